@@ -1,0 +1,37 @@
+// Counts that follow from the record alone: parameters, and the work of a token.
+import type { DecoderConfig } from './config.ts';
+import { blockSpecs, type Role, type TensorSpec, tensorSpecs } from './names.ts';
+
+export function parameterCount(config: DecoderConfig): number {
+  return sum(tensorSpecs(config));
+}
+
+export function blockParameterCount(config: DecoderConfig, layer = 0): number {
+  return sum(blockSpecs(config, layer));
+}
+
+/** Parameters of the matrices that every token is multiplied by, the head included. */
+export function linearParameterCount(config: DecoderConfig): number {
+  const blocks = config.L * sum(blockSpecs(config, 0).filter(isLinear));
+  return blocks + config.V * config.H;
+}
+
+/** A multiply-add counts as two; `meanAttended` is the mean number of tokens that a token sees. */
+export function forwardFlopsPerToken(config: DecoderConfig, meanAttended: number): number {
+  const { NH, D, L } = config;
+  return 2 * linearParameterCount(config) + 4 * NH * D * meanAttended * L;
+}
+
+const linearRoles: readonly Role[] = ['q', 'k', 'v', 'qkv', 'o', 'gate', 'up', 'gateUp', 'down'];
+
+export function isLinear(spec: TensorSpec): boolean {
+  return spec.part === 'weight' && linearRoles.includes(spec.role);
+}
+
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+function sum(specs: readonly TensorSpec[]): number {
+  return specs.reduce((total, { shape }) => total + elementCount(shape), 0);
+}
