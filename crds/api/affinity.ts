@@ -1,0 +1,57 @@
+// Affinity as Kubernetes spells it, without its alpha parts.
+import * as z from 'zod';
+import { text } from '../text.ts';
+import { labelKey, labelSelector, nodeSelectorTerm } from './pod-fields.ts';
+
+const weight = () => z.int32().min(1).max(100).describe('How much this wish counts.');
+
+const podAffinityTerm = z.strictObject({
+  labelSelector: labelSelector.optional().describe('Pods to be near, or far from.'),
+  namespaces: z.array(text(63)).max(32).optional().describe('Namespaces of those pods.'),
+  namespaceSelector: labelSelector.optional().describe('Namespaces of those pods, by label.'),
+  topologyKey: text(317, labelKey).describe('Node label that says what near means.'),
+});
+
+const nodeAffinity = z.strictObject({
+  requiredDuringSchedulingIgnoredDuringExecution: z
+    .strictObject({
+      nodeSelectorTerms: z
+        .array(nodeSelectorTerm)
+        .min(1)
+        .max(16)
+        .describe('A node must match one of these.'),
+    })
+    .optional()
+    .describe('Rules that a node must match.'),
+  preferredDuringSchedulingIgnoredDuringExecution: z
+    .array(
+      z.strictObject({
+        weight: weight(),
+        preference: nodeSelectorTerm.describe('Nodes that are liked.'),
+      }),
+    )
+    .max(16)
+    .optional()
+    .describe('Wishes about nodes.'),
+});
+
+const podAffinity = z.strictObject({
+  requiredDuringSchedulingIgnoredDuringExecution: z
+    .array(podAffinityTerm)
+    .max(16)
+    .optional()
+    .describe('Rules that must hold.'),
+  preferredDuringSchedulingIgnoredDuringExecution: z
+    .array(
+      z.strictObject({ weight: weight(), podAffinityTerm: podAffinityTerm.describe('The wish.') }),
+    )
+    .max(16)
+    .optional()
+    .describe('Wishes.'),
+});
+
+export const affinity = z.strictObject({
+  nodeAffinity: nodeAffinity.optional().describe('Which nodes.'),
+  podAffinity: podAffinity.optional().describe('Near which pods.'),
+  podAntiAffinity: podAffinity.optional().describe('Far from which pods.'),
+});

@@ -1,0 +1,53 @@
+// What is saved on the way, where, how often, and how much of it is kept.
+import * as z from 'zod';
+import { mutable } from '../mutability.ts';
+import { text } from '../text.ts';
+import { exactlyOne } from '../union.ts';
+import { destinationOf } from './source.ts';
+
+const memory = z.strictObject({
+  mode: z
+    .enum(['None', 'Local', 'LocalAndPeer'])
+    .optional()
+    .describe(
+      'Copies in the memory of the pods. LocalAndPeer when absent and there are several workers, else None.',
+    ),
+  intervalSteps: z
+    .int32()
+    .min(1)
+    .optional()
+    .describe('Steps between copies; from the measured cost when absent.'),
+});
+
+const retain = z.strictObject({
+  latest: z.int32().min(1).max(1000).default(3).describe('Newest checkpoints to keep.'),
+  best: z.int32().min(0).max(100).default(1).describe('Best ones by evaluation loss to keep.'),
+  everySteps: z.int32().min(1).optional().describe('Also keep each one at a multiple of this.'),
+});
+
+const resumeFrom = exactlyOne(
+  z.strictObject({
+    job: text(253).optional().describe('Name of another job of this namespace.'),
+    place: destinationOf('checkpoint.resumeFrom.place')
+      .optional()
+      .describe('Folder of checkpoints of another run.'),
+    step: z.int32().min(0).optional().describe('Step to start from; the newest when absent.'),
+  }),
+  'checkpoint.resumeFrom has one origin',
+  ['job', 'place'],
+);
+
+export const checkpoint = z.strictObject({
+  destination: destinationOf('checkpoint.destination')
+    .optional()
+    .describe('Where checkpoints go. A local run uses its own folder when absent.'),
+  intervalSteps: mutable(z.int32().min(1), 'Live')
+    .optional()
+    .describe('Steps between saves. With neither interval: sized from the measured cost.'),
+  intervalSeconds: mutable(z.int32().min(1), 'Live').optional().describe('Seconds between saves.'),
+  memory: mutable(memory, 'Suspended').prefault({}).describe('Copies that survive a lost process.'),
+  retain: mutable(retain, 'Live').prefault({}).describe('What is not deleted.'),
+  resumeFrom: resumeFrom.optional().describe('Start from the state of another run.'),
+});
+
+export type Checkpoint = z.output<typeof checkpoint>;

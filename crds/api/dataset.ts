@@ -1,0 +1,124 @@
+// What the model learns from: places, records, how they become sequences of tokens.
+import * as z from 'zod';
+import { decimal } from '../decimal.ts';
+import { mutable } from '../mutability.ts';
+import { rule } from '../rule.ts';
+import { text } from '../text.ts';
+import { exactlyOne } from '../union.ts';
+import { sourceOf } from './source.ts';
+
+const selection = {
+  split: text(128).optional().describe('Split of a hub data set, such as `train`.'),
+  files: z
+    .array(text(1024))
+    .min(1)
+    .max(256)
+    .optional()
+    .describe('File names or patterns with * inside the place; all readable files when absent.'),
+};
+
+export const trainSource = sourceOf('dataset.train', selection);
+export const evalSource = sourceOf('dataset.eval', selection);
+export type DataSource = z.output<typeof trainSource>;
+
+export const DatasetFormat = z.enum([
+  'Auto',
+  'Text',
+  'PromptCompletion',
+  'Chat',
+  'Preference',
+  'Tokenized',
+]);
+
+const heldOut = exactlyOne(
+  z.strictObject({
+    samples: z.int32().min(1).max(1_000_000).optional().describe('How many records to set aside.'),
+    percent: decimal({ above: 0, max: 50 })
+      .optional()
+      .describe('Which share of the records to set aside, in percent.'),
+  }),
+  'dataset.heldOut has one amount',
+  ['samples', 'percent'],
+);
+
+const fields = z.strictObject({
+  train: trainSource.describe('Records to learn from.'),
+  eval: evalSource.optional().describe('Records to evaluate on, never learned from.'),
+  heldOut: heldOut
+    .optional()
+    .describe(
+      'Records taken from `train` for evaluation, by a deterministic choice, where no `eval` is given.',
+    ),
+  format: DatasetFormat.default('Auto').describe(
+    'Shape of a record. Auto decides by the first records and refuses to guess between two.',
+  ),
+  maxSamples: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      'Use only so many records, held-out ones included; the first of the order of the data.',
+    ),
+  chatTemplate: text(262_144)
+    .optional()
+    .describe("Template (Jinja) that turns a conversation into text; the model's own when absent."),
+  chatTemplateArguments: z
+    .record(text(64), text(1024))
+    .optional()
+    .describe('Variables for the template. `true`, `false` and whole numbers are passed as such.'),
+  sequenceLength: z
+    .int32()
+    .min(16)
+    .max(1_048_576)
+    .describe('Largest number of tokens of one sequence.'),
+  packing: z
+    .enum(['None', 'Packed'])
+    .default('None')
+    .describe(
+      'None: a sequence is one document, cut to its length. Packed: documents are laid side by side into bins of sequenceLength tokens, and never see each other.',
+    ),
+  tokensPerBin: z
+    .int32()
+    .min(16)
+    .max(16_777_216)
+    .optional()
+    .describe('Size of a bin with Packed, in tokens; sequenceLength when absent.'),
+  overlength: z
+    .enum(['Split', 'Truncate', 'Skip', 'Fail'])
+    .optional()
+    .describe(
+      'What happens to a document of more than sequenceLength tokens. When absent: Split for Text, Skip for all others. Always counted and reported.',
+    ),
+  invalidSamplePolicy: mutable(z.enum(['Skip', 'Fail']).default('Skip'), 'Suspended').describe(
+    'A record that cannot be used: skip and count it (more than 1 percent end the job), or end the job.',
+  ),
+  shuffleSeed: z.int().min(0).default(0).describe('Seed of the order of the records.'),
+});
+
+export const dataset = rule(
+  fields,
+  {
+    id: 'dataset: bins only when packed',
+    cel: "!has(self.tokensPerBin) || self.packing == 'Packed'",
+    check: (self) => self.tokensPerBin === undefined || self.packing === 'Packed',
+    message: 'is set, but packing is None',
+    hint: 'set spec.dataset.packing: Packed',
+    path: ['tokensPerBin'],
+  },
+  {
+    id: 'dataset: a bin holds a sequence',
+    cel: '!has(self.tokensPerBin) || self.tokensPerBin >= self.sequenceLength',
+    check: (self) => self.tokensPerBin === undefined || self.tokensPerBin >= self.sequenceLength,
+    message: 'must be at least sequenceLength',
+    path: ['tokensPerBin'],
+  },
+  {
+    id: 'dataset: eval or heldOut',
+    cel: '!(has(self.eval) && has(self.heldOut))',
+    check: (self) => self.eval === undefined || self.heldOut === undefined,
+    message: 'is set together with eval; evaluation uses one of the two',
+    path: ['heldOut'],
+  },
+);
+
+export type Dataset = z.output<typeof dataset>;

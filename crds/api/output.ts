@@ -1,0 +1,55 @@
+// What the job leaves behind: in which forms, where, and on which hub.
+import * as z from 'zod';
+import { mutable } from '../mutability.ts';
+import { rule } from '../rule.ts';
+import { text } from '../text.ts';
+import { destinationOf, secretKeyRef } from './source.ts';
+
+const pushToHub = z.strictObject({
+  repository: text(200, /^[A-Za-z0-9][A-Za-z0-9._-]*\/[A-Za-z0-9][A-Za-z0-9._-]*$/).describe(
+    'Repository on the hub, `owner/name`; made when it does not exist.',
+  ),
+  visibility: z.enum(['Private', 'Public']).default('Private').describe('Of a new repository.'),
+  tokenSecretRef: secretKeyRef
+    .optional()
+    .describe('Secret with a token that may write. A local run reads HF_TOKEN instead.'),
+  revision: text(200).default('main').describe('Branch to write to.'),
+});
+
+const gguf = z.strictObject({
+  type: z
+    .enum(['F32', 'F16', 'BF16', 'Q8_0'])
+    .default('BF16')
+    .describe('Type of the matrices in the file; vectors are always F32.'),
+});
+
+export const output = rule(
+  z.strictObject({
+    formats: mutable(
+      z
+        .array(z.enum(['PEFTAdapter', 'MergedSafetensors', 'GGUF']))
+        .min(1)
+        .max(8),
+      'Suspended',
+    )
+      .optional()
+      .describe(
+        'Forms of the result. When absent: PEFTAdapter where an adapter was trained, else MergedSafetensors, which is then the whole model.',
+      ),
+    gguf: mutable(gguf, 'Suspended').prefault({}).describe('Details of the format GGUF.'),
+    destination: destinationOf('output.destination')
+      .optional()
+      .describe('Folder or prefix for the result.'),
+    pushToHub: mutable(pushToHub, 'Suspended')
+      .optional()
+      .describe('Upload to the Hugging Face hub.'),
+  }),
+  {
+    id: 'output: somewhere to put the result',
+    cel: 'has(self.destination) || has(self.pushToHub)',
+    check: (self) => self.destination !== undefined || self.pushToHub !== undefined,
+    message: 'must have destination or pushToHub, or the result would be lost',
+  },
+);
+
+export type Output = z.output<typeof output>;

@@ -1,0 +1,114 @@
+// What happens when things go wrong or end: failures, network, observation.
+import * as z from 'zod';
+import { mutable } from '../mutability.ts';
+import { text } from '../text.ts';
+import { exactlyOne } from '../union.ts';
+
+const failureRule = exactlyOne(
+  z.strictObject({
+    onExitCodes: z
+      .array(z.int32().min(1).max(255))
+      .min(1)
+      .max(32)
+      .optional()
+      .describe('Exit codes of a worker that this rule is about.'),
+    onReasons: z
+      .array(text(64))
+      .min(1)
+      .max(32)
+      .optional()
+      .describe('Reasons of a failure that this rule is about.'),
+    action: z
+      .enum(['Restart', 'RestartExcludingNode', 'Ignore', 'Fail'])
+      .describe(
+        'What is done: a counted restart, one elsewhere, one that is not counted, or the end.',
+      ),
+  }),
+  'failurePolicy.rules: one condition',
+  ['onExitCodes', 'onReasons'],
+);
+
+export const failurePolicy = mutable(
+  z.strictObject({
+    maxRestarts: z.int32().min(0).max(10_000).default(10).describe('Counted restarts in a window.'),
+    restartWindowSeconds: z
+      .int32()
+      .min(0)
+      .default(3600)
+      .describe('Length of the window; 0 counts over the whole life.'),
+    hangTimeoutSeconds: z.int32().min(10).default(600).describe('Longest time without a step.'),
+    nodeLostPolicy: z
+      .enum(['Wait', 'ForceReplace'])
+      .default('Wait')
+      .describe('Wait for a lost node, or replace its pod by force.'),
+    nodeLostGraceSeconds: z
+      .int32()
+      .min(0)
+      .default(60)
+      .describe('How long a node may be unreachable before it counts as lost.'),
+    deviceOutOfMemoryPolicy: z
+      .enum(['Adjust', 'Fail'])
+      .default('Adjust')
+      .describe('Adjust the memory plan step by step, or fail at once.'),
+    hostOutOfMemoryPolicy: z
+      .enum(['Fail', 'Grow'])
+      .default('Fail')
+      .describe('Fail at the third time, or give the workers a quarter more memory.'),
+    rules: z
+      .array(failureRule)
+      .max(16)
+      .default([])
+      .describe('Exceptions, the first that matches counts.'),
+  }),
+  'Suspended',
+);
+
+export const network = mutable(
+  z.strictObject({
+    policy: z
+      .enum(['Restricted', 'Open', 'None'])
+      .default('Restricted')
+      .describe('Restricted: workers reach each other, the bus and storage only.'),
+    headlessService: z
+      .enum(['Enabled', 'Disabled'])
+      .optional()
+      .describe('Stable names for the pods; Enabled when absent and there are several workers.'),
+    egressCIDRs: z.array(text(64)).max(64).default([]).describe('Networks that workers may reach.'),
+    allowMetadataService: z
+      .enum(['Deny', 'Allow'])
+      .default('Deny')
+      .describe('Whether pods may reach the metadata service of a cloud.'),
+  }),
+  'Suspended',
+);
+
+export const observability = mutable(
+  z.strictObject({
+    metrics: z
+      .enum(['Enabled', 'Disabled'])
+      .default('Enabled')
+      .describe('Prometheus port of workers.'),
+    logLevel: z
+      .enum(['Error', 'Warn', 'Info', 'Debug'])
+      .default('Info')
+      .describe('Least important log line that is written.'),
+    retentionSeconds: z
+      .int32()
+      .min(0)
+      .default(604_800)
+      .describe('How long logs and metrics are kept after the end.'),
+    tensorboard: z
+      .enum(['Enabled', 'Disabled'])
+      .default('Disabled')
+      .describe('Write TensorBoard files beside the result.'),
+    traceSampling: z
+      .enum(['None', 'Errors', 'All'])
+      .default('None')
+      .describe('Which jobs send traces, where an endpoint is configured.'),
+  }),
+  'Live',
+);
+
+export type FailurePolicy = z.output<typeof failurePolicy>;
+export type Network = z.output<typeof network>;
+export type Observability = z.output<typeof observability>;

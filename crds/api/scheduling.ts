@@ -1,0 +1,28 @@
+// When and where the workers start: queue, gang, topology.
+import * as z from 'zod';
+import { mutable } from '../mutability.ts';
+import { text } from '../text.ts';
+import { labelKey } from './pod-fields.ts';
+
+const topology = z.strictObject({
+  key: text(317, labelKey).describe('Node label of the domain that all workers should share.'),
+  mode: z.enum(['Required', 'Preferred']).default('Preferred').describe('Rule or wish.'),
+});
+
+export const scheduling = mutable(
+  z.strictObject({
+    queueName: text(253).optional().describe('Kueue queue that decides about quota.'),
+    workloadPriorityClassName: text(253).optional().describe('Kueue priority of the job.'),
+    gang: z
+      .enum(['Auto', 'None', 'Native', 'Coscheduling', 'Volcano', 'Fallback'])
+      .default('Auto')
+      .describe('How all workers start together or not at all. Auto takes what the cluster has.'),
+    schedulingTimeoutSeconds: mutable(z.int32().min(1).default(600), 'Live').describe(
+      'How long workers may wait for nodes.',
+    ),
+    topology: topology.optional().describe('Keep the workers close together.'),
+  }),
+  'Suspended',
+);
+
+export type Scheduling = z.output<typeof scheduling>;

@@ -1,0 +1,111 @@
+// A place from which bytes come or to which they go: a union by member presence, exactly one member.
+// The same file runs on a cluster and on one machine, where a claim is a folder of that name in the cache.
+import * as z from 'zod';
+import { rule } from '../rule.ts';
+import { text } from '../text.ts';
+import { exactlyOne } from '../union.ts';
+
+const dnsName = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
+const relativePath = /^(?!\/)(?!(.*\/)?\.\.(\/|$)).+$/;
+
+export const secretKeyRef = z.strictObject({
+  name: text(253, dnsName).describe('Name of the Secret, in the namespace of the job.'),
+  key: text(253).default('token').describe('Key inside the Secret.'),
+});
+
+export const secretRef = z.strictObject({
+  name: text(253, dnsName).describe('Name of the Secret, in the namespace of the job.'),
+});
+
+export const huggingFace = z.strictObject({
+  repository: text(200, /^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)?$/).describe(
+    'Repository on the hub, `owner/name`.',
+  ),
+  revision: text(200)
+    .default('main')
+    .describe('Branch, tag or commit. The commit it stood for is recorded in status.'),
+  tokenSecretRef: secretKeyRef
+    .optional()
+    .describe(
+      'Secret with a token that may read the repository. A local run reads HF_TOKEN instead.',
+    ),
+});
+
+export const s3 = z.strictObject({
+  uri: text(1024, /^s3:\/\/[a-z0-9][a-z0-9.-]*(\/.*)?$/).describe(
+    'Bucket and prefix, `s3://bucket/prefix`.',
+  ),
+  endpoint: text(1024, /^https?:\/\//)
+    .optional()
+    .describe('Address of an S3-compatible service; the one of AWS when absent.'),
+  region: text(64).optional().describe('Region of the bucket.'),
+  credentialsSecretRef: secretRef
+    .optional()
+    .describe(
+      'Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. A local run reads the environment instead.',
+    ),
+});
+
+export const persistentVolumeClaim = z.strictObject({
+  claimName: text(253, dnsName).describe(
+    'Claim in the namespace of the job. On one machine: a folder of this name among the local volumes.',
+  ),
+  path: text(1024, relativePath).default('.').describe('File or folder inside the volume.'),
+});
+
+export const image = z.strictObject({
+  reference: text(512).describe('Image whose file system holds the files, best with a digest.'),
+  path: text(1024).default('/').describe('File or folder inside the image.'),
+});
+
+export const local = z.strictObject({
+  path: text(4096).describe(
+    'File or folder on this machine; relative paths count from the folder of the job file.',
+  ),
+});
+
+const places = {
+  huggingFace: huggingFace.optional().describe('A repository on the Hugging Face hub.'),
+  s3: s3.optional().describe('A prefix in a bucket.'),
+  persistentVolumeClaim: persistentVolumeClaim.optional().describe('A folder or file in a volume.'),
+  image: image.optional().describe('A folder or file in a container image.'),
+  local: local.optional().describe('A folder or file on this machine. Refused on a cluster.'),
+};
+
+/** `extra` are the fields that a user of sources adds: which files, which split. */
+export function sourceOf<Extra extends z.ZodRawShape>(id: string, extra: Extra) {
+  const schema = z.strictObject({ ...places, ...extra });
+  return refuseLocalOnCluster(
+    exactlyOne(schema, `${id} has one place`, Object.keys(places)),
+    `${id} is not local`,
+  );
+}
+
+export const source = sourceOf('source', {});
+export type Source = z.output<typeof source>;
+
+const sinks = {
+  s3: places.s3,
+  persistentVolumeClaim: places.persistentVolumeClaim,
+  local: places.local,
+};
+
+export function destinationOf(id: string) {
+  return refuseLocalOnCluster(
+    exactlyOne(z.strictObject(sinks), `${id} has one place`, Object.keys(sinks)),
+    `${id} is not local`,
+  );
+}
+
+export type Destination = z.output<ReturnType<typeof destinationOf>>;
+
+function refuseLocalOnCluster<S extends z.ZodType>(schema: S, id: string): S {
+  return rule(schema, {
+    id,
+    where: 'cluster',
+    cel: '!has(self.local)',
+    check: (self) => !(typeof self === 'object' && self !== null && Object.hasOwn(self, 'local')),
+    message: 'is a local path, which no pod can see; it must be a claim, a bucket or a repository',
+    path: ['local'],
+  });
+}

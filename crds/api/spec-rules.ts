@@ -1,0 +1,70 @@
+// Rules between parts of a spec that belong to different files.
+import type * as z from 'zod';
+import { type Rule, rule } from '../rule.ts';
+import type { SpecFields } from './spec.ts';
+
+const specRules: readonly Rule<SpecFields>[] = [
+  {
+    id: 'spec: a batch in tokens needs bins',
+    cel: "!has(self.training.globalBatchTokens) || self.dataset.packing == 'Packed'",
+    check: ({ training, dataset }) =>
+      training.globalBatchTokens === undefined || dataset.packing === 'Packed',
+    message: 'counts tokens, which needs bins of equal size: dataset.packing must be Packed',
+    hint: 'set spec.dataset.packing: Packed, or count sequences with globalBatchSize',
+    path: ['training', 'globalBatchTokens'],
+  },
+  {
+    id: 'spec: a batch in tokens is whole bins',
+    cel: '!has(self.training.globalBatchTokens) || (has(self.dataset.tokensPerBin) ? self.training.globalBatchTokens % self.dataset.tokensPerBin == 0 : self.training.globalBatchTokens % self.dataset.sequenceLength == 0)',
+    check: ({ training, dataset }) =>
+      training.globalBatchTokens === undefined ||
+      training.globalBatchTokens % (dataset.tokensPerBin ?? dataset.sequenceLength) === 0,
+    message: 'must be a multiple of the size of a bin (dataset.tokensPerBin, or sequenceLength)',
+    path: ['training', 'globalBatchTokens'],
+  },
+  {
+    id: 'spec: stopping early needs held-out data',
+    cel: '!has(self.training.evaluation.earlyStopping) || has(self.dataset.eval) || has(self.dataset.heldOut)',
+    check: ({ training, dataset }) =>
+      training.evaluation.earlyStopping === undefined ||
+      dataset.eval !== undefined ||
+      dataset.heldOut !== undefined,
+    message: 'needs records to evaluate on: dataset.eval or dataset.heldOut must be set',
+    path: ['training', 'evaluation', 'earlyStopping'],
+  },
+  {
+    id: 'spec: sizes divide the devices',
+    cel: 'self.worker.devicesPerWorker == 0 || (self.worker.replicas * self.worker.devicesPerWorker) % (self.parallelism.tensorSize * self.parallelism.pipelineSize * self.parallelism.contextSize) == 0',
+    check: ({ worker, parallelism }) =>
+      worker.devicesPerWorker === 0 ||
+      (worker.replicas * worker.devicesPerWorker) %
+        (parallelism.tensorSize * parallelism.pipelineSize * parallelism.contextSize) ===
+        0,
+    message: 'tensorSize x pipelineSize x contextSize must divide replicas x devicesPerWorker',
+    path: ['parallelism'],
+  },
+  {
+    id: 'spec: a queued live job has no topology',
+    cel: "!has(self.scheduling.queueName) || self.worker.elasticity != 'Live' || !has(self.scheduling.topology)",
+    check: ({ scheduling, worker }) =>
+      scheduling.queueName === undefined ||
+      worker.elasticity !== 'Live' ||
+      scheduling.topology === undefined,
+    message:
+      'cannot be combined with queueName and elasticity Live: the queue does not resize such jobs',
+    path: ['scheduling', 'topology'],
+  },
+  {
+    id: 'spec: forced replacement needs a durable checkpoint',
+    cel: "self.failurePolicy.nodeLostPolicy != 'ForceReplace' || has(self.checkpoint.destination)",
+    check: ({ failurePolicy, checkpoint }) =>
+      failurePolicy.nodeLostPolicy !== 'ForceReplace' || checkpoint.destination !== undefined,
+    message:
+      'is ForceReplace, but checkpoint.destination is not set; copies in memory alone may be lost',
+    path: ['failurePolicy', 'nodeLostPolicy'],
+  },
+];
+
+export function withSpecRules<S extends z.ZodType<SpecFields>>(schema: S): S {
+  return rule(schema, ...(specRules as readonly Rule<z.output<S>>[]));
+}

@@ -1,0 +1,208 @@
+// What the operator reports. Written only by the controller (all but progress) and by the progress writer, never by people.
+// Numbers that are not whole are decimals in strings, as everywhere.
+import * as z from 'zod';
+import { quantity } from '../quantity.ts';
+import { text } from '../text.ts';
+import { condition, Phase } from './conditions.ts';
+
+const count = () => z.int().min(0).optional();
+const time = () => z.iso.datetime().optional();
+const number = () => z.string().max(32).optional();
+const words = (max: number) => z.string().max(max).optional();
+
+const memoryPlan = z.strictObject({
+  weights: quantity().optional().describe('Weights of the model and adapters.'),
+  optimizer: quantity().optional().describe('Masters and state of the optimizer.'),
+  gradients: quantity().optional().describe('Gradients at their peak.'),
+  activations: quantity().optional().describe('What is kept between forward and backward.'),
+  workspace: quantity().optional().describe('Head chunk, working set of a block, libraries.'),
+  peak: quantity().optional().describe('Largest sum at one moment.'),
+  limit: quantity().optional().describe('What the device has.'),
+});
+
+const resolvedSeam = z.strictObject({
+  type: text(64).describe('Value of the seam.'),
+  parameters: z
+    .record(text(64), z.string().max(1024))
+    .optional()
+    .describe('All parameters in force, as text.'),
+});
+
+const resolvedMethod = z.strictObject({
+  preset: words(64).describe('Preset that the job names.'),
+  precision: resolvedSeam.optional().describe('Arithmetic of the linear layers.'),
+  base: resolvedSeam.optional().describe('Storage of frozen weights.'),
+  adapter: resolvedSeam.optional().describe('What is added and trained.'),
+  selection: resolvedSeam.optional().describe('Which tensors move.'),
+  optimizer: resolvedSeam.optional().describe('How gradients become updates.'),
+  summary: words(128).describe('The method in a few words, for the column of kubectl.'),
+});
+
+const plan = z.strictObject({
+  sha256: words(64).describe('Digest of the plan that workers run.'),
+  method: resolvedMethod.optional().describe('The seams in force, presets resolved.'),
+  parallelism: words(128).describe('How the model is spread, in words.'),
+  trainableParameters: count().describe('Parameters that are trained.'),
+  totalParameters: count().describe('Parameters of the model.'),
+  memory: memoryPlan.optional().describe('Predicted memory of a device.'),
+  adjustments: z
+    .array(text(256))
+    .max(32)
+    .optional()
+    .describe('Changes to the memory plan after a device ran out of memory.'),
+});
+
+const rendezvous = z.strictObject({
+  generation: count().describe('Number of the present world.'),
+  worldSize: count().describe('Workers in it.'),
+  targetWorkers: count().describe('Workers wanted.'),
+  openedBy: words(253).describe('Who opened the generation.'),
+  openedAt: time().describe('When it was opened.'),
+  committedAt: time().describe('When its members were agreed on.'),
+});
+
+const notReady = z.strictObject({
+  reason: text(128).describe('Why workers are not ready.'),
+  count: z.int32().min(0).describe('How many.'),
+  example: words(253).describe('Name of one of them.'),
+});
+
+const workers = z.strictObject({
+  replicas: z.int32().min(0).optional().describe('Worker pods that exist.'),
+  ready: z.int32().min(0).optional().describe('Worker pods that are ready.'),
+  failed: z.int32().min(0).optional().describe('Worker pods that failed.'),
+  summary: words(32).describe('Ready and wanted workers, such as 3/4.'),
+  selector: words(1024).describe('Label selector of the pods, for kubectl scale.'),
+  notReadyReasons: z.array(notReady).max(16).optional().describe('Why some are not ready.'),
+});
+
+const progress = z.strictObject({
+  step: count().describe('Optimizer steps done.'),
+  totalSteps: count().describe('Optimizer steps of the whole job.'),
+  percent: z.int32().min(0).max(100).optional().describe('Share of the steps done.'),
+  epoch: number().describe('Passes over the data.'),
+  trainLoss: number().describe('Loss of the last steps.'),
+  evalLoss: number().describe('Loss on held-out data.'),
+  learningRate: number().describe('Learning rate of the last step.'),
+  tokensPerSecond: number().describe('Tokens of all devices in a second.'),
+  gradientNorm: number().describe('Norm of the gradient before clipping.'),
+  tokensSeen: count().describe('Tokens so far.'),
+  estimatedCompletionTime: time().describe('When the job should end at this pace.'),
+  updatedAt: time().describe('When this was written.'),
+});
+
+const checkpoint = z.strictObject({
+  latestStep: count().describe('Step of the newest committed checkpoint.'),
+  latestTime: time().describe('When it was committed.'),
+  latestDigest: words(71).describe('Digest of its manifest.'),
+  latestURI: words(1024).describe('Where it is.'),
+  generation: count().describe('Generation that wrote it.'),
+  verified: z
+    .enum(['Verified', 'Unverified'])
+    .optional()
+    .describe('Whether its digests were checked.'),
+  memoryStep: count().describe('Step of the newest copy in memory.'),
+  bestStep: count().describe('Step of the best checkpoint.'),
+  bestMetric: number().describe('Its evaluation loss.'),
+  stepsAtRisk: count().describe('Steps that a loss of all pods would cost now.'),
+  corrupted: count().describe('Checkpoints that were set aside as damaged.'),
+});
+
+const restarts = z.strictObject({
+  counted: count().describe('Restarts that count against the budget.'),
+  disruptions: count().describe('Restarts by preemption, drain or eviction.'),
+  resizes: count().describe('Changes of the number of workers.'),
+  window: z.array(z.iso.datetime()).max(128).optional().describe('Times of the counted ones.'),
+  lastCause: words(256).describe('Cause of the last one.'),
+  lastRecoverySeconds: number().describe('Time from the loss to the next step.'),
+  excludedNodes: z.array(text(253)).max(64).optional().describe('Nodes that are avoided.'),
+});
+
+const queue = z.strictObject({
+  name: words(253).describe('Queue of the job.'),
+  workload: words(253).describe('Its workload object.'),
+  position: z.int32().min(0).optional().describe('Place in the queue, where known.'),
+  reason: words(1024).describe("The queue's own words."),
+});
+
+const artifact = z.strictObject({
+  type: text(64).describe('Form of the result.'),
+  uri: text(1024).describe('Where it is.'),
+  digest: words(71).describe('Digest over its files.'),
+  size: quantity().optional().describe('Its size.'),
+});
+
+const resolvedModel = z.strictObject({
+  revision: words(200).describe('Commit that the revision stood for.'),
+  digest: words(71).describe('Digest over the files.'),
+  family: words(64).describe('Decoder family.'),
+  format: z.enum(['Safetensors', 'GGUF']).optional().describe('Format that was found.'),
+});
+
+const resolvedDataset = z.strictObject({
+  revision: words(200).describe('Commit that the revision stood for.'),
+  digest: words(71).describe('Digest of the token store.'),
+  samples: count().describe('Records that are used.'),
+  tokens: count().describe('Tokens of those records.'),
+  learnedTokens: count().describe('Tokens that are learned.'),
+  skipped: count().describe('Records that were left out.'),
+});
+
+const failure = z.strictObject({
+  code: words(64).describe('Code in the table of failures: anneal explain CODE.'),
+  reason: text(128).describe('Why, as one word.'),
+  message: words(4096).describe('Why, as a sentence.'),
+  index: z.int32().min(0).optional().describe('Worker where it began.'),
+  node: words(253).describe('Its node.'),
+  exitCode: z.int32().optional().describe('Its exit code.'),
+  step: count().describe('Last step before it.'),
+  record: words(4096).describe('Last words of the worker.'),
+  logs: words(1024).describe('Where the log lines around it are.'),
+});
+
+const logs = z.strictObject({
+  stream: words(253).describe('Stream on the bus.'),
+  first: count().describe('First sequence number.'),
+  last: count().describe('Last sequence number.'),
+});
+
+export const status = z.strictObject({
+  observedGeneration: count().describe('Generation of the spec that this status is about.'),
+  phase: Phase.optional().describe('Where the job stands, in one word; computed from conditions.'),
+  conditions: z
+    .array(condition)
+    .max(32)
+    .optional()
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] })
+    .describe('Where the job stands, in detail.'),
+  startTime: time().describe('When training began.'),
+  completionTime: time().describe('When the job ended.'),
+  activeSeconds: count().describe('Time that counts for the deadline.'),
+  workerEpoch: count().describe('Number of the present worker Job.'),
+  jobRef: z
+    .strictObject({
+      name: text(253).describe('Its name.'),
+      uid: text(64).describe('Its UID.'),
+    })
+    .optional()
+    .describe('The present worker Job.'),
+  plan: plan.optional().describe('What was decided before the start.'),
+  rendezvous: rendezvous.optional().describe('The present world of workers.'),
+  workers: workers.optional().describe('Worker pods.'),
+  progress: progress.optional().describe('How far training is.'),
+  checkpoint: checkpoint.optional().describe('What could be resumed.'),
+  restarts: restarts.optional().describe('Restarts so far.'),
+  queue: queue.optional().describe('What the queue says.'),
+  artifacts: z
+    .array(artifact)
+    .max(32)
+    .optional()
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['uri'] })
+    .describe('Results.'),
+  model: resolvedModel.optional().describe('The model that was found.'),
+  dataset: resolvedDataset.optional().describe('The data that was found.'),
+  failure: failure.optional().describe('First cause of a failure.'),
+  logs: logs.optional().describe('Where the logs are.'),
+});
+
+export type FineTuneJobStatus = z.output<typeof status>;

@@ -1,0 +1,42 @@
+// Volumes of the pods: fetched models and tokens (`data`), and space that nobody misses (`scratch`).
+import * as z from 'zod';
+import { quantity } from '../quantity.ts';
+import { text } from '../text.ts';
+import { exactlyOne } from '../union.ts';
+
+const existing = z.strictObject({
+  claimName: text(253).describe('Claim in the namespace of the job.'),
+});
+
+const template = z.strictObject({
+  size: quantity().describe('Size of the claim.'),
+  storageClassName: text(253)
+    .optional()
+    .describe("Storage class; the cluster's default when absent."),
+  accessMode: z
+    .enum(['ReadWriteOnce', 'ReadWriteMany', 'ReadWriteOncePod'])
+    .default('ReadWriteOnce')
+    .describe('ReadWriteMany where several nodes share it.'),
+});
+
+const ephemeral = z.strictObject({
+  size: quantity().describe('Most that may be used of the disk of the node.'),
+});
+
+const volumeOf = (id: string) =>
+  exactlyOne(
+    z.strictObject({
+      persistentVolumeClaim: existing.optional().describe('An existing claim.'),
+      volumeClaimTemplate: template.optional().describe('A claim made for this job.'),
+      ephemeral: ephemeral.optional().describe('Disk of the node, gone with the pod.'),
+    }),
+    `${id} has one volume`,
+    ['persistentVolumeClaim', 'volumeClaimTemplate', 'ephemeral'],
+  );
+
+export const storage = z.strictObject({
+  data: volumeOf('storage.data').optional().describe('Where model and tokens are kept.'),
+  scratch: volumeOf('storage.scratch').optional().describe('Working space of a worker.'),
+});
+
+export type Storage = z.output<typeof storage>;

@@ -1,0 +1,174 @@
+// How long, how fast and on how much at once the model learns. The optimizer is a seam: see method.ts.
+import * as z from 'zod';
+import { decimal } from '../decimal.ts';
+import { mutable } from '../mutability.ts';
+import { rule } from '../rule.ts';
+import { text } from '../text.ts';
+
+const schedule = z.strictObject({
+  type: z
+    .enum(['Constant', 'Linear', 'Cosine', 'WarmupStableDecay'])
+    .default('Cosine')
+    .describe('Shape of the learning rate after the warm-up.'),
+  warmupSteps: z.int32().min(0).default(0).describe('Steps over which the rate rises from 0.'),
+  minRatio: decimal({ min: 0, max: 1 })
+    .default('0')
+    .describe('Rate at the end, as a share of learningRate. Constant does not use it.'),
+  decaySteps: z
+    .int32()
+    .min(1)
+    .optional()
+    .describe(
+      'Last steps over which WarmupStableDecay falls; a tenth of all steps when absent. Others do not use it.',
+    ),
+});
+
+const gradientClip = z.strictObject({
+  mode: z
+    .enum(['Global', 'Block', 'Lagged', 'None'])
+    .default('Global')
+    .describe(
+      'Global: by the norm of all gradients. Block: each block by its own. Lagged: by a running estimate. The last three need less memory; Block and Lagged change the mathematics, and reports say so.',
+    ),
+  norm: decimal({ above: 0 }).default('1').describe('Largest norm that is left as it is.'),
+});
+
+const nonFinitePolicy = z.strictObject({
+  action: z
+    .enum(['SkipStep', 'Rollback', 'Fail'])
+    .default('SkipStep')
+    .describe('What follows a loss or gradient that is not finite.'),
+  maxSkips: z
+    .int32()
+    .min(0)
+    .max(1000)
+    .default(5)
+    .describe('Skipped steps in a row before Rollback.'),
+  maxRollbacks: z.int32().min(0).max(100).default(3).describe('Rollbacks before the job fails.'),
+  learningRateFactor: decimal({ above: 0, max: 1 })
+    .default('1')
+    .describe('The learning rate is multiplied by this at each rollback.'),
+});
+
+const earlyStopping = z.strictObject({
+  metric: z.enum(['Loss', 'Accuracy']).default('Loss').describe('Which value has to get better.'),
+  patience: z
+    .int32()
+    .min(1)
+    .max(10_000)
+    .describe('Evaluations without improvement before the end.'),
+  minDelta: decimal({ min: 0 })
+    .default('0')
+    .describe('Smallest change that counts as improvement.'),
+});
+
+const evaluation = z.strictObject({
+  intervalSteps: z
+    .int32()
+    .min(1)
+    .optional()
+    .describe(
+      'Steps between evaluations; when absent, only before the first step and after the last.',
+    ),
+  metrics: z
+    .array(z.enum(['Loss', 'Perplexity', 'Accuracy']))
+    .min(1)
+    .max(8)
+    .default(['Loss', 'Perplexity', 'Accuracy'])
+    .describe('What is computed on the held-out records.'),
+  earlyStopping: earlyStopping
+    .optional()
+    .describe('Ends the job when evaluation stops getting better.'),
+});
+
+const samples = z.strictObject({
+  prompts: z
+    .array(text(8192))
+    .min(1)
+    .max(8)
+    .describe('Questions that the model answers at each evaluation, so that people see it change.'),
+  maxTokens: z.int32().min(1).max(4096).default(64).describe('Longest answer.'),
+  temperature: decimal({ min: 0, max: 10 })
+    .default('0')
+    .describe(
+      '0 always takes the likeliest token; larger is more varied. Drawn from training.seed.',
+    ),
+});
+
+const fields = z.strictObject({
+  maxSteps: mutable(z.int32().min(1), 'Suspended')
+    .optional()
+    .describe('Optimizer steps. Exactly one of maxSteps and epochs.'),
+  epochs: mutable(decimal({ above: 0, max: 10_000 }), 'Suspended')
+    .optional()
+    .describe('Passes over the data, such as "3" or "0.5". Exactly one of maxSteps and epochs.'),
+  globalBatchSize: z
+    .int32()
+    .min(1)
+    .optional()
+    .describe(
+      'Sequences of one step over all devices: documents, or with Packed bins of tokensPerBin tokens. Exactly one of globalBatchSize and globalBatchTokens.',
+    ),
+  globalBatchTokens: z
+    .int()
+    .min(16)
+    .optional()
+    .describe(
+      'Tokens of one step over all devices, for Packed data: a multiple of the size of a bin. Exactly one of globalBatchSize and globalBatchTokens.',
+    ),
+  microBatchSize: mutable(z.int32().min(1), 'Suspended')
+    .optional()
+    .describe('Sequences that one device computes at once; chosen by the memory plan when absent.'),
+  learningRate: mutable(decimal({ above: 0 }), 'Suspended').describe(
+    'Largest learning rate of the schedule, such as "2e-4".',
+  ),
+  schedule: mutable(schedule, 'Suspended').prefault({}).describe('Learning rate over the steps.'),
+  gradientClip: mutable(gradientClip, 'Suspended').prefault({}).describe('Bound on gradients.'),
+  seed: z.int().min(0).default(0).describe('Seed of everything random but the order of the data.'),
+  nonFinitePolicy: mutable(nonFinitePolicy, 'Suspended')
+    .prefault({})
+    .describe('Infinite and undefined losses or gradients.'),
+  evaluation: mutable(evaluation, 'Suspended')
+    .prefault({})
+    .describe('Measurement on records that are not learned from.'),
+  samples: mutable(samples, 'Suspended').optional().describe('Answers to fixed questions.'),
+});
+
+export const training = rule(
+  fields,
+  {
+    id: 'training: steps or epochs',
+    cel: 'has(self.maxSteps) != has(self.epochs)',
+    check: (self) => (self.maxSteps === undefined) !== (self.epochs === undefined),
+    message: 'must have exactly one of maxSteps and epochs',
+  },
+  {
+    id: 'training: batch in sequences or tokens',
+    cel: 'has(self.globalBatchSize) != has(self.globalBatchTokens)',
+    check: (self) =>
+      (self.globalBatchSize === undefined) !== (self.globalBatchTokens === undefined),
+    message: 'must have exactly one of globalBatchSize and globalBatchTokens',
+  },
+  {
+    id: 'training: micro-batches fill the batch',
+    cel: '!has(self.globalBatchSize) || !has(self.microBatchSize) || self.globalBatchSize % self.microBatchSize == 0',
+    check: ({ globalBatchSize, microBatchSize }) =>
+      globalBatchSize === undefined ||
+      microBatchSize === undefined ||
+      globalBatchSize % microBatchSize === 0,
+    message: 'must divide globalBatchSize',
+    path: ['microBatchSize'],
+  },
+  {
+    id: 'training: skipping needs the whole gradient',
+    cel: "self.nonFinitePolicy.action != 'SkipStep' || self.gradientClip.mode == 'Global'",
+    check: (self) =>
+      self.nonFinitePolicy.action !== 'SkipStep' || self.gradientClip.mode === 'Global',
+    message:
+      'is SkipStep, which cannot undo the blocks that were stepped before; without gradientClip.mode Global it must be Rollback or Fail',
+    path: ['nonFinitePolicy', 'action'],
+  },
+);
+
+export type Training = z.output<typeof training>;
+export type Schedule = Training['schedule'];

@@ -1,0 +1,140 @@
+// The pods that train: how many, with what devices, where.
+import * as z from 'zod';
+import { group } from '../group.ts';
+import { reservedLabelPrefixes } from '../labels.ts';
+import { mutable } from '../mutability.ts';
+import { quantity } from '../quantity.ts';
+import { type Rule, rule } from '../rule.ts';
+import { text } from '../text.ts';
+import { affinity } from './affinity.ts';
+import {
+  annotationMap,
+  env,
+  labelMap,
+  localObjectReference,
+  resourceClaim,
+  resources,
+  toleration,
+  topologySpreadConstraint,
+} from './pod-fields.ts';
+
+const replicas = () => z.int32().min(1).max(5000);
+
+const fields = z.strictObject({
+  replicas: replicas().default(1).describe('Worker pods; the target of kubectl scale.'),
+  minReplicas: replicas().optional().describe('Fewest workers with which training goes on.'),
+  maxReplicas: replicas().optional().describe('Most workers to grow to.'),
+  elasticity: z
+    .enum(['None', 'AtStart', 'Live'])
+    .default('None')
+    .describe(
+      'None: exactly replicas. AtStart: any number in range at a start. Live: at any time.',
+    ),
+  devicesPerWorker: z.int32().min(0).max(64).default(1).describe('Devices of a worker; 0 is CPU.'),
+  deviceResourceName: text(317)
+    .default('nvidia.com/gpu')
+    .describe('Extended resource under which the cluster offers devices.'),
+  resourceClaims: z
+    .array(resourceClaim)
+    .max(16)
+    .optional()
+    .describe('Devices by dynamic resource allocation, in place of deviceResourceName.'),
+  image: text(512).optional().describe('Worker image; that of the chart when absent.'),
+  imagePullPolicy: z
+    .enum(['Always', 'IfNotPresent', 'Never'])
+    .optional()
+    .describe('When the image is pulled.'),
+  imagePullSecrets: z
+    .array(localObjectReference)
+    .max(16)
+    .optional()
+    .describe('Secrets for pulling the image.'),
+  resources: resources
+    .optional()
+    .describe('Processor and memory of a worker; from the memory plan when absent.'),
+  nodeSelector: labelMap().optional().describe('Labels that a node must have.'),
+  tolerations: z.array(toleration).max(32).optional().describe('Taints that are tolerated.'),
+  affinity: affinity.optional().describe('Rules and wishes about nodes and other pods.'),
+  topologySpreadConstraints: z
+    .array(topologySpreadConstraint)
+    .max(8)
+    .optional()
+    .describe('How workers are spread over domains.'),
+  priorityClassName: text(253).optional().describe('Priority of the pods.'),
+  runtimeClassName: text(253).optional().describe('Container runtime of the pods.'),
+  serviceAccountName: text(253).optional().describe('Service account; its token is not mounted.'),
+  terminationGracePeriodSeconds: z
+    .int()
+    .min(0)
+    .max(86_400)
+    .default(120)
+    .describe('Time to finish a save after SIGTERM.'),
+  sharedMemorySize: quantity().optional().describe('Size of /dev/shm; from the plan when absent.'),
+  env: z
+    .array(env)
+    .max(64)
+    .optional()
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
+    .describe('Environment variables. Secrets do not belong here: they have fields of their own.'),
+  labels: labelMap().optional().describe('Labels of the worker pods.'),
+  annotations: annotationMap().optional().describe('Annotations of the worker pods.'),
+});
+
+type Worker_ = z.output<typeof fields>;
+
+export const worker = mutable(
+  rule(
+    fields,
+    {
+      id: 'worker: an elastic job has a range',
+      cel: "self.elasticity == 'None' || (has(self.minReplicas) && has(self.maxReplicas))",
+      check: (self) =>
+        self.elasticity === 'None' ||
+        (self.minReplicas !== undefined && self.maxReplicas !== undefined),
+      message: 'is not None; minReplicas and maxReplicas must be set',
+      path: ['elasticity'],
+    },
+    {
+      id: 'worker: replicas are in range',
+      cel: "self.elasticity == 'None' || !has(self.minReplicas) || !has(self.maxReplicas) || (self.minReplicas <= self.replicas && self.replicas <= self.maxReplicas)",
+      check: (self) =>
+        self.elasticity === 'None' ||
+        self.minReplicas === undefined ||
+        self.maxReplicas === undefined ||
+        (self.minReplicas <= self.replicas && self.replicas <= self.maxReplicas),
+      message: 'must lie between minReplicas and maxReplicas',
+      path: ['replicas'],
+    },
+    {
+      id: 'worker: claims or devices',
+      cel: "!has(self.resourceClaims) || size(self.resourceClaims) == 0 || self.deviceResourceName == 'nvidia.com/gpu'",
+      check: (self) =>
+        self.resourceClaims === undefined ||
+        self.resourceClaims.length === 0 ||
+        self.deviceResourceName === 'nvidia.com/gpu',
+      message: 'is set together with resourceClaims; devices come from one of the two',
+      path: ['deviceResourceName'],
+    },
+    ...reservedKeys('labels'),
+    ...reservedKeys('annotations'),
+  ),
+  'Suspended',
+);
+
+export type Worker = z.output<typeof worker>;
+
+function reservedKeys(map: 'labels' | 'annotations'): Rule<Worker_>[] {
+  const test = reservedLabelPrefixes.map((prefix) => `!key.startsWith('${prefix}')`).join(' && ');
+  return [
+    {
+      id: `worker.${map}: reserved prefixes are refused`,
+      cel: `!has(self.${map}) || self.${map}.all(key, ${test})`,
+      check: (self) =>
+        Object.keys(self[map] ?? {}).every(
+          (key) => !reservedLabelPrefixes.some((prefix) => key.startsWith(prefix)),
+        ),
+      message: `has a key that begins with ${group}/ or a prefix of Kubernetes or the queue`,
+      path: [map],
+    },
+  ];
+}

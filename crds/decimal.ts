@@ -1,0 +1,76 @@
+// Decimal numbers as strings. The API has no floating-point fields: different languages print them differently, and an
+// object that is read and written back must not change. A decimal is parsed once, where it is used.
+import * as z from 'zod';
+import { invariant } from './errors.ts';
+import { type Rule, rule } from './rule.ts';
+
+export const decimalPattern = /^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?$/;
+
+export interface DecimalBounds {
+  readonly above?: number;
+  readonly min?: number;
+  readonly below?: number;
+  readonly max?: number;
+}
+
+/** `decimal({above: 0})` takes "2e-4", refuses "0". */
+export function decimal(bounds: DecimalBounds = {}): z.ZodString {
+  const text = z.string().max(32).regex(decimalPattern, { error: 'decimal' });
+  const rules = boundRules(bounds);
+  return rules.length === 0 ? text : rule(text, ...rules);
+}
+
+export function parseDecimal(text: string): number {
+  invariant(decimalPattern.test(text), `"${text}" is used as a decimal and is none`);
+  return Number(text);
+}
+
+/** The shortest text that reads back as the same number. */
+export function formatDecimal(value: number, digits?: number): string {
+  invariant(Number.isFinite(value), `${value} cannot be written as a decimal`);
+  return String(digits === undefined ? value : Number(value.toPrecision(digits)));
+}
+
+/** "greater than 0 and at most 1": used in messages, in `explain` and as the text of the rule. */
+export function boundsInWords({ above, min, below, max }: DecimalBounds): string {
+  const words = [
+    above === undefined ? undefined : `greater than ${above}`,
+    min === undefined ? undefined : `at least ${min}`,
+    below === undefined ? undefined : `less than ${below}`,
+    max === undefined ? undefined : `at most ${max}`,
+  ];
+  return words.filter((word) => word !== undefined).join(' and ');
+}
+
+function boundRules(bounds: DecimalBounds): Rule<string>[] {
+  const { above, min, below, max } = bounds;
+  const parts = [
+    above === undefined ? undefined : `double(self) > ${asDouble(above)}`,
+    min === undefined ? undefined : `double(self) >= ${asDouble(min)}`,
+    below === undefined ? undefined : `double(self) < ${asDouble(below)}`,
+    max === undefined ? undefined : `double(self) <= ${asDouble(max)}`,
+  ].filter((part) => part !== undefined);
+  if (parts.length === 0) return [];
+  const words = boundsInWords(bounds);
+  return [
+    {
+      id: `decimal ${words}`,
+      cel: parts.join(' && '),
+      check: (self) => isWithin(Number(self), bounds),
+      message: `must be ${words}`,
+    },
+  ];
+}
+
+function isWithin(value: number, { above, min, below, max }: DecimalBounds): boolean {
+  return (
+    (above === undefined || value > above) &&
+    (min === undefined || value >= min) &&
+    (below === undefined || value < below) &&
+    (max === undefined || value <= max)
+  );
+}
+
+function asDouble(value: number): string {
+  return Number.isInteger(value) ? value.toFixed(1) : String(value);
+}

@@ -1,0 +1,13 @@
+/** The names under which the cluster, the command line and the worker know a fine-tuning job. */
+export const group = 'anneal.dev';
+export const version = 'v1alpha1';
+export const apiVersion = `${group}/${version}`;
+export const kind = 'FineTuneJob';
+export const listKind = 'FineTuneJobList';
+export const singular = 'finetunejob';
+export const plural = 'finetunejobs';
+export const shortName = 'ftj';
+
+/** Also the value of `spec.managedBy` that means "this operator". */
+export const controllerName = `${group}/operator`;
+export const multiKueueName = 'kueue.x-k8s.io/multikueue';

@@ -1,0 +1,31 @@
+// Every label, annotation and finalizer that the project writes or reads. Nothing else spells them.
+import { group } from './group.ts';
+
+export const label = {
+  jobName: `${group}/job-name`,
+  jobUid: `${group}/job-uid`,
+  component: `${group}/component`,
+  workerEpoch: `${group}/worker-epoch`,
+} as const;
+
+export const annotation = {
+  planDigest: `${group}/plan-sha256`,
+  traceparent: `${group}/traceparent`,
+} as const;
+
+export const finalizer = `${group}/cleanup`;
+
+/** Values of `label.component`. */
+export const Component = { Init: 'init', Worker: 'worker', Publish: 'publish' } as const;
+export type Component = (typeof Component)[keyof typeof Component];
+
+export const queueLabel = 'kueue.x-k8s.io/queue-name';
+export const priorityClassLabel = 'kueue.x-k8s.io/priority-class';
+
+/** Prefixes that a user may not set on workers: they belong to us, to Kubernetes or to the queue. */
+export const reservedLabelPrefixes: readonly string[] = [
+  `${group}/`,
+  'kubernetes.io/',
+  'k8s.io/',
+  'kueue.x-k8s.io/',
+];

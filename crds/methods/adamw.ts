@@ -1,0 +1,33 @@
+// Decoupled Weight Decay Regularization. Adam with running means m, v of gradient and square, and decay apart from them:
+//   w -= lr * (m^ / (sqrt(v^) + epsilon) + weightDecay * w)
+import * as z from 'zod';
+import { decimal } from '../decimal.ts';
+import { seamEntry } from './method.ts';
+
+const beta = decimal({ min: 0, below: 1 });
+
+export const adamParameters = z.strictObject({
+  betas: z
+    .array(beta)
+    .min(2)
+    .max(2)
+    .default(['0.9', '0.999'])
+    .describe('How much of the running means of gradient and square is kept at each step.'),
+  epsilon: decimal({ above: 0 })
+    .default('1e-8')
+    .describe('Added to the root, against division by 0.'),
+  weightDecay: decimal({ min: 0 })
+    .default('0')
+    .describe('Share of a weight, times the learning rate, that is taken away at each step.'),
+});
+
+const paper = { title: 'Decoupled Weight Decay Regularization', arxiv: '1711.05101' } as const;
+
+export const adamW = seamEntry({
+  seam: 'optimizer',
+  type: 'AdamW',
+  member: 'adamW',
+  summary: 'Adam with decoupled weight decay, state in float32: 8 bytes a trained parameter.',
+  paper,
+  parameters: adamParameters,
+});

@@ -1,0 +1,23 @@
+// The list of methods: one line each. The first entry of a seam is its default.
+import { adamW } from './adamw.ts';
+import { adamW8bit } from './adamw-8bit.ts';
+import { bfloat16 } from './bfloat16.ts';
+import { dense } from './dense.ts';
+import { float32 } from './float32.ts';
+import { allTensors, fullPreset } from './full.ts';
+import { lora, loraPreset } from './lora.ts';
+import { loraPlusPreset } from './lora-plus.ts';
+import { noAdapter } from './no-adapter.ts';
+import { sgd } from './sgd.ts';
+
+export const seamEntries = {
+  precision: [bfloat16, float32],
+  base: [dense],
+  adapter: [noAdapter, lora],
+  selection: [allTensors],
+  optimizer: [adamW, adamW8bit, sgd],
+} as const;
+
+export const presets = [loraPreset, loraPlusPreset, fullPreset] as const;
+
+export type PresetName = (typeof presets)[number]['preset'];

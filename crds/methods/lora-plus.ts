@@ -1,0 +1,12 @@
+// LoRA+: Efficient Low Rank Adaptation of Large Models. LoRA with a larger learning rate for B than for A.
+export const loraPlusPreset = {
+  preset: 'LoRAPlus',
+  summary: 'LoRA whose matrix B learns sixteen times as fast as A.',
+  seams: {
+    base: { type: 'Dense' },
+    adapter: { type: 'LoRA', lora: { learningRateRatio: '16' } },
+    selection: { type: 'All' },
+    optimizer: { type: 'AdamW' },
+  },
+  paper: { title: 'LoRA+: Efficient Low Rank Adaptation of Large Models', arxiv: '2402.12354' },
+} as const;

@@ -1,0 +1,56 @@
+// LoRA: Low-Rank Adaptation of Large Language Models. Freezes W and learns a product of two thin matrices beside it:
+//   y = x W^T + s * drop(x) A^T B^T,   A: R x I, B: O x R,   s = alpha / R, or alpha / sqrt(R) (rank-stabilized)
+// A starts random, B starts at zero, so that the first step sees the model as it was.
+import * as z from 'zod';
+import { decimal } from '../decimal.ts';
+import { text } from '../text.ts';
+import { seamEntry } from './method.ts';
+
+export const lora = seamEntry({
+  seam: 'adapter',
+  type: 'LoRA',
+  member: 'lora',
+  summary:
+    'Learns a low-rank matrix beside each chosen linear layer; the model itself stays frozen.',
+  paper: { title: 'LoRA: Low-Rank Adaptation of Large Language Models', arxiv: '2106.09685' },
+  parameters: z.strictObject({
+    rank: z.int32().min(1).max(1024).default(16).describe('Inner dimension of the two matrices.'),
+    alpha: decimal({ above: 0 })
+      .optional()
+      .describe('Strength: the product is multiplied by alpha / rank. Twice the rank when absent.'),
+    dropout: decimal({ min: 0, below: 1 })
+      .default('0')
+      .describe('Share of inputs of the adapter that are dropped while training.'),
+    targetModules: z
+      .array(text(256))
+      .min(1)
+      .max(64)
+      .default(['AllLinear'])
+      .describe(
+        'Which linear layers get an adapter: AllLinear (all but the head), or names such as q_proj and down_proj.',
+      ),
+    scaling: z
+      .enum(['Standard', 'RankStabilized'])
+      .default('Standard')
+      .describe('Standard divides alpha by the rank, RankStabilized by its square root.'),
+    learningRateRatio: decimal({ above: 0, max: 1000 })
+      .default('1')
+      .describe('LoRA+: learning rate of B over that of A.'),
+    initialization: z
+      .enum(['KaimingUniform', 'Gaussian'])
+      .default('KaimingUniform')
+      .describe('How A starts; B starts at zero.'),
+  }),
+});
+
+export const loraPreset = {
+  preset: 'LoRA',
+  summary: 'Low-rank adapters on all linear layers of a frozen dense model, with AdamW.',
+  seams: {
+    base: { type: 'Dense' },
+    adapter: { type: 'LoRA' },
+    selection: { type: 'All' },
+    optimizer: { type: 'AdamW' },
+  },
+  paper: lora.paper,
+} as const;

@@ -1,0 +1,73 @@
+// One validation rule, once as a predicate for our own checks and once as CEL for the API server. The two are written
+// side by side, and a test runs the same cases through both.
+//
+// A rule is judged only when what it reads is of the right type: otherwise one wrong value would be reported twice. What a
+// rule reads is taken from its CEL text (`self.a.b`).
+import type * as z from 'zod';
+
+export interface Rule<T = unknown> {
+  /** Unique; tests keep accepting and rejecting examples under this name. */
+  readonly id: string;
+  /** `self` is the value that the rule is attached to. */
+  readonly cel: string;
+  readonly check: (self: T) => boolean;
+  /** Says what is wrong and what is right; printed after the path. */
+  readonly message: string;
+  readonly hint?: string;
+  /** Where the problem is shown, below the value; the value itself when absent. */
+  readonly path?: readonly string[];
+  /**
+   * `everywhere` is the default; `cluster` rules are printed into the CRD, and `problemsOnCluster` checks them, but a
+   * local run does not know them.
+   */
+  readonly where?: 'everywhere' | 'cluster';
+}
+
+const metaKey = 'x-anneal-rules';
+
+export function rule<S extends z.ZodType>(schema: S, ...added: readonly Rule<z.output<S>>[]): S {
+  let checked: S = schema;
+  for (const one of added) if (one.where !== 'cluster') checked = withRefinement(checked, one);
+  // The registry of zod is untyped; every entry under this key is written here.
+  const rules = [...rulesOf(schema), ...(added as readonly Rule[])];
+  return checked.meta({ [metaKey]: rules });
+}
+
+/** The rules attached to this very schema, without those of its parts. */
+export function rulesOf(schema: z.ZodType): readonly Rule[] {
+  return (schema.meta()?.[metaKey] ?? []) as readonly Rule[];
+}
+
+export function isRuleKey(key: string): boolean {
+  return key === metaKey;
+}
+
+function withRefinement<S extends z.ZodType>(schema: S, one: Rule<z.output<S>>): S {
+  const reads = readsOf(one.cel);
+  return schema.refine((value) => one.check(value), {
+    error: one.message,
+    path: [...(one.path ?? [])],
+    params: { rule: one.id, hint: one.hint },
+    when: ({ value, issues }) =>
+      value !== undefined &&
+      !issues.some(({ path, code }) => isTypeIssue(code) && touches(path ?? [], reads)),
+  });
+}
+
+function isTypeIssue(code: string | undefined): boolean {
+  return code === 'invalid_type' || code === 'invalid_value' || code === 'invalid_format';
+}
+
+/** `has(self.a) && self.b.c > 1` reads [a] and [b, c]; a bare `self` reads everything. */
+export function readsOf(cel: string): readonly (readonly string[])[] {
+  return [...cel.matchAll(/\bself\b((?:\.[A-Za-z_][A-Za-z0-9_]*(?!\())*)/g)].map(([, chain]) =>
+    (chain ?? '').split('.').slice(1),
+  );
+}
+
+function touches(path: readonly PropertyKey[], reads: readonly (readonly string[])[]): boolean {
+  return reads.some((read) => {
+    const shared = Math.min(read.length, path.length);
+    return read.slice(0, shared).every((key, index) => key === path[index]);
+  });
+}

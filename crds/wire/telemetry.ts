@@ -1,0 +1,201 @@
+// What a training process says while it works, to whoever watches: a terminal, a supervisor, the bus. One message is one
+// event; as text it is one line of JSON. Reading is tolerant: unknown keys are dropped, so that versions may differ by one.
+//
+// A watcher needs no state but the last messages: every `step` carries totals, and `plan` comes before the first step.
+import * as z from 'zod';
+import type { FailureCode } from '../failures.ts';
+
+const count = z.int().min(0);
+const bytes = z.int().min(0);
+/** JSON has no infinity: a loss that is not finite is null, and a `warning` says so. */
+const real = z.number().nullable();
+
+/** Seconds since 1970 at which the message was made. */
+const stamped = { time: z.number() };
+
+/** Work before the first step and after the last: `fetch model 120/520 MB`. */
+export const stageMessage = z.object({
+  ...stamped,
+  type: z.literal('stage'),
+  stage: z.enum(['Resolve', 'Fetch', 'Verify', 'Prepare', 'Load', 'Train', 'Evaluate', 'Export']),
+  state: z.enum(['Started', 'Running', 'Done']),
+  /** What is being worked on: a file, a source. */
+  subject: z.string().optional(),
+  done: count.optional(),
+  total: count.optional(),
+  unit: z.enum(['Bytes', 'Records', 'Tokens', 'Tensors', 'Files']).optional(),
+  /** Numbers worth a line when the stage is done: skipped records, cache hits. */
+  note: z.string().optional(),
+});
+
+export const memoryParts = z.object({
+  weights: bytes,
+  optimizer: bytes,
+  gradients: bytes,
+  activations: bytes,
+  workspace: bytes,
+  /** Largest sum at one moment: less than the sum of the parts. */
+  peak: bytes,
+});
+
+/** What will happen, once, before the first step. */
+export const planMessage = z.object({
+  ...stamped,
+  type: z.literal('plan'),
+  job: z.string(),
+  model: z.object({ name: z.string(), family: z.string(), parameters: count }),
+  /** `LoRA r=16 on all linear layers`, in words. */
+  method: z.string(),
+  trainableParameters: count,
+  precision: z.string(),
+  device: z.string(),
+  threads: count.optional(),
+  totalSteps: count,
+  /** Step to start from: above 0 after a resume. */
+  firstStep: count,
+  sequencesPerStep: count,
+  tokensPerStep: count,
+  samples: count,
+  heldOutSamples: count,
+  /** Number of blocks whose tape is kept, recomputed, or offloaded. */
+  blocks: z.object({ keep: count, recompute: count, offload: count }),
+  memory: memoryParts,
+  memoryLimit: bytes.optional(),
+});
+
+/** Milliseconds; the parts need not cover the whole. */
+export const stepMs = z.object({
+  total: z.number(),
+  compute: z.number(),
+  data: z.number(),
+  update: z.number().optional(),
+  gather: z.number().optional(),
+  reduce: z.number().optional(),
+  save: z.number().optional(),
+});
+
+export const stepMessage = z.object({
+  ...stamped,
+  type: z.literal('step'),
+  /** 1 after the first optimizer step. */
+  step: count,
+  totalSteps: count,
+  epoch: z.number(),
+  /** Mean over learned tokens, in nats. */
+  loss: real,
+  learnedTokens: count,
+  /** All tokens of this step, learned or not. */
+  tokens: count,
+  /** Since the start of the job, runs before a resume included. */
+  tokensSeen: count,
+  tokensPerSecond: z.number(),
+  gradNorm: real,
+  /** 1 when nothing was clipped. */
+  clipFactor: real,
+  learningRate: z.number(),
+  stepMs,
+  memory: z.object({ now: bytes, peak: bytes }),
+  /** Share of the peak speed of the device that the step reached, where known. */
+  speedOfLight: z.number().optional(),
+  skipped: z.boolean().optional(),
+});
+
+export const evaluationMessage = z.object({
+  ...stamped,
+  type: z.literal('evaluation'),
+  step: count,
+  loss: real,
+  perplexity: real,
+  /** Share of learned tokens that the model would have chosen itself. */
+  accuracy: real.optional(),
+  tokens: count,
+  seconds: z.number().optional(),
+  best: z.boolean().optional(),
+});
+
+export const sampleMessage = z.object({
+  ...stamped,
+  type: z.literal('sample'),
+  step: count,
+  /** Number of the prompt in the job. */
+  index: count,
+  prompt: z.string(),
+  text: z.string(),
+});
+
+export const checkpointMessage = z.object({
+  ...stamped,
+  type: z.literal('checkpoint'),
+  step: count,
+  path: z.string(),
+  bytes,
+  ms: z.number(),
+  best: z.boolean().optional(),
+});
+
+/** A result that was written, with what the check after reloading found. */
+export const artifactMessage = z.object({
+  ...stamped,
+  type: z.literal('artifact'),
+  /** Value of spec.output.formats. */
+  format: z.string(),
+  path: z.string(),
+  bytes,
+  report: z
+    .object({ largestLogitGap: real, klDivergence: real.optional(), tokens: count.optional() })
+    .optional(),
+});
+
+export const warningMessage = z.object({
+  ...stamped,
+  type: z.literal('warning'),
+  /** A condition reason, or a word of its own. */
+  reason: z.string(),
+  message: z.string(),
+  step: count.optional(),
+});
+
+export const endMessage = z.object({
+  ...stamped,
+  type: z.literal('end'),
+  reason: z.enum(['Finished', 'FinishedEarly', 'Stopped']),
+  step: count,
+  seconds: z.number(),
+  /** The run report, when one was written. */
+  report: z.string().optional(),
+});
+
+export const failureMessage = z.object({
+  ...stamped,
+  type: z.literal('failure'),
+  // Tolerant on purpose: a newer worker may know codes that this reader does not.
+  code: z.string().transform((code) => code as FailureCode),
+  reason: z.string(),
+  message: z.string(),
+  hint: z.string().optional(),
+  path: z.string().optional(),
+  step: count.optional(),
+});
+
+export const telemetry = z.discriminatedUnion('type', [
+  stageMessage,
+  planMessage,
+  stepMessage,
+  evaluationMessage,
+  sampleMessage,
+  checkpointMessage,
+  artifactMessage,
+  warningMessage,
+  endMessage,
+  failureMessage,
+]);
+
+export type Telemetry = z.output<typeof telemetry>;
+export type TelemetryOf<T extends Telemetry['type']> = Extract<Telemetry, { type: T }>;
+export type MemoryParts = z.output<typeof memoryParts>;
+/** A message before its time is stamped on it. */
+export type TelemetryBody = Telemetry extends infer M
+  ? M extends Telemetry
+    ? Omit<M, 'time'>
+    : never
+  : never;
