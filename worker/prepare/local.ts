@@ -1,0 +1,85 @@
+// A folder or file on this machine as a listing: a local path, or a claim that is mounted (on one machine: a folder in
+// the cache). Nothing is copied; the files are used where they lie.
+import { createReadStream } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join, relative, sep } from 'node:path';
+import { UserError } from '../../crds/errors.ts';
+import { isErrno } from './errno.ts';
+import type { SourceFile, SourceListing } from './source-files.ts';
+
+export interface LocalListing extends SourceListing {
+  /** The folder that the paths of the files count from. */
+  readonly root: string;
+}
+
+const maxFiles = 100_000;
+
+export async function listLocal(path: string, field?: string): Promise<LocalListing> {
+  const found = await statOf(path, field);
+  const origin = path;
+  if (found.isFile()) {
+    const root = dirname(path);
+    return { origin, version: 'local', root, files: [await localFile(root, basename(path))] };
+  }
+  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  const files: SourceFile[] = [];
+  for (const entry of entries) {
+    // A hidden folder (.git, .cache) holds nothing that a job could mean.
+    const inside = relative(path, join(entry.parentPath, entry.name));
+    if (entry.isDirectory() || inside.split(sep).some((part) => part.startsWith('.'))) continue;
+    if (files.length === maxFiles) throw tooMany(path, field);
+    const file = await localFile(path, inside).catch(() => undefined);
+    if (file) files.push(file);
+  }
+  files.sort((a, b) => (a.path < b.path ? -1 : 1));
+  return { origin, version: 'local', root: path, files };
+}
+
+/** Throws for what is neither file nor link to one: sockets, dangling links. */
+async function localFile(root: string, path: string): Promise<SourceFile> {
+  const absolute = join(root, path);
+  const found = await stat(absolute);
+  if (!found.isFile()) throw new Error(`${absolute} is not a file`);
+  return {
+    path: path.split(sep).join('/'),
+    bytes: found.size,
+    version: `${found.ino}-${found.mtimeMs}`,
+    digest: async () => undefined,
+    read: async (begin, end, signal) => readRange(absolute, begin, end, signal),
+  };
+}
+
+async function* readRange(
+  path: string,
+  begin: number,
+  end: number,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  if (begin >= end) return;
+  const stream = createReadStream(path, { start: begin, end: end - 1, signal });
+  for await (const chunk of stream) yield chunk as Uint8Array; // no encoding is set: always bytes
+}
+
+async function statOf(path: string, field: string | undefined) {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP', 'ENAMETOOLONG')) throw error;
+    throw unreadable(path, field, error);
+  }
+}
+
+function unreadable(path: string, field: string | undefined, cause: unknown): UserError {
+  const why = isErrno(cause, 'EACCES') ? 'may not be read by this user' : 'does not exist';
+  const message = `${path} ${why}`;
+  return new UserError({ code: 'E_SOURCE_NOT_FOUND', message, path: field, value: path, cause });
+}
+
+function tooMany(path: string, field: string | undefined): UserError {
+  return new UserError({
+    code: 'E_SOURCE_NOT_FOUND',
+    message: `${path} holds more than ${maxFiles} files; a model or data set has fewer`,
+    path: field,
+    value: path,
+  });
+}

@@ -1,0 +1,179 @@
+// From a source of a job file to the listing of its place: the union of crds/api/source.ts, taken apart once.
+import { isAbsolute, join } from 'node:path';
+import type { Source } from '../../crds/api/source.ts';
+import { UserError } from '../../crds/errors.ts';
+import { type Bucket, type BucketCredentials, listBucket } from './bucket.ts';
+import { type HubRepository, listEntries, listHub, resolveCommit } from './hub.ts';
+import { recallCommit, recallEntries, rememberCommit, rememberEntries } from './hub-memory.ts';
+import { listLocal } from './local.ts';
+import type { Named, SourceEnvironment } from './source-environment.ts';
+import type { SourceListing } from './source-files.ts';
+
+export interface Place {
+  readonly listing: SourceListing;
+  /** Files lie in the folder already, or are fetched into the store. */
+  readonly files:
+    | { readonly type: 'Here'; readonly root: string }
+    | { readonly type: 'Away'; readonly store: string };
+}
+
+export interface PlaceFacts {
+  readonly type: 'model' | 'dataset';
+  /** `spec.model.source`, for errors. */
+  readonly field: string;
+}
+
+export async function locate(
+  source: Source,
+  facts: PlaceFacts,
+  environment: SourceEnvironment,
+  signal: AbortSignal,
+): Promise<Place> {
+  const { huggingFace, s3, persistentVolumeClaim: claim, local } = source;
+  const { field } = facts;
+  if (huggingFace) return locateHub(huggingFace, facts, environment, signal);
+  if (s3) return locateBucket(s3, field, environment, signal);
+  if (claim) {
+    const volume =
+      environment.volumes.get(claim.claimName) ??
+      join(environment.cache, 'volumes', claim.claimName);
+    return here(join(volume, claim.path), `${field}.persistentVolumeClaim`);
+  }
+  if (local) {
+    const { path } = local;
+    return here(isAbsolute(path) ? path : join(environment.jobFolder, path), `${field}.local.path`);
+  }
+  throw new UserError({
+    code: 'E_SOURCE_NOT_FOUND',
+    message: `${field} is an image, which only a cluster can mount`,
+    hint: 'use a local path or a repository for a run on this machine',
+    path: `${field}.image`,
+  });
+}
+
+async function here(path: string, field: string): Promise<Place> {
+  const listing = await listLocal(path, field);
+  return { listing, files: { type: 'Here', root: listing.root } };
+}
+
+async function locateHub(
+  source: NonNullable<Source['huggingFace']>,
+  { type, field }: PlaceFacts,
+  environment: SourceEnvironment,
+  signal: AbortSignal,
+): Promise<Place> {
+  const token = hubToken(source.tokenSecretRef, `${field}.huggingFace.tokenSecretRef`, environment);
+  const repository: HubRepository = {
+    endpoint: environment.hubEndpoint,
+    type,
+    repository: source.repository,
+    revision: source.revision,
+    token: token?.value,
+    tokenName: token?.name,
+    field: `${field}.huggingFace`,
+  };
+  const { network, offline } = environment;
+  const name = `${type}s--${source.repository.replaceAll('/', '--')}`;
+  const store = join(environment.cache, 'hub', encodeURIComponent(hostOf(repository)), name);
+  const commit = await commitOf(repository, store, environment, signal);
+  let entries = await recallEntries(store, commit);
+  if (!entries) {
+    if (offline) throw notHere(repository);
+    entries = await listEntries(repository, commit, network, signal);
+    await rememberEntries(store, commit, entries);
+  }
+  const listing = listHub(repository, commit, entries, network);
+  return { listing, files: { type: 'Away', store } };
+}
+
+async function commitOf(
+  repository: HubRepository,
+  store: string,
+  { network, offline }: SourceEnvironment,
+  signal: AbortSignal,
+): Promise<string> {
+  const { revision } = repository;
+  if (/^[0-9a-f]{40}$/.test(revision)) return revision;
+  if (offline) {
+    const known = await recallCommit(store, revision);
+    if (known === undefined) throw notHere(repository);
+    return known;
+  }
+  const commit = await resolveCommit(repository, network, signal);
+  await rememberCommit(store, revision, commit);
+  return commit;
+}
+
+async function locateBucket(
+  source: NonNullable<Source['s3']>,
+  field: string,
+  environment: SourceEnvironment,
+  signal: AbortSignal,
+): Promise<Place> {
+  const credentials = bucketCredentials(source.credentialsSecretRef, `${field}.s3`, environment);
+  const bucket: Bucket = {
+    uri: source.uri,
+    endpoint: source.endpoint,
+    region: source.region ?? environment.region,
+    credentials: credentials?.value,
+    credentialsName: credentials?.name,
+    field: `${field}.s3`,
+  };
+  const listing = await listBucket(bucket, environment.network, signal);
+  return { listing, files: { type: 'Away', store: join(environment.cache, 's3') } };
+}
+
+function hubToken(
+  reference: { readonly name: string; readonly key: string } | undefined,
+  field: string,
+  environment: SourceEnvironment,
+): Named<string> | undefined {
+  if (!reference) return environment.hubToken;
+  const { name, key } = reference;
+  const value = environment.secret(name, key);
+  if (value !== undefined) return { value, name: `Secret ${name}, key ${key}` };
+  // A local run knows no Secrets; what the person has is used in their place.
+  if (environment.hubToken) return environment.hubToken;
+  throw new UserError({
+    code: 'E_REFERENCE_NOT_FOUND',
+    message: `${field} names key ${key} of Secret ${name}, which is not here`,
+    hint: 'set HF_TOKEN for a local run; on a cluster create the Secret',
+    path: field,
+  });
+}
+
+function bucketCredentials(
+  reference: { readonly name: string } | undefined,
+  field: string,
+  environment: SourceEnvironment,
+): Named<BucketCredentials> | undefined {
+  if (!reference) return environment.bucketCredentials;
+  const read = (key: string) => environment.secret(reference.name, key);
+  const accessKeyId = read('AWS_ACCESS_KEY_ID');
+  const secretAccessKey = read('AWS_SECRET_ACCESS_KEY');
+  const sessionToken = read('AWS_SESSION_TOKEN');
+  if (accessKeyId !== undefined && secretAccessKey !== undefined) {
+    const value = { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) };
+    return { value, name: `the keys of Secret ${reference.name}` };
+  }
+  if (environment.bucketCredentials) return environment.bucketCredentials;
+  throw new UserError({
+    code: 'E_REFERENCE_NOT_FOUND',
+    message: `${field} names Secret ${reference.name}, whose keys are not here`,
+    hint: 'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for a local run; on a cluster create the Secret',
+    path: `${field}.credentialsSecretRef`,
+  });
+}
+
+function notHere({ repository, revision, field }: HubRepository): UserError {
+  return new UserError({
+    code: 'E_SOURCE_NOT_FOUND',
+    message: `${repository} at ${revision} is not in the cache, and this run is offline`,
+    hint: 'run once with ANNEAL_OFFLINE and HF_HUB_OFFLINE unset',
+    path: field,
+  });
+}
+
+function hostOf({ endpoint }: HubRepository): string {
+  return new URL(endpoint).host;
+}

@@ -1,0 +1,99 @@
+// A source of a job file becomes files on this disk and one digest. What is here already is used where it lies; what is
+// away is fetched into the cache, verified, and never fetched again for the same content.
+import { join } from 'node:path';
+import type { DataSource } from '../../crds/api/dataset.ts';
+import type { Model } from '../../crds/api/model.ts';
+import { TerminalError } from '../../crds/errors.ts';
+import { fetchFiles } from './fetch.ts';
+import { digestOfFiles, type FileDigests } from './file-digests.ts';
+import { locate, type Place } from './locate.ts';
+import { selectDataFiles, selectModelFiles } from './select-files.ts';
+import type { SourceEnvironment } from './source-environment.ts';
+import type { SourceFile } from './source-files.ts';
+
+export interface ResolvedFile {
+  /** Relative to the root, with forward slashes. */
+  readonly path: string;
+  readonly absolute: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+export interface ResolvedSource {
+  /** Folder that holds the files under their paths; other files may lie there too. */
+  readonly root: string;
+  readonly files: readonly ResolvedFile[];
+  /** Of all files together, as in `spec.model.digest`. */
+  readonly digest: `sha256:${string}`;
+  /** For sentences: "meta-llama/Llama-3.2-1B at 4e20de36", a path, a uri. */
+  readonly origin: string;
+  /** Commit, or what else names the state of the place; `local` for files that anyone may change. */
+  readonly version: string;
+}
+
+export async function resolveModel(
+  model: Model,
+  environment: SourceEnvironment,
+  signal: AbortSignal,
+): Promise<ResolvedSource> {
+  const facts = { type: 'model', field: 'spec.model.source' } as const;
+  const place = await locate(model.source, facts, environment, signal);
+  const chosen = selectModelFiles(place.listing, { file: model.source.file });
+  const resolved = await bringHere(place, chosen, environment, signal);
+  if (model.digest === undefined || model.digest === resolved.digest) return resolved;
+  throw new TerminalError({
+    code: 'E_DIGEST_MISMATCH',
+    message: `${resolved.origin} has the digest ${resolved.digest}; spec.model.digest is ${model.digest}`,
+    hint: 'the model was changed, or another one is meant; pin a commit to keep it',
+  });
+}
+
+/** `field` is spec.dataset.train or spec.dataset.eval. */
+export async function resolveData(
+  source: DataSource,
+  field: string,
+  environment: SourceEnvironment,
+  signal: AbortSignal,
+): Promise<ResolvedSource> {
+  const place = await locate(source, { type: 'dataset', field }, environment, signal);
+  const chosen = selectDataFiles(place.listing, source);
+  return bringHere(place, chosen, environment, signal);
+}
+
+async function bringHere(
+  { listing, files }: Place,
+  chosen: readonly SourceFile[],
+  environment: SourceEnvironment,
+  signal: AbortSignal,
+): Promise<ResolvedSource> {
+  const sorted = chosen.toSorted((a, b) => (a.path < b.path ? -1 : 1));
+  const root =
+    files.type === 'Here'
+      ? files.root
+      : await fetchFiles(
+          sorted,
+          { store: files.store, version: listing.version },
+          environment,
+          signal,
+        );
+  const resolved: ResolvedFile[] = [];
+  for (const file of sorted) resolved.push(await resolve(file, root, environment.digests, signal));
+  return {
+    root,
+    files: resolved,
+    digest: digestOfFiles(resolved),
+    origin: listing.origin,
+    version: listing.version,
+  };
+}
+
+async function resolve(
+  file: SourceFile,
+  root: string,
+  digests: FileDigests,
+  signal: AbortSignal,
+): Promise<ResolvedFile> {
+  const absolute = join(root, file.path);
+  const { path, bytes } = file;
+  return { path, absolute, bytes, sha256: await digests.of(absolute, signal) };
+}

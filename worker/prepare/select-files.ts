@@ -1,0 +1,160 @@
+// Which files of a place are wanted. For a model that is an allow-list: names that this project reads or copies into
+// an export, never code and never pickled weights, whatever else a repository holds. For data: the files of known
+// kinds, or those that the job names.
+import { UserError } from '../../crds/errors.ts';
+import { isRecordFile } from '../data/records.ts';
+import type { SourceFile, SourceListing } from './source-files.ts';
+
+export interface ModelChoice {
+  /** Of several models in one place, this file. */
+  readonly file?: string | undefined;
+}
+
+export interface DataChoice {
+  readonly files?: readonly string[] | undefined;
+  readonly split?: string | undefined;
+}
+
+const modelFiles = new Set([
+  'config.json',
+  'generation_config.json',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'tokenizer.model',
+  'special_tokens_map.json',
+  'added_tokens.json',
+  'vocab.json',
+  'merges.txt',
+  'chat_template.jinja',
+  'chat_template.json',
+  'adapter_config.json',
+]);
+const pickles = /\.(bin|pt|pth|ckpt|pkl)$/;
+const shard = /^(.*)-\d{5}-of-\d{5}\.(safetensors|gguf)$/;
+const indexName = 'model.safetensors.index.json';
+
+export function selectModelFiles(listing: SourceListing, choice: ModelChoice): SourceFile[] {
+  // The top folder is the model; folders below hold other formats of the same weights.
+  const top = listing.files.filter(({ path }) => !path.includes('/'));
+  if (choice.file !== undefined) return chosenModel(listing, choice.file);
+  const weights = top.filter(({ path }) => path.endsWith('.safetensors'));
+  if (weights.length > 0) return [...about(top), ...withoutTwins(top, weights)];
+  const ggufs = top.filter(({ path }) => path.endsWith('.gguf'));
+  const groups = new Set(ggufs.map(({ path }) => groupOf(path)));
+  if (groups.size === 1) return [...about(top), ...ggufs];
+  if (groups.size > 1) {
+    throw new UserError({
+      code: 'E_SOURCE_NOT_FOUND',
+      message: `${listing.origin} holds ${ggufs.length} GGUF files; one must be chosen`,
+      hint: `set file beside the place, to one of ${some(ggufs)}`,
+      path: 'spec.model.source.file',
+    });
+  }
+  const pickled = top.filter(({ path }) => pickles.test(path));
+  throw new UserError({
+    code: 'E_SOURCE_NOT_FOUND',
+    message: `${listing.origin} has no safetensors and no GGUF file${
+      pickled.length > 0 ? `, only pickled weights (${some(pickled)}), which are never loaded` : ''
+    }`,
+    hint:
+      pickled.length > 0 ? 'convert the weights to safetensors' : 'check the place and its path',
+    path: 'spec.model.source',
+  });
+}
+
+export function selectDataFiles(listing: SourceListing, choice: DataChoice): SourceFile[] {
+  const { files: patterns, split } = choice;
+  if (patterns !== undefined) return patterns.flatMap((pattern) => matching(listing, pattern));
+  const known = listing.files.filter(
+    ({ path }) => isRecordFile(path) && !notData.test(path.split('/').at(-1) ?? ''),
+  );
+  const found = split === undefined ? known : known.filter(({ path }) => isOfSplit(path, split));
+  if (found.length > 0) return found;
+  throw new UserError({
+    code: 'E_SOURCE_NOT_FOUND',
+    message:
+      known.length > 0
+        ? `${listing.origin} has no file of split ${split}; it has ${some(known)}`
+        : `${listing.origin} has no .jsonl, .json, .parquet or .txt file`,
+    hint: 'name the files with files',
+    path: known.length > 0 ? 'split' : undefined,
+  });
+}
+
+const notData =
+  /^(dataset_infos?|dataset_dict|state|config|.*_config)\.json$|^(requirements|license.*)\.txt$/i;
+
+/** `train` finds train.jsonl, data/train-00000-of-00004.parquet and train/part.json, not pretrain.jsonl. */
+function isOfSplit(path: string, split: string): boolean {
+  return path.split('/').some((part) => part.split(/[-_.]/).includes(split) || part === split);
+}
+
+function matching(listing: SourceListing, pattern: string): SourceFile[] {
+  const wanted = globToRegExp(pattern);
+  const found = listing.files.filter(({ path }) => wanted.test(path));
+  if (found.length > 0) return found;
+  throw new UserError({
+    code: 'E_SOURCE_NOT_FOUND',
+    message: `${listing.origin} has no file ${pattern}; it has ${some(listing.files)}`,
+    value: pattern,
+  });
+}
+
+/** `*` stays inside a folder, `**` does not. */
+function globToRegExp(pattern: string): RegExp {
+  const source = pattern
+    .split(/(\*\*\/?|\*|\?)/)
+    .map((part) => {
+      if (part.startsWith('**')) return '(?:.*)';
+      if (part === '*') return '[^/]*';
+      return part === '?' ? '[^/]' : part.replace(/[.+^${}()|[\]\\]/g, '\\$&');
+    })
+    .join('');
+  return new RegExp(`^${source}$`);
+}
+
+function chosenModel(listing: SourceListing, file: string): SourceFile[] {
+  const found = listing.files.filter(
+    ({ path }) => path === file || (shard.test(file) && groupOf(path) === groupOf(file)),
+  );
+  if (found.length === 0) {
+    throw new UserError({
+      code: 'E_SOURCE_NOT_FOUND',
+      message: `${listing.origin} has no file ${file}; it has ${some(listing.files)}`,
+      path: 'spec.model.source.file',
+      value: file,
+    });
+  }
+  return [...about(listing.files.filter(({ path }) => !path.includes('/'))), ...found];
+}
+
+function about(files: readonly SourceFile[]): SourceFile[] {
+  return files.filter(({ path }) => modelFiles.has(path));
+}
+
+/**
+ * Some repositories hold the same weights twice: model-0000N-of-0000M beside consolidated.safetensors. What the index
+ * or the standard name speaks of is the model.
+ */
+function withoutTwins(top: readonly SourceFile[], weights: readonly SourceFile[]): SourceFile[] {
+  const index = top.filter(({ path }) => path === indexName);
+  if (index.length > 0) {
+    return [
+      ...index,
+      ...weights.filter(({ path }) => path.startsWith('model-') && shard.test(path)),
+    ];
+  }
+  const standard = weights.filter(({ path }) => path === 'model.safetensors');
+  return standard.length > 0 ? standard : [...weights];
+}
+
+function groupOf(path: string): string {
+  return shard.exec(path)?.[1] ?? path;
+}
+
+function some(files: readonly SourceFile[]): string {
+  const names = files.slice(0, 8).map(({ path }) => path);
+  const more = files.length - names.length;
+  if (names.length === 0) return 'none';
+  return `${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
