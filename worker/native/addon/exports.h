@@ -1,0 +1,47 @@
+// What the addon exports, by file.
+#pragma once
+
+#include "call.h"
+
+namespace anneal {
+
+// operators.cc
+napi_value op(Call& call);
+napi_value invoke(Call& call);
+napi_value schema(Call& call);
+napi_value schemas(Call& call);
+napi_value load_library(Call& call);
+
+// scopes.cc
+napi_value scope_begin(Call& call);
+napi_value scope_end(Call& call);
+napi_value keep(Call& call);
+napi_value release(Call& call);
+napi_value live(Call& call);
+
+// autograd.cc
+napi_value grad(Call& call);
+napi_value set_grad(Call& call);
+napi_value leaf(Call& call);
+
+// host.cc
+napi_value describe(Call& call);
+napi_value from_bytes(Call& call);
+napi_value to_bytes(Call& call);
+napi_value item(Call& call);
+
+// mapped_file.cc
+napi_value map(Call& call);
+napi_value release_pages(Call& call);
+
+// memory.cc
+napi_value memory(Call& call);
+napi_value reset_peak(Call& call);
+napi_value trim(Call& call);
+
+// process.cc
+napi_value threads(Call& call);
+napi_value set_threads(Call& call);
+napi_value on_error(Call& call);
+
+}  // namespace anneal

@@ -1,0 +1,119 @@
+#include "memory.h"
+
+#include <c10/core/CPUAllocator.h>
+#include <c10/core/impl/alloc_cpu.h>
+#ifdef __APPLE__
+#include <malloc/malloc.h>
+#else
+#include <malloc.h>
+#endif
+
+#include <atomic>
+#include <climits>
+
+#include "exports.h"
+
+namespace anneal {
+
+namespace {
+
+std::atomic<int64_t> held_bytes{0};
+std::atomic<int64_t> peak_bytes{0};
+
+int64_t usable_size(void* data) {
+#ifdef __APPLE__
+  return static_cast<int64_t>(malloc_size(data));
+#else
+  return static_cast<int64_t>(malloc_usable_size(data));
+#endif
+}
+
+void count_allocation(void* data) {
+  const int64_t held = held_bytes.fetch_add(usable_size(data)) + usable_size(data);
+  int64_t peak = peak_bytes.load(std::memory_order_relaxed);
+  while (held > peak && !peak_bytes.compare_exchange_weak(peak, held)) {
+  }
+}
+
+void free_counted(void* data) {
+  if (data == nullptr) return;
+  held_bytes.fetch_sub(usable_size(data));
+  c10::free_cpu(data);
+}
+
+// libtorch's own allocation, plus two atomic additions. The size comes from the heap's header, so
+// nothing is stored a tensor.
+class CountingAllocator final : public c10::Allocator {
+ public:
+  c10::DataPtr allocate(size_t size) override {
+    void* data = c10::alloc_cpu(size);
+    if (data != nullptr) count_allocation(data);
+    return {data, data, &free_counted, c10::Device(c10::DeviceType::CPU)};
+  }
+  c10::DeleterFnPtr raw_deleter() const override { return &free_counted; }
+  void copy_data(void* to, const void* from, size_t size) const override {
+    default_copy_data(to, from, size);
+  }
+};
+
+// glibc maps, zeroes and unmaps every large block again; a training step makes the same large blocks
+// each time. Both limits at their largest keep them in the heap (measured: a bf16 step of a 135M
+// model took 0.76 of the time, for 3 % more resident memory).
+void keep_large_blocks() {
+#ifdef __GLIBC__
+  constexpr int kOlderGlibcLimit = 32 << 20;  // larger thresholds were refused before 2.35
+  if (mallopt(M_MMAP_THRESHOLD, INT_MAX) == 0) mallopt(M_MMAP_THRESHOLD, kOlderGlibcLimit);
+  mallopt(M_TRIM_THRESHOLD, INT_MAX);
+#endif
+}
+
+void set_number(const Call& call, napi_value object, const char* name, int64_t value) {
+  check(napi_set_named_property(call.env, object, name, call.number(static_cast<double>(value))),
+        "an object");
+}
+
+}  // namespace
+
+void prepare_memory() {
+  static const bool once = [] {
+    keep_large_blocks();
+    c10::SetCPUAllocator(new CountingAllocator, /*priority=*/1);
+    return true;
+  }();
+  static_cast<void>(once);
+}
+
+void report_to_collector(const Call& call) {
+  constexpr int64_t kWorthTelling = 1 << 20;
+  const int64_t held = held_bytes.load(std::memory_order_relaxed);
+  const int64_t change = held - call.environment.reported_bytes;
+  if (change > -kWorthTelling && change < kWorthTelling) return;
+  int64_t total = 0;
+  napi_adjust_external_memory(call.env, change, &total);
+  call.environment.reported_bytes = held;
+}
+
+// memory() → {held, peak}: bytes of CPU tensors of the whole process. Mapped files do not count.
+napi_value memory(Call& call) {
+  napi_value object;
+  check(napi_create_object(call.env, &object), "an object");
+  set_number(call, object, "held", held_bytes.load());
+  set_number(call, object, "peak", peak_bytes.load());
+  return object;
+}
+
+// resetPeak() begins a new measurement of the largest sum of bytes.
+napi_value reset_peak(Call& call) {
+  peak_bytes.store(held_bytes.load());
+  return call.undefined();
+}
+
+// trim() gives free heap pages back to the system.
+napi_value trim(Call& call) {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+  return call.undefined();
+}
+
+}  // namespace anneal

@@ -1,0 +1,69 @@
+#include "isa.h"
+
+#include <c10/util/Exception.h>
+#include <torch/library.h>
+
+#include <atomic>
+#include <optional>
+#include <string>
+
+namespace anneal {
+
+namespace {
+
+constexpr const char* kNames[] = {"portable", "avx2", "avx512"};
+
+Isa best() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                    __builtin_cpu_supports("f16c");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
+                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+                      __builtin_cpu_supports("avx512dq");
+  return avx512 ? Isa::kAvx512 : avx2 ? Isa::kAvx2 : Isa::kPortable;
+#else
+  return Isa::kPortable;
+#endif
+}
+
+std::atomic<Isa>& chosen() {
+  static std::atomic<Isa> value{best()};
+  return value;
+}
+
+// Asks for an instruction set, to test or to compare one; null asks for the best. Returns the one in
+// use: never more than this CPU has.
+std::string use_isa(std::optional<std::string> name) {
+  Isa wanted = best();
+  if (name) {
+    int i = 0;
+    while (i < 3 && *name != kNames[i]) ++i;
+    TORCH_CHECK(i < 3, "the instruction set is '", *name, "'; it must be portable, avx2 or avx512");
+    if (static_cast<Isa>(i) < wanted) wanted = static_cast<Isa>(i);
+  }
+  chosen().store(wanted);
+  return kNames[static_cast<int>(wanted)];
+}
+
+}  // namespace
+
+Isa isa() {
+  static std::atomic<Isa>& value = chosen();
+  return value.load(std::memory_order_relaxed);
+}
+
+bool has_avx512_bf16() {
+#if defined(__x86_64__)
+  static const bool has = best() == Isa::kAvx512 && __builtin_cpu_supports("avx512bf16");
+  return has;
+#else
+  return false;
+#endif
+}
+
+TORCH_LIBRARY_FRAGMENT(anneal, m) {
+  m.def("use_isa(str? name=None) -> str", &use_isa);
+}
+
+}  // namespace anneal

@@ -1,0 +1,72 @@
+// Finds and loads the addon, once a process or worker thread. Everything native goes through `native`.
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { TerminalError } from '../../crds/errors.ts';
+import { nativeOverride } from './config.ts';
+import { toNativeError } from './native-error.ts';
+
+/** What `worker/native/addon` exports. A handle is a positive integer that stands for a tensor. */
+export interface Native {
+  op(name: string, overload: string): number;
+  call(operator: number, ...values: unknown[]): unknown;
+  schema(name: string, overload: string): string | undefined;
+  schemas(): string[];
+  loadLibrary(path: string): void;
+  scopeBegin(): void;
+  scopeEnd(kept?: readonly number[]): void;
+  keep(handle: number): void;
+  release(handle: number): void;
+  live(): number;
+  grad(
+    outputs: readonly number[],
+    inputs: readonly number[],
+    seeds: readonly number[],
+  ): (number | null)[];
+  setGrad(on: boolean): boolean;
+  leaf(handle: number): number;
+  describe(handle: number): number[];
+  fromBytes(bytes: Uint8Array, shape: readonly number[], dtype: number, as: number): number;
+  toBytes(handle: number, as: number): ArrayBuffer;
+  item(handle: number): number;
+  map(path: string): number;
+  releasePages(handle: number): number;
+  memory(): { readonly held: number; readonly peak: number };
+  resetPeak(): void;
+  trim(): void;
+  threads(): number;
+  setThreads(count: number): void;
+  onError(
+    make: (operator: string, message: string, detail: string, outOfMemory: boolean) => Error,
+  ): void;
+}
+
+export const native: Native = load();
+
+function load(): Native {
+  const path =
+    nativeOverride() ?? fileURLToPath(new URL('../native/dist/anneal.node', import.meta.url));
+  if (!existsSync(path)) throw missing(`${path} does not exist`);
+  const addon = open(path);
+  addon.onError(toNativeError);
+  const suffix = process.platform === 'darwin' ? 'dylib' : 'so';
+  addon.loadLibrary(join(dirname(path), `libanneal_kernels.${suffix}`));
+  return addon;
+}
+
+function open(path: string): Native {
+  try {
+    // The addon is built from the sources beside this file: its exports are the interface above.
+    return createRequire(import.meta.url)(path) as Native;
+  } catch (error) {
+    throw missing(
+      `${path} cannot be loaded: ${error instanceof Error ? error.message : error}`,
+      error,
+    );
+  }
+}
+
+function missing(message: string, cause?: unknown): TerminalError {
+  return new TerminalError({ code: 'E_NATIVE_MISSING', message, cause });
+}

@@ -1,0 +1,1017 @@
+// Printed by `node worker/tensor/print-ops.ts` from ops.list.ts and the schemas of libtorch and of
+// worker/native/kernels. Arguments before `*` are positional, those behind it are options; layout, pinning,
+// memory format and generators stay at their defaults. What returns its own argument is written in place.
+import type { Device } from './device.ts';
+import { type DType, dtypeCode } from './dtype.ts';
+import { native } from './native.ts';
+import {
+  confirmOperators,
+  handlesOf,
+  made,
+  madeList,
+  operator,
+  optionalHandlesOf,
+  results,
+  type Scalar,
+} from './operator.ts';
+import type { Tensor } from './tensor.ts';
+
+const { call } = native;
+
+const $add = operator('aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor');
+export function add(self: Tensor, other: Tensor, options: { readonly alpha?: Scalar | undefined } = {}): Tensor {
+  return made(call($add, self.handle, other.handle, options.alpha));
+}
+
+const $add_ = operator('aten::add_.Tensor(Tensor(a!) self, Tensor other, *, Scalar alpha=1) -> Tensor(a!)');
+export function add_(self: Tensor, other: Tensor, options: { readonly alpha?: Scalar | undefined } = {}): Tensor {
+  call($add_, self.handle, other.handle, options.alpha);
+  return self;
+}
+
+const $addScalar = operator('aten::add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor');
+export function addScalar(self: Tensor, other: Scalar, alpha?: Scalar): Tensor {
+  return made(call($addScalar, self.handle, other, alpha));
+}
+
+const $addScalar_ = operator('aten::add_.Scalar(Tensor(a!) self, Scalar other, Scalar alpha=1) -> Tensor(a!)');
+export function addScalar_(self: Tensor, other: Scalar, alpha?: Scalar): Tensor {
+  call($addScalar_, self.handle, other, alpha);
+  return self;
+}
+
+const $sub = operator('aten::sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor');
+export function sub(self: Tensor, other: Tensor, options: { readonly alpha?: Scalar | undefined } = {}): Tensor {
+  return made(call($sub, self.handle, other.handle, options.alpha));
+}
+
+const $sub_ = operator('aten::sub_.Tensor(Tensor(a!) self, Tensor other, *, Scalar alpha=1) -> Tensor(a!)');
+export function sub_(self: Tensor, other: Tensor, options: { readonly alpha?: Scalar | undefined } = {}): Tensor {
+  call($sub_, self.handle, other.handle, options.alpha);
+  return self;
+}
+
+const $subScalar = operator('aten::sub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor');
+export function subScalar(self: Tensor, other: Scalar, alpha?: Scalar): Tensor {
+  return made(call($subScalar, self.handle, other, alpha));
+}
+
+const $rsubScalar = operator('aten::rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor');
+export function rsubScalar(self: Tensor, other: Scalar, alpha?: Scalar): Tensor {
+  return made(call($rsubScalar, self.handle, other, alpha));
+}
+
+const $mul = operator('aten::mul.Tensor(Tensor self, Tensor other) -> Tensor');
+export function mul(self: Tensor, other: Tensor): Tensor {
+  return made(call($mul, self.handle, other.handle));
+}
+
+const $mul_ = operator('aten::mul_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)');
+export function mul_(self: Tensor, other: Tensor): Tensor {
+  call($mul_, self.handle, other.handle);
+  return self;
+}
+
+const $mulScalar = operator('aten::mul.Scalar(Tensor self, Scalar other) -> Tensor');
+export function mulScalar(self: Tensor, other: Scalar): Tensor {
+  return made(call($mulScalar, self.handle, other));
+}
+
+const $mulScalar_ = operator('aten::mul_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)');
+export function mulScalar_(self: Tensor, other: Scalar): Tensor {
+  call($mulScalar_, self.handle, other);
+  return self;
+}
+
+const $div = operator('aten::div.Tensor(Tensor self, Tensor other) -> Tensor');
+export function div(self: Tensor, other: Tensor): Tensor {
+  return made(call($div, self.handle, other.handle));
+}
+
+const $div_ = operator('aten::div_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)');
+export function div_(self: Tensor, other: Tensor): Tensor {
+  call($div_, self.handle, other.handle);
+  return self;
+}
+
+const $divScalar = operator('aten::div.Scalar(Tensor self, Scalar other) -> Tensor');
+export function divScalar(self: Tensor, other: Scalar): Tensor {
+  return made(call($divScalar, self.handle, other));
+}
+
+const $divScalar_ = operator('aten::div_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)');
+export function divScalar_(self: Tensor, other: Scalar): Tensor {
+  call($divScalar_, self.handle, other);
+  return self;
+}
+
+const $divMode = operator('aten::div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor');
+export function divMode(self: Tensor, other: Tensor, options: { readonly roundingMode: string | null }): Tensor {
+  return made(call($divMode, self.handle, other.handle, options.roundingMode));
+}
+
+const $divScalarMode = operator('aten::div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor');
+export function divScalarMode(self: Tensor, other: Scalar, options: { readonly roundingMode: string | null }): Tensor {
+  return made(call($divScalarMode, self.handle, other, options.roundingMode));
+}
+
+const $remainderScalar = operator('aten::remainder.Scalar(Tensor self, Scalar other) -> Tensor');
+export function remainderScalar(self: Tensor, other: Scalar): Tensor {
+  return made(call($remainderScalar, self.handle, other));
+}
+
+const $addcmul = operator('aten::addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor');
+export function addcmul(self: Tensor, tensor1: Tensor, tensor2: Tensor, options: { readonly value?: Scalar | undefined } = {}): Tensor {
+  return made(call($addcmul, self.handle, tensor1.handle, tensor2.handle, options.value));
+}
+
+const $addcmul_ = operator('aten::addcmul_(Tensor(a!) self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor(a!)');
+export function addcmul_(self: Tensor, tensor1: Tensor, tensor2: Tensor, options: { readonly value?: Scalar | undefined } = {}): Tensor {
+  call($addcmul_, self.handle, tensor1.handle, tensor2.handle, options.value);
+  return self;
+}
+
+const $addcdiv_ = operator('aten::addcdiv_(Tensor(a!) self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor(a!)');
+export function addcdiv_(self: Tensor, tensor1: Tensor, tensor2: Tensor, options: { readonly value?: Scalar | undefined } = {}): Tensor {
+  call($addcdiv_, self.handle, tensor1.handle, tensor2.handle, options.value);
+  return self;
+}
+
+const $lerp_ = operator('aten::lerp_.Scalar(Tensor(a!) self, Tensor end, Scalar weight) -> Tensor(a!)');
+export function lerp_(self: Tensor, end: Tensor, weight: Scalar): Tensor {
+  call($lerp_, self.handle, end.handle, weight);
+  return self;
+}
+
+const $neg = operator('aten::neg(Tensor self) -> Tensor');
+export function neg(self: Tensor): Tensor {
+  return made(call($neg, self.handle));
+}
+
+const $abs = operator('aten::abs(Tensor self) -> Tensor');
+export function abs(self: Tensor): Tensor {
+  return made(call($abs, self.handle));
+}
+
+const $sign = operator('aten::sign(Tensor self) -> Tensor');
+export function sign(self: Tensor): Tensor {
+  return made(call($sign, self.handle));
+}
+
+const $square = operator('aten::square(Tensor self) -> Tensor');
+export function square(self: Tensor): Tensor {
+  return made(call($square, self.handle));
+}
+
+const $sqrt = operator('aten::sqrt(Tensor self) -> Tensor');
+export function sqrt(self: Tensor): Tensor {
+  return made(call($sqrt, self.handle));
+}
+
+const $sqrt_ = operator('aten::sqrt_(Tensor(a!) self) -> Tensor(a!)');
+export function sqrt_(self: Tensor): Tensor {
+  call($sqrt_, self.handle);
+  return self;
+}
+
+const $rsqrt = operator('aten::rsqrt(Tensor self) -> Tensor');
+export function rsqrt(self: Tensor): Tensor {
+  return made(call($rsqrt, self.handle));
+}
+
+const $reciprocal = operator('aten::reciprocal(Tensor self) -> Tensor');
+export function reciprocal(self: Tensor): Tensor {
+  return made(call($reciprocal, self.handle));
+}
+
+const $pow = operator('aten::pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor');
+export function pow(self: Tensor, exponent: Tensor): Tensor {
+  return made(call($pow, self.handle, exponent.handle));
+}
+
+const $powScalar = operator('aten::pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor');
+export function powScalar(self: Tensor, exponent: Scalar): Tensor {
+  return made(call($powScalar, self.handle, exponent));
+}
+
+const $exp = operator('aten::exp(Tensor self) -> Tensor');
+export function exp(self: Tensor): Tensor {
+  return made(call($exp, self.handle));
+}
+
+const $exp2 = operator('aten::exp2(Tensor self) -> Tensor');
+export function exp2(self: Tensor): Tensor {
+  return made(call($exp2, self.handle));
+}
+
+const $log = operator('aten::log(Tensor self) -> Tensor');
+export function log(self: Tensor): Tensor {
+  return made(call($log, self.handle));
+}
+
+const $log2 = operator('aten::log2(Tensor self) -> Tensor');
+export function log2(self: Tensor): Tensor {
+  return made(call($log2, self.handle));
+}
+
+const $cos = operator('aten::cos(Tensor self) -> Tensor');
+export function cos(self: Tensor): Tensor {
+  return made(call($cos, self.handle));
+}
+
+const $sin = operator('aten::sin(Tensor self) -> Tensor');
+export function sin(self: Tensor): Tensor {
+  return made(call($sin, self.handle));
+}
+
+const $round = operator('aten::round(Tensor self) -> Tensor');
+export function round(self: Tensor): Tensor {
+  return made(call($round, self.handle));
+}
+
+const $floor = operator('aten::floor(Tensor self) -> Tensor');
+export function floor(self: Tensor): Tensor {
+  return made(call($floor, self.handle));
+}
+
+const $ceil = operator('aten::ceil(Tensor self) -> Tensor');
+export function ceil(self: Tensor): Tensor {
+  return made(call($ceil, self.handle));
+}
+
+const $clamp = operator('aten::clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor');
+export function clamp(self: Tensor, min?: Scalar | null, max?: Scalar | null): Tensor {
+  return made(call($clamp, self.handle, min, max));
+}
+
+const $clamp_ = operator('aten::clamp_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)');
+export function clamp_(self: Tensor, min?: Scalar | null, max?: Scalar | null): Tensor {
+  call($clamp_, self.handle, min, max);
+  return self;
+}
+
+const $maximum = operator('aten::maximum(Tensor self, Tensor other) -> Tensor');
+export function maximum(self: Tensor, other: Tensor): Tensor {
+  return made(call($maximum, self.handle, other.handle));
+}
+
+const $minimum = operator('aten::minimum(Tensor self, Tensor other) -> Tensor');
+export function minimum(self: Tensor, other: Tensor): Tensor {
+  return made(call($minimum, self.handle, other.handle));
+}
+
+const $bitwiseAndScalar = operator('aten::bitwise_and.Scalar(Tensor self, Scalar other) -> Tensor');
+export function bitwiseAndScalar(self: Tensor, other: Scalar): Tensor {
+  return made(call($bitwiseAndScalar, self.handle, other));
+}
+
+const $bitwiseOr = operator('aten::bitwise_or.Tensor(Tensor self, Tensor other) -> Tensor');
+export function bitwiseOr(self: Tensor, other: Tensor): Tensor {
+  return made(call($bitwiseOr, self.handle, other.handle));
+}
+
+const $bitwiseXor = operator('aten::bitwise_xor.Tensor(Tensor self, Tensor other) -> Tensor');
+export function bitwiseXor(self: Tensor, other: Tensor): Tensor {
+  return made(call($bitwiseXor, self.handle, other.handle));
+}
+
+const $bitwiseLeftShiftScalar = operator('aten::bitwise_left_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor');
+export function bitwiseLeftShiftScalar(self: Tensor, other: Scalar): Tensor {
+  return made(call($bitwiseLeftShiftScalar, self.handle, other));
+}
+
+const $bitwiseRightShiftScalar = operator('aten::bitwise_right_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor');
+export function bitwiseRightShiftScalar(self: Tensor, other: Scalar): Tensor {
+  return made(call($bitwiseRightShiftScalar, self.handle, other));
+}
+
+const $tanh = operator('aten::tanh(Tensor self) -> Tensor');
+export function tanh(self: Tensor): Tensor {
+  return made(call($tanh, self.handle));
+}
+
+const $sigmoid = operator('aten::sigmoid(Tensor self) -> Tensor');
+export function sigmoid(self: Tensor): Tensor {
+  return made(call($sigmoid, self.handle));
+}
+
+const $silu = operator('aten::silu(Tensor self) -> Tensor');
+export function silu(self: Tensor): Tensor {
+  return made(call($silu, self.handle));
+}
+
+const $gelu = operator('aten::gelu(Tensor self, *, str approximate="none") -> Tensor');
+export function gelu(self: Tensor, options: { readonly approximate?: string | undefined } = {}): Tensor {
+  return made(call($gelu, self.handle, options.approximate));
+}
+
+const $relu = operator('aten::relu(Tensor self) -> Tensor');
+export function relu(self: Tensor): Tensor {
+  return made(call($relu, self.handle));
+}
+
+const $softplus = operator('aten::softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor');
+export function softplus(self: Tensor, beta?: Scalar, threshold?: Scalar): Tensor {
+  return made(call($softplus, self.handle, beta, threshold));
+}
+
+const $logSigmoid = operator('aten::log_sigmoid(Tensor self) -> Tensor');
+export function logSigmoid(self: Tensor): Tensor {
+  return made(call($logSigmoid, self.handle));
+}
+
+const $softmax = operator('aten::softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor');
+export function softmax(self: Tensor, dim: number | bigint, dtype?: DType | null): Tensor {
+  return made(call($softmax, self.handle, dim, dtype && dtypeCode(dtype)));
+}
+
+const $logSoftmax = operator('aten::log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor');
+export function logSoftmax(self: Tensor, dim: number | bigint, dtype?: DType | null): Tensor {
+  return made(call($logSoftmax, self.handle, dim, dtype && dtypeCode(dtype)));
+}
+
+const $logsumexp = operator('aten::logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor');
+export function logsumexp(self: Tensor, dim: readonly number[], keepdim?: boolean): Tensor {
+  return made(call($logsumexp, self.handle, dim, keepdim));
+}
+
+const $mm = operator('aten::mm(Tensor self, Tensor mat2) -> Tensor');
+export function mm(self: Tensor, mat2: Tensor): Tensor {
+  return made(call($mm, self.handle, mat2.handle));
+}
+
+const $bmm = operator('aten::bmm(Tensor self, Tensor mat2) -> Tensor');
+export function bmm(self: Tensor, mat2: Tensor): Tensor {
+  return made(call($bmm, self.handle, mat2.handle));
+}
+
+const $mv = operator('aten::mv(Tensor self, Tensor vec) -> Tensor');
+export function mv(self: Tensor, vec: Tensor): Tensor {
+  return made(call($mv, self.handle, vec.handle));
+}
+
+const $dot = operator('aten::dot(Tensor self, Tensor tensor) -> Tensor');
+export function dot(self: Tensor, tensor: Tensor): Tensor {
+  return made(call($dot, self.handle, tensor.handle));
+}
+
+const $outer = operator('aten::outer(Tensor self, Tensor vec2) -> Tensor');
+export function outer(self: Tensor, vec2: Tensor): Tensor {
+  return made(call($outer, self.handle, vec2.handle));
+}
+
+const $matmul = operator('aten::matmul(Tensor self, Tensor other) -> Tensor');
+export function matmul(self: Tensor, other: Tensor): Tensor {
+  return made(call($matmul, self.handle, other.handle));
+}
+
+const $einsum = operator('aten::einsum(str equation, Tensor[] tensors, *, int[]? path=None) -> Tensor');
+export function einsum(equation: string, tensors: readonly Tensor[], options: { readonly path?: readonly number[] | null | undefined } = {}): Tensor {
+  return made(call($einsum, equation, handlesOf(tensors), options.path));
+}
+
+const $addmm = operator('aten::addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor');
+export function addmm(self: Tensor, mat1: Tensor, mat2: Tensor, options: { readonly beta?: Scalar | undefined; readonly alpha?: Scalar | undefined } = {}): Tensor {
+  return made(call($addmm, self.handle, mat1.handle, mat2.handle, options.beta, options.alpha));
+}
+
+const $addmm_ = operator('aten::addmm_(Tensor(a!) self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)');
+export function addmm_(self: Tensor, mat1: Tensor, mat2: Tensor, options: { readonly beta?: Scalar | undefined; readonly alpha?: Scalar | undefined } = {}): Tensor {
+  call($addmm_, self.handle, mat1.handle, mat2.handle, options.beta, options.alpha);
+  return self;
+}
+
+const $baddbmm = operator('aten::baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor');
+export function baddbmm(self: Tensor, batch1: Tensor, batch2: Tensor, options: { readonly beta?: Scalar | undefined; readonly alpha?: Scalar | undefined } = {}): Tensor {
+  return made(call($baddbmm, self.handle, batch1.handle, batch2.handle, options.beta, options.alpha));
+}
+
+const $linear = operator('aten::linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor');
+export function linear(input: Tensor, weight: Tensor, bias?: Tensor | null): Tensor {
+  return made(call($linear, input.handle, weight.handle, bias?.handle));
+}
+
+const $intMm = operator('aten::_int_mm(Tensor self, Tensor mat2) -> Tensor');
+export function intMm(self: Tensor, mat2: Tensor): Tensor {
+  return made(call($intMm, self.handle, mat2.handle));
+}
+
+const $scaledMm = operator('aten::_scaled_mm(Tensor self, Tensor mat2, Tensor scale_a, Tensor scale_b, Tensor? bias=None, Tensor? scale_result=None, ScalarType? out_dtype=None, bool use_fast_accum=False) -> Tensor');
+export function scaledMm(self: Tensor, mat2: Tensor, scaleA: Tensor, scaleB: Tensor, bias?: Tensor | null, scaleResult?: Tensor | null, outDtype?: DType | null, useFastAccum?: boolean): Tensor {
+  return made(call($scaledMm, self.handle, mat2.handle, scaleA.handle, scaleB.handle, bias?.handle, scaleResult?.handle, outDtype && dtypeCode(outDtype), useFastAccum));
+}
+
+const $scaledDotProductAttention = operator('aten::scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor');
+export function scaledDotProductAttention(query: Tensor, key: Tensor, value: Tensor, attnMask?: Tensor | null, dropoutP?: number, isCausal?: boolean, options: { readonly scale?: number | null | undefined; readonly enableGqa?: boolean | undefined } = {}): Tensor {
+  return made(call($scaledDotProductAttention, query.handle, key.handle, value.handle, attnMask?.handle, dropoutP, isCausal, options.scale, options.enableGqa));
+}
+
+const $mkldnnReorderLinearWeight = operator('mkldnn::_reorder_linear_weight(Tensor self, int? batch_size=None) -> Tensor Y');
+export function mkldnnReorderLinearWeight(self: Tensor, batchSize?: number | bigint | null): Tensor {
+  return made(call($mkldnnReorderLinearWeight, self.handle, batchSize));
+}
+
+const $t = operator('aten::t(Tensor(a) self) -> Tensor(a)');
+export function t(self: Tensor): Tensor {
+  return made(call($t, self.handle));
+}
+
+const $transpose = operator('aten::transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)');
+export function transpose(self: Tensor, dim0: number | bigint, dim1: number | bigint): Tensor {
+  return made(call($transpose, self.handle, dim0, dim1));
+}
+
+const $permute = operator('aten::permute(Tensor(a) self, int[] dims) -> Tensor(a)');
+export function permute(self: Tensor, dims: readonly number[]): Tensor {
+  return made(call($permute, self.handle, dims));
+}
+
+const $view = operator('aten::view(Tensor(a) self, SymInt[] size) -> Tensor(a)');
+export function view(self: Tensor, size: readonly number[]): Tensor {
+  return made(call($view, self.handle, size));
+}
+
+const $viewDtype = operator('aten::view.dtype(Tensor(a) self, ScalarType dtype) -> Tensor(a)');
+export function viewDtype(self: Tensor, dtype: DType): Tensor {
+  return made(call($viewDtype, self.handle, dtypeCode(dtype)));
+}
+
+const $reshape = operator('aten::reshape(Tensor(a) self, SymInt[] shape) -> Tensor(a)');
+export function reshape(self: Tensor, shape: readonly number[]): Tensor {
+  return made(call($reshape, self.handle, shape));
+}
+
+const $flatten = operator('aten::flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)');
+export function flatten(self: Tensor, startDim?: number | bigint, endDim?: number | bigint): Tensor {
+  return made(call($flatten, self.handle, startDim, endDim));
+}
+
+const $unflatten = operator('aten::unflatten.int(Tensor(a) self, int dim, SymInt[] sizes) -> Tensor(a)');
+export function unflatten(self: Tensor, dim: number | bigint, sizes: readonly number[]): Tensor {
+  return made(call($unflatten, self.handle, dim, sizes));
+}
+
+const $squeeze = operator('aten::squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)');
+export function squeeze(self: Tensor, dim: number | bigint): Tensor {
+  return made(call($squeeze, self.handle, dim));
+}
+
+const $unsqueeze = operator('aten::unsqueeze(Tensor(a) self, int dim) -> Tensor(a)');
+export function unsqueeze(self: Tensor, dim: number | bigint): Tensor {
+  return made(call($unsqueeze, self.handle, dim));
+}
+
+const $expand = operator('aten::expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)');
+export function expand(self: Tensor, size: readonly number[], options: { readonly implicit?: boolean | undefined } = {}): Tensor {
+  return made(call($expand, self.handle, size, options.implicit));
+}
+
+const $repeat = operator('aten::repeat(Tensor self, SymInt[] repeats) -> Tensor');
+export function repeat(self: Tensor, repeats: readonly number[]): Tensor {
+  return made(call($repeat, self.handle, repeats));
+}
+
+const $repeatInterleave = operator('aten::repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor');
+export function repeatInterleave(self: Tensor, repeats: number | bigint, dim?: number | bigint | null, options: { readonly outputSize?: number | bigint | null | undefined } = {}): Tensor {
+  return made(call($repeatInterleave, self.handle, repeats, dim, options.outputSize));
+}
+
+const $repeatInterleaveTensor = operator('aten::repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor');
+export function repeatInterleaveTensor(self: Tensor, repeats: Tensor, dim?: number | bigint | null, options: { readonly outputSize?: number | bigint | null | undefined } = {}): Tensor {
+  return made(call($repeatInterleaveTensor, self.handle, repeats.handle, dim, options.outputSize));
+}
+
+const $flip = operator('aten::flip(Tensor self, int[] dims) -> Tensor');
+export function flip(self: Tensor, dims: readonly number[]): Tensor {
+  return made(call($flip, self.handle, dims));
+}
+
+const $roll = operator('aten::roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor');
+export function roll(self: Tensor, shifts: readonly number[], dims?: readonly number[]): Tensor {
+  return made(call($roll, self.handle, shifts, dims));
+}
+
+const $contiguous = operator('aten::contiguous(Tensor(a) self, *, MemoryFormat memory_format=0) -> Tensor(a)');
+export function contiguous(self: Tensor): Tensor {
+  return made(call($contiguous, self.handle));
+}
+
+const $detach = operator('aten::detach(Tensor(a) self) -> Tensor(a)');
+export function detach(self: Tensor): Tensor {
+  return made(call($detach, self.handle));
+}
+
+const $asStrided = operator('aten::as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a)');
+export function asStrided(self: Tensor, size: readonly number[], stride: readonly number[], storageOffset?: number | bigint | null): Tensor {
+  return made(call($asStrided, self.handle, size, stride, storageOffset));
+}
+
+const $narrow = operator('aten::narrow(Tensor(a) self, int dim, SymInt start, SymInt length) -> Tensor(a)');
+export function narrow(self: Tensor, dim: number | bigint, start: number | bigint, length: number | bigint): Tensor {
+  return made(call($narrow, self.handle, dim, start, length));
+}
+
+const $slice = operator('aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)');
+export function slice(self: Tensor, dim?: number | bigint, start?: number | bigint | null, end?: number | bigint | null, step?: number | bigint): Tensor {
+  return made(call($slice, self.handle, dim, start, end, step));
+}
+
+const $select = operator('aten::select.int(Tensor(a) self, int dim, SymInt index) -> Tensor(a)');
+export function select(self: Tensor, dim: number | bigint, index: number | bigint): Tensor {
+  return made(call($select, self.handle, dim, index));
+}
+
+const $split = operator('aten::split.Tensor(Tensor(a -> *) self, SymInt split_size, int dim=0) -> Tensor(a)[]');
+export function split(self: Tensor, splitSize: number | bigint, dim?: number | bigint): Tensor[] {
+  return madeList(call($split, self.handle, splitSize, dim));
+}
+
+const $splitSizes = operator('aten::split_with_sizes(Tensor(a -> *) self, SymInt[] split_sizes, int dim=0) -> Tensor(a)[]');
+export function splitSizes(self: Tensor, splitSizes: readonly number[], dim?: number | bigint): Tensor[] {
+  return madeList(call($splitSizes, self.handle, splitSizes, dim));
+}
+
+const $chunk = operator('aten::chunk(Tensor(a -> *) self, int chunks, int dim=0) -> Tensor(a)[]');
+export function chunk(self: Tensor, chunks: number | bigint, dim?: number | bigint): Tensor[] {
+  return madeList(call($chunk, self.handle, chunks, dim));
+}
+
+const $unbind = operator('aten::unbind.int(Tensor(a -> *) self, int dim=0) -> Tensor(a)[]');
+export function unbind(self: Tensor, dim?: number | bigint): Tensor[] {
+  return madeList(call($unbind, self.handle, dim));
+}
+
+const $cat = operator('aten::cat(Tensor[] tensors, int dim=0) -> Tensor');
+export function cat(tensors: readonly Tensor[], dim?: number | bigint): Tensor {
+  return made(call($cat, handlesOf(tensors), dim));
+}
+
+const $stack = operator('aten::stack(Tensor[] tensors, int dim=0) -> Tensor');
+export function stack(tensors: readonly Tensor[], dim?: number | bigint): Tensor {
+  return made(call($stack, handlesOf(tensors), dim));
+}
+
+const $index = operator('aten::index.Tensor(Tensor self, Tensor?[] indices) -> Tensor');
+export function index(self: Tensor, indices: readonly (Tensor | null)[]): Tensor {
+  return made(call($index, self.handle, optionalHandlesOf(indices)));
+}
+
+const $indexSelect = operator('aten::index_select(Tensor self, int dim, Tensor index) -> Tensor');
+export function indexSelect(self: Tensor, dim: number | bigint, index: Tensor): Tensor {
+  return made(call($indexSelect, self.handle, dim, index.handle));
+}
+
+const $indexAdd_ = operator('aten::index_add_(Tensor(a!) self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor(a!)');
+export function indexAdd_(self: Tensor, dim: number | bigint, index: Tensor, source: Tensor, options: { readonly alpha?: Scalar | undefined } = {}): Tensor {
+  call($indexAdd_, self.handle, dim, index.handle, source.handle, options.alpha);
+  return self;
+}
+
+const $indexCopy_ = operator('aten::index_copy_(Tensor(a!) self, int dim, Tensor index, Tensor source) -> Tensor(a!)');
+export function indexCopy_(self: Tensor, dim: number | bigint, index: Tensor, source: Tensor): Tensor {
+  call($indexCopy_, self.handle, dim, index.handle, source.handle);
+  return self;
+}
+
+const $indexFill_ = operator('aten::index_fill_.int_Scalar(Tensor(a!) self, int dim, Tensor index, Scalar value) -> Tensor(a!)');
+export function indexFill_(self: Tensor, dim: number | bigint, index: Tensor, value: Scalar): Tensor {
+  call($indexFill_, self.handle, dim, index.handle, value);
+  return self;
+}
+
+const $gather = operator('aten::gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor');
+export function gather(self: Tensor, dim: number | bigint, index: Tensor, options: { readonly sparseGrad?: boolean | undefined } = {}): Tensor {
+  return made(call($gather, self.handle, dim, index.handle, options.sparseGrad));
+}
+
+const $scatter_ = operator('aten::scatter_.src(Tensor(a!) self, int dim, Tensor index, Tensor src) -> Tensor(a!)');
+export function scatter_(self: Tensor, dim: number | bigint, index: Tensor, src: Tensor): Tensor {
+  call($scatter_, self.handle, dim, index.handle, src.handle);
+  return self;
+}
+
+const $scatterScalar_ = operator('aten::scatter_.value(Tensor(a!) self, int dim, Tensor index, Scalar value) -> Tensor(a!)');
+export function scatterScalar_(self: Tensor, dim: number | bigint, index: Tensor, value: Scalar): Tensor {
+  call($scatterScalar_, self.handle, dim, index.handle, value);
+  return self;
+}
+
+const $scatterAdd_ = operator('aten::scatter_add_(Tensor(a!) self, int dim, Tensor index, Tensor src) -> Tensor(a!)');
+export function scatterAdd_(self: Tensor, dim: number | bigint, index: Tensor, src: Tensor): Tensor {
+  call($scatterAdd_, self.handle, dim, index.handle, src.handle);
+  return self;
+}
+
+const $embedding = operator('aten::embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor');
+export function embedding(weight: Tensor, indices: Tensor, paddingIdx?: number | bigint, scaleGradByFreq?: boolean, sparse?: boolean): Tensor {
+  return made(call($embedding, weight.handle, indices.handle, paddingIdx, scaleGradByFreq, sparse));
+}
+
+const $diag = operator('aten::diag(Tensor self, int diagonal=0) -> Tensor');
+export function diag(self: Tensor, diagonal?: number | bigint): Tensor {
+  return made(call($diag, self.handle, diagonal));
+}
+
+const $triu = operator('aten::triu(Tensor self, SymInt diagonal=0) -> Tensor');
+export function triu(self: Tensor, diagonal?: number | bigint): Tensor {
+  return made(call($triu, self.handle, diagonal));
+}
+
+const $tril = operator('aten::tril(Tensor self, SymInt diagonal=0) -> Tensor');
+export function tril(self: Tensor, diagonal?: number | bigint): Tensor {
+  return made(call($tril, self.handle, diagonal));
+}
+
+const $empty = operator('aten::empty.memory_format(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor');
+export function empty(size: readonly number[], options: { readonly dtype?: DType | null | undefined; readonly device?: Device | null | undefined } = {}): Tensor {
+  return made(call($empty, size, options.dtype && dtypeCode(options.dtype), undefined, options.device));
+}
+
+const $zeros = operator('aten::zeros(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor');
+export function zeros(size: readonly number[], options: { readonly dtype?: DType | null | undefined; readonly device?: Device | null | undefined } = {}): Tensor {
+  return made(call($zeros, size, options.dtype && dtypeCode(options.dtype), undefined, options.device));
+}
+
+const $ones = operator('aten::ones(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor');
+export function ones(size: readonly number[], options: { readonly dtype?: DType | null | undefined; readonly device?: Device | null | undefined } = {}): Tensor {
+  return made(call($ones, size, options.dtype && dtypeCode(options.dtype), undefined, options.device));
+}
+
+const $full = operator('aten::full(SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor');
+export function full(size: readonly number[], fillValue: Scalar, options: { readonly dtype?: DType | null | undefined; readonly device?: Device | null | undefined } = {}): Tensor {
+  return made(call($full, size, fillValue, options.dtype && dtypeCode(options.dtype), undefined, options.device));
+}
+
+const $eye = operator('aten::eye(SymInt n, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor');
+export function eye(n: number | bigint, options: { readonly dtype?: DType | null | undefined; readonly device?: Device | null | undefined } = {}): Tensor {
+  return made(call($eye, n, options.dtype && dtypeCode(options.dtype), undefined, options.device));
+}
+
+const $arange = operator('aten::arange.start_step(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor');
+export function arange(start: Scalar, end: Scalar, step?: Scalar, options: { readonly dtype?: DType | null | undefined; readonly device?: Device | null | undefined } = {}): Tensor {
+  return made(call($arange, start, end, step, options.dtype && dtypeCode(options.dtype), undefined, options.device));
+}
+
+const $linspace = operator('aten::linspace(Scalar start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor');
+export function linspace(start: Scalar, end: Scalar, steps: number | bigint, options: { readonly dtype?: DType | null | undefined; readonly device?: Device | null | undefined } = {}): Tensor {
+  return made(call($linspace, start, end, steps, options.dtype && dtypeCode(options.dtype), undefined, options.device));
+}
+
+const $emptyLike = operator('aten::empty_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor');
+export function emptyLike(self: Tensor, options: { readonly dtype?: DType | null | undefined; readonly device?: Device | null | undefined } = {}): Tensor {
+  return made(call($emptyLike, self.handle, options.dtype && dtypeCode(options.dtype), undefined, options.device));
+}
+
+const $zerosLike = operator('aten::zeros_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor');
+export function zerosLike(self: Tensor, options: { readonly dtype?: DType | null | undefined; readonly device?: Device | null | undefined } = {}): Tensor {
+  return made(call($zerosLike, self.handle, options.dtype && dtypeCode(options.dtype), undefined, options.device));
+}
+
+const $onesLike = operator('aten::ones_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor');
+export function onesLike(self: Tensor, options: { readonly dtype?: DType | null | undefined; readonly device?: Device | null | undefined } = {}): Tensor {
+  return made(call($onesLike, self.handle, options.dtype && dtypeCode(options.dtype), undefined, options.device));
+}
+
+const $fullLike = operator('aten::full_like(Tensor self, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor');
+export function fullLike(self: Tensor, fillValue: Scalar, options: { readonly dtype?: DType | null | undefined; readonly device?: Device | null | undefined } = {}): Tensor {
+  return made(call($fullLike, self.handle, fillValue, options.dtype && dtypeCode(options.dtype), undefined, options.device));
+}
+
+const $clone = operator('aten::clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor');
+export function clone(self: Tensor): Tensor {
+  return made(call($clone, self.handle));
+}
+
+const $copy_ = operator('aten::copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)');
+export function copy_(self: Tensor, src: Tensor, nonBlocking?: boolean): Tensor {
+  call($copy_, self.handle, src.handle, nonBlocking);
+  return self;
+}
+
+const $zero_ = operator('aten::zero_(Tensor(a!) self) -> Tensor(a!)');
+export function zero_(self: Tensor): Tensor {
+  call($zero_, self.handle);
+  return self;
+}
+
+const $fill_ = operator('aten::fill_.Scalar(Tensor(a!) self, Scalar value) -> Tensor(a!)');
+export function fill_(self: Tensor, value: Scalar): Tensor {
+  call($fill_, self.handle, value);
+  return self;
+}
+
+const $to = operator('aten::to.dtype(Tensor(a) self, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)');
+export function to(self: Tensor, dtype: DType, nonBlocking?: boolean, copy?: boolean): Tensor {
+  return made(call($to, self.handle, dtypeCode(dtype), nonBlocking, copy));
+}
+
+const $toDevice = operator('aten::to.device(Tensor(a) self, Device device, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)');
+export function toDevice(self: Tensor, device: Device, dtype: DType, nonBlocking?: boolean, copy?: boolean): Tensor {
+  return made(call($toDevice, self.handle, device, dtypeCode(dtype), nonBlocking, copy));
+}
+
+const $toCopy = operator('aten::_to_copy(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool non_blocking=False, MemoryFormat? memory_format=None) -> Tensor');
+export function toCopy(self: Tensor, options: { readonly dtype?: DType | null | undefined; readonly device?: Device | null | undefined; readonly nonBlocking?: boolean | undefined } = {}): Tensor {
+  return made(call($toCopy, self.handle, options.dtype && dtypeCode(options.dtype), undefined, options.device, undefined, options.nonBlocking));
+}
+
+const $sum = operator('aten::sum(Tensor self, *, ScalarType? dtype=None) -> Tensor');
+export function sum(self: Tensor, options: { readonly dtype?: DType | null | undefined } = {}): Tensor {
+  return made(call($sum, self.handle, options.dtype && dtypeCode(options.dtype)));
+}
+
+const $sumDim = operator('aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor');
+export function sumDim(self: Tensor, dim: readonly number[] | null, keepdim?: boolean, options: { readonly dtype?: DType | null | undefined } = {}): Tensor {
+  return made(call($sumDim, self.handle, dim, keepdim, options.dtype && dtypeCode(options.dtype)));
+}
+
+const $mean = operator('aten::mean(Tensor self, *, ScalarType? dtype=None) -> Tensor');
+export function mean(self: Tensor, options: { readonly dtype?: DType | null | undefined } = {}): Tensor {
+  return made(call($mean, self.handle, options.dtype && dtypeCode(options.dtype)));
+}
+
+const $meanDim = operator('aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor');
+export function meanDim(self: Tensor, dim: readonly number[] | null, keepdim?: boolean, options: { readonly dtype?: DType | null | undefined } = {}): Tensor {
+  return made(call($meanDim, self.handle, dim, keepdim, options.dtype && dtypeCode(options.dtype)));
+}
+
+const $varDim = operator('aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor');
+export function varDim(self: Tensor, dim?: readonly number[] | null, options: { readonly correction?: Scalar | null | undefined; readonly keepdim?: boolean | undefined } = {}): Tensor {
+  return made(call($varDim, self.handle, dim, options.correction, options.keepdim));
+}
+
+const $prod = operator('aten::prod(Tensor self, *, ScalarType? dtype=None) -> Tensor');
+export function prod(self: Tensor, options: { readonly dtype?: DType | null | undefined } = {}): Tensor {
+  return made(call($prod, self.handle, options.dtype && dtypeCode(options.dtype)));
+}
+
+const $amax = operator('aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor');
+export function amax(self: Tensor, dim?: readonly number[], keepdim?: boolean): Tensor {
+  return made(call($amax, self.handle, dim, keepdim));
+}
+
+const $amin = operator('aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor');
+export function amin(self: Tensor, dim?: readonly number[], keepdim?: boolean): Tensor {
+  return made(call($amin, self.handle, dim, keepdim));
+}
+
+const $aminmax = operator('aten::aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)');
+export function aminmax(self: Tensor, options: { readonly dim?: number | bigint | null | undefined; readonly keepdim?: boolean | undefined } = {}): [min: Tensor, max: Tensor] {
+  const [made0, made1] = results(call($aminmax, self.handle, options.dim, options.keepdim));
+  return [made(made0), made(made1)];
+}
+
+const $argmax = operator('aten::argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor');
+export function argmax(self: Tensor, dim?: number | bigint | null, keepdim?: boolean): Tensor {
+  return made(call($argmax, self.handle, dim, keepdim));
+}
+
+const $argmin = operator('aten::argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor');
+export function argmin(self: Tensor, dim?: number | bigint | null, keepdim?: boolean): Tensor {
+  return made(call($argmin, self.handle, dim, keepdim));
+}
+
+const $cumsum = operator('aten::cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor');
+export function cumsum(self: Tensor, dim: number | bigint, options: { readonly dtype?: DType | null | undefined } = {}): Tensor {
+  return made(call($cumsum, self.handle, dim, options.dtype && dtypeCode(options.dtype)));
+}
+
+const $linalgVectorNorm = operator('aten::linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor');
+export function linalgVectorNorm(self: Tensor, ord?: Scalar, dim?: readonly number[] | null, keepdim?: boolean, options: { readonly dtype?: DType | null | undefined } = {}): Tensor {
+  return made(call($linalgVectorNorm, self.handle, ord, dim, keepdim, options.dtype && dtypeCode(options.dtype)));
+}
+
+const $all = operator('aten::all(Tensor self) -> Tensor');
+export function all(self: Tensor): Tensor {
+  return made(call($all, self.handle));
+}
+
+const $any = operator('aten::any(Tensor self) -> Tensor');
+export function any(self: Tensor): Tensor {
+  return made(call($any, self.handle));
+}
+
+const $bincount = operator('aten::bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor');
+export function bincount(self: Tensor, weights?: Tensor | null, minlength?: number | bigint): Tensor {
+  return made(call($bincount, self.handle, weights?.handle, minlength));
+}
+
+const $eq = operator('aten::eq.Tensor(Tensor self, Tensor other) -> Tensor');
+export function eq(self: Tensor, other: Tensor): Tensor {
+  return made(call($eq, self.handle, other.handle));
+}
+
+const $eqScalar = operator('aten::eq.Scalar(Tensor self, Scalar other) -> Tensor');
+export function eqScalar(self: Tensor, other: Scalar): Tensor {
+  return made(call($eqScalar, self.handle, other));
+}
+
+const $ne = operator('aten::ne.Tensor(Tensor self, Tensor other) -> Tensor');
+export function ne(self: Tensor, other: Tensor): Tensor {
+  return made(call($ne, self.handle, other.handle));
+}
+
+const $neScalar = operator('aten::ne.Scalar(Tensor self, Scalar other) -> Tensor');
+export function neScalar(self: Tensor, other: Scalar): Tensor {
+  return made(call($neScalar, self.handle, other));
+}
+
+const $lt = operator('aten::lt.Tensor(Tensor self, Tensor other) -> Tensor');
+export function lt(self: Tensor, other: Tensor): Tensor {
+  return made(call($lt, self.handle, other.handle));
+}
+
+const $ltScalar = operator('aten::lt.Scalar(Tensor self, Scalar other) -> Tensor');
+export function ltScalar(self: Tensor, other: Scalar): Tensor {
+  return made(call($ltScalar, self.handle, other));
+}
+
+const $le = operator('aten::le.Tensor(Tensor self, Tensor other) -> Tensor');
+export function le(self: Tensor, other: Tensor): Tensor {
+  return made(call($le, self.handle, other.handle));
+}
+
+const $leScalar = operator('aten::le.Scalar(Tensor self, Scalar other) -> Tensor');
+export function leScalar(self: Tensor, other: Scalar): Tensor {
+  return made(call($leScalar, self.handle, other));
+}
+
+const $gt = operator('aten::gt.Tensor(Tensor self, Tensor other) -> Tensor');
+export function gt(self: Tensor, other: Tensor): Tensor {
+  return made(call($gt, self.handle, other.handle));
+}
+
+const $gtScalar = operator('aten::gt.Scalar(Tensor self, Scalar other) -> Tensor');
+export function gtScalar(self: Tensor, other: Scalar): Tensor {
+  return made(call($gtScalar, self.handle, other));
+}
+
+const $ge = operator('aten::ge.Tensor(Tensor self, Tensor other) -> Tensor');
+export function ge(self: Tensor, other: Tensor): Tensor {
+  return made(call($ge, self.handle, other.handle));
+}
+
+const $geScalar = operator('aten::ge.Scalar(Tensor self, Scalar other) -> Tensor');
+export function geScalar(self: Tensor, other: Scalar): Tensor {
+  return made(call($geScalar, self.handle, other));
+}
+
+const $logicalAnd = operator('aten::logical_and(Tensor self, Tensor other) -> Tensor');
+export function logicalAnd(self: Tensor, other: Tensor): Tensor {
+  return made(call($logicalAnd, self.handle, other.handle));
+}
+
+const $logicalOr = operator('aten::logical_or(Tensor self, Tensor other) -> Tensor');
+export function logicalOr(self: Tensor, other: Tensor): Tensor {
+  return made(call($logicalOr, self.handle, other.handle));
+}
+
+const $logicalNot = operator('aten::logical_not(Tensor self) -> Tensor');
+export function logicalNot(self: Tensor): Tensor {
+  return made(call($logicalNot, self.handle));
+}
+
+const $isfinite = operator('aten::isfinite(Tensor self) -> Tensor');
+export function isfinite(self: Tensor): Tensor {
+  return made(call($isfinite, self.handle));
+}
+
+const $isnan = operator('aten::isnan(Tensor self) -> Tensor');
+export function isnan(self: Tensor): Tensor {
+  return made(call($isnan, self.handle));
+}
+
+const $where = operator('aten::where.self(Tensor condition, Tensor self, Tensor other) -> Tensor');
+export function where(condition: Tensor, self: Tensor, other: Tensor): Tensor {
+  return made(call($where, condition.handle, self.handle, other.handle));
+}
+
+const $whereScalarOther = operator('aten::where.ScalarOther(Tensor condition, Tensor self, Scalar other) -> Tensor');
+export function whereScalarOther(condition: Tensor, self: Tensor, other: Scalar): Tensor {
+  return made(call($whereScalarOther, condition.handle, self.handle, other));
+}
+
+const $maskedFill = operator('aten::masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor');
+export function maskedFill(self: Tensor, mask: Tensor, value: Scalar): Tensor {
+  return made(call($maskedFill, self.handle, mask.handle, value));
+}
+
+const $maskedFill_ = operator('aten::masked_fill_.Scalar(Tensor(a!) self, Tensor mask, Scalar value) -> Tensor(a!)');
+export function maskedFill_(self: Tensor, mask: Tensor, value: Scalar): Tensor {
+  call($maskedFill_, self.handle, mask.handle, value);
+  return self;
+}
+
+const $maskedSelect = operator('aten::masked_select(Tensor self, Tensor mask) -> Tensor');
+export function maskedSelect(self: Tensor, mask: Tensor): Tensor {
+  return made(call($maskedSelect, self.handle, mask.handle));
+}
+
+const $nonzero = operator('aten::nonzero(Tensor self) -> Tensor');
+export function nonzero(self: Tensor): Tensor {
+  return made(call($nonzero, self.handle));
+}
+
+const $sort = operator('aten::sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)');
+export function sort(self: Tensor, dim?: number | bigint, descending?: boolean): [values: Tensor, indices: Tensor] {
+  const [made0, made1] = results(call($sort, self.handle, dim, descending));
+  return [made(made0), made(made1)];
+}
+
+const $argsort = operator('aten::argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor');
+export function argsort(self: Tensor, dim?: number | bigint, descending?: boolean): Tensor {
+  return made(call($argsort, self.handle, dim, descending));
+}
+
+const $topk = operator('aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)');
+export function topk(self: Tensor, k: number | bigint, dim?: number | bigint, largest?: boolean, sorted?: boolean): [values: Tensor, indices: Tensor] {
+  const [made0, made1] = results(call($topk, self.handle, k, dim, largest, sorted));
+  return [made(made0), made(made1)];
+}
+
+const $kthvalue = operator('aten::kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)');
+export function kthvalue(self: Tensor, k: number | bigint, dim?: number | bigint, keepdim?: boolean): [values: Tensor, indices: Tensor] {
+  const [made0, made1] = results(call($kthvalue, self.handle, k, dim, keepdim));
+  return [made(made0), made(made1)];
+}
+
+const $searchsorted = operator('aten::searchsorted.Tensor(Tensor sorted_sequence, Tensor self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None) -> Tensor');
+export function searchsorted(sortedSequence: Tensor, self: Tensor, options: { readonly outInt32?: boolean | undefined; readonly right?: boolean | undefined; readonly side?: string | null | undefined; readonly sorter?: Tensor | null | undefined } = {}): Tensor {
+  return made(call($searchsorted, sortedSequence.handle, self.handle, options.outInt32, options.right, options.side, options.sorter?.handle));
+}
+
+const $bucketize = operator('aten::bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor');
+export function bucketize(self: Tensor, boundaries: Tensor, options: { readonly outInt32?: boolean | undefined; readonly right?: boolean | undefined } = {}): Tensor {
+  return made(call($bucketize, self.handle, boundaries.handle, options.outInt32, options.right));
+}
+
+const $linalgQr = operator('aten::linalg_qr(Tensor A, str mode="reduced") -> (Tensor Q, Tensor R)');
+export function linalgQr(A: Tensor, mode?: string): [Q: Tensor, R: Tensor] {
+  const [made0, made1] = results(call($linalgQr, A.handle, mode));
+  return [made(made0), made(made1)];
+}
+
+const $linalgSvd = operator('aten::linalg_svd(Tensor A, bool full_matrices=True, *, str? driver=None) -> (Tensor U, Tensor S, Tensor Vh)');
+export function linalgSvd(A: Tensor, fullMatrices?: boolean, options: { readonly driver?: string | null | undefined } = {}): [U: Tensor, S: Tensor, Vh: Tensor] {
+  const [made0, made1, made2] = results(call($linalgSvd, A.handle, fullMatrices, options.driver));
+  return [made(made0), made(made1), made(made2)];
+}
+
+const $linalgEigh = operator('aten::linalg_eigh(Tensor self, str UPLO="L") -> (Tensor eigenvalues, Tensor eigenvectors)');
+export function linalgEigh(self: Tensor, UPLO?: string): [eigenvalues: Tensor, eigenvectors: Tensor] {
+  const [made0, made1] = results(call($linalgEigh, self.handle, UPLO));
+  return [made(made0), made(made1)];
+}
+
+const $linalgCholesky = operator('aten::linalg_cholesky_ex(Tensor self, *, bool upper=False, bool check_errors=False) -> (Tensor L, Tensor info)');
+export function linalgCholesky(self: Tensor, options: { readonly upper?: boolean | undefined; readonly checkErrors?: boolean | undefined } = {}): [L: Tensor, info: Tensor] {
+  const [made0, made1] = results(call($linalgCholesky, self.handle, options.upper, options.checkErrors));
+  return [made(made0), made(made1)];
+}
+
+const $linalgSolveTriangular = operator('aten::linalg_solve_triangular(Tensor self, Tensor B, *, bool upper, bool left=True, bool unitriangular=False) -> Tensor');
+export function linalgSolveTriangular(self: Tensor, B: Tensor, options: { readonly upper: boolean; readonly left?: boolean | undefined; readonly unitriangular?: boolean | undefined }): Tensor {
+  return made(call($linalgSolveTriangular, self.handle, B.handle, options.upper, options.left, options.unitriangular));
+}
+
+const $choleskyInverse = operator('aten::cholesky_inverse(Tensor self, bool upper=False) -> Tensor');
+export function choleskyInverse(self: Tensor, upper?: boolean): Tensor {
+  return made(call($choleskyInverse, self.handle, upper));
+}
+
+const $nllLoss = operator('aten::nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor');
+export function nllLoss(self: Tensor, target: Tensor, weight?: Tensor | null, reduction?: number | bigint, ignoreIndex?: number | bigint): Tensor {
+  return made(call($nllLoss, self.handle, target.handle, weight?.handle, reduction, ignoreIndex));
+}
+
+const $crossEntropyLoss = operator('aten::cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, float label_smoothing=0.) -> Tensor');
+export function crossEntropyLoss(self: Tensor, target: Tensor, weight?: Tensor | null, reduction?: number | bigint, ignoreIndex?: number | bigint, labelSmoothing?: number): Tensor {
+  return made(call($crossEntropyLoss, self.handle, target.handle, weight?.handle, reduction, ignoreIndex, labelSmoothing));
+}
+
+const $rmsNormReference = operator('aten::rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor');
+export function rmsNormReference(input: Tensor, normalizedShape: readonly number[], weight?: Tensor | null, eps?: number | null): Tensor {
+  return made(call($rmsNormReference, input.handle, normalizedShape, weight?.handle, eps));
+}
+
+const $layerNorm = operator('aten::layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enable=True) -> Tensor');
+export function layerNorm(input: Tensor, normalizedShape: readonly number[], weight?: Tensor | null, bias?: Tensor | null, eps?: number, cudnnEnable?: boolean): Tensor {
+  return made(call($layerNorm, input.handle, normalizedShape, weight?.handle, bias?.handle, eps, cudnnEnable));
+}
+
+const $fusedAdamw_ = operator('aten::_fused_adamw_(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, float lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()');
+export function fusedAdamw_(self: readonly Tensor[], grads: readonly Tensor[], expAvgs: readonly Tensor[], expAvgSqs: readonly Tensor[], maxExpAvgSqs: readonly Tensor[], stateSteps: readonly Tensor[], options: { readonly lr: number; readonly beta1: number; readonly beta2: number; readonly weightDecay: number; readonly eps: number; readonly amsgrad: boolean; readonly maximize: boolean; readonly gradScale?: Tensor | null | undefined; readonly foundInf?: Tensor | null | undefined }): void {
+  call($fusedAdamw_, handlesOf(self), handlesOf(grads), handlesOf(expAvgs), handlesOf(expAvgSqs), handlesOf(maxExpAvgSqs), handlesOf(stateSteps), options.lr, options.beta1, options.beta2, options.weightDecay, options.eps, options.amsgrad, options.maximize, options.gradScale?.handle, options.foundInf?.handle);
+}
+
+const $useIsa = operator('anneal::use_isa(str? name=None) -> str');
+export function useIsa(name?: string | null): string {
+  return call($useIsa, name) as string;
+}
+
+const $adamw_ = operator('anneal::adamw_(Tensor(a!) param, Tensor grad, Tensor(b!) exp_avg, Tensor(c!) exp_avg_sq, Tensor(d!)? master=None, *, float lr, float beta1, float beta2, float eps, float weight_decay, int step, float grad_scale=1.) -> ()');
+export function adamw_(param: Tensor, grad: Tensor, expAvg: Tensor, expAvgSq: Tensor, master: Tensor | null | undefined, options: { readonly lr: number; readonly beta1: number; readonly beta2: number; readonly eps: number; readonly weightDecay: number; readonly step: number | bigint; readonly gradScale?: number | undefined }): void {
+  call($adamw_, param.handle, grad.handle, expAvg.handle, expAvgSq.handle, master?.handle, options.lr, options.beta1, options.beta2, options.eps, options.weightDecay, options.step, options.gradScale);
+}
+
+confirmOperators();

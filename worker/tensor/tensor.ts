@@ -1,0 +1,151 @@
+// A tensor is a handle into the addon; values are read and written through the functions below, and
+// computed with `ops`. Its life ends with its scope, with `using`, or with `dispose()`: never with the
+// garbage collector (a tensor that the collector finds is a leak, see leaks.ts).
+import { type Device, deviceOfIndex } from './device.ts';
+import { type DType, dtypeBytes, dtypeCode, dtypeOfCode } from './dtype.ts';
+import { native } from './native.ts';
+
+export type TypedArray =
+  | Float32Array
+  | Float64Array
+  | Uint8Array
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | BigInt64Array;
+
+interface Description {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  readonly device: Device;
+}
+
+export class Tensor implements Disposable {
+  readonly handle: number;
+  #description: Description | undefined;
+
+  constructor(handle: number) {
+    this.handle = handle;
+    watcher?.(this);
+  }
+
+  get shape(): readonly number[] {
+    return this.#described.shape;
+  }
+
+  get dtype(): DType {
+    return this.#described.dtype;
+  }
+
+  get device(): Device {
+    return this.#described.device;
+  }
+
+  /** Number of elements. */
+  get numel(): number {
+    return this.shape.reduce((product, size) => product * size, 1);
+  }
+
+  /** Bytes of the elements; views of one memory count it each. */
+  get bytes(): number {
+    return this.numel * dtypeBytes(this.dtype);
+  }
+
+  /** Gives the handle back; a second time does nothing. */
+  dispose(): void {
+    native.release(this.handle);
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  toString(): string {
+    return `Tensor(${this.dtype} [${this.shape.join(', ')}] ${this.device})`;
+  }
+
+  get #described(): Description {
+    this.#description ??= describe(this.handle);
+    return this.#description;
+  }
+}
+
+let watcher: ((made: Tensor) => void) | undefined;
+
+/** Shows every new tensor to `watch`; for leaks.ts. */
+export function watchTensors(watch: ((made: Tensor) => void) | undefined): void {
+  watcher = watch;
+}
+
+/** Copies JavaScript numbers, in row order, into a new tensor; `dtype` defaults to the array's own. */
+export function tensor(
+  data: readonly number[] | TypedArray,
+  shape: readonly number[],
+  dtype: DType = naturalDType(data),
+): Tensor {
+  const array = isTypedArray(data) ? data : toTypedArray(data, dtype);
+  const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+  return new Tensor(
+    native.fromBytes(bytes, shape, dtypeCode(naturalDType(array)), dtypeCode(dtype)),
+  );
+}
+
+/** Copies elements of `dtype`, in row order and this machine's byte order, into a new tensor. */
+export function fromBytes(bytes: Uint8Array, shape: readonly number[], dtype: DType): Tensor {
+  return new Tensor(native.fromBytes(bytes, shape, dtypeCode(dtype), dtypeCode(dtype)));
+}
+
+/** Copies the elements to the host, in row order and this machine's byte order. */
+export function toBytes(t: Tensor): Uint8Array {
+  return new Uint8Array(native.toBytes(t.handle, dtypeCode(t.dtype)));
+}
+
+/** The elements as JavaScript numbers, in row order. int64 is exact up to 2^53. */
+export function toArray(t: Tensor): number[] {
+  return Array.from(new Float64Array(native.toBytes(t.handle, dtypeCode('float64'))));
+}
+
+/** The one element, read to the host: on a GPU this waits for all work before it. */
+export function item(t: Tensor): number {
+  return native.item(t.handle);
+}
+
+/**
+ * A whole file as uint8, mapped and not read: pages come when they are touched. Slices share it, and
+ * `ops.viewDtype` gives them a type. Writing reaches a private copy of the page, never the file.
+ */
+export function mapFile(path: string): Tensor {
+  return new Tensor(native.map(path));
+}
+
+/**
+ * Drops the pages of a slice of a mapped file from memory; they are read again when touched, and what
+ * was written to them is lost. Returns the bytes dropped; 0 for any other tensor.
+ */
+export function releasePages(t: Tensor): number {
+  return native.releasePages(t.handle);
+}
+
+function describe(handle: number): Description {
+  const [dtype = -1, device = -1, ...shape] = native.describe(handle);
+  return { shape, dtype: dtypeOfCode(dtype), device: deviceOfIndex(device) };
+}
+
+function isTypedArray(data: readonly number[] | TypedArray): data is TypedArray {
+  return ArrayBuffer.isView(data);
+}
+
+/** Numbers as they are written before libtorch casts them: float64 holds every number exactly. */
+function toTypedArray(data: readonly number[], dtype: DType): Float32Array | Float64Array {
+  return dtype === 'float32' ? Float32Array.from(data) : Float64Array.from(data);
+}
+
+function naturalDType(data: readonly number[] | TypedArray): DType {
+  if (data instanceof Float64Array) return 'float64';
+  if (data instanceof Uint8Array) return 'uint8';
+  if (data instanceof Int8Array) return 'int8';
+  if (data instanceof Int16Array) return 'int16';
+  if (data instanceof Int32Array) return 'int32';
+  if (data instanceof BigInt64Array) return 'int64';
+  return 'float32';
+}
