@@ -15,7 +15,10 @@ export interface DecimalBounds {
 
 /** `decimal({above: 0})` takes "2e-4", refuses "0". */
 export function decimal(bounds: DecimalBounds = {}): z.ZodString {
-  const text = z.string().max(32).regex(decimalPattern, { error: 'decimal' });
+  const text = z
+    .string()
+    .max(32)
+    .regex(decimalPattern, { error: 'a decimal number such as "0.1" or "2e-4"' });
   const rules = boundRules(bounds);
   return rules.length === 0 ? text : rule(text, ...rules);
 }

@@ -2,8 +2,11 @@
 // follows the object around it. Rules for the API server and sentences for the command line are both made from this.
 import type * as z from 'zod';
 
-/** Immutable: never. Suspended: only while `spec.suspend` was true before the change. Live: any time. */
-export type Mutability = 'Immutable' | 'Suspended' | 'Live';
+/**
+ * Immutable: never. Suspended: only while `spec.suspend` was true before the change. Live: any time.
+ * LiveIfElastic: as Live where `worker.elasticity` is Live, else as Suspended.
+ */
+export type Mutability = 'Immutable' | 'Suspended' | 'Live' | 'LiveIfElastic';
 
 export const mutabilityKey = 'x-anneal-mutability';
 

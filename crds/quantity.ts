@@ -32,7 +32,7 @@ export const intOrStringKey = 'x-kubernetes-int-or-string';
 
 export function quantity(): z.ZodUnion<readonly [z.ZodString, z.ZodInt]> {
   return z
-    .union([z.string().max(32).regex(pattern, { error: 'quantity' }), z.int()])
+    .union([z.string().max(32).regex(pattern, { error: 'a quantity such as 16Gi' }), z.int()])
     .meta({ [intOrStringKey]: true, pattern: pattern.source });
 }
 

@@ -23,23 +23,19 @@ export interface Rule<T = unknown> {
   readonly where?: 'everywhere' | 'cluster';
 }
 
-const metaKey = 'x-anneal-rules';
+export const ruleKey = 'x-anneal-rules';
 
 export function rule<S extends z.ZodType>(schema: S, ...added: readonly Rule<z.output<S>>[]): S {
   let checked: S = schema;
   for (const one of added) if (one.where !== 'cluster') checked = withRefinement(checked, one);
   // The registry of zod is untyped; every entry under this key is written here.
   const rules = [...rulesOf(schema), ...(added as readonly Rule[])];
-  return checked.meta({ [metaKey]: rules });
+  return checked.meta({ [ruleKey]: rules });
 }
 
 /** The rules attached to this very schema, without those of its parts. */
 export function rulesOf(schema: z.ZodType): readonly Rule[] {
-  return (schema.meta()?.[metaKey] ?? []) as readonly Rule[];
-}
-
-export function isRuleKey(key: string): boolean {
-  return key === metaKey;
+  return (schema.meta()?.[ruleKey] ?? []) as readonly Rule[];
 }
 
 function withRefinement<S extends z.ZodType>(schema: S, one: Rule<z.output<S>>): S {

@@ -1,7 +1,7 @@
 // Affinity as Kubernetes spells it, without its alpha parts.
 import * as z from 'zod';
 import { text } from '../text.ts';
-import { labelKey, labelSelector, nodeSelectorTerm } from './pod-fields.ts';
+import { key, labelSelector, nodeSelectorTerm } from './pod-fields.ts';
 
 const weight = () => z.int32().min(1).max(100).describe('How much this wish counts.');
 
@@ -9,7 +9,7 @@ const podAffinityTerm = z.strictObject({
   labelSelector: labelSelector.optional().describe('Pods to be near, or far from.'),
   namespaces: z.array(text(63)).max(32).optional().describe('Namespaces of those pods.'),
   namespaceSelector: labelSelector.optional().describe('Namespaces of those pods, by label.'),
-  topologyKey: text(317, labelKey).describe('Node label that says what near means.'),
+  topologyKey: key().describe('Node label that says what near means.'),
 });
 
 const nodeAffinity = z.strictObject({

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { decimal } from '../decimal.ts';
 import { mutable } from '../mutability.ts';
 import { rule } from '../rule.ts';
-import { text } from '../text.ts';
+import { mapOf, text } from '../text.ts';
 import { exactlyOne } from '../union.ts';
 import { sourceOf } from './source.ts';
 
@@ -62,8 +62,7 @@ const fields = z.strictObject({
   chatTemplate: text(262_144)
     .optional()
     .describe("Template (Jinja) that turns a conversation into text; the model's own when absent."),
-  chatTemplateArguments: z
-    .record(text(64), text(1024))
+  chatTemplateArguments: mapOf(text(64), text(1024), 64)
     .optional()
     .describe('Variables for the template. `true`, `false` and whole numbers are passed as such.'),
   sequenceLength: z

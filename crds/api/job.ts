@@ -1,6 +1,7 @@
 // FineTuneJob: spec and status in one schema. Everything that two processes must agree on about a job begins here.
 import * as z from 'zod';
 import { apiVersion, kind } from '../group.ts';
+import { rule } from '../rule.ts';
 import { specFields } from './spec.ts';
 import { withSpecRules } from './spec-rules.ts';
 import { status } from './status.ts';
@@ -11,18 +12,19 @@ export type FineTuneJobSpecInput = z.input<typeof fineTuneJobSpec>;
 
 const stringMap = z.record(z.string(), z.string());
 
+const nameWords = 'small letters, digits and hyphens, with a letter or digit at both ends';
+
 /** Only what we read; the API server checks the rest. */
 export const objectMeta = z.looseObject({
   name: z
     .string()
-    .max(40)
-    .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/)
+    .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, { error: nameWords })
     .optional(),
-  generateName: z.string().max(34).optional(),
+  generateName: z.string().optional(),
   namespace: z
     .string()
     .max(63)
-    .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/)
+    .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, { error: nameWords })
     .optional(),
   labels: stringMap.optional(),
   annotations: stringMap.optional(),
@@ -33,13 +35,24 @@ export const objectMeta = z.looseObject({
   deletionTimestamp: z.string().optional(),
 });
 
-export const fineTuneJob = z.strictObject({
-  apiVersion: z.literal(apiVersion),
-  kind: z.literal(kind),
-  metadata: objectMeta,
-  spec: fineTuneJobSpec.describe('What is wanted.'),
-  status: status.optional().describe('What is.'),
-});
+const longestName = 40;
+
+export const fineTuneJob = rule(
+  z.strictObject({
+    apiVersion: z.literal(apiVersion),
+    kind: z.literal(kind),
+    metadata: objectMeta,
+    spec: fineTuneJobSpec.describe('What is wanted.'),
+    status: status.optional().describe('What is.'),
+  }),
+  {
+    id: 'job: names of pods stay short enough',
+    cel: `size(self.metadata.name) <= ${longestName}`,
+    check: ({ metadata }) => (metadata.name ?? '').length <= longestName,
+    message: `must be at most ${longestName} characters, because names of pods are made from it`,
+    path: ['metadata', 'name'],
+  },
+);
 
 export type FineTuneJob = z.output<typeof fineTuneJob>;
 export type FineTuneJobInput = z.input<typeof fineTuneJob>;

@@ -16,7 +16,7 @@ export const model = z.strictObject({
   source: modelSource.describe(
     'Where the weights are: a folder of safetensors with config.json and tokenizer.json, or a GGUF file.',
   ),
-  digest: text(71, /^sha256:[0-9a-f]{64}$/)
+  digest: text(71, /^sha256:[0-9a-f]{64}$/, 'sha256: and 64 hexadecimal digits')
     .optional()
     .describe(
       'SHA-256 over the files of the model. Checked when given, always recorded in status.',

@@ -6,9 +6,11 @@ import { text } from '../text.ts';
 import { destinationOf, secretKeyRef } from './source.ts';
 
 const pushToHub = z.strictObject({
-  repository: text(200, /^[A-Za-z0-9][A-Za-z0-9._-]*\/[A-Za-z0-9][A-Za-z0-9._-]*$/).describe(
-    'Repository on the hub, `owner/name`; made when it does not exist.',
-  ),
+  repository: text(
+    200,
+    /^[A-Za-z0-9][A-Za-z0-9._-]*\/[A-Za-z0-9][A-Za-z0-9._-]*$/,
+    'a repository such as owner/name',
+  ).describe('Repository on the hub, `owner/name`; made when it does not exist.'),
   visibility: z.enum(['Private', 'Public']).default('Private').describe('Of a new repository.'),
   tokenSecretRef: secretKeyRef
     .optional()

@@ -3,21 +3,23 @@
 import * as z from 'zod';
 import { quantity } from '../quantity.ts';
 import { rule } from '../rule.ts';
-import { text } from '../text.ts';
+import { mapOf, text } from '../text.ts';
 
-export const labelKey =
-  /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
+const labelKey = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
+export const key = () => text(317, labelKey, 'a label key such as example.com/name');
 const labelValue = z
   .string()
   .max(63)
-  .regex(/^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/);
+  .regex(/^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/, {
+    error: 'a label value: letters, digits, -, _ and .',
+  });
 
-export const labelMap = () => z.record(text(317, labelKey), labelValue);
-export const annotationMap = () => z.record(text(317, labelKey), z.string().max(4096));
+export const labelMap = () => mapOf(key(), labelValue, 64);
+export const annotationMap = () => mapOf(key(), z.string().max(4096), 64);
 
 const requirementOf = (operators: readonly [string, ...string[]]) =>
   z.strictObject({
-    key: text(317, labelKey).describe('Label key that the rule looks at.'),
+    key: key().describe('Label key that the rule looks at.'),
     operator: z.enum(operators).describe('How the values are compared.'),
     values: z
       .array(z.string().max(63))
@@ -48,7 +50,7 @@ export const nodeSelectorTerm = z.strictObject({
 });
 
 export const toleration = z.strictObject({
-  key: text(317, labelKey).optional().describe('Taint key; all keys when absent.'),
+  key: key().optional().describe('Taint key; all keys when absent.'),
   operator: z.enum(['Exists', 'Equal']).optional().describe('How the value is compared.'),
   value: labelValue.optional().describe('Taint value to tolerate.'),
   effect: z
@@ -60,7 +62,7 @@ export const toleration = z.strictObject({
 
 export const topologySpreadConstraint = z.strictObject({
   maxSkew: z.int32().min(1).describe('Largest difference between two domains.'),
-  topologyKey: text(317, labelKey).describe('Node label that names the domain.'),
+  topologyKey: key().describe('Node label that names the domain.'),
   whenUnsatisfiable: z
     .enum(['DoNotSchedule', 'ScheduleAnyway'])
     .describe('Whether the constraint is a rule or a wish.'),
@@ -77,15 +79,17 @@ export const resourceClaim = z.strictObject({
 });
 
 export const resources = z.strictObject({
-  requests: z.record(text(317), quantity()).optional().describe('What the scheduler sets aside.'),
-  limits: z.record(text(317), quantity()).optional().describe('What the container may use.'),
+  requests: mapOf(text(317), quantity(), 32).optional().describe('What the scheduler sets aside.'),
+  limits: mapOf(text(317), quantity(), 32).optional().describe('What the container may use.'),
 });
 
 const reservedEnv = ['ANNEAL_', 'KUBERNETES_', 'NATS_', 'NCCL_SOCKET_', 'AWS_', 'HF_'] as const;
 
 export const env = rule(
   z.strictObject({
-    name: text(256, /^[A-Za-z_][A-Za-z0-9_]*$/).describe('Name of the variable.'),
+    name: text(256, /^[A-Za-z_][A-Za-z0-9_]*$/, 'letters, digits and _').describe(
+      'Name of the variable.',
+    ),
     value: z.string().max(32_768).default('').describe('Its value, as written.'),
   }),
   {

@@ -2,10 +2,10 @@
 import * as z from 'zod';
 import { mutable } from '../mutability.ts';
 import { text } from '../text.ts';
-import { labelKey } from './pod-fields.ts';
+import { key } from './pod-fields.ts';
 
 const topology = z.strictObject({
-  key: text(317, labelKey).describe('Node label of the domain that all workers should share.'),
+  key: key().describe('Node label of the domain that all workers should share.'),
   mode: z.enum(['Required', 'Preferred']).default('Preferred').describe('Rule or wish.'),
 });
 

@@ -1,26 +1,36 @@
 // A place from which bytes come or to which they go: a union by member presence, exactly one member.
 // The same file runs on a cluster and on one machine, where a claim is a folder of that name in the cache.
 import * as z from 'zod';
-import { rule } from '../rule.ts';
+import { type Rule, rule } from '../rule.ts';
 import { text } from '../text.ts';
 import { exactlyOne } from '../union.ts';
 
 const dnsName = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
-const relativePath = /^(?!\/)(?!(.*\/)?\.\.(\/|$)).+$/;
+const objectName = () =>
+  text(253, dnsName, 'the name of an object: small letters, digits, dots and hyphens');
+
+const staysInside: Rule<string> = {
+  id: 'source: a path stays inside its volume',
+  cel: "!self.startsWith('/') && !self.matches('(^|/)[.][.](/|$)')",
+  check: (self) => !self.startsWith('/') && !/(^|\/)[.][.](\/|$)/.test(self),
+  message: 'must be relative to the volume and must not contain ..',
+};
 
 export const secretKeyRef = z.strictObject({
-  name: text(253, dnsName).describe('Name of the Secret, in the namespace of the job.'),
+  name: objectName().describe('Name of the Secret, in the namespace of the job.'),
   key: text(253).default('token').describe('Key inside the Secret.'),
 });
 
 export const secretRef = z.strictObject({
-  name: text(253, dnsName).describe('Name of the Secret, in the namespace of the job.'),
+  name: objectName().describe('Name of the Secret, in the namespace of the job.'),
 });
 
 export const huggingFace = z.strictObject({
-  repository: text(200, /^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)?$/).describe(
-    'Repository on the hub, `owner/name`.',
-  ),
+  repository: text(
+    200,
+    /^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)?$/,
+    'a repository such as owner/name',
+  ).describe('Repository on the hub, `owner/name`.'),
   revision: text(200)
     .default('main')
     .describe('Branch, tag or commit. The commit it stood for is recorded in status.'),
@@ -32,10 +42,12 @@ export const huggingFace = z.strictObject({
 });
 
 export const s3 = z.strictObject({
-  uri: text(1024, /^s3:\/\/[a-z0-9][a-z0-9.-]*(\/.*)?$/).describe(
-    'Bucket and prefix, `s3://bucket/prefix`.',
-  ),
-  endpoint: text(1024, /^https?:\/\//)
+  uri: text(
+    1024,
+    /^s3:\/\/[a-z0-9][a-z0-9.-]*(\/.*)?$/,
+    'an address such as s3://bucket/prefix',
+  ).describe('Bucket and prefix, `s3://bucket/prefix`.'),
+  endpoint: text(1024, /^https?:\/\//, 'an address that begins with http:// or https://')
     .optional()
     .describe('Address of an S3-compatible service; the one of AWS when absent.'),
   region: text(64).optional().describe('Region of the bucket.'),
@@ -47,10 +59,10 @@ export const s3 = z.strictObject({
 });
 
 export const persistentVolumeClaim = z.strictObject({
-  claimName: text(253, dnsName).describe(
+  claimName: objectName().describe(
     'Claim in the namespace of the job. On one machine: a folder of this name among the local volumes.',
   ),
-  path: text(1024, relativePath).default('.').describe('File or folder inside the volume.'),
+  path: rule(text(1024), staysInside).default('.').describe('File or folder inside the volume.'),
 });
 
 export const image = z.strictObject({

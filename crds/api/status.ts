@@ -2,7 +2,7 @@
 // Numbers that are not whole are decimals in strings, as everywhere.
 import * as z from 'zod';
 import { quantity } from '../quantity.ts';
-import { text } from '../text.ts';
+import { mapOf, text } from '../text.ts';
 import { condition, Phase } from './conditions.ts';
 
 const count = () => z.int().min(0).optional();
@@ -22,8 +22,7 @@ const memoryPlan = z.strictObject({
 
 const resolvedSeam = z.strictObject({
   type: text(64).describe('Value of the seam.'),
-  parameters: z
-    .record(text(64), z.string().max(1024))
+  parameters: mapOf(text(64), z.string().max(1024), 32)
     .optional()
     .describe('All parameters in force, as text.'),
 });

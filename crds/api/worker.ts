@@ -21,7 +21,9 @@ import {
 const replicas = () => z.int32().min(1).max(5000);
 
 const fields = z.strictObject({
-  replicas: replicas().default(1).describe('Worker pods; the target of kubectl scale.'),
+  replicas: mutable(replicas().default(1), 'LiveIfElastic').describe(
+    'Worker pods; the target of kubectl scale.',
+  ),
   minReplicas: replicas().optional().describe('Fewest workers with which training goes on.'),
   maxReplicas: replicas().optional().describe('Most workers to grow to.'),
   elasticity: z

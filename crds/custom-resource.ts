@@ -1,0 +1,100 @@
+// The CustomResourceDefinition around the schema: names, columns, subresources, transition rules.
+import { invariant } from './errors.ts';
+import { group, kind, listKind, plural, shortName, singular, version } from './group.ts';
+import { transitionRules } from './mutability-rules.ts';
+import { jobSchema, type SchemaNode } from './schema-tree.ts';
+import { toStructural, type Validation } from './structural.ts';
+
+export interface CustomResourceDefinition {
+  readonly apiVersion: 'apiextensions.k8s.io/v1';
+  readonly kind: 'CustomResourceDefinition';
+  readonly metadata: { readonly name: string };
+  readonly spec: Readonly<Record<string, unknown>>;
+}
+
+export function customResourceDefinition(): CustomResourceDefinition {
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.${group}` },
+    spec: {
+      group,
+      scope: 'Namespaced',
+      names: { kind, listKind, plural, singular, shortNames: [shortName], categories: ['all'] },
+      versions: [
+        {
+          name: version,
+          served: true,
+          storage: true,
+          subresources: {
+            status: {},
+            scale: {
+              specReplicasPath: '.spec.worker.replicas',
+              statusReplicasPath: '.status.workers.replicas',
+              labelSelectorPath: '.status.workers.selector',
+            },
+          },
+          additionalPrinterColumns: printerColumns,
+          schema: { openAPIV3Schema: openApiSchema() },
+        },
+      ],
+    },
+  };
+}
+
+export function openApiSchema(): SchemaNode {
+  const { properties = {}, ...root } = jobSchema();
+  const { spec, status } = properties;
+  invariant(spec && status, 'the schema of a job has no spec or no status');
+  return {
+    ...toStructural(root),
+    description: 'A fine-tuning job: a model, data, a method, and what is to come out.',
+    required: ['spec'],
+    properties: {
+      ...typeMeta,
+      spec: withTransitions(toStructural(spec, 'spec')),
+      status: toStructural(status, 'status'),
+    },
+  };
+}
+
+/** The API server knows the rest of these three, and says so in its own words. */
+const typeMeta: Readonly<Record<string, SchemaNode>> = {
+  apiVersion: { type: 'string', description: 'Version of this schema.' },
+  kind: { type: 'string', description: 'Kind of the object.' },
+  metadata: { type: 'object', description: 'Name, namespace, labels and the like.' },
+};
+
+function withTransitions(spec: SchemaNode): SchemaNode {
+  const own = (spec['x-kubernetes-validations'] ?? []) as readonly Validation[];
+  const transitions = transitionRules().map(
+    ({ path, cel, message }): Validation => ({
+      rule: cel,
+      message,
+      fieldPath: `.${path.join('.')}`,
+    }),
+  );
+  return { ...spec, 'x-kubernetes-validations': [...own, ...transitions] };
+}
+
+/** Columns of `kubectl get ftj`; those with priority 1 only with `-o wide`. Loss is a decimal, which is a string here. */
+const printerColumns = [
+  { name: 'Phase', type: 'string', jsonPath: '.status.phase' },
+  { name: 'Workers', type: 'string', jsonPath: '.status.workers.summary' },
+  { name: 'Step', type: 'integer', jsonPath: '.status.progress.step' },
+  {
+    name: 'Progress',
+    type: 'integer',
+    jsonPath: '.status.progress.percent',
+    description: 'Percent.',
+  },
+  { name: 'Loss', type: 'string', jsonPath: '.status.progress.trainLoss' },
+  { name: 'Restarts', type: 'integer', jsonPath: '.status.restarts.counted' },
+  { name: 'Method', type: 'string', jsonPath: '.status.plan.method.summary', priority: 1 },
+  { name: 'Model', type: 'string', jsonPath: '.status.model.family', priority: 1 },
+  { name: 'Queue', type: 'string', jsonPath: '.spec.scheduling.queueName', priority: 1 },
+  { name: 'Checkpoint', type: 'integer', jsonPath: '.status.checkpoint.latestStep', priority: 1 },
+  { name: 'Generation', type: 'integer', jsonPath: '.status.rendezvous.generation', priority: 1 },
+  { name: 'Reason', type: 'string', jsonPath: '.status.failure.reason', priority: 1 },
+  { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+] as const;

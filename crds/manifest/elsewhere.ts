@@ -1,0 +1,100 @@
+// Where a name belongs that stands at the wrong place, and what other tools call our fields. Used in hints only.
+import { allPaths } from '../explain.ts';
+import { nearestName } from '../nearest-name.ts';
+import { pathInWords } from './problem.ts';
+
+export interface Elsewhere {
+  readonly kind: 'path' | 'sentence';
+  readonly text: string;
+}
+
+/** Names that are kept for later, or that people expect and that are left out on purpose. */
+const sentences = new Map(
+  Object.entries({
+    'spec.federated': 'the name is kept for federated training, which this version does not have',
+    'spec.packing':
+      'for packing sequences, set spec.dataset.packing; packing of jobs is not in this version',
+    'spec.preflight': 'the name is kept, and this version does not have it',
+    'spec.dataset.trainOn':
+      'the name is kept; chats are learned on the turns of the assistant, completions without their prompts',
+    'spec.model.ref': 'places are written under spec.model.source',
+    'spec.model.precision': 'set spec.method.precision; frozen weights are stored in its type',
+    'spec.model.format': 'the format is recognised by the files; remove this line',
+    'spec.model.trustRemoteCode': 'code from a hub is never run; remove this line',
+    'spec.worker.command': 'workers run the program of their image; the command cannot be replaced',
+    'spec.worker.securityContext': 'workers always run under the restricted Pod Security profile',
+    'spec.worker.hostNetwork': 'workers never use the network of their node',
+    'spec.method.type':
+      'the method is written seam by seam: set spec.method.preset, or spec.method.adapter',
+    'spec.training.gradientClipNorm': 'write spec.training.gradientClip: { norm: "1" }',
+  }),
+);
+
+/** Other tools' names, from their documentation, lower case without underscores. */
+const foreign = new Map(
+  Object.entries({
+    modelnameorpath: 'spec.model.source',
+    basemodel: 'spec.model.source',
+    datasetname: 'spec.dataset.train',
+    cutofflen: 'spec.dataset.sequenceLength',
+    sequencelen: 'spec.dataset.sequenceLength',
+    maxlength: 'spec.dataset.sequenceLength',
+    maxseqlength: 'spec.dataset.sequenceLength',
+    samplepacking: 'spec.dataset.packing',
+    perdevicetrainbatchsize: 'spec.training.microBatchSize',
+    gradientaccumulationsteps:
+      'spec.training.globalBatchSize, which is what a step sees on all devices',
+    batchsize: 'spec.training.globalBatchSize',
+    numtrainepochs: 'spec.training.epochs',
+    numepochs: 'spec.training.epochs',
+    lr: 'spec.training.learningRate',
+    lrschedulertype: 'spec.training.schedule.type',
+    lrscheduler: 'spec.training.schedule.type',
+    maxgradnorm: 'spec.training.gradientClip.norm',
+    gradientclipping: 'spec.training.gradientClip.norm',
+    optim: 'spec.method.optimizer',
+    gradientcheckpointing: 'spec.parallelism.activationRecomputation',
+    lorar: 'spec.method.adapter.lora.rank',
+    r: 'spec.method.adapter.lora.rank',
+    lorarank: 'spec.method.adapter.lora.rank',
+    loraalpha: 'spec.method.adapter.lora.alpha',
+    loradropout: 'spec.method.adapter.lora.dropout',
+    loratarget: 'spec.method.adapter.lora.targetModules',
+    loratargetmodules: 'spec.method.adapter.lora.targetModules',
+    savesteps: 'spec.checkpoint.intervalSteps',
+    savetotallimit: 'spec.checkpoint.retain.latest',
+    evalsteps: 'spec.training.evaluation.intervalSteps',
+    valsize: 'spec.dataset.heldOut',
+    valsetsize: 'spec.dataset.heldOut',
+    bf16: 'spec.method.precision',
+    dtype: 'spec.method.precision',
+    resumefromcheckpoint: 'spec.checkpoint.resumeFrom',
+    outputdir: 'spec.output.destination',
+  }),
+);
+
+export function elsewhere(path: readonly PropertyKey[], key: string): Elsewhere | undefined {
+  const sentence = sentences.get(pathInWords(path));
+  if (sentence !== undefined) return { kind: 'sentence', text: sentence };
+  const known = foreign.get(key.toLowerCase().replaceAll(/[-_]/g, ''));
+  if (known !== undefined) return { kind: 'path', text: known };
+  return key.length < 3 ? undefined : ownName(key);
+}
+
+/** The shallowest field whose last word is this name. */
+function ownName(key: string): Elsewhere | undefined {
+  const byName = new Map<string, string>();
+  for (const path of allPaths()) {
+    if (!path.startsWith('spec.') || /[\]*]$/.test(path)) continue;
+    const name = path.slice(path.lastIndexOf('.') + 1);
+    const before = byName.get(name);
+    if (before === undefined || depth(path) < depth(before)) byName.set(name, path);
+  }
+  const near = nearestName(key, [...byName.keys()]);
+  const path = near === undefined ? undefined : byName.get(near);
+  return path === undefined ? undefined : { kind: 'path', text: path };
+}
+
+function depth(path: string): number {
+  return path.split('.').length;
+}

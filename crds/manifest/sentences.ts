@@ -1,0 +1,120 @@
+// From an issue that the schema found to a sentence for a person: thing, observed, rule.
+import type * as z from 'zod';
+import { decimalPattern } from '../decimal.ts';
+import { boundsOf } from '../field-words.ts';
+import { nearestName } from '../nearest-name.ts';
+import { nodeAt, type SchemaNode } from '../schema-tree.ts';
+import { pathInWords, valueInWords } from './problem.ts';
+
+export interface Sentence {
+  readonly message: string;
+  readonly hint: string | undefined;
+}
+
+export interface Observed {
+  readonly value: unknown;
+  /** The scalar as it was written. */
+  readonly source: string | undefined;
+}
+
+export function sentenceOf(issue: z.core.$ZodIssue, { value, source }: Observed): Sentence {
+  const thing = pathInWords(issue.path);
+  const node = nodeAt(issue.path);
+  if (issue.code === 'custom') return ofRule(issue, thing, value);
+  if (value === undefined)
+    return { message: `${thing} is missing; it ${mustBe(node)}`, hint: undefined };
+  const is = `${thing} is ${valueInWords(value)}`;
+  switch (issue.code) {
+    case 'invalid_type':
+      return ofType(is, thing, node, { value, source });
+    case 'invalid_value': {
+      const near = nearestName(String(value), issue.values.map(String));
+      const must = node?.enum === undefined ? `must be ${issue.values.join(' or ')}` : mustBe(node);
+      return {
+        message: `${is}; it ${must}`,
+        hint: near === undefined ? undefined : `did you mean ${near}?`,
+      };
+    }
+    case 'too_small':
+    case 'too_big':
+      return { message: ofSize(issue, thing, node, value), hint: undefined };
+    case 'invalid_format':
+      return { message: `${is}; it must be ${formatWords(issue, node)}`, hint: undefined };
+    case 'invalid_key': {
+      const [inner] = issue.issues;
+      const words = inner === undefined || inner.message === '' ? 'another word' : inner.message;
+      return {
+        message: `${thing} is a key that is not allowed; it must be ${words}`,
+        hint: undefined,
+      };
+    }
+    default:
+      return { message: `${is}; it ${mustBe(node)}`, hint: undefined };
+  }
+}
+
+function mustBe(node: SchemaNode | undefined): string {
+  return node === undefined ? 'must be another value' : `must be ${boundsOf(node).must}`;
+}
+
+/** A number where a text is wanted is nearly always a missing pair of quotes. */
+function ofType(is: string, thing: string, node: SchemaNode | undefined, seen: Observed): Sentence {
+  const written = seen.source ?? String(seen.value);
+  const wantsText = node?.type === 'string';
+  if (wantsText && (typeof seen.value === 'number' || typeof seen.value === 'boolean')) {
+    const rule =
+      node.pattern === decimalPattern.source
+        ? 'decimals are written in quotes'
+        : 'it must be a text';
+    return {
+      message: `${thing} is the ${typeof seen.value} ${written}; ${rule}`,
+      hint: `write "${written}"`,
+    };
+  }
+  if (node?.type === 'integer' && typeof seen.value === 'number') {
+    return { message: `${is}; it must be a whole number`, hint: undefined };
+  }
+  return { message: `${is}; it ${mustBe(node)}`, hint: undefined };
+}
+
+type SizeIssue = z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig;
+
+function ofSize(
+  issue: SizeIssue,
+  thing: string,
+  node: SchemaNode | undefined,
+  value: unknown,
+): string {
+  const bound = Number(issue.code === 'too_small' ? issue.minimum : issue.maximum);
+  const side = issue.code === 'too_small' ? 'at least' : 'at most';
+  if (typeof value === 'string') {
+    if (value === '') return `${thing} is an empty text; it must have at least ${bound} character`;
+    return `${thing} has ${value.length} characters; it must have ${side} ${bound}`;
+  }
+  if (Array.isArray(value)) return `${thing} has ${value.length} items; it ${mustBe(node)}`;
+  const own = boundsOf(node ?? {}).must;
+  const words = /\d/.test(own) ? own : `${side} ${bound}`;
+  return `${thing} is ${valueInWords(value)}; it must be ${words}`;
+}
+
+function formatWords(
+  issue: z.core.$ZodIssueInvalidStringFormat,
+  node: SchemaNode | undefined,
+): string {
+  if (issue.message !== '' && !issue.message.startsWith('Invalid')) return issue.message;
+  return node?.pattern === undefined
+    ? boundsOf(node ?? {}).must
+    : `a text of the form ${node.pattern}`;
+}
+
+/** Rules bring their own words: "must be ...", "is set, but ...". */
+function ofRule(issue: z.core.$ZodIssueCustom, thing: string, value: unknown): Sentence {
+  const scalar = value !== undefined && value !== null && typeof value !== 'object';
+  const observed =
+    scalar && issue.message.startsWith('must') ? ` is ${valueInWords(value)}; it` : '';
+  const hint: unknown = issue.params?.['hint'];
+  return {
+    message: `${thing === '' ? 'the job' : thing}${observed} ${issue.message}`,
+    hint: typeof hint === 'string' ? hint : undefined,
+  };
+}

@@ -1,0 +1,117 @@
+// The folder of a run: what its processes tell each other through files. `anneal run` makes it and
+// starts prepare, train and publish on it, one process each; on a cluster the same files lie on the
+// volume of the job. Each file is written once by one process, then renamed into place.
+//
+//   run.json        who, what, where            `anneal run`
+//   prepared.json   model and tokens, ready     prepare
+//   checkpoints/    step-<n>                    train
+//   trained.json    what training found         train
+//   telemetry.jsonl every message, in order     prepare, train, publish: one after the other
+//   report.json     the run report              publish
+//   outcome.json    how the run ended           `anneal run`
+import * as z from 'zod';
+import { fineTuneJobSpec } from '../api/job.ts';
+
+export const runFiles = {
+  run: 'run.json',
+  prepared: 'prepared.json',
+  trained: 'trained.json',
+  telemetry: 'telemetry.jsonl',
+  report: 'report.json',
+  outcome: 'outcome.json',
+  checkpoints: 'checkpoints',
+} as const;
+
+export const runRecord = z.object({
+  version: z.literal(1),
+  name: z.string(),
+  namespace: z.string(),
+  /** Folder that relative `local` paths count from. */
+  folder: z.string(),
+  spec: fineTuneJobSpec,
+  /** Digest of what decides the result; a run is only resumed with the same one. */
+  digest: z.string(),
+  /** Folders that stand for claims, by claim name. */
+  volumes: z.record(z.string(), z.string()),
+  cache: z.string(),
+  device: z.string(),
+  threads: z.int().min(1),
+  createdAt: z.string(),
+});
+
+export type RunRecord = z.output<typeof runRecord>;
+
+export const preparedRecord = z.object({
+  version: z.literal(1),
+  model: z.object({
+    /** Folder or file that holds the weights. */
+    path: z.string(),
+    /** What people call it: a repository, a file name. */
+    name: z.string(),
+    digest: z.string(),
+  }),
+  data: z.object({
+    /** Folder of the token store. */
+    train: z.string(),
+    /** Store of the evaluation records where the job names some of its own. */
+    evaluation: z.string().optional(),
+    digest: z.string(),
+    samples: z.int(),
+    heldOutSamples: z.int(),
+    skipped: z.int(),
+    tokens: z.int(),
+    learnedTokens: z.int(),
+  }),
+});
+
+export type PreparedRecord = z.output<typeof preparedRecord>;
+
+const evaluationPoint = z.object({
+  step: z.int(),
+  loss: z.number().nullable(),
+  perplexity: z.number().nullable(),
+  accuracy: z.number().nullable(),
+  tokens: z.int(),
+});
+
+const sampleText = z.object({
+  prompt: z.string(),
+  before: z.string().optional(),
+  after: z.string().optional(),
+});
+
+export const trainedRecord = z.object({
+  version: z.literal(1),
+  reason: z.enum(['Finished', 'FinishedEarly', 'Stopped']),
+  step: z.int(),
+  totalSteps: z.int(),
+  /** Checkpoint that holds the result. */
+  checkpoint: z.string(),
+  bestCheckpoint: z.string().optional(),
+  firstLoss: z.number().nullable(),
+  lastLoss: z.number().nullable(),
+  evaluations: z.array(evaluationPoint),
+  samples: z.array(sampleText),
+  tokens: z.int(),
+  seconds: z.number(),
+  tokensPerSecond: z.number(),
+  trainableParameters: z.int(),
+  memory: z.object({
+    /** Bytes that the plan said, and that the process had at most. */
+    predicted: z.int(),
+    measured: z.int(),
+  }),
+});
+
+export type TrainedRecord = z.output<typeof trainedRecord>;
+
+export const outcomeRecord = z.object({
+  version: z.literal(1),
+  state: z.enum(['Complete', 'Failed', 'Stopped']),
+  code: z.string().optional(),
+  message: z.string().optional(),
+  hint: z.string().optional(),
+  endedAt: z.string(),
+});
+
+export type OutcomeRecord = z.output<typeof outcomeRecord>;
