@@ -1,0 +1,141 @@
+// The first file that runs on a fresh checkout: plain JavaScript for Node 20 or newer, with no
+// packages. It refuses platforms that cannot work, installs the packages of package-lock.json when
+// node_modules does not hold them, and goes on in the TypeScript entry that it is given, on the
+// Node 24 that the npm package `node` brings.
+//
+//   node cli/setup/bootstrap.mjs ENTRY.ts [ARGUMENT…]
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, statfsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
+const packagesBytes = 900e6;
+
+main(process.argv.slice(2));
+
+function main([entry, ...rest]) {
+  const refusal = platformRefusal(process.platform, process.arch, process.versions.node);
+  if (refusal) refuse(refusal);
+  if (!packagesAreInstalled()) installPackages();
+  goOn(resolve(root, entry), rest);
+}
+
+function platformRefusal(platform, arch, node) {
+  const here = `${platform} ${arch}`;
+  const known = ['linux x64', 'linux arm64', 'darwin arm64'];
+  if (!known.includes(here)) {
+    return {
+      message: `this machine is ${here}; Anneal runs on Linux x64, Linux arm64 and macOS arm64`,
+      hint: 'use one of these, a container or a virtual machine',
+    };
+  }
+  if (Number(node.split('.')[0]) < 20) {
+    return { message: `Node.js is ${node}; set-up needs 20 or newer`, hint: 'install Node.js 24' };
+  }
+  return undefined;
+}
+
+/** npm writes what it installed into a second lock file, last; equal entries mean a whole install. */
+function packagesAreInstalled() {
+  const installed = join(root, 'node_modules/.package-lock.json');
+  if (!existsSync(installed) || !existsSync(node24())) return false;
+  const wanted = packagesOf(join(root, 'package-lock.json'));
+  const found = packagesOf(installed);
+  return Object.entries(wanted).every(
+    ([path, { version, optional, devOptional }]) =>
+      path === '' || (found[path] ? found[path].version === version : optional || devOptional),
+  );
+}
+
+function packagesOf(lockFile) {
+  return JSON.parse(readFileSync(lockFile, 'utf8')).packages;
+}
+
+function installPackages() {
+  const count = Object.keys(packagesOf(join(root, 'package-lock.json'))).length - 1;
+  const { bavail, bsize } = statfsSync(root);
+  if (bavail * bsize < packagesBytes) {
+    refuse({
+      message: `${root} has ${megabytes(bavail * bsize)} free; the npm packages need ${megabytes(packagesBytes)}`,
+      hint: 'free some disk space, or check out on a larger disk',
+    });
+  }
+  process.stderr.write(
+    `packages      ${count} npm packages, Node 24 among them, about 470 MB unpacked … `,
+  );
+  const start = performance.now();
+  const [file, ...args] = npm();
+  const { status, error, stderr } = spawnSync(
+    file,
+    [
+      ...args,
+      'ci',
+      '--loglevel=error',
+      '--no-audit',
+      '--no-fund',
+      '--include=dev',
+      '--include=optional',
+    ],
+    { cwd: root, stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' },
+  );
+  if (error || status !== 0 || !existsSync(node24())) {
+    process.stderr.write('\n');
+    refuse({ message: npmTrouble(error, stderr), hint: npmHint(error) });
+  }
+  process.stderr.write(`${Math.round((performance.now() - start) / 1000)} s\n`);
+}
+
+function npm() {
+  const script = process.env.npm_execpath;
+  return script && /\.[cm]?js$/.test(script) ? [process.execPath, script] : ['npm'];
+}
+
+function npmTrouble(error, stderr) {
+  if (error?.code === 'ENOENT') return 'npm is not on the PATH; it installs the packages';
+  const said = (stderr ?? '')
+    .split('\n')
+    .map((line) => line.replace(/^npm (error|ERR!)\s*/, '').trim())
+    .find((line) => line !== '' && !/^code /.test(line));
+  return `npm ci did not install the packages of package-lock.json: ${said ?? error?.message ?? 'no Node 24 came with them'}`;
+}
+
+function npmHint(error) {
+  return error?.code === 'ENOENT'
+    ? 'install npm beside Node.js (Debian: apt install npm)'
+    : 'check the connection to the npm registry, and that npm may run install scripts, then run the command again';
+}
+
+function node24() {
+  return join(root, 'node_modules/node/bin/node');
+}
+
+/** Warm, npm itself has put Node 24 first on the PATH, and nothing needs to be started. */
+function goOn(entry, rest) {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major === 24 && minor >= 12) {
+    process.argv = [process.execPath, entry, ...rest];
+    import(pathToFileURL(entry).href);
+    return;
+  }
+  const bin = join(root, 'node_modules/.bin');
+  const child = spawn(node24(), [entry, ...rest], {
+    stdio: 'inherit',
+    env: { ...process.env, PATH: `${bin}:${process.env.PATH ?? ''}` },
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+    process.on(signal, () => child.kill(signal));
+  child.on('exit', (code, signal) => {
+    if (signal) process.kill(process.pid, signal);
+    else process.exitCode = code ?? 1;
+  });
+}
+
+function refuse({ message, hint }) {
+  process.stderr.write(`${message}\nhint: ${hint}\n`);
+  process.exit(5);
+}
+
+function megabytes(bytes) {
+  return `${Math.round(bytes / 1e6)} MB`;
+}

@@ -1,0 +1,154 @@
+/**
+ * Builds worker/native with CMake into the cache and puts the two libraries into worker/native/dist.
+ *
+ * The result is keyed by everything that it depends on (sources, libtorch, compiler, processor), so
+ * a second clone copies instead of building. CMake's own tree is kept per checkout: after an edit
+ * only what changed is compiled.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { TerminalError } from '../../crds/errors.ts';
+import { ensureEntry } from './entry.ts';
+import { exclusively } from './exclusive.ts';
+import { ensureLibtorch } from './libtorch.ts';
+import type { Ran } from './machine.ts';
+import type { Setup } from './setup.ts';
+import { findToolchain, type Toolchain } from './toolchain.ts';
+
+/** The folder with the built addon. */
+export async function ensureNative(setup: Setup, checkout: string): Promise<string> {
+  const sources = join(checkout, 'worker/native');
+  const dist = join(sources, 'dist');
+  const libtorch = await ensureLibtorch(setup);
+  const facts = [libtorch, setup.machine.arch];
+  const sourceKey = await digestOf(sources, facts);
+  if ((await stampOf(dist)) === sourceKey) return dist;
+  const toolchain = await findToolchain(setup.machine);
+  const key = sha256(`${sourceKey}\n${toolchain.compilerVersion}`).slice(0, 24);
+  const built = await ensureEntry(setup, {
+    folder: join(setup.cache.root, 'native', key),
+    bytes: 400e6,
+    async make(out) {
+      await build(setup, { checkout, sources, libtorch, toolchain, out });
+      await requireUnchanged(sources, facts, sourceKey);
+    },
+  });
+  await publish(setup, built, dist, sourceKey);
+  return dist;
+}
+
+interface Build {
+  readonly checkout: string;
+  readonly sources: string;
+  readonly libtorch: string;
+  readonly toolchain: Toolchain;
+  readonly out: string;
+}
+
+async function build(setup: Setup, building: Build): Promise<void> {
+  const { machine, steps } = setup;
+  const { checkout, sources, libtorch, toolchain, out } = building;
+  const name = sha256(checkout).slice(0, 12);
+  const tree = join(setup.cache.root, 'native-build', name);
+  const files = await sourceFiles(sources);
+  const count = files.filter((file) => /\.cc$/.test(file)).length;
+  const text = `compiling ${count} C++ files of worker/native with ${toolchain.compiler}, ${machine.cores} at a time`;
+  await exclusively(setup, `native-build-${name}`, () =>
+    steps.step('native', text, async (progress) => {
+      await mkdir(tree, { recursive: true });
+      const output = join(tree, 'out');
+      progress('configuring');
+      await cmake(setup, toolchain, [
+        ...['-S', sources, '-B', tree, '-DCMAKE_BUILD_TYPE=Release'],
+        `-DCMAKE_CXX_COMPILER=${toolchain.compiler}`,
+        `-DANNEAL_LIBTORCH=${libtorch}`,
+        `-DNODE_API_HEADERS=${join(checkout, 'node_modules/node-api-headers')}`,
+        `-DANNEAL_OUT=${output}`,
+      ]);
+      progress('compiling');
+      await cmake(setup, toolchain, ['--build', tree, '--parallel', String(machine.cores)]);
+      for (const file of await readdir(output)) await copyFile(join(output, file), join(out, file));
+    }),
+  );
+}
+
+async function cmake(setup: Setup, toolchain: Toolchain, args: readonly string[]): Promise<void> {
+  const ran = await setup.machine.run(toolchain.cmake, args, { signal: setup.signal });
+  if (ran.kind === 'ended' && ran.ok) return;
+  throw new TerminalError({
+    code: 'E_SETUP',
+    message: `worker/native does not build: ${buildTrouble(ran)}`,
+    hint: `run it by hand for the whole output: ${toolchain.cmake} ${args.join(' ')}`,
+  });
+}
+
+/** The first line of a compiler, linker or CMake that says what is wrong. */
+export function buildTrouble(ran: Ran): string {
+  if (ran.kind === 'missing') return 'CMake is gone from the PATH';
+  const lines = `${ran.stderr}\n${ran.stdout}`.split('\n').map((line) => line.trim());
+  const cmakeError = lines.findIndex((line) => /^CMake Error/.test(line));
+  if (cmakeError >= 0) {
+    return lines.slice(cmakeError + 1).find((line) => line !== '') ?? lines[cmakeError] ?? '';
+  }
+  const cause = lines.find((line) => /error:|undefined reference|Killed/i.test(line));
+  return cause ?? lines.findLast((line) => line !== '') ?? 'CMake said nothing';
+}
+
+/** Running processes keep the addon that they loaded: files are replaced by rename, never rewritten. */
+async function publish(setup: Setup, built: string, dist: string, key: string): Promise<void> {
+  await exclusively(setup, `native-dist-${sha256(dist).slice(0, 12)}`, async () => {
+    await mkdir(dist, { recursive: true });
+    await rm(join(dist, stampName), { force: true });
+    for (const file of await readdir(built)) {
+      const fresh = join(dist, `.${file}.${process.pid}`);
+      await copyFile(join(built, file), fresh);
+      await rename(fresh, join(dist, file));
+    }
+    await writeFile(join(dist, stampName), key);
+  });
+}
+
+const stampName = '.built-from';
+
+async function stampOf(dist: string): Promise<string | undefined> {
+  const stamp = join(dist, stampName);
+  return existsSync(stamp) ? await readFile(stamp, 'utf8') : undefined;
+}
+
+/** An edit during the build would be kept under the key of the sources before it. */
+async function requireUnchanged(
+  sources: string,
+  facts: readonly string[],
+  key: string,
+): Promise<void> {
+  if ((await digestOf(sources, facts)) === key) return;
+  throw new TerminalError({
+    code: 'E_SETUP',
+    message: 'worker/native was edited while it was built',
+    hint: 'run the command again; what is compiled already is kept',
+  });
+}
+
+async function digestOf(sources: string, facts: readonly string[]): Promise<string> {
+  const hash = createHash('sha256');
+  for (const fact of facts) hash.update(`${fact}\0`);
+  for (const path of await sourceFiles(sources)) {
+    hash.update(`${relative(sources, path)}\0`).update(await readFile(path));
+  }
+  return hash.digest('hex');
+}
+
+async function sourceFiles(sources: string): Promise<readonly string[]> {
+  const entries = await readdir(sources, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile() && /(\.(cc|h|txt|cmake))$/.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => !path.startsWith(join(sources, 'dist')))
+    .sort();
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

@@ -1,0 +1,54 @@
+/**
+ * One line a step: what is fetched or built and how large it is when the step begins, how long it
+ * took when it ends. A step that has nothing to do prints nothing, so a warm start is silent. On a
+ * terminal the line also counts while it waits.
+ */
+export interface Steps {
+  /** Prints `name  text … `, runs the body, ends the line with the seconds it took. */
+  step<T>(name: string, text: string, body: (progress: Progress) => Promise<T>): Promise<T>;
+  /** A line by itself. */
+  note(text: string): void;
+}
+
+export type Progress = (text: string) => void;
+
+export interface StepOutput {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+}
+
+const nameWidth = 13;
+
+export function createSteps(output: StepOutput, now: () => number): Steps {
+  return {
+    note: (text) => void output.write(`${text}\n`),
+    async step(name, text, body) {
+      const line = `${name.padEnd(nameWidth)} ${text} … `;
+      const start = now();
+      output.write(line);
+      try {
+        const result = await body((progress) => {
+          if (output.isTTY) output.write(`\r\u001b[K${line}${progress}`);
+        });
+        const restart = output.isTTY ? `\r\u001b[K${line}` : '';
+        output.write(`${restart}${seconds(now() - start)}\n`);
+        return result;
+      } catch (error) {
+        output.write('\n');
+        throw error;
+      }
+    },
+  };
+}
+
+export function seconds(milliseconds: number): string {
+  if (milliseconds < 10_000) return `${(milliseconds / 1000).toFixed(1)} s`;
+  return `${Math.round(milliseconds / 1000)} s`;
+}
+
+/** Sizes as people compare them with their disks: powers of ten. */
+export function megabytes(bytes: number): string {
+  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;
+  if (bytes >= 10e6) return `${Math.round(bytes / 1e6)} MB`;
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
