@@ -25,7 +25,9 @@ export interface TestNetwork extends Network {
 }
 
 /** Each wait between tries is passed by moving the clock as soon as it is announced. */
-export function testNetwork(options: { readonly connections?: number } = {}): TestNetwork {
+export function testNetwork(
+  options: { readonly connections?: number; readonly stallMs?: number } = {},
+): TestNetwork {
   const clock = new FakeClock();
   const waits: number[] = [];
   return {
@@ -35,7 +37,7 @@ export function testNetwork(options: { readonly connections?: number } = {}): Te
     rng: () => 1,
     policy: { firstMs: 1000, longestMs: 60_000, budgetMs: 30 * 60_000 },
     // So long that passing the waits above never looks like a stall.
-    stallMs: 1e9,
+    stallMs: options.stallMs ?? 1e9,
     connections: gate(options.connections ?? 4),
     onRetry: (_, waitMs) => {
       waits.push(waitMs);

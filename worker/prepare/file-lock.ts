@@ -43,8 +43,8 @@ export async function lockFile(
     const mtimeMs = await touchedAt(path);
     if (mtimeMs === undefined) continue;
     if (!seen) onWait?.();
-    if (seen?.mtimeMs !== mtimeMs) seen = { mtimeMs, since: clock.now() };
-    if (!(await takeOver(path, clock.now() - seen.since))) await clock.sleep(pollMs, signal);
+    if (seen?.mtimeMs !== mtimeMs) seen = { mtimeMs, since: clock.monotonic() };
+    if (!(await takeOver(path, clock.monotonic() - seen.since))) await clock.sleep(pollMs, signal);
   }
   const released = new AbortController();
   keepTouched(path, clock, released.signal).catch(() => undefined);

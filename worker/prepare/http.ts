@@ -136,7 +136,7 @@ function watchdog(ms: number, clock: Clock): Watchdog {
   let fedAt = Number.POSITIVE_INFINITY;
   const watch = async () => {
     while (!ended.signal.aborted) {
-      const leftMs = fedAt + ms - clock.now();
+      const leftMs = fedAt + ms - clock.monotonic();
       if (leftMs <= 0) return barked.abort();
       await clock.sleep(Math.min(leftMs, ms), ended.signal);
     }
@@ -146,7 +146,7 @@ function watchdog(ms: number, clock: Clock): Watchdog {
   return {
     signal: barked.signal,
     feed: () => {
-      fedAt = clock.now();
+      fedAt = clock.monotonic();
     },
     rest: () => {
       fedAt = Number.POSITIVE_INFINITY;

@@ -31,10 +31,10 @@ export async function retry<T>(
 ): Promise<T> {
   const { policy, clock, rng } = tools;
   let failures = 0;
-  let since = clock.now();
+  let since = clock.monotonic();
   const progressed = () => {
     failures = 0;
-    since = clock.now();
+    since = clock.monotonic();
   };
   for (;;) {
     signal.throwIfAborted();
@@ -44,7 +44,7 @@ export async function retry<T>(
       if (!(error instanceof TransientError)) throw error;
       const backOffMs = Math.min(policy.longestMs, policy.firstMs * 2 ** failures);
       const waitMs = Math.max(error.retryAfterMs ?? 0, backOffMs * (0.5 + rng() / 2));
-      if (clock.now() - since + waitMs > policy.budgetMs) throw error;
+      if (clock.monotonic() - since + waitMs > policy.budgetMs) throw error;
       failures += 1;
       tools.onRetry?.(error, waitMs);
       await clock.sleep(waitMs, signal);
