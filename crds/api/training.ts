@@ -25,10 +25,10 @@ const schedule = z.strictObject({
 
 const gradientClip = z.strictObject({
   mode: z
-    .enum(['Global', 'Block', 'Lagged', 'None'])
+    .enum(['Global', 'Block', 'None'])
     .default('Global')
     .describe(
-      'Global: by the norm of all gradients. Block: each block by its own. Lagged: by a running estimate. The last three need less memory; Block and Lagged change the mathematics, and reports say so.',
+      'Global: by the norm of all gradients. Block: each block by its own, which needs less memory and changes the mathematics; reports say so. None: not at all.',
     ),
   norm: decimal({ above: 0 }).default('1').describe('Largest norm that is left as it is.'),
 });

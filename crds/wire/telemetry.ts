@@ -34,7 +34,7 @@ export const memoryParts = z.object({
   gradients: bytes,
   activations: bytes,
   workspace: bytes,
-  /** Largest sum at one moment: less than the sum of the parts. */
+  /** The sum of the parts, which are those of the moment of the largest sum. */
   peak: bytes,
 });
 

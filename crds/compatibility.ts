@@ -1,0 +1,147 @@
+// What cannot be combined, with a sentence. Each part is right by itself, so the schema cannot say it; a job is refused here,
+// before anything is fetched. `where` is a cluster or this one machine.
+import type { FineTuneJobSpec } from './api/job.ts';
+import type { FailureCode } from './failures.ts';
+import { type ResolvedMethod, resolveMethod } from './methods/resolve.ts';
+import { placedRules, printedJob } from './schema-tree.ts';
+import { isPresent } from './union.ts';
+
+export type Where = 'machine' | 'cluster';
+
+export interface Incompatibility {
+  readonly code: FailureCode;
+  readonly path: readonly string[];
+  readonly message: string;
+  readonly hint?: string | undefined;
+}
+
+interface Pair {
+  /** Tests keep a rejecting example under this name. */
+  readonly id: string;
+  readonly where?: Where;
+  /** `E_NOT_BUILT` for names of the API that this version does not do yet. */
+  readonly code?: FailureCode;
+  readonly path: readonly string[];
+  readonly meets: (spec: FineTuneJobSpec, method: ResolvedMethod) => boolean;
+  /** Follows the path: "is Preference, which ...". */
+  readonly sentence: string;
+  readonly hint?: string;
+}
+
+export const pairs: readonly Pair[] = [
+  {
+    id: 'an adapter file needs an adapter',
+    path: ['output', 'formats'],
+    meets: ({ output }, { adapter }) =>
+      adapter.type === 'None' && output.formats?.includes('PEFTAdapter') === true,
+    sentence: 'asks for PEFTAdapter, but method.adapter is None: there is no adapter to write',
+    hint: 'ask for MergedSafetensors, which is then the whole model',
+  },
+  {
+    id: 'evaluation at intervals needs held-out records',
+    path: ['training', 'evaluation', 'intervalSteps'],
+    meets: ({ training, dataset }) =>
+      training.evaluation.intervalSteps !== undefined &&
+      dataset.eval === undefined &&
+      dataset.heldOut === undefined,
+    sentence: 'is set, but the job has no records to evaluate on',
+    hint: 'set spec.dataset.heldOut: { samples: 32 }, or spec.dataset.eval',
+  },
+  {
+    id: 'offloading needs a device with memory of its own',
+    path: ['parallelism', 'activationRecomputation'],
+    meets: ({ parallelism, worker }) =>
+      parallelism.activationRecomputation === 'Offload' && worker.devicesPerWorker === 0,
+    sentence:
+      'is Offload, but worker.devicesPerWorker is 0: on a CPU there is nowhere to offload to',
+  },
+  {
+    id: 'preference data needs an objective of its own',
+    code: 'E_NOT_BUILT',
+    path: ['dataset', 'format'],
+    meets: ({ dataset }) => dataset.format === 'Preference',
+    sentence: 'is Preference; this version learns from Text, PromptCompletion, Chat and Tokenized',
+  },
+  {
+    id: 'some strategies are only names so far',
+    code: 'E_NOT_BUILT',
+    path: ['parallelism', 'strategy'],
+    meets: ({ parallelism }) =>
+      parallelism.strategy === 'TensorParallel' || parallelism.strategy === 'Pipeline',
+    sentence: 'is a strategy that this version does not have; Auto shards weights and state',
+  },
+  {
+    id: 'sharing one sequence or product is not built',
+    code: 'E_NOT_BUILT',
+    path: ['parallelism'],
+    meets: ({ parallelism: { tensorSize, pipelineSize, contextSize, expertSize } }) =>
+      Math.max(tensorSize, pipelineSize, contextSize, expertSize) > 1,
+    sentence:
+      'has a size above 1; this version shares neither products nor sequences between devices',
+  },
+  {
+    id: 'images are mounted by a cluster',
+    where: 'machine',
+    path: ['model', 'source', 'image'],
+    meets: ({ model }) => model.source.image !== undefined,
+    sentence: 'is a container image, which only a cluster can mount',
+    hint: 'use local, persistentVolumeClaim, huggingFace or s3',
+  },
+  {
+    id: 'data in images is mounted by a cluster',
+    where: 'machine',
+    path: ['dataset', 'train', 'image'],
+    meets: ({ dataset }) => dataset.train.image !== undefined || dataset.eval?.image !== undefined,
+    sentence: 'is a container image, which only a cluster can mount',
+    hint: 'use local, persistentVolumeClaim, huggingFace or s3',
+  },
+];
+
+/** Everything that speaks against running this job there; empty when nothing does. */
+export function incompatibilities(spec: FineTuneJobSpec, where: Where): readonly Incompatibility[] {
+  const method = resolveMethod(spec.method);
+  const met = pairs
+    .filter((pair) => (pair.where ?? where) === where && pair.meets(spec, method))
+    .map(({ code = 'E_INCOMPATIBLE_METHOD', path, sentence, hint }) =>
+      problemAt(['spec', ...path], sentence, code, hint),
+    );
+  return where === 'cluster' ? [...met, ...clusterRules(spec)] : met;
+}
+
+/** The rules that the CRD carries and a local run does not know. */
+function clusterRules(spec: FineTuneJobSpec): readonly Incompatibility[] {
+  const { rules } = printedJob();
+  return placedRules()
+    .filter(({ rule }) => rule.where === 'cluster')
+    .flatMap(({ path, rule }) => {
+      const keys = path.split('.');
+      const value = valueAt({ spec }, keys);
+      if (value === undefined || rules.get(rule.id)?.check(value) !== false) return [];
+      return [
+        problemAt(
+          [...keys, ...(rule.path ?? [])],
+          rule.message,
+          'E_INCOMPATIBLE_METHOD',
+          rule.hint,
+        ),
+      ];
+    });
+}
+
+function problemAt(
+  path: readonly string[],
+  sentence: string,
+  code: FailureCode,
+  hint: string | undefined,
+): Incompatibility {
+  return { code, path, message: `${path.join('.')} ${sentence}`, hint };
+}
+
+function valueAt(root: unknown, path: readonly string[]): unknown {
+  let value = root;
+  for (const key of path) {
+    if (!isPresent(value, key)) return undefined;
+    value = Reflect.get(value as object, key);
+  }
+  return value;
+}

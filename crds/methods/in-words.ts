@@ -1,0 +1,72 @@
+// A method in a few words for screens and columns, and as text by seam for `status.plan.method`.
+import type { Method } from '../api/method.ts';
+import type { ResolvedMethod } from './resolve.ts';
+
+/** `LoRA r=16 on all linear layers, AdamW, bfloat16`. */
+export function methodInWords(method: ResolvedMethod): string {
+  return [adapterInWords(method), method.optimizer.type, precisionInWords(method)].join(', ');
+}
+
+/** `lora`, `full`: for tables. */
+export function methodName({ adapter }: ResolvedMethod): string {
+  return adapter.type === 'None' ? 'full' : adapter.type.toLowerCase();
+}
+
+export function precisionInWords({ precision }: ResolvedMethod): string {
+  if (precision.type === 'Float32') return 'float32';
+  const rounded = precision.bfloat16.masters === 'StochasticRounding';
+  return rounded ? 'bfloat16 with stochastic rounding' : 'bfloat16';
+}
+
+function adapterInWords({ adapter }: ResolvedMethod): string {
+  if (adapter.type === 'None') return 'all weights';
+  const { rank, targetModules, scaling, learningRateRatio } = adapter.lora;
+  const where = targetModules.includes('AllLinear')
+    ? 'all linear layers'
+    : targetModules.join(', ');
+  const name = Number(learningRateRatio) === 1 ? 'LoRA' : 'LoRA+';
+  return `${name} r=${rank}${scaling === 'RankStabilized' ? ' rank-stabilized' : ''} on ${where}`;
+}
+
+export interface MethodStatus {
+  readonly preset?: string;
+  readonly summary: string;
+  readonly precision: SeamStatus;
+  readonly base: SeamStatus;
+  readonly adapter: SeamStatus;
+  readonly selection: SeamStatus;
+  readonly optimizer: SeamStatus;
+}
+
+interface SeamStatus {
+  readonly type: string;
+  readonly parameters?: Readonly<Record<string, string>>;
+}
+
+export function methodStatus(method: ResolvedMethod, preset: Method['preset']): MethodStatus {
+  return {
+    ...(preset === undefined ? {} : { preset }),
+    summary: methodInWords(method),
+    precision: seamStatus(method.precision),
+    base: seamStatus(method.base),
+    adapter: seamStatus(method.adapter),
+    selection: seamStatus(method.selection),
+    optimizer: seamStatus(method.optimizer),
+  };
+}
+
+function seamStatus(seam: { readonly type: string }): SeamStatus {
+  const members: readonly [string, unknown][] = Object.entries(seam);
+  const parameters = members.flatMap(([, value]) =>
+    typeof value === 'object' && value !== null ? Object.entries(value) : [],
+  );
+  if (parameters.length === 0) return { type: seam.type };
+  return {
+    type: seam.type,
+    parameters: Object.fromEntries(
+      parameters
+        .filter(([, value]) => value !== undefined)
+        .map(([key, value]) => [key, Array.isArray(value) ? value.join(',') : String(value)]),
+    ),
+  };
+}

@@ -1,0 +1,95 @@
+// From the global batch to what one device computes at once: ranks, waves, micro-batches. Who computes a sequence never
+// changes the result: the global batch is what the job says, and the loss is divided by its learned tokens.
+import type { Dataset } from '../api/dataset.ts';
+import type { Training } from '../api/training.ts';
+import { invariant } from '../errors.ts';
+
+/** Tokens of one sequence at most: a bin when packed, else the longest document. */
+export function tokensPerSequence(dataset: Dataset): number {
+  return dataset.packing === 'Packed'
+    ? (dataset.tokensPerBin ?? dataset.sequenceLength)
+    : dataset.sequenceLength;
+}
+
+/** Sequences of one step over all devices, however the job counts them. */
+export function sequencesPerStep(training: Training, dataset: Dataset): number {
+  if (training.globalBatchSize !== undefined) return training.globalBatchSize;
+  invariant(training.globalBatchTokens !== undefined, 'a job has no global batch');
+  return training.globalBatchTokens / tokensPerSequence(dataset);
+}
+
+/** Sizes of `parts` shares of `count` things: equal, or larger by one for the first. */
+export function splitEvenly(count: number, parts: number): readonly number[] {
+  const small = Math.floor(count / parts);
+  const larger = count - small * parts;
+  return Array.from({ length: parts }, (_, index) => small + (index < larger ? 1 : 0));
+}
+
+export interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The same shares as ranges, back to back from 0. */
+export function rangesOf(sizes: readonly number[]): readonly Range[] {
+  let start = 0;
+  return sizes.map((size) => {
+    const range = { start, end: start + size };
+    start = range.end;
+    return range;
+  });
+}
+
+export interface BatchPlan {
+  readonly sequences: number;
+  /** Sequences of the rank that has most. */
+  readonly perRank: number;
+  /** Sequences that a device computes at once. */
+  readonly microBatchSize: number;
+  /** Micro-batches of a step on the rank that has most: A. */
+  readonly microBatches: number;
+  /** Micro-batches that pass through a block before the next block: a. */
+  readonly perWave: number;
+  readonly waves: number;
+}
+
+export interface BatchQuestion {
+  readonly sequences: number;
+  readonly ranks: number;
+  readonly microBatchSize: number;
+  readonly waves: number;
+}
+
+export function planBatches({ sequences, ranks, microBatchSize, waves }: BatchQuestion): BatchPlan {
+  const perRank = Math.ceil(sequences / ranks);
+  const size = Math.min(microBatchSize, perRank);
+  const microBatches = Math.ceil(perRank / size);
+  const perWave = Math.ceil(microBatches / Math.min(waves, microBatches));
+  return {
+    sequences,
+    perRank,
+    microBatchSize: size,
+    microBatches,
+    perWave,
+    waves: Math.ceil(microBatches / perWave),
+  };
+}
+
+/**
+ * Which rank takes which sequence of a batch: the most expensive first, each to the rank with the least to do, ties to the
+ * lower index. Ranks keep their sequences in the order of the batch.
+ */
+export function assignToRanks(
+  costs: readonly number[],
+  ranks: number,
+): readonly (readonly number[])[] {
+  const order = [...costs.keys()].sort((a, b) => (costs[b] ?? 0) - (costs[a] ?? 0) || a - b);
+  const loads = new Array<number>(ranks).fill(0);
+  const taken = Array.from({ length: ranks }, (): number[] => []);
+  for (const index of order) {
+    const rank = loads.indexOf(Math.min(...loads));
+    loads[rank] = (loads[rank] ?? 0) + (costs[index] ?? 0);
+    taken[rank]?.push(index);
+  }
+  return taken.map((indices) => indices.sort((a, b) => a - b));
+}

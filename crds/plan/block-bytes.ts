@@ -1,0 +1,90 @@
+// Bytes of one block and one micro-batch: what stays, what passes, what the head and the update need.
+import type { DecoderFacts } from './decoder-facts.ts';
+import { memoryConstants } from './memory-constants.ts';
+import type { MemoryQuestion, TapeMode } from './memory-question.ts';
+import { adaptedLinears, linearsOf, parametersOf, trainedOf } from './parameters.ts';
+import { valueBytes } from './static-bytes.ts';
+
+export interface BlockBytes {
+  /** The stream between blocks: T x H. */
+  readonly stream: number;
+  /** What a micro-batch leaves behind in a block, by mode. */
+  readonly held: Readonly<Record<TapeMode, number>>;
+  readonly tape: number;
+  readonly forwardWorking: number;
+  readonly backwardWorking: number;
+  readonly headWorking: number;
+  readonly updateWorking: number;
+  /** Whole gradient of a block as it is kept, and while it is made. */
+  readonly gradient: number;
+  readonly blockGradient: number;
+  /** Gradients of embedding, head and last norm, in float32. */
+  readonly outsideGradient: number;
+}
+
+export function blockBytes(question: MemoryQuestion): BlockBytes {
+  const { facts, method, microBatchTokens: T } = question;
+  const { working } = memoryConstants;
+  const width = valueBytes(method);
+  const stream = T * facts.H * width;
+  const tape = T * tapeBytesPerToken(question);
+  const trained = trainedOf(facts, method);
+  const isAdapter = trained.adapter > 0;
+  const micros = question.perWave * question.waves;
+  const gradientWidth = isAdapter || micros > 1 ? 4 : width;
+  // While the second micro-batch is added, its own gradient is there as well.
+  const passing = micros > 1 ? trained.block * (isAdapter ? 4 : width) : 0;
+  const gradient = (trained.block * gradientWidth) / question.shards;
+  return {
+    stream,
+    held: { keep: tape, recompute: stream, offload: 0 },
+    tape,
+    forwardWorking: T * width * units(facts, working.forward),
+    backwardWorking: T * width * units(facts, working.backward),
+    headWorking: headWorking(question),
+    updateWorking: memoryConstants.updateCopies * 4 * largestTrained(question),
+    gradient,
+    blockGradient: trained.block * gradientWidth + passing,
+    outsideGradient: trained.outside * 4,
+  };
+}
+
+/** The tape of one block for one token, adapters included. */
+export function tapeBytesPerToken({ facts, method }: MemoryQuestion): number {
+  const { tape } = memoryConstants;
+  const values = valueBytes(method) * units(facts, tape);
+  const extra = 4 * (tape.float32PerHead * facts.NH + tape.float32PerToken);
+  if (method.adapter.type === 'None') return values + extra;
+  const { rank, targetModules } = method.adapter.lora;
+  return values + extra + 4 * rank * adaptedLinears(facts, targetModules).length;
+}
+
+interface Units {
+  readonly H: number;
+  readonly headsD: number;
+  readonly keyValueD: number;
+  readonly I: number;
+}
+
+function units({ H, NH, NK, D, I }: DecoderFacts, count: Units): number {
+  return count.H * H + count.headsD * NH * D + count.keyValueD * NK * D + count.I * I;
+}
+
+function headWorking({ facts, method, microBatchTokens, learnedShare }: MemoryQuestion): number {
+  const { head } = memoryConstants;
+  const width = valueBytes(method);
+  const learned = microBatchTokens * learnedShare;
+  const logits = Math.min(head.rows, learned) * facts.V * (width + head.float32Bytes);
+  return logits + head.H * learned * facts.H * width;
+}
+
+function largestTrained({ facts, method }: MemoryQuestion): number {
+  if (method.adapter.type !== 'None') {
+    const { rank } = method.adapter.lora;
+    return rank * Math.max(...linearsOf(facts).map((linear) => Math.max(linear.in, linear.out)));
+  }
+  return Math.max(
+    parametersOf(facts).embedding,
+    ...linearsOf(facts).map((linear) => linear.in * linear.out),
+  );
+}

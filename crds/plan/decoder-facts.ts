@@ -1,0 +1,25 @@
+// What a plan has to know about a decoder: sizes and a few traits. The worker derives them from config.json (its record
+// satisfies this type), and `estimate` gets them over the same path. Nothing here needs weights.
+//
+// Legend: V vocabulary · H hidden size · L blocks · NH query heads · NK key/value heads · D head size · I MLP size
+import * as z from 'zod';
+
+const size = z.int().min(1);
+
+export const decoderFacts = z.object({
+  V: size,
+  H: size,
+  L: size,
+  NH: size,
+  NK: size,
+  D: size,
+  I: size,
+  tied: z.boolean(),
+  /** One matrix for q, k, v and one for gate and up, as Phi-3 stores them. */
+  fused: z.boolean(),
+  bias: z.object({ qkv: z.boolean(), o: z.boolean(), mlp: z.boolean() }),
+  qkNorm: z.boolean(),
+  sandwichNorms: z.boolean(),
+});
+
+export type DecoderFacts = Readonly<z.output<typeof decoderFacts>>;

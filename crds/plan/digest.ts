@@ -1,0 +1,11 @@
+// A digest that does not depend on the order of keys or on spaces: SHA-256 over canonical JSON (RFC 8785).
+import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
+import { invariant } from '../errors.ts';
+
+/** 64 hexadecimal digits. Undefined members count as absent, as in JSON. */
+export function digestOf(value: unknown): string {
+  const text = canonicalize(value);
+  invariant(text !== undefined, 'a digest was asked of something that JSON cannot say');
+  return createHash('sha256').update(text).digest('hex');
+}

@@ -1,0 +1,54 @@
+// Work of one token, in floating-point operations (a multiply-add counts as two). Used for times in `estimate` and for the
+// share of the device's peak in telemetry.
+import type { ResolvedMethod } from '../methods/resolve.ts';
+import type { DecoderFacts } from './decoder-facts.ts';
+import { parametersOf, trainedOf } from './parameters.ts';
+
+export interface FlopsPerToken {
+  readonly forward: number;
+  /** Gradients of inputs, all blocks. */
+  readonly inputGradients: number;
+  /** Gradients of what is trained. */
+  readonly weightGradients: number;
+  /** Second forward of the blocks whose tape is not kept. */
+  readonly recompute: number;
+  /** Head of the learned tokens: logits and their gradient. */
+  readonly head: number;
+  readonly total: number;
+}
+
+export interface FlopsQuestion {
+  readonly facts: DecoderFacts;
+  readonly method: ResolvedMethod;
+  /** Tokens that a token sees on average: half a document's length for causal attention. */
+  readonly meanAttended: number;
+  /** Share of the blocks that are run a second time. */
+  readonly recomputedShare: number;
+  /** Share of the tokens that are learned: only they pass through the head. */
+  readonly learnedShare: number;
+}
+
+export function flopsPerToken(question: FlopsQuestion): FlopsPerToken {
+  const { facts, method, meanAttended, recomputedShare, learnedShare } = question;
+  const { blockMatrices } = parametersOf(facts);
+  const trained = trainedOf(facts, method);
+  const adapter = trained.adapter;
+  const linears = facts.L * blockMatrices;
+  const attention = 4 * facts.NH * facts.D * meanAttended * facts.L;
+  const forward = 2 * (linears + adapter) + attention;
+  // The backward of attention costs twice its forward, and all of it goes to inputs.
+  const inputGradients = 2 * (linears + adapter) + 2 * attention;
+  const trainedMatrices = adapter > 0 ? adapter : linears;
+  const weightGradients = 2 * trainedMatrices;
+  const recompute = recomputedShare * forward;
+  const headMatrix = facts.V * facts.H;
+  const head = learnedShare * headMatrix * (adapter > 0 ? 4 : 6);
+  return {
+    forward,
+    inputGradients,
+    weightGradients,
+    recompute,
+    head,
+    total: forward + inputGradients + weightGradients + recompute + head,
+  };
+}

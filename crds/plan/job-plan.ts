@@ -1,0 +1,145 @@
+// The whole plan of a job on one kind of device: method, steps, batches, memory, work. What the worker runs, `estimate`
+// prints and admission checks are fields of this one value.
+import type { FineTuneJobSpec } from '../api/job.ts';
+import { type ResolvedMethod, resolveMethod } from '../methods/resolve.ts';
+import { type BatchPlan, planBatches, sequencesPerStep, tokensPerSequence } from './batches.ts';
+import type { DecoderFacts } from './decoder-facts.ts';
+import { type FlopsPerToken, flopsPerToken } from './flops.ts';
+import { type MemoryPlan, planMemory } from './memory.ts';
+import { memoryConstants } from './memory-constants.ts';
+import type { MemoryQuestion } from './memory-question.ts';
+import { type TrainedCounts, trainedOf } from './parameters.ts';
+import { totalSteps } from './steps.ts';
+
+export interface JobQuestion {
+  readonly spec: FineTuneJobSpec;
+  readonly facts: DecoderFacts;
+  readonly device: MemoryQuestion['device'];
+  /** Ranks of the world, and among how many of them weights and state are shared. */
+  readonly ranks: number;
+  readonly shards: number;
+  /** What is known about the data; absent before it was prepared. */
+  readonly data?: PreparedData;
+}
+
+export interface PreparedData {
+  /** Sequences of one pass: documents, or bins when packed. */
+  readonly sequences: number;
+  readonly learnedShare: number;
+  /** Tokens of the longest sequence. */
+  readonly longest: number;
+  /** Mean tokens of a document. */
+  readonly meanLength: number;
+}
+
+export interface JobPlan {
+  readonly method: ResolvedMethod;
+  readonly trained: TrainedCounts;
+  /** Undefined when the job counts epochs and the data is not known yet. */
+  readonly totalSteps: number | undefined;
+  readonly batch: BatchPlan;
+  /** Tokens of one step at most. */
+  readonly tokensPerStep: number;
+  readonly memory: MemoryPlan;
+  readonly flops: FlopsPerToken;
+}
+
+export function planJob(question: JobQuestion): JobPlan {
+  const { spec, facts, data } = question;
+  const method = resolveMethod(spec.method);
+  const sequences = sequencesPerStep(spec.training, spec.dataset);
+  const tokens = Math.min(
+    tokensPerSequence(spec.dataset),
+    data?.longest ?? Number.POSITIVE_INFINITY,
+  );
+  const { batch, memory } = planDevice(question, method, sequences, tokens);
+  const recomputed = memory.blocks.filter((mode) => mode !== 'keep').length;
+  return {
+    method,
+    trained: trainedOf(facts, method),
+    totalSteps: stepsOf(question, sequences),
+    batch,
+    tokensPerStep: sequences * tokens,
+    memory,
+    flops: flopsPerToken({
+      facts,
+      method,
+      meanAttended: (data?.meanLength ?? tokens) / 2,
+      recomputedShare: recomputed / facts.L,
+      learnedShare: data?.learnedShare ?? 1,
+    }),
+  };
+}
+
+function stepsOf({ spec: { training }, data }: JobQuestion, batch: number): number | undefined {
+  if (training.maxSteps !== undefined) return training.maxSteps;
+  return data === undefined ? undefined : totalSteps(training, data.sequences, batch);
+}
+
+interface DevicePlan {
+  readonly batch: BatchPlan;
+  readonly memory: MemoryPlan;
+}
+
+/** The largest useful micro-batch that fits; then more waves; then the plan that comes closest. */
+function planDevice(
+  question: JobQuestion,
+  method: ResolvedMethod,
+  sequences: number,
+  tokens: number,
+): DevicePlan {
+  const { ranks, spec } = question;
+  const plan = (microBatchSize: number, waves: number): DevicePlan => {
+    const batch = planBatches({ sequences, ranks, microBatchSize, waves });
+    return { batch, memory: planMemory(memoryQuestion(question, method, batch, tokens)) };
+  };
+  const sizes = microBatchSizes(question, Math.ceil(sequences / ranks), tokens);
+  let closest: DevicePlan | undefined;
+  for (const size of sizes) {
+    const candidate = plan(size, 1);
+    if (candidate.memory.fits) return candidate;
+    if (closest === undefined || candidate.memory.peak < closest.memory.peak) closest = candidate;
+  }
+  const smallest = sizes.at(-1) ?? 1;
+  const micros = Math.ceil(sequences / ranks / smallest);
+  for (let waves = 2; waves <= micros; waves++) {
+    const candidate = plan(smallest, waves);
+    if (candidate.memory.fits) return candidate;
+    if (closest === undefined || candidate.memory.peak < closest.memory.peak) closest = candidate;
+  }
+  return closest ?? plan(spec.training.microBatchSize ?? 1, 1);
+}
+
+/** Sizes to try, largest first: the job's own, or all divisors of a rank's share up to what makes a step faster. */
+function microBatchSizes(
+  { spec: { training }, device }: JobQuestion,
+  perRank: number,
+  tokens: number,
+): readonly number[] {
+  if (training.microBatchSize !== undefined) return [training.microBatchSize];
+  const most = Math.max(1, Math.floor(memoryConstants[device.type].efficientTokens / tokens));
+  const sizes: number[] = [];
+  for (let size = Math.min(most, perRank); size >= 1; size--)
+    if (perRank % size === 0) sizes.push(size);
+  return sizes;
+}
+
+function memoryQuestion(
+  { spec, facts, device, shards, data }: JobQuestion,
+  method: ResolvedMethod,
+  batch: BatchPlan,
+  tokens: number,
+): MemoryQuestion {
+  return {
+    facts,
+    method,
+    microBatchTokens: batch.microBatchSize * tokens,
+    perWave: batch.perWave,
+    waves: batch.waves,
+    shards,
+    clip: spec.training.gradientClip.mode,
+    recomputation: spec.parallelism.activationRecomputation,
+    learnedShare: data?.learnedShare ?? 1,
+    device,
+  };
+}

@@ -1,0 +1,65 @@
+// Every number of the memory plan that does not follow from the sizes of a model: counts of tensors that the engine keeps,
+// and what libraries take. They are set from measurements of the engine; change them only together with one.
+//
+// Legend: T tokens · H hidden size · I MLP size · NH query heads · NK key/value heads · D head size · V vocabulary · C rows
+export const memoryConstants = {
+  /** Values a token leaves on the tape of one block, in units of the sizes named. */
+  tape: {
+    /** Input, normed input, stream behind attention, normed stream. */
+    H: 4,
+    /** Rotated queries, output of attention. */
+    headsD: 2,
+    /** Rotated keys, values. */
+    keyValueD: 2,
+    /** Gate, up, their product. */
+    I: 3,
+    /** Float32 a token: one a head (log-sum-exp of attention), and one for each of two norms. */
+    float32PerHead: 1,
+    float32PerToken: 2,
+  },
+  /** Values a token needs while one block runs, forward (no tape) and backward (beside the tape). */
+  working: {
+    forward: { H: 3, headsD: 1, keyValueD: 2, I: 2 },
+    backward: { H: 3, headsD: 2, keyValueD: 2, I: 3 },
+  },
+  head: {
+    /** Rows of logits that exist at one time: C. */
+    rows: 512,
+    /** Bytes of a logit in float32 work; the logit in the model's type is added. */
+    float32Bytes: 4,
+    /** Copies of the learned rows of a micro-batch, in units of H: rows, normed, two gradients. */
+    H: 4,
+  },
+  /** Float32 copies of the largest trained matrix that an update makes. */
+  updateCopies: 1,
+  optimizer: {
+    /** Bytes a trained parameter. */
+    AdamW: 8,
+    /** Two means in 8 bits, with a float32 scale each for a block of values. */
+    AdamW8bit: 2 + (2 * 4) / 256,
+    SGDMomentum: 4,
+    master: 4,
+  },
+  /** Bytes of an adapter's matrices: always float32. */
+  adapterBytes: 4,
+  cpu: {
+    /** Program, JavaScript heap, libtorch, threads. */
+    context: 260 * 2 ** 20,
+    /** What the allocator holds beyond what is asked, as a share of everything but weights. */
+    slack: 0.05,
+    /** Share of free memory that kept tapes may fill. */
+    usable: 0.8,
+    /** Tokens of a micro-batch beyond which a step gets no faster. */
+    efficientTokens: 1024,
+    canOffload: false,
+  },
+  cuda: {
+    context: 600 * 2 ** 20,
+    slack: 0.05,
+    usable: 0.92,
+    efficientTokens: 8192,
+    canOffload: true,
+  },
+} as const;
+
+export type DeviceType = 'cpu' | 'cuda';

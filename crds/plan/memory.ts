@@ -1,0 +1,145 @@
+// Bytes of one rank, before anything is allocated: by part, at the moment of the largest sum, and with the choice of what is
+// kept between forward and backward. Pure, so that `estimate`, admission and the worker give one answer.
+//
+// A step passes three kinds of moments: the head, when all block inputs and kept tapes are there; the backward of each block,
+// when inputs go and gradients come; the update. The plan walks through all of them.
+import { blockBytes } from './block-bytes.ts';
+import { memoryConstants } from './memory-constants.ts';
+import type { MemoryQuestion, TapeMode } from './memory-question.ts';
+import { staticBytes } from './static-bytes.ts';
+
+export type { MemoryQuestion, TapeMode } from './memory-question.ts';
+
+export interface MemoryParts {
+  readonly weights: number;
+  readonly optimizer: number;
+  readonly gradients: number;
+  readonly activations: number;
+  readonly workspace: number;
+}
+
+export interface MemoryPlan {
+  /** At the moment of the largest sum; they add up to `peak`. */
+  readonly parts: MemoryParts;
+  readonly peak: number;
+  readonly limit: number;
+  readonly fits: boolean;
+  /** By block, first to last. */
+  readonly blocks: readonly TapeMode[];
+}
+
+export function planMemory(question: MemoryQuestion): MemoryPlan {
+  const { L } = question.facts;
+  const { recomputation, device } = question;
+  const { usable, canOffload } = memoryConstants[device.type];
+  const all = (mode: TapeMode) => new Array<TapeMode>(L).fill(mode);
+  if (recomputation === 'None') return planFor(question, all('keep'));
+  if (recomputation === 'Offload' && canOffload) return planFor(question, all('offload'));
+  if (recomputation !== 'Auto') return planFor(question, all('recompute'));
+  const budget = usable * device.bytes;
+  const leanest = planFor(question, all('recompute'));
+  if (leanest.peak <= budget) {
+    return largest(L, (kept) => planFor(question, tail(L, kept, 'keep')), budget) ?? leanest;
+  }
+  if (!canOffload || leanest.fits) return leanest;
+  const offloaded = (count: number) => planFor(question, head(L, count, 'offload'));
+  for (let count = 1; count < L; count++) {
+    const plan = offloaded(count);
+    if (plan.fits) return plan;
+  }
+  return offloaded(L);
+}
+
+/** Modes for given blocks, without choosing: what a fixed list of modes costs. */
+export function planFor(question: MemoryQuestion, blocks: readonly TapeMode[]): MemoryPlan {
+  const { limit, parts } = { limit: question.device.bytes, parts: peakParts(question, blocks) };
+  const peak = sumOf(parts);
+  return { parts, peak, limit, fits: peak <= limit, blocks };
+}
+
+/** The most kept blocks that stay within the budget; peaks grow with each. */
+function largest(
+  most: number,
+  planWith: (kept: number) => MemoryPlan,
+  budget: number,
+): MemoryPlan | undefined {
+  for (let kept = most; kept > 0; kept--) {
+    const plan = planWith(kept);
+    if (plan.peak <= budget) return plan;
+  }
+  return undefined;
+}
+
+function tail(length: number, count: number, mode: TapeMode): readonly TapeMode[] {
+  return Array.from({ length }, (_, index) => (index >= length - count ? mode : 'recompute'));
+}
+
+function head(length: number, count: number, mode: TapeMode): readonly TapeMode[] {
+  return Array.from({ length }, (_, index) => (index < count ? mode : 'recompute'));
+}
+
+interface Moment {
+  readonly gradients: number;
+  readonly activations: number;
+  readonly working: number;
+}
+
+function peakParts(question: MemoryQuestion, blocks: readonly TapeMode[]): MemoryParts {
+  const fixed = staticBytes(question);
+  const { context, slack } = memoryConstants[question.device.type];
+  const moments = momentsOf(question, blocks);
+  const worst = moments.reduce((a, b) => (totalOf(a) >= totalOf(b) ? a : b));
+  const dynamic = totalOf(worst) + fixed.optimizer;
+  return {
+    weights: Math.ceil(fixed.weights),
+    optimizer: Math.ceil(fixed.optimizer),
+    gradients: Math.ceil(worst.gradients),
+    activations: Math.ceil(worst.activations),
+    workspace: Math.ceil(worst.working + fixed.gathered + context + slack * dynamic),
+  };
+}
+
+function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): readonly Moment[] {
+  const { facts, perWave, clip } = question;
+  const bytes = blockBytes(question);
+  const held = blocks.map((mode) => perWave * bytes.held[mode]);
+  const before = [0];
+  for (const one of held) before.push((before.at(-1) ?? 0) + one);
+  const stream = perWave * bytes.stream;
+  const everyBlock = facts.L * bytes.gradient;
+  const outside = bytes.outsideGradient;
+  const atHead: Moment = {
+    gradients: outside,
+    activations: (before.at(-1) ?? 0) + 2 * stream,
+    working: bytes.headWorking,
+  };
+  const forward: Moment = {
+    gradients: 0,
+    activations: (before.at(-1) ?? 0) + 2 * stream,
+    working: bytes.forwardWorking,
+  };
+  const backward = blocks.map(
+    (mode, layer): Moment => ({
+      gradients:
+        outside +
+        bytes.blockGradient +
+        (clip === 'Global' ? (facts.L - 1 - layer) * bytes.gradient : 0),
+      activations: (before[layer + 1] ?? 0) + 2 * stream + (mode === 'keep' ? 0 : bytes.tape),
+      working: bytes.backwardWorking,
+    }),
+  );
+  const update: Moment = {
+    gradients: outside + (clip === 'Global' ? everyBlock : bytes.gradient),
+    activations: 0,
+    working: bytes.updateWorking,
+  };
+  return [atHead, forward, ...backward, update];
+}
+
+function totalOf({ gradients, activations, working }: Moment): number {
+  return gradients + activations + working;
+}
+
+export function sumOf(parts: MemoryParts): number {
+  return parts.weights + parts.optimizer + parts.gradients + parts.activations + parts.workspace;
+}

@@ -1,0 +1,115 @@
+// Counts and shapes that follow from the sizes of a decoder: its linear layers, its parameters, and those of them that a
+// method trains.
+import { UserError } from '../errors.ts';
+import type { ResolvedMethod } from '../methods/resolve.ts';
+import { nearestName } from '../nearest-name.ts';
+import { inWords } from '../text.ts';
+import type { DecoderFacts } from './decoder-facts.ts';
+
+export interface Linear {
+  /** Last part of the module path, as in PEFT: `q_proj`. */
+  readonly name: string;
+  readonly out: number;
+  readonly in: number;
+}
+
+/** The linear layers of one block, in the order in which they run. */
+export function linearsOf({ H, NH, NK, D, I, fused }: DecoderFacts): readonly Linear[] {
+  const attention = fused
+    ? [{ name: 'qkv_proj', out: (NH + 2 * NK) * D, in: H }]
+    : [
+        { name: 'q_proj', out: NH * D, in: H },
+        { name: 'k_proj', out: NK * D, in: H },
+        { name: 'v_proj', out: NK * D, in: H },
+      ];
+  const mlp = fused
+    ? [{ name: 'gate_up_proj', out: 2 * I, in: H }]
+    : [
+        { name: 'gate_proj', out: I, in: H },
+        { name: 'up_proj', out: I, in: H },
+      ];
+  return [
+    ...attention,
+    { name: 'o_proj', out: H, in: NH * D },
+    ...mlp,
+    { name: 'down_proj', out: H, in: I },
+  ];
+}
+
+export interface ParameterCounts {
+  /** Of one block: matrices, and norms and biases. */
+  readonly blockMatrices: number;
+  readonly blockVectors: number;
+  readonly embedding: number;
+  /** 0 when the head is the embedding. */
+  readonly head: number;
+  readonly total: number;
+}
+
+export function parametersOf(facts: DecoderFacts): ParameterCounts {
+  const { V, H, L, NH, NK, D, I, tied, bias } = facts;
+  const blockMatrices = linearsOf(facts).reduce((sum, linear) => sum + linear.out * linear.in, 0);
+  const norms = (facts.sandwichNorms ? 4 : 2) * H + (facts.qkNorm ? 2 * D : 0);
+  const biases = (bias.qkv ? (NH + 2 * NK) * D : 0) + (bias.o ? H : 0) + (bias.mlp ? 2 * I + H : 0);
+  const blockVectors = norms + biases;
+  const embedding = V * H;
+  const head = tied ? 0 : V * H;
+  const total = embedding + head + H + L * (blockMatrices + blockVectors);
+  return { blockMatrices, blockVectors, embedding, head, total };
+}
+
+export interface TrainedCounts {
+  /** In one block. */
+  readonly block: number;
+  /** Embedding, head and last norm together. */
+  readonly outside: number;
+  readonly total: number;
+  /** Of the total: matrices of an adapter. */
+  readonly adapter: number;
+}
+
+export function trainedOf(facts: DecoderFacts, method: ResolvedMethod): TrainedCounts {
+  const counts = parametersOf(facts);
+  if (method.adapter.type === 'None') {
+    const block = counts.blockMatrices + counts.blockVectors;
+    const outside = counts.total - facts.L * block;
+    return { block, outside, total: counts.total, adapter: 0 };
+  }
+  const { rank, targetModules } = method.adapter.lora;
+  const block = adaptedLinears(facts, targetModules).reduce(
+    (sum, linear) => sum + rank * (linear.in + linear.out),
+    0,
+  );
+  return { block, outside: 0, total: block * facts.L, adapter: block * facts.L };
+}
+
+/**
+ * The linears of a block that get an adapter. A name is the last part of a module path, or a longer tail of it
+ * (`mlp.up_proj`); `AllLinear` is all of them, and never the head.
+ */
+export function adaptedLinears(facts: DecoderFacts, targets: readonly string[]): readonly Linear[] {
+  const all = linearsOf(facts);
+  if (targets.includes('AllLinear')) return all;
+  const names = all.map(({ name }) => name);
+  for (const [index, target] of targets.entries()) {
+    if (!names.includes(lastPart(target))) throw unknownTarget(target, index, names);
+  }
+  const wanted = new Set(targets.map(lastPart));
+  return all.filter(({ name }) => wanted.has(name));
+}
+
+function lastPart(target: string): string {
+  return target.slice(target.lastIndexOf('.') + 1);
+}
+
+function unknownTarget(target: string, index: number, names: readonly string[]): UserError {
+  const near = nearestName(lastPart(target), ['AllLinear', ...names]);
+  const path = `spec.method.adapter.lora.targetModules[${index}]`;
+  return new UserError({
+    code: 'E_INVALID_SPEC',
+    message: `${path} is ${target}; it must be AllLinear, ${inWords(names, 'or')}`,
+    path,
+    value: target,
+    hint: near === undefined ? undefined : `did you mean ${near}?`,
+  });
+}

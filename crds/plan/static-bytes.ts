@@ -1,0 +1,50 @@
+// Bytes that are there from the first step to the last: weights, masters, state of the optimizer.
+import type { ResolvedMethod } from '../methods/resolve.ts';
+import { memoryConstants } from './memory-constants.ts';
+import type { MemoryQuestion } from './memory-question.ts';
+import { parametersOf, trainedOf } from './parameters.ts';
+
+export interface StaticBytes {
+  readonly weights: number;
+  readonly optimizer: number;
+  /** Full copies of two blocks, the embedding and the head, where weights are sharded. */
+  readonly gathered: number;
+}
+
+export function staticBytes({ facts, method, shards }: MemoryQuestion): StaticBytes {
+  const counts = parametersOf(facts);
+  const trained = trainedOf(facts, method);
+  const width = valueBytes(method);
+  const block = (counts.blockMatrices + counts.blockVectors) * width;
+  return {
+    weights: (counts.total * width + trained.adapter * memoryConstants.adapterBytes) / shards,
+    optimizer: (trained.total * stateBytes(method)) / shards,
+    gathered: shards === 1 ? 0 : 2 * block + (counts.embedding + counts.head) * width,
+  };
+}
+
+/** Bytes of a value in the model's own type. */
+export function valueBytes(method: ResolvedMethod): number {
+  return method.precision.type === 'Float32' ? 4 : 2;
+}
+
+/** Bytes of masters and state for one trained parameter. Adapters are float32 and need no master. */
+export function stateBytes(method: ResolvedMethod): number {
+  const { optimizer, precision, adapter } = method;
+  const { AdamW, AdamW8bit, SGDMomentum, master } = memoryConstants.optimizer;
+  const mastered =
+    precision.type === 'BFloat16' &&
+    precision.bfloat16.masters === 'Float32' &&
+    adapter.type === 'None';
+  const masters = mastered ? master : 0;
+  switch (optimizer.type) {
+    case 'AdamW':
+      return masters + AdamW;
+    case 'AdamW8bit':
+      return masters + AdamW8bit;
+    case 'SGD':
+      return masters + (Number(optimizer.sgd.momentum) > 0 ? SGDMomentum : 0);
+    default:
+      return optimizer satisfies never;
+  }
+}

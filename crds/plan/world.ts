@@ -1,0 +1,63 @@
+// Who is who: workers and devices become ranks. Ranks of one node stand together, so that groups that exchange much stay
+// inside a node.
+import type { Parallelism } from '../api/parallelism.ts';
+import type { Worker } from '../api/worker.ts';
+import { invariant } from '../errors.ts';
+
+export interface Member {
+  /** Index of the worker pod. */
+  readonly index: number;
+  readonly node: string;
+  /** Rack, block or zone; empty when unknown. */
+  readonly domain: string;
+  /** Devices of the worker; 0 is one rank on the CPU. */
+  readonly devices: number;
+}
+
+export interface Rank {
+  readonly rank: number;
+  /** Index of the worker pod. */
+  readonly worker: number;
+  /** Number of the device inside the worker. */
+  readonly device: number;
+}
+
+export interface World {
+  readonly ranks: readonly Rank[];
+  /** Of each sequence, tensorSize x contextSize x pipelineSize ranks share the work. */
+  readonly dataParallelSize: number;
+}
+
+/** Order: domain, node, worker, device. */
+export function formWorld(members: readonly Member[], parallelism: Parallelism): World {
+  const ordered = [...members].sort(
+    (a, b) => compare(a.domain, b.domain) || compare(a.node, b.node) || a.index - b.index,
+  );
+  const places = ordered.flatMap(({ index, devices }) =>
+    Array.from({ length: Math.max(1, devices) }, (_, device) => ({ worker: index, device })),
+  );
+  const shared = parallelism.tensorSize * parallelism.contextSize * parallelism.pipelineSize;
+  invariant(
+    places.length % shared === 0,
+    `${places.length} ranks cannot be divided into groups of ${shared}`,
+  );
+  return {
+    ranks: places.map((place, rank) => ({ rank, ...place })),
+    dataParallelSize: places.length / shared,
+  };
+}
+
+/** The world that a job asks for, before anybody knows its nodes. */
+export function plannedWorld(worker: Worker, parallelism: Parallelism): World {
+  const members = Array.from({ length: worker.replicas }, (_, index) => ({
+    index,
+    node: '',
+    domain: '',
+    devices: worker.devicesPerWorker,
+  }));
+  return formWorld(members, parallelism);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,124 @@
+// The report that a run leaves beside its results: what was asked, what was predicted, what was measured. People read it, and
+// benchmarks compare it, so it says nothing that was not observed: what was not measured is absent.
+import * as z from 'zod';
+
+const count = z.int().min(0);
+const bytes = z.int().min(0);
+const real = z.number().nullable();
+const seconds = z.number().min(0);
+
+const memoryParts = z.object({
+  weights: bytes,
+  optimizer: bytes,
+  gradients: bytes,
+  activations: bytes,
+  workspace: bytes,
+});
+
+const evaluationPoint = z.object({
+  step: count,
+  /** Mean over learned tokens, in nats; null when it was not finite. */
+  loss: real,
+  perplexity: real,
+  accuracy: real.optional(),
+  tokens: count,
+});
+
+export const runReport = z.object({
+  version: z.literal(1),
+  job: z.object({
+    name: z.string(),
+    /** SHA-256 of the spec with all defaults, in canonical JSON. */
+    specDigest: z.string(),
+    /** Seams in force, presets resolved, as in `status.plan.method`. */
+    method: z.unknown(),
+    summary: z.string(),
+  }),
+  program: z.object({ version: z.string(), node: z.string(), libtorch: z.string().optional() }),
+  device: z.object({
+    type: z.enum(['cpu', 'cuda']),
+    name: z.string(),
+    memoryBytes: bytes.optional(),
+    threads: count.optional(),
+  }),
+  model: z.object({
+    name: z.string(),
+    family: z.string(),
+    format: z.enum(['Safetensors', 'GGUF']),
+    digest: z.string().optional(),
+    parameters: count,
+    trainableParameters: count,
+  }),
+  dataset: z.object({
+    digest: z.string(),
+    samples: count,
+    heldOutSamples: count,
+    sequences: count,
+    tokens: count,
+    learnedTokens: count,
+    /** By reason. */
+    skipped: z.record(z.string(), count),
+  }),
+  training: z.object({
+    steps: count,
+    totalSteps: count,
+    tokensSeen: count,
+    firstLoss: real,
+    lastLoss: real,
+    skippedSteps: count,
+    rollbacks: count,
+    /** Medians over all steps but the first of this process. */
+    stepMs: z.number().optional(),
+    tokensPerSecond: z.number().optional(),
+  }),
+  evaluation: z.object({
+    before: evaluationPoint.optional(),
+    after: evaluationPoint.optional(),
+    best: evaluationPoint.optional(),
+    all: z.array(evaluationPoint),
+  }),
+  samples: z.array(
+    z.object({ prompt: z.string(), before: z.string().optional(), after: z.string().optional() }),
+  ),
+  memory: z.object({
+    predicted: z.object({ parts: memoryParts, peak: bytes }).optional(),
+    measured: z.object({ peak: bytes }),
+    /** (measured - predicted) / predicted. */
+    gap: z.number().optional(),
+    blocks: z.object({ keep: count, recompute: count, offload: count }).optional(),
+  }),
+  artifacts: z.array(
+    z.object({
+      format: z.string(),
+      path: z.string(),
+      bytes,
+      digest: z.string().optional(),
+      reload: z
+        .object({ largestLogitGap: real, klDivergence: real.optional(), tokens: count.optional() })
+        .optional(),
+    }),
+  ),
+  checkpoints: z.array(z.object({ step: count, path: z.string(), bytes, ms: z.number() })),
+  /** Of this process, not of earlier ones of a resumed run. */
+  seconds: z.object({
+    fetch: seconds.optional(),
+    prepare: seconds.optional(),
+    load: seconds.optional(),
+    train: seconds,
+    evaluate: seconds.optional(),
+    export: seconds.optional(),
+    total: seconds,
+  }),
+  warnings: z.array(z.object({ reason: z.string(), message: z.string(), step: count.optional() })),
+  end: z.object({
+    reason: z.enum(['Finished', 'FinishedEarly', 'Stopped', 'Failed']),
+    code: z.string().optional(),
+    message: z.string().optional(),
+    startedAt: z.iso.datetime(),
+    endedAt: z.iso.datetime(),
+    /** Step from which this process went on; 0 for a fresh start. */
+    resumedFrom: count,
+  }),
+});
+
+export type RunReport = z.output<typeof runReport>;
