@@ -33,11 +33,13 @@ export async function gatherThrough<In, Out>(
   const settled = await Promise.allSettled(
     inputs.map((input) =>
       through(async () => {
-        both.throwIfAborted();
-        return task(input, both);
-      }).catch((error: unknown) => {
-        stop.abort(error);
-        throw error;
+        try {
+          both.throwIfAborted();
+          return await task(input, both);
+        } catch (error) {
+          stop.abort(error);
+          throw error;
+        }
       }),
     ),
   );
