@@ -75,7 +75,7 @@ const macro = test.macro({
     t.is(parameterCount(config), row[10]);
     t.is(formula, row[10]);
   },
-  title: (_, row) => `${row[0]} has ${row[10].toLocaleString('en')} parameters`,
+  title: (_, row: Row) => `${row[0]} has ${row[10].toLocaleString('en')} parameters`,
 });
 for (const row of models) test(macro, row);
 

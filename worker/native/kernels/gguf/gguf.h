@@ -1,0 +1,34 @@
+// Quantised blocks of GGUF files, to and from floating point.
+//
+// in:   gguf_dequantize: uint8, contiguous, whole blocks in file order. gguf_quantize: float32, bfloat16, float16 or
+//       float64, contiguous, a whole number of blocks.
+// out:  a new tensor, 1-dimensional: `numel` values of `dtype`, or the bytes of the blocks.
+// maths: float32, each product and sum rounded once (no fma), so that the values are those of the reference
+//       implementation bit for bit; then one rounding to `dtype`.
+// Deterministic; blocks are independent and divided over threads.
+#pragma once
+
+#include <cstdint>
+
+namespace anneal::gguf {
+
+constexpr const char* kDequantizeSchema =
+    "gguf_dequantize(Tensor blocks, int type, int numel, *, ScalarType dtype) -> Tensor";
+constexpr const char* kQuantizeSchema = "gguf_quantize(Tensor input, int type) -> Tensor";
+
+// Numbers of the types in a file.
+enum class Type : int64_t {
+  kQ4_0 = 2,
+  kQ4_1 = 3,
+  kQ5_0 = 6,
+  kQ5_1 = 7,
+  kQ8_0 = 8,
+  kQ4_K = 12,
+  kQ5_K = 13,
+  kQ6_K = 14,
+};
+
+constexpr int64_t kBlock = 32;        // values of a plain block
+constexpr int64_t kSuperBlock = 256;  // values of a K block
+
+}  // namespace anneal::gguf
