@@ -1,7 +1,8 @@
-// What `anneal estimate` needs of a model, without its weights: config.json and the headers of the safetensors, read by
-// ranges from wherever they are. A 70 billion parameter model is 30 headers, about 2 MB.
+// What `anneal estimate` needs of a model, without its weights: config.json and the headers of its files, read by ranges
+// from wherever they are. A 70 billion parameter model in safetensors is 30 headers, about 2 MB.
 import type { Model } from '../../crds/api/model.ts';
 import { TransientError } from '../../crds/errors.ts';
+import { type GgufHeader, HeaderGoesOn, parseGguf } from '../checkpoint/gguf-header.ts';
 import {
   parseSafetensorsHeader,
   type SafetensorsHeader,
@@ -18,14 +19,15 @@ export interface ModelHeaders {
   readonly origin: string;
   /** Text of config.json; absent for a GGUF, which holds its own. */
   readonly config: string | undefined;
-  /** By path. Empty for a GGUF. */
+  /** By path; of one of the two kinds. */
   readonly safetensors: ReadonlyMap<string, SafetensorsHeader>;
-  /** Files of a GGUF model, to be read from their beginning as far as its reader asks. */
-  readonly gguf: readonly SourceFile[];
+  readonly gguf: ReadonlyMap<string, GgufHeader>;
 }
 
 /** Most headers end before this, so most files cost one request. */
 const firstReadBytes = 256 * 1024;
+/** The header of a GGUF holds the vocabulary: some megabytes. */
+const ggufReadBytes = 4 << 20;
 const maxConfigBytes = 4 << 20;
 
 export async function readModelHeaders(
@@ -37,23 +39,28 @@ export async function readModelHeaders(
   const { listing } = await locate(model.source, facts, environment, signal);
   const files = selectModelFiles(listing, { file: model.source.file });
   const config = files.find(({ path }) => path === 'config.json');
-  const weights = files.filter(({ path }) => path.endsWith('.safetensors'));
-  const headers = await gatherThrough(
-    weights,
-    environment.network.connections,
-    async (file, both) => [file.path, await readHeader(file, environment, both)] as const,
-    signal,
-  );
+  const headersOf = async <H>(ending: string, read: ReadHeader<H>) => {
+    const chosen = files.filter(({ path }) => path.endsWith(ending));
+    const task = async (file: SourceFile, both: AbortSignal) =>
+      [file.path, await read(file, environment, both)] as const;
+    return new Map(await gatherThrough(chosen, environment.network.connections, task, signal));
+  };
   return {
     origin: listing.origin,
     config: config && (await readRange(config, 0, maxConfigBytes, environment, signal)).toString(),
-    safetensors: new Map(headers),
-    gguf: files.filter(({ path }) => path.endsWith('.gguf')),
+    safetensors: await headersOf('.safetensors', readSafetensors),
+    gguf: await headersOf('.gguf', readGguf),
   };
 }
 
+type ReadHeader<H> = (
+  file: SourceFile,
+  environment: SourceEnvironment,
+  signal: AbortSignal,
+) => Promise<H>;
+
 /** Bytes `begin` to `end` of a file, cut at its end, tried again as the network's policy says. */
-export async function readRange(
+async function readRange(
   file: SourceFile,
   begin: number,
   end: number,
@@ -74,7 +81,7 @@ export async function readRange(
   );
 }
 
-async function readHeader(
+async function readSafetensors(
   file: SourceFile,
   environment: SourceEnvironment,
   signal: AbortSignal,
@@ -86,4 +93,22 @@ async function readHeader(
       ? await readRange(file, first.length, dataStart, environment, signal)
       : Buffer.alloc(0);
   return parseSafetensorsHeader(Buffer.concat([first, rest]), file.bytes, file.path);
+}
+
+async function readGguf(
+  file: SourceFile,
+  environment: SourceEnvironment,
+  signal: AbortSignal,
+): Promise<GgufHeader> {
+  let known: Buffer = Buffer.alloc(0);
+  for (;;) {
+    // Asks for four times as much each time, and for each byte once.
+    const until = Math.max(ggufReadBytes, known.length * 4);
+    known = Buffer.concat([known, await readRange(file, known.length, until, environment, signal)]);
+    try {
+      return parseGguf(known, file.bytes, file.path);
+    } catch (error) {
+      if (!(error instanceof HeaderGoesOn)) throw error;
+    }
+  }
 }

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { UserError } from '../../../crds/errors.ts';
-import { readModelHeaders, readRange } from '../../../worker/prepare/source-headers.ts';
+import { readModelHeaders } from '../../../worker/prepare/source-headers.ts';
 import { HubServer } from '../../doubles/hub-server.ts';
 import { temporaryFolder, testEnvironment } from '../../doubles/sources.ts';
 
@@ -42,7 +42,7 @@ test('Headers of all shards and config.json are read, and no weights', async (t)
       ['model-00002-of-00002.safetensors', 600],
     ],
   );
-  t.deepEqual(headers.gguf, []);
+  t.is(headers.gguf.size, 0);
 });
 
 test('A large file costs its header, not its weights', async (t) => {
@@ -79,15 +79,32 @@ test('A header that lies about its length is refused without being fetched', asy
   t.is(hub.served('model.safetensors'), 1000);
 });
 
-test('A GGUF is given as a file whose beginning can be read', async (t) => {
+/** A GGUF of one metadata pair and no tensors. */
+function gguf(key: string, value: string): Buffer {
+  const text = (content: string) => {
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(content.length));
+    return Buffer.concat([length, Buffer.from(content)]);
+  };
+  const head = Buffer.alloc(24);
+  head.write('GGUF');
+  head.writeUInt32LE(3, 4);
+  head.writeBigUInt64LE(1n, 16);
+  const string = Buffer.from([8, 0, 0, 0]);
+  const all = Buffer.concat([head, text(key), string, text(value)]);
+  return Buffer.concat([all, Buffer.alloc((32 - (all.length % 32)) % 32)]);
+}
+
+test('The header of a GGUF is read in as many steps as it is long, and no byte twice', async (t) => {
   await using cache = await temporaryFolder();
   await using hub = await HubServer.start();
-  hub.add({ name: 'owner/model', files: { 'a.gguf': 'GGUF and more' } });
-  hub.faults.plan('a.gguf', { type: 'Cut', afterBytes: 2 });
+  const long = 'x'.repeat(5 << 20);
+  const file = gguf('tokenizer.chat_template', long);
+  hub.add({ name: 'owner/model', files: { 'a.gguf': file } });
+  hub.faults.plan('a.gguf', { type: 'Cut', afterBytes: 0 });
   const environment = testEnvironment(cache.path, { hubEndpoint: hub.endpoint });
-  const { gguf, config } = await readModelHeaders(model, environment, never);
-  t.is(config, undefined);
-  t.is((await readRange(gguf[0]!, 0, 4, environment, never)).toString(), 'GGUF');
-  t.is((await readRange(gguf[0]!, 9, 99, environment, never)).toString(), 'more');
-  t.is((await readRange(gguf[0]!, 99, 100, environment, never)).length, 0);
+  const headers = await readModelHeaders(model, environment, never);
+  t.is(headers.config, undefined);
+  t.is(headers.gguf.get('a.gguf')?.metadata.get('tokenizer.chat_template')?.value, long);
+  t.is(hub.served('a.gguf'), file.length);
 });
