@@ -78,3 +78,18 @@ function notFound(path: string, code: 'ENOENT' | 'EACCES', cause: unknown): User
     cause,
   });
 }
+
+/** Hands a range of a file to `visit`, a megabyte at a time; the bytes are valid during the call. */
+export function forEachPiece(
+  path: string,
+  begin: number,
+  end: number,
+  visit: (piece: Uint8Array) => void,
+): void {
+  using file = new OpenFile(path);
+  const last = Math.min(end, file.size);
+  for (let at = begin; at < last; at += pieceBytes)
+    visit(file.read(at, Math.min(pieceBytes, last - at)));
+}
+
+const pieceBytes = 2 ** 20;

@@ -1,0 +1,60 @@
+// Typed access to the key-value pairs of a GGUF file; a pair of the wrong type is a sentence, never a guess.
+import { UserError } from '../../crds/errors.ts';
+import type { GgufHeader } from '../checkpoint/gguf-header.ts';
+import { GgufValueType } from '../checkpoint/gguf-types.ts';
+
+export class GgufMetadata {
+  readonly #header: Pick<GgufHeader, 'metadata'>;
+  readonly #path: string;
+
+  constructor(header: Pick<GgufHeader, 'metadata'>, path: string) {
+    this.#header = header;
+    this.#path = path;
+  }
+
+  text(key: string): string | undefined {
+    return this.#typed(key, 'a string', (value) => typeof value === 'string');
+  }
+
+  number(key: string): number | undefined {
+    const value = this.#typed(key, 'a number', (each) => typeof each === 'number');
+    const isSingle = this.#header.metadata.get(key)?.type === GgufValueType.Float32;
+    return value === undefined || !isSingle ? value : shortestDecimal(value);
+  }
+
+  flag(key: string): boolean | undefined {
+    return this.#typed(key, 'true or false', (value) => typeof value === 'boolean');
+  }
+
+  /** One number, or one that is the same for all layers. */
+  uniform(key: string): number | undefined {
+    const value = this.#header.metadata.get(key)?.value;
+    if (!Array.isArray(value)) return this.number(key);
+    const [first, ...others] = value;
+    if (typeof first === 'number' && others.every((each) => each === first)) return first;
+    throw new UserError({
+      code: 'E_UNKNOWN_ARCHITECTURE',
+      path: this.#path,
+      message: `${this.#path}: ${key} differs from layer to layer; this decoder has equal layers`,
+    });
+  }
+
+  #typed<T>(key: string, wanted: string, is: (value: unknown) => value is T): T | undefined {
+    const value: unknown = this.#header.metadata.get(key)?.value;
+    if (value === undefined || is(value)) return value;
+    throw new UserError({
+      code: 'E_INVALID_MODEL',
+      path: this.#path,
+      message: `${this.#path}: ${key} is ${String(value).slice(0, 40)}; it must be ${wanted}`,
+    });
+  }
+}
+
+/** The decimal that was rounded to this float32: 1e-5, not 9.999999747378752e-6. */
+function shortestDecimal(single: number): number {
+  for (let digits = 1; digits < 9; digits += 1) {
+    const decimal = Number(single.toPrecision(digits));
+    if (Math.fround(decimal) === single) return decimal;
+  }
+  return single;
+}

@@ -1,0 +1,92 @@
+// Tensors of a mapped GGUF file in the layout of Hugging Face: blocks decoded, q and k rows in halves, Gemma's norms
+// without the 1 that the format adds.
+import { Bug } from '../../crds/errors.ts';
+import type { GgufHeader, GgufTensorInfo } from '../checkpoint/gguf-header.ts';
+import { type LoadOptions, typed } from '../checkpoint/safetensors.ts';
+import type { DType } from '../tensor/dtype.ts';
+import * as ops from '../tensor/ops.generated.ts';
+import { keep, scope } from '../tensor/scope.ts';
+import { mapFile, releasePages, type Tensor } from '../tensor/tensor.ts';
+import type { DecoderConfig } from './config.ts';
+import { ggufName, hasShiftedNorm, pairedHeads } from './gguf-names.ts';
+import type { TensorSpec } from './names.ts';
+
+const plainTypes: Readonly<Record<string, DType>> = {
+  F32: 'float32',
+  F16: 'float16',
+  BF16: 'bfloat16',
+};
+
+export class GgufWeights implements Disposable {
+  readonly #header: GgufHeader;
+  readonly #config: DecoderConfig;
+  readonly #bytes: Tensor;
+
+  constructor(file: string, header: GgufHeader, config: DecoderConfig) {
+    this.#header = header;
+    this.#config = config;
+    this.#bytes = keep(mapFile(file));
+  }
+
+  load(spec: TensorSpec, { dtype, rows }: LoadOptions = {}): Tensor {
+    const info = this.#header.tensors.get(ggufName(spec));
+    if (info === undefined) throw new Bug(`the file has no tensor for ${spec.name}`);
+    const heads = pairedHeads(this.#config, spec.role);
+    const isShifted = hasShiftedNorm(this.#config, spec.role);
+    const stored = plainTypes[info.type.name] ?? 'float32';
+    const wanted = dtype ?? stored;
+    return scope(() => {
+      // Rows of paired heads are put in order as a whole; all others are cut out of the file.
+      const range = heads > 0 ? undefined : rows;
+      const values = this.#decode(info, range, isShifted ? 'float32' : wanted);
+      const ordered = heads > 0 ? cut(halves(values, heads), rows) : values;
+      return isShifted ? ops.to(ops.subScalar(ordered, 1), wanted) : ordered;
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#bytes.dispose();
+  }
+
+  #decode(info: GgufTensorInfo, rows: LoadOptions['rows'], dtype: DType): Tensor {
+    const { type, shape, begin, end } = info;
+    const [first, last] = rows ?? [0, shape[0] ?? 1];
+    const rowBytes = (end - begin) / Math.max(1, shape[0] ?? 1);
+    const from = begin + first * rowBytes;
+    const bytes = ops.narrow(this.#bytes, 0, from, (last - first) * rowBytes);
+    const sizes = [last - first, ...shape.slice(1)];
+    const plain = plainTypes[type.name];
+    if (plain === dtype) return ops.view(typed(bytes, from, plain), sizes);
+    const values =
+      plain === undefined
+        ? ops.ggufDequantize(
+            bytes,
+            type.code,
+            sizes.reduce((n, size) => n * size, 1),
+            { dtype },
+          )
+        : ops.to(typed(bytes, from, plain), dtype);
+    releasePages(bytes);
+    return ops.view(values, sizes);
+  }
+}
+
+function cut(values: Tensor, rows: LoadOptions['rows']): Tensor {
+  return rows === undefined ? values : ops.narrow(values, 0, rows[0], rows[1] - rows[0]);
+}
+
+/** `[heads, D/2, 2, …]`, neighbouring pairs, to `[heads, 2, D/2, …]`, halves. */
+export function halves(values: Tensor, heads: number): Tensor {
+  return regroup(values, heads, [(values.shape[0] ?? 0) / heads / 2, 2]);
+}
+
+/** The way back, for files that are written. */
+export function pairs(values: Tensor, heads: number): Tensor {
+  return regroup(values, heads, [2, (values.shape[0] ?? 0) / heads / 2]);
+}
+
+function regroup(values: Tensor, heads: number, inside: readonly number[]): Tensor {
+  const { shape } = values;
+  const grouped = ops.view(values, [heads, ...inside, ...shape.slice(1)]);
+  return ops.reshape(ops.transpose(grouped, 1, 2), shape);
+}

@@ -1,0 +1,152 @@
+// The tensors of a model by the names that the worker uses, whatever files they come from. Opening reads headers;
+// a tensor is read, decoded and put into the layout of here when it is asked for.
+import { createHash, type Hash } from 'node:crypto';
+import { basename } from 'node:path';
+import { Bug, UserError } from '../../crds/errors.ts';
+import { forEachPiece } from '../checkpoint/header-files.ts';
+import {
+  type LoadOptions,
+  openSafetensors,
+  type SafetensorsFile,
+} from '../checkpoint/safetensors.ts';
+import type { DType } from '../tensor/dtype.ts';
+import * as ops from '../tensor/ops.generated.ts';
+import { scope } from '../tensor/scope.ts';
+import { releasePages, type Tensor } from '../tensor/tensor.ts';
+import type { DecoderConfig, ReadOptions } from './config.ts';
+import { GgufWeights } from './gguf-weights.ts';
+import { type ModelHeaders, readModelHeaders, type StoredTensor } from './model-headers.ts';
+
+export interface ModelFiles extends Disposable {
+  readonly headers: ModelHeaders;
+  readonly config: DecoderConfig;
+  /** In the order of computation. */
+  readonly tensorNames: readonly string[];
+  readonly tokenizerSource: TokenizerSource;
+  /**
+   * A tensor in the layout of here. Without a conversion it is the mapped file itself: clone what is to be trained.
+   * The default type is the file's own; blocks of a quantised file become float32.
+   */
+  load(name: string, options?: LoadOptions): Tensor;
+  /** SHA-256 over the bytes of all files with tensors: what a checkpoint names its base by. */
+  digest(): string;
+}
+
+export type TokenizerSource =
+  | { readonly type: 'folder'; readonly path: string }
+  /** `path` is the file. */
+  | { readonly type: 'gguf'; readonly path: string };
+
+export function openModel(path: string, options: ReadOptions = {}): ModelFiles {
+  const headers = readModelHeaders(path, options);
+  confirmTiedHead(headers);
+  return new OpenModel(headers);
+}
+
+class OpenModel implements ModelFiles {
+  readonly headers: ModelHeaders;
+  readonly #safetensors = new Map<string, SafetensorsFile>();
+  readonly #gguf: GgufWeights | null;
+  #digest: string | undefined;
+
+  constructor(headers: ModelHeaders) {
+    this.headers = headers;
+    const { gguf, config, files } = headers;
+    const [file = ''] = files;
+    this.#gguf = gguf === undefined ? null : new GgufWeights(file, gguf, config);
+  }
+
+  get config(): DecoderConfig {
+    return this.headers.config;
+  }
+
+  get tensorNames(): readonly string[] {
+    return [...this.headers.tensors.keys()];
+  }
+
+  get tokenizerSource(): TokenizerSource {
+    const { format, path, files } = this.headers;
+    const [file = path] = files;
+    return format === 'gguf' ? { type: 'gguf', path: file } : { type: 'folder', path };
+  }
+
+  load(name: string, options: LoadOptions = {}): Tensor {
+    const stored = this.headers.tensors.get(name);
+    if (stored === undefined) throw new Bug(`the model has no tensor ${name}`);
+    if (this.#gguf !== null) return this.#gguf.load(stored.spec, options);
+    return this.#loadSafetensors(stored, options);
+  }
+
+  digest(): string {
+    this.#digest ??= digestOf(this.headers.files);
+    return this.#digest;
+  }
+
+  [Symbol.dispose](): void {
+    this.#gguf?.[Symbol.dispose]();
+    for (const file of this.#safetensors.values()) file[Symbol.dispose]();
+    this.#safetensors.clear();
+  }
+
+  #loadSafetensors({ spec, file, nameInFile }: StoredTensor, options: LoadOptions): Tensor {
+    // Multimodal embeddings have rows behind those of the text vocabulary.
+    const rows = options.rows ?? [0, spec.shape[0] ?? 1];
+    const from = this.#open(file);
+    return scope(() => {
+      const mapped = from.load(nameInFile, { rows });
+      if (options.dtype === undefined || options.dtype === mapped.dtype) return mapped;
+      const converted = ops.to(mapped, options.dtype);
+      releasePages(mapped);
+      return converted;
+    });
+  }
+
+  #open(file: string): SafetensorsFile {
+    const open = this.#safetensors.get(file) ?? openSafetensors(file);
+    this.#safetensors.set(file, open);
+    return open;
+  }
+}
+
+/** Names, sizes and bytes, so that neither a renamed nor a reordered shard goes unseen. */
+function digestOf(files: readonly string[]): string {
+  const whole = createHash('sha256');
+  for (const file of files) {
+    const { hash, bytes } = hashRange(file, 0, Number.POSITIVE_INFINITY);
+    whole.update(`${basename(file)}\0${bytes}\0${hash.digest('hex')}\n`);
+  }
+  return whole.digest('hex');
+}
+
+function hashRange(file: string, begin: number, end: number): { hash: Hash; bytes: number } {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  forEachPiece(file, begin, end, (piece) => {
+    hash.update(piece);
+    bytes += piece.length;
+  });
+  return { hash, bytes };
+}
+
+/** Some writers store the head beside the embedding that it is tied to. */
+function confirmTiedHead({ tiedHead, tensors, path }: ModelHeaders): void {
+  const embedding = tensors.get('model.embed_tokens.weight');
+  if (tiedHead === undefined || embedding === undefined) return;
+  const [head, table] = [tiedHead, embedding].map(({ file, begin, end }) =>
+    hashRange(file, begin, end).hash.digest('hex'),
+  );
+  if (head === table) return;
+  throw new UserError({
+    code: 'E_INVALID_MODEL',
+    path,
+    message: `${path}: tie_word_embeddings is true, but ${tiedHead.nameInFile} differs from the embedding`,
+    hint: 'set tie_word_embeddings to false in config.json if the head was trained by itself',
+  });
+}
+
+/** Type that a tensor has without a conversion, before it is loaded. */
+export function storedDType({ type }: Pick<StoredTensor, 'type'>): DType {
+  if (type === 'BF16') return 'bfloat16';
+  if (type === 'F16') return 'float16';
+  return type === 'F64' ? 'float64' : 'float32';
+}
