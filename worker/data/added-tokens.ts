@@ -1,0 +1,51 @@
+// Added tokens are found in the text before anything else, the longest at each place, left to right. A token that
+// strips takes the blanks beside it along.
+import type { AddedToken } from './tokenizer-definition.ts';
+
+export interface Section {
+  /** The text that this section covers, blanks that its token took along included. */
+  readonly text: string;
+  readonly id?: number;
+}
+
+export type SplitSections = (text: string) => Section[];
+
+/** `spell` gives the text under which a token is looked for. */
+export function splitAt(
+  tokens: readonly AddedToken[],
+  spell: (content: string) => string = (content) => content,
+): SplitSections {
+  if (tokens.length === 0) return (text) => [{ text }];
+  const bySpelling = new Map(tokens.map((token) => [spell(token.content), token]));
+  const longestFirst = [...bySpelling.keys()].sort((a, b) => b.length - a.length);
+  const pattern = new RegExp(longestFirst.map(escaped).join('|'), 'g');
+  return (text) => {
+    const sections: Section[] = [];
+    let from = 0;
+    for (const match of text.matchAll(pattern)) {
+      const token = bySpelling.get(match[0]);
+      if (token === undefined || match.index < from) continue;
+      if (token.single_word && touchesWord(text, match.index, match[0].length)) continue;
+      const start = token.lstrip
+        ? from + text.slice(from, match.index).trimEnd().length
+        : match.index;
+      const after = text.slice(match.index + match[0].length);
+      const end = text.length - (token.rstrip ? after.trimStart() : after).length;
+      if (start > from) sections.push({ text: text.slice(from, start) });
+      sections.push({ text: text.slice(start, end), id: token.id });
+      from = end;
+    }
+    if (from < text.length) sections.push({ text: text.slice(from) });
+    return sections;
+  };
+}
+
+function escaped(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&');
+}
+
+function touchesWord(text: string, start: number, length: number): boolean {
+  const before = text.slice(Math.max(0, start - 2), start);
+  const after = text.slice(start + length, start + length + 2);
+  return /[\p{L}\p{M}\p{N}_]$/u.test(before) || /^[\p{L}\p{M}\p{N}_]/u.test(after);
+}

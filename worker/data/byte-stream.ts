@@ -1,0 +1,48 @@
+// The bytes of a file in chunks, unpacked when they are gzip or zstd. What the bytes are is told by their first four,
+// not by the name, so that a misnamed file is still read.
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
+
+const chunkBytes = 1024 * 1024;
+
+export async function* byteChunks(path: string, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const packing = await packingOf(path);
+  const source = createReadStream(path, { highWaterMark: chunkBytes, signal });
+  if (packing === 'none') {
+    yield* source;
+    return;
+  }
+  const options = { chunkSize: chunkBytes };
+  const unpacked = packing === 'gzip' ? createGunzip(options) : createZstdDecompress(options);
+  const flow = pipeline(source, unpacked, { signal });
+  // The error of the flow also reaches the reader below; here it only must not go unhandled.
+  flow.catch(() => undefined);
+  yield* unpacked;
+  await flow;
+}
+
+/** True for an error of the unpacker: the file is damaged or cut off, the disk is not. */
+export function isDamagedPacking(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return code.startsWith('Z_') || code.startsWith('ZSTD_') || code.startsWith('ERR_ZSTD');
+}
+
+/** The first bytes, after unpacking, without blanks and byte order mark. */
+export async function firstByte(path: string, signal: AbortSignal): Promise<number | undefined> {
+  for await (const chunk of byteChunks(path, signal)) {
+    for (const byte of chunk) if (!blank.has(byte)) return byte;
+  }
+  return undefined;
+}
+
+const blank = new Set([0x20, 0x09, 0x0a, 0x0d, 0xef, 0xbb, 0xbf]);
+
+async function packingOf(path: string): Promise<'none' | 'gzip' | 'zstd'> {
+  await using file = await open(path);
+  const { buffer } = await file.read(Buffer.alloc(4), 0, 4, 0);
+  if (buffer[0] === 0x1f && buffer[1] === 0x8b) return 'gzip';
+  if (buffer.readUInt32LE() === 0xfd2fb528) return 'zstd';
+  return 'none';
+}

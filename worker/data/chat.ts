@@ -1,0 +1,155 @@
+// A conversation → its text and the ranges of it that the model learns: the assistant's turns with the token that ends
+// them. Three ways to find the turns, in order; each is checked on the very text, and the first that holds is taken:
+// tags of the template, growing conversations (each rendering must begin with the one before), markers of the family.
+import { type ChatTemplate, tagMarks } from './chat-template.ts';
+import { type ChatSample, type Message, type Range, UnusableRecord } from './sample.ts';
+import { markersIn } from './turn-markers.ts';
+
+export interface RenderedChat {
+  readonly text: string;
+  /** Sorted, disjoint. */
+  readonly learned: readonly Range[];
+}
+
+/** `endTexts`: texts of special tokens; blanks that a template prints after one are not the assistant's. */
+export function renderChat(
+  sample: ChatSample,
+  template: ChatTemplate,
+  endTexts: readonly string[],
+): RenderedChat {
+  const text = template.render(sample.messages, sample.tools, false);
+  const speaking = sample.messages.filter((message) => message.role === 'assistant');
+  const turns =
+    byTags(text, sample, template, speaking.length) ??
+    byGrowth(text, sample, template, endTexts) ??
+    byMarkers(text);
+  if (turns === undefined || !holdContents(text, turns, speaking)) {
+    throw new UnusableRecord(
+      `has ${speaking.length} turns of the assistant that cannot be told apart in the text of the chat template`,
+    );
+  }
+  return { text, learned: turns.flatMap((turn, index) => learnedOf(text, turn, speaking[index])) };
+}
+
+const marked = new RegExp(
+  `${tagMarks.begin}([^${tagMarks.begin}${tagMarks.end}]*)${tagMarks.end}`,
+  'g',
+);
+
+/** Ranges between the marks, when the text without them is the text. */
+function byTags(
+  text: string,
+  sample: ChatSample,
+  template: ChatTemplate,
+  count: number,
+): readonly Range[] | undefined {
+  const tagged = template.tagged?.(sample.messages, sample.tools, false);
+  if (tagged?.replace(marked, '$1') !== text) return undefined;
+  const turns = [...tagged.matchAll(marked)].map((match, index) => {
+    const start = match.index - 2 * index;
+    return { start, end: start + match[0].length - 2 };
+  });
+  return turns.length === count ? turns : undefined;
+}
+
+/**
+ * Renders the conversation up to each turn of the assistant, without and with it. The last turn must bear a further
+ * question behind it: else a template that ends every text in a token would have it learned in some records only.
+ */
+function byGrowth(
+  text: string,
+  sample: ChatSample,
+  template: ChatTemplate,
+  endTexts: readonly string[],
+): readonly Range[] | undefined {
+  const { messages, tools } = sample;
+  const turns: Range[] = [];
+  let last = 0;
+  for (const [index, message] of messages.entries()) {
+    if (message.role !== 'assistant') continue;
+    const before = attempt(() => template.render(messages.slice(0, index), tools, true));
+    const after = attempt(() => template.render(messages.slice(0, index + 1), tools, false));
+    if (before === undefined || after === undefined) return undefined;
+    const grows = text.startsWith(after) && after.startsWith(before) && before.length >= last;
+    if (!grows) return undefined;
+    turns.push({ start: before.length, end: withoutBlanks(after, before.length, endTexts) });
+    last = after.length;
+  }
+  return goesOn(text, sample, template) ? turns : undefined;
+}
+
+function goesOn(text: string, { messages, tools }: ChatSample, template: ChatTemplate): boolean {
+  if (messages.at(-1)?.role !== 'assistant') return true;
+  const question: Message = { role: 'user', content: '?', learned: false };
+  return (
+    attempt(() => template.render([...messages, question], tools, false))?.startsWith(text) === true
+  );
+}
+
+/** A template may refuse a part of a conversation that it accepts as a whole. */
+function attempt(render: () => string): string | undefined {
+  try {
+    return render();
+  } catch (error) {
+    if (error instanceof UnusableRecord) return undefined;
+    throw error;
+  }
+}
+
+/** The end of a turn, without the line end that many templates print after the token that ends it. */
+function withoutBlanks(text: string, start: number, endTexts: readonly string[]): number {
+  const end = text.trimEnd().length;
+  const stops = end > start && endTexts.some((token) => text.endsWith(token, end));
+  return stops ? end : text.length;
+}
+
+function byMarkers(text: string): readonly Range[] | undefined {
+  const markers = markersIn(text);
+  if (markers === undefined) return undefined;
+  const turns: Range[] = [];
+  for (let at = text.indexOf(markers.begin); at >= 0; at = text.indexOf(markers.begin, at)) {
+    const start = at + markers.begin.length;
+    const stop = text.indexOf(markers.end, start);
+    if (stop < 0) return undefined;
+    at = stop + markers.end.length;
+    turns.push({ start, end: at });
+  }
+  return turns;
+}
+
+/** One turn a message, each with what the message says; reasoning may be dropped by the template. */
+function holdContents(
+  text: string,
+  turns: readonly Range[],
+  speaking: readonly Message[],
+): boolean {
+  if (turns.length !== speaking.length) return false;
+  return turns.every(({ start, end }, index) => {
+    const content = speaking[index]?.content ?? '';
+    const turn = text.slice(start, end);
+    return turn.includes(content.trim()) || turn.includes(withoutReasoning(content));
+  });
+}
+
+function withoutReasoning(content: string): string {
+  return content.replace(/^.*<\/think>/s, '').trim();
+}
+
+/** The turn without what its message excludes. */
+function learnedOf(text: string, turn: Range, message: Message | undefined): Range[] {
+  if (message === undefined || !message.learned || turn.start === turn.end) return [];
+  if (message.excluded === undefined) return [turn];
+  const content = text.indexOf(message.content, turn.start);
+  if (content < 0 || content + message.content.length > turn.end) {
+    throw new UnusableRecord(
+      'has parts not to be learned in a turn that the chat template rewrites',
+    );
+  }
+  const learned: Range[] = [];
+  let start = turn.start;
+  for (const range of message.excluded) {
+    if (content + range.start > start) learned.push({ start, end: content + range.start });
+    start = content + range.end;
+  }
+  return start < turn.end ? [...learned, { start, end: turn.end }] : learned;
+}

@@ -1,0 +1,55 @@
+// Which shape the records of a data set have, by its first records. Nothing is guessed: exactly one shape must fit most
+// of them, or the job ends with both names and the field to set.
+import { UserError } from '../../crds/errors.ts';
+import { type Format, type Shape, shapes } from './formats.ts';
+import { isFields } from './messages.ts';
+
+/** So many records are looked at. */
+export const sampleForDetection = 100;
+
+export function detectShape(records: readonly unknown[], format: Format | 'Auto'): Shape {
+  const objects = records.filter(isFields);
+  const candidates = shapes.filter((shape) => format === 'Auto' || shape.formats.includes(format));
+  const fitting = candidates.filter(
+    (shape) => objects.filter((record) => shape.claims(record)).length * 2 > records.length,
+  );
+  const [shape, other] = fitting;
+  if (shape !== undefined && other === undefined) return shape;
+  throw new UserError({
+    code: 'E_INVALID_DATA',
+    path: 'spec.dataset.format',
+    ...(shape === undefined || other === undefined
+      ? unknownShape(objects, candidates, format)
+      : twoShapes(shape, other, format)),
+  });
+}
+
+function twoShapes(one: Shape, other: Shape, format: Format | 'Auto') {
+  const formats = [...new Set([...one.formats, ...other.formats])];
+  const telling = formats.filter(
+    (name) => one.formats.includes(name) !== other.formats.includes(name),
+  );
+  const message =
+    `the first records can be read as ${one.name} (${one.keys.join(', ')}) ` +
+    `and as ${other.name} (${other.keys.join(', ')}); one reading must be meant`;
+  const hint =
+    format === 'Auto' && telling.length > 0
+      ? `set spec.dataset.format to ${telling.join(' or ')}`
+      : 'remove the fields of one of the two from the records';
+  return { message, hint };
+}
+
+function unknownShape(
+  objects: readonly Readonly<Record<string, unknown>>[],
+  candidates: readonly Shape[],
+  format: Format | 'Auto',
+) {
+  const seen = [...new Set(objects.flatMap((record) => Object.keys(record)))].slice(0, 12);
+  const wanted = candidates.map((shape) => `${shape.name} (${shape.keys.join(', ')})`).join('; ');
+  const found = seen.length === 0 ? 'are not objects with fields' : `have ${seen.join(', ')}`;
+  const asked = format === 'Auto' ? 'a known shape' : `the format ${format}`;
+  return {
+    message: `the first records ${found}; ${asked} needs most of them to be one of: ${wanted}`,
+    hint: 'rename the fields, or set spec.dataset.format where the format is another',
+  };
+}

@@ -1,0 +1,52 @@
+// One file of records, whatever its form: parquet by name, text by name, JSON by its first byte. `[` begins an array,
+// `{` a line, since data.json is as often the one as the other.
+import { byteChunks, firstByte, isDamagedPacking } from './byte-stream.ts';
+import { readJsonArray } from './json-array.ts';
+import { readJsonLines } from './jsonl.ts';
+import { readParquet } from './parquet.ts';
+import type { Reading } from './reading.ts';
+import { readText } from './text.ts';
+
+/** Endings of files that hold records, without .gz and .zst. */
+export const recordFileEndings: readonly string[] = [
+  '.jsonl',
+  '.json',
+  '.ndjson',
+  '.parquet',
+  '.txt',
+];
+
+export function isRecordFile(name: string): boolean {
+  const plain = plainName(name);
+  return recordFileEndings.some((ending) => plain.endsWith(ending));
+}
+
+export async function* readRecords(path: string, signal: AbortSignal): AsyncGenerator<Reading> {
+  let line = 1;
+  try {
+    for await (const reading of await openRecords(path, signal)) {
+      line = reading.line;
+      yield reading;
+    }
+  } catch (error) {
+    if (!isDamagedPacking(error)) throw error;
+    yield {
+      line,
+      problem: 'is truncated: the packed data after it is damaged or missing',
+      ends: true,
+    };
+  }
+}
+
+async function openRecords(path: string, signal: AbortSignal): Promise<AsyncIterable<Reading>> {
+  const name = plainName(path);
+  if (name.endsWith('.parquet')) return readParquet(path, signal);
+  const chunks = byteChunks(path, signal);
+  if (name.endsWith('.txt')) return readText(chunks);
+  const isArray = (await firstByte(path, signal)) === '['.charCodeAt(0);
+  return isArray ? readJsonArray(chunks) : readJsonLines(chunks);
+}
+
+function plainName(name: string): string {
+  return name.toLowerCase().replace(/\.(gz|zst|zstd)$/, '');
+}

@@ -1,0 +1,97 @@
+// Learned ranges of a text → learned tokens. Tokenizers give no offsets, so the bytes of the tokens are laid along the
+// bytes of the text that they spell; every byte must be accounted for. A token that overlaps a learned range is learned.
+import { type Range, UnusableRecord } from './sample.ts';
+import { plainSpaces } from './token-bytes.ts';
+import type { Piece, Tokenizer } from './tokenizer.ts';
+
+export interface LearnedTokens {
+  readonly ids: readonly number[];
+  /** One a token: 1 learned, 0 not. */
+  readonly learned: Uint8Array;
+}
+
+/** `ranges` are sorted, do not overlap, and count in UTF-16 units of the text. */
+export function encodeWithRanges(
+  text: string,
+  ranges: readonly Range[],
+  tokenizer: Tokenizer,
+): LearnedTokens {
+  const pieces = tokenizer.pieces(text);
+  const ids = pieces.flatMap((piece) => piece.ids);
+  const learned = new Uint8Array(ids.length);
+  let start = 0;
+  let token = 0;
+  for (const [index, piece] of pieces.entries()) {
+    const end = start + piece.text.length;
+    const inside = ranges
+      .filter((range) => range.start < end && range.end > start)
+      .map((range) => ({
+        start: Math.max(0, range.start - start),
+        end: Math.min(range.end, end) - start,
+      }));
+    mark(piece, inside, learned.subarray(token, token + piece.ids.length), tokenizer, index === 0);
+    start = end;
+    token += piece.ids.length;
+  }
+  return { ids, learned };
+}
+
+function mark(
+  piece: Piece,
+  ranges: readonly Range[],
+  learned: Uint8Array,
+  tokenizer: Tokenizer,
+  first: boolean,
+): void {
+  const [range] = ranges;
+  if (range === undefined) return;
+  const isWhole = range.start === 0 && range.end === piece.text.length;
+  if (piece.spelled === undefined || isWhole) {
+    learned.fill(1);
+    return;
+  }
+  const bytes = ranges.map(({ start, end }) => ({
+    start: byteOffset(piece, piece.spelled ?? '', start, tokenizer, first),
+    end: byteOffset(piece, piece.spelled ?? '', end, tokenizer, first),
+  }));
+  const lengths = consume(piece.ids, plainSpaces(piece.spelled), tokenizer);
+  let at = 0;
+  for (const [index, length] of lengths.entries()) {
+    const next = at + length;
+    if (bytes.some((span) => span.start < next && span.end > at)) learned[index] = 1;
+    at = next;
+  }
+}
+
+/** Where a place of the text lies in the bytes that the tokens spell. */
+function byteOffset(
+  { text }: Piece,
+  spelled: string,
+  place: number,
+  tokenizer: Tokenizer,
+  first: boolean,
+): number {
+  const plain = plainSpaces(spelled);
+  const before = text.slice(0, place);
+  if (plain === text) return Buffer.byteLength(before);
+  // A sentencepiece text begins with a space of its own, which belongs to what follows.
+  if (plain.length === text.length + 1 && plain.endsWith(text)) {
+    return place === 0 ? 0 : Buffer.byteLength(before) + 1;
+  }
+  const spelledBefore = place === 0 ? '' : tokenizer.spelling(before, first);
+  if (!spelled.startsWith(spelledBefore)) {
+    throw new UnusableRecord(
+      'has text that the tokenizer normalises across the border of what is learned',
+    );
+  }
+  return Buffer.byteLength(plainSpaces(spelledBefore));
+}
+
+/** Bytes of each token, which together must be the bytes of the text. */
+function consume(ids: readonly number[], text: string, tokenizer: Tokenizer): number[] {
+  const bytes = ids.map(tokenizer.bytesOf);
+  if (Buffer.concat(bytes).compare(Buffer.from(text)) !== 0) {
+    throw new UnusableRecord('has text that the tokens of the vocabulary do not spell');
+  }
+  return bytes.map((token) => token.length);
+}

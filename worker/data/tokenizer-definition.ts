@@ -1,0 +1,145 @@
+// What a tokenizer is made of, wherever it was read: a parsed tokenizer.json and the few facts that live beside it.
+// Plain data, so that it can be digested and sent to threads.
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { UserError } from '../../crds/errors.ts';
+
+export interface TokenizerDefinition {
+  readonly json: TokenizerJson;
+  readonly bos?: string;
+  readonly eos?: string;
+  /** Whether plain text begins with the begin token; the post-processor decides when absent. */
+  readonly addBos?: boolean;
+  /** The model's own chat template. */
+  readonly chatTemplate?: string;
+}
+
+const tokenId = z.int().min(0).max(0xff_ffff);
+
+const addedToken = z.object({
+  id: tokenId,
+  content: z.string().min(1),
+  special: z.boolean().default(false),
+  normalized: z.boolean().optional(),
+  lstrip: z.boolean().default(false),
+  rstrip: z.boolean().default(false),
+  single_word: z.boolean().default(false),
+});
+export type AddedToken = z.output<typeof addedToken>;
+
+const bpeModel = z.object({
+  type: z.literal('BPE'),
+  vocab: z.record(z.string(), tokenId),
+  merges: z.array(z.union([z.string(), z.tuple([z.string(), z.string()])])),
+  unk_token: z.string().nullish(),
+  byte_fallback: z.boolean().nullish(),
+  ignore_merges: z.boolean().nullish(),
+  dropout: z.null('is set; a tokenizer must give the same tokens every time').optional(),
+  continuing_subword_prefix: z.literal(['', null]).optional(),
+  end_of_word_suffix: z.literal(['', null]).optional(),
+});
+export type BpeModel = z.output<typeof bpeModel>;
+
+const unigramModel = z.object({
+  type: z.literal('Unigram'),
+  vocab: z.array(z.tuple([z.string(), z.number()])),
+  unk_id: tokenId.nullish(),
+  byte_fallback: z.boolean().nullish(),
+});
+
+const tokenizerJson = z.object({
+  added_tokens: z.array(addedToken).default([]),
+  normalizer: z.unknown().optional(),
+  pre_tokenizer: z.unknown().optional(),
+  post_processor: z.unknown().optional(),
+  model: z.preprocess(withType, z.discriminatedUnion('type', [bpeModel, unigramModel])),
+});
+export type TokenizerJson = z.output<typeof tokenizerJson>;
+
+/** Old files leave the type of the model out. */
+function withType(model: unknown): unknown {
+  if (typeof model !== 'object' || model === null || 'type' in model) return model;
+  return { ...model, type: 'merges' in model ? 'BPE' : 'Unigram' };
+}
+
+export function parseTokenizerJson(value: unknown, file: string): TokenizerJson {
+  const parsed = tokenizerJson.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const place = issue === undefined || issue.path.length === 0 ? '' : ` at ${issue.path.join('.')}`;
+  throw damaged(
+    `${file}${place} is no tokenizer that is supported: ${issue?.message ?? 'unknown'}`,
+  );
+}
+
+const tokenText = z.union([z.string(), z.object({ content: z.string() })]);
+const namedTemplate = z.object({ name: z.string(), template: z.string() });
+const tokenizerConfig = z.object({
+  bos_token: tokenText.nullish(),
+  eos_token: tokenText.nullish(),
+  add_bos_token: z.boolean().nullish(),
+  chat_template: z.union([z.string(), z.array(namedTemplate)]).nullish(),
+});
+
+/** The tokenizer of a folder in the layout of the hub. */
+export async function readTokenizerFolder(folder: string): Promise<TokenizerDefinition> {
+  const json = await readJson(folder, 'tokenizer.json');
+  if (json === undefined)
+    throw damaged('the model has no tokenizer.json; it is needed to read text');
+  const config = tokenizerConfig.safeParse((await readJson(folder, 'tokenizer_config.json')) ?? {});
+  if (!config.success) {
+    throw damaged(`tokenizer_config.json is not as expected: ${z.prettifyError(config.error)}`);
+  }
+  const { bos_token, eos_token, add_bos_token, chat_template } = config.data;
+  const bos = textOf(bos_token);
+  const eos = textOf(eos_token);
+  const template = (await readText(folder, 'chat_template.jinja')) ?? templateOf(chat_template);
+  return {
+    json: parseTokenizerJson(json, 'tokenizer.json'),
+    ...(bos !== undefined && { bos }),
+    ...(eos !== undefined && { eos }),
+    ...(typeof add_bos_token === 'boolean' && { addBos: add_bos_token }),
+    ...(template !== undefined && { chatTemplate: template }),
+  };
+}
+
+export function tokenizerDigest(definition: TokenizerDefinition): string {
+  return createHash('sha256').update(JSON.stringify(definition)).digest('hex');
+}
+
+function textOf(token: z.output<typeof tokenText> | null | undefined): string | undefined {
+  return typeof token === 'string' ? token : token?.content;
+}
+
+function templateOf(
+  template: z.output<typeof tokenizerConfig>['chat_template'],
+): string | undefined {
+  if (typeof template === 'string') return template;
+  const named = template?.find(({ name }) => name === 'default') ?? template?.[0];
+  return named?.template;
+}
+
+async function readJson(folder: string, name: string): Promise<unknown> {
+  const text = await readText(folder, name);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw damaged(`${name} is not JSON`, cause);
+  }
+}
+
+async function readText(folder: string, name: string): Promise<string | undefined> {
+  try {
+    return await readFile(join(folder, name), 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function damaged(message: string, cause?: unknown): UserError {
+  return new UserError({ code: 'E_INVALID_TOKENIZER', message, cause });
+}

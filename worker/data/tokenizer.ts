@@ -1,0 +1,239 @@
+// Text ↔ tokens. Normalisers, patterns and the Unigram model are the library's; what is ours is the order of the steps,
+// a memory of words already encoded (real text repeats its words: ten times faster) and byte-pair encoding. In return
+// every piece knows what its tokens spell, which is how learned text is found again in tokens (spans.ts).
+import { UserError } from '../../crds/errors.ts';
+import { splitAt } from './added-tokens.ts';
+import { createBpe, type EncodeWord } from './bpe.ts';
+import { fromByteAlphabet, fromSentencePiece } from './token-bytes.ts';
+import { createWords, type Words } from './token-words.ts';
+import type { BpeModel, TokenizerDefinition, TokenizerJson } from './tokenizer-definition.ts';
+import { createLibraryTokenizer, type LibraryTokenizer } from './tokenizer-library.ts';
+
+export interface Tokenizer {
+  /** One more than the largest id. */
+  readonly vocabularySize: number;
+  readonly bos: number | undefined;
+  readonly eos: number | undefined;
+  /** Whether plain text begins with the begin token. */
+  readonly addBos: boolean;
+  /** Texts of the special tokens, such as those that end a turn. */
+  readonly specialTexts: readonly string[];
+  /** Tokens of a text without begin or end token. */
+  readonly encode: (text: string) => number[];
+  /** The same tokens, in pieces: added tokens, and the text between them. */
+  readonly pieces: (text: string) => Piece[];
+  /** What the pieces of a text would spell, without tokens. */
+  readonly spelling: (text: string, first: boolean) => string;
+  readonly bytesOf: (id: number) => Uint8Array;
+  readonly decode: (ids: Iterable<number>) => string;
+}
+
+export interface Piece {
+  /** Pieces concatenated are the text. */
+  readonly text: string;
+  /** What the ids spell: the text after normalisation; undefined for an added token. */
+  readonly spelled: string | undefined;
+  readonly ids: readonly number[];
+}
+
+export function createTokenizer(definition: TokenizerDefinition): Tokenizer {
+  const { json } = definition;
+  const library = openLibrary(json);
+  const words = createWords(json.pre_tokenizer);
+  const normalize = (text: string) => library.normalizer?.normalize(text) ?? text;
+  const isNormalized = (token: TokenizerJson['added_tokens'][number]) =>
+    library.normalizer !== null && (token.normalized ?? !token.special);
+  const sections = splitAt(json.added_tokens.filter((token) => !isNormalized(token)));
+  const innerSections = splitAt(json.added_tokens.filter(isNormalized), normalize);
+  const encodeWord = remembered(words, wordEncoder(json, library));
+  const cut = cutWhereNoTokenReaches(json);
+  const spellings = tokenSpellings(json, normalize);
+
+  const encodeSection = (text: string, first: boolean): { spelled: string; ids: number[] } => {
+    const ids: number[] = [];
+    let spelled = '';
+    for (const [index, section] of innerSections(normalize(text)).entries()) {
+      if (section.id !== undefined) {
+        ids.push(section.id);
+        spelled += section.text;
+        continue;
+      }
+      for (const word of words.split(section.text, first && index === 0)) {
+        spelled += word;
+        for (const part of cut(word)) for (const id of encodeWord(part)) ids.push(id);
+      }
+    }
+    return { spelled, ids };
+  };
+  const pieces = (text: string): Piece[] =>
+    sections(text).map((section, index) =>
+      section.id !== undefined
+        ? { text: section.text, spelled: undefined, ids: [section.id] }
+        : { text: section.text, ...encodeSection(section.text, index === 0) },
+    );
+  const bytesOf = byteTable(spellings, words.alphabet);
+  const bos = idOf(definition.bos, spellings);
+  return {
+    vocabularySize: largest(spellings.keys()) + 1,
+    bos,
+    eos: idOf(definition.eos, spellings),
+    addBos: bos !== undefined && (definition.addBos ?? beginsWith(library, definition.bos)),
+    specialTexts: json.added_tokens.filter((token) => token.special).map((token) => token.content),
+    encode: (text) => pieces(text).flatMap((piece) => piece.ids),
+    pieces,
+    spelling: (text, first) => words.split(normalize(text), first).join(''),
+    bytesOf,
+    decode: (ids) => new TextDecoder().decode(Buffer.concat(Array.from(ids, bytesOf))),
+  };
+}
+
+/** The library without a byte-pair model: building that one again would cost more than all the rest. */
+function openLibrary(json: TokenizerJson): LibraryTokenizer {
+  const model = json.model.type === 'BPE' ? { type: 'BPE', vocab: {}, merges: [] } : json.model;
+  const parts = {
+    model,
+    normalizer: json.normalizer ?? null,
+    post_processor: json.post_processor ?? null,
+    pre_tokenizer: null,
+    decoder: null,
+    added_tokens: [],
+  };
+  try {
+    return createLibraryTokenizer(parts);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw invalid(`the tokenizer has a part that is not supported: ${reason}`, error);
+  }
+}
+
+function wordEncoder(json: TokenizerJson, library: LibraryTokenizer): EncodeWord {
+  if (json.model.type === 'BPE') return bpeEncoder(json.model);
+  const { model } = library;
+  return (word) => {
+    const ids = model.encode([word]).map((token) => model.tokens_to_ids.get(token));
+    return ids.map((id) => id ?? model.unk_token_id).filter((id) => id !== undefined);
+  };
+}
+
+function bpeEncoder(model: BpeModel): EncodeWord {
+  const vocabulary = new Map(Object.entries(model.vocab));
+  return createBpe({
+    vocabulary,
+    merges: model.merges.map((pair) => (typeof pair === 'string' ? splitPair(pair) : pair)),
+    wholeWordsFirst: model.ignore_merges === true,
+    byteFallback: model.byte_fallback === true,
+    unknown: model.unk_token == null ? undefined : vocabulary.get(model.unk_token),
+  });
+}
+
+function splitPair(pair: string): readonly [string, string] {
+  const space = pair.indexOf(' ');
+  return [pair.slice(0, space), pair.slice(space + 1)];
+}
+
+/**
+ * Sentencepiece vocabularies have no pre-tokenizer: a whole text is one word. Before a ▁ it can be cut without changing
+ * any token, unless some token holds the character before it and the ▁ side by side.
+ */
+function cutWhereNoTokenReaches({ model }: TokenizerJson): (word: string) => string[] {
+  if (model.type !== 'BPE') return (word) => [word];
+  const before = new Set<string>();
+  for (const token of Object.keys(model.vocab)) {
+    for (const [character] of token.matchAll(/.(?=▁)/gsu)) before.add(character);
+  }
+  const kept = [...before].map((character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
+  const place = new RegExp(`(?<=[^${kept.join('')}])(?=▁)`, 'u');
+  return (word) => (word.includes('▁') ? word.split(place) : [word]);
+}
+
+const mostWords = 200_000;
+const longestWord = 48;
+
+/** Remembers the ids of words; forgets all when full, which costs less than knowing the least used. */
+function remembered(words: Words, encode: EncodeWord): (word: string) => readonly number[] {
+  const known = new Map<string, readonly number[]>();
+  return (word) => {
+    const ids = known.get(word);
+    if (ids !== undefined) return ids;
+    const fresh = encode(words.spell(word));
+    if (word.length > longestWord) return fresh;
+    if (known.size >= mostWords) known.clear();
+    known.set(word, fresh);
+    return fresh;
+  };
+}
+
+interface Spelling {
+  readonly text: string;
+  readonly added: boolean;
+}
+
+function tokenSpellings(
+  json: TokenizerJson,
+  normalize: (text: string) => string,
+): ReadonlyMap<number, Spelling> {
+  const spellings = new Map<number, Spelling>();
+  const { model } = json;
+  if (model.type === 'BPE') {
+    for (const [text, id] of Object.entries(model.vocab)) spellings.set(id, { text, added: false });
+  } else {
+    for (const [id, [text]] of model.vocab.entries()) spellings.set(id, { text, added: false });
+  }
+  for (const token of json.added_tokens) {
+    const text = (token.normalized ?? !token.special) ? normalize(token.content) : token.content;
+    spellings.set(token.id, { text, added: true });
+  }
+  if (spellings.size === 0) {
+    throw invalid('the tokenizer has no tokens');
+  }
+  return spellings;
+}
+
+function largest(ids: Iterable<number>): number {
+  let most = 0;
+  for (const id of ids) if (id > most) most = id;
+  return most;
+}
+
+function idOf(text: string | undefined, spellings: ReadonlyMap<number, Spelling>) {
+  if (text === undefined) return undefined;
+  for (const [id, spelling] of spellings) if (spelling.text === text) return id;
+  return undefined;
+}
+
+function beginsWith(library: LibraryTokenizer, bos: string | undefined): boolean {
+  return library.post_processor?.post_process([], null, true).tokens[0] === bos;
+}
+
+const noBytes = new Uint8Array(0);
+
+function byteTable(
+  spellings: ReadonlyMap<number, Spelling>,
+  alphabet: Words['alphabet'],
+): (id: number) => Uint8Array {
+  const known = new Map<number, Uint8Array>();
+  return (id) => {
+    const found = known.get(id);
+    if (found !== undefined) return found;
+    const spelling = spellings.get(id);
+    const bytes = spelling === undefined ? noBytes : toBytes(spelling, alphabet);
+    known.set(id, bytes);
+    return bytes;
+  };
+}
+
+function toBytes({ text, added }: Spelling, alphabet: Words['alphabet']): Uint8Array {
+  if (added) return alphabet === 'bytes' ? Buffer.from(text) : fromAdded(text);
+  return alphabet === 'bytes'
+    ? (fromByteAlphabet(text) ?? Buffer.from(text))
+    : fromSentencePiece(text);
+}
+
+/** Runs of ▁ are added tokens in some vocabularies; they mean spaces there too. */
+function fromAdded(text: string): Uint8Array {
+  return /^▁+$/.test(text) ? Buffer.from(' '.repeat(text.length)) : Buffer.from(text);
+}
+
+function invalid(message: string, cause?: unknown): UserError {
+  return new UserError({ code: 'E_INVALID_TOKENIZER', message, cause });
+}

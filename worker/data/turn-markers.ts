@@ -1,0 +1,28 @@
+// Strings between which the assistant speaks, by family of chat templates: the last resort for templates that rewrite
+// earlier turns, such as those that drop reasoning.
+
+export interface TurnMarkers {
+  readonly family: string;
+  readonly begin: string;
+  /** Belongs to the turn: the model must learn to stop. */
+  readonly end: string;
+}
+
+export const turnMarkers: readonly TurnMarkers[] = [
+  { family: 'ChatML', begin: '<|im_start|>assistant\n', end: '<|im_end|>' },
+  {
+    family: 'Llama 3',
+    begin: '<|start_header_id|>assistant<|end_header_id|>\n\n',
+    end: '<|eot_id|>',
+  },
+  { family: 'Gemma', begin: '<start_of_turn>model\n', end: '<end_of_turn>' },
+  { family: 'Phi-3', begin: '<|assistant|>\n', end: '<|end|>' },
+  { family: 'Zephyr', begin: '<|assistant|>\n', end: '</s>' },
+  { family: 'DeepSeek', begin: '<｜Assistant｜>', end: '<｜end▁of▁sentence｜>' },
+  { family: 'Llama 2, Mistral', begin: '[/INST]', end: '</s>' },
+];
+
+/** The family whose markers both occur in a rendered conversation. */
+export function markersIn(text: string): TurnMarkers | undefined {
+  return turnMarkers.find(({ begin, end }) => text.includes(begin) && text.includes(end));
+}
