@@ -12,13 +12,13 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const packagesBytes = 900e6;
 
-main(process.argv.slice(2));
+await main(process.argv.slice(2));
 
-function main([entry, ...rest]) {
+async function main([entry, ...rest]) {
   const refusal = platformRefusal(process.platform, process.arch, process.versions.node);
   if (refusal) refuse(refusal);
   if (!packagesAreInstalled()) installPackages();
-  goOn(resolve(root, entry), rest);
+  await goOn(resolve(root, entry), rest);
 }
 
 function platformRefusal(platform, arch, node) {
@@ -111,11 +111,11 @@ function node24() {
 }
 
 /** Warm, npm itself has put Node 24 first on the PATH, and nothing needs to be started. */
-function goOn(entry, rest) {
+async function goOn(entry, rest) {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major === 24 && minor >= 12) {
     process.argv = [process.execPath, entry, ...rest];
-    import(pathToFileURL(entry).href);
+    await import(pathToFileURL(entry).href);
     return;
   }
   const bin = join(root, 'node_modules/.bin');

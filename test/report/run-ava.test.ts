@@ -1,0 +1,52 @@
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { runAva } from './run-ava.ts';
+
+const checkout = join(import.meta.dirname, '../..');
+
+/** Runs AVA itself over one test file in a project of its own. */
+async function runFile(t: ExecutionContext, body: string) {
+  const cwd = await mkdtemp(join(tmpdir(), 'anneal-run-ava-'));
+  t.teardown(() => rm(cwd, { recursive: true }));
+  await symlink(join(checkout, 'node_modules'), join(cwd, 'node_modules'));
+  await writeFile(join(cwd, 'package.json'), '{"type":"module"}');
+  const config = 'export default {extensions: {ts: "module"}, workerThreads: false};';
+  await writeFile(join(cwd, 'ava.config.js'), config);
+  await mkdir(join(cwd, 'test'));
+  await writeFile(join(cwd, 'test/x.test.ts'), `import test from 'ava';\n${body}`);
+  const printed: string[] = [];
+  const run = { patterns: ['test/*.test.ts'], concurrency: 1, timeout: '30s', cwd };
+  const tally = await runAva(run, (text) => void printed.push(text), new AbortController().signal);
+  return { tally, printed: printed.join('\n') };
+}
+
+test('passes, failures and skips are counted, and a failure tells what differed', async (t) => {
+  const { tally, printed } = await runFile(
+    t,
+    `test('good', (t) => t.pass());
+     test('bad', (t) => t.is(1 + 1, 3));
+     test.skip('needs a GPU', (t) => t.pass());`,
+  );
+  t.deepEqual(tally, { passed: 1, failed: 1, skipped: 1 });
+  t.regex(printed, /FAILED: bad\n[\s\S]*- +2\n[\s\S]*\+ +3/);
+  t.regex(printed, /^skipped: needs a GPU$/m);
+});
+
+test('a test file that ends the process fails the run and is told', async (t) => {
+  const { tally, printed } = await runFile(
+    t,
+    `test('good', (t) => t.pass());
+     test('leaves', () => process.exit(0));`,
+  );
+  t.true(tally.failed >= 1);
+  t.regex(printed, /AVA ended before its plan/);
+});
+
+test('a file that does not load fails the run', async (t) => {
+  const { tally, printed } = await runFile(t, `throw new TypeError('at import');`);
+  t.is(tally.passed, 0);
+  t.true(tally.failed >= 1);
+  t.regex(printed, /at import/);
+});

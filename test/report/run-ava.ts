@@ -1,0 +1,77 @@
+/**
+ * Runs AVA over some test files and reports while it runs: failures with their facts, skipped tests
+ * by title, everything else only as a number.
+ *
+ * AVA 7.0.0's TAP reporter throws when a test file times out or calls process.exit. That ends AVA
+ * without a plan, which is counted as one failure and told with AVA's last words.
+ */
+import { createInterface } from 'node:readline';
+import { execa } from 'execa';
+import type { Tally } from './tally.ts';
+import { readTap, type TestResult } from './tap.ts';
+
+export interface AvaRun {
+  readonly patterns: readonly string[];
+  /** Test files at a time. */
+  readonly concurrency: number;
+  /** AVA gives up when no test ends for this long. */
+  readonly timeout: string;
+  readonly cwd: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export async function runAva(
+  run: AvaRun,
+  print: (text: string) => void,
+  signal: AbortSignal,
+): Promise<Tally> {
+  const count = { passed: 0, failed: 0, skipped: 0 };
+  const reader = readTap((event) => {
+    if (event.kind === 'log') return;
+    count[event.result.outcome] += 1;
+    const text = describe(event.result);
+    if (text !== undefined) print(text);
+  });
+  const child = execa(process.execPath, avaArguments(run), {
+    cwd: run.cwd,
+    env: { ...run.env, NODE_OPTIONS: '' },
+    stdin: 'ignore',
+    buffer: { stdout: false },
+    reject: false,
+    cancelSignal: signal,
+  });
+  for await (const line of createInterface({ input: child.stdout })) reader.line(line);
+  const ended = await child;
+  signal.throwIfAborted();
+  const whole = reader.end();
+  if (!whole || (ended.exitCode !== 0 && count.failed === 0)) {
+    count.failed += 1;
+    print(describeCrash(ended.stderr, run.patterns));
+  }
+  return count;
+}
+
+function avaArguments({ patterns, concurrency, timeout }: AvaRun): readonly string[] {
+  return [
+    'node_modules/ava/entrypoints/cli.mjs',
+    '--tap',
+    `--concurrency=${concurrency}`,
+    `--timeout=${timeout}`,
+    ...patterns,
+  ];
+}
+
+function describe({ title, outcome, facts }: TestResult): string | undefined {
+  if (outcome === 'passed') return undefined;
+  if (outcome === 'skipped') return `skipped: ${title}`;
+  return [`FAILED: ${title}`, ...facts.map((fact) => `    ${fact}`)].join('\n');
+}
+
+export function describeCrash(stderr: string, patterns: readonly string[]): string {
+  const words = stderr.trim().split('\n').slice(-25);
+  return [
+    'FAILED: AVA ended before its plan: a test file timed out or called process.exit',
+    ...words.map((line) => `    ${line}`),
+    `    hint: npx ava ${patterns.join(' ')} shows which one`,
+  ].join('\n');
+}

@@ -1,0 +1,54 @@
+/**
+ * The groups of tests in the order they run, quick ones first. A group names the folders it owns and
+ * what must stand before it can run; `check` is the part that needs nothing but the packages.
+ */
+export interface TestGroup {
+  readonly name: string;
+  readonly patterns: readonly string[];
+  readonly concurrency: number;
+  readonly timeout: string;
+  readonly needs: readonly Need[];
+}
+
+/** What set-up makes: the native addon, the demo volume. Peers and compilers are made lazily by their tests. */
+export type Need = 'native' | 'demo';
+
+const heavy = { concurrency: 1, timeout: '20m', needs: ['native', 'demo'] } as const;
+
+export const testGroups: readonly TestGroup[] = [
+  {
+    name: 'unit',
+    patterns: [
+      'test/architecture.test.ts',
+      'test/{crds,operator,worker,cli,report}/**/*.test.{ts,tsx}',
+    ],
+    concurrency: 2,
+    timeout: '2m',
+    needs: [],
+  },
+  {
+    name: 'numerics',
+    patterns: ['test/numerics/**/*.test.ts'],
+    concurrency: 1,
+    timeout: '5m',
+    needs: ['native'],
+  },
+  { name: 'wire', patterns: ['test/wire/**/*.test.ts'], ...heavy },
+  { name: 'terminal', patterns: ['test/terminal/**/*.test.{ts,tsx}'], ...heavy },
+  { name: 'cluster', patterns: ['test/cluster/**/*.test.ts'], ...heavy },
+  { name: 'gpu', patterns: ['test/gpu/**/*.test.ts'], ...heavy },
+  { name: 'fuzz', patterns: ['test/fuzz/**/*.test.ts'], ...heavy },
+  { name: 'peers', patterns: ['test/peers/**/*.test.ts'], ...heavy },
+  { name: 'e2e', patterns: ['test/e2e/**/*.test.ts'], ...heavy },
+];
+
+/** The groups that a command line asks for: all, only `check`, or those named. */
+export function chooseGroups(mode: string, names: readonly string[]): readonly TestGroup[] {
+  if (mode === 'check') return testGroups.filter(({ name }) => name === 'unit');
+  const unknown = names.find((name) => !testGroups.some((group) => group.name === name));
+  if (unknown !== undefined) {
+    const known = testGroups.map(({ name }) => name).join(', ');
+    throw new Error(`there is no test group ${unknown}; groups are ${known}`);
+  }
+  return names.length === 0 ? testGroups : testGroups.filter(({ name }) => names.includes(name));
+}

@@ -1,0 +1,93 @@
+/**
+ * `npm run check` and `npm test`: gates, then groups of tests, then one closing line.
+ *
+ *   run-tests.ts check | all [GROUP…]
+ *
+ * Everything runs even after a failure, so that one run tells all. The closing line is printed
+ * whatever happens, and is the last line.
+ */
+import { glob } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ensureDemo } from '../../cli/setup/demo.ts';
+import { ensureNative } from '../../cli/setup/native.ts';
+import { type Setup, thisSetup } from '../../cli/setup/setup.ts';
+import { seconds } from '../../cli/setup/steps.ts';
+import { runAva } from '../report/run-ava.ts';
+import { add, closingLine, exitCodeOf, nothing, type Tally } from '../report/tally.ts';
+import { runGates } from './gates.ts';
+import { chooseGroups, type Need, type TestGroup } from './groups.ts';
+
+const checkout = join(import.meta.dirname, '../..');
+const print = (text: string) => void process.stdout.write(`${text}\n`);
+
+// The peers' Python environment and libtorch come from the same wheel: fetched once when kept.
+process.env['ANNEAL_KEEP_WHEELS'] ??= '1';
+
+const [mode = 'all', ...names] = process.argv.slice(2);
+const stop = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
+
+let tally = nothing;
+try {
+  await runAll(thisSetup(stop.signal));
+} catch (error) {
+  print(`FAILED: ${stop.signal.aborted ? 'interrupted' : wordsOf(error)}`);
+  tally = add(tally, { ...nothing, failed: 1 });
+}
+if (tally.passed + tally.failed === 0) {
+  print('FAILED: no test ran');
+  tally = add(tally, { ...nothing, failed: 1 });
+}
+process.exitCode = exitCodeOf(tally);
+print(closingLine(tally));
+
+async function runAll(setup: Setup): Promise<void> {
+  const groups = chooseGroups(mode, names);
+  if (names.length === 0) {
+    await timed('lint, types', () => runGates(checkout, print, setup.signal));
+  }
+  for (const group of groups) {
+    if (!(await hasFiles(group))) continue;
+    await timed(group.name, () => runGroup(setup, group));
+  }
+}
+
+async function runGroup(setup: Setup, group: TestGroup): Promise<Tally> {
+  const missing = await firstMissing(setup, group.needs);
+  if (missing !== undefined) {
+    print(`FAILED: the group ${group.name} could not run: ${missing}`);
+    return { ...nothing, failed: 1 };
+  }
+  return runAva({ ...group, cwd: checkout }, print, setup.signal);
+}
+
+async function firstMissing(setup: Setup, needs: readonly Need[]): Promise<string | undefined> {
+  try {
+    if (needs.includes('native')) await ensureNative(setup, checkout);
+    if (needs.includes('demo')) await ensureDemo(setup);
+    return undefined;
+  } catch (error) {
+    if (stop.signal.aborted) throw error;
+    return wordsOf(error);
+  }
+}
+
+async function timed(name: string, body: () => Promise<Tally>): Promise<void> {
+  const start = performance.now();
+  const result = await body();
+  tally = add(tally, result);
+  const counted = result.passed + result.failed + result.skipped > 0;
+  const outcome = counted ? closingLine(result).replace(/, 0 failed/, '') : 'ok';
+  print(`${name.padEnd(13)} ${outcome} (${seconds(performance.now() - start)})`);
+}
+
+async function hasFiles({ patterns }: TestGroup): Promise<boolean> {
+  for await (const _ of glob([...patterns], { cwd: checkout })) return true;
+  return false;
+}
+
+function wordsOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const hint = 'hint' in error ? `\nhint: ${error.hint}` : '';
+  return `${error.message}${hint}`;
+}
