@@ -47,7 +47,7 @@ export function openApiSchema(): SchemaNode {
   const { spec, status } = properties;
   invariant(spec && status, 'the schema of a job has no spec or no status');
   return {
-    ...toStructural(root),
+    ...withoutPlaces(toStructural(root)),
     description: 'A fine-tuning job: a model, data, a method, and what is to come out.',
     required: ['spec'],
     properties: {
@@ -62,11 +62,23 @@ export function openApiSchema(): SchemaNode {
 const typeMeta: Readonly<Record<string, SchemaNode>> = {
   apiVersion: { type: 'string', description: 'Version of this schema.' },
   kind: { type: 'string', description: 'Kind of the object.' },
-  metadata: { type: 'object', description: 'Name, namespace, labels and the like.' },
+  metadata: { type: 'object' },
 };
 
+/** A CRD may not name a place inside `metadata`; the sentence names it instead. */
+function withoutPlaces(root: SchemaNode): SchemaNode {
+  const own = validationsOf(root).map(({ rule, message, fieldPath = '' }) => ({
+    rule,
+    message: `${fieldPath.slice(1)} ${message}`,
+  }));
+  return { ...root, 'x-kubernetes-validations': own };
+}
+
+function validationsOf(node: SchemaNode): readonly Validation[] {
+  return (node['x-kubernetes-validations'] ?? []) as readonly Validation[];
+}
+
 function withTransitions(spec: SchemaNode): SchemaNode {
-  const own = (spec['x-kubernetes-validations'] ?? []) as readonly Validation[];
   const transitions = transitionRules().map(
     ({ path, cel, message }): Validation => ({
       rule: cel,
@@ -74,7 +86,7 @@ function withTransitions(spec: SchemaNode): SchemaNode {
       fieldPath: `.${path.join('.')}`,
     }),
   );
-  return { ...spec, 'x-kubernetes-validations': [...own, ...transitions] };
+  return { ...spec, 'x-kubernetes-validations': [...validationsOf(spec), ...transitions] };
 }
 
 /** Columns of `kubectl get ftj`; those with priority 1 only with `-o wide`. Loss is a decimal, which is a string here. */

@@ -56,8 +56,8 @@ function isTypeIssue(code: string | undefined): boolean {
 
 /** `has(self.a) && self.b.c > 1` reads [a] and [b, c]; a bare `self` reads everything. */
 export function readsOf(cel: string): readonly (readonly string[])[] {
-  return [...cel.matchAll(/\bself\b((?:\.[A-Za-z_][A-Za-z0-9_]*(?!\())*)/g)].map(([, chain]) =>
-    (chain ?? '').split('.').slice(1),
+  return [...cel.matchAll(/\bself\b((?:\.[A-Za-z_][A-Za-z0-9_]*(?![A-Za-z0-9_(]))*)/g)].map(
+    ([, chain]) => (chain ?? '').split('.').slice(1),
   );
 }
 

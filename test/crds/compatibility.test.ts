@@ -1,0 +1,87 @@
+import test from 'ava';
+import { incompatibilities, pairs, type Where } from '../../crds/compatibility.ts';
+import { fieldDocs } from '../../crds/explain.ts';
+import { aSpec, type Changes } from '../builders/job.ts';
+
+/** For each pair: changes to the smallest job that make the two meet, and changes that keep them apart. */
+const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Where }>> = {
+  'an adapter file needs an adapter': {
+    meet: { method: { preset: 'Full' }, 'output.formats': ['PEFTAdapter'] },
+    apart: { 'output.formats': ['PEFTAdapter'] },
+  },
+  'evaluation at intervals needs held-out records': {
+    meet: { 'training.evaluation': { intervalSteps: 5 } },
+    apart: { 'training.evaluation': { intervalSteps: 5 }, 'dataset.heldOut': { samples: 4 } },
+  },
+  'offloading needs a device with memory of its own': {
+    meet: { 'parallelism.activationRecomputation': 'Offload', 'worker.devicesPerWorker': 0 },
+    apart: { 'parallelism.activationRecomputation': 'Offload' },
+  },
+  'preference data needs an objective of its own': {
+    meet: { 'dataset.format': 'Preference' },
+    apart: { 'dataset.format': 'Chat' },
+  },
+  'some strategies are only names so far': {
+    meet: { 'parallelism.strategy': 'Pipeline' },
+    apart: { 'parallelism.strategy': 'ZeRO2' },
+  },
+  'sharing one sequence or product is not built': {
+    meet: { 'parallelism.expertSize': 2 },
+    apart: { 'parallelism.expertSize': 1 },
+  },
+  'images are mounted by a cluster': {
+    meet: { 'model.source': { image: { reference: 'a' } } },
+    apart: {},
+    where: 'machine',
+  },
+  'data in images is mounted by a cluster': {
+    meet: { 'dataset.train': { image: { reference: 'a' } } },
+    apart: {},
+    where: 'machine',
+  },
+};
+
+test('every pair has a case, and no case is left of a pair that is gone', (t) => {
+  t.deepEqual(pairs.map(({ id }) => id).sort(), Object.keys(cases).sort());
+});
+
+for (const { id, path, sentence, code } of pairs) {
+  test(`refused with a sentence at its field: ${id}`, (t) => {
+    const { meet, apart, where = 'machine' } = cases[id]!;
+    const [found, ...more] = incompatibilities(aSpec(meet), where);
+    t.deepEqual(more, []);
+    t.is(found?.code, code ?? 'E_INCOMPATIBLE_METHOD');
+    t.is(found?.message, `spec.${path.join('.')} ${sentence}`);
+    t.deepEqual(incompatibilities(aSpec(apart), where), []);
+    t.true(fieldDocs().has(['spec', ...path].join('.')), 'the field exists');
+  });
+}
+
+test('a local path is refused on a cluster and welcome on this machine', (t) => {
+  const spec = aSpec({
+    'model.source': { local: { path: './model' } },
+    'output.destination': { local: { path: './out' } },
+  });
+  t.deepEqual(incompatibilities(spec, 'machine'), []);
+  const found = incompatibilities(spec, 'cluster').map(({ path, message }) => [
+    path.join('.'),
+    message,
+  ]);
+  t.deepEqual(found, [
+    [
+      'spec.model.source.local',
+      'spec.model.source.local is a local path, which no pod can see; it must be a claim, a bucket or a repository',
+    ],
+    [
+      'spec.output.destination.local',
+      'spec.output.destination.local is a local path, which no pod can see; it must be a claim, a bucket or a repository',
+    ],
+  ]);
+});
+
+test('an image is welcome on a cluster', (t) => {
+  t.deepEqual(
+    incompatibilities(aSpec({ 'model.source': { image: { reference: 'a' } } }), 'cluster'),
+    [],
+  );
+});

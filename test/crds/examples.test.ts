@@ -1,0 +1,26 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import test from 'ava';
+import { incompatibilities } from '../../crds/compatibility.ts';
+import { openApiSchema } from '../../crds/custom-resource.ts';
+import { parseJob } from '../../crds/manifest.ts';
+import { serverProblems, withDefaults } from '../doubles/api-server-schema.ts';
+
+const folder = new URL('../../crds/examples/', import.meta.url);
+const files = readdirSync(folder).filter((name) => name.endsWith('.yaml'));
+
+test('there are examples for the first job, for full fine-tuning, for LoRA and for a cluster', (t) => {
+  for (const name of ['first', 'full', 'lora', 'lora-plus', 'cluster']) {
+    t.true(files.includes(`${name}.yaml`), name);
+  }
+});
+
+for (const name of files) {
+  test(`${name} is a job that a cluster and this machine accept`, (t) => {
+    const text = readFileSync(new URL(name, folder), 'utf8');
+    const { job } = parseJob(text, name);
+    t.deepEqual(incompatibilities(job.spec, 'cluster'), []);
+    t.deepEqual(incompatibilities(job.spec, 'machine'), []);
+    const schema = openApiSchema();
+    t.deepEqual(serverProblems(schema, withDefaults(schema, JSON.parse(JSON.stringify(job)))), []);
+  });
+}

@@ -1,0 +1,20 @@
+import { readFileSync } from 'node:fs';
+import test from 'ava';
+import { parse } from 'yaml';
+import { customResourceDefinition } from '../../crds/custom-resource.ts';
+import { crdFile, printCrd } from '../../crds/print-crd.ts';
+
+const limit = 200 * 1024;
+
+test('the committed CRD is what the schemas print; `node crds/print-crd.ts` renews it', (t) => {
+  t.is(readFileSync(crdFile, 'utf8'), printCrd());
+});
+
+test('printing and reading the CRD loses nothing', (t) => {
+  t.deepEqual(parse(printCrd()), JSON.parse(JSON.stringify(customResourceDefinition())));
+});
+
+test('the CRD stays small enough for client-side apply, as a file and as JSON', (t) => {
+  t.true(Buffer.byteLength(printCrd()) < limit);
+  t.true(JSON.stringify(customResourceDefinition()).length < limit);
+});

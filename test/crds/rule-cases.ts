@@ -1,0 +1,265 @@
+// For each rule of the contract: values that it accepts and values that it rejects. `self` is the value that the rule stands
+// at; rules of the whole spec start from a small valid one. A rule without cases fails the test.
+import { aSpec, changed } from '../builders/job.ts';
+
+export interface Cases {
+  readonly accepts: readonly unknown[];
+  readonly rejects: readonly unknown[];
+}
+
+const spec = (changes: Record<string, unknown>) => changed(aSpec(), changes);
+const training = (changes: Record<string, unknown>) => changed(aSpec().training, changes);
+const dataset = (changes: Record<string, unknown>) => changed(aSpec().dataset, changes);
+const worker = (changes: Record<string, unknown>) => changed(aSpec().worker, changes);
+
+const claim = { claimName: 'a', path: 'b' };
+const s3 = { uri: 's3://bucket' };
+
+const onePlace: Cases = {
+  accepts: [{ persistentVolumeClaim: claim }, { s3 }],
+  rejects: [{}, { s3, persistentVolumeClaim: claim }],
+};
+const notLocal: Cases = { accepts: [{ s3 }], rejects: [{ local: { path: '/data' } }] };
+const oneVolume: Cases = {
+  accepts: [{ ephemeral: { size: '1Gi' } }, { persistentVolumeClaim: { claimName: 'a' } }],
+  rejects: [{}, { ephemeral: { size: '1Gi' }, persistentVolumeClaim: { claimName: 'a' } }],
+};
+const reservedKeys = (map: string): Cases => ({
+  accepts: [worker({}), worker({ [map]: { 'example.com/team': 'a', team: 'b' } })],
+  rejects: [
+    worker({ [map]: { 'anneal.dev/job-name': 'a' } }),
+    worker({ [map]: { team: 'b', 'kueue.x-k8s.io/queue-name': 'a' } }),
+  ],
+});
+
+export const ruleCases: Readonly<Record<string, Cases>> = {
+  'job: names of pods stay short enough': {
+    accepts: [{ metadata: { name: 'a'.repeat(40) } }],
+    rejects: [{ metadata: { name: 'a'.repeat(41) } }],
+  },
+  'spec: a batch in tokens needs bins': {
+    accepts: [spec({}), spec({ 'training.globalBatchTokens': 4096, 'dataset.packing': 'Packed' })],
+    rejects: [spec({ 'training.globalBatchTokens': 4096 })],
+  },
+  'spec: a batch in tokens is whole bins': {
+    accepts: [
+      spec({}),
+      spec({ 'training.globalBatchTokens': 4096 }),
+      spec({ 'training.globalBatchTokens': 6000, 'dataset.tokensPerBin': 3000 }),
+    ],
+    rejects: [
+      spec({ 'training.globalBatchTokens': 4097 }),
+      spec({ 'training.globalBatchTokens': 4096, 'dataset.tokensPerBin': 3000 }),
+    ],
+  },
+  'spec: stopping early needs held-out data': {
+    accepts: [
+      spec({}),
+      spec({
+        'training.evaluation.earlyStopping': { patience: 1 },
+        'dataset.heldOut': { samples: 3 },
+      }),
+      spec({ 'training.evaluation.earlyStopping': { patience: 1 }, 'dataset.eval': { s3 } }),
+    ],
+    rejects: [spec({ 'training.evaluation.earlyStopping': { patience: 1 } })],
+  },
+  'spec: sizes divide the devices': {
+    accepts: [
+      spec({}),
+      spec({ 'worker.replicas': 2, 'worker.devicesPerWorker': 3, 'parallelism.tensorSize': 6 }),
+      spec({ 'worker.devicesPerWorker': 0, 'parallelism.contextSize': 5 }),
+    ],
+    rejects: [
+      spec({ 'parallelism.tensorSize': 2 }),
+      spec({ 'worker.replicas': 4, 'parallelism.pipelineSize': 3 }),
+    ],
+  },
+  'spec: a queued live job has no topology': {
+    accepts: [
+      spec({ 'scheduling.topology': { key: 'rack' }, 'scheduling.queueName': 'q' }),
+      spec({ 'worker.elasticity': 'Live', 'scheduling.queueName': 'q' }),
+      spec({ 'worker.elasticity': 'Live', 'scheduling.topology': { key: 'rack' } }),
+    ],
+    rejects: [
+      spec({
+        'worker.elasticity': 'Live',
+        'scheduling.queueName': 'q',
+        'scheduling.topology': { key: 'rack' },
+      }),
+    ],
+  },
+  'spec: forced replacement needs a durable checkpoint': {
+    accepts: [
+      spec({}),
+      spec({ 'failurePolicy.nodeLostPolicy': 'ForceReplace', 'checkpoint.destination': { s3 } }),
+    ],
+    rejects: [spec({ 'failurePolicy.nodeLostPolicy': 'ForceReplace' })],
+  },
+  'model.source has one place': onePlace,
+  'model.source is not local': notLocal,
+  'dataset.train has one place': onePlace,
+  'dataset.train is not local': notLocal,
+  'dataset.eval has one place': onePlace,
+  'dataset.eval is not local': notLocal,
+  'checkpoint.destination has one place': onePlace,
+  'checkpoint.destination is not local': notLocal,
+  'checkpoint.resumeFrom.place has one place': onePlace,
+  'checkpoint.resumeFrom.place is not local': notLocal,
+  'checkpoint.resumeFrom has one origin': {
+    accepts: [{ job: 'a' }, { place: { s3 }, step: 3 }],
+    rejects: [{}, { step: 3 }, { job: 'a', place: { s3 } }],
+  },
+  'output.destination has one place': onePlace,
+  'output.destination is not local': notLocal,
+  'output: somewhere to put the result': {
+    accepts: [{ destination: { s3 } }, { pushToHub: { repository: 'a/b' } }],
+    rejects: [{}, { formats: ['GGUF'] }],
+  },
+  'source: a path stays inside its volume': {
+    accepts: ['a', '.', 'a/b..c', '..a/b', 'a/...'],
+    rejects: ['/a', '..', '../a', 'a/../b', 'a/..'],
+  },
+  'dataset: bins only when packed': {
+    accepts: [dataset({}), dataset({ packing: 'Packed', tokensPerBin: 2048 })],
+    rejects: [dataset({ tokensPerBin: 2048 })],
+  },
+  'dataset: a bin holds a sequence': {
+    accepts: [dataset({}), dataset({ tokensPerBin: 1024 })],
+    rejects: [dataset({ tokensPerBin: 1023 })],
+  },
+  'dataset: eval or heldOut': {
+    accepts: [dataset({}), dataset({ heldOut: { samples: 3 } }), dataset({ eval: { s3 } })],
+    rejects: [dataset({ heldOut: { samples: 3 }, eval: { s3 } })],
+  },
+  'dataset.heldOut has one amount': {
+    accepts: [{ samples: 3 }, { percent: '5' }],
+    rejects: [{}, { samples: 3, percent: '5' }],
+  },
+  'method: says what is trained': {
+    accepts: [{ preset: 'Full' }, { adapter: { type: 'None' } }],
+    rejects: [{}, { optimizer: { type: 'SGD' } }],
+  },
+  'method.precision: bfloat16 only with BFloat16': {
+    accepts: [{ type: 'BFloat16', bfloat16: {} }, { type: 'Float32' }],
+    rejects: [{ type: 'Float32', bfloat16: {} }],
+  },
+  'method.adapter: lora only with LoRA': {
+    accepts: [{ type: 'LoRA' }, { type: 'LoRA', lora: { rank: 3 } }, { type: 'None' }],
+    rejects: [{ type: 'None', lora: {} }],
+  },
+  'method.optimizer: adamW only with AdamW': {
+    accepts: [{ type: 'AdamW', adamW: {} }, { type: 'SGD' }],
+    rejects: [
+      { type: 'SGD', adamW: {} },
+      { type: 'AdamW8bit', adamW: {} },
+    ],
+  },
+  'method.optimizer: adamW8bit only with AdamW8bit': {
+    accepts: [{ type: 'AdamW8bit', adamW8bit: {} }],
+    rejects: [{ type: 'AdamW', adamW8bit: {} }],
+  },
+  'method.optimizer: sgd only with SGD': {
+    accepts: [{ type: 'SGD', sgd: { momentum: '0.9' } }],
+    rejects: [{ type: 'AdamW', sgd: {} }],
+  },
+  'training: steps or epochs': {
+    accepts: [training({}), training({ epochs: undefined, maxSteps: 3 })],
+    rejects: [training({ maxSteps: 3 }), training({ epochs: undefined })],
+  },
+  'training: batch in sequences or tokens': {
+    accepts: [training({}), training({ globalBatchSize: undefined, globalBatchTokens: 3 })],
+    rejects: [training({ globalBatchTokens: 3 }), training({ globalBatchSize: undefined })],
+  },
+  'training: micro-batches fill the batch': {
+    accepts: [
+      training({}),
+      training({ microBatchSize: 8 }),
+      training({ globalBatchSize: undefined, microBatchSize: 5 }),
+    ],
+    rejects: [training({ microBatchSize: 5 }), training({ microBatchSize: 64 })],
+  },
+  'training: skipping needs the whole gradient': {
+    accepts: [
+      training({}),
+      training({ 'gradientClip.mode': 'Block', 'nonFinitePolicy.action': 'Rollback' }),
+      training({ 'gradientClip.mode': 'None', 'nonFinitePolicy.action': 'Fail' }),
+    ],
+    rejects: [
+      training({ 'gradientClip.mode': 'Block' }),
+      training({ 'gradientClip.mode': 'None' }),
+    ],
+  },
+  'worker: an elastic job has a range': {
+    accepts: [worker({}), worker({ elasticity: 'Live', minReplicas: 1, maxReplicas: 2 })],
+    rejects: [
+      worker({ elasticity: 'Live' }),
+      worker({ elasticity: 'AtStart', minReplicas: 1 }),
+      worker({ elasticity: 'Live', maxReplicas: 1 }),
+    ],
+  },
+  'worker: replicas are in range': {
+    accepts: [
+      worker({ replicas: 9, minReplicas: 1, maxReplicas: 2 }),
+      worker({ elasticity: 'Live', replicas: 2, minReplicas: 1, maxReplicas: 2 }),
+      worker({ elasticity: 'Live', replicas: 2, minReplicas: 3 }),
+    ],
+    rejects: [
+      worker({ elasticity: 'Live', replicas: 3, minReplicas: 1, maxReplicas: 2 }),
+      worker({ elasticity: 'AtStart', replicas: 1, minReplicas: 2, maxReplicas: 2 }),
+    ],
+  },
+  'worker: claims or devices': {
+    accepts: [
+      worker({}),
+      worker({ deviceResourceName: 'amd.com/gpu' }),
+      worker({ resourceClaims: [{ name: 'a' }] }),
+      worker({ resourceClaims: [], deviceResourceName: 'amd.com/gpu' }),
+    ],
+    rejects: [worker({ resourceClaims: [{ name: 'a' }], deviceResourceName: 'amd.com/gpu' })],
+  },
+  'worker.labels: reserved prefixes are refused': reservedKeys('labels'),
+  'worker.annotations: reserved prefixes are refused': reservedKeys('annotations'),
+  'worker.env: own prefixes are refused': {
+    accepts: [
+      { name: 'OMP_NUM_THREADS', value: '2' },
+      { name: 'MY_ANNEAL_X', value: '' },
+    ],
+    rejects: [
+      { name: 'ANNEAL_NATS_URL', value: '' },
+      { name: 'HF_TOKEN', value: '' },
+    ],
+  },
+  'storage.data has one volume': oneVolume,
+  'storage.scratch has one volume': oneVolume,
+  'failurePolicy.rules: one condition': {
+    accepts: [
+      { onExitCodes: [1], action: 'Fail' },
+      { onReasons: ['Hang'], action: 'Ignore' },
+    ],
+    rejects: [{ action: 'Fail' }, { onExitCodes: [1], onReasons: ['Hang'], action: 'Fail' }],
+  },
+};
+
+/** Rules that `decimal()` makes carry their bounds in their id, and their cases follow from it. */
+export function decimalCases(id: string): Cases | undefined {
+  const bound = (words: string) => {
+    const match = new RegExp(`${words} (-?[0-9.]+)`).exec(id);
+    return match === null ? undefined : Number(match[1]);
+  };
+  if (!id.startsWith('decimal ')) return undefined;
+  const [above, min, below, max] = [
+    bound('greater than'),
+    bound('at least'),
+    bound('less than'),
+    bound('at most'),
+  ];
+  const inside = (below ?? max ?? 10) / 2 + (min ?? above ?? 0) / 2;
+  const texts = (...values: (number | undefined)[]) =>
+    values.filter((v) => v !== undefined).map(String);
+  const over = (value: number | undefined, by: number) =>
+    value === undefined ? undefined : value + by;
+  return {
+    accepts: texts(inside, min, max),
+    rejects: texts(above, below, over(above, -1), over(min, -0.5), over(below, 1), over(max, 1)),
+  };
+}
