@@ -94,7 +94,8 @@ interface Cursor {
 function take(cursor: Cursor, length: number, what: string): number {
   const { at, fileSize, bytes, path } = cursor;
   if (length > fileSize - at) {
-    throw invalid(path, `${what} at byte ${at} takes ${length} bytes; ${fileSize - at} are left`);
+    const named = shown(what).slice(1, -1);
+    throw invalid(path, `${named} at byte ${at} takes ${length} bytes; ${fileSize - at} are left`);
   }
   if (length > bytes.length - at) throw new HeaderGoesOn();
   cursor.at = at + length;
@@ -130,11 +131,17 @@ function readCount(cursor: Cursor, max: number, what: string, minBytes: number):
 }
 
 function readString(cursor: Cursor, max: number, what: string): string {
-  const length = cursor.view.getBigUint64(take(cursor, 8, `the length of ${what}`), true);
-  if (length > BigInt(max)) {
-    throw invalid(cursor.path, `${what} has ${length} bytes; at most ${max} are read`);
+  const { view } = cursor;
+  const field = take(cursor, 8, what);
+  // Two halves and not a bigint: there are as many lengths as tokens.
+  const length = view.getUint32(field, true) + 2 ** 32 * view.getUint32(field + 4, true);
+  if (length > max) {
+    throw invalid(
+      cursor.path,
+      `${shown(what).slice(1, -1)} has ${length} bytes; at most ${max} are read`,
+    );
   }
-  const at = take(cursor, Number(length), what);
+  const at = take(cursor, length, what);
   return cursor.text.toString('utf8', at, cursor.at);
 }
 
@@ -183,8 +190,8 @@ const scalarBytes: Readonly<Record<GgufValueType, number>> = {
 };
 
 function readScalar(cursor: Cursor, type: GgufValueType, key: string): GgufScalar {
-  if (type === GgufValueType.String) return readString(cursor, maxStringBytes, shown(key));
-  const at = take(cursor, scalarBytes[type], shown(key));
+  if (type === GgufValueType.String) return readString(cursor, maxStringBytes, key);
+  const at = take(cursor, scalarBytes[type], key);
   const { view } = cursor;
   switch (type) {
     case GgufValueType.Uint8:

@@ -9,11 +9,11 @@ import { llama3FromDivisors } from './rope-divisors.ts';
 
 type ConfigJson = Readonly<Record<string, unknown>>;
 /** Values of a small float32 tensor of the file. */
-type ReadTable = (name: string) => readonly number[];
+export type ReadTable = (name: string) => readonly number[];
 
 export function ggufToConfigJson(
   header: GgufHeader,
-  readTable: ReadTable,
+  readTable: ReadTable | null,
   path: string,
 ): ConfigJson {
   const metadata = new GgufMetadata(header, path);
@@ -122,7 +122,7 @@ function patternOf(metadata: GgufMetadata, key: string): ConfigJson {
   return period === undefined ? {} : { sliding_window_pattern: period };
 }
 
-function ropeOf(facts: Facts, sizes: Sizes, readTable: ReadTable): ConfigJson {
+function ropeOf(facts: Facts, sizes: Sizes, readTable: ReadTable | null): ConfigJson {
   const { metadata, arch, family } = facts;
   const dims = metadata.number(`${arch}.rope.dimension_count`) ?? sizes.head_dim;
   const theta = metadata.number(`${arch}.rope.freq_base`) ?? 10_000;
@@ -146,13 +146,15 @@ interface RopeFacts {
   readonly original: number | undefined;
 }
 
-function scalingOf(facts: Facts, rope: RopeFacts, readTable: ReadTable): ConfigJson {
+function scalingOf(facts: Facts, rope: RopeFacts, readTable: ReadTable | null): ConfigJson {
   const { header, metadata, arch, path } = facts;
   const key = (name: string): number | undefined => metadata.number(`${arch}.rope.scaling.${name}`);
-  if (header.tensors.has(ropeTables.llama3)) {
+  const hasTable = header.tensors.has(ropeTables.llama3) || header.tensors.has(ropeTables.long);
+  if (hasTable && readTable === null) return {};
+  if (readTable !== null && header.tensors.has(ropeTables.llama3)) {
     return { rope_scaling: llama3FromDivisors(readTable(ropeTables.llama3), rope) };
   }
-  if (header.tensors.has(ropeTables.long)) {
+  if (readTable !== null && header.tensors.has(ropeTables.long)) {
     return {
       rope_scaling: {
         rope_type: 'longrope',

@@ -12,6 +12,11 @@ export class GgufMetadata {
     this.#path = path;
   }
 
+  /** The value as it is. */
+  get(key: string): unknown {
+    return this.#header.metadata.get(key)?.value;
+  }
+
   text(key: string): string | undefined {
     return this.#typed(key, 'a string', (value) => typeof value === 'string');
   }
@@ -28,9 +33,9 @@ export class GgufMetadata {
 
   /** One number, or one that is the same for all layers. */
   uniform(key: string): number | undefined {
-    const value = this.#header.metadata.get(key)?.value;
+    const value = this.get(key);
     if (!Array.isArray(value)) return this.number(key);
-    const [first, ...others] = value;
+    const [first, ...others]: readonly unknown[] = value;
     if (typeof first === 'number' && others.every((each) => each === first)) return first;
     throw new UserError({
       code: 'E_UNKNOWN_ARCHITECTURE',
@@ -40,7 +45,7 @@ export class GgufMetadata {
   }
 
   #typed<T>(key: string, wanted: string, is: (value: unknown) => value is T): T | undefined {
-    const value: unknown = this.#header.metadata.get(key)?.value;
+    const value = this.get(key);
     if (value === undefined || is(value)) return value;
     throw new UserError({
       code: 'E_INVALID_MODEL',

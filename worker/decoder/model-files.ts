@@ -1,7 +1,7 @@
 // The tensors of a model by the names that the worker uses, whatever files they come from. Opening reads headers;
 // a tensor is read, decoded and put into the layout of here when it is asked for.
 import { createHash, type Hash } from 'node:crypto';
-import { basename } from 'node:path';
+import { join } from 'node:path';
 import { Bug, UserError } from '../../crds/errors.ts';
 import { forEachPiece } from '../checkpoint/header-files.ts';
 import {
@@ -14,11 +14,13 @@ import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { releasePages, type Tensor } from '../tensor/tensor.ts';
 import type { DecoderConfig, ReadOptions } from './config.ts';
+import type { StoredTensor } from './describe-model.ts';
+import { GgufMetadata } from './gguf-metadata.ts';
 import { GgufWeights } from './gguf-weights.ts';
-import { type ModelHeaders, readModelHeaders, type StoredTensor } from './model-headers.ts';
+import { type ModelOnDisk, readModelHeaders } from './model-headers.ts';
 
 export interface ModelFiles extends Disposable {
-  readonly headers: ModelHeaders;
+  readonly headers: ModelOnDisk;
   readonly config: DecoderConfig;
   /** In the order of computation. */
   readonly tensorNames: readonly string[];
@@ -34,8 +36,7 @@ export interface ModelFiles extends Disposable {
 
 export type TokenizerSource =
   | { readonly type: 'folder'; readonly path: string }
-  /** `path` is the file. */
-  | { readonly type: 'gguf'; readonly path: string };
+  | { readonly type: 'gguf'; readonly metadata: GgufMetadata };
 
 export function openModel(path: string, options: ReadOptions = {}): ModelFiles {
   const headers = readModelHeaders(path, options);
@@ -44,16 +45,16 @@ export function openModel(path: string, options: ReadOptions = {}): ModelFiles {
 }
 
 class OpenModel implements ModelFiles {
-  readonly headers: ModelHeaders;
+  readonly headers: ModelOnDisk;
   readonly #safetensors = new Map<string, SafetensorsFile>();
   readonly #gguf: GgufWeights | null;
   #digest: string | undefined;
 
-  constructor(headers: ModelHeaders) {
+  constructor(headers: ModelOnDisk) {
     this.headers = headers;
-    const { gguf, config, files } = headers;
+    const { gguf, config, folder, files } = headers;
     const [file = ''] = files;
-    this.#gguf = gguf === undefined ? null : new GgufWeights(file, gguf, config);
+    this.#gguf = gguf === undefined ? null : new GgufWeights(join(folder, file), gguf, config);
   }
 
   get config(): DecoderConfig {
@@ -65,9 +66,9 @@ class OpenModel implements ModelFiles {
   }
 
   get tokenizerSource(): TokenizerSource {
-    const { format, path, files } = this.headers;
-    const [file = path] = files;
-    return format === 'gguf' ? { type: 'gguf', path: file } : { type: 'folder', path };
+    const { gguf, folder } = this.headers;
+    if (gguf === undefined) return { type: 'folder', path: folder };
+    return { type: 'gguf', metadata: new GgufMetadata(gguf, this.headers.path) };
   }
 
   load(name: string, options: LoadOptions = {}): Tensor {
@@ -78,7 +79,7 @@ class OpenModel implements ModelFiles {
   }
 
   digest(): string {
-    this.#digest ??= digestOf(this.headers.files);
+    this.#digest ??= digestOf(this.headers);
     return this.#digest;
   }
 
@@ -102,18 +103,18 @@ class OpenModel implements ModelFiles {
   }
 
   #open(file: string): SafetensorsFile {
-    const open = this.#safetensors.get(file) ?? openSafetensors(file);
+    const open = this.#safetensors.get(file) ?? openSafetensors(join(this.headers.folder, file));
     this.#safetensors.set(file, open);
     return open;
   }
 }
 
 /** Names, sizes and bytes, so that neither a renamed nor a reordered shard goes unseen. */
-function digestOf(files: readonly string[]): string {
+function digestOf({ folder, files }: ModelOnDisk): string {
   const whole = createHash('sha256');
   for (const file of files) {
-    const { hash, bytes } = hashRange(file, 0, Number.POSITIVE_INFINITY);
-    whole.update(`${basename(file)}\0${bytes}\0${hash.digest('hex')}\n`);
+    const { hash, bytes } = hashRange(join(folder, file), 0, Number.POSITIVE_INFINITY);
+    whole.update(`${file}\0${bytes}\0${hash.digest('hex')}\n`);
   }
   return whole.digest('hex');
 }
@@ -129,11 +130,11 @@ function hashRange(file: string, begin: number, end: number): { hash: Hash; byte
 }
 
 /** Some writers store the head beside the embedding that it is tied to. */
-function confirmTiedHead({ tiedHead, tensors, path }: ModelHeaders): void {
+function confirmTiedHead({ tiedHead, tensors, path, folder }: ModelOnDisk): void {
   const embedding = tensors.get('model.embed_tokens.weight');
   if (tiedHead === undefined || embedding === undefined) return;
   const [head, table] = [tiedHead, embedding].map(({ file, begin, end }) =>
-    hashRange(file, begin, end).hash.digest('hex'),
+    hashRange(join(folder, file), begin, end).hash.digest('hex'),
   );
   if (head === table) return;
   throw new UserError({

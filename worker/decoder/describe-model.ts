@@ -1,0 +1,114 @@
+// What a model is, from its configuration and headers alone, wherever they were read: on this disk or by ranges from a
+// hub. No tensor is read and libtorch is not loaded.
+import { UserError } from '../../crds/errors.ts';
+import type { GgufHeader } from '../checkpoint/gguf-header.ts';
+import type { SafetensorsHeader } from '../checkpoint/safetensors-header.ts';
+import { type DecoderConfig, type ReadOptions, readConfig } from './config.ts';
+import { confirmTensors } from './confirm.ts';
+import { ggufToConfigJson, type ReadTable } from './gguf-config.ts';
+import { ggufName, ropeTables } from './gguf-names.ts';
+import { type TensorSpec, tensorSpecs } from './names.ts';
+
+/** One tensor of the decoder and where it lies. */
+export interface StoredTensor {
+  readonly spec: TensorSpec;
+  readonly file: string;
+  readonly nameInFile: string;
+  /** Name of the type in the file: `BF16`, `Q4_K`. */
+  readonly type: string;
+  /** First byte in the file, and the byte behind the last. */
+  readonly begin: number;
+  readonly end: number;
+}
+
+export interface ModelHeaders {
+  /** The folder or file that was asked for. */
+  readonly path: string;
+  readonly format: 'safetensors' | 'gguf';
+  readonly config: DecoderConfig;
+  /** `config.json` as it is, or as a GGUF file's metadata would be written. */
+  readonly configJson: unknown;
+  /** By the name that the worker uses, in the order of computation. */
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** Files with tensors, sorted. */
+  readonly files: readonly string[];
+  /** The header of a GGUF model's one file. */
+  readonly gguf?: GgufHeader;
+  /** A head beside a tied embedding: legal when both hold the same bytes. */
+  readonly tiedHead?: StoredTensor;
+}
+
+export interface SafetensorsParts {
+  readonly configJson: unknown;
+  /** By file name, which the stored tensors repeat. */
+  readonly headers: ReadonlyMap<string, SafetensorsHeader>;
+}
+
+export function describeSafetensors(
+  path: string,
+  { configJson, headers }: SafetensorsParts,
+  options: ReadOptions = {},
+): ModelHeaders {
+  const config = readConfig(configJson, { path: 'config.json', ...options });
+  const found = new Map<string, Found>();
+  for (const [file, { tensors }] of headers) {
+    for (const [name, { type, shape, begin, end }] of tensors) {
+      const other = found.get(name)?.file;
+      if (other !== undefined) throw invalid(path, `${name} is in ${other} and in ${file}`);
+      found.set(name, { file, nameInFile: name, type, shape, begin, end });
+    }
+  }
+  const { tensors, tiedHead } = confirmTensors(config, found, path);
+  const stored = (spec: TensorSpec, nameInFile: string): StoredTensor => {
+    const place = found.get(nameInFile);
+    if (place === undefined) throw invalid(path, `${nameInFile} is missing`);
+    const { shape: _, ...rest } = place;
+    return { spec, ...rest };
+  };
+  const embedding = [...tensors.values()].find(({ spec }) => spec.role === 'embedding');
+  return {
+    ...{ path, format: 'safetensors', config, configJson, files: [...headers.keys()].sort() },
+    tensors: new Map([...tensors].map(([name, b]) => [name, stored(b.spec, b.nameInFile)])),
+    ...(tiedHead !== undefined && embedding !== undefined
+      ? { tiedHead: stored({ ...embedding.spec, role: 'head', name: 'lm_head.weight' }, tiedHead) }
+      : {}),
+  };
+}
+
+type Found = Omit<StoredTensor, 'spec'> & { readonly shape: readonly number[] };
+
+export interface GgufParts {
+  readonly file: string;
+  readonly header: GgufHeader;
+  /** null: the data are not at hand. Sizes are right without; the rotation may lack its scaling. */
+  readonly readTable: ReadTable | null;
+}
+
+export function describeGguf(
+  path: string,
+  { file, header, readTable }: GgufParts,
+  options: ReadOptions = {},
+): ModelHeaders {
+  const configJson = ggufToConfigJson(header, readTable, file);
+  const config = readConfig(configJson, { path: file, ...options });
+  const names = new Map(tensorSpecs(config).map((spec) => [ggufName(spec), spec.name]));
+  const tables: readonly string[] = Object.values(ropeTables);
+  const found = new Map(
+    [...header.tensors]
+      .filter(([name]) => !tables.includes(name))
+      .map(([name, { shape }]) => [names.get(name) ?? name, { shape, file }]),
+  );
+  const tensors = new Map<string, StoredTensor>();
+  for (const [name, { spec }] of confirmTensors(config, found, file).tensors) {
+    const nameInFile = ggufName(spec);
+    const info = header.tensors.get(nameInFile);
+    if (info === undefined) throw invalid(file, `${nameInFile} is missing`);
+    const { begin, end } = info;
+    tensors.set(name, { spec, file, nameInFile, type: info.type.name, begin, end });
+  }
+  return { path, format: 'gguf', config, configJson, tensors, files: [file], gguf: header };
+}
+
+function invalid(path: string, message: string): UserError {
+  return new UserError({ code: 'E_INVALID_MODEL', path, message: `${path}: ${message}` });
+}
