@@ -45,10 +45,23 @@ export function toStructural(node: SchemaNode, path = ''): SchemaNode {
     if (bareBounds.has(node[bound] ?? Number.NaN)) delete out[bound];
   }
   const rules = rulesIn(node).map(toValidation);
-  if (rules.length > 0) out['x-kubernetes-validations'] = rules;
+  if (rules.length > 0) {
+    out['x-kubernetes-validations'] = rules;
+    // The API server holds a default against the rules before it fills in the defaults inside.
+    if (node.default !== undefined) out['default'] = filledIn(node, node.default);
+  }
   Object.assign(out, structuralParts(node, path));
   // Built key by key from a node of the same shape.
   return out as SchemaNode;
+}
+
+function filledIn(node: SchemaNode, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || node.properties === undefined) return value;
+  const inside = Object.entries(node.properties).flatMap(([key, child]) => {
+    const given: unknown = Reflect.get(value, key) ?? child.default;
+    return given === undefined ? [] : [[key, filledIn(child, given)] as const];
+  });
+  return Object.fromEntries(inside);
 }
 
 export interface Validation {

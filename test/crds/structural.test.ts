@@ -87,10 +87,11 @@ test('patterns use nothing that the regular expressions of Go lack', (t) => {
   }
 });
 
-test('defaults are valid values of their own schema', (t) => {
+// The API server judges a default before it fills in the defaults inside it.
+test('defaults are valid values of their own schema as they stand', (t) => {
   for (const { path, node } of nodes) {
     if (node.default === undefined) continue;
-    t.deepEqual(serverProblems(node, withDefaults(node, node.default)), [], path);
+    t.deepEqual(serverProblems(node, node.default), [], path);
   }
 });
 
