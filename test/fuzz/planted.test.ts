@@ -1,0 +1,34 @@
+// The fuzzer itself: each planted fault lies behind three conditions that chance alone would meet once in 2^24 inputs.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { gate } from '../../worker/prepare/gate.ts';
+import type { Finding } from './engine.ts';
+import { inWords, runTarget } from './run-target.ts';
+
+const never = new AbortController().signal;
+const twoAtOnce = gate(2);
+
+const found = test.macro({
+  title: (_, name: string) => `The planted ${name} is found`,
+  async exec(t, name: string, type: Finding['type'], message: RegExp) {
+    t.timeout(120_000);
+    const report = await twoAtOnce(() => runTarget(`planted/${name}`, 60, 1, never));
+    const { finding } = report.outcome;
+    t.is(finding?.type, type, inWords(report));
+    t.regex(finding?.message ?? '', message);
+    t.is(Buffer.from(finding?.input ?? []).toString('latin1', 0, 3), 'ann');
+  },
+});
+
+test(found, 'crash', 'Threw', /RangeError: planted/);
+test(found, 'memory', 'Memory', /took 10\d\d MiB/);
+test(found, 'slow', 'Slow', /took 1\d\d\d ms/);
+test(found, 'hang', 'Hang', /without an end/);
+test(found, 'write', 'Threw', /ERR_ACCESS_DENIED|Access to this API has been restricted/);
+
+test('Nothing that a reader writes reaches the disk', async (t) => {
+  t.timeout(120_000);
+  await twoAtOnce(() => runTarget('planted/write', 60, 2, never));
+  t.false(existsSync(join(import.meta.dirname, 'planted', 'written')));
+});

@@ -1,0 +1,3 @@
+import { planted } from './reader.ts';
+
+export const target = planted('c');
