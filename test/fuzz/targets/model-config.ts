@@ -1,0 +1,98 @@
+// config.json of a model: any JSON gives a decoder or a sentence.
+import { readConfig } from '../../../worker/decoder/config.ts';
+import { tensorSpecs } from '../../../worker/decoder/names.ts';
+import { ropeFrequencies } from '../../../worker/decoder/rope.ts';
+import type { Target } from '../target.ts';
+
+const llama = {
+  architectures: ['LlamaForCausalLM'],
+  model_type: 'llama',
+  hidden_size: 8,
+  intermediate_size: 16,
+  num_hidden_layers: 2,
+  num_attention_heads: 2,
+  num_key_value_heads: 1,
+  vocab_size: 4,
+  rms_norm_eps: 1e-5,
+  rope_theta: 10_000,
+  max_position_embeddings: 64,
+  tie_word_embeddings: true,
+  rope_scaling: {
+    rope_type: 'llama3',
+    factor: 8,
+    low_freq_factor: 1,
+    high_freq_factor: 4,
+    original_max_position_embeddings: 32,
+  },
+};
+const gemma = {
+  ...llama,
+  architectures: ['Gemma3ForCausalLM'],
+  model_type: 'gemma3_text',
+  head_dim: 4,
+  sliding_window: 16,
+  layer_types: ['sliding_attention', 'full_attention'],
+  rope_scaling: null,
+};
+
+export const target: Target = {
+  seeds: [llama, gemma].map((config) => JSON.stringify(config)),
+  words: [
+    ...[
+      'LlamaForCausalLM',
+      'MistralForCausalLM',
+      'Qwen2ForCausalLM',
+      'Qwen3ForCausalLM',
+      'Phi3ForCausalLM',
+    ],
+    ...[
+      'Gemma2ForCausalLM',
+      'yarn',
+      'linear',
+      'dynamic',
+      'longrope',
+      'default',
+      'mistral',
+      'qwen3',
+      'phi3',
+      'gemma2',
+    ],
+    ...[
+      '"rope_parameters"',
+      '"long_factor"',
+      '"short_factor"',
+      '"beta_fast"',
+      '"partial_rotary_factor"',
+      '"text_config"',
+    ],
+    ...[
+      '"use_sliding_window"',
+      '"max_window_layers"',
+      '"attention_bias"',
+      '"hidden_act"',
+      'null',
+      '[]',
+      '{}',
+      '0',
+      '-1',
+    ],
+  ],
+  run(bytes) {
+    const json = parse(bytes);
+    if (json === undefined) return;
+    const config = readConfig(json, { path: 'config.json' });
+    // Of a plan for a real machine only what is not larger than one is worth spelling out.
+    if (config.L > 64 || config.D > 1024) return;
+    tensorSpecs(config);
+    ropeFrequencies(config.rope.full, 128);
+  },
+};
+
+/** Whoever reads the file says that it is not JSON; here such an input is of no use. */
+function parse(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
