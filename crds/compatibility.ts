@@ -3,6 +3,7 @@
 import type { FineTuneJobSpec } from './api/job.ts';
 import type { FailureCode } from './failures.ts';
 import { type ResolvedMethod, resolveMethod } from './methods/resolve.ts';
+import { memoryConstants } from './plan/memory-constants.ts';
 import { placedRules, printedJob } from './schema-tree.ts';
 import { isPresent } from './union.ts';
 
@@ -48,14 +49,6 @@ export const pairs: readonly Pair[] = [
     hint: 'set spec.dataset.heldOut: { samples: 32 }, or spec.dataset.eval',
   },
   {
-    id: 'offloading needs a device with memory of its own',
-    path: ['parallelism', 'activationRecomputation'],
-    meets: ({ parallelism, worker }) =>
-      parallelism.activationRecomputation === 'Offload' && worker.devicesPerWorker === 0,
-    sentence:
-      'is Offload, but worker.devicesPerWorker is 0: on a CPU there is nowhere to offload to',
-  },
-  {
     id: 'preference data needs an objective of its own',
     code: 'E_NOT_BUILT',
     path: ['dataset', 'format'],
@@ -78,6 +71,23 @@ export const pairs: readonly Pair[] = [
       Math.max(tensorSize, pipelineSize, contextSize, expertSize) > 1,
     sentence:
       'has a size above 1; this version shares neither products nor sequences between devices',
+  },
+  {
+    id: 'offloading is not built',
+    code: 'E_NOT_BUILT',
+    path: ['parallelism', 'activationRecomputation'],
+    meets: ({ parallelism }) =>
+      !memoryConstants.engine.hasOffload && parallelism.activationRecomputation === 'Offload',
+    sentence: 'is Offload, which this version does not have; Full needs the least memory',
+  },
+  {
+    id: 'merging sequences is not built',
+    code: 'E_NOT_BUILT',
+    path: ['training', 'microBatchSize'],
+    meets: ({ training }) =>
+      !memoryConstants.engine.mergesSequences && (training.microBatchSize ?? 1) > 1,
+    sentence: 'is above 1; this version computes one document or bin at a time',
+    hint: 'choose how much is computed at once with dataset.packing: Packed and dataset.tokensPerBin',
   },
   {
     id: 'images are mounted by a cluster',

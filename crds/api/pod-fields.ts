@@ -96,7 +96,7 @@ export const env = rule(
     id: 'worker.env: own prefixes are refused',
     cel: reservedEnv.map((prefix) => `!self.name.startsWith('${prefix}')`).join(' && '),
     check: (self) => !reservedEnv.some((prefix) => self.name.startsWith(prefix)),
-    message: `begins with a prefix that the project sets itself: ${reservedEnv.join(', ')}`,
+    message: `must not begin with a prefix that the project sets itself: ${reservedEnv.join(', ')}`,
     path: ['name'],
   },
 );

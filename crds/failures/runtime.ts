@@ -125,7 +125,7 @@ export const runtimeFailures = {
     retry: 'Permanent',
     workerExit: 75,
     cliExit: 10,
-    meaning: 'activeDeadlineSeconds ran out; a last checkpoint was taken.',
+    meaning: 'The time of activeDeadlineSeconds ran out; a last checkpoint was taken.',
     remedy: 'raise spec.activeDeadlineSeconds and start again from the checkpoint',
   },
   E_NODE_LOST: {

@@ -16,7 +16,7 @@ type Written<E> = E extends {
   parameters: infer P extends z.ZodObject;
 }
   ? { readonly [key in M]?: z.input<P> | undefined }
-  : unknown;
+  : object;
 type Intersection<U> = (U extends unknown ? (u: U) => void : never) extends (i: infer I) => void
   ? I
   : never;

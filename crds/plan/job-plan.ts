@@ -81,7 +81,7 @@ interface DevicePlan {
   readonly memory: MemoryPlan;
 }
 
-/** The largest useful micro-batch that fits; then more waves; then the plan that comes closest. */
+/** The largest useful micro-batch that fits; then more waves, where the engine has them; then what comes closest. */
 function planDevice(
   question: JobQuestion,
   method: ResolvedMethod,
@@ -101,7 +101,8 @@ function planDevice(
     if (closest === undefined || candidate.memory.peak < closest.memory.peak) closest = candidate;
   }
   const smallest = sizes.at(-1) ?? 1;
-  const micros = Math.ceil(sequences / ranks / smallest);
+  const { hasWaves } = memoryConstants.engine;
+  const micros = hasWaves ? Math.ceil(sequences / ranks / smallest) : 1;
   for (let waves = 2; waves <= micros; waves++) {
     const candidate = plan(smallest, waves);
     if (candidate.memory.fits) return candidate;
@@ -116,6 +117,7 @@ function microBatchSizes(
   perRank: number,
   tokens: number,
 ): readonly number[] {
+  if (!memoryConstants.engine.mergesSequences) return [1];
   if (training.microBatchSize !== undefined) return [training.microBatchSize];
   const most = Math.max(1, Math.floor(memoryConstants[device.type].efficientTokens / tokens));
   const sizes: number[] = [];

@@ -40,6 +40,15 @@ export const memoryConstants = {
     SGDMomentum: 4,
     master: 4,
   },
+  /** What the engine of this version does, so that no plan counts on more. */
+  engine: {
+    /** Several short sequences pass through a block as one. */
+    mergesSequences: false,
+    /** A step in several passes over the blocks, when inputs of all micro-batches do not fit. */
+    hasWaves: false,
+    /** Inputs of blocks move to host memory and back. */
+    hasOffload: false,
+  },
   /** Bytes of an adapter's matrices: always float32. */
   adapterBytes: 4,
   cpu: {
@@ -51,14 +60,12 @@ export const memoryConstants = {
     usable: 0.8,
     /** Tokens of a micro-batch beyond which a step gets no faster. */
     efficientTokens: 1024,
-    canOffload: false,
   },
   cuda: {
     context: 600 * 2 ** 20,
     slack: 0.05,
     usable: 0.92,
     efficientTokens: 8192,
-    canOffload: true,
   },
 } as const;
 

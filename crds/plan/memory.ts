@@ -31,7 +31,8 @@ export interface MemoryPlan {
 export function planMemory(question: MemoryQuestion): MemoryPlan {
   const { L } = question.facts;
   const { recomputation, device } = question;
-  const { usable, canOffload } = memoryConstants[device.type];
+  const { usable } = memoryConstants[device.type];
+  const canOffload = memoryConstants.engine.hasOffload && device.type === 'cuda';
   const all = (mode: TapeMode) => new Array<TapeMode>(L).fill(mode);
   if (recomputation === 'None') return planFor(question, all('keep'));
   if (recomputation === 'Offload' && canOffload) return planFor(question, all('offload'));

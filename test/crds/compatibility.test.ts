@@ -13,9 +13,13 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     meet: { 'training.evaluation': { intervalSteps: 5 } },
     apart: { 'training.evaluation': { intervalSteps: 5 }, 'dataset.heldOut': { samples: 4 } },
   },
-  'offloading needs a device with memory of its own': {
-    meet: { 'parallelism.activationRecomputation': 'Offload', 'worker.devicesPerWorker': 0 },
-    apart: { 'parallelism.activationRecomputation': 'Offload' },
+  'offloading is not built': {
+    meet: { 'parallelism.activationRecomputation': 'Offload' },
+    apart: { 'parallelism.activationRecomputation': 'Full' },
+  },
+  'merging sequences is not built': {
+    meet: { 'training.microBatchSize': 2 },
+    apart: { 'training.microBatchSize': 1 },
   },
   'preference data needs an objective of its own': {
     meet: { 'dataset.format': 'Preference' },

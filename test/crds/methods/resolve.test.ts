@@ -1,0 +1,98 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { method as methodSchema } from '../../../crds/api/method.ts';
+import { status } from '../../../crds/api/status.ts';
+import { methodInWords, methodStatus } from '../../../crds/methods/in-words.ts';
+import { presets, seamEntries } from '../../../crds/methods/index.ts';
+import { seamNames } from '../../../crds/methods/method.ts';
+import { resolveMethod } from '../../../crds/methods/resolve.ts';
+
+const resolve = (written: unknown) => resolveMethod(methodSchema.parse(written));
+
+test('a preset sets its seams and defaults fill the rest', (t) => {
+  t.deepEqual(resolve({ preset: 'LoRA' }), {
+    precision: { type: 'BFloat16', bfloat16: { masters: 'Float32' } },
+    base: { type: 'Dense' },
+    adapter: {
+      type: 'LoRA',
+      lora: {
+        rank: 16,
+        dropout: '0',
+        targetModules: ['AllLinear'],
+        scaling: 'Standard',
+        learningRateRatio: '1',
+        initialization: 'KaimingUniform',
+      },
+    },
+    selection: { type: 'All' },
+    optimizer: {
+      type: 'AdamW',
+      adamW: { betas: ['0.9', '0.999'], epsilon: '1e-8', weightDecay: '0' },
+    },
+  });
+});
+
+test('what the job writes wins over the preset, parameter by parameter', (t) => {
+  const { adapter } = resolve({
+    preset: 'LoRAPlus',
+    adapter: { type: 'LoRA', lora: { rank: 64 } },
+  });
+  t.like(adapter, { type: 'LoRA', lora: { rank: 64, learningRateRatio: '16' } });
+});
+
+test('another type than that of the preset drops the parameters of the preset', (t) => {
+  t.deepEqual(resolve({ preset: 'LoRAPlus', adapter: { type: 'None' } }).adapter, { type: 'None' });
+});
+
+test('without a preset, absent seams take the first entry of their list', (t) => {
+  const resolved = resolve({ adapter: { type: 'None' } });
+  for (const seam of seamNames) t.is(resolved[seam].type, seamEntries[seam][0].type);
+});
+
+test('every preset is itself a valid method, and resolves to the types that it names', (t) => {
+  for (const { preset, seams } of presets) {
+    t.true(methodSchema.safeParse(seams).success, preset);
+    const resolved = resolve({ preset });
+    for (const [seam, value] of Object.entries(seams)) {
+      t.like(resolved[seam as 'base'], { type: value.type as 'Dense' }, preset);
+    }
+  }
+});
+
+test('resolving what was resolved changes nothing', (t) => {
+  const written = fc.record({
+    preset: fc.constantFrom('LoRA', 'LoRAPlus', 'Full'),
+    adapter: fc.constantFrom(
+      { type: 'None' },
+      { type: 'LoRA' },
+      { type: 'LoRA', lora: { rank: 3, alpha: '9' } },
+    ),
+    optimizer: fc.constantFrom({ type: 'SGD', sgd: { momentum: '0.9' } }, { type: 'AdamW8bit' }),
+    precision: fc.constantFrom({ type: 'Float32' }, { type: 'BFloat16' }),
+  });
+  fc.assert(
+    fc.property(written, (one) => {
+      const once = resolve(one);
+      t.deepEqual(resolve(once), once);
+    }),
+  );
+});
+
+test('a method is told in a few words', (t) => {
+  t.is(
+    methodInWords(resolve({ preset: 'LoRA' })),
+    'LoRA r=16 on all linear layers, AdamW, bfloat16',
+  );
+  t.is(
+    methodInWords(
+      resolve({ preset: 'Full', precision: { type: 'Float32' }, optimizer: { type: 'SGD' } }),
+    ),
+    'all weights, SGD, float32',
+  );
+});
+
+test('a resolved method fits into status', (t) => {
+  const shown = methodStatus(resolve({ preset: 'LoRAPlus' }), 'LoRAPlus');
+  t.true(status.safeParse({ plan: { method: shown } }).success);
+  t.is(shown.adapter.parameters?.['learningRateRatio'], '16');
+});

@@ -1,0 +1,29 @@
+import test from 'ava';
+import { resolveMethod } from '../../../crds/methods/resolve.ts';
+import { flopsPerToken } from '../../../crds/plan/flops.ts';
+import { parametersOf } from '../../../crds/plan/parameters.ts';
+import { smol135 } from '../../builders/facts.ts';
+
+const linears = smol135.L * parametersOf(smol135).blockMatrices;
+const base = { facts: smol135, meanAttended: 0, learnedShare: 0 } as const;
+
+test('full fine-tuning costs 6 operations a parameter and token, and 8 with recomputation', (t) => {
+  const method = resolveMethod({ preset: 'Full' });
+  t.is(flopsPerToken({ ...base, method, recomputedShare: 0 }).total, 6 * linears);
+  t.is(flopsPerToken({ ...base, method, recomputedShare: 1 }).total, 8 * linears);
+});
+
+test('LoRA spares the gradients of the frozen weights', (t) => {
+  const method = resolveMethod({ preset: 'LoRA' });
+  const { total, weightGradients } = flopsPerToken({ ...base, method, recomputedShare: 0 });
+  t.is(weightGradients, 2 * 4_884_480);
+  t.true(total < 4.3 * linears);
+});
+
+test('attention grows with the tokens that are seen, the head with those that are learned', (t) => {
+  const method = resolveMethod({ preset: 'Full' });
+  const at = (meanAttended: number, learnedShare: number) =>
+    flopsPerToken({ facts: smol135, method, recomputedShare: 0, meanAttended, learnedShare });
+  t.is(at(200, 0).forward - at(100, 0).forward, 4 * 9 * 64 * 100 * 30);
+  t.is(at(0, 0.5).head * 2, at(0, 1).head);
+});
