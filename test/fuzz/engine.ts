@@ -26,6 +26,8 @@ export interface Outcome {
   readonly runs: number;
   readonly kept: number;
   readonly functions: number;
+  /** Threads that had to be ended, of a target that is isolated. */
+  readonly ended: number;
   readonly finding?: Finding | undefined;
 }
 
@@ -54,6 +56,7 @@ export async function fuzz(
     runs,
     kept: kept.length,
     functions: coverage.functions,
+    ended: 0,
     finding,
   });
 
@@ -134,6 +137,7 @@ function runner(target: Target, limits: Limits, watch: Watch) {
     } catch (error) {
       if (!isAllowed(error)) return { type: 'Threw', message: await inWords(target, input), input };
     }
+    if (target.isIsolated) return undefined;
     const tookMs = performance.now() - began;
     const grown = used() - memory;
     if (grown > limits.inputBytes) {

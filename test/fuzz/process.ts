@@ -3,52 +3,75 @@
 // one line of JSON, the input of a finding in base64.
 import { Worker } from 'node:worker_threads';
 import type { Finding, Outcome } from './engine.ts';
+import type { Target } from './target.ts';
+import { moduleOf } from './target-names.ts';
 import { sharedInputBytes, sharedWords, type ThreadData } from './thread-data.ts';
 
+const [name = '', seconds = '60', firstSeed = '1'] = process.argv.slice(2);
+const { target } = (await import(moduleOf(name))) as { readonly target: Target };
 /** An input that runs so long is taken for one that never ends. Generous: the machine may be busy with other things. */
-const hangMs = 20_000;
+const hangMs = target.isIsolated ? 1000 : 20_000;
 
-const [target = '', seconds = '60', seed = '1'] = process.argv.slice(2);
-const shared = new SharedArrayBuffer(sharedWords * 4 + sharedInputBytes);
-const words = new Int32Array(shared, 0, sharedWords);
-const workerData: ThreadData = { target, seconds: Number(seconds), seed: Number(seed), shared };
-const thread = new Worker(new URL('./thread.ts', import.meta.url), {
-  workerData,
-  resourceLimits: { maxOldGenerationSizeMb: 768 },
-});
-
-function current(): Uint8Array {
-  return new Uint8Array(shared, sharedWords * 4, words[1]).slice();
+const deadline = performance.now() + Number(seconds) * 1000;
+let total: Outcome = { runs: 0, kept: 0, functions: 0, ended: 0 };
+for (let seed = Number(firstSeed); ; seed += 1) {
+  const leftSeconds = (deadline - performance.now()) / 1000;
+  const { runs, kept, functions, finding } = await runThread(leftSeconds, seed);
+  const isEnded = finding?.type === 'Hang' || isOutOfMemory(finding);
+  const goesOn = target.isIsolated && isEnded;
+  total = {
+    runs: total.runs + runs,
+    kept: Math.max(total.kept, kept),
+    functions: Math.max(total.functions, functions),
+    ended: total.ended + (goesOn ? 1 : 0),
+    finding: goesOn ? undefined : finding,
+  };
+  if (!goesOn || performance.now() > deadline) break;
 }
+const { finding } = total;
+const input = finding && Buffer.from(finding.input).toString('base64');
+process.stdout.write(
+  `${JSON.stringify({ ...total, finding: finding && { ...finding, input } })}\n`,
+);
 
-function print(outcome: Outcome): void {
-  const { finding } = outcome;
-  const input = finding && Buffer.from(finding.input).toString('base64');
-  process.stdout.write(
-    `${JSON.stringify({ ...outcome, finding: finding && { ...finding, input } })}\n`,
-  );
-}
-
-function end(finding: Omit<Finding, 'input'>): void {
-  clearInterval(watching);
-  print({ runs: words[0] ?? 0, kept: 0, functions: 0, finding: { ...finding, input: current() } });
-  process.exit(0);
-}
-
-let last = { number: -1, since: performance.now() };
-const watching = setInterval(() => {
-  const number = words[0] ?? 0;
-  if (number !== last.number) last = { number, since: performance.now() };
-  else if (number > 0 && performance.now() - last.since > hangMs) {
-    end({ type: 'Hang', message: `ran for ${hangMs / 1000} s without an end` });
+async function runThread(forSeconds: number, seed: number): Promise<Outcome> {
+  const shared = new SharedArrayBuffer(sharedWords * 4 + sharedInputBytes);
+  const words = new Int32Array(shared, 0, sharedWords);
+  const workerData: ThreadData = { target: name, seconds: forSeconds, seed, shared };
+  const thread = new Worker(new URL('./thread.ts', import.meta.url), {
+    workerData,
+    resourceLimits: { maxOldGenerationSizeMb: 768 },
+  });
+  const { promise, resolve } = Promise.withResolvers<Outcome>();
+  const end = (type: Finding['type'], message: string) => {
+    const current = new Uint8Array(shared, sharedWords * 4, words[1]).slice();
+    const found: Finding = { type, message, input: current };
+    resolve({ runs: words[0] ?? 0, kept: 0, functions: 0, ended: 0, finding: found });
+  };
+  let last = { number: 0, since: performance.now() };
+  const watching = setInterval(() => {
+    const number = words[0] ?? 0;
+    if (number !== last.number) last = { number, since: performance.now() };
+    else if (number > 0 && performance.now() - last.since > hangMs) {
+      end('Hang', `ran for ${hangMs / 1000} s without an end`);
+    }
+  }, hangMs / 10);
+  thread.on('message', resolve);
+  thread.on('error', (error) => end('Died', inWords(error)));
+  try {
+    return await promise;
+  } finally {
+    clearInterval(watching);
+    await thread.terminate();
   }
-}, 500);
+}
 
-thread.on('message', (outcome: Outcome) => {
-  clearInterval(watching);
-  print(outcome);
-});
-thread.on('error', (error) => {
-  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  end({ type: 'Died', message });
-});
+function inWords(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = 'code' in error ? `${error.code}: ` : '';
+  return `${code}${error.stack ?? error.message}`;
+}
+
+function isOutOfMemory(found: Finding | undefined): boolean {
+  return found?.message.startsWith('ERR_WORKER_OUT_OF_MEMORY') === true;
+}

@@ -46,8 +46,9 @@ export async function runTarget(
 }
 
 export function inWords({ target, seconds, outcome, saved }: Report): string {
-  const { runs, kept, functions, finding } = outcome;
-  const line = `${target}: ${runs} inputs in ${seconds} s, ${kept} kept, ${functions} functions reached`;
+  const { runs, kept, functions, ended, finding } = outcome;
+  const threads = ended > 0 ? `, ${ended} threads ended` : '';
+  const line = `${target}: ${runs} inputs in ${seconds} s, ${kept} kept, ${functions} functions reached${threads}`;
   if (!finding) return line;
   return `${line}\n${finding.type}: ${finding.message}\nagain: npm run fuzz -- --target ${target} --input ${saved}`;
 }

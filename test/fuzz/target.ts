@@ -10,6 +10,8 @@ export interface Target {
   /** Default 4096. */
   readonly maxBytes?: number;
   readonly run: (bytes: Uint8Array) => unknown;
+  /** The product runs this reader in a thread that it can end: time and memory are no findings, all else is. */
+  readonly isIsolated?: boolean;
   /** Makes a damaged input pass the first check, so that the next ones see something: lengths, magic numbers. */
   readonly repair?: (bytes: Uint8Array) => Uint8Array;
 }
