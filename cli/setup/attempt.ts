@@ -1,5 +1,5 @@
 /** Runs an entry point of set-up: Ctrl-C stops it, an error becomes a sentence, a hint and an exit code. */
-import { toAnnealError } from '../../crds/errors.ts';
+import { type AnnealError, TerminalError, toAnnealError } from '../../crds/errors.ts';
 import { failureOf } from '../../crds/failures.ts';
 import { type Setup, thisSetup } from './setup.ts';
 
@@ -21,8 +21,36 @@ export async function attempt(body: (setup: Setup) => Promise<number>): Promise<
 }
 
 function tell(thrown: unknown): number {
-  const error = toAnnealError(thrown);
+  const error = explain(thrown);
   process.stderr.write(`${error.message}\nhint: ${error.hint}\n`);
   if (error.code === 'E_INTERNAL') process.stderr.write(`${error.stack}\n`);
   return failureOf(error.code).cliExit;
+}
+
+/** Errors of the file system, at the one place where they leave set-up. */
+export function explain(thrown: unknown): AnnealError {
+  if (!(thrown instanceof Error) || !('code' in thrown) || !('path' in thrown)) {
+    return toAnnealError(thrown);
+  }
+  const hint = 'set ANNEAL_CACHE to a folder that you may write, with 3 GB free';
+  switch (thrown.code) {
+    case 'ENOSPC':
+    case 'EDQUOT': {
+      const message = `the disk became full while ${thrown.path} was written`;
+      return new TerminalError({ code: 'E_NO_SPACE', message, hint, cause: thrown });
+    }
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS': {
+      const message = `${thrown.path} may not be written by this user`;
+      return new TerminalError({ code: 'E_SETUP', message, hint, cause: thrown });
+    }
+    case 'ENOTDIR':
+    case 'EEXIST': {
+      const message = `${thrown.path} is in the way: a file where a folder must be`;
+      return new TerminalError({ code: 'E_SETUP', message, hint, cause: thrown });
+    }
+    default:
+      return toAnnealError(thrown);
+  }
 }

@@ -35,7 +35,8 @@ export async function ensureEntry(setup: Setup, entry: Entry): Promise<string> {
       await rename(staging, entry.folder);
     } catch (error) {
       await rm(staging, { recursive: true, force: true });
-      throw error;
+      // A lock that was wrongly taken for stale: the other process was faster.
+      if (!existsSync(entry.folder)) throw error;
     }
     return entry.folder;
   });

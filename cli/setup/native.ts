@@ -114,7 +114,8 @@ const stampName = '.built-from';
 
 async function stampOf(dist: string): Promise<string | undefined> {
   const stamp = join(dist, stampName);
-  return existsSync(stamp) ? await readFile(stamp, 'utf8') : undefined;
+  const whole = existsSync(stamp) && existsSync(join(dist, 'anneal.node'));
+  return whole ? await readFile(stamp, 'utf8') : undefined;
 }
 
 /** An edit during the build would be kept under the key of the sources before it. */

@@ -1,0 +1,104 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { buildTrouble, ensureNative } from '../../../cli/setup/native.ts';
+import type { Setup } from '../../../cli/setup/setup.ts';
+import { torchVersion } from '../../../cli/setup/wheels.ts';
+import type { AnnealError } from '../../../crds/errors.ts';
+import { aMachine, aSetup, breaks, type Program, says } from '../../doubles/machine.ts';
+
+const cxx: Program = (args) => says(args.includes('--version') ? 'g++ 12.2.0' : '');
+
+/** A CMake that "compiles" by writing the text of the source into the addon. */
+function fakeCmake(checkout: string): Program {
+  let out = '';
+  return async (args) => {
+    if (args[0] === '--version') return says('cmake version 3.25.1');
+    const given = args.find((arg) => arg.startsWith('-DANNEAL_OUT='));
+    if (given) out = given.slice('-DANNEAL_OUT='.length);
+    if (args[0] === '--build') {
+      await mkdir(out, { recursive: true });
+      const source = await readFile(join(checkout, 'worker/native/addon/a.cc'), 'utf8');
+      await writeFile(join(out, 'anneal.node'), `compiled ${source}`);
+    }
+    return says('');
+  };
+}
+
+async function aCheckout(t: ExecutionContext) {
+  const double = await aSetup(t);
+  const checkout = join(double.folder, 'checkout');
+  await mkdir(join(checkout, 'worker/native/addon'), { recursive: true });
+  await writeFile(join(checkout, 'worker/native/addon/a.cc'), 'int a;');
+  await mkdir(join(double.setup.cache.root, `libtorch-${torchVersion}-linux-x64`), {
+    recursive: true,
+  });
+  const withCmake = (cmake: Program): Setup => ({
+    ...double.setup,
+    machine: aMachine({ programs: { cmake, 'c++': cxx } }, double.ran),
+  });
+  const builds = () => double.ran.filter((line) => line.startsWith('cmake --build')).length;
+  return { ...double, checkout, withCmake, builds, setup: withCmake(fakeCmake(checkout)) };
+}
+
+test('the addon is built once, put into dist, and not touched while nothing changes', async (t) => {
+  const { setup, checkout, builds, ran } = await aCheckout(t);
+  const dist = await ensureNative(setup, checkout);
+  t.is(dist, join(checkout, 'worker/native/dist'));
+  t.is(await readFile(join(dist, 'anneal.node'), 'utf8'), 'compiled int a;');
+  const commands = ran.length;
+  await ensureNative(setup, checkout);
+  t.is(builds(), 1);
+  t.is(ran.length, commands, 'a warm start runs no program at all');
+});
+
+test('an edited source is compiled again; the way back comes from the cache', async (t) => {
+  const { setup, checkout, builds } = await aCheckout(t);
+  const dist = await ensureNative(setup, checkout);
+  const source = join(checkout, 'worker/native/addon/a.cc');
+  await writeFile(source, 'int b;');
+  await ensureNative(setup, checkout);
+  t.is(await readFile(join(dist, 'anneal.node'), 'utf8'), 'compiled int b;');
+  t.is(builds(), 2);
+  await writeFile(source, 'int a;');
+  await ensureNative(setup, checkout);
+  t.is(await readFile(join(dist, 'anneal.node'), 'utf8'), 'compiled int a;');
+  t.is(builds(), 2);
+});
+
+test('a source that does not compile is told by the line of the compiler', async (t) => {
+  const { checkout, withCmake } = await aCheckout(t);
+  const line = "kernels/rope/rope.cc:12:3: error: 'foo' was not declared in this scope";
+  const cmake: Program = (args) => {
+    if (args[0] === '--version') return says('cmake version 3.25.1');
+    return args[0] === '--build' ? breaks(`[ 12%] Building\n${line}\nmake: *** [all]`) : says('');
+  };
+  const error = await t.throwsAsync<AnnealError>(ensureNative(withCmake(cmake), checkout));
+  t.is(error?.message, `worker/native does not build: ${line}`);
+  t.regex(error?.hint ?? '', /^run it by hand for the whole output: cmake --build /);
+  t.false(existsSync(join(checkout, 'worker/native/dist/anneal.node')));
+});
+
+test('an edit during the build is not kept under the key of the text before it', async (t) => {
+  const { checkout, withCmake } = await aCheckout(t);
+  const inner = fakeCmake(checkout);
+  const cmake: Program = async (args, options) => {
+    const ran = await inner(args, options);
+    const source = join(checkout, 'worker/native/addon/a.cc');
+    if (args[0] === '--build') await writeFile(source, 'int late;');
+    return ran;
+  };
+  await t.throwsAsync(ensureNative(withCmake(cmake), checkout), {
+    message: 'worker/native was edited while it was built',
+  });
+});
+
+test('the cause of a failed build is found in what CMake and compilers print', (t) => {
+  const cmake = 'CMake Error at CMakeLists.txt:38 (message):\n  ANNEAL_LIBTORCH is empty\n';
+  t.is(buildTrouble(breaks(cmake)), 'ANNEAL_LIBTORCH is empty');
+  const link = 'x.o: undefined reference to `anneal::f()`\ncollect2: error: ld returned 1';
+  t.regex(buildTrouble(breaks(link)), /undefined reference/);
+  t.regex(buildTrouble(breaks('g++: fatal error: Killed signal terminated')), /Killed/);
+  t.is(buildTrouble(breaks('')), 'CMake said nothing');
+});
