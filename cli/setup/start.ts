@@ -19,8 +19,11 @@ await attempt(async (setup) => {
   setup.steps.note(`set-up ready (${took}); cache in ${setup.cache.root}`);
   const job = join(checkout, 'crds/examples/first.yaml');
   setup.steps.note('anneal run crds/examples/first.yaml');
-  const main = join(checkout, 'cli/main.ts');
-  const ran = await execa(process.execPath, [main, 'run', job, ...process.argv.slice(2)], {
+  const anneal = [
+    `--import=${join(checkout, 'cli/dev/tsx-hook.ts')}`,
+    join(checkout, 'cli/main.ts'),
+  ];
+  const ran = await execa(process.execPath, [...anneal, 'run', job, ...process.argv.slice(2)], {
     stdio: 'inherit',
     reject: false,
     cancelSignal: setup.signal,

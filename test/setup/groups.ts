@@ -20,7 +20,7 @@ export const testGroups: readonly TestGroup[] = [
     name: 'unit',
     patterns: [
       'test/architecture.test.ts',
-      'test/{crds,operator,worker,cli,report}/**/*.test.{ts,tsx}',
+      'test/{architecture,crds,operator,worker,cli,report,setup}/**/*.test.{ts,tsx}',
     ],
     concurrency: 2,
     timeout: '2m',

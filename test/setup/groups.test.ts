@@ -1,0 +1,34 @@
+import { matchesGlob } from 'node:path';
+import test from 'ava';
+import { readSources } from '../architecture/sources.ts';
+import { chooseGroups, testGroups } from './groups.ts';
+
+const files = readSources().filter(({ path }) => /^test\/.*\.test\.tsx?$/.test(path));
+
+test('every test file is run by exactly one group', (t) => {
+  const wrong = files.flatMap(({ path }) => {
+    const groups = testGroups.filter(({ patterns }) => patterns.some((p) => matchesGlob(path, p)));
+    return groups.length === 1 ? [] : [`${path}: ${groups.map(({ name }) => name).join(', ')}`];
+  });
+  t.true(files.length > 0);
+  t.deepEqual(wrong, []);
+});
+
+test('check is the part that needs nothing but the packages', (t) => {
+  const groups = chooseGroups('check', []);
+  t.deepEqual(
+    groups.flatMap(({ needs }) => needs),
+    [],
+  );
+  t.true(groups.length > 0);
+});
+
+test('groups are chosen by name, in their order, and a wrong name is told', (t) => {
+  const names = (wanted: readonly string[]) => chooseGroups('all', wanted).map(({ name }) => name);
+  t.deepEqual(names(['peers', 'unit']), ['unit', 'peers']);
+  t.deepEqual(
+    names([]),
+    testGroups.map(({ name }) => name),
+  );
+  t.throws(() => names(['unti']), { message: /^there is no test group unti; groups are unit, / });
+});
