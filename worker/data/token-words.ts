@@ -98,9 +98,9 @@ function splitBy({ pattern, behavior, invert }: z.output<typeof splitConfig>): S
     return librarySplit({ pattern, behavior, invert: invert && name === 'removed' });
   }
   if (isString && !invert && (name === 'mergedwithprevious' || name === 'mergedwithnext')) {
-    const escaped = pattern.String.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&');
+    const literal = literally(pattern.String);
     const cut = new RegExp(
-      name === 'mergedwithprevious' ? `(?<=${escaped})` : `(?=${escaped})`,
+      name === 'mergedwithprevious' ? `(?<=${literal})` : `(?=${literal})`,
       'u',
     );
     return (text) => text.split(cut);
@@ -108,6 +108,11 @@ function splitBy({ pattern, behavior, invert }: z.output<typeof splitConfig>): S
   throw unsupported(
     `the pre-tokenizer Split with behavior ${behavior}${invert ? ', inverted' : ''}`,
   );
+}
+
+/** A text as the pattern that matches it. */
+function literally(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&');
 }
 
 function byteLevel(addPrefixSpace: boolean, useRegex: boolean): Step {
@@ -119,9 +124,9 @@ function byteLevel(addPrefixSpace: boolean, useRegex: boolean): Step {
 function metaspace(config: Extract<StepConfig, { type: 'Metaspace' }>): Step {
   const { replacement, split } = config;
   const scheme = config.prepend_scheme ?? (config.add_prefix_space === false ? 'never' : 'always');
-  const cut = new RegExp(`(?=${replacement})`, 'u');
+  const cut = new RegExp(`(?=${literally(replacement)})`, 'u');
   return (text, first) => {
-    const spelled = text.replaceAll(' ', replacement);
+    const spelled = text.replaceAll(' ', () => replacement);
     const prepends = scheme === 'always' || (scheme === 'first' && first);
     const whole = prepends && !spelled.startsWith(replacement) ? replacement + spelled : spelled;
     return split ? whole.split(cut) : [whole];

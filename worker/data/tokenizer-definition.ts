@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { UserError } from '../../crds/errors.ts';
+import { normalizer } from './tokenizer-normalizer.ts';
 
 export interface TokenizerDefinition {
   readonly json: TokenizerJson;
@@ -51,7 +52,7 @@ const unigramModel = z.object({
 
 const tokenizerJson = z.object({
   added_tokens: z.array(addedToken).default([]),
-  normalizer: z.unknown().optional(),
+  normalizer: normalizer.nullish(),
   pre_tokenizer: z.unknown().optional(),
   post_processor: z.unknown().optional(),
   model: z.preprocess(withType, z.discriminatedUnion('type', [bpeModel, unigramModel])),
