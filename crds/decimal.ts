@@ -6,7 +6,7 @@ import { type Rule, rule } from './rule.ts';
 
 export const decimalPattern = /^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?$/;
 
-export interface DecimalBounds {
+interface DecimalBounds {
   readonly above?: number;
   readonly min?: number;
   readonly below?: number;

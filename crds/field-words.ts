@@ -5,7 +5,7 @@ import { intOrStringKey } from './quantity.ts';
 import type { SchemaNode } from './schema-tree.ts';
 import { inWords } from './text.ts';
 
-export interface FieldWords {
+interface FieldWords {
   /** For a reference: `whole number, 1 to 1024`. */
   readonly type: string;
   /** Completes "it must be ...": `1 to 1024`, `Constant, Linear or Cosine`. */

@@ -6,7 +6,7 @@ import type { Mutability } from './mutability.ts';
 import { jobSchema, mutabilityOf, type SchemaNode } from './schema-tree.ts';
 import { isPresent } from './union.ts';
 
-export interface TransitionRule {
+interface TransitionRule {
   /** Below `spec`: ['worker', 'replicas']. */
   readonly path: readonly string[];
   readonly mutability: Exclude<Mutability, 'Live'>;
@@ -32,7 +32,7 @@ export function transitionRules(): readonly TransitionRule[] {
   );
 }
 
-export interface RefusedChange {
+interface RefusedChange {
   readonly path: string;
   readonly message: string;
 }

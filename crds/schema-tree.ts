@@ -28,7 +28,7 @@ export interface SchemaNode {
   readonly [key: `x-${string}`]: unknown;
 }
 
-export interface PrintedSchema {
+interface PrintedSchema {
   readonly root: SchemaNode;
   /** Rules with their predicates, which do not survive printing. The same id is the same rule wherever it stands. */
   readonly rules: ReadonlyMap<string, Rule>;
@@ -73,7 +73,7 @@ export function defaultOf(node: SchemaNode): unknown {
   return node.default ?? node[defaultKey];
 }
 
-export interface PlacedRule {
+interface PlacedRule {
   readonly path: string;
   readonly rule: Rule;
 }
@@ -88,7 +88,7 @@ export function rulesIn(node: SchemaNode): readonly Rule[] {
   return (node[ruleKey] ?? []) as readonly Rule[];
 }
 
-export interface PlacedNode {
+interface PlacedNode {
   readonly path: string;
   readonly node: SchemaNode;
 }

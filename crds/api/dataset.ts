@@ -17,8 +17,8 @@ const selection = {
     .describe('File names or patterns with * inside the place; all readable files when absent.'),
 };
 
-export const trainSource = sourceOf('dataset.train', selection);
-export const evalSource = sourceOf('dataset.eval', selection);
+const trainSource = sourceOf('dataset.train', selection);
+const evalSource = sourceOf('dataset.eval', selection);
 export type DataSource = z.output<typeof trainSource>;
 
 export const DatasetFormat = z.enum([

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { text } from '../text.ts';
 import { sourceOf } from './source.ts';
 
-export const modelSource = sourceOf('model.source', {
+const modelSource = sourceOf('model.source', {
   file: text(1024)
     .optional()
     .describe(

@@ -21,11 +21,11 @@ export const secretKeyRef = z.strictObject({
   key: text(253).default('token').describe('Key inside the Secret.'),
 });
 
-export const secretRef = z.strictObject({
+const secretRef = z.strictObject({
   name: objectName().describe('Name of the Secret, in the namespace of the job.'),
 });
 
-export const huggingFace = z.strictObject({
+const huggingFace = z.strictObject({
   repository: text(
     200,
     /^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)?$/,
@@ -41,7 +41,7 @@ export const huggingFace = z.strictObject({
     ),
 });
 
-export const s3 = z.strictObject({
+const s3 = z.strictObject({
   uri: text(
     1024,
     /^s3:\/\/[a-z0-9][a-z0-9.-]*(\/.*)?$/,
@@ -58,19 +58,19 @@ export const s3 = z.strictObject({
     ),
 });
 
-export const persistentVolumeClaim = z.strictObject({
+const persistentVolumeClaim = z.strictObject({
   claimName: objectName().describe(
     'Claim in the namespace of the job. On one machine: a folder of this name among the local volumes.',
   ),
   path: rule(text(1024), staysInside).default('.').describe('File or folder inside the volume.'),
 });
 
-export const image = z.strictObject({
+const image = z.strictObject({
   reference: text(512).describe('Image whose file system holds the files, best with a digest.'),
   path: text(1024).default('/').describe('File or folder inside the image.'),
 });
 
-export const local = z.strictObject({
+const local = z.strictObject({
   path: text(4096).describe(
     'File or folder on this machine; relative paths count from the folder of the job file.',
   ),
@@ -93,7 +93,7 @@ export function sourceOf<Extra extends z.ZodRawShape>(id: string, extra: Extra) 
   );
 }
 
-export const source = sourceOf('source', {});
+const source = sourceOf('source', {});
 export type Source = z.output<typeof source>;
 
 const sinks = {

@@ -3,7 +3,7 @@ import { allPaths } from '../explain.ts';
 import { nearestName } from '../nearest-name.ts';
 import { pathInWords } from './problem.ts';
 
-export interface Elsewhere {
+interface Elsewhere {
   readonly kind: 'path' | 'sentence';
   readonly text: string;
 }

@@ -24,7 +24,7 @@ export function formatProblems(problems: readonly Problem[], most = 20): string 
   return [...lines, ...(more > 0 ? [`and ${more} more problems`] : [])].join('\n');
 }
 
-export function placeOf({ file, line, column }: Problem): string {
+function placeOf({ file, line, column }: Problem): string {
   return [file, line, column].filter((part) => part !== undefined).join(':');
 }
 

@@ -6,12 +6,12 @@ import { nearestName } from '../nearest-name.ts';
 import { nodeAt, type SchemaNode } from '../schema-tree.ts';
 import { pathInWords, valueInWords } from './problem.ts';
 
-export interface Sentence {
+interface Sentence {
   readonly message: string;
   readonly hint: string | undefined;
 }
 
-export interface Observed {
+interface Observed {
   readonly value: unknown;
   /** The scalar as it was written. */
   readonly source: string | undefined;

@@ -8,13 +8,13 @@ import { inWords } from '../text.ts';
 import { elsewhere } from './elsewhere.ts';
 import { pathInWords } from './problem.ts';
 
-export interface UnknownKey {
+interface UnknownKey {
   readonly path: readonly PropertyKey[];
   readonly message: string;
   readonly hint: string | undefined;
 }
 
-export interface Known {
+interface Known {
   /** The value without the unknown keys. */
   readonly value: unknown;
   readonly unknown: readonly UnknownKey[];

@@ -21,7 +21,7 @@ const maxNodes = 20_000;
 const maxTokens = 60_000;
 const mostSyntaxProblems = 3;
 
-export interface Place {
+interface Place {
   readonly line: number;
   readonly column: number;
 }
@@ -38,7 +38,7 @@ export interface YamlDocument {
   sourceOf(path: readonly PropertyKey[]): string | undefined;
 }
 
-export interface YamlProblem extends Place {
+interface YamlProblem extends Place {
   readonly message: string;
 }
 

@@ -1,4 +1,4 @@
-import { plainEntry } from './method.ts';
+import { type Preset, plainEntry } from './method.ts';
 
 export const allTensors = plainEntry({
   seam: 'selection',
@@ -14,4 +14,4 @@ export const fullPreset = {
     selection: { type: 'All' },
     optimizer: { type: 'AdamW' },
   },
-} as const;
+} as const satisfies Preset;

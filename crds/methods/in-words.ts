@@ -12,7 +12,7 @@ export function methodName({ adapter }: ResolvedMethod): string {
   return adapter.type === 'None' ? 'full' : adapter.type.toLowerCase();
 }
 
-export function precisionInWords({ precision }: ResolvedMethod): string {
+function precisionInWords({ precision }: ResolvedMethod): string {
   if (precision.type === 'Float32') return 'float32';
   const rounded = precision.bfloat16.masters === 'StochasticRounding';
   return rounded ? 'bfloat16 with stochastic rounding' : 'bfloat16';

@@ -1,4 +1,6 @@
 // LoRA+: Efficient Low Rank Adaptation of Large Models. LoRA with a larger learning rate for B than for A.
+import type { Preset } from './method.ts';
+
 export const loraPlusPreset = {
   preset: 'LoRAPlus',
   summary: 'LoRA whose matrix B learns sixteen times as fast as A.',
@@ -9,4 +11,4 @@ export const loraPlusPreset = {
     optimizer: { type: 'AdamW' },
   },
   paper: { title: 'LoRA+: Efficient Low Rank Adaptation of Large Models', arxiv: '2402.12354' },
-} as const;
+} as const satisfies Preset;

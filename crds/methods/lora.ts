@@ -4,7 +4,12 @@
 import * as z from 'zod';
 import { decimal } from '../decimal.ts';
 import { text } from '../text.ts';
-import { seamEntry } from './method.ts';
+import { type Preset, seamEntry } from './method.ts';
+
+const paper = {
+  title: 'LoRA: Low-Rank Adaptation of Large Language Models',
+  arxiv: '2106.09685',
+} as const;
 
 export const lora = seamEntry({
   seam: 'adapter',
@@ -12,7 +17,7 @@ export const lora = seamEntry({
   member: 'lora',
   summary:
     'Learns a low-rank matrix beside each chosen linear layer; the model itself stays frozen.',
-  paper: { title: 'LoRA: Low-Rank Adaptation of Large Language Models', arxiv: '2106.09685' },
+  paper,
   parameters: z.strictObject({
     rank: z.int32().min(1).max(1024).default(16).describe('Inner dimension of the two matrices.'),
     alpha: decimal({ above: 0 })
@@ -52,5 +57,5 @@ export const loraPreset = {
     selection: { type: 'All' },
     optimizer: { type: 'AdamW' },
   },
-  paper: lora.paper,
-} as const;
+  paper,
+} as const satisfies Preset;

@@ -22,9 +22,7 @@ type Intersection<U> = (U extends unknown ? (u: U) => void : never) extends (i: 
   : never;
 
 /** `{type, lora?: {rank?: ...}}`: what a person writes. */
-export type WrittenSeam<E extends AnyEntry> = { readonly type: E['type'] } & Intersection<
-  Written<E>
->;
+type WrittenSeam<E extends AnyEntry> = { readonly type: E['type'] } & Intersection<Written<E>>;
 
 /** `{type: 'LoRA', lora: {rank: 16, ...}} | {type: 'None'}`: what runs. */
 export type ResolvedSeam<E extends AnyEntry> = E extends {

@@ -25,7 +25,7 @@ export function splitEvenly(count: number, parts: number): readonly number[] {
   return Array.from({ length: parts }, (_, index) => small + (index < larger ? 1 : 0));
 }
 
-export interface Range {
+interface Range {
   readonly start: number;
   readonly end: number;
 }
@@ -53,7 +53,7 @@ export interface BatchPlan {
   readonly waves: number;
 }
 
-export interface BatchQuestion {
+interface BatchQuestion {
   readonly sequences: number;
   readonly ranks: number;
   readonly microBatchSize: number;

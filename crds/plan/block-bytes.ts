@@ -5,7 +5,7 @@ import type { MemoryQuestion, TapeMode } from './memory-question.ts';
 import { adaptedLinears, linearsOf, parametersOf, trainedOf } from './parameters.ts';
 import { valueBytes } from './static-bytes.ts';
 
-export interface BlockBytes {
+interface BlockBytes {
   /** The stream between blocks: T x H. */
   readonly stream: number;
   /** What a micro-batch leaves behind in a block, by mode. */
@@ -50,7 +50,7 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
 }
 
 /** The tape of one block for one token, adapters included. */
-export function tapeBytesPerToken({ facts, method }: MemoryQuestion): number {
+function tapeBytesPerToken({ facts, method }: MemoryQuestion): number {
   const { tape } = memoryConstants;
   const values = valueBytes(method) * units(facts, tape);
   const extra = 4 * (tape.float32PerHead * facts.NH + tape.float32PerToken);

@@ -17,7 +17,7 @@ export interface FlopsPerToken {
   readonly total: number;
 }
 
-export interface FlopsQuestion {
+interface FlopsQuestion {
   readonly facts: DecoderFacts;
   readonly method: ResolvedMethod;
   /** Tokens that a token sees on average: half a document's length for causal attention. */

@@ -6,7 +6,7 @@ import { nearestName } from '../nearest-name.ts';
 import { inWords } from '../text.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 
-export interface Linear {
+interface Linear {
   /** Last part of the module path, as in PEFT: `q_proj`. */
   readonly name: string;
   readonly out: number;
@@ -36,7 +36,7 @@ export function linearsOf({ H, NH, NK, D, I, fused }: DecoderFacts): readonly Li
   ];
 }
 
-export interface ParameterCounts {
+interface ParameterCounts {
   /** Of one block: matrices, and norms and biases. */
   readonly blockMatrices: number;
   readonly blockVectors: number;

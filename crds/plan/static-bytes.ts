@@ -4,7 +4,7 @@ import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion } from './memory-question.ts';
 import { parametersOf, trainedOf } from './parameters.ts';
 
-export interface StaticBytes {
+interface StaticBytes {
   readonly weights: number;
   readonly optimizer: number;
   /** Full copies of two blocks, the embedding and the head, where weights are sharded. */
@@ -29,7 +29,7 @@ export function valueBytes(method: ResolvedMethod): number {
 }
 
 /** Bytes of masters and state for one trained parameter. Adapters are float32 and need no master. */
-export function stateBytes(method: ResolvedMethod): number {
+function stateBytes(method: ResolvedMethod): number {
   const { optimizer, precision, adapter } = method;
   const { AdamW, AdamW8bit, SGDMomentum, master } = memoryConstants.optimizer;
   const mastered =

@@ -4,7 +4,7 @@ import type { Schedule } from '../api/training.ts';
 import { parseDecimal } from '../decimal.ts';
 import { invariant } from '../errors.ts';
 
-export interface Amount {
+interface Amount {
   readonly maxSteps?: number | undefined;
   /** A decimal. */
   readonly epochs?: string | undefined;
@@ -25,7 +25,7 @@ export function epochAt(steps: number, sequences: number, batch: number): number
   return sequences === 0 ? 0 : (steps * batch) / sequences;
 }
 
-export interface LearningRate {
+interface LearningRate {
   readonly schedule: Schedule;
   /** Largest rate; a decimal. */
   readonly learningRate: string;
