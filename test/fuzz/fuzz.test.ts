@@ -1,0 +1,23 @@
+// Every reader of foreign files against damaged ones, ANNEAL_FUZZ_SECONDS each (60 when not set), two at a time. The
+// seed is printed, so that a run can be repeated: npm run fuzz -- --target NAME --seed N.
+import test from 'ava';
+import { gate } from '../../worker/prepare/gate.ts';
+import { inWords, runTarget } from './run-target.ts';
+import { targetNames } from './target-names.ts';
+
+const seconds = Number(process.env['ANNEAL_FUZZ_SECONDS'] ?? 60);
+const seed = 1 + Math.floor(Math.random() * 1e9);
+const twoAtOnce = gate(2);
+const never = new AbortController().signal;
+
+for (const name of targetNames) {
+  test(`Damaged input to ${name} ends in a sentence`, async (t) => {
+    // All wait for the same gate, and each start and end may take a while on a busy machine.
+    t.timeout((seconds + 60) * 1000 * targetNames.length);
+    const report = await twoAtOnce(() => runTarget(name, seconds, seed, never));
+    t.log(`seed ${seed}; ${inWords(report)}`);
+    t.is(report.outcome.finding, undefined, inWords(report));
+    // A target that runs into a wall at once would pass for ever.
+    t.true(report.outcome.functions > 5 && report.outcome.kept > 3, inWords(report));
+  });
+}
