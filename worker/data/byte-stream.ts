@@ -7,9 +7,14 @@ import { createGunzip, createZstdDecompress } from 'node:zlib';
 
 const chunkBytes = 1024 * 1024;
 
-export async function* byteChunks(path: string, signal: AbortSignal): AsyncGenerator<Buffer> {
+/** `onBytes` hears how many bytes of the file have been read, packed ones where it is packed. */
+export async function* byteChunks(
+  path: string,
+  onBytes: (count: number) => void,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
   const packing = await packingOf(path);
-  const source = createReadStream(path, { highWaterMark: chunkBytes, signal });
+  const source = counted(path, onBytes, signal);
   if (packing === 'none') {
     yield* source;
     return;
@@ -23,6 +28,13 @@ export async function* byteChunks(path: string, signal: AbortSignal): AsyncGener
   await flow;
 }
 
+async function* counted(path: string, onBytes: (count: number) => void, signal: AbortSignal) {
+  for await (const chunk of createReadStream(path, { highWaterMark: chunkBytes, signal })) {
+    onBytes(chunk.length);
+    yield chunk;
+  }
+}
+
 /** True for an error of the unpacker: the file is damaged or cut off, the disk is not. */
 export function isDamagedPacking(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
@@ -31,7 +43,7 @@ export function isDamagedPacking(error: unknown): boolean {
 
 /** The first bytes, after unpacking, without blanks and byte order mark. */
 export async function firstByte(path: string, signal: AbortSignal): Promise<number | undefined> {
-  for await (const chunk of byteChunks(path, signal)) {
+  for await (const chunk of byteChunks(path, () => undefined, signal)) {
     for (const byte of chunk) if (!blank.has(byte)) return byte;
   }
   return undefined;

@@ -45,7 +45,7 @@ function compile(source: string, setup: TemplateSetup): ChatTemplate['render'] {
         add_generation_prompt: addGenerationPrompt,
         bos_token: setup.bos ?? '',
         eos_token: setup.eos ?? '',
-        strftime_now: (format: string) => formatDate(setup.date ?? new Date(0), format),
+        [ownClock]: (format: string) => formatDate(setup.date ?? new Date(0), format),
       });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -54,9 +54,12 @@ function compile(source: string, setup: TemplateSetup): ChatTemplate['render'] {
   };
 }
 
+/** The library's strftime_now reads the clock of the machine and cannot be replaced; so templates call another name. */
+const ownClock = 'strftime_of_job';
+
 function parse(source: string): Template {
   try {
-    return new Template(source);
+    return new Template(source.replaceAll(/\bstrftime_now\b/g, ownClock));
   } catch (error) {
     throw unreadable(error);
   }

@@ -21,10 +21,14 @@ export function isRecordFile(name: string): boolean {
   return recordFileEndings.some((ending) => plain.endsWith(ending));
 }
 
-export async function* readRecords(path: string, signal: AbortSignal): AsyncGenerator<Reading> {
+export async function* readRecords(
+  path: string,
+  onBytes: (count: number) => void,
+  signal: AbortSignal,
+): AsyncGenerator<Reading> {
   let line = 1;
   try {
-    for await (const reading of await openRecords(path, signal)) {
+    for await (const reading of await openRecords(path, onBytes, signal)) {
       line = reading.line;
       yield reading;
     }
@@ -38,10 +42,14 @@ export async function* readRecords(path: string, signal: AbortSignal): AsyncGene
   }
 }
 
-async function openRecords(path: string, signal: AbortSignal): Promise<AsyncIterable<Reading>> {
+async function openRecords(
+  path: string,
+  onBytes: (count: number) => void,
+  signal: AbortSignal,
+): Promise<AsyncIterable<Reading>> {
   const name = plainName(path);
-  if (name.endsWith('.parquet')) return readParquet(path, signal);
-  const chunks = byteChunks(path, signal);
+  if (name.endsWith('.parquet')) return readParquet(path, onBytes, signal);
+  const chunks = byteChunks(path, onBytes, signal);
   if (name.endsWith('.txt')) return readText(chunks);
   const isArray = (await firstByte(path, signal)) === '['.charCodeAt(0);
   return isArray ? readJsonArray(chunks) : readJsonLines(chunks);

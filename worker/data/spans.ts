@@ -89,9 +89,20 @@ function byteOffset(
 
 /** Bytes of each token, which together must be the bytes of the text. */
 function consume(ids: readonly number[], text: string, tokenizer: Tokenizer): number[] {
-  const bytes = ids.map(tokenizer.bytesOf);
-  if (Buffer.concat(bytes).compare(Buffer.from(text)) !== 0) {
-    throw new UnusableRecord('has text that the tokens of the vocabulary do not spell');
-  }
-  return bytes.map((token) => token.length);
+  const bytes = Buffer.from(text);
+  let at = 0;
+  const lengths = ids.map((id) => {
+    const token = tokenizer.bytesOf(id);
+    for (const byte of token) {
+      if (bytes[at] !== byte) throw notSpelled();
+      at += 1;
+    }
+    return token.length;
+  });
+  if (at !== bytes.length) throw notSpelled();
+  return lengths;
+}
+
+function notSpelled(): UnusableRecord {
+  return new UnusableRecord('has text that the tokens of the vocabulary do not spell');
 }

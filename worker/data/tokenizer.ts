@@ -211,13 +211,13 @@ function byteTable(
   spellings: ReadonlyMap<number, Spelling>,
   alphabet: Words['alphabet'],
 ): (id: number) => Uint8Array {
-  const known = new Map<number, Uint8Array>();
+  const known: Uint8Array[] = [];
   return (id) => {
-    const found = known.get(id);
+    const found = known[id];
     if (found !== undefined) return found;
     const spelling = spellings.get(id);
     const bytes = spelling === undefined ? noBytes : toBytes(spelling, alphabet);
-    known.set(id, bytes);
+    known[id] = bytes;
     return bytes;
   };
 }

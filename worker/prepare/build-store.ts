@@ -1,0 +1,207 @@
+// Reads, tokenises and writes one token store into an empty folder. What becomes of every record is counted; nothing
+// is dropped silently.
+import { UserError } from '../../crds/errors.ts';
+import { createTokenizer, type Tokenizer } from '../data/tokenizer.ts';
+import { createEncoder, type EncodingRules, type SkipReason } from './encode-sample.ts';
+import { type ReadingRules, readBatches } from './read-batches.ts';
+import { type Problem, type StoreManifest, storeVersion } from './store-manifest.ts';
+import { TokenStoreWriter } from './token-store-writer.ts';
+import { tokenise } from './tokenise.ts';
+import type { EncodedBatch, EncodedRecord } from './tokenise-batch.ts';
+
+export interface StorePlan {
+  readonly digest: string;
+  readonly inputs: Readonly<Record<string, unknown>>;
+  readonly files: readonly DataFile[];
+  readonly format: ReadingRules['format'];
+  readonly rules: EncodingRules;
+  readonly maxSamples: number | undefined;
+  /** The first invalid record ends the building. */
+  readonly failAtInvalid: boolean;
+  readonly threads: number;
+  readonly onProgress: (progress: PrepareProgress) => void;
+}
+
+export interface DataFile {
+  /** As people know it. */
+  readonly path: string;
+  readonly absolute: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+export interface PrepareProgress {
+  readonly bytes: number;
+  readonly totalBytes: number;
+  readonly records: number;
+  readonly samples: number;
+  readonly documents: number;
+  readonly tokens: number;
+  readonly skipped: Readonly<Record<SkipReason, number>>;
+}
+
+/** Of each kind. */
+const mostProblems = 100;
+const exampleDocuments = 3;
+const exampleTokens = 512;
+
+export async function buildStore(
+  folder: string,
+  plan: StorePlan,
+  signal: AbortSignal,
+): Promise<void> {
+  const totalBytes = plan.files.reduce((sum, file) => sum + file.bytes, 0);
+  let bytes = 0;
+  const { shape, batches } = await readBatches(
+    {
+      files: plan.files,
+      format: plan.format,
+      hasTemplate: plan.rules.template !== undefined,
+      onBytes: (count) => {
+        bytes += count;
+      },
+    },
+    signal,
+  );
+  const tokenizer = createTokenizer(plan.rules.tokenizer);
+  const bytesPerToken = tokenizer.vocabularySize <= 65_536 ? 2 : 4;
+  await using writer = await TokenStoreWriter.create(folder, bytesPerToken);
+  const tally = newTally(plan);
+  const encoding = { rules: plan.rules, encode: createEncoder(plan.rules, tokenizer) };
+  for await (const batch of tokenise(batches, encoding, plan.threads, signal)) {
+    await store(batch, plan, writer, tally, tokenizer);
+    const { records, samples, skipped } = tally;
+    const { documents, tokens } = writer;
+    plan.onProgress({ bytes, totalBytes, records, samples, documents, tokens, skipped });
+    if (samples === plan.maxSamples) break;
+  }
+  if (tally.samples === 0) throw nothingKept(tally);
+  await writer.finish({
+    version: storeVersion,
+    digest: plan.digest,
+    inputs: plan.inputs,
+    shape: shape.name,
+    vocabularySize: tokenizer.vocabularySize,
+    bytesPerToken,
+    ...tally.facts(),
+  });
+}
+
+type Tally = ReturnType<typeof newTally>;
+
+function newTally(plan: StorePlan) {
+  const firstDocuments: number[] = [];
+  const lengths: number[] = [];
+  return {
+    records: 0,
+    samples: 0,
+    cutSamples: 0,
+    lostTokens: 0,
+    skipped: { Invalid: 0, NothingLearned: 0, TooLong: 0 },
+    problems: [] as Problem[],
+    examples: [] as StoreManifest['examples'],
+    enter(file: number, documents: number) {
+      while (firstDocuments.length <= file) firstDocuments.push(documents);
+    },
+    addLength(length: number) {
+      const power = Math.ceil(Math.log2(Math.max(1, length)));
+      lengths[power] = (lengths[power] ?? 0) + 1;
+    },
+    facts() {
+      const { samples, skipped, problems, cutSamples, lostTokens, examples } = this;
+      return {
+        ...{ samples, skipped, problems, cutSamples, lostTokens, examples },
+        lengths: Array.from(lengths, (documents = 0, power) => ({ upTo: 2 ** power, documents })),
+        files: plan.files.flatMap(({ path, sha256 }, file) => {
+          const firstDocument = firstDocuments[file];
+          return firstDocument === undefined ? [] : [{ path, sha256, firstDocument }];
+        }),
+      };
+    },
+  };
+}
+
+async function store(
+  batch: EncodedBatch,
+  plan: StorePlan,
+  writer: TokenStoreWriter,
+  tally: Tally,
+  tokenizer: Tokenizer,
+): Promise<void> {
+  tally.enter(batch.file, writer.documents);
+  let at = 0;
+  for (const record of batch.records) {
+    if (tally.samples === plan.maxSamples) return;
+    tally.records += 1;
+    if ('skipped' in record) {
+      noteSkipped(record, batch.file, plan, tally);
+      continue;
+    }
+    for (const length of record.lengths) {
+      const ids = batch.ids.subarray(at, at + length);
+      const learned = batch.learned.subarray(at, at + length);
+      await writer.append(ids, learned, { line: record.line, sample: tally.samples });
+      tally.addLength(length);
+      if (tally.examples.length < exampleDocuments) {
+        tally.examples.push(exampleOf(ids, learned, tokenizer));
+      }
+      at += length;
+    }
+    tally.samples += 1;
+    tally.lostTokens += record.lost;
+    if (record.lost > 0) tally.cutSamples += 1;
+  }
+}
+
+function noteSkipped(
+  { skipped, line, detail }: Extract<EncodedRecord, { skipped: SkipReason }>,
+  file: number,
+  plan: StorePlan,
+  tally: Tally,
+): void {
+  tally.skipped[skipped] += 1;
+  if (skipped === 'NothingLearned') return;
+  const problem = { skipped, file: plan.files[file]?.path ?? '', line, reason: detail };
+  const fails = skipped === 'Invalid' ? plan.failAtInvalid : plan.rules.overlength === 'Fail';
+  if (fails) throw invalidRecord(problem);
+  if (tally.skipped[skipped] <= mostProblems) tally.problems.push(problem);
+}
+
+/** The end of the building, and of the opening of a store that was built under another policy. */
+export function invalidRecord({ skipped, file, line, reason }: Problem): UserError {
+  const field = skipped === 'TooLong' ? 'overlength' : 'invalidSamplePolicy';
+  return new UserError({
+    code: 'E_INVALID_DATA',
+    path: `spec.dataset.${field}`,
+    message: `${file}:${line} ${reason}; ${field} is Fail`,
+    hint: `correct the record, or set spec.dataset.${field}: Skip`,
+  });
+}
+
+/** Runs of tokens that are learned and that are not, as text. */
+function exampleOf(ids: Uint32Array, learned: Uint8Array, tokenizer: Tokenizer) {
+  const runs: { text: string; learned: boolean }[] = [];
+  const end = Math.min(ids.length, exampleTokens);
+  for (let start = 0; start < end; ) {
+    let stop = start + 1;
+    while (stop < end && learned[stop] === learned[start]) stop += 1;
+    runs.push({ text: tokenizer.decode(ids.subarray(start, stop)), learned: learned[start] === 1 });
+    start = stop;
+  }
+  return runs;
+}
+
+function nothingKept({ records, skipped, problems }: Tally): UserError {
+  const [first] = problems;
+  const reason = first === undefined ? '' : `; ${first.file}:${first.line} ${first.reason}`;
+  return new UserError({
+    code: 'E_INVALID_DATA',
+    path: 'spec.dataset.train',
+    message:
+      `none of ${records} records can be learned from: ${skipped.Invalid} cannot be used, ` +
+      `${skipped.NothingLearned} have nothing to learn, ${skipped.TooLong} are too long${reason}`,
+    ...(skipped.TooLong > 0 && {
+      hint: 'set spec.dataset.overlength: Truncate, or a larger sequenceLength',
+    }),
+  });
+}

@@ -1,0 +1,161 @@
+// A sample → documents: tokens and which of them are learned, cut to what one sequence may hold. The rules are plain
+// data, so that every thread makes the same encoder from them.
+import { Bug } from '../../crds/errors.ts';
+import { renderChat } from '../data/chat.ts';
+import { type ChatTemplate, compileTemplate } from '../data/chat-template.ts';
+import { type Range, type Sample, UnusableRecord } from '../data/sample.ts';
+import { encodeWithRanges } from '../data/spans.ts';
+import { createTokenizer, type Tokenizer } from '../data/tokenizer.ts';
+import type { TokenizerDefinition } from '../data/tokenizer-definition.ts';
+
+export type Overlength = 'Split' | 'Truncate' | 'Skip' | 'Fail';
+
+export interface EncodingRules {
+  readonly tokenizer: TokenizerDefinition;
+  readonly template?: {
+    readonly source: string;
+    readonly arguments?: Readonly<Record<string, unknown>> | undefined;
+    /** What the template gets to know about the time. */
+    readonly date: Date;
+  };
+  readonly sequenceLength: number;
+  /** Split for text and Skip for all else when undefined. */
+  readonly overlength: Overlength | undefined;
+}
+
+export interface EncodedDocument {
+  readonly ids: readonly number[];
+  /** One a token, 1 for learned. */
+  readonly learned: Uint8Array;
+}
+
+export type SkipReason = 'Invalid' | 'NothingLearned' | 'TooLong';
+
+export interface Skipped {
+  readonly skipped: SkipReason;
+  /** Completes "FILE:LINE …". */
+  readonly detail: string;
+}
+
+export interface Kept {
+  readonly documents: readonly EncodedDocument[];
+  /** Tokens that were cut off. */
+  readonly lost: number;
+}
+
+export type Encoder = (sample: Sample) => Kept | Skipped;
+
+export function createEncoder(
+  rules: EncodingRules,
+  tokenizer: Tokenizer = createTokenizer(rules.tokenizer),
+): Encoder {
+  const { bos, eos } = rules.tokenizer;
+  const template = rules.template && compileTemplate({ ...rules.template, bos, eos });
+  return (sample) => {
+    try {
+      const whole = encode(sample, tokenizer, template);
+      if (whole.learned.indexOf(1, 1) < 0) return nothingLearned;
+      return cut(whole, rules, rules.overlength ?? (sample.type === 'Text' ? 'Split' : 'Skip'));
+    } catch (error) {
+      if (error instanceof UnusableRecord) return { skipped: 'Invalid', detail: error.message };
+      throw error;
+    }
+  };
+}
+
+const nothingLearned: Skipped = { skipped: 'NothingLearned', detail: 'has nothing to learn' };
+const empty: EncodedDocument = { ids: [], learned: new Uint8Array(0) };
+
+function encode(
+  sample: Sample,
+  tokenizer: Tokenizer,
+  template: ChatTemplate | undefined,
+): EncodedDocument {
+  switch (sample.type) {
+    case 'Text':
+      return withEnds(sample.text, [{ start: 0, end: sample.text.length }], tokenizer);
+    case 'PromptCompletion': {
+      const text = sample.prompt + sample.completion;
+      return withEnds(text, [{ start: sample.prompt.length, end: text.length }], tokenizer);
+    }
+    case 'Segments': {
+      const text = sample.segments.map((segment) => segment.text).join('');
+      return encodeWithRanges(text, learnedSegments(sample.segments), tokenizer);
+    }
+    case 'Tokenized': {
+      const outside = sample.tokens.find((id) => id < 0 || id >= tokenizer.vocabularySize);
+      if (outside !== undefined) {
+        throw new UnusableRecord(
+          `has the token ${outside}; the vocabulary has ${tokenizer.vocabularySize}`,
+        );
+      }
+      const learned = Uint8Array.from(sample.tokens, (_, i) =>
+        (sample.learned?.[i] ?? true) ? 1 : 0,
+      );
+      return { ids: sample.tokens, learned };
+    }
+    case 'Chat': {
+      if (!sample.messages.some((message) => message.role === 'assistant' && message.learned)) {
+        return empty;
+      }
+      if (template === undefined) throw new Bug('a conversation without a chat template');
+      const chat = renderChat(sample, template, tokenizer.specialTexts);
+      // The template has written all special tokens there are to be.
+      return encodeWithRanges(chat.text, chat.learned, tokenizer);
+    }
+    case 'Preference':
+      throw new Bug('a preference where sequences are made');
+    default:
+      throw new Bug(sample satisfies never);
+  }
+}
+
+/** With the begin token where the tokenizer asks for one, and always with the end token, which is learned. */
+function withEnds(text: string, ranges: readonly Range[], tokenizer: Tokenizer): EncodedDocument {
+  const inner = encodeWithRanges(text, ranges, tokenizer);
+  const before = tokenizer.addBos && tokenizer.bos !== undefined ? [tokenizer.bos] : [];
+  const after = tokenizer.eos === undefined ? [] : [tokenizer.eos];
+  const learned = Uint8Array.from([
+    ...before.map(() => 0),
+    ...inner.learned,
+    ...after.map(() => 1),
+  ]);
+  return { ids: [...before, ...inner.ids, ...after], learned };
+}
+
+function learnedSegments(segments: readonly { text: string; learned: boolean }[]): Range[] {
+  const ranges: Range[] = [];
+  let at = 0;
+  for (const { text, learned } of segments) {
+    if (learned && text.length > 0) ranges.push({ start: at, end: at + text.length });
+    at += text.length;
+  }
+  return ranges;
+}
+
+function cut(
+  whole: EncodedDocument,
+  { sequenceLength }: EncodingRules,
+  overlength: Overlength,
+): Kept | Skipped {
+  const tokens = whole.ids.length;
+  if (tokens <= sequenceLength) return { documents: [whole], lost: 0 };
+  if (overlength === 'Skip' || overlength === 'Fail') {
+    const detail = `has ${tokens} tokens; spec.dataset.sequenceLength is ${sequenceLength}`;
+    return { skipped: 'TooLong', detail };
+  }
+  const count = overlength === 'Truncate' ? 1 : Math.ceil(tokens / sequenceLength);
+  const pieces = Array.from({ length: count }, (_, index) => {
+    const [start, end] = [index * sequenceLength, (index + 1) * sequenceLength];
+    return { ids: whole.ids.slice(start, end), learned: whole.learned.slice(start, end) };
+  });
+  const documents = pieces.filter((piece) => piece.learned.indexOf(1, 1) >= 0);
+  if (documents.length === 0) {
+    return {
+      skipped: 'NothingLearned',
+      detail: `has nothing to learn in ${sequenceLength} tokens`,
+    };
+  }
+  const kept = documents.reduce((sum, document) => sum + document.ids.length, 0);
+  return { documents, lost: tokens - kept };
+}

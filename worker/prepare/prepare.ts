@@ -1,0 +1,151 @@
+// A data set → its token store. The name of the store is the digest of everything that its tokens depend on, so what was
+// prepared once is opened at once by every later job on the same volume.
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UserError } from '../../crds/errors.ts';
+import { digestOf } from '../../crds/plan/digest.ts';
+import type { Clock } from '../clock.ts';
+import type { Format } from '../data/formats.ts';
+import { type TokenizerDefinition, tokenizerDigest } from '../data/tokenizer-definition.ts';
+import { buildStore, type DataFile, invalidRecord, type PrepareProgress } from './build-store.ts';
+import type { EncodingRules, Overlength } from './encode-sample.ts';
+import { lockFile } from './file-lock.ts';
+import { type StoreManifest, storeVersion } from './store-manifest.ts';
+import { DamagedStore, openTokenStore, type TokenStore } from './token-store.ts';
+
+export interface DatasetInput {
+  readonly files: readonly DataFile[];
+  readonly format: Format | 'Auto';
+  readonly tokenizer: TokenizerDefinition;
+  /** The template of conversations; the tokenizer's own when undefined. */
+  readonly chatTemplate?: string | undefined;
+  readonly chatTemplateArguments?: Readonly<Record<string, string>> | undefined;
+  /** What a template that asks for the time is told. */
+  readonly date: Date;
+  readonly sequenceLength: number;
+  readonly overlength?: Overlength | undefined;
+  readonly maxSamples?: number | undefined;
+  readonly invalidSamplePolicy: 'Skip' | 'Fail';
+}
+
+export interface PrepareTools {
+  /** Holds the stores, each in a folder named by its digest. */
+  readonly folder: string;
+  readonly threads: number;
+  readonly clock: Clock;
+  readonly onProgress: (progress: PrepareProgress) => void;
+  readonly onWarning: (sentence: string) => void;
+}
+
+export async function prepareDataset(
+  input: DatasetInput,
+  tools: PrepareTools,
+  signal: AbortSignal,
+): Promise<TokenStore> {
+  const files = input.files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
+  const rules = encodingRules(input);
+  const inputs = inputsOf(input, files, rules);
+  const digest = digestOf(inputs);
+  const folder = join(tools.folder, digest);
+  await mkdir(tools.folder, { recursive: true });
+  await using _lock = await lockFile(`${folder}.lock`, tools.clock, signal, () =>
+    tools.onWarning('another process prepares the same data; waiting for it'),
+  );
+  const found = await openWhole(folder, tools, signal);
+  if (found !== undefined) return permitted(found, input.invalidSamplePolicy);
+  const partial = `${folder}.partial`;
+  await rm(partial, { recursive: true, force: true });
+  await mkdir(partial);
+  const { format, maxSamples } = input;
+  const failAtInvalid = input.invalidSamplePolicy === 'Fail';
+  const plan = { digest, inputs, files, format, rules, maxSamples, failAtInvalid };
+  try {
+    const { threads, onProgress } = tools;
+    await buildStore(partial, { ...plan, threads: threadsFor(files, threads), onProgress }, signal);
+    await rename(partial, folder);
+  } finally {
+    await rm(partial, { recursive: true, force: true });
+  }
+  const built = await openTokenStore(folder, signal);
+  if (built === undefined) throw new DamagedStore('the store that was just written is not there');
+  return permitted(built, input.invalidSamplePolicy);
+}
+
+function encodingRules(input: DatasetInput): EncodingRules {
+  const { tokenizer, sequenceLength, overlength, date } = input;
+  const source = input.chatTemplate ?? tokenizer.chatTemplate;
+  if (source === undefined) return { tokenizer, sequenceLength, overlength };
+  const values = Object.entries(input.chatTemplateArguments ?? {});
+  const args = Object.fromEntries(values.map(([name, value]) => [name, argument(value)]));
+  return { tokenizer, sequenceLength, overlength, template: { source, arguments: args, date } };
+}
+
+/** A job file holds texts only; templates want truth values and numbers as such. */
+function argument(text: string): string | boolean | number {
+  if (text === 'true' || text === 'false') return text === 'true';
+  return /^-?\d{1,15}$/.test(text) ? Number(text) : text;
+}
+
+/** Everything that decides a token, and nothing else. */
+function inputsOf(input: DatasetInput, files: readonly DataFile[], rules: EncodingRules) {
+  const { template } = rules;
+  const knowsTime = template?.source.includes('strftime_now') === true;
+  return {
+    version: storeVersion,
+    files: files.map(({ path, sha256 }) => ({ path, sha256 })),
+    format: input.format,
+    tokenizer: tokenizerDigest(input.tokenizer),
+    template:
+      template === undefined ? null : { source: template.source, arguments: template.arguments },
+    date: knowsTime ? input.date.toISOString() : null,
+    sequenceLength: input.sequenceLength,
+    overlength: input.overlength ?? null,
+    maxSamples: input.maxSamples ?? null,
+  };
+}
+
+/** Starting threads costs as long as tokenising some megabytes. */
+function threadsFor(files: readonly DataFile[], threads: number): number {
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  return bytes < 4 * 1024 * 1024 ? 1 : threads;
+}
+
+async function openWhole(
+  folder: string,
+  tools: PrepareTools,
+  signal: AbortSignal,
+): Promise<TokenStore | undefined> {
+  try {
+    return await openTokenStore(folder, signal);
+  } catch (error) {
+    if (!(error instanceof DamagedStore)) throw error;
+    tools.onWarning(`the prepared data is damaged (${error.message}); it is prepared again`);
+    await rm(folder, { recursive: true, force: true });
+    return undefined;
+  }
+}
+
+/** The policy is no part of the store: it may change between two jobs on the same data. */
+function permitted(store: TokenStore, policy: 'Skip' | 'Fail'): TokenStore {
+  const error = refusal(store.manifest, policy);
+  if (error === undefined) return store;
+  store[Symbol.dispose]();
+  throw error;
+}
+
+function refusal(manifest: StoreManifest, policy: 'Skip' | 'Fail'): UserError | undefined {
+  const { skipped, samples, problems } = manifest;
+  const first = problems.find((problem) => problem.skipped === 'Invalid');
+  if (skipped.Invalid === 0 || first === undefined) return undefined;
+  if (policy === 'Fail') return invalidRecord(first);
+  const records = samples + skipped.Invalid + skipped.NothingLearned + skipped.TooLong;
+  if (skipped.Invalid * 100 <= records) return undefined;
+  const share = ((100 * skipped.Invalid) / records).toFixed(1);
+  return new UserError({
+    code: 'E_INVALID_DATA',
+    path: 'spec.dataset.invalidSamplePolicy',
+    message:
+      `${skipped.Invalid} of ${records} records cannot be used (${share} %), and more than 1 % ends a job; ` +
+      `the first: ${first.file}:${first.line} ${first.reason}`,
+  });
+}

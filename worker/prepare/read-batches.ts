@@ -1,0 +1,151 @@
+// Files of records → batches of samples, in the order of the files and of the lines in them. The shape is decided by
+// the first records, before anything is tokenised.
+import { UserError } from '../../crds/errors.ts';
+import { detectShape, sampleForDetection } from '../data/detect.ts';
+import { type Format, type Shape, toSample } from '../data/formats.ts';
+import { isProblem, type Reading } from '../data/reading.ts';
+import { readRecords } from '../data/records.ts';
+import { type Sample, UnusableRecord } from '../data/sample.ts';
+import type { Batch, BatchItem } from './tokenise-batch.ts';
+
+export interface ReadingRules {
+  /** In the order in which they are read. */
+  readonly files: readonly { readonly path: string; readonly absolute: string }[];
+  readonly format: Format | 'Auto';
+  readonly hasTemplate: boolean;
+  readonly onBytes: (count: number) => void;
+}
+
+export interface ReadBatches {
+  readonly shape: Shape;
+  readonly batches: AsyncGenerator<Batch>;
+}
+
+interface Placed {
+  readonly file: number;
+  readonly reading: Reading;
+}
+
+export async function readBatches(rules: ReadingRules, signal: AbortSignal): Promise<ReadBatches> {
+  const readings = readFiles(rules, signal);
+  const first: Placed[] = [];
+  for (let next = await readings.next(); next.done !== true; next = await readings.next()) {
+    first.push(next.value);
+    if (first.length === sampleForDetection) break;
+  }
+  const values = first.flatMap(({ reading }) => (isProblem(reading) ? [] : [reading.value]));
+  if (values.length === 0) throw noRecords(first[0], rules);
+  const shape = detectShape(values, rules.format);
+  return { shape, batches: intoBatches(first, readings, shape, rules.hasTemplate) };
+}
+
+async function* readFiles(rules: ReadingRules, signal: AbortSignal): AsyncGenerator<Placed> {
+  for (const [file, { absolute }] of rules.files.entries()) {
+    for await (const reading of readRecords(absolute, rules.onBytes, signal))
+      yield { file, reading };
+  }
+}
+
+/** A batch is about as much text as is worth a message between threads. */
+const batchItems = 256;
+const batchCharacters = 256 * 1024;
+
+async function* intoBatches(
+  first: readonly Placed[],
+  rest: AsyncGenerator<Placed>,
+  shape: Shape,
+  hasTemplate: boolean,
+): AsyncGenerator<Batch> {
+  let file = 0;
+  let items: BatchItem[] = [];
+  let characters = 0;
+  const take = (): Batch => {
+    const batch = { file, items };
+    items = [];
+    characters = 0;
+    return batch;
+  };
+  try {
+    for await (const placed of chain(first, rest)) {
+      const full = items.length >= batchItems || characters >= batchCharacters;
+      if (items.length > 0 && (full || placed.file !== file)) yield take();
+      file = placed.file;
+      const item = toItem(placed.reading, shape, hasTemplate);
+      items.push(item);
+      if ('sample' in item) characters += sizeOf(item.sample);
+    }
+    if (items.length > 0) yield take();
+  } finally {
+    // Whoever stops early stops the reading of files too.
+    await rest.return(undefined);
+  }
+}
+
+async function* chain<T>(first: Iterable<T>, rest: AsyncIterable<T>): AsyncGenerator<T> {
+  yield* first;
+  yield* rest;
+}
+
+function toItem(reading: Reading, shape: Shape, hasTemplate: boolean): BatchItem {
+  const { line } = reading;
+  if (isProblem(reading)) return { line, problem: reading.problem };
+  try {
+    const sample = toSample(shape, reading.value, hasTemplate);
+    refuseUnsupported(sample, hasTemplate);
+    return { line, sample };
+  } catch (error) {
+    if (error instanceof UnusableRecord) return { line, problem: error.message };
+    throw error;
+  }
+}
+
+function refuseUnsupported(sample: Sample, hasTemplate: boolean): void {
+  if (sample.type === 'Preference') {
+    throw new UserError({
+      code: 'E_INVALID_DATA',
+      path: 'spec.dataset.format',
+      message: 'the records are preferences (chosen, rejected); no objective learns from them yet',
+      hint: 'use records of conversations, text, or prompt and completion',
+    });
+  }
+  if (sample.type === 'Chat' && !hasTemplate) {
+    throw new UserError({
+      code: 'E_INVALID_DATA',
+      path: 'spec.dataset.chatTemplate',
+      message: 'the records are conversations, but the model has no chat template',
+      hint: 'set spec.dataset.chatTemplate to the template that the model is to learn',
+    });
+  }
+}
+
+function sizeOf(sample: Sample): number {
+  switch (sample.type) {
+    case 'Text':
+      return sample.text.length;
+    case 'Chat':
+      return sample.messages.reduce((sum, message) => sum + message.content.length, 0);
+    case 'PromptCompletion':
+      return sample.prompt.length + sample.completion.length;
+    case 'Segments':
+      return sample.segments.reduce((sum, segment) => sum + segment.text.length, 0);
+    case 'Tokenized':
+      return sample.tokens.length;
+    case 'Preference':
+      return 0;
+    default:
+      return sample satisfies never;
+  }
+}
+
+function noRecords(problem: Placed | undefined, { files }: ReadingRules): UserError {
+  const names = files.map(({ path }) => path).join(', ');
+  const reason =
+    problem !== undefined && isProblem(problem.reading)
+      ? `: ${files[problem.file]?.path}:${problem.reading.line} ${problem.reading.problem}`
+      : '';
+  return new UserError({
+    code: 'E_INVALID_DATA',
+    path: 'spec.dataset.train',
+    message: `no record can be read from ${names}${reason}`,
+  });
+}

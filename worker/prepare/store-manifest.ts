@@ -1,0 +1,56 @@
+// What is said about a token store beside its bytes. Written last, read first; a store without it does not exist.
+import * as z from 'zod';
+
+/** Counts up when the same inputs would give other bytes, or the layout changes. */
+export const storeVersion = 1;
+
+export const storeFiles = {
+  manifest: 'manifest.json',
+  tokens: 'tokens-000.bin',
+  learned: 'learn-000.bin',
+  index: 'index.bin',
+} as const;
+
+/** Bytes of a document in the index: u64 place of the first token, then u32 length, learned, line and sample. */
+export const indexEntryBytes = 24;
+
+const count = z.int().min(0);
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+export const storeManifest = z.strictObject({
+  version: z.literal(storeVersion),
+  /** Digest of the inputs: the name of the folder. */
+  digest: sha256,
+  /** Everything that the tokens depend on. */
+  inputs: z.record(z.string(), z.unknown()),
+  shape: z.string(),
+  vocabularySize: z.int().min(1),
+  /** Two where every id fits, else four. */
+  bytesPerToken: z.union([z.literal(2), z.literal(4)]),
+  samples: count,
+  documents: count,
+  tokens: count,
+  learnedTokens: count,
+  skipped: z.strictObject({ Invalid: count, NothingLearned: count, TooLong: count }),
+  /** The first hundred records that were skipped as invalid, and as too long. */
+  problems: z.array(
+    z.strictObject({
+      skipped: z.enum(['Invalid', 'TooLong']),
+      file: z.string(),
+      line: count,
+      reason: z.string(),
+    }),
+  ),
+  /** Records of which tokens were cut off, and how many tokens. */
+  cutSamples: count,
+  lostTokens: count,
+  /** Documents of up to so many tokens, by powers of two. */
+  lengths: z.array(z.strictObject({ upTo: count, documents: count })),
+  files: z.array(z.strictObject({ path: z.string(), sha256, firstDocument: count })),
+  /** The first documents, as text that is learned and text that is not. */
+  examples: z.array(z.array(z.strictObject({ text: z.string(), learned: z.boolean() }))),
+  /** SHA-256 of the other files. */
+  contents: z.strictObject({ tokens: sha256, learned: sha256, index: sha256 }),
+});
+export type StoreManifest = z.output<typeof storeManifest>;
+export type Problem = StoreManifest['problems'][number];

@@ -1,0 +1,153 @@
+// Writes a token store into a folder of its own: tokens and bits as they come, the index and the manifest at the end,
+// everything synced before the caller gives the folder its name.
+import { createHash, type Hash } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  indexEntryBytes,
+  type StoreManifest,
+  storeFiles,
+  storeManifest,
+} from './store-manifest.ts';
+
+const flushBytes = 1024 * 1024;
+
+/** Where a document came from. */
+export interface Origin {
+  readonly line: number;
+  readonly sample: number;
+}
+
+export class TokenStoreWriter implements AsyncDisposable {
+  readonly #folder: string;
+  readonly #bytesPerToken: 2 | 4;
+  readonly #tokens: HashedFile;
+  readonly #learned: HashedFile;
+  readonly #index: HashedFile;
+  /** Bits of a byte that is not full. */
+  #bits = 0;
+  tokens = 0;
+  documents = 0;
+  learnedTokens = 0;
+
+  static async create(folder: string, bytesPerToken: 2 | 4): Promise<TokenStoreWriter> {
+    const files: HashedFile[] = [];
+    for (const name of [storeFiles.tokens, storeFiles.learned, storeFiles.index]) {
+      files.push(new HashedFile(await open(join(folder, name), 'wx')));
+    }
+    return new TokenStoreWriter(folder, bytesPerToken, files);
+  }
+
+  constructor(
+    folder: string,
+    bytesPerToken: 2 | 4,
+    [tokens, learned, index]: readonly HashedFile[],
+  ) {
+    if (tokens === undefined || learned === undefined || index === undefined) {
+      throw new RangeError('a store has three files');
+    }
+    this.#folder = folder;
+    this.#bytesPerToken = bytesPerToken;
+    this.#tokens = tokens;
+    this.#learned = learned;
+    this.#index = index;
+  }
+
+  async append(ids: Uint32Array, learned: Uint8Array, { line, sample }: Origin): Promise<void> {
+    const entry = Buffer.alloc(indexEntryBytes);
+    const countable = countLearned(learned);
+    entry.writeBigUInt64LE(BigInt(this.tokens), 0);
+    for (const [field, value] of [ids.length, countable, line, sample].entries()) {
+      entry.writeUInt32LE(value, 8 + 4 * field);
+    }
+    await this.#index.write(entry);
+    await this.#tokens.write(this.#bytesOf(ids));
+    await this.#learned.write(this.#packBits(learned));
+    this.documents += 1;
+    this.learnedTokens += countable;
+  }
+
+  async finish(
+    facts: Omit<StoreManifest, 'contents' | 'documents' | 'tokens' | 'learnedTokens'>,
+  ): Promise<void> {
+    if (this.tokens % 8 !== 0) await this.#learned.write(Buffer.of(this.#bits));
+    const contents = {
+      tokens: await this.#tokens.finish(),
+      learned: await this.#learned.finish(),
+      index: await this.#index.finish(),
+    };
+    const { documents, tokens, learnedTokens } = this;
+    const manifest = storeManifest.parse({ ...facts, documents, tokens, learnedTokens, contents });
+    await using file = await open(join(this.#folder, storeFiles.manifest), 'wx');
+    await file.writeFile(`${JSON.stringify(manifest, null, 2)}\n`);
+    await file.sync();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const file of [this.#tokens, this.#learned, this.#index]) await file.close();
+  }
+
+  #bytesOf(ids: Uint32Array): Buffer {
+    const narrow = this.#bytesPerToken === 2 ? Uint16Array.from(ids) : ids;
+    return Buffer.from(narrow.buffer, narrow.byteOffset, narrow.byteLength);
+  }
+
+  #packBits(learned: Uint8Array): Buffer {
+    const bytes = Buffer.alloc(Math.floor(((this.tokens % 8) + learned.length) / 8));
+    let filled = 0;
+    for (const mark of learned) {
+      this.#bits |= mark << (this.tokens % 8);
+      this.tokens += 1;
+      if (this.tokens % 8 !== 0) continue;
+      bytes[filled] = this.#bits;
+      filled += 1;
+      this.#bits = 0;
+    }
+    return bytes;
+  }
+}
+
+/** A first token has nothing before it to be predicted from. */
+function countLearned(learned: Uint8Array): number {
+  let count = 0;
+  for (let token = 1; token < learned.length; token += 1) count += learned[token] ?? 0;
+  return count;
+}
+
+/** Collects small writes, and digests what is written. */
+class HashedFile {
+  readonly #file: FileHandle;
+  readonly #hash: Hash = createHash('sha256');
+  #parts: Buffer[] = [];
+  #held = 0;
+
+  constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  async write(bytes: Buffer): Promise<void> {
+    this.#parts.push(bytes);
+    this.#held += bytes.length;
+    if (this.#held >= flushBytes) await this.#flush();
+  }
+
+  async finish(): Promise<string> {
+    await this.#flush();
+    await this.#file.sync();
+    return this.#hash.digest('hex');
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+
+  async #flush(): Promise<void> {
+    const bytes = Buffer.concat(this.#parts);
+    this.#parts = [];
+    this.#held = 0;
+    this.#hash.update(bytes);
+    for (let written = 0; written < bytes.length; ) {
+      written += (await this.#file.write(bytes, written)).bytesWritten;
+    }
+  }
+}

@@ -1,0 +1,107 @@
+// A pool of threads that tokenises batches and gives them back in the order in which they came: what is written does
+// not depend on timing or on the number of threads. As many batches are under way as keep all threads busy.
+import { Worker } from 'node:worker_threads';
+import { Bug } from '../../crds/errors.ts';
+import type { Encoder, EncodingRules } from './encode-sample.ts';
+import { type Batch, type EncodedBatch, encodeBatch } from './tokenise-batch.ts';
+
+export interface Encoding {
+  /** From which other threads make their encoders. */
+  readonly rules: EncodingRules;
+  /** That of this thread, for when it is the only one. */
+  readonly encode: Encoder;
+}
+
+export async function* tokenise(
+  batches: AsyncIterable<Batch>,
+  { rules, encode }: Encoding,
+  threads: number,
+  signal: AbortSignal,
+): AsyncGenerator<EncodedBatch> {
+  if (threads <= 1) {
+    for await (const batch of batches) {
+      signal.throwIfAborted();
+      yield encodeBatch(batch, encode);
+    }
+    return;
+  }
+  await using pool = new Pool(rules, threads);
+  const underWay: Promise<EncodedBatch>[] = [];
+  for await (const batch of batches) {
+    signal.throwIfAborted();
+    underWay.push(pool.encode(batch));
+    const first = underWay.length > 2 * threads ? underWay.shift() : undefined;
+    if (first !== undefined) yield await first;
+  }
+  for (const encoded of underWay) {
+    signal.throwIfAborted();
+    yield await encoded;
+  }
+}
+
+interface Waiting {
+  readonly batch: Batch;
+  readonly resolve: (encoded: EncodedBatch) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+class Pool implements AsyncDisposable {
+  readonly #threads: Worker[] = [];
+  readonly #idle: Worker[] = [];
+  readonly #queue: Waiting[] = [];
+  readonly #busy = new Map<Worker, Waiting>();
+  #broken: unknown;
+
+  constructor(rules: EncodingRules, threads: number) {
+    for (let index = 0; index < threads; index += 1) {
+      const thread = new Worker(threadFile(), { workerData: rules });
+      thread.on('message', (encoded: EncodedBatch) => {
+        this.#busy.get(thread)?.resolve(encoded);
+        this.#busy.delete(thread);
+        this.#idle.push(thread);
+        this.#next();
+      });
+      thread.on('error', (error) => this.#fail(error));
+      thread.on('exit', (code) => this.#fail(new Bug(`a tokenising thread ended with ${code}`)));
+      this.#threads.push(thread);
+      this.#idle.push(thread);
+    }
+  }
+
+  encode(batch: Batch): Promise<EncodedBatch> {
+    const { promise, resolve, reject } = Promise.withResolvers<EncodedBatch>();
+    // Awaited in the order of batches, which may be long after it failed.
+    promise.catch(() => undefined);
+    if (this.#broken !== undefined) reject(this.#broken);
+    else this.#queue.push({ batch, resolve, reject });
+    this.#next();
+    return promise;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#fail(new Bug('the pool was closed'));
+    await Promise.all(this.#threads.map((thread) => thread.terminate()));
+  }
+
+  #next(): void {
+    const waiting = this.#idle.length > 0 ? this.#queue.shift() : undefined;
+    const thread = waiting && this.#idle.pop();
+    if (waiting === undefined || thread === undefined) return;
+    this.#busy.set(thread, waiting);
+    thread.postMessage(waiting.batch);
+  }
+
+  /** One thread that breaks ends all: the order could not be kept. */
+  #fail(error: unknown): void {
+    this.#broken ??= error;
+    for (const { reject } of [...this.#busy.values(), ...this.#queue]) reject(this.#broken);
+    this.#busy.clear();
+    this.#queue.length = 0;
+  }
+}
+
+/** Beside this file, in the same language: sources in development, compiled in a release. */
+function threadFile(): URL {
+  const ending = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
+  return new URL(`./tokenise-thread${ending}`, import.meta.url);
+}
