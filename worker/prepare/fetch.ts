@@ -35,7 +35,7 @@ export interface FetchTools {
   readonly report: (event: FetchEvent) => void;
 }
 
-export interface FetchTarget {
+interface FetchTarget {
   /** Holds blobs/ and one folder a version. */
   readonly store: string;
   readonly version: string;
@@ -70,8 +70,7 @@ export async function fetchFiles(
   return folder;
 }
 
-/** One file to `target`. Exported for files that are not part of a listing's folder. */
-export async function fetchFile(
+async function fetchFile(
   file: SourceFile,
   target: string,
   tools: FetchTools,

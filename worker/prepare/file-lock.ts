@@ -21,7 +21,7 @@ const ownerRecord = z.object({
 });
 type Owner = z.output<typeof ownerRecord>;
 
-export interface FileLock extends AsyncDisposable {
+interface FileLock extends AsyncDisposable {
   readonly path: string;
 }
 

@@ -7,7 +7,7 @@ import { UserError } from '../../crds/errors.ts';
 import { isErrno } from './errno.ts';
 import type { SourceFile, SourceListing } from './source-files.ts';
 
-export interface LocalListing extends SourceListing {
+interface LocalListing extends SourceListing {
   /** The folder that the paths of the files count from. */
   readonly root: string;
 }

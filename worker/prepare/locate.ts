@@ -17,7 +17,7 @@ export interface Place {
     | { readonly type: 'Away'; readonly store: string };
 }
 
-export interface PlaceFacts {
+interface PlaceFacts {
   readonly type: 'model' | 'dataset';
   /** `spec.model.source`, for errors. */
   readonly field: string;

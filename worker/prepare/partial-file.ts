@@ -4,7 +4,7 @@
 import { type FileHandle, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { type Extent, gaps, merge } from './extents.ts';
 
-export interface PartialIdentity {
+interface PartialIdentity {
   readonly bytes: number;
   /** Of the content that is fetched; another one starts anew. */
   readonly version: string;

@@ -1,7 +1,7 @@
 // The asked byte range out of an answer that may hold more: some servers ignore Range and send the whole file.
 import { TerminalError, TransientError } from '../../crds/errors.ts';
 
-export interface AskedRange {
+interface AskedRange {
   readonly begin: number;
   readonly end: number;
   /** Size of the whole file, as listed. */

@@ -11,7 +11,7 @@ import { selectDataFiles, selectModelFiles } from './select-files.ts';
 import type { SourceEnvironment } from './source-environment.ts';
 import type { SourceFile } from './source-files.ts';
 
-export interface ResolvedFile {
+interface ResolvedFile {
   /** Relative to the root, with forward slashes. */
   readonly path: string;
   readonly absolute: string;

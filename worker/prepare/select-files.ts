@@ -5,12 +5,12 @@ import { UserError } from '../../crds/errors.ts';
 import { isRecordFile } from '../data/records.ts';
 import type { SourceFile, SourceListing } from './source-files.ts';
 
-export interface ModelChoice {
+interface ModelChoice {
   /** Of several models in one place, this file. */
   readonly file?: string | undefined;
 }
 
-export interface DataChoice {
+interface DataChoice {
   readonly files?: readonly string[] | undefined;
   readonly split?: string | undefined;
 }

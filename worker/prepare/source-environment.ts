@@ -28,7 +28,7 @@ export interface SourceEnvironment extends FetchTools {
   secret(name: string, key: string): string | undefined;
 }
 
-export interface MachineFacts extends Omit<FetchTools, 'digests'> {
+interface MachineFacts extends Omit<FetchTools, 'digests'> {
   readonly variables: Readonly<Record<string, string | undefined>>;
   readonly cache: string;
   readonly jobFolder: string;

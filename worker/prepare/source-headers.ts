@@ -1,13 +1,15 @@
 // What `anneal estimate` needs of a model, without its weights: config.json and the headers of its files, read by ranges
 // from wherever they are. A 70 billion parameter model in safetensors is 30 headers, about 2 MB.
 import type { Model } from '../../crds/api/model.ts';
-import { TransientError } from '../../crds/errors.ts';
+import { TransientError, UserError } from '../../crds/errors.ts';
 import { type GgufHeader, HeaderGoesOn, parseGguf } from '../checkpoint/gguf-header.ts';
 import {
   parseSafetensorsHeader,
   type SafetensorsHeader,
   safetensorsDataStart,
 } from '../checkpoint/safetensors-header.ts';
+import { describeGguf, describeSafetensors, type ModelHeaders } from '../decoder/describe-model.ts';
+import { ropeTables } from '../decoder/gguf-names.ts';
 import { gatherThrough } from './gate.ts';
 import { locate } from './locate.ts';
 import { retry } from './retry.ts';
@@ -15,22 +17,15 @@ import { selectModelFiles } from './select-files.ts';
 import type { SourceEnvironment } from './source-environment.ts';
 import { readAll, type SourceFile } from './source-files.ts';
 
-export interface ModelHeaders {
-  readonly origin: string;
-  /** Text of config.json; absent for a GGUF, which holds its own. */
-  readonly config: string | undefined;
-  /** By path; of one of the two kinds. */
-  readonly safetensors: ReadonlyMap<string, SafetensorsHeader>;
-  readonly gguf: ReadonlyMap<string, GgufHeader>;
-}
-
 /** Most headers end before this, so most files cost one request. */
 const firstReadBytes = 256 * 1024;
 /** The header of a GGUF holds the vocabulary: some megabytes. */
 const ggufReadBytes = 4 << 20;
 const maxConfigBytes = 4 << 20;
+const maxTableBytes = 2 ** 16;
 
-export async function readModelHeaders(
+/** `path` of the answer is the place in words: "owner/model at 01234567". */
+export async function fetchModelHeaders(
   model: Model,
   environment: SourceEnvironment,
   signal: AbortSignal,
@@ -38,33 +33,33 @@ export async function readModelHeaders(
   const facts = { type: 'model', field: 'spec.model.source' } as const;
   const { listing } = await locate(model.source, facts, environment, signal);
   const files = selectModelFiles(listing, { file: model.source.file });
+  const weights = files.filter(({ path }) => /\.(safetensors|gguf)$/.test(path));
+  const read: ReadFile = (file, begin, end) => readRange(file, begin, end, environment, signal);
+  const [first, ...others] = weights;
+  if (first?.path.endsWith('.gguf')) {
+    if (others.length > 0) throw inParts(listing.origin, weights.length);
+    return describeRemoteGguf(listing.origin, first, read);
+  }
+  const headers = await gatherThrough(
+    weights,
+    environment.network.connections,
+    async (file) => [file.path, await readSafetensors(file, read)] as const,
+    signal,
+  );
   const config = files.find(({ path }) => path === 'config.json');
-  const headersOf = async <H>(ending: string, read: ReadHeader<H>) => {
-    const chosen = files.filter(({ path }) => path.endsWith(ending));
-    const task = async (file: SourceFile, both: AbortSignal) =>
-      [file.path, await read(file, environment, both)] as const;
-    return new Map(await gatherThrough(chosen, environment.network.connections, task, signal));
-  };
-  return {
-    origin: listing.origin,
-    config: config && (await readRange(config, 0, maxConfigBytes, environment, signal)).toString(),
-    safetensors: await headersOf('.safetensors', readSafetensors),
-    gguf: await headersOf('.gguf', readGguf),
-  };
+  if (!config) throw withoutConfig(listing.origin);
+  const configJson = parseJson(await read(config, 0, maxConfigBytes), listing.origin);
+  return describeSafetensors(listing.origin, { configJson, headers: new Map(headers) });
 }
 
-type ReadHeader<H> = (
-  file: SourceFile,
-  environment: SourceEnvironment,
-  signal: AbortSignal,
-) => Promise<H>;
+/** Bytes of a file, cut at its end. */
+type ReadFile = (file: SourceFile, begin: number, end: number) => Promise<Buffer>;
 
-/** Bytes `begin` to `end` of a file, cut at its end, tried again as the network's policy says. */
 async function readRange(
   file: SourceFile,
   begin: number,
   end: number,
-  environment: SourceEnvironment,
+  { network }: SourceEnvironment,
   signal: AbortSignal,
 ): Promise<Buffer> {
   const until = Math.min(end, file.bytes);
@@ -76,39 +71,72 @@ async function readRange(
       const message = `${file.path} ended ${until - begin - bytes.length} bytes early`;
       throw new TransientError({ code: 'E_HUB_UNAVAILABLE', message });
     },
-    environment.network,
+    network,
     signal,
   );
 }
 
-async function readSafetensors(
-  file: SourceFile,
-  environment: SourceEnvironment,
-  signal: AbortSignal,
-): Promise<SafetensorsHeader> {
-  const first = await readRange(file, 0, firstReadBytes, environment, signal);
+async function readSafetensors(file: SourceFile, read: ReadFile): Promise<SafetensorsHeader> {
+  const first = await read(file, 0, firstReadBytes);
   const dataStart = safetensorsDataStart(first, file.bytes, file.path);
-  const rest =
-    dataStart > first.length
-      ? await readRange(file, first.length, dataStart, environment, signal)
-      : Buffer.alloc(0);
+  const rest = await read(file, first.length, dataStart);
   return parseSafetensorsHeader(Buffer.concat([first, rest]), file.bytes, file.path);
 }
 
-async function readGguf(
+async function describeRemoteGguf(
+  origin: string,
   file: SourceFile,
-  environment: SourceEnvironment,
-  signal: AbortSignal,
-): Promise<GgufHeader> {
+  read: ReadFile,
+): Promise<ModelHeaders> {
+  const header = await readGguf(file, read);
+  const tables = new Map<string, readonly number[]>();
+  for (const name of Object.values(ropeTables)) {
+    const info = header.tensors.get(name);
+    if (info?.type.name !== 'F32' || info.end - info.begin > maxTableBytes) continue;
+    tables.set(name, floats(await read(file, info.begin, info.end)));
+  }
+  const readTable = (name: string): readonly number[] => {
+    const table = tables.get(name);
+    if (table === undefined) throw invalid(`${file.path}: ${name} must be a small table of F32`);
+    return table;
+  };
+  return describeGguf(origin, { file: file.path, header, readTable });
+}
+
+/** Asks for four times as much each time, and for each byte once. */
+async function readGguf(file: SourceFile, read: ReadFile): Promise<GgufHeader> {
   let known: Buffer = Buffer.alloc(0);
   for (;;) {
-    // Asks for four times as much each time, and for each byte once.
     const until = Math.max(ggufReadBytes, known.length * 4);
-    known = Buffer.concat([known, await readRange(file, known.length, until, environment, signal)]);
+    known = Buffer.concat([known, await read(file, known.length, until)]);
     try {
       return parseGguf(known, file.bytes, file.path);
     } catch (error) {
       if (!(error instanceof HeaderGoesOn)) throw error;
     }
   }
+}
+
+function floats(bytes: Buffer): readonly number[] {
+  return Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readFloatLE(4 * i));
+}
+
+function parseJson(bytes: Buffer, origin: string): unknown {
+  try {
+    return JSON.parse(bytes.toString());
+  } catch (cause) {
+    throw invalid(`config.json of ${origin} is not JSON`, cause);
+  }
+}
+
+function inParts(origin: string, count: number): UserError {
+  return invalid(`${origin} is a GGUF in ${count} parts; only one file is read`);
+}
+
+function withoutConfig(origin: string): UserError {
+  return invalid(`${origin} has no config.json; it tells how the tensors are computed with`);
+}
+
+function invalid(message: string, cause?: unknown): UserError {
+  return new UserError({ code: 'E_INVALID_MODEL', path: 'spec.model.source', message, cause });
 }

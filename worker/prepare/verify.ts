@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
 import type { FileDigest } from './source-files.ts';
 
-export interface Verdict {
+interface Verdict {
   readonly sha256: string;
   /** True where nothing was stated. */
   readonly matches: boolean;
