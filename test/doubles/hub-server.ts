@@ -95,7 +95,10 @@ export class HubServer implements AsyncDisposable {
     const seen = this.#see(request);
     const path = pathOf(seen.url);
     if (await this.faults.interfere(path, request, response)) return;
-    const api = /^\/api\/(model|dataset)s\/(.+?)\/(revision|tree)\/([^/]+)(\/.*)?$/.exec(path);
+    // Without a revision, what is asked for is the main one.
+    const info = /^\/api\/(model|dataset)s\/([^/]+\/[^/]+|[^/]+)$/.test(path);
+    const apiPath = info ? `${path}/revision/main` : path;
+    const api = /^\/api\/(model|dataset)s\/(.+?)\/(revision|tree)\/([^/]+)(\/.*)?$/.exec(apiPath);
     const file = /^\/(datasets\/)?([^/]+\/[^/]+|[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(path);
     const [type = 'model', name = '', revision = ''] = api
       ? [api[1], api[2], decodeURIComponent(api[4] ?? '')]

@@ -73,7 +73,7 @@ test('Any sequence of faults ends with the right bytes, and what had arrived is 
   const fault = fc.oneof(
     fc.record({
       type: fc.constant('Cut' as const),
-      afterBytes: fc.integer({ min: 0, max: 3 * mebibyte }),
+      afterBytes: fc.integer({ min: 0, max: 2 * mebibyte }),
     }),
     fc.constant({ type: 'Reset' as const }),
     fc.record({
@@ -83,7 +83,7 @@ test('Any sequence of faults ends with the right bytes, and what had arrived is 
   );
   await fc.assert(
     fc.asyncProperty(
-      fc.integer({ min: 0, max: 3 * mebibyte }),
+      fc.integer({ min: 0, max: 2 * mebibyte }),
       fc.array(fault, { maxLength: 6 }),
       async (bytes, faults) => {
         await using cache = await temporaryFolder();
@@ -106,7 +106,7 @@ test('Any sequence of faults ends with the right bytes, and what had arrived is 
         );
       },
     ),
-    { numRuns: 25 },
+    { numRuns: 20 },
   );
 });
 
