@@ -12,6 +12,7 @@ export { type Incompatibility, incompatibilities, type Where } from './compatibi
 export { formatDecimal, parseDecimal } from './decimal.ts';
 export * from './errors.ts';
 export { explainField, type FieldDoc, fieldDocs } from './explain.ts';
+export { explainMethod, type MethodDoc, methodNames } from './explain-method.ts';
 export * from './failures.ts';
 export * from './group.ts';
 export * from './labels.ts';
@@ -36,5 +37,6 @@ export { type MemoryPlan, type MemoryQuestion, planMemory, type TapeMode } from 
 export { parametersOf, trainedOf } from './plan/parameters.ts';
 export { epochAt, learningRateAt, totalSteps } from './plan/steps.ts';
 export { compareQuantities, formatBytes, parseQuantity, type Quantity } from './quantity.ts';
+export { programVersion } from './version.ts';
 export { type RunReport, runReport } from './wire/run-report.ts';
 export * from './wire/telemetry.ts';

@@ -3,7 +3,7 @@
 import type * as z from 'zod';
 
 export const seamNames = ['precision', 'base', 'adapter', 'selection', 'optimizer'] as const;
-type SeamName = (typeof seamNames)[number];
+export type SeamName = (typeof seamNames)[number];
 
 export interface SeamEntry<
   Seam extends SeamName = SeamName,
@@ -23,7 +23,7 @@ export interface SeamEntry<
   readonly paper?: Paper;
 }
 
-interface Paper {
+export interface Paper {
   readonly title: string;
   /** Identifier at arXiv. */
   readonly arxiv: string;
