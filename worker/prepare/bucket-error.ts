@@ -92,6 +92,15 @@ export function oddBucket(target: BucketTarget, path: string, maxFiles: number):
   });
 }
 
+export function withoutSdk(cause: unknown): TerminalError {
+  return new TerminalError({
+    code: 'E_SETUP',
+    message: 'buckets need the package @aws-sdk/client-s3, which is not installed',
+    hint: 'npm install --include=optional',
+    cause,
+  });
+}
+
 const howToSetKeys =
   'set credentialsSecretRef beside uri, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for a local run';
 const howToAllow = 'allow s3:GetObject and s3:ListBucket for this prefix';

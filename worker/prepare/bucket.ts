@@ -3,7 +3,14 @@
 // 13 MB and optional: it is loaded when the first bucket is named.
 import { createHash } from 'node:crypto';
 import type { HeadObjectCommandOutput, S3Client } from '@aws-sdk/client-s3';
-import { type BucketTarget, bucketError, nothingThere, oddBucket } from './bucket-error.ts';
+import {
+  type BucketTarget,
+  bucketError,
+  nothingThere,
+  oddBucket,
+  withoutSdk,
+} from './bucket-error.ts';
+import { isErrno } from './errno.ts';
 import { type Network, readBody, withinSilence } from './http.ts';
 import { retry } from './retry.ts';
 import {
@@ -40,7 +47,7 @@ export async function listBucket(
   network: Network,
   signal: AbortSignal,
 ): Promise<SourceListing> {
-  const { S3Client: Client, ...sdk } = await import('@aws-sdk/client-s3');
+  const { S3Client: Client, ...sdk } = await loadSdk();
   const client = new Client({
     region: bucket.region ?? 'us-east-1',
     ...(bucket.endpoint === undefined ? {} : { endpoint: bucket.endpoint, forcePathStyle: true }),
@@ -75,6 +82,16 @@ export async function listBucket(
     version: hashOf(found.map(({ path, etag, bytes }) => `${path} ${etag} ${bytes}`)),
     files: found.map((listed) => bucketFile(client, sdk, bucket, name, listed, network)),
   };
+}
+
+/** An optional dependency: an installation for one machine may have left it out. */
+async function loadSdk(): Promise<typeof import('@aws-sdk/client-s3')> {
+  try {
+    return await import('@aws-sdk/client-s3');
+  } catch (cause) {
+    if (!isErrno(cause, 'ERR_MODULE_NOT_FOUND')) throw cause;
+    throw withoutSdk(cause);
+  }
 }
 
 type Sdk = Pick<typeof import('@aws-sdk/client-s3'), 'GetObjectCommand' | 'HeadObjectCommand'>;

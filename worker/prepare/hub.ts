@@ -51,7 +51,7 @@ export async function listEntries(
   network: Network,
   signal: AbortSignal,
 ): Promise<readonly HubEntry[]> {
-  // 0.3 s to load, and only this function needs it.
+  // A tenth of a second to load, which a model that is in the cache does without.
   const { listFiles } = await import('@huggingface/hub');
   const entries: HubEntry[] = [];
   const answers = listFiles({

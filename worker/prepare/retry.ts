@@ -10,8 +10,6 @@ export interface RetryPolicy {
   readonly budgetMs: number;
 }
 
-/** On a cluster a hub may be away for half an hour; the pod holds no device meanwhile. */
-export const patient: RetryPolicy = { firstMs: 1000, longestMs: 60_000, budgetMs: 30 * 60_000 };
 /** A person who waits in front of a terminal wants to know within two minutes. */
 export const brisk: RetryPolicy = { firstMs: 500, longestMs: 15_000, budgetMs: 2 * 60_000 };
 
