@@ -11,6 +11,8 @@ export interface BpeTable {
   /** A character without a token is spelled by tokens <0x00> to <0xFF>. */
   readonly byteFallback: boolean;
   readonly unknown: number | undefined;
+  /** Unknown characters side by side are one unknown token. */
+  readonly fuseUnknown: boolean;
 }
 
 export type EncodeWord = (word: string) => number[];
@@ -43,16 +45,17 @@ function symbolsOf(word: string, table: BpeTable): number[] {
   for (const character of word) {
     const id = table.vocabulary.get(character);
     if (id !== undefined) symbols.push(id);
-    else symbols.push(...spell(character, table));
+    else symbols.push(...spell(character, table, symbols.at(-1)));
   }
   return symbols;
 }
 
-function spell(character: string, table: BpeTable): number[] {
+function spell(character: string, table: BpeTable, last: number | undefined): number[] {
   const bytes = table.byteFallback ? [...Buffer.from(character)] : [];
   const ids = bytes.map((byte) => table.vocabulary.get(byteToken(byte)));
   if (ids.length > 0 && ids.every((id) => id !== undefined)) return ids;
-  return table.unknown === undefined ? [] : [table.unknown];
+  const { unknown, fuseUnknown } = table;
+  return unknown === undefined || (fuseUnknown && last === unknown) ? [] : [unknown];
 }
 
 export function byteToken(byte: number): string {

@@ -81,11 +81,10 @@ function unreadable(cause: unknown): UserError {
  */
 function markTags(source: string): string {
   return source.replace(
-    /^[ \t]*(?=\{%-?\s*(?:end)?generation\s*-?%\})|\{%(-?)\s*(end)?generation\s*(-?)%\}\n?/gm,
-    (tag: string, left?: string, end?: string, right?: string) => {
-      if (!tag.includes('%')) return '';
+    /(?:^[ \t]*)?\{%(-?)\s*(end)?generation\s*(-?)%\}\n?/gm,
+    (_, left: string, end: string | undefined, right: string) => {
       const mark = end === undefined ? tagMarks.begin : tagMarks.end;
-      return `{{${left ?? ''} '${mark}' ${right ?? ''}}}`;
+      return `{{${left} '${mark}' ${right}}}`;
     },
   );
 }

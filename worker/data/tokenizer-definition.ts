@@ -35,6 +35,7 @@ const bpeModel = z.object({
   vocab: z.record(z.string(), tokenId),
   merges: z.array(z.union([z.string(), z.tuple([z.string(), z.string()])])),
   unk_token: z.string().nullish(),
+  fuse_unk: z.boolean().nullish(),
   byte_fallback: z.boolean().nullish(),
   ignore_merges: z.boolean().nullish(),
   dropout: z.null('is set; a tokenizer must give the same tokens every time').optional(),

@@ -21,7 +21,8 @@ export interface LibraryTokenizer {
     ) => { readonly tokens: readonly string[] };
   } | null;
   readonly model: {
-    readonly encode: (words: readonly string[]) => readonly string[];
+    /** Tokens of the words, unknown neighbours joined. */
+    readonly _call: (words: readonly string[]) => readonly string[];
     readonly tokens_to_ids: ReadonlyMap<string, number>;
     readonly unk_token_id?: number;
   };

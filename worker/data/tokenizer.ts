@@ -46,7 +46,7 @@ export function createTokenizer(definition: TokenizerDefinition): Tokenizer {
   const sections = splitAt(json.added_tokens.filter((token) => !isNormalized(token)));
   const innerSections = splitAt(json.added_tokens.filter(isNormalized), normalize);
   const encodeWord = remembered(words, wordEncoder(json, library));
-  const cut = cutWhereNoTokenReaches(json);
+  const cut = words.alphabet === 'bytes' ? whole : cutWhereNoTokenReaches(json);
   const spellings = tokenSpellings(json, normalize);
 
   const encodeSection = (text: string, first: boolean): { spelled: string; ids: number[] } => {
@@ -110,7 +110,7 @@ function wordEncoder(json: TokenizerJson, library: LibraryTokenizer): EncodeWord
   if (json.model.type === 'BPE') return bpeEncoder(json.model);
   const { model } = library;
   return (word) => {
-    const ids = model.encode([word]).map((token) => model.tokens_to_ids.get(token));
+    const ids = model._call([word]).map((token) => model.tokens_to_ids.get(token));
     return ids.map((id) => id ?? model.unk_token_id).filter((id) => id !== undefined);
   };
 }
@@ -122,8 +122,13 @@ function bpeEncoder(model: BpeModel): EncodeWord {
     merges: model.merges.map((pair) => (typeof pair === 'string' ? splitPair(pair) : pair)),
     wholeWordsFirst: model.ignore_merges === true,
     byteFallback: model.byte_fallback === true,
+    fuseUnknown: model.fuse_unk === true,
     unknown: model.unk_token == null ? undefined : vocabulary.get(model.unk_token),
   });
+}
+
+function whole(word: string): string[] {
+  return [word];
 }
 
 function splitPair(pair: string): readonly [string, string] {
@@ -136,7 +141,7 @@ function splitPair(pair: string): readonly [string, string] {
  * any token, unless some token holds the character before it and the ▁ side by side.
  */
 function cutWhereNoTokenReaches({ model }: TokenizerJson): (word: string) => string[] {
-  if (model.type !== 'BPE') return (word) => [word];
+  if (model.type !== 'BPE') return whole;
   const before = new Set<string>();
   for (const token of Object.keys(model.vocab)) {
     for (const [character] of token.matchAll(/.(?=▁)/gsu)) before.add(character);

@@ -1,0 +1,167 @@
+import test from 'ava';
+import * as fc from 'fast-check';
+import { Bug } from '../../../crds/errors.ts';
+import { assignToRanks } from '../../../crds/plan/batches.ts';
+import { fillBin } from '../../../worker/data/bins.ts';
+import { type Cursor, type LoaderPlan, openLoader } from '../../../worker/data/loader.ts';
+import { numberedDocuments } from '../../builders/documents.ts';
+
+const trainings = fc.record({
+  lengths: fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 80 }),
+  seed: fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }),
+  tokensPerBin: fc.option(fc.integer({ min: 30, max: 100 }), { nil: undefined }),
+  binsPerStep: fc.integer({ min: 1, max: 9 }),
+  window: fc.integer({ min: 1, max: 40 }),
+});
+type Training = typeof trainings extends fc.Arbitrary<infer T> ? T : never;
+
+function planOf({ lengths, ...rest }: Training): LoaderPlan {
+  const documents = numberedDocuments(lengths);
+  return { documents, members: [...lengths.keys()], ...rest };
+}
+
+test('Every document is learned exactly once an epoch, for any number of ranks', (t) => {
+  fc.assert(
+    fc.property(trainings, fc.integer({ min: 1, max: 5 }), (training, ranks) => {
+      const plan = planOf(training);
+      const loader = openLoader(plan);
+      const perEpoch = loader.binsIn(0) + loader.binsIn(1);
+      const seen = new Map<number, number>();
+      let bins = 0;
+      for (let cursor = loader.start; bins < perEpoch; ) {
+        const batch = loader.take(cursor);
+        // What a rank takes is decided by lengths alone, and all ranks together take the batch.
+        const costs = batch.bins.map(({ lengths }) =>
+          lengths.reduce((sum, length) => sum + length, 0),
+        );
+        const taken = assignToRanks(costs, ranks).flat();
+        t.is(new Set(taken).size, batch.bins.length);
+        for (const { documents } of batch.bins) {
+          if (bins === perEpoch) break;
+          bins += 1;
+          for (const document of documents) seen.set(document, (seen.get(document) ?? 0) + 1);
+        }
+        cursor = batch.next;
+      }
+      t.is(seen.size, training.lengths.length);
+      t.deepEqual(new Set(seen.values()), new Set([2]));
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test('A run stopped and started again at any step reads what an undisturbed one reads', (t) => {
+  fc.assert(
+    fc.property(trainings, fc.array(fc.nat(12), { maxLength: 4 }), (training, stops) => {
+      const undisturbed: unknown[] = [];
+      const whole = openLoader(planOf(training));
+      let cursor = whole.start;
+      for (let step = 0; step < 12; step += 1) {
+        const batch = whole.take(cursor);
+        undisturbed.push(batch);
+        cursor = batch.next;
+      }
+      const disturbed: unknown[] = [];
+      let loader = openLoader(planOf(training));
+      let place: Cursor = loader.start;
+      for (let step = 0; step < 12; step += 1) {
+        // The cursor has been through a checkpoint.
+        if (stops.includes(step)) {
+          loader = openLoader(planOf(training));
+          place = JSON.parse(JSON.stringify(place));
+        }
+        const batch = loader.take(place);
+        disturbed.push(batch);
+        place = batch.next;
+      }
+      t.deepEqual(disturbed, undisturbed);
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test('The cursor of a step can be found without the steps before it', (t) => {
+  fc.assert(
+    fc.property(trainings, fc.nat(30), (training, steps) => {
+      const loader = openLoader(planOf(training));
+      let cursor = loader.start;
+      for (let step = 0; step < steps; step += 1) {
+        t.deepEqual(loader.seek(step), cursor);
+        cursor = loader.take(cursor).next;
+      }
+      t.deepEqual(openLoader(planOf(training)).seek(steps), cursor);
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test('Learned tokens of a batch are those of its bins, and every bin has its own key', (t) => {
+  fc.assert(
+    fc.property(trainings, (training) => {
+      const plan = planOf(training);
+      const loader = openLoader(plan);
+      const keys = new Set<number>();
+      let bins = 0;
+      for (let cursor = loader.start, step = 0; step < 6; step += 1) {
+        const batch = loader.take(cursor);
+        const filled = batch.bins.map(({ documents, key }) =>
+          fillBin(plan.documents, documents, key),
+        );
+        t.is(batch.bins.length, training.binsPerStep);
+        t.is(
+          filled.reduce((sum, bin) => sum + bin.learned, 0),
+          batch.learnedTokens,
+        );
+        t.is(
+          filled.reduce((sum, bin) => sum + bin.ids.length, 0),
+          batch.tokens,
+        );
+        for (const bin of filled) keys.add(bin.key);
+        bins += filled.length;
+        cursor = batch.next;
+      }
+      t.is(keys.size, bins);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test('Without packing a bin is one document, in an order that changes with the epoch and the seed', (t) => {
+  const lengths = Array.from({ length: 50 }, () => 3);
+  const base = { lengths, tokensPerBin: undefined, binsPerStep: 50, window: 64 };
+  const first = openLoader(planOf({ ...base, seed: 1n }));
+  const one = first.take(first.start);
+  const two = first.take(one.next);
+  const other = openLoader(planOf({ ...base, seed: 2n }));
+  const orders = [one, two, other.take(other.start)].map(({ bins }) =>
+    bins.map(({ documents }) => documents[0]),
+  );
+  t.true(one.bins.every(({ documents }) => documents.length === 1));
+  t.is(new Set(orders.map((order) => order.join())).size, 3);
+});
+
+test('Documents that were set aside are never seen', (t) => {
+  const documents = numberedDocuments([5, 5, 5, 5, 5, 5]);
+  const loader = openLoader({
+    documents,
+    members: [1, 3, 4],
+    seed: 0,
+    tokensPerBin: 10,
+    binsPerStep: 2,
+  });
+  const seen = new Set<number>();
+  for (let cursor = loader.start, step = 0; step < 9; step += 1) {
+    const batch = loader.take(cursor);
+    for (const { documents: members } of batch.bins) for (const member of members) seen.add(member);
+    cursor = batch.next;
+  }
+  t.deepEqual([...seen].sort(), [1, 3, 4]);
+});
+
+test('A cursor of other data or another seed is refused', (t) => {
+  const loader = openLoader(
+    planOf({ lengths: [3, 4], seed: 1n, tokensPerBin: 30, binsPerStep: 1, window: 8 }),
+  );
+  t.throws(() => loader.take({ ...loader.start, storeDigest: 'other' }), { instanceOf: Bug });
+  t.throws(() => loader.take({ ...loader.start, seed: '2' }), { instanceOf: Bug });
+});

@@ -1,0 +1,128 @@
+import test from 'ava';
+import * as fc from 'fast-check';
+import { type Range, UnusableRecord } from '../../../worker/data/sample.ts';
+import { encodeWithRanges } from '../../../worker/data/spans.ts';
+import { createTokenizer } from '../../../worker/data/tokenizer.ts';
+import { goldenTokenizer, type TokenizerFamily } from '../../builders/tokenizers.ts';
+
+const spelling = [
+  'gpt2',
+  'smollm',
+  'qwen2',
+  'llama-3',
+  'llama-2',
+  'phi-3',
+  'mistral',
+  'metaspace',
+  'gemma',
+] as const;
+
+/** Text in parts, every second of which is learned. */
+const parts = fc.array(
+  fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 12 }),
+    fc.constantFrom(
+      ' ',
+      '  ',
+      '\n\n',
+      'é',
+      'e\u0301',
+      '😀',
+      '<|im_end|>',
+      '<s>',
+      '<|end|>',
+      'the quick',
+    ),
+  ),
+  { minLength: 2, maxLength: 8 },
+);
+
+function rangesOf(texts: readonly string[]): Range[] {
+  let at = 0;
+  return texts.flatMap((text, index) => {
+    const range = { start: at, end: at + text.length };
+    at = range.end;
+    return index % 2 === 1 && text.length > 0 ? [range] : [];
+  });
+}
+
+const marksOverlaps = test.macro({
+  title: (_, family: TokenizerFamily) =>
+    `${family}: a token is learned exactly when its bytes overlap what is learned`,
+  exec(t, family: TokenizerFamily) {
+    const { tokenizer } = goldenTokenizer(family);
+    let compared = 0;
+    fc.assert(
+      fc.property(parts, (given) => {
+        const texts = given.map((text) => text.toWellFormed().replaceAll('▁', '_'));
+        const text = texts.join('');
+        const { ids, learned } = encodeWithRanges(text, rangesOf(texts), tokenizer);
+        t.deepEqual(ids, tokenizer.encode(text));
+        // Where the tokens spell the text itself, bytes can be counted from the beginning.
+        const bytes = ids.map((id) => Buffer.from(tokenizer.bytesOf(id)));
+        if (!Buffer.concat(bytes).equals(Buffer.from(text))) return;
+        compared += 1;
+        const byteRanges = rangesOf(texts).map(({ start, end }) => ({
+          start: Buffer.byteLength(text.slice(0, start)),
+          end: Buffer.byteLength(text.slice(0, end)),
+        }));
+        let at = 0;
+        for (const [index, token] of bytes.entries()) {
+          const overlaps = byteRanges.some(
+            ({ start, end }) => start < at + token.length && end > at,
+          );
+          t.is(learned[index], overlaps ? 1 : 0, `${index} of ${JSON.stringify(texts)}`);
+          at += token.length;
+        }
+      }),
+      { numRuns: 150 },
+    );
+    t.true(
+      compared >= (['llama-2', 'phi-3', 'metaspace'].includes(family) ? 0 : 20),
+      `${compared}`,
+    );
+  },
+});
+for (const family of spelling) test(marksOverlaps, family);
+
+test('A space that Llama 2 puts before a text belongs to what follows it', (t) => {
+  const { tokenizer } = goldenTokenizer('llama-2');
+  const { ids, learned } = encodeWithRanges('zz', [{ start: 0, end: 1 }], tokenizer);
+  t.deepEqual(
+    ids.map((id, index) => [Buffer.from(tokenizer.bytesOf(id)).toString(), learned[index]]),
+    [
+      [' ', 1],
+      ['z', 1],
+      ['z', 0],
+    ],
+  );
+});
+
+test('Characters that are composed before the tokens are found again behind them', (t) => {
+  const { tokenizer } = goldenTokenizer('qwen2');
+  const text = 'e\u0301e\u0301 yes';
+  const { ids, learned } = encodeWithRanges(text, [{ start: 5, end: text.length }], tokenizer);
+  const said = ids.filter((_, index) => learned[index] === 1);
+  t.is(tokenizer.decode(said), 'yes');
+});
+
+test('A border inside of a composed character is refused', (t) => {
+  const { tokenizer } = goldenTokenizer('qwen2');
+  const error = t.throws(() => encodeWithRanges('e\u0301', [{ start: 1, end: 2 }], tokenizer), {
+    instanceOf: UnusableRecord,
+  });
+  t.regex(error.message, /normalises across the border/);
+});
+
+test('Text that the vocabulary cannot spell is refused where borders must be found in it', (t) => {
+  const json = {
+    added_tokens: [],
+    model: { type: 'BPE' as const, vocab: { a: 0, b: 1, '?': 2 }, merges: [], unk_token: '?' },
+  };
+  const tokenizer = createTokenizer({ json });
+  t.deepEqual([...encodeWithRanges('ab', [{ start: 1, end: 2 }], tokenizer).learned], [0, 1]);
+  const error = t.throws(() => encodeWithRanges('axb', [{ start: 2, end: 3 }], tokenizer), {
+    instanceOf: UnusableRecord,
+  });
+  t.regex(error.message, /do not spell/);
+});
