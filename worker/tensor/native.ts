@@ -32,7 +32,7 @@ export interface Native {
   item(handle: number): number;
   map(path: string): number;
   releasePages(handle: number): number;
-  memory(): { readonly held: number; readonly peak: number };
+  memory(): { readonly held: number; readonly peak: number; readonly reported: number };
   resetPeak(): void;
   trim(): void;
   threads(): number;

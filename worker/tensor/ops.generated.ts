@@ -411,6 +411,11 @@ export function mkldnnReorderLinearWeight(self: Tensor, batchSize?: number | big
   return made(call($mkldnnReorderLinearWeight, self.handle, batchSize));
 }
 
+const $mkldnnLinearPointwise = operator('mkldnn::_linear_pointwise(Tensor X, Tensor W, Tensor? B, str attr, Scalar?[] scalars, str? algorithm) -> Tensor Y');
+export function mkldnnLinearPointwise(X: Tensor, W: Tensor, B: Tensor | null, attr: string, scalars: readonly (Scalar | null)[], algorithm: string | null): Tensor {
+  return made(call($mkldnnLinearPointwise, X.handle, W.handle, B?.handle, attr, scalars, algorithm));
+}
+
 const $t = operator('aten::t(Tensor(a) self) -> Tensor(a)');
 export function t(self: Tensor): Tensor {
   return made(call($t, self.handle));
@@ -1004,14 +1009,42 @@ export function fusedAdamw_(self: readonly Tensor[], grads: readonly Tensor[], e
   call($fusedAdamw_, handlesOf(self), handlesOf(grads), handlesOf(expAvgs), handlesOf(expAvgSqs), handlesOf(maxExpAvgSqs), handlesOf(stateSteps), options.lr, options.beta1, options.beta2, options.weightDecay, options.eps, options.amsgrad, options.maximize, options.gradScale?.handle, options.foundInf?.handle);
 }
 
-const $useIsa = operator('anneal::use_isa(str? name=None) -> str');
-export function useIsa(name?: string | null): string {
-  return call($useIsa, name) as string;
+const $chooseIsa = operator('anneal::choose_isa(str? name=None) -> str');
+export function chooseIsa(name?: string | null): string {
+  return call($chooseIsa, name) as string;
 }
 
-const $adamw_ = operator('anneal::adamw_(Tensor(a!) param, Tensor grad, Tensor(b!) exp_avg, Tensor(c!) exp_avg_sq, Tensor(d!)? master=None, *, float lr, float beta1, float beta2, float eps, float weight_decay, int step, float grad_scale=1.) -> ()');
-export function adamw_(param: Tensor, grad: Tensor, expAvg: Tensor, expAvgSq: Tensor, master: Tensor | null | undefined, options: { readonly lr: number; readonly beta1: number; readonly beta2: number; readonly eps: number; readonly weightDecay: number; readonly step: number | bigint; readonly gradScale?: number | undefined }): void {
-  call($adamw_, param.handle, grad.handle, expAvg.handle, expAvgSq.handle, master?.handle, options.lr, options.beta1, options.beta2, options.eps, options.weightDecay, options.step, options.gradScale);
+const $adamw_ = operator('anneal::adamw_(Tensor(a!) param, Tensor grad, Tensor(b!) exp_avg, Tensor(c!) exp_avg_sq, Tensor(d!)? master=None, *, float lr, float beta1, float beta2, float eps, float weight_decay, int step, float grad_scale=1., int? rounding_key=None) -> ()');
+export function adamw_(param: Tensor, grad: Tensor, expAvg: Tensor, expAvgSq: Tensor, master: Tensor | null | undefined, options: { readonly lr: number; readonly beta1: number; readonly beta2: number; readonly eps: number; readonly weightDecay: number; readonly step: number | bigint; readonly gradScale?: number | undefined; readonly roundingKey?: number | bigint | null | undefined }): void {
+  call($adamw_, param.handle, grad.handle, expAvg.handle, expAvgSq.handle, master?.handle, options.lr, options.beta1, options.beta2, options.eps, options.weightDecay, options.step, options.gradScale, options.roundingKey);
+}
+
+const $philoxUniform_ = operator('anneal::philox_uniform_(Tensor(a!) self, int key, float low=0., float high=1.) -> Tensor(a!)');
+export function philoxUniform_(self: Tensor, key: number | bigint, low?: number, high?: number): Tensor {
+  call($philoxUniform_, self.handle, key, low, high);
+  return self;
+}
+
+const $philoxMask_ = operator('anneal::philox_mask_(Tensor(a!) self, int key, float keep) -> Tensor(a!)');
+export function philoxMask_(self: Tensor, key: number | bigint, keep: number): Tensor {
+  call($philoxMask_, self.handle, key, keep);
+  return self;
+}
+
+const $philoxNormal_ = operator('anneal::philox_normal_(Tensor(a!) self, int key, float mean=0., float std=1.) -> Tensor(a!)');
+export function philoxNormal_(self: Tensor, key: number | bigint, mean?: number, std?: number): Tensor {
+  call($philoxNormal_, self.handle, key, mean, std);
+  return self;
+}
+
+const $ggufDequantize = operator('anneal::gguf_dequantize(Tensor blocks, int type, int numel, *, ScalarType dtype) -> Tensor');
+export function ggufDequantize(blocks: Tensor, type: number | bigint, numel: number | bigint, options: { readonly dtype: DType }): Tensor {
+  return made(call($ggufDequantize, blocks.handle, type, numel, dtypeCode(options.dtype)));
+}
+
+const $ggufQuantize = operator('anneal::gguf_quantize(Tensor input, int type) -> Tensor');
+export function ggufQuantize(input: Tensor, type: number | bigint): Tensor {
+  return made(call($ggufQuantize, input.handle, type));
 }
 
 confirmOperators();

@@ -84,6 +84,7 @@ export const operatorNames = {
   scaledMm: 'aten::_scaled_mm',
   scaledDotProductAttention: 'aten::scaled_dot_product_attention',
   mkldnnReorderLinearWeight: 'mkldnn::_reorder_linear_weight',
+  mkldnnLinearPointwise: 'mkldnn::_linear_pointwise',
 
   // shape
   t: 'aten::t',
@@ -215,6 +216,11 @@ export const operatorNames = {
   fusedAdamw_: 'aten::_fused_adamw_',
 
   // ours, worker/native/kernels
-  useIsa: 'anneal::use_isa',
+  chooseIsa: 'anneal::choose_isa',
   adamw_: 'anneal::adamw_',
+  philoxUniform_: 'anneal::philox_uniform_',
+  philoxMask_: 'anneal::philox_mask_',
+  philoxNormal_: 'anneal::philox_normal_',
+  ggufDequantize: 'anneal::gguf_dequantize',
+  ggufQuantize: 'anneal::gguf_quantize',
 } as const satisfies Readonly<Record<string, string>>;

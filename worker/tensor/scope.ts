@@ -13,8 +13,9 @@ export function scope<T>(body: () => T): T {
   let kept: number[] | undefined;
   try {
     const result = body();
-    kept = [];
-    collect(result, kept);
+    const found: number[] = [];
+    collect(result, found);
+    kept = found;
     return result;
   } finally {
     native.scopeEnd(kept);

@@ -2,6 +2,7 @@
 
 #include <c10/util/Exception.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace anneal {
@@ -66,9 +67,18 @@ void HandleTable::begin_scope() { marks_.push_back(scoped_.size()); }
 
 void HandleTable::end_scope(const std::vector<Handle>& kept) {
   TORCH_CHECK(!marks_.empty(), "no scope is open");
+  const bool stale = std::any_of(kept.begin(), kept.end(),
+                                 [this](Handle handle) { return find(handle) == nullptr; });
+  if (stale) {
+    close_scope({});
+    TORCH_CHECK(false, "a tensor in the result of a scope was released inside it");
+  }
+  close_scope(kept);
+}
+
+void HandleTable::close_scope(const std::vector<Handle>& kept) {
   for (const Handle handle : kept) {
     Slot* slot = find(handle);
-    TORCH_CHECK(slot != nullptr, "a tensor in the result of a scope was released inside it");
     if (slot->owner == Owner::kScope) slot->owner = Owner::kMoving;
   }
   const size_t mark = marks_.back();

@@ -22,7 +22,8 @@ class HandleTable {
   void release(Handle handle);
 
   void begin_scope();
-  // Releases what was made since begin_scope; `kept` moves to the scope outside.
+  // Releases what was made since begin_scope; `kept` moves to the scope outside. The scope ends even
+  // when this throws because something in `kept` is not alive.
   void end_scope(const std::vector<Handle>& kept);
   // Takes a handle out of every scope: from here on only release() ends it.
   void keep(Handle handle);
@@ -41,6 +42,7 @@ class HandleTable {
   Slot* find(Handle handle);
   const Slot* find(Handle handle) const;
   void free_slot(Slot& slot);
+  void close_scope(const std::vector<Handle>& kept);
 
   std::vector<Slot> slots_;
   std::vector<int32_t> unused_;

@@ -93,12 +93,16 @@ void report_to_collector(const Call& call) {
   call.environment.reported_bytes = held;
 }
 
-// memory() → {held, peak}: bytes of CPU tensors of the whole process. Mapped files do not count.
+// memory() → {held, peak, reported}: bytes of CPU tensors of the whole process, mapped files apart, and
+// all that V8 believes to be outside its heap.
 napi_value memory(Call& call) {
   napi_value object;
   check(napi_create_object(call.env, &object), "an object");
   set_number(call, object, "held", held_bytes.load());
   set_number(call, object, "peak", peak_bytes.load());
+  int64_t reported = 0;
+  napi_adjust_external_memory(call.env, 0, &reported);
+  set_number(call, object, "reported", reported);
   return object;
 }
 

@@ -34,7 +34,7 @@ std::atomic<Isa>& chosen() {
 
 // Asks for an instruction set, to test or to compare one; null asks for the best. Returns the one in
 // use: never more than this CPU has.
-std::string use_isa(std::optional<std::string> name) {
+std::string choose_isa(std::optional<std::string> name) {
   Isa wanted = best();
   if (name) {
     int i = 0;
@@ -63,7 +63,7 @@ bool has_avx512_bf16() {
 }
 
 TORCH_LIBRARY_FRAGMENT(anneal, m) {
-  m.def("use_isa(str? name=None) -> str", &use_isa);
+  m.def("choose_isa(str? name=None) -> str", &choose_isa);
 }
 
 }  // namespace anneal

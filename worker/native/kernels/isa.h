@@ -10,7 +10,7 @@ namespace anneal {
 
 enum class Isa { kPortable, kAvx2, kAvx512 };
 
-// The best of this CPU, unless anneal::use_isa asked for less.
+// The best of this CPU, unless anneal::choose_isa asked for less.
 Isa isa();
 
 bool has_avx512_bf16();

@@ -6,10 +6,11 @@
 //   v = β2 · v + (1 − β2) · g²
 //   p = p − lr / (1 − β1^step) · m / (√v / √(1 − β2^step) + ε)
 //
-// param float32, or bfloat16 with or without a float32 master copy (the master is updated and param
-// is its rounding); grad, m and v float32 or bfloat16, m and v alike. Arithmetic in float32, bias
-// corrections in float64. All contiguous, written in place, element by element: deterministic, and
-// the same for any number of threads.
+// param float32, or bfloat16: then with a float32 master copy (the master is updated and param is its
+// rounding), or without one, rounded to nearest, or with roundingKey up or down by chance so that the
+// expected value is exact. grad, m and v float32 or bfloat16, m and v alike. All float64 also works,
+// for tests. Arithmetic in float32 (float64), bias corrections in float64. All contiguous, written in
+// place, element by element: the same bits for any number of threads.
 #pragma once
 
 #include <stdint.h>
@@ -19,29 +20,33 @@ namespace anneal::adamw {
 inline constexpr const char* kSchema =
     "adamw_(Tensor(a!) param, Tensor grad, Tensor(b!) exp_avg, Tensor(c!) exp_avg_sq, "
     "Tensor(d!)? master=None, *, float lr, float beta1, float beta2, float eps, "
-    "float weight_decay, int step, float grad_scale=1.0) -> ()";
+    "float weight_decay, int step, float grad_scale=1.0, int? rounding_key=None) -> ()";
 
-// One tensor's memory; exactly one of the two types is set by each flag.
+enum class Type { kFloat32, kFloat64, kBfloat16 };
+
+// One tensor's memory.
 struct Arrays {
   void* param;
   const void* grad;
   void* exp_avg;
   void* exp_avg_sq;
   float* master;  // null: param itself holds the value
-  bool param_is_bf16;
-  bool grad_is_bf16;
-  bool state_is_bf16;
+  Type param_type;
+  Type grad_type;
+  Type state_type;
 };
 
 struct Factors {
-  float grad_scale;
-  float keep;        // 1 − lr · weight_decay
-  float take_grad;   // 1 − β1
-  float beta2;
-  float take_square;  // 1 − β2
-  float step_size;    // lr / (1 − β1^step)
-  float root_bias2;   // √(1 − β2^step)
-  float eps;
+  double grad_scale;
+  double keep;         // 1 − lr · weight_decay
+  double take_grad;    // 1 − β1
+  double beta2;
+  double take_square;  // 1 − β2
+  double step_size;    // lr / (1 − β1^step)
+  double root_bias2;   // √(1 − β2^step)
+  double eps;
+  bool by_chance;      // how a bfloat16 param without master is rounded
+  uint64_t rounding_key;
 };
 
 using Loop = void(const Arrays& arrays, const Factors& factors, int64_t begin, int64_t end);

@@ -1,0 +1,61 @@
+import test from 'ava';
+import { memoryStatistics, resetMemoryPeaks, trimMemory } from '../../../worker/tensor/memory.ts';
+import { native } from '../../../worker/tensor/native.ts';
+import * as ops from '../../../worker/tensor/ops.generated.ts';
+import { scope } from '../../../worker/tensor/scope.ts';
+
+const mebibyte = 1 << 20;
+const floats = (bytes: number): readonly number[] => [bytes / 4];
+
+test('the bytes of tensors are counted while they live, and the most of them is remembered', (t) => {
+  resetMemoryPeaks();
+  const before = memoryStatistics().tensorBytes;
+  scope(() => {
+    ops.zeros(floats(8 * mebibyte)).dispose();
+    ops.zeros(floats(2 * mebibyte));
+    const { tensorBytes, tensorPeakBytes } = memoryStatistics();
+    // The heap rounds a block up by less than a page.
+    t.true(tensorBytes - before >= 2 * mebibyte && tensorBytes - before < 2 * mebibyte + 4096);
+    t.true(tensorPeakBytes - before >= 8 * mebibyte);
+  });
+  t.is(memoryStatistics().tensorBytes, before);
+});
+
+test('a view costs nothing', (t) => {
+  scope(() => {
+    const x = ops.zeros(floats(mebibyte));
+    const before = memoryStatistics().tensorBytes;
+    ops.narrow(x, 0, 1, 10);
+    t.is(memoryStatistics().tensorBytes, before);
+  });
+});
+
+test('a peak ends with a reset', (t) => {
+  ops.zeros(floats(64 * mebibyte)).dispose();
+  resetMemoryPeaks();
+  const { tensorBytes, tensorPeakBytes } = memoryStatistics();
+  t.is(tensorPeakBytes, tensorBytes);
+});
+
+test('resident memory grows when a tensor is written and its peak remembers it', (t) => {
+  trimMemory();
+  resetMemoryPeaks();
+  const before = memoryStatistics().residentBytes;
+  using x = ops.ones(floats(96 * mebibyte));
+  const after = memoryStatistics();
+  t.is(x.bytes, 96 * mebibyte);
+  // Other memory of the process may shrink meanwhile, by less than half of this.
+  t.true(after.residentBytes - before > 48 * mebibyte);
+  t.true(after.residentPeakBytes >= after.residentBytes - mebibyte);
+});
+
+test('the collector is told how much native memory tensors hold, when the outermost scope ends', (t) => {
+  const external = (): number => native.memory().reported;
+  scope(() => undefined);
+  const before = external();
+  const kept = scope(() => scope(() => ops.zeros(floats(32 * mebibyte))));
+  t.true(external() - before > 31 * mebibyte);
+  kept.dispose();
+  scope(() => undefined);
+  t.true(external() - before < mebibyte);
+});
