@@ -1,5 +1,5 @@
 // Documents in memory: what the loader reads, without a token store.
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import type { Documents } from '../../worker/data/documents.ts';
 
 export interface ListedDocument {

@@ -1,5 +1,5 @@
 import test from 'ava';
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import { fillBin, ignored } from '../../../worker/data/bins.ts';
 import { documentsOf, randomDocuments } from '../../builders/documents.ts';
 

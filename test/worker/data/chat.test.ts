@@ -1,5 +1,5 @@
 import test from 'ava';
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import { renderChat } from '../../../worker/data/chat.ts';
 import { compileTemplate } from '../../../worker/data/chat-template.ts';
 import { type ChatSample, type Message, UnusableRecord } from '../../../worker/data/sample.ts';

@@ -10,7 +10,7 @@ function shapeOf(name: string) {
 
 const becomes = test.macro({
   title: (given = '') => given,
-  exec(t, name: string, record: unknown, sample: Sample, hasTemplate = true) {
+  exec(t, name: string, record: unknown, sample: Sample, hasTemplate: boolean = true) {
     t.deepEqual(toSample(shapeOf(name), record, hasTemplate), sample);
   },
 });

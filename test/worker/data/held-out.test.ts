@@ -1,5 +1,5 @@
 import test from 'ava';
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import { chooseHeldOut } from '../../../worker/data/held-out.ts';
 
 test('As many records are set aside as were asked for, each once, and one is always left', (t) => {

@@ -1,5 +1,5 @@
 import test from 'ava';
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import { readJsonArray } from '../../../worker/data/json-array.ts';
 import type { Reading } from '../../../worker/data/reading.ts';
 

@@ -1,5 +1,5 @@
 import test from 'ava';
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import { Bug } from '../../../crds/errors.ts';
 import { assignToRanks } from '../../../crds/plan/batches.ts';
 import { fillBin } from '../../../worker/data/bins.ts';

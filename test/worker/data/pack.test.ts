@@ -1,5 +1,5 @@
 import test from 'ava';
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import { packBins } from '../../../worker/data/pack.ts';
 
 const capacities = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 5000 }));

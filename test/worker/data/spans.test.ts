@@ -1,5 +1,5 @@
 import test from 'ava';
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import { type Range, UnusableRecord } from '../../../worker/data/sample.ts';
 import { encodeWithRanges } from '../../../worker/data/spans.ts';
 import { createTokenizer } from '../../../worker/data/tokenizer.ts';

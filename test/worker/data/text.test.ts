@@ -1,5 +1,5 @@
 import test from 'ava';
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import type { Reading } from '../../../worker/data/reading.ts';
 import { readText } from '../../../worker/data/text.ts';
 

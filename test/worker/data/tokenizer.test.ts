@@ -1,5 +1,5 @@
 import test from 'ava';
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import { createTokenizer } from '../../../worker/data/tokenizer.ts';
 import {
   goldenTokenizer,
