@@ -45,7 +45,8 @@ function compile(source: string, setup: TemplateSetup): ChatTemplate['render'] {
         add_generation_prompt: addGenerationPrompt,
         bos_token: setup.bos ?? '',
         eos_token: setup.eos ?? '',
-        [ownClock]: (format: string) => formatDate(setup.date ?? new Date(0), format),
+        range_of_job: rangeOfJob,
+        strftime_of_job: (format: string) => formatDate(setup.date ?? new Date(0), format),
       });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -54,12 +55,42 @@ function compile(source: string, setup: TemplateSetup): ChatTemplate['render'] {
   };
 }
 
-/** The library's strftime_now reads the clock of the machine and cannot be replaced; so templates call another name. */
-const ownClock = 'strftime_of_job';
+/**
+ * Two functions of the library cannot be replaced under their names, so calls go to other ones: strftime_now reads the
+ * clock of the machine, and range fills memory with as many numbers as a template asks for.
+ */
+const ownFunctions: ReadonlyMap<unknown, string> = new Map([
+  ['strftime_now', 'strftime_of_job'],
+  ['range', 'range_of_job'],
+]);
+
+const longestRange = 65_536;
+
+function rangeOfJob(start: number, stop?: number, step = 1): number[] {
+  const [from, to] = stop === undefined ? [0, start] : [start, stop];
+  const length = Math.max(0, Math.ceil((to - from) / step));
+  if (length <= longestRange) return Array.from({ length }, (_, i) => from + i * step);
+  throw new Error(`range has ${length} steps; a template may take ${longestRange}`);
+}
+
+/** Walks the parsed template, whose nodes are plain objects, lists and maps. */
+function redirectCalls(node: unknown): void {
+  if (typeof node !== 'object' || node === null) return;
+  const callee: unknown =
+    Reflect.get(node, 'type') === 'CallExpression' && Reflect.get(node, 'callee');
+  if (typeof callee === 'object' && callee !== null) {
+    const own = ownFunctions.get(Reflect.get(callee, 'value'));
+    if (own !== undefined) Reflect.set(callee, 'value', own);
+  }
+  const children = node instanceof Map ? [...node.keys(), ...node.values()] : Object.values(node);
+  for (const child of children) redirectCalls(child);
+}
 
 function parse(source: string): Template {
   try {
-    return new Template(source.replaceAll(/\bstrftime_now\b/g, ownClock));
+    const template = new Template(source);
+    redirectCalls(template.parsed);
+    return template;
   } catch (error) {
     throw unreadable(error);
   }

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { UserError } from '../../../crds/errors.ts';
 import { compileTemplate, tagMarks } from '../../../worker/data/chat-template.ts';
-import type { Message } from '../../../worker/data/sample.ts';
+import { type Message, UnusableRecord } from '../../../worker/data/sample.ts';
 import { chatTemplates, type TemplateName } from '../../builders/chat-templates.ts';
 
 const talk: readonly Message[] = [
@@ -76,4 +76,19 @@ test('Templates without tags have no tagged form', (t) => {
   for (const name of Object.keys(chatTemplates) as TemplateName[]) {
     t.is(compileTemplate(chatTemplates[name]).tagged === undefined, name !== 'tagged', name);
   }
+});
+
+test('range counts as in Python, and not further than a template needs', (t) => {
+  const render = (source: string) => compileTemplate({ source }).render([], undefined, false);
+  t.is(
+    render(
+      '{{ range(3) | join(",") }};{{ range(5, 0, -2) | join(",") }};{{ range(3, 1) | length }}',
+    ),
+    '0,1,2;5,3,1;0',
+  );
+  t.is(render('range(100000000)'), 'range(100000000)');
+  t.throws(() => render('{% for i in range(100000000) %}x{% endfor %}'), {
+    instanceOf: UnusableRecord,
+    message: /range has 100000000 steps/,
+  });
 });
