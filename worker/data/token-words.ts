@@ -93,16 +93,14 @@ function toStep(config: StepConfig): Step {
 
 function splitBy({ pattern, behavior, invert }: z.output<typeof splitConfig>): Step {
   const name = behavior.toLowerCase();
-  const isString = 'String' in pattern;
-  if (name === 'isolated' || name === 'removed') {
-    return librarySplit({ pattern, behavior, invert: invert && name === 'removed' });
+  const Regex = 'String' in pattern ? literally(pattern.String) : pattern.Regex;
+  if (name === 'isolated') return isolate(Regex);
+  // The library splits at the pattern, and JavaScript then puts captured groups between the pieces.
+  if (name === 'removed' && (invert || !/\((?!\?)/.test(Regex))) {
+    return librarySplit({ pattern: { Regex }, behavior, invert });
   }
-  if (isString && !invert && (name === 'mergedwithprevious' || name === 'mergedwithnext')) {
-    const literal = literally(pattern.String);
-    const cut = new RegExp(
-      name === 'mergedwithprevious' ? `(?<=${literal})` : `(?=${literal})`,
-      'u',
-    );
+  if ('String' in pattern && !invert && /^mergedwith(previous|next)$/.test(name)) {
+    const cut = new RegExp(name === 'mergedwithprevious' ? `(?<=${Regex})` : `(?=${Regex})`, 'u');
     return (text) => text.split(cut);
   }
   throw unsupported(
@@ -137,8 +135,12 @@ function isolate(regex: string): Step {
   return librarySplit({ pattern: { Regex: regex }, behavior: 'Isolated', invert: false });
 }
 
-/** The library rewrites Oniguruma's syntax to JavaScript's, and throws at what it cannot. */
+/** The library rewrites Oniguruma's syntax to JavaScript's, and throws at what it cannot, but for \G. */
 function librarySplit(config: Parameters<typeof createSplit>[0]): Step {
+  const { pattern } = config;
+  if ('Regex' in pattern && pattern.Regex.includes('\\G')) {
+    throw unsupported(`the pattern ${pattern.Regex}: JavaScript has no \\G`);
+  }
   try {
     return createSplit(config);
   } catch (error) {

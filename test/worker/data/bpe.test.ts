@@ -1,0 +1,113 @@
+import { BPE } from '@huggingface/tokenizers';
+import test from 'ava';
+import fc from 'fast-check';
+import { createBpe } from '../../../worker/data/bpe.ts';
+import { goldenTokenizer } from '../../builders/tokenizers.ts';
+
+/** The declarations of the library cannot be followed; this is what the test uses. */
+const LibraryBpe = BPE as unknown as new (model: object) => { bpe(word: string): string[] };
+
+const plain = {
+  wholeWordsFirst: false,
+  byteFallback: false,
+  unknown: undefined,
+  fuseUnknown: false,
+};
+
+test('Any word is split as the library splits it', (t) => {
+  const { json } = goldenTokenizer('gpt2').definition;
+  t.true(json.model.type === 'BPE');
+  const vocabulary = new Map(Object.entries(json.model.vocab as Record<string, number>));
+  const pairs = (json.model as { merges: [string, string][] }).merges.map(
+    (pair): [string, string] =>
+      typeof pair === 'string' ? ((pair as string).split(' ') as [string, string]) : pair,
+  );
+  const encode = createBpe({ ...plain, vocabulary, merges: pairs });
+  const library = new LibraryBpe({ type: 'BPE', vocab: json.model.vocab, merges: pairs });
+  const pieces = [...vocabulary.keys()].filter((token) => !token.startsWith('<'));
+  const word = fc.array(fc.constantFrom(...pieces), { maxLength: 30 }).map((all) => all.join(''));
+  fc.assert(
+    fc.property(word, (given) => {
+      const expected = library.bpe(given).map((token) => vocabulary.get(token));
+      t.deepEqual(encode(given), expected as number[]);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('The best pair goes first, and of equal ones the leftmost', (t) => {
+  const vocabulary = new Map(['a', 'b', 'aa', 'ab', 'aab'].map((token, id) => [token, id]));
+  const encode = createBpe({
+    ...plain,
+    vocabulary,
+    merges: [
+      ['a', 'a'],
+      ['a', 'b'],
+      ['aa', 'b'],
+    ],
+  });
+  t.deepEqual(encode('aaa'), [2, 0]);
+  t.deepEqual(encode('aaab'), [2, 3]);
+  t.deepEqual(encode('aab'), [4]);
+  t.deepEqual(encode('b'), [1]);
+  t.deepEqual(encode(''), []);
+});
+
+test('Merges of words that are in no vocabulary are as if they were not there', (t) => {
+  const vocabulary = new Map([
+    ['a', 0],
+    ['b', 1],
+  ]);
+  t.deepEqual(
+    createBpe({
+      ...plain,
+      vocabulary,
+      merges: [
+        ['a', 'b'],
+        ['x', 'y'],
+      ],
+    })('ab'),
+    [0, 1],
+  );
+});
+
+test('A word that is a token is taken whole only where the tokenizer says so', (t) => {
+  const vocabulary = new Map([
+    ['a', 0],
+    ['b', 1],
+    ['ab', 2],
+  ]);
+  t.deepEqual(createBpe({ ...plain, vocabulary, merges: [] })('ab'), [0, 1]);
+  t.deepEqual(createBpe({ ...plain, vocabulary, merges: [], wholeWordsFirst: true })('ab'), [2]);
+});
+
+test('Characters without a token are bytes, or unknown, or nothing', (t) => {
+  const vocabulary = new Map([
+    ['a', 0],
+    ['<0xC3>', 1],
+    ['<0xA9>', 2],
+    ['?', 3],
+  ]);
+  const bytes = { ...plain, vocabulary, merges: [], byteFallback: true };
+  t.deepEqual(createBpe(bytes)('aé'), [0, 1, 2]);
+  t.deepEqual(createBpe({ ...bytes, unknown: 3 })('éü'), [1, 2, 3]);
+  t.deepEqual(createBpe({ ...plain, vocabulary, merges: [], unknown: 3 })('üüa'), [3, 3, 0]);
+  t.deepEqual(
+    createBpe({ ...plain, vocabulary, merges: [], unknown: 3, fuseUnknown: true })('üüaü'),
+    [3, 0, 3],
+  );
+  t.deepEqual(createBpe({ ...plain, vocabulary, merges: [] })('üa'), [0]);
+});
+
+test('A word of a hundred thousand letters is split', (t) => {
+  const vocabulary = new Map(['a', 'aa', 'aaaa'].map((token, id) => [token, id]));
+  const encode = createBpe({
+    ...plain,
+    vocabulary,
+    merges: [
+      ['a', 'a'],
+      ['aa', 'aa'],
+    ],
+  });
+  t.deepEqual(new Set(encode('a'.repeat(100_000))), new Set([2]));
+});
