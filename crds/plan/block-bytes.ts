@@ -5,7 +5,7 @@ import type { MemoryQuestion, TapeMode } from './memory-question.ts';
 import { adaptedLinears, linearsOf, parametersOf, trainedOf } from './parameters.ts';
 import { valueBytes } from './static-bytes.ts';
 
-interface BlockBytes {
+export interface BlockBytes {
   /** The stream between blocks: T x H. */
   readonly stream: number;
   /** What a micro-batch leaves behind in a block, by mode. */

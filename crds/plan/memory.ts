@@ -3,7 +3,7 @@
 //
 // A step passes three kinds of moments: the head, when all block inputs and kept tapes are there; the backward of each block,
 // when inputs go and gradients come; the update. The plan walks through all of them.
-import { blockBytes } from './block-bytes.ts';
+import { type BlockBytes, blockBytes } from './block-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, TapeMode } from './memory-question.ts';
 import { staticBytes } from './static-bytes.ts';
@@ -125,7 +125,7 @@ function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): reado
         outside +
         bytes.blockGradient +
         (clip === 'Global' ? (facts.L - 1 - layer) * bytes.gradient : 0),
-      activations: (before[layer + 1] ?? 0) + 2 * stream + (mode === 'keep' ? 0 : bytes.tape),
+      activations: (before[layer + 1] ?? 0) + 2 * stream + madeAgain(mode, bytes),
       working: bytes.backwardWorking,
     }),
   );
@@ -135,6 +135,12 @@ function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): reado
     working: bytes.updateWorking,
   };
   return [atHead, forward, ...backward, update];
+}
+
+/** The tape of the block that is run again; it begins with the input, which is already there unless it was offloaded. */
+function madeAgain(mode: TapeMode, { tape, stream }: BlockBytes): number {
+  if (mode === 'keep') return 0;
+  return mode === 'offload' ? tape : tape - stream;
 }
 
 function totalOf({ gradients, activations, working }: Moment): number {
