@@ -69,7 +69,7 @@ const letters = '[^\\r\\n\\p{L}\\p{N}]?\\p{L}+';
 const others = ' ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+';
 
 /** By the names of tokenizer.ggml.pre. */
-const splittingRules: Readonly<Record<string, SplittingRules>> = {
+export const splittingRules: Readonly<Record<string, SplittingRules>> = {
   default: { patterns: [gpt2Pattern] },
   'gpt-2': { patterns: [gpt2Pattern] },
   smollm: { patterns: ['\\p{N}', gpt2Pattern] },

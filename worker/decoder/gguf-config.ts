@@ -101,13 +101,20 @@ function attentionOf({ metadata, family, arch }: Facts, sizes: Sizes): ConfigJso
   const scale = key('attention.scale');
   return {
     sliding_window: window ?? (family === 'gemma2' ? defaults.sliding_window : null),
-    query_pre_attn_scalar: scale === undefined ? scalarBySize(family, sizes) : scale ** -2,
+    query_pre_attn_scalar: scale === undefined ? scalarBySize(family, sizes) : scalarOf(scale),
     final_logit_softcapping:
       key('final_logit_softcapping') ?? defaults.final_logit_softcapping ?? null,
     attn_logit_softcapping:
       key('attn_logit_softcapping') ?? defaults.attn_logit_softcapping ?? null,
     ...patternOf(metadata, `${arch}.attention.sliding_window_pattern`),
   };
+}
+
+/** A whole number in every published model; the scale in the file is its root, rounded to float32. */
+function scalarOf(scale: number): number {
+  const scalar = scale ** -2;
+  const whole = Math.round(scalar);
+  return Math.abs(scalar - whole) <= 4 * 2 ** -24 * scalar ? whole : scalar;
 }
 
 /** The format has no field for it: the two 27B models scale by H / NH, all others by the head size. */
@@ -160,7 +167,7 @@ function scalingOf(facts: Facts, rope: RopeFacts, readTable: ReadTable | null): 
         rope_type: 'longrope',
         long_factor: readTable(ropeTables.long),
         short_factor: readTable(ropeTables.short),
-        attention_factor: key('attn_factor'),
+        attention_factor: longropeAttention(key('attn_factor'), facts, rope),
       },
     };
   }
@@ -183,6 +190,18 @@ function scalingOf(facts: Facts, rope: RopeFacts, readTable: ReadTable | null): 
     value: type,
     message: `${path}: ${arch}.rope.scaling.type is "${type}"; it must be none, linear or yarn`,
   });
+}
+
+/** The file always has the number; it is left out where it is the one that follows from the lengths. */
+function longropeAttention(
+  inFile: number | undefined,
+  { metadata, arch }: Facts,
+  { original = Number.POSITIVE_INFINITY }: RopeFacts,
+): number | undefined {
+  const factor = (metadata.number(`${arch}.context_length`) ?? original) / original;
+  const usual = factor > 1 ? Math.sqrt(1 + Math.log(factor) / Math.log(original)) : 1;
+  const isUsual = inFile === undefined || Math.abs(inFile - usual) <= 4 * 2 ** -24 * usual;
+  return isUsual ? undefined : inFile;
 }
 
 /** Readers of the format multiply this factor on top of yarn's own `0.1 ln s + 1`. */

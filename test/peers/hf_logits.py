@@ -1,0 +1,36 @@
+"""Logits of models as transformers loads and computes them (eager attention, float32), as one safetensors file.
+
+Arguments: OUT REQUESTS, where REQUESTS is JSON: {"name": {"path": folder or GGUF file, "ids": [...]}, ...}
+Needs no network: everything is local.
+"""
+
+import json
+import os
+import sys
+
+import torch
+from safetensors.torch import save_file
+from transformers import AutoModelForCausalLM
+
+
+def load(path):
+    where = {"pretrained_model_name_or_path": path}
+    if path.endswith(".gguf"):
+        folder, file = os.path.split(path)
+        where = {"pretrained_model_name_or_path": folder, "gguf_file": file}
+    return AutoModelForCausalLM.from_pretrained(
+        **where, dtype=torch.float32, attn_implementation="eager"
+    ).eval()
+
+
+def main(out, requests):
+    logits = {}
+    with torch.no_grad():
+        for name, request in json.loads(requests).items():
+            ids = torch.tensor([request["ids"]])
+            logits[name] = load(request["path"])(ids, use_cache=False).logits[0].float().contiguous()
+    save_file(logits, out)
+
+
+torch.set_num_threads(2)
+main(sys.argv[1], sys.argv[2])

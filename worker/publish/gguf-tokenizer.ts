@@ -1,0 +1,164 @@
+// A tokenizer as the key-value pairs of a GGUF file. One that came out of a GGUF file goes back bit for bit; one from
+// tokenizer.json is translated: tokens and types, merges (byte-level) or scores (sentencepiece), and the name of the
+// splitting rules, which the format knows only by name.
+import { UserError } from '../../crds/errors.ts';
+import type { GgufPair } from '../checkpoint/gguf-writer.ts';
+import { gpt2Pattern } from '../data/token-words.ts';
+import { createTokenizer } from '../data/tokenizer.ts';
+import type { BpeModel, TokenizerDefinition } from '../data/tokenizer-definition.ts';
+import { splittingRules } from '../data/tokenizer-gguf.ts';
+
+type Pairs = ReadonlyMap<string, GgufPair>;
+
+const TokenType = {
+  Normal: 1,
+  Unknown: 2,
+  Control: 3,
+  UserDefined: 4,
+  Unused: 5,
+  Byte: 6,
+} as const;
+
+/** `rows` is the number of rows of the embedding: the format has one token for each. */
+export function ggufTokenizer(definition: TokenizerDefinition, rows: number): Pairs {
+  const { json } = definition;
+  if (json.model.type !== 'BPE') {
+    throw unsupported('a Unigram tokenizer cannot be written into a GGUF file; BPE can');
+  }
+  const { model } = json;
+  const isSentencePiece = model.byte_fallback === true;
+  const tokens = tokenList(definition, model, rows);
+  const texts = tokens.map(({ text }) => text);
+  const types = tokens.map(({ type }) => type);
+  const { addBos } = createTokenizer(definition);
+  return new Map<string, GgufPair>([
+    ['tokenizer.ggml.model', { type: 'string', value: isSentencePiece ? 'llama' : 'gpt2' }],
+    [
+      'tokenizer.ggml.pre',
+      { type: 'string', value: isSentencePiece ? 'default' : rulesName(json) },
+    ],
+    ['tokenizer.ggml.tokens', { type: 'strings', value: texts }],
+    ...(isSentencePiece
+      ? ([['tokenizer.ggml.scores', { type: 'float32s', value: scoresOf(model, tokens) }]] as const)
+      : ([['tokenizer.ggml.merges', { type: 'strings', value: mergesOf(model) }]] as const)),
+    ['tokenizer.ggml.token_type', { type: 'int32s', value: types }],
+    ...idPair('bos_token_id', texts, definition.bos),
+    ...idPair('eos_token_id', texts, definition.eos),
+    ...idPair('unknown_token_id', texts, model.unk_token ?? undefined),
+    ['tokenizer.ggml.add_bos_token', { type: 'bool', value: addBos }],
+    ['tokenizer.ggml.add_space_prefix', { type: 'bool', value: prependsSpace(json) }],
+    ...(definition.chatTemplate === undefined
+      ? []
+      : ([
+          ['tokenizer.chat_template', { type: 'string', value: definition.chatTemplate }],
+        ] as const)),
+  ]);
+}
+
+interface Token {
+  readonly text: string;
+  readonly type: number;
+}
+
+function tokenList(
+  { json }: TokenizerDefinition,
+  { vocab, unk_token }: BpeModel,
+  rows: number,
+): readonly Token[] {
+  // Embeddings have more rows than there are tokens where they were padded for speed.
+  const tokens = Array.from({ length: rows }, (_, id) => ({
+    text: `[PAD${id}]`,
+    type: TokenType.Unused as number,
+  }));
+  const put = (id: number, token: Token): void => {
+    if (id >= rows) {
+      throw unsupported(`the token ${token.text} has the id ${id}; the embedding has ${rows} rows`);
+    }
+    tokens[id] = token;
+  };
+  for (const [text, id] of Object.entries(vocab)) {
+    const isByte = /^<0x[0-9A-F]{2}>$/.test(text);
+    const type = text === unk_token ? TokenType.Unknown : TokenType.Normal;
+    put(id, { text, type: isByte ? TokenType.Byte : type });
+  }
+  for (const { id, content, special } of json.added_tokens) {
+    if (content === unk_token) continue;
+    put(id, { text: content, type: special ? TokenType.Control : TokenType.UserDefined });
+  }
+  return tokens;
+}
+
+function mergesOf({ merges }: BpeModel): readonly string[] {
+  return merges.map((merge) => (typeof merge === 'string' ? merge : merge.join(' ')));
+}
+
+/** Sentencepiece joins the best-scored pair first: the earlier the merge that makes a token, the higher. */
+function scoresOf(model: BpeModel, tokens: readonly Token[]): readonly number[] {
+  const ranks = new Map<string, number>();
+  for (const [rank, merge] of model.merges.entries()) {
+    const text = (typeof merge === 'string' ? merge.split(' ') : merge).join('');
+    if (!ranks.has(text)) ranks.set(text, rank);
+  }
+  return tokens.map(({ text, type }, id) => {
+    if (type === TokenType.Byte || type === TokenType.Unknown) return 0;
+    if (type !== TokenType.Normal) return -1000;
+    return -(ranks.get(text) ?? model.merges.length + id);
+  });
+}
+
+function idPair(key: string, texts: readonly string[], text: string | undefined) {
+  const id = text === undefined ? -1 : texts.indexOf(text);
+  if (id < 0) return [];
+  return [[`tokenizer.ggml.${key}`, { type: 'uint32', value: id }]] as const;
+}
+
+/** The name under which readers of the format know how this tokenizer splits text into words. */
+function rulesName({ pre_tokenizer }: TokenizerDefinition['json']): string {
+  const patterns = patternsOf(pre_tokenizer);
+  for (const [name, rules] of Object.entries(splittingRules)) {
+    if (name === 'default') continue;
+    const isSame = rules.patterns.length === patterns.length;
+    if (isSame && rules.patterns.every((pattern, i) => pattern === patterns[i])) return name;
+  }
+  const known = Object.keys(splittingRules).join(', ');
+  throw unsupported(
+    `the tokenizer splits words by ${JSON.stringify(patterns)}; GGUF has no name for that (${known})`,
+  );
+}
+
+function patternsOf(step: unknown): readonly string[] {
+  const {
+    type,
+    pretokenizers = [],
+    pattern,
+    individual_digits: isDigit,
+    use_regex: usesPattern = true,
+  } = preTokenizer(step);
+  if (type === 'Sequence') return pretokenizers.flatMap(patternsOf);
+  if (type === 'Digits' && isDigit) return ['\\p{N}'];
+  if (type === 'Split' && pattern?.Regex !== undefined) return [pattern.Regex];
+  if (type === 'ByteLevel') return usesPattern ? [gpt2Pattern] : [];
+  return [`a step of type ${type ?? 'none'}`];
+}
+
+interface PreTokenizer {
+  readonly type?: string;
+  readonly pretokenizers?: readonly unknown[];
+  readonly pattern?: { readonly Regex?: string };
+  readonly individual_digits?: boolean;
+  readonly use_regex?: boolean;
+}
+
+function preTokenizer(step: unknown): PreTokenizer {
+  // The tokenizer that was built from the same JSON has read and checked these fields.
+  return typeof step === 'object' && step !== null ? (step as PreTokenizer) : {};
+}
+
+function prependsSpace({ normalizer, pre_tokenizer }: TokenizerDefinition['json']): boolean {
+  const text = JSON.stringify([normalizer, pre_tokenizer]);
+  return /"type":"Prepend"|"prepend_scheme":"(first|always)"|"add_prefix_space":true/.test(text);
+}
+
+function unsupported(message: string): UserError {
+  return new UserError({ code: 'E_INVALID_TOKENIZER', message });
+}

@@ -1,0 +1,109 @@
+// A model as one GGUF file: matrices in the chosen type, norms and biases in F32, q and k of the architecture `llama` as
+// neighbouring pairs, Gemma's norms with their 1. Tensors are made one after the other while the file is written.
+import { TerminalError } from '../../crds/errors.ts';
+import type { WrittenFile } from '../checkpoint/atomic-file.ts';
+import type { GgufHeader } from '../checkpoint/gguf-header.ts';
+import { type GgufTypeName, ggufTensorType } from '../checkpoint/gguf-types.ts';
+import { type GgufPair, type GgufPlannedTensor, writeGguf } from '../checkpoint/gguf-writer.ts';
+import type { TokenizerDefinition } from '../data/tokenizer-definition.ts';
+import type { DecoderConfig } from '../decoder/config.ts';
+import { ggufName, hasShiftedNorm, pairedHeads } from '../decoder/gguf-names.ts';
+import { pairs } from '../decoder/gguf-weights.ts';
+import { type TensorSpec, tensorSpecs } from '../decoder/names.ts';
+import type { DType } from '../tensor/dtype.ts';
+import * as ops from '../tensor/ops.generated.ts';
+import { scope } from '../tensor/scope.ts';
+import { item, type Tensor, tensor, toBytes } from '../tensor/tensor.ts';
+import { type GgufFileType, ggufPairs, ggufTables } from './gguf-metadata.ts';
+import { ggufTokenizer } from './gguf-tokenizer.ts';
+
+export type { GgufFileType } from './gguf-metadata.ts';
+
+export interface GgufModel {
+  readonly config: DecoderConfig;
+  /** For people. */
+  readonly name: string;
+  readonly fileType: GgufFileType;
+  /** Of a Hugging Face folder, or the header of the GGUF file that the model came from. */
+  readonly tokenizer: TokenizerDefinition | Pick<GgufHeader, 'metadata'>;
+  /** A tensor by its Hugging Face name and layout; asked for once each, in the order of the file. */
+  load(name: string): Tensor;
+}
+
+export async function writeGgufModel(
+  path: string,
+  model: GgufModel,
+  signal?: AbortSignal,
+): Promise<WrittenFile> {
+  const { config, name, fileType, tokenizer } = model;
+  const metadata = new Map<string, GgufPair>([
+    ...ggufPairs(config, name, fileType),
+    ...('metadata' in tokenizer ? copiedTokenizer(tokenizer) : ggufTokenizer(tokenizer, config.V)),
+  ]);
+  const tables = [...ggufTables(config)].map(([table, values]) => {
+    const make = () => scope(() => toBytes(tensor(values, [values.length], 'float32')));
+    return [table, { type: 'F32', shape: [values.length], make }] as const;
+  });
+  const weights = tensorSpecs(config).map((spec) => [ggufName(spec), plan(model, spec)] as const);
+  const tensors = new Map<string, GgufPlannedTensor>([...tables, ...weights]);
+  return await writeGguf(path, metadata, tensors, signal);
+}
+
+function copiedTokenizer({ metadata }: Pick<GgufHeader, 'metadata'>): Map<string, GgufPair> {
+  const own = [...metadata].filter(([key]) => key.startsWith('tokenizer.'));
+  return new Map(
+    own.map(([key, { type, raw }]) => [key, { type: 'raw', valueType: type, value: raw }]),
+  );
+}
+
+function plan(model: GgufModel, spec: TensorSpec): GgufPlannedTensor {
+  const { config } = model;
+  const { shape, name, role } = spec;
+  const type = typeOf(spec, model.fileType);
+  return {
+    ...{ type, shape },
+    make: () =>
+      scope(() => {
+        const heads = pairedHeads(config, role);
+        const loaded = model.load(name);
+        const ordered = heads > 0 ? pairs(loaded, heads) : loaded;
+        const isShifted = hasShiftedNorm(config, role);
+        const values = isShifted ? ops.addScalar(ops.to(ordered, 'float32'), 1) : ordered;
+        return encode(name, ops.contiguous(values), type);
+      }),
+  };
+}
+
+/** Rows that are no whole number of blocks stay in 16 bits, as other writers do. */
+function typeOf({ shape }: TensorSpec, fileType: GgufFileType): GgufTypeName {
+  if (shape.length < 2) return 'F32';
+  const { blockSize } = ggufTensorType(fileType);
+  return (shape.at(-1) ?? 0) % blockSize === 0 ? fileType : 'F16';
+}
+
+const plainDTypes: { readonly [Type in GgufTypeName]?: DType } = {
+  F32: 'float32',
+  F16: 'float16',
+  BF16: 'bfloat16',
+};
+
+function encode(name: string, values: Tensor, type: GgufTypeName): Uint8Array {
+  const dtype = plainDTypes[type];
+  if (dtype === undefined) {
+    requireFinite(name, values, type);
+    return toBytes(ops.ggufQuantize(values, ggufTensorType(type).code));
+  }
+  const converted = ops.to(values, dtype);
+  if (type === 'F16') requireFinite(name, converted, type);
+  return toBytes(converted);
+}
+
+/** Float16 ends at 65,504; a block has one scale for 32 values. Neither has a place for what is not finite. */
+function requireFinite(name: string, values: Tensor, type: GgufTypeName): void {
+  if (values.numel === 0 || item(ops.all(ops.isfinite(values))) !== 0) return;
+  throw new TerminalError({
+    code: 'E_PUBLISH_FAILED',
+    message: `${name} has a value that ${type} cannot hold; the GGUF file was not written`,
+    hint: 'choose BF16 or F32',
+  });
+}
