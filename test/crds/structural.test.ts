@@ -219,9 +219,9 @@ test('the schema in zod and the printed schema with its rules accept the same jo
       if (accepted === (theirs.length === 0)) return;
       throw new Error(`${JSON.stringify(ours.error?.issues)} against ${JSON.stringify(theirs)}`);
     }),
-    { numRuns: 3000 },
+    { numRuns: 1500 },
   );
-  t.true(seen.accepted > 100 && seen.refused > 100, JSON.stringify(seen));
+  t.true(seen.accepted > 50 && seen.refused > 50, JSON.stringify(seen));
 });
 
 test('both fill in the same defaults', (t) => {
