@@ -48,11 +48,16 @@ async function runThread(forSeconds: number, seed: number): Promise<Outcome> {
     const found: Finding = { type, message, input: current };
     resolve({ runs: words[0] ?? 0, kept: 0, functions: 0, ended: 0, finding: found });
   };
-  let last = { number: 0, since: performance.now() };
+  let last = { number: 0, since: performance.now(), cpu: process.cpuUsage() };
   const watching = setInterval(() => {
     const number = words[0] ?? 0;
-    if (number !== last.number) last = { number, since: performance.now() };
-    else if (number > 0 && performance.now() - last.since > hangMs) {
+    if (number !== last.number) {
+      last = { number, since: performance.now(), cpu: process.cpuUsage() };
+      return;
+    }
+    // On a busy machine a thread may stand still for long without being at fault.
+    const ranMs = process.cpuUsage(last.cpu).user / 1000;
+    if (number > 0 && ranMs > hangMs / 4 && performance.now() - last.since > hangMs) {
       end('Hang', `ran for ${hangMs / 1000} s without an end`);
     }
   }, hangMs / 10);
