@@ -45,8 +45,12 @@ function mark(
 ): void {
   const [range] = ranges;
   if (range === undefined) return;
-  const isWhole = range.start === 0 && range.end === piece.text.length;
-  if (piece.spelled === undefined || isWhole) {
+  if (piece.spelled === undefined) {
+    const own = ownText(piece, tokenizer);
+    if (ranges.some(({ start, end }) => start < own.end && end > own.start)) learned.fill(1);
+    return;
+  }
+  if (range.start === 0 && range.end === piece.text.length) {
     learned.fill(1);
     return;
   }
@@ -61,6 +65,13 @@ function mark(
     if (bytes.some((span) => span.start < next && span.end > at)) learned[index] = 1;
     at = next;
   }
+}
+
+/** Where an added token stands among the blanks that it took along, which are nobody's to learn. */
+function ownText({ text, ids }: Piece, tokenizer: Tokenizer): Range {
+  const own = tokenizer.decode(ids);
+  const start = Math.max(0, text.indexOf(own));
+  return { start, end: start + own.length };
 }
 
 /** Where a place of the text lies in the bytes that the tokens spell. */
