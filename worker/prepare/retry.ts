@@ -41,7 +41,7 @@ export async function retry<T>(
     } catch (error) {
       if (!(error instanceof TransientError)) throw error;
       const backOffMs = Math.min(policy.longestMs, policy.firstMs * 2 ** failures);
-      const waitMs = Math.max(error.retryAfterMs ?? 0, backOffMs * (0.5 + rng() / 2));
+      const waitMs = Math.round(Math.max(error.retryAfterMs ?? 0, backOffMs * (0.5 + rng() / 2)));
       if (clock.monotonic() - since + waitMs > policy.budgetMs) throw error;
       failures += 1;
       tools.onRetry?.(error, waitMs);
