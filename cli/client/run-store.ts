@@ -1,0 +1,81 @@
+// Runs of this machine: `<cache>/runs/<job>/<number>`. A job that did not end goes on in its folder
+// when it is started again unchanged; anything else is a new run.
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type OutcomeRecord,
+  outcomeRecord,
+  preparedRecord,
+  type RunRecord,
+  runFiles,
+  runRecord,
+} from '../../crds/wire/run-folder.ts';
+import { type RunReport, runReport } from '../../crds/wire/run-report.ts';
+
+export interface StoredRun {
+  readonly folder: string;
+  readonly number: number;
+  readonly record: RunRecord;
+  /** Null while it runs, or when it was killed. */
+  readonly outcome: OutcomeRecord | null;
+}
+
+/** Runs of a job, oldest first. */
+export async function runsOf(cache: string, job: string): Promise<readonly StoredRun[]> {
+  const root = join(cache, 'runs', job);
+  const names = await readdir(root).catch(() => []);
+  const numbers = names.filter((name) => /^\d+$/.test(name)).map(Number);
+  const runs: StoredRun[] = [];
+  for (const number of numbers.sort((a, b) => a - b)) {
+    const folder = join(root, String(number));
+    const record = runRecord.safeParse(await readJson(join(folder, runFiles.run)));
+    if (!record.success) continue;
+    const outcome = outcomeRecord.safeParse(await readJson(join(folder, runFiles.outcome)));
+    const ended = outcome.success ? outcome.data : null;
+    runs.push({ folder, number, record: record.data, outcome: ended });
+  }
+  return runs;
+}
+
+/** The run that `record` continues: the newest one, unless it ended or began with another job. */
+export function resumable(runs: readonly StoredRun[], digest: string): StoredRun | null {
+  const last = runs.at(-1);
+  if (last === undefined || last.record.digest !== digest) return null;
+  return last.outcome?.state === 'Complete' ? null : last;
+}
+
+export async function createRun(
+  cache: string,
+  runs: readonly StoredRun[],
+  record: RunRecord,
+): Promise<StoredRun> {
+  const number = (runs.at(-1)?.number ?? 0) + 1;
+  const folder = join(cache, 'runs', record.name, String(number));
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, runFiles.run), `${JSON.stringify(record, null, 2)}\n`);
+  return { folder, number, record, outcome: null };
+}
+
+export async function writeOutcome(folder: string, outcome: OutcomeRecord): Promise<void> {
+  await writeFile(join(folder, runFiles.outcome), `${JSON.stringify(outcome, null, 2)}\n`);
+}
+
+/** The report that the run left; null when it left none, or one that was cut off. */
+export async function reportOf(folder: string): Promise<RunReport | null> {
+  const report = runReport.safeParse(await readJson(join(folder, runFiles.report)));
+  return report.success ? report.data : null;
+}
+
+export async function modelPathOf(folder: string): Promise<string | null> {
+  const prepared = preparedRecord.safeParse(await readJson(join(folder, runFiles.prepared)));
+  return prepared.success ? prepared.data.model.path : null;
+}
+
+async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch {
+    // Missing, or cut off by a kill: not a run that can be shown or continued.
+    return undefined;
+  }
+}

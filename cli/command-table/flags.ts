@@ -1,0 +1,99 @@
+// Flags that several commands share, and how their values are read.
+import { type Command, InvalidArgumentError, Option } from 'commander';
+
+export function wholeNumber(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('it must be a whole number, 1 or more');
+}
+
+/** `name=folder`, repeatable. */
+export function volume(
+  text: string,
+  before: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const [, name, folder] = /^([a-z0-9][-a-z0-9.]*)=(.+)$/.exec(text) ?? [];
+  if (name === undefined || folder === undefined) {
+    throw new InvalidArgumentError('it must be name=folder');
+  }
+  return { ...before, [name]: folder };
+}
+
+export interface Assignment {
+  readonly path: string;
+  readonly value: string;
+}
+
+/** `path=value`, repeatable. */
+export function assignment(
+  text: string,
+  before: readonly Assignment[] = [],
+): readonly Assignment[] {
+  const [, path, value] = /^([A-Za-z][\w.[\]]*)=(.*)$/s.exec(text) ?? [];
+  if (path === undefined || value === undefined) {
+    throw new InvalidArgumentError('it must be path=value, such as training.maxSteps=100');
+  }
+  return [...before, { path, value }];
+}
+
+/** Bytes as Kubernetes writes them. */
+export function byteQuantity(text: string): number {
+  const [, digits, unit = ''] = /^(\d+(?:\.\d+)?)(Ki|Mi|Gi|Ti|k|M|G|T)?$/.exec(text) ?? [];
+  const bytes = Number(digits) * (factors[unit] ?? 1);
+  if (digits !== undefined && Number.isSafeInteger(Math.round(bytes)) && bytes >= 1) {
+    return Math.round(bytes);
+  }
+  throw new InvalidArgumentError('it must be an amount of memory such as 24Gi');
+}
+
+const factors: Readonly<Record<string, number>> = {
+  Ki: 2 ** 10,
+  Mi: 2 ** 20,
+  Gi: 2 ** 30,
+  Ti: 2 ** 40,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  T: 1e12,
+};
+
+export type OutputFormat = 'text' | 'json';
+
+export function withJson(command: Command): Command {
+  return command.addOption(
+    new Option('-o, --output <format>', 'how the answer is printed')
+      .choices(['text', 'json'])
+      .default('text'),
+  );
+}
+
+export const displays = ['auto', 'tty', 'plain', 'json', 'quiet'] as const;
+export type Display = (typeof displays)[number];
+export const glyphSets = ['auto', 'braille', 'block', 'ascii'] as const;
+export type Glyphs = (typeof glyphSets)[number];
+
+export interface DisplayFlags {
+  readonly display?: Display;
+  readonly glyphs?: Glyphs;
+  readonly color: boolean;
+  readonly accessible?: boolean;
+}
+
+export function withDisplay(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--display <how>', 'live screen, lines, JSON lines, or only the end').choices([
+        ...displays,
+      ]),
+    )
+    .addOption(new Option('--glyphs <set>', 'characters of plots and bars').choices([...glyphSets]))
+    .option('--no-color', 'no colours')
+    .option('--accessible', 'sentences instead of a screen');
+}
+
+/** Every command takes them; errors are then told at more length. */
+export function withVerbosity(command: Command): Command {
+  return command
+    .helpOption('-h, --help', 'print this help')
+    .option('-v, --verbose', 'tell the causes of an error')
+    .option('--debug', 'tell where in the program an error arose');
+}

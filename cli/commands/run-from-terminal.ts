@@ -1,0 +1,83 @@
+// `anneal run` with signals and a view: the first Ctrl-C saves and stops, the second ends at once.
+import { join, resolve } from 'node:path';
+import type { DisplayFlags } from '../command-table/flags.ts';
+import type { CliConfig } from '../config.ts';
+import { glyphSet } from '../format/glyphs.ts';
+import { runJson } from '../format/run-json.ts';
+import { runLines } from '../format/run-lines.ts';
+import { runSentences } from '../format/run-sentences.ts';
+import { runSummary } from '../format/run-summary.ts';
+import type { RunView } from '../format/run-view.ts';
+import { type RunOptions, runCommand } from './run.ts';
+
+export async function runFromTerminal(
+  options: RunOptions,
+  flags: DisplayFlags,
+  config: CliConfig,
+): Promise<number> {
+  const stop = new AbortController();
+  const kill = new AbortController();
+  const view = await viewOf(flags, config, stop.signal);
+  const onSignal = (): void => {
+    if (stop.signal.aborted) kill.abort();
+    else {
+      if (!view.live) process.stderr.write('saving and stopping; once more ends at once\n');
+      stop.abort();
+    }
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  const volumes = Object.fromEntries(
+    Object.entries(options.volumes).map(([name, folder]) => [name, resolve(folder)]),
+  );
+  const outcome = await runCommand(
+    { ...options, volumes },
+    {
+      config,
+      worker: join(import.meta.dirname, '../../worker/main.ts'),
+      view: view.view,
+      now,
+      stop: stop.signal,
+      kill: kill.signal,
+    },
+  );
+  if (outcome.type === 'Complete') return 0;
+  if (outcome.type === 'Stopped') return 130;
+  throw outcome.error;
+}
+
+interface ChosenView {
+  readonly view: RunView;
+  /** It says itself that the run is stopping. */
+  readonly live: boolean;
+}
+
+/** Below this a live region would scroll by itself. */
+const fewestRows = 14;
+
+async function viewOf(
+  flags: DisplayFlags,
+  config: CliConfig,
+  stop: AbortSignal,
+): Promise<ChosenView> {
+  const { stdout } = process;
+  const glyphs = glyphSet({ ...config, ...(flags.glyphs ? { glyphs: flags.glyphs } : {}) });
+  const write = (line: string): void => void stdout.write(`${glyphs.text(line)}\n`);
+  const writeRaw = (line: string): void => void stdout.write(`${line}\n`);
+  const asked = flags.display ?? config.display;
+  const quiet = (view: RunView): ChosenView => ({ view, live: false });
+  if (asked === 'json') return quiet(runJson(writeRaw));
+  if (asked === 'quiet') return quiet(runSummary(write));
+  if (flags.accessible || config.accessible) return quiet(runSentences(write));
+  const able = stdout.isTTY && !config.dumbTerminal && stdout.rows >= fewestRows;
+  if (asked === 'plain' || (asked === 'auto' && !able)) return quiet(runLines(write));
+  // Node.js strips types but does not compile JSX.
+  await import('../dev/tsx-hook.ts');
+  const { runScreen } = await import('../screens/run/show.tsx');
+  const color = config.color && flags.color;
+  return { view: runScreen({ stdout, glyphs, color, now, stop }), live: true };
+}
+
+function now(): Date {
+  return new Date(performance.timeOrigin + performance.now());
+}

@@ -1,0 +1,103 @@
+// `anneal run FILE`: the job on this machine. Prints what the worker says, and ends with the outcome.
+import { availableParallelism } from 'node:os';
+import { dirname, resolve } from 'node:path';
+import type { FineTuneJobSpec } from '../../crds/index.ts';
+import { digestOf } from '../../crds/plan/digest.ts';
+import type { OutcomeRecord, RunRecord } from '../../crds/wire/run-folder.ts';
+import { type LocalOutcome, runStages } from '../client/local-run.ts';
+import { readJob } from '../client/read-job.ts';
+import {
+  createRun,
+  modelPathOf,
+  reportOf,
+  resumable,
+  runsOf,
+  writeOutcome,
+} from '../client/run-store.ts';
+import type { CliConfig } from '../config.ts';
+import type { RunView } from '../format/run-view.ts';
+
+export interface RunOptions {
+  readonly file: string;
+  readonly threads: number | undefined;
+  /** Folder by claim name. */
+  readonly volumes: Readonly<Record<string, string>>;
+  readonly steps: number | undefined;
+  /** Start anew even where a run could be continued. */
+  readonly fresh: boolean;
+}
+
+export interface RunContext {
+  readonly config: CliConfig;
+  /** File to run as the worker. */
+  readonly worker: string;
+  readonly view: RunView;
+  readonly now: () => Date;
+  readonly stop: AbortSignal;
+  readonly kill: AbortSignal;
+}
+
+export async function runCommand(options: RunOptions, context: RunContext): Promise<LocalOutcome> {
+  const { config, view, now } = context;
+  const record = await recordOf(options, context);
+  const runs = await runsOf(config.cache, record.name);
+  const known = options.fresh ? null : resumable(runs, record.digest);
+  const run = known ?? (await createRun(config.cache, runs, record));
+  view.begin(run, known !== null);
+  const outcome = await runStages(
+    {
+      folder: run.folder,
+      worker: context.worker,
+      onMessage: view.see,
+      stop: context.stop,
+      kill: context.kill,
+    },
+    'prepare',
+  );
+  await writeOutcome(run.folder, outcomeOf(outcome, now()));
+  await view.end({
+    file: options.file,
+    run,
+    outcome,
+    report: await reportOf(run.folder),
+    modelPath: await modelPathOf(run.folder),
+  });
+  return outcome;
+}
+
+async function recordOf(options: RunOptions, { config, now }: RunContext): Promise<RunRecord> {
+  const { job } = await readJob(options.file, 'machine');
+  const spec: FineTuneJobSpec =
+    options.steps === undefined
+      ? job.spec
+      : {
+          ...job.spec,
+          training: { ...job.spec.training, maxSteps: options.steps, epochs: undefined },
+        };
+  return {
+    version: 1,
+    name: job.metadata.name ?? 'job',
+    namespace: job.metadata.namespace ?? 'default',
+    folder: dirname(resolve(options.file)),
+    spec,
+    digest: resultDigest(spec),
+    volumes: options.volumes,
+    cache: config.cache,
+    device: 'cpu',
+    threads: options.threads ?? config.threads ?? availableParallelism(),
+    createdAt: now().toISOString(),
+  };
+}
+
+/** Digest of what decides the trained weights: not where results go, nor how often is saved. */
+export function resultDigest({ model, dataset, method, training }: FineTuneJobSpec): string {
+  const { samples: _samples, ...decisive } = training;
+  return digestOf({ model, dataset, method, training: decisive });
+}
+
+function outcomeOf(outcome: LocalOutcome, at: Date): OutcomeRecord {
+  const endedAt = at.toISOString();
+  if (outcome.type !== 'Failed') return { version: 1, state: outcome.type, endedAt };
+  const { code, message, hint } = outcome.error;
+  return { version: 1, state: 'Failed', code, message, hint, endedAt };
+}

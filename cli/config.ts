@@ -1,0 +1,56 @@
+// What the command line is told by its environment; parsed once per command, and passed down.
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { displays, glyphSets } from './command-table/flags.ts';
+
+const text = z.string().min(1).optional().catch(undefined);
+/** Set and not a word for "no". */
+const on = z
+  .string()
+  .optional()
+  .transform((value) => !['', '0', 'false', 'no', 'off'].includes(value?.toLowerCase() ?? ''));
+
+const schema = z.object({
+  ANNEAL_CACHE: text,
+  XDG_CACHE_HOME: text,
+  ANNEAL_THREADS: z.coerce.number().int().min(1).max(4096).optional().catch(undefined),
+  ANNEAL_DISPLAY: z.enum(displays).optional().catch(undefined),
+  ANNEAL_GLYPHS: z.enum(glyphSets).optional().catch(undefined),
+  ANNEAL_ACCESSIBLE: on,
+  INK_SCREEN_READER: on,
+  NO_COLOR: text,
+  TERM: text,
+  LC_ALL: text,
+  LC_CTYPE: text,
+  LANG: text,
+});
+
+export interface CliConfig {
+  /** Downloads, token stores, volumes that stand for claims, runs. */
+  readonly cache: string;
+  readonly threads: number | undefined;
+  readonly display: (typeof displays)[number];
+  readonly glyphs: (typeof glyphSets)[number];
+  readonly accessible: boolean;
+  readonly color: boolean;
+  readonly dumbTerminal: boolean;
+  /** False where the locale says that only plain letters are shown. */
+  readonly unicode: boolean;
+}
+
+export function cliConfig(variables: Readonly<Record<string, string | undefined>>): CliConfig {
+  const env = schema.parse(variables);
+  const locale = env.LC_ALL ?? env.LC_CTYPE ?? env.LANG;
+  return {
+    cache: env.ANNEAL_CACHE ?? join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'anneal'),
+    threads: env.ANNEAL_THREADS,
+    display: env.ANNEAL_DISPLAY ?? 'auto',
+    glyphs: env.ANNEAL_GLYPHS ?? 'auto',
+    accessible: env.ANNEAL_ACCESSIBLE || env.INK_SCREEN_READER,
+    color: env.NO_COLOR === undefined && env.TERM !== 'dumb',
+    dumbTerminal: env.TERM === 'dumb',
+    // No locale at all says nothing: containers often have none, and their terminals show UTF-8.
+    unicode: env.TERM !== 'linux' && (locale === undefined || /utf-?8/i.test(locale)),
+  };
+}

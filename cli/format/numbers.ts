@@ -1,0 +1,50 @@
+// Numbers as people read them. Human output only; JSON keeps them plain.
+
+/** Losses: null is what JSON makes of a value that is not finite. */
+export function real(value: number | null | undefined, digits = 4): string {
+  return value === null || value === undefined ? 'not finite' : value.toFixed(digits);
+}
+
+export function percent(share: number, digits = 1): string {
+  return `${(100 * share).toFixed(digits)} %`;
+}
+
+export function count(value: number): string {
+  return value.toLocaleString('en');
+}
+
+/** `1.54 B`, `4.9 M`, `812`. */
+export function short(value: number): string {
+  for (const [unit, size] of [
+    ['T', 1e12],
+    ['B', 1e9],
+    ['M', 1e6],
+    ['k', 1e3],
+  ] as const) {
+    if (value >= 10 * size || (unit !== 'k' && value >= size)) {
+      const scaled = value / size;
+      return `${scaled >= 100 ? Math.round(scaled) : scaled.toFixed(scaled >= 10 ? 1 : 2)} ${unit}`;
+    }
+  }
+  return String(Math.round(value));
+}
+
+export function seconds(value: number): string {
+  const whole = Math.max(0, Math.round(value));
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  const minutes = Math.round(whole / 60);
+  if (minutes < 48 * 60) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  return `${(whole / 86_400).toFixed(1)} days`;
+}
+
+export function bytes(value: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let size = value;
+  let unit = 0;
+  while (size >= 1024 && unit < units.length - 1) {
+    size /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 ? size : size.toFixed(1)} ${units[unit]}`;
+}

@@ -1,0 +1,135 @@
+// A curve as lines of text: Braille dots, blocks, or plain letters. A column shows the range from the least to the greatest
+// value of its steps, so that spikes cannot hide; between far points the curve is drawn straight.
+import type { GlyphSet } from './glyphs.ts';
+
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+interface Size {
+  /** Characters. */
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Dots of a character: across, down. */
+const dots = { braille: [2, 4], block: [1, 8], ascii: [1, 1] } as const;
+
+/** `height` lines of at most `width` characters; top is the greatest value. Empty without finite points. */
+export function plot(
+  points: readonly Point[],
+  { width, height }: Size,
+  { plot: kind }: Pick<GlyphSet, 'plot'>,
+): readonly string[] {
+  const finite = points.filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y));
+  if (finite.length === 0 || width < 1 || height < 1) return [];
+  const [across, down] = dots[kind];
+  const columns = rangesOf(finite, width * across, height * down);
+  return Array.from({ length: height }, (_, row) =>
+    Array.from({ length: width }, (_, cell) => {
+      if (kind === 'braille') return brailleAt(columns, cell, row);
+      if (kind === 'block') return blockAt(columns[cell], row, height);
+      const range = columns[cell];
+      return range !== undefined && range.low <= row && row <= range.high ? '*' : ' ';
+    })
+      .join('')
+      .trimEnd(),
+  );
+}
+
+/** Rows of dots from the top, both included. */
+interface Range {
+  readonly low: number;
+  readonly high: number;
+}
+
+function rangesOf(
+  points: readonly Point[],
+  columns: number,
+  rows: number,
+): readonly (Range | undefined)[] {
+  const sorted = points.toSorted((a, b) => a.x - b.x);
+  const first = sorted[0]?.x ?? 0;
+  const last = sorted.at(-1)?.x ?? 0;
+  const { least, greatest } = boundsOf(sorted);
+  const columnOf = (x: number) =>
+    last === first ? 0 : Math.round(((x - first) / (last - first)) * (columns - 1));
+  const rowOf = (y: number) =>
+    greatest === least
+      ? Math.floor((rows - 1) / 2)
+      : Math.round(((greatest - y) / (greatest - least)) * (rows - 1));
+  const ranges: (Range | undefined)[] = new Array<Range | undefined>(columns).fill(undefined);
+  const mark = (column: number, row: number): void => {
+    const before = ranges[column];
+    const low = Math.min(before?.low ?? row, row);
+    ranges[column] = { low, high: Math.max(before?.high ?? row, row) };
+  };
+  let previous: { column: number; row: number } | undefined;
+  for (const { x, y } of sorted) {
+    const here = { column: columnOf(x), row: rowOf(y) };
+    mark(here.column, here.row);
+    if (previous !== undefined) drawStraight(previous, here, mark);
+    previous = here;
+  }
+  return ranges;
+}
+
+function drawStraight(
+  from: { readonly column: number; readonly row: number },
+  to: { readonly column: number; readonly row: number },
+  mark: (column: number, row: number) => void,
+): void {
+  const distance = to.column - from.column;
+  for (let step = 1; step < distance; step++) {
+    mark(from.column + step, Math.round(from.row + ((to.row - from.row) * step) / distance));
+  }
+}
+
+export function boundsOf(points: readonly Point[]): { least: number; greatest: number } {
+  let least = Number.POSITIVE_INFINITY;
+  let greatest = Number.NEGATIVE_INFINITY;
+  for (const { y } of points) {
+    if (y < least) least = y;
+    if (y > greatest) greatest = y;
+  }
+  return { least, greatest };
+}
+
+/** Bits of the eight dots, by column and row, as Unicode numbers them. */
+const brailleBits = [
+  [0x01, 0x02, 0x04, 0x40],
+  [0x08, 0x10, 0x20, 0x80],
+] as const;
+
+function brailleAt(columns: readonly (Range | undefined)[], cell: number, row: number): string {
+  let bits = 0;
+  for (const [side, column] of brailleBits.entries()) {
+    const range = columns[2 * cell + side];
+    if (range === undefined) continue;
+    for (const [dot, bit] of column.entries()) {
+      const at = 4 * row + dot;
+      if (range.low <= at && at <= range.high) bits |= bit;
+    }
+  }
+  return bits === 0 ? ' ' : String.fromCodePoint(0x2800 + bits);
+}
+
+const eighths = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'] as const;
+
+/** A bar from the bottom to the greatest value of the column. */
+function blockAt(range: Range | undefined, row: number, height: number): string {
+  if (range === undefined) return ' ';
+  const filled = 8 * height - range.low - 8 * (height - 1 - row);
+  return eighths[Math.max(0, Math.min(8, filled))] ?? ' ';
+}
+
+/** A share of a whole as a bar. */
+export function bar(
+  share: number,
+  width: number,
+  { full, empty }: Pick<GlyphSet, 'full' | 'empty'>,
+): string {
+  const filled = Math.round(Math.max(0, Math.min(1, share)) * width);
+  return full.repeat(filled) + empty.repeat(Math.max(0, width - filled));
+}

@@ -1,0 +1,93 @@
+// A run as plain lines: for pipes, logs and terminals that cannot redraw. One line when something
+// changes, and while training one line every few seconds.
+import type { Telemetry, TelemetryOf } from '../../crds/wire/telemetry.ts';
+import { bytes, count, percent, real, seconds } from './numbers.ts';
+import { summaryLines } from './run-summary.ts';
+import type { RunView } from './run-view.ts';
+
+/** Seconds between two lines of steps. */
+const stepLineSeconds = 3;
+
+/** Prints lines; `write` gets each without its line end. */
+export function runLines(write: (line: string) => void): RunView {
+  let lastStepAt = Number.NEGATIVE_INFINITY;
+  return {
+    begin({ record, folder }, continued) {
+      write(`${record.name}: ${continued ? 'going on with' : 'new run'} ${folder}`);
+    },
+    see(message) {
+      if (message.type === 'step') {
+        const last = message.step === message.totalSteps;
+        if (!last && message.time - lastStepAt < stepLineSeconds) return;
+        lastStepAt = message.time;
+      }
+      for (const line of linesOf(message)) write(line);
+    },
+    end(ended) {
+      write('');
+      for (const line of summaryLines(ended, 100)) write(line);
+    },
+  };
+}
+
+/** What a message is worth in lines; none for progress within a stage. */
+export function linesOf(message: Telemetry): readonly string[] {
+  switch (message.type) {
+    case 'stage': {
+      if (message.state !== 'Done') return [];
+      const what = [message.subject, message.note].filter((part) => part !== undefined).join(': ');
+      return [`${message.stage.toLowerCase().padEnd(10)} ${what}`.trimEnd()];
+    }
+    case 'plan':
+      return planLines(message);
+    case 'step':
+      return [stepLine(message)];
+    case 'evaluation': {
+      const { step, loss, perplexity, accuracy } = message;
+      const right =
+        accuracy === undefined || accuracy === null ? '' : ` · ${percent(accuracy)} right`;
+      return [
+        `held out   step ${step} · loss ${real(loss)} · perplexity ${real(perplexity, 2)}${right}`,
+      ];
+    }
+    case 'sample':
+      return [`sample     step ${message.step} · ${message.prompt}`, ...indented(message.text)];
+    case 'checkpoint':
+      return [`checkpoint step ${message.step} · ${bytes(message.bytes)} · ${message.path}`];
+    case 'artifact': {
+      const { format, path, bytes: size, report } = message;
+      const gap =
+        report === undefined
+          ? ''
+          : ` · read back, largest logit gap ${real(report.largestLogitGap, 6)}`;
+      return [`${format} · ${bytes(size)} · ${path}${gap}`];
+    }
+    case 'warning':
+      return [`warning: ${message.message}`];
+    case 'end':
+    case 'failure':
+      return [];
+  }
+}
+
+function planLines(plan: TelemetryOf<'plan'>): readonly string[] {
+  const { model, memory, blocks } = plan;
+  const share = (100 * plan.trainableParameters) / model.parameters;
+  return [
+    `plan       ${model.name} · ${model.family}, ${count(model.parameters)} parameters`,
+    `           ${plan.method} · ${count(plan.trainableParameters)} trained (${share.toFixed(1)} %)`,
+    `           ${plan.totalSteps} steps of up to ${count(plan.tokensPerStep)} tokens · ${plan.device}, ${plan.threads ?? 1} threads`,
+    `           memory ${bytes(memory.peak)} predicted · ${blocks.keep} blocks kept, ${blocks.recompute} recomputed`,
+    ...(plan.firstStep > 0 ? [`           going on after step ${plan.firstStep}`] : []),
+  ];
+}
+
+function stepLine(message: TelemetryOf<'step'>): string {
+  const { step, totalSteps, loss, tokensPerSecond, stepMs, learningRate } = message;
+  const left = ((totalSteps - step) * stepMs.total) / 1000;
+  return `step       ${step}/${totalSteps} · loss ${real(loss)} · ${Math.round(tokensPerSecond)} tok/s · lr ${learningRate.toExponential(1)} · ${seconds(left)} left`;
+}
+
+function indented(text: string): readonly string[] {
+  return text.split('\n').map((line) => `           ${line}`);
+}

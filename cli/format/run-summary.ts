@@ -1,0 +1,123 @@
+// What a run leaves on the screen: whether it learned, what it says now, where the result lies, what to try next. Everything
+// is read from the report that the run wrote, so it says nothing that was not measured.
+import { basename, dirname } from 'node:path';
+import type { RunReport } from '../../crds/index.ts';
+import { bytes, count, real, seconds } from './numbers.ts';
+import type { EndedRun, RunView } from './run-view.ts';
+import { entry } from './wrap.ts';
+
+const column = 12;
+
+export function summaryLines(ended: EndedRun, width: number): readonly string[] {
+  const { run, outcome, report } = ended;
+  const { name } = run.record;
+  if (outcome.type === 'Stopped') {
+    return [
+      `‖ ${name} stopped; the same command goes on from the last checkpoint`,
+      `  ${run.folder}`,
+    ];
+  }
+  if (outcome.type === 'Failed') return [`✗ ${name} failed; what it wrote is in ${run.folder}`];
+  if (report === null) return [`✓ ${name} done; it left no report in ${run.folder}`];
+  const row = (label: string, text: string): readonly string[] =>
+    entry(label, text, { width, column });
+  const { training, memory } = report;
+  const speed = training.tokensPerSecond;
+  return [
+    `✓ ${name} trained ${training.steps} of ${training.totalSteps} steps in ${seconds(report.seconds.total)}`,
+    ...row('loss', lossWords(report)),
+    ...row(
+      'speed',
+      speed === undefined ? 'not measured' : `${count(Math.round(speed))} tokens a second`,
+    ),
+    ...row('memory', memoryWords(memory)),
+    ...report.artifacts.flatMap((artifact) => row('result', artifactWords(artifact))),
+    ...report.samples.slice(0, 1).flatMap((sample) => sampleLines(sample, width)),
+    ...nextLines(ended, report, width),
+  ];
+}
+
+function lossWords({ evaluation: { before, after }, training, dataset }: RunReport): string {
+  if (before === undefined || after === undefined) {
+    return `${real(training.firstLoss)} at the first step, ${real(training.lastLoss)} at the last; no records were held out`;
+  }
+  const held = `on ${dataset.heldOutSamples} held-out records`;
+  const loss = `${real(before.loss)} before, ${real(after.loss)} after`;
+  return `${loss} ${held} (perplexity ${real(before.perplexity, 2)} → ${real(after.perplexity, 2)})`;
+}
+
+function memoryWords({ measured, predicted }: RunReport['memory']): string {
+  const peak = `${bytes(measured.peak)} at most`;
+  return predicted === undefined ? peak : `${peak}, ${bytes(predicted.peak)} predicted`;
+}
+
+function artifactWords({
+  format,
+  path,
+  bytes: size,
+  reload,
+}: RunReport['artifacts'][number]): string {
+  const gap = reload?.largestLogitGap;
+  const check =
+    gap === undefined || gap === null
+      ? ''
+      : `, read back with a largest logit gap of ${gap.toExponential(1)}`;
+  return `${format}, ${bytes(size)}${check}: ${path}`;
+}
+
+function sampleLines(
+  { prompt, before, after }: RunReport['samples'][number],
+  width: number,
+): readonly string[] {
+  const row = (label: string, text: string | undefined): readonly string[] =>
+    text === undefined ? [] : entry(label, flat(text), { width, column });
+  return ['', ...row('asked', prompt), ...row('before', before), ...row('after', after)];
+}
+
+/** One paragraph, without what could move the cursor. */
+function flat(text: string): string {
+  return text
+    .replaceAll(/\s+/g, ' ')
+    .replaceAll(/\p{Cc}/gu, '')
+    .trim();
+}
+
+function nextLines(ended: EndedRun, report: RunReport, width: number): readonly string[] {
+  const { file, run } = ended;
+  const { preset, adapter } = run.record.spec.method;
+  const steps = 4 * report.training.totalSteps;
+  const suggestions: readonly (readonly [string, string])[] = [
+    ...pythonLine(ended, report),
+    ['longer', `anneal run ${file} --steps ${steps}`],
+    ['what it did', `anneal explain ${preset ?? adapter?.type ?? 'Full'}`],
+  ];
+  return [
+    '',
+    'Try next',
+    ...suggestions.flatMap(([label, text]) => entry(label, text, { width, column })),
+  ];
+}
+
+/** How transformers and PEFT load the result; a GGUF base is named by its folder and file. */
+function pythonLine({ run, modelPath }: EndedRun, report: RunReport): [string, string][] {
+  const adapter = report.artifacts.find(({ format }) => format === 'PEFTAdapter');
+  if (adapter === undefined) return [];
+  const { huggingFace } = run.record.spec.model.source;
+  const isFile = modelPath?.endsWith('.gguf') === true;
+  const place = huggingFace?.repository ?? (isFile ? dirname(modelPath) : modelPath);
+  if (place === null) return [];
+  const file = isFile ? `, gguf_file=${JSON.stringify(basename(modelPath))}` : '';
+  const base = `AutoModelForCausalLM.from_pretrained(${JSON.stringify(place)}${file})`;
+  return [['in Python', `PeftModel.from_pretrained(${base}, ${JSON.stringify(adapter.path)})`]];
+}
+
+/** Only the end: for scripts that want the result and no talk. */
+export function runSummary(write: (line: string) => void): RunView {
+  return {
+    begin() {},
+    see() {},
+    end(ended) {
+      for (const line of summaryLines(ended, 100)) write(line);
+    },
+  };
+}

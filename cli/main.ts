@@ -1,0 +1,9 @@
+#!/usr/bin/env node
+// The command `anneal`: hands the arguments and the streams to the command table, and nothing else.
+import { run } from './program.ts';
+
+process.exitCode = await run(process.argv, {
+  variables: process.env,
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+});

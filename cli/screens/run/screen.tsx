@@ -1,0 +1,183 @@
+// The live part of `anneal run`: what is trained, how far it is, the curve, what was measured. Everything is a word; bars
+// and colours repeat it. Below 60 columns only the essentials are left.
+import { Box, Text } from 'ink';
+import type { ReactNode } from 'react';
+import type { GlyphSet } from '../../format/glyphs.ts';
+import { bytes, count, percent, real, seconds } from '../../format/numbers.ts';
+import { bar, boundsOf, plot } from '../../format/plot.ts';
+import { type RunState, secondsLeft } from './model.ts';
+
+export interface RunScreenProps {
+  readonly name: string;
+  readonly state: RunState;
+  readonly columns: number;
+  readonly glyphs: GlyphSet;
+  readonly color: boolean;
+  /** Seconds since 1970. */
+  readonly now: number;
+  /** True after the first Ctrl-C. */
+  readonly stopping: boolean;
+}
+
+export function RunScreen(props: RunScreenProps): ReactNode {
+  const { state, columns, glyphs } = props;
+  const wide = columns >= 60;
+  return (
+    <Box flexDirection="column" width={columns}>
+      <Title {...props} />
+      <Progress {...props} />
+      {wide && state.steps.length > 1 ? <Curve {...props} /> : null}
+      <Numbers {...props} />
+      <Evaluations {...props} />
+      {state.warnings.slice(-2).map(({ message }) => (
+        <Line key={message} color={props.color ? 'yellow' : undefined}>
+          {glyphs.text(`warning: ${message}`)}
+        </Line>
+      ))}
+      {state.end === null ? <Line dim>{keysWords(props.stopping, wide)}</Line> : null}
+    </Box>
+  );
+}
+
+function keysWords(stopping: boolean, wide: boolean): string {
+  if (stopping) return 'saving and stopping; ctrl-c once more ends at once';
+  const first = 'ctrl-c saves and stops';
+  return wide ? `${first}; the same command goes on later` : first;
+}
+
+interface LineProps {
+  readonly children: string;
+  readonly color?: string | undefined;
+  readonly bold?: boolean;
+  readonly dim?: boolean;
+}
+
+function Line({ children, color, bold = false, dim = false }: LineProps): ReactNode {
+  return (
+    <Text
+      wrap="truncate-end"
+      bold={bold}
+      dimColor={dim}
+      {...(color === undefined ? {} : { color })}
+    >
+      {children}
+    </Text>
+  );
+}
+
+function Title({ name, state: { plan }, glyphs, columns }: RunScreenProps): ReactNode {
+  if (plan === null) return <Line bold>{name}</Line>;
+  const parts = columns >= 60 ? [name, plan.model.name, plan.method] : [name, plan.model.name];
+  return <Line bold>{glyphs.text(parts.join(' · '))}</Line>;
+}
+
+function Progress({ state, columns, glyphs, color, now }: RunScreenProps): ReactNode {
+  const { step, stage } = state;
+  const inTraining = step !== null && step.step < step.totalSteps && state.end === null;
+  const share = inTraining
+    ? step.step / step.totalSteps
+    : stage?.done !== undefined && stage.total
+      ? stage.done / stage.total
+      : null;
+  const width = Math.max(8, Math.min(40, columns - 44));
+  const words = inTraining ? trainingWords(state) : stageWords(state, now);
+  const text = glyphs.text(words);
+  if (share === null || columns < 60) return <Line>{text}</Line>;
+  return (
+    <Text wrap="truncate-end">
+      <Text {...(color ? { color: 'yellow' } : {})}>{bar(share, width, glyphs)}</Text>
+      {` ${percent(share, 0).padStart(5)}  ${text}`}
+    </Text>
+  );
+}
+
+function trainingWords(state: RunState): string {
+  const { step } = state;
+  if (step === null) return '';
+  const left = secondsLeft(state);
+  const eta = left === null ? '' : ` · ${seconds(left)} left`;
+  return `step ${step.step}/${step.totalSteps}${eta}`;
+}
+
+const stageNames = {
+  Resolve: 'finding',
+  Fetch: 'fetching',
+  Verify: 'verifying',
+  Prepare: 'preparing',
+  Load: 'loading the model',
+  Train: 'training',
+  Evaluate: 'evaluating',
+  Export: 'writing results',
+} as const;
+
+function stageWords({ stage, end }: RunState, now: number): string {
+  if (end !== null) return end.type === 'failure' ? 'failed' : 'done';
+  if (stage === null) return 'starting';
+  const what = [stageNames[stage.stage], stage.subject].filter((part) => part !== undefined);
+  const amount =
+    stage.done === undefined ? '' : ` ${amountOf(stage.done, stage.total, stage.unit)}`;
+  const since = now - stage.time;
+  const waiting = stage.state !== 'Done' && since >= 2 ? ` · ${seconds(since)}` : '';
+  return `${what.join(' ')}${amount}${waiting}`;
+}
+
+function amountOf(done: number, total: number | undefined, unit: string | undefined): string {
+  const write = unit === 'Bytes' ? bytes : count;
+  const of = total === undefined ? '' : ` of ${write(total)}`;
+  const what = unit === undefined || unit === 'Bytes' ? '' : ` ${unit.toLowerCase()}`;
+  return `${write(done)}${of}${what}`;
+}
+
+const plotHeight = 6;
+
+function Curve({ state: { steps }, columns, glyphs }: RunScreenProps): ReactNode {
+  const points = steps.map(({ step, loss }) => ({ x: step, y: loss ?? Number.NaN }));
+  const finite = points.filter(({ y }) => Number.isFinite(y));
+  const [first, last] = [finite[0], finite.at(-1)];
+  if (first === undefined || last === undefined) return null;
+  const { least, greatest } = boundsOf(finite);
+  const width = Math.min(100, columns - 10);
+  const lines = plot(points, { width, height: plotHeight }, glyphs);
+  const label = (row: number): string => {
+    if (row === 0) return greatest.toFixed(3);
+    return row === plotHeight - 1 ? least.toFixed(3) : '';
+  };
+  const said = `loss went from ${real(first.y)} to ${real(last.y)} over ${last.x - first.x} steps`;
+  return (
+    <Box flexDirection="column" aria-label={said}>
+      {lines.map((line, row) => (
+        // Rows have no identity beyond their place.
+        // biome-ignore lint/suspicious/noArrayIndexKey: the number of rows is fixed
+        <Line key={row}>{`${label(row).padStart(7)} ${glyphs.text('┤')}${line}`}</Line>
+      ))}
+      <Line dim>{glyphs.text(`   loss └ step ${first.x} to ${last.x}`)}</Line>
+    </Box>
+  );
+}
+
+function Numbers({ state: { step, plan }, columns, glyphs }: RunScreenProps): ReactNode {
+  if (step === null) {
+    if (plan === null) return null;
+    return <Line>{glyphs.text(`memory ${bytes(plan.memory.peak)} predicted`)}</Line>;
+  }
+  const speed = `loss ${real(step.loss)} · ${count(Math.round(step.tokensPerSecond))} tok/s`;
+  if (columns < 60) return <Line>{glyphs.text(speed)}</Line>;
+  const more = `learning rate ${step.learningRate.toExponential(1)} · gradient ${real(step.gradNorm, 2)}`;
+  const { now, peak } = step.memory;
+  const predicted = plan === null ? '' : ` · ${bytes(plan.memory.peak)} predicted`;
+  return (
+    <>
+      <Line>{glyphs.text(`${speed} · ${more}`)}</Line>
+      <Line>{glyphs.text(`memory ${bytes(now)} now · ${bytes(peak)} at most${predicted}`)}</Line>
+    </>
+  );
+}
+
+function Evaluations({ state: { evaluations }, glyphs }: RunScreenProps): ReactNode {
+  const first = evaluations[0];
+  const last = evaluations.at(-1);
+  if (first === undefined || last === undefined) return null;
+  const now = `${real(last.loss)} at step ${last.step}`;
+  const text = last === first ? now : `${real(first.loss)} at step ${first.step} → ${now}`;
+  return <Line>{glyphs.text(`held out ${text}`)}</Line>;
+}

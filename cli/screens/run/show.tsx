@@ -1,0 +1,64 @@
+// Shows a run on a terminal: one live region below what was printed before, not a screen of its own, so that scrolling back
+// keeps working. At the end the last picture stays and the summary follows it.
+import { render } from 'ink';
+import type { GlyphSet } from '../../format/glyphs.ts';
+import { summaryLines } from '../../format/run-summary.ts';
+import type { RunView } from '../../format/run-view.ts';
+import { emptyRun, see } from './model.ts';
+import { RunScreen } from './screen.tsx';
+
+export interface Terminal {
+  readonly stdout: NodeJS.WriteStream;
+  readonly glyphs: GlyphSet;
+  readonly color: boolean;
+  readonly now: () => Date;
+  /** Aborted by the first Ctrl-C. */
+  readonly stop: AbortSignal;
+}
+
+/** Time that passes without a message is shown too. */
+const tickMs = 1000;
+
+export function runScreen({ stdout, glyphs, color, now, stop }: Terminal): RunView {
+  let state = emptyRun;
+  let name = '';
+  const picture = () => (
+    <RunScreen
+      name={name}
+      state={state}
+      columns={Math.max(20, stdout.columns ?? 80)}
+      glyphs={glyphs}
+      color={color}
+      now={now().getTime() / 1000}
+      stopping={stop.aborted}
+    />
+  );
+  let live: ReturnType<typeof render> | undefined;
+  let tick: NodeJS.Timeout | undefined;
+  const draw = (): void => live?.rerender(picture());
+  return {
+    begin({ record, folder }, continued) {
+      name = record.name;
+      stdout.write(`${glyphs.text(continued ? 'going on with' : 'new run')} ${folder}\n`);
+      // Keys are not read, so that Ctrl-C stays a signal.
+      live = render(picture(), { stdout, exitOnCtrlC: false, patchConsole: false, maxFps: 10 });
+      tick = setInterval(draw, tickMs);
+      stop.addEventListener('abort', draw, { once: true });
+    },
+    see(message) {
+      state = see(state, message);
+      draw();
+    },
+    async end(ended) {
+      clearInterval(tick);
+      stop.removeEventListener('abort', draw);
+      draw();
+      await live?.waitUntilRenderFlush();
+      live?.unmount();
+      const width = Math.min(100, Math.max(40, stdout.columns ?? 80));
+      for (const line of summaryLines(ended, width)) {
+        stdout.write(`${glyphs.text(line)}\n`);
+      }
+    },
+  };
+}
