@@ -46,7 +46,7 @@ export interface SafetensorsHeader {
   readonly dataStart: number;
 }
 
-export const maxHeaderBytes = 100_000_000;
+const maxHeaderBytes = 100_000_000;
 const maxRank = 32;
 
 /** Bytes of length field and header together; `bytes` are the first 8 or more. */

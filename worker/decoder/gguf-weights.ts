@@ -76,7 +76,7 @@ function cut(values: Tensor, rows: LoadOptions['rows']): Tensor {
 }
 
 /** `[heads, D/2, 2, …]`, neighbouring pairs, to `[heads, 2, D/2, …]`, halves. */
-export function halves(values: Tensor, heads: number): Tensor {
+function halves(values: Tensor, heads: number): Tensor {
   return regroup(values, heads, [(values.shape[0] ?? 0) / heads / 2, 2]);
 }
 

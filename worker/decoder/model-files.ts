@@ -9,7 +9,6 @@ import {
   openSafetensors,
   type SafetensorsFile,
 } from '../checkpoint/safetensors.ts';
-import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { releasePages, type Tensor } from '../tensor/tensor.ts';
@@ -143,11 +142,4 @@ function confirmTiedHead({ tiedHead, tensors, path, folder }: ModelOnDisk): void
     message: `${path}: tie_word_embeddings is true, but ${tiedHead.nameInFile} differs from the embedding`,
     hint: 'set tie_word_embeddings to false in config.json if the head was trained by itself',
   });
-}
-
-/** Type that a tensor has without a conversion, before it is loaded. */
-export function storedDType({ type }: Pick<StoredTensor, 'type'>): DType {
-  if (type === 'BF16') return 'bfloat16';
-  if (type === 'F16') return 'float16';
-  return type === 'F64' ? 'float64' : 'float32';
 }

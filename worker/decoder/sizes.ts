@@ -24,11 +24,11 @@ export function forwardFlopsPerToken(config: DecoderConfig, meanAttended: number
 
 const linearRoles: readonly Role[] = ['q', 'k', 'v', 'qkv', 'o', 'gate', 'up', 'gateUp', 'down'];
 
-export function isLinear(spec: TensorSpec): boolean {
+function isLinear(spec: TensorSpec): boolean {
   return spec.part === 'weight' && linearRoles.includes(spec.role);
 }
 
-export function elementCount(shape: readonly number[]): number {
+function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
