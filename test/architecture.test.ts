@@ -20,8 +20,11 @@ const importing = all.filter((file) => isTypeScript(file) && !/imports\.test/.te
 const imports = new Map(importing.map((file) => [file.path, importsOf(file)]));
 const importsIn = (file: SourceFile) => imports.get(file.path) ?? [];
 
-/** Hand-written lines; raising a number is a change of one line that a reviewer sees. */
-const budget = { typescript: 25_000, native: 6_000 };
+/**
+ * Hand-written lines; raising a number is a change of one line that a reviewer sees. The first plan
+ * (25,000 and 6,000) was full when one machine could train: contract 6,200, worker 16,000, cli 4,000.
+ */
+const budget = { typescript: 32_000, native: 10_000 };
 const size = { warn: 250, fail: 400, failTest: 600 };
 
 test('arrows point only to crds, and the parts import no other part', (t) => {
@@ -161,7 +164,7 @@ test('an export is imported by someone, or it is not exported', (t) => {
 });
 
 /** Goes down to 0 when all parts of the first release are wired together. */
-const unusedAllowed = 400;
+const unusedAllowed = 125;
 
 test('a TODO names an issue', (t) => {
   const bare = /\b(TODO|FIXME|XXX)\b(?!\(#\d+\))/;
