@@ -75,17 +75,9 @@ const configFields = z.object({
 });
 export type ConfigFields = z.output<typeof configFields>;
 
-/** The text part of a multimodal file is the one that trains; its own class names stand outside. */
 export function parseConfigFile(json: unknown, path: string): ConfigFields {
   const outer = record(json, path);
-  const isMultimodal = outer['model_type'] === 'gemma3' && outer['text_config'] !== undefined;
-  const source = isMultimodal
-    ? {
-        ...record(outer['text_config'], `${path}: text_config`),
-        model_type: 'gemma3',
-        architectures: outer['architectures'],
-      }
-    : outer;
+  const source = textPart(outer, path);
   refuseForeignMathematics(
     { ...source, ...pick(outer, ['quantization_config', 'auto_map']) },
     path,
@@ -102,10 +94,33 @@ export function parseConfigFile(json: unknown, path: string): ConfigFields {
   });
 }
 
-function record(value: unknown, path: string): Readonly<Record<string, unknown>> {
+/** The text part of a multimodal file is the one that trains; its own class names stand outside. */
+function textPart(outer: Fields, path: string): Fields {
+  if (outer['model_type'] !== 'gemma3' || outer['text_config'] === undefined) return outer;
+  return {
+    ...record(outer['text_config'], `${path}: text_config`),
+    model_type: 'gemma3',
+    architectures: outer['architectures'],
+  };
+}
+
+/**
+ * The `config.json` of the decoder alone, for a folder that holds its tensors and nothing else: no towers, and no names of
+ * code that is not there.
+ */
+export function textConfigJson(json: unknown, path: string): Fields {
+  const outer = record(json, path);
+  const { auto_map: _, ...text } = textPart(outer, path);
+  if (outer['text_config'] === undefined) return text;
+  return { ...text, model_type: 'gemma3_text', architectures: ['Gemma3ForCausalLM'] };
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function record(value: unknown, path: string): Fields {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     // Checked on the line above; the values stay unknown until the schema parses them.
-    return value as Readonly<Record<string, unknown>>;
+    return value as Fields;
   }
   throw new UserError({
     code: 'E_INVALID_MODEL',
@@ -114,7 +129,7 @@ function record(value: unknown, path: string): Readonly<Record<string, unknown>>
   });
 }
 
-function pick(from: Readonly<Record<string, unknown>>, keys: readonly string[]) {
+function pick(from: Fields, keys: readonly string[]) {
   return Object.fromEntries(keys.filter((key) => key in from).map((key) => [key, from[key]]));
 }
 
@@ -134,7 +149,7 @@ const foreign: Readonly<Record<string, string>> = {
   quantization_config: 'weights that are already quantised',
 };
 
-function refuseForeignMathematics(fields: Readonly<Record<string, unknown>>, path: string): void {
+function refuseForeignMathematics(fields: Fields, path: string): void {
   for (const [key, meaning] of Object.entries(foreign)) {
     const value = fields[key];
     if (isUnset(value)) continue;

@@ -4,6 +4,7 @@ import { UserError } from '../../crds/errors.ts';
 import type { GgufHeader } from '../checkpoint/gguf-header.ts';
 import type { SafetensorsHeader } from '../checkpoint/safetensors-header.ts';
 import { type DecoderConfig, type ReadOptions, readConfig } from './config.ts';
+import { textConfigJson } from './config-file.ts';
 import { confirmTensors } from './confirm.ts';
 import { ggufToConfigJson, type ReadTable } from './gguf-config.ts';
 import { ggufName, ropeTables } from './gguf-names.ts';
@@ -26,8 +27,8 @@ export interface ModelHeaders {
   readonly path: string;
   readonly format: 'safetensors' | 'gguf';
   readonly config: DecoderConfig;
-  /** `config.json` as it is, or as a GGUF file's metadata would be written. */
-  readonly configJson: unknown;
+  /** The decoder's own `config.json`: as it was, or as a GGUF file's metadata would be written. */
+  readonly configJson: Readonly<Record<string, unknown>>;
   /** By the name that the worker uses, in the order of computation. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** Files with tensors, sorted. */
@@ -67,7 +68,8 @@ export function describeSafetensors(
   };
   const embedding = [...tensors.values()].find(({ spec }) => spec.role === 'embedding');
   return {
-    ...{ path, format: 'safetensors', config, configJson, files: [...headers.keys()].sort() },
+    ...{ path, format: 'safetensors', config, files: [...headers.keys()].sort() },
+    configJson: textConfigJson(configJson, 'config.json'),
     tensors: new Map([...tensors].map(([name, b]) => [name, stored(b.spec, b.nameInFile)])),
     ...(tiedHead !== undefined && embedding !== undefined
       ? { tiedHead: stored({ ...embedding.spec, role: 'head', name: 'lm_head.weight' }, tiedHead) }

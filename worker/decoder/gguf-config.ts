@@ -33,7 +33,17 @@ export function ggufToConfigJson(
     ...sizes,
     ...attentionOf(facts, sizes),
     ...ropeOf(facts, sizes, readTable),
+    ...specialIds(metadata),
   };
+}
+
+/** Not read here; whoever opens a folder that was written from the file generates with them. */
+function specialIds(metadata: GgufMetadata): ConfigJson {
+  const named = { bos: 'bos', eos: 'eos', pad: 'padding' };
+  const pairs = Object.entries(named).map(([name, key]) => {
+    return [`${name}_token_id`, metadata.number(`tokenizer.ggml.${key}_token_id`)] as const;
+  });
+  return Object.fromEntries(pairs.filter(([, id]) => id !== undefined));
 }
 
 interface Facts {

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { UserError } from '../../../crds/errors.ts';
 import { readConfig } from '../../../worker/decoder/config.ts';
+import { textConfigJson } from '../../../worker/decoder/config-file.ts';
 import { families, familyNames } from '../../../worker/decoder/families.ts';
 
 const small = {
@@ -105,6 +106,21 @@ test('the text part of a multimodal Gemma-3 file is the model', (t) => {
     vision_config: { hidden_size: 1152 },
   });
   t.like(config, { family: 'gemma3', H: 2560, L: 34, NH: 8, NK: 4, D: 256 });
+});
+
+test('the configuration of the decoder alone is the same model without towers and code', (t) => {
+  const json = {
+    ...{ model_type: 'gemma3', architectures: ['Gemma3ForConditionalGeneration'] },
+    text_config: { model_type: 'gemma3_text', hidden_size: 2560, num_hidden_layers: 34 },
+    vision_config: { hidden_size: 1152 },
+  };
+  const alone = textConfigJson(json, 'config.json');
+  t.deepEqual(readConfig(alone), readConfig(json));
+  t.deepEqual(Object.keys(alone).sort(), [
+    ...['architectures', 'hidden_size', 'model_type', 'num_hidden_layers'],
+  ]);
+  const coded = { ...small, auto_map: { AutoModelForCausalLM: 'modeling_llama.LlamaForCausalLM' } };
+  t.deepEqual(textConfigJson(coded, 'config.json'), small);
 });
 
 test('Mistral slides in all layers unless the window is null', (t) => {

@@ -52,6 +52,13 @@ test('sizes, epsilon and tying of a Llama are read', (t) => {
   t.is(read(sizes('llama'), { 'output.weight': [40, 24] }).tied, false);
 });
 
+test('the ids of special tokens go into the configuration', (t) => {
+  const pairs = { ...sizes('llama'), 'tokenizer.ggml.eos_token_id': 2 };
+  const json = ggufToConfigJson(header(pairs), null, 'm.gguf');
+  t.is(json['eos_token_id'], 2);
+  t.false('pad_token_id' in json);
+});
+
 test('one number for all layers may be written as a list of equal ones', (t) => {
   const list = { ...sizes('llama'), 'llama.attention.head_count_kv': [2, 2, 2] };
   t.is(read(list).NK, 2);
