@@ -32,15 +32,16 @@ export type LocalOutcome =
 export async function runStages(run: LocalRun, from: Stage): Promise<LocalOutcome> {
   for (const stage of stages.slice(stages.indexOf(from))) {
     if (run.stop.aborted) return { type: 'Stopped' };
-    const outcome = await runStage(run, stage);
+    const outcome = await runRole(run, stage);
     if (outcome.type !== 'Complete') return outcome;
   }
   return { type: 'Complete' };
 }
 
-async function runStage(run: LocalRun, stage: Stage): Promise<LocalOutcome> {
+/** One process of the worker to its end. */
+export async function runRole(run: LocalRun, role: string): Promise<LocalOutcome> {
   let failure: Extract<Telemetry, { type: 'failure' }> | undefined;
-  const child = execa(process.execPath, [quiet, run.worker, stage, run.folder], {
+  const child = execa(process.execPath, [quiet, run.worker, role, run.folder], {
     ipc: true,
     buffer: { ipc: false },
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -65,7 +66,7 @@ async function runStage(run: LocalRun, stage: Stage): Promise<LocalOutcome> {
   if (ended.exitCode === 0) return { type: 'Complete' };
   if (ended.exitCode === 75 || run.kill.aborted) return { type: 'Stopped' };
   if (failure !== undefined) return { type: 'Failed', error: errorOf(failure) };
-  return { type: 'Failed', error: died(stage, ended.exitCode, ended.signal, String(ended.stderr)) };
+  return { type: 'Failed', error: died(role, ended.exitCode, ended.signal, String(ended.stderr)) };
 }
 
 function errorOf({ code, message, hint }: Extract<Telemetry, { type: 'failure' }>): AnnealError {
@@ -75,7 +76,7 @@ function errorOf({ code, message, hint }: Extract<Telemetry, { type: 'failure' }
 
 /** A process that said nothing before it ended. */
 function died(
-  stage: Stage,
+  role: string,
   code: number | undefined,
   signal: string | undefined,
   stderr: string,
@@ -84,7 +85,7 @@ function died(
   const last = stderr.trim().split('\n').at(-1) ?? '';
   return new TerminalError({
     code: signal === 'SIGKILL' ? 'E_HOST_OUT_OF_MEMORY' : 'E_CRASHED',
-    message: `the process of the stage ${stage} was ended ${how}${last === '' ? '' : `: ${last}`}`,
+    message: `the process of the stage ${role} was ended ${how}${last === '' ? '' : `: ${last}`}`,
     hint: 'run the same command again: it goes on from the last checkpoint',
   });
 }

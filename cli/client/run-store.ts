@@ -66,6 +66,16 @@ export async function reportOf(folder: string): Promise<RunReport | null> {
   return report.success ? report.data : null;
 }
 
+/** Reports of all runs of a job that left one, oldest first. */
+export async function reportsOf(cache: string, job: string): Promise<readonly RunReport[]> {
+  const found: RunReport[] = [];
+  for (const { folder } of await runsOf(cache, job)) {
+    const report = await reportOf(folder);
+    if (report !== null) found.push(report);
+  }
+  return found;
+}
+
 export async function modelPathOf(folder: string): Promise<string | null> {
   const prepared = preparedRecord.safeParse(await readJson(join(folder, runFiles.prepared)));
   return prepared.success ? prepared.data.model.path : null;

@@ -23,16 +23,21 @@ export interface Assignment {
   readonly value: string;
 }
 
-/** `path=value`, repeatable. */
-export function assignment(
+/** `path=value`, or several with commas between them; repeatable. */
+export function assignments(
   text: string,
-  before: readonly Assignment[] = [],
-): readonly Assignment[] {
+  before: readonly (readonly Assignment[])[] = [],
+): readonly (readonly Assignment[])[] {
+  const parts = text.split(/,(?=[A-Za-z][\w.[\]]*=)/);
+  return [...before, parts.map(assignment)];
+}
+
+function assignment(text: string): Assignment {
   const [, path, value] = /^([A-Za-z][\w.[\]]*)=(.*)$/s.exec(text) ?? [];
   if (path === undefined || value === undefined) {
     throw new InvalidArgumentError('it must be path=value, such as training.maxSteps=100');
   }
-  return [...before, { path, value }];
+  return { path, value };
 }
 
 /** Bytes as Kubernetes writes them. */

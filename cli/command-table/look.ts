@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { programVersion } from '../../crds/version.ts';
 import type { Perform, Surroundings } from '../program.ts';
 import { type OutputFormat, withJson, withVerbosity } from './flags.ts';
-import { jsonOf } from './start.ts';
+import { jsonOf } from './json.ts';
 
 interface Flags {
   readonly output: OutputFormat;

@@ -1,7 +1,10 @@
 // Commands that start something: init, estimate, explain, run.
 import type { Command } from 'commander';
+import type { EstimateFlags } from '../commands/estimate-from-terminal.ts';
 import type { Perform, Surroundings } from '../program.ts';
 import {
+  assignments,
+  byteQuantity,
   type DisplayFlags,
   type OutputFormat,
   volume,
@@ -10,6 +13,7 @@ import {
   withJson,
   withVerbosity,
 } from './flags.ts';
+import { jsonOf } from './json.ts';
 
 export function addStartCommands(
   program: Command,
@@ -17,6 +21,7 @@ export function addStartCommands(
   perform: Perform,
 ): void {
   program.commandsGroup('Start:');
+  addEstimate(program, surroundings, perform);
   addExplain(program, surroundings, perform);
   addRun(program, surroundings, perform);
 }
@@ -73,7 +78,28 @@ function addExplain(program: Command, { out }: Surroundings, perform: Perform): 
   );
 }
 
-/** The stable form for programs: fields are only ever added. */
-export function jsonOf(kind: string, content: object): string {
-  return `${JSON.stringify({ apiVersion: 'cli.anneal.dev/v1', kind, ...content }, null, 2)}\n`;
+function addEstimate(program: Command, { variables, out }: Surroundings, perform: Perform): void {
+  const command = program
+    .command('estimate')
+    .argument('<file>', 'job file')
+    .summary('memory and time of a job, before it runs')
+    .description(
+      'Tells how much memory a job takes and how long it runs, from the sizes of the model alone: no weights are read. ' +
+        'Exit code 12 when it does not fit.',
+    )
+    .option('--gpu-memory <amount>', 'memory of one GPU, such as 24Gi', byteQuantity)
+    .option('--workers <n>', 'workers that share the job', wholeNumber)
+    .option(
+      '--what-if <path=value>',
+      'one more row with this change, or with several: a=1,b=2 (repeatable)',
+      assignments,
+    )
+    .option('--volume <name=folder>', 'folder that stands for a claim (repeatable)', volume);
+  withVerbosity(withJson(command)).action((file: string, flags: EstimateFlags) =>
+    perform(async () => {
+      const { estimateFromTerminal } = await import('../commands/estimate-from-terminal.ts');
+      const { cliConfig } = await import('../config.ts');
+      return estimateFromTerminal(file, flags, cliConfig(variables), out);
+    }),
+  );
 }

@@ -1,0 +1,51 @@
+// The one change that helps most when a job does not fit: every candidate is planned like a --what-if, and the first that
+// fits is told, in the order of how little it changes the result.
+import type { FineTuneJobSpec } from '../../crds/index.ts';
+import type { Assignment } from '../command-table/flags.ts';
+import { changedSpec } from './what-if.ts';
+
+export interface Suggestion {
+  readonly changes: readonly Assignment[];
+  readonly peak: number;
+  readonly fits: boolean;
+}
+
+export interface Planned {
+  readonly peak: number;
+  readonly fits: boolean;
+}
+
+/** Undefined when no candidate needs less memory. */
+export function suggest(
+  text: string,
+  spec: FineTuneJobSpec,
+  asWritten: Planned,
+  planFor: (spec: FineTuneJobSpec) => Planned,
+): Suggestion | undefined {
+  const tried = candidates(spec).flatMap((changes): Suggestion[] => {
+    const changed = changedSpec(text, changes);
+    return changed.ok ? [{ changes, ...pick(planFor(changed.spec)) }] : [];
+  });
+  const helpful = tried.filter(({ peak }) => peak < asWritten.peak);
+  return helpful.find(({ fits }) => fits) ?? helpful.toSorted((a, b) => a.peak - b.peak)[0];
+}
+
+function pick({ peak, fits }: Planned): Planned {
+  return { peak, fits };
+}
+
+/** From those that change nothing but time to those that change what is learned. */
+function candidates(spec: FineTuneJobSpec): readonly (readonly Assignment[])[] {
+  const { sequenceLength, tokensPerBin } = spec.dataset;
+  const half = String(Math.max(16, Math.floor(sequenceLength / 2)));
+  const one = (path: string, value: string): readonly Assignment[] => [{ path, value }];
+  return [
+    one('parallelism.activationRecomputation', 'Full'),
+    ...(tokensPerBin === undefined ? [] : [one('dataset.tokensPerBin', String(sequenceLength))]),
+    one('method.precision', '{ type: BFloat16 }'),
+    one('method.optimizer', '{ type: AdamW8bit }'),
+    one('method.precision', '{ type: BFloat16, bfloat16: { masters: StochasticRounding } }'),
+    one('dataset.sequenceLength', half),
+    one('method', '{ preset: LoRA }'),
+  ];
+}

@@ -1,0 +1,42 @@
+// The role `describe`: what the model of a job is, without its weights, for `anneal estimate`.
+
+import { decoderFacts } from '../../crds/plan/decoder-facts.ts';
+import { describedModel, describedModelFile } from '../../crds/wire/described-model.ts';
+import { runFiles, runRecord } from '../../crds/wire/run-folder.ts';
+import type { ModelHeaders } from '../decoder/describe-model.ts';
+import type { Role } from '../role.ts';
+import { requireRecord, writeRecord } from '../run-folder.ts';
+import { systemNetwork } from './network.ts';
+import { sourceEnvironment } from './source-environment.ts';
+import { fetchModelHeaders } from './source-headers.ts';
+
+export const describeRole: Role = async ({ folder, config, clock, stop }) => {
+  const run = await requireRecord(folder, runFiles.run, runRecord);
+  const environment = await sourceEnvironment({
+    variables: config.variables,
+    cache: run.cache,
+    jobFolder: run.folder,
+    volumes: new Map(Object.entries(run.volumes)),
+    network: systemNetwork(clock),
+    // Headers are small: there is no progress worth telling.
+    report: () => {},
+  });
+  const model = await fetchModelHeaders(run.spec.model, environment, stop);
+  await writeRecord(folder, describedModelFile, describedModel, {
+    version: 1,
+    place: model.path,
+    family: model.config.family,
+    format: model.format,
+    contextLength: model.config.contextLength,
+    storedBytes: storedBytes(model),
+    facts: decoderFacts.parse(model.config),
+  });
+};
+
+function storedBytes({ tensors }: ModelHeaders): Record<string, number> {
+  const bytes: Record<string, number> = {};
+  for (const { type, begin, end } of tensors.values()) {
+    bytes[type] = (bytes[type] ?? 0) + end - begin;
+  }
+  return bytes;
+}
