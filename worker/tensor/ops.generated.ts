@@ -199,6 +199,12 @@ export function exp(self: Tensor): Tensor {
   return made(call($exp, self.handle));
 }
 
+const $exp_ = operator('aten::exp_(Tensor(a!) self) -> Tensor(a!)');
+export function exp_(self: Tensor): Tensor {
+  call($exp_, self.handle);
+  return self;
+}
+
 const $exp2 = operator('aten::exp2(Tensor self) -> Tensor');
 export function exp2(self: Tensor): Tensor {
   return made(call($exp2, self.handle));
@@ -1035,6 +1041,38 @@ const $philoxNormal_ = operator('anneal::philox_normal_(Tensor(a!) self, int key
 export function philoxNormal_(self: Tensor, key: number | bigint, mean?: number, std?: number): Tensor {
   call($philoxNormal_, self.handle, key, mean, std);
   return self;
+}
+
+const $rmsNorm = operator('anneal::rms_norm(Tensor x, Tensor weight, float eps, float offset=0.) -> Tensor');
+export function rmsNorm(x: Tensor, weight: Tensor, eps: number, offset?: number): Tensor {
+  return made(call($rmsNorm, x.handle, weight.handle, eps, offset));
+}
+
+const $addRmsNorm = operator('anneal::add_rms_norm(Tensor x, Tensor residual, Tensor weight, float eps, float offset=0.) -> (Tensor sum, Tensor y)');
+export function addRmsNorm(x: Tensor, residual: Tensor, weight: Tensor, eps: number, offset?: number): [sum: Tensor, y: Tensor] {
+  const [made0, made1] = results(call($addRmsNorm, x.handle, residual.handle, weight.handle, eps, offset));
+  return [made(made0), made(made1)];
+}
+
+const $rope = operator('anneal::rope(Tensor x, Tensor cos, Tensor sin) -> Tensor');
+export function rope(x: Tensor, cos: Tensor, sin: Tensor): Tensor {
+  return made(call($rope, x.handle, cos.handle, sin.handle));
+}
+
+const $rope_ = operator('anneal::rope_(Tensor(a!) x, Tensor cos, Tensor sin) -> Tensor(a!)');
+export function rope_(x: Tensor, cos: Tensor, sin: Tensor): Tensor {
+  call($rope_, x.handle, cos.handle, sin.handle);
+  return x;
+}
+
+const $swiglu = operator('anneal::swiglu(Tensor gate, Tensor up, int activation=0) -> Tensor');
+export function swiglu(gate: Tensor, up: Tensor, activation?: number | bigint): Tensor {
+  return made(call($swiglu, gate.handle, up.handle, activation));
+}
+
+const $attention = operator('anneal::attention(Tensor q, Tensor k, Tensor v, Tensor cu, float scale, int window=0, float cap=0.) -> Tensor');
+export function attention(q: Tensor, k: Tensor, v: Tensor, cu: Tensor, scale: number, window?: number | bigint, cap?: number): Tensor {
+  return made(call($attention, q.handle, k.handle, v.handle, cu.handle, scale, window, cap));
 }
 
 const $ggufDequantize = operator('anneal::gguf_dequantize(Tensor blocks, int type, int numel, *, ScalarType dtype) -> Tensor');

@@ -1,0 +1,110 @@
+// The loops of rms_norm.h, compiled once an instruction set. A row is read twice; the second time it comes
+// from the first-level cache.
+#include "../simd/simd.h"
+#include "rms_norm.h"
+
+namespace anneal::rms_norm::ANNEAL_ISA {
+
+using namespace simd::ANNEAL_ISA;
+
+// body(i, n): lanes [i, i + n), whole vectors first.
+template <class S, class Body>
+ANNEAL_INLINE void each_vector(int64_t size, Body body) {
+  int64_t i = 0;
+  for (; i + kLanes<S> <= size; i += kLanes<S>) body(i, kLanes<S>);
+  if (i < size) body(i, static_cast<int>(size - i));
+}
+template <class T>
+ANNEAL_INLINE auto read(const T* p, int n) {
+  return n == kLanes<typename Arithmetic<T>::Type> ? load(p) : load_part(p, n);
+}
+template <class T, class V>
+ANNEAL_INLINE void write(T* p, V x, int n) {
+  n == static_cast<int>(sizeof(x) / sizeof(x[0])) ? store(p, x) : store_part(p, x, n);
+}
+
+// Four sums at once hide the latency of the addition.
+template <class T, class S = typename Arithmetic<T>::Type>
+ANNEAL_INLINE S sum_of_squares(const T* x, int64_t size) {
+  Vec<S> sums[4] = {};
+  int64_t i = 0;
+  for (; i + 4 * kLanes<S> <= size; i += 4 * kLanes<S>)
+    for (int j = 0; j < 4; ++j) {
+      const Vec<S> v = load(x + i + j * kLanes<S>);
+      sums[j] = fma(v, v, sums[j]);
+    }
+  each_vector<S>(size - i, [&](int64_t j, int n) {
+    const Vec<S> v = read(x + i + j, n);
+    sums[0] = fma(v, v, sums[0]);
+  });
+  return sum((sums[0] + sums[1]) + (sums[2] + sums[3]));
+}
+
+template <class T>
+void forward(const Forward& f, int64_t begin, int64_t end) {
+  using S = typename Arithmetic<T>::Type;
+  const S* weight = static_cast<const S*>(f.weight);
+  const S offset = static_cast<S>(f.offset);
+  const bool llama = f.offset == 0;
+  for (int64_t r = begin; r < end; ++r) {
+    const T* x = rows::row<const T>(f.x, r);
+    T* y = static_cast<T*>(f.y) + r * f.size;
+    if (f.residual.data != nullptr) {
+      const T* residual = rows::row<const T>(f.residual, r);
+      T* total = static_cast<T*>(f.sum) + r * f.size;
+      each_vector<S>(f.size, [&](int64_t i, int n) { write(total + i, read(x + i, n) + read(residual + i, n), n); });
+      x = total;
+    }
+    const S mean = sum_of_squares(x, f.size) / static_cast<S>(f.size);
+    const S rstd = 1 / static_cast<S>(__builtin_sqrt(mean + static_cast<S>(f.eps)));
+    static_cast<S*>(f.rstd)[r] = rstd;
+    each_vector<S>(f.size, [&](int64_t i, int n) {
+      const Vec<S> normal = read(x + i, n) * rstd;
+      const Vec<S> w = read(weight + i, n);
+      write(y + i, llama ? rounded<T>(normal) * w : normal * (w + offset), n);
+    });
+  }
+}
+
+template <class T>
+void backward(const Backward& b, void* dweight_, int64_t begin, int64_t end) {
+  using S = typename Arithmetic<T>::Type;
+  const S* weight = static_cast<const S*>(b.weight);
+  const S offset = static_cast<S>(b.offset);
+  const bool llama = b.offset == 0;
+  S* dweight = static_cast<S*>(dweight_);
+  for (int64_t r = begin; r < end; ++r) {
+    const T* x = rows::row<const T>(b.x, r);
+    const T* grad = rows::row<const T>(b.grad, r);
+    T* dx = static_cast<T*>(b.dx) + r * b.size;
+    const S rstd = static_cast<const S*>(b.rstd)[r];
+    Vec<S> dots = {};
+    each_vector<S>(b.size, [&](int64_t i, int n) {
+      const Vec<S> normal = read(x + i, n) * rstd;
+      const Vec<S> dy = read(grad + i, n);
+      dots = fma(dy * (read(weight + i, n) + offset), normal, dots);
+      if (dweight != nullptr)
+        write(dweight + i, fma(dy, llama ? rounded<T>(normal) : normal, read(dweight + i, n)), n);
+    });
+    const S mean = sum(dots) / static_cast<S>(b.size);
+    const T* more = b.grad_sum.data == nullptr ? nullptr : rows::row<const T>(b.grad_sum, r);
+    each_vector<S>(b.size, [&](int64_t i, int n) {
+      const Vec<S> normal = read(x + i, n) * rstd;
+      const Vec<S> g = read(grad + i, n) * (read(weight + i, n) + offset);
+      Vec<S> d = (g - normal * mean) * rstd;
+      if (more != nullptr) d += read(more + i, n);
+      write(dx + i, d, n);
+    });
+  }
+}
+
+const Loops& loops(rows::Element element) {
+  static constexpr Loops all[] = {
+      {forward<double>, backward<double>},
+      {forward<float>, backward<float>},
+      {forward<Bf16>, backward<Bf16>},
+  };
+  return all[static_cast<int>(element)];
+}
+
+}  // namespace anneal::rms_norm::ANNEAL_ISA

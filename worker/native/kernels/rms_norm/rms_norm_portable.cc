@@ -1,0 +1,2 @@
+#define ANNEAL_ISA portable
+#include "rms_norm_loops.h"
