@@ -4,6 +4,7 @@ make FOLDER          trains a small tokenizer of each family and writes it with 
 ids FILE TEXTS       prints the ids that the tokenizer.json FILE gives each text of the JSON list TEXTS
 """
 import json
+import os
 import sys
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -129,6 +130,7 @@ def families():
 
 
 def make(folder):
+    os.makedirs(folder, exist_ok=True)
     for name, tokenizer in families().items():
         cases = [{"text": text, "ids": tokenizer.encode(text, add_special_tokens=False).ids} for text in texts()]
         # As a user would load it: what is written and read again.

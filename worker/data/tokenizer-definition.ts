@@ -30,7 +30,7 @@ const addedToken = z.object({
 });
 export type AddedToken = z.output<typeof addedToken>;
 
-const bpeModel = z.object({
+const bpeModel = z.looseObject({
   type: z.literal('BPE'),
   vocab: z.record(z.string(), tokenId),
   merges: z.array(z.union([z.string(), z.tuple([z.string(), z.string()])])),
@@ -51,7 +51,8 @@ const unigramModel = z.object({
   byte_fallback: z.boolean().nullish(),
 });
 
-const tokenizerJson = z.object({
+/** What the tokens do not depend on, such as the decoder, is kept for whoever writes the file again. */
+const tokenizerJson = z.looseObject({
   added_tokens: z.array(addedToken).default([]),
   normalizer: normalizer.nullish(),
   pre_tokenizer: z.unknown().optional(),

@@ -1,5 +1,6 @@
 // The tokenizer inside a GGUF file, as the tokenizer.json that it was converted from: GGUF keeps tokens, their types and
-// merges (byte-level) or scores (sentencepiece), and only the name of the splitting rules.
+// merges (byte-level) or scores (sentencepiece), and only the name of the splitting rules. The JSON is whole, so that
+// other programs can read it from an exported model.
 import * as z from 'zod';
 import { UserError } from '../../crds/errors.ts';
 import { gpt2Pattern } from './token-words.ts';
@@ -44,13 +45,21 @@ export function tokenizerFromGguf(metadata: GgufMetadata): TokenizerDefinition {
     throw unsupported(`the tokenizer model ${fields.model} is not supported; gpt2 and llama are`);
   }
   const vocab = Object.fromEntries(fields.tokens.map((token, id) => [token, id]));
-  const json = isBytes ? byteLevelJson(fields, vocab) : sentencePieceJson(fields, vocab);
   const template = metadata.get('tokenizer.chat_template');
   const bos = fields.tokens[fields.bos_token_id ?? -1];
   const eos = fields.tokens[fields.eos_token_id ?? -1];
+  const addBos = fields.add_bos_token ?? (!isBytes || rulesOf(fields.pre).addsBos === true);
+  const json = {
+    version: '1.0',
+    truncation: null,
+    padding: null,
+    added_tokens: addedTokens(fields),
+    post_processor: addBos && bos !== undefined ? beginning(bos, fields.bos_token_id ?? 0) : null,
+    ...(isBytes ? byteLevelJson(fields, vocab) : sentencePieceJson(fields, vocab)),
+  };
   return {
     json: parseTokenizerJson(json, 'the tokenizer of the GGUF file'),
-    addBos: fields.add_bos_token ?? (isBytes ? rulesOf(fields.pre).addsBos === true : true),
+    addBos,
     ...(bos !== undefined && { bos }),
     ...(eos !== undefined && { eos }),
     ...(typeof template === 'string' && { chatTemplate: template }),
@@ -91,48 +100,79 @@ function rulesOf(name = 'default'): SplittingRules {
   );
 }
 
-function byteLevelJson(fields: Fields, vocab: Readonly<Record<string, number>>): unknown {
+function byteLevelJson(fields: Fields, vocab: Readonly<Record<string, number>>) {
   const rules = rulesOf(fields.pre);
   if (fields.merges === undefined) throw unsupported('tokenizer.ggml.merges is missing');
+  const splits = rules.patterns.map((Regex) => ({
+    type: 'Split',
+    pattern: { Regex },
+    behavior: 'Isolated',
+    invert: false,
+  }));
+  const bytes = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true };
   return {
-    added_tokens: addedTokens(fields),
     normalizer: rules.normalizer === undefined ? null : { type: rules.normalizer },
-    pre_tokenizer: {
-      type: 'Sequence',
-      pretokenizers: [
-        ...rules.patterns.map((Regex) => ({
-          type: 'Split',
-          pattern: { Regex },
-          behavior: 'Isolated',
-        })),
-        { type: 'ByteLevel', add_prefix_space: false, use_regex: false },
-      ],
-    },
+    pre_tokenizer: { type: 'Sequence', pretokenizers: [...splits, { ...bytes, use_regex: false }] },
+    decoder: { ...bytes, use_regex: true },
     model: {
-      type: 'BPE',
+      ...bpeFacts,
+      ignore_merges: rules.ignoreMerges === true,
       vocab,
       merges: fields.merges,
-      ignore_merges: rules.ignoreMerges === true,
     },
   };
 }
 
-function sentencePieceJson(fields: Fields, vocab: Readonly<Record<string, number>>): unknown {
-  if (fields.scores?.length !== fields.tokens.length) {
+/** What readers of tokenizer.json want to see although it says nothing. */
+const bpeFacts = {
+  type: 'BPE',
+  dropout: null,
+  unk_token: null as string | null,
+  continuing_subword_prefix: null,
+  end_of_word_suffix: null,
+  fuse_unk: false,
+  byte_fallback: false,
+  ignore_merges: false,
+};
+
+function sentencePieceJson(fields: Fields, vocab: Readonly<Record<string, number>>) {
+  const { tokens, scores } = fields;
+  if (scores?.length !== tokens.length) {
     throw unsupported('tokenizer.ggml.scores does not have one score a token');
   }
-  const spaces = { type: 'Replace', pattern: { String: ' ' }, content: '▁' };
-  const prefix = fields.add_space_prefix === false ? [] : [{ type: 'Prepend', prepend: '▁' }];
+  const hasPrefix = fields.add_space_prefix !== false;
+  const prepend = hasPrefix ? [{ type: 'Prepend', prepend: '▁' }] : [];
+  const strip = hasPrefix ? [{ type: 'Strip', content: ' ', start: 1, stop: 0 }] : [];
+  const replace = (from: string, content: string) => {
+    return { type: 'Replace', pattern: { String: from }, content };
+  };
   return {
-    added_tokens: addedTokens(fields),
-    normalizer: { type: 'Sequence', normalizers: [...prefix, spaces] },
-    model: {
-      type: 'BPE',
-      vocab,
-      merges: mergesByScore(fields.tokens, fields.scores, vocab),
-      byte_fallback: true,
-      unk_token: fields.tokens[fields.token_type?.indexOf(TokenType.Unknown) ?? -1] ?? null,
+    normalizer: { type: 'Sequence', normalizers: [...prepend, replace(' ', '▁')] },
+    pre_tokenizer: null,
+    decoder: {
+      type: 'Sequence',
+      decoders: [replace('▁', ' '), { type: 'ByteFallback' }, { type: 'Fuse' }, ...strip],
     },
+    model: {
+      ...bpeFacts,
+      unk_token: tokens[fields.token_type?.indexOf(TokenType.Unknown) ?? -1] ?? null,
+      fuse_unk: true,
+      byte_fallback: true,
+      vocab,
+      merges: mergesByScore(tokens, scores, vocab),
+    },
+  };
+}
+
+/** A post-processor that puts the begin token before a text. */
+function beginning(bos: string, id: number) {
+  const begin = { SpecialToken: { id: bos, type_id: 0 } };
+  const text = (name: string, type: number) => ({ Sequence: { id: name, type_id: type } });
+  return {
+    type: 'TemplateProcessing',
+    single: [begin, text('A', 0)],
+    pair: [begin, text('A', 0), { SpecialToken: { id: bos, type_id: 1 } }, text('B', 1)],
+    special_tokens: { [bos]: { id: bos, ids: [id], tokens: [bos] } },
   };
 }
 
@@ -176,7 +216,8 @@ function addedTokens(fields: Fields): unknown[] {
     const isAdded =
       type === TokenType.Control || type === TokenType.UserDefined || type === TokenType.Unknown;
     if (!isAdded || content === '') return [];
-    return [{ id, content, special: type !== TokenType.UserDefined, normalized: false }];
+    const special = type !== TokenType.UserDefined;
+    return [{ id, content, special, normalized: false }];
   });
 }
 
