@@ -15,6 +15,7 @@ export function addLookCommands(
   perform: Perform,
 ): void {
   program.commandsGroup('Help:');
+  addDoctor(program, surroundings, perform);
   addVersion(program, surroundings, perform);
 }
 
@@ -35,6 +36,23 @@ function addVersion(program: Command, { out }: Surroundings, perform: Perform): 
       const lines = Object.entries(parts).map(([name, value]) => `${name.padEnd(9)} ${value}\n`);
       out(output === 'json' ? jsonOf('Version', parts) : lines.join(''));
       return 0;
+    }),
+  );
+}
+
+function addDoctor(program: Command, { variables, out }: Surroundings, perform: Perform): void {
+  const command = program
+    .command('doctor')
+    .summary('what this machine lacks')
+    .description(
+      'Checks what a job on this machine needs and tells the fix of each thing that is missing. Changes nothing. ' +
+        'Exit code 5 when something needed is missing.',
+    );
+  withVerbosity(withJson(command)).action(({ output }: Flags) =>
+    perform(async () => {
+      const { doctorFromTerminal } = await import('../commands/doctor-from-terminal.ts');
+      const { cliConfig } = await import('../config.ts');
+      return doctorFromTerminal(output, cliConfig(variables), out);
     }),
   );
 }

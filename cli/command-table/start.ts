@@ -1,6 +1,7 @@
 // Commands that start something: init, estimate, explain, run.
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { EstimateFlags } from '../commands/estimate-from-terminal.ts';
+import type { Preference } from '../init/manifest-text.ts';
 import type { Perform, Surroundings } from '../program.ts';
 import {
   assignments,
@@ -21,6 +22,7 @@ export function addStartCommands(
   perform: Perform,
 ): void {
   program.commandsGroup('Start:');
+  addInit(program, surroundings, perform);
   addEstimate(program, surroundings, perform);
   addExplain(program, surroundings, perform);
   addRun(program, surroundings, perform);
@@ -100,6 +102,53 @@ function addEstimate(program: Command, { variables, out }: Surroundings, perform
       const { estimateFromTerminal } = await import('../commands/estimate-from-terminal.ts');
       const { cliConfig } = await import('../config.ts');
       return estimateFromTerminal(file, flags, cliConfig(variables), out);
+    }),
+  );
+}
+
+interface InitFlags {
+  readonly model: string;
+  readonly data: string;
+  readonly gpuMemory?: number;
+  readonly prefer: Preference;
+  readonly file: string;
+  readonly output?: 'yaml';
+}
+
+function addInit(program: Command, { out, err }: Surroundings, perform: Perform): void {
+  const command = program
+    .command('init')
+    .summary('write a job file to begin with')
+    .description(
+      'Writes a job file with comments. A place is owner/name on the Hugging Face hub, s3://bucket/prefix, ' +
+        'claim:NAME/path in a volume, or a path on this machine.',
+    )
+    .requiredOption('--model <place>', 'model to start from')
+    .requiredOption('--data <place>', 'conversations or text to learn from')
+    .option(
+      '--gpu-memory <amount>',
+      'memory of a GPU, such as 24Gi; none: the processor',
+      byteQuantity,
+    )
+    .addOption(
+      new Option('--prefer <what>', 'what matters most')
+        .choices(['memory', 'speed', 'quality', 'size'])
+        .default('speed'),
+    )
+    .option('--file <file>', 'file to write', 'job.yaml')
+    .addOption(new Option('-o, --output <format>', 'print it instead').choices(['yaml']));
+  withVerbosity(command).action((flags: InitFlags) =>
+    perform(async () => {
+      const { initText, writeNew } = await import('../commands/init.ts');
+      const { model, data, gpuMemory, prefer, file, output } = flags;
+      const text = initText({ model, data, gpuMemory, prefer });
+      if (output === 'yaml') {
+        out(text);
+        return 0;
+      }
+      await writeNew(file, text);
+      err(`wrote ${file}\nnext: anneal estimate ${file}\n`);
+      return 0;
     }),
   );
 }

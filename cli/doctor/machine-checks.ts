@@ -1,0 +1,73 @@
+// What this machine is: program, processor, memory, disk.
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { bytes } from '../format/numbers.ts';
+import type { Check } from './check.ts';
+
+export interface MachineFacts {
+  readonly nodeVersion: string;
+  readonly platform: string;
+  readonly arch: string;
+  readonly cores: number;
+  /** Threads that a run uses; undefined: all cores. */
+  readonly threads: number | undefined;
+  readonly totalBytes: number;
+  readonly freeBytes: number;
+}
+
+const oldestNode = [24, 12] as const;
+
+export function checkNode({ nodeVersion, platform, arch }: MachineFacts): Check {
+  const [major = 0, minor = 0] = nodeVersion.split('.').map(Number);
+  const [oldMajor, oldMinor] = oldestNode;
+  const observed = `${nodeVersion} on ${platform} ${arch}`;
+  if (major > oldMajor || (major === oldMajor && minor >= oldMinor)) {
+    return { name: 'Node.js', state: 'Passed', observed };
+  }
+  const fix = `npm ci brings ${oldMajor}.${oldMinor} or newer; npm start uses it`;
+  return { name: 'Node.js', state: 'Failed', observed, fix };
+}
+
+export function checkProcessor({ cores, threads }: MachineFacts): Check {
+  const used = threads ?? cores;
+  const observed = `${cores} ${cores === 1 ? 'core' : 'cores'}, ${used} used by a run`;
+  if (used <= cores) return { name: 'processor', state: 'Passed', observed };
+  const fix = `ANNEAL_THREADS is ${used}; more threads than cores slow a run down`;
+  return { name: 'processor', state: 'Warning', observed, fix };
+}
+
+/** The demo takes about 1 GiB, its worker process included. */
+const leastFreeBytes = 2 * 2 ** 30;
+
+export function checkMemory({ totalBytes, freeBytes }: MachineFacts): Check {
+  const observed = `${bytes(freeBytes)} free of ${bytes(totalBytes)}`;
+  if (freeBytes >= leastFreeBytes) return { name: 'memory', state: 'Passed', observed };
+  const fix = 'close other programs; anneal estimate FILE tells what a job needs';
+  return { name: 'memory', state: 'Warning', observed, fix };
+}
+
+/** libtorch, the build and a small model. */
+const leastDiskBytes = 2 * 2 ** 30;
+
+export async function checkCache(
+  folder: string,
+  freeBytes: (folder: string) => Promise<number>,
+): Promise<Check> {
+  const free = await freeBytes(folder);
+  const observed = `${bytes(await sizeOf(folder))} in ${folder}, ${bytes(free)} free on its disk`;
+  if (free >= leastDiskBytes) return { name: 'cache', state: 'Passed', observed };
+  const fix = 'free some space, or set ANNEAL_CACHE to a folder on a larger disk';
+  return { name: 'cache', state: 'Warning', observed, fix };
+}
+
+/** A folder that others write in: what vanishes meanwhile counts nothing. */
+async function sizeOf(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  let total = 0;
+  for (const entry of entries) {
+    if (!entry.isFile()) continue;
+    const stats = await stat(join(entry.parentPath, entry.name)).catch(() => undefined);
+    total += stats?.size ?? 0;
+  }
+  return total;
+}
