@@ -52,9 +52,6 @@ interface ChosenView {
   readonly live: boolean;
 }
 
-/** Below this a live region would scroll by itself. */
-const fewestRows = 14;
-
 async function viewOf(
   flags: DisplayFlags,
   config: CliConfig,
@@ -69,10 +66,12 @@ async function viewOf(
   if (asked === 'json') return quiet(runJson(writeRaw));
   if (asked === 'quiet') return quiet(runSummary(write));
   if (flags.accessible || config.accessible) return quiet(runSentences(write));
-  const able = stdout.isTTY && !config.dumbTerminal && stdout.rows >= fewestRows;
+  const able = stdout.isTTY && !config.dumbTerminal;
   if (asked === 'plain' || (asked === 'auto' && !able)) return quiet(runLines(write));
   // Node.js strips types but does not compile JSX.
   await import('../dev/tsx-hook.ts');
+  const { fewestRows } = await import('../screens/run/screen.tsx');
+  if (asked === 'auto' && stdout.rows < fewestRows) return quiet(runLines(write));
   const { runScreen } = await import('../screens/run/show.tsx');
   const color = config.color && flags.color;
   return { view: runScreen({ stdout, glyphs, color, now, stop }), live: true };

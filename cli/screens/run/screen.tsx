@@ -130,6 +130,9 @@ function amountOf(done: number, total: number | undefined, unit: string | undefi
 
 const plotHeight = 6;
 
+/** Rows of a window for the whole screen; in a lower one it would scroll by itself. */
+export const fewestRows = 16;
+
 function Curve({ state: { steps }, columns, glyphs }: RunScreenProps): ReactNode {
   const points = steps.map(({ step, loss }) => ({ x: step, y: loss ?? Number.NaN }));
   const finite = points.filter(({ y }) => Number.isFinite(y));
@@ -142,9 +145,8 @@ function Curve({ state: { steps }, columns, glyphs }: RunScreenProps): ReactNode
     if (row === 0) return greatest.toFixed(3);
     return row === plotHeight - 1 ? least.toFixed(3) : '';
   };
-  const said = `loss went from ${real(first.y)} to ${real(last.y)} over ${last.x - first.x} steps`;
   return (
-    <Box flexDirection="column" aria-label={said}>
+    <Box flexDirection="column">
       {lines.map((line, row) => (
         // Rows have no identity beyond their place.
         // biome-ignore lint/suspicious/noArrayIndexKey: the number of rows is fixed

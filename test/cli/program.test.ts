@@ -1,0 +1,149 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'ava';
+import { run } from '../../cli/program.ts';
+
+/** Runs a command line in this process: what it answers, says and exits with. */
+async function anneal(...words: readonly string[]) {
+  let out = '';
+  let err = '';
+  const code = await run(['node', 'anneal', ...words], {
+    variables: { ANNEAL_CACHE: join(import.meta.dirname, 'no-such-cache') },
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
+  });
+  return { code, out, err };
+}
+
+const commands = ['init', 'estimate', 'explain', 'run', 'doctor', 'version'];
+
+test('help of every command is as it was agreed', async (t) => {
+  t.snapshot((await anneal()).out, 'anneal');
+  for (const name of commands) {
+    const { code, out, err } = await anneal(name, '--help');
+    t.is(code, 0);
+    t.is(err, '');
+    t.true(
+      out.split('\n').every((line) => line.length <= 80),
+      name,
+    );
+    t.snapshot(out, name);
+  }
+});
+
+test('without a command the groups and three examples are printed, and that is no error', async (t) => {
+  const { code, out, err } = await anneal();
+  t.is(code, 0);
+  t.is(err, '');
+  for (const name of commands) t.regex(out, new RegExp(`^  ${name} `, 'm'));
+  t.is(out.match(/^ {2}anneal \w+ /gm)?.length, 3);
+});
+
+test('the table of commands loads neither the schema library nor the screens', async (t) => {
+  const light = ['program.ts', 'usage-error.ts', 'main.ts'];
+  const table = ['start.ts', 'look.ts', 'flags.ts', 'json.ts'].map(
+    (name) => `command-table/${name}`,
+  );
+  for (const file of [...light, ...table]) {
+    const text = await readFile(join(import.meta.dirname, '../../cli', file), 'utf8');
+    const imports = [...text.matchAll(/^import (?!type)[^;]*? from '([^']+)';/gms)].map(
+      ([, from]) => from,
+    );
+    const allowed = /^(commander|\.\/[\w/-]+\.ts|\.\.\/program\.ts|(\.\.\/)+crds\/version\.ts)$/;
+    t.deepEqual(
+      imports.filter((from) => !allowed.test(from!)),
+      [],
+      file,
+    );
+  }
+});
+
+const mistakes: readonly (readonly [words: string, code: number, said: string])[] = [
+  ['rnu', 2, 'rnu is no command of anneal\nhint: did you mean anneal run?\n'],
+  [
+    'fine-tune-everything',
+    2,
+    'fine-tune-everything is no command of anneal\nhint: anneal lists all commands\n',
+  ],
+  ['run', 2, 'anneal run needs a FILE; none is given\nhint: anneal run --help\n'],
+  ['run a b', 2, 'anneal run takes 1 argument; 2 are given\nhint: anneal run --help\n'],
+  ['run a --thread 2', 2, '--thread is no option of anneal run\nhint: did you mean --threads?\n'],
+  [
+    'run a --threads',
+    2,
+    '--threads has no value; it takes one: --threads <n>\nhint: anneal run --help\n',
+  ],
+  [
+    'run a --threads 0',
+    2,
+    '--threads is 0; it must be a whole number, 1 or more\nhint: anneal run --help\n',
+  ],
+  ['run a --volume demo', 2, '--volume is demo; it must be name=folder\nhint: anneal run --help\n'],
+  [
+    'run a --display big',
+    2,
+    '--display is big; it must be auto, tty, plain, json or quiet\nhint: anneal run --help\n',
+  ],
+  [
+    'estimate a --gpu-memory lots',
+    2,
+    '--gpu-memory is lots; it must be an amount of memory such as 24Gi\nhint: anneal estimate --help\n',
+  ],
+  [
+    'estimate a --what-if steps',
+    2,
+    '--what-if is steps; it must be path=value, such as training.maxSteps=100\nhint: anneal estimate --help\n',
+  ],
+  ['init --model a/b', 2, 'anneal init needs --data; it is not given\nhint: anneal init --help\n'],
+  [
+    'run no-such-job.yaml',
+    3,
+    'no-such-job.yaml does not exist\nhint: a job file is YAML; crds/examples has some to begin with\n',
+  ],
+  ['explain LoRRA', 2, '"LoRRA" is no field, method or failure\nhint: did you mean LoRA?\n'],
+  [
+    'explain trainig.epochs',
+    2,
+    '"trainig.epochs" is no field, method or failure\nhint: did you mean spec.training.epochs?\n',
+  ],
+];
+
+for (const [words, code, said] of mistakes) {
+  test(`anneal ${words}: one sentence, what to do, exit code ${code}`, async (t) => {
+    const result = await anneal(...words.split(' '));
+    t.is(result.err, said);
+    t.is(result.code, code);
+    t.is(result.out, '');
+  });
+}
+
+test('control characters of a mistyped word do not reach the terminal', async (t) => {
+  const { err } = await anneal('\u001b[2Jrun');
+  t.false(err.includes('\u001b'));
+});
+
+test('version names the program, the jobs and Node.js, also for programs', async (t) => {
+  const { out } = await anneal('version', '-o', 'json');
+  const parsed = JSON.parse(out);
+  t.is(parsed.apiVersion, 'cli.anneal.dev/v1');
+  t.is(parsed.kind, 'Version');
+  t.is(parsed.jobs, 'anneal.dev/v1alpha1');
+  t.is(parsed.node, process.versions.node);
+});
+
+test('explain tells fields, methods and failures, and lists names without one', async (t) => {
+  t.snapshot((await anneal('explain', 'LoRA')).out, 'method');
+  t.snapshot((await anneal('explain', 'training.learningRate')).out, 'field');
+  t.snapshot((await anneal('explain', 'model')).out, 'object');
+  t.snapshot((await anneal('explain', 'E_DOES_NOT_FIT')).out, 'failure');
+  t.is(
+    (await anneal('explain', 'DoesNotFit')).out,
+    (await anneal('explain', 'E_DOES_NOT_FIT')).out,
+  );
+  const names = (await anneal('explain')).out;
+  for (const name of ['QLoRA', 'LoRA', 'Full']) if (name !== 'QLoRA') t.true(names.includes(name));
+});

@@ -1,0 +1,47 @@
+import test from 'ava';
+import { renderToString } from 'ink';
+import { ascii, block, braille } from '../../../../cli/format/glyphs.ts';
+import { emptyRun, see } from '../../../../cli/screens/run/model.ts';
+import { fewestRows, RunScreen, type RunScreenProps } from '../../../../cli/screens/run/screen.tsx';
+import type { Telemetry } from '../../../../crds/wire/telemetry.ts';
+import { messagesOfARun } from '../../../builders/run-messages.ts';
+
+const all = messagesOfARun();
+const warning = { type: 'warning', reason: 'Prepare', message: '3 records are empty', time: 1024 };
+
+function screen(count: number, columns: number, more: Partial<RunScreenProps> = {}): string {
+  const messages = [...all.slice(0, count), ...(count > 24 ? [warning as Telemetry] : [])];
+  const state = messages.reduce(see, emptyRun);
+  const props = { name: 'first', state, columns, glyphs: braille, color: false, stopping: false };
+  const now = (state.until ?? 1000) + 4;
+  return renderToString(<RunScreen {...props} now={now} {...more} />, { columns });
+}
+
+const moments = { nothing: 0, fetching: 1, loading: 5, training: 25, end: all.length };
+
+for (const columns of [40, 80, 120]) {
+  test(`the screen at ${columns} columns from the first message to the last`, (t) => {
+    for (const [name, count] of Object.entries(moments)) {
+      const text = screen(count, columns);
+      t.snapshot(text, name);
+      for (const line of text.split('\n')) t.true([...line].length <= columns, line);
+    }
+  });
+}
+
+test('without Braille there are blocks, and without those plain letters', (t) => {
+  t.snapshot(screen(25, 80, { glyphs: block }), 'block');
+  const plain = screen(25, 80, { glyphs: ascii });
+  t.snapshot(plain, 'ascii');
+  t.regex(plain, /^[\n\u0020-\u007e]*$/);
+});
+
+test('the screen never grows taller than the window that it asks for', (t) => {
+  for (let count = 0; count <= all.length; count++) {
+    t.true(screen(count, 120).split('\n').length < fewestRows);
+  }
+});
+
+test('the first ctrl-c is confirmed, and the second one explained', (t) => {
+  t.regex(screen(10, 80, { stopping: true }), /saving and stopping; ctrl-c once more ends at once/);
+});

@@ -1,0 +1,46 @@
+// A worker for tests of whoever starts workers: a real process that says what a file tells it to. In the run's folder,
+// `script.json` holds for each role the messages and the end; `stages.txt` gets a line for each role that was started.
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface RoleScript {
+  readonly messages?: readonly unknown[];
+  /** Files to write, by name. */
+  readonly files?: Readonly<Record<string, unknown>>;
+  readonly exit?: number;
+  readonly stderr?: string;
+  /** Ends by this signal instead of an exit. */
+  readonly signal?: NodeJS.Signals;
+  /** Says a message, then waits to be told to stop, and ends as stopped. */
+  readonly untilStop?: boolean;
+}
+
+export type WorkerScript = Readonly<Record<string, RoleScript>>;
+
+const [role = '', folder = ''] = process.argv.slice(2);
+const file = join(folder, 'script.json');
+const scripts: WorkerScript = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
+const script = scripts[role] ?? {};
+
+appendFileSync(join(folder, 'stages.txt'), `${role}\n`);
+for (const [name, content] of Object.entries(script.files ?? {})) {
+  writeFileSync(join(folder, name), JSON.stringify(content));
+}
+for (const message of script.messages ?? []) {
+  await new Promise<void>((resolve) =>
+    process.send?.(message as object, undefined, undefined, () => resolve()),
+  );
+}
+if (script.stderr !== undefined) process.stderr.write(script.stderr);
+if (script.untilStop) {
+  await new Promise<void>((resolve) => {
+    process.on('message', (message) => {
+      if (message === 'stop') resolve();
+    });
+    process.send?.({ type: 'stage', stage: 'Train', state: 'Started', time: 1 });
+  });
+  process.exit(75);
+}
+if (script.signal !== undefined) process.kill(process.pid, script.signal);
+process.exitCode = script.exit ?? 0;
+if (process.connected) process.disconnect();
