@@ -36,6 +36,8 @@ export interface Watch {
   begin(input: Uint8Array): void;
 }
 
+const longestBatchMs = 500;
+
 export async function fuzz(
   target: Target,
   corpus: readonly Uint8Array[],
@@ -80,8 +82,9 @@ export async function fuzz(
     const ranMs = performance.now() - began;
     const isNew = coverage.take();
     const readMs = performance.now() - began - ranMs;
-    // So many that reading the coverage costs a tenth of the time.
-    batch = Math.max(8, Math.min(8192, Math.round((batch * 10 * readMs) / ranMs)));
+    // So many that reading the coverage costs a tenth of the time, and the end is not missed by long.
+    const wantedMs = Math.min(10 * readMs, longestBatchMs);
+    batch = Math.max(8, Math.min(8192, Math.round((batch * wantedMs) / ranMs)));
     if (!isNew) continue;
     coverage.forget(before);
     await keepNew(inputs);
