@@ -31,7 +31,7 @@ async function idsOfPeer(
   name: string,
   tokenizerJson: unknown,
   texts: readonly string[],
-): Promise<number[][]> {
+): Promise<(number[] | null)[]> {
   const [tokenizerPath, textsPath] = [
     join(folder, `${name}.json`),
     join(folder, `${name}-texts.json`),
@@ -55,8 +55,17 @@ test('The golden files are what the library writes today', async (t) => {
   }
 });
 
+const character = fc
+  .oneof(
+    fc.integer({ min: 0, max: 0x7f }),
+    fc.integer({ min: 0x80, max: 0x3100 }),
+    fc.integer({ min: 0x4e00, max: 0x9fff }),
+    fc.integer({ min: 0xac00, max: 0xffff }),
+    fc.integer({ min: 0x1_f300, max: 0x1_f64f }),
+  )
+  .map((code) => String.fromCodePoint(code));
 const parts = fc.oneof(
-  fc.string({ unit: 'binary' }),
+  fc.string({ unit: character }),
   fc.string({ unit: 'grapheme' }),
   fc.constantFrom(
     ' ',
@@ -90,8 +99,10 @@ const agrees = test.macro({
     const { tokenizer: json } = JSON.parse(await readFile(path, 'utf8'));
     const { tokenizer } = goldenTokenizer(family);
     const theirs = await idsOfPeer(family, json, texts);
+    t.true(theirs.filter((ids) => ids !== null).length > texts.length / 4);
     for (const [index, text] of texts.entries()) {
-      t.deepEqual(tokenizer.encode(text), theirs[index], JSON.stringify(text));
+      const ids = theirs[index] ?? null;
+      if (ids !== null) t.deepEqual(tokenizer.encode(text), ids, JSON.stringify(text));
     }
   },
 });
@@ -128,7 +139,8 @@ const real = test.macro({
         : '';
     for (const [index, text] of texts.entries()) {
       const ids = tokenizer.encode(text);
-      t.deepEqual(ids, theirs[index], JSON.stringify(text.slice(0, 80)));
+      const expected = theirs[index] ?? null;
+      if (expected !== null) t.deepEqual(ids, expected, JSON.stringify(text.slice(0, 80)));
       if (!text.includes('▁')) t.true(tokenizer.decode(ids) === prefix + text, `${index}`);
     }
   },

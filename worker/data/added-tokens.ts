@@ -27,10 +27,10 @@ export function splitAt(
       if (token === undefined || match.index < from) continue;
       if (token.single_word && touchesWord(text, match.index, match[0].length)) continue;
       const start = token.lstrip
-        ? from + text.slice(from, match.index).trimEnd().length
+        ? from + text.slice(from, match.index).replace(blanksAtEnd, '').length
         : match.index;
       const after = text.slice(match.index + match[0].length);
-      const end = text.length - (token.rstrip ? after.trimStart() : after).length;
+      const end = text.length - (token.rstrip ? after.replace(blanksAtStart, '') : after).length;
       if (start > from) sections.push({ text: text.slice(from, start) });
       sections.push({ text: text.slice(start, end), id: token.id });
       from = end;
@@ -39,6 +39,10 @@ export function splitAt(
     return sections;
   };
 }
+
+/** Blanks of Unicode: JavaScript's trim takes U+FEFF along and leaves U+0085. */
+const blanksAtStart = /^\p{White_Space}+/u;
+const blanksAtEnd = /\p{White_Space}+$/u;
 
 function escaped(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&');

@@ -33,6 +33,15 @@ test('A token that strips takes the blanks beside it along', (t) => {
   ]);
 });
 
+test('Blanks are those of Unicode', (t) => {
+  const split = splitAt([token(1, '<a>', { rstrip: true, lstrip: true })]);
+  t.deepEqual(split('x\ufeff\u0085<a>\u0085\ufeffy'), [
+    { text: 'x\ufeff' },
+    { text: '\u0085<a>\u0085', id: 1 },
+    { text: '\ufeffy' },
+  ]);
+});
+
 test('A token that must be a word of its own is text inside of a word', (t) => {
   const split = splitAt([token(1, 'at', { single_word: true })]);
   t.deepEqual(split('at cat at. ats'), [
