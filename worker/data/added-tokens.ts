@@ -26,9 +26,7 @@ export function splitAt(
       const token = bySpelling.get(match[0]);
       if (token === undefined || match.index < from) continue;
       if (token.single_word && touchesWord(text, match.index, match[0].length)) continue;
-      const start = token.lstrip
-        ? from + text.slice(from, match.index).replace(blanksAtEnd, '').length
-        : match.index;
+      const start = token.lstrip ? Math.max(from, withoutBlanks(text, match.index)) : match.index;
       const after = text.slice(match.index + match[0].length);
       const end = text.length - (token.rstrip ? after.replace(blanksAtStart, '') : after).length;
       if (start > from) sections.push({ text: text.slice(from, start) });
@@ -40,9 +38,15 @@ export function splitAt(
   };
 }
 
-/** Blanks of Unicode: JavaScript's trim takes U+FEFF along and leaves U+0085. */
+/** Blanks of Unicode: JavaScript's trim takes U+FEFF along and leaves U+0085. All are one UTF-16 unit. */
 const blanksAtStart = /^\p{White_Space}+/u;
-const blanksAtEnd = /\p{White_Space}+$/u;
+
+/** Where the blanks before a place begin. A pattern would look at each run of blanks in the text again and again. */
+function withoutBlanks(text: string, end: number): number {
+  let start = end;
+  while (start > 0 && blanksAtStart.test(text.charAt(start - 1))) start -= 1;
+  return start;
+}
 
 function escaped(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&');
