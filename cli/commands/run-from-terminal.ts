@@ -14,6 +14,7 @@ export async function runFromTerminal(
   options: RunOptions,
   flags: DisplayFlags,
   config: CliConfig,
+  worker = join(import.meta.dirname, '../../worker/main.ts'),
 ): Promise<number> {
   const stop = new AbortController();
   const kill = new AbortController();
@@ -34,7 +35,7 @@ export async function runFromTerminal(
     { ...options, volumes },
     {
       config,
-      worker: join(import.meta.dirname, '../../worker/main.ts'),
+      worker,
       view: view.view,
       now,
       stop: stop.signal,

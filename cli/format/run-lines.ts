@@ -1,6 +1,7 @@
 // A run as plain lines: for pipes, logs and terminals that cannot redraw. One line when something
 // changes, and while training one line every few seconds.
 import type { Telemetry, TelemetryOf } from '../../crds/wire/telemetry.ts';
+import { harmless } from './harmless.ts';
 import { bytes, count, percent, real, seconds } from './numbers.ts';
 import { summaryLines } from './run-summary.ts';
 import type { RunView } from './run-view.ts';
@@ -32,6 +33,10 @@ export function runLines(write: (line: string) => void): RunView {
 
 /** What a message is worth in lines; none for progress within a stage. */
 export function linesOf(message: Telemetry): readonly string[] {
+  return wordsOf(message).map(harmless);
+}
+
+function wordsOf(message: Telemetry): readonly string[] {
   switch (message.type) {
     case 'stage': {
       if (message.state !== 'Done') return [];

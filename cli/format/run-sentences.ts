@@ -19,7 +19,7 @@ export function runSentences(write: (line: string) => void): RunView {
     see(message) {
       state = see(state, message);
       if (message.type !== 'step') {
-        for (const line of linesOf(message)) write(line.trim().replaceAll(/ {2,}|·/g, ', '));
+        for (const line of linesOf(message)) write(line.trim().replaceAll(/ +· +| {2,}/g, ', '));
         return;
       }
       if (message.time - saidAt < everySeconds && message.step !== message.totalSteps) return;

@@ -2,6 +2,7 @@
 // is read from the report that the run wrote, so it says nothing that was not measured.
 import { basename, dirname } from 'node:path';
 import type { RunReport } from '../../crds/index.ts';
+import { harmless } from './harmless.ts';
 import { bytes, count, real, seconds } from './numbers.ts';
 import type { EndedRun, RunView } from './run-view.ts';
 import { entry } from './wrap.ts';
@@ -9,6 +10,10 @@ import { entry } from './wrap.ts';
 const column = 12;
 
 export function summaryLines(ended: EndedRun, width: number): readonly string[] {
+  return linesFor(ended, width).map(harmless);
+}
+
+function linesFor(ended: EndedRun, width: number): readonly string[] {
   const { run, outcome, report } = ended;
   const { name } = run.record;
   if (outcome.type === 'Stopped') {
@@ -74,12 +79,9 @@ function sampleLines(
   return ['', ...row('asked', prompt), ...row('before', before), ...row('after', after)];
 }
 
-/** One paragraph, without what could move the cursor. */
+/** One paragraph. */
 function flat(text: string): string {
-  return text
-    .replaceAll(/\s+/g, ' ')
-    .replaceAll(/\p{Cc}/gu, '')
-    .trim();
+  return text.replaceAll(/\s+/g, ' ').trim();
 }
 
 function nextLines(ended: EndedRun, report: RunReport, width: number): readonly string[] {
@@ -89,7 +91,7 @@ function nextLines(ended: EndedRun, report: RunReport, width: number): readonly 
   const suggestions: readonly (readonly [string, string])[] = [
     ...pythonLine(ended, report),
     ['longer', `anneal run ${file} --steps ${steps}`],
-    ['what it did', `anneal explain ${preset ?? adapter?.type ?? 'Full'}`],
+    ['method', `anneal explain ${preset ?? adapter?.type ?? 'Full'}`],
   ];
   return [
     '',

@@ -77,11 +77,11 @@ function aPlan(totalSteps: number): TelemetryBody {
     heldOutSamples: 32,
     blocks: { keep: 30, recompute: 0, offload: 0 },
     memory: {
-      weights: 0.25 * gib,
-      optimizer: 0.04 * gib,
-      gradients: 0.02 * gib,
-      activations: 0.3 * gib,
-      workspace: 0.4 * gib,
+      weights: Math.round(0.25 * gib),
+      optimizer: Math.round(0.04 * gib),
+      gradients: Math.round(0.02 * gib),
+      activations: Math.round(0.3 * gib),
+      workspace: Math.round(0.4 * gib),
       peak: Math.round(1.01 * gib),
     },
   };

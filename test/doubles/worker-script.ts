@@ -1,5 +1,6 @@
 // A worker for tests of whoever starts workers: a real process that says what a file tells it to. In the run's folder,
-// `script.json` holds for each role the messages and the end; `stages.txt` gets a line for each role that was started.
+// or beside the job file that its record names, `script.json` holds for each role the messages and the end. `stages.txt` gets
+// a line for each role that was started.
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -18,8 +19,7 @@ export interface RoleScript {
 export type WorkerScript = Readonly<Record<string, RoleScript>>;
 
 const [role = '', folder = ''] = process.argv.slice(2);
-const file = join(folder, 'script.json');
-const scripts: WorkerScript = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
+const scripts = readScript(folder) ?? readScript(jobFolder()) ?? {};
 const script = scripts[role] ?? {};
 
 appendFileSync(join(folder, 'stages.txt'), `${role}\n`);
@@ -44,3 +44,13 @@ if (script.untilStop) {
 if (script.signal !== undefined) process.kill(process.pid, script.signal);
 process.exitCode = script.exit ?? 0;
 if (process.connected) process.disconnect();
+
+function readScript(from: string): WorkerScript | undefined {
+  const file = join(from, 'script.json');
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
+}
+
+function jobFolder(): string {
+  const record = join(folder, 'run.json');
+  return existsSync(record) ? JSON.parse(readFileSync(record, 'utf8')).folder : folder;
+}

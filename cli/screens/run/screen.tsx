@@ -3,6 +3,7 @@
 import { Box, Text } from 'ink';
 import type { ReactNode } from 'react';
 import type { GlyphSet } from '../../format/glyphs.ts';
+import { harmless } from '../../format/harmless.ts';
 import { bytes, count, percent, real, seconds } from '../../format/numbers.ts';
 import { bar, boundsOf, plot } from '../../format/plot.ts';
 import { type RunState, secondsLeft } from './model.ts';
@@ -60,7 +61,7 @@ function Line({ children, color, bold = false, dim = false }: LineProps): ReactN
       dimColor={dim}
       {...(color === undefined ? {} : { color })}
     >
-      {children}
+      {harmless(children)}
     </Text>
   );
 }
