@@ -50,8 +50,10 @@ function load(): Native {
   if (!existsSync(path)) throw missing(`${path} does not exist`);
   const addon = open(path);
   addon.onError(toNativeError);
-  const suffix = process.platform === 'darwin' ? 'dylib' : 'so';
-  addon.loadLibrary(join(dirname(path), `libanneal_kernels.${suffix}`));
+  addon.loadLibrary(kernels(path, 'anneal_kernels'));
+  // Built only where a CUDA toolkit was given; it brings ATen's CUDA kernels with it.
+  const cuda = kernels(path, 'anneal_kernels_cuda');
+  if (existsSync(cuda)) addon.loadLibrary(cuda);
   return addon;
 }
 
@@ -65,6 +67,10 @@ function open(path: string): Native {
       error,
     );
   }
+}
+
+function kernels(addon: string, name: string): string {
+  return join(dirname(addon), `lib${name}.${process.platform === 'darwin' ? 'dylib' : 'so'}`);
 }
 
 function missing(message: string, cause?: unknown): TerminalError {

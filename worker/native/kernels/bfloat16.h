@@ -2,27 +2,30 @@
 #pragma once
 
 #include <stdint.h>
+#include <string.h>
+
+#include "host_device.h"
 
 namespace anneal {
 
-static inline float bits_to_float(uint32_t bits) {
+ANNEAL_HOST_DEVICE static inline float bits_to_float(uint32_t bits) {
   float value;
-  __builtin_memcpy(&value, &bits, sizeof value);
+  memcpy(&value, &bits, sizeof value);
   return value;
 }
 
-static inline uint32_t float_to_bits(float value) {
+ANNEAL_HOST_DEVICE static inline uint32_t float_to_bits(float value) {
   uint32_t bits;
-  __builtin_memcpy(&bits, &value, sizeof bits);
+  memcpy(&bits, &value, sizeof bits);
   return bits;
 }
 
-static inline float from_bfloat16(uint16_t bits) {
+ANNEAL_HOST_DEVICE static inline float from_bfloat16(uint16_t bits) {
   return bits_to_float(static_cast<uint32_t>(bits) << 16);
 }
 
 // To nearest, ties to even; every NaN becomes the quiet one, as c10 does.
-static inline uint16_t to_bfloat16(float value) {
+ANNEAL_HOST_DEVICE static inline uint16_t to_bfloat16(float value) {
   const uint32_t bits = float_to_bits(value);
   const uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
   const bool is_nan = (bits & 0x7fffffffu) > 0x7f800000u;
@@ -31,7 +34,7 @@ static inline uint16_t to_bfloat16(float value) {
 
 // 32 random bits of element `index` of the stream `key`: two rounds of a multiply-xorshift mix, for
 // rounding by chance, where a hundred million draws a step are made. Not for anything else.
-static inline uint32_t random_bits(uint64_t key, uint64_t index) {
+ANNEAL_HOST_DEVICE static inline uint32_t random_bits(uint64_t key, uint64_t index) {
   uint32_t x = static_cast<uint32_t>(index) + static_cast<uint32_t>(index >> 32) * 0x27d4eb2fu;
   x = x * 0x9e3779b1u ^ static_cast<uint32_t>(key);
   x = (x ^ (x >> 16)) * 0x85ebca6bu;
@@ -41,7 +44,7 @@ static inline uint32_t random_bits(uint64_t key, uint64_t index) {
 }
 
 // Up or down by chance, so that the expected value is `value`. Infinities and NaN stay.
-static inline uint16_t to_bfloat16_by_chance(float value, uint32_t random) {
+ANNEAL_HOST_DEVICE static inline uint16_t to_bfloat16_by_chance(float value, uint32_t random) {
   const uint32_t bits = float_to_bits(value);
   const bool is_finite = (bits & 0x7f800000u) != 0x7f800000u;
   const uint32_t rounded = (bits + (random & 0xffffu)) >> 16;

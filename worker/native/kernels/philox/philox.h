@@ -7,18 +7,16 @@
 //            z = √(-2 ln u₁) · cos 2πu₂ for even i, · sin 2πu₂ for odd i (Box and Muller)
 //
 // Arithmetic in float64, one cast to the tensor's dtype at the end. Logarithm, sine and cosine are
-// written out in + − × ÷ √, which IEEE 754 rounds alike everywhere: with contraction off (as
-// CMakeLists.txt sets it) the values are the same bits on each machine. Absolute error of z: below
-// 2^-45, not the last bit. The header is plain C++ so that device code can share it.
+// written out in + − × ÷ √, which IEEE 754 rounds alike everywhere, and no product is contracted with
+// a sum (CMakeLists.txt turns that off, `times` on a GPU): the values are the same bits on each machine
+// and device. Absolute error of z: below 2^-45, not the last bit.
 #pragma once
 
+#include <math.h>
 #include <stdint.h>
+#include <string.h>
 
-#ifdef __CUDACC__
-#define ANNEAL_HOST_DEVICE __host__ __device__
-#else
-#define ANNEAL_HOST_DEVICE
-#endif
+#include "../host_device.h"
 
 namespace anneal::philox {
 
@@ -46,6 +44,15 @@ ANNEAL_HOST_DEVICE inline Block block(uint64_t key, Domain domain, uint64_t inde
   return {{c0, c1, c2, c3}};
 }
 
+// A product that is rounded before anything is added to it.
+ANNEAL_HOST_DEVICE inline double times(double a, double b) {
+#ifdef __CUDA_ARCH__
+  return __dmul_rn(a, b);
+#else
+  return a * b;
+#endif
+}
+
 ANNEAL_HOST_DEVICE inline double uniform24(uint32_t word) { return (word >> 8) * 0x1p-24; }
 
 // 53 bits of two words, in [0, 1).
@@ -56,20 +63,20 @@ ANNEAL_HOST_DEVICE inline double uniform53(uint32_t high, uint32_t low) {
 // ln u for u in [2^-53, 1]: u = m · 2^e with m in [√½, √2), ln m = 2 artanh((m - 1) / (m + 1)).
 ANNEAL_HOST_DEVICE inline double natural_log(double u) {
   uint64_t bits;
-  __builtin_memcpy(&bits, &u, sizeof bits);
+  memcpy(&bits, &u, sizeof bits);
   int exponent = static_cast<int>(bits >> 52) - 1023;
   bits = (bits & 0x000fffffffffffffull) | 0x3ff0000000000000ull;
   double m;
-  __builtin_memcpy(&m, &bits, sizeof m);
+  memcpy(&m, &bits, sizeof m);
   if (m > 1.4142135623730951) {
     m *= 0.5;
     exponent += 1;
   }
   const double s = (m - 1) / (m + 1);
-  const double s2 = s * s;
+  const double s2 = times(s, s);
   double sum = 0;
-  for (int k = 23; k >= 1; k -= 2) sum = sum * s2 + 1.0 / k;
-  return exponent * 0.6931471805599453 + 2 * s * sum;
+  for (int k = 23; k >= 1; k -= 2) sum = times(sum, s2) + 1.0 / k;
+  return times(exponent, 0.6931471805599453) + times(2 * s, sum);
 }
 
 struct CosSin {
@@ -78,13 +85,13 @@ struct CosSin {
 
 // Of 2πu for u in [0, 1): a quarter turn, which is exact, and Taylor series on [-π/4, π/4].
 ANNEAL_HOST_DEVICE inline CosSin turn(double u) {
-  const int quarter = static_cast<int>(4 * u + 0.5);
-  const double x = (4 * u - quarter) * 1.5707963267948966;
-  const double x2 = x * x;
+  const int quarter = static_cast<int>(4 * u + 0.5);  // 4 u is exact, contracted or not
+  const double x = times(4 * u - quarter, 1.5707963267948966);
+  const double x2 = times(x, x);
   double sin = 1, cos = 1;
   for (int k = 16; k >= 2; k -= 2) {
-    sin = 1 - sin * x2 / (k * (k + 1));
-    cos = 1 - cos * x2 / (k * (k - 1));
+    sin = 1 - times(sin, x2) / (k * (k + 1));
+    cos = 1 - times(cos, x2) / (k * (k - 1));
   }
   sin *= x;
   switch (quarter & 3) {
@@ -103,9 +110,43 @@ ANNEAL_HOST_DEVICE inline CosSin turn(double u) {
 ANNEAL_HOST_DEVICE inline CosSin normal_pair(uint64_t key, uint64_t index) {
   const Block b = block(key, Domain::kNormal, index);
   const double u1 = uniform53(b.word[0], b.word[1]) + 0x1p-53;
-  const double radius = __builtin_sqrt(-2 * natural_log(u1));
+  const double radius = sqrt(-2 * natural_log(u1));
   const CosSin direction = turn(uniform53(b.word[2], b.word[3]));
-  return {radius * direction.cos, radius * direction.sin};
+  return {times(radius, direction.cos), times(radius, direction.sin)};
 }
+
+// The values of one block, as each entry defines them.
+struct UniformValues {
+  static constexpr int64_t kElements = 4;
+  uint64_t key;
+  double low, high;
+  ANNEAL_HOST_DEVICE void operator()(uint64_t index, double* values) const {
+    const Block b = block(key, Domain::kUniform, index);
+    for (int lane = 0; lane < 4; ++lane) {
+      values[lane] = low + times(high - low, uniform24(b.word[lane]));
+    }
+  }
+};
+
+struct MaskValues {
+  static constexpr int64_t kElements = 4;
+  uint64_t key;
+  double keep, kept;  // kept: 1 / keep
+  ANNEAL_HOST_DEVICE void operator()(uint64_t index, double* values) const {
+    const Block b = block(key, Domain::kUniform, index);
+    for (int lane = 0; lane < 4; ++lane) values[lane] = uniform24(b.word[lane]) < keep ? kept : 0;
+  }
+};
+
+struct NormalValues {
+  static constexpr int64_t kElements = 2;
+  uint64_t key;
+  double mean, std;
+  ANNEAL_HOST_DEVICE void operator()(uint64_t index, double* values) const {
+    const CosSin pair = normal_pair(key, index);
+    values[0] = mean + times(std, pair.cos);
+    values[1] = mean + times(std, pair.sin);
+  }
+};
 
 }  // namespace anneal::philox

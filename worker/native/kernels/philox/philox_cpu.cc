@@ -1,4 +1,4 @@
-// CPU entries of philox.h: each fills a contiguous tensor in place.
+// Schemas and CPU entries of philox.h: each fills a contiguous tensor in place.
 
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
@@ -15,9 +15,9 @@ namespace {
 
 constexpr int64_t kGrain = 1 << 10;  // blocks
 
-// Fills `self` block by block: `make(index, values)` gives the elements of one block.
-template <int64_t kElements, class Make>
-void fill(const at::Tensor& self, const Make& make) {
+template <class Values>
+at::Tensor& fill_cpu(at::Tensor& self, const Values& block_values) {
+  constexpr int64_t kElements = Values::kElements;
   TORCH_CHECK(self.is_contiguous(), "self is not contiguous");
   const int64_t count = self.numel();
   AT_DISPATCH_FLOATING_TYPES_AND2(
@@ -27,7 +27,7 @@ void fill(const at::Tensor& self, const Make& make) {
         at::parallel_for(0, blocks, kGrain, [&](int64_t begin, int64_t end) {
           for (int64_t b = begin; b < end; ++b) {
             double values[kElements];
-            make(static_cast<uint64_t>(b), values);
+            block_values(static_cast<uint64_t>(b), values);
             const int64_t last = std::min((b + 1) * kElements, count);
             for (int64_t i = b * kElements; i < last; ++i) {
               data[i] = static_cast<scalar_t>(values[i - b * kElements]);
@@ -35,35 +35,20 @@ void fill(const at::Tensor& self, const Make& make) {
           }
         });
       });
+  return self;
 }
 
 at::Tensor& philox_uniform_(at::Tensor& self, int64_t key, double low, double high) {
-  fill<4>(self, [&](uint64_t index, double* values) {
-    const Block b = block(static_cast<uint64_t>(key), Domain::kUniform, index);
-    for (int lane = 0; lane < 4; ++lane) {
-      values[lane] = low + (high - low) * uniform24(b.word[lane]);
-    }
-  });
-  return self;
+  return fill_cpu(self, UniformValues{static_cast<uint64_t>(key), low, high});
 }
 
 at::Tensor& philox_mask_(at::Tensor& self, int64_t key, double keep) {
   TORCH_CHECK(keep > 0 && keep <= 1, "keep is ", keep, "; it must be above 0 and at most 1");
-  const double kept = 1 / keep;
-  fill<4>(self, [&](uint64_t index, double* values) {
-    const Block b = block(static_cast<uint64_t>(key), Domain::kUniform, index);
-    for (int lane = 0; lane < 4; ++lane) values[lane] = uniform24(b.word[lane]) < keep ? kept : 0;
-  });
-  return self;
+  return fill_cpu(self, MaskValues{static_cast<uint64_t>(key), keep, 1 / keep});
 }
 
 at::Tensor& philox_normal_(at::Tensor& self, int64_t key, double mean, double std) {
-  fill<2>(self, [&](uint64_t index, double* values) {
-    const CosSin pair = normal_pair(static_cast<uint64_t>(key), index);
-    values[0] = mean + std * pair.cos;
-    values[1] = mean + std * pair.sin;
-  });
-  return self;
+  return fill_cpu(self, NormalValues{static_cast<uint64_t>(key), mean, std});
 }
 
 }  // namespace
