@@ -5,12 +5,13 @@
 //   run.json        who, what, where            `anneal run`
 //   prepared.json   model and tokens, ready     prepare
 //   checkpoints/    step-<n>                    train
-//   trained.json    what training found         train
+//   trained.json    the report of the training train
 //   telemetry.jsonl every message, in order     prepare, train, publish: one after the other
 //   report.json     the run report              publish
 //   outcome.json    how the run ended           `anneal run`
 import * as z from 'zod';
 import { fineTuneJobSpec } from '../api/job.ts';
+import { runReport } from './run-report.ts';
 
 export const runFiles = {
   run: 'run.json',
@@ -58,7 +59,8 @@ export const preparedRecord = z.object({
     digest: z.string(),
     samples: z.int(),
     heldOutSamples: z.int(),
-    skipped: z.int(),
+    /** Records left out, by reason. */
+    skipped: z.record(z.string(), z.int()),
     tokens: z.int(),
     learnedTokens: z.int(),
   }),
@@ -66,41 +68,12 @@ export const preparedRecord = z.object({
 
 export type PreparedRecord = z.output<typeof preparedRecord>;
 
-const evaluationPoint = z.object({
-  step: z.int(),
-  loss: z.number().nullable(),
-  perplexity: z.number().nullable(),
-  accuracy: z.number().nullable(),
-  tokens: z.int(),
-});
-
-const sampleText = z.object({
-  prompt: z.string(),
-  before: z.string().optional(),
-  after: z.string().optional(),
-});
-
 export const trainedRecord = z.object({
   version: z.literal(1),
-  reason: z.enum(['Finished', 'FinishedEarly', 'Stopped']),
-  step: z.int(),
-  totalSteps: z.int(),
-  /** Checkpoint that holds the result. */
+  /** Folder of the checkpoint that holds the result. */
   checkpoint: z.string(),
-  bestCheckpoint: z.string().optional(),
-  firstLoss: z.number().nullable(),
-  lastLoss: z.number().nullable(),
-  evaluations: z.array(evaluationPoint),
-  samples: z.array(sampleText),
-  tokens: z.int(),
-  seconds: z.number(),
-  tokensPerSecond: z.number(),
-  trainableParameters: z.int(),
-  memory: z.object({
-    /** Bytes that the plan said, and that the process had at most. */
-    predicted: z.int(),
-    measured: z.int(),
-  }),
+  /** The run report, still without artefacts. */
+  report: runReport,
 });
 
 export type TrainedRecord = z.output<typeof trainedRecord>;

@@ -392,9 +392,14 @@ export function baddbmm(self: Tensor, batch1: Tensor, batch2: Tensor, options: {
   return made(call($baddbmm, self.handle, batch1.handle, batch2.handle, options.beta, options.alpha));
 }
 
-const $linear = operator('aten::linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor');
-export function linear(input: Tensor, weight: Tensor, bias?: Tensor | null): Tensor {
-  return made(call($linear, input.handle, weight.handle, bias?.handle));
+const $linear = operator('anneal::linear(Tensor x, Tensor weight, Tensor? bias=None) -> Tensor');
+export function linear(x: Tensor, weight: Tensor, bias?: Tensor | null): Tensor {
+  return made(call($linear, x.handle, weight.handle, bias?.handle));
+}
+
+const $atenLinear = operator('aten::linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor');
+export function atenLinear(input: Tensor, weight: Tensor, bias?: Tensor | null): Tensor {
+  return made(call($atenLinear, input.handle, weight.handle, bias?.handle));
 }
 
 const $intMm = operator('aten::_int_mm(Tensor self, Tensor mat2) -> Tensor');

@@ -47,4 +47,4 @@ napi_value grad(Call& call) {
   return array;
 }
 
-}  // namespace anneal
+} // namespace anneal

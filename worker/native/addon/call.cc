@@ -9,8 +9,8 @@ namespace anneal {
 namespace {
 
 struct Failure {
-  std::string message;  // one line
-  std::string detail;   // the rest, with the C++ backtrace
+  std::string message; // one line
+  std::string detail;  // the rest, with the C++ backtrace
   bool out_of_memory = false;
 };
 
@@ -28,7 +28,8 @@ Failure current_failure() noexcept {
   } catch (const c10::Error& error) {
     const std::string text = error.what_without_backtrace();
     // The CPU allocator throws a plain error.
-    return {first_line(text), error.what(), text.find("can't allocate memory") != std::string::npos};
+    return {first_line(text), error.what(),
+            text.find("can't allocate memory") != std::string::npos};
   } catch (const std::bad_alloc& error) {
     return {"no memory is left", error.what(), true};
   } catch (const std::exception& error) {
@@ -50,7 +51,7 @@ napi_value plain_error(napi_env env, const std::string& message) {
   return error;
 }
 
-}  // namespace
+} // namespace
 
 void throw_to_javascript(napi_env env, Environment& environment) noexcept {
   bool pending = false;
@@ -59,7 +60,8 @@ void throw_to_javascript(napi_env env, Environment& environment) noexcept {
   const std::string operator_name = environment.running ? environment.running->name : "";
   environment.running = nullptr;
   environment.stack.clear();
-  if (pending) return;  // JavaScript's own, thrown by a getter that Node-API ran
+  if (pending)
+    return; // JavaScript's own, thrown by a getter that Node-API ran
   napi_value error = nullptr;
   if (environment.make_error != nullptr) {
     napi_value make_error, receiver, out_of_memory;
@@ -68,7 +70,8 @@ void throw_to_javascript(napi_env env, Environment& environment) noexcept {
     napi_get_boolean(env, failure.out_of_memory, &out_of_memory);
     const napi_value arguments[] = {to_string(env, operator_name), to_string(env, failure.message),
                                     to_string(env, failure.detail), out_of_memory};
-    if (napi_call_function(env, receiver, make_error, 4, arguments, &error) != napi_ok) return;
+    if (napi_call_function(env, receiver, make_error, 4, arguments, &error) != napi_ok)
+      return;
   } else {
     const std::string prefix = operator_name.empty() ? "" : operator_name + ": ";
     error = plain_error(env, prefix + failure.message);
@@ -98,12 +101,16 @@ bool Call::boolean(size_t i) const {
   return value;
 }
 
-std::string Call::text(size_t i) const {
+std::string read_text(napi_env env, napi_value value) {
   size_t size = 0;
-  check(napi_get_value_string_utf8(env, arguments[i], nullptr, 0, &size), "a string");
-  std::string value(size, '\0');
-  check(napi_get_value_string_utf8(env, arguments[i], value.data(), size + 1, &size), "a string");
-  return value;
+  check(napi_get_value_string_utf8(env, value, nullptr, 0, &size), "a string");
+  std::string text(size, '\0');
+  check(napi_get_value_string_utf8(env, value, text.data(), size + 1, &size), "a string");
+  return text;
+}
+
+std::string Call::text(size_t i) const {
+  return read_text(env, arguments[i]);
 }
 
 bool Call::is_nullish(size_t i) const {
@@ -112,7 +119,9 @@ bool Call::is_nullish(size_t i) const {
   return type == napi_undefined || type == napi_null;
 }
 
-const at::Tensor& Call::tensor(size_t i) const { return environment.handles.at(integer(i)); }
+const at::Tensor& Call::tensor(size_t i) const {
+  return environment.handles.at(integer(i));
+}
 
 std::vector<int64_t> Call::integer_list(size_t i) const {
   uint32_t size = 0;
@@ -143,4 +152,10 @@ napi_value Call::number(double value) const {
   return result;
 }
 
-}  // namespace anneal
+napi_value Call::string(const std::string& value) const {
+  napi_value result;
+  check(napi_create_string_utf8(env, value.data(), value.size(), &result), "a string");
+  return result;
+}
+
+} // namespace anneal

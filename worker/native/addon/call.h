@@ -1,4 +1,4 @@
-// One call from JavaScript: its arguments read with checks, and the border where C++ exceptions end.
+// One call from JavaScript: its arguments read with checks, and the border where exceptions end.
 #pragma once
 
 #include <node_api.h>
@@ -14,6 +14,8 @@ constexpr size_t kMaxArguments = 32;
 
 // Throws when Node-API says no.
 void check(napi_status status, const char* expected);
+
+std::string read_text(napi_env env, napi_value value);
 
 struct Call {
   napi_env env;
@@ -32,6 +34,7 @@ struct Call {
 
   napi_value handle_of(at::Tensor tensor) const;
   napi_value number(double value) const;
+  napi_value string(const std::string& value) const;
   napi_value undefined() const { return nullptr; }
 };
 
@@ -41,11 +44,10 @@ using Body = napi_value (*)(Call& call);
 void throw_to_javascript(napi_env env, Environment& environment) noexcept;
 
 // Node-API entry point around `body`. The environment travels as the function's data pointer.
-template <Body body>
-napi_value entry(napi_env env, napi_callback_info info) {
+template <Body body> napi_value entry(napi_env env, napi_callback_info info) {
   void* data = nullptr;
   size_t count = kMaxArguments;
-  napi_value arguments[kMaxArguments];  // Node-API fills what was not passed with undefined
+  napi_value arguments[kMaxArguments]; // Node-API fills what was not passed with undefined
   napi_get_cb_info(env, info, &count, arguments, nullptr, &data);
   Environment& environment = *static_cast<Environment*>(data);
   try {
@@ -57,4 +59,4 @@ napi_value entry(napi_env env, napi_callback_info info) {
   }
 }
 
-}  // namespace anneal
+} // namespace anneal

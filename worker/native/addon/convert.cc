@@ -56,23 +56,15 @@ bool to_boolean(const Call& call, napi_value value) {
 // and float tensors do not care.
 c10::Scalar to_scalar(const Call& call, napi_value value) {
   switch (type_of(call, value)) {
-    case napi_number: {
-      const double number = to_float(call, value);
-      return is_integer(number) ? c10::Scalar(static_cast<int64_t>(number)) : c10::Scalar(number);
-    }
-    case napi_boolean:
-      return c10::Scalar(to_boolean(call, value));
-    default:
-      return c10::Scalar(to_integer(call, value));
+  case napi_number: {
+    const double number = to_float(call, value);
+    return is_integer(number) ? c10::Scalar(static_cast<int64_t>(number)) : c10::Scalar(number);
   }
-}
-
-std::string to_text(const Call& call, napi_value value) {
-  size_t size = 0;
-  check(napi_get_value_string_utf8(call.env, value, nullptr, 0, &size), "a string");
-  std::string text(size, '\0');
-  check(napi_get_value_string_utf8(call.env, value, text.data(), size + 1, &size), "a string");
-  return text;
+  case napi_boolean:
+    return c10::Scalar(to_boolean(call, value));
+  default:
+    return c10::Scalar(to_integer(call, value));
+  }
 }
 
 at::Tensor to_tensor(const Call& call, napi_value value) {
@@ -98,7 +90,8 @@ std::vector<T> to_list(const Call& call, napi_value value) {
 template <class T, T (*convert)(const Call&, napi_value)>
 std::optional<T> to_optional(const Call& call, napi_value value) {
   const napi_valuetype type = type_of(call, value);
-  if (type == napi_null || type == napi_undefined) return std::nullopt;
+  if (type == napi_null || type == napi_undefined)
+    return std::nullopt;
   return convert(call, value);
 }
 
@@ -110,43 +103,43 @@ c10::List<std::optional<T>> to_optional_list(const Call& call, napi_value value)
 
 c10::IValue to_value(const Call& call, Kind kind, napi_value value) {
   switch (kind) {
-    case Kind::kTensor:
-      return to_tensor(call, value);
-    case Kind::kTensorList:
-      return to_list<at::Tensor, to_tensor>(call, value);
-    case Kind::kOptionalTensorList:
-      return to_optional_list<at::Tensor, to_tensor>(call, value);
-    case Kind::kScalar:
-      return to_scalar(call, value);
-    case Kind::kOptionalScalarList:
-      return to_optional_list<c10::Scalar, to_scalar>(call, value);
-    case Kind::kInteger:
-      return to_integer(call, value);
-    case Kind::kIntegerList:
-      return to_list<int64_t, to_integer>(call, value);
-    case Kind::kFloat:
-      return to_float(call, value);
-    case Kind::kFloatList:
-      return to_list<double, to_float>(call, value);
-    case Kind::kBoolean:
-      return to_boolean(call, value);
-    case Kind::kBooleanList: {
-      c10::List<bool> list;
-      for (const bool flag : to_list<bool, to_boolean>(call, value)) list.push_back(flag);
-      return list;
-    }
-    case Kind::kString:
-      return to_text(call, value);
-    case Kind::kDevice:
-      return c10::Device(to_text(call, value));
-    case Kind::kUnreachable:
-      break;
+  case Kind::kTensor:
+    return to_tensor(call, value);
+  case Kind::kTensorList:
+    return to_list<at::Tensor, to_tensor>(call, value);
+  case Kind::kOptionalTensorList:
+    return to_optional_list<at::Tensor, to_tensor>(call, value);
+  case Kind::kScalar:
+    return to_scalar(call, value);
+  case Kind::kOptionalScalarList:
+    return to_optional_list<c10::Scalar, to_scalar>(call, value);
+  case Kind::kInteger:
+    return to_integer(call, value);
+  case Kind::kIntegerList:
+    return to_list<int64_t, to_integer>(call, value);
+  case Kind::kFloat:
+    return to_float(call, value);
+  case Kind::kFloatList:
+    return to_list<double, to_float>(call, value);
+  case Kind::kBoolean:
+    return to_boolean(call, value);
+  case Kind::kBooleanList: {
+    c10::List<bool> list;
+    for (const bool flag : to_list<bool, to_boolean>(call, value))
+      list.push_back(flag);
+    return list;
+  }
+  case Kind::kString:
+    return read_text(call.env, value);
+  case Kind::kDevice:
+    return c10::Device(read_text(call.env, value));
+  case Kind::kUnreachable:
+    break;
   }
   TORCH_CHECK(false, "JavaScript cannot pass a value of this type");
 }
 
-template <class List>
-napi_value to_array(const Call& call, const List& list) {
+template <class List> napi_value to_array(const Call& call, const List& list) {
   napi_value array;
   check(napi_create_array_with_length(call.env, list.size(), &array), "an array");
   uint32_t i = 0;
@@ -160,12 +153,6 @@ napi_value to_array(const Call& call, const List& list) {
 napi_value null_of(const Call& call) {
   napi_value value;
   check(napi_get_null(call.env, &value), "null");
-  return value;
-}
-
-napi_value text_of(const Call& call, const std::string& text) {
-  napi_value value;
-  check(napi_create_string_utf8(call.env, text.data(), text.size(), &value), "a string");
   return value;
 }
 
@@ -184,13 +171,14 @@ napi_value integer_of(const Call& call, int64_t integer) {
   return value;
 }
 
-}  // namespace
+} // namespace
 
 c10::IValue to_ivalue(const Call& call, const Parameter& parameter, napi_value value) {
   try {
     const napi_valuetype type = type_of(call, value);
     if (type == napi_undefined) {
-      if (parameter.default_value) return *parameter.default_value;
+      if (parameter.default_value)
+        return *parameter.default_value;
       TORCH_CHECK(parameter.optional, "missing");
       return {};
     }
@@ -208,15 +196,23 @@ napi_value to_javascript(const Call& call, const c10::IValue& value) {
   if (value.isTensor()) {
     return value.toTensor().defined() ? call.handle_of(value.toTensor()) : null_of(call);
   }
-  if (value.isNone()) return null_of(call);
-  if (value.isTensorList()) return to_array(call, value.toTensorVector());
-  if (value.isInt()) return integer_of(call, value.toInt());
-  if (value.isDouble()) return call.number(value.toDouble());
-  if (value.isBool()) return boolean_of(call, value.toBool());
-  if (value.isIntList()) return to_array(call, value.toIntVector());
-  if (value.isDoubleList()) return to_array(call, value.toDoubleVector());
-  if (value.isString()) return text_of(call, value.toStringRef());
+  if (value.isNone())
+    return null_of(call);
+  if (value.isTensorList())
+    return to_array(call, value.toTensorVector());
+  if (value.isInt())
+    return integer_of(call, value.toInt());
+  if (value.isDouble())
+    return call.number(value.toDouble());
+  if (value.isBool())
+    return boolean_of(call, value.toBool());
+  if (value.isIntList())
+    return to_array(call, value.toIntVector());
+  if (value.isDoubleList())
+    return to_array(call, value.toDoubleVector());
+  if (value.isString())
+    return call.string(value.toStringRef());
   TORCH_CHECK(false, "a result of the type ", value.tagKind(), " has no JavaScript form");
 }
 
-}  // namespace anneal
+} // namespace anneal

@@ -11,4 +11,4 @@ c10::IValue to_ivalue(const Call& call, const Parameter& parameter, napi_value v
 // Tensors become handles of the innermost scope, an undefined tensor null, lists arrays.
 napi_value to_javascript(const Call& call, const c10::IValue& value);
 
-}  // namespace anneal
+} // namespace anneal

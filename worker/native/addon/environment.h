@@ -19,9 +19,9 @@ struct Environment {
   HandleTable handles;
   std::vector<Operator> operators;
   torch::jit::Stack stack;           // reused by every call
-  const Operator* running = nullptr;  // named in errors
-  napi_ref make_error = nullptr;     // JavaScript's (operator, message, detail, outOfMemory) => Error
-  int64_t reported_bytes = 0;        // what V8 was told that native memory holds
+  const Operator* running = nullptr; // named in errors
+  napi_ref make_error = nullptr; // JavaScript's (operator, message, detail, outOfMemory) => Error
+  int64_t reported_bytes = 0;    // what V8 was told that native memory holds
 };
 
-}  // namespace anneal
+} // namespace anneal

@@ -44,4 +44,4 @@ napi_value threads(Call& call);
 napi_value set_threads(Call& call);
 napi_value on_error(Call& call);
 
-}  // namespace anneal
+} // namespace anneal

@@ -13,7 +13,7 @@ constexpr int kSlotBits = 20;
 constexpr int32_t kSlotMask = (1 << kSlotBits) - 1;
 constexpr int32_t kLastGeneration = (1 << 11) - 1;
 
-}  // namespace
+} // namespace
 
 Handle HandleTable::add(at::Tensor tensor) {
   int32_t index;
@@ -31,7 +31,8 @@ Handle HandleTable::add(at::Tensor tensor) {
   slot.owner = marks_.empty() ? Owner::kCaller : Owner::kScope;
   ++live_;
   const Handle handle = slot.generation << kSlotBits | index;
-  if (!marks_.empty()) scoped_.push_back(handle);
+  if (!marks_.empty())
+    scoped_.push_back(handle);
   return handle;
 }
 
@@ -41,7 +42,8 @@ HandleTable::Slot* HandleTable::find(Handle handle) {
 
 const HandleTable::Slot* HandleTable::find(Handle handle) const {
   const size_t index = static_cast<size_t>(handle & kSlotMask);
-  if (handle <= 0 || index >= slots_.size()) return nullptr;
+  if (handle <= 0 || index >= slots_.size())
+    return nullptr;
   const Slot& slot = slots_[index];
   const bool current = slot.tensor.defined() && slot.generation == handle >> kSlotBits;
   return current ? &slot : nullptr;
@@ -54,7 +56,8 @@ const at::Tensor& HandleTable::at(Handle handle) const {
 }
 
 void HandleTable::release(Handle handle) {
-  if (Slot* slot = find(handle)) free_slot(*slot);
+  if (Slot* slot = find(handle))
+    free_slot(*slot);
 }
 
 void HandleTable::free_slot(Slot& slot) {
@@ -63,7 +66,9 @@ void HandleTable::free_slot(Slot& slot) {
   --live_;
 }
 
-void HandleTable::begin_scope() { marks_.push_back(scoped_.size()); }
+void HandleTable::begin_scope() {
+  marks_.push_back(scoped_.size());
+}
 
 void HandleTable::end_scope(const std::vector<Handle>& kept) {
   TORCH_CHECK(!marks_.empty(), "no scope is open");
@@ -79,7 +84,8 @@ void HandleTable::end_scope(const std::vector<Handle>& kept) {
 void HandleTable::close_scope(const std::vector<Handle>& kept) {
   for (const Handle handle : kept) {
     Slot* slot = find(handle);
-    if (slot->owner == Owner::kScope) slot->owner = Owner::kMoving;
+    if (slot->owner == Owner::kScope)
+      slot->owner = Owner::kMoving;
   }
   const size_t mark = marks_.back();
   marks_.pop_back();
@@ -87,7 +93,8 @@ void HandleTable::close_scope(const std::vector<Handle>& kept) {
   size_t end = mark;
   for (size_t i = mark; i < scoped_.size(); ++i) {
     Slot* slot = find(scoped_[i]);
-    if (slot == nullptr || slot->owner == Owner::kCaller) continue;
+    if (slot == nullptr || slot->owner == Owner::kCaller)
+      continue;
     if (slot->owner == Owner::kScope) {
       free_slot(*slot);
     } else if (outermost) {
@@ -99,7 +106,8 @@ void HandleTable::close_scope(const std::vector<Handle>& kept) {
   scoped_.resize(end);
   for (const Handle handle : kept) {
     Slot* slot = find(handle);
-    if (slot->owner == Owner::kMoving) slot->owner = Owner::kScope;
+    if (slot->owner == Owner::kMoving)
+      slot->owner = Owner::kScope;
   }
 }
 
@@ -109,4 +117,4 @@ void HandleTable::keep(Handle handle) {
   slot->owner = Owner::kCaller;
 }
 
-}  // namespace anneal
+} // namespace anneal

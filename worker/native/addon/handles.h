@@ -1,8 +1,9 @@
 // Tensors that JavaScript can see.
 //
-// A handle is a 31-bit integer, 20 bits of slot and 11 of generation: V8 keeps it unboxed, a scope is
-// a plain vector of numbers, and a handle whose slot has been used again is caught instead of read.
-// (A generation wraps after 2,047 uses of its slot; a stale handle is missed with that chance.)
+// A handle is a 31-bit integer, 20 bits of slot and 11 of generation: V8 keeps it unboxed, a scope
+// is a plain vector of numbers, and a handle whose slot has been used again is caught instead of
+// read. (A generation wraps after 2,047 uses of its slot; a stale handle is missed with that
+// chance.)
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -22,8 +23,8 @@ class HandleTable {
   void release(Handle handle);
 
   void begin_scope();
-  // Releases what was made since begin_scope; `kept` moves to the scope outside. The scope ends even
-  // when this throws because something in `kept` is not alive.
+  // Releases what was made since begin_scope; `kept` moves to the scope outside. The scope ends
+  // even when this throws because something in `kept` is not alive.
   void end_scope(const std::vector<Handle>& kept);
   // Takes a handle out of every scope: from here on only release() ends it.
   void keep(Handle handle);
@@ -46,9 +47,9 @@ class HandleTable {
 
   std::vector<Slot> slots_;
   std::vector<int32_t> unused_;
-  std::vector<Handle> scoped_;  // all scopes, innermost last
-  std::vector<size_t> marks_;   // where each open scope begins in scoped_
+  std::vector<Handle> scoped_; // all scopes, innermost last
+  std::vector<size_t> marks_;  // where each open scope begins in scoped_
   size_t live_ = 0;
 };
 
-}  // namespace anneal
+} // namespace anneal

@@ -21,13 +21,14 @@ Bytes bytes_of(const Call& call, size_t i) {
   size_t size = 0;
   void* data = nullptr;
   napi_typedarray_type type;
-  check(napi_get_typedarray_info(call.env, call.arguments[i], &type, &size, &data, nullptr, nullptr),
-        "a Uint8Array");
+  check(
+      napi_get_typedarray_info(call.env, call.arguments[i], &type, &size, &data, nullptr, nullptr),
+      "a Uint8Array");
   TORCH_CHECK(type == napi_uint8_array, "expected a Uint8Array");
   return {data, size};
 }
 
-}  // namespace
+} // namespace
 
 // describe(tensor) → [dtype, device index (-1 is the CPU), ...shape]
 napi_value describe(Call& call) {
@@ -35,11 +36,13 @@ napi_value describe(Call& call) {
   napi_value array;
   check(napi_create_array_with_length(call.env, 2 + tensor.dim(), &array), "an array");
   const auto set = [&](uint32_t i, int64_t number) {
-    check(napi_set_element(call.env, array, i, call.number(static_cast<double>(number))), "an array");
+    check(napi_set_element(call.env, array, i, call.number(static_cast<double>(number))),
+          "an array");
   };
   set(0, static_cast<int64_t>(tensor.scalar_type()));
   set(1, tensor.is_cpu() ? -1 : tensor.get_device());
-  for (int64_t i = 0; i < tensor.dim(); ++i) set(static_cast<uint32_t>(i + 2), tensor.size(i));
+  for (int64_t i = 0; i < tensor.dim(); ++i)
+    set(static_cast<uint32_t>(i + 2), tensor.size(i));
   return array;
 }
 
@@ -52,7 +55,8 @@ napi_value from_bytes(Call& call) {
   at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(dtype));
   TORCH_CHECK(tensor.nbytes() == bytes.size, "the buffer has ", bytes.size, " bytes; the shape ",
               tensor.sizes(), " of ", dtype, " needs ", tensor.nbytes());
-  if (bytes.size > 0) std::memcpy(tensor.mutable_data_ptr(), bytes.data, bytes.size);
+  if (bytes.size > 0)
+    std::memcpy(tensor.mutable_data_ptr(), bytes.data, bytes.size);
   return call.handle_of(tensor.to(as));
 }
 
@@ -64,7 +68,8 @@ napi_value to_bytes(Call& call) {
   napi_value buffer;
   const size_t size = tensor.numel() * c10::elementSize(as);
   check(napi_create_arraybuffer(call.env, size, &data, &buffer), "memory for a buffer");
-  if (size > 0) at::from_blob(data, tensor.sizes(), at::TensorOptions().dtype(as)).copy_(tensor);
+  if (size > 0)
+    at::from_blob(data, tensor.sizes(), at::TensorOptions().dtype(as)).copy_(tensor);
   return buffer;
 }
 
@@ -75,4 +80,4 @@ napi_value item(Call& call) {
   return call.number(tensor.item().toDouble());
 }
 
-}  // namespace anneal
+} // namespace anneal

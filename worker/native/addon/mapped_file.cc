@@ -1,4 +1,5 @@
-// A whole file as a uint8 tensor, without reading it: weights are used straight from the page cache.
+// A whole file as a uint8 tensor, without reading it: weights are used straight from the page
+// cache.
 //
 // The mapping is private and writable: reading needs no copy, writing copies page by page and never
 // reaches the file. releasePages drops pages again, and with them anything written to them.
@@ -45,7 +46,7 @@ class Mappings {
 };
 
 Mappings& mappings() {
-  static Mappings* const all = new Mappings;  // outlives every tensor, static ones included
+  static Mappings* const all = new Mappings; // outlives every tensor, static ones included
   return *all;
 }
 
@@ -63,7 +64,7 @@ class File {
   int descriptor_;
 };
 
-}  // namespace
+} // namespace
 
 napi_value map(Call& call) {
   const std::string path = call.text(0);
@@ -88,18 +89,21 @@ napi_value map(Call& call) {
 // releasePages(tensor) → bytes given back; 0 for a tensor that is not a slice of a mapped file.
 napi_value release_pages(Call& call) {
   const at::Tensor& tensor = call.tensor(0);
-  if (!tensor.is_cpu() || tensor.numel() == 0) return call.number(0);
+  if (!tensor.is_cpu() || tensor.numel() == 0)
+    return call.number(0);
   const uintptr_t start = reinterpret_cast<uintptr_t>(tensor.const_data_ptr());
   const uintptr_t end = start + at::detail::computeStorageNbytes(tensor.sizes(), tensor.strides(),
                                                                  tensor.element_size());
-  if (!mappings().contains(start, end)) return call.number(0);
+  if (!mappings().contains(start, end))
+    return call.number(0);
   const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
   const uintptr_t first = (start + page - 1) / page * page;
   const uintptr_t last = end / page * page;
-  if (last <= first) return call.number(0);
+  if (last <= first)
+    return call.number(0);
   const int result = madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
   TORCH_CHECK(result == 0, "madvise: ", std::strerror(errno));
   return call.number(static_cast<double>(last - first));
 }
 
-}  // namespace anneal
+} // namespace anneal

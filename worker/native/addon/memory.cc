@@ -36,7 +36,8 @@ void count_allocation(void* data) {
 }
 
 void free_counted(void* data) {
-  if (data == nullptr) return;
+  if (data == nullptr)
+    return;
   held_bytes.fetch_sub(usable_size(data));
   c10::free_cpu(data);
 }
@@ -47,7 +48,8 @@ class CountingAllocator final : public c10::Allocator {
  public:
   c10::DataPtr allocate(size_t size) override {
     void* data = c10::alloc_cpu(size);
-    if (data != nullptr) count_allocation(data);
+    if (data != nullptr)
+      count_allocation(data);
     return {data, data, &free_counted, c10::Device(c10::DeviceType::CPU)};
   }
   c10::DeleterFnPtr raw_deleter() const override { return &free_counted; }
@@ -56,13 +58,14 @@ class CountingAllocator final : public c10::Allocator {
   }
 };
 
-// glibc maps, zeroes and unmaps every large block again; a training step makes the same large blocks
-// each time. Both limits at their largest keep them in the heap (measured: a bf16 step of a 135M
-// model took 0.76 of the time, for 3 % more resident memory).
+// glibc maps, zeroes and unmaps every large block again; a training step makes the same large
+// blocks each time. Both limits at their largest keep them in the heap (measured: a bf16 step of a
+// 135M model took 0.76 of the time, for 3 % more resident memory).
 void keep_large_blocks() {
 #ifdef __GLIBC__
-  constexpr int kOlderGlibcLimit = 32 << 20;  // larger thresholds were refused before 2.35
-  if (mallopt(M_MMAP_THRESHOLD, INT_MAX) == 0) mallopt(M_MMAP_THRESHOLD, kOlderGlibcLimit);
+  constexpr int kOlderGlibcLimit = 32 << 20; // larger thresholds were refused before 2.35
+  if (mallopt(M_MMAP_THRESHOLD, INT_MAX) == 0)
+    mallopt(M_MMAP_THRESHOLD, kOlderGlibcLimit);
   mallopt(M_TRIM_THRESHOLD, INT_MAX);
 #endif
 }
@@ -72,7 +75,7 @@ void set_number(const Call& call, napi_value object, const char* name, int64_t v
         "an object");
 }
 
-}  // namespace
+} // namespace
 
 void prepare_memory() {
   static const bool once = [] {
@@ -87,14 +90,15 @@ void report_to_collector(const Call& call) {
   constexpr int64_t kWorthTelling = 1 << 20;
   const int64_t held = held_bytes.load(std::memory_order_relaxed);
   const int64_t change = held - call.environment.reported_bytes;
-  if (change > -kWorthTelling && change < kWorthTelling) return;
+  if (change > -kWorthTelling && change < kWorthTelling)
+    return;
   int64_t total = 0;
   napi_adjust_external_memory(call.env, change, &total);
   call.environment.reported_bytes = held;
 }
 
-// memory() → {held, peak, reported}: bytes of CPU tensors of the whole process, mapped files apart, and
-// all that V8 believes to be outside its heap.
+// memory() → {held, peak, reported}: bytes of CPU tensors of the whole process, mapped files apart,
+// and all that V8 believes to be outside its heap.
 napi_value memory(Call& call) {
   napi_value object;
   check(napi_create_object(call.env, &object), "an object");
@@ -120,4 +124,4 @@ napi_value trim(Call& call) {
   return call.undefined();
 }
 
-}  // namespace anneal
+} // namespace anneal

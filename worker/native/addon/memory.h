@@ -13,4 +13,4 @@ void prepare_memory();
 // ends, not for each tensor: release is explicit, so the collector needs the trend only.
 void report_to_collector(const Call& call);
 
-}  // namespace anneal
+} // namespace anneal

@@ -42,11 +42,13 @@ constexpr Export kExports[] = {
     {"onError", entry<on_error>},
 };
 
-void destroy(napi_env, void* data, void*) { delete static_cast<Environment*>(data); }
+void destroy(napi_env, void* data, void*) {
+  delete static_cast<Environment*>(data);
+}
 
 napi_value start(napi_env env, napi_value exports) {
   prepare_memory();
-  at::GradMode::set_enabled(false);  // this thread's; withTape turns it on for a while
+  at::GradMode::set_enabled(false); // this thread's; withTape turns it on for a while
   auto* environment = new Environment;
   napi_set_instance_data(env, environment, destroy, nullptr);
   for (const Export& item : kExports) {
@@ -57,8 +59,10 @@ napi_value start(napi_env env, napi_value exports) {
   return exports;
 }
 
-}  // namespace
+} // namespace
 
-}  // namespace anneal
+} // namespace anneal
 
-NAPI_MODULE_INIT() { return anneal::start(env, exports); }
+NAPI_MODULE_INIT() {
+  return anneal::start(env, exports);
+}

@@ -8,74 +8,74 @@ namespace {
 
 Kind optional_list_kind(const c10::Type& element) {
   switch (element.kind()) {
-    case c10::TypeKind::TensorType:
-      return Kind::kOptionalTensorList;
-    case c10::TypeKind::NumberType:
-      return Kind::kOptionalScalarList;
-    default:
-      return Kind::kUnreachable;
+  case c10::TypeKind::TensorType:
+    return Kind::kOptionalTensorList;
+  case c10::TypeKind::NumberType:
+    return Kind::kOptionalScalarList;
+  default:
+    return Kind::kUnreachable;
   }
 }
 
 Kind list_kind(const c10::Type& element) {
   switch (element.kind()) {
-    case c10::TypeKind::TensorType:
-      return Kind::kTensorList;
-    case c10::TypeKind::IntType:
-    case c10::TypeKind::SymIntType:
-      return Kind::kIntegerList;
-    case c10::TypeKind::FloatType:
-      return Kind::kFloatList;
-    case c10::TypeKind::BoolType:
-      return Kind::kBooleanList;
-    case c10::TypeKind::OptionalType:
-      return optional_list_kind(*element.castRaw<c10::OptionalType>()->getElementType());
-    default:
-      return Kind::kUnreachable;
+  case c10::TypeKind::TensorType:
+    return Kind::kTensorList;
+  case c10::TypeKind::IntType:
+  case c10::TypeKind::SymIntType:
+    return Kind::kIntegerList;
+  case c10::TypeKind::FloatType:
+    return Kind::kFloatList;
+  case c10::TypeKind::BoolType:
+    return Kind::kBooleanList;
+  case c10::TypeKind::OptionalType:
+    return optional_list_kind(*element.castRaw<c10::OptionalType>()->getElementType());
+  default:
+    return Kind::kUnreachable;
   }
 }
 
 Kind kind_of(const c10::Type& type) {
   switch (type.kind()) {
-    case c10::TypeKind::TensorType:
-      return Kind::kTensor;
-    case c10::TypeKind::ListType:
-      return list_kind(*type.castRaw<c10::ListType>()->getElementType());
-    case c10::TypeKind::NumberType:
-      return Kind::kScalar;
-    case c10::TypeKind::IntType:
-    case c10::TypeKind::SymIntType:
-      return Kind::kInteger;
-    case c10::TypeKind::FloatType:
-      return Kind::kFloat;
-    case c10::TypeKind::BoolType:
-      return Kind::kBoolean;
-    case c10::TypeKind::StringType:
-      return Kind::kString;
-    case c10::TypeKind::DeviceObjType:
-      return Kind::kDevice;
-    default:
-      return Kind::kUnreachable;
+  case c10::TypeKind::TensorType:
+    return Kind::kTensor;
+  case c10::TypeKind::ListType:
+    return list_kind(*type.castRaw<c10::ListType>()->getElementType());
+  case c10::TypeKind::NumberType:
+    return Kind::kScalar;
+  case c10::TypeKind::IntType:
+  case c10::TypeKind::SymIntType:
+    return Kind::kInteger;
+  case c10::TypeKind::FloatType:
+    return Kind::kFloat;
+  case c10::TypeKind::BoolType:
+    return Kind::kBoolean;
+  case c10::TypeKind::StringType:
+    return Kind::kString;
+  case c10::TypeKind::DeviceObjType:
+    return Kind::kDevice;
+  default:
+    return Kind::kUnreachable;
   }
 }
 
 Parameter parameter_of(const c10::Argument& argument) {
   const c10::Type& type = *argument.type();
   const bool optional = type.kind() == c10::TypeKind::OptionalType;
-  const Kind kind =
-      kind_of(optional ? *type.castRaw<c10::OptionalType>()->getElementType() : type);
+  const Kind kind = kind_of(optional ? *type.castRaw<c10::OptionalType>()->getElementType() : type);
   TORCH_CHECK(kind != Kind::kUnreachable || optional || argument.default_value().has_value(),
               "argument '", argument.name(), "' has the type ", type.str(),
               ", which JavaScript cannot pass");
   return {argument.name(), kind, optional, argument.default_value()};
 }
 
-}  // namespace
+} // namespace
 
 Operator find_operator(const std::string& name, const std::string& overload) {
   const auto handle = c10::Dispatcher::singleton().findSchema({name, overload});
   const std::string full_name = overload.empty() ? name : name + "." + overload;
-  if (!handle) return {std::nullopt, full_name, {}, {}};
+  if (!handle)
+    return {std::nullopt, full_name, {}, {}};
   const c10::FunctionSchema& schema = handle->schema();
   Operator result{handle, full_name, {}, {}};
   for (const c10::Argument& argument : schema.arguments()) {
@@ -88,4 +88,4 @@ Operator find_operator(const std::string& name, const std::string& overload) {
   return result;
 }
 
-}  // namespace anneal
+} // namespace anneal

@@ -12,10 +12,10 @@ namespace anneal {
 enum class Kind : uint8_t {
   kTensor,
   kTensorList,
-  kOptionalTensorList,  // Tensor?[], as in advanced indexing
+  kOptionalTensorList, // Tensor?[], as in advanced indexing
   kScalar,
-  kOptionalScalarList,  // Scalar?[], as in mkldnn::_linear_pointwise
-  kInteger,  // also dtypes, layouts, memory formats and symbolic sizes
+  kOptionalScalarList, // Scalar?[], as in mkldnn::_linear_pointwise
+  kInteger,            // also dtypes, layouts, memory formats and symbolic sizes
   kIntegerList,
   kFloat,
   kFloatList,
@@ -23,7 +23,7 @@ enum class Kind : uint8_t {
   kBooleanList,
   kString,
   kDevice,
-  kUnreachable,  // only its default can be passed: generators, custom classes
+  kUnreachable, // only its default can be passed: generators, custom classes
 };
 
 struct Parameter {
@@ -34,14 +34,14 @@ struct Parameter {
 };
 
 struct Operator {
-  std::optional<c10::OperatorHandle> handle;  // none: no loaded library has it
+  std::optional<c10::OperatorHandle> handle; // none: no loaded library has it
   std::string name;
   std::vector<Parameter> parameters;
-  std::vector<bool> returns_argument;  // results that are an argument written in place
+  std::vector<bool> returns_argument; // results that are an argument written in place
 };
 
 // An operator that no library has is found out when it is called, so that one kernel which is not
 // built yet stops nobody else. Throws when an argument without default has no converter.
 Operator find_operator(const std::string& name, const std::string& overload);
 
-}  // namespace anneal
+} // namespace anneal

@@ -12,12 +12,6 @@ namespace anneal {
 
 namespace {
 
-napi_value text_of(const Call& call, const std::string& text) {
-  napi_value value;
-  check(napi_create_string_utf8(call.env, text.data(), text.size(), &value), "a string");
-  return value;
-}
-
 std::string text_of(const c10::FunctionSchema& schema) {
   std::ostringstream text;
   text << schema;
@@ -30,18 +24,21 @@ napi_value results_of(const Call& call, const Operator& op) {
   if (stack.size() == 1) {
     return op.returns_argument[0] ? call.undefined() : to_javascript(call, stack[0]);
   }
-  if (stack.empty()) return call.undefined();
+  if (stack.empty())
+    return call.undefined();
   napi_value array;
   check(napi_create_array_with_length(call.env, stack.size(), &array), "an array");
   for (size_t i = 0; i < stack.size(); ++i) {
-    if (op.returns_argument[i]) continue;
-    check(napi_set_element(call.env, array, static_cast<uint32_t>(i), to_javascript(call, stack[i])),
-          "an array");
+    if (op.returns_argument[i])
+      continue;
+    check(
+        napi_set_element(call.env, array, static_cast<uint32_t>(i), to_javascript(call, stack[i])),
+        "an array");
   }
   return array;
 }
 
-}  // namespace
+} // namespace
 
 napi_value op(Call& call) {
   Environment& environment = call.environment;
@@ -78,7 +75,7 @@ napi_value invoke(Call& call) {
 
 napi_value schema(Call& call) {
   const auto handle = c10::Dispatcher::singleton().findSchema({call.text(0), call.text(1)});
-  return handle ? text_of(call, text_of(handle->schema())) : call.undefined();
+  return handle ? call.string(text_of(handle->schema())) : call.undefined();
 }
 
 napi_value schemas(Call& call) {
@@ -87,8 +84,9 @@ napi_value schemas(Call& call) {
   uint32_t count = 0;
   for (const c10::OperatorName& name : c10::Dispatcher::singleton().getAllOpNames()) {
     const auto handle = c10::Dispatcher::singleton().findSchema(name);
-    if (!handle) continue;
-    check(napi_set_element(call.env, array, count++, text_of(call, text_of(handle->schema()))),
+    if (!handle)
+      continue;
+    check(napi_set_element(call.env, array, count++, call.string(text_of(handle->schema()))),
           "an array");
   }
   return array;
@@ -100,4 +98,4 @@ napi_value load_library(Call& call) {
   return call.undefined();
 }
 
-}  // namespace anneal
+} // namespace anneal

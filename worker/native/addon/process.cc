@@ -6,7 +6,9 @@
 
 namespace anneal {
 
-napi_value threads(Call& call) { return call.number(at::get_num_threads()); }
+napi_value threads(Call& call) {
+  return call.number(at::get_num_threads());
+}
 
 napi_value set_threads(Call& call) {
   const int32_t count = call.integer(0);
@@ -15,7 +17,8 @@ napi_value set_threads(Call& call) {
   return call.undefined();
 }
 
-// onError((operator, message, detail, outOfMemory) => Error) makes the errors that the addon throws.
+// onError((operator, message, detail, outOfMemory) => Error) makes the errors that the addon
+// throws.
 napi_value on_error(Call& call) {
   if (call.environment.make_error != nullptr) {
     napi_delete_reference(call.env, call.environment.make_error);
@@ -25,4 +28,4 @@ napi_value on_error(Call& call) {
   return call.undefined();
 }
 
-}  // namespace anneal
+} // namespace anneal

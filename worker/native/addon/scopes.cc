@@ -14,7 +14,8 @@ napi_value scope_begin(Call& call) {
 napi_value scope_end(Call& call) {
   HandleTable& handles = call.environment.handles;
   handles.end_scope(call.is_nullish(0) ? std::vector<Handle>{} : call.handle_list(0));
-  if (handles.open_scopes() == 0) report_to_collector(call);
+  if (handles.open_scopes() == 0)
+    report_to_collector(call);
   return call.undefined();
 }
 
@@ -28,6 +29,8 @@ napi_value release(Call& call) {
   return call.undefined();
 }
 
-napi_value live(Call& call) { return call.number(call.environment.handles.live()); }
+napi_value live(Call& call) {
+  return call.number(call.environment.handles.live());
+}
 
-}  // namespace anneal
+} // namespace anneal

@@ -51,4 +51,4 @@ ANNEAL_HOST_DEVICE static inline uint16_t to_bfloat16_by_chance(float value, uin
   return is_finite ? static_cast<uint16_t>(rounded) : to_bfloat16(value);
 }
 
-}  // namespace anneal
+} // namespace anneal

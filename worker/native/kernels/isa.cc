@@ -32,21 +32,23 @@ std::atomic<Isa>& chosen() {
   return value;
 }
 
-// Asks for an instruction set, to test or to compare one; null asks for the best. Returns the one in
-// use: never more than this CPU has.
+// Asks for an instruction set, to test or to compare one; null asks for the best. Returns the one
+// in use: never more than this CPU has.
 std::string choose_isa(std::optional<std::string> name) {
   Isa wanted = best();
   if (name) {
     int i = 0;
-    while (i < 3 && *name != kNames[i]) ++i;
+    while (i < 3 && *name != kNames[i])
+      ++i;
     TORCH_CHECK(i < 3, "the instruction set is '", *name, "'; it must be portable, avx2 or avx512");
-    if (static_cast<Isa>(i) < wanted) wanted = static_cast<Isa>(i);
+    if (static_cast<Isa>(i) < wanted)
+      wanted = static_cast<Isa>(i);
   }
   chosen().store(wanted);
   return kNames[static_cast<int>(wanted)];
 }
 
-}  // namespace
+} // namespace
 
 Isa isa() {
   static std::atomic<Isa>& value = chosen();
@@ -66,4 +68,4 @@ TORCH_LIBRARY_FRAGMENT(anneal, m) {
   m.def("choose_isa(str? name=None) -> str", &choose_isa);
 }
 
-}  // namespace anneal
+} // namespace anneal

@@ -6,11 +6,11 @@
 //   v = β2 · v + (1 − β2) · g²
 //   p = p − lr / (1 − β1^step) · m / (√v / √(1 − β2^step) + ε)
 //
-// param float32, or bfloat16: then with a float32 master copy (the master is updated and param is its
-// rounding), or without one, rounded to nearest, or with roundingKey up or down by chance so that the
-// expected value is exact. grad, m and v float32 or bfloat16, m and v alike. All float64 also works,
-// for tests. Arithmetic in float32 (float64), bias corrections in float64. All contiguous, written in
-// place, element by element: the same bits for any number of threads.
+// param float32, or bfloat16: then with a float32 master copy (the master is updated and param is
+// its rounding), or without one, rounded to nearest, or with roundingKey up or down by chance so
+// that the expected value is exact. grad, m and v float32 or bfloat16, m and v alike. All float64
+// also works, for tests. Arithmetic in float32 (float64), bias corrections in float64. All
+// contiguous, written in place, element by element: the same bits for any number of threads.
 #pragma once
 
 #include <stdint.h>
@@ -30,7 +30,7 @@ struct Arrays {
   const void* grad;
   void* exp_avg;
   void* exp_avg_sq;
-  float* master;  // null: param itself holds the value
+  float* master; // null: param itself holds the value
   Type param_type;
   Type grad_type;
   Type state_type;
@@ -38,21 +38,27 @@ struct Arrays {
 
 struct Factors {
   double grad_scale;
-  double keep;         // 1 − lr · weight_decay
-  double take_grad;    // 1 − β1
+  double keep;      // 1 − lr · weight_decay
+  double take_grad; // 1 − β1
   double beta2;
-  double take_square;  // 1 − β2
-  double step_size;    // lr / (1 − β1^step)
-  double root_bias2;   // √(1 − β2^step)
+  double take_square; // 1 − β2
+  double step_size;   // lr / (1 − β1^step)
+  double root_bias2;  // √(1 − β2^step)
   double eps;
-  bool by_chance;      // how a bfloat16 param without master is rounded
+  bool by_chance; // how a bfloat16 param without master is rounded
   uint64_t rounding_key;
 };
 
 using Loop = void(const Arrays& arrays, const Factors& factors, int64_t begin, int64_t end);
 
-namespace portable { Loop update; }
-namespace avx2 { Loop update; }
-namespace avx512 { Loop update; }
+namespace portable {
+Loop update;
+}
+namespace avx2 {
+Loop update;
+}
+namespace avx512 {
+Loop update;
+}
 
-}  // namespace anneal::adamw
+} // namespace anneal::adamw

@@ -10,7 +10,7 @@ namespace anneal::adamw {
 
 namespace {
 
-constexpr int64_t kGrain = 1 << 14;  // elements a thread takes at least: about 10 µs of work
+constexpr int64_t kGrain = 1 << 14; // elements a thread takes at least: about 10 µs of work
 
 void adamw_cpu(const at::Tensor& param, const at::Tensor& grad, const at::Tensor& exp_avg,
                const at::Tensor& exp_avg_sq, const std::optional<at::Tensor>& master, double lr,
@@ -20,15 +20,19 @@ void adamw_cpu(const at::Tensor& param, const at::Tensor& grad, const at::Tensor
       check_arguments(param, grad, exp_avg, exp_avg_sq, master, lr, beta1, beta2, eps, weight_decay,
                       step, grad_scale, rounding_key);
   Loop* const update = ANNEAL_CHOOSE(update);
-  at::parallel_for(0, param.numel(), kGrain, [&, &arrays = arrays, &factors = factors](
-                                                 int64_t begin, int64_t end) {
-    update(arrays, factors, begin, end);
-  });
+  at::parallel_for(0, param.numel(), kGrain,
+                   [&, &arrays = arrays, &factors = factors](int64_t begin, int64_t end) {
+                     update(arrays, factors, begin, end);
+                   });
 }
 
-}  // namespace
+} // namespace
 
-TORCH_LIBRARY_FRAGMENT(anneal, m) { m.def(kSchema); }
-TORCH_LIBRARY_IMPL(anneal, CPU, m) { m.impl("adamw_", TORCH_FN(adamw_cpu)); }
+TORCH_LIBRARY_FRAGMENT(anneal, m) {
+  m.def(kSchema);
+}
+TORCH_LIBRARY_IMPL(anneal, CPU, m) {
+  m.impl("adamw_", TORCH_FN(adamw_cpu));
+}
 
-}  // namespace anneal::adamw
+} // namespace anneal::adamw

@@ -16,7 +16,7 @@ namespace anneal::adamw {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int64_t kMaxBlocks = 1 << 16;  // the grid strides over the rest
+constexpr int64_t kMaxBlocks = 1 << 16; // the grid strides over the rest
 
 template <class Param, class Grad, class State, class Write>
 __global__ void update_kernel(Param* __restrict__ param, const Grad* __restrict__ grad,
@@ -95,7 +95,8 @@ void adamw_cuda(const at::Tensor& param, const at::Tensor& grad, const at::Tenso
       check_arguments(param, grad, exp_avg, exp_avg_sq, master, lr, beta1, beta2, eps, weight_decay,
                       step, grad_scale, rounding_key);
   const int64_t count = param.numel();
-  if (count == 0) return;
+  if (count == 0)
+    return;
   const c10::cuda::CUDAGuard guard(param.device());
   const int64_t blocks = std::min((count + kThreads - 1) / kThreads, kMaxBlocks);
   update(arguments.arrays, arguments.factors, count,
@@ -103,8 +104,10 @@ void adamw_cuda(const at::Tensor& param, const at::Tensor& grad, const at::Tenso
   C10_CUDA_KERNEL_LAUNCH_CHECK();
 }
 
-}  // namespace
+} // namespace
 
-TORCH_LIBRARY_IMPL(anneal, CUDA, m) { m.impl("adamw_", TORCH_FN(adamw_cuda)); }
+TORCH_LIBRARY_IMPL(anneal, CUDA, m) {
+  m.impl("adamw_", TORCH_FN(adamw_cuda));
+}
 
-}  // namespace anneal::adamw
+} // namespace anneal::adamw

@@ -14,12 +14,24 @@ struct Bf16 {
   uint16_t bits;
 };
 
-ANNEAL_HOST_DEVICE inline float load(const float& value) { return value; }
-ANNEAL_HOST_DEVICE inline double load(const double& value) { return value; }
-ANNEAL_HOST_DEVICE inline float load(const Bf16& value) { return from_bfloat16(value.bits); }
-ANNEAL_HOST_DEVICE inline void store(float& place, float value) { place = value; }
-ANNEAL_HOST_DEVICE inline void store(double& place, double value) { place = value; }
-ANNEAL_HOST_DEVICE inline void store(Bf16& place, float value) { place.bits = to_bfloat16(value); }
+ANNEAL_HOST_DEVICE inline float load(const float& value) {
+  return value;
+}
+ANNEAL_HOST_DEVICE inline double load(const double& value) {
+  return value;
+}
+ANNEAL_HOST_DEVICE inline float load(const Bf16& value) {
+  return from_bfloat16(value.bits);
+}
+ANNEAL_HOST_DEVICE inline void store(float& place, float value) {
+  place = value;
+}
+ANNEAL_HOST_DEVICE inline void store(double& place, double value) {
+  place = value;
+}
+ANNEAL_HOST_DEVICE inline void store(Bf16& place, float value) {
+  place.bits = to_bfloat16(value);
+}
 
 ANNEAL_HOST_DEVICE inline float root(float value) {
 #ifdef __CUDA_ARCH__
@@ -38,8 +50,7 @@ ANNEAL_HOST_DEVICE inline double root(double value) {
 }
 
 // Factors in the type of the arithmetic.
-template <class Real>
-struct Scaled {
+template <class Real> struct Scaled {
   Real grad_scale, keep, take_grad, beta2, take_square, step_size, root_bias2, eps;
   explicit Scaled(const Factors& f)
       : grad_scale(static_cast<Real>(f.grad_scale)), keep(static_cast<Real>(f.keep)),
@@ -76,6 +87,6 @@ struct ByChance {
   }
 };
 
-}  // namespace
+} // namespace
 
-}  // namespace anneal::adamw
+} // namespace anneal::adamw

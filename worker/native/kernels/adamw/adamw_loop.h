@@ -45,13 +45,12 @@ void by_param(const Arrays& a, const Factors& f, int64_t begin, int64_t end) {
   }
 }
 
-template <class Grad>
-void by_state(const Arrays& a, const Factors& f, int64_t begin, int64_t end) {
+template <class Grad> void by_state(const Arrays& a, const Factors& f, int64_t begin, int64_t end) {
   a.state_type == Type::kFloat32 ? by_param<Grad, float>(a, f, begin, end)
                                  : by_param<Grad, Bf16>(a, f, begin, end);
 }
 
-}  // namespace
+} // namespace
 
 void update(const Arrays& a, const Factors& f, int64_t begin, int64_t end) {
   if (a.param_type == Type::kFloat64) {
@@ -63,4 +62,4 @@ void update(const Arrays& a, const Factors& f, int64_t begin, int64_t end) {
   }
 }
 
-}  // namespace anneal::adamw::ANNEAL_ISA
+} // namespace anneal::adamw::ANNEAL_ISA

@@ -12,8 +12,8 @@ namespace {
 
 using at::Tensor;
 
-std::tuple<Tensor, Tensor> forward(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& cu,
-                                   double scale, int64_t window, double cap) {
+std::tuple<Tensor, Tensor> forward(const Tensor& q, const Tensor& k, const Tensor& v,
+                                   const Tensor& cu, double scale, int64_t window, double cap) {
   static const auto op = c10::Dispatcher::singleton()
                              .findSchemaOrThrow("anneal::_attention_forward", "")
                              .typed<decltype(forward)>();
@@ -22,7 +22,8 @@ std::tuple<Tensor, Tensor> forward(const Tensor& q, const Tensor& k, const Tenso
 
 std::tuple<Tensor, Tensor, Tensor> backward(const Tensor& grad, const Tensor& q, const Tensor& k,
                                             const Tensor& v, const Tensor& out, const Tensor& lse,
-                                            const Tensor& cu, double scale, int64_t window, double cap) {
+                                            const Tensor& cu, double scale, int64_t window,
+                                            double cap) {
   static const auto op = c10::Dispatcher::singleton()
                              .findSchemaOrThrow("anneal::_attention_backward", "")
                              .typed<decltype(backward)>();
@@ -31,7 +32,8 @@ std::tuple<Tensor, Tensor, Tensor> backward(const Tensor& grad, const Tensor& q,
 
 struct Attention : torch::autograd::Function<Attention> {
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& q, const Tensor& k,
-                        const Tensor& v, const Tensor& cu, double scale, int64_t window, double cap) {
+                        const Tensor& v, const Tensor& cu, double scale, int64_t window,
+                        double cap) {
     const at::AutoDispatchBelowADInplaceOrView below;
     auto [out, lse] = attention::forward(q, k, v, cu, scale, window, cap);
     context->save_for_backward({q, k, v, out, lse, cu});
@@ -57,19 +59,23 @@ Tensor with_tape(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor
   return Attention::apply(q, k, v, cu, scale, window, cap);
 }
 
-Tensor without_tape(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& cu, double scale,
-                    int64_t window, double cap) {
+Tensor without_tape(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& cu,
+                    double scale, int64_t window, double cap) {
   return std::get<0>(forward(q, k, v, cu, scale, window, cap));
 }
 
-}  // namespace
+} // namespace
 
 TORCH_LIBRARY_FRAGMENT(anneal, m) {
   m.def(kSchema);
   m.def(kForwardSchema);
   m.def(kBackwardSchema);
 }
-TORCH_LIBRARY_IMPL(anneal, Autograd, m) { m.impl("attention", TORCH_FN(with_tape)); }
-TORCH_LIBRARY_IMPL(anneal, CompositeExplicitAutograd, m) { m.impl("attention", TORCH_FN(without_tape)); }
+TORCH_LIBRARY_IMPL(anneal, Autograd, m) {
+  m.impl("attention", TORCH_FN(with_tape));
+}
+TORCH_LIBRARY_IMPL(anneal, CompositeExplicitAutograd, m) {
+  m.impl("attention", TORCH_FN(without_tape));
+}
 
-}  // namespace anneal::attention
+} // namespace anneal::attention

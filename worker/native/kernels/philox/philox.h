@@ -1,5 +1,6 @@
-// Random numbers without state: Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy
-// as 1, 2, 3"). A stream is a 64-bit key; element i of a tensor is a function of the key and i alone.
+// Random numbers without state: Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as
+// easy as 1, 2, 3"). A stream is a 64-bit key; element i of a tensor is a function of the key and i
+// alone.
 //
 //   uniform  block i / 4, lane i % 4:  u = (x >> 8) · 2^-24 in [0, 1)
 //   mask     1 / keep where u < keep, else 0
@@ -7,9 +8,9 @@
 //            z = √(-2 ln u₁) · cos 2πu₂ for even i, · sin 2πu₂ for odd i (Box and Muller)
 //
 // Arithmetic in float64, one cast to the tensor's dtype at the end. Logarithm, sine and cosine are
-// written out in + − × ÷ √, which IEEE 754 rounds alike everywhere, and no product is contracted with
-// a sum (CMakeLists.txt turns that off, `times` on a GPU): the values are the same bits on each machine
-// and device. Absolute error of z: below 2^-45, not the last bit.
+// written out in + − × ÷ √, which IEEE 754 rounds alike everywhere, and no product is contracted
+// with a sum (CMakeLists.txt turns that off, `times` on a GPU): the values are the same bits on
+// each machine and device. Absolute error of z: below 2^-45, not the last bit.
 #pragma once
 
 #include <math.h>
@@ -53,7 +54,9 @@ ANNEAL_HOST_DEVICE inline double times(double a, double b) {
 #endif
 }
 
-ANNEAL_HOST_DEVICE inline double uniform24(uint32_t word) { return (word >> 8) * 0x1p-24; }
+ANNEAL_HOST_DEVICE inline double uniform24(uint32_t word) {
+  return (word >> 8) * 0x1p-24;
+}
 
 // 53 bits of two words, in [0, 1).
 ANNEAL_HOST_DEVICE inline double uniform53(uint32_t high, uint32_t low) {
@@ -75,7 +78,8 @@ ANNEAL_HOST_DEVICE inline double natural_log(double u) {
   const double s = (m - 1) / (m + 1);
   const double s2 = times(s, s);
   double sum = 0;
-  for (int k = 23; k >= 1; k -= 2) sum = times(sum, s2) + 1.0 / k;
+  for (int k = 23; k >= 1; k -= 2)
+    sum = times(sum, s2) + 1.0 / k;
   return times(exponent, 0.6931471805599453) + times(2 * s, sum);
 }
 
@@ -85,7 +89,7 @@ struct CosSin {
 
 // Of 2πu for u in [0, 1): a quarter turn, which is exact, and Taylor series on [-π/4, π/4].
 ANNEAL_HOST_DEVICE inline CosSin turn(double u) {
-  const int quarter = static_cast<int>(4 * u + 0.5);  // 4 u is exact, contracted or not
+  const int quarter = static_cast<int>(4 * u + 0.5); // 4 u is exact, contracted or not
   const double x = times(4 * u - quarter, 1.5707963267948966);
   const double x2 = times(x, x);
   double sin = 1, cos = 1;
@@ -95,14 +99,14 @@ ANNEAL_HOST_DEVICE inline CosSin turn(double u) {
   }
   sin *= x;
   switch (quarter & 3) {
-    case 0:
-      return {cos, sin};
-    case 1:
-      return {-sin, cos};
-    case 2:
-      return {-cos, -sin};
-    default:
-      return {sin, -cos};
+  case 0:
+    return {cos, sin};
+  case 1:
+    return {-sin, cos};
+  case 2:
+    return {-cos, -sin};
+  default:
+    return {sin, -cos};
   }
 }
 
@@ -131,10 +135,11 @@ struct UniformValues {
 struct MaskValues {
   static constexpr int64_t kElements = 4;
   uint64_t key;
-  double keep, kept;  // kept: 1 / keep
+  double keep, kept; // kept: 1 / keep
   ANNEAL_HOST_DEVICE void operator()(uint64_t index, double* values) const {
     const Block b = block(key, Domain::kUniform, index);
-    for (int lane = 0; lane < 4; ++lane) values[lane] = uniform24(b.word[lane]) < keep ? kept : 0;
+    for (int lane = 0; lane < 4; ++lane)
+      values[lane] = uniform24(b.word[lane]) < keep ? kept : 0;
   }
 };
 
@@ -149,4 +154,4 @@ struct NormalValues {
   }
 };
 
-}  // namespace anneal::philox
+} // namespace anneal::philox

@@ -14,7 +14,7 @@ namespace anneal::philox {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int64_t kMaxBlocks = 1 << 16;  // the grid strides over the rest
+constexpr int64_t kMaxBlocks = 1 << 16; // the grid strides over the rest
 
 template <class T, class Values>
 __global__ void fill_kernel(T* data, int64_t count, Values block_values) {
@@ -26,24 +26,25 @@ __global__ void fill_kernel(T* data, int64_t count, Values block_values) {
     block_values(static_cast<uint64_t>(b), values);
     for (int64_t lane = 0; lane < kElements; ++lane) {
       const int64_t i = b * kElements + lane;
-      if (i < count) data[i] = static_cast<T>(values[lane]);
+      if (i < count)
+        data[i] = static_cast<T>(values[lane]);
     }
   }
 }
 
-template <class Values>
-at::Tensor& fill_cuda(at::Tensor& self, const Values& block_values) {
+template <class Values> at::Tensor& fill_cuda(at::Tensor& self, const Values& block_values) {
   TORCH_CHECK(self.is_contiguous(), "self is not contiguous");
   const int64_t count = self.numel();
-  if (count == 0) return self;
+  if (count == 0)
+    return self;
   const c10::cuda::CUDAGuard guard(self.device());
-  const int64_t blocks = (count + Values::kElements * kThreads - 1) / (Values::kElements * kThreads);
-  AT_DISPATCH_FLOATING_TYPES_AND2(
-      at::kBFloat16, at::kHalf, self.scalar_type(), "philox", [&] {
-        fill_kernel<<<static_cast<unsigned>(std::min(blocks, kMaxBlocks)), kThreads, 0,
-                      c10::cuda::getCurrentCUDAStream()>>>(self.mutable_data_ptr<scalar_t>(), count,
-                                                           block_values);
-      });
+  const int64_t blocks =
+      (count + Values::kElements * kThreads - 1) / (Values::kElements * kThreads);
+  AT_DISPATCH_FLOATING_TYPES_AND2(at::kBFloat16, at::kHalf, self.scalar_type(), "philox", [&] {
+    fill_kernel<<<static_cast<unsigned>(std::min(blocks, kMaxBlocks)), kThreads, 0,
+                  c10::cuda::getCurrentCUDAStream()>>>(self.mutable_data_ptr<scalar_t>(), count,
+                                                       block_values);
+  });
   C10_CUDA_KERNEL_LAUNCH_CHECK();
   return self;
 }
@@ -61,7 +62,7 @@ at::Tensor& philox_normal_(at::Tensor& self, int64_t key, double mean, double st
   return fill_cuda(self, NormalValues{static_cast<uint64_t>(key), mean, std});
 }
 
-}  // namespace
+} // namespace
 
 TORCH_LIBRARY_IMPL(anneal, CUDA, m) {
   m.impl("philox_uniform_", TORCH_FN(philox_uniform_));
@@ -69,4 +70,4 @@ TORCH_LIBRARY_IMPL(anneal, CUDA, m) {
   m.impl("philox_normal_", TORCH_FN(philox_normal_));
 }
 
-}  // namespace anneal::philox
+} // namespace anneal::philox

@@ -1,16 +1,18 @@
 // Root-mean-square norm over the last dimension, and the same with the residual addition before it.
 //
 //   n = x * rstd,  rstd = 1 / sqrt(mean(x^2) + eps)
-//   offset 0 (Llama order):  y = round(n) * weight      offset 1 (Gemma order):  y = n * (offset + weight)
-//   add_rms_norm:  sum = x + residual,  y = rms_norm(sum)
+//   offset 0 (Llama order):  y = round(n) * weight      offset 1 (Gemma order):  y = n * (offset +
+//   weight) add_rms_norm:  sum = x + residual,  y = rms_norm(sum)
 //
-// x [..., D] float64, float32 or bfloat16 (a strided view with a dense last dimension is read in place),
-// weight [D]; results have x's type and are contiguous. Arithmetic in float32 (float64 for float64).
-// Saved for the backward: x (or sum), weight and rstd.
+// x [..., D] float64, float32 or bfloat16 (a strided view with a dense last dimension is read in
+// place), weight [D]; results have x's type and are contiguous. Arithmetic in float32 (float64 for
+// float64). Saved for the backward: x (or sum), weight and rstd.
 //
-//   g = dy * (offset + weight)        dx = rstd * (g - n * mean(g * n))        dweight = sum over rows of dy * n
+//   g = dy * (offset + weight)        dx = rstd * (g - n * mean(g * n))        dweight = sum over
+//   rows of dy * n
 //
-// dweight is summed over fixed groups of rows, then over groups: the same bits for any number of threads.
+// dweight is summed over fixed groups of rows, then over groups: the same bits for any number of
+// threads.
 #pragma once
 
 #include "../rows/rows.h"
@@ -29,11 +31,11 @@ inline constexpr const char* kSchemas[] = {
 
 struct Forward {
   rows::Rows x;
-  rows::Rows residual;  // data null: none
-  void* sum;            // contiguous, where there is a residual
-  void* y;              // contiguous
-  void* rstd;           // [rows], arithmetic type
-  const void* weight;   // [size], arithmetic type
+  rows::Rows residual; // data null: none
+  void* sum;           // contiguous, where there is a residual
+  void* y;             // contiguous
+  void* rstd;          // [rows], arithmetic type
+  const void* weight;  // [size], arithmetic type
   int64_t size;
   double eps;
   double offset;
@@ -42,8 +44,8 @@ struct Forward {
 struct Backward {
   rows::Rows x;
   rows::Rows grad;
-  rows::Rows grad_sum;  // data null: none
-  void* dx;             // contiguous
+  rows::Rows grad_sum; // data null: none
+  void* dx;            // contiguous
   const void* rstd;
   const void* weight;
   int64_t size;
@@ -56,8 +58,14 @@ struct Loops {
   void (*backward)(const Backward& b, void* dweight, int64_t begin, int64_t end);
 };
 
-namespace portable { const Loops& loops(rows::Element element); }
-namespace avx2 { const Loops& loops(rows::Element element); }
-namespace avx512 { const Loops& loops(rows::Element element); }
+namespace portable {
+const Loops& loops(rows::Element element);
+}
+namespace avx2 {
+const Loops& loops(rows::Element element);
+}
+namespace avx512 {
+const Loops& loops(rows::Element element);
+}
 
-}  // namespace anneal::rms_norm
+} // namespace anneal::rms_norm

@@ -24,23 +24,26 @@ std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& x, const std::optional<
   return op.call(x, residual, weight, eps, offset);
 }
 
-std::tuple<Tensor, Tensor> backward(const Tensor& grad, const std::optional<Tensor>& grad_sum, const Tensor& x,
-                                    const Tensor& weight, const Tensor& rstd, double offset, bool need_weight) {
+std::tuple<Tensor, Tensor> backward(const Tensor& grad, const std::optional<Tensor>& grad_sum,
+                                    const Tensor& x, const Tensor& weight, const Tensor& rstd,
+                                    double offset, bool need_weight) {
   static const auto op = c10::Dispatcher::singleton()
                              .findSchemaOrThrow("anneal::_rms_norm_backward", "")
                              .typed<decltype(backward)>();
   return op.call(grad, grad_sum, x, weight, rstd, offset, need_weight);
 }
 
-std::tuple<Tensor, Tensor> gradients(AutogradContext* context, const Tensor& grad, const std::optional<Tensor>& grad_sum,
-                                     size_t weight_index) {
+std::tuple<Tensor, Tensor> gradients(AutogradContext* context, const Tensor& grad,
+                                     const std::optional<Tensor>& grad_sum, size_t weight_index) {
   const auto saved = context->get_saved_variables();
-  return backward(grad, grad_sum, saved[0], saved[1], saved[2], context->saved_data["offset"].toDouble(),
+  return backward(grad, grad_sum, saved[0], saved[1], saved[2],
+                  context->saved_data["offset"].toDouble(),
                   context->needs_input_grad(weight_index));
 }
 
 struct RmsNorm : torch::autograd::Function<RmsNorm> {
-  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight, double eps, double offset) {
+  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight, double eps,
+                        double offset) {
     const at::AutoDispatchBelowADInplaceOrView below;
     auto [same, y, rstd] = rms_norm::forward(x, std::nullopt, weight, eps, offset);
     context->save_for_backward({x, weight, rstd});
@@ -64,7 +67,8 @@ struct AddRmsNorm : torch::autograd::Function<AddRmsNorm> {
     return {sum, y};
   }
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
-    if (!grads[1].defined()) return {grads[0], grads[0], {}, {}, {}};
+    if (!grads[1].defined())
+      return {grads[0], grads[0], {}, {}, {}};
     const auto grad_sum = grads[0].defined() ? std::optional<Tensor>(grads[0]) : std::nullopt;
     auto [dx, dweight] = gradients(context, grads[1], grad_sum, 2);
     return {dx, dx, dweight, {}, {}};
@@ -77,21 +81,22 @@ Tensor with_tape(const Tensor& x, const Tensor& weight, double eps, double offse
 Tensor without_tape(const Tensor& x, const Tensor& weight, double eps, double offset) {
   return std::get<1>(forward(x, std::nullopt, weight, eps, offset));
 }
-std::tuple<Tensor, Tensor> add_with_tape(const Tensor& x, const Tensor& residual, const Tensor& weight, double eps,
-                                         double offset) {
+std::tuple<Tensor, Tensor> add_with_tape(const Tensor& x, const Tensor& residual,
+                                         const Tensor& weight, double eps, double offset) {
   auto out = AddRmsNorm::apply(x, residual, weight, eps, offset);
   return {out[0], out[1]};
 }
-std::tuple<Tensor, Tensor> add_without_tape(const Tensor& x, const Tensor& residual, const Tensor& weight,
-                                            double eps, double offset) {
+std::tuple<Tensor, Tensor> add_without_tape(const Tensor& x, const Tensor& residual,
+                                            const Tensor& weight, double eps, double offset) {
   auto [sum, y, rstd] = forward(x, residual, weight, eps, offset);
   return {sum, y};
 }
 
-}  // namespace
+} // namespace
 
 TORCH_LIBRARY_FRAGMENT(anneal, m) {
-  for (const char* schema : kSchemas) m.def(schema);
+  for (const char* schema : kSchemas)
+    m.def(schema);
 }
 TORCH_LIBRARY_IMPL(anneal, Autograd, m) {
   m.impl("rms_norm", TORCH_FN(with_tape));
@@ -102,4 +107,4 @@ TORCH_LIBRARY_IMPL(anneal, CompositeExplicitAutograd, m) {
   m.impl("add_rms_norm", TORCH_FN(add_without_tape));
 }
 
-}  // namespace anneal::rms_norm
+} // namespace anneal::rms_norm

@@ -24,17 +24,19 @@ using rows::rows_of;
 Tensor weight_of(const Tensor& weight, const Tensor& x) {
   TORCH_CHECK(x.dim() >= 1 && x.size(-1) >= 1, "x has the shape ", x.sizes(),
               "; its last dimension must not be empty");
-  TORCH_CHECK(weight.dim() == 1 && weight.size(0) == x.size(-1), "weight has the shape ", weight.sizes(),
-              "; it must be [", x.size(-1), "], the last dimension of x");
+  TORCH_CHECK(weight.dim() == 1 && weight.size(0) == x.size(-1), "weight has the shape ",
+              weight.sizes(), "; it must be [", x.size(-1), "], the last dimension of x");
   return weight.to(rows::arithmetic_of(x)).contiguous();
 }
 
 void check_like(const Tensor& y, const char* name, const Tensor& x) {
-  TORCH_CHECK(y.sizes() == x.sizes() && y.scalar_type() == x.scalar_type(), name, " is ", y.scalar_type(), " ",
-              y.sizes(), "; it must be x's ", x.scalar_type(), " ", x.sizes());
+  TORCH_CHECK(y.sizes() == x.sizes() && y.scalar_type() == x.scalar_type(), name, " is ",
+              y.scalar_type(), " ", y.sizes(), "; it must be x's ", x.scalar_type(), " ",
+              x.sizes());
 }
 
-std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& x_in, const std::optional<Tensor>& residual,
+std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& x_in,
+                                           const std::optional<Tensor>& residual,
                                            const Tensor& weight, double eps, double offset) {
   const Tensor w = weight_of(weight, x_in);
   const Tensor x = dense_rows(x_in);
@@ -43,8 +45,9 @@ std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& x_in, const std::option
   const Tensor y = at::empty(x.sizes(), x.options());
   const Tensor rstd = at::empty({count}, w.options());
   Tensor added, sum;
-  Forward f{rows_of(x), {}, nullptr, y.mutable_data_ptr(), rstd.mutable_data_ptr(), w.const_data_ptr(), size, eps,
-            offset};
+  Forward f{
+      rows_of(x), {},  nullptr, y.mutable_data_ptr(), rstd.mutable_data_ptr(), w.const_data_ptr(),
+      size,       eps, offset};
   if (residual.has_value()) {
     check_like(*residual, "residual", x);
     added = dense_rows(*residual);
@@ -53,21 +56,22 @@ std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& x_in, const std::option
     f.sum = sum.mutable_data_ptr();
   }
   const Loops& loops = ANNEAL_CHOOSE(loops)(rows::element_of(x, "x"));
-  at::parallel_for(0, count, rows::grain(size), [&](int64_t begin, int64_t end) { loops.forward(f, begin, end); });
+  at::parallel_for(0, count, rows::grain(size),
+                   [&](int64_t begin, int64_t end) { loops.forward(f, begin, end); });
   return {residual.has_value() ? sum : x_in, y, rstd};
 }
 
 std::tuple<Tensor, Tensor> backward(const Tensor& grad_in, const std::optional<Tensor>& grad_sum,
-                                    const Tensor& x_in, const Tensor& weight, const Tensor& rstd, double offset,
-                                    bool need_weight) {
+                                    const Tensor& x_in, const Tensor& weight, const Tensor& rstd,
+                                    double offset, bool need_weight) {
   const Tensor w = weight_of(weight, x_in);
   check_like(grad_in, "grad", x_in);
   const Tensor x = dense_rows(x_in), grad = dense_rows(grad_in);
   const int64_t size = x.size(-1);
   const int64_t count = rows::row_count(x);
   const Tensor dx = at::empty(x.sizes(), x.options());
-  Backward b{rows_of(x), rows_of(grad), {}, dx.mutable_data_ptr(), rstd.const_data_ptr(), w.const_data_ptr(), size,
-             offset};
+  Backward b{rows_of(x),         rows_of(grad), {},    dx.mutable_data_ptr(), rstd.const_data_ptr(),
+             w.const_data_ptr(), size,          offset};
   Tensor more;
   if (grad_sum.has_value()) {
     check_like(*grad_sum, "grad_sum", x_in);
@@ -87,16 +91,17 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad_in, const std::optional<T
   char* part = static_cast<char*>(parts.mutable_data_ptr());
   at::parallel_for(0, groups, 1 + rows::grain(size) / group, [&](int64_t begin, int64_t end) {
     for (int64_t g = begin; g < end; ++g)
-      loops.backward(b, part + g * size * parts.element_size(), g * group, std::min(count, (g + 1) * group));
+      loops.backward(b, part + g * size * parts.element_size(), g * group,
+                     std::min(count, (g + 1) * group));
   });
   return {dx, parts.sum(0).to(weight.scalar_type())};
 }
 
-}  // namespace
+} // namespace
 
 TORCH_LIBRARY_IMPL(anneal, CPU, m) {
   m.impl("_rms_norm_forward", TORCH_FN(forward));
   m.impl("_rms_norm_backward", TORCH_FN(backward));
 }
 
-}  // namespace anneal::rms_norm
+} // namespace anneal::rms_norm

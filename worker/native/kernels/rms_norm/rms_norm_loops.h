@@ -1,5 +1,5 @@
-// The loops of rms_norm.h, compiled once an instruction set. A row is read twice; the second time it comes
-// from the first-level cache.
+// The loops of rms_norm.h, compiled once an instruction set. A row is read twice; the second time
+// it comes from the first-level cache.
 #include "../simd/simd.h"
 #include "rms_norm.h"
 
@@ -8,18 +8,17 @@ namespace anneal::rms_norm::ANNEAL_ISA {
 using namespace simd::ANNEAL_ISA;
 
 // body(i, n): lanes [i, i + n), whole vectors first.
-template <class S, class Body>
-ANNEAL_INLINE void each_vector(int64_t size, Body body) {
+template <class S, class Body> ANNEAL_INLINE void each_vector(int64_t size, Body body) {
   int64_t i = 0;
-  for (; i + kLanes<S> <= size; i += kLanes<S>) body(i, kLanes<S>);
-  if (i < size) body(i, static_cast<int>(size - i));
+  for (; i + kLanes<S> <= size; i += kLanes<S>)
+    body(i, kLanes<S>);
+  if (i < size)
+    body(i, static_cast<int>(size - i));
 }
-template <class T>
-ANNEAL_INLINE auto read(const T* p, int n) {
+template <class T> ANNEAL_INLINE auto read(const T* p, int n) {
   return n == kLanes<typename Arithmetic<T>::Type> ? load(p) : load_part(p, n);
 }
-template <class T, class V>
-ANNEAL_INLINE void write(T* p, V x, int n) {
+template <class T, class V> ANNEAL_INLINE void write(T* p, V x, int n) {
   n == static_cast<int>(sizeof(x) / sizeof(x[0])) ? store(p, x) : store_part(p, x, n);
 }
 
@@ -40,8 +39,7 @@ ANNEAL_INLINE S sum_of_squares(const T* x, int64_t size) {
   return sum((sums[0] + sums[1]) + (sums[2] + sums[3]));
 }
 
-template <class T>
-void forward(const Forward& f, int64_t begin, int64_t end) {
+template <class T> void forward(const Forward& f, int64_t begin, int64_t end) {
   using S = typename Arithmetic<T>::Type;
   const S* weight = static_cast<const S*>(f.weight);
   const S offset = static_cast<S>(f.offset);
@@ -52,7 +50,9 @@ void forward(const Forward& f, int64_t begin, int64_t end) {
     if (f.residual.data != nullptr) {
       const T* residual = rows::row<const T>(f.residual, r);
       T* total = static_cast<T*>(f.sum) + r * f.size;
-      each_vector<S>(f.size, [&](int64_t i, int n) { write(total + i, read(x + i, n) + read(residual + i, n), n); });
+      each_vector<S>(f.size, [&](int64_t i, int n) {
+        write(total + i, read(x + i, n) + read(residual + i, n), n);
+      });
       x = total;
     }
     const S mean = sum_of_squares(x, f.size) / static_cast<S>(f.size);
@@ -66,8 +66,7 @@ void forward(const Forward& f, int64_t begin, int64_t end) {
   }
 }
 
-template <class T>
-void backward(const Backward& b, void* dweight_, int64_t begin, int64_t end) {
+template <class T> void backward(const Backward& b, void* dweight_, int64_t begin, int64_t end) {
   using S = typename Arithmetic<T>::Type;
   const S* weight = static_cast<const S*>(b.weight);
   const S offset = static_cast<S>(b.offset);
@@ -92,7 +91,8 @@ void backward(const Backward& b, void* dweight_, int64_t begin, int64_t end) {
       const Vec<S> normal = read(x + i, n) * rstd;
       const Vec<S> g = read(grad + i, n) * (read(weight + i, n) + offset);
       Vec<S> d = (g - normal * mean) * rstd;
-      if (more != nullptr) d += read(more + i, n);
+      if (more != nullptr)
+        d += read(more + i, n);
       write(dx + i, d, n);
     });
   }
@@ -107,4 +107,4 @@ const Loops& loops(rows::Element element) {
   return all[static_cast<int>(element)];
 }
 
-}  // namespace anneal::rms_norm::ANNEAL_ISA
+} // namespace anneal::rms_norm::ANNEAL_ISA

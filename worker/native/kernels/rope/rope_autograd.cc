@@ -21,7 +21,8 @@ Tensor turn(const Tensor& x, const Tensor& cos, const Tensor& sin, bool inverse)
 }
 
 struct Rope : torch::autograd::Function<Rope> {
-  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& cos, const Tensor& sin) {
+  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& cos,
+                        const Tensor& sin) {
     const at::AutoDispatchBelowADInplaceOrView below;
     context->save_for_backward({cos, sin});
     return turn(x, cos, sin, false);
@@ -32,8 +33,12 @@ struct Rope : torch::autograd::Function<Rope> {
   }
 };
 
-Tensor with_tape(const Tensor& x, const Tensor& cos, const Tensor& sin) { return Rope::apply(x, cos, sin); }
-Tensor without_tape(const Tensor& x, const Tensor& cos, const Tensor& sin) { return turn(x, cos, sin, false); }
+Tensor with_tape(const Tensor& x, const Tensor& cos, const Tensor& sin) {
+  return Rope::apply(x, cos, sin);
+}
+Tensor without_tape(const Tensor& x, const Tensor& cos, const Tensor& sin) {
+  return turn(x, cos, sin, false);
+}
 
 Tensor& in_place_with_tape(Tensor& x, const Tensor& cos, const Tensor& sin) {
   TORCH_CHECK(!(at::GradMode::is_enabled() && x.requires_grad()),
@@ -45,15 +50,18 @@ Tensor& in_place_with_tape(Tensor& x, const Tensor& cos, const Tensor& sin) {
   return op.call(x, cos, sin);
 }
 
-}  // namespace
+} // namespace
 
 TORCH_LIBRARY_FRAGMENT(anneal, m) {
-  for (const char* schema : kSchemas) m.def(schema);
+  for (const char* schema : kSchemas)
+    m.def(schema);
 }
 TORCH_LIBRARY_IMPL(anneal, Autograd, m) {
   m.impl("rope", TORCH_FN(with_tape));
   m.impl("rope_", TORCH_FN(in_place_with_tape));
 }
-TORCH_LIBRARY_IMPL(anneal, CompositeExplicitAutograd, m) { m.impl("rope", TORCH_FN(without_tape)); }
+TORCH_LIBRARY_IMPL(anneal, CompositeExplicitAutograd, m) {
+  m.impl("rope", TORCH_FN(without_tape));
+}
 
-}  // namespace anneal::rope
+} // namespace anneal::rope

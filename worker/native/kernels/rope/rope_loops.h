@@ -1,5 +1,5 @@
-// The loop of rope.h, compiled once an instruction set. Rows of one token share its angles; `from` and `to`
-// may be the same memory, as both halves are read before either is written.
+// The loop of rope.h, compiled once an instruction set. Rows of one token share its angles; `from`
+// and `to` may be the same memory, as both halves are read before either is written.
 #include "../simd/simd.h"
 #include "rope.h"
 
@@ -8,7 +8,8 @@ namespace anneal::rope::ANNEAL_ISA {
 using namespace simd::ANNEAL_ISA;
 
 template <class T, class S>
-ANNEAL_INLINE void turn_pairs(const T* x, T* y, const S* cos, const S* sin, int64_t half, S sign, int64_t i, int n) {
+ANNEAL_INLINE void turn_pairs(const T* x, T* y, const S* cos, const S* sin, int64_t half, S sign,
+                              int64_t i, int n) {
   const bool whole = n == kLanes<S>;
   const auto read = [&](const auto* p) { return whole ? load(p) : load_part(p, n); };
   const Vec<S> low = read(x + i), high = read(x + half + i);
@@ -24,8 +25,7 @@ ANNEAL_INLINE void turn_pairs(const T* x, T* y, const S* cos, const S* sin, int6
   }
 }
 
-template <class T>
-void turn_rows(const Turn& t, int64_t begin, int64_t end) {
+template <class T> void turn_rows(const Turn& t, int64_t begin, int64_t end) {
   using S = typename Arithmetic<T>::Type;
   const S sign = t.inverse ? -1 : 1;
   const int64_t whole = t.pairs / kLanes<S> * kLanes<S>;
@@ -34,9 +34,12 @@ void turn_rows(const Turn& t, int64_t begin, int64_t end) {
     T* y = rows::row<T>(t.to, r);
     const S* cos = static_cast<const S*>(t.cos) + r / t.from.inner * t.pairs;
     const S* sin = static_cast<const S*>(t.sin) + r / t.from.inner * t.pairs;
-    for (int64_t i = 0; i < whole; i += kLanes<S>) turn_pairs(x, y, cos, sin, t.pairs, sign, i, kLanes<S>);
-    if (whole < t.pairs) turn_pairs(x, y, cos, sin, t.pairs, sign, whole, static_cast<int>(t.pairs - whole));
-    if (x != y && 2 * t.pairs < t.size) memcpy(y + 2 * t.pairs, x + 2 * t.pairs, (t.size - 2 * t.pairs) * sizeof(T));
+    for (int64_t i = 0; i < whole; i += kLanes<S>)
+      turn_pairs(x, y, cos, sin, t.pairs, sign, i, kLanes<S>);
+    if (whole < t.pairs)
+      turn_pairs(x, y, cos, sin, t.pairs, sign, whole, static_cast<int>(t.pairs - whole));
+    if (x != y && 2 * t.pairs < t.size)
+      memcpy(y + 2 * t.pairs, x + 2 * t.pairs, (t.size - 2 * t.pairs) * sizeof(T));
   }
 }
 
@@ -45,4 +48,4 @@ Loop loop(rows::Element element) {
   return all[static_cast<int>(element)];
 }
 
-}  // namespace anneal::rope::ANNEAL_ISA
+} // namespace anneal::rope::ANNEAL_ISA

@@ -1,5 +1,6 @@
-// A tensor seen as rows of its last dimension, which is dense: row r of [outer, inner, size] lies at
-// (r / inner) * outer_stride + (r % inner) * inner_stride. Without torch, for files of one instruction set.
+// A tensor seen as rows of its last dimension, which is dense: row r of [outer, inner, size] lies
+// at (r / inner) * outer_stride + (r % inner) * inner_stride. Without torch, for files of one
+// instruction set.
 #pragma once
 
 #include <stdint.h>
@@ -15,10 +16,9 @@ struct Rows {
   int64_t inner_stride;
 };
 
-template <class T>
-static inline T* row(const Rows& rows, int64_t r) {
+template <class T> static inline T* row(const Rows& rows, int64_t r) {
   return static_cast<T*>(rows.data) + r / rows.inner * rows.outer_stride +
          r % rows.inner * rows.inner_stride;
 }
 
-}  // namespace anneal::rows
+} // namespace anneal::rows

@@ -1,10 +1,11 @@
-// Vectors of the widest registers that the including file is compiled for, in GCC and Clang's vector
-// extension: one source gives AVX-512, AVX2, SSE2 and NEON code.
+// Vectors of the widest registers that the including file is compiled for, in GCC and Clang's
+// vector extension: one source gives AVX-512, AVX2, SSE2 and NEON code.
 //
-// Everything lives in a namespace named after the instruction set, for the reason given in isa.h: files
-// that include this header include no torch header and no inline function of the standard library.
+// Everything lives in a namespace named after the instruction set, for the reason given in isa.h:
+// files that include this header include no torch header and no inline function of the standard
+// library.
 //
-// Policy: NaN passes through all functions; exp is infinite above 88.72 and 0 below -88.03; `load` widens bfloat16, `store` rounds to nearest even.
+// Policy: `load` widens bfloat16, `store` rounds to nearest even and keeps NaN.
 #pragma once
 
 #include <math.h>
@@ -40,67 +41,82 @@ constexpr int kBytes = 16;
 constexpr int kRegisters = 16;
 #endif
 
-template <class S>
-constexpr int kLanes = kBytes / static_cast<int>(sizeof(S));
+template <class S> constexpr int kLanes = kBytes / static_cast<int>(sizeof(S));
 
 struct Bf16 {
   uint16_t bits;
 };
 
 // Type in memory → type of arithmetic.
-template <class T>
-struct Arithmetic {
+template <class T> struct Arithmetic {
   using Type = T;
 };
-template <>
-struct Arithmetic<Bf16> {
+template <> struct Arithmetic<Bf16> {
   using Type = float;
 };
 
-template <class S>
-struct VectorOf {
+template <class S> struct VectorOf {
   typedef S Type __attribute__((vector_size(kBytes)));
 };
-template <class S>
-using Vec = typename VectorOf<S>::Type;
+template <class S> using Vec = typename VectorOf<S>::Type;
 using F = Vec<float>;
 using D = Vec<double>;
 using I = Vec<int32_t>;
 using U = Vec<uint32_t>;
 typedef uint16_t Half __attribute__((vector_size(kBytes / 2)));
 
-template <class S>
-ANNEAL_INLINE Vec<S> splat(S x) {
-  return x - Vec<S>{};  // x - 0 keeps -0 and NaN, so this is a plain broadcast
+template <class S> ANNEAL_INLINE Vec<S> splat(S x) {
+  return x - Vec<S>{}; // x - 0 keeps -0 and NaN, so this is a plain broadcast
 }
 
-template <class To, class From>
-ANNEAL_INLINE To bits_of(From x) {
+template <class To, class From> ANNEAL_INLINE To bits_of(From x) {
   static_assert(sizeof(To) == sizeof(From));
   To y;
   memcpy(&y, &x, sizeof(y));
   return y;
 }
 
-// a * b + c in one rounding where the processor can. Written out because the kernels are compiled without
-// contraction.
+// a * b + c in one rounding where the processor can. Written out because the kernels are compiled
+// without contraction.
 #if defined(__AVX512F__)
-ANNEAL_INLINE F fma(F a, F b, F c) { return (F)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
-ANNEAL_INLINE D fma(D a, D b, D c) { return (D)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c); }
+ANNEAL_INLINE F fma(F a, F b, F c) {
+  return (F)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+}
+ANNEAL_INLINE D fma(D a, D b, D c) {
+  return (D)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+}
 #elif defined(__FMA__)
-ANNEAL_INLINE F fma(F a, F b, F c) { return (F)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
-ANNEAL_INLINE D fma(D a, D b, D c) { return (D)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c); }
+ANNEAL_INLINE F fma(F a, F b, F c) {
+  return (F)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+}
+ANNEAL_INLINE D fma(D a, D b, D c) {
+  return (D)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+}
 #elif defined(__aarch64__)
-ANNEAL_INLINE F fma(F a, F b, F c) { return (F)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
-ANNEAL_INLINE D fma(D a, D b, D c) { return (D)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b); }
+ANNEAL_INLINE F fma(F a, F b, F c) {
+  return (F)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+}
+ANNEAL_INLINE D fma(D a, D b, D c) {
+  return (D)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+}
 #else
-ANNEAL_INLINE F fma(F a, F b, F c) { return a * b + c; }
-ANNEAL_INLINE D fma(D a, D b, D c) { return a * b + c; }
+ANNEAL_INLINE F fma(F a, F b, F c) {
+  return a * b + c;
+}
+ANNEAL_INLINE D fma(D a, D b, D c) {
+  return a * b + c;
+}
 #endif
 
-ANNEAL_INLINE float widen(Bf16 x) { return bits_of<float>(static_cast<uint32_t>(x.bits) << 16); }
-ANNEAL_INLINE float widen(float x) { return x; }
-ANNEAL_INLINE double widen(double x) { return x; }
+ANNEAL_INLINE float widen(Bf16 x) {
+  return bits_of<float>(static_cast<uint32_t>(x.bits) << 16);
+}
+ANNEAL_INLINE float widen(float x) {
+  return x;
+}
+ANNEAL_INLINE double widen(double x) {
+  return x;
+}
 
 ANNEAL_INLINE F load(const Bf16* p) {
   Half h;
@@ -140,8 +156,7 @@ ANNEAL_INLINE Half narrow(F x) {
 #endif
 }
 // x as it would be read back from memory of type T.
-template <class T, class V>
-ANNEAL_INLINE V rounded(V x) {
+template <class T, class V> ANNEAL_INLINE V rounded(V x) {
   if constexpr (sizeof(T) == sizeof(Bf16)) {
     const U u = bits_of<U>(x);
     const U near = (u + 0x7fff + ((u >> 16) & 1)) & 0xffff0000;
@@ -154,19 +169,21 @@ ANNEAL_INLINE void store(Bf16* p, F x) {
   const Half h = narrow(x);
   memcpy(p, &h, sizeof(h));
 }
-ANNEAL_INLINE void store(float* p, F x) { memcpy(p, &x, sizeof(x)); }
-ANNEAL_INLINE void store(double* p, D x) { memcpy(p, &x, sizeof(x)); }
+ANNEAL_INLINE void store(float* p, F x) {
+  memcpy(p, &x, sizeof(x));
+}
+ANNEAL_INLINE void store(double* p, D x) {
+  memcpy(p, &x, sizeof(x));
+}
 
 // The first n lanes; the others read as zero and are not written.
-template <class T>
-ANNEAL_INLINE auto load_part(const T* p, int n) {
+template <class T> ANNEAL_INLINE auto load_part(const T* p, int n) {
   using S = typename Arithmetic<T>::Type;
   T lanes[kLanes<S>] = {};
   memcpy(lanes, p, n * sizeof(T));
   return load(lanes);
 }
-template <class T, class V>
-ANNEAL_INLINE void store_part(T* p, V x, int n) {
+template <class T, class V> ANNEAL_INLINE void store_part(T* p, V x, int n) {
   T lanes[sizeof(V) / sizeof(x[0])];
   store(lanes, x);
   memcpy(p, lanes, n * sizeof(T));
@@ -174,34 +191,40 @@ ANNEAL_INLINE void store_part(T* p, V x, int n) {
 
 // Rows become columns: kLanes vectors of kLanes values. Interleaving the first half with the second
 // log2(kLanes) times is a transposition.
-template <class S>
-struct Interleaved;
-template <>
-struct Interleaved<float> {
+template <class S> struct Interleaved;
+template <> struct Interleaved<float> {
 #if defined(__AVX512F__)
   static constexpr int kSteps = 4;
   static ANNEAL_INLINE F low(F a, F b) {
     return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
   }
   static ANNEAL_INLINE F high(F a, F b) {
-    return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15,
+                                   31);
   }
 #elif defined(__AVX2__)
   static constexpr int kSteps = 3;
-  static ANNEAL_INLINE F low(F a, F b) { return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11); }
-  static ANNEAL_INLINE F high(F a, F b) { return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15); }
+  static ANNEAL_INLINE F low(F a, F b) {
+    return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+  }
+  static ANNEAL_INLINE F high(F a, F b) {
+    return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+  }
 #else
   static constexpr int kSteps = 2;
   static ANNEAL_INLINE F low(F a, F b) { return __builtin_shufflevector(a, b, 0, 4, 1, 5); }
   static ANNEAL_INLINE F high(F a, F b) { return __builtin_shufflevector(a, b, 2, 6, 3, 7); }
 #endif
 };
-template <>
-struct Interleaved<double> {
+template <> struct Interleaved<double> {
 #if defined(__AVX512F__)
   static constexpr int kSteps = 3;
-  static ANNEAL_INLINE D low(D a, D b) { return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11); }
-  static ANNEAL_INLINE D high(D a, D b) { return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15); }
+  static ANNEAL_INLINE D low(D a, D b) {
+    return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+  }
+  static ANNEAL_INLINE D high(D a, D b) {
+    return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+  }
 #elif defined(__AVX2__)
   static constexpr int kSteps = 2;
   static ANNEAL_INLINE D low(D a, D b) { return __builtin_shufflevector(a, b, 0, 4, 1, 5); }
@@ -212,8 +235,7 @@ struct Interleaved<double> {
   static ANNEAL_INLINE D high(D a, D b) { return __builtin_shufflevector(a, b, 1, 3); }
 #endif
 };
-template <class S>
-ANNEAL_INLINE void transpose(Vec<S> (&x)[kLanes<S>]) {
+template <class S> ANNEAL_INLINE void transpose(Vec<S> (&x)[kLanes<S>]) {
   constexpr int half = kLanes<S> / 2;
 #pragma GCC unroll 4
   for (int step = 0; step < Interleaved<S>::kSteps; ++step) {
@@ -224,145 +246,44 @@ ANNEAL_INLINE void transpose(Vec<S> (&x)[kLanes<S>]) {
       y[2 * i + 1] = Interleaved<S>::high(x[i], x[i + half]);
     }
 #pragma GCC unroll 16
-    for (int i = 0; i < kLanes<S>; ++i) x[i] = y[i];
+    for (int i = 0; i < kLanes<S>; ++i)
+      x[i] = y[i];
   }
 }
 
-// The larger or smaller value; the second argument where either is NaN. The plain expression would cost a
-// compare and a blend: only the intrinsic is known to mean the same as one instruction.
-template <class V>
-ANNEAL_INLINE V larger(V a, V b) {
+// The larger or smaller value; the second argument where either is NaN. The plain expression would
+// cost a compare and a blend: only the intrinsic is known to mean the same as one instruction.
+template <class V> ANNEAL_INLINE V larger(V a, V b) {
   return a > b ? a : b;
 }
-template <class V>
-ANNEAL_INLINE V smaller(V a, V b) {
+template <class V> ANNEAL_INLINE V smaller(V a, V b) {
   return a < b ? a : b;
 }
 #if defined(__AVX512F__)
-template <>
-ANNEAL_INLINE F larger(F a, F b) {
+template <> ANNEAL_INLINE F larger(F a, F b) {
   return (F)_mm512_max_ps((__m512)a, (__m512)b);
 }
-template <>
-ANNEAL_INLINE F smaller(F a, F b) {
+template <> ANNEAL_INLINE F smaller(F a, F b) {
   return (F)_mm512_min_ps((__m512)a, (__m512)b);
 }
 #elif defined(__AVX2__)
-template <>
-ANNEAL_INLINE F larger(F a, F b) {
+template <> ANNEAL_INLINE F larger(F a, F b) {
   return (F)_mm256_max_ps((__m256)a, (__m256)b);
 }
-template <>
-ANNEAL_INLINE F smaller(F a, F b) {
+template <> ANNEAL_INLINE F smaller(F a, F b) {
   return (F)_mm256_min_ps((__m256)a, (__m256)b);
 }
 #endif
 
 // Sum of the lanes, always in the same order: halves are added until one lane is left.
-template <class V>
-ANNEAL_INLINE auto sum(V x) {
+template <class V> ANNEAL_INLINE auto sum(V x) {
   constexpr int n = sizeof(V) / sizeof(x[0]);
   decltype(+x[0]) lanes[n];
   memcpy(lanes, &x, sizeof(x));
   for (int half = n / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+    for (int i = 0; i < half; ++i)
+      lanes[i] += lanes[i + half];
   return lanes[0];
 }
 
-constexpr float kRounder = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
-constexpr int32_t kRounderBits = 0x4b400000;
-
-// p * 2^n for n from -127 (then exactly 0: no denormals) to 128.
-ANNEAL_INLINE F times_power_of_two(F p, I n) {
-  const I top = n == 128;  // 2^128 has no bits of its own: infinity comes from 2^127 * 2
-  const F scaled = p * bits_of<F>((n + 127 + top) << 23);
-  return top ? scaled + scaled : scaled;
-}
-
-// 2^r for |r| <= 1/2: polynomial fitted for the relative error, 2e-9 before rounding.
-ANNEAL_INLINE F exp2_fraction(F r) {
-  F p = splat(1.53533618e-4f);
-  p = fma(p, r, splat(1.33988744e-3f));
-  p = fma(p, r, splat(9.61843736e-3f));
-  p = fma(p, r, splat(5.55033247e-2f));
-  p = fma(p, r, splat(2.40226479e-1f));
-  p = fma(p, r, splat(6.93147203e-1f));
-  return fma(p, r, splat(1.0f));
-}
-
-// 2^x for x < 127.5, the case of a softmax. Below -126.5 exactly 0, which masked scores rely on.
-ANNEAL_INLINE F exp2_softmax(F x) {
-  x = larger(splat(-127.0f), x);
-  const F shifted = x + kRounder;
-  const F p = exp2_fraction(x - (shifted - kRounder));
-  return p * bits_of<F>((bits_of<I>(shifted) - (kRounderBits - 127)) << 23);
-}
-ANNEAL_INLINE D exp2_softmax(D x) {
-  for (int i = 0; i < kLanes<double>; ++i) x[i] = ::exp2(x[i]);
-  return x;
-}
-
-ANNEAL_INLINE F exp(F x) {
-  x = smaller(splat(88.7228394f), larger(splat(-88.0296919f), x));
-  const F shifted = fma(x, splat(1.44269504f), splat(kRounder));
-  const F n = shifted - kRounder;
-  const F r = fma(n, splat(2.12194440e-4f), x - n * 0.693359375f);  // n ln 2 in two parts, the first exact
-  F p = splat(1.38436534e-3f);
-  p = fma(p, r, splat(8.37415534e-3f));
-  p = fma(p, r, splat(4.16680020e-2f));
-  p = fma(p, r, splat(1.66664313e-1f));
-  p = fma(p, r, splat(4.99999942e-1f));
-  p = fma(p * r, r, r);
-  return times_power_of_two(p + 1.0f, bits_of<I>(shifted) - kRounderBits);
-}
-ANNEAL_INLINE D exp(D x) {
-  for (int i = 0; i < kLanes<double>; ++i) x[i] = ::exp(x[i]);
-  return x;
-}
-
-ANNEAL_INLINE F sigmoid(F x) { return 1.0f / (1.0f + exp(-x)); }
-ANNEAL_INLINE D sigmoid(D x) { return 1.0 / (1.0 + exp(-x)); }
-
-// Odd polynomial below 5/8, where 1 - 2/(e^2x + 1) would cancel.
-ANNEAL_INLINE F tanh(F x) {
-  const F a = bits_of<F>(bits_of<U>(x) & 0x7fffffff);
-  const F z = x * x;
-  F p = splat(-5.70498872745e-3f);
-  p = fma(p, z, splat(2.06390887954e-2f));
-  p = fma(p, z, splat(-5.37397155531e-2f));
-  p = fma(p, z, splat(1.33314422036e-1f));
-  p = fma(p, z, splat(-3.33332819422e-1f));
-  const F small = fma(p * z, x, x);
-  const F large = 1.0f - 2.0f / (exp(a + a) + 1.0f);
-  const F signed_large = bits_of<F>(bits_of<U>(large) | (bits_of<U>(x) & 0x80000000));
-  return a < 0.625f ? small : signed_large;
-}
-ANNEAL_INLINE D tanh(D x) {
-  for (int i = 0; i < kLanes<double>; ++i) x[i] = ::tanh(x[i]);
-  return x;
-}
-
-// Standard normal distribution function. float: the Chebyshev fit of erfc with a relative error of
-// 1.2e-7 (Press et al., Numerical Recipes, 6.2).
-ANNEAL_INLINE F normal_cdf(F x) {
-  const F z = bits_of<F>(bits_of<U>(x) & 0x7fffffff) * 0.70710678f;
-  const F t = 1.0f / (1.0f + 0.5f * z);
-  F p = splat(0.17087277f);
-  p = fma(p, t, splat(-0.82215223f));
-  p = fma(p, t, splat(1.48851587f));
-  p = fma(p, t, splat(-1.13520398f));
-  p = fma(p, t, splat(0.27886807f));
-  p = fma(p, t, splat(-0.18628806f));
-  p = fma(p, t, splat(0.09678418f));
-  p = fma(p, t, splat(0.37409196f));
-  p = fma(p, t, splat(1.00002368f));
-  p = fma(p, t, splat(-1.26551223f));
-  const F tail = 0.5f * t * exp(p - z * z);
-  return x < 0.0f ? tail : 1.0f - tail;
-}
-ANNEAL_INLINE D normal_cdf(D x) {
-  for (int i = 0; i < kLanes<double>; ++i) x[i] = 0.5 * ::erfc(x[i] * -0.70710678118654752440);
-  return x;
-}
-
-}  // namespace anneal::simd::ANNEAL_ISA
+} // namespace anneal::simd::ANNEAL_ISA

@@ -1,26 +1,24 @@
 // The loops of swiglu.h, compiled once an instruction set.
-#include "../simd/simd.h"
+#include "../simd/math.h"
 #include "swiglu.h"
 
 namespace anneal::swiglu::ANNEAL_ISA {
 
 using namespace simd::ANNEAL_ISA;
 
-template <class V>
-struct Value {
+template <class V> struct Value {
   V act;
   V slope;
 };
 
-template <Activation activation, class V>
-ANNEAL_INLINE Value<V> activate(V x) {
+template <Activation activation, class V> ANNEAL_INLINE Value<V> activate(V x) {
   using S = decltype(+x[0]);
   if constexpr (activation == Activation::kSilu) {
     const V s = sigmoid(x);
     return {x * s, s * (1 + x * (1 - s))};
   } else if constexpr (activation == Activation::kGeluTanh) {
     // (1 + tanh u) / 2 is sigmoid(2 u), which does not cancel in the left tail.
-    constexpr S c = static_cast<S>(1.59576912160573071176);  // 2 sqrt(2 / pi)
+    constexpr S c = static_cast<S>(1.59576912160573071176); // 2 sqrt(2 / pi)
     constexpr S d = static_cast<S>(0.044715);
     const V s = sigmoid(c * (x + d * x * x * x));
     return {x * s, s + x * s * (1 - s) * (c * (1 + 3 * d * x * x))};
@@ -32,18 +30,18 @@ ANNEAL_INLINE Value<V> activate(V x) {
 }
 
 // body(i, read, write) for every vector of a row.
-template <class S, class Body>
-ANNEAL_INLINE void each_vector(int64_t size, Body body) {
+template <class S, class Body> ANNEAL_INLINE void each_vector(int64_t size, Body body) {
   int64_t i = 0;
   for (; i + kLanes<S> <= size; i += kLanes<S>)
     body(i, [](const auto* p) { return load(p); }, [](auto* p, Vec<S> x) { store(p, x); });
   const int n = static_cast<int>(size - i);
   if (n > 0)
-    body(i, [n](const auto* p) { return load_part(p, n); }, [n](auto* p, Vec<S> x) { store_part(p, x, n); });
+    body(
+        i, [n](const auto* p) { return load_part(p, n); },
+        [n](auto* p, Vec<S> x) { store_part(p, x, n); });
 }
 
-template <class T, Activation activation>
-void forward(const Gate& g, int64_t begin, int64_t end) {
+template <class T, Activation activation> void forward(const Gate& g, int64_t begin, int64_t end) {
   using S = typename Arithmetic<T>::Type;
   for (int64_t r = begin; r < end; ++r) {
     const T* gate = rows::row<const T>(g.gate, r);
@@ -55,8 +53,7 @@ void forward(const Gate& g, int64_t begin, int64_t end) {
   }
 }
 
-template <class T, Activation activation>
-void backward(const Gate& g, int64_t begin, int64_t end) {
+template <class T, Activation activation> void backward(const Gate& g, int64_t begin, int64_t end) {
   using S = typename Arithmetic<T>::Type;
   for (int64_t r = begin; r < end; ++r) {
     const T* gate = rows::row<const T>(g.gate, r);
@@ -73,8 +70,7 @@ void backward(const Gate& g, int64_t begin, int64_t end) {
   }
 }
 
-template <Activation activation>
-const Loops& typed(rows::Element element) {
+template <Activation activation> const Loops& typed(rows::Element element) {
   static constexpr Loops all[] = {
       {forward<double, activation>, backward<double, activation>},
       {forward<float, activation>, backward<float, activation>},
@@ -85,13 +81,13 @@ const Loops& typed(rows::Element element) {
 
 const Loops& loops(rows::Element element, Activation activation) {
   switch (activation) {
-    case Activation::kSilu:
-      return typed<Activation::kSilu>(element);
-    case Activation::kGeluTanh:
-      return typed<Activation::kGeluTanh>(element);
-    default:
-      return typed<Activation::kGelu>(element);
+  case Activation::kSilu:
+    return typed<Activation::kSilu>(element);
+  case Activation::kGeluTanh:
+    return typed<Activation::kGeluTanh>(element);
+  default:
+    return typed<Activation::kGelu>(element);
   }
 }
 
-}  // namespace anneal::swiglu::ANNEAL_ISA
+} // namespace anneal::swiglu::ANNEAL_ISA

@@ -1,0 +1,86 @@
+// A model, bins and an update for tests of the engine, small enough to reason about.
+
+import type { Adapter } from '../../worker/adapters/adapter.ts';
+import type { HostBin } from '../../worker/engine/bin.ts';
+import { toBin } from '../../worker/engine/bin.ts';
+import type { TapeMode } from '../../worker/engine/block-tape.ts';
+import { buildModel } from '../../worker/engine/build-model.ts';
+import type { Model } from '../../worker/engine/model.ts';
+import type { Parameter } from '../../worker/engine/parameters.ts';
+import { all } from '../../worker/selection/all.ts';
+import { type StepUpdateSink, step } from '../../worker/step.ts';
+import { scope } from '../../worker/tensor/scope.ts';
+import { item, type Tensor, tensor, toArray } from '../../worker/tensor/tensor.ts';
+import type { GoldenCase } from '../toy/golden.ts';
+import { goldenConfig, goldenTensors } from '../toy/golden.ts';
+
+/** A toy of the golden table in float64; the caller disposes its parameters. */
+export function aModel(golden: GoldenCase, adapter: Adapter | null = null): Model {
+  const config = goldenConfig(golden);
+  const tensors = goldenTensors(config);
+  return buildModel(
+    {
+      config,
+      tensorNames: [...tensors.keys()],
+      load(name): Tensor {
+        const found = tensors.get(name);
+        if (found === undefined) throw new Error(`no tensor ${name}`);
+        return tensor(found.values, found.spec.shape, 'float64');
+      },
+    },
+    { dtype: 'float64', adapter, sequenceLength: 12 },
+  );
+}
+
+/** Documents side by side, every token but each document's last predicts the next. */
+export function aBin(documents: readonly (readonly number[])[], key = 0): HostBin {
+  const ids = documents.flat();
+  const labels = documents.flatMap((ids) => [...ids.slice(1), -100]);
+  const positions = documents.flatMap((ids) => ids.map((_, position) => position));
+  const offsets = [0];
+  for (const { length } of documents) offsets.push((offsets.at(-1) ?? 0) + length);
+  return {
+    ids: Int32Array.from(ids),
+    labels: Int32Array.from(labels),
+    positions: Int32Array.from(positions),
+    offsets: Int32Array.from(offsets),
+    learned: labels.filter((label) => label >= 0).length,
+    key,
+  };
+}
+
+export interface StepFacts {
+  readonly loss: number;
+  readonly gradients: ReadonlyMap<string, readonly number[]>;
+}
+
+/** Loss and gradients of one step over the bins; nothing is updated. */
+export function gradientsOf(
+  model: Model,
+  bins: readonly HostBin[],
+  mode: TapeMode = 'keep',
+): StepFacts {
+  const gradients = new Map<string, readonly number[]>();
+  const sink: StepUpdateSink = {
+    offer(offered: readonly { readonly parameter: Parameter; readonly value: Tensor }[]) {
+      for (const { parameter, value } of offered) {
+        gradients.set(parameter.name, toArray(value));
+        value.dispose();
+      }
+    },
+    finish: () => ({ gradientNorm: 0, clipFactor: 1, applied: true }),
+  };
+  const learnedTokens = bins.reduce((sum, { learned }) => sum + learned, 0);
+  return scope(() => {
+    const outcome = step({
+      model,
+      bins: bins.map((bin) => toBin(model.rope, bin, model.dtype)),
+      learnedTokens,
+      moving: all(model.parameters).at(0),
+      modes: new Array<TapeMode>(model.config.L).fill(mode),
+      update: sink,
+      draw: ({ key }) => ({ seed: 1n, step: 0, key }),
+    });
+    return { loss: item(outcome.nll) / learnedTokens, gradients };
+  });
+}

@@ -1,0 +1,177 @@
+// The checkpoints of one run: save when due, keep what the policy says, restore the newest that is
+// whole. A disk that is full costs checkpoints, not the run; a damaged checkpoint costs itself.
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { invariant, TerminalError, toAnnealError } from '../../crds/errors.ts';
+import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
+import type { Clock } from '../clock.ts';
+import type { Checkpoints } from '../trainer.ts';
+import { type TrainerState, trainerState } from '../trainer-state.ts';
+import {
+  beginCheckpoint,
+  expired,
+  listCheckpoints,
+  quarantine,
+  removePartial,
+  verifyCheckpoint,
+} from './folder.ts';
+import { type SaveWish, saveIsDue } from './interval.ts';
+import { loadState } from './load-state.ts';
+import { type CheckpointManifest, manifestVersion } from './manifest.ts';
+import { writeSafetensors } from './safetensors.ts';
+import { stateTensors, type TrainedTensors } from './state-tensors.ts';
+
+const tensorFile = 'shard-0.safetensors';
+
+export interface CheckpointSettings {
+  readonly root: string;
+  /** Digest of what decides the result: a checkpoint of another one is never restored. */
+  readonly job: string;
+  /** Digest of the frozen base. */
+  readonly base: string;
+  readonly wish: SaveWish;
+  readonly retain: { readonly latest: number; readonly best: number; readonly everySteps: number | null };
+  readonly clock: Clock;
+  emit(message: TelemetryBody): void;
+}
+
+/** The checkpoints of a run, and where the newest is. */
+export interface RunCheckpoints extends Checkpoints {
+  /** Folder of the checkpoint that was saved or restored last. */
+  latest(): string;
+}
+
+export function checkpointsOf(
+  trained: TrainedTensors,
+  settings: CheckpointSettings,
+): RunCheckpoints {
+  return new Folders(trained, settings);
+}
+
+class Folders implements RunCheckpoints {
+  readonly #trained: TrainedTensors;
+  readonly #settings: CheckpointSettings;
+  #savedStep: number | null = null;
+  #savedSeconds = 0;
+  #latest: string | null = null;
+  #saveSeconds: number | null = null;
+
+  constructor(trained: TrainedTensors, settings: CheckpointSettings) {
+    this.#trained = trained;
+    this.#settings = settings;
+  }
+
+  latest(): string {
+    invariant(this.#latest !== null, 'no checkpoint was saved or restored');
+    return this.#latest;
+  }
+
+  due(state: TrainerState): boolean {
+    return saveIsDue(this.#settings.wish, {
+      stepsSinceSave: state.step - (this.#savedStep ?? 0),
+      secondsSinceSave: state.seconds - this.#savedSeconds,
+      saveSeconds: this.#saveSeconds,
+    });
+  }
+
+  async save(state: TrainerState): Promise<void> {
+    const { clock, emit, root } = this.#settings;
+    const began = clock.monotonic();
+    try {
+      await using writer = await beginCheckpoint(root, state.step);
+      const file = await writeSafetensors(
+        join(writer.folder, tensorFile),
+        stateTensors(this.#trained),
+      );
+      const { folder, bytes } = await writer.commit(this.#manifest(state, file));
+      const ms = clock.monotonic() - began;
+      this.#saveSeconds = ms / 1000;
+      this.#latest = folder;
+      emit({ type: 'checkpoint', step: state.step, path: folder, bytes, ms });
+      await this.#prune(state);
+    } catch (thrown) {
+      if (!isFull(thrown)) throw thrown;
+      const message = `the checkpoint of step ${state.step} was not written: ${root} is full; training goes on`;
+      emit({ type: 'warning', reason: 'StorageFull', message, step: state.step });
+    }
+    this.#savedStep = state.step;
+    this.#savedSeconds = state.seconds;
+  }
+
+  async restore(): Promise<TrainerState | null> {
+    const { emit, root } = this.#settings;
+    await removePartial(root);
+    const stored = await listCheckpoints(root);
+    for (const checkpoint of stored) {
+      try {
+        const manifest = await verifyCheckpoint(checkpoint.folder);
+        this.#confirm(manifest, checkpoint.folder);
+        const state = trainerState.parse(manifest.state);
+        loadState(checkpoint.folder, manifest, stateTensors(this.#trained));
+        this.#savedStep = state.step;
+        this.#savedSeconds = state.seconds;
+        this.#latest = checkpoint.folder;
+        return state;
+      } catch (thrown) {
+        const error = toAnnealError(thrown);
+        if (error.code !== 'E_CHECKPOINT_CORRUPTED') throw error;
+        const aside = await quarantine(checkpoint);
+        const message = `${error.message}; it was set aside as ${aside}, and the one before is used`;
+        emit({ type: 'warning', reason: 'CheckpointCorrupted', message, step: checkpoint.step });
+      }
+    }
+    if (stored.length === 0) return null;
+    const message = `none of the ${stored.length} checkpoints in ${root} is whole`;
+    throw new TerminalError({ code: 'E_CHECKPOINT_CORRUPTED', message });
+  }
+
+  #manifest(state: TrainerState, file: WrittenFile): CheckpointManifest {
+    const { job, base } = this.#settings;
+    const tensors = [...stateTensors(this.#trained)].map(([name, { shape }]) => ({
+      name,
+      file: tensorFile,
+      start: shape.map(() => 0),
+      shape: [...shape],
+    }));
+    const files = [{ name: tensorFile, bytes: file.bytes, sha256: file.sha256 }];
+    return { version: manifestVersion, step: state.step, job, base, files, tensors, state };
+  }
+
+  #confirm(manifest: CheckpointManifest, folder: string): void {
+    const { job, base } = this.#settings;
+    if (manifest.job === job && manifest.base === base) return;
+    const what = manifest.job === job ? 'another base model' : 'another job';
+    throw new TerminalError({
+      code: 'E_PLAN_MISMATCH',
+      message: `${folder} belongs to ${what}; a run goes on only with what it began with`,
+    });
+  }
+
+  async #prune(state: TrainerState): Promise<void> {
+    const { retain, root } = this.#settings;
+    const stored = await listCheckpoints(root);
+    const keep = new Set(retain.best > 0 ? bestSteps(state, retain.best) : []);
+    for (const { folder } of expired(stored, { ...retain, keep })) {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+}
+
+interface WrittenFile {
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** Steps of the evaluations with the lowest loss. */
+function bestSteps({ evaluations }: TrainerState, count: number): readonly number[] {
+  return evaluations
+    .filter(({ loss, step }) => loss !== null && step > 0)
+    .sort((a, b) => (a.loss ?? 0) - (b.loss ?? 0))
+    .slice(0, count)
+    .map(({ step }) => step);
+}
+
+function isFull(thrown: unknown): boolean {
+  const code = thrown instanceof Error ? (thrown as NodeJS.ErrnoException).code : undefined;
+  return code === 'ENOSPC' || code === 'EDQUOT' || code === 'E_STORAGE_FULL';
+}

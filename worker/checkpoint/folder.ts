@@ -1,0 +1,136 @@
+// Checkpoints of one run on disk: `step-00000042` beside each other. A save is written under another
+// name, synced, and renamed: a kill at any moment leaves either the whole checkpoint or none.
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TerminalError } from '../../crds/errors.ts';
+import { sha256OfFile } from './file-digest.ts';
+import { type CheckpointManifest, maxManifestBytes, parseManifest } from './manifest.ts';
+
+const manifestName = 'manifest.json';
+const partialSuffix = '.partial';
+
+export interface StoredCheckpoint {
+  readonly step: number;
+  readonly folder: string;
+}
+
+/** Complete checkpoints, newest first. */
+export async function listCheckpoints(root: string): Promise<readonly StoredCheckpoint[]> {
+  const names = await readdir(root).catch(emptyWhenMissing);
+  return names
+    .flatMap((name) => {
+      const step = /^step-(\d{8,})$/.exec(name)?.[1];
+      return step === undefined ? [] : [{ step: Number(step), folder: join(root, name) }];
+    })
+    .sort((a, b) => b.step - a.step);
+}
+
+/** Files that are written into a checkpoint before it gets its name. */
+export interface CheckpointWriter {
+  readonly folder: string;
+  /** Makes the checkpoint visible with this manifest; returns where it is. */
+  commit(manifest: CheckpointManifest): Promise<StoredCheckpoint & { readonly bytes: number }>;
+  /** Removes what was written so far; a second call, or one after the commit, does nothing. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export async function beginCheckpoint(root: string, step: number): Promise<CheckpointWriter> {
+  const name = `step-${String(step).padStart(8, '0')}`;
+  const folder = join(root, name);
+  const partial = folder + partialSuffix;
+  await mkdir(root, { recursive: true });
+  await rm(partial, { recursive: true, force: true });
+  await mkdir(partial);
+  return {
+    folder: partial,
+    async commit(manifest) {
+      const text = `${JSON.stringify(manifest)}\n`;
+      await writeSynced(join(partial, manifestName), text);
+      await syncFolder(partial);
+      await rm(folder, { recursive: true, force: true });
+      await rename(partial, folder);
+      await syncFolder(root);
+      const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, text.length);
+      return { step, folder, bytes };
+    },
+    async [Symbol.asyncDispose]() {
+      await rm(partial, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Removes what a killed save left behind. */
+export async function removePartial(root: string): Promise<void> {
+  for (const name of await readdir(root).catch(emptyWhenMissing)) {
+    if (name.endsWith(partialSuffix)) await rm(join(root, name), { recursive: true, force: true });
+  }
+}
+
+/** The manifest of a checkpoint, after every file of it was found whole; else throws what is wrong. */
+export async function verifyCheckpoint(folder: string): Promise<CheckpointManifest> {
+  const path = join(folder, manifestName);
+  const { size } = await stat(path);
+  const bytes = size > maxManifestBytes ? new Uint8Array(size) : await readFile(path);
+  const manifest = parseManifest(bytes, path);
+  for (const file of manifest.files) {
+    const at = join(folder, file.name);
+    const found = await stat(at).catch(() => null);
+    if (found === null) throw corrupted(at, 'is missing');
+    if (found.size !== file.bytes) {
+      throw corrupted(at, `has ${found.size} bytes; its manifest says ${file.bytes}`);
+    }
+    if ((await sha256OfFile(at)) !== file.sha256) {
+      throw corrupted(at, 'has another SHA-256 than its manifest says');
+    }
+  }
+  return manifest;
+}
+
+/** Sets a damaged checkpoint aside under a name that nothing reads; it is never deleted. */
+export async function quarantine({ folder }: StoredCheckpoint): Promise<string> {
+  for (let attempt = 0; ; attempt += 1) {
+    const aside = `${folder}.damaged${attempt === 0 ? '' : `-${attempt}`}`;
+    if ((await stat(aside).catch(() => null)) !== null) continue;
+    await rename(folder, aside);
+    return aside;
+  }
+}
+
+export interface Retention {
+  readonly latest: number;
+  /** Steps that are kept whatever their age. */
+  readonly keep: ReadonlySet<number>;
+  readonly everySteps: number | null;
+}
+
+/** Which of the checkpoints may go. Pure. */
+export function expired(
+  stored: readonly StoredCheckpoint[],
+  { latest, keep, everySteps }: Retention,
+): readonly StoredCheckpoint[] {
+  return [...stored]
+    .sort((a, b) => b.step - a.step)
+    .slice(latest)
+    .filter(({ step }) => !keep.has(step) && !(everySteps !== null && step % everySteps === 0));
+}
+
+function corrupted(path: string, what: string): TerminalError {
+  return new TerminalError({ code: 'E_CHECKPOINT_CORRUPTED', message: `${path} ${what}` });
+}
+
+async function writeSynced(path: string, text: string): Promise<void> {
+  await using file = await open(path, 'w');
+  await file.writeFile(text);
+  await file.sync();
+}
+
+/** Makes the names in a folder durable, not only the files behind them. */
+async function syncFolder(path: string): Promise<void> {
+  await using folder = await open(path, 'r');
+  await folder.sync();
+}
+
+function emptyWhenMissing(error: NodeJS.ErrnoException): string[] {
+  if (error.code === 'ENOENT') return [];
+  throw error;
+}

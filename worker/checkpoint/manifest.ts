@@ -1,0 +1,94 @@
+// What a checkpoint is: a folder `step-<n>` with files of tensors and this manifest beside them. The
+// folder appears by one rename after everything in it is on the disk, so a torn save is never seen
+// under its final name; digests tell a folder that was damaged later.
+import * as z from 'zod';
+import { UserError } from '../../crds/errors.ts';
+
+/** Raised when the layout changes in a way that older readers cannot follow. */
+export const manifestVersion = 1;
+/** A manifest beyond this is not one of ours: 10,000 tensors need about 2 MB. */
+export const maxManifestBytes = 64 * 1024 * 1024;
+
+const digest = z.string().regex(/^[0-9a-f]{64}$/);
+const count = z.int().min(0);
+
+export const checkpointManifest = z.object({
+  version: z.literal(manifestVersion),
+  /** Optimizer steps done. */
+  step: count,
+  /** Digest of everything in the job that decides the result. */
+  job: digest,
+  /** Digest of the frozen base, which is referenced and not copied. */
+  base: z.string().max(200),
+  files: z
+    .array(
+      z.object({
+        name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/),
+        bytes: count,
+        sha256: digest,
+      }),
+    )
+    .min(1)
+    .max(65_536),
+  /** Logical tensors: any world reads any checkpoint by ranges. */
+  tensors: z
+    .array(
+      z.object({
+        name: z.string().max(512),
+        file: z.string().max(100),
+        /** Where the stored piece begins in the whole tensor, and the shape of the piece. */
+        start: z.array(count).max(8),
+        shape: z.array(count).max(8),
+      }),
+    )
+    .max(1_000_000),
+  /** The trainer's own record: counters, cursor, evaluations. Opaque here. */
+  state: z.record(z.string(), z.unknown()),
+});
+
+export type CheckpointManifest = z.output<typeof checkpointManifest>;
+
+/** The manifest in `bytes`, or a UserError that says what is wrong with the file. */
+export function parseManifest(bytes: Uint8Array, path: string): CheckpointManifest {
+  const refuse = (what: string, cause?: unknown): never => {
+    throw new UserError({
+      code: 'E_CHECKPOINT_CORRUPTED',
+      path,
+      message: `${path} ${what}`,
+      cause,
+    });
+  };
+  if (bytes.length > maxManifestBytes) {
+    refuse(`has ${bytes.length} bytes; a checkpoint manifest has at most ${maxManifestBytes}`);
+  }
+  const parsed = checkpointManifest.safeParse(json(bytes, path));
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const where = issue?.path.join('.') ?? '';
+    refuse(
+      `is not a checkpoint manifest of version ${manifestVersion}: ${where} ${issue?.message ?? ''}`,
+    );
+  }
+  const manifest = parsed.data as CheckpointManifest;
+  const files = new Set(manifest.files.map(({ name }) => name));
+  if (files.size !== manifest.files.length) refuse('names a file twice');
+  for (const { name, file, start, shape } of manifest.tensors) {
+    if (!files.has(file)) refuse(`puts ${name} into ${file}, which it does not list`);
+    if (start.length !== shape.length)
+      refuse(`gives ${name} a start of another rank than its shape`);
+  }
+  return manifest;
+}
+
+function json(bytes: Uint8Array, path: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new UserError({
+      code: 'E_CHECKPOINT_CORRUPTED',
+      path,
+      message: `${path} is not JSON; the file was cut off or overwritten`,
+      cause,
+    });
+  }
+}

@@ -1,0 +1,22 @@
+// What a worker process is told by its environment; parsed once, in main.ts, and passed down.
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import * as z from 'zod';
+
+const schema = z.object({
+  ANNEAL_CACHE: z.string().min(1).optional(),
+  XDG_CACHE_HOME: z.string().min(1).optional(),
+});
+
+export interface WorkerConfig {
+  /** Downloads, token stores, volumes that stand for claims, runs. */
+  readonly cache: string;
+  /** The whole environment, for what libraries read themselves (tokens, endpoints). */
+  readonly variables: Readonly<Record<string, string | undefined>>;
+}
+
+export function workerConfig(variables: Readonly<Record<string, string | undefined>>): WorkerConfig {
+  const { ANNEAL_CACHE, XDG_CACHE_HOME } = schema.parse(variables);
+  const cache = ANNEAL_CACHE ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'anneal');
+  return { cache, variables };
+}

@@ -1,0 +1,108 @@
+// What the trainer is fed: the bins of a step, and those of an evaluation, from the token stores that
+// `prepare` left.
+
+import { TerminalError } from '../../crds/errors.ts';
+import type { FineTuneJobSpec } from '../../crds/index.ts';
+import { sequencesPerStep, tokensPerSequence } from '../../crds/plan/batches.ts';
+import type { PreparedRecord } from '../../crds/wire/run-folder.ts';
+import type { HostBin } from '../engine/bin.ts';
+import { openTokenStore, type TokenStore } from '../prepare/token-store.ts';
+import type { Batch } from '../trainer.ts';
+import { fillBin } from './bins.ts';
+import type { Documents } from './documents.ts';
+import { chooseHeldOut } from './held-out.ts';
+import { openLoader } from './loader.ts';
+import { packBins } from './pack.ts';
+
+export interface Feed extends Disposable {
+  /** Bins of one pass over the data. */
+  readonly sequences: number;
+  readonly binsPerStep: number;
+  /** Tokens of the largest bin there can be. */
+  readonly largestBin: number;
+  /** Share of tokens that are learned. */
+  readonly learnedShare: number;
+  /** The global batch at a position, from 0. */
+  batch(position: number): Batch;
+  evaluationBins(): Iterable<HostBin>;
+}
+
+export async function openFeed(
+  spec: FineTuneJobSpec,
+  data: PreparedRecord['data'],
+  signal: AbortSignal,
+): Promise<Feed> {
+  const { dataset, training } = spec;
+  const store = await open(data.train, signal);
+  const separate = data.evaluation === undefined ? null : await open(data.evaluation, signal);
+  const held = new Set(separate === null ? chooseHeldOut(data.samples, amountOf(dataset)) : []);
+  const all = Array.from({ length: store.count }, (_, document) => document);
+  const members = all.filter((document) => !held.has(store.sampleOf(document)));
+  const tokensPerBin = dataset.packing === 'Packed' ? tokensPerSequence(dataset) : undefined;
+  const binsPerStep = sequencesPerStep(training, dataset);
+  const loader = openLoader({
+    documents: store,
+    members,
+    seed: dataset.shuffleSeed,
+    tokensPerBin,
+    binsPerStep,
+  });
+  const evaluated = separate ?? store;
+  const evaluationMembers =
+    separate === null
+      ? all.filter((document) => held.has(store.sampleOf(document)))
+      : Array.from({ length: separate.count }, (_, document) => document);
+  return {
+    sequences: loader.binsIn(0),
+    binsPerStep,
+    largestBin: tokensPerSequence(dataset),
+    learnedShare: data.tokens === 0 ? 1 : data.learnedTokens / data.tokens,
+    batch(position) {
+      const { bins, learnedTokens, tokens } = loader.take(loader.seek(position));
+      const epoch = (position * binsPerStep) / loader.binsIn(0);
+      return {
+        bins: bins.map(({ documents, key }) => fillBin(store, documents, key)),
+        learnedTokens,
+        tokens,
+        epoch,
+      };
+    },
+    evaluationBins: () => evaluationBins(evaluated, evaluationMembers, tokensPerSequence(dataset)),
+    [Symbol.dispose]() {
+      store[Symbol.dispose]();
+      separate?.[Symbol.dispose]();
+    },
+  };
+}
+
+async function open(folder: string, signal: AbortSignal): Promise<TokenStore> {
+  const store = await openTokenStore(folder, signal);
+  if (store !== undefined) return store;
+  throw new TerminalError({
+    code: 'E_SOURCE_NOT_FOUND',
+    message: `the prepared data ${folder} is gone; it was there when the run was prepared`,
+    hint: 'start the run again: it is prepared anew',
+  });
+}
+
+/** Packed whatever the job says: a loss does not depend on it, and it is faster. */
+function* evaluationBins(
+  documents: Documents,
+  members: readonly number[],
+  tokens: number,
+): Generator<HostBin> {
+  const bins = packBins(
+    members.map((document) => documents.lengthOf(document)),
+    tokens,
+  );
+  for (const [key, bin] of bins.entries()) {
+    const chosen = bin.flatMap((index) => members[index] ?? []);
+    yield fillBin(documents, chosen, key);
+  }
+}
+
+function amountOf({ heldOut }: FineTuneJobSpec['dataset']) {
+  if (heldOut === undefined) return undefined;
+  const { samples, percent } = heldOut;
+  return { samples, percent: percent === undefined ? undefined : Number(percent) };
+}

@@ -1,0 +1,82 @@
+// One bin on the device: the documents of a micro-batch back to back, with what every block needs
+// to keep them apart. Made once a step, used by all blocks in forward and backward.
+import type { DecoderConfig } from '../decoder/config.ts';
+import type { RopeFrequencies } from '../decoder/rope.ts';
+import type { BlockContext } from '../nn/block.ts';
+import { ropeTable } from '../nn/rope.ts';
+import * as ops from '../tensor/ops.generated.ts';
+import type { DType } from '../tensor/dtype.ts';
+import { type Tensor, tensor } from '../tensor/tensor.ts';
+
+/** A bin as the loader hands it over: `T` tokens of one or more whole documents. */
+export interface HostBin {
+  readonly ids: Int32Array;
+  /** Token to predict at each position; -100 where nothing is learned. */
+  readonly labels: Int32Array;
+  /** Position inside the own document. */
+  readonly positions: Int32Array;
+  /** Document offsets, `documents + 1` values, the last one `T`. */
+  readonly offsets: Int32Array;
+  /** Positions with a label. */
+  readonly learned: number;
+  /** Names the random streams of this bin: the same bin draws the same dropout in any world. */
+  readonly key: number;
+}
+
+export interface Bin {
+  readonly tokens: number;
+  readonly ids: Tensor;
+  /** Rows with a label, and their labels. */
+  readonly rows: Tensor;
+  readonly labels: Tensor;
+  readonly learned: number;
+  readonly offsets: Tensor;
+  readonly rope: BlockContext['rope'];
+  readonly key: number;
+}
+
+/** Frequencies of the run: longrope chooses them by the configured length, not by a bin's. */
+export interface BinRope {
+  readonly full: RopeFrequencies;
+  readonly sliding: RopeFrequencies | null;
+}
+
+/** Puts a bin on the device, in the type of the model. */
+export function toBin(rope: BinRope, host: HostBin, dtype: DType): Bin {
+  const rows: number[] = [];
+  const labels: number[] = [];
+  for (const [row, label] of host.labels.entries()) {
+    if (label < 0) continue;
+    rows.push(row);
+    labels.push(label);
+  }
+  const full = ropeTable(rope.full, host.positions, dtype);
+  const sliding = rope.sliding === null ? full : ropeTable(rope.sliding, host.positions, dtype);
+  return {
+    tokens: host.ids.length,
+    ids: tensor(host.ids, [host.ids.length], 'int64'),
+    rows: tensor(rows, [rows.length], 'int64'),
+    labels: tensor(labels, [labels.length], 'int64'),
+    learned: rows.length,
+    offsets: tensor(host.offsets, [host.offsets.length], 'int32'),
+    rope: { full, sliding },
+    key: host.key,
+  };
+}
+
+/** The bin's documents back to back: none sees another, each token sees itself and what is before. */
+export function binContext(config: DecoderConfig, bin: Bin): BlockContext {
+  return {
+    rope: bin.rope,
+    attend: (layer, q, k, v) =>
+      ops.attention(
+        q,
+        k,
+        v,
+        bin.offsets,
+        config.attentionScale,
+        config.layers[layer]?.attention === 'sliding' ? (config.window ?? 0) : 0,
+        config.attentionCap ?? 0,
+      ),
+  };
+}

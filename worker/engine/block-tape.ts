@@ -1,0 +1,95 @@
+// Autograd lives for one block. Either the tape is made in the forward and kept (`keep`: more
+// memory, no second forward), or only the block's input is kept and the backward runs the block
+// again with a tape (`recompute`). Both give the same numbers: the block draws nothing at random
+// that is not named by step, layer and bin.
+import { Bug } from '../../crds/errors.ts';
+import type { DropoutDraw } from '../adapters/adapter.ts';
+import { block } from '../nn/block.ts';
+import { grad, leaf, withTape } from '../tensor/autograd.ts';
+import * as ops from '../tensor/ops.generated.ts';
+import { scope } from '../tensor/scope.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { type Bin, binContext } from './bin.ts';
+import { type Model, tensorsOf } from './model.ts';
+import type { Parameter } from './parameters.ts';
+
+export type TapeMode = 'keep' | 'recompute';
+
+/** What the forward of a block leaves behind for its backward. */
+export type BlockTrace =
+  | { readonly mode: 'recompute'; readonly input: Tensor }
+  | ({ readonly mode: 'keep' } & Tape);
+
+interface Tape {
+  readonly input: Tensor;
+  readonly leaves: readonly Tensor[];
+  readonly output: Tensor;
+}
+
+export interface BlockPass {
+  readonly model: Model;
+  readonly layer: number;
+  readonly moving: readonly Parameter[];
+  readonly bin: Bin;
+  readonly draw: DropoutDraw | null;
+}
+
+/**
+ * Runs the block on `x`, which it takes over; gives its output and what the backward needs. All
+ * tensors belong to the caller's scope.
+ */
+export function forwardBlock(
+  pass: BlockPass,
+  x: Tensor,
+  mode: TapeMode,
+): { readonly output: Tensor; readonly trace: BlockTrace } {
+  if (mode === 'keep') {
+    const tape = record(pass, x);
+    x.dispose();
+    return { output: ops.detach(tape.output), trace: { mode, ...tape } };
+  }
+  return { output: runBlock(pass, x), trace: { mode, input: x } };
+}
+
+/** The block without a tape. */
+export function runBlock(pass: Omit<BlockPass, 'moving'>, x: Tensor): Tensor {
+  return scope(() => {
+    const tensors = tensorsOf(pass.model, new Map(), pass.draw);
+    return block(pass.model.config, pass.layer, tensors, x, binContext(pass.model.config, pass.bin));
+  });
+}
+
+/**
+ * Gradients of the block at `g [T, H]`, the gradient of its output: first for the input, then for
+ * each moving parameter in order. Frees the trace.
+ */
+export function backwardBlock(
+  pass: BlockPass,
+  trace: BlockTrace,
+  g: Tensor,
+): { readonly input: Tensor; readonly parameters: readonly (Tensor | null)[] } {
+  const tape = trace.mode === 'keep' ? trace : record(pass, trace.input);
+  const [input, ...parameters] = grad([tape.output], [tape.input, ...tape.leaves], [g]);
+  for (const tensor of [tape.output, tape.input, ...tape.leaves]) tensor.dispose();
+  if (trace.mode === 'recompute') trace.input.dispose();
+  if (input === undefined || input === null) throw new Bug('a block ignores its input');
+  return { input, parameters };
+}
+
+function record(pass: BlockPass, x: Tensor): Tape {
+  return withTape(() =>
+    scope(() => {
+      const input = leaf(x);
+      const leaves = pass.moving.map((parameter) => leaf(parameter.value));
+      const byName = new Map<string, Tensor>();
+      for (const [index, tensor] of leaves.entries()) {
+        const parameter = pass.moving[index];
+        if (parameter !== undefined) byName.set(parameter.name, tensor);
+      }
+      const tensors = tensorsOf(pass.model, byName, pass.draw);
+      const context = binContext(pass.model.config, pass.bin);
+      const output = block(pass.model.config, pass.layer, tensors, input, context);
+      return { input, leaves, output };
+    }),
+  );
+}

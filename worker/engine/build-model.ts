@@ -1,0 +1,117 @@
+// Files + method → a model whose seams are filled in, on the device, ready for its first step.
+import type { Adapter, LinearLayer } from '../adapters/adapter.ts';
+import type { DecoderConfig } from '../decoder/config.ts';
+import type { ModelFiles } from '../decoder/model-files.ts';
+import { ropeFrequencies } from '../decoder/rope.ts';
+import type { DType } from '../tensor/dtype.ts';
+import * as ops from '../tensor/ops.generated.ts';
+import { keep, scope } from '../tensor/scope.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { embeddingName, type Model } from './model.ts';
+import { type Parameter, Parameters } from './parameters.ts';
+
+export interface ModelSource {
+  readonly config: DecoderConfig;
+  /** Names in Hugging Face spelling, shapes confirmed. */
+  readonly tensorNames: readonly string[];
+  /** A tensor in the wanted type; may be the file itself, mapped. */
+  load(name: string, dtype: DType): Tensor;
+}
+
+/** Opened files as a source. */
+export function modelSource(files: ModelFiles): ModelSource {
+  const { config, tensorNames } = files;
+  return { config, tensorNames, load: (name, dtype) => files.load(name, { dtype }) };
+}
+
+export interface BuildOptions {
+  readonly dtype: DType;
+  readonly adapter: Adapter | null;
+  /** Longest sequence of the run; longrope depends on it. */
+  readonly sequenceLength: number;
+  readonly onTensor?: (done: number, total: number) => void;
+}
+
+/** Loads every tensor; the caller disposes `parameters`. Without an adapter all of them train. */
+export function buildModel(source: ModelSource, options: BuildOptions): Model {
+  const { config, tensorNames } = source;
+  const { adapter, dtype } = options;
+  const parameters = new Parameters();
+  try {
+    for (const [index, name] of tensorNames.entries()) {
+      const trained = adapter === null;
+      const value = scope(() => {
+        const loaded = source.load(name, dtype);
+        // Training in place would copy a mapped file page by page.
+        return trained ? ops.clone(loaded) : loaded;
+      });
+      parameters.add(baseParameter(name, keep(value), trained));
+      options.onTensor?.(index + 1, tensorNames.length);
+    }
+    const adapted = adapter === null ? [] : adaptedLayers(config, parameters, adapter);
+    for (const layer of adapted) {
+      for (const added of adapterParameters(adapter, layer)) parameters.add(added);
+    }
+    const { full, sliding } = config.rope;
+    return {
+      config,
+      dtype,
+      rope: {
+        full: ropeFrequencies(full, options.sequenceLength),
+        sliding: sliding === undefined ? null : ropeFrequencies(sliding, options.sequenceLength),
+      },
+      parameters,
+      adapter,
+      adapted: new Map(adapted.map((layer) => [layer.path, layer])),
+    };
+  } catch (error) {
+    parameters[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function baseParameter(name: string, value: Tensor, trained: boolean): Parameter {
+  return {
+    name,
+    place: placeOf(name),
+    value,
+    trained,
+    learningRateFactor: 1,
+    decayed: value.shape.length > 1,
+  };
+}
+
+function placeOf(name: string): Parameter['place'] {
+  const layer = /^model\.layers\.(\d+)\./.exec(name)?.[1];
+  if (layer !== undefined) return Number(layer);
+  return name === embeddingName ? 'embedding' : 'head';
+}
+
+/** The linear layers of the blocks that get an adapter; never the head. */
+function adaptedLayers(
+  config: DecoderConfig,
+  parameters: Parameters,
+  adapter: Adapter,
+): readonly LinearLayer[] {
+  return parameters.all().flatMap(({ name, place, value }) => {
+    const [out, inputs] = value.shape;
+    const path = name.replace(/\.weight$/, '');
+    if (typeof place !== 'number' || out === undefined || inputs === undefined) return [];
+    if (place >= config.L) return [];
+    const layer = { path, layer: place, out, in: inputs };
+    return adapter.targets(layer) ? [layer] : [];
+  });
+}
+
+function adapterParameters(adapter: Adapter | null, layer: LinearLayer): readonly Parameter[] {
+  if (adapter === null) return [];
+  const tensors = scope(() => adapter.initialize(layer));
+  return Object.entries(tensors).map(([suffix, value]) => ({
+    name: `${layer.path}.${suffix}`,
+    place: layer.layer,
+    value: keep(value),
+    trained: true,
+    learningRateFactor: adapter.learningRateFactor(suffix),
+    decayed: true,
+  }));
+}

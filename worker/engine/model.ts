@@ -1,0 +1,52 @@
+// A decoder with its seams filled in: configuration, parameters, and the adapter beside the linears.
+import type { Adapter, Delta, DropoutDraw, LinearLayer } from '../adapters/adapter.ts';
+import type { DecoderConfig } from '../decoder/config.ts';
+import type { BlockTensors } from '../nn/block.ts';
+import type { DType } from '../tensor/dtype.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import type { BinRope } from './bin.ts';
+import type { Parameter, Parameters } from './parameters.ts';
+
+export interface Model {
+  readonly config: DecoderConfig;
+  /** Type of the residual stream and of all products. */
+  readonly dtype: DType;
+  readonly rope: BinRope;
+  readonly parameters: Parameters;
+  readonly adapter: Adapter | null;
+  /** The linears that carry the adapter, by module path. */
+  readonly adapted: ReadonlyMap<string, LinearLayer>;
+}
+
+export const embeddingName = 'model.embed_tokens.weight';
+export const finalNormName = 'model.norm.weight';
+
+/** Name of the matrix that turns hidden states into logits: the embedding itself when tied. */
+export function headName(config: DecoderConfig): string {
+  return config.tied ? embeddingName : 'lm_head.weight';
+}
+
+/**
+ * A view on the model's tensors for one pass over one block. `leaves` stand in for the parameters
+ * that get a gradient; `draw` is null where nothing may be dropped (evaluation).
+ */
+export function tensorsOf(
+  model: Model,
+  leaves: ReadonlyMap<string, Tensor>,
+  draw: DropoutDraw | null,
+): BlockTensors {
+  const { parameters, adapter, adapted } = model;
+  const value = (name: string): Tensor => leaves.get(name) ?? parameters.value(name);
+  return {
+    weight: value,
+    hasWeight: (name) => parameters.has(name),
+    delta(path): Delta | null {
+      const layer = adapted.get(path);
+      if (adapter === null || layer === undefined) return null;
+      return adapter.factors(layer, (suffix) => value(`${path}.${suffix}`), draw);
+    },
+  };
+}
+
+/** Parameters that move in this step, by place. */
+export type Moving = (place: Parameter['place']) => readonly Parameter[];

@@ -1,0 +1,138 @@
+// From gradients to new parameters. Gradients arrive block by block, last block first. `Global`
+// keeps them until the last has come, because the factor depends on all; `Block` and `None` step
+// at once and hold nothing.
+import type { Optimizer, OptimizerState } from '../optimizers/optimizer.ts';
+import type { Stream } from '../tensor/rng.ts';
+import * as ops from '../tensor/ops.generated.ts';
+import { scope } from '../tensor/scope.ts';
+import { item, type Tensor } from '../tensor/tensor.ts';
+import type { Parameter } from './parameters.ts';
+
+export interface Clip {
+  readonly mode: 'Global' | 'Block' | 'None';
+  /** Largest norm that passes unchanged. */
+  readonly norm: number;
+}
+
+export interface Update {
+  /** Learning rate of this step before parameters' own factors. */
+  readonly learningRate: number;
+  /** Updates including this one. */
+  readonly count: number;
+  /** Random stream of a parameter in this step. */
+  stream(name: string): Stream;
+}
+
+export interface UpdateOutcome {
+  /** 2-norm over all gradients, before clipping. */
+  readonly gradientNorm: number;
+  /** What gradients were multiplied by; 1 when nothing was clipped. */
+  readonly clipFactor: number;
+  /** False when the norm was not finite: no parameter was changed (`Global` only). */
+  readonly applied: boolean;
+}
+
+interface Gradient {
+  readonly parameter: Parameter;
+  readonly value: Tensor;
+}
+
+/** Collects the gradients of one optimizer step and applies them. */
+export class Updater {
+  readonly #optimizer: Optimizer;
+  readonly #states: ReadonlyMap<string, OptimizerState>;
+  readonly #clip: Clip;
+
+  constructor(optimizer: Optimizer, states: ReadonlyMap<string, OptimizerState>, clip: Clip) {
+    this.#optimizer = optimizer;
+    this.#states = states;
+    this.#clip = clip;
+  }
+
+  begin(update: Update): StepUpdate {
+    return new StepUpdate(this.#optimizer, this.#states, this.#clip, update);
+  }
+}
+
+export class StepUpdate {
+  readonly #optimizer: Optimizer;
+  readonly #states: ReadonlyMap<string, OptimizerState>;
+  readonly #clip: Clip;
+  readonly #update: Update;
+  readonly #waiting: Gradient[] = [];
+  #squares = 0;
+  #smallestFactor = 1;
+  #finite = true;
+
+  constructor(
+    optimizer: Optimizer,
+    states: ReadonlyMap<string, OptimizerState>,
+    clip: Clip,
+    update: Update,
+  ) {
+    this.#optimizer = optimizer;
+    this.#states = states;
+    this.#clip = clip;
+    this.#update = update;
+  }
+
+  /** Takes over the gradients of one place: a block, the embedding, the head. */
+  offer(gradients: readonly Gradient[]): void {
+    const square = squaredNorm(gradients.map(({ value }) => value));
+    this.#squares += square;
+    this.#finite &&= Number.isFinite(square);
+    if (this.#clip.mode === 'Global') {
+      this.#waiting.push(...gradients);
+      return;
+    }
+    if (!Number.isFinite(square)) return release(gradients);
+    this.#apply(gradients, this.#clip.mode === 'Block' ? this.#factor(square) : 1);
+  }
+
+  finish(): UpdateOutcome {
+    const gradientNorm = Math.sqrt(this.#squares);
+    if (this.#clip.mode !== 'Global') {
+      return { gradientNorm, clipFactor: this.#smallestFactor, applied: this.#finite };
+    }
+    if (!this.#finite) {
+      release(this.#waiting);
+      return { gradientNorm, clipFactor: 0, applied: false };
+    }
+    const clipFactor = this.#factor(this.#squares);
+    this.#apply(this.#waiting, clipFactor);
+    return { gradientNorm, clipFactor, applied: true };
+  }
+
+  #factor(square: number): number {
+    const norm = Math.sqrt(square);
+    return norm > this.#clip.norm ? this.#clip.norm / norm : 1;
+  }
+
+  #apply(gradients: readonly Gradient[], gradientScale: number): void {
+    this.#smallestFactor = Math.min(this.#smallestFactor, gradientScale);
+    for (const { parameter, value } of gradients) {
+      const state = this.#states.get(parameter.name) ?? {};
+      this.#optimizer.update(parameter.value, value, state, {
+        learningRate: this.#update.learningRate * parameter.learningRateFactor,
+        count: this.#update.count,
+        gradientScale,
+        decayed: parameter.decayed,
+        stream: this.#update.stream(parameter.name),
+      });
+    }
+    release(gradients);
+  }
+}
+
+/** Sum of squares over all tensors, each reduced in its own type, added in float64. */
+function squaredNorm(tensors: readonly Tensor[]): number {
+  if (tensors.length === 0) return 0;
+  return scope(() => {
+    const norms = tensors.map((tensor) => ops.to(ops.linalgVectorNorm(tensor), 'float64'));
+    return item(ops.sum(ops.square(ops.stack(norms))));
+  });
+}
+
+function release(gradients: readonly Gradient[]): void {
+  for (const { value } of gradients) value.dispose();
+}

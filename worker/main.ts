@@ -1,0 +1,59 @@
+// A worker process: `main.ts ROLE RUN-FOLDER`. The role is one stage of the story of a run; each
+// reads what the one before left in the run's folder. Ends with an exit code of the failure table.
+import { join } from 'node:path';
+import { toAnnealError, UserError } from '../crds/errors.ts';
+import { failureOf } from '../crds/failures.ts';
+import { runFiles } from '../crds/wire/run-folder.ts';
+import { systemClock } from './clock.ts';
+import { workerConfig } from './config.ts';
+import { type Emitter, emitter } from './telemetry/emit.ts';
+import type { RoleContext } from './role.ts';
+
+/** Imported on demand: preparing data must not load libtorch, nor training a tokenizer. */
+const roles = {
+  describe: async () => (await import('./prepare/describe-role.ts')).describeRole,
+  prepare: async () => (await import('./prepare/prepare-role.ts')).prepareRole,
+  train: async () => (await import('./train.ts')).trainRole,
+  publish: async () => (await import('./publish/publish.ts')).publishRole,
+} as const;
+
+const [role = '', folder = ''] = process.argv.slice(2);
+using messages = emitter(join(folder, runFiles.telemetry), process, systemClock);
+process.exitCode = await perform(messages);
+if (process.connected) process.disconnect();
+
+async function perform(messages: Emitter): Promise<number> {
+  const stop = new AbortController();
+  // The parent says "stop" so that the run saves first; a terminal's Ctrl-C reaches only the parent.
+  process.on('message', (message) => {
+    if (message === 'stop') stop.abort();
+  });
+  process.on('SIGTERM', () => stop.abort());
+  // A parent that was killed cannot say anything; nobody would wait for the rest.
+  process.on('disconnect', () => stop.abort());
+  process.on('SIGINT', () => {});
+  try {
+    const context: RoleContext = {
+      folder,
+      config: workerConfig(process.env),
+      clock: systemClock,
+      emit: (message) => messages.emit(message),
+      stop: stop.signal,
+    };
+    const load = Object.entries(roles).find(([name]) => name === role)?.[1];
+    if (load === undefined) {
+      const message = `the role is "${role}"; it must be one of ${Object.keys(roles).join(', ')}`;
+      throw new UserError({ code: 'E_USAGE', message });
+    }
+    await (await load())(context);
+    return 0;
+  } catch (thrown) {
+    if (stop.signal.aborted && thrown === stop.signal.reason) return 75;
+    const error = toAnnealError(thrown);
+    const { reason, workerExit } = failureOf(error.code);
+    const { code, message, hint } = error;
+    messages.emit({ type: 'failure', code, reason, message, hint });
+    if (error.code === 'E_INTERNAL') process.stderr.write(`${(error.cause as Error)?.stack ?? error.stack}\n`);
+    return workerExit;
+  }
+}

@@ -1,0 +1,90 @@
+// AdamW with 8-bit moments (Dettmers et al. 2022, "8-bit Optimizers via Block-wise Quantization"),
+// one pass over memory.
+//
+// Elements are taken in blocks of kBlock; the last one may be shorter. A moment is stored as
+// map[code] * absmax[block], where absmax is the block's largest magnitude and map (256 ascending
+// values from -1 or 0 to 1, worker/optimizers/dynamic-map.ts) is signed for m and unsigned for v. A
+// block is read to float32, updated as in adamw.h (m and v enter the step before they are rounded),
+// and written as the codes nearest to m / absmax and v / absmax; a value half way between two codes
+// takes the lower.
+//
+// param float32, or bfloat16 rounded to nearest or, with rounding_key, by chance as in adamw.h;
+// grad float32 or bfloat16; codes uint8 [numel]; absmax float32 [blocks], 0 at first. All
+// contiguous. Arithmetic in float32, bias corrections in float64. Blocks are independent: the same
+// bits for any number of threads.
+#pragma once
+
+#include <stdint.h>
+
+namespace anneal::adamw8bit {
+
+inline constexpr const char* kSchema =
+    "adamw8bit_(Tensor(a!) param, Tensor grad, Tensor(b!) m_codes, Tensor(c!) m_absmax, "
+    "Tensor(d!) v_codes, Tensor(e!) v_absmax, Tensor map_signed, Tensor map_unsigned, *, float lr, "
+    "float beta1, float beta2, float eps, float weight_decay, int step, float grad_scale=1.0, "
+    "int? rounding_key=None) -> ()";
+
+constexpr int kBlock = 256;
+
+// Finds the nearest code by sign, exponent and 8 bits of mantissa: cells so narrow that each holds
+// at most one border of codes.
+constexpr int kCells = 2 * 32 * 256;
+struct Finder {
+  float map[256];
+  float border[256];      // border[i]: half way from code i to i + 1; the last is infinite
+  uint8_t lowest[kCells]; // code of the smallest value of a cell
+};
+
+struct Arrays {
+  void* param;
+  const void* grad;
+  uint8_t* m_codes;
+  float* m_absmax;
+  uint8_t* v_codes;
+  float* v_absmax;
+  bool param_is_bf16;
+  bool grad_is_bf16;
+  const Finder* m_finder;
+  const Finder* v_finder;
+  int64_t count;
+};
+
+struct Factors {
+  float grad_scale;
+  float keep; // 1 - lr * weight_decay
+  float beta1;
+  float take_grad; // 1 - beta1
+  float beta2;
+  float take_square; // 1 - beta2
+  float step_size;   // lr / (1 - beta1^step)
+  float root_bias2;  // sqrt(1 - beta2^step)
+  float eps;
+  bool by_chance;
+  uint64_t rounding_key;
+};
+
+// Cell of a value from -1 to 1. Everything below 2^-31 shares the first cells.
+static inline int cell_of(float x) {
+  uint32_t bits;
+  __builtin_memcpy(&bits, &x, sizeof bits);
+  const int from_smallest = static_cast<int>((bits & 0x7fffffffu) >> 15) - ((127 - 31) << 8);
+  const int inside = from_smallest < 0                ? 0
+                     : from_smallest > kCells / 2 - 1 ? kCells / 2 - 1
+                                                      : from_smallest;
+  return inside + (static_cast<int>(bits >> 31) * (kCells / 2));
+}
+
+using Loop = void(const Arrays& arrays, const Factors& factors, int64_t first_block,
+                  int64_t end_block);
+
+namespace portable {
+Loop update;
+}
+namespace avx2 {
+Loop update;
+}
+namespace avx512 {
+Loop update;
+}
+
+} // namespace anneal::adamw8bit

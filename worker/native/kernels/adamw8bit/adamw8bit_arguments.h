@@ -1,0 +1,106 @@
+// Checks of adamw8bit_'s arguments, for CPU and CUDA.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cmath>
+#include <optional>
+
+#include "adamw8bit.h"
+
+namespace anneal::adamw8bit {
+
+struct Settings {
+  double lr, beta1, beta2, eps, weight_decay;
+  int64_t step;
+  double grad_scale;
+  std::optional<int64_t> rounding_key;
+};
+
+inline bool is_bf16(const at::Tensor& x, const char* name) {
+  TORCH_CHECK(x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16, name,
+              " has the dtype ", x.scalar_type(), "; it must be float32 or bfloat16");
+  return x.scalar_type() == at::kBFloat16;
+}
+
+inline void check_state(const at::Tensor& x, const char* name, at::ScalarType dtype,
+                        int64_t count) {
+  TORCH_CHECK(x.scalar_type() == dtype && x.numel() == count && x.is_contiguous(), name, " is ",
+              x.scalar_type(), " ", x.sizes(), "; it must be ", dtype, " of ", count,
+              " elements, contiguous");
+}
+
+inline Arrays check_arguments(const at::Tensor& param, const at::Tensor& grad,
+                              const at::Tensor& m_codes, const at::Tensor& m_absmax,
+                              const at::Tensor& v_codes, const at::Tensor& v_absmax) {
+  TORCH_CHECK(param.is_contiguous(), "param is not contiguous");
+  TORCH_CHECK(grad.sizes() == param.sizes() && grad.is_contiguous(), "grad has the shape ",
+              grad.sizes(), "; it must be param's, ", param.sizes(), ", and contiguous");
+  const int64_t count = param.numel();
+  const int64_t blocks = (count + kBlock - 1) / kBlock;
+  check_state(m_codes, "m_codes", at::kByte, count);
+  check_state(v_codes, "v_codes", at::kByte, count);
+  check_state(m_absmax, "m_absmax", at::kFloat, blocks);
+  check_state(v_absmax, "v_absmax", at::kFloat, blocks);
+  return {param.mutable_data_ptr(),
+          grad.const_data_ptr(),
+          m_codes.mutable_data_ptr<uint8_t>(),
+          m_absmax.mutable_data_ptr<float>(),
+          v_codes.mutable_data_ptr<uint8_t>(),
+          v_absmax.mutable_data_ptr<float>(),
+          is_bf16(param, "param"),
+          is_bf16(grad, "grad"),
+          nullptr,
+          nullptr,
+          count};
+}
+
+inline Factors factors_of(const Settings& s) {
+  TORCH_CHECK(s.step >= 1, "step is ", s.step, "; the first step is 1");
+  const double step = static_cast<double>(s.step);
+  return {static_cast<float>(s.grad_scale),
+          static_cast<float>(1 - s.lr * s.weight_decay),
+          static_cast<float>(s.beta1),
+          static_cast<float>(1 - s.beta1),
+          static_cast<float>(s.beta2),
+          static_cast<float>(1 - s.beta2),
+          static_cast<float>(s.lr / (1 - std::pow(s.beta1, step))),
+          static_cast<float>(std::sqrt(1 - std::pow(s.beta2, step))),
+          static_cast<float>(s.eps),
+          s.rounding_key.has_value(),
+          static_cast<uint64_t>(s.rounding_key.value_or(0))};
+}
+
+// Fills `finder` from 256 ascending values on the host.
+inline void make_finder(const float* map, Finder& finder) {
+  for (int i = 0; i < 256; ++i) {
+    TORCH_CHECK(i == 0 || map[i] > map[i - 1], "map[", i, "] is ", map[i], " after ", map[i - 1],
+                "; the 256 values must ascend");
+    finder.map[i] = map[i];
+    finder.border[i] = i == 255 ? INFINITY : 0.5f * (map[i] + map[i + 1]);
+  }
+  // The values of a cell lie between two neighbouring cells' magnitudes; walking them in ascending
+  // order moves the code only upwards.
+  const auto magnitude = [](int inside) {
+    return std::ldexp(1 + (inside & 255) / 256.0, (inside >> 8) - 31);
+  };
+  const auto code_of = [&](double x) {
+    int code = 0;
+    while (code < 255 && x > finder.border[code])
+      ++code;
+    return code;
+  };
+  for (int cell = 0; cell < kCells; ++cell) {
+    const int inside = cell % (kCells / 2);
+    const double low = inside == 0 ? 0 : magnitude(inside);
+    const double high = std::nextafter(static_cast<float>(magnitude(inside + 1)), 0.0f);
+    const bool negative = cell >= kCells / 2;
+    const int lowest = code_of(negative ? -high : low);
+    // Magnitudes above 1 do not occur.
+    TORCH_CHECK(low > 1 || code_of(negative ? -low : high) <= lowest + 1,
+                "the map has two borders near ", low, "; it is too fine for its table");
+    finder.lowest[cell] = static_cast<uint8_t>(lowest);
+  }
+}
+
+} // namespace anneal::adamw8bit

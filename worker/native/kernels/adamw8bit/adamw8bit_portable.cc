@@ -1,0 +1,2 @@
+#define ANNEAL_ISA portable
+#include "adamw8bit_loop.h"

@@ -1,0 +1,274 @@
+// The blocking around the register tile; see gemm.h for what it computes and README.md for the
+// measurements behind the sizes below.
+//
+//   A      : a block of rows packed whole, at most kPackedFloats (last cache)
+//   task   : kStrip columns of C and a range of rows; one thread, no neighbour to wait for
+//   depth  : in the task, block by block: a block x kStrip values of B are packed (second cache) ...
+//   rows   : ... and meet kBlockRows rows of A at a time (second cache), panel by panel (first cache)
+#include "gemm.h"
+#include "isa.h"
+#include <ATen/Parallel.h>
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+namespace anneal::gemm {
+namespace {
+
+constexpr int64_t kPackedFloats = 3 << 19;
+constexpr int64_t kBlockRows = 96;
+constexpr size_t kKeptFloats = 2 << 20; // a larger piece of scratch is given back at once
+
+int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
+int64_t divide_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit; }
+
+// Cuts `depth` into equal blocks, at places that depend on nothing else.
+struct DepthBlocks {
+  int64_t depth, count, size;
+  explicit DepthBlocks(int64_t depth)
+      : depth(depth), count(std::max<int64_t>(1, divide_up(depth, table().depth))),
+        size(round_up(divide_up(depth, count), 8)) {}
+  int64_t from(int64_t block) const { return std::min(depth, block * size); }
+  int64_t length(int64_t block) const { return from(block + 1) - from(block); }
+};
+
+// Runs body(0) ... body(tasks - 1); threads take the next task when they are free, because the cores
+// of a shared machine are not equally fast.
+template <class Body> void each(int64_t tasks, const Body &body) {
+  if (tasks <= 1) {
+    if (tasks == 1)
+      body(0);
+    return;
+  }
+  std::atomic<int64_t> next{0};
+  const int64_t threads = std::min<int64_t>(tasks, at::get_num_threads());
+  at::parallel_for(0, threads, 1, [&](int64_t, int64_t) {
+    for (int64_t task = next++; task < tasks; task = next++)
+      body(task);
+  });
+}
+
+float *allocate(size_t floats) {
+  void *memory = std::aligned_alloc(4096, round_up(static_cast<int64_t>(floats) * 4 + 4, 4096));
+  if (!memory)
+    throw std::bad_alloc();
+  return static_cast<float *>(memory);
+}
+
+struct Kept {
+  struct Piece {
+    float *data;
+    size_t floats;
+  };
+  std::vector<Piece> pieces;
+  ~Kept() {
+    for (const Piece &piece : pieces)
+      std::free(piece.data);
+  }
+};
+
+Kept &kept() {
+  static thread_local Kept pieces;
+  return pieces;
+}
+
+Stored stored(const Matrix &m) { return {m.data, m.ld}; }
+
+Layout layout(bool depth_contiguous) {
+  return depth_contiguous ? Layout::kDepthInner : Layout::kDepthOuter;
+}
+
+} // namespace
+
+const Table &table() {
+#if defined(__x86_64__)
+  return isa() == Isa::kAvx512 ? kAvx512 : isa() == Isa::kAvx2 ? kAvx2 : kPortable;
+#else
+  return kPortable;
+#endif
+}
+
+Scratch::Scratch(size_t floats) : floats_(floats) {
+  auto &pieces = kept().pieces;
+  auto best = pieces.end();
+  for (auto piece = pieces.begin(); piece != pieces.end(); ++piece)
+    if (piece->floats >= floats && (best == pieces.end() || piece->floats < best->floats))
+      best = piece;
+  if (best != pieces.end()) {
+    data_ = best->data;
+    floats_ = best->floats;
+    pieces.erase(best);
+    return;
+  }
+  if (!pieces.empty() && floats <= kKeptFloats) { // grow one instead of keeping both
+    std::free(pieces.back().data);
+    pieces.pop_back();
+  }
+  data_ = allocate(floats);
+}
+
+Scratch::~Scratch() {
+  if (!data_)
+    return;
+  if (floats_ > kKeptFloats)
+    std::free(data_);
+  else
+    kept().pieces.push_back({data_, floats_});
+}
+
+PackedRows::PackedRows(const Matrix &a, int64_t from, int64_t rows)
+    : rows_(rows), depth_(a.columns), padded_(round_up(rows, table().rows)),
+      scratch_(static_cast<size_t>(padded_ * a.columns)) {
+  const Table &t = table();
+  const DepthBlocks blocks(depth_);
+  const Pack pack = t.pack_a[static_cast<int>(layout(!a.transposed))][static_cast<int>(a.storage)];
+  const int64_t group = round_up(48, t.rows);
+  const int64_t groups = divide_up(rows, group);
+  each(groups * blocks.count, [&](int64_t task) {
+    const int64_t block = task / groups, row = task % groups * group;
+    const int64_t length = blocks.length(block);
+    pack(stored(a), from + row, std::min(group, rows - row), blocks.from(block), length,
+         const_cast<float *>(at(block, row)), t.rows * length);
+  });
+}
+
+const float *PackedRows::at(int64_t block, int64_t row) const {
+  const DepthBlocks blocks(depth_);
+  return scratch_.data() + padded_ * blocks.from(block) + row * blocks.length(block);
+}
+
+namespace {
+
+const void *at_column(const void *data, int64_t column, Storage storage) {
+  return data ? at_row(data, 1, column, storage) : nullptr;
+}
+
+// The finishing step of rows from `row` and columns from `column` on.
+Finish finish_of(const Output &out, int64_t row, int64_t column) {
+  Finish f{};
+  f.out = const_cast<void *>(
+      at_column(at_row(const_cast<const void *>(out.data), row, out.ld, out.storage), column,
+                out.storage));
+  f.out_ld = out.ld;
+  f.out_storage = out.storage;
+  f.bias = at_column(out.bias, column, out.bias_storage);
+  f.bias_storage = out.bias_storage;
+  f.residual = out.residual ? at_column(at_row(out.residual, row, out.residual_ld,
+                                               out.residual_storage),
+                                        column, out.residual_storage)
+                            : nullptr;
+  f.residual_ld = out.residual_ld;
+  f.residual_storage = out.residual_storage;
+  return f;
+}
+
+bool direct(const Output &out) {
+  return out.storage == Storage::kFloat32 && !out.bias && !out.residual;
+}
+
+// A range of rows and columns of C: what one thread computes.
+struct Task {
+  int64_t row, rows, column, columns;
+};
+
+// Adds all terms up in c. B is packed here, by the thread that needs it, straight into its cache.
+void sum(const std::vector<Term> &terms, const Task &task, float *c, int64_t ldc, float alpha,
+         bool add) {
+  const Table &t = table();
+  const Scratch strip(static_cast<size_t>(t.depth * round_up(task.columns, t.columns)));
+  for (const Term &term : terms) {
+    const DepthBlocks blocks(term.a->depth());
+    const Pack pack = t.pack_b[static_cast<int>(layout(term.b.transposed))]
+                              [static_cast<int>(term.b.storage)];
+    for (int64_t block = 0; block < blocks.count; block++, add = true) {
+      const int64_t depth = blocks.length(block);
+      pack(stored(term.b), task.column, task.columns, blocks.from(block), depth, strip.data(),
+           t.columns * depth);
+      for (int64_t row = 0; row < task.rows; row += kBlockRows)
+        t.multiply(depth, term.a->at(block, task.row + row), std::min(kBlockRows, task.rows - row),
+                   strip.data(), t.columns * depth, task.columns, c + row * ldc, ldc, alpha, add);
+    }
+  }
+}
+
+} // namespace
+
+void multiply(const std::vector<Term> &terms, int64_t columns, const Output &out,
+              const Visit &visit) {
+  const Table &t = table();
+  const int64_t rows = terms[0].a->rows();
+  if (rows == 0 || columns == 0)
+    return;
+  const int64_t strip = std::min(round_up(columns, t.columns), kStrip);
+  const int64_t strips = divide_up(columns, strip);
+  const int64_t wanted = at::get_num_threads() == 1 ? 1 : 3 * at::get_num_threads();
+  const int64_t cuts = std::clamp<int64_t>(divide_up(wanted, strips), 1, divide_up(rows, kBlockRows));
+  const int64_t range = round_up(divide_up(rows, cuts), t.rows);
+  each(strips * divide_up(rows, range), [&](int64_t number) {
+    Task task{};
+    task.row = number / strips * range;
+    task.rows = std::min(range, rows - task.row);
+    task.column = number % strips * strip;
+    task.columns = std::min(strip, columns - task.column);
+    const Finish end = finish_of(out, task.row, task.column);
+    if (direct(out)) {
+      float *c = static_cast<float *>(end.out);
+      sum(terms, task, c, out.ld, out.alpha, out.accumulate);
+      if (visit)
+        visit({c, out.ld, task.row, task.rows, task.column, task.columns});
+      return;
+    }
+    const Scratch sums(static_cast<size_t>(task.rows * strip));
+    sum(terms, task, sums.data(), strip, out.alpha, false);
+    t.finish(sums.data(), strip, task.rows, task.columns, end);
+  });
+}
+
+int64_t row_block(int64_t rows, int64_t depth) {
+  const int64_t unit = table().rows;
+  const int64_t most = std::max<int64_t>(kBlockRows, kPackedFloats / std::max<int64_t>(1, depth));
+  const int64_t blocks = std::max<int64_t>(1, divide_up(rows, most));
+  return round_up(divide_up(rows, blocks), unit);
+}
+
+namespace {
+
+// At most kFewRows rows of x times a weight stored as columns x depth: W is read once, unpacked.
+bool few(const Matrix &a, const Matrix &b, const Output &out) {
+  if (a.rows > kFewRows || a.transposed || !b.transposed || out.accumulate || out.alpha != 1)
+    return false;
+  const Table &t = table();
+  const int64_t depth = a.columns, columns = b.columns;
+  const bool wide = a.storage == Storage::kFloat32;
+  const Scratch widened(static_cast<size_t>(wide ? 0 : a.rows * depth));
+  if (!wide)
+    t.widen[static_cast<int>(a.storage)](stored(a), a.rows, depth, widened.data());
+  const float *x = wide ? static_cast<const float *>(a.data) : widened.data();
+  const Scratch y(static_cast<size_t>(a.rows * columns));
+  const int64_t group = 64;
+  each(divide_up(columns, group), [&](int64_t task) {
+    const int64_t column = task * group, count = std::min(group, columns - column);
+    t.few_rows[static_cast<int>(b.storage)](stored(b), column, count, x, wide ? a.ld : depth,
+                                            a.rows, depth, y.data() + column, columns);
+    t.finish(y.data() + column, columns, a.rows, count, finish_of(out, 0, column));
+  });
+  return true;
+}
+
+} // namespace
+
+void product(const Matrix &a, const Matrix &b, const Output &out) {
+  if (a.rows == 0 || b.columns == 0 || few(a, b, out))
+    return;
+  for (int64_t row = 0, block = row_block(a.rows, a.columns); row < a.rows; row += block) {
+    const PackedRows rows(a, row, std::min(block, a.rows - row));
+    Output part = out;
+    part.data = at_row(out.data, row, out.ld, out.storage);
+    if (out.residual)
+      part.residual = at_row(out.residual, row, out.residual_ld, out.residual_storage);
+    multiply({{&rows, b}}, b.columns, part);
+  }
+}
+
+} // namespace anneal::gemm

@@ -1,0 +1,438 @@
+// The blocked product for one instruction set. A source file defines ANNEAL_GEMM_WIDTH (floats in a
+// vector), ANNEAL_GEMM_ROWS and ANNEAL_GEMM_VECTORS (the register tile), ANNEAL_GEMM_DEPTH (the block
+// of the depth), ANNEAL_GEMM_NAME and ANNEAL_GEMM_TABLE, then includes this file. Everything is in an anonymous namespace: the same code is compiled several
+// times with different flags, and the copies must not be merged by the linker.
+//
+// The register tile keeps rows x vectors sums in registers; one step of the depth loads `vectors`
+// vectors of B, broadcasts each of `rows` values of A and does rows x vectors fused multiply-adds.
+// Each element of C is summed in the order of the depth whatever the tile, so results do not depend
+// on how the work was cut.
+#include "bfloat16.h"
+#include "gemm_table.h"
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+namespace anneal::gemm {
+namespace {
+
+constexpr int kWidth = ANNEAL_GEMM_WIDTH;
+constexpr int kRows = ANNEAL_GEMM_ROWS;
+constexpr int kVectors = ANNEAL_GEMM_VECTORS;
+constexpr int kColumns = kWidth * kVectors;
+static_assert(kRows % 4 == 0 && kColumns % 4 == 0, "panels are transposed four rows at a time");
+
+// Steps of the depth written out in the inner loop: fewer instructions for the loop itself, which is
+// what counts when another process shares the core.
+constexpr int kUnroll = 8;
+
+typedef float Vector __attribute__((vector_size(kWidth * 4)));
+
+#if defined(__AVX2__)
+typedef __m256 Eight;
+#else
+struct Eight {
+  float lane[8];
+};
+#endif
+
+#include "gemm_read.h"
+
+// c + a * b with one rounding where the machine has it; the build turns contraction off. On x86 the
+// form is named, because a compiler that may pick another swaps the roles of registers in the
+// unrolled loop, then runs out of them and spills.
+inline void fuse(Vector &c, const Vector &a, const Vector &b) {
+#if defined(ANNEAL_GEMM_EMULATE)
+  c += a * b;
+#elif defined(__AVX512F__)
+  asm("vfmadd231ps %2, %1, %0" : "+v"(c) : "v"(b), "v"(a));
+#elif defined(__FMA__)
+  asm("vfmadd231ps %2, %1, %0" : "+x"(c) : "x"(b), "x"(a));
+#elif defined(__aarch64__)
+  c = vfmaq_f32(c, a, b);
+#else
+  c += a * b;
+#endif
+}
+
+inline void load(Vector &out, const float *from) { __builtin_memcpy(&out, from, sizeof(out)); }
+inline void store(float *to, const Vector &value) { __builtin_memcpy(to, &value, sizeof(value)); }
+inline void broadcast(Vector &out, float value) { out = value - Vector{}; }
+
+// One step of the depth.
+template <int Rows, int Vectors>
+inline __attribute__((always_inline)) void step(const float *__restrict a,
+                                                const float *__restrict b,
+                                                Vector (&sum)[Rows][Vectors]) {
+  Vector right[Vectors];
+#pragma GCC unroll 4
+  for (int j = 0; j < Vectors; j++)
+    load(right[j], b + j * kWidth);
+#pragma GCC unroll 16
+  for (int i = 0; i < Rows; i++) {
+    Vector left;
+    broadcast(left, a[i]);
+#pragma GCC unroll 4
+    for (int j = 0; j < Vectors; j++)
+      fuse(sum[i][j], left, right[j]);
+  }
+}
+
+template <int Rows, int Vectors>
+void tile(int64_t depth, const float *__restrict a, const float *__restrict b,
+          float *__restrict c, int64_t ldc, float alpha, bool add) {
+  Vector sum[Rows][Vectors];
+#pragma GCC unroll 16
+  for (int i = 0; i < Rows; i++)
+#pragma GCC unroll 4
+    for (int j = 0; j < Vectors; j++)
+      sum[i][j] = Vector{};
+  int64_t p = 0;
+  for (; p + kUnroll <= depth; p += kUnroll, a += kUnroll * kRows, b += kUnroll * kColumns)
+#pragma GCC unroll 8
+    for (int u = 0; u < kUnroll; u++)
+      step<Rows, Vectors>(a + u * kRows, b + u * kColumns, sum);
+  for (; p < depth; p++, a += kRows, b += kColumns)
+    step<Rows, Vectors>(a, b, sum);
+  Vector factor;
+  broadcast(factor, alpha);
+#pragma GCC unroll 16
+  for (int i = 0; i < Rows; i++)
+#pragma GCC unroll 4
+    for (int j = 0; j < Vectors; j++) {
+      float *to = c + i * ldc + j * kWidth;
+      Vector value = Vector{};
+      if (add)
+        load(value, to);
+      fuse(value, factor, sum[i][j]);
+      store(to, value);
+    }
+}
+
+using Tile = void (*)(int64_t, const float *, const float *, float *, int64_t, float, bool);
+
+struct Tiles {
+  Tile at[kRows + 1][kVectors + 1];
+  constexpr Tiles() : at{} { fill<1, 1>(); }
+  template <int Rows, int Vectors> constexpr void fill() {
+    at[Rows][Vectors] = tile<Rows, Vectors>;
+    if constexpr (Vectors < kVectors)
+      fill<Rows, Vectors + 1>();
+    else if constexpr (Rows < kRows)
+      fill<Rows + 1, 1>();
+  }
+};
+constexpr Tiles kTiles;
+
+// A tile that is not a whole number of vectors wide goes through a buffer: nothing is read or
+// written beside C.
+__attribute__((noinline)) void narrow_tile(Tile run, int64_t depth, const float *a, const float *b,
+                                           int rows, int64_t columns, float *c, int64_t ldc,
+                                           float alpha, bool add) {
+  alignas(64) float buffer[kRows * kColumns];
+  for (int i = 0; i < rows; i++)
+    for (int64_t j = 0; j < columns; j++)
+      buffer[i * kColumns + j] = add ? c[i * ldc + j] : 0.0f;
+  for (int i = 0; i < rows; i++)
+    for (int64_t j = columns; j < kColumns; j++)
+      buffer[i * kColumns + j] = 0.0f;
+  run(depth, a, b, buffer, kColumns, alpha, true);
+  for (int i = 0; i < rows; i++)
+    for (int64_t j = 0; j < columns; j++)
+      c[i * ldc + j] = buffer[i * kColumns + j];
+}
+
+void multiply(int64_t depth, const float *a, int64_t row_count, const float *b, int64_t b_stride,
+              int64_t column_count, float *c, int64_t ldc, float alpha, bool add) {
+  for (int64_t j = 0; j < column_count; j += kColumns, b += b_stride) {
+    const int64_t columns = column_count - j < kColumns ? column_count - j : kColumns;
+    const int vectors = static_cast<int>((columns + kWidth - 1) / kWidth);
+    const float *panel = a;
+    for (int64_t i = 0; i < row_count; i += kRows, panel += kRows * depth) {
+      const int rows = static_cast<int>(row_count - i < kRows ? row_count - i : kRows);
+      float *to = c + i * ldc + j;
+      const Tile run = kTiles.at[rows][vectors];
+      if (columns == vectors * kWidth)
+        run(depth, panel, b, to, ldc, alpha, add);
+      else
+        narrow_tile(run, depth, panel, b, rows, columns, to, ldc, alpha, add);
+    }
+  }
+}
+
+#if defined(__AVX2__)
+// Columns of eight rows: v[k] becomes value k of each of the eight inputs.
+inline void transpose(Eight (&v)[8]) {
+  Eight a[8], b[8];
+#pragma GCC unroll 4
+  for (int i = 0; i < 8; i += 2) {
+    a[i] = _mm256_unpacklo_ps(v[i], v[i + 1]);
+    a[i + 1] = _mm256_unpackhi_ps(v[i], v[i + 1]);
+  }
+#pragma GCC unroll 2
+  for (int i = 0; i < 8; i += 4) {
+    b[i] = _mm256_shuffle_ps(a[i], a[i + 2], 0x44);
+    b[i + 1] = _mm256_shuffle_ps(a[i], a[i + 2], 0xee);
+    b[i + 2] = _mm256_shuffle_ps(a[i + 1], a[i + 3], 0x44);
+    b[i + 3] = _mm256_shuffle_ps(a[i + 1], a[i + 3], 0xee);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    v[i] = _mm256_permute2f128_ps(b[i], b[i + 4], 0x20);
+    v[i + 4] = _mm256_permute2f128_ps(b[i], b[i + 4], 0x31);
+  }
+}
+
+// Columns of four rows, four floats each, written `stride` floats apart.
+inline void transpose_store(const Eight (&v)[4], float *to, int stride) {
+  const __m256 a0 = _mm256_unpacklo_ps(v[0], v[1]), a1 = _mm256_unpackhi_ps(v[0], v[1]);
+  const __m256 a2 = _mm256_unpacklo_ps(v[2], v[3]), a3 = _mm256_unpackhi_ps(v[2], v[3]);
+  const __m256 c[4] = {_mm256_shuffle_ps(a0, a2, 0x44), _mm256_shuffle_ps(a0, a2, 0xee),
+                       _mm256_shuffle_ps(a1, a3, 0x44), _mm256_shuffle_ps(a1, a3, 0xee)};
+#pragma GCC unroll 4
+  for (int k = 0; k < 4; k++) {
+    _mm_storeu_ps(to + k * stride, _mm256_castps256_ps128(c[k]));
+    _mm_storeu_ps(to + (k + 4) * stride, _mm256_extractf128_ps(c[k], 1));
+  }
+}
+#else
+inline void transpose(Eight (&v)[8]) {
+  for (int i = 0; i < 8; i++)
+    for (int j = i + 1; j < 8; j++) {
+      const float swap = v[i].lane[j];
+      v[i].lane[j] = v[j].lane[i];
+      v[j].lane[i] = swap;
+    }
+}
+
+inline void transpose_store(const Eight (&v)[4], float *to, int stride) {
+  for (int k = 0; k < 8; k++)
+    for (int i = 0; i < 4; i++)
+      to[k * stride + i] = v[i].lane[k];
+}
+#endif
+
+// One panel of `Panel` stored rows, transposed: to[k * Panel + i] = value k of row i.
+template <class Reader, int Panel>
+void pack_depth_inner(Stored s, int64_t row, int rows, int64_t from, int64_t depth, float *to) {
+  constexpr int kWhole = Panel / 8 * 8;
+  int64_t k = 0;
+  if (rows == Panel) {
+    for (; k + 8 <= depth; k += 8) {
+#pragma GCC unroll 6
+      for (int g = 0; g < kWhole; g += 8) {
+        Eight block[8];
+#pragma GCC unroll 8
+        for (int i = 0; i < 8; i++)
+          Reader::eight(s, row + g + i, from + k, block[i]);
+        transpose(block);
+#pragma GCC unroll 8
+        for (int i = 0; i < 8; i++)
+          __builtin_memcpy(to + (k + i) * Panel + g, &block[i], sizeof(Eight));
+      }
+      if constexpr (kWhole < Panel) {
+        Eight block[4];
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++)
+          Reader::eight(s, row + kWhole + i, from + k, block[i]);
+        transpose_store(block, to + k * Panel + kWhole, Panel);
+      }
+    }
+  }
+  for (; k < depth; k++)
+    for (int i = 0; i < Panel; i++)
+      to[k * Panel + i] = i < rows ? Reader::one(s, row + i, from + k) : 0.0f;
+}
+
+// Panels of `Panel` columns of stored rows, copied: to[k * Panel + j] = value j of row k. Rows outside,
+// panels inside: a row is read once from end to end, as the prefetcher likes it.
+template <class Reader, int Panel>
+void pack_depth_outer(Stored s, int64_t column, int64_t columns, int64_t from, int64_t depth,
+                      float *to, int64_t stride) {
+  constexpr int64_t kAhead = 16; // rows: a stride beyond a page defeats the machine's own prefetcher
+  for (int64_t k = 0; k < depth; k++, to += Panel) {
+    if (k + kAhead < depth)
+      for (int64_t j = 0; j < columns; j += Reader::kLine)
+        __builtin_prefetch(Reader::address(s, from + k + kAhead, column + j));
+    float *at = to;
+    int64_t j = 0;
+    for (; j + Panel <= columns; j += Panel, at += stride) {
+#pragma GCC unroll 4
+      for (int i = 0; i + 8 <= Panel; i += 8) {
+        Eight value;
+        Reader::eight(s, from + k, column + j + i, value);
+        __builtin_memcpy(at + i, &value, sizeof(value));
+      }
+      if constexpr (Panel % 8) // four more
+        Reader::four(s, from + k, column + j + Panel / 8 * 8, at + Panel / 8 * 8);
+    }
+    if (j < columns)
+      for (int i = 0; i < Panel; i++)
+        at[i] = j + i < columns ? Reader::one(s, from + k, column + j + i) : 0.0f;
+  }
+}
+
+template <class Reader, int Panel, Layout Lies>
+void pack(Stored s, int64_t first, int64_t count, int64_t from, int64_t depth, float *to,
+          int64_t stride) {
+  if constexpr (Lies == Layout::kDepthOuter) {
+    pack_depth_outer<Reader, Panel>(s, first, count, from, depth, to, stride);
+  } else {
+    for (int64_t i = 0; i < count; i += Panel, to += stride) {
+      const int part = static_cast<int>(count - i < Panel ? count - i : Panel);
+      pack_depth_inner<Reader, Panel>(s, first + i, part, from, depth, to);
+    }
+  }
+}
+
+template <Storage Out> inline void put(void *to, int64_t i, float value) {
+  if constexpr (Out == Storage::kFloat32)
+    static_cast<float *>(to)[i] = value;
+  else
+    static_cast<uint16_t *>(to)[i] = to_bfloat16(value);
+}
+
+inline float get(const void *from, Storage storage, int64_t i) {
+  return storage == Storage::kFloat32 ? static_cast<const float *>(from)[i]
+                                      : from_bfloat16(static_cast<const uint16_t *>(from)[i]);
+}
+
+template <Storage Out>
+void finish_rows(const float *sum, int64_t sum_ld, int64_t rows, int64_t columns,
+                 const Finish &f) {
+  constexpr int64_t kSize = Out == Storage::kFloat32 ? 4 : 2;
+  const auto step = [](const void *from, Storage storage, int64_t values) {
+    return static_cast<const char *>(from) + values * (storage == Storage::kFloat32 ? 4 : 2);
+  };
+  for (int64_t i = 0; i < rows; i++) {
+    const float *from = sum + i * sum_ld;
+    void *to = static_cast<char *>(f.out) + i * f.out_ld * kSize;
+    const void *residual =
+        f.residual ? step(f.residual, f.residual_storage, i * f.residual_ld) : nullptr;
+    if (!f.bias && !residual) {
+      for (int64_t j = 0; j < columns; j++)
+        put<Out>(to, j, from[j]);
+      continue;
+    }
+    for (int64_t j = 0; j < columns; j++) {
+      float value = from[j];
+      if (f.bias)
+        value += get(f.bias, f.bias_storage, j);
+      if (residual)
+        value += get(residual, f.residual_storage, j);
+      put<Out>(to, j, value);
+    }
+  }
+}
+
+void finish(const float *sum, int64_t sum_ld, int64_t rows, int64_t columns, const Finish &f) {
+  if (f.out_storage == Storage::kFloat32)
+    finish_rows<Storage::kFloat32>(sum, sum_ld, rows, columns, f);
+  else
+    finish_rows<Storage::kBFloat16>(sum, sum_ld, rows, columns, f);
+}
+
+// Products of `Rows` rows of x with `Stored` rows of W at a time: sums of eight lanes, added up in a
+// fixed order at the end, then the rest of the depth one by one.
+template <class Reader, int Rows, int Columns>
+inline void dots(Stored w, int64_t column, const float *x, int64_t x_ld, int64_t depth, float *y,
+                 int64_t y_ld) {
+  typedef float Lanes __attribute__((vector_size(32)));
+  Lanes sum[Rows][Columns];
+  for (int t = 0; t < Rows; t++)
+    for (int o = 0; o < Columns; o++)
+      sum[t][o] = Lanes{};
+  int64_t k = 0;
+  for (; k + 8 <= depth; k += 8) {
+    Lanes right[Columns];
+#pragma GCC unroll 4
+    for (int o = 0; o < Columns; o++) {
+      Eight value;
+      Reader::eight(w, column + o, k, value);
+      __builtin_memcpy(&right[o], &value, sizeof(value));
+    }
+#pragma GCC unroll 8
+    for (int t = 0; t < Rows; t++) {
+      Lanes left;
+      __builtin_memcpy(&left, x + t * x_ld + k, sizeof(left));
+#pragma GCC unroll 4
+      for (int o = 0; o < Columns; o++) {
+#if defined(__FMA__)
+        sum[t][o] = _mm256_fmadd_ps(left, right[o], sum[t][o]);
+#else
+        sum[t][o] += left * right[o];
+#endif
+      }
+    }
+  }
+  for (int t = 0; t < Rows; t++)
+    for (int o = 0; o < Columns; o++) {
+      const Lanes &s = sum[t][o];
+      float total = ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
+      for (int64_t rest = k; rest < depth; rest++)
+        total += x[t * x_ld + rest] * Reader::one(w, column + o, rest);
+      y[t * y_ld + o] = total;
+    }
+}
+
+template <class Reader, int Rows>
+void few_rows_of(Stored w, int64_t column, int64_t column_count, const float *x, int64_t x_ld,
+                 int64_t depth, float *y, int64_t y_ld) {
+  constexpr int kGroup = Rows <= 2 ? 4 : Rows <= 4 ? 2 : 1;
+  int64_t o = 0;
+  for (; o + kGroup <= column_count; o += kGroup)
+    dots<Reader, Rows, kGroup>(w, column + o, x, x_ld, depth, y + o, y_ld);
+  for (; o < column_count; o++)
+    dots<Reader, Rows, 1>(w, column + o, x, x_ld, depth, y + o, y_ld);
+}
+
+template <class Reader>
+void few_rows(Stored w, int64_t column, int64_t column_count, const float *x, int64_t x_ld,
+              int64_t rows, int64_t depth, float *y, int64_t y_ld) {
+  using Run = void (*)(Stored, int64_t, int64_t, const float *, int64_t, int64_t, float *, int64_t);
+  static constexpr Run run[kFewRows] = {few_rows_of<Reader, 1>, few_rows_of<Reader, 2>,
+                                 few_rows_of<Reader, 3>, few_rows_of<Reader, 4>,
+                                 few_rows_of<Reader, 5>, few_rows_of<Reader, 6>,
+                                 few_rows_of<Reader, 7>, few_rows_of<Reader, 8>};
+  run[rows - 1](w, column, column_count, x, x_ld, depth, y, y_ld);
+}
+
+template <class Reader>
+void widen(Stored s, int64_t rows, int64_t columns, float *to) {
+  for (int64_t i = 0; i < rows; i++, to += columns) {
+    int64_t j = 0;
+    for (; j + 8 <= columns; j += 8) {
+      Eight value;
+      Reader::eight(s, i, j, value);
+      __builtin_memcpy(to + j, &value, sizeof(value));
+    }
+    for (; j < columns; j++)
+      to[j] = Reader::one(s, i, j);
+  }
+}
+
+} // namespace
+
+extern const Table ANNEAL_GEMM_TABLE = {
+    .name = ANNEAL_GEMM_NAME,
+    .rows = kRows,
+    .columns = kColumns,
+    .depth = ANNEAL_GEMM_DEPTH,
+    .multiply = multiply,
+    .pack_a = {{pack<ReadFloat32, kRows, Layout::kDepthInner>,
+                pack<ReadBFloat16, kRows, Layout::kDepthInner>},
+               {pack<ReadFloat32, kRows, Layout::kDepthOuter>,
+                pack<ReadBFloat16, kRows, Layout::kDepthOuter>}},
+    .pack_b = {{pack<ReadFloat32, kColumns, Layout::kDepthInner>,
+                pack<ReadBFloat16, kColumns, Layout::kDepthInner>},
+               {pack<ReadFloat32, kColumns, Layout::kDepthOuter>,
+                pack<ReadBFloat16, kColumns, Layout::kDepthOuter>}},
+    .finish = finish,
+    .few_rows = {few_rows<ReadFloat32>, few_rows<ReadBFloat16>},
+    .widen = {widen<ReadFloat32>, widen<ReadBFloat16>},
+};
+
+} // namespace anneal::gemm

@@ -1,0 +1,74 @@
+// What one instruction set offers to the blocked product: the sizes of its register tile and the
+// functions on packed panels. No torch and no standard library here, because this header is compiled
+// once per instruction set and an inline function built with AVX-512 must not serve other objects.
+#pragma once
+#include <cstdint>
+
+namespace anneal::gemm {
+
+// How a matrix lies in memory. A quantised store is one more name here, one more Reader in
+// gemm_read.h and one more line in the tables at the end of gemm_kernels.h.
+enum class Storage : int { kFloat32 = 0, kBFloat16 = 1 };
+constexpr int kStorages = 2;
+
+// Stored rows of `ld` values each; a value is reached as (row, column).
+struct Stored {
+  const void *data;
+  int64_t ld;
+};
+
+// The end of a product: out = round(sum + bias + residual), row by row.
+struct Finish {
+  void *out;
+  int64_t out_ld;
+  Storage out_storage;
+  const void *bias; // one value a column, or null
+  Storage bias_storage;
+  const void *residual; // like out, or null; may be out itself
+  int64_t residual_ld;
+  Storage residual_storage;
+};
+
+// Which dimension of a stored operand is contiguous: the depth (x in x W^T, and W there), so packing
+// transposes, or the other one (W in dy W), so packing copies.
+enum class Layout : int { kDepthInner = 0, kDepthOuter = 1 };
+constexpr int kLayouts = 2;
+
+// Packs rows of A (or columns of B) [first, first + count), values [from, from + depth) of the depth,
+// as panels of one register tile with the depth outermost; panel p starts at to + p * stride. Short
+// panels are filled up with zeros. Nothing behind the last panel is written.
+using Pack = void (*)(Stored s, int64_t first, int64_t count, int64_t from, int64_t depth,
+                      float *to, int64_t stride);
+
+struct Table {
+  const char *name;
+  int rows;    // of a register tile
+  int columns; // of a register tile
+  int depth;   // at most so much of the depth at a time: a panel of B stays in the first cache
+
+  // Packed rows times packed columns: c = alpha * product, or c += alpha * product. Panels of B are
+  // `b_stride` apart, those of A lie one behind the other.
+  void (*multiply)(int64_t depth, const float *a, int64_t row_count, const float *b,
+                   int64_t b_stride, int64_t column_count, float *c, int64_t ldc, float alpha,
+                   bool add);
+  Pack pack_a[kLayouts][kStorages];
+  Pack pack_b[kLayouts][kStorages];
+
+  void (*finish)(const float *sum, int64_t sum_ld, int64_t rows, int64_t columns,
+                 const Finish &finish);
+
+  // y[t, o] for at most kFewRows rows t: products of float32 rows of x with stored rows
+  // [column, column + column_count) of W, for decoding: W is read once and never packed.
+  void (*few_rows[kStorages])(Stored w, int64_t column, int64_t column_count, const float *x,
+                              int64_t x_ld, int64_t rows, int64_t depth, float *y, int64_t y_ld);
+  // Rows as float32, one behind the other.
+  void (*widen[kStorages])(Stored s, int64_t rows, int64_t columns, float *to);
+};
+
+constexpr int64_t kFewRows = 8;
+
+extern const Table kPortable;
+extern const Table kAvx2;
+extern const Table kAvx512;
+
+} // namespace anneal::gemm

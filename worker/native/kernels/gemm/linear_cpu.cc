@@ -1,0 +1,122 @@
+// linear.h by gemm.h, and by libtorch where gemm.h does not apply.
+
+#include <ATen/ops/addmm.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/mm.h>
+#include <torch/library.h>
+
+#include <optional>
+#include <vector>
+
+#include "../isa.h"
+#include "linear.h"
+#include "matrix.h"
+
+namespace anneal::gemm {
+
+bool ours(std::initializer_list<at::Tensor> operands) {
+  bool all_bfloat16 = true;
+  for (const at::Tensor& t : operands) {
+    if (!t.defined()) continue;
+    if (!t.is_cpu() || !storable(t.scalar_type())) return false;
+    all_bfloat16 = all_bfloat16 && t.scalar_type() == at::kBFloat16;
+  }
+  return !(all_bfloat16 && has_avx512_bf16() && isa() == Isa::kAvx512);
+}
+
+}  // namespace anneal::gemm
+
+namespace anneal::linear {
+
+namespace {
+
+using at::Tensor;
+using gemm::dense;
+using gemm::flat;
+using gemm::into;
+using gemm::matrix_of;
+using gemm::turned;
+
+// The shape of `like` with another last dimension.
+std::vector<int64_t> shaped(const Tensor& like, int64_t last) {
+  auto sizes = like.sizes().vec();
+  sizes.back() = last;
+  return sizes;
+}
+
+void check(const Tensor& x, const char* name, const Tensor& weight, int64_t inner, const char* dimension) {
+  TORCH_CHECK(weight.dim() == 2, "weight has the shape ", weight.sizes(), "; it must have two dimensions");
+  TORCH_CHECK(x.dim() >= 1 && x.size(-1) == inner, name, " has the shape ", x.sizes(), "; its last dimension must be ",
+              inner, ", the ", dimension, " of the weight ", weight.sizes());
+}
+
+Tensor forward(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {
+  check(x, "x", weight, weight.dim() == 2 ? weight.size(1) : 0, "inputs");
+  TORCH_CHECK(!bias || (bias->dim() == 1 && bias->size(0) == weight.size(0)), "bias has the shape ",
+              bias ? bias->sizes() : at::IntArrayRef(), "; it must be [", weight.size(0), "]");
+  if (!gemm::ours({x, weight, bias.value_or(Tensor())})) {
+    const Tensor w = weight.to(x.scalar_type()).t();
+    const Tensor y = bias ? at::addmm(bias->to(x.scalar_type()), flat(x), w) : at::mm(flat(x), w);
+    return y.view(shaped(x, weight.size(0)));
+  }
+  const Tensor rows = dense(flat(x)), w = dense(weight);
+  const Tensor y = at::empty(shaped(x, weight.size(0)), x.options());
+  gemm::Output out = into(y);
+  const Tensor b = bias ? bias->contiguous() : Tensor();
+  if (bias) gemm::add_bias(out, b);
+  gemm::product(matrix_of(rows), turned(matrix_of(w)), out);
+  return y;
+}
+
+Tensor dx(const Tensor& dy, const Tensor& weight) {
+  check(dy, "dy", weight, weight.dim() == 2 ? weight.size(0) : 0, "outputs");
+  if (!gemm::ours({dy, weight}))
+    return at::mm(flat(dy), weight.to(dy.scalar_type())).view(shaped(dy, weight.size(1)));
+  const Tensor rows = dense(flat(dy)), w = dense(weight);
+  const Tensor out = at::empty(shaped(dy, weight.size(1)), dy.options());
+  gemm::product(matrix_of(rows), matrix_of(w), into(out));
+  return out;
+}
+
+void check_rows(const Tensor& dy, const Tensor& x) {
+  TORCH_CHECK(dy.dim() >= 1 && x.dim() >= 1 && flat(dy).size(0) == flat(x).size(0), "dy has the shape ", dy.sizes(),
+              " and x ", x.sizes(), "; they must have the same number of rows");
+}
+
+Tensor dw(const Tensor& dy, const Tensor& x, std::optional<at::ScalarType> dtype) {
+  check_rows(dy, x);
+  const Tensor left = flat(dy), right = flat(x);
+  const auto type = dtype.value_or(x.scalar_type());
+  const Tensor out = at::empty({left.size(1), right.size(1)}, x.options().dtype(type));
+  if (!gemm::ours({dy, x}) || !gemm::storable(type))
+    return at::mm(left.t(), right.to(left.scalar_type())).to(type);
+  const Tensor l = dense(left), r = dense(right);
+  gemm::product(turned(matrix_of(l)), matrix_of(r), into(out));
+  return out;
+}
+
+Tensor& dw_(Tensor& out, const Tensor& dy, const Tensor& x, double alpha) {
+  check_rows(dy, x);
+  const Tensor left = flat(dy), right = flat(x);
+  TORCH_CHECK(out.dim() == 2 && out.size(0) == left.size(1) && out.size(1) == right.size(1), "out has the shape ",
+              out.sizes(), "; it must be [", left.size(1), ", ", right.size(1), "]");
+  if (!gemm::ours({dy, x}) || out.scalar_type() != at::kFloat || !out.is_contiguous())
+    return out.add_(at::mm(left.t(), right.to(left.scalar_type())), alpha);
+  const Tensor l = dense(left), r = dense(right);
+  gemm::Output sum = into(out);
+  sum.accumulate = true;
+  sum.alpha = static_cast<float>(alpha);
+  gemm::product(turned(matrix_of(l)), matrix_of(r), sum);
+  return out;
+}
+
+}  // namespace
+
+TORCH_LIBRARY_IMPL(anneal, CompositeExplicitAutograd, m) {
+  m.impl("linear", TORCH_FN(forward));
+  m.impl("linear_dx", TORCH_FN(dx));
+  m.impl("linear_dw", TORCH_FN(dw));
+  m.impl("linear_dw_", TORCH_FN(dw_));
+}
+
+}  // namespace anneal::linear

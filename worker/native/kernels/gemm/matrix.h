@@ -1,0 +1,63 @@
+// Tensors seen as operands of gemm.h.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/util/accumulate.h>
+
+#include <initializer_list>
+#include <utility>
+
+#include "gemm.h"
+
+namespace anneal::gemm {
+
+inline bool storable(at::ScalarType type) { return type == at::kFloat || type == at::kBFloat16; }
+
+// float32 and bfloat16 are ours; anything else goes to libtorch. So does a product of bfloat16 alone
+// where the CPU multiplies bfloat16 by itself: libtorch's library uses those instructions. Undefined
+// operands do not count.
+bool ours(std::initializer_list<at::Tensor> operands);
+
+inline Storage storage_of(const at::Tensor& t) {
+  return t.scalar_type() == at::kFloat ? Storage::kFloat32 : Storage::kBFloat16;
+}
+
+// [.., n] as rows of n values.
+inline at::Tensor flat(const at::Tensor& t) {
+  if (t.dim() == 2) return t;
+  return t.reshape({c10::multiply_integers(t.sizes().slice(0, t.dim() - 1)), t.size(-1)});
+}
+
+// A tensor that a Matrix can describe: itself if one dimension is dense, else a copy.
+inline at::Tensor dense(const at::Tensor& t) {
+  return t.stride(1) == 1 || t.stride(0) == 1 ? t : t.contiguous();
+}
+
+inline Matrix matrix_of(const at::Tensor& t) {
+  const int64_t rows = t.size(0), columns = t.size(1);
+  const bool transposed = t.stride(1) != 1 && columns > 1;
+  const int64_t stride = transposed ? t.stride(1) : t.stride(0);
+  return {t.const_data_ptr(), rows, columns, stride, storage_of(t), transposed};
+}
+
+inline Matrix turned(Matrix m) {
+  std::swap(m.rows, m.columns);
+  m.transposed = !m.transposed;
+  return m;
+}
+
+// A tensor whose last dimension is dense as the result of a product.
+inline Output into(const at::Tensor& t) {
+  Output out{};
+  out.data = t.mutable_data_ptr();
+  out.ld = t.dim() == 2 ? t.stride(0) : t.size(-1);
+  out.storage = storage_of(t);
+  return out;
+}
+
+inline void add_bias(Output& out, const at::Tensor& bias) {
+  out.bias = bias.const_data_ptr();
+  out.bias_storage = storage_of(bias);
+}
+
+}  // namespace anneal::gemm

@@ -1,0 +1,71 @@
+// Linear layers that read the same input, each with or without a low-rank adapter:
+//
+//   y_m = x W_m^T + bias_m + scale_m * (xd A_m^T) B_m^T        xd = dropped if given, else x
+//
+// x [..., I], W_m [O_m, I], A_m [r_m, I], B_m [O_m, r_m]. W, A, B, bias float32 or bfloat16 in any
+// combination; y has the type of x. One rounding: the adapter is further depth of the same sum.
+//
+// Saved for the backward: x (the same tensor for all of a block's layers), what the caller owns anyway,
+// and t = scale * xd A^T, [rows, r], float32. With dt_m = scale_m * dy_m B_m:
+//
+//   dx = sum over m of dy_m W_m + dt_m A_m      dA_m = dt_m^T xd      dB_m = dy_m^T t_m      dW_m = dy_m^T x
+//
+// as one sum into one buffer. x is packed once for the whole group, and what nobody asked for is not
+// computed: a frozen W costs no product and, without adapters, saves no x.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+#include <vector>
+
+namespace anneal::lora_linear {
+
+inline constexpr const char* kSchemas[] = {
+    "linear_group(Tensor x, Tensor[] weights, Tensor?[] biases) -> Tensor[]",
+    "lora_linear(Tensor x, Tensor weight, Tensor? bias, Tensor a, Tensor b, float scale, Tensor? dropped=None) "
+    "-> Tensor",
+    "lora_linear_group(Tensor x, Tensor[] weights, Tensor?[] biases, Tensor[] a, Tensor[] b, float[] scales, "
+    "Tensor? dropped=None) -> Tensor[]",
+};
+
+struct Member {
+  at::Tensor weight;
+  at::Tensor bias;  // or undefined
+  at::Tensor a, b;  // or undefined: no adapter
+  double scale;
+};
+
+struct Group {
+  at::Tensor x;
+  at::Tensor dropped;  // or undefined
+  std::vector<Member> members;
+};
+
+struct Outputs {
+  std::vector<at::Tensor> y;
+  at::Tensor t;  // [rows, sum of ranks], or undefined
+};
+
+struct Needs {
+  bool x, dropped;
+  bool separate;                   // the adapters read dropped, not x
+  std::vector<bool> weight, a, b;  // one a member
+};
+
+struct Gradients {
+  at::Tensor x, dropped;
+  std::vector<at::Tensor> weight, a, b;
+};
+
+Outputs forward(const Group& group);
+// dy: one a member, undefined where that output was not used. x and dropped may be missing where no
+// gradient reads them.
+Gradients backward(const Group& group, const std::vector<at::Tensor>& dy, const at::Tensor& t, const Needs& needs);
+
+// The same in operators of libtorch, for float64 and other devices.
+Outputs forward_by_libtorch(const Group& group);
+Gradients backward_by_libtorch(const Group& group, const std::vector<at::Tensor>& dy, const at::Tensor& t,
+                               const Needs& needs);
+
+}  // namespace anneal::lora_linear

@@ -1,0 +1,174 @@
+// Operators of lora_linear.h: checks, schemas, the tape.
+
+#include <ATen/core/grad_mode.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
+
+#include <algorithm>
+
+#include "lora_linear.h"
+
+namespace anneal::lora_linear {
+
+namespace {
+
+using at::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+using Biases = c10::List<std::optional<Tensor>>;
+
+void check(const Group& group) {
+  const Tensor& x = group.x;
+  TORCH_CHECK(!group.members.empty(), "weights is empty; a group has at least one member");
+  TORCH_CHECK(x.dim() >= 1, "x has the shape ", x.sizes(), "; it must have at least one dimension");
+  TORCH_CHECK(!group.dropped.defined() || (group.dropped.sizes() == x.sizes() &&
+                                           group.dropped.scalar_type() == x.scalar_type()),
+              "dropped is not like x; it must have the same shape and dtype");
+  for (const Member& m : group.members) {
+    TORCH_CHECK(m.weight.dim() == 2 && m.weight.size(1) == x.size(-1), "a weight has the shape ", m.weight.sizes(),
+                "; it must be [outputs, ", x.size(-1), "], the last dimension of x");
+    TORCH_CHECK(!m.bias.defined() || (m.bias.dim() == 1 && m.bias.size(0) == m.weight.size(0)),
+                "a bias does not fit its weight; it must be [", m.weight.size(0), "]");
+    if (!m.a.defined()) continue;
+    TORCH_CHECK(m.a.dim() == 2 && m.a.size(1) == x.size(-1), "a has the shape ", m.a.sizes(),
+                "; it must be [rank, ", x.size(-1), "]");
+    TORCH_CHECK(m.b.dim() == 2 && m.b.size(0) == m.weight.size(0) && m.b.size(1) == m.a.size(0), "b has the shape ",
+                m.b.sizes(), "; it must be [", m.weight.size(0), ", ", m.a.size(0), "]");
+  }
+}
+
+Group group_of(const Tensor& x, at::TensorList weights, const Biases& biases, at::TensorList a, at::TensorList b,
+               at::ArrayRef<double> scales, const std::optional<Tensor>& dropped) {
+  TORCH_CHECK(biases.empty() || biases.size() == weights.size(), "biases has ", biases.size(),
+              " members; it must be empty or have one a weight: ", weights.size());
+  const bool plain = a.empty();
+  TORCH_CHECK(plain || (a.size() == weights.size() && b.size() == weights.size() && scales.size() == weights.size()),
+              "a, b and scales have ", a.size(), ", ", b.size(), " and ", scales.size(),
+              " members; each must have one a weight: ", weights.size());
+  Group group{x, dropped.value_or(Tensor()), {}};
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const auto bias = biases.empty() ? std::nullopt : static_cast<std::optional<Tensor>>(biases.get(i));
+    group.members.push_back({weights[i], bias.value_or(Tensor()), plain ? Tensor() : a[i], plain ? Tensor() : b[i],
+                             plain ? 0.0 : scales[i]});
+  }
+  check(group);
+  return group;
+}
+
+bool wants(const Tensor& t) { return t.defined() && t.requires_grad(); }
+
+// All tensors of a group in a fixed order: x, dropped, then weight, bias, a, b of each member.
+variable_list tensors_of(const Group& group) {
+  variable_list all{group.x, group.dropped};
+  for (const Member& m : group.members) all.insert(all.end(), {m.weight, m.bias, m.a, m.b});
+  return all;
+}
+
+Group group_of(at::TensorList all, const std::vector<double>& scales) {
+  Group group{all[0], all[1], {}};
+  for (size_t i = 0; i < scales.size(); ++i) {
+    const size_t at = 2 + 4 * i;
+    group.members.push_back({all[at], all[at + 1], all[at + 2], all[at + 3], scales[i]});
+  }
+  return group;
+}
+
+struct GroupFunction : torch::autograd::Function<GroupFunction> {
+  static variable_list forward(AutogradContext* context, at::TensorList inputs, std::vector<double> scales) {
+    const at::AutoDispatchBelowADInplaceOrView below;
+    Group group = group_of(inputs, scales);
+    Outputs out = lora_linear::forward(group);
+    std::vector<int64_t> needs;
+    for (const Tensor& t : inputs) needs.push_back(wants(t));
+    bool any_a = false, any_b = false, any_weight = false;
+    for (const Member& m : group.members) {
+      any_a = any_a || wants(m.a);
+      any_b = any_b || wants(m.b);
+      any_weight = any_weight || wants(m.weight);
+    }
+    const bool separate = group.dropped.defined();
+    if (!any_weight && (!any_a || separate)) group.x = Tensor();
+    if (!any_a) group.dropped = Tensor();
+    variable_list saved = tensors_of(group);
+    saved.push_back(any_b ? out.t : Tensor());
+    context->save_for_backward(std::move(saved));
+    context->set_materialize_grads(false);
+    context->saved_data["needs"] = needs;
+    context->saved_data["scales"] = scales;
+    context->saved_data["separate"] = separate;
+    return out.y;
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& dy) {
+    variable_list saved = context->get_saved_variables();
+    const auto needed = context->saved_data["needs"].toIntVector();
+    const Tensor t = saved.back();
+    const Group group = group_of(saved, context->saved_data["scales"].toDoubleVector());
+    Needs needs{needed[0] != 0, needed[1] != 0, context->saved_data["separate"].toBool(), {}, {}, {}};
+    for (size_t at = 2; at < needed.size(); at += 4) {
+      needs.weight.push_back(needed[at] != 0);
+      needs.a.push_back(needed[at + 2] != 0);
+      needs.b.push_back(needed[at + 3] != 0);
+    }
+    const Gradients out = lora_linear::backward(group, dy, t, needs);
+    variable_list all{out.x, out.dropped};
+    for (size_t i = 0; i < dy.size(); ++i) {
+      Tensor bias;
+      if (needed[3 + 4 * i] && dy[i].defined())
+        bias = dy[i].reshape({-1, dy[i].size(-1)}).sum(0, false, group.members[i].bias.scalar_type());
+      all.insert(all.end(), {out.weight[i], bias, out.a[i], out.b[i]});
+    }
+    all.emplace_back();  // scales
+    return all;
+  }
+};
+
+std::vector<Tensor> run(const Group& group, bool tape) {
+  if (!tape || !at::GradMode::is_enabled()) return forward(group).y;
+  const variable_list inputs = tensors_of(group);
+  if (std::none_of(inputs.begin(), inputs.end(), wants)) {
+    const at::AutoDispatchBelowADInplaceOrView below;
+    return forward(group).y;
+  }
+  std::vector<double> scales;
+  for (const Member& m : group.members) scales.push_back(m.scale);
+  return GroupFunction::apply(at::TensorList(inputs), scales);
+}
+
+template <bool tape>
+std::vector<Tensor> linear_group(const Tensor& x, at::TensorList weights, const Biases& biases) {
+  return run(group_of(x, weights, biases, {}, {}, {}, std::nullopt), tape);
+}
+
+template <bool tape>
+std::vector<Tensor> lora_linear_group(const Tensor& x, at::TensorList weights, const Biases& biases, at::TensorList a,
+                                      at::TensorList b, at::ArrayRef<double> scales,
+                                      const std::optional<Tensor>& dropped) {
+  return run(group_of(x, weights, biases, a, b, scales, dropped), tape);
+}
+
+template <bool tape>
+Tensor lora_linear(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias, const Tensor& a,
+                   const Tensor& b, double scale, const std::optional<Tensor>& dropped) {
+  Biases biases;
+  biases.push_back(bias);
+  return run(group_of(x, {weight}, biases, {a}, {b}, {scale}, dropped), tape)[0];
+}
+
+}  // namespace
+
+TORCH_LIBRARY_FRAGMENT(anneal, m) {
+  for (const char* schema : kSchemas) m.def(schema);
+}
+TORCH_LIBRARY_IMPL(anneal, Autograd, m) {
+  m.impl("linear_group", TORCH_FN(linear_group<true>));
+  m.impl("lora_linear", TORCH_FN(lora_linear<true>));
+  m.impl("lora_linear_group", TORCH_FN(lora_linear_group<true>));
+}
+TORCH_LIBRARY_IMPL(anneal, CompositeExplicitAutograd, m) {
+  m.impl("linear_group", TORCH_FN(linear_group<false>));
+  m.impl("lora_linear", TORCH_FN(lora_linear<false>));
+  m.impl("lora_linear_group", TORCH_FN(lora_linear_group<false>));
+}
+
+}  // namespace anneal::lora_linear

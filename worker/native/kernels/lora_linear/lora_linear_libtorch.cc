@@ -1,0 +1,84 @@
+// lora_linear.h in operators of libtorch: any device, any type.
+
+#include <ATen/ops/addmm.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/mm.h>
+
+#include "../gemm/matrix.h"
+#include "lora_linear.h"
+
+namespace anneal::lora_linear {
+
+namespace {
+
+using at::Tensor;
+using gemm::flat;
+
+Tensor shaped(const Tensor& flat, const Tensor& like) {
+  auto sizes = like.sizes().vec();
+  sizes.back() = flat.size(1);
+  return flat.view(sizes);
+}
+
+void add(Tensor& sum, const Tensor& left, const Tensor& right) {
+  if (sum.defined())
+    sum.addmm_(left, right);
+  else
+    sum = at::mm(left, right);
+}
+
+}  // namespace
+
+Outputs forward_by_libtorch(const Group& group) {
+  const Tensor x = flat(group.x);
+  const Tensor dropped = group.dropped.defined() ? flat(group.dropped) : x;
+  const auto type = x.scalar_type();
+  Outputs out;
+  std::vector<Tensor> ts;
+  for (const Member& m : group.members) {
+    const Tensor w = m.weight.to(type).t();
+    Tensor y = m.bias.defined() ? at::addmm(m.bias.to(type), x, w) : at::mm(x, w);
+    if (m.a.defined()) {
+      ts.push_back(at::mm(dropped, m.a.to(type).t()).mul_(m.scale));
+      y.addmm_(ts.back(), m.b.to(type).t());
+    }
+    out.y.push_back(shaped(y, group.x));
+  }
+  if (!ts.empty()) out.t = at::cat(ts, 1);
+  return out;
+}
+
+Gradients backward_by_libtorch(const Group& group, const std::vector<Tensor>& dys, const Tensor& t,
+                               const Needs& needs) {
+  Gradients out;
+  const Tensor x = group.x.defined() ? flat(group.x) : Tensor();
+  const Tensor dropped = group.dropped.defined() ? flat(group.dropped) : needs.separate ? Tensor() : x;
+  Tensor dx, ddropped, like;
+  int64_t offset = 0;
+  for (size_t i = 0; i < group.members.size(); ++i) {
+    const Member& m = group.members[i];
+    Tensor da, db, dw;
+    if (dys[i].defined()) {
+      like = dys[i];
+      const Tensor dy = flat(dys[i]);
+      const auto type = dy.scalar_type();
+      if (needs.x) add(dx, dy, m.weight.to(type));
+      if (needs.weight[i]) dw = at::mm(dy.t(), x).to(m.weight.scalar_type());
+      if (m.a.defined()) {
+        const Tensor dt = at::mm(dy, m.b.to(type)).mul_(m.scale);
+        if (needs.b[i]) db = at::mm(dy.t(), t.narrow(1, offset, m.a.size(0)).to(type)).to(m.b.scalar_type());
+        if (needs.a[i]) da = at::mm(dt.t(), dropped).to(m.a.scalar_type());
+        if (needs.separate ? needs.dropped : needs.x) add(needs.separate ? ddropped : dx, dt, m.a.to(type));
+      }
+    }
+    if (m.a.defined()) offset += m.a.size(0);
+    out.weight.push_back(dw);
+    out.a.push_back(da);
+    out.b.push_back(db);
+  }
+  if (dx.defined()) out.x = shaped(dx, like);
+  if (ddropped.defined()) out.dropped = shaped(ddropped, like);
+  return out;
+}
+
+}  // namespace anneal::lora_linear

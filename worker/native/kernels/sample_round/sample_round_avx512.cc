@@ -1,0 +1,2 @@
+#define ANNEAL_ISA avx512
+#include "sample_round_loop.h"

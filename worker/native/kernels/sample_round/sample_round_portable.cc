@@ -1,0 +1,2 @@
+#define ANNEAL_ISA portable
+#include "sample_round_loop.h"

@@ -1,0 +1,38 @@
+// Rotary position embedding in the half-split form of Hugging Face files. Angles are computed in
+// float64 from the positions of a bin and rounded once to the table's type: in bfloat16 position
+// 5,000 is not representable, so the tables are float32 (float64 when the model is).
+import type { RopeFrequencies } from '../decoder/rope.ts';
+import type { DType } from '../tensor/dtype.ts';
+import { type Tensor, tensor } from '../tensor/tensor.ts';
+import * as ops from '../tensor/ops.generated.ts';
+
+/** Rotation tables of one bin: cos and sin, `[T, dims / 2]`, attention factor multiplied in. */
+export interface RopeTable {
+  readonly cos: Tensor;
+  readonly sin: Tensor;
+}
+
+export function ropeTable(
+  rope: RopeFrequencies,
+  positions: Int32Array,
+  dtype: DType,
+): RopeTable {
+  const pairs = rope.frequencies.length;
+  const cos = new Float64Array(positions.length * pairs);
+  const sin = new Float64Array(positions.length * pairs);
+  for (const [t, position] of positions.entries()) {
+    for (const [pair, frequency] of rope.frequencies.entries()) {
+      const angle = position * frequency;
+      cos[t * pairs + pair] = Math.cos(angle) * rope.attentionFactor;
+      sin[t * pairs + pair] = Math.sin(angle) * rope.attentionFactor;
+    }
+  }
+  const table = dtype === 'float64' ? 'float64' : 'float32';
+  const shape = [positions.length, pairs];
+  return { cos: tensor(cos, shape, table), sin: tensor(sin, shape, table) };
+}
+
+/** Rotates `x [T, heads, D]`; dimensions behind the rotated ones pass through. */
+export function rotate(x_TND: Tensor, table: RopeTable): Tensor {
+  return ops.rope(x_TND, table.cos, table.sin);
+}

@@ -1,0 +1,59 @@
+// AdamW: Decoupled Weight Decay Regularization (Loshchilov & Hutter 2019).
+//
+//   m ← β1 m + (1 - β1) g      v ← β2 v + (1 - β2) g²      (g is scaled by the clip factor first)
+//   w ← w - η (m̂ / (√v̂ + ε) + λ w)      m̂ = m / (1 - β1^t)      v̂ = v / (1 - β2^t)
+//
+// State per parameter: m and v in float32 (float64 for a float64 parameter). A bfloat16 parameter
+// has a float32 master beside it, or with stochastic rounding none: the update is then rounded up or
+// down at random, so that changes below half a step of bfloat16 survive on average.
+import { Bug } from '../../crds/errors.ts';
+import * as ops from '../tensor/ops.generated.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import type { Optimizer, OptimizerState, UpdateStep } from './optimizer.ts';
+
+export interface AdamWSettings {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly weightDecay: number;
+  readonly masters: 'Float32' | 'StochasticRounding';
+}
+
+export function adamW(settings: AdamWSettings): Optimizer {
+  return {
+    name: 'AdamW',
+    initialize: (value) => initialize(value, settings.masters),
+    update: (value, gradient, state, step) => update(settings, value, gradient, state, step),
+  };
+}
+
+function initialize(value: Tensor, masters: AdamWSettings['masters']): OptimizerState {
+  const dtype = value.dtype === 'float64' ? 'float64' : 'float32';
+  const moments = {
+    exp_avg: ops.zeros(value.shape, { dtype }),
+    exp_avg_sq: ops.zeros(value.shape, { dtype }),
+  };
+  if (value.dtype !== 'bfloat16' || masters === 'StochasticRounding') return moments;
+  return { ...moments, master: ops.to(value, 'float32') };
+}
+
+function update(
+  settings: AdamWSettings,
+  value: Tensor,
+  gradient: Tensor,
+  state: OptimizerState,
+  step: UpdateStep,
+): void {
+  const { exp_avg, exp_avg_sq, master } = state;
+  if (exp_avg === undefined || exp_avg_sq === undefined) throw new Bug('AdamW has no state');
+  ops.adamw_(value, gradient, exp_avg, exp_avg_sq, master ?? null, {
+    lr: step.learningRate,
+    beta1: settings.beta1,
+    beta2: settings.beta2,
+    eps: settings.epsilon,
+    weightDecay: step.decayed ? settings.weightDecay : 0,
+    step: step.count,
+    gradScale: step.gradientScale,
+    roundingKey: value.dtype === 'bfloat16' && master === undefined ? step.stream.key : null,
+  });
+}

@@ -1,0 +1,27 @@
+// The optimizer seam: what happens to a parameter once its gradient is whole.
+import type { Stream } from '../tensor/rng.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+/** Tensors an optimizer keeps for one parameter, by suffix; saved in checkpoints under them. */
+export type OptimizerState = Readonly<Record<string, Tensor>>;
+
+export interface UpdateStep {
+  /** Scheduled learning rate times the parameter's own factor. */
+  readonly learningRate: number;
+  /** Updates done so far with this one, from 1: the exponent of bias corrections. */
+  readonly count: number;
+  /** Multiplies the gradient first: the clip factor. */
+  readonly gradientScale: number;
+  /** Whether weight decay applies to this parameter. */
+  readonly decayed: boolean;
+  /** Names the random numbers of this update (stochastic rounding). */
+  readonly stream: Stream;
+}
+
+export interface Optimizer {
+  readonly name: string;
+  /** Fresh state for a parameter with this value. */
+  initialize(value: Tensor): OptimizerState;
+  /** Changes `value` and `state` in place; `gradient` has the shape of `value`. */
+  update(value: Tensor, gradient: Tensor, state: OptimizerState, step: UpdateStep): void;
+}

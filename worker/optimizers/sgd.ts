@@ -1,0 +1,64 @@
+// Stochastic gradient descent with momentum and L2 pull.
+//
+//   u ← μ u + g + λ w      w ← w - η u      (g is scaled by the clip factor first)
+//
+// State per parameter: u in float32 when μ > 0, and for a bfloat16 parameter a float32 master, unless
+// updates are rounded at random.
+import * as ops from '../tensor/ops.generated.ts';
+import { type Stream, uniform } from '../tensor/rng.ts';
+import { scope } from '../tensor/scope.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import type { Optimizer, OptimizerState, UpdateStep } from './optimizer.ts';
+
+export interface SgdSettings {
+  readonly momentum: number;
+  readonly weightDecay: number;
+  readonly masters: 'Float32' | 'StochasticRounding';
+}
+
+export function sgd(settings: SgdSettings): Optimizer {
+  return {
+    name: 'SGD',
+    initialize(value): OptimizerState {
+      const dtype = value.dtype === 'float64' ? 'float64' : 'float32';
+      const mastered = value.dtype === 'bfloat16' && settings.masters === 'Float32';
+      return {
+        ...(settings.momentum > 0 ? { momentum: ops.zeros(value.shape, { dtype }) } : {}),
+        ...(mastered ? { master: ops.to(value, 'float32') } : {}),
+      };
+    },
+    update: (value, gradient, state, step) => {
+      scope(() => update(settings, value, gradient, state, step));
+    },
+  };
+}
+
+function update(
+  { momentum, weightDecay }: SgdSettings,
+  value: Tensor,
+  gradient: Tensor,
+  state: OptimizerState,
+  step: UpdateStep,
+): void {
+  const exact =
+    state['master'] ?? (value.dtype === 'bfloat16' ? ops.to(value, 'float32') : value);
+  let direction = ops.mulScalar(ops.to(gradient, exact.dtype), step.gradientScale);
+  if (step.decayed && weightDecay > 0) ops.add_(direction, exact, { alpha: weightDecay });
+  const buffer = state['momentum'];
+  if (buffer !== undefined) direction = ops.add_(ops.mulScalar_(buffer, momentum), direction);
+  ops.add_(exact, direction, { alpha: -step.learningRate });
+  if (exact === value) return;
+  if (state['master'] === undefined) roundAtRandom_(value, exact, step.stream);
+  else ops.copy_(value, exact);
+}
+
+/**
+ * float32 → bfloat16, up or down with the probability of the distance: random bits are added below
+ * the last one that is kept, and what is below it then is cut off.
+ */
+function roundAtRandom_(value: Tensor, exact: Tensor, stream: Stream): void {
+  const bits = ops.viewDtype(exact, 'int32');
+  const noise = ops.to(uniform(exact.shape, 0, 65_536, stream), 'int32');
+  const kept = ops.bitwiseAndScalar(ops.add(bits, noise), -65_536);
+  ops.copy_(value, ops.viewDtype(kept, 'float32'));
+}

@@ -1,0 +1,133 @@
+// The role `prepare`: the places that a job names in, a local model and a token store out. Loads no
+// libtorch: on a cluster it runs before a device is taken.
+import { join } from 'node:path';
+import { preparedRecord, type RunRecord, runFiles, runRecord } from '../../crds/wire/run-folder.ts';
+import { chooseHeldOut } from '../data/held-out.ts';
+import { modelTokenizer } from '../data/model-tokenizer.ts';
+import { readModelHeaders } from '../decoder/model-headers.ts';
+import type { Role, RoleContext } from '../role.ts';
+import { requireRecord, writeRecord } from '../run-folder.ts';
+import { systemNetwork } from './network.ts';
+import { type PrepareTools, prepareDataset } from './prepare.ts';
+import { fetchReporter, prepareReporter } from './progress.ts';
+import { type ResolvedSource, resolveData, resolveModel } from './resolve-source.ts';
+import { type SourceEnvironment, sourceEnvironment } from './source-environment.ts';
+import type { StoreManifest } from './store-manifest.ts';
+import type { TokenStore } from './token-store.ts';
+
+export const prepareRole: Role = async (context) => {
+  const run = await requireRecord(context.folder, runFiles.run, runRecord);
+  const { dataset, model: modelSpec } = run.spec;
+  const { emit, stop } = context;
+  emit({ type: 'stage', stage: 'Resolve', state: 'Started', subject: 'model' });
+  const model = await resolveModel(modelSpec, await environment(context, run, 'model'), stop);
+  emit({ type: 'stage', stage: 'Resolve', state: 'Done', subject: 'model', note: model.origin });
+  const path = modelPath(model);
+  const headers = readModelHeaders(path);
+  const data = await environment(context, run, 'data');
+  const train = await resolveData(dataset.train, 'spec.dataset.train', data, stop);
+  emit({ type: 'stage', stage: 'Resolve', state: 'Done', subject: 'data', note: train.origin });
+  const tokenizer = await modelTokenizer(headers);
+  const tokenise = async (source: ResolvedSource): Promise<TokenStore> =>
+    prepareDataset(
+      {
+        files: source.files,
+        format: dataset.format,
+        tokenizer,
+        chatTemplate: dataset.chatTemplate,
+        chatTemplateArguments: dataset.chatTemplateArguments,
+        date: new Date(run.createdAt),
+        sequenceLength: dataset.sequenceLength,
+        overlength: dataset.overlength,
+        maxSamples: dataset.maxSamples,
+        invalidSamplePolicy: dataset.invalidSamplePolicy,
+      },
+      tools(context, run),
+      stop,
+    );
+  emit({ type: 'stage', stage: 'Prepare', state: 'Started', subject: train.origin });
+  using store = await tokenise(train);
+  emit({ type: 'stage', stage: 'Prepare', state: 'Done', note: summary(store.manifest) });
+  using held =
+    dataset.eval === undefined
+      ? null
+      : await tokenise(await resolveData(dataset.eval, 'spec.dataset.eval', data, stop));
+  const { samples, tokens, learnedTokens, skipped, digest } = store.manifest;
+  await writeRecord(context.folder, runFiles.prepared, preparedRecord, {
+    version: 1,
+    model: { path, name: nameOf(run, model), digest: model.digest },
+    data: {
+      train: store.folder,
+      ...(held === null ? {} : { evaluation: held.folder }),
+      digest,
+      samples,
+      heldOutSamples: held?.manifest.samples ?? chooseHeldOut(samples, heldOutAmount(run)).length,
+      skipped,
+      tokens,
+      learnedTokens,
+    },
+  });
+};
+
+/** `heldOut` with its decimal as a number. */
+export function heldOutAmount({ spec }: RunRecord) {
+  const { heldOut } = spec.dataset;
+  if (heldOut === undefined) return undefined;
+  const { samples, percent } = heldOut;
+  return { samples, percent: percent === undefined ? undefined : Number(percent) };
+}
+
+async function environment(
+  { clock, config, emit }: RoleContext,
+  run: RunRecord,
+  subject: string,
+): Promise<SourceEnvironment> {
+  return sourceEnvironment({
+    variables: config.variables,
+    cache: run.cache,
+    jobFolder: run.folder,
+    volumes: new Map(Object.entries(run.volumes)),
+    network: systemNetwork(clock),
+    report: fetchReporter(subject, emit, clock),
+  });
+}
+
+function tools({ clock, emit }: RoleContext, run: RunRecord): PrepareTools {
+  return {
+    folder: join(run.cache, 'tokens'),
+    threads: run.threads,
+    clock,
+    onProgress: prepareReporter(emit, clock),
+    onWarning: (message) => emit({ type: 'warning', reason: 'Prepare', message }),
+  };
+}
+
+/** A single GGUF file is the model; else the folder is. */
+function modelPath({ root, files }: ResolvedSource): string {
+  const [only, ...others] = files.filter(({ path }) => path.endsWith('.gguf'));
+  return only !== undefined && others.length === 0 ? only.absolute : root;
+}
+
+/** What PEFT users would pass as the base: the repository where there is one. */
+function nameOf({ spec }: RunRecord, { files, origin }: ResolvedSource): string {
+  const { huggingFace } = spec.model.source;
+  if (huggingFace !== undefined) return huggingFace.repository;
+  const gguf = files.find(({ path }) => path.endsWith('.gguf'));
+  return gguf?.path.replace(/^.*\//, '') ?? origin;
+}
+
+function summary({ samples, documents, tokens, learnedTokens, skipped }: StoreManifest): string {
+  const left = Object.entries(skipped).flatMap(([reason, count]) =>
+    count === 0 ? [] : [`${count} ${skipWords[reason] ?? reason}`],
+  );
+  const share = tokens === 0 ? 0 : Math.round((100 * learnedTokens) / tokens);
+  const learned = `${tokens.toLocaleString('en')} tokens, ${share} % learned`;
+  const kept = `${samples} records, ${documents} documents, ${learned}`;
+  return left.length === 0 ? kept : `${kept}; skipped: ${left.join(', ')}`;
+}
+
+const skipWords: Readonly<Record<string, string>> = {
+  Invalid: 'unusable',
+  NothingLearned: 'with nothing to learn',
+  TooLong: 'too long',
+};

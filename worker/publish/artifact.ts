@@ -1,0 +1,30 @@
+// One form of the result: how it is written, and how it is read back for the check.
+import type { ResolvedMethod } from '../../crds/index.ts';
+import type { PreparedRecord, RunRecord } from '../../crds/wire/run-folder.ts';
+import type { RunReport } from '../../crds/wire/run-report.ts';
+import type { ModelFiles } from '../decoder/model-files.ts';
+import type { Model } from '../engine/model.ts';
+import type { DType } from '../tensor/dtype.ts';
+
+export type ArtifactFormat = 'PEFTAdapter' | 'MergedSafetensors' | 'GGUF';
+
+export interface ArtifactFacts {
+  readonly run: RunRecord;
+  readonly prepared: PreparedRecord;
+  readonly method: ResolvedMethod;
+  /** The base as it was before training. */
+  readonly files: ModelFiles;
+  /** The trained model. */
+  readonly model: Model;
+  readonly report: RunReport;
+}
+
+export interface ArtifactWriter {
+  readonly format: ArtifactFormat;
+  /** Name of the artefact's folder below the destination. */
+  readonly folder: string;
+  /** Fills the folder; returns the bytes of the tensors written. */
+  write(folder: string): Promise<number>;
+  /** The model as somebody else would load it from the folder, in `dtype`; the caller disposes it. */
+  reload(folder: string, dtype: DType): Promise<Model>;
+}

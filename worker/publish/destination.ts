@@ -1,0 +1,50 @@
+// Where results go on this machine. Each artefact is written under another name beside its place and
+// renamed when it has passed its check: a reader never sees half of one, and an older result stays
+// until the new one is whole.
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { UserError } from '../../crds/errors.ts';
+import type { Destination } from '../../crds/api/source.ts';
+import type { RunRecord } from '../../crds/wire/run-folder.ts';
+
+/** The folder for results: a claim's folder, a local path, or the run's own where none is named. */
+export function destinationFolder(run: RunRecord, runFolder: string): string {
+  const destination: Destination | undefined = run.spec.output.destination;
+  if (destination === undefined) return join(runFolder, 'artifacts');
+  if (destination.local !== undefined) return resolve(run.folder, destination.local.path);
+  if (destination.persistentVolumeClaim !== undefined) {
+    const { claimName, path } = destination.persistentVolumeClaim;
+    return join(run.volumes[claimName] ?? join(run.cache, 'volumes', claimName), path);
+  }
+  throw new UserError({
+    code: 'E_INVALID_SPEC',
+    path: 'spec.output.destination',
+    message: 'spec.output.destination is a bucket; one machine writes to a claim or a local path',
+    hint: 'name a local path, and copy from there',
+  });
+}
+
+/** Lets `write` fill a folder, then puts it in the place of `folder`. */
+export async function replaceFolder<T>(
+  folder: string,
+  write: (partial: string) => Promise<T>,
+): Promise<T> {
+  const partial = `${folder}.partial`;
+  const previous = `${folder}.previous`;
+  await rm(partial, { recursive: true, force: true });
+  await mkdir(dirname(folder), { recursive: true });
+  await mkdir(partial);
+  try {
+    const result = await write(partial);
+    await rm(previous, { recursive: true, force: true });
+    await rename(folder, previous).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
+    await rename(partial, folder);
+    await rm(previous, { recursive: true, force: true });
+    return result;
+  } catch (error) {
+    await rm(partial, { recursive: true, force: true });
+    throw error;
+  }
+}

@@ -1,0 +1,36 @@
+// One GGUF file of the whole model, adapters folded in, for llama.cpp and what is built on it.
+import { join } from 'node:path';
+import { modelTokenizer } from '../data/model-tokenizer.ts';
+import { openModel } from '../decoder/model-files.ts';
+import { buildModel, modelSource } from '../engine/build-model.ts';
+import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
+import { type GgufFileType, writeGgufModel } from './gguf.ts';
+import { mergedTensor } from './merge.ts';
+
+export function ggufArtifact(facts: ArtifactFacts, fileType: GgufFileType): ArtifactWriter {
+  const { files, run } = facts;
+  const { headers } = files;
+  const fileName = `${run.name}.${fileType}.gguf`;
+  return {
+    format: 'GGUF',
+    folder: 'gguf',
+    async write(folder) {
+      const { bytes } = await writeGgufModel(join(folder, fileName), {
+        config: files.config,
+        name: run.name,
+        fileType,
+        tokenizer: headers.gguf ?? (await modelTokenizer(headers)),
+        load: (name) => mergedTensor(facts, name, 'float32'),
+      });
+      return bytes;
+    },
+    async reload(folder, dtype) {
+      using copy = openModel(join(folder, fileName));
+      return buildModel(modelSource(copy), {
+        dtype,
+        adapter: null,
+        sequenceLength: run.spec.dataset.sequenceLength,
+      });
+    },
+  };
+}

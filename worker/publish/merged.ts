@@ -1,0 +1,36 @@
+// The whole model in Hugging Face form. An adapter is folded in: its change is added in float32 to the
+// original weight, and rounded once to the type of the file.
+import type { PlannedTensor } from '../checkpoint/safetensors.ts';
+import { writeSafetensorsModel } from '../checkpoint/safetensors-model.ts';
+import { openModel } from '../decoder/model-files.ts';
+import { buildModel, modelSource } from '../engine/build-model.ts';
+import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
+import { mergedTensor } from './merge.ts';
+import { writeModelFiles } from './model-folder.ts';
+
+export function mergedArtifact(facts: ArtifactFacts): ArtifactWriter {
+  const { files, model, run } = facts;
+  const dtype = model.dtype;
+  return {
+    format: 'MergedSafetensors',
+    folder: 'merged',
+    async write(folder) {
+      const tensors = new Map<string, PlannedTensor>();
+      for (const name of files.tensorNames) {
+        const { shape } = model.parameters.value(name);
+        tensors.set(name, { shape, dtype, make: () => mergedTensor(facts, name, dtype) });
+      }
+      const written = await writeSafetensorsModel(folder, tensors);
+      await writeModelFiles(folder, files, dtype);
+      return written.reduce((sum, { bytes }) => sum + bytes, 0);
+    },
+    async reload(folder, type) {
+      using copy = openModel(folder);
+      return buildModel(modelSource(copy), {
+        dtype: type,
+        adapter: null,
+        sequenceLength: run.spec.dataset.sequenceLength,
+      });
+    },
+  };
+}

@@ -1,0 +1,81 @@
+// The adapter as PEFT reads it: `adapter_model.safetensors` and `adapter_config.json`.
+// Keys are `base_model.model.` + module path + `.lora_A.weight`. `init_lora_weights` is true whatever
+// the training started from: any other value makes a loader recompute and change the base.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Bug } from '../../crds/errors.ts';
+import { openSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
+import { buildModel, modelSource } from '../engine/build-model.ts';
+import type { Parameter } from '../engine/parameters.ts';
+import { adapterOf } from '../seams.ts';
+import * as ops from '../tensor/ops.generated.ts';
+import { scope } from '../tensor/scope.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
+
+const tensorFile = 'adapter_model.safetensors';
+const prefix = 'base_model.model.';
+
+export function peftArtifact(facts: ArtifactFacts): ArtifactWriter {
+  const { files, method, model, run } = facts;
+  return {
+    format: 'PEFTAdapter',
+    folder: 'adapter',
+    async write(folder) {
+      const { bytes } = await writeSafetensors(
+        join(folder, tensorFile),
+        peftTensors(model.parameters.all()),
+      );
+      const config = `${JSON.stringify(peftConfig(facts), null, 2)}\n`;
+      await writeFile(join(folder, 'adapter_config.json'), config);
+      return bytes;
+    },
+    async reload(folder, dtype) {
+      const copy = buildModel(modelSource(files), {
+        dtype,
+        adapter: adapterOf(method, 0n, dtype),
+        sequenceLength: run.spec.dataset.sequenceLength,
+      });
+      using file = openSafetensors(join(folder, tensorFile));
+      for (const { name, value } of copy.parameters.trained()) {
+        scope(() => ops.copy_(value, file.load(prefix + name)));
+      }
+      return copy;
+    },
+  };
+}
+
+/** Tensors of the adapter file, by the names PEFT looks for. */
+export function peftTensors(parameters: readonly Parameter[]): ReadonlyMap<string, Tensor> {
+  return new Map(
+    parameters
+      .filter(({ name }) => /\.lora_[AB]\.weight$/.test(name))
+      .map(({ name, value }) => [prefix + name, value]),
+  );
+}
+
+/** Contents of `adapter_config.json`. */
+export function peftConfig({ prepared, method, model }: ArtifactFacts): Record<string, unknown> {
+  if (method.adapter.type !== 'LoRA') throw new Bug(`${method.adapter.type} has no PEFT form`);
+  const { rank, alpha, dropout, scaling } = method.adapter.lora;
+  const paths = [...model.adapted.keys()];
+  const modules = new Set(paths.map((path) => path.slice(path.lastIndexOf('.') + 1)));
+  return {
+    alpha_pattern: {},
+    base_model_name_or_path: prepared.model.name,
+    bias: 'none',
+    fan_in_fan_out: false,
+    inference_mode: true,
+    init_lora_weights: true,
+    lora_alpha: alpha === undefined ? 2 * rank : Number(alpha),
+    lora_dropout: Number(dropout),
+    modules_to_save: null,
+    peft_type: 'LORA',
+    r: rank,
+    rank_pattern: {},
+    target_modules: [...modules].sort(),
+    task_type: 'CAUSAL_LM',
+    use_dora: false,
+    use_rslora: scaling === 'RankStabilized',
+  };
+}

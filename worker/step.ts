@@ -1,0 +1,153 @@
+// One optimizer step, block by block. No rank, however large the model, ever holds the gradient of
+// more than it updates: the forward keeps only what the plan allows (`modes`), the backward takes
+// the blocks from last to first, and each block's gradients go to the update as soon as all
+// micro-batches have added to them (block-major accumulation).
+import type { DropoutDraw } from './adapters/adapter.ts';
+import { backwardBlock, type BlockPass, type BlockTrace, forwardBlock, type TapeMode } from './engine/block-tape.ts';
+import type { Bin } from './engine/bin.ts';
+import { embed, embedBackward_ } from './engine/embedding.ts';
+import { GradientSum } from './engine/gradient-sum.ts';
+import { headBackward } from './engine/head.ts';
+import { embeddingName, finalNormName, headName, type Model, type Moving } from './engine/model.ts';
+import type { StepUpdate, UpdateOutcome } from './engine/update.ts';
+import * as ops from './tensor/ops.generated.ts';
+import { scope } from './tensor/scope.ts';
+import type { Tensor } from './tensor/tensor.ts';
+
+/** Takes gradients as they become whole, place by place. */
+export type StepUpdateSink = Pick<StepUpdate, 'offer' | 'finish'>;
+
+export interface StepInputs {
+  readonly model: Model;
+  /** This rank's micro-batches. */
+  readonly bins: readonly Bin[];
+  /** Learned tokens of the global batch: every rank normalises by the same number. */
+  readonly learnedTokens: number;
+  readonly moving: Moving;
+  readonly modes: readonly TapeMode[];
+  readonly update: StepUpdateSink;
+  readonly draw: (bin: Bin) => DropoutDraw;
+}
+
+export interface StepOutcome extends UpdateOutcome {
+  /** Sums over this rank's bins; read them a step late, so that no step waits for the device. */
+  readonly nll: Tensor;
+  readonly correct: Tensor;
+}
+
+/** Runs the step on the current scope's device; every tensor but the two sums is freed inside. */
+export function step(inputs: StepInputs): StepOutcome {
+  return scope(() => {
+    const { model, bins, moving, update } = inputs;
+    const traces = forwardBlocks(inputs);
+    const top = headPass(inputs, traces.outputs);
+    let g = top.gradients;
+    for (let layer = model.config.L - 1; layer >= lowestMoving(inputs); layer -= 1) {
+      const parameters = moving(layer);
+      const sum = new GradientSum(parameters, bins.length);
+      g = bins.map((bin, a) => {
+        const pass = passOf(inputs, layer, bin);
+        const back = backwardBlock(pass, traceAt(traces.blocks, layer, a), tensorAt(g, a));
+        tensorAt(g, a).dispose();
+        sum.add(back.parameters);
+        return back.input;
+      });
+      update.offer(sum.finish());
+    }
+    if (top.dEmbedding !== null) {
+      for (const [a, bin] of bins.entries()) {
+        embedBackward_(model.config, top.dEmbedding, tensorAt(g, a), bin.ids);
+      }
+      update.offer([{ parameter: model.parameters.get(embeddingName), value: top.dEmbedding }]);
+    }
+    return { ...update.finish(), nll: top.nll, correct: top.correct };
+  });
+}
+
+interface Traces {
+  /** By layer, then by bin. */
+  readonly blocks: readonly (readonly BlockTrace[])[];
+  readonly outputs: readonly Tensor[];
+}
+
+function forwardBlocks(inputs: StepInputs): Traces {
+  const { model, bins, modes } = inputs;
+  const table = model.parameters.value(embeddingName);
+  let x = bins.map((bin) => embed(model.config, table, bin.ids));
+  const blocks: BlockTrace[][] = [];
+  for (let layer = 0; layer < model.config.L; layer += 1) {
+    const passed = bins.map((bin, a) => {
+      const mode = modes[layer] ?? 'recompute';
+      return forwardBlock(passOf(inputs, layer, bin), tensorAt(x, a), mode);
+    });
+    blocks.push(passed.map(({ trace }) => trace));
+    x = passed.map(({ output }) => output);
+  }
+  return { blocks, outputs: x };
+}
+
+interface HeadPass {
+  readonly nll: Tensor;
+  readonly correct: Tensor;
+  readonly gradients: Tensor[];
+  /** Gradient of the embedding so far, where it moves; a tied head has added its part. */
+  readonly dEmbedding: Tensor | null;
+}
+
+function headPass(inputs: StepInputs, outputs: readonly Tensor[]): HeadPass {
+  const { model, bins, moving, learnedTokens, update } = inputs;
+  const head = moving('head');
+  const dEmbedding = moving('embedding').length > 0 ? matrixGradient(model, embeddingName) : null;
+  const headMoves = head.find(({ name }) => name === headName(model.config));
+  const dHead = headMoves ? matrixGradient(model, headMoves.name) : model.config.tied ? dEmbedding : null;
+  const norm = head.find(({ name }) => name === finalNormName);
+  const norms = new GradientSum(norm ? [norm] : [], bins.length);
+  const results = bins.map((bin, a) => {
+    const x = tensorAt(outputs, a);
+    const back = headBackward(model, x, bin, 1 / learnedTokens, norm !== undefined, dHead);
+    x.dispose();
+    if (norm) norms.add([back.norm]);
+    return back;
+  });
+  const gradients = norms.finish();
+  if (headMoves && dHead) gradients.push({ parameter: headMoves, value: dHead });
+  update.offer(gradients);
+  return {
+    nll: ops.sum(ops.stack(results.map(({ nll }) => nll))),
+    correct: ops.sum(ops.stack(results.map(({ correct }) => correct))),
+    gradients: results.map(({ input }) => input),
+    dEmbedding,
+  };
+}
+
+/** A zero gradient for a vocabulary matrix: many small contributions are added, so not in 16 bit. */
+function matrixGradient(model: Model, name: string): Tensor {
+  const { shape, dtype } = model.parameters.value(name);
+  return ops.zeros(shape, { dtype: dtype === 'float64' ? 'float64' : 'float32' });
+}
+
+/** Blocks below the first one that moves need no backward, unless the embedding below them does. */
+function lowestMoving({ model, moving }: StepInputs): number {
+  if (moving('embedding').length > 0) return 0;
+  for (let layer = 0; layer < model.config.L; layer += 1) {
+    if (moving(layer).length > 0) return layer;
+  }
+  return model.config.L;
+}
+
+function passOf(inputs: StepInputs, layer: number, bin: Bin): BlockPass {
+  const { model, moving, draw } = inputs;
+  return { model, layer, moving: moving(layer), bin, draw: draw(bin) };
+}
+
+function tensorAt(tensors: readonly Tensor[], index: number): Tensor {
+  const tensor = tensors[index];
+  if (tensor === undefined) throw new RangeError(`no micro-batch ${index}`);
+  return tensor;
+}
+
+function traceAt(blocks: Traces['blocks'], layer: number, index: number): BlockTrace {
+  const trace = blocks[layer]?.[index];
+  if (trace === undefined) throw new RangeError(`no trace of layer ${layer}, bin ${index}`);
+  return trace;
+}

@@ -1,0 +1,186 @@
+// Watches the messages of a training and makes the run report from them: whatever the report says was
+// said to the watcher before.
+import { cpus } from 'node:os';
+import type { ResolvedMethod } from '../../crds/index.ts';
+import type { MemoryPlan } from '../../crds/plan/memory.ts';
+import { methodInWords } from '../../crds/methods/in-words.ts';
+import { parametersOf } from '../../crds/plan/parameters.ts';
+import type { PreparedRecord, RunRecord } from '../../crds/wire/run-folder.ts';
+import type { RunReport } from '../../crds/wire/run-report.ts';
+import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
+import type { Feed } from '../data/feed.ts';
+import type { ModelFiles } from '../decoder/model-files.ts';
+import type { Model } from '../engine/model.ts';
+import { memoryStatistics } from '../tensor/memory.ts';
+import type { TrainerPlan, TrainerResult } from '../trainer.ts';
+
+export interface RecorderFacts {
+  readonly run: RunRecord;
+  readonly prepared: PreparedRecord;
+  readonly method: ResolvedMethod;
+  readonly files: ModelFiles;
+  readonly model: Model;
+  readonly memory: MemoryPlan;
+  readonly plan: TrainerPlan;
+  readonly feed: Feed;
+  readonly version: string;
+  /** Milliseconds since 1970 at which the process began. */
+  readonly startedAt: number;
+}
+
+type BodyOf<T extends TelemetryBody['type']> = Extract<TelemetryBody, { type: T }>;
+
+export class Recorder {
+  readonly #facts: RecorderFacts;
+  readonly #steps: BodyOf<'step'>[] = [];
+  readonly #checkpoints: BodyOf<'checkpoint'>[] = [];
+  readonly #warnings: BodyOf<'warning'>[] = [];
+  readonly #samples = new Map<number, { prompt: string; before?: string; after?: string }>();
+  #evaluateSeconds = 0;
+  #resumedFrom = 0;
+
+  constructor(facts: RecorderFacts) {
+    this.#facts = facts;
+  }
+
+  see(message: TelemetryBody): void {
+    if (message.type === 'step') this.#steps.push(message);
+    if (message.type === 'checkpoint') this.#checkpoints.push(message);
+    if (message.type === 'warning') this.#warnings.push(message);
+    if (message.type === 'evaluation') this.#evaluateSeconds += message.seconds ?? 0;
+    if (message.type === 'sample') this.#seeSample(message);
+  }
+
+  /** What will happen, before the first step of this process. */
+  planMessage(firstStep: number): BodyOf<'plan'> {
+    const { run, prepared, method, files, model, memory, plan, feed } = this.#facts;
+    this.#resumedFrom = firstStep;
+    const count = (mode: string) => memory.blocks.filter((block) => block === mode).length;
+    return {
+      type: 'plan',
+      job: run.name,
+      model: {
+        name: prepared.model.name,
+        family: files.config.family,
+        parameters: parametersOf(files.config).total,
+      },
+      method: methodInWords(method),
+      trainableParameters: trainable(model),
+      precision: method.precision.type,
+      device: run.device,
+      threads: run.threads,
+      totalSteps: plan.totalSteps,
+      firstStep,
+      sequencesPerStep: feed.binsPerStep,
+      tokensPerStep: feed.binsPerStep * feed.largestBin,
+      samples: prepared.data.samples,
+      heldOutSamples: prepared.data.heldOutSamples,
+      blocks: {
+        keep: count('keep'),
+        recompute: count('recompute'),
+        offload: count('offload'),
+      },
+      memory: { ...memory.parts, peak: memory.peak },
+      memoryLimit: memory.limit,
+    };
+  }
+
+  report({ reason, state }: TrainerResult, endedAt: number): RunReport {
+    const { run, prepared, method, files, model, memory, plan, feed, version, startedAt } =
+      this.#facts;
+    const measured = memoryStatistics().residentPeakBytes;
+    const [before] = state.evaluations;
+    const after = state.evaluations.at(-1);
+    const best = state.evaluations.find(({ step }) => step === state.best?.step);
+    return {
+      version: 1,
+      job: {
+        name: run.name,
+        specDigest: run.digest,
+        method,
+        summary: methodInWords(method),
+      },
+      program: { version, node: process.version },
+      device: { type: 'cpu', name: cpus()[0]?.model ?? 'unknown', threads: run.threads },
+      model: {
+        name: prepared.model.name,
+        family: files.config.family,
+        format: files.headers.format === 'gguf' ? 'GGUF' : 'Safetensors',
+        digest: prepared.model.digest,
+        parameters: parametersOf(files.config).total,
+        trainableParameters: trainable(model),
+      },
+      dataset: datasetOf(prepared, feed),
+      training: {
+        steps: state.step,
+        totalSteps: plan.totalSteps,
+        tokensSeen: state.tokensSeen,
+        firstLoss: state.firstLoss,
+        lastLoss: state.lastLoss,
+        skippedSteps: state.step - state.updates,
+        rollbacks: state.rollbacks,
+        ...this.#speed(),
+      },
+      evaluation: {
+        ...(before === undefined ? {} : { before }),
+        ...(after === undefined ? {} : { after }),
+        ...(best === undefined ? {} : { best }),
+        all: state.evaluations,
+      },
+      samples: [...this.#samples.values()],
+      memory: {
+        predicted: { parts: memory.parts, peak: memory.peak },
+        measured: { peak: measured },
+        gap: (measured - memory.peak) / memory.peak,
+        blocks: this.planMessage(this.#resumedFrom).blocks,
+      },
+      artifacts: [],
+      checkpoints: this.#checkpoints.map(({ step, path, bytes, ms }) => ({ step, path, bytes, ms })),
+      seconds: {
+        train: state.seconds,
+        evaluate: this.#evaluateSeconds,
+        total: (endedAt - startedAt) / 1000,
+      },
+      warnings: this.#warnings.map(({ reason: why, message, step }) => ({
+        reason: why,
+        message,
+        ...(step === undefined ? {} : { step }),
+      })),
+      end: {
+        reason,
+        startedAt: new Date(startedAt).toISOString(),
+        endedAt: new Date(endedAt).toISOString(),
+        resumedFrom: this.#resumedFrom,
+      },
+    };
+  }
+
+  /** Medians over all steps of this process but the first, which fills caches. */
+  #speed(): { stepMs?: number; tokensPerSecond?: number } {
+    const warm = this.#steps.slice(1);
+    if (warm.length === 0) return {};
+    return {
+      stepMs: median(warm.map(({ stepMs }) => stepMs.total)),
+      tokensPerSecond: median(warm.map(({ tokensPerSecond }) => tokensPerSecond)),
+    };
+  }
+
+  #seeSample({ step, index, prompt, text }: BodyOf<'sample'>): void {
+    const known = this.#samples.get(index) ?? { prompt };
+    this.#samples.set(index, step === 0 ? { ...known, before: text } : { ...known, after: text });
+  }
+}
+
+function datasetOf({ data }: PreparedRecord, feed: Feed): RunReport['dataset'] {
+  const { digest, samples, heldOutSamples, tokens, learnedTokens, skipped } = data;
+  return { digest, samples, heldOutSamples, sequences: feed.sequences, tokens, learnedTokens, skipped };
+}
+
+function trainable({ parameters }: Model): number {
+  return parameters.trained().reduce((sum, { value }) => sum + value.numel, 0);
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}

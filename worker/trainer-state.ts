@@ -1,0 +1,54 @@
+// What a checkpoint has to hold beside tensors for the run to go on as if nothing had happened.
+import * as z from 'zod';
+
+const real = z.number().nullable();
+
+export const evaluationPoint = z.object({
+  step: z.int(),
+  loss: real,
+  perplexity: real,
+  accuracy: real,
+  tokens: z.int(),
+});
+
+export const trainerState = z.object({
+  /** Steps done, skipped ones included. */
+  step: z.int(),
+  /** Steps that changed parameters: the exponent of Adam's bias corrections. */
+  updates: z.int(),
+  /** Global batches drawn. A rollback goes back in `step`, never here: it leaves the batch out. */
+  position: z.int(),
+  tokensSeen: z.int(),
+  skipsInRow: z.int(),
+  rollbacks: z.int(),
+  /** What rollbacks have multiplied the learning rate by. */
+  learningRateFactor: z.number(),
+  firstLoss: real,
+  lastLoss: real,
+  evaluations: z.array(evaluationPoint),
+  /** Evaluations since the last improvement. */
+  stale: z.int(),
+  best: z.object({ step: z.int(), value: z.number() }).nullable(),
+  samplesBefore: z.array(z.string()),
+  /** Processor-independent: seconds of training, the time before a kill included. */
+  seconds: z.number(),
+});
+
+export type TrainerState = z.output<typeof trainerState>;
+
+export const freshState: TrainerState = {
+  step: 0,
+  updates: 0,
+  position: 0,
+  tokensSeen: 0,
+  skipsInRow: 0,
+  rollbacks: 0,
+  learningRateFactor: 1,
+  firstLoss: null,
+  lastLoss: null,
+  evaluations: [],
+  stale: 0,
+  best: null,
+  samplesBefore: [],
+  seconds: 0,
+};
