@@ -15,7 +15,9 @@ export interface WorkerConfig {
   readonly variables: Readonly<Record<string, string | undefined>>;
 }
 
-export function workerConfig(variables: Readonly<Record<string, string | undefined>>): WorkerConfig {
+export function workerConfig(
+  variables: Readonly<Record<string, string | undefined>>,
+): WorkerConfig {
   const { ANNEAL_CACHE, XDG_CACHE_HOME } = schema.parse(variables);
   const cache = ANNEAL_CACHE ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'anneal');
   return { cache, variables };

@@ -36,10 +36,7 @@ export function evaluate(
   return { loss, perplexity: Math.exp(loss), accuracy: correct / tokens, tokens };
 }
 
-function lossOf(
-  model: Model,
-  host: HostBin,
-): { readonly nll: number; readonly correct: number } {
+function lossOf(model: Model, host: HostBin): { readonly nll: number; readonly correct: number } {
   const bin = toBin(model.rope, host, model.dtype);
   const x = residualStream(model, bin);
   const { nll, correct } = headLoss(model, x, bin);

@@ -6,8 +6,8 @@ import { failureOf } from '../crds/failures.ts';
 import { runFiles } from '../crds/wire/run-folder.ts';
 import { systemClock } from './clock.ts';
 import { workerConfig } from './config.ts';
-import { type Emitter, emitter } from './telemetry/emit.ts';
 import type { RoleContext } from './role.ts';
+import { type Emitter, emitter } from './telemetry/emit.ts';
 
 /** Imported on demand: preparing data must not load libtorch, nor training a tokenizer. */
 const roles = {
@@ -53,7 +53,8 @@ async function perform(messages: Emitter): Promise<number> {
     const { reason, workerExit } = failureOf(error.code);
     const { code, message, hint } = error;
     messages.emit({ type: 'failure', code, reason, message, hint });
-    if (error.code === 'E_INTERNAL') process.stderr.write(`${(error.cause as Error)?.stack ?? error.stack}\n`);
+    if (error.code === 'E_INTERNAL')
+      process.stderr.write(`${(error.cause as Error)?.stack ?? error.stack}\n`);
     return workerExit;
   }
 }

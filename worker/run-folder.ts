@@ -23,7 +23,8 @@ export async function requireRecord<S extends z.ZodType>(
   schema: S,
 ): Promise<z.output<S>> {
   const record = await readRecord(folder, file, schema);
-  if (record === null) throw new Bug(`${join(folder, file)} is missing; an earlier stage writes it`);
+  if (record === null)
+    throw new Bug(`${join(folder, file)} is missing; an earlier stage writes it`);
   return record;
 }
 

@@ -3,7 +3,7 @@
 // of short answers.
 import { embed } from './engine/embedding.ts';
 import { embeddingName, finalNormName, headName, type Model, tensorsOf } from './engine/model.ts';
-import { block, type BlockContext } from './nn/block.ts';
+import { type BlockContext, block } from './nn/block.ts';
 import { rmsNorm } from './nn/rms-norm.ts';
 import { ropeTable } from './nn/rope.ts';
 import * as ops from './tensor/ops.generated.ts';

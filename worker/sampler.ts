@@ -35,7 +35,9 @@ export async function samplerOf(
           arguments: spec.dataset.chatTemplateArguments,
         });
   const prompts = samples.prompts.map((prompt) => {
-    const text = template?.render([{ role: 'user', content: prompt, learned: false }], undefined, true) ?? prompt;
+    const text =
+      template?.render([{ role: 'user', content: prompt, learned: false }], undefined, true) ??
+      prompt;
     return { prompt, ids: tokenizer.encode(text) };
   });
   const stop = stopIds(tokenizer);

@@ -1,10 +1,11 @@
 // From the method that a job resolved to, to the implementations that run: one line for each member
 // of each seam. Everything else in the worker knows interfaces only.
-import { type ResolvedMethod, TerminalError } from '../crds/index.ts';
+import type { ResolvedMethod } from '../crds/index.ts';
 import type { Adapter } from './adapters/adapter.ts';
 import { lora } from './adapters/lora.ts';
 import type { Parameters } from './engine/parameters.ts';
 import { adamW } from './optimizers/adamw.ts';
+import { adamW8bit } from './optimizers/adamw-8bit.ts';
 import type { Optimizer } from './optimizers/optimizer.ts';
 import { sgd } from './optimizers/sgd.ts';
 import { all } from './selection/all.ts';
@@ -50,11 +51,7 @@ export function optimizerOf(method: ResolvedMethod): Optimizer {
     case 'AdamW':
       return adamW({ ...adamSettings(method.optimizer.adamW), masters });
     case 'AdamW8bit':
-      throw new TerminalError({
-        code: 'E_NOT_BUILT',
-        message: 'spec.method.optimizer.type is AdamW8bit, whose kernel this version lacks',
-        hint: 'use AdamW',
-      });
+      return adamW8bit({ ...adamSettings(method.optimizer.adamW8bit), masters });
   }
 }
 

@@ -3,8 +3,14 @@
 // the blocks from last to first, and each block's gradients go to the update as soon as all
 // micro-batches have added to them (block-major accumulation).
 import type { DropoutDraw } from './adapters/adapter.ts';
-import { backwardBlock, type BlockPass, type BlockTrace, forwardBlock, type TapeMode } from './engine/block-tape.ts';
 import type { Bin } from './engine/bin.ts';
+import {
+  type BlockPass,
+  type BlockTrace,
+  backwardBlock,
+  forwardBlock,
+  type TapeMode,
+} from './engine/block-tape.ts';
 import { embed, embedBackward_ } from './engine/embedding.ts';
 import { GradientSum } from './engine/gradient-sum.ts';
 import { headBackward } from './engine/head.ts';
@@ -99,7 +105,11 @@ function headPass(inputs: StepInputs, outputs: readonly Tensor[]): HeadPass {
   const head = moving('head');
   const dEmbedding = moving('embedding').length > 0 ? matrixGradient(model, embeddingName) : null;
   const headMoves = head.find(({ name }) => name === headName(model.config));
-  const dHead = headMoves ? matrixGradient(model, headMoves.name) : model.config.tied ? dEmbedding : null;
+  const dHead = headMoves
+    ? matrixGradient(model, headMoves.name)
+    : model.config.tied
+      ? dEmbedding
+      : null;
   const norm = head.find(({ name }) => name === finalNormName);
   const norms = new GradientSum(norm ? [norm] : [], bins.length);
   const results = bins.map((bin, a) => {

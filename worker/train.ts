@@ -99,7 +99,12 @@ function load(
     adapter: adapterOf(method, BigInt(run.spec.training.seed), dtype),
     sequenceLength: run.spec.dataset.sequenceLength,
   });
-  emit({ ...report, state: 'Done', done: files.tensorNames.length, total: files.tensorNames.length });
+  emit({
+    ...report,
+    state: 'Done',
+    done: files.tensorNames.length,
+    total: files.tensorNames.length,
+  });
   return model;
 }
 

@@ -221,7 +221,8 @@ function look(parts: TrainerParts, state: TrainerState): TrainerState {
   const samplesBefore = state.step === 0 ? texts.map(({ text }) => text) : state.samplesBefore;
   if (found === null || found.tokens === 0) return { ...state, samplesBefore };
   const value = plan.earlyStopping?.metric === 'Accuracy' ? -found.accuracy : found.loss;
-  const threshold = (state.best?.value ?? Number.POSITIVE_INFINITY) - (plan.earlyStopping?.minDelta ?? 0);
+  const threshold =
+    (state.best?.value ?? Number.POSITIVE_INFINITY) - (plan.earlyStopping?.minDelta ?? 0);
   const best = value < threshold;
   const point = {
     step: state.step,

@@ -12,6 +12,7 @@ import { torchVersion } from '../setup/wheels.ts';
 import type { Check } from './check.ts';
 
 const build = 'npm run native builds it';
+const fetch = 'npm run native fetches it';
 
 export async function checkAddon(checkout: string): Promise<Check> {
   const name = 'native addon';
@@ -31,7 +32,7 @@ export async function checkLibtorch(machine: Machine, cache: string): Promise<Ch
   const given = machine.env['LIBTORCH'];
   if (given) {
     if (existsSync(given)) return { name, state: 'Passed', observed: `LIBTORCH is ${given}` };
-    const fix = `unset LIBTORCH and ${build}`;
+    const fix = `unset LIBTORCH, then ${fetch}`;
     return { name, state: 'Failed', observed: `LIBTORCH is ${given}, which is not there`, fix };
   }
   const names = await readdir(cache).catch(() => []);
@@ -39,7 +40,7 @@ export async function checkLibtorch(machine: Machine, cache: string): Promise<Ch
     names.find((each) => each.startsWith(`libtorch-${torchVersion}-`)) ??
     names.find((each) => each === `installed-torch-${torchVersion}`);
   if (found !== undefined) return { name, state: 'Passed', observed: found };
-  return { name, state: 'Failed', observed: `${torchVersion} is not in the cache`, fix: build };
+  return { name, state: 'Failed', observed: `${torchVersion} is not in the cache`, fix: fetch };
 }
 
 export async function checkToolchain(machine: Machine, needed: boolean): Promise<Check> {

@@ -12,8 +12,8 @@ export interface RoleScript {
   readonly stderr?: string;
   /** Ends by this signal instead of an exit. */
   readonly signal?: NodeJS.Signals;
-  /** Says a message, then waits to be told to stop, and ends as stopped. */
-  readonly untilStop?: boolean;
+  /** Says a message, then waits to be told to stop, and ends as stopped; or does not listen. */
+  readonly untilStop?: boolean | 'never';
 }
 
 export type WorkerScript = Readonly<Record<string, RoleScript>>;
@@ -32,12 +32,13 @@ for (const message of script.messages ?? []) {
   );
 }
 if (script.stderr !== undefined) process.stderr.write(script.stderr);
+process.on('SIGINT', () => {});
 if (script.untilStop) {
   await new Promise<void>((resolve) => {
     process.on('message', (message) => {
-      if (message === 'stop') resolve();
+      if (message === 'stop' && script.untilStop !== 'never') resolve();
     });
-    process.send?.({ type: 'stage', stage: 'Train', state: 'Started', time: 1 });
+    process.send?.({ type: 'stage', stage: 'Load', state: 'Started', time: 1e9 });
   });
   process.exit(75);
 }

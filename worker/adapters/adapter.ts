@@ -16,6 +16,8 @@ export interface Delta {
   readonly A: Tensor;
   readonly B: Tensor;
   readonly scale: number;
+  /** Whether `dropped` gives another input than `x`. */
+  readonly drops: boolean;
   /** The adapter's own input when it drops some of it in training; null leaves `x` as it is. */
   dropped(x: Tensor): Tensor | null;
 }
@@ -26,11 +28,7 @@ export interface Adapter {
   targets(layer: LinearLayer): boolean;
   /** Fresh trained tensors by suffix (`lora_A.weight`); the model's function must not change. */
   initialize(layer: LinearLayer): Readonly<Record<string, Tensor>>;
-  factors(
-    layer: LinearLayer,
-    tensors: (suffix: string) => Tensor,
-    draw: DropoutDraw | null,
-  ): Delta;
+  factors(layer: LinearLayer, tensors: (suffix: string) => Tensor, draw: DropoutDraw | null): Delta;
   /** Learning-rate factor of one tensor (LoRA+); 1 where nothing is said. */
   learningRateFactor(suffix: string): number;
 }

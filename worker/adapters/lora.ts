@@ -50,6 +50,7 @@ export function lora(settings: LoraSettings): Adapter {
       A: tensors(factorA),
       B: tensors(factorB),
       scale,
+      drops: draw !== null && dropout > 0,
       dropped: (x) => (draw === null || dropout === 0 ? null : drop(x, dropout, layer, draw)),
     }),
     learningRateFactor: (suffix) => (suffix === factorB ? settings.learningRateRatio : 1),

@@ -30,7 +30,11 @@ export interface CheckpointSettings {
   /** Digest of the frozen base. */
   readonly base: string;
   readonly wish: SaveWish;
-  readonly retain: { readonly latest: number; readonly best: number; readonly everySteps: number | null };
+  readonly retain: {
+    readonly latest: number;
+    readonly best: number;
+    readonly everySteps: number | null;
+  };
   readonly clock: Clock;
   emit(message: TelemetryBody): void;
 }

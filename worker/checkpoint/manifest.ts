@@ -50,13 +50,8 @@ export type CheckpointManifest = z.output<typeof checkpointManifest>;
 
 /** The manifest in `bytes`, or a UserError that says what is wrong with the file. */
 export function parseManifest(bytes: Uint8Array, path: string): CheckpointManifest {
-  const refuse = (what: string, cause?: unknown): never => {
-    throw new UserError({
-      code: 'E_CHECKPOINT_CORRUPTED',
-      path,
-      message: `${path} ${what}`,
-      cause,
-    });
+  const refuse = (what: string): never => {
+    throw corrupted(path, what);
   };
   if (bytes.length > maxManifestBytes) {
     refuse(`has ${bytes.length} bytes; a checkpoint manifest has at most ${maxManifestBytes}`);
@@ -84,11 +79,11 @@ function json(bytes: Uint8Array, path: string): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
-    throw new UserError({
-      code: 'E_CHECKPOINT_CORRUPTED',
-      path,
-      message: `${path} is not JSON; the file was cut off or overwritten`,
-      cause,
-    });
+    throw corrupted(path, 'is not JSON; the file was cut off or overwritten', cause);
   }
+}
+
+function corrupted(path: string, what: string, cause?: unknown): UserError {
+  const message = `${path} ${what}`;
+  return new UserError({ code: 'E_CHECKPOINT_CORRUPTED', path, message, cause });
 }

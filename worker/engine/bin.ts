@@ -4,8 +4,8 @@ import type { DecoderConfig } from '../decoder/config.ts';
 import type { RopeFrequencies } from '../decoder/rope.ts';
 import type { BlockContext } from '../nn/block.ts';
 import { ropeTable } from '../nn/rope.ts';
-import * as ops from '../tensor/ops.generated.ts';
 import type { DType } from '../tensor/dtype.ts';
+import * as ops from '../tensor/ops.generated.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
 
 /** A bin as the loader hands it over: `T` tokens of one or more whole documents. */

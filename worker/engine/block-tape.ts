@@ -55,7 +55,13 @@ export function forwardBlock(
 export function runBlock(pass: Omit<BlockPass, 'moving'>, x: Tensor): Tensor {
   return scope(() => {
     const tensors = tensorsOf(pass.model, new Map(), pass.draw);
-    return block(pass.model.config, pass.layer, tensors, x, binContext(pass.model.config, pass.bin));
+    return block(
+      pass.model.config,
+      pass.layer,
+      tensors,
+      x,
+      binContext(pass.model.config, pass.bin),
+    );
   });
 }
 

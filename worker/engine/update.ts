@@ -2,8 +2,8 @@
 // keeps them until the last has come, because the factor depends on all; `Block` and `None` step
 // at once and hold nothing.
 import type { Optimizer, OptimizerState } from '../optimizers/optimizer.ts';
-import type { Stream } from '../tensor/rng.ts';
 import * as ops from '../tensor/ops.generated.ts';
+import type { Stream } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
 import { item, type Tensor } from '../tensor/tensor.ts';
 import type { Parameter } from './parameters.ts';
@@ -85,8 +85,9 @@ export class StepUpdate {
       this.#waiting.push(...gradients);
       return;
     }
-    if (!Number.isFinite(square)) return release(gradients);
-    this.#apply(gradients, this.#clip.mode === 'Block' ? this.#factor(square) : 1);
+    if (Number.isFinite(square))
+      this.#apply(gradients, this.#clip.mode === 'Block' ? this.#factor(square) : 1);
+    else release(gradients);
   }
 
   finish(): UpdateOutcome {

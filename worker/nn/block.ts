@@ -6,7 +6,7 @@ import type { Delta } from '../adapters/adapter.ts';
 import type { DecoderConfig } from '../decoder/config.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { linear } from './linear.ts';
+import { type LinearTensors, linear, linears } from './linear.ts';
 import { rmsNorm } from './rms-norm.ts';
 import { type RopeTable, rotate } from './rope.ts';
 
@@ -64,7 +64,10 @@ function attention(
   const [q, k, v] = split(
     config.fused
       ? [apply(tensors, `${path}.qkv_proj`, h)]
-      : ['q', 'k', 'v'].map((role) => apply(tensors, `${path}.${role}_proj`, h)),
+      : linears(
+          h,
+          ['q', 'k', 'v'].map((role) => tensorsAt(tensors, `${path}.${role}_proj`)),
+        ),
     [NH * D, NK * D, NK * D],
   );
   const table = context.rope[kinds.rope];
@@ -87,15 +90,22 @@ function mlp(config: DecoderConfig, path: string, tensors: BlockTensors, h: Tens
   const [gate, up] = split(
     config.fused
       ? [apply(tensors, `${at}.gate_up_proj`, h)]
-      : [apply(tensors, `${at}.gate_proj`, h), apply(tensors, `${at}.up_proj`, h)],
+      : linears(h, [tensorsAt(tensors, `${at}.gate_proj`), tensorsAt(tensors, `${at}.up_proj`)]),
     [config.I, config.I],
   );
   return apply(tensors, `${at}.down_proj`, ops.swiglu(gate, up, activationCode[config.activation]));
 }
 
 function apply(tensors: BlockTensors, path: string, x: Tensor): Tensor {
-  const bias = tensors.hasWeight(`${path}.bias`) ? tensors.weight(`${path}.bias`) : null;
-  return linear(x, tensors.weight(`${path}.weight`), bias, tensors.delta(path));
+  return linear(x, tensorsAt(tensors, path));
+}
+
+function tensorsAt(tensors: BlockTensors, path: string): LinearTensors {
+  return {
+    weight: tensors.weight(`${path}.weight`),
+    bias: tensors.hasWeight(`${path}.bias`) ? tensors.weight(`${path}.bias`) : null,
+    delta: tensors.delta(path),
+  };
 }
 
 /** The parts of one fused product, or the products as they are. */

@@ -1,5 +1,5 @@
-import type { Tensor } from '../tensor/tensor.ts';
 import * as ops from '../tensor/ops.generated.ts';
+import type { Tensor } from '../tensor/tensor.ts';
 
 /**
  * Root-mean-square norm over the last dimension: `x / rms(x) * (offset + weight)`.

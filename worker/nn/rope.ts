@@ -3,8 +3,8 @@
 // 5,000 is not representable, so the tables are float32 (float64 when the model is).
 import type { RopeFrequencies } from '../decoder/rope.ts';
 import type { DType } from '../tensor/dtype.ts';
-import { type Tensor, tensor } from '../tensor/tensor.ts';
 import * as ops from '../tensor/ops.generated.ts';
+import { type Tensor, tensor } from '../tensor/tensor.ts';
 
 /** Rotation tables of one bin: cos and sin, `[T, dims / 2]`, attention factor multiplied in. */
 export interface RopeTable {
@@ -12,11 +12,7 @@ export interface RopeTable {
   readonly sin: Tensor;
 }
 
-export function ropeTable(
-  rope: RopeFrequencies,
-  positions: Int32Array,
-  dtype: DType,
-): RopeTable {
+export function ropeTable(rope: RopeFrequencies, positions: Int32Array, dtype: DType): RopeTable {
   const pairs = rope.frequencies.length;
   const cos = new Float64Array(positions.length * pairs);
   const sin = new Float64Array(positions.length * pairs);

@@ -40,8 +40,7 @@ function update(
   state: OptimizerState,
   step: UpdateStep,
 ): void {
-  const exact =
-    state['master'] ?? (value.dtype === 'bfloat16' ? ops.to(value, 'float32') : value);
+  const exact = state['master'] ?? (value.dtype === 'bfloat16' ? ops.to(value, 'float32') : value);
   let direction = ops.mulScalar(ops.to(gradient, exact.dtype), step.gradientScale);
   if (step.decayed && weightDecay > 0) ops.add_(direction, exact, { alpha: weightDecay });
   const buffer = state['momentum'];

@@ -3,8 +3,8 @@
 // until the new one is whole.
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { UserError } from '../../crds/errors.ts';
 import type { Destination } from '../../crds/api/source.ts';
+import { UserError } from '../../crds/errors.ts';
 import type { RunRecord } from '../../crds/wire/run-folder.ts';
 
 /** The folder for results: a claim's folder, a local path, or the run's own where none is named. */

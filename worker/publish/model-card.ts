@@ -9,7 +9,10 @@ export function modelCard(facts: ArtifactFacts, format: ArtifactFormat): string 
     ['method', report.job.summary],
     ['steps', `${training.steps} of ${training.totalSteps}`],
     ['tokens seen', training.tokensSeen.toLocaleString('en')],
-    ['records', `${dataset.samples.toLocaleString('en')}, ${dataset.heldOutSamples} of them held out`],
+    [
+      'records',
+      `${dataset.samples.toLocaleString('en')}, ${dataset.heldOutSamples} of them held out`,
+    ],
     ['held-out loss before', loss(evaluation.before?.loss)],
     ['held-out loss after', loss(evaluation.after?.loss)],
     ['base digest', prepared.model.digest],

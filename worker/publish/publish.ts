@@ -99,13 +99,7 @@ function writersOf(facts: ArtifactFacts): readonly ArtifactWriter[] {
   const { formats, gguf } = facts.run.spec.output;
   const wanted = formats ?? [facts.model.adapter === null ? 'MergedSafetensors' : 'PEFTAdapter'];
   return [...new Set(wanted)].map((format) => {
-    switch (format) {
-      case 'PEFTAdapter':
-        return peftArtifact(facts);
-      case 'MergedSafetensors':
-        return mergedArtifact(facts);
-      case 'GGUF':
-        return ggufArtifact(facts, gguf.type);
-    }
+    if (format === 'PEFTAdapter') return peftArtifact(facts);
+    return format === 'GGUF' ? ggufArtifact(facts, gguf.type) : mergedArtifact(facts);
   });
 }

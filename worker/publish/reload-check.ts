@@ -1,8 +1,9 @@
 // An export is believed when it has been read back and gives the same logits. The check runs a fixed
 // text of 64 tokens through the trained model and through the artefact, and reports the largest gap
 // between two logits and the divergence of the distributions.
-import { headName, type Model } from '../engine/model.ts';
+
 import { hiddenStates } from '../engine/forward.ts';
+import { headName, type Model } from '../engine/model.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { item, type Tensor } from '../tensor/tensor.ts';

@@ -2,8 +2,8 @@
 // said to the watcher before.
 import { cpus } from 'node:os';
 import type { ResolvedMethod } from '../../crds/index.ts';
-import type { MemoryPlan } from '../../crds/plan/memory.ts';
 import { methodInWords } from '../../crds/methods/in-words.ts';
+import type { MemoryPlan } from '../../crds/plan/memory.ts';
 import { parametersOf } from '../../crds/plan/parameters.ts';
 import type { PreparedRecord, RunRecord } from '../../crds/wire/run-folder.ts';
 import type { RunReport } from '../../crds/wire/run-report.ts';
@@ -13,6 +13,7 @@ import type { ModelFiles } from '../decoder/model-files.ts';
 import type { Model } from '../engine/model.ts';
 import { memoryStatistics } from '../tensor/memory.ts';
 import type { TrainerPlan, TrainerResult } from '../trainer.ts';
+import type { TrainerState } from '../trainer-state.ts';
 
 export interface RecorderFacts {
   readonly run: RunRecord;
@@ -89,9 +90,6 @@ export class Recorder {
     const { run, prepared, method, files, model, memory, plan, feed, version, startedAt } =
       this.#facts;
     const measured = memoryStatistics().residentPeakBytes;
-    const [before] = state.evaluations;
-    const after = state.evaluations.at(-1);
-    const best = state.evaluations.find(({ step }) => step === state.best?.step);
     return {
       version: 1,
       job: {
@@ -121,12 +119,7 @@ export class Recorder {
         rollbacks: state.rollbacks,
         ...this.#speed(),
       },
-      evaluation: {
-        ...(before === undefined ? {} : { before }),
-        ...(after === undefined ? {} : { after }),
-        ...(best === undefined ? {} : { best }),
-        all: state.evaluations,
-      },
+      evaluation: evaluationOf(state),
       samples: [...this.#samples.values()],
       memory: {
         predicted: { parts: memory.parts, peak: memory.peak },
@@ -135,7 +128,12 @@ export class Recorder {
         blocks: this.planMessage(this.#resumedFrom).blocks,
       },
       artifacts: [],
-      checkpoints: this.#checkpoints.map(({ step, path, bytes, ms }) => ({ step, path, bytes, ms })),
+      checkpoints: this.#checkpoints.map(({ step, path, bytes, ms }) => ({
+        step,
+        path,
+        bytes,
+        ms,
+      })),
       seconds: {
         train: state.seconds,
         evaluate: this.#evaluateSeconds,
@@ -171,9 +169,29 @@ export class Recorder {
   }
 }
 
+function evaluationOf({ evaluations, best }: TrainerState): RunReport['evaluation'] {
+  const [before] = evaluations;
+  const after = evaluations.at(-1);
+  const found = evaluations.find(({ step }) => step === best?.step);
+  return {
+    ...(before === undefined ? {} : { before }),
+    ...(after === undefined ? {} : { after }),
+    ...(found === undefined ? {} : { best: found }),
+    all: [...evaluations],
+  };
+}
+
 function datasetOf({ data }: PreparedRecord, feed: Feed): RunReport['dataset'] {
   const { digest, samples, heldOutSamples, tokens, learnedTokens, skipped } = data;
-  return { digest, samples, heldOutSamples, sequences: feed.sequences, tokens, learnedTokens, skipped };
+  return {
+    digest,
+    samples,
+    heldOutSamples,
+    sequences: feed.sequences,
+    tokens,
+    learnedTokens,
+    skipped,
+  };
 }
 
 function trainable({ parameters }: Model): number {

@@ -229,6 +229,12 @@ export const operatorNames = {
   rope_: 'anneal::rope_',
   swiglu: 'anneal::swiglu',
   attention: 'anneal::attention',
+  headNll: 'anneal::head_nll',
+  loraLinear: 'anneal::lora_linear',
+  loraLinearGroup: 'anneal::lora_linear_group',
+  linearGroup: 'anneal::linear_group',
+  stochasticRound_: 'anneal::stochastic_round_',
+  adamw8bit_: 'anneal::adamw8bit_',
   ggufDequantize: 'anneal::gguf_dequantize',
   ggufQuantize: 'anneal::gguf_quantize',
 } as const satisfies Readonly<Record<string, string>>;

@@ -1,0 +1,76 @@
+"""The peer of `npm run bench -- train`: transformers (+ PEFT) training on given token batches.
+
+Reads one JSON line from standard input:
+  {"model": folder, "method": "lora" | "full", "dtype": "float32" | "bfloat16", "threads": n,
+   "rank": r, "alpha": a, "learning_rate": lr, "steps": n,
+   "batches": [{"ids": [[...]], "labels": [[...]]}, ...]}   # labels: -100 where nothing is learned
+and writes one JSON line: the loss, wall seconds and processor seconds of each step, and the peak
+resident memory of the process in bytes.
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+
+request = json.loads(sys.stdin.readline())
+os.environ["OMP_NUM_THREADS"] = str(request["threads"])
+
+import torch  # noqa: E402
+from transformers import AutoModelForCausalLM  # noqa: E402
+
+torch.set_num_threads(request["threads"])
+torch.manual_seed(0)
+dtype = getattr(torch, request["dtype"])
+model = AutoModelForCausalLM.from_pretrained(
+    request["model"], dtype=dtype, attn_implementation="sdpa"
+)
+model.config.use_cache = False
+if request["method"] == "lora":
+    from peft import LoraConfig, get_peft_model
+
+    model = get_peft_model(
+        model,
+        LoraConfig(
+            r=request["rank"],
+            lora_alpha=request["alpha"],
+            target_modules="all-linear",
+            task_type="CAUSAL_LM",
+        ),
+    )
+model.train()
+trained = [p for p in model.parameters() if p.requires_grad]
+optimizer = torch.optim.AdamW(
+    trained, lr=request["learning_rate"], betas=(0.9, 0.999), weight_decay=0.0, fused=True
+)
+
+
+def processor_seconds():
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+steps = []
+for step in range(request["steps"]):
+    batch = request["batches"][step % len(request["batches"])]
+    wall, processor = time.perf_counter(), processor_seconds()
+    ids = torch.tensor(batch["ids"])
+    # transformers shifts labels itself; the caller gives unshifted ones.
+    labels = torch.tensor(batch["labels"])
+    loss = model(input_ids=ids, labels=labels).loss
+    loss.backward()
+    norm = torch.nn.utils.clip_grad_norm_(trained, 1.0)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    steps.append(
+        {
+            "loss": loss.item(),
+            "norm": float(norm),
+            "wall": time.perf_counter() - wall,
+            "processor": processor_seconds() - processor,
+        }
+    )
+
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+print(json.dumps({"steps": steps, "peak": peak, "trained": sum(p.numel() for p in trained)}))

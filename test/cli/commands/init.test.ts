@@ -1,0 +1,74 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import fc from 'fast-check';
+import { initText, writeNew } from '../../../cli/commands/init.ts';
+import { preferences } from '../../../cli/init/manifest-text.ts';
+import { parseJob } from '../../../crds/manifest.ts';
+
+const places = [
+  'owner/model',
+  './data/chats.jsonl',
+  's3://bucket/prefix',
+  'claim:notes/train.jsonl',
+];
+
+test('places of every sort with every preference are jobs that parse', (t) => {
+  for (const [index, model] of places.entries()) {
+    const data = places[(index + 1) % places.length]!;
+    for (const prefer of preferences) {
+      for (const gpuMemory of [undefined, 24 * 2 ** 30]) {
+        const { job } = parseJob(initText({ model, data, gpuMemory, prefer }), 'job.yaml');
+        t.is(job.spec.worker.devicesPerWorker, gpuMemory === undefined ? 0 : 1);
+      }
+    }
+  }
+});
+
+test('places with strange characters stay what they were', (t) => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 60 }), (name) => {
+      const path = `./${name}`;
+      const text = initText({ model: path, data: path, gpuMemory: undefined, prefer: 'speed' });
+      t.is(parseJob(text, 'job.yaml').job.spec.model.source.local?.path, path);
+    }),
+    { numRuns: 30 },
+  );
+  t.pass();
+});
+
+test('a place is a repository, a bucket, a claim or a path by how it is written', (t) => {
+  const sourceOf = (model: string) =>
+    parseJob(initText({ model, data: 'a/b', gpuMemory: undefined, prefer: 'size' }), 'job').job.spec
+      .model.source;
+  t.is(sourceOf('owner/name').huggingFace?.repository, 'owner/name');
+  t.is(sourceOf('s3://bucket/prefix').s3?.uri, 's3://bucket/prefix');
+  t.like(sourceOf('claim:demo/model').persistentVolumeClaim, { claimName: 'demo', path: 'model' });
+  t.is(sourceOf('/models/small').local?.path, '/models/small');
+  t.is(sourceOf('model.gguf').local?.path, 'model.gguf');
+});
+
+test('the file as it is written for little memory', (t) => {
+  t.snapshot(
+    initText({
+      model: 'owner/Model-1B',
+      data: './chats.jsonl',
+      gpuMemory: undefined,
+      prefer: 'memory',
+    }),
+  );
+});
+
+test('a file that is there is not overwritten', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'anneal-init-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'job.yaml');
+  await writeNew(file, 'one');
+  await t.throwsAsync(writeNew(file, 'two'), {
+    code: 'E_CONFLICT',
+    message: `${file} exists already`,
+  });
+  t.is(await readFile(file, 'utf8'), 'one');
+  await t.throwsAsync(writeNew(join(folder, 'none/job.yaml'), 'two'), { code: 'E_NOT_FOUND' });
+});
