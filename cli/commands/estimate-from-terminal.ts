@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { failureOf } from '../../crds/index.ts';
 import { describeModel } from '../client/describe-model.ts';
 import { reportsOf } from '../client/run-store.ts';
+import { now } from '../clock.ts';
 import type { Assignment, OutputFormat } from '../command-table/flags.ts';
 import { jsonOf } from '../command-table/json.ts';
 import type { CliConfig } from '../config.ts';
@@ -38,7 +39,7 @@ export async function estimateFromTerminal(
       cache: config.cache,
       freeBytes: freemem(),
       cores: availableParallelism(),
-      now: () => new Date(performance.timeOrigin + performance.now()),
+      now,
       reports: (job) => reportsOf(config.cache, job),
       describe: (record) => describeModel(record, worker, interrupted.signal),
     },

@@ -1,5 +1,6 @@
 // `anneal run` with signals and a view: the first Ctrl-C saves and stops, the second ends at once.
 import { join, resolve } from 'node:path';
+import { now } from '../clock.ts';
 import type { DisplayFlags } from '../command-table/flags.ts';
 import type { CliConfig } from '../config.ts';
 import { glyphSet } from '../format/glyphs.ts';
@@ -76,8 +77,4 @@ async function viewOf(
   const { runScreen } = await import('../screens/run/show.tsx');
   const color = config.color && flags.color;
   return { view: runScreen({ stdout, glyphs, color, now, stop }), live: true };
-}
-
-function now(): Date {
-  return new Date(performance.timeOrigin + performance.now());
 }

@@ -1080,6 +1080,38 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, cu: Tensor, scale: nu
   return made(call($attention, q.handle, k.handle, v.handle, cu.handle, scale, window, cap));
 }
 
+const $headNll = operator('anneal::head_nll(Tensor h, Tensor weight, Tensor labels, *, float inv_n=1., int chunk=0, float scale=1., float cap=0., float smoothing=0., float z_loss=0., bool need_dh=True, Tensor? row_weight=None, Tensor(a!)? dweight=None) -> (Tensor nll, Tensor sums, Tensor dh)');
+export function headNll(h: Tensor, weight: Tensor, labels: Tensor, options: { readonly invN?: number | undefined; readonly chunk?: number | bigint | undefined; readonly scale?: number | undefined; readonly cap?: number | undefined; readonly smoothing?: number | undefined; readonly zLoss?: number | undefined; readonly needDh?: boolean | undefined; readonly rowWeight?: Tensor | null | undefined; readonly dweight?: Tensor | null | undefined } = {}): [nll: Tensor, sums: Tensor, dh: Tensor] {
+  const [made0, made1, made2] = results(call($headNll, h.handle, weight.handle, labels.handle, options.invN, options.chunk, options.scale, options.cap, options.smoothing, options.zLoss, options.needDh, options.rowWeight?.handle, options.dweight?.handle));
+  return [made(made0), made(made1), made(made2)];
+}
+
+const $loraLinear = operator('anneal::lora_linear(Tensor x, Tensor weight, Tensor? bias, Tensor a, Tensor b, float scale, Tensor? dropped=None) -> Tensor');
+export function loraLinear(x: Tensor, weight: Tensor, bias: Tensor | null, a: Tensor, b: Tensor, scale: number, dropped?: Tensor | null): Tensor {
+  return made(call($loraLinear, x.handle, weight.handle, bias?.handle, a.handle, b.handle, scale, dropped?.handle));
+}
+
+const $loraLinearGroup = operator('anneal::lora_linear_group(Tensor x, Tensor[] weights, Tensor?[] biases, Tensor[] a, Tensor[] b, float[] scales, Tensor? dropped=None) -> Tensor[]');
+export function loraLinearGroup(x: Tensor, weights: readonly Tensor[], biases: readonly (Tensor | null)[], a: readonly Tensor[], b: readonly Tensor[], scales: readonly number[], dropped?: Tensor | null): Tensor[] {
+  return madeList(call($loraLinearGroup, x.handle, handlesOf(weights), optionalHandlesOf(biases), handlesOf(a), handlesOf(b), scales, dropped?.handle));
+}
+
+const $linearGroup = operator('anneal::linear_group(Tensor x, Tensor[] weights, Tensor?[] biases) -> Tensor[]');
+export function linearGroup(x: Tensor, weights: readonly Tensor[], biases: readonly (Tensor | null)[]): Tensor[] {
+  return madeList(call($linearGroup, x.handle, handlesOf(weights), optionalHandlesOf(biases)));
+}
+
+const $stochasticRound_ = operator('anneal::stochastic_round_(Tensor(a!) bf16_out, Tensor fp32_in, int seed, int offset) -> Tensor(a!)');
+export function stochasticRound_(bf16Out: Tensor, fp32In: Tensor, seed: number | bigint, offset: number | bigint): Tensor {
+  call($stochasticRound_, bf16Out.handle, fp32In.handle, seed, offset);
+  return bf16Out;
+}
+
+const $adamw8bit_ = operator('anneal::adamw8bit_(Tensor(a!) param, Tensor grad, Tensor(b!) m_codes, Tensor(c!) m_absmax, Tensor(d!) v_codes, Tensor(e!) v_absmax, Tensor map_signed, Tensor map_unsigned, *, float lr, float beta1, float beta2, float eps, float weight_decay, int step, float grad_scale=1., int? rounding_key=None) -> ()');
+export function adamw8bit_(param: Tensor, grad: Tensor, mCodes: Tensor, mAbsmax: Tensor, vCodes: Tensor, vAbsmax: Tensor, mapSigned: Tensor, mapUnsigned: Tensor, options: { readonly lr: number; readonly beta1: number; readonly beta2: number; readonly eps: number; readonly weightDecay: number; readonly step: number | bigint; readonly gradScale?: number | undefined; readonly roundingKey?: number | bigint | null | undefined }): void {
+  call($adamw8bit_, param.handle, grad.handle, mCodes.handle, mAbsmax.handle, vCodes.handle, vAbsmax.handle, mapSigned.handle, mapUnsigned.handle, options.lr, options.beta1, options.beta2, options.eps, options.weightDecay, options.step, options.gradScale, options.roundingKey);
+}
+
 const $ggufDequantize = operator('anneal::gguf_dequantize(Tensor blocks, int type, int numel, *, ScalarType dtype) -> Tensor');
 export function ggufDequantize(blocks: Tensor, type: number | bigint, numel: number | bigint, options: { readonly dtype: DType }): Tensor {
   return made(call($ggufDequantize, blocks.handle, type, numel, dtypeCode(options.dtype)));

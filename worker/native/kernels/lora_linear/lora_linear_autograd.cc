@@ -73,9 +73,21 @@ Group group_of(at::TensorList all, const std::vector<double>& scales) {
   return group;
 }
 
+// Autograd takes no undefined tensor as an input: the function gets those that are there, and where the
+// others would stand.
+variable_list spread(at::TensorList inputs, const std::vector<int64_t>& present) {
+  variable_list all(present.size());
+  size_t next = 0;
+  for (size_t i = 0; i < present.size(); ++i)
+    if (present[i]) all[i] = inputs[next++];
+  return all;
+}
+
 struct GroupFunction : torch::autograd::Function<GroupFunction> {
-  static variable_list forward(AutogradContext* context, at::TensorList inputs, std::vector<double> scales) {
+  static variable_list forward(AutogradContext* context, at::TensorList given, std::vector<double> scales,
+                               std::vector<int64_t> present) {
     const at::AutoDispatchBelowADInplaceOrView below;
+    const variable_list inputs = spread(given, present);
     Group group = group_of(inputs, scales);
     Outputs out = lora_linear::forward(group);
     std::vector<int64_t> needs;
@@ -95,6 +107,7 @@ struct GroupFunction : torch::autograd::Function<GroupFunction> {
     context->set_materialize_grads(false);
     context->saved_data["needs"] = needs;
     context->saved_data["scales"] = scales;
+    context->saved_data["present"] = present;
     context->saved_data["separate"] = separate;
     return out.y;
   }
@@ -118,21 +131,31 @@ struct GroupFunction : torch::autograd::Function<GroupFunction> {
         bias = dy[i].reshape({-1, dy[i].size(-1)}).sum(0, false, group.members[i].bias.scalar_type());
       all.insert(all.end(), {out.weight[i], bias, out.a[i], out.b[i]});
     }
-    all.emplace_back();  // scales
-    return all;
+    const auto present = context->saved_data["present"].toIntVector();
+    variable_list given;
+    for (size_t i = 0; i < present.size(); ++i)
+      if (present[i]) given.push_back(all[i]);
+    given.resize(given.size() + 2);  // scales, present
+    return given;
   }
 };
 
 std::vector<Tensor> run(const Group& group, bool tape) {
   if (!tape || !at::GradMode::is_enabled()) return forward(group).y;
-  const variable_list inputs = tensors_of(group);
-  if (std::none_of(inputs.begin(), inputs.end(), wants)) {
+  const variable_list all = tensors_of(group);
+  if (std::none_of(all.begin(), all.end(), wants)) {
     const at::AutoDispatchBelowADInplaceOrView below;
     return forward(group).y;
   }
   std::vector<double> scales;
   for (const Member& m : group.members) scales.push_back(m.scale);
-  return GroupFunction::apply(at::TensorList(inputs), scales);
+  variable_list inputs;
+  std::vector<int64_t> present;
+  for (const Tensor& t : all) {
+    present.push_back(t.defined());
+    if (t.defined()) inputs.push_back(t);
+  }
+  return GroupFunction::apply(at::TensorList(inputs), scales, present);
 }
 
 template <bool tape>
