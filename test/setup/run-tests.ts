@@ -48,6 +48,10 @@ async function runAll(setup: Setup): Promise<void> {
   }
   for (const group of groups) {
     if (!(await hasFiles(group))) continue;
+    if (names.length === 0 && group.heldBack !== undefined) {
+      print(`${group.name.padEnd(13)} left out: ${group.heldBack}`);
+      continue;
+    }
     await timed(group.name, () => runGroup(setup, group));
   }
 }
