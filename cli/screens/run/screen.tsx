@@ -74,12 +74,13 @@ function Title({ name, state: { plan }, glyphs, columns }: RunScreenProps): Reac
 
 function Progress({ state, columns, glyphs, color, now }: RunScreenProps): ReactNode {
   const { step, stage } = state;
-  const inTraining = step !== null && step.step < step.totalSteps && state.end === null;
-  const share = inTraining
-    ? step.step / step.totalSteps
-    : stage?.done !== undefined && stage.total
-      ? stage.done / stage.total
-      : null;
+  const inTraining = isTraining(state);
+  const share =
+    inTraining && step !== null
+      ? step.step / step.totalSteps
+      : stage?.done !== undefined && stage.total
+        ? stage.done / stage.total
+        : null;
   const width = Math.max(8, Math.min(40, columns - 44));
   const words = inTraining ? trainingWords(state) : stageWords(state, now);
   const text = glyphs.text(words);
@@ -89,6 +90,14 @@ function Progress({ state, columns, glyphs, color, now }: RunScreenProps): React
       <Text {...(color ? { color: 'yellow' } : {})}>{bar(share, width, glyphs)}</Text>
       {` ${percent(share, 0).padStart(5)}  ${text}`}
     </Text>
+  );
+}
+
+/** Steps are what is going on, unless something that began after the newest one has not ended: an evaluation, a save. */
+function isTraining({ step, stage, end }: RunState): boolean {
+  if (step === null || end !== null || step.step === step.totalSteps) return false;
+  return (
+    stage === null || stage.state === 'Done' || stage.stage === 'Train' || stage.time < step.time
   );
 }
 
