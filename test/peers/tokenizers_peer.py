@@ -149,11 +149,17 @@ def make(folder):
             file.write("\n")
 
 
+def is_known(character):
+    """Combining marks only when they are old: their order in composed text is another in older tables."""
+    tables = unicodedata.ucd_3_2_0 if unicodedata.combining(character) else unicodedata
+    return tables.category(character) != "Cn"
+
+
 def ids(path, texts_path):
     tokenizer = Tokenizer.from_file(path)
     with open(texts_path, encoding="utf-8") as file:
         batch = json.load(file)
-    known = [all(unicodedata.category(character) != "Cn" for character in text) for text in batch]
+    known = [all(is_known(character) for character in text) for text in batch]
     print(json.dumps([tokenizer.encode(text, add_special_tokens=False).ids if old else None for text, old in zip(batch, known)]))
 
 

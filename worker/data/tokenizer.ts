@@ -83,7 +83,8 @@ export function createTokenizer(definition: TokenizerDefinition): Tokenizer {
     pieces,
     spelling: (text, first) => words.split(normalize(text), first).join(''),
     bytesOf,
-    decode: (ids) => new TextDecoder().decode(Buffer.concat(Array.from(ids, bytesOf))),
+    // Buffer keeps a byte order mark, which a TextDecoder would take for a mark and drop.
+    decode: (ids) => Buffer.concat(Array.from(ids, bytesOf)).toString(),
   };
 }
 

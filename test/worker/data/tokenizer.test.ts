@@ -63,6 +63,11 @@ test('A text that begins with a space of its own keeps it beside the one that Ll
   t.is(tokenizer.decode(tokenizer.encode(' a')), '  a');
 });
 
+test('A byte order mark is a character like any other', (t) => {
+  const { tokenizer } = goldenTokenizer('gpt2');
+  t.is(tokenizer.decode(tokenizer.encode('\ufeffa')), '\ufeffa');
+});
+
 test('Words are remembered without one text changing the tokens of another', (t) => {
   const { tokenizer, definition } = goldenTokenizer('smollm');
   const text = 'the quick the lazy the quick';
