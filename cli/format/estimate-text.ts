@@ -66,7 +66,7 @@ function timeTable({ times, steps, assumedShareOfPeak }: Estimate): readonly str
   const rows = times.map((row) => [
     row.measured ? `${row.device}, measured` : row.device,
     short(row.tokensPerSecond),
-    row.seconds === undefined ? 'depends on the data' : seconds(row.seconds),
+    timeWords(row.seconds),
   ]);
   const head = [assumed, 'tokens/s', steps === undefined ? 'all' : `${count(steps)} steps`];
   return table([head, ...rows]);
@@ -79,4 +79,9 @@ function suggestionLines({ fits, suggestion, whatIf }: Estimate): readonly strin
   const { changes, peak } = suggestion;
   const then = suggestion.fits ? 'and fits' : 'the least of all single changes, and does not fit';
   return ['', verdict, `hint: with ${changesInWords(changes)} it needs ${bytes(peak)}, ${then}`];
+}
+
+function timeWords(value: number | undefined): string {
+  if (value === undefined) return 'depends on the data';
+  return value < 1 ? 'under 1 s' : seconds(value);
 }

@@ -41,6 +41,7 @@ function wordsOf(message: Telemetry): readonly string[] {
     case 'stage': {
       if (message.state !== 'Done') return [];
       const what = [message.subject, message.note].filter((part) => part !== undefined).join(': ');
+      if (what === '') return [];
       return [`${message.stage.toLowerCase().padEnd(10)} ${what}`.trimEnd()];
     }
     case 'plan':
@@ -94,5 +95,6 @@ function stepLine(message: TelemetryOf<'step'>): string {
 }
 
 function indented(text: string): readonly string[] {
-  return text.split('\n').map((line) => `           ${line}`);
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  return lines.map((line) => `           ${line}`);
 }

@@ -29,17 +29,20 @@ function linesFor(ended: EndedRun, width: number): readonly string[] {
   const { training, memory } = report;
   const speed = training.tokensPerSecond;
   return [
-    `✓ ${name} trained ${training.steps} of ${training.totalSteps} steps in ${seconds(report.seconds.total)}`,
+    `✓ ${name} trained ${training.steps} of ${training.totalSteps} steps ${timeWords(report)}`,
     ...row('loss', lossWords(report)),
-    ...row(
-      'speed',
-      speed === undefined ? 'not measured' : `${count(Math.round(speed))} tokens a second`,
-    ),
+    ...(speed === undefined ? [] : row('speed', `${count(Math.round(speed))} tokens a second`)),
     ...row('memory', memoryWords(memory)),
     ...report.artifacts.flatMap((artifact) => row('result', artifactWords(artifact))),
     ...report.samples.slice(0, 1).flatMap((sample) => sampleLines(sample, width)),
     ...nextLines(ended, report, width),
   ];
+}
+
+/** A run that was continued has measured only its own part. */
+function timeWords({ seconds: took, end }: RunReport): string {
+  const since = end.resumedFrom > 0 ? `, going on after step ${end.resumedFrom}` : '';
+  return `in ${seconds(took.total)}${since}`;
 }
 
 function lossWords({ evaluation: { before, after }, training, dataset }: RunReport): string {
@@ -62,11 +65,9 @@ function artifactWords({
   bytes: size,
   reload,
 }: RunReport['artifacts'][number]): string {
-  const gap = reload?.largestLogitGap;
-  const check =
-    gap === undefined || gap === null
-      ? ''
-      : `, read back with a largest logit gap of ${gap.toExponential(1)}`;
+  const gap = reload?.largestLogitGap ?? undefined;
+  const words = gap === 0 ? 'the same logits' : `a largest logit gap of ${gap?.toExponential(1)}`;
+  const check = gap === undefined ? '' : `, read back with ${words}`;
   return `${format}, ${bytes(size)}${check}: ${path}`;
 }
 
