@@ -397,6 +397,12 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor | null): Tensor 
   return made(call($linear, x.handle, weight.handle, bias?.handle));
 }
 
+const $linearDw_ = operator('anneal::linear_dw_(Tensor(a!) out, Tensor dy, Tensor x, *, float alpha=1.) -> Tensor(a!)');
+export function linearDw_(out: Tensor, dy: Tensor, x: Tensor, options: { readonly alpha?: number | undefined } = {}): Tensor {
+  call($linearDw_, out.handle, dy.handle, x.handle, options.alpha);
+  return out;
+}
+
 const $atenLinear = operator('aten::linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor');
 export function atenLinear(input: Tensor, weight: Tensor, bias?: Tensor | null): Tensor {
   return made(call($atenLinear, input.handle, weight.handle, bias?.handle));

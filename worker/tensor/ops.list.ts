@@ -81,6 +81,7 @@ export const operatorNames = {
   addmm_: 'aten::addmm_',
   baddbmm: 'aten::baddbmm',
   linear: 'anneal::linear',
+  linearDw_: 'anneal::linear_dw_',
   atenLinear: 'aten::linear',
   intMm: 'aten::_int_mm',
   scaledMm: 'aten::_scaled_mm',
