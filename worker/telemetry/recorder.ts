@@ -120,7 +120,7 @@ export class Recorder {
         ...this.#speed(),
       },
       evaluation: evaluationOf(state),
-      samples: [...this.#samples.values()],
+      samples: this.#samplesOf(state),
       memory: {
         predicted: { parts: memory.parts, peak: memory.peak },
         measured: { peak: measured },
@@ -161,6 +161,14 @@ export class Recorder {
       stepMs: median(warm.map(({ stepMs }) => stepMs.total)),
       tokensPerSecond: median(warm.map(({ tokensPerSecond }) => tokensPerSecond)),
     };
+  }
+
+  /** The answers before the first step are in the state: another process may have seen them. */
+  #samplesOf({ samplesBefore }: TrainerState): RunReport['samples'] {
+    return [...this.#samples].map(([index, sample]) => {
+      const before = sample.before ?? samplesBefore[index];
+      return before === undefined ? sample : { ...sample, before };
+    });
   }
 
   #seeSample({ step, index, prompt, text }: BodyOf<'sample'>): void {
