@@ -1,8 +1,10 @@
 // The job's prompts through the model's own chat template, and its answers as text. The tokenizer is
 // loaded only where a job asks for samples.
+import { UserError } from '../crds/errors.ts';
 import type { RunRecord } from '../crds/wire/run-folder.ts';
 import { compileTemplate } from './data/chat-template.ts';
 import { modelTokenizer } from './data/model-tokenizer.ts';
+import { TookTooLong, withinTime } from './data/time-limit.ts';
 import { createTokenizer, type Tokenizer } from './data/tokenizer.ts';
 import type { ModelFiles } from './decoder/model-files.ts';
 import type { Model } from './engine/model.ts';
@@ -35,10 +37,10 @@ export async function samplerOf(
           arguments: spec.dataset.chatTemplateArguments,
         });
   const prompts = samples.prompts.map((prompt) => {
-    const text =
-      template?.render([{ role: 'user', content: prompt, learned: false }], undefined, true) ??
-      prompt;
-    return { prompt, ids: tokenizer.encode(text) };
+    const message = { role: 'user', content: prompt, learned: false } as const;
+    const encode = (): readonly number[] =>
+      tokenizer.encode(template?.render([message], undefined, true) ?? prompt);
+    return { prompt, ids: encodeInTime(encode) };
   });
   const stop = stopIds(tokenizer);
   return () =>
@@ -52,6 +54,25 @@ export async function samplerOf(
       });
       return { prompt, text: tokenizer.decode(made).trim() };
     });
+}
+
+/** Generous: it takes milliseconds. */
+const promptMs = 60_000;
+
+function encodeInTime(encode: () => readonly number[]): readonly number[] {
+  try {
+    return withinTime(promptMs, encode);
+  } catch (error) {
+    throw error instanceof TookTooLong ? stuck(error) : error;
+  }
+}
+
+function stuck(cause: TookTooLong): UserError {
+  return new UserError({
+    code: 'E_INVALID_TOKENIZER',
+    message: `the model's tokenizer or chat template did not come to an end with a prompt of spec.training.samples in ${promptMs / 1000} s`,
+    cause,
+  });
 }
 
 /** Tokens that end an answer: the end token, and those that chat templates close a turn with. */

@@ -7,7 +7,7 @@ import { type ReadingRules, readBatches } from './read-batches.ts';
 import { type Problem, type StoreManifest, storeVersion } from './store-manifest.ts';
 import { TokenStoreWriter } from './token-store-writer.ts';
 import { tokenise } from './tokenise.ts';
-import type { EncodedBatch, EncodedRecord } from './tokenise-batch.ts';
+import type { EncodedBatch, EncodedRecord, StuckBatch, TimeLimits } from './tokenise-batch.ts';
 
 export interface StorePlan {
   readonly digest: string;
@@ -19,6 +19,7 @@ export interface StorePlan {
   /** The first invalid record ends the building. */
   readonly failAtInvalid: boolean;
   readonly threads: number;
+  readonly timeLimits: TimeLimits;
   readonly onProgress: (progress: PrepareProgress) => void;
 }
 
@@ -68,7 +69,9 @@ export async function buildStore(
   await using writer = await TokenStoreWriter.create(folder, bytesPerToken);
   const tally = newTally(plan);
   const encoding = { rules: plan.rules, encode: createEncoder(plan.rules, tokenizer) };
-  for await (const batch of tokenise(batches, encoding, plan.threads, signal)) {
+  const tokenised = tokenise(batches, encoding, plan, signal);
+  for await (const batch of tokenised) {
+    if ('stuckAt' in batch) throw stuck(batch, plan);
     await store(batch, plan, writer, tally, tokenizer);
     const { records, samples, skipped } = tally;
     const { documents, tokens } = writer;
@@ -175,6 +178,16 @@ export function invalidRecord({ skipped, file, line, reason }: Problem): UserErr
     path: `spec.dataset.${field}`,
     message: `${file}:${line} ${reason}; ${field} is Fail`,
     hint: `correct the record, or set spec.dataset.${field}: Skip`,
+  });
+}
+
+function stuck({ file, stuckAt, limitMs }: StuckBatch, { files, rules }: StorePlan): UserError {
+  const parts = rules.template === undefined ? 'tokenizer' : 'tokenizer or chat template';
+  return new UserError({
+    code: 'E_INVALID_TOKENIZER',
+    message:
+      `the model's ${parts} did not come to an end with ${files[file]?.path}:${stuckAt} ` +
+      `in ${limitMs / 1000} s; a pattern or loop in it takes for ever`,
   });
 }
 

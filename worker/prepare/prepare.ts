@@ -12,6 +12,7 @@ import type { EncodingRules, Overlength } from './encode-sample.ts';
 import { lockFile } from './file-lock.ts';
 import { type StoreManifest, storeVersion } from './store-manifest.ts';
 import { DamagedStore, openTokenStore, type TokenStore } from './token-store.ts';
+import { type TimeLimits, usualTimeLimits } from './tokenise-batch.ts';
 
 export interface DatasetInput {
   readonly files: readonly DataFile[];
@@ -35,6 +36,8 @@ export interface PrepareTools {
   readonly clock: Clock;
   readonly onProgress: (progress: PrepareProgress) => void;
   readonly onWarning: (sentence: string) => void;
+  /** @default usualTimeLimits */
+  readonly timeLimits?: TimeLimits;
 }
 
 export async function prepareDataset(
@@ -60,8 +63,9 @@ export async function prepareDataset(
   const failAtInvalid = input.invalidSamplePolicy === 'Fail';
   const plan = { digest, inputs, files, format, rules, maxSamples, failAtInvalid };
   try {
-    const { threads, onProgress } = tools;
-    await buildStore(partial, { ...plan, threads: threadsFor(files, threads), onProgress }, signal);
+    const { onProgress, timeLimits = usualTimeLimits } = tools;
+    const threads = threadsFor(files, tools.threads);
+    await buildStore(partial, { ...plan, threads, onProgress, timeLimits }, signal);
     await rename(partial, folder);
   } finally {
     await rm(partial, { recursive: true, force: true });

@@ -60,7 +60,7 @@ async function* intoBatches(
   let items: BatchItem[] = [];
   let characters = 0;
   const take = (): Batch => {
-    const batch = { file, items };
+    const batch = { file, items, characters };
     items = [];
     characters = 0;
     return batch;

@@ -1,7 +1,8 @@
 // What travels between the thread that reads and the threads that tokenise: some records in, their tokens out, as flat
 // arrays that change hands without a copy.
 import type { Sample } from '../data/sample.ts';
-import type { Encoder, Skipped } from './encode-sample.ts';
+import { TookTooLong, withinTime } from '../data/time-limit.ts';
+import type { Encoder, Kept, Skipped } from './encode-sample.ts';
 
 /** A record that was read, or why it was not. */
 export type BatchItem =
@@ -12,7 +13,17 @@ export interface Batch {
   /** Number of the file. */
   readonly file: number;
   readonly items: readonly BatchItem[];
+  /** Of all texts together, about. */
+  readonly characters: number;
 }
+
+/** How long a batch may take. Tokenising takes a microsecond a character; the machine may be busy. */
+export interface TimeLimits {
+  readonly batchMs: number;
+  readonly characterMs: number;
+}
+
+export const usualTimeLimits: TimeLimits = { batchMs: 60_000, characterMs: 0.05 };
 
 export interface EncodedBatch {
   readonly file: number;
@@ -31,12 +42,39 @@ export type EncodedRecord =
     }
   | (Skipped & { readonly line: number });
 
-export function encodeBatch(batch: Batch, encode: Encoder): EncodedBatch {
-  const encoded = batch.items.map((item) =>
-    'problem' in item
-      ? ({ line: item.line, skipped: 'Invalid', detail: item.problem } as const)
-      : { line: item.line, ...encode(item.sample) },
-  );
+/** A batch that did not end in time, and the record that it was at. */
+export interface StuckBatch {
+  readonly file: number;
+  readonly stuckAt: number;
+  readonly limitMs: number;
+}
+
+export function encodeBatch(
+  batch: Batch,
+  encode: Encoder,
+  { batchMs, characterMs }: TimeLimits,
+): EncodedBatch | StuckBatch {
+  const limitMs = Math.ceil(batchMs + characterMs * batch.characters);
+  let stuckAt = 0;
+  try {
+    const encoded = withinTime(limitMs, () =>
+      batch.items.map((item) => {
+        stuckAt = item.line;
+        return 'problem' in item
+          ? ({ line: item.line, skipped: 'Invalid', detail: item.problem } as const)
+          : { line: item.line, ...encode(item.sample) };
+      }),
+    );
+    return flatten(batch.file, encoded);
+  } catch (error) {
+    if (error instanceof TookTooLong) return { file: batch.file, stuckAt, limitMs };
+    throw error;
+  }
+}
+
+type Encoded = ({ readonly line: number } & Skipped) | ({ readonly line: number } & Kept);
+
+function flatten(file: number, encoded: readonly Encoded[]): EncodedBatch {
   const documents = encoded.flatMap((record) => ('documents' in record ? record.documents : []));
   const ids = new Uint32Array(documents.reduce((sum, document) => sum + document.ids.length, 0));
   const learned = new Uint8Array(ids.length);
@@ -55,5 +93,5 @@ export function encodeBatch(batch: Batch, encode: Encoder): EncodedBatch {
         }
       : record,
   );
-  return { file: batch.file, records, ids, learned };
+  return { file, records, ids, learned };
 }

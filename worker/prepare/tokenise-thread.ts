@@ -1,12 +1,15 @@
 // The thread that tokenises: makes an encoder from the rules it was started with, then answers batch by batch.
 import { parentPort, workerData } from 'node:worker_threads';
-import { createEncoder, type EncodingRules } from './encode-sample.ts';
+import { createEncoder } from './encode-sample.ts';
+import type { ThreadRules } from './tokenise.ts';
 import { type Batch, encodeBatch } from './tokenise-batch.ts';
 
-// Only tokenise.ts starts this thread, and only with rules.
-const encode = createEncoder(workerData as EncodingRules);
+// Only tokenise.ts starts this thread, and only with these.
+const { rules, limits } = workerData as ThreadRules;
+const encode = createEncoder(rules);
 
 parentPort?.on('message', (batch: Batch) => {
-  const encoded = encodeBatch(batch, encode);
-  parentPort?.postMessage(encoded, [encoded.ids.buffer, encoded.learned.buffer]);
+  const encoded = encodeBatch(batch, encode, limits);
+  const moved = 'stuckAt' in encoded ? [] : [encoded.ids.buffer, encoded.learned.buffer];
+  parentPort?.postMessage(encoded, moved);
 });

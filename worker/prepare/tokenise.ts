@@ -3,7 +3,13 @@
 import { Worker } from 'node:worker_threads';
 import { Bug } from '../../crds/errors.ts';
 import type { Encoder, EncodingRules } from './encode-sample.ts';
-import { type Batch, type EncodedBatch, encodeBatch } from './tokenise-batch.ts';
+import {
+  type Batch,
+  type EncodedBatch,
+  encodeBatch,
+  type StuckBatch,
+  type TimeLimits,
+} from './tokenise-batch.ts';
 
 export interface Encoding {
   /** From which other threads make their encoders. */
@@ -12,21 +18,35 @@ export interface Encoding {
   readonly encode: Encoder;
 }
 
+/** What a thread is started with. */
+export interface ThreadRules {
+  readonly rules: EncodingRules;
+  readonly limits: TimeLimits;
+}
+
+export interface TokeniseOptions {
+  readonly threads: number;
+  readonly timeLimits: TimeLimits;
+}
+
+/** Nothing follows a batch that was stuck. */
+export type Tokenised = EncodedBatch | StuckBatch;
+
 export async function* tokenise(
   batches: AsyncIterable<Batch>,
   { rules, encode }: Encoding,
-  threads: number,
+  { threads, timeLimits: limits }: TokeniseOptions,
   signal: AbortSignal,
-): AsyncGenerator<EncodedBatch> {
+): AsyncGenerator<Tokenised> {
   if (threads <= 1) {
     for await (const batch of batches) {
       signal.throwIfAborted();
-      yield encodeBatch(batch, encode);
+      yield encodeBatch(batch, encode, limits);
     }
     return;
   }
-  await using pool = new Pool(rules, threads);
-  const underWay: Promise<EncodedBatch>[] = [];
+  await using pool = new Pool({ rules, limits }, threads);
+  const underWay: Promise<Tokenised>[] = [];
   for await (const batch of batches) {
     signal.throwIfAborted();
     underWay.push(pool.encode(batch));
@@ -41,7 +61,7 @@ export async function* tokenise(
 
 interface Waiting {
   readonly batch: Batch;
-  readonly resolve: (encoded: EncodedBatch) => void;
+  readonly resolve: (encoded: Tokenised) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -52,10 +72,10 @@ class Pool implements AsyncDisposable {
   readonly #busy = new Map<Worker, Waiting>();
   #broken: unknown;
 
-  constructor(rules: EncodingRules, threads: number) {
+  constructor(rules: ThreadRules, threads: number) {
     for (let index = 0; index < threads; index += 1) {
       const thread = new Worker(threadFile(), { workerData: rules });
-      thread.on('message', (encoded: EncodedBatch) => {
+      thread.on('message', (encoded: Tokenised) => {
         this.#busy.get(thread)?.resolve(encoded);
         this.#busy.delete(thread);
         this.#idle.push(thread);
@@ -68,8 +88,8 @@ class Pool implements AsyncDisposable {
     }
   }
 
-  encode(batch: Batch): Promise<EncodedBatch> {
-    const { promise, resolve, reject } = Promise.withResolvers<EncodedBatch>();
+  encode(batch: Batch): Promise<Tokenised> {
+    const { promise, resolve, reject } = Promise.withResolvers<Tokenised>();
     // Awaited in the order of batches, which may be long after it failed.
     promise.catch(() => undefined);
     if (this.#broken !== undefined) reject(this.#broken);

@@ -342,3 +342,22 @@ test('Arguments of the template are texts in a job and values in a template', as
   });
   t.regex(textsOf(store)[0] ?? '', /^007x(T|t)rue42<\|im_start\|>/);
 });
+
+test('A template that does not come to an end is named, with the record that it was at', async (t) => {
+  await using here = await desk({ 'a.jsonl': lines([talk('Hi', 'Ho'), talk('Hi', 'loop')]) });
+  const forever = '{% for a in range(60000) %}{% for b in range(60000) %}{% endfor %}{% endfor %}';
+  const chatTemplate = `${chatTemplates.chatml.source}{% if messages[1]['content'] == 'loop' %}${forever}{% endif %}`;
+  const timeLimits = { batchMs: 100, characterMs: 0 };
+  const error = await t.throwsAsync(here.prepare({ chatTemplate }, { timeLimits }), {
+    instanceOf: UserError,
+    code: 'E_INVALID_TOKENIZER',
+  });
+  t.is(
+    error?.message,
+    "the model's tokenizer or chat template did not come to an end with a.jsonl:2 in 0.1 s; a pattern or loop in it takes for ever",
+  );
+  t.deepEqual(
+    (await readdir(here.stores)).filter((name) => !name.endsWith('.lock')),
+    [],
+  );
+});
