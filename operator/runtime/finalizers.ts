@@ -1,0 +1,40 @@
+// Adding and removing our finalizer, as JSON patches that test what they stand on: the UID, and the place in the list.
+import type { KubeClient, PatchStep } from './client.ts';
+import type { KubeObject, Resource } from './resource.ts';
+
+export async function addFinalizer<T extends KubeObject>(
+  client: KubeClient,
+  resource: Resource<T>,
+  { metadata }: T,
+  name: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { finalizers, resourceVersion } = metadata;
+  if (finalizers.includes(name)) return;
+  const steps: readonly PatchStep[] =
+    finalizers.length > 0
+      ? [{ op: 'add', path: '/metadata/finalizers/-', value: name }]
+      : [
+          // Nothing may be replaced here: a finalizer that somebody adds meanwhile makes this a conflict.
+          { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },
+          { op: 'add', path: '/metadata/finalizers', value: [name] },
+        ];
+  await client.patch(resource, metadata, steps, signal);
+}
+
+export async function removeFinalizer<T extends KubeObject>(
+  client: KubeClient,
+  resource: Resource<T>,
+  { metadata }: T,
+  name: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const index = metadata.finalizers.indexOf(name);
+  if (index < 0) return;
+  const path = `/metadata/finalizers/${index}`;
+  const steps: readonly PatchStep[] = [
+    { op: 'test', path, value: name },
+    { op: 'remove', path },
+  ];
+  await client.patch(resource, metadata, steps, signal);
+}

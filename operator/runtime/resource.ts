@@ -1,0 +1,58 @@
+// A resource of the API server and the paths of its objects. `read` turns what the server sends into what we keep: only the
+// fields that we look at, so that a cache of thousands of objects stays small.
+export interface Resource<T> {
+  /** '' for the core group. */
+  readonly group: string;
+  readonly version: string;
+  readonly plural: string;
+  readonly kind: string;
+  read(raw: unknown): T;
+}
+
+/** What every kept object has. */
+export interface ObjectMeta {
+  readonly name: string;
+  readonly namespace: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly creationTimestamp: string;
+  readonly deletionTimestamp?: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly finalizers: readonly string[];
+  /** UID of the owner that controls it. */
+  readonly controlledBy?: string | undefined;
+}
+
+export interface KubeObject {
+  readonly metadata: ObjectMeta;
+}
+
+/** namespace/name. */
+export function keyOf({ metadata }: KubeObject): string {
+  return `${metadata.namespace}/${metadata.name}`;
+}
+
+interface Place {
+  readonly namespace?: string | undefined;
+  readonly name?: string | undefined;
+  readonly subresource?: string | undefined;
+}
+
+export function pathOf(
+  { group, version, plural }: Omit<Resource<unknown>, 'read'>,
+  { namespace, name, subresource }: Place,
+): string {
+  const parts = [
+    group === '' ? `/api/${version}` : `/apis/${group}/${version}`,
+    ...(namespace === undefined ? [] : ['namespaces', namespace]),
+    plural,
+    ...(name === undefined ? [] : [name]),
+    ...(subresource === undefined ? [] : [subresource]),
+  ];
+  return parts.join('/');
+}
+
+export function apiVersionOf({ group, version }: Omit<Resource<unknown>, 'read'>): string {
+  return group === '' ? version : `${group}/${version}`;
+}

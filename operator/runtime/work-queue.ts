@@ -1,0 +1,125 @@
+// Keys that wait to be worked on. A key is in line at most once and worked on by one worker at a time; one that is added while
+// it is worked on comes again. Delays and back-off only ever put a key in line later. The rules are those of client-go.
+import { Backoff } from './backoff.ts';
+import type { Chance, Clock } from './clock.ts';
+import { TokenBucket } from './token-bucket.ts';
+
+export interface WorkQueueFacts {
+  readonly clock: Clock;
+  readonly chance: Chance;
+}
+
+const retryPauses = { firstMs: 5, longestMs: 1_000_000, jitter: 0.1 };
+const retryRate = { perSecond: 10, burst: 100 };
+
+export class WorkQueue {
+  readonly #clock: Clock;
+  readonly #backoff: Backoff;
+  readonly #retries: TokenBucket;
+  /** In line; a Map keeps the order, its value is the time of arrival. */
+  readonly #waiting = new Map<string, number>();
+  readonly #working = new Set<string>();
+  readonly #again = new Set<string>();
+  readonly #delayed = new Map<string, { readonly due: number; readonly cancel: AbortController }>();
+  readonly #takers: (() => void)[] = [];
+
+  constructor({ clock, chance }: WorkQueueFacts) {
+    this.#clock = clock;
+    this.#backoff = new Backoff(retryPauses, chance);
+    this.#retries = new TokenBucket(retryRate, clock.monotonic());
+  }
+
+  /** Keys in line; delayed ones are not. */
+  get depth(): number {
+    return this.#waiting.size;
+  }
+
+  add(key: string): void {
+    if (this.#working.has(key)) this.#again.add(key);
+    else if (!this.#waiting.has(key)) {
+      this.#waiting.set(key, this.#clock.monotonic());
+      this.#serve();
+    }
+  }
+
+  /** Puts the key in line at a time; of several times the earliest counts. */
+  addAfter(key: string, ms: number): void {
+    if (ms <= 0) {
+      this.add(key);
+      return;
+    }
+    const due = this.#clock.monotonic() + ms;
+    const known = this.#delayed.get(key);
+    if (known !== undefined && known.due <= due) return;
+    known?.cancel.abort();
+    const cancel = new AbortController();
+    this.#delayed.set(key, { due, cancel });
+    this.#clock.sleep(ms, cancel.signal).then(
+      () => {
+        this.#delayed.delete(key);
+        this.add(key);
+      },
+      () => undefined, // replaced by an earlier time, or forgotten
+    );
+  }
+
+  /** After a failure: later each time, and not more retries in all than the bucket gives. */
+  retry(key: string, atLeastMs = 0): void {
+    const own = this.#backoff.next(key);
+    const all = this.#retries.reserve(this.#clock.monotonic());
+    this.addAfter(key, Math.max(own, all, atLeastMs));
+  }
+
+  failures(key: string): number {
+    return this.#backoff.failures(key);
+  }
+
+  /** After a success: the next failure is the first again. */
+  succeeded(key: string): void {
+    this.#backoff.forget(key);
+  }
+
+  /** The object is gone: no timer of it needs to fire. */
+  forget(key: string): void {
+    this.#backoff.forget(key);
+    this.#delayed.get(key)?.cancel.abort();
+    this.#delayed.delete(key);
+  }
+
+  /** The next key and how long it was in line. Call `done` with it, whatever happened. */
+  async take(signal: AbortSignal): Promise<{ readonly key: string; readonly waitedMs: number }> {
+    signal.throwIfAborted();
+    if (this.#waiting.size === 0) await this.#arrival(signal);
+    const [entry] = this.#waiting;
+    if (entry === undefined) return this.take(signal);
+    const [key, since] = entry;
+    this.#waiting.delete(key);
+    this.#working.add(key);
+    return { key, waitedMs: this.#clock.monotonic() - since };
+  }
+
+  done(key: string): void {
+    this.#working.delete(key);
+    if (this.#again.delete(key)) this.add(key);
+  }
+
+  #arrival(signal: AbortSignal): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const taker = () => {
+      signal.removeEventListener('abort', leave);
+      resolve();
+    };
+    const leave = () => {
+      this.#takers.splice(this.#takers.indexOf(taker), 1);
+      reject(signal.reason);
+    };
+    this.#takers.push(taker);
+    signal.addEventListener('abort', leave, { once: true });
+    return promise;
+  }
+
+  /** One arrival wakes one taker. */
+  #serve(): void {
+    this.#takers.shift()?.();
+  }
+}
