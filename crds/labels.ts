@@ -6,14 +6,24 @@ export const label = {
   jobUid: `${group}/job-uid`,
   component: `${group}/component`,
   workerEpoch: `${group}/worker-epoch`,
+  /** Number of an init or publish Job. */
+  attempt: `${group}/attempt`,
 } as const;
 
 export const annotation = {
   planDigest: `${group}/plan-sha256`,
   traceparent: `${group}/traceparent`,
+  /** On an init Job: digest of what it was asked to put in place. */
+  prepareDigest: `${group}/prepare-sha256`,
 } as const;
 
 export const finalizer = `${group}/cleanup`;
+
+/** Managers of server-side apply: who owns which fields. */
+export const fieldManager = {
+  controller: 'anneal-controller',
+  progress: 'anneal-progress',
+} as const;
 
 /** Values of `label.component`. */
 export const Component = { Init: 'init', Worker: 'worker', Publish: 'publish' } as const;

@@ -9,6 +9,8 @@
 //   telemetry.jsonl every message, in order     prepare, train, publish: one after the other
 //   report.json     the run report              publish
 //   outcome.json    how the run ended           `anneal run`
+//   run.lock        the one that owns the run   `anneal run`, while it lasts
+//   worker.lock     the one that works in it    each stage, while it lasts
 import * as z from 'zod';
 import { fineTuneJobSpec } from '../api/job.ts';
 import { runReport } from './run-report.ts';
@@ -21,6 +23,8 @@ export const runFiles = {
   report: 'report.json',
   outcome: 'outcome.json',
   checkpoints: 'checkpoints',
+  runLock: 'run.lock',
+  workerLock: 'worker.lock',
 } as const;
 
 export const runRecord = z.object({

@@ -1,0 +1,12 @@
+// Names of the objects that belong to a job. Each can be told from the job alone, so that a lost answer to a create meets the same
+// name again.
+export const childName = {
+  plan: (job: string, sha256: string) => `${job}-plan-${sha256.slice(0, 8)}`,
+  service: (job: string) => job,
+  workerPolicy: (job: string) => `${job}-workers`,
+  ioPolicy: (job: string) => `${job}-io`,
+  init: (job: string, attempt: number) => `${job}-init-${attempt}`,
+  workers: (job: string, epoch: number) => `${job}-w${epoch}`,
+  publish: (job: string, attempt: number) => `${job}-publish-${attempt}`,
+  dataClaim: (job: string) => `${job}-data`,
+} as const;

@@ -1,0 +1,21 @@
+// Why a new world is formed. Only what is the job's own fault counts against its budget of restarts.
+export const generationCauses = {
+  Start: { counted: false, meaning: 'The workers of an epoch started.' },
+  ProcessFailed: { counted: true, meaning: 'A training process ended badly.' },
+  PodFailed: { counted: true, meaning: 'A worker pod ended badly.' },
+  Hang: { counted: true, meaning: 'No step ended for too long.' },
+  MemberUnreachable: { counted: true, meaning: 'A worker stopped beating while its pod stayed.' },
+  Rollback: { counted: false, meaning: 'Numbers were not finite; an earlier checkpoint is taken.' },
+  OutOfMemory: { counted: false, meaning: 'A device was full; a smaller plan is tried.' },
+  Disruption: { counted: false, meaning: 'A pod was evicted, drained or preempted.' },
+  PodLost: { counted: false, meaning: 'A node was lost, or a pod deleted.' },
+  Resize: { counted: false, meaning: 'The number of workers changed.' },
+  Requested: { counted: false, meaning: 'Somebody asked for it.' },
+} as const;
+
+export type GenerationCause = keyof typeof generationCauses;
+
+export const generationCauseNames = Object.keys(generationCauses) as [
+  GenerationCause,
+  ...GenerationCause[],
+];

@@ -1,0 +1,83 @@
+// What a container says when it ends: JSON in its termination log, at most 4,096 bytes, the only channel that needs neither bus nor
+// network. The operator reads it from the pod's status, and from nowhere else.
+import * as z from 'zod';
+import { decoderFacts } from '../plan/decoder-facts.ts';
+
+/** Where Kubernetes reads it from; longer texts are cut there, and half a record is none. */
+export const terminationLog = '/dev/termination-log';
+export const longestLastWords = 4096;
+
+const count = z.int().min(0);
+
+/** The container ended badly. `code` is a row of the table of failures. */
+const failureWords = z.object({
+  code: z.string().max(64),
+  reason: z.string().max(128),
+  message: z.string().max(2048),
+  step: count.optional(),
+  generation: count.optional(),
+  index: count.optional(),
+  rank: count.optional(),
+  device: z.string().max(128).optional(),
+  lastError: z.string().max(512).optional(),
+  stackDigest: z.string().max(64).optional(),
+});
+
+/** What `prepare` put in place. */
+const preparedWords = z.object({
+  model: z.object({
+    revision: z.string().max(200).optional(),
+    digest: z.string().max(71),
+    family: z.string().max(64),
+    format: z.enum(['Safetensors', 'GGUF']),
+    facts: decoderFacts,
+  }),
+  dataset: z.object({
+    revision: z.string().max(200).optional(),
+    digest: z.string().max(71),
+    samples: count,
+    tokens: count,
+    learnedTokens: count,
+    skipped: count,
+    /** Sequences of one pass, and tokens of the longest. */
+    sequences: count,
+    longest: count,
+  }),
+});
+
+/** What `publish` put in place. */
+const publishedWords = z.object({
+  artifacts: z
+    .array(
+      z.object({
+        type: z.string().max(64),
+        uri: z.string().max(1024),
+        digest: z.string().max(71).optional(),
+        bytes: count.optional(),
+      }),
+    )
+    .max(16),
+});
+
+/** At most one member is there; none: the container ended well and has nothing to tell. */
+export const lastWords = z.object({
+  v: z.literal(1),
+  failure: failureWords.optional(),
+  prepared: preparedWords.optional(),
+  published: publishedWords.optional(),
+  /** Training without a bus ended well, and why. */
+  finished: z.object({ reason: z.enum(['Finished', 'FinishedEarly']), step: count }).optional(),
+});
+
+export type LastWords = z.output<typeof lastWords>;
+
+/** Undefined where the text is no record of ours: a crash before any word, or the words of somebody else. */
+export function parseLastWords(text: string | undefined): LastWords | undefined {
+  if (text === undefined || text === '') return undefined;
+  try {
+    const parsed = lastWords.safeParse(JSON.parse(text));
+    return parsed.success ? parsed.data : undefined;
+  } catch {
+    return undefined;
+  }
+}

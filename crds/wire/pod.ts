@@ -1,0 +1,74 @@
+// What a pod of a job finds around it: variables, folders, files. The operator sets them, supervisor, prepare and publish read
+// them; a name that is spelled here is spelled nowhere else.
+import * as z from 'zod';
+
+/** Oldest and newest version of the records on the bus that this build speaks. */
+export const protocol = { oldest: 1, newest: 1 } as const;
+
+export const podVariable = {
+  jobName: 'ANNEAL_JOB_NAME',
+  jobNamespace: 'ANNEAL_JOB_NAMESPACE',
+  jobUid: 'ANNEAL_JOB_UID',
+  /** SHA-256 of the plan file; another content is refused with exit 64. */
+  planDigest: 'ANNEAL_PLAN_SHA256',
+  /** JSON of the fields that may change while workers run, as they were when the pod was made. */
+  live: 'ANNEAL_LIVE',
+  workerEpoch: 'ANNEAL_WORKER_EPOCH',
+  workerIndex: 'ANNEAL_WORKER_INDEX',
+  /** Workers of the epoch when it was made. */
+  workerCount: 'ANNEAL_WORKER_COUNT',
+  podName: 'ANNEAL_POD_NAME',
+  podUid: 'ANNEAL_POD_UID',
+  podIp: 'ANNEAL_POD_IP',
+  nodeName: 'ANNEAL_NODE_NAME',
+  /** Absent where the cluster has no bus: one worker, no restarts in place. */
+  natsUrl: 'ANNEAL_NATS_URL',
+  /** `oldest-newest`, as in `protocol`. */
+  protocol: 'ANNEAL_PROTOCOL',
+  /** JSON: claim name to the folder where it is mounted. */
+  volumes: 'ANNEAL_VOLUMES',
+  /** JSON: place in the spec (`model`, `train`, `eval`) to the folder where its image is mounted. */
+  images: 'ANNEAL_IMAGES',
+  /** JSON list of `secretVariable`. */
+  secrets: 'ANNEAL_SECRETS',
+  /** Folder of the run: run-folder.ts. */
+  runFolder: 'ANNEAL_RUN_FOLDER',
+  /** Models, token stores, digests that a later job can use too. */
+  cache: 'ANNEAL_CACHE',
+  traceparent: 'TRACEPARENT',
+} as const;
+
+/** Where a key of a Secret is found: kubelet puts it into one variable of one container. */
+export const secretVariable = z.object({ name: z.string(), key: z.string(), variable: z.string() });
+export type SecretVariable = z.output<typeof secretVariable>;
+
+export const podPath = {
+  planFolder: '/etc/anneal/plan',
+  planFile: 'plan.json',
+  /** Service-account token for the bus, with the job as its audience; rotated by kubelet. */
+  tokenFolder: '/var/run/secrets/anneal.dev',
+  tokenFile: 'bus-token',
+  /** Below it, a folder per claim. */
+  volumes: '/volumes',
+  /** Below it, a folder per place of the spec whose source is an image. */
+  images: '/images',
+  /** Disk of the node: working space, and the cache where no volume is shared. */
+  scratch: '/var/cache/anneal',
+  temporary: '/tmp',
+  sharedMemory: '/dev/shm',
+} as const;
+
+/** Below a claim that the job may write to: what jobs leave there beside their results. */
+export const sharedFolder = { runs: '.anneal/runs', cache: '.anneal/cache' } as const;
+
+/** Audience of the token, from which the bus takes the one job that its bearer may touch. */
+export function busAudience(group: string, namespace: string, name: string, uid: string): string {
+  return `${group}/${namespace}/${name}/${uid}`;
+}
+
+/** Argument of the image's entry point. */
+export const podRole = { prepare: 'prepare', supervise: 'supervise', publish: 'publish' } as const;
+
+export const containerName = { worker: 'worker', prepare: 'prepare', publish: 'publish' } as const;
+
+export const podPort = { metrics: 9400 } as const;

@@ -1,0 +1,165 @@
+// What workers and operator agree on through the bus: one record with one revision per job, changed only by compare-and-set, and
+// the small records around it. Reading is tolerant: unknown keys are dropped, so that versions may differ by one.
+import * as z from 'zod';
+import { generationCauseNames } from './generation-causes.ts';
+
+const count = z.int().min(0);
+const time = z.iso.datetime();
+const version = z.literal(1);
+
+export const checkpointHead = z.object({
+  step: count,
+  generation: count,
+  /** Where the manifest is: `step-<n>/gen-<g>` below the destination. */
+  manifest: z.string().max(1024),
+  digest: z.string().max(71),
+  time,
+});
+
+export type CheckpointHead = z.output<typeof checkpointHead>;
+
+const restartsRecord = z.object({
+  counted: count.default(0),
+  disruptions: count.default(0),
+  resizes: count.default(0),
+  /** Times of the counted ones, newest last; older ones than the window may be dropped. */
+  window: z.array(time).max(128).default([]),
+  /** Counted ones since the last committed checkpoint. */
+  sinceCommit: count.default(0),
+  /** Failures of pods, by the Job controller's count, that are in `counted` already. */
+  podFailures: z.object({ epoch: count, count }).default({ epoch: 0, count: 0 }),
+  lastRecoverySeconds: z.number().min(0).optional(),
+});
+
+const failedResult = z.object({
+  type: z.literal('Failed'),
+  code: z.string().max(64),
+  reason: z.string().max(128),
+  message: z.string().max(2048),
+  index: count.optional(),
+  step: count.optional(),
+  exitCode: count.optional(),
+});
+
+const succeededResult = z.object({
+  type: z.literal('Succeeded'),
+  reason: z.enum(['Finished', 'FinishedEarly']),
+  step: count,
+});
+
+/**
+ * `<J>.state`. World, checkpoint and result stand in one record on purpose: a commit and a new generation conflict on one
+ * revision, so there is no window between "am I still current" and "commit". Stays below 4 KiB.
+ */
+export const stateRecord = z.object({
+  v: version,
+  epoch: count,
+  /** Number of the world that is formed or trains. */
+  generation: count,
+  opened: z.object({ by: z.string().max(253), cause: z.enum(generationCauseNames), at: time }),
+  /** Absent while the members of the generation are not agreed on. */
+  world: z
+    .object({
+      key: z.string().max(512),
+      digest: z.string().max(64),
+      size: z.int().min(1),
+      committedAt: time,
+    })
+    .optional(),
+  checkpoint: checkpointHead.optional(),
+  /** Place in the data, as the worker writes it. */
+  cursor: z.unknown().optional(),
+  /** Steps of the memory ladder that were taken, in order. */
+  adjustments: z.array(z.string().max(256)).max(32).default([]),
+  restarts: restartsRecord.prefault({}),
+  result: z.discriminatedUnion('type', [succeededResult, failedResult]).optional(),
+});
+
+export type StateRecord = z.output<typeof stateRecord>;
+
+/** `<J>.world.<generation>.<index>`: written before its digest enters the state record. */
+export const worldRecord = z.object({
+  v: version,
+  members: z.array(
+    z.object({
+      index: count,
+      podUID: z.string(),
+      podIP: z.string(),
+      node: z.string(),
+      devices: count,
+    }),
+  ),
+  /** Indexes in the order of their ranks. */
+  order: z.array(count),
+  master: z.string(),
+  restore: z.object({ step: count, source: z.string() }).optional(),
+});
+
+export type WorldRecord = z.output<typeof worldRecord>;
+
+/** `<J>.desired`: written by the operator alone. */
+export const desiredRecord = z.object({
+  v: version,
+  epoch: count,
+  workers: z.int().min(1),
+  min: z.int().min(1),
+  max: z.int().min(1),
+  /** Raised by one to ask for a durable save while training goes on. */
+  save: count,
+  /** Save: save, acknowledge, wait to be removed. Now: end at once. */
+  stop: z.enum(['None', 'Save', 'Now']),
+  /** SHA-256 of the plan. */
+  plan: z.string(),
+  /** When a stop that is asked for is carried out without the workers. */
+  deadline: time.optional(),
+  /** Fields of the spec that may change while workers run. */
+  live: z.unknown(),
+});
+
+export type DesiredRecord = z.output<typeof desiredRecord>;
+
+/** `<J>.member.<generation>.<index>`: created once by that supervisor. */
+export const memberRecord = z.object({
+  v: version,
+  podUID: z.string(),
+  podIP: z.string(),
+  node: z.string(),
+  devices: z.array(z.string()),
+  /** Steps of which this pod holds a copy in memory. */
+  memorySteps: z.array(count),
+  bootAt: time,
+  /** Oldest and newest protocol that this worker speaks. */
+  protocol: z.tuple([count, count]),
+});
+
+export type MemberRecord = z.output<typeof memberRecord>;
+
+/** `<J>.ack.<generation>.<index>`: what that supervisor has done of what was asked. */
+export const ackRecord = z.object({
+  v: version,
+  podUID: z.string(),
+  /** Restored and ready to train. */
+  restored: z.boolean().default(false),
+  /** Value of `desired.save` that is done. */
+  saved: count.default(0),
+  savedStep: count.optional(),
+  /** Stopped as `desired.stop` asked, at this step. */
+  stoppedStep: count.optional(),
+  finished: z.boolean().default(false),
+});
+
+export type AckRecord = z.output<typeof ackRecord>;
+
+/** `<J>.<index>` of the bucket of beats. */
+export const beatRecord = z.object({
+  v: version,
+  podUID: z.string(),
+  generation: count,
+  step: count,
+  stage: z.string().max(64),
+  /** The collective that it waits in; the one that does not wait is the suspect of a hang. */
+  waitingOn: z.string().max(128).optional(),
+  memoryStep: count.optional(),
+});
+
+export type BeatRecord = z.output<typeof beatRecord>;
