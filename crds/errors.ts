@@ -70,8 +70,19 @@ export function invariant(condition: unknown, message: string): asserts conditio
   if (!condition) throw new Bug(message);
 }
 
-/** Any thrown thing as an error of ours; foreign errors become bugs that keep their cause. */
+/** Any thrown thing as an error of ours; foreign errors become bugs that keep their cause, but for a full disk. */
 export function toAnnealError(thrown: unknown): AnnealError {
   if (thrown instanceof AnnealError) return thrown;
+  if (isStorageFull(thrown)) {
+    const place = 'path' in thrown ? String(thrown.path) : 'a file of this run';
+    const message = `${place} cannot be written: the disk is full`;
+    return new TerminalError({ code: 'E_STORAGE_FULL', message, cause: thrown });
+  }
   return new Bug(thrown instanceof Error ? thrown.message : String(thrown), thrown);
+}
+
+/** Whether a write found no room; the errors of the operating system and ours. */
+export function isStorageFull(thrown: unknown): thrown is Error {
+  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+  return code === 'ENOSPC' || code === 'EDQUOT' || code === 'E_STORAGE_FULL';
 }

@@ -8,6 +8,7 @@ import { systemClock } from './clock.ts';
 import { workerConfig } from './config.ts';
 import type { RoleContext } from './role.ts';
 import { type Emitter, emitter } from './telemetry/emit.ts';
+import { lockWorker } from './worker-lock.ts';
 
 /** Imported on demand: preparing data must not load libtorch, nor training a tokenizer. */
 const roles = {
@@ -45,6 +46,7 @@ async function perform(messages: Emitter): Promise<number> {
       const message = `the role is "${role}"; it must be one of ${Object.keys(roles).join(', ')}`;
       throw new UserError({ code: 'E_USAGE', message });
     }
+    using _lock = await lockWorker(folder, systemClock, () => sayWaiting(messages), stop.signal);
     await (await load())(context);
     return 0;
   } catch (thrown) {
@@ -57,4 +59,9 @@ async function perform(messages: Emitter): Promise<number> {
       process.stderr.write(`${(error.cause as Error)?.stack ?? error.stack}\n`);
     return workerExit;
   }
+}
+
+function sayWaiting(messages: Emitter): void {
+  const message = `a worker that was started earlier is still in ${folder}; this one waits until it has saved and ended`;
+  messages.emit({ type: 'warning', reason: 'Waiting', message });
 }

@@ -79,7 +79,7 @@ export const trainRole: Role = async (context) => {
   const result = await train(parts, restored ?? freshState);
   await writeRecord(folder, runFiles.trained, trainedRecord, {
     version: 1,
-    checkpoint: checkpoints.latest(),
+    checkpoint: checkpoints.at(result.state.step),
     report: recorder.report(result, clock.now()),
   });
   if (result.reason === 'Stopped') stop.throwIfAborted();

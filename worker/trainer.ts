@@ -84,7 +84,8 @@ export interface TrainerResult {
 export async function train(parts: TrainerParts, start: TrainerState): Promise<TrainerResult> {
   const { plan, checkpoints } = parts;
   let state = start.step === 0 ? firstLook(parts, start) : start;
-  let saved = start.step === 0 ? -1 : start.step;
+  if (missedEvaluation(plan, state)) state = look(parts, state);
+  let saved = state === start ? start.step : -1;
   while (state.step < plan.totalSteps) {
     // Messages from the parent process are read here, and nowhere inside a step.
     await setImmediate();
@@ -98,7 +99,7 @@ export async function train(parts: TrainerParts, start: TrainerState): Promise<T
     }
   }
   if (saved !== state.step) await checkpoints.save(state);
-  const early = state.step < plan.totalSteps;
+  const early = state.step < plan.totalSteps || missedEvaluation(plan, state);
   const reason = !early ? 'Finished' : stoppedEarly(plan, state) ? 'FinishedEarly' : 'Stopped';
   return { reason, state };
 }
@@ -206,7 +207,7 @@ async function rollBack(parts: TrainerParts, failed: TrainerState): Promise<Trai
 
 /** Evaluation and samples before the first step: what the model could do by itself. */
 function firstLook(parts: TrainerParts, state: TrainerState): TrainerState {
-  const looked = look(parts, state);
+  const looked = look(parts, { ...state, evaluations: [] });
   return { ...looked, best: null, stale: 0 };
 }
 
@@ -246,6 +247,12 @@ function isEvaluationStep(plan: TrainerPlan, { step: done }: TrainerState): bool
   if (done === 0) return false;
   if (done === plan.totalSteps) return true;
   return plan.evaluationInterval !== null && done % plan.evaluationInterval === 0;
+}
+
+/** A stop cut the evaluation of this step short: whoever goes on makes up for it first. */
+function missedEvaluation(plan: TrainerPlan, state: TrainerState): boolean {
+  const last = state.evaluations.at(-1);
+  return last !== undefined && last.step !== state.step && isEvaluationStep(plan, state);
 }
 
 function stoppedEarly(plan: TrainerPlan, { stale }: TrainerState): boolean {

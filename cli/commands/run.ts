@@ -1,17 +1,19 @@
 // `anneal run FILE`: the job on this machine. Prints what the worker says, and ends with the outcome.
 import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import type { FineTuneJobSpec } from '../../crds/index.ts';
+import { type FineTuneJobSpec, isStorageFull } from '../../crds/index.ts';
 import { digestOf } from '../../crds/plan/digest.ts';
 import type { OutcomeRecord, RunRecord } from '../../crds/wire/run-folder.ts';
 import { type LocalOutcome, runStages } from '../client/local-run.ts';
 import { readJob } from '../client/read-job.ts';
+import { lockJob, lockRun } from '../client/run-lock.ts';
 import {
   createRun,
   modelPathOf,
   reportOf,
   resumable,
   runsOf,
+  type StoredRun,
   writeOutcome,
 } from '../client/run-store.ts';
 import type { CliConfig } from '../config.ts';
@@ -40,10 +42,9 @@ export interface RunContext {
 export async function runCommand(options: RunOptions, context: RunContext): Promise<LocalOutcome> {
   const { config, view, now } = context;
   const record = await recordOf(options, context);
-  const runs = await runsOf(config.cache, record.name);
-  const known = options.fresh ? null : resumable(runs, record.digest);
-  const run = known ?? (await createRun(config.cache, runs, record));
-  view.begin(run, known !== null);
+  const { run, continued, lock } = await chooseRun(record, config.cache, options.fresh);
+  using _lock = lock;
+  view.begin(run, continued);
   const outcome = await runStages(
     {
       folder: run.folder,
@@ -54,7 +55,10 @@ export async function runCommand(options: RunOptions, context: RunContext): Prom
     },
     'prepare',
   );
-  await writeOutcome(run.folder, outcomeOf(outcome, now()));
+  await writeOutcome(run.folder, outcomeOf(outcome, now())).catch((error: unknown) => {
+    // Without a record the run counts as killed: the same command goes on with it, and the worker's words are told.
+    if (!isStorageFull(error)) throw error;
+  });
   await view.end({
     file: options.file,
     run,
@@ -63,6 +67,21 @@ export async function runCommand(options: RunOptions, context: RunContext): Prom
     modelPath: await modelPathOf(run.folder),
   });
   return outcome;
+}
+
+interface ChosenRun {
+  readonly run: StoredRun;
+  readonly continued: boolean;
+  /** Keeps other commands out of the run. */
+  readonly lock: Disposable;
+}
+
+async function chooseRun(record: RunRecord, cache: string, fresh: boolean): Promise<ChosenRun> {
+  using _choosing = lockJob(cache, record.name);
+  const runs = await runsOf(cache, record.name);
+  const known = fresh ? null : resumable(runs, record.digest);
+  const run = known ?? (await createRun(cache, runs, record));
+  return { run, continued: known !== null, lock: lockRun(run) };
 }
 
 async function recordOf(options: RunOptions, { config, now }: RunContext): Promise<RunRecord> {

@@ -2,7 +2,7 @@
 // whole. A disk that is full costs checkpoints, not the run; a damaged checkpoint costs itself.
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { invariant, TerminalError, toAnnealError } from '../../crds/errors.ts';
+import { isStorageFull, TerminalError, toAnnealError } from '../../crds/errors.ts';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { Clock } from '../clock.ts';
 import type { Checkpoints } from '../trainer.ts';
@@ -13,6 +13,7 @@ import {
   listCheckpoints,
   quarantine,
   removePartial,
+  type StoredCheckpoint,
   verifyCheckpoint,
 } from './folder.ts';
 import { type SaveWish, saveIsDue } from './interval.ts';
@@ -41,8 +42,8 @@ export interface CheckpointSettings {
 
 /** The checkpoints of a run, and where the newest is. */
 export interface RunCheckpoints extends Checkpoints {
-  /** Folder of the checkpoint that was saved or restored last. */
-  latest(): string;
+  /** Folder of the checkpoint of this step, the last that was saved or restored; else the disk was full. */
+  at(step: number): string;
 }
 
 export function checkpointsOf(
@@ -57,7 +58,7 @@ class Folders implements RunCheckpoints {
   readonly #settings: CheckpointSettings;
   #savedStep: number | null = null;
   #savedSeconds = 0;
-  #latest: string | null = null;
+  #latest: StoredCheckpoint | null = null;
   #saveSeconds: number | null = null;
 
   constructor(trained: TrainedTensors, settings: CheckpointSettings) {
@@ -65,12 +66,21 @@ class Folders implements RunCheckpoints {
     this.#settings = settings;
   }
 
-  latest(): string {
-    invariant(this.#latest !== null, 'no checkpoint was saved or restored');
-    return this.#latest;
+  at(step: number): string {
+    if (this.#latest?.step === step) return this.#latest.folder;
+    const { root } = this.#settings;
+    const before =
+      this.#latest === null ? 'none before it' : `the newest is of step ${this.#latest.step}`;
+    throw new TerminalError({
+      code: 'E_STORAGE_FULL',
+      message: `the result of step ${step} is not in ${root}: the disk was full; ${before}`,
+    });
   }
 
   due(state: TrainerState): boolean {
+    // What is to be kept has to be written: a best one between two saves would be lost.
+    const isBest = this.#settings.retain.best > 0 && state.best?.step === state.step;
+    if (isBest && state.step !== this.#savedStep) return true;
     return saveIsDue(this.#settings.wish, {
       stepsSinceSave: state.step - (this.#savedStep ?? 0),
       secondsSinceSave: state.seconds - this.#savedSeconds,
@@ -90,11 +100,11 @@ class Folders implements RunCheckpoints {
       const { folder, bytes } = await writer.commit(this.#manifest(state, file));
       const ms = clock.monotonic() - began;
       this.#saveSeconds = ms / 1000;
-      this.#latest = folder;
+      this.#latest = { step: state.step, folder };
       emit({ type: 'checkpoint', step: state.step, path: folder, bytes, ms });
       await this.#prune(state);
     } catch (thrown) {
-      if (!isFull(thrown)) throw thrown;
+      if (!isStorageFull(thrown)) throw thrown;
       const message = `the checkpoint of step ${state.step} was not written: ${root} is full; training goes on`;
       emit({ type: 'warning', reason: 'StorageFull', message, step: state.step });
     }
@@ -110,11 +120,11 @@ class Folders implements RunCheckpoints {
       try {
         const manifest = await verifyCheckpoint(checkpoint.folder);
         this.#confirm(manifest, checkpoint.folder);
-        const state = trainerState.parse(manifest.state);
+        const state = stateOf(manifest, checkpoint.folder);
         loadState(checkpoint.folder, manifest, stateTensors(this.#trained));
         this.#savedStep = state.step;
         this.#savedSeconds = state.seconds;
-        this.#latest = checkpoint.folder;
+        this.#latest = checkpoint;
         return state;
       } catch (thrown) {
         const error = toAnnealError(thrown);
@@ -175,7 +185,12 @@ function bestSteps({ evaluations }: TrainerState, count: number): readonly numbe
     .map(({ step }) => step);
 }
 
-function isFull(thrown: unknown): boolean {
-  const code = thrown instanceof Error ? (thrown as NodeJS.ErrnoException).code : undefined;
-  return code === 'ENOSPC' || code === 'EDQUOT' || code === 'E_STORAGE_FULL';
+function stateOf({ state }: CheckpointManifest, folder: string): TrainerState {
+  const parsed = trainerState.safeParse(state);
+  if (parsed.success) return parsed.data;
+  const field = parsed.error.issues[0]?.path.join('.') ?? '';
+  throw new TerminalError({
+    code: 'E_CHECKPOINT_CORRUPTED',
+    message: `${folder} has no trainer state of this version: ${field} is missing or of another type`,
+  });
 }

@@ -69,7 +69,8 @@ export async function removePartial(root: string): Promise<void> {
 /** The manifest of a checkpoint, after every file of it was found whole; else throws what is wrong. */
 export async function verifyCheckpoint(folder: string): Promise<CheckpointManifest> {
   const path = join(folder, manifestName);
-  const { size } = await stat(path);
+  const size = (await stat(path).catch(() => null))?.size;
+  if (size === undefined) throw corrupted(path, 'is missing');
   const bytes = size > maxManifestBytes ? new Uint8Array(size) : await readFile(path);
   const manifest = parseManifest(bytes, path);
   for (const file of manifest.files) {

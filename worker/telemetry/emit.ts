@@ -1,8 +1,11 @@
 // Where messages go: to the parent process, which shows them, and into the run's own file, from which
-// they can be shown again. A parent that went away is no reason to stop.
-import { closeSync, openSync, writeSync } from 'node:fs';
+// they can be shown again. Neither a parent that went away nor a full disk is a reason to stop.
+import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import type { Telemetry, TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { Clock } from '../clock.ts';
+import { isErrno } from '../prepare/errno.ts';
+
+const newline = 0x0a;
 
 export interface Emitter extends Disposable {
   emit(message: TelemetryBody): void;
@@ -10,18 +13,43 @@ export interface Emitter extends Disposable {
 
 export interface Parent {
   readonly connected: boolean;
-  send?(message: Telemetry): boolean;
+  send?(
+    message: Telemetry,
+    handle: undefined,
+    options: undefined,
+    callback: (error: Error | null) => void,
+  ): boolean;
 }
 
 /** Appends one line a message to `file` and passes the message to `parent`. */
 export function emitter(file: string, parent: Parent, clock: Clock): Emitter {
-  const descriptor = openSync(file, 'a');
+  const descriptor = openSync(file, 'a+');
+  let torn = endsWithinLine(descriptor);
   return {
     emit(body) {
       const message: Telemetry = { ...body, time: clock.now() / 1000 };
-      writeSync(descriptor, `${JSON.stringify(message)}\n`);
-      if (parent.connected) parent.send?.(message);
+      torn = !appendLine(descriptor, JSON.stringify(message), torn);
+      // Without a callback, a parent that was killed a moment ago would end this process too.
+      if (parent.connected) parent.send?.(message, undefined, undefined, () => {});
     },
     [Symbol.dispose]: () => closeSync(descriptor),
   };
+}
+
+/** True where the process before this one was killed while it wrote. */
+function endsWithinLine(descriptor: number): boolean {
+  const { size } = fstatSync(descriptor);
+  const last = Buffer.alloc(1);
+  return size > 0 && readSync(descriptor, last, 0, 1, size - 1) === 1 && last[0] !== newline;
+}
+
+/** Whether the whole line is in the file afterwards; a torn one before it is ended first. */
+function appendLine(descriptor: number, line: string, torn: boolean): boolean {
+  const bytes = Buffer.from(`${torn ? '\n' : ''}${line}\n`);
+  try {
+    return writeSync(descriptor, bytes) === bytes.length;
+  } catch (error) {
+    if (!isErrno(error, 'ENOSPC', 'EDQUOT')) throw error;
+    return false;
+  }
 }

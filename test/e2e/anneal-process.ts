@@ -1,0 +1,93 @@
+// The real `anneal run` as a tree of real processes that a test can kill. What it says is read from its stdout as it comes.
+import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Telemetry } from '../../crds/wire/telemetry.ts';
+
+const command = join(import.meta.dirname, '../../cli/anneal.mjs');
+
+/** What `--display json` prints: a line before, the worker's messages, a line after. */
+export type RunLine =
+  | Telemetry
+  | { readonly type: 'begin'; readonly folder: string; readonly continued: boolean }
+  | { readonly type: 'outcome'; readonly state: string; readonly code?: string };
+
+export type Victim = 'tree' | 'command' | 'worker';
+
+export interface Anneal {
+  /** Exit code, or null when it was killed; what it printed on stderr. */
+  readonly ended: Promise<{ readonly code: number | null; readonly stderr: string }>;
+  /** SIGKILL: to the command and all that it started, to it alone, or to the worker that runs now. */
+  kill(victim: Victim): void;
+  /** SIGTERM to the command. */
+  stop(): void;
+  /** Process number of the worker that runs now. */
+  worker(): number | undefined;
+}
+
+/** Starts `anneal run FILE`; each line goes to `onLine`. */
+export function startAnneal(
+  file: string,
+  cache: string,
+  onLine: (line: RunLine) => void,
+  flags: readonly string[] = [],
+): Anneal {
+  const words = ['run', file, '--display', 'json', '--threads', '1', ...flags];
+  // A group of its own, so that one signal reaches the whole tree.
+  const child = spawn(process.execPath, [command, ...words], {
+    env: { ...process.env, ANNEAL_CACHE: cache },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const { pid } = child;
+  if (pid === undefined) throw new Error('anneal did not start');
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const lines = createInterface({ input: child.stdout });
+  lines.on('line', (line) => {
+    // A kill may cut the last line off.
+    if (line.endsWith('}')) onLine(JSON.parse(line) as RunLine);
+  });
+  const ended = new Promise<{ code: number | null; stderr: string }>((resolve) => {
+    child.once('close', (code) => resolve({ code, stderr }));
+  });
+  return {
+    ended,
+    kill(victim) {
+      if (victim === 'tree') send(-pid, 'SIGKILL');
+      if (victim === 'command') send(pid, 'SIGKILL');
+      if (victim === 'worker') for (const worker of childrenOf(pid)) send(worker, 'SIGKILL');
+    },
+    stop: () => send(pid, 'SIGTERM'),
+    worker: () => childrenOf(pid)[0],
+  };
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    // It has just ended by itself.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+/** Read from every process's own line: not every kernel lists the children of one. */
+function childrenOf(parent: number): readonly number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && parentOf(name) === parent)
+    .map(Number);
+}
+
+function parentOf(pid: string): number | undefined {
+  try {
+    const line = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return Number(line.slice(line.lastIndexOf(')') + 2).split(' ')[1]);
+  } catch {
+    // It has ended between being listed and being read.
+    return undefined;
+  }
+}

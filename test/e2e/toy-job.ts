@@ -1,0 +1,71 @@
+// A whole job in a folder: toy model, conversations, job file. Made once a test, in a second, from fixed integers only.
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { makeToy } from '../toy/make-toy.ts';
+
+/** Letters, signs, all bytes, and some merges. */
+const vocabulary = 400;
+
+export interface ToyJobOptions {
+  readonly name: string;
+  readonly method: Readonly<Record<string, unknown>>;
+  readonly training?: Readonly<Record<string, unknown>>;
+  readonly checkpoint?: Readonly<Record<string, unknown>>;
+  readonly dataset?: Readonly<Record<string, unknown>>;
+  readonly formats?: readonly string[];
+}
+
+export interface ToyJob {
+  readonly file: string;
+  /** Where the artefacts go. */
+  readonly destination: string;
+}
+
+/** Writes model, data and job below `folder`. */
+export async function writeToyJob(folder: string, options: ToyJobOptions): Promise<ToyJob> {
+  await makeToy(join(folder, 'model'), 'llama', {
+    config: { vocab_size: vocabulary, hidden_size: 64, intermediate_size: 96 },
+  });
+  await writeFile(join(folder, 'data.jsonl'), conversations(48));
+  const { name, method, training, checkpoint, dataset, formats } = options;
+  const destination = join(folder, 'out');
+  await mkdir(destination, { recursive: true });
+  const job = {
+    apiVersion: 'anneal.dev/v1alpha1',
+    kind: 'FineTuneJob',
+    metadata: { name },
+    spec: {
+      model: { source: { local: { path: 'model' } } },
+      dataset: {
+        train: { local: { path: 'data.jsonl' } },
+        heldOut: { samples: 4 },
+        sequenceLength: 128,
+        packing: 'Packed',
+        ...dataset,
+      },
+      method,
+      training: { maxSteps: 40, globalBatchSize: 3, learningRate: '5e-3', ...training },
+      checkpoint: { intervalSteps: 3, ...checkpoint },
+      output: {
+        ...(formats === undefined ? {} : { formats }),
+        destination: { local: { path: 'out' } },
+      },
+    },
+  };
+  const file = join(folder, 'job.yaml');
+  await writeFile(file, stringify(job));
+  return { file, destination };
+}
+
+/** Questions about sums, which a toy can begin to learn. */
+function conversations(count: number): string {
+  return Array.from({ length: count }, (_, i) => {
+    const [a, b] = [(7 * i + 3) % 50, (13 * i + 5) % 50];
+    const messages = [
+      { role: 'user', content: `what is ${a} and ${b}` },
+      { role: 'assistant', content: `it is ${a + b}${' indeed'.repeat(i % 4)}` },
+    ];
+    return `${JSON.stringify({ messages })}\n`;
+  }).join('');
+}

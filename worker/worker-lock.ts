@@ -1,0 +1,43 @@
+// One worker at a time in the folder of a run. Two can meet there: the command was killed, its worker still saves, and the
+// command is started again. The lock is SQLite's own on an empty file: the kernel drops it with the process that has it,
+// however that ends, and file systems that several machines share carry it too.
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { runFiles } from '../crds/wire/run-folder.ts';
+import type { Clock } from './clock.ts';
+
+const pollMs = 100;
+/** SQLITE_BUSY. */
+const busy = 5;
+/** Nothing is ever written, so nothing needs a journal: a full disk can be locked too. */
+const exclusively = 'PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE';
+
+/** Waits until the folder is this process's own; `onWait` is called once, when another has it. */
+export async function lockWorker(
+  folder: string,
+  clock: Clock,
+  onWait: () => void,
+  signal: AbortSignal,
+): Promise<Disposable> {
+  const file = new DatabaseSync(join(folder, runFiles.workerLock), { timeout: 0 });
+  try {
+    for (let waited = false; !take(file); waited = true) {
+      if (!waited) onWait();
+      await clock.sleep(pollMs, signal);
+    }
+    return file;
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+function take(file: DatabaseSync): boolean {
+  try {
+    file.exec(exclusively);
+    return true;
+  } catch (error) {
+    if ((error as { errcode?: number }).errcode === busy) return false;
+    throw error;
+  }
+}
