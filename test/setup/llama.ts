@@ -1,50 +1,49 @@
 /**
- * llama.cpp as a judge of our GGUF files, through llama-cpp-python. Its source is compiled once for
- * this processor (about six minutes on two cores); the wheel stays in the cache.
+ * llama.cpp as a judge of our GGUF files, through llama-cpp-python: its libraries, compiled here
+ * (llama-libraries.ts), beside its Python files in an environment of its own.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
-import { cpus } from 'node:os';
+import { cp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureEntry } from '../../cli/setup/entry.ts';
-import { type Setup, thisSetup } from '../../cli/setup/setup.ts';
-import { findToolchain } from '../../cli/setup/toolchain.ts';
-import { findPython, makeVenv, pipInstall, pythonOf } from './python.ts';
+import type { Setup } from '../../cli/setup/setup.ts';
+import { buildLlama, llamaSource } from './llama-libraries.ts';
+import { findPython, makeVenv, mustRun, pipInstall, pythonOf, sitePackages } from './python.ts';
 
 export interface LlamaPeer {
   /** An interpreter with llama_cpp and numpy. */
   readonly python: string;
 }
 
-export function llama(signal: AbortSignal = new AbortController().signal): Promise<LlamaPeer> {
-  return ensureLlama(thisSetup(signal));
-}
+/** Goes up when the same requirements are built differently. */
+const recipe = 'llama 2';
+
+const requirements = join(import.meta.dirname, 'llama.txt');
 
 export async function ensureLlama(setup: Setup): Promise<LlamaPeer> {
   const python = await findPython(setup);
-  const requirements = join(import.meta.dirname, 'llama.txt');
   const key = createHash('sha256')
-    .update(JSON.stringify([python.tag, setup.machine.arch, cpus()[0]?.model]))
+    .update(JSON.stringify([recipe, python.tag, setup.machine.platform, setup.machine.arch]))
     .update(await readFile(requirements))
+    .update(await readFile(llamaSource))
     .digest('hex')
     .slice(0, 12);
   const venv = await ensureEntry(setup, {
     folder: join(setup.cache.root, `llama-${key}`),
-    bytes: 3e9,
+    bytes: 2e9,
     async make(staging) {
-      const { compiler } = await findToolchain(setup.machine);
-      const text = `compiling llama.cpp from its 70 MB source, ${setup.machine.cores} files at a time`;
-      await setup.steps.step('llama', text, async () => {
+      const tree = join(setup.cache.root, `llama-build-${key}`);
+      const built = await buildLlama(setup, python, tree);
+      await setup.steps.step('llama', 'installing its Python package, about 20 MB', async () => {
         await makeVenv(setup, python, staging);
-        const scratch = join(staging, 'tmp');
-        await mkdir(scratch);
-        await pipInstall(setup, staging, ['--no-deps', '--no-cache-dir', '-r', requirements], {
-          TMPDIR: scratch,
-          CXX: compiler,
-          CMAKE_ARGS: '-DGGML_NATIVE=ON -DLLAVA_BUILD=OFF -DMTMD_BUILD=OFF',
-          CMAKE_BUILD_PARALLEL_LEVEL: String(setup.machine.cores),
-        });
+        await pipInstall(setup, staging, ['--no-deps', '-r', requirements]);
+        const place = join(sitePackages(staging, python), 'llama_cpp');
+        await cp(built.package, place, { recursive: true });
+        const libraries = { recursive: true, verbatimSymlinks: true };
+        await cp(built.libraries, join(place, 'lib'), libraries);
+        await mustRun(setup, pythonOf(staging), ['-c', 'import llama_cpp']);
       });
+      await rm(tree, { recursive: true });
     },
   });
   return { python: pythonOf(venv) };

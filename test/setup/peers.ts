@@ -10,19 +10,15 @@ import { join } from 'node:path';
 import { ensureEntry } from '../../cli/setup/entry.ts';
 import { fetchWheel } from '../../cli/setup/fetch-wheel.ts';
 import { systemOf } from '../../cli/setup/libtorch.ts';
-import { type Setup, thisSetup } from '../../cli/setup/setup.ts';
+import type { Setup } from '../../cli/setup/setup.ts';
 import { megabytes } from '../../cli/setup/steps.ts';
 import { libtorchWheels, torchVersion } from '../../cli/setup/wheels.ts';
-import { findPython, makeVenv, type Python, pipInstall, pythonOf } from './python.ts';
+import { findPython, makeVenv, type Python, pipInstall, pythonOf, sitePackages } from './python.ts';
 import { makeStubs } from './stubs.ts';
 
 export interface Peers {
   /** An interpreter with torch, transformers, peft, trl, safetensors, gguf and numpy. */
   readonly python: string;
-}
-
-export function peers(signal: AbortSignal = new AbortController().signal): Promise<Peers> {
-  return ensurePeers(thisSetup(signal));
 }
 
 /** Goes up when an environment is made differently from the same requirements. */
@@ -76,7 +72,7 @@ async function addTorch(
       await pipInstall(setup, venv, ['--no-deps', what]);
     }
     await rm(scratch, { recursive: true });
-    const packages = join(venv, 'lib', `python3.${python.tag.slice(3)}`, 'site-packages');
+    const packages = sitePackages(venv, python);
     if (setup.machine.platform === 'linux') {
       await makeStubs(setup, join(packages, 'torch/lib'), join(packages, 'nvidia/cu13/lib'));
     }

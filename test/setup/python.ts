@@ -40,27 +40,46 @@ export function pythonOf(venv: string): string {
   return join(venv, 'bin/python');
 }
 
+/** Where its packages lie. */
+export function sitePackages(venv: string, { tag }: Python): string {
+  return join(venv, 'lib', `python3.${tag.slice(3)}`, 'site-packages');
+}
+
 export async function pipInstall(
   setup: Setup,
   venv: string,
   args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const quiet = ['--quiet', '--disable-pip-version-check', '--no-warn-script-location'];
-  await mustRun(setup, pythonOf(venv), ['-m', 'pip', 'install', ...quiet, ...args], env);
+  await mustRun(setup, pythonOf(venv), ['-m', 'pip', 'install', '--no-input', ...quiet, ...args]);
 }
 
+export interface RunLimits {
+  readonly env?: Readonly<Record<string, string>>;
+  /** What runs so long will not end: pip at an index that accepts and never answers. */
+  readonly limitMs?: number;
+}
+
+/** What the program printed; its first words of trouble as an error when it did not succeed. */
 export async function mustRun(
   { machine, signal }: Setup,
   file: string,
   args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
+  { env = {}, limitMs = 20 * 60_000 }: RunLimits = {},
 ): Promise<string> {
-  const ran = await machine.run(file, args, { signal, env });
-  if (ran.kind === 'ended' && ran.ok) return ran.stdout;
+  const tooLong = AbortSignal.timeout(limitMs);
+  const either = AbortSignal.any([signal, tooLong]);
+  const ran = await machine.run(file, args, { signal: either, env }).catch((error: unknown) => {
+    if (signal.aborted || !tooLong.aborted) throw error;
+    return undefined;
+  });
+  if (ran?.kind === 'ended' && ran.ok) return ran.stdout;
+  const how = ran
+    ? `did not succeed: ${pipTrouble(ran)}`
+    : `did not end in ${Math.round(limitMs / 60_000)} minutes`;
   throw new TerminalError({
     code: 'E_SETUP',
-    message: `${file} ${args.slice(0, 3).join(' ')} … did not succeed: ${pipTrouble(ran)}`,
+    message: `${[file, ...args.slice(0, 3)].join(' ')} … ${how}`,
     hint: 'check the connection and pip’s index, then run the tests again',
   });
 }
