@@ -1,7 +1,36 @@
 #!/usr/bin/env node
 // The command in a checkout: main.ts, with what Node.js made of the sources the last time. Stripping types costs more than
 // half of the time of `anneal --help`; a release has plain JavaScript and starts main.js itself.
-import { enableCompileCache } from 'node:module';
+//
+// `npm link` puts it on the PATH, where `node` may be older than what runs TypeScript; then the Node.js that came with the
+// packages takes over.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import * as module from 'node:module';
+import { constants } from 'node:os';
+import { fileURLToPath } from 'node:url';
 
-enableCompileCache();
-await import('./main.ts');
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major > 24 || (major === 24 && minor >= 12)) {
+  module.enableCompileCache();
+  await import('./main.ts');
+} else {
+  const node = fileURLToPath(new URL('../node_modules/node/bin/node', import.meta.url));
+  if (existsSync(node)) takeOver(node);
+  else {
+    process.stderr.write(`Node.js is ${process.versions.node}; anneal needs 24.12 or newer\n`);
+    process.stderr.write('hint: npm ci in the checkout brings one\n');
+    process.exitCode = 5;
+  }
+}
+
+function takeOver(node) {
+  const child = spawn(node, process.argv.slice(1), { stdio: 'inherit' });
+  // A terminal sends Ctrl-C to both; said twice it would mean: end at once, without saving.
+  const passOn = (signal) => child.kill(signal);
+  process.on('SIGINT', process.stdin.isTTY ? () => {} : passOn);
+  process.on('SIGTERM', passOn).on('SIGHUP', passOn);
+  child.on('exit', (code, signal) => {
+    process.exitCode = code ?? 128 + constants.signals[signal];
+  });
+}

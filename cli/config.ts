@@ -21,12 +21,15 @@ const schema = z.object({
   INK_SCREEN_READER: on,
   NO_COLOR: text,
   TERM: text,
+  npm_command: text,
   LC_ALL: text,
   LC_CTYPE: text,
   LANG: text,
 });
 
 export interface CliConfig {
+  /** How a person starts the command again: npm start and npx leave no `anneal` on the PATH. */
+  readonly command: 'anneal' | 'npx anneal';
   /** Downloads, token stores, volumes that stand for claims, runs. */
   readonly cache: string;
   readonly threads: number | undefined;
@@ -43,6 +46,7 @@ export function cliConfig(variables: Readonly<Record<string, string | undefined>
   const env = schema.parse(variables);
   const locale = env.LC_ALL ?? env.LC_CTYPE ?? env.LANG;
   return {
+    command: env.npm_command === undefined ? 'anneal' : 'npx anneal',
     cache: env.ANNEAL_CACHE ?? join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'anneal'),
     threads: env.ANNEAL_THREADS,
     display: env.ANNEAL_DISPLAY ?? 'auto',

@@ -7,7 +7,8 @@ import { memoryConstants } from './plan/memory-constants.ts';
 import { placedRules, printedJob } from './schema-tree.ts';
 import { isPresent } from './union.ts';
 
-export type Where = 'machine' | 'cluster';
+/** Anywhere: what can be planned, wherever it would run. */
+export type Where = 'machine' | 'cluster' | 'anywhere';
 
 export interface Incompatibility {
   readonly code: FailureCode;
@@ -104,6 +105,33 @@ export const pairs: readonly Pair[] = [
     meets: ({ dataset }) => dataset.train.image !== undefined || dataset.eval?.image !== undefined,
     sentence: 'is a container image, which only a cluster can mount',
     hint: 'use local, persistentVolumeClaim, huggingFace or s3',
+  },
+  {
+    id: 'one machine writes to its disk',
+    where: 'machine',
+    code: 'E_NOT_BUILT',
+    path: ['output', 'destination', 's3'],
+    meets: ({ output }) => output.destination?.s3 !== undefined,
+    sentence: 'is a bucket; on one machine this version writes to a local path or a claim',
+    hint: 'use local or persistentVolumeClaim, and copy the folder from there',
+  },
+  {
+    id: 'one machine does not upload to the hub',
+    where: 'machine',
+    code: 'E_NOT_BUILT',
+    path: ['output', 'pushToHub'],
+    meets: ({ output }) => output.pushToHub !== undefined,
+    sentence: 'is set; on one machine this version does not upload',
+    hint: 'set spec.output.destination, and upload the folder from there',
+  },
+  {
+    id: 'one machine goes on with its own runs only',
+    where: 'machine',
+    code: 'E_NOT_BUILT',
+    path: ['checkpoint', 'resumeFrom'],
+    meets: ({ checkpoint }) => checkpoint.resumeFrom !== undefined,
+    sentence: 'is set; on one machine this version goes on with a run of the same job only',
+    hint: 'run the same job file again: it goes on from its last checkpoint',
   },
 ];
 

@@ -214,8 +214,12 @@ function firstLook(parts: TrainerParts, state: TrainerState): TrainerState {
 function look(parts: TrainerParts, state: TrainerState): TrainerState {
   const { model, plan, emit, clock } = parts;
   const began = clock.monotonic();
+  const stage = { type: 'stage', stage: 'Evaluate' } as const;
+  emit({ ...stage, state: 'Started', subject: 'on held-out records' });
   const found = evaluate(model, parts.evaluationBins(), parts.stopping);
+  emit({ ...stage, state: 'Running', subject: 'by answering the prompts' });
   const texts = parts.sample();
+  emit({ ...stage, state: 'Done' });
   for (const [index, { prompt, text }] of texts.entries()) {
     emit({ type: 'sample', step: state.step, index, prompt, text });
   }

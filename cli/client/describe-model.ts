@@ -10,18 +10,23 @@ import {
   describedModelFile,
 } from '../../crds/wire/described-model.ts';
 import { type RunRecord, runFiles } from '../../crds/wire/run-folder.ts';
+import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import { runRole } from './local-run.ts';
 
 export async function describeModel(
   record: RunRecord,
   worker: string,
+  warn: (message: string) => void,
   signal: AbortSignal,
 ): Promise<DescribedModel> {
   const folder = await mkdtemp(join(tmpdir(), 'anneal-describe-'));
+  const onMessage = (message: Telemetry): void => {
+    if (message.type === 'warning') warn(message.message);
+  };
   try {
     await writeFile(join(folder, runFiles.run), JSON.stringify(record));
     const outcome = await runRole(
-      { folder, worker, onMessage: () => {}, stop: signal, kill: signal },
+      { folder, worker, onMessage, stop: signal, kill: signal },
       'describe',
     );
     if (outcome.type === 'Failed') throw outcome.error;

@@ -80,7 +80,7 @@ function addExplain(program: Command, { out }: Surroundings, perform: Perform): 
   );
 }
 
-function addEstimate(program: Command, { variables, out }: Surroundings, perform: Perform): void {
+function addEstimate(program: Command, surroundings: Surroundings, perform: Perform): void {
   const command = program
     .command('estimate')
     .argument('<file>', 'job file')
@@ -101,7 +101,7 @@ function addEstimate(program: Command, { variables, out }: Surroundings, perform
     perform(async () => {
       const { estimateFromTerminal } = await import('../commands/estimate-from-terminal.ts');
       const { cliConfig } = await import('../config.ts');
-      return estimateFromTerminal(file, flags, cliConfig(variables), out);
+      return estimateFromTerminal(file, flags, cliConfig(surroundings.variables), surroundings);
     }),
   );
 }

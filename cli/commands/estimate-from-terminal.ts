@@ -9,6 +9,8 @@ import { jsonOf } from '../command-table/json.ts';
 import type { CliConfig } from '../config.ts';
 import { estimateText } from '../format/estimate-text.ts';
 import { glyphSet } from '../format/glyphs.ts';
+import { harmless } from '../format/harmless.ts';
+import type { Surroundings } from '../program.ts';
 import { estimate } from './estimate.ts';
 
 export interface EstimateFlags {
@@ -24,7 +26,7 @@ export async function estimateFromTerminal(
   file: string,
   flags: EstimateFlags,
   config: CliConfig,
-  out: (text: string) => void,
+  { out, err }: Pick<Surroundings, 'out' | 'err'>,
 ): Promise<number> {
   const interrupted = new AbortController();
   process.once('SIGINT', () => interrupted.abort());
@@ -32,6 +34,7 @@ export async function estimateFromTerminal(
   const volumes = Object.fromEntries(
     Object.entries(volume).map(([name, folder]) => [name, resolve(folder)]),
   );
+  const warn = (message: string): void => err(`${harmless(message)}\n`);
   const worker = join(import.meta.dirname, '../../worker/main.ts');
   const found = await estimate(
     { file, gpuMemory, workers, whatIf, volumes },
@@ -41,7 +44,7 @@ export async function estimateFromTerminal(
       cores: availableParallelism(),
       now,
       reports: (job) => reportsOf(config.cache, job),
-      describe: (record) => describeModel(record, worker, interrupted.signal),
+      describe: (record) => describeModel(record, worker, warn, interrupted.signal),
     },
   );
   const text = output === 'json' ? jsonOf('Estimate', found) : estimateText(found);

@@ -82,13 +82,17 @@ export async function estimate(
   context: EstimateContext,
 ): Promise<Estimate> {
   const { file } = options;
-  const { job } = await readJob(file, 'machine');
+  const { job } = await readJob(file, 'anywhere');
   const { spec } = job;
   const changed = await changedSpecs(options);
   const name = job.metadata.name ?? 'job';
   const model = await context.describe(recordOf(name, spec, options, context));
   const devices = devicesFor(spec, options, context);
-  const ask = { facts: model.facts, ranks: ranksOf(spec, options.workers) };
+  const ask = {
+    facts: model.facts,
+    storedBfloat16: (model.storedBytes['BF16'] ?? 0) / 2,
+    ranks: ranksOf(spec, options.workers),
+  };
   const rows = devices.map((device) => memoryRow(device.name, plan(spec, device, ask)));
   const judged = devices[judgedIndex(rows)] ?? thisMachine(context.freeBytes, context.cores);
   const written = plan(spec, judged, ask);
@@ -121,11 +125,13 @@ export async function estimate(
 
 interface Ask {
   readonly facts: DecoderFacts;
+  readonly storedBfloat16: number;
   readonly ranks: number;
 }
 
-function plan(spec: FineTuneJobSpec, { memory }: Device, { facts, ranks }: Ask): JobPlan {
-  return planJob({ spec, facts, device: memory, ranks, shards: ranks });
+function plan(spec: FineTuneJobSpec, { memory }: Device, ask: Ask): JobPlan {
+  const { facts, storedBfloat16, ranks } = ask;
+  return planJob({ spec, facts, storedBfloat16, device: memory, ranks, shards: ranks });
 }
 
 async function changedSpecs({ file, whatIf }: EstimateOptions) {

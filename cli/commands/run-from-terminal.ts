@@ -1,5 +1,6 @@
 // `anneal run` with signals and a view: the first Ctrl-C saves and stops, the second ends at once.
 import { join, resolve } from 'node:path';
+import { stopSignals } from '../client/stop-signals.ts';
 import { now } from '../clock.ts';
 import type { DisplayFlags } from '../command-table/flags.ts';
 import type { CliConfig } from '../config.ts';
@@ -17,15 +18,13 @@ export async function runFromTerminal(
   config: CliConfig,
   worker = join(import.meta.dirname, '../../worker/main.ts'),
 ): Promise<number> {
-  const stop = new AbortController();
-  const kill = new AbortController();
-  const view = await viewOf(flags, config, stop.signal);
+  const signals = stopSignals();
+  const { stop, kill } = signals;
+  const view = await viewOf(flags, config, stop);
   const onSignal = (): void => {
-    if (stop.signal.aborted) kill.abort();
-    else {
-      if (!view.live) process.stderr.write('saving and stopping; once more ends at once\n');
-      stop.abort();
-    }
+    const isFirst = signals.press(now());
+    if (isFirst && !view.live)
+      process.stderr.write('saving and stopping; once more ends at once\n');
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
@@ -39,8 +38,8 @@ export async function runFromTerminal(
       worker,
       view: view.view,
       now,
-      stop: stop.signal,
-      kill: kill.signal,
+      stop,
+      kill,
     },
   );
   if (outcome.type === 'Complete') return 0;
@@ -60,21 +59,22 @@ async function viewOf(
   stop: AbortSignal,
 ): Promise<ChosenView> {
   const { stdout } = process;
+  const { command } = config;
   const glyphs = glyphSet({ ...config, ...(flags.glyphs ? { glyphs: flags.glyphs } : {}) });
   const write = (line: string): void => void stdout.write(`${glyphs.text(line)}\n`);
   const writeRaw = (line: string): void => void stdout.write(`${line}\n`);
   const asked = flags.display ?? config.display;
   const quiet = (view: RunView): ChosenView => ({ view, live: false });
   if (asked === 'json') return quiet(runJson(writeRaw));
-  if (asked === 'quiet') return quiet(runSummary(write));
-  if (flags.accessible || config.accessible) return quiet(runSentences(write));
+  if (asked === 'quiet') return quiet(runSummary(write, command));
+  if (flags.accessible || config.accessible) return quiet(runSentences(write, command));
   const able = stdout.isTTY && !config.dumbTerminal;
-  if (asked === 'plain' || (asked === 'auto' && !able)) return quiet(runLines(write));
+  if (asked === 'plain' || (asked === 'auto' && !able)) return quiet(runLines(write, command));
   // Node.js strips types but does not compile JSX.
   await import('../dev/tsx-hook.ts');
   const { fewestRows } = await import('../screens/run/screen.tsx');
-  if (asked === 'auto' && stdout.rows < fewestRows) return quiet(runLines(write));
+  if (asked === 'auto' && stdout.rows < fewestRows) return quiet(runLines(write, command));
   const { runScreen } = await import('../screens/run/show.tsx');
   const color = config.color && flags.color;
-  return { view: runScreen({ stdout, glyphs, color, now, stop }), live: true };
+  return { view: runScreen({ stdout, glyphs, color, now, stop, command }), live: true };
 }

@@ -26,7 +26,7 @@ export function changedSpec(text: string, changes: readonly Assignment[]): Chang
   if (!parsed.ok) return { ok: false, sentences: parsed.problems };
   const spec = parsed.jobs[0]?.job.spec;
   if (spec === undefined) return { ok: false, sentences: [{ message: 'the file has no job' }] };
-  const found = incompatibilities(spec, 'machine');
+  const found = incompatibilities(spec, 'anywhere');
   if (found.length > 0) return { ok: false, sentences: found };
   return { ok: true, spec };
 }

@@ -3,16 +3,14 @@ import type { Estimate, MemoryRow } from '../commands/estimate.ts';
 import { changesInWords } from '../estimate/what-if.ts';
 import { bytes, count, percent, seconds, short } from './numbers.ts';
 import { table } from './table.ts';
+import { entry } from './wrap.ts';
 
 export function estimateText(found: Estimate): string {
   const lines = [
     ...planLines(found),
     '',
-    ...memoryTable('memory of one device, GiB', found.devices),
-    ...(found.whatIf.rows.length === 0
-      ? []
-      : ['', ...memoryTable(`on ${found.whatIf.device}`, found.whatIf.rows)]),
-    '',
+    ...memoryTable('GiB of one device', found.devices),
+    ...(found.whatIf.rows.length === 0 ? [] : ['', ...whatIfTable(found.whatIf)]),
     ...timeTable(found),
     ...suggestionLines(found),
   ];
@@ -25,17 +23,34 @@ function planLines({ model, method, steps, tokensPerStep, ranks, ...rest }: Esti
     .map(([type, size]) => `${type} ${bytes(size)}`);
   const share = rest.trainedParameters / model.parameters;
   const long = steps === undefined ? 'steps follow from the data' : `${count(steps)} steps`;
+  const row = (label: string, text: string): readonly string[] =>
+    entry(label, text, { width: 80, column: 8, indent: '' });
   return [
-    `model   ${model.place}`,
-    `        ${model.family}, ${short(model.parameters)} parameters, stored as ${stored.join(', ')}`,
-    `method  ${method}`,
-    `        ${short(rest.trainedParameters)} trained parameters (${percent(share)})`,
-    `steps   ${long} of up to ${count(tokensPerStep)} tokens${ranks > 1 ? ` on ${ranks} devices` : ''}`,
+    ...row('model', model.place),
+    ...row(
+      '',
+      `${model.family}, ${short(model.parameters)} parameters, stored as ${stored.join(', ')}`,
+    ),
+    ...row('method', method),
+    ...row('', `${short(rest.trainedParameters)} trained parameters (${percent(share)})`),
+    ...row(
+      'steps',
+      `${long} of up to ${count(tokensPerStep)} tokens${ranks > 1 ? ` on ${ranks} devices` : ''}`,
+    ),
   ];
 }
 
+/** A change may be longer than a line has room for beside the numbers: it stands above them. */
+function whatIfTable({ device, rows }: Estimate['whatIf']): readonly string[] {
+  const [head = '', ...lines] = memoryTable(
+    `on ${device}`,
+    rows.map((row) => ({ ...row, name: '' })),
+  );
+  return [head, ...lines.flatMap((line, index) => [rows[index]?.name ?? '', line])];
+}
+
 function memoryTable(title: string, rows: readonly MemoryRow[]): readonly string[] {
-  const parts = ['weights', 'grads', 'state', 'activations', 'work'];
+  const parts = ['weights', 'grads', 'state', 'activ.', 'work'];
   const head = [title, ...parts, 'peak', 'limit', 'fits'];
   return table([
     head,
@@ -58,18 +73,21 @@ function gib(value: number): string {
   return amount.toFixed(amount < 10 ? 2 : 1);
 }
 
-function timeTable({ times, steps, assumedShareOfPeak }: Estimate): readonly string[] {
-  if (times.length === 0) {
-    return ['time    not known for these devices before a run has measured it'];
-  }
-  const assumed = `time, GPUs at ${percent(assumedShareOfPeak, 0)} of their peak`;
-  const rows = times.map((row) => [
+function timeTable({ times, devices, steps, assumedShareOfPeak }: Estimate): readonly string[] {
+  const known = times.map((row) => [
     row.measured ? `${row.device}, measured` : row.device,
     short(row.tokensPerSecond),
     timeWords(row.seconds),
   ]);
+  const unknown = devices
+    .filter(({ fits, name }) => fits && times.every(({ device }) => device !== name))
+    .map(({ name }) => [name, '', 'known after a run']);
+  const assumed = times.some(({ measured }) => !measured)
+    ? `time at ${percent(assumedShareOfPeak, 0)} of the peak`
+    : 'time';
   const head = [assumed, 'tokens/s', steps === undefined ? 'all' : `${count(steps)} steps`];
-  return table([head, ...rows]);
+  const rows = [...unknown, ...known];
+  return rows.length === 0 ? [] : ['', ...table([head, ...rows])];
 }
 
 function suggestionLines({ fits, suggestion, whatIf }: Estimate): readonly string[] {
@@ -78,7 +96,8 @@ function suggestionLines({ fits, suggestion, whatIf }: Estimate): readonly strin
   if (suggestion === undefined) return ['', `${verdict}; no single change needs less memory`];
   const { changes, peak } = suggestion;
   const then = suggestion.fits ? 'and fits' : 'the least of all single changes, and does not fit';
-  return ['', verdict, `hint: with ${changesInWords(changes)} it needs ${bytes(peak)}, ${then}`];
+  const hint = `with ${changesInWords(changes)} it needs ${bytes(peak)}, ${then}`;
+  return ['', verdict, ...entry('hint:', hint, { width: 80, column: 6, indent: '' })];
 }
 
 function timeWords(value: number | undefined): string {

@@ -1,37 +1,46 @@
 // A run as plain lines: for pipes, logs and terminals that cannot redraw. One line when something
 // changes, and while training one line every few seconds.
 import type { Telemetry, TelemetryOf } from '../../crds/wire/telemetry.ts';
+import { emptyRun, type RunState, secondsLeft, see } from '../screens/run/model.ts';
 import { harmless } from './harmless.ts';
 import { bytes, count, percent, real, seconds } from './numbers.ts';
 import { summaryLines } from './run-summary.ts';
 import type { RunView } from './run-view.ts';
+import { wrap } from './wrap.ts';
 
 /** Seconds between two lines of steps. */
 const stepLineSeconds = 3;
 
+/** Columns where nobody says how many there are. */
+const width = 100;
+
 /** Prints lines; `write` gets each without its line end. */
-export function runLines(write: (line: string) => void): RunView {
+export function runLines(write: (line: string) => void, command = 'anneal'): RunView {
+  let state: RunState = emptyRun;
   let lastStepAt = Number.NEGATIVE_INFINITY;
   return {
     begin({ record, folder }, continued) {
       write(`${record.name}: ${continued ? 'going on with' : 'new run'} ${folder}`);
     },
     see(message) {
-      if (message.type === 'step') {
-        const last = message.step === message.totalSteps;
-        if (!last && message.time - lastStepAt < stepLineSeconds) return;
-        lastStepAt = message.time;
+      state = see(state, message);
+      if (message.type !== 'step') {
+        for (const line of linesOf(message)) write(line);
+        return;
       }
-      for (const line of linesOf(message)) write(line);
+      const last = message.step === message.totalSteps;
+      if (!last && message.time - lastStepAt < stepLineSeconds) return;
+      lastStepAt = message.time;
+      write(stepLine(message, secondsLeft(state)));
     },
     end(ended) {
       write('');
-      for (const line of summaryLines(ended, 100)) write(line);
+      for (const line of summaryLines(ended, width, command)) write(line);
     },
   };
 }
 
-/** What a message is worth in lines; none for progress within a stage. */
+/** What a message is worth in lines; none for progress within a stage, nor for a step. */
 export function linesOf(message: Telemetry): readonly string[] {
   return wordsOf(message).map(harmless);
 }
@@ -46,8 +55,6 @@ function wordsOf(message: Telemetry): readonly string[] {
     }
     case 'plan':
       return planLines(message);
-    case 'step':
-      return [stepLine(message)];
     case 'evaluation': {
       const { step, loss, perplexity, accuracy } = message;
       const right =
@@ -59,7 +66,7 @@ function wordsOf(message: Telemetry): readonly string[] {
     case 'sample':
       return [`sample     step ${message.step} · ${message.prompt}`, ...indented(message.text)];
     case 'checkpoint':
-      return [`checkpoint step ${message.step} · ${bytes(message.bytes)} · ${message.path}`];
+      return [`checkpoint step ${message.step} · ${bytes(message.bytes)}`];
     case 'artifact': {
       const { format, path, bytes: size, report } = message;
       const gap =
@@ -70,6 +77,7 @@ function wordsOf(message: Telemetry): readonly string[] {
     }
     case 'warning':
       return [`warning: ${message.message}`];
+    case 'step':
     case 'end':
     case 'failure':
       return [];
@@ -88,13 +96,18 @@ function planLines(plan: TelemetryOf<'plan'>): readonly string[] {
   ];
 }
 
-function stepLine(message: TelemetryOf<'step'>): string {
-  const { step, totalSteps, loss, tokensPerSecond, stepMs, learningRate } = message;
-  const left = ((totalSteps - step) * stepMs.total) / 1000;
-  return `step       ${step}/${totalSteps} · loss ${real(loss)} · ${Math.round(tokensPerSecond)} tok/s · lr ${learningRate.toExponential(1)} · ${seconds(left)} left`;
+function stepLine(message: TelemetryOf<'step'>, left: number | null): string {
+  const { step, totalSteps, loss, tokensPerSecond, learningRate } = message;
+  const parts = [
+    `${String(step).padStart(String(totalSteps).length)}/${totalSteps}`,
+    `loss ${real(loss)}`,
+    `${count(Math.round(tokensPerSecond))} tok/s`,
+    `lr ${learningRate.toExponential(1)}`,
+    ...(left === null || step === totalSteps ? [] : [`${seconds(left)} left`]),
+  ];
+  return `step       ${parts.join(' · ')}`;
 }
 
 function indented(text: string): readonly string[] {
-  const lines = text.split('\n').filter((line) => line.trim() !== '');
-  return lines.map((line) => `           ${line}`);
+  return wrap(text, width, '           ').filter((line) => line !== '');
 }

@@ -8,7 +8,7 @@ import type { RunView } from './run-view.ts';
 
 const everySeconds = 10;
 
-export function runSentences(write: (line: string) => void): RunView {
+export function runSentences(write: (line: string) => void, command = 'anneal'): RunView {
   let state: RunState = emptyRun;
   let saidAt = Number.NEGATIVE_INFINITY;
   return {
@@ -27,7 +27,7 @@ export function runSentences(write: (line: string) => void): RunView {
       write(progressSentence(state));
     },
     end(ended) {
-      for (const line of summaryLines(ended, 10_000)) write(spoken(line));
+      for (const line of summaryLines(ended, 10_000, command)) write(spoken(line));
     },
   };
 }
@@ -37,7 +37,7 @@ export function progressSentence(state: RunState): string {
   if (step === null) return 'Training has not begun.';
   const left = secondsLeft(state);
   const share = Math.round((100 * step.step) / step.totalSteps);
-  const eta = left === null ? '' : `, about ${seconds(left)} left`;
+  const eta = left === null || step.step === step.totalSteps ? '' : `, about ${seconds(left)} left`;
   return `${share} percent, step ${step.step} of ${step.totalSteps}${eta}. The loss is ${real(step.loss)}.`;
 }
 

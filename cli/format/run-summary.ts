@@ -1,6 +1,7 @@
 // What a run leaves on the screen: whether it learned, what it says now, where the result lies, what to try next. Everything
 // is read from the report that the run wrote, so it says nothing that was not measured.
 import { basename, dirname } from 'node:path';
+import type { Source } from '../../crds/api/source.ts';
 import type { RunReport } from '../../crds/index.ts';
 import { harmless } from './harmless.ts';
 import { bytes, count, real, seconds } from './numbers.ts';
@@ -9,11 +10,11 @@ import { entry } from './wrap.ts';
 
 const column = 12;
 
-export function summaryLines(ended: EndedRun, width: number): readonly string[] {
-  return linesFor(ended, width).map(harmless);
+export function summaryLines(ended: EndedRun, width: number, command: string): readonly string[] {
+  return linesFor(ended, width, command).map(harmless);
 }
 
-function linesFor(ended: EndedRun, width: number): readonly string[] {
+function linesFor(ended: EndedRun, width: number, command: string): readonly string[] {
   const { run, outcome, report } = ended;
   const { name } = run.record;
   if (outcome.type === 'Stopped') {
@@ -35,7 +36,7 @@ function linesFor(ended: EndedRun, width: number): readonly string[] {
     ...row('memory', memoryWords(memory)),
     ...report.artifacts.flatMap((artifact) => row('result', artifactWords(artifact))),
     ...report.samples.slice(0, 1).flatMap((sample) => sampleLines(sample, width)),
-    ...nextLines(ended, report, width),
+    ...nextLines(ended, report, width, command),
   ];
 }
 
@@ -85,20 +86,33 @@ function flat(text: string): string {
   return text.replaceAll(/\s+/g, ' ').trim();
 }
 
-function nextLines(ended: EndedRun, report: RunReport, width: number): readonly string[] {
+function nextLines(
+  ended: EndedRun,
+  report: RunReport,
+  width: number,
+  command: string,
+): readonly string[] {
   const { file, run } = ended;
   const { preset, adapter } = run.record.spec.method;
   const steps = 4 * report.training.totalSteps;
   const suggestions: readonly (readonly [string, string])[] = [
+    ['longer', `${command} run ${file} --steps ${steps}`],
+    ['your data', `${command} init --model ${placeOf(run.record.spec.model.source)} --data FILE`],
+    ['method', `${command} explain ${preset ?? adapter?.type ?? 'Full'}`],
     ...pythonLine(ended, report),
-    ['longer', `anneal run ${file} --steps ${steps}`],
-    ['method', `anneal explain ${preset ?? adapter?.type ?? 'Full'}`],
   ];
   return [
     '',
     'Try next',
     ...suggestions.flatMap(([label, text]) => entry(label, text, { width, column })),
   ];
+}
+
+/** A place in one word, as `init` takes it. */
+function placeOf({ huggingFace, s3, persistentVolumeClaim: claim, local }: Source): string {
+  if (huggingFace !== undefined) return huggingFace.repository;
+  if (claim !== undefined) return `claim:${claim.claimName}/${claim.path}`;
+  return s3?.uri ?? local?.path ?? 'MODEL';
 }
 
 /** How transformers and PEFT load the result; a GGUF base is named by its folder and file. */
@@ -115,12 +129,12 @@ function pythonLine({ run, modelPath }: EndedRun, report: RunReport): [string, s
 }
 
 /** Only the end: for scripts that want the result and no talk. */
-export function runSummary(write: (line: string) => void): RunView {
+export function runSummary(write: (line: string) => void, command = 'anneal'): RunView {
   return {
     begin() {},
     see() {},
     end(ended) {
-      for (const line of summaryLines(ended, 100)) write(line);
+      for (const line of summaryLines(ended, 100, command)) write(line);
     },
   };
 }

@@ -6,6 +6,7 @@
 //   node cli/setup/bootstrap.mjs ENTRY.ts [ARGUMENT…]
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statfsSync } from 'node:fs';
+import { constants } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -123,11 +124,12 @@ async function goOn(entry, rest) {
     stdio: 'inherit',
     env: { ...process.env, PATH: `${bin}:${process.env.PATH ?? ''}` },
   });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
-    process.on(signal, () => child.kill(signal));
+  // A terminal sends Ctrl-C to both; said twice it would mean: end at once, without saving.
+  const passOn = (signal) => child.kill(signal);
+  process.on('SIGINT', process.stdin.isTTY ? () => {} : passOn);
+  process.on('SIGTERM', passOn).on('SIGHUP', passOn);
   child.on('exit', (code, signal) => {
-    if (signal) process.kill(process.pid, signal);
-    else process.exitCode = code ?? 1;
+    process.exitCode = code ?? 128 + constants.signals[signal];
   });
 }
 

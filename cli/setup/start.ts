@@ -17,17 +17,20 @@ await attempt(async (setup) => {
   await ensureDemo(setup);
   const took = seconds(performance.now() - start);
   setup.steps.note(`set-up ready (${took}); cache in ${setup.cache.root}`);
-  const job = join(checkout, 'crds/examples/first.yaml');
-  setup.steps.note('anneal run crds/examples/first.yaml');
-  const anneal = [
-    `--import=${join(checkout, 'cli/dev/tsx-hook.ts')}`,
-    join(checkout, 'cli/main.ts'),
-  ];
-  const ran = await execa(process.execPath, [...anneal, 'run', job, ...process.argv.slice(2)], {
+  // As a person would write it, so that the end of the run names a command that can be copied.
+  const job = 'crds/examples/first.yaml';
+  setup.steps.note(`npx anneal run ${job}`);
+  const anneal = join(checkout, 'cli/anneal.mjs');
+  const ran = execa(process.execPath, [anneal, 'run', job, ...process.argv.slice(2)], {
+    cwd: checkout,
     stdio: 'inherit',
     reject: false,
-    cancelSignal: setup.signal,
-    forceKillAfterDelay: false,
   });
-  return ran.exitCode ?? 130;
+  // Ctrl-C reaches the run by itself. Said twice it would mean: end at once, without saving.
+  const leave = (): void => {};
+  const passOn = (): void => void ran.kill('SIGTERM');
+  process.on('SIGINT', leave).on('SIGTERM', passOn);
+  const { exitCode } = await ran;
+  process.off('SIGINT', leave).off('SIGTERM', passOn);
+  return exitCode ?? 130;
 });

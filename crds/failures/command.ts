@@ -9,7 +9,7 @@ export const commandFailures = {
     workerExit: 66,
     cliExit: 3,
     meaning: 'A job, context or file named on the command line does not exist.',
-    remedy: 'anneal list shows the jobs of this namespace',
+    remedy: 'check the name and the folder',
   },
   E_NOT_PERMITTED: {
     reason: 'PermissionDenied',
@@ -36,7 +36,7 @@ export const commandFailures = {
     workerExit: 69,
     cliExit: 6,
     meaning: 'A command waited longer than its --timeout; the job goes on.',
-    remedy: 'anneal watch NAME shows where it stands',
+    remedy: 'the status of the job shows where it stands',
   },
   E_CONFLICT: {
     reason: 'NameConflict',
@@ -55,7 +55,7 @@ export const commandFailures = {
     workerExit: 70,
     cliExit: 10,
     meaning: 'The job that a command waited for ended badly.',
-    remedy: 'anneal why NAME shows the first cause',
+    remedy: 'status.failure of the job tells the first cause',
   },
   E_JOB_CANCELLED: {
     reason: 'JobCancelled',

@@ -54,7 +54,7 @@ export const runtimeFailures = {
     workerExit: 76,
     cliExit: 10,
     meaning: 'No step ended within hangTimeoutSeconds.',
-    remedy: 'anneal why NAME names the rank that did not wait in the collective',
+    remedy: 'status.failure names the rank that did not wait in the collective',
   },
   E_PEER_LOST: {
     reason: 'PeerLost',
@@ -108,7 +108,7 @@ export const runtimeFailures = {
     workerExit: 70,
     cliExit: 10,
     meaning: 'Three restarts in a row did not lead to a new checkpoint.',
-    remedy: 'anneal why NAME shows the first cause',
+    remedy: 'status.failure of the job tells the first cause',
   },
   E_BUDGET_EXHAUSTED: {
     reason: 'RestartBudgetExhausted',
@@ -117,7 +117,7 @@ export const runtimeFailures = {
     workerExit: 70,
     cliExit: 10,
     meaning: 'More restarts were needed than failurePolicy.maxRestarts allows.',
-    remedy: 'anneal why NAME shows the first cause',
+    remedy: 'status.failure of the job tells the first cause',
   },
   E_DEADLINE_EXCEEDED: {
     reason: 'DeadlineExceeded',

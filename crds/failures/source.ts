@@ -99,6 +99,6 @@ export const sourceFailures = {
     workerExit: 69,
     cliExit: 10,
     meaning: 'The trained model could not be written or uploaded in a wanted form.',
-    remedy: 'the checkpoint is kept; anneal export repeats this part alone',
+    remedy: 'the checkpoint is kept: the same command repeats this part alone',
   },
 } as const satisfies Record<`E_${string}`, Failure>;

@@ -43,6 +43,21 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     apart: {},
     where: 'machine',
   },
+  'one machine writes to its disk': {
+    meet: { 'output.destination': { s3: { uri: 's3://bucket/results' } } },
+    apart: {},
+    where: 'machine',
+  },
+  'one machine does not upload to the hub': {
+    meet: { 'output.pushToHub': { repository: 'owner/name' } },
+    apart: {},
+    where: 'machine',
+  },
+  'one machine goes on with its own runs only': {
+    meet: { 'checkpoint.resumeFrom': { job: 'earlier' } },
+    apart: {},
+    where: 'machine',
+  },
 };
 
 test('every pair has a case, and no case is left of a pair that is gone', (t) => {
@@ -83,9 +98,13 @@ test('a local path is refused on a cluster and welcome on this machine', (t) => 
   ]);
 });
 
-test('an image is welcome on a cluster', (t) => {
-  t.deepEqual(
-    incompatibilities(aSpec({ 'model.source': { image: { reference: 'a' } } }), 'cluster'),
-    [],
-  );
+test('what only a cluster does is welcome there, and can be planned anywhere', (t) => {
+  const spec = aSpec({
+    'model.source': { image: { reference: 'a' } },
+    'output.destination': { s3: { uri: 's3://bucket/results' } },
+    'checkpoint.resumeFrom': { job: 'earlier' },
+  });
+  t.deepEqual(incompatibilities(spec, 'cluster'), []);
+  t.deepEqual(incompatibilities(spec, 'anywhere'), []);
+  t.is(incompatibilities(spec, 'machine').length, 3);
 });

@@ -10,14 +10,14 @@ import { systemNetwork } from './network.ts';
 import { sourceEnvironment } from './source-environment.ts';
 import { fetchModelHeaders } from './source-headers.ts';
 
-export const describeRole: Role = async ({ folder, config, clock, stop }) => {
+export const describeRole: Role = async ({ folder, config, clock, stop, emit }) => {
   const run = await requireRecord(folder, runFiles.run, runRecord);
   const environment = await sourceEnvironment({
     variables: config.variables,
     cache: run.cache,
     jobFolder: run.folder,
     volumes: new Map(Object.entries(run.volumes)),
-    network: systemNetwork(clock),
+    network: systemNetwork(clock, emit),
     // Headers are small: there is no progress worth telling.
     report: () => {},
   });

@@ -1,3 +1,4 @@
+import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { Clock } from '../clock.ts';
 import { gate } from './gate.ts';
 import type { Network } from './http.ts';
@@ -8,11 +9,22 @@ export const connections = 8;
 /** A server that says nothing for so long is asked again. */
 export const stallMs = 30_000;
 
-/** The network of this machine. Jitter needs no seed: nothing that is trained depends on it. */
-export function systemNetwork(clock: Clock): Network {
+/** Shorter waits are over before anybody has read of them. */
+const toldMs = 1000;
+
+/**
+ * The network of this machine. Jitter needs no seed: nothing that is trained depends on it. Who waits is told what for: a
+ * hub that does not answer is asked for two minutes.
+ */
+export function systemNetwork(clock: Clock, emit: (message: TelemetryBody) => void): Network {
   const rng = (): number => {
     const [word = 0] = crypto.getRandomValues(new Uint32Array(1));
     return word / 2 ** 32;
   };
-  return { fetch, stallMs, connections: gate(connections), policy: brisk, clock, rng };
+  const onRetry: Network['onRetry'] = ({ message }, waitMs) => {
+    if (waitMs < toldMs) return;
+    const words = `${message}; trying again in ${Math.round(waitMs / 1000)} s`;
+    emit({ type: 'warning', reason: 'FetchRetried', message: words });
+  };
+  return { fetch, stallMs, connections: gate(connections), policy: brisk, clock, rng, onRetry };
 }

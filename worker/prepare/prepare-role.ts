@@ -87,7 +87,7 @@ async function environment(
     cache: run.cache,
     jobFolder: run.folder,
     volumes: new Map(Object.entries(run.volumes)),
-    network: systemNetwork(clock),
+    network: systemNetwork(clock, emit),
     report: fetchReporter(subject, emit, clock),
   });
 }
@@ -118,12 +118,16 @@ function nameOf({ spec }: RunRecord, { files, origin }: ResolvedSource): string 
 
 function summary({ samples, documents, tokens, learnedTokens, skipped }: StoreManifest): string {
   const left = Object.entries(skipped).flatMap(([reason, count]) =>
-    count === 0 ? [] : [`${count} ${skipWords[reason] ?? reason}`],
+    count === 0 ? [] : [`${inWords(count)} ${skipWords[reason] ?? reason}`],
   );
   const share = tokens === 0 ? 0 : Math.round((100 * learnedTokens) / tokens);
-  const learned = `${tokens.toLocaleString('en')} tokens, ${share} % learned`;
-  const kept = `${samples} records, ${documents} documents, ${learned}`;
+  const learned = `${inWords(tokens)} tokens, ${share} % learned`;
+  const kept = `${inWords(samples)} records, ${inWords(documents)} documents, ${learned}`;
   return left.length === 0 ? kept : `${kept}; skipped: ${left.join(', ')}`;
+}
+
+function inWords(count: number): string {
+  return count.toLocaleString('en');
 }
 
 const skipWords: Readonly<Record<string, string>> = {

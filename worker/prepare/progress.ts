@@ -34,11 +34,9 @@ export function fetchReporter(
       case 'Bytes':
         done.set(event.path, (done.get(event.path) ?? 0) + event.count);
         return due() ? say('Running') : undefined;
-      case 'Retry': {
-        const seconds = (event.waitMs / 1000).toFixed(1);
-        const message = `${event.path}: ${event.reason}; trying again in ${seconds} s`;
-        return emit({ type: 'warning', reason: 'FetchRetried', message });
-      }
+      case 'Retry':
+        // The network tells of every wait, also of those before a file is known.
+        return;
       case 'Waiting': {
         const message = `${event.path} is being fetched by another process; waiting for it`;
         return emit({ type: 'warning', reason: 'FetchWaiting', message });

@@ -14,12 +14,14 @@ export interface Terminal {
   readonly now: () => Date;
   /** Aborted by the first Ctrl-C. */
   readonly stop: AbortSignal;
+  /** How a person starts the command. */
+  readonly command: string;
 }
 
 /** Time that passes without a message is shown too. */
 const tickMs = 1000;
 
-export function runScreen({ stdout, glyphs, color, now, stop }: Terminal): RunView {
+export function runScreen({ stdout, glyphs, color, now, stop, command }: Terminal): RunView {
   let state = emptyRun;
   let name = '';
   const picture = () => (
@@ -56,7 +58,7 @@ export function runScreen({ stdout, glyphs, color, now, stop }: Terminal): RunVi
       await live?.waitUntilRenderFlush();
       live?.unmount();
       const width = Math.min(100, Math.max(40, stdout.columns ?? 80));
-      for (const line of summaryLines(ended, width)) {
+      for (const line of summaryLines(ended, width, command)) {
         stdout.write(`${glyphs.text(line)}\n`);
       }
     },

@@ -93,6 +93,12 @@ test('each what-if is a row of its own, and rows of less work need less memory',
       'with training.learningRate=1e-3, dataset.sequenceLength=256',
     ],
   );
+  const lines = estimateText(found).split('\n');
+  t.deepEqual(
+    lines.filter((line) => line.length > 80),
+    [],
+  );
+  t.true(lines.includes('with dataset.sequenceLength=256'));
   t.true(rows[0]!.parts.optimizer < found.devices[0]!.parts.optimizer);
   t.true(rows[1]!.peak < found.devices[0]!.peak);
   t.is(rows[2]!.peak, rows[1]!.peak);
@@ -113,6 +119,7 @@ test('an earlier run of the same sizes gives the time on this machine, another d
   const setting = { changes: cpu, facts: smol135 };
   const before = await estimated(t, {}, setting);
   t.false(before.times.some(({ measured }) => measured));
+  t.regex(estimateText(before), /this machine, 8 cores +known after a run/);
   const report = aReport();
   const same = { ...report.model, trainableParameters: before.trainedParameters };
   const after = await estimated(

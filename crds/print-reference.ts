@@ -1,0 +1,172 @@
+// Writes docs/reference/finetunejob.md and docs/reference/failures.md: `node crds/print-reference.ts`. A test compares the
+// files with what this prints, so the pages are never older than the schemas and the table of failures.
+import { writeFileSync } from 'node:fs';
+import { type FieldDoc, fieldDocs } from './explain.ts';
+import { commandFailures } from './failures/command.ts';
+import { inputFailures } from './failures/input.ts';
+import { runtimeFailures } from './failures/runtime.ts';
+import { sourceFailures } from './failures/source.ts';
+import { type Failure, type RetryClass, workerExits } from './failures.ts';
+import { apiVersion, kind } from './group.ts';
+
+const header = '<!-- Printed by `node crds/print-reference.ts`. Do not edit. -->\n';
+
+export const referenceFiles = {
+  job: new URL('../docs/reference/finetunejob.md', import.meta.url),
+  failures: new URL('../docs/reference/failures.md', import.meta.url),
+};
+
+/** Objects that are those of a Pod: their own reference is the one of Kubernetes. */
+const foreign = ['spec.worker.affinity', 'spec.worker.topologySpreadConstraints'];
+
+export function printJobReference(): string {
+  const docs = [...fieldDocs().values()];
+  const parts = ['spec', 'status'].flatMap((root) => [
+    `## ${root}`,
+    docs.find(({ path }) => path === root)?.description ?? '',
+    ...childrenOf(root, docs).flatMap((child) => section(child, docs)),
+  ]);
+  const intro = [
+    `# Fields of a ${kind}`,
+    `A job file has \`apiVersion: ${apiVersion}\`, \`kind: ${kind}\`, \`metadata\` with a \`name\`, and \`spec\`. A cluster adds`,
+    '`status`. `anneal explain PATH` prints the same text for one field. The column *Changes* says when a field may be changed',
+    'on a cluster; a job on one machine is started anew instead. `[]` stands for each item of a list, `*` for any name.',
+  ];
+  return `${header}\n${intro[0]}\n\n${intro.slice(1).join('\n')}\n\n${parts.join('\n\n')}\n`;
+}
+
+function section(top: FieldDoc, docs: readonly FieldDoc[]): readonly string[] {
+  const inside = docs.filter(({ path }) => isBelow(path, top.path) && !isForeign(path));
+  const rows = inside.filter(({ description }) => description !== '');
+  const own = `${top.description} ${facts(top)}`.trim();
+  return [`### ${top.path}`, own, ...(rows.length === 0 ? [] : [fieldTable(top.path, rows)])];
+}
+
+/** For a field without fields of its own. */
+function facts(doc: FieldDoc): string {
+  if (doc.fields.length > 0) return doc.required ? 'Required.' : '';
+  return `Takes ${doc.type}. ${defaultWords(doc)}Changes: ${changes[doc.mutability]}.`;
+}
+
+function defaultWords(doc: FieldDoc): string {
+  if (doc.required) return 'Required. ';
+  return doc.default === undefined ? '' : `Default: ${code(JSON.stringify(doc.default))}. `;
+}
+
+function fieldTable(top: string, docs: readonly FieldDoc[]): string {
+  return table(
+    ['Field', 'Takes', 'Default', 'Changes', 'What it is'],
+    docs.map((doc) => [
+      code(doc.path.slice(top.length).replace(/^\./, '')),
+      doc.type,
+      doc.required
+        ? 'required'
+        : doc.default === undefined
+          ? ''
+          : code(JSON.stringify(doc.default)),
+      doc.path.startsWith('status') ? '' : changes[doc.mutability],
+      isForeign(`${doc.path}.`) ? `${doc.description} As in a Pod.` : doc.description,
+    ]),
+  );
+}
+
+const changes: Readonly<Record<FieldDoc['mutability'], string>> = {
+  Immutable: 'never',
+  Suspended: 'while suspended',
+  Live: 'any time',
+  LiveIfElastic: 'any time if elastic',
+};
+
+function childrenOf(path: string, docs: readonly FieldDoc[]): readonly FieldDoc[] {
+  const names = docs.find((doc) => doc.path === path)?.fields ?? [];
+  return docs.filter((doc) => names.includes(doc.path));
+}
+
+function isBelow(path: string, top: string): boolean {
+  return path.startsWith(`${top}.`) || path.startsWith(`${top}[]`);
+}
+
+function isForeign(path: string): boolean {
+  return foreign.some((each) => path !== each && (isBelow(path, each) || path === `${each}.`));
+}
+
+const groups: readonly (readonly [string, Readonly<Record<string, Failure>>])[] = [
+  ['What a person wrote', inputFailures],
+  ['Places: hubs, buckets, volumes, files', sourceFailures],
+  ['While a job runs', runtimeFailures],
+  ['Commands, this machine, and the cluster before a worker runs', commandFailures],
+];
+
+export function printFailureReference(): string {
+  const all = groups.flatMap(([, failures]) => Object.entries(failures));
+  const parts = [
+    '# Failures',
+    'Everything that can end or disturb a job, a worker or a command has a code. Messages say what was seen and what to do;\nthe code is in JSON output and in the status of a job. `anneal explain CODE` prints one row of this page. Rows that speak of\nclusters, nodes or peers belong to the operator.',
+    ...groups.flatMap(([title, failures]) => [`## ${title}`, failureTable(failures)]),
+    '## Exit codes of `anneal`',
+    table(
+      ['Exit', 'Codes'],
+      [
+        ['0', 'none: done'],
+        ...byExit(all).map(([exit, codes]) => [exit, codes.map(code).join(', ')]),
+      ],
+    ),
+    '## Exit codes of a worker',
+    'For whoever sees only the code of the process: a Pod failure policy, the command line.',
+    table(
+      ['Exit', 'Meaning', 'Then'],
+      workerExits.map(({ code: exit, meaning, retry }) => [String(exit), meaning, then[retry]]),
+    ),
+  ];
+  return `${header}\n${parts.join('\n\n')}\n`;
+}
+
+function failureTable(failures: Readonly<Record<string, Failure>>): string {
+  return table(
+    ['Code', 'Reason', 'Meaning', 'What to do', 'Then', 'Exit'],
+    Object.entries(failures).map(
+      ([name, { reason, meaning, remedy, retry, cliExit, workerExit }]) => [
+        code(name),
+        reason,
+        meaning,
+        remedy,
+        then[retry],
+        `${cliExit}, worker ${workerExit}`,
+      ],
+    ),
+  );
+}
+
+const then: Readonly<Record<RetryClass, string>> = {
+  Permanent: 'the job ends',
+  Counted: 'restart, counted',
+  MemoryLadder: 'restart with a smaller plan',
+  Ignored: 'restart, not counted',
+  InPlace: 'the process tries again',
+  None: 'nothing to restart',
+};
+
+function byExit(
+  all: readonly (readonly [string, Failure])[],
+): readonly (readonly [string, readonly string[]])[] {
+  const exits = [...new Set(all.map(([, { cliExit }]) => cliExit))].toSorted((a, b) => a - b);
+  return exits.map((exit) => [
+    String(exit),
+    all.filter(([, { cliExit }]) => cliExit === exit).map(([name]) => name),
+  ]);
+}
+
+function code(text: string): string {
+  return `\`${text}\``;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+if (import.meta.main) {
+  writeFileSync(referenceFiles.job, printJobReference());
+  writeFileSync(referenceFiles.failures, printFailureReference());
+}
