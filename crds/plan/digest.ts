@@ -5,7 +5,16 @@ import { invariant } from '../errors.ts';
 
 /** 64 hexadecimal digits. Undefined members count as absent, as in JSON. */
 export function digestOf(value: unknown): string {
+  return digestOfText(canonicalText(value));
+}
+
+/** The text whose digest it is. */
+export function canonicalText(value: unknown): string {
   const text = canonicalize(value);
   invariant(text !== undefined, 'a digest was asked of something that JSON cannot say');
+  return text;
+}
+
+export function digestOfText(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }

@@ -23,10 +23,10 @@ export interface Address {
 }
 
 /** What we send: complete enough for the API server, nothing that we do not own. */
-export interface Manifest {
-  readonly metadata: Address & { readonly [key: string]: unknown };
-  readonly [key: string]: unknown;
-}
+export type Manifest = { readonly metadata: Address & Record<string, unknown> } & Record<
+  string,
+  unknown
+>;
 
 export type PatchStep =
   | { readonly op: 'test' | 'add' | 'replace'; readonly path: string; readonly value: unknown }

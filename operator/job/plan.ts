@@ -1,0 +1,41 @@
+// The plan of a job: what its pods mount, made once for what is fixed in the spec. Its digest names it. Live fields stand outside, so
+// changing one leaves the plan, and the workers, as they are.
+import type { FineTuneJobSpec } from '../../crds/api/job.ts';
+import { annotation } from '../../crds/labels.ts';
+import { resolveMethod } from '../../crds/methods/resolve.ts';
+import { canonicalText, digestOf, digestOfText } from '../../crds/plan/digest.ts';
+import { splitLive } from '../../crds/plan/live.ts';
+import { planRecord } from '../../crds/wire/plan-record.ts';
+
+export interface PlannedJob {
+  readonly name: string;
+  readonly namespace: string;
+  readonly uid: string;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly spec: FineTuneJobSpec;
+}
+
+export interface WrittenPlan {
+  /** Content of the file. */
+  readonly text: string;
+  /** SHA-256 of the text. */
+  readonly digest: string;
+}
+
+export function writePlan({ name, namespace, uid, annotations, spec }: PlannedJob): WrittenPlan {
+  const traceparent = annotations[annotation.traceparent];
+  const record = planRecord.parse({
+    v: 1,
+    job: { name, namespace, uid },
+    spec: splitLive(spec).fixed,
+    method: resolveMethod(spec.method),
+    ...(traceparent === undefined ? {} : { traceparent }),
+  });
+  const text = canonicalText(record);
+  return { text, digest: digestOfText(text) };
+}
+
+/** What the init Job is asked to put in place: as long as it stays the same, it need not run again. */
+export function prepareDigest({ model, dataset }: FineTuneJobSpec): string {
+  return digestOf({ model, dataset });
+}

@@ -1,0 +1,124 @@
+// Variables of a container: the contract of crds/wire/pod.ts, then the job's own.
+import type { V1EnvVar } from '@kubernetes/client-node';
+import { splitLive } from '../../crds/plan/live.ts';
+import {
+  podPath,
+  podVariable,
+  protocol,
+  type SecretVariable,
+  sharedFolder,
+} from '../../crds/wire/pod.ts';
+import type { BuiltJob } from './child.ts';
+import { type Places, type PodRole, placesOf } from './places.ts';
+import type { PodSettings } from './settings.ts';
+import { folderOfClaim, folderOfImage } from './volumes.ts';
+
+export interface WorkerPlace {
+  readonly epoch: number;
+  readonly replicas: number;
+}
+
+export function environmentOf(
+  job: BuiltJob,
+  role: PodRole,
+  settings: PodSettings,
+  worker?: WorkerPlace,
+): V1EnvVar[] {
+  const places = placesOf(job);
+  const { secrets, variables } = secretsFor(places, role);
+  return [
+    { name: podVariable.jobName, value: job.name },
+    { name: podVariable.jobNamespace, value: job.namespace },
+    { name: podVariable.jobUid, value: job.uid },
+    { name: podVariable.planDigest, value: job.planDigest },
+    { name: podVariable.live, value: JSON.stringify(splitLive(job.spec).live) },
+    { name: podVariable.protocol, value: `${protocol.oldest}-${protocol.newest}` },
+    ...folders(job, places, role),
+    ...fromPod,
+    ...(worker === undefined ? [] : workerVariables(worker)),
+    ...(settings.bus === undefined ? [] : [{ name: podVariable.natsUrl, value: settings.bus.url }]),
+    ...(settings.hubEndpoint === undefined || role === 'worker'
+      ? []
+      : [{ name: 'HF_ENDPOINT', value: settings.hubEndpoint }]),
+    ...(secrets.length === 0
+      ? []
+      : [{ name: podVariable.secrets, value: JSON.stringify(secrets) }]),
+    ...variables,
+    ...(role === 'worker' ? (job.spec.worker.env ?? []) : []),
+  ];
+}
+
+/** Facts that only kubelet knows. */
+const fromPod: readonly V1EnvVar[] = [
+  fieldVariable(podVariable.podName, 'metadata.name'),
+  fieldVariable(podVariable.podUid, 'metadata.uid'),
+  fieldVariable(podVariable.podIp, 'status.podIP'),
+  fieldVariable(podVariable.nodeName, 'spec.nodeName'),
+];
+
+function workerVariables({ epoch, replicas }: WorkerPlace): readonly V1EnvVar[] {
+  return [
+    { name: podVariable.workerEpoch, value: String(epoch) },
+    { name: podVariable.workerCount, value: String(replicas) },
+    fieldVariable(
+      podVariable.workerIndex,
+      "metadata.labels['batch.kubernetes.io/job-completion-index']",
+    ),
+  ];
+}
+
+function fieldVariable(name: string, fieldPath: string): V1EnvVar {
+  return { name, valueFrom: { fieldRef: { fieldPath } } };
+}
+
+function folders(job: BuiltJob, places: Places, role: PodRole): readonly V1EnvVar[] {
+  const claims = places.claims.filter((use) => use.role === role);
+  const volumes = Object.fromEntries(
+    claims.map(({ claimName }) => [claimName, folderOfClaim(claimName)]),
+  );
+  const images = Object.fromEntries(
+    places.images
+      .filter((use) => use.role === role)
+      .map(({ place }) => [place, folderOfImage(place)]),
+  );
+  const root = places.shared === undefined ? undefined : folderOfClaim(places.shared);
+  // The UID keeps a later job of the same name away from what this one left.
+  const run = `${job.name}-${job.uid.slice(0, 8)}`;
+  return [
+    { name: podVariable.volumes, value: JSON.stringify(volumes) },
+    { name: podVariable.images, value: JSON.stringify(images) },
+    {
+      name: podVariable.runFolder,
+      value: root === undefined ? `${podPath.scratch}/run` : `${root}/${sharedFolder.runs}/${run}`,
+    },
+    {
+      name: podVariable.cache,
+      value: root === undefined ? `${podPath.scratch}/cache` : `${root}/${sharedFolder.cache}`,
+    },
+  ];
+}
+
+interface SecretVariables {
+  readonly secrets: readonly SecretVariable[];
+  readonly variables: readonly V1EnvVar[];
+}
+
+/** Each key in a variable of its own; the list says which is which. */
+function secretsFor(places: Places, role: PodRole): SecretVariables {
+  const uses = new Map(
+    places.secrets
+      .filter((use) => use.role === role)
+      .map((use) => [`${use.name}/${use.key}`, use] as const),
+  );
+  const numbered = [...uses.values()].map((use, index) => ({
+    ...use,
+    variable: `ANNEAL_SECRET_${index}`,
+  }));
+  return {
+    secrets: numbered.map(({ name, key, variable }) => ({ name, key, variable })),
+    variables: numbered.map(({ name, key, optional, variable }) => ({
+      name: variable,
+      valueFrom: { secretKeyRef: { name, key, ...(optional ? { optional } : {}) } },
+    })),
+  };
+}

@@ -1,0 +1,146 @@
+// Which claims, images and Secrets a job names, and which of its pods needs which. One pod must never see a credential that only
+// another one uses: the hub is read by `prepare`, written by `publish`, and known to no worker.
+import type { FineTuneJobSpec } from '../../crds/api/job.ts';
+import type { Destination, Source } from '../../crds/api/source.ts';
+import { childName } from '../../crds/child-names.ts';
+
+export type PodRole = 'prepare' | 'worker' | 'publish';
+
+export interface ClaimUse {
+  readonly claimName: string;
+  readonly role: PodRole;
+  readonly writes: boolean;
+}
+
+export interface SecretUse {
+  readonly role: PodRole;
+  readonly name: string;
+  readonly key: string;
+  /** Some keys of a Secret need not be there. */
+  readonly optional: boolean;
+}
+
+export interface ImageUse {
+  /** Place in the spec: model, train, eval. */
+  readonly place: string;
+  readonly reference: string;
+  readonly role: PodRole;
+}
+
+export interface Places {
+  /** Claim on which the pods of the job meet; absent: each prepares for itself. */
+  readonly shared: string | undefined;
+  readonly claims: readonly ClaimUse[];
+  readonly secrets: readonly SecretUse[];
+  readonly images: readonly ImageUse[];
+  /** Ports of object stores, by role. */
+  readonly stores: readonly { readonly role: PodRole; readonly port: number }[];
+}
+
+interface Used {
+  readonly roles: readonly PodRole[];
+  readonly writes: boolean;
+  readonly place: string;
+  readonly at: Source | Destination | undefined;
+  /** Secret of a hub that is written to. */
+  readonly token?: { readonly name: string; readonly key: string } | undefined;
+}
+
+export function placesOf(job: { readonly name: string; readonly spec: FineTuneJobSpec }): Places {
+  const shared = sharedClaim(job);
+  const used = placesUsed(job.spec);
+  const roles: readonly PodRole[] = ['prepare', 'worker', 'publish'];
+  return {
+    shared,
+    claims: [
+      ...(shared === undefined
+        ? []
+        : roles.map((role) => ({ claimName: shared, role, writes: true }))),
+      ...used.flatMap(({ at, roles, writes }) =>
+        at?.persistentVolumeClaim === undefined
+          ? []
+          : roles.map((role) => ({ ...at.persistentVolumeClaim, role, writes })),
+      ),
+    ].map(({ claimName, role, writes }) => ({ claimName: claimName ?? '', role, writes })),
+    secrets: used.flatMap(secretsOf),
+    images: used.flatMap(({ at, roles, place }) =>
+      at !== undefined && 'image' in at && at.image !== undefined
+        ? roles.map((role) => ({ place, reference: at.image?.reference ?? '', role }))
+        : [],
+    ),
+    stores: used.flatMap((use) =>
+      use.at?.s3 === undefined
+        ? []
+        : fetchersOf(use).map((role) => ({ role, port: portOf(use.at?.s3?.endpoint) })),
+    ),
+  };
+}
+
+/** Where models, tokens and checkpoints lie so that all pods see them. */
+function sharedClaim({ name, spec }: { name: string; spec: FineTuneJobSpec }): string | undefined {
+  const { data } = spec.storage;
+  if (data?.volumeClaimTemplate !== undefined) return childName.dataClaim(name);
+  return (
+    data?.persistentVolumeClaim?.claimName ??
+    spec.checkpoint.destination?.persistentVolumeClaim?.claimName ??
+    spec.output.destination?.persistentVolumeClaim?.claimName
+  );
+}
+
+function placesUsed({ model, dataset, checkpoint, output }: FineTuneJobSpec): readonly Used[] {
+  const reads = (
+    place: string,
+    at: Source | Destination | undefined,
+    roles: readonly PodRole[],
+  ) => ({
+    ...{ place, at, roles },
+    writes: false,
+  });
+  return [
+    // Weights are read where they lie; data only on its way to tokens.
+    reads('model', model.source, ['prepare', 'worker', 'publish']),
+    reads('train', dataset.train, ['prepare']),
+    reads('eval', dataset.eval, ['prepare']),
+    reads('resumeFrom', checkpoint.resumeFrom?.place, ['worker']),
+    { place: 'checkpoint', at: checkpoint.destination, roles: ['worker', 'publish'], writes: true },
+    {
+      place: 'output',
+      at: output.destination,
+      roles: ['publish'],
+      writes: true,
+      token: output.pushToHub?.tokenSecretRef,
+    },
+  ];
+}
+
+/** What prepare fetches, the others read from the shared folder. */
+function fetchersOf({ roles }: Used): readonly PodRole[] {
+  return roles.includes('prepare') ? ['prepare'] : roles;
+}
+
+function secretsOf(use: Used): readonly SecretUse[] {
+  const { at, token } = use;
+  const hub = at !== undefined && 'huggingFace' in at ? at.huggingFace?.tokenSecretRef : undefined;
+  const store = at?.s3?.credentialsSecretRef;
+  return [
+    ...(hub === undefined ? [] : [{ role: 'prepare' as const, ...hub, optional: false }]),
+    ...(token === undefined ? [] : [{ role: 'publish' as const, ...token, optional: false }]),
+    ...(store === undefined
+      ? []
+      : fetchersOf(use).flatMap((role) =>
+          storeKeys.map(({ key, optional }) => ({ role, name: store.name, key, optional })),
+        )),
+  ];
+}
+
+const storeKeys = [
+  { key: 'AWS_ACCESS_KEY_ID', optional: false },
+  { key: 'AWS_SECRET_ACCESS_KEY', optional: false },
+  { key: 'AWS_SESSION_TOKEN', optional: true },
+] as const;
+
+function portOf(endpoint: string | undefined): number {
+  if (endpoint === undefined) return 443;
+  const { port, protocol } = new URL(endpoint);
+  return port === '' ? (protocol === 'http:' ? 80 : 443) : Number(port);
+}

@@ -1,0 +1,110 @@
+// The pod around a container of ours: the same for prepare, worker and publish but for what each of them is given.
+import type { V1Container, V1PodSpec, V1ResourceRequirements } from '@kubernetes/client-node';
+import { parseQuantity } from '../../crds/quantity.ts';
+import { containerName, podRole } from '../../crds/wire/pod.ts';
+import type { BuiltJob } from './child.ts';
+import { environmentOf, type WorkerPlace } from './environment.ts';
+import { type PodRole, placesOf } from './places.ts';
+import { containerSecurity, podSecurity } from './security.ts';
+import type { PodSettings } from './settings.ts';
+import { sharedMemoryBytes, volumesOf } from './volumes.ts';
+
+export interface PodFacts {
+  readonly job: BuiltJob;
+  readonly role: PodRole;
+  readonly settings: PodSettings;
+  readonly worker?: WorkerPlace;
+  /** Parameters that are trained, where known: sizes the memory for copies. */
+  readonly trainedParameters?: number | undefined;
+}
+
+const argumentOf: Readonly<Record<PodRole, string>> = {
+  prepare: podRole.prepare,
+  worker: podRole.supervise,
+  publish: podRole.publish,
+};
+
+export function podSpec(facts: PodFacts): V1PodSpec & { containers: [V1Container] } {
+  const { job, role, settings } = facts;
+  const { worker } = job.spec;
+  const { volumes, mounts } = volumesOf(job, role, settings, { memoryBytes: memoryBytes(facts) });
+  const container = (name: PodRole, mountsOfIt: V1Container['volumeMounts']): V1Container => ({
+    name: containerName[name],
+    image: worker.image ?? settings.image,
+    imagePullPolicy: worker.imagePullPolicy ?? settings.imagePullPolicy,
+    args: [argumentOf[name]],
+    env: environmentOf(job, name, settings, name === 'worker' ? facts.worker : undefined),
+    volumeMounts: mountsOfIt ?? [],
+    securityContext: containerSecurity,
+    terminationMessagePolicy: 'File',
+  });
+  const alone = placesOf(job).shared === undefined && role !== 'prepare';
+  const first = alone ? preparation(facts, volumes) : undefined;
+  return {
+    restartPolicy: 'Never',
+    enableServiceLinks: false,
+    automountServiceAccountToken: false,
+    securityContext: podSecurity,
+    ...(worker.imagePullSecrets === undefined ? {} : { imagePullSecrets: worker.imagePullSecrets }),
+    ...(worker.serviceAccountName === undefined
+      ? {}
+      : { serviceAccountName: worker.serviceAccountName }),
+    ...(first === undefined ? {} : { initContainers: [container('prepare', first.mounts)] }),
+    containers: [container(role, mounts)],
+    volumes: first === undefined ? volumes : first.volumes,
+  };
+}
+
+/** Nothing is shared: each pod fetches for itself, and the credential for it is seen by the init container alone. */
+function preparation(
+  { job, settings }: PodFacts,
+  present: NonNullable<V1PodSpec['volumes']>,
+): { mounts: V1Container['volumeMounts']; volumes: NonNullable<V1PodSpec['volumes']> } {
+  const own = volumesOf(job, 'prepare', settings, { memoryBytes: 0 });
+  const sourceOf = (volume: object) => JSON.stringify({ ...volume, name: '' });
+  const volumes = [...present];
+  const mounts = own.mounts.map((mount) => {
+    const wanted = own.volumes.find(({ name }) => name === mount.name);
+    const same = volumes.find((volume) => wanted && sourceOf(volume) === sourceOf(wanted));
+    if (same !== undefined) return { ...mount, name: same.name };
+    const name = `prepare-${mount.name}`;
+    if (wanted !== undefined) volumes.push({ ...wanted, name });
+    return { ...mount, name };
+  });
+  return { mounts, volumes };
+}
+
+function memoryBytes({ job, trainedParameters }: PodFacts): number {
+  const { mode = job.spec.worker.replicas > 1 ? 'LocalAndPeer' : 'None' } =
+    job.spec.checkpoint.memory;
+  const trained = mode === 'None' ? 0 : (trainedParameters ?? 0);
+  return sharedMemoryBytes(trained, mode === 'LocalAndPeer');
+}
+
+/** Devices and memory are given and limited alike; of the processor only the request is ours. */
+export function workerResources(
+  { spec }: BuiltJob,
+  memoryFactor: number,
+): V1ResourceRequirements & { claims?: { name: string }[] } {
+  const { resources, devicesPerWorker, deviceResourceName, resourceClaims } = spec.worker;
+  const texts = (map: Readonly<Record<string, string | number>> = {}) =>
+    Object.fromEntries(Object.entries(map).map(([key, value]) => [key, String(value)]));
+  const memory = resources?.limits?.['memory'] ?? resources?.requests?.['memory'];
+  const both = {
+    ...(memory === undefined ? {} : { memory: grown(String(memory), memoryFactor) }),
+    ...(devicesPerWorker > 0 && resourceClaims === undefined
+      ? { [deviceResourceName]: String(devicesPerWorker) }
+      : {}),
+  };
+  return {
+    requests: { ...texts(resources?.requests), ...both },
+    limits: { ...texts(resources?.limits), ...both },
+    ...(resourceClaims === undefined
+      ? {}
+      : { claims: resourceClaims.map(({ name }) => ({ name })) }),
+  };
+}
+
+function grown(memory: string, factor: number): string {
+  return factor === 1 ? memory : String(Math.ceil(parseQuantity(memory) * factor));
+}

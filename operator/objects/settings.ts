@@ -1,0 +1,23 @@
+// What the site decides about pods, as the chart tells it to the operator. Jobs decide the rest.
+
+export interface BusSettings {
+  /** Address that pods use. */
+  readonly url: string;
+  readonly port: number;
+  /** Where the bus runs in the cluster, for network policies; absent: anywhere. */
+  readonly namespace: string | undefined;
+}
+
+export interface PodSettings {
+  /** Worker image; a job may name another. */
+  readonly image: string;
+  readonly imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
+  /** Absent where the site has no bus: jobs of one worker run without. */
+  readonly bus: BusSettings | undefined;
+  /** Address of the model hub, where it is not the public one. */
+  readonly hubEndpoint: string | undefined;
+  /** Namespace whose pods may read the metrics of workers. */
+  readonly monitoringNamespace: string | undefined;
+  /** Name of the second scheduler, where gangs are scheduled by scheduler-plugins. */
+  readonly coschedulingScheduler: string;
+}

@@ -1,0 +1,130 @@
+// The Indexed Job of one epoch of workers. It is created once with its whole template and never applied again: a queue writes into it
+// too. Another template is another epoch.
+import type { V1Job } from '@kubernetes/client-node';
+import { childName } from '../../crds/child-names.ts';
+import { Component, label } from '../../crds/labels.ts';
+import { podPort } from '../../crds/wire/pod.ts';
+import { type BuiltJob, labelsOf, metadataOf } from './child.ts';
+import { backoffLimit, podFailurePolicy } from './failure-policy.ts';
+import { type GangFlavour, gangMembership } from './pod-group.ts';
+import { podSpec, workerResources } from './pod-template.ts';
+import {
+  affinityOf,
+  queueAnnotations,
+  queueLabels,
+  tolerationsOf,
+  topologyAnnotations,
+} from './scheduling.ts';
+import type { Sent } from './sent.ts';
+import { hasService } from './service.ts';
+import type { PodSettings } from './settings.ts';
+
+export interface WorkerJobFacts {
+  readonly job: BuiltJob;
+  readonly settings: PodSettings;
+  readonly epoch: number;
+  readonly replicas: number;
+  readonly gang: GangFlavour | undefined;
+  readonly excludedNodes: readonly string[];
+  /** How often the memory was raised by a quarter. */
+  readonly grown: number;
+  readonly trainedParameters: number | undefined;
+}
+
+const growth = 1.25;
+
+export function workerJob(facts: WorkerJobFacts) {
+  const { job, epoch, replicas } = facts;
+  const { spec } = job;
+  const epochLabel = { [label.workerEpoch]: String(epoch) };
+  return {
+    metadata: metadataOf(job, childName.workers(job.name, epoch), Component.Worker, {
+      labels: { ...epochLabel, ...queueLabels(job) },
+      annotations: queueAnnotations(job),
+    }),
+    spec: {
+      completionMode: 'Indexed',
+      completions: replicas,
+      parallelism: replicas,
+      suspend: spec.scheduling.queueName !== undefined,
+      backoffLimit: backoffLimit(spec.failurePolicy, replicas),
+      podReplacementPolicy: 'Failed',
+      podFailurePolicy: podFailurePolicy(spec.failurePolicy),
+      template: workerTemplate(facts, epochLabel),
+    },
+  } satisfies Sent<Pick<V1Job, 'metadata' | 'spec'>>;
+}
+
+function workerTemplate(facts: WorkerJobFacts, epochLabel: Readonly<Record<string, string>>) {
+  const { job, settings, epoch, replicas, gang, excludedNodes } = facts;
+  const { worker } = job.spec;
+  const { trainedParameters } = facts;
+  const pod = podSpec({
+    job,
+    role: 'worker',
+    settings,
+    worker: { epoch, replicas },
+    trainedParameters,
+  });
+  const member = gangMembership(gang, childName.workers(job.name, epoch), settings);
+  const affinity = affinityOf(job, excludedNodes);
+  const [container] = pod.containers;
+  return {
+    metadata: {
+      labels: {
+        ...worker.labels,
+        ...labelsOf(job, Component.Worker),
+        ...epochLabel,
+        ...member.labels,
+      },
+      annotations: {
+        ...worker.annotations,
+        ...topologyAnnotations(job),
+        ...member.annotations,
+        ...meshExclusion,
+      },
+    },
+    spec: {
+      ...pod,
+      ...member.spec,
+      ...optional(worker),
+      ...(affinity === undefined ? {} : { affinity }),
+      ...(hasService(job.spec) ? { subdomain: childName.service(job.name) } : {}),
+      tolerations: tolerationsOf(job),
+      terminationGracePeriodSeconds: worker.terminationGracePeriodSeconds,
+      containers: [
+        {
+          ...container,
+          resources: workerResources(job, growth ** facts.grown),
+          ports: [{ name: 'metrics', containerPort: podPort.metrics }],
+          startupProbe: { ...probe('/healthz'), periodSeconds: 2, failureThreshold: 150 },
+          readinessProbe: { ...probe('/readyz'), periodSeconds: 5, failureThreshold: 3 },
+        },
+      ],
+    },
+  };
+}
+
+/** The supervisor answers while its trainer restarts: a restart in place must not make the pod unready. */
+function probe(path: string) {
+  return { httpGet: { path, port: 'metrics' }, timeoutSeconds: 3 };
+}
+
+/** A proxy between workers breaks their collectives. */
+const meshExclusion = {
+  'traffic.sidecar.istio.io/includeInboundPorts': '',
+  'linkerd.io/inject': 'disabled',
+  'sidecar.istio.io/inject': 'false',
+} as const;
+
+function optional(worker: BuiltJob['spec']['worker']) {
+  const { nodeSelector, priorityClassName, runtimeClassName, topologySpreadConstraints } = worker;
+  const { resourceClaims } = worker;
+  return {
+    ...(nodeSelector === undefined ? {} : { nodeSelector }),
+    ...(priorityClassName === undefined ? {} : { priorityClassName }),
+    ...(runtimeClassName === undefined ? {} : { runtimeClassName }),
+    ...(topologySpreadConstraints === undefined ? {} : { topologySpreadConstraints }),
+    ...(resourceClaims === undefined ? {} : { resourceClaims }),
+  };
+}
