@@ -1,6 +1,6 @@
 // Runs of this machine: `<cache>/runs/<job>/<number>`. A job that did not end goes on in its folder
 // when it is started again unchanged; anything else is a new run.
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type OutcomeRecord,
@@ -42,6 +42,18 @@ export function resumable(runs: readonly StoredRun[], digest: string): StoredRun
   const last = runs.at(-1);
   if (last === undefined || last.record.digest !== digest) return null;
   return last.outcome?.state === 'Complete' ? null : last;
+}
+
+/**
+ * Goes on with a run by the job as it is now: where results go, how often is saved and on what may have been changed since.
+ * The day stays, since chat templates may print it.
+ */
+export async function continueRun(run: StoredRun, record: RunRecord): Promise<StoredRun> {
+  const continued = { ...record, createdAt: run.record.createdAt };
+  const file = join(run.folder, runFiles.run);
+  await writeFile(`${file}.new`, `${JSON.stringify(continued, null, 2)}\n`);
+  await rename(`${file}.new`, file);
+  return { ...run, record: continued };
 }
 
 export async function createRun(

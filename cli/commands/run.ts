@@ -8,6 +8,7 @@ import { type LocalOutcome, runStages } from '../client/local-run.ts';
 import { readJob } from '../client/read-job.ts';
 import { lockJob, lockRun } from '../client/run-lock.ts';
 import {
+  continueRun,
   createRun,
   modelPathOf,
   reportOf,
@@ -80,8 +81,12 @@ async function chooseRun(record: RunRecord, cache: string, fresh: boolean): Prom
   using _choosing = lockJob(cache, record.name);
   const runs = await runsOf(cache, record.name);
   const known = fresh ? null : resumable(runs, record.digest);
-  const run = known ?? (await createRun(cache, runs, record));
-  return { run, continued: known !== null, lock: lockRun(run) };
+  if (known === null) {
+    const run = await createRun(cache, runs, record);
+    return { run, continued: false, lock: lockRun(run) };
+  }
+  const lock = lockRun(known);
+  return { run: await continueRun(known, record), continued: true, lock };
 }
 
 async function recordOf(options: RunOptions, { config, now }: RunContext): Promise<RunRecord> {

@@ -2,7 +2,13 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { createRun, resumable, runsOf, writeOutcome } from '../../../cli/client/run-store.ts';
+import {
+  continueRun,
+  createRun,
+  resumable,
+  runsOf,
+  writeOutcome,
+} from '../../../cli/client/run-store.ts';
 import type { RunRecord } from '../../../crds/wire/run-folder.ts';
 import { aSpec } from '../../builders/job.ts';
 
@@ -42,6 +48,15 @@ test('what is no run is passed over: other folders, and a record that was cut of
     (await runsOf(cache, 'first')).map(({ number }) => number),
     [1],
   );
+});
+
+test('a run that goes on takes the job as it is now, and keeps its day', async (t) => {
+  const cache = await aCache(t);
+  const run = await createRun(cache, [], aRecord(cache));
+  const now = { ...aRecord(cache), threads: 7, createdAt: '2027-01-01T00:00:00Z' };
+  await continueRun(run, now);
+  const [found] = await runsOf(cache, 'first');
+  t.like(found, { number: 1, record: { threads: 7, createdAt: endedAt } });
 });
 
 test('a run goes on when it did not complete and nothing that decides its result changed', async (t) => {
