@@ -117,7 +117,7 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
       count: state.updates + 1,
       stream: (name) => streamOf(plan.seed, 'update', name, state.step),
     });
-    const result = step({
+    const { nll, gradientNorm, clipFactor, applied } = step({
       model,
       bins,
       learnedTokens: batch.learnedTokens,
@@ -126,7 +126,8 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
       update,
       draw: (bin) => ({ seed: plan.seed, step: state.step, key: bin.key }),
     });
-    return { ...result, loss: item(result.nll) / batch.learnedTokens };
+    // No tensor: what the outermost scope returns would live on.
+    return { gradientNorm, clipFactor, applied, loss: item(nll) / batch.learnedTokens };
   });
   const done = clock.monotonic();
   const finite = outcome.applied && Number.isFinite(outcome.loss);

@@ -1,0 +1,188 @@
+// A training in memory: a toy model, its optimizer, batches from a list, and a place for checkpoints.
+import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
+import type { Adapter } from '../../worker/adapters/adapter.ts';
+import { stateTensors } from '../../worker/checkpoint/state-tensors.ts';
+import { readConfig } from '../../worker/decoder/config.ts';
+import type { HostBin } from '../../worker/engine/bin.ts';
+import type { TapeMode } from '../../worker/engine/block-tape.ts';
+import { buildModel } from '../../worker/engine/build-model.ts';
+import type { Model } from '../../worker/engine/model.ts';
+import { type Clip, Updater } from '../../worker/engine/update.ts';
+import { adamW } from '../../worker/optimizers/adamw.ts';
+import type { Optimizer, OptimizerState } from '../../worker/optimizers/optimizer.ts';
+import { all } from '../../worker/selection/all.ts';
+import type { DType } from '../../worker/tensor/dtype.ts';
+import * as ops from '../../worker/tensor/ops.generated.ts';
+import { keep, scope } from '../../worker/tensor/scope.ts';
+import { fromBytes, type Tensor, tensor, toBytes } from '../../worker/tensor/tensor.ts';
+import type { Batch, Checkpoints, TrainerParts, TrainerPlan } from '../../worker/trainer.ts';
+import type { TrainerState } from '../../worker/trainer-state.ts';
+import { FakeClock } from '../doubles/clock.ts';
+import { goldenTensors } from '../toy/golden.ts';
+import { goldenCase } from '../toy/make-toy.ts';
+import { aBin } from './training.ts';
+
+export interface ToyModelOptions {
+  /** @default 'float32' */
+  readonly dtype?: DType;
+  readonly adapter?: Adapter | null;
+  /** Golden case. @default 'llama' */
+  readonly name?: string;
+  /** Fields of `config.json` in place of the case's own. */
+  readonly config?: Readonly<Record<string, unknown>>;
+}
+
+/** The caller disposes its parameters. */
+export function aToyModel(options: ToyModelOptions = {}): Model {
+  const { dtype = 'float32', adapter = null, name = 'llama', config: changes = {} } = options;
+  const config = readConfig({ ...goldenCase(name).config, ...changes });
+  const tensors = goldenTensors(config);
+  const load = (tensorName: string, type: DType): Tensor => {
+    const found = tensors.get(tensorName);
+    if (found === undefined) throw new Error(`no tensor ${tensorName}`);
+    return ops.to(tensor(found.values, found.spec.shape), type);
+  };
+  const source = { config, tensorNames: [...tensors.keys()], load, isBfloat16: () => false };
+  return buildModel(source, { dtype, adapter, sequenceLength: 64 });
+}
+
+export const plainAdamW = {
+  ...{ beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.01 },
+  masters: 'Float32',
+} as const;
+
+export interface TrainingOptions extends ToyModelOptions {
+  readonly optimizer?: Optimizer;
+  readonly clip?: Clip;
+  readonly plan?: Partial<TrainerPlan>;
+  /** @default `keep` for every block */
+  readonly mode?: TapeMode;
+  /** The global batch of each position, from the first again after the last. */
+  readonly batches?: readonly (readonly HostBin[])[];
+  readonly evaluation?: readonly HostBin[];
+  readonly parts?: Partial<TrainerParts>;
+  /** Where checkpoints go; in memory when absent. */
+  readonly checkpoints?: (trained: Training) => Checkpoints;
+}
+
+export class Training implements Disposable {
+  readonly model: Model;
+  readonly states: ReadonlyMap<string, OptimizerState>;
+  readonly parts: TrainerParts;
+  readonly messages: TelemetryBody[] = [];
+
+  constructor(options: TrainingOptions = {}) {
+    const { optimizer = adamW(plainAdamW), clip = { mode: 'Global', norm: 1 } } = options;
+    this.model = aToyModel(options);
+    const { parameters, config } = this.model;
+    this.states = statesOf(this.model, optimizer);
+    const batches = options.batches ?? [[aBin([countUp(0, 12)])]];
+    const clock = new FakeClock();
+    this.parts = {
+      model: this.model,
+      plan: { ...aPlan(config.L, options.mode ?? 'keep'), ...options.plan },
+      selection: all(parameters),
+      updater: new Updater(optimizer, this.states, clip),
+      batch: (position) => batchOf(batches[position % batches.length] ?? [], position),
+      evaluationBins: () => options.evaluation ?? [],
+      sample: () => [],
+      checkpoints: options.checkpoints?.(this) ?? new MemoryCheckpoints(this),
+      emit: (message) => void this.messages.push(message),
+      clock,
+      stopping: () => false,
+      ...options.parts,
+    };
+  }
+
+  /** Every tensor that training moves, as bytes, by the names of a checkpoint. */
+  bits(): ReadonlyMap<string, Buffer> {
+    const named = [...stateTensors(this.trained())];
+    return new Map(named.map(([name, value]) => [name, Buffer.from(toBytes(value))]));
+  }
+
+  trained() {
+    return { parameters: this.model.parameters, states: this.states };
+  }
+
+  ofType<T extends TelemetryBody['type']>(type: T): readonly Extract<TelemetryBody, { type: T }>[] {
+    return this.messages.filter(
+      (message): message is Extract<TelemetryBody, { type: T }> => message.type === type,
+    );
+  }
+
+  [Symbol.dispose](): void {
+    this.model.parameters[Symbol.dispose]();
+    for (const state of this.states.values()) {
+      for (const each of Object.values(state)) each.dispose();
+    }
+  }
+}
+
+function aPlan(layers: number, mode: TapeMode): TrainerPlan {
+  return {
+    totalSteps: 6,
+    modes: new Array<TapeMode>(layers).fill(mode),
+    seed: 1n,
+    learningRate: () => 1e-2,
+    evaluationInterval: null,
+    earlyStopping: null,
+    nonFinite: { action: 'SkipStep', maxSkips: 2, maxRollbacks: 2, learningRateFactor: 0.5 },
+  };
+}
+
+function statesOf(model: Model, optimizer: Optimizer): ReadonlyMap<string, OptimizerState> {
+  const states = new Map<string, OptimizerState>();
+  for (const { name, value } of model.parameters.trained()) {
+    const state = scope(() => optimizer.initialize(value));
+    for (const each of Object.values(state)) keep(each);
+    states.set(name, state);
+  }
+  return states;
+}
+
+export function batchOf(bins: readonly HostBin[], position: number): Batch {
+  return {
+    bins,
+    learnedTokens: bins.reduce((sum, { learned }) => sum + learned, 0),
+    tokens: bins.reduce((sum, { ids }) => sum + ids.length, 0),
+    epoch: position,
+  };
+}
+
+/** `length` ids of the toy's forty, each seven further than the one before. */
+export function countUp(from: number, length: number): readonly number[] {
+  return Array.from({ length }, (_, i) => (from + 7 * i) % 40);
+}
+
+/** Copies of all that a checkpoint holds; saved after each step unless told otherwise. */
+export class MemoryCheckpoints implements Checkpoints {
+  readonly saved: TrainerState[] = [];
+  readonly #trained: Training;
+  #bytes: ReadonlyMap<string, Buffer> = new Map();
+  readonly #due: (state: TrainerState) => boolean;
+
+  constructor(trained: Training, due: (state: TrainerState) => boolean = () => true) {
+    this.#trained = trained;
+    this.#due = due;
+  }
+
+  due(state: TrainerState): boolean {
+    return this.#due(state);
+  }
+
+  async save(state: TrainerState): Promise<void> {
+    this.saved.push(state);
+    this.#bytes = this.#trained.bits();
+  }
+
+  async restore(): Promise<TrainerState | null> {
+    const state = this.saved.at(-1);
+    if (state === undefined) return null;
+    for (const [name, target] of stateTensors(this.#trained.trained())) {
+      const bytes = this.#bytes.get(name);
+      if (bytes === undefined) throw new Error(`nothing was saved of ${name}`);
+      scope(() => ops.copy_(target, fromBytes(bytes, target.shape, target.dtype)));
+    }
+    return state;
+  }
+}
