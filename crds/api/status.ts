@@ -39,6 +39,7 @@ const resolvedMethod = z.strictObject({
 
 const plan = z.strictObject({
   sha256: words(64).describe('Digest of the plan that workers run.'),
+  prepareSha256: words(64).describe('Digest of what was asked to be put in place, once it is.'),
   method: resolvedMethod.optional().describe('The seams in force, presets resolved.'),
   parallelism: words(128).describe('How the model is spread, in words.'),
   trainableParameters: count().describe('Parameters that are trained.'),
@@ -113,6 +114,18 @@ const restarts = z.strictObject({
   resizes: count().describe('Changes of the number of workers.'),
   window: z.array(z.iso.datetime()).max(128).optional().describe('Times of the counted ones.'),
   lastCause: words(256).describe('Cause of the last one.'),
+  repeats: count().describe('How often in a row it was the cause.'),
+  sinceCommit: count().describe('Counted restarts since the last checkpoint.'),
+  podFailures: z
+    .strictObject({
+      epoch: z.int().min(0).describe('Worker epoch of the count.'),
+      count: z.int().min(0).describe('How many.'),
+    })
+    .optional()
+    .describe('Failures of pods that are counted already.'),
+  grown: count().describe('How often the memory of the workers was raised by a quarter.'),
+  schedulingAttempts: count().describe('How often the workers waited for nodes in vain.'),
+  nextStartTime: time().describe('Before this time the workers are not started again.'),
   lastRecoverySeconds: number().describe('Time from the loss to the next step.'),
   excludedNodes: z.array(text(253)).max(64).optional().describe('Nodes that are avoided.'),
 });
@@ -176,7 +189,8 @@ export const status = z.strictObject({
     .describe('Where the job stands, in detail.'),
   startTime: time().describe('When training began.'),
   completionTime: time().describe('When the job ended.'),
-  activeSeconds: count().describe('Time that counts for the deadline.'),
+  activeSeconds: count().describe('Time that counts for the deadline, up to activeSince.'),
+  activeSince: time().describe('Since when time counts; absent while suspended or queued.'),
   workerEpoch: count().describe('Number of the present worker Job.'),
   jobRef: z
     .strictObject({
