@@ -2,7 +2,7 @@
 // token at a time over a cache of keys and values. Not made for speed: training asks for a handful
 // of short answers.
 import { embed } from './engine/embedding.ts';
-import { embeddingName, finalNormName, headName, type Model, tensorsOf } from './engine/model.ts';
+import { finalNormName, headName, type Model, tensorsOf } from './engine/model.ts';
 import { type BlockContext, block } from './nn/block.ts';
 import { rmsNorm } from './nn/rms-norm.ts';
 import { ropeTable } from './nn/rope.ts';
@@ -47,13 +47,14 @@ function lastLogits(model: Model, ids: readonly number[], cache: KeyValueCache):
   const { config, parameters } = model;
   const input = tensor(ids, [ids.length], 'int64');
   const context = cache.extend(ids.length);
-  let x = embed(config, parameters.value(embeddingName), input);
+  let x = embed(model, input);
   const tensors = tensorsOf(model, new Map(), null);
   for (let layer = 0; layer < config.L; layer += 1) {
     x = scope(() => block(config, layer, tensors, x, context));
   }
   const last = ops.narrow(x, 0, ids.length - 1, 1);
-  const h = rmsNorm(last, parameters.value(finalNormName), config.normEps, config.normOffset);
+  const norm = parameters.value(finalNormName);
+  const h = rmsNorm(last, { weight: norm, epsilon: config.normEps, offset: config.normOffset });
   const z = ops.to(ops.linear(h, parameters.value(headName(config)), null), 'float32');
   const cap = config.logitCap;
   const logits = cap === undefined ? z : ops.mulScalar(ops.tanh(ops.divScalar(z, cap)), cap);

@@ -78,8 +78,7 @@ interface Traces {
 
 function forwardBlocks(inputs: StepInputs): Traces {
   const { model, bins, modes } = inputs;
-  const table = model.parameters.value(embeddingName);
-  let x = bins.map((bin) => embed(model.config, table, bin.ids));
+  let x = bins.map((bin) => embed(model, bin.ids));
   const blocks: BlockTrace[][] = [];
   for (let layer = 0; layer < model.config.L; layer += 1) {
     const passed = bins.map((bin, a) => {

@@ -132,12 +132,14 @@ class States implements Disposable {
 function memoryPlan(
   run: RunRecord,
   method: ResolvedMethod,
-  { config }: ModelFiles,
+  files: ModelFiles,
   feed: Feed,
 ): MemoryPlan {
+  const { config } = files;
   const { gradientClip } = run.spec.training;
   return planMemory({
     facts: config,
+    storedBfloat16: files.storedBfloat16,
     method,
     microBatchTokens: feed.largestBin,
     perWave: feed.binsPerStep,

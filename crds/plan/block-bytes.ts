@@ -50,13 +50,24 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
 }
 
 /** The tape of one block for one token, adapters included. */
-function tapeBytesPerToken({ facts, method }: MemoryQuestion): number {
+function tapeBytesPerToken(question: MemoryQuestion): number {
+  const { facts, method } = question;
   const { tape } = memoryConstants;
-  const values = valueBytes(method) * units(facts, tape);
+  const apart = isApart(question) ? units(facts, tape.apart) : 0;
+  const values = valueBytes(method) * (units(facts, tape) + apart);
   const extra = 4 * (tape.float32PerHead * facts.NH + tape.float32PerToken);
   if (method.adapter.type === 'None') return values + extra;
   const { rank, targetModules } = method.adapter.lora;
   return values + extra + 4 * rank * adaptedLinears(facts, targetModules).length;
+}
+
+/** Whether layers that read the same input are computed one by one: some have no adapter, or it drops inputs. */
+function isApart({ facts, method }: MemoryQuestion): boolean {
+  if (method.adapter.type === 'None') return false;
+  const { dropout, targetModules } = method.adapter.lora;
+  return (
+    Number(dropout) > 0 || adaptedLinears(facts, targetModules).length < linearsOf(facts).length
+  );
 }
 
 interface Units {
@@ -72,10 +83,11 @@ function units({ H, NH, NK, D, I }: DecoderFacts, count: Units): number {
 
 function headWorking({ facts, method, microBatchTokens, learnedShare }: MemoryQuestion): number {
   const { head } = memoryConstants;
-  const width = valueBytes(method);
   const learned = microBatchTokens * learnedShare;
-  const logits = Math.min(head.rows, learned) * facts.V * (width + head.float32Bytes);
-  return logits + head.H * learned * facts.H * width;
+  const bytes = method.adapter.type === 'None' ? head.bytesWithGradient : head.bytes;
+  const fitting = Math.max(head.fewestRows, Math.min(head.mostRows, bytes / (4 * facts.V)));
+  const logits = Math.min(fitting, learned) * facts.V * 4;
+  return logits + head.H * learned * facts.H * valueBytes(method);
 }
 
 function largestTrained({ facts, method }: MemoryQuestion): number {

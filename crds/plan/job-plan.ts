@@ -14,6 +14,8 @@ import { totalSteps } from './steps.ts';
 export interface JobQuestion {
   readonly spec: FineTuneJobSpec;
   readonly facts: DecoderFacts;
+  /** Base values that the files hold in bfloat16. */
+  readonly storedBfloat16?: number;
   readonly device: MemoryQuestion['device'];
   /** Ranks of the world, and among how many of them weights and state are shared. */
   readonly ranks: number;
@@ -127,13 +129,14 @@ function microBatchSizes(
 }
 
 function memoryQuestion(
-  { spec, facts, device, shards, data }: JobQuestion,
+  { spec, facts, storedBfloat16 = 0, device, shards, data }: JobQuestion,
   method: ResolvedMethod,
   batch: BatchPlan,
   tokens: number,
 ): MemoryQuestion {
   return {
     facts,
+    storedBfloat16,
     method,
     microBatchTokens: batch.microBatchSize * tokens,
     perWave: batch.perWave,

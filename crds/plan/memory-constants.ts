@@ -5,17 +5,19 @@
 export const memoryConstants = {
   /** Values a token leaves on the tape of one block, in units of the sizes named. */
   tape: {
-    /** Input, normed input, stream behind attention, normed stream. */
-    H: 4,
+    /** Input, stream behind attention; what is normed is made again. */
+    H: 2,
     /** Rotated queries, output of attention. */
     headsD: 2,
     /** Rotated keys, values. */
     keyValueD: 2,
-    /** Gate, up, their product. */
-    I: 3,
+    /** Gate, up; their product is made again. */
+    I: 2,
     /** Float32 a token: one a head (log-sum-exp of attention), and one for each of two norms. */
     float32PerHead: 1,
     float32PerToken: 2,
+    /** What is kept besides where layers that read the same input differ, or drop some of it: both normed streams, the product. */
+    apart: { H: 2, headsD: 0, keyValueD: 0, I: 1 },
   },
   /** Values a token needs while one block runs, forward (no tape) and backward (beside the tape). */
   working: {
@@ -23,10 +25,11 @@ export const memoryConstants = {
     backward: { H: 3, headsD: 2, keyValueD: 2, I: 3 },
   },
   head: {
-    /** Rows of logits that exist at one time: C. */
-    rows: 512,
-    /** Bytes of a logit in float32 work; the logit in the model's type is added. */
-    float32Bytes: 4,
+    /** Bytes of the float32 logits that exist at one time, and with a gradient of the head: C rows, within these. */
+    bytes: 32 * 2 ** 20,
+    bytesWithGradient: 64 * 2 ** 20,
+    fewestRows: 64,
+    mostRows: 512,
     /** Copies of the learned rows of a micro-batch, in units of H: rows, normed, two gradients. */
     H: 4,
   },
@@ -53,9 +56,9 @@ export const memoryConstants = {
   adapterBytes: 4,
   cpu: {
     /** Program, JavaScript heap, libtorch, threads. */
-    context: 260 * 2 ** 20,
-    /** What the allocator holds beyond what is asked, as a share of everything but weights. */
-    slack: 0.05,
+    context: 285 * 2 ** 20,
+    /** What the allocator holds beyond what is asked, as a share of everything but weights: whole blocks are reused. */
+    slack: 0,
     /** Share of free memory that kept tapes may fill. */
     usable: 0.8,
     /** Tokens of a micro-batch beyond which a step gets no faster. */

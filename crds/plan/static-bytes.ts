@@ -11,16 +11,24 @@ interface StaticBytes {
   readonly gathered: number;
 }
 
-export function staticBytes({ facts, method, shards }: MemoryQuestion): StaticBytes {
+export function staticBytes(question: MemoryQuestion): StaticBytes {
+  const { facts, method, shards } = question;
   const counts = parametersOf(facts);
   const trained = trainedOf(facts, method);
   const width = valueBytes(method);
   const block = (counts.blockMatrices + counts.blockVectors) * width;
   return {
-    weights: (counts.total * width + trained.adapter * memoryConstants.adapterBytes) / shards,
+    weights:
+      (counts.total * width - narrower(question) + trained.adapter * memoryConstants.adapterBytes) /
+      shards,
     optimizer: (trained.total * stateBytes(method)) / shards,
     gathered: shards === 1 ? 0 : 2 * block + (counts.embedding + counts.head) * width,
   };
+}
+
+/** What is saved by frozen weights that stay in the 16 bits of their file while the rest is float32. */
+function narrower({ method, storedBfloat16 = 0 }: MemoryQuestion): number {
+  return method.adapter.type === 'None' || valueBytes(method) === 2 ? 0 : 2 * storedBfloat16;
 }
 
 /** Bytes of a value in the model's own type. */

@@ -22,6 +22,7 @@ export function aModel(golden: GoldenCase, adapter: Adapter | null = null): Mode
     {
       config,
       tensorNames: [...tensors.keys()],
+      isBfloat16: () => false,
       load(name): Tensor {
         const found = tensors.get(name);
         if (found === undefined) throw new Error(`no tensor ${name}`);

@@ -24,6 +24,8 @@ export interface ModelFiles extends Disposable {
   /** In the order of computation. */
   readonly tensorNames: readonly string[];
   readonly tokenizerSource: TokenizerSource;
+  /** Values that the files hold in bfloat16. */
+  readonly storedBfloat16: number;
   /**
    * A tensor in the layout of here. Without a conversion it is the mapped file itself: clone what is to be trained.
    * The default type is the file's own; blocks of a quantised file become float32.
@@ -62,6 +64,11 @@ class OpenModel implements ModelFiles {
 
   get tensorNames(): readonly string[] {
     return [...this.headers.tensors.keys()];
+  }
+
+  get storedBfloat16(): number {
+    const stored = [...this.headers.tensors.values()].filter(({ type }) => type === 'BF16');
+    return stored.reduce((sum, { begin, end }) => sum + (end - begin) / 2, 0);
   }
 
   get tokenizerSource(): TokenizerSource {

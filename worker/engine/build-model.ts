@@ -6,7 +6,7 @@ import { ropeFrequencies } from '../decoder/rope.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { releasePages, type Tensor } from '../tensor/tensor.ts';
 import { embeddingName, type Model } from './model.ts';
 import { type Parameter, Parameters } from './parameters.ts';
 
@@ -16,12 +16,19 @@ export interface ModelSource {
   readonly tensorNames: readonly string[];
   /** A tensor in the wanted type; may be the file itself, mapped. */
   load(name: string, dtype: DType): Tensor;
+  /** Whether the files hold it in bfloat16. */
+  isBfloat16(name: string): boolean;
 }
 
 /** Opened files as a source. */
 export function modelSource(files: ModelFiles): ModelSource {
-  const { config, tensorNames } = files;
-  return { config, tensorNames, load: (name, dtype) => files.load(name, { dtype }) };
+  const { config, tensorNames, headers } = files;
+  return {
+    config,
+    tensorNames,
+    load: (name, dtype) => files.load(name, { dtype }),
+    isBfloat16: (name) => headers.tensors.get(name)?.type === 'BF16',
+  };
 }
 
 export interface BuildOptions {
@@ -41,9 +48,12 @@ export function buildModel(source: ModelSource, options: BuildOptions): Model {
     for (const [index, name] of tensorNames.entries()) {
       const trained = adapter === null;
       const value = scope(() => {
-        const loaded = source.load(name, dtype);
+        const loaded = source.load(name, trained ? dtype : frozenType(source, name, dtype));
+        if (!trained) return loaded;
         // Training in place would copy a mapped file page by page.
-        return trained ? ops.clone(loaded) : loaded;
+        const own = ops.clone(loaded);
+        releasePages(loaded);
+        return own;
       });
       parameters.add(baseParameter(name, keep(value), trained));
       options.onTensor?.(index + 1, tensorNames.length);
@@ -68,6 +78,19 @@ export function buildModel(source: ModelSource, options: BuildOptions): Model {
     parameters[Symbol.dispose]();
     throw error;
   }
+}
+
+/**
+ * Frozen matrices stay in the bfloat16 of their file in a float32 model: products widen them on the way,
+ * which gives the same bits for half the memory.
+ */
+function frozenType(source: ModelSource, name: string, dtype: DType): DType {
+  return dtype === 'float32' && source.isBfloat16(name) && !isVector(name) ? 'bfloat16' : dtype;
+}
+
+/** Norms and biases, by the names of Hugging Face files. */
+function isVector(name: string): boolean {
+  return /(norm\.weight|bias)$/.test(name);
 }
 
 function baseParameter(name: string, value: Tensor, trained: boolean): Parameter {

@@ -2,10 +2,12 @@
 import type { DecoderConfig } from '../decoder/config.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { embeddingName, type Model } from './model.ts';
 
-/** Rows of the embedding `[V, H]` at `ids [T]`, scaled as the family asks: `[T, H]`. */
-export function embed(config: DecoderConfig, table_VH: Tensor, ids: Tensor): Tensor {
-  const x = ops.indexSelect(table_VH, 0, ids);
+/** Rows of the embedding at `ids [T]` in the model's type, scaled as the family asks: `[T, H]`. */
+export function embed({ config, dtype, parameters }: Model, ids: Tensor): Tensor {
+  const rows = ops.indexSelect(parameters.value(embeddingName), 0, ids);
+  const x = rows.dtype === dtype ? rows : ops.to(rows, dtype);
   return config.embedScale === 1 ? x : ops.mulScalar(x, roundedScale(config, x));
 }
 

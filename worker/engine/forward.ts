@@ -5,12 +5,12 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { type Bin, toBin } from './bin.ts';
 import { runBlock } from './block-tape.ts';
 import { embed } from './embedding.ts';
-import { embeddingName, finalNormName, type Model } from './model.ts';
+import { finalNormName, type Model } from './model.ts';
 
 /** The residual stream behind the last block, `[T, H]`. */
 export function residualStream(model: Model, bin: Bin): Tensor {
   return scope(() => {
-    let x = embed(model.config, model.parameters.value(embeddingName), bin.ids);
+    let x = embed(model, bin.ids);
     for (let layer = 0; layer < model.config.L; layer += 1) {
       const next = runBlock({ model, layer, bin, draw: null }, x);
       x.dispose();
@@ -37,6 +37,7 @@ export function hiddenStates(model: Model, ids: Int32Array): Tensor {
     );
     const { normEps, normOffset } = model.config;
     const weight = model.parameters.value(finalNormName);
-    return rmsNorm(residualStream(model, bin), weight, normEps, normOffset);
+    const norm = { weight, epsilon: normEps, offset: normOffset };
+    return rmsNorm(residualStream(model, bin), norm);
   });
 }

@@ -69,7 +69,8 @@ function lossOf(sums: Tensor): HeadLoss {
 }
 
 function normed(model: Model, x: Tensor, weight: Tensor): Tensor {
-  return rmsNorm(x, weight, model.config.normEps, model.config.normOffset);
+  const { normEps, normOffset } = model.config;
+  return rmsNorm(x, { weight, epsilon: normEps, offset: normOffset });
 }
 
 function headWeight(model: Model): Tensor {

@@ -6,8 +6,8 @@ import type { Delta } from '../adapters/adapter.ts';
 import type { DecoderConfig } from '../decoder/config.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { type LinearTensors, linear, linears } from './linear.ts';
-import { rmsNorm } from './rms-norm.ts';
+import { gatedLinear, type LinearTensors, linear, normLinears } from './linear.ts';
+import { type Norm, rmsNorm } from './rms-norm.ts';
 import { type RopeTable, rotate } from './rope.ts';
 
 /** Where a block finds its tensors: values in the forward, leaves of a tape in the backward. */
@@ -26,8 +26,6 @@ export interface BlockContext {
   attend(layer: number, q: Tensor, k: Tensor, v: Tensor): Tensor;
 }
 
-const activationCode = { silu: 0, 'gelu-tanh': 1, gelu: 2 } as const;
-
 /** `x [T, H]` → `[T, H]`, the residual stream after block `layer`. */
 export function block(
   config: DecoderConfig,
@@ -37,67 +35,76 @@ export function block(
   context: BlockContext,
 ): Tensor {
   const path = `model.layers.${layer}`;
-  const norm = (name: string, y: Tensor): Tensor =>
-    rmsNorm(y, tensors.weight(`${path}.${name}.weight`), config.normEps, config.normOffset);
-  const attended = attention(config, layer, tensors, norm('input_layernorm', x), context);
+  const norm = (name: string): Norm => normAt(config, tensors, `${path}.${name}`);
+  const attended = attention(config, layer, tensors, x, norm('input_layernorm'), context);
   if (!config.sandwichNorms) {
     const middle = ops.add(x, attended);
-    return ops.add(middle, mlp(config, path, tensors, norm('post_attention_layernorm', middle)));
+    return ops.add(middle, mlp(config, path, tensors, middle, norm('post_attention_layernorm')));
   }
-  const middle = ops.add(x, norm('post_attention_layernorm', attended));
-  const out = mlp(config, path, tensors, norm('pre_feedforward_layernorm', middle));
-  return ops.add(middle, norm('post_feedforward_layernorm', out));
+  const middle = ops.add(x, rmsNorm(attended, norm('post_attention_layernorm')));
+  const out = mlp(config, path, tensors, middle, norm('pre_feedforward_layernorm'));
+  return ops.add(middle, rmsNorm(out, norm('post_feedforward_layernorm')));
 }
 
 function attention(
   config: DecoderConfig,
   layer: number,
   tensors: BlockTensors,
-  h: Tensor,
+  x: Tensor,
+  norm: Norm,
   context: BlockContext,
 ): Tensor {
   const { NH, NK, D } = config;
   const path = `model.layers.${layer}.self_attn`;
   const kinds = config.layers[layer];
   if (kinds === undefined) throw new RangeError(`layer ${layer} is outside the ${config.L} layers`);
-  const tokens = h.shape[0] ?? 0;
+  const tokens = x.shape[0] ?? 0;
   const [q, k, v] = split(
-    config.fused
-      ? [apply(tensors, `${path}.qkv_proj`, h)]
-      : linears(
-          h,
-          ['q', 'k', 'v'].map((role) => tensorsAt(tensors, `${path}.${role}_proj`)),
-        ),
+    normLinears(
+      x,
+      norm,
+      (config.fused ? ['qkv'] : ['q', 'k', 'v']).map((role) =>
+        tensorsAt(tensors, `${path}.${role}_proj`),
+      ),
+    ),
     [NH * D, NK * D, NK * D],
   );
   const table = context.rope[kinds.rope];
   const heads = (y: Tensor, count: number): Tensor => ops.view(y, [tokens, count, D]);
   const headNorm = (y: Tensor, role: string): Tensor =>
-    config.qkNorm
-      ? rmsNorm(y, tensors.weight(`${path}.${role}_norm.weight`), config.normEps, config.normOffset)
-      : y;
+    config.qkNorm ? rmsNorm(y, normAt(config, tensors, `${path}.${role}_norm`)) : y;
   const mixed = context.attend(
     layer,
     rotate(headNorm(heads(q, NH), 'q'), table),
     rotate(headNorm(heads(k, NK), 'k'), table),
     heads(v, NK),
   );
-  return apply(tensors, `${path}.o_proj`, ops.view(mixed, [tokens, NH * D]));
+  return linear(ops.view(mixed, [tokens, NH * D]), tensorsAt(tensors, `${path}.o_proj`));
 }
 
-function mlp(config: DecoderConfig, path: string, tensors: BlockTensors, h: Tensor): Tensor {
+function mlp(
+  config: DecoderConfig,
+  path: string,
+  tensors: BlockTensors,
+  x: Tensor,
+  norm: Norm,
+): Tensor {
   const at = `${path}.mlp`;
+  const names = config.fused ? ['gate_up_proj'] : ['gate_proj', 'up_proj'];
   const [gate, up] = split(
-    config.fused
-      ? [apply(tensors, `${at}.gate_up_proj`, h)]
-      : linears(h, [tensorsAt(tensors, `${at}.gate_proj`), tensorsAt(tensors, `${at}.up_proj`)]),
+    normLinears(
+      x,
+      norm,
+      names.map((name) => tensorsAt(tensors, `${at}.${name}`)),
+    ),
     [config.I, config.I],
   );
-  return apply(tensors, `${at}.down_proj`, ops.swiglu(gate, up, activationCode[config.activation]));
+  return gatedLinear(gate, up, config.activation, tensorsAt(tensors, `${at}.down_proj`));
 }
 
-function apply(tensors: BlockTensors, path: string, x: Tensor): Tensor {
-  return linear(x, tensorsAt(tensors, path));
+function normAt(config: DecoderConfig, tensors: BlockTensors, path: string): Norm {
+  const { normEps, normOffset } = config;
+  return { weight: tensors.weight(`${path}.weight`), epsilon: normEps, offset: normOffset };
 }
 
 function tensorsAt(tensors: BlockTensors, path: string): LinearTensors {

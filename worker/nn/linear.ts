@@ -3,6 +3,7 @@
 import type { Delta } from '../adapters/adapter.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { type Norm, rmsNorm } from './rms-norm.ts';
 
 export interface LinearTensors {
   readonly weight: Tensor;
@@ -17,23 +18,49 @@ export function linear(x: Tensor, { weight, bias, delta }: LinearTensors): Tenso
 }
 
 /**
- * Layers that read the same `x`: it is packed once for all, and the gradient of `x` is one sum. Only
- * where they are alike: with adapters that drop nothing, or all without.
+ * Layers that read the same normed `x`: it is packed once for all, the gradient of `x` is one sum, and
+ * the tape keeps `x` alone. Only where they are alike: with adapters that drop nothing, or all without.
  */
-export function linears(x: Tensor, layers: readonly LinearTensors[]): readonly Tensor[] {
-  const deltas = layers.flatMap(({ delta }) => (delta === null || delta.drops ? [] : [delta]));
-  const weights = layers.map(({ weight }) => weight);
-  const biases = layers.map(({ bias }) => bias);
-  if (deltas.length === layers.length) {
-    return ops.loraLinearGroup(
-      x,
-      weights,
-      biases,
-      deltas.map(({ A }) => A),
-      deltas.map(({ B }) => B),
-      deltas.map(({ scale }) => scale),
-    );
+export function normLinears(
+  x: Tensor,
+  { weight, epsilon, offset }: Norm,
+  layers: readonly LinearTensors[],
+): readonly Tensor[] {
+  const group = groupOf(layers);
+  if (group === null) {
+    const normed = rmsNorm(x, { weight, epsilon, offset });
+    return layers.map((layer) => linear(normed, layer));
   }
-  if (layers.every(({ delta }) => delta === null)) return ops.linearGroup(x, weights, biases);
-  return layers.map((layer) => linear(x, layer));
+  const { weights, biases, A, B, scales } = group;
+  return ops.normLinearGroup(x, weight, epsilon, offset, weights, biases, A, B, scales);
+}
+
+const activationCode = { silu: 0, 'gelu-tanh': 1, gelu: 2 } as const;
+export type Activation = keyof typeof activationCode;
+
+/** A linear layer on `activation(gate) * up`, which the tape does not keep. */
+export function gatedLinear(
+  gate: Tensor,
+  up: Tensor,
+  activation: Activation,
+  layer: LinearTensors,
+): Tensor {
+  const code = activationCode[activation];
+  const group = groupOf([layer]);
+  if (group === null) return linear(ops.swiglu(gate, up, code), layer);
+  return ops.swigluLinear(gate, up, code, layer.weight, layer.bias, group.A, group.B, group.scales);
+}
+
+/** Layers that one operator takes, or null. */
+function groupOf(layers: readonly LinearTensors[]) {
+  const deltas = layers.flatMap(({ delta }) => (delta === null ? [] : [delta]));
+  if (deltas.some(({ drops }) => drops)) return null;
+  if (deltas.length > 0 && deltas.length < layers.length) return null;
+  return {
+    weights: layers.map(({ weight }) => weight),
+    biases: layers.map(({ bias }) => bias),
+    A: deltas.map(({ A }) => A),
+    B: deltas.map(({ B }) => B),
+    scales: deltas.map(({ scale }) => scale),
+  };
 }

@@ -1107,6 +1107,16 @@ export function linearGroup(x: Tensor, weights: readonly Tensor[], biases: reado
   return madeList(call($linearGroup, x.handle, handlesOf(weights), optionalHandlesOf(biases)));
 }
 
+const $normLinearGroup = operator('anneal::norm_linear_group(Tensor stream, Tensor norm, float eps, float offset, Tensor[] weights, Tensor?[] biases, Tensor[] a, Tensor[] b, float[] scales) -> Tensor[]');
+export function normLinearGroup(stream: Tensor, norm: Tensor, eps: number, offset: number, weights: readonly Tensor[], biases: readonly (Tensor | null)[], a: readonly Tensor[], b: readonly Tensor[], scales: readonly number[]): Tensor[] {
+  return madeList(call($normLinearGroup, stream.handle, norm.handle, eps, offset, handlesOf(weights), optionalHandlesOf(biases), handlesOf(a), handlesOf(b), scales));
+}
+
+const $swigluLinear = operator('anneal::swiglu_linear(Tensor gate, Tensor up, int activation, Tensor weight, Tensor? bias, Tensor[] a, Tensor[] b, float[] scales) -> Tensor');
+export function swigluLinear(gate: Tensor, up: Tensor, activation: number | bigint, weight: Tensor, bias: Tensor | null, a: readonly Tensor[], b: readonly Tensor[], scales: readonly number[]): Tensor {
+  return made(call($swigluLinear, gate.handle, up.handle, activation, weight.handle, bias?.handle, handlesOf(a), handlesOf(b), scales));
+}
+
 const $stochasticRound_ = operator('anneal::stochastic_round_(Tensor(a!) bf16_out, Tensor fp32_in, int seed, int offset) -> Tensor(a!)');
 export function stochasticRound_(bf16Out: Tensor, fp32In: Tensor, seed: number | bigint, offset: number | bigint): Tensor {
   call($stochasticRound_, bf16Out.handle, fp32In.handle, seed, offset);

@@ -234,6 +234,8 @@ export const operatorNames = {
   loraLinear: 'anneal::lora_linear',
   loraLinearGroup: 'anneal::lora_linear_group',
   linearGroup: 'anneal::linear_group',
+  normLinearGroup: 'anneal::norm_linear_group',
+  swigluLinear: 'anneal::swiglu_linear',
   stochasticRound_: 'anneal::stochastic_round_',
   adamw8bit_: 'anneal::adamw8bit_',
   ggufDequantize: 'anneal::gguf_dequantize',

@@ -59,3 +59,35 @@ test('the collector is told how much native memory tensors hold, when the outerm
   scope(() => undefined);
   t.true(external() - before < mebibyte);
 });
+
+test('short-lived tensors between long-lived ones leave no holes: what is resident follows what lives', (t) => {
+  trimMemory();
+  const count = 40;
+  const before = memoryStatistics();
+  resetMemoryPeaks();
+  const kept = Array.from({ length: count }, () => {
+    const passing = [3, 5].map((size) => ops.ones(floats(size * mebibyte)));
+    const one = ops.ones(floats(4 * mebibyte));
+    for (const tensor of passing) tensor.dispose();
+    return one;
+  });
+  const after = memoryStatistics();
+  const tensors = after.tensorPeakBytes - before.tensorBytes;
+  const resident = after.residentPeakBytes - before.residentBytes;
+  // The passing ones of one round, and what else the process does meanwhile.
+  t.true(resident < tensors + 48 * mebibyte, `${resident} bytes for ${tensors} of tensors`);
+  for (const tensor of kept) tensor.dispose();
+  trimMemory();
+  t.true(memoryStatistics().residentBytes < after.residentBytes - (count * 4 * mebibyte) / 2);
+});
+
+test('a large tensor is given the block that one of its size left', (t) => {
+  trimMemory();
+  ops.ones(floats(16 * mebibyte)).dispose();
+  const before = process.resourceUsage().minorPageFault;
+  const rounds = 8;
+  for (let round = 0; round < rounds; round += 1) ops.ones(floats(16 * mebibyte)).dispose();
+  const faults = process.resourceUsage().minorPageFault - before;
+  // Mapped anew, each would fault once for each of its pages.
+  t.true(faults < (rounds * 16 * mebibyte) / 4096 / 4, `${faults} page faults`);
+});

@@ -6,10 +6,7 @@
 // only for tasks that were taken earlier, the first unfinished one never waits.
 
 #include <ATen/Parallel.h>
-#include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/empty_like.h>
-#include <ATen/ops/zeros.h>
 #include <torch/library.h>
 
 #include <algorithm>
@@ -17,40 +14,13 @@
 #include <vector>
 
 #include "../isa.h"
-#include "attention.h"
-#include "tiles.h"
+#include "attention_arguments.h"
 
 namespace anneal::attention {
 
 namespace {
 
 using at::Tensor;
-
-Element element_of(const Tensor& q) {
-  switch (q.scalar_type()) {
-  case at::kDouble:
-    return Element::kFloat64;
-  case at::kFloat:
-    return Element::kFloat32;
-  case at::kBFloat16:
-    return Element::kBFloat16;
-  default:
-    TORCH_CHECK(false, "q has the dtype ", q.scalar_type(),
-                "; it must be float64, float32 or bfloat16");
-  }
-}
-
-at::ScalarType arithmetic_of(const Tensor& q) {
-  return q.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-}
-
-Tensor dense_last(const Tensor& x) {
-  return x.stride(2) == 1 || x.size(2) == 1 ? x : x.contiguous();
-}
-
-View view_of(const Tensor& x) {
-  return {x.const_data_ptr(), x.stride(0), x.stride(1)};
-}
 
 // [from, to) of every document, checked.
 std::vector<std::pair<int, int>> documents_of(const Tensor& cu, int64_t tokens) {
@@ -68,40 +38,8 @@ std::vector<std::pair<int, int>> documents_of(const Tensor& cu, int64_t tokens) 
   return documents;
 }
 
-void check(const Tensor& q, const Tensor& k, const Tensor& v, int64_t window, double cap) {
-  TORCH_CHECK(q.dim() == 3, "q has the shape ", q.sizes(), "; it must be [tokens, heads, size]");
-  TORCH_CHECK(k.dim() == 3 && k.size(0) == q.size(0) && k.size(2) == q.size(2), "k has the shape ",
-              k.sizes(), "; it must be [", q.size(0), ", kv heads, ", q.size(2), "]");
-  TORCH_CHECK(v.sizes() == k.sizes(), "v has the shape ", v.sizes(), "; it must be k's, ",
-              k.sizes());
-  TORCH_CHECK(k.scalar_type() == q.scalar_type() && v.scalar_type() == q.scalar_type(),
-              "q, k and v are ", q.scalar_type(), ", ", k.scalar_type(), " and ", v.scalar_type(),
-              "; they must be alike");
-  TORCH_CHECK(k.size(1) > 0 && q.size(1) % k.size(1) == 0, "q has ", q.size(1), " heads and k has ",
-              k.size(1), "; the first must be a multiple of the second");
-  TORCH_CHECK(q.size(2) >= 1 && q.size(2) <= 512, "the head size is ", q.size(2),
-              "; it must be 1 to 512");
-  TORCH_CHECK(window >= 0, "window is ", window, "; it must be positive, or 0 for none");
-  TORCH_CHECK(cap >= 0, "cap is ", cap, "; it must be positive, or 0 for none");
-}
-
-Problem problem_of(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out,
-                   const Tensor& lse, double scale, int64_t window, double cap) {
-  Problem p{};
-  p.q = view_of(q);
-  p.k = view_of(k);
-  p.v = view_of(v);
-  p.heads = static_cast<int>(q.size(1));
-  p.kv_heads = static_cast<int>(k.size(1));
-  p.size = static_cast<int>(q.size(2));
-  p.scale = scale;
-  p.window = static_cast<int>(std::min<int64_t>(window, q.size(0)));
-  p.cap = cap;
-  p.block = p.size <= 128 ? 64 : 32; // tiles of a task stay inside a 512 KiB cache
-  p.out = out.data_ptr();
-  p.lse = lse.data_ptr();
-  return p;
-}
+// Tiles of a task stay inside a second-level cache of 512 KiB.
+int block_of(const Tensor& q) { return q.size(2) <= 128 ? 64 : 32; }
 
 // Tokens outside of all documents.
 void clear_rest(const std::vector<std::pair<int, int>>& documents,
@@ -144,9 +82,10 @@ std::tuple<Tensor, Tensor> forward(const Tensor& q_in, const Tensor& k_in, const
   const Tensor q = dense_last(q_in), k = dense_last(k_in), v = dense_last(v_in);
   const auto documents = documents_of(cu, q.size(0));
   const Tensor out = at::empty(q.sizes(), q.options());
-  const Tensor lse = at::empty({q.size(0), q.size(1)}, q.options().dtype(arithmetic_of(q)));
+  const Tensor lse = at::empty({q.size(0), q.size(1)}, q.options().dtype(rows::arithmetic_of(q)));
   clear_rest(documents, {out, lse});
-  const Problem p = problem_of(q, k, v, out, lse, scale, window, cap);
+  Problem p = problem_of(q, k, v, out, lse, scale, window, cap);
+  p.block = block_of(q);
   // Heads of one group share converted keys and values; more than 256 columns of them would leave
   // the cache.
   const int group = p.heads / p.kv_heads;
@@ -163,7 +102,7 @@ std::tuple<Tensor, Tensor> forward(const Tensor& q_in, const Tensor& k_in, const
         }
     }
   }
-  const Tiles& tiles = ANNEAL_CHOOSE(tiles)(element_of(q));
+  const Tiles& tiles = ANNEAL_CHOOSE(tiles)(rows::element_of(q, "q"));
   run_all(tasks, tiles.forward_scratch(p, together),
           [&](const Task& task, void* memory) { tiles.forward(p, task, memory); });
   return {out, lse};
@@ -177,8 +116,8 @@ std::tuple<Tensor, Tensor, Tensor> backward(const Tensor& grad_in, const Tensor&
   const Tensor q = dense_last(q_in), k = dense_last(k_in), v = dense_last(v_in);
   const Tensor grad = grad_in.contiguous();
   const auto documents = documents_of(cu, q.size(0));
-  const Tiles& tiles = ANNEAL_CHOOSE(tiles)(element_of(q));
-  const auto sums = q.options().dtype(arithmetic_of(q));
+  const Tiles& tiles = ANNEAL_CHOOSE(tiles)(rows::element_of(q, "q"));
+  const auto sums = q.options().dtype(rows::arithmetic_of(q));
   const Tensor delta = at::empty(lse.sizes(), sums);
   const Tensor dq = at::empty(q.sizes(), q.options());
   const Tensor dk = at::empty(k.sizes(), k.options());
@@ -186,6 +125,7 @@ std::tuple<Tensor, Tensor, Tensor> backward(const Tensor& grad_in, const Tensor&
   clear_rest(documents, {dq, dk, dv});
 
   Backward p{problem_of(q, k, v, out, lse, scale, window, cap), {}, {}, {}, {}, {}, {}, {}};
+  p.block = block_of(q);
   p.dq_size = (p.size + tiles.panel - 1) / tiles.panel * tiles.panel;
   const bool in_place = p.dq_size == p.size && dq.scalar_type() == sums.dtype().toScalarType();
   const Tensor dq_sums = in_place ? dq : at::empty({q.size(0), q.size(1), p.dq_size}, sums);

@@ -61,7 +61,7 @@ template <class T> constexpr Tiles tiles_of() {
   };
 }
 
-const Tiles& tiles(Element element) {
+const Tiles& tiles(rows::Element element) {
   static constexpr Tiles all[] = {tiles_of<double>(), tiles_of<float>(), tiles_of<Bf16>()};
   return all[static_cast<int>(element)];
 }

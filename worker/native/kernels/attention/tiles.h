@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "../rows/rows.h"
+
 namespace anneal::attention {
 
 // Strided view of [tokens, heads, size]; the last dimension is dense.
@@ -61,17 +63,15 @@ struct Tiles {
                        int64_t last);
 };
 
-enum class Element { kFloat64, kFloat32, kBFloat16 };
-
 // First key block that query block `i` sees.
-inline int first_key_block(const Problem& p, int i) {
+static inline int first_key_block(const Problem& p, int i) {
   if (p.window == 0)
     return 0;
   const int first = i * p.block - p.window + 1;
   return first <= 0 ? 0 : first / p.block;
 }
 // Query blocks that see key block `j` of a document: [j, result).
-inline int end_query_block(const Problem& p, int j, int length) {
+static inline int end_query_block(const Problem& p, int j, int length) {
   const int blocks = (length + p.block - 1) / p.block;
   if (p.window == 0)
     return blocks;
@@ -82,13 +82,13 @@ inline int end_query_block(const Problem& p, int j, int length) {
 }
 
 namespace portable {
-const Tiles& tiles(Element element);
+const Tiles& tiles(rows::Element element);
 }
 namespace avx2 {
-const Tiles& tiles(Element element);
+const Tiles& tiles(rows::Element element);
 }
 namespace avx512 {
-const Tiles& tiles(Element element);
+const Tiles& tiles(rows::Element element);
 }
 
 } // namespace anneal::attention

@@ -14,7 +14,8 @@
 //           without need_dh
 // dweight   float32 [V, H] (float64 for float64), added to
 //
-// Only `chunk` rows of logits exist at a time, in float32 (0: as many as fit 64 MiB, 64 to 512). On the CPU
+// Only `chunk` rows of logits exist at a time, in float32 (0: as many as fit 32 MiB, or
+// 64 MiB with dweight, over which each chunk passes; 64 to 512). On the CPU
 // a strip of logits turns into exponentials while it is in the cache, so each exponential is computed once
 // and the gradient is one multiply-add; sums over strips are made in a fixed order, in double.
 #pragma once

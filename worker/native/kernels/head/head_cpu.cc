@@ -163,7 +163,8 @@ bool ours(const Input& in) { return gemm::ours({in.h, in.weight}); }
 Sums run(const Input& in, const Settings& set) {
   const int64_t rows = in.h.size(0), vocabulary = in.weight.size(0);
   const bool gradient = set.need_dh || in.dweight.defined();
-  const int64_t fits = std::clamp<int64_t>((64 << 20) / (4 * std::max<int64_t>(1, vocabulary)), 64, 512);
+  const int64_t budget = in.dweight.defined() ? 64 << 20 : 32 << 20;  // each chunk passes over dweight
+  const int64_t fits = std::clamp<int64_t>(budget / (4 * std::max<int64_t>(1, vocabulary)), 64, 512);
   const int64_t chunk = std::min(rows, set.chunk > 0 ? set.chunk : fits);
   const Tensor h = gemm::dense(in.h), weight = gemm::dense(in.weight);
   Head head{in, set, ANNEAL_CHOOSE(loops), matrix_of(h), matrix_of(weight), vocabulary,

@@ -27,6 +27,12 @@ inline constexpr const char* kSchemas[] = {
     "-> Tensor",
     "lora_linear_group(Tensor x, Tensor[] weights, Tensor?[] biases, Tensor[] a, Tensor[] b, float[] scales, "
     "Tensor? dropped=None) -> Tensor[]",
+    // x = rms_norm(stream, norm) and x = swiglu(gate, up), not kept for the backward but made again (source.h).
+    // a, b and scales are empty where there are no adapters.
+    "norm_linear_group(Tensor stream, Tensor norm, float eps, float offset, Tensor[] weights, Tensor?[] biases, "
+    "Tensor[] a, Tensor[] b, float[] scales) -> Tensor[]",
+    "swiglu_linear(Tensor gate, Tensor up, int activation, Tensor weight, Tensor? bias, Tensor[] a, Tensor[] b, "
+    "float[] scales) -> Tensor",
 };
 
 struct Member {
@@ -48,7 +54,7 @@ struct Outputs {
 };
 
 struct Needs {
-  bool x, dropped;
+  bool x, dropped;                 // x: for whatever it was made from
   bool separate;                   // the adapters read dropped, not x
   std::vector<bool> weight, a, b;  // one a member
 };

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "lora_linear.h"
+#include "source.h"
 
 namespace anneal::lora_linear {
 
@@ -57,17 +58,19 @@ Group group_of(const Tensor& x, at::TensorList weights, const Biases& biases, at
 
 bool wants(const Tensor& t) { return t.defined() && t.requires_grad(); }
 
-// All tensors of a group in a fixed order: x, dropped, then weight, bias, a, b of each member.
-variable_list tensors_of(const Group& group) {
-  variable_list all{group.x, group.dropped};
+constexpr size_t kBefore = 3;  // tensors before those of the members
+
+// All tensors of a group in a fixed order: its source's two, dropped, then weight, bias, a, b of each member.
+variable_list tensors_of(const Source& source, const Group& group) {
+  variable_list all{source.first, source.second, group.dropped};
   for (const Member& m : group.members) all.insert(all.end(), {m.weight, m.bias, m.a, m.b});
   return all;
 }
 
 Group group_of(at::TensorList all, const std::vector<double>& scales) {
-  Group group{all[0], all[1], {}};
+  Group group{Tensor(), all[2], {}};
   for (size_t i = 0; i < scales.size(); ++i) {
-    const size_t at = 2 + 4 * i;
+    const size_t at = kBefore + 4 * i;
     group.members.push_back({all[at], all[at + 1], all[at + 2], all[at + 3], scales[i]});
   }
   return group;
@@ -83,12 +86,25 @@ variable_list spread(at::TensorList inputs, const std::vector<int64_t>& present)
   return all;
 }
 
+// A source without its tensors, as the tape stores it.
+std::vector<double> numbers_of(const Source& s) {
+  return {static_cast<double>(s.kind), s.eps, s.offset, static_cast<double>(s.activation)};
+}
+
+Source source_of(at::TensorList all, const std::vector<double>& numbers) {
+  return {static_cast<Source::Kind>(numbers[0]), all[0], all[1], numbers[1], numbers[2],
+          static_cast<int64_t>(numbers[3])};
+}
+
 struct GroupFunction : torch::autograd::Function<GroupFunction> {
   static variable_list forward(AutogradContext* context, at::TensorList given, std::vector<double> scales,
-                               std::vector<int64_t> present) {
+                               std::vector<double> numbers, std::vector<int64_t> present) {
     const at::AutoDispatchBelowADInplaceOrView below;
     const variable_list inputs = spread(given, present);
     Group group = group_of(inputs, scales);
+    Source source = source_of(inputs, numbers);
+    const auto [x, rstd] = source.make();
+    group.x = x;
     Outputs out = lora_linear::forward(group);
     std::vector<int64_t> needs;
     for (const Tensor& t : inputs) needs.push_back(wants(t));
@@ -99,35 +115,42 @@ struct GroupFunction : torch::autograd::Function<GroupFunction> {
       any_weight = any_weight || wants(m.weight);
     }
     const bool separate = group.dropped.defined();
-    if (!any_weight && (!any_a || separate)) group.x = Tensor();
+    const bool reads_x = any_weight || (any_a && !separate);
+    if (source.kind == Source::kGiven && !reads_x) source.first = Tensor();
     if (!any_a) group.dropped = Tensor();
-    variable_list saved = tensors_of(group);
+    variable_list saved = tensors_of(source, group);
     saved.push_back(any_b ? out.t : Tensor());
+    saved.push_back(rstd);
     context->save_for_backward(std::move(saved));
     context->set_materialize_grads(false);
     context->saved_data["needs"] = needs;
     context->saved_data["scales"] = scales;
+    context->saved_data["numbers"] = numbers;
     context->saved_data["present"] = present;
     context->saved_data["separate"] = separate;
+    context->saved_data["reads_x"] = reads_x;
     return out.y;
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& dy) {
     variable_list saved = context->get_saved_variables();
     const auto needed = context->saved_data["needs"].toIntVector();
-    const Tensor t = saved.back();
-    const Group group = group_of(saved, context->saved_data["scales"].toDoubleVector());
-    Needs needs{needed[0] != 0, needed[1] != 0, context->saved_data["separate"].toBool(), {}, {}, {}};
-    for (size_t at = 2; at < needed.size(); at += 4) {
+    const Tensor rstd = saved.back(), t = saved[saved.size() - 2];
+    Group group = group_of(saved, context->saved_data["scales"].toDoubleVector());
+    const Source source = source_of(saved, context->saved_data["numbers"].toDoubleVector());
+    if (context->saved_data["reads_x"].toBool()) group.x = source.make_again();
+    Needs needs{needed[0] != 0 || needed[1] != 0, needed[2] != 0, context->saved_data["separate"].toBool(), {}, {}, {}};
+    for (size_t at = kBefore; at < needed.size(); at += 4) {
       needs.weight.push_back(needed[at] != 0);
       needs.a.push_back(needed[at + 2] != 0);
       needs.b.push_back(needed[at + 3] != 0);
     }
-    const Gradients out = lora_linear::backward(group, dy, t, needs);
-    variable_list all{out.x, out.dropped};
+    Gradients out = lora_linear::backward(group, dy, t, needs);
+    variable_list all{Tensor(), Tensor(), out.dropped};
+    if (out.x.defined()) std::tie(all[0], all[1]) = source.gradients(out.x, rstd, needed[1] != 0);
     for (size_t i = 0; i < dy.size(); ++i) {
       Tensor bias;
-      if (needed[3 + 4 * i] && dy[i].defined())
+      if (needed[kBefore + 1 + 4 * i] && dy[i].defined())
         bias = dy[i].reshape({-1, dy[i].size(-1)}).sum(0, false, group.members[i].bias.scalar_type());
       all.insert(all.end(), {out.weight[i], bias, out.a[i], out.b[i]});
     }
@@ -135,16 +158,17 @@ struct GroupFunction : torch::autograd::Function<GroupFunction> {
     variable_list given;
     for (size_t i = 0; i < present.size(); ++i)
       if (present[i]) given.push_back(all[i]);
-    given.resize(given.size() + 2);  // scales, present
+    given.resize(given.size() + 3);  // scales, numbers, present
     return given;
   }
 };
 
-std::vector<Tensor> run(const Group& group, bool tape) {
-  if (!tape || !at::GradMode::is_enabled()) return forward(group).y;
-  const variable_list all = tensors_of(group);
-  if (std::none_of(all.begin(), all.end(), wants)) {
+// group.x stands for the input's shape and type: a source's first tensor has both.
+std::vector<Tensor> run(const Source& source, Group group, bool tape) {
+  const variable_list all = tensors_of(source, group);
+  if (!tape || !at::GradMode::is_enabled() || std::none_of(all.begin(), all.end(), wants)) {
     const at::AutoDispatchBelowADInplaceOrView below;
+    group.x = source.make().first;
     return forward(group).y;
   }
   std::vector<double> scales;
@@ -155,19 +179,25 @@ std::vector<Tensor> run(const Group& group, bool tape) {
     present.push_back(t.defined());
     if (t.defined()) inputs.push_back(t);
   }
-  return GroupFunction::apply(at::TensorList(inputs), scales, present);
+  return GroupFunction::apply(at::TensorList(inputs), scales, numbers_of(source), present);
+}
+
+Source given(const Tensor& x) {
+  Source source;
+  source.first = x;
+  return source;
 }
 
 template <bool tape>
 std::vector<Tensor> linear_group(const Tensor& x, at::TensorList weights, const Biases& biases) {
-  return run(group_of(x, weights, biases, {}, {}, {}, std::nullopt), tape);
+  return run(given(x), group_of(x, weights, biases, {}, {}, {}, std::nullopt), tape);
 }
 
 template <bool tape>
 std::vector<Tensor> lora_linear_group(const Tensor& x, at::TensorList weights, const Biases& biases, at::TensorList a,
                                       at::TensorList b, at::ArrayRef<double> scales,
                                       const std::optional<Tensor>& dropped) {
-  return run(group_of(x, weights, biases, a, b, scales, dropped), tape);
+  return run(given(x), group_of(x, weights, biases, a, b, scales, dropped), tape);
 }
 
 template <bool tape>
@@ -175,7 +205,25 @@ Tensor lora_linear(const Tensor& x, const Tensor& weight, const std::optional<Te
                    const Tensor& b, double scale, const std::optional<Tensor>& dropped) {
   Biases biases;
   biases.push_back(bias);
-  return run(group_of(x, {weight}, biases, {a}, {b}, {scale}, dropped), tape)[0];
+  return run(given(x), group_of(x, {weight}, biases, {a}, {b}, {scale}, dropped), tape)[0];
+}
+
+template <bool tape>
+std::vector<Tensor> norm_linear_group(const Tensor& stream, const Tensor& norm, double eps, double offset,
+                                      at::TensorList weights, const Biases& biases, at::TensorList a, at::TensorList b,
+                                      at::ArrayRef<double> scales) {
+  const Source source{Source::kNorm, stream, norm, eps, offset, 0};
+  return run(source, group_of(stream, weights, biases, a, b, scales, std::nullopt), tape);
+}
+
+template <bool tape>
+Tensor swiglu_linear(const Tensor& gate, const Tensor& up, int64_t activation, const Tensor& weight,
+                     const std::optional<Tensor>& bias, at::TensorList a, at::TensorList b,
+                     at::ArrayRef<double> scales) {
+  Biases biases;
+  biases.push_back(bias);
+  const Source source{Source::kSwiglu, gate, up, 0, 0, activation};
+  return run(source, group_of(gate, {weight}, biases, a, b, scales, std::nullopt), tape)[0];
 }
 
 }  // namespace
@@ -187,11 +235,15 @@ TORCH_LIBRARY_IMPL(anneal, Autograd, m) {
   m.impl("linear_group", TORCH_FN(linear_group<true>));
   m.impl("lora_linear", TORCH_FN(lora_linear<true>));
   m.impl("lora_linear_group", TORCH_FN(lora_linear_group<true>));
+  m.impl("norm_linear_group", TORCH_FN(norm_linear_group<true>));
+  m.impl("swiglu_linear", TORCH_FN(swiglu_linear<true>));
 }
 TORCH_LIBRARY_IMPL(anneal, CompositeExplicitAutograd, m) {
   m.impl("linear_group", TORCH_FN(linear_group<false>));
   m.impl("lora_linear", TORCH_FN(lora_linear<false>));
   m.impl("lora_linear_group", TORCH_FN(lora_linear_group<false>));
+  m.impl("norm_linear_group", TORCH_FN(norm_linear_group<false>));
+  m.impl("swiglu_linear", TORCH_FN(swiglu_linear<false>));
 }
 
 }  // namespace anneal::lora_linear

@@ -1,100 +1,53 @@
-// CPU entry of rms_norm: checks, threads, the order of the weight's gradient.
+// CPU entry of rms_norm: threads, and the order of the weight's gradient.
 
 #include <ATen/Parallel.h>
-#include <ATen/core/Tensor.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 #include <torch/library.h>
 
 #include <algorithm>
-#include <optional>
 
 #include "../isa.h"
-#include "../rows/rows_of.h"
-#include "rms_norm.h"
+#include "rms_norm_arguments.h"
 
 namespace anneal::rms_norm {
 
 namespace {
 
 using at::Tensor;
-using rows::dense_rows;
-using rows::rows_of;
 
-Tensor weight_of(const Tensor& weight, const Tensor& x) {
-  TORCH_CHECK(x.dim() >= 1 && x.size(-1) >= 1, "x has the shape ", x.sizes(),
-              "; its last dimension must not be empty");
-  TORCH_CHECK(weight.dim() == 1 && weight.size(0) == x.size(-1), "weight has the shape ",
-              weight.sizes(), "; it must be [", x.size(-1), "], the last dimension of x");
-  return weight.to(rows::arithmetic_of(x)).contiguous();
-}
-
-void check_like(const Tensor& y, const char* name, const Tensor& x) {
-  TORCH_CHECK(y.sizes() == x.sizes() && y.scalar_type() == x.scalar_type(), name, " is ",
-              y.scalar_type(), " ", y.sizes(), "; it must be x's ", x.scalar_type(), " ",
-              x.sizes());
-}
-
-std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& x_in,
-                                           const std::optional<Tensor>& residual,
+std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& x, const std::optional<Tensor>& residual,
                                            const Tensor& weight, double eps, double offset) {
-  const Tensor w = weight_of(weight, x_in);
-  const Tensor x = dense_rows(x_in);
-  const int64_t size = x.size(-1);
-  const int64_t count = rows::row_count(x);
-  const Tensor y = at::empty(x.sizes(), x.options());
-  const Tensor rstd = at::empty({count}, w.options());
-  Tensor added, sum;
-  Forward f{
-      rows_of(x), {},  nullptr, y.mutable_data_ptr(), rstd.mutable_data_ptr(), w.const_data_ptr(),
-      size,       eps, offset};
-  if (residual.has_value()) {
-    check_like(*residual, "residual", x);
-    added = dense_rows(*residual);
-    sum = at::empty(x.sizes(), x.options());
-    f.residual = rows_of(added);
-    f.sum = sum.mutable_data_ptr();
-  }
-  const Loops& loops = ANNEAL_CHOOSE(loops)(rows::element_of(x, "x"));
-  at::parallel_for(0, count, rows::grain(size),
-                   [&](int64_t begin, int64_t end) { loops.forward(f, begin, end); });
-  return {residual.has_value() ? sum : x_in, y, rstd};
+  const ForwardArguments a = forward_arguments(x, residual, weight, eps, offset);
+  const Loops& loops = ANNEAL_CHOOSE(loops)(a.element);
+  at::parallel_for(0, a.count, rows::grain(a.forward.size), [&](int64_t begin, int64_t end) {
+    loops.forward(a.forward, begin, end);
+  });
+  return {residual.has_value() ? a.sum : x, a.y, a.rstd};
 }
 
-std::tuple<Tensor, Tensor> backward(const Tensor& grad_in, const std::optional<Tensor>& grad_sum,
-                                    const Tensor& x_in, const Tensor& weight, const Tensor& rstd,
+std::tuple<Tensor, Tensor> backward(const Tensor& grad, const std::optional<Tensor>& grad_sum,
+                                    const Tensor& x, const Tensor& weight, const Tensor& rstd,
                                     double offset, bool need_weight) {
-  const Tensor w = weight_of(weight, x_in);
-  check_like(grad_in, "grad", x_in);
-  const Tensor x = dense_rows(x_in), grad = dense_rows(grad_in);
-  const int64_t size = x.size(-1);
-  const int64_t count = rows::row_count(x);
-  const Tensor dx = at::empty(x.sizes(), x.options());
-  Backward b{rows_of(x),         rows_of(grad), {},    dx.mutable_data_ptr(), rstd.const_data_ptr(),
-             w.const_data_ptr(), size,          offset};
-  Tensor more;
-  if (grad_sum.has_value()) {
-    check_like(*grad_sum, "grad_sum", x_in);
-    more = dense_rows(*grad_sum);
-    b.grad_sum = rows_of(more);
-  }
-  const Loops& loops = ANNEAL_CHOOSE(loops)(rows::element_of(x, "x"));
+  const BackwardArguments a = backward_arguments(grad, grad_sum, x, weight, rstd, offset);
+  const Loops& loops = ANNEAL_CHOOSE(loops)(a.element);
+  const int64_t size = a.backward.size;
   if (!need_weight) {
-    at::parallel_for(0, count, rows::grain(size),
-                     [&](int64_t begin, int64_t end) { loops.backward(b, nullptr, begin, end); });
-    return {dx, Tensor()};
+    at::parallel_for(0, a.count, rows::grain(size), [&](int64_t begin, int64_t end) {
+      loops.backward(a.backward, nullptr, begin, end);
+    });
+    return {a.dx, Tensor()};
   }
   // At most 64 groups of at least 16 rows: a function of the shape alone.
-  const int64_t group = std::max<int64_t>(16, (count + 63) / 64);
-  const int64_t groups = (count + group - 1) / group;
-  const Tensor parts = at::zeros({groups, size}, w.options());
+  const int64_t group = std::max<int64_t>(16, (a.count + 63) / 64);
+  const int64_t groups = (a.count + group - 1) / group;
+  const Tensor parts = at::zeros({groups, size}, a.weight.options());
   char* part = static_cast<char*>(parts.mutable_data_ptr());
+  const int64_t bytes = size * parts.element_size();
   at::parallel_for(0, groups, 1 + rows::grain(size) / group, [&](int64_t begin, int64_t end) {
     for (int64_t g = begin; g < end; ++g)
-      loops.backward(b, part + g * size * parts.element_size(), g * group,
-                     std::min(count, (g + 1) * group));
+      loops.backward(a.backward, part + g * bytes, g * group, std::min(a.count, (g + 1) * group));
   });
-  return {dx, parts.sum(0).to(weight.scalar_type())};
+  return {a.dx, parts.sum(0).to(weight.scalar_type())};
 }
 
 } // namespace

@@ -1,13 +1,11 @@
-// CPU entry of rope: checks and threads.
+// CPU entry of rope: threads.
 
 #include <ATen/Parallel.h>
-#include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 #include <torch/library.h>
 
 #include "../isa.h"
-#include "../rows/rows_of.h"
-#include "rope.h"
+#include "rope_arguments.h"
 
 namespace anneal::rope {
 
@@ -15,22 +13,11 @@ namespace {
 
 using at::Tensor;
 
-void turn(const Tensor& x, const Tensor& y, const Tensor& cos_in, const Tensor& sin_in,
-          bool inverse) {
-  TORCH_CHECK(x.dim() == 3, "x has the shape ", x.sizes(), "; it must be [tokens, heads, size]");
-  TORCH_CHECK(cos_in.dim() == 2 && cos_in.size(0) == x.size(0) && 2 * cos_in.size(1) <= x.size(2),
-              "cos has the shape ", cos_in.sizes(), "; it must be [", x.size(0), ", at most ",
-              x.size(2) / 2, "]");
-  TORCH_CHECK(sin_in.sizes() == cos_in.sizes(), "sin has the shape ", sin_in.sizes(),
-              "; it must be cos's, ", cos_in.sizes());
-  const Tensor cos = cos_in.to(rows::arithmetic_of(x)).contiguous();
-  const Tensor sin = sin_in.to(rows::arithmetic_of(x)).contiguous();
-  const Turn t{
-      rows::rows_of(x), rows::rows_of(y), cos.const_data_ptr(), sin.const_data_ptr(), x.size(2),
-      cos.size(1),      inverse};
-  const Loop loop = ANNEAL_CHOOSE(loop)(rows::element_of(x, "x"));
-  at::parallel_for(0, x.size(0) * x.size(1), rows::grain(x.size(2)),
-                   [&](int64_t begin, int64_t end) { loop(t, begin, end); });
+void turn(const Tensor& x, const Tensor& y, const Tensor& cos, const Tensor& sin, bool inverse) {
+  const Arguments a = check_arguments(x, y, cos, sin, inverse);
+  const Loop loop = ANNEAL_CHOOSE(loop)(a.element);
+  at::parallel_for(0, a.count, rows::grain(a.turn.size),
+                   [&](int64_t begin, int64_t end) { loop(a.turn, begin, end); });
 }
 
 Tensor rope(const Tensor& x_in, const Tensor& cos, const Tensor& sin, bool inverse) {
@@ -41,9 +28,7 @@ Tensor rope(const Tensor& x_in, const Tensor& cos, const Tensor& sin, bool inver
 }
 
 Tensor& rope_(Tensor& x, const Tensor& cos, const Tensor& sin) {
-  TORCH_CHECK(x.dim() == 3 && (x.stride(2) == 1 || x.is_contiguous()), "x has the shape ",
-              x.sizes(), " and the strides ", x.strides(),
-              "; it must be [tokens, heads, size] with a dense last dimension");
+  check_in_place(x);
   turn(x, x, cos, sin, false);
   return x;
 }

@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include "../host_device.h"
+
 namespace anneal::rows {
 
 enum class Element { kFloat64, kFloat32, kBFloat16 };
@@ -16,7 +18,7 @@ struct Rows {
   int64_t inner_stride;
 };
 
-template <class T> static inline T* row(const Rows& rows, int64_t r) {
+template <class T> ANNEAL_HOST_DEVICE static inline T* row(const Rows& rows, int64_t r) {
   return static_cast<T*>(rows.data) + r / rows.inner * rows.outer_stride +
          r % rows.inner * rows.inner_stride;
 }

@@ -1,0 +1,96 @@
+/**
+ * A training step beside transformers + PEFT: the same weights, the same rows of real conversations,
+ * the same threads. Every measurement is a fresh process; rounds alternate which program goes first,
+ * and what is compared is the median of a round's warm steps, then the median over rounds.
+ */
+import { mkdir, rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { execa } from 'execa';
+import { ensureDemo } from '../../../cli/setup/demo.ts';
+import { ensureNative } from '../../../cli/setup/native.ts';
+import type { Setup } from '../../../cli/setup/setup.ts';
+import { ensurePeers } from '../../setup/peers.ts';
+import { type Case, casesOf } from './cases.ts';
+import { writePeerFolder } from './peer-folder.ts';
+import type { StepRequest, StepResult } from './request.ts';
+import { realRows } from './rows.ts';
+import { type Measured, summary, table } from './table.ts';
+
+export async function benchTrain(setup: Setup, args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      rounds: { type: 'string', default: '3' },
+      steps: { type: 'string', default: '5' },
+      /** Cases whose name contains this text. */
+      only: { type: 'string', default: '' },
+      /** Leaves the peer out, for work on our half. */
+      ours: { type: 'boolean', default: false },
+    },
+  });
+  await ensureNative(setup, join(import.meta.dirname, '../../..'));
+  const volume = await ensureDemo(setup);
+  const programs = await programsOf(setup, values.ours);
+  const scratch = join(setup.cache.root, 'bench');
+  await mkdir(scratch, { recursive: true });
+  const measured: Measured[] = [];
+  for (const one of casesOf(values.only)) {
+    const model = join(scratch, `model-${one.dtype}`);
+    await rm(model, { recursive: true, force: true });
+    await writePeerFolder(join(volume, 'model'), model, one.dtype);
+    const batches = await realRows(
+      { volume, scratch: join(scratch, 'tokens'), batches: 2, rows: one.rows, length: one.length },
+      setup.signal,
+    );
+    const request = requestOf(one, { model, batches, steps: Number(values.steps) });
+    for (let round = 0; round < Number(values.rounds); round += 1) {
+      const order = round % 2 === 0 ? programs : programs.toReversed();
+      for (const program of order) {
+        const result = await program.run(request);
+        measured.push({ case: one, program: program.name, result });
+        setup.steps.note(summary(one, program.name, result));
+      }
+    }
+  }
+  process.stdout.write(`\n${table(measured)}\n`);
+}
+
+interface Program {
+  readonly name: 'ours' | 'peer';
+  run(request: StepRequest): Promise<StepResult>;
+}
+
+async function programsOf(setup: Setup, onlyOurs: boolean): Promise<readonly Program[]> {
+  const ours = program(setup, 'ours', process.execPath, 'our-step.ts');
+  if (onlyOurs) return [ours];
+  const { python } = await ensurePeers(setup);
+  return [ours, program(setup, 'peer', python, 'peer_step.py')];
+}
+
+function program(setup: Setup, name: Program['name'], file: string, script: string): Program {
+  const path = fileURLToPath(new URL(script, import.meta.url));
+  return {
+    name,
+    async run(request) {
+      const { stdout } = await execa(file, [path], {
+        input: JSON.stringify(request),
+        env: { HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false' },
+        cancelSignal: setup.signal,
+      });
+      // Both halves write exactly this; they are ours.
+      return JSON.parse(stdout) as StepResult;
+    },
+  };
+}
+
+function requestOf(
+  { method, dtype, clip, recompute }: Case,
+  rest: Pick<StepRequest, 'model' | 'batches' | 'steps'>,
+): StepRequest {
+  const learning_rate = method === 'full' ? 1e-5 : 2e-4;
+  const threads = availableParallelism();
+  return { ...rest, method, dtype, threads, rank: 16, alpha: 32, learning_rate, clip, recompute };
+}

@@ -1,0 +1,41 @@
+/** What both halves of the training benchmark are asked, and what they answer. */
+
+export interface StepRequest {
+  /** A Hugging Face folder. */
+  readonly model: string;
+  readonly method: 'lora' | 'full';
+  readonly dtype: 'float32' | 'bfloat16';
+  readonly threads: number;
+  readonly rank: number;
+  readonly alpha: number;
+  readonly learning_rate: number;
+  /** Largest gradient norm; null for no clipping. */
+  readonly clip: number | null;
+  /** Run each block again in the backward, keep no tape (ours); gradient checkpointing (peer). */
+  readonly recompute: boolean;
+  readonly steps: number;
+  readonly batches: readonly TokenRows[];
+}
+
+/** Rows of equal length; a label is the token itself, -100 where nothing is learned. */
+export interface TokenRows {
+  readonly ids: readonly (readonly number[])[];
+  readonly labels: readonly (readonly number[])[];
+}
+
+export interface StepResult {
+  readonly steps: readonly {
+    readonly loss: number;
+    readonly norm: number;
+    /** Seconds. */
+    readonly wall: number;
+    /** Seconds over all threads. */
+    readonly processor: number;
+  }[];
+  /** Largest resident memory of the process, loading included, bytes. */
+  readonly peak: number;
+  /** What the memory plan said, bytes; the peer has none. */
+  readonly predicted?: number;
+  /** Trained parameters. */
+  readonly trained: number;
+}

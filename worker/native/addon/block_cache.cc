@@ -1,0 +1,91 @@
+#include "block_cache.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+
+namespace anneal {
+
+namespace {
+
+constexpr size_t kStep = 64 << 10;    // sizes are rounded up to this, so that nearly equal ones meet
+constexpr size_t kSlack = 32 << 20;   // free bytes that are always allowed
+constexpr uintptr_t kPage = 4 << 10;  // of no machine are pages smaller
+
+size_t rounded(size_t size) { return (size + kStep - 1) / kStep * kStep; }
+
+void* map(size_t size) {
+  void* data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return data == MAP_FAILED ? nullptr : data;
+}
+
+// Most tensors are small, and their addresses need no lookup.
+bool may_be_ours(void* data) { return reinterpret_cast<uintptr_t>(data) % kPage == 0; }
+
+} // namespace
+
+BlockCache::Block BlockCache::take(size_t wanted) {
+  const size_t size = rounded(wanted);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (const Block block = reuse(size); block.data != nullptr)
+    return block;
+  most_live_ = std::max(most_live_, live_bytes_ + size);
+  release_beyond(most_live_ + kSlack - (live_bytes_ + size));
+  void* data = map(size);
+  if (data == nullptr) {
+    release_beyond(0);
+    data = map(size);
+  }
+  return data == nullptr ? Block{} : handed_out(data, size);
+}
+
+BlockCache::Block BlockCache::reuse(size_t size) {
+  const auto found = free_.lower_bound(size);
+  if (found == free_.end() || found->first > size + size / 8)
+    return {};
+  const Block block{found->second.data, found->first};
+  free_bytes_ -= block.bytes;
+  free_.erase(found);
+  return handed_out(block.data, block.bytes);
+}
+
+BlockCache::Block BlockCache::handed_out(void* data, size_t bytes) {
+  live_.emplace(data, bytes);
+  live_bytes_ += bytes;
+  most_live_ = std::max(most_live_, live_bytes_);
+  return {data, bytes};
+}
+
+size_t BlockCache::give(void* data) {
+  if (!may_be_ours(data))
+    return 0;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto found = live_.find(data);
+  if (found == live_.end())
+    return 0;
+  const size_t bytes = found->second;
+  live_.erase(found);
+  live_bytes_ -= bytes;
+  free_bytes_ += bytes;
+  free_.emplace(bytes, Free{data, now_++});
+  return bytes;
+}
+
+void BlockCache::trim() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  release_beyond(0);
+  most_live_ = live_bytes_;
+}
+
+void BlockCache::release_beyond(size_t allowed) {
+  while (free_bytes_ > allowed) {
+    const auto oldest = std::min_element(free_.begin(), free_.end(), [](const auto& a, const auto& b) {
+      return a.second.since < b.second.since;
+    });
+    munmap(oldest->second.data, oldest->first);
+    free_bytes_ -= oldest->first;
+    free_.erase(oldest);
+  }
+}
+
+} // namespace anneal

@@ -1,0 +1,64 @@
+// CUDA entry of stochastic_round_: one thread a group of eight elements, the same bits as on the CPU.
+
+#include <torch/library.h>
+
+#include "../device.cuh"
+#include "sample_round_arguments.h"
+
+namespace anneal::sample_round {
+
+namespace {
+
+using namespace device;
+
+struct Words {
+  uint32_t word[4];
+};
+
+__device__ Words draw(Stream stream, uint64_t group) {
+  uint32_t c0 = static_cast<uint32_t>(group), c1 = static_cast<uint32_t>(group >> 32);
+  uint32_t c2 = kDomain, c3 = stream.offset;
+  uint32_t k0 = static_cast<uint32_t>(stream.seed), k1 = static_cast<uint32_t>(stream.seed >> 32);
+  for (int round = 0; round < 10; ++round) {
+    const uint64_t a = static_cast<uint64_t>(c0) * 0xD2511F53u;
+    const uint64_t b = static_cast<uint64_t>(c2) * 0xCD9E8D57u;
+    c0 = static_cast<uint32_t>(b >> 32) ^ c1 ^ k0;
+    c1 = static_cast<uint32_t>(b);
+    c2 = static_cast<uint32_t>(a >> 32) ^ c3 ^ k1;
+    c3 = static_cast<uint32_t>(a);
+    k0 += 0x9E3779B9u;
+    k1 += 0xBB67AE85u;
+  }
+  return {{c0, c1, c2, c3}};
+}
+
+__global__ void round_kernel(const float* from, uint16_t* to, Stream stream, int64_t count) {
+  for (int64_t group = first_index(); group * kGroup < count; group += index_stride()) {
+    const Words words = draw(stream, static_cast<uint64_t>(group));
+    for (int i = 0; i < kGroup && group * kGroup + i < count; ++i) {
+      const int64_t at = group * kGroup + i;
+      to[at] = to_bfloat16_by_chance(from[at], words.word[i / 2] >> (i % 2 * 16));
+    }
+  }
+}
+
+at::Tensor& stochastic_round_cuda(at::Tensor& out, const at::Tensor& in, int64_t seed,
+                                  int64_t offset) {
+  const c10::cuda::CUDAGuard guard(out.device());
+  const Stream stream = check_arguments(out, in, seed, offset);
+  const int64_t count = in.numel();
+  if (count == 0) return out;
+  round_kernel<<<blocks_for(count, kThreads * kGroup), kThreads, 0,
+                 c10::cuda::getCurrentCUDAStream()>>>(
+      in.const_data_ptr<float>(), static_cast<uint16_t*>(out.mutable_data_ptr()), stream, count);
+  C10_CUDA_KERNEL_LAUNCH_CHECK();
+  return out;
+}
+
+} // namespace
+
+TORCH_LIBRARY_IMPL(anneal, CUDA, m) {
+  m.impl("stochastic_round_", TORCH_FN(stochastic_round_cuda));
+}
+
+} // namespace anneal::sample_round
