@@ -22,7 +22,7 @@ function planLines({ model, method, steps, tokensPerStep, ranks, ...rest }: Esti
     .toSorted(([, a], [, b]) => b - a)
     .map(([type, size]) => `${type} ${bytes(size)}`);
   const share = rest.trainedParameters / model.parameters;
-  const long = steps === undefined ? 'steps follow from the data' : `${count(steps)} steps`;
+  const long = steps === undefined ? 'as many as the data gives, each' : count(steps);
   const row = (label: string, text: string): readonly string[] =>
     entry(label, text, { width: 80, column: 8, indent: '' });
   return [

@@ -14,8 +14,13 @@ interface LocalListing extends SourceListing {
 
 const maxFiles = 100_000;
 
-export async function listLocal(path: string, field?: string): Promise<LocalListing> {
-  const found = await statOf(path, field);
+/** `hint`: what to do where the path does not exist. */
+export async function listLocal(
+  path: string,
+  field?: string,
+  hint?: string,
+): Promise<LocalListing> {
+  const found = await statOf(path, field, hint);
   const origin = path;
   if (found.isFile()) {
     const root = dirname(path);
@@ -60,19 +65,17 @@ async function* readRange(
   for await (const chunk of stream) yield chunk as Uint8Array; // no encoding is set: always bytes
 }
 
-async function statOf(path: string, field: string | undefined) {
+async function statOf(path: string, field: string | undefined, hint: string | undefined) {
   try {
     return await stat(path);
   } catch (error) {
     if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP', 'ENAMETOOLONG')) throw error;
-    throw unreadable(path, field, error);
+    const what = { code: 'E_SOURCE_NOT_FOUND', path: field, value: path, cause: error } as const;
+    if (isErrno(error, 'EACCES')) {
+      throw new UserError({ ...what, message: `${path} may not be read by this user` });
+    }
+    throw new UserError({ ...what, message: `${path} does not exist`, hint });
   }
-}
-
-function unreadable(path: string, field: string | undefined, cause: unknown): UserError {
-  const why = isErrno(cause, 'EACCES') ? 'may not be read by this user' : 'does not exist';
-  const message = `${path} ${why}`;
-  return new UserError({ code: 'E_SOURCE_NOT_FOUND', message, path: field, value: path, cause });
 }
 
 function tooMany(path: string, field: string | undefined): UserError {

@@ -37,7 +37,11 @@ export async function locate(
     const volume =
       environment.volumes.get(claim.claimName) ??
       join(environment.cache, 'volumes', claim.claimName);
-    return here(join(volume, claim.path), `${field}.persistentVolumeClaim`);
+    return here(
+      join(volume, claim.path),
+      `${field}.persistentVolumeClaim`,
+      claimHint(claim.claimName),
+    );
   }
   if (local) {
     const { path } = local;
@@ -51,8 +55,14 @@ export async function locate(
   });
 }
 
-async function here(path: string, field: string): Promise<Place> {
-  const listing = await listLocal(path, field);
+/** On one machine nobody provides a claim but the person; only the one of the examples is made by set-up. */
+function claimHint(claim: string): string {
+  const own = `--volume ${claim}=FOLDER names the folder that stands for the claim`;
+  return claim === 'demo' ? `npm start fills the claim demo; ${own}` : own;
+}
+
+async function here(path: string, field: string, hint?: string): Promise<Place> {
+  const listing = await listLocal(path, field, hint);
   return { listing, files: { type: 'Here', root: listing.root } };
 }
 

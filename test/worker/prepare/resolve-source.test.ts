@@ -173,4 +173,5 @@ test('A path that does not exist is named with its field', async (t) => {
   });
   t.is(error.message, `${join(folder.path, 'volumes/demo/model')} does not exist`);
   t.is(error.path, 'spec.model.source.persistentVolumeClaim');
+  t.regex(error.hint, /^npm start fills the claim demo; --volume demo=FOLDER names/);
 });
