@@ -182,8 +182,8 @@ test('steps count, draw the batches in order, and add up what was seen', async (
     steps.map(({ tokensSeen }) => tokensSeen),
     [26, 52, 78, 104, 130],
   );
-  t.is(state.firstLoss, steps[0]?.loss);
-  t.is(state.lastLoss, steps.at(-1)?.loss);
+  t.is(state.firstLoss, steps[0]?.loss ?? null);
+  t.is(state.lastLoss, steps.at(-1)?.loss ?? null);
 });
 
 /** Trains with checkpoints on the disk, until `stopping` or the end. */

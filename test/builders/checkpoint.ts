@@ -1,0 +1,23 @@
+// Manifests of checkpoints for tests.
+import { createHash } from 'node:crypto';
+import { type CheckpointManifest, manifestVersion } from '../../worker/checkpoint/manifest.ts';
+
+export const jobDigest = 'a'.repeat(64);
+
+export function sha256(bytes: string | Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** Of one file that holds `content`, as if it were tensors. */
+export function aManifest(
+  content = '',
+  changes: Partial<CheckpointManifest> = {},
+): CheckpointManifest {
+  const file = { name: 'shard-0.safetensors', bytes: content.length, sha256: sha256(content) };
+  return {
+    ...{ version: manifestVersion, step: 3, job: jobDigest, base: 'base', files: [file] },
+    tensors: [{ name: 'w', file: file.name, start: [0, 0], shape: [2, 3] }],
+    state: { step: 3 },
+    ...changes,
+  };
+}
