@@ -21,6 +21,8 @@ const foreign = ['spec.worker.affinity', 'spec.worker.topologySpreadConstraints'
 
 export function printJobReference(): string {
   const docs = [...fieldDocs().values()];
+  const described = docs.filter(({ path, description }) => /^metadata\./.test(path) && description);
+  const metadata = ['## metadata', fieldTable('metadata', described)];
   const parts = ['spec', 'status'].flatMap((root) => [
     `## ${root}`,
     docs.find(({ path }) => path === root)?.description ?? '',
@@ -32,7 +34,7 @@ export function printJobReference(): string {
     '`status`. `anneal explain PATH` prints the same text for one field. The column *Changes* says when a field may be changed',
     'on a cluster; a job on one machine is started anew instead. `[]` stands for each item of a list, `*` for any name.',
   ];
-  return `${header}\n${intro[0]}\n\n${intro.slice(1).join('\n')}\n\n${parts.join('\n\n')}\n`;
+  return `${header}\n${intro[0]}\n\n${intro.slice(1).join('\n')}\n\n${[...metadata, ...parts].join('\n\n')}\n`;
 }
 
 function section(top: FieldDoc, docs: readonly FieldDoc[]): readonly string[] {
@@ -50,7 +52,14 @@ function facts(doc: FieldDoc): string {
 
 function defaultWords(doc: FieldDoc): string {
   if (doc.required) return 'Required. ';
-  return doc.default === undefined ? '' : `Default: ${code(JSON.stringify(doc.default))}. `;
+  const value = defaultOf(doc);
+  return value === '' ? '' : `Default: ${value}. `;
+}
+
+/** That an object is empty when absent says nothing: its fields have defaults of their own. */
+function defaultOf({ default: value }: FieldDoc): string {
+  const words = value === undefined ? '{}' : JSON.stringify(value);
+  return words === '{}' ? '' : code(words);
 }
 
 function fieldTable(top: string, docs: readonly FieldDoc[]): string {
@@ -59,11 +68,7 @@ function fieldTable(top: string, docs: readonly FieldDoc[]): string {
     docs.map((doc) => [
       code(doc.path.slice(top.length).replace(/^\./, '')),
       doc.type,
-      doc.required
-        ? 'required'
-        : doc.default === undefined
-          ? ''
-          : code(JSON.stringify(doc.default)),
+      doc.required ? 'required' : defaultOf(doc),
       doc.path.startsWith('status') ? '' : changes[doc.mutability],
       isForeign(`${doc.path}.`) ? `${doc.description} As in a Pod.` : doc.description,
     ]),

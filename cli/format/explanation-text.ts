@@ -42,20 +42,30 @@ function fieldLines(doc: FieldAbout, width: number): readonly string[] {
     ...wrap(doc.description, width, '  '),
     '',
     ...row('takes', doc.type),
-    ...row('default', doc.default === undefined ? undefined : JSON.stringify(doc.default)),
+    ...row('default', defaultWords(doc.default)),
     ...row('changes', changes[doc.mutability]),
     ...(doc.inside.length === 0 ? [] : ['', ...insideLines(doc, width)]),
   ];
 }
 
 function insideLines(doc: FieldAbout, width: number): readonly string[] {
-  const short = doc.inside.map(({ path, description, required }) => ({
-    name: path.slice(doc.path.length).replace(/^\./, ''),
-    text: `${required ? 'Required. ' : ''}${description}`,
-  }));
+  // What has no description is not for people: fields that a cluster fills, the form of a list's items.
+  const short = doc.inside
+    .filter(({ description }) => description !== '')
+    .map(({ path, description, required }) => ({
+      name: path.slice(doc.path.length).replace(/^\./, ''),
+      text: `${required ? 'Required. ' : ''}${description}`,
+    }));
   const longest = Math.max(...short.map(({ name }) => name.length));
   const column = Math.min(26, longest + 2);
   return short.flatMap(({ name, text }) => entry(name, text, { width, column }));
+}
+
+/** That an object is empty when absent says nothing: its fields have defaults of their own. */
+function defaultWords(value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  const words = JSON.stringify(value);
+  return words === '{}' ? undefined : words;
 }
 
 const changes: Readonly<Record<FieldAbout['mutability'], string>> = {

@@ -19,15 +19,20 @@ export const objectMeta = z.looseObject({
   name: z
     .string()
     .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, { error: nameWords })
-    .optional(),
-  generateName: z.string().optional(),
+    .optional()
+    .describe('Name of the job; on one machine also of the folder of its runs.'),
+  generateName: z
+    .string()
+    .optional()
+    .describe('Beginning of a name that a cluster completes, in place of `name`.'),
   namespace: z
     .string()
     .max(63)
     .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, { error: nameWords })
-    .optional(),
-  labels: stringMap.optional(),
-  annotations: stringMap.optional(),
+    .optional()
+    .describe('Namespace of the job on a cluster.'),
+  labels: stringMap.optional().describe('Labels, as of any object of Kubernetes.'),
+  annotations: stringMap.optional().describe('Annotations, as of any object of Kubernetes.'),
   uid: z.string().optional(),
   resourceVersion: z.string().optional(),
   generation: z.int().optional(),
@@ -39,9 +44,9 @@ const longestName = 40;
 
 export const fineTuneJob = rule(
   z.strictObject({
-    apiVersion: z.literal(apiVersion),
-    kind: z.literal(kind),
-    metadata: objectMeta,
+    apiVersion: z.literal(apiVersion).describe('Version of the schema of this file.'),
+    kind: z.literal(kind).describe('What the file is.'),
+    metadata: objectMeta.describe('Who the job is.'),
     spec: fineTuneJobSpec.describe('What is wanted.'),
     status: status.optional().describe('What is.'),
   }),
