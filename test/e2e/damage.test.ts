@@ -15,8 +15,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
+import { type ToyJob, writeToyJob } from '../toy/toy-job.ts';
 import { checkpointsIn, resultOf, type Session, session } from './killed-run.ts';
-import { type ToyJob, writeToyJob } from './toy-job.ts';
 
 const run = promisify(execFile);
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
+import { type ToyJob, type ToyJobOptions, writeToyJob } from '../toy/toy-job.ts';
 import type { Victim } from './anneal-process.ts';
 import {
   checkpointsIn,
@@ -14,7 +15,6 @@ import {
   type Session,
   session,
 } from './killed-run.ts';
-import { type ToyJob, type ToyJobOptions, writeToyJob } from './toy-job.ts';
 
 const seed = Number(process.env['ANNEAL_TEST_SEED'] ?? fc.sample(fc.noBias(fc.nat()), 1)[0]);
 

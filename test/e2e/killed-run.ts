@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, type FSWatcher, mkdirSync, readdirSync, readFileSync, watch } from 'node:fs';
 import { join } from 'node:path';
+import type { ToyJob } from '../toy/toy-job.ts';
 import { type RunLine, startAnneal, type Victim } from './anneal-process.ts';
-import type { ToyJob } from './toy-job.ts';
 
 /** When to kill, counted from the start of the process. */
 export type KillPoint =

@@ -3,9 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { type ToyJob, writeToyJob } from '../toy/toy-job.ts';
 import { type Anneal, type RunLine, startAnneal } from './anneal-process.ts';
 import { checkpointsIn } from './killed-run.ts';
-import { type ToyJob, writeToyJob } from './toy-job.ts';
 
 async function aJob(t: ExecutionContext): Promise<ToyJob & { readonly cache: string }> {
   t.timeout(300_000);

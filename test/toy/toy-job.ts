@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { makeToy } from '../toy/make-toy.ts';
+import { makeToy } from './make-toy.ts';
 
 /** Letters, signs, all bytes, and some merges. */
 const vocabulary = 400;

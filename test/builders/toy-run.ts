@@ -1,0 +1,111 @@
+// A run of the worker in this process: the roles one after the other on a folder, as main.ts starts them.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readJob } from '../../cli/client/read-job.ts';
+import { resultDigest } from '../../cli/commands/run.ts';
+import {
+  type PreparedRecord,
+  preparedRecord,
+  type RunRecord,
+  runFiles,
+  runRecord,
+  type TrainedRecord,
+  trainedRecord,
+} from '../../crds/wire/run-folder.ts';
+import { type RunReport, runReport } from '../../crds/wire/run-report.ts';
+import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
+import { systemClock } from '../../worker/clock.ts';
+import { prepareRole } from '../../worker/prepare/prepare-role.ts';
+import { publishRole } from '../../worker/publish/publish.ts';
+import type { Role } from '../../worker/role.ts';
+import { requireRecord, writeRecord } from '../../worker/run-folder.ts';
+import { trainRole } from '../../worker/train.ts';
+import { type ToyJobOptions, writeToyJob } from '../toy/toy-job.ts';
+
+export class ToyRun {
+  readonly folder: string;
+  /** Where the artefacts go. */
+  readonly destination: string;
+  readonly record: RunRecord;
+  readonly messages: TelemetryBody[] = [];
+  #stop = new AbortController();
+  /** Called with each message; a test may stop the run here. */
+  onMessage: (message: TelemetryBody) => void = () => {};
+
+  static async make(root: string, options: ToyJobOptions): Promise<ToyRun> {
+    const { file, destination } = await writeToyJob(root, options);
+    const { job } = await readJob(file, 'machine');
+    const folder = join(root, 'run');
+    await mkdir(folder, { recursive: true });
+    const record: RunRecord = {
+      ...{ version: 1, name: options.name, namespace: 'default', folder: root, spec: job.spec },
+      ...{ digest: resultDigest(job.spec), volumes: {}, cache: join(root, 'cache') },
+      ...{ device: 'cpu', threads: 1, createdAt: '2026-01-01T00:00:00Z' },
+    };
+    await writeRecord(folder, runFiles.run, runRecord, record);
+    return new ToyRun(folder, destination, record);
+  }
+
+  private constructor(folder: string, destination: string, record: RunRecord) {
+    this.folder = folder;
+    this.destination = destination;
+    this.record = record;
+  }
+
+  prepare(): Promise<void> {
+    return this.#perform(prepareRole);
+  }
+
+  train(): Promise<void> {
+    return this.#perform(trainRole);
+  }
+
+  publish(): Promise<void> {
+    return this.#perform(publishRole);
+  }
+
+  /** Somebody wants the run to save and stop, until it is started again. */
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  startAgain(): void {
+    this.#stop = new AbortController();
+    this.messages.length = 0;
+    this.onMessage = () => {};
+  }
+
+  async all(): Promise<RunReport> {
+    await this.prepare();
+    await this.train();
+    await this.publish();
+    return requireRecord(this.folder, runFiles.report, runReport);
+  }
+
+  prepared(): Promise<PreparedRecord> {
+    return requireRecord(this.folder, runFiles.prepared, preparedRecord);
+  }
+
+  trained(): Promise<TrainedRecord> {
+    return requireRecord(this.folder, runFiles.trained, trainedRecord);
+  }
+
+  ofType<T extends TelemetryBody['type']>(type: T): readonly Extract<TelemetryBody, { type: T }>[] {
+    return this.messages.filter(
+      (message): message is Extract<TelemetryBody, { type: T }> => message.type === type,
+    );
+  }
+
+  #perform(role: Role): Promise<void> {
+    return role({
+      folder: this.folder,
+      config: { cache: this.record.cache, variables: {} },
+      clock: systemClock,
+      emit: (message) => {
+        this.messages.push(message);
+        this.onMessage(message);
+      },
+      stop: this.#stop.signal,
+    });
+  }
+}
