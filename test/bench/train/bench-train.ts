@@ -3,6 +3,7 @@
  * the same threads. Every measurement is a fresh process; rounds alternate which program goes first,
  * and what is compared is the median of a round's warm steps, then the median over rounds.
  */
+import { readFileSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -14,10 +15,12 @@ import { ensureNative } from '../../../cli/setup/native.ts';
 import type { Setup } from '../../../cli/setup/setup.ts';
 import { ensurePeers } from '../../setup/peers.ts';
 import { type Case, casesOf } from './cases.ts';
+import { emptyRequest, writeEmptyFolder } from './overhead.ts';
+import { benchPacking } from './packing.ts';
 import { writePeerFolder } from './peer-folder.ts';
 import type { StepRequest, StepResult } from './request.ts';
 import { realRows } from './rows.ts';
-import { type Measured, summary, table } from './table.ts';
+import { type Measured, overheadInWords, summary, table } from './table.ts';
 
 export async function benchTrain(setup: Setup, args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
@@ -37,15 +40,16 @@ export async function benchTrain(setup: Setup, args: readonly string[]): Promise
   const scratch = join(setup.cache.root, 'bench');
   await mkdir(scratch, { recursive: true });
   const measured: Measured[] = [];
+  // As such models are published; both programs load this one.
+  const model = join(scratch, 'model');
+  await rm(model, { recursive: true, force: true });
+  await writePeerFolder(join(volume, 'model'), model, 'bfloat16');
   for (const one of casesOf(values.only)) {
-    const model = join(scratch, `model-${one.dtype}`);
-    await rm(model, { recursive: true, force: true });
-    await writePeerFolder(join(volume, 'model'), model, one.dtype);
     const batches = await realRows(
       { volume, scratch: join(scratch, 'tokens'), batches: 2, rows: one.rows, length: one.length },
       setup.signal,
     );
-    const request = requestOf(one, { model, batches, steps: Number(values.steps) });
+    const request = requestOf(one, { model, batches, steps: stepsOf(one, values.steps) });
     for (let round = 0; round < Number(values.rounds); round += 1) {
       const order = round % 2 === 0 ? programs : programs.toReversed();
       for (const program of order) {
@@ -54,8 +58,26 @@ export async function benchTrain(setup: Setup, args: readonly string[]): Promise
         setup.steps.note(summary(one, program.name, result));
       }
     }
+    if (one.rows * one.length < 2048) continue;
+    const folder = join(scratch, 'empty-model');
+    await writeEmptyFolder(model, folder);
+    const empty = await programs[0].run(emptyRequest(request, folder));
+    setup.steps.note(overheadInWords(one, empty, measured));
   }
-  process.stdout.write(`\n${table(measured)}\n`);
+  if (measured.length > 0) process.stdout.write(`\n${table(measured)}\n`);
+  if (!'packing'.includes(values.only) || values.ours) return;
+  const threads = availableParallelism();
+  const packing = { model, volume, scratch, threads, steps: 6, rounds: Number(values.rounds) };
+  process.stdout.write(`\n${await benchPacking(setup, packing)}\n`);
+}
+
+/** Where the CPU has no bfloat16 instructions a step of the peer takes minutes: one warm step must do. */
+function stepsOf({ dtype }: Case, wanted: string): number {
+  return dtype === 'bfloat16' && !hasBfloat16() ? 2 : Number(wanted);
+}
+
+function hasBfloat16(): boolean {
+  return /\b(avx512_bf16|amx_bf16)\b/.test(readFileSync('/proc/cpuinfo', 'latin1'));
 }
 
 interface Program {
@@ -63,7 +85,9 @@ interface Program {
   run(request: StepRequest): Promise<StepResult>;
 }
 
-async function programsOf(setup: Setup, onlyOurs: boolean): Promise<readonly Program[]> {
+type Programs = readonly [Program, ...Program[]];
+
+async function programsOf(setup: Setup, onlyOurs: boolean): Promise<Programs> {
   const ours = program(setup, 'ours', process.execPath, 'our-step.ts');
   if (onlyOurs) return [ours];
   const { python } = await ensurePeers(setup);
@@ -87,10 +111,11 @@ function program(setup: Setup, name: Program['name'], file: string, script: stri
 }
 
 function requestOf(
-  { method, dtype, clip, recompute }: Case,
+  { method, dtype, clip, recompute, optimizer }: Case,
   rest: Pick<StepRequest, 'model' | 'batches' | 'steps'>,
 ): StepRequest {
   const learning_rate = method === 'full' ? 1e-5 : 2e-4;
   const threads = availableParallelism();
-  return { ...rest, method, dtype, threads, rank: 16, alpha: 32, learning_rate, clip, recompute };
+  const settings = { method, dtype, clip, recompute, optimizer };
+  return { ...rest, ...settings, threads, rank: 16, alpha: 32, learning_rate };
 }

@@ -7,7 +7,10 @@ export interface Case {
   readonly rows: number;
   readonly length: number;
   readonly clip: number | null;
+  /** Ours alone: no tape is kept, each block runs again in the backward. */
   readonly recompute: boolean;
+  /** Ours alone: the peer's is always AdamW. */
+  readonly optimizer: 'AdamW' | 'AdamW8bit';
 }
 
 const sizes = [
@@ -15,15 +18,29 @@ const sizes = [
   { rows: 4, length: 512 },
 ];
 
-const all: readonly Case[] = (['lora', 'full'] as const).flatMap((method) =>
+/** Full fine-tuning where memory counts more than time: optimizer in the backward, no tape; and 8-bit means. */
+const lean: readonly Case[] = (['float32', 'bfloat16'] as const).flatMap((dtype) => [
+  {
+    name: `full-lean-${dtype}-2x256`,
+    ...{ method: 'full', dtype, rows: 2, length: 256, clip: null, recompute: true },
+    optimizer: 'AdamW',
+  },
+  {
+    name: `full-8bit-${dtype}-2x256`,
+    ...{ method: 'full', dtype, rows: 2, length: 256, clip: 1, recompute: false },
+    optimizer: 'AdamW8bit',
+  },
+]);
+
+const common: readonly Case[] = (['lora', 'full'] as const).flatMap((method) =>
   (['float32', 'bfloat16'] as const).flatMap((dtype) =>
     sizes.map(({ rows, length }) => ({
       name: `${method}-${dtype}-${rows}x${length}`,
-      ...{ method, dtype, rows, length, clip: 1, recompute: false },
+      ...{ method, dtype, rows, length, clip: 1, recompute: false, optimizer: 'AdamW' },
     })),
   ),
 );
 
 export function casesOf(part: string): readonly Case[] {
-  return all.filter(({ name }) => name.includes(part));
+  return [...common, ...lean].filter(({ name }) => name.includes(part));
 }

@@ -102,7 +102,7 @@ function runSteps(request: StepRequest): StepResult {
   };
 }
 
-function methodFor({ method, dtype, rank, alpha }: StepRequest) {
+function methodFor({ method, dtype, rank, alpha, optimizer: type }: StepRequest) {
   const precision =
     dtype === 'float32'
       ? { type: 'Float32' }
@@ -110,8 +110,12 @@ function methodFor({ method, dtype, rank, alpha }: StepRequest) {
         { type: 'BFloat16', bfloat16: { masters: 'StochasticRounding' } };
   const written =
     method === 'full'
-      ? { preset: 'Full', precision }
-      : { precision, adapter: { type: 'LoRA', lora: { rank, alpha: String(alpha) } } };
+      ? { preset: 'Full', precision, optimizer: { type } }
+      : {
+          precision,
+          optimizer: { type },
+          adapter: { type: 'LoRA', lora: { rank, alpha: String(alpha) } },
+        };
   return resolveMethod(methodSchema.parse(written));
 }
 

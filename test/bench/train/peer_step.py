@@ -2,7 +2,7 @@
 
 Reads one JSON line from standard input:
   {"model": folder, "method": "lora" | "full", "dtype": "float32" | "bfloat16", "threads": n,
-   "rank": r, "alpha": a, "learning_rate": lr, "clip": norm | null, "recompute": bool, "steps": n,
+   "rank": r, "alpha": a, "learning_rate": lr, "clip": norm | null, "steps": n,
    "batches": [{"ids": [[...]], "labels": [[...]]}, ...]}   # labels: -100 where nothing is learned
 and writes one JSON line: the loss, wall seconds and processor seconds of each step, and the peak
 resident memory of the process in bytes.
@@ -39,9 +39,6 @@ if request["method"] == "lora":
             task_type="CAUSAL_LM",
         ),
     )
-if request["recompute"]:
-    model.gradient_checkpointing_enable({"use_reentrant": False})
-    model.enable_input_require_grads()
 model.train()
 trained = [p for p in model.parameters() if p.requires_grad]
 optimizer = torch.optim.AdamW(

@@ -11,8 +11,10 @@ export interface StepRequest {
   readonly learning_rate: number;
   /** Largest gradient norm; null for no clipping. */
   readonly clip: number | null;
-  /** Run each block again in the backward, keep no tape (ours); gradient checkpointing (peer). */
+  /** Ours alone: keep no tape, run each block again in the backward. */
   readonly recompute: boolean;
+  /** Ours alone: the peer's is always AdamW. */
+  readonly optimizer: 'AdamW' | 'AdamW8bit';
   readonly steps: number;
   readonly batches: readonly TokenRows[];
 }

@@ -19,11 +19,25 @@ export function summary(one: Case, program: string, { steps, peak }: StepResult)
   return `${one.name} ${program}: ${wall.toFixed(2)} s, processor ${processor.toFixed(2)} s, peak ${mib(peak)} MiB, losses ${losses}`;
 }
 
+/** Share of a step that is not arithmetic: the same calls on an empty model. */
+export function overheadInWords(
+  one: Case,
+  empty: StepResult,
+  measured: readonly Measured[],
+): string {
+  const wall = (result: StepResult) => median(result.steps.slice(warm).map((step) => step.wall));
+  const own = measured.filter(({ case: c, program }) => c.name === one.name && program === 'ours');
+  const whole = median(own.map(({ result }) => wall(result)));
+  const between = wall(empty);
+  const share = ((100 * between) / whole).toFixed(2);
+  return `${one.name}: ${(1000 * between).toFixed(0)} ms between kernels, ${share} % of a step`;
+}
+
 export function table(measured: readonly Measured[]): string {
   const names = [...new Set(measured.map((one) => one.case.name))];
   const header = [
-    '| case | wall s, ours (min–max) | peer | ratio | processor s, ours | peer | ratio | peak MiB, ours | peer | ratio |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
+    '| case | wall s, ours (min–max) | peer | ratio | processor s, ours | peer | ratio | peak MiB, ours | peer | ratio | planned MiB (measured ÷ planned) |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
   ];
   return [...header, ...names.map((name) => row(name, measured))].join('\n');
 }
@@ -42,7 +56,14 @@ function row(name: string, measured: readonly Measured[]): string {
   add((result) => median(result.steps.slice(warm).map(({ wall }) => wall)), 2);
   add((result) => median(result.steps.slice(warm).map(({ processor }) => processor)), 2);
   add(({ peak }) => peak / 2 ** 20, 0);
+  cells.push(plannedOf(of('ours')));
   return `| ${cells.join(' | ')} |`;
+}
+
+function plannedOf(ours: readonly Measured[]): string {
+  const planned = median(ours.map(({ result }) => result.predicted ?? Number.NaN));
+  const ratio = median(ours.map(({ result }) => result.peak / (result.predicted ?? Number.NaN)));
+  return `${mib(planned)} (${ratio.toFixed(3)})`;
 }
 
 function spread(values: readonly number[], digits: number): string {

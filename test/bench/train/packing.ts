@@ -1,0 +1,167 @@
+/**
+ * Conversations of different lengths: a job with packing beside TRL's SFTTrainer with packing, float32,
+ * the same conversations, chat template, sequence length and threads. What counts is learned tokens a
+ * second: each program may pack as well as it can.
+ */
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import * as z from 'zod';
+import type { Setup } from '../../../cli/setup/setup.ts';
+import { isProblem } from '../../../worker/data/reading.ts';
+import { readRecords } from '../../../worker/data/records.ts';
+import { ensurePeers } from '../../setup/peers.ts';
+import { median } from './table.ts';
+
+const checkout = join(import.meta.dirname, '../../..');
+
+/** ChatML with the tags that say what an assistant wrote, which both programs read. */
+const template = `{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' }}{% if message['role'] == 'assistant' %}{% generation %}{{ message['content'] + '<|im_end|>' }}{% endgeneration %}{{ '\\n' }}{% else %}{{ message['content'] + '<|im_end|>\\n' }}{% endif %}{% endfor %}`;
+
+interface Packing {
+  readonly model: string;
+  readonly volume: string;
+  readonly scratch: string;
+  readonly threads: number;
+  readonly steps: number;
+  readonly rounds: number;
+}
+
+const rows = 4;
+const length = 512;
+
+export async function benchPacking(setup: Setup, bench: Packing): Promise<string> {
+  const data = join(bench.scratch, 'conversations.jsonl');
+  await writeConversations(join(bench.volume, 'sharegpt.json'), data, setup.signal);
+  const rates = { ours: [] as number[], peer: [] as number[] };
+  for (let round = 0; round < bench.rounds; round += 1) {
+    const order = round % 2 === 0 ? (['ours', 'peer'] as const) : (['peer', 'ours'] as const);
+    for (const name of order) {
+      const run = name === 'ours' ? ours : peer;
+      const rate = await run(setup, bench, data);
+      setup.steps.note(`packing ${name}: ${rate.toFixed(0)} learned tokens a second`);
+      rates[name].push(rate);
+    }
+  }
+  const [us, them] = [median(rates.ours), median(rates.peer)];
+  const spread = (all: readonly number[]) =>
+    `${median(all).toFixed(0)} (${Math.min(...all).toFixed(0)}–${Math.max(...all).toFixed(0)})`;
+  return [
+    '| learned tokens a second | ours | TRL with packing | ratio |',
+    '| --- | --- | --- | --- |',
+    `| LoRA float32, ${rows} x ${length} tokens | ${spread(rates.ours)} | ${spread(rates.peer)} | ${(us / them).toFixed(2)} |`,
+  ].join('\n');
+}
+
+interface Step {
+  readonly learned: number;
+  /** Seconds. */
+  readonly wall: number;
+}
+
+/** Over all steps but the first, which warms caches. */
+function rateOf(steps: readonly Step[]): number {
+  const warm = steps.slice(1);
+  const sum = (value: (step: Step) => number) => warm.reduce((total, s) => total + value(s), 0);
+  return sum(({ learned }) => learned) / sum(({ wall }) => wall);
+}
+
+async function peer(setup: Setup, bench: Packing, data: string): Promise<number> {
+  const { python } = await ensurePeers(setup);
+  const { model, threads, steps } = bench;
+  const request = { model, data, template, threads, steps, rows, length };
+  const { stdout } = await execa(python, [join(import.meta.dirname, 'trl_packing.py')], {
+    input: JSON.stringify({ ...request, rank: 16, alpha: 32, learning_rate: 2e-4 }),
+    env: { HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false' },
+    cancelSignal: setup.signal,
+  });
+  return rateOf((JSON.parse(stdout) as { readonly steps: readonly Step[] }).steps);
+}
+
+const stepMessage = z.object({
+  type: z.literal('step'),
+  learnedTokens: z.number(),
+  stepMs: z.object({ total: z.number() }),
+});
+
+async function ours(setup: Setup, bench: Packing, data: string): Promise<number> {
+  const cache = join(bench.scratch, 'packing-cache');
+  await rm(cache, { recursive: true, force: true });
+  const job = join(bench.scratch, 'packing.json');
+  await writeFile(job, JSON.stringify(jobOf(bench, data)));
+  await execa(
+    process.execPath,
+    [join(checkout, 'cli/anneal.mjs'), 'run', job, '--display', 'quiet', '--fresh'],
+    {
+      env: { ANNEAL_CACHE: cache, OMP_NUM_THREADS: String(bench.threads) },
+      cancelSignal: setup.signal,
+    },
+  );
+  const telemetry = await readFile(join(cache, 'runs/packing/1/telemetry.jsonl'), 'utf8');
+  const steps = telemetry.split('\n').flatMap((line): Step[] => {
+    if (line === '') return [];
+    const { success, data } = stepMessage.safeParse(JSON.parse(line));
+    return success ? [{ learned: data.learnedTokens, wall: data.stepMs.total / 1000 }] : [];
+  });
+  return rateOf(steps);
+}
+
+function jobOf({ model, scratch, steps }: Packing, data: string) {
+  return {
+    apiVersion: 'anneal.dev/v1alpha1',
+    kind: 'FineTuneJob',
+    metadata: { name: 'packing' },
+    spec: {
+      model: { source: { local: { path: model } } },
+      dataset: {
+        train: { local: { path: data } },
+        format: 'Chat',
+        chatTemplate: template,
+        sequenceLength: length,
+        overlength: 'Truncate',
+        packing: 'Packed',
+      },
+      method: {
+        precision: { type: 'Float32' },
+        adapter: { type: 'LoRA', lora: { rank: 16, alpha: '32' } },
+      },
+      training: { maxSteps: steps, globalBatchSize: rows, learningRate: '2e-4' },
+      worker: { devicesPerWorker: 0 },
+      output: {
+        formats: ['PEFTAdapter'],
+        destination: { local: { path: join(scratch, 'packing-output') } },
+      },
+    },
+  };
+}
+
+const fromRole = new Map([
+  ['human', 'user'],
+  ['user', 'user'],
+  ['gpt', 'assistant'],
+  ['chatgpt', 'assistant'],
+  ['system', 'system'],
+]);
+
+const conversation = z.object({
+  conversations: z.array(z.object({ from: z.string(), value: z.string() })).min(2),
+});
+
+/** The first 400 conversations that both programs read, as messages. */
+async function writeConversations(from: string, to: string, signal: AbortSignal): Promise<void> {
+  const lines: string[] = [];
+  for await (const reading of readRecords(from, () => undefined, signal)) {
+    if (isProblem(reading)) continue;
+    const { success, data } = conversation.safeParse(reading.value);
+    if (!success) continue;
+    const messages = data.conversations.flatMap(({ from, value }) => {
+      const role = fromRole.get(from);
+      return role === undefined ? [] : [{ role, content: value }];
+    });
+    const answered = messages.some(({ role }) => role === 'assistant');
+    if (!answered || messages.length < data.conversations.length) continue;
+    lines.push(JSON.stringify({ messages }));
+    if (lines.length === 400) break;
+  }
+  await writeFile(to, `${lines.join('\n')}\n`);
+}
