@@ -1,0 +1,186 @@
+// What a run leaves for others: each form read back from its folder and compared with what was trained.
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { openSafetensors } from '../../../worker/checkpoint/safetensors.ts';
+import { openModel } from '../../../worker/decoder/model-files.ts';
+import { dtypeEpsilon } from '../../../worker/tensor/dtype.ts';
+import * as ops from '../../../worker/tensor/ops.generated.ts';
+import { scope } from '../../../worker/tensor/scope.ts';
+import { toArray } from '../../../worker/tensor/tensor.ts';
+import { setThreads } from '../../../worker/tensor/threads.ts';
+import { ToyRun } from '../../builders/toy-run.ts';
+import { temporaryFolder } from '../../doubles/sources.ts';
+import type { ToyJobOptions } from '../../toy/toy-job.ts';
+
+test.before(() => setThreads(1));
+
+const rank = 4;
+const alpha = 12;
+
+function loraJob(precision: 'Float32' | 'BFloat16', formats: readonly string[]): ToyJobOptions {
+  const lora = { rank, alpha: String(alpha), scaling: 'RankStabilized' };
+  return {
+    name: `lora-${precision.toLowerCase()}`,
+    method: {
+      preset: 'LoRA',
+      precision: { type: precision },
+      adapter: { type: 'LoRA', lora: { ...lora, targetModules: ['q_proj', 'down_proj'] } },
+    },
+    training: { maxSteps: 5, learningRate: '1e-2' },
+    formats,
+  };
+}
+
+async function aRun(t: ExecutionContext, options: ToyJobOptions): Promise<ToyRun> {
+  const folder = await temporaryFolder();
+  t.teardown(() => folder[Symbol.asyncDispose]());
+  return ToyRun.make(folder.path, options);
+}
+
+async function shardOf(run: ToyRun) {
+  const { checkpoint } = await run.trained();
+  return openSafetensors(join(checkpoint, 'shard-0.safetensors'));
+}
+
+const readJson = async (path: string) => JSON.parse(await readFile(path, 'utf8'));
+
+test('the adapter is what PEFT reads, bit for bit what the last checkpoint holds', async (t) => {
+  const run = await aRun(t, loraJob('Float32', ['PEFTAdapter']));
+  const report = await run.all();
+  const folder = join(run.destination, 'adapter');
+  t.deepEqual((await readdir(folder)).sort(), [
+    ...['README.md', 'adapter_config.json', 'adapter_model.safetensors'],
+  ]);
+  t.like(await readJson(join(folder, 'adapter_config.json')), {
+    ...{ peft_type: 'LORA', task_type: 'CAUSAL_LM', r: rank, lora_alpha: alpha },
+    ...{ use_rslora: true, init_lora_weights: true, bias: 'none', fan_in_fan_out: false },
+    target_modules: ['down_proj', 'q_proj'],
+  });
+  using stored = await shardOf(run);
+  using adapter = openSafetensors(join(folder, 'adapter_model.safetensors'));
+  const names = [...adapter.header.tensors.keys()];
+  t.is(names.length, 3 * 2 * 2);
+  for (const name of names) {
+    t.regex(name, /^base_model\.model\.model\.layers\.\d\.\w+\.(q|down)_proj\.lora_[AB]\.weight$/);
+    scope(() => {
+      const inCheckpoint = stored.load(name.replace('base_model.model.', ''));
+      t.deepEqual(toArray(adapter.load(name)), toArray(inCheckpoint));
+    });
+  }
+  const [artifact] = report.artifacts;
+  t.is(artifact?.reload?.largestLogitGap, 0);
+  t.is(artifact?.bytes, (await stat(join(folder, 'adapter_model.safetensors'))).size);
+  t.like(run.ofType('artifact')[0], { format: 'PEFTAdapter', path: folder });
+});
+
+const merges = test.macro({
+  async exec(t, precision: 'Float32' | 'BFloat16') {
+    const run = await aRun(t, loraJob(precision, ['MergedSafetensors']));
+    const report = await run.all();
+    const dtype = precision === 'Float32' ? 'float32' : 'bfloat16';
+    using stored = await shardOf(run);
+    using base = openModel((await run.prepared()).model.path);
+    using merged = openModel(join(run.destination, 'merged'));
+    t.deepEqual([...merged.tensorNames].sort(), [...base.tensorNames].sort());
+    let adapted = 0;
+    for (const name of base.tensorNames) {
+      const path = name.replace(/\.weight$/, '');
+      scope(() => {
+        const found = merged.load(name);
+        t.is(found.dtype, dtype);
+        const original = base.load(name, { dtype: 'float64' });
+        if (!stored.header.tensors.has(`${path}.lora_A.weight`)) {
+          t.deepEqual(toArray(found), toArray(ops.to(base.load(name), dtype)), name);
+          return;
+        }
+        adapted += 1;
+        const [A, B] = ['A', 'B'].map((factor) =>
+          stored.load(`${path}.lora_${factor}.weight`, { dtype: 'float64' }),
+        );
+        const change = ops.mulScalar(ops.mm(B!, A!), alpha / Math.sqrt(rank));
+        const expected = ops.add(original, change);
+        const gap = ops.abs(ops.sub(ops.to(found, 'float64'), expected));
+        // One rounding to the type of the file of values up to 2, and those of float32 before it: not the two of a
+        // base that was rounded to the model's type first.
+        const allowed = ops.addScalar(
+          ops.mulScalar(ops.abs(expected), dtypeEpsilon(dtype) / 2),
+          2 * (rank + 3) * dtypeEpsilon('float32'),
+        );
+        t.true(
+          toArray(ops.sub(gap, allowed)).every((over) => over <= 0),
+          name,
+        );
+        t.true(
+          toArray(change).some((x) => x !== 0),
+          name,
+        );
+      });
+    }
+    t.is(adapted, 6);
+    const config = await readJson(join(run.destination, 'merged/config.json'));
+    t.is(config.torch_dtype, dtype);
+    const names = await readdir(join(run.destination, 'merged'));
+    for (const name of ['tokenizer.json', 'tokenizer_config.json', 'README.md']) {
+      t.true(names.includes(name), name);
+    }
+    const gap = report.artifacts[0]?.reload?.largestLogitGap ?? Number.NaN;
+    // Three blocks of products over 96 values, on logits of size 10.
+    t.true(gap <= 100 * 10 * dtypeEpsilon(dtype), `${gap}`);
+  },
+  title: (_, precision) =>
+    `a merged model in ${precision} is the original weight and the change, rounded once`,
+});
+test(merges, 'Float32');
+test(merges, 'BFloat16');
+
+test('one run can leave every form, each in its folder with its check', async (t) => {
+  const formats = ['PEFTAdapter', 'MergedSafetensors', 'GGUF'];
+  const run = await aRun(t, loraJob('Float32', formats));
+  const report = await run.all();
+  t.deepEqual((await readdir(run.destination)).sort(), [
+    'adapter',
+    'gguf',
+    'merged',
+    'report.json',
+  ]);
+  t.deepEqual(
+    report.artifacts.map(({ format }) => format),
+    formats,
+  );
+  for (const { format, path, reload } of report.artifacts) {
+    t.true((await readdir(path)).includes('README.md'));
+    const allowed = format === 'GGUF' ? 2 ** -8 : 2 ** -23;
+    // The default type of GGUF matrices is BF16.
+    t.true((reload?.largestLogitGap ?? 1) <= 100 * 10 * allowed, `${format}`);
+    t.true((reload?.klDivergence ?? 1) < 0.01);
+  }
+  t.deepEqual(await readJson(join(run.destination, 'report.json')), report);
+  t.true((await readdir(join(run.destination, 'gguf'))).includes('lora-float32.BF16.gguf'));
+});
+
+test('a full model is published as it was trained', async (t) => {
+  const run = await aRun(t, {
+    name: 'full',
+    method: { preset: 'Full', precision: { type: 'BFloat16' } },
+    training: { maxSteps: 3, learningRate: '1e-3' },
+  });
+  const report = await run.all();
+  t.is(report.artifacts[0]?.reload?.largestLogitGap, 0);
+  using stored = await shardOf(run);
+  using merged = openModel(join(run.destination, 'merged'));
+  for (const name of merged.tensorNames) {
+    scope(() => t.deepEqual(toArray(merged.load(name)), toArray(stored.load(name)), name));
+  }
+});
+
+test('a wish to stop is heard before the next form, and what is whole stays', async (t) => {
+  const run = await aRun(t, loraJob('Float32', ['PEFTAdapter', 'MergedSafetensors']));
+  await run.prepare();
+  await run.train();
+  run.onMessage = ({ type }) => {
+    if (type === 'artifact') run.stop();
+  };
+  await t.throwsAsync(run.publish(), { name: 'AbortError' });
+  t.deepEqual(await readdir(run.destination), ['adapter']);
+});

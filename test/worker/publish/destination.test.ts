@@ -1,0 +1,100 @@
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'ava';
+import type { RunRecord } from '../../../crds/wire/run-folder.ts';
+import { destinationFolder, replaceFolder } from '../../../worker/publish/destination.ts';
+import { aSpec } from '../../builders/job.ts';
+import { temporaryFolder } from '../../doubles/sources.ts';
+
+function aRecord(destination: unknown, changes: Partial<RunRecord> = {}): RunRecord {
+  return {
+    ...{ version: 1, name: 'first', namespace: 'default', folder: '/jobs', digest: 'a' },
+    spec: aSpec({ 'output.destination': destination }),
+    ...{ volumes: {}, cache: '/cache', device: 'cpu', threads: 1, createdAt: 'now' },
+    ...changes,
+  };
+}
+
+test('results go where the job says, counted from the job file or the volume', (t) => {
+  const claim = { persistentVolumeClaim: { claimName: 'notes', path: 'out/first' } };
+  const volumes = { notes: '/mounted' };
+  t.is(destinationFolder(aRecord({ local: { path: 'out' } }), '/run'), '/jobs/out');
+  t.is(destinationFolder(aRecord({ local: { path: '/elsewhere' } }), '/run'), '/elsewhere');
+  t.is(destinationFolder(aRecord(claim, { volumes }), '/run'), '/mounted/out/first');
+  t.is(destinationFolder(aRecord(claim), '/run'), '/cache/volumes/notes/out/first');
+});
+
+test('a job that names no place leaves its results in its run', (t) => {
+  const spec = aSpec({ output: { pushToHub: { repository: 'owner/name' } } });
+  const run = { ...aRecord({ local: { path: 'out' } }), spec };
+  t.is(destinationFolder(run, '/run'), '/run/artifacts');
+});
+
+test('a bucket is not written from one machine, and the sentence says what is', (t) => {
+  const bucket = { s3: { bucket: 'results', prefix: 'first', region: 'eu' } };
+  const record = aRecord({ local: { path: 'out' } });
+  const output = { ...record.spec.output, destination: bucket } as never;
+  const run = { ...record, spec: { ...record.spec, output } };
+  t.throws(() => destinationFolder(run, '/run'), {
+    code: 'E_INVALID_SPEC',
+    message:
+      /^spec\.output\.destination is a bucket; one machine writes to a claim or a local path$/,
+  });
+});
+
+const put = (text: string) => (folder: string) => writeFile(join(folder, 'file'), text);
+const read = (folder: string) => readFile(join(folder, 'file'), 'utf8');
+
+test('a folder takes its place when it is whole, and the one before goes', async (t) => {
+  await using root = await temporaryFolder();
+  const folder = join(root.path, 'deep/adapter');
+  const made = await replaceFolder(folder, async (partial) => {
+    await put('first')(partial);
+    return 'what the writer says';
+  });
+  t.is(made, 'what the writer says');
+  await writeFile(join(folder, 'left-over'), 'of the first');
+  await replaceFolder(folder, async (partial) => {
+    t.is(await read(folder), 'first', 'the old result stays until the new one is whole');
+    await put('second')(partial);
+  });
+  t.is(await read(folder), 'second');
+  t.deepEqual(await readdir(folder), ['file']);
+  t.deepEqual(await readdir(join(root.path, 'deep')), ['adapter']);
+});
+
+test('a result that fails leaves the old one and no trace', async (t) => {
+  await using root = await temporaryFolder();
+  const folder = join(root.path, 'adapter');
+  await replaceFolder(folder, put('first'));
+  const failing = replaceFolder(folder, async (partial) => {
+    await put('half')(partial);
+    throw new Error('the check did not pass');
+  });
+  await t.throwsAsync(failing, { message: 'the check did not pass' });
+  t.is(await read(folder), 'first');
+  t.deepEqual(await readdir(root.path), ['adapter']);
+});
+
+test('what a kill left at any moment does not stand in the way', async (t) => {
+  const moments: readonly (readonly string[])[] = [
+    ['adapter.partial'],
+    ['adapter', 'adapter.partial'],
+    ['adapter', 'adapter.partial', 'adapter.previous'],
+    // Between the two renames: the new one is whole and has not got its name.
+    ['adapter.previous', 'adapter.partial'],
+    ['adapter', 'adapter.previous'],
+  ];
+  for (const names of moments) {
+    await using root = await temporaryFolder();
+    for (const name of names) {
+      await mkdir(join(root.path, name));
+      await put(name)(join(root.path, name));
+      await writeFile(join(root.path, name, 'left-over'), '');
+    }
+    await replaceFolder(join(root.path, 'adapter'), put('new'));
+    t.deepEqual(await readdir(root.path), ['adapter'], names.join());
+    t.deepEqual(await readdir(join(root.path, 'adapter')), ['file'], names.join());
+    t.is(await read(join(root.path, 'adapter')), 'new');
+  }
+});

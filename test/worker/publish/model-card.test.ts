@@ -1,0 +1,41 @@
+import test from 'ava';
+import { modelCard } from '../../../worker/publish/model-card.ts';
+import { aPreparedRecord, aReport } from '../../builders/run-report.ts';
+
+// What the card reads of the facts; models and files are not among it.
+const facts = (report = aReport()) =>
+  ({
+    run: { name: 'first', digest: 'job-digest' },
+    prepared: aPreparedRecord('/models/model.gguf'),
+    report,
+  }) as unknown as Parameters<typeof modelCard>[0];
+
+test('a card says what was done, with figures of the report only', (t) => {
+  const card = modelCard(facts(), 'PEFTAdapter');
+  t.snapshot(card);
+});
+
+test('a card names the library that reads the artefact, and what it is', (t) => {
+  const peft = modelCard(facts(), 'PEFTAdapter');
+  const merged = modelCard(facts(), 'MergedSafetensors');
+  const gguf = modelCard(facts(), 'GGUF');
+  t.regex(peft, /^library_name: peft$/m);
+  t.regex(merged, /^library_name: transformers$/m);
+  t.regex(merged, /^A fine-tuned copy of SmolLM2/m);
+  t.regex(gguf, /^A fine-tuned copy, in GGUF form, of SmolLM2/m);
+});
+
+test('what was not measured is said to be so', (t) => {
+  const { evaluation: _, ...report } = aReport();
+  const card = modelCard(facts({ ...report, evaluation: { all: [] } }), 'GGUF');
+  t.is([...card.matchAll(/not measured/g)].length, 2);
+  t.false(/undefined|NaN|null/.test(card));
+});
+
+test('the head of a card is YAML of its own, and the table has a row a fact', (t) => {
+  const lines = modelCard(facts(), 'GGUF').split('\n');
+  t.is(lines[0], '---');
+  t.is(lines.filter((line) => line === '---').length, 2);
+  const rows = lines.filter((line) => line.startsWith('| '));
+  t.true(rows.every((row) => row.split('|').length === 4));
+});
