@@ -1,9 +1,13 @@
 // npm run bench -- NAME [OPTIONS]: paired measurements beside the named peers.
 import { attempt } from '../../cli/setup/attempt.ts';
 import { UserError } from '../../crds/errors.ts';
+import { benchKernels } from './kernels/bench-kernels.ts';
 import { benchTrain } from './train/bench-train.ts';
 
-const benches = new Map([['train', benchTrain]]);
+const benches = new Map([
+  ['train', benchTrain],
+  ['kernels', benchKernels],
+]);
 
 await attempt(async (setup) => {
   const [name = '', ...args] = process.argv.slice(2);
