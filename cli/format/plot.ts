@@ -133,3 +133,13 @@ export function bar(
   const filled = Math.round(Math.max(0, Math.min(1, share)) * width);
   return full.repeat(filled) + empty.repeat(Math.max(0, width - filled));
 }
+
+/** Each value as the mean of the last so many that are finite, itself included; one that is not stays so. */
+export function trailingMeans(points: readonly Point[], count: number): readonly Point[] {
+  return points.map(({ x, y }, index) => {
+    const last = points.slice(Math.max(0, index + 1 - count), index + 1).map((point) => point.y);
+    const finite = last.filter(Number.isFinite);
+    const mean = finite.reduce((sum, value) => sum + value, 0) / finite.length;
+    return { x, y: Number.isFinite(y) ? mean : y };
+  });
+}

@@ -4,7 +4,7 @@ import type { Telemetry, TelemetryOf } from '../../crds/wire/telemetry.ts';
 import { emptyRun, type RunState, secondsLeft, see } from '../screens/run/model.ts';
 import { harmless } from './harmless.ts';
 import { bytes, count, percent, real, seconds } from './numbers.ts';
-import { summaryLines } from './run-summary.ts';
+import { reloadWords, summaryLines } from './run-summary.ts';
 import type { RunView } from './run-view.ts';
 import { wrap } from './wrap.ts';
 
@@ -48,7 +48,8 @@ export function linesOf(message: Telemetry): readonly string[] {
 function wordsOf(message: Telemetry): readonly string[] {
   switch (message.type) {
     case 'stage': {
-      if (message.state !== 'Done') return [];
+      // The line of the result tells more.
+      if (message.state !== 'Done' || message.stage === 'Export') return [];
       const what = [message.subject, message.note].filter((part) => part !== undefined).join(': ');
       if (what === '') return [];
       return [`${message.stage.toLowerCase().padEnd(10)} ${what}`.trimEnd()];
@@ -69,11 +70,8 @@ function wordsOf(message: Telemetry): readonly string[] {
       return [`checkpoint step ${message.step} · ${bytes(message.bytes)}`];
     case 'artifact': {
       const { format, path, bytes: size, report } = message;
-      const gap =
-        report === undefined
-          ? ''
-          : ` · read back, largest logit gap ${real(report.largestLogitGap, 6)}`;
-      return [`${format} · ${bytes(size)} · ${path}${gap}`];
+      const check = report === undefined ? '' : ` · ${reloadWords(report)}`;
+      return [`result     ${format} · ${bytes(size)}${check} · ${path}`];
     }
     case 'warning':
       return [`warning: ${message.message}`];

@@ -66,11 +66,19 @@ function artifactWords({
   bytes: size,
   reload,
 }: RunReport['artifacts'][number]): string {
-  const gap = reload?.largestLogitGap ?? undefined;
-  const words = gap === 0 ? 'the same logits' : `a largest logit gap of ${gap?.toExponential(1)}`;
-  const check = gap === undefined ? '' : `, read back with ${words}`;
+  const check = reload === undefined ? '' : `, ${reloadWords(reload)}`;
   return `${format}, ${bytes(size)}${check}: ${path}`;
 }
+
+/** How much of the trained model is in what was written. Rounding moves single logits far and predictions little. */
+export function reloadWords({ largestLogitGap: gap, klDivergence: divergence }: Reload): string {
+  if (gap === 0) return 'read back with the same logits';
+  const logits = `logits at most ${real(gap, gap !== null && gap < 0.01 ? 6 : 2)} apart`;
+  if (divergence === undefined) return `read back with ${logits}`;
+  return `read back with KL divergence ${real(divergence)}, ${logits}`;
+}
+
+type Reload = NonNullable<RunReport['artifacts'][number]['reload']>;
 
 function sampleLines(
   { prompt, before, after }: RunReport['samples'][number],
@@ -124,8 +132,9 @@ function pythonLine({ run, modelPath }: EndedRun, report: RunReport): [string, s
   const place = huggingFace?.repository ?? (isFile ? dirname(modelPath) : modelPath);
   if (place === null) return [];
   const file = isFile ? `, gguf_file=${JSON.stringify(basename(modelPath))}` : '';
-  const base = `AutoModelForCausalLM.from_pretrained(${JSON.stringify(place)}${file})`;
-  return [['in Python', `PeftModel.from_pretrained(${base}, ${JSON.stringify(adapter.path)})`]];
+  const base = `model = AutoModelForCausalLM.from_pretrained(${JSON.stringify(place)}${file})`;
+  const whole = `model = PeftModel.from_pretrained(model, ${JSON.stringify(adapter.path)})`;
+  return [['in Python', `${base}\n${whole}`]];
 }
 
 /** Only the end: for scripts that want the result and no talk. */

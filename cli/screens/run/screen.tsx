@@ -5,7 +5,7 @@ import type { ReactNode } from 'react';
 import type { GlyphSet } from '../../format/glyphs.ts';
 import { harmless } from '../../format/harmless.ts';
 import { bytes, count, percent, real, seconds } from '../../format/numbers.ts';
-import { bar, boundsOf, plot } from '../../format/plot.ts';
+import { bar, boundsOf, plot, trailingMeans } from '../../format/plot.ts';
 import { type RunState, secondsLeft } from './model.ts';
 
 export interface RunScreenProps {
@@ -120,15 +120,22 @@ const stageNames = {
   Export: 'writing results',
 } as const;
 
-function stageWords({ stage, end }: RunState, now: number): string {
+function stageWords({ stage, end, plan, step }: RunState, now: number): string {
   if (end !== null) return end.type === 'failure' ? 'failed' : 'done';
   if (stage === null) return 'starting';
+  const isFirst = plan !== null && step === null && stage.state === 'Done';
+  if (isFirst) return `step ${plan.firstStep + 1}/${plan.totalSteps}${sinceWords(stage.time, now)}`;
   const what = [stageNames[stage.stage], stage.subject].filter((part) => part !== undefined);
   const amount =
     stage.done === undefined ? '' : ` ${amountOf(stage.done, stage.total, stage.unit)}`;
-  const since = now - stage.time;
-  const waiting = stage.state !== 'Done' && since >= 2 ? ` · ${seconds(since)}` : '';
+  const waiting = stage.state === 'Done' ? '' : sinceWords(stage.time, now);
   return `${what.join(' ')}${amount}${waiting}`;
+}
+
+/** A wait worth telling. */
+function sinceWords(time: number, now: number): string {
+  const since = now - time;
+  return since >= 2 ? ` · ${seconds(since)}` : '';
 }
 
 function amountOf(done: number, total: number | undefined, unit: string | undefined): string {
@@ -144,7 +151,11 @@ const plotHeight = 6;
 export const fewestRows = 16;
 
 function Curve({ state: { steps }, columns, glyphs }: RunScreenProps): ReactNode {
-  const points = steps.map(({ step, loss }) => ({ x: step, y: loss ?? Number.NaN }));
+  const mean = meanOver(steps.length);
+  const points = trailingMeans(
+    steps.map(({ step, loss }) => ({ x: step, y: loss ?? Number.NaN })),
+    mean,
+  );
   const finite = points.filter(({ y }) => Number.isFinite(y));
   const [first, last] = [finite[0], finite.at(-1)];
   if (first === undefined || last === undefined) return null;
@@ -162,9 +173,18 @@ function Curve({ state: { steps }, columns, glyphs }: RunScreenProps): ReactNode
         // biome-ignore lint/suspicious/noArrayIndexKey: the number of rows is fixed
         <Line key={row}>{`${label(row).padStart(7)} ${glyphs.text('┤')}${line}`}</Line>
       ))}
-      <Line dim>{glyphs.text(`   loss └ step ${first.x} to ${last.x}`)}</Line>
+      <Line dim>{glyphs.text(`   loss └ step ${first.x} to ${last.x}${meanWords(mean)}`)}</Line>
     </Box>
   );
+}
+
+/** Steps differ by what they happen to learn from; a mean over a sixth of them shows where they go. */
+function meanOver(steps: number): number {
+  return Math.max(1, Math.min(20, Math.floor(steps / 6)));
+}
+
+function meanWords(mean: number): string {
+  return mean === 1 ? '' : `, mean of ${mean} steps`;
 }
 
 function Numbers({ state: { step, plan }, columns, glyphs }: RunScreenProps): ReactNode {

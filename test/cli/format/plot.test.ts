@@ -1,7 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { ascii, block, braille } from '../../../cli/format/glyphs.ts';
-import { bar, type Point, plot } from '../../../cli/format/plot.ts';
+import { bar, type Point, plot, trailingMeans } from '../../../cli/format/plot.ts';
 
 const sets = { ascii, block, braille };
 const points = fc.array(
@@ -87,4 +87,22 @@ test('a bar is as long as it was asked for, whatever the share', (t) => {
     }),
   );
   t.is(bar(0.5, 4, ascii), '##..');
+});
+
+test('a trailing mean begins at once, lies between its values, and passes over what is not finite', (t) => {
+  const of = (...ys: number[]) => ys.map((y, x) => ({ x, y }));
+  t.deepEqual(trailingMeans(of(4, 2, 3, 7), 2), of(4, 3, 2.5, 5));
+  t.deepEqual(trailingMeans(of(4, Number.NaN, 2), 2), of(4, Number.NaN, 2));
+  t.deepEqual(trailingMeans(of(4, 2, 3), 1), of(4, 2, 3));
+  fc.assert(
+    fc.property(points, fc.integer({ min: 1, max: 30 }), (some, count) => {
+      for (const [index, { y }] of trailingMeans(some, count).entries()) {
+        const window = some
+          .slice(Math.max(0, index + 1 - count), index + 1)
+          .map((point) => point.y);
+        const slack = 1e-9 * Math.max(1, ...window.map(Math.abs));
+        t.true(y >= Math.min(...window) - slack && y <= Math.max(...window) + slack);
+      }
+    }),
+  );
 });
