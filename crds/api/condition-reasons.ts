@@ -5,7 +5,7 @@ export const conditionReasons = {
   Validated: ['Resolved'],
   Suspended: ['SuspendedByUser', 'Suspending', 'Resumed'],
   QuotaReserved: ['Admitted', 'Pending', 'Preempted', 'QueueControllerMissing'],
-  Initialized: ['Ready', 'Preparing', 'NotShared'],
+  Initialized: ['Ready', 'Preparing', 'NotShared', 'Pending', 'ContainerConfigError'],
   PodsReady: ['AllReady', 'Pending', 'ContainerConfigError'],
   Running: ['Training', 'WaitingForMembers', 'Stopped', 'Finished', 'FinishedEarly'],
   Restarting: [
@@ -25,7 +25,7 @@ export const conditionReasons = {
   CheckpointReady: ['Committed', 'NeverSaved', 'NoDestination'],
   Stalled: ['Moving', 'GangTimeout', 'BackOff', 'NoSteps'],
   Degraded: ['AsAsked', 'FewerWorkers', 'DeviceExcluded'],
-  Published: ['Uploaded', 'Publishing'],
+  Published: ['Uploaded', 'Publishing', 'Pending', 'ContainerConfigError'],
   Complete: ['Finished', 'FinishedEarly'],
   Failed: [],
 } as const satisfies Record<ConditionType, readonly string[]>;

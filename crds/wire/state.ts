@@ -26,8 +26,9 @@ const restartsRecord = z.object({
   window: z.array(time).max(128).default([]),
   /** Counted ones since the last committed checkpoint. */
   sinceCommit: count.default(0),
-  /** Failures of pods, by the Job controller's count, that are in `counted` already. */
-  podFailures: z.object({ epoch: count, count }).default({ epoch: 0, count: 0 }),
+  lastCause: z.string().max(128).optional(),
+  /** How often in a row it was the cause. */
+  repeats: count.default(0),
   lastRecoverySeconds: z.number().min(0).optional(),
 });
 

@@ -13,6 +13,7 @@ export const someSettings: PodSettings = {
   bus: { url: 'nats://anneal-nats.anneal-system:4222', port: 4222, namespace: 'anneal-system' },
   hubEndpoint: undefined,
   monitoringNamespace: 'monitoring',
+  deviceMemoryBytes: undefined,
   coschedulingScheduler: 'scheduler-plugins-scheduler',
 };
 

@@ -14,7 +14,7 @@ test('the first state of a job is short, and what is absent has its meaning', (t
     resizes: 0,
     window: [],
     sinceCommit: 0,
-    podFailures: { epoch: 0, count: 0 },
+    repeats: 0,
   });
 });
 

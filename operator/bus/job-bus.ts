@@ -1,0 +1,49 @@
+// The bus as the reconciler needs it: a mirror of the records of all jobs, kept by watches, and a few writes. Reading never waits; a bus that
+// is away is a fact like any other.
+import type { GenerationCause } from '../../crds/wire/generation-causes.ts';
+import type { DesiredRecord, StateRecord } from '../../crds/wire/state.ts';
+import type { JobOnBus } from '../../crds/wire/subjects.ts';
+import type { TelemetryOf } from '../../crds/wire/telemetry.ts';
+import type { BusFacts } from '../job/facts.ts';
+
+export interface NewGeneration {
+  readonly from: number;
+  readonly cause: GenerationCause;
+  readonly epoch: number;
+  readonly restarts: StateRecord['restarts'];
+}
+
+export interface JobBus {
+  facts(job: JobOnBus): BusFacts;
+  /** Last step and evaluation that the workers told, and when they were heard. */
+  progress(job: JobOnBus): BusProgress | undefined;
+  /** Called when anything about a job changed, or about all of them (undefined). */
+  subscribe(listener: (job: JobOnBus | undefined) => void): Disposable;
+  /** Jobs of which something lies on the bus. */
+  jobs(): readonly JobOnBus[];
+  writeDesired(job: JobOnBus, record: DesiredRecord, signal: AbortSignal): Promise<void>;
+  /** Creates the record; that there is one already is fine. */
+  initState(job: JobOnBus, record: StateRecord, signal: AbortSignal): Promise<void>;
+  /** Compare-and-set; that another generation is there by now is fine. */
+  openGeneration(job: JobOnBus, next: NewGeneration, signal: AbortSignal): Promise<void>;
+  /** Removes every key and message of a job. */
+  purge(job: JobOnBus, signal: AbortSignal): Promise<void>;
+}
+
+export interface BusProgress {
+  readonly step: TelemetryOf<'step'> | undefined;
+  readonly evaluation: TelemetryOf<'evaluation'> | undefined;
+  readonly memoryStep: number | undefined;
+}
+
+/** A site without a bus: jobs of one worker, which tell how they ended by how they end. */
+export const noBus: JobBus = {
+  facts: () => ({ type: 'Absent' }),
+  progress: () => undefined,
+  subscribe: () => ({ [Symbol.dispose]: () => undefined }),
+  jobs: () => [],
+  writeDesired: () => Promise.resolve(),
+  initState: () => Promise.resolve(),
+  openGeneration: () => Promise.resolve(),
+  purge: () => Promise.resolve(),
+};

@@ -1,0 +1,221 @@
+// Performs what was decided, call by call in order, and stops at the first that fails: the next reconcile decides again from what is there
+// then. Answers that mean "it is so already" are successes.
+import { TerminalError } from '../../crds/errors.ts';
+import { finalizer } from '../../crds/labels.ts';
+import type { JobBus } from '../bus/job-bus.ts';
+import { type GangFlavour, podGroupResources } from '../objects/pod-group.ts';
+import { isAlreadyExists, isQuotaRefusal, isStatus } from '../runtime/api-error.ts';
+import type { Address, KubeClient, Manifest } from '../runtime/client.ts';
+import { addFinalizer, removeFinalizer } from '../runtime/finalizers.ts';
+import type { KubeObject, Resource } from '../runtime/resource.ts';
+import type { Call, CreatedKind, DeletedKind } from './decision.ts';
+import { batchJobs } from './observed/batch-job.ts';
+import {
+  claims,
+  configMaps,
+  networkPolicies,
+  podGroups,
+  services,
+} from './observed/child-object.ts';
+import { fineTuneJobs, type ObservedFineTuneJob } from './observed/fine-tune-job.ts';
+import { pods } from './observed/pod.ts';
+
+export interface Actor {
+  readonly client: KubeClient;
+  readonly bus: JobBus;
+  readonly manager: string;
+  readonly gang: GangFlavour | undefined;
+  /** Told every object that a call made or changed, so that the next decision waits for the cache to know. */
+  readonly wrote: (kind: string, object: KubeObject) => void;
+}
+
+/** A call that the cluster refuses for a reason that only a person can change. */
+export class RefusedCall extends TerminalError {
+  readonly reason: keyof typeof refusalCodes;
+
+  constructor(reason: keyof typeof refusalCodes, facts: { message: string; cause: unknown }) {
+    super({ code: refusalCodes[reason], ...facts });
+    this.reason = reason;
+  }
+}
+
+const refusalCodes = {
+  PermissionDenied: 'E_NOT_PERMITTED',
+  QuotaExceeded: 'E_QUOTA_EXCEEDED',
+  NameConflict: 'E_CONFLICT',
+} as const;
+
+export async function act(
+  actor: Actor,
+  job: ObservedFineTuneJob,
+  calls: readonly Call[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (const call of calls) {
+    try {
+      await perform(actor, job, call, signal);
+    } catch (error) {
+      throw refusalOf(call, error);
+    }
+  }
+}
+
+async function perform(
+  actor: Actor,
+  job: ObservedFineTuneJob,
+  call: Call,
+  signal: AbortSignal,
+): Promise<void> {
+  const { client, bus } = actor;
+  const { namespace, uid } = job.metadata;
+  const onBus = { namespace, uid };
+  switch (call.type) {
+    case 'AddFinalizer':
+      return addFinalizer(client, fineTuneJobs, job, finalizer, signal);
+    case 'RemoveFinalizer':
+      return unlessGone(removeFinalizer(client, fineTuneJobs, job, finalizer, signal));
+    case 'EnsurePlan':
+      return ensurePlan(client, call.manifest, signal);
+    case 'Create':
+      return create(actor, job, call.kind, call.manifest, signal);
+    case 'Apply': {
+      const resource = call.kind === 'Service' ? services : networkPolicies;
+      const { manager } = actor;
+      actor.wrote(call.kind, await client.apply(resource, call.manifest, { manager }, signal));
+      return;
+    }
+    case 'Delete': {
+      const { name, uid, propagation, graceSeconds } = call;
+      const options = { propagation, ...(graceSeconds === undefined ? {} : { graceSeconds }) };
+      const resource = resourceOf(actor, call.kind);
+      return unlessGone(client.delete(resource, { namespace, name, uid }, options, signal));
+    }
+    case 'Resize':
+      return resize(actor, { ...call, namespace }, signal);
+    case 'FailPod':
+      return unlessGone(failPod(client, { namespace, name: call.name, uid: call.uid }, signal));
+    case 'DeleteSelf':
+      return unlessGone(client.delete(fineTuneJobs, job.metadata, {}, signal));
+    case 'WriteDesired':
+      return bus.writeDesired(onBus, call.record, signal);
+    case 'InitState':
+      return bus.initState(onBus, call.record, signal);
+    case 'OpenGeneration':
+      return bus.openGeneration(onBus, call, signal);
+    case 'PurgeBus':
+      return bus.purge(onBus, signal);
+    default:
+      return call satisfies never;
+  }
+}
+
+/** Its name holds its content: whoever made it made the same. */
+async function ensurePlan(client: KubeClient, manifest: Manifest, signal: AbortSignal) {
+  try {
+    await client.create(configMaps, manifest, signal);
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error;
+  }
+}
+
+async function create(
+  actor: Actor,
+  { metadata }: ObservedFineTuneJob,
+  kind: CreatedKind,
+  manifest: Manifest,
+  signal: AbortSignal,
+): Promise<void> {
+  const resource = resourceOf(actor, kind);
+  try {
+    actor.wrote(kind, await actor.client.create(resource, manifest, signal));
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error;
+    const found = await actor.client.get(resource, manifest.metadata, signal);
+    if (found.metadata.controlledBy === metadata.uid) {
+      actor.wrote(kind, found);
+      return;
+    }
+    const message = `${kind} ${manifest.metadata.name} belongs to someone else; the job needs the name for a child of its own`;
+    throw new RefusedCall('NameConflict', { message, cause: error });
+  }
+}
+
+async function resize(
+  actor: Actor,
+  call: Address & { uid: string; parallelism: number; completions: number | undefined },
+  signal: AbortSignal,
+): Promise<void> {
+  const { namespace, name, uid, parallelism, completions } = call;
+  const steps = [
+    { op: 'replace', path: '/spec/parallelism', value: parallelism },
+    ...(completions === undefined
+      ? []
+      : [{ op: 'replace', path: '/spec/completions', value: completions } as const]),
+  ] as const;
+  await unlessGone(
+    actor.client
+      .patch(batchJobs, { namespace, name, uid }, steps, signal)
+      .then((job) => actor.wrote('Job', job)),
+  );
+}
+
+/** What kubelet would say of a pod on a node that is away. */
+async function failPod(
+  client: KubeClient,
+  at: Address & { uid: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const condition = {
+    type: 'DisruptionTarget',
+    status: 'True',
+    reason: 'NodeLost',
+    message: 'the node is not reachable, and the job asks for its pods to be replaced by force',
+  };
+  await client.patch(
+    pods,
+    { ...at, subresource: 'status' },
+    [
+      { op: 'add', path: '/status/conditions/-', value: condition },
+      { op: 'replace', path: '/status/phase', value: 'Failed' },
+    ],
+    signal,
+  );
+}
+
+/** What should not be there is not there. */
+async function unlessGone(done: Promise<unknown>): Promise<void> {
+  try {
+    await done;
+  } catch (error) {
+    if (!isStatus(error, 404)) throw error;
+  }
+}
+
+function resourceOf(actor: Actor, kind: CreatedKind | DeletedKind): Resource<KubeObject> {
+  switch (kind) {
+    case 'Job':
+      return batchJobs;
+    case 'Pod':
+      return pods;
+    case 'Service':
+      return services;
+    case 'NetworkPolicy':
+      return networkPolicies;
+    case 'PersistentVolumeClaim':
+      return claims;
+    case 'PodGroup':
+      return podGroups(podGroupResources[actor.gang ?? 'Native']);
+    default:
+      return kind satisfies never;
+  }
+}
+
+function refusalOf(call: Call, error: unknown): unknown {
+  if (isQuotaRefusal(error)) {
+    return new RefusedCall('QuotaExceeded', { message: error.message, cause: error });
+  }
+  if (!isStatus(error, 403)) return error;
+  const what = 'kind' in call ? `${call.type} of ${call.kind}` : call.type;
+  const message = `${what} is not permitted: ${error.message}`;
+  return new RefusedCall('PermissionDenied', { message, cause: error });
+}

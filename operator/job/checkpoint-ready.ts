@@ -1,0 +1,29 @@
+// Whether the job could go on from somewhere if all its pods went now.
+import { placesOf } from '../objects/places.ts';
+import { none, type Opinion } from './decision.ts';
+import { has, presentBus, type View } from './view.ts';
+
+export function checkpointReady(view: View): Opinion {
+  const head = presentBus(view.facts)?.state?.checkpoint;
+  const step = head?.step ?? view.status.checkpoint?.latestStep;
+  const condition = (status: 'True' | 'False', reason: string, message: string): Opinion => ({
+    conditions: [{ type: 'CheckpointReady', status, reason, message }],
+  });
+  // Told once per phase of the job, not once per checkpoint: the step is in status.checkpoint.
+  if (step !== undefined)
+    return condition('True', 'Committed', 'a committed checkpoint can be resumed');
+  if (!hasDestination(view)) {
+    return condition(
+      'False',
+      'NoDestination',
+      'checkpoints have no place that outlives the pods; a lost pod starts again at step 0',
+    );
+  }
+  return has(view, 'Running')
+    ? condition('False', 'NeverSaved', 'no checkpoint was committed yet')
+    : none;
+}
+
+function hasDestination({ built, spec }: View): boolean {
+  return placesOf(built).shared !== undefined || spec.checkpoint.destination !== undefined;
+}

@@ -1,0 +1,64 @@
+// The time that a job may be active, not counting when it is suspended or waits in a queue. Kept as a sum and the begin of the present
+// stretch, so that it survives restarts of the operator. When it is over, workers save first.
+import { conditionOf, isTrue, timeText } from '../runtime/conditions.ts';
+import { type Call, none, type Opinion } from './decision.ts';
+import { desiredOf } from './desired.ts';
+import { fail } from './settle.ts';
+import { currentWorkers, later, presentBus, stateOf, type View } from './view.ts';
+
+/** Stops or starts the clock, by what the other policies found. Asked last. */
+export function countTime({ facts, status }: View): Opinion {
+  const conditions = status.conditions ?? [];
+  const quota = conditionOf(conditions, 'QuotaReserved');
+  const paused =
+    isTrue(conditions, 'Suspended') ||
+    (quota !== undefined && quota.status === 'False') ||
+    isTrue(conditions, 'Complete') ||
+    isTrue(conditions, 'Failed');
+  const since = status.activeSince;
+  if (paused) {
+    if (since === undefined) return none;
+    const seconds = activeSeconds({ facts, status });
+    return { status: { activeSeconds: seconds, activeSince: undefined } };
+  }
+  return since === undefined ? { status: { activeSince: timeText(facts.now) } } : none;
+}
+
+export function deadline(view: View): Opinion {
+  const limit = view.spec.activeDeadlineSeconds;
+  const { activeSince, activeSeconds: before = 0 } = view.status;
+  if (limit === undefined || activeSince === undefined) return none;
+  const due = later(limit - before, Date.parse(activeSince));
+  if (view.facts.now < due) return { wakeAt: due };
+  const last = later(view.spec.suspendTimeoutSeconds, due);
+  const call = savingFirst(view, last);
+  if (call !== undefined) return { calls: call, wakeAt: last, final: true };
+  return fail(view, {
+    code: 'E_DEADLINE_EXCEEDED',
+    message: `the job was active for ${limit} s, which is all that activeDeadlineSeconds gives it`,
+    step: stateOf(view)?.checkpoint?.step,
+  });
+}
+
+/** Calls while a last checkpoint is awaited; undefined when there is nothing to wait for. */
+function savingFirst(view: View, last: number): readonly Call[] | undefined {
+  const world = stateOf(view)?.world;
+  if (world === undefined || view.facts.now >= last) return undefined;
+  if (currentWorkers(view) === undefined || hasStopped(view)) return undefined;
+  const wanted = desiredOf(view, { stop: 'Save', deadline: last });
+  return wanted === undefined ? [] : [wanted];
+}
+
+/** Every member of the world has saved and stopped. */
+export function hasStopped(view: View): boolean {
+  const world = stateOf(view)?.world;
+  if (world === undefined) return true;
+  const acks = [...(presentBus(view.facts)?.acks.values() ?? [])];
+  return acks.filter(({ stoppedStep }) => stoppedStep !== undefined).length >= world.size;
+}
+
+function activeSeconds({ facts, status }: Pick<View, 'facts' | 'status'>): number {
+  const { activeSince, activeSeconds: before = 0 } = status;
+  if (activeSince === undefined) return before;
+  return before + Math.max(0, Math.round((facts.now - Date.parse(activeSince)) / 1000));
+}

@@ -1,0 +1,154 @@
+// The whole policy: from facts to the next status, the calls that bring it about, and the time to look again. Pure: the same facts give the
+// same decision, on any replica, at any time.
+//
+// Policies are asked in this order, each seeing the status as those before left it. One that is `final` ends the questions: what comes after
+// it has nothing to decide on.
+import type { Condition } from '../../crds/api/conditions.ts';
+import type { FineTuneJobStatus } from '../../crds/api/status.ts';
+import { conditionOf, isTrue, setCondition } from '../runtime/conditions.ts';
+import type { EventNote } from '../runtime/events.ts';
+import { checkpointReady } from './checkpoint-ready.ts';
+import { countTime, deadline } from './deadline.ts';
+import type { Call, Decision, Opinion, Plight } from './decision.ts';
+import { expire } from './expiry.ts';
+import type { Facts } from './facts.ts';
+import { failures } from './failure.ts';
+import { finalise } from './finalise.ts';
+import { schedulingDeadline } from './gang.ts';
+import { initialize } from './initialize.ts';
+import { phaseOf } from './phase.ts';
+import { podsReady } from './pods-ready.ts';
+import { publish } from './publish.ts';
+import { queue } from './queue.ts';
+import { rendezvous } from './rendezvous.ts';
+import { resize } from './resize.ts';
+import { suspend } from './suspend.ts';
+import { unreadable, validate } from './validate.ts';
+import { earliest, type View, viewOf } from './view.ts';
+import { replacePlan, startWorkers } from './workers.ts';
+
+const policies: readonly ((view: View) => Opinion)[] = [
+  validate,
+  publish,
+  deadline,
+  suspend,
+  initialize,
+  startWorkers,
+  queue,
+  failures,
+  podsReady,
+  schedulingDeadline,
+  replacePlan,
+  rendezvous,
+  resize,
+  checkpointReady,
+];
+
+export function decide(facts: Facts): Decision {
+  const { job } = facts;
+  if (job.deletedAt !== undefined) return finalise(facts);
+  if (isOver(job.status)) return expire(facts);
+  const draft = new Draft(facts);
+  draft.take({ stalled: facts.refused });
+  if (job.spec === undefined) {
+    draft.take(unreadable(facts));
+    return draft.decision();
+  }
+  const view = viewOf(facts, job.spec);
+  for (const policy of policies) {
+    if (draft.take(policy({ ...view, status: draft.status }))) break;
+  }
+  draft.take(countTime({ ...view, status: draft.status }));
+  return draft.decision();
+}
+
+export function isOver({ conditions = [] }: FineTuneJobStatus): boolean {
+  return isTrue(conditions, 'Complete') || isTrue(conditions, 'Failed');
+}
+
+/** Opinions, added up. It lives as long as one decision. */
+class Draft {
+  readonly #facts: Facts;
+  #status: FineTuneJobStatus;
+  #conditions: readonly Condition[];
+  #stalled: Plight | undefined;
+  #degraded: Plight | undefined;
+  #wakeAt: number | undefined;
+  readonly #calls: Call[] = [];
+  readonly #events: EventNote[] = [];
+
+  constructor(facts: Facts) {
+    this.#facts = facts;
+    this.#status = facts.job.status;
+    this.#conditions = facts.job.status.conditions ?? [];
+  }
+
+  get status(): FineTuneJobStatus {
+    return { ...this.#status, conditions: [...this.#conditions] };
+  }
+
+  /** True when no other policy should be asked. */
+  take(opinion: Opinion): boolean {
+    const { now, job } = this.#facts;
+    const stamp = { now, generation: job.generation };
+    for (const change of opinion.conditions ?? []) {
+      this.#conditions = setCondition(this.#conditions, change, stamp);
+    }
+    this.#status = { ...this.#status, ...opinion.status };
+    this.#calls.push(...(opinion.calls ?? []));
+    this.#events.push(...(opinion.events ?? []));
+    this.#stalled ??= opinion.stalled;
+    this.#degraded ??= opinion.degraded;
+    this.#wakeAt = earliest(this.#wakeAt, opinion.wakeAt);
+    return opinion.final === true;
+  }
+
+  decision(): Decision {
+    const { job } = this.#facts;
+    this.#takePlight('Stalled', this.#stalled, 'Moving', 'nothing is in the way');
+    this.#takePlight('Degraded', this.#degraded, 'AsAsked', 'the job runs as it was asked to');
+    const status: FineTuneJobStatus = {
+      ...this.status,
+      observedGeneration: job.generation,
+      phase: phaseOf(this.#conditions),
+    };
+    return {
+      status: withoutUndefined(status),
+      calls: isOver(status) ? this.#calls.filter(({ type }) => !creates(type)) : this.#calls,
+      events: [...this.#transitions(status), ...this.#events],
+      wakeAt: this.#wakeAt,
+    };
+  }
+
+  /** A plight that nobody speaks of any more is over. */
+  #takePlight(
+    type: 'Stalled' | 'Degraded',
+    plight: Plight | undefined,
+    well: string,
+    words: string,
+  ) {
+    const before = conditionOf(this.#conditions, type);
+    if (plight !== undefined) this.take({ conditions: [{ type, status: 'True', ...plight }] });
+    else if (before?.status === 'True') {
+      this.take({ conditions: [{ type, status: 'False', reason: well, message: words }] });
+    }
+  }
+
+  #transitions({ phase }: FineTuneJobStatus): readonly EventNote[] {
+    const before = this.#facts.job.status.phase;
+    if (phase === undefined || phase === before || phase === 'Failed' || phase === 'Succeeded')
+      return [];
+    const note =
+      before === undefined ? `the job is ${phase}` : `the job went from ${before} to ${phase}`;
+    return [{ type: 'Normal', reason: phase, note, action: 'Reconcile' }];
+  }
+}
+
+function creates(type: Call['type']): boolean {
+  return type === 'Create' || type === 'EnsurePlan' || type === 'Apply' || type === 'InitState';
+}
+
+/** As it comes back from the API server, so that two statuses can be compared. */
+function withoutUndefined<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value)) as T;
+}

@@ -1,0 +1,82 @@
+// What a decision is made of: the next status, calls in order, events, and when to look again. Policies give opinions; folding them one
+// after the other makes the decision (decide.ts).
+import type { FineTuneJobStatus } from '../../crds/api/status.ts';
+import type { GenerationCause } from '../../crds/wire/generation-causes.ts';
+import type { DesiredRecord, StateRecord } from '../../crds/wire/state.ts';
+import type { Manifest, Propagation } from '../runtime/client.ts';
+import type { ConditionChange } from '../runtime/conditions.ts';
+import type { EventNote } from '../runtime/events.ts';
+
+export type CreatedKind = 'Job' | 'PodGroup' | 'PersistentVolumeClaim';
+export type AppliedKind = 'Service' | 'NetworkPolicy';
+export type DeletedKind = 'Job' | 'Pod' | 'PodGroup' | 'Service' | 'NetworkPolicy';
+
+export type Call =
+  | { readonly type: 'AddFinalizer' }
+  | { readonly type: 'RemoveFinalizer' }
+  /** Creates the immutable plan; that it exists is fine. */
+  | { readonly type: 'EnsurePlan'; readonly manifest: Manifest }
+  | { readonly type: 'Create'; readonly kind: CreatedKind; readonly manifest: Manifest }
+  | { readonly type: 'Apply'; readonly kind: AppliedKind; readonly manifest: Manifest }
+  | {
+      readonly type: 'Delete';
+      readonly kind: DeletedKind;
+      readonly name: string;
+      readonly uid: string;
+      readonly propagation: Propagation;
+      readonly graceSeconds?: number;
+    }
+  /** Sets the number of workers, or 0 to end what still runs. */
+  | {
+      readonly type: 'Resize';
+      readonly name: string;
+      readonly uid: string;
+      readonly parallelism: number;
+      /** A resize moves it too; stopping does not. */
+      readonly completions: number | undefined;
+    }
+  /** Says for a lost node what it cannot say itself. */
+  | { readonly type: 'FailPod'; readonly name: string; readonly uid: string }
+  | { readonly type: 'DeleteSelf' }
+  | { readonly type: 'WriteDesired'; readonly record: DesiredRecord }
+  /** Creates the state record; that it exists is fine. */
+  | { readonly type: 'InitState'; readonly record: StateRecord }
+  /** Compare-and-set from a generation: that somebody was faster is fine. */
+  | {
+      readonly type: 'OpenGeneration';
+      readonly from: number;
+      readonly cause: GenerationCause;
+      readonly epoch: number;
+      readonly restarts: StateRecord['restarts'];
+    }
+  | { readonly type: 'PurgeBus' };
+
+export interface Opinion {
+  readonly conditions?: readonly ConditionChange[];
+  /** Members that replace those of the status. */
+  readonly status?: Partial<FineTuneJobStatus>;
+  readonly calls?: readonly Call[];
+  readonly events?: readonly EventNote[];
+  /** Why nothing can move; the first policy that says so is heard. */
+  readonly stalled?: Plight | undefined;
+  /** What is not as asked, although the job runs. */
+  readonly degraded?: Plight | undefined;
+  /** When the answer may be another one by itself, in milliseconds since 1970. */
+  readonly wakeAt?: number | undefined;
+  /** No later policy is asked. */
+  readonly final?: boolean;
+}
+
+export interface Plight {
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface Decision {
+  readonly status: FineTuneJobStatus;
+  readonly calls: readonly Call[];
+  readonly events: readonly EventNote[];
+  readonly wakeAt: number | undefined;
+}
+
+export const none: Opinion = {};

@@ -1,0 +1,42 @@
+// The step from one worker Job to the next: the number in status moves first, so that what was removed on purpose is never taken for
+// something that somebody removed.
+import type { FineTuneJobStatus } from '../../crds/api/status.ts';
+import type { Call } from './decision.ts';
+import type { ChildJob } from './facts.ts';
+import { removeJob } from './finalise.ts';
+import { epochOf, type View } from './view.ts';
+
+export interface NextEpoch {
+  readonly status: Partial<FineTuneJobStatus>;
+  readonly calls: readonly Call[];
+}
+
+/** Removes the present worker Job for good; whoever starts workers again starts the next one. */
+export function leaveEpoch(view: View, workers: ChildJob | undefined): NextEpoch {
+  return {
+    status: { workerEpoch: epochOf(view) + 1, jobRef: undefined },
+    calls: workers === undefined ? [] : [removeJob(workers.name, workers.uid)],
+  };
+}
+
+/** Worker Jobs of other epochs, and gangs of theirs, are left over from an interrupted step. */
+export function removeOutdated(view: View): readonly Call[] {
+  const epoch = epochOf(view);
+  const groups = view.facts.children.filter(
+    ({ kind, name }) => kind === 'PodGroup' && !name.endsWith(`-w${epoch}`),
+  );
+  return [
+    ...outdatedWorkers(view).map(({ name, uid }) => removeJob(name, uid)),
+    ...groups.map(
+      ({ kind, name, uid }): Call => ({
+        ...{ type: 'Delete', kind, name, uid },
+        propagation: 'Background',
+      }),
+    ),
+  ];
+}
+
+export function outdatedWorkers(view: View): readonly ChildJob[] {
+  const epoch = epochOf(view);
+  return view.facts.workers.filter(({ number, isDeleting }) => number !== epoch && !isDeleting);
+}

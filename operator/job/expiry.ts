@@ -1,0 +1,46 @@
+// After the end: what still runs is stopped, the queue gets its quota back, and the job itself goes when its time is over. Nothing is
+// created any more, by no path.
+import type { FineTuneJobSpec } from '../../crds/api/job.ts';
+import type { Call, Decision } from './decision.ts';
+import type { ChildJob, Facts } from './facts.ts';
+import { removeJob } from './finalise.ts';
+import { later } from './view.ts';
+
+export function expire(facts: Facts): Decision {
+  const { job, now } = facts;
+  const { spec, status } = job;
+  if (spec === undefined) return { status, calls: [], events: [], wakeAt: undefined };
+  const calls = cleanup(facts, spec);
+  const ttl = spec.ttlSecondsAfterFinished;
+  const ended = status.completionTime === undefined ? now : Date.parse(status.completionTime);
+  const due = ttl === undefined ? undefined : later(ttl, ended);
+  if (due !== undefined && now >= due) {
+    return { status, calls: [...calls, { type: 'DeleteSelf' }], events: [], wakeAt: undefined };
+  }
+  return { status, calls, events: [], wakeAt: due };
+}
+
+function cleanup({ workers, inits, publishes }: Facts, spec: FineTuneJobSpec): readonly Call[] {
+  const jobs = [...workers, ...inits, ...publishes].filter(({ isDeleting }) => !isDeleting);
+  switch (spec.podCleanupPolicy) {
+    case 'None':
+      return [];
+    case 'All':
+      return jobs.map(({ name, uid }) => removeJob(name, uid));
+    case 'Running':
+      return jobs.filter(stillRuns).map((each) => stop(each, spec));
+    default:
+      return spec.podCleanupPolicy satisfies never;
+  }
+}
+
+/** Whether pods of it run, or would come. */
+function stillRuns({ outcome, parallelism, active, suspended }: ChildJob): boolean {
+  return outcome === undefined && (parallelism > 0 || active > 0) && !(suspended && active === 0);
+}
+
+/** Ends the pods that run and keeps those that ended, with their logs. A queue would start them again: there the Job goes. */
+function stop({ name, uid, suspended }: ChildJob, { scheduling }: FineTuneJobSpec): Call {
+  if (scheduling.queueName !== undefined || suspended) return removeJob(name, uid);
+  return { type: 'Resize', name, uid, parallelism: 0, completions: undefined };
+}

@@ -1,0 +1,143 @@
+// Everything that a decision may look at, as plain data. Nothing in here is read lazily, so a decision can be repeated from a log.
+import type { FineTuneJobSpec } from '../../crds/api/job.ts';
+import type { FineTuneJobStatus } from '../../crds/api/status.ts';
+import type { Component } from '../../crds/labels.ts';
+import type { LastWords } from '../../crds/wire/last-words.ts';
+import type { AckRecord, DesiredRecord, MemberRecord, StateRecord } from '../../crds/wire/state.ts';
+import type { GangFlavour } from '../objects/pod-group.ts';
+import type { PodSettings } from '../objects/settings.ts';
+
+export interface Facts {
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  readonly job: JobFacts;
+  /** By component, each in the order of its numbers; those that are being deleted too. */
+  readonly workers: readonly ChildJob[];
+  readonly inits: readonly ChildJob[];
+  readonly publishes: readonly ChildJob[];
+  readonly pods: readonly PodFacts[];
+  /** Names of the other children that are there, with what they were made to contain. */
+  readonly children: readonly ChildFacts[];
+  /** Objects that have a name of ours and another owner: kind and name. */
+  readonly foreign: readonly string[];
+  readonly queue: QueueFacts | undefined;
+  readonly bus: BusFacts;
+  readonly site: SiteFacts;
+  /** What the cluster refused us at the last try, and why. */
+  readonly refused?: { readonly reason: string; readonly message: string } | undefined;
+}
+
+export interface JobFacts {
+  readonly name: string;
+  readonly namespace: string;
+  readonly uid: string;
+  readonly generation: number;
+  readonly createdAt: number;
+  /** When its deletion was asked for. */
+  readonly deletedAt: number | undefined;
+  readonly hasFinalizer: boolean;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly spec: FineTuneJobSpec | undefined;
+  /** Why the spec cannot be read. */
+  readonly problem: string;
+  readonly status: FineTuneJobStatus;
+}
+
+/** A Job of the batch API that belongs to the job. */
+export interface ChildJob {
+  readonly name: string;
+  readonly uid: string;
+  /** Epoch of workers; attempt of init and publish. */
+  readonly number: number;
+  readonly createdAt: number;
+  readonly isDeleting: boolean;
+  readonly suspended: boolean;
+  readonly parallelism: number;
+  readonly startedAt: number | undefined;
+  readonly active: number;
+  readonly ready: number;
+  readonly failed: number;
+  readonly terminating: number;
+  readonly outcome: ChildOutcome | undefined;
+  readonly planDigest: string;
+  /** Of an init Job: what it was asked for. */
+  readonly prepareDigest: string | undefined;
+}
+
+export interface ChildOutcome {
+  readonly type: 'Complete' | 'Failed';
+  readonly at: number;
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface PodFacts {
+  readonly name: string;
+  readonly uid: string;
+  readonly component: Component;
+  /** Epoch or attempt of its Job. */
+  readonly number: number;
+  readonly index: number;
+  readonly node: string | undefined;
+  readonly phase: 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown';
+  readonly ready: boolean;
+  readonly createdAt: number;
+  /** When it got a node. */
+  readonly scheduledAt: number | undefined;
+  /** Why it has no node, in the scheduler's words. */
+  readonly unschedulable: string | undefined;
+  readonly isDeleting: boolean;
+  /** Evicted, drained, preempted: by whom. */
+  readonly disruption: string | undefined;
+  readonly nodeUnreachable: boolean;
+  /** Why a container waits. */
+  readonly waiting: { readonly reason: string; readonly message: string } | undefined;
+  readonly end: PodEnd | undefined;
+}
+
+export interface PodEnd {
+  readonly exitCode: number;
+  /** Kubernetes' word: Error, OOMKilled, Evicted, … */
+  readonly reason: string;
+  readonly message: string;
+  readonly finishedAt: number;
+  readonly words: LastWords | undefined;
+}
+
+export interface ChildFacts {
+  readonly kind: 'Service' | 'NetworkPolicy' | 'PodGroup';
+  readonly name: string;
+  readonly uid: string;
+  readonly content: string | undefined;
+}
+
+/** What the queue says, where it may be asked. */
+export interface QueueFacts {
+  readonly workload: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+export type BusFacts =
+  /** The site has none. */
+  | { readonly type: 'Absent' }
+  /** It does not answer, since then. */
+  | { readonly type: 'Away'; readonly since: number }
+  | {
+      readonly type: 'Present';
+      readonly state: StateRecord | undefined;
+      readonly desired: DesiredRecord | undefined;
+      /** Of the present generation, by index. */
+      readonly members: ReadonlyMap<number, MemberRecord>;
+      readonly acks: ReadonlyMap<number, AckRecord>;
+    };
+
+export interface SiteFacts {
+  readonly settings: PodSettings;
+  /** Gang schedulers that the cluster offers. */
+  readonly gangs: readonly GangFlavour[];
+  readonly hasQueues: boolean;
+  /** Rights that only some sites give. */
+  readonly mayReplaceByForce: boolean;
+  readonly mayCreateClaims: boolean;
+}

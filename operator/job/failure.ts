@@ -1,0 +1,109 @@
+// Finds what went wrong with the workers: a result on the bus, a Job that failed, pods that ended badly, members of the world whose pods are
+// gone. What each costs is the business of incident.ts.
+import { isFailureCode } from '../../crds/failures.ts';
+import { none, type Opinion } from './decision.ts';
+import { failureOfPod, meaningOf } from './end-meaning.ts';
+import type { ChildJob, PodFacts } from './facts.ts';
+import { gaveUp, incident } from './incident.ts';
+import { openGeneration, restartsOf } from './restarts.ts';
+import { fail } from './settle.ts';
+import { currentWorkers, epochOf, podsOf, presentBus, stateOf, type View } from './view.ts';
+
+export function failures(view: View): Opinion {
+  const workers = currentWorkers(view);
+  const result = stateOf(view)?.result;
+  if (result?.type === 'Failed') {
+    const { code, message, index, step, exitCode } = result;
+    return fail(view, {
+      code: isFailureCode(code) ? code : 'E_INTERNAL',
+      ...{ message, index, step, exitCode },
+    });
+  }
+  if (workers === undefined) return none;
+  if (workers.outcome?.type === 'Failed') return jobFailed(view, workers);
+  const pod = latest(newlyFailed(view, workers));
+  if (pod?.end !== undefined) {
+    const found = incident(view, { pod, meaning: meaningOf(pod, pod.end), jobGaveUp: false });
+    return found.final ? found : withCount(view, workers, found);
+  }
+  return lostMembers(view);
+}
+
+/** The Job controller ended the Job: by a permanent exit code, or because it had enough. */
+function jobFailed(view: View, workers: ChildJob): Opinion {
+  const failed = podsOf(view, 'worker', workers.number).filter(isCounted);
+  const named = failed.find(({ name }) => workers.outcome?.message.includes(`/${name} `));
+  if (workers.outcome?.reason === 'PodFailurePolicy') {
+    const pod = named ?? latest(failed.filter(isPermanent)) ?? latest(failed);
+    if (pod?.end !== undefined) return fail(view, failureOfPod(pod, pod.end));
+    return fail(view, { code: 'E_INTERNAL', message: gaveUp(workers).message });
+  }
+  const pod = latest(failed);
+  const meaning = pod?.end === undefined ? gaveUp(workers) : meaningOf(pod, pod.end);
+  return incident(view, { pod, meaning, jobGaveUp: true });
+}
+
+/** Failures that were not dealt with yet. Generations tell on a bus; without one, the Job controller's count does. */
+function newlyFailed(view: View, workers: ChildJob): readonly PodFacts[] {
+  const failed = podsOf(view, 'worker', workers.number).filter(isCounted);
+  const bus = presentBus(view.facts);
+  if (bus === undefined) return workers.failed > accounted(view, workers) ? failed : [];
+  const state = stateOf(view);
+  if (state === undefined) return [];
+  const members = new Set([...bus.members.values()].map(({ podUID }) => podUID));
+  const openedAt = Date.parse(state.opened.at);
+  // A pod that died before it could join counts too, once: the next generation is younger than it.
+  return failed.filter(({ uid, createdAt }) => members.has(uid) || createdAt > openedAt);
+}
+
+function accounted({ status }: View, { number }: ChildJob): number {
+  const { podFailures } = status.restarts ?? {};
+  return podFailures?.epoch === number ? podFailures.count : 0;
+}
+
+function withCount(view: View, workers: ChildJob, found: Opinion): Opinion {
+  if (presentBus(view.facts) !== undefined) return found;
+  const podFailures = { epoch: workers.number, count: workers.failed };
+  const restarts = { ...view.status.restarts, ...found.status?.restarts, podFailures };
+  return { ...found, status: { ...found.status, restarts } };
+}
+
+/** A member of the committed world has no pod any more, and did not fail: evicted, drained, deleted, or its node is gone. */
+function lostMembers(view: View): Opinion {
+  const bus = presentBus(view.facts);
+  const state = stateOf(view);
+  if (bus === undefined || state?.world === undefined || state.result !== undefined) return none;
+  const pods = new Map(view.facts.pods.map((pod) => [pod.uid, pod]));
+  const lost = [...bus.members.values()].filter(({ podUID, bootAt }) => {
+    const pod = pods.get(podUID);
+    // Our list of pods may be a little behind the bus, not a minute.
+    return pod === undefined
+      ? view.facts.now - Date.parse(bootAt) > cacheLagMs
+      : pod.end !== undefined;
+  });
+  const [first] = lost;
+  if (first === undefined) return none;
+  const disrupted = pods.get(first.podUID)?.disruption !== undefined;
+  const restarts = restartsOf(view);
+  return openGeneration(
+    view,
+    disrupted ? 'Disruption' : 'PodLost',
+    { ...restarts, disruptions: restarts.disruptions + 1 },
+    epochOf(view),
+  );
+}
+
+const cacheLagMs = 60_000;
+
+/** Ended badly, and not because somebody took its node or asked it to stop. */
+function isCounted({ end, disruption }: PodFacts): boolean {
+  return end !== undefined && end.exitCode !== 0 && disruption === undefined;
+}
+
+function isPermanent(pod: PodFacts): boolean {
+  return pod.end !== undefined && meaningOf(pod, pod.end).retry === 'Permanent';
+}
+
+function latest(pods: readonly PodFacts[]): PodFacts | undefined {
+  return pods.toSorted((a, b) => (b.end?.finishedAt ?? 0) - (a.end?.finishedAt ?? 0))[0];
+}

@@ -1,0 +1,90 @@
+// All workers start or none does. Which scheduler sees to it, and what happens where none can: the Job is taken away when its pods found no
+// nodes in time, and comes back after a pause with so much chance in it that two gangs which hold half each get out of each other's way.
+import type { FineTuneJobSpec } from '../../crds/api/job.ts';
+import { digestOf } from '../../crds/plan/digest.ts';
+import type { GangFlavour } from '../objects/pod-group.ts';
+import { timeText } from '../runtime/conditions.ts';
+import { none, type Opinion } from './decision.ts';
+import { leaveEpoch } from './epochs.ts';
+import type { ChildJob, SiteFacts } from './facts.ts';
+import { fail } from './settle.ts';
+import { currentWorkers, epochOf, later, podsOf, type View } from './view.ts';
+
+export type Gang = GangFlavour | 'Queue' | 'Fallback' | 'None';
+
+/** In the order of preference. */
+const flavours: readonly GangFlavour[] = ['Native', 'Coscheduling', 'Volcano'];
+
+export function gangOf({ scheduling, worker }: FineTuneJobSpec, { gangs }: SiteFacts): Gang {
+  if (scheduling.gang !== 'Auto') return scheduling.gang;
+  if (scheduling.queueName !== undefined) return 'Queue';
+  if (worker.replicas === 1) return 'Fallback';
+  return flavours.find((each) => gangs.includes(each)) ?? 'Fallback';
+}
+
+export function gangMembers({ worker }: FineTuneJobSpec): number {
+  const { elasticity, minReplicas, replicas } = worker;
+  return elasticity === 'None' ? replicas : (minReplicas ?? replicas);
+}
+
+export function schedulingDeadline(view: View): Opinion {
+  const workers = currentWorkers(view);
+  if (workers === undefined || workers.suspended || workers.outcome !== undefined) return none;
+  const pods = podsOf(view, 'worker', epochOf(view));
+  // Once all had a node this epoch is past the question; what is lost later is replaced one by one.
+  const placed = new Set(
+    pods.filter((pod) => pod.scheduledAt !== undefined).map(({ index }) => index),
+  );
+  if (placed.size >= gangMembers(view.spec)) return forgetAttempts(view);
+  const seconds = view.spec.scheduling.schedulingTimeoutSeconds;
+  const due = later(seconds, workers.startedAt ?? workers.createdAt);
+  if (view.facts.now < due) return { wakeAt: due };
+  const missing = gangMembers(view.spec) - placed.size;
+  const words = pods.find(({ unschedulable }) => unschedulable !== undefined)?.unschedulable;
+  const message = `${missing} of ${gangMembers(view.spec)} workers found no node within ${seconds} s${words === undefined ? '' : `: ${words}`}`;
+  if (gangOf(view.spec, view.facts.site) === 'None') {
+    return fail(view, { code: 'E_UNSCHEDULABLE', message });
+  }
+  return startOver(view, workers, message);
+}
+
+const firstPauseSeconds = 30;
+const longestPauseSeconds = 600;
+const jitter = 0.5;
+
+function startOver(view: View, workers: ChildJob, message: string): Opinion {
+  const { restarts } = view.status;
+  const attempts = (restarts?.schedulingAttempts ?? 0) + 1;
+  const pause = Math.min(firstPauseSeconds * 2 ** (attempts - 1), longestPauseSeconds);
+  const chance = drawOf(view.facts.job.uid, epochOf(view));
+  const next = later(pause * (1 + jitter * chance), view.facts.now);
+  const nextStartTime = timeText(next + 999);
+  const left = leaveEpoch(view, workers);
+  return {
+    status: {
+      ...left.status,
+      restarts: { ...restarts, schedulingAttempts: attempts, nextStartTime },
+      workers: undefined,
+    },
+    calls: left.calls,
+    conditions: [{ type: 'PodsReady', status: 'False', reason: 'Unschedulable', message }],
+    stalled: {
+      reason: 'GangTimeout',
+      message: `${message}; the workers are started again at ${nextStartTime}`,
+    },
+    events: [{ type: 'Warning', reason: 'GangTimeout', note: message, action: 'StartOver' }],
+    wakeAt: Date.parse(nextStartTime),
+    final: true,
+  };
+}
+
+function forgetAttempts({ status }: View): Opinion {
+  if (status.restarts?.schedulingAttempts === undefined) return none;
+  const { schedulingAttempts: _, nextStartTime: __, ...restarts } = status.restarts;
+  return { status: { restarts } };
+}
+
+/** In [0, 1), the same for the same job and epoch: a decision is a function of its facts. */
+export function drawOf(uid: string, epoch: number): number {
+  return Number.parseInt(digestOf([uid, epoch]).slice(0, 8), 16) / 2 ** 32;
+}

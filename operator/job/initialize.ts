@@ -1,0 +1,162 @@
+// Model and data are put in place by an init Job before a device is taken: on the volume that the pods share. Where they share none, each
+// pod does it for itself, and there is nothing to do here.
+import { UserError } from '../../crds/errors.ts';
+import type { FailureReason } from '../../crds/failures.ts';
+import { resolveMethod } from '../../crds/methods/resolve.ts';
+import { planJob } from '../../crds/plan/job-plan.ts';
+import { parametersOf, trainedOf } from '../../crds/plan/parameters.ts';
+import { plannedWorld } from '../../crds/plan/world.ts';
+import { formatBytes } from '../../crds/quantity.ts';
+import type { LastWords } from '../../crds/wire/last-words.ts';
+import { initJob } from '../objects/io-job.ts';
+import { placesOf } from '../objects/places.ts';
+import { none, type Opinion } from './decision.ts';
+import { removeJob } from './finalise.ts';
+import { progressOf } from './io-progress.ts';
+import { fail } from './settle.ts';
+import { ensurePlan, groundwork } from './surroundings.ts';
+import { has, type View } from './view.ts';
+
+type Prepared = NonNullable<LastWords['prepared']>;
+
+export function initialize(view: View): Opinion {
+  if (placesOf(view.built).shared === undefined) {
+    return initialized('NotShared', 'each worker puts model and data in place for itself');
+  }
+  const done = view.status.plan?.prepareSha256 === view.prepareDigest;
+  if (has(view, 'Initialized') && done) return none;
+  const { inits } = view.facts;
+  const mine = inits.findLast(
+    ({ prepareDigest, isDeleting }) => prepareDigest === view.prepareDigest && !isDeleting,
+  );
+  if (mine === undefined) return create(view);
+  const progress = progressOf(view, mine, 'init');
+  switch (progress.type) {
+    case 'Done':
+      return finished(view, progress.words?.prepared);
+    case 'Failed':
+      return fail(view, progress.failure);
+    case 'Working': {
+      const { trouble, wakeAt } = progress;
+      const message = trouble?.message ?? 'model and data are being put in place';
+      return {
+        ...waiting(trouble?.reason ?? 'Preparing', message),
+        ...(trouble?.reason === 'ContainerConfigError' ? { calls: ensurePlan(view) } : {}),
+        ...(trouble?.fatal === undefined ? {} : { stalled: stalledBy(trouble) }),
+        wakeAt,
+      };
+    }
+    default:
+      return progress satisfies never;
+  }
+}
+
+function create(view: View): Opinion {
+  const { facts, built, prepareDigest } = view;
+  const attempt = (facts.inits.at(-1)?.number ?? 0) + 1;
+  const manifest = initJob({ job: built, settings: facts.site.settings, attempt }, prepareDigest);
+  const outdated = facts.inits.filter(({ isDeleting }) => !isDeleting);
+  return {
+    ...waiting('Preparing', 'model and data are being put in place'),
+    calls: [
+      ...outdated.map(({ name, uid }) => removeJob(name, uid)),
+      ...groundwork(view),
+      { type: 'Create', kind: 'Job', manifest },
+    ],
+  };
+}
+
+function waiting(reason: string, message: string): Opinion {
+  return { conditions: [{ type: 'Initialized', status: 'False', reason, message }], final: true };
+}
+
+function initialized(reason: string, message: string): Opinion {
+  return { conditions: [{ type: 'Initialized', status: 'True', reason, message }] };
+}
+
+export function stalledBy({ reason, message }: { reason: string; message: string }) {
+  const notFound: FailureReason = 'ReferenceNotFound';
+  return { reason: reason === 'ContainerConfigError' ? notFound : reason, message };
+}
+
+function finished(view: View, prepared: Prepared | undefined): Opinion {
+  const plan = { ...view.status.plan, prepareSha256: view.prepareDigest };
+  if (prepared === undefined) {
+    return {
+      ...initialized('Ready', 'model and data are in place'),
+      status: { plan },
+    };
+  }
+  try {
+    return { ...known(view, prepared, plan) };
+  } catch (error) {
+    // Names that the model does not have come out here, where the model is known for the first time.
+    if (error instanceof UserError) return fail(view, { code: error.code, message: error.message });
+    throw error;
+  }
+}
+
+function known(view: View, prepared: Prepared, plan: NonNullable<View['status']['plan']>): Opinion {
+  const { model, dataset } = prepared;
+  const { facts, ...resolved } = model;
+  const { sequences: _, longest: __, ...counted } = dataset;
+  const trained = trainedOf(facts, resolveMethod(view.spec.method)).total;
+  const memory = memoryOf(view, prepared);
+  if (memory !== undefined && !memory.fits) {
+    return fail(view, {
+      code: 'E_DOES_NOT_FIT',
+      message: `a step needs ${inGibibytes(memory.peak)} on a device of ${inGibibytes(memory.limit)}`,
+    });
+  }
+  return {
+    ...initialized('Ready', `${resolved.family} and ${counted.samples} records are in place`),
+    status: {
+      model: resolved,
+      dataset: counted,
+      plan: {
+        ...plan,
+        trainableParameters: trained,
+        totalParameters: parametersOf(facts).total,
+        ...(memory === undefined ? {} : { memory: memory.parts }),
+      },
+    },
+  };
+}
+
+/** Only where the site says how large its devices are: without that no number would mean anything. */
+function memoryOf({ spec, facts: { site } }: View, { model, dataset }: Prepared) {
+  const bytes = site.settings.deviceMemoryBytes;
+  if (bytes === undefined || spec.worker.devicesPerWorker === 0) return undefined;
+  const ranks = plannedWorld(spec.worker, spec.parallelism).ranks.length;
+  const { memory } = planJob({
+    spec,
+    facts: model.facts,
+    device: { type: 'cuda', bytes },
+    ranks,
+    shards: spec.parallelism.strategy === 'DataParallel' ? 1 : ranks,
+    data: {
+      sequences: dataset.sequences,
+      learnedShare: dataset.tokens === 0 ? 1 : dataset.learnedTokens / dataset.tokens,
+      longest: dataset.longest,
+      meanLength: dataset.sequences === 0 ? 0 : dataset.tokens / dataset.sequences,
+    },
+  });
+  const whole = (value: number) => formatBytes(Math.ceil(value));
+  const { weights, optimizer, gradients, activations, workspace } = memory.parts;
+  return {
+    ...{ fits: memory.fits, peak: memory.peak, limit: memory.limit },
+    parts: {
+      weights: whole(weights),
+      optimizer: whole(optimizer),
+      gradients: whole(gradients),
+      activations: whole(activations),
+      workspace: whole(workspace),
+      peak: whole(memory.peak),
+      limit: whole(memory.limit),
+    },
+  };
+}
+
+function inGibibytes(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+}

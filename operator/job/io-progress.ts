@@ -1,0 +1,54 @@
+// How an init or publish Job stands: not there, at work, done with its last words, or failed.
+import type { LastWords } from '../../crds/wire/last-words.ts';
+import { failureOfPod } from './end-meaning.ts';
+import type { ChildJob, PodFacts } from './facts.ts';
+import { type Trouble, troublesOf, worstOf } from './pod-trouble.ts';
+import type { FailureFacts } from './settle.ts';
+import { later, podsOf, type View } from './view.ts';
+
+export type IoProgress =
+  | { readonly type: 'Working'; readonly trouble: Trouble | undefined; readonly wakeAt?: number }
+  | { readonly type: 'Done'; readonly words: LastWords | undefined }
+  | { readonly type: 'Failed'; readonly failure: FailureFacts };
+
+/** The Job may be seen finished before the pod that finished it. */
+const podLagSeconds = 30;
+
+export function progressOf(view: View, job: ChildJob, component: 'init' | 'publish'): IoProgress {
+  const pods = podsOf(view, component, job.number);
+  const { outcome } = job;
+  if (outcome === undefined) return working(view, job, pods);
+  const ended = pods.filter(({ end }) => end !== undefined);
+  const until = later(podLagSeconds, outcome.at);
+  if (ended.length === 0 && view.facts.now < until) {
+    return { type: 'Working', trouble: undefined, wakeAt: until };
+  }
+  if (outcome.type === 'Complete') {
+    const good = ended.find(({ end }) => end?.exitCode === 0);
+    return { type: 'Done', words: good?.end?.words };
+  }
+  return { type: 'Failed', failure: lastFailure(ended) ?? withoutPod(job, component) };
+}
+
+function working(view: View, job: ChildJob, pods: readonly PodFacts[]): IoProgress {
+  const trouble = worstOf(troublesOf(view, job, pods));
+  const { fatal } = trouble ?? {};
+  if (fatal !== undefined && view.facts.now >= fatal.at) {
+    return { type: 'Failed', failure: fatal.failure };
+  }
+  return { type: 'Working', trouble, ...(fatal === undefined ? {} : { wakeAt: fatal.at }) };
+}
+
+/** The last pod that failed: the ones before it were tried again. */
+function lastFailure(ended: readonly PodFacts[]): FailureFacts | undefined {
+  const failed = ended
+    .filter(({ end }) => end !== undefined && end.exitCode !== 0)
+    .toSorted((a, b) => (b.end?.finishedAt ?? 0) - (a.end?.finishedAt ?? 0));
+  const [pod] = failed;
+  return pod?.end === undefined ? undefined : failureOfPod(pod, pod.end);
+}
+
+function withoutPod({ name, outcome }: ChildJob, component: 'init' | 'publish'): FailureFacts {
+  const code = component === 'publish' ? 'E_PUBLISH_FAILED' : 'E_INTERNAL';
+  return { code, message: `Job ${name} failed: ${outcome?.message || outcome?.reason}` };
+}

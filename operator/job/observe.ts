@@ -1,0 +1,237 @@
+// From what the caches hold to the facts of one job. No I/O, and no clock but `now`.
+import { childName } from '../../crds/child-names.ts';
+import { annotation, type Component, finalizer, label } from '../../crds/labels.ts';
+import { parseLastWords } from '../../crds/wire/last-words.ts';
+import type { JobBus } from '../bus/job-bus.ts';
+import { type KubeObject, keyOf, type ObjectMeta } from '../runtime/resource.ts';
+import type { Store } from '../runtime/store.ts';
+import type {
+  ChildFacts,
+  ChildJob,
+  ChildOutcome,
+  Facts,
+  JobFacts,
+  PodEnd,
+  PodFacts,
+  QueueFacts,
+  SiteFacts,
+} from './facts.ts';
+import type { BatchJob } from './observed/batch-job.ts';
+import type { ChildObject } from './observed/child-object.ts';
+import type { ObservedFineTuneJob } from './observed/fine-tune-job.ts';
+import { isUnreachable, type Node } from './observed/node.ts';
+import type { Pod } from './observed/pod.ts';
+import type { Workload } from './observed/workload.ts';
+
+/** Children are found by the UID of the job in their labels. */
+export type ByJob = 'job';
+
+export interface Caches {
+  readonly jobs: Store<ObservedFineTuneJob, never>;
+  readonly batchJobs: Store<BatchJob, ByJob>;
+  readonly pods: Store<Pod, ByJob>;
+  readonly services: Store<ChildObject, ByJob>;
+  readonly networkPolicies: Store<ChildObject, ByJob>;
+  readonly podGroups: Store<ChildObject, ByJob> | undefined;
+  /** By the UID of the Job that a workload is for. */
+  readonly workloads: Store<Workload, 'owner'> | undefined;
+  readonly nodes: Store<Node, never> | undefined;
+}
+
+export function byJob({ metadata }: KubeObject): readonly string[] {
+  const uid = metadata.labels[label.jobUid];
+  return uid === undefined ? [] : [uid];
+}
+
+export function observe(
+  caches: Caches,
+  job: ObservedFineTuneJob,
+  bus: JobBus,
+  site: SiteFacts,
+  now: number,
+): Facts {
+  const { uid, namespace } = job.metadata;
+  // A label is anybody's to write; only what the job owns is its child.
+  const owned = caches.batchJobs
+    .by('job', uid)
+    .filter(({ metadata }) => metadata.controlledBy === uid);
+  const jobs = owned.map((each) => ({
+    component: componentOf(each.metadata),
+    facts: childJob(each),
+  }));
+  const of = (component: Component) =>
+    jobs
+      .filter((each) => each.component === component)
+      .map(({ facts }) => facts)
+      .toSorted((a, b) => a.number - b.number);
+  const owners = new Set(owned.map(({ metadata }) => metadata.uid));
+  return {
+    now,
+    job: jobFacts(job),
+    workers: of('worker'),
+    inits: of('init'),
+    publishes: of('publish'),
+    pods: caches.pods
+      .by('job', uid)
+      .filter(({ metadata }) => owners.has(metadata.controlledBy ?? ''))
+      .map((pod) => podFacts(pod, caches.nodes)),
+    children: childrenOf(caches, uid),
+    foreign: foreignNames(caches, job),
+    queue: queueFacts(caches, owned),
+    bus: bus.facts({ namespace, uid }),
+    site,
+  };
+}
+
+function jobFacts({ metadata, generation, spec, problem, status }: ObservedFineTuneJob): JobFacts {
+  const { name, namespace, uid, annotations } = metadata;
+  return {
+    ...{ name, namespace, uid, annotations, generation, spec, problem, status },
+    createdAt: Date.parse(metadata.creationTimestamp),
+    deletedAt: timeOf(metadata.deletionTimestamp),
+    hasFinalizer: metadata.finalizers.includes(finalizer),
+  };
+}
+
+function componentOf({ labels }: ObjectMeta): Component | undefined {
+  // Written by us; another word is somebody else's object.
+  return labels[label.component] as Component | undefined;
+}
+
+function numberOf({ labels }: ObjectMeta): number {
+  return Number(labels[label.workerEpoch] ?? labels[label.attempt] ?? 0);
+}
+
+function childJob({ metadata, spec, status }: BatchJob): ChildJob {
+  const { name, uid, annotations } = metadata;
+  const { active, ready, failed, terminating } = status;
+  return {
+    ...{ name, uid, active, ready, failed, terminating },
+    number: numberOf(metadata),
+    createdAt: Date.parse(metadata.creationTimestamp),
+    isDeleting: metadata.deletionTimestamp !== undefined,
+    suspended: spec.suspend,
+    parallelism: spec.parallelism,
+    startedAt: timeOf(status.startTime),
+    outcome: outcomeOf(status.conditions ?? []),
+    planDigest: annotations[annotation.planDigest] ?? '',
+    prepareDigest: annotations[annotation.prepareDigest],
+  };
+}
+
+type JobConditions = NonNullable<BatchJob['status']['conditions']>;
+
+function outcomeOf(conditions: JobConditions): ChildOutcome | undefined {
+  for (const { type, status, reason = '', message = '', lastTransitionTime } of conditions) {
+    if (status === 'True' && (type === 'Complete' || type === 'Failed')) {
+      return { type, reason, message, at: timeOf(lastTransitionTime) ?? 0 };
+    }
+  }
+  return undefined;
+}
+
+function podFacts({ metadata, spec, status }: Pod, nodes: Caches['nodes']): PodFacts {
+  const containers = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])];
+  const condition = (type: string) => status.conditions?.find((each) => each.type === type);
+  const scheduled = condition('PodScheduled');
+  const disruption = condition('DisruptionTarget');
+  const node = spec.nodeName === undefined ? undefined : nodes?.get(`/${spec.nodeName}`);
+  const waiting = containers.find(({ state }) => state.waiting !== undefined)?.state.waiting;
+  return {
+    name: metadata.name,
+    uid: metadata.uid,
+    component: componentOf(metadata) ?? 'worker',
+    number: numberOf(metadata),
+    index: Number(metadata.labels['batch.kubernetes.io/job-completion-index'] ?? 0),
+    node: spec.nodeName,
+    phase: status.phase as PodFacts['phase'],
+    ready: condition('Ready')?.status === 'True',
+    createdAt: Date.parse(metadata.creationTimestamp),
+    scheduledAt:
+      scheduled?.status === 'True' ? timeOf(scheduled.lastTransitionTime ?? undefined) : undefined,
+    unschedulable:
+      scheduled?.status === 'False' ? (scheduled.message ?? scheduled.reason) : undefined,
+    isDeleting: metadata.deletionTimestamp !== undefined,
+    disruption:
+      disruption?.status === 'True' ? (disruption.reason ?? 'DisruptionTarget') : undefined,
+    nodeUnreachable: node !== undefined && isUnreachable(node),
+    waiting:
+      waiting === undefined
+        ? undefined
+        : { reason: waiting.reason ?? '', message: waiting.message ?? '' },
+    end: endOf({ metadata, spec, status }),
+  };
+}
+
+/** How the pod ended: by the container that ended badly, else by the last one. */
+function endOf({ metadata, status }: Pod): PodEnd | undefined {
+  if (status.phase !== 'Succeeded' && status.phase !== 'Failed') return undefined;
+  const ends = [
+    ...(status.initContainerStatuses ?? []),
+    ...(status.containerStatuses ?? []),
+  ].flatMap(({ state }) => (state.terminated === undefined ? [] : [state.terminated]));
+  const end = ends.find(({ exitCode }) => exitCode !== 0) ?? ends.at(-1);
+  const finishedAt = timeOf(end?.finishedAt ?? undefined) ?? Date.parse(metadata.creationTimestamp);
+  const reason = status.reason ?? end?.reason ?? '';
+  const words = parseLastWords(end?.message);
+  return {
+    exitCode: end?.exitCode ?? (status.phase === 'Succeeded' ? 0 : killed),
+    reason,
+    // Text that is no record of ours: the end of the log, or the words of kubelet.
+    message: status.message ?? (words === undefined ? (end?.message ?? '') : ''),
+    finishedAt,
+    words,
+  };
+}
+
+/** A pod of a lost node has no container status: nothing is known but that it did not end well. */
+const killed = 137;
+
+function childrenOf(caches: Caches, uid: string): readonly ChildFacts[] {
+  const stores = [
+    ['Service', caches.services],
+    ['NetworkPolicy', caches.networkPolicies],
+    ['PodGroup', caches.podGroups],
+  ] as const;
+  return stores.flatMap(([kind, store]) =>
+    (store?.by('job', uid) ?? [])
+      .filter(({ metadata }) => metadata.controlledBy === uid && !metadata.deletionTimestamp)
+      .map(({ metadata }) => ({
+        kind,
+        name: metadata.name,
+        uid: metadata.uid,
+        content: metadata.annotations[annotation.content],
+      })),
+  );
+}
+
+/** Names that a child of ours would have and an object of somebody else has. Only what is in the caches can be seen. */
+function foreignNames(caches: Caches, { metadata }: ObservedFineTuneJob): readonly string[] {
+  const { name, namespace, uid } = metadata;
+  const wanted = [
+    ['Service', caches.services, childName.service(name)],
+    ['NetworkPolicy', caches.networkPolicies, childName.workerPolicy(name)],
+    ['NetworkPolicy', caches.networkPolicies, childName.ioPolicy(name)],
+  ] as const;
+  return wanted.flatMap(([kind, store, child]) => {
+    const found = store.get(`${namespace}/${child}`);
+    return found === undefined || found.metadata.controlledBy === uid ? [] : [`${kind} ${child}`];
+  });
+}
+
+function queueFacts({ workloads }: Caches, jobs: readonly BatchJob[]): QueueFacts | undefined {
+  const found = jobs
+    .flatMap(({ metadata }) => workloads?.by('owner', metadata.uid) ?? [])
+    .toSorted((a, b) => Number(a.metadata.resourceVersion) - Number(b.metadata.resourceVersion))
+    .at(-1);
+  if (found === undefined) return undefined;
+  const waiting = found.status.conditions?.find(
+    ({ type, status }) => type === 'QuotaReserved' && status === 'False',
+  );
+  const { reason = '', message = '' } = waiting ?? {};
+  return { workload: keyOf(found).split('/')[1] ?? '', reason, message };
+}
+
+function timeOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Date.parse(text);
+}

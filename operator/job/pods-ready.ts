@@ -1,0 +1,75 @@
+// The pods of the present epoch: how many are ready, why others are not, and those that only force gives back.
+import { Component, label } from '../../crds/labels.ts';
+import { type Call, none, type Opinion } from './decision.ts';
+import type { ChildJob, PodFacts } from './facts.ts';
+import { stalledBy } from './initialize.ts';
+import { countByReason, type Trouble, troublesOf, worstOf } from './pod-trouble.ts';
+import { fail } from './settle.ts';
+import { currentWorkers, earliest, epochOf, podsOf, type View } from './view.ts';
+
+export function podsReady(view: View): Opinion {
+  const workers = currentWorkers(view);
+  if (workers === undefined || workers.suspended) return none;
+  const pods = podsOf(view, 'worker', epochOf(view));
+  const troubles = troublesOf(view, workers, pods);
+  const worst = worstOf(troubles);
+  const ended = troubles.find(({ fatal }) => fatal !== undefined && view.facts.now >= fatal.at);
+  if (ended?.fatal !== undefined) return fail(view, ended.fatal.failure);
+  const live = pods.filter(({ end, isDeleting }) => !end && !isDeleting);
+  const ready = live.filter((pod) => pod.ready).length;
+  const wanted = workers.parallelism;
+  const opinion: Opinion = {
+    conditions: [readiness(ready, wanted, worst)],
+    status: { workers: countsOf(view, workers, live, ready, troubles) },
+    calls: replaceByForce(view, pods),
+    wakeAt: earliest(...troubles.map(({ fatal }) => fatal?.at)),
+  };
+  return worst?.fatal === undefined ? opinion : { ...opinion, stalled: stalledBy(worst) };
+}
+
+function readiness(ready: number, wanted: number, worst: Trouble | undefined) {
+  const type = 'PodsReady' as const;
+  if (ready >= wanted) {
+    return {
+      ...{ type, status: 'True' as const, reason: 'AllReady' },
+      message: `${ready} of ${wanted} workers are ready`,
+    };
+  }
+  const message = worst?.message ?? 'the pods are being made';
+  return {
+    ...{ type, status: 'False' as const, reason: worst?.reason ?? 'Pending' },
+    message: `${ready} of ${wanted} workers are ready; ${message}`,
+  };
+}
+
+function countsOf(
+  { facts }: View,
+  workers: ChildJob,
+  live: readonly PodFacts[],
+  ready: number,
+  troubles: readonly Trouble[],
+) {
+  return {
+    replicas: live.length,
+    ready,
+    failed: workers.failed,
+    summary: `${ready}/${workers.parallelism}`,
+    selector: `${label.jobUid}=${facts.job.uid},${label.component}=${Component.Worker}`,
+    notReadyReasons: countByReason(troubles),
+  };
+}
+
+/**
+ * A pod of a node that the cluster does not reach stays Terminating until somebody says that it failed. It may still run: that is harmless,
+ * because nothing that it writes can be committed any more.
+ */
+function replaceByForce({ facts, spec }: View, pods: readonly PodFacts[]): readonly Call[] {
+  if (spec.failurePolicy.nodeLostPolicy !== 'ForceReplace') return [];
+  if (!facts.site.mayReplaceByForce) return [];
+  return pods
+    .filter(({ isDeleting, nodeUnreachable }) => isDeleting && nodeUnreachable)
+    .flatMap(({ name, uid, end }): Call[] => [
+      ...(end === undefined ? [{ type: 'FailPod', name, uid } as const] : []),
+      { type: 'Delete', kind: 'Pod', name, uid, propagation: 'Background', graceSeconds: 0 },
+    ]);
+}

@@ -1,0 +1,129 @@
+// After training: whether it ended well, and the publish Job that takes the result where it belongs. It needs no device and no quota, so a
+// suspended job publishes too.
+import { publishJob } from '../objects/io-job.ts';
+import { conditionOf } from '../runtime/conditions.ts';
+import { none, type Opinion } from './decision.ts';
+import { stalledBy } from './initialize.ts';
+import { progressOf } from './io-progress.ts';
+import { complete, fail } from './settle.ts';
+import { ensurePlan, groundwork, surroundings } from './surroundings.ts';
+import { currentWorkers, podsOf, presentBus, type View } from './view.ts';
+
+type Ending = 'Finished' | 'FinishedEarly';
+
+export function publish(view: View): Opinion {
+  const ending = trainedTo(view);
+  if (ending === undefined) return none;
+  const { facts } = view;
+  const job = facts.publishes.findLast(({ isDeleting }) => !isDeleting);
+  const stopped: Opinion = {
+    conditions: [
+      { type: 'Running', status: 'False', reason: ending, message: 'training ended well' },
+      ...settled(view),
+    ],
+  };
+  if (job === undefined) return merge(stopped, create(view));
+  const progress = progressOf(view, job, 'publish');
+  switch (progress.type) {
+    case 'Done':
+      return merge(stopped, published(view, progress.words?.published?.artifacts, ending));
+    case 'Failed': {
+      const { code, message } = progress.failure;
+      const failed = fail(view, progress.failure);
+      const own = { ...publishing('PublishFailed', message), final: true };
+      return merge(merge(stopped, own), code === undefined ? own : failed);
+    }
+    case 'Working': {
+      const { trouble, wakeAt } = progress;
+      return merge(stopped, {
+        ...publishing(
+          trouble?.reason ?? 'Publishing',
+          trouble?.message ?? 'the result is being written',
+        ),
+        ...(trouble?.reason === 'ContainerConfigError' ? { calls: ensurePlan(view) } : {}),
+        ...(trouble?.fatal === undefined ? {} : { stalled: stalledBy(trouble) }),
+        wakeAt,
+      });
+    }
+    default:
+      return progress satisfies never;
+  }
+}
+
+/** How training ended, where it ended well. Once it was seen, it stays so: pods and bus may be gone by now. */
+export function trainedTo(view: View): Ending | undefined {
+  const running = conditionOf(view.status.conditions ?? [], 'Running')?.reason;
+  if (running === 'Finished' || running === 'FinishedEarly') return running;
+  const result = presentBus(view.facts)?.state?.result;
+  if (result?.type === 'Succeeded') return result.reason;
+  const workers = currentWorkers(view);
+  if (workers?.outcome?.type !== 'Complete') return undefined;
+  const words = podsOf(view, 'worker', workers.number).find(({ end }) => end?.words?.finished);
+  return words?.end?.words?.finished?.reason ?? 'Finished';
+}
+
+function create(view: View): Opinion {
+  const { facts, built } = view;
+  const attempt = (facts.publishes.at(-1)?.number ?? 0) + 1;
+  const manifest = publishJob({ job: built, settings: facts.site.settings, attempt });
+  return {
+    ...publishing('Publishing', 'the result is being written'),
+    calls: [...groundwork(view), ...surroundings(view), { type: 'Create', kind: 'Job', manifest }],
+  };
+}
+
+interface Artifact {
+  readonly type: string;
+  readonly uri: string;
+  readonly digest?: string | undefined;
+  readonly bytes?: number | undefined;
+}
+
+function published(view: View, artifacts: readonly Artifact[] = [], ending: Ending): Opinion {
+  const written = artifacts.map(({ type, uri, digest, bytes }) => ({
+    ...{ type, uri },
+    ...(digest === undefined ? {} : { digest }),
+    ...(bytes === undefined ? {} : { size: String(bytes) }),
+  }));
+  const places = written.map(({ uri }) => uri).join(', ') || 'where the job says';
+  return merge(
+    {
+      conditions: [
+        {
+          type: 'Published',
+          status: 'True',
+          reason: 'Uploaded',
+          message: `the result is at ${places}`,
+        },
+      ],
+      status: { artifacts: written },
+    },
+    complete(view, ending),
+  );
+}
+
+function publishing(reason: string, message: string): Opinion {
+  return { conditions: [{ type: 'Published', status: 'False', reason, message }], final: true };
+}
+
+/** Conditions about workers that would otherwise stay as they were when the workers ended. */
+function settled({ status }: View): NonNullable<Opinion['conditions']> {
+  return (['PodsReady', 'Restarting', 'Resizing'] as const)
+    .filter((type) => conditionOf(status.conditions ?? [], type)?.status === 'True')
+    .map((type) => ({
+      type,
+      status: 'False' as const,
+      reason: { PodsReady: 'Pending', Restarting: 'Restarted', Resizing: 'Resized' }[type],
+      message: 'training ended',
+    }));
+}
+
+function merge(first: Opinion, second: Opinion): Opinion {
+  return {
+    ...first,
+    ...second,
+    conditions: [...(first.conditions ?? []), ...(second.conditions ?? [])],
+    status: { ...first.status, ...second.status },
+    calls: [...(first.calls ?? []), ...(second.calls ?? [])],
+  };
+}

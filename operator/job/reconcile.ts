@@ -1,0 +1,138 @@
+// One pass over one job: observe, decide, write the status where it changed, tell what happened, act. The status goes first, because what is
+// created next is named by it, and because events speak of what was written.
+import { isDeepStrictEqual } from 'node:util';
+import type { FineTuneJobStatus } from '../../crds/api/status.ts';
+import { apiVersion, controllerName, kind } from '../../crds/group.ts';
+import { fieldManager } from '../../crds/labels.ts';
+import type { JobBus } from '../bus/job-bus.ts';
+import type { GangFlavour } from '../objects/pod-group.ts';
+import { isStatus } from '../runtime/api-error.ts';
+import type { KubeClient } from '../runtime/client.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Reconciled } from '../runtime/controller.ts';
+import type { EventRecorder } from '../runtime/events.ts';
+import type { KubeObject } from '../runtime/resource.ts';
+import { act, RefusedCall } from './act.ts';
+import { decide } from './decide.ts';
+import type { Decision, Plight } from './decision.ts';
+import type { SiteFacts } from './facts.ts';
+import { type Caches, observe } from './observe.ts';
+import { fineTuneJobs, type ObservedFineTuneJob } from './observed/fine-tune-job.ts';
+import { OwnWrites } from './own-writes.ts';
+
+export interface ReconcilerFacts {
+  readonly caches: Caches;
+  readonly client: KubeClient;
+  readonly bus: JobBus;
+  readonly site: SiteFacts;
+  readonly gang: GangFlavour | undefined;
+  readonly clock: Clock;
+  readonly events: Pick<EventRecorder, 'record'>;
+  /** For metrics. */
+  readonly seen: (change: PhaseChange) => void;
+}
+
+export interface PhaseChange {
+  readonly before: FineTuneJobStatus | undefined;
+  readonly after: FineTuneJobStatus;
+}
+
+/** How soon to look whether a cache has caught up with us. */
+const catchUpMs = 50;
+export class JobReconciler {
+  readonly #facts: ReconcilerFacts;
+  readonly #writes = new OwnWrites();
+  /** What the cluster refused last; in memory, because the next try finds out again. */
+  readonly #refused = new Map<string, Plight>();
+
+  constructor(facts: ReconcilerFacts) {
+    this.#facts = facts;
+  }
+
+  async reconcile(key: string, signal: AbortSignal): Promise<Reconciled> {
+    const { caches, bus, site, clock } = this.#facts;
+    const job = caches.jobs.get(key);
+    if (job === undefined) {
+      this.#writes.forget(key);
+      this.#refused.delete(key);
+      return {};
+    }
+    if (job.managedBy !== controllerName) return {};
+    const now = clock.now();
+    if (!this.#writes.areSeen(key, now)) return { againAfterMs: catchUpMs };
+    const refused = this.#refused.get(key);
+    const facts = observe(caches, job, bus, site, now);
+    const decision = decide({ ...facts, refused });
+    await this.#perform(key, job, decision, signal);
+    // What was refused is granted: the status need not say otherwise any longer.
+    if (this.#refused.delete(key)) return { againAfterMs: 0 };
+    const { wakeAt } = decision;
+    return { againAfterMs: wakeAt === undefined ? undefined : Math.max(0, wakeAt - clock.now()) };
+  }
+
+  async #perform(
+    key: string,
+    job: ObservedFineTuneJob,
+    decision: Decision,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { client, bus, gang, events, seen } = this.#facts;
+    await this.#writeStatus(key, job, decision.status, signal);
+    seen({ before: job.status, after: decision.status });
+    const subject = { apiVersion, kind, ...addressOf(job) };
+    for (const note of decision.events) events.record(subject, note);
+    const manager = fieldManager.controller;
+    const wrote = (kind: string, object: KubeObject) => this.#note(key, kind, object);
+    try {
+      await act({ client, bus, manager, gang, wrote }, job, decision.calls, signal);
+    } catch (error) {
+      if (error instanceof RefusedCall) this.#refused.set(key, plightOf(error));
+      throw error;
+    }
+  }
+
+  async #writeStatus(
+    key: string,
+    job: ObservedFineTuneJob,
+    status: FineTuneJobStatus,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const after = controllerPart(status);
+    if (isDeepStrictEqual(after, controllerPart(job.status))) return;
+    const { name, namespace, uid } = job.metadata;
+    const manifest = { metadata: { name, namespace, uid }, status: after };
+    const options = { manager: fieldManager.controller, subresource: 'status' };
+    try {
+      const written = await this.#facts.client.apply(fineTuneJobs, manifest, options, signal);
+      this.#note(key, kind, written);
+    } catch (error) {
+      if (!isStatus(error, 404)) throw error; // it was deleted meanwhile
+    }
+  }
+
+  #note(key: string, kindOfObject: string, { metadata }: KubeObject): void {
+    const { caches, clock } = this.#facts;
+    const stores = {
+      [kind]: caches.jobs,
+      Job: caches.batchJobs,
+      Service: caches.services,
+      NetworkPolicy: caches.networkPolicies,
+      PodGroup: caches.podGroups,
+    };
+    const store = Object.entries(stores).find(([name]) => name === kindOfObject)?.[1];
+    if (store !== undefined) this.#writes.note(key, store, metadata.resourceVersion, clock.now());
+  }
+}
+
+/** Everything but what the progress writer owns. */
+export function controllerPart({ progress: _, checkpoint: __, ...rest }: FineTuneJobStatus) {
+  return rest;
+}
+
+function plightOf({ reason, message }: RefusedCall): Plight {
+  return { reason, message };
+}
+
+function addressOf({ metadata: { namespace, name, uid } }: ObservedFineTuneJob) {
+  return { namespace, name, uid };
+}

@@ -1,0 +1,159 @@
+// Whether a world is training. With a bus its state record says so; without one a single worker trains when its pod is ready.
+import type { StateRecord } from '../../crds/wire/state.ts';
+import { timeText } from '../runtime/conditions.ts';
+import { type Call, none, type Opinion } from './decision.ts';
+import { incident, removePods } from './incident.ts';
+import { shown } from './restarts.ts';
+import {
+  currentWorkers,
+  earliest,
+  has,
+  later,
+  livePods,
+  presentBus,
+  stateOf,
+  type View,
+} from './view.ts';
+
+/** All are there and cannot agree: their pods are at fault, or the network between them is. */
+const agreeSeconds = 300;
+
+export function rendezvous(view: View): Opinion {
+  const workers = currentWorkers(view);
+  if (workers === undefined || workers.suspended) return none;
+  const { bus } = view.facts;
+  switch (bus.type) {
+    case 'Absent':
+      return alone(view);
+    case 'Away':
+      return away(view, bus.since);
+    case 'Present': {
+      const state = stateOf(view);
+      if (state === undefined) return forming(view, 'the workers have not met yet');
+      return state.world === undefined ? open(view, state) : committed(view, state);
+    }
+    default:
+      return bus satisfies never;
+  }
+}
+
+function alone(view: View): Opinion {
+  if (!has(view, 'PodsReady')) return forming(view, 'the worker is not ready');
+  return training(view, 'the worker is ready');
+}
+
+function training(view: View, message: string): Opinion {
+  const { facts, status, spec } = view;
+  const quiet = later(2 * spec.failurePolicy.hangTimeoutSeconds, lastSign(view));
+  const silent = facts.now >= quiet && presentBus(facts) !== undefined;
+  return {
+    conditions: [
+      { type: 'Running', status: 'True', reason: 'Training', message },
+      ...(has(view, 'Restarting') ? [restarted(message)] : []),
+    ],
+    status: { startTime: status.startTime ?? timeText(facts.now) },
+    ...(silent ? { stalled: { reason: 'NoSteps', message: noSteps(view) } } : { wakeAt: quiet }),
+  };
+}
+
+function restarted(message: string) {
+  return { type: 'Restarting', status: 'False', reason: 'Restarted', message } as const;
+}
+
+function lastSign({ facts, status }: View): number {
+  const times = [status.progress?.updatedAt, status.rendezvous?.committedAt, status.startTime];
+  return (
+    Math.max(...times.map((time) => (time === undefined ? 0 : Date.parse(time))), 0) || facts.now
+  );
+}
+
+function noSteps({ status, spec }: View): string {
+  return `no step was reported since ${status.progress?.updatedAt ?? status.startTime}, twice the time of hangTimeoutSeconds, which is ${spec.failurePolicy.hangTimeoutSeconds}`;
+}
+
+function forming(view: View, message: string, cause = 'PodFailed'): Opinion {
+  const wasTraining = view.status.startTime !== undefined;
+  return {
+    conditions: [
+      { type: 'Running', status: 'False', reason: 'WaitingForMembers', message },
+      ...(wasTraining
+        ? [{ type: 'Restarting', status: 'True', reason: cause, message } as const]
+        : []),
+    ],
+  };
+}
+
+function committed(view: View, state: StateRecord): Opinion {
+  const { size = 0, committedAt } = state.world ?? {};
+  const message = `${size} ${size === 1 ? 'worker trains' : 'workers train'} as generation ${state.generation}`;
+  const opinion = training(view, message);
+  const { summary = '' } = view.status.workers ?? {};
+  return {
+    ...opinion,
+    status: { ...opinion.status, ...mirrored(view, state, size, committedAt) },
+    ...(has(view, 'PodsReady')
+      ? {}
+      : { degraded: { reason: 'FewerWorkers', message: `${summary} workers are ready` } }),
+  };
+}
+
+function open(view: View, state: StateRecord): Opinion {
+  const { cause, by, at } = state.opened;
+  const message = `generation ${state.generation} is being formed, opened by ${by}`;
+  const opinion = forming(view, message, cause);
+  const status = { ...opinion.status, ...mirrored(view, state, undefined, undefined) };
+  const due = agreementDue(view, at);
+  if (due === undefined || view.facts.now < due) return { ...opinion, status, wakeAt: due };
+  const found = incident(view, {
+    pod: undefined,
+    meaning: {
+      ...{ code: 'E_PEER_LOST', reason: 'PeerLost', retry: 'Counted' },
+      message: `no world was agreed on within ${agreeSeconds} s although all workers are ready`,
+    },
+    jobGaveUp: false,
+  });
+  const calls: readonly Call[] = [...(found.calls ?? []), ...(found.final ? [] : removePods(view))];
+  return {
+    ...found,
+    conditions: [...(opinion.conditions ?? []), ...(found.conditions ?? [])],
+    status: { ...status, ...found.status },
+    calls,
+  };
+}
+
+/** Undefined while somebody is still missing: then that is what is waited for. */
+function agreementDue(view: View, openedAt: string): number | undefined {
+  if (!has(view, 'PodsReady')) return undefined;
+  const newest = livePods(view).map(({ createdAt }) => createdAt);
+  return later(agreeSeconds, Math.max(Date.parse(openedAt), ...newest));
+}
+
+function mirrored(
+  { status, spec }: View,
+  state: StateRecord,
+  worldSize: number | undefined,
+  committedAt: string | undefined,
+) {
+  const { generation, opened, adjustments, restarts } = state;
+  return {
+    rendezvous: {
+      generation,
+      ...(worldSize === undefined ? {} : { worldSize }),
+      targetWorkers: spec.worker.replicas,
+      openedBy: opened.by,
+      openedAt: opened.at,
+      ...(committedAt === undefined ? {} : { committedAt }),
+    },
+    restarts: shown(status.restarts, restarts),
+    ...(adjustments.length === 0 ? {} : { plan: { ...status.plan, adjustments } }),
+  };
+}
+
+/** A bus that is away changes nothing for a world that trains; what needs it waits, and says so when it has waited too long. */
+function away(view: View, since: number): Opinion {
+  const due = later(view.spec.busOutageTimeoutSeconds, since);
+  const stuck = !has(view, 'Running') || !has(view, 'PodsReady');
+  if (view.facts.now < due) return { wakeAt: earliest(due) };
+  const message = `the bus did not answer since ${timeText(since)}`;
+  return stuck ? { stalled: { reason: 'BusUnavailable', message } } : none;
+}

@@ -1,0 +1,113 @@
+// Another number of workers while they train. Growing: pods first, then a world with them; nobody leaves, so nothing need be saved. Shrinking:
+// a durable save, then a smaller world, then the pods go: one that exits before would be replaced.
+import type { StateRecord } from '../../crds/wire/state.ts';
+import { conditionOf } from '../runtime/conditions.ts';
+import { type Call, none, type Opinion } from './decision.ts';
+import { desiredOf } from './desired.ts';
+import type { ChildJob } from './facts.ts';
+import { openGeneration, restartsOf } from './restarts.ts';
+import {
+  currentWorkers,
+  epochOf,
+  later,
+  livePods,
+  type PresentBus,
+  presentBus,
+  stateOf,
+  type View,
+} from './view.ts';
+
+interface Sizes {
+  readonly workers: ChildJob;
+  readonly bus: PresentBus;
+  readonly state: StateRecord;
+  readonly target: number;
+  /** Workers that train. */
+  readonly world: number;
+}
+
+export function resize(view: View): Opinion {
+  const workers = currentWorkers(view);
+  const bus = presentBus(view.facts);
+  const state = stateOf(view);
+  const live = view.spec.worker.elasticity === 'Live';
+  if (!live || workers === undefined || bus === undefined || state?.world === undefined)
+    return none;
+  const target = view.spec.worker.replicas;
+  const sizes: Sizes = { workers, bus, state, target, world: state.world.size };
+  if (target === sizes.world && workers.parallelism === target) return settledSize(view, target);
+  if (wasRefused(view)) return none;
+  return target > sizes.world ? grow(view, sizes) : shrink(view, sizes);
+}
+
+function settledSize(view: View, size: number): Opinion {
+  if (conditionOf(view.status.conditions ?? [], 'Resizing')?.status !== 'True') return none;
+  return { conditions: [resizing('False', 'Resized', `${size} workers train`)] };
+}
+
+/** The same wish is not tried again: another generation of the spec is another wish. */
+function wasRefused({ status, facts }: View): boolean {
+  const before = conditionOf(status.conditions ?? [], 'Resizing');
+  return before?.reason === 'Refused' && before.observedGeneration === facts.job.generation;
+}
+
+function grow(view: View, sizes: Sizes): Opinion {
+  const { workers, target, world } = sizes;
+  const conditions = [resizing('True', 'ScaleUp', `from ${world} to ${target} workers`)];
+  if (workers.parallelism < target) return { conditions, calls: [sizeTo(workers, target)] };
+  const ready = livePods(view).filter((pod) => pod.ready).length;
+  const since = conditionOf(view.status.conditions ?? [], 'Resizing');
+  const begun = since?.status === 'True' ? Date.parse(since.lastTransitionTime) : view.facts.now;
+  const due = later(view.spec.scheduling.schedulingTimeoutSeconds, begun);
+  const late = view.facts.now >= due;
+  if (ready < target && !late) return { conditions, wakeAt: due };
+  if (ready > world) return { conditions, ...newWorld(view, sizes, Math.min(ready, target)) };
+  const message = `no new worker became ready; ${world} workers go on`;
+  return {
+    conditions: [resizing('False', 'Refused', message)],
+    calls: [sizeTo(workers, world)],
+    events: [{ type: 'Warning', reason: 'ResizeRefused', note: message, action: 'Resize' }],
+  };
+}
+
+function shrink(view: View, sizes: Sizes): Opinion {
+  const { workers, bus, state, target, world } = sizes;
+  // The smaller world trains: now the others may go.
+  if (world <= target) {
+    const conditions = [resizing('True', 'ScaleDown', `to ${target} workers`)];
+    return { conditions, calls: [sizeTo(workers, target)] };
+  }
+  const conditions = [resizing('True', 'ScaleDown', `from ${world} to ${target} workers`)];
+  const asked = conditionOf(view.status.conditions ?? [], 'Resizing');
+  const before = bus.desired?.epoch === epochOf(view) ? bus.desired : undefined;
+  if (asked?.status !== 'True') {
+    const save = desiredOf(view, {
+      workers: before?.workers ?? world,
+      save: (before?.save ?? 0) + 1,
+    });
+    return { conditions, calls: save === undefined ? [] : [save] };
+  }
+  const saved = [...bus.acks.values()].some((ack) => ack.saved >= (before?.save ?? 0));
+  const durable = state.checkpoint !== undefined && saved;
+  return durable ? { conditions, ...newWorld(view, sizes, target) } : { conditions };
+}
+
+function newWorld(view: View, { bus }: Sizes, workers: number): Pick<Opinion, 'calls' | 'status'> {
+  const wanted = desiredOf(view, { workers });
+  if (wanted !== undefined) return { calls: [wanted] };
+  // The record says so already: the workers may meet under it.
+  const isOpen = bus.state?.opened.cause === 'Resize' && bus.state.world === undefined;
+  if (isOpen) return {};
+  const restarts = restartsOf(view);
+  const counted = { ...restarts, resizes: restarts.resizes + 1 };
+  const { calls = [], status = {} } = openGeneration(view, 'Resize', counted, epochOf(view));
+  return { calls, status };
+}
+
+function sizeTo({ name, uid }: ChildJob, size: number): Call {
+  return { type: 'Resize', name, uid, parallelism: size, completions: size };
+}
+
+function resizing(status: 'True' | 'False', reason: string, message: string) {
+  return { type: 'Resizing', status, reason, message } as const;
+}

@@ -1,0 +1,62 @@
+// The two ends of a job. Both are for ever: a terminal condition is set once and nothing is created after it.
+import type { FineTuneJobStatus } from '../../crds/api/status.ts';
+import { type FailureCode, failureOf } from '../../crds/failures.ts';
+import { timeText } from '../runtime/conditions.ts';
+import type { Opinion } from './decision.ts';
+import type { View } from './view.ts';
+
+export interface FailureFacts {
+  readonly code: FailureCode;
+  readonly message: string;
+  readonly index?: number | undefined;
+  readonly node?: string | undefined;
+  readonly exitCode?: number | undefined;
+  readonly step?: number | undefined;
+  /** Last words of the worker, as it wrote them. */
+  readonly record?: string | undefined;
+}
+
+const longestMessage = 2048;
+
+/** `status.failure` keeps the first cause: what was written there is not written over. */
+export function fail(view: Pick<View, 'facts' | 'status'>, found: FailureFacts): Opinion {
+  const { code, message, ...where } = found;
+  const { reason } = failureOf(code);
+  const first: NonNullable<FineTuneJobStatus['failure']> = {
+    code,
+    reason,
+    message: message.slice(0, longestMessage),
+    ...present(where),
+  };
+  return {
+    conditions: [
+      { type: 'Failed', status: 'True', reason, message },
+      { type: 'Running', status: 'False', reason: 'Stopped', message: 'the job ended' },
+    ],
+    status: {
+      completionTime: timeText(view.facts.now),
+      failure: view.status.failure ?? first,
+    },
+    events: [{ type: 'Warning', reason, note: message, action: 'Fail' }],
+    final: true,
+  };
+}
+
+export function complete(view: View, reason: 'Finished' | 'FinishedEarly'): Opinion {
+  const message =
+    reason === 'Finished'
+      ? 'the job trained to its end and the result is in place'
+      : 'the job stopped early as it was asked to, and the result is in place';
+  return {
+    conditions: [{ type: 'Complete', status: 'True', reason, message }],
+    status: { completionTime: timeText(view.facts.now) },
+    events: [{ type: 'Normal', reason, note: message, action: 'Complete' }],
+    final: true,
+  };
+}
+
+function present<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}

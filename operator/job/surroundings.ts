@@ -1,0 +1,91 @@
+// What stands around the pods of a job and has to be there before them: the finalizer, the claim, the service, the policies. Objects that
+// may be changed are applied when what they should contain differs from what they were last made to contain.
+import { annotation } from '../../crds/labels.ts';
+import { digestOf } from '../../crds/plan/digest.ts';
+import { planConfigMap } from '../objects/config-map.ts';
+import { dataClaim } from '../objects/data-claim.ts';
+import { networkPolicies } from '../objects/network-policy.ts';
+import { hasService, headlessService } from '../objects/service.ts';
+import type { Manifest } from '../runtime/client.ts';
+import type { Call } from './decision.ts';
+import type { ChildFacts } from './facts.ts';
+import type { View } from './view.ts';
+
+interface Wanted {
+  readonly kind: 'Service' | 'NetworkPolicy';
+  readonly manifest: Manifest;
+}
+
+/** Calls that bring the surroundings about; none where they are as they should be. */
+export function surroundings(view: View): readonly Call[] {
+  const { facts } = view;
+  const wanted = wantedOf(view);
+  const apply = wanted
+    .filter(
+      ({ kind, manifest }) =>
+        childOf(facts.children, kind, manifest)?.content !== contentOf(manifest),
+    )
+    .map(({ kind, manifest }): Call => ({ type: 'Apply', kind, manifest: marked(manifest) }));
+  const superfluous = facts.children.filter(
+    ({ kind, name }) =>
+      kind !== 'PodGroup' &&
+      !wanted.some((each) => each.kind === kind && each.manifest.metadata.name === name),
+  );
+  return [
+    ...apply,
+    ...superfluous.map(
+      ({ kind, name, uid }): Call => ({
+        ...{ type: 'Delete', kind, name, uid },
+        propagation: 'Background',
+      }),
+    ),
+  ];
+}
+
+/** Before the first Job of a job: what is created once and not looked at again. */
+export function groundwork(view: View): readonly Call[] {
+  const { job, bus } = view.facts;
+  const claim = dataClaim(view.built);
+  return [
+    // From here on something may be written that Kubernetes does not collect.
+    ...(job.hasFinalizer || bus.type === 'Absent' ? [] : [{ type: 'AddFinalizer' } as const]),
+    ...ensurePlan(view),
+    ...(claim === undefined
+      ? []
+      : [{ type: 'Create', kind: 'PersistentVolumeClaim', manifest: claim } as const]),
+  ];
+}
+
+export function ensurePlan({ built, plan, canWritePlan }: View): readonly Call[] {
+  if (!canWritePlan) return [];
+  return [{ type: 'EnsurePlan', manifest: planConfigMap(built, plan.text) }];
+}
+
+function wantedOf({ built, spec, facts }: View): readonly Wanted[] {
+  return [
+    ...(hasService(spec) ? [{ kind: 'Service' as const, manifest: headlessService(built) }] : []),
+    ...networkPolicies(built, facts.site.settings).map((manifest) => ({
+      kind: 'NetworkPolicy' as const,
+      manifest,
+    })),
+  ];
+}
+
+function childOf(
+  children: readonly ChildFacts[],
+  kind: ChildFacts['kind'],
+  { metadata }: Manifest,
+): ChildFacts | undefined {
+  return children.find((child) => child.kind === kind && child.name === metadata.name);
+}
+
+/** The plan's digest changes with every part of the spec; these objects need not. */
+function contentOf(manifest: Manifest): string {
+  return digestOf(manifest['spec']);
+}
+
+function marked(manifest: Manifest): Manifest {
+  const before = manifest.metadata['annotations'];
+  const annotations = { ...(before as object), [annotation.content]: contentOf(manifest) };
+  return { ...manifest, metadata: { ...manifest.metadata, annotations } };
+}

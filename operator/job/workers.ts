@@ -1,0 +1,175 @@
+// The worker Job of the present epoch: created when everything before it is done and nothing of an earlier epoch is left, recognised when
+// somebody removed it, replaced when the plan under it changed.
+import { childName } from '../../crds/child-names.ts';
+import type { StateRecord } from '../../crds/wire/state.ts';
+import { podGroup } from '../objects/pod-group.ts';
+import { workerJob } from '../objects/worker-job.ts';
+import { timeText } from '../runtime/conditions.ts';
+import { type Call, none, type Opinion } from './decision.ts';
+import { desiredOf } from './desired.ts';
+import { leaveEpoch, outdatedWorkers, removeOutdated } from './epochs.ts';
+import { gangMembers, gangOf } from './gang.ts';
+import { openGeneration, restartsOf } from './restarts.ts';
+import { stopWorkers } from './stop-workers.ts';
+import { ensurePlan, groundwork, surroundings } from './surroundings.ts';
+import { currentWorkers, epochOf, presentBus, stateOf, type View } from './view.ts';
+
+export function startWorkers(view: View): Opinion {
+  const workers = currentWorkers(view);
+  const calls = [...surroundings(view), ...removeOutdated(view)];
+  if (workers === undefined) return wasRemoved(view) ? afterRemoval(view) : create(view, calls);
+  if (workers.planDigest !== view.plan.digest) {
+    return stopWorkers(view, workers, 'the spec was changed while the workers stopped');
+  }
+  const { name, uid, number } = workers;
+  return {
+    status: { workerEpoch: number, jobRef: { name, uid } },
+    calls: [...calls, ...recordsOf(view)],
+  };
+}
+
+/** We saw the Job of this epoch, did not remove it, and it is gone or going. */
+function wasRemoved(view: View): boolean {
+  const { jobRef } = view.status;
+  return jobRef?.name === childName.workers(view.facts.job.name, epochOf(view));
+}
+
+function afterRemoval(view: View): Opinion {
+  const restarts = restartsOf(view);
+  const counted = { ...restarts, disruptions: restarts.disruptions + 1 };
+  const next = leaveEpoch(view, undefined);
+  const open = openGeneration(view, 'PodLost', counted, epochOf(view) + 1);
+  const note = 'the worker Job was deleted by somebody; the next one takes its place';
+  return {
+    ...open,
+    status: { ...next.status, ...open.status },
+    events: [{ type: 'Warning', reason: 'WorkersDeleted', note, action: 'Restart' }],
+    // The next pass creates: it sees the new number.
+    wakeAt: view.facts.now,
+    final: true,
+  };
+}
+
+function create(view: View, before: readonly Call[]): Opinion {
+  const { facts, status } = view;
+  const notBefore = status.restarts?.nextStartTime;
+  const waiting: Opinion = { conditions: [notReady('workers are being started')], final: true };
+  if (notBefore !== undefined && Date.parse(notBefore) > facts.now) {
+    const gang = status.restarts?.schedulingAttempts ?? 0;
+    return {
+      ...waiting,
+      calls: before,
+      stalled: {
+        reason: gang > 0 ? 'GangTimeout' : 'BackOff',
+        message: `the workers are started again at ${notBefore}`,
+      },
+      wakeAt: Date.parse(notBefore),
+    };
+  }
+  // Two worker Jobs must never run at once: the next waits until the removal of the last one is seen.
+  if (outdatedWorkers(view).length > 0) return { ...waiting, calls: before };
+  return {
+    ...waiting,
+    status: { workerEpoch: epochOf(view) },
+    calls: [...groundwork(view), ...before, ...jobCalls(view), ...recordsOf(view)],
+  };
+}
+
+function jobCalls(view: View): readonly Call[] {
+  const { facts, built, spec, status } = view;
+  const epoch = epochOf(view);
+  const { restarts } = status;
+  const gang = gangOf(spec, facts.site);
+  const flavour =
+    gang === 'Native' || gang === 'Coscheduling' || gang === 'Volcano' ? gang : undefined;
+  const manifest = workerJob({
+    job: built,
+    settings: facts.site.settings,
+    epoch,
+    replicas: spec.worker.replicas,
+    gang: flavour,
+    excludedNodes: restarts?.excludedNodes ?? [],
+    grown: restarts?.grown ?? 0,
+    trainedParameters: status.plan?.trainableParameters,
+  });
+  const members = { epoch, members: gangMembers(spec) };
+  return [
+    ...(flavour === undefined
+      ? []
+      : [
+          {
+            type: 'Create',
+            kind: 'PodGroup',
+            manifest: podGroup(built, flavour, members),
+          } as const,
+        ]),
+    { type: 'Create', kind: 'Job', manifest },
+  ];
+}
+
+/** What the bus must say before workers can meet. */
+function recordsOf(view: View): readonly Call[] {
+  const bus = presentBus(view.facts);
+  if (bus === undefined) return [];
+  const desired = desiredOf(view, {});
+  return [
+    ...(bus.state === undefined ? [initState(view)] : adopted(view, bus.state)),
+    ...(desired === undefined ? [] : [desired]),
+  ];
+}
+
+/** First record of a job, or the one after the bus lost its memory: status remembers the generation and the checkpoint. */
+function initState(view: View): Call {
+  const { status, facts } = view;
+  const {
+    latestStep,
+    latestDigest,
+    latestURI,
+    latestTime,
+    generation = 0,
+  } = status.checkpoint ?? {};
+  const last = Math.max(status.rendezvous?.generation ?? 0, generation);
+  const checkpoint =
+    latestStep === undefined
+      ? {}
+      : {
+          checkpoint: {
+            step: latestStep,
+            generation,
+            manifest: latestURI ?? '',
+            digest: latestDigest ?? '',
+            time: latestTime ?? timeText(facts.now),
+          },
+        };
+  const record: StateRecord = {
+    v: 1,
+    epoch: epochOf(view),
+    generation: last + 1,
+    opened: { by: 'operator', cause: 'Start', at: timeText(facts.now) },
+    adjustments: status.plan?.adjustments ?? [],
+    restarts: restartsOf(view),
+    ...checkpoint,
+  };
+  return { type: 'InitState', record };
+}
+
+/** A record of an earlier epoch: the workers of the new one form a new world. */
+function adopted(view: View, { generation, epoch }: StateRecord): readonly Call[] {
+  if (stateOf(view) !== undefined || epoch > epochOf(view)) return [];
+  const restarts = restartsOf(view);
+  return [
+    { type: 'OpenGeneration', from: generation, cause: 'Start', epoch: epochOf(view), restarts },
+  ];
+}
+
+/** Pods that wait for the plan, because somebody deleted it, get it again. */
+export function replacePlan(view: View): Opinion {
+  const stuck = view.facts.pods.some(
+    ({ waiting }) => waiting?.reason === 'CreateContainerConfigError',
+  );
+  return stuck ? { calls: ensurePlan(view) } : none;
+}
+
+export function notReady(message: string) {
+  return { type: 'PodsReady', status: 'False', reason: 'Pending', message } as const;
+}

@@ -1,0 +1,265 @@
+import test from 'ava';
+import type { Facts } from '../../../operator/job/facts.ts';
+import { decided } from '../../builders/decided.ts';
+import type { Changes } from '../../builders/job.ts';
+import {
+  aBus,
+  aChildJob,
+  aMember,
+  aPodOf,
+  aState,
+  ended,
+  now,
+  seconds,
+  training,
+  trainingStatus,
+} from '../../builders/job-facts.ts';
+
+const failedPod = (exitCode: number, changes: object = {}) =>
+  aPodOf({ name: 'first-w1-0-old', uid: 'uid-w1-0', ...ended(exitCode, changes) });
+
+/** One pod failed and the Job controller counted it. */
+const alone = (
+  exitCode: number,
+  more: { spec?: Changes; status?: object; end?: object } = {},
+): Facts =>
+  training({
+    ...(more.spec === undefined ? {} : { spec: more.spec }),
+    status: more.status ?? {},
+    workers: [aChildJob({ failed: 1 }, more.spec)],
+    pods: [failedPod(exitCode, more.end)],
+  });
+
+const withState = (state: object, exitCode = 70, more: object = {}): Facts =>
+  training({ bus: aBus({ state: aState(state) }), pods: [failedPod(exitCode)], ...more });
+
+const restartsOf = (changes: object) => ({ restarts: { ...aState().restarts, ...changes } });
+
+test('a pod that ended badly costs one restart, once', (t) => {
+  const facts = alone(70);
+  const first = decided(facts);
+  t.is(first.status.restarts?.counted, 1);
+  t.is(first.status.restarts?.lastCause, 'InternalError');
+  t.deepEqual(first.status.restarts?.podFailures, { epoch: 1, count: 1 });
+  const second = decided({ ...facts, job: { ...facts.job, status: first.status } });
+  t.is(second.status.restarts?.counted, 1);
+  t.deepEqual(second.status, first.status);
+});
+
+test('two pods that failed together are one incident', (t) => {
+  const facts = alone(70);
+  const { status } = decided({
+    ...facts,
+    workers: [aChildJob({ failed: 2 })],
+    pods: [failedPod(70), failedPod(76)],
+  });
+  t.is(status.restarts?.counted, 1);
+});
+
+test('a planned stop and a disruption cost nothing', (t) => {
+  const stopped = decided(alone(75));
+  t.is(stopped.status.restarts?.counted, undefined);
+  const facts = training({
+    pods: [aPodOf({ disruption: 'EvictionByEvictionAPI', ...ended(143) })],
+  });
+  t.is(decided(facts).status.restarts?.counted, undefined);
+});
+
+test('the budget of restarts ends the job, and not one restart earlier', (t) => {
+  const window = (count: number) => Array.from({ length: count }, () => '2026-01-01T11:50:00Z');
+  const spent = (count: number) => ({
+    restarts: { counted: count, window: window(count), repeats: 1 },
+  });
+  t.is(decided(alone(70, { status: spent(9) })).is('Failed'), undefined);
+  const { is, status } = decided(alone(70, { status: spent(10) }));
+  t.is(is('Failed'), 'True/RestartBudgetExhausted');
+  t.is(status.failure?.exitCode, 70);
+  t.is(status.failure?.node, 'n1');
+});
+
+test('restarts from before the window are forgiven, unless the window is the whole life', (t) => {
+  const old = Array.from({ length: 10 }, () => '2026-01-01T10:59:00Z');
+  const status = { restarts: { counted: 10, window: old } };
+  t.is(decided(alone(70, { status })).is('Failed'), undefined);
+  const life = { 'failurePolicy.restartWindowSeconds': 0 };
+  t.is(decided(alone(70, { status, spec: life })).is('Failed'), 'True/RestartBudgetExhausted');
+});
+
+test('no restarts are allowed where maxRestarts is 0', (t) => {
+  const { is } = decided(alone(70, { spec: { 'failurePolicy.maxRestarts': 0 } }));
+  t.is(is('Failed'), 'True/RestartBudgetExhausted');
+});
+
+test('memory of the machine: twice is bad luck, three times is the job, and Grow gives a quarter more', (t) => {
+  const end = { reason: 'OOMKilled' };
+  const before = (repeats: number) => ({
+    restarts: { counted: repeats, lastCause: 'HostOutOfMemory', repeats },
+  });
+  t.is(decided(alone(137, { end, status: before(1) })).is('Failed'), undefined);
+  t.is(decided(alone(137, { end, status: before(2) })).is('Failed'), 'True/HostOutOfMemory');
+  const spec = { 'failurePolicy.hostOutOfMemoryPolicy': 'Grow' };
+  const grown = decided(alone(137, { end, status: before(1), spec }));
+  t.is(grown.status.restarts?.grown, 1);
+  t.is(grown.status.workerEpoch, 2);
+  t.true(grown.words.includes('Delete Job first-w1'));
+});
+
+test('a device that fails twice in a row has its node avoided', (t) => {
+  const first = decided(alone(71));
+  t.is(first.status.restarts?.excludedNodes, undefined);
+  const before = { restarts: { counted: 1, lastCause: 'DeviceFault', repeats: 1 } };
+  const second = decided(alone(71, { status: before }));
+  t.deepEqual(second.status.restarts?.excludedNodes, ['n1']);
+  t.is(second.status.workerEpoch, 2);
+  t.truthy(second.status.restarts?.nextStartTime);
+});
+
+test('local disk that is full twice ends the job', (t) => {
+  const end = {
+    reason: 'Evicted',
+    message: 'Pod ephemeral local storage usage exceeds the total limit',
+  };
+  t.is(decided(alone(137, { end })).is('Failed'), undefined);
+  const status = { restarts: { counted: 1, lastCause: 'EphemeralStorageExceeded', repeats: 1 } };
+  t.is(decided(alone(137, { end, status })).is('Failed'), 'True/EphemeralStorageExceeded');
+});
+
+test('the rules of a job come first: an exit code or a reason to fail, to ignore, to go elsewhere', (t) => {
+  const rules = (rule: object) => ({ 'failurePolicy.rules': [rule] });
+  const fail = decided(alone(76, { spec: rules({ onReasons: ['Hang'], action: 'Fail' }) }));
+  t.is(fail.is('Failed'), 'True/Hang');
+  const ignore = decided(alone(76, { spec: rules({ onReasons: ['Hang'], action: 'Ignore' }) }));
+  t.is(ignore.status.restarts?.counted, undefined);
+  const away = decided(
+    alone(76, { spec: rules({ onReasons: ['Hang'], action: 'RestartExcludingNode' }) }),
+  );
+  t.deepEqual(away.status.restarts?.excludedNodes, ['n1']);
+  const device = { 'failurePolicy.deviceOutOfMemoryPolicy': 'Fail' };
+  t.is(decided(alone(72, { spec: device })).is('Failed'), 'True/DeviceOutOfMemory');
+});
+
+test('a permanent exit code ends the job with the last words of the pod that the Job names', (t) => {
+  const failure = {
+    code: 'E_DIVERGED',
+    reason: 'Diverged',
+    message: 'loss was not finite 6 times',
+    step: 12,
+  };
+  const message =
+    'Container worker for pod team-a/first-w1-0-old failed with exit code 74 matching FailJob rule';
+  const outcome = { type: 'Failed', at: now, reason: 'PodFailurePolicy', message } as const;
+  const { is, status } = decided(
+    training({
+      workers: [aChildJob({ outcome, failed: 1 })],
+      pods: [failedPod(74, { words: { v: 1, failure } }), aPodOf({ index: 1, ...ended(143) })],
+    }),
+  );
+  t.is(is('Failed'), 'True/Diverged');
+  t.like(status.failure, {
+    message: 'loss was not finite 6 times',
+    step: 12,
+    exitCode: 74,
+    index: 0,
+  });
+});
+
+test('a Job that gave up leads to the next epoch while there is budget', (t) => {
+  const outcome = {
+    type: 'Failed',
+    at: now,
+    reason: 'BackoffLimitExceeded',
+    message: 'too many',
+  } as const;
+  const { status, words } = decided(
+    training({ workers: [aChildJob({ outcome, failed: 9 })], pods: [] }),
+  );
+  t.is(status.workerEpoch, 2);
+  t.is(status.restarts?.counted, 1);
+  t.true(words.includes('Delete Job first-w1'));
+});
+
+test('a failure that the workers agreed on is the end', (t) => {
+  const result = { type: 'Failed', code: 'E_DATA', reason: 'Odd', message: 'm', index: 3 } as const;
+  const { is, status } = decided(withState({ result }));
+  t.is(is('Failed'), 'True/InternalError', 'a code of a newer worker is not ours to invent');
+  t.is(status.failure?.index, 3);
+});
+
+test('on a bus a failed member opens the next generation, once', (t) => {
+  const first = decided(withState({ generation: 4 }));
+  t.true(first.words.includes('OpenGeneration 5 PodFailed'));
+  const opened = { by: 'operator', cause: 'PodFailed', at: '2026-01-01T12:00:00Z' } as const;
+  const next = withState({
+    generation: 5,
+    world: undefined,
+    opened,
+    ...restartsOf({ counted: 1 }),
+  });
+  const second = decided({
+    ...next,
+    bus: aBus({ state: aState({ generation: 5, world: undefined, opened }), members: new Map() }),
+  });
+  t.false(second.words.some((word) => word.startsWith('OpenGeneration')));
+});
+
+test('a generation that the workers opened themselves is not opened again', (t) => {
+  const opened = { by: 'w1', cause: 'MemberUnreachable', at: '2026-01-01T11:59:00Z' } as const;
+  const state = aState({ generation: 2, opened, world: undefined });
+  const facts = training({
+    bus: aBus({ state, members: new Map([[1, aMember(1)]]) }),
+    pods: [failedPod(70)],
+  });
+  t.false(decided(facts).words.some((word) => word.startsWith('OpenGeneration')));
+});
+
+test('a pod that dies before it can join counts, so that a job cannot die at its start for ever', (t) => {
+  const opened = { by: 'operator', cause: 'Start', at: '2026-01-01T11:59:00Z' } as const;
+  const state = aState({ generation: 1, opened, world: undefined });
+  const pod = aPodOf({ uid: 'new', createdAt: seconds(-30), ...ended(70) });
+  const { words } = decided(training({ bus: aBus({ state, members: new Map() }), pods: [pod] }));
+  t.true(words.includes('OpenGeneration 2 PodFailed'));
+});
+
+test('three counted restarts without a checkpoint end the job; the second replaces all pods', (t) => {
+  const recent = '2026-01-01T11:58:00Z';
+  const two = decided(
+    withState(restartsOf({ counted: 1, sinceCommit: 1, window: [recent] }), 70, {
+      pods: [failedPod(70), aPodOf({ index: 1 })],
+    }),
+  );
+  t.true(two.words.includes('OpenGeneration 2 PodFailed'));
+  t.true(two.words.includes('Delete Pod first-w1-1'));
+  const three = decided(
+    withState(restartsOf({ counted: 2, sinceCommit: 2, window: [recent, recent] })),
+  );
+  t.is(three.is('Failed'), 'True/NoProgress');
+});
+
+test('a member whose pod was evicted or deleted opens a generation that is not counted', (t) => {
+  const gone = decided(training({ bus: aBus(), pods: [] }));
+  t.true(gone.words.includes('OpenGeneration 2 PodLost'));
+  t.is(gone.status.restarts?.disruptions, 1);
+  t.is(gone.status.restarts?.counted, 0);
+  const evicted = aPodOf({ disruption: 'PreemptionByScheduler', ...ended(143) });
+  t.true(
+    decided(training({ bus: aBus(), pods: [evicted] })).words.includes(
+      'OpenGeneration 2 Disruption',
+    ),
+  );
+});
+
+test('a member that joined a moment ago may not be in our list of pods yet', (t) => {
+  const young = { ...aMember(0), bootAt: '2026-01-01T11:59:30Z' };
+  const { words } = decided(training({ bus: aBus({ members: new Map([[0, young]]) }), pods: [] }));
+  t.false(words.some((word) => word.startsWith('OpenGeneration')));
+});
+
+test('the first cause is kept, whatever follows', (t) => {
+  const failure = { code: 'E_DIVERGED', reason: 'Diverged', message: 'first' };
+  const status = trainingStatus({ failure });
+  t.is(
+    decided(alone(72, { spec: { 'failurePolicy.maxRestarts': 0 }, status })).status.failure
+      ?.message,
+    'first',
+  );
+});

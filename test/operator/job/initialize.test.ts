@@ -1,0 +1,168 @@
+import test from 'ava';
+import { prepareDigest } from '../../../operator/job/plan.ts';
+import { decided } from '../../builders/decided.ts';
+import { smol135 } from '../../builders/facts.ts';
+import { aSpec } from '../../builders/job.ts';
+import {
+  anInitJob,
+  aPodOf,
+  ended,
+  now,
+  quietSite,
+  seconds,
+  someFacts,
+  trainingStatus,
+} from '../../builders/job-facts.ts';
+
+const waitingPod = (reason: string, message: string, age = 60) =>
+  aPodOf({
+    ...{
+      component: 'init' as const,
+      name: 'first-init-1-x',
+      ready: false,
+      phase: 'Pending' as const,
+    },
+    scheduledAt: seconds(-age),
+    waiting: { reason, message },
+  });
+
+const failedInit = (exitCode: number, words?: object) =>
+  someFacts({
+    inits: [
+      anInitJob({ outcome: { type: 'Failed', at: now, reason: 'PodFailurePolicy', message: 'm' } }),
+    ],
+    pods: [aPodOf({ component: 'init', ...ended(exitCode, { words: words as never }) })],
+  });
+
+test('while prepare works there is nothing to do', (t) => {
+  const { phase, words } = decided(
+    someFacts({ inits: [anInitJob()], pods: [aPodOf({ component: 'init' })] }),
+  );
+  t.is(phase, 'Initializing');
+  t.deepEqual(words, []);
+});
+
+test('an init Job that somebody deleted is made again under another name', (t) => {
+  const { words } = decided(someFacts({ inits: [anInitJob({ isDeleting: true })] }));
+  t.true(words.includes('Create Job first-init-2'));
+});
+
+test('other data than was prepared is prepared, and the old work is stopped', (t) => {
+  const old = anInitJob({ prepareDigest: 'other' });
+  const { words } = decided(
+    someFacts({ inits: [old], status: trainingStatus({ plan: { prepareSha256: 'other' } }) }),
+  );
+  t.deepEqual(
+    words.filter((word) => word.includes('init')),
+    ['Delete Job first-init-1', 'Create Job first-init-2'],
+  );
+});
+
+test('last words say why the job failed; without them the exit code does', (t) => {
+  const failure = {
+    code: 'E_HUB_UNAUTHORIZED',
+    reason: 'HubUnauthorized',
+    message: 'Secret hub, key token',
+  };
+  const said = decided(failedInit(77, { v: 1, failure }));
+  t.is(said.is('Failed'), 'True/HubUnauthorized');
+  t.is(said.status.failure?.message, 'Secret hub, key token');
+  const silent = decided(failedInit(65));
+  t.is(silent.is('Failed'), 'True/InvalidData');
+  t.regex(silent.status.failure?.message ?? '', /exit code 65/);
+});
+
+test('the Job may be seen finished a moment before its pod', (t) => {
+  const complete = { type: 'Complete', at: now, reason: '', message: '' } as const;
+  const facts = someFacts({ inits: [anInitJob({ outcome: complete })] });
+  const early = decided(facts);
+  t.is(early.phase, 'Initializing');
+  t.is(early.wakeAt, seconds(30));
+  t.is(decided({ ...facts, now: seconds(30) }).is('Initialized'), 'True/Ready');
+});
+
+test('an image that cannot be pulled is waited for ten minutes, or not at all', (t) => {
+  const inits = [anInitJob()];
+  const slow = decided(
+    someFacts({ inits, pods: [waitingPod('ImagePullBackOff', 'Back-off pulling image')] }),
+  );
+  t.is(slow.is('Initialized'), 'False/ImagePullFailed');
+  t.is(slow.is('Stalled'), 'True/ImagePullFailed');
+  t.is(slow.wakeAt, seconds(540));
+  const late = someFacts({ inits, pods: [waitingPod('ImagePullBackOff', 'Back-off', 600)] });
+  t.is(decided(late).is('Failed'), 'True/ImagePullFailed');
+  const hopeless = someFacts({ inits, pods: [waitingPod('ErrImagePull', 'manifest unknown')] });
+  t.is(decided(hopeless).is('Failed'), 'True/ImagePullFailed');
+});
+
+test('an image that is not on the node yet, and may not be pulled, is waited for', (t) => {
+  const pod = waitingPod(
+    'ErrImageNeverPull',
+    'Container image "w" is not present with pull policy of Never',
+  );
+  const { phase, is } = decided(someFacts({ inits: [anInitJob()], pods: [pod] }));
+  t.is(phase, 'Initializing');
+  t.is(is('Initialized'), 'False/ImagePullFailed');
+});
+
+test('a missing Secret stalls the job until its scheduling time is over, and the plan is made sure of', (t) => {
+  const pod = waitingPod('CreateContainerConfigError', 'secret "hub" not found');
+  const result = decided(someFacts({ inits: [anInitJob()], pods: [pod] }));
+  t.is(result.is('Stalled'), 'True/ReferenceNotFound');
+  t.deepEqual(result.words, ['EnsurePlan']);
+  t.is(result.wakeAt, seconds(540));
+  const late = waitingPod('CreateContainerConfigError', 'secret "hub" not found', 600);
+  t.is(
+    decided(someFacts({ inits: [anInitJob()], pods: [late] })).is('Failed'),
+    'True/ReferenceNotFound',
+  );
+});
+
+test('pods that a policy refuses are told after half a minute, and end the job after ten', (t) => {
+  const started = (age: number) =>
+    someFacts({ inits: [anInitJob({ active: 0, ready: 0, startedAt: seconds(-age) })] });
+  t.is(decided(started(29)).is('Stalled'), undefined);
+  t.is(decided(started(31)).is('Stalled'), 'True/AdmissionDenied');
+  t.is(decided(started(600)).is('Failed'), 'True/AdmissionDenied');
+});
+
+const preparedWords = {
+  v: 1,
+  prepared: {
+    model: { digest: 'sha256:0', family: 'Llama', format: 'Safetensors', facts: smol135 },
+    dataset: {
+      ...{ digest: 'd', samples: 10, tokens: 100, learnedTokens: 50, skipped: 0 },
+      ...{ sequences: 10, longest: 20 },
+    },
+  },
+} as const;
+
+const prepared = (spec: object, deviceMemoryBytes?: number) =>
+  someFacts({
+    spec: spec as never,
+    inits: [
+      anInitJob({
+        outcome: { type: 'Complete', at: now, reason: '', message: '' },
+        prepareDigest: prepareDigest(aSpec(spec as never)),
+      }),
+    ],
+    pods: [aPodOf({ component: 'init', ...ended(0, { words: preparedWords }) })],
+    site: { ...quietSite, settings: { ...quietSite.settings, deviceMemoryBytes } },
+  });
+
+test('what does not fit on the devices of the site fails before one is taken', (t) => {
+  const small = decided(prepared({}, 100e6));
+  t.is(small.is('Failed'), 'True/DoesNotFit');
+  t.regex(small.status.failure?.message ?? '', /GiB on a device of 0\.1 GiB$/);
+  const large = decided(prepared({}, 80e9));
+  t.is(large.is('Initialized'), 'True/Ready');
+  t.truthy(large.status.plan?.memory?.peak);
+  const unknown = decided(prepared({}));
+  t.is(unknown.status.plan?.memory, undefined);
+});
+
+test('a module that the model does not have fails with its sentence', (t) => {
+  const adapter = { type: 'LoRA', lora: { rank: 4, alpha: '8', targetModules: ['no_proj'] } };
+  const { is } = decided(prepared({ 'method.adapter': adapter }));
+  t.regex(is('Failed') ?? '', /^True\//);
+});

@@ -1,0 +1,114 @@
+import test from 'ava';
+import { timeText } from '../../../operator/runtime/conditions.ts';
+import { decided } from '../../builders/decided.ts';
+import {
+  aBus,
+  aPodOf,
+  aState,
+  conditionsOf,
+  now,
+  seconds,
+  someFacts,
+  training,
+  trainingStatus,
+} from '../../builders/job-facts.ts';
+
+const fresh = {
+  startTime: undefined,
+  conditions: conditionsOf({ Running: '!WaitingForMembers' }),
+} as const;
+
+test('without a bus the job trains when its worker is ready', (t) => {
+  const notReady = aPodOf({ ready: false, waiting: { reason: 'ContainerCreating', message: '' } });
+  const starting = decided(training({ status: fresh as never, pods: [notReady] }));
+  t.is(starting.phase, 'Starting');
+  t.is(starting.status.startTime, undefined);
+  const running = decided(training({ status: fresh as never }));
+  t.is(running.phase, 'Running');
+  t.is(running.status.startTime, timeText(now));
+  const lost = decided(training({ pods: [notReady] }));
+  t.is(lost.phase, 'Restarting');
+});
+
+test('a committed world trains, an open generation waits for members', (t) => {
+  const running = decided(training({ status: fresh as never, bus: aBus() }));
+  t.is(running.phase, 'Running');
+  t.is(running.message('Running'), '1 worker trains as generation 1');
+  t.like(running.status.rendezvous, { generation: 1, worldSize: 1, openedBy: 'operator' });
+  const opened = { by: 'first-w1-1', cause: 'Hang', at: timeText(now) } as const;
+  const open = aBus({ state: aState({ generation: 2, opened, world: undefined }) });
+  const restarting = decided(training({ bus: open }));
+  t.is(restarting.phase, 'Restarting');
+  t.is(restarting.is('Restarting'), 'True/Hang');
+  t.is(restarting.status.rendezvous?.worldSize, undefined);
+  const facts = training({ bus: aBus({ state: aState({ generation: 2 }) }) });
+  const again = decided({ ...facts, job: { ...facts.job, status: restarting.status } });
+  t.is(again.phase, 'Running');
+  t.is(again.is('Restarting'), 'False/Restarted');
+});
+
+test('the account on the bus is mirrored, with what the memory ladder did', (t) => {
+  const restarts = {
+    ...aState().restarts,
+    counted: 2,
+    lastCause: 'Hang',
+    lastRecoverySeconds: 7.25,
+  };
+  const state = aState({ restarts, adjustments: ['microBatchSize 2'] });
+  const { status } = decided(training({ bus: aBus({ state }) }));
+  t.like(status.restarts, { counted: 2, lastCause: 'Hang', lastRecoverySeconds: '7.3' });
+  t.deepEqual(status.plan?.adjustments, ['microBatchSize 2']);
+});
+
+test('workers that are all there and do not agree are replaced, and it counts', (t) => {
+  const opened = { by: 'operator', cause: 'Start', at: timeText(seconds(-299)) } as const;
+  const state = aState({ opened, world: undefined });
+  const facts = training({ bus: aBus({ state }), pods: [aPodOf({ createdAt: seconds(-400) })] });
+  t.is(decided(facts).wakeAt, seconds(1));
+  const late = decided({ ...facts, now: seconds(1) });
+  t.true(late.words.includes('OpenGeneration 2 PodFailed'));
+  t.true(late.words.includes('Delete Pod first-w1-0'));
+  t.is(late.status.restarts?.lastCause, 'PeerLost');
+});
+
+test('a bus that is away leaves a training world alone, and is told when something waits for it', (t) => {
+  const away = (ago: number) => ({ type: 'Away', since: seconds(-ago) }) as const;
+  const running = decided(training({ bus: away(10_000) }));
+  t.is(running.phase, 'Running');
+  t.is(running.is('Stalled'), undefined);
+  const pods = [aPodOf({ ready: false })];
+  t.is(decided(training({ bus: away(899), pods })).is('Stalled'), undefined);
+  t.is(decided(training({ bus: away(900), pods })).is('Stalled'), 'True/BusUnavailable');
+});
+
+test('a bus that lost its memory is told the generation and the checkpoint that status remembers', (t) => {
+  const status = trainingStatus({
+    rendezvous: { generation: 5 },
+    checkpoint: { latestStep: 40, generation: 4, latestDigest: 'd', latestURI: 'step-40/gen-4' },
+  });
+  const { calls } = decided(
+    training({ status, bus: aBus({ state: undefined, members: new Map() }) }),
+  );
+  const init = calls.find((call) => call.type === 'InitState');
+  t.is(init?.record.generation, 6);
+  t.like(init?.record.checkpoint, { step: 40, manifest: 'step-40/gen-4' });
+});
+
+test('a world that says nothing for twice the time of a hang is stalled', (t) => {
+  const progress = { updatedAt: timeText(seconds(-1199)) };
+  const facts = training({ bus: aBus(), status: { progress } });
+  t.is(decided(facts).is('Stalled'), undefined);
+  t.is(decided({ ...facts, now: seconds(1) }).is('Stalled'), 'True/NoSteps');
+});
+
+test('the first workers find the records that they need', (t) => {
+  const status = trainingStatus({ jobRef: undefined, startTime: undefined, conditions: [] });
+  const { words } = decided(
+    someFacts({ status, bus: aBus({ state: undefined, members: new Map() }) }),
+  );
+  t.deepEqual(words.slice(-3), [
+    'Create Job first-w1',
+    'InitState 1',
+    'WriteDesired None workers=1 save=0',
+  ]);
+});

@@ -1,0 +1,100 @@
+import test from 'ava';
+import { decided } from '../../builders/decided.ts';
+import {
+  aBus,
+  aChildJob,
+  aPublishJob,
+  conditionsOf,
+  seconds,
+  someFacts,
+  training,
+  trainingStatus,
+} from '../../builders/job-facts.ts';
+
+const spec = { suspend: true };
+const ack = {
+  v: 1,
+  podUID: 'u',
+  restored: true,
+  saved: 0,
+  stoppedStep: 7,
+  finished: false,
+} as const;
+
+test('a job that is created suspended does nothing but say so', (t) => {
+  const { phase, words, is } = decided(someFacts({ spec }));
+  t.is(phase, 'Suspended');
+  t.is(is('Suspended'), 'True/SuspendedByUser');
+  t.is(is('Validated'), 'True/Resolved');
+  t.deepEqual(words, []);
+});
+
+test('workers are asked to save, removed when all have, and stay away', (t) => {
+  const facts = training({ spec, bus: aBus() });
+  const saving = decided(facts);
+  t.is(saving.phase, 'Suspending');
+  t.deepEqual(saving.words, ['WriteDesired Save workers=1 save=0']);
+  t.is(saving.wakeAt, seconds(600));
+  const job = { ...facts.job, status: saving.status };
+  const removing = decided({ ...facts, job, bus: aBus({ acks: new Map([[0, ack]]) }) });
+  t.deepEqual(removing.words, ['Delete Job first-w1']);
+  t.is(removing.status.workerEpoch, 2);
+  t.is(removing.is('Running'), 'False/Stopped');
+  const gone = decided({
+    ...facts,
+    workers: [],
+    pods: [],
+    job: { ...job, status: removing.status },
+  });
+  t.is(gone.phase, 'Suspended');
+  t.deepEqual(gone.words, []);
+});
+
+test('the time to save runs from the first asking, and is not begun anew', (t) => {
+  const facts = training({ spec, bus: aBus() });
+  const status = decided(facts).status;
+  const later = { ...facts, job: { ...facts.job, status } };
+  t.is(decided({ ...later, now: seconds(599) }).wakeAt, seconds(600));
+  const late = decided({ ...later, now: seconds(600) });
+  t.deepEqual(late.words, ['Delete Job first-w1']);
+  t.is(late.events.find(({ type }) => type === 'Warning')?.reason, 'NotSaved');
+});
+
+test('without a bus, and with a bus that is away, workers get SIGTERM and their grace period', (t) => {
+  t.deepEqual(decided(training({ spec })).words, ['Delete Job first-w1']);
+  const bus = { type: 'Away', since: seconds(-5) } as const;
+  t.deepEqual(decided(training({ spec, bus })).words, ['Delete Job first-w1']);
+});
+
+test('workers that have not met have nothing to save', (t) => {
+  const { words } = decided(training({ spec, bus: aBus({ state: undefined }) }));
+  t.deepEqual(words, ['Delete Job first-w1']);
+});
+
+test('a worker Job of a half-done stop is removed, not started', (t) => {
+  const status = trainingStatus({ workerEpoch: 2, jobRef: undefined });
+  const { words, phase } = decided(someFacts({ spec, status, workers: [aChildJob()] }));
+  t.deepEqual(words, ['Delete Job first-w1']);
+  t.is(phase, 'Suspended');
+});
+
+test('resuming starts the next epoch', (t) => {
+  const status = trainingStatus({
+    ...{ workerEpoch: 2, jobRef: undefined },
+    conditions: conditionsOf({ Suspended: 'SuspendedByUser', Running: '!Stopped' }),
+  });
+  const { is, words, phase } = decided(someFacts({ status }));
+  t.is(is('Suspended'), 'False/Resumed');
+  t.true(words.includes('Create Job first-w2'));
+  t.is(phase, 'Starting');
+});
+
+test('a suspended job still publishes what is trained', (t) => {
+  const conditions = conditionsOf({ Running: '!Finished' });
+  const facts = someFacts({
+    spec,
+    status: trainingStatus({ conditions }),
+    publishes: [aPublishJob()],
+  });
+  t.is(decided(facts).phase, 'Publishing');
+});
