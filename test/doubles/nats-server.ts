@@ -1,0 +1,114 @@
+// A real nats-server with JetStream on a free port and a folder of its own. It can be killed and started again on the same port,
+// with its storage or without, and stopped in place as a partition would.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { thisSetup } from '../../cli/setup/setup.ts';
+import { Bus } from '../../crds/wire/bus.ts';
+import type { Layout } from '../../crds/wire/bus-layout.ts';
+import { ensureNats } from '../setup/nats.ts';
+import { eventually } from './eventually.ts';
+
+export const smallLayout: Layout = { replicas: 1, retentionSeconds: 3600, metricsBytes: 64e6 };
+
+export class NatsServer implements AsyncDisposable {
+  readonly #program: string;
+  readonly #folder: string;
+  readonly #port: number;
+  #process: ChildProcess | undefined;
+
+  static async start(): Promise<NatsServer> {
+    const program = await ensureNats(thisSetup(new AbortController().signal));
+    const folder = await mkdtemp(join(tmpdir(), 'anneal-nats-'));
+    const server = new NatsServer(program, folder, await freePort());
+    await server.start();
+    return server;
+  }
+
+  private constructor(program: string, folder: string, port: number) {
+    this.#program = program;
+    this.#folder = folder;
+    this.#port = port;
+  }
+
+  get url(): string {
+    return `nats://127.0.0.1:${this.#port}`;
+  }
+
+  async start(): Promise<void> {
+    const where = [
+      '--addr',
+      '127.0.0.1',
+      '--port',
+      String(this.#port),
+      '--store_dir',
+      this.#folder,
+    ];
+    this.#process = spawn(this.#program, ['--jetstream', ...where], { stdio: 'ignore' });
+    await eventually('nats-server listens', () => answers(this.#port), 30_000);
+  }
+
+  /** kill -9. */
+  async kill(): Promise<void> {
+    const running = this.#process;
+    if (running === undefined) return;
+    this.#process = undefined;
+    const ended = once(running, 'exit');
+    running.kill('SIGKILL');
+    await ended;
+  }
+
+  async restart(): Promise<void> {
+    await this.kill();
+    await this.start();
+  }
+
+  /** The server keeps its connections and answers nothing any more. */
+  freeze(): void {
+    this.#process?.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#process?.kill('SIGCONT');
+  }
+
+  /** Everything that was stored is gone; to be called while it does not run. */
+  async wipe(): Promise<void> {
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  /** A connection, after buckets and streams were made as the operator makes them. */
+  async bus(name = 'test'): Promise<Bus> {
+    const bus = await Bus.connect({ url: this.url, name });
+    await bus.ensure(smallLayout);
+    return bus;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.thaw();
+    await this.kill();
+    await this.wipe();
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+function answers(port: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const socket = connect(port, '127.0.0.1');
+  // The server speaks first: INFO.
+  socket.once('data', () => resolve(true));
+  socket.once('error', () => resolve(false));
+  socket.once('close', () => resolve(false));
+  return promise.finally(() => socket.destroy());
+}
