@@ -1,6 +1,7 @@
 """Logits of models as transformers loads and computes them (eager attention, float32), as one safetensors file.
 
-Arguments: OUT REQUESTS, where REQUESTS is JSON: {"name": {"path": folder or GGUF file, "ids": [...]}, ...}
+Arguments: OUT REQUESTS, where REQUESTS is JSON: {"name": {"path": folder or GGUF file, "adapter": folder?, "ids": [...]}, ...}
+An adapter is put on the model by PEFT, and stays beside the weights.
 Needs no network: everything is local.
 """
 
@@ -13,14 +14,19 @@ from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
 
 
-def load(path):
+def load(path, adapter=None):
     where = {"pretrained_model_name_or_path": path}
     if path.endswith(".gguf"):
         folder, file = os.path.split(path)
         where = {"pretrained_model_name_or_path": folder, "gguf_file": file}
-    return AutoModelForCausalLM.from_pretrained(
+    model = AutoModelForCausalLM.from_pretrained(
         **where, dtype=torch.float32, attn_implementation="eager"
-    ).eval()
+    )
+    if adapter is not None:
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, adapter)
+    return model.eval()
 
 
 def main(out, requests):
@@ -28,7 +34,8 @@ def main(out, requests):
     with torch.no_grad():
         for name, request in json.loads(requests).items():
             ids = torch.tensor([request["ids"]])
-            logits[name] = load(request["path"])(ids, use_cache=False).logits[0].float().contiguous()
+            model = load(request["path"], request.get("adapter"))
+            logits[name] = model(input_ids=ids, use_cache=False).logits[0].float().contiguous()
     save_file(logits, out)
 
 

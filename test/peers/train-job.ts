@@ -1,0 +1,71 @@
+// Trains a few steps by `anneal run`, as a person would, in a cache of its own; and the model that came out, read from the
+// checkpoint and not from any artefact that a judge is shown.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { resolveMethod } from '../../crds/index.ts';
+import { preparedRecord, runFiles, runRecord, trainedRecord } from '../../crds/wire/run-folder.ts';
+import { verifyCheckpoint } from '../../worker/checkpoint/folder.ts';
+import { loadState } from '../../worker/checkpoint/load-state.ts';
+import { openModel } from '../../worker/decoder/model-files.ts';
+import { buildModel, modelSource } from '../../worker/engine/build-model.ts';
+import type { Model } from '../../worker/engine/model.ts';
+import { requireRecord, writeRecord } from '../../worker/run-folder.ts';
+import { adapterOf, dtypeOf } from '../../worker/seams.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+export interface TrainedRun {
+  /** What the processes of the run told each other. */
+  readonly folder: string;
+  /** Where its artefacts lie. */
+  readonly result: string;
+}
+
+/** Runs the job `spec` below `folder`; paths in it count from there. */
+export async function trainJob(
+  folder: string,
+  name: string,
+  spec: Readonly<Record<string, unknown>>,
+): Promise<TrainedRun> {
+  const job = { apiVersion: 'anneal.dev/v1alpha1', kind: 'FineTuneJob', metadata: { name }, spec };
+  const file = join(folder, `${name}.yaml`);
+  // JSON is YAML.
+  await writeFile(file, JSON.stringify(job, null, 2));
+  const cache = join(folder, 'cache');
+  await execa(process.execPath, [join(root, 'cli/anneal.mjs'), 'run', file, '--display=quiet'], {
+    env: { ANNEAL_CACHE: cache, ANNEAL_THREADS: '2' },
+    stdin: 'ignore',
+  });
+  return { folder: join(cache, 'runs', name, '1'), result: join(folder, name) };
+}
+
+/** Publishes the run once more in another form, by the worker's own role. */
+export async function publishAgain(
+  { folder, result }: TrainedRun,
+  output: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const run = await requireRecord(folder, runFiles.run, runRecord);
+  const spec = { ...run.spec, output: { ...output, destination: { local: { path: result } } } };
+  await writeRecord(folder, runFiles.run, runRecord, { ...run, spec });
+  const quiet = '--disable-warning=ExperimentalWarning';
+  await execa(process.execPath, [quiet, join(root, 'worker/main.ts'), 'publish', folder]);
+}
+
+/** The trained model in the type it was trained in; the caller disposes its parameters. */
+export async function trainedModel({ folder }: TrainedRun): Promise<Model> {
+  const { spec } = await requireRecord(folder, runFiles.run, runRecord);
+  const { model: prepared } = await requireRecord(folder, runFiles.prepared, preparedRecord);
+  const { checkpoint } = await requireRecord(folder, runFiles.trained, trainedRecord);
+  const method = resolveMethod(spec.method);
+  const dtype = dtypeOf(method);
+  using files = openModel(prepared.path);
+  const model = buildModel(modelSource(files), {
+    dtype,
+    adapter: adapterOf(method, 0n, dtype),
+    sequenceLength: spec.dataset.sequenceLength,
+  });
+  const targets = new Map(model.parameters.trained().map(({ name, value }) => [name, value]));
+  loadState(checkpoint, await verifyCheckpoint(checkpoint), targets);
+  return model;
+}

@@ -1,0 +1,129 @@
+// Toys that were trained for a few steps, in the hands of others: PEFT puts our adapter on the base that transformers
+// loaded, transformers loads the merged model, and both compute the logits of the model that was trained.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { openSafetensors } from '../../worker/checkpoint/safetensors.ts';
+import { checkIds, checkLogits } from '../../worker/publish/reload-check.ts';
+import * as ops from '../../worker/tensor/ops.generated.ts';
+import { scope } from '../../worker/tensor/scope.ts';
+import { item, type Tensor } from '../../worker/tensor/tensor.ts';
+import { makeToy } from '../toy/make-toy.ts';
+import { askPeer } from './ask-peer.ts';
+import { type TrainedRun, trainedModel, trainJob } from './train-job.ts';
+
+interface Case {
+  readonly name: string;
+  /** Of the golden table. */
+  readonly toy: string;
+  readonly method: Readonly<Record<string, unknown>>;
+  readonly adapter: boolean;
+}
+
+const float32 = { type: 'Float32' } as const;
+const lora = (settings: Readonly<Record<string, unknown>>) => ({
+  ...{ preset: 'LoRA', precision: float32 },
+  adapter: { type: 'LoRA', lora: settings },
+});
+
+const cases: readonly Case[] = [
+  { name: 'lora', toy: 'llama', method: lora({ rank: 4 }), adapter: true },
+  { name: 'alpha', toy: 'qwen2', method: lora({ rank: 4, alpha: '3' }), adapter: true },
+  {
+    name: 'rank-stabilized',
+    toy: 'qwen3',
+    method: lora({ rank: 6, alpha: '12', scaling: 'RankStabilized', dropout: '0.1' }),
+    adapter: true,
+  },
+  {
+    name: 'lora-plus',
+    toy: 'gemma3',
+    method: { preset: 'LoRAPlus', precision: float32 },
+    adapter: true,
+  },
+  {
+    name: 'some-modules',
+    toy: 'gemma2',
+    method: lora({ rank: 2, targetModules: ['q_proj', 'v_proj'] }),
+    adapter: true,
+  },
+  { name: 'fused', toy: 'phi3', method: lora({ rank: 4 }), adapter: true },
+  {
+    name: 'full',
+    toy: 'mistral-window',
+    method: { preset: 'Full', precision: float32 },
+    adapter: false,
+  },
+];
+
+const words = 'the quick brown fox jumps over a lazy dog while 3 owls and 14 cats look on'.split(
+  ' ',
+);
+const records = Array.from({ length: 40 }, (_, i) => ({
+  text: Array.from({ length: 8 }, (_, j) => words[(i * 5 + j * j) % words.length]).join(' '),
+}));
+
+let folder = '';
+const runs = new Map<string, TrainedRun>();
+const theirs = () => join(folder, 'logits.safetensors');
+test.before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'anneal-trained-'));
+  const lines = records.map((record) => `${JSON.stringify(record)}\n`);
+  await writeFile(join(folder, 'train.jsonl'), lines.join(''));
+  const requests: Record<string, unknown> = {};
+  for (const { name, toy, method, adapter } of cases) {
+    const base = await makeToy(join(folder, `${name}-base`), toy);
+    const run = await trainJob(folder, name, jobOf(name, method, adapter));
+    runs.set(name, run);
+    const ids = [...checkIds(40)];
+    requests[`${name}.base`] = { path: base, ids };
+    requests[`${name}.merged`] = { path: join(run.result, 'merged'), ids };
+    if (adapter) {
+      requests[`${name}.adapter`] = { path: base, adapter: join(run.result, 'adapter'), ids };
+    }
+  }
+  await askPeer('hf_logits.py', [theirs(), JSON.stringify(requests)]);
+});
+test.after.always(() => rm(folder, { recursive: true, force: true }));
+
+function jobOf(name: string, method: Case['method'], adapter: boolean) {
+  return {
+    model: { source: { local: { path: `${name}-base` } } },
+    dataset: { train: { local: { path: 'train.jsonl' } }, sequenceLength: 64 },
+    method,
+    training: { maxSteps: 6, globalBatchSize: 8, learningRate: '1e-2' },
+    worker: { devicesPerWorker: 0 },
+    output: {
+      formats: ['MergedSafetensors', ...(adapter ? ['PEFTAdapter'] : [])],
+      destination: { local: { path: name } },
+    },
+  };
+}
+
+/** The acceptance figure of the project for float32; logits are of size 10. */
+const tolerance = 1e-4;
+
+const largestGap = (a: Tensor, b: Tensor): number => item(ops.amax(ops.abs(ops.sub(a, b))));
+
+const agrees = test.macro({
+  async exec(t, { name, adapter }: Case) {
+    const run = runs.get(name);
+    if (run === undefined) throw new Error(`${name} was not trained`);
+    const model = await trainedModel(run);
+    using _parameters = model.parameters;
+    using peer = openSafetensors(theirs());
+    scope(() => {
+      const ours = checkLogits(model);
+      const moved = largestGap(ours, peer.load(`${name}.base`));
+      t.true(moved > 1000 * tolerance, `training moved the logits by ${moved} only`);
+      for (const form of ['merged', ...(adapter ? ['adapter'] : [])]) {
+        const gap = largestGap(ours, peer.load(`${name}.${form}`));
+        t.true(gap <= tolerance, `${form}: largest gap ${gap}`);
+      }
+    });
+  },
+  title: (_, { name, toy, adapter }: Case) =>
+    `${name} of ${toy}: ${adapter ? 'PEFT and transformers compute' : 'transformers computes'} the logits of the trained model`,
+});
+for (const each of cases) test(agrees, each);
