@@ -1,0 +1,57 @@
+/**
+ * The cluster of the tests: one that a person names with ANNEAL_TEST_KUBECONFIG, or one of our own
+ * that is started for the run and gone after it. Test files find it through these variables.
+ */
+import { join } from 'node:path';
+import { execa } from 'execa';
+import type { Setup } from '../../../cli/setup/setup.ts';
+import { TerminalError } from '../../../crds/errors.ts';
+import { ensurePrograms } from './programs.ts';
+
+export const clusterVariables = {
+  kubeconfig: 'ANNEAL_TEST_KUBECONFIG',
+  /** Folder of the programs; absent for a cluster of somebody else. */
+  programs: 'ANNEAL_TEST_PROGRAMS',
+} as const;
+
+export interface StartedCluster extends AsyncDisposable {
+  /** Variables for the processes that test. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const here = import.meta.dirname;
+
+export async function startCluster(setup: Setup): Promise<StartedCluster> {
+  const given = setup.machine.env[clusterVariables.kubeconfig];
+  if (given) return { env: {}, [Symbol.asyncDispose]: () => Promise.resolve() };
+  const programs = await ensurePrograms(setup);
+  const kubeconfig = await setup.steps.step('cluster', 'starting two nodes', () =>
+    runScript('up.sh', programs, setup.signal),
+  );
+  return {
+    env: {
+      [clusterVariables.kubeconfig]: kubeconfig,
+      [clusterVariables.programs]: programs,
+    },
+    [Symbol.asyncDispose]: () => stopCluster(programs),
+  };
+}
+
+export async function stopCluster(programs: string): Promise<void> {
+  await runScript('down.sh', programs, new AbortController().signal);
+}
+
+async function runScript(name: string, programs: string, signal: AbortSignal): Promise<string> {
+  const ran = await execa(join(here, name), {
+    env: { CLUSTER_PROGRAMS: programs },
+    reject: false,
+    cancelSignal: signal,
+  });
+  signal.throwIfAborted();
+  if (!ran.failed) return ran.stdout.trim();
+  throw new TerminalError({
+    code: 'E_SETUP',
+    message: `${name} ended with ${ran.exitCode}: ${ran.stderr.trim()}`,
+    hint: 'run the tests as root on Linux, or set ANNEAL_TEST_KUBECONFIG to a cluster that you have',
+  });
+}
