@@ -1,264 +1,287 @@
-// The one door to NATS: everything that a program of ours does on the bus, and nothing else of the library. A write that lost
-// against another one is an answer ('Conflict'); anything else that goes wrong is E_BUS_UNAVAILABLE, and may have happened.
+// The connection to NATS, as all parts of the project use it: publish, streams, and buckets of keys with compare-and-set. Nothing else
+// imports the client, so that another version of it is a change of this file.
 //
-// A watcher gets all present values at the start and again after each reconnect, because for seconds after a server comes
-// back the library's own watch is silent: silence would look like "nothing changed".
+// Watches of this client come back some ten seconds after a server was restarted. Ours begin anew on every reconnect instead, and tell all
+// keys again: a watcher that is told of a key twice must not mind.
 import {
+  type ConnectionOptions,
   connect,
-  type JetStreamClient,
+  Events,
+  type JetStreamManager,
   type KV,
+  type KvEntry,
   type NatsConnection,
   NatsError,
+  nanos,
+  StorageType,
   tokenAuthenticator,
 } from 'nats';
 import { TransientError } from '../errors.ts';
-import { ensureLayout, type Layout } from './bus-layout.ts';
 
-export interface BusSettings {
+export interface BusOptions {
+  /** `nats://host:4222`, several joined by commas. */
   readonly url: string;
-  /** Who this is, for the server's list of connections. */
+  /** Shown by the server. */
   readonly name: string;
-  /** Read at each connect, because tokens are rotated. */
-  readonly token?: (() => string) | undefined;
-  /** Where answers come back; a server that gives rights per job allows only the job's own. */
-  readonly inboxPrefix?: string | undefined;
+  /** Read at every connect: a token that kubelet rotates. */
+  readonly token?: () => string;
+  readonly caFile?: string;
 }
 
-export interface Entry {
-  readonly key: string;
-  readonly value: Uint8Array;
-  readonly revision: number;
+export interface BucketSettings {
+  readonly name: string;
+  readonly history: number;
+  /** Keys that are not written for so long are forgotten. */
+  readonly lifetimeSeconds?: number;
+  readonly storage: 'File' | 'Memory';
+  readonly replicas: number;
 }
 
-/** What a watcher hears. `All` replaces whatever was known: the start, and each reconnect. */
-export type Change =
-  | { readonly type: 'All'; readonly entries: readonly Entry[] }
-  | { readonly type: 'Put'; readonly entry: Entry }
-  | { readonly type: 'Gone'; readonly key: string };
-
-export interface Message {
-  readonly subject: string;
-  readonly value: Uint8Array;
-  /** Place in the stream. */
-  readonly sequence: number;
+export interface StreamSettings {
+  readonly name: string;
+  readonly subjects: readonly string[];
+  readonly maxAgeSeconds: number;
+  readonly maxBytes: number;
+  readonly replicas: number;
 }
 
-const connectMs = 5_000;
-const answerMs = 5_000;
-/** A connection without an answer to two pings is dead: a partition says nothing by itself. */
-const pings = { pingInterval: 5_000, maxPingOut: 2 } as const;
-/** JetStream: the expected revision is not the last one. */
+export interface Watcher {
+  /** Value undefined: the key is gone. */
+  readonly entry: (key: string, value: unknown, revision: number) => void;
+  /** All keys that are there now were told; also after each reconnect. */
+  readonly ready: () => void;
+  /** Told before the keys are told again. */
+  readonly again: () => void;
+}
+
+const requestTimeoutMs = 5_000;
+/** Error codes of JetStream. */
 const wrongRevision = 10_071;
+const streamNameInUse = 10_058;
 
 export class Bus implements AsyncDisposable {
   readonly #connection: NatsConnection;
-  readonly #stream: JetStreamClient;
-  readonly #buckets = new Map<string, Promise<KV>>();
-  readonly #onReconnect = new Set<() => void>();
-  #connected = true;
+  readonly #manager: JetStreamManager;
+  readonly #listeners = new Set<(connected: boolean) => void>();
 
-  /** Rejects when no server answers now; later losses are mended by itself, for as long as the object lives. */
-  static async connect({ url, name, token, inboxPrefix }: BusSettings): Promise<Bus> {
-    const connection = await unavailable(
-      connect({
-        servers: url.split(','),
-        name,
-        timeout: connectMs,
-        maxReconnectAttempts: -1,
-        reconnectTimeWait: 500,
-        reconnectJitter: 500,
-        ...pings,
-        ...(token === undefined ? {} : { authenticator: tokenAuthenticator(token) }),
-        ...(inboxPrefix === undefined ? {} : { inboxPrefix }),
-      }),
-    );
-    return new Bus(connection);
-  }
-
-  private constructor(connection: NatsConnection) {
+  private constructor(connection: NatsConnection, manager: JetStreamManager) {
     this.#connection = connection;
-    this.#stream = connection.jetstream({ timeout: answerMs });
-    void this.#followStatus();
+    this.#manager = manager;
+    void this.#follow();
   }
 
-  get connected(): boolean {
-    return this.#connected;
+  /** Waits for a server, for as long as the signal lets it. */
+  static async connect(options: BusOptions, signal: AbortSignal): Promise<Bus> {
+    const pending = connect(settingsOf(options));
+    const connection = await Promise.race([pending, aborted(signal)]).catch((error: unknown) => {
+      pending.then((late) => late.close()).catch(() => undefined); // nobody waits for it any more
+      signal.throwIfAborted();
+      throw unavailable(`the bus at ${options.url}`, error);
+    });
+    const manager = await connection.jetstreamManager({
+      timeout: requestTimeoutMs,
+      checkAPI: false,
+    });
+    return new Bus(connection, manager);
   }
 
-  /** Makes what is missing of buckets and streams. Workers have no right to it, and no need. */
-  ensure(layout: Layout): Promise<void> {
-    return unavailable(ensureLayout(this.#connection, layout));
+  /** Called when the connection is lost and when it is back. */
+  onConnection(listener: (connected: boolean) => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
 
-  async read(bucket: string, key: string): Promise<Entry | undefined> {
-    const kv = await this.#bucket(bucket);
-    const found = await unavailable(kv.get(key));
-    if (found === null || found.operation !== 'PUT') return undefined;
-    return { key, value: found.value, revision: found.revision };
+  /** The bucket, made when it is not there. */
+  async bucket(settings: BucketSettings): Promise<Bucket> {
+    const { name, history, lifetimeSeconds, storage, replicas } = settings;
+    const kv = await translated(`bucket ${name}`, () =>
+      this.#connection.jetstream({ timeout: requestTimeoutMs }).views.kv(name, {
+        ...{ history, replicas },
+        storage: storage === 'File' ? StorageType.File : StorageType.Memory,
+        ...(lifetimeSeconds === undefined ? {} : { ttl: lifetimeSeconds * 1000 }),
+      }),
+    );
+    return new Bucket(name, kv, this, this.#manager);
   }
 
-  /** The new revision; 'Conflict' where the key is there already. */
-  async create(bucket: string, key: string, value: Uint8Array): Promise<number | 'Conflict'> {
-    const kv = await this.#bucket(bucket);
-    return orConflict(kv.create(key, value));
-  }
-
-  /** Compare-and-set: 'Conflict' where `revision` is not the newest any more. */
-  async replace(bucket: string, { key, value, revision }: Entry): Promise<number | 'Conflict'> {
-    const kv = await this.#bucket(bucket);
-    return orConflict(kv.update(key, value, revision));
-  }
-
-  async put(bucket: string, key: string, value: Uint8Array): Promise<number> {
-    const kv = await this.#bucket(bucket);
-    return unavailable(kv.put(key, value));
-  }
-
-  /** Removes the keys that match, with their history. */
-  async purge(bucket: string, pattern: string): Promise<void> {
-    const kv = await this.#bucket(bucket);
-    await unavailable(kv.purge(pattern));
-  }
-
-  /** Tells `see` of the keys that match until the signal is aborted or the watch breaks, which rejects. */
-  async watch(
-    bucket: string,
-    pattern: string,
-    see: (change: Change) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
-    while (!signal.aborted) {
-      const again = new AbortController();
-      const renew = () => again.abort();
-      this.#onReconnect.add(renew);
+  async ensureStream(settings: StreamSettings): Promise<void> {
+    const { name, subjects, maxAgeSeconds, maxBytes, replicas } = settings;
+    const config = {
+      ...{ name, subjects: [...subjects], num_replicas: replicas, max_bytes: maxBytes },
+      max_age: nanos(maxAgeSeconds * 1000),
+    };
+    await translated(`stream ${name}`, async () => {
       try {
-        await this.#watchOnce(bucket, pattern, see, AbortSignal.any([signal, again.signal]));
-      } finally {
-        this.#onReconnect.delete(renew);
+        await this.#manager.streams.add(config);
+      } catch (error) {
+        if (errorCode(error) !== streamNameInUse) throw error; // somebody made it otherwise; it is kept
       }
-    }
+    });
   }
 
-  async #watchOnce(
-    bucket: string,
-    pattern: string,
-    see: (change: Change) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const kv = await this.#bucket(bucket);
-    const first = new Map<string, Entry>();
-    let begun = false;
-    const changes = await unavailable(
-      kv.watch({
-        key: pattern,
-        initializedFn: () => {
-          begun = true;
-          see({ type: 'All', entries: [...first.values()] });
-        },
-      }),
+  /** Stored at most once under its id, however often it is sent. */
+  async publish(subject: string, value: unknown, id: string): Promise<void> {
+    const js = this.#connection.jetstream({ timeout: requestTimeoutMs });
+    await translated(`publish ${subject}`, () =>
+      js.publish(subject, JSON.stringify(value), { msgID: id }),
     );
-    const stop = () => changes.stop();
-    signal.addEventListener('abort', stop, { once: true });
-    if (signal.aborted) stop();
-    try {
-      for await (const { key, value, revision, operation } of changes) {
-        const entry = { key, value, revision };
-        if (signal.aborted) return;
-        if (operation !== 'PUT') {
-          first.delete(key);
-          if (begun) see({ type: 'Gone', key });
-        } else if (begun) see({ type: 'Put', entry });
-        else first.set(key, entry);
-      }
-    } catch (error) {
-      throw busUnavailable(error);
-    } finally {
-      signal.removeEventListener('abort', stop);
-    }
-    if (!signal.aborted) throw busUnavailable(new Error(`the watch of ${pattern} ended`));
   }
 
-  /** Appends to the stream that keeps this subject. The same id is kept once, so an unanswered one may be sent again. */
-  async publish(subject: string, value: Uint8Array, id: string): Promise<void> {
-    await unavailable(this.#stream.publish(subject, value, { msgID: id, timeout: answerMs }));
+  /** Messages of a subject from now on, not stored ones. A value that is no JSON is undefined. */
+  subscribe(subject: string, heard: (subject: string, value: unknown) => void): Disposable {
+    const subscription = this.#connection.subscribe(subject, {
+      callback: (error, message) => {
+        if (error === null) heard(message.subject, parsed(message.string()));
+      },
+    });
+    return { [Symbol.dispose]: () => subscription.unsubscribe() };
   }
 
-  /** What a stream holds of these subjects and what is added, in order, until the signal is aborted. */
-  async *messages(
-    stream: string,
-    subjects: readonly string[],
-    from: number,
-    signal: AbortSignal,
-  ): AsyncGenerator<Message> {
-    const consumer = await unavailable(
-      this.#stream.consumers.get(stream, {
-        filterSubjects: [...subjects],
-        ...(from <= 1 ? {} : { opt_start_seq: from }),
-      }),
+  /** Removes stored messages of a subject. */
+  async purge(stream: string, subject: string): Promise<void> {
+    await translated(`purge ${subject}`, () =>
+      this.#manager.streams.purge(stream, { filter: subject }),
     );
-    const found = await unavailable(consumer.consume());
-    const stop = () => found.stop();
-    signal.addEventListener('abort', stop, { once: true });
-    if (signal.aborted) stop();
-    try {
-      for await (const { subject, data, seq } of found) {
-        yield { subject, value: data, sequence: seq };
-      }
-    } finally {
-      signal.removeEventListener('abort', stop);
-      stop();
-    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Whatever matters was acknowledged; waiting for a server that is away would keep the process alive.
     await this.#connection.close();
   }
 
-  #bucket(name: string): Promise<KV> {
-    const known = this.#buckets.get(name);
-    if (known !== undefined) return known;
-    const opened = this.#stream.views.kv(name, { bindOnly: true, allow_direct: true });
-    this.#buckets.set(name, opened);
-    opened.catch(() => this.#buckets.delete(name));
-    return unavailable(opened);
-  }
-
-  async #followStatus(): Promise<void> {
+  async #follow(): Promise<void> {
     for await (const { type } of this.#connection.status()) {
-      if (type === 'disconnect') this.#connected = false;
-      if (type !== 'reconnect') continue;
-      this.#connected = true;
-      for (const renew of [...this.#onReconnect]) renew();
+      if (type !== Events.Disconnect && type !== Events.Reconnect) continue;
+      for (const listener of this.#listeners) listener(type === Events.Reconnect);
     }
-    this.#connected = false;
   }
 }
 
-async function orConflict(write: Promise<number>): Promise<number | 'Conflict'> {
+export interface Entry {
+  readonly value: unknown;
+  readonly revision: number;
+}
+
+export class Bucket {
+  readonly #name: string;
+  readonly #kv: KV;
+  readonly #bus: Bus;
+  readonly #manager: JetStreamManager;
+
+  constructor(name: string, kv: KV, bus: Bus, manager: JetStreamManager) {
+    this.#name = name;
+    this.#kv = kv;
+    this.#bus = bus;
+    this.#manager = manager;
+  }
+
+  async get(key: string): Promise<Entry | undefined> {
+    const entry = await translated(`get ${key}`, () => this.#kv.get(key));
+    if (entry === null || entry.operation !== 'PUT') return undefined;
+    return { value: parsed(entry.string()), revision: entry.revision };
+  }
+
+  /** False when there is one already. */
+  create(key: string, value: unknown): Promise<boolean> {
+    return this.#conditional(key, () => this.#kv.create(key, JSON.stringify(value)));
+  }
+
+  /** False when the key has another revision by now. */
+  update(key: string, value: unknown, revision: number): Promise<boolean> {
+    return this.#conditional(key, () => this.#kv.update(key, JSON.stringify(value), revision));
+  }
+
+  async put(key: string, value: unknown): Promise<void> {
+    await translated(`put ${key}`, () => this.#kv.put(key, JSON.stringify(value)));
+  }
+
+  /** Removes keys without a trace. Watches are not told: purging is for keys that nobody needs any more. */
+  async purge(filter: string): Promise<void> {
+    const subject = `$KV.${this.#name}.${filter}`;
+    await translated(`purge ${filter}`, () =>
+      this.#manager.streams.purge(`KV_${this.#name}`, { filter: subject }),
+    );
+  }
+
+  /** Tells all keys of the filter, then every change, until the signal is aborted. */
+  async watch(filter: string, watcher: Watcher, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const restart = new AbortController();
+      using _subscription = this.#bus.onConnection((connected) => connected && restart.abort());
+      const stop = AbortSignal.any([signal, restart.signal]);
+      try {
+        const entries = await this.#kv.watch({ key: filter, initializedFn: watcher.ready });
+        stop.addEventListener('abort', () => entries.stop(), { once: true });
+        for await (const entry of entries) tell(entry, watcher);
+      } catch (error) {
+        if (!stop.aborted) throw unavailable(`watch ${filter}`, error);
+      }
+      if (!signal.aborted && !restart.signal.aborted) await aborted(stop).catch(() => undefined);
+      watcher.again();
+    }
+  }
+
+  async #conditional(key: string, write: () => Promise<number>): Promise<boolean> {
+    return translated(`write ${key}`, async () => {
+      try {
+        await write();
+        return true;
+      } catch (error) {
+        if (errorCode(error) === wrongRevision) return false;
+        throw error;
+      }
+    });
+  }
+}
+
+function settingsOf({ url, name, token, caFile }: BusOptions): ConnectionOptions {
+  return {
+    servers: url.split(','),
+    name,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 500,
+    waitOnFirstConnect: true,
+    ...(token === undefined ? {} : { authenticator: tokenAuthenticator(token) }),
+    ...(caFile === undefined ? {} : { tls: { caFile } }),
+  };
+}
+
+function tell({ key, operation, revision, ...entry }: KvEntry, watcher: Watcher): void {
+  const text = operation === 'PUT' ? new TextDecoder().decode(entry.value) : undefined;
+  watcher.entry(key, text === undefined ? undefined : parsed(text), revision);
+}
+
+function parsed(text: string): unknown {
   try {
-    return await write;
-  } catch (error) {
-    if (error instanceof NatsError && error.api_error?.err_code === wrongRevision)
-      return 'Conflict';
-    throw busUnavailable(error);
+    return JSON.parse(text);
+  } catch {
+    return undefined; // the schema of the reader refuses it with a sentence
   }
 }
 
-async function unavailable<T>(work: Promise<T>): Promise<T> {
+function errorCode(error: unknown): number | undefined {
+  return error instanceof NatsError ? error.api_error?.err_code : undefined;
+}
+
+async function translated<T>(what: string, body: () => Promise<T>): Promise<T> {
   try {
-    return await work;
+    return await body();
   } catch (error) {
-    throw busUnavailable(error);
+    throw unavailable(what, error);
   }
 }
 
-function busUnavailable(cause: unknown): TransientError {
-  if (cause instanceof TransientError) return cause;
-  const why = cause instanceof Error ? cause.message : String(cause);
+function unavailable(what: string, cause: unknown): TransientError {
+  const words = cause instanceof Error ? cause.message : String(cause);
   return new TransientError({
     code: 'E_BUS_UNAVAILABLE',
-    message: `the bus does not answer: ${why}`,
+    message: `${what} got no answer from the bus: ${words}`,
     cause,
+  });
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
   });
 }

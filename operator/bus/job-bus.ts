@@ -33,7 +33,6 @@ export interface JobBus {
 export interface BusProgress {
   readonly step: TelemetryOf<'step'> | undefined;
   readonly evaluation: TelemetryOf<'evaluation'> | undefined;
-  readonly memoryStep: number | undefined;
 }
 
 /** A site without a bus: jobs of one worker, which tell how they ended by how they end. */

@@ -14,7 +14,7 @@ import { none, type Opinion } from './decision.ts';
 import { removeJob } from './finalise.ts';
 import { progressOf } from './io-progress.ts';
 import { fail } from './settle.ts';
-import { ensurePlan, groundwork } from './surroundings.ts';
+import { ensurePlan, groundwork, surroundings } from './surroundings.ts';
 import { has, type View } from './view.ts';
 
 type Prepared = NonNullable<LastWords['prepared']>;
@@ -61,6 +61,8 @@ function create(view: View): Opinion {
     calls: [
       ...outdated.map(({ name, uid }) => removeJob(name, uid)),
       ...groundwork(view),
+      // The policies are there before the pod that they hold.
+      ...surroundings(view),
       { type: 'Create', kind: 'Job', manifest },
     ],
   };

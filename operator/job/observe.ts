@@ -27,7 +27,7 @@ import type { Workload } from './observed/workload.ts';
 export type ByJob = 'job';
 
 export interface Caches {
-  readonly jobs: Store<ObservedFineTuneJob, never>;
+  readonly jobs: Store<ObservedFineTuneJob, 'uid'>;
   readonly batchJobs: Store<BatchJob, ByJob>;
   readonly pods: Store<Pod, ByJob>;
   readonly services: Store<ChildObject, ByJob>;

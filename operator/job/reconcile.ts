@@ -110,7 +110,7 @@ export class JobReconciler {
     }
   }
 
-  #note(key: string, kindOfObject: string, { metadata }: KubeObject): void {
+  #note(key: string, kindOfObject: string, object: KubeObject): void {
     const { caches, clock } = this.#facts;
     const stores = {
       [kind]: caches.jobs,
@@ -120,7 +120,7 @@ export class JobReconciler {
       PodGroup: caches.podGroups,
     };
     const store = Object.entries(stores).find(([name]) => name === kindOfObject)?.[1];
-    if (store !== undefined) this.#writes.note(key, store, metadata.resourceVersion, clock.now());
+    if (store !== undefined) this.#writes.note(key, store, object, clock.now());
   }
 }
 

@@ -84,7 +84,10 @@ export class Reflector<T extends KubeObject> {
 
   async #list(signal: AbortSignal): Promise<void> {
     const { client, resource, selection, store } = this.#facts;
-    const unseen = new Set(store.keys());
+    // Several reflectors, one a namespace, may keep one store together.
+    const { namespace } = selection;
+    const mine = (key: string) => namespace === undefined || key.startsWith(`${namespace}/`);
+    const unseen = new Set(store.keys().filter(mine));
     const lenient = { ...resource, read: (raw: unknown) => this.#read(raw) };
     let next: string | undefined;
     let version: string;
@@ -151,7 +154,7 @@ export class Reflector<T extends KubeObject> {
 
   #reached(version: string): void {
     this.#version = version;
-    this.#facts.store.reached(version);
+    this.#facts.store.reached(version, this.#facts.selection.namespace);
   }
 
   /** One object that we cannot read must not stop all others. */

@@ -17,7 +17,8 @@ export class Store<T extends KubeObject, Name extends string = never> {
   readonly #objects = new Map<string, T>();
   readonly #indexes: ReadonlyMap<string, { readonly of: Index<T>; readonly keys: KeysByValue }>;
   readonly #listeners = new Set<(change: Change<T>) => void>();
-  #version = 0n;
+  /** How far the server has told, by namespace; '' where all are followed by one stream. */
+  readonly #versions = new Map<string, bigint>();
 
   constructor({ indexes }: StoreFacts<T, Name>) {
     this.#indexes = new Map(
@@ -57,17 +58,18 @@ export class Store<T extends KubeObject, Name extends string = never> {
   }
 
   /**
-   * Whether everything up to this version was seen. Versions of one resource are numbers that grow; the API promises that they
-   * can be compared since 1.35, and every earlier server behaves so.
+   * Whether everything up to this version was seen, of this namespace. Versions of one resource are numbers that grow; the API
+   * promises that they can be compared since 1.35, and every earlier server behaves so.
    */
-  hasSeen(version: string): boolean {
-    return this.#version >= versionNumber(version);
+  hasSeen(version: string, namespace: string): boolean {
+    const seen = this.#versions.get('') ?? this.#versions.get(namespace) ?? 0n;
+    return seen >= versionNumber(version);
   }
 
-  /** The server has told everything up to here. */
-  reached(version: string): void {
+  /** The server has told everything up to here; without a namespace, of all of them. */
+  reached(version: string, namespace = ''): void {
     const number = versionNumber(version);
-    if (number > this.#version) this.#version = number;
+    if (number > (this.#versions.get(namespace) ?? 0n)) this.#versions.set(namespace, number);
   }
 
   put(object: T): void {

@@ -27,7 +27,12 @@ test('a new job is validated, then data is put in place: nothing of a worker yet
   t.is(phase, 'Initializing');
   t.is(is('Validated'), 'True/Resolved');
   t.is(is('Initialized'), 'False/Preparing');
-  t.deepEqual(words, ['EnsurePlan', 'Create Job first-init-1']);
+  t.deepEqual(words, [
+    'EnsurePlan',
+    'Apply NetworkPolicy first-workers',
+    'Apply NetworkPolicy first-io',
+    'Create Job first-init-1',
+  ]);
   t.is(status.plan?.method?.summary, 'LoRA r=16 on all linear layers, AdamW, bfloat16');
   t.is(status.observedGeneration, 1);
 });
@@ -47,6 +52,9 @@ test('what the first Job needs comes before it, in order', (t) => {
     'AddFinalizer',
     'EnsurePlan',
     'Create PersistentVolumeClaim first-data',
+    'Apply Service first',
+    'Apply NetworkPolicy first-workers',
+    'Apply NetworkPolicy first-io',
     'Create Job first-init-1',
   ]);
 });

@@ -132,7 +132,7 @@ test('a bookmark moves the place where the next watch begins', async (t) => {
   server.objects.create({ collection: 'apis/batch/v1/jobs', namespace: 'n' }, aThing('other'));
   const version = String(server.objects.version);
   server.bookmark();
-  await eventually('the bookmark arrives', () => store.hasSeen(version));
+  await eventually('the bookmark arrives', () => store.hasSeen(version, 'team'));
   server.cutWatches();
   await pass();
   await eventually('the watch begins again', () => server.watching === 1);

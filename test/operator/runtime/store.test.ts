@@ -73,10 +73,19 @@ test('objects are frozen to the bottom', (t) => {
 test('versions are compared as numbers', (t) => {
   const store = newStore();
   store.reached('99');
-  t.false(store.hasSeen('100'));
+  t.false(store.hasSeen('100', 'n'));
   store.reached('1000');
   store.reached('5');
-  t.true(store.hasSeen('1000'));
+  t.true(store.hasSeen('1000', 'n'));
+});
+
+test('of several streams each knows its own namespace', (t) => {
+  const store = newStore();
+  store.reached('50', 'a');
+  store.reached('90', 'b');
+  t.false(store.hasSeen('60', 'a'));
+  t.true(store.hasSeen('60', 'b'));
+  t.false(store.hasSeen('1', 'c'));
 });
 
 test('a listener that left hears nothing more', (t) => {

@@ -1,0 +1,225 @@
+// JobBus on NATS: a mirror of the state bucket, kept by one watch, and of the last step that each job told. Records that cannot be read are
+// as good as absent: they are of another version, or nobody's.
+import { TransientError } from '../../crds/errors.ts';
+import { type Bucket, Bus, type BusOptions } from '../../crds/wire/bus.ts';
+import {
+  ackRecord,
+  type DesiredRecord,
+  desiredRecord,
+  memberRecord,
+  type StateRecord,
+  stateRecord,
+} from '../../crds/wire/state.ts';
+import {
+  beatLifetimeSeconds,
+  bucket,
+  type JobOnBus,
+  keys,
+  parseKey,
+  parseSubject,
+  stateHistory,
+  stream,
+  streamSubjects,
+  subjects,
+} from '../../crds/wire/subjects.ts';
+import { telemetry } from '../../crds/wire/telemetry.ts';
+import type { BusFacts } from '../job/facts.ts';
+import { type BackoffSettings, pauseOf } from '../runtime/backoff.ts';
+import type { Chance, Clock } from '../runtime/clock.ts';
+import { timeText } from '../runtime/conditions.ts';
+import type { BusProgress, JobBus, NewGeneration } from './job-bus.ts';
+import { Records } from './records.ts';
+
+export interface NatsBusFacts {
+  readonly clock: Clock;
+  readonly chance: Chance;
+  /** Told why the bus could not be used. */
+  readonly tell: (error: unknown) => void;
+  readonly replicas: number;
+  readonly metricsBytes: number;
+  readonly metricsSeconds: number;
+  /** Name under which generations are opened. */
+  readonly identity: string;
+}
+
+/** What is there once the bus has answered for the first time. */
+interface Connected {
+  readonly bus: Bus;
+  readonly state: Bucket;
+}
+
+const pauses: BackoffSettings = { firstMs: 500, longestMs: 30_000, jitter: 0.5 };
+
+export class NatsBus implements JobBus {
+  readonly #options: BusOptions;
+  readonly #facts: NatsBusFacts;
+  readonly #records = new Records();
+  readonly #progress = new Map<string, BusProgress>();
+  readonly #listeners = new Set<(job: JobOnBus | undefined) => void>();
+  #connected: Connected | undefined;
+  /** Nothing is known until the first watch has told everything. */
+  #awaySince: number | undefined;
+
+  constructor(options: BusOptions, facts: NatsBusFacts) {
+    this.#options = options;
+    this.#facts = facts;
+    this.#awaySince = facts.clock.now();
+  }
+
+  get isConnected(): boolean {
+    return this.#awaySince === undefined;
+  }
+
+  /** Connects and follows the bus until aborted; never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, chance, tell } = this.#facts;
+    for (let failures = 0; !signal.aborted; failures++) {
+      try {
+        await using bus = await Bus.connect(this.#options, signal);
+        this.#connected = { bus, state: await this.#arrange(bus) };
+        await this.#follow(this.#connected, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        tell(error);
+        this.#leave();
+        await clock.sleep(pauseOf(failures, pauses, chance), signal).catch(() => undefined);
+      }
+    }
+  }
+
+  /** Buckets and streams, made where they are not there. */
+  async #arrange(bus: Bus): Promise<Bucket> {
+    const { replicas, metricsBytes, metricsSeconds } = this.#facts;
+    const state = await bus.bucket({
+      ...{ name: bucket.state, history: stateHistory, storage: 'File', replicas },
+    });
+    await bus.bucket({
+      ...{ name: bucket.beat, history: 1, storage: 'Memory', replicas: 1 },
+      lifetimeSeconds: beatLifetimeSeconds,
+    });
+    for (const name of ['metrics', 'logs', 'events'] as const) {
+      await bus.ensureStream({
+        ...{ name: stream[name], subjects: [streamSubjects[name]], replicas },
+        ...{ maxAgeSeconds: metricsSeconds, maxBytes: metricsBytes },
+      });
+    }
+    return state;
+  }
+
+  async #follow({ bus, state }: Connected, signal: AbortSignal): Promise<void> {
+    using _connection = bus.onConnection((connected) => {
+      if (!connected) this.#leave();
+    });
+    using _metrics = bus.subscribe(streamSubjects.metrics, (subject, value) =>
+      this.#hear(subject, value),
+    );
+    await state.watch(
+      '>',
+      {
+        entry: (key, value) => {
+          this.#records.set(key, value);
+          if (this.isConnected) this.#tell(parseKey(key));
+        },
+        ready: () => {
+          this.#records.settled();
+          this.#awaySince = undefined;
+          this.#tell(undefined);
+        },
+        again: () => this.#records.renewed(),
+      },
+      signal,
+    );
+  }
+
+  #leave(): void {
+    this.#awaySince ??= this.#facts.clock.now();
+    this.#tell(undefined);
+  }
+
+  facts(job: JobOnBus): BusFacts {
+    if (this.#awaySince !== undefined) return { type: 'Away', since: this.#awaySince };
+    const state = this.#records.get(keys.state(job), stateRecord);
+    const generation = state?.generation ?? 0;
+    return {
+      type: 'Present',
+      state,
+      desired: this.#records.get(keys.desired(job), desiredRecord),
+      members: this.#records.numbered(job, `member.${generation}`, memberRecord),
+      acks: this.#records.numbered(job, `ack.${generation}`, ackRecord),
+    };
+  }
+
+  progress({ namespace, uid }: JobOnBus): BusProgress | undefined {
+    return this.#progress.get(`${namespace}.${uid}`);
+  }
+
+  subscribe(listener: (job: JobOnBus | undefined) => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  jobs(): readonly JobOnBus[] {
+    return this.#records.jobs();
+  }
+
+  async writeDesired(job: JobOnBus, record: DesiredRecord): Promise<void> {
+    await this.#require().state.put(keys.desired(job), record);
+  }
+
+  async initState(job: JobOnBus, record: StateRecord): Promise<void> {
+    await this.#require().state.create(keys.state(job), record);
+  }
+
+  async openGeneration(job: JobOnBus, next: NewGeneration): Promise<void> {
+    const key = keys.state(job);
+    const { state: records } = this.#require();
+    const found = await records.get(key);
+    const state = stateRecord.safeParse(found?.value).data;
+    // Somebody was faster, or the work is done.
+    if (found === undefined || state === undefined) return;
+    if (state.generation !== next.from || state.result !== undefined) return;
+    const { world: _, ...rest } = state;
+    const record: StateRecord = {
+      ...rest,
+      epoch: next.epoch,
+      generation: next.from + 1,
+      opened: {
+        by: this.#facts.identity,
+        cause: next.cause,
+        at: timeText(this.#facts.clock.now()),
+      },
+      restarts: next.restarts,
+    };
+    await records.update(key, record, found.revision);
+  }
+
+  async purge(job: JobOnBus): Promise<void> {
+    const { bus, state } = this.#require();
+    await state.purge(keys.all(job));
+    for (const name of Object.values(stream)) await bus.purge(name, subjects.all(job));
+    this.#records.remove(job);
+    this.#progress.delete(`${job.namespace}.${job.uid}`);
+  }
+
+  #require(): Connected {
+    if (this.#connected !== undefined && this.isConnected) return this.#connected;
+    throw new TransientError({
+      code: 'E_BUS_UNAVAILABLE',
+      message: `the bus at ${this.#options.url} does not answer`,
+    });
+  }
+
+  #hear(subject: string, value: unknown): void {
+    const job = parseSubject(subject);
+    const message = telemetry.safeParse(value).data;
+    if (job === undefined || message === undefined) return;
+    const key = `${job.namespace}.${job.uid}`;
+    const before = this.#progress.get(key) ?? { step: undefined, evaluation: undefined };
+    if (message.type === 'step') this.#progress.set(key, { ...before, step: message });
+    if (message.type === 'evaluation') this.#progress.set(key, { ...before, evaluation: message });
+  }
+
+  #tell(job: JobOnBus | undefined): void {
+    for (const listener of this.#listeners) listener(job);
+  }
+}

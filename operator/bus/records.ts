@@ -1,0 +1,77 @@
+// The keys of the state bucket as last told, parsed when somebody asks. After a reconnect everything is told again; what is not told then is
+// gone.
+import type * as z from 'zod';
+import { type JobOnBus, parseKey } from '../../crds/wire/subjects.ts';
+
+export class Records {
+  readonly #values = new Map<string, unknown>();
+  readonly #byJob = new Map<string, Set<string>>();
+  /** Keys that were known before and not told again yet; undefined while nothing is retold. */
+  #unconfirmed: Set<string> | undefined;
+
+  set(key: string, value: unknown): void {
+    this.#unconfirmed?.delete(key);
+    if (value === undefined) this.#forget(key);
+    else {
+      this.#values.set(key, value);
+      const job = jobOf(key);
+      this.#byJob.set(job, (this.#byJob.get(job) ?? new Set()).add(key));
+    }
+  }
+
+  get<S extends z.ZodType>(key: string, schema: S): z.output<S> | undefined {
+    const value = this.#values.get(key);
+    return value === undefined ? undefined : schema.safeParse(value).data;
+  }
+
+  /** Records whose key is `<job>.<prefix>.<number>`, by their numbers. */
+  numbered<S extends z.ZodType>(
+    { namespace, uid }: JobOnBus,
+    prefix: string,
+    schema: S,
+  ): ReadonlyMap<number, z.output<S>> {
+    const found = new Map<number, z.output<S>>();
+    const head = `${namespace}.${uid}.${prefix}.`;
+    for (const key of this.#byJob.get(`${namespace}.${uid}`) ?? []) {
+      if (!key.startsWith(head)) continue;
+      const record = this.get(key, schema);
+      if (record !== undefined) found.set(Number(key.slice(head.length)), record);
+    }
+    return new Map([...found].sort(([a], [b]) => a - b));
+  }
+
+  jobs(): readonly JobOnBus[] {
+    return [...this.#byJob.values()].flatMap((all) => {
+      const [key] = all;
+      const job = key === undefined ? undefined : parseKey(key);
+      return job === undefined ? [] : [{ namespace: job.namespace, uid: job.uid }];
+    });
+  }
+
+  remove({ namespace, uid }: JobOnBus): void {
+    for (const key of this.#byJob.get(`${namespace}.${uid}`) ?? []) this.#forget(key);
+  }
+
+  /** From here on all keys are told again. */
+  renewed(): void {
+    this.#unconfirmed = new Set(this.#values.keys());
+  }
+
+  /** All keys were told. */
+  settled(): void {
+    for (const key of this.#unconfirmed ?? []) this.#forget(key);
+    this.#unconfirmed = undefined;
+  }
+
+  #forget(key: string): void {
+    this.#values.delete(key);
+    const job = jobOf(key);
+    const all = this.#byJob.get(job);
+    all?.delete(key);
+    if (all?.size === 0) this.#byJob.delete(job);
+  }
+}
+
+function jobOf(key: string): string {
+  return key.split('.', 2).join('.');
+}

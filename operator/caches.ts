@@ -1,0 +1,168 @@
+// The stores that reconciling reads, each with the reflectors that fill it, and the rule by which a change of an object puts its job in line.
+import { label } from '../crds/labels.ts';
+import { type ByJob, byJob, type Caches } from './job/observe.ts';
+import { batchJobs } from './job/observed/batch-job.ts';
+import { networkPolicies, podGroups, services } from './job/observed/child-object.ts';
+import { fineTuneJobs, type ObservedFineTuneJob } from './job/observed/fine-tune-job.ts';
+import { type Node, nodes } from './job/observed/node.ts';
+import { pods } from './job/observed/pod.ts';
+import { type Workload, workloads } from './job/observed/workload.ts';
+import { type GangFlavour, podGroupResources } from './objects/pod-group.ts';
+import { Reflector, type ReflectorEvent, type ReflectorFacts } from './runtime/reflector.ts';
+import { type KubeObject, keyOf, type Resource } from './runtime/resource.ts';
+import { Store } from './runtime/store.ts';
+
+export interface CacheFacts {
+  readonly connection: Pick<ReflectorFacts<KubeObject>, 'client' | 'clock' | 'chance'>;
+  readonly namespaces: readonly string[] | undefined;
+  readonly gang: GangFlavour | undefined;
+  readonly readsWorkloads: boolean;
+  readonly readsNodes: boolean;
+  readonly tell: (resource: string, event: ReflectorEvent) => void;
+  /** Puts a job in line. */
+  readonly changed: (key: string) => void;
+}
+
+export interface FilledCaches {
+  readonly caches: Caches;
+  /** Resolves when all are complete. */
+  readonly synced: Promise<unknown>;
+  /** Names of those that are not complete yet. */
+  missing(): readonly string[];
+  sizes(): ReadonlyMap<string, number>;
+  /** Follows the API server until aborted. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** What belongs to jobs carries this label; nothing else is read into memory. */
+const ours = label.jobUid;
+
+export function fillCaches(facts: CacheFacts): FilledCaches {
+  const group = new ReflectorGroup(facts);
+  const jobs = new Store<ObservedFineTuneJob, 'uid'>({
+    indexes: { uid: ({ metadata }) => [metadata.uid] },
+  });
+  group.follow(fineTuneJobs, jobs, {}, (job) => keyOf(job));
+  const caches: Caches = {
+    jobs,
+    batchJobs: group.follow(batchJobs, childStore(), { ours }, jobOf),
+    pods: group.follow(pods, childStore(), { ours }, jobOf),
+    services: group.follow(services, childStore(), { ours }, jobOf),
+    networkPolicies: group.follow(networkPolicies, childStore(), { ours }, jobOf),
+    podGroups:
+      facts.gang === undefined
+        ? undefined
+        : group.follow(podGroups(podGroupResources[facts.gang]), childStore(), { ours }, jobOf),
+    workloads: facts.readsWorkloads
+      ? group.follow(
+          workloads,
+          new Store<Workload, 'owner'>({ indexes: { owner: ownerOf } }),
+          {},
+          undefined,
+        )
+      : undefined,
+    nodes: facts.readsNodes
+      ? group.follow(
+          nodes,
+          new Store<Node, never>({ indexes: {} }),
+          { clusterWide: true },
+          undefined,
+        )
+      : undefined,
+  };
+  wakeByWorkload(caches, facts);
+  wakeByNode(caches, facts);
+  return { caches, ...group.controls() };
+}
+
+type Followed = Pick<Reflector<KubeObject>, 'synced' | 'isSynced' | 'run'>;
+
+function childStore<T extends KubeObject>(): Store<T, ByJob> {
+  return new Store<T, ByJob>({ indexes: { job: byJob } });
+}
+
+interface Following {
+  readonly ours?: string;
+  readonly clusterWide?: boolean;
+}
+
+class ReflectorGroup {
+  readonly #facts: CacheFacts;
+  readonly #reflectors: { readonly name: string; readonly reflector: Followed }[] = [];
+  readonly #stores = new Map<string, { readonly size: number }>();
+
+  constructor(facts: CacheFacts) {
+    this.#facts = facts;
+  }
+
+  follow<T extends KubeObject, Name extends string>(
+    resource: Resource<T>,
+    store: Store<T, Name>,
+    { ours, clusterWide }: Following,
+    jobKey: ((object: T) => string | undefined) | undefined,
+  ): Store<T, Name> {
+    const { connection, namespaces, tell, changed } = this.#facts;
+    const { plural } = resource;
+    const places = clusterWide === true ? [undefined] : (namespaces ?? [undefined]);
+    for (const namespace of places) {
+      const selection = { namespace, labelSelector: ours };
+      const reflector = new Reflector<T>({
+        ...connection,
+        ...{ resource, selection, store },
+        tell: (event) => tell(plural, event),
+      });
+      this.#reflectors.push({ name: plural, reflector: reflector });
+    }
+    this.#stores.set(plural, store);
+    if (jobKey !== undefined) {
+      store.subscribe(({ object }) => {
+        const key = jobKey(object);
+        if (key !== undefined) changed(key);
+      });
+    }
+    return store;
+  }
+
+  controls(): Omit<FilledCaches, 'caches'> {
+    const all = this.#reflectors;
+    return {
+      synced: Promise.all(all.map(({ reflector }) => reflector.synced)),
+      missing: () => all.filter(({ reflector }) => !reflector.isSynced).map(({ name }) => name),
+      sizes: () => new Map([...this.#stores].map(([name, { size }]) => [name, size])),
+      run: async (signal) => {
+        await Promise.all(all.map(({ reflector }) => reflector.run(signal)));
+      },
+    };
+  }
+}
+
+/** Children carry the name of their job. */
+function jobOf({ metadata }: KubeObject): string | undefined {
+  const name = metadata.labels[label.jobName];
+  return name === undefined ? undefined : `${metadata.namespace}/${name}`;
+}
+
+/** A workload is owned by the Job that it is for. */
+function ownerOf({ metadata }: Workload): readonly string[] {
+  return metadata.controlledBy === undefined ? [] : [metadata.controlledBy];
+}
+
+function wakeByWorkload({ workloads, batchJobs }: Caches, { changed }: CacheFacts): void {
+  workloads?.subscribe(({ object }) => {
+    const { controlledBy } = object.metadata;
+    for (const job of batchJobs.values()) {
+      const key = job.metadata.uid === controlledBy ? jobOf(job) : undefined;
+      if (key !== undefined) changed(key);
+    }
+  });
+}
+
+/** A node that comes or goes concerns the jobs with pods on it. */
+function wakeByNode({ nodes, pods }: Caches, { changed }: CacheFacts): void {
+  nodes?.subscribe(({ object }) => {
+    for (const pod of pods.values()) {
+      const key = pod.spec.nodeName === object.metadata.name ? jobOf(pod) : undefined;
+      if (key !== undefined) changed(key);
+    }
+  });
+}

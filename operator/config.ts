@@ -1,0 +1,112 @@
+// What the operator is told by its environment; parsed once, in main.ts, and passed down. The chart sets these variables.
+import * as z from 'zod';
+import { parseQuantity, quantity } from '../crds/quantity.ts';
+import { programVersion } from '../crds/version.ts';
+import type { PodSettings } from './objects/settings.ts';
+
+const text = z.string().min(1).optional();
+const words = z
+  .string()
+  .default('')
+  .transform((list) => list.split(',').map((word) => word.trim()))
+  .transform((list) => list.filter((word) => word !== ''));
+
+const features = ['volumeClaimTemplate', 'forceReplace', 'kueueStatus'] as const;
+const gangs = ['Native', 'Coscheduling', 'Volcano'] as const;
+
+const schema = z.object({
+  ANNEAL_NAMESPACES: words,
+  ANNEAL_POD_NAMESPACE: z.string().min(1).default('anneal-system'),
+  ANNEAL_POD_NAME: z.string().min(1).default('operator'),
+  ANNEAL_LEASE_NAME: z.string().min(1).default('anneal-operator'),
+  ANNEAL_WORKER_IMAGE: z.string().min(1).default(`anneal-worker:${programVersion}`),
+  ANNEAL_WORKER_PULL_POLICY: z.enum(['Always', 'IfNotPresent', 'Never']).default('IfNotPresent'),
+  ANNEAL_NATS_URL: text,
+  ANNEAL_NATS_TOKEN_FILE: text,
+  ANNEAL_NATS_CA_FILE: text,
+  ANNEAL_NATS_REPLICAS: z.coerce.number().int().min(1).max(5).default(1),
+  ANNEAL_WORKER_NATS_URL: text,
+  ANNEAL_WORKER_NATS_NAMESPACE: text,
+  ANNEAL_HUB_ENDPOINT: z.url().optional(),
+  ANNEAL_MONITORING_NAMESPACE: text,
+  ANNEAL_DEVICE_MEMORY: quantity().optional(),
+  ANNEAL_COSCHEDULING_SCHEDULER: z.string().min(1).default('scheduler-plugins-scheduler'),
+  ANNEAL_FEATURES: words.pipe(z.array(z.enum(features))),
+  ANNEAL_GANGS: words.pipe(z.array(z.enum(gangs))),
+  ANNEAL_RECONCILERS: z.coerce.number().int().min(1).max(256).default(16),
+  ANNEAL_HEALTH_PORT: z.coerce.number().int().min(0).max(65_535).default(8080),
+  ANNEAL_LOG_LEVEL: z.enum(['error', 'warn', 'info', 'debug']).default('info'),
+});
+
+export interface OperatorConfig {
+  /** Undefined: all. */
+  readonly namespaces: readonly string[] | undefined;
+  readonly lease: { readonly namespace: string; readonly name: string };
+  readonly podName: string;
+  readonly pods: PodSettings;
+  readonly bus: BusConfig | undefined;
+  readonly features: ReadonlySet<(typeof features)[number]>;
+  /** Gang schedulers that the chart gave us rights for. */
+  readonly gangs: readonly (typeof gangs)[number][];
+  readonly reconcilers: number;
+  readonly healthPort: number;
+  readonly logLevel: 'error' | 'warn' | 'info' | 'debug';
+}
+
+export interface BusConfig {
+  readonly url: string;
+  readonly tokenFile: string | undefined;
+  readonly caFile: string | undefined;
+  readonly replicas: number;
+}
+
+export function operatorConfig(
+  variables: Readonly<Record<string, string | undefined>>,
+): OperatorConfig {
+  const env = schema.parse(variables);
+  return {
+    namespaces: env.ANNEAL_NAMESPACES.length === 0 ? undefined : env.ANNEAL_NAMESPACES,
+    lease: { namespace: env.ANNEAL_POD_NAMESPACE, name: env.ANNEAL_LEASE_NAME },
+    podName: env.ANNEAL_POD_NAME,
+    pods: podSettings(env),
+    bus:
+      env.ANNEAL_NATS_URL === undefined
+        ? undefined
+        : {
+            url: env.ANNEAL_NATS_URL,
+            tokenFile: env.ANNEAL_NATS_TOKEN_FILE,
+            caFile: env.ANNEAL_NATS_CA_FILE,
+            replicas: env.ANNEAL_NATS_REPLICAS,
+          },
+    features: new Set(env.ANNEAL_FEATURES),
+    gangs: env.ANNEAL_GANGS,
+    reconcilers: env.ANNEAL_RECONCILERS,
+    healthPort: env.ANNEAL_HEALTH_PORT,
+    logLevel: env.ANNEAL_LOG_LEVEL,
+  };
+}
+
+function podSettings(env: z.output<typeof schema>): PodSettings {
+  // Pods may reach the bus under another name than the operator does.
+  const url = env.ANNEAL_WORKER_NATS_URL ?? env.ANNEAL_NATS_URL;
+  const memory = env.ANNEAL_DEVICE_MEMORY;
+  return {
+    image: env.ANNEAL_WORKER_IMAGE,
+    imagePullPolicy: env.ANNEAL_WORKER_PULL_POLICY,
+    bus:
+      url === undefined
+        ? undefined
+        : { url, port: portOf(url), namespace: env.ANNEAL_WORKER_NATS_NAMESPACE },
+    hubEndpoint: env.ANNEAL_HUB_ENDPOINT,
+    monitoringNamespace: env.ANNEAL_MONITORING_NAMESPACE,
+    deviceMemoryBytes: memory === undefined ? undefined : parseQuantity(memory),
+    coschedulingScheduler: env.ANNEAL_COSCHEDULING_SCHEDULER,
+  };
+}
+
+const natsPort = 4222;
+
+function portOf(urls: string): number {
+  const [first = ''] = urls.split(',');
+  return Number(new URL(first).port || natsPort);
+}

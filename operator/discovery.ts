@@ -1,0 +1,42 @@
+// What the cluster offers besides the Kubernetes that every cluster has: gang schedulers, a queue. Asked once, at the start.
+import * as z from 'zod';
+import type { SiteFacts } from './job/facts.ts';
+import { type GangFlavour, podGroupResources } from './objects/pod-group.ts';
+import { isStatus } from './runtime/api-error.ts';
+import type { KubeClient } from './runtime/client.ts';
+
+const resources = z.object({ resources: z.array(z.object({ name: z.string() })).default([]) });
+
+export interface Discovered {
+  readonly gangs: readonly GangFlavour[];
+  readonly hasQueues: SiteFacts['hasQueues'];
+}
+
+export async function discover(
+  client: KubeClient,
+  allowed: readonly GangFlavour[],
+  signal: AbortSignal,
+): Promise<Discovered> {
+  const gangs: GangFlavour[] = [];
+  for (const flavour of allowed) {
+    const { group, version } = podGroupResources[flavour];
+    if (await offers(client, `/apis/${group}/${version}`, 'podgroups', signal)) gangs.push(flavour);
+  }
+  const hasQueues = await offers(client, '/apis/kueue.x-k8s.io/v1beta1', 'workloads', signal);
+  return { gangs, hasQueues };
+}
+
+async function offers(
+  client: KubeClient,
+  path: string,
+  plural: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    const found = resources.parse(await client.transport.send({ verb: 'GET', path }, signal));
+    return found.resources.some(({ name }) => name === plural);
+  } catch (error) {
+    if (isStatus(error, 404)) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,100 @@
+// The operator process: environment and signals in, one call that runs until it is told to stop.
+import { readFileSync } from 'node:fs';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { KubeConfig } from '@kubernetes/client-node';
+import { pino } from 'pino';
+import { toAnnealError } from '../crds/errors.ts';
+import { failureOf } from '../crds/failures.ts';
+import { programVersion } from '../crds/version.ts';
+import { type JobBus, noBus } from './bus/job-bus.ts';
+import { NatsBus } from './bus/nats-bus.ts';
+import { type OperatorConfig, operatorConfig } from './config.ts';
+import { runOperator } from './operator.ts';
+import { KubeClient } from './runtime/client.ts';
+import { systemChance, systemClock } from './runtime/clock.ts';
+import { CredentialSource } from './runtime/credentials.ts';
+import { createMetrics } from './runtime/metrics.ts';
+import { shutdownSignal } from './runtime/shutdown.ts';
+import { Transport } from './runtime/transport.ts';
+
+const requestMs = 15_000;
+/** A renewal that takes longer is as good as lost. */
+const leaseRequestMs = 4_000;
+const weekSeconds = 604_800;
+
+const config = operatorConfig(process.env);
+const log = pino({ level: config.logLevel, base: { program: 'operator' } });
+const endNow = (why: string) => {
+  log.fatal({ why }, 'the operator ends at once');
+  process.exit(1);
+};
+const signal = shutdownSignal(process, () => endNow('a second signal was received'));
+const identity = `${config.podName}_${Math.random().toString(36).slice(2, 10)}`;
+const metrics = createMetrics();
+const delay = monitorEventLoopDelay({ resolution: 100 });
+delay.enable();
+
+try {
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromDefault();
+  await using work = transport(kubeConfig, requestMs, 32);
+  await using lease = transport(kubeConfig, leaseRequestMs, 1);
+  const { bus, following } = startBus(config);
+  log.info({ version: programVersion, identity }, 'the operator starts');
+  await runOperator(
+    {
+      ...{ config, bus, log, metrics, identity, endNow },
+      clients: { work: new KubeClient(work), lease: new KubeClient(lease) },
+      clock: systemClock,
+      chance: systemChance,
+      loopLagMs: worstLag,
+    },
+    signal,
+  );
+  await following;
+  log.info('the operator ends');
+} catch (thrown) {
+  if (!signal.aborted) {
+    const error = toAnnealError(thrown);
+    log.fatal({ err: error, code: error.code, hint: error.hint }, 'the operator cannot go on');
+    process.exitCode = failureOf(error.code).workerExit;
+  }
+}
+
+function transport(from: KubeConfig, timeoutMs: number, connections: number): Transport {
+  return new Transport({
+    credentials: new CredentialSource(from, systemClock),
+    clock: systemClock,
+    userAgent: `anneal-operator/${programVersion}`,
+    ...{ timeoutMs, connections },
+    seen: (verb, status, ms) => {
+      metrics.requests.inc({ method: verb, code: String(status) });
+      metrics.requestDuration.observe({ verb }, ms / 1000);
+    },
+  });
+}
+
+function startBus({ bus }: OperatorConfig): { bus: JobBus; following: Promise<void> } {
+  if (bus === undefined) return { bus: noBus, following: Promise.resolve() };
+  const { url, tokenFile, caFile, replicas } = bus;
+  const nats = new NatsBus(
+    {
+      ...{ url, name: `anneal-operator ${identity}` },
+      ...(tokenFile === undefined ? {} : { token: () => readFileSync(tokenFile, 'utf8').trim() }),
+      ...(caFile === undefined ? {} : { caFile }),
+    },
+    {
+      ...{ clock: systemClock, chance: systemChance, replicas, identity },
+      ...{ metricsBytes: 2 ** 30, metricsSeconds: weekSeconds },
+      tell: (error) => log.warn({ err: error }, 'the bus does not answer'),
+    },
+  );
+  return { bus: nats, following: nats.run(signal) };
+}
+
+/** The longest hold-up since the last look. */
+function worstLag(): number {
+  const worst = delay.max / 1e6;
+  delay.reset();
+  return Number.isFinite(worst) ? worst : 0;
+}

@@ -1,0 +1,142 @@
+// What the operator says about itself: log lines and numbers, in one place, so that the parts that work need not know of either.
+import type { Logger } from 'pino';
+import { phases } from '../crds/api/conditions.ts';
+import type { JobBus } from './bus/job-bus.ts';
+import type { FilledCaches } from './caches.ts';
+import type { JanitorEvent } from './job/janitor.ts';
+import type { PhaseChange } from './job/reconcile.ts';
+import type { Clock } from './runtime/clock.ts';
+import type { ReconcileOutcome } from './runtime/controller.ts';
+import type { LeaseEvent } from './runtime/lease.ts';
+import type { Metrics } from './runtime/metrics.ts';
+import type { ReflectorEvent } from './runtime/reflector.ts';
+import type { KubeTransport } from './runtime/transport.ts';
+import type { WorkQueue } from './runtime/work-queue.ts';
+
+const name = 'finetunejob';
+/** Timers of jobs are set by our clock and read by another replica's. */
+const largestSkewMs = 5_000;
+
+interface Followed {
+  readonly queue: WorkQueue;
+  readonly filled: FilledCaches;
+  readonly bus: JobBus;
+  readonly transport: KubeTransport;
+}
+
+export class Observer {
+  readonly #log: Logger;
+  readonly #metrics: Metrics;
+  readonly #clock: Clock;
+  #followed: Followed | undefined;
+  #toldSkew = false;
+
+  constructor(log: Logger, metrics: Metrics, clock: Clock) {
+    this.#log = log;
+    this.#metrics = metrics;
+    this.#clock = clock;
+  }
+
+  follow(followed: Followed): void {
+    this.#followed = followed;
+  }
+
+  /** The metrics page; values that are states are read now. */
+  async page(): Promise<{ readonly contentType: string; readonly text: string }> {
+    const { registry } = this.#metrics;
+    if (this.#followed !== undefined) this.#read(this.#followed);
+    return { contentType: registry.contentType, text: await registry.metrics() };
+  }
+
+  reflector(resource: string, event: ReflectorEvent): void {
+    if (event.type === 'Unreadable') {
+      this.#metrics.unreadable.inc({ resource });
+      this.#log.error({ resource, err: event.error }, 'an object could not be read');
+      return;
+    }
+    this.#metrics.watchReconnects.inc({ resource, cause: event.cause });
+    this.#log.debug({ resource, cause: event.cause, err: event.error }, 'a stream broke');
+  }
+
+  lease(event: LeaseEvent): void {
+    switch (event.type) {
+      case 'Acquired':
+        this.#metrics.isLeader.set({ name }, 1);
+        this.#log.info('this replica leads');
+        return;
+      case 'Lost':
+        this.#metrics.isLeader.set({ name }, 0);
+        this.#log.warn({ err: event.error }, 'this replica leads no longer');
+        return;
+      case 'Released':
+        this.#metrics.isLeader.set({ name }, 0);
+        this.#log.info('the lease was given back');
+        return;
+      case 'Waiting':
+        this.#log.info({ holder: event.holder }, 'another replica leads');
+        return;
+      case 'Unanswered':
+        this.#log.warn({ err: event.error }, 'the lease could not be read');
+        return;
+      default:
+        event satisfies never;
+    }
+  }
+
+  reconcile({ key, result, waitedMs, workedMs, error, passing }: ReconcileOutcome): void {
+    const metrics = this.#metrics;
+    metrics.queueAdds.inc({ name });
+    metrics.queueDuration.observe({ name }, waitedMs / 1000);
+    metrics.workDuration.observe({ name }, workedMs / 1000);
+    metrics.reconciles.inc({ controller: name, result });
+    metrics.reconcileTime.observe({ controller: name }, workedMs / 1000);
+    if (result !== 'error') return;
+    metrics.queueRetries.inc({ name });
+    metrics.reconcileErrors.inc({ controller: name });
+    const level = passing === true ? 'warn' : 'error';
+    this.#log[level]({ job: key, err: error }, 'a reconcile did not succeed');
+  }
+
+  phase({ before, after }: PhaseChange): void {
+    const [from, to] = [before?.phase ?? 'None', after.phase ?? 'None'];
+    if (from === to) return;
+    this.#metrics.phaseTransitions.inc({ from, to });
+    if (to === 'Failed') {
+      const reason = after.failure?.reason ?? 'Unknown';
+      this.#metrics.failures.inc({ reason });
+    }
+  }
+
+  janitor(event: JanitorEvent): void {
+    const { namespace, uid } = event.job;
+    if (event.type === 'Removed')
+      this.#log.info({ namespace, uid }, 'left-over records were removed');
+    else this.#log.warn({ namespace, uid, err: event.error }, 'left-over records stay for now');
+  }
+
+  #read({ queue, filled, bus, transport }: Followed): void {
+    const metrics = this.#metrics;
+    metrics.queueDepth.set({ name }, queue.depth);
+    for (const [resource, size] of filled.sizes()) metrics.cacheObjects.set({ resource }, size);
+    const counts = new Map<string, number>(phases.map((phase) => [phase, 0]));
+    for (const { status } of filled.caches.jobs.values()) {
+      const phase = status.phase ?? 'Pending';
+      counts.set(phase, (counts.get(phase) ?? 0) + 1);
+    }
+    for (const [phase, count] of counts) metrics.jobs.set({ phase }, count);
+    metrics.busConnected.set(bus.facts({ namespace: '', uid: '' }).type === 'Present' ? 1 : 0);
+    metrics.clockSkew.set(transport.skewMs / 1000);
+    this.#tellSkew(transport.skewMs);
+  }
+
+  #tellSkew(skewMs: number): void {
+    const large = Math.abs(skewMs) > largestSkewMs;
+    if (large && !this.#toldSkew) {
+      this.#log.warn(
+        { skewMs, now: this.#clock.now() },
+        'our clock and that of the API server differ',
+      );
+    }
+    this.#toldSkew = large;
+  }
+}

@@ -1,0 +1,159 @@
+// The operator as one thing that starts and stops: caches that every replica keeps warm, and the work that only the leader does.
+import type { Logger } from 'pino';
+import type { JobBus } from './bus/job-bus.ts';
+import { type FilledCaches, fillCaches } from './caches.ts';
+import type { OperatorConfig } from './config.ts';
+import { discover } from './discovery.ts';
+import type { SiteFacts } from './job/facts.ts';
+import { Janitor } from './job/janitor.ts';
+import { ProgressWriter } from './job/progress-writer.ts';
+import { JobReconciler } from './job/reconcile.ts';
+import { Observer } from './observer.ts';
+import type { KubeClient } from './runtime/client.ts';
+import type { Chance, Clock } from './runtime/clock.ts';
+import { runController } from './runtime/controller.ts';
+import { EventRecorder } from './runtime/events.ts';
+import { HealthServer } from './runtime/health.ts';
+import { LeaderElection } from './runtime/lease.ts';
+import type { Metrics } from './runtime/metrics.ts';
+import { WorkQueue } from './runtime/work-queue.ts';
+
+export interface OperatorFacts {
+  readonly config: OperatorConfig;
+  /** For reconciling, and one of its own for the lease. */
+  readonly clients: { readonly work: KubeClient; readonly lease: KubeClient };
+  readonly bus: JobBus;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly identity: string;
+  readonly loopLagMs: () => number;
+  /** Ends the process: work that was begun under a lost lease does not stop. */
+  readonly endNow: (why: string) => void;
+}
+
+const reconcileDeadlineMs = 30_000;
+/** After the lease is lost, calls under way have so long to settle. */
+const settleMs = 5_000;
+
+export async function runOperator(facts: OperatorFacts, signal: AbortSignal): Promise<void> {
+  const { config, clients, bus, clock, chance, log, metrics } = facts;
+  const observer = new Observer(log, metrics, clock);
+  const { gangs, hasQueues } = await discover(clients.work, config.gangs, signal);
+  const gang = gangs[0];
+  const queue = new WorkQueue({ clock, chance });
+  const filled = fillCaches({
+    connection: { client: clients.work, clock, chance },
+    namespaces: config.namespaces,
+    gang,
+    readsWorkloads: hasQueues && config.features.has('kueueStatus'),
+    readsNodes: config.features.has('forceReplace'),
+    tell: (resource, event) => observer.reflector(resource, event),
+    changed: (key) => queue.add(key),
+  });
+  const site: SiteFacts = {
+    ...{ settings: config.pods, gangs, hasQueues },
+    mayReplaceByForce: config.features.has('forceReplace'),
+    mayCreateClaims: config.features.has('volumeClaimTemplate'),
+  };
+  log.info({ gangs, hasQueues, features: [...config.features] }, 'cluster discovered');
+  observer.follow({ queue, filled, bus, transport: clients.work.transport });
+  await using health = await HealthServer.listen({
+    port: config.healthPort,
+    loopLagMs: facts.loopLagMs,
+    ready: () => readiness(filled),
+    metrics: () => observer.page(),
+  });
+  log.info({ port: health.port }, 'health endpoints are open');
+  const following = filled.run(signal);
+  const election = new LeaderElection({
+    ...{ client: clients.lease, clock, chance, lease: config.lease },
+    identity: facts.identity,
+    tell: (event) => observer.lease(event),
+  });
+  await election.run((leading) => lead(facts, { filled, queue, site, observer }, leading), signal);
+  await following;
+}
+
+interface Standing {
+  readonly filled: FilledCaches;
+  readonly queue: WorkQueue;
+  readonly site: SiteFacts;
+  readonly observer: Observer;
+}
+
+/** What the leader alone does, until it leads no longer. */
+async function lead(facts: OperatorFacts, standing: Standing, leading: AbortSignal): Promise<void> {
+  const { config, clients, bus, clock, metrics } = facts;
+  const { filled, queue, site, observer } = standing;
+  const { caches } = filled;
+  if (!(await untilSynced(filled, leading))) return;
+  const events = new EventRecorder({
+    ...{ client: clients.work, clock, controller: 'anneal.dev/operator', instance: facts.identity },
+    dropped: () => metrics.eventsDropped.inc(),
+  });
+  const reconciler = new JobReconciler({
+    ...{ caches, client: clients.work, bus, site, gang: site.gangs[0], clock, events },
+    seen: (change) => observer.phase(change),
+  });
+  const progress = new ProgressWriter({
+    ...{ jobs: caches.jobs, bus, client: clients.work, clock },
+    seen: (result) => metrics.statusWrites.inc({ manager: 'progress', result }),
+  });
+  const janitor = new Janitor({
+    ...{ jobs: caches.jobs, bus, clock, namespaces: config.namespaces },
+    tell: (event) => observer.janitor(event),
+  });
+  // A full pass: timers live in status, and whoever led before had them in memory.
+  const all = () => {
+    for (const key of caches.jobs.keys()) queue.add(key);
+  };
+  using _bus = bus.subscribe((job) => {
+    if (job === undefined) all();
+    else
+      for (const { metadata } of caches.jobs.by('uid', job.uid))
+        queue.add(`${metadata.namespace}/${metadata.name}`);
+  });
+  all();
+  const work = Promise.all([
+    runController(
+      {
+        ...{ queue, clock, workers: config.reconcilers, deadlineMs: reconcileDeadlineMs },
+        reconcile: (key, signal) => reconciler.reconcile(key, signal),
+        seen: (outcome) => observer.reconcile(outcome),
+      },
+      leading,
+    ),
+    events.run(leading),
+    progress.run(leading),
+    janitor.run(leading),
+  ]);
+  leading.addEventListener('abort', () => watchSettling(facts, work), { once: true });
+  await work;
+}
+
+/** False when the lease was lost before. */
+async function untilSynced({ synced }: FilledCaches, leading: AbortSignal): Promise<boolean> {
+  const lost = new Promise<boolean>((resolve) => {
+    leading.addEventListener('abort', () => resolve(false), { once: true });
+  });
+  return Promise.race([synced.then(() => !leading.aborted), lost]);
+}
+
+/** Two leaders at once can do no harm (names are deterministic), but a process that cannot stop its calls should not go on either. */
+function watchSettling({ clock, endNow }: OperatorFacts, work: Promise<unknown>): void {
+  const settled = new AbortController();
+  const done = () => settled.abort();
+  work.then(done, done);
+  clock.sleep(settleMs, settled.signal).then(
+    () => endNow(`calls did not settle within ${settleMs} ms after the lease was lost`),
+    () => undefined, // settled in time
+  );
+}
+
+function readiness(filled: FilledCaches) {
+  const missing = filled.missing();
+  if (missing.length === 0) return { ready: true } as const;
+  return { ready: false, why: `not listed yet: ${missing.join(', ')}` } as const;
+}
