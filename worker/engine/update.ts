@@ -14,7 +14,7 @@ export interface Clip {
   readonly norm: number;
 }
 
-export interface Update {
+interface Update {
   /** Learning rate of this step before parameters' own factors. */
   readonly learningRate: number;
   /** Updates including this one. */
@@ -125,13 +125,18 @@ export class StepUpdate {
   }
 }
 
-/** Sum of squares over all tensors, each reduced in its own type, added in float64. */
+/** Sum of squares over all tensors, each reduced in float32 at least, added in float64. */
 function squaredNorm(tensors: readonly Tensor[]): number {
   if (tensors.length === 0) return 0;
   return scope(() => {
-    const norms = tensors.map((tensor) => ops.to(ops.linalgVectorNorm(tensor), 'float64'));
+    const norms = tensors.map((tensor) => ops.to(normOf(tensor), 'float64'));
     return item(ops.sum(ops.square(ops.stack(norms))));
   });
+}
+
+function normOf(tensor: Tensor): Tensor {
+  const dtype = tensor.dtype === 'bfloat16' ? 'float32' : tensor.dtype;
+  return ops.linalgVectorNorm(tensor, 2, null, false, { dtype });
 }
 
 function release(gradients: readonly Gradient[]): void {
