@@ -1,8 +1,8 @@
-// Bytes of one block and one micro-batch: what stays, what passes, what the head and the update need.
+// Bytes of one block and one micro-batch: what stays, what passes, what the head needs.
 import type { DecoderFacts } from './decoder-facts.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, TapeMode } from './memory-question.ts';
-import { adaptedLinears, linearsOf, parametersOf, trainedOf } from './parameters.ts';
+import { adaptedLinears, linearsOf, trainedOf } from './parameters.ts';
 import { valueBytes } from './static-bytes.ts';
 
 export interface BlockBytes {
@@ -14,7 +14,6 @@ export interface BlockBytes {
   readonly forwardWorking: number;
   readonly backwardWorking: number;
   readonly headWorking: number;
-  readonly updateWorking: number;
   /** Whole gradient of a block as it is kept, and while it is made. */
   readonly gradient: number;
   readonly blockGradient: number;
@@ -42,7 +41,6 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
     forwardWorking: T * width * units(facts, working.forward),
     backwardWorking: T * width * units(facts, working.backward),
     headWorking: headWorking(question),
-    updateWorking: memoryConstants.updateCopies * 4 * largestTrained(question),
     gradient,
     blockGradient: trained.block * gradientWidth + passing,
     outsideGradient: trained.outside * 4,
@@ -88,15 +86,4 @@ function headWorking({ facts, method, microBatchTokens, learnedShare }: MemoryQu
   const fitting = Math.max(head.fewestRows, Math.min(head.mostRows, bytes / (4 * facts.V)));
   const logits = Math.min(fitting, learned) * facts.V * 4;
   return logits + head.H * learned * facts.H * valueBytes(method);
-}
-
-function largestTrained({ facts, method }: MemoryQuestion): number {
-  if (method.adapter.type !== 'None') {
-    const { rank } = method.adapter.lora;
-    return rank * Math.max(...linearsOf(facts).map((linear) => Math.max(linear.in, linear.out)));
-  }
-  return Math.max(
-    parametersOf(facts).embedding,
-    ...linearsOf(facts).map((linear) => linear.in * linear.out),
-  );
 }

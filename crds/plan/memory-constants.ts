@@ -33,8 +33,6 @@ export const memoryConstants = {
     /** Copies of the learned rows of a micro-batch, in units of H: rows, normed, two gradients. */
     H: 4,
   },
-  /** Float32 copies of the largest trained matrix that an update makes. */
-  updateCopies: 1,
   optimizer: {
     /** Bytes a trained parameter. */
     AdamW: 8,

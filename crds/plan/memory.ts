@@ -132,7 +132,7 @@ function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): reado
   const update: Moment = {
     gradients: outside + (clip === 'Global' ? everyBlock : bytes.gradient),
     activations: 0,
-    working: bytes.updateWorking,
+    working: 0, // optimizers work in place
   };
   return [atHead, forward, ...backward, update];
 }
