@@ -2,12 +2,16 @@ import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { parse } from 'yaml';
 import { customResourceDefinition } from '../../crds/custom-resource.ts';
-import { crdFile, printCrd } from '../../crds/print-crd.ts';
+import { chartCrdFile, crdFile, printChartCrd, printCrd } from '../../crds/print-crd.ts';
 
 const limit = 200 * 1024;
 
 test('the committed CRD is what the schemas print; `node crds/print-crd.ts` renews it', (t) => {
   t.is(readFileSync(crdFile, 'utf8'), printCrd());
+});
+
+test('the chart has a template of the same definition', (t) => {
+  t.is(readFileSync(chartCrdFile, 'utf8'), printChartCrd());
 });
 
 test('printing and reading the CRD loses nothing', (t) => {

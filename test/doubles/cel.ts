@@ -16,7 +16,7 @@ export function celHolds(rule: string, self: unknown, oldSelf?: unknown): boolea
   return held;
 }
 
-function toCel(value: unknown): unknown {
+export function toCel(value: unknown): unknown {
   if (typeof value === 'number' && Number.isInteger(value)) return BigInt(value);
   if (Array.isArray(value)) return value.map(toCel);
   if (typeof value !== 'object' || value === null) return value;

@@ -24,10 +24,18 @@ export const testGroups: readonly TestGroup[] = [
     name: 'unit',
     patterns: [
       'test/architecture.test.ts',
-      'test/{architecture,crds,operator,worker,cli,report,setup}/**/*.test.{ts,tsx}',
+      'test/{architecture,crds,operator,worker,cli,docs,report,setup}/**/*.test.{ts,tsx}',
     ],
     concurrency: 2,
     timeout: '2m',
+    needs: [],
+  },
+  // The chart, rendered by a Helm that the tests build once; nothing of it needs a cluster.
+  {
+    name: 'charts',
+    patterns: ['test/charts/**/*.test.ts'],
+    concurrency: 2,
+    timeout: '20m',
     needs: [],
   },
   {

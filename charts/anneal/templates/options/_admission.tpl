@@ -1,0 +1,49 @@
+{{/*
+Rules as the API server evaluates them (CEL), one for each limit that is set and each place that it is about. A place of the spec is
+written as a path; what is absent breaks no rule.
+*/}}
+{{- define "anneal.admissionRules" -}}
+{{- $limits := .Values.admissionPolicies }}
+{{- with $limits.imagePrefixes }}
+{{- range $path := list "worker.image" "model.source.image.reference" "dataset.train.image.reference" "dataset.eval.image.reference" }}
+{{ include "anneal.allowed" (list $path (printf "%s.exists(each, self.startsWith(each))" (toJson $limits.imagePrefixes)) (printf "begin with %s" (join " or " $limits.imagePrefixes))) }}
+{{- end }}
+{{- end }}
+{{- with $limits.serviceAccountNames }}
+{{ include "anneal.allowed" (list "worker.serviceAccountName" (printf "self in %s" (toJson .)) (printf "be %s" (join " or " .))) }}
+{{- end }}
+{{- with $limits.hubRepositoryPrefixes }}
+{{- range $path := list "model.source.huggingFace.repository" "dataset.train.huggingFace.repository" "dataset.eval.huggingFace.repository" "output.pushToHub.repository" }}
+{{ include "anneal.allowed" (list $path (printf "%s.exists(each, self.startsWith(each))" (toJson $limits.hubRepositoryPrefixes)) (printf "begin with %s" (join " or " $limits.hubRepositoryPrefixes))) }}
+{{- end }}
+{{- end }}
+{{- with $limits.storageEndpoints }}
+{{- range $path := list "model.source.s3.endpoint" "dataset.train.s3.endpoint" "dataset.eval.s3.endpoint" "checkpoint.destination.s3.endpoint" "output.destination.s3.endpoint" }}
+{{ include "anneal.allowed" (list $path (printf "self in %s" (toJson $limits.storageEndpoints)) (printf "be %s" (join " or " $limits.storageEndpoints))) }}
+{{- end }}
+{{- end }}
+{{- with $limits.nodeLostPolicies }}
+{{ include "anneal.allowed" (list "failurePolicy.nodeLostPolicy" (printf "self in %s" (toJson .)) (printf "be %s" (join " or " .))) }}
+{{- end }}
+{{- with $limits.maxDevices }}
+- expression: {{ printf "!has(object.spec.worker) || (has(object.spec.worker.maxReplicas) ? object.spec.worker.maxReplicas : has(object.spec.worker.replicas) ? object.spec.worker.replicas : 1) * (has(object.spec.worker.devicesPerWorker) ? object.spec.worker.devicesPerWorker : 1) <= %d" (int .) | quote }}
+  message: {{ printf "spec.worker asks for more devices, over all workers, than the %d that a job may have here" (int .) | quote }}
+{{- end }}
+{{- with $limits.maxTtlSecondsAfterFinished }}
+- expression: {{ printf "has(object.spec.ttlSecondsAfterFinished) && object.spec.ttlSecondsAfterFinished <= %d" (int .) | quote }}
+  message: {{ printf "spec.ttlSecondsAfterFinished must be set here, and be at most %d" (int .) | quote }}
+{{- end }}
+{{- end }}
+
+{{/* (list path test words): the value at the path is absent, or passes the test, in which it is called self. */}}
+{{- define "anneal.allowed" -}}
+{{- $path := index . 0 }}
+{{- $absent := list }}
+{{- $at := "object.spec" }}
+{{- range splitList "." $path }}
+{{- $at = printf "%s.%s" $at . }}
+{{- $absent = append $absent (printf "!has(%s)" $at) }}
+{{- end }}
+- expression: {{ printf "%s || %s" (join " || " $absent) (index . 1 | replace "self" $at) | quote }}
+  message: {{ printf "spec.%s must %s here" $path (index . 2) | quote }}
+{{- end }}

@@ -1,0 +1,47 @@
+{{/* Rules of network policies. Kubelet's probes pass in any case. */}}
+{{- define "anneal.toNames" -}}
+# Names: clusters run their servers under many labels.
+- to:
+    - namespaceSelector: {}
+  ports:
+    - { port: 53, protocol: UDP }
+    - { port: 53, protocol: TCP }
+{{- end }}
+
+{{- define "anneal.toApiServer" -}}
+- ports:
+    {{- range .Values.networkPolicies.apiServerPorts }}
+    - { port: {{ . }}, protocol: TCP }
+    {{- end }}
+  {{- with .Values.networkPolicies.apiServerCIDRs }}
+  to:
+    {{- range . }}
+    - ipBlock:
+        cidr: {{ . }}
+    {{- end }}
+  {{- end }}
+{{- end }}
+
+{{- define "anneal.toNats" -}}
+- to:
+    - podSelector:
+        matchLabels:
+          {{- include "anneal.selector" (list . "nats") | nindent 10 }}
+  ports:
+    - { port: 4222, protocol: TCP }
+{{- end }}
+
+{{/* (list $ 8080) */}}
+{{- define "anneal.fromMonitoring" -}}
+{{- $root := index . 0 -}}
+{{- with $root.Values.monitoring.namespace -}}
+- from:
+    - namespaceSelector:
+        matchLabels:
+          kubernetes.io/metadata.name: {{ . }}
+  ports:
+    - { port: {{ index $ 1 }}, protocol: TCP }
+{{- else -}}
+[]
+{{- end -}}
+{{- end }}

@@ -1,0 +1,67 @@
+{{/* What the operator may do in the namespaces of jobs. No Secrets, no exec, no logs, no roles, no webhooks: a test compares. */}}
+{{- define "anneal.jobRules" -}}
+- apiGroups: [anneal.dev]
+  resources: [finetunejobs]
+  # patch: finalizer and labels. delete: only for ttlSecondsAfterFinished.
+  verbs: [get, list, watch, patch{{ if .Values.features.deleteFinishedJobs }}, delete{{ end }}]
+- apiGroups: [anneal.dev]
+  resources: [finetunejobs/status]
+  verbs: [patch]
+# Asked for where clusters check who may hold up a deletion.
+- apiGroups: [anneal.dev]
+  resources: [finetunejobs/finalizers]
+  verbs: [update]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch, delete]
+- apiGroups: [""]
+  resources: [services]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [get, list, watch, create, patch, delete]
+# Its name holds its content: it is never read, changed or deleted.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [create]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- if .Values.features.volumeClaimTemplate }}
+- apiGroups: [""]
+  resources: [persistentvolumeclaims]
+  verbs: [get, create]
+{{- end }}
+{{- if .Values.features.forceReplace }}
+- apiGroups: [""]
+  resources: [pods/status]
+  verbs: [patch]
+{{- end }}
+{{- $groups := dict "Native" "scheduling.k8s.io" "Coscheduling" "scheduling.x-k8s.io" "Volcano" "scheduling.volcano.sh" }}
+{{- range .Values.features.gangs }}
+- apiGroups: [{{ get $groups . }}]
+  resources: [podgroups]
+  verbs: [get, list, watch, create, patch, delete]
+{{- end }}
+{{- if .Values.features.kueueStatus }}
+- apiGroups: [kueue.x-k8s.io]
+  resources: [workloads]
+  verbs: [get, list, watch]
+{{- end }}
+{{- end }}
+
+{{/* Nodes are of no namespace. */}}
+{{- define "anneal.nodeRules" -}}
+- apiGroups: [""]
+  resources: [nodes]
+  verbs: [get, list, watch]
+{{- end }}
+
+{{- define "anneal.operatorSubject" -}}
+- kind: ServiceAccount
+  name: {{ include "anneal.serviceAccountName" (list . "operator" .Values.operator.serviceAccount) }}
+  namespace: {{ .Release.Namespace }}
+{{- end }}

@@ -1,0 +1,125 @@
+// The bus: a NATS that the chart installs, or one that is there; who may connect to it, and what it keeps.
+import * as z from 'zod';
+import { quantity } from '../../crds/quantity.ts';
+import {
+  image,
+  optionalNamespace,
+  placement,
+  podDisruptionBudget,
+  replicas,
+  resources,
+  serviceAccount,
+} from './field.ts';
+
+const responder = z
+  .strictObject({
+    replicas: replicas(2, 9, 'Pods; without one of them nobody can connect anew.'),
+    command: z
+      .array(z.string())
+      .min(1)
+      .default(['node', '/app/operator/bus-auth-main.js'])
+      .describe('Program in the operator image.'),
+    resources: resources({ cpu: '20m', memory: '96Mi', memoryLimit: '256Mi' }),
+    podDisruptionBudget,
+    serviceAccount,
+    ...placement,
+  })
+  .prefault({})
+  .describe('The program that says who a connection is.');
+
+const auth = z
+  .strictObject({
+    mode: z
+      .enum(['PerJob', 'None'])
+      .default('PerJob')
+      .describe(
+        'PerJob: a pod shows its service-account token and may touch its own job only. None: whoever reaches the port may do everything; for trials.',
+      ),
+    keysSecretName: z
+      .string()
+      .max(253)
+      .default('')
+      .describe(
+        'Secret with 32 random bytes under the key seed; one that the chart makes and keeps when empty. Needed where templates are rendered without a cluster, as GitOps tools do.',
+      ),
+    responder,
+  })
+  .prefault({})
+  .describe('Who may connect to the bus. Only for the NATS of the chart.');
+
+export const bus = z
+  .strictObject({
+    enabled: z
+      .boolean()
+      .default(true)
+      .describe('Without a bus, jobs have one worker each and show no live progress.'),
+    url: z
+      .string()
+      .regex(/^((nats|tls):\/\/[^,\s]+(,(nats|tls):\/\/[^,\s]+)*)?$/)
+      .default('')
+      .describe('Address of a NATS that is there; the chart installs its own when empty.'),
+    namespace: optionalNamespace(
+      '',
+      'Namespace where that NATS runs, for the network policies of jobs; anywhere when empty.',
+    ),
+    streamReplicas: z
+      .int()
+      .min(0)
+      .max(5)
+      .default(0)
+      .describe('Copies of what the bus keeps; as many as servers, at most 3, when 0.'),
+    auth,
+  })
+  .prefault({})
+  .describe('How workers, operator and command line talk to each other.');
+
+export const nats = z
+  .strictObject({
+    image: image('nats', '2.15.2-alpine', 'Image of NATS; 2.10 or newer.'),
+    replicas: z
+      .union([z.literal(1), z.literal(3), z.literal(5)])
+      .default(3)
+      .describe('Servers: 1, 3 or 5. With 1, a drain of its node stops new restarts for a while.'),
+    storage: z
+      .strictObject({
+        size: quantity().default('10Gi').describe('Size of the volume of a server.'),
+        className: z
+          .string()
+          .max(253)
+          .default('')
+          .describe('Storage class; the default one of the cluster when empty.'),
+        ephemeral: z
+          .boolean()
+          .default(false)
+          .describe(
+            'Node disk in place of volumes. What the bus knew is lost with its pods, and made again from status.',
+          ),
+      })
+      .prefault({})
+      .describe('Where NATS keeps its streams.'),
+    memoryStore: quantity()
+      .default('64Mi')
+      .describe('Memory for what may be forgotten: the beats of workers.'),
+    tls: z
+      .strictObject({
+        secretName: z
+          .string()
+          .max(253)
+          .default('')
+          .describe(
+            'Secret with tls.crt, tls.key and ca.crt for the name of the service. Pods of jobs trust the authorities of their image only. Plain text when empty: allowPlainText must say so.',
+          ),
+        allowPlainText: z
+          .boolean()
+          .default(true)
+          .describe('Tokens and telemetry may cross the network unencrypted.'),
+      })
+      .prefault({})
+      .describe('Encryption between the bus and its clients.'),
+    resources: resources({ cpu: '50m', memory: '128Mi', memoryLimit: '512Mi' }),
+    podDisruptionBudget,
+    serviceAccount,
+    ...placement,
+  })
+  .prefault({})
+  .describe('The NATS that the chart installs, unless bus.url names another.');

@@ -1,0 +1,111 @@
+// The operator itself, what it may do, and what it gives to the pods of jobs.
+import * as z from 'zod';
+import {
+  image,
+  optionalNamespace,
+  placement,
+  podDisruptionBudget,
+  replicas,
+  resources,
+  serviceAccount,
+} from './field.ts';
+
+export const operator = z
+  .strictObject({
+    image: image('anneal-operator', '', 'Image of the operator and of the bus responder.'),
+    replicas: replicas(2, 9, 'Pods; one leads, the others stand by with full caches.'),
+    namespaces: z
+      .array(z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/))
+      .default([])
+      .describe(
+        'Namespaces whose jobs are run, with a Role in each; all of the cluster, with a ClusterRole, when empty.',
+      ),
+    logLevel: z
+      .enum(['error', 'warn', 'info', 'debug'])
+      .default('info')
+      .describe('Least important lines that are logged.'),
+    reconcilers: z.int().min(1).max(256).default(16).describe('Jobs that are looked at at once.'),
+    extraEnvironment: z
+      .array(z.looseObject({ name: z.string().min(1) }))
+      .default([])
+      .describe('More environment variables, as in a container: for a proxy, for example.'),
+    resources: resources({ cpu: '100m', memory: '256Mi', memoryLimit: '768Mi' }),
+    podDisruptionBudget,
+    serviceAccount,
+    ...placement,
+  })
+  .prefault({})
+  .describe('The controller that runs FineTuneJobs.');
+
+export const jobs = z
+  .strictObject({
+    image: image('anneal-worker', '', 'Image of workers, preparation and publishing.'),
+    hubEndpoint: z
+      .string()
+      .regex(/^(https?:\/\/.+)?$/)
+      .default('')
+      .describe('Address of the model hub; the public one when empty.'),
+    deviceMemory: z
+      .string()
+      .regex(/^([0-9]+(Ki|Mi|Gi|Ti)?)?$/)
+      .default('')
+      .describe(
+        'Memory of the smallest device, such as 80Gi: jobs that need more are refused before they start. Not judged when empty.',
+      ),
+  })
+  .prefault({})
+  .describe('What the pods of jobs get.');
+
+export const features = z
+  .strictObject({
+    volumeClaimTemplate: z
+      .boolean()
+      .default(false)
+      .describe('Jobs may ask for a claim of their own. Right: get and create claims.'),
+    forceReplace: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Jobs may have pods of unreachable nodes replaced at once. Rights: read nodes, patch the status of pods.',
+      ),
+    deleteFinishedJobs: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Finished jobs are deleted after ttlSecondsAfterFinished. Right: delete FineTuneJobs.',
+      ),
+    kueueStatus: z
+      .boolean()
+      .default(false)
+      .describe('The words of Kueue appear in status. Right: read Workloads.'),
+    gangs: z
+      .array(z.enum(['Native', 'Coscheduling', 'Volcano']))
+      .default([])
+      .describe(
+        'Schedulers whose PodGroups are used, where the cluster has them. Right: PodGroups of each.',
+      ),
+    coschedulingScheduler: z
+      .string()
+      .min(1)
+      .max(253)
+      .default('scheduler-plugins-scheduler')
+      .describe('Name of the second scheduler, for Coscheduling.'),
+  })
+  .prefault({})
+  .describe('What the operator may do beyond the least. Each one adds rights.');
+
+export const crds = z
+  .strictObject({
+    install: z.boolean().default(true).describe('The chart installs and upgrades the CRD.'),
+    keep: z
+      .boolean()
+      .default(true)
+      .describe('The CRD, and so all jobs, stay when the release is uninstalled.'),
+  })
+  .prefault({})
+  .describe('The resource definition of FineTuneJob.');
+
+export const monitoringNamespace = optionalNamespace(
+  '',
+  'Namespace of Prometheus, which network policies let in; nobody when empty.',
+);

@@ -1,0 +1,118 @@
+// What a site may add: network policies, monitoring, roles for people, rules for jobs. All of it is off by default but the roles.
+import * as z from 'zod';
+import { stringMap } from './field.ts';
+import { monitoringNamespace } from './operator.ts';
+
+export const networkPolicies = z
+  .strictObject({
+    enabled: z
+      .boolean()
+      .default(false)
+      .describe('Policies for operator, NATS and responder. Jobs bring their own.'),
+    apiServerPorts: z
+      .array(z.int().min(1).max(65_535))
+      .min(1)
+      .default([443, 6443])
+      .describe('Ports on which the API server answers.'),
+    apiServerCIDRs: z
+      .array(z.string())
+      .default([])
+      .describe('Addresses of the API server; any when empty.'),
+  })
+  .prefault({})
+  .describe('Who may talk to the parts of the chart.');
+
+function option(what: string, more: z.ZodRawShape = {}) {
+  return z
+    .strictObject({
+      enabled: z.boolean().default(false).describe('Whether there is one.'),
+      labels: stringMap('Labels by which it is found.'),
+      ...more,
+    })
+    .prefault({})
+    .describe(what);
+}
+
+const interval = z
+  .string()
+  .regex(/^[0-9]+(s|m)$/)
+  .default('30s')
+  .describe('How often metrics are read.');
+
+export const monitoring = z
+  .strictObject({
+    namespace: monitoringNamespace,
+    serviceMonitor: option('Metrics of the operator, for the Prometheus operator.', { interval }),
+    podMonitor: option('Metrics of the pods of jobs, for the Prometheus operator.', { interval }),
+    alerts: option('Alert rules, for the Prometheus operator.'),
+    dashboard: z
+      .strictObject({
+        enabled: z.boolean().default(false).describe('Whether there is one.'),
+        labels: z
+          .record(z.string(), z.string())
+          .default({ grafana_dashboard: '1' })
+          .describe('Labels by which the sidecar of Grafana finds it.'),
+      })
+      .prefault({})
+      .describe('A dashboard for Grafana, in a ConfigMap.'),
+  })
+  .prefault({})
+  .describe('Numbers for Prometheus and Grafana.');
+
+export const aggregatedRoles = z
+  .strictObject({
+    enabled: z
+      .boolean()
+      .default(true)
+      .describe('The roles view, edit and admin of the cluster include FineTuneJobs.'),
+  })
+  .prefault({})
+  .describe('Rights of people.');
+
+export const admissionPolicies = z
+  .strictObject({
+    enabled: z.boolean().default(false).describe('Whether the limits below are in force.'),
+    namespaceSelector: z
+      .looseObject({})
+      .default({})
+      .describe('Namespaces that they hold for, as a label selector; all when empty.'),
+    actions: z
+      .array(z.enum(['Deny', 'Warn', 'Audit']))
+      .min(1)
+      .default(['Deny'])
+      .describe('What happens to a job that breaks one. Deny and Warn exclude each other.'),
+    imagePrefixes: z
+      .array(z.string().min(1))
+      .default([])
+      .describe('A worker image named by a job begins with one of these; any when empty.'),
+    serviceAccountNames: z
+      .array(z.string().min(1))
+      .default([])
+      .describe('A service account named by a job is one of these; any when empty.'),
+    hubRepositoryPrefixes: z
+      .array(z.string().min(1))
+      .default([])
+      .describe('A model or data set of the hub begins with one of these; any when empty.'),
+    storageEndpoints: z
+      .array(z.string().min(1))
+      .default([])
+      .describe('An S3 endpoint named by a job is one of these; any when empty.'),
+    nodeLostPolicies: z
+      .array(z.enum(['Wait', 'ForceReplace']))
+      .default([])
+      .describe('Values of failurePolicy.nodeLostPolicy that are allowed; all when empty.'),
+    maxDevices: z
+      .int()
+      .min(0)
+      .default(0)
+      .describe(
+        'Most devices of one job, over all its workers; devices by resourceClaims are not counted. No limit when 0.',
+      ),
+    maxTtlSecondsAfterFinished: z
+      .int()
+      .min(0)
+      .default(0)
+      .describe('Every job has a ttlSecondsAfterFinished of at most this; no limit when 0.'),
+  })
+  .prefault({})
+  .describe('Limits for jobs, as ValidatingAdmissionPolicies of the API server.');
