@@ -1,7 +1,7 @@
 // What commander says about a wrong command line, in our grammar: the thing, what was seen, the rule; then what to do.
 import type { Command, CommanderError } from 'commander';
 
-export interface UsageError {
+interface UsageError {
   readonly message: string;
   readonly hint: string;
 }

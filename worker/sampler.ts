@@ -11,7 +11,7 @@ import type { Model } from './engine/model.ts';
 import { generate } from './sample.ts';
 import { drawsOf, streamOf } from './tensor/rng.ts';
 
-export interface Sample {
+interface Sample {
   readonly prompt: string;
   readonly text: string;
 }

@@ -23,7 +23,7 @@ import type { Tensor } from './tensor/tensor.ts';
 /** Takes gradients as they become whole, place by place. */
 export type StepUpdateSink = Pick<StepUpdate, 'offer' | 'finish'>;
 
-export interface StepInputs {
+interface StepInputs {
   readonly model: Model;
   /** This rank's micro-batches. */
   readonly bins: readonly Bin[];
@@ -35,7 +35,7 @@ export interface StepInputs {
   readonly draw: (bin: Bin) => DropoutDraw;
 }
 
-export interface StepOutcome extends UpdateOutcome {
+interface StepOutcome extends UpdateOutcome {
   /** Sums over this rank's bins; read them a step late, so that no step waits for the device. */
   readonly nll: Tensor;
   readonly correct: Tensor;

@@ -3,7 +3,7 @@ import * as z from 'zod';
 
 const real = z.number().nullable();
 
-export const evaluationPoint = z.object({
+const evaluationPoint = z.object({
   step: z.int(),
   loss: real,
   perplexity: real,

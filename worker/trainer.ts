@@ -37,7 +37,7 @@ export interface TrainerPlan {
   readonly nonFinite: NonFinitePolicy;
 }
 
-export interface EarlyStopping {
+interface EarlyStopping {
   readonly metric: 'Loss' | 'Accuracy';
   readonly patience: number;
   readonly minDelta: number;

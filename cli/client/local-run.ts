@@ -7,8 +7,8 @@ import { execa } from 'execa';
 import { type AnnealError, failureOf, TerminalError, UserError } from '../../crds/index.ts';
 import { type Telemetry, telemetry } from '../../crds/wire/telemetry.ts';
 
-export const stages = ['prepare', 'train', 'publish'] as const;
-export type Stage = (typeof stages)[number];
+const stages = ['prepare', 'train', 'publish'] as const;
+type Stage = (typeof stages)[number];
 
 /** Type stripping tells on stderr that it is experimental; stderr is for what went wrong. */
 const quiet = '--disable-warning=ExperimentalWarning';

@@ -4,7 +4,7 @@
 /** Both come within a millisecond or two; no person presses twice so fast. */
 const sameMs = 250;
 
-export interface StopSignals {
+interface StopSignals {
   /** The run saves and stops. */
   readonly stop: AbortSignal;
   /** The run ends at once. */

@@ -72,9 +72,9 @@ export function withJson(command: Command): Command {
 }
 
 export const displays = ['auto', 'tty', 'plain', 'json', 'quiet'] as const;
-export type Display = (typeof displays)[number];
+type Display = (typeof displays)[number];
 export const glyphSets = ['auto', 'braille', 'block', 'ascii'] as const;
-export type Glyphs = (typeof glyphSets)[number];
+type Glyphs = (typeof glyphSets)[number];
 
 export interface DisplayFlags {
   readonly display?: Display;

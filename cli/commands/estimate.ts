@@ -32,7 +32,7 @@ export interface EstimateOptions {
   readonly volumes: Readonly<Record<string, string>>;
 }
 
-export interface EstimateContext {
+interface EstimateContext {
   readonly cache: string;
   readonly freeBytes: number;
   readonly cores: number;
@@ -52,7 +52,7 @@ export interface MemoryRow {
   readonly recomputed: number;
 }
 
-export interface TimeRow {
+interface TimeRow {
   readonly device: string;
   readonly tokensPerSecond: number;
   /** By an earlier run of this job; else from the peak of the device. */

@@ -30,7 +30,7 @@ export interface RunOptions {
   readonly fresh: boolean;
 }
 
-export interface RunContext {
+interface RunContext {
   readonly config: CliConfig;
   /** File to run as the worker. */
   readonly worker: string;

@@ -10,7 +10,7 @@ export interface Suggestion {
   readonly fits: boolean;
 }
 
-export interface Planned {
+interface Planned {
   readonly peak: number;
   readonly fits: boolean;
 }

@@ -9,7 +9,7 @@ import {
 } from '../../crds/index.ts';
 import type { Assignment } from '../command-table/flags.ts';
 
-export type Changed =
+type Changed =
   | { readonly ok: true; readonly spec: FineTuneJobSpec }
   | { readonly ok: false; readonly sentences: readonly Sentence[] };
 

@@ -32,7 +32,7 @@ export function runSentences(write: (line: string) => void, command = 'anneal'):
   };
 }
 
-export function progressSentence(state: RunState): string {
+function progressSentence(state: RunState): string {
   const { step } = state;
   if (step === null) return 'Training has not begun.';
   const left = secondsLeft(state);

@@ -6,7 +6,7 @@ import type { Place } from './place.ts';
 export const preferences = ['memory', 'speed', 'quality', 'size'] as const;
 export type Preference = (typeof preferences)[number];
 
-export interface Answers {
+interface Answers {
   readonly model: Place;
   readonly data: Place;
   /** Bytes of a GPU; undefined: trained on the processor. */

@@ -10,7 +10,7 @@ import { exclusively } from './exclusive.ts';
 import type { Setup } from './setup.ts';
 import { megabytes } from './steps.ts';
 
-export interface Entry {
+interface Entry {
   /** Absolute path of the finished folder. */
   readonly folder: string;
   /** Bytes needed on its disk while it is made. */

@@ -7,7 +7,7 @@ import type { Machine, Ran } from './machine.ts';
 import type { Wheel } from './wheels.ts';
 
 /** How pip is started here: program and first arguments. */
-export type Pip = readonly [string, ...string[]];
+type Pip = readonly [string, ...string[]];
 
 const spellings: readonly Pip[] = [
   ['pip3'],

@@ -12,7 +12,7 @@ export interface Steps {
 
 export type Progress = (text: string) => void;
 
-export interface StepOutput {
+interface StepOutput {
   write(text: string): unknown;
   readonly isTTY?: boolean;
 }

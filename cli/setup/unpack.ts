@@ -9,7 +9,7 @@ import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import yauzl, { type Entry, type ZipFile } from 'yauzl';
 
-export interface Unpack {
+interface Unpack {
   readonly archive: string;
   readonly into: string;
   /** Path below `into` for an entry, or undefined to leave it out. */

@@ -26,7 +26,7 @@ export async function listCheckpoints(root: string): Promise<readonly StoredChec
 }
 
 /** Files that are written into a checkpoint before it gets its name. */
-export interface CheckpointWriter {
+interface CheckpointWriter {
   readonly folder: string;
   /** Makes the checkpoint visible with this manifest; returns where it is. */
   commit(manifest: CheckpointManifest): Promise<StoredCheckpoint & { readonly bytes: number }>;
@@ -97,7 +97,7 @@ export async function quarantine({ folder }: StoredCheckpoint): Promise<string> 
   }
 }
 
-export interface Retention {
+interface Retention {
   readonly latest: number;
   /** Steps that are kept whatever their age. */
   readonly keep: ReadonlySet<number>;

@@ -30,7 +30,7 @@ export const safetensorsTypes = {
 } as const;
 export type SafetensorsType = keyof typeof safetensorsTypes;
 
-export interface SafetensorsEntry {
+interface SafetensorsEntry {
   readonly type: SafetensorsType;
   readonly shape: readonly number[];
   /** First byte in the file. */

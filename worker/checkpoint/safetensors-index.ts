@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { UserError } from '../../crds/errors.ts';
 
-export interface SafetensorsIndex {
+interface SafetensorsIndex {
   /** File name, inside the same folder, by tensor name. */
   readonly files: ReadonlyMap<string, string>;
   /** Bytes of all tensors, when the index says so. */

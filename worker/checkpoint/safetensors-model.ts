@@ -6,7 +6,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { type PlannedTensor, type WrittenFile, writeSafetensors } from './safetensors.ts';
 import { indexFileName, printSafetensorsIndex } from './safetensors-index.ts';
 
-export interface ShardOptions {
+interface ShardOptions {
   /** @default 5 GB, as the hub has it */
   readonly maxShardBytes?: number;
   readonly signal?: AbortSignal;

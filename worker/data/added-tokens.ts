@@ -2,13 +2,13 @@
 // strips takes the blanks beside it along.
 import type { AddedToken } from './tokenizer-definition.ts';
 
-export interface Section {
+interface Section {
   /** The text that this section covers, blanks that its token took along included. */
   readonly text: string;
   readonly id?: number;
 }
 
-export type SplitSections = (text: string) => Section[];
+type SplitSections = (text: string) => Section[];
 
 /** `spell` gives the text under which a token is looked for. */
 export function splitAt(

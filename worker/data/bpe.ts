@@ -2,7 +2,7 @@
 // leftmost of equals, until none is left. The library's model does the same with strings and took about twenty times as
 // long on real text; it stays the judge in tests. A heap of candidates keeps a word of any length at n log n.
 
-export interface BpeTable {
+interface BpeTable {
   readonly vocabulary: ReadonlyMap<string, number>;
   /** Pairs of tokens, best first. */
   readonly merges: readonly (readonly [string, string])[];
@@ -58,7 +58,7 @@ function spell(character: string, table: BpeTable, last: number | undefined): nu
   return unknown === undefined || (fuseUnknown && last === unknown) ? [] : [unknown];
 }
 
-export function byteToken(byte: number): string {
+function byteToken(byte: number): string {
   return `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`;
 }
 

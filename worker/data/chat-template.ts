@@ -4,7 +4,7 @@ import { Template } from '@huggingface/jinja';
 import { UserError } from '../../crds/errors.ts';
 import { type Message, UnusableRecord } from './sample.ts';
 
-export interface TemplateSetup {
+interface TemplateSetup {
   readonly source: string;
   readonly bos?: string | undefined;
   readonly eos?: string | undefined;

@@ -5,7 +5,7 @@ import { type ChatTemplate, tagMarks } from './chat-template.ts';
 import { type ChatSample, type Message, type Range, UnusableRecord } from './sample.ts';
 import { markersIn } from './turn-markers.ts';
 
-export interface RenderedChat {
+interface RenderedChat {
   readonly text: string;
   /** Sorted, disjoint. */
   readonly learned: readonly Range[];

@@ -2,7 +2,7 @@
 // job nor what is in the records, so that jobs with other seeds are measured on the same ones.
 import { hash } from './order.ts';
 
-export interface HeldOutAmount {
+interface HeldOutAmount {
   readonly samples?: number | undefined;
   readonly percent?: number | undefined;
 }

@@ -29,7 +29,7 @@ export interface Cursor {
   readonly storeDigest: string;
 }
 
-export interface GlobalBatch {
+interface GlobalBatch {
   readonly bins: readonly PlannedBin[];
   /** Learned tokens of all bins: what every rank divides by. */
   readonly learnedTokens: number;
@@ -39,14 +39,14 @@ export interface GlobalBatch {
   readonly next: Cursor;
 }
 
-export interface PlannedBin {
+interface PlannedBin {
   readonly documents: readonly number[];
   readonly lengths: readonly number[];
   /** Number of the bin in the whole training: names its random streams. */
   readonly key: number;
 }
 
-export interface Loader {
+interface Loader {
   readonly start: Cursor;
   /** The global batch at a cursor. */
   readonly take: (cursor: Cursor) => GlobalBatch;
@@ -56,7 +56,7 @@ export interface Loader {
   readonly binsIn: (epoch: number) => number;
 }
 
-export const documentsPerWindow = 65_536;
+const documentsPerWindow = 65_536;
 
 export function openLoader(plan: LoaderPlan): Loader {
   const { documents, members, binsPerStep } = plan;

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { invariant } from '../../crds/errors.ts';
 
-export interface Permutation {
+interface Permutation {
   readonly size: number;
   /** What stands at a position. */
   readonly at: (position: number) => number;

@@ -13,7 +13,7 @@ export interface ParquetBatch {
   readonly isLast: boolean;
 }
 
-export interface ParquetLimits {
+interface ParquetLimits {
   /** For one batch, the decoding of a whole row group included. */
   readonly batchMs: number;
   readonly heapMiB: number;

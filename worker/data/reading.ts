@@ -3,7 +3,7 @@
 
 export type Reading = RecordRead | ReadProblem;
 
-export interface RecordRead {
+interface RecordRead {
   /** Line of the file, from 1; the number of the row in parquet. */
   readonly line: number;
   readonly value: unknown;

@@ -8,7 +8,7 @@ import type { Reading } from './reading.ts';
 import { readText } from './text.ts';
 
 /** Endings of files that hold records, without .gz and .zst. */
-export const recordFileEndings: readonly string[] = [
+const recordFileEndings: readonly string[] = [
   '.jsonl',
   '.json',
   '.ndjson',

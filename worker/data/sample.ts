@@ -10,13 +10,13 @@ export type Sample =
   | TokenizedSample;
 
 /** Learned as a whole. */
-export interface TextSample {
+interface TextSample {
   readonly type: 'Text';
   readonly text: string;
 }
 
 /** The completion is learned. */
-export interface PromptCompletionSample {
+interface PromptCompletionSample {
   readonly type: 'PromptCompletion';
   readonly prompt: string;
   readonly completion: string;
@@ -29,7 +29,7 @@ export interface ChatSample {
   readonly tools?: readonly unknown[];
 }
 
-export interface PreferenceSample {
+interface PreferenceSample {
   readonly type: 'Preference';
   readonly prompt: Conversation;
   readonly chosen?: Conversation;
@@ -39,12 +39,12 @@ export interface PreferenceSample {
 export type Conversation = string | readonly Message[];
 
 /** Pieces of text, each learned or not; the sequence is exactly their concatenation. */
-export interface SegmentsSample {
+interface SegmentsSample {
   readonly type: 'Segments';
   readonly segments: readonly { readonly text: string; readonly learned: boolean }[];
 }
 
-export interface TokenizedSample {
+interface TokenizedSample {
   readonly type: 'Tokenized';
   readonly tokens: readonly number[];
   /** One a token; all are learned when absent. */

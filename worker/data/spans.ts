@@ -4,7 +4,7 @@ import { type Range, UnusableRecord } from './sample.ts';
 import { plainSpaces } from './token-bytes.ts';
 import type { Piece, Tokenizer } from './tokenizer.ts';
 
-export interface LearnedTokens {
+interface LearnedTokens {
   readonly ids: readonly number[];
   /** One a token: 1 learned, 0 not. */
   readonly learned: Uint8Array;

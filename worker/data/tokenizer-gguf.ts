@@ -7,7 +7,7 @@ import { gpt2Pattern } from './token-words.ts';
 import { parseTokenizerJson, type TokenizerDefinition } from './tokenizer-definition.ts';
 
 /** The key-value pairs of a GGUF file. */
-export interface GgufMetadata {
+interface GgufMetadata {
   readonly get: (key: string) => unknown;
 }
 

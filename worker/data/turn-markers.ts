@@ -1,14 +1,14 @@
 // Strings between which the assistant speaks, by family of chat templates: the last resort for templates that rewrite
 // earlier turns, such as those that drop reasoning.
 
-export interface TurnMarkers {
+interface TurnMarkers {
   readonly family: string;
   readonly begin: string;
   /** Belongs to the turn: the model must learn to stop. */
   readonly end: string;
 }
 
-export const turnMarkers: readonly TurnMarkers[] = [
+const turnMarkers: readonly TurnMarkers[] = [
   { family: 'ChatML', begin: '<|im_start|>assistant\n', end: '<|im_end|>' },
   {
     family: 'Llama 3',

@@ -10,7 +10,7 @@ export interface FoundTensor {
   readonly file: string;
 }
 
-export interface Binding {
+interface Binding {
   readonly spec: TensorSpec;
   /** Its name in the file. */
   readonly nameInFile: string;
@@ -18,7 +18,7 @@ export interface Binding {
   readonly rows?: number;
 }
 
-export interface Confirmed {
+interface Confirmed {
   /** By the name that the worker uses. */
   readonly tensors: ReadonlyMap<string, Binding>;
   /** A head beside a tied embedding: legal when both hold the same bytes, which only the data can show. */

@@ -39,7 +39,7 @@ export interface ModelHeaders {
   readonly tiedHead?: StoredTensor;
 }
 
-export interface SafetensorsParts {
+interface SafetensorsParts {
   readonly configJson: unknown;
   /** By file name, which the stored tensors repeat. */
   readonly headers: ReadonlyMap<string, SafetensorsHeader>;
@@ -79,7 +79,7 @@ export function describeSafetensors(
 
 type Found = Omit<StoredTensor, 'spec'> & { readonly shape: readonly number[] };
 
-export interface GgufParts {
+interface GgufParts {
   readonly file: string;
   readonly header: GgufHeader;
   /** null: the data are not at hand. Sizes are right without; the rotation may lack its scaling. */

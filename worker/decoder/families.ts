@@ -14,7 +14,7 @@ export const familyNames = [
 export type FamilyName = (typeof familyNames)[number];
 
 /** Which layers attend inside a window when the file has no `layer_types`. */
-export type WindowRule =
+type WindowRule =
   | { readonly type: 'none' }
   | { readonly type: 'all' }
   /** Layers from `max_window_layers` on, and only when `use_sliding_window` is set. */
@@ -41,7 +41,7 @@ export interface Family {
   readonly defaults: ClassDefaults;
 }
 
-export interface ClassDefaults {
+interface ClassDefaults {
   readonly vocab_size: number;
   readonly hidden_size: number;
   readonly intermediate_size: number;

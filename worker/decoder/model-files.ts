@@ -35,7 +35,7 @@ export interface ModelFiles extends Disposable {
   digest(): string;
 }
 
-export type TokenizerSource =
+type TokenizerSource =
   | { readonly type: 'folder'; readonly path: string }
   | { readonly type: 'gguf'; readonly metadata: GgufMetadata };
 

@@ -2,7 +2,7 @@
 // models share three of the four numbers, so the table is recognised; any other one is kept as a table.
 import { type RopeConfig, ropeFrequencies } from './rope.ts';
 
-export interface RopeScalingJson {
+interface RopeScalingJson {
   readonly rope_type: 'llama3' | 'longrope';
   readonly [key: string]: unknown;
 }

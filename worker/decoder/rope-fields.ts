@@ -6,7 +6,7 @@ import type { ConfigFields, RopeDictionary } from './config-file.ts';
 import type { Family } from './families.ts';
 import type { RopeConfig, RopeKind } from './rope.ts';
 
-export interface RopePair {
+interface RopePair {
   readonly full: RopeConfig;
   readonly sliding?: RopeConfig;
 }

@@ -10,7 +10,7 @@ import { releasePages, type Tensor } from '../tensor/tensor.ts';
 import { embeddingName, type Model } from './model.ts';
 import { type Parameter, Parameters } from './parameters.ts';
 
-export interface ModelSource {
+interface ModelSource {
   readonly config: DecoderConfig;
   /** Names in Hugging Face spelling, shapes confirmed. */
   readonly tensorNames: readonly string[];
@@ -31,7 +31,7 @@ export function modelSource(files: ModelFiles): ModelSource {
   };
 }
 
-export interface BuildOptions {
+interface BuildOptions {
   readonly dtype: DType;
   readonly adapter: Adapter | null;
   /** Longest sequence of the run; longrope depends on it. */

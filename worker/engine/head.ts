@@ -10,14 +10,14 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { Bin } from './bin.ts';
 import { finalNormName, headName, type Model } from './model.ts';
 
-export interface HeadLoss {
+interface HeadLoss {
   /** Sum of the negative log-likelihoods over the learned rows; a float64 scalar. */
   readonly nll: Tensor;
   /** Learned rows whose label has the largest logit; a float64 scalar. */
   readonly correct: Tensor;
 }
 
-export interface HeadGradients {
+interface HeadGradients {
   /** Gradient of the residual stream, `[T, H]`. */
   readonly input: Tensor;
   /** Gradient of the final norm's weight, null while it does not move. */

@@ -9,7 +9,7 @@ import { TokenStoreWriter } from './token-store-writer.ts';
 import { tokenise } from './tokenise.ts';
 import type { EncodedBatch, EncodedRecord, StuckBatch, TimeLimits } from './tokenise-batch.ts';
 
-export interface StorePlan {
+interface StorePlan {
   readonly digest: string;
   readonly inputs: Readonly<Record<string, unknown>>;
   readonly files: readonly DataFile[];

@@ -23,7 +23,7 @@ export interface EncodingRules {
   readonly overlength: Overlength | undefined;
 }
 
-export interface EncodedDocument {
+interface EncodedDocument {
   readonly ids: readonly number[];
   /** One a token, 1 for learned. */
   readonly learned: Uint8Array;

@@ -5,9 +5,9 @@ import type { Network } from './http.ts';
 import { brisk } from './retry.ts';
 
 /** Connections at one time, over all files. */
-export const connections = 8;
+const connections = 8;
 /** A server that says nothing for so long is asked again. */
-export const stallMs = 30_000;
+const stallMs = 30_000;
 
 /** Shorter waits are over before anybody has read of them. */
 const toldMs = 1000;

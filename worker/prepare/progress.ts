@@ -5,7 +5,7 @@ import type { Clock } from '../clock.ts';
 import type { PrepareProgress } from './build-store.ts';
 import type { FetchEvent } from './fetch.ts';
 
-export const reportEveryMs = 250;
+const reportEveryMs = 250;
 
 type Emit = (message: TelemetryBody) => void;
 

@@ -16,7 +16,7 @@ export interface ReadingRules {
   readonly onBytes: (count: number) => void;
 }
 
-export interface ReadBatches {
+interface ReadBatches {
   readonly shape: Shape;
   readonly batches: AsyncGenerator<Batch>;
 }

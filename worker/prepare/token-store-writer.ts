@@ -13,7 +13,7 @@ import {
 const flushBytes = 1024 * 1024;
 
 /** Where a document came from. */
-export interface Origin {
+interface Origin {
   readonly line: number;
   readonly sample: number;
 }

@@ -11,7 +11,7 @@ import {
   type TimeLimits,
 } from './tokenise-batch.ts';
 
-export interface Encoding {
+interface Encoding {
   /** From which other threads make their encoders. */
   readonly rules: EncodingRules;
   /** That of this thread, for when it is the only one. */
@@ -24,7 +24,7 @@ export interface ThreadRules {
   readonly limits: TimeLimits;
 }
 
-export interface TokeniseOptions {
+interface TokeniseOptions {
   readonly threads: number;
   readonly timeLimits: TimeLimits;
 }

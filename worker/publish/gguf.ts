@@ -19,7 +19,7 @@ import { ggufTokenizer } from './gguf-tokenizer.ts';
 
 export type { GgufFileType } from './gguf-metadata.ts';
 
-export interface GgufModel {
+interface GgufModel {
   readonly config: DecoderConfig;
   /** For people. */
   readonly name: string;

@@ -46,7 +46,7 @@ export function peftArtifact(facts: ArtifactFacts): ArtifactWriter {
 }
 
 /** Tensors of the adapter file, by the names PEFT looks for. */
-export function peftTensors(parameters: readonly Parameter[]): ReadonlyMap<string, Tensor> {
+function peftTensors(parameters: readonly Parameter[]): ReadonlyMap<string, Tensor> {
   return new Map(
     parameters
       .filter(({ name }) => /\.lora_[AB]\.weight$/.test(name))
@@ -55,7 +55,7 @@ export function peftTensors(parameters: readonly Parameter[]): ReadonlyMap<strin
 }
 
 /** Contents of `adapter_config.json`. */
-export function peftConfig({ prepared, method, model }: ArtifactFacts): Record<string, unknown> {
+function peftConfig({ prepared, method, model }: ArtifactFacts): Record<string, unknown> {
   if (method.adapter.type !== 'LoRA') throw new Bug(`${method.adapter.type} has no PEFT form`);
   const { rank, alpha, dropout, scaling } = method.adapter.lora;
   const paths = [...model.adapted.keys()];

@@ -10,7 +10,7 @@ import { item, type Tensor } from '../tensor/tensor.ts';
 
 export const checkTokens = 64;
 
-export interface ReloadReport {
+interface ReloadReport {
   readonly largestLogitGap: number;
   /** Mean over positions of KL(trained || artefact), nats. */
   readonly klDivergence: number;

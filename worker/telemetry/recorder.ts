@@ -15,7 +15,7 @@ import { memoryStatistics } from '../tensor/memory.ts';
 import type { TrainerPlan, TrainerResult } from '../trainer.ts';
 import type { TrainerState } from '../trainer-state.ts';
 
-export interface RecorderFacts {
+interface RecorderFacts {
   readonly run: RunRecord;
   readonly prepared: PreparedRecord;
   readonly method: ResolvedMethod;

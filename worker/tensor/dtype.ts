@@ -60,7 +60,3 @@ export function dtypeBytes(dtype: DType): number {
 export function dtypeEpsilon(dtype: DType): number {
   return facts[dtype].epsilon;
 }
-
-export function isFloatingPoint(dtype: DType): boolean {
-  return facts[dtype].epsilon > 0;
-}

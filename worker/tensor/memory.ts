@@ -7,7 +7,7 @@ export function liveHandles(): number {
   return native.live();
 }
 
-export interface MemoryStatistics {
+interface MemoryStatistics {
   /** Bytes in CPU tensors of this process, mapped files apart, and the most since the last reset. */
   readonly tensorBytes: number;
   readonly tensorPeakBytes: number;

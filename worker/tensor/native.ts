@@ -8,7 +8,7 @@ import { nativeOverride } from './config.ts';
 import { toNativeError } from './native-error.ts';
 
 /** What `worker/native/addon` exports. A handle is a positive integer that stands for a tensor. */
-export interface Native {
+interface Native {
   op(name: string, overload: string): number;
   call(operator: number, ...values: unknown[]): unknown;
   schema(name: string, overload: string): string | undefined;

@@ -62,7 +62,7 @@ export function dropoutMask(
   return ops.philoxMask_(ops.empty(shape, { dtype, device }), stream.key, 1 - share);
 }
 
-export interface Draws {
+interface Draws {
   /** The next number in [0, 1), of 53 bits. */
   uniform(): number;
   /** The next whole number from 0 to count - 1, each equally likely. */

@@ -5,7 +5,7 @@ import { type Device, deviceOfIndex } from './device.ts';
 import { type DType, dtypeBytes, dtypeCode, dtypeOfCode } from './dtype.ts';
 import { native } from './native.ts';
 
-export type TypedArray =
+type TypedArray =
   | Float32Array
   | Float64Array
   | Uint8Array

@@ -21,7 +21,7 @@ export interface RunState {
   readonly until: number | null;
 }
 
-export interface LossAt {
+interface LossAt {
   readonly step: number;
   readonly loss: number | null;
   readonly time: number;

@@ -36,7 +36,11 @@ async function all(
   async function* source() {
     yield* batches;
   }
-  return Array.fromAsync(tokenise(source(), encoding, { threads, timeLimits }, never));
+  const tokenised: Tokenised[] = [];
+  for await (const one of tokenise(source(), encoding, { threads, timeLimits }, never)) {
+    tokenised.push(one);
+  }
+  return tokenised;
 }
 
 test('Two threads give what one gives, in the same order', async (t) => {
