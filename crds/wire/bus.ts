@@ -26,6 +26,16 @@ export interface BusOptions {
   /** Read at every connect: a token that kubelet rotates. */
   readonly token?: () => string;
   readonly caFile?: string;
+  /** Where answers come back; a server that gives rights per job allows only the job's own. */
+  readonly inboxPrefix?: string;
+}
+
+/** A stored message. */
+export interface Message {
+  readonly subject: string;
+  readonly value: Uint8Array;
+  /** Place in the stream. */
+  readonly sequence: number;
 }
 
 export interface BucketSettings {
@@ -55,6 +65,8 @@ export interface Watcher {
 }
 
 const requestTimeoutMs = 5_000;
+/** A connection without an answer to two pings is dead: a partition says nothing by itself. */
+const pings = { pingInterval: 5_000, maxPingOut: 2 } as const;
 /** Error codes of JetStream. */
 const wrongRevision = 10_071;
 const streamNameInUse = 10_058;
@@ -63,6 +75,7 @@ export class Bus implements AsyncDisposable {
   readonly #connection: NatsConnection;
   readonly #manager: JetStreamManager;
   readonly #listeners = new Set<(connected: boolean) => void>();
+  #connected = true;
 
   private constructor(connection: NatsConnection, manager: JetStreamManager) {
     this.#connection = connection;
@@ -89,6 +102,19 @@ export class Bus implements AsyncDisposable {
   onConnection(listener: (connected: boolean) => void): Disposable {
     this.#listeners.add(listener);
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  /** The bucket, which somebody else has made: workers have no right to. */
+  async openBucket(name: string): Promise<Bucket> {
+    const { views } = this.#connection.jetstream({ timeout: requestTimeoutMs });
+    const kv = await translated(`bucket ${name}`, () =>
+      views.kv(name, { bindOnly: true, allow_direct: true }),
+    );
+    return new Bucket(name, kv, this, this.#manager);
   }
 
   /** The bucket, made when it is not there. */
@@ -122,9 +148,38 @@ export class Bus implements AsyncDisposable {
   /** Stored at most once under its id, however often it is sent. */
   async publish(subject: string, value: unknown, id: string): Promise<void> {
     const js = this.#connection.jetstream({ timeout: requestTimeoutMs });
+    const payload = value instanceof Uint8Array ? value : JSON.stringify(value);
     await translated(`publish ${subject}`, () =>
-      js.publish(subject, JSON.stringify(value), { msgID: id }),
+      js.publish(subject, payload, { msgID: id, timeout: requestTimeoutMs }),
     );
+  }
+
+  /** What a stream holds of these subjects and what is added, in order, until the signal is aborted. */
+  async *messages(
+    stream: string,
+    subjects: readonly string[],
+    from: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<Message> {
+    const { consumers } = this.#connection.jetstream({ timeout: requestTimeoutMs });
+    const found = await translated(`read ${stream}`, async () => {
+      const consumer = await consumers.get(stream, {
+        filterSubjects: [...subjects],
+        ...(from <= 1 ? {} : { opt_start_seq: from }),
+      });
+      return consumer.consume();
+    });
+    const stop = () => found.stop();
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    try {
+      for await (const { subject, data, seq } of found) {
+        yield { subject, value: data, sequence: seq };
+      }
+    } finally {
+      signal.removeEventListener('abort', stop);
+      stop();
+    }
   }
 
   /** Messages of a subject from now on, not stored ones. A value that is no JSON is undefined. */
@@ -151,8 +206,10 @@ export class Bus implements AsyncDisposable {
   async #follow(): Promise<void> {
     for await (const { type } of this.#connection.status()) {
       if (type !== Events.Disconnect && type !== Events.Reconnect) continue;
-      for (const listener of this.#listeners) listener(type === Events.Reconnect);
+      this.#connected = type === Events.Reconnect;
+      for (const listener of this.#listeners) listener(this.#connected);
     }
+    this.#connected = false;
   }
 }
 
@@ -180,13 +237,13 @@ export class Bucket {
     return { value: parsed(entry.string()), revision: entry.revision };
   }
 
-  /** False when there is one already. */
-  create(key: string, value: unknown): Promise<boolean> {
+  /** The revision; false when there is one already. */
+  create(key: string, value: unknown): Promise<number | false> {
     return this.#conditional(key, () => this.#kv.create(key, JSON.stringify(value)));
   }
 
-  /** False when the key has another revision by now. */
-  update(key: string, value: unknown, revision: number): Promise<boolean> {
+  /** The new revision; false when the key has another one by now. */
+  update(key: string, value: unknown, revision: number): Promise<number | false> {
     return this.#conditional(key, () => this.#kv.update(key, JSON.stringify(value), revision));
   }
 
@@ -220,11 +277,10 @@ export class Bucket {
     }
   }
 
-  async #conditional(key: string, write: () => Promise<number>): Promise<boolean> {
+  async #conditional(key: string, write: () => Promise<number>): Promise<number | false> {
     return translated(`write ${key}`, async () => {
       try {
-        await write();
-        return true;
+        return await write();
       } catch (error) {
         if (errorCode(error) === wrongRevision) return false;
         throw error;
@@ -233,21 +289,23 @@ export class Bucket {
   }
 }
 
-function settingsOf({ url, name, token, caFile }: BusOptions): ConnectionOptions {
+function settingsOf({ url, name, token, caFile, inboxPrefix }: BusOptions): ConnectionOptions {
   return {
     servers: url.split(','),
     name,
     maxReconnectAttempts: -1,
     reconnectTimeWait: 500,
     waitOnFirstConnect: true,
+    ...pings,
+    ...(inboxPrefix === undefined ? {} : { inboxPrefix }),
     ...(token === undefined ? {} : { authenticator: tokenAuthenticator(token) }),
     ...(caFile === undefined ? {} : { tls: { caFile } }),
   };
 }
 
-function tell({ key, operation, revision, ...entry }: KvEntry, watcher: Watcher): void {
-  const text = operation === 'PUT' ? new TextDecoder().decode(entry.value) : undefined;
-  watcher.entry(key, text === undefined ? undefined : parsed(text), revision);
+function tell(entry: KvEntry, watcher: Watcher): void {
+  const value = entry.operation === 'PUT' ? parsed(entry.string()) : undefined;
+  watcher.entry(entry.key, value, entry.revision);
 }
 
 function parsed(text: string): unknown {

@@ -8,11 +8,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { thisSetup } from '../../cli/setup/setup.ts';
 import { Bus } from '../../crds/wire/bus.ts';
-import type { Layout } from '../../crds/wire/bus-layout.ts';
+import {
+  beatLifetimeSeconds,
+  bucket,
+  stateHistory,
+  stream,
+  streamSubjects,
+} from '../../crds/wire/subjects.ts';
 import { ensureNats } from '../setup/nats.ts';
 import { eventually } from './eventually.ts';
-
-export const smallLayout: Layout = { replicas: 1, retentionSeconds: 3600, metricsBytes: 64e6 };
 
 export class NatsServer implements AsyncDisposable {
   readonly #program: string;
@@ -82,15 +86,33 @@ export class NatsServer implements AsyncDisposable {
 
   /** A connection, after buckets and streams were made as the operator makes them. */
   async bus(name = 'test'): Promise<Bus> {
-    const bus = await Bus.connect({ url: this.url, name });
-    await bus.ensure(smallLayout);
+    const bus = await this.connect(name);
+    await arrange(bus);
     return bus;
+  }
+
+  connect(name: string): Promise<Bus> {
+    return Bus.connect({ url: this.url, name }, AbortSignal.timeout(30_000));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.thaw();
     await this.kill();
     await this.wipe();
+  }
+}
+
+/** What the operator makes when it starts. */
+export async function arrange(bus: Bus): Promise<void> {
+  const replicas = 1;
+  await bus.bucket({ name: bucket.state, history: stateHistory, storage: 'File', replicas });
+  await bus.bucket({
+    ...{ name: bucket.beat, history: 1, storage: 'Memory', replicas },
+    lifetimeSeconds: beatLifetimeSeconds,
+  });
+  for (const name of ['metrics', 'logs', 'events'] as const) {
+    const limits = { maxAgeSeconds: 3600, maxBytes: 64e6, replicas };
+    await bus.ensureStream({ name: stream[name], subjects: [streamSubjects[name]], ...limits });
   }
 }
 
