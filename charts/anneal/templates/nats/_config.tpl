@@ -42,7 +42,7 @@ include ../nats-auth/auth.conf
 
 {{/* A quantity as NATS writes it: 64Mi is 64MiB. */}}
 {{- define "anneal.bytes" -}}
-{{- $text := toString . -}}
+{{- $text := kindIs "float64" . | ternary (int64 . | toString) (toString .) -}}
 {{- if regexMatch "[KMGT]i$" $text -}}
 {{ $text }}B
 {{- else if regexMatch "[kMGT]$" $text -}}

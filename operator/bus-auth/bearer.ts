@@ -1,0 +1,141 @@
+// Whose token that is: asked of the API server, under the audience that the token itself claims. The namespace is the one of the account
+// that the API server names, so a pod can never speak for a job of another namespace, whatever its token asks for.
+import { createHash } from 'node:crypto';
+import * as z from 'zod';
+import { group } from '../../crds/group.ts';
+import { busAudience } from '../../crds/wire/pod.ts';
+import type { JobOnBus } from '../../crds/wire/subjects.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { KubeTransport } from '../runtime/transport.ts';
+
+export type Bearer = { readonly expiresAt: number } & (
+  | { readonly type: 'Operator' }
+  | { readonly type: 'Job'; readonly job: JobOnBus }
+);
+
+export interface BearerFacts {
+  readonly transport: KubeTransport;
+  readonly clock: Clock;
+  /** namespace:name of the operator's service account. */
+  readonly operatorAccount: string;
+}
+
+export const operatorAudience = `${group}/operator`;
+
+/** Why a connection is refused; told to the log, never to the client. */
+export class Refused extends Error {}
+
+const claims = z.object({
+  aud: z.union([z.string().transform((one) => [one]), z.array(z.string())]),
+  exp: z.number(),
+});
+
+const review = z.object({
+  status: z.object({
+    authenticated: z.boolean().default(false),
+    error: z.string().optional(),
+    audiences: z.array(z.string()).default([]),
+    user: z.object({ username: z.string().default('') }).prefault({}),
+  }),
+});
+
+/** Tokens that were good before; one more than this and the oldest is forgotten. */
+const mostKnown = 10_000;
+
+export class Bearers {
+  readonly #facts: BearerFacts;
+  readonly #known = new Map<string, Bearer>();
+
+  constructor(facts: BearerFacts) {
+    this.#facts = facts;
+  }
+
+  /** Rejects with `Refused` for a token that is no good, with another error when nobody could be asked. */
+  async bearerOf(token: string, signal: AbortSignal): Promise<Bearer> {
+    const key = createHash('sha256').update(token).digest('base64');
+    try {
+      const bearer = await this.#ask(token, signal);
+      this.#remember(key, bearer);
+      return bearer;
+    } catch (error) {
+      if (error instanceof Refused) {
+        this.#known.delete(key);
+        throw error;
+      }
+      // The API server is away: a token that was good stays good until it expires, or training would stop with it.
+      const known = this.#known.get(key);
+      if (known !== undefined && known.expiresAt > this.#facts.clock.now()) return known;
+      throw error;
+    }
+  }
+
+  async #ask(token: string, signal: AbortSignal): Promise<Bearer> {
+    const { audience, expiresAt } = claimed(token);
+    const { transport, operatorAccount } = this.#facts;
+    const raw = await transport.send(
+      {
+        verb: 'POST',
+        path: '/apis/authentication.k8s.io/v1/tokenreviews',
+        body: {
+          apiVersion: 'authentication.k8s.io/v1',
+          kind: 'TokenReview',
+          spec: { token, audiences: [audience] },
+        },
+      },
+      signal,
+    );
+    const { status } = review.parse(raw);
+    if (!status.authenticated || !status.audiences.includes(audience)) {
+      throw new Refused(`the API server does not know the token: ${status.error ?? 'no reason'}`);
+    }
+    const account = status.user.username.replace(/^system:serviceaccount:/, '');
+    if (account === status.user.username) throw new Refused(`${account} is no service account`);
+    if (audience === operatorAudience) {
+      if (account !== operatorAccount) throw new Refused(`${account} is not the operator`);
+      return { type: 'Operator', expiresAt };
+    }
+    const [namespace = ''] = account.split(':');
+    return { type: 'Job', job: jobOf(audience, namespace), expiresAt };
+  }
+
+  #remember(key: string, bearer: Bearer): void {
+    this.#known.delete(key);
+    this.#known.set(key, bearer);
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > mostKnown && oldest !== undefined) this.#known.delete(oldest);
+  }
+}
+
+/** What the token says of itself; nothing of it is believed before the API server has looked. */
+function claimed(token: string): { readonly audience: string; readonly expiresAt: number } {
+  const parsed = claims.safeParse(payloadOf(token));
+  const audience = parsed.data?.aud.find((each) => each.startsWith(`${group}/`));
+  if (!parsed.success || audience === undefined) throw new Refused('the token is not for the bus');
+  return { audience, expiresAt: parsed.data.exp * 1000 };
+}
+
+function payloadOf(token: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+  } catch {
+    return undefined; // no token of Kubernetes
+  }
+}
+
+const plainName = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
+const uidPattern = /^[0-9a-f-]{8,64}$/;
+
+function jobOf(audience: string, namespace: string): JobOnBus {
+  const [, claimedNamespace = '', name = '', uid = ''] = audience.split('/');
+  if (audience !== busAudience(group, claimedNamespace, name, uid)) {
+    throw new Refused(`${audience} names no job`);
+  }
+  // A star or a dot in a name would be a right for more than one job.
+  if (!plainName.test(name) || !uidPattern.test(uid) || !/^[-a-z0-9]+$/.test(namespace)) {
+    throw new Refused(`${audience} names no job`);
+  }
+  if (claimedNamespace !== namespace) {
+    throw new Refused(`an account of ${namespace} asks for a job of ${claimedNamespace}`);
+  }
+  return { namespace, uid };
+}
