@@ -70,11 +70,15 @@ async function statOf(path: string, field: string | undefined, hint: string | un
     return await stat(path);
   } catch (error) {
     if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP', 'ENAMETOOLONG')) throw error;
-    const what = { code: 'E_SOURCE_NOT_FOUND', path: field, value: path, cause: error } as const;
-    if (isErrno(error, 'EACCES')) {
-      throw new UserError({ ...what, message: `${path} may not be read by this user` });
-    }
-    throw new UserError({ ...what, message: `${path} does not exist`, hint });
+    const forbidden = isErrno(error, 'EACCES');
+    throw new UserError({
+      code: 'E_SOURCE_NOT_FOUND',
+      path: field,
+      value: path,
+      message: `${path} ${forbidden ? 'may not be read by this user' : 'does not exist'}`,
+      hint: forbidden ? undefined : hint,
+      cause: error,
+    });
   }
 }
 

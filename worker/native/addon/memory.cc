@@ -60,7 +60,8 @@ class CountingAllocator final : public c10::Allocator {
     void* data = nullptr;
     if (size >= BlockCache::kLarge) {
       const auto [block, bytes] = blocks().take(size);
-      TORCH_CHECK(block != nullptr, "there is no memory for a tensor of ", size, " bytes");
+      TORCH_CHECK_WITH(OutOfMemoryError, block != nullptr, "there is no memory for a tensor of ",
+                       size, " bytes");
       data = block;
       count_allocation(static_cast<int64_t>(bytes));
     } else {
