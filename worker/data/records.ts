@@ -8,13 +8,7 @@ import type { Reading } from './reading.ts';
 import { readText } from './text.ts';
 
 /** Endings of files that hold records, without .gz and .zst. */
-const recordFileEndings: readonly string[] = [
-  '.jsonl',
-  '.json',
-  '.ndjson',
-  '.parquet',
-  '.txt',
-];
+const recordFileEndings: readonly string[] = ['.jsonl', '.json', '.ndjson', '.parquet', '.txt'];
 
 export function isRecordFile(name: string): boolean {
   const plain = plainName(name);

@@ -70,16 +70,25 @@ async function statOf(path: string, field: string | undefined, hint: string | un
     return await stat(path);
   } catch (error) {
     if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP', 'ENAMETOOLONG')) throw error;
-    const forbidden = isErrno(error, 'EACCES');
-    throw new UserError({
-      code: 'E_SOURCE_NOT_FOUND',
-      path: field,
-      value: path,
-      message: `${path} ${forbidden ? 'may not be read by this user' : 'does not exist'}`,
-      hint: forbidden ? undefined : hint,
-      cause: error,
-    });
+    throw notReadable(error, path, field, hint);
   }
+}
+
+function notReadable(
+  error: unknown,
+  path: string,
+  field: string | undefined,
+  hint: string | undefined,
+): UserError {
+  const forbidden = isErrno(error, 'EACCES');
+  return new UserError({
+    code: 'E_SOURCE_NOT_FOUND',
+    path: field,
+    value: path,
+    message: `${path} ${forbidden ? 'may not be read by this user' : 'does not exist'}`,
+    hint: forbidden ? undefined : hint,
+    cause: error,
+  });
 }
 
 function tooMany(path: string, field: string | undefined): UserError {
