@@ -4,11 +4,13 @@ import { createHash, hkdfSync } from 'node:crypto';
 import { nkeys } from 'nats';
 import { UserError } from '../../crds/errors.ts';
 
+type KeyPair = ReturnType<typeof nkeys.fromSeed>;
+
 export interface BusKeys {
   /** Signs answers; servers believe what it signed. */
-  readonly issuer: nkeys.KeyPair;
+  readonly issuer: KeyPair;
   /** The responder's own user. */
-  readonly responder: nkeys.KeyPair;
+  readonly responder: KeyPair;
 }
 
 const leastBytes = 32;
@@ -32,7 +34,7 @@ export function busKeys(seed: string): BusKeys {
   };
 }
 
-function keyPair(role: number, raw: Buffer): nkeys.KeyPair {
+function keyPair(role: number, raw: Buffer): KeyPair {
   const body = Buffer.concat([Buffer.from([prefix.seed | (role >> 5), (role & 31) << 3]), raw]);
   const check = Buffer.alloc(2);
   check.writeUInt16LE(crc16(body));
@@ -60,7 +62,7 @@ function base32(bytes: Buffer): string {
 }
 
 /** A token that NATS believes: JSON and a signature of it, in its own variant of JWT. */
-export function signedClaims(claims: Readonly<Record<string, unknown>>, by: nkeys.KeyPair): string {
+export function signedClaims(claims: Readonly<Record<string, unknown>>, by: KeyPair): string {
   const coded = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
   const jti = createHash('sha256').update(JSON.stringify(claims)).digest('hex');
   const body = [

@@ -15,7 +15,11 @@ test.before(() => setThreads(1));
 
 const prompts = ['what is 3 and 5', 'and 7'];
 
-async function aSampler(t: ExecutionContext, samples: object, dataset: object = {}) {
+async function aSampler(
+  t: ExecutionContext,
+  samples: object,
+  dataset: Readonly<Record<string, unknown>> = {},
+) {
   const folder = await temporaryFolder();
   const run = await ToyRun.make(folder.path, {
     ...{ name: 'asked', method: { preset: 'LoRA' }, training: { samples }, dataset },
