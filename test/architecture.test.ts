@@ -22,9 +22,10 @@ const importsIn = (file: SourceFile) => imports.get(file.path) ?? [];
 
 /**
  * Hand-written lines; raising a number is a change of one line that a reviewer sees. The first plan
- * (25,000 and 6,000) was full when one machine could train: contract 6,200, worker 16,000, cli 4,000.
+ * (25,000 and 6,000) was full when one machine could train, the second (32,000) with the operator:
+ * contract 7,400, operator 8,600, worker 16,600, cli 4,800. Room for the supervisor and sharding.
  */
-const budget = { typescript: 32_000, native: 10_000 };
+const budget = { typescript: 44_000, native: 11_000 };
 const size = { warn: 250, fail: 400, failTest: 600 };
 
 test('arrows point only to crds, and the parts import no other part', (t) => {
@@ -40,7 +41,6 @@ test('arrows point only to crds, and the parts import no other part', (t) => {
 test('crds imports no package but zod, and the few that its doors need', (t) => {
   const allowed: Readonly<Record<string, readonly string[]>> = {
     'crds/wire/bus.ts': ['nats'],
-    'crds/wire/bus-layout.ts': ['nats'],
     'crds/print-crd.ts': ['yaml', 'node:fs', 'node:fs/promises', 'node:path', 'node:url'],
     'crds/print-reference.ts': ['node:fs'],
   };
