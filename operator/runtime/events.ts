@@ -1,7 +1,7 @@
 // Kubernetes events about our objects, for `kubectl describe`. The same event again becomes a count on the first one; an object
 // that makes many is held to a burst and then one every five minutes. Events never hold up or fail a reconcile.
 import { createHash } from 'node:crypto';
-import { isStatus } from './api-error.ts';
+import { isAlreadyExists, isPassing, isStatus } from './api-error.ts';
 import type { KubeClient, Manifest } from './client.ts';
 import type { Clock } from './clock.ts';
 import { TokenBucket } from './token-bucket.ts';
@@ -42,6 +42,8 @@ const perObject = { burst: 25, perSecond: 1 / 300 };
 /** An event that repeats later than this is a new one. */
 const seriesMs = 6 * 60_000;
 const longestQueue = 1000;
+const attempts = 3;
+const retryMs = 1_000;
 const longestNote = 1024;
 
 const eventResource = {
@@ -89,7 +91,21 @@ export class EventRecorder {
         await Promise.race([this.#wake.promise, stop]);
         continue;
       }
-      await next().catch(() => this.#facts.dropped()); // an event is not worth a retry
+      await this.#send(next, attempts, signal);
+    }
+  }
+
+  /** A server that is busy is asked once more, later; what it refuses is not worth a retry. */
+  async #send(write: () => Promise<void>, left: number, signal: AbortSignal): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      if (!isPassing(error) || left <= 1 || signal.aborted) {
+        this.#facts.dropped();
+        return;
+      }
+      await this.#facts.clock.sleep(retryMs, signal).catch(() => undefined);
+      await this.#send(write, left - 1, signal);
     }
   }
 
@@ -118,7 +134,11 @@ export class EventRecorder {
         if (!isStatus(error, 404)) throw error; // it expired on the server: begin anew
       }
     }
-    await client.create(eventResource, this.#manifest(subject, note, series.name, now), signal);
+    try {
+      await client.create(eventResource, this.#manifest(subject, note, series.name, now), signal);
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error; // an answer that got lost
+    }
     series.created = true;
   }
 

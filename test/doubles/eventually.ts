@@ -2,14 +2,19 @@
 // sentence given when the state does not come.
 import { setTimeout as wait } from 'node:timers/promises';
 
+export interface Patience {
+  readonly withinMs?: number;
+  readonly everyMs?: number;
+}
+
 export async function eventually(
   sentence: string,
   holds: () => boolean | Promise<boolean>,
-  withinMs = 10_000,
+  { withinMs = 30_000, everyMs = 2 }: Patience = {},
 ): Promise<void> {
   const end = performance.now() + withinMs;
   while (!(await holds())) {
     if (performance.now() > end) throw new Error(`not within ${withinMs} ms: ${sentence}`);
-    await wait(2);
+    await wait(everyMs);
   }
 }

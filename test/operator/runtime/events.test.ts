@@ -74,3 +74,16 @@ test('an event that the server refuses is dropped and counted, and the next one 
   await eventually('the second arrives', () => all().length === 1);
   t.is(counts.dropped, 1);
 });
+
+test('an event that a busy server did not take is sent again', async (t) => {
+  const { recorder, all, server, clock, counts } = await fixture(t);
+  let busy = 0;
+  server.intercept = () => (busy++ < 2 ? { status: 503, body: {} } : undefined);
+  recorder.record(subject, note);
+  for (let round = 0; round < 2; round++) {
+    await eventually('it waits', () => clock.sleeping > 0);
+    clock.advance(1_000);
+  }
+  await eventually('it arrives', () => all().length === 1);
+  t.is(counts.dropped, 0);
+});
