@@ -78,7 +78,9 @@ test('three servers form one cluster that keeps three copies', async (t) => {
     }
     const monitor = (index: number) =>
       `http://127.0.0.1:${ports[6 + index]}/healthz?js-server-only=true`;
-    await eventually('the readiness probe of all three passes', () => healthy(monitor), 60_000);
+    await eventually('the readiness probe of all three passes', () => healthy(monitor), {
+      withinMs: 60_000,
+    });
     const connection = await connect({ servers: `127.0.0.1:${ports[0]}`, timeout: 20_000 });
     // Until the servers have chosen one of them, a bucket cannot be made; the operator tries again as well.
     let copies: readonly unknown[] = [];
@@ -94,7 +96,7 @@ test('three servers form one cluster that keeps three copies', async (t) => {
         return false; // asked again until the time is over
       }
     };
-    await eventually('a bucket with three copies is made', made, 90_000);
+    await eventually('a bucket with three copies is made', made, { withinMs: 90_000 });
     t.is(copies.length, 2, 'a leader and two followers');
     await connection.close();
   } finally {
@@ -115,7 +117,7 @@ test('a server of the chart turns away who has no token, and lets the responder 
   try {
     const servers = `127.0.0.1:${client}`;
     const url = () => `http://127.0.0.1:${monitor}/healthz?js-server-only=true`;
-    await eventually('the server is ready', () => healthy(url, [0]), 30_000);
+    await eventually('the server is ready', () => healthy(url, [0]), { withinMs: 30_000 });
     const authenticator = nkeyAuthenticator(keys.responder.getSeed());
     await (await connect({ servers, authenticator })).close();
     await t.throwsAsync(connect({ servers, maxReconnectAttempts: 0, timeout: 15_000 }));
