@@ -52,7 +52,12 @@ export const testGroups: readonly TestGroup[] = [
     ...heavy,
     heldBack: unproven,
   },
-  { name: 'cluster', patterns: ['test/cluster/**/*.test.ts'], ...heavy },
+  {
+    name: 'cluster',
+    patterns: ['test/cluster/**/*.test.ts'],
+    ...heavy,
+    heldBack: unproven,
+  },
   { name: 'gpu', patterns: ['test/gpu/**/*.test.ts'], ...heavy, heldBack: unproven },
   { name: 'fuzz', patterns: ['test/fuzz/**/*.test.ts'], ...heavy, heldBack: unproven },
   { name: 'peers', patterns: ['test/peers/**/*.test.ts'], ...heavy, heldBack: unproven },
