@@ -52,7 +52,7 @@ export class NatsServer implements AsyncDisposable {
       this.#folder,
     ];
     this.#process = spawn(this.#program, ['--jetstream', ...where], { stdio: 'ignore' });
-    await eventually('nats-server listens', () => answers(this.#port), 30_000);
+    await eventually('nats-server listens', () => answers(this.#port));
   }
 
   /** kill -9. */

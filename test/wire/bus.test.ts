@@ -67,7 +67,7 @@ test('when the server is killed and comes back, every key is read again, with wh
   using seen = watchAll(state);
   await eventually('the first values came', () => seen.told.includes('ready'));
   await server.kill();
-  await eventually('the loss is noticed', () => !bus.connected);
+  await eventually('the loss is noticed', () => !bus.connected, { withinMs: 40_000 });
   await t.throwsAsync(state.put(keys.desired(job), 'lost'), { code: 'E_BUS_UNAVAILABLE' });
   await server.start();
   await using other = await server.connect('other');
@@ -77,7 +77,6 @@ test('when the server is killed and comes back, every key is read again, with wh
   await eventually(
     'the watch is complete again',
     () => seen.latest(keys.desired(job)) === 'meanwhile' && seen.told.at(-1) === 'ready',
-    30_000,
   );
   t.true(performance.now() - began < 8_000, 'not only when the library finds its silence odd');
   t.true(bus.connected);
@@ -92,9 +91,11 @@ test('a server that answers nothing any more is noticed, and so is its return', 
   const heard: boolean[] = [];
   using _listening = bus.onConnection((connected) => heard.push(connected));
   server.freeze();
-  await eventually('the silence is noticed', () => !bus.connected, 40_000);
+  await eventually('the silence is noticed', () => !bus.connected, { withinMs: 40_000 });
   server.thaw();
-  await eventually('the connection is back', () => bus.connected, 40_000);
+  await eventually('the connection is back', () => bus.connected, {
+    withinMs: 40_000,
+  });
   t.deepEqual([heard[0], heard.at(-1)], [false, true]);
 });
 
@@ -111,7 +112,7 @@ test('a server that lost its storage can be filled again, and what was there is 
       () => true,
       () => false,
     );
-  await eventually('buckets can be made', arranged, 30_000);
+  await eventually('buckets can be made', arranged);
   const state = await bus.openBucket(bucket.state);
   using again = watchAll(state);
   await eventually('the watch begins', () => again.told.length > 0);
