@@ -125,7 +125,8 @@ export class LeaderElection {
       if (left <= 0) return lastError;
       try {
         // An attempt may take as long as is left, not longer: a hanging call must not outlive the lease.
-        const deadline = AbortSignal.any([signal, AbortSignal.timeout(left)]);
+        // A timeout takes whole milliseconds; the clock counts in fractions.
+        const deadline = AbortSignal.any([signal, AbortSignal.timeout(Math.floor(left))]);
         if (!(await this.#try(deadline))) return new Error('another replica took the lease');
         renewedAt = clock.monotonic();
       } catch (error) {

@@ -120,3 +120,13 @@ test('of two replicas that see a stale lease at once, one gets it', async (t) =>
   await eventually('one leads', () => replicas.some(({ body }) => body.runs === 1));
   t.is(replicas.filter(({ election }) => election.isLeader).length, 1);
 });
+
+test('a clock that counts in fractions of a millisecond does not cost the lease', async (t) => {
+  const server = await startServer(t);
+  const only = replica(t, server, 'only');
+  await eventually('it leads', () => only.body.runs === 1);
+  only.clock.advance(0.236);
+  await only.pass(3 * leaseTimes.renewDeadlineMs);
+  t.deepEqual(only.events, [{ type: 'Acquired' }]);
+  t.is(only.body.runs, 1);
+});
