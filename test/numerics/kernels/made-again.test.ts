@@ -2,7 +2,7 @@
 import test from 'ava';
 import { grad, leaf, withTape } from '../../../worker/tensor/autograd.ts';
 import type { DType } from '../../../worker/tensor/dtype.ts';
-import { memoryStatistics } from '../../../worker/tensor/memory.ts';
+import { memoryStatistics, trimMemory } from '../../../worker/tensor/memory.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { type Tensor, toBytes } from '../../../worker/tensor/tensor.ts';
@@ -130,6 +130,7 @@ test('the tape of a norm and its layers holds no normed copy of the stream', (t)
       [8, rank],
     ].map((shape, i) => leaf(draw(`p${i}`, shape, 'float32'))) as [Tensor, Tensor, Tensor];
     const kept = (body: () => readonly Tensor[]): number => {
+      trimMemory(); // or a free block of nearly the wanted size is counted whole
       const before = memoryStatistics().tensorBytes;
       const outputs = scope(() => withTape(body));
       const bytes = memoryStatistics().tensorBytes - before;
@@ -141,7 +142,9 @@ test('the tape of a norm and its layers holds no normed copy of the stream', (t)
     const before = kept(() =>
       ops.loraLinearGroup(ops.rmsNorm(input, norm, epsilon, 0), [w], [], [A], [B], [1]),
     );
-    t.is(before - inside, x.bytes);
+    // A heap counts its chunks, not what was asked for: the few small tensors may differ by some words.
+    const words = Math.abs(before - inside - x.bytes);
+    t.true(words < 4096, `${before} - ${inside} bytes, ${x.bytes} expected`);
   });
 });
 
