@@ -1,7 +1,8 @@
-"""Logits of models as transformers loads and computes them (eager attention, float32), as one safetensors file.
+"""Logits of models as transformers loads and computes them (eager attention, float32 unless exact), as one safetensors file.
 
-Arguments: OUT REQUESTS, where REQUESTS is JSON: {"name": {"path": folder or GGUF file, "adapter": folder?, "ids": [...]}, ...}
-An adapter is put on the model by PEFT, and stays beside the weights.
+Arguments: OUT REQUESTS, where REQUESTS is JSON: {"name": {"path": folder or GGUF file, "adapter": folder?, "ids": [...],
+"exact": bool?}, ...}. An adapter is put on the model by PEFT, and stays beside the weights. What is exact is loaded in
+float32 and computed in float64.
 Needs no network: everything is local.
 """
 
@@ -35,7 +36,8 @@ def main(out, requests):
         for name, request in json.loads(requests).items():
             ids = torch.tensor([request["ids"]])
             model = load(request["path"], request.get("adapter"))
-            logits[name] = model(input_ids=ids, use_cache=False).logits[0].float().contiguous()
+            dtype = torch.float64 if request.get("exact") else torch.float32
+            logits[name] = model.to(dtype)(input_ids=ids, use_cache=False).logits[0].contiguous()
     save_file(logits, out)
 
 

@@ -9,9 +9,13 @@ import { verifyCheckpoint } from '../../worker/checkpoint/folder.ts';
 import { loadState } from '../../worker/checkpoint/load-state.ts';
 import { openModel } from '../../worker/decoder/model-files.ts';
 import { buildModel, modelSource } from '../../worker/engine/build-model.ts';
-import type { Model } from '../../worker/engine/model.ts';
+import { hiddenStates } from '../../worker/engine/forward.ts';
+import { headName, type Model } from '../../worker/engine/model.ts';
 import { requireRecord, writeRecord } from '../../worker/run-folder.ts';
 import { adapterOf, dtypeOf } from '../../worker/seams.ts';
+import * as ops from '../../worker/tensor/ops.generated.ts';
+import { scope } from '../../worker/tensor/scope.ts';
+import type { Tensor } from '../../worker/tensor/tensor.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -50,6 +54,17 @@ export async function publishAgain(
   await writeRecord(folder, runFiles.run, runRecord, { ...run, spec });
   const quiet = '--disable-warning=ExperimentalWarning';
   await execa(process.execPath, [quiet, join(root, 'worker/main.ts'), 'publish', folder]);
+}
+
+/** Logits `[T, V]` of one document. */
+export function logitsOf(model: Model, ids: readonly number[]): Tensor {
+  const { config, parameters } = model;
+  return scope(() => {
+    const h = hiddenStates(model, Int32Array.from(ids));
+    const z = ops.linear(h, parameters.value(headName(config)), null);
+    const { logitCap: cap } = config;
+    return cap === undefined ? z : ops.mulScalar(ops.tanh(ops.divScalar(z, cap)), cap);
+  });
 }
 
 /** The trained model in the type it was trained in; the caller disposes its parameters. */
