@@ -12,6 +12,8 @@ import { readTap, type TestResult } from './tap.ts';
 
 export interface AvaRun {
   readonly patterns: readonly string[];
+  /** @default AVA's own */
+  readonly config?: string;
   /** Test files at a time. */
   readonly concurrency: number;
   /** AVA gives up when no test ends for this long. */
@@ -51,10 +53,11 @@ export async function runAva(
   return count;
 }
 
-function avaArguments({ patterns, concurrency, timeout }: AvaRun): readonly string[] {
+function avaArguments({ patterns, config, concurrency, timeout }: AvaRun): readonly string[] {
   return [
     'node_modules/ava/entrypoints/cli.mjs',
     '--tap',
+    ...(config === undefined ? [] : [`--config=${config}`]),
     `--concurrency=${concurrency}`,
     `--timeout=${timeout}`,
     ...patterns,

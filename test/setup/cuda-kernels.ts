@@ -8,7 +8,7 @@ import { basename, dirname, join } from 'node:path';
 import { ensureEntry } from '../../cli/setup/entry.ts';
 import { ensureLibtorch } from '../../cli/setup/libtorch.ts';
 import type { Setup } from '../../cli/setup/setup.ts';
-import { type Nvcc, nvcc } from './nvcc.ts';
+import { ensureNvcc, type Nvcc } from './nvcc.ts';
 import { mustRun } from './python.ts';
 
 export const architectures = ['80', '90a'] as const;
@@ -23,7 +23,7 @@ export async function compileCuda(setup: Setup, kernels: string, source: string)
   const headers = (await filesOf(kernels)).filter((path) => /\.(h|cuh)$/.test(path));
   const text = await readFile(source, 'utf8');
   const texts = [text, ...(await Promise.all(headers.map((path) => readFile(path, 'utf8'))))];
-  const compiler = await nvcc({ mathHeaders: includesMath(texts) }, setup.signal);
+  const compiler = await ensureNvcc(setup, { mathHeaders: includesMath(texts) });
   const libtorch = await ensureLibtorch(setup);
   const key = createHash('sha256')
     .update(JSON.stringify([recipe, architectures, compiler.nvcc, libtorch]))

@@ -8,12 +8,14 @@ export interface TestGroup {
   readonly concurrency: number;
   readonly timeout: string;
   readonly needs: readonly Need[];
+  /** Many files in one process (suites.ts): for quick files that keep nothing to themselves. */
+  readonly inSuites?: boolean;
   /** Why `npm test` leaves the group out for now; it runs when it is named. */
   readonly heldBack?: string;
 }
 
-/** What set-up makes: the native addon, the demo volume. Peers and compilers are made lazily by their tests. */
-export type Need = 'native' | 'demo';
+/** What set-up makes before the group runs, so that it is told and timed by itself, and what cannot be made is told once. */
+export type Need = 'native' | 'demo' | 'peers' | 'llama' | 'nvcc';
 
 const unproven = 'not yet seen passing as a whole on a quiet machine; name it to run it';
 
@@ -29,6 +31,7 @@ export const testGroups: readonly TestGroup[] = [
     concurrency: 2,
     timeout: '2m',
     needs: [],
+    inSuites: true,
   },
   // The chart, rendered by a Helm that the tests build once; nothing of it needs a cluster.
   {
@@ -58,9 +61,27 @@ export const testGroups: readonly TestGroup[] = [
     ...heavy,
     heldBack: unproven,
   },
-  { name: 'gpu', patterns: ['test/gpu/**/*.test.ts'], ...heavy, heldBack: unproven },
-  { name: 'fuzz', patterns: ['test/fuzz/**/*.test.ts'], ...heavy, heldBack: unproven },
-  { name: 'peers', patterns: ['test/peers/**/*.test.ts'], ...heavy, heldBack: unproven },
+  {
+    name: 'gpu',
+    patterns: ['test/gpu/**/*.test.ts'],
+    ...heavy,
+    needs: ['native', 'peers', 'nvcc'],
+    heldBack: unproven,
+  },
+  {
+    name: 'fuzz',
+    patterns: ['test/fuzz/**/*.test.ts'],
+    ...heavy,
+    needs: [],
+    heldBack: unproven,
+  },
+  {
+    name: 'peers',
+    patterns: ['test/peers/**/*.test.ts'],
+    ...heavy,
+    needs: ['native', 'demo', 'peers', 'llama'],
+    heldBack: unproven,
+  },
   { name: 'e2e', patterns: ['test/e2e/**/*.test.ts'], ...heavy },
 ];
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { ensureEntry } from '../../cli/setup/entry.ts';
 import { fetchWheel } from '../../cli/setup/fetch-wheel.ts';
 import { systemOf } from '../../cli/setup/libtorch.ts';
-import { type Setup, thisSetup } from '../../cli/setup/setup.ts';
+import type { Setup } from '../../cli/setup/setup.ts';
 import { megabytes } from '../../cli/setup/steps.ts';
 import { unpack } from '../../cli/setup/unpack.ts';
 import type { Wheel } from '../../cli/setup/wheels.ts';
@@ -26,14 +26,10 @@ export interface NvccOptions {
   readonly mathHeaders?: boolean;
 }
 
-export function nvcc(
-  options: NvccOptions = {},
-  signal: AbortSignal = new AbortController().signal,
+export async function ensureNvcc(
+  setup: Setup,
+  { mathHeaders = false }: NvccOptions = {},
 ): Promise<Nvcc> {
-  return ensureNvcc(thisSetup(signal), options);
-}
-
-async function ensureNvcc(setup: Setup, { mathHeaders = false }: NvccOptions): Promise<Nvcc> {
   const system = systemOf(setup);
   const compiler = await ensureWheels(setup, 'cuda-compiler-13.2.86', compilerWheels(system), all);
   const headers = mathHeaders

@@ -6,6 +6,7 @@
  * Everything runs even after a failure, so that one run tells all. The closing line is printed
  * whatever happens, and is the last line.
  */
+import { createHash } from 'node:crypto';
 import { glob } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureDemo } from '../../cli/setup/demo.ts';
@@ -16,6 +17,10 @@ import { runAva } from '../report/run-ava.ts';
 import { add, closingLine, exitCodeOf, nothing, type Tally } from '../report/tally.ts';
 import { runGates } from './gates.ts';
 import { chooseGroups, type Need, type TestGroup } from './groups.ts';
+import { ensureLlama } from './llama.ts';
+import { ensureNvcc } from './nvcc.ts';
+import { ensurePeers } from './peers.ts';
+import { suitesConfig, writeSuites } from './suites.ts';
 
 const checkout = join(import.meta.dirname, '../..');
 const print = (text: string) => void process.stdout.write(`${text}\n`);
@@ -44,7 +49,12 @@ print(closingLine(tally));
 async function runAll(setup: Setup): Promise<void> {
   const groups = chooseGroups(mode, names);
   if (names.length === 0) {
-    await timed('lint, types', () => runGates(checkout, print, setup.signal));
+    const memory = join(
+      setup.cache.root,
+      'checked',
+      createHash('sha256').update(checkout).digest('hex').slice(0, 12),
+    );
+    await timed('lint, types', () => runGates({ cwd: checkout, memory }, print, setup.signal));
   }
   for (const group of groups) {
     if (!(await hasFiles(group))) continue;
@@ -52,31 +62,49 @@ async function runAll(setup: Setup): Promise<void> {
       print(`${group.name.padEnd(13)} left out: ${group.heldBack}`);
       continue;
     }
-    await timed(group.name, () => runGroup(setup, group));
+    const missing = await firstMissing(setup, group);
+    await timed(group.name, () => runGroup(setup, group, missing));
   }
 }
 
-async function runGroup(setup: Setup, group: TestGroup): Promise<Tally> {
-  const missing = await firstMissing(setup, group.needs);
+async function runGroup(
+  setup: Setup,
+  group: TestGroup,
+  missing: string | undefined,
+): Promise<Tally> {
   if (missing !== undefined) {
     print(`FAILED: the group ${group.name} could not run: ${missing}`);
     return { ...nothing, failed: 1 };
   }
   // Stripping types costs more than running most tests; Node keeps the result between runs.
   const env = { NODE_COMPILE_CACHE: join(setup.cache.root, 'node-compile-cache') };
-  return runAva({ ...group, cwd: checkout, env }, print, setup.signal);
+  const run = { ...group, cwd: checkout, env };
+  if (!group.inSuites) return runAva(run, print, setup.signal);
+  await writeSuites(checkout, group.patterns);
+  return runAva({ ...run, patterns: [], config: suitesConfig }, print, setup.signal);
 }
 
-async function firstMissing(setup: Setup, needs: readonly Need[]): Promise<string | undefined> {
+/** What cannot be made is told with its reason; it is no use to run the group then. */
+async function firstMissing(setup: Setup, group: TestGroup): Promise<string | undefined> {
+  const start = performance.now();
   try {
-    if (needs.includes('native')) await ensureNative(setup, checkout);
-    if (needs.includes('demo')) await ensureDemo(setup);
-    return undefined;
+    for (const need of group.needs) await make[need](setup);
   } catch (error) {
     if (stop.signal.aborted) throw error;
     return wordsOf(error);
   }
+  const took = performance.now() - start;
+  if (took > 1000) print(`${group.name.padEnd(13)} set-up took ${seconds(took)}`);
+  return undefined;
 }
+
+const make: Readonly<Record<Need, (setup: Setup) => Promise<unknown>>> = {
+  native: (setup) => ensureNative(setup, checkout),
+  demo: ensureDemo,
+  peers: ensurePeers,
+  llama: ensureLlama,
+  nvcc: (setup) => ensureNvcc(setup),
+};
 
 async function timed(name: string, body: () => Promise<Tally>): Promise<void> {
   const start = performance.now();

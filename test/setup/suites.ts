@@ -1,0 +1,52 @@
+/**
+ * Many small test files in few processes. A process of AVA costs a third of a second before its first
+ * test, and each loads the same schemas again; on two cores that was more than half of `npm run check`.
+ * So a run writes some files that import many, and AVA runs those. `npx ava FILE` is as it always was.
+ *
+ * A file with snapshots stays alone: AVA keeps them by the file that it started.
+ */
+import { glob, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Ignored by git; ava.suites.config.js looks here. */
+const folder = 'test/.suites';
+
+export const suitesConfig = 'ava.suites.config.js';
+
+/** Files a suite: few enough that two processes end at about the same time. */
+const suiteFiles = 12;
+
+/** Writes suites of the test files that the patterns name. */
+export async function writeSuites(checkout: string, patterns: readonly string[]): Promise<void> {
+  const found = new Set<string>();
+  for await (const path of glob([...patterns], { cwd: checkout })) found.add(path);
+  const files = [...found].sort();
+  const texts = await Promise.all(files.map((path) => readFile(join(checkout, path), 'utf8')));
+  const isAlone = (_: string, index: number) => texts[index]?.includes('.snapshot(') === true;
+  const together = files.filter((path, index) => !isAlone(path, index));
+  const suites = [...deal(together), ...files.filter(isAlone).map((path) => [path])];
+  const into = join(checkout, folder);
+  await rm(into, { recursive: true, force: true });
+  await mkdir(into, { recursive: true });
+  for (const [index, suite] of suites.entries()) {
+    await writeFile(join(into, `${index + 1}.test.ts`), suiteText(suite));
+  }
+}
+
+/** Dealt out like cards: neighbours, which are of one kind and size, come into different suites. */
+function deal(files: readonly string[]): readonly (readonly string[])[] {
+  const count = Math.ceil(files.length / suiteFiles);
+  return Array.from({ length: count }, (_, suite) =>
+    files.filter((_file, index) => index % count === suite),
+  );
+}
+
+function suiteText(files: readonly string[]): string {
+  return [
+    '// Made by test/setup/suites.ts for one run.',
+    "import { loadSuite } from '../setup/suite.ts';",
+    '',
+    `await loadSuite(${JSON.stringify(files, null, 2)});`,
+    '',
+  ].join('\n');
+}
