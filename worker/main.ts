@@ -25,9 +25,11 @@ if (process.connected) process.disconnect();
 
 async function perform(messages: Emitter): Promise<number> {
   const stop = new AbortController();
+  let saveWanted = false;
   // The parent says "stop" so that the run saves first; a terminal's Ctrl-C reaches only the parent.
   process.on('message', (message) => {
     if (message === 'stop') stop.abort();
+    if (message === 'save') saveWanted = true;
   });
   process.on('SIGTERM', () => stop.abort());
   // A parent that was killed cannot say anything; nobody would wait for the rest.
@@ -40,6 +42,11 @@ async function perform(messages: Emitter): Promise<number> {
       clock: systemClock,
       emit: (message) => messages.emit(message),
       stop: stop.signal,
+      takeSave() {
+        const wanted = saveWanted;
+        saveWanted = false;
+        return wanted;
+      },
     };
     const load = Object.entries(roles).find(([name]) => name === role)?.[1];
     if (load === undefined) {
@@ -50,7 +57,7 @@ async function perform(messages: Emitter): Promise<number> {
     await (await load())(context);
     return 0;
   } catch (thrown) {
-    if (stop.signal.aborted && thrown === stop.signal.reason) return 75;
+    if (stop.signal.aborted && isAbort(thrown)) return 75;
     const error = toAnnealError(thrown);
     const { reason, workerExit } = failureOf(error.code);
     const { code, message, hint } = error;
@@ -64,4 +71,9 @@ async function perform(messages: Emitter): Promise<number> {
 function sayWaiting(messages: Emitter): void {
   const message = `a worker that was started earlier is still in ${folder}; this one waits until it has saved and ended`;
   messages.emit({ type: 'warning', reason: 'Waiting', message });
+}
+
+/** The reason of the stop itself, or what a stream of Node.js makes of it. */
+function isAbort(thrown: unknown): boolean {
+  return thrown instanceof Error && thrown.name === 'AbortError';
 }

@@ -11,6 +11,8 @@ export interface RoleContext {
   emit(message: TelemetryBody): void;
   /** Aborted when somebody wants the run to save and stop. */
   readonly stop: AbortSignal;
+  /** True once after somebody wanted a save while training goes on. Absent where nobody can. */
+  takeSave?(): boolean;
 }
 
 export type Role = (context: RoleContext) => Promise<void>;

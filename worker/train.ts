@@ -71,7 +71,11 @@ export const trainRole: Role = async (context) => {
     batch: feed.batch,
     evaluationBins: feed.evaluationBins,
     sample: await samplerOf(run, files, model),
-    checkpoints,
+    checkpoints: {
+      due: (state) => (context.takeSave?.() ?? false) || checkpoints.due(state),
+      save: (state) => checkpoints.save(state),
+      restore: () => checkpoints.restore(),
+    },
     emit,
     clock,
     stopping: () => stop.aborted,
@@ -148,7 +152,8 @@ function memoryPlan(
     clip: gradientClip.mode,
     recomputation: recomputationOf(run),
     learnedShare: feed.learnedShare,
-    device: { type: 'cpu', bytes: freemem() },
+    // In a container the limit of its memory counts, not what the machine has.
+    device: { type: 'cpu', bytes: Math.min(freemem(), process.availableMemory()) },
   });
 }
 

@@ -20,6 +20,12 @@ export function splitLive(spec: FineTuneJobSpec): SplitSpec {
   };
 }
 
+/** What stays as it is for the whole life of a job. */
+export function immutablePart(spec: FineTuneJobSpec): Readonly<Record<string, unknown>> {
+  const node = jobSchema().properties?.['spec'] ?? {};
+  return partOf(spec, node, 'Immutable', (mutability) => mutability === 'Immutable');
+}
+
 /** A copy with the values of both; live ones win. */
 export function mergeLive(fixed: unknown, live: unknown): unknown {
   if (!isTree(fixed) || !isTree(live)) return live === undefined ? fixed : live;

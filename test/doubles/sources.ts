@@ -61,6 +61,7 @@ export function testEnvironment(
     cache,
     jobFolder: cache,
     volumes: new Map(),
+    images: new Map(),
     hubEndpoint: 'http://127.0.0.1:1',
     offline: false,
     hubToken: undefined,

@@ -27,6 +27,8 @@ export async function* readRecords(
       yield reading;
     }
   } catch (error) {
+    // A stream that is stopped has an error of its own.
+    signal.throwIfAborted();
     if (!isDamagedPacking(error)) throw error;
     yield {
       line,

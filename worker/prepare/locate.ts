@@ -29,7 +29,7 @@ export async function locate(
   environment: SourceEnvironment,
   signal: AbortSignal,
 ): Promise<Place> {
-  const { huggingFace, s3, persistentVolumeClaim: claim, local } = source;
+  const { huggingFace, s3, persistentVolumeClaim: claim, local, image } = source;
   const { field } = facts;
   if (huggingFace) return locateHub(huggingFace, facts, environment, signal);
   if (s3) return locateBucket(s3, field, environment, signal);
@@ -47,12 +47,19 @@ export async function locate(
     const { path } = local;
     return here(isAbsolute(path) ? path : join(environment.jobFolder, path), `${field}.local.path`);
   }
+  const mounted = environment.images.get(placeOf(field));
+  if (image && mounted !== undefined) return here(join(mounted, image.path), `${field}.image.path`);
   throw new UserError({
     code: 'E_SOURCE_NOT_FOUND',
     message: `${field} is an image, which only a cluster can mount`,
     hint: 'use a local path or a repository for a run on this machine',
     path: `${field}.image`,
   });
+}
+
+/** `spec.model.source` is the place model, `spec.dataset.train` the place train. */
+function placeOf(field: string): string {
+  return field.replace(/\.source$/, '').replace(/^.*\./, '');
 }
 
 /** On one machine nobody provides a claim but the person; only the one of the examples is made by set-up. */

@@ -2,6 +2,8 @@
 // mounted at, which tokens there are and what to call them in a sentence. Made from environment variables in one place.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import * as z from 'zod';
+import { podVariable, secretVariable } from '../../crds/wire/pod.ts';
 import type { BucketCredentials } from './bucket.ts';
 import type { FetchTools } from './fetch.ts';
 import { fileDigests } from './file-digests.ts';
@@ -18,6 +20,8 @@ export interface SourceEnvironment extends FetchTools {
   readonly jobFolder: string;
   /** Folder by claim; a claim that is not named here is `<cache>/volumes/<claim>`. */
   readonly volumes: ReadonlyMap<string, string>;
+  /** Folder by place of the spec (model, train, eval), where a pod mounts its image. */
+  readonly images: ReadonlyMap<string, string>;
   readonly hubEndpoint: string;
   /** Nothing is asked of a hub; a branch is the commit that it was when last asked. */
   readonly offline: boolean;
@@ -46,13 +50,32 @@ export async function sourceEnvironment(facts: MachineFacts): Promise<SourceEnvi
     cache: facts.cache,
     jobFolder: facts.jobFolder,
     volumes: facts.volumes ?? new Map(),
+    images: new Map(Object.entries(fromJson(env[podVariable.images], imageFolders) ?? {})),
     hubEndpoint: (env['HF_ENDPOINT'] || 'https://huggingface.co').replace(/\/+$/, ''),
     offline: isOn(env['ANNEAL_OFFLINE']) || isOn(env['HF_HUB_OFFLINE']),
     hubToken: await hubToken(env),
     bucketCredentials: bucketCredentials(env),
     region: env['AWS_REGION'] || env['AWS_DEFAULT_REGION'],
-    secret: facts.secret ?? (() => undefined),
+    secret: facts.secret ?? secretsOf(env),
   };
+}
+
+const imageFolders = z.record(z.string(), z.string());
+
+/** In a pod each key of a Secret is in a variable of its own, and one variable says which is which. */
+function secretsOf(env: MachineFacts['variables']): SourceEnvironment['secret'] {
+  const known = fromJson(env[podVariable.secrets], z.array(secretVariable)) ?? [];
+  return (name, key) => {
+    const found = known.find((each) => each.name === name && each.key === key);
+    return found === undefined ? undefined : env[found.variable];
+  };
+}
+
+function fromJson<S extends z.ZodType>(
+  text: string | undefined,
+  schema: S,
+): z.output<S> | undefined {
+  return text === undefined ? undefined : schema.parse(JSON.parse(text));
 }
 
 async function hubToken(env: MachineFacts['variables']): Promise<Named<string> | undefined> {

@@ -108,7 +108,8 @@ test('Aborting stops the reading', async (t) => {
   const readings = readRecords(path, () => {}, abort.signal);
   await readings.next();
   abort.abort(new Error('enough'));
-  await t.throwsAsync(async () => {
+  const read = async () => {
     for await (const _ of readings);
-  });
+  };
+  await t.throwsAsync(read, { message: 'enough' });
 });

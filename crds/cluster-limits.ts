@@ -1,0 +1,60 @@
+// What the API has a name for and pods of this version do not do yet. Said before anything is created, with a way around it.
+import type { FineTuneJobSpec } from './api/job.ts';
+import { UserError } from './errors.ts';
+
+/** The first part of the job that this version cannot do on a cluster. */
+export function notBuiltOnCluster(spec: FineTuneJobSpec): UserError | undefined {
+  const { worker, checkpoint, output } = spec;
+  if (worker.replicas > 1) {
+    return notBuilt(
+      'spec.worker.replicas',
+      `is ${worker.replicas}; this version trains with one worker`,
+      'set spec.worker.replicas: 1',
+    );
+  }
+  if (worker.devicesPerWorker > 0) {
+    return notBuilt(
+      'spec.worker.devicesPerWorker',
+      `is ${worker.devicesPerWorker}; this version trains on the processor`,
+      'set spec.worker.devicesPerWorker: 0',
+    );
+  }
+  if (checkpoint.resumeFrom !== undefined) {
+    return notBuilt(
+      'spec.checkpoint.resumeFrom',
+      'is set; this version starts each job from its model',
+      'leave it out',
+    );
+  }
+  if (checkpoint.destination?.s3 !== undefined) {
+    return notBuilt(
+      'spec.checkpoint.destination.s3',
+      'is a bucket; this version writes checkpoints to claims',
+      'name a claim',
+    );
+  }
+  return outputNotBuilt(output);
+}
+
+function outputNotBuilt({
+  destination,
+  pushToHub,
+}: FineTuneJobSpec['output']): UserError | undefined {
+  if (destination?.s3 !== undefined) {
+    return notBuilt(
+      'spec.output.destination.s3',
+      'is a bucket; this version writes results to claims',
+      'name a claim, and copy from there',
+    );
+  }
+  if (pushToHub === undefined) return undefined;
+  return notBuilt(
+    'spec.output.pushToHub',
+    'is set; this version writes results to claims',
+    'name a claim in spec.output.destination, and upload from there',
+  );
+}
+
+function notBuilt(path: string, what: string, hint: string): UserError {
+  return new UserError({ code: 'E_NOT_BUILT', path, message: `${path} ${what}`, hint });
+}

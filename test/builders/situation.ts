@@ -1,0 +1,128 @@
+// The situation of a worker pod, from the smallest one by changes.
+import type { FailurePolicy } from '../../crds/api/policy.ts';
+import {
+  type AckRecord,
+  ackRecord,
+  type DesiredRecord,
+  type MemberRecord,
+  type StateRecord,
+  stateRecord,
+} from '../../crds/wire/state.ts';
+import { noRecords, type Records } from '../../worker/supervisor/records.ts';
+import type { Situation, TrainerState } from '../../worker/supervisor/situation.ts';
+import { aSpec } from './job.ts';
+
+export const startMs = Date.parse('2026-01-01T00:00:00Z');
+
+export function aState(changes: Partial<StateRecord> = {}): StateRecord {
+  return stateRecord.parse({
+    v: 1,
+    epoch: 1,
+    generation: 1,
+    opened: { by: 'operator', cause: 'Start', at: new Date(startMs).toISOString() },
+    ...changes,
+  });
+}
+
+export const aWorld = {
+  ...{ key: 'k', digest: 'd', size: 1 },
+  committedAt: new Date(startMs).toISOString(),
+};
+
+export function aDesired(changes: Partial<DesiredRecord> = {}): DesiredRecord {
+  return {
+    ...{ v: 1, epoch: 1, workers: 1, min: 1, max: 1, save: 0, stop: 'None', plan: 'p', live: {} },
+    ...changes,
+  };
+}
+
+export function aMember(podUID = 'pod-a', node = 'node-1'): MemberRecord {
+  return {
+    ...{ v: 1, podUID, podIP: '10.0.0.1', node, devices: [], memorySteps: [] },
+    bootAt: new Date(startMs).toISOString(),
+    protocol: [1, 1],
+  };
+}
+
+export function anAck(changes: Partial<AckRecord> = {}): AckRecord {
+  return ackRecord.parse({ v: 1, podUID: 'pod-a', ...changes });
+}
+
+export interface RecordsOf {
+  readonly state?: StateRecord | undefined;
+  readonly desired?: DesiredRecord | undefined;
+  readonly members?: Readonly<Record<string, MemberRecord>>;
+  readonly acks?: Readonly<Record<string, AckRecord>>;
+}
+
+/** Every record at revision 7. */
+export function someRecords({ state, desired, members = {}, acks = {} }: RecordsOf): Records {
+  const revision = 7;
+  const stored = <T>(map: Readonly<Record<string, T>>) =>
+    new Map(Object.entries(map).map(([place, record]) => [place, { record, revision }]));
+  return {
+    ...noRecords,
+    ...(state === undefined ? {} : { state: { record: state, revision } }),
+    ...(desired === undefined ? {} : { desired: { record: desired, revision } }),
+    members: stored(members),
+    acks: stored(acks),
+  };
+}
+
+export function aPolicy(changes: Partial<FailurePolicy> = {}): FailurePolicy {
+  return { ...aSpec().failurePolicy, ...changes };
+}
+
+/** Pod `pod-a`, the only worker of epoch 1, has just seen the first record. */
+export function aSituation(changes: Partial<Situation> & RecordsOf = {}): Situation {
+  const { state = aState(), desired = aDesired(), members, acks, ...rest } = changes;
+  return {
+    now: startMs + 5_000,
+    me: { index: 0, podUID: 'pod-a', epoch: 1, bootAt: startMs + 4_000 },
+    policy: aPolicy(),
+    recomputesAll: false,
+    busOutageMs: 900_000,
+    patienceMs: 30_000,
+    bus: { connected: true, since: startMs + 4_500 },
+    records: someRecords({
+      ...{ state, desired },
+      ...(members === undefined ? {} : { members }),
+      ...(acks === undefined ? {} : { acks }),
+    }),
+    joined: 0,
+    terminateBy: undefined,
+    trainer: { type: 'None' },
+    ...rest,
+  };
+}
+
+type Running = Extract<TrainerState, { type: 'Running' }>;
+type Ended = Extract<TrainerState, { type: 'Ended' }>;
+
+export function aRunning(changes: Partial<Running> = {}): Running {
+  return {
+    ...{ type: 'Running', generation: 1, asked: 'Nothing', save: { asked: 0, done: false } },
+    ...{ restored: true, saved: undefined, hangsAt: startMs + 600_000 },
+    ...changes,
+  };
+}
+
+export function anEnded(ending: Ended['ending'], changes: Partial<Ended> = {}): Ended {
+  const at = startMs + 4_900;
+  return {
+    ...{ type: 'Ended', generation: 1, ending, at, saved: undefined, result: undefined },
+    ...changes,
+  };
+}
+
+/** In the world of generation 1, training. */
+export function aTraining(changes: Parameters<typeof aSituation>[0] = {}): Situation {
+  return aSituation({
+    state: aState({ world: aWorld }),
+    members: { '1.0': aMember() },
+    acks: { '1.0': anAck({ restored: true }) },
+    joined: 1,
+    trainer: aRunning(),
+    ...changes,
+  });
+}

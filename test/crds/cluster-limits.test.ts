@@ -1,0 +1,39 @@
+import test from 'ava';
+import { notBuiltOnCluster } from '../../crds/cluster-limits.ts';
+import { aSpec, type Changes } from '../builders/job.ts';
+
+const can: Changes = { 'worker.devicesPerWorker': 0 };
+
+test('a job of one worker on the processor with claims is built', (t) => {
+  t.is(notBuiltOnCluster(aSpec(can)), undefined);
+});
+
+const refused: readonly (readonly [string, Changes, RegExp])[] = [
+  ['two workers', { 'worker.replicas': 2 }, /^spec\.worker\.replicas is 2; /],
+  ['a device', { 'worker.devicesPerWorker': 1 }, /^spec\.worker\.devicesPerWorker is 1; /],
+  [
+    'another run',
+    { 'checkpoint.resumeFrom': { job: 'a' } },
+    /^spec\.checkpoint\.resumeFrom is set; /,
+  ],
+  [
+    'checkpoints in a bucket',
+    { 'checkpoint.destination': { s3: { uri: 's3://b/x' } } },
+    /^spec\.checkpoint\.destination\.s3 is a bucket; /,
+  ],
+  [
+    'results in a bucket',
+    { 'output.destination': { s3: { uri: 's3://b/x' } } },
+    /^spec\.output\.destination\.s3 is a bucket; /,
+  ],
+  ['a hub', { 'output.pushToHub': { repository: 'a/b' } }, /^spec\.output\.pushToHub is set; /],
+];
+
+for (const [what, changes, message] of refused) {
+  test(`${what} is refused with a sentence that names the field`, (t) => {
+    const error = notBuiltOnCluster(aSpec({ ...can, ...changes }));
+    t.regex(error?.message ?? '', message);
+    t.is(error?.code, 'E_NOT_BUILT');
+    t.not(error?.hint, '');
+  });
+}

@@ -1,0 +1,108 @@
+// The pods of one job as real processes, started as kubelet would: with the variables, the plan and the folders that the operator's own
+// builders give them. Claims are folders below `root`; there is no cluster.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { type LastWords, parseLastWords } from '../../crds/wire/last-words.ts';
+import { podVariable } from '../../crds/wire/pod.ts';
+import { writePlan } from '../../operator/job/plan.ts';
+import type { BuiltJob } from '../../operator/objects/child.ts';
+import { environmentOf } from '../../operator/objects/environment.ts';
+import type { PodRole } from '../../operator/objects/places.ts';
+import type { PodSettings } from '../../operator/objects/settings.ts';
+
+export interface PodsOf {
+  readonly job: BuiltJob;
+  readonly settings: PodSettings;
+  /** Stands for `/volumes`; below it a folder per claim. */
+  readonly root: string;
+  /** Program to run in place of the image's. */
+  readonly program: readonly string[];
+  readonly more?: Readonly<Record<string, string>>;
+}
+
+export interface Pod {
+  readonly uid: string;
+  readonly lines: readonly string[];
+  /** Exit code, or null when it was killed. */
+  readonly ended: Promise<number | null>;
+  words(): LastWords | undefined;
+  /** To the supervisor alone. */
+  signal(name: NodeJS.Signals): void;
+  /** To the supervisor and all that it started: what the end of a pod does. */
+  signalAll(name: NodeJS.Signals): void;
+}
+
+/** Folder of the run, as the pods see it. */
+export function runFolderOf({ job, settings, root }: PodsOf): string {
+  const variable = environmentOf(job, 'worker', settings).find(
+    ({ name }) => name === podVariable.runFolder,
+  );
+  return (variable?.value ?? '').replace('/volumes', root);
+}
+
+export async function startPod(
+  pods: PodsOf,
+  role: PodRole,
+  { uid, epoch = 1 }: { readonly uid: string; readonly epoch?: number },
+): Promise<Pod> {
+  const { job, settings, root, program } = pods;
+  const own = join(root, `pod-${uid}`);
+  await mkdir(own, { recursive: true });
+  const plan = join(own, 'plan.json');
+  await writeFile(plan, writePlan({ ...job, annotations: {} }).text);
+  const place = role === 'worker' ? { epoch, replicas: 1 } : undefined;
+  const fields: Readonly<Record<string, string>> = {
+    [podVariable.podName]: `${job.name}-${uid}`,
+    [podVariable.podUid]: uid,
+    [podVariable.podIp]: '127.0.0.1',
+    [podVariable.nodeName]: 'node-1',
+    [podVariable.workerIndex]: '0',
+  };
+  const env = Object.fromEntries(
+    environmentOf(job, role, settings, place).map(({ name, value }) => [
+      name,
+      (value ?? fields[name] ?? '').replaceAll('/volumes/', `${root}/`),
+    ]),
+  );
+  const log = join(own, 'termination-log');
+  const outside = {
+    ...{ ANNEAL_PLAN_FILE: plan, ANNEAL_TERMINATION_LOG: log, ANNEAL_PROBE_PORT: '0' },
+    ...{ ANNEAL_BUS_TOKEN_FILE: join(own, 'no-token'), PATH: process.env['PATH'] ?? '' },
+  };
+  const argument = { prepare: 'prepare', worker: 'supervise', publish: 'publish' }[role];
+  const quiet = '--disable-warning=ExperimentalWarning';
+  const child = spawn(process.execPath, [quiet, ...program, argument], {
+    env: { ...env, ...outside, ...pods.more },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // A group of its own, so that one signal reaches all of it.
+    detached: true,
+  });
+  return podOf(uid, child, log);
+}
+
+function podOf(uid: string, child: ChildProcess, log: string): Pod {
+  const { pid, stdout, stderr } = child;
+  if (pid === undefined || stdout === null || stderr === null) throw new Error('no pod started');
+  const lines: string[] = [];
+  for (const stream of [stdout, stderr]) {
+    createInterface({ input: stream }).on('line', (line) => lines.push(line));
+  }
+  const send = (to: number, name: NodeJS.Signals) => {
+    try {
+      process.kill(to, name);
+    } catch (error) {
+      // It has just ended by itself.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  };
+  return {
+    ...{ uid, lines },
+    ended: new Promise((resolve) => child.once('close', (code) => resolve(code))),
+    words: () => (existsSync(log) ? parseLastWords(readFileSync(log, 'utf8')) : undefined),
+    signal: (name) => send(pid, name),
+    signalAll: (name) => send(-pid, name),
+  };
+}

@@ -1,0 +1,70 @@
+// What `prepare` and `publish` put in place, read back from what they wrote, in the words of a pod.
+import { readdir } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import { decoderFacts } from '../../crds/plan/decoder-facts.ts';
+import { digestOf } from '../../crds/plan/digest.ts';
+import type { LastWords } from '../../crds/wire/last-words.ts';
+import { preparedRecord, runFiles, runRecord } from '../../crds/wire/run-folder.ts';
+import { runReport } from '../../crds/wire/run-report.ts';
+import { sha256OfFile } from '../checkpoint/file-digest.ts';
+import { openFeed } from '../data/feed.ts';
+import { readModelHeaders } from '../decoder/model-headers.ts';
+import { requireRecord } from '../run-folder.ts';
+
+type Prepared = NonNullable<LastWords['prepared']>;
+type Published = NonNullable<LastWords['published']>;
+
+export async function preparedWords(runFolder: string): Promise<Prepared> {
+  const { spec } = await requireRecord(runFolder, runFiles.run, runRecord);
+  const { model, data } = await requireRecord(runFolder, runFiles.prepared, preparedRecord);
+  const headers = readModelHeaders(model.path);
+  using feed = await openFeed(spec, data, new AbortController().signal);
+  const skipped = Object.values(data.skipped).reduce((sum, count) => sum + count, 0);
+  return {
+    model: {
+      digest: model.digest,
+      family: headers.config.family,
+      format: headers.format === 'gguf' ? 'GGUF' : 'Safetensors',
+      facts: decoderFacts.parse(headers.config),
+    },
+    dataset: {
+      ...{ digest: data.digest, samples: data.samples, tokens: data.tokens, skipped },
+      learnedTokens: data.learnedTokens,
+      sequences: feed.sequences,
+      longest: feed.largestBin,
+    },
+  };
+}
+
+export async function artifactWords(
+  runFolder: string,
+  volumes: Readonly<Record<string, string>>,
+): Promise<Published> {
+  const { artifacts } = await requireRecord(runFolder, runFiles.report, runReport);
+  const said: Published['artifacts'] = [];
+  for (const { format, path, bytes } of artifacts.slice(0, 16)) {
+    const digest = `sha256:${await digestOfFolder(path)}`;
+    said.push({ type: format, uri: placeOf(path, volumes), digest, bytes });
+  }
+  return { artifacts: said };
+}
+
+/** `pvc://claim/path`: the folder where a claim is mounted means nothing outside of the pod. */
+function placeOf(path: string, volumes: Readonly<Record<string, string>>): string {
+  for (const [claim, folder] of Object.entries(volumes)) {
+    const below = relative(folder, path);
+    if (!below.startsWith('..') && below !== path) return `pvc://${claim}/${below}`;
+  }
+  return `file://${path}`;
+}
+
+/** Of the names of the files and what is in them. */
+async function digestOfFolder(folder: string): Promise<string> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files: Record<string, string> = {};
+  for (const entry of entries.filter((each) => each.isFile())) {
+    const path = join(entry.parentPath, entry.name);
+    files[relative(folder, path).split(sep).join('/')] = await sha256OfFile(path);
+  }
+  return digestOf(files);
+}

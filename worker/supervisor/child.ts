@@ -1,0 +1,79 @@
+// A process that does one role of the worker, as pid 1's child: started through execa, heard over IPC, asked to save or to stop by a
+// word, ended by SIGKILL. What it writes on stdout and stderr is passed on line by line.
+import { createInterface } from 'node:readline';
+import { execa } from 'execa';
+import { type Telemetry, type TelemetryOf, telemetry } from '../../crds/wire/telemetry.ts';
+import type { ControlGroup } from './control-group.ts';
+import type { ChildEnd } from './end-of-child.ts';
+
+export interface ChildPlan {
+  /** File to run as the worker. */
+  readonly worker: string;
+  readonly role: 'prepare' | 'train' | 'publish';
+  readonly folder: string;
+  readonly group: ControlGroup;
+  readonly onMessage: (message: Telemetry) => void;
+  readonly onLine: (line: string) => void;
+}
+
+export interface Child {
+  readonly ended: Promise<ChildEnd>;
+  say(what: 'stop' | 'save'): void;
+  kill(): void;
+}
+
+/** Type stripping tells on stderr that it is experimental; stderr is for what went wrong. */
+const quiet = '--disable-warning=ExperimentalWarning';
+const keptLines = 20;
+const keptCharacters = 2000;
+
+export function startChild(plan: ChildPlan): Child {
+  const killsBefore = plan.group.memoryKills();
+  const child = execa(process.execPath, [quiet, plan.worker, plan.role, plan.folder], {
+    ipc: true,
+    buffer: false,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    reject: false,
+    // The supervisor outlives no child: when it is gone, so is the container.
+    cleanup: true,
+  });
+  const last: string[] = [];
+  const lines = [child.stdout, child.stderr].map((stream) => createInterface({ input: stream }));
+  for (const each of lines) {
+    each.on('line', (line) => {
+      plan.onLine(line);
+      last.push(line.slice(0, keptCharacters));
+      if (last.length > keptLines) last.shift();
+    });
+  }
+  let failure: TelemetryOf<'failure'> | undefined;
+  const hear = async (): Promise<void> => {
+    for await (const raw of child.getEachMessage()) {
+      const parsed = telemetry.safeParse(raw);
+      if (!parsed.success) continue;
+      if (parsed.data.type === 'failure') failure = parsed.data;
+      plan.onMessage(parsed.data);
+    }
+  };
+  const finish = async (): Promise<ChildEnd> => {
+    await hear();
+    const { exitCode, signal } = await child;
+    const outOfMemory = plan.group.memoryKills() > killsBefore;
+    return { exitCode, signal, failure, lastWords: last.join('\n'), outOfMemory };
+  };
+  return {
+    ended: finish(),
+    say(what) {
+      void child.sendMessage(what).catch(() => {
+        // It has just ended by itself; its end is heard.
+      });
+    },
+    kill: () => void child.kill('SIGKILL'),
+  };
+}
+
+/** The file of the worker beside this one, in sources as in a release. */
+export function workerFile(): string {
+  const ending = import.meta.filename.slice(import.meta.filename.lastIndexOf('.'));
+  return import.meta.filename.replace(/supervisor[\\/][^\\/]+$/, `main${ending}`);
+}

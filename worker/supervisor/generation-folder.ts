@@ -1,0 +1,143 @@
+// Where a generation trains: a folder of its own below the folder of the run, so that nothing a lost pod still writes can be read by
+// the one that took its place. A new one begins with the committed checkpoints of an earlier one, as further names of the same files;
+// what was never committed is left behind.
+//
+//   run.json prepared.json   of the whole run
+//   trained.json             a copy, when the result is committed
+//   gen-<g>/                 run.json, prepared.json, telemetry.jsonl, trained.json of that generation
+//   gen-<g>/checkpoints/     step-<n>, or a link to the destination that the job names
+import { copyFile, link, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { FineTuneJobSpec } from '../../crds/api/job.ts';
+import {
+  preparedRecord,
+  type RunRecord,
+  runFiles,
+  runRecord,
+  type TrainedRecord,
+  trainedRecord,
+} from '../../crds/wire/run-folder.ts';
+import type { CheckpointHead } from '../../crds/wire/state.ts';
+import { listCheckpoints } from '../checkpoint/folder.ts';
+import { isErrno } from '../prepare/errno.ts';
+import { readRecord, requireRecord, writeRecord } from '../run-folder.ts';
+
+export interface RunPlace {
+  /** Folder of the run. */
+  readonly folder: string;
+  /** Folder for checkpoints elsewhere, where the job names one. */
+  readonly checkpoints: string | undefined;
+}
+
+export function runPlace(
+  runFolder: string,
+  { checkpoint }: FineTuneJobSpec,
+  volumes: Readonly<Record<string, string>>,
+): RunPlace {
+  const claim = checkpoint.destination?.persistentVolumeClaim;
+  const volume = claim === undefined ? undefined : volumes[claim.claimName];
+  // The name of the run keeps jobs apart that name the same place.
+  const elsewhere =
+    claim === undefined || volume === undefined
+      ? undefined
+      : join(volume, claim.path, basename(runFolder));
+  return { folder: runFolder, checkpoints: elsewhere };
+}
+
+const nameOf = (generation: number) => `gen-${generation}`;
+
+export function generationFolder({ folder }: RunPlace, generation: number): string {
+  return join(folder, nameOf(generation));
+}
+
+/** The folder, ready for a trainer that goes on from `head`, or begins. */
+export async function openGeneration(
+  place: RunPlace,
+  generation: number,
+  head: Pick<CheckpointHead, 'step' | 'generation'> | undefined,
+  run: RunRecord,
+): Promise<string> {
+  const folder = generationFolder(place, generation);
+  await mkdir(folder, { recursive: true });
+  const checkpoints = await checkpointsIn(place, generation);
+  if (head !== undefined && head.generation !== generation) {
+    await linkCheckpoints(await checkpointsIn(place, head.generation), checkpoints, head.step);
+  }
+  await removeOthers(place, generation, head?.generation);
+  const prepared = await requireRecord(place.folder, runFiles.prepared, preparedRecord);
+  await writeRecord(folder, runFiles.prepared, preparedRecord, prepared);
+  await writeRecord(folder, runFiles.run, runRecord, run);
+  return folder;
+}
+
+async function checkpointsIn(place: RunPlace, generation: number): Promise<string> {
+  const inRun = join(generationFolder(place, generation), runFiles.checkpoints);
+  if (place.checkpoints === undefined) return inRun;
+  const elsewhere = join(place.checkpoints, nameOf(generation));
+  await mkdir(elsewhere, { recursive: true });
+  await mkdir(generationFolder(place, generation), { recursive: true });
+  await symlink(elsewhere, inRun).catch(ignoring('EEXIST'));
+  return inRun;
+}
+
+async function linkCheckpoints(from: string, to: string, upTo: number): Promise<void> {
+  await mkdir(to, { recursive: true });
+  for (const { step, folder } of await listCheckpoints(from)) {
+    const target = join(to, basename(folder));
+    if (step > upTo) continue;
+    const partial = `${target}.partial`;
+    await rm(partial, { recursive: true, force: true });
+    await mkdir(partial);
+    for (const name of await readdir(folder)) {
+      await linkOrCopy(join(folder, name), join(partial, name));
+    }
+    // There already: this generation was begun before and did not get far.
+    await rename(partial, target).catch(ignoring('ENOTEMPTY', 'EEXIST'));
+    await rm(partial, { recursive: true, force: true });
+  }
+}
+
+/** Checkpoints are never changed, so a second name is as good as a copy; some file systems have no second names. */
+async function linkOrCopy(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    if (!isErrno(error, 'EXDEV', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS')) throw error;
+    await copyFile(from, to);
+  }
+}
+
+/** Older generations but the one whose checkpoints are committed: until this one commits, they are all there is. */
+async function removeOthers(
+  place: RunPlace,
+  generation: number,
+  committed: number | undefined,
+): Promise<void> {
+  const roots = [place.folder, ...(place.checkpoints === undefined ? [] : [place.checkpoints])];
+  for (const root of roots) {
+    for (const name of await readdir(root)) {
+      const number = Number(/^gen-(\d+)$/.exec(name)?.[1] ?? Number.NaN);
+      if (!(number < generation) || number === committed) continue;
+      await rm(join(root, name), { recursive: true, force: true });
+    }
+  }
+}
+
+/** What the trainer of a generation left when it ended well. */
+export function trainedIn(place: RunPlace, generation: number): Promise<TrainedRecord | null> {
+  return readRecord(generationFolder(place, generation), runFiles.trained, trainedRecord);
+}
+
+/** Makes the result of this generation the result of the run. Done again, it changes nothing. */
+export async function settleTrained(place: RunPlace, generation: number): Promise<void> {
+  const trained = await trainedIn(place, generation);
+  if (trained === null) return;
+  await writeRecord(place.folder, runFiles.trained, trainedRecord, trained);
+  await removeOthers(place, generation, undefined);
+}
+
+function ignoring(...codes: string[]): (error: unknown) => void {
+  return (error) => {
+    if (!isErrno(error, ...codes)) throw error;
+  };
+}

@@ -1,0 +1,54 @@
+// The program of every pod of a job: `main.ts prepare | supervise | publish`. It runs as pid 1's only child (the image starts it
+// through tini, which reaps what nobody waits for), and ends with an exit code of the failure table.
+import { toAnnealError } from '../../crds/errors.ts';
+import { failureOf } from '../../crds/failures.ts';
+import { terminationLog } from '../../crds/wire/last-words.ts';
+import { podRole } from '../../crds/wire/pod.ts';
+import { systemClock } from '../clock.ts';
+import { workerFile } from './child.ts';
+import { type PodConfig, podConfig } from './config.ts';
+import { controlGroup } from './control-group.ts';
+import { troubleOf } from './end-of-child.ts';
+import { failureWords, leaveWords, wordsText } from './last-words.ts';
+import { runPod } from './pod.ts';
+
+const [asked = ''] = process.argv.slice(2);
+const terminate = new AbortController();
+for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => terminate.abort());
+
+process.exit(await main());
+
+async function main(): Promise<number> {
+  const role = Object.values(podRole).find((each) => each === asked);
+  const config = configOf();
+  if (typeof config === 'string') return refuse(config);
+  if (role === undefined) {
+    const roles = Object.values(podRole).join(', ');
+    return refuse(`the role is "${asked}"; it must be one of ${roles}`);
+  }
+  return runPod({
+    ...{ role, config, clock: systemClock, group: controlGroup(), worker: workerFile() },
+    print: (line) => void process.stdout.write(`${line}\n`),
+    terminate: terminate.signal,
+  });
+}
+
+function configOf(): PodConfig | string {
+  try {
+    return podConfig(process.env);
+  } catch (thrown) {
+    return toAnnealError(thrown).message;
+  }
+}
+
+/** Nothing is known about the job yet: words and exit code are all there is. */
+async function refuse(message: string): Promise<number> {
+  process.stderr.write(`${message}\n`);
+  const path = process.env['ANNEAL_TERMINATION_LOG'] ?? terminationLog;
+  const words = failureWords(troubleOf('E_USAGE', message), {});
+  await leaveWords(
+    path,
+    wordsText(words, (text) => text),
+  );
+  return failureOf('E_USAGE').workerExit;
+}

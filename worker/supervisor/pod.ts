@@ -1,0 +1,160 @@
+// One pod from its first line to its last words: reads what it was given, does its role, tells how it ended. Returns the exit code.
+import { toAnnealError } from '../../crds/errors.ts';
+import { failureOf } from '../../crds/failures.ts';
+import type { podRole } from '../../crds/wire/pod.ts';
+import { runFiles, trainedRecord } from '../../crds/wire/run-folder.ts';
+import type { Clock } from '../clock.ts';
+import { readRecord } from '../run-folder.ts';
+import { BusLink } from './bus-link.ts';
+import type { PodConfig } from './config.ts';
+import type { ControlGroup } from './control-group.ts';
+import { type Trouble, troubleOf } from './end-of-child.ts';
+import { runPlace, settleTrained } from './generation-folder.ts';
+import { failureWords, leaveWords, wordsText } from './last-words.ts';
+import { type PodPlan, readPlan } from './pod-plan.ts';
+import { Probes } from './probes.ts';
+import { redactor } from './redact.ts';
+import { Report } from './report.ts';
+import { runStage } from './stage-pod.ts';
+import { StateWriter } from './state-writer.ts';
+import { type PodEnd, Supervisor } from './supervisor.ts';
+import { Training } from './training.ts';
+
+export interface PodParts {
+  readonly role: keyof typeof podRole;
+  readonly config: PodConfig;
+  readonly clock: Clock;
+  readonly group: ControlGroup;
+  /** File to run as the worker. */
+  readonly worker: string;
+  readonly print: (line: string) => void;
+  /** Aborted by SIGTERM. */
+  readonly terminate: AbortSignal;
+}
+
+const flushMs = 5_000;
+
+export async function runPod(parts: PodParts): Promise<number> {
+  const { config, clock, print } = parts;
+  const redact = redactor(config.secretValues);
+  const ending = new AbortController();
+  let wake = () => {};
+  const link =
+    config.natsUrl === undefined ? undefined : linkOf(config, config.natsUrl, clock, () => wake());
+  const report = new Report({
+    ...{ job: config.job, pod: config.pod, clock, redact, print },
+    bus: () => link?.bus,
+  });
+  const onWake = (next: () => void) => {
+    wake = next;
+  };
+  const running = link === undefined ? [] : [link.run(ending.signal)];
+  const sending = new AbortController();
+  const sender = report.send(sending.signal);
+  const end = await endOf({ ...parts, report, link, onWake, ending: ending.signal });
+  sending.abort();
+  await sender;
+  if (link !== undefined) await report.flush(flushMs);
+  ending.abort();
+  await Promise.all(running);
+  if (end.words !== undefined)
+    await leaveWords(config.terminationLog, wordsText(end.words, redact));
+  return end.exitCode;
+}
+
+interface RunningPod extends PodParts {
+  readonly report: Report;
+  readonly link: BusLink | undefined;
+  readonly onWake: (wake: () => void) => void;
+  readonly ending: AbortSignal;
+}
+
+async function endOf(pod: RunningPod): Promise<PodEnd> {
+  const { config, report } = pod;
+  try {
+    const plan = await readPlan(config);
+    report.least = levelOf(plan);
+    return await doRole(pod, plan);
+  } catch (thrown) {
+    const { code, message, cause } = toAnnealError(thrown);
+    report.line('error', 'supervisor', `${message} (${code})`);
+    const stack = code === 'E_INTERNAL' && cause instanceof Error ? cause.stack : undefined;
+    if (stack !== undefined) report.line('error', 'supervisor', stack);
+    const trouble: Trouble = troubleOf(code, message);
+    const words = failureWords(trouble, { index: config.pod.index });
+    return { exitCode: failureOf(code).workerExit, words };
+  }
+}
+
+function levelOf({ spec }: PodPlan) {
+  return ({ Error: 'error', Warn: 'warn', Info: 'info', Debug: 'debug' } as const)[
+    spec.observability.logLevel
+  ];
+}
+
+async function doRole(pod: RunningPod, plan: PodPlan): Promise<PodEnd> {
+  const { role, config, clock, group, worker, report, link, terminate } = pod;
+  const parts = { config, plan, clock, group, report, worker };
+  if (role === 'prepare') return runStage({ ...parts, stage: 'prepare' }, terminate);
+  if (role === 'publish') {
+    await requireTrained(pod, plan);
+    return runStage({ ...parts, stage: 'publish' }, terminate);
+  }
+  if (link === undefined) return alone(pod, plan);
+  const writer = new StateWriter(link, config);
+  const training = new Training(parts);
+  const supervisor = new Supervisor({ config, plan, clock, link, writer, report, training });
+  pod.onWake(() => supervisor.changed());
+  const onTerminate = () => supervisor.terminate();
+  terminate.addEventListener('abort', onTerminate, { once: true });
+  if (terminate.aborted) onTerminate();
+  await using _probes = await Probes.listen({
+    port: config.probePort,
+    notReady: () => supervisor.notReady,
+    numbers: () => supervisor.numbers,
+  });
+  const beating = report.beat(() => supervisor.beat, pod.ending);
+  void beating;
+  return supervisor.run();
+}
+
+/** Without a bus: no generations, one process, and the Job controller starts the next pod. */
+async function alone(pod: RunningPod, plan: PodPlan): Promise<PodEnd> {
+  const { config, clock, group, worker, report, terminate } = pod;
+  await using _probes = await Probes.listen({
+    port: config.probePort,
+    notReady: () => undefined,
+    numbers: () => noNumbers,
+  });
+  const parts = { config, plan, clock, group, report, worker };
+  return runStage({ ...parts, stage: 'train' }, terminate);
+}
+
+const noNumbers = {
+  ...{ step: 0, stepSeconds: undefined, loss: undefined, tokensPerSecond: undefined },
+  ...{ checkpointStep: undefined, generation: 0, busConnected: false },
+  ...{ messagesWaiting: 0, messagesDropped: 0 },
+} as const;
+
+const resultMs = 60_000;
+const lookMs = 250;
+
+/** The supervisor may have been killed between the commit of the result and its copy: the record knows where it is. */
+async function requireTrained(pod: RunningPod, plan: PodPlan): Promise<void> {
+  const { config, clock, link, terminate } = pod;
+  const place = runPlace(config.runFolder, plan.spec, config.volumes);
+  for (let waited = 0; waited < resultMs; waited += lookMs) {
+    const state = link?.records.state?.record;
+    if (state?.result?.type === 'Succeeded' && state.checkpoint !== undefined) {
+      await settleTrained(place, state.checkpoint.generation);
+    }
+    if ((await readRecord(config.runFolder, runFiles.trained, trainedRecord)) !== null) return;
+    if (link === undefined) return;
+    await clock.sleep(lookMs, terminate);
+  }
+}
+
+function linkOf(config: PodConfig, url: string, clock: Clock, onChange: () => void): BusLink {
+  const { job, pod, tokenFile } = config;
+  return new BusLink({ url, name: pod.name, job, tokenFile, clock, onChange });
+}

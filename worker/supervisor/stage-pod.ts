@@ -1,0 +1,75 @@
+// A pod that does one stage and ends: `prepare`, `publish`, and the training of a site without a bus, where the next pod goes on from
+// the newest checkpoint in the folder of the run. What it put in place is in its last words.
+import { failureOf } from '../../crds/failures.ts';
+import type { LastWords } from '../../crds/wire/last-words.ts';
+import { runFiles, trainedRecord } from '../../crds/wire/run-folder.ts';
+import type { Clock } from '../clock.ts';
+import { readRecord } from '../run-folder.ts';
+import { artifactWords, preparedWords } from './achieved.ts';
+import { type Child, startChild } from './child.ts';
+import type { PodConfig } from './config.ts';
+import type { ControlGroup } from './control-group.ts';
+import { endingOf } from './end-of-child.ts';
+import { failureWords } from './last-words.ts';
+import type { PodPlan } from './pod-plan.ts';
+import type { Report } from './report.ts';
+import { writeRun } from './run-record.ts';
+import type { PodEnd } from './supervisor.ts';
+import { hear, startedAt } from './trainer-facts.ts';
+
+export interface StageParts {
+  readonly stage: 'prepare' | 'train' | 'publish';
+  readonly config: PodConfig;
+  readonly plan: PodPlan;
+  readonly clock: Clock;
+  readonly group: ControlGroup;
+  readonly report: Report;
+  readonly worker: string;
+}
+
+const farewellMs = 5_000;
+
+export async function runStage(parts: StageParts, terminate: AbortSignal): Promise<PodEnd> {
+  const { stage, config, plan, clock, group, report, worker } = parts;
+  await writeRun(config, plan.spec, clock.now());
+  let facts = startedAt(clock.monotonic());
+  const child = startChild({
+    ...{ worker, role: stage, folder: config.runFolder, group },
+    onMessage: (message) => {
+      facts = hear(facts, message, clock.monotonic());
+      report.telemetry(message);
+    },
+    onLine: (line) => report.line('info', 'worker', line),
+  });
+  const grace = plan.spec.worker.terminationGracePeriodSeconds * 1000 - farewellMs;
+  const stop = () => void endInTime(child, Math.max(0, grace), clock);
+  terminate.addEventListener('abort', stop, { once: true });
+  if (terminate.aborted) stop();
+  const ending = endingOf(await child.ended, facts.step);
+  terminate.removeEventListener('abort', stop);
+  if (ending === 'Done') return { exitCode: 0, words: await achieved(parts) };
+  if (ending === 'Stopped' || terminate.aborted) {
+    return { exitCode: failureOf('E_PLANNED_STOP').workerExit, words: undefined };
+  }
+  report.line('error', 'supervisor', ending.message);
+  return { exitCode: ending.exitCode, words: failureWords(ending, { index: config.pod.index }) };
+}
+
+async function endInTime(child: Child, graceMs: number, clock: Clock): Promise<void> {
+  child.say('stop');
+  const ended = new AbortController();
+  void child.ended.finally(() => ended.abort());
+  await clock.sleep(graceMs, ended.signal).catch(() => {});
+  child.kill();
+}
+
+async function achieved({ stage, config }: StageParts): Promise<LastWords | undefined> {
+  const { runFolder, volumes } = config;
+  if (stage === 'prepare') return { v: 1, prepared: await preparedWords(runFolder) };
+  if (stage === 'publish') return { v: 1, published: await artifactWords(runFolder, volumes) };
+  const trained = await readRecord(runFolder, runFiles.trained, trainedRecord);
+  if (trained === null) return undefined;
+  const { end, training } = trained.report;
+  const reason = end.reason === 'FinishedEarly' ? 'FinishedEarly' : 'Finished';
+  return { v: 1, finished: { reason, step: training.steps } };
+}

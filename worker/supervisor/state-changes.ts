@@ -1,0 +1,86 @@
+// The changes that a supervisor makes to the state record. Pure: from the record as it was read to the one that is to replace it; the
+// compare-and-set around them is what fences a pod that does not know yet that it was replaced.
+import type { GenerationCause } from '../../crds/wire/generation-causes.ts';
+import type {
+  CheckpointHead,
+  MemberRecord,
+  StateRecord,
+  WorldRecord,
+} from '../../crds/wire/state.ts';
+import type { Trouble } from './end-of-child.ts';
+import type { Change, TrainingResult } from './situation.ts';
+
+export function withGeneration(
+  state: StateRecord,
+  opened: { readonly by: string; readonly cause: GenerationCause; readonly at: string },
+  change: Change,
+): StateRecord {
+  const { world: _, ...rest } = state;
+  return { ...rest, ...change, generation: state.generation + 1, opened };
+}
+
+export interface FoundMember {
+  readonly index: number;
+  readonly member: MemberRecord;
+}
+
+/** Who is in the world, and in which order: by node, so that neighbours in the order are near each other, then by index. */
+export function worldOf(members: readonly FoundMember[]): WorldRecord {
+  const ordered = members.toSorted(
+    (a, b) => compare(a.member.node, b.member.node) || a.index - b.index,
+  );
+  return {
+    v: 1,
+    members: members.map(({ index, member }) => ({
+      ...{ index, podUID: member.podUID, podIP: member.podIP, node: member.node },
+      devices: member.devices.length,
+    })),
+    order: ordered.map(({ index }) => index),
+    master: ordered[0]?.member.podIP ?? '',
+  };
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}
+
+export function withWorld(
+  state: StateRecord,
+  world: { readonly key: string; readonly digest: string; readonly size: number },
+  at: string,
+): StateRecord {
+  return { ...state, world: { ...world, committedAt: at } };
+}
+
+/** A checkpoint beyond the last one is progress: what went wrong before it counts no longer. */
+export function withCheckpoint(
+  state: StateRecord,
+  head: CheckpointHead,
+  recoverySeconds: number | undefined,
+): StateRecord {
+  const { lastCause: _, ...kept } = state.restarts;
+  const progressed = head.step > (state.checkpoint?.step ?? 0);
+  return {
+    ...state,
+    checkpoint: head,
+    restarts: {
+      ...(progressed ? { ...kept, sinceCommit: 0, repeats: 0 } : state.restarts),
+      ...(recoverySeconds === undefined ? {} : { lastRecoverySeconds: recoverySeconds }),
+    },
+  };
+}
+
+export function withSuccess(state: StateRecord, { reason, step }: TrainingResult): StateRecord {
+  return { ...state, result: { type: 'Succeeded', reason, step } };
+}
+
+export function withFailure(state: StateRecord, trouble: Trouble, index: number): StateRecord {
+  const { code, reason, message, step, exitCode } = trouble;
+  return {
+    ...state,
+    result: {
+      ...{ type: 'Failed', code, reason, message: message.slice(0, 2048), index, exitCode },
+      ...(step === undefined ? {} : { step }),
+    },
+  };
+}

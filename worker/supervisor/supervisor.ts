@@ -1,0 +1,312 @@
+// Keeps one trainer running inside one pod: looks at the records, decides (decide.ts), does it, and looks again. Everything that it
+// decides on is on the bus or can be seen again, so it may be killed between any two lines.
+import { toAnnealError } from '../../crds/errors.ts';
+import { isFailureCode } from '../../crds/failures.ts';
+import { generationCauses } from '../../crds/wire/generation-causes.ts';
+import type { LastWords } from '../../crds/wire/last-words.ts';
+import type { StateRecord } from '../../crds/wire/state.ts';
+import type { Clock } from '../clock.ts';
+import type { BusLink } from './bus-link.ts';
+import type { PodConfig } from './config.ts';
+import { decide, membersOf } from './decide.ts';
+import { type Trouble, troubleOf } from './end-of-child.ts';
+import { failureWords } from './last-words.ts';
+import type { NodeCheck } from './node-check.ts';
+import type { PodPlan } from './pod-plan.ts';
+import type { PodNumbers } from './probes.ts';
+import type { Report } from './report.ts';
+import type { Action, Situation, TrainerState, TrainingResult } from './situation.ts';
+import { withCheckpoint, withFailure, withGeneration, withSuccess } from './state-changes.ts';
+import type { StateWriter } from './state-writer.ts';
+import type { Saved } from './trainer-facts.ts';
+import { hangTrouble, type TrainerProcess } from './trainer-process.ts';
+import type { Training } from './training.ts';
+
+export interface SupervisorParts {
+  readonly config: PodConfig;
+  readonly plan: PodPlan;
+  readonly clock: Clock;
+  readonly link: BusLink;
+  readonly writer: StateWriter;
+  readonly report: Report;
+  readonly training: Training;
+}
+
+export interface PodEnd {
+  readonly exitCode: number;
+  readonly words: LastWords | undefined;
+}
+
+/** So much of the grace period is left for saying good-bye. */
+const farewellMs = 5_000;
+/** After a write without an answer. */
+const againMs = 1_000;
+
+export class Supervisor {
+  readonly #parts: SupervisorParts;
+  readonly #bootAt: number;
+  #changed = Promise.withResolvers<void>();
+  #joined = 0;
+  #terminateBy: number | undefined;
+  #process: TrainerProcess | undefined;
+  /** The node turned out unfit before there was a process. */
+  #unfit: TrainerState | undefined;
+  #recoverySeconds: number | undefined;
+  #wasConnected = false;
+
+  constructor(parts: SupervisorParts) {
+    this.#parts = parts;
+    this.#bootAt = parts.clock.now();
+  }
+
+  /** Something that decisions look at has changed. */
+  changed(): void {
+    const { link, report } = this.#parts;
+    if (link.connected !== this.#wasConnected) {
+      this.#wasConnected = link.connected;
+      if (link.connected) report.event('BusBack', 'the bus answers; all records were read');
+      else report.line('warn', 'supervisor', 'the bus does not answer; training goes on');
+    }
+    this.#changed.resolve();
+  }
+
+  /** SIGTERM: save and go. */
+  terminate(): void {
+    const { clock, plan, report } = this.#parts;
+    const grace = plan.spec.worker.terminationGracePeriodSeconds * 1000;
+    this.#terminateBy ??= clock.now() + Math.max(0, grace - farewellMs);
+    report.line('info', 'supervisor', 'the pod is asked to end: saving');
+    this.#changed.resolve();
+  }
+
+  async run(): Promise<PodEnd> {
+    for (;;) {
+      this.#changed = Promise.withResolvers<void>();
+      const action = decide(this.#situation());
+      if (action.type === 'Exit') return this.#leave(action);
+      try {
+        await this.#perform(action);
+      } catch (thrown) {
+        const error = toAnnealError(thrown);
+        if (error.code !== 'E_BUS_UNAVAILABLE') throw error;
+        await this.#wait(againMs);
+      }
+    }
+  }
+
+  get numbers(): PodNumbers {
+    const { link, report } = this.#parts;
+    const last = this.#process?.lastStep;
+    const state = link.records.state?.record;
+    return {
+      step: this.#process?.facts.step ?? state?.checkpoint?.step ?? 0,
+      stepSeconds: last === undefined ? undefined : last.stepMs.total / 1000,
+      loss: last?.loss ?? undefined,
+      tokensPerSecond: last?.tokensPerSecond,
+      checkpointStep: state?.checkpoint?.step,
+      generation: state?.generation ?? 0,
+      busConnected: link.connected,
+      messagesWaiting: report.waiting,
+      messagesDropped: report.dropped,
+    };
+  }
+
+  get beat() {
+    const { generation, step } = this.numbers;
+    const running = this.#process?.state.type === 'Running';
+    return { generation, step, stage: running ? (this.#process?.facts.stage ?? '') : 'Waiting' };
+  }
+
+  /** Why kubelet should not count this pod as ready. */
+  get notReady(): string | undefined {
+    const { link, clock, plan } = this.#parts;
+    const away = clock.now() - link.since;
+    if (link.connected || away < plan.spec.busOutageTimeoutSeconds * 1000) return undefined;
+    return `the bus has been away for ${Math.round(away / 1000)} s`;
+  }
+
+  #situation(): Situation {
+    const { config, plan, clock, link } = this.#parts;
+    const { failurePolicy, parallelism, busOutageTimeoutSeconds } = plan.spec;
+    const { index, uid, epoch } = config.pod;
+    return {
+      now: clock.now(),
+      me: { index, podUID: uid, epoch, bootAt: this.#bootAt },
+      policy: failurePolicy,
+      recomputesAll: parallelism.activationRecomputation === 'Full',
+      busOutageMs: busOutageTimeoutSeconds * 1000,
+      patienceMs: config.newcomerPatienceMs,
+      bus: { connected: link.connected, since: link.since },
+      records: link.records,
+      joined: this.#joined,
+      terminateBy: this.#terminateBy,
+      trainer: this.#process?.state ?? this.#unfit ?? { type: 'None' },
+    };
+  }
+
+  async #perform(action: Exclude<Action, { type: 'Exit' }>): Promise<void> {
+    const { writer, clock } = this.#parts;
+    switch (action.type) {
+      case 'Wait':
+        return this.#wait(action.until === undefined ? undefined : action.until - clock.now());
+      case 'Join':
+        return this.#join(action.generation, action.over);
+      case 'CommitWorld': {
+        await writer.commitWorld(membersOf(this.#situation()), this.#time());
+        return;
+      }
+      case 'Start':
+        return this.#start(action.generation);
+      case 'Ask':
+        if (action.what === 'stop') this.#process?.askToStop();
+        else this.#process?.askToSave(action.value);
+        return;
+      case 'Kill':
+        return this.#kill(action.why);
+      case 'Open':
+        return this.#open(action);
+      case 'Commit':
+        return this.#commit(action.saved, action.result);
+      case 'Fail':
+        return this.#fail(action.trouble);
+      case 'Acknowledge':
+        return this.#acknowledge(action.change);
+      case 'Forget':
+        this.#process = undefined;
+        this.#unfit = undefined;
+        return;
+      default:
+        return action satisfies never;
+    }
+  }
+
+  async #wait(ms: number | undefined): Promise<void> {
+    const { clock } = this.#parts;
+    if (ms === undefined) return this.#changed.promise;
+    const over = new AbortController();
+    const slept = clock.sleep(Math.max(0, ms), over.signal).catch(() => {});
+    await Promise.race([this.#changed.promise, slept]);
+    over.abort();
+  }
+
+  async #join(generation: number, over: number | undefined): Promise<void> {
+    const { training, report, writer, clock } = this.#parts;
+    const check: NodeCheck = await training.checkNode();
+    if (check.type === 'Unfit') {
+      const { trouble } = check;
+      report.event('NodeChecked', trouble.message, { code: trouble.code, generation });
+      const ended = { generation, ending: trouble, at: clock.now() } as const;
+      this.#unfit = { type: 'Ended', ...ended, saved: undefined, result: undefined };
+      return;
+    }
+    if (this.#joined === 0) report.event('NodeChecked', check.message, { generation });
+    if (await writer.join(generation, over, this.#bootAt)) this.#joined = generation;
+  }
+
+  async #start(generation: number): Promise<void> {
+    const { training, report, link } = this.#parts;
+    const { record } = link.records.state ?? {};
+    if (record === undefined) return;
+    this.#recoverySeconds = undefined;
+    const from = record.checkpoint?.step ?? 0;
+    report.event('Started', `training of generation ${generation} goes on after step ${from}`, {
+      ...{ generation, step: from },
+    });
+    this.#process = await training.start(record, link.records.desired?.record, () =>
+      this.changed(),
+    );
+  }
+
+  async #kill(why: Extract<Action, { type: 'Kill' }>['why']): Promise<void> {
+    const { report, plan } = this.#parts;
+    const process = this.#process;
+    if (process === undefined) return;
+    if (why !== 'Hang') return process.kill('Stopped');
+    const trouble = hangTrouble(process.facts, plan.spec.failurePolicy.hangTimeoutSeconds * 1000);
+    report.event('Hung', trouble.message, { generation: process.generation, code: trouble.code });
+    await process.kill(trouble);
+  }
+
+  async #open({ cause, change }: Extract<Action, { type: 'Open' }>): Promise<void> {
+    const { writer, report, config } = this.#parts;
+    const opened = { by: config.pod.name, cause, at: this.#time() };
+    const ending = this.#process?.state.type === 'Ended' ? this.#process.state.ending : undefined;
+    if (!(await writer.changeState((state) => withGeneration(state, opened, change)))) return;
+    const why = typeof ending === 'object' ? ending.message : generationCauses[cause].meaning;
+    report.event('Ended', `${why}; a new generation is opened (${cause})`, {
+      ...(typeof ending === 'object' ? { code: ending.code } : {}),
+    });
+  }
+
+  async #commit(saved: Saved, result: TrainingResult | undefined): Promise<void> {
+    const { writer, report, training } = this.#parts;
+    const generation = this.#process?.generation ?? 0;
+    const head = { ...(await training.headOf(generation, saved)), time: this.#time() };
+    const committed = await writer.changeState((state) => {
+      const next = withCheckpoint(state, head, this.#recoverySeconds);
+      return result === undefined ? next : withSuccess(next, result);
+    });
+    if (!committed) return;
+    report.event('Committed', `the checkpoint of step ${head.step} counts`, {
+      ...{ generation, step: head.step },
+    });
+  }
+
+  async #fail(trouble: Trouble): Promise<void> {
+    const { writer, config } = this.#parts;
+    await writer.changeState((state) => withFailure(state, trouble, config.pod.index));
+  }
+
+  async #acknowledge(change: Extract<Action, { type: 'Acknowledge' }>['change']): Promise<void> {
+    const { writer, report, link } = this.#parts;
+    const state = link.records.state?.record;
+    if (state === undefined) return;
+    const { generation, opened } = state;
+    if (!(await writer.acknowledge(generation, change))) return;
+    if (change.stoppedStep !== undefined) {
+      report.event('Stopped', `stopped as asked after step ${change.stoppedStep}`, { generation });
+    }
+    if (change.restored !== true) return;
+    const step = this.#process?.facts.firstStep ?? 0;
+    report.event('Restored', `model and state are in place at step ${step}`, { generation, step });
+    const seconds = (this.#parts.clock.now() - Date.parse(opened.at)) / 1000;
+    if (generation > 1) this.#recoverySeconds = Math.max(0, seconds);
+  }
+
+  async #leave({ code, trouble, why }: Extract<Action, { type: 'Exit' }>): Promise<PodEnd> {
+    const { training, report, link, writer, config } = this.#parts;
+    await this.#process?.kill('Stopped');
+    const state = link.records.state?.record;
+    const finished = state?.result?.type === 'Succeeded' ? state : undefined;
+    if (finished !== undefined) {
+      await training.settle(finished);
+      await writer.acknowledge(finished.generation, { finished: true }).catch(() => {
+        // The result is in the record; this was a courtesy.
+      });
+    }
+    const bad = trouble ?? (code === 0 ? undefined : failedOf(state, code));
+    report.line(bad === undefined ? 'info' : 'error', 'supervisor', why);
+    if (finished !== undefined) return { exitCode: code, words: finishedWords(finished) };
+    if (bad === undefined) return { exitCode: code, words: undefined };
+    const where = { generation: state?.generation, index: config.pod.index };
+    return { exitCode: code, words: failureWords(bad, where) };
+  }
+
+  #time(): string {
+    return new Date(this.#parts.clock.now()).toISOString();
+  }
+}
+
+/** The failure in the record, where this pod ends with its code. */
+function failedOf(state: StateRecord | undefined, code: number): Trouble | undefined {
+  const result = state?.result;
+  if (result?.type !== 'Failed' || result.exitCode !== code) return undefined;
+  const { reason, message, step } = result;
+  const known = isFailureCode(result.code) ? result.code : 'E_INTERNAL';
+  return { ...troubleOf(known, message), ...{ reason, step, exitCode: code } };
+}
+
+function finishedWords({ result }: StateRecord): LastWords | undefined {
+  if (result?.type !== 'Succeeded') return undefined;
+  return { v: 1, finished: { reason: result.reason, step: result.step } };
+}

@@ -1,0 +1,87 @@
+// What is done about a training process that ended badly: mend it in place, end the job, or leave the pod to the operator, who can do
+// what no pod can (another node, more memory). Pure; the table of failures and the job's own rules decide.
+import type { FailurePolicy } from '../../crds/api/policy.ts';
+import { countRestart, overdrawn } from '../../crds/plan/restart-account.ts';
+import type { GenerationCause } from '../../crds/wire/generation-causes.ts';
+import type { StateRecord } from '../../crds/wire/state.ts';
+import { type Trouble, troubleOf } from './end-of-child.ts';
+
+export type Verdict =
+  | {
+      readonly type: 'Restart';
+      readonly cause: GenerationCause;
+      readonly account: StateRecord['restarts'];
+      readonly adjustments: readonly string[];
+    }
+  | { readonly type: 'Fail'; readonly trouble: Trouble }
+  | { readonly type: 'Leave' };
+
+export interface Case {
+  readonly trouble: Trouble;
+  readonly account: StateRecord['restarts'];
+  readonly adjustments: readonly string[];
+  readonly policy: FailurePolicy;
+  /** The job recomputes all activations already. */
+  readonly recomputesAll: boolean;
+  readonly nowMs: number;
+}
+
+/** Steps of the memory ladder, which leave every number of the training as it is. */
+export const recomputeAll = 'ActivationRecomputation=Full';
+
+/** How often in a row, the present one included, before mending in place is given up. */
+const tooOften = { deviceFault: 2, grow: 2, hostMemory: 3 } as const;
+
+export function verdictOn(found: Case): Verdict {
+  const { trouble, account, adjustments, policy } = found;
+  switch (actionOf(trouble, policy)) {
+    case 'Fail':
+      return { type: 'Fail', trouble };
+    case 'Ignore':
+      return { type: 'Restart', cause: 'Requested', account, adjustments };
+    case 'RestartExcludingNode':
+      return { type: 'Leave' };
+    case 'Ladder':
+      return ladder(found);
+    case 'Restart':
+      return restart(found);
+  }
+}
+
+type Action = FailurePolicy['rules'][number]['action'] | 'Ladder';
+
+function actionOf({ exitCode, reason, retry }: Trouble, policy: FailurePolicy): Action {
+  const rule = policy.rules.find(
+    ({ onExitCodes, onReasons }) => onExitCodes?.includes(exitCode) || onReasons?.includes(reason),
+  );
+  if (rule !== undefined) return rule.action;
+  if (retry === 'Permanent') return 'Fail';
+  if (retry === 'Ignored') return 'Ignore';
+  if (retry !== 'MemoryLadder') return 'Restart';
+  return policy.deviceOutOfMemoryPolicy === 'Fail' ? 'Fail' : 'Ladder';
+}
+
+function restart({ trouble, account, adjustments, policy, nowMs }: Case): Verdict {
+  const after = countRestart(account, trouble.reason, nowMs, policy);
+  const { repeats } = after;
+  if (trouble.code === 'E_DEVICE_FAULT' && repeats >= tooOften.deviceFault)
+    return { type: 'Leave' };
+  if (trouble.code === 'E_HOST_OUT_OF_MEMORY') {
+    const grows = policy.hostOutOfMemoryPolicy === 'Grow';
+    if (grows && repeats >= tooOften.grow) return { type: 'Leave' };
+    if (!grows && repeats >= tooOften.hostMemory) return { type: 'Fail', trouble };
+  }
+  const end = overdrawn(after, policy, trouble.message);
+  if (end !== undefined) {
+    return { type: 'Fail', trouble: { ...trouble, ...troubleOf(end.code, end.message) } };
+  }
+  const cause = trouble.code === 'E_HANG' ? 'Hang' : 'ProcessFailed';
+  return { type: 'Restart', cause, account: after, adjustments };
+}
+
+/** The smaller plan is tried once; there is one rung today. */
+function ladder({ trouble, account, adjustments, recomputesAll }: Case): Verdict {
+  if (recomputesAll || adjustments.includes(recomputeAll)) return { type: 'Fail', trouble };
+  const taken = [...adjustments, recomputeAll];
+  return { type: 'Restart', cause: 'OutOfMemory', account, adjustments: taken };
+}
