@@ -1,0 +1,68 @@
+// The chart before a real API server: every object is taken (nothing is kept of it), and the responder learns from it whose a token is.
+import test from 'ava';
+import { stringify } from 'yaml';
+import { Bearers, Refused } from '../../operator/bus-auth/bearer.ts';
+import { systemClock } from '../../operator/runtime/clock.ts';
+import { render } from '../charts/render.ts';
+import { aNamespace, configFrom, kubectl, never, transportTo } from './access.ts';
+
+const everything = {
+  networkPolicies: { enabled: true, apiServerCIDRs: ['10.89.0.1/32'] },
+  monitoring: { namespace: 'monitoring', dashboard: { enabled: true } },
+  features: {
+    ...{ volumeClaimTemplate: true, forceReplace: true, kueueStatus: true },
+    gangs: ['Native', 'Coscheduling', 'Volcano'],
+  },
+  admissionPolicies: {
+    ...{ enabled: true, imagePrefixes: ['a/'], serviceAccountNames: ['x'] },
+    ...{ hubRepositoryPrefixes: ['our/'], storageEndpoints: ['https://s3.example.com'] },
+    ...{ nodeLostPolicies: ['Wait'], maxDevices: 8, maxTtlSecondsAfterFinished: 100 },
+  },
+  nats: { tls: { secretName: 'nats-tls' } },
+};
+
+for (const [title, values] of [
+  ['as it comes', { crds: {} }],
+  ['with everything on', everything],
+] as const) {
+  test(`the API server takes every object of the chart ${title}`, async (t) => {
+    const namespace = await aNamespace(t);
+    const objects = (await render(values)).map((object) => ({
+      ...object,
+      metadata: {
+        ...object.metadata,
+        ...(object.metadata.namespace === undefined ? {} : { namespace }),
+      },
+    }));
+    const input = objects.map((object) => stringify(object)).join('---\n');
+    const dry = ['--dry-run=server', '--server-side', '--force-conflicts', '--validate=strict'];
+    const { stdout } = await kubectl(['apply', ...dry, '-f', '-'], { input });
+    t.is(stdout.trim().split('\n').length, objects.length);
+  });
+}
+
+test('the API server tells the responder whose a token is, and refuses one that was changed', async (t) => {
+  const namespace = await aNamespace(t);
+  await using transport = transportTo(configFrom());
+  const operatorAccount = `${namespace}:operator`;
+  const bearers = new Bearers({ transport, clock: systemClock, operatorAccount });
+  const uid = '0a1b2c3d-0000-4000-8000-000000000001';
+  const tokenFor = async (audience: string) =>
+    (await kubectl(['-n', namespace, 'create', 'token', 'default', '--audience', audience])).stdout;
+  const own = await tokenFor(`anneal.dev/${namespace}/first/${uid}`);
+  const bearer = await bearers.bearerOf(own, never);
+  t.like(bearer, { type: 'Job', job: { namespace, uid } });
+  t.true(bearer.expiresAt > systemClock.now());
+  const [head, , signature] = own.split('.');
+  const forged = Buffer.from(
+    JSON.stringify({ aud: [`anneal.dev/${namespace}/x/${uid}`], exp: 9e9 }),
+  );
+  for (const token of [
+    await tokenFor(`anneal.dev/elsewhere/first/${uid}`),
+    await tokenFor('anneal.dev/operator'),
+    await tokenFor('https://kubernetes.default.svc'),
+    [head, forged.toString('base64url'), signature].join('.'),
+  ]) {
+    await t.throwsAsync(bearers.bearerOf(token, never), { instanceOf: Refused });
+  }
+});
