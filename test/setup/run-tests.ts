@@ -9,17 +9,13 @@
 import { createHash } from 'node:crypto';
 import { glob } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ensureDemo } from '../../cli/setup/demo.ts';
-import { ensureNative } from '../../cli/setup/native.ts';
 import { type Setup, thisSetup } from '../../cli/setup/setup.ts';
 import { seconds } from '../../cli/setup/steps.ts';
 import { runAva } from '../report/run-ava.ts';
 import { add, closingLine, exitCodeOf, nothing, type Tally } from '../report/tally.ts';
 import { runGates } from './gates.ts';
-import { chooseGroups, type Need, type TestGroup } from './groups.ts';
-import { ensureLlama } from './llama.ts';
-import { ensureNvcc } from './nvcc.ts';
-import { ensurePeers } from './peers.ts';
+import { chooseGroups, type TestGroup } from './groups.ts';
+import { meetNeeds } from './needs.ts';
 import { suitesConfig, writeSuites } from './suites.ts';
 
 const checkout = join(import.meta.dirname, '../..');
@@ -88,7 +84,7 @@ async function runGroup(
 async function firstMissing(setup: Setup, group: TestGroup): Promise<string | undefined> {
   const start = performance.now();
   try {
-    for (const need of group.needs) await make[need](setup);
+    await meetNeeds(setup, group.needs);
   } catch (error) {
     if (stop.signal.aborted) throw error;
     return wordsOf(error);
@@ -97,14 +93,6 @@ async function firstMissing(setup: Setup, group: TestGroup): Promise<string | un
   if (took > 1000) print(`${group.name.padEnd(13)} set-up took ${seconds(took)}`);
   return undefined;
 }
-
-const make: Readonly<Record<Need, (setup: Setup) => Promise<unknown>>> = {
-  native: (setup) => ensureNative(setup, checkout),
-  demo: ensureDemo,
-  peers: ensurePeers,
-  llama: ensureLlama,
-  nvcc: (setup) => ensureNvcc(setup),
-};
 
 async function timed(name: string, body: () => Promise<Tally>): Promise<void> {
   const start = performance.now();

@@ -1,0 +1,23 @@
+/** What set-up makes before a group of tests runs, so that it is told and timed by itself. */
+import { join } from 'node:path';
+import { ensureDemo } from '../../cli/setup/demo.ts';
+import { ensureNative } from '../../cli/setup/native.ts';
+import type { Setup } from '../../cli/setup/setup.ts';
+import type { Need } from './groups.ts';
+import { ensureLlama } from './llama.ts';
+import { ensureNvcc } from './nvcc.ts';
+import { ensurePeers } from './peers.ts';
+
+const checkout = join(import.meta.dirname, '../..');
+
+const make: Readonly<Record<Need, (setup: Setup) => Promise<unknown>>> = {
+  native: (setup) => ensureNative(setup, checkout),
+  demo: ensureDemo,
+  peers: ensurePeers,
+  llama: ensureLlama,
+  nvcc: (setup) => ensureNvcc(setup),
+};
+
+export async function meetNeeds(setup: Setup, needs: readonly Need[]): Promise<void> {
+  for (const need of needs) await make[need](setup);
+}
