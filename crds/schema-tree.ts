@@ -78,10 +78,17 @@ interface PlacedRule {
   readonly rule: Rule;
 }
 
-/** Every rule with the path of the value it is attached to: `spec.training`, `spec.worker.env[]`. */
-export function placedRules(node: SchemaNode = jobSchema(), path = ''): readonly PlacedRule[] {
+let placed: readonly PlacedRule[] | undefined;
+
+/** Every rule with the path of the value it is attached to: `spec.training`, `spec.worker.env[]`. Walked once a process. */
+export function placedRules(): readonly PlacedRule[] {
+  placed ??= rulesBelow(jobSchema(), '');
+  return placed;
+}
+
+function rulesBelow(node: SchemaNode, path: string): readonly PlacedRule[] {
   const own = rulesIn(node).map((rule) => ({ path, rule }));
-  return [...own, ...children(node, path).flatMap((child) => placedRules(child.node, child.path))];
+  return [...own, ...children(node, path).flatMap((child) => rulesBelow(child.node, child.path))];
 }
 
 export function rulesIn(node: SchemaNode): readonly Rule[] {

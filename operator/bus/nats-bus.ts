@@ -162,18 +162,20 @@ export class NatsBus implements JobBus {
     return this.#records.jobs();
   }
 
-  async writeDesired(job: JobOnBus, record: DesiredRecord): Promise<void> {
-    await this.#require().state.put(keys.desired(job), record);
+  async writeDesired(job: JobOnBus, record: DesiredRecord, signal: AbortSignal): Promise<void> {
+    const { state } = this.#require();
+    await unlessAborted(state.put(keys.desired(job), record), signal);
   }
 
-  async initState(job: JobOnBus, record: StateRecord): Promise<void> {
-    await this.#require().state.create(keys.state(job), record);
+  async initState(job: JobOnBus, record: StateRecord, signal: AbortSignal): Promise<void> {
+    const { state } = this.#require();
+    await unlessAborted(state.create(keys.state(job), record), signal);
   }
 
-  async openGeneration(job: JobOnBus, next: NewGeneration): Promise<void> {
+  async openGeneration(job: JobOnBus, next: NewGeneration, signal: AbortSignal): Promise<void> {
     const key = keys.state(job);
     const { state: records } = this.#require();
-    const found = await records.get(key);
+    const found = await unlessAborted(records.get(key), signal);
     const state = stateRecord.safeParse(found?.value).data;
     // Somebody was faster, or the work is done.
     if (found === undefined || state === undefined) return;
@@ -190,13 +192,15 @@ export class NatsBus implements JobBus {
       },
       restarts: next.restarts,
     };
-    await records.update(key, record, found.revision);
+    await unlessAborted(records.update(key, record, found.revision), signal);
   }
 
-  async purge(job: JobOnBus): Promise<void> {
+  async purge(job: JobOnBus, signal: AbortSignal): Promise<void> {
     const { bus, state } = this.#require();
-    await state.purge(keys.all(job));
-    for (const name of Object.values(stream)) await bus.purge(name, subjects.all(job));
+    await unlessAborted(state.purge(keys.all(job)), signal);
+    for (const name of Object.values(stream)) {
+      await unlessAborted(bus.purge(name, subjects.all(job)), signal);
+    }
     this.#records.remove(job);
     this.#progress.delete(`${job.namespace}.${job.uid}`);
   }
@@ -221,5 +225,18 @@ export class NatsBus implements JobBus {
 
   #tell(job: JobOnBus | undefined): void {
     for (const listener of this.#listeners) listener(job);
+  }
+}
+
+/** A leader that lost its lease stops waiting at once. What was sent may still take effect; the next leader finds out. */
+async function unlessAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const stop = () => reject(signal.reason);
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  try {
+    return await Promise.race([aborted, answer]);
+  } finally {
+    signal.removeEventListener('abort', stop);
   }
 }

@@ -63,50 +63,76 @@ export class JobReconciler {
     const refused = this.#refused.get(key);
     const facts = observe(caches, job, bus, site, now);
     const decision = decide({ ...facts, refused });
-    await this.#perform(key, job, decision, signal);
+    if (!(await this.#perform(key, job, decision, signal))) return { againAfterMs: catchUpMs };
     // What was refused is granted: the status need not say otherwise any longer.
     if (this.#refused.delete(key)) return { againAfterMs: 0 };
     const { wakeAt } = decision;
     return { againAfterMs: wakeAt === undefined ? undefined : Math.max(0, wakeAt - clock.now()) };
   }
 
+  /** False when the job is another one by now: what was decided is about the past. */
   async #perform(
     key: string,
     job: ObservedFineTuneJob,
-    decision: Decision,
+    { status, calls, events: notes }: Decision,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { client, bus, gang, events, seen } = this.#facts;
-    await this.#writeStatus(key, job, decision.status, signal);
-    seen({ before: job.status, after: decision.status });
+    if (!isSame(status, job.status)) {
+      if (!(await this.#writeStatus(key, job, status, signal))) return false;
+    } else if (calls.length > 0 && !(await this.#isCurrent(job, signal))) return false;
+    seen({ before: job.status, after: status });
     const subject = { apiVersion, kind, ...addressOf(job) };
-    for (const note of decision.events) events.record(subject, note);
+    for (const note of notes) events.record(subject, note);
     const manager = fieldManager.controller;
     const wrote = (kind: string, object: KubeObject) => this.#note(key, kind, object);
     try {
-      await act({ client, bus, manager, gang, wrote }, job, decision.calls, signal);
+      await act({ client, bus, manager, gang, wrote }, job, calls, signal);
     } catch (error) {
       if (error instanceof RefusedCall) this.#refused.set(key, plightOf(error));
       throw error;
     }
+    return true;
   }
 
+  /**
+   * Under the version that was decided on: a leader that slept, and wakes up beside its successor, must not write an old status over a new
+   * one, and a job that ended must stay so.
+   */
   async #writeStatus(
     key: string,
     job: ObservedFineTuneJob,
     status: FineTuneJobStatus,
     signal: AbortSignal,
-  ): Promise<void> {
-    const after = controllerPart(status);
-    if (isDeepStrictEqual(after, controllerPart(job.status))) return;
-    const { name, namespace, uid } = job.metadata;
-    const manifest = { metadata: { name, namespace, uid }, status: after };
+  ): Promise<boolean> {
+    const { name, namespace, uid, resourceVersion } = job.metadata;
+    const metadata = { name, namespace, uid, resourceVersion };
     const options = { manager: fieldManager.controller, subresource: 'status' };
     try {
+      const manifest = { metadata, status: controllerPart(status) };
       const written = await this.#facts.client.apply(fineTuneJobs, manifest, options, signal);
       this.#note(key, kind, written);
+      return true;
     } catch (error) {
-      if (!isStatus(error, 404)) throw error; // it was deleted meanwhile
+      if (isStatus(error, 409) || isStatus(error, 404)) return false;
+      throw error;
+    }
+  }
+
+  /** Nothing is to be written into the job, so nothing has told yet whether our copy of it is old. */
+  async #isCurrent(job: ObservedFineTuneJob, signal: AbortSignal): Promise<boolean> {
+    try {
+      const now = await this.#facts.client.get(fineTuneJobs, job.metadata, signal);
+      const { uid, deletionTimestamp } = job.metadata;
+      return (
+        now.metadata.uid === uid &&
+        now.metadata.deletionTimestamp === deletionTimestamp &&
+        now.generation === job.generation &&
+        isSame(now.status, job.status)
+      );
+    } catch (error) {
+      if (isStatus(error, 404)) return false;
+      throw error;
     }
   }
 
@@ -124,8 +150,12 @@ export class JobReconciler {
   }
 }
 
+function isSame(a: FineTuneJobStatus, b: FineTuneJobStatus): boolean {
+  return isDeepStrictEqual(controllerPart(a), controllerPart(b));
+}
+
 /** Everything but what the progress writer owns. */
-export function controllerPart({ progress: _, checkpoint: __, ...rest }: FineTuneJobStatus) {
+function controllerPart({ progress: _, checkpoint: __, ...rest }: FineTuneJobStatus) {
   return rest;
 }
 

@@ -109,7 +109,7 @@ export class KubeObjects {
   }
 
   apply(at: At, manager: string, body: Tree, subresource: string | undefined): Tree {
-    const { uid, ...meta } = metaOf(body);
+    const { uid, resourceVersion, ...meta } = metaOf(body);
     const kept = this.#kept.get(keyOf(at));
     if (kept === undefined) {
       if (subresource !== undefined) throw notFound(at);
@@ -120,6 +120,12 @@ export class KubeObjects {
     }
     if (uid !== undefined && uid !== metaOf(kept.object)['uid']) {
       throw new RefusalError(409, 'Conflict', 'UID differs');
+    }
+    if (
+      resourceVersion !== undefined &&
+      resourceVersion !== metaOf(kept.object)['resourceVersion']
+    ) {
+      throw new RefusalError(409, 'Conflict', `${at.name} has been modified`);
     }
     const owner = subresource === undefined ? manager : `${manager}/${subresource}`;
     const next = applicable(body, meta);

@@ -1,0 +1,109 @@
+// The bus without a network: records in memory, compare-and-set as on the real one, faults as a test orders them.
+import { TransientError } from '../../../crds/errors.ts';
+import type {
+  AckRecord,
+  DesiredRecord,
+  MemberRecord,
+  StateRecord,
+} from '../../../crds/wire/state.ts';
+import type { JobOnBus } from '../../../crds/wire/subjects.ts';
+import type { JobBus, NewGeneration } from '../../../operator/bus/job-bus.ts';
+import type { BusFacts } from '../../../operator/job/facts.ts';
+import { timeText } from '../../../operator/runtime/conditions.ts';
+
+export interface JobRecords {
+  state: StateRecord | undefined;
+  desired: DesiredRecord | undefined;
+  members: Map<number, MemberRecord>;
+  acks: Map<number, AckRecord>;
+}
+
+export class MemoryBus implements JobBus {
+  readonly records = new Map<string, JobRecords & { readonly job: JobOnBus }>();
+  /** Generations opened, by job: whoever opened them. */
+  opened = 0;
+  awaySince: number | undefined;
+  fault: (what: string, effect: () => void) => void = (_what, effect) => effect();
+  readonly #now: () => number;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  of(job: JobOnBus): JobRecords {
+    const key = `${job.namespace}.${job.uid}`;
+    const known = this.records.get(key);
+    if (known !== undefined) return known;
+    const fresh = {
+      job: { namespace: job.namespace, uid: job.uid },
+      ...{ state: undefined, desired: undefined, members: new Map(), acks: new Map() },
+    };
+    this.records.set(key, fresh);
+    return fresh;
+  }
+
+  facts(job: JobOnBus): BusFacts {
+    if (this.awaySince !== undefined) return { type: 'Away', since: this.awaySince };
+    const { state, desired, members, acks } = this.of(job);
+    return { type: 'Present', state, desired, members: new Map(members), acks: new Map(acks) };
+  }
+
+  progress() {
+    return undefined;
+  }
+
+  subscribe(): Disposable {
+    return { [Symbol.dispose]: () => undefined };
+  }
+
+  jobs(): readonly JobOnBus[] {
+    return [...this.records.values()].map(({ job }) => job);
+  }
+
+  async writeDesired(job: JobOnBus, record: DesiredRecord): Promise<void> {
+    this.#effect('writeDesired', () => {
+      this.of(job).desired = structuredClone(record);
+    });
+  }
+
+  async initState(job: JobOnBus, record: StateRecord): Promise<void> {
+    this.#effect('initState', () => {
+      const records = this.of(job);
+      records.state ??= structuredClone(record);
+    });
+  }
+
+  async openGeneration(job: JobOnBus, next: NewGeneration): Promise<void> {
+    this.#effect('openGeneration', () => {
+      const records = this.of(job);
+      const { state } = records;
+      if (state === undefined || state.generation !== next.from || state.result) return;
+      const { world: _, ...rest } = state;
+      const { epoch, cause, restarts } = next;
+      const opened = { by: 'operator', cause, at: timeText(this.#now()) };
+      records.state = structuredClone({
+        ...rest,
+        epoch,
+        opened,
+        restarts,
+        generation: next.from + 1,
+      });
+      records.members.clear();
+      records.acks.clear();
+      this.opened += 1;
+    });
+  }
+
+  async purge({ namespace, uid }: JobOnBus): Promise<void> {
+    this.#effect('purge', () => {
+      this.records.delete(`${namespace}.${uid}`);
+    });
+  }
+
+  #effect(what: string, effect: () => void): void {
+    if (this.awaySince !== undefined) {
+      throw new TransientError({ code: 'E_BUS_UNAVAILABLE', message: `${what}: the bus is away` });
+    }
+    this.fault(what, effect);
+  }
+}

@@ -1,0 +1,201 @@
+// A cluster in memory around real reconcilers: objects, controllers, workers on a bus, caches that may lag, leaders that may be two. Time passes
+// when a test says so; nothing is random but what the test draws.
+
+import { fineTuneJob } from '../../../crds/api/job.ts';
+import { noBus } from '../../../operator/bus/job-bus.ts';
+import { byJob, type Caches } from '../../../operator/job/observe.ts';
+import { batchJobs } from '../../../operator/job/observed/batch-job.ts';
+import { networkPolicies, services } from '../../../operator/job/observed/child-object.ts';
+import { fineTuneJobs } from '../../../operator/job/observed/fine-tune-job.ts';
+import { pods } from '../../../operator/job/observed/pod.ts';
+import { JobReconciler } from '../../../operator/job/reconcile.ts';
+import { KubeClient } from '../../../operator/runtime/client.ts';
+import type { KubeObject, Resource } from '../../../operator/runtime/resource.ts';
+import { Store } from '../../../operator/runtime/store.ts';
+import { aWrittenJob, type Changes, changed } from '../../builders/job.ts';
+import { quietSite } from '../../builders/job-facts.ts';
+import { KubeObjects, type LogEntry } from '../kube/objects.ts';
+import type { Tree } from '../kube/patches.ts';
+import { JobController, jobsAt, labelsOf, type PodScript } from './job-controller.ts';
+import { MemoryBus } from './memory-bus.ts';
+import { MemoryTransport } from './memory-transport.ts';
+import { workersMeet } from './workers.ts';
+
+export const finetunejobsAt = 'apis/anneal.dev/v1alpha1/finetunejobs';
+const at = { collection: finetunejobsAt, namespace: 'team-a', name: 'first' } as const;
+const never = new AbortController().signal;
+
+interface Leader {
+  readonly caches: Caches;
+  readonly pending: LogEntry[];
+  reconciler: JobReconciler;
+}
+
+export class World {
+  time = Date.parse('2026-01-01T12:00:00Z');
+  readonly objects = new KubeObjects();
+  readonly transport = new MemoryTransport(this.objects);
+  readonly bus: MemoryBus | undefined;
+  readonly controller: JobController;
+  readonly leaders: Leader[] = [];
+  script: PodScript = () => undefined;
+  readonly #client = new KubeClient(this.transport);
+
+  constructor({
+    bus = false,
+    leaders = 1,
+  }: { readonly bus?: boolean; readonly leaders?: number } = {}) {
+    const now = () => this.time;
+    this.objects.now = now;
+    this.bus = bus ? new MemoryBus(now) : undefined;
+    this.controller = new JobController(this.objects, now);
+    for (let count = 0; count < leaders; count++) this.leaders.push(this.#newLeader());
+  }
+
+  apply(changes: Changes = {}): void {
+    const written = changed(
+      aWrittenJob(),
+      Object.fromEntries(Object.entries(changes).map(([path, value]) => [`spec.${path}`, value])),
+    );
+    // As the API server does: defaults are filled in.
+    const job = JSON.parse(JSON.stringify(fineTuneJob.parse(written))) as Tree;
+    this.objects.create(at, { ...job, metadata: { name: 'first', namespace: 'team-a' } });
+  }
+
+  edit(spec: Tree): void {
+    if (this.find() !== undefined) this.objects.mergePatch(at, { spec });
+  }
+
+  remove(): void {
+    if (this.find() !== undefined) this.objects.delete(at, undefined);
+  }
+
+  find(): Tree | undefined {
+    return this.objects.find(at);
+  }
+
+  get observed() {
+    const raw = this.find();
+    return raw === undefined ? undefined : fineTuneJobs.read(raw);
+  }
+
+  get phase(): string | undefined {
+    return this.observed?.status.phase;
+  }
+
+  jobs(component: string): readonly Tree[] {
+    return this.objects
+      .all(jobsAt)
+      .filter((job) => labelsOf(job)['anneal.dev/component'] === component);
+  }
+
+  /** One pass of a leader over the job; what it throws is what a controller would retry. */
+  async reconcile(leader = 0): Promise<unknown> {
+    try {
+      await this.leaders[leader]?.reconciler.reconcile('team-a/first', never);
+      return undefined;
+    } catch (error) {
+      return error;
+    }
+  }
+
+  /** Tells a leader what happened: all of it, or only the first changes. */
+  deliver(leader = 0, count = Number.POSITIVE_INFINITY): void {
+    const { caches, pending } = this.leaders[leader] ?? this.#newLeader();
+    for (const entry of pending.splice(0, count)) put(caches, entry);
+  }
+
+  /** Tells a leader what happened before the first change that is wanted, and not that one. */
+  deliverBefore(leader: number, wanted: (entry: LogEntry) => boolean): void {
+    const index = this.leaders[leader]?.pending.findIndex(wanted) ?? -1;
+    if (index < 0) throw new Error('that has not happened');
+    this.deliver(leader, index);
+  }
+
+  /** The process of a leader ends and another one begins: caches are listed anew, memory is lost. */
+  restart(leader = 0): void {
+    this.leaders[leader] = this.#newLeader();
+  }
+
+  /** Everything outside the operator moves by one step. */
+  outside(): void {
+    this.controller.step(this.script);
+    if (this.bus !== undefined && this.bus.awaySince === undefined) workersMeet(this, this.bus);
+  }
+
+  async settle(rounds = 60, secondsPerRound = 5): Promise<void> {
+    for (let round = 0; round < rounds; round++) {
+      this.time += secondsPerRound * 1000;
+      this.outside();
+      for (const [index] of this.leaders.entries()) {
+        this.deliver(index);
+        await this.reconcile(index);
+        this.deliver(index);
+      }
+      if (['Succeeded', 'Failed'].includes(this.phase ?? '')) return;
+    }
+  }
+
+  #newLeader(): Leader {
+    const caches = emptyCaches();
+    const pending: LogEntry[] = [];
+    for (const [collection, store, resource] of kept(caches)) {
+      for (const object of this.objects.all(collection)) store.put(resource.read(object));
+      store.reached(String(this.objects.version));
+    }
+    this.objects.watch(this.objects.version, (entry) => void pending.push(entry));
+    const reconciler = new JobReconciler({
+      ...{ caches, client: this.#client, bus: this.bus ?? noBus, gang: undefined },
+      site: this.bus === undefined ? quietSite : siteWithBus,
+      clock: { now: () => this.time, monotonic: () => this.time, sleep: () => Promise.resolve() },
+      events: { record: () => undefined },
+      seen: () => undefined,
+    });
+    return { caches, pending, reconciler };
+  }
+}
+
+const busSettings = { url: 'nats://bus:4222', port: 4222, namespace: undefined };
+const siteWithBus = { ...quietSite, settings: { ...quietSite.settings, bus: busSettings } };
+
+function emptyCaches(): Caches {
+  const children = <T extends KubeObject>() => new Store<T, 'job'>({ indexes: { job: byJob } });
+  return {
+    jobs: new Store({ indexes: { uid: ({ metadata }) => [metadata.uid] } }),
+    ...{ batchJobs: children(), pods: children(), services: children() },
+    ...{
+      networkPolicies: children(),
+      podGroups: undefined,
+      workloads: undefined,
+      nodes: undefined,
+    },
+  };
+}
+
+type AnyStore = Pick<Store<KubeObject, string>, 'put' | 'remove' | 'reached'>;
+
+function kept(caches: Caches): readonly (readonly [string, AnyStore, Resource<KubeObject>])[] {
+  // Each store with the resource that fills it, which the types cannot say of a list.
+  return [
+    [finetunejobsAt, caches.jobs as unknown as AnyStore, fineTuneJobs],
+    [jobsAt, caches.batchJobs as unknown as AnyStore, batchJobs],
+    ['api/v1/pods', caches.pods as unknown as AnyStore, pods],
+    ['api/v1/services', caches.services as unknown as AnyStore, services],
+    [
+      'apis/networking.k8s.io/v1/networkpolicies',
+      caches.networkPolicies as unknown as AnyStore,
+      networkPolicies,
+    ],
+  ];
+}
+
+function put(caches: Caches, { collection, object, type, version }: LogEntry): void {
+  for (const [each, store, resource] of kept(caches)) {
+    if (each === collection) {
+      const read = resource.read(object);
+      if (type === 'DELETED') store.remove(read);
+      else store.put(read);
+    }
+    store.reached(String(version));
+  }
+}

@@ -1,0 +1,149 @@
+import test from 'ava';
+import { metaOf } from '../../doubles/kube/objects.ts';
+import { jobsAt, labelsOf } from '../../doubles/simulation/job-controller.ts';
+import { World } from '../../doubles/simulation/world.ts';
+
+const cpu = { 'worker.devicesPerWorker': 0 };
+
+function aWorld(leaders = 1, changes = {}): World {
+  const world = new World({ leaders });
+  world.apply({ ...cpu, ...changes });
+  world.script = (pod) =>
+    labelsOf(pod)['anneal.dev/component'] === 'worker' ? undefined : { exit: 0 };
+  return world;
+}
+
+const creations = (world: World, since = 0) =>
+  world.transport.writes
+    .slice(since)
+    .filter(({ verb, path }) => verb === 'POST' && path.includes('/jobs'));
+
+test('a leader that slept does not write its old status over the new one', async (t) => {
+  const world = aWorld(2);
+  world.deliver(1);
+  world.script = () => ({ exit: 0 });
+  for (let round = 0; round < 40 && world.phase !== 'Succeeded'; round++) {
+    world.time += 5_000;
+    world.outside();
+    world.deliver(0);
+    await world.reconcile(0);
+  }
+  t.is(world.phase, 'Succeeded');
+  const before = world.transport.writes.length;
+  t.is(await world.reconcile(1), undefined);
+  t.is(world.phase, 'Succeeded');
+  t.is(world.transport.writes.length, before, 'its writes are refused');
+});
+
+test('a leader that slept creates nothing, although its status would not change', async (t) => {
+  const world = aWorld(2);
+  const workersAreThere = () => world.jobs('worker').length > 0;
+  for (let round = 0; round < 20 && !workersAreThere(); round++) await turn(world);
+  // The second leader knows that the workers are to be created, and not that they were.
+  world.deliverBefore(1, ({ collection, object }) => {
+    return collection === jobsAt && labelsOf(object)['anneal.dev/component'] === 'worker';
+  });
+  world.edit({ suspend: true });
+  for (let round = 0; round < 10; round++) await turn(world);
+  t.is(world.phase, 'Suspended');
+  t.deepEqual(world.jobs('worker'), []);
+  const before = world.transport.writes.length;
+  await world.reconcile(1);
+  t.deepEqual(creations(world, before), []);
+  t.deepEqual(world.jobs('worker'), []);
+});
+
+/** The first leader sees all, decides once, and the cluster does what it asked for. */
+async function turn(world: World): Promise<void> {
+  world.time += 1_000;
+  world.deliver(0);
+  await world.reconcile(0);
+  world.outside();
+}
+
+test('a decision waits until the cache has seen what was written last', async (t) => {
+  const world = aWorld();
+  world.deliver();
+  await world.reconcile();
+  const before = world.transport.requests;
+  await world.reconcile();
+  t.is(world.transport.requests, before, 'the cache is behind: nothing is decided');
+  world.time += 10_000;
+  await world.reconcile();
+  t.is(world.jobs('init').length, 1, 'after ten seconds it is decided all the same, and harmless');
+});
+
+test('a lost answer to a create is met again, and is a success', async (t) => {
+  const world = aWorld();
+  world.deliver();
+  world.transport.outcome = ({ verb, path }) =>
+    verb === 'POST' && path.endsWith('/jobs') ? 'AnswerIsLost' : 'Fine';
+  t.truthy(await world.reconcile());
+  world.transport.outcome = () => 'Fine';
+  t.is(world.jobs('init').length, 1);
+  await world.settle(6);
+  t.is(world.phase, 'Running');
+  t.is(world.jobs('init').length, 1);
+});
+
+test('what is not permitted stands in the status, and goes when it is permitted', async (t) => {
+  const world = aWorld();
+  world.deliver();
+  world.transport.outcome = ({ verb, path }) =>
+    verb === 'POST' && path.endsWith('/jobs') ? 'Forbidden' : 'Fine';
+  for (let round = 0; round < 3; round++) {
+    await world.reconcile();
+    world.deliver();
+  }
+  const stalled = () => world.observed?.status.conditions?.find(({ type }) => type === 'Stalled');
+  t.is(stalled()?.reason, 'PermissionDenied');
+  t.regex(stalled()?.message ?? '', /^Create of Job is not permitted: /);
+  world.transport.outcome = () => 'Fine';
+  await world.settle(8);
+  t.is(stalled()?.status, 'False');
+  t.is(world.phase, 'Running');
+});
+
+test('a name that somebody else has is told, and his object is left alone', async (t) => {
+  const world = aWorld();
+  const theirs = {
+    metadata: { name: 'first-init-1', namespace: 'team-a' },
+    spec: { suspend: true, template: { spec: {} } },
+  };
+  world.objects.create({ collection: jobsAt, namespace: 'team-a' }, theirs);
+  for (let round = 0; round < 3; round++) {
+    world.deliver();
+    await world.reconcile();
+  }
+  const stalled = world.observed?.status.conditions?.find(({ type }) => type === 'Stalled');
+  t.is(stalled?.reason, 'NameConflict');
+  t.is(
+    stalled?.message,
+    'Job first-init-1 belongs to someone else; the job needs the name for a child of its own',
+  );
+  const [job] = world.objects.all(jobsAt);
+  t.is(metaOf(job ?? {})['ownerReferences'], undefined);
+});
+
+test('a job that another controller manages is left alone', async (t) => {
+  const world = aWorld(1, { managedBy: 'kueue.x-k8s.io/multikueue' });
+  world.deliver();
+  await world.reconcile();
+  t.deepEqual(world.transport.writes, []);
+});
+
+test('an edit of progress alone does not make the reconciler write', async (t) => {
+  const world = aWorld();
+  await world.settle(8);
+  const before = world.transport.writes.length;
+  const at = {
+    collection: 'apis/anneal.dev/v1alpha1/finetunejobs',
+    namespace: 'team-a',
+    name: 'first',
+  };
+  world.objects.mergePatch(at, { status: { progress: { step: 3 } } });
+  world.deliver();
+  await world.reconcile();
+  t.is(world.transport.writes.length, before);
+  t.is(world.observed?.status.progress?.step, 3);
+});

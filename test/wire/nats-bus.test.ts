@@ -1,0 +1,208 @@
+// The operator's side of the bus, with a real nats-server: what it mirrors, what it writes by compare-and-set, and what happens when the server
+// is away, comes back, or comes back empty.
+import test, { type ExecutionContext } from 'ava';
+import { Bus } from '../../crds/wire/bus.ts';
+import type { DesiredRecord } from '../../crds/wire/state.ts';
+import { bucket, keys, subjects } from '../../crds/wire/subjects.ts';
+import { NatsBus } from '../../operator/bus/nats-bus.ts';
+import { systemChance, systemClock } from '../../operator/runtime/clock.ts';
+import { aMember, aState } from '../builders/job-facts.ts';
+import { eventually } from '../doubles/eventually.ts';
+import { NatsServer } from '../doubles/nats-server.ts';
+
+const never = new AbortController().signal;
+const job = { namespace: 'team-a', uid: 'u1' };
+const other = { namespace: 'team-b', uid: 'u2' };
+
+async function fixture(t: ExecutionContext) {
+  const server = await NatsServer.start();
+  const errors: unknown[] = [];
+  const bus = new NatsBus(
+    { url: server.url, name: 'operator' },
+    {
+      ...{ clock: systemClock, chance: systemChance, replicas: 1, identity: 'operator-1' },
+      ...{
+        metricsBytes: 2 ** 20,
+        metricsSeconds: 60,
+        tell: (error: unknown) => errors.push(error),
+      },
+    },
+  );
+  const stop = new AbortController();
+  const running = bus.run(stop.signal);
+  await eventually('the bus is there', () => bus.isConnected);
+  const worker = await Bus.connect({ url: server.url, name: 'worker' }, never);
+  t.teardown(async () => {
+    stop.abort();
+    await worker[Symbol.asyncDispose]();
+    await running;
+    await server[Symbol.asyncDispose]();
+  });
+  const present = (which = job) => {
+    const facts = bus.facts(which);
+    return facts.type === 'Present' ? facts : undefined;
+  };
+  return { server, bus, worker, errors, present };
+}
+
+const desired: DesiredRecord = {
+  ...{ v: 1, epoch: 1, workers: 2, min: 2, max: 2, save: 0, stop: 'None', plan: 'p', live: {} },
+};
+
+test('what is written is mirrored, and each job sees its own records', async (t) => {
+  const { bus, present } = await fixture(t);
+  const heard: (string | undefined)[] = [];
+  using _subscription = bus.subscribe((changed) => heard.push(changed?.uid));
+  await bus.initState(job, aState(), never);
+  await bus.writeDesired(job, desired, never);
+  await bus.initState(other, aState({ generation: 7 }), never);
+  await eventually(
+    'all is mirrored',
+    () => present()?.desired !== undefined && present(other)?.state?.generation === 7,
+  );
+  t.is(present()?.state?.generation, 1);
+  t.is(present(other)?.desired, undefined);
+  t.true(heard.includes('u1') && heard.includes('u2'));
+  t.is(bus.jobs().length, 2);
+});
+
+test('a state that is there is not begun anew', async (t) => {
+  const { bus, present } = await fixture(t);
+  await bus.initState(job, aState({ generation: 5 }), never);
+  await bus.initState(job, aState({ generation: 1 }), never);
+  await eventually('it is mirrored', () => present()?.state !== undefined);
+  t.is(present()?.state?.generation, 5);
+});
+
+test('a generation is opened once, however many ask, and never after the result', async (t) => {
+  const { bus, present, worker } = await fixture(t);
+  await bus.initState(job, aState(), never);
+  const { restarts } = aState();
+  const open = (from: number) =>
+    bus.openGeneration(job, { from, cause: 'PodLost', epoch: 2, restarts }, never);
+  await Promise.all([open(1), open(1), open(1)]);
+  await eventually('it is open', () => present()?.state?.generation === 2);
+  await open(1);
+  t.like(present()?.state, {
+    generation: 2,
+    epoch: 2,
+    opened: { by: 'operator-1', cause: 'PodLost' },
+  });
+  t.is(present()?.state?.world, undefined);
+  const records = await worker.bucket({
+    name: bucket.state,
+    history: 1,
+    storage: 'File',
+    replicas: 1,
+  });
+  const result = { type: 'Succeeded', reason: 'Finished', step: 3 } as const;
+  await records.put(keys.state(job), aState({ generation: 2, result }));
+  await open(2);
+  await eventually('the result is seen', () => present()?.state?.result !== undefined);
+  t.is(present()?.state?.generation, 2);
+});
+
+test('members and acknowledgements are those of the present generation', async (t) => {
+  const { bus, present, worker } = await fixture(t);
+  await bus.initState(job, aState({ generation: 3 }), never);
+  const records = await worker.bucket({
+    name: bucket.state,
+    history: 1,
+    storage: 'File',
+    replicas: 1,
+  });
+  await records.create(keys.member(job, 2, 0), aMember(0, 'old'));
+  await records.create(keys.member(job, 3, 0), aMember(0, 'new'));
+  await records.put(keys.ack(job, 3, 0), { v: 1, podUID: 'new', stoppedStep: 4 });
+  await eventually('both are seen', () => present()?.acks.size === 1);
+  t.is(present()?.members.get(0)?.podUID, 'new');
+  t.is(present()?.acks.get(0)?.stoppedStep, 4);
+});
+
+test('a record that cannot be read is as good as absent', async (t) => {
+  const { bus, present, worker } = await fixture(t);
+  await bus.writeDesired(job, desired, never);
+  const records = await worker.bucket({
+    name: bucket.state,
+    history: 1,
+    storage: 'File',
+    replicas: 1,
+  });
+  await records.put(keys.state(job), { v: 99 });
+  await eventually('the other one is seen', () => present()?.desired !== undefined);
+  t.is(present()?.state, undefined);
+});
+
+test('a server that is killed is away since then; writes say so; what happened meanwhile is seen after', async (t) => {
+  const { server, bus, present, errors } = await fixture(t);
+  await bus.initState(job, aState(), never);
+  await eventually('it is mirrored', () => present()?.state !== undefined);
+  await server.kill();
+  await eventually('the loss is noticed', () => bus.facts(job).type === 'Away');
+  await t.throwsAsync(bus.writeDesired(job, desired, never), { code: 'E_BUS_UNAVAILABLE' });
+  await server.start();
+  await eventually('it is back', () => present()?.state !== undefined);
+  await bus.writeDesired(job, desired, never);
+  await eventually('writes arrive again', () => present()?.desired !== undefined);
+  t.deepEqual(errors, [], 'a reconnect is no error');
+});
+
+test('a purged job leaves nothing, and others stay', async (t) => {
+  const { bus, present, worker } = await fixture(t);
+  await bus.initState(job, aState(), never);
+  await bus.initState(other, aState(), never);
+  await worker.publish(subjects.metric(job, 0), { a: 1 }, 'm1');
+  await eventually('both are mirrored', () => bus.jobs().length === 2);
+  await bus.purge(job, never);
+  t.deepEqual(bus.jobs(), [other]);
+  t.is(present()?.state, undefined);
+  const records = await worker.bucket({
+    name: bucket.state,
+    history: 1,
+    storage: 'File',
+    replicas: 1,
+  });
+  t.is(await records.get(keys.state(job)), undefined);
+  t.truthy(await records.get(keys.state(other)));
+});
+
+test('steps that workers tell become progress', async (t) => {
+  const { bus, worker } = await fixture(t);
+  const step = {
+    ...{
+      time: 1,
+      type: 'step',
+      step: 3,
+      totalSteps: 9,
+      epoch: 0,
+      loss: 1,
+      learnedTokens: 1,
+      tokens: 1,
+    },
+    ...{ tokensSeen: 1, tokensPerSecond: 1, gradNorm: 1, clipFactor: 1, learningRate: 1 },
+    stepMs: { total: 1, compute: 1, data: 1 },
+    memory: { now: 1, peak: 1 },
+  };
+  await worker.publish(subjects.metric(job, 0), step, 's3');
+  await eventually('the step is heard', () => bus.progress(job)?.step?.step === 3);
+  await worker.publish(subjects.metric(job, 0), { type: 'nonsense' }, 'x');
+  await worker.publish(subjects.metric(job, 0), { ...step, step: 4 }, 's4');
+  await eventually('the next one too', () => bus.progress(job)?.step?.step === 4);
+  t.is(bus.progress(other), undefined);
+});
+
+test('a server that lost its storage is arranged anew, and is told what is remembered', async (t) => {
+  const { server, bus, present } = await fixture(t);
+  await bus.initState(job, aState({ generation: 4 }), never);
+  await eventually('it is mirrored', () => present()?.state?.generation === 4);
+  await server.kill();
+  await server.wipe();
+  await server.start();
+  await eventually('the bus is there, and empty', () => {
+    const now = present();
+    return now !== undefined && now.state === undefined;
+  });
+  await bus.initState(job, aState({ generation: 5 }), never);
+  await eventually('the new record is mirrored', () => present()?.state?.generation === 5);
+  t.pass();
+});
