@@ -6,7 +6,7 @@ import type { Model } from './engine/model.ts';
 import { scope } from './tensor/scope.ts';
 import { item } from './tensor/tensor.ts';
 
-interface Evaluation {
+export interface Evaluation {
   /** Mean negative log-likelihood of a learned token, nats. */
   readonly loss: number;
   readonly perplexity: number;

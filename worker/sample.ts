@@ -18,9 +18,11 @@ export interface GenerateOptions {
   readonly stop: ReadonlySet<number>;
   /** A number in [0, 1) for the n-th token, from 0. */
   readonly draw: (n: number) => number;
+  /** Asked before each token: somebody wants the run to stop. */
+  readonly stopped?: () => boolean;
 }
 
-/** Token ids that follow `prompt`. */
+/** Token ids that follow `prompt`; fewer when it was stopped. */
 export function generate(
   model: Model,
   prompt: readonly number[],
@@ -30,7 +32,7 @@ export function generate(
     const cache = new KeyValueCache(model, prompt.length + options.maxTokens);
     const made: number[] = [];
     let ids = prompt;
-    while (made.length < options.maxTokens) {
+    while (made.length < options.maxTokens && options.stopped?.() !== true) {
       const logits = scope(() => lastLogits(model, ids, cache));
       const next = choose(logits, options, made.length);
       logits.dispose();

@@ -21,7 +21,7 @@ export async function samplerOf(
   { spec }: RunRecord,
   files: ModelFiles,
   model: Model,
-): Promise<() => readonly Sample[]> {
+): Promise<(stopped: () => boolean) => readonly Sample[] | null> {
   const { samples, seed } = spec.training;
   if (samples === undefined) return () => [];
   const definition = await modelTokenizer(files.headers);
@@ -43,17 +43,23 @@ export async function samplerOf(
     return { prompt, ids: encodeInTime(encode) };
   });
   const stop = stopIds(tokenizer);
-  return () =>
-    prompts.map(({ prompt, ids }, index) => {
+  return (stopped) => {
+    const answers: Sample[] = [];
+    for (const [index, { prompt, ids }] of prompts.entries()) {
       const draws = drawsOf(streamOf(seed, 'sample', index));
       const made = generate(model, ids, {
         maxTokens: samples.maxTokens,
         temperature: Number(samples.temperature),
         stop,
         draw: () => draws.uniform(),
+        stopped,
       });
-      return { prompt, text: tokenizer.decode(made).trim() };
-    });
+      // Cut off by the stop, or as good as that.
+      if (stopped()) return null;
+      answers.push({ prompt, text: tokenizer.decode(made).trim() });
+    }
+    return answers;
+  };
 }
 
 /** Generous: it takes milliseconds. */

@@ -14,6 +14,7 @@ import {
   trainedRecord,
 } from '../crds/wire/run-folder.ts';
 import { checkpointsOf } from './checkpoint/checkpoints.ts';
+import { chooseResult } from './choose-result.ts';
 import { type Feed, openFeed } from './data/feed.ts';
 import { type ModelFiles, openModel } from './decoder/model-files.ts';
 import { buildModel, modelSource } from './engine/build-model.ts';
@@ -80,13 +81,15 @@ export const trainRole: Role = async (context) => {
     clock,
     stopping: () => stop.aborted,
   };
-  const result = await train(parts, restored ?? freshState);
+  const ended = await train(parts, restored ?? freshState);
+  const result = await chooseResult(ended.state, run.spec, (step) => checkpoints.isWhole(step));
   await writeRecord(folder, runFiles.trained, trainedRecord, {
     version: 1,
-    checkpoint: checkpoints.at(result.state.step),
-    report: recorder.report(result, clock.now()),
+    checkpoint: checkpoints.at(ended.state.step),
+    ...(result.choice === 'Best' ? { result: checkpoints.folderOf(result.step) } : {}),
+    report: recorder.report(ended, result, clock.now()),
   });
-  if (result.reason === 'Stopped') stop.throwIfAborted();
+  if (ended.reason === 'Stopped') stop.throwIfAborted();
 };
 
 function load(

@@ -29,7 +29,12 @@ export const trainerState = z.object({
   /** Evaluations since the last improvement. */
   stale: z.int(),
   best: z.object({ step: z.int(), value: z.number() }).nullable(),
+  /** Step of the last evaluation that came to its end, samples included. */
+  looked: z.int().default(-1),
+  /** Answers to the job's prompts: before the first step, at the best evaluation, at the last one. */
   samplesBefore: z.array(z.string()),
+  samplesBest: z.array(z.string()).default([]),
+  samplesLast: z.array(z.string()).default([]),
   /** Processor-independent: seconds of training, the time before a kill included. */
   seconds: z.number(),
 });
@@ -49,6 +54,9 @@ export const freshState: TrainerState = {
   evaluations: [],
   stale: 0,
   best: null,
+  looked: -1,
   samplesBefore: [],
+  samplesBest: [],
+  samplesLast: [],
   seconds: 0,
 };

@@ -3,77 +3,30 @@
 // run that was killed and started again ends with the same bits as one that was not.
 import { setImmediate } from 'node:timers/promises';
 import { TerminalError } from '../crds/errors.ts';
-import type { TelemetryBody } from '../crds/wire/telemetry.ts';
-import type { Clock } from './clock.ts';
-import { type HostBin, toBin } from './engine/bin.ts';
-import type { TapeMode } from './engine/block-tape.ts';
-import type { Model } from './engine/model.ts';
-import type { Updater } from './engine/update.ts';
-import { evaluate } from './evaluate.ts';
-import type { Selection } from './selection/selection.ts';
+import { toBin } from './engine/bin.ts';
+import {
+  finiteOrNull,
+  firstLook,
+  isEvaluationStep,
+  look,
+  missedEvaluation,
+  stoppedEarly,
+} from './look.ts';
 import { step } from './step.ts';
 import { memoryStatistics } from './tensor/memory.ts';
 import { streamOf } from './tensor/rng.ts';
 import { scope } from './tensor/scope.ts';
 import { item } from './tensor/tensor.ts';
+import type { TrainerParts } from './trainer-parts.ts';
 import type { TrainerState } from './trainer-state.ts';
 
-export interface Batch {
-  readonly bins: readonly HostBin[];
-  /** Learned tokens of the global batch, all ranks. */
-  readonly learnedTokens: number;
-  readonly tokens: number;
-  readonly epoch: number;
-}
-
-export interface TrainerPlan {
-  readonly totalSteps: number;
-  readonly modes: readonly TapeMode[];
-  readonly seed: bigint;
-  /** Learning rate of step `s`, from 0. */
-  learningRate(step: number): number;
-  readonly evaluationInterval: number | null;
-  readonly earlyStopping: EarlyStopping | null;
-  readonly nonFinite: NonFinitePolicy;
-}
-
-interface EarlyStopping {
-  readonly metric: 'Loss' | 'Accuracy';
-  readonly patience: number;
-  readonly minDelta: number;
-}
-
-export interface NonFinitePolicy {
-  readonly action: 'SkipStep' | 'Rollback' | 'Fail';
-  readonly maxSkips: number;
-  readonly maxRollbacks: number;
-  readonly learningRateFactor: number;
-}
-
-export interface TrainerParts {
-  readonly model: Model;
-  readonly selection: Selection;
-  readonly updater: Updater;
-  readonly plan: TrainerPlan;
-  /** The global batch at a position of the data, from 0. */
-  batch(position: number): Batch;
-  evaluationBins(): Iterable<HostBin>;
-  /** Answers to the job's prompts, in order; none where the job has none. */
-  sample(): readonly { readonly prompt: string; readonly text: string }[];
-  readonly checkpoints: Checkpoints;
-  emit(message: TelemetryBody): void;
-  readonly clock: Clock;
-  /** Asked between steps: somebody wants the run to save and stop. */
-  stopping(): boolean;
-}
-
-export interface Checkpoints {
-  /** Whether a save is due after this step, by interval or measured cost. */
-  due(state: TrainerState): boolean;
-  save(state: TrainerState): Promise<void>;
-  /** Puts the newest whole checkpoint into the model; null when there is none. */
-  restore(): Promise<TrainerState | null>;
-}
+export type {
+  Batch,
+  Checkpoints,
+  NonFinitePolicy,
+  TrainerParts,
+  TrainerPlan,
+} from './trainer-parts.ts';
 
 export interface TrainerResult {
   readonly reason: 'Finished' | 'FinishedEarly' | 'Stopped';
@@ -204,68 +157,6 @@ async function rollBack(parts: TrainerParts, failed: TrainerState): Promise<Trai
     skipsInRow: 0,
     learningRateFactor: restored.learningRateFactor * learningRateFactor,
   };
-}
-
-/** Evaluation and samples before the first step: what the model could do by itself. */
-function firstLook(parts: TrainerParts, state: TrainerState): TrainerState {
-  const looked = look(parts, { ...state, evaluations: [] });
-  return { ...looked, best: null, stale: 0 };
-}
-
-function look(parts: TrainerParts, state: TrainerState): TrainerState {
-  const { model, plan, emit, clock } = parts;
-  const began = clock.monotonic();
-  const stage = { type: 'stage', stage: 'Evaluate' } as const;
-  emit({ ...stage, state: 'Started', subject: 'on held-out records' });
-  const found = evaluate(model, parts.evaluationBins(), parts.stopping);
-  emit({ ...stage, state: 'Running', subject: 'by answering the prompts' });
-  const texts = parts.sample();
-  emit({ ...stage, state: 'Done' });
-  for (const [index, { prompt, text }] of texts.entries()) {
-    emit({ type: 'sample', step: state.step, index, prompt, text });
-  }
-  const samplesBefore = state.step === 0 ? texts.map(({ text }) => text) : state.samplesBefore;
-  if (found === null || found.tokens === 0) return { ...state, samplesBefore };
-  const value = plan.earlyStopping?.metric === 'Accuracy' ? -found.accuracy : found.loss;
-  const threshold =
-    (state.best?.value ?? Number.POSITIVE_INFINITY) - (plan.earlyStopping?.minDelta ?? 0);
-  const best = value < threshold;
-  const point = {
-    step: state.step,
-    loss: finiteOrNull(found.loss),
-    perplexity: finiteOrNull(found.perplexity),
-    accuracy: finiteOrNull(found.accuracy),
-    tokens: found.tokens,
-  };
-  const seconds = (clock.monotonic() - began) / 1000;
-  emit({ type: 'evaluation', ...point, seconds, best: best && state.step > 0 });
-  return {
-    ...state,
-    samplesBefore,
-    evaluations: [...state.evaluations, point],
-    stale: best ? 0 : state.stale + 1,
-    best: best ? { step: state.step, value } : state.best,
-  };
-}
-
-function isEvaluationStep(plan: TrainerPlan, { step: done }: TrainerState): boolean {
-  if (done === 0) return false;
-  if (done === plan.totalSteps) return true;
-  return plan.evaluationInterval !== null && done % plan.evaluationInterval === 0;
-}
-
-/** A stop cut the evaluation of this step short: whoever goes on makes up for it first. */
-function missedEvaluation(plan: TrainerPlan, state: TrainerState): boolean {
-  const last = state.evaluations.at(-1);
-  return last !== undefined && last.step !== state.step && isEvaluationStep(plan, state);
-}
-
-function stoppedEarly(plan: TrainerPlan, { stale }: TrainerState): boolean {
-  return plan.earlyStopping !== null && stale >= plan.earlyStopping.patience;
-}
-
-function finiteOrNull(value: number): number | null {
-  return Number.isFinite(value) ? value : null;
 }
 
 function memoryNow(): { readonly now: number; readonly peak: number } {

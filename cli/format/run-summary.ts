@@ -32,6 +32,7 @@ function linesFor(ended: EndedRun, width: number, command: string): readonly str
   return [
     `✓ ${name} trained ${training.steps} of ${training.totalSteps} steps ${timeWords(report)}`,
     ...row('loss', lossWords(report)),
+    ...(report.result?.choice === 'Best' ? row('published', report.result.why) : []),
     ...(speed === undefined ? [] : row('speed', `${count(Math.round(speed))} tokens a second`)),
     ...row('memory', memoryWords(memory)),
     ...report.artifacts.flatMap((artifact) => row('result', artifactWords(artifact))),
@@ -46,7 +47,10 @@ function timeWords({ seconds: took, end }: RunReport): string {
   return `in ${seconds(took.total)}${since}`;
 }
 
-function lossWords({ evaluation: { before, after }, training, dataset }: RunReport): string {
+/** After means: of the state that was published. */
+function lossWords({ evaluation, training, dataset, result }: RunReport): string {
+  const { before, best } = evaluation;
+  const after = result?.choice === 'Best' ? best : evaluation.after;
   if (before === undefined || after === undefined) {
     return `${real(training.firstLoss)} at the first step, ${real(training.lastLoss)} at the last; no records were held out`;
   }

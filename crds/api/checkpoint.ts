@@ -21,7 +21,14 @@ const memory = z.strictObject({
 
 const retain = z.strictObject({
   latest: z.int32().min(1).max(1000).default(3).describe('Newest checkpoints to keep.'),
-  best: z.int32().min(0).max(100).default(1).describe('Best ones by evaluation loss to keep.'),
+  best: z
+    .int32()
+    .min(0)
+    .max(100)
+    .default(1)
+    .describe(
+      'Best ones by evaluation to keep; the best of all is what is published. With 0 it is the last step.',
+    ),
   everySteps: z.int32().min(1).optional().describe('Also keep each one at a multiple of this.'),
 });
 

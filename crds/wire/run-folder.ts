@@ -74,8 +74,10 @@ export type PreparedRecord = z.output<typeof preparedRecord>;
 
 export const trainedRecord = z.object({
   version: z.literal(1),
-  /** Folder of the checkpoint that holds the result. */
+  /** Folder of the checkpoint of the last step, from which training would go on. */
   checkpoint: z.string(),
+  /** Folder of the checkpoint that is published, where it is not the last one. */
+  result: z.string().optional(),
   /** The run report, still without artefacts. */
   report: runReport,
 });

@@ -73,13 +73,18 @@ export const runReport = z.object({
   }),
   evaluation: z.object({
     before: evaluationPoint.optional(),
+    /** At the last step. */
     after: evaluationPoint.optional(),
+    /** At the best step, the start left out. */
     best: evaluationPoint.optional(),
     all: z.array(evaluationPoint),
   }),
+  /** Before the first step, and by the state that was published. */
   samples: z.array(
     z.object({ prompt: z.string(), before: z.string().optional(), after: z.string().optional() }),
   ),
+  /** Which state was published, and why this one. */
+  result: z.object({ step: count, choice: z.enum(['Best', 'Last']), why: z.string() }).optional(),
   memory: z.object({
     predicted: z.object({ parts: memoryParts, peak: bytes }).optional(),
     measured: z.object({ peak: bytes }),

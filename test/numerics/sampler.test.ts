@@ -39,7 +39,7 @@ async function aSampler(
 test('a prompt is a turn of the user, and the answer what the model goes on with', async (t) => {
   const { sample, model, tokenizer } = await aSampler(t, { prompts, maxTokens: 6 });
   const before = liveHandles();
-  const found = sample();
+  const found = sample(() => false);
   t.is(liveHandles(), before);
   const expected = prompts.map((prompt) => {
     const text = `<|begin|>user\n${prompt}<|end|><|begin|>assistant\n`;
@@ -59,7 +59,7 @@ test('the template of the job is used where it has one', async (t) => {
     { prompts, maxTokens: 6 },
     { chatTemplate },
   );
-  const [first] = sample();
+  const [first] = sample(() => false) ?? [];
   const ids = generate(model, tokenizer.encode('what is 3 and 5'), {
     ...{ maxTokens: 6, temperature: 0, stop: new Set(tokenizer.encode('<|end|>')) },
     draw: () => 0,
@@ -69,10 +69,17 @@ test('the template of the job is used where it has one', async (t) => {
 
 test('with a temperature the seed decides, and each asking draws the same', async (t) => {
   const { sample } = await aSampler(t, { prompts, maxTokens: 12, temperature: '8' });
-  const first = sample();
-  t.deepEqual(sample(), first, 'answers of before and after differ by the model alone');
+  const first = sample(() => false);
+  t.deepEqual(
+    sample(() => false),
+    first,
+    'answers of before and after differ by the model alone',
+  );
   const cold = await aSampler(t, { prompts, maxTokens: 12 });
-  t.notDeepEqual(cold.sample(), first);
+  t.notDeepEqual(
+    cold.sample(() => false),
+    first,
+  );
 });
 
 test('a job without prompts asks nothing', async (t) => {
@@ -81,5 +88,28 @@ test('a job without prompts asks nothing', async (t) => {
   const { record } = await ToyRun.make(folder.path, { name: 'silent', method: { preset: 'LoRA' } });
   const never = undefined as never;
   const sample = await samplerOf(record, never, never);
-  t.deepEqual(sample(), []);
+  t.deepEqual(
+    sample(() => false),
+    [],
+  );
+});
+
+test('a stop between two tokens leaves no answers, not even those that were whole', async (t) => {
+  const { sample } = await aSampler(t, { prompts, maxTokens: 6 });
+  let asked = 0;
+  const never = () => {
+    asked += 1;
+    return false;
+  };
+  t.is(sample(never)?.length, 2);
+  const all = asked;
+  t.true(all > prompts.length);
+  for (const at of [1, all - 2, all]) {
+    let left = at;
+    t.is(
+      sample(() => --left <= 0),
+      null,
+      `asked ${at} times`,
+    );
+  }
 });

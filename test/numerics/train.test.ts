@@ -1,9 +1,12 @@
 // The roles of the worker one after the other in this process: what they leave for each other, and what the report says.
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { learningRateAt } from '../../crds/plan/steps.ts';
+import { runFiles } from '../../crds/wire/run-folder.ts';
+import { type RunReport, runReport } from '../../crds/wire/run-report.ts';
 import { verifyCheckpoint } from '../../worker/checkpoint/folder.ts';
+import { requireRecord } from '../../worker/run-folder.ts';
 import { setThreads } from '../../worker/tensor/threads.ts';
 import { ToyRun } from '../builders/toy-run.ts';
 import { temporaryFolder } from '../doubles/sources.ts';
@@ -141,6 +144,100 @@ test('a run that is stopped saves, says where, and goes on with a report of the 
   const adapter = (each: ToyRun) =>
     readFile(join(each.destination, 'adapter/adapter_model.safetensors'));
   t.deepEqual(await adapter(run), await adapter(whole));
+});
+
+/** Learns for a while, until its rising rate throws it off. */
+const divergingJob: ToyJobOptions = {
+  name: 'diverging',
+  method: {
+    preset: 'LoRA',
+    precision: { type: 'Float32' },
+    adapter: { type: 'LoRA', lora: { rank: 4 } },
+  },
+  training: {
+    maxSteps: 12,
+    learningRate: '10',
+    schedule: { type: 'Constant', warmupSteps: 40 },
+    evaluation: { intervalSteps: 2, earlyStopping: { patience: 2 } },
+    samples: { prompts: ['what is 3 and 5'], maxTokens: 4 },
+  },
+  // The best one would be gone, were it not kept as such.
+  checkpoint: { intervalSteps: 5, retain: { latest: 1 } },
+};
+
+const adapterOf = ({ destination }: ToyRun) =>
+  readFile(join(destination, 'adapter/adapter_model.safetensors'));
+
+test('a run that ends worse than it was publishes its best step, bit for bit the run that ends there', async (t) => {
+  const run = await aRun(t, divergingJob);
+  const report = await run.all();
+  const best = report.evaluation.best?.step ?? 0;
+  t.true(best > 0 && best < report.training.steps, `best ${best} of ${report.training.steps}`);
+  t.is(report.end.reason, 'FinishedEarly');
+  const losses = report.evaluation.all.slice(1).map(({ loss }) => loss ?? Infinity);
+  t.is(report.evaluation.best?.loss, Math.min(...losses));
+  t.like(report.result, { step: best, choice: 'Best' });
+  const answers = run.ofType('sample').filter(({ step }) => step === best);
+  t.is(report.samples[0]?.after, answers[0]?.text, 'the answer is that of what is published');
+  t.is(
+    (await run.trained()).result,
+    join(run.folder, `checkpoints/step-${String(best).padStart(8, '0')}`),
+  );
+  const card = await readFile(join(run.destination, 'adapter/README.md'), 'utf8');
+  t.true(card.includes(`| held-out loss after | ${report.evaluation.best?.loss?.toFixed(4)} |`));
+  t.true(card.includes(report.result?.why ?? 'nothing'));
+
+  const training = { ...divergingJob.training, maxSteps: best };
+  const shorter = await aRun(t, { ...divergingJob, training });
+  t.is((await shorter.all()).result?.choice, 'Last');
+  t.deepEqual(await adapterOf(run), await adapterOf(shorter));
+
+  const last = await aRun(t, { ...divergingJob, checkpoint: { retain: { latest: 1, best: 0 } } });
+  const { result } = await last.all();
+  t.like(result, { step: report.training.steps, choice: 'Last' });
+  t.regex(result?.why ?? '', /spec\.checkpoint\.retain\.best is 0$/);
+  t.notDeepEqual(await adapterOf(run), await adapterOf(last));
+});
+
+test('a damaged best checkpoint is set aside, and the last state is published with the reason', async (t) => {
+  const run = await aRun(t, divergingJob);
+  await run.prepare();
+  await run.train();
+  const { result = '' } = await run.trained();
+  await writeFile(join(result, 'shard-0.safetensors'), 'torn');
+  run.startAgain();
+  await run.train();
+  await run.publish();
+  const report = await requireRecord(run.folder, runFiles.report, runReport);
+  t.like(report.result, { step: report.training.steps, choice: 'Last' });
+  t.regex(report.result?.why ?? '', /its checkpoint is not there any more$/);
+  t.regex(report.warnings[0]?.message ?? '', /set aside as .*, and it cannot be the result$/);
+});
+
+const untimed = ({ samples, evaluation, training, result }: RunReport) => {
+  const { stepMs: _, tokensPerSecond: __, ...counts } = training;
+  return { samples, evaluation, counts, result };
+};
+
+test('a stop in the last evaluation, or in its answers, loses nothing of the report', async (t) => {
+  const options = { ...loraJob, checkpoint: { intervalSteps: 100 } };
+  const whole = await aRun(t, options);
+  const expected = untimed(await whole.all());
+  t.is(typeof expected.samples[0]?.after, 'string');
+  for (const part of ['Started', 'Running', 'Done']) {
+    const run = await aRun(t, options);
+    await run.prepare();
+    run.onMessage = (message) => {
+      const last = run.ofType('step').length === 6;
+      if (last && message.type === 'stage' && message.state === part) run.stop();
+    };
+    // With the last answer the training was over before it heard of the stop.
+    if (part === 'Done') await run.train();
+    else await t.throwsAsync(run.train(), { name: 'AbortError' }, part);
+    run.startAgain();
+    t.deepEqual(untimed(await run.all()), expected, part);
+    t.is(run.ofType('step').length, 0);
+  }
 });
 
 test('a run that is over is published again without a step', async (t) => {

@@ -9,6 +9,7 @@ import type { Checkpoints } from '../trainer.ts';
 import { type TrainerState, trainerState } from '../trainer-state.ts';
 import {
   beginCheckpoint,
+  checkpointFolder,
   expired,
   listCheckpoints,
   quarantine,
@@ -44,6 +45,10 @@ export interface CheckpointSettings {
 export interface RunCheckpoints extends Checkpoints {
   /** Folder of the checkpoint of this step, the last that was saved or restored; else the disk was full. */
   at(step: number): string;
+  /** Folder of the checkpoint of a step, whether it is there or not. */
+  folderOf(step: number): string;
+  /** Whether the checkpoint of a step is there and whole; a damaged one is set aside. */
+  isWhole(step: number): Promise<boolean>;
 }
 
 export function checkpointsOf(
@@ -75,6 +80,23 @@ class Folders implements RunCheckpoints {
       code: 'E_STORAGE_FULL',
       message: `the result of step ${step} is not in ${root}: the disk was full; ${before}`,
     });
+  }
+
+  folderOf(step: number): string {
+    return checkpointFolder(this.#settings.root, step);
+  }
+
+  async isWhole(step: number): Promise<boolean> {
+    const stored = await listCheckpoints(this.#settings.root);
+    const checkpoint = stored.find((each) => each.step === step);
+    if (checkpoint === undefined) return false;
+    try {
+      this.#confirm(await verifyCheckpoint(checkpoint.folder), checkpoint.folder);
+      return true;
+    } catch (thrown) {
+      await this.#setAside(checkpoint, thrown, 'it cannot be the result');
+      return false;
+    }
   }
 
   due(state: TrainerState): boolean {
@@ -113,7 +135,7 @@ class Folders implements RunCheckpoints {
   }
 
   async restore(): Promise<TrainerState | null> {
-    const { emit, root } = this.#settings;
+    const { root } = this.#settings;
     await removePartial(root);
     const stored = await listCheckpoints(root);
     for (const checkpoint of stored) {
@@ -127,16 +149,22 @@ class Folders implements RunCheckpoints {
         this.#latest = checkpoint;
         return state;
       } catch (thrown) {
-        const error = toAnnealError(thrown);
-        if (error.code !== 'E_CHECKPOINT_CORRUPTED') throw error;
-        const aside = await quarantine(checkpoint);
-        const message = `${error.message}; it was set aside as ${aside}, and the one before is used`;
-        emit({ type: 'warning', reason: 'CheckpointCorrupted', message, step: checkpoint.step });
+        await this.#setAside(checkpoint, thrown, 'the one before is used');
       }
     }
     if (stored.length === 0) return null;
     const message = `none of the ${stored.length} checkpoints in ${root} is whole`;
     throw new TerminalError({ code: 'E_CHECKPOINT_CORRUPTED', message });
+  }
+
+  /** Only what is damaged; every other error is thrown on. */
+  async #setAside(checkpoint: StoredCheckpoint, thrown: unknown, then: string): Promise<void> {
+    const error = toAnnealError(thrown);
+    if (error.code !== 'E_CHECKPOINT_CORRUPTED') throw error;
+    const aside = await quarantine(checkpoint);
+    const message = `${error.message}; it was set aside as ${aside}, and ${then}`;
+    const { step } = checkpoint;
+    this.#settings.emit({ type: 'warning', reason: 'CheckpointCorrupted', message, step });
   }
 
   #manifest(state: TrainerState, file: WrittenFile): CheckpointManifest {
@@ -176,13 +204,13 @@ interface WrittenFile {
   readonly sha256: string;
 }
 
-/** Steps of the evaluations with the lowest loss. */
-function bestSteps({ evaluations }: TrainerState, count: number): readonly number[] {
-  return evaluations
+/** The best step by what the job measures, then those of the evaluations with the lowest loss. */
+function bestSteps({ best, evaluations }: TrainerState, count: number): readonly number[] {
+  const byLoss = evaluations
     .filter(({ loss, step }) => loss !== null && step > 0)
     .sort((a, b) => (a.loss ?? 0) - (b.loss ?? 0))
-    .slice(0, count)
     .map(({ step }) => step);
+  return [...new Set([...(best === null ? [] : [best.step]), ...byLoss])].slice(0, count);
 }
 
 function stateOf({ state }: CheckpointManifest, folder: string): TrainerState {

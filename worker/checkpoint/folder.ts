@@ -25,6 +25,10 @@ export async function listCheckpoints(root: string): Promise<readonly StoredChec
     .sort((a, b) => b.step - a.step);
 }
 
+export function checkpointFolder(root: string, step: number): string {
+  return join(root, `step-${String(step).padStart(8, '0')}`);
+}
+
 /** Files that are written into a checkpoint before it gets its name. */
 interface CheckpointWriter {
   readonly folder: string;
@@ -35,8 +39,7 @@ interface CheckpointWriter {
 }
 
 export async function beginCheckpoint(root: string, step: number): Promise<CheckpointWriter> {
-  const name = `step-${String(step).padStart(8, '0')}`;
-  const folder = join(root, name);
+  const folder = checkpointFolder(root, step);
   const partial = folder + partialSuffix;
   await mkdir(root, { recursive: true });
   await rm(partial, { recursive: true, force: true });

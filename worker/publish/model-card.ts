@@ -4,7 +4,8 @@ import type { ArtifactFacts, ArtifactFormat } from './artifact.ts';
 
 export function modelCard(facts: ArtifactFacts, format: ArtifactFormat): string {
   const { prepared, report, run } = facts;
-  const { training, evaluation, dataset } = report;
+  const { training, evaluation, dataset, result } = report;
+  const published = result?.choice === 'Best' ? evaluation.best : evaluation.after;
   const rows = [
     ['method', report.job.summary],
     ['steps', `${training.steps} of ${training.totalSteps}`],
@@ -14,7 +15,8 @@ export function modelCard(facts: ArtifactFacts, format: ArtifactFormat): string 
       `${dataset.samples.toLocaleString('en')}, ${dataset.heldOutSamples} of them held out`,
     ],
     ['held-out loss before', loss(evaluation.before?.loss)],
-    ['held-out loss after', loss(evaluation.after?.loss)],
+    ['held-out loss after', loss(published?.loss)],
+    ...(result === undefined ? [] : [['state', result.why]]),
     ['base digest', prepared.model.digest],
     ['data digest', prepared.data.digest],
     ['job digest', run.digest],

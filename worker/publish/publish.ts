@@ -1,4 +1,4 @@
-// The role `publish`: the last checkpoint in, artefacts out, each read back and compared with the
+// The role `publish`: a checkpoint in (the best one, or the last: choose-result.ts), artefacts out, each read back and compared with the
 // model that was trained before it takes its place.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -38,9 +38,10 @@ export const publishRole: Role = async (context) => {
     sequenceLength: run.spec.dataset.sequenceLength,
   });
   using _parameters = model.parameters;
-  const manifest = await verifyCheckpoint(trained.checkpoint);
+  const checkpoint = trained.result ?? trained.checkpoint;
+  const manifest = await verifyCheckpoint(checkpoint);
   const targets = new Map(model.parameters.trained().map(({ name, value }) => [name, value]));
-  loadState(trained.checkpoint, manifest, targets);
+  loadState(checkpoint, manifest, targets);
   using reference = keep(checkLogits(model));
   const destination = destinationFolder(run, context.folder);
   const facts: ArtifactFacts = { run, prepared, method, files, model, report: trained.report };

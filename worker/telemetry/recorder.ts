@@ -36,7 +36,6 @@ export class Recorder {
   readonly #steps: BodyOf<'step'>[] = [];
   readonly #checkpoints: BodyOf<'checkpoint'>[] = [];
   readonly #warnings: BodyOf<'warning'>[] = [];
-  readonly #samples = new Map<number, { prompt: string; before?: string; after?: string }>();
   #evaluateSeconds = 0;
   #resumedFrom = 0;
 
@@ -49,7 +48,6 @@ export class Recorder {
     if (message.type === 'checkpoint') this.#checkpoints.push(message);
     if (message.type === 'warning') this.#warnings.push(message);
     if (message.type === 'evaluation') this.#evaluateSeconds += message.seconds ?? 0;
-    if (message.type === 'sample') this.#seeSample(message);
   }
 
   /** What will happen, before the first step of this process. */
@@ -86,7 +84,11 @@ export class Recorder {
     };
   }
 
-  report({ reason, state }: TrainerResult, endedAt: number): RunReport {
+  report(
+    { reason, state }: TrainerResult,
+    result: NonNullable<RunReport['result']>,
+    endedAt: number,
+  ): RunReport {
     const { run, prepared, method, files, model, memory, plan, feed, version, startedAt } =
       this.#facts;
     const measured = memoryStatistics().residentPeakBytes;
@@ -120,7 +122,8 @@ export class Recorder {
         ...this.#speed(),
       },
       evaluation: evaluationOf(state),
-      samples: this.#samplesOf(state),
+      samples: samplesOf(run, state, result),
+      result,
       memory: {
         predicted: { parts: memory.parts, peak: memory.peak },
         measured: { peak: measured },
@@ -162,19 +165,24 @@ export class Recorder {
       tokensPerSecond: median(warm.map(({ tokensPerSecond }) => tokensPerSecond)),
     };
   }
+}
 
-  /** The answers before the first step are in the state: another process may have seen them. */
-  #samplesOf({ samplesBefore }: TrainerState): RunReport['samples'] {
-    return [...this.#samples].map(([index, sample]) => {
-      const before = sample.before ?? samplesBefore[index];
-      return before === undefined ? sample : { ...sample, before };
-    });
-  }
+/** From the state, and not from messages: another process may have said them. */
+function samplesOf(
+  { spec }: RunRecord,
+  { samplesBefore, samplesBest, samplesLast }: TrainerState,
+  { choice }: NonNullable<RunReport['result']>,
+): RunReport['samples'] {
+  const after = choice === 'Best' ? samplesBest : samplesLast;
+  return (spec.training.samples?.prompts ?? []).map((prompt, index) => ({
+    prompt,
+    ...textAt('before', samplesBefore[index]),
+    ...textAt('after', after[index]),
+  }));
+}
 
-  #seeSample({ step, index, prompt, text }: BodyOf<'sample'>): void {
-    const known = this.#samples.get(index) ?? { prompt };
-    this.#samples.set(index, step === 0 ? { ...known, before: text } : { ...known, after: text });
-  }
+function textAt<K extends string>(key: K, text: string | undefined): Partial<Record<K, string>> {
+  return text === undefined ? {} : ({ [key]: text } as Record<K, string>);
 }
 
 function evaluationOf({ evaluations, best }: TrainerState): RunReport['evaluation'] {

@@ -1,0 +1,68 @@
+// What the loop is made of: interfaces only, filled in by train.ts and by tests.
+import type { TelemetryBody } from '../crds/wire/telemetry.ts';
+import type { Clock } from './clock.ts';
+import type { HostBin } from './engine/bin.ts';
+import type { TapeMode } from './engine/block-tape.ts';
+import type { Model } from './engine/model.ts';
+import type { Updater } from './engine/update.ts';
+import type { Selection } from './selection/selection.ts';
+import type { TrainerState } from './trainer-state.ts';
+
+export interface Batch {
+  readonly bins: readonly HostBin[];
+  /** Learned tokens of the global batch, all ranks. */
+  readonly learnedTokens: number;
+  readonly tokens: number;
+  readonly epoch: number;
+}
+
+export interface TrainerPlan {
+  readonly totalSteps: number;
+  readonly modes: readonly TapeMode[];
+  readonly seed: bigint;
+  /** Learning rate of step `s`, from 0. */
+  learningRate(step: number): number;
+  readonly evaluationInterval: number | null;
+  readonly earlyStopping: EarlyStopping | null;
+  readonly nonFinite: NonFinitePolicy;
+}
+
+interface EarlyStopping {
+  readonly metric: 'Loss' | 'Accuracy';
+  readonly patience: number;
+  readonly minDelta: number;
+}
+
+export interface NonFinitePolicy {
+  readonly action: 'SkipStep' | 'Rollback' | 'Fail';
+  readonly maxSkips: number;
+  readonly maxRollbacks: number;
+  readonly learningRateFactor: number;
+}
+
+export interface TrainerParts {
+  readonly model: Model;
+  readonly selection: Selection;
+  readonly updater: Updater;
+  readonly plan: TrainerPlan;
+  /** The global batch at a position of the data, from 0. */
+  batch(position: number): Batch;
+  evaluationBins(): Iterable<HostBin>;
+  /** Answers to the job's prompts, in order; none where the job has none, null when `stopped`. */
+  sample(
+    stopped: () => boolean,
+  ): readonly { readonly prompt: string; readonly text: string }[] | null;
+  readonly checkpoints: Checkpoints;
+  emit(message: TelemetryBody): void;
+  readonly clock: Clock;
+  /** Asked between steps: somebody wants the run to save and stop. */
+  stopping(): boolean;
+}
+
+export interface Checkpoints {
+  /** Whether a save is due after this step, by interval or measured cost. */
+  due(state: TrainerState): boolean;
+  save(state: TrainerState): Promise<void>;
+  /** Puts the newest whole checkpoint into the model; null when there is none. */
+  restore(): Promise<TrainerState | null>;
+}
