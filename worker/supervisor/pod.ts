@@ -115,7 +115,7 @@ async function doRole(pod: RunningPod, plan: PodPlan): Promise<PodEnd> {
   });
   const beating = report.beat(() => supervisor.beat, pod.ending);
   void beating;
-  return supervisor.run();
+  return await supervisor.run();
 }
 
 /** Without a bus: no generations, one process, and the Job controller starts the next pod. */
@@ -127,7 +127,7 @@ async function alone(pod: RunningPod, plan: PodPlan): Promise<PodEnd> {
     numbers: () => noNumbers,
   });
   const parts = { config, plan, clock, group, report, worker };
-  return runStage({ ...parts, stage: 'train' }, terminate);
+  return await runStage({ ...parts, stage: 'train' }, terminate);
 }
 
 const noNumbers = {

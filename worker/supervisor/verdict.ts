@@ -1,7 +1,7 @@
 // What is done about a training process that ended badly: mend it in place, end the job, or leave the pod to the operator, who can do
 // what no pod can (another node, more memory). Pure; the table of failures and the job's own rules decide.
 import type { FailurePolicy } from '../../crds/api/policy.ts';
-import { countRestart, overdrawn } from '../../crds/plan/restart-account.ts';
+import { countRestart, overdrawn, tooOften } from '../../crds/plan/restart-account.ts';
 import type { GenerationCause } from '../../crds/wire/generation-causes.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
 import { type Trouble, troubleOf } from './end-of-child.ts';
@@ -28,9 +28,6 @@ export interface Case {
 
 /** Steps of the memory ladder, which leave every number of the training as it is. */
 export const recomputeAll = 'ActivationRecomputation=Full';
-
-/** How often in a row, the present one included, before mending in place is given up. */
-const tooOften = { deviceFault: 2, grow: 2, hostMemory: 3 } as const;
 
 export function verdictOn(found: Case): Verdict {
   const { trouble, account, adjustments, policy } = found;
