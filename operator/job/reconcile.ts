@@ -78,8 +78,13 @@ export class JobReconciler {
     signal: AbortSignal,
   ): Promise<boolean> {
     const { client, bus, gang, events, seen } = this.#facts;
+    let current = job;
     if (!isSame(status, job.status)) {
-      if (!(await this.#writeStatus(key, job, status, signal))) return false;
+      const written = await this.#writeStatus(key, job, status, signal);
+      if (written === undefined) return false;
+      // Calls that test the version stand on the one that was just written.
+      const { resourceVersion } = written.metadata;
+      current = { ...job, metadata: { ...job.metadata, resourceVersion } };
     } else if (calls.length > 0 && !(await this.#isCurrent(job, signal))) return false;
     seen({ before: job.status, after: status });
     const subject = { apiVersion, kind, ...addressOf(job) };
@@ -87,7 +92,7 @@ export class JobReconciler {
     const manager = fieldManager.controller;
     const wrote = (kind: string, object: KubeObject) => this.#note(key, kind, object);
     try {
-      await act({ client, bus, manager, gang, wrote }, job, calls, signal);
+      await act({ client, bus, manager, gang, wrote }, current, calls, signal);
     } catch (error) {
       if (error instanceof RefusedCall) this.#refused.set(key, plightOf(error));
       throw error;
@@ -104,7 +109,7 @@ export class JobReconciler {
     job: ObservedFineTuneJob,
     status: FineTuneJobStatus,
     signal: AbortSignal,
-  ): Promise<boolean> {
+  ): Promise<KubeObject | undefined> {
     const { name, namespace, uid, resourceVersion } = job.metadata;
     const metadata = { name, namespace, uid, resourceVersion };
     const options = { manager: fieldManager.controller, subresource: 'status' };
@@ -112,9 +117,9 @@ export class JobReconciler {
       const manifest = { metadata, status: controllerPart(status) };
       const written = await this.#facts.client.apply(fineTuneJobs, manifest, options, signal);
       this.#note(key, kind, written);
-      return true;
+      return written;
     } catch (error) {
-      if (isStatus(error, 409) || isStatus(error, 404)) return false;
+      if (isStatus(error, 409) || isStatus(error, 404)) return undefined;
       throw error;
     }
   }

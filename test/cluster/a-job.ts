@@ -24,6 +24,7 @@ export interface JobStatus {
   readonly model?: { readonly family?: string };
   readonly plan?: { readonly trainableParameters?: number };
   readonly rendezvous?: { readonly generation?: number };
+  readonly progress?: { readonly step?: number };
 }
 
 interface Role {

@@ -131,7 +131,7 @@ export function resultOf(job: ToyJob, folder: string): Result {
   };
 }
 
-function digestsBelow(folder: string): Record<string, string> {
+export function digestsBelow(folder: string): Record<string, string> {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
   const tensors = files.filter((file) => /\.(safetensors|gguf)$/.test(file)).sort();
   return Object.fromEntries(

@@ -14,6 +14,9 @@ export interface ToyJobOptions {
   readonly checkpoint?: Readonly<Record<string, unknown>>;
   readonly dataset?: Readonly<Record<string, unknown>>;
   readonly formats?: readonly string[];
+  /** The folder is a claim of this name, as jobs on a cluster need it; otherwise the job names its files by their paths. */
+  readonly claim?: string;
+  readonly worker?: Readonly<Record<string, unknown>>;
 }
 
 export interface ToyJob {
@@ -28,7 +31,11 @@ export async function writeToyJob(folder: string, options: ToyJobOptions): Promi
     config: { vocab_size: vocabulary, hidden_size: 64, intermediate_size: 96 },
   });
   await writeFile(join(folder, 'data.jsonl'), conversations(48));
-  const { name, method, training, checkpoint, dataset, formats } = options;
+  const { name, method, training, checkpoint, dataset, formats, claim, worker } = options;
+  const place = (path: string) =>
+    claim === undefined
+      ? { local: { path } }
+      : { persistentVolumeClaim: { claimName: claim, path } };
   const destination = join(folder, 'out');
   await mkdir(destination, { recursive: true });
   const job = {
@@ -36,9 +43,9 @@ export async function writeToyJob(folder: string, options: ToyJobOptions): Promi
     kind: 'FineTuneJob',
     metadata: { name },
     spec: {
-      model: { source: { local: { path: 'model' } } },
+      model: { source: place('model') },
       dataset: {
-        train: { local: { path: 'data.jsonl' } },
+        train: place('data.jsonl'),
         heldOut: { samples: 4 },
         sequenceLength: 128,
         packing: 'Packed',
@@ -47,9 +54,10 @@ export async function writeToyJob(folder: string, options: ToyJobOptions): Promi
       method,
       training: { maxSteps: 40, globalBatchSize: 3, learningRate: '5e-3', ...training },
       checkpoint: { intervalSteps: 3, ...checkpoint },
+      ...(worker === undefined ? {} : { worker }),
       output: {
         ...(formats === undefined ? {} : { formats }),
-        destination: { local: { path: 'out' } },
+        destination: place('out'),
       },
     },
   };

@@ -5,6 +5,7 @@ import { preparedRecord, type RunRecord, runFiles, runRecord } from '../../crds/
 import { chooseHeldOut } from '../data/held-out.ts';
 import { modelTokenizer } from '../data/model-tokenizer.ts';
 import { readModelHeaders } from '../decoder/model-headers.ts';
+import { destinationFolder, requireWritable } from '../publish/destination.ts';
 import type { Role, RoleContext } from '../role.ts';
 import { requireRecord, writeRecord } from '../run-folder.ts';
 import { systemNetwork } from './network.ts';
@@ -19,6 +20,7 @@ export const prepareRole: Role = async (context) => {
   const run = await requireRecord(context.folder, runFiles.run, runRecord);
   const { dataset, model: modelSpec } = run.spec;
   const { emit, stop } = context;
+  await requireDestination(run, context.folder);
   emit({ type: 'stage', stage: 'Resolve', state: 'Started', subject: 'model' });
   const model = await resolveModel(modelSpec, await environment(context, run, 'model'), stop);
   emit({ type: 'stage', stage: 'Resolve', state: 'Done', subject: 'model', note: model.origin });
@@ -68,6 +70,14 @@ export const prepareRole: Role = async (context) => {
     },
   });
 };
+
+/** A claim for results alone is not mounted where data is prepared. */
+async function requireDestination(run: RunRecord, folder: string): Promise<void> {
+  const claim = run.spec.output.destination?.persistentVolumeClaim?.claimName;
+  const isElsewhere = claim !== undefined && Object.keys(run.volumes).length > 0;
+  if (isElsewhere && !(claim in run.volumes)) return;
+  await requireWritable(destinationFolder(run, folder));
+}
 
 /** `heldOut` with its decimal as a number. */
 export function heldOutAmount({ spec }: RunRecord) {

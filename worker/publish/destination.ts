@@ -1,7 +1,7 @@
 // Where results go on this machine. Each artefact is written under another name beside its place and
 // renamed when it has passed its check: a reader never sees half of one, and an older result stays
 // until the new one is whole.
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Destination } from '../../crds/api/source.ts';
 import { UserError } from '../../crds/errors.ts';
@@ -23,6 +23,40 @@ export function destinationFolder(run: RunRecord, runFolder: string): string {
     hint: 'name a local path, and copy from there',
   });
 }
+
+/** Finds out before anything is trained whether results can be written, by writing; nothing is left behind. */
+export async function requireWritable(folder: string): Promise<void> {
+  const probe = join(folder, `.anneal-probe-${process.pid}`);
+  try {
+    await mkdir(folder, { recursive: true });
+    await writeFile(probe, '');
+  } catch (error) {
+    throw notWritable(error, folder);
+  } finally {
+    await rm(probe, { force: true }).catch(() => {});
+  }
+}
+
+function notWritable(error: unknown, folder: string): unknown {
+  const why = unwritable[(error as NodeJS.ErrnoException).code ?? ''];
+  if (why === undefined) return error;
+  return new UserError({
+    code: 'E_PUBLISH_FAILED',
+    path: 'spec.output.destination',
+    value: folder,
+    message: `results cannot be written to ${folder}: ${why}`,
+    hint: 'let this user write there, or name another place; pods are user and group 10001',
+    cause: error,
+  });
+}
+
+const unwritable: Readonly<Record<string, string>> = {
+  EACCES: 'this user has no right to',
+  EPERM: 'this user has no right to',
+  EROFS: 'it is on a file system that can only be read',
+  ENOTDIR: 'a part of its path is a file',
+  EEXIST: 'a file has that name',
+};
 
 /** Lets `write` fill a folder, then puts it in the place of `folder`. */
 export async function replaceFolder<T>(

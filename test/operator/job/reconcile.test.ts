@@ -5,8 +5,8 @@ import { World } from '../../doubles/simulation/world.ts';
 
 const cpu = { 'worker.devicesPerWorker': 0 };
 
-function aWorld(leaders = 1, changes = {}): World {
-  const world = new World({ leaders });
+function aWorld(leaders = 1, changes = {}, bus = false): World {
+  const world = new World({ leaders, bus });
   world.apply({ ...cpu, ...changes });
   world.script = (pod) =>
     labelsOf(pod)['anneal.dev/component'] === 'worker' ? undefined : { exit: 0 };
@@ -17,6 +17,16 @@ const creations = (world: World, since = 0) =>
   world.transport.writes
     .slice(since)
     .filter(({ verb, path }) => verb === 'POST' && path.includes('/jobs'));
+
+test('the first looks at a job write its status and our finalizer, and no request is refused', async (t) => {
+  // What is left on a bus is nobody's to collect but ours.
+  const world = aWorld(1, {}, true);
+  for (let round = 0; round < 3; round++) {
+    world.deliver(0);
+    t.is(await world.reconcile(0), undefined);
+  }
+  t.deepEqual(world.observed?.metadata.finalizers, ['anneal.dev/cleanup']);
+});
 
 test('a leader that slept does not write its old status over the new one', async (t) => {
   const world = aWorld(2);

@@ -2,7 +2,11 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import type { RunRecord } from '../../../crds/wire/run-folder.ts';
-import { destinationFolder, replaceFolder } from '../../../worker/publish/destination.ts';
+import {
+  destinationFolder,
+  replaceFolder,
+  requireWritable,
+} from '../../../worker/publish/destination.ts';
 import { aSpec } from '../../builders/job.ts';
 import { temporaryFolder } from '../../doubles/sources.ts';
 
@@ -97,4 +101,18 @@ test('what a kill left at any moment does not stand in the way', async (t) => {
     t.deepEqual(await readdir(join(root.path, 'adapter')), ['file'], names.join());
     t.is(await read(join(root.path, 'adapter')), 'new');
   }
+});
+
+test('a place that cannot be written is found out before anything is trained, and a good one is left as it was', async (t) => {
+  await using folder = await temporaryFolder();
+  const place = join(folder.path, 'a/b');
+  await requireWritable(place);
+  t.deepEqual(await readdir(place), []);
+  const file = join(folder.path, 'file');
+  await writeFile(file, '');
+  await t.throwsAsync(requireWritable(join(file, 'below')), {
+    code: 'E_PUBLISH_FAILED',
+    message: `results cannot be written to ${join(file, 'below')}: a part of its path is a file`,
+  });
+  await t.throwsAsync(requireWritable(file), { message: /: a file has that name$/ });
 });

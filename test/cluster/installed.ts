@@ -1,0 +1,56 @@
+// Anneal as people install it: the chart, by a real Helm, with the images of this checkout, in charge of one namespace.
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { execa } from 'execa';
+import { stringify } from 'yaml';
+import { thisSetup } from '../../cli/setup/setup.ts';
+import { helm } from '../setup/helm.ts';
+import { ensureImages, imageName } from '../setup/images.ts';
+import { aNamespace, kubeconfig, kubectl, programs } from './access.ts';
+
+const chart = join(import.meta.dirname, '../../charts/anneal');
+const scripts = join(import.meta.dirname, '../setup/cluster');
+
+/** Puts the images of operator and worker on every node of our cluster. */
+export async function loadImages(): Promise<void> {
+  if (programs === undefined) throw new Error('images can only be put on a cluster of our own');
+  const { operator, worker } = await ensureImages(
+    thisSetup(new AbortController().signal),
+    programs,
+  );
+  const env = { CLUSTER_PROGRAMS: programs };
+  await execa(join(scripts, 'load.sh'), [operator, worker], { env });
+}
+
+const image = (repository: string, tag: string) => ({ repository, tag, pullPolicy: 'Never' });
+
+/** The namespace of the release; jobs are run in `jobs` alone. Gone with the test. */
+export async function installAnneal(t: ExecutionContext, jobs: string): Promise<string> {
+  const namespace = await aNamespace(t);
+  const [operator = '', tag = ''] = imageName('operator').split(':');
+  const [worker = ''] = imageName('worker').split(':');
+  const values = {
+    operator: { replicas: 1, namespaces: [jobs], image: image(operator, tag) },
+    jobs: { image: image(worker, tag) },
+    nats: { replicas: 1, image: image('localhost/nats', '1'), storage: { ephemeral: true } },
+    bus: { auth: { responder: { replicas: 1 } } },
+    crds: { install: false },
+    aggregatedRoles: { enabled: false },
+  };
+  const program = await helm();
+  const run = (...args: readonly string[]) =>
+    execa(program, ['--kubeconfig', kubeconfig, '--namespace', namespace, ...args], {
+      input: stringify(values),
+    });
+  t.teardown(() => run('uninstall', 'anneal', '--ignore-not-found'));
+  await run('install', 'anneal', chart, '--values', '-', '--wait', '--timeout', '180s');
+  t.teardown(async () => {
+    if (t.passed) return;
+    const log = await kubectl(
+      ['-n', namespace, 'logs', 'deployment/anneal-operator', '--tail', '60'],
+      { mayFail: true },
+    );
+    t.log(log.stdout);
+  });
+  return namespace;
+}

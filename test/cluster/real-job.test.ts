@@ -1,0 +1,120 @@
+// Jobs with real pods: the images of this checkout, installed by the chart, a real model. What a cluster makes of a job file is
+// what `anneal run` makes of it on this machine, bit for bit, also when a pod is lost on the way.
+import { chmod, cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { ensureDemo } from '../../cli/setup/demo.ts';
+import { thisSetup } from '../../cli/setup/setup.ts';
+import { runReport } from '../../crds/wire/run-report.ts';
+import { eventually } from '../doubles/eventually.ts';
+import { startAnneal } from '../e2e/anneal-process.ts';
+import { digestsBelow } from '../e2e/killed-run.ts';
+import { writeToyJob } from '../toy/toy-job.ts';
+import type { JobStatus } from './a-job.ts';
+import { aNamespace, getJson, installCrd, kubectl } from './access.ts';
+import { installAnneal, loadImages } from './installed.ts';
+import { aSharedFolder } from './shared-folder.ts';
+
+test.before(async () => {
+  await installCrd();
+  await loadImages();
+});
+
+const toy = {
+  name: 'toy',
+  claim: 'toy',
+  method: { preset: 'LoRA', adapter: { type: 'LoRA', lora: { rank: 4, alpha: '8' } } },
+  worker: { devicesPerWorker: 0, terminationGracePeriodSeconds: 10 },
+  formats: ['PEFTAdapter', 'MergedSafetensors'],
+} as const;
+
+async function statusOf(namespace: string, name: string): Promise<JobStatus> {
+  const { status } = await getJson('-n', namespace, 'finetunejob', name);
+  return (status ?? {}) as JobStatus;
+}
+
+/** As long as it takes, but not when the job has failed: then with the words of its failure. */
+async function untilComplete(t: ExecutionContext, namespace: string, name: string, minutes = 10) {
+  const ended = async (): Promise<boolean> => {
+    const { phase } = await statusOf(namespace, name);
+    return phase === 'Succeeded' || phase === 'Failed';
+  };
+  await eventually(`${name} has ended`, ended, { withinMs: minutes * 60_000, everyMs: 500 });
+  const { phase, failure } = await statusOf(namespace, name);
+  t.is(phase, 'Succeeded', JSON.stringify(failure));
+}
+
+/** The same file on this machine; its artefacts. */
+async function onThisMachine(t: ExecutionContext, folder: string) {
+  const cache = await mkdtemp(join(tmpdir(), 'anneal-local-'));
+  t.teardown(() => rm(cache, { recursive: true, force: true }));
+  const place = join(cache, 'volumes/toy');
+  await cp(folder, place, { recursive: true });
+  const { code, stderr } = await startAnneal(join(place, 'job.yaml'), cache, () => {}).ended;
+  t.is(code, 0, stderr);
+  return digestsBelow(join(place, 'out'));
+}
+
+test('a job whose pod is lost ends with the bits that this machine makes of its file', async (t) => {
+  t.timeout(900_000);
+  const namespace = await aNamespace(t);
+  await installAnneal(t, namespace);
+  const folder = await aSharedFolder(namespace, 'toy');
+  // One thread here as there: the order of a sum depends on how many share it.
+  const env = [{ name: 'OMP_NUM_THREADS', value: '1' }];
+  const training = { maxSteps: 300 };
+  const { file } = await writeToyJob(folder, {
+    ...{ ...toy, training, worker: { ...toy.worker, env }, checkpoint: { intervalSteps: 10 } },
+  });
+  await chmod(join(folder, 'out'), 0o777);
+  const expected = await onThisMachine(t, folder);
+  await kubectl(['-n', namespace, 'apply', '-f', file]);
+  const pod = async () => {
+    const { stdout } = await kubectl([
+      ...['-n', namespace, 'get', 'pods', '-l', 'job-name=toy-w1', '-o'],
+      'jsonpath={range .items[*]}{.metadata.name} {.status.phase}{"\\n"}{end}',
+    ]);
+    return /^(\S+) Running$/m.exec(stdout)?.[1];
+  };
+  const step = async () => (await statusOf(namespace, 'toy')).progress?.step ?? 0;
+  await eventually('it trains', async () => (await step()) > 0, { withinMs: 240_000 });
+  const first = await pod();
+  if (first === undefined) return t.fail('no worker is running');
+  await kubectl(['-n', namespace, 'delete', 'pod', first, '--grace-period=0', '--force']);
+  await untilComplete(t, namespace, 'toy');
+  t.deepEqual(digestsBelow(join(folder, 'out')), expected);
+  const { rendezvous, artifacts = [] } = await statusOf(namespace, 'toy');
+  t.true((rendezvous?.generation ?? 0) >= 2, 'the second pod opened no generation');
+  t.deepEqual(
+    artifacts.map(({ uri }) => uri.replace(/^(pvc:\/\/toy\/out)\/.*/, '$1')),
+    [...['pvc://toy/out', 'pvc://toy/out']],
+  );
+});
+
+test('kubectl apply of the first example ends Complete, with an adapter of SmolLM2 on the volume', async (t) => {
+  t.timeout(1_500_000);
+  const namespace = await aNamespace(t);
+  await installAnneal(t, namespace);
+  const volume = await ensureDemo(thisSetup(new AbortController().signal));
+  const folder = await aSharedFolder(namespace, 'demo');
+  await cp(volume, folder, { recursive: true, dereference: true });
+  const example = join(import.meta.dirname, '../../crds/examples/first.yaml');
+  const applied = await kubectl(['-n', namespace, 'apply', '-f', example]);
+  t.is(applied.stdout, 'finetunejob.anneal.dev/first created');
+  await untilComplete(t, namespace, 'first', 20);
+  const waited = await kubectl([
+    ...['-n', namespace, 'wait', '--for=condition=Complete', 'finetunejob/first'],
+    '--timeout=5s',
+  ]);
+  t.is(waited.stdout, 'finetunejob.anneal.dev/first condition met');
+  const adapter = join(folder, 'first', 'adapter');
+  t.log((await readdir(join(folder, 'first'), { recursive: true })).join(', '));
+  const config = JSON.parse(await readFile(join(adapter, 'adapter_config.json'), 'utf8'));
+  t.is(config.r, 16);
+  const text = await readFile(join(folder, 'first', 'report.json'), 'utf8');
+  const { evaluation, artifacts } = runReport.parse(JSON.parse(text));
+  t.log(JSON.stringify({ evaluation, artifacts }));
+  const get = await kubectl(['-n', namespace, 'get', 'finetunejobs']);
+  t.log(get.stdout);
+});
