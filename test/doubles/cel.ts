@@ -9,11 +9,21 @@ export function celHolds(rule: string, self: unknown, oldSelf?: unknown): boolea
     run = parse(rule) as (context: Record<string, unknown>) => unknown;
     compiled.set(rule, run);
   }
-  const context: Record<string, unknown> = { self: toCel(self) };
-  if (oldSelf !== undefined) context['oldSelf'] = toCel(oldSelf);
+  const context: Record<string, unknown> = { self: onceToCel(self) };
+  if (oldSelf !== undefined) context['oldSelf'] = onceToCel(oldSelf);
   const held = run(context);
   if (typeof held !== 'boolean') throw new TypeError(`${rule} gave ${String(held)}`);
   return held;
+}
+
+const converted = new WeakMap<object, unknown>();
+
+/** A hundred rules are asked about the same job, which nobody changes meanwhile. */
+function onceToCel(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return toCel(value);
+  const cel = converted.get(value) ?? toCel(value);
+  converted.set(value, cel);
+  return cel;
 }
 
 export function toCel(value: unknown): unknown {

@@ -14,7 +14,7 @@ const folder = 'test/.suites';
 export const suitesConfig = 'ava.suites.config.js';
 
 /** Files a suite: few enough that two processes end at about the same time. */
-const suiteFiles = 12;
+const suiteFiles = 75;
 
 /** Writes suites of the test files that the patterns name. */
 export async function writeSuites(checkout: string, patterns: readonly string[]): Promise<void> {

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { cliConfig } from '../../../cli/config.ts';
 import { ascii, glyphSet } from '../../../cli/format/glyphs.ts';
 import { harmless } from '../../../cli/format/harmless.ts';
+import { anyText } from '../../builders/any-text.ts';
 
 const glyphsWith = (variables: Readonly<Record<string, string>>) =>
   glyphSet(cliConfig(variables)).plot;
@@ -19,7 +20,7 @@ test('the locale and the terminal decide which characters are used, and a flag b
 
 test('plain letters are really plain, whatever the text', (t) => {
   fc.assert(
-    fc.property(fc.string({ unit: 'binary' }), (text) => {
+    fc.property(anyText(), (text) => {
       t.regex(ascii.text(text), /^[\n\u0020-\u007e]*$/);
     }),
   );

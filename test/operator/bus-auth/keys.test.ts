@@ -21,11 +21,12 @@ test('any seed of enough bytes gives keys, always the same, and others for anoth
   fc.assert(
     fc.property(bytes, fc.nat(31), (seed, at) => {
       const other = Uint8Array.from(seed, (byte, index) => (index === at ? byte ^ 1 : byte));
-      t.deepEqual(publicKeys(seed), publicKeys(seed));
-      t.not(publicKeys(seed)[0], publicKeys(other)[0]);
-      t.not(publicKeys(seed)[0]?.slice(1), publicKeys(seed)[1]?.slice(1));
+      const keys = publicKeys(seed);
+      t.deepEqual(publicKeys(seed), keys);
+      t.not(publicKeys(other)[0], keys[0]);
+      t.not(keys[1]?.slice(1), keys[0]?.slice(1));
     }),
-    { numRuns: 50 },
+    { numRuns: 20 },
   );
 });
 

@@ -1,6 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { createTokenizer } from '../../../worker/data/tokenizer.ts';
+import { anyText } from '../../builders/any-text.ts';
 import {
   goldenTokenizer,
   type TokenizerFamily,
@@ -24,9 +25,7 @@ const piecesAreTheText = test.macro({
   exec(t, family: TokenizerFamily) {
     const { tokenizer } = goldenTokenizer(family);
     const parts = fc.constantFrom('<|end|>', '<s>', '<|im_end|>', ' ', '\n\n', 'é', 'word', '▁');
-    const text = fc
-      .array(fc.oneof(parts, fc.string({ unit: 'binary' })))
-      .map((all) => all.join(''));
+    const text = fc.array(fc.oneof(parts, anyText())).map((all) => all.join(''));
     fc.assert(
       fc.property(text, (given) => {
         const pieces = tokenizer.pieces(given);
@@ -43,7 +42,7 @@ const spellsItsText = test.macro({
   exec(t, family: TokenizerFamily) {
     const { tokenizer } = goldenTokenizer(family);
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), (given) => {
+      fc.property(anyText(), (given) => {
         const text = given.replaceAll('▁', '').toWellFormed();
         // Qwen's tokenizer composes characters before it looks at them.
         const wanted = family === 'qwen2' ? text.normalize('NFC') : text;
