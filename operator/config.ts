@@ -11,7 +11,12 @@ const words = z
   .transform((list) => list.split(',').map((word) => word.trim()))
   .transform((list) => list.filter((word) => word !== ''));
 
-const features = ['volumeClaimTemplate', 'forceReplace', 'kueueStatus'] as const;
+const features = [
+  'volumeClaimTemplate',
+  'forceReplace',
+  'deleteFinishedJobs',
+  'kueueStatus',
+] as const;
 const gangs = ['Native', 'Coscheduling', 'Volcano'] as const;
 
 const schema = z.object({

@@ -56,6 +56,8 @@ export async function runOperator(facts: OperatorFacts, signal: AbortSignal): Pr
     ...{ settings: config.pods, gangs, hasQueues },
     mayReplaceByForce: config.features.has('forceReplace'),
     mayCreateClaims: config.features.has('volumeClaimTemplate'),
+    mayDeleteJobs: config.features.has('deleteFinishedJobs'),
+    refusesNotBuilt: true,
   };
   log.info({ gangs, hasQueues, features: [...config.features] }, 'cluster discovered');
   observer.follow({ queue, filled, bus, transport: clients.work.transport });

@@ -11,6 +11,9 @@ const longestPauseSeconds = 300;
 /** Restarts without a new checkpoint between them: the next would not help either. */
 const withoutProgress = 3;
 
+/** How often in a row a cause is met, the present time included, before another answer than a restart is given. */
+export const tooOften = { deviceFault: 2, grow: 2, hostMemory: 3, ephemeralStorage: 2 } as const;
+
 /** The account after a counted restart. */
 export function countRestart(
   before: Restarts,

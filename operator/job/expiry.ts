@@ -7,11 +7,12 @@ import { removeJob } from './finalise.ts';
 import { later } from './view.ts';
 
 export function expire(facts: Facts): Decision {
-  const { job, now } = facts;
+  const { job, now, site } = facts;
   const { spec, status } = job;
   if (spec === undefined) return { status, calls: [], events: [], wakeAt: undefined };
   const calls = cleanup(facts, spec);
-  const ttl = spec.ttlSecondsAfterFinished;
+  // Without the right to delete jobs, the time to live is for somebody else to keep.
+  const ttl = site.mayDeleteJobs ? spec.ttlSecondsAfterFinished : undefined;
   const ended = status.completionTime === undefined ? now : Date.parse(status.completionTime);
   const due = ttl === undefined ? undefined : later(ttl, ended);
   if (due !== undefined && now >= due) {

@@ -140,4 +140,7 @@ export interface SiteFacts {
   /** Rights that only some sites give. */
   readonly mayReplaceByForce: boolean;
   readonly mayCreateClaims: boolean;
+  readonly mayDeleteJobs: boolean;
+  /** Jobs that ask for what pods of this version do not do are refused; false only where policies are tested beyond that. */
+  readonly refusesNotBuilt: boolean;
 }

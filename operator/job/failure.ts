@@ -1,6 +1,6 @@
 // Finds what went wrong with the workers: a result on the bus, a Job that failed, pods that ended badly, members of the world whose pods are
 // gone. What each costs is the business of incident.ts.
-import { isFailureCode } from '../../crds/failures.ts';
+import { Exit, isFailureCode } from '../../crds/failures.ts';
 import { none, type Opinion } from './decision.ts';
 import { failureOfPod, meaningOf } from './end-meaning.ts';
 import type { ChildJob, PodFacts } from './facts.ts';
@@ -22,11 +22,9 @@ export function failures(view: View): Opinion {
   if (workers === undefined) return none;
   if (workers.outcome?.type === 'Failed') return jobFailed(view, workers);
   const pod = latest(newlyFailed(view, workers));
-  if (pod?.end !== undefined) {
-    const found = incident(view, { pod, meaning: meaningOf(pod, pod.end), jobGaveUp: false });
-    return found.final ? found : withCount(view, workers, found);
-  }
-  return lostMembers(view);
+  if (pod?.end === undefined) return lostMembers(view);
+  const found = incident(view, { pod, meaning: meaningOf(pod, pod.end), jobGaveUp: false });
+  return found.final ? found : withCount(view, workers, found);
 }
 
 /** The Job controller ended the Job: by a permanent exit code, or because it had enough. */
@@ -97,7 +95,8 @@ const cacheLagMs = 60_000;
 
 /** Ended badly, and not because somebody took its node or asked it to stop. */
 function isCounted({ end, disruption }: PodFacts): boolean {
-  return end !== undefined && end.exitCode !== 0 && disruption === undefined;
+  if (end === undefined || disruption !== undefined) return false;
+  return end.exitCode !== Exit.Done && end.exitCode !== Exit.PlannedStop;
 }
 
 function isPermanent(pod: PodFacts): boolean {

@@ -8,7 +8,7 @@ import { none, type Opinion } from './decision.ts';
 import { leaveEpoch } from './epochs.ts';
 import type { ChildJob, SiteFacts } from './facts.ts';
 import { fail } from './settle.ts';
-import { currentWorkers, epochOf, later, podsOf, type View } from './view.ts';
+import { currentWorkers, epochOf, later, podsOf, sinceOf, type View } from './view.ts';
 
 export type Gang = GangFlavour | 'Queue' | 'Fallback' | 'None';
 
@@ -31,13 +31,14 @@ export function schedulingDeadline(view: View): Opinion {
   const workers = currentWorkers(view);
   if (workers === undefined || workers.suspended || workers.outcome !== undefined) return none;
   const pods = podsOf(view, 'worker', epochOf(view));
-  // Once all had a node this epoch is past the question; what is lost later is replaced one by one.
   const placed = new Set(
     pods.filter((pod) => pod.scheduledAt !== undefined).map(({ index }) => index),
   );
   if (placed.size >= gangMembers(view.spec)) return forgetAttempts(view);
   const seconds = view.spec.scheduling.schedulingTimeoutSeconds;
-  const due = later(seconds, workers.startedAt ?? workers.createdAt);
+  // A pod that is lost after all had a node gets as much time again for its replacement.
+  const missingSince = sinceOf(view, 'PodsReady') ?? 0;
+  const due = later(seconds, Math.max(workers.startedAt ?? workers.createdAt, missingSince));
   if (view.facts.now < due) return { wakeAt: due };
   const missing = gangMembers(view.spec) - placed.size;
   const words = pods.find(({ unschedulable }) => unschedulable !== undefined)?.unschedulable;

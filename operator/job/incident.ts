@@ -1,15 +1,21 @@
-// One incident: what it costs, whether the job may go on, and on which rung. Counted ones draw on the budget of restarts; a new template, or
-// a Job that gave up, means a new epoch; the second in a row replaces all pods; anything else only forms a new world.
+// One incident that workers could not mend themselves: what it costs, whether the job may go on, and on which rung. Counted ones draw on the
+// budget of restarts, which workers draw on too; a new template, or a Job that gave up, means a new epoch; else a new world is formed.
+import {
+  countRestart,
+  overdrawn,
+  restartPauseSeconds,
+  tooOften,
+} from '../../crds/plan/restart-account.ts';
 import { timeText } from '../runtime/conditions.ts';
-import type { Call, Opinion } from './decision.ts';
+import { none, type Opinion } from './decision.ts';
 import type { EndMeaning } from './end-meaning.ts';
 import { failureOfPod } from './end-meaning.ts';
 import { leaveEpoch } from './epochs.ts';
 import type { ChildJob, PodFacts } from './facts.ts';
 import { drawOf } from './gang.ts';
-import { openGeneration, type Restarts, restartsOf } from './restarts.ts';
+import { openGeneration, type Restarts, restartsOf, shown } from './restarts.ts';
 import { type FailureFacts, fail } from './settle.ts';
-import { currentWorkers, epochOf, later, livePods, presentBus, type View } from './view.ts';
+import { currentWorkers, epochOf, later, presentBus, type View } from './view.ts';
 
 export interface Incident {
   /** The pod where it began; absent where a Job gave up and its pods are gone. */
@@ -19,23 +25,17 @@ export interface Incident {
   readonly jobGaveUp: boolean;
 }
 
-const tooOften = {
-  hostMemory: 3,
-  ephemeralStorage: 2,
-  deviceFault: 2,
-  withoutProgress: 3,
-} as const;
-/** Two incidents within this time without a checkpoint between them: the pods themselves may be at fault. */
-const closeMs = 600_000;
-const longestBackoffSeconds = 300;
-const longestWindow = 128;
-
 export function incident(view: View, found: Incident): Opinion {
   const action = actionOf(view, found);
   const failure = failureOf(found);
   if (action === 'Ignore') return ignored(view, found);
   if (action === 'Fail') return fail(view, failure);
-  const restarts = counted(view, found.meaning);
+  const restarts = countRestart(
+    restartsOf(view),
+    found.meaning.reason,
+    view.facts.now,
+    view.spec.failurePolicy,
+  );
   const end = endOf(view, found, restarts);
   if (end !== undefined) return fail(view, { ...failure, ...end });
   return ladder(view, found, restarts, action === 'RestartExcludingNode');
@@ -59,60 +59,33 @@ function actionOf({ spec }: View, { pod, meaning }: Incident) {
     : 'Restart';
 }
 
+/** It costs nothing. A Job that gave up is followed by the next one, a world that lost the pod by another. */
 function ignored(view: View, { jobGaveUp }: Incident): Opinion {
-  if (!jobGaveUp) return {};
-  const next = leaveEpoch(view, currentWorkers(view));
-  return { ...next, wakeAt: view.facts.now, final: true };
-}
-
-function counted(view: View, { reason }: EndMeaning): Restarts {
-  const { failurePolicy } = view.spec;
-  const before = restartsOf(view);
-  const seconds = failurePolicy.restartWindowSeconds;
-  const from = seconds === 0 ? 0 : view.facts.now - seconds * 1000;
-  const window = [...before.window, timeText(view.facts.now)].filter(
-    (at) => Date.parse(at) >= from,
-  );
-  return {
-    ...before,
-    counted: before.counted + 1,
-    window: window.slice(-longestWindow),
-    sinceCommit: before.sinceCommit + 1,
-    lastCause: reason,
-    repeats: before.lastCause === reason ? before.repeats + 1 : 1,
-  };
+  if (jobGaveUp) {
+    const next = leaveEpoch(view, currentWorkers(view));
+    return { ...next, wakeAt: view.facts.now, final: true };
+  }
+  if (presentBus(view.facts) === undefined) return none;
+  return openGeneration(view, 'Requested', restartsOf(view), epochOf(view));
 }
 
 /** Why the job may not go on; undefined where it may. */
 function endOf(
   view: View,
-  { meaning }: Incident,
+  { meaning: { code, message } }: Incident,
   restarts: Restarts,
 ): Pick<FailureFacts, 'code' | 'message'> | undefined {
-  const { hostOutOfMemoryPolicy, maxRestarts, restartWindowSeconds } = view.spec.failurePolicy;
-  const { repeats, sinceCommit, window } = restarts;
-  const { code, message } = meaning;
-  const grows = hostOutOfMemoryPolicy === 'Grow';
+  const { failurePolicy } = view.spec;
+  const grows = failurePolicy.hostOutOfMemoryPolicy === 'Grow';
+  const { repeats } = restarts;
   if (code === 'E_HOST_OUT_OF_MEMORY' && !grows && repeats >= tooOften.hostMemory)
     return { code, message };
   if (code === 'E_EPHEMERAL_STORAGE' && repeats >= tooOften.ephemeralStorage)
     return { code, message };
-  const spent = restartWindowSeconds === 0 ? restarts.counted : window.length;
-  if (spent > maxRestarts) {
-    const span = restartWindowSeconds === 0 ? 'its life' : `${restartWindowSeconds} s`;
-    return {
-      code: 'E_BUDGET_EXHAUSTED',
-      message: `${spent} restarts within ${span} are more than maxRestarts, which is ${maxRestarts}; the last cause: ${message}`,
-    };
-  }
   // Without a bus nobody tells about checkpoints, so nobody can tell that there were none.
-  if (presentBus(view.facts) !== undefined && sinceCommit >= tooOften.withoutProgress) {
-    return {
-      code: 'E_NO_PROGRESS',
-      message: `${sinceCommit} restarts in a row led to no new checkpoint; the last cause: ${message}`,
-    };
-  }
-  return undefined;
+  const hasBus = presentBus(view.facts) !== undefined;
+  const account = hasBus ? restarts : { ...restarts, sinceCommit: 0 };
+  return overdrawn(account, failurePolicy, message);
 }
 
 function ladder(view: View, found: Incident, restarts: Restarts, elsewhere: boolean): Opinion {
@@ -123,18 +96,12 @@ function ladder(view: View, found: Incident, restarts: Restarts, elsewhere: bool
   const grows =
     meaning.code === 'E_HOST_OUT_OF_MEMORY' &&
     view.spec.failurePolicy.hostOutOfMemoryPolicy === 'Grow' &&
-    repeats >= 2;
+    repeats >= tooOften.grow;
   if (exclude.length > 0 || grows || jobGaveUp) {
     return newEpoch(view, found, restarts, { exclude, grows });
   }
   const again = openGeneration(view, 'PodFailed', restarts, epochOf(view));
-  const replace =
-    presentBus(view.facts) !== undefined && restarts.sinceCommit === 2 && areClose(restarts);
-  return {
-    ...again,
-    calls: [...(again.calls ?? []), ...(replace ? removePods(view) : [])],
-    events: [eventOf(meaning, replace ? 'all workers are replaced' : 'a new world is formed')],
-  };
+  return { ...again, events: [eventOf(meaning, 'a new world is formed')] };
 }
 
 function newEpoch(
@@ -146,14 +113,14 @@ function newEpoch(
   const next = leaveEpoch(view, currentWorkers(view));
   const open = openGeneration(view, 'PodFailed', restarts, epochOf(view) + 1);
   const before = view.status.restarts;
-  const seconds = Math.min(2 ** (restarts.sinceCommit - 1), longestBackoffSeconds);
+  const seconds = restartPauseSeconds(restarts);
   const chance = drawOf(view.facts.job.uid, epochOf(view));
   const start = later(seconds * (1 + 0.1 * chance), view.facts.now);
   return {
     status: {
       ...next.status,
       restarts: {
-        ...open.status?.restarts,
+        ...shown(before, restarts),
         excludedNodes: [...new Set([...(before?.excludedNodes ?? []), ...change.exclude])].slice(
           -64,
         ),
@@ -166,18 +133,6 @@ function newEpoch(
     wakeAt: view.facts.now,
     final: true,
   };
-}
-
-function areClose({ window }: Restarts): boolean {
-  const [last, before] = window.slice(-2).reverse().map(Date.parse);
-  return last !== undefined && before !== undefined && last - before <= closeMs;
-}
-
-export function removePods(view: View): readonly Call[] {
-  return livePods(view).map(({ name, uid }) => ({
-    ...{ type: 'Delete', kind: 'Pod', name, uid },
-    propagation: 'Background',
-  }));
 }
 
 function failureOf({ pod, meaning }: Incident): FailureFacts {

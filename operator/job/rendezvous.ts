@@ -2,8 +2,9 @@
 import type { StateRecord } from '../../crds/wire/state.ts';
 import { timeText } from '../runtime/conditions.ts';
 import { type Call, none, type Opinion } from './decision.ts';
-import { incident, removePods } from './incident.ts';
-import { shown } from './restarts.ts';
+import { incident } from './incident.ts';
+import { isNewGeneration, newsOf, removePods, suspects } from './new-generation.ts';
+import { restartsOf, shown } from './restarts.ts';
 import {
   currentWorkers,
   earliest,
@@ -30,7 +31,8 @@ export function rendezvous(view: View): Opinion {
     case 'Present': {
       const state = stateOf(view);
       if (state === undefined) return forming(view, 'the workers have not met yet');
-      return state.world === undefined ? open(view, state) : committed(view, state);
+      const opinion = state.world === undefined ? open(view, state) : committed(view, state);
+      return { ...opinion, events: [...newsOf(view, state), ...(opinion.events ?? [])] };
     }
     default:
       return bus satisfies never;
@@ -42,14 +44,14 @@ function alone(view: View): Opinion {
   return training(view, 'the worker is ready');
 }
 
-function training(view: View, message: string): Opinion {
+function training(view: View, message: string, wasRestarted = has(view, 'Restarting')): Opinion {
   const { facts, status, spec } = view;
   const quiet = later(2 * spec.failurePolicy.hangTimeoutSeconds, lastSign(view));
   const silent = facts.now >= quiet && presentBus(facts) !== undefined;
   return {
     conditions: [
       { type: 'Running', status: 'True', reason: 'Training', message },
-      ...(has(view, 'Restarting') ? [restarted(message)] : []),
+      ...(wasRestarted ? [restarted(message)] : []),
     ],
     status: { startTime: status.startTime ?? timeText(facts.now) },
     ...(silent ? { stalled: { reason: 'NoSteps', message: noSteps(view) } } : { wakeAt: quiet }),
@@ -86,7 +88,9 @@ function forming(view: View, message: string, cause = 'PodFailed'): Opinion {
 function committed(view: View, state: StateRecord): Opinion {
   const { size = 0, committedAt } = state.world ?? {};
   const message = `${size} ${size === 1 ? 'worker trains' : 'workers train'} as generation ${state.generation}`;
-  const opinion = training(view, message);
+  // A quick restart is over before we see it: the condition tells of it all the same.
+  const wasRestarted = has(view, 'Restarting') || isNewGeneration(view, state);
+  const opinion = training(view, message, wasRestarted);
   const { summary = '' } = view.status.workers ?? {};
   return {
     ...opinion,
@@ -103,7 +107,9 @@ function open(view: View, state: StateRecord): Opinion {
   const opinion = forming(view, message, cause);
   const status = { ...opinion.status, ...mirrored(view, state, undefined, undefined) };
   const due = agreementDue(view, at);
-  if (due === undefined || view.facts.now < due) return { ...opinion, status, wakeAt: due };
+  if (due === undefined || view.facts.now < due) {
+    return { ...opinion, status, calls: suspects(view, state), wakeAt: due };
+  }
   const found = incident(view, {
     pod: undefined,
     meaning: {
@@ -129,12 +135,12 @@ function agreementDue(view: View, openedAt: string): number | undefined {
 }
 
 function mirrored(
-  { status, spec }: View,
-  state: StateRecord,
+  view: View,
+  { generation, opened, adjustments }: StateRecord,
   worldSize: number | undefined,
   committedAt: string | undefined,
 ) {
-  const { generation, opened, adjustments, restarts } = state;
+  const { status, spec } = view;
   return {
     rendezvous: {
       generation,
@@ -144,7 +150,7 @@ function mirrored(
       openedAt: opened.at,
       ...(committedAt === undefined ? {} : { committedAt }),
     },
-    restarts: shown(status.restarts, restarts),
+    restarts: shown(status.restarts, restartsOf(view)),
     ...(adjustments.length === 0 ? {} : { plan: { ...status.plan, adjustments } }),
   };
 }

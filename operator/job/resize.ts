@@ -92,7 +92,7 @@ function shrink(view: View, sizes: Sizes): Opinion {
   return durable ? { conditions, ...newWorld(view, sizes, target) } : { conditions };
 }
 
-function newWorld(view: View, { bus }: Sizes, workers: number): Pick<Opinion, 'calls' | 'status'> {
+function newWorld(view: View, { bus }: Sizes, workers: number): Pick<Opinion, 'calls'> {
   const wanted = desiredOf(view, { workers });
   if (wanted !== undefined) return { calls: [wanted] };
   // The record says so already: the workers may meet under it.
@@ -100,8 +100,8 @@ function newWorld(view: View, { bus }: Sizes, workers: number): Pick<Opinion, 'c
   if (isOpen) return {};
   const restarts = restartsOf(view);
   const counted = { ...restarts, resizes: restarts.resizes + 1 };
-  const { calls = [], status = {} } = openGeneration(view, 'Resize', counted, epochOf(view));
-  return { calls, status };
+  const { calls = [] } = openGeneration(view, 'Resize', counted, epochOf(view));
+  return { calls };
 }
 
 function sizeTo({ name, uid }: ChildJob, size: number): Call {

@@ -1,5 +1,5 @@
 // The account of restarts. With a bus its record is the truth and status a copy, because workers open generations too; without one status
-// is all there is.
+// is all there is. Only a step to the next epoch is written into status first, so there status may be ahead until the bus has heard of it.
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import type { GenerationCause } from '../../crds/wire/generation-causes.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
@@ -10,7 +10,16 @@ export type Restarts = StateRecord['restarts'];
 
 export function restartsOf(view: View): Restarts {
   const record = presentBus(view.facts)?.state?.restarts;
-  if (record !== undefined) return record;
+  const own = ofStatus(view);
+  return record !== undefined && events(record) >= events(own) ? record : own;
+}
+
+/** None of them ever falls. */
+function events({ counted, disruptions, resizes }: Restarts): number {
+  return counted + disruptions + resizes;
+}
+
+function ofStatus(view: View): Restarts {
   const { counted = 0, disruptions = 0, resizes = 0, window = [] } = view.status.restarts ?? {};
   const { sinceCommit = 0, lastCause, repeats = 0 } = view.status.restarts ?? {};
   return {
@@ -34,7 +43,7 @@ export function shown(before: FineTuneJobStatus['restarts'], restarts: Restarts)
   };
 }
 
-/** Asks for a new world with this account; without a bus only the account is kept. */
+/** Asks for a new world with this account, which then stands in the record; without a bus status keeps it. */
 export function openGeneration(
   view: View,
   cause: GenerationCause,
@@ -42,11 +51,7 @@ export function openGeneration(
   epoch: number,
 ): Opinion {
   const state = presentBus(view.facts)?.state;
-  return {
-    status: { restarts: shown(view.status.restarts, restarts) },
-    calls:
-      state === undefined
-        ? []
-        : [{ type: 'OpenGeneration', from: state.generation, cause, epoch, restarts }],
-  };
+  return state === undefined
+    ? { status: { restarts: shown(view.status.restarts, restarts) } }
+    : { calls: [{ type: 'OpenGeneration', from: state.generation, cause, epoch, restarts }] };
 }

@@ -1,6 +1,7 @@
 // Whether a job can be run at all, before anything is created for it: can it be read, do its parts fit together, does the site have what
 // it asks for. What can be changed on a suspended job does not end it while it is suspended.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
+import { notBuiltOnCluster } from '../../crds/cluster-limits.ts';
 import { incompatibilities } from '../../crds/compatibility.ts';
 import type { FailureCode } from '../../crds/failures.ts';
 import { failureOf } from '../../crds/failures.ts';
@@ -64,7 +65,14 @@ function refused(now: number, { code, message }: Problem): Opinion {
 
 function problemsOf({ facts, spec }: View): readonly Problem[] {
   const own = incompatibilities(spec, 'cluster').map(({ code, message }) => ({ code, message }));
-  return [...own, ...foreignNames(facts), ...siteProblems(facts, spec)];
+  return [...own, ...notBuilt(facts, spec), ...foreignNames(facts), ...siteProblems(facts, spec)];
+}
+
+function notBuilt({ site }: Facts, spec: FineTuneJobSpec): readonly Problem[] {
+  const found = site.refusesNotBuilt ? notBuiltOnCluster(spec) : undefined;
+  if (found === undefined) return [];
+  const { code, message, hint } = found;
+  return [{ code, message: hint === undefined ? message : `${message}; ${hint}` }];
 }
 
 function foreignNames({ foreign }: Facts): readonly Problem[] {

@@ -9,7 +9,7 @@ import { type Call, none, type Opinion } from './decision.ts';
 import { desiredOf } from './desired.ts';
 import { leaveEpoch, outdatedWorkers, removeOutdated } from './epochs.ts';
 import { gangMembers, gangOf } from './gang.ts';
-import { openGeneration, restartsOf } from './restarts.ts';
+import { openGeneration, restartsOf, shown } from './restarts.ts';
 import { stopWorkers } from './stop-workers.ts';
 import { ensurePlan, groundwork, surroundings } from './surroundings.ts';
 import { currentWorkers, epochOf, presentBus, stateOf, type View } from './view.ts';
@@ -42,7 +42,7 @@ function afterRemoval(view: View): Opinion {
   const note = 'the worker Job was deleted by somebody; the next one takes its place';
   return {
     ...open,
-    status: { ...next.status, ...open.status },
+    status: { ...next.status, restarts: shown(view.status.restarts, counted) },
     events: [{ type: 'Warning', reason: 'WorkersDeleted', note, action: 'Restart' }],
     // The next pass creates: it sees the new number.
     wakeAt: view.facts.now,

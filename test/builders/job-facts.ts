@@ -26,6 +26,8 @@ export const quietSite: SiteFacts = {
   hasQueues: false,
   mayReplaceByForce: false,
   mayCreateClaims: true,
+  mayDeleteJobs: true,
+  refusesNotBuilt: false,
 };
 
 const identity = { name: 'first', namespace: 'team-a', uid: 'uid-of-job', annotations: {} };

@@ -70,7 +70,7 @@ test('the operator understands the chart as it comes', async (t) => {
     replicas: 3,
   });
   t.like(config.pods.bus, { port: 4222, namespace: 'anneal-system' });
-  t.is(config.features.size, 0);
+  t.deepEqual([...config.features], ['deleteFinishedJobs']);
 });
 
 test('the operator understands everything that can be asked for', async (t) => {
@@ -84,7 +84,12 @@ test('the operator understands everything that can be asked for', async (t) => {
     deviceMemoryBytes: 80 * 2 ** 30,
     monitoringNamespace: 'monitoring',
   });
-  t.deepEqual([...config.features].sort(), ['forceReplace', 'kueueStatus', 'volumeClaimTemplate']);
+  t.deepEqual([...config.features].sort(), [
+    'deleteFinishedJobs',
+    'forceReplace',
+    'kueueStatus',
+    'volumeClaimTemplate',
+  ]);
   t.deepEqual(config.gangs, ['Volcano']);
   t.like(config.bus, { caFile: '/etc/nats-ca/ca.crt' });
   t.regex(config.bus?.url ?? '', /^tls:/);

@@ -311,6 +311,8 @@ test('what still runs at the end is stopped, and the job goes when its time is o
   const stopped = { ...facts, workers: [aChildJob({ parallelism: 0, active: 0 })] };
   t.deepEqual(decided(stopped).words, []);
   t.deepEqual(decided({ ...stopped, now: seconds(60) }).words, ['DeleteSelf']);
+  const mayNot = { ...stopped, site: { ...quietSite, mayDeleteJobs: false } };
+  t.deepEqual(decided({ ...mayNot, now: seconds(60) }).words, []);
   const all = someFacts({ status, workers: [aChildJob()], spec: { podCleanupPolicy: 'All' } });
   t.deepEqual(decided(all).words, ['Delete Job first-w1']);
   const none = someFacts({ status, workers: [aChildJob()], spec: { podCleanupPolicy: 'None' } });

@@ -2,7 +2,14 @@ import test from 'ava';
 import { drawOf, gangMembers, gangOf } from '../../../operator/job/gang.ts';
 import { decided } from '../../builders/decided.ts';
 import { aSpec, type Changes } from '../../builders/job.ts';
-import { aChildJob, aPodOf, quietSite, seconds, training } from '../../builders/job-facts.ts';
+import {
+  aChildJob,
+  aPodOf,
+  conditionsOf,
+  quietSite,
+  seconds,
+  training,
+} from '../../builders/job-facts.ts';
 
 const bus = { url: 'u', port: 1, namespace: undefined };
 const site = { ...quietSite, settings: { ...quietSite.settings, bus } };
@@ -29,7 +36,7 @@ const placed = (count: number, spec: Changes = three, age = 600) =>
   training({
     spec,
     site,
-    status: { startTime: undefined, conditions: [] },
+    status: { startTime: undefined, conditions: conditionsOf({ PodsReady: '!Pending' }) },
     bus: { type: 'Away', since: seconds(0) },
     workers: [aChildJob({ parallelism: 3, startedAt: seconds(-age) }, spec)],
     pods: [0, 1, 2].map((index) =>
@@ -87,6 +94,18 @@ test('a gang that all found nodes is never taken away for it, whatever is lost l
   const { words, status } = decided(placed(3));
   t.false(words.some((word) => word.startsWith('Delete')));
   t.is(status.restarts?.schedulingAttempts, undefined);
+});
+
+test('a pod that is lost long after the start gets as much time again for its replacement', (t) => {
+  const facts = training({ pods: [] });
+  const lost = decided(facts);
+  t.false(lost.words.some((word) => word.startsWith('Delete')));
+  t.is(lost.is('PodsReady'), 'False/Pending');
+  t.is(lost.wakeAt, seconds(600));
+  const later = { ...facts, job: { ...facts.job, status: lost.status } };
+  const never = decided({ ...later, now: seconds(600) });
+  t.is(never.is('Stalled'), 'True/GangTimeout');
+  t.true(never.words.includes('Delete Job first-w1'));
 });
 
 test('without a gang the job fails when its time for nodes is over', (t) => {

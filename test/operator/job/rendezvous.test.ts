@@ -68,7 +68,8 @@ test('workers that are all there and do not agree are replaced, and it counts', 
   const late = decided({ ...facts, now: seconds(1) });
   t.true(late.words.includes('OpenGeneration 2 PodFailed'));
   t.true(late.words.includes('Delete Pod first-w1-0'));
-  t.is(late.status.restarts?.lastCause, 'PeerLost');
+  const next = late.calls.find((call) => call.type === 'OpenGeneration');
+  t.is(next?.restarts.lastCause, 'PeerLost');
 });
 
 test('a bus that is away leaves a training world alone, and is told when something waits for it', (t) => {

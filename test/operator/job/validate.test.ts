@@ -53,6 +53,25 @@ test('a spec of another version of the CRD is told, and does not end the job', (
   t.deepEqual(result.words, []);
 });
 
+test('what pods of this version do not do is refused with a way around it', (t) => {
+  const site = { ...withBus, refusesNotBuilt: true };
+  const cpu = { 'worker.devicesPerWorker': 0 };
+  t.is(decided(someFacts({ spec: cpu, site })).is('Validated'), 'True/Resolved');
+  const several = decided(someFacts({ spec: { ...cpu, 'worker.replicas': 2 }, site }));
+  t.is(several.is('Failed'), 'True/NotBuilt');
+  t.is(
+    several.message('Validated'),
+    'spec.worker.replicas is 2; this version trains with one worker; set spec.worker.replicas: 1',
+  );
+  t.deepEqual(several.words, []);
+  const hub = {
+    ...cpu,
+    'output.destination': undefined,
+    'output.pushToHub': { repository: 'a/b' },
+  };
+  t.is(decided(someFacts({ spec: hub, site })).is('Failed'), 'True/NotBuilt');
+});
+
 test('several workers need a bus, and say so where there is none', (t) => {
   const spec = { 'worker.replicas': 2 };
   t.is(decided(someFacts({ spec })).is('Validated'), 'False/BusUnavailable');

@@ -44,7 +44,7 @@
 
 {{- define "anneal.operatorFeatures" }}
 {{- $on := list }}
-{{- range tuple "volumeClaimTemplate" "forceReplace" "kueueStatus" }}
+{{- range tuple "volumeClaimTemplate" "forceReplace" "deleteFinishedJobs" "kueueStatus" }}
 {{- if index $.Values.features . }}{{ $on = append $on . }}{{ end }}
 {{- end }}
 - name: ANNEAL_FEATURES

@@ -1,0 +1,57 @@
+// What follows from a generation that somebody opened. Most are opened by the workers themselves, which mend in place what they can; the operator
+// tells people, and takes the next step of the ladder where mending in place did not help.
+import { generationCauses } from '../../crds/wire/generation-causes.ts';
+import type { StateRecord } from '../../crds/wire/state.ts';
+import type { EventNote } from '../runtime/events.ts';
+import type { Call } from './decision.ts';
+import { livePods, type View } from './view.ts';
+
+/** Opened by the operator alone, which tells more of them where it opens them. */
+const toldElsewhere: ReadonlySet<string> = new Set(['Start', 'PodFailed', 'Resize']);
+/** Two counted restarts within this time without a checkpoint between them: the pods themselves may be at fault. */
+const closeMs = 600_000;
+
+/** Whether it was opened since we last looked. */
+export function isNewGeneration({ status }: View, { generation }: StateRecord): boolean {
+  const known = status.rendezvous?.generation;
+  return known !== undefined && generation > known;
+}
+
+/** Told once. Several may have been opened since the last look: the account has them all, the newest is told. */
+export function newsOf(view: View, state: StateRecord): readonly EventNote[] {
+  const { generation, opened, restarts } = state;
+  if (!isNewGeneration(view, state) || toldElsewhere.has(opened.cause)) return [];
+  const { counted, meaning } = generationCauses[opened.cause];
+  const { maxRestarts } = view.spec.failurePolicy;
+  const cost = counted
+    ? `${restarts.lastCause ?? opened.cause}, restart ${restarts.counted} of the job, which may have ${maxRestarts}`
+    : 'it is not counted';
+  const note = `${opened.by} opened generation ${generation}: ${meaning.replace(/\.$/, '')} (${cost})`;
+  const type = counted ? 'Warning' : 'Normal';
+  return [{ type, reason: opened.cause, note, action: 'Restart' }];
+}
+
+/** Pods to replace before the next world trains in them. */
+export function suspects(view: View, { opened, restarts, world }: StateRecord): readonly Call[] {
+  const again = generationCauses[opened.cause].counted && restarts.sinceCommit === 2;
+  if (world !== undefined || !again || !areClose(restarts)) return [];
+  const openedAt = Date.parse(opened.at);
+  return removed(livePods(view).filter(({ createdAt }) => createdAt <= openedAt));
+}
+
+/** All of them: the pods of the present epoch. */
+export function removePods(view: View): readonly Call[] {
+  return removed(livePods(view));
+}
+
+function removed(pods: ReturnType<typeof livePods>): readonly Call[] {
+  return pods.map(({ name, uid }) => ({
+    ...{ type: 'Delete', kind: 'Pod', name, uid },
+    propagation: 'Background',
+  }));
+}
+
+function areClose({ window }: StateRecord['restarts']): boolean {
+  const [last, before] = window.slice(-2).reverse().map(Date.parse);
+  return last !== undefined && before !== undefined && last - before <= closeMs;
+}
