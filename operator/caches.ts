@@ -12,7 +12,7 @@ import { Reflector, type ReflectorEvent, type ReflectorFacts } from './runtime/r
 import { type KubeObject, keyOf, type Resource } from './runtime/resource.ts';
 import { Store } from './runtime/store.ts';
 
-export interface CacheFacts {
+interface CacheFacts {
   readonly connection: Pick<ReflectorFacts<KubeObject>, 'client' | 'clock' | 'chance'>;
   readonly namespaces: readonly string[] | undefined;
   readonly gang: GangFlavour | undefined;

@@ -7,7 +7,7 @@ import type { KubeClient } from './runtime/client.ts';
 
 const resources = z.object({ resources: z.array(z.object({ name: z.string() })).default([]) });
 
-export interface Discovered {
+interface Discovered {
   readonly gangs: readonly GangFlavour[];
   readonly hasQueues: SiteFacts['hasQueues'];
 }

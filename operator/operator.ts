@@ -18,7 +18,7 @@ import { LeaderElection } from './runtime/lease.ts';
 import type { Metrics } from './runtime/metrics.ts';
 import { WorkQueue } from './runtime/work-queue.ts';
 
-export interface OperatorFacts {
+interface OperatorFacts {
   readonly config: OperatorConfig;
   /** For reconciling, and one of its own for the lease. */
   readonly clients: { readonly work: KubeClient; readonly lease: KubeClient };

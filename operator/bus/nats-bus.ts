@@ -30,7 +30,7 @@ import { timeText } from '../runtime/conditions.ts';
 import type { BusProgress, JobBus, NewGeneration } from './job-bus.ts';
 import { Records } from './records.ts';
 
-export interface NatsBusFacts {
+interface NatsBusFacts {
   readonly clock: Clock;
   readonly chance: Chance;
   /** Told why the bus could not be used. */

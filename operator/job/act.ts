@@ -20,7 +20,7 @@ import {
 import { fineTuneJobs, type ObservedFineTuneJob } from './observed/fine-tune-job.ts';
 import { pods } from './observed/pod.ts';
 
-export interface Actor {
+interface Actor {
   readonly client: KubeClient;
   readonly bus: JobBus;
   readonly manager: string;

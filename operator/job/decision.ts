@@ -8,7 +8,7 @@ import type { ConditionChange } from '../runtime/conditions.ts';
 import type { EventNote } from '../runtime/events.ts';
 
 export type CreatedKind = 'Job' | 'PodGroup' | 'PersistentVolumeClaim';
-export type AppliedKind = 'Service' | 'NetworkPolicy';
+type AppliedKind = 'Service' | 'NetworkPolicy';
 export type DeletedKind = 'Job' | 'Pod' | 'PodGroup' | 'Service' | 'NetworkPolicy';
 
 export type Call =

@@ -6,7 +6,7 @@ import type { ChildJob } from './facts.ts';
 import { removeJob } from './finalise.ts';
 import { epochOf, type View } from './view.ts';
 
-export interface NextEpoch {
+interface NextEpoch {
   readonly status: Partial<FineTuneJobStatus>;
   readonly calls: readonly Call[];
 }

@@ -10,7 +10,7 @@ import type { ChildJob, SiteFacts } from './facts.ts';
 import { fail } from './settle.ts';
 import { currentWorkers, epochOf, later, podsOf, sinceOf, type View } from './view.ts';
 
-export type Gang = GangFlavour | 'Queue' | 'Fallback' | 'None';
+type Gang = GangFlavour | 'Queue' | 'Fallback' | 'None';
 
 /** In the order of preference. */
 const flavours: readonly GangFlavour[] = ['Native', 'Coscheduling', 'Volcano'];

@@ -17,7 +17,7 @@ import { openGeneration, type Restarts, restartsOf, shown } from './restarts.ts'
 import { type FailureFacts, fail } from './settle.ts';
 import { currentWorkers, epochOf, later, presentBus, type View } from './view.ts';
 
-export interface Incident {
+interface Incident {
   /** The pod where it began; absent where a Job gave up and its pods are gone. */
   readonly pod: PodFacts | undefined;
   readonly meaning: EndMeaning;

@@ -6,7 +6,7 @@ import { type Trouble, troublesOf, worstOf } from './pod-trouble.ts';
 import type { FailureFacts } from './settle.ts';
 import { later, podsOf, type View } from './view.ts';
 
-export type IoProgress =
+type IoProgress =
   | { readonly type: 'Working'; readonly trouble: Trouble | undefined; readonly wakeAt?: number }
   | { readonly type: 'Done'; readonly words: LastWords | undefined }
   | { readonly type: 'Failed'; readonly failure: FailureFacts };

@@ -6,7 +6,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Store } from '../runtime/store.ts';
 import type { ObservedFineTuneJob } from './observed/fine-tune-job.ts';
 
-export interface JanitorFacts {
+interface JanitorFacts {
   readonly jobs: Store<ObservedFineTuneJob, 'uid'>;
   readonly bus: JobBus;
   readonly clock: Clock;

@@ -7,7 +7,7 @@ import { canonicalText, digestOf, digestOfText } from '../../crds/plan/digest.ts
 import { splitLive } from '../../crds/plan/live.ts';
 import { planRecord } from '../../crds/wire/plan-record.ts';
 
-export interface PlannedJob {
+interface PlannedJob {
   readonly name: string;
   readonly namespace: string;
   readonly uid: string;

@@ -11,7 +11,7 @@ import { isOver } from './decide.ts';
 import { fineTuneJobs, type ObservedFineTuneJob } from './observed/fine-tune-job.ts';
 import { isUrgent, type ProgressPart, progressPart, tellsMore } from './progress.ts';
 
-export interface ProgressWriterFacts {
+interface ProgressWriterFacts {
   readonly jobs: Store<ObservedFineTuneJob, string>;
   readonly bus: JobBus;
   readonly client: KubeClient;

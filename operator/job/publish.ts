@@ -51,7 +51,7 @@ export function publish(view: View): Opinion {
 }
 
 /** How training ended, where it ended well. Once it was seen, it stays so: pods and bus may be gone by now. */
-export function trainedTo(view: View): Ending | undefined {
+function trainedTo(view: View): Ending | undefined {
   const running = conditionOf(view.status.conditions ?? [], 'Running')?.reason;
   if (running === 'Finished' || running === 'FinishedEarly') return running;
   const result = presentBus(view.facts)?.state?.result;

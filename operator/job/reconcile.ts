@@ -20,7 +20,7 @@ import { type Caches, observe } from './observe.ts';
 import { fineTuneJobs, type ObservedFineTuneJob } from './observed/fine-tune-job.ts';
 import { OwnWrites } from './own-writes.ts';
 
-export interface ReconcilerFacts {
+interface ReconcilerFacts {
   readonly caches: Caches;
   readonly client: KubeClient;
   readonly bus: JobBus;

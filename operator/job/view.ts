@@ -48,10 +48,6 @@ export function has(view: Pick<View, 'status'>, type: ConditionType): boolean {
   return isTrue(view.status.conditions ?? [], type);
 }
 
-export function reasonOf(view: Pick<View, 'status'>, type: ConditionType): string | undefined {
-  return conditionOf(view.status.conditions ?? [], type)?.reason;
-}
-
 /** Since when a condition is as it is, in milliseconds since 1970. */
 export function sinceOf(view: Pick<View, 'status'>, type: ConditionType): number | undefined {
   const condition = conditionOf(view.status.conditions ?? [], type);

@@ -170,6 +170,6 @@ export function replacePlan(view: View): Opinion {
   return stuck ? { calls: ensurePlan(view) } : none;
 }
 
-export function notReady(message: string) {
+function notReady(message: string) {
   return { type: 'PodsReady', status: 'False', reason: 'Pending', message } as const;
 }

@@ -13,7 +13,7 @@ export interface BuiltJob {
   readonly planDigest: string;
 }
 
-export function ownerOf({ name, uid }: BuiltJob): V1OwnerReference {
+function ownerOf({ name, uid }: BuiltJob): V1OwnerReference {
   return { apiVersion, kind, name, uid, controller: true, blockOwnerDeletion: true };
 }
 

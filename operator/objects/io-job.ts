@@ -8,7 +8,7 @@ import { podFailurePolicy } from './failure-policy.ts';
 import { podSpec } from './pod-template.ts';
 import type { PodSettings } from './settings.ts';
 
-export interface IoJobFacts {
+interface IoJobFacts {
   readonly job: BuiltJob;
   readonly settings: PodSettings;
   readonly attempt: number;

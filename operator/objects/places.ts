@@ -6,13 +6,13 @@ import { childName } from '../../crds/child-names.ts';
 
 export type PodRole = 'prepare' | 'worker' | 'publish';
 
-export interface ClaimUse {
+interface ClaimUse {
   readonly claimName: string;
   readonly role: PodRole;
   readonly writes: boolean;
 }
 
-export interface SecretUse {
+interface SecretUse {
   readonly role: PodRole;
   readonly name: string;
   readonly key: string;
@@ -20,7 +20,7 @@ export interface SecretUse {
   readonly optional: boolean;
 }
 
-export interface ImageUse {
+interface ImageUse {
   /** Place in the spec: model, train, eval. */
   readonly place: string;
   readonly reference: string;

@@ -14,7 +14,7 @@ export const podGroupResources = {
   Volcano: { group: 'scheduling.volcano.sh', version: 'v1beta1' },
 } as const satisfies Record<GangFlavour, object>;
 
-export interface GangSize {
+interface GangSize {
   readonly epoch: number;
   readonly members: number;
 }
@@ -38,7 +38,7 @@ export function podGroup(job: BuiltJob, flavour: GangFlavour, { epoch, members }
   }
 }
 
-export interface GangMembership {
+interface GangMembership {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   readonly spec: Pick<V1PodSpec, 'schedulerName'> & {

@@ -9,7 +9,7 @@ import { containerSecurity, podSecurity } from './security.ts';
 import type { PodSettings } from './settings.ts';
 import { sharedMemoryBytes, volumesOf } from './volumes.ts';
 
-export interface PodFacts {
+interface PodFacts {
   readonly job: BuiltJob;
   readonly role: PodRole;
   readonly settings: PodSettings;

@@ -1,6 +1,6 @@
 // What the site decides about pods, as the chart tells it to the operator. Jobs decide the rest.
 
-export interface BusSettings {
+interface BusSettings {
   /** Address that pods use. */
   readonly url: string;
   readonly port: number;

@@ -8,7 +8,7 @@ import type { BuiltJob } from './child.ts';
 import { type Places, type PodRole, placesOf } from './places.ts';
 import type { PodSettings } from './settings.ts';
 
-export interface PodVolumes {
+interface PodVolumes {
   readonly volumes: V1Volume[];
   readonly mounts: V1VolumeMount[];
 }

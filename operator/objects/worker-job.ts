@@ -19,7 +19,7 @@ import type { Sent } from './sent.ts';
 import { hasService } from './service.ts';
 import type { PodSettings } from './settings.ts';
 
-export interface WorkerJobFacts {
+interface WorkerJobFacts {
   readonly job: BuiltJob;
   readonly settings: PodSettings;
   readonly epoch: number;

@@ -18,9 +18,7 @@ const kubernetesStatus = z.object({
     .optional(),
 });
 
-export type KubernetesStatus = z.output<typeof kubernetesStatus>;
-
-export interface ApiErrorFacts extends ErrorFacts {
+interface ApiErrorFacts extends ErrorFacts {
   /** HTTP status; 0 when no answer came. */
   readonly status: number;
   readonly reason: string;

@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { apiVersionOf, pathOf, type Resource } from './resource.ts';
 import type { KubeTransport } from './transport.ts';
 
-export interface ListPage<T> {
+interface ListPage<T> {
   readonly items: readonly T[];
   readonly resourceVersion: string;
   /** Where the next page begins; absent on the last. */

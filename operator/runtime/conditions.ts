@@ -8,7 +8,7 @@ export interface ConditionChange {
   readonly message: string;
 }
 
-export interface Stamp {
+interface Stamp {
   /** Milliseconds since 1970. */
   readonly now: number;
   readonly generation: number;

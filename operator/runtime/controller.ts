@@ -10,7 +10,7 @@ export interface Reconciled {
   readonly againAfterMs?: number | undefined;
 }
 
-export interface ControllerFacts {
+interface ControllerFacts {
   readonly queue: WorkQueue;
   readonly clock: Clock;
   readonly workers: number;

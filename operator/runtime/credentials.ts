@@ -14,7 +14,7 @@ export interface TlsMaterial {
   readonly rejectUnauthorized?: boolean;
 }
 
-export interface Credentials {
+interface Credentials {
   readonly headers: Readonly<Record<string, string>>;
   readonly tls: TlsMaterial;
   /** Differs when the TLS material does, so that connections made with the old one can go. */

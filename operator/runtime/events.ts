@@ -6,7 +6,7 @@ import type { KubeClient, Manifest } from './client.ts';
 import type { Clock } from './clock.ts';
 import { TokenBucket } from './token-bucket.ts';
 
-export interface EventSubject {
+interface EventSubject {
   readonly apiVersion: string;
   readonly kind: string;
   readonly namespace: string;
@@ -22,7 +22,7 @@ export interface EventNote {
   readonly action: string;
 }
 
-export interface EventFacts {
+interface EventFacts {
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly controller: string;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-export interface HealthFacts {
+interface HealthFacts {
   readonly port: number;
   readonly host?: string;
   /** Milliseconds for which the event loop was held up at worst, lately. */

@@ -6,7 +6,7 @@ import type { Address, KubeClient, Manifest } from './client.ts';
 import type { Chance, Clock } from './clock.ts';
 import { pathOf } from './resource.ts';
 
-export interface LeaseFacts {
+interface LeaseFacts {
   /** A client of its own: behind the requests of the reconcilers a renewal would come too late. */
   readonly client: KubeClient;
   readonly clock: Clock;
@@ -18,7 +18,7 @@ export interface LeaseFacts {
   readonly tell: (event: LeaseEvent) => void;
 }
 
-export interface LeaseTimes {
+interface LeaseTimes {
   readonly durationMs: number;
   /** Without a renewal for so long, a leader gives up: before another may begin. */
   readonly renewDeadlineMs: number;

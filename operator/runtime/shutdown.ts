@@ -1,5 +1,5 @@
 // SIGTERM and SIGINT become one AbortSignal; the second one ends the process at once.
-export interface SignalSource {
+interface SignalSource {
   on(name: 'SIGTERM' | 'SIGINT', listener: () => void): unknown;
 }
 

@@ -7,7 +7,7 @@ export type Change<T> =
   | { readonly type: 'Deleted'; readonly object: T };
 
 /** Values under which an object is found: the UID of its owner, say. */
-export type Index<T> = (object: T) => readonly string[];
+type Index<T> = (object: T) => readonly string[];
 
 interface StoreFacts<T, Name extends string> {
   readonly indexes: Readonly<Record<Name, Index<T>>>;

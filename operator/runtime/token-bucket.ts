@@ -1,5 +1,5 @@
 // So many a second, with a burst. Counts in a clock's milliseconds, so a test can move it.
-export interface BucketSettings {
+interface BucketSettings {
   readonly perSecond: number;
   readonly burst: number;
 }

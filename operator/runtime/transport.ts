@@ -5,7 +5,7 @@ import { type ApiError, toApiError, unanswered } from './api-error.ts';
 import type { Clock } from './clock.ts';
 import type { CredentialSource, TlsMaterial } from './credentials.ts';
 
-export type Verb = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+type Verb = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 export interface KubeRequest {
   readonly verb: Verb;

@@ -4,7 +4,7 @@ import { Backoff } from './backoff.ts';
 import type { Chance, Clock } from './clock.ts';
 import { TokenBucket } from './token-bucket.ts';
 
-export interface WorkQueueFacts {
+interface WorkQueueFacts {
   readonly clock: Clock;
   readonly chance: Chance;
 }
