@@ -7,7 +7,7 @@ import { bucket, type JobOnBus, keys } from '../../crds/wire/subjects.ts';
 import type { Clock } from '../clock.ts';
 import { type Change, foldRecords, type KeyEntry, noRecords, type Records } from './records.ts';
 
-export interface BusLinkSettings {
+interface BusLinkSettings {
   readonly url: string;
   readonly name: string;
   readonly job: JobOnBus;

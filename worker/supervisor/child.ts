@@ -6,7 +6,7 @@ import { type Telemetry, type TelemetryOf, telemetry } from '../../crds/wire/tel
 import type { ControlGroup } from './control-group.ts';
 import type { ChildEnd } from './end-of-child.ts';
 
-export interface ChildPlan {
+interface ChildPlan {
   /** File to run as the worker. */
   readonly worker: string;
   readonly role: 'prepare' | 'train' | 'publish';

@@ -5,7 +5,7 @@ import { type LastWords, lastWords, longestLastWords } from '../../crds/wire/las
 import type { Trouble } from './end-of-child.ts';
 import type { Redactor } from './redact.ts';
 
-export interface WhereItWas {
+interface WhereItWas {
   readonly generation?: number | undefined;
   readonly index?: number | undefined;
 }

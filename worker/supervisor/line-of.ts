@@ -3,7 +3,7 @@
 import type { LogRecord } from '../../crds/wire/pod-messages.ts';
 import type { Telemetry, TelemetryOf } from '../../crds/wire/telemetry.ts';
 
-export interface Line {
+interface Line {
   readonly level: LogRecord['level'];
   readonly text: string;
 }

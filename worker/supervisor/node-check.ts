@@ -7,7 +7,7 @@ import { isErrno } from '../prepare/errno.ts';
 import type { ControlGroup } from './control-group.ts';
 import { type Trouble, troubleOf } from './end-of-child.ts';
 
-export interface NodeFacts {
+interface NodeFacts {
   /** Folders that must be writable. */
   readonly folders: readonly string[];
   /** Name for the file that is written there: no other pod's. */

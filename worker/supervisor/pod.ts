@@ -20,7 +20,7 @@ import { StateWriter } from './state-writer.ts';
 import { type PodEnd, Supervisor } from './supervisor.ts';
 import { Training } from './training.ts';
 
-export interface PodParts {
+interface PodParts {
   readonly role: keyof typeof podRole;
   readonly config: PodConfig;
   readonly clock: Clock;

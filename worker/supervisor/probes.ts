@@ -17,7 +17,7 @@ export interface PodNumbers {
   readonly messagesDropped: number;
 }
 
-export interface ProbeFacts {
+interface ProbeFacts {
   readonly port: number;
   /** Undefined, or why not. */
   readonly notReady: () => string | undefined;

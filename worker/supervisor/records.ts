@@ -14,7 +14,7 @@ import {
 import { parseKey } from '../../crds/wire/subjects.ts';
 
 /** A record, and the revision that a write which replaces it must name. */
-export interface Stored<T> {
+interface Stored<T> {
   readonly record: T;
   readonly revision: number;
 }

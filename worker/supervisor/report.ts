@@ -16,7 +16,7 @@ import { logLimit } from './log-limit.ts';
 import { Outbox, type Parcel } from './outbox.ts';
 import type { Redactor } from './redact.ts';
 
-export interface ReportSettings {
+interface ReportSettings {
   readonly job: JobOnBus;
   readonly pod: { readonly name: string; readonly uid: string; readonly index: number };
   readonly clock: Clock;

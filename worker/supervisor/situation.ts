@@ -25,7 +25,7 @@ export interface Situation {
   readonly trainer: TrainerState;
 }
 
-export interface Member {
+interface Member {
   readonly index: number;
   readonly podUID: string;
   readonly epoch: number;

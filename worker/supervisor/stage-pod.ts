@@ -17,7 +17,7 @@ import { writeRun } from './run-record.ts';
 import type { PodEnd } from './supervisor.ts';
 import { hear, startedAt } from './trainer-facts.ts';
 
-export interface StageParts {
+interface StageParts {
   readonly stage: 'prepare' | 'train' | 'publish';
   readonly config: PodConfig;
   readonly plan: PodPlan;

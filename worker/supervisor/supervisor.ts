@@ -22,7 +22,7 @@ import type { Saved } from './trainer-facts.ts';
 import { hangTrouble, type TrainerProcess } from './trainer-process.ts';
 import type { Training } from './training.ts';
 
-export interface SupervisorParts {
+interface SupervisorParts {
   readonly config: PodConfig;
   readonly plan: PodPlan;
   readonly clock: Clock;

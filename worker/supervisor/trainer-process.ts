@@ -6,7 +6,7 @@ import { type Ending, endingOf, type Trouble, troubleOf } from './end-of-child.t
 import type { TrainerState, TrainingResult } from './situation.ts';
 import { hangsAt, hear, type Saved, startedAt, type TrainerFacts } from './trainer-facts.ts';
 
-export interface TrainerSettings {
+interface TrainerSettings {
   readonly generation: number;
   readonly clock: Clock;
   readonly hangTimeoutSeconds: number;

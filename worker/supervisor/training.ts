@@ -24,7 +24,7 @@ import type { TrainingResult } from './situation.ts';
 import type { Saved } from './trainer-facts.ts';
 import { TrainerProcess } from './trainer-process.ts';
 
-export interface TrainingParts {
+interface TrainingParts {
   readonly config: PodConfig;
   readonly plan: PodPlan;
   readonly clock: Clock;

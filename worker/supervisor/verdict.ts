@@ -6,7 +6,7 @@ import type { GenerationCause } from '../../crds/wire/generation-causes.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
 import { type Trouble, troubleOf } from './end-of-child.ts';
 
-export type Verdict =
+type Verdict =
   | {
       readonly type: 'Restart';
       readonly cause: GenerationCause;
