@@ -1,6 +1,6 @@
 // What the command line is told by its environment; parsed once per command, and passed down.
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import * as z from 'zod';
 import { displays, glyphSets } from './command-table/flags.ts';
 
@@ -22,6 +22,14 @@ const schema = z.object({
   NO_COLOR: text,
   TERM: text,
   npm_command: text,
+  /** The name that the program was started by, from main.ts. */
+  ANNEAL_STARTED_AS: text,
+  KUBECONFIG: text,
+  ANNEAL_NAMESPACE: text,
+  ANNEAL_CONTEXT: text,
+  ANNEAL_SYSTEM_NAMESPACE: text,
+  ANNEAL_NATS_URL: text,
+  CLICOLOR_FORCE: on,
   LC_ALL: text,
   LC_CTYPE: text,
   LANG: text,
@@ -29,7 +37,7 @@ const schema = z.object({
 
 export interface CliConfig {
   /** How a person starts the command again: npm start and npx leave no `anneal` on the PATH. */
-  readonly command: 'anneal' | 'npx anneal';
+  readonly command: 'anneal' | 'npx anneal' | 'kubectl anneal';
   /** Downloads, token stores, volumes that stand for claims, runs. */
   readonly cache: string;
   readonly threads: number | undefined;
@@ -38,15 +46,29 @@ export interface CliConfig {
   readonly accessible: boolean;
   readonly color: boolean;
   readonly dumbTerminal: boolean;
+  /** Colours also where nobody sees a terminal. */
+  readonly forceColor: boolean;
+  /** Files that kubectl would look for, whether they are there or not. */
+  readonly kubeconfigs: readonly string[];
+  /** From the environment; flags stand above them. */
+  readonly namespace: string | undefined;
+  readonly context: string | undefined;
+  /** Where operator and bus run. */
+  readonly systemNamespace: string;
+  /** Address of the bus where it can be reached without a port-forward. */
+  readonly busUrl: string | undefined;
   /** False where the locale says that only plain letters are shown. */
   readonly unicode: boolean;
 }
+
+/** There inside of a pod. */
+const podToken = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 
 export function cliConfig(variables: Readonly<Record<string, string | undefined>>): CliConfig {
   const env = schema.parse(variables);
   const locale = env.LC_ALL ?? env.LC_CTYPE ?? env.LANG;
   return {
-    command: env.npm_command === undefined ? 'anneal' : 'npx anneal',
+    command: commandOf(env),
     cache: env.ANNEAL_CACHE ?? join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'anneal'),
     threads: env.ANNEAL_THREADS,
     display: env.ANNEAL_DISPLAY ?? 'auto',
@@ -54,7 +76,21 @@ export function cliConfig(variables: Readonly<Record<string, string | undefined>
     accessible: env.ANNEAL_ACCESSIBLE || env.INK_SCREEN_READER,
     color: env.NO_COLOR === undefined && env.TERM !== 'dumb',
     dumbTerminal: env.TERM === 'dumb',
+    forceColor: env.CLICOLOR_FORCE,
+    kubeconfigs: [
+      ...(env.KUBECONFIG?.split(delimiter) ?? [join(homedir(), '.kube/config')]),
+      podToken,
+    ],
+    namespace: env.ANNEAL_NAMESPACE,
+    context: env.ANNEAL_CONTEXT,
+    systemNamespace: env.ANNEAL_SYSTEM_NAMESPACE ?? 'anneal-system',
+    busUrl: env.ANNEAL_NATS_URL,
     // No locale at all says nothing: containers often have none, and their terminals show UTF-8.
     unicode: env.TERM !== 'linux' && (locale === undefined || /utf-?8/i.test(locale)),
   };
+}
+
+function commandOf(env: z.output<typeof schema>): CliConfig['command'] {
+  if (env.ANNEAL_STARTED_AS?.startsWith('kubectl-anneal')) return 'kubectl anneal';
+  return env.npm_command === undefined ? 'anneal' : 'npx anneal';
 }

@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 // The command `anneal`: hands the arguments and the streams to the command table, and nothing else.
+import { basename } from 'node:path';
 import { run } from './program.ts';
 
 process.exitCode = await run(process.argv, {
-  variables: process.env,
+  variables: { ...process.env, ANNEAL_STARTED_AS: basename(process.argv[1] ?? '') },
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
 });

@@ -2,6 +2,7 @@
 // and completion stay fast.
 import { Command, CommanderError } from 'commander';
 import { programVersion } from '../crds/version.ts';
+import { addJobCommands } from './command-table/jobs.ts';
 import { addLookCommands } from './command-table/look.ts';
 import { addStartCommands } from './command-table/start.ts';
 import { usageError } from './usage-error.ts';
@@ -61,6 +62,7 @@ export function createProgram(surroundings: Surroundings, perform: Perform): Com
     .configureOutput({ writeOut: out, writeErr: () => {}, getOutHelpWidth: () => 80 })
     .addHelpText('after', examples);
   addStartCommands(program, surroundings, perform);
+  addJobCommands(program, surroundings, perform);
   addLookCommands(program, surroundings, perform);
   return program;
 }

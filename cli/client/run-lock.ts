@@ -1,7 +1,7 @@
 // One `anneal run` at a time in the folder of a run. The lock is SQLite's own on an empty file: the kernel keeps it for a
 // living process and drops it with the process, however that ends. So nothing is ever left over, and nobody has to guess
 // from a process number whether its owner is still there.
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { UserError } from '../../crds/index.ts';
@@ -10,6 +10,8 @@ import type { StoredRun } from './run-store.ts';
 
 /** Long enough for another command to look through the runs of a job and to make one. */
 const decidingMs = 10_000;
+/** Far longer than it takes to see whether a run is locked. */
+const lookingMs = 1_000;
 
 /** Waits until no other command chooses or makes a run of this job. */
 export function lockJob(cache: string, job: string): Disposable {
@@ -26,13 +28,29 @@ export function lockJob(cache: string, job: string): Disposable {
 
 /** The run, for this command alone until it is disposed of. */
 export function lockRun({ folder, number, record }: StoredRun): Disposable {
-  const lock = lockFile(join(folder, runFiles.runLock), 0);
+  const lock = lockFile(join(folder, runFiles.runLock), lookingMs);
   if (lock !== 'busy') return lock;
   throw new UserError({
     code: 'E_CONFLICT',
     message: `run ${number} of ${record.name} is in progress in another process (${folder}); only one may train it`,
     hint: 'wait for it, or stop it with Ctrl-C where it was started',
   });
+}
+
+/** Whether some command owns the run. It looks for a moment that `lockRun` waits out. */
+export function isRunLocked(folder: string): boolean {
+  const path = join(folder, runFiles.runLock);
+  if (!existsSync(path)) return false;
+  const file = new DatabaseSync(path, { timeout: 0, readOnly: true });
+  try {
+    file.exec('SELECT 1 FROM sqlite_schema');
+    return false;
+  } catch (error) {
+    if ((error as { errcode?: number }).errcode === busy) return true;
+    throw error;
+  } finally {
+    file.close();
+  }
 }
 
 function lockFile(path: string, timeout: number): Disposable | 'busy' {

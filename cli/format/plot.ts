@@ -14,7 +14,7 @@ interface Size {
 }
 
 /** Dots of a character: across, down. */
-const dots = { braille: [2, 4], block: [1, 8], ascii: [1, 1] } as const;
+export const dots = { braille: [2, 4], block: [1, 8], ascii: [1, 1] } as const;
 
 /** `height` lines of at most `width` characters; top is the greatest value. Empty without finite points. */
 export function plot(
@@ -25,7 +25,11 @@ export function plot(
   const finite = points.filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y));
   if (finite.length === 0 || width < 1 || height < 1) return [];
   const [across, down] = dots[kind];
-  const columns = rangesOf(finite, width * across, height * down);
+  const columns = rangesOf(
+    finite,
+    { columns: width * across, rows: height * down },
+    frameOf(finite),
+  );
   return Array.from({ length: height }, (_, row) =>
     Array.from({ length: width }, (_, cell) => {
       if (kind === 'braille') return brailleAt(columns, cell, row);
@@ -39,20 +43,31 @@ export function plot(
 }
 
 /** Rows of dots from the top, both included. */
-interface Range {
+export interface Range {
   readonly low: number;
   readonly high: number;
 }
 
-function rangesOf(
+/** What the edges of a picture stand for. */
+export interface Frame {
+  readonly first: number;
+  readonly last: number;
+  readonly least: number;
+  readonly greatest: number;
+}
+
+export function frameOf(points: readonly Point[]): Frame {
+  const { least: first, greatest: last } = boundsOf(points.map(({ x }) => ({ x, y: x })));
+  return { first, last, ...boundsOf(points) };
+}
+
+/** For each column of dots the rows that the curve covers. */
+export function rangesOf(
   points: readonly Point[],
-  columns: number,
-  rows: number,
+  { columns, rows }: { readonly columns: number; readonly rows: number },
+  { first, last, least, greatest }: Frame,
 ): readonly (Range | undefined)[] {
   const sorted = points.toSorted((a, b) => a.x - b.x);
-  const first = sorted[0]?.x ?? 0;
-  const last = sorted.at(-1)?.x ?? 0;
-  const { least, greatest } = boundsOf(sorted);
   const columnOf = (x: number) =>
     last === first ? 0 : Math.round(((x - first) / (last - first)) * (columns - 1));
   const rowOf = (y: number) =>
@@ -75,14 +90,20 @@ function rangesOf(
   return ranges;
 }
 
+/** Without gaps: a steep part covers all rows that it passes. */
 function drawStraight(
   from: { readonly column: number; readonly row: number },
   to: { readonly column: number; readonly row: number },
   mark: (column: number, row: number) => void,
 ): void {
   const distance = to.column - from.column;
-  for (let step = 1; step < distance; step++) {
-    mark(from.column + step, Math.round(from.row + ((to.row - from.row) * step) / distance));
+  let before = from.row;
+  for (let step = 1; step <= distance; step++) {
+    const row = Math.round(from.row + ((to.row - from.row) * step) / distance);
+    mark(from.column + step, row);
+    // The row before belongs to the column before; the ones between are shared by neither.
+    if (Math.abs(row - before) > 1) mark(from.column + step, before + Math.sign(row - before));
+    before = row;
   }
 }
 
@@ -97,7 +118,7 @@ export function boundsOf(points: readonly Point[]): { least: number; greatest: n
 }
 
 /** Bits of the eight dots, by column and row, as Unicode numbers them. */
-const brailleBits = [
+export const brailleBits = [
   [0x01, 0x02, 0x04, 0x40],
   [0x08, 0x10, 0x20, 0x80],
 ] as const;

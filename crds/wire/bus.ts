@@ -4,8 +4,11 @@
 // Watches of this client come back some ten seconds after a server was restarted. Ours begin anew on every reconnect instead, and tell all
 // keys again: a watcher that is told of a key twice must not mind.
 import {
+  AckPolicy,
   type ConnectionOptions,
   connect,
+  createInbox,
+  DeliverPolicy,
   Events,
   type JetStreamManager,
   type KV,
@@ -13,7 +16,9 @@ import {
   type NatsConnection,
   NatsError,
   nanos,
+  nuid,
   StorageType,
+  type Subscription,
   tokenAuthenticator,
 } from 'nats';
 import { TransientError } from '../errors.ts';
@@ -28,6 +33,8 @@ export interface BusOptions {
   readonly caFile?: string;
   /** Where answers come back; a server that gives rights per job allows only the job's own. */
   readonly inboxPrefix?: string;
+  /** True behind a tunnel: the other servers that this one tells of cannot be reached. */
+  readonly oneServer?: boolean;
 }
 
 /** A stored message. */
@@ -36,6 +43,8 @@ export interface Message {
   readonly value: Uint8Array;
   /** Place in the stream. */
   readonly sequence: number;
+  /** How many more the stream held when it was sent. */
+  readonly left: number;
 }
 
 export interface BucketSettings {
@@ -68,17 +77,21 @@ const requestTimeoutMs = 5_000;
 /** A connection without an answer to two pings is dead: a partition says nothing by itself. */
 const pings = { pingInterval: 5_000, maxPingOut: 2 } as const;
 /** Error codes of JetStream. */
+/** Status of a message of the server itself: it lives, or asks whether we keep up. */
+const heartbeatCode = 100;
 const wrongRevision = 10_071;
 const streamNameInUse = 10_058;
 
 export class Bus implements AsyncDisposable {
   readonly #connection: NatsConnection;
   readonly #manager: JetStreamManager;
+  readonly #inboxPrefix: string | undefined;
   readonly #listeners = new Set<(connected: boolean) => void>();
   #connected = true;
 
-  private constructor(connection: NatsConnection, manager: JetStreamManager) {
+  private constructor(connection: NatsConnection, manager: JetStreamManager, inbox?: string) {
     this.#connection = connection;
+    this.#inboxPrefix = inbox;
     this.#manager = manager;
     void this.#follow();
   }
@@ -95,7 +108,7 @@ export class Bus implements AsyncDisposable {
       timeout: requestTimeoutMs,
       checkAPI: false,
     });
-    return new Bus(connection, manager);
+    return new Bus(connection, manager, options.inboxPrefix);
   }
 
   /** Called when the connection is lost and when it is back. */
@@ -154,32 +167,63 @@ export class Bus implements AsyncDisposable {
     );
   }
 
-  /** What a stream holds of these subjects and what is added, in order, until the signal is aborted. */
+  /** How many messages a stream holds of a subject. */
+  async count(stream: string, subject: string): Promise<number> {
+    const { state } = await translated(`read ${stream}`, () =>
+      this.#manager.streams.info(stream, { subjects_filter: subject }),
+    );
+    return Object.values(state.subjects ?? {}).reduce((sum, one) => sum + one, 0);
+  }
+
+  /**
+   * What a stream holds of a subject and what is added, in order, until the signal is aborted. Every call that it makes names the
+   * subject, so a server that gives rights by subject can tell whose messages are read.
+   */
   async *messages(
     stream: string,
-    subjects: readonly string[],
+    subject: string,
     from: number,
     signal: AbortSignal,
   ): AsyncGenerator<Message> {
-    const { consumers } = this.#connection.jetstream({ timeout: requestTimeoutMs });
-    const found = await translated(`read ${stream}`, async () => {
-      const consumer = await consumers.get(stream, {
-        filterSubjects: [...subjects],
-        ...(from <= 1 ? {} : { opt_start_seq: from }),
-      });
-      return consumer.consume();
-    });
-    const stop = () => found.stop();
-    signal.addEventListener('abort', stop, { once: true });
-    if (signal.aborted) stop();
-    try {
-      for await (const { subject, data, seq } of found) {
-        yield { subject, value: data, sequence: seq };
+    let next = from;
+    while (!signal.aborted) {
+      const restart = new AbortController();
+      using _connection = this.onConnection((connected) => connected && restart.abort());
+      const stop = AbortSignal.any([signal, restart.signal]);
+      const found = await translated(`read ${stream}`, () => this.#deliver(stream, subject, next));
+      stop.addEventListener('abort', () => found.unsubscribe(), { once: true });
+      if (stop.aborted) found.unsubscribe();
+      try {
+        for await (const message of found) {
+          if (message.headers?.code === heartbeatCode) {
+            // Answered when it is reached: the server sends no more than is read.
+            if (message.reply) message.respond();
+            continue;
+          }
+          const place = placeOf(message.reply ?? '');
+          next = place.sequence + 1;
+          yield { subject: message.subject, value: message.data, ...place };
+        }
+      } finally {
+        found.unsubscribe();
       }
-    } finally {
-      signal.removeEventListener('abort', stop);
-      stop();
     }
+  }
+
+  /** A consumer that sends to an inbox of ours; the server forgets it when nobody listens. */
+  async #deliver(stream: string, subject: string, from: number): Promise<Subscription> {
+    const inbox = createInbox(this.#inboxPrefix);
+    const subscription = this.#connection.subscribe(inbox);
+    const start =
+      from <= 1
+        ? { deliver_policy: DeliverPolicy.All }
+        : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: from };
+    await this.#manager.consumers.add(stream, {
+      ...{ name: nuid.next(), filter_subject: subject, deliver_subject: inbox, ...start },
+      ...{ ack_policy: AckPolicy.None, max_deliver: 1, mem_storage: true, num_replicas: 1 },
+      ...{ flow_control: true, idle_heartbeat: nanos(pings.pingInterval) },
+    });
+    return subscription;
   }
 
   /** Messages of a subject from now on, not stored ones. A value that is no JSON is undefined. */
@@ -289,8 +333,10 @@ export class Bucket {
   }
 }
 
-function settingsOf({ url, name, token, caFile, inboxPrefix }: BusOptions): ConnectionOptions {
+function settingsOf(options: BusOptions): ConnectionOptions {
+  const { url, name, token, caFile, inboxPrefix, oneServer = false } = options;
   return {
+    ignoreClusterUpdates: oneServer,
     servers: url.split(','),
     name,
     maxReconnectAttempts: -1,
@@ -314,6 +360,13 @@ function parsed(text: string): unknown {
   } catch {
     return undefined; // the schema of the reader refuses it with a sentence
   }
+}
+
+/** `$JS.ACK.<stream>.<consumer>.<delivered>.<sequence>.<…>.<time>.<left>`; servers with domains put two words before the stream. */
+function placeOf(reply: string): { readonly sequence: number; readonly left: number } {
+  const words = reply.split('.');
+  const at = words.length > 9 ? 7 : 5;
+  return { sequence: Number(words[at]), left: Number(words[at + 3]) };
 }
 
 function errorCode(error: unknown): number | undefined {

@@ -66,6 +66,16 @@ export function busAudience(group: string, namespace: string, name: string, uid:
   return `${group}/${namespace}/${name}/${uid}`;
 }
 
+/** Audience of a token by which a person reads what the jobs of a namespace say, and writes nothing. */
+export function viewAudience(group: string, namespace: string): string {
+  return `${group}/view/${namespace}`;
+}
+
+/** Beginning of the inboxes of those people. */
+export function viewInbox(namespace: string): string {
+  return `_INBOX.view.${namespace}`;
+}
+
 /** Argument of the image's entry point. */
 export const podRole = { prepare: 'prepare', supervise: 'supervise', publish: 'publish' } as const;
 

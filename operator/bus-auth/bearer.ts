@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { group } from '../../crds/group.ts';
-import { busAudience } from '../../crds/wire/pod.ts';
+import { busAudience, viewAudience } from '../../crds/wire/pod.ts';
 import type { JobOnBus } from '../../crds/wire/subjects.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { KubeTransport } from '../runtime/transport.ts';
@@ -11,6 +11,8 @@ import type { KubeTransport } from '../runtime/transport.ts';
 export type Bearer = { readonly expiresAt: number } & (
   | { readonly type: 'Operator' }
   | { readonly type: 'Job'; readonly job: JobOnBus }
+  /** A person who looks at the jobs of a namespace, by a token of one of its accounts. */
+  | { readonly type: 'Viewer'; readonly namespace: string }
 );
 
 export interface BearerFacts {
@@ -95,6 +97,12 @@ export class Bearers {
       return { type: 'Operator', expiresAt };
     }
     const [namespace = ''] = account.split(':');
+    if (audience.startsWith(viewAudience(group, ''))) {
+      if (audience !== viewAudience(group, namespace) || !namespacePattern.test(namespace)) {
+        throw new Refused(`an account of ${namespace} asks for ${audience}`);
+      }
+      return { type: 'Viewer', namespace, expiresAt };
+    }
     return { type: 'Job', job: jobOf(audience, namespace), expiresAt };
   }
 
@@ -123,6 +131,7 @@ function payloadOf(token: string): unknown {
 }
 
 const plainName = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
+const namespacePattern = /^[-a-z0-9]+$/;
 const uidPattern = /^[0-9a-f-]{8,64}$/;
 
 function jobOf(audience: string, namespace: string): JobOnBus {
@@ -131,7 +140,7 @@ function jobOf(audience: string, namespace: string): JobOnBus {
     throw new Refused(`${audience} names no job`);
   }
   // A star or a dot in a name would be a right for more than one job.
-  if (!plainName.test(name) || !uidPattern.test(uid) || !/^[-a-z0-9]+$/.test(namespace)) {
+  if (!plainName.test(name) || !uidPattern.test(uid) || !namespacePattern.test(namespace)) {
     throw new Refused(`${audience} names no job`);
   }
   if (claimedNamespace !== namespace) {

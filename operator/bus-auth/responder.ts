@@ -5,7 +5,7 @@ import * as z from 'zod';
 import type { Clock } from '../runtime/clock.ts';
 import { type Bearer, type Bearers, Refused } from './bearer.ts';
 import { type BusKeys, signedClaims } from './keys.ts';
-import { jobRights, operatorRights, type Rights } from './rights.ts';
+import { jobRights, operatorRights, type Rights, viewRights } from './rights.ts';
 import { busAccount } from './server-config.ts';
 
 export interface ResponderFacts {
@@ -106,9 +106,7 @@ async function judge(
 }
 
 function userClaims(userKey: string, bearer: Bearer) {
-  const rights = bearer.type === 'Operator' ? operatorRights : jobRights(bearer.job);
-  const name =
-    bearer.type === 'Operator' ? 'operator' : `${bearer.job.namespace}.${bearer.job.uid}`;
+  const { name, rights } = userOf(bearer);
   return {
     ...{ name, sub: userKey, aud: busAccount },
     // Then the server closes the connection, and the client comes back with the token that kubelet put in its place.
@@ -118,6 +116,19 @@ function userClaims(userKey: string, bearer: Bearer) {
       ...permissions(rights),
     },
   };
+}
+
+function userOf(bearer: Bearer): { readonly name: string; readonly rights: Rights } {
+  switch (bearer.type) {
+    case 'Operator':
+      return { name: 'operator', rights: operatorRights };
+    case 'Viewer':
+      return { name: `view.${bearer.namespace}`, rights: viewRights(bearer.namespace) };
+    case 'Job': {
+      const { namespace, uid } = bearer.job;
+      return { name: `${namespace}.${uid}`, rights: jobRights(bearer.job) };
+    }
+  }
 }
 
 function permissions({ publish, subscribe }: Rights) {

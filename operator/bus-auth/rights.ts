@@ -1,6 +1,7 @@
 // What a connection may publish and subscribe to. A pod of a job: the keys and subjects of that job, by the JetStream calls that name
 // them; what the operator wants of it ('desired') it may read and not write. A call that could read another job's keys is not in the list.
-import { bucket, type JobOnBus, keys, subjects } from '../../crds/wire/subjects.ts';
+import { viewInbox } from '../../crds/wire/pod.ts';
+import { bucket, type JobOnBus, keys, stream, subjects } from '../../crds/wire/subjects.ts';
 
 export interface Rights {
   readonly publish: readonly string[];
@@ -32,5 +33,29 @@ export function jobRights(job: JobOnBus): Rights {
       ]),
     ],
     subscribe: [`_INBOX.${place}.>`],
+  };
+}
+
+/** Reads the streams and records of all jobs of a namespace, and writes nothing: every consumer that it makes names the namespace. */
+export function viewRights(namespace: string): Rights {
+  const streams = Object.values(stream).map((name) => ({
+    name,
+    subject: `anneal.v1.${namespace}.>`,
+  }));
+  const buckets = Object.values(bucket).map((name) => ({
+    name: `KV_${name}`,
+    subject: `$KV.${name}.${namespace}.>`,
+  }));
+  return {
+    publish: [
+      '$JS.API.INFO',
+      ...[...streams, ...buckets].flatMap(({ name, subject }) => [
+        `$JS.API.CONSUMER.CREATE.${name}.*.${subject}`,
+        `$JS.API.STREAM.INFO.${name}`,
+        `$JS.FC.${name}.>`,
+      ]),
+      ...buckets.map(({ name, subject }) => `$JS.API.DIRECT.GET.${name}.${subject}`),
+    ],
+    subscribe: [`${viewInbox(namespace)}.>`],
   };
 }

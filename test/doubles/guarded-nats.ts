@@ -8,6 +8,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type NatsConnection, tokenAuthenticator } from 'nats';
 import { thisSetup } from '../../cli/setup/setup.ts';
+import { group } from '../../crds/group.ts';
+import { Bus } from '../../crds/wire/bus.ts';
+import { viewAudience, viewInbox } from '../../crds/wire/pod.ts';
 import type { JobOnBus } from '../../crds/wire/subjects.ts';
 import { Bearers } from '../../operator/bus-auth/bearer.ts';
 import { busKeys } from '../../operator/bus-auth/keys.ts';
@@ -82,6 +85,23 @@ export class GuardedNats implements AsyncDisposable {
     return this.connect(token, `_INBOX.${job.namespace}.${job.uid}`);
   }
 
+  /** As a person connects who looks at the jobs of a namespace. */
+  view(
+    namespace: string,
+    inbox = viewInbox(namespace),
+    account = `${namespace}:default`,
+  ): Promise<NatsConnection> {
+    return this.connect(viewToken(namespace, account), inbox);
+  }
+
+  /** The same, as the command line does it. */
+  viewer(namespace: string): Promise<Bus> {
+    const token = viewToken(namespace, `${namespace}:default`);
+    const inboxPrefix = viewInbox(namespace);
+    const options = { url: this.url, name: 'viewer', token: () => token, inboxPrefix };
+    return Bus.connect(options, AbortSignal.timeout(30_000));
+  }
+
   async connect(token: string, inboxPrefix: string): Promise<NatsConnection> {
     const connection = await connect({
       ...{ servers: this.url, inboxPrefix, timeout: 5_000, reconnect: false },
@@ -99,6 +119,10 @@ export class GuardedNats implements AsyncDisposable {
     await ended;
     await rm(this.#folder, { recursive: true, force: true });
   }
+}
+
+function viewToken(namespace: string, account: string): string {
+  return tokenOf(viewAudience(group, namespace), `system:serviceaccount:${account}`);
 }
 
 function tokenOf(audience: string, username: string): string {

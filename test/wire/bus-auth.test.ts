@@ -202,3 +202,50 @@ test('an account of another namespace, another token and no token at all are tur
   const why = server.events.flatMap((event) => (event.type === 'Refused' ? [event.why] : []));
   t.true(why.some((words) => /an account of team-b asks for a job of team-a/.test(words)));
 });
+
+test('a viewer reads what all jobs of its namespace say, whatever is kept and whatever comes', async (t) => {
+  const job = aJob();
+  const says = (words: string) =>
+    operator.jetstream().publish(subjects.metric(job, 0), json(words));
+  await says('one');
+  await says('two');
+  await using bus = await server.viewer('team-a');
+  t.is(await bus.count(stream.metrics, subjects.metric(job, 0)), 2);
+  const stop = new AbortController();
+  const heard: unknown[] = [];
+  for await (const { value, left } of bus.messages(
+    stream.metrics,
+    subjects.all(job).replace('>', 'metric.>'),
+    1,
+    stop.signal,
+  )) {
+    heard.push(JSON.parse(new TextDecoder().decode(value)));
+    if (left === 0 && heard.length === 2) await says('three');
+    if (heard.length === 3) break;
+  }
+  t.deepEqual(heard, ['one', 'two', 'three']);
+});
+
+test('a viewer reads no other namespace, writes nothing, and gets no other inbox', async (t) => {
+  const job = aJob('team-b');
+  const viewer = await server.view('team-a');
+  const create = `$JS.API.CONSUMER.CREATE.${stream.metrics}`;
+  for (const subject of [
+    `${create}.x.${subjects.metric(job, 0)}`,
+    `${create}.x`,
+    `${create}.x.anneal.v1.*.*.metric.>`,
+    subjects.metric(aJob('team-a'), 0),
+    `$KV.${bucket.state}.${keys.desired(aJob('team-a'))}`,
+    `$JS.API.STREAM.PURGE.${stream.metrics}`,
+  ]) {
+    await t.throwsAsync(call(viewer, subject, {}), isViolation(subject), subject);
+  }
+  const elsewhere = await server.view('team-a', '_INBOX.view.team-b');
+  const violation = violationOf(elsewhere);
+  elsewhere.subscribe('_INBOX.view.team-b.x');
+  t.is(await violation, 'PERMISSIONS_VIOLATION');
+});
+
+test('an account of one namespace is no viewer of another', async (t) => {
+  await t.throwsAsync(server.view('team-b', '_INBOX.view.team-b', 'team-a:default'));
+});

@@ -144,7 +144,7 @@ test('a reader that does not read holds up neither the writer nor other readers'
   await using reader = await server.connect('slow');
   await using other = await server.connect('quick');
   const stop = new AbortController();
-  const slow = reader.messages(stream.metrics, [subjects.metric(job, 0)], 1, stop.signal);
+  const slow = reader.messages(stream.metrics, subjects.metric(job, 0), 1, stop.signal);
   const large = new TextEncoder().encode('x'.repeat(4096));
   await writer.publish(subjects.metric(job, 0), large, 'first');
   await slow.next();
@@ -164,7 +164,7 @@ test('a reader that does not read holds up neither the writer nor other readers'
 async function take(bus: Bus, count: number, from: number): Promise<readonly Message[]> {
   const stop = new AbortController();
   const found: Message[] = [];
-  const stored = bus.messages(stream.metrics, [subjects.metric(job, 0)], from, stop.signal);
+  const stored = bus.messages(stream.metrics, subjects.metric(job, 0), from, stop.signal);
   for await (const message of stored) {
     found.push(message);
     if (found.length === count) break;

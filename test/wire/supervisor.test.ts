@@ -137,7 +137,7 @@ class Scene implements AsyncDisposable {
     const stop = new AbortController();
     const limit = setTimeout(() => stop.abort(), 5_000);
     const found: string[] = [];
-    for await (const { value } of this.bus.messages(stream[name], [subject], 1, stop.signal)) {
+    for await (const { value } of this.bus.messages(stream[name], subject, 1, stop.signal)) {
       found.push(new TextDecoder().decode(value));
       if (found.length >= least) limit.refresh();
     }

@@ -1,0 +1,118 @@
+// The bus of a cluster from outside of it: where it is, and a token that lets a person read the jobs of one namespace. The token is one
+// that the API server gives for an account of that namespace, so whoever may not ask for it reads nothing.
+import { setTimeout as wait } from 'node:timers/promises';
+import * as z from 'zod';
+import { group, TerminalError } from '../../crds/index.ts';
+import { Bus } from '../../crds/wire/bus.ts';
+import { viewAudience, viewInbox } from '../../crds/wire/pod.ts';
+import type { CliConfig } from '../config.ts';
+import type { Kube } from './kube.ts';
+import { listAll } from './kube-watch.ts';
+import { openTunnel, type Tunnel } from './tunnel.ts';
+
+const natsPort = 4222;
+const natsPods = 'app.kubernetes.io/name=anneal,app.kubernetes.io/component=nats';
+const tokenSeconds = 3600;
+/** How long a first connection may take. */
+const connectMs = 15_000;
+
+const answer = z.object({ status: z.object({ token: z.string() }) });
+const pod = z.object({
+  metadata: z.object({ name: z.string(), namespace: z.string() }),
+  status: z.object({
+    conditions: z.array(z.object({ type: z.string(), status: z.string() })).default([]),
+  }),
+});
+
+export interface ClusterBus extends AsyncDisposable {
+  readonly bus: Bus;
+}
+
+export async function connectBus(
+  kube: Kube,
+  namespace: string,
+  { busUrl, systemNamespace }: Pick<CliConfig, 'busUrl' | 'systemNamespace'>,
+  signal: AbortSignal,
+): Promise<ClusterBus> {
+  const token = await renewedToken(kube, namespace, signal);
+  let tunnel: Tunnel | undefined;
+  if (busUrl === undefined) {
+    const find = () => readyPod(kube, systemNamespace, signal);
+    await find(); // a sentence now is better than a connection that is closed
+    tunnel = await openTunnel(kube, find, natsPort);
+  }
+  try {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(connectMs)]);
+    const bus = await Bus.connect(
+      {
+        url: busUrl ?? `nats://127.0.0.1:${tunnel?.port}`,
+        name: 'anneal',
+        token: token.now,
+        inboxPrefix: viewInbox(namespace),
+        oneServer: tunnel !== undefined,
+      },
+      limit,
+    );
+    return {
+      bus,
+      async [Symbol.asyncDispose]() {
+        token.stop();
+        await bus[Symbol.asyncDispose]();
+        await tunnel?.[Symbol.asyncDispose]();
+      },
+    };
+  } catch (error) {
+    token.stop();
+    await tunnel?.[Symbol.asyncDispose]();
+    signal.throwIfAborted();
+    throw silent(busUrl ?? 'the pods of the bus', error);
+  }
+}
+
+/** A connection that comes back after an hour needs a token that is still good. */
+async function renewedToken(kube: Kube, namespace: string, signal: AbortSignal) {
+  const ended = new AbortController();
+  const both = AbortSignal.any([signal, ended.signal]);
+  let token = await viewToken(kube, namespace, signal);
+  const renew = async (): Promise<void> => {
+    while (!both.aborted) {
+      await wait((tokenSeconds / 2) * 1000, undefined, { signal: both, ref: false });
+      // An API server that is away now may be there in half an hour; until then the old one is good.
+      token = await viewToken(kube, namespace, both).catch(() => token);
+    }
+  };
+  void renew().catch(() => undefined); // ended
+  return { now: () => token, stop: () => ended.abort() };
+}
+
+async function viewToken(kube: Kube, namespace: string, signal: AbortSignal): Promise<string> {
+  const path = `/api/v1/namespaces/${namespace}/serviceaccounts/default/token`;
+  const spec = { audiences: [viewAudience(group, namespace)], expirationSeconds: tokenSeconds };
+  const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec };
+  return answer.parse(await kube.send({ verb: 'POST', path, body }, signal)).status.token;
+}
+
+async function readyPod(kube: Kube, namespace: string, signal: AbortSignal) {
+  const path = `/api/v1/namespaces/${namespace}/pods`;
+  const { objects } = await listAll(kube, { path, labelSelector: natsPods }, signal);
+  const ready = objects
+    .map((object) => pod.safeParse(object))
+    .flatMap((parsed) => (parsed.success ? [parsed.data] : []))
+    .find(({ status }) =>
+      status.conditions.some((is) => is.type === 'Ready' && is.status === 'True'),
+    );
+  if (ready !== undefined) return ready.metadata;
+  throw new TerminalError({
+    code: 'E_BUS_UNAVAILABLE',
+    message: `no pod of the bus is ready in ${namespace}`,
+    hint: 'set ANNEAL_SYSTEM_NAMESPACE to where the chart is, or ANNEAL_NATS_URL to the bus',
+  });
+}
+
+function silent(where: string, cause: unknown): TerminalError {
+  return new TerminalError({
+    code: 'E_BUS_UNAVAILABLE',
+    message: `${where} did not let anneal in within ${connectMs / 1000} seconds`,
+    cause,
+  });
+}

@@ -1,0 +1,80 @@
+// What a run of this machine said, from the file that it keeps: all of it, its end, or all of it and then whatever is added by a
+// process that is still at work. A line that is cut off is waited for; one that cannot be read is passed over.
+import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { runFiles } from '../../crds/wire/run-folder.ts';
+import { type Telemetry, telemetry } from '../../crds/wire/telemetry.ts';
+
+/** Far more than a plan and a few steps take. */
+const tailBytes = 64 * 1024;
+const chunkBytes = 256 * 1024;
+/** A watcher of files would tell earlier, and not at all on some network disks. */
+const lookMs = 200;
+
+/** The newest messages, oldest first. Enough to know where a run stands. */
+export async function lastMessages(folder: string): Promise<readonly Telemetry[]> {
+  const file = await openIn(folder);
+  if (file === undefined) return [];
+  try {
+    const { size } = await file.stat();
+    const from = Math.max(0, size - tailBytes);
+    const buffer = Buffer.alloc(size - from);
+    await file.read(buffer, 0, buffer.length, from);
+    const lines = buffer.toString('utf8').split('\n');
+    // The first is the end of a line where the file is longer than that.
+    return lines.slice(from === 0 ? 0 : 1).flatMap(messageOf);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Everything there is; with `isOver`, then what is added until it says so and nothing more is there. */
+export async function* runMessages(
+  folder: string,
+  isOver: () => boolean,
+  signal: AbortSignal,
+): AsyncGenerator<readonly Telemetry[]> {
+  let at = 0;
+  for (;;) {
+    const over = isOver();
+    const file = await openIn(folder);
+    try {
+      for (;;) {
+        if (signal.aborted) return;
+        const chunk = file === undefined ? '' : await readFrom(file, at);
+        if (chunk === '') break;
+        at += Buffer.byteLength(chunk);
+        yield chunk.split('\n').flatMap(messageOf);
+      }
+    } finally {
+      await file?.close();
+    }
+    if (over) return;
+    yield [];
+    await wait(lookMs, undefined, { signal }).catch(() => undefined); // aborted: told above
+  }
+}
+
+/** Whole lines, however long one is. */
+async function readFrom(file: FileHandle, at: number, size = chunkBytes): Promise<string> {
+  const buffer = Buffer.alloc(size);
+  const { bytesRead } = await file.read(buffer, 0, size, at);
+  const newline = buffer.subarray(0, bytesRead).lastIndexOf(0x0a);
+  if (newline >= 0) return buffer.toString('utf8', 0, newline + 1);
+  return bytesRead === size ? readFrom(file, at, 2 * size) : '';
+}
+
+async function openIn(folder: string): Promise<FileHandle | undefined> {
+  return open(join(folder, runFiles.telemetry)).catch(() => undefined); // nothing was said yet
+}
+
+function messageOf(line: string): readonly Telemetry[] {
+  if (line === '') return [];
+  try {
+    const parsed = telemetry.safeParse(JSON.parse(line));
+    return parsed.success ? [parsed.data] : [];
+  } catch {
+    return []; // cut off by a kill
+  }
+}

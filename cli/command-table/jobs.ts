@@ -1,0 +1,262 @@
+// Commands that look at jobs: list, get, describe, why, logs, metrics, compare, checkpoints. The same for a cluster and this machine.
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { LogsFlags } from '../commands/logs-from-terminal.ts';
+import type { Looking } from '../commands/look-from-terminal.ts';
+import type { MetricsFlags } from '../commands/metrics-from-terminal.ts';
+import type { Perform, Surroundings } from '../program.ts';
+import { type DisplayFlags, wholeNumber, withVerbosity } from './flags.ts';
+import { type SourceFlags, structuredOutputs, withOutput, withSource } from './source-flags.ts';
+
+export const jobArgument = 'name, namespace/name, the beginning of a name, or @latest';
+
+type LookFlags = SourceFlags & Partial<DisplayFlags>;
+type Look = (looking: Looking) => Promise<number>;
+
+/** Opens what every command that looks needs, and turns Ctrl-C into an exit code. */
+export async function look(
+  flags: LookFlags,
+  surroundings: Surroundings,
+  act: Look,
+): Promise<number> {
+  const { cliConfig } = await import('../config.ts');
+  const { outputOf } = await import('../output.ts');
+  const { onInterrupt } = await import('../interrupts.ts');
+  const config = cliConfig(surroundings.variables);
+  using interrupts = onInterrupt();
+  const { signal } = interrupts;
+  try {
+    const code = await act({
+      flags,
+      config,
+      output: outputOf(config, flags, surroundings),
+      signal,
+    });
+    return interrupts.code() ?? code;
+  } catch (thrown) {
+    const code = interrupts.code();
+    if (code !== undefined) return code;
+    throw thrown;
+  }
+}
+
+export function addJobCommands(program: Command, at: Surroundings, perform: Perform): void {
+  program.commandsGroup('Look:');
+  addList(program, at, perform);
+  addGet(program, at, perform);
+  addDescribe(program, at, perform);
+  addWhy(program, at, perform);
+  addLogs(program, at, perform);
+  addMetrics(program, at, perform);
+  addCompare(program, at, perform);
+  addCheckpoints(program, at, perform);
+}
+
+function addList(program: Command, at: Surroundings, perform: Perform): void {
+  const command = program
+    .command('list')
+    .alias('ls')
+    .summary('jobs, newest first')
+    .description(
+      'Lists the jobs of a namespace, or the runs of this machine where no cluster is known.',
+    )
+    .option('-l, --selector <key=value>', 'only jobs with these labels')
+    .option('--phase <phase...>', 'only jobs in these phases, such as Running')
+    .option('--method <name>', 'only jobs of this method')
+    .addOption(
+      new Option('--sort <field>', 'order')
+        .choices(['age', 'name', 'phase', 'step', 'loss', 'restarts'])
+        .default('age'),
+    );
+  withOutput(withLook(withSource(command, true)), structuredOutputs);
+  withVerbosity(command).action((flags: LookFlags & ListFlags) =>
+    perform(() =>
+      look(flags, at, async (looking) => {
+        const { listFromTerminal } = await import('../commands/look-from-terminal.ts');
+        const { phase, method, selector, sort, output } = flags;
+        return listFromTerminal({ phase, method, selector, sort }, output, looking);
+      }),
+    ),
+  );
+}
+
+interface ListFlags {
+  readonly phase?: readonly string[];
+  readonly method?: string;
+  readonly selector?: string;
+  readonly sort: 'age' | 'name' | 'phase' | 'step' | 'loss' | 'restarts';
+  readonly output: string;
+}
+
+/** Colours and characters, for commands that print lines. */
+export function withLook(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--glyphs <set>', 'characters of plots and bars').choices([
+        'auto',
+        'braille',
+        'block',
+        'ascii',
+      ]),
+    )
+    .option('--no-color', 'no colours');
+}
+
+function addGet(program: Command, at: Surroundings, perform: Perform): void {
+  const command = program
+    .command('get')
+    .argument('<name>', jobArgument)
+    .summary('a job as it is, in YAML or JSON')
+    .description('Prints the whole object of a job: what was asked and what is.');
+  withOutput(withSource(command), ['yaml', 'json']);
+  withVerbosity(command).action((name: string, flags: LookFlags & { readonly output: string }) =>
+    perform(() =>
+      look(flags, at, async (looking) => {
+        const { getFromTerminal } = await import('../commands/look-from-terminal.ts');
+        return getFromTerminal(name, flags.output, looking);
+      }),
+    ),
+  );
+}
+
+function addDescribe(program: Command, at: Surroundings, perform: Perform): void {
+  const command = program
+    .command('describe')
+    .argument('<name>', jobArgument)
+    .summary('what a job is, where it runs, how it stands, why')
+    .description('Tells what a job is, where it runs, how it stands and why.');
+  withOutput(withLook(withSource(command)), ['text', 'json']);
+  withVerbosity(command).action((name: string, flags: LookFlags & { readonly output: string }) =>
+    perform(() =>
+      look(flags, at, async (looking) => {
+        const { describeFromTerminal } = await import('../commands/look-from-terminal.ts');
+        return describeFromTerminal(name, flags.output, looking);
+      }),
+    ),
+  );
+}
+
+function addWhy(program: Command, at: Surroundings, perform: Perform): void {
+  const command = program
+    .command('why')
+    .argument('<name>', jobArgument)
+    .summary('why a job stands where it stands, and what to do')
+    .description(
+      'Tells the first cause of trouble, what goes on by itself, and what you can change. ' +
+        'For a job that is well: what it waits for.',
+    );
+  withOutput(withLook(withSource(command)), ['text', 'json']);
+  withVerbosity(command).action((name: string, flags: LookFlags & { readonly output: string }) =>
+    perform(() =>
+      look(flags, at, async (looking) => {
+        const { whyFromTerminal } = await import('../commands/look-from-terminal.ts');
+        return whyFromTerminal(name, flags.output, looking);
+      }),
+    ),
+  );
+}
+
+function addLogs(program: Command, at: Surroundings, perform: Perform): void {
+  const command = program
+    .command('logs')
+    .argument('<name>', jobArgument)
+    .summary('what the workers of a job say')
+    .description(
+      'Prints the lines of all workers in the order of time. A line that several of them say is printed once.',
+    )
+    .option('-f, --follow', 'go on with new lines')
+    .option('--rank <numbers>', 'only these workers, such as 0,2 or 0-3')
+    .option('--since <time>', 'only lines of the last 30s, 10m, 2h')
+    .option('--tail <n>', 'only the last lines', wholeNumber)
+    .option('--grep <pattern>', 'only lines that match')
+    .addOption(
+      new Option('--level <level>', 'only lines as important as that')
+        .choices(['debug', 'info', 'warn', 'error'])
+        .default('info'),
+    )
+    .option('--previous', 'of the container before the last restart')
+    .option('--raw', 'only the words, as they were said');
+  withOutput(withLook(withSource(command)), ['text', 'json']);
+  withVerbosity(command).action((name: string, flags: LookFlags & LogsFlags) =>
+    perform(() =>
+      look(flags, at, async (looking) => {
+        const { logsFromTerminal } = await import('../commands/logs-from-terminal.ts');
+        return logsFromTerminal(name, flags, looking);
+      }),
+    ),
+  );
+}
+
+function share(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value >= 0 && value < 1) return value;
+  throw new InvalidArgumentError('it must be 0 or more and less than 1');
+}
+
+function addMetrics(program: Command, at: Surroundings, perform: Perform): void {
+  const command = program
+    .command('metrics')
+    .argument('<name>', jobArgument)
+    .argument('[metrics...]', 'loss, eval_loss, lr, grad_norm, tokens_per_second, …')
+    .summary('numbers of a job as plots, CSV or JSON')
+    .description('Draws numbers of a job on a terminal; in a pipe, prints them as rows.')
+    .addOption(
+      new Option('--x <axis>', 'what runs to the right')
+        .choices(['step', 'tokens', 'time'])
+        .default('step'),
+    )
+    .option('--ema <share>', 'exponential mean; 0.98 keeps about 50 steps', share, 0)
+    .option('--log', 'logarithmic scale')
+    .option('--last <n>', 'only the last values', wholeNumber)
+    .option('--width <columns>', 'width of the plots', wholeNumber)
+    .addOption(
+      new Option('-o, --output <format>', 'plot or rows').choices(['plot', 'csv', 'json']),
+    );
+  withLook(withSource(command));
+  withVerbosity(command).action(
+    (name: string, metrics: readonly string[], flags: LookFlags & MetricsFlags) =>
+      perform(() =>
+        look(flags, at, async (looking) => {
+          const { metricsFromTerminal } = await import('../commands/metrics-from-terminal.ts');
+          return metricsFromTerminal(name, metrics, flags, looking);
+        }),
+      ),
+  );
+}
+
+function addCompare(program: Command, at: Surroundings, perform: Perform): void {
+  const command = program
+    .command('compare')
+    .argument('<names...>', 'two to four jobs; the first is the base')
+    .summary('jobs beside each other: what differs, what came out')
+    .description(
+      'Tells what differs in what was asked, draws the curves in one picture, and compares at equal tokens. ' +
+        'A difference is only called one when it is larger than the noise.',
+    );
+  withOutput(withLook(withSource(command)), ['text', 'json']);
+  withVerbosity(command).action(
+    (names: readonly string[], flags: LookFlags & { readonly output: 'text' | 'json' }) =>
+      perform(() =>
+        look(flags, at, async (looking) => {
+          const { compareFromTerminal } = await import('../commands/metrics-from-terminal.ts');
+          return compareFromTerminal(names, flags.output, looking);
+        }),
+      ),
+  );
+}
+
+function addCheckpoints(program: Command, at: Surroundings, perform: Perform): void {
+  const command = program
+    .command('checkpoints')
+    .argument('<name>', jobArgument)
+    .summary('what a job can go on from')
+    .description('Lists the checkpoints of a job: the newest, the best, where they are.');
+  withOutput(withLook(withSource(command)), ['table', 'json']);
+  withVerbosity(command).action((name: string, flags: LookFlags & { readonly output: string }) =>
+    perform(() =>
+      look(flags, at, async (looking) => {
+        const { checkpointsFromTerminal } = await import('../commands/look-from-terminal.ts');
+        return checkpointsFromTerminal(name, flags.output, looking);
+      }),
+    ),
+  );
+}

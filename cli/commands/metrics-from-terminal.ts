@@ -1,0 +1,79 @@
+// `anneal metrics` and `anneal compare`: the numbers of jobs, as pictures on a terminal and as rows in a pipe.
+import { UserError } from '../../crds/index.ts';
+import { jsonOf } from '../command-table/json.ts';
+import { compareText } from '../format/compare-text.ts';
+import { metricsCsv, metricsPlots } from '../format/metrics-text.ts';
+import { mostSeries } from '../format/overlay.ts';
+import { historyOf } from '../metrics/history.ts';
+import { pipeWidth } from '../output.ts';
+import { type Compared, compareJobs } from './compare.ts';
+import { type Looking, withJob } from './look-from-terminal.ts';
+import { messagesOf } from './messages.ts';
+import { type Axis, metricsOf } from './metrics.ts';
+
+export interface MetricsFlags {
+  readonly x: Axis;
+  readonly ema: number;
+  readonly log?: boolean;
+  readonly last?: number;
+  readonly width?: number;
+  /** A picture on a terminal, rows in a pipe, unless it says. */
+  readonly output?: 'plot' | 'csv' | 'json';
+}
+
+export async function metricsFromTerminal(
+  word: string,
+  names: readonly string[],
+  flags: MetricsFlags,
+  looking: Looking,
+): Promise<number> {
+  const { output, signal } = looking;
+  // A name that is no metric is told before a cluster is asked.
+  metricsOf({ steps: [], evaluations: [] }, { names, ema: 0, last: undefined });
+  return withJob(word, looking, async (job, source) => {
+    const history = historyOf(await messagesOf(source, job, output.talk, signal));
+    const { ema, last } = flags;
+    const series = metricsOf(history, { names, ema, last });
+    const format = flags.output ?? (output.isTerminal ? 'plot' : 'csv');
+    if (format === 'json') output.write(jsonOf('Metrics', { job: job.name, series }));
+    else if (format === 'csv') output.write(metricsCsv(series));
+    else {
+      const width = flags.width ?? Math.min(120, output.columns ?? pipeWidth);
+      const { glyphs } = output;
+      output.write(
+        metricsPlots(series, { axis: flags.x, log: flags.log === true, width, glyphs, ema }),
+      );
+    }
+    return 0;
+  });
+}
+
+export async function compareFromTerminal(
+  words: readonly string[],
+  format: 'text' | 'json',
+  looking: Looking,
+): Promise<number> {
+  const { output, signal } = looking;
+  if (words.length > mostSeries) {
+    const message = `${words.length} jobs are named; at most ${mostSeries} can be compared`;
+    throw new UserError({ code: 'E_USAGE', message });
+  }
+  const all: Compared[] = [];
+  for (const word of words) {
+    all.push(
+      await withJob(word, looking, async (job, source) => ({
+        job,
+        history: historyOf(await messagesOf(source, job, output.talk, signal)),
+      })),
+    );
+  }
+  const comparison = compareJobs(all);
+  if (format === 'json') output.write(jsonOf('Comparison', comparison));
+  else {
+    const width = Math.min(120, output.columns ?? pipeWidth);
+    output.write(
+      compareText(comparison, all, { width, glyphs: output.glyphs, paint: output.paint }),
+    );
+  }
+  return 0;
+}

@@ -1,0 +1,145 @@
+// What the workers of a job say, from the streams of the bus: everything that is kept, also of pods that are gone, then what comes. Cuts
+// of the connection are told and waited out; nothing is told twice or left out by them.
+import { setTimeout as wait } from 'node:timers/promises';
+import { toAnnealError } from '../../crds/index.ts';
+import type { Bus, Message } from '../../crds/wire/bus.ts';
+import { logRecord, podEvent } from '../../crds/wire/pod-messages.ts';
+import { stream, subjects } from '../../crds/wire/subjects.ts';
+import { telemetry } from '../../crds/wire/telemetry.ts';
+import { type ClusterBus, connectBus } from '../client/cluster-bus.ts';
+import type { ClusterSource } from './cluster-source.ts';
+import type { Job } from './job.ts';
+import { Queue } from './queue.ts';
+import type { Heard } from './source.ts';
+
+type StreamName = keyof typeof stream;
+
+export interface BusAsked {
+  readonly follow: boolean;
+  readonly streams: readonly StreamName[];
+}
+
+const pauseMs = 2_000;
+
+export async function* busMessages(
+  { kube, config }: Pick<ClusterSource, 'kube' | 'config'>,
+  job: Job,
+  asked: BusAsked,
+  signal: AbortSignal,
+): AsyncGenerator<Heard> {
+  /** Where to go on in each stream after a cut. */
+  const next = new Map<StreamName, number>();
+  for (;;) {
+    try {
+      await using connected = await connectBus(kube, job.namespace, config, signal);
+      yield* readStreams(connected, job, asked, next, signal);
+      return;
+    } catch (error) {
+      if (signal.aborted) return;
+      yield { type: 'Away', why: toAnnealError(error).message };
+      if (!asked.follow) return;
+      await wait(pauseMs, undefined, { signal }).catch(() => undefined); // aborted: seen above
+      if (signal.aborted) return;
+    }
+  }
+}
+
+async function* readStreams(
+  { bus }: ClusterBus,
+  job: Job,
+  { follow, streams }: BusAsked,
+  next: Map<StreamName, number>,
+  signal: AbortSignal,
+): AsyncGenerator<Heard> {
+  const ended = new AbortController();
+  const both = AbortSignal.any([signal, ended.signal]);
+  const queue = new Queue<Heard>();
+  using _connection = bus.onConnection((connected) => {
+    if (!connected) queue.put({ type: 'Away', why: 'the connection to the bus was cut' });
+    else queue.put({ type: 'UpToDate' });
+  });
+  let behind = streams.length;
+  const caughtUp = () => {
+    behind -= 1;
+    if (behind > 0) return;
+    queue.put({ type: 'UpToDate' });
+    if (!follow) queue.end();
+  };
+  for (const name of streams) {
+    readOne(bus, name, job, next, { queue, caughtUp }, both).catch((error: unknown) => {
+      if (!both.aborted) queue.fail(error);
+    });
+  }
+  try {
+    yield* queue.items(signal);
+  } finally {
+    ended.abort();
+  }
+}
+
+interface Into {
+  readonly queue: Queue<Heard>;
+  readonly caughtUp: () => void;
+}
+
+async function readOne(
+  bus: Bus,
+  name: StreamName,
+  job: Job,
+  next: Map<StreamName, number>,
+  { queue, caughtUp }: Into,
+  signal: AbortSignal,
+): Promise<void> {
+  const subject = subjectOf(name, job);
+  const from = next.get(name) ?? 1;
+  let isBehind = (await bus.count(stream[name], subject)) > 0;
+  if (!isBehind || from > 1) caughtUp();
+  isBehind &&= from <= 1;
+  for await (const message of bus.messages(stream[name], subject, from, signal)) {
+    next.set(name, message.sequence + 1);
+    const heard = heardOf(name, message);
+    if (heard !== undefined) queue.put(heard);
+    if (isBehind && message.left === 0) {
+      isBehind = false;
+      caughtUp();
+    }
+    // A stream of a million messages must not pile up before somebody who draws ten pictures a second.
+    await queue.roomy();
+  }
+}
+
+function subjectOf(name: StreamName, job: Job): string {
+  const all = subjects.all(job).replace(/>$/, '');
+  return { metrics: `${all}metric.>`, logs: `${all}log.>`, events: subjects.event(job) }[name];
+}
+
+/** Undefined for what cannot be read: of another version, or nobody's. */
+function heardOf(name: StreamName, { subject, value }: Message): Heard | undefined {
+  const index = Number(subject.split('.').at(-1));
+  const raw = parsed(value);
+  switch (name) {
+    case 'metrics': {
+      const { data, success } = telemetry.safeParse(raw);
+      return success ? { type: 'Message', index, message: data } : undefined;
+    }
+    case 'events': {
+      const { data, success } = podEvent.safeParse(raw);
+      return success ? { type: 'PodEvent', event: data } : undefined;
+    }
+    case 'logs': {
+      const { data, success } = logRecord.safeParse(raw);
+      if (!success) return undefined;
+      const { time, level, text, leftOut } = data;
+      const before = leftOut === undefined ? '' : `(${leftOut} lines left out) `;
+      return { type: 'Log', line: { time, index: data.index, level, text: before + text } };
+    }
+  }
+}
+
+function parsed(value: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(value));
+  } catch {
+    return undefined; // the schema refuses it
+  }
+}

@@ -1,0 +1,95 @@
+// The jobs of a cluster: the objects from the API server, what the workers say from the bus. Without the bus everything still works,
+// at the pace of the status.
+import { group, plural, version } from '../../crds/index.ts';
+import { Kube, type KubePlace, readKubeconfig } from '../client/kube.ts';
+import { listAll, watchAll } from '../client/kube-watch.ts';
+import type { SourceFlags } from '../command-table/source-flags.ts';
+import type { CliConfig } from '../config.ts';
+import { happeningsOf } from './happenings.ts';
+import { type Job, readJobObject } from './job.ts';
+import { podLogs } from './pod-logs.ts';
+import type { Follow, Happening, Heard, JobSource, JobsChange, LogsAsked } from './source.ts';
+
+const timeoutMs = 30_000;
+
+export function openCluster(flags: SourceFlags, config: CliConfig): ClusterSource {
+  const place = readKubeconfig({
+    file: flags.kubeconfig,
+    context: flags.context ?? config.context,
+    namespace: flags.namespace ?? config.namespace,
+  });
+  return new ClusterSource(place, flags.allNamespaces === true, config);
+}
+
+/** `/apis/anneal.dev/v1alpha1/namespaces/team-a/finetunejobs/first`. */
+export function jobPath(namespace: string | undefined, name?: string): string {
+  const inside = namespace === undefined ? '' : `/namespaces/${namespace}`;
+  return `/apis/${group}/${version}${inside}/${plural}${name === undefined ? '' : `/${name}`}`;
+}
+
+export class ClusterSource implements JobSource {
+  readonly type = 'cluster';
+  readonly kube: Kube;
+  /** Undefined: all. */
+  readonly namespace: string | undefined;
+  readonly place: string;
+  /** Namespace of the context, also where all are looked at. */
+  readonly home: string;
+  readonly config: CliConfig;
+
+  constructor(place: KubePlace, everywhere: boolean, config: CliConfig) {
+    this.kube = new Kube(place.config, timeoutMs);
+    this.home = place.namespace;
+    this.namespace = everywhere ? undefined : place.namespace;
+    this.place = `${place.contextName}/${everywhere ? 'all namespaces' : place.namespace}`;
+    this.config = config;
+  }
+
+  async list(signal: AbortSignal): Promise<readonly Job[]> {
+    const { objects } = await listAll(this.kube, { path: jobPath(this.namespace) }, signal);
+    return objects.map(readJobObject);
+  }
+
+  async *changes(signal: AbortSignal): AsyncGenerator<JobsChange> {
+    for await (const one of watchAll(this.kube, { path: jobPath(this.namespace) }, signal)) {
+      if (one.type === 'Away') yield one;
+      else if (one.type === 'All') yield { type: 'All', jobs: one.objects.map(readJobObject) };
+      else {
+        const job = readJobObject(one.object);
+        yield one.type === 'Gone' ? { type: 'Gone', job } : { type: 'Changed', job };
+      }
+    }
+  }
+
+  async *telemetry(job: Job, asked: Follow, signal: AbortSignal): AsyncGenerator<Heard> {
+    const { busMessages } = await import('./bus-messages.ts');
+    yield* busMessages(this, job, { ...asked, streams: ['metrics', 'events'] }, signal);
+  }
+
+  async *logs(job: Job, asked: LogsAsked, signal: AbortSignal): AsyncGenerator<Heard> {
+    if (asked.previous) {
+      yield* podLogs(this.kube, job, asked, signal);
+      return;
+    }
+    const { busMessages } = await import('./bus-messages.ts');
+    let heard = false;
+    for await (const one of busMessages(this, job, { ...asked, streams: ['logs'] }, signal)) {
+      // Nobody on the bus: the pods themselves have at least what they said since they started.
+      if (one.type === 'Away' && !heard) {
+        yield { type: 'Away', why: `${one.why}; reading the pods` };
+        yield* podLogs(this.kube, job, asked, signal);
+        return;
+      }
+      heard = true;
+      yield one;
+    }
+  }
+
+  happenings(job: Job, signal: AbortSignal): Promise<readonly Happening[]> {
+    return happeningsOf(this.kube, job, signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kube[Symbol.asyncDispose]();
+  }
+}

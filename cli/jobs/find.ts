@@ -1,0 +1,54 @@
+// Which job a word means: its name, `namespace/name`, the beginning of a name that no other has, or `@latest`.
+import { nearestName, UserError } from '../../crds/index.ts';
+import { type Job, keyOf, localNamespace } from './job.ts';
+
+/** `place` is named in the sentence when there is none. */
+export function findJob(jobs: readonly Job[], word: string, place: string): Job {
+  const newest = jobs.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));
+  if (word === '@latest') {
+    if (newest[0] !== undefined) return newest[0];
+    throw notFound(
+      `there is no job in ${place}`,
+      'anneal submit FILE or anneal run FILE starts one',
+    );
+  }
+  const exact = newest.find((job) => job.name === word || keyOf(job) === word);
+  if (exact !== undefined) return exact;
+  // A job of this machine without a number is its newest run.
+  const run = newest.find(
+    ({ namespace, name }) => namespace === localNamespace && name.startsWith(`${word}/`),
+  );
+  if (run !== undefined) return run;
+  const beginning = newest.filter(({ name }) => name.startsWith(word));
+  const [only, second] = beginning;
+  if (only !== undefined && (second === undefined || sameRunName(beginning))) return only;
+  if (only !== undefined) throw ambiguous(word, beginning);
+  const near = nearestName(
+    word,
+    newest.map(({ name }) => name),
+  );
+  throw notFound(
+    `there is no job ${JSON.stringify(word)} in ${place}`,
+    near === undefined ? 'anneal list shows the jobs' : `did you mean ${near}?`,
+  );
+}
+
+/** Runs of one job: the newest is meant. */
+function sameRunName(jobs: readonly Job[]): boolean {
+  const names = new Set(jobs.map(({ name }) => name.split('/')[0]));
+  return names.size === 1 && jobs.every(({ namespace }) => namespace === localNamespace);
+}
+
+function ambiguous(word: string, jobs: readonly Job[]): UserError {
+  const names = jobs.slice(0, 8).map(({ name }) => name);
+  const more = jobs.length > names.length ? ` and ${jobs.length - names.length} more` : '';
+  return new UserError({
+    code: 'E_USAGE',
+    message: `${JSON.stringify(word)} is the beginning of ${jobs.length} jobs: ${names.join(', ')}${more}`,
+    hint: 'write one more letter, or the whole name',
+  });
+}
+
+function notFound(message: string, hint: string): UserError {
+  return new UserError({ code: 'E_NOT_FOUND', message, hint });
+}

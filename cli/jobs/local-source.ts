@@ -1,0 +1,120 @@
+// The runs of this machine as jobs: read from their folders, looked at again now and then while somebody watches.
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { runFiles } from '../../crds/wire/run-folder.ts';
+import type { Telemetry } from '../../crds/wire/telemetry.ts';
+import { isRunLocked } from '../client/run-lock.ts';
+import { runsOf, type StoredRun } from '../client/run-store.ts';
+import { lastMessages, runMessages } from '../client/run-telemetry.ts';
+import { linesOf } from '../format/run-lines.ts';
+import { type Job, keyOf } from './job.ts';
+import { runAsJob } from './run-as-job.ts';
+import type { Follow, Heard, JobSource, JobsChange, LogsAsked } from './source.ts';
+
+const lookMs = 500;
+
+export class LocalSource implements JobSource {
+  readonly type = 'local';
+  readonly place = 'this machine';
+  readonly #cache: string;
+  /** Newest messages by folder, as long as its file does not grow. */
+  readonly #seen = new Map<
+    string,
+    { readonly mark: string; readonly last: readonly Telemetry[] }
+  >();
+
+  constructor(cache: string) {
+    this.#cache = cache;
+  }
+
+  async list(): Promise<readonly Job[]> {
+    const names = await readdir(join(this.#cache, 'runs')).catch(() => []); // no run yet
+    const jobs: Job[] = [];
+    for (const name of names.toSorted()) {
+      for (const run of await runsOf(this.#cache, name)) jobs.push(await this.#jobOf(run));
+    }
+    return jobs;
+  }
+
+  async *changes(signal: AbortSignal): AsyncGenerator<JobsChange> {
+    let before = new Map<string, Job>();
+    for (let first = true; !signal.aborted; first = false) {
+      const jobs = await this.list();
+      const now = new Map(jobs.map((job) => [keyOf(job), job]));
+      if (first) yield { type: 'All', jobs };
+      else {
+        for (const [key, job] of now) {
+          if (JSON.stringify(before.get(key)) !== JSON.stringify(job))
+            yield { type: 'Changed', job };
+        }
+        for (const [key, job] of before) if (!now.has(key)) yield { type: 'Gone', job };
+      }
+      before = now;
+      await wait(lookMs, undefined, { signal }).catch(() => undefined); // aborted: the loop ends
+    }
+  }
+
+  async *telemetry(job: Job, { follow }: Follow, signal: AbortSignal): AsyncGenerator<Heard> {
+    let told = false;
+    const isOver = () => !follow || !isRunLocked(job.uid);
+    for await (const messages of runMessages(job.uid, isOver, signal)) {
+      for (const message of messages) yield { type: 'Message', index: 0, message };
+      if (messages.length === 0 && !told) {
+        told = true;
+        yield { type: 'UpToDate' };
+      }
+    }
+    if (!told && !signal.aborted) yield { type: 'UpToDate' };
+  }
+
+  /** A run of this machine keeps no log beside what it says. */
+  async *logs(job: Job, asked: LogsAsked, signal: AbortSignal): AsyncGenerator<Heard> {
+    for await (const heard of this.telemetry(job, asked, signal)) {
+      if (heard.type !== 'Message') yield heard;
+      else {
+        const { message, index } = heard;
+        for (const text of logLinesOf(message)) {
+          yield { type: 'Log', line: { time: message.time, index, level: levelOf(message), text } };
+        }
+      }
+    }
+  }
+
+  async happenings(): Promise<readonly []> {
+    return [];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  async #jobOf(run: StoredRun): Promise<Job> {
+    const facts = await stat(join(run.folder, runFiles.telemetry)).catch(() => undefined);
+    const mark = `${facts?.size ?? 0} ${facts?.mtimeMs ?? 0}`;
+    const known = this.#seen.get(run.folder);
+    const last = known?.mark === mark ? known.last : await lastMessages(run.folder);
+    this.#seen.set(run.folder, { mark, last });
+    return runAsJob({ run, isRunning: isRunLocked(run.folder), last });
+  }
+}
+
+function levelOf({ type }: Telemetry): 'error' | 'warn' | 'info' | 'debug' {
+  if (type === 'failure') return 'error';
+  if (type === 'step') return 'debug';
+  return type === 'warning' ? 'warn' : 'info';
+}
+
+function logLinesOf(message: Telemetry): readonly string[] {
+  switch (message.type) {
+    case 'step': {
+      const loss = message.loss === null ? 'not finite' : message.loss.toFixed(4);
+      const speed = `${Math.round(message.tokensPerSecond)} tokens/s`;
+      return [`step ${message.step} of ${message.totalSteps}: loss ${loss}, ${speed}`];
+    }
+    case 'failure':
+      return [`${message.message} (${message.code})`];
+    case 'end':
+      return [`ended (${message.reason}) after step ${message.step}`];
+    default:
+      return linesOf(message).map((line) => line.replaceAll(/ {2,}/g, ' ').trim());
+  }
+}

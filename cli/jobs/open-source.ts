@@ -1,0 +1,20 @@
+// Which jobs a command is about: those of a cluster where one is named or known, else those of this machine. `--local` and names that
+// begin with `local/` mean this machine always.
+import { existsSync } from 'node:fs';
+import type { SourceFlags } from '../command-table/source-flags.ts';
+import type { CliConfig } from '../config.ts';
+import { LocalSource } from './local-source.ts';
+import type { JobSource } from './source.ts';
+
+export async function openSource(flags: SourceFlags, config: CliConfig): Promise<JobSource> {
+  if (isLocal(flags, config)) return new LocalSource(config.cache);
+  const { openCluster } = await import('./cluster-source.ts');
+  return openCluster(flags, config);
+}
+
+function isLocal(flags: SourceFlags, { kubeconfigs }: CliConfig): boolean {
+  if (flags.local === true) return true;
+  const names = [flags.namespace, flags.context, flags.kubeconfig, flags.allNamespaces];
+  if (names.some((name) => name !== undefined)) return false;
+  return !kubeconfigs.some((file) => existsSync(file));
+}

@@ -1,0 +1,154 @@
+// A run of this machine in the words of the contract: spec and status as an operator would write them. Only what the run's own
+// files say is told; what nobody measured is absent.
+import type { FineTuneJobStatus, Phase, Telemetry, TelemetryOf } from '../../crds/index.ts';
+import { apiVersion, failureOf, formatDecimal, isFailureCode, kind } from '../../crds/index.ts';
+import type { OutcomeRecord } from '../../crds/wire/run-folder.ts';
+import type { StoredRun } from '../client/run-store.ts';
+import { type Job, localNamespace, methodOf } from './job.ts';
+
+export interface RunNow {
+  readonly run: StoredRun;
+  /** A process owns it. */
+  readonly isRunning: boolean;
+  /** Its newest messages, oldest first. */
+  readonly last: readonly Telemetry[];
+}
+
+export function runAsJob(now: RunNow): Job {
+  const { run } = now;
+  const { record, number, folder } = run;
+  const name = `${record.name}/${number}`;
+  const status = statusOf(now);
+  const metadata = { name, namespace: localNamespace, creationTimestamp: record.createdAt };
+  return {
+    ...{ namespace: localNamespace, name, uid: folder, createdAt: record.createdAt },
+    ...{ deleting: false, labels: {}, spec: record.spec, status },
+    object: { apiVersion, kind, metadata, spec: record.spec, status },
+  };
+}
+
+function statusOf({ run, isRunning, last }: RunNow): FineTuneJobStatus {
+  const { record, outcome } = run;
+  const step = newest(last, 'step');
+  const checkpoint = newest(last, 'checkpoint');
+  const phase = phaseOfRun(run.outcome, isRunning, last);
+  const ended = phase === 'Succeeded' || phase === 'Failed';
+  const failure = failureOfRun(outcome, step?.step);
+  return {
+    phase,
+    ...(last[0] === undefined ? {} : { startTime: record.createdAt }),
+    ...(ended && outcome !== null ? { completionTime: outcome.endedAt } : {}),
+    ...(step === undefined ? {} : { progress: progressOf(step, last, isRunning) }),
+    workers: { summary: isRunning ? '1/1' : '0/1' },
+    plan: { method: { summary: methodOf(record).summary } },
+    ...(checkpoint === undefined
+      ? {}
+      : {
+          checkpoint: {
+            latestStep: checkpoint.step,
+            latestTime: timeText(checkpoint.time),
+            latestURI: checkpoint.path,
+          },
+        }),
+    artifacts: last
+      .filter((message) => message.type === 'artifact')
+      .map(({ format, path }) => ({ type: format, uri: path })),
+    ...(failure === undefined ? {} : { failure }),
+    conditions: conditionsOf(phase, run.outcome, isRunning, record.createdAt, last),
+  };
+}
+
+/** A run that nobody owns and that wrote no end was killed: it goes on when it is started again. */
+function phaseOfRun(
+  outcome: OutcomeRecord | null,
+  isRunning: boolean,
+  last: readonly Telemetry[],
+): Phase {
+  if (isRunning) {
+    const step = newest(last, 'step');
+    const stage = newest(last, 'stage');
+    if (stage?.stage === 'Export' && stage.time >= (step?.time ?? 0)) return 'Publishing';
+    if (step !== undefined || newest(last, 'plan') !== undefined) return 'Running';
+    return stage === undefined ? 'Pending' : 'Initializing';
+  }
+  if (outcome?.state === 'Complete') return 'Succeeded';
+  return outcome?.state === 'Failed' ? 'Failed' : 'Suspended';
+}
+
+function progressOf(
+  step: TelemetryOf<'step'>,
+  last: readonly Telemetry[],
+  isRunning: boolean,
+): NonNullable<FineTuneJobStatus['progress']> {
+  const evaluation = newest(last, 'evaluation');
+  const left = step.totalSteps - step.step;
+  const pace = step.stepMs.total / 1000;
+  return {
+    step: step.step,
+    totalSteps: step.totalSteps,
+    percent: Math.floor((100 * step.step) / step.totalSteps),
+    epoch: formatDecimal(step.epoch, 6),
+    tokensSeen: step.tokensSeen,
+    learningRate: formatDecimal(step.learningRate, 6),
+    updatedAt: timeText(step.time),
+    ...decimal('trainLoss', step.loss),
+    ...decimal('gradientNorm', step.gradNorm),
+    ...decimal('evalLoss', evaluation?.loss),
+    ...(isRunning
+      ? {
+          tokensPerSecond: formatDecimal(step.tokensPerSecond, 6),
+          ...(left > 0 ? { estimatedCompletionTime: timeText(step.time + left * pace) } : {}),
+        }
+      : {}),
+  };
+}
+
+function decimal<K extends string>(
+  key: K,
+  value: number | null | undefined,
+): Partial<Record<K, string>> {
+  if (value === undefined || value === null) return {};
+  return { [key]: formatDecimal(value, 6) } as Record<K, string>;
+}
+
+function failureOfRun(
+  outcome: OutcomeRecord | null,
+  step: number | undefined,
+): FineTuneJobStatus['failure'] {
+  if (outcome?.state !== 'Failed') return undefined;
+  const { code = 'E_INTERNAL', message = 'the run said nothing before it ended' } = outcome;
+  const reason = isFailureCode(code) ? failureOf(code).reason : 'Unknown';
+  return { code, reason, message, ...(step === undefined ? {} : { step }) };
+}
+
+function conditionsOf(
+  phase: Phase,
+  outcome: OutcomeRecord | null,
+  isRunning: boolean,
+  createdAt: string,
+  last: readonly Telemetry[],
+): NonNullable<FineTuneJobStatus['conditions']> {
+  const at = outcome?.endedAt ?? timeText(last.at(-1)?.time ?? Date.parse(createdAt) / 1000);
+  const is = (type: string, reason: string, message: string) => [
+    { type, status: 'True' as const, lastTransitionTime: at, reason, message },
+  ];
+  if (phase === 'Succeeded') return is('Complete', 'Finished', 'the run finished');
+  if (phase === 'Failed') {
+    return is('Failed', 'Failed', outcome?.message ?? 'the run said nothing before it ended');
+  }
+  if (isRunning) return is('Running', 'Training', 'a process of this machine works on it');
+  return outcome?.state === 'Stopped'
+    ? is('Suspended', 'SuspendedByUser', 'stopped with Ctrl-C')
+    : is('Suspended', 'Killed', 'its process was killed');
+}
+
+function newest<T extends Telemetry['type']>(
+  messages: readonly Telemetry[],
+  type: T,
+): TelemetryOf<T> | undefined {
+  return messages.findLast((message): message is TelemetryOf<T> => message.type === type);
+}
+
+function timeText(seconds: number): string {
+  return new Date(seconds * 1000).toISOString();
+}

@@ -1,0 +1,206 @@
+// Why a job stands where it stands, for somebody who is tired: what happened, what is done about it without them, what they can do.
+// The first cause, not the last: a peer that left because another ran out of memory is not told first.
+import { type Failure, failureOf, isFailureCode, type Phase } from '../../crds/index.ts';
+import { type Job, localNamespace, phaseOf } from './job.ts';
+
+export interface Why {
+  readonly happened: string;
+  /** What goes on by itself. */
+  readonly doing: string;
+  /** What a person can do; empty where nothing needs to be done. */
+  readonly change: string;
+  readonly code?: string;
+}
+
+export function whyOf(job: Job, command = 'anneal'): Why {
+  if (job.deleting) {
+    return {
+      happened: 'Somebody asked for the job to be deleted.',
+      doing: 'Its pods are stopped; then the record goes. Checkpoints and results stay.',
+      change: '',
+    };
+  }
+  const trouble = conditionTrue(job, 'Stalled') ?? conditionTrue(job, 'Degraded');
+  const phase = phaseOf(job);
+  if (phase !== 'Failed' && phase !== 'Succeeded' && trouble !== undefined) {
+    return { ...byPhase[phase](job, command), happened: sentence(trouble.message) };
+  }
+  return byPhase[phase](job, command);
+}
+
+const isLocal = ({ namespace }: Job): boolean => namespace === localNamespace;
+
+const byPhase: Readonly<Record<Phase, (job: Job, command: string) => Why>> = {
+  Pending: (job, command) => {
+    const judged = condition(job, 'Validated');
+    if (judged?.status === 'False') return refused(judged, command);
+    return {
+      happened: 'The operator has not looked at the job yet.',
+      doing: 'It looks at new jobs within seconds, when it runs.',
+      change: `${command} doctor tells whether an operator runs.`,
+    };
+  },
+  Initializing: (job) => ({
+    happened: messageOf(job, 'Initialized') ?? 'Model and data are fetched, checked and prepared.',
+    doing: 'Workers start when everything is in place.',
+    change: '',
+  }),
+  Queued: ({ status: { queue } }) => ({
+    happened: sentence(queue?.reason ?? `The queue ${queue?.name ?? ''} holds the workers back`),
+    doing: 'They start when the queue lets them.',
+    change: 'Ask whoever runs the queue, or ask for less.',
+  }),
+  Starting: (job, command) => ({
+    happened: startingWords(job),
+    doing: 'Training begins when all of them are ready.',
+    change: (job.status.workers?.notReadyReasons ?? []).some(({ reason }) =>
+      /Unschedulable/i.test(reason),
+    )
+      ? `No node has what they ask for: ${command} doctor shows the devices of the cluster.`
+      : '',
+  }),
+  Running: (job) => ({
+    happened: runningWords(job),
+    doing: 'Nothing needs to be done.',
+    change: '',
+  }),
+  Resizing: (job) => ({
+    happened: messageOf(job, 'Resizing') ?? 'The number of workers is changing.',
+    doing: 'Workers save, form a new world and go on from that step.',
+    change: '',
+  }),
+  Restarting: restartingWords,
+  Suspending: () => ({
+    happened: 'The job was paused; its workers are saving.',
+    doing: 'They end when the save is done.',
+    change: '',
+  }),
+  Suspended: suspendedWords,
+  Publishing: (job) => ({
+    happened: messageOf(job, 'Published') ?? 'Training is over; the results are written.',
+    doing: 'The job ends when they are where they should be.',
+    change: '',
+  }),
+  Succeeded: ({ status }) => ({
+    happened: `It finished${status.progress?.step === undefined ? '' : ` after ${status.progress.step} steps`}.`,
+    doing: 'Nothing more happens.',
+    change: (status.artifacts ?? []).map(({ type, uri }) => `${type}: ${uri}`).join('\n'),
+  }),
+  Failed: failedWords,
+};
+
+function failedWords(job: Job, command: string): Why {
+  const { failure } = job.status;
+  if (failure === undefined) {
+    const message = conditionTrue(job, 'Failed')?.message ?? 'nobody said why';
+    return { happened: sentence(message), doing: 'The job ended.', change: '' };
+  }
+  const { code = '', message, index, node, step } = failure;
+  const places = [
+    ...(index === undefined ? [] : [`worker ${index}`]),
+    ...(node === undefined ? [] : [`on node ${node}`]),
+    ...(step === undefined ? [] : [`after step ${step}`]),
+  ];
+  const where = places.length === 0 ? '' : ` (${places.join(', ')})`;
+  const known = isFailureCode(code) ? failureOf(code) : undefined;
+  return {
+    happened: sentence(`${message}${where}`),
+    doing: doingWords(job, known),
+    change: [
+      ...(known === undefined ? [] : [sentence(known.remedy)]),
+      ...(code === '' ? [] : [`${command} explain ${code} tells more.`]),
+    ].join(' '),
+    ...(code === '' ? {} : { code }),
+  };
+}
+
+function doingWords(job: Job, failure: Failure | undefined): string {
+  const counted = job.status.restarts?.counted ?? 0;
+  const kept = job.status.checkpoint?.latestStep;
+  const saved = kept === undefined ? '' : ` The checkpoint of step ${kept} is kept.`;
+  if (isLocal(job)) return `The run ended.${saved} The same command goes on from there.`;
+  const after = counted === 0 ? '' : ` after ${counted} ${counted === 1 ? 'restart' : 'restarts'}`;
+  const why = failure?.retry === 'Permanent' ? '; trying again would end the same way' : '';
+  return `The job ended${after}${why}.${saved}`;
+}
+
+function restartingWords(job: Job): Why {
+  const { restarts, checkpoint } = job.status;
+  const from = checkpoint?.latestStep;
+  const when = restarts?.nextStartTime;
+  const counted = restarts?.counted ?? 0;
+  const most = job.spec.failurePolicy.maxRestarts;
+  return {
+    happened: messageOf(job, 'Restarting') ?? sentence(restarts?.lastCause ?? 'Workers left'),
+    doing:
+      `The workers form a new world${from === undefined ? '' : ` and go on from step ${from}`}` +
+      `${when === undefined ? '' : `, not before ${when}`}. ${counted} of ${most} restarts are used.`,
+    change: '',
+  };
+}
+
+function suspendedWords(job: Job, command: string): Why {
+  const found = conditionTrue(job, 'Suspended');
+  const step = job.status.checkpoint?.latestStep;
+  const saved = step === undefined ? 'Nothing was saved yet.' : `Step ${step} is saved.`;
+  if (isLocal(job)) {
+    const message = found?.message ?? 'the run was stopped';
+    return { happened: sentence(message), doing: saved, change: 'Run the same command again.' };
+  }
+  return {
+    happened: sentence(found?.message ?? 'the job is paused'),
+    doing: `There are no workers, and no devices are held. ${saved}`,
+    change: `${command} resume ${job.name} goes on.`,
+  };
+}
+
+function startingWords({ status: { workers } }: Job): string {
+  const { ready = 0, replicas = 0, notReadyReasons = [] } = workers ?? {};
+  const reasons = notReadyReasons.map(({ reason, count, example }) => {
+    const one = example === undefined ? '' : `, ${example} for one`;
+    return `${count} ${reason}${one}`;
+  });
+  const why = reasons.length === 0 ? '' : `: ${reasons.join('; ')}`;
+  return `${ready} of ${replicas} workers are ready${why}.`;
+}
+
+function runningWords(job: Job): string {
+  const { progress } = job.status;
+  if (progress?.step === undefined) return 'It trains; the first step is not done yet.';
+  const of = progress.totalSteps === undefined ? '' : ` of ${progress.totalSteps}`;
+  const loss = progress.trainLoss === undefined ? '' : `, loss ${progress.trainLoss}`;
+  return `It trains: step ${progress.step}${of}${loss}.`;
+}
+
+function refused({ reason, message }: Condition, command: string): Why {
+  return {
+    happened: sentence(message),
+    doing: 'The operator waits for a changed job.',
+    change: `${command} explain ${reason} tells more.`,
+  };
+}
+
+type Condition = NonNullable<Job['status']['conditions']>[number];
+
+function condition({ status }: Job, type: string): Condition | undefined {
+  return status.conditions?.find((each) => each.type === type);
+}
+
+function conditionTrue(job: Job, type: string): Condition | undefined {
+  const found = condition(job, type);
+  return found?.status === 'True' ? found : undefined;
+}
+
+function messageOf(job: Job, type: string): string | undefined {
+  const message = condition(job, type)?.message;
+  return message === undefined || message === '' ? undefined : sentence(message);
+}
+
+/** With a capital letter and a full stop, as people write. */
+function sentence(text: string): string {
+  const trimmed = text.trim();
+  const first = /^[a-z]+\b(?![.\w-]*[./:=])/.test(trimmed)
+    ? trimmed.charAt(0).toUpperCase() + trimmed.slice(1)
+    : trimmed;
+  return /[.!?]$/.test(first) ? first : `${first}.`;
+}

@@ -1,0 +1,119 @@
+// The numbers of a job over its steps. Late, doubled and missing messages do no harm: for each step the newest message counts, so that
+// steps that were done again after a rollback replace what was there.
+import type { Telemetry, TelemetryOf } from '../../crds/wire/telemetry.ts';
+
+export interface History {
+  /** By step, rising. */
+  readonly steps: readonly TelemetryOf<'step'>[];
+  readonly evaluations: readonly TelemetryOf<'evaluation'>[];
+}
+
+export function historyOf(messages: Iterable<Telemetry>): History {
+  const steps = new Map<number, TelemetryOf<'step'>>();
+  const evaluations = new Map<number, TelemetryOf<'evaluation'>>();
+  for (const message of messages) {
+    if (message.type === 'step') keepNewer(steps, message);
+    if (message.type === 'evaluation') keepNewer(evaluations, message);
+  }
+  return { steps: sorted(steps), evaluations: sorted(evaluations) };
+}
+
+function keepNewer<T extends { readonly step: number; readonly time: number }>(
+  kept: Map<number, T>,
+  message: T,
+): void {
+  const before = kept.get(message.step);
+  if (before === undefined || message.time >= before.time) kept.set(message.step, message);
+}
+
+function sorted<T>(kept: ReadonlyMap<number, T>): readonly T[] {
+  return [...kept].sort(([a], [b]) => a - b).map(([, message]) => message);
+}
+
+export const metricNames = [
+  'loss',
+  'eval_loss',
+  'learning_rate',
+  'grad_norm',
+  'tokens_per_second',
+  'step_ms',
+  'memory',
+  'clip_factor',
+  'perplexity',
+  'accuracy',
+] as const;
+export type MetricName = (typeof metricNames)[number];
+
+/** Short names that people type. */
+export const metricAliases: Readonly<Record<string, MetricName>> = {
+  lr: 'learning_rate',
+  grad: 'grad_norm',
+  eval: 'eval_loss',
+  speed: 'tokens_per_second',
+};
+
+export interface Sample {
+  readonly step: number;
+  readonly tokens: number;
+  /** Seconds since 1970. */
+  readonly time: number;
+  /** Null: not finite. */
+  readonly value: number | null;
+}
+
+export function seriesOf({ steps, evaluations }: History, metric: MetricName): readonly Sample[] {
+  const ofStep = stepValues[metric];
+  if (ofStep !== undefined) {
+    return steps.map((message) => ({
+      step: message.step,
+      tokens: message.tokensSeen,
+      time: message.time,
+      value: ofStep(message),
+    }));
+  }
+  const ofEvaluation = evaluationValues[metric];
+  return evaluations.map((message) => ({
+    step: message.step,
+    tokens: tokensAt(steps, message.step),
+    time: message.time,
+    value: ofEvaluation?.(message) ?? null,
+  }));
+}
+
+type ValueOf<T> = Readonly<Partial<Record<MetricName, (message: T) => number | null>>>;
+
+const stepValues: ValueOf<TelemetryOf<'step'>> = {
+  loss: ({ loss }) => loss,
+  learning_rate: ({ learningRate }) => learningRate,
+  grad_norm: ({ gradNorm }) => gradNorm,
+  tokens_per_second: ({ tokensPerSecond }) => tokensPerSecond,
+  step_ms: ({ stepMs }) => stepMs.total,
+  memory: ({ memory }) => memory.peak,
+  clip_factor: ({ clipFactor }) => clipFactor,
+};
+
+const evaluationValues: ValueOf<TelemetryOf<'evaluation'>> = {
+  eval_loss: ({ loss }) => loss,
+  perplexity: ({ perplexity }) => perplexity,
+  accuracy: ({ accuracy }) => accuracy ?? null,
+};
+
+/** Tokens seen when that step was done. */
+function tokensAt(steps: readonly TelemetryOf<'step'>[], step: number): number {
+  return steps.findLast((message) => message.step <= step)?.tokensSeen ?? 0;
+}
+
+/**
+ * An exponential mean that begins at the first value without leaning on it: y_t = Σ k^(t-i) x_i / Σ k^(t-i). Values that are not
+ * finite count nothing.
+ */
+export function exponentialMean(samples: readonly Sample[], keep: number): readonly Sample[] {
+  let sum = 0;
+  let weight = 0;
+  return samples.map((sample) => {
+    if (sample.value === null) return sample;
+    sum = keep * sum + sample.value;
+    weight = keep * weight + 1;
+    return { ...sample, value: sum / weight };
+  });
+}

@@ -1,0 +1,42 @@
+// What commands know of the place where they print: its width, whether it shows colours, which characters.
+import type { DisplayFlags } from './command-table/flags.ts';
+import type { CliConfig } from './config.ts';
+import { type GlyphSet, glyphSet } from './format/glyphs.ts';
+import { type Paint, painter } from './format/palette.ts';
+
+export interface Output {
+  /** Answers; each text ends with its own line end. */
+  readonly write: (text: string) => void;
+  /** Talk: hints, what comes next. */
+  readonly talk: (text: string) => void;
+  readonly isTerminal: boolean;
+  /** Columns of a terminal; undefined in a pipe. */
+  readonly columns: number | undefined;
+  readonly glyphs: GlyphSet;
+  readonly paint: Paint;
+}
+
+type Flags = Partial<Pick<DisplayFlags, 'color' | 'glyphs'>>;
+
+interface Streams {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+}
+
+/** Width where nobody says how wide a line may be. */
+export const pipeWidth = 100;
+
+export function outputOf(config: CliConfig, flags: Flags, { out, err }: Streams): Output {
+  const { isTTY, columns } = process.stdout;
+  const chosen = flags.glyphs ?? config.glyphs;
+  const glyphs = glyphSet({ ...config, glyphs: chosen });
+  const color = config.color && flags.color !== false && (isTTY === true || config.forceColor);
+  return {
+    write: (text) => out(glyphs.text(text)),
+    talk: (text) => err(glyphs.text(text)),
+    isTerminal: isTTY === true,
+    columns: isTTY ? Math.max(20, columns ?? 80) : undefined,
+    glyphs,
+    paint: painter(color),
+  };
+}
