@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import test from 'ava';
-import { parts } from '../../images/parts.ts';
+import { parts } from '../../charts/images/parts.ts';
 import { settingsOf } from './dockerfile.ts';
 
 const dockerfile = `ARG NODE=24
@@ -28,7 +28,7 @@ test('a stage without an entry point, and one that is not there, are errors', (t
 });
 
 test('the images run as nobody in particular, and begin with programs that their files hold', async (t) => {
-  const text = await readFile(new URL('../../images/Dockerfile', import.meta.url), 'utf8');
+  const text = await readFile(new URL('../../charts/images/Dockerfile', import.meta.url), 'utf8');
   for (const [name, { entries }] of Object.entries(parts)) {
     for (const stage of name === 'worker' ? ['worker', 'worker-cuda'] : [name]) {
       const { user, entry } = settingsOf(text, stage);

@@ -1,16 +1,16 @@
 /**
- * The images of the operator and the worker without a Docker daemon: what images/Dockerfile copies into them is assembled by the same
+ * The images of the operator and the worker without a Docker daemon: what charts/images/Dockerfile copies into them is assembled by the same
  * program, user, environment and entry point are read from it, and the base is the Debian layer of the test cluster.
  */
 import { createHash } from 'node:crypto';
 import { glob, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { assemble } from '../../charts/images/assemble.ts';
+import { type PartName, parts } from '../../charts/images/parts.ts';
 import { ensureEntry } from '../../cli/setup/entry.ts';
 import { ensureNative } from '../../cli/setup/native.ts';
 import type { Setup } from '../../cli/setup/setup.ts';
-import { assemble } from '../../images/assemble.ts';
-import { type PartName, parts } from '../../images/parts.ts';
 import { type ImageSettings, settingsOf } from './dockerfile.ts';
 
 export const imageName = (part: PartName): string => `localhost/anneal-${part}:test`;
@@ -37,7 +37,7 @@ export async function ensureImages(
 }
 
 async function make(staging: string, programs: string): Promise<void> {
-  const dockerfile = await readFile(join(checkout, 'images/Dockerfile'), 'utf8');
+  const dockerfile = await readFile(join(checkout, 'charts/images/Dockerfile'), 'utf8');
   for (const part of Object.keys(parts) as PartName[]) {
     const files = join(staging, part);
     await assemble(part, files);
@@ -59,8 +59,8 @@ function flagsOf({ env, user, folder, entry }: ImageSettings): readonly string[]
 
 /** Of everything that goes into an archive; the addon stands for its sources and its libtorch. */
 async function digest(programs: string): Promise<string> {
-  const sources = '{crds,worker,operator,images}/**/*.{ts,tsx}';
-  const names = ['images/Dockerfile', 'package-lock.json', 'tsconfig.build.json'];
+  const sources = '{crds,worker,operator,charts/images}/**/*.{ts,tsx}';
+  const names = ['charts/images/Dockerfile', 'package-lock.json', 'tsconfig.build.json'];
   for await (const name of glob([sources, 'worker/native/dist/*'], { cwd: checkout })) {
     names.push(name);
   }

@@ -1,5 +1,10 @@
 import test from 'ava';
-import { closureOf, isNeeded, type LockedPackages, packageOf } from '../../images/packages.ts';
+import {
+  closureOf,
+  isNeeded,
+  type LockedPackages,
+  packageOf,
+} from '../../../charts/images/packages.ts';
 
 const locked: LockedPackages = {
   '': {},

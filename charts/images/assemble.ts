@@ -1,4 +1,4 @@
-// Puts what an image holds into a folder: `node images/assemble.ts PART OUT`, from a checkout with its packages (and, for the worker,
+// Puts what an image holds into a folder: `node charts/images/assemble.ts PART OUT`, from a checkout with its packages (and, for the worker,
 // its addon) in place. The Dockerfile runs it in its build stage, the tests run it where no Docker is; so both make the same image.
 //
 //   OUT/app                compiled modules that the part's programs reach
@@ -13,7 +13,7 @@ import { copyLibraries } from './libraries.ts';
 import { closureOf, isNeeded, lockedPackages, packageOf } from './packages.ts';
 import { type Part, type PartName, parts } from './parts.ts';
 
-const checkout = join(import.meta.dirname, '..');
+const checkout = join(import.meta.dirname, '../..');
 
 export async function assemble(name: PartName, out: string): Promise<void> {
   const part: Part = parts[name];

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { linked } from '../../images/libraries.ts';
+import { linked } from '../../../charts/images/libraries.ts';
 
 const listing = `\tlinux-vdso.so.1 (0x00007f1139442000)
 \tlibtorch_cpu.so => /opt/torch/lib/libtorch_cpu.so (0x00007f1123e00000)
