@@ -22,7 +22,8 @@ export async function ensureNative(setup: Setup, checkout: string): Promise<stri
   const sources = join(checkout, 'worker/native');
   const dist = join(sources, 'dist');
   const libtorch = await ensureLibtorch(setup);
-  const facts = [libtorch, setup.machine.arch];
+  const toolkit = cudaToolkit(setup);
+  const facts = [libtorch, setup.machine.arch, ...(toolkit === undefined ? [] : [toolkit])];
   const sourceKey = await digestOf(sources, facts);
   if ((await stampOf(dist)) === sourceKey) return dist;
   const toolchain = await findToolchain(setup.machine);
@@ -32,7 +33,7 @@ export async function ensureNative(setup: Setup, checkout: string): Promise<stri
     // Two precompiled headers are most of it.
     bytes: 900e6,
     async make(out) {
-      await build(setup, { checkout, sources, libtorch, toolchain, out });
+      await build(setup, { checkout, sources, libtorch, toolkit, toolchain, out });
       await requireUnchanged(sources, facts, sourceKey);
     },
   });
@@ -40,17 +41,30 @@ export async function ensureNative(setup: Setup, checkout: string): Promise<stri
   return dist;
 }
 
+/** With ANNEAL_CUDA=1 the kernels are compiled for GPUs too, by the toolkit in $CUDA_HOME. */
+function cudaToolkit({ machine }: Setup): string | undefined {
+  if (machine.env['ANNEAL_CUDA'] !== '1') return undefined;
+  const folder = machine.env['CUDA_HOME'] || '/usr/local/cuda';
+  if (existsSync(join(folder, 'bin/nvcc'))) return folder;
+  throw new TerminalError({
+    code: 'E_SETUP',
+    message: `ANNEAL_CUDA is 1, and ${folder}/bin/nvcc does not exist`,
+    hint: 'set CUDA_HOME to a CUDA 13 toolkit, or unset ANNEAL_CUDA to build for the processor',
+  });
+}
+
 interface Build {
   readonly checkout: string;
   readonly sources: string;
   readonly libtorch: string;
+  readonly toolkit: string | undefined;
   readonly toolchain: Toolchain;
   readonly out: string;
 }
 
 async function build(setup: Setup, building: Build): Promise<void> {
   const { machine, steps } = setup;
-  const { checkout, sources, libtorch, toolchain, out } = building;
+  const { checkout, sources, libtorch, toolkit, toolchain, out } = building;
   const name = sha256(checkout).slice(0, 12);
   const tree = join(setup.cache.root, 'native-build', name);
   const files = await sourceFiles(sources);
@@ -65,6 +79,7 @@ async function build(setup: Setup, building: Build): Promise<void> {
         ...['-S', sources, '-B', tree, '-DCMAKE_BUILD_TYPE=Release'],
         `-DCMAKE_CXX_COMPILER=${toolchain.compiler}`,
         `-DANNEAL_LIBTORCH=${libtorch}`,
+        `-DANNEAL_CUDA=${toolkit ?? ''}`,
         `-DNODE_API_HEADERS=${join(checkout, 'node_modules/node-api-headers')}`,
         `-DANNEAL_OUT=${output}`,
       ]);

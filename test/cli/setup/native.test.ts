@@ -102,3 +102,18 @@ test('the cause of a failed build is found in what CMake and compilers print', (
   t.regex(buildTrouble(breaks('g++: fatal error: Killed signal terminated')), /Killed/);
   t.is(buildTrouble(breaks('')), 'CMake said nothing');
 });
+
+test('with ANNEAL_CUDA=1 the kernels are compiled by the toolkit named, and without one there is a sentence', async (t) => {
+  const { setup, checkout, folder, ran } = await aCheckout(t);
+  const toolkit = join(folder, 'toolkit');
+  const env = { ANNEAL_CUDA: '1', CUDA_HOME: toolkit };
+  const withCuda = { ...setup, machine: { ...setup.machine, env } };
+  await mkdir(join(setup.cache.root, `libtorch-${torchVersion}-linux-x64-cuda`));
+  await t.throwsAsync(ensureNative(withCuda, checkout), {
+    message: `ANNEAL_CUDA is 1, and ${toolkit}/bin/nvcc does not exist`,
+  });
+  await mkdir(join(toolkit, 'bin'), { recursive: true });
+  await writeFile(join(toolkit, 'bin/nvcc'), '');
+  await ensureNative(withCuda, checkout);
+  t.true(ran.some((line) => line.includes(`-DANNEAL_CUDA=${toolkit} `)));
+});
