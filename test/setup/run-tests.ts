@@ -13,6 +13,8 @@ import { type Setup, thisSetup } from '../../cli/setup/setup.ts';
 import { seconds } from '../../cli/setup/steps.ts';
 import { runAva } from '../report/run-ava.ts';
 import { add, closingLine, exitCodeOf, nothing, type Tally } from '../report/tally.ts';
+import { startCluster } from './cluster/cluster.ts';
+import { whyNoCluster } from './cluster/probe.ts';
 import { runGates } from './gates.ts';
 import { chooseGroups, type TestGroup } from './groups.ts';
 import { meetNeeds } from './needs.ts';
@@ -61,6 +63,11 @@ async function runGroups(setup: Setup, groups: readonly TestGroup[]): Promise<vo
       print(`${group.name.padEnd(13)} left out: ${group.heldBack}`);
       continue;
     }
+    const reason = group.onCluster === true ? await whyNoCluster(setup) : undefined;
+    if (reason !== undefined) {
+      print(`${group.name.padEnd(13)} left out: ${reason}`);
+      continue;
+    }
     const missing = await firstMissing(setup, group);
     await timed(group.name, () => runGroup(setup, group, missing));
   }
@@ -75,9 +82,25 @@ async function runGroup(
     print(`FAILED: the group ${group.name} could not run: ${missing}`);
     return { ...nothing, failed: 1 };
   }
+  if (group.onCluster !== true) return runFiles(setup, group, {});
+  try {
+    await using cluster = await startCluster(setup);
+    return await runFiles(setup, group, cluster.env);
+  } catch (error) {
+    setup.signal.throwIfAborted();
+    print(`FAILED: the group ${group.name} could not run: ${wordsOf(error)}`);
+    return { ...nothing, failed: 1 };
+  }
+}
+
+async function runFiles(
+  setup: Setup,
+  group: TestGroup,
+  variables: Readonly<Record<string, string>>,
+): Promise<Tally> {
   // Stripping types costs more than running most tests; Node keeps the result between runs.
-  const env = { NODE_COMPILE_CACHE: join(setup.cache.root, 'node-compile-cache') };
-  const run = { ...group, cwd: checkout, env };
+  const NODE_COMPILE_CACHE = join(setup.cache.root, 'node-compile-cache');
+  const run = { ...group, cwd: checkout, env: { ...variables, NODE_COMPILE_CACHE } };
   if (!group.inSuites) return runAva(run, print, setup.signal);
   await writeSuites(checkout, group.patterns);
   return runAva({ ...run, patterns: [], config: suitesConfig }, print, setup.signal);

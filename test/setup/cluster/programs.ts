@@ -12,13 +12,19 @@ import { TerminalError } from '../../../crds/errors.ts';
 
 const here = import.meta.dirname;
 
+/** The result has 0.7 GB; Go keeps 6 GB of modules and objects beside it. */
+export const buildBytes = 8e9;
+
+/** Where they are once they are built. */
+export async function programsFolder(setup: Setup): Promise<string> {
+  return join(setup.cache.root, `cluster-${(await recipe()).slice(0, 12)}`);
+}
+
 /** Folder of `bin/`, `images/` and `layers/`. */
 export async function ensurePrograms(setup: Setup): Promise<string> {
-  const folder = join(setup.cache.root, `cluster-${(await recipe()).slice(0, 12)}`);
   return ensureEntry(setup, {
-    folder,
-    // The result has 0.7 GB; Go keeps 6 GB of modules and objects beside it.
-    bytes: 8e9,
+    folder: await programsFolder(setup),
+    bytes: buildBytes,
     async make(staging) {
       await requireGo(setup);
       const text = 'building Kubernetes from source; ten minutes on two cores, the first time';
