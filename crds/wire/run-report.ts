@@ -99,7 +99,13 @@ export const runReport = z.object({
       bytes,
       digest: z.string().optional(),
       reload: z
-        .object({ largestLogitGap: real, klDivergence: real.optional(), tokens: count.optional() })
+        .object({
+          largestLogitGap: real,
+          klDivergence: real.optional(),
+          /** What rounding to the type of the file explains; 0 where the logits had to be the same. */
+          allowedDivergence: z.number().min(0).optional(),
+          tokens: count.optional(),
+        })
         .optional(),
     }),
   ),

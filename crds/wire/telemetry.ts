@@ -142,7 +142,12 @@ export const artifactMessage = z.object({
   path: z.string(),
   bytes,
   report: z
-    .object({ largestLogitGap: real, klDivergence: real.optional(), tokens: count.optional() })
+    .object({
+      largestLogitGap: real,
+      klDivergence: real.optional(),
+      allowedDivergence: z.number().min(0).optional(),
+      tokens: count.optional(),
+    })
     .optional(),
 });
 

@@ -5,6 +5,7 @@ import type { RunReport } from '../../crds/wire/run-report.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
 import type { Model } from '../engine/model.ts';
 import type { DType } from '../tensor/dtype.ts';
+import type { StoredType } from './rounding.ts';
 
 export type ArtifactFormat = 'PEFTAdapter' | 'MergedSafetensors' | 'GGUF';
 
@@ -23,6 +24,8 @@ export interface ArtifactWriter {
   readonly format: ArtifactFormat;
   /** Name of the artefact's folder below the destination. */
   readonly folder: string;
+  /** Type that its matrices are rounded to; null where the artefact holds the very bits of the trained model. */
+  readonly rounding: StoredType | null;
   /** Fills the folder; returns the bytes of the tensors written. */
   write(folder: string): Promise<number>;
   /** The model as somebody else would load it from the folder, in `dtype`; the caller disposes it. */

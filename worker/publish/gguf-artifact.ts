@@ -6,6 +6,11 @@ import { buildModel, modelSource } from '../engine/build-model.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 import { type GgufFileType, writeGgufModel } from './gguf.ts';
 import { mergedTensor } from './merge.ts';
+import type { StoredType } from './rounding.ts';
+
+const storedTypes = {
+  ...{ F32: 'float32', F16: 'float16', BF16: 'bfloat16', Q8_0: 'Q8_0' },
+} as const satisfies Record<GgufFileType, StoredType>;
 
 export function ggufArtifact(facts: ArtifactFacts, fileType: GgufFileType): ArtifactWriter {
   const { files, run } = facts;
@@ -14,6 +19,7 @@ export function ggufArtifact(facts: ArtifactFacts, fileType: GgufFileType): Arti
   return {
     format: 'GGUF',
     folder: 'gguf',
+    rounding: storedTypes[fileType],
     async write(folder) {
       const { bytes } = await writeGgufModel(join(folder, fileName), {
         config: files.config,

@@ -14,6 +14,7 @@ export function mergedArtifact(facts: ArtifactFacts): ArtifactWriter {
   return {
     format: 'MergedSafetensors',
     folder: 'merged',
+    rounding: model.adapter === null ? null : dtype === 'bfloat16' ? 'bfloat16' : 'float32',
     async write(folder) {
       const tensors = new Map<string, PlannedTensor>();
       for (const name of files.tensorNames) {

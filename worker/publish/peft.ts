@@ -21,6 +21,7 @@ export function peftArtifact(facts: ArtifactFacts): ArtifactWriter {
   return {
     format: 'PEFTAdapter',
     folder: 'adapter',
+    rounding: null,
     async write(folder) {
       const { bytes } = await writeSafetensors(
         join(folder, tensorFile),

@@ -21,7 +21,8 @@ import { ggufArtifact } from './gguf-artifact.ts';
 import { mergedArtifact } from './merged.ts';
 import { modelCard } from './model-card.ts';
 import { peftArtifact } from './peft.ts';
-import { checkLogits, compareLogits } from './reload-check.ts';
+import { checkLogits } from './reload-check.ts';
+import { requireSame } from './require-same.ts';
 
 export const publishRole: Role = async (context) => {
   const began = context.clock.monotonic();
@@ -87,8 +88,7 @@ async function publishOne(
     await writeFile(join(partial, 'README.md'), modelCard(facts, writer.format));
     const copy = await writer.reload(partial, facts.model.dtype);
     using _copyParameters = copy.parameters;
-    using logits = keep(checkLogits(copy));
-    return { bytes: written, reload: compareLogits(reference, logits) };
+    return { bytes: written, reload: requireSame(writer, reference, copy) };
   });
   emit({ type: 'artifact', format, path, bytes, report: reload });
   emit({ type: 'stage', stage: 'Export', state: 'Done', subject: format });

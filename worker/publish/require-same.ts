@@ -1,0 +1,40 @@
+// What makes a publish fail: an artefact that does not give what was trained. One that holds the very bits must give the very
+// logits; one that was rounded may diverge as far as rounding explains (rounding.ts), and how far it does is reported.
+import { TerminalError } from '../../crds/errors.ts';
+import type { RunReport } from '../../crds/wire/run-report.ts';
+import type { Model } from '../engine/model.ts';
+import { keep } from '../tensor/scope.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import type { ArtifactWriter } from './artifact.ts';
+import { checkLogits, compareLogits } from './reload-check.ts';
+import { roundingDivergence } from './rounding.ts';
+
+type Reload = NonNullable<RunReport['artifacts'][number]['reload']>;
+type Written = Pick<ArtifactWriter, 'format' | 'rounding'>;
+
+/** Compares the logits of the trained model with those of what was read back; `copy` is of no use behind this. */
+export function requireSame({ format, rounding }: Written, trained: Tensor, copy: Model): Reload {
+  using logits = keep(checkLogits(copy));
+  const found = compareLogits(trained, logits);
+  const { largestLogitGap: gap, klDivergence: divergence } = found;
+  if (!Number.isFinite(gap))
+    throw differs(`${format}, read back, gives logits that are no numbers`);
+  if (rounding === null) {
+    if (gap === 0) return { ...found, allowedDivergence: 0 };
+    throw differs(
+      `${format}, read back, gives logits up to ${gap.toPrecision(3)} from those of the trained model; it holds the same bits, so they must be the same`,
+    );
+  }
+  const allowedDivergence = roundingDivergence(copy, logits, rounding);
+  if (divergence <= allowedDivergence) return { ...found, allowedDivergence };
+  const sizes = `by ${divergence.toExponential(1)}; rounding to ${rounding} explains ${allowedDivergence.toExponential(1)}`;
+  throw differs(`${format}, read back, diverges from the trained model ${sizes}`);
+}
+
+function differs(message: string): TerminalError {
+  return new TerminalError({
+    code: 'E_PUBLISH_FAILED',
+    message,
+    hint: 'nothing was put in place; the same command writes it again, and if it fails again, report it',
+  });
+}
