@@ -3,7 +3,9 @@ import type { RunView } from './run-view.ts';
 
 export function runJson(write: (line: string) => void): RunView {
   let job = '';
-  const say = (content: object): void => write(JSON.stringify({ job, ...content }));
+  // The messages of a worker may have a field of that name.
+  const say = (content: object): void =>
+    write(JSON.stringify(Object.assign({ job }, content, { job })));
   return {
     begin({ record, folder, number }, continued) {
       job = `${record.namespace}/${record.name}`;

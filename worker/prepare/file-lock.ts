@@ -1,7 +1,7 @@
 // One process at a time on a file, also between pods on one volume, where no operating system lock reaches. The lock
 // is a file made with O_EXCL that its owner touches; who sees it untouched for a minute of its own time (clocks of two
-// machines are never compared), or its process dead on the same host, takes it over. Taking over is itself decided by
-// one hard link that only one contender can make.
+// machines are never compared) takes it over; on the same host it is the process that counts, dead or alive. Taking over is
+// itself decided by one hard link that only one contender can make.
 import { randomUUID } from 'node:crypto';
 import { link, open, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -71,8 +71,10 @@ async function claim(path: string, me: Owner): Promise<boolean> {
 /** True when the lock was removed, so that claiming again makes sense at once. */
 async function takeOver(path: string, silentMs: number): Promise<boolean> {
   const owner = await readOwner(path);
-  const dead = owner && owner.host === hostname() && (await startOf(owner.pid)) !== owner.started;
-  if (!dead && silentMs < staleMs) return false;
+  const isHere = owner?.host === hostname();
+  const lives = isHere && (await startOf(owner.pid)) === owner.started;
+  // It may be stopped, or busy for longer than it touches; nobody else may write meanwhile.
+  if (lives || (!isHere && silentMs < staleMs)) return false;
   const tomb = `${path}.${owner?.id ?? 'unreadable'}.stale`;
   try {
     await link(path, tomb);

@@ -68,6 +68,28 @@ test('A process with the number of a dead one does not keep its lock', async (t)
   t.is(lock.path, path);
 });
 
+test('A lock whose owner lives on this machine is never taken over, however long it is silent', async (t) => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, 'blob.lock');
+  // Made by the lock itself, so that it says of this process what the lock looks for; then nobody touches it.
+  const before = await lockFile(path, new FakeClock(), never);
+  const clock = new FakeClock();
+  let taken = false;
+  const waiting = lockFile(path, clock, never).then((lock) => {
+    taken = true;
+    return lock;
+  });
+  for (let passed = 0; passed < 600_000; passed += 5000) {
+    clock.advance(5000);
+    await turn();
+  }
+  t.false(taken);
+  t.true((await readdir(folder.path)).includes('blob.lock'));
+  await before[Symbol.asyncDispose]();
+  await using _lock = await passTime(clock, waiting);
+  t.true(taken);
+});
+
 test('A lock of another machine is kept while it is touched, and taken over after a minute of silence', async (t) => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, 'blob.lock');
