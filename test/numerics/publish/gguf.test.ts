@@ -23,11 +23,13 @@ test.before(async () => {
 });
 test.after.always(() => rm(folder, { recursive: true, force: true }));
 
+let made = 0;
+
+/** In a folder of its own: tests run side by side, and some ask for the same model. */
 async function exported(name: string, fileType: GgufFileType, vocab_size = 40) {
-  const from = await makeToy(join(folder, `${name}-${vocab_size}`), name, {
-    config: { vocab_size },
-  });
-  const path = join(folder, `${name}-${vocab_size}-${fileType}.gguf`);
+  made += 1;
+  const from = await makeToy(join(folder, `${made}-${name}`), name, { config: { vocab_size } });
+  const path = join(folder, `${made}-${name}.gguf`);
   const tokenizer = await readTokenizerFolder(from);
   using model = openModel(from);
   const load = (tensor: string) => model.load(tensor);
