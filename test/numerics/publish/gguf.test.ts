@@ -27,9 +27,9 @@ let made = 0;
 
 /** In a folder of its own: tests run side by side, and some ask for the same model. */
 async function exported(name: string, fileType: GgufFileType, vocab_size = 40) {
-  made += 1;
-  const from = await makeToy(join(folder, `${made}-${name}`), name, { config: { vocab_size } });
-  const path = join(folder, `${made}-${name}.gguf`);
+  const own = join(folder, String(made++));
+  const from = await makeToy(join(own, 'model'), name, { config: { vocab_size } });
+  const path = join(own, `${name}.gguf`);
   const tokenizer = await readTokenizerFolder(from);
   using model = openModel(from);
   const load = (tensor: string) => model.load(tensor);
