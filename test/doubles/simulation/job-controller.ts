@@ -56,6 +56,11 @@ export class JobController {
     ]);
   }
 
+  /** A pod that is gone without a word: its node is, or somebody deleted it by force. */
+  lose(pod: Tree): void {
+    this.#remove(pod);
+  }
+
   podsOf(job: Tree): readonly Tree[] {
     return this.#objects.all(podsAt).filter((pod) => ownerOf(pod) === metaOf(job)['uid']);
   }

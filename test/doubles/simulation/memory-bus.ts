@@ -60,6 +60,11 @@ export class MemoryBus implements JobBus {
     return [...this.records.values()].map(({ job }) => job);
   }
 
+  /** Its storage is lost. */
+  wipe(): void {
+    for (const key of this.records.keys()) this.records.delete(key);
+  }
+
   async writeDesired(job: JobOnBus, record: DesiredRecord): Promise<void> {
     this.#effect('writeDesired', () => {
       this.of(job).desired = structuredClone(record);

@@ -1,5 +1,14 @@
-// What supervisors do on the bus, as far as the operator can see it: join a generation, commit a world when all are there, acknowledge a stop.
+// What supervisors do on the bus, as far as the operator can see it: join a generation, commit a world when all are there, mend in place, save,
+// acknowledge a stop. The records they write are made by the supervisor's own functions.
+import type { FailurePolicy } from '../../../crds/api/policy.ts';
+import { countRestart, overdrawn } from '../../../crds/plan/restart-account.ts';
+import type { GenerationCause } from '../../../crds/wire/generation-causes.ts';
 import { timeText } from '../../../operator/runtime/conditions.ts';
+import {
+  withCheckpoint,
+  withGeneration,
+  withWorld,
+} from '../../../worker/supervisor/state-changes.ts';
 import { metaOf } from '../kube/objects.ts';
 import { indexOf, labelsOf, podsAt, statusOf } from './job-controller.ts';
 import type { MemoryBus } from './memory-bus.ts';
@@ -32,9 +41,8 @@ export function workersMeet(world: World, bus: MemoryBus): void {
         });
       }
       if (desired !== undefined && records.members.size >= desired.workers) {
-        const committedAt = timeText(world.time);
-        const size = records.members.size;
-        records.state = { ...state, world: { key: 'k', digest: 'd', size, committedAt } };
+        const { size } = records.members;
+        records.state = withWorld(state, { key: 'k', digest: 'd', size }, timeText(world.time));
       }
     } else if (desired?.stop === 'Save') {
       for (const [index, { podUID }] of records.members) {
@@ -48,5 +56,57 @@ export function workersMeet(world: World, bus: MemoryBus): void {
         });
       }
     }
+  }
+}
+
+export type Mending = Extract<
+  GenerationCause,
+  'ProcessFailed' | 'Hang' | 'OutOfMemory' | 'Requested' | 'Disruption' | 'PodLost'
+>;
+
+/** A training process ended badly, and its supervisor does what the account of restarts lets it do. */
+export function workersMend(
+  world: World,
+  bus: MemoryBus,
+  cause: Mending,
+  policy: FailurePolicy,
+): void {
+  for (const job of bus.jobs()) {
+    const records = bus.of(job);
+    const { state } = records;
+    if (state?.world === undefined || state.result !== undefined) continue;
+    const counts = cause === 'ProcessFailed' || cause === 'Hang';
+    const restarts = counts
+      ? countRestart(state.restarts, cause, world.time, policy)
+      : state.restarts;
+    const end = counts ? overdrawn(restarts, policy, 'it ended badly') : undefined;
+    if (end !== undefined) {
+      const reason = end.code === 'E_NO_PROGRESS' ? 'NoProgress' : 'RestartBudgetExhausted';
+      records.state = { ...state, result: { type: 'Failed', reason, ...end } };
+      continue;
+    }
+    const opened = { by: 'worker-0', cause, at: timeText(world.time) };
+    records.state = withGeneration(state, opened, { restarts });
+    records.members.clear();
+    records.acks.clear();
+  }
+}
+
+/** A checkpoint of the world that trains; its step is beyond the last one. */
+export function workersSave(world: World, bus: MemoryBus): void {
+  for (const job of bus.jobs()) {
+    const records = bus.of(job);
+    const { state } = records;
+    if (state?.world === undefined || state.result !== undefined) continue;
+    const { generation } = state;
+    const step = (state.checkpoint?.step ?? 0) + 1;
+    const time = timeText(world.time);
+    records.state = withCheckpoint(
+      state,
+      { step, generation, manifest: `step-${step}/gen-${generation}`, digest: 'd', time },
+      undefined,
+    );
+    // As the other manager of the status does, which is no part of a reconcile.
+    world.mirrorCheckpoint({ latestStep: step, generation, latestDigest: 'd', latestTime: time });
   }
 }

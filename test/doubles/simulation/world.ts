@@ -66,6 +66,10 @@ export class World {
     if (this.find() !== undefined) this.objects.mergePatch(at, { spec });
   }
 
+  mirrorCheckpoint(checkpoint: Tree): void {
+    if (this.find() !== undefined) this.objects.mergePatch(at, { status: { checkpoint } });
+  }
+
   remove(): void {
     if (this.find() !== undefined) this.objects.delete(at, undefined);
   }
@@ -76,7 +80,7 @@ export class World {
 
   get observed() {
     const raw = this.find();
-    return raw === undefined ? undefined : fineTuneJobs.read(raw);
+    return raw === undefined ? undefined : readOnce(fineTuneJobs, raw);
   }
 
   get phase(): string | undefined {
@@ -140,7 +144,7 @@ export class World {
     const caches = emptyCaches();
     const pending: LogEntry[] = [];
     for (const [collection, store, resource] of kept(caches)) {
-      for (const object of this.objects.all(collection)) store.put(resource.read(object));
+      for (const object of this.objects.all(collection)) store.put(readOnce(resource, object));
       store.reached(String(this.objects.version));
     }
     this.objects.watch(this.objects.version, (entry) => void pending.push(entry));
@@ -192,10 +196,19 @@ function kept(caches: Caches): readonly (readonly [string, AnyStore, Resource<Ku
 function put(caches: Caches, { collection, object, type, version }: LogEntry): void {
   for (const [each, store, resource] of kept(caches)) {
     if (each === collection) {
-      const read = resource.read(object);
+      const read = readOnce(resource, object);
       if (type === 'DELETED') store.remove(read);
       else store.put(read);
     }
     store.reached(String(version));
   }
+}
+
+const known = new WeakMap<Tree, unknown>();
+
+/** Objects are never changed, only replaced, and each leader would read the same again. */
+function readOnce<T>(resource: Resource<T>, object: Tree): T {
+  const found = known.get(object) ?? resource.read(object);
+  known.set(object, found);
+  return found as T;
 }

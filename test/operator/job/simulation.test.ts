@@ -1,303 +1,71 @@
-// The invariants of a job, held against schedules of everything that can go wrong around its operator: calls that fail before or after they took
-// effect, caches that lag, leaders that are two, processes that end, pods that die, people who edit and delete, a bus that goes and comes.
+// The operator in a simulated world: whatever happens in whatever order, the invariants hold, and when it is over the job comes to its end. The same
+// schedules are drawn at every run, so that a run here is worth what it was before; ANNEAL_SIMULATIONS=1000 draws as many others, and a
+// schedule that fails is printed with its seed.
 import test from 'ava';
 import fc from 'fast-check';
-import { phaseOf } from '../../../operator/job/phase.ts';
-import { metaOf } from '../../doubles/kube/objects.ts';
-import type { Tree } from '../../doubles/kube/patches.ts';
 import {
-  jobsAt,
-  labelsOf,
-  type PodScript,
-  podsAt,
-  statusOf,
-} from '../../doubles/simulation/job-controller.ts';
-import type { Outcome } from '../../doubles/simulation/memory-transport.ts';
+  check,
+  foreign,
+  hold,
+  type Memory,
+  memoryOf,
+} from '../../doubles/simulation/invariants.ts';
+import { jobsAt, labelsOf, podsAt } from '../../doubles/simulation/job-controller.ts';
+import { happen, maxRestarts, newWorld, schedule } from '../../doubles/simulation/schedule.ts';
+import type { Mending } from '../../doubles/simulation/workers.ts';
 import { World } from '../../doubles/simulation/world.ts';
 
-const fine = fc.constant<Outcome>('Fine');
-const outcomes = fc.oneof(
-  { weight: 3, arbitrary: fine },
-  fc.constantFrom<Outcome>('FailsBefore', 'AnswerIsLost', 'Busy'),
-);
-/** How many of the changes since the last look a leader has heard of. */
-const sees = fc.oneof({ weight: 4, arbitrary: fc.constant(999) }, fc.constantFrom(0, 1, 2));
-const leader = fc.nat(1);
-const event = fc.oneof(
-  {
-    weight: 10,
-    arbitrary: fc.record({
-      type: fc.constant('reconcile' as const),
-      ...{ leader, sees, faults: fc.array(outcomes, { maxLength: 6 }) },
-    }),
-  },
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      type: fc.constant('outside' as const),
-      seconds: fc.constantFrom(1, 5, 40),
-    }),
-  },
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      type: fc.constant('end' as const),
-      exit: fc.constantFrom(70, 70, 71, 75, 76, 76, 137, 74),
-    }),
-  },
-  fc.record({ type: fc.constant('finish' as const) }),
-  fc.record({ type: fc.constant('evict' as const) }),
-  fc.record({ type: fc.constant('deleteWorkers' as const) }),
-  fc.record({ type: fc.constant('suspend' as const), suspend: fc.boolean() }),
-  fc.record({ type: fc.constant('restart' as const), leader }),
-  fc.record({ type: fc.constant('bus' as const), away: fc.boolean() }),
-);
-type Event = typeof event extends fc.Arbitrary<infer E> ? E : never;
-
-const maxRestarts = 2;
-
-async function newWorld(bus: boolean, begun: boolean): Promise<World> {
-  const world = new World({ bus, leaders: 2 });
-  world.apply({
-    'worker.devicesPerWorker': 0,
-    'worker.replicas': bus ? 2 : 1,
-    'failurePolicy.maxRestarts': maxRestarts,
-    'failurePolicy.restartWindowSeconds': 0,
-  });
-  plantForeign(world);
-  world.script = script;
-  if (begun) await world.settle(12);
-  return world;
-}
-
-/** Objects with our labels that are somebody else's. */
-function plantForeign(world: World): void {
-  const owner = world.objects.create(
-    { collection: 'apis/anneal.dev/v1alpha1/finetunejobs', namespace: 'team-b' },
-    { metadata: { name: 'someone', namespace: 'team-b' }, spec: {} },
-  );
-  const uid = String(metaOf(world.find() ?? {})['uid']);
-  const labels = {
-    ...{ 'anneal.dev/job-uid': uid, 'anneal.dev/job-name': 'first' },
-    ...{ 'anneal.dev/component': 'worker', 'anneal.dev/worker-epoch': '9' },
-  };
-  const ownerReferences = [{ uid: metaOf(owner)['uid'], controller: true }];
-  const metadata = { name: 'foreign', namespace: 'team-a', labels, ownerReferences };
-  for (const { collection, namespace } of foreign) {
-    const spec = { suspend: true, template: { spec: {} } };
-    world.objects.create({ collection, namespace }, { metadata, spec });
-  }
-}
-
-const foreign = [jobsAt, 'apis/networking.k8s.io/v1/networkpolicies'].map((collection) => ({
-  ...{ collection, namespace: 'team-a', name: 'foreign' },
-}));
-
-/** What of them matters; the Job controller may look at them as it does at any. */
-function foreignNow(world: World): string {
-  const found = foreign.map((at) => world.objects.find(at));
-  return JSON.stringify(
-    found.map((object) => [object?.['spec'], object && metaOf(object)['labels']]),
-  );
-}
-
-async function happen(world: World, each: Event): Promise<void> {
-  switch (each.type) {
-    case 'reconcile': {
-      const faults = [...each.faults];
-      world.deliver(each.leader, each.sees);
-      world.transport.outcome = ({ verb }) =>
-        verb === 'GET' ? 'Fine' : (faults.shift() ?? 'Fine');
-      await world.reconcile(each.leader);
-      world.transport.outcome = () => 'Fine';
-      return;
-    }
-    case 'outside':
-      world.time += each.seconds * 1000;
-      world.outside();
-      return;
-    case 'end':
-      endOne(world, each.exit);
-      return;
-    case 'finish':
-      finish(world);
-      return;
-    case 'evict': {
-      const [pod] = world.objects
-        .all(podsAt)
-        .filter((found) => statusOf(found).phase === 'Running');
-      if (pod !== undefined) world.controller.evict(pod);
-      return;
-    }
-    case 'deleteWorkers': {
-      const [job] = world.jobs('worker').filter((each) => metaOf(each)['name'] !== 'foreign');
-      if (job !== undefined) {
-        world.objects.delete(
-          { collection: jobsAt, namespace: 'team-a', name: String(metaOf(job)['name']) },
-          undefined,
-        );
-      }
-      return;
-    }
-    case 'suspend':
-      world.edit({ suspend: each.suspend });
-      return;
-    case 'restart':
-      world.restart(each.leader);
-      return;
-    case 'bus':
-      if (world.bus !== undefined) world.bus.awaySince = each.away ? world.time : undefined;
-      return;
-    default:
-      each satisfies never;
-  }
-}
-
-/** One worker ends badly. */
-function endOne(world: World, exit: number): void {
-  const [first] = runningWorkers(world);
-  const before = world.script;
-  world.script = (pod) =>
-    metaOf(pod)['uid'] === metaOf(first ?? {})['uid'] ? { exit } : before(pod);
-  world.outside();
-  world.script = before;
-}
-
-/** Training ends well: workers agree on it where they have a bus, and end. */
-function finish(world: World): void {
-  if (runningWorkers(world).length === 0) return;
-  for (const job of world.bus?.jobs() ?? []) {
-    const records = world.bus?.of(job);
-    if (records?.state?.world === undefined || records.state.result !== undefined) return;
-    records.state = {
-      ...records.state,
-      result: { type: 'Succeeded', reason: 'Finished', step: 9 },
-    };
-  }
-  const before = world.script;
-  world.script = (pod) => (isWorker(pod) ? { exit: 0 } : before(pod));
-  world.outside();
-  world.script = before;
-}
-
-function runningWorkers(world: World): readonly Tree[] {
-  return world.objects
-    .all(podsAt)
-    .filter((pod) => isWorker(pod) && statusOf(pod).phase === 'Running');
-}
-
-function isWorker(pod: Tree): boolean {
-  return labelsOf(pod)['anneal.dev/component'] === 'worker';
-}
-
-/** Jobs before and after training do well; workers run on. */
-const script: PodScript = (pod) => (isWorker(pod) ? undefined : { exit: 0 });
-
-interface Memory {
-  end: string | undefined;
-  writes: number;
-  readonly foreign: string;
-}
-
-/** Throws the sentence of the invariant that does not hold. */
-function hold(world: World, memory: Memory): void {
-  const job = world.observed;
-  const workers = world.jobs('worker').filter((each) => metaOf(each)['name'] !== 'foreign');
-  check(workers.length <= 1, `I1: there are ${workers.length} worker Jobs`);
-  const secrets = world.transport.writes.filter(({ path }) => path.includes('/secrets'));
-  check(secrets.length === 0, 'I12: a Secret was written');
-  check(foreignNow(world) === memory.foreign, 'I5: a foreign object changed');
-  if (job === undefined) return;
-  const { status, generation } = job;
-  const conditions = status.conditions ?? [];
-  if (status.phase !== undefined)
-    check(status.phase === phaseOf(conditions), 'I6: the phase is not that of the conditions');
-  check((status.observedGeneration ?? 0) <= generation, 'I6: the observed generation is ahead');
-  check(
-    (status.restarts?.counted ?? 0) <= maxRestarts,
-    `I10: ${status.restarts?.counted} restarts were counted`,
-  );
-  const end = conditions.find(
-    ({ type, status }) => status === 'True' && (type === 'Complete' || type === 'Failed'),
-  );
-  const created = world.transport.writes.slice(memory.writes).filter(isCreating);
-  memory.writes = world.transport.writes.length;
-  if (memory.end !== undefined) {
-    check(created.length === 0, `I2: ${created[0]?.verb} ${created[0]?.path} after the end`);
-    check(`${end?.type}/${end?.reason}` === memory.end, `I2: the end changed from ${memory.end}`);
-  }
-  memory.end ??= end === undefined ? undefined : `${end.type}/${end.reason}`;
-}
-
-function isCreating({ verb, path }: { readonly verb: string; readonly path: string }): boolean {
-  if (path.includes('/finetunejobs/') || path.includes('/events')) return false;
-  return verb === 'POST' || (verb === 'PATCH' && !path.includes('/jobs/'));
-}
-
-function check(holds: boolean, sentence: string): void {
-  if (!holds) throw new Error(sentence);
-}
-
+const asked = process.env['ANNEAL_SIMULATIONS'];
 /** fast-check keeps the sentence in the cause, where no report shows it. */
-const report = { includeErrorInReport: true } as const;
-const schedule = fc.array(event, { minLength: 30, maxLength: 80, size: 'max' });
+const report = {
+  includeErrorInReport: true,
+  numRuns: Number(asked ?? 6),
+  ...(asked === undefined ? { seed: 7 } : {}),
+} as const;
 /** Most schedules begin with a job that trains; how it came there is a schedule too. */
 const isBegun = fc.oneof({ weight: 4, arbitrary: fc.constant(true) }, fc.constant(false));
-const runs = { ...report, numRuns: 40 };
+
+/** I3: looked at again and again, a world in which nothing moves is left alone after a few looks. */
+async function settles(world: World): Promise<void> {
+  for (let look = 0; look < 12; look++) {
+    const before = world.transport.writes.length;
+    for (const [leader] of world.leaders.entries()) {
+      world.deliver(leader);
+      await world.reconcile(leader);
+    }
+    if (world.transport.writes.length === before) return;
+  }
+  check(false, 'I3: it is still written to after twelve looks');
+}
+
+const ends = [
+  ...['RestartBudgetExhausted', 'NoProgress', 'InternalError', 'DeviceFault'],
+  ...['Hang', 'Diverged', 'Terminated'],
+];
 
 for (const bus of [false, true]) {
-  test(`no schedule of faults breaks an invariant, ${bus ? 'with' : 'without'} a bus`, async (t) => {
+  const where = bus ? 'with a bus' : 'without a bus';
+  test(`no schedule of faults breaks an invariant, and the job comes to its end, ${where}`, async (t) => {
     await fc.assert(
       fc.asyncProperty(isBegun, schedule, async (begun, events) => {
         const world = await newWorld(bus, begun);
-        const memory: Memory = {
-          end: undefined,
-          writes: 0,
-          foreign: foreignNow(world),
-        };
+        const memory = memoryOf(world);
         for (const each of events) {
           await happen(world, each);
-          hold(world, memory);
+          hold(world, memory, maxRestarts);
         }
-      }),
-      runs,
-    );
-    t.pass();
-  });
-
-  test(`after faults end, a job whose pods do well comes to its end, ${bus ? 'with' : 'without'} a bus`, async (t) => {
-    await fc.assert(
-      fc.asyncProperty(isBegun, schedule, async (begun, events) => {
-        const world = await newWorld(bus, begun);
-        const memory: Memory = {
-          end: undefined,
-          writes: 0,
-          foreign: foreignNow(world),
-        };
-        for (const each of events) await happen(world, each);
+        await settles(world);
+        hold(world, memory, maxRestarts);
         if (world.bus !== undefined) world.bus.awaySince = undefined;
         world.edit({ suspend: false });
         world.script = () => ({ exit: 0 });
         await world.settle(600);
-        hold(world, memory);
+        hold(world, memory, maxRestarts);
         check(['Succeeded', 'Failed'].includes(world.phase ?? ''), `it is ${world.phase}`);
-        if (world.phase === 'Failed') {
-          const reason = world.observed?.status.failure?.reason;
-          check(
-            [
-              'RestartBudgetExhausted',
-              'NoProgress',
-              'InternalError',
-              'DeviceFault',
-              'Hang',
-              'Diverged',
-              'Terminated',
-            ].includes(reason ?? ''),
-            `it failed of ${reason}`,
-          );
-        }
+        const reason = world.observed?.status.failure?.reason;
+        check(world.phase === 'Succeeded' || ends.includes(reason ?? ''), `it failed of ${reason}`);
       }),
-      { ...report, numRuns: 20 },
+      report,
     );
     t.pass();
   });
@@ -351,26 +119,67 @@ test('a deleted job leaves nothing behind, on the bus neither', async (t) => {
   t.deepEqual(world.bus?.jobs(), []);
 });
 
-test('checks that could not fail would prove nothing: each is seen failing', (t) => {
-  const world = new World();
-  world.apply();
-  plantForeign(world);
-  const memory = (): Memory => ({
-    end: undefined,
-    writes: 0,
-    foreign: foreignNow(world),
-  });
+test('checks that could not fail would prove nothing: each is seen failing', async (t) => {
+  const world = await newWorld(true, true);
+  const fresh = (): Memory => ({ ...memoryOf(world), writes: world.transport.writes.length });
+  const breaks = (memory: Memory, message: RegExp, maximum = maxRestarts) =>
+    t.throws(() => hold(world, memory, maximum), { message });
+  t.notThrows(() => hold(world, fresh(), maxRestarts));
+  breaks({ ...fresh(), end: 'Failed/Hang' }, /^I2: the end changed/);
+  breaks({ ...fresh(), step: 5 }, /^I8/);
+  breaks(fresh(), /^I10/, -1);
+  const pod = { hostNetwork: true, containers: [] };
+  const write = (path: string, body?: object) => {
+    const memory = fresh();
+    world.transport.writes.push({ verb: 'POST', path, ...(body === undefined ? {} : { body }) });
+    return memory;
+  };
+  breaks(write('/api/v1/namespaces/team-a/secrets'), /^I12/);
+  breaks(write('/x', { spec: { template: { spec: pod } } }), /^I14.*hostNetwork/);
+  breaks({ ...write('/apis/batch/v1/namespaces/team-a/jobs'), end: 'Failed/Hang' }, /^I2: POST/);
+  world.edit({ suspend: true });
+  breaks(write('/apis/batch/v1/namespaces/team-a/jobs'), /^I7/);
+  world.objects.mergePatch(
+    { collection: 'apis/anneal.dev/v1alpha1/finetunejobs', namespace: 'team-a', name: 'first' },
+    { status: { phase: 'Failed' } },
+  );
+  breaks(fresh(), /^I6: the phase/);
+  const changed = fresh();
+  const [, policy] = foreign;
+  if (policy !== undefined) world.objects.mergePatch(policy, { spec: { changed: true } });
+  breaks(changed, /^I5/);
   const labels = { 'anneal.dev/component': 'worker' };
-  for (const name of ['a', 'b']) {
-    world.objects.create(
-      { collection: jobsAt, namespace: 'team-a' },
-      { metadata: { name, namespace: 'team-a', labels } },
-    );
-  }
-  t.throws(() => hold(world, memory()), { message: /^I1/ });
-  world.objects.delete({ collection: jobsAt, namespace: 'team-a', name: 'b' }, undefined);
-  const fresh = memory();
-  world.objects.mergePatch(foreign[1]!, { spec: { changed: true } });
-  t.throws(() => hold(world, fresh), { message: /^I5/ });
-  t.throws(() => hold(world, { ...memory(), end: 'Failed/Hang' }), { message: /^I2/ });
+  const place = { collection: jobsAt, namespace: 'team-a' };
+  world.objects.create(place, { metadata: { name: 'a', namespace: 'team-a', labels } });
+  breaks(fresh(), /^I1: there are 2/);
+});
+
+test('a bus that comes back empty is told the checkpoint that status remembers', async (t) => {
+  const world = await newWorld(true, true);
+  await happen(world, { type: 'save' });
+  await happen(world, { type: 'wipe' });
+  await world.settle(3);
+  const [job] = world.bus?.jobs() ?? [];
+  const state = job === undefined ? undefined : world.bus?.of(job).state;
+  t.is(state?.checkpoint?.step, 1);
+  t.true((state?.generation ?? 0) > 1);
+});
+
+test('what workers mend in place is counted, and what is too much ends the job', async (t) => {
+  const world = await newWorld(true, true);
+  const mend = async (cause: Mending) => {
+    await happen(world, { type: 'mend', cause });
+    await world.settle(2);
+  };
+  await mend('ProcessFailed');
+  t.is(world.observed?.status.restarts?.counted, 1);
+  await mend('OutOfMemory');
+  t.is(world.observed?.status.restarts?.counted, 1);
+  t.is(world.phase, 'Running');
+  await happen(world, { type: 'save' });
+  await mend('Hang');
+  t.is(world.observed?.status.restarts?.counted, 2);
+  await mend('Hang');
+  t.is(world.phase, 'Failed');
+  t.is(world.observed?.status.failure?.reason, 'RestartBudgetExhausted');
 });
