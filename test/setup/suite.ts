@@ -3,6 +3,7 @@ import { registerHooks } from 'node:module';
 import { join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import test from 'ava';
+import { suiteQueue } from './suite-queue.ts';
 
 const root = join(import.meta.dirname, '../..');
 const named = pathToFileURL(join(import.meta.dirname, 'named-ava.ts')).href;
@@ -29,4 +30,5 @@ export async function loadSuite(files: readonly string[]): Promise<void> {
       });
     }
   }
+  suiteQueue.open();
 }

@@ -3,12 +3,12 @@
  * test, and each loads the same schemas again; on two cores that was more than half of `npm run check`.
  * So a run writes some files that import many, and AVA runs those. `npx ava FILE` is as it always was.
  *
- * A file with snapshots stays alone: AVA keeps them by the file that it started.
+ * A file with snapshots is run by AVA itself, which looks for them beside the file that it started.
  */
 import { glob, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Ignored by git; ava.suites.config.js looks here. */
+/** Ignored by git; ava.suites.config.js reads here which files there are. */
 const folder = 'test/.suites';
 
 export const suitesConfig = 'ava.suites.config.js';
@@ -23,14 +23,16 @@ export async function writeSuites(checkout: string, patterns: readonly string[])
   const files = [...found].sort();
   const texts = await Promise.all(files.map((path) => readFile(join(checkout, path), 'utf8')));
   const isAlone = (_: string, index: number) => texts[index]?.includes('.snapshot(') === true;
-  const together = files.filter((path, index) => !isAlone(path, index));
-  const suites = [...deal(together), ...files.filter(isAlone).map((path) => [path])];
+  const suites = deal(files.filter((path, index) => !isAlone(path, index)));
   const into = join(checkout, folder);
   await rm(into, { recursive: true, force: true });
   await mkdir(into, { recursive: true });
   for (const [index, suite] of suites.entries()) {
     await writeFile(join(into, `${index + 1}.test.ts`), suiteText(suite));
   }
+  const written = suites.map((_, index) => `${folder}/${index + 1}.test.ts`);
+  const started = JSON.stringify([...written, ...files.filter(isAlone)], null, 2);
+  await writeFile(join(into, 'files.json'), `${started}\n`);
 }
 
 /** Dealt out like cards: neighbours, which are of one kind and size, come into different suites. */
