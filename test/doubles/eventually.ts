@@ -13,7 +13,7 @@ const longestTurnMs = 100;
 export async function eventually(
   sentence: string,
   holds: () => boolean | Promise<boolean>,
-  { withinMs = 30_000, everyMs = 2 }: Patience = {},
+  { withinMs = 120_000, everyMs = 2 }: Patience = {},
 ): Promise<void> {
   let leftMs = withinMs;
   while (!(await holds())) {
