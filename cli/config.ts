@@ -62,7 +62,7 @@ export interface CliConfig {
 }
 
 /** There inside of a pod. */
-const podToken = '/var/run/secrets/kubernetes.io/serviceaccount/token';
+export const podToken = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 
 export function cliConfig(variables: Readonly<Record<string, string | undefined>>): CliConfig {
   const env = schema.parse(variables);
@@ -77,10 +77,7 @@ export function cliConfig(variables: Readonly<Record<string, string | undefined>
     color: env.NO_COLOR === undefined && env.TERM !== 'dumb',
     dumbTerminal: env.TERM === 'dumb',
     forceColor: env.CLICOLOR_FORCE,
-    kubeconfigs: [
-      ...(env.KUBECONFIG?.split(delimiter) ?? [join(homedir(), '.kube/config')]),
-      podToken,
-    ],
+    kubeconfigs: env.KUBECONFIG?.split(delimiter) ?? [join(homedir(), '.kube/config')],
     namespace: env.ANNEAL_NAMESPACE,
     context: env.ANNEAL_CONTEXT,
     systemNamespace: env.ANNEAL_SYSTEM_NAMESPACE ?? 'anneal-system',

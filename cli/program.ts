@@ -2,6 +2,7 @@
 // and completion stay fast.
 import { Command, CommanderError } from 'commander';
 import { programVersion } from '../crds/version.ts';
+import { addActCommands } from './command-table/act.ts';
 import { addJobCommands } from './command-table/jobs.ts';
 import { addLookCommands } from './command-table/look.ts';
 import { addStartCommands } from './command-table/start.ts';
@@ -63,6 +64,7 @@ export function createProgram(surroundings: Surroundings, perform: Perform): Com
     .addHelpText('after', examples);
   addStartCommands(program, surroundings, perform);
   addJobCommands(program, surroundings, perform);
+  addActCommands(program, surroundings, perform);
   addLookCommands(program, surroundings, perform);
   return program;
 }

@@ -6,7 +6,7 @@ import { AnnealError } from '../../crds/index.ts';
 import type { Kube } from './kube.ts';
 import { KubeError } from './kube-error.ts';
 
-export type Watched =
+type Watched =
   | { readonly type: 'All'; readonly objects: readonly object[] }
   | { readonly type: 'Put' | 'Gone'; readonly object: object }
   | { readonly type: 'Away'; readonly why: string };
@@ -31,13 +31,13 @@ const quietMs = 150_000;
 const firstPauseMs = 500;
 const longestPauseMs = 10_000;
 
-export interface Selection {
+interface Selection {
   readonly path: string;
   readonly fieldSelector?: string;
   readonly labelSelector?: string;
 }
 
-export interface Listed {
+interface Listed {
   readonly objects: readonly object[];
   readonly version: string;
 }

@@ -1,12 +1,13 @@
 // The API server, as the command line needs it: requests with a deadline, and answers that go on. Kubeconfig files, contexts and exec
 // plugins are read by the official client; nothing is retried here, since a person can press a key again and a watch knows when to.
+import { existsSync } from 'node:fs';
 import type { RequestOptions } from 'node:https';
 import { KubeConfig } from '@kubernetes/client-node';
 import { Agent, type Dispatcher, request } from 'undici';
 import { TerminalError, UserError } from '../../crds/index.ts';
 import { refused, unanswered } from './kube-error.ts';
 
-export interface KubeAsked {
+interface KubeAsked {
   readonly verb: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
@@ -21,14 +22,16 @@ export interface KubePlace {
   readonly namespace: string;
 }
 
-export interface KubeconfigAsked {
+interface KubeconfigAsked {
   readonly file: string | undefined;
+  /** Where kubectl looks; those that are there are merged. */
+  readonly defaults: readonly string[];
   readonly context: string | undefined;
   readonly namespace: string | undefined;
 }
 
 export function readKubeconfig(asked: KubeconfigAsked): KubePlace {
-  const config = loaded(asked.file);
+  const config = loaded(asked);
   if (asked.context !== undefined) {
     const known = config.getContexts().map(({ name }) => name);
     if (!known.includes(asked.context)) {
@@ -50,23 +53,37 @@ export function readKubeconfig(asked: KubeconfigAsked): KubePlace {
   return { config, contextName, namespace: asked.namespace ?? own ?? 'default' };
 }
 
-function loaded(file: string | undefined): KubeConfig {
+function loaded({ file, defaults }: KubeconfigAsked): KubeConfig {
+  const files = file === undefined ? defaults.filter((one) => existsSync(one)) : [file];
+  const [first, ...others] = files;
   const config = new KubeConfig();
-  try {
-    if (file === undefined) config.loadFromDefault();
-    else config.loadFromFile(file);
-  } catch (error) {
-    throw unreadable(file, error);
+  if (first === undefined) {
+    config.loadFromCluster();
+    return config;
+  }
+  load(config, first);
+  for (const one of others) {
+    const more = new KubeConfig();
+    load(more, one);
+    config.mergeConfig(more);
   }
   return config;
 }
 
-function unreadable(file: string | undefined, cause: unknown): UserError {
+function load(config: KubeConfig, file: string): void {
+  try {
+    config.loadFromFile(file);
+  } catch (error) {
+    throw unreadable(file, error);
+  }
+}
+
+function unreadable(file: string, cause: unknown): UserError {
   const words = cause instanceof Error ? cause.message : String(cause);
   const missing = (cause as { code?: string }).code === 'ENOENT';
   return new UserError({
     code: missing ? 'E_NOT_FOUND' : 'E_USAGE',
-    message: `${file ?? 'the kubeconfig'} ${missing ? 'does not exist' : `cannot be read: ${words}`}`,
+    message: `${file} ${missing ? 'does not exist' : `cannot be read: ${words}`}`,
     hint: 'kubectl config view shows whether kubectl can read it',
     cause,
   });

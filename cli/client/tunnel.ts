@@ -9,7 +9,7 @@ export interface Tunnel extends AsyncDisposable {
 }
 
 /** Finds the pod anew for each connection. */
-export type FindPod = () => Promise<{ readonly namespace: string; readonly name: string }>;
+type FindPod = () => Promise<{ readonly namespace: string; readonly name: string }>;
 
 export async function openTunnel(kube: Kube, find: FindPod, remotePort: number): Promise<Tunnel> {
   const forward = new PortForward(kube.config, true);

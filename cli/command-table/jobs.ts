@@ -4,7 +4,7 @@ import type { LogsFlags } from '../commands/logs-from-terminal.ts';
 import type { Looking } from '../commands/look-from-terminal.ts';
 import type { MetricsFlags } from '../commands/metrics-from-terminal.ts';
 import type { Perform, Surroundings } from '../program.ts';
-import { type DisplayFlags, wholeNumber, withVerbosity } from './flags.ts';
+import { type DisplayFlags, wholeNumber, withDisplay, withVerbosity } from './flags.ts';
 import { type SourceFlags, structuredOutputs, withOutput, withSource } from './source-flags.ts';
 
 export const jobArgument = 'name, namespace/name, the beginning of a name, or @latest';
@@ -42,6 +42,7 @@ export async function look(
 export function addJobCommands(program: Command, at: Surroundings, perform: Perform): void {
   program.commandsGroup('Look:');
   addList(program, at, perform);
+  addWatch(program, at, perform);
   addGet(program, at, perform);
   addDescribe(program, at, perform);
   addWhy(program, at, perform);
@@ -85,6 +86,35 @@ interface ListFlags {
   readonly selector?: string;
   readonly sort: 'age' | 'name' | 'phase' | 'step' | 'loss' | 'restarts';
   readonly output: string;
+}
+
+interface WatchCommandFlags extends LookFlags {
+  readonly until?: string;
+  readonly exitStatus: boolean;
+}
+
+function addWatch(program: Command, at: Surroundings, perform: Perform): void {
+  const command = program
+    .command('watch')
+    .argument('[name]', `${jobArgument}; none: all jobs`)
+    .summary('follow a job, or all jobs, on a live screen')
+    .description(
+      'Follows a job until it ends, or shows all jobs. Leaving never changes a job. In a pipe it prints a line a change. ' +
+        'The exit code is that of the job: 10 when it failed, 11 when it was deleted.',
+    )
+    .option('--until <what>', 'leave at a phase such as Running, or at step=500')
+    .option('--no-exit-status', 'exit with 0 whatever became of the job');
+  withVerbosity(withDisplay(withSource(command, true))).action(
+    (name: string | undefined, flags: WatchCommandFlags) =>
+      perform(() =>
+        look(flags, at, async (looking) => {
+          const { watchFromTerminal } = await import('../commands/watch-from-terminal.ts');
+          const { display, until, exitStatus, accessible = false, color = true } = flags;
+          const watch = { display, until, exitStatus, accessible, color };
+          return watchFromTerminal(name, watch, looking);
+        }),
+      ),
+  );
 }
 
 /** Colours and characters, for commands that print lines. */

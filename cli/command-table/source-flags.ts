@@ -25,7 +25,6 @@ export function withCluster(command: Command): Command {
 }
 
 export const structuredOutputs = ['table', 'wide', 'json', 'yaml', 'name'] as const;
-export type StructuredOutput = (typeof structuredOutputs)[number];
 
 export function withOutput(command: Command, outputs: readonly string[]): Command {
   return command.addOption(

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import type { EstimateFlags } from '../commands/estimate-from-terminal.ts';
 import type { Preference } from '../init/manifest-text.ts';
 import type { Perform, Surroundings } from '../program.ts';
+import { addSubmit } from './act.ts';
 import {
   assignments,
   byteQuantity,
@@ -25,6 +26,7 @@ export function addStartCommands(
   addInit(program, surroundings, perform);
   addEstimate(program, surroundings, perform);
   addExplain(program, surroundings, perform);
+  addSubmit(program, surroundings, perform);
   addRun(program, surroundings, perform);
 }
 

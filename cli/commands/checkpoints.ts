@@ -6,7 +6,7 @@ import { runFiles } from '../../crds/wire/run-folder.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import { type Job, localNamespace } from '../jobs/job.ts';
 
-export interface Checkpoint {
+interface Checkpoint {
   readonly step: number;
   readonly place: string;
   readonly bytes?: number;

@@ -71,6 +71,11 @@ export interface Estimate {
   readonly ranks: number;
   readonly devices: readonly MemoryRow[];
   readonly whatIf: { readonly device: string; readonly rows: readonly MemoryRow[] };
+  /** What a run does one after the other, on the device that decides; the largest is the peak. */
+  readonly stages: {
+    readonly device: string;
+    readonly rows: readonly Pick<JobPlan['memory']['stages'][number], 'stage' | 'peak'>[];
+  };
   readonly times: readonly TimeRow[];
   readonly assumedShareOfPeak: number;
   readonly fits: boolean;
@@ -110,6 +115,10 @@ export async function estimate(
       rows: changed.map(({ changes, spec: other }) =>
         memoryRow(`with ${changesInWords(changes)}`, plan(other, judged, ask)),
       ),
+    },
+    stages: {
+      device: judged.name,
+      rows: written.memory.stages.map(({ stage, peak }) => ({ stage, peak })),
     },
     times: [
       ...measuredRow(written, await context.reports(name), devices),

@@ -10,8 +10,8 @@ export interface ListFilter {
   readonly sort: SortField;
 }
 
-export const sortFields = ['age', 'name', 'phase', 'step', 'loss', 'restarts'] as const;
-export type SortField = (typeof sortFields)[number];
+const sortFields = ['age', 'name', 'phase', 'step', 'loss', 'restarts'] as const;
+type SortField = (typeof sortFields)[number];
 
 export function listJobs(jobs: readonly Job[], filter: ListFilter): readonly Job[] {
   const asked = filter.phase?.map(phaseNamed);

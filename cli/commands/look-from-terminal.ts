@@ -39,7 +39,7 @@ export async function withJob<T>(
   const asked = local ? { ...flags, local: true } : flags;
   await using source = await openSource(asked, config);
   const name = local ? word.slice('local/'.length) : word;
-  return use(findJob(await source.list(signal), name, source.place), source);
+  return await use(findJob(await source.list(signal), name, source.place), source);
 }
 
 export async function listFromTerminal(

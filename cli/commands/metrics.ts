@@ -10,10 +10,10 @@ import {
   seriesOf,
 } from '../metrics/history.ts';
 
-export const axes = ['step', 'tokens', 'time'] as const;
+const axes = ['step', 'tokens', 'time'] as const;
 export type Axis = (typeof axes)[number];
 
-export interface MetricsAsked {
+interface MetricsAsked {
   readonly names: readonly string[];
   /** 0: no mean. */
   readonly ema: number;

@@ -47,8 +47,9 @@ export function requireChanged(text: string, changes: readonly Assignment[]): Fi
   });
 }
 
-function keysOf(path: string): (string | number)[] {
-  const whole = path.startsWith('spec.') ? path : `spec.${path}`;
+/** Paths begin below `spec`, unless another beginning is named. */
+export function keysOf(path: string, below = 'spec.'): (string | number)[] {
+  const whole = path.startsWith(below) ? path : `${below}${path}`;
   return whole
     .split(/[.[\]]+/)
     .filter((key) => key !== '')
@@ -56,7 +57,7 @@ function keysOf(path: string): (string | number)[] {
 }
 
 /** Decimals are written in quotes in a file; on a command line nobody wants to. */
-function typedValue(path: string, value: string): unknown {
+export function typedValue(path: string, value: string): unknown {
   const field = explainField(path);
   if (field?.type.startsWith('decimal') || field?.type === 'text') return value;
   try {

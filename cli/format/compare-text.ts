@@ -16,12 +16,7 @@ interface CompareStyle {
 }
 
 const height = 10;
-export const seriesColors: readonly NonNullable<Style['color']>[] = [
-  'cyan',
-  'yellow',
-  'magenta',
-  'red',
-];
+const seriesColors: readonly NonNullable<Style['color']>[] = ['cyan', 'yellow', 'magenta', 'red'];
 const lines = ['─', '╌', '┈', '┄'] as const;
 
 export function compareText(

@@ -10,13 +10,13 @@ import type { Paint } from './palette.ts';
 import { styleOf } from './palette.ts';
 import { entry } from './wrap.ts';
 
-export interface Described {
+interface Described {
   readonly job: Job;
   readonly losses: readonly Sample[];
   readonly happenings: readonly Happening[];
 }
 
-export interface DescribeStyle {
+interface DescribeStyle {
   readonly width: number;
   readonly now: Date;
   readonly paint: Paint;

@@ -11,6 +11,7 @@ export function estimateText(found: Estimate): string {
     '',
     ...memoryTable('GiB of one device', found.devices),
     ...(found.whatIf.rows.length === 0 ? [] : ['', ...whatIfTable(found.whatIf)]),
+    ...stageTable(found.stages),
     ...timeTable(found),
     ...suggestionLines(found),
   ];
@@ -66,6 +67,18 @@ function memoryTable(title: string, rows: readonly MemoryRow[]): readonly string
       fits ? 'yes' : 'no',
     ]),
   ]);
+}
+
+const stageWords = {
+  ...{ Step: 'training step', Evaluate: 'evaluation', Sample: 'answers to prompts' },
+  Publish: 'publishing, a process of its own',
+} as const;
+
+/** One stage alone needs no table. */
+function stageTable({ device, rows }: Estimate['stages']): readonly string[] {
+  if (rows.length < 2) return [];
+  const lines = rows.map(({ stage, peak }) => [stageWords[stage], gib(peak)]);
+  return ['', ...table([[`GiB by stage, ${device}`, 'peak'], ...lines])];
 }
 
 function gib(value: number): string {

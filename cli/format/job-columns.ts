@@ -7,7 +7,7 @@ import { type Paint, styleOf } from './palette.ts';
 /** What is not known. */
 const none = '–';
 
-export interface ListColumns {
+interface ListColumns {
   readonly wide: boolean;
   readonly namespaces: boolean;
   readonly now: Date;
@@ -54,22 +54,22 @@ const wideColumns: readonly Column<Job>[] = [
   },
 ];
 
-export function phaseWords(job: Job): string {
+function phaseWords(job: Job): string {
   const phase = phaseOf(job);
   return `${styleOf(phase).glyph} ${job.deleting ? `${phase}, deleting` : phase}`;
 }
 
-export function stepWords({ status: { progress } }: Pick<Job, 'status'>): string {
+function stepWords({ status: { progress } }: Pick<Job, 'status'>): string {
   const { step, totalSteps } = progress ?? {};
   if (step === undefined) return none;
   return totalSteps === undefined ? String(step) : `${step}/${totalSteps}`;
 }
 
-export function lossWords({ status: { progress } }: Pick<Job, 'status'>): string {
+function lossWords({ status: { progress } }: Pick<Job, 'status'>): string {
   return progress?.trainLoss === undefined ? none : Number(progress.trainLoss).toFixed(3);
 }
 
-export function speedWords(job: Pick<Job, 'status'>): string {
+function speedWords(job: Pick<Job, 'status'>): string {
   const speed = job.status.progress?.tokensPerSecond;
   return phaseOf(job) === 'Running' && speed !== undefined ? shortCount(Number(speed)) : none;
 }
@@ -85,7 +85,7 @@ function restartWords({ restarts }: Job['status']): string {
 }
 
 /** One word beside a phase that is no good news. */
-export function reasonOf(job: Pick<Job, 'status'>): string {
+function reasonOf(job: Pick<Job, 'status'>): string {
   const { failure, conditions = [], queue } = job.status;
   if (failure !== undefined) return failure.reason;
   const phase = phaseOf(job);

@@ -70,7 +70,7 @@ const levelStyles: Readonly<Record<LogLine['level'], Omit<Style, 'glyph'>>> = {
   debug: { dim: true },
 };
 
-export interface LogStyle {
+interface LogStyle {
   readonly paint: Paint;
   readonly time: boolean;
   /** Marks of workers; left out where there is one. */

@@ -7,7 +7,7 @@ import { shortCount } from './job-columns.ts';
 import { bytes, seconds } from './numbers.ts';
 import { boundsOf, plot } from './plot.ts';
 
-export interface PlotStyle {
+interface PlotStyle {
   readonly axis: Axis;
   readonly log: boolean;
   readonly width: number;
@@ -59,7 +59,7 @@ function scaled(value: number | null, log: boolean): number {
   return value > 0 ? Math.log10(value) : Number.NaN;
 }
 
-export function valueText(metric: MetricName, value: number): string {
+function valueText(metric: MetricName, value: number): string {
   if (metric === 'memory') return bytes(value);
   if (value !== 0 && Math.abs(value) < 0.01) return value.toExponential(1);
   return Math.abs(value) >= 1000 ? shortCount(value) : value.toFixed(Math.abs(value) < 10 ? 3 : 1);

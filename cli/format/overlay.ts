@@ -3,7 +3,7 @@
 import type { GlyphSet } from './glyphs.ts';
 import { brailleBits, dots, frameOf, type Point, type Range, rangesOf } from './plot.ts';
 
-export interface Cell {
+interface Cell {
   readonly text: string;
   /** Number of the curve; undefined: nothing is there. */
   readonly series: number | undefined;

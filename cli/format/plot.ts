@@ -49,7 +49,7 @@ export interface Range {
 }
 
 /** What the edges of a picture stand for. */
-export interface Frame {
+interface Frame {
   readonly first: number;
   readonly last: number;
   readonly least: number;

@@ -15,6 +15,7 @@ const timeoutMs = 30_000;
 export function openCluster(flags: SourceFlags, config: CliConfig): ClusterSource {
   const place = readKubeconfig({
     file: flags.kubeconfig,
+    defaults: config.kubeconfigs,
     context: flags.context ?? config.context,
     namespace: flags.namespace ?? config.namespace,
   });

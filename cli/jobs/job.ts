@@ -65,7 +65,7 @@ export function readJobObject(object: object): Job {
   };
 }
 
-export interface MethodWords {
+interface MethodWords {
   /** `lora`: for columns. */
   readonly name: string;
   readonly summary: string;

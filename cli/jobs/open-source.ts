@@ -2,7 +2,7 @@
 // begin with `local/` mean this machine always.
 import { existsSync } from 'node:fs';
 import type { SourceFlags } from '../command-table/source-flags.ts';
-import type { CliConfig } from '../config.ts';
+import { type CliConfig, podToken } from '../config.ts';
 import { LocalSource } from './local-source.ts';
 import type { JobSource } from './source.ts';
 
@@ -16,5 +16,5 @@ function isLocal(flags: SourceFlags, { kubeconfigs }: CliConfig): boolean {
   if (flags.local === true) return true;
   const names = [flags.namespace, flags.context, flags.kubeconfig, flags.allNamespaces];
   if (names.some((name) => name !== undefined)) return false;
-  return !kubeconfigs.some((file) => existsSync(file));
+  return ![...kubeconfigs, podToken].some((file) => existsSync(file));
 }

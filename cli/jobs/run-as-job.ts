@@ -6,7 +6,7 @@ import type { OutcomeRecord } from '../../crds/wire/run-folder.ts';
 import type { StoredRun } from '../client/run-store.ts';
 import { type Job, localNamespace, methodOf } from './job.ts';
 
-export interface RunNow {
+interface RunNow {
   readonly run: StoredRun;
   /** A process owns it. */
   readonly isRunning: boolean;
@@ -129,8 +129,10 @@ function conditionsOf(
   last: readonly Telemetry[],
 ): NonNullable<FineTuneJobStatus['conditions']> {
   const at = outcome?.endedAt ?? timeText(last.at(-1)?.time ?? Date.parse(createdAt) / 1000);
+  // While it runs, the last message is no change of where it stands.
+  const lastTransitionTime = isRunning ? createdAt : at;
   const is = (type: string, reason: string, message: string) => [
-    { type, status: 'True' as const, lastTransitionTime: at, reason, message },
+    { type, status: 'True' as const, lastTransitionTime, reason, message },
   ];
   if (phase === 'Succeeded') return is('Complete', 'Finished', 'the run finished');
   if (phase === 'Failed') {

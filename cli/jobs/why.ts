@@ -3,7 +3,7 @@
 import { type Failure, failureOf, isFailureCode, type Phase } from '../../crds/index.ts';
 import { type Job, localNamespace, phaseOf } from './job.ts';
 
-export interface Why {
+interface Why {
   readonly happened: string;
   /** What goes on by itself. */
   readonly doing: string;

@@ -20,8 +20,9 @@ async function anneal(...words: readonly string[]) {
 }
 
 const commands = [
-  ...['init', 'estimate', 'explain', 'run'],
-  ...['list', 'get', 'describe', 'why', 'logs', 'metrics', 'compare', 'checkpoints'],
+  ...['init', 'estimate', 'explain', 'submit', 'run'],
+  ...['list', 'watch', 'get', 'describe', 'why', 'logs', 'metrics', 'compare', 'checkpoints'],
+  ...['pause', 'resume', 'scale', 'cancel', 'delete'],
   ...['doctor', 'version'],
 ];
 
@@ -49,9 +50,15 @@ test('without a command the groups and three examples are printed, and that is n
 
 test('the table of commands loads neither the schema library nor the screens', async (t) => {
   const light = ['program.ts', 'usage-error.ts', 'main.ts'];
-  const table = ['start.ts', 'jobs.ts', 'look.ts', 'flags.ts', 'source-flags.ts', 'json.ts'].map(
-    (name) => `command-table/${name}`,
-  );
+  const table = [
+    'start.ts',
+    'act.ts',
+    'jobs.ts',
+    'look.ts',
+    'flags.ts',
+    'source-flags.ts',
+    'json.ts',
+  ].map((name) => `command-table/${name}`);
   for (const file of [...light, ...table]) {
     const text = await readFile(join(import.meta.dirname, '../../cli', file), 'utf8');
     const imports = [...text.matchAll(/^import (?!type)[^;]*? from '([^']+)';/gms)].map(

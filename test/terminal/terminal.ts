@@ -56,6 +56,11 @@ export class Terminal implements Disposable {
     }
   }
 
+  resize(columns: number, rows: number): void {
+    this.#screen.resize(columns, rows);
+    this.#pty.resize(columns, rows);
+  }
+
   type(keys: string): void {
     this.#pty.write(keys);
   }

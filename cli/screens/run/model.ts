@@ -25,6 +25,10 @@ interface LossAt {
   readonly step: number;
   readonly loss: number | null;
   readonly time: number;
+  readonly tokens: number;
+  readonly learningRate: number;
+  readonly gradNorm: number | null;
+  readonly tokensPerSecond: number;
 }
 
 export const emptyRun: RunState = {
@@ -86,6 +90,26 @@ export function see(state: RunState, message: Telemetry): RunState {
   }
 }
 
+/** The same as one after the other, in one go: a history may hold a hundred thousand steps. */
+export function seeAll(state: RunState, messages: readonly Telemetry[]): RunState {
+  const others = messages.filter(({ type }) => type !== 'step').reduce(see, state);
+  const steps = messages.filter((message) => message.type === 'step');
+  const [first] = steps;
+  if (first === undefined) return others;
+  const kept = new Map(state.steps.map((one) => [one.step, one]));
+  let { step, since, until } = others;
+  for (const message of steps) {
+    const before = kept.get(message.step);
+    if (before === undefined || message.time >= before.time)
+      kept.set(message.step, lossAt(message));
+    step = newer(step, message);
+    since = Math.min(since ?? message.time, message.time);
+    until = Math.max(until ?? message.time, message.time);
+  }
+  const sorted = [...kept.values()].sort((a, b) => a.step - b.step);
+  return { ...others, step, since, until, steps: sorted };
+}
+
 /** Seconds to the end of training, by the mean of the last steps; null before there are two. */
 export function secondsLeft({ step, steps }: RunState): number | null {
   if (step === null) return null;
@@ -101,8 +125,9 @@ function warningKey({ reason, message }: TelemetryOf<'warning'>): string {
   return `${reason}: ${message}`;
 }
 
-function lossAt({ step, loss, time }: TelemetryOf<'step'>): LossAt {
-  return { step, loss, time };
+function lossAt(message: TelemetryOf<'step'>): LossAt {
+  const { step, loss, time, tokensSeen, learningRate, gradNorm, tokensPerSecond } = message;
+  return { step, loss, time, tokens: tokensSeen, learningRate, gradNorm, tokensPerSecond };
 }
 
 function newer<T extends { readonly time: number }>(before: T | null, message: T): T {

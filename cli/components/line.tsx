@@ -1,0 +1,57 @@
+// One line of a screen: never broken, without anything that moves the cursor, in the characters that the terminal has.
+import { Text } from 'ink';
+import type { ReactNode } from 'react';
+import type { GlyphSet } from '../format/glyphs.ts';
+import { harmless } from '../format/harmless.ts';
+import type { Style } from '../format/palette.ts';
+
+export interface Look {
+  readonly columns: number;
+  readonly rows: number;
+  readonly glyphs: GlyphSet;
+  readonly color: boolean;
+  /** Seconds since 1970. */
+  readonly now: number;
+}
+
+interface LineProps {
+  readonly look: Look;
+  readonly children: string;
+  readonly style?: Omit<Style, 'glyph'>;
+  /** The chosen row. */
+  readonly inverse?: boolean;
+}
+
+export function Line({ look, children, style = {}, inverse = false }: LineProps): ReactNode {
+  const { color, bold = false, dim = false } = style;
+  return (
+    <Text
+      wrap="truncate-end"
+      bold={bold}
+      dimColor={dim}
+      inverse={inverse}
+      {...(color === undefined || !look.color ? {} : { color })}
+    >
+      {look.glyphs.text(harmless(children).replaceAll('\n', ' ')) || ' '}
+    </Text>
+  );
+}
+
+/** `── loss ───────────`: the head of a panel. */
+export function Rule({ look, title }: { readonly look: Look; readonly title: string }): ReactNode {
+  const head = title === '' ? '' : `── ${title} `;
+  const rest = '─'.repeat(Math.max(0, look.columns - [...head].length));
+  return (
+    <Line look={look} style={{ dim: true }}>
+      {head + rest}
+    </Line>
+  );
+}
+
+/** Words at both ends of a line. */
+export function ends(left: string, right: string, columns: number): string {
+  const room = columns - [...right].length - 1;
+  const head =
+    [...left].length > room ? `${[...left].slice(0, Math.max(0, room - 1)).join('')}…` : left;
+  return `${head}${' '.repeat(Math.max(1, columns - [...head].length - [...right].length))}${right}`;
+}

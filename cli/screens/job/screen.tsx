@@ -1,0 +1,360 @@
+// The screen of one job: how far it is, the curve, the workers, what happened, the method. Panels are switched by their numbers; below 60
+// columns only the essentials are left. Everything is a word; bars and colours repeat it.
+import { Box } from 'ink';
+import type { ReactNode } from 'react';
+import { ends, Line, type Look, Rule } from '../../components/line.tsx';
+import { ageOf, clockText } from '../../format/age.ts';
+import { shortCount } from '../../format/job-columns.ts';
+import { bytes, percent, real, seconds } from '../../format/numbers.ts';
+import { styleOf } from '../../format/palette.ts';
+import { bar, boundsOf, plot, trailingMeans } from '../../format/plot.ts';
+import { methodOf, modelOf, phaseOf } from '../../jobs/job.ts';
+import { whyOf } from '../../jobs/why.ts';
+import type { Navigation } from '../navigation.ts';
+import { secondsLeft } from '../run/model.ts';
+import { isOver, type JobState } from './model.ts';
+
+interface JobProps {
+  readonly look: Look;
+  readonly state: JobState;
+  readonly name: string;
+  readonly at: Pick<Navigation, 'panels' | 'metric' | 'axis' | 'zoom' | 'frozen'>;
+}
+
+export function JobScreen(props: JobProps): ReactNode {
+  const { look, state, name } = props;
+  const { job } = state;
+  if (job === null) return <Line look={look}>{`${name}: asking for the job`}</Line>;
+  const wide = look.columns >= 60;
+  const two = look.columns >= 100 && props.at.panels.has(1) && props.at.panels.has(2);
+  const half = { ...look, columns: Math.floor((look.columns - 1) / 2) };
+  const left = { ...look, columns: look.columns - 1 - half.columns };
+  return (
+    <Box flexDirection="column">
+      <Head {...props} />
+      <Banner {...props} />
+      <Progress {...props} />
+      {wide && two ? (
+        <Box>
+          <Box flexDirection="column" width={left.columns} marginRight={1}>
+            <Curve {...props} look={left} />
+          </Box>
+          <Box flexDirection="column" width={half.columns}>
+            <Workers {...props} look={half} />
+          </Box>
+        </Box>
+      ) : null}
+      {wide && !two && props.at.panels.has(1) ? <Curve {...props} /> : null}
+      {wide && !two && props.at.panels.has(2) ? <Workers {...props} /> : null}
+      {wide && props.at.panels.has(4) ? <Method {...props} /> : null}
+      {wide && props.at.panels.has(3) ? <What {...props} /> : null}
+      {wide ? null : <Essentials {...props} />}
+    </Box>
+  );
+}
+
+function Head({ look, state: { job, gone }, name }: JobProps): ReactNode {
+  if (job === null) return null;
+  const phase = phaseOf(job);
+  const { glyph, ...style } = styleOf(phase);
+  const age = ageOf(job.status.startTime ?? job.createdAt, new Date(look.now * 1000));
+  const word = gone
+    ? '✗ deleted'
+    : `${glyph} ${phase}${isOver({ job, gone } as JobState) ? '' : ` ${age}`}`;
+  if (look.columns < 60) {
+    return (
+      <>
+        <Line look={look} style={{ bold: true }}>
+          {name}
+        </Line>
+        <Line look={look} style={style}>
+          {word}
+        </Line>
+      </>
+    );
+  }
+  const title = [name, modelOf(job), methodOf(job).summary].join(' · ');
+  return (
+    <Line look={look} style={{ ...style, bold: true }}>
+      {ends(title, word, look.columns)}
+    </Line>
+  );
+}
+
+function Banner({ look, state: { away }, at }: JobProps): ReactNode {
+  const lines = [
+    ...(at.frozen ? ['frozen; space goes on'] : []),
+    ...[away.jobs, away.bus].flatMap((one) =>
+      one === null ? [] : [`stale ${seconds(look.now - one.since)} · ${one.why}`],
+    ),
+  ];
+  return lines.map((line) => (
+    <Line key={line} look={look} style={{ color: 'yellow', bold: true }}>
+      {line}
+    </Line>
+  ));
+}
+
+/** Steps as the workers say them; as the status has them where nobody hears the workers. */
+function stepsOf({ job, run }: JobState): { step: number; total: number } | undefined {
+  const { step, totalSteps } = job?.status.progress ?? {};
+  if (run.step !== null) return { step: run.step.step, total: run.step.totalSteps };
+  return step === undefined ? undefined : { step, total: totalSteps ?? step };
+}
+
+function Progress({ look, state }: JobProps): ReactNode {
+  const { job, run } = state;
+  if (job === null) return null;
+  const steps = stepsOf(state);
+  const { stage } = run;
+  if (steps === undefined) {
+    const words = stage === null || stage.state === 'Done' ? whyOf(job).happened : stageText(state);
+    return <Line look={look}>{words}</Line>;
+  }
+  const { step, total } = steps;
+  const left = isOver(state) ? null : secondsLeft(run);
+  const tokens = run.step?.tokensSeen ?? job.status.progress?.tokensSeen;
+  const words = [
+    `step ${step}/${total}`,
+    ...(left === null || step === total ? [] : [`${seconds(left)} left`]),
+    ...(tokens === undefined ? [] : [`${shortCount(tokens)} tokens`]),
+  ].join(' · ');
+  const share = total === 0 ? 0 : step / total;
+  if (look.columns < 60) {
+    const [first = '', ...rest] = words.split(' · ');
+    return (
+      <>
+        <Line look={look}>{`${percent(share, 0)} · ${first}`}</Line>
+        {rest.length === 0 ? null : <Line look={look}>{rest.join(' · ')}</Line>}
+      </>
+    );
+  }
+  const width = Math.max(8, Math.min(40, look.columns - words.length - 9));
+  return (
+    <Line
+      look={look}
+    >{`${bar(share, width, look.glyphs)} ${percent(share, 0).padStart(5)}  ${words}`}</Line>
+  );
+}
+
+function stageText({ run: { stage } }: JobState): string {
+  if (stage === null) return '';
+  const { done, total, unit } = stage;
+  const write = unit === 'Bytes' ? bytes : shortCount;
+  const of = total === undefined ? '' : ` of ${write(total)}`;
+  const amount = done === undefined ? '' : ` ${write(done)}${of}`;
+  return [stage.stage.toLowerCase(), stage.subject].filter(Boolean).join(' ') + amount;
+}
+
+const metrics = [
+  { name: 'loss', of: (one: Step) => one.loss, digits: 3 },
+  { name: 'learning rate', of: (one: Step) => one.learningRate, digits: 6 },
+  { name: 'gradient norm', of: (one: Step) => one.gradNorm, digits: 3 },
+  { name: 'tokens a second', of: (one: Step) => one.tokensPerSecond, digits: 0 },
+] as const;
+type Step = JobState['run']['steps'][number];
+
+const axes = ['step', 'tokens', 'time'] as const;
+
+function Curve({ look, state, at }: JobProps): ReactNode {
+  const metric = metrics[at.metric] ?? metrics[0];
+  const axis = axes[at.axis] ?? 'step';
+  const all = state.run.steps;
+  const from = Math.floor(all.length * (1 - 2 ** -at.zoom));
+  const steps = all.slice(from);
+  const first = steps[0]?.time ?? 0;
+  const mean = metric.name === 'loss' ? meanOver(steps.length) : 1;
+  const points = trailingMeans(
+    steps.map((one) => ({
+      x: axis === 'step' ? one.step : axis === 'tokens' ? one.tokens : one.time - first,
+      y: metric.of(one) ?? Number.NaN,
+    })),
+    mean,
+  );
+  const finite = points.filter(({ y }) => Number.isFinite(y));
+  const title = `1 ${metric.name}${mean > 1 ? `, mean of ${mean} steps` : ''}`;
+  if (finite.length < 2) {
+    const words = state.away.bus === null ? 'no steps yet' : 'not known without the bus';
+    return (
+      <>
+        <Rule look={look} title={title} />
+        <Line look={look}>{`  ${words}`}</Line>
+        <Numbers look={look} state={state} />
+      </>
+    );
+  }
+  const { least, greatest } = boundsOf(finite);
+  const height = plotHeight(look);
+  const label = Math.max(
+    least.toFixed(metric.digits).length,
+    greatest.toFixed(metric.digits).length,
+  );
+  const lines = plot(points, { width: look.columns - label - 3, height }, look.glyphs);
+  const lastX = finite.at(-1)?.x ?? 0;
+  return (
+    <>
+      <Rule look={look} title={title} />
+      {lines.map((line, row) => {
+        const edge = row === 0 ? greatest : row === height - 1 ? least : undefined;
+        const text = (edge?.toFixed(metric.digits) ?? '').padStart(label);
+        // Rows have no identity beyond their place.
+        // biome-ignore lint/suspicious/noArrayIndexKey: the number of rows is fixed
+        return <Line key={row} look={look}>{`${text} ┤${line}`}</Line>;
+      })}
+      <Line look={look} style={{ dim: true }}>
+        {`${' '.repeat(label)} └ ${axis} ${placeText(axis, finite[0]?.x ?? 0)} to ${placeText(axis, lastX)}`}
+      </Line>
+      <Numbers look={look} state={state} />
+    </>
+  );
+}
+
+/** Beside each other, panels share their rows. */
+function isBeside({ columns }: Look): boolean {
+  return columns < 60 || columns >= 100;
+}
+
+/** Rows of a plot, so that the panels below still fit. Half of a wide window is narrower than any window with one column. */
+function plotHeight(look: Look): number {
+  return Math.max(3, Math.min(14, look.rows - (isBeside(look) ? 18 : 24)));
+}
+
+function workerRows(look: Look): number {
+  return isBeside(look) ? plotHeight(look) : Math.max(2, Math.min(8, Math.floor(look.rows / 6)));
+}
+
+function meanOver(steps: number): number {
+  return Math.max(1, Math.min(20, Math.floor(steps / 6)));
+}
+
+function placeText(axis: (typeof axes)[number], place: number): string {
+  if (axis === 'time') return seconds(place);
+  return axis === 'tokens' ? shortCount(place) : String(place);
+}
+
+function Numbers({ look, state: { run, job } }: Pick<JobProps, 'look' | 'state'>): ReactNode {
+  const { progress } = job?.status ?? {};
+  const evaluation = run.evaluations.at(-1);
+  const held = evaluation?.loss ?? progress?.evalLoss;
+  const loss = run.step?.loss ?? progress?.trainLoss;
+  const speed = run.step?.tokensPerSecond ?? progress?.tokensPerSecond;
+  const rate = run.step?.learningRate ?? progress?.learningRate;
+  const words = [
+    ...(loss === undefined ? [] : [`loss ${real(loss === null ? null : Number(loss))}`]),
+    ...(held === undefined || held === null ? [] : [`held out ${Number(held).toFixed(4)}`]),
+    ...(speed === undefined ? [] : [`${shortCount(Number(speed))} tokens/s`]),
+    ...(rate === undefined ? [] : [`lr ${Number(rate).toExponential(1)}`]),
+  ];
+  if (words.length === 0) return null;
+  if (look.columns >= 60) return <Line look={look}>{words.join(' · ')}</Line>;
+  return [words.slice(0, 2), words.slice(2)]
+    .map((part) => part.join(' · '))
+    .filter((text) => text !== '')
+    .map((text) => (
+      <Line key={text} look={look}>
+        {text}
+      </Line>
+    ));
+}
+
+function Workers({ look, state }: JobProps): ReactNode {
+  const { job, workers, run } = state;
+  if (job === null) return null;
+  const { summary = '0', notReadyReasons = [] } = job.status.workers ?? {};
+  const generation = job.status.rendezvous?.generation;
+  const world = generation === undefined ? '' : `, generation ${generation}`;
+  const most = workers.reduce((max, { beat }) => Math.max(max, beat.step), 0);
+  const room = workerRows(look);
+  const memory = run.step?.memory;
+  return (
+    <>
+      <Rule look={look} title={`2 workers ${summary}${world}`} />
+      {workers.length === 0 ? null : (
+        <Line look={look} style={{ dim: true }}>
+          {'rank    step   behind  doing'}
+        </Line>
+      )}
+      {workers.slice(0, room).map(({ index, beat }) => {
+        const behind = most - beat.step;
+        const late = behind > 1 ? '  slowest' : '';
+        const doing = beat.waitingOn === undefined ? beat.stage : `waits in ${beat.waitingOn}`;
+        return (
+          <Line key={index} look={look} style={behind > 1 ? { bold: true } : {}}>
+            {`${String(index).padStart(4)} ${String(beat.step).padStart(7)} ${String(behind).padStart(8)}  ${doing}${late}`}
+          </Line>
+        );
+      })}
+      {workers.length > room ? (
+        <Line look={look}>{`and ${workers.length - room} more`}</Line>
+      ) : null}
+      {notReadyReasons.map(({ reason, count, example = '' }) => (
+        <Line key={reason + example} look={look} style={{ color: 'yellow' }}>
+          {`${count} not ready: ${reason}${example === '' ? '' : `, ${example}`}`}
+        </Line>
+      ))}
+      {memory === undefined ? null : (
+        <Line look={look}>{`memory ${bytes(memory.now)} now · ${bytes(memory.peak)} at most`}</Line>
+      )}
+    </>
+  );
+}
+
+function Method({ look, state: { job, run } }: JobProps): ReactNode {
+  if (job === null) return null;
+  const { method, memory } = job.status.plan ?? {};
+  const seams = ['precision', 'base', 'adapter', 'selection', 'optimizer'] as const;
+  const lines = seams.flatMap((seam) => {
+    const found = method?.[seam];
+    if (found === undefined) return [];
+    const parameters = Object.entries(found.parameters ?? {}).map(
+      ([key, value]) => `${key} ${value}`,
+    );
+    return [`${seam.padEnd(10)} ${[found.type, ...parameters].join(' · ')}`];
+  });
+  const planned = run.plan === null ? memory?.peak : bytes(run.plan.memory.peak);
+  return (
+    <>
+      <Rule look={look} title="4 method" />
+      {lines.length === 0 ? <Line look={look}>{methodOf(job).summary}</Line> : null}
+      {lines.map((line) => (
+        <Line key={line} look={look}>
+          {line}
+        </Line>
+      ))}
+      {planned === undefined ? null : <Line look={look}>{`memory     ${planned} planned`}</Line>}
+    </>
+  );
+}
+
+function What({ look, state: { happened } }: JobProps): ReactNode {
+  const used = plotHeight(look) + (isBeside(look) ? 9 : 11 + workerRows(look));
+  const room = Math.max(2, look.rows - used);
+  return (
+    <>
+      <Rule look={look} title="3 what happened" />
+      {happened.length === 0 ? <Line look={look}>{'  nothing yet'}</Line> : null}
+      {happened.slice(-room).map(({ time, words, trouble }) => (
+        <Line
+          key={`${time} ${words}`}
+          look={look}
+          style={trouble ? { color: 'yellow', bold: true } : {}}
+        >
+          {`${clockText(time)} ${words}`}
+        </Line>
+      ))}
+    </>
+  );
+}
+
+/** What is left below 60 columns. */
+function Essentials({ look, state }: JobProps): ReactNode {
+  const last = state.happened.at(-1);
+  return (
+    <>
+      <Numbers look={look} state={state} />
+      {last === undefined ? null : (
+        <Line look={look}>{`${clockText(last.time)} ${last.words}`}</Line>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,74 @@
+// The board: the jobs of a place, one a line, kept up to date.
+import { Box } from 'ink';
+import type { ReactNode } from 'react';
+import { ends, Line, type Look, Rule } from '../../components/line.tsx';
+import { clockText } from '../../format/age.ts';
+import { columnsOf } from '../../format/columns.ts';
+import { jobColumns } from '../../format/job-columns.ts';
+import { seconds } from '../../format/numbers.ts';
+import { styleOf } from '../../format/palette.ts';
+import { type Job, keyOf, phaseOf } from '../../jobs/job.ts';
+import { type BoardState, windowOf } from './model.ts';
+
+interface BoardProps {
+  readonly look: Look;
+  readonly place: string;
+  readonly board: BoardState;
+  readonly rows: readonly Job[];
+  readonly chosen: number;
+  readonly filter: string;
+  readonly typing: boolean;
+  readonly namespaces: boolean;
+}
+
+export function Board(props: BoardProps): ReactNode {
+  const { look, place, board, rows, filter, typing } = props;
+  const count = `${rows.length} ${rows.length === 1 ? 'job' : 'jobs'}`;
+  const all = rows.length === board.jobs.size ? count : `${count} of ${board.jobs.size}`;
+  return (
+    <Box flexDirection="column">
+      <Line look={look} style={{ bold: true }}>
+        {ends(`anneal · ${place} · ${all}`, clockText(look.now), look.columns)}
+      </Line>
+      {board.away === null ? (
+        <Rule look={look} title="" />
+      ) : (
+        <Line look={look} style={{ color: 'yellow', bold: true }}>
+          {`stale ${seconds(look.now - board.away.since)} · ${board.away.why}`}
+        </Line>
+      )}
+      <Rows {...props} />
+      {filter !== '' || typing ? <Line look={look}>{`/${filter}${typing ? '▏' : ''}`}</Line> : null}
+    </Box>
+  );
+}
+
+function Rows({ look, rows, chosen, board, namespaces }: BoardProps): ReactNode {
+  if (rows.length === 0) {
+    const words = board.isLoaded ? 'no jobs; anneal submit FILE starts one' : 'asking for the jobs';
+    return <Line look={look}>{`  ${words}`}</Line>;
+  }
+  const height = Math.max(1, look.rows - 6);
+  const at = Math.min(chosen, rows.length - 1);
+  const first = windowOf(at, rows.length, height);
+  const shown = rows.slice(first, first + height);
+  const columns = jobColumns({
+    ...{ wide: look.columns >= 140, namespaces, now: new Date(look.now * 1000) },
+    paint: (text) => text,
+  });
+  const [head = '', ...lines] = columnsOf(shown, columns, look.columns - 2);
+  return (
+    <>
+      <Line look={look} style={{ dim: true }}>{`  ${head}`}</Line>
+      {shown.map((job, index) => {
+        const isChosen = first + index === at;
+        const { glyph: _, ...style } = styleOf(phaseOf(job));
+        return (
+          <Line key={keyOf(job)} look={look} style={isChosen ? { bold: true } : style}>
+            {`${isChosen ? '▸' : ' '} ${lines[index] ?? ''}`}
+          </Line>
+        );
+      })}
+    </>
+  );
+}

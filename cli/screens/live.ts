@@ -1,0 +1,175 @@
+// The live data behind the screens: subscribes to a source, folds what comes into the states of the reducers, and tells a screen at most
+// ten times a second that there is something new.
+import { toAnnealError } from '../../crds/index.ts';
+import type { Job } from '../jobs/job.ts';
+import type { JobSource, LogLine } from '../jobs/source.ts';
+import { emptyJob, type JobEvent, type JobState, seeJob } from './job/model.ts';
+import { type BoardState, emptyBoard, seeBoard, type TimedChange } from './jobs/model.ts';
+
+export interface LiveFacts {
+  readonly source: JobSource;
+  readonly now: () => Date;
+  readonly signal: AbortSignal;
+  /** A problem that ends the screen. */
+  readonly failed: (error: unknown) => void;
+}
+
+/** Lines that a screen keeps; scrolling further back is what `anneal logs` is for. */
+const mostLines = 5_000;
+const frameMs = 100;
+
+interface Opened {
+  state: JobState;
+  pending: JobEvent[];
+  lines: LogLine[];
+  readonly stop: AbortController;
+  hasLogs: boolean;
+}
+
+export class Live {
+  readonly #facts: LiveFacts;
+  readonly #listeners = new Set<() => void>();
+  readonly #opened = new Map<string, Opened>();
+  #board = emptyBoard;
+  #changes: TimedChange[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #version = 0;
+
+  constructor(facts: LiveFacts) {
+    this.#facts = facts;
+    void this.#followJobs();
+  }
+
+  get board(): BoardState {
+    return this.#board;
+  }
+
+  /** Changes when there is something new to draw. */
+  get version(): number {
+    return this.#version;
+  }
+
+  job(key: string): JobState {
+    return this.#opened.get(key)?.state ?? { ...emptyJob, job: this.#board.jobs.get(key) ?? null };
+  }
+
+  lines(key: string): readonly LogLine[] {
+    return this.#opened.get(key)?.lines ?? [];
+  }
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  };
+
+  /** Begins to listen to the workers of a job. */
+  open(job: Job, logs: boolean): void {
+    const key = `${job.namespace}/${job.name}`;
+    const known = this.#opened.get(key);
+    const opened = known ?? {
+      ...{ state: seeJob(emptyJob, [{ type: 'Job', job }]), pending: [], lines: [] },
+      ...{ stop: new AbortController(), hasLogs: false },
+    };
+    this.#opened.set(key, opened);
+    if (known === undefined) void this.#followWorkers(job, opened);
+    if (logs && !opened.hasLogs) {
+      opened.hasLogs = true;
+      void this.#followLogs(job, opened);
+    }
+  }
+
+  close(key: string): void {
+    this.#opened.get(key)?.stop.abort();
+    this.#opened.delete(key);
+  }
+
+  async #followJobs(): Promise<void> {
+    const { source, now, signal, failed } = this.#facts;
+    try {
+      for await (const change of source.changes(signal)) {
+        const at = now().getTime() / 1000;
+        this.#changes.push({ change, at });
+        for (const [key, opened] of this.#opened) {
+          const event = eventFor(key, change, at);
+          if (event !== undefined) opened.pending.push(event);
+        }
+        this.#wake();
+      }
+    } catch (error) {
+      if (!signal.aborted) failed(error);
+    }
+  }
+
+  async #followWorkers(job: Job, opened: Opened): Promise<void> {
+    const { source, now, signal } = this.#facts;
+    const both = AbortSignal.any([signal, opened.stop.signal]);
+    const add = (event: JobEvent): void => {
+      opened.pending.push(event);
+      this.#wake();
+    };
+    const at = () => now().getTime() / 1000;
+    try {
+      for await (const heard of source.telemetry(job, { follow: true }, both)) {
+        add({ type: 'Heard', heard, at: at() });
+      }
+    } catch (error) {
+      if (both.aborted) return;
+      add({ type: 'Heard', heard: { type: 'Away', why: toAnnealError(error).message }, at: at() });
+    }
+  }
+
+  async #followLogs(job: Job, opened: Opened): Promise<void> {
+    const { source, signal, now } = this.#facts;
+    const both = AbortSignal.any([signal, opened.stop.signal]);
+    const say = (text: string): void => {
+      const time = now().getTime() / 1000;
+      opened.lines.push({ time, index: 0, level: 'warn', text });
+      this.#wake();
+    };
+    try {
+      const asked = { follow: true, previous: false };
+      for await (const heard of source.logs(job, asked, both)) {
+        if (heard.type === 'Away') say(heard.why);
+        if (heard.type !== 'Log') continue;
+        opened.lines.push(heard.line);
+        if (opened.lines.length > 2 * mostLines) opened.lines.splice(0, mostLines);
+        this.#wake();
+      }
+    } catch (error) {
+      if (!both.aborted) say(toAnnealError(error).message);
+    }
+  }
+
+  #wake(): void {
+    this.#timer ??= setTimeout(() => this.#fold(), frameMs);
+  }
+
+  #fold(): void {
+    this.#timer = undefined;
+    if (this.#facts.signal.aborted) return;
+    if (this.#changes.length > 0) this.#board = seeBoard(this.#board, this.#changes);
+    this.#changes = [];
+    for (const opened of this.#opened.values()) {
+      if (opened.pending.length > 0) opened.state = seeJob(opened.state, opened.pending);
+      opened.pending = [];
+    }
+    this.#version += 1;
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+function eventFor(key: string, change: TimedChange['change'], at: number): JobEvent | undefined {
+  const is = (job: Job) => `${job.namespace}/${job.name}` === key;
+  switch (change.type) {
+    case 'Away':
+      return { type: 'Away', why: change.why, at };
+    case 'All': {
+      const job = change.jobs.find(is);
+      return job === undefined ? { type: 'Gone' } : { type: 'Job', job };
+    }
+    case 'Changed':
+      return is(change.job) ? { type: 'Job', job: change.job } : undefined;
+    case 'Gone':
+      return is(change.job) ? { type: 'Gone' } : undefined;
+  }
+}

@@ -1,0 +1,148 @@
+// The screens as golden texts: three widths, without Braille, stale, with nothing known.
+import test from 'ava';
+import { renderToString } from 'ink';
+import type { ReactNode } from 'react';
+import { Help } from '../../../cli/components/keys.tsx';
+import type { Look } from '../../../cli/components/line.tsx';
+import { ascii, braille } from '../../../cli/format/glyphs.ts';
+import { emptyJob, seeJob } from '../../../cli/screens/job/model.ts';
+import { JobScreen } from '../../../cli/screens/job/screen.tsx';
+import { emptyBoard, rowsOf, seeBoard } from '../../../cli/screens/jobs/model.ts';
+import { Board } from '../../../cli/screens/jobs/screen.tsx';
+import { Logs, Pages } from '../../../cli/screens/logs/screen.tsx';
+import { startAt } from '../../../cli/screens/navigation.ts';
+import { heardOfAJob } from '../../builders/heard.ts';
+import { aListedJob } from '../../builders/listed-job.ts';
+
+// A screen shows the clock of the person; this one is everywhere the same.
+process.env['TZ'] = 'UTC';
+
+const lookAt = (columns: number, more: Partial<Look> = {}): Look => {
+  const now = Date.parse('2026-01-01T04:33:00Z') / 1000;
+  return { columns, rows: 30, glyphs: braille, color: false, now, ...more };
+};
+const at = startAt({ type: 'Job', key: 'team-a/halo-x7k2' });
+const everything = { ...at, panels: new Set([1, 2, 3, 4]) };
+
+function drawn(node: ReactNode, columns: number): string {
+  const text = renderToString(node, { columns });
+  return text
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n');
+}
+
+const state = seeJob(emptyJob, heardOfAJob());
+const board = seeBoard(emptyBoard, [
+  {
+    at: 0,
+    change: {
+      type: 'All',
+      jobs: [
+        aListedJob({
+          name: 'halo-x7k2',
+          status: {
+            ...{ phase: 'Running', workers: { summary: '4/4' }, restarts: { counted: 1 } },
+            progress: {
+              step: 1180,
+              totalSteps: 3000,
+              trainLoss: '1.912',
+              tokensPerSecond: '41230',
+            },
+          },
+        }),
+        aListedJob({
+          name: 'qlora-try',
+          status: {
+            phase: 'Succeeded',
+            progress: { step: 900, totalSteps: 900, trainLoss: '1.744' },
+          },
+        }),
+        aListedJob({
+          name: 'pv-2bit',
+          status: {
+            phase: 'Failed',
+            workers: { summary: '0/8' },
+            failure: { reason: 'DeviceOutOfMemory', message: 'no' },
+          },
+        }),
+      ],
+    },
+  },
+]);
+const boardProps = { board, rows: rowsOf(board, ''), chosen: 1, filter: '', typing: false };
+const lines = [0, 1, 2, 3].map((index) => {
+  return { index, time: 1000, level: 'info' as const, text: 'world of 4 formed, generation 2' };
+});
+
+for (const columns of [40, 80, 120]) {
+  test(`board, job, logs and help at ${columns} columns`, (t) => {
+    const look = lookAt(columns);
+    const shown = {
+      board: <Board look={look} place="prod/team-a" namespaces={false} {...boardProps} />,
+      job: <JobScreen look={look} name="halo-x7k2" state={state} at={at} />,
+      'all panels': <JobScreen look={look} name="halo-x7k2" state={state} at={everything} />,
+      logs: (
+        <Logs
+          look={look}
+          name="halo-x7k2"
+          lines={lines}
+          scroll={0}
+          rank={null}
+          search=""
+          typing={false}
+        />
+      ),
+      text: <Pages look={look} title="why halo-x7k2" text={'one\ntwo'} scroll={0} />,
+      help: (
+        <Help look={look} title="a job" keys={[{ key: 'p', does: 'pause', not: 'it has ended' }]} />
+      ),
+    };
+    for (const [name, node] of Object.entries(shown)) {
+      const text = drawn(node, columns);
+      t.snapshot(text, name);
+      for (const line of text.split('\n')) t.true([...line].length <= columns, line);
+    }
+  });
+}
+
+test('without Braille and colours there are plain letters, and nothing is lost', (t) => {
+  const look = lookAt(80, { glyphs: ascii });
+  const job = drawn(<JobScreen look={look} name="halo-x7k2" state={state} at={at} />, 80);
+  t.snapshot(job, 'job');
+  const text = drawn(
+    <Board look={look} place="prod/team-a" namespaces={false} {...boardProps} />,
+    80,
+  );
+  t.snapshot(text, 'board');
+  t.regex(job + text, /^[\n\u0020-\u007e]*$/);
+});
+
+test('who cannot be asked is told in words, with since when', (t) => {
+  const look = lookAt(80);
+  const event = { type: 'Away', why: 'the API server does not answer', at: look.now - 14 } as const;
+  const stale = seeJob(state, [event]);
+  const text = drawn(<JobScreen look={look} name="halo-x7k2" state={stale} at={at} />, 80);
+  t.regex(text, /^stale 14 s · the API server does not answer$/m);
+  const empty = seeBoard(emptyBoard, [{ at: look.now - 3, change: event }]);
+  const props = { ...boardProps, board: empty, rows: [] };
+  t.regex(
+    drawn(<Board look={look} place="prod/team-a" namespaces={false} {...props} />, 80),
+    /^stale 3 s · the API server does not answer$/m,
+  );
+});
+
+test('no screen is taller than its window', (t) => {
+  for (const rows of [12, 20, 30, 50]) {
+    for (const columns of [40, 80, 120]) {
+      const look = lookAt(columns, { rows });
+      const text = drawn(<JobScreen look={look} name="halo-x7k2" state={state} at={at} />, columns);
+      if (rows >= 24) t.true(text.split('\n').length < rows, `${columns}x${rows}`);
+      t.true(
+        drawn(<Board look={look} place="p" namespaces={false} {...boardProps} />, columns).split(
+          '\n',
+        ).length < rows,
+      );
+    }
+  }
+});
