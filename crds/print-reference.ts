@@ -1,6 +1,7 @@
 // Writes docs/reference/finetunejob.md and docs/reference/failures.md: `node crds/print-reference.ts`. A test compares the
 // files with what this prints, so the pages are never older than the schemas and the table of failures.
 import { writeFileSync } from 'node:fs';
+import { conditionMeaning } from './api/conditions.ts';
 import { type FieldDoc, fieldDocs } from './explain.ts';
 import { commandFailures } from './failures/command.ts';
 import { inputFailures } from './failures/input.ts';
@@ -8,6 +9,7 @@ import { runtimeFailures } from './failures/runtime.ts';
 import { sourceFailures } from './failures/source.ts';
 import { type Failure, type RetryClass, workerExits } from './failures.ts';
 import { apiVersion, kind } from './group.ts';
+import { generationCauses } from './wire/generation-causes.ts';
 
 const header = '<!-- Printed by `node crds/print-reference.ts`. Do not edit. -->\n';
 
@@ -121,6 +123,17 @@ export function printFailureReference(): string {
     table(
       ['Exit', 'Meaning', 'Then'],
       workerExits.map(({ code: exit, meaning, retry }) => [String(exit), meaning, then[retry]]),
+    ),
+    '## Conditions of a job',
+    'On a cluster, in `status.conditions`. A reason that is a reason of this page means what it means here.',
+    table(['Condition', 'True means'], Object.entries(conditionMeaning)),
+    '## Why a new generation is formed',
+    'The events of a job on a cluster have these reasons, and `status.rendezvous` tells who opened the last one.',
+    table(
+      ['Cause', 'Meaning', 'Counted against `maxRestarts`'],
+      Object.entries(generationCauses).map(([cause, { meaning, counted }]) => [
+        ...[cause, meaning, counted ? 'yes' : 'no'],
+      ]),
     ),
   ];
   return `${header}\n${parts.join('\n\n')}\n`;
