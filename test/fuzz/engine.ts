@@ -34,6 +34,8 @@ export interface Outcome {
 export interface Watch {
   /** Called with each input before it runs, so that somebody else can tell which one never ended. */
   begin(input: Uint8Array): void;
+  /** Called when an input has brought something new. */
+  reached(kept: number, functions: number): void;
 }
 
 const longestBatchMs = 500;
@@ -70,6 +72,7 @@ export async function fuzz(
     if (finding) return end(finding);
   }
   coverage.take();
+  watch.reached(kept.length, coverage.functions);
   let batch = 16;
   while (performance.now() < deadline) {
     const inputs = Array.from({ length: batch }, () =>
@@ -88,6 +91,7 @@ export async function fuzz(
     if (!isNew) continue;
     coverage.forget(before);
     await keepNew(inputs);
+    watch.reached(kept.length, coverage.functions);
   }
   return end();
 

@@ -1,12 +1,12 @@
 // Every reader of foreign files against damaged ones, ANNEAL_FUZZ_SECONDS each (60 when not set), two at a time. The
-// seed is printed, so that a run can be repeated: npm run fuzz -- --target NAME --seed N.
+// seed is always the same, so that a change is judged by itself and not by chance; npm run fuzz takes another each time.
 import test from 'ava';
 import { gate } from '../../worker/prepare/gate.ts';
 import { inWords, runTarget } from './run-target.ts';
 import { targetNames } from './target-names.ts';
 
 const seconds = Number(process.env['ANNEAL_FUZZ_SECONDS'] ?? 60);
-const seed = 1 + Math.floor(Math.random() * 1e9);
+const seed = 1;
 const twoAtOnce = gate(2);
 const never = new AbortController().signal;
 

@@ -46,7 +46,8 @@ async function runThread(forSeconds: number, seed: number): Promise<Outcome> {
   const end = (type: Finding['type'], message: string) => {
     const current = new Uint8Array(shared, sharedWords * 4, words[1]).slice();
     const found: Finding = { type, message, input: current };
-    resolve({ runs: words[0] ?? 0, kept: 0, functions: 0, ended: 0, finding: found });
+    const [runs = 0, , kept = 0, functions = 0] = words;
+    resolve({ runs, kept, functions, ended: 0, finding: found });
   };
   let last = { number: 0, since: performance.now(), cpu: process.cpuUsage() };
   const watching = setInterval(() => {

@@ -3,9 +3,12 @@ export interface ThreadData {
   readonly target: string;
   readonly seconds: number;
   readonly seed: number;
-  /** Two words, the number and the length of the input that runs; behind them its bytes. */
+  /**
+   * Four words: number and length of the input that runs; how many inputs were kept and functions reached, for a thread
+   * that is ended has no last word. Behind them the bytes of the input.
+   */
   readonly shared: SharedArrayBuffer;
 }
 
-export const sharedWords = 2;
+export const sharedWords = 4;
 export const sharedInputBytes = 1 << 20;

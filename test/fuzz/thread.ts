@@ -21,6 +21,10 @@ const outcome = await fuzz(found, corpusOf(target), { ...usualLimits, seconds },
     words[1] = Math.min(input.length, sharedInputBytes);
     words[0] = ((words[0] ?? 0) + 1) | 0;
   },
+  reached(kept, functions) {
+    words[2] = kept;
+    words[3] = functions;
+  },
 });
 parentPort?.postMessage(outcome);
 
