@@ -37,6 +37,23 @@ interface Native {
   trim(): void;
   threads(): number;
   setThreads(count: number): void;
+  groupJoin(
+    name: string,
+    rank: number,
+    size: number,
+    host: string,
+    port: number,
+    timeoutMs: number,
+    address: string,
+  ): number;
+  groupAllReduce(group: number, tensor: number): number;
+  groupAllGather(group: number, output: number, input: number): number;
+  groupReduceScatter(group: number, output: number, input: number): number;
+  groupBroadcast(group: number, tensor: number, root: number): number;
+  groupBarrier(group: number): number;
+  workWait(work: number): void;
+  groupMissing(group: number, waitMs: number): number[];
+  groupLeave(group: number): void;
   onError(
     make: (operator: string, message: string, detail: string, outOfMemory: boolean) => Error,
   ): void;

@@ -39,6 +39,17 @@ napi_value memory(Call& call);
 napi_value reset_peak(Call& call);
 napi_value trim(Call& call);
 
+// process_group.cc
+napi_value group_join(Call& call);
+napi_value group_all_reduce(Call& call);
+napi_value group_all_gather(Call& call);
+napi_value group_reduce_scatter(Call& call);
+napi_value group_broadcast(Call& call);
+napi_value group_barrier(Call& call);
+napi_value work_wait(Call& call);
+napi_value group_missing(Call& call);
+napi_value group_leave(Call& call);
+
 // process.cc
 napi_value threads(Call& call);
 napi_value set_threads(Call& call);

@@ -40,6 +40,15 @@ constexpr Export kExports[] = {
     {"threads", entry<threads>},
     {"setThreads", entry<set_threads>},
     {"onError", entry<on_error>},
+    {"groupJoin", entry<group_join>},
+    {"groupAllReduce", entry<group_all_reduce>},
+    {"groupAllGather", entry<group_all_gather>},
+    {"groupReduceScatter", entry<group_reduce_scatter>},
+    {"groupBroadcast", entry<group_broadcast>},
+    {"groupBarrier", entry<group_barrier>},
+    {"workWait", entry<work_wait>},
+    {"groupMissing", entry<group_missing>},
+    {"groupLeave", entry<group_leave>},
 };
 
 void destroy(napi_env, void* data, void*) {

@@ -1,0 +1,135 @@
+// Groups of real processes over loopback: the results of each collective, and what the ones that are left say when one is killed,
+// frozen, or never came.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import test, { type ExecutionContext } from 'ava';
+
+interface Answer {
+  readonly joined?: number;
+  readonly values?: readonly number[];
+  readonly error?: string;
+}
+
+interface Member {
+  readonly process: ChildProcess;
+  answer(): Promise<Answer>;
+  tell(...told: unknown[]): void;
+}
+
+const program = join(import.meta.dirname, '../doubles/group-member.ts');
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const address = server.address();
+  await new Promise((resolve) => {
+    server.close(resolve);
+  });
+  if (address === null || typeof address === 'string') throw new Error('there is no free port');
+  return address.port;
+}
+
+async function members(
+  t: ExecutionContext,
+  size: number,
+  { timeoutMs = 60_000, started = size } = {},
+): Promise<readonly Member[]> {
+  const store = { host: '127.0.0.1', port: await freePort() };
+  const name = randomUUID();
+  return Array.from({ length: started }, (_, rank) => {
+    const plan = { name, rank, size, store, address: '127.0.0.1', timeoutMs, lookMs: 10_000 };
+    const quiet = '--disable-warning=ExperimentalWarning';
+    const child = spawn(process.execPath, [quiet, program, JSON.stringify(plan)], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    t.teardown(() => child.kill('SIGKILL'));
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    return {
+      process: child,
+      async answer() {
+        const { value, done } = await lines.next();
+        if (done === true) throw new Error(`rank ${rank} ended without an answer`);
+        return JSON.parse(value) as Answer;
+      },
+      tell: (...told) => void child.stdin.write(`${JSON.stringify(told)}\n`),
+    };
+  });
+}
+
+const answers = (all: readonly Member[]) => Promise.all(all.map((member) => member.answer()));
+
+for (const size of [1, 2, 3]) {
+  test(`${size} ranks reduce, gather, scatter, broadcast and meet`, async (t) => {
+    const all = await members(t, size);
+    t.deepEqual(
+      (await answers(all)).map(({ joined }) => joined),
+      all.map((_, rank) => rank),
+    );
+    const ask = async (
+      collective: string,
+      values: (rank: number) => readonly number[],
+      root?: number,
+    ) => {
+      for (const [rank, member] of all.entries()) member.tell(collective, values(rank), root);
+      return (await answers(all)).map((answer) => answer.values ?? answer.error);
+    };
+    const ranks = all.map((_, rank) => rank);
+    const sum = (of: (rank: number) => number) =>
+      ranks.reduce((total, rank) => total + of(rank), 0);
+    const same = <T>(value: T) => ranks.map(() => value);
+    const own = (rank: number) => [rank + 1, 2 * rank];
+    t.deepEqual(await ask('allReduce', own), same([sum((r) => r + 1), sum((r) => 2 * r)]));
+    t.deepEqual(await ask('allGather', own), same(ranks.flatMap(own)));
+    const parts = (rank: number) => ranks.map((part) => 100 * part + rank);
+    t.deepEqual(
+      await ask('reduceScatter', parts),
+      ranks.map((part) => [sum((rank) => 100 * part + rank)]),
+    );
+    t.deepEqual(await ask('broadcast', own, size - 1), same(own(size - 1)));
+    const [a, b] = [sum((r) => r + 1), sum((r) => 2 * r)];
+    t.deepEqual(await ask('twoAtOnce', own), same([a, b, 10 * a, 10 * b]));
+    t.deepEqual(await ask('barrier', () => []), same([]));
+  });
+}
+
+test('when a rank is killed the others say which one, and their group is of no use any more', async (t) => {
+  const all = await members(t, 3);
+  await answers(all);
+  const [first, second, third] = all as [Member, Member, Member];
+  third.process.kill('SIGKILL');
+  for (const member of [first, second]) member.tell('allReduce', [1]);
+  for (const { error } of await answers([first, second])) {
+    t.regex(error ?? '', /^the all-reduce of the group \S+ failed: rank 2 did not answer/);
+  }
+  first.tell('barrier', []);
+  t.regex((await first.answer()).error ?? '', /^the all-reduce .* rank 2 did not answer/);
+});
+
+test('a rank that is frozen is missed after the limit', async (t) => {
+  const all = await members(t, 2, { timeoutMs: 3_000 });
+  await answers(all);
+  const [first, second] = all as [Member, Member];
+  second.process.kill('SIGSTOP');
+  first.tell('allReduce', [1]);
+  t.regex((await first.answer()).error ?? '', /failed: rank 1 did not answer \(limit 3 s\)$/);
+});
+
+test('the loss of rank 0 is told too, although it serves the store', async (t) => {
+  const all = await members(t, 2);
+  await answers(all);
+  const [first, second] = all as [Member, Member];
+  first.process.kill('SIGKILL');
+  second.tell('allReduce', [1]);
+  t.regex((await second.answer()).error ?? '', /failed: rank 0 did not answer/);
+});
+
+test('who waits for a rank that never comes says so after the limit', async (t) => {
+  const [first] = (await members(t, 2, { timeoutMs: 2_000, started: 1 })) as [Member];
+  const { error = '' } = await first.answer();
+  t.regex(error, /^rank 0 of 2 could not join the group \S+ within 2 s$/);
+});

@@ -1,0 +1,2 @@
+// Declared by hand: see ../../README.md.
+#pragma once
