@@ -10,16 +10,17 @@ export interface Interrupts extends Disposable {
 export function onInterrupt(): Interrupts {
   const controller = new AbortController();
   let code: number | undefined;
-  const interrupted = (): void => {
-    code ??= failureOf('E_INTERRUPTED').cliExit;
+  const end = (by: 'E_INTERRUPTED' | 'E_TERMINATED'): void => {
+    // Whatever hangs: the second time ends it.
+    if (code !== undefined) process.exit(code);
+    code = failureOf(by).cliExit;
     controller.abort();
   };
-  const terminated = (): void => {
-    code ??= failureOf('E_TERMINATED').cliExit;
-    controller.abort();
-  };
-  process.once('SIGINT', interrupted);
-  process.once('SIGTERM', terminated);
+  const interrupted = (): void => end('E_INTERRUPTED');
+  const terminated = (): void => end('E_TERMINATED');
+  // Not `once`: a listener that is gone by the time the screen looks lets the screen end the process by the signal.
+  process.on('SIGINT', interrupted);
+  process.on('SIGTERM', terminated);
   return {
     signal: controller.signal,
     code: () => code,
