@@ -5,7 +5,7 @@ import { transitionRules } from './mutability-rules.ts';
 import { jobSchema, type SchemaNode } from './schema-tree.ts';
 import { toStructural, type Validation } from './structural.ts';
 
-export interface CustomResourceDefinition {
+interface CustomResourceDefinition {
   readonly apiVersion: 'apiextensions.k8s.io/v1';
   readonly kind: 'CustomResourceDefinition';
   readonly metadata: { readonly name: string };

@@ -56,5 +56,3 @@ export const checkpoint = z.strictObject({
   retain: mutable(retain, 'Live').prefault({}).describe('What is not deleted.'),
   resumeFrom: resumeFrom.optional().describe('Start from the state of another run.'),
 });
-
-export type Checkpoint = z.output<typeof checkpoint>;

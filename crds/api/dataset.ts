@@ -21,7 +21,7 @@ const trainSource = sourceOf('dataset.train', selection);
 const evalSource = sourceOf('dataset.eval', selection);
 export type DataSource = z.output<typeof trainSource>;
 
-export const DatasetFormat = z.enum([
+const DatasetFormat = z.enum([
   'Auto',
   'Text',
   'PromptCompletion',

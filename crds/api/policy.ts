@@ -110,5 +110,3 @@ export const observability = mutable(
 );
 
 export type FailurePolicy = z.output<typeof failurePolicy>;
-export type Network = z.output<typeof network>;
-export type Observability = z.output<typeof observability>;

@@ -24,5 +24,3 @@ export const scheduling = mutable(
   }),
   'Suspended',
 );
-
-export type Scheduling = z.output<typeof scheduling>;

@@ -38,5 +38,3 @@ export const storage = z.strictObject({
   data: volumeOf('storage.data').optional().describe('Where model and tokens are kept.'),
   scratch: volumeOf('storage.scratch').optional().describe('Working space of a worker.'),
 });
-
-export type Storage = z.output<typeof storage>;

@@ -28,7 +28,7 @@ function adapterInWords({ adapter }: ResolvedMethod): string {
   return `${name} r=${rank}${scaling === 'RankStabilized' ? ' rank-stabilized' : ''} on ${where}`;
 }
 
-export interface MethodStatus {
+interface MethodStatus {
   readonly preset?: string;
   readonly summary: string;
   readonly precision: SeamStatus;

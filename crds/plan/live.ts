@@ -4,7 +4,7 @@ import type { FineTuneJobSpec } from '../api/job.ts';
 import type { Mutability } from '../mutability.ts';
 import { jobSchema, mutabilityOf, type SchemaNode } from '../schema-tree.ts';
 
-export interface SplitSpec {
+interface SplitSpec {
   readonly fixed: Readonly<Record<string, unknown>>;
   readonly live: Readonly<Record<string, unknown>>;
 }

@@ -14,7 +14,7 @@ export interface Member {
   readonly devices: number;
 }
 
-export interface Rank {
+interface Rank {
   readonly rank: number;
   /** Index of the worker pod. */
   readonly worker: number;
@@ -22,7 +22,7 @@ export interface Rank {
   readonly device: number;
 }
 
-export interface World {
+interface World {
   readonly ranks: readonly Rank[];
   /** Of each sequence, tensorSize x contextSize x pipelineSize ranks share the work. */
   readonly dataParallelSize: number;

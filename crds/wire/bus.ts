@@ -47,7 +47,7 @@ export interface Message {
   readonly left: number;
 }
 
-export interface BucketSettings {
+interface BucketSettings {
   readonly name: string;
   readonly history: number;
   /** Keys that are not written for so long are forgotten. */
@@ -56,7 +56,7 @@ export interface BucketSettings {
   readonly replicas: number;
 }
 
-export interface StreamSettings {
+interface StreamSettings {
   readonly name: string;
   readonly subjects: readonly string[];
   readonly maxAgeSeconds: number;
@@ -64,7 +64,7 @@ export interface StreamSettings {
   readonly replicas: number;
 }
 
-export interface Watcher {
+interface Watcher {
   /** Value undefined: the key is gone. */
   readonly entry: (key: string, value: unknown, revision: number) => void;
   /** All keys that are there now were told; also after each reconnect. */
@@ -257,7 +257,7 @@ export class Bus implements AsyncDisposable {
   }
 }
 
-export interface Entry {
+interface Entry {
   readonly value: unknown;
   readonly revision: number;
 }

@@ -7,7 +7,7 @@ const count = z.int().min(0);
 const time = z.iso.datetime();
 const version = z.literal(1);
 
-export const checkpointHead = z.object({
+const checkpointHead = z.object({
   step: count,
   generation: count,
   /** Where the manifest is: `step-<n>/gen-<g>` below the destination. */
@@ -152,7 +152,7 @@ export const ackRecord = z.object({
 export type AckRecord = z.output<typeof ackRecord>;
 
 /** `<J>.<index>` of the bucket of beats. */
-export const beatRecord = z.object({
+const beatRecord = z.object({
   v: version,
   podUID: z.string(),
   generation: count,

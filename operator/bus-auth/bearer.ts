@@ -15,7 +15,7 @@ export type Bearer = { readonly expiresAt: number } & (
   | { readonly type: 'Viewer'; readonly namespace: string }
 );
 
-export interface BearerFacts {
+interface BearerFacts {
   readonly transport: KubeTransport;
   readonly clock: Clock;
   /** namespace:name of the operator's service account. */

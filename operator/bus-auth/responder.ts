@@ -8,7 +8,7 @@ import { type BusKeys, signedClaims } from './keys.ts';
 import { jobRights, operatorRights, type Rights, viewRights } from './rights.ts';
 import { busAccount } from './server-config.ts';
 
-export interface ResponderFacts {
+interface ResponderFacts {
   readonly keys: BusKeys;
   readonly bearers: Bearers;
   readonly clock: Clock;
@@ -20,7 +20,7 @@ export type ResponderEvent =
   | { readonly type: 'Refused'; readonly why: string; readonly client: string }
   | { readonly type: 'Unanswered'; readonly error: unknown; readonly client: string };
 
-export interface ResponderConnection {
+interface ResponderConnection {
   readonly url: string;
   readonly name: string;
   readonly caFile?: string | undefined;
