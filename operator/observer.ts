@@ -5,6 +5,7 @@ import type { JobBus } from './bus/job-bus.ts';
 import type { FilledCaches } from './caches.ts';
 import type { JanitorEvent } from './job/janitor.ts';
 import type { PhaseChange } from './job/reconcile.ts';
+import { JobMetrics } from './job-metrics.ts';
 import type { Clock } from './runtime/clock.ts';
 import type { ReconcileOutcome } from './runtime/controller.ts';
 import type { LeaseEvent } from './runtime/lease.ts';
@@ -28,6 +29,7 @@ export class Observer {
   readonly #log: Logger;
   readonly #metrics: Metrics;
   readonly #clock: Clock;
+  readonly #jobs: JobMetrics;
   #followed: Followed | undefined;
   #toldSkew = false;
 
@@ -35,6 +37,7 @@ export class Observer {
     this.#log = log;
     this.#metrics = metrics;
     this.#clock = clock;
+    this.#jobs = new JobMetrics(metrics);
   }
 
   follow(followed: Followed): void {
@@ -97,14 +100,8 @@ export class Observer {
     this.#log[level]({ job: key, err: error }, 'a reconcile did not succeed');
   }
 
-  phase({ before, after }: PhaseChange): void {
-    const [from, to] = [before?.phase ?? 'None', after.phase ?? 'None'];
-    if (from === to) return;
-    this.#metrics.phaseTransitions.inc({ from, to });
-    if (to === 'Failed') {
-      const reason = after.failure?.reason ?? 'Unknown';
-      this.#metrics.failures.inc({ reason });
-    }
+  phase(change: PhaseChange): void {
+    this.#jobs.changed(change, this.#clock.now());
   }
 
   janitor(event: JanitorEvent): void {
@@ -119,7 +116,9 @@ export class Observer {
     metrics.queueDepth.set({ name }, queue.depth);
     for (const [resource, size] of filled.sizes()) metrics.cacheObjects.set({ resource }, size);
     const counts = new Map<string, number>(phases.map((phase) => [phase, 0]));
-    for (const { status } of filled.caches.jobs.values()) {
+    const jobs = [...filled.caches.jobs.values()];
+    this.#jobs.keep(new Set(jobs.map(({ metadata }) => metadata.uid)));
+    for (const { status } of jobs) {
       const phase = status.phase ?? 'Pending';
       counts.set(phase, (counts.get(phase) ?? 0) + 1);
     }

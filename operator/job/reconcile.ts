@@ -33,6 +33,7 @@ interface ReconcilerFacts {
 }
 
 export interface PhaseChange {
+  readonly uid: string;
   readonly before: FineTuneJobStatus | undefined;
   readonly after: FineTuneJobStatus;
 }
@@ -86,7 +87,7 @@ export class JobReconciler {
       const { resourceVersion } = written.metadata;
       current = { ...job, metadata: { ...job.metadata, resourceVersion } };
     } else if (calls.length > 0 && !(await this.#isCurrent(job, signal))) return false;
-    seen({ before: job.status, after: status });
+    seen({ uid: job.metadata.uid, before: job.status, after: status });
     const subject = { apiVersion, kind, ...addressOf(job) };
     for (const note of notes) events.record(subject, note);
     const manager = fieldManager.controller;
