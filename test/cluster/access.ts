@@ -88,6 +88,7 @@ export async function aNamespace(t: ExecutionContext): Promise<string> {
   await kubectl(['label', 'namespace', name, restricted]);
   t.teardown(async () => {
     await kubectl(['delete', 'namespace', name, '--wait=false'], { mayFail: true });
+    await letGo(name);
   });
   await eventually(
     'the namespace has its service account',
@@ -100,6 +101,16 @@ export async function aNamespace(t: ExecutionContext): Promise<string> {
     { withinMs: 60_000, everyMs: 500 },
   );
   return name;
+}
+
+/** Jobs of an operator that is gone would hold the namespace for ever. */
+async function letGo(namespace: string): Promise<void> {
+  const of = ['-n', namespace];
+  const found = await kubectl([...of, 'get', 'finetunejobs', '-o', 'name'], { mayFail: true });
+  const patch = ['--type=merge', '-p', '{"metadata":{"finalizers":null}}'];
+  for (const job of found.stdout.split('\n').filter((line) => line !== '')) {
+    await kubectl([...of, 'patch', job, ...patch], { mayFail: true });
+  }
 }
 
 /** A claim that all nodes can write to. */

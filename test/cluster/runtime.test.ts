@@ -1,0 +1,202 @@
+// The controller runtime against what really happens to an API server and the way to it.
+import test from 'ava';
+import { configMaps } from '../../operator/job/observed/child-object.ts';
+import { fineTuneJobs } from '../../operator/job/observed/fine-tune-job.ts';
+import { type ApiError, isStatus } from '../../operator/runtime/api-error.ts';
+import { KubeClient } from '../../operator/runtime/client.ts';
+import { systemChance, systemClock } from '../../operator/runtime/clock.ts';
+import { LeaderElection, type LeaseEvent } from '../../operator/runtime/lease.ts';
+import { Reflector, type ReflectorEvent } from '../../operator/runtime/reflector.ts';
+import type { KubeObject } from '../../operator/runtime/resource.ts';
+import { Store } from '../../operator/runtime/store.ts';
+import { aWrittenJob } from '../builders/job.ts';
+import { eventually } from '../doubles/eventually.ts';
+import {
+  aNamespace,
+  clientOf,
+  configFrom,
+  installCrd,
+  kubectl,
+  never,
+  transportTo,
+} from './access.ts';
+import { startProxy } from './api-proxy.ts';
+import { aMap, follow, soon } from './following.ts';
+
+test.before(installCrd);
+
+test('a watch that is cut goes on, and what happened meanwhile is seen', async (t) => {
+  const namespace = await aNamespace(t);
+  const client = clientOf(t);
+  const door = await startProxy(t);
+  const through = clientOf(t, configFrom(door.kubeconfig));
+  await client.create(configMaps, aMap(namespace, 'first'), never);
+  const { names, causes } = await follow(t, through, namespace);
+  t.deepEqual(names(), ['first']);
+  door.shut();
+  await client.create(configMaps, aMap(namespace, 'second'), never);
+  const first = await client.get(configMaps, { namespace, name: 'first' }, never);
+  await client.delete(configMaps, first.metadata, {}, never);
+  await eventually('the cut is noticed', () => causes().length > 0, soon);
+  door.open();
+  await eventually('both changes arrive', () => names().join() === 'second', soon);
+  t.true(
+    causes().every((cause) => cause === 'Cut'),
+    causes().join(),
+  );
+});
+
+test('a version that the server has forgotten leads to a new list', async (t) => {
+  const namespace = await aNamespace(t);
+  const client = clientOf(t);
+  const metadata = { name: 'here', namespace, labels: { of: 'test' } };
+  await kubectl(['apply', '-f', '-'], { input: JSON.stringify({ ...aWrittenJob(), metadata }) });
+  // The first version ever: for a kind that came later, no server remembers it.
+  const old = new Proxy(client, {
+    get(target, key) {
+      if (key !== 'page') return Reflect.get(target, key);
+      const page: KubeClient['page'] = async (...args) => {
+        const real = await target.page(...args);
+        lists += 1;
+        return lists === 1 ? { ...real, items: [], resourceVersion: '1' } : real;
+      };
+      return page;
+    },
+  });
+  let lists = 0;
+  const { names, causes } = await follow(t, old, namespace, fineTuneJobs);
+  await eventually('the object is found', () => names().join() === 'here', soon);
+  t.true(causes().includes('Expired'), causes().join());
+  t.is(lists, 2);
+});
+
+test('429 of the server’s fairness is waited out as it says', async (t) => {
+  const namespace = await aNamespace(t);
+  const admin = clientOf(t);
+  await admin.create(configMaps, aMap(namespace, 'here'), never);
+  const user = `system:serviceaccount:${namespace}:default`;
+  const { stdout: token } = await kubectl(['-n', namespace, 'create', 'token', 'default']);
+  const role = [
+    'create',
+    'rolebinding',
+    'reader',
+    '--clusterrole=view',
+    `--serviceaccount=${namespace}:default`,
+  ];
+  await kubectl(['-n', namespace, ...role]);
+  const config = configFrom();
+  const cluster = config.getCurrentCluster();
+  if (cluster === null) throw new Error('the kubeconfig has no cluster');
+  config.loadFromClusterAndUser(cluster, { name: 'limited', token });
+  const slow = {
+    ...{ apiVersion: 'flowcontrol.apiserver.k8s.io/v1', kind: 'PriorityLevelConfiguration' },
+    metadata: { name: namespace },
+    spec: {
+      type: 'Limited',
+      limited: {
+        nominalConcurrencyShares: 0,
+        lendablePercent: 0,
+        borrowingLimitPercent: 0,
+        limitResponse: { type: 'Reject' },
+      },
+    },
+  };
+  const rules = {
+    subjects: [{ kind: 'User', user: { name: user } }],
+    resourceRules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'], namespaces: ['*'] }],
+  };
+  const flow = {
+    ...{
+      apiVersion: 'flowcontrol.apiserver.k8s.io/v1',
+      kind: 'FlowSchema',
+      metadata: { name: namespace },
+    },
+    spec: {
+      priorityLevelConfiguration: { name: namespace },
+      matchingPrecedence: 2,
+      rules: [rules],
+    },
+  };
+  const remove = async () => {
+    await kubectl(['delete', 'flowschema', namespace], { mayFail: true });
+    await kubectl(['delete', 'prioritylevelconfiguration', namespace], { mayFail: true });
+  };
+  t.teardown(remove);
+  await kubectl(['apply', '-f', '-'], { input: JSON.stringify(slow) });
+  await kubectl(['apply', '-f', '-'], { input: JSON.stringify(flow) });
+  const limited = clientOf(t, config);
+  // One request at a time is let through; a crowd makes the server refuse.
+  const crowd = new AbortController();
+  const refusals: ApiError[] = [];
+  const push = async () => {
+    while (!crowd.signal.aborted) {
+      await limited.get(configMaps, { namespace, name: 'here' }, never).catch((error: unknown) => {
+        if (isStatus(error, 429)) refusals.push(error);
+      });
+    }
+  };
+  const pushing = Promise.all(Array.from({ length: 12 }, push));
+  await eventually('the server refuses', () => refusals.length > 0, soon);
+  t.true((refusals[0]?.retryAfterMs ?? 0) >= 1000, `waits ${refusals[0]?.retryAfterMs} ms`);
+  const store = new Store<KubeObject, never>({ indexes: {} });
+  const events: ReflectorEvent[] = [];
+  const reflector = new Reflector({
+    ...{ client: limited, resource: configMaps, store, clock: systemClock, chance: systemChance },
+    selection: { namespace, labelSelector: 'of=test' },
+    tell: (event) => events.push(event),
+  });
+  const stop = new AbortController();
+  const running = reflector.run(stop.signal);
+  const wasRefused = () =>
+    events.some((event) => event.type === 'Broken' && event.cause === 'Refused');
+  await eventually('the reflector was refused', wasRefused, soon);
+  crowd.abort();
+  await pushing;
+  await reflector.synced;
+  t.is(store.size, 1);
+  stop.abort();
+  await running;
+});
+
+test('a lease goes to the second replica when the first cannot reach the server', async (t) => {
+  const namespace = await aNamespace(t);
+  const door = await startProxy(t);
+  const times = { durationMs: 6_000, renewDeadlineMs: 4_000, retryMs: 500 };
+  const replica = (identity: string, client: KubeClient) => {
+    const events: LeaseEvent['type'][] = [];
+    const at: Record<string, number> = {};
+    const election = new LeaderElection({
+      ...{ client, clock: systemClock, chance: systemChance, identity, times },
+      lease: { namespace, name: 'leader' },
+      tell: ({ type }) => {
+        events.push(type);
+        at[type] = performance.now();
+      },
+    });
+    const stop = new AbortController();
+    const running = election.run(
+      (leading) =>
+        new Promise((resolve) =>
+          leading.addEventListener('abort', () => resolve(), { once: true }),
+        ),
+      stop.signal,
+    );
+    t.teardown(async () => {
+      stop.abort();
+      await running;
+    });
+    return { election, events, at };
+  };
+  const transport = transportTo(configFrom(door.kubeconfig), 1_000);
+  t.teardown(() => transport[Symbol.asyncDispose]());
+  const first = replica('first', new KubeClient(transport));
+  await eventually('the first leads', () => first.election.isLeader, soon);
+  const second = replica('second', clientOf(t));
+  await eventually('the second waits', () => second.events.includes('Waiting'), soon);
+  door.shut();
+  await eventually('the second leads', () => second.election.isLeader, soon);
+  t.false(first.election.isLeader);
+  t.true((first.at['Lost'] ?? Infinity) < (second.at['Acquired'] ?? 0), 'never two at once');
+  door.open();
+  await eventually('the first waits again', () => first.events.at(-1) === 'Waiting', soon);
+});
