@@ -59,6 +59,7 @@ export function createProgram(surroundings: Surroundings, perform: Perform): Com
     .version(programVersion, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeOut: out, writeErr: () => {}, getOutHelpWidth: () => 80 })
     .addHelpText('after', examples);

@@ -1,5 +1,5 @@
 // Commands that look at this program and this machine: doctor, version.
-import type { Command } from 'commander';
+import { Argument, type Command } from 'commander';
 import { programVersion } from '../../crds/version.ts';
 import type { Perform, Surroundings } from '../program.ts';
 import { type OutputFormat, withJson, withVerbosity } from './flags.ts';
@@ -16,6 +16,7 @@ export function addLookCommands(
 ): void {
   program.commandsGroup('Help:');
   addDoctor(program, surroundings, perform);
+  addCompletion(program, surroundings, perform);
   addVersion(program, surroundings, perform);
 }
 
@@ -53,6 +54,43 @@ function addDoctor(program: Command, { variables, out }: Surroundings, perform: 
       const { doctorFromTerminal } = await import('../commands/doctor-from-terminal.ts');
       const { cliConfig } = await import('../config.ts');
       return doctorFromTerminal(output, cliConfig(variables), out);
+    }),
+  );
+}
+
+const shells = ['bash', 'zsh', 'fish', 'powershell', 'kubectl'] as const;
+
+function addCompletion(program: Command, { variables, out }: Surroundings, perform: Perform): void {
+  const command = program
+    .command('completion')
+    .addArgument(new Argument('<shell>', 'shell that asks').choices([...shells]))
+    .summary('completion for a shell, or for kubectl')
+    .description(
+      'Prints a script that lets a shell complete commands, flags, jobs and fields. In bash: source <(anneal completion bash). ' +
+        'For kubectl anneal, save the one of kubectl on the PATH as kubectl_complete-anneal.',
+    );
+  withVerbosity(command).action((shell: (typeof shells)[number]) =>
+    perform(async () => {
+      if (shell === 'kubectl') {
+        const { kubectlScript } = await import('../completion/kubectl-script.ts');
+        out(kubectlScript);
+      } else {
+        const { script } = await import('@bomb.sh/tab');
+        script(shell, 'anneal', 'anneal');
+      }
+      return 0;
+    }),
+  );
+  // What the scripts call, with the words of the line after two hyphens.
+  const asked = program.command('complete', { hidden: true }).argument('[words...]');
+  asked.passThroughOptions().allowUnknownOption();
+  asked.action((words: readonly string[]) =>
+    perform(async () => {
+      const { suggest, suggestionsText } = await import('../completion/suggest.ts');
+      const { lookupIn } = await import('../completion/lookup.ts');
+      const { cliConfig } = await import('../config.ts');
+      out(suggestionsText(await suggest(program, words, lookupIn(cliConfig(variables)))));
+      return 0;
     }),
   );
 }

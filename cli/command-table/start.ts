@@ -24,6 +24,7 @@ export function addStartCommands(
 ): void {
   program.commandsGroup('Start:');
   addInit(program, surroundings, perform);
+  addImport(program, surroundings, perform);
   addEstimate(program, surroundings, perform);
   addExplain(program, surroundings, perform);
   addSubmit(program, surroundings, perform);
@@ -150,6 +151,36 @@ function addInit(program: Command, { out, err }: Surroundings, perform: Perform)
       }
       await writeNew(file, text);
       err(`wrote ${file}\nnext: anneal estimate ${file}\n`);
+      return 0;
+    }),
+  );
+}
+
+function addImport(program: Command, { out, err }: Surroundings, perform: Perform): void {
+  const command = program
+    .command('import')
+    .argument('<file>', 'configuration of TRL, LLaMA-Factory, axolotl or torchtune')
+    .summary('a job file from a file of another trainer')
+    .description(
+      'Writes a job file from a configuration of TRL, LLaMA-Factory, axolotl or torchtune. What cannot be taken over is named.',
+    )
+    .option('--file <file>', 'file to write; printed when absent');
+  withVerbosity(command).action((file: string, flags: { readonly file?: string }) =>
+    perform(async () => {
+      const { importJob } = await import('../import/import-job.ts');
+      const { readText } = await import('../client/read-job.ts');
+      const { from, text, unknown, notes } = importJob(await readText(file), file);
+      if (flags.file === undefined) out(text);
+      else {
+        const { writeNew } = await import('../commands/init.ts');
+        await writeNew(flags.file, text);
+        err(`wrote ${flags.file} from a file of ${from}\n`);
+      }
+      for (const note of notes) err(`note: ${note}\n`);
+      for (const { key, near } of unknown) {
+        err(`not taken over: ${key}${near === undefined ? '' : ` (is ${near} meant?)`}\n`);
+      }
+      if (flags.file !== undefined) err(`next: anneal estimate ${flags.file}\n`);
       return 0;
     }),
   );

@@ -6,7 +6,9 @@ import { createProgram, run } from '../program.ts';
 export const commandsFile = new URL('../../docs/reference/commands.md', import.meta.url);
 
 export async function printCommands(): Promise<string> {
-  const names = createProgram(silent, async () => {}).commands.map((command) => command.name());
+  const names = createProgram(silent, async () => {})
+    .commands.map((command) => command.name())
+    .filter((name) => name !== 'complete');
   const sections: string[] = [];
   for (const name of names) {
     sections.push(`## anneal ${name}\n\n${block(await helpOf(name))}`);

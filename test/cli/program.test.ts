@@ -20,10 +20,10 @@ async function anneal(...words: readonly string[]) {
 }
 
 const commands = [
-  ...['init', 'estimate', 'explain', 'submit', 'run'],
+  ...['init', 'import', 'estimate', 'explain', 'submit', 'run'],
   ...['list', 'watch', 'get', 'describe', 'why', 'logs', 'metrics', 'compare', 'checkpoints'],
   ...['pause', 'resume', 'scale', 'cancel', 'delete'],
-  ...['doctor', 'version'],
+  ...['doctor', 'completion', 'version'],
 ];
 
 test('help of every command is as it was agreed', async (t) => {

@@ -1,0 +1,7 @@
+/** kubectl asks a program of this name what may follow `kubectl anneal`. */
+export const kubectlScriptName = 'kubectl_complete-anneal';
+
+export const kubectlScript = `#!/bin/sh
+# Completion of "kubectl anneal": put this on the PATH as ${kubectlScriptName}, beside kubectl-anneal.
+exec anneal complete -- "$@"
+`;
