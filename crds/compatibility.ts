@@ -82,15 +82,6 @@ export const pairs: readonly Pair[] = [
     sentence: 'is Offload, which this version does not have; Full needs the least memory',
   },
   {
-    id: 'merging sequences is not built',
-    code: 'E_NOT_BUILT',
-    path: ['training', 'microBatchSize'],
-    meets: ({ training }) =>
-      !memoryConstants.engine.mergesSequences && (training.microBatchSize ?? 1) > 1,
-    sentence: 'is above 1; this version computes one document or bin at a time',
-    hint: 'choose how much is computed at once with dataset.packing: Packed and dataset.tokensPerBin',
-  },
-  {
     id: 'images are mounted by a cluster',
     where: 'machine',
     path: ['model', 'source', 'image'],

@@ -1,9 +1,9 @@
 // The role `train`: prepared model and data in, checkpoints and a report out. Puts the parts together
 // as the job says and hands them to the loop.
-import { freemem } from 'node:os';
 import { join } from 'node:path';
 import { programVersion, type ResolvedMethod, resolveMethod } from '../crds/index.ts';
 import { type MemoryPlan, planMemory } from '../crds/plan/memory.ts';
+import { stagesOf } from '../crds/plan/memory-question.ts';
 import { learningRateAt, totalSteps } from '../crds/plan/steps.ts';
 import {
   type PreparedRecord,
@@ -13,6 +13,7 @@ import {
   runRecord,
   trainedRecord,
 } from '../crds/wire/run-folder.ts';
+import type { TelemetryBody } from '../crds/wire/telemetry.ts';
 import { checkpointsOf } from './checkpoint/checkpoints.ts';
 import { chooseResult } from './choose-result.ts';
 import { type Feed, openFeed } from './data/feed.ts';
@@ -20,6 +21,7 @@ import { type ModelFiles, openModel } from './decoder/model-files.ts';
 import { buildModel, modelSource } from './engine/build-model.ts';
 import type { Model } from './engine/model.ts';
 import { Updater } from './engine/update.ts';
+import { freeMemory } from './free-memory.ts';
 import type { Optimizer, OptimizerState } from './optimizers/optimizer.ts';
 import type { Role, RoleContext } from './role.ts';
 import { requireRecord, writeRecord } from './run-folder.ts';
@@ -64,6 +66,7 @@ export const trainRole: Role = async (context) => {
   );
   const restored = await checkpoints.restore();
   emit(recorder.planMessage(restored?.step ?? 0));
+  if (!memory.fits) emit(doesNotFit(memory));
   const parts: TrainerParts = {
     model,
     plan,
@@ -148,17 +151,31 @@ function memoryPlan(
     facts: config,
     storedBfloat16: files.storedBfloat16,
     method,
-    microBatchTokens: feed.largestBin,
-    perWave: feed.binsPerStep,
+    microBatchTokens: feed.microBatchSize * feed.largestBin,
+    perWave: Math.ceil(feed.binsPerStep / feed.microBatchSize),
     waves: 1,
     shards: 1,
     clip: gradientClip.mode,
     recomputation: recomputationOf(run),
     learnedShare: feed.learnedShare,
-    // In a container the limit of its memory counts, not what the machine has.
-    device: { type: 'cpu', bytes: Math.min(freemem(), process.availableMemory()) },
+    stages: stagesOf(run.spec, feed.largestBin),
+    device: { type: 'cpu', bytes: freeMemory() },
   });
 }
+
+/** Told and tried: what is free now need not be what is free then, and a plan for a processor is no promise. */
+function doesNotFit({ stage, peak, limit }: MemoryPlan): TelemetryBody {
+  const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(2)} GiB`;
+  const message = `${stageWords[stage]} needs ${gib(peak)} by plan, and ${gib(limit)} are free; anneal estimate tells what needs less`;
+  return { type: 'warning', reason: 'DoesNotFit', message };
+}
+
+const stageWords = {
+  Step: 'a training step',
+  Evaluate: 'an evaluation',
+  Sample: 'answering the prompts',
+  Publish: 'reading the result back',
+} as const;
 
 function recomputationOf({ spec }: RunRecord): 'Auto' | 'None' | 'Full' | 'Offload' {
   return spec.parallelism.activationRecomputation ?? 'Auto';

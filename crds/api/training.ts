@@ -118,7 +118,9 @@ const fields = z.strictObject({
     ),
   microBatchSize: mutable(z.int32().min(1), 'Suspended')
     .optional()
-    .describe('Sequences that one device computes at once; chosen by the memory plan when absent.'),
+    .describe(
+      'Sequences that one device computes at once, 1 when absent: more is faster where they are short, and needs more memory. The result is the same but for the order of sums, and for masks of dropout.',
+    ),
   learningRate: mutable(decimal({ above: 0 }), 'Suspended').describe(
     'Largest learning rate of the schedule, such as "2e-4".',
   ),

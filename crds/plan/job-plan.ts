@@ -7,7 +7,7 @@ import type { DecoderFacts } from './decoder-facts.ts';
 import { type FlopsPerToken, flopsPerToken } from './flops.ts';
 import { type MemoryPlan, planMemory } from './memory.ts';
 import { memoryConstants } from './memory-constants.ts';
-import type { MemoryQuestion } from './memory-question.ts';
+import { type MemoryQuestion, stagesOf } from './memory-question.ts';
 import { type TrainedCounts, trainedOf } from './parameters.ts';
 import { totalSteps } from './steps.ts';
 
@@ -83,7 +83,7 @@ interface DevicePlan {
   readonly memory: MemoryPlan;
 }
 
-/** The largest useful micro-batch that fits; then more waves, where the engine has them; then what comes closest. */
+/** All micro-batches at once where that fits; then more waves, where the engine has them; then what comes closest. */
 function planDevice(
   question: JobQuestion,
   method: ResolvedMethod,
@@ -91,41 +91,18 @@ function planDevice(
   tokens: number,
 ): DevicePlan {
   const { ranks, spec } = question;
-  const plan = (microBatchSize: number, waves: number): DevicePlan => {
+  const microBatchSize = spec.training.microBatchSize ?? 1;
+  const plan = (waves: number): DevicePlan => {
     const batch = planBatches({ sequences, ranks, microBatchSize, waves });
     return { batch, memory: planMemory(memoryQuestion(question, method, batch, tokens)) };
   };
-  const sizes = microBatchSizes(question, Math.ceil(sequences / ranks), tokens);
-  let closest: DevicePlan | undefined;
-  for (const size of sizes) {
-    const candidate = plan(size, 1);
-    if (candidate.memory.fits) return candidate;
-    if (closest === undefined || candidate.memory.peak < closest.memory.peak) closest = candidate;
+  let closest = plan(1);
+  const micros = memoryConstants.engine.hasWaves ? closest.batch.microBatches : 1;
+  for (let waves = 2; !closest.memory.fits && waves <= micros; waves++) {
+    const candidate = plan(waves);
+    if (candidate.memory.peak < closest.memory.peak) closest = candidate;
   }
-  const smallest = sizes.at(-1) ?? 1;
-  const { hasWaves } = memoryConstants.engine;
-  const micros = hasWaves ? Math.ceil(sequences / ranks / smallest) : 1;
-  for (let waves = 2; waves <= micros; waves++) {
-    const candidate = plan(smallest, waves);
-    if (candidate.memory.fits) return candidate;
-    if (closest === undefined || candidate.memory.peak < closest.memory.peak) closest = candidate;
-  }
-  return closest ?? plan(spec.training.microBatchSize ?? 1, 1);
-}
-
-/** Sizes to try, largest first: the job's own, or all divisors of a rank's share up to what makes a step faster. */
-function microBatchSizes(
-  { spec: { training }, device }: JobQuestion,
-  perRank: number,
-  tokens: number,
-): readonly number[] {
-  if (!memoryConstants.engine.mergesSequences) return [1];
-  if (training.microBatchSize !== undefined) return [training.microBatchSize];
-  const most = Math.max(1, Math.floor(memoryConstants[device.type].efficientTokens / tokens));
-  const sizes: number[] = [];
-  for (let size = Math.min(most, perRank); size >= 1; size--)
-    if (perRank % size === 0) sizes.push(size);
-  return sizes;
+  return closest;
 }
 
 function memoryQuestion(
@@ -145,6 +122,7 @@ function memoryQuestion(
     clip: spec.training.gradientClip.mode,
     recomputation: spec.parallelism.activationRecomputation,
     learnedShare: data?.learnedShare ?? 1,
+    stages: stagesOf(spec, tokens),
     device,
   };
 }

@@ -43,12 +43,19 @@ export const memoryConstants = {
   },
   /** What the engine of this version does, so that no plan counts on more. */
   engine: {
-    /** Several short sequences pass through a block as one. */
-    mergesSequences: false,
     /** A step in several passes over the blocks, when inputs of all micro-batches do not fit. */
     hasWaves: false,
     /** Inputs of blocks move to host memory and back. */
     hasOffload: false,
+  },
+  /** JavaScript heap of a tokenizer, for each token of its vocabulary. */
+  tokenizerBytesPerToken: 1500,
+  publish: {
+    /** Tokens of the check, and how many rows of logits are compared at once, in float64. */
+    tokens: 64,
+    rows: 8,
+    /** Of the largest matrix while it is written: the copy in the type of the file, and its bytes. */
+    bytesPerValue: { MergedSafetensors: 8, GGUF: 8 },
   },
   /** Bytes of an adapter's matrices: always float32. */
   adapterBytes: 4,
@@ -59,14 +66,11 @@ export const memoryConstants = {
     slack: 0,
     /** Share of free memory that kept tapes may fill. */
     usable: 0.8,
-    /** Tokens of a micro-batch beyond which a step gets no faster. */
-    efficientTokens: 1024,
   },
   cuda: {
     context: 600 * 2 ** 20,
     slack: 0.05,
     usable: 0.92,
-    efficientTokens: 8192,
   },
 } as const;
 

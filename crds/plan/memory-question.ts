@@ -1,9 +1,22 @@
 // What the memory of a rank depends on.
-import type { ResolvedMethod } from '../methods/resolve.ts';
+import type { FineTuneJobSpec } from '../api/job.ts';
+import { type ResolvedMethod, resolveMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import type { DeviceType } from './memory-constants.ts';
 
 export type TapeMode = 'keep' | 'recompute' | 'offload';
+
+export type ResultForm = NonNullable<FineTuneJobSpec['output']['formats']>[number];
+
+/** What a run does besides steps. */
+interface OtherStages {
+  /** Tokens of an evaluation bin; absent where nothing is held out. */
+  readonly evaluationTokens?: number;
+  /** Tokens of the longest prompt with its answer; absent where nothing is asked. */
+  readonly sampleTokens?: number;
+  /** Forms of the result. */
+  readonly formats: readonly ResultForm[];
+}
 
 export interface MemoryQuestion {
   readonly facts: DecoderFacts;
@@ -21,5 +34,28 @@ export interface MemoryQuestion {
   readonly recomputation: 'Auto' | 'None' | 'Full' | 'Offload';
   /** Share of tokens that are learned, and pass through the head. */
   readonly learnedShare: number;
+  /** Absent: steps alone. */
+  readonly stages?: OtherStages;
   readonly device: { readonly type: DeviceType; readonly bytes: number };
+}
+
+/** A prompt is not tokenised for a plan: tokens of three characters, and a template around them. */
+const charactersPerToken = 3;
+const templateTokens = 64;
+
+export function stagesOf(
+  { dataset, training, output, method }: FineTuneJobSpec,
+  tokensPerBin: number,
+): OtherStages {
+  const isMeasured = dataset.eval !== undefined || dataset.heldOut !== undefined;
+  const { samples } = training;
+  const longest = Math.max(0, ...(samples?.prompts ?? []).map(({ length }) => length));
+  const prompt = Math.ceil(longest / charactersPerToken) + templateTokens;
+  return {
+    ...(isMeasured ? { evaluationTokens: tokensPerBin } : {}),
+    ...(samples === undefined ? {} : { sampleTokens: prompt + samples.maxTokens }),
+    formats: output.formats ?? [
+      resolveMethod(method).adapter.type === 'None' ? 'MergedSafetensors' : 'PEFTAdapter',
+    ],
+  };
 }

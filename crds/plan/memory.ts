@@ -6,22 +6,27 @@
 import { type BlockBytes, blockBytes } from './block-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, TapeMode } from './memory-question.ts';
+import {
+  type MemoryParts,
+  otherStages,
+  type StageName,
+  type StagePeak,
+  stagePeak,
+  tokenizerBytes,
+} from './stage-bytes.ts';
 import { staticBytes } from './static-bytes.ts';
 
 export type { MemoryQuestion, TapeMode } from './memory-question.ts';
-
-export interface MemoryParts {
-  readonly weights: number;
-  readonly optimizer: number;
-  readonly gradients: number;
-  readonly activations: number;
-  readonly workspace: number;
-}
+export type { MemoryParts, StageName, StagePeak } from './stage-bytes.ts';
 
 export interface MemoryPlan {
   /** At the moment of the largest sum; they add up to `peak`. */
   readonly parts: MemoryParts;
   readonly peak: number;
+  /** When that is. */
+  readonly stage: StageName;
+  /** Each stage that the job has, steps first. */
+  readonly stages: readonly StagePeak[];
   readonly limit: number;
   readonly fits: boolean;
   /** By block, first to last. */
@@ -39,7 +44,7 @@ export function planMemory(question: MemoryQuestion): MemoryPlan {
   if (recomputation !== 'Auto') return planFor(question, all('recompute'));
   const budget = usable * device.bytes;
   const leanest = planFor(question, all('recompute'));
-  if (leanest.peak <= budget) {
+  if (stepPeakOf(leanest) <= budget) {
     return largest(L, (kept) => planFor(question, tail(L, kept, 'keep')), budget) ?? leanest;
   }
   if (!canOffload || leanest.fits) return leanest;
@@ -53,9 +58,10 @@ export function planMemory(question: MemoryQuestion): MemoryPlan {
 
 /** Modes for given blocks, without choosing: what a fixed list of modes costs. */
 export function planFor(question: MemoryQuestion, blocks: readonly TapeMode[]): MemoryPlan {
-  const { limit, parts } = { limit: question.device.bytes, parts: peakParts(question, blocks) };
-  const peak = sumOf(parts);
-  return { parts, peak, limit, fits: peak <= limit, blocks };
+  const limit = question.device.bytes;
+  const stages = [stagePeak('Step', stepParts(question, blocks)), ...otherStages(question)];
+  const { stage, parts, peak } = stages.reduce((a, b) => (b.peak > a.peak ? b : a));
+  return { parts, peak, stage, stages, limit, fits: peak <= limit, blocks };
 }
 
 /** The most kept blocks that stay within the budget; peaks grow with each. */
@@ -66,9 +72,14 @@ function largest(
 ): MemoryPlan | undefined {
   for (let kept = most; kept > 0; kept--) {
     const plan = planWith(kept);
-    if (plan.peak <= budget) return plan;
+    if (stepPeakOf(plan) <= budget) return plan;
   }
   return undefined;
+}
+
+/** What is kept between forward and backward changes steps alone. */
+function stepPeakOf({ stages, peak }: Pick<MemoryPlan, 'stages' | 'peak'>): number {
+  return stages.find(({ stage }) => stage === 'Step')?.peak ?? peak;
 }
 
 function tail(length: number, count: number, mode: TapeMode): readonly TapeMode[] {
@@ -85,18 +96,19 @@ interface Moment {
   readonly working: number;
 }
 
-function peakParts(question: MemoryQuestion, blocks: readonly TapeMode[]): MemoryParts {
+function stepParts(question: MemoryQuestion, blocks: readonly TapeMode[]): MemoryParts {
   const fixed = staticBytes(question);
   const { context, slack } = memoryConstants[question.device.type];
   const moments = momentsOf(question, blocks);
   const worst = moments.reduce((a, b) => (totalOf(a) >= totalOf(b) ? a : b));
   const dynamic = totalOf(worst) + fixed.optimizer;
   return {
-    weights: Math.ceil(fixed.weights),
-    optimizer: Math.ceil(fixed.optimizer),
-    gradients: Math.ceil(worst.gradients),
-    activations: Math.ceil(worst.activations),
-    workspace: Math.ceil(worst.working + fixed.gathered + context + slack * dynamic),
+    weights: fixed.weights,
+    optimizer: fixed.optimizer,
+    gradients: worst.gradients,
+    activations: worst.activations,
+    workspace:
+      worst.working + fixed.gathered + context + tokenizerBytes(question) + slack * dynamic,
   };
 }
 
@@ -148,5 +160,5 @@ function totalOf({ gradients, activations, working }: Moment): number {
 }
 
 export function sumOf(parts: MemoryParts): number {
-  return parts.weights + parts.optimizer + parts.gradients + parts.activations + parts.workspace;
+  return Object.values(parts).reduce((sum, part) => sum + part, 0);
 }

@@ -1,6 +1,7 @@
 // The report that a run leaves beside its results: what was asked, what was predicted, what was measured. People read it, and
 // benchmarks compare it, so it says nothing that was not observed: what was not measured is absent.
 import * as z from 'zod';
+import { stageName } from './telemetry.ts';
 
 const count = z.int().min(0);
 const bytes = z.int().min(0);
@@ -86,10 +87,17 @@ export const runReport = z.object({
   /** Which state was published, and why this one. */
   result: z.object({ step: count, choice: z.enum(['Best', 'Last']), why: z.string() }).optional(),
   memory: z.object({
-    predicted: z.object({ parts: memoryParts, peak: bytes }).optional(),
+    /** Of the process that trains, in its largest stage. */
+    predicted: z
+      .object({ parts: memoryParts, peak: bytes, stage: stageName.optional() })
+      .optional(),
     measured: z.object({ peak: bytes }),
     /** (measured - predicted) / predicted. */
     gap: z.number().optional(),
+    /** The process that writes the result and reads it back. */
+    publish: z
+      .object({ predicted: bytes, measured: bytes.optional(), gap: z.number().optional() })
+      .optional(),
     blocks: z.object({ keep: count, recompute: count, offload: count }).optional(),
   }),
   artifacts: z.array(

@@ -38,6 +38,9 @@ export const memoryParts = z.object({
   peak: bytes,
 });
 
+/** Training steps, evaluation, answers to prompts, and reading the result back in a process of its own. */
+export const stageName = z.enum(['Step', 'Evaluate', 'Sample', 'Publish']);
+
 /** What will happen, once, before the first step. */
 export const planMessage = z.object({
   ...stamped,
@@ -60,6 +63,9 @@ export const planMessage = z.object({
   /** Number of blocks whose tape is kept, recomputed, or offloaded. */
   blocks: z.object({ keep: count, recompute: count, offload: count }),
   memory: memoryParts,
+  /** When the peak is, and the peak of each stage that the job has. */
+  memoryStage: stageName.optional(),
+  memoryStages: z.array(z.object({ stage: stageName, peak: bytes })).optional(),
   memoryLimit: bytes.optional(),
 });
 

@@ -1,12 +1,18 @@
 // npm run bench -- NAME [OPTIONS]: paired measurements beside the named peers.
 import { attempt } from '../../cli/setup/attempt.ts';
 import { UserError } from '../../crds/errors.ts';
+import { benchCli } from './cli/bench-cli.ts';
 import { benchKernels } from './kernels/bench-kernels.ts';
+import { benchMemory } from './memory/bench-memory.ts';
+import { benchOperator } from './operator/bench-operator.ts';
 import { benchTrain } from './train/bench-train.ts';
 
 const benches = new Map([
   ['train', benchTrain],
   ['kernels', benchKernels],
+  ['memory', benchMemory],
+  ['operator', benchOperator],
+  ['cli', benchCli],
 ]);
 
 await attempt(async (setup) => {

@@ -17,10 +17,6 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     meet: { 'parallelism.activationRecomputation': 'Offload' },
     apart: { 'parallelism.activationRecomputation': 'Full' },
   },
-  'merging sequences is not built': {
-    meet: { 'training.microBatchSize': 2 },
-    apart: { 'training.microBatchSize': 1 },
-  },
   'preference data needs an objective of its own': {
     meet: { 'dataset.format': 'Preference' },
     apart: { 'dataset.format': 'Chat' },

@@ -6,6 +6,8 @@ import { learningRateAt } from '../../crds/plan/steps.ts';
 import { runFiles } from '../../crds/wire/run-folder.ts';
 import { type RunReport, runReport } from '../../crds/wire/run-report.ts';
 import { verifyCheckpoint } from '../../worker/checkpoint/folder.ts';
+import { systemClock } from '../../worker/clock.ts';
+import { lockFile } from '../../worker/prepare/file-lock.ts';
 import { requireRecord } from '../../worker/run-folder.ts';
 import { setThreads } from '../../worker/tensor/threads.ts';
 import { ToyRun } from '../builders/toy-run.ts';
@@ -297,4 +299,55 @@ test('each stage says which file of the one before is missing', async (t) => {
   await t.throwsAsync(run.train(), missing('prepared.json'));
   await t.throwsAsync(run.publish(), missing('prepared.json'));
   t.deepEqual(await readdir(run.destination), []);
+});
+
+test('two runs that name one place for their results publish one after the other', async (t) => {
+  const first = await aRun(t, loraJob);
+  await first.prepare();
+  await first.train();
+  const { path, [Symbol.asyncDispose]: end } = await lockFile(
+    join(first.destination, '.publishing'),
+    systemClock,
+    new AbortController().signal,
+  );
+  let published = false;
+  const publishing = first.publish().then(() => {
+    published = true;
+  });
+  const waits = await new Promise<string>((resolve) => {
+    first.onMessage = (message) => {
+      if (message.type === 'warning') resolve(message.message);
+    };
+  });
+  t.regex(waits, /^another run is publishing to .*; this one waits until it has ended$/);
+  t.false(published);
+  t.deepEqual(await readdir(first.destination), ['.publishing']);
+  t.truthy(path);
+  await end();
+  await publishing;
+  t.deepEqual((await readdir(first.destination)).sort(), ['adapter', 'report.json']);
+});
+
+test('several sequences at once give the same training but for the order of sums', async (t) => {
+  const losses: (readonly number[])[] = [];
+  for (const microBatchSize of [1, 2, 3]) {
+    const run = await aRun(t, {
+      ...loraJob,
+      dataset: { packing: 'None' },
+      training: { ...loraJob.training, globalBatchSize: 6, microBatchSize },
+    });
+    await run.prepare();
+    await run.train();
+    const tokens = run.ofType('step').map(({ tokensSeen }) => tokensSeen);
+    t.is(new Set(tokens).size, 6);
+    losses.push(run.ofType('step').map(({ loss }) => loss ?? Number.NaN));
+  }
+  const [one = [], ...others] = losses;
+  for (const other of others) {
+    t.notDeepEqual(other, []);
+    for (const [step, loss] of other.entries()) {
+      // Six steps of Adam on sums in another order: a unit of float32 in a gradient, as a share of the rate.
+      t.true(Math.abs(loss - (one[step] ?? 0)) <= 1e-4 * loss, `step ${step}: ${loss}`);
+    }
+  }
 });

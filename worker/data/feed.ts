@@ -12,6 +12,7 @@ import { fillBin } from './bins.ts';
 import type { Documents } from './documents.ts';
 import { chooseHeldOut } from './held-out.ts';
 import { openLoader } from './loader.ts';
+import { mergeBins } from './merge-bins.ts';
 import { packBins } from './pack.ts';
 
 export interface Feed extends Disposable {
@@ -20,6 +21,8 @@ export interface Feed extends Disposable {
   readonly binsPerStep: number;
   /** Tokens of the largest bin there can be. */
   readonly largestBin: number;
+  /** Bins that are computed at once. */
+  readonly microBatchSize: number;
   /** Share of tokens that are learned. */
   readonly learnedShare: number;
   /** The global batch at a position, from 0. */
@@ -40,6 +43,7 @@ export async function openFeed(
   const members = all.filter((document) => !held.has(store.sampleOf(document)));
   const tokensPerBin = dataset.packing === 'Packed' ? tokensPerSequence(dataset) : undefined;
   const binsPerStep = sequencesPerStep(training, dataset);
+  const microBatchSize = Math.min(training.microBatchSize ?? 1, binsPerStep);
   const loader = openLoader({
     documents: store,
     members,
@@ -56,12 +60,16 @@ export async function openFeed(
     sequences: loader.binsIn(0),
     binsPerStep,
     largestBin: tokensPerSequence(dataset),
+    microBatchSize,
     learnedShare: data.tokens === 0 ? 1 : data.learnedTokens / data.tokens,
     batch(position) {
       const { bins, learnedTokens, tokens } = loader.take(loader.seek(position));
       const epoch = (position * binsPerStep) / loader.binsIn(0);
       return {
-        bins: bins.map(({ documents, key }) => fillBin(store, documents, key)),
+        bins: mergeBins(
+          bins.map(({ documents, key }) => fillBin(store, documents, key)),
+          microBatchSize,
+        ),
         learnedTokens,
         tokens,
         epoch,

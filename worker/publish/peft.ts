@@ -5,11 +5,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Bug } from '../../crds/errors.ts';
 import { openSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
-import { buildModel, modelSource } from '../engine/build-model.ts';
-import type { Parameter } from '../engine/parameters.ts';
-import { adapterOf } from '../seams.ts';
+import { type Parameter, Parameters } from '../engine/parameters.ts';
 import * as ops from '../tensor/ops.generated.ts';
-import { scope } from '../tensor/scope.ts';
+import { keep, scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 
@@ -17,7 +15,7 @@ const tensorFile = 'adapter_model.safetensors';
 const prefix = 'base_model.model.';
 
 export function peftArtifact(facts: ArtifactFacts): ArtifactWriter {
-  const { files, method, model, run } = facts;
+  const { model } = facts;
   return {
     format: 'PEFTAdapter',
     folder: 'adapter',
@@ -31,17 +29,18 @@ export function peftArtifact(facts: ArtifactFacts): ArtifactWriter {
       await writeFile(join(folder, 'adapter_config.json'), config);
       return bytes;
     },
-    async reload(folder, dtype) {
-      const copy = buildModel(modelSource(files), {
-        dtype,
-        adapter: adapterOf(method, 0n, dtype),
-        sequenceLength: run.spec.dataset.sequenceLength,
-      });
+    // The base is frozen and already there; only the adapter is read back.
+    async reload(folder) {
       using file = openSafetensors(join(folder, tensorFile));
-      for (const { name, value } of copy.parameters.trained()) {
-        scope(() => ops.copy_(value, file.load(prefix + name)));
+      const parameters = new Parameters();
+      for (const parameter of model.parameters.all()) {
+        const { name, value, trained } = parameter;
+        const own = scope(() =>
+          trained ? ops.clone(file.load(prefix + name)) : ops.detach(value),
+        );
+        parameters.add({ ...parameter, value: keep(own) });
       }
-      return copy;
+      return { ...model, parameters };
     },
   };
 }

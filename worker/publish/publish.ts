@@ -1,6 +1,6 @@
 // The role `publish`: a checkpoint in (the best one, or the last: choose-result.ts), artefacts out, each read back and compared with the
 // model that was trained before it takes its place.
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { resolveMethod } from '../../crds/index.ts';
 import { preparedRecord, runFiles, runRecord, trainedRecord } from '../../crds/wire/run-folder.ts';
@@ -9,9 +9,11 @@ import { verifyCheckpoint } from '../checkpoint/folder.ts';
 import { loadState } from '../checkpoint/load-state.ts';
 import { openModel } from '../decoder/model-files.ts';
 import { buildModel, modelSource } from '../engine/build-model.ts';
+import { lockFile } from '../prepare/file-lock.ts';
 import type { Role, RoleContext } from '../role.ts';
 import { requireRecord, writeRecord } from '../run-folder.ts';
 import { adapterOf, dtypeOf } from '../seams.ts';
+import { memoryStatistics, resetMemoryPeaks } from '../tensor/memory.ts';
 import { keep } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { setThreads } from '../tensor/threads.ts';
@@ -30,6 +32,7 @@ export const publishRole: Role = async (context) => {
   const prepared = await requireRecord(context.folder, runFiles.prepared, preparedRecord);
   const trained = await requireRecord(context.folder, runFiles.trained, trainedRecord);
   setThreads(run.threads);
+  resetMemoryPeaks();
   const method = resolveMethod(run.spec.method);
   using files = openModel(prepared.model.path);
   const dtype = dtypeOf(method);
@@ -46,6 +49,7 @@ export const publishRole: Role = async (context) => {
   using reference = keep(checkLogits(model));
   const destination = destinationFolder(run, context.folder);
   const facts: ArtifactFacts = { run, prepared, method, files, model, report: trained.report };
+  await using _lock = await lockDestination(context, destination);
   const artifacts: RunReport['artifacts'] = [];
   for (const writer of writersOf(facts)) {
     context.stop.throwIfAborted();
@@ -55,6 +59,7 @@ export const publishRole: Role = async (context) => {
   const seconds = (context.clock.monotonic() - began) / 1000;
   const report: RunReport = {
     ...trained.report,
+    memory: withPublish(trained.report.memory),
     artifacts,
     seconds: {
       ...trained.report.seconds,
@@ -72,6 +77,22 @@ export const publishRole: Role = async (context) => {
     report: join(destination, runFiles.report),
   });
 };
+
+/** Two runs may name one place for their results: the second waits, and then replaces all of them. */
+async function lockDestination({ clock, emit, stop }: RoleContext, destination: string) {
+  await mkdir(destination, { recursive: true });
+  return lockFile(join(destination, '.publishing'), clock, stop, () => {
+    const message = `another run is publishing to ${destination}; this one waits until it has ended`;
+    emit({ type: 'warning', reason: 'Waiting', message });
+  });
+}
+
+function withPublish(memory: RunReport['memory']): RunReport['memory'] {
+  if (memory.publish === undefined) return memory;
+  const { predicted } = memory.publish;
+  const measured = memoryStatistics().residentPeakBytes;
+  return { ...memory, publish: { predicted, measured, gap: (measured - predicted) / predicted } };
+}
 
 async function publishOne(
   { emit }: RoleContext,

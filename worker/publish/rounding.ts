@@ -21,7 +21,7 @@ const q8Values = 32;
 /** The largest divergence that rounding to `stored` explains. Changes the weights of `model`, whose logits are `logits`. */
 export function roundingDivergence(model: Model, logits: Tensor, stored: StoredType): number {
   for (const { name, value } of model.parameters.all()) {
-    scope(() => ops.copy_(value, moved(value, name, unitOf(model, stored), stored === 'Q8_0')));
+    move_(value, name, unitOf(model, stored), stored === 'Q8_0');
   }
   using after = keep(checkLogits(model));
   return compareLogits(logits, after).klDivergence;
@@ -32,6 +32,20 @@ function unitOf({ dtype }: Model, stored: StoredType): number {
   const inFile = stored === 'Q8_0' ? 0 : dtypeEpsilon(stored);
   return Math.max(inFile, dtypeEpsilon(dtype)) + sumUnits * dtypeEpsilon('float32');
 }
+
+/** Some rows at a time: an embedding in float32, and what is made of it, would be as large as the model. */
+function move_(value: Tensor, name: string, unit: number, inBlocks: boolean): void {
+  const [rows = 0] = value.shape;
+  const atOnce = Math.max(1, Math.floor((rows * valuesAtOnce) / Math.max(1, value.numel)));
+  for (let start = 0; start < rows; start += atOnce) {
+    scope(() => {
+      const part = ops.narrow(value, 0, start, Math.min(atOnce, rows - start));
+      ops.copy_(part, moved(part, `${name}#${start}`, unit, inBlocks));
+    });
+  }
+}
+
+const valuesAtOnce = 2 ** 20;
 
 function moved(value: Tensor, name: string, unit: number, inBlocks: boolean): Tensor {
   const wide = ops.to(value, value.dtype === 'float64' ? 'float64' : 'float32');

@@ -3,7 +3,7 @@
 import { cpus } from 'node:os';
 import type { ResolvedMethod } from '../../crds/index.ts';
 import { methodInWords } from '../../crds/methods/in-words.ts';
-import type { MemoryPlan } from '../../crds/plan/memory.ts';
+import type { MemoryPlan, StagePeak } from '../../crds/plan/memory.ts';
 import { parametersOf } from '../../crds/plan/parameters.ts';
 import type { PreparedRecord, RunRecord } from '../../crds/wire/run-folder.ts';
 import type { RunReport } from '../../crds/wire/run-report.ts';
@@ -80,6 +80,8 @@ export class Recorder {
         offload: count('offload'),
       },
       memory: { ...memory.parts, peak: memory.peak },
+      memoryStage: memory.stage,
+      memoryStages: memory.stages.map(({ stage, peak }) => ({ stage, peak })),
       memoryLimit: memory.limit,
     };
   }
@@ -92,6 +94,8 @@ export class Recorder {
     const { run, prepared, method, files, model, memory, plan, feed, version, startedAt } =
       this.#facts;
     const measured = memoryStatistics().residentPeakBytes;
+    const predicted = worstOf(memory.stages.filter(({ stage }) => stage !== 'Publish'));
+    const publish = memory.stages.find(({ stage }) => stage === 'Publish');
     return {
       version: 1,
       job: {
@@ -125,9 +129,10 @@ export class Recorder {
       samples: samplesOf(run, state, result),
       result,
       memory: {
-        predicted: { parts: memory.parts, peak: memory.peak },
+        predicted,
         measured: { peak: measured },
-        gap: (measured - memory.peak) / memory.peak,
+        gap: (measured - predicted.peak) / predicted.peak,
+        ...(publish === undefined ? {} : { publish: { predicted: publish.peak } }),
         blocks: this.planMessage(this.#resumedFrom).blocks,
       },
       artifacts: [],
@@ -195,6 +200,10 @@ function evaluationOf({ evaluations, best }: TrainerState): RunReport['evaluatio
     ...(found === undefined ? {} : { best: found }),
     all: [...evaluations],
   };
+}
+
+function worstOf(stages: readonly StagePeak[]): StagePeak {
+  return stages.reduce((a, b) => (b.peak > a.peak ? b : a));
 }
 
 function datasetOf({ data }: PreparedRecord, feed: Feed): RunReport['dataset'] {

@@ -36,6 +36,18 @@ test('a device is asked to compute what is its share of the batch', (t) => {
   t.like(batch, { sequences: 4, perRank: 2, microBatchSize: 1, microBatches: 2, waves: 1 });
 });
 
+test('several sequences at once need more memory and fewer passes', (t) => {
+  const one = ask(packed);
+  const two = ask({ ...packed, 'training.microBatchSize': 2 });
+  t.like(two.batch, { sequences: 4, microBatchSize: 2, microBatches: 2 });
+  t.is(two.tokensPerStep, one.tokensPerStep);
+  const lean = { ...packed, 'parallelism.activationRecomputation': 'Full' };
+  t.true(
+    ask({ ...lean, 'training.microBatchSize': 4 }).memory.peak > ask(lean).memory.peak,
+    'less is kept, more is computed at once',
+  );
+});
+
 test('what does not fit says so, with the plan that comes closest', (t) => {
   const { memory } = ask(packed, { facts: llama8b, device: { type: 'cpu', bytes: 4 * gib } });
   t.false(memory.fits);

@@ -10,7 +10,9 @@ import {
   type TapeMode,
 } from '../../../crds/plan/memory.ts';
 import { memoryConstants } from '../../../crds/plan/memory-constants.ts';
+import { stagesOf } from '../../../crds/plan/memory-question.ts';
 import { gemma2, llama8b, phi3mini, smol135 } from '../../builders/facts.ts';
+import { aSpec } from '../../builders/job.ts';
 
 const lora = resolveMethod({ preset: 'LoRA' });
 const full = resolveMethod({ preset: 'Full' });
@@ -159,4 +161,64 @@ test('eight ranks share what one would hold', (t) => {
   // worker.md 5: about 26 GB for 8B in bfloat16 with float32 masters and means on 8 ranks.
   t.true(shared.peak > 20 * gib && shared.peak < 32 * gib, `${shared.peak / gib} GiB`);
   t.false(planMemory(ask({ ...big, shards: 1, device })).fits);
+});
+
+const stages = {
+  ...{ evaluationTokens: 512, sampleTokens: 128 },
+  formats: ['PEFTAdapter', 'MergedSafetensors', 'GGUF'],
+} as const;
+
+test('the peak is that of the largest stage, and every stage that a job has is told, steps first', (t) => {
+  fc.assert(
+    fc.property(question, (one) => {
+      const plan = planMemory({ ...one, stages });
+      const names = plan.stages.map(({ stage }) => stage);
+      const expected = ['Step', 'Evaluate', 'Sample'];
+      if (one.device.type === 'cpu') expected.push('Publish');
+      t.deepEqual(names, expected);
+      const worst = Math.max(...plan.stages.map(({ peak }) => peak));
+      for (const { parts, peak } of plan.stages) t.is(sumOf(parts), peak);
+      return (
+        plan.peak === worst &&
+        plan.stages.some(({ stage, peak }) => stage === plan.stage && peak === worst) &&
+        plan.fits === worst <= one.device.bytes
+      );
+    }),
+  );
+});
+
+test('other stages do not change what steps keep', (t) => {
+  fc.assert(
+    fc.property(question, (one) => {
+      const asked = { ...stages, sampleTokens: undefined } as object as typeof stages;
+      t.deepEqual(planMemory({ ...one, stages: asked }).blocks, planMemory(one).blocks);
+    }),
+  );
+});
+
+test('a short training of a large model is at its peak where the result is read back', (t) => {
+  const little = ask({ facts: llama8b, microBatchTokens: 16, perWave: 1, recomputation: 'Full' });
+  const merged = planMemory({ ...little, stages: { formats: ['MergedSafetensors'] } });
+  t.is(merged.stage, 'Publish');
+  // The trained model, and the copy that was read back.
+  t.true(merged.peak > 2 * 8e9 * 2);
+  const adapter = planMemory({ ...little, stages: { formats: ['PEFTAdapter'] } });
+  t.true(adapter.peak < merged.peak / 1.5, 'the base of an adapter is not read again');
+  t.is(planMemory({ ...little, stages: { formats: [] } }).stages.length, 1);
+});
+
+test('the stages of a job follow from what it asks for', (t) => {
+  t.deepEqual(stagesOf(aSpec(), 512), { formats: ['PEFTAdapter'] });
+  const spec = aSpec({
+    'dataset.heldOut': { samples: 4 },
+    'training.samples': { prompts: ['abc', 'x'.repeat(301)], maxTokens: 10 },
+    method: { preset: 'Full' },
+  });
+  t.deepEqual(stagesOf(spec, 512), {
+    evaluationTokens: 512,
+    // A third of the characters, a template, and the answer.
+    sampleTokens: 101 + 64 + 10,
+    formats: ['MergedSafetensors'],
+  });
+  t.deepEqual(stagesOf(aSpec({ 'output.formats': ['GGUF'] }), 512), { formats: ['GGUF'] });
 });

@@ -1,0 +1,45 @@
+/** Jobs whose memory is planned and measured: methods, and what they do besides steps. */
+
+export interface MemoryJob {
+  readonly name: string;
+  readonly method: Readonly<Record<string, unknown>>;
+  readonly training: Readonly<Record<string, unknown>>;
+  readonly formats: readonly string[];
+}
+
+const asked = {
+  samples: { prompts: ['How do I keep a houseplant alive when I travel?'], maxTokens: 16 },
+};
+const float32 = { type: 'Float32' };
+const bfloat16 = { type: 'BFloat16' };
+const rounded = { type: 'BFloat16', bfloat16: { masters: 'StochasticRounding' } };
+const adapter = { type: 'LoRA', lora: { rank: 16 } };
+
+export const memoryJobs: readonly MemoryJob[] = [
+  {
+    name: 'lora-bfloat16-asked',
+    ...{ method: { precision: bfloat16, adapter }, training: asked, formats: ['PEFTAdapter'] },
+  },
+  {
+    name: 'lora-bfloat16',
+    ...{ method: { precision: bfloat16, adapter }, training: {}, formats: ['MergedSafetensors'] },
+  },
+  {
+    name: 'lora-float32',
+    ...{ method: { precision: float32, adapter }, training: {}, formats: ['MergedSafetensors'] },
+  },
+  {
+    name: 'lora-float32-gguf',
+    ...{ method: { precision: float32, adapter }, training: asked, formats: ['GGUF'] },
+  },
+  {
+    name: 'full-float32',
+    ...{ method: { preset: 'Full', precision: float32 }, training: {} },
+    formats: ['MergedSafetensors'],
+  },
+  {
+    name: 'full-bfloat16-8bit',
+    method: { preset: 'Full', precision: rounded, optimizer: { type: 'AdamW8bit' } },
+    ...{ training: asked, formats: ['GGUF'] },
+  },
+];

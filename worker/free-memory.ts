@@ -1,0 +1,42 @@
+// Memory that this process may still take: what the machine has free, and what its control group leaves. Pages of files that the
+// kernel drops when they are in the way count as free in both; a container that has just fetched a model is full of them.
+import { readFileSync } from 'node:fs';
+import { freemem } from 'node:os';
+import { join } from 'node:path';
+
+export function freeMemory(root = '/sys/fs/cgroup', self = '/proc/self/cgroup'): number {
+  const groups = ['', ...(/^0::\/(.+)$/m.exec(read(self)) ?? []).slice(1)];
+  const left = groups.flatMap((group) => leftIn(join(root, group)) ?? []);
+  return Math.min(freemem(), ...left);
+}
+
+/** Undefined where there is no limit, or no control group. */
+function leftIn(folder: string): number | undefined {
+  return (
+    left(folder, 'memory.max', 'memory.current', /^inactive_file (\d+)$/m) ??
+    left(
+      join(folder, 'memory'),
+      'memory.limit_in_bytes',
+      'memory.usage_in_bytes',
+      /^total_inactive_file (\d+)$/m,
+    )
+  );
+}
+
+function left(folder: string, limitFile: string, useFile: string, cached: RegExp) {
+  const limit = Number.parseInt(read(join(folder, limitFile)), 10);
+  const use = Number.parseInt(read(join(folder, useFile)), 10);
+  // Version 2 writes `max` for none, version 1 a number near 2^63.
+  if (!(limit < 2 ** 60) || Number.isNaN(use)) return undefined;
+  const droppable = Number(cached.exec(read(join(folder, 'memory.stat')))?.[1] ?? 0);
+  return Math.max(0, limit - Math.max(0, use - droppable));
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    // No control group of this version, or another system.
+    return '';
+  }
+}
