@@ -49,7 +49,11 @@ export function optimizerOf(method: ResolvedMethod): Optimizer {
       return sgd({ momentum: Number(momentum), weightDecay: Number(weightDecay), masters });
     }
     case 'AdamW':
-      return adamW({ ...adamSettings(method.optimizer.adamW), masters });
+      return adamW({
+        ...adamSettings(method.optimizer.adamW),
+        masters,
+        moments: method.optimizer.adamW.moments ?? 'Float32',
+      });
     case 'AdamW8bit':
       return adamW8bit({ ...adamSettings(method.optimizer.adamW8bit), masters });
   }

@@ -29,5 +29,12 @@ export const adamW = seamEntry({
   member: 'adamW',
   summary: 'Adam with decoupled weight decay, state in float32: 8 bytes a trained parameter.',
   paper,
-  parameters: adamParameters,
+  parameters: adamParameters.extend({
+    moments: z
+      .enum(['Float32', 'BFloat16'])
+      .optional()
+      .describe(
+        'How the running means are stored; Float32 when absent. BFloat16 takes 4 bytes a parameter instead of 8, and is rounded up or down at random, so that small changes are not lost.',
+      ),
+  }),
 });

@@ -4,12 +4,17 @@ import type { ResolvedMethod } from './resolve.ts';
 
 /** `LoRA r=16 on all linear layers, AdamW, bfloat16`. */
 export function methodInWords(method: ResolvedMethod): string {
-  return [adapterInWords(method), method.optimizer.type, precisionInWords(method)].join(', ');
+  return [adapterInWords(method), optimizerInWords(method), precisionInWords(method)].join(', ');
 }
 
 /** `lora`, `full`: for tables. */
 export function methodName({ adapter }: ResolvedMethod): string {
   return adapter.type === 'None' ? 'full' : adapter.type.toLowerCase();
+}
+
+function optimizerInWords({ optimizer }: ResolvedMethod): string {
+  const isShort = optimizer.type === 'AdamW' && optimizer.adamW.moments === 'BFloat16';
+  return isShort ? 'AdamW with bfloat16 moments' : optimizer.type;
 }
 
 function precisionInWords({ precision }: ResolvedMethod): string {

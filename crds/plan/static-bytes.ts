@@ -47,7 +47,7 @@ function stateBytes(method: ResolvedMethod): number {
   const masters = mastered ? master : 0;
   switch (optimizer.type) {
     case 'AdamW':
-      return masters + AdamW;
+      return masters + (optimizer.adamW.moments === 'BFloat16' ? AdamW / 2 : AdamW);
     case 'AdamW8bit':
       return masters + AdamW8bit;
     case 'SGD':

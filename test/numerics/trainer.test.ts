@@ -67,6 +67,7 @@ test(learns, '8-bit moments, rounded by chance', {
   config: { hidden_size: 64, intermediate_size: 96 },
   optimizer: adamW8bit({ ...plainAdamW, masters: 'StochasticRounding' }),
 });
+test(learns, 'moments in bfloat16', { optimizer: adamW({ ...plainAdamW, moments: 'BFloat16' }) });
 test(learns, 'SGD', {
   optimizer: sgd({ momentum: 0.9, weightDecay: 0, masters: 'Float32' }),
   plan: faster,
@@ -232,6 +233,9 @@ const goesOn = test.macro({
 });
 
 test(goesOn, 'all weights in float32', {});
+test(goesOn, 'moments in bfloat16, rounded by chance', {
+  optimizer: adamW({ ...plainAdamW, moments: 'BFloat16' }),
+});
 test(goesOn, 'LoRA in bfloat16 with dropout', { dtype: 'bfloat16', adapter: anAdapter(0.3) });
 test(goesOn, '8-bit moments, rounded by chance', {
   dtype: 'bfloat16',

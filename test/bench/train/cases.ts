@@ -10,7 +10,7 @@ export interface Case {
   /** Ours alone: no tape is kept, each block runs again in the backward. */
   readonly recompute: boolean;
   /** Ours alone: the peer's is always AdamW. */
-  readonly optimizer: 'AdamW' | 'AdamW8bit';
+  readonly optimizer: 'AdamW' | 'AdamW8bit' | 'AdamWBFloat16';
 }
 
 const sizes = [
@@ -18,12 +18,17 @@ const sizes = [
   { rows: 4, length: 512 },
 ];
 
-/** Full fine-tuning where memory counts more than time: optimizer in the backward, no tape; and 8-bit means. */
+/** Full fine-tuning where memory counts more than time: optimizer in the backward, no tape; means of 16 and of 8 bits. */
 const lean: readonly Case[] = (['float32', 'bfloat16'] as const).flatMap((dtype) => [
   {
     name: `full-lean-${dtype}-2x256`,
     ...{ method: 'full', dtype, rows: 2, length: 256, clip: null, recompute: true },
     optimizer: 'AdamW',
+  },
+  {
+    name: `full-short-${dtype}-2x256`,
+    ...{ method: 'full', dtype, rows: 2, length: 256, clip: 1, recompute: false },
+    optimizer: 'AdamWBFloat16',
   },
   {
     name: `full-8bit-${dtype}-2x256`,

@@ -102,7 +102,11 @@ function runSteps(request: StepRequest): StepResult {
   };
 }
 
-function methodFor({ method, dtype, rank, alpha, optimizer: type }: StepRequest) {
+function methodFor({ method, dtype, rank, alpha, optimizer: wanted }: StepRequest) {
+  const optimizer =
+    wanted === 'AdamWBFloat16'
+      ? { type: 'AdamW', adamW: { moments: 'BFloat16' } }
+      : { type: wanted };
   const precision =
     dtype === 'float32'
       ? { type: 'Float32' }
@@ -110,10 +114,10 @@ function methodFor({ method, dtype, rank, alpha, optimizer: type }: StepRequest)
         { type: 'BFloat16', bfloat16: { masters: 'StochasticRounding' } };
   const written =
     method === 'full'
-      ? { preset: 'Full', precision, optimizer: { type } }
+      ? { preset: 'Full', precision, optimizer }
       : {
           precision,
-          optimizer: { type },
+          optimizer,
           adapter: { type: 'LoRA', lora: { rank, alpha: String(alpha) } },
         };
   return resolveMethod(methodSchema.parse(written));

@@ -14,7 +14,7 @@ export interface StepRequest {
   /** Ours alone: keep no tape, run each block again in the backward. */
   readonly recompute: boolean;
   /** Ours alone: the peer's is always AdamW. */
-  readonly optimizer: 'AdamW' | 'AdamW8bit';
+  readonly optimizer: 'AdamW' | 'AdamW8bit' | 'AdamWBFloat16';
   readonly steps: number;
   readonly batches: readonly TokenRows[];
 }

@@ -141,6 +141,15 @@ test('full fine-tuning in bfloat16 has masters and means of every weight', (t) =
   t.true(planMemory(ask({ method: rounded })).parts.optimizer < 134_515_008 * 2.1);
 });
 
+test('moments in bfloat16 take half of what float32 takes', (t) => {
+  const short = resolveMethod({
+    preset: 'Full',
+    precision: { type: 'Float32' },
+    optimizer: { type: 'AdamW', adamW: { moments: 'BFloat16' } },
+  });
+  t.is(planMemory(ask({ method: short })).parts.optimizer, 134_515_008 * 4);
+});
+
 test('clipping by block holds the gradient of one block instead of all', (t) => {
   const recompute = { method: full, recomputation: 'Full' } as const;
   const global = planMemory(ask({ ...recompute, clip: 'Global' }));

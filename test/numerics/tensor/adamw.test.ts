@@ -194,6 +194,37 @@ test('rounding by chance keeps changes that rounding to nearest loses', (t) => {
   });
 });
 
+test('moments in bfloat16 move by chance where rounding to nearest would hold them still', (t) => {
+  scope(() => {
+    const step = dtypeEpsilon('bfloat16') / 2; // between 1/2 and 1
+    const beta2 = 0.999;
+    const once = (key: bigint | null, master: Tensor | null = null) => {
+      const param = ops.full([count], 1, { dtype: master === null ? 'float32' : 'bfloat16' });
+      const [m, v] = [1, 1].map((x) => ops.full([count], x, { dtype: 'bfloat16' })) as [
+        Tensor,
+        Tensor,
+      ];
+      ops.adamw_(param, ops.ones([count]), m, ops.mulScalar_(v, 1), master, {
+        ...{ ...settings, beta1: 0, beta2, gradScale: 0, step: 9, roundingKey: key },
+      });
+      return { param, m, v };
+    };
+    const still = once(null);
+    t.deepEqual(distinct(still.v), [1], 'a thousandth is below half a step');
+    for (const master of [null, ops.ones([count])]) {
+      const { v } = once(3n, master);
+      t.deepEqual(distinct(v), [1 - step, 1]);
+      const share = toArray(v).filter((x) => x < 1).length / count;
+      const expected = (1 - beta2) / step;
+      t.true(Math.abs(share - expected) < 5 * Math.sqrt((expected * (1 - expected)) / count));
+      t.deepEqual(toArray(once(3n, master).v), toArray(v));
+      t.notDeepEqual(toArray(once(4n, master).v), toArray(v));
+    }
+    // The arithmetic uses the moments before they are rounded: only what is kept differs.
+    t.deepEqual(toArray(once(3n).param), toArray(still.param));
+  });
+});
+
 test('rounding by chance leaves infinities and NaN alone', (t) => {
   scope(() => {
     const param = tensor([Infinity, -Infinity, Number.NaN, 3.3895e38], [4], 'bfloat16');

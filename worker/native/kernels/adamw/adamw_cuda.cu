@@ -25,7 +25,7 @@ __global__ void update_kernel(Param* __restrict__ param, const Grad* __restrict_
   const int64_t stride = static_cast<int64_t>(gridDim.x) * blockDim.x;
   for (int64_t i = blockIdx.x * static_cast<int64_t>(blockDim.x) + threadIdx.x; i < count;
        i += stride) {
-    write(param[i], moved(load(param[i]), grad[i], exp_avg[i], exp_avg_sq[i], factors), i);
+    write(param[i], moved(load(param[i]), grad[i], exp_avg[i], exp_avg_sq[i], factors, i), i);
   }
 }
 
@@ -37,7 +37,7 @@ __global__ void update_master_kernel(Bf16* __restrict__ param, float* __restrict
   const int64_t stride = static_cast<int64_t>(gridDim.x) * blockDim.x;
   for (int64_t i = blockIdx.x * static_cast<int64_t>(blockDim.x) + threadIdx.x; i < count;
        i += stride) {
-    const float p = moved(master[i], grad[i], exp_avg[i], exp_avg_sq[i], factors);
+    const float p = moved(master[i], grad[i], exp_avg[i], exp_avg_sq[i], factors, i);
     master[i] = p;
     store(param[i], p);
   }
@@ -73,8 +73,13 @@ void by_param(const Arrays& a, const Factors& f, int64_t count, Launch launch) {
 
 template <class Grad>
 void by_state(const Arrays& a, const Factors& f, int64_t count, Launch launch) {
-  a.state_type == Type::kFloat32 ? by_param<Grad, float>(a, f, count, launch)
-                                 : by_param<Grad, Bf16>(a, f, count, launch);
+  if (a.state_type == Type::kFloat32) {
+    by_param<Grad, float>(a, f, count, launch);
+  } else if (f.by_chance) {
+    by_param<Grad, ChanceBf16>(a, f, count, launch);
+  } else {
+    by_param<Grad, Bf16>(a, f, count, launch);
+  }
 }
 
 void update(const Arrays& a, const Factors& f, int64_t count, Launch launch) {

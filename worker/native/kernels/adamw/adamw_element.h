@@ -14,6 +14,12 @@ struct Bf16 {
   uint16_t bits;
 };
 
+// A moment that is rounded up or down by chance: to nearest, v would stand still where (1 - beta2) of
+// its change is less than half a step.
+struct ChanceBf16 {
+  uint16_t bits;
+};
+
 ANNEAL_HOST_DEVICE inline float load(const float& value) {
   return value;
 }
@@ -21,6 +27,9 @@ ANNEAL_HOST_DEVICE inline double load(const double& value) {
   return value;
 }
 ANNEAL_HOST_DEVICE inline float load(const Bf16& value) {
+  return from_bfloat16(value.bits);
+}
+ANNEAL_HOST_DEVICE inline float load(const ChanceBf16& value) {
   return from_bfloat16(value.bits);
 }
 ANNEAL_HOST_DEVICE inline void store(float& place, float value) {
@@ -52,23 +61,34 @@ ANNEAL_HOST_DEVICE inline double root(double value) {
 // Factors in the type of the arithmetic.
 template <class Real> struct Scaled {
   Real grad_scale, keep, take_grad, beta2, take_square, step_size, root_bias2, eps;
+  uint64_t m_key, v_key;
   explicit Scaled(const Factors& f)
       : grad_scale(static_cast<Real>(f.grad_scale)), keep(static_cast<Real>(f.keep)),
         take_grad(static_cast<Real>(f.take_grad)), beta2(static_cast<Real>(f.beta2)),
         take_square(static_cast<Real>(f.take_square)), step_size(static_cast<Real>(f.step_size)),
-        root_bias2(static_cast<Real>(f.root_bias2)), eps(static_cast<Real>(f.eps)) {}
+        root_bias2(static_cast<Real>(f.root_bias2)), eps(static_cast<Real>(f.eps)),
+        m_key(f.rounding_key ^ 0x9e3779b97f4a7c15u), v_key(f.rounding_key ^ 0xc2b2ae3d27d4eb4fu) {}
 };
 
-// The new value of `p`; moves m and v.
+template <class State, class Real>
+ANNEAL_HOST_DEVICE inline void store_state(State& place, Real value, uint64_t, int64_t) {
+  store(place, value);
+}
+ANNEAL_HOST_DEVICE inline void store_state(ChanceBf16& place, float value, uint64_t key,
+                                           int64_t i) {
+  place.bits = to_bfloat16_by_chance(value, random_bits(key, static_cast<uint64_t>(i)));
+}
+
+// The new value of `p`, element i; moves m and v.
 template <class Real, class Grad, class State>
 ANNEAL_HOST_DEVICE inline Real moved(Real p, const Grad& grad, State& exp_avg, State& exp_avg_sq,
-                                     const Scaled<Real>& f) {
+                                     const Scaled<Real>& f, int64_t i) {
   const Real g = load(grad) * f.grad_scale;
   const Real m_before = load(exp_avg);
   const Real m = m_before + f.take_grad * (g - m_before);
   const Real v = f.beta2 * load(exp_avg_sq) + f.take_square * g * g;
-  store(exp_avg, m);
-  store(exp_avg_sq, v);
+  store_state(exp_avg, m, f.m_key, i);
+  store_state(exp_avg_sq, v, f.v_key, i);
   return p * f.keep - f.step_size * (m / (root(v) / f.root_bias2 + f.eps));
 }
 

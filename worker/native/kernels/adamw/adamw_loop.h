@@ -13,7 +13,7 @@ void update_in_place(const Arrays& a, const Factors& f, Write write, int64_t beg
   State* __restrict exp_avg_sq = static_cast<State*>(a.exp_avg_sq);
   const Scaled<decltype(load(*param))> factors(f);
   for (int64_t i = begin; i < end; ++i) {
-    write(param[i], moved(load(param[i]), grad[i], exp_avg[i], exp_avg_sq[i], factors), i);
+    write(param[i], moved(load(param[i]), grad[i], exp_avg[i], exp_avg_sq[i], factors, i), i);
   }
 }
 
@@ -26,7 +26,7 @@ void update_with_master(const Arrays& a, const Factors& f, int64_t begin, int64_
   State* __restrict exp_avg_sq = static_cast<State*>(a.exp_avg_sq);
   const Scaled<float> factors(f);
   for (int64_t i = begin; i < end; ++i) {
-    const float p = moved(master[i], grad[i], exp_avg[i], exp_avg_sq[i], factors);
+    const float p = moved(master[i], grad[i], exp_avg[i], exp_avg_sq[i], factors, i);
     master[i] = p;
     store(param[i], p);
   }
@@ -46,8 +46,13 @@ void by_param(const Arrays& a, const Factors& f, int64_t begin, int64_t end) {
 }
 
 template <class Grad> void by_state(const Arrays& a, const Factors& f, int64_t begin, int64_t end) {
-  a.state_type == Type::kFloat32 ? by_param<Grad, float>(a, f, begin, end)
-                                 : by_param<Grad, Bf16>(a, f, begin, end);
+  if (a.state_type == Type::kFloat32) {
+    by_param<Grad, float>(a, f, begin, end);
+  } else if (f.by_chance) {
+    by_param<Grad, ChanceBf16>(a, f, begin, end);
+  } else {
+    by_param<Grad, Bf16>(a, f, begin, end);
+  }
 }
 
 } // namespace

@@ -26,13 +26,15 @@ inline constexpr const char* kSchema =
 
 constexpr int kBlock = 256;
 
-// Finds the nearest code by sign, exponent and 8 bits of mantissa: cells so narrow that each holds
-// at most one border of codes.
-constexpr int kCells = 2 * 32 * 256;
+// Finds the nearest code by sign, exponent and 7 bits of mantissa: cells so narrow that each holds at
+// most one border of codes. An entry is the code of the smallest value of its cell, and behind it
+// where in the cell the border lies: the last 16 bits that a value must exceed to take the next code.
+// For negative values, which fall as their magnitude grows, those bits are inverted on both sides.
+constexpr int kCellBits = 16;
+constexpr int kCells = 2 * 32 * 128;
 struct Finder {
   float map[256];
-  float border[256];      // border[i]: half way from code i to i + 1; the last is infinite
-  uint8_t lowest[kCells]; // code of the smallest value of a cell
+  uint32_t entry[kCells]; // 16 KiB a sign
 };
 
 struct Arrays {
@@ -62,17 +64,6 @@ struct Factors {
   bool by_chance;
   uint64_t rounding_key;
 };
-
-// Cell of a value from -1 to 1. Everything below 2^-31 shares the first cells.
-static inline int cell_of(float x) {
-  uint32_t bits;
-  __builtin_memcpy(&bits, &x, sizeof bits);
-  const int from_smallest = static_cast<int>((bits & 0x7fffffffu) >> 15) - ((127 - 31) << 8);
-  const int inside = from_smallest < 0                ? 0
-                     : from_smallest > kCells / 2 - 1 ? kCells / 2 - 1
-                                                      : from_smallest;
-  return inside + (static_cast<int>(bits >> 31) * (kCells / 2));
-}
 
 using Loop = void(const Arrays& arrays, const Factors& factors, int64_t first_block,
                   int64_t end_block);

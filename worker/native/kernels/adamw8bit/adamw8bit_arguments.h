@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cmath>
+#include <cstring>
 #include <optional>
 
 #include "adamw8bit.h"
@@ -73,33 +74,41 @@ inline Factors factors_of(const Settings& s) {
 
 // Fills `finder` from 256 ascending values on the host.
 inline void make_finder(const float* map, Finder& finder) {
+  float border[256]; // half way from code i to i + 1
   for (int i = 0; i < 256; ++i) {
     TORCH_CHECK(i == 0 || map[i] > map[i - 1], "map[", i, "] is ", map[i], " after ", map[i - 1],
                 "; the 256 values must ascend");
     finder.map[i] = map[i];
-    finder.border[i] = i == 255 ? INFINITY : 0.5f * (map[i] + map[i + 1]);
+    border[i] = i == 255 ? INFINITY : 0.5f * (map[i] + map[i + 1]);
   }
-  // The values of a cell lie between two neighbouring cells' magnitudes; walking them in ascending
-  // order moves the code only upwards.
-  const auto magnitude = [](int inside) {
-    return std::ldexp(1 + (inside & 255) / 256.0, (inside >> 8) - 31);
-  };
-  const auto code_of = [&](double x) {
+  const auto code_of = [&](float x) {
     int code = 0;
-    while (code < 255 && x > finder.border[code])
+    while (code < 255 && x > border[code])
       ++code;
     return code;
   };
+  constexpr uint32_t kWithin = (1u << kCellBits) - 1;
   for (int cell = 0; cell < kCells; ++cell) {
-    const int inside = cell % (kCells / 2);
-    const double low = inside == 0 ? 0 : magnitude(inside);
-    const double high = std::nextafter(static_cast<float>(magnitude(inside + 1)), 0.0f);
     const bool negative = cell >= kCells / 2;
-    const int lowest = code_of(negative ? -high : low);
+    const uint32_t first = static_cast<uint32_t>(cell % (kCells / 2) + ((127 - 31) << 7))
+                           << kCellBits;
+    const auto value_at = [&](uint32_t within) {
+      const uint32_t bits = (negative ? 0x80000000u : 0u) | first | within;
+      float x;
+      std::memcpy(&x, &bits, sizeof x);
+      return x;
+    };
+    const int lowest = code_of(value_at(negative ? kWithin : 0));
+    const int highest = code_of(value_at(negative ? 0 : kWithin));
     // Magnitudes above 1 do not occur.
-    TORCH_CHECK(low > 1 || code_of(negative ? -low : high) <= lowest + 1,
-                "the map has two borders near ", low, "; it is too fine for its table");
-    finder.lowest[cell] = static_cast<uint8_t>(lowest);
+    TORCH_CHECK(std::fabs(value_at(0)) > 1 || highest <= lowest + 1,
+                "the map has two borders near ", value_at(0), "; it is too fine for its table");
+    uint32_t within = kWithin; // no border: nothing is behind it
+    if (highest > lowest) {
+      std::memcpy(&within, &border[lowest], sizeof within);
+      within = (negative ? ~within : within) & kWithin;
+    }
+    finder.entry[cell] = static_cast<uint32_t>(lowest) << kCellBits | within;
   }
 }
 
