@@ -14,7 +14,7 @@ const kernels = join(native, 'kernels');
 const schemas = join(native, 'dist/libanneal_kernels.so');
 
 test('every CUDA source of worker/native/kernels compiles, links, loads and registers its kernels', async (t) => {
-  t.timeout(20 * 60_000);
+  t.timeout(60 * 60_000);
   const sources = await cudaSources(kernels);
   const texts = await Promise.all(sources.map((source) => readFile(source, 'utf8')));
   const names = texts.map((text) =>

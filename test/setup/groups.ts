@@ -52,12 +52,7 @@ export const testGroups: readonly TestGroup[] = [
     needs: ['native'],
   },
   { name: 'wire', patterns: ['test/wire/**/*.test.ts'], ...heavy },
-  {
-    name: 'terminal',
-    patterns: ['test/terminal/**/*.test.{ts,tsx}'],
-    ...heavy,
-    heldBack: unproven,
-  },
+  { name: 'terminal', patterns: ['test/terminal/**/*.test.{ts,tsx}'], ...heavy },
   {
     name: 'cluster',
     patterns: ['test/cluster/**/*.test.ts'],
@@ -70,15 +65,8 @@ export const testGroups: readonly TestGroup[] = [
     patterns: ['test/gpu/**/*.test.ts'],
     ...heavy,
     needs: ['native', 'peers', 'nvcc'],
-    heldBack: unproven,
   },
-  {
-    name: 'fuzz',
-    patterns: ['test/fuzz/**/*.test.ts'],
-    ...heavy,
-    needs: [],
-    heldBack: unproven,
-  },
+  { name: 'fuzz', patterns: ['test/fuzz/**/*.test.ts'], ...heavy, needs: [] },
   {
     name: 'peers',
     patterns: ['test/peers/**/*.test.ts'],
