@@ -79,7 +79,9 @@ export const pairs: readonly Pair[] = [
     path: ['parallelism', 'activationRecomputation'],
     meets: ({ parallelism }) =>
       !memoryConstants.engine.hasOffload && parallelism.activationRecomputation === 'Offload',
-    sentence: 'is Offload, which this version does not have; Full needs the least memory',
+    sentence:
+      'is Offload, which moves inputs of blocks from a GPU to host memory; this version trains on processors, where they are there already',
+    hint: 'Full needs the least memory',
   },
   {
     id: 'images are mounted by a cluster',
