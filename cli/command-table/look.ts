@@ -1,6 +1,7 @@
 // Commands that look at this program and this machine: doctor, version.
 import { Argument, type Command } from 'commander';
 import { programVersion } from '../../crds/version.ts';
+import type { Lookup } from '../completion/suggest.ts';
 import type { Perform, Surroundings } from '../program.ts';
 import { type OutputFormat, withJson, withVerbosity } from './flags.ts';
 import { jsonOf } from './json.ts';
@@ -87,9 +88,13 @@ function addCompletion(program: Command, { variables, out }: Surroundings, perfo
   asked.action((words: readonly string[]) =>
     perform(async () => {
       const { suggest, suggestionsText } = await import('../completion/suggest.ts');
-      const { lookupIn } = await import('../completion/lookup.ts');
-      const { cliConfig } = await import('../config.ts');
-      out(suggestionsText(await suggest(program, words, lookupIn(cliConfig(variables)))));
+      // A flag or a command is completed without reading any configuration.
+      const lookup: Lookup = async (what) => {
+        const { lookupIn } = await import('../completion/lookup.ts');
+        const { cliConfig } = await import('../config.ts');
+        return lookupIn(cliConfig(variables))(what);
+      };
+      out(suggestionsText(await suggest(program, words, lookup)));
       return 0;
     }),
   );

@@ -179,7 +179,7 @@ function inWords(error: unknown, parsed: ParsedJob, name: string): unknown {
   const problems = error.causes.map(({ field, message }) =>
     parsed.problemAt(keysOf(field, ''), {
       code: 'E_INVALID_SPEC',
-      message: `${field}: ${message.replace(/^Invalid value: ("object"|"array"): /, '')}`,
+      message: `${field}: ${message.replace(/^Invalid value: (?:"(?:object|array)": )?/, '')}`,
     }),
   );
   return new UserError({

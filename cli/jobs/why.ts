@@ -1,6 +1,6 @@
 // Why a job stands where it stands, for somebody who is tired: what happened, what is done about it without them, what they can do.
 // The first cause, not the last: a peer that left because another ran out of memory is not told first.
-import { type Failure, failureOf, isFailureCode, type Phase } from '../../crds/index.ts';
+import { type Failure, failureOf, failures, isFailureCode, type Phase } from '../../crds/index.ts';
 import { type Job, localNamespace, phaseOf } from './job.ts';
 
 interface Why {
@@ -23,7 +23,9 @@ export function whyOf(job: Job, command = 'anneal'): Why {
   const trouble = conditionTrue(job, 'Stalled') ?? conditionTrue(job, 'Degraded');
   const phase = phaseOf(job);
   if (phase !== 'Failed' && phase !== 'Succeeded' && trouble !== undefined) {
-    return { ...byPhase[phase](job, command), happened: sentence(trouble.message) };
+    const remedy = remedyFor(trouble.reason, command);
+    const { doing, change } = byPhase[phase](job, command);
+    return { happened: sentence(trouble.message), doing, change: remedy ?? change };
   }
   return byPhase[phase](job, command);
 }
@@ -88,6 +90,13 @@ const byPhase: Readonly<Record<Phase, (job: Job, command: string) => Why>> = {
   }),
   Failed: failedWords,
 };
+
+/** What the table of failures says to a reason that a condition names. */
+function remedyFor(reason: string, command: string): string | undefined {
+  const known = Object.values(failures).find((failure) => failure.reason === reason);
+  if (known === undefined) return undefined;
+  return `${sentence(known.remedy)} ${command} explain ${reason} tells more.`;
+}
 
 function failedWords(job: Job, command: string): Why {
   const { failure } = job.status;

@@ -1,7 +1,7 @@
 // The full screen: one view at a time, its keys below, a question or the help above it. Data flows one way, from live.ts; keys go through
 // navigation.ts; what they cause is done by whoever opened the screen.
 import { Box, useApp, useInput, useWindowSize } from 'ink';
-import { type ReactNode, useEffect, useRef, useState, useSyncExternalStore } from 'react';
+import { type ReactNode, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import { Help, type Key, KeyBar } from '../components/keys.tsx';
 import { Line, type Look, Rule } from '../components/line.tsx';
 import type { GlyphSet } from '../format/glyphs.ts';
@@ -57,7 +57,9 @@ export function App(props: AppProps): ReactNode {
     ...{ glyphs: props.glyphs, color: props.color, now: now().getTime() / 1000 },
   };
   const view = viewOf(at);
-  const list = rowsOf(live.board, view.type === 'Board' ? at.filter : '');
+  const { board } = live;
+  const filter = view.type === 'Board' ? at.filter : '';
+  const list = useMemo(() => rowsOf(board, filter), [board, filter]);
   const job = jobOf(view, live);
   useOpened(live, view, job);
   useInput((input, key) => {

@@ -35,6 +35,10 @@ export class Terminal implements Disposable {
     });
   }
 
+  get pid(): number {
+    return this.#pty.pid;
+  }
+
   /** All lines, those that were scrolled away first. */
   lines(): readonly string[] {
     const { active } = this.#screen.buffer;

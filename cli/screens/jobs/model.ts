@@ -56,9 +56,15 @@ export function rowsOf({ jobs }: BoardState, filter: string): readonly Job[] {
     .sort(
       (a, b) =>
         Number(hasEnded(a)) - Number(hasEnded(b)) ||
-        b.createdAt.localeCompare(a.createdAt) ||
-        keyOf(a).localeCompare(keyOf(b)),
+        ordered(b.createdAt, a.createdAt) ||
+        ordered(keyOf(a), keyOf(b)),
     );
+}
+
+/** By code units: names and times are plain, and five hundred of them are sorted often. */
+function ordered(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }
 
 /** `!word`: only those without it. */

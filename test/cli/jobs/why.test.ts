@@ -43,6 +43,13 @@ test('trouble of a job that goes on is told before its phase', (t) => {
   t.is(why.happened, '3 of 4 workers train.');
 });
 
+test('trouble that the table of failures knows comes with its remedy', (t) => {
+  const conditions = [holds('Stalled', 'ImagePullFailed', 'the image is not there')];
+  const { happened, change } = whyOf(aListedJob({ status: { phase: 'Initializing', conditions } }));
+  t.is(happened, 'The image is not there.');
+  t.regex(change, /^Check spec\.worker\.image.*\. anneal explain ImagePullFailed tells more\.$/);
+});
+
 test('every phase has whole sentences, with much and with nothing known', (t) => {
   for (const phase of phases) {
     const { happened, doing } = whyOf(aListedJob({ status: { phase } }));
