@@ -1,7 +1,7 @@
 // The operator as a process: what it costs, what happens when it dies, and when two of it run.
-import test from 'ava';
 import { aJobIn } from './a-job.ts';
 import { installCrd } from './access.ts';
+import { test } from './our-cluster.ts';
 import { startOperator } from './running-operator.ts';
 import { loadToyImage } from './toy-image.ts';
 

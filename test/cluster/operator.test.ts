@@ -1,8 +1,8 @@
 // The operator against a real API server, scheduler, Job controller and kubelet, with a toy worker in the pods. One operator for all tests of
 // this file, each in a namespace of its own.
-import test from 'ava';
 import { aJobIn, is, messageOf } from './a-job.ts';
 import { installCrd, kubectl } from './access.ts';
+import { test } from './our-cluster.ts';
 import { launchOperator, type RunningOperator } from './running-operator.ts';
 import { loadToyImage } from './toy-image.ts';
 

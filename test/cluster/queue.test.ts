@@ -1,8 +1,8 @@
 // Kueue itself does not run here. Its part is played by the test: the writes that its documentation names, to the worker Job and to a Workload,
 // on a real API server with a real Job controller.
-import test from 'ava';
 import { aJobIn, is, messageOf } from './a-job.ts';
 import { getJson, installCrd, kubectl } from './access.ts';
+import { test } from './our-cluster.ts';
 import { startOperator } from './running-operator.ts';
 import { loadToyImage } from './toy-image.ts';
 

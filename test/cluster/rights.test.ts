@@ -1,13 +1,14 @@
 // The operator with exactly the rights that the chart gives it, and no more: a whole life of a job, and no request that is refused.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import type { ExecutionContext } from 'ava';
 import { stringify } from 'yaml';
 import { render } from '../charts/render.ts';
 import { eventually } from '../doubles/eventually.ts';
 import { temporaryFolder } from '../doubles/temporary-folder.ts';
 import { aJobIn } from './a-job.ts';
 import { configFrom, installCrd, kubectl } from './access.ts';
+import { test } from './our-cluster.ts';
 import { startOperator } from './running-operator.ts';
 import { loadToyImage } from './toy-image.ts';
 
