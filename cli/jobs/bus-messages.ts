@@ -4,7 +4,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { toAnnealError } from '../../crds/index.ts';
 import type { Bus, Message } from '../../crds/wire/bus.ts';
 import { logRecord, podEvent } from '../../crds/wire/pod-messages.ts';
-import { stream, subjects } from '../../crds/wire/subjects.ts';
+import { beatRecord } from '../../crds/wire/state.ts';
+import { bucket, keys, stream, subjects } from '../../crds/wire/subjects.ts';
 import { telemetry } from '../../crds/wire/telemetry.ts';
 import { type ClusterBus, connectBus } from '../client/cluster-bus.ts';
 import type { ClusterSource } from './cluster-source.ts';
@@ -70,11 +71,31 @@ async function* readStreams(
       if (!both.aborted) queue.fail(error);
     });
   }
+  if (follow && streams.includes('metrics')) {
+    // Where nobody beats, a screen shows the workers by their status alone.
+    followBeats(bus, job, queue, both).catch(() => undefined);
+  }
   try {
     yield* queue.items(signal);
   } finally {
     ended.abort();
   }
+}
+
+/** What each worker does at this moment; forgotten by the bus seconds after it is gone. */
+async function followBeats(
+  bus: Bus,
+  job: Job,
+  queue: Queue<Heard>,
+  signal: AbortSignal,
+): Promise<void> {
+  const beats = await bus.openBucket(bucket.beat);
+  const entry = (key: string, value: unknown): void => {
+    const { data, success } = beatRecord.safeParse(value);
+    const index = Number(key.split('.').at(-1));
+    if (success) queue.put({ type: 'Beat', index, beat: data });
+  };
+  await beats.watch(keys.all(job), { entry, ready: () => {}, again: () => {} }, signal);
 }
 
 interface Into {

@@ -152,7 +152,7 @@ export const ackRecord = z.object({
 export type AckRecord = z.output<typeof ackRecord>;
 
 /** `<J>.<index>` of the bucket of beats. */
-const beatRecord = z.object({
+export const beatRecord = z.object({
   v: version,
   podUID: z.string(),
   generation: count,

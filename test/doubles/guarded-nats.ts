@@ -94,6 +94,11 @@ export class GuardedNats implements AsyncDisposable {
     return this.connect(viewToken(namespace, account), inbox);
   }
 
+  /** What the API server gives to a person for an account of the namespace. */
+  tokenFor(namespace: string): string {
+    return viewToken(namespace, `${namespace}:default`);
+  }
+
   /** The same, as the command line does it. */
   viewer(namespace: string): Promise<Bus> {
     const token = viewToken(namespace, `${namespace}:default`);
