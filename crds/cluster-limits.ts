@@ -4,7 +4,7 @@ import { UserError } from './errors.ts';
 
 /** The first part of the job that this version cannot do on a cluster. */
 export function notBuiltOnCluster(spec: FineTuneJobSpec): UserError | undefined {
-  const { worker, checkpoint, output } = spec;
+  const { worker, checkpoint } = spec;
   if (worker.replicas > 1) {
     return notBuilt(
       'spec.worker.replicas',
@@ -33,25 +33,26 @@ export function notBuiltOnCluster(spec: FineTuneJobSpec): UserError | undefined 
       'name a claim',
     );
   }
-  return outputNotBuilt(output);
+  return withoutMeetingPlace(spec);
 }
 
-function outputNotBuilt({
-  destination,
-  pushToHub,
-}: FineTuneJobSpec['output']): UserError | undefined {
-  if (destination?.s3 !== undefined) {
-    return notBuilt(
-      'spec.output.destination.s3',
-      'is a bucket; this version writes results to claims',
-      'name a claim, and copy from there',
-    );
-  }
-  if (pushToHub === undefined) return undefined;
+/** What one pod leaves must be seen by the next one. */
+function withoutMeetingPlace({
+  storage,
+  checkpoint,
+  output,
+}: FineTuneJobSpec): UserError | undefined {
+  const claims = [
+    storage.data?.volumeClaimTemplate,
+    storage.data?.persistentVolumeClaim,
+    checkpoint.destination?.persistentVolumeClaim,
+    output.destination?.persistentVolumeClaim,
+  ];
+  if (claims.some((claim) => claim !== undefined)) return undefined;
   return notBuilt(
-    'spec.output.pushToHub',
-    'is set; this version writes results to claims',
-    'name a claim in spec.output.destination, and upload from there',
+    'spec.storage.data',
+    'is not set and no destination is a claim; in this version the pods of a job meet on a claim',
+    'set spec.storage.data: { volumeClaimTemplate: { size: 20Gi } }, or name a claim there',
   );
 }
 

@@ -36,6 +36,7 @@ function linesFor(ended: EndedRun, width: number, command: string): readonly str
     ...(speed === undefined ? [] : row('speed', `${count(Math.round(speed))} tokens a second`)),
     ...row('memory', memoryWords(memory)),
     ...report.artifacts.flatMap((artifact) => row('result', artifactWords(artifact))),
+    ...report.artifacts.flatMap(({ uris = [] }) => uris.flatMap((uri) => row('uploaded', uri))),
     ...report.samples.slice(0, 1).flatMap((sample) => sampleLines(sample, width)),
     ...nextLines(ended, report, width, command),
   ];

@@ -26,7 +26,7 @@ export const sourceFailures = {
     retry: 'Permanent',
     workerExit: 77,
     cliExit: 4,
-    meaning: 'The hub or bucket does not accept the credentials for reading.',
+    meaning: 'The hub or bucket does not accept the credentials.',
     remedy: 'set tokenSecretRef on a cluster, or HF_TOKEN for a local run',
   },
   E_HUB_FORBIDDEN: {
@@ -54,7 +54,7 @@ export const sourceFailures = {
     workerExit: 69,
     cliExit: 5,
     meaning: 'The hub or bucket cannot be reached or is busy.',
-    remedy: 'try again later; what was fetched so far is kept',
+    remedy: 'try again later; what was transferred so far is kept',
   },
   E_DIGEST_MISMATCH: {
     reason: 'DigestMismatch',

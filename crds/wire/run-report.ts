@@ -105,7 +105,10 @@ export const runReport = z.object({
       format: z.string(),
       path: z.string(),
       bytes,
+      /** `sha256:…` over the names of its files and what is in them. */
       digest: z.string().optional(),
+      /** Where it was uploaded to: `s3://bucket/prefix/adapter`, `hf://owner/name@commit`. */
+      uris: z.array(z.string()).optional(),
       reload: z
         .object({
           largestLogitGap: real,
@@ -126,6 +129,7 @@ export const runReport = z.object({
     train: seconds,
     evaluate: seconds.optional(),
     export: seconds.optional(),
+    upload: seconds.optional(),
     total: seconds,
   }),
   warnings: z.array(z.object({ reason: z.string(), message: z.string(), step: count.optional() })),

@@ -17,7 +17,17 @@ const stamped = { time: z.number() };
 export const stageMessage = z.object({
   ...stamped,
   type: z.literal('stage'),
-  stage: z.enum(['Resolve', 'Fetch', 'Verify', 'Prepare', 'Load', 'Train', 'Evaluate', 'Export']),
+  stage: z.enum([
+    'Resolve',
+    'Fetch',
+    'Verify',
+    'Prepare',
+    'Load',
+    'Train',
+    'Evaluate',
+    'Export',
+    'Upload',
+  ]),
   state: z.enum(['Started', 'Running', 'Done']),
   /** What is being worked on: a file, a source. */
   subject: z.string().optional(),

@@ -2,7 +2,7 @@
 import type { LastWords } from '../../crds/wire/last-words.ts';
 import { failureOfPod } from './end-meaning.ts';
 import type { ChildJob, PodFacts } from './facts.ts';
-import { areStarting, type Trouble, troublesOf, worstOf } from './pod-trouble.ts';
+import { type Trouble, troublesOf, worstOf } from './pod-trouble.ts';
 import type { FailureFacts } from './settle.ts';
 import { later, podsOf, type View } from './view.ts';
 
@@ -36,8 +36,6 @@ function working(view: View, job: ChildJob, pods: readonly PodFacts[]): IoProgre
   if (fatal !== undefined && view.facts.now >= fatal.at) {
     return { type: 'Failed', failure: fatal.failure };
   }
-  // A pod that starts is at work already, for whoever looks at the job.
-  if (trouble?.message === areStarting) return { type: 'Working', trouble: undefined };
   return { type: 'Working', trouble, ...(fatal === undefined ? {} : { wakeAt: fatal.at }) };
 }
 

@@ -29,9 +29,6 @@ const imageReasons = new Set([
   'InvalidImageName',
   'RegistryUnavailable',
 ]);
-/** Every pod goes through these within a moment: each in words of its own would be a write of status each. */
-const passing = new Set(['ContainerCreating', 'PodInitializing']);
-export const areStarting = 'the pods are starting';
 /** The Job controller makes pods within a moment where nothing refuses them. */
 const admissionSeconds = 30;
 const admissionLimitSeconds = 600;
@@ -77,8 +74,8 @@ function troubleOf(view: View, pod: PodFacts): Trouble {
     } as const;
     return { reason: 'ContainerConfigError', message, example, fatal: { at, failure } };
   }
-  const said = waiting === undefined || passing.has(waiting.reason) ? undefined : waiting;
-  return { reason: 'Pending', message: said?.message || said?.reason || areStarting, example };
+  const message = waiting?.message || waiting?.reason || 'containers are starting';
+  return { reason: 'Pending', message, example };
 }
 
 function refusedPods({ facts }: View, job: ChildJob): readonly Trouble[] {

@@ -3,7 +3,7 @@ import { Component, label } from '../../crds/labels.ts';
 import { type Call, none, type Opinion } from './decision.ts';
 import type { ChildJob, PodFacts } from './facts.ts';
 import { stalledBy } from './initialize.ts';
-import { areStarting, countByReason, type Trouble, troublesOf, worstOf } from './pod-trouble.ts';
+import { countByReason, type Trouble, troublesOf, worstOf } from './pod-trouble.ts';
 import { fail } from './settle.ts';
 import { currentWorkers, earliest, epochOf, podsOf, type View } from './view.ts';
 
@@ -35,7 +35,7 @@ function readiness(ready: number, wanted: number, worst: Trouble | undefined) {
       message: `${ready} of ${wanted} workers are ready`,
     };
   }
-  const message = worst?.message ?? areStarting;
+  const message = worst?.message ?? 'the pods are being made';
   return {
     ...{ type, status: 'False' as const, reason: worst?.reason ?? 'Pending' },
     message: `${ready} of ${wanted} workers are ready; ${message}`,

@@ -1,5 +1,6 @@
 // After training: whether it ended well, and the publish Job that takes the result where it belongs. It needs no device and no quota, so a
 // suspended job publishes too.
+import { failureOf } from '../../crds/failures.ts';
 import { publishJob } from '../objects/io-job.ts';
 import { conditionOf } from '../runtime/conditions.ts';
 import { none, type Opinion } from './decision.ts';
@@ -30,7 +31,8 @@ export function publish(view: View): Opinion {
     case 'Failed': {
       const { code, message } = progress.failure;
       const failed = fail(view, progress.failure);
-      const own = { ...publishing('PublishFailed', message), final: true };
+      const { reason } = failureOf(code ?? 'E_PUBLISH_FAILED');
+      const own = { ...publishing(reason, message), final: true };
       return merge(merge(stopped, own), code === undefined ? own : failed);
     }
     case 'Working': {

@@ -22,11 +22,10 @@ const refused: readonly (readonly [string, Changes, RegExp])[] = [
     /^spec\.checkpoint\.destination\.s3 is a bucket; /,
   ],
   [
-    'results in a bucket',
+    'a job without a claim on which its pods meet',
     { 'output.destination': { s3: { uri: 's3://b/x' } } },
-    /^spec\.output\.destination\.s3 is a bucket; /,
+    /^spec\.storage\.data is not set and no destination is a claim; /,
   ],
-  ['a hub', { 'output.pushToHub': { repository: 'a/b' } }, /^spec\.output\.pushToHub is set; /],
 ];
 
 for (const [what, changes, message] of refused) {
@@ -37,3 +36,18 @@ for (const [what, changes, message] of refused) {
     t.not(error?.hint, '');
   });
 }
+
+test('results go to a bucket and to a hub where the pods meet on a claim', (t) => {
+  const uploads = {
+    'output.destination': { s3: { uri: 's3://b/x' } },
+    'output.pushToHub': { repository: 'a/b' },
+  };
+  const claims: readonly Changes[] = [
+    { 'storage.data': { volumeClaimTemplate: { size: '1Gi' } } },
+    { 'storage.data': { persistentVolumeClaim: { claimName: 'notes' } } },
+    { 'checkpoint.destination': { persistentVolumeClaim: { claimName: 'notes' } } },
+  ];
+  for (const claim of claims) {
+    t.is(notBuiltOnCluster(aSpec({ ...can, ...uploads, ...claim })), undefined);
+  }
+});

@@ -39,16 +39,6 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     apart: {},
     where: 'machine',
   },
-  'one machine writes to its disk': {
-    meet: { 'output.destination': { s3: { uri: 's3://bucket/results' } } },
-    apart: {},
-    where: 'machine',
-  },
-  'one machine does not upload to the hub': {
-    meet: { 'output.pushToHub': { repository: 'owner/name' } },
-    apart: {},
-    where: 'machine',
-  },
   'one machine goes on with its own runs only': {
     meet: { 'checkpoint.resumeFrom': { job: 'earlier' } },
     apart: {},
@@ -97,10 +87,19 @@ test('a local path is refused on a cluster and welcome on this machine', (t) => 
 test('what only a cluster does is welcome there, and can be planned anywhere', (t) => {
   const spec = aSpec({
     'model.source': { image: { reference: 'a' } },
-    'output.destination': { s3: { uri: 's3://bucket/results' } },
     'checkpoint.resumeFrom': { job: 'earlier' },
   });
   t.deepEqual(incompatibilities(spec, 'cluster'), []);
   t.deepEqual(incompatibilities(spec, 'anywhere'), []);
-  t.is(incompatibilities(spec, 'machine').length, 3);
+  t.is(incompatibilities(spec, 'machine').length, 2);
+});
+
+test('results may go to a bucket and to a hub from everywhere', (t) => {
+  const spec = aSpec({
+    'output.destination': { s3: { uri: 's3://bucket/results' } },
+    'output.pushToHub': { repository: 'owner/name' },
+  });
+  for (const where of ['machine', 'cluster', 'anywhere'] as const) {
+    t.deepEqual(incompatibilities(spec, where), []);
+  }
 });

@@ -8,8 +8,14 @@ export type BodyFault =
   | { readonly type: 'Corrupt' }
   | { readonly type: 'IgnoreRange' };
 
+/** While something is written: the connection ends in its middle, or when all is done and before it is said. */
+export type WriteFault =
+  | { readonly type: 'CutBody'; readonly afterBytes: number }
+  | { readonly type: 'LoseAnswer' };
+
 export type Fault =
   | BodyFault
+  | WriteFault
   | {
       readonly type: 'Status';
       readonly status: number;
@@ -37,12 +43,19 @@ export class Faults {
     return found as BodyFault | undefined; // chosen by its type just above
   }
 
+  forWrite(path: string): WriteFault | undefined {
+    const found = this.#take(path, ({ type }) => writeTypes.has(type));
+    return found as WriteFault | undefined; // chosen by its type just above
+  }
+
   /** True when the request was answered, or will never be. */
   async interfere(path: string, request: IncomingMessage, response: ServerResponse) {
-    const fault = this.#take(path, ({ type }) => !bodyTypes.has(type));
+    const fault = this.#take(path, ({ type }) => !bodyTypes.has(type) && !writeTypes.has(type));
     if (!fault) return false;
-    if (fault.type === 'Status') response.writeHead(fault.status, fault.headers).end();
-    else if (fault.type === 'Silence') fault.reached();
+    if (fault.type === 'Status') {
+      request.resume();
+      response.writeHead(fault.status, fault.headers).end();
+    } else if (fault.type === 'Silence') fault.reached();
     else request.socket.resetAndDestroy();
     return true;
   }
@@ -57,3 +70,4 @@ export class Faults {
 }
 
 const bodyTypes: ReadonlySet<string> = new Set(['Cut', 'Stall', 'Corrupt', 'IgnoreRange']);
+const writeTypes: ReadonlySet<string> = new Set(['CutBody', 'LoseAnswer']);

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { BodyFault } from './faults.ts';
+import type { BodyFault, WriteFault } from './faults.ts';
 
 export interface Listening extends AsyncDisposable {
   readonly origin: string;
@@ -26,6 +26,24 @@ export async function listen(
       await once(server, 'close');
     },
   };
+}
+
+/** The body of a request; undefined where the connection was ended in its middle. */
+export async function receive(
+  request: IncomingMessage,
+  fault: WriteFault | undefined,
+): Promise<Buffer | undefined> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of request) {
+    pieces.push(piece as Buffer);
+    bytes += (piece as Buffer).length;
+    if (fault?.type === 'CutBody' && bytes >= fault.afterBytes) {
+      request.socket.resetAndDestroy();
+      return undefined;
+    }
+  }
+  return Buffer.concat(pieces);
 }
 
 export const chunkBytes = 64 * 1024;

@@ -1,21 +1,22 @@
 // A hub as its clients see it: repositories with commits, listings in pages, resolve with a redirect to a second origin
-// for large files, ranges, the headers and error codes of the real one, and faults on demand. Binds 127.0.0.1 only.
+// for large files, ranges, the headers and error codes of the real one, and faults on demand; what is written goes through
+// hub-writes.ts. Binds 127.0.0.1 only.
 // The protocol was read in huggingface_hub 2.4 and @huggingface/hub 2.17; both packages work against it.
-import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Faults } from './faults.ts';
 import { type Listening, listen, sendBytes } from './http-server.ts';
-
-export interface HubSeed {
-  readonly name: string;
-  readonly type?: 'model' | 'dataset';
-  readonly files: Readonly<Record<string, string | Uint8Array>>;
-  /** Branches and tags; all name the one commit. */
-  readonly revisions?: readonly string[];
-  /** `gated`: only tokens in `granted`; `private`: invisible to all others. */
-  readonly access?: 'public' | 'gated' | 'private';
-  readonly granted?: readonly string[];
-}
+import {
+  commitTo,
+  type HubBlob,
+  type HubSeed,
+  type Refusal,
+  type Repository,
+  refuse,
+  sendJson,
+  signature,
+  toBlob,
+} from './hub-repository.ts';
+import { HubWrites } from './hub-writes.ts';
 
 export interface SeenRequest {
   readonly method: string;
@@ -26,30 +27,18 @@ export interface SeenRequest {
   bytes: number;
 }
 
-interface Repository extends HubSeed {
-  readonly commit: string;
-  readonly blobs: ReadonlyMap<string, Blob>;
-}
-
-interface Blob {
-  readonly bytes: Uint8Array;
-  readonly oid: string;
-  readonly sha256: string;
-  /** Kept on the other origin, as all large files are. */
-  readonly large: boolean;
-}
-
-const largeEnding = /\.(safetensors|gguf|parquet|bin|model)$/;
-
 export class HubServer implements AsyncDisposable {
   readonly faults = new Faults();
   readonly requests: SeenRequest[] = [];
   /** Tokens that the hub knows at all. */
   readonly tokens = new Set<string>();
+  /** Owners whose repositories a token may write; one that is not here may only read. */
+  readonly writers = new Map<string, readonly string[]>();
   pageSize = 1000;
   #hub!: Listening;
   #cdn!: Listening;
   readonly #repositories = new Map<string, Repository>();
+  readonly writes = new HubWrites(this);
 
   static async start(): Promise<HubServer> {
     const server = new HubServer();
@@ -62,15 +51,36 @@ export class HubServer implements AsyncDisposable {
     return this.#hub.origin;
   }
 
+  get storage(): string {
+    return this.#cdn.origin;
+  }
+
   /** Returns the commit that the repository now stands at. Adding it again is a push. */
   add(seed: HubSeed): string {
+    const { files, revisions = [], ...facts } = seed;
     const blobs = new Map(
-      Object.entries(seed.files).map(([path, content]) => [path, toBlob(path, content)] as const),
+      Object.entries(files).map(([path, content]) => [path, toBlob(path, content)] as const),
     );
-    const listing = [...blobs].map(([path, { sha256 }]) => `${path} ${sha256}`).join('\n');
-    const commit = createHash('sha1').update(listing).digest('hex');
-    this.#repositories.set(`${seed.type ?? 'model'} ${seed.name}`, { ...seed, commit, blobs });
-    return commit;
+    const key = `${seed.type ?? 'model'} ${seed.name}`;
+    const repository: Repository = this.#repositories.get(key) ?? {
+      ...facts,
+      refs: new Map(),
+      commits: new Map(),
+    };
+    this.#repositories.set(key, { ...repository, ...facts });
+    return commitTo(repository, ['main', ...revisions], blobs);
+  }
+
+  find(type: string, name: string): Repository | undefined {
+    return this.#repositories.get(`${type} ${name}`);
+  }
+
+  /** What lies in a repository at a branch, tag or commit. */
+  files(name: string, revision = 'main'): Readonly<Record<string, Buffer>> {
+    const repository = this.find('model', name);
+    const commit = repository?.refs.get(revision) ?? revision;
+    const blobs = repository?.commits.get(commit) ?? new Map<string, HubBlob>();
+    return Object.fromEntries([...blobs].map(([path, { bytes }]) => [path, Buffer.from(bytes)]));
   }
 
   /** Bytes of bodies that answers for `path` carried. */
@@ -95,6 +105,7 @@ export class HubServer implements AsyncDisposable {
     const seen = this.#see(request);
     const path = pathOf(seen.url);
     if (await this.faults.interfere(path, request, response)) return;
+    if (request.method === 'POST') return this.writes.answer(path, request, response);
     // Without a revision, what is asked for is the main one.
     const info = /^\/api\/(model|dataset)s\/([^/]+\/[^/]+|[^/]+)$/.test(path);
     const apiPath = info ? `${path}/revision/main` : path;
@@ -103,22 +114,24 @@ export class HubServer implements AsyncDisposable {
     const [type = 'model', name = '', revision = ''] = api
       ? [api[1], api[2], decodeURIComponent(api[4] ?? '')]
       : [file?.[1] ? 'dataset' : 'model', file?.[2], decodeURIComponent(file?.[3] ?? '')];
-    const repository = this.#repositories.get(`${type} ${name}`);
+    const repository = this.find(type, name);
     const token = seen.authorization?.replace('Bearer ', '');
-    const refusal = this.#refusal(repository, token);
+    const refusal = this.refusal(repository, token);
     if (refusal) return refuse(response, refusal);
     if (!repository) return refuse(response, 'RepoNotFound');
-    const known = [repository.commit, 'main', ...(repository.revisions ?? [])];
-    if (!known.includes(revision)) return refuse(response, 'RevisionNotFound');
-    if (api?.[3] === 'revision') return this.#revision(repository, response);
-    if (api) return this.#tree(repository, new URL(seen.url, this.endpoint), response);
-    const blob = repository.blobs.get(decodeURIComponent(file?.[4] ?? ''));
-    if (!blob) return refuse(response, 'EntryNotFound', { 'x-repo-commit': repository.commit });
-    return this.#resolve(repository, decodeURIComponent(file?.[4] ?? ''), blob, seen, response);
+    const commit = repository.refs.get(revision) ?? revision;
+    const blobs = repository.commits.get(commit);
+    if (!blobs) return refuse(response, 'RevisionNotFound');
+    if (api?.[3] === 'revision') return this.#revision(repository, commit, response);
+    if (api) return this.#tree(blobs, new URL(seen.url, this.endpoint), response);
+    const entry = decodeURIComponent(file?.[4] ?? '');
+    const blob = blobs.get(entry);
+    if (!blob) return refuse(response, 'EntryNotFound', { 'x-repo-commit': commit });
+    return this.#resolve(commit, entry, blob, seen, response);
   }
 
   /** As the real one does: a private repository cannot be told from one that does not exist. */
-  #refusal(repository: Repository | undefined, token: string | undefined): Refusal | undefined {
+  refusal(repository: Repository | undefined, token: string | undefined): Refusal | undefined {
     if (token !== undefined && !this.tokens.has(token)) return 'InvalidToken';
     if (!repository) return token === undefined ? 'AnonymousNotFound' : 'RepoNotFound';
     const granted = repository.granted?.includes(token ?? '') === true;
@@ -129,8 +142,8 @@ export class HubServer implements AsyncDisposable {
     return token === undefined ? 'AnonymousGated' : 'Gated';
   }
 
-  #revision({ name, commit, access, blobs }: Repository, response: ServerResponse): void {
-    const siblings = [...blobs.keys()].map((rfilename) => ({ rfilename }));
+  #revision({ name, access, commits }: Repository, commit: string, response: ServerResponse) {
+    const siblings = [...(commits.get(commit)?.keys() ?? [])].map((rfilename) => ({ rfilename }));
     sendJson(response, {
       _id: commit.slice(0, 24),
       id: name,
@@ -144,7 +157,7 @@ export class HubServer implements AsyncDisposable {
     });
   }
 
-  #tree({ blobs }: Repository, url: URL, response: ServerResponse): void {
+  #tree(blobs: ReadonlyMap<string, HubBlob>, url: URL, response: ServerResponse): void {
     const from = Number(url.searchParams.get('cursor') ?? 0);
     const all = [...blobs].map(([path, blob]) => treeEntry(path, blob));
     if (from + this.pageSize < all.length) {
@@ -155,9 +168,9 @@ export class HubServer implements AsyncDisposable {
   }
 
   async #resolve(
-    { commit }: Repository,
+    commit: string,
     path: string,
-    blob: Blob,
+    blob: HubBlob,
     seen: SeenRequest,
     response: ServerResponse,
   ): Promise<void> {
@@ -177,10 +190,11 @@ export class HubServer implements AsyncDisposable {
   async #answerCdn(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const seen = this.#see(request);
     if (await this.faults.interfere(pathOf(seen.url), request, response)) return;
+    if (request.method !== 'GET') return this.writes.store(pathOf(seen.url), request, response);
     const url = new URL(seen.url, this.#cdn.origin);
     const [, sha256 = '', ...path] = decodeURIComponent(url.pathname).split('/');
     const blob = [...this.#repositories.values()]
-      .flatMap(({ blobs }) => [...blobs.values()])
+      .flatMap(({ commits }) => [...commits.values()].flatMap((blobs) => [...blobs.values()]))
       .find((each) => each.sha256 === sha256);
     // A token that travels to the other origin is refused by the real one too.
     const sound = blob && url.searchParams.get('signature') === signature(blob);
@@ -193,44 +207,9 @@ export class HubServer implements AsyncDisposable {
   }
 }
 
-type Refusal = keyof typeof refusals;
-
-const refusals = {
-  RepoNotFound: [404, 'RepoNotFound', 'Repository not found'],
-  AnonymousNotFound: [401, 'RepoNotFound', 'Invalid username or password.'],
-  RevisionNotFound: [404, 'RevisionNotFound', 'Invalid rev id'],
-  EntryNotFound: [404, 'EntryNotFound', 'Entry not found'],
-  Gated: [403, 'GatedRepo', 'Access to this model is restricted.'],
-  AnonymousGated: [401, 'GatedRepo', 'Access to this model is restricted.'],
-  InvalidToken: [401, undefined, 'Invalid credentials in Authorization header'],
-} as const satisfies Record<string, readonly [number, string | undefined, string]>;
-
-function refuse(response: ServerResponse, why: Refusal, extra: Record<string, string> = {}): void {
-  const [status, code, message] = refusals[why];
-  const headers = { 'x-error-message': message, ...(code ? { 'x-error-code': code } : {}) };
-  response.writeHead(status, { 'content-type': 'application/json', ...headers, ...extra });
-  response.end(JSON.stringify({ error: message }));
-}
-
-function sendJson(response: ServerResponse, value: unknown): void {
-  response.setHeader('content-type', 'application/json; charset=utf-8');
-  response.end(JSON.stringify(value));
-}
-
-function treeEntry(path: string, { bytes, oid, sha256, large }: Blob) {
+function treeEntry(path: string, { bytes, oid, sha256, large }: HubBlob) {
   const lfs = { oid: sha256, size: bytes.length, pointerSize: 134 };
   return { type: 'file', oid, size: bytes.length, path, ...(large ? { lfs } : {}) };
-}
-
-function toBlob(path: string, content: string | Uint8Array): Blob {
-  const bytes = typeof content === 'string' ? Buffer.from(content) : content;
-  const oid = createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
-  return { bytes, oid, sha256, large: largeEnding.test(path) };
-}
-
-function signature({ sha256 }: Blob): string {
-  return createHash('sha256').update(`signed ${sha256}`).digest('hex').slice(0, 16);
 }
 
 function pathOf(url: string): string {

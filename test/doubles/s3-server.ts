@@ -1,22 +1,18 @@
-// The part of S3 that the worker uses: listing in pages, head, ranged get with If-Match, put, multipart, delete; XML
-// errors, checksums, faults on demand. Path-style addresses only. Binds 127.0.0.1 only. Signatures are not computed,
+// The part of S3 that the worker uses: listing in pages, head (of a part too), attributes, ranged get with If-Match, put, multipart
+// (s3-uploads.ts), delete; XML errors, checksums that are verified, faults on demand. Path-style addresses only. Binds 127.0.0.1 only. Signatures are not computed,
 // the access key in them is looked up. No server in the registries fits: s3rver was given up in 2021 and knows neither
 // checksums nor chunked uploads of today's SDK.
-import { createHash, randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Faults } from './faults.ts';
-import { type Listening, listen, sendBytes } from './http-server.ts';
+import { type Listening, listen, receive, sendBytes } from './http-server.ts';
+import { etagOf, hash, S3Uploads } from './s3-uploads.ts';
 
 interface StoredObject {
   readonly bytes: Buffer;
   readonly etag: string;
-  /** Some services keep none. */
+  /** Some services keep none. Of an upload in parts: over those of the parts, with their number. */
   readonly sha256: string | undefined;
-}
-
-interface Upload {
-  readonly key: string;
-  readonly parts: Map<number, Buffer>;
+  readonly parts?: readonly Buffer[];
 }
 
 export interface SeenCall {
@@ -30,12 +26,16 @@ export class S3Server implements AsyncDisposable {
   readonly faults = new Faults();
   readonly requests: SeenCall[] = [];
   /** Access key and what it may do. Empty: everyone may do everything. */
-  readonly keys = new Map<string, 'all' | 'nothing'>();
+  readonly keys = new Map<string, 'all' | 'write' | 'nothing'>();
+  /** Buckets that there are, where not every name is one. */
+  readonly buckets = new Set<string>();
+  /** The service does not know GetObjectAttributes. */
+  withoutAttributes = false;
   pageSize = 1000;
   #server!: Listening;
   /** By `/bucket/key`. */
   readonly #objects = new Map<string, StoredObject>();
-  readonly #uploads = new Map<string, Upload>();
+  readonly uploads = new S3Uploads();
 
   static async start(): Promise<S3Server> {
     const server = new S3Server();
@@ -49,10 +49,22 @@ export class S3Server implements AsyncDisposable {
 
   put(path: string, content: string | Uint8Array, options: { readonly checksum?: boolean } = {}) {
     const bytes = Buffer.from(content as Uint8Array);
-    const etag = `"${createHash('md5').update(bytes).digest('hex')}"`;
-    const sha256 = createHash('sha256').update(bytes).digest('base64');
+    const etag = etagOf(bytes);
+    const sha256 = hash('sha256', bytes).toString('base64');
     const kept = (options.checksum ?? true) ? sha256 : undefined;
     this.#objects.set(path, { bytes, etag, sha256: kept });
+  }
+
+  /** As an upload in parts leaves it. */
+  putParts(path: string, parts: readonly Buffer[]): void {
+    const sums = Buffer.concat(parts.map((part) => hash('sha256', part)));
+    const md5s = Buffer.concat(parts.map((part) => hash('md5', part)));
+    this.#objects.set(path, {
+      bytes: Buffer.concat(parts),
+      etag: `"${hash('md5', md5s).toString('hex')}-${parts.length}"`,
+      sha256: `${hash('sha256', sums).toString('base64')}-${parts.length}`,
+      parts,
+    });
   }
 
   get(path: string): Buffer | undefined {
@@ -77,8 +89,14 @@ export class S3Server implements AsyncDisposable {
     if (await this.faults.interfere(path, request, response)) return;
     const key = /Credential=([^/]+)\//.exec(request.headers.authorization ?? '')?.[1] ?? '';
     if (this.keys.size > 0 && !this.keys.has(key)) return refuse(response, 'InvalidAccessKeyId');
-    if (this.keys.get(key) === 'nothing') return refuse(response, 'AccessDenied');
+    const may = this.keys.get(key) ?? 'all';
+    const reads = method === 'GET' || method === 'HEAD';
+    if (may === 'nothing' || (may === 'write' && reads)) return refuse(response, 'AccessDenied');
     const query = url.searchParams;
+    if (this.buckets.size > 0 && !this.buckets.has(path.split('/')[1] ?? '')) {
+      return refuse(response, 'NoSuchBucket');
+    }
+    if (method === 'GET' && query.has('attributes')) return this.#attributes(path, response);
     if (method === 'GET' && query.has('list-type')) return this.#list(path, query, response);
     if (method === 'GET' || method === 'HEAD') return this.#read(path, seen, request, response);
     if (method === 'DELETE') return this.#delete(path, query, response);
@@ -123,12 +141,37 @@ export class S3Server implements AsyncDisposable {
     if (wanted !== undefined && wanted !== found.etag)
       return refuse(response, 'PreconditionFailed');
     response.setHeader('etag', found.etag);
+    const part = new URL(seen.url, this.endpoint).searchParams.get('partNumber');
+    if (part !== null && found.parts !== undefined) {
+      response.setHeader('x-amz-mp-parts-count', found.parts.length);
+      response.setHeader('content-length', found.parts[Number(part) - 1]?.length ?? 0);
+      response.writeHead(206).end();
+      return;
+    }
     if (mode === 'ENABLED' && found.sha256 !== undefined && seen.range === undefined) {
       response.setHeader('x-amz-checksum-sha256', found.sha256);
-      response.setHeader('x-amz-checksum-type', 'FULL_OBJECT');
+      const type = found.parts === undefined ? 'FULL_OBJECT' : 'COMPOSITE';
+      response.setHeader('x-amz-checksum-type', type);
     }
     const fault = seen.method === 'GET' ? this.faults.forBody(path) : undefined;
     await sendBytes(found.bytes, seen, response, fault);
+  }
+
+  #attributes(path: string, response: ServerResponse): void {
+    const found = this.#objects.get(path);
+    if (this.withoutAttributes) refuse(response, 'NotImplemented');
+    else if (found === undefined) refuse(response, 'NoSuchKey');
+    else {
+      const parts = (found.parts ?? []).map(
+        (part, i) => `<Part><PartNumber>${i + 1}</PartNumber><Size>${part.length}</Size></Part>`,
+      );
+      const list = `<IsTruncated>false</IsTruncated><PartsCount>${parts.length}</PartsCount>${parts.join('')}`;
+      sendXml(
+        response,
+        200,
+        `<GetObjectAttributesResponse><ObjectParts>${list}</ObjectParts></GetObjectAttributesResponse>`,
+      );
+    }
   }
 
   async #write(
@@ -137,11 +180,17 @@ export class S3Server implements AsyncDisposable {
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<void> {
-    const body = await readBody(request);
+    const fault = this.faults.forWrite(writeOf(path, query));
+    const received = await receive(request, fault);
+    if (received === undefined) return;
+    const body = unchunked(request, received);
+    const sum = String(request.headers['x-amz-checksum-sha256'] ?? '') || undefined;
+    if (sum !== undefined && sum !== hash('sha256', body).toString('base64')) {
+      return refuse(response, 'BadDigest');
+    }
     const id = query.get('uploadId');
     if (query.has('uploads')) {
-      const fresh = randomUUID();
-      this.#uploads.set(fresh, { key: path, parts: new Map() });
+      const fresh = this.uploads.create(path, request);
       const answer = `<UploadId>${fresh}</UploadId>`;
       return sendXml(
         response,
@@ -151,24 +200,23 @@ export class S3Server implements AsyncDisposable {
     }
     if (id === null) {
       this.put(path, body);
+      if (fault?.type === 'LoseAnswer') return void response.destroy();
       response.writeHead(200, { etag: this.#objects.get(path)?.etag ?? '' }).end();
       return;
     }
-    const upload = this.#uploads.get(id);
-    if (!upload) return refuse(response, 'NoSuchUpload');
     if (request.method === 'PUT') {
-      upload.parts.set(Number(query.get('partNumber')), body);
-      const etag = `"${createHash('md5').update(body).digest('hex')}"`;
-      response.writeHead(200, { etag }).end();
+      const part = { number: Number(query.get('partNumber')), body, sum };
+      const refused = this.uploads.addPart(id, part);
+      if (refused !== undefined) return refuse(response, refused);
+      const headers = sum === undefined ? {} : { 'x-amz-checksum-sha256': sum };
+      response.writeHead(200, { etag: etagOf(body), ...headers }).end();
       return;
     }
-    const parts = [...upload.parts].sort(([a], [b]) => a - b).map(([, bytes]) => bytes);
-    const digests = parts.map((part) => createHash('md5').update(part).digest());
-    const whole = createHash('md5').update(Buffer.concat(digests)).digest('hex');
-    const etag = `"${whole}-${parts.length}"`;
-    this.#objects.set(path, { bytes: Buffer.concat(parts), etag, sha256: undefined });
-    this.#uploads.delete(id);
-    const answer = `<ETag>${xml(etag)}</ETag>`;
+    const parts = this.uploads.complete(id, body.toString());
+    if (typeof parts === 'string') return refuse(response, parts);
+    this.putParts(path, parts);
+    if (fault?.type === 'LoseAnswer') return void response.destroy();
+    const answer = `<ETag>${xml(this.#objects.get(path)?.etag ?? '')}</ETag>`;
     sendXml(
       response,
       200,
@@ -179,7 +227,7 @@ export class S3Server implements AsyncDisposable {
   #delete(path: string, query: URLSearchParams, response: ServerResponse): void {
     const id = query.get('uploadId');
     if (id === null) this.#objects.delete(path);
-    else this.#uploads.delete(id);
+    else this.uploads.remove(id);
     response.writeHead(204).end();
   }
 }
@@ -191,6 +239,12 @@ const refusals = {
   InvalidAccessKeyId: 403,
   AccessDenied: 403,
   PreconditionFailed: 412,
+  NotImplemented: 501,
+  BadDigest: 400,
+  EntityTooSmall: 400,
+  InvalidPart: 400,
+  InvalidPartOrder: 400,
+  InvalidRequest: 400,
 } as const;
 
 function refuse(response: ServerResponse, code: keyof typeof refusals): void {
@@ -210,11 +264,15 @@ function xml(text: string): string {
   return text.replace(/[&<>"]/g, (each) => `&#${each.charCodeAt(0)};`);
 }
 
+/** For faults: `/bucket/key`, `/bucket/key/part-2`, `/bucket/key/complete`. */
+function writeOf(path: string, query: URLSearchParams): string {
+  const part = query.get('partNumber');
+  if (part !== null) return `${path}/part-${part}`;
+  return query.has('uploadId') ? `${path}/complete` : path;
+}
+
 /** The SDK sends streams as signed chunks: size in hexadecimal, line, bytes, line; trailers behind the empty one. */
-async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  for await (const piece of request) pieces.push(piece as Buffer);
-  const all = Buffer.concat(pieces);
+function unchunked(request: IncomingMessage, all: Buffer): Buffer {
   const chunked = String(request.headers['x-amz-content-sha256'] ?? '').startsWith('STREAMING-');
   if (!chunked) return all;
   const content: Buffer[] = [];

@@ -32,11 +32,12 @@ export function startAnneal(
   cache: string,
   onLine: (line: RunLine) => void,
   flags: readonly string[] = [],
+  variables: Readonly<Record<string, string>> = {},
 ): Anneal {
   const words = ['run', file, '--display', 'json', '--threads', '1', ...flags];
   // A group of its own, so that one signal reaches the whole tree.
   const child = spawn(process.execPath, [command, ...words], {
-    env: { ...process.env, ANNEAL_CACHE: cache },
+    env: { ...process.env, ...variables, ANNEAL_CACHE: cache },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });

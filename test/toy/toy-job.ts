@@ -17,6 +17,8 @@ export interface ToyJobOptions {
   /** The folder is a claim of this name, as jobs on a cluster need it; otherwise the job names its files by their paths. */
   readonly claim?: string;
   readonly worker?: Readonly<Record<string, unknown>>;
+  /** Places for the result beside its forms; `destination` takes the place of the folder. */
+  readonly output?: Readonly<Record<string, unknown>>;
 }
 
 export interface ToyJob {
@@ -31,7 +33,7 @@ export async function writeToyJob(folder: string, options: ToyJobOptions): Promi
     config: { vocab_size: vocabulary, hidden_size: 64, intermediate_size: 96 },
   });
   await writeFile(join(folder, 'data.jsonl'), conversations(48));
-  const { name, method, training, checkpoint, dataset, formats, claim, worker } = options;
+  const { name, method, training, checkpoint, dataset, formats, claim, worker, output } = options;
   const place = (path: string) =>
     claim === undefined
       ? { local: { path } }
@@ -58,6 +60,7 @@ export async function writeToyJob(folder: string, options: ToyJobOptions): Promi
       output: {
         ...(formats === undefined ? {} : { formats }),
         destination: place('out'),
+        ...output,
       },
     },
   };

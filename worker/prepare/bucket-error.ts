@@ -16,6 +16,8 @@ export interface BucketTarget {
   readonly credentialsName?: string | undefined;
   /** The field of the job that names the bucket. */
   readonly field?: string | undefined;
+  /** What was tried; reading where nothing is said. */
+  readonly access?: 'Read' | 'Write' | undefined;
 }
 
 const missing = new Set(['NoSuchBucket', 'NoSuchKey', 'NotFound']);
@@ -27,7 +29,15 @@ const unknownCredentials = new Set([
   'SignatureDoesNotMatch',
   'TokenRefreshRequired',
 ]);
-const busy = new Set(['SlowDown', 'RequestTimeout', 'RequestTimeTooSkewed', 'TimeoutError']);
+// Bytes that arrived as others are sent again, and an upload that is gone is begun again.
+const busy = new Set([
+  'BadDigest',
+  'NoSuchUpload',
+  'RequestTimeout',
+  'RequestTimeTooSkewed',
+  'SlowDown',
+  'TimeoutError',
+]);
 
 export function bucketError(error: unknown, target: BucketTarget, clock: Clock): AnnealError {
   if (error instanceof Ours) return error;
@@ -35,13 +45,11 @@ export function bucketError(error: unknown, target: BucketTarget, clock: Clock):
   const name = error instanceof Error ? error.name : '';
   const { status, headers } = answerOf(error);
   const who = target.credentialsName ?? 'the credentials found here';
+  const writes = target.access === 'Write';
+  const refusal = writes ? 'E_PUBLISH_FAILED' : 'E_SOURCE_NOT_FOUND';
   const facts = { path, value: uri, cause: error };
-  if (missing.has(name) || status === 404) {
-    return new UserError({
-      ...facts,
-      code: 'E_SOURCE_NOT_FOUND',
-      message: `${uri} does not exist`,
-    });
+  if ((missing.has(name) || status === 404) && name !== 'NoSuchUpload') {
+    return new UserError({ ...facts, code: refusal, message: `${uri} does not exist` });
   }
   if (name === 'PreconditionFailed' || status === 412) {
     const message = `${uri} was changed while it was read`;
@@ -52,14 +60,17 @@ export function bucketError(error: unknown, target: BucketTarget, clock: Clock):
     return new UserError({ ...facts, code: 'E_HUB_UNAUTHORIZED', message, hint: howToSetKeys });
   }
   if (status === 403) {
-    const message = `${who} may not read ${uri}`;
-    return new UserError({ ...facts, code: 'E_HUB_FORBIDDEN', message, hint: howToAllow });
+    const message = `${who} may not ${writes ? 'write to' : 'read'} ${uri}`;
+    const hint = writes ? howToAllowWriting : howToAllow;
+    return new UserError({ ...facts, code: 'E_HUB_FORBIDDEN', message, hint });
   }
   if (status === 301 || name === 'PermanentRedirect' || name === 'AuthorizationHeaderMalformed') {
     const message = `${uri} lies in another region than the one asked`;
-    return new UserError({ ...facts, code: 'E_SOURCE_NOT_FOUND', message, hint: 'set region' });
+    return new UserError({ ...facts, code: refusal, message, hint: 'set region' });
   }
-  if (status === undefined || isTransientStatus(status) || busy.has(name)) {
+  const isTransient = status === undefined || isTransientStatus(status) || busy.has(name);
+  // 501: a call that this service does not have, now or later.
+  if (isTransient && status !== 501) {
     return new TransientError({
       code: 'E_HUB_UNAVAILABLE',
       message: `${uri} cannot be reached (${status ?? codeOf(error) ?? name})`,
@@ -69,7 +80,7 @@ export function bucketError(error: unknown, target: BucketTarget, clock: Clock):
   }
   return new UserError({
     ...facts,
-    code: 'E_SOURCE_NOT_FOUND',
+    code: refusal,
     message: `${uri} was refused with ${status} ${name}`,
   });
 }
@@ -95,7 +106,7 @@ export function oddBucket(target: BucketTarget, path: string, maxFiles: number):
 export function withoutSdk(cause: unknown): TerminalError {
   return new TerminalError({
     code: 'E_SETUP',
-    message: 'buckets need the package @aws-sdk/client-s3, which is not installed',
+    message: 'buckets need @aws-sdk/client-s3 and @aws-sdk/lib-storage, which are not installed',
     hint: 'npm install --include=optional',
     cause,
   });
@@ -104,6 +115,7 @@ export function withoutSdk(cause: unknown): TerminalError {
 const howToSetKeys =
   'set credentialsSecretRef beside uri, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for a local run';
 const howToAllow = 'allow s3:GetObject and s3:ListBucket for this prefix';
+const howToAllowWriting = 'allow s3:PutObject and s3:AbortMultipartUpload for this prefix';
 
 /** The SDK puts the answer into fields that its types do not promise. */
 function answerOf(error: unknown): {

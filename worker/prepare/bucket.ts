@@ -2,35 +2,20 @@
 // included); trying again is ours, so that there is one back-off and it starts where the bytes stopped. The SDK is
 // 13 MB and optional: it is loaded when the first bucket is named.
 import { createHash } from 'node:crypto';
-import type { HeadObjectCommandOutput, S3Client } from '@aws-sdk/client-s3';
+import type { S3Client } from '@aws-sdk/client-s3';
 import {
-  type BucketTarget,
-  bucketError,
-  nothingThere,
-  oddBucket,
-  withoutSdk,
-} from './bucket-error.ts';
-import { isErrno } from './errno.ts';
-import { type Network, readBody, withinSilence } from './http.ts';
-import { retry } from './retry.ts';
-import {
-  type FileDigest,
-  isSafePath,
-  type SourceFile,
-  type SourceListing,
-} from './source-files.ts';
-
-export interface BucketCredentials {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly sessionToken?: string;
-}
-
-export interface Bucket extends BucketTarget {
-  readonly region?: string | undefined;
-  /** The SDK's own chain when absent. */
-  readonly credentials?: BucketCredentials | undefined;
-}
+  type Bucket,
+  bucketClient,
+  loadSdk,
+  once,
+  parseUri,
+  patiently,
+  type Sdk,
+} from './bucket-client.ts';
+import { statedDigest } from './bucket-digest.ts';
+import { nothingThere, oddBucket } from './bucket-error.ts';
+import { type Network, readBody } from './http.ts';
+import { isSafePath, type SourceFile, type SourceListing } from './source-files.ts';
 
 /** An object as the listing of its bucket shows it. */
 interface Listed {
@@ -47,15 +32,8 @@ export async function listBucket(
   network: Network,
   signal: AbortSignal,
 ): Promise<SourceListing> {
-  const { S3Client: Client, ...sdk } = await loadSdk();
-  const client = new Client({
-    region: bucket.region ?? 'us-east-1',
-    ...(bucket.endpoint === undefined ? {} : { endpoint: bucket.endpoint, forcePathStyle: true }),
-    ...(bucket.credentials === undefined ? {} : { credentials: bucket.credentials }),
-    maxAttempts: 1,
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-  });
+  const sdk = await loadSdk();
+  const client = bucketClient(bucket, sdk);
   const { name, prefix } = parseUri(bucket.uri);
   const found: Listed[] = [];
   let next: string | undefined;
@@ -84,18 +62,6 @@ export async function listBucket(
   };
 }
 
-/** An optional dependency: an installation for one machine may have left it out. */
-async function loadSdk(): Promise<typeof import('@aws-sdk/client-s3')> {
-  try {
-    return await import('@aws-sdk/client-s3');
-  } catch (cause) {
-    if (!isErrno(cause, 'ERR_MODULE_NOT_FOUND')) throw cause;
-    throw withoutSdk(cause);
-  }
-}
-
-type Sdk = Pick<typeof import('@aws-sdk/client-s3'), 'GetObjectCommand' | 'HeadObjectCommand'>;
-
 function bucketFile(
   client: S3Client,
   sdk: Sdk,
@@ -110,14 +76,7 @@ function bucketFile(
     path,
     bytes,
     version: hashOf([bucket.endpoint ?? '', name, key, etag, String(bytes)]),
-    async digest(signal) {
-      const query = new sdk.HeadObjectCommand({ ...object, ChecksumMode: 'ENABLED' });
-      return digestOf(
-        await patiently(bucket, network, signal, (abortSignal) =>
-          client.send(query, { abortSignal }),
-        ),
-      );
-    },
+    digest: (signal) => statedDigest({ client, sdk, bucket, network, object, bytes }, signal),
     async read(begin, end, signal) {
       const query = new sdk.GetObjectCommand({ ...object, Range: `bytes=${begin}-${end - 1}` });
       const answer = await once(bucket, network, signal, (abortSignal) =>
@@ -127,45 +86,6 @@ function bucketFile(
       return readBody(body, `${bucket.uri}: ${path}`, network, signal);
     },
   };
-}
-
-/** What S3 states about the content. The ETag is the MD5 only of what was uploaded in one piece and not encrypted. */
-function digestOf(head: HeadObjectCommandOutput): FileDigest | undefined {
-  const whole = head.ChecksumType !== 'COMPOSITE';
-  if (head.ChecksumSHA256 && whole) return { type: 'sha256', hex: toHex(head.ChecksumSHA256) };
-  if (head.ChecksumCRC32 && whole) return { type: 'crc32', hex: toHex(head.ChecksumCRC32) };
-  const plain = head.ServerSideEncryption === undefined || head.ServerSideEncryption === 'AES256';
-  const md5 = /^"([0-9a-f]{32})"$/.exec(head.ETag ?? '')?.[1];
-  if (md5 && plain && head.SSECustomerAlgorithm === undefined) return { type: 'md5', hex: md5 };
-  return undefined;
-}
-
-async function patiently<T>(
-  bucket: Bucket,
-  network: Network,
-  signal: AbortSignal,
-  send: (abortSignal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  return retry(() => once(bucket, network, signal, send), network, signal);
-}
-
-async function once<T>(
-  bucket: Bucket,
-  network: Network,
-  signal: AbortSignal,
-  send: (abortSignal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  try {
-    return await withinSilence(bucket.uri, network, signal, send);
-  } catch (error) {
-    signal.throwIfAborted();
-    throw bucketError(error, bucket, network.clock);
-  }
-}
-
-function parseUri(uri: string): { readonly name: string; readonly prefix: string } {
-  const [name = '', ...rest] = uri.slice('s3://'.length).split('/');
-  return { name, prefix: rest.join('/') };
 }
 
 /**
@@ -181,8 +101,4 @@ function pathBelow(key: string, prefix: string): string | undefined {
 
 function hashOf(parts: readonly string[]): string {
   return createHash('sha256').update(parts.join('\0')).digest('hex');
-}
-
-function toHex(base64: string): string {
-  return Buffer.from(base64, 'base64').toString('hex');
 }

@@ -31,17 +31,17 @@ export async function get(
   }
 }
 
-/** Gives up an answer that does not begin within `stallMs`. */
+/** Gives up an answer that does not begin within `stallMs`, counted anew whenever the sender feeds. */
 export async function withinSilence<T>(
   where: string,
   network: Network,
   signal: AbortSignal,
-  send: (both: AbortSignal) => Promise<T>,
+  send: (both: AbortSignal, feed: () => void) => Promise<T>,
 ): Promise<T> {
   using dog = watchdog(network.stallMs, network.clock);
   dog.feed();
   try {
-    return await send(AbortSignal.any([signal, dog.signal]));
+    return await send(AbortSignal.any([signal, dog.signal]), dog.feed);
   } catch (error) {
     throw dog.signal.aborted ? silence(where, network.stallMs) : error;
   }
@@ -96,7 +96,7 @@ export function isTransientStatus(status: number): boolean {
 
 const certificateProblem = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/;
 
-function connectionError(where: string, error: unknown): TransientError | UserError {
+export function connectionError(where: string, error: unknown): TransientError | UserError {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   const reason = code || (cause instanceof Error ? cause.message : String(cause));

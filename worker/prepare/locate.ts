@@ -2,11 +2,13 @@
 import { isAbsolute, join } from 'node:path';
 import type { Source } from '../../crds/api/source.ts';
 import { UserError } from '../../crds/errors.ts';
-import { type Bucket, type BucketCredentials, listBucket } from './bucket.ts';
+import { listBucket } from './bucket.ts';
+import type { Bucket } from './bucket-client.ts';
+import { bucketCredentials, hubToken } from './credentials.ts';
 import { type HubRepository, listEntries, listHub, resolveCommit } from './hub.ts';
 import { recallCommit, recallEntries, rememberCommit, rememberEntries } from './hub-memory.ts';
 import { listLocal } from './local.ts';
-import type { Named, SourceEnvironment } from './source-environment.ts';
+import type { SourceEnvironment } from './source-environment.ts';
 import type { SourceListing } from './source-files.ts';
 
 export interface Place {
@@ -138,48 +140,6 @@ async function locateBucket(
   };
   const listing = await listBucket(bucket, environment.network, signal);
   return { listing, files: { type: 'Away', store: join(environment.cache, 's3') } };
-}
-
-function hubToken(
-  reference: { readonly name: string; readonly key: string } | undefined,
-  field: string,
-  environment: SourceEnvironment,
-): Named<string> | undefined {
-  if (!reference) return environment.hubToken;
-  const { name, key } = reference;
-  const value = environment.secret(name, key);
-  if (value !== undefined) return { value, name: `Secret ${name}, key ${key}` };
-  // A local run knows no Secrets; what the person has is used in their place.
-  if (environment.hubToken) return environment.hubToken;
-  throw new UserError({
-    code: 'E_REFERENCE_NOT_FOUND',
-    message: `${field} names key ${key} of Secret ${name}, which is not here`,
-    hint: 'set HF_TOKEN for a local run; on a cluster create the Secret',
-    path: field,
-  });
-}
-
-function bucketCredentials(
-  reference: { readonly name: string } | undefined,
-  field: string,
-  environment: SourceEnvironment,
-): Named<BucketCredentials> | undefined {
-  if (!reference) return environment.bucketCredentials;
-  const read = (key: string) => environment.secret(reference.name, key);
-  const accessKeyId = read('AWS_ACCESS_KEY_ID');
-  const secretAccessKey = read('AWS_SECRET_ACCESS_KEY');
-  const sessionToken = read('AWS_SESSION_TOKEN');
-  if (accessKeyId !== undefined && secretAccessKey !== undefined) {
-    const value = { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) };
-    return { value, name: `the keys of Secret ${reference.name}` };
-  }
-  if (environment.bucketCredentials) return environment.bucketCredentials;
-  throw new UserError({
-    code: 'E_REFERENCE_NOT_FOUND',
-    message: `${field} names Secret ${reference.name}, whose keys are not here`,
-    hint: 'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for a local run; on a cluster create the Secret',
-    path: `${field}.credentialsSecretRef`,
-  });
 }
 
 function notHere({ repository, revision, field }: HubRepository): UserError {

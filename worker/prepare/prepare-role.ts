@@ -1,11 +1,13 @@
 // The role `prepare`: the places that a job names in, a local model and a token store out. Loads no
 // libtorch: on a cluster it runs before a device is taken.
 import { join } from 'node:path';
+import { podVariable } from '../../crds/wire/pod.ts';
 import { preparedRecord, type RunRecord, runFiles, runRecord } from '../../crds/wire/run-folder.ts';
 import { chooseHeldOut } from '../data/held-out.ts';
 import { modelTokenizer } from '../data/model-tokenizer.ts';
 import { readModelHeaders } from '../decoder/model-headers.ts';
 import { destinationFolder, requireWritable } from '../publish/destination.ts';
+import { uploadTargets } from '../publish/upload-targets.ts';
 import type { Role, RoleContext } from '../role.ts';
 import { requireRecord, writeRecord } from '../run-folder.ts';
 import { systemNetwork } from './network.ts';
@@ -20,7 +22,7 @@ export const prepareRole: Role = async (context) => {
   const run = await requireRecord(context.folder, runFiles.run, runRecord);
   const { dataset, model: modelSpec } = run.spec;
   const { emit, stop } = context;
-  await requireDestination(run, context.folder);
+  await requireDestination(run, context);
   emit({ type: 'stage', stage: 'Resolve', state: 'Started', subject: 'model' });
   const model = await resolveModel(modelSpec, await environment(context, run, 'model'), stop);
   emit({ type: 'stage', stage: 'Resolve', state: 'Done', subject: 'model', note: model.origin });
@@ -72,11 +74,14 @@ export const prepareRole: Role = async (context) => {
 };
 
 /** A claim for results alone is not mounted where data is prepared. */
-async function requireDestination(run: RunRecord, folder: string): Promise<void> {
+async function requireDestination(run: RunRecord, context: RoleContext): Promise<void> {
+  const inPod = context.config.variables[podVariable.jobUid] !== undefined;
+  // The pod that publishes alone is given what it takes to upload.
+  if (!inPod) uploadTargets(run.spec, await environment(context, run, 'result'));
   const claim = run.spec.output.destination?.persistentVolumeClaim?.claimName;
   const isElsewhere = claim !== undefined && Object.keys(run.volumes).length > 0;
   if (isElsewhere && !(claim in run.volumes)) return;
-  await requireWritable(destinationFolder(run, folder));
+  await requireWritable(destinationFolder(run, context.folder));
 }
 
 /** `heldOut` with its decimal as a number. */

@@ -62,7 +62,7 @@ export function prepareReporter(emit: Emit, clock: Clock): (progress: PreparePro
   };
 }
 
-function throttle(clock: Clock): () => boolean {
+export function throttle(clock: Clock): () => boolean {
   let last = Number.NEGATIVE_INFINITY;
   return () => {
     const now = clock.monotonic();

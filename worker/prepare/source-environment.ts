@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { podVariable, secretVariable } from '../../crds/wire/pod.ts';
-import type { BucketCredentials } from './bucket.ts';
+import type { BucketCredentials } from './bucket-client.ts';
 import type { FetchTools } from './fetch.ts';
 import { fileDigests } from './file-digests.ts';
 

@@ -7,7 +7,13 @@ export type FileDigest =
   /** Git's object id: SHA-1 over "blob SIZE NUL" and the content. */
   | { readonly type: 'gitBlob'; readonly hex: string }
   | { readonly type: 'md5'; readonly hex: string }
-  | { readonly type: 'crc32'; readonly hex: string };
+  | { readonly type: 'crc32'; readonly hex: string }
+  /** Over the digests of the parts that it was uploaded in, one after the other. */
+  | {
+      readonly type: 'sha256OfParts' | 'crc32OfParts';
+      readonly hex: string;
+      readonly partBytes: readonly number[];
+    };
 
 export interface SourceFile {
   /** Relative, with forward slashes, checked by `isSafePath`. */

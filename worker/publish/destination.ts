@@ -1,4 +1,4 @@
-// Where results go on this machine. Each artefact is written under another name beside its place and
+// Where results are written on this machine, from where they may be uploaded. Each artefact is written under another name beside its place and
 // renamed when it has passed its check: a reader never sees half of one, and an older result stays
 // until the new one is whole.
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
@@ -7,21 +7,15 @@ import type { Destination } from '../../crds/api/source.ts';
 import { UserError } from '../../crds/errors.ts';
 import type { RunRecord } from '../../crds/wire/run-folder.ts';
 
-/** The folder for results: a claim's folder, a local path, or the run's own where none is named. */
+/** The folder for results: a claim's folder, a local path, or the run's own where they go elsewhere from there. */
 export function destinationFolder(run: RunRecord, runFolder: string): string {
   const destination: Destination | undefined = run.spec.output.destination;
-  if (destination === undefined) return join(runFolder, 'artifacts');
-  if (destination.local !== undefined) return resolve(run.folder, destination.local.path);
-  if (destination.persistentVolumeClaim !== undefined) {
+  if (destination?.local !== undefined) return resolve(run.folder, destination.local.path);
+  if (destination?.persistentVolumeClaim !== undefined) {
     const { claimName, path } = destination.persistentVolumeClaim;
     return join(run.volumes[claimName] ?? join(run.cache, 'volumes', claimName), path);
   }
-  throw new UserError({
-    code: 'E_INVALID_SPEC',
-    path: 'spec.output.destination',
-    message: 'spec.output.destination is a bucket; one machine writes to a claim or a local path',
-    hint: 'name a local path, and copy from there',
-  });
+  return join(runFolder, 'artifacts');
 }
 
 /** Finds out before anything is trained whether results can be written, by writing; nothing is left behind. */

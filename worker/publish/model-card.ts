@@ -3,7 +3,56 @@
 import type { ArtifactFacts, ArtifactFormat } from './artifact.ts';
 
 export function modelCard(facts: ArtifactFacts, format: ArtifactFormat): string {
-  const { prepared, report, run } = facts;
+  const { prepared, run } = facts;
+  return [
+    ...head(facts, format === 'PEFTAdapter' ? 'peft' : 'transformers'),
+    `# ${run.name}`,
+    '',
+    `${opening[format]} ${prepared.model.name}, made by Anneal from the job \`${run.name}\`.`,
+    '',
+    ...table(facts),
+    '',
+    'The licence of the base model applies. Every figure is in `report.json` of the run.',
+    '',
+  ].join('\n');
+}
+
+/** README.md of a repository that holds the result in several forms, a folder each. */
+export function repositoryCard(
+  facts: ArtifactFacts,
+  artifacts: readonly { readonly folder: string; readonly format: ArtifactFormat }[],
+): string {
+  const { prepared, run } = facts;
+  const { name } = prepared.model;
+  return [
+    ...head(facts, 'transformers'),
+    `# ${run.name}`,
+    '',
+    `Made by Anneal from the job \`${run.name}\`, in ${artifacts.length} forms:`,
+    '',
+    ...artifacts.map(
+      ({ folder, format }) => `- \`${folder}/\`: ${inSentence(opening[format])} ${name}`,
+    ),
+    '',
+    ...table(facts),
+    '',
+    'The licence of the base model applies.',
+    '',
+  ].join('\n');
+}
+
+function head({ prepared }: ArtifactFacts, library: string): readonly string[] {
+  return [
+    '---',
+    `base_model: ${prepared.model.name}`,
+    `library_name: ${library}`,
+    'pipeline_tag: text-generation',
+    '---',
+    '',
+  ];
+}
+
+function table({ prepared, report, run }: ArtifactFacts): readonly string[] {
   const { training, evaluation, dataset, result } = report;
   const published = result?.choice === 'Best' ? evaluation.best : evaluation.after;
   const rows = [
@@ -21,24 +70,7 @@ export function modelCard(facts: ArtifactFacts, format: ArtifactFormat): string 
     ['data digest', prepared.data.digest],
     ['job digest', run.digest],
   ];
-  return [
-    '---',
-    `base_model: ${prepared.model.name}`,
-    `library_name: ${format === 'PEFTAdapter' ? 'peft' : 'transformers'}`,
-    'pipeline_tag: text-generation',
-    '---',
-    '',
-    `# ${run.name}`,
-    '',
-    `${opening[format]} ${prepared.model.name}, made by Anneal from the job \`${run.name}\`.`,
-    '',
-    '| | |',
-    '| --- | --- |',
-    ...rows.map(([name, value]) => `| ${name} | ${value} |`),
-    '',
-    'The licence of the base model applies. `report.json` in the folder above holds every figure.',
-    '',
-  ].join('\n');
+  return ['| | |', '| --- | --- |', ...rows.map(([name, value]) => `| ${name} | ${value} |`)];
 }
 
 const opening = {
@@ -49,4 +81,8 @@ const opening = {
 
 function loss(value: number | null | undefined): string {
   return value === null || value === undefined ? 'not measured' : value.toFixed(4);
+}
+
+function inSentence(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
 }

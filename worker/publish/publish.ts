@@ -1,75 +1,59 @@
 // The role `publish`: a checkpoint in (the best one, or the last: choose-result.ts), artefacts out, each read back and compared with the
-// model that was trained before it takes its place.
-import { mkdir, writeFile } from 'node:fs/promises';
+// model that was trained before it takes its place; then uploaded, where the job says so. The report in the folder of the run is written
+// last of all: it says that the run is done.
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { resolveMethod } from '../../crds/index.ts';
-import { preparedRecord, runFiles, runRecord, trainedRecord } from '../../crds/wire/run-folder.ts';
+import {
+  preparedRecord,
+  type RunRecord,
+  runFiles,
+  runRecord,
+  type TrainedRecord,
+  trainedRecord,
+} from '../../crds/wire/run-folder.ts';
 import { type RunReport, runReport } from '../../crds/wire/run-report.ts';
-import { verifyCheckpoint } from '../checkpoint/folder.ts';
-import { loadState } from '../checkpoint/load-state.ts';
-import { openModel } from '../decoder/model-files.ts';
-import { buildModel, modelSource } from '../engine/build-model.ts';
 import { lockFile } from '../prepare/file-lock.ts';
+import type { Network } from '../prepare/http.ts';
+import { systemNetwork } from '../prepare/network.ts';
+import { type SourceEnvironment, sourceEnvironment } from '../prepare/source-environment.ts';
 import type { Role, RoleContext } from '../role.ts';
 import { requireRecord, writeRecord } from '../run-folder.ts';
-import { adapterOf, dtypeOf } from '../seams.ts';
 import { memoryStatistics, resetMemoryPeaks } from '../tensor/memory.ts';
-import { keep } from '../tensor/scope.ts';
-import type { Tensor } from '../tensor/tensor.ts';
 import { setThreads } from '../tensor/threads.ts';
-import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
-import { destinationFolder, replaceFolder } from './destination.ts';
-import { ggufArtifact } from './gguf-artifact.ts';
-import { mergedArtifact } from './merged.ts';
-import { modelCard } from './model-card.ts';
-import { peftArtifact } from './peft.ts';
-import { checkLogits } from './reload-check.ts';
-import { requireSame } from './require-same.ts';
+import { destinationFolder } from './destination.ts';
+import { uploadArtifacts, uploadReport } from './upload.ts';
+import { uploadTargets } from './upload-targets.ts';
+import { type WrittenArtifact, writeArtifacts } from './write-artifacts.ts';
 
 export const publishRole: Role = async (context) => {
-  const began = context.clock.monotonic();
-  const run = await requireRecord(context.folder, runFiles.run, runRecord);
-  const prepared = await requireRecord(context.folder, runFiles.prepared, preparedRecord);
-  const trained = await requireRecord(context.folder, runFiles.trained, trainedRecord);
+  const { clock, config, emit, folder, stop } = context;
+  const began = clock.monotonic();
+  const run = await requireRecord(folder, runFiles.run, runRecord);
+  const prepared = await requireRecord(folder, runFiles.prepared, preparedRecord);
+  const trained = await requireRecord(folder, runFiles.trained, trainedRecord);
+  const network = systemNetwork(clock, emit);
+  const targets = uploadTargets(run.spec, await environmentOf(run, config.variables, network));
   setThreads(run.threads);
   resetMemoryPeaks();
-  const method = resolveMethod(run.spec.method);
-  using files = openModel(prepared.model.path);
-  const dtype = dtypeOf(method);
-  const model = buildModel(modelSource(files), {
-    dtype,
-    adapter: adapterOf(method, BigInt(run.spec.training.seed), dtype),
-    sequenceLength: run.spec.dataset.sequenceLength,
-  });
-  using _parameters = model.parameters;
-  const checkpoint = trained.result ?? trained.checkpoint;
-  const manifest = await verifyCheckpoint(checkpoint);
-  const targets = new Map(model.parameters.trained().map(({ name, value }) => [name, value]));
-  loadState(checkpoint, manifest, targets);
-  using reference = keep(checkLogits(model));
-  const destination = destinationFolder(run, context.folder);
-  const facts: ArtifactFacts = { run, prepared, method, files, model, report: trained.report };
+  const destination = destinationFolder(run, folder);
   await using _lock = await lockDestination(context, destination);
-  const artifacts: RunReport['artifacts'] = [];
-  for (const writer of writersOf(facts)) {
-    context.stop.throwIfAborted();
-    const artifact = await publishOne(context, writer, destination, facts, reference);
-    artifacts.push(artifact);
-  }
-  const seconds = (context.clock.monotonic() - began) / 1000;
-  const report: RunReport = {
-    ...trained.report,
-    memory: withPublish(trained.report.memory),
-    artifacts,
-    seconds: {
-      ...trained.report.seconds,
-      export: seconds,
-      total: trained.report.seconds.total + seconds,
-    },
-  };
-  await writeRecord(context.folder, runFiles.report, runReport, report);
+  const { artifacts, card } = await writeArtifacts(
+    { run, prepared, trained },
+    destination,
+    context,
+  );
+  const written = clock.monotonic();
+  const memory = withPublish(trained.report.memory);
+  const words = { title: `Add the result of ${run.name}`, card, runFolder: folder };
+  const tools = { clock, emit, network };
+  const uris = await uploadArtifacts(targets, artifacts, words, tools, stop);
+  const ended = clock.monotonic();
+  const took = { export: (written - began) / 1000, upload: (ended - written) / 1000 };
+  const report = { ...reportOf(trained, artifacts, uris, took), memory };
   await writeRecord(destination, runFiles.report, runReport, report);
-  context.emit({
+  await uploadReport(targets, destination, tools, stop);
+  await writeRecord(folder, runFiles.report, runReport, report);
+  emit({
     type: 'end',
     reason: report.end.reason === 'FinishedEarly' ? 'FinishedEarly' : 'Finished',
     step: report.training.steps,
@@ -94,34 +78,37 @@ function withPublish(memory: RunReport['memory']): RunReport['memory'] {
   return { ...memory, publish: { predicted, measured, gap: (measured - predicted) / predicted } };
 }
 
-async function publishOne(
-  { emit }: RoleContext,
-  writer: ArtifactWriter,
-  destination: string,
-  facts: ArtifactFacts,
-  reference: Tensor,
-): Promise<RunReport['artifacts'][number]> {
-  const { format, folder } = writer;
-  const path = join(destination, folder);
-  emit({ type: 'stage', stage: 'Export', state: 'Started', subject: format });
-  const { bytes, reload } = await replaceFolder(path, async (partial) => {
-    const written = await writer.write(partial);
-    await writeFile(join(partial, 'README.md'), modelCard(facts, writer.format));
-    const copy = await writer.reload(partial, facts.model.dtype);
-    using _copyParameters = copy.parameters;
-    return { bytes: written, reload: requireSame(writer, reference, copy) };
+/** Of the machine, this stage needs tokens and addresses alone. */
+function environmentOf(
+  run: RunRecord,
+  variables: RoleContext['config']['variables'],
+  network: Network,
+): Promise<SourceEnvironment> {
+  return sourceEnvironment({
+    ...{ variables, network, cache: run.cache, jobFolder: run.folder },
+    report: () => {},
   });
-  emit({ type: 'artifact', format, path, bytes, report: reload });
-  emit({ type: 'stage', stage: 'Export', state: 'Done', subject: format });
-  return { format, path, bytes, reload };
 }
 
-/** The forms that the job asks for; by default the adapter where there is one, else the model. */
-function writersOf(facts: ArtifactFacts): readonly ArtifactWriter[] {
-  const { formats, gguf } = facts.run.spec.output;
-  const wanted = formats ?? [facts.model.adapter === null ? 'MergedSafetensors' : 'PEFTAdapter'];
-  return [...new Set(wanted)].map((format) => {
-    if (format === 'PEFTAdapter') return peftArtifact(facts);
-    return format === 'GGUF' ? ggufArtifact(facts, gguf.type) : mergedArtifact(facts);
-  });
+/** Places and times of an upload only where there was one. */
+function reportOf(
+  { report }: TrainedRecord,
+  artifacts: readonly WrittenArtifact[],
+  uris: readonly (readonly string[])[],
+  took: { readonly export: number; readonly upload: number },
+): RunReport {
+  const isUploaded = uris.some((places) => places.length > 0);
+  return {
+    ...report,
+    artifacts: artifacts.map(({ reported }, i) => ({
+      ...reported,
+      ...(isUploaded ? { uris: [...(uris[i] ?? [])] } : {}),
+    })),
+    seconds: {
+      ...report.seconds,
+      export: took.export,
+      ...(isUploaded ? { upload: took.upload } : {}),
+      total: report.seconds.total + took.export + took.upload,
+    },
+  };
 }

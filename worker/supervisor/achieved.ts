@@ -1,12 +1,9 @@
 // What `prepare` and `publish` put in place, read back from what they wrote, in the words of a pod.
-import { readdir } from 'node:fs/promises';
-import { join, relative, sep } from 'node:path';
+import { relative } from 'node:path';
 import { decoderFacts } from '../../crds/plan/decoder-facts.ts';
-import { digestOf } from '../../crds/plan/digest.ts';
 import type { LastWords } from '../../crds/wire/last-words.ts';
 import { preparedRecord, runFiles, runRecord } from '../../crds/wire/run-folder.ts';
 import { runReport } from '../../crds/wire/run-report.ts';
-import { sha256OfFile } from '../checkpoint/file-digest.ts';
 import { openFeed } from '../data/feed.ts';
 import { readModelHeaders } from '../decoder/model-headers.ts';
 import { requireRecord } from '../run-folder.ts';
@@ -41,13 +38,22 @@ export async function artifactWords(
   volumes: Readonly<Record<string, string>>,
 ): Promise<Published> {
   const { artifacts } = await requireRecord(runFolder, runFiles.report, runReport);
-  const said: Published['artifacts'] = [];
-  for (const { format, path, bytes } of artifacts.slice(0, 16)) {
-    const digest = `sha256:${await digestOfFolder(path)}`;
-    said.push({ type: format, uri: placeOf(path, volumes), digest, bytes });
-  }
-  return { artifacts: said };
+  const { spec } = await requireRecord(runFolder, runFiles.run, runRecord);
+  // A job that names no folder keeps a copy in its run, which nobody was promised.
+  const { local, persistentVolumeClaim: claim } = spec.output.destination ?? {};
+  const keepsFolder = local !== undefined || claim !== undefined;
+  const said = artifacts.flatMap(({ format, path, bytes, digest, uris = [] }) => {
+    const places = [...(keepsFolder ? [placeOf(path, volumes)] : []), ...uris];
+    return places.map((uri) => ({
+      ...{ type: format, uri, bytes },
+      ...(digest === undefined ? {} : { digest }),
+    }));
+  });
+  return { artifacts: said.slice(0, mostPlaces) };
 }
+
+/** As many as last words take. */
+const mostPlaces = 16;
 
 /** `pvc://claim/path`: the folder where a claim is mounted means nothing outside of the pod. */
 function placeOf(path: string, volumes: Readonly<Record<string, string>>): string {
@@ -56,15 +62,4 @@ function placeOf(path: string, volumes: Readonly<Record<string, string>>): strin
     if (!below.startsWith('..') && below !== path) return `pvc://${claim}/${below}`;
   }
   return `file://${path}`;
-}
-
-/** Of the names of the files and what is in them. */
-async function digestOfFolder(folder: string): Promise<string> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files: Record<string, string> = {};
-  for (const entry of entries.filter((each) => each.isFile())) {
-    const path = join(entry.parentPath, entry.name);
-    files[relative(folder, path).split(sep).join('/')] = await sha256OfFile(path);
-  }
-  return digestOf(files);
 }

@@ -118,6 +118,7 @@ const stageNames = {
   Train: 'training',
   Evaluate: 'evaluating',
   Export: 'writing results',
+  Upload: 'uploading',
 } as const;
 
 function stageWords({ stage, end, plan, step }: RunState, now: number): string {

@@ -143,7 +143,7 @@ test('training that ended well stays so when pods, Job and bus are gone', (t) =>
 
 test('a published job whose publishing failed is failed, and says where it hurts', (t) => {
   const failure = { code: 'E_HUB_FORBIDDEN', reason: 'HubForbidden', message: 'no write access' };
-  const { phase, status } = decided(
+  const { phase, status, is } = decided(
     training({
       status: { conditions: conditionsOf({ Running: '!Finished' }) },
       publishes: [
@@ -160,6 +160,7 @@ test('a published job whose publishing failed is failed, and says where it hurts
     reason: 'HubForbidden',
     message: 'no write access',
   });
+  t.is(is('Published'), 'False/HubForbidden');
 });
 
 test('somebody deleted the worker Job: the next epoch is created, as a disruption', (t) => {

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { modelCard } from '../../../worker/publish/model-card.ts';
+import { modelCard, repositoryCard } from '../../../worker/publish/model-card.ts';
 import { aPreparedRecord, aReport } from '../../builders/run-report.ts';
 
 // What the card reads of the facts; models and files are not among it.
@@ -38,4 +38,16 @@ test('the head of a card is YAML of its own, and the table has a row a fact', (t
   t.is(lines.filter((line) => line === '---').length, 2);
   const rows = lines.filter((line) => line.startsWith('| '));
   t.true(rows.every((row) => row.split('|').length === 4));
+});
+
+test('a card for several forms lists their folders, and makes one head and one table', (t) => {
+  const card = repositoryCard(facts(), [
+    { folder: 'adapter', format: 'PEFTAdapter' },
+    { folder: 'gguf', format: 'GGUF' },
+  ]);
+  t.regex(card, /^Made by Anneal from the job `first`, in 2 forms:$/m);
+  t.regex(card, /^- `adapter\/`: an adapter for SmolLM2/m);
+  t.regex(card, /^- `gguf\/`: a fine-tuned copy, in GGUF form, of SmolLM2/m);
+  t.is(card.split('\n').filter((line) => line === '---').length, 2);
+  t.false(/undefined|NaN|null/.test(card));
 });

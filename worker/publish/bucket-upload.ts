@@ -1,0 +1,153 @@
+// Files of a result as objects of a bucket. Every byte travels under a SHA-256 that the service checks: of the file, or of each part of
+// a large one. An object appears whole or not at all; one that is there with the same size and checksum is not sent again. Requests
+// are tried again here, part by part, and what a failure or a stop leaves of an upload in parts is removed.
+import { createReadStream } from 'node:fs';
+import type { S3Client } from '@aws-sdk/client-s3';
+import { UserError } from '../../crds/errors.ts';
+import {
+  type Bucket,
+  bucketClient,
+  loadSdk,
+  once,
+  orWithoutSdk,
+  parseUri,
+  patiently,
+  type Sdk,
+} from '../prepare/bucket-client.ts';
+import type { Network } from '../prepare/http.ts';
+import { retry } from '../prepare/retry.ts';
+import type { FileDigest } from '../prepare/source-files.ts';
+import { verify } from '../prepare/verify.ts';
+import type { ResultFile } from './result-files.ts';
+import type { UploadProgress } from './upload-progress.ts';
+
+interface Session {
+  readonly bucket: Bucket;
+  readonly network: Network;
+  readonly client: S3Client;
+  readonly sdk: Sdk;
+  readonly progress: UploadProgress;
+}
+
+/** Few enough that four of them in memory do not matter, and large enough that requests do not. */
+const leastPartBytes = 8 << 20;
+const mostParts = 10_000;
+const partsAtOnce = 4;
+/** A request is given up as silent no sooner than its body would take at this speed. */
+const slowestBytesPerMs = 32;
+
+/** In the order of the list; what comes last says that the rest is there. */
+export async function uploadToBucket(
+  bucket: Bucket,
+  files: readonly ResultFile[],
+  network: Network,
+  progress: UploadProgress,
+  signal: AbortSignal,
+): Promise<void> {
+  const sdk = await loadSdk();
+  const client = bucketClient(bucket, sdk);
+  const session = { bucket, network, client, sdk, progress };
+  try {
+    for (const file of files) await uploadObject(file, session, signal);
+  } finally {
+    client.destroy();
+  }
+}
+
+async function uploadObject(
+  file: ResultFile,
+  session: Session,
+  signal: AbortSignal,
+): Promise<void> {
+  const { Upload } = await orWithoutSdk(() => import('@aws-sdk/lib-storage'));
+  const { bucket, sdk, network, progress } = session;
+  const { name, prefix } = parseUri(bucket.uri);
+  const target = { Bucket: name, Key: prefix === '' ? file.path : `${prefix}/${file.path}` };
+  await retry(
+    async () => {
+      if (await isThere(file, target, session, signal)) return;
+      const body = createReadStream(file.absolute);
+      try {
+        const upload = new Upload({
+          client: patientClient(session, signal),
+          partSize: partBytesOf(file),
+          queueSize: partsAtOnce,
+          params: { ...target, Body: body, ChecksumAlgorithm: sdk.ChecksumAlgorithm.SHA256 },
+        });
+        upload.on('httpUploadProgress', ({ loaded }) => progress(file.path, loaded ?? 0));
+        await upload.done();
+      } finally {
+        body.destroy();
+      }
+    },
+    network,
+    signal,
+  );
+  progress(file.path, file.bytes);
+}
+
+function partBytesOf({ bytes }: ResultFile): number {
+  return Math.max(leastPartBytes, Math.ceil(bytes / mostParts));
+}
+
+/** Keys that may only write cannot see, and then everything is sent. */
+async function isThere(
+  file: ResultFile,
+  target: { readonly Bucket: string; readonly Key: string },
+  { bucket, network, client, sdk }: Session,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const query = new sdk.HeadObjectCommand({ ...target, ChecksumMode: 'ENABLED' });
+  try {
+    const head = await patiently(bucket, network, signal, (abortSignal) =>
+      client.send(query, { abortSignal }),
+    );
+    if (head.ContentLength !== file.bytes) return false;
+    const stated = digestOf(head.ChecksumSHA256, file);
+    if (stated === undefined) return false;
+    return (await verify(file.absolute, file.bytes, stated, signal)).matches;
+  } catch (error) {
+    if (error instanceof UserError) return false;
+    throw error;
+  }
+}
+
+/** Of a file that we uploaded, the sizes of the parts are known. */
+function digestOf(checksum: string | undefined, file: ResultFile): FileDigest | undefined {
+  const [, base64, parts] = /^([^-]+)(?:-(\d+))?$/.exec(checksum ?? '') ?? [];
+  if (base64 === undefined) return undefined;
+  const hex = Buffer.from(base64, 'base64').toString('hex');
+  if (parts === undefined) return { type: 'sha256', hex };
+  const partBytes: number[] = [];
+  for (let left = file.bytes; left > 0; left -= partBytesOf(file)) {
+    partBytes.push(Math.min(left, partBytesOf(file)));
+  }
+  return partBytes.length === Number(parts) ? { type: 'sha256OfParts', hex, partBytes } : undefined;
+}
+
+/**
+ * The client as `Upload` is to see it: each of its requests is tried again by our rules and ends with our signal, which `Upload` does
+ * not pass on. Only the request that removes the parts goes on after a stop; that it fails is nothing to tell beside what went before.
+ */
+function patientClient({ client, sdk, bucket, network }: Session, signal: AbortSignal): S3Client {
+  type Command = Parameters<S3Client['send']>[0];
+  const send = async (command: Command): Promise<unknown> => {
+    if (command instanceof sdk.AbortMultipartUploadCommand) {
+      const own = new AbortController().signal;
+      return once(bucket, network, own, (abortSignal) =>
+        client.send(command, { abortSignal }),
+      ).catch(() => undefined);
+    }
+    const stallMs = network.stallMs + bytesOf(command.input) / slowestBytesPerMs;
+    return network.connections(() =>
+      patiently(bucket, { ...network, stallMs }, signal, (abortSignal) =>
+        client.send(command, { abortSignal }),
+      ),
+    );
+  };
+  return Object.create(client, { send: { value: send } });
+}
+
+function bytesOf(input: object): number {
+  return 'Body' in input && input.Body instanceof Uint8Array ? input.Body.byteLength : 0;
+}

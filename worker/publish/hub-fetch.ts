@@ -1,0 +1,78 @@
+// The fetch that @huggingface/hub uploads with: the token goes to the hub and never to the storage that it sends us to, bodies are
+// counted as they leave, silence ends a request, and what failed for a while is tried again; all but the commit itself, of which nobody
+// knows whether it was made when its answer is lost: whoever made the request looks first (hub-upload.ts).
+import { AnnealError } from '../../crds/errors.ts';
+import { connectionError, type Network, withinSilence } from '../prepare/http.ts';
+import { retry } from '../prepare/retry.ts';
+import { hubRefusal } from './hub-refusal.ts';
+import type { UploadProgress } from './upload-progress.ts';
+import type { HubDestination } from './upload-targets.ts';
+
+interface UploadTools {
+  readonly network: Network;
+  readonly progress: UploadProgress;
+}
+
+/** Answers with a status of `accepts` are handed out as they are; every other refusal is thrown, in words. */
+export function hubFetch(
+  hub: HubDestination,
+  { network, progress }: UploadTools,
+  signal: AbortSignal,
+  accepts: readonly number[] = [],
+): typeof fetch {
+  return async (input, init = {}) => {
+    const url = new URL(input instanceof Request ? input.url : input);
+    const both = init.signal ? AbortSignal.any([signal, init.signal]) : signal;
+    const attempt = () =>
+      network.connections(async () => {
+        const response = await send(url, init, both);
+        if (response.ok || accepts.includes(response.status)) return response;
+        await response.body?.cancel();
+        throw hubRefusal(response, hub, network.clock);
+      });
+    return /\/commit\/[^/]+$/.test(url.pathname) ? attempt() : retry(attempt, network, both);
+  };
+
+  async function send(url: URL, init: RequestInit, both: AbortSignal): Promise<Response> {
+    const headers = new Headers(init.headers);
+    headers.delete('authorization');
+    const isHub = url.origin === new URL(hub.endpoint).origin;
+    if (isHub) headers.set('authorization', `Bearer ${hub.token}`);
+    try {
+      return await withinSilence(url.host, network, both, (own, feed) =>
+        network.fetch(url, {
+          ...init,
+          ...bodyOf(init.body, headers, (sent) => {
+            feed();
+            if (init.method === 'PUT') progress(url.pathname, sent);
+          }),
+          headers,
+          signal: own,
+        }),
+      );
+    } catch (error) {
+      both.throwIfAborted();
+      throw error instanceof AnnealError ? error : connectionError(url.host, error);
+    }
+  }
+}
+
+/** Everything is sent as a stream of known length: storages refuse bodies whose length they are not told. */
+function bodyOf(
+  body: RequestInit['body'],
+  headers: Headers,
+  onSent: (sent: number) => void,
+): RequestInit {
+  if (typeof body !== 'string' && !(body instanceof Blob)) return {};
+  const blob = new Blob([body]);
+  headers.set('content-length', String(blob.size));
+  let sent = 0;
+  const counter = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      sent += chunk.length;
+      onSent(sent);
+      controller.enqueue(chunk);
+    },
+  });
+  return { body: blob.stream().pipeThrough(counter), duplex: 'half' };
+}

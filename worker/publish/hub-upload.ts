@@ -1,0 +1,149 @@
+// A result as one commit of a repository on a hub, which is made where it is missing, and its branch too. The commit names the one that it
+// was made for, so a push of somebody else in between is seen and never overwritten; after every failure is looked first whether the
+// files are there already.
+import { openAsBlob } from 'node:fs';
+import { AnnealError, UserError } from '../../crds/errors.ts';
+import type { Network } from '../prepare/http.ts';
+import { type HubEntry, listEntries, resolveCommit } from '../prepare/hub.ts';
+import { retry } from '../prepare/retry.ts';
+import { verify } from '../prepare/verify.ts';
+import { hubFetch } from './hub-fetch.ts';
+import type { ResultFile } from './result-files.ts';
+import type { UploadProgress } from './upload-progress.ts';
+import type { HubDestination } from './upload-targets.ts';
+
+interface Push {
+  readonly files: readonly ResultFile[];
+  /** First line of the commit. */
+  readonly title: string;
+  readonly network: Network;
+  readonly progress: UploadProgress;
+}
+
+/** Returns the commit that holds the files. */
+export async function uploadToHub(
+  hub: HubDestination,
+  push: Push,
+  signal: AbortSignal,
+): Promise<string> {
+  return retry(() => commitOnce(hub, push, signal), push.network, signal);
+}
+
+async function commitOnce(hub: HubDestination, push: Push, signal: AbortSignal): Promise<string> {
+  const { files, title, network } = push;
+  const head = await headOf(hub, push, signal);
+  const entries = await listEntries(hub, head, network, signal);
+  if (await holdsAll(entries, files, signal)) return head;
+  const { uploadFiles } = await import('@huggingface/hub');
+  const output = await worded(hub, signal, async () =>
+    uploadFiles({
+      ...repositoryOf(hub),
+      branch: hub.revision,
+      parentCommit: head,
+      commitTitle: title,
+      files: await Promise.all(
+        files.map(async ({ path, absolute }) => ({ path, content: await openAsBlob(absolute) })),
+      ),
+      fetch: hubFetch(hub, push, signal),
+      abortSignal: signal,
+      // The other protocol cuts files into pieces in WebAssembly; every hub takes whole files too.
+      useXet: false,
+    }),
+  );
+  return output?.commit.oid ?? resolveCommit(hub, network, signal);
+}
+
+function repositoryOf({ repository, endpoint }: HubDestination) {
+  return { repo: { type: 'model', name: repository }, hubUrl: endpoint } as const;
+}
+
+/** Where the branch stands; repository and branch are made where they are missing. */
+async function headOf(hub: HubDestination, push: Push, signal: AbortSignal): Promise<string> {
+  const missing = await missingPart(hub, push, signal);
+  if (missing !== undefined) {
+    const { createBranch, createRepo } = await import('@huggingface/hub');
+    // Somebody else may have made it in between.
+    const call = { ...repositoryOf(hub), fetch: hubFetch(hub, push, signal, [409]) };
+    if (missing === 'Repository') {
+      // The token that is sent is set by our fetch; the package takes only those of one form.
+      const made = { ...call, visibility: hub.visibility, accessToken: 'hf_' };
+      await worded(hub, signal, () => createRepo(made).catch(unlessThere));
+    }
+    const still = await missingPart(hub, push, signal);
+    if (still === 'Repository') throw invisible(hub);
+    if (still === 'Branch') {
+      const made = { ...call, branch: hub.revision };
+      await worded(hub, signal, () => createBranch(made).catch(unlessThere));
+    }
+  }
+  return resolveCommit(hub, push.network, signal);
+}
+
+async function missingPart(
+  hub: HubDestination,
+  push: Push,
+  signal: AbortSignal,
+): Promise<'Repository' | 'Branch' | undefined> {
+  const { endpoint, repository, revision } = hub;
+  const url = `${endpoint}/api/models/${repository}/revision/${encodeURIComponent(revision)}`;
+  const response = await hubFetch(hub, push, signal, [404])(url);
+  await response.body?.cancel();
+  if (response.ok) return undefined;
+  return response.headers.get('x-error-code') === 'RevisionNotFound' ? 'Branch' : 'Repository';
+}
+
+/** It is there, or it could have been made. */
+function invisible({ repository, endpoint, tokenName, field }: HubDestination): UserError {
+  const message = `${repository} does not exist on ${new URL(endpoint).host}, or ${tokenName} may not see it`;
+  return new UserError({ code: 'E_PUBLISH_FAILED', message, path: field, value: repository });
+}
+
+function unlessThere(error: unknown): void {
+  if (!(error instanceof Error && 'statusCode' in error && error.statusCode === 409)) throw error;
+}
+
+/** Small files are named by git's hash, large ones by their SHA-256. */
+async function holdsAll(
+  entries: readonly HubEntry[],
+  files: readonly ResultFile[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  const known = new Map(entries.map((entry) => [entry.path, entry]));
+  for (const { path, absolute, bytes, sha256 } of files) {
+    const entry = known.get(path);
+    if (entry === undefined || (entry.lfs?.size ?? entry.size) !== bytes) return false;
+    if (entry.lfs !== undefined) {
+      if (entry.lfs.oid !== sha256) return false;
+      continue;
+    }
+    const stated = { type: 'gitBlob', hex: entry.oid } as const;
+    if (!(await verify(absolute, bytes, stated, signal)).matches) return false;
+  }
+  return true;
+}
+
+/** The package's own errors carry addresses and numbers of requests; those of our fetch pass through it. */
+async function worded<T>(
+  hub: HubDestination,
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error instanceof AnnealError ? error : notUploaded(error, hub);
+  }
+}
+
+function notUploaded(cause: unknown, { repository, field }: HubDestination): UserError {
+  const why = cause instanceof Error ? cause.message.split('. URL:')[0] : String(cause);
+  const message = `the result could not be uploaded to ${repository}: ${why?.slice(0, 300)}`;
+  return new UserError({
+    code: 'E_PUBLISH_FAILED',
+    message,
+    path: field,
+    value: repository,
+    cause,
+  });
+}

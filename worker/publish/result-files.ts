@@ -1,0 +1,52 @@
+// The files of one artefact as they lie on this disk, hashed once: for the report, for the checksums of an upload, and to see whether a
+// place holds them already.
+import { readdir, stat } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import { digestOf } from '../../crds/plan/digest.ts';
+import { verify } from '../prepare/verify.ts';
+
+export interface ResultFile {
+  /** Below the artefact, later below a prefix or a folder of a repository; with forward slashes. */
+  readonly path: string;
+  readonly absolute: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** Sorted by path. */
+export async function resultFiles(
+  folder: string,
+  signal: AbortSignal,
+): Promise<readonly ResultFile[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const paths = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+  const files: ResultFile[] = [];
+  for (const absolute of paths.sort()) {
+    const path = relative(folder, absolute).split(sep).join('/');
+    files.push(await resultFile(path, absolute, signal));
+  }
+  return files;
+}
+
+export async function resultFile(
+  path: string,
+  absolute: string,
+  signal: AbortSignal,
+): Promise<ResultFile> {
+  const { size: bytes } = await stat(absolute);
+  const { sha256 } = await verify(absolute, bytes, undefined, signal);
+  return { path, absolute, bytes, sha256 };
+}
+
+/** Of the names of the files and what is in them, so that it is the same wherever the artefact lies. */
+export function digestOfResult(files: readonly ResultFile[]): `sha256:${string}` {
+  return `sha256:${digestOf(Object.fromEntries(files.map(({ path, sha256 }) => [path, sha256])))}`;
+}
+
+/** Puts an artefact below a folder; '' leaves it where it is. */
+export function below(folder: string, files: readonly ResultFile[]): readonly ResultFile[] {
+  if (folder === '') return files;
+  return files.map((file) => ({ ...file, path: `${folder}/${file.path}` }));
+}

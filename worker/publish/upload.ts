@@ -1,0 +1,95 @@
+// Takes what was written and checked to where the job says: into a bucket, onto a hub, or both. The report of the run goes last into the
+// bucket, so that whoever finds it knows that all it names is there.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { runFiles } from '../../crds/wire/run-folder.ts';
+import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
+import type { Clock } from '../clock.ts';
+import type { Network } from '../prepare/http.ts';
+import { uploadToBucket } from './bucket-upload.ts';
+import { uploadToHub } from './hub-upload.ts';
+import { below, type ResultFile, resultFile } from './result-files.ts';
+import { reportUpload } from './upload-progress.ts';
+import type { UploadTargets } from './upload-targets.ts';
+
+interface Uploaded {
+  /** Name of its folder. */
+  readonly folder: string;
+  readonly files: readonly ResultFile[];
+}
+
+interface UploadTools {
+  readonly emit: (message: TelemetryBody) => void;
+  readonly clock: Clock;
+  readonly network: Network;
+}
+
+interface Words {
+  /** First line of the commit. */
+  readonly title: string;
+  /** README.md of a repository with several artefacts, each of which has one of its own. */
+  readonly card: string;
+  /** Folder of the run, where the card is kept. */
+  readonly runFolder: string;
+}
+
+/** Returns where each artefact is now, in their order. */
+export async function uploadArtifacts(
+  { bucket, hub }: UploadTargets,
+  artifacts: readonly Uploaded[],
+  words: Words,
+  tools: UploadTools,
+  signal: AbortSignal,
+): Promise<readonly (readonly string[])[]> {
+  const { network } = tools;
+  const uris = artifacts.map((): string[] => []);
+  if (bucket !== undefined) {
+    const files = artifacts.flatMap((artifact) => below(artifact.folder, artifact.files));
+    await reportUpload({ subject: bucket.uri, total: bytesOf(files) }, tools, (progress) =>
+      uploadToBucket(bucket, files, network, progress, signal),
+    );
+    for (const [i, { folder }] of artifacts.entries()) uris[i]?.push(`${bucket.uri}/${folder}`);
+  }
+  if (hub !== undefined) {
+    // Tools look for one model at the root of a repository.
+    const [only, ...more] = artifacts;
+    const isOne = only !== undefined && more.length === 0;
+    const files = isOne ? only.files : await inFolders(artifacts, words, signal);
+    const facts = { subject: hub.repository, total: bytesOf(files) };
+    const commit = await reportUpload(facts, tools, (progress) =>
+      uploadToHub(hub, { files, title: words.title, network, progress }, signal),
+    );
+    const root = `hf://${hub.repository}@${commit}`;
+    for (const [i, { folder }] of artifacts.entries()) {
+      uris[i]?.push(isOne ? root : `${root}/${folder}`);
+    }
+  }
+  return uris;
+}
+
+async function inFolders(
+  artifacts: readonly Uploaded[],
+  { card, runFolder }: Words,
+  signal: AbortSignal,
+): Promise<readonly ResultFile[]> {
+  const path = join(runFolder, 'hub-card.md');
+  await writeFile(path, card);
+  const files = artifacts.flatMap((artifact) => below(artifact.folder, artifact.files));
+  return [...files, await resultFile('README.md', path, signal)];
+}
+
+/** After everything else; hubs get none, since it names folders of this machine. */
+export async function uploadReport(
+  { bucket }: UploadTargets,
+  folder: string,
+  { network }: UploadTools,
+  signal: AbortSignal,
+): Promise<void> {
+  if (bucket === undefined) return;
+  const file = await resultFile(runFiles.report, join(folder, runFiles.report), signal);
+  await uploadToBucket(bucket, [file], network, () => {}, signal);
+}
+
+function bytesOf(files: readonly ResultFile[]): number {
+  return files.reduce((sum, { bytes }) => sum + bytes, 0);
+}

@@ -1,0 +1,106 @@
+// From a checkpoint to artefacts on this disk: the trained model is put together once, each form of it is written, read back and compared
+// before it takes its place, and hashed for whoever takes it further.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { resolveMethod } from '../../crds/index.ts';
+import type { PreparedRecord, RunRecord, TrainedRecord } from '../../crds/wire/run-folder.ts';
+import type { RunReport } from '../../crds/wire/run-report.ts';
+import { verifyCheckpoint } from '../checkpoint/folder.ts';
+import { loadState } from '../checkpoint/load-state.ts';
+import { openModel } from '../decoder/model-files.ts';
+import { buildModel, modelSource } from '../engine/build-model.ts';
+import type { RoleContext } from '../role.ts';
+import { adapterOf, dtypeOf } from '../seams.ts';
+import { keep } from '../tensor/scope.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import type { ArtifactFacts, ArtifactFormat, ArtifactWriter } from './artifact.ts';
+import { replaceFolder } from './destination.ts';
+import { ggufArtifact } from './gguf-artifact.ts';
+import { mergedArtifact } from './merged.ts';
+import { modelCard, repositoryCard } from './model-card.ts';
+import { peftArtifact } from './peft.ts';
+import { checkLogits } from './reload-check.ts';
+import { requireSame } from './require-same.ts';
+import { digestOfResult, type ResultFile, resultFiles } from './result-files.ts';
+
+interface Records {
+  readonly run: RunRecord;
+  readonly prepared: PreparedRecord;
+  readonly trained: TrainedRecord;
+}
+
+export interface WrittenArtifact {
+  readonly format: ArtifactFormat;
+  /** Name of its folder below the destination. */
+  readonly folder: string;
+  readonly files: readonly ResultFile[];
+  readonly reported: RunReport['artifacts'][number];
+}
+
+interface Written {
+  readonly artifacts: readonly WrittenArtifact[];
+  /** README.md for a place that shows all of them as one. */
+  readonly card: string;
+}
+
+export async function writeArtifacts(
+  { run, prepared, trained }: Records,
+  destination: string,
+  context: RoleContext,
+): Promise<Written> {
+  const method = resolveMethod(run.spec.method);
+  using files = openModel(prepared.model.path);
+  const dtype = dtypeOf(method);
+  const model = buildModel(modelSource(files), {
+    dtype,
+    adapter: adapterOf(method, BigInt(run.spec.training.seed), dtype),
+    sequenceLength: run.spec.dataset.sequenceLength,
+  });
+  using _parameters = model.parameters;
+  const checkpoint = trained.result ?? trained.checkpoint;
+  const manifest = await verifyCheckpoint(checkpoint);
+  const targets = new Map(model.parameters.trained().map(({ name, value }) => [name, value]));
+  loadState(checkpoint, manifest, targets);
+  using reference = keep(checkLogits(model));
+  const facts: ArtifactFacts = { run, prepared, method, files, model, report: trained.report };
+  const artifacts: WrittenArtifact[] = [];
+  for (const writer of writersOf(facts)) {
+    context.stop.throwIfAborted();
+    artifacts.push(await writeOne(context, writer, destination, facts, reference));
+  }
+  return { artifacts, card: repositoryCard(facts, artifacts) };
+}
+
+async function writeOne(
+  { emit, stop }: RoleContext,
+  writer: ArtifactWriter,
+  destination: string,
+  facts: ArtifactFacts,
+  reference: Tensor,
+): Promise<WrittenArtifact> {
+  const { format, folder } = writer;
+  const path = join(destination, folder);
+  emit({ type: 'stage', stage: 'Export', state: 'Started', subject: format });
+  const { bytes, reload } = await replaceFolder(path, async (partial) => {
+    const written = await writer.write(partial);
+    await writeFile(join(partial, 'README.md'), modelCard(facts, writer.format));
+    const copy = await writer.reload(partial, facts.model.dtype);
+    using _copyParameters = copy.parameters;
+    return { bytes: written, reload: requireSame(writer, reference, copy) };
+  });
+  emit({ type: 'artifact', format, path, bytes, report: reload });
+  emit({ type: 'stage', stage: 'Export', state: 'Done', subject: format });
+  const files = await resultFiles(path, stop);
+  const digest = digestOfResult(files);
+  return { format, folder, files, reported: { format, path, bytes, digest, reload } };
+}
+
+/** The forms that the job asks for; by default the adapter where there is one, else the model. */
+function writersOf(facts: ArtifactFacts): readonly ArtifactWriter[] {
+  const { formats, gguf } = facts.run.spec.output;
+  const wanted = formats ?? [facts.model.adapter === null ? 'MergedSafetensors' : 'PEFTAdapter'];
+  return [...new Set(wanted)].map((format) => {
+    if (format === 'PEFTAdapter') return peftArtifact(facts);
+    return format === 'GGUF' ? ggufArtifact(facts, gguf.type) : mergedArtifact(facts);
+  });
+}
