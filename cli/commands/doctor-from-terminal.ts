@@ -1,11 +1,13 @@
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { failureOf } from '../../crds/index.ts';
+import { failureOf, toAnnealError } from '../../crds/index.ts';
 import type { OutputFormat } from '../command-table/flags.ts';
 import { jsonOf } from '../command-table/json.ts';
 import type { CliConfig } from '../config.ts';
+import type { Check } from '../doctor/check.ts';
 import { diagnosisText } from '../format/diagnosis-text.ts';
 import { glyphSet } from '../format/glyphs.ts';
+import { knowsCluster } from '../jobs/open-source.ts';
 import { thisMachine } from '../setup/machine.ts';
 import { doctor } from './doctor.ts';
 
@@ -27,7 +29,27 @@ export async function doctorFromTerminal(
     totalBytes: totalmem(),
     freeBytes: freemem(),
   });
-  const text = glyphSet(config).text(diagnosisText(found));
-  out(output === 'json' ? jsonOf('Diagnosis', found) : text);
+  const cluster = await checksOfCluster(config);
+  const all = { ...found, checks: [...found.checks, ...cluster] };
+  const text = glyphSet(config).text(diagnosisText(all));
+  out(output === 'json' ? jsonOf('Diagnosis', all) : text);
   return found.healthy ? 0 : failureOf('E_SETUP').cliExit;
+}
+
+const timeoutMs = 10_000;
+
+/** None where no cluster is known. */
+async function checksOfCluster(config: CliConfig): Promise<readonly Check[]> {
+  if (!knowsCluster({}, config)) return [];
+  const { Kube, readKubeconfig } = await import('../client/kube.ts');
+  const { clusterChecks } = await import('../doctor/cluster-checks.ts');
+  try {
+    const { context, namespace, kubeconfigs: defaults, systemNamespace } = config;
+    const place = readKubeconfig({ file: undefined, defaults, context, namespace });
+    await using kube = new Kube(place.config, timeoutMs);
+    return await clusterChecks({ ...place, kube, systemNamespace }, new AbortController().signal);
+  } catch (thrown) {
+    const { message, hint } = toAnnealError(thrown);
+    return [{ name: 'cluster', state: 'Warning', observed: message, fix: hint }];
+  }
 }

@@ -7,14 +7,15 @@ import { LocalSource } from './local-source.ts';
 import type { JobSource } from './source.ts';
 
 export async function openSource(flags: SourceFlags, config: CliConfig): Promise<JobSource> {
-  if (isLocal(flags, config)) return new LocalSource(config.cache);
+  if (!knowsCluster(flags, config)) return new LocalSource(config.cache);
   const { openCluster } = await import('./cluster-source.ts');
   return openCluster(flags, config);
 }
 
-function isLocal(flags: SourceFlags, { kubeconfigs }: CliConfig): boolean {
-  if (flags.local === true) return true;
+/** Whether a command without further words is about a cluster. */
+export function knowsCluster(flags: SourceFlags, { kubeconfigs }: CliConfig): boolean {
+  if (flags.local === true) return false;
   const names = [flags.namespace, flags.context, flags.kubeconfig, flags.allNamespaces];
-  if (names.some((name) => name !== undefined)) return false;
-  return ![...kubeconfigs, podToken].some((file) => existsSync(file));
+  if (names.some((name) => name !== undefined)) return true;
+  return [...kubeconfigs, podToken].some((file) => existsSync(file));
 }
