@@ -70,8 +70,8 @@ test('without packages an older Node.js is told what it lacks', async (t) => {
   t.is(exitCode, 5);
 });
 
-test('package.json names it as the command, and the file may be run', async (t) => {
+test('package.json names it as the command and as a plugin of kubectl, and the file may be run', async (t) => {
   const { bin } = JSON.parse(await readFile(join(checkout, 'package.json'), 'utf8'));
-  t.deepEqual(bin, { anneal: 'cli/anneal.mjs' });
+  t.deepEqual(bin, { anneal: 'cli/anneal.mjs', 'kubectl-anneal': 'cli/anneal.mjs' });
   await t.notThrowsAsync(access(join(checkout, bin.anneal), constants.X_OK));
 });
