@@ -29,6 +29,7 @@ const schema = z.object({
   ANNEAL_CONTEXT: text,
   ANNEAL_SYSTEM_NAMESPACE: text,
   ANNEAL_NATS_URL: text,
+  ANNEAL_REQUEST_SECONDS: z.coerce.number().min(1).max(3600).optional().catch(undefined),
   CLICOLOR_FORCE: on,
   LC_ALL: text,
   LC_CTYPE: text,
@@ -53,6 +54,8 @@ export interface CliConfig {
   /** From the environment; flags stand above them. */
   readonly namespace: string | undefined;
   readonly context: string | undefined;
+  /** How long the API server may take to answer. */
+  readonly requestTimeoutMs: number;
   /** Where operator and bus run. */
   readonly systemNamespace: string;
   /** Address of the bus where it can be reached without a port-forward. */
@@ -82,6 +85,7 @@ export function cliConfig(variables: Readonly<Record<string, string | undefined>
     context: env.ANNEAL_CONTEXT,
     systemNamespace: env.ANNEAL_SYSTEM_NAMESPACE ?? 'anneal-system',
     busUrl: env.ANNEAL_NATS_URL,
+    requestTimeoutMs: 1000 * (env.ANNEAL_REQUEST_SECONDS ?? 30),
     // No locale at all says nothing: containers often have none, and their terminals show UTF-8.
     unicode: env.TERM !== 'linux' && (locale === undefined || /utf-?8/i.test(locale)),
   };

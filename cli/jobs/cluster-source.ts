@@ -10,8 +10,6 @@ import { type Job, readJobObject } from './job.ts';
 import { podLogs } from './pod-logs.ts';
 import type { Follow, Happening, Heard, JobSource, JobsChange, LogsAsked } from './source.ts';
 
-const timeoutMs = 30_000;
-
 export function openCluster(flags: SourceFlags, config: CliConfig): ClusterSource {
   const place = readKubeconfig({
     file: flags.kubeconfig,
@@ -39,7 +37,7 @@ export class ClusterSource implements JobSource {
   readonly config: CliConfig;
 
   constructor(place: KubePlace, everywhere: boolean, config: CliConfig) {
-    this.kube = new Kube(place.config, timeoutMs);
+    this.kube = new Kube(place.config, config.requestTimeoutMs);
     this.home = place.namespace;
     this.namespace = everywhere ? undefined : place.namespace;
     this.place = `${place.contextName}/${everywhere ? 'all namespaces' : place.namespace}`;

@@ -49,7 +49,11 @@ export async function aCluster() {
       let out = '';
       let err = '';
       const code = await run(['node', 'anneal', ...words], {
-        variables: { KUBECONFIG: kubeconfig, ANNEAL_CACHE: folder.path },
+        variables: {
+          ...{ KUBECONFIG: kubeconfig, ANNEAL_CACHE: folder.path },
+          // A machine that is busy with other things is no server that does not answer.
+          ANNEAL_REQUEST_SECONDS: '3600',
+        },
         out: (text) => {
           out += text;
         },
