@@ -113,7 +113,7 @@ export async function writeSafetensors(
   await file.write(printHeader(sorted, metadata));
   for (const [name, source] of sorted) {
     signal?.throwIfAborted();
-    await file.write(bytesOf(name, source));
+    for (const bytes of piecesOf(name, source)) await file.write(bytes);
   }
   return await file.commit();
 }
@@ -143,8 +143,28 @@ function typeName(dtype: DType): string {
   return found[0];
 }
 
-function bytesOf(name: string, source: Tensor | PlannedTensor): Uint8Array {
-  if (source instanceof Tensor) return toBytes(source);
+/** The bytes of a large tensor all at once would be a second copy of it, beside everything that a step holds. */
+const pieceBytes = 16 * 2 ** 20;
+
+function* piecesOf(name: string, source: Tensor | PlannedTensor): Generator<Uint8Array> {
+  if (!(source instanceof Tensor)) {
+    yield bytesOf(name, source);
+    return;
+  }
+  const [rows = 1] = source.shape;
+  const whole = source.numel * dtypeBytes(source.dtype);
+  const atOnce = Math.max(1, Math.floor((rows * pieceBytes) / Math.max(1, whole)));
+  if (atOnce >= rows) {
+    yield toBytes(source);
+    return;
+  }
+  for (let start = 0; start < rows; start += atOnce) {
+    const count = Math.min(atOnce, rows - start);
+    yield scope(() => toBytes(ops.narrow(source, 0, start, count)));
+  }
+}
+
+function bytesOf(name: string, source: PlannedTensor): Uint8Array {
   return scope(() => {
     const made = source.make();
     const isPromised =

@@ -13,6 +13,8 @@ import {
 import { type DType, dtypes } from '../../../worker/tensor/dtype.ts';
 import { liveHandles } from '../../../worker/tensor/memory.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
+import { normal, streamOf } from '../../../worker/tensor/rng.ts';
+import { keep, scope } from '../../../worker/tensor/scope.ts';
 import { fromBytes, type Tensor, tensor, toArray, toBytes } from '../../../worker/tensor/tensor.ts';
 
 let folder = '';
@@ -185,3 +187,13 @@ test('shards keep every tensor once, in order, and only a single large one is ov
 function never(): Tensor {
   return fromBytes(new Uint8Array(), [0], 'uint8');
 }
+
+test('a large tensor is written in pieces, and is whole in the file', async (t) => {
+  const path = join(folder, 'large.safetensors');
+  // More than one piece of 16 MiB, and rows that no piece divides evenly.
+  const large = keep(normal([1500, 3001], 1, streamOf(1, 'safetensors.test', 'large')));
+  await writeSafetensors(path, new Map([['large', large]]));
+  using file = openSafetensors(path);
+  scope(() => t.is(Buffer.compare(toBytes(file.load('large')), toBytes(large)), 0));
+  large.dispose();
+});
