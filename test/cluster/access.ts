@@ -6,7 +6,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import type { ExecutionContext } from 'ava';
 import { execa } from 'execa';
 import { KubeClient } from '../../operator/runtime/client.ts';
-import { systemClock } from '../../operator/runtime/clock.ts';
+import { type Clock, systemClock } from '../../operator/runtime/clock.ts';
 import { CredentialSource } from '../../operator/runtime/credentials.ts';
 import { Transport } from '../../operator/runtime/transport.ts';
 import { eventually } from '../doubles/eventually.ts';
@@ -31,10 +31,14 @@ export function configFrom(file = kubeconfig): KubeConfig {
   return config;
 }
 
-export function transportTo(config: KubeConfig, timeoutMs = 30_000): Transport {
+export function transportTo(
+  config: KubeConfig,
+  timeoutMs = 30_000,
+  clock: Clock = systemClock,
+): Transport {
   return new Transport({
     credentials: new CredentialSource(config, systemClock),
-    clock: systemClock,
+    clock,
     userAgent: 'anneal-test',
     timeoutMs,
     connections: 16,

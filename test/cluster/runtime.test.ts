@@ -1,10 +1,10 @@
 // The controller runtime against what really happens to an API server and the way to it.
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { configMaps } from '../../operator/job/observed/child-object.ts';
 import { fineTuneJobs } from '../../operator/job/observed/fine-tune-job.ts';
 import { type ApiError, isStatus } from '../../operator/runtime/api-error.ts';
 import { KubeClient } from '../../operator/runtime/client.ts';
-import { systemChance, systemClock } from '../../operator/runtime/clock.ts';
+import { type Clock, systemChance, systemClock } from '../../operator/runtime/clock.ts';
 import { LeaderElection, type LeaseEvent } from '../../operator/runtime/lease.ts';
 import { Reflector, type ReflectorEvent } from '../../operator/runtime/reflector.ts';
 import type { KubeObject } from '../../operator/runtime/resource.ts';
@@ -158,40 +158,53 @@ test('429 of the server’s fairness is waited out as it says', async (t) => {
   await running;
 });
 
+/** A replica that leads for as long as it may, until the test ends. */
+function replica(
+  t: ExecutionContext,
+  namespace: string,
+  { identity, client, clock = systemClock }: ReplicaFacts,
+) {
+  const events: LeaseEvent['type'][] = [];
+  const at: Record<string, number> = {};
+  const election = new LeaderElection({
+    ...{ client, clock, chance: systemChance, identity },
+    times: { durationMs: 6_000, renewDeadlineMs: 4_000, retryMs: 500 },
+    lease: { namespace, name: 'leader' },
+    tell: ({ type }) => {
+      events.push(type);
+      at[type] = performance.now();
+    },
+  });
+  const stop = new AbortController();
+  const running = election.run(
+    (leading) =>
+      new Promise((resolve) => leading.addEventListener('abort', () => resolve(), { once: true })),
+    stop.signal,
+  );
+  t.teardown(async () => {
+    stop.abort();
+    await running;
+  });
+  return { election, events, at };
+}
+
+interface ReplicaFacts {
+  readonly identity: string;
+  readonly client: KubeClient;
+  readonly clock?: Clock;
+}
+
 test('a lease goes to the second replica when the first cannot reach the server', async (t) => {
   const namespace = await aNamespace(t);
   const door = await startProxy(t);
-  const times = { durationMs: 6_000, renewDeadlineMs: 4_000, retryMs: 500 };
-  const replica = (identity: string, client: KubeClient) => {
-    const events: LeaseEvent['type'][] = [];
-    const at: Record<string, number> = {};
-    const election = new LeaderElection({
-      ...{ client, clock: systemClock, chance: systemChance, identity, times },
-      lease: { namespace, name: 'leader' },
-      tell: ({ type }) => {
-        events.push(type);
-        at[type] = performance.now();
-      },
-    });
-    const stop = new AbortController();
-    const running = election.run(
-      (leading) =>
-        new Promise((resolve) =>
-          leading.addEventListener('abort', () => resolve(), { once: true }),
-        ),
-      stop.signal,
-    );
-    t.teardown(async () => {
-      stop.abort();
-      await running;
-    });
-    return { election, events, at };
-  };
   const transport = transportTo(configFrom(door.kubeconfig), 1_000);
   t.teardown(() => transport[Symbol.asyncDispose]());
-  const first = replica('first', new KubeClient(transport));
+  const first = replica(t, namespace, {
+    identity: 'first',
+    client: new KubeClient(transport),
+  });
   await eventually('the first leads', () => first.election.isLeader, soon);
-  const second = replica('second', clientOf(t));
+  const second = replica(t, namespace, { identity: 'second', client: clientOf(t) });
   await eventually('the second waits', () => second.events.includes('Waiting'), soon);
   door.shut();
   await eventually('the second leads', () => second.election.isLeader, soon);
@@ -199,4 +212,26 @@ test('a lease goes to the second replica when the first cannot reach the server'
   t.true((first.at['Lost'] ?? Infinity) < (second.at['Acquired'] ?? 0), 'never two at once');
   door.open();
   await eventually('the first waits again', () => first.events.at(-1) === 'Waiting', soon);
+});
+
+test('a replica whose clock is an hour ahead knows it, and does not take a lease that is held', async (t) => {
+  const namespace = await aNamespace(t);
+  const hour = 3_600_000;
+  const first = replica(t, namespace, { identity: 'first', client: clientOf(t) });
+  await eventually('the first leads', () => first.election.isLeader, soon);
+  const ahead: Clock = { ...systemClock, now: () => systemClock.now() + hour };
+  const transport = transportTo(configFrom(), 30_000, ahead);
+  t.teardown(() => transport[Symbol.asyncDispose]());
+  const late = replica(t, namespace, {
+    ...{ identity: 'ahead', client: new KubeClient(transport), clock: ahead },
+  });
+  await eventually('it waits', () => late.events.includes('Waiting'), soon);
+  // The date of an answer is whole seconds, and the answer was on its way for a while.
+  t.true(Math.abs(transport.skewMs + hour) < 60_000, `skew ${transport.skewMs} ms`);
+  // Longer than a lease lasts: by its clock every renewal is an hour old.
+  const until = performance.now() + 9_000;
+  await eventually('two leases have passed', () => performance.now() > until, soon);
+  // A machine that is too slow to renew may lose its lease; nobody may take it before.
+  const taken = late.at['Acquired'] ?? Infinity;
+  t.true(taken === Infinity || (first.at['Lost'] ?? Infinity) < taken, late.events.join());
 });
