@@ -40,7 +40,8 @@ async function runThread(forSeconds: number, seed: number): Promise<Outcome> {
   const workerData: ThreadData = { target: name, seconds: forSeconds, seed, shared };
   const thread = new Worker(new URL('./thread.ts', import.meta.url), {
     workerData,
-    resourceLimits: { maxOldGenerationSizeMb: 768 },
+    // The stack is that of the threads which read records, and of a main thread.
+    resourceLimits: { maxOldGenerationSizeMb: 768, stackSizeMb: 1 },
   });
   const { promise, resolve } = Promise.withResolvers<Outcome>();
   const end = (type: Finding['type'], message: string) => {
