@@ -20,7 +20,8 @@ export interface TestGroup {
 /** What set-up makes before the group runs, so that it is told and timed by itself, and what cannot be made is told once. */
 export type Need = 'native' | 'demo' | 'peers' | 'llama' | 'nvcc';
 
-const unproven = 'not yet seen passing as a whole on a quiet machine; name it to run it';
+const unproven =
+  'not yet seen passing as a whole three times on a quiet machine; name it to run it';
 
 const heavy = { concurrency: 1, timeout: '20m', needs: ['native', 'demo'] } as const;
 
