@@ -1,9 +1,9 @@
 // The configuration that the chart gives to NATS, read by a real nats-server; and three servers of it, which become one cluster that
 // keeps three copies and lets in who shows a good token.
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
@@ -13,6 +13,7 @@ import { thisSetup } from '../../cli/setup/setup.ts';
 import { busKeys } from '../../operator/bus-auth/keys.ts';
 import { serverConfig } from '../../operator/bus-auth/server-config.ts';
 import { eventually } from '../doubles/eventually.ts';
+import { freePorts } from '../doubles/free-ports.ts';
 import { ensureNats } from '../setup/nats.ts';
 import { only, render } from './render.ts';
 
@@ -136,12 +137,4 @@ async function kill(server: ChildProcess): Promise<void> {
   const ended = once(server, 'exit');
   if (server.exitCode !== null || !server.kill('SIGKILL')) return;
   await ended;
-}
-
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => server.listening || once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
 }

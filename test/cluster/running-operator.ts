@@ -1,9 +1,10 @@
 // The operator as a process of this machine, against the real cluster, in charge of one namespace.
-import { createServer } from 'node:net';
+
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { execa } from 'execa';
 import { eventually } from '../doubles/eventually.ts';
+import { freePort } from '../doubles/free-ports.ts';
 import { kubeconfig } from './access.ts';
 import { toyImage } from './toy-image.ts';
 
@@ -84,15 +85,4 @@ async function answers(port: number): Promise<boolean> {
   } catch {
     return false; // it is not listening yet
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const address = server.address();
-  server.close();
-  if (address === null || typeof address === 'string') throw new Error('there is no free port');
-  return address.port;
 }

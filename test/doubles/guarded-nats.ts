@@ -1,9 +1,9 @@
 // A real nats-server that asks a responder of ours about every connection, and the responder beside it. Tokens are judged by what they
 // say of themselves: who signs tokens is not what is tested here.
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type NatsConnection, tokenAuthenticator } from 'nats';
@@ -23,6 +23,7 @@ import { serverConfig } from '../../operator/bus-auth/server-config.ts';
 import { systemClock } from '../../operator/runtime/clock.ts';
 import type { KubeRequest, KubeTransport } from '../../operator/runtime/transport.ts';
 import { ensureNats } from '../setup/nats.ts';
+import { freePort } from './free-ports.ts';
 import { aToken } from './token-reviewer.ts';
 
 const keys = busKeys(Buffer.alloc(32, 3).toString('base64'));
@@ -148,15 +149,6 @@ const believing: KubeTransport = {
     throw new Error('nobody watches');
   },
 };
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** The first error that the server told a connection of: a right that it does not have. */
 export async function violationOf(connection: NatsConnection): Promise<string> {

@@ -1,9 +1,10 @@
 // A real nats-server with JetStream on a free port and a folder of its own. It can be killed and started again on the same port,
 // with its storage or without, and stopped in place as a partition would.
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { thisSetup } from '../../cli/setup/setup.ts';
@@ -17,6 +18,7 @@ import {
 } from '../../crds/wire/subjects.ts';
 import { ensureNats } from '../setup/nats.ts';
 import { eventually } from './eventually.ts';
+import { freePort } from './free-ports.ts';
 
 export class NatsServer implements AsyncDisposable {
   readonly #program: string;
@@ -114,15 +116,6 @@ export async function arrange(bus: Bus): Promise<void> {
     const limits = { maxAgeSeconds: 3600, maxBytes: 64e6, replicas };
     await bus.ensureStream({ name: stream[name], subjects: [streamSubjects[name]], ...limits });
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 function answers(port: number): Promise<boolean> {

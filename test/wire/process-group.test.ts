@@ -1,11 +1,12 @@
 // Groups of real processes over loopback: the results of each collective, and what the ones that are left say when one is killed,
 // frozen, or never came.
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import test, { type ExecutionContext } from 'ava';
+import { freePort } from '../doubles/free-ports.ts';
 
 interface Answer {
   readonly joined?: number;
@@ -20,19 +21,6 @@ interface Member {
 }
 
 const program = join(import.meta.dirname, '../doubles/group-member.ts');
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const address = server.address();
-  await new Promise((resolve) => {
-    server.close(resolve);
-  });
-  if (address === null || typeof address === 'string') throw new Error('there is no free port');
-  return address.port;
-}
 
 async function members(
   t: ExecutionContext,

@@ -1,5 +1,5 @@
-// The program of every pod of a job: `main.ts prepare | supervise | publish`. It runs as pid 1's only child (the image starts it
-// through tini, which reaps what nobody waits for), and ends with an exit code of the failure table.
+// The program of every pod of a job: `main.ts prepare | supervise | publish`. It is pid 1 of its container: its children start
+// no processes of their own, so there is nothing to reap. It ends with an exit code of the failure table.
 import { toAnnealError } from '../../crds/errors.ts';
 import { failureOf } from '../../crds/failures.ts';
 import { terminationLog } from '../../crds/wire/last-words.ts';
