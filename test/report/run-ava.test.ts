@@ -34,6 +34,17 @@ test('passes, failures and skips are counted, and a failure tells what differed'
   t.regex(printed, /^skipped: needs a GPU$/m);
 });
 
+test('of a large difference the first lines are told, and how many there were', async (t) => {
+  const { tally, printed } = await runFile(
+    t,
+    `const rows = (d) => Array.from({ length: 2000 }, (_, i) => i + d);
+     test('large', (t) => t.deepEqual(rows(0), rows(1)));`,
+  );
+  t.deepEqual(tally, { passed: 0, failed: 1, skipped: 0 });
+  t.true(printed.split('\n').length < 70);
+  t.regex(printed, /^ {4}\d{3,} more lines$/m);
+});
+
 test('a test file that ends the process fails the run and is told', async (t) => {
   const { tally, printed } = await runFile(
     t,

@@ -10,6 +10,10 @@ import { execa } from 'execa';
 import type { Tally } from './tally.ts';
 import { readTap, type TestResult } from './tap.ts';
 
+/** A difference of two tensors can be a hundred thousand lines; the first ones tell what is wrong. */
+const maxFacts = 60;
+const maxFactLength = 400;
+
 export interface AvaRun {
   readonly patterns: readonly string[];
   /** @default AVA's own */
@@ -67,7 +71,14 @@ function avaArguments({ patterns, config, concurrency, timeout }: AvaRun): reado
 function describe({ title, outcome, facts }: TestResult): string | undefined {
   if (outcome === 'passed') return undefined;
   if (outcome === 'skipped') return `skipped: ${title}`;
-  return [`FAILED: ${title}`, ...facts.map((fact) => `    ${fact}`)].join('\n');
+  const shown = facts.slice(0, maxFacts).map((fact) => cut(fact));
+  const left = facts.length - shown.length;
+  const more = left === 0 ? [] : [`${left} more lines`];
+  return [`FAILED: ${title}`, ...[...shown, ...more].map((fact) => `    ${fact}`)].join('\n');
+}
+
+function cut(line: string): string {
+  return line.length <= maxFactLength ? line : `${line.slice(0, maxFactLength)} …`;
 }
 
 export function describeCrash(stderr: string, patterns: readonly string[]): string {

@@ -55,15 +55,6 @@ Isa isa() {
   return value.load(std::memory_order_relaxed);
 }
 
-bool has_avx512_bf16() {
-#if defined(__x86_64__)
-  static const bool has = best() == Isa::kAvx512 && __builtin_cpu_supports("avx512bf16");
-  return has;
-#else
-  return false;
-#endif
-}
-
 TORCH_LIBRARY_FRAGMENT(anneal, m) {
   m.def("choose_isa(str? name=None) -> str", &choose_isa);
 }

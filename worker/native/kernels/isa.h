@@ -14,8 +14,6 @@ enum class Isa { kPortable, kAvx2, kAvx512 };
 // The best of this CPU, unless anneal::choose_isa asked for less.
 Isa isa();
 
-bool has_avx512_bf16();
-
 } // namespace anneal
 
 #if defined(__x86_64__)

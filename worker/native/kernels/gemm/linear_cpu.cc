@@ -8,20 +8,15 @@
 #include <optional>
 #include <vector>
 
-#include "../isa.h"
 #include "linear.h"
 #include "matrix.h"
 
 namespace anneal::gemm {
 
 bool ours(std::initializer_list<at::Tensor> operands) {
-  bool all_bfloat16 = true;
-  for (const at::Tensor& t : operands) {
-    if (!t.defined()) continue;
-    if (!t.is_cpu() || !storable(t.scalar_type())) return false;
-    all_bfloat16 = all_bfloat16 && t.scalar_type() == at::kBFloat16;
-  }
-  return !(all_bfloat16 && has_avx512_bf16() && isa() == Isa::kAvx512);
+  for (const at::Tensor& t : operands)
+    if (t.defined() && (!t.is_cpu() || !storable(t.scalar_type()))) return false;
+  return true;
 }
 
 }  // namespace anneal::gemm

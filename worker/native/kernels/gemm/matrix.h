@@ -13,9 +13,9 @@ namespace anneal::gemm {
 
 inline bool storable(at::ScalarType type) { return type == at::kFloat || type == at::kBFloat16; }
 
-// float32 and bfloat16 are ours; anything else goes to libtorch. So does a product of bfloat16 alone
-// where the CPU multiplies bfloat16 by itself: libtorch's library uses those instructions. Undefined
-// operands do not count.
+// float32 and bfloat16 are ours; anything else goes to libtorch. Undefined operands do not count.
+// A product of bfloat16 alone is not left to libtorch's own instructions for it either: it rounds
+// outputs and weights where ours sums in float32, and its bits depend on the number of threads.
 bool ours(std::initializer_list<at::Tensor> operands);
 
 inline Storage storage_of(const at::Tensor& t) {
