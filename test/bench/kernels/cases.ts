@@ -34,6 +34,10 @@ function draw(...shape: readonly number[]): Tensor {
   return normal(shape, 0.5, stream);
 }
 
+function drawBfloat16(...shape: readonly number[]): Tensor {
+  return ops.to(draw(...shape), 'bfloat16');
+}
+
 /** Forward and backward of `f`, gradients for all inputs. */
 function both(f: (...x: Tensor[]) => Tensor, inputs: readonly Tensor[], dy: Tensor): () => void {
   return () => {
@@ -54,8 +58,11 @@ function of<Count extends 2 | 3>(f: (...x: Inputs<Count>) => Tensor): (...x: Ten
 
 export function kernelCases(): readonly KernelCase[] {
   return [
-    linear(),
-    lora(),
+    linear('float32'),
+    linear('bfloat16'),
+    lora('float32', draw),
+    lora('float32', drawBfloat16),
+    lora('bfloat16', drawBfloat16),
     attention(),
     norm(),
     swiglu(),
@@ -67,10 +74,13 @@ export function kernelCases(): readonly KernelCase[] {
   ];
 }
 
-function linear(): KernelCase {
-  const [x, w, dy] = [draw(T, H), draw(I, H), draw(T, I)];
+type Float = 'float32' | 'bfloat16';
+
+function linear(dtype: Float): KernelCase {
+  const drawn = dtype === 'float32' ? draw : drawBfloat16;
+  const [x, w, dy] = [drawn(T, H), drawn(I, H), drawn(T, I)];
   return {
-    name: 'linear',
+    name: `linear, ${dtype}`,
     reference: 'aten::linear',
     ours: both(
       of<2>((x, w) => ops.linear(x, w)),
@@ -86,11 +96,15 @@ function linear(): KernelCase {
   };
 }
 
-function lora(): KernelCase {
-  const [x, w, dy] = [draw(T, H), draw(I, H), draw(T, I)];
+/** The peer keeps a frozen weight in the type of the model, ours keeps it in the type of its file. */
+function lora(dtype: Float, frozen: typeof draw): KernelCase {
+  const drawn = dtype === 'float32' ? draw : drawBfloat16;
+  const [x, dy] = [drawn(T, H), drawn(T, I)];
   const [A, B] = [draw(rank, H), draw(I, rank)];
+  const w = frozen(I, H);
+  const [wide, wideA, wideB] = [w, A, B].map((t) => ops.to(t, dtype)) as [Tensor, Tensor, Tensor];
   return {
-    name: 'lora_linear, frozen W',
+    name: `lora_linear, ${dtype}, frozen W in ${w.dtype}`,
     reference: 'three aten::linear, mul, add',
     ours: both(
       of<3>((x, A, B) => ops.loraLinear(x, w, null, A, B, 2)),
@@ -99,9 +113,9 @@ function lora(): KernelCase {
     ),
     theirs: both(
       of<3>((x, A, B) =>
-        ops.add(ops.atenLinear(x, w), ops.mulScalar(ops.atenLinear(ops.atenLinear(x, A), B), 2)),
+        ops.add(ops.atenLinear(x, wide), ops.mulScalar(ops.atenLinear(ops.atenLinear(x, A), B), 2)),
       ),
-      [x, A, B],
+      [x, wideA, wideB],
       dy,
     ),
     flops: 4 * T * H * I + 8 * T * rank * (H + I),

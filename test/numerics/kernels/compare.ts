@@ -86,7 +86,7 @@ export function bytesByThreads(counts: readonly number[], body: () => Run): Uint
 /** Runs `body` for every instruction set that this processor has. */
 export function onEachIsa(body: (isa: string) => void): void {
   try {
-    for (const isa of ['portable', 'avx2', 'avx512']) {
+    for (const isa of ['portable', 'avx2', 'avx512', 'amx']) {
       if (ops.chooseIsa(isa) === isa) body(isa);
     }
   } finally {

@@ -155,7 +155,7 @@ test('every instruction set and number of threads gives the same bits', (t) => {
   for (const types of cases) {
     const more = types.master ? {} : { roundingKey: 99n };
     const best = run(types, more);
-    for (const name of ['portable', 'avx2', 'avx512']) {
+    for (const name of ['portable', 'avx2', 'avx512', 'amx']) {
       t.log(`asked for ${name}, ran ${ops.chooseIsa(name)}`);
       t.is(run(types, more), best);
     }

@@ -7,11 +7,32 @@
 #include <optional>
 #include <string>
 
+#if defined(__x86_64__) && defined(__linux__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 namespace anneal {
 
 namespace {
 
-constexpr const char* kNames[] = {"portable", "avx2", "avx512"};
+constexpr const char* kNames[] = {"portable", "avx2", "avx512", "amx"};
+constexpr int kCount = 4;
+
+// The processor has tiles of bfloat16, and the kernel of the system lets this process use them.
+bool has_amx() {
+#if defined(__x86_64__) && defined(__linux__)
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+  constexpr unsigned kBFloat16 = 1u << 22, kTile = 1u << 24;
+  if (!(d & kBFloat16) || !(d & kTile)) return false;
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
 
 Isa best() {
 #if defined(__x86_64__)
@@ -21,6 +42,7 @@ Isa best() {
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
                       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
                       __builtin_cpu_supports("avx512dq");
+  if (avx512 && has_amx()) return Isa::kAmx;
   return avx512 ? Isa::kAvx512 : avx2 ? Isa::kAvx2 : Isa::kPortable;
 #else
   return Isa::kPortable;
@@ -38,9 +60,9 @@ std::string choose_isa(std::optional<std::string> name) {
   Isa wanted = best();
   if (name) {
     int i = 0;
-    while (i < 3 && *name != kNames[i])
+    while (i < kCount && *name != kNames[i])
       ++i;
-    TORCH_CHECK(i < 3, "the instruction set is '", *name, "'; it must be portable, avx2 or avx512");
+    TORCH_CHECK(i < kCount, "the instruction set is '", *name, "'; it must be portable, avx2, avx512 or amx");
     if (static_cast<Isa>(i) < wanted)
       wanted = static_cast<Isa>(i);
   }

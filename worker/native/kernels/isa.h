@@ -9,7 +9,8 @@
 
 namespace anneal {
 
-enum class Isa { kPortable, kAvx2, kAvx512 };
+// kAmx is kAvx512 with products of bfloat16 tiles beside it.
+enum class Isa { kPortable, kAvx2, kAvx512, kAmx };
 
 // The best of this CPU, unless anneal::choose_isa asked for less.
 Isa isa();
@@ -18,7 +19,7 @@ Isa isa();
 
 #if defined(__x86_64__)
 #define ANNEAL_CHOOSE(function)                                                                    \
-  (::anneal::isa() == ::anneal::Isa::kAvx512 ? avx512::function                                    \
+  (::anneal::isa() >= ::anneal::Isa::kAvx512 ? avx512::function                                    \
    : ::anneal::isa() == ::anneal::Isa::kAvx2 ? avx2::function                                      \
                                              : portable::function)
 #else

@@ -6,6 +6,7 @@
 //   depth  : in the task, block by block: a block x kStrip values of B are packed (second cache) ...
 //   rows   : ... and meet kBlockRows rows of A at a time (second cache), panel by panel (first cache)
 #include "gemm.h"
+#include "gemm_amx.h"
 #include "isa.h"
 #include <ATen/Parallel.h>
 #include <algorithm>
@@ -28,10 +29,15 @@ struct DepthBlocks {
   int64_t depth, count, size;
   explicit DepthBlocks(int64_t depth)
       : depth(depth), count(std::max<int64_t>(1, divide_up(depth, table().depth))),
-        size(round_up(divide_up(depth, count), 8)) {}
+        size(round_up(divide_up(depth, count), std::max(8, table().unit))) {}
   int64_t from(int64_t block) const { return std::min(depth, block * size); }
   int64_t length(int64_t block) const { return from(block + 1) - from(block); }
 };
+
+// Floats of a panel of `width` rows or columns.
+int64_t panel_floats(int64_t width, int64_t depth, int halves) {
+  return width * round_up(depth, table().unit) * halves / 2;
+}
 
 // Runs body(0) ... body(tasks - 1); threads take the next task when they are free, because the cores
 // of a shared machine are not equally fast.
@@ -83,6 +89,9 @@ Layout layout(bool depth_contiguous) {
 
 const Table &table() {
 #if defined(__x86_64__)
+  static const Table amx = with_amx(kAvx512);
+  if (isa() == Isa::kAmx)
+    return amx;
   return isa() == Isa::kAvx512 ? kAvx512 : isa() == Isa::kAvx2 ? kAvx2 : kPortable;
 #else
   return kPortable;
@@ -119,7 +128,8 @@ Scratch::~Scratch() {
 
 PackedRows::PackedRows(const Matrix &a, int64_t from, int64_t rows)
     : rows_(rows), depth_(a.columns), padded_(round_up(rows, table().rows)),
-      scratch_(static_cast<size_t>(padded_ * a.columns)) {
+      halves_(table().halves[static_cast<int>(a.storage)]),
+      scratch_(static_cast<size_t>(panel_floats(padded_, a.columns, halves_))) {
   const Table &t = table();
   const DepthBlocks blocks(depth_);
   const Pack pack = t.pack_a[static_cast<int>(layout(!a.transposed))][static_cast<int>(a.storage)];
@@ -128,14 +138,18 @@ PackedRows::PackedRows(const Matrix &a, int64_t from, int64_t rows)
   each(groups * blocks.count, [&](int64_t task) {
     const int64_t block = task / groups, row = task % groups * group;
     const int64_t length = blocks.length(block);
-    pack(stored(a), from + row, std::min(group, rows - row), blocks.from(block), length,
-         const_cast<float *>(at(block, row)), t.rows * length);
+    const Panels panels = at(block, row, std::min(group, rows - row));
+    pack(stored(a), from + row, panels.count, blocks.from(block), length,
+         const_cast<float *>(panels.data), panels.stride);
   });
 }
 
-const float *PackedRows::at(int64_t block, int64_t row) const {
+Panels PackedRows::at(int64_t block, int64_t row, int64_t count) const {
   const DepthBlocks blocks(depth_);
-  return scratch_.data() + padded_ * blocks.from(block) + row * blocks.length(block);
+  const int64_t before = panel_floats(padded_, blocks.from(block), halves_);
+  const int64_t length = blocks.length(block);
+  return {scratch_.data() + before + panel_floats(row, length, halves_),
+          panel_floats(table().rows, length, halves_), count, halves_};
 }
 
 namespace {
@@ -176,18 +190,23 @@ struct Task {
 void sum(const std::vector<Term> &terms, const Task &task, float *c, int64_t ldc, float alpha,
          bool add) {
   const Table &t = table();
-  const Scratch strip(static_cast<size_t>(t.depth * round_up(task.columns, t.columns)));
+  const int64_t width = round_up(task.columns, t.columns);
+  const int most = *std::max_element(t.halves, t.halves + kStorages);
+  const Scratch strip(static_cast<size_t>(panel_floats(width, t.depth, most)));
   for (const Term &term : terms) {
     const DepthBlocks blocks(term.a->depth());
     const Pack pack = t.pack_b[static_cast<int>(layout(term.b.transposed))]
                               [static_cast<int>(term.b.storage)];
     for (int64_t block = 0; block < blocks.count; block++, add = true) {
       const int64_t depth = blocks.length(block);
+      const int halves = t.halves[static_cast<int>(term.b.storage)];
+      const Panels b{strip.data(), panel_floats(t.columns, depth, halves), task.columns, halves};
       pack(stored(term.b), task.column, task.columns, blocks.from(block), depth, strip.data(),
-           t.columns * depth);
-      for (int64_t row = 0; row < task.rows; row += kBlockRows)
-        t.multiply(depth, term.a->at(block, task.row + row), std::min(kBlockRows, task.rows - row),
-                   strip.data(), t.columns * depth, task.columns, c + row * ldc, ldc, alpha, add);
+           b.stride);
+      for (int64_t row = 0; row < task.rows; row += kBlockRows) {
+        const Panels a = term.a->at(block, task.row + row, std::min(kBlockRows, task.rows - row));
+        t.multiply(depth, a, b, c + row * ldc, ldc, alpha, add);
+      }
     }
   }
 }

@@ -52,11 +52,12 @@ public:
   PackedRows(const Matrix &a, int64_t from, int64_t rows);
   int64_t rows() const { return rows_; }
   int64_t depth() const { return depth_; }
-  // Panels that hold row `row` (a multiple of the tile) and depth block `block`.
-  const float *at(int64_t block, int64_t row) const;
+  // `count` rows from row `row` (a multiple of the tile) on, of depth block `block`.
+  Panels at(int64_t block, int64_t row, int64_t count) const;
 
 private:
   int64_t rows_, depth_, padded_;
+  int halves_;
   Scratch scratch_;
 };
 

@@ -145,20 +145,21 @@ __attribute__((noinline)) void narrow_tile(Tile run, int64_t depth, const float 
       c[i * ldc + j] = buffer[i * kColumns + j];
 }
 
-void multiply(int64_t depth, const float *a, int64_t row_count, const float *b, int64_t b_stride,
-              int64_t column_count, float *c, int64_t ldc, float alpha, bool add) {
-  for (int64_t j = 0; j < column_count; j += kColumns, b += b_stride) {
-    const int64_t columns = column_count - j < kColumns ? column_count - j : kColumns;
+void multiply(int64_t depth, const Panels &a, const Panels &b, float *c, int64_t ldc, float alpha,
+              bool add) {
+  const float *right = b.data;
+  for (int64_t j = 0; j < b.count; j += kColumns, right += b.stride) {
+    const int64_t columns = b.count - j < kColumns ? b.count - j : kColumns;
     const int vectors = static_cast<int>((columns + kWidth - 1) / kWidth);
-    const float *panel = a;
-    for (int64_t i = 0; i < row_count; i += kRows, panel += kRows * depth) {
-      const int rows = static_cast<int>(row_count - i < kRows ? row_count - i : kRows);
+    const float *left = a.data;
+    for (int64_t i = 0; i < a.count; i += kRows, left += a.stride) {
+      const int rows = static_cast<int>(a.count - i < kRows ? a.count - i : kRows);
       float *to = c + i * ldc + j;
       const Tile run = kTiles.at[rows][vectors];
       if (columns == vectors * kWidth)
-        run(depth, panel, b, to, ldc, alpha, add);
+        run(depth, left, right, to, ldc, alpha, add);
       else
-        narrow_tile(run, depth, panel, b, rows, columns, to, ldc, alpha, add);
+        narrow_tile(run, depth, left, right, rows, columns, to, ldc, alpha, add);
     }
   }
 }
@@ -421,6 +422,8 @@ extern const Table ANNEAL_GEMM_TABLE = {
     .rows = kRows,
     .columns = kColumns,
     .depth = ANNEAL_GEMM_DEPTH,
+    .unit = 1,
+    .halves = {2, 2},
     .multiply = multiply,
     .pack_a = {{pack<ReadFloat32, kRows, Layout::kDepthInner>,
                 pack<ReadBFloat16, kRows, Layout::kDepthInner>},

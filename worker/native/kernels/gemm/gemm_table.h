@@ -36,21 +36,28 @@ constexpr int kLayouts = 2;
 
 // Packs rows of A (or columns of B) [first, first + count), values [from, from + depth) of the depth,
 // as panels of one register tile with the depth outermost; panel p starts at to + p * stride. Short
-// panels are filled up with zeros. Nothing behind the last panel is written.
+// panels are filled up with zeros, where the product reads them. Nothing behind the last panel is written.
 using Pack = void (*)(Stored s, int64_t first, int64_t count, int64_t from, int64_t depth,
                       float *to, int64_t stride);
+
+// Packed rows or columns: `count` of them, in panels that are `stride` floats apart.
+struct Panels {
+  const float *data;
+  int64_t stride, count;
+  int halves; // Table::halves of what was packed
+};
 
 struct Table {
   const char *name;
   int rows;    // of a register tile
   int columns; // of a register tile
   int depth;   // at most so much of the depth at a time: a panel of B stays in the first cache
+  int unit;    // of the depth: packed values are filled up with zeros to a multiple of it
+  int halves[kStorages]; // units of two bytes that a packed value takes, by how it was stored
 
-  // Packed rows times packed columns: c = alpha * product, or c += alpha * product. Panels of B are
-  // `b_stride` apart, those of A lie one behind the other.
-  void (*multiply)(int64_t depth, const float *a, int64_t row_count, const float *b,
-                   int64_t b_stride, int64_t column_count, float *c, int64_t ldc, float alpha,
-                   bool add);
+  // Packed rows times packed columns: c = alpha * product, or c += alpha * product.
+  void (*multiply)(int64_t depth, const Panels &a, const Panels &b, float *c, int64_t ldc,
+                   float alpha, bool add);
   Pack pack_a[kLayouts][kStorages];
   Pack pack_b[kLayouts][kStorages];
 

@@ -1,0 +1,264 @@
+// gemm_amx.h. Panels are 32 rows (of A) or columns (of B) wide: for each 32 values of the depth, for
+// each piece, two tiles of 16 lines of 64 bytes. A line of A is 32 values of a row; a line of B is a
+// pair of values of 16 columns, as the tile product wants it.
+#include "gemm_amx.h"
+#include "bfloat16.h"
+
+#include <immintrin.h>
+
+namespace anneal::gemm {
+namespace {
+
+#define ANNEAL_INLINE inline __attribute__((always_inline))
+
+constexpr int kSide = 16;           // lines of a tile, and floats of a line of C
+constexpr int kDeep = 32;           // values of the depth in a tile
+constexpr int kPanel = 2 * kSide;   // rows or columns of a panel
+constexpr int64_t kTileBytes = 1024;
+constexpr int kMostPieces = 3;
+
+// Sixteen neighbouring values as float32, those behind `count` as zero.
+struct Float32 {
+  static constexpr int kPieces = 3;
+  static ANNEAL_INLINE __m512 sixteen(Stored s, int64_t row, int64_t column, __mmask16 lanes) {
+    return _mm512_maskz_loadu_ps(lanes, static_cast<const float *>(s.data) + row * s.ld + column);
+  }
+};
+struct BFloat16 {
+  static constexpr int kPieces = 1;
+  static ANNEAL_INLINE __m512 sixteen(Stored s, int64_t row, int64_t column, __mmask16 lanes) {
+    const uint16_t *at = static_cast<const uint16_t *>(s.data) + row * s.ld + column;
+    const __m512i wide = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(lanes, at));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
+  }
+};
+
+ANNEAL_INLINE __mmask16 first(int64_t count) {
+  return count >= kSide ? 0xffff : count <= 0 ? 0 : static_cast<__mmask16>((1u << count) - 1);
+}
+
+// Pieces of values, each in the upper half of its lane.
+template <int Pieces> ANNEAL_INLINE void split(__m512 value, __m512i (&piece)[Pieces]) {
+  const __m512i upper = _mm512_set1_epi32(static_cast<int>(0xffff0000));
+  if constexpr (Pieces == 1) {
+    piece[0] = _mm512_castps_si512(value);
+  } else {
+    // What is not finite has no rest: infinity minus itself would make a NaN of it.
+    const __mmask16 finite = _mm512_cmp_ps_mask(_mm512_abs_ps(value),
+                                                _mm512_set1_ps(__builtin_inff()), _CMP_LT_OQ);
+    __m512 rest = value;
+#pragma GCC unroll 3
+    for (int p = 0; p < Pieces; p++) {
+      piece[p] = _mm512_and_si512(_mm512_castps_si512(rest), upper);
+      rest = _mm512_maskz_sub_ps(finite, rest, _mm512_castsi512_ps(piece[p]));
+    }
+    // Truncation would make an infinity of a NaN whose mark is in the lower bits.
+    const __mmask16 nan = _mm512_cmp_ps_mask(value, value, _CMP_UNORD_Q);
+    piece[0] = _mm512_mask_mov_epi32(piece[0], nan, _mm512_set1_epi32(0x7fc00000));
+  }
+}
+
+// Sixteen lines of 64 bytes: line i has 32 values of row `row` + i of the store.
+template <class Source>
+ANNEAL_INLINE void lines_of_rows(Stored s, int64_t row, int64_t count, int64_t from, int64_t depth,
+                                 __m512i (&line)[Source::kPieces][kSide]) {
+  alignas(64) static constexpr uint16_t kOdd[32] = {1,  3,  5,  7,  9,  11, 13, 15, 17, 19, 21,
+                                                    23, 25, 27, 29, 31, 33, 35, 37, 39, 41, 43,
+                                                    45, 47, 49, 51, 53, 55, 57, 59, 61, 63};
+  const __m512i odd = _mm512_load_si512(kOdd);
+  const __mmask16 low = first(depth), high = first(depth - kSide);
+  for (int i = 0; i < kSide; i++) {
+    __m512i a[Source::kPieces] = {}, b[Source::kPieces] = {};
+    if (i < count) {
+      split<Source::kPieces>(Source::sixteen(s, row + i, from, low), a);
+      if (high)
+        split<Source::kPieces>(Source::sixteen(s, row + i, from + kSide, high), b);
+    }
+#pragma GCC unroll 3
+    for (int p = 0; p < Source::kPieces; p++)
+      line[p][i] = _mm512_permutex2var_epi16(a[p], odd, b[p]);
+  }
+}
+
+// Sixteen lines of 64 bytes: line i has rows `from` + 2 i and `from` + 2 i + 1 of 16 columns, in pairs.
+template <class Source>
+ANNEAL_INLINE void lines_of_pairs(Stored s, int64_t column, int64_t count, int64_t from,
+                                  int64_t depth, __m512i (&line)[Source::kPieces][kSide]) {
+  const __mmask16 lanes = first(count);
+  for (int i = 0; i < kSide; i++) {
+    __m512i a[Source::kPieces] = {}, b[Source::kPieces] = {};
+    if (2 * i < depth)
+      split<Source::kPieces>(Source::sixteen(s, from + 2 * i, column, lanes), a);
+    if (2 * i + 1 < depth)
+      split<Source::kPieces>(Source::sixteen(s, from + 2 * i + 1, column, lanes), b);
+#pragma GCC unroll 3
+    for (int p = 0; p < Source::kPieces; p++)
+      line[p][i] = _mm512_or_si512(_mm512_srli_epi32(a[p], 16), b[p]);
+  }
+}
+
+// Lane i of line j becomes lane j of line i.
+ANNEAL_INLINE void transpose(__m512i (&line)[kSide]) {
+  __m512i a[kSide], b[kSide];
+#pragma GCC unroll 8
+  for (int i = 0; i < kSide; i += 2) {
+    a[i] = _mm512_unpacklo_epi32(line[i], line[i + 1]);
+    a[i + 1] = _mm512_unpackhi_epi32(line[i], line[i + 1]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < kSide; i += 4) {
+    b[i] = _mm512_unpacklo_epi64(a[i], a[i + 2]);
+    b[i + 1] = _mm512_unpackhi_epi64(a[i], a[i + 2]);
+    b[i + 2] = _mm512_unpacklo_epi64(a[i + 1], a[i + 3]);
+    b[i + 3] = _mm512_unpackhi_epi64(a[i + 1], a[i + 3]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    const __m512i even = _mm512_shuffle_i32x4(b[i], b[4 + i], 0x88);
+    const __m512i odd = _mm512_shuffle_i32x4(b[i], b[4 + i], 0xdd);
+    const __m512i even8 = _mm512_shuffle_i32x4(b[8 + i], b[12 + i], 0x88);
+    const __m512i odd8 = _mm512_shuffle_i32x4(b[8 + i], b[12 + i], 0xdd);
+    line[i] = _mm512_shuffle_i32x4(even, even8, 0x88);
+    line[4 + i] = _mm512_shuffle_i32x4(odd, odd8, 0x88);
+    line[8 + i] = _mm512_shuffle_i32x4(even, even8, 0xdd);
+    line[12 + i] = _mm512_shuffle_i32x4(odd, odd8, 0xdd);
+  }
+}
+
+enum class Side { kA, kB };
+
+template <class Source, Side For, Layout Lies>
+void pack(Stored s, int64_t from_row, int64_t count, int64_t from, int64_t depth, float *to,
+          int64_t stride) {
+  // The lines that a reader makes are those of A where the depth is contiguous, else those of B.
+  constexpr bool kTurned = (For == Side::kA) != (Lies == Layout::kDepthInner);
+  constexpr int64_t kPieceBytes = 2 * kTileBytes;
+  for (int64_t i = 0; i < count; i += kSide) {
+    char *at = reinterpret_cast<char *>(to + i / kPanel * stride) + i / kSide % 2 * kTileBytes;
+    for (int64_t k = 0; k < depth; k += kDeep, at += Source::kPieces * kPieceBytes) {
+      __m512i line[Source::kPieces][kSide];
+      if constexpr (Lies == Layout::kDepthInner)
+        lines_of_rows<Source>(s, from_row + i, count - i, from + k, depth - k, line);
+      else
+        lines_of_pairs<Source>(s, from_row + i, count - i, from + k, depth - k, line);
+#pragma GCC unroll 3
+      for (int p = 0; p < Source::kPieces; p++) {
+        if constexpr (kTurned)
+          transpose(line[p]);
+#pragma GCC unroll 16
+        for (int j = 0; j < kSide; j++)
+          _mm512_store_si512(at + p * kPieceBytes + j * 64, line[p][j]);
+      }
+    }
+  }
+}
+
+// One panel of A with one of B: Rows x Columns tiles of sums, tiles 0 to 3; A in 4 and 5, B in 6 and 7.
+template <int Rows, int Columns>
+void product(int64_t depth, const char *a, int a_pieces, const char *b, int b_pieces, float *c,
+             int64_t ldc) {
+  const int64_t line = ldc * 4;
+  _tile_zero(0);
+  if constexpr (Columns > 1) _tile_zero(1);
+  if constexpr (Rows > 1) _tile_zero(2);
+  if constexpr (Rows > 1 && Columns > 1) _tile_zero(3);
+  const int64_t a_step = a_pieces * 2 * kTileBytes, b_step = b_pieces * 2 * kTileBytes;
+  for (int64_t k = 0; k < depth; k += kDeep, a += a_step, b += b_step) {
+    for (int q = 0; q < b_pieces; q++) {
+      const char *right = b + q * 2 * kTileBytes;
+      _tile_loadd(6, right, 64);
+      if constexpr (Columns > 1) _tile_loadd(7, right + kTileBytes, 64);
+      for (int p = 0; p < a_pieces && p + q < kMostPieces; p++) {
+        const char *left = a + p * 2 * kTileBytes;
+        _tile_loadd(4, left, 64);
+        _tile_dpbf16ps(0, 4, 6);
+        if constexpr (Columns > 1) _tile_dpbf16ps(1, 4, 7);
+        if constexpr (Rows > 1) {
+          _tile_loadd(5, left + kTileBytes, 64);
+          _tile_dpbf16ps(2, 5, 6);
+          if constexpr (Columns > 1) _tile_dpbf16ps(3, 5, 7);
+        }
+      }
+    }
+  }
+  _tile_stored(0, c, line);
+  if constexpr (Columns > 1) _tile_stored(1, c + kSide, line);
+  if constexpr (Rows > 1) _tile_stored(2, c + kSide * ldc, line);
+  if constexpr (Rows > 1 && Columns > 1) _tile_stored(3, c + kSide * ldc + kSide, line);
+}
+
+using Product = void (*)(int64_t, const char *, int, const char *, int, float *, int64_t);
+constexpr Product kProducts[2][2] = {{product<1, 1>, product<1, 2>},
+                                     {product<2, 1>, product<2, 2>}};
+
+// All eight tiles have 16 lines of 64 bytes.
+struct alignas(64) Configuration {
+  uint8_t palette = 1, start = 0, reserved[14] = {};
+  uint16_t bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  uint8_t lines[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+
+// c = alpha * sums, or c += alpha * sums.
+void finish(const float *sums, int64_t rows, int64_t columns, float *c, int64_t ldc, float alpha,
+            bool add) {
+  const __m512 factor = _mm512_set1_ps(alpha);
+  for (int64_t i = 0; i < rows; i++, c += ldc, sums += kPanel)
+    for (int64_t j = 0; j < columns; j += kSide) {
+      const __mmask16 lanes = first(columns - j);
+      const __m512 sum = _mm512_load_ps(sums + j);
+      const __m512 value = add ? _mm512_fmadd_ps(factor, sum, _mm512_maskz_loadu_ps(lanes, c + j))
+                               : _mm512_mul_ps(factor, sum);
+      _mm512_mask_storeu_ps(c + j, lanes, value);
+    }
+}
+
+void multiply(int64_t depth, const Panels &a, const Panels &b, float *c, int64_t ldc, float alpha,
+              bool add) {
+  static constexpr Configuration kTiles;
+  _tile_loadconfig(&kTiles);
+  alignas(64) float sums[kPanel * kPanel];
+  for (int64_t j = 0; j < b.count; j += kPanel) {
+    const int64_t columns = b.count - j < kPanel ? b.count - j : kPanel;
+    const char *right = reinterpret_cast<const char *>(b.data + j / kPanel * b.stride);
+    for (int64_t i = 0; i < a.count; i += kPanel) {
+      const int64_t rows = a.count - i < kPanel ? a.count - i : kPanel;
+      const char *left = reinterpret_cast<const char *>(a.data + i / kPanel * a.stride);
+      const Product run = kProducts[rows > kSide][columns > kSide];
+      float *to = c + i * ldc + j;
+      // Nothing is read or written beside C, and how many rows there are changes no bit of one.
+      if (!add && alpha == 1 && rows % kSide == 0 && columns % kSide == 0) {
+        run(depth, left, a.halves, right, b.halves, to, ldc);
+      } else {
+        run(depth, left, a.halves, right, b.halves, sums, kPanel);
+        finish(sums, rows, columns, to, ldc, alpha, add);
+      }
+    }
+  }
+  _tile_release();
+}
+
+} // namespace
+
+Table with_amx(const Table &table) {
+  Table t = table;
+  t.name = "amx";
+  t.rows = t.columns = kPanel;
+  t.depth = 256;
+  t.unit = kDeep;
+  t.halves[static_cast<int>(Storage::kFloat32)] = Float32::kPieces;
+  t.halves[static_cast<int>(Storage::kBFloat16)] = BFloat16::kPieces;
+  t.multiply = multiply;
+  constexpr int kInner = static_cast<int>(Layout::kDepthInner);
+  constexpr int kOuter = static_cast<int>(Layout::kDepthOuter);
+  t.pack_a[kInner][0] = pack<Float32, Side::kA, Layout::kDepthInner>;
+  t.pack_a[kInner][1] = pack<BFloat16, Side::kA, Layout::kDepthInner>;
+  t.pack_a[kOuter][0] = pack<Float32, Side::kA, Layout::kDepthOuter>;
+  t.pack_a[kOuter][1] = pack<BFloat16, Side::kA, Layout::kDepthOuter>;
+  t.pack_b[kInner][0] = pack<Float32, Side::kB, Layout::kDepthInner>;
+  t.pack_b[kInner][1] = pack<BFloat16, Side::kB, Layout::kDepthInner>;
+  t.pack_b[kOuter][0] = pack<Float32, Side::kB, Layout::kDepthOuter>;
+  t.pack_b[kOuter][1] = pack<BFloat16, Side::kB, Layout::kDepthOuter>;
+  return t;
+}
+
+} // namespace anneal::gemm
