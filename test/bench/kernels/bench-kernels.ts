@@ -16,14 +16,18 @@ export async function benchKernels(setup: Setup, args: readonly string[]): Promi
       rounds: { type: 'string', default: '15' },
       threads: { type: 'string', default: String(availableParallelism()) },
       only: { type: 'string', default: '' },
+      /** Less than the processor has: portable, avx2, avx512. */
+      isa: { type: 'string' },
     },
   });
   await ensureNative(setup, join(import.meta.dirname, '../../..'));
   // Loads the addon, which may just have been built.
   const { scope } = await import('../../../worker/tensor/scope.ts');
   const { setThreads } = await import('../../../worker/tensor/threads.ts');
+  const { chooseIsa } = await import('../../../worker/tensor/ops.generated.ts');
   const { kernelCases } = await import('./cases.ts');
   setThreads(Number(values.threads));
+  setup.steps.note(`instruction set: ${chooseIsa(values.isa ?? null)}`);
   const lines = [
     '| kernel | replaces | ours, ms | theirs, ms | ratio | ours reaches |',
     '| --- | --- | --- | --- | --- | --- |',
