@@ -2,7 +2,7 @@
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import type { ChildJob, PodFacts } from './facts.ts';
 import type { FailureFacts } from './settle.ts';
-import { later, type View } from './view.ts';
+import { has, later, sinceOf, type View } from './view.ts';
 
 export interface Trouble {
   readonly reason:
@@ -78,13 +78,22 @@ function troubleOf(view: View, pod: PodFacts): Trouble {
   return { reason: 'Pending', message, example };
 }
 
-function refusedPods({ facts }: View, job: ChildJob): readonly Trouble[] {
-  const since = job.startedAt ?? job.createdAt;
-  if (job.suspended || facts.now < later(admissionSeconds, since)) return [];
-  const message = `Job ${job.name} has no pod ${admissionSeconds} s after its start: a quota, limit range or policy refuses them (kubectl describe job ${job.name} shows its words)`;
-  const at = later(admissionLimitSeconds, since);
+function refusedPods(view: View, job: ChildJob): readonly Trouble[] {
+  if (job.suspended || has(view, 'PodsReady')) return [];
+  const started = job.startedAt ?? job.createdAt;
+  // Pods that were there were not refused: their loss is a moment ago, or as old as the condition says.
+  const since = Math.max(started, sinceOf(view, 'PodsReady') ?? started);
+  const patience = admissionSeconds + backoffSeconds(job.failed);
+  if (view.facts.now < later(patience, since)) return [];
+  const message = `Job ${job.name} has had no pod for ${patience} s: a quota, limit range or policy refuses them (kubectl describe job ${job.name} shows its words)`;
+  const at = later(admissionLimitSeconds + backoffSeconds(job.failed), since);
   const failure = { code: 'E_ADMISSION_DENIED', message } as const;
   return [{ reason: 'AdmissionDenied', message, example: job.name, fatal: { at, failure } }];
+}
+
+/** How long the Job controller itself waits before it replaces a pod: twice as long after each one. */
+function backoffSeconds(failed: number): number {
+  return failed === 0 ? 0 : Math.min(360, 10 * 2 ** (failed - 1));
 }
 
 /** The worst first: what cannot pass by itself before what only takes time. */

@@ -126,6 +126,16 @@ test('pods that a policy refuses are told after half a minute, and end the job a
   t.is(decided(started(600)).is('Failed'), 'True/AdmissionDenied');
 });
 
+test('a pod that was lost is not a pod that was refused: the Job controller has its time to replace it', (t) => {
+  const lost = (age: number, failed: number) =>
+    someFacts({ inits: [anInitJob({ active: 0, ready: 0, failed, startedAt: seconds(-age) })] });
+  t.is(decided(lost(39, 1)).is('Stalled'), undefined);
+  t.is(decided(lost(41, 1)).is('Stalled'), 'True/AdmissionDenied');
+  t.is(decided(lost(100, 4)).is('Stalled'), undefined);
+  t.is(decided(lost(389, 9)).is('Stalled'), undefined);
+  t.is(decided(lost(391, 9)).is('Stalled'), 'True/AdmissionDenied');
+});
+
 const preparedWords = {
   v: 1,
   prepared: {

@@ -33,6 +33,12 @@ test('why pods are not ready is counted by reason, the worst one first in the co
   );
 });
 
+test('that the only pod is gone, an hour after the start of its Job, is no refusal by a policy', (t) => {
+  const { is } = decided(training({ pods: [], workers: [aChildJob({ active: 0, failed: 1 })] }));
+  t.is(is('PodsReady'), 'False/Pending');
+  t.is(is('Stalled'), undefined);
+});
+
 test('a pod of a lost node is replaced by force only where job and site both want it', (t) => {
   const lost = aPodOf({ isDeleting: true, nodeUnreachable: true, ready: false });
   const force = { 'failurePolicy.nodeLostPolicy': 'ForceReplace', 'checkpoint.destination': claim };
