@@ -14,9 +14,15 @@ constexpr uintptr_t kPage = 4 << 10;  // of no machine are pages smaller
 
 size_t rounded(size_t size) { return (size + kStep - 1) / kStep * kStep; }
 
+// Large pages where the kernel gives them to who asks: a fault a 2 MiB instead of 512, and fewer
+// entries of the TLB. What does not fill a large page stays in small ones, so nothing is wasted.
 void* map(size_t size) {
   void* data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  return data == MAP_FAILED ? nullptr : data;
+  if (data == MAP_FAILED) return nullptr;
+#if defined(MADV_HUGEPAGE)
+  madvise(data, size, MADV_HUGEPAGE);
+#endif
+  return data;
 }
 
 // Most tensors are small, and their addresses need no lookup.
