@@ -98,6 +98,7 @@ export class S3Server implements AsyncDisposable {
     }
     if (method === 'GET' && query.has('attributes')) return this.#attributes(path, response);
     if (method === 'GET' && query.has('list-type')) return this.#list(path, query, response);
+    if (method === 'GET' && query.has('uploads')) return this.#leftUploads(path, query, response);
     if (method === 'GET' || method === 'HEAD') return this.#read(path, seen, request, response);
     if (method === 'DELETE') return this.#delete(path, query, response);
     return this.#write(path, query, request, response);
@@ -127,6 +128,18 @@ export class S3Server implements AsyncDisposable {
         more ? `<NextContinuationToken>${next}</NextContinuationToken>` : ''
       }</ListBucketResult>`,
     );
+  }
+
+  #leftUploads(path: string, query: URLSearchParams, response: ServerResponse): void {
+    const bucket = `${path.replace(/\/$/, '')}/`;
+    const left = this.uploads
+      .leftBelow(`${bucket}${query.get('prefix') ?? ''}`)
+      .map(({ id, key }) => {
+        const name = xml(key.slice(bucket.length));
+        return `<Upload><Key>${name}</Key><UploadId>${id}</UploadId></Upload>`;
+      });
+    const answer = `<IsTruncated>false</IsTruncated>${left.join('')}`;
+    sendXml(response, 200, `<ListMultipartUploadsResult>${answer}</ListMultipartUploadsResult>`);
   }
 
   async #read(
@@ -190,7 +203,8 @@ export class S3Server implements AsyncDisposable {
     }
     const id = query.get('uploadId');
     if (query.has('uploads')) {
-      const fresh = this.uploads.create(path, request);
+      const hasSums = request.headers['x-amz-checksum-algorithm'] === 'SHA256';
+      const fresh = this.uploads.create(path, hasSums);
       const answer = `<UploadId>${fresh}</UploadId>`;
       return sendXml(
         response,

@@ -1,7 +1,6 @@
 // Uploads in parts, with the refusals of the real service: parts that are too small or out of order, other tags than were handed out,
 // and, where the upload was begun with a checksum, parts and lists of parts without one.
 import { createHash, randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
 
 interface Upload {
   readonly key: string;
@@ -26,9 +25,12 @@ export class S3Uploads {
     return [...this.#open.values()].map(({ key }) => key);
   }
 
-  create(key: string, request: IncomingMessage): string {
+  leftBelow(prefix: string): readonly { readonly id: string; readonly key: string }[] {
+    return [...this.#open].flatMap(([id, { key }]) => (key.startsWith(prefix) ? { id, key } : []));
+  }
+
+  create(key: string, hasSums = false): string {
     const id = randomUUID();
-    const hasSums = request.headers['x-amz-checksum-algorithm'] === 'SHA256';
     this.#open.set(id, { key, hasSums, parts: new Map() });
     return id;
   }

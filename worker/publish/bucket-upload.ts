@@ -29,6 +29,11 @@ interface Session {
   readonly progress: UploadProgress;
 }
 
+interface Target {
+  readonly Bucket: string;
+  readonly Key: string;
+}
+
 /** Few enough that four of them in memory do not matter, and large enough that requests do not. */
 const leastPartBytes = 8 << 20;
 const mostParts = 10_000;
@@ -62,10 +67,14 @@ async function uploadObject(
   const { Upload } = await orWithoutSdk(() => import('@aws-sdk/lib-storage'));
   const { bucket, sdk, network, progress } = session;
   const { name, prefix } = parseUri(bucket.uri);
-  const target = { Bucket: name, Key: prefix === '' ? file.path : `${prefix}/${file.path}` };
+  const target: Target = {
+    Bucket: name,
+    Key: prefix === '' ? file.path : `${prefix}/${file.path}`,
+  };
   await retry(
     async () => {
       if (await isThere(file, target, session, signal)) return;
+      if (file.bytes > partBytesOf(file)) await removeLeftParts(target, session, signal);
       const body = createReadStream(file.absolute);
       try {
         const upload = new Upload({
@@ -86,6 +95,30 @@ async function uploadObject(
   progress(file.path, file.bytes);
 }
 
+/**
+ * A process that was killed could not remove the parts that it had sent, and the bucket is charged for them. There is one writer of a
+ * result, so what is begun under its key and not ended is of no use to anybody. Keys that may only write cannot see it: it stays.
+ */
+async function removeLeftParts(
+  target: Target,
+  { bucket, network, client, sdk }: Session,
+  signal: AbortSignal,
+): Promise<void> {
+  const ask = new sdk.ListMultipartUploadsCommand({ Bucket: target.Bucket, Prefix: target.Key });
+  try {
+    const { Uploads: left = [] } = await once(bucket, network, signal, (abortSignal) =>
+      client.send(ask, { abortSignal }),
+    );
+    for (const { Key, UploadId } of left) {
+      if (Key !== target.Key || UploadId === undefined) continue;
+      const remove = new sdk.AbortMultipartUploadCommand({ ...target, UploadId });
+      await once(bucket, network, signal, (abortSignal) => client.send(remove, { abortSignal }));
+    }
+  } catch {
+    signal.throwIfAborted();
+  }
+}
+
 function partBytesOf({ bytes }: ResultFile): number {
   return Math.max(leastPartBytes, Math.ceil(bytes / mostParts));
 }
@@ -93,7 +126,7 @@ function partBytesOf({ bytes }: ResultFile): number {
 /** Keys that may only write cannot see, and then everything is sent. */
 async function isThere(
   file: ResultFile,
-  target: { readonly Bucket: string; readonly Key: string },
+  target: Target,
   { bucket, network, client, sdk }: Session,
   signal: AbortSignal,
 ): Promise<boolean> {

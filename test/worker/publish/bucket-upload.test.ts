@@ -117,6 +117,16 @@ test('a stop in the middle ends the upload, and leaves no parts behind', async (
   t.deepEqual(server.uploads.left, []);
 });
 
+test('parts that a killed upload of the same object left are removed, those of others are not', async (t) => {
+  await using server = await S3Server.start();
+  await using folder = await temporaryFolder();
+  const files = await filesIn(folder.path, { large: someBytes(9 * mebibyte) });
+  for (const key of ['large', 'large', 'large-2']) server.uploads.create(`/results/first/${key}`);
+  await uploadToBucket(bucketOf(server), files, testNetwork(), nothing, never);
+  t.deepEqual(server.uploads.left, ['/results/first/large-2']);
+  t.is(server.get('/results/first/large')?.length, 9 * mebibyte);
+});
+
 test('a service that stays busy is given up after the budget, and no parts are left', async (t) => {
   await using server = await S3Server.start();
   await using folder = await temporaryFolder();
