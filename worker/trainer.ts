@@ -58,10 +58,11 @@ export async function train(parts: TrainerParts, start: TrainerState): Promise<T
 }
 
 function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'rollback' {
-  const { model, plan, selection, updater, clock } = parts;
+  const { model, plan, selection, updater, clock, world } = parts;
   const began = clock.monotonic();
   const batch = parts.batch(state.position);
   const loaded = clock.monotonic();
+  const before = parts.waited();
   const learningRate = plan.learningRate(state.step) * state.learningRateFactor;
   const outcome = scope(() => {
     const bins = batch.bins.map((host) => toBin(model.rope, host, model.dtype));
@@ -80,7 +81,8 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
       draw: (bin) => ({ seed: plan.seed, step: state.step, key: bin.key }),
     });
     // No tensor: what the outermost scope returns would live on.
-    return { gradientNorm, clipFactor, applied, loss: item(nll) / batch.learnedTokens };
+    const [sum = Number.NaN] = world.sum([item(nll)]);
+    return { gradientNorm, clipFactor, applied, loss: sum / batch.learnedTokens };
   });
   const done = clock.monotonic();
   const finite = outcome.applied && Number.isFinite(outcome.loss);
@@ -108,11 +110,21 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
     gradNorm: finiteOrNull(outcome.gradientNorm),
     clipFactor: finiteOrNull(outcome.clipFactor),
     learningRate,
-    stepMs: { total: done - began, data: loaded - began, compute: done - loaded },
+    stepMs: {
+      ...{ total: done - began, data: loaded - began, compute: done - loaded },
+      ...waitedSince(parts, before),
+    },
     memory: memoryNow(),
     ...(finite ? {} : { skipped: true }),
   });
   return finite ? next : afterNonFinite(parts, next, outcome.applied);
+}
+
+/** Part of the time to compute; absent for a process that waits for nobody. */
+function waitedSince({ world, waited }: TrainerParts, before: ReturnType<TrainerParts['waited']>) {
+  if (world.size === 1) return {};
+  const { gather, reduce } = waited();
+  return { gather: gather - before.gather, reduce: reduce - before.reduce };
 }
 
 /** What the policy says about a step whose loss or gradient is not finite. */

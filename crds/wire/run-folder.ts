@@ -10,7 +10,8 @@
 //   report.json     the run report              publish
 //   outcome.json    how the run ended           `anneal run`
 //   run.lock        the one that owns the run   `anneal run`, while it lasts
-//   worker.lock     the one that works in it    each stage, while it lasts
+//   worker.lock     the one that works in it    each stage, while it lasts; of several trainers the first,
+//                                               and the others in <rank>.worker.lock
 import * as z from 'zod';
 import { fineTuneJobSpec } from '../api/job.ts';
 import { runReport } from './run-report.ts';
@@ -40,7 +41,10 @@ export const runRecord = z.object({
   volumes: z.record(z.string(), z.string()),
   cache: z.string(),
   device: z.string(),
+  /** Of each worker. */
   threads: z.int().min(1),
+  /** Trainers that share the model; one where nothing is said. */
+  workers: z.int().min(1).optional(),
   createdAt: z.string(),
 });
 

@@ -62,7 +62,10 @@ export const planMessage = z.object({
   trainableParameters: count,
   precision: z.string(),
   device: z.string(),
+  /** Of each worker. */
   threads: count.optional(),
+  /** Trainers that share the model; one where nothing is said. */
+  workers: count.optional(),
   totalSteps: count,
   /** Step to start from: above 0 after a resume. */
   firstStep: count,

@@ -9,6 +9,7 @@ import { keep, scope } from '../tensor/scope.ts';
 import { releasePages, type Tensor } from '../tensor/tensor.ts';
 import { embeddingName, type Model } from './model.ts';
 import { type Parameter, Parameters } from './parameters.ts';
+import { residentWeights } from './weights.ts';
 
 interface ModelSource {
   readonly config: DecoderConfig;
@@ -71,6 +72,7 @@ export function buildModel(source: ModelSource, options: BuildOptions): Model {
         sliding: sliding === undefined ? null : ropeFrequencies(sliding, options.sequenceLength),
       },
       parameters,
+      weights: residentWeights,
       adapter,
       adapted: new Map(adapted.map((layer) => [layer.path, layer])),
     };

@@ -1,6 +1,7 @@
 // From gradients to new parameters. Gradients arrive block by block, last block first. `Global`
 // keeps them until the last has come, because the factor depends on all; `Block` and `None` step
 // at once and hold nothing.
+import { alone, type World } from '../cluster/world.ts';
 import type { Optimizer, OptimizerState } from '../optimizers/optimizer.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Stream } from '../tensor/rng.ts';
@@ -14,7 +15,7 @@ export interface Clip {
   readonly norm: number;
 }
 
-interface Update {
+export interface Update {
   /** Learning rate of this step before parameters' own factors. */
   readonly learningRate: number;
   /** Updates including this one. */
@@ -32,7 +33,7 @@ export interface UpdateOutcome {
   readonly applied: boolean;
 }
 
-interface Gradient {
+export interface Gradient {
   readonly parameter: Parameter;
   readonly value: Tensor;
 }
@@ -42,15 +43,23 @@ export class Updater {
   readonly #optimizer: Optimizer;
   readonly #states: ReadonlyMap<string, OptimizerState>;
   readonly #clip: Clip;
+  readonly #world: World;
 
-  constructor(optimizer: Optimizer, states: ReadonlyMap<string, OptimizerState>, clip: Clip) {
+  /** Ranks of a world offer the gradients of their own pieces; norms are those of all. */
+  constructor(
+    optimizer: Optimizer,
+    states: ReadonlyMap<string, OptimizerState>,
+    clip: Clip,
+    world: World = alone,
+  ) {
     this.#optimizer = optimizer;
     this.#states = states;
     this.#clip = clip;
+    this.#world = world;
   }
 
   begin(update: Update): StepUpdate {
-    return new StepUpdate(this.#optimizer, this.#states, this.#clip, update);
+    return new StepUpdate(this.#optimizer, this.#states, this.#clip, this.#world, update);
   }
 }
 
@@ -58,6 +67,7 @@ export class StepUpdate {
   readonly #optimizer: Optimizer;
   readonly #states: ReadonlyMap<string, OptimizerState>;
   readonly #clip: Clip;
+  readonly #world: World;
   readonly #update: Update;
   readonly #waiting: Gradient[] = [];
   #squares = 0;
@@ -68,38 +78,45 @@ export class StepUpdate {
     optimizer: Optimizer,
     states: ReadonlyMap<string, OptimizerState>,
     clip: Clip,
+    world: World,
     update: Update,
   ) {
     this.#optimizer = optimizer;
     this.#states = states;
     this.#clip = clip;
+    this.#world = world;
     this.#update = update;
   }
 
   /** Takes over the gradients of one place: a block, the embedding, the head. */
   offer(gradients: readonly Gradient[]): void {
-    const square = squaredNorm(gradients.map(({ value }) => value));
-    this.#squares += square;
-    this.#finite &&= Number.isFinite(square);
+    const own = squaredNorm(gradients.map(({ value }) => value));
     if (this.#clip.mode === 'Global') {
+      this.#squares += own;
       this.#waiting.push(...gradients);
       return;
     }
+    const [square = own] = this.#world.sum([own]);
+    this.#squares += square;
+    this.#finite &&= Number.isFinite(square);
     if (Number.isFinite(square))
       this.#apply(gradients, this.#clip.mode === 'Block' ? this.#factor(square) : 1);
     else release(gradients);
   }
 
   finish(): UpdateOutcome {
-    const gradientNorm = Math.sqrt(this.#squares);
     if (this.#clip.mode !== 'Global') {
+      const gradientNorm = Math.sqrt(this.#squares);
       return { gradientNorm, clipFactor: this.#smallestFactor, applied: this.#finite };
     }
-    if (!this.#finite) {
+    // What is not finite anywhere is not finite in the sum: all ranks skip the step, or none.
+    const [squares = Number.NaN] = this.#world.sum([this.#squares]);
+    const gradientNorm = Math.sqrt(squares);
+    if (!Number.isFinite(squares)) {
       release(this.#waiting);
       return { gradientNorm, clipFactor: 0, applied: false };
     }
-    const clipFactor = this.#factor(this.#squares);
+    const clipFactor = this.#factor(squares);
     this.#apply(this.#waiting, clipFactor);
     return { gradientNorm, clipFactor, applied: true };
   }

@@ -20,8 +20,11 @@ export interface UpdateStep {
 
 export interface Optimizer {
   readonly name: string;
-  /** Fresh state for a parameter with this value. */
-  initialize(value: Tensor): OptimizerState;
+  /**
+   * Fresh state for a parameter with this value, or for a flat piece of one: `count` is the number of values of the whole. State has a
+   * value for each of `value`, or for each cell of 256 of them.
+   */
+  initialize(value: Tensor, count?: number): OptimizerState;
   /** Changes `value` and `state` in place; `gradient` has the shape of `value`. */
   update(value: Tensor, gradient: Tensor, state: OptimizerState, step: UpdateStep): void;
 }

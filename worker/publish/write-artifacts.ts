@@ -7,8 +7,10 @@ import type { PreparedRecord, RunRecord, TrainedRecord } from '../../crds/wire/r
 import type { RunReport } from '../../crds/wire/run-report.ts';
 import { verifyCheckpoint } from '../checkpoint/folder.ts';
 import { loadState } from '../checkpoint/load-state.ts';
+import { stateTensors } from '../checkpoint/state-tensors.ts';
 import { openModel } from '../decoder/model-files.ts';
 import { buildModel, modelSource } from '../engine/build-model.ts';
+import { wholePieces } from '../engine/pieces.ts';
 import type { RoleContext } from '../role.ts';
 import { adapterOf, dtypeOf } from '../seams.ts';
 import { keep } from '../tensor/scope.ts';
@@ -59,8 +61,8 @@ export async function writeArtifacts(
   using _parameters = model.parameters;
   const checkpoint = trained.result ?? trained.checkpoint;
   const manifest = await verifyCheckpoint(checkpoint);
-  const targets = new Map(model.parameters.trained().map(({ name, value }) => [name, value]));
-  loadState(checkpoint, manifest, targets);
+  const pieces = wholePieces(model.parameters);
+  loadState(checkpoint, manifest, stateTensors({ pieces, states: new Map() }));
   using reference = keep(checkLogits(model));
   const facts: ArtifactFacts = { run, prepared, method, files, model, report: trained.report };
   const artifacts: WrittenArtifact[] = [];

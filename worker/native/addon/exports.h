@@ -38,6 +38,7 @@ napi_value release_pages(Call& call);
 napi_value memory(Call& call);
 napi_value reset_peak(Call& call);
 napi_value trim(Call& call);
+napi_value resize_storage(Call& call);
 
 // process_group.cc
 napi_value group_join(Call& call);
@@ -45,6 +46,8 @@ napi_value group_all_reduce(Call& call);
 napi_value group_all_gather(Call& call);
 napi_value group_reduce_scatter(Call& call);
 napi_value group_broadcast(Call& call);
+napi_value group_send(Call& call);
+napi_value group_receive(Call& call);
 napi_value group_barrier(Call& call);
 napi_value work_wait(Call& call);
 napi_value group_missing(Call& call);

@@ -136,6 +136,20 @@ napi_value group_broadcast(Call& call) {
   return started(call, work, tensors);
 }
 
+// groupSend(group, tensor, to, tag) → work: to the rank that receives with this tag.
+napi_value group_send(Call& call) {
+  std::vector<at::Tensor> tensors{call.tensor(1)};
+  auto work = connected(call.integer(0)).send(tensors, call.integer(2), call.integer(3));
+  return started(call, work, tensors);
+}
+
+// groupReceive(group, tensor, from, tag) → work.
+napi_value group_receive(Call& call) {
+  std::vector<at::Tensor> tensors{call.tensor(1)};
+  auto work = connected(call.integer(0)).recv(tensors, call.integer(2), call.integer(3));
+  return started(call, work, tensors);
+}
+
 // groupBarrier(group) → work.
 napi_value group_barrier(Call& call) {
   return started(call, connected(call.integer(0)).barrier(), {});
