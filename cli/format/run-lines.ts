@@ -88,10 +88,14 @@ function planLines(plan: TelemetryOf<'plan'>): readonly string[] {
   return [
     `plan       ${model.name} · ${model.family}, ${count(model.parameters)} parameters`,
     `           ${plan.method} · ${count(plan.trainableParameters)} trained (${share.toFixed(1)} %)`,
-    `           ${plan.totalSteps} steps of up to ${count(plan.tokensPerStep)} tokens · ${plan.device}, ${plan.threads ?? 1} threads`,
-    `           memory ${bytes(memory.peak)} predicted · ${blocks.keep} blocks kept, ${blocks.recompute} recomputed`,
+    `           ${plan.totalSteps} steps of up to ${count(plan.tokensPerStep)} tokens · ${plan.device}, ${processorWords(plan)}`,
+    `           memory ${bytes(memory.peak)} predicted${(plan.workers ?? 1) > 1 ? ' for each' : ''} · ${blocks.keep} blocks kept, ${blocks.recompute} recomputed`,
     ...(plan.firstStep > 0 ? [`           going on after step ${plan.firstStep}`] : []),
   ];
+}
+
+function processorWords({ threads = 1, workers = 1 }: TelemetryOf<'plan'>): string {
+  return workers === 1 ? `${threads} threads` : `${workers} workers of ${threads} threads`;
 }
 
 function stepLine(message: TelemetryOf<'step'>, left: number | null): string {

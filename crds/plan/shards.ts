@@ -17,7 +17,7 @@ export interface LinePlan {
   readonly tensors: readonly LineTensor[];
 }
 
-export interface LineTensor {
+interface LineTensor {
   readonly name: string;
   /** Elements of the whole tensor. */
   readonly count: number;

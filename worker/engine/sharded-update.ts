@@ -62,7 +62,7 @@ export class ShardedUpdater {
   }
 }
 
-export class ShardedUpdate {
+class ShardedUpdate {
   readonly #inner: StepUpdate;
   readonly #weights: ShardedWeights;
   readonly #group: ProcessGroup;

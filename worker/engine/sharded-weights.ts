@@ -23,7 +23,7 @@ import type { Place, Weights } from './weights.ts';
 /** Blocks that are whole at one time: the one that computes, and the one that comes. */
 const wholeBlocks = 2;
 
-export interface ShardedWeightsOptions {
+interface ShardedWeightsOptions {
   readonly group: ProcessGroup;
   readonly layout: ShardLayout;
   /** The head computes with the embedding. */

@@ -51,8 +51,6 @@ interface Native {
   groupAllGather(group: number, output: number, input: number): number;
   groupReduceScatter(group: number, output: number, input: number): number;
   groupBroadcast(group: number, tensor: number, root: number): number;
-  groupSend(group: number, tensor: number, to: number, tag: number): number;
-  groupReceive(group: number, tensor: number, from: number, tag: number): number;
   groupBarrier(group: number): number;
   workWait(work: number): void;
   groupMissing(group: number, waitMs: number): number[];

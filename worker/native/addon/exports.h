@@ -46,8 +46,6 @@ napi_value group_all_reduce(Call& call);
 napi_value group_all_gather(Call& call);
 napi_value group_reduce_scatter(Call& call);
 napi_value group_broadcast(Call& call);
-napi_value group_send(Call& call);
-napi_value group_receive(Call& call);
 napi_value group_barrier(Call& call);
 napi_value work_wait(Call& call);
 napi_value group_missing(Call& call);

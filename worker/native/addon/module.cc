@@ -46,8 +46,6 @@ constexpr Export kExports[] = {
     {"groupAllGather", entry<group_all_gather>},
     {"groupReduceScatter", entry<group_reduce_scatter>},
     {"groupBroadcast", entry<group_broadcast>},
-    {"groupSend", entry<group_send>},
-    {"groupReceive", entry<group_receive>},
     {"groupBarrier", entry<group_barrier>},
     {"workWait", entry<work_wait>},
     {"groupMissing", entry<group_missing>},
