@@ -11,9 +11,6 @@ import type { Parameter } from './parameters.ts';
 import type { Line, ShardedWeights } from './sharded-weights.ts';
 import type { Gradient, StepUpdate, Update, UpdateOutcome, Updater } from './update.ts';
 
-/** Places whose gradients are on their way at one time. */
-const onTheWay = 1;
-
 interface Reduction {
   readonly line: Line;
   readonly offered: readonly Parameter[];
@@ -67,7 +64,8 @@ class ShardedUpdate {
   readonly #weights: ShardedWeights;
   readonly #group: ProcessGroup;
   readonly #wait: (work: Work) => void;
-  #waiting: readonly (readonly Reduction[])[] = [];
+  /** Of the place that was offered last; null when it was handed on. */
+  #underWay: readonly Reduction[] | null = null;
 
   constructor(
     inner: StepUpdate,
@@ -83,14 +81,14 @@ class ShardedUpdate {
 
   /** Takes over the gradients of one place; the other ranks offer theirs of the same parameters. */
   offer(gradients: readonly Gradient[]): void {
+    // Whatever was under way while this place was computed has arrived, or is waited for before more memory is taken.
+    this.#settle();
     const byLine = Map.groupBy(gradients, ({ parameter }) => this.#weights.lineOf(parameter));
-    const reductions = [...byLine].map(([line, own]) => this.#begin(line, own));
-    this.#settle(onTheWay - 1);
-    this.#waiting = [...this.#waiting, reductions];
+    this.#underWay = [...byLine].map(([line, own]) => this.#begin(line, own));
   }
 
   finish(): UpdateOutcome {
-    this.#settle(0);
+    this.#settle();
     const outcome = this.#inner.finish();
     this.#weights.moved();
     return outcome;
@@ -114,13 +112,11 @@ class ShardedUpdate {
     return { line, offered: gradients.map(({ parameter }) => parameter), whole, share: own, work };
   }
 
-  /** Waits for all but the last `but` of those that are on their way, the first that was begun first. */
-  #settle(but: number): void {
-    while (this.#waiting.length > but) {
-      const [first = [], ...others] = this.#waiting;
-      this.#waiting = others;
-      this.#inner.offer(first.flatMap((reduction) => this.#finish(reduction)));
-    }
+  /** Hands on what is under way. */
+  #settle(): void {
+    const reductions = this.#underWay;
+    this.#underWay = null;
+    if (reductions !== null) this.#inner.offer(reductions.flatMap((one) => this.#finish(one)));
   }
 
   /** The sums of the own pieces. */
