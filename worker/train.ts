@@ -181,7 +181,7 @@ function memoryPlan(
     learnedShare: feed.learnedShare,
     stages: stagesOf(run.spec, feed.largestBin),
     // They come up at the same time, and find the same memory free.
-    device: { type: 'cpu', bytes: freeMemory() / workers },
+    device: { type: 'cpu', bytes: Math.floor(freeMemory() / workers) },
   });
 }
 

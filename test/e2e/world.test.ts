@@ -91,13 +91,18 @@ const killsOf = (workers: number): fc.Arbitrary<readonly Kill[]> =>
 function killer(kills: readonly Kill[]) {
   const left = [...kills];
   let steps = 0;
+  let isOver = false;
   return (line: RunLine, running: Running): void => {
-    if (line.type === 'plan') steps = 0;
-    if (line.type !== 'step') return;
+    if (line.type === 'plan') {
+      steps = 0;
+      isOver = false;
+    }
+    if (line.type !== 'step' || isOver) return;
     steps += 1;
     const [next] = left;
     if (next === undefined || steps !== next.steps) return;
     left.shift();
+    isOver = true;
     setTimeout(() => running.killTrainer(next.rank), next.ms);
   };
 }
