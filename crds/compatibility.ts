@@ -40,6 +40,15 @@ export const pairs: readonly Pair[] = [
     hint: 'ask for MergedSafetensors, which is then the whole model',
   },
   {
+    id: 'weights of blocks are for drawing by weights',
+    path: ['method', 'selection', 'lisa', 'weights'],
+    meets: (_, { selection }) =>
+      selection.type === 'LISA' &&
+      (selection.lisa.weights !== undefined) !== (selection.lisa.sampling === 'Weighted'),
+    sentence: 'must be there when sampling is Weighted, and only then',
+    hint: 'write sampling: Weighted and one weight for each block of the model, or neither',
+  },
+  {
     id: 'evaluation at intervals needs held-out records',
     path: ['training', 'evaluation', 'intervalSteps'],
     meets: ({ training, dataset }) =>

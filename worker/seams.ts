@@ -3,12 +3,15 @@
 import type { ResolvedMethod } from '../crds/index.ts';
 import type { Adapter } from './adapters/adapter.ts';
 import { lora } from './adapters/lora.ts';
+import type { Trains } from './engine/build-model.ts';
+import { finalNormName } from './engine/model.ts';
 import type { Parameters } from './engine/parameters.ts';
 import { adamW } from './optimizers/adamw.ts';
 import { adamW8bit } from './optimizers/adamw-8bit.ts';
 import type { Optimizer } from './optimizers/optimizer.ts';
 import { sgd } from './optimizers/sgd.ts';
 import { all } from './selection/all.ts';
+import { lisa } from './selection/lisa.ts';
 import type { Selection } from './selection/selection.ts';
 import type { DType } from './tensor/dtype.ts';
 
@@ -75,6 +78,25 @@ function adamSettings({ betas, epsilon, weightDecay }: AdamParameters) {
   };
 }
 
-export function selectionOf(_method: ResolvedMethod, parameters: Parameters): Selection {
-  return all(parameters);
+/** Whether a tensor of the model trains at some time; those of an adapter always do. */
+export function trainsOf({ adapter, selection }: ResolvedMethod): Trains {
+  if (adapter.type !== 'None') return () => false;
+  if (selection.type === 'All') return () => true;
+  const { trainEmbeddings, trainHead, trainFinalNorm } = selection.lisa;
+  return (name, place) => {
+    if (typeof place === 'number') return true;
+    if (place === 'embedding') return trainEmbeddings;
+    return name === finalNormName ? trainFinalNorm : trainHead;
+  };
+}
+
+export function selectionOf(
+  { selection }: ResolvedMethod,
+  parameters: Parameters,
+  seed: bigint,
+): Selection {
+  if (selection.type === 'All') return all(parameters);
+  const { activeLayers, intervalSteps, state, sampling, weights = [] } = selection.lisa;
+  const settings = { activeLayers, intervalSteps, state, sampling, weights: weights.map(Number) };
+  return lisa({ ...settings, seed }, parameters);
 }

@@ -9,6 +9,7 @@ import {
   type BlockTrace,
   backwardBlock,
   forwardBlock,
+  runBlock,
   type TapeMode,
 } from './engine/block-tape.ts';
 import { embed, embedBackward_ } from './engine/embedding.ts';
@@ -80,7 +81,13 @@ function forwardBlocks(inputs: StepInputs): Traces {
   const { model, bins, modes } = inputs;
   let x = bins.map((bin) => embed(model, bin.ids));
   const blocks: BlockTrace[][] = [];
+  const lowest = lowestMoving(inputs);
   for (let layer = 0; layer < model.config.L; layer += 1) {
+    if (layer < lowest) {
+      x = bins.map((bin, a) => withoutTrace(passOf(inputs, layer, bin), tensorAt(x, a)));
+      blocks.push([]);
+      continue;
+    }
     const passed = bins.map((bin, a) => {
       const mode = modes[layer] ?? 'recompute';
       return forwardBlock(passOf(inputs, layer, bin), tensorAt(x, a), mode);
@@ -89,6 +96,13 @@ function forwardBlocks(inputs: StepInputs): Traces {
     x = passed.map(({ output }) => output);
   }
   return { blocks, outputs: x };
+}
+
+/** A block that the backward does not reach leaves nothing behind. */
+function withoutTrace(pass: BlockPass, x: Tensor): Tensor {
+  const output = runBlock(pass, x);
+  x.dispose();
+  return output;
 }
 
 interface HeadPass {

@@ -22,14 +22,13 @@ import { buildModel, modelSource } from './engine/build-model.ts';
 import type { Model } from './engine/model.ts';
 import { Updater } from './engine/update.ts';
 import { freeMemory } from './free-memory.ts';
-import type { Optimizer, OptimizerState } from './optimizers/optimizer.ts';
+import { OptimizerStates } from './optimizers/states.ts';
 import type { Role, RoleContext } from './role.ts';
 import { requireRecord, writeRecord } from './run-folder.ts';
 import { samplerOf } from './sampler.ts';
-import { adapterOf, dtypeOf, optimizerOf, selectionOf } from './seams.ts';
+import { adapterOf, dtypeOf, optimizerOf, selectionOf, trainsOf } from './seams.ts';
 import { Recorder } from './telemetry/recorder.ts';
 import { resetMemoryPeaks, trimMemory } from './tensor/memory.ts';
-import { keep, scope } from './tensor/scope.ts';
 import { setThreads } from './tensor/threads.ts';
 import { type TrainerParts, type TrainerPlan, train } from './trainer.ts';
 import { freshState } from './trainer-state.ts';
@@ -49,7 +48,7 @@ export const trainRole: Role = async (context) => {
   using _parameters = model.parameters;
   trimMemory();
   const optimizer = optimizerOf(method);
-  using states = new States(model, optimizer);
+  using states = new OptimizerStates(model.parameters, optimizer);
   const plan = trainerPlan(run, memory, feed);
   const recorder = new Recorder({
     ...{ run, prepared, method, files, model, memory, plan, feed },
@@ -61,7 +60,7 @@ export const trainRole: Role = async (context) => {
     context.emit(message);
   };
   const checkpoints = checkpointsOf(
-    { parameters: model.parameters, states: states.byName },
+    { parameters: model.parameters, states },
     { root: join(folder, runFiles.checkpoints), ...checkpointSettings(run, prepared), clock, emit },
   );
   const restored = await checkpoints.restore();
@@ -70,7 +69,8 @@ export const trainRole: Role = async (context) => {
   const parts: TrainerParts = {
     model,
     plan,
-    selection: selectionOf(method, model.parameters),
+    selection: selectionOf(method, model.parameters, BigInt(run.spec.training.seed)),
+    states,
     updater: new Updater(optimizer, states.byName, clipOf(run)),
     batch: feed.batch,
     evaluationBins: feed.evaluationBins,
@@ -107,6 +107,7 @@ function load(
   const model = buildModel(modelSource(files), {
     dtype,
     adapter: adapterOf(method, BigInt(run.spec.training.seed), dtype),
+    trains: trainsOf(method),
     sequenceLength: run.spec.dataset.sequenceLength,
   });
   emit({
@@ -116,27 +117,6 @@ function load(
     total: files.tensorNames.length,
   });
   return model;
-}
-
-/** Optimizer state of all trained parameters, made at once so that the plan's memory is the truth. */
-class States implements Disposable {
-  readonly byName: ReadonlyMap<string, OptimizerState>;
-
-  constructor({ parameters }: Model, optimizer: Optimizer) {
-    const byName = new Map<string, OptimizerState>();
-    for (const { name, value } of parameters.trained()) {
-      const state = scope(() => optimizer.initialize(value));
-      for (const tensor of Object.values(state)) keep(tensor);
-      byName.set(name, state);
-    }
-    this.byName = byName;
-  }
-
-  [Symbol.dispose](): void {
-    for (const state of this.byName.values()) {
-      for (const tensor of Object.values(state)) tensor.dispose();
-    }
-  }
 }
 
 function memoryPlan(

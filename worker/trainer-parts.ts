@@ -5,6 +5,7 @@ import type { HostBin } from './engine/bin.ts';
 import type { TapeMode } from './engine/block-tape.ts';
 import type { Model } from './engine/model.ts';
 import type { Updater } from './engine/update.ts';
+import type { OptimizerStates } from './optimizers/states.ts';
 import type { Selection } from './selection/selection.ts';
 import type { TrainerState } from './trainer-state.ts';
 
@@ -43,6 +44,7 @@ export interface NonFinitePolicy {
 export interface TrainerParts {
   readonly model: Model;
   readonly selection: Selection;
+  readonly states: OptimizerStates;
   readonly updater: Updater;
   readonly plan: TrainerPlan;
   /** The global batch at a position of the data, from 0. */

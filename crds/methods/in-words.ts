@@ -4,12 +4,25 @@ import type { ResolvedMethod } from './resolve.ts';
 
 /** `LoRA r=16 on all linear layers, AdamW, bfloat16`. */
 export function methodInWords(method: ResolvedMethod): string {
-  return [adapterInWords(method), optimizerInWords(method), precisionInWords(method)].join(', ');
+  return [
+    adapterInWords(method),
+    ...selectionInWords(method),
+    optimizerInWords(method),
+    precisionInWords(method),
+  ].join(', ');
 }
 
-/** `lora`, `full`: for tables. */
-export function methodName({ adapter }: ResolvedMethod): string {
-  return adapter.type === 'None' ? 'full' : adapter.type.toLowerCase();
+/** `lora`, `full`, `lisa`: for tables. */
+export function methodName({ adapter, selection }: ResolvedMethod): string {
+  if (adapter.type !== 'None') return adapter.type.toLowerCase();
+  return selection.type === 'All' ? 'full' : selection.type.toLowerCase();
+}
+
+/** `2 blocks at a time by LISA`; nothing where all train. */
+function selectionInWords({ selection }: ResolvedMethod): readonly string[] {
+  if (selection.type === 'All') return [];
+  const { activeLayers } = selection.lisa;
+  return [`${activeLayers} block${activeLayers === 1 ? '' : 's'} at a time by LISA`];
 }
 
 function optimizerInWords({ optimizer }: ResolvedMethod): string {

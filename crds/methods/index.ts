@@ -5,6 +5,7 @@ import { bfloat16 } from './bfloat16.ts';
 import { dense } from './dense.ts';
 import { float32 } from './float32.ts';
 import { allTensors, fullPreset } from './full.ts';
+import { lisa, lisaPreset } from './lisa.ts';
 import { lora, loraPreset } from './lora.ts';
 import { loraPlusPreset } from './lora-plus.ts';
 import { noAdapter } from './no-adapter.ts';
@@ -14,10 +15,10 @@ export const seamEntries = {
   precision: [bfloat16, float32],
   base: [dense],
   adapter: [noAdapter, lora],
-  selection: [allTensors],
+  selection: [allTensors, lisa],
   optimizer: [adamW, adamW8bit, sgd],
 } as const;
 
-export const presets = [loraPreset, loraPlusPreset, fullPreset] as const;
+export const presets = [loraPreset, loraPlusPreset, fullPreset, lisaPreset] as const;
 
 export type PresetName = (typeof presets)[number]['preset'];

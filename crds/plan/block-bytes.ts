@@ -82,7 +82,7 @@ function units({ H, NH, NK, D, I }: DecoderFacts, count: Units): number {
 function headWorking({ facts, method, microBatchTokens, learnedShare }: MemoryQuestion): number {
   const { head } = memoryConstants;
   const learned = microBatchTokens * learnedShare;
-  const bytes = method.adapter.type === 'None' ? head.bytesWithGradient : head.bytes;
+  const bytes = trainedOf(facts, method).head ? head.bytesWithGradient : head.bytes;
   const fitting = Math.max(head.fewestRows, Math.min(head.mostRows, bytes / (4 * facts.V)));
   const logits = Math.min(fitting, learned) * facts.V * 4;
   return logits + head.H * learned * facts.H * valueBytes(method);

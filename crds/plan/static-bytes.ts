@@ -21,14 +21,22 @@ export function staticBytes(question: MemoryQuestion): StaticBytes {
     weights:
       (counts.total * width - narrower(question) + trained.adapter * memoryConstants.adapterBytes) /
       shards,
-    optimizer: (trained.total * stateBytes(method)) / shards,
+    optimizer: ((keepsAll(method) ? trained.total : trained.moving) * stateBytes(method)) / shards,
     gathered: shards === 1 ? 0 : 2 * block + (counts.embedding + counts.head) * width,
   };
 }
 
+/** Whether state stays when a block rests: in the end there is state of all that trains. */
+function keepsAll({ selection }: ResolvedMethod): boolean {
+  return selection.type === 'All' || selection.lisa.state === 'Keep';
+}
+
 /** What is saved by frozen weights that stay in the 16 bits of their file while the rest is float32. */
-function narrower({ method, storedBfloat16 = 0 }: MemoryQuestion): number {
-  return method.adapter.type === 'None' || valueBytes(method) === 2 ? 0 : 2 * storedBfloat16;
+function narrower({ facts, method, storedBfloat16 = 0 }: MemoryQuestion): number {
+  if (valueBytes(method) === 2) return 0;
+  const trained = trainedOf(facts, method);
+  const frozen = parametersOf(facts).total - (trained.total - trained.adapter);
+  return 2 * Math.min(storedBfloat16, frozen);
 }
 
 /** Bytes of a value in the model's own type. */

@@ -5,15 +5,18 @@ import { stateTensors } from '../../worker/checkpoint/state-tensors.ts';
 import { readConfig } from '../../worker/decoder/config.ts';
 import type { HostBin } from '../../worker/engine/bin.ts';
 import type { TapeMode } from '../../worker/engine/block-tape.ts';
-import { buildModel } from '../../worker/engine/build-model.ts';
+import { buildModel, type Trains } from '../../worker/engine/build-model.ts';
 import type { Model } from '../../worker/engine/model.ts';
+import type { Parameters } from '../../worker/engine/parameters.ts';
 import { type Clip, Updater } from '../../worker/engine/update.ts';
 import { adamW } from '../../worker/optimizers/adamw.ts';
-import type { Optimizer, OptimizerState } from '../../worker/optimizers/optimizer.ts';
+import type { Optimizer } from '../../worker/optimizers/optimizer.ts';
+import { OptimizerStates } from '../../worker/optimizers/states.ts';
 import { all } from '../../worker/selection/all.ts';
+import type { Selection } from '../../worker/selection/selection.ts';
 import type { DType } from '../../worker/tensor/dtype.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
-import { keep, scope } from '../../worker/tensor/scope.ts';
+import { scope } from '../../worker/tensor/scope.ts';
 import { fromBytes, type Tensor, tensor, toBytes } from '../../worker/tensor/tensor.ts';
 import type { Batch, Checkpoints, TrainerParts, TrainerPlan } from '../../worker/trainer.ts';
 import type { TrainerState } from '../../worker/trainer-state.ts';
@@ -26,6 +29,7 @@ export interface ToyModelOptions {
   /** @default 'float32' */
   readonly dtype?: DType;
   readonly adapter?: Adapter | null;
+  readonly trains?: Trains;
   /** Golden case. @default 'llama' */
   readonly name?: string;
   /** Fields of `config.json` in place of the case's own. */
@@ -34,7 +38,13 @@ export interface ToyModelOptions {
 
 /** The caller disposes its parameters. */
 export function aToyModel(options: ToyModelOptions = {}): Model {
-  const { dtype = 'float32', adapter = null, name = 'llama', config: changes = {} } = options;
+  const {
+    dtype = 'float32',
+    adapter = null,
+    name = 'llama',
+    config: changes = {},
+    trains,
+  } = options;
   const config = readConfig({ ...goldenCase(name).config, ...changes });
   const tensors = goldenTensors(config);
   const load = (tensorName: string, type: DType): Tensor => {
@@ -43,7 +53,10 @@ export function aToyModel(options: ToyModelOptions = {}): Model {
     return ops.to(tensor(found.values, found.spec.shape), type);
   };
   const source = { config, tensorNames: [...tensors.keys()], load, isBfloat16: () => false };
-  return buildModel(source, { dtype, adapter, sequenceLength: 64 });
+  return buildModel(source, {
+    ...{ dtype, adapter, sequenceLength: 64 },
+    ...(trains === undefined ? {} : { trains }),
+  });
 }
 
 export const plainAdamW = {
@@ -53,6 +66,8 @@ export const plainAdamW = {
 
 export interface TrainingOptions extends ToyModelOptions {
   readonly optimizer?: Optimizer;
+  /** @default all */
+  readonly selection?: (parameters: Parameters) => Selection;
   readonly clip?: Clip;
   readonly plan?: Partial<TrainerPlan>;
   /** @default `keep` for every block */
@@ -67,7 +82,7 @@ export interface TrainingOptions extends ToyModelOptions {
 
 export class Training implements Disposable {
   readonly model: Model;
-  readonly states: ReadonlyMap<string, OptimizerState>;
+  readonly states: OptimizerStates;
   readonly parts: TrainerParts;
   readonly messages: TelemetryBody[] = [];
 
@@ -75,14 +90,17 @@ export class Training implements Disposable {
     const { optimizer = adamW(plainAdamW), clip = { mode: 'Global', norm: 1 } } = options;
     this.model = aToyModel(options);
     const { parameters, config } = this.model;
-    this.states = statesOf(this.model, optimizer);
+    const selection = (options.selection ?? all)(parameters);
+    this.states = new OptimizerStates(parameters, optimizer);
+    this.states.follow(selection.ages(0, {}));
     const batches = options.batches ?? [[aBin([countUp(0, 12)])]];
     const clock = new FakeClock();
     this.parts = {
       model: this.model,
       plan: { ...aPlan(config.L, options.mode ?? 'keep'), ...options.plan },
-      selection: all(parameters),
-      updater: new Updater(optimizer, this.states, clip),
+      selection,
+      states: this.states,
+      updater: new Updater(optimizer, this.states.byName, clip),
       batch: (position) => batchOf(batches[position % batches.length] ?? [], position),
       evaluationBins: () => options.evaluation ?? [],
       sample: () => [],
@@ -112,9 +130,7 @@ export class Training implements Disposable {
 
   [Symbol.dispose](): void {
     this.model.parameters[Symbol.dispose]();
-    for (const state of this.states.values()) {
-      for (const each of Object.values(state)) each.dispose();
-    }
+    this.states[Symbol.dispose]();
   }
 }
 
@@ -128,16 +144,6 @@ function aPlan(layers: number, mode: TapeMode): TrainerPlan {
     earlyStopping: null,
     nonFinite: { action: 'SkipStep', maxSkips: 2, maxRollbacks: 2, learningRateFactor: 0.5 },
   };
-}
-
-function statesOf(model: Model, optimizer: Optimizer): ReadonlyMap<string, OptimizerState> {
-  const states = new Map<string, OptimizerState>();
-  for (const { name, value } of model.parameters.trained()) {
-    const state = scope(() => optimizer.initialize(value));
-    for (const each of Object.values(state)) keep(each);
-    states.set(name, state);
-  }
-  return states;
 }
 
 export function batchOf(bins: readonly HostBin[], position: number): Batch {
@@ -178,6 +184,7 @@ export class MemoryCheckpoints implements Checkpoints {
   async restore(): Promise<TrainerState | null> {
     const state = this.saved.at(-1);
     if (state === undefined) return null;
+    this.#trained.states.follow(state.ages);
     for (const [name, target] of stateTensors(this.#trained.trained())) {
       const bytes = this.#bytes.get(name);
       if (bytes === undefined) throw new Error(`nothing was saved of ${name}`);

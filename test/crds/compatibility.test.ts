@@ -9,6 +9,16 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     meet: { method: { preset: 'Full' }, 'output.formats': ['PEFTAdapter'] },
     apart: { 'output.formats': ['PEFTAdapter'] },
   },
+  'weights of blocks are for drawing by weights': {
+    meet: {
+      'method.preset': 'LISA',
+      'method.selection': { type: 'LISA', lisa: { weights: ['1', '2'] } },
+    },
+    apart: {
+      'method.preset': 'LISA',
+      'method.selection': { type: 'LISA', lisa: { weights: ['1', '2'], sampling: 'Weighted' } },
+    },
+  },
   'evaluation at intervals needs held-out records': {
     meet: { 'training.evaluation': { intervalSteps: 5 } },
     apart: { 'training.evaluation': { intervalSteps: 5 }, 'dataset.heldOut': { samples: 4 } },

@@ -290,6 +290,56 @@ test('all weights are trained without an adapter, in the type and with the state
   t.deepEqual([...suffixes].sort(), ['', ...small, 'm_absmax', 'm_codes', 'v_absmax', 'v_codes']);
 });
 
+const lisaJob = (lisa: object): ToyJobOptions => ({
+  name: 'lisa',
+  method: {
+    preset: 'LISA',
+    precision: { type: 'Float32' },
+    selection: { type: 'LISA', lisa: { activeLayers: 1, intervalSteps: 2, ...lisa } },
+  },
+  training: { maxSteps: 5, learningRate: '1e-3' },
+  checkpoint: { intervalSteps: 1, retain: { latest: 9, best: 0 } },
+});
+
+test('LISA says which block moves, and a checkpoint holds the state of that block alone', async (t) => {
+  const run = await aRun(t, lisaJob({ trainEmbeddings: false, trainHead: false }));
+  await run.prepare();
+  await run.train();
+  const [plan] = run.ofType('plan');
+  // The toy has three blocks and two matrices outside of 400 x 64 each; the last norm trains.
+  const { parameters = 0 } = plan?.model ?? {};
+  t.is(plan?.trainableParameters, parameters - 2 * 400 * 64);
+  const drawn = new Set<number>();
+  for (const { step, path } of run.ofType('checkpoint')) {
+    const { tensors } = await verifyCheckpoint(path);
+    const stateOf = tensors.filter(({ name }) => name.includes('#'));
+    const blocks = new Set(stateOf.map(({ name }) => /layers\.(\d+)/.exec(name)?.[1] ?? 'norm'));
+    const said = run.ofType('step').find((message) => message.step === step)?.method ?? '';
+    const block = /^block (\d) of 3, until step \d$/.exec(said)?.[1];
+    t.deepEqual([...blocks].sort(), [block, 'norm'], said);
+    drawn.add(Number(block));
+    t.true(tensors.every(({ name }) => !/embed_tokens|lm_head/.test(name)));
+  }
+  t.true(drawn.size > 1, 'a draw lies between two checkpoints');
+});
+
+test('LISA trains, publishes a whole model that is read back, and counts what trains', async (t) => {
+  for (const [lisa, frozen] of [
+    [{}, 0],
+    [{ trainHead: false }, 400 * 64],
+    [{ trainFinalNorm: false }, 64],
+  ] as const) {
+    const report = await (await aRun(t, lisaJob(lisa))).all();
+    t.is(report.model.trainableParameters, report.model.parameters - frozen);
+    t.deepEqual(
+      report.artifacts.map(({ format, reload }) => [format, reload?.largestLogitGap]),
+      [['MergedSafetensors', 0]],
+    );
+    t.true((report.training.lastLoss ?? 9) < (report.training.firstLoss ?? 0));
+    t.regex(report.job.summary, /1 block at a time by LISA/);
+  }
+});
+
 test('each stage says which file of the one before is missing', async (t) => {
   const run = await aRun(t, loraJob);
   const missing = (name: string) => ({

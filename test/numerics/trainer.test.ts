@@ -3,10 +3,12 @@ import test from 'ava';
 import { lora } from '../../worker/adapters/lora.ts';
 import { checkpointsOf } from '../../worker/checkpoint/checkpoints.ts';
 import type { HostBin } from '../../worker/engine/bin.ts';
+import type { Parameters } from '../../worker/engine/parameters.ts';
 import { adamW } from '../../worker/optimizers/adamw.ts';
 import { adamW8bit } from '../../worker/optimizers/adamw-8bit.ts';
 import type { Optimizer } from '../../worker/optimizers/optimizer.ts';
 import { sgd } from '../../worker/optimizers/sgd.ts';
+import { lisa } from '../../worker/selection/lisa.ts';
 import { toArray } from '../../worker/tensor/tensor.ts';
 import { setThreads } from '../../worker/tensor/threads.ts';
 import { type TrainerResult, train } from '../../worker/trainer.ts';
@@ -32,6 +34,15 @@ function anAdapter(dropout: number) {
     ...{ initialization: 'KaimingUniform', targets: () => true, seed: 5n, dtype: 'float32' },
   });
 }
+
+const withLisa = (state: 'Drop' | 'Keep' | 'Reset') => (parameters: Parameters) =>
+  lisa(
+    {
+      ...{ activeLayers: 2, intervalSteps: 3, state, sampling: 'Uniform' },
+      ...{ weights: [], seed: 1n },
+    },
+    parameters,
+  );
 
 /** Three batches of two bins, and one bin to be measured on. */
 const batches = [0, 1, 2].map((n) => [
@@ -68,6 +79,10 @@ test(learns, '8-bit moments, rounded by chance', {
   optimizer: adamW8bit({ ...plainAdamW, masters: 'StochasticRounding' }),
 });
 test(learns, 'moments in bfloat16', { optimizer: adamW({ ...plainAdamW, moments: 'BFloat16' }) });
+test(learns, 'two of four blocks at a time by LISA', {
+  config: { num_hidden_layers: 4 },
+  selection: withLisa('Drop'),
+});
 test(learns, 'SGD', {
   optimizer: sgd({ momentum: 0.9, weightDecay: 0, masters: 'Float32' }),
   plan: faster,
@@ -241,6 +256,15 @@ test(goesOn, '8-bit moments, rounded by chance', {
   dtype: 'bfloat16',
   config: { hidden_size: 64, intermediate_size: 96 },
   optimizer: adamW8bit({ ...plainAdamW, masters: 'StochasticRounding' }),
+});
+for (const state of ['Drop', 'Keep', 'Reset'] as const) {
+  test(goesOn, `LISA with ${state}, across draws, masters in float32`, {
+    ...{ dtype: 'bfloat16', config: { num_hidden_layers: 5 } },
+    selection: withLisa(state),
+  });
+}
+test(goesOn, 'LISA on adapters with dropout', {
+  ...{ dtype: 'bfloat16', adapter: anAdapter(0.3), selection: withLisa('Drop') },
 });
 
 test('an evaluation that a stop cut short is made up for, in its place', async (t) => {

@@ -143,6 +143,7 @@ class Folders implements RunCheckpoints {
         const manifest = await verifyCheckpoint(checkpoint.folder);
         this.#confirm(manifest, checkpoint.folder);
         const state = stateOf(manifest, checkpoint.folder);
+        this.#trained.states.follow(state.ages);
         loadState(checkpoint.folder, manifest, stateTensors(this.#trained));
         this.#savedStep = state.step;
         this.#savedSeconds = state.seconds;

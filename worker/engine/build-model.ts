@@ -31,22 +31,27 @@ export function modelSource(files: ModelFiles): ModelSource {
   };
 }
 
+/** Whether a tensor of the model's own trains at some time of the run. */
+export type Trains = (name: string, place: Parameter['place']) => boolean;
+
 interface BuildOptions {
   readonly dtype: DType;
   readonly adapter: Adapter | null;
+  /** @default without an adapter all train, with one none of the model's own */
+  readonly trains?: Trains;
   /** Longest sequence of the run; longrope depends on it. */
   readonly sequenceLength: number;
   readonly onTensor?: (done: number, total: number) => void;
 }
 
-/** Loads every tensor; the caller disposes `parameters`. Without an adapter all of them train. */
+/** Loads every tensor; the caller disposes `parameters`. */
 export function buildModel(source: ModelSource, options: BuildOptions): Model {
   const { config, tensorNames } = source;
-  const { adapter, dtype } = options;
+  const { adapter, dtype, trains = () => adapter === null } = options;
   const parameters = new Parameters();
   try {
     for (const [index, name] of tensorNames.entries()) {
-      const trained = adapter === null;
+      const trained = trains(name, placeOf(name));
       const value = scope(() => {
         const loaded = source.load(name, trained ? dtype : frozenType(source, name, dtype));
         if (!trained) return loaded;

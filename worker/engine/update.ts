@@ -17,8 +17,8 @@ export interface Clip {
 interface Update {
   /** Learning rate of this step before parameters' own factors. */
   readonly learningRate: number;
-  /** Updates including this one. */
-  readonly count: number;
+  /** Updates of the state of a place, including this one. */
+  count(place: Parameter['place']): number;
   /** Random stream of a parameter in this step. */
   stream(name: string): Stream;
 }
@@ -115,7 +115,7 @@ export class StepUpdate {
       const state = this.#states.get(parameter.name) ?? {};
       this.#optimizer.update(parameter.value, value, state, {
         learningRate: this.#update.learningRate * parameter.learningRateFactor,
-        count: this.#update.count,
+        count: this.#update.count(parameter.place),
         gradientScale,
         decayed: parameter.decayed,
         stream: this.#update.stream(parameter.name),

@@ -141,6 +141,54 @@ test('full fine-tuning in bfloat16 has masters and means of every weight', (t) =
   t.true(planMemory(ask({ method: rounded })).parts.optimizer < 134_515_008 * 2.1);
 });
 
+const lisaOf = (lisa: object, written: object = {}) =>
+  resolveMethod({ preset: 'LISA', selection: { type: 'LISA', lisa }, ...written });
+
+test('LISA has state for the blocks that are drawn, and for all in the end where state is kept', (t) => {
+  // 28,312,128 tied values outside the blocks with the last norm, 3,540,096 in each of 30.
+  const [embedding, norm, block] = [49_152 * 576, 576, 3_540_096];
+  const state = (lisa: object) => planMemory(ask({ method: lisaOf(lisa) })).parts.optimizer;
+  t.is(state({}), (embedding + norm + 2 * block) * (4 + 8));
+  t.is(state({ activeLayers: 4 }), (embedding + norm + 4 * block) * 12);
+  t.is(state({ trainEmbeddings: false }), (norm + 2 * block) * 12);
+  t.is(state({ trainEmbeddings: false, trainFinalNorm: false }), 2 * block * 12);
+  t.is(state({ state: 'Reset' }), state({}));
+  t.is(state({ state: 'Keep' }), 134_515_008 * 12);
+  t.is(state({ activeLayers: 30 }), 134_515_008 * 12);
+});
+
+test('LISA holds the gradients of the blocks that move, wherever they stand, and its weights as full training does', (t) => {
+  const lean = { recomputation: 'Full', microBatchTokens: 64, perWave: 1 } as const;
+  const ratio = (activeLayers: number) =>
+    planMemory(ask({ ...lean, method: lisaOf({ activeLayers, trainEmbeddings: false }) })).parts
+      .gradients;
+  const block = 3_540_096;
+  const { parts } = planMemory(ask({ ...lean, method: lisaOf({ trainEmbeddings: false }) }));
+  t.is(parts.weights, 134_515_008 * 2);
+  // Of 16 bits each, beside the norm's in 32.
+  t.true(Math.abs(ratio(6) - ratio(2) - 4 * block * 2) <= 576 * 4);
+  t.is(ratio(30), ratio(40));
+});
+
+test('LISA on adapters has the state of the adapters of the drawn blocks', (t) => {
+  const method = resolveMethod({ preset: 'LoRA', selection: { type: 'LISA' } });
+  const { parts } = planMemory(ask({ method }));
+  t.is(parts.optimizer, (2 * 4_884_480 * 8) / 30);
+  t.is(parts.weights, planMemory(ask()).parts.weights);
+});
+
+test('a frozen embedding stays in the 16 bits of its file in a float32 model', (t) => {
+  const precision = { type: 'Float32' };
+  const weights = (trainEmbeddings: boolean) =>
+    planMemory(
+      ask({
+        storedBfloat16: 134_479_872,
+        method: lisaOf({ trainEmbeddings, trainFinalNorm: trainEmbeddings }, { precision }),
+      }),
+    ).parts.weights;
+  t.is(weights(true) - weights(false), 2 * (49_152 * 576 + 576));
+});
+
 test('moments in bfloat16 take half of what float32 takes', (t) => {
   const short = resolveMethod({
     preset: 'Full',
