@@ -49,6 +49,14 @@ export const pairs: readonly Pair[] = [
     hint: 'write sampling: Weighted and one weight for each block of the model, or neither',
   },
   {
+    id: 'projected gradients are those of the weights',
+    path: ['method', 'optimizer', 'type'],
+    meets: (_, { adapter, optimizer }) => adapter.type !== 'None' && optimizer.type === 'GaLore',
+    sentence:
+      'is GaLore, which trains the matrices of the blocks by their largest directions; with an adapter they are frozen, and what trains is of low rank already',
+    hint: 'write adapter: { type: None }, or another optimizer such as AdamW8bit',
+  },
+  {
     id: 'evaluation at intervals needs held-out records',
     path: ['training', 'evaluation', 'intervalSteps'],
     meets: ({ training, dataset }) =>

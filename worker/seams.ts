@@ -8,6 +8,7 @@ import { finalNormName } from './engine/model.ts';
 import type { Parameters } from './engine/parameters.ts';
 import { adamW } from './optimizers/adamw.ts';
 import { adamW8bit } from './optimizers/adamw-8bit.ts';
+import { galore } from './optimizers/galore.ts';
 import type { Optimizer } from './optimizers/optimizer.ts';
 import { sgd } from './optimizers/sgd.ts';
 import { all } from './selection/all.ts';
@@ -59,7 +60,21 @@ export function optimizerOf(method: ResolvedMethod): Optimizer {
       });
     case 'AdamW8bit':
       return adamW8bit({ ...adamSettings(method.optimizer.adamW8bit), masters });
+    case 'GaLore':
+      return galoreOf(method.optimizer.galore, masters);
   }
+}
+
+type GaloreParameters = Extract<ResolvedMethod['optimizer'], { type: 'GaLore' }>['galore'];
+
+function galoreOf(
+  { rank, scale, refreshSteps, moments, ...adam }: GaloreParameters,
+  masters: 'Float32' | 'StochasticRounding',
+): Optimizer {
+  const settings = { ...adamSettings(adam), masters };
+  const inner = moments === 'EightBit' ? adamW8bit(settings) : adamW({ ...settings, moments });
+  const { weightDecay } = settings;
+  return galore({ rank, scale: Number(scale), refreshSteps, weightDecay, masters }, inner);
 }
 
 interface AdamParameters {

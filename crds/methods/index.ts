@@ -5,6 +5,7 @@ import { bfloat16 } from './bfloat16.ts';
 import { dense } from './dense.ts';
 import { float32 } from './float32.ts';
 import { allTensors, fullPreset } from './full.ts';
+import { galore, galorePreset } from './galore.ts';
 import { lisa, lisaPreset } from './lisa.ts';
 import { lora, loraPreset } from './lora.ts';
 import { loraPlusPreset } from './lora-plus.ts';
@@ -16,9 +17,9 @@ export const seamEntries = {
   base: [dense],
   adapter: [noAdapter, lora],
   selection: [allTensors, lisa],
-  optimizer: [adamW, adamW8bit, sgd],
+  optimizer: [adamW, adamW8bit, sgd, galore],
 } as const;
 
-export const presets = [loraPreset, loraPlusPreset, fullPreset, lisaPreset] as const;
+export const presets = [loraPreset, loraPlusPreset, fullPreset, lisaPreset, galorePreset] as const;
 
 export type PresetName = (typeof presets)[number]['preset'];

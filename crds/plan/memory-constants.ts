@@ -41,6 +41,10 @@ export const memoryConstants = {
     SGDMomentum: 4,
     master: 4,
   },
+  /** Of a value of the basis of a subspace. */
+  basisBytes: 4,
+  /** What a choice of directions needs for a square of the smaller side: the sum of products, its vectors and their work, in float64. */
+  refresh: { squares: 4, rows: 1024 },
   /** What the engine of this version does, so that no plan counts on more. */
   engine: {
     /** A step in several passes over the blocks, when inputs of all micro-batches do not fit. */

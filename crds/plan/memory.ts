@@ -6,6 +6,7 @@
 import { type BlockBytes, blockBytes } from './block-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, TapeMode } from './memory-question.ts';
+import { updateWorking } from './optimizer-bytes.ts';
 import { trainedOf } from './parameters.ts';
 import {
   type MemoryParts,
@@ -146,8 +147,8 @@ function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): reado
   );
   const update: Moment = {
     gradients: outside + (clip === 'Global' ? everyBlock : bytes.gradient),
-    activations: 0,
-    working: 0, // optimizers work in place
+    activations: clip === 'Global' ? 0 : (before.at(-2) ?? 0) + 2 * stream,
+    working: updateWorking(facts, method),
   };
   return [atHead, forward, ...backward, update];
 }

@@ -2,6 +2,7 @@
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion } from './memory-question.ts';
+import { optimizerBytes } from './optimizer-bytes.ts';
 import { parametersOf, trainedOf } from './parameters.ts';
 
 interface StaticBytes {
@@ -21,14 +22,9 @@ export function staticBytes(question: MemoryQuestion): StaticBytes {
     weights:
       (counts.total * width - narrower(question) + trained.adapter * memoryConstants.adapterBytes) /
       shards,
-    optimizer: ((keepsAll(method) ? trained.total : trained.moving) * stateBytes(method)) / shards,
+    optimizer: optimizerBytes(facts, method) / shards,
     gathered: shards === 1 ? 0 : 2 * block + (counts.embedding + counts.head) * width,
   };
-}
-
-/** Whether state stays when a block rests: in the end there is state of all that trains. */
-function keepsAll({ selection }: ResolvedMethod): boolean {
-  return selection.type === 'All' || selection.lisa.state === 'Keep';
 }
 
 /** What is saved by frozen weights that stay in the 16 bits of their file while the rest is float32. */
@@ -42,25 +38,4 @@ function narrower({ facts, method, storedBfloat16 = 0 }: MemoryQuestion): number
 /** Bytes of a value in the model's own type. */
 export function valueBytes(method: ResolvedMethod): number {
   return method.precision.type === 'Float32' ? 4 : 2;
-}
-
-/** Bytes of masters and state for one trained parameter. Adapters are float32 and need no master. */
-function stateBytes(method: ResolvedMethod): number {
-  const { optimizer, precision, adapter } = method;
-  const { AdamW, AdamW8bit, SGDMomentum, master } = memoryConstants.optimizer;
-  const mastered =
-    precision.type === 'BFloat16' &&
-    precision.bfloat16.masters === 'Float32' &&
-    adapter.type === 'None';
-  const masters = mastered ? master : 0;
-  switch (optimizer.type) {
-    case 'AdamW':
-      return masters + (optimizer.adamW.moments === 'BFloat16' ? AdamW / 2 : AdamW);
-    case 'AdamW8bit':
-      return masters + AdamW8bit;
-    case 'SGD':
-      return masters + (Number(optimizer.sgd.momentum) > 0 ? SGDMomentum : 0);
-    default:
-      return optimizer satisfies never;
-  }
 }

@@ -19,6 +19,10 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
       'method.selection': { type: 'LISA', lisa: { weights: ['1', '2'], sampling: 'Weighted' } },
     },
   },
+  'projected gradients are those of the weights': {
+    meet: { 'method.preset': 'LoRA', 'method.optimizer': { type: 'GaLore' } },
+    apart: { 'method.preset': 'LISA', 'method.optimizer': { type: 'GaLore' } },
+  },
   'evaluation at intervals needs held-out records': {
     meet: { 'training.evaluation': { intervalSteps: 5 } },
     apart: { 'training.evaluation': { intervalSteps: 5 }, 'dataset.heldOut': { samples: 4 } },

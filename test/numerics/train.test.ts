@@ -340,6 +340,30 @@ test('LISA trains, publishes a whole model that is read back, and counts what tr
   }
 });
 
+test('GaLore keeps a basis and means of its size for each matrix of a block, and publishes a whole model', async (t) => {
+  const run = await aRun(t, {
+    name: 'galore',
+    method: {
+      preset: 'GaLore',
+      precision: { type: 'BFloat16', bfloat16: { masters: 'StochasticRounding' } },
+      optimizer: { type: 'GaLore', galore: { rank: 4, scale: '1', refreshSteps: 2 } },
+    },
+    training: { maxSteps: 4, learningRate: '1e-3' },
+  });
+  const report = await run.all();
+  t.true((report.training.lastLoss ?? 9) < (report.training.firstLoss ?? 0));
+  t.is(report.artifacts[0]?.reload?.largestLogitGap, 0);
+  const { tensors } = await verifyCheckpoint((await run.trained()).checkpoint);
+  const shapes = new Map(tensors.map(({ name, shape }) => [name, shape]));
+  const down = 'model.layers.1.mlp.down_proj.weight';
+  t.deepEqual(shapes.get(`${down}#basis`), [64, 4]);
+  t.deepEqual(shapes.get(`${down}#exp_avg`), [4, 96]);
+  t.deepEqual(shapes.get('model.embed_tokens.weight#exp_avg'), [400, 64]);
+  t.false(shapes.has('model.embed_tokens.weight#basis'));
+  const bases = [...shapes.keys()].filter((name) => name.endsWith('#basis'));
+  t.is(bases.length, 3 * 7);
+});
+
 test('each stage says which file of the one before is missing', async (t) => {
   const run = await aRun(t, loraJob);
   const missing = (name: string) => ({

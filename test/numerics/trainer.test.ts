@@ -6,6 +6,7 @@ import type { HostBin } from '../../worker/engine/bin.ts';
 import type { Parameters } from '../../worker/engine/parameters.ts';
 import { adamW } from '../../worker/optimizers/adamw.ts';
 import { adamW8bit } from '../../worker/optimizers/adamw-8bit.ts';
+import { galore } from '../../worker/optimizers/galore.ts';
 import type { Optimizer } from '../../worker/optimizers/optimizer.ts';
 import { sgd } from '../../worker/optimizers/sgd.ts';
 import { lisa } from '../../worker/selection/lisa.ts';
@@ -43,6 +44,15 @@ const withLisa = (state: 'Drop' | 'Keep' | 'Reset') => (parameters: Parameters) 
     },
     parameters,
   );
+
+/** Half of the rank, so that little is lost in sixty steps. */
+function withGalore(masters: 'Float32' | 'StochasticRounding', eightBit: boolean): Optimizer {
+  const settings = { ...plainAdamW, masters };
+  return galore(
+    { rank: 12, scale: 1, refreshSteps: 3, weightDecay: 0.01, masters },
+    eightBit ? adamW8bit(settings) : adamW(settings),
+  );
+}
 
 /** Three batches of two bins, and one bin to be measured on. */
 const batches = [0, 1, 2].map((n) => [
@@ -83,6 +93,7 @@ test(learns, 'two of four blocks at a time by LISA', {
   config: { num_hidden_layers: 4 },
   selection: withLisa('Drop'),
 });
+test(learns, 'GaLore', { optimizer: withGalore('Float32', false) });
 test(learns, 'SGD', {
   optimizer: sgd({ momentum: 0.9, weightDecay: 0, masters: 'Float32' }),
   plan: faster,
@@ -141,11 +152,26 @@ const recomputes = test.macro({
 });
 
 test(recomputes, 'all weights in float32', {});
+test('where nothing is clipped, updates inside the backward give the bits of updates behind it, with GaLore too', async (t) => {
+  for (const optimizer of [adamW(plainAdamW), withGalore('Float32', false)]) {
+    const bits: ReadonlyMap<string, Buffer>[] = [];
+    for (const mode of ['Global', 'Block', 'None'] as const) {
+      const clip = { mode, norm: 1e9 };
+      using training = new Training({ optimizer, clip, batches, plan: { totalSteps: 5 } });
+      await train(training.parts, freshState);
+      bits.push(training.bits());
+    }
+    t.deepEqual(bits[0], bits[1], optimizer.name);
+    t.deepEqual(bits[0], bits[2], optimizer.name);
+  }
+});
+
 test(recomputes, 'all weights in bfloat16, rounded by chance', {
   dtype: 'bfloat16',
   optimizer: chance,
 });
 test(recomputes, 'LoRA in bfloat16 with dropout', { dtype: 'bfloat16', adapter: anAdapter(0.3) });
+test(recomputes, 'GaLore', { optimizer: withGalore('Float32', false) });
 test(recomputes, 'windows and caps of Gemma 2', { name: 'gemma2' });
 
 test('the schedule gives the rate of each step from 0, and a rate of 0 moves nothing', async (t) => {
@@ -263,6 +289,14 @@ for (const state of ['Drop', 'Keep', 'Reset'] as const) {
     selection: withLisa(state),
   });
 }
+test(goesOn, 'GaLore with a refresh every third update, 8-bit means, rounded by chance', {
+  ...{ dtype: 'bfloat16', optimizer: withGalore('StochasticRounding', true) },
+  config: { hidden_size: 64, intermediate_size: 96 },
+});
+test(goesOn, 'GaLore in the blocks that LISA draws, masters in float32', {
+  ...{ dtype: 'bfloat16', optimizer: withGalore('Float32', false) },
+  ...{ selection: withLisa('Drop'), config: { num_hidden_layers: 5 } },
+});
 test(goesOn, 'LISA on adapters with dropout', {
   ...{ dtype: 'bfloat16', adapter: anAdapter(0.3), selection: withLisa('Drop') },
 });

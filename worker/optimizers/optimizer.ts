@@ -18,10 +18,16 @@ export interface UpdateStep {
   readonly stream: Stream;
 }
 
+/** What a parameter is to an optimizer that treats some in a way of their own. */
+export interface ParameterRole {
+  /** A weight of a linear layer inside a block; not the embedding, the head, a norm or a bias. */
+  readonly isBlockMatrix: boolean;
+}
+
 export interface Optimizer {
   readonly name: string;
   /** Fresh state for a parameter with this value. */
-  initialize(value: Tensor): OptimizerState;
+  initialize(value: Tensor, role?: ParameterRole): OptimizerState;
   /** Changes `value` and `state` in place; `gradient` has the shape of `value`. */
   update(value: Tensor, gradient: Tensor, state: OptimizerState, step: UpdateStep): void;
 }

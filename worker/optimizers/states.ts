@@ -29,7 +29,8 @@ export class OptimizerStates implements Disposable {
     for (const { name, place } of trained) if ((ages[place] ?? 0) === 0) this.#free(name);
     for (const { name, place, value } of trained) {
       if (ages[place] === undefined || this.#byName.has(name)) continue;
-      const state = scope(() => this.#optimizer.initialize(value));
+      const isBlockMatrix = typeof place === 'number' && value.shape.length === 2;
+      const state = scope(() => this.#optimizer.initialize(value, { isBlockMatrix }));
       for (const tensor of Object.values(state)) keep(tensor);
       this.#byName.set(name, state);
     }

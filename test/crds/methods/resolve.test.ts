@@ -93,6 +93,7 @@ test('a method is told in a few words', (t) => {
     methodInWords(resolve({ preset: 'LISA' })),
     'all weights, 2 blocks at a time by LISA, AdamW, bfloat16',
   );
+  t.is(methodInWords(resolve({ preset: 'GaLore' })), 'all weights, GaLore r=quarter, bfloat16');
   const one = { type: 'LISA', lisa: { activeLayers: 1 } };
   t.is(
     methodInWords(resolve({ preset: 'LoRA', selection: one })),

@@ -170,6 +170,31 @@ test('LISA holds the gradients of the blocks that move, wherever they stand, and
   t.is(ratio(30), ratio(40));
 });
 
+const galoreOf = (galore: object, written: object = {}) =>
+  resolveMethod({ preset: 'GaLore', optimizer: { type: 'GaLore', galore }, ...written });
+
+test('GaLore has means of the size of the subspace and a basis for each matrix, plain means for the rest', (t) => {
+  const precision = { type: 'BFloat16', bfloat16: { masters: 'StochasticRounding' } };
+  const state = (galore: object, written: object = {}) =>
+    planMemory(ask({ method: galoreOf(galore, { precision, ...written }) })).parts.optimizer;
+  // q and o 576 x 576, k and v 192 x 576, gate and up 1536 x 576, down 576 x 1536.
+  const rank = 16;
+  const low = rank * (2 * 576 + 2 * 576 + 3 * 1536);
+  const bases = rank * (2 * 576 + 2 * 192 + 3 * 576) * 4;
+  const plain = 30 * 2 * 576 + 576 + 49_152 * 576;
+  t.is(state({ rank }), 30 * (low * 8 + bases) + plain * 8);
+  t.is(state({ rank, moments: 'BFloat16' }), 30 * (low * 4 + bases) + plain * 4);
+  t.is(
+    state({ rank }, { precision: { type: 'BFloat16' } }) - state({ rank }),
+    134_515_008 * 4,
+    'masters',
+  );
+  const owlore = { selection: { type: 'LISA', lisa: { activeLayers: 5 } } };
+  t.is(state({ rank }, owlore), 5 * (low * 8 + bases + 2 * 576 * 8) + (49_152 * 576 + 576) * 8);
+  t.is(state({ rank: 60_000 }), state({ rank: 576 }));
+  t.true(state({}) < planMemory(ask({ method: full })).parts.optimizer / 2);
+});
+
 test('LISA on adapters has the state of the adapters of the drawn blocks', (t) => {
   const method = resolveMethod({ preset: 'LoRA', selection: { type: 'LISA' } });
   const { parts } = planMemory(ask({ method }));
