@@ -1,6 +1,7 @@
 // From the method that a job resolved to, to the implementations that run: one line for each member
 // of each seam. Everything else in the worker knows interfaces only.
 import type { ResolvedMethod } from '../crds/index.ts';
+import { drawOf } from '../crds/methods/draw.ts';
 import type { Adapter } from './adapters/adapter.ts';
 import { lora } from './adapters/lora.ts';
 import type { Trains } from './engine/build-model.ts';
@@ -13,6 +14,7 @@ import type { Optimizer } from './optimizers/optimizer.ts';
 import { sgd } from './optimizers/sgd.ts';
 import { all } from './selection/all.ts';
 import { lisa } from './selection/lisa.ts';
+import { owlore } from './selection/owlore.ts';
 import type { Selection } from './selection/selection.ts';
 import type { DType } from './tensor/dtype.ts';
 
@@ -96,8 +98,9 @@ function adamSettings({ betas, epsilon, weightDecay }: AdamParameters) {
 /** Whether a tensor of the model trains at some time; those of an adapter always do. */
 export function trainsOf({ adapter, selection }: ResolvedMethod): Trains {
   if (adapter.type !== 'None') return () => false;
-  if (selection.type === 'All') return () => true;
-  const { trainEmbeddings, trainHead, trainFinalNorm } = selection.lisa;
+  const draw = drawOf(selection);
+  if (draw === null) return () => true;
+  const { trainEmbeddings, trainHead, trainFinalNorm } = draw;
   return (name, place) => {
     if (typeof place === 'number') return true;
     if (place === 'embedding') return trainEmbeddings;
@@ -105,13 +108,20 @@ export function trainsOf({ adapter, selection }: ResolvedMethod): Trains {
   };
 }
 
+/** `scores` of the blocks are those of outliers.ts, for the selection that draws by them. */
 export function selectionOf(
   { selection }: ResolvedMethod,
   parameters: Parameters,
   seed: bigint,
+  scores: readonly number[] = [],
 ): Selection {
   if (selection.type === 'All') return all(parameters);
-  const { activeLayers, intervalSteps, state, sampling, weights = [] } = selection.lisa;
-  const settings = { activeLayers, intervalSteps, state, sampling, weights: weights.map(Number) };
-  return lisa({ ...settings, seed }, parameters);
+  if (selection.type === 'LISA') {
+    const { activeLayers, intervalSteps, state, sampling, weights = [] } = selection.lisa;
+    const settings = { activeLayers, intervalSteps, state, sampling, weights: weights.map(Number) };
+    return lisa({ ...settings, seed }, parameters);
+  }
+  const { activeLayers, intervalSteps, state, floor } = selection.owlore;
+  const settings = { activeLayers, intervalSteps, state, floor: Number(floor), scores, seed };
+  return owlore(settings, parameters);
 }

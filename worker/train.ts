@@ -27,6 +27,7 @@ import type { Role, RoleContext } from './role.ts';
 import { requireRecord, writeRecord } from './run-folder.ts';
 import { samplerOf } from './sampler.ts';
 import { adapterOf, dtypeOf, optimizerOf, selectionOf, trainsOf } from './seams.ts';
+import { blockScores } from './selection/block-scores.ts';
 import { Recorder } from './telemetry/recorder.ts';
 import { resetMemoryPeaks, trimMemory } from './tensor/memory.ts';
 import { setThreads } from './tensor/threads.ts';
@@ -63,13 +64,14 @@ export const trainRole: Role = async (context) => {
     { parameters: model.parameters, states },
     { root: join(folder, runFiles.checkpoints), ...checkpointSettings(run, prepared), clock, emit },
   );
+  const scores = await blockScores(context, { method, prepared, model, feed });
   const restored = await checkpoints.restore();
   emit(recorder.planMessage(restored?.step ?? 0));
   if (!memory.fits) emit(doesNotFit(memory));
   const parts: TrainerParts = {
     model,
     plan,
-    selection: selectionOf(method, model.parameters, BigInt(run.spec.training.seed)),
+    selection: selectionOf(method, model.parameters, BigInt(run.spec.training.seed), scores),
     states,
     updater: new Updater(optimizer, states.byName, clipOf(run)),
     batch: feed.batch,

@@ -1,5 +1,6 @@
 // A method in a few words for screens and columns, and as text by seam for `status.plan.method`.
 import type { Method } from '../api/method.ts';
+import { drawOf } from './draw.ts';
 import type { ResolvedMethod } from './resolve.ts';
 
 /** `LoRA r=16 on all linear layers, AdamW, bfloat16`. */
@@ -20,9 +21,9 @@ export function methodName({ adapter, selection }: ResolvedMethod): string {
 
 /** `2 blocks at a time by LISA`; nothing where all train. */
 function selectionInWords({ selection }: ResolvedMethod): readonly string[] {
-  if (selection.type === 'All') return [];
-  const { activeLayers } = selection.lisa;
-  return [`${activeLayers} block${activeLayers === 1 ? '' : 's'} at a time by LISA`];
+  const count = drawOf(selection)?.activeLayers;
+  if (count === undefined) return [];
+  return [`${count} block${count === 1 ? '' : 's'} at a time by ${selection.type}`];
 }
 
 function optimizerInWords({ optimizer }: ResolvedMethod): string {

@@ -10,16 +10,24 @@ import { lisa, lisaPreset } from './lisa.ts';
 import { lora, loraPreset } from './lora.ts';
 import { loraPlusPreset } from './lora-plus.ts';
 import { noAdapter } from './no-adapter.ts';
+import { owlore, owlorePreset } from './owlore.ts';
 import { sgd } from './sgd.ts';
 
 export const seamEntries = {
   precision: [bfloat16, float32],
   base: [dense],
   adapter: [noAdapter, lora],
-  selection: [allTensors, lisa],
+  selection: [allTensors, lisa, owlore],
   optimizer: [adamW, adamW8bit, sgd, galore],
 } as const;
 
-export const presets = [loraPreset, loraPlusPreset, fullPreset, lisaPreset, galorePreset] as const;
+export const presets = [
+  loraPreset,
+  loraPlusPreset,
+  fullPreset,
+  lisaPreset,
+  galorePreset,
+  owlorePreset,
+] as const;
 
 export type PresetName = (typeof presets)[number]['preset'];

@@ -1,5 +1,6 @@
 // Bytes that an optimizer keeps: masters, running means, bases of subspaces. Of blocks that rest it keeps nothing, unless the
 // method says so.
+import { drawOf } from '../methods/draw.ts';
 import { rankWithin } from '../methods/galore.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
@@ -34,7 +35,7 @@ export function updateWorking(facts: DecoderFacts, method: ResolvedMethod): numb
 
 /** Whether state stays when a block rests: in the end there is state of all that trains. */
 function keepsAll({ selection }: ResolvedMethod): boolean {
-  return selection.type === 'All' || selection.lisa.state === 'Keep';
+  return (drawOf(selection)?.state ?? 'Keep') === 'Keep';
 }
 
 /** State of one block. */

@@ -1,6 +1,7 @@
 // Counts and shapes that follow from the sizes of a decoder: its linear layers, its parameters, and those of them that a
 // method trains.
 import { UserError } from '../errors.ts';
+import { drawOf } from '../methods/draw.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { nearestName } from '../nearest-name.ts';
 import { inWords } from '../text.ts';
@@ -95,7 +96,7 @@ export function trainedOf(facts: DecoderFacts, method: ResolvedMethod): TrainedC
 }
 
 function movingBlocksOf({ L }: DecoderFacts, { selection }: ResolvedMethod): number {
-  return selection.type === 'All' ? L : Math.min(L, selection.lisa.activeLayers);
+  return Math.min(L, drawOf(selection)?.activeLayers ?? L);
 }
 
 /** What trains outside the blocks, when the weights themselves train. A tied head is the embedding. */
@@ -104,10 +105,8 @@ function outsideOf(
   { selection }: ResolvedMethod,
 ): Pick<TrainedCounts, 'outside' | 'embedding' | 'head'> {
   const { embedding, head } = parametersOf(facts);
-  const trains =
-    selection.type === 'All'
-      ? { trainEmbeddings: true, trainHead: true, trainFinalNorm: true }
-      : selection.lisa;
+  const all = { trainEmbeddings: true, trainHead: true, trainFinalNorm: true };
+  const trains = drawOf(selection) ?? all;
   const outside =
     (trains.trainEmbeddings ? embedding : 0) +
     (trains.trainHead ? head : 0) +

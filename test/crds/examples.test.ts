@@ -9,7 +9,16 @@ const folder = new URL('../../crds/examples/', import.meta.url);
 const files = readdirSync(folder).filter((name) => name.endsWith('.yaml'));
 
 test('there are examples for the first job, for each method and for a cluster', (t) => {
-  for (const name of ['first', 'full', 'lora', 'lora-plus', 'lisa', 'galore', 'cluster']) {
+  for (const name of [
+    'first',
+    'full',
+    'lora',
+    'lora-plus',
+    'lisa',
+    'galore',
+    'owlore',
+    'cluster',
+  ]) {
     t.true(files.includes(`${name}.yaml`), name);
   }
 });

@@ -1,9 +1,9 @@
 // The roles of the worker one after the other in this process: what they leave for each other, and what the report says.
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { learningRateAt } from '../../crds/plan/steps.ts';
-import { runFiles } from '../../crds/wire/run-folder.ts';
+import { runFiles, scoresRecord } from '../../crds/wire/run-folder.ts';
 import { type RunReport, runReport } from '../../crds/wire/run-report.ts';
 import { verifyCheckpoint } from '../../worker/checkpoint/folder.ts';
 import { systemClock } from '../../worker/clock.ts';
@@ -362,6 +362,57 @@ test('GaLore keeps a basis and means of its size for each matrix of a block, and
   t.false(shapes.has('model.embed_tokens.weight#basis'));
   const bases = [...shapes.keys()].filter((name) => name.endsWith('#basis'));
   t.is(bases.length, 3 * 7);
+});
+
+test('OwLore counts outliers once, before the first step, and a run that goes on draws as the undisturbed one', async (t) => {
+  const job: ToyJobOptions = {
+    name: 'owlore',
+    method: {
+      preset: 'OwLore',
+      precision: { type: 'Float32' },
+      selection: {
+        type: 'OwLore',
+        owlore: {
+          ...{ activeLayers: 1, intervalSteps: 1, outlierThreshold: '2', floor: '0.2' },
+          calibrationSequences: 4,
+        },
+      },
+      optimizer: { type: 'GaLore', galore: { rank: 8, refreshSteps: 2 } },
+    },
+    training: { maxSteps: 8, learningRate: '1e-3' },
+    checkpoint: { intervalSteps: 4 },
+  };
+  const whole = await aRun(t, job);
+  const report = await whole.all();
+  t.is(report.artifacts[0]?.reload?.largestLogitGap, 0);
+  const counted = whole.ofType('stage').filter(({ subject }) => subject === 'outliers of blocks');
+  t.like(counted.at(-1), { stage: 'Prepare', state: 'Done' });
+  t.is(counted.filter(({ state }) => state === 'Running').length, 4);
+  const { scores } = await requireRecord(whole.folder, runFiles.scores, scoresRecord);
+  t.is(scores.length, 3);
+  t.true(scores.every((score) => score > 0));
+
+  const stopped = await aRun(t, job);
+  await stopped.prepare();
+  stopped.onMessage = (message) => {
+    if (message.type === 'step' && message.step === 3) stopped.stop();
+  };
+  await t.throwsAsync(stopped.train(), { name: 'AbortError' });
+  stopped.startAgain();
+  await stopped.train();
+  t.is(stopped.ofType('stage').filter(({ subject }) => subject === 'outliers of blocks').length, 0);
+  const said = (run: ToyRun, from: number) =>
+    run.ofType('step').flatMap(({ step, method, loss }) => (step > from ? [[method, loss]] : []));
+  t.deepEqual(said(stopped, 3), said(whole, 3));
+  const file = async (run: ToyRun) =>
+    readFile(join((await run.trained()).checkpoint, 'shard-0.safetensors'));
+  t.deepEqual(await file(stopped), await file(whole));
+
+  // Without the file the scores are those of the base, not of what was trained since.
+  await rm(join(stopped.folder, runFiles.scores));
+  stopped.startAgain();
+  await stopped.train();
+  t.deepEqual((await requireRecord(stopped.folder, runFiles.scores, scoresRecord)).scores, scores);
 });
 
 test('each stage says which file of the one before is missing', async (t) => {
