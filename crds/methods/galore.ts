@@ -12,7 +12,7 @@ const paper = {
 } as const;
 
 /** What every method has that projects gradients. */
-export const projectionParameters = adamParameters.extend({
+const projectionParameters = adamParameters.extend({
   rank: z
     .int32()
     .min(1)

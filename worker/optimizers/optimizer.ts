@@ -19,7 +19,7 @@ export interface UpdateStep {
 }
 
 /** What a parameter is to an optimizer that treats some in a way of their own. */
-export interface ParameterRole {
+interface ParameterRole {
   /** A weight of a linear layer inside a block; not the embedding, the head, a norm or a bias. */
   readonly isBlockMatrix: boolean;
 }

@@ -15,7 +15,7 @@ import type { Parameters } from '../engine/parameters.ts';
 import { type LisaSettings, lisa } from './lisa.ts';
 import type { Selection } from './selection.ts';
 
-export interface OwloreSettings
+interface OwloreSettings
   extends Pick<LisaSettings, 'activeLayers' | 'intervalSteps' | 'state' | 'seed'> {
   /** D of each block. */
   readonly scores: readonly number[];
