@@ -2,6 +2,7 @@
 // before anything is fetched. `where` is a cluster or this one machine.
 import type { FineTuneJobSpec } from './api/job.ts';
 import type { FailureCode } from './failures.ts';
+import { projectionOf } from './methods/projection.ts';
 import { type ResolvedMethod, resolveMethod } from './methods/resolve.ts';
 import { memoryConstants } from './plan/memory-constants.ts';
 import { placedRules, printedJob } from './schema-tree.ts';
@@ -51,9 +52,10 @@ export const pairs: readonly Pair[] = [
   {
     id: 'projected gradients are those of the weights',
     path: ['method', 'optimizer', 'type'],
-    meets: (_, { adapter, optimizer }) => adapter.type !== 'None' && optimizer.type === 'GaLore',
+    meets: (_, { adapter, optimizer }) =>
+      adapter.type !== 'None' && projectionOf(optimizer) !== null,
     sentence:
-      'is GaLore, which trains the matrices of the blocks by their largest directions; with an adapter they are frozen, and what trains is of low rank already',
+      'is one that trains the matrices of the blocks by their largest directions; with an adapter they are frozen, and what trains is of low rank already',
     hint: 'write adapter: { type: None }, or another optimizer such as AdamW8bit',
   },
   {

@@ -9,7 +9,8 @@ import { finalNormName } from './engine/model.ts';
 import type { Parameters } from './engine/parameters.ts';
 import { adamW } from './optimizers/adamw.ts';
 import { adamW8bit } from './optimizers/adamw-8bit.ts';
-import { galore } from './optimizers/galore.ts';
+import { exactSubspaces, galore } from './optimizers/galore.ts';
+import { lazySubspaces } from './optimizers/lazy-subspaces.ts';
 import type { Optimizer } from './optimizers/optimizer.ts';
 import { sgd } from './optimizers/sgd.ts';
 import { all } from './selection/all.ts';
@@ -64,7 +65,23 @@ export function optimizerOf(method: ResolvedMethod): Optimizer {
       return adamW8bit({ ...adamSettings(method.optimizer.adamW8bit), masters });
     case 'GaLore':
       return galoreOf(method.optimizer.galore, masters);
+    case 'QGaLore':
+      return qGaloreOf(method.optimizer.qGalore, masters);
   }
+}
+
+type QGaloreParameters = Extract<ResolvedMethod['optimizer'], { type: 'QGaLore' }>['qGalore'];
+
+function qGaloreOf(
+  { rank, scale, refreshSteps, cosineThreshold, gapGrowth, queueSize, ...adam }: QGaloreParameters,
+  masters: 'Float32' | 'StochasticRounding',
+): Optimizer {
+  const settings = { ...adamSettings(adam), masters };
+  const { weightDecay } = settings;
+  const projected = { rank, scale: Number(scale), weightDecay, masters };
+  const lazy = { cosineThreshold: Number(cosineThreshold), gapGrowth: Number(gapGrowth) };
+  const subspaces = lazySubspaces({ refreshSteps, queueSize, ...lazy });
+  return galore(projected, adamW8bit(settings), subspaces, 'QGaLore');
 }
 
 type GaloreParameters = Extract<ResolvedMethod['optimizer'], { type: 'GaLore' }>['galore'];
@@ -76,7 +93,8 @@ function galoreOf(
   const settings = { ...adamSettings(adam), masters };
   const inner = moments === 'EightBit' ? adamW8bit(settings) : adamW({ ...settings, moments });
   const { weightDecay } = settings;
-  return galore({ rank, scale: Number(scale), refreshSteps, weightDecay, masters }, inner);
+  const projected = { rank, scale: Number(scale), weightDecay, masters };
+  return galore(projected, inner, exactSubspaces(refreshSteps));
 }
 
 interface AdamParameters {

@@ -12,7 +12,7 @@ const paper = {
 } as const;
 
 /** What every method has that projects gradients. */
-const projectionParameters = adamParameters.extend({
+export const projectionParameters = adamParameters.extend({
   rank: z
     .int32()
     .min(1)

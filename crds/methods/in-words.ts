@@ -28,6 +28,7 @@ function selectionInWords({ selection }: ResolvedMethod): readonly string[] {
 
 function optimizerInWords({ optimizer }: ResolvedMethod): string {
   if (optimizer.type === 'GaLore') return `GaLore r=${optimizer.galore.rank ?? 'quarter'}`;
+  if (optimizer.type === 'QGaLore') return `Q-GaLore r=${optimizer.qGalore.rank ?? 'quarter'}`;
   const isShort = optimizer.type === 'AdamW' && optimizer.adamW.moments === 'BFloat16';
   return isShort ? 'AdamW with bfloat16 moments' : optimizer.type;
 }

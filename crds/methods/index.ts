@@ -11,6 +11,7 @@ import { lora, loraPreset } from './lora.ts';
 import { loraPlusPreset } from './lora-plus.ts';
 import { noAdapter } from './no-adapter.ts';
 import { owlore, owlorePreset } from './owlore.ts';
+import { qGalore, qGalorePreset } from './q-galore.ts';
 import { sgd } from './sgd.ts';
 
 export const seamEntries = {
@@ -18,7 +19,7 @@ export const seamEntries = {
   base: [dense],
   adapter: [noAdapter, lora],
   selection: [allTensors, lisa, owlore],
-  optimizer: [adamW, adamW8bit, sgd, galore],
+  optimizer: [adamW, adamW8bit, sgd, galore, qGalore],
 } as const;
 
 export const presets = [
@@ -28,6 +29,7 @@ export const presets = [
   lisaPreset,
   galorePreset,
   owlorePreset,
+  qGalorePreset,
 ] as const;
 
 export type PresetName = (typeof presets)[number]['preset'];

@@ -2,6 +2,7 @@
 // method says so.
 import { drawOf } from '../methods/draw.ts';
 import { rankWithin } from '../methods/galore.ts';
+import { projectionOf } from '../methods/projection.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import { memoryConstants } from './memory-constants.ts';
@@ -18,8 +19,9 @@ export function optimizerBytes(facts: DecoderFacts, method: ResolvedMethod): num
 
 /** What one update needs while it runs; most optimizers work in place. Of the largest matrix, with the choice of its directions. */
 export function updateWorking(facts: DecoderFacts, method: ResolvedMethod): number {
-  if (method.optimizer.type !== 'GaLore') return 0;
-  const { rank: wanted } = method.optimizer.galore;
+  const projection = projectionOf(method.optimizer);
+  if (projection === null) return 0;
+  const { rank: wanted } = projection;
   const { squares, rows } = memoryConstants.refresh;
   // The gradient of a bfloat16 weight is widened, and the weight where it has no master.
   const isWide = method.precision.type === 'Float32';
@@ -40,13 +42,14 @@ function keepsAll({ selection }: ResolvedMethod): boolean {
 
 /** State of one block. */
 function blockBytes(facts: DecoderFacts, method: ResolvedMethod, trained: number): number {
-  const { optimizer } = method;
-  if (optimizer.type !== 'GaLore') return trained * valueBytes(method);
-  const { rank: wanted } = optimizer.galore;
+  const projection = projectionOf(method.optimizer);
+  if (projection === null) return trained * valueBytes(method);
+  const { rank: wanted } = projection;
+  const basis = memoryConstants.basisBytes[method.optimizer.type === 'GaLore' ? 'exact' : 'lazy'];
   const matrices = linearsOf(facts).reduce((sum, { out, in: inputs }) => {
     const [smaller, larger] = [Math.min(out, inputs), Math.max(out, inputs)];
     const rank = rankWithin(smaller, wanted);
-    return sum + rank * (larger * valueBytes(method) + smaller * memoryConstants.basisBytes);
+    return sum + rank * (larger * valueBytes(method) + smaller * basis);
   }, 0);
   return matrices + parametersOf(facts).blockVectors * valueBytes(method);
 }
@@ -64,6 +67,8 @@ function valueBytes({ optimizer }: { readonly optimizer: Optimizer }): number {
       return Number(optimizer.sgd.momentum) > 0 ? SGDMomentum : 0;
     case 'GaLore':
       return byMoments[optimizer.galore.moments];
+    case 'QGaLore':
+      return AdamW8bit;
     default:
       return optimizer satisfies never;
   }

@@ -17,6 +17,7 @@ test('there are examples for the first job, for each method and for a cluster', 
     'lisa',
     'galore',
     'owlore',
+    'q-galore',
     'cluster',
   ]) {
     t.true(files.includes(`${name}.yaml`), name);

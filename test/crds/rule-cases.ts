@@ -166,6 +166,10 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
     accepts: [{ type: 'GaLore', galore: { rank: 8 } }, { type: 'GaLore' }],
     rejects: [{ type: 'AdamW8bit', galore: {} }],
   },
+  'method.optimizer: qGalore only with QGaLore': {
+    accepts: [{ type: 'QGaLore', qGalore: { queueSize: 3 } }],
+    rejects: [{ type: 'GaLore', qGalore: {} }],
+  },
   'method.selection: lisa only with LISA': {
     accepts: [{ type: 'LISA', lisa: { activeLayers: 3 } }, { type: 'LISA' }, { type: 'All' }],
     rejects: [

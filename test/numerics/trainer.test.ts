@@ -6,7 +6,8 @@ import type { HostBin } from '../../worker/engine/bin.ts';
 import type { Parameters } from '../../worker/engine/parameters.ts';
 import { adamW } from '../../worker/optimizers/adamw.ts';
 import { adamW8bit } from '../../worker/optimizers/adamw-8bit.ts';
-import { galore } from '../../worker/optimizers/galore.ts';
+import { exactSubspaces, galore } from '../../worker/optimizers/galore.ts';
+import { lazySubspaces } from '../../worker/optimizers/lazy-subspaces.ts';
 import type { Optimizer } from '../../worker/optimizers/optimizer.ts';
 import { sgd } from '../../worker/optimizers/sgd.ts';
 import { lisa } from '../../worker/selection/lisa.ts';
@@ -49,8 +50,20 @@ const withLisa = (state: 'Drop' | 'Keep' | 'Reset') => (parameters: Parameters) 
 function withGalore(masters: 'Float32' | 'StochasticRounding', eightBit: boolean): Optimizer {
   const settings = { ...plainAdamW, masters };
   return galore(
-    { rank: 12, scale: 1, refreshSteps: 3, weightDecay: 0.01, masters },
+    { rank: 12, scale: 1, weightDecay: 0.01, masters },
     eightBit ? adamW8bit(settings) : adamW(settings),
+    exactSubspaces(3),
+  );
+}
+
+function withQGalore(): Optimizer {
+  const masters = 'StochasticRounding';
+  const lazy = { refreshSteps: 1, cosineThreshold: 0.1, gapGrowth: 2, queueSize: 2 };
+  return galore(
+    { rank: 16, scale: 1, weightDecay: 0.01, masters },
+    adamW8bit({ ...plainAdamW, masters }),
+    lazySubspaces(lazy),
+    'QGaLore',
   );
 }
 
@@ -94,6 +107,10 @@ test(learns, 'two of four blocks at a time by LISA', {
   selection: withLisa('Drop'),
 });
 test(learns, 'GaLore', { optimizer: withGalore('Float32', false) });
+test(learns, 'Q-GaLore, rounded by chance', {
+  ...{ dtype: 'bfloat16', optimizer: withQGalore() },
+  config: { hidden_size: 64, intermediate_size: 96 },
+});
 test(learns, 'SGD', {
   optimizer: sgd({ momentum: 0.9, weightDecay: 0, masters: 'Float32' }),
   plan: faster,
@@ -296,6 +313,10 @@ test(goesOn, 'GaLore with a refresh every third update, 8-bit means, rounded by 
 test(goesOn, 'GaLore in the blocks that LISA draws, masters in float32', {
   ...{ dtype: 'bfloat16', optimizer: withGalore('Float32', false) },
   ...{ selection: withLisa('Drop'), config: { num_hidden_layers: 5 } },
+});
+test(goesOn, 'Q-GaLore in the middle of its queue, rounded by chance', {
+  ...{ dtype: 'bfloat16', optimizer: withQGalore() },
+  config: { hidden_size: 64, intermediate_size: 96 },
 });
 test(goesOn, 'LISA on adapters with dropout', {
   ...{ dtype: 'bfloat16', adapter: anAdapter(0.3), selection: withLisa('Drop') },

@@ -25,53 +25,89 @@ export interface GaloreSettings {
   readonly rank: number | undefined;
   /** α */
   readonly scale: number;
-  /** T */
-  readonly refreshSteps: number;
   /** λ */
   readonly weightDecay: number;
   readonly masters: 'Float32' | 'StochasticRounding';
-  /** How a basis is found. @default topSubspace */
-  readonly find?: (gradient: Tensor, rank: number) => Tensor;
+}
+
+/** How bases are kept and when they are chosen. */
+export interface Subspaces {
+  /** A name of its state that every matrix has. */
+  readonly key: string;
+  /** Of a matrix with this smaller side; `dtype` is that of its arithmetic. */
+  initialize(smaller: number, rank: number, dtype: 'float32' | 'float64'): OptimizerState;
+  /** `[N, R]` for this gradient, of a matrix that has had so many updates; chosen anew where that is due. */
+  basis(gradient: Tensor, state: OptimizerState, updates: number): Tensor;
 }
 
 /** `inner` has the same decay and masters, for what is not projected. */
-export function galore(settings: GaloreSettings, inner: Optimizer): Optimizer {
+export function galore(
+  settings: GaloreSettings,
+  inner: Optimizer,
+  subspaces: Subspaces,
+  name = 'GaLore',
+): Optimizer {
   return {
-    name: 'GaLore',
+    name,
     initialize: (value, role) =>
-      role?.isBlockMatrix === true ? initialize(settings, inner, value) : inner.initialize(value),
+      role?.isBlockMatrix === true
+        ? initialize(settings, inner, subspaces, value)
+        : inner.initialize(value),
     update(value, gradient, state, step) {
-      if (state['basis'] === undefined) inner.update(value, gradient, state, step);
-      else scope(() => update(settings, inner, value, gradient, state, step));
+      if (state[subspaces.key] === undefined) inner.update(value, gradient, state, step);
+      else scope(() => update({ settings, inner, subspaces }, value, gradient, state, step));
     },
   };
 }
 
-function initialize(settings: GaloreSettings, inner: Optimizer, value: Tensor): OptimizerState {
+/** Exact bases, chosen every T updates. `find` is how, for tests. */
+export function exactSubspaces(refreshSteps: number, find = topSubspace): Subspaces {
+  return {
+    key: 'basis',
+    initialize: (smaller, rank, dtype) => ({ basis: ops.zeros([smaller, rank], { dtype }) }),
+    basis(gradient, { basis }, updates) {
+      if (basis === undefined) throw new Bug('GaLore has no basis');
+      if (updates % refreshSteps === 0) ops.copy_(basis, find(gradient, basis.shape[1] ?? 0));
+      return basis;
+    },
+  };
+}
+
+function initialize(
+  settings: GaloreSettings,
+  inner: Optimizer,
+  subspaces: Subspaces,
+  value: Tensor,
+): OptimizerState {
   const dtype = value.dtype === 'float64' ? 'float64' : 'float32';
-  const rank = rankWithin(Math.min(...value.shape), settings.rank);
+  const smaller = Math.min(...value.shape);
+  const rank = rankWithin(smaller, settings.rank);
   const low = ops.zeros(lowShape(value.shape, rank), { dtype });
   const mastered = value.dtype === 'bfloat16' && settings.masters === 'Float32';
   return {
     ...inner.initialize(low),
-    basis: ops.zeros([Math.min(...value.shape), rank], { dtype }),
+    ...subspaces.initialize(smaller, rank, dtype),
     ...(mastered ? { master: ops.to(value, 'float32') } : {}),
   };
 }
 
+interface Projected {
+  readonly settings: GaloreSettings;
+  readonly inner: Optimizer;
+  readonly subspaces: Subspaces;
+}
+
 function update(
-  settings: GaloreSettings,
-  inner: Optimizer,
+  { settings, inner, subspaces }: Projected,
   value: Tensor,
   gradient: Tensor,
-  { basis, master, ...state }: OptimizerState,
+  { master, ...state }: OptimizerState,
   step: UpdateStep,
 ): void {
-  if (basis === undefined) throw new Bug('GaLore has no basis');
-  const { find = topSubspace, scale, weightDecay, refreshSteps } = settings;
+  const { scale, weightDecay } = settings;
   const exact = master ?? (value.dtype === 'bfloat16' ? ops.to(value, 'float32') : value);
   const whole = ops.to(gradient, exact.dtype);
-  if ((step.count - 1) % refreshSteps === 0) ops.copy_(basis, find(whole, basis.shape[1] ?? 0));
+  const basis = subspaces.basis(whole, state, step.count - 1);
   const low = intoSubspace(whole, basis);
   // What the inner optimizer does to zeros is its change.
   const change = ops.zeros(low.shape, { dtype: low.dtype });

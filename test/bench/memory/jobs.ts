@@ -59,6 +59,10 @@ export const memoryJobs: readonly MemoryJob[] = [
     ...{ training: {}, formats: ['MergedSafetensors'] },
   },
   {
+    name: 'q-galore',
+    ...{ method: { preset: 'QGaLore' }, training: {}, formats: ['MergedSafetensors'] },
+  },
+  {
     name: 'full-bfloat16-8bit',
     method: { preset: 'Full', precision: rounded, optimizer: { type: 'AdamW8bit' } },
     ...{ training: asked, formats: ['GGUF'] },

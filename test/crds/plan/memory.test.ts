@@ -195,6 +195,15 @@ test('GaLore has means of the size of the subspace and a basis for each matrix, 
   t.true(state({}) < planMemory(ask({ method: full })).parts.optimizer / 2);
 });
 
+test('Q-GaLore has a basis in 4 bits and means in 8', (t) => {
+  const optimizer = { type: 'QGaLore', qGalore: { rank: 16 } } as const;
+  const { parts } = planMemory(ask({ method: resolveMethod({ preset: 'QGaLore', optimizer }) }));
+  const low = 30 * 16 * (2 * 576 + 2 * 576 + 3 * 1536);
+  const bases = 30 * 16 * (2 * 576 + 2 * 192 + 3 * 576);
+  const plain = 30 * 2 * 576 + 576 + 49_152 * 576;
+  t.is(parts.optimizer, Math.ceil((low + plain) * (2 + 8 / 256) + bases * (0.5 + 5 / 192)));
+});
+
 test('LISA on adapters has the state of the adapters of the drawn blocks', (t) => {
   const method = resolveMethod({ preset: 'LoRA', selection: { type: 'LISA' } });
   const { parts } = planMemory(ask({ method }));

@@ -2,7 +2,8 @@ import test from 'ava';
 import fc from 'fast-check';
 import type { Parameters } from '../../../worker/engine/parameters.ts';
 import { adamW } from '../../../worker/optimizers/adamw.ts';
-import { type GaloreSettings, galore } from '../../../worker/optimizers/galore.ts';
+import { exactSubspaces, galore } from '../../../worker/optimizers/galore.ts';
+import type { topSubspace } from '../../../worker/optimizers/subspace.ts';
 import { type LisaSettings, lisa } from '../../../worker/selection/lisa.ts';
 import { drawWeights, owlore } from '../../../worker/selection/owlore.ts';
 import type { Selection } from '../../../worker/selection/selection.ts';
@@ -78,17 +79,11 @@ async function values(
 test('with equal scores and a projection that is the identity it is LISA, to the last digits; with a subspace it is not', async (t) => {
   const settings: LisaSettings = { ...draw, sampling: 'Uniform', weights: [] };
   const plain = adamW({ ...plainAdamW, weightDecay: 0 });
-  const projected = (find?: GaloreSettings['find']) =>
+  const projected = (find?: typeof topSubspace) =>
     galore(
-      {
-        rank: 1000,
-        scale: 1,
-        refreshSteps: 3,
-        weightDecay: 0,
-        masters: 'Float32',
-        ...(find === undefined ? {} : { find }),
-      },
+      { rank: 1000, scale: 1, weightDecay: 0, masters: 'Float32' },
       plain,
+      exactSubspaces(3, find),
     );
   const equal = (parameters: Parameters) =>
     owlore({ ...draw, scores: [1, 1, 1, 1, 1, 1], floor: 0.05 }, parameters);
