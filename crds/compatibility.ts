@@ -50,6 +50,17 @@ export const pairs: readonly Pair[] = [
     hint: 'write sampling: Weighted and one weight for each block of the model, or neither',
   },
   {
+    id: 'weights in 8 bits are those that train',
+    path: ['method', 'precision', 'bfloat16', 'trainedWeights'],
+    meets: (_, { adapter, precision }) =>
+      adapter.type !== 'None' &&
+      precision.type === 'BFloat16' &&
+      precision.bfloat16.trainedWeights === 'Int8',
+    sentence:
+      'is Int8, which is about weights that train; beside an adapter they are frozen, and how frozen weights are stored is said by method.base',
+    hint: 'leave it out, or write adapter: { type: None }',
+  },
+  {
     id: 'projected gradients are those of the weights',
     path: ['method', 'optimizer', 'type'],
     meets: (_, { adapter, optimizer }) =>

@@ -2,6 +2,7 @@
 // as the job says and hands them to the loop.
 import { join } from 'node:path';
 import { programVersion, type ResolvedMethod, resolveMethod } from '../crds/index.ts';
+import { storesCodes } from '../crds/methods/coded.ts';
 import { type MemoryPlan, planMemory } from '../crds/plan/memory.ts';
 import { stagesOf } from '../crds/plan/memory-question.ts';
 import { learningRateAt, totalSteps } from '../crds/plan/steps.ts';
@@ -110,6 +111,7 @@ function load(
     dtype,
     adapter: adapterOf(method, BigInt(run.spec.training.seed), dtype),
     trains: trainsOf(method),
+    coded: storesCodes(method),
     sequenceLength: run.spec.dataset.sequenceLength,
   });
   emit({

@@ -36,7 +36,8 @@ function optimizerInWords({ optimizer }: ResolvedMethod): string {
 function precisionInWords({ precision }: ResolvedMethod): string {
   if (precision.type === 'Float32') return 'float32';
   const rounded = precision.bfloat16.masters === 'StochasticRounding';
-  return rounded ? 'bfloat16 with stochastic rounding' : 'bfloat16';
+  const words = rounded ? 'bfloat16 with stochastic rounding' : 'bfloat16';
+  return precision.bfloat16.trainedWeights === 'Int8' ? `${words}, trained in int8` : words;
 }
 
 function adapterInWords({ adapter }: ResolvedMethod): string {

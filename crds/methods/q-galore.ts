@@ -37,9 +37,12 @@ export const qGalore = seamEntry({
 export const qGalorePreset = {
   preset: 'QGaLore',
   summary:
-    'All weights move, rounded by chance, by gradients in their largest directions, with state in 4 and 8 bits.',
+    'All weights move, in 8 bits and rounded by chance, by gradients in their largest directions, with state in 4 and 8 bits.',
   seams: {
-    precision: { type: 'BFloat16', bfloat16: { masters: 'StochasticRounding' } },
+    precision: {
+      type: 'BFloat16',
+      bfloat16: { masters: 'StochasticRounding', trainedWeights: 'Int8' },
+    },
     adapter: { type: 'None' },
     selection: { type: 'All' },
     optimizer: { type: 'QGaLore' },

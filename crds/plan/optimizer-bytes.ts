@@ -1,5 +1,6 @@
 // Bytes that an optimizer keeps: masters, running means, bases of subspaces. Of blocks that rest it keeps nothing, unless the
 // method says so.
+import { storesCodes } from '../methods/coded.ts';
 import { drawOf } from '../methods/draw.ts';
 import { rankWithin } from '../methods/galore.ts';
 import { projectionOf } from '../methods/projection.ts';
@@ -13,21 +14,24 @@ type Optimizer = ResolvedMethod['optimizer'];
 export function optimizerBytes(facts: DecoderFacts, method: ResolvedMethod): number {
   const { block, outside, movingBlocks } = trainedOf(facts, method);
   const blocks = keepsAll(method) ? facts.L : movingBlocks;
-  const masters = masterBytes(method) * (blocks * block + outside);
+  const mastered = storesCodes(method) ? parametersOf(facts).blockVectors : block;
+  const masters = masterBytes(method) * (blocks * mastered + outside);
   return masters + blocks * blockBytes(facts, method, block) + outside * valueBytes(method);
 }
 
 /** What one update needs while it runs; most optimizers work in place. Of the largest matrix, with the choice of its directions. */
 export function updateWorking(facts: DecoderFacts, method: ResolvedMethod): number {
   const projection = projectionOf(method.optimizer);
-  if (projection === null) return 0;
-  const { rank: wanted } = projection;
+  const coded = storesCodes(method);
+  if (projection === null && !coded) return 0;
+  const wanted = projection?.rank;
   const { squares, rows } = memoryConstants.refresh;
-  // The gradient of a bfloat16 weight is widened, and the weight where it has no master.
+  // The gradient of a bfloat16 weight is widened, and the weight where it has no master. Codes are made of two more.
   const isWide = method.precision.type === 'Float32';
-  const copies = isWide ? 0 : masterBytes(method) > 0 ? 1 : 2;
+  const copies = isWide ? 0 : coded ? 4 : masterBytes(method) > 0 ? 1 : 2;
   const each = linearsOf(facts).map(({ out, in: inputs }) => {
     const [smaller, larger] = [Math.min(out, inputs), Math.max(out, inputs)];
+    if (projection === null) return copies * 4 * out * inputs;
     const low = 2 * 4 * rankWithin(smaller, wanted) * larger;
     const refresh = 8 * smaller * (squares * smaller + Math.min(rows, larger));
     return copies * 4 * out * inputs + Math.max(low, refresh);

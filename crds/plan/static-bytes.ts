@@ -1,4 +1,5 @@
 // Bytes that are there from the first step to the last: weights, masters, state of the optimizer.
+import { storesCodes } from '../methods/coded.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion } from './memory-question.ts';
@@ -20,7 +21,10 @@ export function staticBytes(question: MemoryQuestion): StaticBytes {
   const block = (counts.blockMatrices + counts.blockVectors) * width;
   return {
     weights:
-      (counts.total * width - narrower(question) + trained.adapter * memoryConstants.adapterBytes) /
+      (counts.total * width -
+        narrower(question) -
+        codedSaving(question) +
+        trained.adapter * memoryConstants.adapterBytes) /
       shards,
     optimizer: optimizerBytes(facts, method) / shards,
     gathered: shards === 1 ? 0 : 2 * block + (counts.embedding + counts.head) * width,
@@ -33,6 +37,13 @@ function narrower({ facts, method, storedBfloat16 = 0 }: MemoryQuestion): number
   const trained = trainedOf(facts, method);
   const frozen = parametersOf(facts).total - (trained.total - trained.adapter);
   return 2 * Math.min(storedBfloat16, frozen);
+}
+
+/** What is saved by trained matrices that are stored in codes. */
+function codedSaving({ facts, method }: MemoryQuestion): number {
+  if (!storesCodes(method)) return 0;
+  const matrices = facts.L * parametersOf(facts).blockMatrices;
+  return matrices * (valueBytes(method) - memoryConstants.codedBytes);
 }
 
 /** Bytes of a value in the model's own type. */

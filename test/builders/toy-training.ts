@@ -30,6 +30,8 @@ export interface ToyModelOptions {
   readonly dtype?: DType;
   readonly adapter?: Adapter | null;
   readonly trains?: Trains;
+  /** Matrices of blocks train as codes of 8 bits. @default false */
+  readonly coded?: boolean;
   /** Golden case. @default 'llama' */
   readonly name?: string;
   /** Fields of `config.json` in place of the case's own. */
@@ -44,6 +46,7 @@ export function aToyModel(options: ToyModelOptions = {}): Model {
     name = 'llama',
     config: changes = {},
     trains,
+    coded = false,
   } = options;
   const config = readConfig({ ...goldenCase(name).config, ...changes });
   const tensors = goldenTensors(config);
@@ -54,7 +57,7 @@ export function aToyModel(options: ToyModelOptions = {}): Model {
   };
   const source = { config, tensorNames: [...tensors.keys()], load, isBfloat16: () => false };
   return buildModel(source, {
-    ...{ dtype, adapter, sequenceLength: 64 },
+    ...{ dtype, adapter, coded, sequenceLength: 64 },
     ...(trains === undefined ? {} : { trains }),
   });
 }

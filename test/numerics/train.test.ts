@@ -6,10 +6,14 @@ import { learningRateAt } from '../../crds/plan/steps.ts';
 import { runFiles, scoresRecord } from '../../crds/wire/run-folder.ts';
 import { type RunReport, runReport } from '../../crds/wire/run-report.ts';
 import { verifyCheckpoint } from '../../worker/checkpoint/folder.ts';
+import { openSafetensors } from '../../worker/checkpoint/safetensors.ts';
 import { systemClock } from '../../worker/clock.ts';
 import { lockFile } from '../../worker/prepare/file-lock.ts';
 import { requireRecord } from '../../worker/run-folder.ts';
+import { keep, scope } from '../../worker/tensor/scope.ts';
+import { toArray } from '../../worker/tensor/tensor.ts';
 import { setThreads } from '../../worker/tensor/threads.ts';
+import { decode } from '../../worker/weights/affine-groups.ts';
 import { ToyRun } from '../builders/toy-run.ts';
 import { temporaryFolder } from '../doubles/sources.ts';
 import type { ToyJobOptions } from '../toy/toy-job.ts';
@@ -362,6 +366,56 @@ test('GaLore keeps a basis and means of its size for each matrix of a block, and
   t.false(shapes.has('model.embed_tokens.weight#basis'));
   const bases = [...shapes.keys()].filter((name) => name.endsWith('#basis'));
   t.is(bases.length, 3 * 7);
+});
+
+test('Q-GaLore keeps codes of 8 bits for the matrices of blocks, and publishes what they stand for', async (t) => {
+  const run = await aRun(t, {
+    name: 'q-galore',
+    method: {
+      preset: 'QGaLore',
+      optimizer: { type: 'QGaLore', qGalore: { rank: 8, scale: '1', refreshSteps: 2 } },
+    },
+    training: { maxSteps: 6, learningRate: '2e-3' },
+    formats: ['MergedSafetensors', 'GGUF'],
+  });
+  const report = await run.all();
+  t.true((report.training.lastLoss ?? 9) < (report.training.firstLoss ?? 0));
+  t.is(report.model.trainableParameters, report.model.parameters);
+  t.deepEqual(
+    report.artifacts.map(({ format, reload }) => [format, reload?.largestLogitGap]),
+    [
+      ['MergedSafetensors', 0],
+      ['GGUF', 0],
+    ],
+  );
+  const { checkpoint } = await run.trained();
+  const shapes = new Map(
+    (await verifyCheckpoint(checkpoint)).tensors.map((one) => [one.name, one.shape]),
+  );
+  const down = 'model.layers.1.mlp.down_proj.weight';
+  t.deepEqual(shapes.get(`${down}#scales`), [64, 1]);
+  t.deepEqual(shapes.get(`${down}#zeros`), [64, 1]);
+  t.deepEqual(shapes.get(`${down}#basis_codes`), [(64 * 8) / 2]);
+  t.false(shapes.has('model.embed_tokens.weight#scales'));
+  using file = openSafetensors(join(checkpoint, 'shard-0.safetensors'));
+  using codes = keep(file.load(down));
+  t.is(codes.dtype, 'uint8');
+  using published = openSafetensors(join(run.destination, 'merged/model.safetensors'));
+  t.deepEqual(
+    scope(() =>
+      toArray(
+        decode(
+          {
+            codes,
+            scales: file.load(`${down}#scales`),
+            zeros: file.load(`${down}#zeros`),
+          },
+          'bfloat16',
+        ),
+      ),
+    ),
+    scope(() => toArray(published.load(down))),
+  );
 });
 
 test('OwLore counts outliers once, before the first step, and a run that goes on draws as the undisturbed one', async (t) => {

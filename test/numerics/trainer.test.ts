@@ -111,6 +111,11 @@ test(learns, 'Q-GaLore, rounded by chance', {
   ...{ dtype: 'bfloat16', optimizer: withQGalore() },
   config: { hidden_size: 64, intermediate_size: 96 },
 });
+test(learns, 'weights in 8 bits and AdamW', { dtype: 'bfloat16', coded: true, optimizer: chance });
+test(learns, 'Q-GaLore on weights in 8 bits', {
+  ...{ dtype: 'bfloat16', coded: true, optimizer: withQGalore() },
+  config: { hidden_size: 64, intermediate_size: 96 },
+});
 test(learns, 'SGD', {
   optimizer: sgd({ momentum: 0.9, weightDecay: 0, masters: 'Float32' }),
   plan: faster,
@@ -188,6 +193,7 @@ test(recomputes, 'all weights in bfloat16, rounded by chance', {
   optimizer: chance,
 });
 test(recomputes, 'LoRA in bfloat16 with dropout', { dtype: 'bfloat16', adapter: anAdapter(0.3) });
+test(recomputes, 'weights in 8 bits', { dtype: 'bfloat16', coded: true, optimizer: chance });
 test(recomputes, 'GaLore', { optimizer: withGalore('Float32', false) });
 test(recomputes, 'windows and caps of Gemma 2', { name: 'gemma2' });
 
@@ -317,6 +323,13 @@ test(goesOn, 'GaLore in the blocks that LISA draws, masters in float32', {
 test(goesOn, 'Q-GaLore in the middle of its queue, rounded by chance', {
   ...{ dtype: 'bfloat16', optimizer: withQGalore() },
   config: { hidden_size: 64, intermediate_size: 96 },
+});
+test(goesOn, 'Q-GaLore on weights in 8 bits', {
+  ...{ dtype: 'bfloat16', coded: true, optimizer: withQGalore() },
+  config: { hidden_size: 64, intermediate_size: 96 },
+});
+test(goesOn, 'weights in 8 bits in the blocks that LISA draws, with AdamW', {
+  ...{ dtype: 'bfloat16', coded: true, optimizer: chance, selection: withLisa('Drop') },
 });
 test(goesOn, 'LISA on adapters with dropout', {
   ...{ dtype: 'bfloat16', adapter: anAdapter(0.3), selection: withLisa('Drop') },

@@ -10,11 +10,25 @@ export interface TrainedTensors {
   readonly states: OptimizerStates;
 }
 
+/** What was trained, by name: values, or codes with their `#scales` and `#zeros`. */
+export function valueTensors(parameters: Parameters): ReadonlyMap<string, Tensor> {
+  return new Map(
+    parameters
+      .trained()
+      .flatMap(({ name, value, coded }) => [
+        [name, value] as const,
+        ...Object.entries(coded ?? {}).map(
+          ([suffix, each]) => [`${name}#${suffix}`, each] as const,
+        ),
+      ]),
+  );
+}
+
 /** All tensors of the state, by name, in the order in which they are written. */
 export function stateTensors({ parameters, states }: TrainedTensors): ReadonlyMap<string, Tensor> {
   const all = new Map<string, Tensor>();
-  for (const { name, value } of parameters.trained()) {
-    all.set(name, value);
+  for (const [name, value] of valueTensors(parameters)) all.set(name, value);
+  for (const { name } of parameters.trained()) {
     for (const [suffix, tensor] of Object.entries(states.byName.get(name) ?? {})) {
       all.set(`${name}#${suffix}`, tensor);
     }

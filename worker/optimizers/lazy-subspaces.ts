@@ -6,7 +6,13 @@ import { Bug } from '../../crds/errors.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { item, type Tensor, tensor, toArray } from '../tensor/tensor.ts';
-import { codeNearest, decode, groupOf, packHalves, unpackHalves } from './affine-groups.ts';
+import {
+  codeNearest,
+  decode,
+  groupOf,
+  packHalves,
+  unpackHalves,
+} from '../weights/affine-groups.ts';
 import type { Subspaces } from './galore.ts';
 import type { OptimizerState } from './optimizer.ts';
 import { topSubspace } from './subspace.ts';

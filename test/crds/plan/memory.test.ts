@@ -204,6 +204,20 @@ test('Q-GaLore has a basis in 4 bits and means in 8', (t) => {
   t.is(parts.optimizer, Math.ceil((low + plain) * (2 + 8 / 256) + bases * (0.5 + 5 / 192)));
 });
 
+test('trained weights in 8 bits take a byte and a little, and every pass makes matrices of its own of them', (t) => {
+  const [matrices, vectors] = [30 * 3_538_944, 30 * 1152 + 576 + 49_152 * 576];
+  const int8 = { type: 'BFloat16', bfloat16: { trainedWeights: 'Int8' } } as const;
+  const of = (precision: object) =>
+    planMemory(
+      ask({ recomputation: 'Full', method: resolveMethod({ preset: 'Full', precision } as never) }),
+    );
+  const coded = of(int8);
+  t.is(coded.parts.weights, Math.ceil(matrices * (1 + 5 / 192) + vectors * 2));
+  // Masters are for what is not coded.
+  t.is(coded.parts.optimizer, (matrices + vectors) * 8 + vectors * 4);
+  t.true(coded.peak < of({ type: 'BFloat16' }).peak);
+});
+
 test('LISA on adapters has the state of the adapters of the drawn blocks', (t) => {
   const method = resolveMethod({ preset: 'LoRA', selection: { type: 'LISA' } });
   const { parts } = planMemory(ask({ method }));

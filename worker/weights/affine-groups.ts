@@ -12,7 +12,7 @@ import { type Stream, uniform } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
-interface Coded {
+export interface Coded {
   /** uint8, the shape of what was coded. */
   readonly codes: Tensor;
   /** `[rows, groups]`, float32, as what is coded. */
@@ -67,9 +67,9 @@ function code(x: Tensor, bits: 4 | 8, round: (scaled: Tensor) => Tensor): Coded 
 /** The numbers again, in the given type. */
 export function decode({ codes, scales, zeros }: Coded, dtype: 'float32' | 'bfloat16'): Tensor {
   return scope(() => {
-    const groups = grouped(ops.to(codes, 'float32'));
-    const [s, z] = [scales, zeros].map((each) => ops.unsqueeze(ops.to(each, 'float32'), -1));
-    const values = ops.mul(ops.sub(groups, z as Tensor), s as Tensor);
+    const values = grouped(ops.to(codes, 'float32'));
+    ops.sub_(values, ops.unsqueeze(zeros, -1));
+    ops.mul_(values, ops.unsqueeze(scales, -1));
     return ops.to(ops.view(values, codes.shape), dtype);
   });
 }

@@ -1,5 +1,9 @@
 // Groups of codes: how far a number comes back, that chance does not lean to one side, and that halves of bytes are whole.
 import test from 'ava';
+import * as ops from '../../../worker/tensor/ops.generated.ts';
+import { normal, streamOf } from '../../../worker/tensor/rng.ts';
+import { scope } from '../../../worker/tensor/scope.ts';
+import { type Tensor, tensor, toArray } from '../../../worker/tensor/tensor.ts';
 import {
   codeByChance,
   codeNearest,
@@ -7,11 +11,7 @@ import {
   groupOf,
   packHalves,
   unpackHalves,
-} from '../../../worker/optimizers/affine-groups.ts';
-import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../worker/tensor/rng.ts';
-import { scope } from '../../../worker/tensor/scope.ts';
-import { type Tensor, tensor, toArray } from '../../../worker/tensor/tensor.ts';
+} from '../../../worker/weights/affine-groups.ts';
 
 const draw = (shape: readonly number[], std: number): Tensor =>
   normal(shape, std, streamOf(1, 'affine-groups.test'), 'float32');
