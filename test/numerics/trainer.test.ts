@@ -10,8 +10,9 @@ import { exactSubspaces, galore } from '../../worker/optimizers/galore.ts';
 import { lazySubspaces } from '../../worker/optimizers/lazy-subspaces.ts';
 import type { Optimizer } from '../../worker/optimizers/optimizer.ts';
 import { sgd } from '../../worker/optimizers/sgd.ts';
+import { topSubspace } from '../../worker/optimizers/subspace.ts';
 import { lisa } from '../../worker/selection/lisa.ts';
-import { toArray } from '../../worker/tensor/tensor.ts';
+import { type Tensor, toArray } from '../../worker/tensor/tensor.ts';
 import { setThreads } from '../../worker/tensor/threads.ts';
 import { type TrainerResult, train } from '../../worker/trainer.ts';
 import { freshState, type TrainerState } from '../../worker/trainer-state.ts';
@@ -174,6 +175,29 @@ const recomputes = test.macro({
 });
 
 test(recomputes, 'all weights in float32', {});
+test('GaLore moves embedding, head, norms and matrices alike, once a step, with updates inside the backward', async (t) => {
+  let choices = 0;
+  const find = (gradient: Tensor, rank: number) => {
+    choices += 1;
+    return topSubspace(gradient, rank);
+  };
+  const optimizer = galore(
+    { rank: 4, scale: 1, weightDecay: 0, masters: 'Float32' },
+    adamW(plainAdamW),
+    exactSubspaces(1, find),
+  );
+  const clip = { mode: 'None', norm: 1 } as const;
+  using training = new Training({ optimizer, clip, batches, plan: { totalSteps: 3 } });
+  const { parameters } = training.model;
+  const before = parameters.trained().map(({ value }) => toArray(value));
+  await train(training.parts, freshState);
+  for (const [i, { name, value }] of parameters.trained().entries()) {
+    t.notDeepEqual(toArray(value), before[i], name);
+  }
+  // Three steps of two micro-batches, three blocks of seven matrices.
+  t.is(choices, 3 * 3 * 7);
+});
+
 test('where nothing is clipped, updates inside the backward give the bits of updates behind it, with GaLore too', async (t) => {
   for (const optimizer of [adamW(plainAdamW), withGalore('Float32', false)]) {
     const bits: ReadonlyMap<string, Buffer>[] = [];

@@ -76,6 +76,34 @@ async function values(
   return training.model.parameters.trained().map(({ value }) => toArray(value));
 }
 
+test('a block that enters has its directions chosen at its first step, wherever the run stands, and takes them along when it leaves', async (t) => {
+  const selection = (parameters: Parameters) =>
+    owlore({ ...draw, activeLayers: 1, scores: [1, 1, 1, 1, 1, 1], floor: 0 }, parameters);
+  const optimizer = galore(
+    { rank: 2, scale: 1, weightDecay: 0, masters: 'Float32' },
+    adamW({ ...plainAdamW, weightDecay: 0 }),
+    exactSubspaces(1000),
+  );
+  using training = new Training({ config, batches, selection, optimizer, plan: { totalSteps: 9 } });
+  const seen = new Set<string>();
+  const emit: typeof training.parts.emit = (message) => {
+    if (message.type !== 'step') return;
+    const bases = [...training.states.byName].flatMap(([name, { basis }]) =>
+      basis ? [{ name, basis }] : [],
+    );
+    t.is(new Set(bases.map(({ name }) => name.split('.')[2])).size, 1);
+    for (const { name, basis } of bases) {
+      seen.add(name.split('.')[2] ?? '');
+      t.true(
+        toArray(basis).some((x) => x !== 0),
+        `${name} after step ${message.step}`,
+      );
+    }
+  };
+  await train({ ...training.parts, emit }, freshState);
+  t.true(seen.size > 2);
+});
+
 test('with equal scores and a projection that is the identity it is LISA, to the last digits; with a subspace it is not', async (t) => {
   const settings: LisaSettings = { ...draw, sampling: 'Uniform', weights: [] };
   const plain = adamW({ ...plainAdamW, weightDecay: 0 });
