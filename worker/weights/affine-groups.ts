@@ -35,17 +35,16 @@ export function groupOf(length: number): number {
 
 /** Each number by the code nearest to it: off by half a scale at most. */
 export function codeNearest(x: Tensor, bits: 4 | 8): Coded {
-  return code(x, bits, (scaled) => ops.round(scaled));
+  return code(x, bits, (places) => ops.addScalar_(places, 0.5));
 }
 
 /** Each number by a code beside it, up with the probability of its distance from below. */
 export function codeByChance(x: Tensor, bits: 4 | 8, stream: Stream): Coded {
-  return code(x, bits, (scaled) =>
-    ops.floor(ops.add(scaled, uniform(scaled.shape, 0, 1, stream, scaled.dtype))),
-  );
+  return code(x, bits, (places) => ops.add_(uniform(places.shape, 0, 1, stream), places));
 }
 
-function code(x: Tensor, bits: 4 | 8, round: (scaled: Tensor) => Tensor): Coded {
+/** `lift` adds what makes a whole number of a place when the rest is cut off. */
+function code(x: Tensor, bits: 4 | 8, lift: (places: Tensor) => Tensor): Coded {
   return scope(() => {
     const last = 2 ** bits - 1;
     const groups = grouped(x);
@@ -53,11 +52,14 @@ function code(x: Tensor, bits: 4 | 8, round: (scaled: Tensor) => Tensor): Coded 
     const high = ops.clamp(ops.amax(groups, [-1], true), 0);
     const scales = ops.clamp(ops.divScalar(ops.sub(high, low), last - 1), least);
     const zeros = ops.ceil(ops.div(ops.neg(low), scales));
-    // Within the codes but for the rounding of float32 at the ends.
-    const codes = ops.clamp(ops.add(round(ops.div(groups, scales)), zeros), 0, last);
+    const codes = scope(() => {
+      const places = ops.add_(ops.div(groups, scales), zeros);
+      // Within the codes but for the rounding of float32 at the ends.
+      return ops.to(ops.clamp_(lift(places), 0, last), 'uint8');
+    });
     const perGroup = groups.shape.slice(0, -1);
     return {
-      codes: ops.view(ops.to(codes, 'uint8'), x.shape),
+      codes: ops.view(codes, x.shape),
       scales: ops.view(scales, perGroup),
       zeros: ops.to(ops.view(zeros, perGroup), 'uint8'),
     };
