@@ -13,6 +13,7 @@ import { exactSubspaces, galore } from './optimizers/galore.ts';
 import { lazySubspaces } from './optimizers/lazy-subspaces.ts';
 import type { Optimizer } from './optimizers/optimizer.ts';
 import { sgd } from './optimizers/sgd.ts';
+import { sketchedSubspace, topSubspace } from './optimizers/subspace.ts';
 import { all } from './selection/all.ts';
 import { lisa } from './selection/lisa.ts';
 import { owlore } from './selection/owlore.ts';
@@ -73,28 +74,41 @@ export function optimizerOf(method: ResolvedMethod): Optimizer {
 type QGaloreParameters = Extract<ResolvedMethod['optimizer'], { type: 'QGaLore' }>['qGalore'];
 
 function qGaloreOf(
-  { rank, scale, refreshSteps, cosineThreshold, gapGrowth, queueSize, ...adam }: QGaloreParameters,
+  {
+    rank,
+    scale,
+    refreshSteps,
+    directions,
+    cosineThreshold,
+    gapGrowth,
+    queueSize,
+    ...adam
+  }: QGaloreParameters,
   masters: 'Float32' | 'StochasticRounding',
 ): Optimizer {
   const settings = { ...adamSettings(adam), masters };
   const { weightDecay } = settings;
   const projected = { rank, scale: Number(scale), weightDecay, masters };
   const lazy = { cosineThreshold: Number(cosineThreshold), gapGrowth: Number(gapGrowth) };
-  const subspaces = lazySubspaces({ refreshSteps, queueSize, ...lazy });
+  const subspaces = lazySubspaces({ refreshSteps, queueSize, ...lazy }, finderOf(directions));
   return galore(projected, adamW8bit(settings), subspaces, 'QGaLore');
 }
 
 type GaloreParameters = Extract<ResolvedMethod['optimizer'], { type: 'GaLore' }>['galore'];
 
 function galoreOf(
-  { rank, scale, refreshSteps, moments, ...adam }: GaloreParameters,
+  { rank, scale, refreshSteps, directions, moments, ...adam }: GaloreParameters,
   masters: 'Float32' | 'StochasticRounding',
 ): Optimizer {
   const settings = { ...adamSettings(adam), masters };
   const inner = moments === 'EightBit' ? adamW8bit(settings) : adamW({ ...settings, moments });
   const { weightDecay } = settings;
   const projected = { rank, scale: Number(scale), weightDecay, masters };
-  return galore(projected, inner, exactSubspaces(refreshSteps));
+  return galore(projected, inner, exactSubspaces(refreshSteps, finderOf(directions)));
+}
+
+function finderOf(directions: GaloreParameters['directions']) {
+  return directions === 'Exact' ? topSubspace : sketchedSubspace;
 }
 
 interface AdamParameters {

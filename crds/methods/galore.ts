@@ -32,6 +32,12 @@ export const projectionParameters = adamParameters.extend({
     .max(1_000_000)
     .default(200)
     .describe('Updates of a matrix between two choices of its directions: T.'),
+  directions: z
+    .enum(['Exact', 'Sketched'])
+    .default('Exact')
+    .describe(
+      'How directions are found. Exact computes all of them; Sketched turns some that were drawn towards the largest, which takes a fraction of the time and comes close.',
+    ),
 });
 
 export const galore = seamEntry({

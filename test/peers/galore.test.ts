@@ -11,6 +11,7 @@ import * as ops from '../../worker/tensor/ops.generated.ts';
 import { normal, streamOf } from '../../worker/tensor/rng.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { item, type Tensor, toArray } from '../../worker/tensor/tensor.ts';
+import { setThreads } from '../../worker/tensor/threads.ts';
 import { askPeer } from './ask-peer.ts';
 
 const steps = 20;
@@ -40,6 +41,7 @@ function gradient(name: Name, step: number): Tensor {
 }
 
 test.before(async () => {
+  setThreads(1);
   folder = await mkdtemp(join(tmpdir(), 'anneal-galore-'));
   const tensors = new Map<string, Tensor>();
   for (const name of names) {

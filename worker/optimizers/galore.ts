@@ -60,7 +60,7 @@ export function galore(
   };
 }
 
-/** Exact bases, chosen every T updates. `find` is how, for tests. */
+/** Bases in full, chosen every T updates. `find` is how directions are found. */
 export function exactSubspaces(refreshSteps: number, find = topSubspace): Subspaces {
   return {
     key: 'basis',

@@ -25,14 +25,17 @@ import {
   toNumbers,
 } from './subspace-control.ts';
 
-export function lazySubspaces(settings: LazySettings): Subspaces {
+/** `find` is how directions are found. */
+export function lazySubspaces(settings: LazySettings, find = topSubspace): Subspaces {
   return {
     key: 'basis_codes',
     initialize: (smaller, rank) => initialize(settings, smaller, rank),
     basis(gradient, state, updates) {
       const kept = keptOf(state);
       const before = fromNumbers(toArray(kept.control));
-      if (isDue(before, updates)) choose(settings, kept, gradient, before.choices === 0);
+      if (isDue(before, updates)) {
+        scope(() => choose(settings, kept, find(gradient, kept.basis_scales.shape[0] ?? 0)));
+      }
       return basisOf(kept, gradient.dtype);
     },
   };
@@ -54,21 +57,20 @@ type Kept = Readonly<
   Record<'basis_codes' | 'basis_scales' | 'basis_zeros' | 'direction' | 'control', Tensor>
 >;
 
-function choose(settings: LazySettings, kept: Kept, gradient: Tensor, isFirst: boolean): void {
-  scope(() => {
-    const [rank = 0] = kept.basis_scales.shape;
-    const turned = ops.contiguous(ops.t(ops.to(topSubspace(gradient, rank), 'float32')));
-    const direction = ops.select(turned, 0, 0);
-    const cosine = isFirst ? null : item(ops.sum(ops.mul(kept.direction, direction)));
-    const next = chosen(fromNumbers(toArray(kept.control)), cosine, settings);
-    const { codes, scales, zeros } = codeNearest(turned, 4);
-    ops.copy_(kept.basis_codes, packHalves(codes));
-    ops.copy_(kept.basis_scales, scales);
-    ops.copy_(kept.basis_zeros, zeros);
-    ops.copy_(kept.direction, direction);
-    const numbers = toNumbers(next, settings.queueSize);
-    ops.copy_(kept.control, tensor(numbers, [numbers.length], 'float64'));
-  });
+function choose(settings: LazySettings, kept: Kept, found: Tensor): void {
+  const turned = ops.contiguous(ops.t(ops.to(found, 'float32')));
+  const direction = ops.select(turned, 0, 0);
+  const before = fromNumbers(toArray(kept.control));
+  const isFirst = before.choices === 0;
+  const cosine = isFirst ? null : item(ops.sum(ops.mul(kept.direction, direction)));
+  const next = chosen(before, cosine, settings);
+  const { codes, scales, zeros } = codeNearest(turned, 4);
+  ops.copy_(kept.basis_codes, packHalves(codes));
+  ops.copy_(kept.basis_scales, scales);
+  ops.copy_(kept.basis_zeros, zeros);
+  ops.copy_(kept.direction, direction);
+  const numbers = toNumbers(next, settings.queueSize);
+  ops.copy_(kept.control, tensor(numbers, [numbers.length], 'float64'));
 }
 
 /** `[N, R]` in the wanted type. */

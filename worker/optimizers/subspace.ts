@@ -10,6 +10,7 @@
 // A vector is defined up to its sign; the element of the largest magnitude is made positive, so that a basis depends on G
 // and not on the path of a solver.
 import * as ops from '../tensor/ops.generated.ts';
+import { normal, streamOf } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
@@ -38,6 +39,29 @@ export function topSubspace(gradient: Tensor, rank: number): Tensor {
     return ops.to(withSigns(top), gradient.dtype);
   });
 }
+
+/**
+ * Nearly the basis of `topSubspace`, for a fraction of its work: directions drawn by the shape alone are turned towards the
+ * largest ones twice (Halko, Martinsson & Tropp 2011), with eight to spare, and sorted among themselves.
+ */
+export function sketchedSubspace(gradient: Tensor, rank: number): Tensor {
+  const smaller = Math.min(...gradient.shape);
+  const drawn = Math.min(smaller, rank + spare);
+  if (drawn === smaller) return topSubspace(gradient, rank);
+  return scope(() => {
+    const tall = isTall(gradient.shape) ? gradient : ops.t(gradient);
+    const stream = streamOf(0, 'directions', smaller, drawn);
+    let found = normal([smaller, drawn], 1, stream, gradient.dtype);
+    for (let turn = 0; turn < turns; turn += 1) {
+      [found] = ops.linalgQr(ops.mm(ops.t(tall), ops.mm(tall, found)));
+    }
+    const within = topSubspace(ops.mm(tall, found), rank);
+    return ops.to(withSigns(ops.mm(found, within)), gradient.dtype);
+  });
+}
+
+const spare = 8;
+const turns = 2;
 
 /** `[N, N]`, in float64: a sum over the larger side of the gradient, some of it at a time. */
 export function gramOf(gradient: Tensor): Tensor {

@@ -17,6 +17,9 @@ import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { normal, streamOf } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { item, type Tensor, toArray } from '../../../worker/tensor/tensor.ts';
+import { setThreads } from '../../../worker/tensor/threads.ts';
+
+test.before(() => setThreads(1));
 
 const adam = {
   ...{ beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 },

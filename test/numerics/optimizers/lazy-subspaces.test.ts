@@ -9,6 +9,9 @@ import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { normal, streamOf } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { item, type Tensor, toArray } from '../../../worker/tensor/tensor.ts';
+import { setThreads } from '../../../worker/tensor/threads.ts';
+
+test.before(() => setThreads(1));
 
 const settings: LazySettings = {
   ...{ refreshSteps: 2, cosineThreshold: 0.4, gapGrowth: 2, queueSize: 3 },

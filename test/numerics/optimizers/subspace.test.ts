@@ -5,6 +5,7 @@ import {
   gramOf,
   intoSubspace,
   lowShape,
+  sketchedSubspace,
   topSubspace,
 } from '../../../worker/optimizers/subspace.ts';
 import type { DType } from '../../../worker/tensor/dtype.ts';
@@ -12,6 +13,9 @@ import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { normal, streamOf } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { item, type Tensor, tensor, toArray } from '../../../worker/tensor/tensor.ts';
+import { setThreads } from '../../../worker/tensor/threads.ts';
+
+test.before(() => setThreads(1));
 
 const draw = (shape: readonly number[], name: string, dtype: DType = 'float64'): Tensor =>
   normal(shape, 1, streamOf(2, 'subspace.test', name), dtype);
@@ -49,6 +53,39 @@ test('no subspace of its rank holds more of a gradient', (t) => {
         }
       }
     }
+  });
+});
+
+test('drawn and turned directions hold nearly as much as the best, of flat spectra and of steep ones', (t) => {
+  scope(() => {
+    for (const shape of [
+      [120, 80],
+      [80, 120],
+    ]) {
+      for (const decay of [0, -0.1, -1]) {
+        for (const dtype of ['float64', 'float32'] as const) {
+          const sizes = ops.exp(ops.mulScalar(ops.arange(0, 80, 1, { dtype: 'float64' }), decay));
+          const flat = draw([120, 80], 'sketch');
+          const tall = ops.mul(flat, sizes);
+          const g = ops.to(shape[0] === 120 ? tall : ops.contiguous(ops.t(tall)), dtype);
+          for (const rank of [1, 20, 76]) {
+            const left = norm(ops.sub(g, within(g, sketchedSubspace(g, rank))));
+            const best = norm(ops.sub(g, within(g, topSubspace(g, rank))));
+            const rounding = 1e-6 * norm(g);
+            t.true(
+              left <= 1.05 * best + rounding,
+              `${shape} ${decay} ${dtype} ${rank}: ${left} ${best}`,
+            );
+          }
+        }
+      }
+    }
+    const basis = sketchedSubspace(draw([120, 80], 'sketch'), 20);
+    t.deepEqual(basis.shape, [80, 20]);
+    t.true(
+      largest(ops.sub(ops.mm(ops.t(basis), basis), ops.eye(20, { dtype: 'float64' }))) < 1e-12,
+    );
+    t.is(largest(ops.sub(sketchedSubspace(draw([120, 80], 'sketch'), 20), basis)), 0);
   });
 });
 

@@ -9,8 +9,11 @@ import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { normal, streamOf } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { tensor, toArray } from '../../../worker/tensor/tensor.ts';
+import { setThreads } from '../../../worker/tensor/threads.ts';
 import { aToyModel, countUp } from '../../builders/toy-training.ts';
 import { aBin } from '../../builders/training.ts';
+
+test.before(() => setThreads(1));
 
 const ones = (size: number) => tensor(new Array(size).fill(1), [size], 'float64');
 

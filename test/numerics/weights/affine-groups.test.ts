@@ -4,6 +4,7 @@ import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { normal, streamOf } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { type Tensor, tensor, toArray } from '../../../worker/tensor/tensor.ts';
+import { setThreads } from '../../../worker/tensor/threads.ts';
 import {
   codeByChance,
   codeNearest,
@@ -12,6 +13,8 @@ import {
   packHalves,
   unpackHalves,
 } from '../../../worker/weights/affine-groups.ts';
+
+test.before(() => setThreads(1));
 
 const draw = (shape: readonly number[], std: number): Tensor =>
   normal(shape, std, streamOf(1, 'affine-groups.test'), 'float32');
