@@ -9,6 +9,7 @@ import {
   type BlockTrace,
   backwardBlock,
   forwardBlock,
+  runBlock,
   type TapeMode,
 } from './engine/block-tape.ts';
 import { embed, embedBackward_ } from './engine/embedding.ts';
@@ -86,15 +87,26 @@ function forwardBlocks(inputs: StepInputs): Traces {
   const { config, weights } = model;
   let x = withPlace(weights, 'embedding', 0, () => bins.map((bin) => embed(model, bin.ids)));
   const blocks: BlockTrace[][] = [];
+  const lowest = lowestMoving(inputs);
   for (let layer = 0; layer < config.L; layer += 1) {
-    const mode = modes[layer] ?? 'recompute';
     const passed = withPlace(weights, layer, placeAfter(config, layer), () =>
-      bins.map((bin, a) => forwardBlock(passOf(inputs, layer, bin), tensorAt(x, a), mode)),
+      bins.map((bin, a) => {
+        const pass = passOf(inputs, layer, bin);
+        if (layer < lowest) return { output: withoutTrace(pass, tensorAt(x, a)), trace: null };
+        return forwardBlock(pass, tensorAt(x, a), modes[layer] ?? 'recompute');
+      }),
     );
-    blocks.push(passed.map(({ trace }) => trace));
+    blocks.push(passed.flatMap(({ trace }) => trace ?? []));
     x = passed.map(({ output }) => output);
   }
   return { blocks, outputs: x };
+}
+
+/** A block that the backward does not reach leaves nothing behind. */
+function withoutTrace(pass: BlockPass, x: Tensor): Tensor {
+  const output = runBlock(pass, x);
+  x.dispose();
+  return output;
 }
 
 interface HeadPass {

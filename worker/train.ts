@@ -2,8 +2,11 @@
 // as the job says and hands them to the loop.
 import { join } from 'node:path';
 import { programVersion, type ResolvedMethod, resolveMethod } from '../crds/index.ts';
+import { storesCodes } from '../crds/methods/coded.ts';
 import { type MemoryPlan, planMemory } from '../crds/plan/memory.ts';
 import { stagesOf } from '../crds/plan/memory-question.ts';
+import type { ShardLayout } from '../crds/plan/shards.ts';
+import { requireShareable } from '../crds/plan/shareable.ts';
 import { learningRateAt, totalSteps } from '../crds/plan/steps.ts';
 import {
   type PreparedRecord,
@@ -14,7 +17,7 @@ import {
   trainedRecord,
 } from '../crds/wire/run-folder.ts';
 import type { TelemetryBody } from '../crds/wire/telemetry.ts';
-import { checkpointsOf } from './checkpoint/checkpoints.ts';
+import { checkpointsOf, type RunCheckpoints } from './checkpoint/checkpoints.ts';
 import { chooseResult } from './choose-result.ts';
 import type { Clock } from './clock.ts';
 import { joinWorld } from './cluster/join-world.ts';
@@ -26,17 +29,18 @@ import { type ModelFiles, openModel } from './decoder/model-files.ts';
 import { buildModel, modelSource } from './engine/build-model.ts';
 import { type HeldModel, sharedModel, wholeModel } from './engine/held-model.ts';
 import type { Model } from './engine/model.ts';
-import { States } from './engine/pieces.ts';
 import { Updater } from './engine/update.ts';
 import { freeMemory } from './free-memory.ts';
+import { OptimizerStates } from './optimizers/states.ts';
 import type { Role, RoleContext } from './role.ts';
 import { requireRecord, writeRecord } from './run-folder.ts';
 import { samplerOf } from './sampler.ts';
-import { adapterOf, dtypeOf, optimizerOf, selectionOf } from './seams.ts';
+import { adapterOf, dtypeOf, optimizerOf, selectionOf, trainsOf } from './seams.ts';
+import { blockScores } from './selection/block-scores.ts';
 import { Recorder } from './telemetry/recorder.ts';
 import { resetMemoryPeaks, trimMemory } from './tensor/memory.ts';
 import { setThreads } from './tensor/threads.ts';
-import { type TrainerParts, type TrainerPlan, train } from './trainer.ts';
+import { type TrainerParts, type TrainerPlan, type TrainerResult, train } from './trainer.ts';
 import { freshState } from './trainer-state.ts';
 
 export const trainRole: Role = async (context) => {
@@ -49,6 +53,7 @@ export const trainRole: Role = async (context) => {
   const method = resolveMethod(run.spec.method);
   using joined = joinWorld(config.member);
   const { world } = joined;
+  requireShareable(method, world.size);
   using files = openModel(prepared.model.path);
   using feed = await openFeed(run.spec, prepared.data, stop, {
     ...{ rank: world.rank, size: world.size },
@@ -56,10 +61,11 @@ export const trainRole: Role = async (context) => {
   });
   const memory = memoryPlan(run, method, files, feed, world.size);
   const optimizer = optimizerOf(method);
-  using held = hold(load(context, run, method, files), joined.group, clock);
+  const layout = optimizer.needsMatrices === true ? 'owner' : 'slice';
+  using held = hold(load(context, run, method, files), joined.group, layout, clock);
   const { model, pieces } = held;
   trimMemory();
-  using states = new States(pieces, optimizer);
+  using states = new OptimizerStates(pieces, optimizer);
   const plan = trainerPlan(run, memory, feed);
   const recorder = new Recorder({
     ...{ run, prepared, method, files, model, memory, plan, feed },
@@ -71,18 +77,19 @@ export const trainRole: Role = async (context) => {
   };
   if (config.member?.cause !== undefined) emit(restarted(config.member.cause));
   const checkpoints = checkpointsOf(
-    { pieces, states: states.byName },
+    { pieces, states },
     {
       ...{ root: join(folder, runFiles.checkpoints), world, clock, emit },
       ...checkpointSettings(run, prepared),
     },
   );
+  const scores = await blockScores(context, { method, prepared, model, feed, world });
   const restored = await checkpoints.restore();
   emit(recorder.planMessage(restored?.step ?? 0));
   if (!memory.fits) emit(doesNotFit(memory));
   const parts: TrainerParts = {
-    ...{ model, world, plan, emit, clock },
-    selection: selectionOf(method, model.parameters),
+    ...{ model, world, plan, emit, clock, states },
+    selection: selectionOf(method, model.parameters, BigInt(run.spec.training.seed), scores),
     updater: held.offered(new Updater(optimizer, states.byName, clipOf(run), world)),
     batch: feed.batch,
     evaluationBins: feed.evaluationBins,
@@ -100,17 +107,30 @@ export const trainRole: Role = async (context) => {
     stopping: stopOf(context, world),
   };
   const ended = await train(parts, restored ?? freshState);
-  if (world.rank === 0) {
-    const result = await chooseResult(ended.state, run.spec, (step) => checkpoints.isWhole(step));
-    await writeRecord(folder, runFiles.trained, trainedRecord, {
-      version: 1,
-      checkpoint: checkpoints.at(ended.state.step),
-      ...(result.choice === 'Best' ? { result: checkpoints.folderOf(result.step) } : {}),
-      report: recorder.report(ended, result, clock.now()),
-    });
-  }
+  if (world.rank === 0) await leaveResult({ context, run, checkpoints, recorder }, ended);
   if (ended.reason === 'Stopped') stop.throwIfAborted();
 };
+
+interface Trained {
+  readonly context: RoleContext;
+  readonly run: RunRecord;
+  readonly checkpoints: RunCheckpoints;
+  readonly recorder: Recorder;
+}
+
+/** What publishing goes on with. */
+async function leaveResult(
+  { context: { folder, clock }, run, checkpoints, recorder }: Trained,
+  ended: TrainerResult,
+): Promise<void> {
+  const result = await chooseResult(ended.state, run.spec, (step) => checkpoints.isWhole(step));
+  await writeRecord(folder, runFiles.trained, trainedRecord, {
+    version: 1,
+    checkpoint: checkpoints.at(ended.state.step),
+    ...(result.choice === 'Best' ? { result: checkpoints.folderOf(result.step) } : {}),
+    report: recorder.report(ended, result, clock.now()),
+  });
+}
 
 /** Asked by all ranks: whoever did not hear of the stop himself hears it from another. */
 function stopOf({ stop, stopToo }: RoleContext, world: World): () => boolean {
@@ -122,9 +142,14 @@ function stopOf({ stop, stopToo }: RoleContext, world: World): () => boolean {
 }
 
 /** All of the model, or this rank's share of it. */
-function hold(model: Model, group: ProcessGroup | null, clock: Clock): HeldModel {
+function hold(
+  model: Model,
+  group: ProcessGroup | null,
+  layout: ShardLayout,
+  clock: Clock,
+): HeldModel {
   if (group === null) return wholeModel(model);
-  return sharedModel(model, { group, layout: 'slice', now: () => clock.monotonic() });
+  return sharedModel(model, { group, layout, now: () => clock.monotonic() });
 }
 
 /** Products of a token with itself take some 24 L H^2, and with each token it may look at 4 L H. */
@@ -148,6 +173,8 @@ function load(
   const model = buildModel(modelSource(files), {
     dtype,
     adapter: adapterOf(method, BigInt(run.spec.training.seed), dtype),
+    trains: trainsOf(method),
+    coded: storesCodes(method),
     sequenceLength: run.spec.dataset.sequenceLength,
   });
   emit({

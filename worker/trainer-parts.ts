@@ -6,6 +6,7 @@ import type { HostBin } from './engine/bin.ts';
 import type { TapeMode } from './engine/block-tape.ts';
 import type { Model } from './engine/model.ts';
 import type { Update } from './engine/update.ts';
+import type { OptimizerStates } from './optimizers/states.ts';
 import type { Selection } from './selection/selection.ts';
 import type { StepUpdateSink } from './step.ts';
 import type { TrainerState } from './trainer-state.ts';
@@ -48,6 +49,7 @@ export interface TrainerParts {
   /** The ranks that train the model together; functions below that say so are asked by all of them at the same time. */
   readonly world: World;
   readonly selection: Selection;
+  readonly states: OptimizerStates;
   readonly updater: { begin(update: Update): StepUpdateSink };
   readonly plan: TrainerPlan;
   /** The global batch at a position of the data, from 0. */

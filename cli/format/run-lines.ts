@@ -18,6 +18,7 @@ const width = 100;
 export function runLines(write: (line: string) => void, command = 'anneal'): RunView {
   let state: RunState = emptyRun;
   let lastStepAt = Number.NEGATIVE_INFINITY;
+  let said: string | undefined;
   return {
     begin({ record, folder }, continued) {
       write(`${record.name}: ${continued ? 'going on with' : 'new run'} ${folder}`);
@@ -27,6 +28,10 @@ export function runLines(write: (line: string) => void, command = 'anneal'): Run
       if (message.type !== 'step') {
         for (const line of linesOf(message)) write(line);
         return;
+      }
+      if (message.method !== undefined && message.method !== said) {
+        said = message.method;
+        write(harmless(`method     step ${message.step} · ${said}`));
       }
       const last = message.step === message.totalSteps;
       if (!last && message.time - lastStepAt < stepLineSeconds) return;

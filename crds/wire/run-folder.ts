@@ -4,6 +4,7 @@
 //
 //   run.json        who, what, where            `anneal run`
 //   prepared.json   model and tokens, ready     prepare
+//   scores.json     what blocks are drawn by    train, where the method has such
 //   checkpoints/    step-<n>                    train
 //   trained.json    the report of the training train
 //   telemetry.jsonl every message, in order     prepare, train, publish: one after the other
@@ -19,6 +20,7 @@ import { runReport } from './run-report.ts';
 export const runFiles = {
   run: 'run.json',
   prepared: 'prepared.json',
+  scores: 'scores.json',
   trained: 'trained.json',
   telemetry: 'telemetry.jsonl',
   report: 'report.json',
@@ -49,6 +51,14 @@ export const runRecord = z.object({
 });
 
 export type RunRecord = z.output<typeof runRecord>;
+
+export const scoresRecord = z.object({
+  version: z.literal(1),
+  /** Of the model, the data and the settings that they were computed from. */
+  digest: z.string(),
+  /** By block, first to last. */
+  scores: z.array(z.number()),
+});
 
 export const preparedRecord = z.object({
   version: z.literal(1),

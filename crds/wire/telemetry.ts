@@ -117,6 +117,8 @@ export const stepMessage = z.object({
   /** Share of the peak speed of the device that the step reached, where known. */
   speedOfLight: z.number().optional(),
   skipped: z.boolean().optional(),
+  /** What the method says of itself: `blocks 3 and 17 of 30, until step 40`. */
+  method: z.string().optional(),
 });
 
 export const evaluationMessage = z.object({

@@ -3,7 +3,9 @@ import { lora } from '../../worker/adapters/lora.ts';
 import type { HostBin } from '../../worker/engine/bin.ts';
 import { adamW } from '../../worker/optimizers/adamw.ts';
 import { adamW8bit } from '../../worker/optimizers/adamw-8bit.ts';
+import { exactSubspaces, galore } from '../../worker/optimizers/galore.ts';
 import { sgd } from '../../worker/optimizers/sgd.ts';
+import { lisa } from '../../worker/selection/lisa.ts';
 import { countUp, plainAdamW, type TrainingOptions } from './toy-training.ts';
 import { aBin } from './training.ts';
 
@@ -62,6 +64,25 @@ export const shardedCases = {
     optimizer: sgd({ momentum: 0.9, weightDecay: 0.01, masters: 'Float32' }),
   }),
   'exact-lora': () => ({ ...exact, dtype: 'bfloat16', adapter: anAdapter('float32') }),
+  'galore-float64': () => ({
+    ...{ ...shared, dtype: 'float64' },
+    optimizer: galore(
+      { rank: 8, scale: 0.25, weightDecay: 0.01, masters: 'Float32' },
+      adamW(plainAdamW),
+      exactSubspaces(3),
+    ),
+  }),
+  'lisa-float64': () => ({
+    ...{ ...shared, dtype: 'float64' },
+    selection: (parameters) =>
+      lisa(
+        {
+          ...{ activeLayers: 1, intervalSteps: 2, state: 'Drop', sampling: 'Uniform' },
+          ...{ weights: [], seed: 3n },
+        },
+        parameters,
+      ),
+  }),
   'by-chance': () => ({
     ...{ ...shared, dtype: 'bfloat16' },
     optimizer: adamW({ ...plainAdamW, masters: 'StochasticRounding', moments: 'BFloat16' }),

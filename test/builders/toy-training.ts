@@ -9,14 +9,16 @@ import { alone, type World, worldOf } from '../../worker/cluster/world.ts';
 import { readConfig } from '../../worker/decoder/config.ts';
 import type { HostBin } from '../../worker/engine/bin.ts';
 import type { TapeMode } from '../../worker/engine/block-tape.ts';
-import { buildModel } from '../../worker/engine/build-model.ts';
+import { buildModel, type Trains } from '../../worker/engine/build-model.ts';
 import { type HeldModel, sharedModel, wholeModel } from '../../worker/engine/held-model.ts';
 import type { Model } from '../../worker/engine/model.ts';
-import { States } from '../../worker/engine/pieces.ts';
+import type { Parameters } from '../../worker/engine/parameters.ts';
 import { type Clip, Updater } from '../../worker/engine/update.ts';
 import { adamW } from '../../worker/optimizers/adamw.ts';
-import type { Optimizer, OptimizerState } from '../../worker/optimizers/optimizer.ts';
+import type { Optimizer } from '../../worker/optimizers/optimizer.ts';
+import { OptimizerStates } from '../../worker/optimizers/states.ts';
 import { all } from '../../worker/selection/all.ts';
+import type { Selection } from '../../worker/selection/selection.ts';
 import type { DType } from '../../worker/tensor/dtype.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
 import { scope } from '../../worker/tensor/scope.ts';
@@ -32,6 +34,9 @@ export interface ToyModelOptions {
   /** @default 'float32' */
   readonly dtype?: DType;
   readonly adapter?: Adapter | null;
+  readonly trains?: Trains;
+  /** Matrices of blocks train as codes of 8 bits. @default false */
+  readonly coded?: boolean;
   /** Golden case. @default 'llama' */
   readonly name?: string;
   /** Fields of `config.json` in place of the case's own. */
@@ -40,7 +45,14 @@ export interface ToyModelOptions {
 
 /** The caller disposes its parameters. */
 export function aToyModel(options: ToyModelOptions = {}): Model {
-  const { dtype = 'float32', adapter = null, name = 'llama', config: changes = {} } = options;
+  const {
+    dtype = 'float32',
+    adapter = null,
+    name = 'llama',
+    config: changes = {},
+    trains,
+    coded = false,
+  } = options;
   const config = readConfig({ ...goldenCase(name).config, ...changes });
   const tensors = goldenTensors(config);
   const load = (tensorName: string, type: DType): Tensor => {
@@ -49,7 +61,10 @@ export function aToyModel(options: ToyModelOptions = {}): Model {
     return ops.to(tensor(found.values, found.spec.shape), type);
   };
   const source = { config, tensorNames: [...tensors.keys()], load, isBfloat16: () => false };
-  return buildModel(source, { dtype, adapter, sequenceLength: 64 });
+  return buildModel(source, {
+    ...{ dtype, adapter, coded, sequenceLength: 64 },
+    ...(trains === undefined ? {} : { trains }),
+  });
 }
 
 export const plainAdamW = {
@@ -59,6 +74,8 @@ export const plainAdamW = {
 
 export interface TrainingOptions extends ToyModelOptions {
   readonly optimizer?: Optimizer;
+  /** @default all */
+  readonly selection?: (parameters: Parameters) => Selection;
   readonly clip?: Clip;
   readonly plan?: Partial<TrainerPlan>;
   /** @default `keep` for every block */
@@ -78,7 +95,7 @@ export interface TrainingOptions extends ToyModelOptions {
 export class Training implements Disposable {
   readonly model: Model;
   readonly held: HeldModel;
-  readonly #states: States;
+  readonly states: OptimizerStates;
   readonly parts: TrainerParts;
   readonly messages: TelemetryBody[] = [];
 
@@ -89,7 +106,9 @@ export class Training implements Disposable {
     this.held = holdToy(options);
     this.model = this.held.model;
     const { parameters, config } = this.model;
-    this.#states = new States(this.held.pieces, optimizer);
+    const selection = (options.selection ?? all)(parameters);
+    this.states = new OptimizerStates(this.held.pieces, optimizer);
+    this.states.follow(selection.ages(0, {}));
     const batches = options.batches ?? [[aBin([countUp(0, 12)])]];
     const clock = new FakeClock();
     this.parts = {
@@ -97,8 +116,9 @@ export class Training implements Disposable {
       world,
       waited: this.held.waited,
       plan: { ...aPlan(config.L, options.mode ?? 'keep'), ...options.plan },
-      selection: all(parameters),
-      updater: this.held.offered(new Updater(optimizer, this.states, clip, world)),
+      selection,
+      states: this.states,
+      updater: this.held.offered(new Updater(optimizer, this.states.byName, clip, world)),
       batch: (position) => batchOf(batches[position % batches.length] ?? [], position, world),
       evaluationBins: () => options.evaluation ?? [],
       sample: () => [],
@@ -108,10 +128,6 @@ export class Training implements Disposable {
       stopping: () => false,
       ...options.parts,
     };
-  }
-
-  get states(): ReadonlyMap<string, OptimizerState> {
-    return this.#states.byName;
   }
 
   /** Every tensor that training moves, as bytes, by the names of a checkpoint. */
@@ -132,7 +148,7 @@ export class Training implements Disposable {
 
   [Symbol.dispose](): void {
     this.held[Symbol.dispose]();
-    this.#states[Symbol.dispose]();
+    this.states[Symbol.dispose]();
   }
 }
 
@@ -199,6 +215,7 @@ export class MemoryCheckpoints implements Checkpoints {
   async restore(): Promise<TrainerState | null> {
     const state = this.saved.at(-1);
     if (state === undefined) return null;
+    this.#trained.states.follow(state.ages);
     for (const [name, { tensor: target }] of stateTensors(this.#trained.trained())) {
       const bytes = this.#bytes.get(name);
       if (bytes === undefined) throw new Error(`nothing was saved of ${name}`);

@@ -7,7 +7,7 @@ import { resolveMethod } from '../../crds/index.ts';
 import { preparedRecord, runFiles, runRecord, trainedRecord } from '../../crds/wire/run-folder.ts';
 import { verifyCheckpoint } from '../../worker/checkpoint/folder.ts';
 import { loadState } from '../../worker/checkpoint/load-state.ts';
-import { stateTensors } from '../../worker/checkpoint/state-tensors.ts';
+import { valueTensors } from '../../worker/checkpoint/state-tensors.ts';
 import { openModel } from '../../worker/decoder/model-files.ts';
 import { buildModel, modelSource } from '../../worker/engine/build-model.ts';
 import { hiddenStates } from '../../worker/engine/forward.ts';
@@ -82,7 +82,7 @@ export async function trainedModel({ folder }: TrainedRun): Promise<Model> {
     adapter: adapterOf(method, 0n, dtype),
     sequenceLength: spec.dataset.sequenceLength,
   });
-  const targets = stateTensors({ pieces: wholePieces(model.parameters), states: new Map() });
+  const targets = valueTensors(wholePieces(model.parameters));
   loadState(checkpoint, await verifyCheckpoint(checkpoint), targets);
   return model;
 }

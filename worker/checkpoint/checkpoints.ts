@@ -213,6 +213,7 @@ class Folders implements RunCheckpoints {
       const manifest = await readManifest(folder);
       this.#confirm(manifest, folder);
       const state = stateOf(manifest, folder);
+      this.#trained.states.follow(state.ages);
       loadState(folder, manifest, stateTensors(this.#trained));
       return state;
     } catch (thrown) {

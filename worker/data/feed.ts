@@ -29,6 +29,8 @@ export interface Feed extends Disposable {
   readonly learnedShare: number;
   /** The global batch at a position, from 0: its numbers, and the bins of this rank. */
   batch(position: number): Batch;
+  /** The bins of all ranks. */
+  allBins(position: number): readonly HostBin[];
   evaluationBins(): Iterable<HostBin>;
 }
 
@@ -79,6 +81,10 @@ export async function openFeed(
         tokens,
         epoch,
       };
+    },
+    allBins(position) {
+      const { bins } = loader.take(loader.seek(position));
+      return bins.map(({ documents, key }) => fillBin(store, documents, key));
     },
     evaluationBins: () => evaluationBins(evaluated, evaluationMembers, tokensPerSequence(dataset)),
     [Symbol.dispose]() {

@@ -1,8 +1,6 @@
 // What a process keeps and updates of the trained parameters: all of each, or its share of them in a world.
 import { Bug } from '../../crds/errors.ts';
 import { cellSize } from '../../crds/plan/shards.ts';
-import type { Optimizer, OptimizerState } from '../optimizers/optimizer.ts';
-import { keep, scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { Parameter, Parameters } from './parameters.ts';
 
@@ -22,27 +20,6 @@ export function wholePieces(parameters: Parameters): readonly Piece[] {
     start: 0,
     whole: parameter.value.shape,
   }));
-}
-
-/** Optimizer state of the pieces by name, made at once so that the plan's memory is the truth. */
-export class States implements Disposable {
-  readonly byName: ReadonlyMap<string, OptimizerState>;
-
-  constructor(pieces: readonly Piece[], optimizer: Optimizer) {
-    const byName = new Map<string, OptimizerState>();
-    for (const { parameter, whole } of pieces) {
-      const state = scope(() => optimizer.initialize(parameter.value, sizeOf(whole)));
-      for (const tensor of Object.values(state)) keep(tensor);
-      byName.set(parameter.name, state);
-    }
-    this.byName = byName;
-  }
-
-  [Symbol.dispose](): void {
-    for (const state of this.byName.values()) {
-      for (const tensor of Object.values(state)) tensor.dispose();
-    }
-  }
 }
 
 /** A tensor that is kept of a logical one. */

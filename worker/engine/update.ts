@@ -7,6 +7,7 @@ import * as ops from '../tensor/ops.generated.ts';
 import type { Stream } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
 import { item, type Tensor } from '../tensor/tensor.ts';
+import { codeByChance, decode } from '../weights/affine-groups.ts';
 import type { Parameter } from './parameters.ts';
 
 export interface Clip {
@@ -18,8 +19,8 @@ export interface Clip {
 export interface Update {
   /** Learning rate of this step before parameters' own factors. */
   readonly learningRate: number;
-  /** Updates including this one. */
-  readonly count: number;
+  /** Updates of the state of a place, including this one. */
+  count(place: Parameter['place']): number;
   /** Random stream of a parameter in this step. */
   stream(name: string): Stream;
 }
@@ -130,16 +131,40 @@ export class StepUpdate {
     this.#smallestFactor = Math.min(this.#smallestFactor, gradientScale);
     for (const { parameter, value } of gradients) {
       const state = this.#states.get(parameter.name) ?? {};
-      this.#optimizer.update(parameter.value, value, state, {
+      const step = {
         learningRate: this.#update.learningRate * parameter.learningRateFactor,
-        count: this.#update.count,
+        count: this.#update.count(parameter.place),
         gradientScale,
         decayed: parameter.decayed,
         stream: this.#update.stream(parameter.name),
-      });
+      };
+      changeValue(parameter, step.stream, (exact) =>
+        this.#optimizer.update(exact, exact === parameter.value ? value : wide(value), state, step),
+      );
     }
     release(gradients);
   }
+}
+
+/** What is stored as codes is made whole for the change, and rounded by chance behind it. */
+function changeValue(parameter: Parameter, stream: Stream, change: (exact: Tensor) => void): void {
+  const { value: codes, coded } = parameter;
+  if (coded === undefined) {
+    change(codes);
+    return;
+  }
+  scope(() => {
+    const exact = decode({ codes, ...coded }, 'float32');
+    change(exact);
+    const next = codeByChance(exact, 8, stream);
+    ops.copy_(codes, next.codes);
+    ops.copy_(coded.scales, next.scales);
+    ops.copy_(coded.zeros, next.zeros);
+  });
+}
+
+function wide(gradient: Tensor): Tensor {
+  return ops.to(gradient, 'float32');
 }
 
 /** Sum of squares over all tensors, each reduced in float32 at least, added in float64. */

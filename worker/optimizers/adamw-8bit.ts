@@ -26,8 +26,8 @@ export function adamW8bit(settings: AdamWSettings): Optimizer {
   };
   return {
     name: 'AdamW8bit',
-    initialize: (value, count = value.numel) =>
-      count >= smallestQuantized && value.dtype !== 'float64'
+    initialize: (value, role) =>
+      (role?.count ?? value.numel) >= smallestQuantized && value.dtype !== 'float64'
         ? initialize(value, settings.masters)
         : exact.initialize(value),
     update(value, gradient, state, step) {

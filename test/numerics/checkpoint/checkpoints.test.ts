@@ -28,6 +28,7 @@ import { temporaryFolder } from '../../doubles/sources.ts';
 
 const at = (step: number, changes: Partial<TrainerState> = {}): TrainerState => ({
   ...{ ...freshState, step, updates: step, position: step, seconds: step },
+  ages: { 0: step, 1: step, 2: step, embedding: step, head: step },
   ...changes,
 });
 

@@ -113,6 +113,9 @@ test(trainsAlike, 'full-float64', 3, reordered, 'owner');
 test(trainsAlike, 'tied-float64', 3, reordered);
 for (const size of [2, 5]) test(trainsAlike, 'lora-float64', size, reordered);
 test(trainsAlike, 'by-block-float64', 2, reordered);
+test(trainsAlike, 'lisa-float64', 2, reordered);
+// Directions come from whole gradients, and are chosen twice.
+test(trainsAlike, 'galore-float64', 3, 10 * reordered, 'owner');
 for (const size of [2, 4]) test(trainsAlike, 'full-float32', size, coarse);
 test(trainsAlike, 'lora-float32', 2, coarse);
 // Whoever has nothing to learn adds zeros: what an optimizer does to a share is what it does to the whole, to the last bit.
