@@ -9,8 +9,6 @@ import { parametersOf, trainedOf } from './parameters.ts';
 interface StaticBytes {
   readonly weights: number;
   readonly optimizer: number;
-  /** Full copies of two blocks, the embedding and the head, where weights are sharded. */
-  readonly gathered: number;
 }
 
 export function staticBytes(question: MemoryQuestion): StaticBytes {
@@ -18,25 +16,23 @@ export function staticBytes(question: MemoryQuestion): StaticBytes {
   const counts = parametersOf(facts);
   const trained = trainedOf(facts, method);
   const width = valueBytes(method);
-  const block = (counts.blockMatrices + counts.blockVectors) * width;
   return {
     weights:
       (counts.total * width -
-        narrower(question) -
+        2 * frozenInBfloat16(question) -
         codedSaving(question) +
         trained.adapter * memoryConstants.adapterBytes) /
       shards,
     optimizer: optimizerBytes(facts, method) / shards,
-    gathered: shards === 1 ? 0 : 2 * block + (counts.embedding + counts.head) * width,
   };
 }
 
-/** What is saved by frozen weights that stay in the 16 bits of their file while the rest is float32. */
-function narrower({ facts, method, storedBfloat16 = 0 }: MemoryQuestion): number {
+/** Frozen values that stay in the 16 bits of their file while the rest is float32: each saves two bytes. */
+export function frozenInBfloat16({ facts, method, storedBfloat16 = 0 }: MemoryQuestion): number {
   if (valueBytes(method) === 2) return 0;
   const trained = trainedOf(facts, method);
   const frozen = parametersOf(facts).total - (trained.total - trained.adapter);
-  return 2 * Math.min(storedBfloat16, frozen);
+  return Math.min(storedBfloat16, frozen);
 }
 
 /** What is saved by trained matrices that are stored in codes. */
