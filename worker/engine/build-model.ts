@@ -33,6 +33,9 @@ export function modelSource(files: ModelFiles): ModelSource {
   };
 }
 
+/** Takes the tensors of a place over, to keep a share of them, and gives back what stands for them. */
+export type ShareOut = (parameters: readonly Parameter[]) => readonly Parameter[];
+
 /** Whether a tensor of the model's own trains at some time of the run. */
 export type Trains = (name: string, place: Parameter['place']) => boolean;
 
@@ -43,6 +46,8 @@ interface BuildOptions {
   readonly trains?: Trains;
   /** Whether trained matrices of blocks are stored as codes of 8 bits. @default false */
   readonly coded?: boolean;
+  /** Called for one place after the other, so that no more than one is ever whole. @default all is kept */
+  readonly shareOut?: ShareOut;
   /** Longest sequence of the run; longrope depends on it. */
   readonly sequenceLength: number;
   readonly onTensor?: (done: number, total: number) => void;
@@ -51,21 +56,26 @@ interface BuildOptions {
 /** Loads every tensor; the caller disposes `parameters`. */
 export function buildModel(source: ModelSource, options: BuildOptions): Model {
   const { config, tensorNames } = source;
-  const { adapter, dtype, coded = false, trains = () => adapter === null } = options;
+  const { adapter, dtype, shareOut = (all) => all } = options;
   const parameters = new Parameters();
+  const add = (ofPlace: readonly Parameter[]): void => {
+    for (const parameter of shareOut(ofPlace)) parameters.add(parameter);
+  };
+  let done = 0;
   try {
-    for (const [index, name] of tensorNames.entries()) {
-      const trained = trains(name, placeOf(name));
-      parameters.add(
-        trained && coded && isBlockMatrix(name)
-          ? codedParameter(source, name)
-          : plainParameter(source, name, trained ? null : frozenType(source, name, dtype), dtype),
+    for (const names of Map.groupBy(tensorNames, placeOf).values()) {
+      add(
+        names.map((name) => {
+          const loaded = loadParameter(source, name, options);
+          done += 1;
+          options.onTensor?.(done, tensorNames.length);
+          return loaded;
+        }),
       );
-      options.onTensor?.(index + 1, tensorNames.length);
     }
     const adapted = adapter === null ? [] : adaptedLayers(config, parameters, adapter);
-    for (const layer of adapted) {
-      for (const added of adapterParameters(adapter, layer)) parameters.add(added);
+    for (const layers of Map.groupBy(adapted, ({ layer }) => layer).values()) {
+      add(layers.flatMap((layer) => adapterParameters(adapter, layer)));
     }
     const { full, sliding } = config.rope;
     return {
@@ -99,6 +109,17 @@ function isVector(name: string): boolean {
   return /(norm\.weight|bias)$/.test(name);
 }
 
+function loadParameter(source: ModelSource, name: string, options: BuildOptions): Parameter {
+  const { adapter, dtype, coded = false, trains = () => adapter === null, shareOut } = options;
+  if (!trains(name, placeOf(name))) {
+    return plainParameter(source, name, frozenType(source, name, dtype), dtype);
+  }
+  if (coded && isBlockMatrix(name)) return codedParameter(source, name);
+  return shareOut === undefined
+    ? plainParameter(source, name, null, dtype)
+    : borrowedParameter(source, name, dtype);
+}
+
 /** Norms and biases have no other dimension; embedding and head stand outside the blocks. */
 function isBlockMatrix(name: string): boolean {
   return typeof placeOf(name) === 'number' && !isVector(name);
@@ -120,6 +141,12 @@ function plainParameter(
     return own;
   });
   return { ...baseParameter(name, value), value: keep(value), trained: frozenAs === null };
+}
+
+/** The file itself, where it can be: whoever shares it out makes the type right. */
+function borrowedParameter(source: ModelSource, name: string, dtype: DType): Parameter {
+  const value = scope(() => source.load(name, source.isBfloat16(name) ? 'bfloat16' : dtype));
+  return { ...baseParameter(name, value), value: keep(value), trained: true };
 }
 
 /** A matrix in codes of 8 bits, each the nearest. */
