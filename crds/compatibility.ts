@@ -40,6 +40,14 @@ export const pairs: readonly Pair[] = [
     hint: 'ask for MergedSafetensors, which is then the whole model',
   },
   {
+    id: 'a quantised base needs an adapter',
+    path: ['method', 'base'],
+    meets: (_, { adapter, base }) => adapter.type === 'None' && base.type !== 'Dense',
+    sentence:
+      'stores frozen weights in fewer bits, but method.adapter is None: the weights themselves would be trained',
+    hint: 'write method.adapter: { type: LoRA }, or method.base: { type: Dense }',
+  },
+  {
     id: 'evaluation at intervals needs held-out records',
     path: ['training', 'evaluation', 'intervalSteps'],
     meets: ({ training, dataset }) =>

@@ -26,7 +26,7 @@ import type { Optimizer, OptimizerState } from './optimizers/optimizer.ts';
 import type { Role, RoleContext } from './role.ts';
 import { requireRecord, writeRecord } from './run-folder.ts';
 import { samplerOf } from './sampler.ts';
-import { adapterOf, dtypeOf, optimizerOf, selectionOf } from './seams.ts';
+import { adapterOf, dtypeOf, optimizerOf, selectionOf, weightStoreOf } from './seams.ts';
 import { Recorder } from './telemetry/recorder.ts';
 import { resetMemoryPeaks, trimMemory } from './tensor/memory.ts';
 import { keep, scope } from './tensor/scope.ts';
@@ -107,6 +107,7 @@ function load(
   const model = buildModel(modelSource(files), {
     dtype,
     adapter: adapterOf(method, BigInt(run.spec.training.seed), dtype),
+    store: weightStoreOf(method),
     sequenceLength: run.spec.dataset.sequenceLength,
   });
   emit({

@@ -7,9 +7,10 @@ export function methodInWords(method: ResolvedMethod): string {
   return [adapterInWords(method), optimizerInWords(method), precisionInWords(method)].join(', ');
 }
 
-/** `lora`, `full`: for tables. */
-export function methodName({ adapter }: ResolvedMethod): string {
-  return adapter.type === 'None' ? 'full' : adapter.type.toLowerCase();
+/** `lora`, `qlora`, `full`: for tables. */
+export function methodName({ adapter, base }: ResolvedMethod): string {
+  if (adapter.type === 'None') return 'full';
+  return `${base.type === 'Dense' ? '' : 'q'}${adapter.type.toLowerCase()}`;
 }
 
 function optimizerInWords({ optimizer }: ResolvedMethod): string {
@@ -23,14 +24,15 @@ function precisionInWords({ precision }: ResolvedMethod): string {
   return rounded ? 'bfloat16 with stochastic rounding' : 'bfloat16';
 }
 
-function adapterInWords({ adapter }: ResolvedMethod): string {
+function adapterInWords({ adapter, base }: ResolvedMethod): string {
   if (adapter.type === 'None') return 'all weights';
   const { rank, targetModules, scaling, learningRateRatio } = adapter.lora;
   const where = targetModules.includes('AllLinear')
     ? 'all linear layers'
     : targetModules.join(', ');
   const name = Number(learningRateRatio) === 1 ? 'LoRA' : 'LoRA+';
-  return `${name} r=${rank}${scaling === 'RankStabilized' ? ' rank-stabilized' : ''} on ${where}`;
+  const whose = base.type === 'Dense' ? '' : ` of an ${base.type} base`;
+  return `${name} r=${rank}${scaling === 'RankStabilized' ? ' rank-stabilized' : ''} on ${where}${whose}`;
 }
 
 interface MethodStatus {

@@ -5,19 +5,22 @@ import { bfloat16 } from './bfloat16.ts';
 import { dense } from './dense.ts';
 import { float32 } from './float32.ts';
 import { allTensors, fullPreset } from './full.ts';
+import { int4 } from './int4.ts';
+import { int8 } from './int8.ts';
 import { lora, loraPreset } from './lora.ts';
 import { loraPlusPreset } from './lora-plus.ts';
+import { nf4, qloraPreset } from './nf4.ts';
 import { noAdapter } from './no-adapter.ts';
 import { sgd } from './sgd.ts';
 
 export const seamEntries = {
   precision: [bfloat16, float32],
-  base: [dense],
+  base: [dense, nf4, int8, int4],
   adapter: [noAdapter, lora],
   selection: [allTensors],
   optimizer: [adamW, adamW8bit, sgd],
 } as const;
 
-export const presets = [loraPreset, loraPlusPreset, fullPreset] as const;
+export const presets = [loraPreset, loraPlusPreset, qloraPreset, fullPreset] as const;
 
 export type PresetName = (typeof presets)[number]['preset'];

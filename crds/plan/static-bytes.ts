@@ -3,6 +3,7 @@ import type { ResolvedMethod } from '../methods/resolve.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion } from './memory-question.ts';
 import { parametersOf, trainedOf } from './parameters.ts';
+import { quantizedBlock } from './quantized-base.ts';
 
 interface StaticBytes {
   readonly weights: number;
@@ -16,10 +17,16 @@ export function staticBytes(question: MemoryQuestion): StaticBytes {
   const counts = parametersOf(facts);
   const trained = trainedOf(facts, method);
   const width = valueBytes(method);
-  const block = (counts.blockMatrices + counts.blockVectors) * width;
+  const quantized = quantizedBlock(facts, method);
+  const dense = counts.total - facts.L * quantized.values;
+  const block =
+    (counts.blockMatrices + counts.blockVectors - quantized.values) * width + quantized.bytes;
   return {
     weights:
-      (counts.total * width - narrower(question) + trained.adapter * memoryConstants.adapterBytes) /
+      (dense * width -
+        narrower(question, dense) +
+        facts.L * quantized.bytes +
+        trained.adapter * memoryConstants.adapterBytes) /
       shards,
     optimizer: (trained.total * stateBytes(method)) / shards,
     gathered: shards === 1 ? 0 : 2 * block + (counts.embedding + counts.head) * width,
@@ -27,8 +34,9 @@ export function staticBytes(question: MemoryQuestion): StaticBytes {
 }
 
 /** What is saved by frozen weights that stay in the 16 bits of their file while the rest is float32. */
-function narrower({ method, storedBfloat16 = 0 }: MemoryQuestion): number {
-  return method.adapter.type === 'None' || valueBytes(method) === 2 ? 0 : 2 * storedBfloat16;
+function narrower({ method, storedBfloat16 = 0 }: MemoryQuestion, dense: number): number {
+  if (method.adapter.type === 'None' || valueBytes(method) === 2) return 0;
+  return 2 * Math.min(storedBfloat16, dense);
 }
 
 /** Bytes of a value in the model's own type. */

@@ -17,6 +17,8 @@ import { keep, scope } from '../../worker/tensor/scope.ts';
 import { fromBytes, type Tensor, tensor, toBytes } from '../../worker/tensor/tensor.ts';
 import type { Batch, Checkpoints, TrainerParts, TrainerPlan } from '../../worker/trainer.ts';
 import type { TrainerState } from '../../worker/trainer-state.ts';
+import { dense } from '../../worker/weights/dense.ts';
+import type { WeightStore } from '../../worker/weights/weight-store.ts';
 import { FakeClock } from '../doubles/clock.ts';
 import { goldenTensors } from '../toy/golden.ts';
 import { goldenCase } from '../toy/make-toy.ts';
@@ -26,6 +28,10 @@ export interface ToyModelOptions {
   /** @default 'float32' */
   readonly dtype?: DType;
   readonly adapter?: Adapter | null;
+  /** @default dense */
+  readonly store?: WeightStore;
+  /** A tensor whose first value is no number. */
+  readonly broken?: string;
   /** Golden case. @default 'llama' */
   readonly name?: string;
   /** Fields of `config.json` in place of the case's own. */
@@ -40,10 +46,13 @@ export function aToyModel(options: ToyModelOptions = {}): Model {
   const load = (tensorName: string, type: DType): Tensor => {
     const found = tensors.get(tensorName);
     if (found === undefined) throw new Error(`no tensor ${tensorName}`);
-    return ops.to(tensor(found.values, found.spec.shape), type);
+    const values = [...found.values];
+    if (tensorName === options.broken) values[0] = Number.NaN;
+    return ops.to(tensor(values, found.spec.shape), type);
   };
   const source = { config, tensorNames: [...tensors.keys()], load, isBfloat16: () => false };
-  return buildModel(source, { dtype, adapter, sequenceLength: 64 });
+  const { store = dense } = options;
+  return buildModel(source, { dtype, adapter, store, sequenceLength: 64 });
 }
 
 export const plainAdamW = {

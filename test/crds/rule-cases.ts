@@ -32,7 +32,12 @@ const reservedKeys = (map: string): Cases => ({
   ],
 });
 
+const powersOfTwo: Cases = { accepts: [32, 64, 4096], rejects: [48, 100, 4095] };
+
 export const ruleCases: Readonly<Record<string, Cases>> = {
+  'method.base: nf4.blockSize is a power of two': powersOfTwo,
+  'method.base: int8.groupSize is a power of two': powersOfTwo,
+  'method.base: int4.groupSize is a power of two': powersOfTwo,
   'job: names of pods stay short enough': {
     accepts: [{ metadata: { name: 'a'.repeat(40) } }],
     rejects: [{ metadata: { name: 'a'.repeat(41) } }],

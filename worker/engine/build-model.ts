@@ -1,4 +1,5 @@
 // Files + method → a model whose seams are filled in, on the device, ready for its first step.
+import { UserError } from '../../crds/errors.ts';
 import type { Adapter, LinearLayer } from '../adapters/adapter.ts';
 import type { DecoderConfig } from '../decoder/config.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
@@ -6,7 +7,9 @@ import { ropeFrequencies } from '../decoder/rope.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
-import { releasePages, type Tensor } from '../tensor/tensor.ts';
+import { item, releasePages, type Tensor } from '../tensor/tensor.ts';
+import { dense } from '../weights/dense.ts';
+import type { WeightStore } from '../weights/weight-store.ts';
 import { embeddingName, type Model } from './model.ts';
 import { type Parameter, Parameters } from './parameters.ts';
 
@@ -34,6 +37,8 @@ export function modelSource(files: ModelFiles): ModelSource {
 interface BuildOptions {
   readonly dtype: DType;
   readonly adapter: Adapter | null;
+  /** How frozen matrices are stored. @default dense */
+  readonly store?: WeightStore;
   /** Longest sequence of the run; longrope depends on it. */
   readonly sequenceLength: number;
   readonly onTensor?: (done: number, total: number) => void;
@@ -46,16 +51,7 @@ export function buildModel(source: ModelSource, options: BuildOptions): Model {
   const parameters = new Parameters();
   try {
     for (const [index, name] of tensorNames.entries()) {
-      const trained = adapter === null;
-      const value = scope(() => {
-        const loaded = source.load(name, trained ? dtype : frozenType(source, name, dtype));
-        if (!trained) return loaded;
-        // Training in place would copy a mapped file page by page.
-        const own = ops.clone(loaded);
-        releasePages(loaded);
-        return own;
-      });
-      parameters.add(baseParameter(name, keep(value), trained));
+      parameters.add(loadParameter(source, name, options));
       options.onTensor?.(index + 1, tensorNames.length);
     }
     const adapted = adapter === null ? [] : adaptedLayers(config, parameters, adapter);
@@ -80,6 +76,60 @@ export function buildModel(source: ModelSource, options: BuildOptions): Model {
   }
 }
 
+/** One tensor at a time: what it was made from is given back before the next. */
+function loadParameter(source: ModelSource, name: string, options: BuildOptions): Parameter {
+  const { adapter, dtype, store = dense } = options;
+  if (adapter === null) return baseParameter(name, keep(ownCopy(source, name, dtype)), true);
+  const { quantize } = store;
+  if (quantize !== null && isLinear(source.config, name)) {
+    return quantizedParameter(source, name, quantize);
+  }
+  const value = scope(() => source.load(name, frozenType(source, name, dtype)));
+  return baseParameter(name, keep(value), false);
+}
+
+/** Training in place would copy a mapped file page by page. */
+function ownCopy(source: ModelSource, name: string, dtype: DType): Tensor {
+  return scope(() => {
+    const loaded = source.load(name, dtype);
+    const own = ops.clone(loaded);
+    releasePages(loaded);
+    return own;
+  });
+}
+
+/** Codes are of the digits that the file has, whatever is computed in. */
+function quantizedParameter(
+  source: ModelSource,
+  name: string,
+  quantize: (matrix: Tensor) => Tensor,
+): Parameter {
+  const { value, shape } = scope(() => {
+    const matrix = source.load(name, source.isBfloat16(name) ? 'bfloat16' : 'float32');
+    requireFinite(name, matrix);
+    const value = quantize(matrix);
+    releasePages(matrix);
+    return { value, shape: matrix.shape };
+  });
+  return { ...baseParameter(name, keep(value), false), shape };
+}
+
+/** The largest magnitude of a group would swallow the rest of it. */
+function requireFinite(name: string, matrix: Tensor): void {
+  const infinity = Number.POSITIVE_INFINITY;
+  if (Number.isFinite(item(ops.linalgVectorNorm(matrix, infinity)))) return;
+  throw new UserError({
+    code: 'E_INVALID_MODEL',
+    message: `${name} has a value that is not finite; it cannot be stored in fewer bits`,
+  });
+}
+
+/** Matrices of the blocks; embedding and head stay dense. */
+function isLinear({ L }: DecoderConfig, name: string): boolean {
+  const place = placeOf(name);
+  return typeof place === 'number' && place < L && !isVector(name);
+}
+
 /**
  * Frozen matrices stay in the bfloat16 of their file in a float32 model: products widen them on the way,
  * which gives the same bits for half the memory.
@@ -98,6 +148,7 @@ function baseParameter(name: string, value: Tensor, trained: boolean): Parameter
     name,
     place: placeOf(name),
     value,
+    shape: value.shape,
     trained,
     learningRateFactor: 1,
     decayed: value.shape.length > 1,
@@ -116,8 +167,8 @@ function adaptedLayers(
   parameters: Parameters,
   adapter: Adapter,
 ): readonly LinearLayer[] {
-  return parameters.all().flatMap(({ name, place, value }) => {
-    const [out, inputs] = value.shape;
+  return parameters.all().flatMap(({ name, place, shape }) => {
+    const [out, inputs] = shape;
     const path = name.replace(/\.weight$/, '');
     if (typeof place !== 'number' || out === undefined || inputs === undefined) return [];
     if (place >= config.L) return [];
@@ -133,6 +184,7 @@ function adapterParameters(adapter: Adapter | null, layer: LinearLayer): readonl
     name: `${layer.path}.${suffix}`,
     place: layer.layer,
     value: keep(value),
+    shape: value.shape,
     trained: true,
     learningRateFactor: adapter.learningRateFactor(suffix),
     decayed: true,

@@ -7,8 +7,10 @@ export interface Parameter {
   readonly name: string;
   /** Block number, or where outside the blocks the tensor is used. */
   readonly place: number | 'embedding' | 'head';
-  /** The value that the forward computes with. */
+  /** The value that the forward computes with; bytes where it is quantised. */
   readonly value: Tensor;
+  /** Of what the value stands for: `[out, in]` of a matrix, however it is stored. */
+  readonly shape: readonly number[];
   readonly trained: boolean;
   /** Multiplies the scheduled learning rate. */
   readonly learningRateFactor: number;

@@ -10,7 +10,7 @@ import { loadState } from '../checkpoint/load-state.ts';
 import { openModel } from '../decoder/model-files.ts';
 import { buildModel, modelSource } from '../engine/build-model.ts';
 import type { RoleContext } from '../role.ts';
-import { adapterOf, dtypeOf } from '../seams.ts';
+import { adapterOf, dtypeOf, weightStoreOf } from '../seams.ts';
 import { keep } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ArtifactFacts, ArtifactFormat, ArtifactWriter } from './artifact.ts';
@@ -54,6 +54,7 @@ export async function writeArtifacts(
   const model = buildModel(modelSource(files), {
     dtype,
     adapter: adapterOf(method, BigInt(run.spec.training.seed), dtype),
+    store: weightStoreOf(method),
     sequenceLength: run.spec.dataset.sequenceLength,
   });
   using _parameters = model.parameters;

@@ -262,7 +262,7 @@ bool few(const Matrix &a, const Matrix &b, const Output &out) {
   const bool wide = a.storage == Storage::kFloat32;
   const Scratch widened(static_cast<size_t>(wide ? 0 : a.rows * depth));
   if (!wide)
-    t.widen[static_cast<int>(a.storage)](stored(a), a.rows, depth, widened.data());
+    t.widen[static_cast<int>(a.storage)](stored(a), 0, a.rows, depth, widened.data());
   const float *x = wide ? static_cast<const float *>(a.data) : widened.data();
   const Scratch y(static_cast<size_t>(a.rows * columns));
   const int64_t group = 64;

@@ -6,12 +6,21 @@
 
 namespace anneal::gemm {
 
-// How a matrix lies in memory. A quantised store is one more name here, one more Reader in
-// gemm_read.h and one more line in the tables at the end of gemm_kernels.h.
-enum class Storage : int { kFloat32 = 0, kBFloat16 = 1 };
-constexpr int kStorages = 2;
+// How a matrix lies in memory. Each is one Reader in gemm_read.h and one line in the tables at the end of
+// gemm_kernels.h. What is quantised (../quantized/layout.h) can only be B of a product.
+enum class Storage : int {
+  kFloat32 = 0,
+  kBFloat16 = 1,
+  kNF4 = 2,
+  kNF4Double = 3,
+  kInt8 = 4,
+  kInt4 = 5
+};
+constexpr int kStorages = 6;
+constexpr int kDenseStorages = 2;
 
-// Stored rows of `ld` values each; a value is reached as (row, column).
+// Stored rows of `ld` values each; a value is reached as (row, column). Of a quantised matrix `data` is its
+// header, which knows its rows.
 struct Stored {
   const void *data;
   int64_t ld;
@@ -58,7 +67,7 @@ struct Table {
   // Packed rows times packed columns: c = alpha * product, or c += alpha * product.
   void (*multiply)(int64_t depth, const Panels &a, const Panels &b, float *c, int64_t ldc,
                    float alpha, bool add);
-  Pack pack_a[kLayouts][kStorages];
+  Pack pack_a[kLayouts][kDenseStorages];
   Pack pack_b[kLayouts][kStorages];
 
   void (*finish)(const float *sum, int64_t sum_ld, int64_t rows, int64_t columns,
@@ -68,8 +77,8 @@ struct Table {
   // [column, column + column_count) of W, for decoding: W is read once and never packed.
   void (*few_rows[kStorages])(Stored w, int64_t column, int64_t column_count, const float *x,
                               int64_t x_ld, int64_t rows, int64_t depth, float *y, int64_t y_ld);
-  // Rows as float32, one behind the other.
-  void (*widen[kStorages])(Stored s, int64_t rows, int64_t columns, float *to);
+  // Rows from `first` on as float32, one behind the other.
+  void (*widen[kStorages])(Stored s, int64_t first, int64_t rows, int64_t columns, float *to);
 };
 
 constexpr int64_t kFewRows = 8;

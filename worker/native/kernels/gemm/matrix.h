@@ -7,13 +7,14 @@
 #include <initializer_list>
 #include <utility>
 
+#include "../quantized/quantized.h"
 #include "gemm.h"
 
 namespace anneal::gemm {
 
 inline bool storable(at::ScalarType type) { return type == at::kFloat || type == at::kBFloat16; }
 
-// float32 and bfloat16 are ours; anything else goes to libtorch. Undefined operands do not count.
+// float32, bfloat16 and what is quantised are ours; anything else goes to libtorch. Undefined operands do not count.
 // A product of bfloat16 alone is not left to libtorch's own instructions for it either: it rounds
 // outputs and weights where ours sums in float32, and its bits depend on the number of threads.
 bool ours(std::initializer_list<at::Tensor> operands);
@@ -28,12 +29,28 @@ inline at::Tensor flat(const at::Tensor& t) {
   return t.reshape({c10::multiply_integers(t.sizes().slice(0, t.dim() - 1)), t.size(-1)});
 }
 
-// A tensor that a Matrix can describe: itself if one dimension is dense, else a copy.
+// A tensor that a Matrix can describe: itself if one dimension is dense or it is quantised, else a copy.
 inline at::Tensor dense(const at::Tensor& t) {
+  if (quantized::is_quantized(t)) return t;
   return t.stride(1) == 1 || t.stride(0) == 1 ? t : t.contiguous();
 }
 
+inline Matrix quantized_matrix_of(const at::Tensor& t) {
+  const quantized::Header h = quantized::header_of(t);
+  switch (h.format) {
+    case quantized::kNF4:
+      return {t.const_data_ptr(), h.rows, h.columns, h.columns, Storage::kNF4};
+    case quantized::kNF4Double:
+      return {t.const_data_ptr(), h.rows, h.columns, h.columns, Storage::kNF4Double};
+    case quantized::kInt8:
+      return {t.const_data_ptr(), h.rows, h.columns, h.columns, Storage::kInt8};
+    default:
+      return {t.const_data_ptr(), h.rows, h.columns, h.columns, Storage::kInt4};
+  }
+}
+
 inline Matrix matrix_of(const at::Tensor& t) {
+  if (quantized::is_quantized(t)) return quantized_matrix_of(t);
   const int64_t rows = t.size(0), columns = t.size(1);
   const bool transposed = t.stride(1) != 1 && columns > 1;
   const int64_t stride = transposed ? t.stride(1) : t.stride(0);
