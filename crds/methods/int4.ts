@@ -19,6 +19,8 @@ export const int4 = seamEntry({
     range: z
       .enum(['Asymmetric', 'Symmetric'])
       .default('Asymmetric')
-      .describe('Asymmetric: from the smallest to the largest value. Symmetric: as far on both sides of 0.'),
+      .describe(
+        'Asymmetric: from the smallest to the largest value. Symmetric: as far on both sides of 0.',
+      ),
   }),
 });

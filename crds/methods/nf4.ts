@@ -21,7 +21,9 @@ export const nf4 = seamEntry({
   parameters: z.strictObject({
     blockSize: groupSize('nf4.blockSize')
       .default(64)
-      .describe('Neighbours of a row that share one scale; it must divide the inputs of each layer.'),
+      .describe(
+        'Neighbours of a row that share one scale; it must divide the inputs of each layer.',
+      ),
     scales: z
       .enum(['DoubleQuantized', 'Float32'])
       .default('DoubleQuantized')

@@ -39,7 +39,9 @@ const matrices: Readonly<Record<string, () => Tensor>> = {
   flat: () => ops.ones([16, 256], { dtype: 'float32' }),
   // Half way between two codes, and beside it.
   borders: () => {
-    const halves = Array.from({ length: 64 * 32 }, (_, i) => (i % 64 === 0 ? 1 : (i % 61) / 30 - 1));
+    const halves = Array.from({ length: 64 * 32 }, (_, i) =>
+      i % 64 === 0 ? 1 : (i % 61) / 30 - 1,
+    );
     return tensor(halves, [32, 64], 'float32');
   },
 };

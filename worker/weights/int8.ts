@@ -6,5 +6,8 @@ import * as ops from '../tensor/ops.generated.ts';
 import { formats, type WeightStore } from './weight-store.ts';
 
 export function int8({ groupSize = 0 }: { readonly groupSize?: number | undefined }): WeightStore {
-  return { name: 'Int8', quantize: (matrix) => ops.quantizeWeight(matrix, formats.Int8, groupSize) };
+  return {
+    name: 'Int8',
+    quantize: (matrix) => ops.quantizeWeight(matrix, formats.Int8, groupSize),
+  };
 }

@@ -142,7 +142,10 @@ function quantized(format: keyof typeof formats): KernelCase {
 
 /** One row, as in answering: the weights are read once, and nothing else takes time. */
 function decoding(format: keyof typeof formats): KernelCase {
-  const [x, w] = [draw(1, H), draw(I, H)].map((each) => ops.to(each, 'bfloat16')) as [Tensor, Tensor];
+  const [x, w] = [draw(1, H), draw(I, H)].map((each) => ops.to(each, 'bfloat16')) as [
+    Tensor,
+    Tensor,
+  ];
   const stored = ops.quantizeWeight(w, formats[format], 64);
   const often = (weight: Tensor) => () => {
     for (let i = 0; i < 20; i += 1) ops.linear(x, weight);

@@ -57,7 +57,10 @@ test('a group that does not divide a layer is refused, with the largest that doe
     'spec.method.base.nf4.blockSize is 128; it must divide the inputs of each linear layer, and q_proj of this model has 576',
   );
   t.is(nf4?.hint, '64 divides all of them');
-  t.regex(refused({ type: 'Int8', int8: { groupSize: 512 } })?.message ?? '', /int8\.groupSize is 512/);
+  t.regex(
+    refused({ type: 'Int8', int8: { groupSize: 512 } })?.message ?? '',
+    /int8\.groupSize is 512/,
+  );
   const narrow = { ...smol135, I: 1000 };
   const none = t.throws(() => quantizedBlock(narrow, methodOf({ type: 'Int4' })), {
     instanceOf: UserError,

@@ -36,7 +36,8 @@ function quantized(weight: Tensor, { format, group, symmetric = false }: Form): 
   return ops.quantizeWeight(weight, formats[format], group, symmetric);
 }
 
-const values = (weight: Tensor, dtype: DType = 'float32') => ops.dequantizeWeight(weight, { dtype });
+const values = (weight: Tensor, dtype: DType = 'float32') =>
+  ops.dequantizeWeight(weight, { dtype });
 
 /** A matrix with some rows far larger than others, and a group of zeros. */
 function matrix(rows: number, columns: number, dtype: DType): Tensor {
@@ -62,8 +63,7 @@ test('the table of NF4 is the normalised quantiles of a normal distribution', (t
   // Phi^-1 at eight places above one half and seven below, outermost 0.9677083, divided by the largest; by erfinv of libtorch.
   scope(() => {
     const outermost = 0.9677083;
-    const place = (count: number, index: number) =>
-      outermost + ((0.5 - outermost) * index) / count;
+    const place = (count: number, index: number) => outermost + ((0.5 - outermost) * index) / count;
     const positive = Array.from({ length: 8 }, (_, i) => place(8, i));
     const negative = Array.from({ length: 7 }, (_, i) => 1 - place(7, i));
     const places = tensor([...negative, ...positive], [15], 'float64');
@@ -79,7 +79,7 @@ test('the table of NF4 is the normalised quantiles of a normal distribution', (t
 /** Both halves of each byte, the first value in the high one: [rows, columns]. */
 function unpacked(codes: Tensor): Tensor {
   const wide = ops.to(codes, 'int32');
-  const high = ops.divScalarMode(wide, 16, 'floor');
+  const high = ops.divScalarMode(wide, 16, { roundingMode: 'floor' });
   const low = ops.sub(wide, ops.mulScalar(high, 16));
   return ops.reshape(ops.stack([high, low], -1), [codes.shape[0] ?? 0, -1]);
 }
@@ -136,7 +136,9 @@ test('Int8 is the largest magnitude over 127, codes rounded to nearest', (t) => 
           const [codes, absmax] = ops.quantizedParts(stored) as [Tensor, Tensor];
           const whole = grouped(w, group);
           const largestOf = ops.amax(ops.abs(whole), [1], true);
-          const expected = ops.round(ops.mul(whole, ops.div(full(largestOf, 127), nonZero(largestOf))));
+          const expected = ops.round(
+            ops.mul(whole, ops.div(full(largestOf, 127), nonZero(largestOf))),
+          );
           const found = grouped(codes, group);
           const decoded = ops.mul(found, ops.mulScalar(largestOf, Math.fround(1 / 127)));
           return (
@@ -216,8 +218,9 @@ test('what lies on the grid stays as it is: codes of decoded weights are the sam
   fc.assert(
     fc.property(anyForm, fc.integer({ min: 1, max: 20 }), (form, rows) =>
       scope(() => {
-        // Scales that were rounded once more are other scales.
+        // Scales that were rounded once more are other scales, and an asymmetric range need not be fifteen steps.
         if (form.format === 'NF4Double') return true;
+        if (form.format === 'Int4' && form.symmetric !== true) return true;
         const stored = quantized(matrix(rows, 256, 'float32'), form);
         const again = quantized(values(stored), form);
         const [before, after] = [stored, again].map((each) => ops.quantizedParts(each)[0]!);
@@ -319,7 +322,10 @@ test('a product with a quantised weight, and its gradient, have the bits of the 
           let same = true;
           onEachIsa(() => {
             const got = bits((x) => ops.linear(x, weight, bias), x, [dy]);
-            same &&= sameBits(got, bits((x) => ops.linear(x, dense, bias), x, [dy]));
+            same &&= sameBits(
+              got,
+              bits((x) => ops.linear(x, dense, bias), x, [dy]),
+            );
           });
           return same;
         }),
@@ -336,7 +342,13 @@ test('several blocks of rows, columns and depth read a quantised weight as its v
       const dense = values(weight);
       const [x, dy] = [draw('x', [1200, 1536], 'bfloat16'), draw('dy', [1200, 600], 'bfloat16')];
       const got = bits((x) => ops.linear(x, weight), x, [dy]);
-      t.true(sameBits(got, bits((x) => ops.linear(x, dense), x, [dy])), format);
+      t.true(
+        sameBits(
+          got,
+          bits((x) => ops.linear(x, dense), x, [dy]),
+        ),
+        format,
+      );
     }
   });
 });
@@ -346,7 +358,9 @@ test('layers that share an input, with adapters, a norm or a gate inside, read q
     for (const format of allFormats) {
       for (const rows of [4, 140]) {
         const form = { format, group: 32 };
-        const weights = [96, 40].map((n) => quantized(draw(`w${n}`, [n, 64], 'float32', 0.3), form));
+        const weights = [96, 40].map((n) =>
+          quantized(draw(`w${n}`, [n, 64], 'float32', 0.3), form),
+        );
         const dense = weights.map((each) => values(each));
         const A = [0, 1].map((i) => draw(`a${i}`, [4, 64], 'float32', 0.3));
         const B = [96, 40].map((n) => draw(`b${n}`, [n, 4], 'float32', 0.3));
@@ -361,7 +375,13 @@ test('layers that share an input, with adapters, a norm or a gate inside, read q
         };
         for (const [name, f] of Object.entries(forms)) {
           const got = bits((x) => f(x, weights), x, dy);
-          t.true(sameBits(got, bits((x) => f(x, dense), x, dy)), `${format}, ${name}, ${rows} rows`);
+          t.true(
+            sameBits(
+              got,
+              bits((x) => f(x, dense), x, dy),
+            ),
+            `${format}, ${name}, ${rows} rows`,
+          );
         }
         const gated = (w: Tensor) => (gate: Tensor) =>
           ops.swigluLinear(gate, up, 0, w, null, [A[0]!], [B[0]!], [2]);
@@ -429,7 +449,10 @@ test('what cannot be stored or read so is refused with a sentence', (t) => {
         () => ops.dequantizeWeight(ops.zeros([400], { dtype: 'uint8' }), { dtype: 'float32' }),
         /the bytes are no quantised weight/,
       ],
-      [() => ops.dequantizeWeight(w, { dtype: 'float32' }), /a quantised weight is one piece of bytes/],
+      [
+        () => ops.dequantizeWeight(w, { dtype: 'float32' }),
+        /a quantised weight is one piece of bytes/,
+      ],
       [
         () => ops.linear(draw('x', [3, 64], 'float32'), ops.quantizeWeight(w, 1, 32)),
         /its last dimension must be 96, the inputs of the weight \[8, 96\]/,

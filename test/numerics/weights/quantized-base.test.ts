@@ -109,7 +109,9 @@ const sameModel = test.macro({
       scope(() => {
         const other = decoded(model);
         using _decoded = other.parameters;
-        const [ours, expected] = [model, other].map((each) => Buffer.from(toBytes(checkLogits(each))));
+        const [ours, expected] = [model, other].map((each) =>
+          Buffer.from(toBytes(checkLogits(each))),
+        );
         t.deepEqual(ours, expected, dtype);
       });
     }
@@ -127,7 +129,10 @@ const gradients = test.macro({
       for (const { name, value } of model.parameters.trained()) {
         // Both factors away from zero, so that both have a gradient.
         if (name.endsWith('lora_B.weight')) {
-          const values = Array.from({ length: value.numel }, (_, i) => ((i * 37) % 19) / 100 - 0.09);
+          const values = Array.from(
+            { length: value.numel },
+            (_, i) => ((i * 37) % 19) / 100 - 0.09,
+          );
           ops.copy_(value, tensor(values, value.shape, 'float64'));
         }
       }
@@ -146,7 +151,10 @@ const gradients = test.macro({
         ops.fill_(place, before);
         const found = gradients.get(name)?.[1] ?? Number.NaN;
         // The third derivative times step², and rounding of the loss over the step.
-        t.true(Math.abs(found - slope) <= 1e-8 + 1e-6 * Math.abs(slope), `${name}: ${found} ${slope}`);
+        t.true(
+          Math.abs(found - slope) <= 1e-8 + 1e-6 * Math.abs(slope),
+          `${name}: ${found} ${slope}`,
+        );
       });
     }
   },
@@ -255,7 +263,9 @@ test('a merged model is the decoded base and the change, not the original and th
     // What the adapter adds has rank 4: from its fifth singular value on there is rounding alone.
     const beyond = (from: typeof original) => {
       const [, values] = ops.linalgSvd(ops.sub(found, from));
-      return toArray(values).slice(4).reduce((sum, x) => sum + x * x, 0);
+      return toArray(values)
+        .slice(4)
+        .reduce((sum, x) => sum + x * x, 0);
     };
     t.true(beyond(decoded) < 1e-6 * beyond(original), `${beyond(decoded)} ${beyond(original)}`);
   });

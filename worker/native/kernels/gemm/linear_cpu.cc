@@ -1,6 +1,5 @@
 // linear.h by gemm.h, and by libtorch where gemm.h does not apply.
 
-#include <ATen/ops/add.h>
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/mm.h>
@@ -58,7 +57,7 @@ Tensor forward(const Tensor& x, const Tensor& weight, const std::optional<Tensor
     if (bias && !quantized::is_quantized(weight))
       return at::addmm(bias->to(x.scalar_type()), flat(x), weight.to(x.scalar_type()).t()).view(shaped(x, shape.outputs));
     const Tensor y = quantized::times_transposed(flat(x), weight);
-    return (bias ? y + bias->to(x.scalar_type()) : y).view(shaped(x, shape.outputs));
+    return (bias ? y.add(bias->to(x.scalar_type())) : y).view(shaped(x, shape.outputs));
   }
   const Tensor rows = dense(flat(x)), w = dense(weight);
   const Tensor y = at::empty(shaped(x, shape.outputs), x.options());

@@ -32,27 +32,33 @@ void check_rows(const Header& h, int64_t first, int64_t count) {
               " were asked for; the weight has ", h.rows);
 }
 
+template <class Value>
+void write_rows(const gemm::Matrix& matrix, int64_t first, int64_t count, Value* to) {
+  const auto widen = gemm::table().widen[static_cast<int>(matrix.storage)];
+  const gemm::Stored stored{matrix.data, matrix.ld};
+  const int64_t columns = matrix.columns;
+  if constexpr (std::is_same_v<Value, float>) {
+    widen(stored, first, count, columns, to);
+  } else {
+    std::vector<float> room(static_cast<size_t>(columns));
+    for (int64_t row = first; row < first + count; ++row, to += columns) {
+      widen(stored, row, 1, columns, room.data());
+      std::transform(room.begin(), room.end(), to, [](float value) { return static_cast<Value>(value); });
+    }
+  }
+}
+
 Tensor dequantize(const Tensor& weight, at::ScalarType dtype, int64_t first, std::optional<int64_t> wanted) {
   const Header h = header_of(weight);
   const int64_t count = wanted.value_or(h.rows - first), columns = h.columns;
   check_rows(h, first, count);
   const gemm::Matrix matrix = gemm::matrix_of(weight);
   const Tensor out = at::empty({count, columns}, weight.options().dtype(dtype));
-  const auto widen = gemm::table().widen[static_cast<int>(matrix.storage)];
   const int64_t grain = std::max<int64_t>(1, (1 << 15) / std::max<int64_t>(1, columns));
   AT_DISPATCH_FLOATING_TYPES_AND2(at::kBFloat16, at::kHalf, dtype, "dequantize_weight", [&] {
     scalar_t* to = out.mutable_data_ptr<scalar_t>();
     at::parallel_for(0, count, grain, [&](int64_t begin, int64_t end) {
-      if constexpr (std::is_same_v<scalar_t, float>) {
-        widen({matrix.data, matrix.ld}, first + begin, end - begin, columns, to + begin * columns);
-      } else {
-        std::vector<float> room(static_cast<size_t>(columns));
-        for (int64_t row = begin; row < end; ++row) {
-          widen({matrix.data, matrix.ld}, first + row, 1, columns, room.data());
-          for (int64_t i = 0; i < columns; ++i)
-            to[row * columns + i] = static_cast<scalar_t>(room[static_cast<size_t>(i)]);
-        }
-      }
+      write_rows(matrix, first + begin, end - begin, to + begin * columns);
     });
   });
   return out;

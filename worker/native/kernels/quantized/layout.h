@@ -36,12 +36,12 @@ struct Header {
   int64_t map;     // NF4Double: 256 float32
   int64_t bytes;   // of everything
   float offset;    // NF4Double: added to every scale
-  int32_t unused[5];
+  int32_t unused[7];
 };
 static_assert(sizeof(Header) == 128);
 
 // Values of the code NF4, quantiles of a normal distribution (QLoRA, appendix E).
-ANNEAL_HOST_DEVICE static inline float nf4_value(int code) {
+ANNEAL_HOST_DEVICE static constexpr float nf4_value(int code) {
   constexpr float values[16] = {
       -1.0f,                 -0.6961928009986877f,  -0.5250730514526367f, -0.39491748809814453f,
       -0.28444138169288635f, -0.18477343022823334f, -0.09105003625154495f, 0.0f,

@@ -1,12 +1,11 @@
 // From a dense matrix to codes and scales.
 
 #include <ATen/Parallel.h>
+#include <ATen/ops/add.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/from_blob.h>
 #include <ATen/ops/linspace.h>
-#include <ATen/ops/mean.h>
-#include <ATen/ops/sort.h>
+#include <ATen/ops/mul.h>
 #include <ATen/ops/sub.h>
 #include <ATen/ops/zeros.h>
 #include <torch/library.h>
