@@ -8,7 +8,8 @@
 //
 // Shapes: W [O, I] → codes [O, I/2] bytes · absmax [O, I/blockSize] · s [ceil(O I / blockSize / 256)]. Nothing is kept beside them.
 // As the paper: embeddings, head and norms stay dense, codes are computed with the exact absmax. Otherwise: a block never crosses
-// a row, so a size that does not divide the rows is refused; products decode to float32, not to bfloat16, before they multiply.
+// a row, so a size that does not divide the rows is refused. Decoded values have the type of what they are multiplied with: bfloat16,
+// which the paper computes in, or float32.
 // Left out: paged optimizer state.
 import * as ops from '../tensor/ops.generated.ts';
 import { formats, type WeightStore } from './weight-store.ts';

@@ -304,7 +304,7 @@ function sameBits(a: readonly Buffer[], b: readonly Buffer[]): boolean {
   return a.length === b.length && a.every((each, i) => each.equals(b[i] as Buffer));
 }
 
-test('a product with a quantised weight, and its gradient, have the bits of the product with its float32 values', (t) => {
+test('a product with a quantised weight, and its gradient, have the bits of the product with its values in the type of the operand', (t) => {
   fc.assert(
     fc.property(
       anyForm,
@@ -318,7 +318,7 @@ test('a product with a quantised weight, and its gradient, have the bits of the 
           const x = draw('x', [rows, inputs], dtype);
           const dy = draw('dy', [rows, outputs], dtype);
           const bias = draw('bias', [outputs], 'float32');
-          const dense = values(weight);
+          const dense = values(weight, dtype);
           let same = true;
           onEachIsa(() => {
             const got = bits((x) => ops.linear(x, weight, bias), x, [dy]);
@@ -339,7 +339,7 @@ test('several blocks of rows, columns and depth read a quantised weight as its v
   scope(() => {
     for (const format of allFormats) {
       const weight = quantized(draw('w', [600, 1536], 'bfloat16'), { format, group: 64 });
-      const dense = values(weight);
+      const dense = values(weight, 'bfloat16');
       const [x, dy] = [draw('x', [1200, 1536], 'bfloat16'), draw('dy', [1200, 600], 'bfloat16')];
       const got = bits((x) => ops.linear(x, weight), x, [dy]);
       t.true(
@@ -361,7 +361,7 @@ test('layers that share an input, with adapters, a norm or a gate inside, read q
         const weights = [96, 40].map((n) =>
           quantized(draw(`w${n}`, [n, 64], 'float32', 0.3), form),
         );
-        const dense = weights.map((each) => values(each));
+        const dense = weights.map((each) => values(each, 'bfloat16'));
         const A = [0, 1].map((i) => draw(`a${i}`, [4, 64], 'float32', 0.3));
         const B = [96, 40].map((n) => draw(`b${n}`, [n, 4], 'float32', 0.3));
         const x = draw('x', [rows, 64], 'bfloat16');

@@ -90,12 +90,12 @@ const holds = test.macro({
 });
 for (const [words, base] of allBases) test(holds, words, base);
 
-/** The model with each weight as the float32 values that it stands for. */
+/** The model with each weight as the values that it stands for, in the type of the model. */
 function decoded(model: Model): Model {
   const parameters = new Parameters();
   for (const parameter of model.parameters.all()) {
     const { value } = parameter;
-    const own = isQuantized(value) ? denseCopy(value, 'float32') : ops.detach(value);
+    const own = isQuantized(value) ? denseCopy(value, model.dtype) : ops.detach(value);
     parameters.add({ ...parameter, value: keep(own) });
   }
   return { ...model, parameters };

@@ -79,7 +79,9 @@ Kept &kept() {
   return pieces;
 }
 
-Stored stored(const Matrix &m) { return {m.data, m.ld}; }
+Stored stored(const Matrix &m) {
+  return {m.data, m.ld, static_cast<int>(m.storage) >= kRoundedStorages};
+}
 
 Layout layout(bool depth_contiguous) {
   return depth_contiguous ? Layout::kDepthInner : Layout::kDepthOuter;

@@ -418,13 +418,16 @@ void widen(Stored s, int64_t first, int64_t rows, int64_t columns, float *to) {
 
 } // namespace
 
-// In the order of Storage.
+// In the order of Storage; quantised ones are rounded or not by what `Stored` says.
 #define ANNEAL_GEMM_EACH(f)                                                                        \
-  {f<ReadFloat32>, f<ReadBFloat16>, f<ReadNF4>, f<ReadNF4Double>, f<ReadInt8>, f<ReadInt4>}
-#define ANNEAL_GEMM_PACK_B(layout)                                                                 \
-  {pack<ReadFloat32, kColumns, layout>,   pack<ReadBFloat16, kColumns, layout>,                    \
-   pack<ReadNF4, kColumns, layout>,       pack<ReadNF4Double, kColumns, layout>,                   \
-   pack<ReadInt8, kColumns, layout>,      pack<ReadInt4, kColumns, layout>}
+  {f<ReadFloat32>, f<ReadBFloat16>, f<ReadNF4>,       f<ReadNF4Double>, f<ReadInt8>,               \
+   f<ReadInt4>,    f<ReadNF4>,      f<ReadNF4Double>, f<ReadInt8>,      f<ReadInt4>}
+#define ANNEAL_GEMM_PACK_B(lies)                                                                   \
+  {pack<ReadFloat32, kColumns, lies>, pack<ReadBFloat16, kColumns, lies>,                          \
+   pack<ReadNF4, kColumns, lies>,     pack<ReadNF4Double, kColumns, lies>,                         \
+   pack<ReadInt8, kColumns, lies>,    pack<ReadInt4, kColumns, lies>,                              \
+   pack<ReadNF4, kColumns, lies>,     pack<ReadNF4Double, kColumns, lies>,                         \
+   pack<ReadInt8, kColumns, lies>,    pack<ReadInt4, kColumns, lies>}
 
 extern const Table ANNEAL_GEMM_TABLE = {
     .name = ANNEAL_GEMM_NAME,
@@ -432,7 +435,7 @@ extern const Table ANNEAL_GEMM_TABLE = {
     .columns = kColumns,
     .depth = ANNEAL_GEMM_DEPTH,
     .unit = 1,
-    .halves = {2, 2},
+    .halves = {2, 2, 2, 2, 2, 2, 2, 2, 2, 2},
     .multiply = multiply,
     .pack_a = {{pack<ReadFloat32, kRows, Layout::kDepthInner>,
                 pack<ReadBFloat16, kRows, Layout::kDepthInner>},

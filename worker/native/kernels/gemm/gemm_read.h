@@ -73,6 +73,15 @@ inline __m256 nf4_values(__m256i codes) {
   return _mm256_blendv_ps(_mm256_permutevar8x32_ps(low, codes),
                           _mm256_permutevar8x32_ps(high, codes), upper);
 }
+
+// To nearest, ties to even; what is quantised is finite.
+inline __m256 as_bfloat16(__m256 value) {
+  const __m256i bits = _mm256_castps_si256(value);
+  const __m256i last = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+  const __m256i up = _mm256_add_epi32(bits, _mm256_add_epi32(last, _mm256_set1_epi32(0x7fff)));
+  return _mm256_castsi256_ps(
+      _mm256_and_si256(up, _mm256_set1_epi32(static_cast<int>(0xffff0000))));
+}
 #endif
 
 template <Format F> struct ReadQuantized {
@@ -98,6 +107,8 @@ template <Format F> struct ReadQuantized {
     } else {
       out = _mm256_mul_ps(nf4_values(eight_halves(codes)), scale);
     }
+    if (s.rounded)
+      out = as_bfloat16(out);
 #else
     for (int i = 0; i < 8; i++)
       out.lane[i] = one(s, row, column + i);
@@ -108,7 +119,8 @@ template <Format F> struct ReadQuantized {
       to[i] = one(s, row, column + i);
   }
   static inline float one(Stored s, int64_t row, int64_t column) {
-    return quantized::value_of<F>(quantized::header_at(s.data), row, column);
+    const float value = quantized::value_of<F>(quantized::header_at(s.data), row, column);
+    return s.rounded ? from_bfloat16(to_bfloat16(value)) : value;
   }
 };
 

@@ -7,23 +7,31 @@
 namespace anneal::gemm {
 
 // How a matrix lies in memory. Each is one Reader in gemm_read.h and one line in the tables at the end of
-// gemm_kernels.h. What is quantised (../quantized/layout.h) can only be B of a product.
+// gemm_kernels.h. What is quantised (../quantized/layout.h) can only be B of a product. It is read as the
+// float32 values that it stands for or, from kNF4Rounded on, as those rounded to bfloat16: beside operands
+// in bfloat16 the rest would cost three products where one does (gemm_amx.h).
 enum class Storage : int {
   kFloat32 = 0,
   kBFloat16 = 1,
   kNF4 = 2,
   kNF4Double = 3,
   kInt8 = 4,
-  kInt4 = 5
+  kInt4 = 5,
+  kNF4Rounded = 6,
+  kNF4DoubleRounded = 7,
+  kInt8Rounded = 8,
+  kInt4Rounded = 9
 };
-constexpr int kStorages = 6;
+constexpr int kStorages = 10;
 constexpr int kDenseStorages = 2;
+constexpr int kRoundedStorages = 6; // the first of them
 
 // Stored rows of `ld` values each; a value is reached as (row, column). Of a quantised matrix `data` is its
 // header, which knows its rows.
 struct Stored {
   const void *data;
   int64_t ld;
+  bool rounded = false;
 };
 
 // The end of a product: out = round(sum + bias + residual), row by row.

@@ -33,6 +33,7 @@ using gemm::flat;
 using gemm::into;
 using gemm::matrix_of;
 using gemm::turned;
+using gemm::weight_of;
 
 // The shape of `like` with another last dimension.
 std::vector<int64_t> shaped(const Tensor& like, int64_t last) {
@@ -64,7 +65,7 @@ Tensor forward(const Tensor& x, const Tensor& weight, const std::optional<Tensor
   gemm::Output out = into(y);
   const Tensor b = bias ? bias->contiguous() : Tensor();
   if (bias) gemm::add_bias(out, b);
-  gemm::product(matrix_of(rows), turned(matrix_of(w)), out);
+  gemm::product(matrix_of(rows), turned(weight_of(w, x.scalar_type())), out);
   return y;
 }
 
@@ -74,7 +75,7 @@ Tensor dx(const Tensor& dy, const Tensor& weight) {
   if (!gemm::ours({dy, weight})) return quantized::times(flat(dy), weight).view(shaped(dy, shape.inputs));
   const Tensor rows = dense(flat(dy)), w = dense(weight);
   const Tensor out = at::empty(shaped(dy, shape.inputs), dy.options());
-  gemm::product(matrix_of(rows), matrix_of(w), into(out));
+  gemm::product(matrix_of(rows), weight_of(w, dy.scalar_type()), into(out));
   return out;
 }
 

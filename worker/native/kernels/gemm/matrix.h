@@ -35,26 +35,21 @@ inline at::Tensor dense(const at::Tensor& t) {
   return t.stride(1) == 1 || t.stride(0) == 1 ? t : t.contiguous();
 }
 
-inline Matrix quantized_matrix_of(const at::Tensor& t) {
-  const quantized::Header h = quantized::header_of(t);
-  switch (h.format) {
-    case quantized::kNF4:
-      return {t.const_data_ptr(), h.rows, h.columns, h.columns, Storage::kNF4};
-    case quantized::kNF4Double:
-      return {t.const_data_ptr(), h.rows, h.columns, h.columns, Storage::kNF4Double};
-    case quantized::kInt8:
-      return {t.const_data_ptr(), h.rows, h.columns, h.columns, Storage::kInt8};
-    default:
-      return {t.const_data_ptr(), h.rows, h.columns, h.columns, Storage::kInt4};
-  }
-}
-
 inline Matrix matrix_of(const at::Tensor& t) {
-  if (quantized::is_quantized(t)) return quantized_matrix_of(t);
   const int64_t rows = t.size(0), columns = t.size(1);
   const bool transposed = t.stride(1) != 1 && columns > 1;
   const int64_t stride = transposed ? t.stride(1) : t.stride(0);
   return {t.const_data_ptr(), rows, columns, stride, storage_of(t), transposed};
+}
+
+// A weight beside operands of the type `beside`, which says how exactly a quantised one is read.
+inline Matrix weight_of(const at::Tensor& t, at::ScalarType beside) {
+  if (!quantized::is_quantized(t)) return matrix_of(t);
+  const quantized::Header h = quantized::header_of(t);
+  // Formats and storages are numbered in one order.
+  const int exact = static_cast<int>(Storage::kNF4) + h.format - quantized::kNF4;
+  const int rounded = beside == at::kBFloat16 ? kRoundedStorages - static_cast<int>(Storage::kNF4) : 0;
+  return {t.const_data_ptr(), h.rows, h.columns, h.columns, static_cast<Storage>(exact + rounded)};
 }
 
 inline Matrix turned(Matrix m) {

@@ -23,6 +23,7 @@ using gemm::Output;
 using gemm::PackedRows;
 using gemm::Term;
 using gemm::turned;
+using gemm::weight_of;
 
 // By the large product of each layer; the others follow it.
 bool ours(const Group& group, const Tensor& rows) {
@@ -89,7 +90,7 @@ void forward_few(const Group& g, const Outputs& out) {
       y.residual_storage = gemm::Storage::kFloat32;
       offset += rank;
     }
-    gemm::product(matrix_of(g.x), turned(matrix_of(m.weight)), y);
+    gemm::product(matrix_of(g.x), turned(weight_of(m.weight, g.x.scalar_type())), y);
   }
 }
 
@@ -102,7 +103,7 @@ void forward_rows(const Group& g, const Outputs& out, int64_t from, int64_t rows
     const Member& m = g.members[i];
     Output y = rows_into(out.y[i], from);
     if (m.bias.defined()) gemm::add_bias(y, m.bias);
-    std::vector<Term> terms{{&x, turned(matrix_of(m.weight))}};
+    std::vector<Term> terms{{&x, turned(weight_of(m.weight, g.x.scalar_type()))}};
     std::optional<PackedRows> low;
     if (m.a.defined()) {
       const int64_t rank = m.a.size(0);
@@ -135,7 +136,7 @@ struct Backward {
       const int64_t rank = m.a.defined() ? m.a.size(0) : 0;
       if (dy[i].defined()) {
         packed.emplace_back(matrix_of(dy[i]), from, count);
-        if (dx.defined()) terms.push_back({&packed.back(), matrix_of(m.weight)});
+        if (dx.defined()) terms.push_back({&packed.back(), weight_of(m.weight, dy[i].scalar_type())});
         if (rank > 0) {
           const Tensor t = dt.narrow(1, offset, rank);
           Output into_t = rows_into(t, from);

@@ -52,7 +52,7 @@ Tensor dequantize(const Tensor& weight, at::ScalarType dtype, int64_t first, std
   const Header h = header_of(weight);
   const int64_t count = wanted.value_or(h.rows - first), columns = h.columns;
   check_rows(h, first, count);
-  const gemm::Matrix matrix = gemm::matrix_of(weight);
+  const gemm::Matrix matrix = gemm::weight_of(weight, at::kFloat);
   const Tensor out = at::empty({count, columns}, weight.options().dtype(dtype));
   const int64_t grain = std::max<int64_t>(1, (1 << 15) / std::max<int64_t>(1, columns));
   AT_DISPATCH_FLOATING_TYPES_AND2(at::kBFloat16, at::kHalf, dtype, "dequantize_weight", [&] {

@@ -9,6 +9,8 @@
 // in:   quantize_weight: float32 or bfloat16 [rows, columns], finite. `group` values of a row share a scale: a power of
 //       two from 32 to 4096 that divides the columns, or, for Int8, 0 for the whole row. symmetric: Int4 alone, the
 //       range is the same on both sides and zero is 8.
+// Products read the float32 values above beside float32 operands, and those rounded to bfloat16 beside bfloat16 ones; other
+// types and devices as the type of the operands has them.
 // out:  one contiguous uint8 tensor, layout.h. dequantize_weight: rows [first, first + count) as float32 rounded once
 //       to `dtype`. quantized_parts: copies of codes and scales, then map, nested and offset of NF4Double, or zeros.
 // Bits: codes, absmax and, with double quantisation, codes of absmax, s, map and o are those of bitsandbytes 0.50.2 on a
