@@ -46,7 +46,7 @@ export function aToyModel(options: ToyModelOptions = {}): Model {
   const load = (tensorName: string, type: DType): Tensor => {
     const found = tensors.get(tensorName);
     if (found === undefined) throw new Error(`no tensor ${tensorName}`);
-    const values = [...found.values];
+    const values = found.values.slice();
     if (tensorName === options.broken) values[0] = Number.NaN;
     return ops.to(tensor(values, found.spec.shape), type);
   };

@@ -109,7 +109,7 @@ float nf4_group(const float* w, int64_t count, uint8_t* to) {
 
 float int8_group(const float* w, int64_t count, uint8_t* to) {
   const float absmax = largest(w, count);
-  const float inverse = 127.0f / std::max(absmax, 1e-36f);
+  const float inverse = 1.0f / std::max(absmax, 1e-36f) * 127.0f;  // in this order: borders are ties
   for (int64_t i = 0; i < count; ++i) to[i] = static_cast<uint8_t>(static_cast<int8_t>(rounded(w[i] * inverse)));
   return absmax;
 }
