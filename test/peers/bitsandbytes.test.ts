@@ -50,8 +50,11 @@ function draw(shape: readonly number[], dtype: DType, deviation: number): Tensor
   return normal(shape, deviation, streamOf(5, 'bitsandbytes', shape.join()), dtype);
 }
 
+/** Those whose rows are whole blocks of 128. */
+const widerToo = ['large', 'uneven', 'flat'];
+
 const cases: readonly Case[] = Object.keys(matrices).flatMap((name): readonly Case[] => [
-  ...[64, ...(name === 'borders' ? [] : [128])].flatMap((block): readonly Case[] => [
+  ...(widerToo.includes(name) ? [64, 128] : [64]).flatMap((block): readonly Case[] => [
     { name: `${name}-nf4-${block}`, tensor: name, form: 'nf4', block },
     { name: `${name}-nf4-double-${block}`, tensor: name, form: 'nf4-double', block },
   ]),
@@ -88,6 +91,12 @@ const partsOf = {
   int8: ['codes', 'absmax'],
 } as const;
 
+/** Bytes that are not the same. */
+function differing(a: Uint8Array, b: Uint8Array): number {
+  if (a.length !== b.length) return Number.POSITIVE_INFINITY;
+  return a.reduce((count, byte, i) => count + (byte === b[i] ? 0 : 1), 0);
+}
+
 const stores = test.macro({
   exec(t, { name, tensor: from, form, block }: Case) {
     using matrix = openSafetensors(given());
@@ -97,11 +106,11 @@ const stores = test.macro({
       const parts = ops.quantizedParts(stored);
       partsOf[form].forEach((part, i) => {
         const [ours, expected] = [toBytes(parts[i]!), toBytes(peer.load(`${name}.${part}`))];
-        t.deepEqual(Buffer.from(ours), Buffer.from(expected), part);
+        t.is(differing(ours, expected), 0, part);
       });
       const values = ops.dequantizeWeight(stored, { dtype: 'float32' });
       const expected = peer.load(`${name}.values`);
-      if (form !== 'int8') t.deepEqual(toBytes(values), toBytes(expected), 'values');
+      if (form !== 'int8') t.is(differing(toBytes(values), toBytes(expected)), 0, 'values');
       else t.true(largestGap(values, expected) <= 2 ** -22 * item(ops.amax(ops.abs(expected))));
     });
   },

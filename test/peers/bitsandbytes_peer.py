@@ -60,6 +60,10 @@ def logits(out, requests):
                 quantization_config=config,
                 device_map={"": "cpu"},
             )
+            for module in model.modules():
+                # Its product for processors with bfloat16 instructions rounds scales and activations to bfloat16.
+                if hasattr(module, "support_avx512bf16_for_cpu"):
+                    module.support_avx512bf16_for_cpu = False
             model = PeftModel.from_pretrained(model, request["adapter"]).eval()
             ids = torch.tensor([request["ids"]])
             found[name] = model(input_ids=ids, use_cache=False).logits[0].float().contiguous()

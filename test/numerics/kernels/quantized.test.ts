@@ -137,7 +137,7 @@ test('Int8 is the largest magnitude over 127, codes rounded to nearest', (t) => 
           const whole = grouped(w, group);
           const largestOf = ops.amax(ops.abs(whole), [1], true);
           const expected = ops.round(
-            ops.mul(whole, ops.div(full(largestOf, 127), nonZero(largestOf))),
+            ops.mul(whole, ops.mulScalar(ops.reciprocal(nonZero(largestOf)), 127)),
           );
           const found = grouped(codes, group);
           const decoded = ops.mul(found, ops.mulScalar(largestOf, Math.fround(1 / 127)));
@@ -152,10 +152,6 @@ test('Int8 is the largest magnitude over 127, codes rounded to nearest', (t) => 
   );
   t.pass();
 });
-
-function full(like: Tensor, value: number): Tensor {
-  return ops.full(like.shape, value, { dtype: 'float32' });
-}
 
 test('Int4 spends its sixteen codes from the smallest to the largest value, and keeps 0', (t) => {
   fc.assert(
