@@ -6,6 +6,8 @@
 import { type BlockBytes, blockBytes } from './block-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, TapeMode } from './memory-question.ts';
+import { updateWorking } from './optimizer-bytes.ts';
+import { trainedOf } from './parameters.ts';
 import {
   type MemoryParts,
   otherStages,
@@ -113,13 +115,14 @@ function stepParts(question: MemoryQuestion, blocks: readonly TapeMode[]): Memor
 }
 
 function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): readonly Moment[] {
-  const { facts, perWave, clip } = question;
+  const { facts, method, perWave, clip } = question;
+  const { movingBlocks } = trainedOf(facts, method);
   const bytes = blockBytes(question);
   const held = blocks.map((mode) => perWave * bytes.held[mode]);
   const before = [0];
   for (const one of held) before.push((before.at(-1) ?? 0) + one);
   const stream = perWave * bytes.stream;
-  const everyBlock = facts.L * bytes.gradient;
+  const everyBlock = movingBlocks * bytes.gradient;
   const outside = bytes.outsideGradient;
   const atHead: Moment = {
     gradients: outside,
@@ -136,15 +139,16 @@ function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): reado
       gradients:
         outside +
         bytes.blockGradient +
-        (clip === 'Global' ? (facts.L - 1 - layer) * bytes.gradient : 0),
+        // Which blocks move is drawn: at worst they stand together at the top.
+        (clip === 'Global' ? Math.min(facts.L - 1 - layer, movingBlocks - 1) * bytes.gradient : 0),
       activations: (before[layer + 1] ?? 0) + 2 * stream + madeAgain(mode, bytes),
       working: bytes.backwardWorking,
     }),
   );
   const update: Moment = {
     gradients: outside + (clip === 'Global' ? everyBlock : bytes.gradient),
-    activations: 0,
-    working: 0, // optimizers work in place
+    activations: clip === 'Global' ? 0 : (before.at(-2) ?? 0) + 2 * stream,
+    working: updateWorking(facts, method),
   };
   return [atHead, forward, ...backward, update];
 }

@@ -1,5 +1,6 @@
 // What a run needs apart from training steps: evaluation and answers to prompts, which happen in the same process beside the state
 // of the optimizer, and the publishing of the result: a process of its own that holds the trained model and what was read back.
+import { storesCodes } from '../methods/coded.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, ResultForm } from './memory-question.ts';
 import { linearsOf, parametersOf, trainedOf } from './parameters.ts';
@@ -100,7 +101,13 @@ function publishAs(question: MemoryQuestion, format: ResultForm): StagePeak {
   const { total, embedding } = parametersOf(facts);
   const width = valueBytes(method);
   const copy = format === 'PEFTAdapter' ? adapter * 4 : total * width;
-  const matrix = Math.max(embedding, ...linearsOf(facts).map((linear) => linear.out * linear.in));
+  const matrices = linearsOf(facts).map((linear) => linear.out * linear.in);
+  const matrix = Math.max(embedding, ...matrices);
+  // A block that is made whole of codes, and the float32 numbers of a matrix of each shape on the way.
+  const made = storesCodes(method)
+    ? width * matrices.reduce((sum, one) => sum + one, 0) +
+      4 * [...new Set(matrices)].reduce((sum, one) => sum + one, 0)
+    : 0;
   const written = format === 'PEFTAdapter' ? adapter * 4 : matrix * publish.bytesPerValue[format];
   const compared = publish.tokens * facts.V * (width + 2 * 4) + publish.rows * facts.V * 8 * 8;
   return stagePeak('Publish', {
@@ -111,7 +118,8 @@ function publishAs(question: MemoryQuestion, format: ResultForm): StagePeak {
     workspace:
       memoryConstants.cpu.context +
       (format === 'PEFTAdapter' ? 0 : facts.V * memoryConstants.tokenizerBytesPerToken) +
-      Math.max(written, copy + compared),
+      Math.max(written, copy + compared) +
+      made,
   });
 }
 

@@ -8,10 +8,12 @@ import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { item, releasePages, type Tensor } from '../tensor/tensor.ts';
+import { codeNearest } from '../weights/affine-groups.ts';
 import { dense } from '../weights/dense.ts';
 import type { WeightStore } from '../weights/weight-store.ts';
 import { embeddingName, type Model } from './model.ts';
 import { type Parameter, Parameters } from './parameters.ts';
+import { residentWeights } from './weights.ts';
 
 interface ModelSource {
   readonly config: DecoderConfig;
@@ -34,24 +36,31 @@ export function modelSource(files: ModelFiles): ModelSource {
   };
 }
 
+/** Whether a tensor of the model's own trains at some time of the run. */
+export type Trains = (name: string, place: Parameter['place']) => boolean;
+
 interface BuildOptions {
   readonly dtype: DType;
   readonly adapter: Adapter | null;
   /** How frozen matrices are stored. @default dense */
   readonly store?: WeightStore;
+  /** @default without an adapter all train, with one none of the model's own */
+  readonly trains?: Trains;
+  /** Whether trained matrices of blocks are stored as codes of 8 bits. @default false */
+  readonly coded?: boolean;
   /** Longest sequence of the run; longrope depends on it. */
   readonly sequenceLength: number;
   readonly onTensor?: (done: number, total: number) => void;
 }
 
-/** Loads every tensor; the caller disposes `parameters`. Without an adapter all of them train. */
+/** Loads every tensor; the caller disposes `parameters`. */
 export function buildModel(source: ModelSource, options: BuildOptions): Model {
   const { config, tensorNames } = source;
-  const { adapter, dtype } = options;
+  const { adapter, dtype, trains = () => adapter === null } = options;
   const parameters = new Parameters();
   try {
     for (const [index, name] of tensorNames.entries()) {
-      parameters.add(loadParameter(source, name, options));
+      parameters.add(loadParameter(source, name, trains(name, placeOf(name)), options));
       options.onTensor?.(index + 1, tensorNames.length);
     }
     const adapted = adapter === null ? [] : adaptedLayers(config, parameters, adapter);
@@ -67,6 +76,7 @@ export function buildModel(source: ModelSource, options: BuildOptions): Model {
         sliding: sliding === undefined ? null : ropeFrequencies(sliding, options.sequenceLength),
       },
       parameters,
+      weights: residentWeights,
       adapter,
       adapted: new Map(adapted.map((layer) => [layer.path, layer])),
     };
@@ -77,25 +87,17 @@ export function buildModel(source: ModelSource, options: BuildOptions): Model {
 }
 
 /** One tensor at a time: what it was made from is given back before the next. */
-function loadParameter(source: ModelSource, name: string, options: BuildOptions): Parameter {
-  const { adapter, dtype, store = dense } = options;
-  if (adapter === null) return baseParameter(name, keep(ownCopy(source, name, dtype)), true);
+function loadParameter(
+  source: ModelSource,
+  name: string,
+  trained: boolean,
+  { coded = false, dtype, store = dense }: BuildOptions,
+): Parameter {
+  const isMatrix = isBlockMatrix(name);
+  if (trained && coded && isMatrix) return codedParameter(source, name);
   const { quantize } = store;
-  if (quantize !== null && isLinear(source.config, name)) {
-    return quantizedParameter(source, name, quantize);
-  }
-  const value = scope(() => source.load(name, frozenType(source, name, dtype)));
-  return baseParameter(name, keep(value), false);
-}
-
-/** Training in place would copy a mapped file page by page. */
-function ownCopy(source: ModelSource, name: string, dtype: DType): Tensor {
-  return scope(() => {
-    const loaded = source.load(name, dtype);
-    const own = ops.clone(loaded);
-    releasePages(loaded);
-    return own;
-  });
+  if (!trained && quantize !== null && isMatrix) return quantizedParameter(source, name, quantize);
+  return plainParameter(source, name, trained ? null : frozenType(source, name, dtype), dtype);
 }
 
 /** Codes are of the digits that the file has, whatever is computed in. */
@@ -111,7 +113,7 @@ function quantizedParameter(
     releasePages(matrix);
     return { value, shape: matrix.shape };
   });
-  return { ...baseParameter(name, keep(value), false), shape };
+  return { ...baseParameter(name, shape), value: keep(value), trained: false };
 }
 
 /** The largest magnitude of a group would swallow the rest of it. */
@@ -122,12 +124,6 @@ function requireFinite(name: string, matrix: Tensor): void {
     code: 'E_INVALID_MODEL',
     message: `${name} has a value that is not finite; it cannot be stored in fewer bits`,
   });
-}
-
-/** Matrices of the blocks; embedding and head stay dense. */
-function isLinear({ L }: DecoderConfig, name: string): boolean {
-  const place = placeOf(name);
-  return typeof place === 'number' && place < L && !isVector(name);
 }
 
 /**
@@ -143,16 +139,44 @@ function isVector(name: string): boolean {
   return /(norm\.weight|bias)$/.test(name);
 }
 
-function baseParameter(name: string, value: Tensor, trained: boolean): Parameter {
-  return {
-    name,
-    place: placeOf(name),
-    value,
-    shape: value.shape,
-    trained,
-    learningRateFactor: 1,
-    decayed: value.shape.length > 1,
-  };
+/** Norms and biases have no other dimension; embedding and head stand outside the blocks. */
+function isBlockMatrix(name: string): boolean {
+  return typeof placeOf(name) === 'number' && !isVector(name);
+}
+
+/** `frozenAs` is null for a tensor that trains: that is a copy in `dtype`, the other may be the file itself. */
+function plainParameter(
+  source: ModelSource,
+  name: string,
+  frozenAs: DType | null,
+  dtype: DType,
+): Parameter {
+  const value = scope(() => {
+    const loaded = source.load(name, frozenAs ?? dtype);
+    if (frozenAs !== null) return loaded;
+    // Training in place would copy a mapped file page by page.
+    const own = ops.clone(loaded);
+    releasePages(loaded);
+    return own;
+  });
+  return { ...baseParameter(name, value.shape), value: keep(value), trained: frozenAs === null };
+}
+
+/** A matrix in codes of 8 bits, each the nearest. */
+function codedParameter(source: ModelSource, name: string): Parameter {
+  const { codes, scales, zeros } = scope(() => {
+    const loaded = source.load(name, 'float32');
+    const nearest = codeNearest(loaded, 8);
+    releasePages(loaded);
+    return nearest;
+  });
+  const coded = { scales: keep(scales), zeros: keep(zeros) };
+  return { ...baseParameter(name, codes.shape), value: keep(codes), coded, trained: true };
+}
+
+function baseParameter(name: string, shape: readonly number[]) {
+  const decayed = shape.length > 1;
+  return { name, place: placeOf(name), shape, learningRateFactor: 1, decayed } as const;
 }
 
 function placeOf(name: string): Parameter['place'] {
