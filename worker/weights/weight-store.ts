@@ -18,6 +18,11 @@ export function isQuantized(weight: Tensor): boolean {
   return weight.dtype === 'uint8';
 }
 
+/** A dense weight itself, or the float32 values that a quantised one stands for. */
+export function denseOf(weight: Tensor): Tensor {
+  return isQuantized(weight) ? ops.dequantizeWeight(weight, { dtype: 'float32' }) : weight;
+}
+
 /** The values that a weight stands for, in `dtype`; always a new tensor. */
 export function denseCopy(weight: Tensor, dtype: DType): Tensor {
   return isQuantized(weight)
