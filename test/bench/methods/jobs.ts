@@ -5,7 +5,7 @@ const rounded = { type: 'BFloat16', bfloat16: { masters: 'StochasticRounding' } 
 const formats = ['MergedSafetensors'];
 /** A block's gradient is used and freed at once, and inputs of blocks are all that stays between the passes. */
 const lean = {
-  training: { gradientClip: { mode: 'None' } },
+  training: { gradientClip: { mode: 'None' }, nonFinitePolicy: { action: 'Rollback' } },
   parallelism: { activationRecomputation: 'Full' },
 };
 
