@@ -20,8 +20,8 @@ interface Ended {
 }
 
 interface Running {
-  /** SIGKILL to the trainer of a rank. */
-  killTrainer(rank: number): void;
+  /** SIGKILL, or another signal, to the trainer of a rank. */
+  killTrainer(rank: number, signal?: NodeJS.Signals): void;
   killAll(): void;
   stop(): void;
 }
@@ -35,9 +35,9 @@ async function run(
 ): Promise<Ended> {
   const lines: RunLine[] = [];
   const running: Running = {
-    killTrainer(rank) {
+    killTrainer(rank, signal = 'SIGKILL') {
       const pid = anneal.workers()[rank];
-      if (pid !== undefined) process.kill(pid, 'SIGKILL');
+      if (pid !== undefined) process.kill(pid, signal);
     },
     killAll: () => anneal.kill('tree'),
     stop: () => anneal.stop(),
@@ -192,8 +192,28 @@ test('a stop saves once for all workers, and another number of workers goes on f
   t.true(closeTo(resultOf(job, ended.folder), alone), 'the same curve to the order of sums');
 });
 
+test('a worker that stands still is given up after the limit, and cannot spoil anything', async (t) => {
+  const failurePolicy = { hangTimeoutSeconds: 10 };
+  const { folder, job } = await aJob(t, { name: 'frozen', method: lora, failurePolicy });
+  const expected = await undisturbed(t, job, join(folder, 'undisturbed'), 2);
+  let frozen = false;
+  const ended = await run(job, join(folder, 'frozen'), 2, (line, running) => {
+    if (line.type !== 'step' || line.step !== 8 || frozen) return;
+    frozen = true;
+    running.killTrainer(1, 'SIGSTOP');
+  });
+  t.is(ended.code, 0, ended.stderr);
+  const [told] = warningsIn(ended.lines).filter(({ reason }) => reason === 'Restarted');
+  t.regex(
+    told?.message ?? '',
+    /^worker 0 of 2 ended: the .* rank 1 did not answer \(limit 10 s\); all/,
+  );
+  t.deepEqual(resultOf(job, ended.folder), expected);
+});
+
 test('a worker that is lost more often than the job allows ends the run with a sentence', async (t) => {
-  const { folder, job } = await aJob(t, { name: 'budget', method: lora, maxRestarts: 1 });
+  const failurePolicy = { maxRestarts: 1 };
+  const { folder, job } = await aJob(t, { name: 'budget', method: lora, failurePolicy });
   const kills = [5, 5, 5].map((steps) => ({ steps, ms: 0, rank: 1, inSave: false }));
   const ended = await run(job, join(folder, 'cache'), 2, killer(t, kills));
   t.is(ended.code, 10, ended.stderr);
