@@ -36,7 +36,9 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
   const gradientWidth = isAdapter || micros > 1 ? 4 : width;
   // While the second micro-batch is added, its own gradient is there as well.
   const passing = micros > 1 ? trained.block * (isAdapter ? 4 : width) : 0;
-  const gradient = (trained.block * gradientWidth) / question.shards;
+  // What ranks have summed up is float32.
+  const kept = question.shards === 1 ? gradientWidth : 4;
+  const gradient = (trained.block * kept) / question.shards;
   return {
     stream,
     held: { keep: tape, recompute: stream, offload: 0 },
@@ -46,8 +48,16 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
     headWorking: headWorking(question),
     gradient,
     blockGradient: trained.block * gradientWidth + passing,
-    outsideGradient: trained.outside * 4,
+    outsideGradient: outsideGradient(question),
   };
+}
+
+/** That of the embedding grows through the whole backward; that of the head is summed up over the ranks at once. */
+function outsideGradient({ facts, method, shards }: MemoryQuestion): number {
+  const { outside, embedding } = trainedOf(facts, method);
+  if (shards === 1) return outside * 4;
+  const whole = embedding ? parametersOf(facts).embedding : 0;
+  return 4 * (whole + (outside - whole) / shards);
 }
 
 /** The tape of one block for one token, adapters included. */

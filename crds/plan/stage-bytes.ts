@@ -4,6 +4,7 @@ import { storesCodes } from '../methods/coded.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, ResultForm } from './memory-question.ts';
 import { linearsOf, parametersOf, trainedOf } from './parameters.ts';
+import { sharedBytes } from './shared-bytes.ts';
 import { staticBytes, valueBytes } from './static-bytes.ts';
 
 export type StageName = 'Step' | 'Evaluate' | 'Sample' | 'Publish';
@@ -59,7 +60,7 @@ function evaluate(question: MemoryQuestion, tokens: number): StagePeak {
   const logits = Math.min(rows, tokens) * facts.V * 4 + 2 * tokens * facts.H * width;
   return inTraining(question, 'Evaluate', {
     activations: 2 * tokens * facts.H * width,
-    working: Math.max(logits, forwardWorking(question, tokens)),
+    working: Math.max(logits + sharedBytes(question).vocabulary, forwardWorking(question, tokens)),
   });
 }
 
@@ -69,7 +70,7 @@ function sample(question: MemoryQuestion, tokens: number): StagePeak {
   const width = valueBytes(method);
   return inTraining(question, 'Sample', {
     activations: facts.L * 2 * tokens * facts.NK * facts.D * width,
-    working: forwardWorking(question, tokens) + 4 * facts.V * 4,
+    working: forwardWorking(question, tokens) + 4 * facts.V * 4 + sharedBytes(question).vocabulary,
   });
 }
 
@@ -78,9 +79,10 @@ function inTraining(
   stage: StageName,
   { activations, working }: { readonly activations: number; readonly working: number },
 ): StagePeak {
-  const { weights, optimizer, gathered } = staticBytes(question);
+  const { weights, optimizer } = staticBytes(question);
   const { context } = memoryConstants[question.device.type];
-  const workspace = working + gathered + context + tokenizerBytes(question);
+  const { blocks } = sharedBytes(question);
+  const workspace = working + blocks + context + tokenizerBytes(question);
   return stagePeak(stage, { weights, optimizer, gradients: 0, activations, workspace });
 }
 

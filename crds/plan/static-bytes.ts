@@ -10,8 +10,6 @@ import { quantizedBlock } from './quantized-base.ts';
 interface StaticBytes {
   readonly weights: number;
   readonly optimizer: number;
-  /** Full copies of two blocks, the embedding and the head, where weights are sharded. */
-  readonly gathered: number;
 }
 
 export function staticBytes(question: MemoryQuestion): StaticBytes {
@@ -21,27 +19,25 @@ export function staticBytes(question: MemoryQuestion): StaticBytes {
   const width = valueBytes(method);
   const quantized = quantizedBlock(facts, method);
   const dense = counts.total - facts.L * quantized.values;
-  const block =
-    (counts.blockMatrices + counts.blockVectors - quantized.values) * width + quantized.bytes;
   return {
     weights:
       (dense * width -
-        narrower(question, dense) -
+        2 * frozenInBfloat16(question) -
         codedSaving(question) +
         facts.L * quantized.bytes +
         trained.adapter * memoryConstants.adapterBytes) /
       shards,
     optimizer: optimizerBytes(facts, method) / shards,
-    gathered: shards === 1 ? 0 : 2 * block + (counts.embedding + counts.head) * width,
   };
 }
 
-/** What is saved by frozen weights that stay in the 16 bits of their file while the rest is float32. */
-function narrower({ facts, method, storedBfloat16 = 0 }: MemoryQuestion, dense: number): number {
+/** Frozen values that stay in the 16 bits of their file while the rest is float32: each saves two bytes. */
+export function frozenInBfloat16({ facts, method, storedBfloat16 = 0 }: MemoryQuestion): number {
   if (valueBytes(method) === 2) return 0;
   const trained = trainedOf(facts, method);
+  const dense = parametersOf(facts).total - facts.L * quantizedBlock(facts, method).values;
   const frozen = dense - (trained.total - trained.adapter);
-  return 2 * Math.min(storedBfloat16, frozen);
+  return Math.min(storedBfloat16, frozen);
 }
 
 /** What is saved by trained matrices that are stored in codes. */
