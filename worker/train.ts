@@ -5,7 +5,6 @@ import { programVersion, type ResolvedMethod, resolveMethod } from '../crds/inde
 import { storesCodes } from '../crds/methods/coded.ts';
 import { type MemoryPlan, planMemory } from '../crds/plan/memory.ts';
 import { stagesOf } from '../crds/plan/memory-question.ts';
-import type { ShardLayout } from '../crds/plan/shards.ts';
 import { requireShareable } from '../crds/plan/shareable.ts';
 import { learningRateAt, totalSteps } from '../crds/plan/steps.ts';
 import {
@@ -19,14 +18,13 @@ import {
 import type { TelemetryBody } from '../crds/wire/telemetry.ts';
 import { checkpointsOf, type RunCheckpoints } from './checkpoint/checkpoints.ts';
 import { chooseResult } from './choose-result.ts';
-import type { Clock } from './clock.ts';
 import { joinWorld } from './cluster/join-world.ts';
 import type { ProcessGroup } from './cluster/process-group.ts';
 import type { World } from './cluster/world.ts';
 import { type Feed, openFeed } from './data/feed.ts';
 import type { DecoderConfig } from './decoder/config.ts';
 import { type ModelFiles, openModel } from './decoder/model-files.ts';
-import { buildModel, modelSource } from './engine/build-model.ts';
+import { buildModel, modelSource, type ShareOut } from './engine/build-model.ts';
 import { type HeldModel, sharedModel, wholeModel } from './engine/held-model.ts';
 import type { Model } from './engine/model.ts';
 import { Updater } from './engine/update.ts';
@@ -62,7 +60,11 @@ export const trainRole: Role = async (context) => {
   const memory = memoryPlan(run, method, files, feed, world.size);
   const optimizer = optimizerOf(method);
   const layout = optimizer.needsMatrices === true ? 'owner' : 'slice';
-  using held = hold(load(context, run, method, files), joined.group, layout, clock);
+  const build = (shareOut?: ShareOut) => load(context, run, method, files, shareOut);
+  using held = hold(build, joined.group, {
+    ...{ layout, config: files.config, dtype: dtypeOf(method) },
+    now: () => clock.monotonic(),
+  });
   const { model, pieces } = held;
   trimMemory();
   using states = new OptimizerStates(pieces, optimizer);
@@ -143,13 +145,11 @@ function stopOf({ stop, stopToo }: RoleContext, world: World): () => boolean {
 
 /** All of the model, or this rank's share of it. */
 function hold(
-  model: Model,
+  build: (shareOut?: ShareOut) => Model,
   group: ProcessGroup | null,
-  layout: ShardLayout,
-  clock: Clock,
+  shared: Omit<Parameters<typeof sharedModel>[0], 'group'>,
 ): HeldModel {
-  if (group === null) return wholeModel(model);
-  return sharedModel(model, { group, layout, now: () => clock.monotonic() });
+  return group === null ? wholeModel(build()) : sharedModel({ ...shared, group }, build);
 }
 
 /** Products of a token with itself take some 24 L H^2, and with each token it may look at 4 L H. */
@@ -166,6 +166,7 @@ function load(
   run: RunRecord,
   method: ResolvedMethod,
   files: ModelFiles,
+  shareOut?: ShareOut,
 ): Model {
   const dtype = dtypeOf(method);
   const report = { type: 'stage', stage: 'Load', unit: 'Tensors' } as const;
@@ -176,6 +177,7 @@ function load(
     store: weightStoreOf(method),
     trains: trainsOf(method),
     coded: storesCodes(method),
+    ...(shareOut === undefined ? {} : { shareOut }),
     sequenceLength: run.spec.dataset.sequenceLength,
   });
   emit({

@@ -36,8 +36,7 @@ export function frozenInBfloat16({ facts, method, storedBfloat16 = 0 }: MemoryQu
   if (valueBytes(method) === 2) return 0;
   const trained = trainedOf(facts, method);
   const dense = parametersOf(facts).total - facts.L * quantizedBlock(facts, method).values;
-  const frozen = dense - (trained.total - trained.adapter);
-  return Math.min(storedBfloat16, frozen);
+  return Math.min(storedBfloat16, dense - (trained.total - trained.adapter));
 }
 
 /** What is saved by trained matrices that are stored in codes. */

@@ -9,7 +9,7 @@ import { alone, type World, worldOf } from '../../worker/cluster/world.ts';
 import { readConfig } from '../../worker/decoder/config.ts';
 import type { HostBin } from '../../worker/engine/bin.ts';
 import type { TapeMode } from '../../worker/engine/block-tape.ts';
-import { buildModel, type Trains } from '../../worker/engine/build-model.ts';
+import { buildModel, type ShareOut, type Trains } from '../../worker/engine/build-model.ts';
 import { type HeldModel, sharedModel, wholeModel } from '../../worker/engine/held-model.ts';
 import type { Model } from '../../worker/engine/model.ts';
 import type { Parameters } from '../../worker/engine/parameters.ts';
@@ -50,7 +50,7 @@ export interface ToyModelOptions {
 }
 
 /** The caller disposes its parameters. */
-export function aToyModel(options: ToyModelOptions = {}): Model {
+export function aToyModel(options: ToyModelOptions = {}, shareOut?: ShareOut): Model {
   const {
     dtype = 'float32',
     adapter = null,
@@ -73,6 +73,7 @@ export function aToyModel(options: ToyModelOptions = {}): Model {
   return buildModel(source, {
     ...{ dtype, adapter, coded, store, sequenceLength: 64 },
     ...(trains === undefined ? {} : { trains }),
+    ...(shareOut === undefined ? {} : { shareOut }),
   });
 }
 
@@ -174,11 +175,12 @@ function aPlan(layers: number, mode: TapeMode): TrainerPlan {
 }
 
 function holdToy(options: TrainingOptions): HeldModel {
-  const { group, layout = 'slice' } = options;
-  const model = aToyModel(options);
-  return group === undefined
-    ? wholeModel(model)
-    : sharedModel(model, { group, layout, now: () => 0 });
+  const { group, layout = 'slice', dtype = 'float32', name = 'llama', config: changes } = options;
+  if (group === undefined) return wholeModel(aToyModel(options));
+  const config = readConfig({ ...goldenCase(name).config, ...changes });
+  return sharedModel({ group, layout, config, dtype, now: () => 0 }, (shareOut) =>
+    aToyModel(options, shareOut),
+  );
 }
 
 /** The bins are dealt to the ranks in turn. */

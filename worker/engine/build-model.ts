@@ -36,6 +36,9 @@ export function modelSource(files: ModelFiles): ModelSource {
   };
 }
 
+/** Takes the tensors of a place over, to keep a share of them, and gives back what stands for them. */
+export type ShareOut = (parameters: readonly Parameter[]) => readonly Parameter[];
+
 /** Whether a tensor of the model's own trains at some time of the run. */
 export type Trains = (name: string, place: Parameter['place']) => boolean;
 
@@ -48,6 +51,8 @@ interface BuildOptions {
   readonly trains?: Trains;
   /** Whether trained matrices of blocks are stored as codes of 8 bits. @default false */
   readonly coded?: boolean;
+  /** Called for one place after the other, so that no more than one is ever whole. @default all is kept */
+  readonly shareOut?: ShareOut;
   /** Longest sequence of the run; longrope depends on it. */
   readonly sequenceLength: number;
   readonly onTensor?: (done: number, total: number) => void;
@@ -56,16 +61,26 @@ interface BuildOptions {
 /** Loads every tensor; the caller disposes `parameters`. */
 export function buildModel(source: ModelSource, options: BuildOptions): Model {
   const { config, tensorNames } = source;
-  const { adapter, dtype, trains = () => adapter === null } = options;
+  const { adapter, dtype, trains = () => adapter === null, shareOut = (all) => all } = options;
   const parameters = new Parameters();
+  const add = (ofPlace: readonly Parameter[]): void => {
+    for (const parameter of shareOut(ofPlace)) parameters.add(parameter);
+  };
+  let done = 0;
   try {
-    for (const [index, name] of tensorNames.entries()) {
-      parameters.add(loadParameter(source, name, trains(name, placeOf(name)), options));
-      options.onTensor?.(index + 1, tensorNames.length);
+    for (const names of Map.groupBy(tensorNames, placeOf).values()) {
+      add(
+        names.map((name) => {
+          const loaded = loadParameter(source, name, trains(name, placeOf(name)), options);
+          done += 1;
+          options.onTensor?.(done, tensorNames.length);
+          return loaded;
+        }),
+      );
     }
     const adapted = adapter === null ? [] : adaptedLayers(config, parameters, adapter);
-    for (const layer of adapted) {
-      for (const added of adapterParameters(adapter, layer)) parameters.add(added);
+    for (const layers of Map.groupBy(adapted, ({ layer }) => layer).values()) {
+      add(layers.flatMap((layer) => adapterParameters(adapter, layer)));
     }
     const { full, sliding } = config.rope;
     return {
@@ -91,12 +106,13 @@ function loadParameter(
   source: ModelSource,
   name: string,
   trained: boolean,
-  { coded = false, dtype, store = dense }: BuildOptions,
+  { coded = false, dtype, store = dense, shareOut }: BuildOptions,
 ): Parameter {
   const isMatrix = isBlockMatrix(name);
   if (trained && coded && isMatrix) return codedParameter(source, name);
   const { quantize } = store;
   if (!trained && quantize !== null && isMatrix) return quantizedParameter(source, name, quantize);
+  if (trained && shareOut !== undefined) return borrowedParameter(source, name, dtype);
   return plainParameter(source, name, trained ? null : frozenType(source, name, dtype), dtype);
 }
 
@@ -160,6 +176,12 @@ function plainParameter(
     return own;
   });
   return { ...baseParameter(name, value.shape), value: keep(value), trained: frozenAs === null };
+}
+
+/** The file itself, where it can be: whoever shares it out makes the type right. */
+function borrowedParameter(source: ModelSource, name: string, dtype: DType): Parameter {
+  const value = scope(() => source.load(name, source.isBfloat16(name) ? 'bfloat16' : dtype));
+  return { ...baseParameter(name, value.shape), value: keep(value), trained: true };
 }
 
 /** A matrix in codes of 8 bits, each the nearest. */

@@ -1,12 +1,12 @@
 // What this process holds of the model that it trains: all of it, or a rank's share. The loop is the same for both.
-import type { ShardLayout } from '../../crds/plan/shards.ts';
-import type { ProcessGroup } from '../cluster/process-group.ts';
+import type { DecoderConfig } from '../decoder/config.ts';
+import type { DType } from '../tensor/dtype.ts';
 import type { TrainerParts } from '../trainer-parts.ts';
+import type { ShareOut } from './build-model.ts';
 import type { Model } from './model.ts';
-import { Parameters } from './parameters.ts';
 import { type Piece, wholePieces } from './pieces.ts';
 import { ShardedUpdater } from './sharded-update.ts';
-import { ShardedWeights } from './sharded-weights.ts';
+import { ShardedWeights, type ShardedWeightsOptions } from './sharded-weights.ts';
 import type { Updater } from './update.ts';
 
 export interface HeldModel extends Disposable {
@@ -37,24 +37,22 @@ export function wholeModel(model: Model): HeldModel {
   };
 }
 
-interface SharedOut {
-  readonly group: ProcessGroup;
-  readonly layout: ShardLayout;
-  readonly now: () => number;
+interface SharedOut extends Omit<ShardedWeightsOptions, 'dtype' | 'tied'> {
+  readonly config: DecoderConfig;
+  readonly dtype: DType;
 }
 
-/** Keeps this rank's share of the model, and lets go of the rest. */
-export function sharedModel(model: Model, { group, layout, now }: SharedOut): HeldModel {
-  const { config } = model;
-  const weights = new ShardedWeights(model.parameters.all(), {
-    ...{ group, layout, now },
-    tied: config.tied,
-  });
-  const parameters = new Parameters();
-  for (const parameter of weights.parameters) parameters.add(parameter);
+/** This rank's share of the model that `build` makes, one place after the other. */
+export function sharedModel(
+  { config, ...shared }: SharedOut,
+  build: (shareOut: ShareOut) => Model,
+): HeldModel {
+  const { group, now } = shared;
+  const weights = new ShardedWeights({ ...shared, tied: config.tied });
+  const model = build((parameters) => weights.share(parameters));
   const updaters: ShardedUpdater[] = [];
   return {
-    model: { ...model, parameters, weights },
+    model: { ...model, weights },
     pieces: weights.pieces,
     offered(updater) {
       const sharded = new ShardedUpdater(updater, weights, group, now);

@@ -23,19 +23,19 @@ import type { Place, Weights } from './weights.ts';
 /** Blocks that are whole at one time: the one that computes, and the one that comes. */
 const wholeBlocks = 2;
 
-interface ShardedWeightsOptions {
+export interface ShardedWeightsOptions {
   readonly group: ProcessGroup;
   readonly layout: ShardLayout;
   /** The head computes with the embedding. */
   readonly tied: boolean;
+  /** Type of trained tensors that come in the bfloat16 of their files. */
+  readonly dtype: DType;
   /** Milliseconds that only differences are taken of. */
   readonly now: () => number;
 }
 
 export class ShardedWeights implements Weights, Disposable {
-  /** Every parameter, in the order given; whole only while its place is taken. */
-  readonly parameters: readonly Parameter[];
-  readonly #lines: readonly Line[];
+  readonly #lines: Line[] = [];
   readonly #options: ShardedWeightsOptions;
   readonly #taken = new Set<Place>();
   /** Blocks that are whole or coming, the one that was used longest ago first. */
@@ -43,15 +43,22 @@ export class ShardedWeights implements Weights, Disposable {
   /** Milliseconds that were waited for gathers. */
   waitedMs = 0;
 
-  /** Takes the parameters over: their own tensors are disposed of. */
-  constructor(parameters: readonly Parameter[], options: ShardedWeightsOptions) {
+  constructor(options: ShardedWeightsOptions) {
     this.#options = options;
-    const byLine = Map.groupBy(parameters, lineName);
-    this.#lines = [...byLine.values()].map((members) => new Line(members, options));
+  }
+
+  /**
+   * Takes parameters over and keeps this rank's share: their own tensors are disposed of. What it gives back stands for them, in their
+   * order, and is whole only while its place is taken.
+   */
+  share(parameters: readonly Parameter[]): readonly Parameter[] {
+    const byLine = Map.groupBy(parameters, (one) => lineName(one, this.#options));
+    const lines = [...byLine.values()].map((members) => new Line(members, this.#options));
+    this.#lines.push(...lines);
     const whole = new Map(
-      this.#lines.flatMap((line) => line.parameters.map((one) => [one.name, one] as const)),
+      lines.flatMap((line) => line.parameters.map((one) => [one.name, one] as const)),
     );
-    this.parameters = parameters.map(({ name }) => whole.get(name) ?? missing(name));
+    return parameters.map(({ name }) => whole.get(name) ?? missing(name));
   }
 
   /** What this rank keeps of the trained parameters. */
@@ -129,11 +136,12 @@ export class Line implements Disposable {
   readonly #wholeBytes: Tensor;
   #state: 'away' | 'here' | { readonly coming: Work } = 'here';
 
-  constructor(members: readonly Parameter[], { group, layout }: ShardedWeightsOptions) {
+  constructor(members: readonly Parameter[], options: ShardedWeightsOptions) {
+    const { group, layout } = options;
     const [first] = members;
     if (first === undefined) throw new Bug('a line without parameters');
     const { place, trained } = first;
-    const { dtype } = first.value;
+    const dtype = typeOf(first, options);
     this.place = place;
     this.trained = trained;
     this.#group = group;
@@ -212,8 +220,13 @@ export class Line implements Disposable {
   }
 }
 
-function lineName({ place, trained, value }: Parameter): string {
-  return `${place} ${trained} ${value.dtype}`;
+function lineName(parameter: Parameter, options: ShardedWeightsOptions): string {
+  return `${parameter.place} ${parameter.trained} ${typeOf(parameter, options)}`;
+}
+
+/** Adapters are never bfloat16: what is, is the model's own. */
+function typeOf({ trained, value }: Parameter, { dtype }: ShardedWeightsOptions): DType {
+  return trained && value.dtype === 'bfloat16' ? dtype : value.dtype;
 }
 
 function missing(name: string): never {
