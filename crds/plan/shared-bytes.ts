@@ -25,6 +25,8 @@ export function sharedBytes(question: MemoryQuestion): SharedBytes {
   const adapter = trained.adapter > 0 ? 4 * trained.block : 0;
   // Embedding and matrices are stored alike, however little of them trains.
   const stored = frozenInBfloat16(question) > 0 ? 2 : width;
+  const quantized = quantizedBlock(facts, method);
+  const matrices = (blockMatrices - quantized.values) * stored + quantized.bytes;
   const exchange = (values: number) => 2 * 4 * values;
   const quantized = quantizedBlock(facts, method);
   const matrices = (blockMatrices - quantized.values) * stored + quantized.bytes;
