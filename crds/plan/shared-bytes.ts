@@ -28,8 +28,6 @@ export function sharedBytes(question: MemoryQuestion): SharedBytes {
   const quantized = quantizedBlock(facts, method);
   const matrices = (blockMatrices - quantized.values) * stored + quantized.bytes;
   const exchange = (values: number) => 2 * 4 * values;
-  const quantized = quantizedBlock(facts, method);
-  const matrices = (blockMatrices - quantized.values) * stored + quantized.bytes;
   return {
     blocks: 2 * (matrices + blockVectors * width + adapter),
     vocabulary: embedding * stored,
