@@ -47,7 +47,7 @@ export function unanswered(server: string, cause: unknown): KubeError {
 
 function whyNot(cause: unknown): string {
   const error = cause as { code?: string; name?: string; message?: string };
-  if (error.name === 'TimeoutError' || error.code === 'UND_ERR_HEADERS_TIMEOUT') return 'timed out';
+  if (error.name === 'TimeoutError') return 'timed out';
   return error.code ?? error.message ?? String(cause);
 }
 

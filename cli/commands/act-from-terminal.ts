@@ -85,7 +85,7 @@ export async function submitFromTerminal(
   }
   const [first] = jobs;
   if (first === undefined) throw new UserError({ code: 'E_USAGE', message: 'no job is given' });
-  await using source = openCluster(looking.flags, config);
+  await using source = await openCluster(looking.flags, config);
   if (flags.dryRun === 'none' && jobs.length > 1) {
     for (const job of jobs) await submitJob(source, job, { ...flags, dryRun: 'server' }, signal);
   }
