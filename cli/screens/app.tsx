@@ -13,7 +13,6 @@ import type { Live } from './live.ts';
 import { Logs, Pages } from './logs/screen.tsx';
 import {
   type Navigation,
-  type Pressed,
   press,
   type Question,
   startAt,
@@ -21,6 +20,7 @@ import {
   viewOf,
   whyNot,
 } from './navigation.ts';
+import { pressedOf } from './pressed.ts';
 
 export interface AppProps {
   readonly live: Live;
@@ -167,21 +167,6 @@ function useOpened(live: Live, view: View, job: Job | null): void {
 
 function nameOf(key: string): string {
   return key.slice(key.indexOf('/') + 1);
-}
-
-type InkKey = Parameters<Parameters<typeof useInput>[0]>[1];
-
-function pressedOf(input: string, key: InkKey): Pressed {
-  const names = [
-    ['up', key.upArrow],
-    ['down', key.downArrow],
-    ['pageUp', key.pageUp],
-    ['pageDown', key.pageDown],
-    ['enter', key.return],
-    ['esc', key.escape],
-    ['backspace', key.backspace || key.delete],
-  ] as const;
-  return { input, key: names.find(([, is]) => is)?.[0] };
 }
 
 function keysOf(view: View, job: Job | null, isCluster: boolean): readonly Key[] {

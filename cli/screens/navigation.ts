@@ -2,6 +2,7 @@
 // without a terminal.
 import { isTerminal } from '../../crds/index.ts';
 import { type Job, phaseOf } from '../jobs/job.ts';
+import type { Pressed } from './pressed.ts';
 
 export type View =
   | { readonly type: 'Board' }
@@ -40,11 +41,6 @@ export interface Question {
 type Effect =
   | { readonly type: 'Leave' }
   | { readonly type: 'Act'; readonly act: Question['act']; readonly key: string };
-
-export interface Pressed {
-  readonly input: string;
-  readonly key: 'up' | 'down' | 'pageUp' | 'pageDown' | 'enter' | 'esc' | 'backspace' | undefined;
-}
 
 /** What is on the screen. */
 export interface Seen {

@@ -110,7 +110,11 @@ const mistakes: readonly (readonly [words: string, code: number, said: string])[
     2,
     '--what-if is steps; it must be path=value, such as training.maxSteps=100\nhint: anneal estimate --help\n',
   ],
-  ['init --model a/b', 2, 'anneal init needs --data; it is not given\nhint: anneal init --help\n'],
+  [
+    'init --model a/b',
+    2,
+    'anneal init needs --data; it is not given\nhint: anneal init --help; on a terminal anneal init asks for what is missing\n',
+  ],
   [
     'run no-such-job.yaml',
     3,

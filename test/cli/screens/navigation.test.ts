@@ -2,13 +2,13 @@ import test from 'ava';
 import fc from 'fast-check';
 import {
   type Navigation,
-  type Pressed,
   press,
   type Seen,
   startAt,
   viewOf,
   whyNot,
 } from '../../../cli/screens/navigation.ts';
+import type { Pressed } from '../../../cli/screens/pressed.ts';
 import { aListedJob } from '../../builders/listed-job.ts';
 
 const rows = ['a', 'b', 'c'].map((name) => aListedJob({ name, status: { phase: 'Running' } }));
