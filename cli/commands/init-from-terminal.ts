@@ -73,7 +73,8 @@ async function wizard(flags: InitFlags, looking: Looking): Promise<number> {
   const facts = {
     start: startWizard({ goal, model, data, device, prefer }, file),
     found: foundWith(null),
-    ...{ cluster, estimator, glyphs: output.glyphs, color: config.color },
+    ...{ cluster, estimator, glyphs: output.glyphs },
+    color: config.color && looking.flags.color !== false,
     async write(name: string, text: string) {
       if (flags.output === 'yaml') printed = text;
       else await writeNew(name, text);
