@@ -25,6 +25,7 @@ export interface InitFlags {
   readonly file: string;
   readonly output?: 'yaml';
   readonly accessible?: boolean;
+  readonly color?: boolean;
 }
 
 export async function initFromTerminal(flags: InitFlags, looking: Looking): Promise<number> {
@@ -74,7 +75,7 @@ async function wizard(flags: InitFlags, looking: Looking): Promise<number> {
     start: startWizard({ goal, model, data, device, prefer }, file),
     found: foundWith(null),
     ...{ cluster, estimator, glyphs: output.glyphs },
-    color: config.color && looking.flags.color !== false,
+    color: config.color && flags.color !== false,
     async write(name: string, text: string) {
       if (flags.output === 'yaml') printed = text;
       else await writeNew(name, text);

@@ -38,7 +38,7 @@ export interface Found {
   readonly devices: readonly DeviceOption[];
 }
 
-export const goals = ['chat', 'text', 'try'] as const;
+const goals = ['chat', 'text', 'try'] as const;
 export type Goal = (typeof goals)[number];
 
 const goalOptions: readonly Option[] = [

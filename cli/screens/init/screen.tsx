@@ -10,7 +10,7 @@ import { asked, type Found, other } from '../../init/questions.ts';
 import { chosenOn, numberOf, optionsOn, type Wizard } from './model.ts';
 import { type Drafted, shownLines } from './state.ts';
 
-export interface WizardProps {
+interface WizardProps {
   readonly look: Look;
   readonly wizard: Wizard;
   readonly found: Found;

@@ -49,7 +49,7 @@ export function draft(
   return { place, answers: chosen, device, described, plan, needs };
 }
 
-export interface ShownLine extends ManifestLine {
+interface ShownLine extends ManifestLine {
   /** Brought by the question that is open. */
   readonly isNew: boolean;
 }
