@@ -65,7 +65,7 @@ test('the table of commands loads neither the schema library nor the screens', a
       ([, from]) => from,
     );
     const allowed =
-      /^(commander|node:path|\.\/[\w/-]+\.ts|\.\.\/program\.ts|(\.\.\/)+crds\/version\.ts)$/;
+      /^(commander|node:path|node:v8|\.\/[\w/-]+\.ts|\.\.\/program\.ts|(\.\.\/)+crds\/version\.ts)$/;
     t.deepEqual(
       imports.filter((from) => !allowed.test(from!)),
       [],
