@@ -175,6 +175,7 @@ function keysOf(view: View, job: Job | null, isCluster: boolean): readonly Key[]
     { key: 'd', does: 'describe' },
     { key: 'w', does: 'why' },
     { key: 'y', does: 'yaml' },
+    { key: 's', does: 'save now', not: whyNot('checkpoint', job, isCluster) },
     {
       key: 'p',
       does: job?.spec.suspend === true ? 'resume' : 'pause',

@@ -22,7 +22,7 @@ async function anneal(...words: readonly string[]) {
 const commands = [
   ...['init', 'import', 'estimate', 'explain', 'submit', 'run'],
   ...['list', 'watch', 'get', 'describe', 'why', 'logs', 'metrics', 'compare', 'checkpoints'],
-  ...['pause', 'resume', 'scale', 'cancel', 'delete'],
+  ...['pause', 'resume', 'checkpoint', 'scale', 'cancel', 'delete'],
   ...['doctor', 'completion', 'version'],
 ];
 
