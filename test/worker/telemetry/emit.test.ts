@@ -52,7 +52,13 @@ test('a line that a killed process left half is ended before the next one', asyn
 
 const step = (number: number): TelemetryBody => ({
   ...{ type: 'step' as const, step: number, totalSteps: 1000, epoch: 0, loss: 2, gradNorm: 1 },
-  ...{ learnedTokens: 8, tokens: 8, tokensSeen: 8 * number, tokensPerSecond: 100, stepMs: 80 },
+  ...{
+    learnedTokens: 8,
+    tokens: 8,
+    tokensSeen: 8 * number,
+    tokensPerSecond: 100,
+    stepMs: { total: 80, compute: 79, data: 1 },
+  },
   ...{ learningRate: 1e-4, clipFactor: 1, memory: { now: 1, peak: 1 } },
 });
 
