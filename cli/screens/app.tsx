@@ -2,24 +2,17 @@
 // navigation.ts; what they cause is done by whoever opened the screen.
 import { Box, useApp, useInput, useWindowSize } from 'ink';
 import { type ReactNode, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
-import { Help, type Key, KeyBar } from '../components/keys.tsx';
+import { Help, KeyBar } from '../components/keys.tsx';
 import { Line, type Look, Rule } from '../components/line.tsx';
 import type { GlyphSet } from '../format/glyphs.ts';
 import type { Job } from '../jobs/job.ts';
 import { JobScreen } from './job/screen.tsx';
 import { rowsOf } from './jobs/model.ts';
 import { Board } from './jobs/screen.tsx';
+import { type Key, keysOf } from './keys-of.ts';
 import type { Live } from './live.ts';
 import { Logs, Pages } from './logs/screen.tsx';
-import {
-  type Navigation,
-  press,
-  type Question,
-  startAt,
-  type View,
-  viewOf,
-  whyNot,
-} from './navigation.ts';
+import { type Navigation, press, type Question, startAt, type View, viewOf } from './navigation.ts';
 import { pressedOf } from './pressed.ts';
 
 export interface AppProps {
@@ -167,46 +160,4 @@ function useOpened(live: Live, view: View, job: Job | null): void {
 
 function nameOf(key: string): string {
   return key.slice(key.indexOf('/') + 1);
-}
-
-function keysOf(view: View, job: Job | null, isCluster: boolean): readonly Key[] {
-  const acts: readonly Key[] = [
-    { key: 'l', does: 'logs' },
-    { key: 'd', does: 'describe' },
-    { key: 'w', does: 'why' },
-    { key: 'y', does: 'yaml' },
-    { key: 's', does: 'save now', not: whyNot('checkpoint', job, isCluster) },
-    {
-      key: 'p',
-      does: job?.spec.suspend === true ? 'resume' : 'pause',
-      not: whyNot('pause', job, isCluster),
-    },
-    { key: 'x', does: 'cancel', not: whyNot('cancel', job, isCluster) },
-  ];
-  const scroll: readonly Key[] = [
-    { key: 'j k', does: 'down, up' },
-    { key: 'g G', does: 'first, last' },
-  ];
-  switch (view.type) {
-    case 'Board':
-      return [{ key: 'enter', does: 'open' }, ...acts, { key: '/', does: 'filter' }, ...scroll];
-    case 'Job':
-      return [
-        ...acts,
-        { key: 'm', does: 'metric' },
-        { key: 'X', does: 'axis' },
-        { key: '[ ]', does: 'zoom' },
-        { key: 'space', does: 'freeze' },
-        { key: '1-4', does: 'panels' },
-      ];
-    case 'Logs':
-      return [
-        { key: 'f', does: 'follow' },
-        { key: '/', does: 'search' },
-        { key: '0-9', does: 'one worker' },
-        ...scroll,
-      ];
-    case 'Text':
-      return scroll;
-  }
 }

@@ -235,5 +235,6 @@ function scrolled(
   const far = from === 'End' ? 'g' : 'G';
   const near = from === 'End' ? 'G' : 'g';
   if (input === far) return { ...navigation, scroll: farAway };
-  return input === near || input === 'f' ? { ...navigation, scroll: 0 } : navigation;
+  const follows = from === 'End' && input === 'f';
+  return input === near || follows ? { ...navigation, scroll: 0 } : navigation;
 }
