@@ -312,7 +312,10 @@ const refusals: readonly (readonly [status: number, code: number, said: RegExp])
 for (const [status, code, said] of refusals) {
   test(`an answer of ${status} ends with exit code ${code} and the words of the server`, async (t) => {
     await using cluster = await aCluster();
-    cluster.server.intercept = () => ({ status, body: { kind: 'Status', message: 'no' } });
+    cluster.server.intercept = () => ({
+      status,
+      body: { kind: 'Status', reason: 'Told', message: 'no' },
+    });
     const told = await cluster.anneal('list');
     t.is(told.code, code);
     t.regex(told.err, said);
