@@ -30,8 +30,8 @@ export interface AppProps {
   readonly textOf: (what: 'describe' | 'yaml' | 'why', job: Job, columns: number) => string;
 }
 
-/** Time that passes without a message is shown too. */
-const tickMs = 1_000;
+/** Time that passes without a message is shown too. On the board that is ages alone, of many rows. */
+const tickMs = { seconds: 1_000, ages: 2_000 } as const;
 
 export function App(props: AppProps): ReactNode {
   const { live, first, now } = props;
@@ -41,16 +41,17 @@ export function App(props: AppProps): ReactNode {
   const [said, setSaid] = useState('');
   const [, setTick] = useState(0);
   useSyncExternalStore(live.subscribe, () => live.version);
-  useEffect(() => {
-    const timer = setInterval(() => setTick((count) => count + 1), tickMs);
-    return () => clearInterval(timer);
-  }, []);
   const look: Look = {
     ...{ columns: Math.max(20, columns), rows: Math.max(8, rows) },
     ...{ glyphs: props.glyphs, color: props.color, now: now().getTime() / 1000 },
   };
   const view = viewOf(at);
   const { board } = live;
+  const every = view.type === 'Board' && board.away === null ? tickMs.ages : tickMs.seconds;
+  useEffect(() => {
+    const timer = setInterval(() => setTick((count) => count + 1), every);
+    return () => clearInterval(timer);
+  }, [every]);
   const filter = view.type === 'Board' ? at.filter : '';
   const list = useMemo(() => rowsOf(board, filter), [board, filter]);
   const job = jobOf(view, live);
