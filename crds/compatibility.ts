@@ -2,6 +2,7 @@
 // before anything is fetched. `where` is a cluster or this one machine.
 import type { FineTuneJobSpec } from './api/job.ts';
 import type { FailureCode } from './failures.ts';
+import { projectionOf } from './methods/projection.ts';
 import { type ResolvedMethod, resolveMethod } from './methods/resolve.ts';
 import { memoryConstants } from './plan/memory-constants.ts';
 import { placedRules, printedJob } from './schema-tree.ts';
@@ -38,6 +39,35 @@ export const pairs: readonly Pair[] = [
       adapter.type === 'None' && output.formats?.includes('PEFTAdapter') === true,
     sentence: 'asks for PEFTAdapter, but method.adapter is None: there is no adapter to write',
     hint: 'ask for MergedSafetensors, which is then the whole model',
+  },
+  {
+    id: 'weights of blocks are for drawing by weights',
+    path: ['method', 'selection', 'lisa', 'weights'],
+    meets: (_, { selection }) =>
+      selection.type === 'LISA' &&
+      (selection.lisa.weights !== undefined) !== (selection.lisa.sampling === 'Weighted'),
+    sentence: 'must be there when sampling is Weighted, and only then',
+    hint: 'write sampling: Weighted and one weight for each block of the model, or neither',
+  },
+  {
+    id: 'weights in 8 bits are those that train',
+    path: ['method', 'precision', 'bfloat16', 'trainedWeights'],
+    meets: (_, { adapter, precision }) =>
+      adapter.type !== 'None' &&
+      precision.type === 'BFloat16' &&
+      precision.bfloat16.trainedWeights === 'Int8',
+    sentence:
+      'is Int8, which is about weights that train; beside an adapter they are frozen, and how frozen weights are stored is said by method.base',
+    hint: 'leave it out, or write adapter: { type: None }',
+  },
+  {
+    id: 'projected gradients are those of the weights',
+    path: ['method', 'optimizer', 'type'],
+    meets: (_, { adapter, optimizer }) =>
+      adapter.type !== 'None' && projectionOf(optimizer) !== null,
+    sentence:
+      'is one that trains the matrices of the blocks by their largest directions; with an adapter they are frozen, and what trains is of low rank already',
+    hint: 'write adapter: { type: None }, or another optimizer such as AdamW8bit',
   },
   {
     id: 'evaluation at intervals needs held-out records',

@@ -1,7 +1,8 @@
-// Writes docs/reference/finetunejob.md and docs/reference/failures.md: `node crds/print-reference.ts`. A test compares the
-// files with what this prints, so the pages are never older than the schemas and the table of failures.
+// Writes finetunejob.md, failures.md and combinations.md in docs/reference: `node crds/print-reference.ts`. A test compares the
+// files with what this prints, so the pages are never older than the schemas, the table of failures and the rules.
 import { writeFileSync } from 'node:fs';
 import { conditionMeaning } from './api/conditions.ts';
+import { combinationsPage } from './combinations-page.ts';
 import { type FieldDoc, fieldDocs } from './explain.ts';
 import { commandFailures } from './failures/command.ts';
 import { inputFailures } from './failures/input.ts';
@@ -9,6 +10,7 @@ import { runtimeFailures } from './failures/runtime.ts';
 import { sourceFailures } from './failures/source.ts';
 import { type Failure, type RetryClass, workerExits } from './failures.ts';
 import { apiVersion, kind } from './group.ts';
+import { markdownTable } from './markdown-table.ts';
 import { generationCauses } from './wire/generation-causes.ts';
 
 const header = '<!-- Printed by `node crds/print-reference.ts`. Do not edit. -->\n';
@@ -16,6 +18,7 @@ const header = '<!-- Printed by `node crds/print-reference.ts`. Do not edit. -->
 export const referenceFiles = {
   job: new URL('../docs/reference/finetunejob.md', import.meta.url),
   failures: new URL('../docs/reference/failures.md', import.meta.url),
+  combinations: new URL('../docs/reference/combinations.md', import.meta.url),
 };
 
 /** Objects that are those of a Pod: their own reference is the one of Kubernetes. */
@@ -65,7 +68,7 @@ function defaultOf({ default: value }: FieldDoc): string {
 }
 
 function fieldTable(top: string, docs: readonly FieldDoc[]): string {
-  return table(
+  return markdownTable(
     ['Field', 'Takes', 'Default', 'Changes', 'What it is'],
     docs.map((doc) => [
       code(doc.path.slice(top.length).replace(/^\./, '')),
@@ -104,6 +107,10 @@ const groups: readonly (readonly [string, Readonly<Record<string, Failure>>])[] 
   ['Commands, this machine, and the cluster before a worker runs', commandFailures],
 ];
 
+export function printCombinations(): string {
+  return `${header}\n${combinationsPage()}\n`;
+}
+
 export function printFailureReference(): string {
   const all = groups.flatMap(([, failures]) => Object.entries(failures));
   const parts = [
@@ -111,7 +118,7 @@ export function printFailureReference(): string {
     'Everything that can end or disturb a job, a worker or a command has a code. Messages say what was seen and what to do;\nthe code is in JSON output and in the status of a job. `anneal explain CODE` prints one row of this page. Rows that speak of\nclusters, nodes or peers belong to the operator.',
     ...groups.flatMap(([title, failures]) => [`## ${title}`, failureTable(failures)]),
     '## Exit codes of `anneal`',
-    table(
+    markdownTable(
       ['Exit', 'Codes'],
       [
         ['0', 'none: done'],
@@ -120,16 +127,16 @@ export function printFailureReference(): string {
     ),
     '## Exit codes of a worker',
     'For whoever sees only the code of the process: a Pod failure policy, the command line.',
-    table(
+    markdownTable(
       ['Exit', 'Meaning', 'Then'],
       workerExits.map(({ code: exit, meaning, retry }) => [String(exit), meaning, then[retry]]),
     ),
     '## Conditions of a job',
     'On a cluster, in `status.conditions`. A reason that is a reason of this page means what it means here.',
-    table(['Condition', 'True means'], Object.entries(conditionMeaning)),
+    markdownTable(['Condition', 'True means'], Object.entries(conditionMeaning)),
     '## Why a new generation is formed',
     'The events of a job on a cluster have these reasons, and `status.rendezvous` tells who opened the last one.',
-    table(
+    markdownTable(
       ['Cause', 'Meaning', 'Counted against `maxRestarts`'],
       Object.entries(generationCauses).map(([cause, { meaning, counted }]) => [
         ...[cause, meaning, counted ? 'yes' : 'no'],
@@ -140,7 +147,7 @@ export function printFailureReference(): string {
 }
 
 function failureTable(failures: Readonly<Record<string, Failure>>): string {
-  return table(
+  return markdownTable(
     ['Code', 'Reason', 'Meaning', 'What to do', 'Then', 'Exit'],
     Object.entries(failures).map(
       ([name, { reason, meaning, remedy, retry, cliExit, workerExit }]) => [
@@ -178,13 +185,8 @@ function code(text: string): string {
   return `\`${text}\``;
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
-}
-
 if (import.meta.main) {
   writeFileSync(referenceFiles.job, printJobReference());
   writeFileSync(referenceFiles.failures, printFailureReference());
+  writeFileSync(referenceFiles.combinations, printCombinations());
 }

@@ -2,15 +2,19 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { type MemberRecord, memberRecord, memberVariable } from '../crds/wire/member.ts';
 
 const schema = z.object({
   ANNEAL_CACHE: z.string().min(1).optional(),
   XDG_CACHE_HOME: z.string().min(1).optional(),
+  [memberVariable]: z.string().optional(),
 });
 
 export interface WorkerConfig {
   /** Downloads, token stores, volumes that stand for claims, runs. */
   readonly cache: string;
+  /** Its place among the trainers of a run; absent for one that trains by itself. */
+  readonly member?: MemberRecord;
   /** The whole environment, for what libraries read themselves (tokens, endpoints). */
   readonly variables: Readonly<Record<string, string | undefined>>;
 }
@@ -18,7 +22,8 @@ export interface WorkerConfig {
 export function workerConfig(
   variables: Readonly<Record<string, string | undefined>>,
 ): WorkerConfig {
-  const { ANNEAL_CACHE, XDG_CACHE_HOME } = schema.parse(variables);
+  const { ANNEAL_CACHE, XDG_CACHE_HOME, ANNEAL_MEMBER } = schema.parse(variables);
   const cache = ANNEAL_CACHE ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'anneal');
-  return { cache, variables };
+  if (ANNEAL_MEMBER === undefined) return { cache, variables };
+  return { cache, member: memberRecord.parse(JSON.parse(ANNEAL_MEMBER)), variables };
 }

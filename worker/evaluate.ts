@@ -1,8 +1,10 @@
 // Loss on records that are never learned from: the forward of training without a tape.
+import { alone, type World } from './cluster/world.ts';
 import { type HostBin, toBin } from './engine/bin.ts';
-import { residualStream } from './engine/forward.ts';
+import { residualStreams } from './engine/forward.ts';
 import { headLoss } from './engine/head.ts';
 import type { Model } from './engine/model.ts';
+import { withPlace } from './engine/weights.ts';
 import { scope } from './tensor/scope.ts';
 import { item } from './tensor/tensor.ts';
 
@@ -15,30 +17,58 @@ export interface Evaluation {
   readonly tokens: number;
 }
 
-/** Runs the bins one by one; `stopped` is asked between two of them. */
+/** Runs the bins one by one, each rank of a world one; `stopped` is asked before each round. */
 export function evaluate(
   model: Model,
   bins: Iterable<HostBin>,
   stopped: () => boolean,
+  world: World = alone,
 ): Evaluation | null {
-  let nll = 0;
-  let correct = 0;
+  const own: Sums = { nll: 0, correct: 0 };
   let tokens = 0;
-  for (const host of bins) {
+  for (const round of roundsOf(bins, world.size)) {
     if (stopped()) return null;
-    if (host.learned === 0) continue;
-    const sums = scope(() => lossOf(model, host));
-    nll += sums.nll;
-    correct += sums.correct;
-    tokens += host.learned;
+    // Whoever has no bin in the last round still gathers the weights with the others.
+    const sums = scope(() => lossOf(model, round.slice(world.rank, world.rank + 1)));
+    own.nll += sums.nll;
+    own.correct += sums.correct;
+    for (const { learned } of round) tokens += learned;
   }
+  const [nll = own.nll, correct = own.correct] = world.sum([own.nll, own.correct]);
   const loss = nll / tokens;
   return { loss, perplexity: Math.exp(loss), accuracy: correct / tokens, tokens };
 }
 
-function lossOf(model: Model, host: HostBin): { readonly nll: number; readonly correct: number } {
-  const bin = toBin(model.rope, host, model.dtype);
-  const x = residualStream(model, bin);
-  const { nll, correct } = headLoss(model, x, bin);
-  return { nll: item(nll), correct: item(correct) };
+/** Bins that ranks run at the same time; those with nothing to measure are left out. */
+function* roundsOf(bins: Iterable<HostBin>, size: number): Generator<readonly HostBin[]> {
+  let round: HostBin[] = [];
+  for (const bin of bins) {
+    if (bin.learned === 0) continue;
+    round.push(bin);
+    if (round.length < size) continue;
+    yield round;
+    round = [];
+  }
+  if (round.length > 0) yield round;
+}
+
+interface Sums {
+  nll: number;
+  correct: number;
+}
+
+function lossOf(model: Model, hosts: readonly HostBin[]): Sums {
+  const bins = hosts.map((host) => toBin(model.rope, host, model.dtype));
+  const streams = residualStreams(model, bins);
+  return withPlace(model.weights, 'head', null, () => {
+    const sums: Sums = { nll: 0, correct: 0 };
+    for (const [a, bin] of bins.entries()) {
+      const x = streams[a];
+      if (x === undefined) continue;
+      const { nll, correct } = headLoss(model, x, bin);
+      sums.nll += item(nll);
+      sums.correct += item(correct);
+    }
+    return sums;
+  });
 }

@@ -12,11 +12,11 @@ export function firstLook(parts: TrainerParts, state: TrainerState): TrainerStat
 
 /** A stop on the way leaves the state as it was: all of it is done again by whoever goes on. */
 export function look(parts: TrainerParts, state: TrainerState): TrainerState {
-  const { model, emit, clock, stopping } = parts;
+  const { model, emit, clock, stopping, world } = parts;
   const began = clock.monotonic();
   const stage = { type: 'stage', stage: 'Evaluate' } as const;
   emit({ ...stage, state: 'Started', subject: 'on held-out records' });
-  const found = evaluate(model, parts.evaluationBins(), stopping);
+  const found = evaluate(model, parts.evaluationBins(), stopping, world);
   if (found === null) return state;
   emit({ ...stage, state: 'Running', subject: 'by answering the prompts' });
   const answers = parts.sample(stopping);

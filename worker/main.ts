@@ -7,7 +7,7 @@ import { runFiles } from '../crds/wire/run-folder.ts';
 import { systemClock } from './clock.ts';
 import { workerConfig } from './config.ts';
 import type { RoleContext } from './role.ts';
-import { type Emitter, emitter } from './telemetry/emit.ts';
+import { type Emitter, emitter, emitterTo } from './telemetry/emit.ts';
 import { lockWorker } from './worker-lock.ts';
 
 /** Imported on demand: preparing data must not load libtorch, nor training a tokenizer. */
@@ -19,7 +19,12 @@ const roles = {
 } as const;
 
 const [role = '', folder = ''] = process.argv.slice(2);
-using messages = emitter(join(folder, runFiles.telemetry), process, systemClock);
+const config = workerConfig(process.env);
+const { rank } = config.member ?? { rank: 0 };
+using messages =
+  rank === 0
+    ? emitter(join(folder, runFiles.telemetry), process, systemClock)
+    : emitterTo(process, systemClock);
 process.exitCode = await perform(messages);
 if (process.connected) process.disconnect();
 
@@ -38,10 +43,14 @@ async function perform(messages: Emitter): Promise<number> {
   try {
     const context: RoleContext = {
       folder,
-      config: workerConfig(process.env),
+      config,
       clock: systemClock,
-      emit: (message) => messages.emit(message),
+      // What every rank would say is said once.
+      emit: (message) => {
+        if (rank === 0) messages.emit(message);
+      },
       stop: stop.signal,
+      stopToo: () => stop.abort(),
       takeSave() {
         const wanted = saveWanted;
         saveWanted = false;
@@ -53,7 +62,13 @@ async function perform(messages: Emitter): Promise<number> {
       const message = `the role is "${role}"; it must be one of ${Object.keys(roles).join(', ')}`;
       throw new UserError({ code: 'E_USAGE', message });
     }
-    using _lock = await lockWorker(folder, systemClock, () => sayWaiting(messages), stop.signal);
+    using _lock = await lockWorker(
+      folder,
+      systemClock,
+      () => sayWaiting(messages),
+      stop.signal,
+      rank,
+    );
     await (await load())(context);
     return 0;
   } catch (thrown) {

@@ -1,8 +1,11 @@
 // Text from fixed prompts, so that people see a model change. The prompt runs at once, then one
 // token at a time over a cache of keys and values. Not made for speed: training asks for a handful
 // of short answers.
+import { alone, type World } from './cluster/world.ts';
 import { embed } from './engine/embedding.ts';
+import { placeAfter } from './engine/forward.ts';
 import { finalNormName, headName, type Model, tensorsOf } from './engine/model.ts';
+import { withPlace } from './engine/weights.ts';
 import { type BlockContext, block } from './nn/block.ts';
 import { rmsNorm } from './nn/rms-norm.ts';
 import { ropeTable } from './nn/rope.ts';
@@ -20,6 +23,8 @@ export interface GenerateOptions {
   readonly draw: (n: number) => number;
   /** Asked before each token: somebody wants the run to stop. */
   readonly stopped?: () => boolean;
+  /** Ranks compute the same; where their processors round differently, rank 0 chooses the token. */
+  readonly world?: World;
 }
 
 /** Token ids that follow `prompt`; fewer when it was stopped. */
@@ -34,7 +39,7 @@ export function generate(
     let ids = prompt;
     while (made.length < options.maxTokens && options.stopped?.() !== true) {
       const logits = scope(() => lastLogits(model, ids, cache));
-      const next = choose(logits, options, made.length);
+      const next = (options.world ?? alone).fromFirst(choose(logits, options, made.length));
       logits.dispose();
       if (options.stop.has(next)) break;
       made.push(next);
@@ -46,18 +51,23 @@ export function generate(
 
 /** Logits `[V]` behind the last of `ids`, which continue what the cache holds. */
 function lastLogits(model: Model, ids: readonly number[], cache: KeyValueCache): Tensor {
-  const { config, parameters } = model;
+  const { config, parameters, weights } = model;
   const input = tensor(ids, [ids.length], 'int64');
   const context = cache.extend(ids.length);
-  let x = embed(model, input);
+  let x = withPlace(weights, 'embedding', 0, () => embed(model, input));
   const tensors = tensorsOf(model, new Map(), null);
   for (let layer = 0; layer < config.L; layer += 1) {
-    x = scope(() => block(config, layer, tensors, x, context));
+    const next = placeAfter(config, layer);
+    x = withPlace(weights, layer, next, () =>
+      scope(() => block(config, layer, tensors, x, context)),
+    );
   }
   const last = ops.narrow(x, 0, ids.length - 1, 1);
-  const norm = parameters.value(finalNormName);
-  const h = rmsNorm(last, { weight: norm, epsilon: config.normEps, offset: config.normOffset });
-  const z = ops.to(ops.linear(h, parameters.value(headName(config)), null), 'float32');
+  const z = withPlace(weights, 'head', null, () => {
+    const norm = parameters.value(finalNormName);
+    const h = rmsNorm(last, { weight: norm, epsilon: config.normEps, offset: config.normOffset });
+    return ops.to(ops.linear(h, parameters.value(headName(config)), null), 'float32');
+  });
   const cap = config.logitCap;
   const logits = cap === undefined ? z : ops.mulScalar(ops.tanh(ops.divScalar(z, cap)), cap);
   return ops.view(logits, [config.V]);

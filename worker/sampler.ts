@@ -2,6 +2,7 @@
 // loaded only where a job asks for samples.
 import { UserError } from '../crds/errors.ts';
 import type { RunRecord } from '../crds/wire/run-folder.ts';
+import { alone, type World } from './cluster/world.ts';
 import { compileTemplate } from './data/chat-template.ts';
 import { modelTokenizer } from './data/model-tokenizer.ts';
 import { TookTooLong, withinTime } from './data/time-limit.ts';
@@ -21,6 +22,7 @@ export async function samplerOf(
   { spec }: RunRecord,
   files: ModelFiles,
   model: Model,
+  world: World = alone,
 ): Promise<(stopped: () => boolean) => readonly Sample[] | null> {
   const { samples, seed } = spec.training;
   if (samples === undefined) return () => [];
@@ -53,6 +55,7 @@ export async function samplerOf(
         stop,
         draw: () => draws.uniform(),
         stopped,
+        world,
       });
       // Cut off by the stop, or as good as that.
       if (stopped()) return null;

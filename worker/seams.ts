@@ -1,14 +1,22 @@
 // From the method that a job resolved to, to the implementations that run: one line for each member
 // of each seam. Everything else in the worker knows interfaces only.
 import type { ResolvedMethod } from '../crds/index.ts';
+import { drawOf } from '../crds/methods/draw.ts';
 import type { Adapter } from './adapters/adapter.ts';
 import { lora } from './adapters/lora.ts';
+import type { Trains } from './engine/build-model.ts';
+import { finalNormName } from './engine/model.ts';
 import type { Parameters } from './engine/parameters.ts';
 import { adamW } from './optimizers/adamw.ts';
 import { adamW8bit } from './optimizers/adamw-8bit.ts';
+import { exactSubspaces, galore } from './optimizers/galore.ts';
+import { lazySubspaces } from './optimizers/lazy-subspaces.ts';
 import type { Optimizer } from './optimizers/optimizer.ts';
 import { sgd } from './optimizers/sgd.ts';
+import { sketchedSubspace, topSubspace } from './optimizers/subspace.ts';
 import { all } from './selection/all.ts';
+import { lisa } from './selection/lisa.ts';
+import { owlore } from './selection/owlore.ts';
 import type { Selection } from './selection/selection.ts';
 import type { DType } from './tensor/dtype.ts';
 
@@ -56,7 +64,51 @@ export function optimizerOf(method: ResolvedMethod): Optimizer {
       });
     case 'AdamW8bit':
       return adamW8bit({ ...adamSettings(method.optimizer.adamW8bit), masters });
+    case 'GaLore':
+      return galoreOf(method.optimizer.galore, masters);
+    case 'QGaLore':
+      return qGaloreOf(method.optimizer.qGalore, masters);
   }
+}
+
+type QGaloreParameters = Extract<ResolvedMethod['optimizer'], { type: 'QGaLore' }>['qGalore'];
+
+function qGaloreOf(
+  {
+    rank,
+    scale,
+    refreshSteps,
+    directions,
+    cosineThreshold,
+    gapGrowth,
+    queueSize,
+    ...adam
+  }: QGaloreParameters,
+  masters: 'Float32' | 'StochasticRounding',
+): Optimizer {
+  const settings = { ...adamSettings(adam), masters };
+  const { weightDecay } = settings;
+  const projected = { rank, scale: Number(scale), weightDecay, masters };
+  const lazy = { cosineThreshold: Number(cosineThreshold), gapGrowth: Number(gapGrowth) };
+  const subspaces = lazySubspaces({ refreshSteps, queueSize, ...lazy }, finderOf(directions));
+  return galore(projected, adamW8bit(settings), subspaces, 'QGaLore');
+}
+
+type GaloreParameters = Extract<ResolvedMethod['optimizer'], { type: 'GaLore' }>['galore'];
+
+function galoreOf(
+  { rank, scale, refreshSteps, directions, moments, ...adam }: GaloreParameters,
+  masters: 'Float32' | 'StochasticRounding',
+): Optimizer {
+  const settings = { ...adamSettings(adam), masters };
+  const inner = moments === 'EightBit' ? adamW8bit(settings) : adamW({ ...settings, moments });
+  const { weightDecay } = settings;
+  const projected = { rank, scale: Number(scale), weightDecay, masters };
+  return galore(projected, inner, exactSubspaces(refreshSteps, finderOf(directions)));
+}
+
+function finderOf(directions: GaloreParameters['directions']) {
+  return directions === 'Exact' ? topSubspace : sketchedSubspace;
 }
 
 interface AdamParameters {
@@ -75,6 +127,33 @@ function adamSettings({ betas, epsilon, weightDecay }: AdamParameters) {
   };
 }
 
-export function selectionOf(_method: ResolvedMethod, parameters: Parameters): Selection {
-  return all(parameters);
+/** Whether a tensor of the model trains at some time; those of an adapter always do. */
+export function trainsOf({ adapter, selection }: ResolvedMethod): Trains {
+  if (adapter.type !== 'None') return () => false;
+  const draw = drawOf(selection);
+  if (draw === null) return () => true;
+  const { trainEmbeddings, trainHead, trainFinalNorm } = draw;
+  return (name, place) => {
+    if (typeof place === 'number') return true;
+    if (place === 'embedding') return trainEmbeddings;
+    return name === finalNormName ? trainFinalNorm : trainHead;
+  };
+}
+
+/** `scores` of the blocks are those of outliers.ts, for the selection that draws by them. */
+export function selectionOf(
+  { selection }: ResolvedMethod,
+  parameters: Parameters,
+  seed: bigint,
+  scores: readonly number[] = [],
+): Selection {
+  if (selection.type === 'All') return all(parameters);
+  if (selection.type === 'LISA') {
+    const { activeLayers, intervalSteps, state, sampling, weights = [] } = selection.lisa;
+    const settings = { activeLayers, intervalSteps, state, sampling, weights: weights.map(Number) };
+    return lisa({ ...settings, seed }, parameters);
+  }
+  const { activeLayers, intervalSteps, state, floor } = selection.owlore;
+  const settings = { activeLayers, intervalSteps, state, floor: Number(floor), scores, seed };
+  return owlore(settings, parameters);
 }

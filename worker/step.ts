@@ -9,13 +9,16 @@ import {
   type BlockTrace,
   backwardBlock,
   forwardBlock,
+  runBlock,
   type TapeMode,
 } from './engine/block-tape.ts';
 import { embed, embedBackward_ } from './engine/embedding.ts';
+import { placeAfter } from './engine/forward.ts';
 import { GradientSum } from './engine/gradient-sum.ts';
 import { headBackward } from './engine/head.ts';
 import { embeddingName, finalNormName, headName, type Model, type Moving } from './engine/model.ts';
 import type { StepUpdate, UpdateOutcome } from './engine/update.ts';
+import { withPlace } from './engine/weights.ts';
 import * as ops from './tensor/ops.generated.ts';
 import { scope } from './tensor/scope.ts';
 import type { Tensor } from './tensor/tensor.ts';
@@ -48,16 +51,19 @@ export function step(inputs: StepInputs): StepOutcome {
     const traces = forwardBlocks(inputs);
     const top = headPass(inputs, traces.outputs);
     let g = top.gradients;
-    for (let layer = model.config.L - 1; layer >= lowestMoving(inputs); layer -= 1) {
-      const parameters = moving(layer);
-      const sum = new GradientSum(parameters, bins.length);
-      g = bins.map((bin, a) => {
-        const pass = passOf(inputs, layer, bin);
-        const back = backwardBlock(pass, traceAt(traces.blocks, layer, a), tensorAt(g, a));
-        tensorAt(g, a).dispose();
-        sum.add(back.parameters);
-        return back.input;
-      });
+    const lowest = lowestMoving(inputs);
+    for (let layer = model.config.L - 1; layer >= lowest; layer -= 1) {
+      const sum = new GradientSum(moving(layer), bins.length);
+      const next = layer > lowest ? layer - 1 : null;
+      g = withPlace(model.weights, layer, next, () =>
+        bins.map((bin, a) => {
+          const pass = passOf(inputs, layer, bin);
+          const back = backwardBlock(pass, traceAt(traces.blocks, layer, a), tensorAt(g, a));
+          tensorAt(g, a).dispose();
+          sum.add(back.parameters);
+          return back.input;
+        }),
+      );
       update.offer(sum.finish());
     }
     if (top.dEmbedding !== null) {
@@ -78,17 +84,29 @@ interface Traces {
 
 function forwardBlocks(inputs: StepInputs): Traces {
   const { model, bins, modes } = inputs;
-  let x = bins.map((bin) => embed(model, bin.ids));
+  const { config, weights } = model;
+  let x = withPlace(weights, 'embedding', 0, () => bins.map((bin) => embed(model, bin.ids)));
   const blocks: BlockTrace[][] = [];
-  for (let layer = 0; layer < model.config.L; layer += 1) {
-    const passed = bins.map((bin, a) => {
-      const mode = modes[layer] ?? 'recompute';
-      return forwardBlock(passOf(inputs, layer, bin), tensorAt(x, a), mode);
-    });
-    blocks.push(passed.map(({ trace }) => trace));
+  const lowest = lowestMoving(inputs);
+  for (let layer = 0; layer < config.L; layer += 1) {
+    const passed = withPlace(weights, layer, placeAfter(config, layer), () =>
+      bins.map((bin, a) => {
+        const pass = passOf(inputs, layer, bin);
+        if (layer < lowest) return { output: withoutTrace(pass, tensorAt(x, a)), trace: null };
+        return forwardBlock(pass, tensorAt(x, a), modes[layer] ?? 'recompute');
+      }),
+    );
+    blocks.push(passed.flatMap(({ trace }) => trace ?? []));
     x = passed.map(({ output }) => output);
   }
   return { blocks, outputs: x };
+}
+
+/** A block that the backward does not reach leaves nothing behind. */
+function withoutTrace(pass: BlockPass, x: Tensor): Tensor {
+  const output = runBlock(pass, x);
+  x.dispose();
+  return output;
 }
 
 interface HeadPass {
@@ -111,13 +129,15 @@ function headPass(inputs: StepInputs, outputs: readonly Tensor[]): HeadPass {
       : null;
   const norm = head.find(({ name }) => name === finalNormName);
   const norms = new GradientSum(norm ? [norm] : [], bins.length);
-  const results = bins.map((bin, a) => {
-    const x = tensorAt(outputs, a);
-    const back = headBackward(model, x, bin, 1 / learnedTokens, norm !== undefined, dHead);
-    x.dispose();
-    if (norm) norms.add([back.norm]);
-    return back;
-  });
+  const results = withPlace(model.weights, 'head', null, () =>
+    bins.map((bin, a) => {
+      const x = tensorAt(outputs, a);
+      const back = headBackward(model, x, bin, 1 / learnedTokens, norm !== undefined, dHead);
+      x.dispose();
+      if (norm) norms.add([back.norm]);
+      return back;
+    }),
+  );
   const gradients = norms.finish();
   if (headMoves && dHead) gradients.push({ parameter: headMoves, value: dHead });
   update.offer(gradients);

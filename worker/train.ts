@@ -2,8 +2,10 @@
 // as the job says and hands them to the loop.
 import { join } from 'node:path';
 import { programVersion, type ResolvedMethod, resolveMethod } from '../crds/index.ts';
+import { storesCodes } from '../crds/methods/coded.ts';
 import { type MemoryPlan, planMemory } from '../crds/plan/memory.ts';
 import { stagesOf } from '../crds/plan/memory-question.ts';
+import { requireShareable } from '../crds/plan/shareable.ts';
 import { learningRateAt, totalSteps } from '../crds/plan/steps.ts';
 import {
   type PreparedRecord,
@@ -14,77 +16,115 @@ import {
   trainedRecord,
 } from '../crds/wire/run-folder.ts';
 import type { TelemetryBody } from '../crds/wire/telemetry.ts';
-import { checkpointsOf } from './checkpoint/checkpoints.ts';
+import { checkpointsOf, type RunCheckpoints } from './checkpoint/checkpoints.ts';
 import { chooseResult } from './choose-result.ts';
+import { joinWorld } from './cluster/join-world.ts';
+import type { ProcessGroup } from './cluster/process-group.ts';
+import type { World } from './cluster/world.ts';
 import { type Feed, openFeed } from './data/feed.ts';
+import type { DecoderConfig } from './decoder/config.ts';
 import { type ModelFiles, openModel } from './decoder/model-files.ts';
-import { buildModel, modelSource } from './engine/build-model.ts';
+import { buildModel, modelSource, type ShareOut } from './engine/build-model.ts';
+import { type HeldModel, sharedModel, wholeModel } from './engine/held-model.ts';
 import type { Model } from './engine/model.ts';
 import { Updater } from './engine/update.ts';
 import { freeMemory } from './free-memory.ts';
-import type { Optimizer, OptimizerState } from './optimizers/optimizer.ts';
+import { OptimizerStates } from './optimizers/states.ts';
 import type { Role, RoleContext } from './role.ts';
 import { requireRecord, writeRecord } from './run-folder.ts';
 import { samplerOf } from './sampler.ts';
-import { adapterOf, dtypeOf, optimizerOf, selectionOf } from './seams.ts';
+import { adapterOf, dtypeOf, optimizerOf, selectionOf, trainsOf } from './seams.ts';
+import { blockScores } from './selection/block-scores.ts';
 import { Recorder } from './telemetry/recorder.ts';
 import { resetMemoryPeaks, trimMemory } from './tensor/memory.ts';
-import { keep, scope } from './tensor/scope.ts';
 import { setThreads } from './tensor/threads.ts';
-import { type TrainerParts, type TrainerPlan, train } from './trainer.ts';
+import { type TrainerParts, type TrainerPlan, type TrainerResult, train } from './trainer.ts';
 import { freshState } from './trainer-state.ts';
 
 export const trainRole: Role = async (context) => {
-  const { folder, clock, stop } = context;
+  const { config, folder, clock, stop } = context;
   const run = await requireRecord(folder, runFiles.run, runRecord);
   const prepared = await requireRecord(folder, runFiles.prepared, preparedRecord);
   const startedAt = clock.now();
   setThreads(run.threads);
   resetMemoryPeaks();
   const method = resolveMethod(run.spec.method);
+  using joined = joinWorld(config.member);
+  const { world } = joined;
+  requireShareable(method, world.size);
   using files = openModel(prepared.model.path);
-  using feed = await openFeed(run.spec, prepared.data, stop);
-  const memory = memoryPlan(run, method, files, feed);
-  const model = load(context, run, method, files);
-  using _parameters = model.parameters;
-  trimMemory();
+  using feed = await openFeed(run.spec, prepared.data, stop, {
+    ...{ rank: world.rank, size: world.size },
+    attentionCost: attentionCost(files.config),
+  });
+  const memory = memoryPlan(run, method, files, feed, world.size);
   const optimizer = optimizerOf(method);
-  using states = new States(model, optimizer);
+  const layout = optimizer.needsMatrices === true ? 'owner' : 'slice';
+  const build = (shareOut?: ShareOut) => load(context, run, method, files, shareOut);
+  using held = hold(build, joined.group, {
+    ...{ layout, config: files.config, dtype: dtypeOf(method) },
+    now: () => clock.monotonic(),
+  });
+  const { model, pieces } = held;
+  trimMemory();
+  using states = new OptimizerStates(pieces, optimizer);
   const plan = trainerPlan(run, memory, feed);
   const recorder = new Recorder({
     ...{ run, prepared, method, files, model, memory, plan, feed },
-    version: programVersion,
-    startedAt,
+    ...{ workers: world.size, version: programVersion, startedAt },
   });
   const emit: RoleContext['emit'] = (message) => {
     recorder.see(message);
     context.emit(message);
   };
+  if (config.member?.cause !== undefined) emit(restarted(config.member.cause));
   const checkpoints = checkpointsOf(
-    { parameters: model.parameters, states: states.byName },
-    { root: join(folder, runFiles.checkpoints), ...checkpointSettings(run, prepared), clock, emit },
+    { pieces, states },
+    {
+      ...{ root: join(folder, runFiles.checkpoints), world, clock, emit },
+      ...checkpointSettings(run, prepared),
+    },
   );
+  const scores = await blockScores(context, { method, prepared, model, feed, world });
   const restored = await checkpoints.restore();
   emit(recorder.planMessage(restored?.step ?? 0));
   if (!memory.fits) emit(doesNotFit(memory));
   const parts: TrainerParts = {
-    model,
-    plan,
-    selection: selectionOf(method, model.parameters),
-    updater: new Updater(optimizer, states.byName, clipOf(run)),
+    ...{ model, world, plan, emit, clock, states },
+    selection: selectionOf(method, model.parameters, BigInt(run.spec.training.seed), scores),
+    updater: held.offered(new Updater(optimizer, states.byName, clipOf(run), world)),
     batch: feed.batch,
     evaluationBins: feed.evaluationBins,
-    sample: await samplerOf(run, files, model),
+    waited: held.waited,
+    sample: await samplerOf(run, files, model, world),
     checkpoints: {
-      due: (state) => (context.takeSave?.() ?? false) || checkpoints.due(state),
+      due: (state) => world.agree((context.takeSave?.() ?? false) || checkpoints.due(state)),
       save: (state) => checkpoints.save(state),
-      restore: () => checkpoints.restore(),
+      async restore() {
+        const state = await checkpoints.restore();
+        held.changed();
+        return state;
+      },
     },
-    emit,
-    clock,
-    stopping: () => stop.aborted,
+    stopping: stopOf(context, world),
   };
   const ended = await train(parts, restored ?? freshState);
+  if (world.rank === 0) await leaveResult({ context, run, checkpoints, recorder }, ended);
+  if (ended.reason === 'Stopped') stop.throwIfAborted();
+};
+
+interface Trained {
+  readonly context: RoleContext;
+  readonly run: RunRecord;
+  readonly checkpoints: RunCheckpoints;
+  readonly recorder: Recorder;
+}
+
+/** What publishing goes on with. */
+async function leaveResult(
+  { context: { folder, clock }, run, checkpoints, recorder }: Trained,
+  ended: TrainerResult,
+): Promise<void> {
   const result = await chooseResult(ended.state, run.spec, (step) => checkpoints.isWhole(step));
   await writeRecord(folder, runFiles.trained, trainedRecord, {
     version: 1,
@@ -92,14 +132,41 @@ export const trainRole: Role = async (context) => {
     ...(result.choice === 'Best' ? { result: checkpoints.folderOf(result.step) } : {}),
     report: recorder.report(ended, result, clock.now()),
   });
-  if (ended.reason === 'Stopped') stop.throwIfAborted();
-};
+}
+
+/** Asked by all ranks: whoever did not hear of the stop himself hears it from another. */
+function stopOf({ stop, stopToo }: RoleContext, world: World): () => boolean {
+  return () => {
+    const wanted = world.agree(stop.aborted);
+    if (wanted) stopToo?.();
+    return wanted;
+  };
+}
+
+/** All of the model, or this rank's share of it. */
+function hold(
+  build: (shareOut?: ShareOut) => Model,
+  group: ProcessGroup | null,
+  shared: Omit<Parameters<typeof sharedModel>[0], 'group'>,
+): HeldModel {
+  return group === null ? wholeModel(build()) : sharedModel({ ...shared, group }, build);
+}
+
+/** Products of a token with itself take some 24 L H^2, and with each token it may look at 4 L H. */
+function attentionCost({ H }: DecoderConfig): number {
+  return 1 / (6 * H);
+}
+
+function restarted(cause: string): TelemetryBody {
+  return { type: 'warning', reason: 'Restarted', message: cause };
+}
 
 function load(
   { emit }: RoleContext,
   run: RunRecord,
   method: ResolvedMethod,
   files: ModelFiles,
+  shareOut?: ShareOut,
 ): Model {
   const dtype = dtypeOf(method);
   const report = { type: 'stage', stage: 'Load', unit: 'Tensors' } as const;
@@ -107,6 +174,9 @@ function load(
   const model = buildModel(modelSource(files), {
     dtype,
     adapter: adapterOf(method, BigInt(run.spec.training.seed), dtype),
+    trains: trainsOf(method),
+    coded: storesCodes(method),
+    ...(shareOut === undefined ? {} : { shareOut }),
     sequenceLength: run.spec.dataset.sequenceLength,
   });
   emit({
@@ -118,32 +188,12 @@ function load(
   return model;
 }
 
-/** Optimizer state of all trained parameters, made at once so that the plan's memory is the truth. */
-class States implements Disposable {
-  readonly byName: ReadonlyMap<string, OptimizerState>;
-
-  constructor({ parameters }: Model, optimizer: Optimizer) {
-    const byName = new Map<string, OptimizerState>();
-    for (const { name, value } of parameters.trained()) {
-      const state = scope(() => optimizer.initialize(value));
-      for (const tensor of Object.values(state)) keep(tensor);
-      byName.set(name, state);
-    }
-    this.byName = byName;
-  }
-
-  [Symbol.dispose](): void {
-    for (const state of this.byName.values()) {
-      for (const tensor of Object.values(state)) tensor.dispose();
-    }
-  }
-}
-
 function memoryPlan(
   run: RunRecord,
   method: ResolvedMethod,
   files: ModelFiles,
   feed: Feed,
+  workers: number,
 ): MemoryPlan {
   const { config } = files;
   const { gradientClip } = run.spec.training;
@@ -152,14 +202,15 @@ function memoryPlan(
     storedBfloat16: files.storedBfloat16,
     method,
     microBatchTokens: feed.microBatchSize * feed.largestBin,
-    perWave: Math.ceil(feed.binsPerStep / feed.microBatchSize),
+    perWave: Math.ceil(Math.ceil(feed.binsPerStep / workers) / feed.microBatchSize),
     waves: 1,
-    shards: 1,
+    shards: workers,
     clip: gradientClip.mode,
     recomputation: recomputationOf(run),
     learnedShare: feed.learnedShare,
     stages: stagesOf(run.spec, feed.largestBin),
-    device: { type: 'cpu', bytes: freeMemory() },
+    // They come up at the same time, and find the same memory free.
+    device: { type: 'cpu', bytes: Math.floor(freeMemory() / workers) },
   });
 }
 

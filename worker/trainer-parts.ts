@@ -1,14 +1,18 @@
 // What the loop is made of: interfaces only, filled in by train.ts and by tests.
 import type { TelemetryBody } from '../crds/wire/telemetry.ts';
 import type { Clock } from './clock.ts';
+import type { World } from './cluster/world.ts';
 import type { HostBin } from './engine/bin.ts';
 import type { TapeMode } from './engine/block-tape.ts';
 import type { Model } from './engine/model.ts';
-import type { Updater } from './engine/update.ts';
+import type { Update } from './engine/update.ts';
+import type { OptimizerStates } from './optimizers/states.ts';
 import type { Selection } from './selection/selection.ts';
+import type { StepUpdateSink } from './step.ts';
 import type { TrainerState } from './trainer-state.ts';
 
 export interface Batch {
+  /** Those of this rank. */
   readonly bins: readonly HostBin[];
   /** Learned tokens of the global batch, all ranks. */
   readonly learnedTokens: number;
@@ -42,12 +46,17 @@ export interface NonFinitePolicy {
 
 export interface TrainerParts {
   readonly model: Model;
+  /** The ranks that train the model together; functions below that say so are asked by all of them at the same time. */
+  readonly world: World;
   readonly selection: Selection;
-  readonly updater: Updater;
+  readonly states: OptimizerStates;
+  readonly updater: { begin(update: Update): StepUpdateSink };
   readonly plan: TrainerPlan;
   /** The global batch at a position of the data, from 0. */
   batch(position: number): Batch;
   evaluationBins(): Iterable<HostBin>;
+  /** Milliseconds that were waited for other ranks since the process began. */
+  waited(): { readonly gather: number; readonly reduce: number };
   /** Answers to the job's prompts, in order; none where the job has none, null when `stopped`. */
   sample(
     stopped: () => boolean,
@@ -55,12 +64,12 @@ export interface TrainerParts {
   readonly checkpoints: Checkpoints;
   emit(message: TelemetryBody): void;
   readonly clock: Clock;
-  /** Asked between steps: somebody wants the run to save and stop. */
+  /** Asked between steps, by all ranks: somebody wants the run to save and stop. */
   stopping(): boolean;
 }
 
 export interface Checkpoints {
-  /** Whether a save is due after this step, by interval or measured cost. */
+  /** Whether a save is due after this step, by interval or measured cost. Asked by all ranks. */
   due(state: TrainerState): boolean;
   save(state: TrainerState): Promise<void>;
   /** Puts the newest whole checkpoint into the model; null when there is none. */

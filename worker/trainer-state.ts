@@ -14,8 +14,10 @@ const evaluationPoint = z.object({
 export const trainerState = z.object({
   /** Steps done, skipped ones included. */
   step: z.int(),
-  /** Steps that changed parameters: the exponent of Adam's bias corrections. */
+  /** Steps that changed parameters. */
   updates: z.int(),
+  /** Of the optimizer state that lives, by place: the exponent of Adam's bias corrections. */
+  ages: z.record(z.string(), z.int()),
   /** Global batches drawn. A rollback goes back in `step`, never here: it leaves the batch out. */
   position: z.int(),
   tokensSeen: z.int(),
@@ -44,6 +46,7 @@ export type TrainerState = z.output<typeof trainerState>;
 export const freshState: TrainerState = {
   step: 0,
   updates: 0,
+  ages: {},
   position: 0,
   tokensSeen: 0,
   skipsInRow: 0,

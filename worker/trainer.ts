@@ -12,6 +12,7 @@ import {
   missedEvaluation,
   stoppedEarly,
 } from './look.ts';
+import { grown } from './selection/selection.ts';
 import { step } from './step.ts';
 import { memoryStatistics } from './tensor/memory.ts';
 import { streamOf } from './tensor/rng.ts';
@@ -58,36 +59,43 @@ export async function train(parts: TrainerParts, start: TrainerState): Promise<T
 }
 
 function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'rollback' {
-  const { model, plan, selection, updater, clock } = parts;
+  const { model, plan, selection, states, updater, clock, world } = parts;
   const began = clock.monotonic();
   const batch = parts.batch(state.position);
   const loaded = clock.monotonic();
+  const before = parts.waited();
   const learningRate = plan.learningRate(state.step) * state.learningRateFactor;
+  const moving = selection.at(state.step);
+  const ages = selection.ages(state.step, state.ages);
+  states.follow(ages);
   const outcome = scope(() => {
     const bins = batch.bins.map((host) => toBin(model.rope, host, model.dtype));
     const update = updater.begin({
       learningRate,
-      count: state.updates + 1,
+      count: (place) => (ages[place] ?? 0) + 1,
       stream: (name) => streamOf(plan.seed, 'update', name, state.step),
     });
     const { nll, gradientNorm, clipFactor, applied } = step({
       model,
       bins,
       learnedTokens: batch.learnedTokens,
-      moving: selection.at(state.step),
+      moving,
       modes: plan.modes,
       update,
       draw: (bin) => ({ seed: plan.seed, step: state.step, key: bin.key }),
     });
     // No tensor: what the outermost scope returns would live on.
-    return { gradientNorm, clipFactor, applied, loss: item(nll) / batch.learnedTokens };
+    const [sum = Number.NaN] = world.sum([item(nll)]);
+    return { gradientNorm, clipFactor, applied, loss: sum / batch.learnedTokens };
   });
   const done = clock.monotonic();
+  const said = selection.describe(state.step);
   const finite = outcome.applied && Number.isFinite(outcome.loss);
   const next: TrainerState = {
     ...state,
     step: state.step + 1,
     updates: state.updates + (outcome.applied ? 1 : 0),
+    ages: outcome.applied ? grown(ages, moving) : ages,
     position: state.position + 1,
     tokensSeen: state.tokensSeen + batch.tokens,
     skipsInRow: finite ? 0 : state.skipsInRow + 1,
@@ -108,11 +116,22 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
     gradNorm: finiteOrNull(outcome.gradientNorm),
     clipFactor: finiteOrNull(outcome.clipFactor),
     learningRate,
-    stepMs: { total: done - began, data: loaded - began, compute: done - loaded },
+    stepMs: {
+      ...{ total: done - began, data: loaded - began, compute: done - loaded },
+      ...waitedSince(parts, before),
+    },
     memory: memoryNow(),
     ...(finite ? {} : { skipped: true }),
+    ...(said === null ? {} : { method: said }),
   });
   return finite ? next : afterNonFinite(parts, next, outcome.applied);
+}
+
+/** Part of the time to compute; absent for a process that waits for nobody. */
+function waitedSince({ world, waited }: TrainerParts, before: ReturnType<TrainerParts['waited']>) {
+  if (world.size === 1) return {};
+  const { gather, reduce } = waited();
+  return { gather: gather - before.gather, reduce: reduce - before.reduce };
 }
 
 /** What the policy says about a step whose loss or gradient is not finite. */

@@ -1,4 +1,4 @@
-// One worker at a time in the folder of a run. Two can meet there: the command was killed, its worker still saves, and the
+// One worker at a time in the folder of a run, or one of each rank. Two can meet there: the command was killed, its worker still saves, and the
 // command is started again. The lock is SQLite's own on an empty file: the kernel drops it with the process that has it,
 // however that ends, and file systems that several machines share carry it too.
 import { join } from 'node:path';
@@ -18,8 +18,10 @@ export async function lockWorker(
   clock: Clock,
   onWait: () => void,
   signal: AbortSignal,
+  rank = 0,
 ): Promise<Disposable> {
-  const file = new DatabaseSync(join(folder, runFiles.workerLock), { timeout: 0 });
+  const name = rank === 0 ? runFiles.workerLock : `${rank}.${runFiles.workerLock}`;
+  const file = new DatabaseSync(join(folder, name), { timeout: 0 });
   try {
     for (let waited = false; !take(file); waited = true) {
       if (!waited) onWait();

@@ -35,6 +35,7 @@ export function addStartCommands(
 
 interface RunFlags extends DisplayFlags {
   readonly threads?: number;
+  readonly workers?: number;
   readonly steps?: number;
   readonly volume?: Readonly<Record<string, string>>;
   readonly fresh?: boolean;
@@ -49,7 +50,12 @@ function addRun(program: Command, { variables }: Surroundings, perform: Perform)
       'Trains a job on this machine, without a cluster. The first Ctrl-C saves and stops, the second ends at once; ' +
         'the same command goes on from the last checkpoint.',
     )
-    .option('--threads <n>', 'processor threads', wholeNumber)
+    .option(
+      '--workers <n>',
+      'processes that train together, each with a share of the model',
+      wholeNumber,
+    )
+    .option('--threads <n>', 'processor threads of each worker', wholeNumber)
     .option('--steps <n>', 'train so many steps instead of what the file says', wholeNumber)
     .option('--volume <name=folder>', 'folder that stands for a claim (repeatable)', volume)
     .option('--fresh', 'start anew where an earlier run could be continued');
@@ -57,8 +63,8 @@ function addRun(program: Command, { variables }: Surroundings, perform: Perform)
     perform(async () => {
       const { runFromTerminal } = await import('../commands/run-from-terminal.ts');
       const { cliConfig } = await import('../config.ts');
-      const { threads, steps, volume: volumes = {}, fresh = false, ...display } = flags;
-      const options = { file, threads, volumes, steps, fresh };
+      const { threads, workers, steps, volume: volumes = {}, fresh = false, ...display } = flags;
+      const options = { file, threads, workers, volumes, steps, fresh };
       return runFromTerminal(options, display, cliConfig(variables));
     }),
   );

@@ -1,8 +1,10 @@
 // `anneal run FILE`: the job on this machine. Prints what the worker says, and ends with the outcome.
 import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { type FineTuneJobSpec, isStorageFull } from '../../crds/index.ts';
+import { type FineTuneJobSpec, isStorageFull, resolveMethod, UserError } from '../../crds/index.ts';
+import { sequencesPerStep } from '../../crds/plan/batches.ts';
 import { digestOf } from '../../crds/plan/digest.ts';
+import { requireShareable } from '../../crds/plan/shareable.ts';
 import type { OutcomeRecord, RunRecord } from '../../crds/wire/run-folder.ts';
 import { type LocalOutcome, runStages } from '../client/local-run.ts';
 import { readJob } from '../client/read-job.ts';
@@ -22,7 +24,10 @@ import type { RunView } from '../format/run-view.ts';
 
 export interface RunOptions {
   readonly file: string;
+  /** Of each worker. */
   readonly threads: number | undefined;
+  /** Trainers that share the model. */
+  readonly workers?: number | undefined;
   /** Folder by claim name. */
   readonly volumes: Readonly<Record<string, string>>;
   readonly steps: number | undefined;
@@ -53,6 +58,7 @@ export async function runCommand(options: RunOptions, context: RunContext): Prom
       onMessage: view.see,
       stop: context.stop,
       kill: context.kill,
+      world: { size: record.workers ?? 1, policy: record.spec.failurePolicy },
     },
     'prepare',
   );
@@ -98,6 +104,10 @@ async function recordOf(options: RunOptions, { config, now }: RunContext): Promi
           ...job.spec,
           training: { ...job.spec.training, maxSteps: options.steps, epochs: undefined },
         };
+  const workers = options.workers ?? 1;
+  requireShares(spec, workers);
+  requireShareable(resolveMethod(spec.method), workers);
+  const share = Math.max(1, Math.floor(availableParallelism() / workers));
   return {
     version: 1,
     name: job.metadata.name ?? 'job',
@@ -108,9 +118,22 @@ async function recordOf(options: RunOptions, { config, now }: RunContext): Promi
     volumes: options.volumes,
     cache: config.cache,
     device: 'cpu',
-    threads: options.threads ?? config.threads ?? availableParallelism(),
+    threads: options.threads ?? config.threads ?? share,
+    workers,
     createdAt: now().toISOString(),
   };
+}
+
+function requireShares({ training, dataset }: FineTuneJobSpec, workers: number): void {
+  const sequences = sequencesPerStep(training, dataset);
+  if (sequences >= workers) return;
+  throw new UserError({
+    code: 'E_USAGE',
+    path: '--workers',
+    value: workers,
+    message: `--workers is ${workers}, and a step of the job has ${sequences} sequences; each worker needs at least one`,
+    hint: `use --workers ${sequences}, or raise spec.training.globalBatchSize`,
+  });
 }
 
 /** Digest of what decides the trained weights: not where results go, nor how often is saved. */

@@ -18,6 +18,7 @@ const width = 100;
 export function runLines(write: (line: string) => void, command = 'anneal'): RunView {
   let state: RunState = emptyRun;
   let lastStepAt = Number.NEGATIVE_INFINITY;
+  let said: string | undefined;
   return {
     begin({ record, folder }, continued) {
       write(`${record.name}: ${continued ? 'going on with' : 'new run'} ${folder}`);
@@ -27,6 +28,10 @@ export function runLines(write: (line: string) => void, command = 'anneal'): Run
       if (message.type !== 'step') {
         for (const line of linesOf(message)) write(line);
         return;
+      }
+      if (message.method !== undefined && message.method !== said) {
+        said = message.method;
+        write(harmless(`method     step ${message.step} · ${said}`));
       }
       const last = message.step === message.totalSteps;
       if (!last && message.time - lastStepAt < stepLineSeconds) return;
@@ -88,10 +93,14 @@ function planLines(plan: TelemetryOf<'plan'>): readonly string[] {
   return [
     `plan       ${model.name} · ${model.family}, ${count(model.parameters)} parameters`,
     `           ${plan.method} · ${count(plan.trainableParameters)} trained (${share.toFixed(1)} %)`,
-    `           ${plan.totalSteps} steps of up to ${count(plan.tokensPerStep)} tokens · ${plan.device}, ${plan.threads ?? 1} threads`,
-    `           memory ${bytes(memory.peak)} predicted · ${blocks.keep} blocks kept, ${blocks.recompute} recomputed`,
+    `           ${plan.totalSteps} steps of up to ${count(plan.tokensPerStep)} tokens · ${plan.device}, ${processorWords(plan)}`,
+    `           memory ${bytes(memory.peak)} predicted${(plan.workers ?? 1) > 1 ? ' for each' : ''} · ${blocks.keep} blocks kept, ${blocks.recompute} recomputed`,
     ...(plan.firstStep > 0 ? [`           going on after step ${plan.firstStep}`] : []),
   ];
+}
+
+function processorWords({ threads = 1, workers = 1 }: TelemetryOf<'plan'>): string {
+  return workers === 1 ? `${threads} threads` : `${workers} workers of ${threads} threads`;
 }
 
 function stepLine(message: TelemetryOf<'step'>, left: number | null): string {

@@ -14,5 +14,11 @@ export const bfloat16 = seamEntry({
       .describe(
         'How trained bfloat16 weights take small updates. Float32 keeps a second copy; StochasticRounding rounds at random, without one.',
       ),
+    trainedWeights: z
+      .enum(['BFloat16', 'Int8'])
+      .optional()
+      .describe(
+        'How matrices of the blocks are stored while they train; BFloat16 when absent. Int8 keeps codes of 8 bits with a scale for up to 256 of them, rounds each update up or down at random, and keeps no second copy of them.',
+      ),
   }),
 });

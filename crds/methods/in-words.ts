@@ -1,18 +1,34 @@
 // A method in a few words for screens and columns, and as text by seam for `status.plan.method`.
 import type { Method } from '../api/method.ts';
+import { drawOf } from './draw.ts';
 import type { ResolvedMethod } from './resolve.ts';
 
 /** `LoRA r=16 on all linear layers, AdamW, bfloat16`. */
 export function methodInWords(method: ResolvedMethod): string {
-  return [adapterInWords(method), optimizerInWords(method), precisionInWords(method)].join(', ');
+  return [
+    adapterInWords(method),
+    ...selectionInWords(method),
+    optimizerInWords(method),
+    precisionInWords(method),
+  ].join(', ');
 }
 
-/** `lora`, `full`: for tables. */
-export function methodName({ adapter }: ResolvedMethod): string {
-  return adapter.type === 'None' ? 'full' : adapter.type.toLowerCase();
+/** `lora`, `full`, `lisa`: for tables. */
+export function methodName({ adapter, selection }: ResolvedMethod): string {
+  if (adapter.type !== 'None') return adapter.type.toLowerCase();
+  return selection.type === 'All' ? 'full' : selection.type.toLowerCase();
+}
+
+/** `2 blocks at a time by LISA`; nothing where all train. */
+function selectionInWords({ selection }: ResolvedMethod): readonly string[] {
+  const count = drawOf(selection)?.activeLayers;
+  if (count === undefined) return [];
+  return [`${count} block${count === 1 ? '' : 's'} at a time by ${selection.type}`];
 }
 
 function optimizerInWords({ optimizer }: ResolvedMethod): string {
+  if (optimizer.type === 'GaLore') return `GaLore r=${optimizer.galore.rank ?? 'quarter'}`;
+  if (optimizer.type === 'QGaLore') return `Q-GaLore r=${optimizer.qGalore.rank ?? 'quarter'}`;
   const isShort = optimizer.type === 'AdamW' && optimizer.adamW.moments === 'BFloat16';
   return isShort ? 'AdamW with bfloat16 moments' : optimizer.type;
 }
@@ -20,7 +36,8 @@ function optimizerInWords({ optimizer }: ResolvedMethod): string {
 function precisionInWords({ precision }: ResolvedMethod): string {
   if (precision.type === 'Float32') return 'float32';
   const rounded = precision.bfloat16.masters === 'StochasticRounding';
-  return rounded ? 'bfloat16 with stochastic rounding' : 'bfloat16';
+  const words = rounded ? 'bfloat16 with stochastic rounding' : 'bfloat16';
+  return precision.bfloat16.trainedWeights === 'Int8' ? `${words}, trained in int8` : words;
 }
 
 function adapterInWords({ adapter }: ResolvedMethod): string {

@@ -5,19 +5,31 @@ import { bfloat16 } from './bfloat16.ts';
 import { dense } from './dense.ts';
 import { float32 } from './float32.ts';
 import { allTensors, fullPreset } from './full.ts';
+import { galore, galorePreset } from './galore.ts';
+import { lisa, lisaPreset } from './lisa.ts';
 import { lora, loraPreset } from './lora.ts';
 import { loraPlusPreset } from './lora-plus.ts';
 import { noAdapter } from './no-adapter.ts';
+import { owlore, owlorePreset } from './owlore.ts';
+import { qGalore, qGalorePreset } from './q-galore.ts';
 import { sgd } from './sgd.ts';
 
 export const seamEntries = {
   precision: [bfloat16, float32],
   base: [dense],
   adapter: [noAdapter, lora],
-  selection: [allTensors],
-  optimizer: [adamW, adamW8bit, sgd],
+  selection: [allTensors, lisa, owlore],
+  optimizer: [adamW, adamW8bit, sgd, galore, qGalore],
 } as const;
 
-export const presets = [loraPreset, loraPlusPreset, fullPreset] as const;
+export const presets = [
+  loraPreset,
+  loraPlusPreset,
+  fullPreset,
+  lisaPreset,
+  galorePreset,
+  owlorePreset,
+  qGalorePreset,
+] as const;
 
 export type PresetName = (typeof presets)[number]['preset'];

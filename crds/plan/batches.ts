@@ -25,21 +25,6 @@ export function splitEvenly(count: number, parts: number): readonly number[] {
   return Array.from({ length: parts }, (_, index) => small + (index < larger ? 1 : 0));
 }
 
-interface Range {
-  readonly start: number;
-  readonly end: number;
-}
-
-/** The same shares as ranges, back to back from 0. */
-export function rangesOf(sizes: readonly number[]): readonly Range[] {
-  let start = 0;
-  return sizes.map((size) => {
-    const range = { start, end: start + size };
-    start = range.end;
-    return range;
-  });
-}
-
 export interface BatchPlan {
   readonly sequences: number;
   /** Sequences of the rank that has most. */

@@ -1,8 +1,9 @@
 // Bytes of one block and one micro-batch: what stays, what passes, what the head needs.
+import { storesCodes } from '../methods/coded.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, TapeMode } from './memory-question.ts';
-import { adaptedLinears, linearsOf, trainedOf } from './parameters.ts';
+import { adaptedLinears, linearsOf, parametersOf, trainedOf } from './parameters.ts';
 import { valueBytes } from './static-bytes.ts';
 
 export interface BlockBytes {
@@ -26,25 +27,37 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
   const { working } = memoryConstants;
   const width = valueBytes(method);
   const stream = T * facts.H * width;
-  const tape = T * tapeBytesPerToken(question);
+  // Every pass over a block makes its own matrices of codes.
+  const made = storesCodes(method) ? parametersOf(facts).blockMatrices * width : 0;
+  const tape = T * tapeBytesPerToken(question) + made;
   const trained = trainedOf(facts, method);
   const isAdapter = trained.adapter > 0;
   const micros = question.perWave * question.waves;
   const gradientWidth = isAdapter || micros > 1 ? 4 : width;
   // While the second micro-batch is added, its own gradient is there as well.
   const passing = micros > 1 ? trained.block * (isAdapter ? 4 : width) : 0;
-  const gradient = (trained.block * gradientWidth) / question.shards;
+  // What ranks have summed up is float32.
+  const kept = question.shards === 1 ? gradientWidth : 4;
+  const gradient = (trained.block * kept) / question.shards;
   return {
     stream,
     held: { keep: tape, recompute: stream, offload: 0 },
     tape,
-    forwardWorking: T * width * units(facts, working.forward),
+    forwardWorking: T * width * units(facts, working.forward) + made,
     backwardWorking: T * width * units(facts, working.backward),
     headWorking: headWorking(question),
     gradient,
     blockGradient: trained.block * gradientWidth + passing,
-    outsideGradient: trained.outside * 4,
+    outsideGradient: outsideGradient(question),
   };
+}
+
+/** That of the embedding grows through the whole backward; that of the head is summed up over the ranks at once. */
+function outsideGradient({ facts, method, shards }: MemoryQuestion): number {
+  const { outside, embedding } = trainedOf(facts, method);
+  if (shards === 1) return outside * 4;
+  const whole = embedding ? parametersOf(facts).embedding : 0;
+  return 4 * (whole + (outside - whole) / shards);
 }
 
 /** The tape of one block for one token, adapters included. */
@@ -82,7 +95,7 @@ function units({ H, NH, NK, D, I }: DecoderFacts, count: Units): number {
 function headWorking({ facts, method, microBatchTokens, learnedShare }: MemoryQuestion): number {
   const { head } = memoryConstants;
   const learned = microBatchTokens * learnedShare;
-  const bytes = method.adapter.type === 'None' ? head.bytesWithGradient : head.bytes;
+  const bytes = trainedOf(facts, method).head ? head.bytesWithGradient : head.bytes;
   const fitting = Math.max(head.fewestRows, Math.min(head.mostRows, bytes / (4 * facts.V)));
   const logits = Math.min(fitting, learned) * facts.V * 4;
   return logits + head.H * learned * facts.H * valueBytes(method);

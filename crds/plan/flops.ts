@@ -2,7 +2,7 @@
 // share of the device's peak in telemetry.
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
-import { parametersOf, trainedOf } from './parameters.ts';
+import { parametersOf, type TrainedCounts, trainedOf } from './parameters.ts';
 
 export interface FlopsPerToken {
   readonly forward: number;
@@ -37,12 +37,12 @@ export function flopsPerToken(question: FlopsQuestion): FlopsPerToken {
   const attention = 4 * facts.NH * facts.D * meanAttended * facts.L;
   const forward = 2 * (linears + adapter) + attention;
   // The backward of attention costs twice its forward, and all of it goes to inputs.
-  const inputGradients = 2 * (linears + adapter) + 2 * attention;
-  const trainedMatrices = adapter > 0 ? adapter : linears;
+  const inputGradients = passedShare(facts.L, trained) * (2 * (linears + adapter) + 2 * attention);
+  const trainedMatrices = (adapter > 0 ? adapter : linears) * (trained.movingBlocks / facts.L);
   const weightGradients = 2 * trainedMatrices;
   const recompute = recomputedShare * forward;
   const headMatrix = facts.V * facts.H;
-  const head = learnedShare * headMatrix * (adapter > 0 ? 4 : 6);
+  const head = learnedShare * headMatrix * (trained.head ? 6 : 4);
   return {
     forward,
     inputGradients,
@@ -51,4 +51,13 @@ export function flopsPerToken(question: FlopsQuestion): FlopsPerToken {
     head,
     total: forward + inputGradients + weightGradients + recompute + head,
   };
+}
+
+/**
+ * Share of the blocks that a backward passes through on average: down to the lowest that moves, unless something below
+ * moves as well. Of gamma out of L, drawn alike, the lowest is the (L + 1) / (gamma + 1)th on average.
+ */
+function passedShare(blocks: number, { movingBlocks, embedding }: TrainedCounts): number {
+  if (embedding) return 1;
+  return (blocks + 1 - (blocks + 1) / (movingBlocks + 1)) / blocks;
 }

@@ -41,6 +41,12 @@ export const memoryConstants = {
     SGDMomentum: 4,
     master: 4,
   },
+  /** Of a value of the basis of a subspace: in float32; or in 4 bits, with a scale and a zero for some 192 of them. */
+  basisBytes: { exact: 4, lazy: 0.5 + 5 / 192 },
+  /** Of a weight in 8 bits, with a scale and a zero for some 192 of them. */
+  codedBytes: 1 + 5 / 192,
+  /** What a choice of directions needs for a square of the smaller side: the sum of products, its vectors and their work, in float64. */
+  refresh: { squares: 4, rows: 1024 },
   /** What the engine of this version does, so that no plan counts on more. */
   engine: {
     /** A step in several passes over the blocks, when inputs of all micro-batches do not fit. */

@@ -6,6 +6,9 @@
 import { type BlockBytes, blockBytes } from './block-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, TapeMode } from './memory-question.ts';
+import { updateWorking } from './optimizer-bytes.ts';
+import { trainedOf } from './parameters.ts';
+import { sharedBytes } from './shared-bytes.ts';
 import {
   type MemoryParts,
   otherStages,
@@ -108,23 +111,29 @@ function stepParts(question: MemoryQuestion, blocks: readonly TapeMode[]): Memor
     gradients: worst.gradients,
     activations: worst.activations,
     workspace:
-      worst.working + fixed.gathered + context + tokenizerBytes(question) + slack * dynamic,
+      worst.working +
+      sharedBytes(question).blocks +
+      context +
+      tokenizerBytes(question) +
+      slack * dynamic,
   };
 }
 
 function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): readonly Moment[] {
-  const { facts, perWave, clip } = question;
+  const { facts, method, perWave, clip } = question;
+  const { movingBlocks } = trainedOf(facts, method);
   const bytes = blockBytes(question);
+  const shared = sharedBytes(question);
   const held = blocks.map((mode) => perWave * bytes.held[mode]);
   const before = [0];
   for (const one of held) before.push((before.at(-1) ?? 0) + one);
   const stream = perWave * bytes.stream;
-  const everyBlock = facts.L * bytes.gradient;
+  const everyBlock = movingBlocks * bytes.gradient;
   const outside = bytes.outsideGradient;
   const atHead: Moment = {
     gradients: outside,
     activations: (before.at(-1) ?? 0) + 2 * stream,
-    working: bytes.headWorking,
+    working: bytes.headWorking + shared.vocabulary,
   };
   const forward: Moment = {
     gradients: 0,
@@ -136,17 +145,25 @@ function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): reado
       gradients:
         outside +
         bytes.blockGradient +
-        (clip === 'Global' ? (facts.L - 1 - layer) * bytes.gradient : 0),
+        // Those of the place before are on their way.
+        (layer === facts.L - 1 ? shared.headExchange : shared.blockExchange) +
+        // Which blocks move is drawn: at worst they stand together at the top.
+        (clip === 'Global' ? Math.min(facts.L - 1 - layer, movingBlocks - 1) * bytes.gradient : 0),
       activations: (before[layer + 1] ?? 0) + 2 * stream + madeAgain(mode, bytes),
       working: bytes.backwardWorking,
     }),
   );
   const update: Moment = {
     gradients: outside + (clip === 'Global' ? everyBlock : bytes.gradient),
-    activations: 0,
-    working: 0, // optimizers work in place
+    activations: clip === 'Global' ? 0 : (before.at(-2) ?? 0) + 2 * stream,
+    working: updateWorking(facts, method),
   };
-  return [atHead, forward, ...backward, update];
+  const last: Moment = {
+    gradients: outside + (clip === 'Global' ? everyBlock : 0) + shared.embeddingExchange,
+    activations: 0,
+    working: 0,
+  };
+  return [atHead, forward, ...backward, last, update];
 }
 
 /** The tape of the block that is run again; it begins with the input, which is already there unless it was offloaded. */

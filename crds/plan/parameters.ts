@@ -1,6 +1,7 @@
 // Counts and shapes that follow from the sizes of a decoder: its linear layers, its parameters, and those of them that a
 // method trains.
 import { UserError } from '../errors.ts';
+import { drawOf } from '../methods/draw.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { nearestName } from '../nearest-name.ts';
 import { inWords } from '../text.ts';
@@ -61,27 +62,60 @@ export function parametersOf(facts: DecoderFacts): ParameterCounts {
 export interface TrainedCounts {
   /** In one block. */
   readonly block: number;
-  /** Embedding, head and last norm together. */
+  /** Of embedding, head and last norm together. */
   readonly outside: number;
+  /** All that train at some time. */
   readonly total: number;
   /** Of the total: matrices of an adapter. */
   readonly adapter: number;
+  /** Blocks that move in one step, and all that moves in it. */
+  readonly movingBlocks: number;
+  readonly moving: number;
+  /** Whether the embedding moves, and the matrix that makes logits. */
+  readonly embedding: boolean;
+  readonly head: boolean;
 }
 
 export function trainedOf(facts: DecoderFacts, method: ResolvedMethod): TrainedCounts {
-  const counts = parametersOf(facts);
+  const movingBlocks = movingBlocksOf(facts, method);
+  const counted = (block: number, outside: number) => ({
+    ...{ block, outside, total: block * facts.L + outside },
+    ...{ movingBlocks, moving: block * movingBlocks + outside },
+  });
   if (method.adapter.type === 'None') {
-    const block = counts.blockMatrices + counts.blockVectors;
-    const outside = counts.total - facts.L * block;
-    return { block, outside, total: counts.total, adapter: 0 };
+    const { blockMatrices, blockVectors } = parametersOf(facts);
+    const { outside, ...moves } = outsideOf(facts, method);
+    return { ...counted(blockMatrices + blockVectors, outside), adapter: 0, ...moves };
   }
   const { rank, targetModules } = method.adapter.lora;
   const block = adaptedLinears(facts, targetModules).reduce(
     (sum, linear) => sum + rank * (linear.in + linear.out),
     0,
   );
-  return { block, outside: 0, total: block * facts.L, adapter: block * facts.L };
+  return { ...counted(block, 0), adapter: block * facts.L, ...nothingOutside };
 }
+
+function movingBlocksOf({ L }: DecoderFacts, { selection }: ResolvedMethod): number {
+  return Math.min(L, drawOf(selection)?.activeLayers ?? L);
+}
+
+/** What trains outside the blocks, when the weights themselves train. A tied head is the embedding. */
+function outsideOf(
+  facts: DecoderFacts,
+  { selection }: ResolvedMethod,
+): Pick<TrainedCounts, 'outside' | 'embedding' | 'head'> {
+  const { embedding, head } = parametersOf(facts);
+  const all = { trainEmbeddings: true, trainHead: true, trainFinalNorm: true };
+  const trains = drawOf(selection) ?? all;
+  const outside =
+    (trains.trainEmbeddings ? embedding : 0) +
+    (trains.trainHead ? head : 0) +
+    (trains.trainFinalNorm ? facts.H : 0);
+  const { trainEmbeddings, trainHead } = trains;
+  return { outside, embedding: trainEmbeddings, head: facts.tied ? trainEmbeddings : trainHead };
+}
+
+const nothingOutside = { embedding: false, head: false } as const;
 
 /**
  * The linears of a block that get an adapter. A name is the last part of a module path, or a longer tail of it

@@ -1,82 +1,86 @@
-// Which rank keeps which part of a parameter. Two layouts: `slice` cuts along one dimension, `owner` gives whole matrices to
-// ranks, `replicated` gives everything to all. Every element has exactly one keeper in the first two.
-import { rangesOf, splitEvenly } from './batches.ts';
+// Which rank keeps which part of the tensors of a place. They lie one behind the other on a line of cells, and the line is cut into
+// equal shares, one a rank: whoever gathers the shares has every tensor whole, in place, by one collective and without a copy.
+//
+// Two layouts. `slice` cuts where a share ends, between two cells: a cell is as long as the blocks of 8-bit moments, so optimizers that
+// work element by element, or block by block, find in a share what they would find in the whole. `owner` keeps each tensor whole at one
+// rank, for optimizers that need a matrix; shares are then as long as the largest needs to be.
+import { splitEvenly } from './batches.ts';
 
-export interface ShardedParameter {
-  readonly name: string;
-  readonly shape: readonly number[];
-  /** Block it belongs to; matrices of one block are spread over the ranks together. */
-  readonly block: number;
-  readonly layout: 'slice' | 'owner' | 'replicated';
-  /** Dimension that is cut; the first when absent. */
-  readonly dimension?: number;
+/** Elements of a cell: every tensor begins with one, and none is cut. */
+export const cellSize = 256;
+
+export type ShardLayout = 'slice' | 'owner';
+
+export interface LinePlan {
+  /** Elements of each rank's share; the line has as many for each rank. */
+  readonly share: number;
+  readonly tensors: readonly LineTensor[];
 }
 
-export interface Shard {
+interface LineTensor {
   readonly name: string;
-  readonly rank: number;
-  /** First index in every dimension. */
-  readonly start: readonly number[];
-  readonly shape: readonly number[];
+  /** Elements of the whole tensor. */
+  readonly count: number;
+  /** Where it begins on the line. */
+  readonly at: number;
 }
 
-/** Empty shards are left out: a rank may have none of a small parameter. */
-export function planShards(
-  parameters: readonly ShardedParameter[],
+/** What one rank keeps of a tensor. */
+export interface LinePiece {
+  readonly name: string;
+  /** First element of the tensor that is kept, in row order, and how many. */
+  readonly start: number;
+  readonly count: number;
+  /** Where they begin in the rank's share. */
+  readonly at: number;
+}
+
+export function planLine(
+  tensors: readonly Pick<LineTensor, 'name' | 'count'>[],
   ranks: number,
-): readonly Shard[] {
-  const owners = assignOwners(parameters, ranks);
-  return parameters.flatMap((parameter) => {
-    const whole = parameter.shape.map(() => 0);
-    const { name, shape } = parameter;
-    switch (parameter.layout) {
-      case 'replicated':
-        return Array.from({ length: ranks }, (_, rank) => ({ name, rank, start: whole, shape }));
-      case 'owner':
-        return [{ name, rank: owners.get(name) ?? 0, start: whole, shape }];
-      case 'slice':
-        return slices(parameter, ranks);
-      default:
-        return parameter.layout satisfies never;
-    }
+  layout: ShardLayout,
+): LinePlan {
+  return layout === 'slice' ? inOrder(tensors, ranks) : byOwner(tensors, ranks);
+}
+
+/** The pieces of a rank, in the order of the line; tensors of which it has nothing are left out. */
+export function piecesOf({ share, tensors }: LinePlan, rank: number): readonly LinePiece[] {
+  const begin = rank * share;
+  return tensors.flatMap(({ name, count, at }) => {
+    const from = Math.max(at, begin);
+    const to = Math.min(at + count, begin + share);
+    return from < to ? [{ name, start: from - at, count: to - from, at: from - begin }] : [];
   });
 }
 
-function slices({ name, shape, dimension = 0 }: ShardedParameter, ranks: number): readonly Shard[] {
-  const length = shape[dimension] ?? 1;
-  return rangesOf(splitEvenly(length, ranks)).flatMap(({ start, end }, rank) =>
-    start === end
-      ? []
-      : [
-          {
-            name,
-            rank,
-            start: shape.map((_, axis) => (axis === dimension ? start : 0)),
-            shape: shape.map((size, axis) => (axis === dimension ? end - start : size)),
-          },
-        ],
-  );
+function inOrder(tensors: readonly Pick<LineTensor, 'name' | 'count'>[], ranks: number): LinePlan {
+  let cells = 0;
+  const placed = tensors.map(({ name, count }) => {
+    const at = cells * cellSize;
+    cells += cellsOf(count);
+    return { name, count, at };
+  });
+  const [largest = 0] = splitEvenly(cells, ranks);
+  return { share: largest * cellSize, tensors: placed };
 }
 
-/** Largest matrix of a block first, each to the rank that holds least so far; ties to the lower rank. */
-function assignOwners(
-  parameters: readonly ShardedParameter[],
-  ranks: number,
-): ReadonlyMap<string, number> {
-  const owned = parameters.filter(({ layout }) => layout === 'owner');
-  const ordered = owned
-    .map((parameter, index) => ({ parameter, index, size: sizeOf(parameter.shape) }))
-    .sort((a, b) => a.parameter.block - b.parameter.block || b.size - a.size || a.index - b.index);
+/** Largest tensor first, each to the rank that holds least so far; ties to the lower rank. */
+function byOwner(tensors: readonly Pick<LineTensor, 'name' | 'count'>[], ranks: number): LinePlan {
   const held = new Array<number>(ranks).fill(0);
-  const owners = new Map<string, number>();
-  for (const { parameter, size } of ordered) {
+  const order = [...tensors.entries()].sort(([i, a], [j, b]) => b.count - a.count || i - j);
+  const owned = order.map(([, { name, count }]) => {
     const rank = held.indexOf(Math.min(...held));
-    held[rank] = (held[rank] ?? 0) + size;
-    owners.set(parameter.name, rank);
-  }
-  return owners;
+    const cell = held[rank] ?? 0;
+    held[rank] = cell + cellsOf(count);
+    return { name, count, rank, cell };
+  });
+  const share = Math.max(...held) * cellSize;
+  const placed = owned
+    .map(({ name, count, rank, cell }) => ({ name, count, at: rank * share + cell * cellSize }))
+    .sort((a, b) => a.at - b.at);
+  return { share, tensors: placed };
 }
 
-function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
+function cellsOf(count: number): number {
+  return Math.ceil(count / cellSize);
 }

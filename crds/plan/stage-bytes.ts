@@ -1,8 +1,10 @@
 // What a run needs apart from training steps: evaluation and answers to prompts, which happen in the same process beside the state
 // of the optimizer, and the publishing of the result: a process of its own that holds the trained model and what was read back.
+import { storesCodes } from '../methods/coded.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, ResultForm } from './memory-question.ts';
 import { linearsOf, parametersOf, trainedOf } from './parameters.ts';
+import { sharedBytes } from './shared-bytes.ts';
 import { staticBytes, valueBytes } from './static-bytes.ts';
 
 export type StageName = 'Step' | 'Evaluate' | 'Sample' | 'Publish';
@@ -58,7 +60,7 @@ function evaluate(question: MemoryQuestion, tokens: number): StagePeak {
   const logits = Math.min(rows, tokens) * facts.V * 4 + 2 * tokens * facts.H * width;
   return inTraining(question, 'Evaluate', {
     activations: 2 * tokens * facts.H * width,
-    working: Math.max(logits, forwardWorking(question, tokens)),
+    working: Math.max(logits + sharedBytes(question).vocabulary, forwardWorking(question, tokens)),
   });
 }
 
@@ -68,7 +70,7 @@ function sample(question: MemoryQuestion, tokens: number): StagePeak {
   const width = valueBytes(method);
   return inTraining(question, 'Sample', {
     activations: facts.L * 2 * tokens * facts.NK * facts.D * width,
-    working: forwardWorking(question, tokens) + 4 * facts.V * 4,
+    working: forwardWorking(question, tokens) + 4 * facts.V * 4 + sharedBytes(question).vocabulary,
   });
 }
 
@@ -77,9 +79,10 @@ function inTraining(
   stage: StageName,
   { activations, working }: { readonly activations: number; readonly working: number },
 ): StagePeak {
-  const { weights, optimizer, gathered } = staticBytes(question);
+  const { weights, optimizer } = staticBytes(question);
   const { context } = memoryConstants[question.device.type];
-  const workspace = working + gathered + context + tokenizerBytes(question);
+  const { blocks } = sharedBytes(question);
+  const workspace = working + blocks + context + tokenizerBytes(question);
   return stagePeak(stage, { weights, optimizer, gradients: 0, activations, workspace });
 }
 
@@ -100,7 +103,13 @@ function publishAs(question: MemoryQuestion, format: ResultForm): StagePeak {
   const { total, embedding } = parametersOf(facts);
   const width = valueBytes(method);
   const copy = format === 'PEFTAdapter' ? adapter * 4 : total * width;
-  const matrix = Math.max(embedding, ...linearsOf(facts).map((linear) => linear.out * linear.in));
+  const matrices = linearsOf(facts).map((linear) => linear.out * linear.in);
+  const matrix = Math.max(embedding, ...matrices);
+  // A block that is made whole of codes, and the float32 numbers of a matrix of each shape on the way.
+  const made = storesCodes(method)
+    ? width * matrices.reduce((sum, one) => sum + one, 0) +
+      4 * [...new Set(matrices)].reduce((sum, one) => sum + one, 0)
+    : 0;
   const written = format === 'PEFTAdapter' ? adapter * 4 : matrix * publish.bytesPerValue[format];
   const compared = publish.tokens * facts.V * (width + 2 * 4) + publish.rows * facts.V * 8 * 8;
   return stagePeak('Publish', {
@@ -111,7 +120,8 @@ function publishAs(question: MemoryQuestion, format: ResultForm): StagePeak {
     workspace:
       memoryConstants.cpu.context +
       (format === 'PEFTAdapter' ? 0 : facts.V * memoryConstants.tokenizerBytesPerToken) +
-      Math.max(written, copy + compared),
+      Math.max(written, copy + compared) +
+      made,
   });
 }
 

@@ -1,14 +1,14 @@
 // Bytes that are there from the first step to the last: weights, masters, state of the optimizer.
+import { storesCodes } from '../methods/coded.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion } from './memory-question.ts';
+import { optimizerBytes } from './optimizer-bytes.ts';
 import { parametersOf, trainedOf } from './parameters.ts';
 
 interface StaticBytes {
   readonly weights: number;
   readonly optimizer: number;
-  /** Full copies of two blocks, the embedding and the head, where weights are sharded. */
-  readonly gathered: number;
 }
 
 export function staticBytes(question: MemoryQuestion): StaticBytes {
@@ -16,43 +16,33 @@ export function staticBytes(question: MemoryQuestion): StaticBytes {
   const counts = parametersOf(facts);
   const trained = trainedOf(facts, method);
   const width = valueBytes(method);
-  const block = (counts.blockMatrices + counts.blockVectors) * width;
   return {
     weights:
-      (counts.total * width - narrower(question) + trained.adapter * memoryConstants.adapterBytes) /
+      (counts.total * width -
+        2 * frozenInBfloat16(question) -
+        codedSaving(question) +
+        trained.adapter * memoryConstants.adapterBytes) /
       shards,
-    optimizer: (trained.total * stateBytes(method)) / shards,
-    gathered: shards === 1 ? 0 : 2 * block + (counts.embedding + counts.head) * width,
+    optimizer: optimizerBytes(facts, method) / shards,
   };
 }
 
-/** What is saved by frozen weights that stay in the 16 bits of their file while the rest is float32. */
-function narrower({ method, storedBfloat16 = 0 }: MemoryQuestion): number {
-  return method.adapter.type === 'None' || valueBytes(method) === 2 ? 0 : 2 * storedBfloat16;
+/** Frozen values that stay in the 16 bits of their file while the rest is float32: each saves two bytes. */
+export function frozenInBfloat16({ facts, method, storedBfloat16 = 0 }: MemoryQuestion): number {
+  if (valueBytes(method) === 2) return 0;
+  const trained = trainedOf(facts, method);
+  const frozen = parametersOf(facts).total - (trained.total - trained.adapter);
+  return Math.min(storedBfloat16, frozen);
+}
+
+/** What is saved by trained matrices that are stored in codes. */
+function codedSaving({ facts, method }: MemoryQuestion): number {
+  if (!storesCodes(method)) return 0;
+  const matrices = facts.L * parametersOf(facts).blockMatrices;
+  return matrices * (valueBytes(method) - memoryConstants.codedBytes);
 }
 
 /** Bytes of a value in the model's own type. */
 export function valueBytes(method: ResolvedMethod): number {
   return method.precision.type === 'Float32' ? 4 : 2;
-}
-
-/** Bytes of masters and state for one trained parameter. Adapters are float32 and need no master. */
-function stateBytes(method: ResolvedMethod): number {
-  const { optimizer, precision, adapter } = method;
-  const { AdamW, AdamW8bit, SGDMomentum, master } = memoryConstants.optimizer;
-  const mastered =
-    precision.type === 'BFloat16' &&
-    precision.bfloat16.masters === 'Float32' &&
-    adapter.type === 'None';
-  const masters = mastered ? master : 0;
-  switch (optimizer.type) {
-    case 'AdamW':
-      return masters + (optimizer.adamW.moments === 'BFloat16' ? AdamW / 2 : AdamW);
-    case 'AdamW8bit':
-      return masters + AdamW8bit;
-    case 'SGD':
-      return masters + (Number(optimizer.sgd.momentum) > 0 ? SGDMomentum : 0);
-    default:
-      return optimizer satisfies never;
-  }
 }

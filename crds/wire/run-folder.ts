@@ -4,6 +4,7 @@
 //
 //   run.json        who, what, where            `anneal run`
 //   prepared.json   model and tokens, ready     prepare
+//   scores.json     what blocks are drawn by    train, where the method has such
 //   checkpoints/    step-<n>                    train
 //   trained.json    the report of the training train
 //   telemetry.jsonl every message, in order; of a long run not every step: worker/telemetry/emit.ts
@@ -11,7 +12,8 @@
 //   report.json     the run report              publish
 //   outcome.json    how the run ended           `anneal run`
 //   run.lock        the one that owns the run   `anneal run`, while it lasts
-//   worker.lock     the one that works in it    each stage, while it lasts
+//   worker.lock     the one that works in it    each stage, while it lasts; of several trainers the first,
+//                                               and the others in <rank>.worker.lock
 import * as z from 'zod';
 import { fineTuneJobSpec } from '../api/job.ts';
 import { runReport } from './run-report.ts';
@@ -19,6 +21,7 @@ import { runReport } from './run-report.ts';
 export const runFiles = {
   run: 'run.json',
   prepared: 'prepared.json',
+  scores: 'scores.json',
   trained: 'trained.json',
   telemetry: 'telemetry.jsonl',
   report: 'report.json',
@@ -41,11 +44,22 @@ export const runRecord = z.object({
   volumes: z.record(z.string(), z.string()),
   cache: z.string(),
   device: z.string(),
+  /** Of each worker. */
   threads: z.int().min(1),
+  /** Trainers that share the model; one where nothing is said. */
+  workers: z.int().min(1).optional(),
   createdAt: z.string(),
 });
 
 export type RunRecord = z.output<typeof runRecord>;
+
+export const scoresRecord = z.object({
+  version: z.literal(1),
+  /** Of the model, the data and the settings that they were computed from. */
+  digest: z.string(),
+  /** By block, first to last. */
+  scores: z.array(z.number()),
+});
 
 export const preparedRecord = z.object({
   version: z.literal(1),

@@ -18,7 +18,7 @@ const checkpointHead = z.object({
 
 export type CheckpointHead = z.output<typeof checkpointHead>;
 
-const restartsRecord = z.object({
+export const restartsRecord = z.object({
   counted: count.default(0),
   disruptions: count.default(0),
   resizes: count.default(0),

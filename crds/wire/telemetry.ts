@@ -62,7 +62,10 @@ export const planMessage = z.object({
   trainableParameters: count,
   precision: z.string(),
   device: z.string(),
+  /** Of each worker. */
   threads: count.optional(),
+  /** Trainers that share the model; one where nothing is said. */
+  workers: count.optional(),
   totalSteps: count,
   /** Step to start from: above 0 after a resume. */
   firstStep: count,
@@ -114,6 +117,8 @@ export const stepMessage = z.object({
   /** Share of the peak speed of the device that the step reached, where known. */
   speedOfLight: z.number().optional(),
   skipped: z.boolean().optional(),
+  /** What the method says of itself: `blocks 3 and 17 of 30, until step 40`. */
+  method: z.string().optional(),
 });
 
 export const evaluationMessage = z.object({

@@ -5,6 +5,7 @@ import { benchCli } from './cli/bench-cli.ts';
 import { benchKernels } from './kernels/bench-kernels.ts';
 import { benchMemory } from './memory/bench-memory.ts';
 import { benchOperator } from './operator/bench-operator.ts';
+import { benchSharding } from './sharding/bench-sharding.ts';
 import { benchTrain } from './train/bench-train.ts';
 
 const benches = new Map([
@@ -12,6 +13,7 @@ const benches = new Map([
   ['kernels', benchKernels],
   ['memory', benchMemory],
   ['operator', benchOperator],
+  ['sharding', benchSharding],
   ['cli', benchCli],
 ]);
 

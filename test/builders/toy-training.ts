@@ -1,19 +1,27 @@
 // A training in memory: a toy model, its optimizer, batches from a list, and a place for checkpoints.
+
+import type { ShardLayout } from '../../crds/plan/shards.ts';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { Adapter } from '../../worker/adapters/adapter.ts';
 import { stateTensors } from '../../worker/checkpoint/state-tensors.ts';
+import type { ProcessGroup } from '../../worker/cluster/process-group.ts';
+import { alone, type World, worldOf } from '../../worker/cluster/world.ts';
 import { readConfig } from '../../worker/decoder/config.ts';
 import type { HostBin } from '../../worker/engine/bin.ts';
 import type { TapeMode } from '../../worker/engine/block-tape.ts';
-import { buildModel } from '../../worker/engine/build-model.ts';
+import { buildModel, type ShareOut, type Trains } from '../../worker/engine/build-model.ts';
+import { type HeldModel, sharedModel, wholeModel } from '../../worker/engine/held-model.ts';
 import type { Model } from '../../worker/engine/model.ts';
+import type { Parameters } from '../../worker/engine/parameters.ts';
 import { type Clip, Updater } from '../../worker/engine/update.ts';
 import { adamW } from '../../worker/optimizers/adamw.ts';
-import type { Optimizer, OptimizerState } from '../../worker/optimizers/optimizer.ts';
+import type { Optimizer } from '../../worker/optimizers/optimizer.ts';
+import { OptimizerStates } from '../../worker/optimizers/states.ts';
 import { all } from '../../worker/selection/all.ts';
+import type { Selection } from '../../worker/selection/selection.ts';
 import type { DType } from '../../worker/tensor/dtype.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
-import { keep, scope } from '../../worker/tensor/scope.ts';
+import { scope } from '../../worker/tensor/scope.ts';
 import { fromBytes, type Tensor, tensor, toBytes } from '../../worker/tensor/tensor.ts';
 import type { Batch, Checkpoints, TrainerParts, TrainerPlan } from '../../worker/trainer.ts';
 import type { TrainerState } from '../../worker/trainer-state.ts';
@@ -26,6 +34,9 @@ export interface ToyModelOptions {
   /** @default 'float32' */
   readonly dtype?: DType;
   readonly adapter?: Adapter | null;
+  readonly trains?: Trains;
+  /** Matrices of blocks train as codes of 8 bits. @default false */
+  readonly coded?: boolean;
   /** Golden case. @default 'llama' */
   readonly name?: string;
   /** Fields of `config.json` in place of the case's own. */
@@ -33,8 +44,15 @@ export interface ToyModelOptions {
 }
 
 /** The caller disposes its parameters. */
-export function aToyModel(options: ToyModelOptions = {}): Model {
-  const { dtype = 'float32', adapter = null, name = 'llama', config: changes = {} } = options;
+export function aToyModel(options: ToyModelOptions = {}, shareOut?: ShareOut): Model {
+  const {
+    dtype = 'float32',
+    adapter = null,
+    name = 'llama',
+    config: changes = {},
+    trains,
+    coded = false,
+  } = options;
   const config = readConfig({ ...goldenCase(name).config, ...changes });
   const tensors = goldenTensors(config);
   const load = (tensorName: string, type: DType): Tensor => {
@@ -43,7 +61,11 @@ export function aToyModel(options: ToyModelOptions = {}): Model {
     return ops.to(tensor(found.values, found.spec.shape), type);
   };
   const source = { config, tensorNames: [...tensors.keys()], load, isBfloat16: () => false };
-  return buildModel(source, { dtype, adapter, sequenceLength: 64 });
+  return buildModel(source, {
+    ...{ dtype, adapter, coded, sequenceLength: 64 },
+    ...(trains === undefined ? {} : { trains }),
+    ...(shareOut === undefined ? {} : { shareOut }),
+  });
 }
 
 export const plainAdamW = {
@@ -53,6 +75,8 @@ export const plainAdamW = {
 
 export interface TrainingOptions extends ToyModelOptions {
   readonly optimizer?: Optimizer;
+  /** @default all */
+  readonly selection?: (parameters: Parameters) => Selection;
   readonly clip?: Clip;
   readonly plan?: Partial<TrainerPlan>;
   /** @default `keep` for every block */
@@ -61,29 +85,42 @@ export interface TrainingOptions extends ToyModelOptions {
   readonly batches?: readonly (readonly HostBin[])[];
   readonly evaluation?: readonly HostBin[];
   readonly parts?: Partial<TrainerParts>;
+  /** The ranks that train it together; absent for one process. */
+  readonly group?: ProcessGroup;
+  /** @default 'slice' */
+  readonly layout?: ShardLayout;
   /** Where checkpoints go; in memory when absent. */
   readonly checkpoints?: (trained: Training) => Checkpoints;
 }
 
 export class Training implements Disposable {
   readonly model: Model;
-  readonly states: ReadonlyMap<string, OptimizerState>;
+  readonly held: HeldModel;
+  readonly states: OptimizerStates;
   readonly parts: TrainerParts;
   readonly messages: TelemetryBody[] = [];
 
   constructor(options: TrainingOptions = {}) {
     const { optimizer = adamW(plainAdamW), clip = { mode: 'Global', norm: 1 } } = options;
-    this.model = aToyModel(options);
+    const { group } = options;
+    const world = group === undefined ? alone : worldOf(group);
+    this.held = holdToy(options);
+    this.model = this.held.model;
     const { parameters, config } = this.model;
-    this.states = statesOf(this.model, optimizer);
+    const selection = (options.selection ?? all)(parameters);
+    this.states = new OptimizerStates(this.held.pieces, optimizer);
+    this.states.follow(selection.ages(0, {}));
     const batches = options.batches ?? [[aBin([countUp(0, 12)])]];
     const clock = new FakeClock();
     this.parts = {
       model: this.model,
+      world,
+      waited: this.held.waited,
       plan: { ...aPlan(config.L, options.mode ?? 'keep'), ...options.plan },
-      selection: all(parameters),
-      updater: new Updater(optimizer, this.states, clip),
-      batch: (position) => batchOf(batches[position % batches.length] ?? [], position),
+      selection,
+      states: this.states,
+      updater: this.held.offered(new Updater(optimizer, this.states.byName, clip, world)),
+      batch: (position) => batchOf(batches[position % batches.length] ?? [], position, world),
       evaluationBins: () => options.evaluation ?? [],
       sample: () => [],
       checkpoints: options.checkpoints?.(this) ?? new MemoryCheckpoints(this),
@@ -97,11 +134,11 @@ export class Training implements Disposable {
   /** Every tensor that training moves, as bytes, by the names of a checkpoint. */
   bits(): ReadonlyMap<string, Buffer> {
     const named = [...stateTensors(this.trained())];
-    return new Map(named.map(([name, value]) => [name, Buffer.from(toBytes(value))]));
+    return new Map(named.map(([name, { tensor }]) => [name, Buffer.from(toBytes(tensor))]));
   }
 
   trained() {
-    return { parameters: this.model.parameters, states: this.states };
+    return { pieces: this.held.pieces, states: this.states };
   }
 
   ofType<T extends TelemetryBody['type']>(type: T): readonly Extract<TelemetryBody, { type: T }>[] {
@@ -111,10 +148,8 @@ export class Training implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.model.parameters[Symbol.dispose]();
-    for (const state of this.states.values()) {
-      for (const each of Object.values(state)) each.dispose();
-    }
+    this.held[Symbol.dispose]();
+    this.states[Symbol.dispose]();
   }
 }
 
@@ -130,19 +165,23 @@ function aPlan(layers: number, mode: TapeMode): TrainerPlan {
   };
 }
 
-function statesOf(model: Model, optimizer: Optimizer): ReadonlyMap<string, OptimizerState> {
-  const states = new Map<string, OptimizerState>();
-  for (const { name, value } of model.parameters.trained()) {
-    const state = scope(() => optimizer.initialize(value));
-    for (const each of Object.values(state)) keep(each);
-    states.set(name, state);
-  }
-  return states;
+function holdToy(options: TrainingOptions): HeldModel {
+  const { group, layout = 'slice', dtype = 'float32', name = 'llama', config: changes } = options;
+  if (group === undefined) return wholeModel(aToyModel(options));
+  const config = readConfig({ ...goldenCase(name).config, ...changes });
+  return sharedModel({ group, layout, config, dtype, now: () => 0 }, (shareOut) =>
+    aToyModel(options, shareOut),
+  );
 }
 
-export function batchOf(bins: readonly HostBin[], position: number): Batch {
+/** The bins are dealt to the ranks in turn. */
+export function batchOf(
+  bins: readonly HostBin[],
+  position: number,
+  { rank, size }: Pick<World, 'rank' | 'size'> = alone,
+): Batch {
   return {
-    bins,
+    bins: bins.filter((_, index) => index % size === rank),
     learnedTokens: bins.reduce((sum, { learned }) => sum + learned, 0),
     tokens: bins.reduce((sum, { ids }) => sum + ids.length, 0),
     epoch: position,
@@ -178,7 +217,8 @@ export class MemoryCheckpoints implements Checkpoints {
   async restore(): Promise<TrainerState | null> {
     const state = this.saved.at(-1);
     if (state === undefined) return null;
-    for (const [name, target] of stateTensors(this.#trained.trained())) {
+    this.#trained.states.follow(state.ages);
+    for (const [name, { tensor: target }] of stateTensors(this.#trained.trained())) {
       const bytes = this.#bytes.get(name);
       if (bytes === undefined) throw new Error(`nothing was saved of ${name}`);
       scope(() => ops.copy_(target, fromBytes(bytes, target.shape, target.dtype)));

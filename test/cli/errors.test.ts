@@ -91,7 +91,9 @@ const errors: Readonly<Record<string, Case>> = {
     ...{ method: { preset: 'Full' }, 'output.formats': ['PEFTAdapter'] },
     'worker.devicesPerWorker': 0,
   }),
-  'a method that is none': withFile('submit --dry-run client', { method: { preset: 'LORA' } }),
+  'a word that is none of a list': withFile('submit --dry-run client', {
+    'dataset.packing': 'pack',
+  }),
   'a file that init would overwrite': async (cluster) => {
     await writeFile(join(cluster.folder, 'mine.yaml'), '');
     const file = join(cluster.folder, 'mine.yaml');

@@ -9,6 +9,30 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     meet: { method: { preset: 'Full' }, 'output.formats': ['PEFTAdapter'] },
     apart: { 'output.formats': ['PEFTAdapter'] },
   },
+  'weights of blocks are for drawing by weights': {
+    meet: {
+      'method.preset': 'LISA',
+      'method.selection': { type: 'LISA', lisa: { weights: ['1', '2'] } },
+    },
+    apart: {
+      'method.preset': 'LISA',
+      'method.selection': { type: 'LISA', lisa: { weights: ['1', '2'], sampling: 'Weighted' } },
+    },
+  },
+  'weights in 8 bits are those that train': {
+    meet: {
+      'method.preset': 'LoRA',
+      'method.precision': { type: 'BFloat16', bfloat16: { trainedWeights: 'Int8' } },
+    },
+    apart: {
+      'method.preset': 'LISA',
+      'method.precision': { type: 'BFloat16', bfloat16: { trainedWeights: 'Int8' } },
+    },
+  },
+  'projected gradients are those of the weights': {
+    meet: { 'method.preset': 'LoRA', 'method.optimizer': { type: 'GaLore' } },
+    apart: { 'method.preset': 'LISA', 'method.optimizer': { type: 'GaLore' } },
+  },
   'evaluation at intervals needs held-out records': {
     meet: { 'training.evaluation': { intervalSteps: 5 } },
     apart: { 'training.evaluation': { intervalSteps: 5 }, 'dataset.heldOut': { samples: 4 } },

@@ -8,8 +8,18 @@ import { serverProblems, withDefaults } from '../doubles/api-server-schema.ts';
 const folder = new URL('../../crds/examples/', import.meta.url);
 const files = readdirSync(folder).filter((name) => name.endsWith('.yaml'));
 
-test('there are examples for the first job, for full fine-tuning, for LoRA and for a cluster', (t) => {
-  for (const name of ['first', 'full', 'lora', 'lora-plus', 'cluster']) {
+test('there are examples for the first job, for each method and for a cluster', (t) => {
+  for (const name of [
+    'first',
+    'full',
+    'lora',
+    'lora-plus',
+    'lisa',
+    'galore',
+    'owlore',
+    'q-galore',
+    'cluster',
+  ]) {
     t.true(files.includes(`${name}.yaml`), name);
   }
 });

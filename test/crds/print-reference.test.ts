@@ -3,6 +3,7 @@ import test from 'ava';
 import { fieldDocs } from '../../crds/explain.ts';
 import { failures } from '../../crds/failures.ts';
 import {
+  printCombinations,
   printFailureReference,
   printJobReference,
   referenceFiles,
@@ -11,6 +12,7 @@ import {
 test('the committed reference pages are what the schemas print; `node crds/print-reference.ts` renews them', (t) => {
   t.is(readFileSync(referenceFiles.job, 'utf8'), printJobReference());
   t.is(readFileSync(referenceFiles.failures, 'utf8'), printFailureReference());
+  t.is(readFileSync(referenceFiles.combinations, 'utf8'), printCombinations());
 });
 
 test('every failure has a row with its exit codes', (t) => {
@@ -39,7 +41,7 @@ test('every described field of the spec is on the page, but for the parts of a P
 });
 
 test('every row of a table has the columns of its head', (t) => {
-  const pages = `${printJobReference()}\n${printFailureReference()}`;
+  const pages = [printJobReference(), printFailureReference(), printCombinations()].join('\n');
   for (const table of pages.split('\n\n').filter((part) => part.startsWith('|'))) {
     const columns = table
       .trim()

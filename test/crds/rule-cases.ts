@@ -162,6 +162,25 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
     accepts: [{ type: 'SGD', sgd: { momentum: '0.9' } }],
     rejects: [{ type: 'AdamW', sgd: {} }],
   },
+  'method.optimizer: galore only with GaLore': {
+    accepts: [{ type: 'GaLore', galore: { rank: 8 } }, { type: 'GaLore' }],
+    rejects: [{ type: 'AdamW8bit', galore: {} }],
+  },
+  'method.optimizer: qGalore only with QGaLore': {
+    accepts: [{ type: 'QGaLore', qGalore: { queueSize: 3 } }],
+    rejects: [{ type: 'GaLore', qGalore: {} }],
+  },
+  'method.selection: lisa only with LISA': {
+    accepts: [{ type: 'LISA', lisa: { activeLayers: 3 } }, { type: 'LISA' }, { type: 'All' }],
+    rejects: [
+      { type: 'All', lisa: {} },
+      { type: 'OwLore', lisa: {} },
+    ],
+  },
+  'method.selection: owlore only with OwLore': {
+    accepts: [{ type: 'OwLore', owlore: { floor: '0.1' } }],
+    rejects: [{ type: 'LISA', owlore: {} }],
+  },
   'training: steps or epochs': {
     accepts: [training({}), training({ epochs: undefined, maxSteps: 3 })],
     rejects: [training({ maxSteps: 3 }), training({ epochs: undefined })],

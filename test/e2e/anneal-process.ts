@@ -24,6 +24,8 @@ export interface Anneal {
   stop(): void;
   /** Process number of the worker that runs now. */
   worker(): number | undefined;
+  /** Process numbers of all of them, in the order in which they were started. */
+  workers(): readonly number[];
 }
 
 /** Starts `anneal run FILE`; each line goes to `onLine`. */
@@ -64,6 +66,7 @@ export function startAnneal(
     },
     stop: () => send(pid, 'SIGTERM'),
     worker: () => childrenOf(pid)[0],
+    workers: () => [...childrenOf(pid)].sort((a, b) => a - b),
   };
 }
 

@@ -34,7 +34,7 @@ test('every member of the contract has an implementation of its name', (t) => {
   using _parameters = model.parameters;
   for (const { type } of seamEntries.selection) {
     const resolved = method({ selection: { type } as never });
-    t.is(selectionOf(resolved, model.parameters).name, type);
+    t.is(selectionOf(resolved, model.parameters, 1n, [1, 2, 3]).name, type);
   }
 });
 

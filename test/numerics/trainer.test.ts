@@ -3,11 +3,16 @@ import test from 'ava';
 import { lora } from '../../worker/adapters/lora.ts';
 import { checkpointsOf } from '../../worker/checkpoint/checkpoints.ts';
 import type { HostBin } from '../../worker/engine/bin.ts';
+import type { Parameters } from '../../worker/engine/parameters.ts';
 import { adamW } from '../../worker/optimizers/adamw.ts';
 import { adamW8bit } from '../../worker/optimizers/adamw-8bit.ts';
+import { exactSubspaces, galore } from '../../worker/optimizers/galore.ts';
+import { lazySubspaces } from '../../worker/optimizers/lazy-subspaces.ts';
 import type { Optimizer } from '../../worker/optimizers/optimizer.ts';
 import { sgd } from '../../worker/optimizers/sgd.ts';
-import { toArray } from '../../worker/tensor/tensor.ts';
+import { topSubspace } from '../../worker/optimizers/subspace.ts';
+import { lisa } from '../../worker/selection/lisa.ts';
+import { type Tensor, toArray } from '../../worker/tensor/tensor.ts';
 import { setThreads } from '../../worker/tensor/threads.ts';
 import { type TrainerResult, train } from '../../worker/trainer.ts';
 import { freshState, type TrainerState } from '../../worker/trainer-state.ts';
@@ -31,6 +36,36 @@ function anAdapter(dropout: number) {
     ...{ rank: 4, alpha: 8, dropout, scaling: 'Standard', learningRateRatio: 2 },
     ...{ initialization: 'KaimingUniform', targets: () => true, seed: 5n, dtype: 'float32' },
   });
+}
+
+const withLisa = (state: 'Drop' | 'Keep' | 'Reset') => (parameters: Parameters) =>
+  lisa(
+    {
+      ...{ activeLayers: 2, intervalSteps: 3, state, sampling: 'Uniform' },
+      ...{ weights: [], seed: 1n },
+    },
+    parameters,
+  );
+
+/** Half of the rank, so that little is lost in sixty steps. */
+function withGalore(masters: 'Float32' | 'StochasticRounding', eightBit: boolean): Optimizer {
+  const settings = { ...plainAdamW, masters };
+  return galore(
+    { rank: 12, scale: 1, weightDecay: 0.01, masters },
+    eightBit ? adamW8bit(settings) : adamW(settings),
+    exactSubspaces(3),
+  );
+}
+
+function withQGalore(): Optimizer {
+  const masters = 'StochasticRounding';
+  const lazy = { refreshSteps: 1, cosineThreshold: 0.1, gapGrowth: 2, queueSize: 2 };
+  return galore(
+    { rank: 16, scale: 1, weightDecay: 0.01, masters },
+    adamW8bit({ ...plainAdamW, masters }),
+    lazySubspaces(lazy),
+    'QGaLore',
+  );
 }
 
 /** Three batches of two bins, and one bin to be measured on. */
@@ -68,6 +103,20 @@ test(learns, '8-bit moments, rounded by chance', {
   optimizer: adamW8bit({ ...plainAdamW, masters: 'StochasticRounding' }),
 });
 test(learns, 'moments in bfloat16', { optimizer: adamW({ ...plainAdamW, moments: 'BFloat16' }) });
+test(learns, 'two of four blocks at a time by LISA', {
+  config: { num_hidden_layers: 4 },
+  selection: withLisa('Drop'),
+});
+test(learns, 'GaLore', { optimizer: withGalore('Float32', false) });
+test(learns, 'Q-GaLore, rounded by chance', {
+  ...{ dtype: 'bfloat16', optimizer: withQGalore() },
+  config: { hidden_size: 64, intermediate_size: 96 },
+});
+test(learns, 'weights in 8 bits and AdamW', { dtype: 'bfloat16', coded: true, optimizer: chance });
+test(learns, 'Q-GaLore on weights in 8 bits', {
+  ...{ dtype: 'bfloat16', coded: true, optimizer: withQGalore() },
+  config: { hidden_size: 64, intermediate_size: 96 },
+});
 test(learns, 'SGD', {
   optimizer: sgd({ momentum: 0.9, weightDecay: 0, masters: 'Float32' }),
   plan: faster,
@@ -126,11 +175,50 @@ const recomputes = test.macro({
 });
 
 test(recomputes, 'all weights in float32', {});
+test('GaLore moves embedding, head, norms and matrices alike, once a step, with updates inside the backward', async (t) => {
+  let choices = 0;
+  const find = (gradient: Tensor, rank: number) => {
+    choices += 1;
+    return topSubspace(gradient, rank);
+  };
+  const optimizer = galore(
+    { rank: 4, scale: 1, weightDecay: 0, masters: 'Float32' },
+    adamW(plainAdamW),
+    exactSubspaces(1, find),
+  );
+  const clip = { mode: 'None', norm: 1 } as const;
+  using training = new Training({ optimizer, clip, batches, plan: { totalSteps: 3 } });
+  const { parameters } = training.model;
+  const before = parameters.trained().map(({ value }) => toArray(value));
+  await train(training.parts, freshState);
+  for (const [i, { name, value }] of parameters.trained().entries()) {
+    t.notDeepEqual(toArray(value), before[i], name);
+  }
+  // Three steps of two micro-batches, three blocks of seven matrices.
+  t.is(choices, 3 * 3 * 7);
+});
+
+test('where nothing is clipped, updates inside the backward give the bits of updates behind it, with GaLore too', async (t) => {
+  for (const optimizer of [adamW(plainAdamW), withGalore('Float32', false)]) {
+    const bits: ReadonlyMap<string, Buffer>[] = [];
+    for (const mode of ['Global', 'Block', 'None'] as const) {
+      const clip = { mode, norm: 1e9 };
+      using training = new Training({ optimizer, clip, batches, plan: { totalSteps: 5 } });
+      await train(training.parts, freshState);
+      bits.push(training.bits());
+    }
+    t.deepEqual(bits[0], bits[1], optimizer.name);
+    t.deepEqual(bits[0], bits[2], optimizer.name);
+  }
+});
+
 test(recomputes, 'all weights in bfloat16, rounded by chance', {
   dtype: 'bfloat16',
   optimizer: chance,
 });
 test(recomputes, 'LoRA in bfloat16 with dropout', { dtype: 'bfloat16', adapter: anAdapter(0.3) });
+test(recomputes, 'weights in 8 bits', { dtype: 'bfloat16', coded: true, optimizer: chance });
+test(recomputes, 'GaLore', { optimizer: withGalore('Float32', false) });
 test(recomputes, 'windows and caps of Gemma 2', { name: 'gemma2' });
 
 test('the schedule gives the rate of each step from 0, and a rate of 0 moves nothing', async (t) => {
@@ -241,6 +329,34 @@ test(goesOn, '8-bit moments, rounded by chance', {
   dtype: 'bfloat16',
   config: { hidden_size: 64, intermediate_size: 96 },
   optimizer: adamW8bit({ ...plainAdamW, masters: 'StochasticRounding' }),
+});
+for (const state of ['Drop', 'Keep', 'Reset'] as const) {
+  test(goesOn, `LISA with ${state}, across draws, masters in float32`, {
+    ...{ dtype: 'bfloat16', config: { num_hidden_layers: 5 } },
+    selection: withLisa(state),
+  });
+}
+test(goesOn, 'GaLore with a refresh every third update, 8-bit means, rounded by chance', {
+  ...{ dtype: 'bfloat16', optimizer: withGalore('StochasticRounding', true) },
+  config: { hidden_size: 64, intermediate_size: 96 },
+});
+test(goesOn, 'GaLore in the blocks that LISA draws, masters in float32', {
+  ...{ dtype: 'bfloat16', optimizer: withGalore('Float32', false) },
+  ...{ selection: withLisa('Drop'), config: { num_hidden_layers: 5 } },
+});
+test(goesOn, 'Q-GaLore in the middle of its queue, rounded by chance', {
+  ...{ dtype: 'bfloat16', optimizer: withQGalore() },
+  config: { hidden_size: 64, intermediate_size: 96 },
+});
+test(goesOn, 'Q-GaLore on weights in 8 bits', {
+  ...{ dtype: 'bfloat16', coded: true, optimizer: withQGalore() },
+  config: { hidden_size: 64, intermediate_size: 96 },
+});
+test(goesOn, 'weights in 8 bits in the blocks that LISA draws, with AdamW', {
+  ...{ dtype: 'bfloat16', coded: true, optimizer: chance, selection: withLisa('Drop') },
+});
+test(goesOn, 'LISA on adapters with dropout', {
+  ...{ dtype: 'bfloat16', adapter: anAdapter(0.3), selection: withLisa('Drop') },
 });
 
 test('an evaluation that a stop cut short is made up for, in its place', async (t) => {

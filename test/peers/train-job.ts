@@ -7,10 +7,12 @@ import { resolveMethod } from '../../crds/index.ts';
 import { preparedRecord, runFiles, runRecord, trainedRecord } from '../../crds/wire/run-folder.ts';
 import { verifyCheckpoint } from '../../worker/checkpoint/folder.ts';
 import { loadState } from '../../worker/checkpoint/load-state.ts';
+import { valueTensors } from '../../worker/checkpoint/state-tensors.ts';
 import { openModel } from '../../worker/decoder/model-files.ts';
 import { buildModel, modelSource } from '../../worker/engine/build-model.ts';
 import { hiddenStates } from '../../worker/engine/forward.ts';
 import { headName, type Model } from '../../worker/engine/model.ts';
+import { wholePieces } from '../../worker/engine/pieces.ts';
 import { requireRecord, writeRecord } from '../../worker/run-folder.ts';
 import { adapterOf, dtypeOf } from '../../worker/seams.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
@@ -80,7 +82,7 @@ export async function trainedModel({ folder }: TrainedRun): Promise<Model> {
     adapter: adapterOf(method, 0n, dtype),
     sequenceLength: spec.dataset.sequenceLength,
   });
-  const targets = new Map(model.parameters.trained().map(({ name, value }) => [name, value]));
+  const targets = valueTensors(wholePieces(model.parameters));
   loadState(checkpoint, await verifyCheckpoint(checkpoint), targets);
   return model;
 }

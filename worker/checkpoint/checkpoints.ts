@@ -1,10 +1,15 @@
 // The checkpoints of one run: save when due, keep what the policy says, restore the newest that is
 // whole. A disk that is full costs checkpoints, not the run; a damaged checkpoint costs itself.
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { isStorageFull, TerminalError, toAnnealError } from '../../crds/errors.ts';
+import {
+  type AnnealError,
+  isStorageFull,
+  TerminalError,
+  toAnnealError,
+} from '../../crds/errors.ts';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { Clock } from '../clock.ts';
+import { alone, type World } from '../cluster/world.ts';
 import type { Checkpoints } from '../trainer.ts';
 import { type TrainerState, trainerState } from '../trainer-state.ts';
 import {
@@ -12,7 +17,9 @@ import {
   checkpointFolder,
   expired,
   listCheckpoints,
+  partialFolder,
   quarantine,
+  readManifest,
   removePartial,
   type StoredCheckpoint,
   verifyCheckpoint,
@@ -20,10 +27,8 @@ import {
 import { type SaveWish, saveIsDue } from './interval.ts';
 import { loadState } from './load-state.ts';
 import { type CheckpointManifest, manifestVersion } from './manifest.ts';
-import { writeSafetensors } from './safetensors.ts';
+import { type ShardPart, takeParts, writeShard } from './shard-file.ts';
 import { stateTensors, type TrainedTensors } from './state-tensors.ts';
-
-const tensorFile = 'shard-0.safetensors';
 
 export interface CheckpointSettings {
   readonly root: string;
@@ -37,6 +42,8 @@ export interface CheckpointSettings {
     readonly best: number;
     readonly everySteps: number | null;
   };
+  /** @default a process by itself */
+  readonly world?: World;
   readonly clock: Clock;
   emit(message: TelemetryBody): void;
 }
@@ -60,7 +67,7 @@ export function checkpointsOf(
 
 class Folders implements RunCheckpoints {
   readonly #trained: TrainedTensors;
-  readonly #settings: CheckpointSettings;
+  readonly #settings: CheckpointSettings & { readonly world: World };
   #savedStep: number | null = null;
   #savedSeconds = 0;
   #latest: StoredCheckpoint | null = null;
@@ -68,7 +75,7 @@ class Folders implements RunCheckpoints {
 
   constructor(trained: TrainedTensors, settings: CheckpointSettings) {
     this.#trained = trained;
-    this.#settings = settings;
+    this.#settings = { world: alone, ...settings };
   }
 
   at(step: number): string {
@@ -113,69 +120,120 @@ class Folders implements RunCheckpoints {
   async save(state: TrainerState): Promise<void> {
     const { clock, emit, root } = this.#settings;
     const began = clock.monotonic();
-    try {
-      await using writer = await beginCheckpoint(root, state.step);
-      const file = await writeSafetensors(
-        join(writer.folder, tensorFile),
-        stateTensors(this.#trained),
-      );
-      const { folder, bytes } = await writer.commit(this.#manifest(state, file));
-      const ms = clock.monotonic() - began;
-      this.#saveSeconds = ms / 1000;
-      this.#latest = { step: state.step, folder };
-      emit({ type: 'checkpoint', step: state.step, path: folder, bytes, ms });
-      await this.#prune(state);
-    } catch (thrown) {
-      if (!isStorageFull(thrown)) throw thrown;
+    const written = await this.#write(state);
+    if (written === 'full') {
       const message = `the checkpoint of step ${state.step} was not written: ${root} is full; training goes on`;
       emit({ type: 'warning', reason: 'StorageFull', message, step: state.step });
+    } else {
+      const ms = clock.monotonic() - began;
+      this.#saveSeconds = ms / 1000;
+      this.#latest = written;
+      emit({
+        ...{ type: 'checkpoint', step: state.step },
+        ...{ path: written.folder, bytes: written.bytes, ms },
+      });
     }
     this.#savedStep = state.step;
     this.#savedSeconds = state.seconds;
   }
 
+  /** All ranks write into one folder, and rank 0 gives it its name when all have. A disk that is full for one is full for all. */
+  async #write(state: TrainerState): Promise<WrittenCheckpoint | 'full'> {
+    const { root, world } = this.#settings;
+    const begun = world.rank === 0 ? await unlessFull(beginCheckpoint(root, state.step)) : null;
+    await using writer = begun === 'full' ? null : begun;
+    if (world.agree(begun === 'full')) return 'full';
+    const folder = partialFolder(root, state.step);
+    const part = await unlessFull(writeShard(folder, world.rank, stateTensors(this.#trained)));
+    if (world.agree(part === 'full')) return 'full';
+    const commit = async () => {
+      if (writer === null) return unseen(root, state.step);
+      const parts = await takeParts(folder, world.size);
+      const done = await writer.commit(this.#manifest(state, parts));
+      await this.#prune(state);
+      return done;
+    };
+    const committed = await unlessFull(commit());
+    return world.agree(committed === 'full') ? 'full' : committed;
+  }
+
   async restore(): Promise<TrainerState | null> {
-    const { root } = this.#settings;
-    await removePartial(root);
-    const stored = await listCheckpoints(root);
-    for (const checkpoint of stored) {
-      try {
-        const manifest = await verifyCheckpoint(checkpoint.folder);
-        this.#confirm(manifest, checkpoint.folder);
-        const state = stateOf(manifest, checkpoint.folder);
-        loadState(checkpoint.folder, manifest, stateTensors(this.#trained));
-        this.#savedStep = state.step;
-        this.#savedSeconds = state.seconds;
-        this.#latest = checkpoint;
-        return state;
-      } catch (thrown) {
-        await this.#setAside(checkpoint, thrown, 'the one before is used');
-      }
+    const { root, world } = this.#settings;
+    const isFirst = world.rank === 0;
+    if (isFirst) await removePartial(root);
+    const stored = isFirst ? await listCheckpoints(root) : [];
+    for (let next = 0; ; next += 1) {
+      const chosen = world.fromFirst(await this.#firstWhole(stored, next));
+      const step = world.fromFirst(stored[chosen]?.step ?? none);
+      if (step === none) break;
+      next = chosen;
+      const checkpoint = { step, folder: checkpointFolder(root, step) };
+      const state = await this.#load(checkpoint);
+      if (state !== undefined) return state;
     }
-    if (stored.length === 0) return null;
+    if (world.fromFirst(stored.length) === 0) return null;
     const message = `none of the ${stored.length} checkpoints in ${root} is whole`;
     throw new TerminalError({ code: 'E_CHECKPOINT_CORRUPTED', message });
   }
 
+  /** Place of the first of the checkpoints from `next` on that is whole; the others are set aside. Rank 0 alone looks. */
+  async #firstWhole(stored: readonly StoredCheckpoint[], next: number): Promise<number> {
+    for (const [place, checkpoint] of stored.entries()) {
+      if (place < next) continue;
+      try {
+        await verifyCheckpoint(checkpoint.folder);
+        return place;
+      } catch (thrown) {
+        await this.#setAside(checkpoint, thrown, 'the one before is used');
+      }
+    }
+    return stored.length;
+  }
+
+  /** Undefined where it was damaged after all, for any rank; it is set aside then. */
+  async #load(checkpoint: StoredCheckpoint): Promise<TrainerState | undefined> {
+    const { world } = this.#settings;
+    const tried = await this.#tryToLoad(checkpoint);
+    const failed = tried instanceof Error;
+    if (!world.agree(failed)) {
+      if (failed) throw tried;
+      this.#savedStep = tried.step;
+      this.#savedSeconds = tried.seconds;
+      this.#latest = checkpoint;
+      return tried;
+    }
+    const error = failed ? tried : damagedElsewhere(checkpoint);
+    if (world.rank === 0) await this.#setAside(checkpoint, error, 'the one before is used');
+    else throwUnlessCorrupted(error);
+    return undefined;
+  }
+
+  async #tryToLoad({ folder }: StoredCheckpoint): Promise<TrainerState | AnnealError> {
+    try {
+      const manifest = await readManifest(folder);
+      this.#confirm(manifest, folder);
+      const state = stateOf(manifest, folder);
+      this.#trained.states.follow(state.ages);
+      loadState(folder, manifest, stateTensors(this.#trained));
+      return state;
+    } catch (thrown) {
+      return toAnnealError(thrown);
+    }
+  }
+
   /** Only what is damaged; every other error is thrown on. */
   async #setAside(checkpoint: StoredCheckpoint, thrown: unknown, then: string): Promise<void> {
-    const error = toAnnealError(thrown);
-    if (error.code !== 'E_CHECKPOINT_CORRUPTED') throw error;
+    const error = throwUnlessCorrupted(toAnnealError(thrown));
     const aside = await quarantine(checkpoint);
     const message = `${error.message}; it was set aside as ${aside}, and ${then}`;
     const { step } = checkpoint;
     this.#settings.emit({ type: 'warning', reason: 'CheckpointCorrupted', message, step });
   }
 
-  #manifest(state: TrainerState, file: WrittenFile): CheckpointManifest {
+  #manifest(state: TrainerState, parts: readonly ShardPart[]): CheckpointManifest {
     const { job, base } = this.#settings;
-    const tensors = [...stateTensors(this.#trained)].map(([name, { shape }]) => ({
-      name,
-      file: tensorFile,
-      start: shape.map(() => 0),
-      shape: [...shape],
-    }));
-    const files = [{ name: tensorFile, bytes: file.bytes, sha256: file.sha256 }];
+    const files = parts.map(({ file }) => file);
+    const tensors = parts.flatMap((part) => part.tensors);
     return { version: manifestVersion, step: state.step, job, base, files, tensors, state };
   }
 
@@ -199,9 +257,35 @@ class Folders implements RunCheckpoints {
   }
 }
 
-interface WrittenFile {
+interface WrittenCheckpoint extends StoredCheckpoint {
   readonly bytes: number;
-  readonly sha256: string;
+}
+
+/** What a rank that did not commit knows of it. */
+function unseen(root: string, step: number): WrittenCheckpoint {
+  return { step, folder: checkpointFolder(root, step), bytes: 0 };
+}
+
+async function unlessFull<T>(work: Promise<T>): Promise<T | 'full'> {
+  try {
+    return await work;
+  } catch (thrown) {
+    if (!isStorageFull(thrown)) throw thrown;
+    return 'full';
+  }
+}
+
+/** No step has this number. */
+const none = -1;
+
+function damagedElsewhere({ folder }: StoredCheckpoint): AnnealError {
+  const message = `${folder} could not be read by another worker`;
+  return new TerminalError({ code: 'E_CHECKPOINT_CORRUPTED', message });
+}
+
+function throwUnlessCorrupted(error: AnnealError): AnnealError {
+  if (error.code !== 'E_CHECKPOINT_CORRUPTED') throw error;
+  return error;
 }
 
 /** The best step by what the job measures, then those of the evaluations with the lowest loss. */

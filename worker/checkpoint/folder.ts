@@ -29,8 +29,14 @@ export function checkpointFolder(root: string, step: number): string {
   return join(root, `step-${String(step).padStart(8, '0')}`);
 }
 
+/** Where the checkpoint of a step is written before it gets its name. */
+export function partialFolder(root: string, step: number): string {
+  return checkpointFolder(root, step) + partialSuffix;
+}
+
 /** Files that are written into a checkpoint before it gets its name. */
 interface CheckpointWriter {
+  /** Where it is written: `partialFolder`. */
   readonly folder: string;
   /** Makes the checkpoint visible with this manifest; returns where it is. */
   commit(manifest: CheckpointManifest): Promise<StoredCheckpoint & { readonly bytes: number }>;
@@ -40,7 +46,7 @@ interface CheckpointWriter {
 
 export async function beginCheckpoint(root: string, step: number): Promise<CheckpointWriter> {
   const folder = checkpointFolder(root, step);
-  const partial = folder + partialSuffix;
+  const partial = partialFolder(root, step);
   await mkdir(root, { recursive: true });
   await rm(partial, { recursive: true, force: true });
   await mkdir(partial);
@@ -69,13 +75,18 @@ export async function removePartial(root: string): Promise<void> {
   }
 }
 
-/** The manifest of a checkpoint, after every file of it was found whole; else throws what is wrong. */
-export async function verifyCheckpoint(folder: string): Promise<CheckpointManifest> {
+/** The manifest of a checkpoint; its files may be damaged. */
+export async function readManifest(folder: string): Promise<CheckpointManifest> {
   const path = join(folder, manifestName);
   const size = (await stat(path).catch(() => null))?.size;
   if (size === undefined) throw corrupted(path, 'is missing');
   const bytes = size > maxManifestBytes ? new Uint8Array(size) : await readFile(path);
-  const manifest = parseManifest(bytes, path);
+  return parseManifest(bytes, path);
+}
+
+/** The manifest of a checkpoint, after every file of it was found whole; else throws what is wrong. */
+export async function verifyCheckpoint(folder: string): Promise<CheckpointManifest> {
+  const manifest = await readManifest(folder);
   for (const file of manifest.files) {
     const at = join(folder, file.name);
     const found = await stat(at).catch(() => null);

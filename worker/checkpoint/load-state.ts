@@ -1,36 +1,89 @@
-// Reads a verified checkpoint into tensors that are already there.
+// Reads a verified checkpoint into tensors that are already there, or into pieces of them: whatever world wrote it, and whatever world
+// reads it, the elements are the same.
 import { join } from 'node:path';
 import { TerminalError } from '../../crds/errors.ts';
+import { type KeptTensor, sizeOf } from '../engine/pieces.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
-import type { Tensor } from '../tensor/tensor.ts';
 import type { CheckpointManifest } from './manifest.ts';
-import { openSafetensors } from './safetensors.ts';
+import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
 
 /**
- * Copies every tensor of `targets` from the checkpoint, in the types the targets have. A name that the
- * checkpoint lacks is an error; names it has besides are left alone.
+ * Copies the elements of every target from the checkpoint, in the types that the targets have. A tensor that the checkpoint lacks, in
+ * whole or in part, is an error; those it has besides are left alone.
  */
 export function loadState(
   folder: string,
   manifest: CheckpointManifest,
-  targets: ReadonlyMap<string, Tensor>,
+  targets: ReadonlyMap<string, KeptTensor>,
 ): void {
-  const places = Map.groupBy(manifest.tensors, ({ name }) => name);
-  const byFile = new Map<string, string[]>();
-  for (const name of targets.keys()) {
-    const [place] = places.get(name) ?? [];
-    if (place === undefined) {
-      const message = `${folder} has no tensor ${name}; it was written by another method or version`;
-      throw new TerminalError({ code: 'E_CHECKPOINT_CORRUPTED', message });
-    }
-    byFile.set(place.file, [...(byFile.get(place.file) ?? []), name]);
-  }
-  for (const [file, names] of byFile) {
+  const stored = Map.groupBy(manifest.tensors, ({ name }) => name);
+  const copies = [...targets].flatMap(([name, target]) =>
+    copiesOf(folder, name, target, stored.get(name) ?? []),
+  );
+  for (const [file, ofFile] of Map.groupBy(copies, (copy) => copy.file)) {
     using open = openSafetensors(join(folder, file));
-    for (const name of names) {
-      const target = targets.get(name);
-      if (target !== undefined) scope(() => ops.copy_(target, open.load(name)));
-    }
+    for (const copy of ofFile) scope(() => perform(open, copy));
   }
+}
+
+type StoredTensor = CheckpointManifest['tensors'][number];
+
+interface Copy {
+  readonly file: string;
+  readonly name: string;
+  readonly target: KeptTensor;
+  /** First element in what is stored and in the target, and how many. */
+  readonly from: number;
+  readonly to: number;
+  readonly count: number;
+}
+
+/** What has to be copied from where, until each element of the target is there once. */
+function copiesOf(
+  folder: string,
+  name: string,
+  target: KeptTensor,
+  stored: readonly StoredTensor[],
+): readonly Copy[] {
+  const refuse = (what: string): never => {
+    throw new TerminalError({ code: 'E_CHECKPOINT_CORRUPTED', message: `${folder} ${what}` });
+  };
+  if (stored.length === 0) {
+    refuse(`has no tensor ${name}; it was written by another method or version`);
+  }
+  const end = target.start + target.tensor.numel;
+  let at = target.start;
+  const copies: Copy[] = [];
+  for (const piece of stored.map(rangeOf).sort((a, b) => a.start - b.start)) {
+    if (!areAlike(piece.whole, target.whole)) {
+      refuse(`has ${name} as [${piece.whole}]; it is [${target.whole}] here`);
+    }
+    const last = Math.min(end, piece.start + piece.count);
+    if (piece.start > at || last <= at) continue;
+    const from = at - piece.start;
+    copies.push({
+      ...{ file: piece.file, name, target, from, to: at - target.start, count: last - at },
+    });
+    at = last;
+  }
+  if (at < end) refuse(`lacks ${end - at} of ${sizeOf(target.whole)} elements of ${name}`);
+  return copies;
+}
+
+/** Whether elements in row order mean the same: state that belongs to no shape is flat in one world and not in another. */
+function areAlike(a: readonly number[], b: readonly number[]): boolean {
+  if (a.length === 1 || b.length === 1) return sizeOf(a) === sizeOf(b);
+  return String(a) === String(b);
+}
+
+function rangeOf({ file, start, shape, whole }: StoredTensor) {
+  if (whole === undefined) return { file, start: 0, count: sizeOf(shape), whole: shape };
+  return { file, start: start[0] ?? 0, count: sizeOf(shape), whole };
+}
+
+function perform(open: SafetensorsFile, { name, target, from, to, count }: Copy): void {
+  const flat = (tensor: KeptTensor['tensor'], first: number) =>
+    ops.narrow(ops.view(tensor, [-1]), 0, first, count);
+  ops.copy_(flat(target.tensor, to), flat(open.load(name), from));
 }

@@ -12,6 +12,22 @@ export const maxManifestBytes = 64 * 1024 * 1024;
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const count = z.int().min(0);
 
+export const manifestFile = z.object({
+  name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/),
+  bytes: count,
+  sha256: digest,
+});
+
+export const manifestTensor = z.object({
+  name: z.string().max(512),
+  file: z.string().max(100),
+  /** Where the stored piece begins in the whole tensor, and the shape of the piece. */
+  start: z.array(count).max(8),
+  shape: z.array(count).max(8),
+  /** Shape of the whole tensor where the piece is a range of its elements, in row order: then both are one number. */
+  whole: z.array(count).max(8).optional(),
+});
+
 export const checkpointManifest = z.object({
   version: z.literal(manifestVersion),
   /** Optimizer steps done. */
@@ -20,28 +36,9 @@ export const checkpointManifest = z.object({
   job: digest,
   /** Digest of the frozen base, which is referenced and not copied. */
   base: z.string().max(200),
-  files: z
-    .array(
-      z.object({
-        name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/),
-        bytes: count,
-        sha256: digest,
-      }),
-    )
-    .min(1)
-    .max(65_536),
+  files: z.array(manifestFile).min(1).max(65_536),
   /** Logical tensors: any world reads any checkpoint by ranges. */
-  tensors: z
-    .array(
-      z.object({
-        name: z.string().max(512),
-        file: z.string().max(100),
-        /** Where the stored piece begins in the whole tensor, and the shape of the piece. */
-        start: z.array(count).max(8),
-        shape: z.array(count).max(8),
-      }),
-    )
-    .max(1_000_000),
+  tensors: z.array(manifestTensor).max(1_000_000),
   /** The trainer's own record: counters, cursor, evaluations. Opaque here. */
   state: z.record(z.string(), z.unknown()),
 });
@@ -67,10 +64,15 @@ export function parseManifest(bytes: Uint8Array, path: string): CheckpointManife
   const manifest = parsed.data as CheckpointManifest;
   const files = new Set(manifest.files.map(({ name }) => name));
   if (files.size !== manifest.files.length) refuse('names a file twice');
-  for (const { name, file, start, shape } of manifest.tensors) {
+  for (const { name, file, start, shape, whole } of manifest.tensors) {
     if (!files.has(file)) refuse(`puts ${name} into ${file}, which it does not list`);
     if (start.length !== shape.length)
       refuse(`gives ${name} a start of another rank than its shape`);
+    if (whole === undefined) continue;
+    const [first = 0] = start;
+    const [length = 0] = shape;
+    if (start.length !== 1 || first + length > whole.reduce((size, one) => size * one, 1))
+      refuse(`gives ${name} a range that is not inside of it`);
   }
   return manifest;
 }

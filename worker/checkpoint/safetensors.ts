@@ -113,7 +113,10 @@ export async function writeSafetensors(
   await file.write(printHeader(sorted, metadata));
   for (const [name, source] of sorted) {
     signal?.throwIfAborted();
-    for (const bytes of piecesOf(name, source)) await file.write(bytes);
+    for (const bytes of piecesOf(name, source)) {
+      await file.write(bytes);
+      giveBack(bytes);
+    }
   }
   return await file.commit();
 }
@@ -141,6 +144,11 @@ function typeName(dtype: DType): string {
   const found = Object.entries(dtypeOf).find(([, each]) => each === dtype);
   if (found === undefined) throw new Bug(`${dtype} has no name in safetensors`);
   return found[0];
+}
+
+/** Its memory, which only this file had: the collector would come when several pieces have been left behind. */
+function giveBack({ buffer }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
 
 /** The bytes of a large tensor all at once would be a second copy of it, beside everything that a step holds. */

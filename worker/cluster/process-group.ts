@@ -6,7 +6,7 @@ import { TransientError } from '../../crds/errors.ts';
 import { native } from '../tensor/native.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
-interface GroupPlan {
+export interface GroupPlan {
   /** No two groups that one store has ever seen have the same: the job and its generation. */
   readonly name: string;
   readonly rank: number;
@@ -22,7 +22,7 @@ interface GroupPlan {
 }
 
 /** A collective under way. */
-interface Work {
+export interface Work {
   /** Blocks this thread until it is done. Throws `TransientError` (`E_PEER_LOST`) when a rank is gone, with those that are missing. */
   wait(): void;
 }

@@ -1,7 +1,7 @@
 // What the trainer is fed: the bins of a step, and those of an evaluation, from the token stores that
 // `prepare` left.
 
-import { TerminalError } from '../../crds/errors.ts';
+import { TerminalError, UserError } from '../../crds/errors.ts';
 import type { FineTuneJobSpec } from '../../crds/index.ts';
 import { sequencesPerStep, tokensPerSequence } from '../../crds/plan/batches.ts';
 import type { PreparedRecord } from '../../crds/wire/run-folder.ts';
@@ -9,6 +9,7 @@ import type { HostBin } from '../engine/bin.ts';
 import { openTokenStore, type TokenStore } from '../prepare/token-store.ts';
 import type { Batch } from '../trainer.ts';
 import { fillBin } from './bins.ts';
+import { dealBins, onlySeat, type Seat } from './deal-bins.ts';
 import type { Documents } from './documents.ts';
 import { chooseHeldOut } from './held-out.ts';
 import { openLoader } from './loader.ts';
@@ -18,6 +19,7 @@ import { packBins } from './pack.ts';
 export interface Feed extends Disposable {
   /** Bins of one pass over the data. */
   readonly sequences: number;
+  /** Over all ranks. */
   readonly binsPerStep: number;
   /** Tokens of the largest bin there can be. */
   readonly largestBin: number;
@@ -25,8 +27,10 @@ export interface Feed extends Disposable {
   readonly microBatchSize: number;
   /** Share of tokens that are learned. */
   readonly learnedShare: number;
-  /** The global batch at a position, from 0. */
+  /** The global batch at a position, from 0: its numbers, and the bins of this rank. */
   batch(position: number): Batch;
+  /** The bins of all ranks. */
+  allBins(position: number): readonly HostBin[];
   evaluationBins(): Iterable<HostBin>;
 }
 
@@ -34,6 +38,7 @@ export async function openFeed(
   spec: FineTuneJobSpec,
   data: PreparedRecord['data'],
   signal: AbortSignal,
+  seat: Seat = onlySeat,
 ): Promise<Feed> {
   const { dataset, training } = spec;
   const store = await open(data.train, signal);
@@ -43,7 +48,9 @@ export async function openFeed(
   const members = all.filter((document) => !held.has(store.sampleOf(document)));
   const tokensPerBin = dataset.packing === 'Packed' ? tokensPerSequence(dataset) : undefined;
   const binsPerStep = sequencesPerStep(training, dataset);
-  const microBatchSize = Math.min(training.microBatchSize ?? 1, binsPerStep);
+  requireShares(binsPerStep, seat.size);
+  const most = Math.ceil(binsPerStep / seat.size);
+  const microBatchSize = Math.min(training.microBatchSize ?? 1, most);
   const loader = openLoader({
     documents: store,
     members,
@@ -67,7 +74,7 @@ export async function openFeed(
       const epoch = (position * binsPerStep) / loader.binsIn(0);
       return {
         bins: mergeBins(
-          bins.map(({ documents, key }) => fillBin(store, documents, key)),
+          dealBins(bins, seat).map(({ documents, key }) => fillBin(store, documents, key)),
           microBatchSize,
         ),
         learnedTokens,
@@ -75,12 +82,27 @@ export async function openFeed(
         epoch,
       };
     },
+    allBins(position) {
+      const { bins } = loader.take(loader.seek(position));
+      return bins.map(({ documents, key }) => fillBin(store, documents, key));
+    },
     evaluationBins: () => evaluationBins(evaluated, evaluationMembers, tokensPerSequence(dataset)),
     [Symbol.dispose]() {
       store[Symbol.dispose]();
       separate?.[Symbol.dispose]();
     },
   };
+}
+
+function requireShares(sequences: number, workers: number): void {
+  if (sequences >= workers) return;
+  throw new UserError({
+    code: 'E_INVALID_SPEC',
+    path: 'spec.training.globalBatchSize',
+    value: sequences,
+    message: `a step has ${sequences} sequences, and ${workers} workers share it; each needs at least one`,
+    hint: 'start fewer workers, or raise spec.training.globalBatchSize',
+  });
 }
 
 async function open(folder: string, signal: AbortSignal): Promise<TokenStore> {

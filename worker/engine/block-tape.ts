@@ -86,7 +86,7 @@ function record(pass: BlockPass, x: Tensor): Tape {
   return withTape(() =>
     scope(() => {
       const input = leaf(x);
-      const leaves = pass.moving.map((parameter) => leaf(parameter.value));
+      const leaves = pass.moving.map(({ name }) => leaf(pass.model.parameters.value(name)));
       const byName = new Map<string, Tensor>();
       for (const [index, tensor] of leaves.entries()) {
         const parameter = pass.moving[index];

@@ -7,8 +7,10 @@ import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { releasePages, type Tensor } from '../tensor/tensor.ts';
+import { codeNearest } from '../weights/affine-groups.ts';
 import { embeddingName, type Model } from './model.ts';
 import { type Parameter, Parameters } from './parameters.ts';
+import { residentWeights } from './weights.ts';
 
 interface ModelSource {
   readonly config: DecoderConfig;
@@ -31,36 +33,49 @@ export function modelSource(files: ModelFiles): ModelSource {
   };
 }
 
+/** Takes the tensors of a place over, to keep a share of them, and gives back what stands for them. */
+export type ShareOut = (parameters: readonly Parameter[]) => readonly Parameter[];
+
+/** Whether a tensor of the model's own trains at some time of the run. */
+export type Trains = (name: string, place: Parameter['place']) => boolean;
+
 interface BuildOptions {
   readonly dtype: DType;
   readonly adapter: Adapter | null;
+  /** @default without an adapter all train, with one none of the model's own */
+  readonly trains?: Trains;
+  /** Whether trained matrices of blocks are stored as codes of 8 bits. @default false */
+  readonly coded?: boolean;
+  /** Called for one place after the other, so that no more than one is ever whole. @default all is kept */
+  readonly shareOut?: ShareOut;
   /** Longest sequence of the run; longrope depends on it. */
   readonly sequenceLength: number;
   readonly onTensor?: (done: number, total: number) => void;
 }
 
-/** Loads every tensor; the caller disposes `parameters`. Without an adapter all of them train. */
+/** Loads every tensor; the caller disposes `parameters`. */
 export function buildModel(source: ModelSource, options: BuildOptions): Model {
   const { config, tensorNames } = source;
-  const { adapter, dtype } = options;
+  const { adapter, dtype, shareOut = (all) => all } = options;
   const parameters = new Parameters();
+  const add = (ofPlace: readonly Parameter[]): void => {
+    for (const parameter of shareOut(ofPlace)) parameters.add(parameter);
+  };
+  let done = 0;
   try {
-    for (const [index, name] of tensorNames.entries()) {
-      const trained = adapter === null;
-      const value = scope(() => {
-        const loaded = source.load(name, trained ? dtype : frozenType(source, name, dtype));
-        if (!trained) return loaded;
-        // Training in place would copy a mapped file page by page.
-        const own = ops.clone(loaded);
-        releasePages(loaded);
-        return own;
-      });
-      parameters.add(baseParameter(name, keep(value), trained));
-      options.onTensor?.(index + 1, tensorNames.length);
+    for (const names of Map.groupBy(tensorNames, placeOf).values()) {
+      add(
+        names.map((name) => {
+          const loaded = loadParameter(source, name, options);
+          done += 1;
+          options.onTensor?.(done, tensorNames.length);
+          return loaded;
+        }),
+      );
     }
     const adapted = adapter === null ? [] : adaptedLayers(config, parameters, adapter);
-    for (const layer of adapted) {
-      for (const added of adapterParameters(adapter, layer)) parameters.add(added);
+    for (const layers of Map.groupBy(adapted, ({ layer }) => layer).values()) {
+      add(layers.flatMap((layer) => adapterParameters(adapter, layer)));
     }
     const { full, sliding } = config.rope;
     return {
@@ -71,6 +86,7 @@ export function buildModel(source: ModelSource, options: BuildOptions): Model {
         sliding: sliding === undefined ? null : ropeFrequencies(sliding, options.sequenceLength),
       },
       parameters,
+      weights: residentWeights,
       adapter,
       adapted: new Map(adapted.map((layer) => [layer.path, layer])),
     };
@@ -93,15 +109,61 @@ function isVector(name: string): boolean {
   return /(norm\.weight|bias)$/.test(name);
 }
 
-function baseParameter(name: string, value: Tensor, trained: boolean): Parameter {
-  return {
-    name,
-    place: placeOf(name),
-    value,
-    trained,
-    learningRateFactor: 1,
-    decayed: value.shape.length > 1,
-  };
+function loadParameter(source: ModelSource, name: string, options: BuildOptions): Parameter {
+  const { adapter, dtype, coded = false, trains = () => adapter === null, shareOut } = options;
+  if (!trains(name, placeOf(name))) {
+    return plainParameter(source, name, frozenType(source, name, dtype), dtype);
+  }
+  if (coded && isBlockMatrix(name)) return codedParameter(source, name);
+  return shareOut === undefined
+    ? plainParameter(source, name, null, dtype)
+    : borrowedParameter(source, name, dtype);
+}
+
+/** Norms and biases have no other dimension; embedding and head stand outside the blocks. */
+function isBlockMatrix(name: string): boolean {
+  return typeof placeOf(name) === 'number' && !isVector(name);
+}
+
+/** `frozenAs` is null for a tensor that trains: that is a copy in `dtype`, the other may be the file itself. */
+function plainParameter(
+  source: ModelSource,
+  name: string,
+  frozenAs: DType | null,
+  dtype: DType,
+): Parameter {
+  const value = scope(() => {
+    const loaded = source.load(name, frozenAs ?? dtype);
+    if (frozenAs !== null) return loaded;
+    // Training in place would copy a mapped file page by page.
+    const own = ops.clone(loaded);
+    releasePages(loaded);
+    return own;
+  });
+  return { ...baseParameter(name, value), value: keep(value), trained: frozenAs === null };
+}
+
+/** The file itself, where it can be: whoever shares it out makes the type right. */
+function borrowedParameter(source: ModelSource, name: string, dtype: DType): Parameter {
+  const value = scope(() => source.load(name, source.isBfloat16(name) ? 'bfloat16' : dtype));
+  return { ...baseParameter(name, value), value: keep(value), trained: true };
+}
+
+/** A matrix in codes of 8 bits, each the nearest. */
+function codedParameter(source: ModelSource, name: string): Parameter {
+  const { codes, scales, zeros } = scope(() => {
+    const loaded = source.load(name, 'float32');
+    const nearest = codeNearest(loaded, 8);
+    releasePages(loaded);
+    return nearest;
+  });
+  const coded = { scales: keep(scales), zeros: keep(zeros) };
+  return { ...baseParameter(name, codes), value: keep(codes), coded, trained: true };
+}
+
+function baseParameter(name: string, { shape }: Tensor) {
+  const decayed = shape.length > 1;
+  return { name, place: placeOf(name), learningRateFactor: 1, decayed } as const;
 }
 
 function placeOf(name: string): Parameter['place'] {

@@ -1,4 +1,6 @@
 // The forward pass without a tape, for evaluation and checks.
+import { Bug } from '../../crds/errors.ts';
+import type { DecoderConfig } from '../decoder/config.ts';
 import { rmsNorm } from '../nn/rms-norm.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -6,18 +8,36 @@ import { type Bin, toBin } from './bin.ts';
 import { runBlock } from './block-tape.ts';
 import { embed } from './embedding.ts';
 import { finalNormName, type Model } from './model.ts';
+import { type Place, withPlace } from './weights.ts';
 
-/** The residual stream behind the last block, `[T, H]`. */
-export function residualStream(model: Model, bin: Bin): Tensor {
+/** The residual streams of the bins behind the last block, `[T, H]` each. Each block runs all bins before the next one does. */
+export function residualStreams(model: Model, bins: readonly Bin[]): readonly Tensor[] {
+  const { config, weights } = model;
   return scope(() => {
-    let x = embed(model, bin.ids);
-    for (let layer = 0; layer < model.config.L; layer += 1) {
-      const next = runBlock({ model, layer, bin, draw: null }, x);
-      x.dispose();
-      x = next;
+    let streams = withPlace(weights, 'embedding', 0, () =>
+      bins.map(({ ids }) => embed(model, ids)),
+    );
+    for (let layer = 0; layer < config.L; layer += 1) {
+      streams = withPlace(weights, layer, placeAfter(config, layer), () =>
+        bins.map((bin, a) => {
+          const x = streams[a] ?? missing(a);
+          const next = runBlock({ model, layer, bin, draw: null }, x);
+          x.dispose();
+          return next;
+        }),
+      );
     }
-    return x;
+    return streams;
   });
+}
+
+/** Where the forward goes from a block. */
+export function placeAfter({ L }: DecoderConfig, layer: number): Place {
+  return layer + 1 < L ? layer + 1 : 'head';
+}
+
+function missing(index: number): never {
+  throw new Bug(`no stream of the bin ${index}`);
 }
 
 /** Normed hidden states of one document, ready for the head: `[T, H]`. */
@@ -38,6 +58,7 @@ export function hiddenStates(model: Model, ids: Int32Array): Tensor {
     const { normEps, normOffset } = model.config;
     const weight = model.parameters.value(finalNormName);
     const norm = { weight, epsilon: normEps, offset: normOffset };
-    return rmsNorm(residualStream(model, bin), norm);
+    const [x = missing(0)] = residualStreams(model, [bin]);
+    return rmsNorm(x, norm);
   });
 }

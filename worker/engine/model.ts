@@ -6,6 +6,7 @@ import type { DType } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { BinRope } from './bin.ts';
 import type { Parameter, Parameters } from './parameters.ts';
+import type { Weights } from './weights.ts';
 
 export interface Model {
   readonly config: DecoderConfig;
@@ -13,6 +14,7 @@ export interface Model {
   readonly dtype: DType;
   readonly rope: BinRope;
   readonly parameters: Parameters;
+  readonly weights: Weights;
   readonly adapter: Adapter | null;
   /** The linears that carry the adapter, by module path. */
   readonly adapted: ReadonlyMap<string, LinearLayer>;

@@ -2,13 +2,16 @@
 // or trained for the whole run; which of the trained ones move in a step is the selection's choice.
 import { Bug } from '../../crds/errors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { type Coded, decode } from '../weights/affine-groups.ts';
 
 export interface Parameter {
   readonly name: string;
   /** Block number, or where outside the blocks the tensor is used. */
   readonly place: number | 'embedding' | 'head';
-  /** The value that the forward computes with. */
+  /** The value that the forward computes with, or its codes. */
   readonly value: Tensor;
+  /** Where the value is codes of 8 bits: what makes numbers of them. */
+  readonly coded?: Pick<Coded, 'scales' | 'zeros'>;
   readonly trained: boolean;
   /** Multiplies the scheduled learning rate. */
   readonly learningRateFactor: number;
@@ -35,8 +38,10 @@ export class Parameters implements Disposable {
     return parameter;
   }
 
+  /** What is computed with; made anew from codes, in the caller's scope, where it is stored so. */
   value(name: string): Tensor {
-    return this.get(name).value;
+    const { value, coded } = this.get(name);
+    return coded === undefined ? value : decode({ codes: value, ...coded }, 'bfloat16');
   }
 
   all(): readonly Parameter[] {
@@ -53,7 +58,9 @@ export class Parameters implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const { value } of this.#byName.values()) value.dispose();
+    for (const { value, coded } of this.#byName.values()) {
+      for (const each of [value, ...Object.values(coded ?? {})]) each.dispose();
+    }
     this.#byName.clear();
   }
 }

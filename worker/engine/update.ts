@@ -1,11 +1,13 @@
 // From gradients to new parameters. Gradients arrive block by block, last block first. `Global`
 // keeps them until the last has come, because the factor depends on all; `Block` and `None` step
 // at once and hold nothing.
+import { alone, type World } from '../cluster/world.ts';
 import type { Optimizer, OptimizerState } from '../optimizers/optimizer.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Stream } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
 import { item, type Tensor } from '../tensor/tensor.ts';
+import { codeByChance, decode } from '../weights/affine-groups.ts';
 import type { Parameter } from './parameters.ts';
 
 export interface Clip {
@@ -14,11 +16,11 @@ export interface Clip {
   readonly norm: number;
 }
 
-interface Update {
+export interface Update {
   /** Learning rate of this step before parameters' own factors. */
   readonly learningRate: number;
-  /** Updates including this one. */
-  readonly count: number;
+  /** Updates of the state of a place, including this one. */
+  count(place: Parameter['place']): number;
   /** Random stream of a parameter in this step. */
   stream(name: string): Stream;
 }
@@ -32,7 +34,7 @@ export interface UpdateOutcome {
   readonly applied: boolean;
 }
 
-interface Gradient {
+export interface Gradient {
   readonly parameter: Parameter;
   readonly value: Tensor;
 }
@@ -42,15 +44,23 @@ export class Updater {
   readonly #optimizer: Optimizer;
   readonly #states: ReadonlyMap<string, OptimizerState>;
   readonly #clip: Clip;
+  readonly #world: World;
 
-  constructor(optimizer: Optimizer, states: ReadonlyMap<string, OptimizerState>, clip: Clip) {
+  /** Ranks of a world offer the gradients of their own pieces; norms are those of all. */
+  constructor(
+    optimizer: Optimizer,
+    states: ReadonlyMap<string, OptimizerState>,
+    clip: Clip,
+    world: World = alone,
+  ) {
     this.#optimizer = optimizer;
     this.#states = states;
     this.#clip = clip;
+    this.#world = world;
   }
 
   begin(update: Update): StepUpdate {
-    return new StepUpdate(this.#optimizer, this.#states, this.#clip, update);
+    return new StepUpdate(this.#optimizer, this.#states, this.#clip, this.#world, update);
   }
 }
 
@@ -58,6 +68,7 @@ export class StepUpdate {
   readonly #optimizer: Optimizer;
   readonly #states: ReadonlyMap<string, OptimizerState>;
   readonly #clip: Clip;
+  readonly #world: World;
   readonly #update: Update;
   readonly #waiting: Gradient[] = [];
   #squares = 0;
@@ -68,38 +79,45 @@ export class StepUpdate {
     optimizer: Optimizer,
     states: ReadonlyMap<string, OptimizerState>,
     clip: Clip,
+    world: World,
     update: Update,
   ) {
     this.#optimizer = optimizer;
     this.#states = states;
     this.#clip = clip;
+    this.#world = world;
     this.#update = update;
   }
 
   /** Takes over the gradients of one place: a block, the embedding, the head. */
   offer(gradients: readonly Gradient[]): void {
-    const square = squaredNorm(gradients.map(({ value }) => value));
-    this.#squares += square;
-    this.#finite &&= Number.isFinite(square);
+    const own = squaredNorm(gradients.map(({ value }) => value));
     if (this.#clip.mode === 'Global') {
+      this.#squares += own;
       this.#waiting.push(...gradients);
       return;
     }
+    const [square = own] = this.#world.sum([own]);
+    this.#squares += square;
+    this.#finite &&= Number.isFinite(square);
     if (Number.isFinite(square))
       this.#apply(gradients, this.#clip.mode === 'Block' ? this.#factor(square) : 1);
     else release(gradients);
   }
 
   finish(): UpdateOutcome {
-    const gradientNorm = Math.sqrt(this.#squares);
     if (this.#clip.mode !== 'Global') {
+      const gradientNorm = Math.sqrt(this.#squares);
       return { gradientNorm, clipFactor: this.#smallestFactor, applied: this.#finite };
     }
-    if (!this.#finite) {
+    // What is not finite anywhere is not finite in the sum: all ranks skip the step, or none.
+    const [squares = Number.NaN] = this.#world.sum([this.#squares]);
+    const gradientNorm = Math.sqrt(squares);
+    if (!Number.isFinite(squares)) {
       release(this.#waiting);
       return { gradientNorm, clipFactor: 0, applied: false };
     }
-    const clipFactor = this.#factor(this.#squares);
+    const clipFactor = this.#factor(squares);
     this.#apply(this.#waiting, clipFactor);
     return { gradientNorm, clipFactor, applied: true };
   }
@@ -113,16 +131,40 @@ export class StepUpdate {
     this.#smallestFactor = Math.min(this.#smallestFactor, gradientScale);
     for (const { parameter, value } of gradients) {
       const state = this.#states.get(parameter.name) ?? {};
-      this.#optimizer.update(parameter.value, value, state, {
+      const step = {
         learningRate: this.#update.learningRate * parameter.learningRateFactor,
-        count: this.#update.count,
+        count: this.#update.count(parameter.place),
         gradientScale,
         decayed: parameter.decayed,
         stream: this.#update.stream(parameter.name),
-      });
+      };
+      changeValue(parameter, step.stream, (exact) =>
+        this.#optimizer.update(exact, exact === parameter.value ? value : wide(value), state, step),
+      );
     }
     release(gradients);
   }
+}
+
+/** What is stored as codes is made whole for the change, and rounded by chance behind it. */
+function changeValue(parameter: Parameter, stream: Stream, change: (exact: Tensor) => void): void {
+  const { value: codes, coded } = parameter;
+  if (coded === undefined) {
+    change(codes);
+    return;
+  }
+  scope(() => {
+    const exact = decode({ codes, ...coded }, 'float32');
+    change(exact);
+    const next = codeByChance(exact, 8, stream);
+    ops.copy_(codes, next.codes);
+    ops.copy_(coded.scales, next.scales);
+    ops.copy_(coded.zeros, next.zeros);
+  });
+}
+
+function wide(gradient: Tensor): Tensor {
+  return ops.to(gradient, 'float32');
 }
 
 /** Sum of squares over all tensors, each reduced in float32 at least, added in float64. */

@@ -17,6 +17,8 @@ export interface BlockTensors {
   hasWeight(name: string): boolean;
   /** The adapter's change to the linear at a module path, or null where it has none. */
   delta(path: string): Delta | null;
+  /** Is shown what goes into the linear at a module path. */
+  observe?(path: string, input: Tensor): void;
 }
 
 /** What surrounds the tokens of one pass: where they stand, and what they may look at. */
@@ -112,6 +114,7 @@ function tensorsAt(tensors: BlockTensors, path: string): LinearTensors {
     weight: tensors.weight(`${path}.weight`),
     bias: tensors.hasWeight(`${path}.bias`) ? tensors.weight(`${path}.bias`) : null,
     delta: tensors.delta(path),
+    observe: tensors.observe === undefined ? null : (x) => tensors.observe?.(path, x),
   };
 }
 

@@ -9,10 +9,13 @@ export interface LinearTensors {
   readonly weight: Tensor;
   readonly bias: Tensor | null;
   readonly delta: Delta | null;
+  /** Is shown the layer's input, where somebody measures it. */
+  readonly observe: ((input: Tensor) => void) | null;
 }
 
 /** `x W^T + bias`, with the low-rank branch of an adapter inside the same sum. */
-export function linear(x: Tensor, { weight, bias, delta }: LinearTensors): Tensor {
+export function linear(x: Tensor, { weight, bias, delta, observe }: LinearTensors): Tensor {
+  observe?.(x);
   if (delta === null) return ops.linear(x, weight, bias);
   return ops.loraLinear(x, weight, bias, delta.A, delta.B, delta.scale, delta.dropped(x));
 }
@@ -55,6 +58,8 @@ export function gatedLinear(
 function groupOf(layers: readonly LinearTensors[]) {
   const deltas = layers.flatMap(({ delta }) => (delta === null ? [] : [delta]));
   if (deltas.some(({ drops }) => drops)) return null;
+  // Inside one operator nobody sees what goes in.
+  if (layers.some(({ observe }) => observe !== null)) return null;
   if (deltas.length > 0 && deltas.length < layers.length) return null;
   return {
     weights: layers.map(({ weight }) => weight),

@@ -26,17 +26,15 @@ export function adamW8bit(settings: AdamWSettings): Optimizer {
   };
   return {
     name: 'AdamW8bit',
-    initialize: (value) =>
-      isQuantized(value) ? initialize(value, settings.masters) : exact.initialize(value),
+    initialize: (value, role) =>
+      (role?.count ?? value.numel) >= smallestQuantized && value.dtype !== 'float64'
+        ? initialize(value, settings.masters)
+        : exact.initialize(value),
     update(value, gradient, state, step) {
-      if (isQuantized(value)) update(settings, maps, value, gradient, state, step);
+      if (state['m_codes'] !== undefined) update(settings, maps, value, gradient, state, step);
       else exact.update(value, gradient, state, step);
     },
   };
-}
-
-function isQuantized(value: Tensor): boolean {
-  return value.numel >= smallestQuantized && value.dtype !== 'float64';
 }
 
 function initialize(value: Tensor, masters: AdamWSettings['masters']): OptimizerState {

@@ -18,10 +18,23 @@ export interface UpdateStep {
   readonly stream: Stream;
 }
 
+/** What a parameter is to an optimizer that treats some in a way of their own. */
+interface ParameterRole {
+  /** A weight of a linear layer inside a block; not the embedding, the head, a norm or a bias. */
+  readonly isBlockMatrix: boolean;
+  /** Values of the whole parameter, where `value` may be a piece of it. @default those of the value */
+  readonly count?: number;
+}
+
 export interface Optimizer {
   readonly name: string;
-  /** Fresh state for a parameter with this value. */
-  initialize(value: Tensor): OptimizerState;
+  /** Whether it has to see matrices as a whole; others work value by value, or cell by cell. @default false */
+  readonly needsMatrices?: boolean;
+  /**
+   * Fresh state for a parameter with this value, or for a flat piece of one. State of a piece has a value for each of its own, or for
+   * each cell of 256 of them.
+   */
+  initialize(value: Tensor, role?: ParameterRole): OptimizerState;
   /** Changes `value` and `state` in place; `gradient` has the shape of `value`. */
   update(value: Tensor, gradient: Tensor, state: OptimizerState, step: UpdateStep): void;
 }

@@ -3,14 +3,17 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { resolveMethod } from '../../crds/index.ts';
+import { storesCodes } from '../../crds/methods/coded.ts';
 import type { PreparedRecord, RunRecord, TrainedRecord } from '../../crds/wire/run-folder.ts';
 import type { RunReport } from '../../crds/wire/run-report.ts';
 import { verifyCheckpoint } from '../checkpoint/folder.ts';
 import { loadState } from '../checkpoint/load-state.ts';
+import { valueTensors } from '../checkpoint/state-tensors.ts';
 import { openModel } from '../decoder/model-files.ts';
 import { buildModel, modelSource } from '../engine/build-model.ts';
+import { wholePieces } from '../engine/pieces.ts';
 import type { RoleContext } from '../role.ts';
-import { adapterOf, dtypeOf } from '../seams.ts';
+import { adapterOf, dtypeOf, trainsOf } from '../seams.ts';
 import { keep } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ArtifactFacts, ArtifactFormat, ArtifactWriter } from './artifact.ts';
@@ -54,12 +57,14 @@ export async function writeArtifacts(
   const model = buildModel(modelSource(files), {
     dtype,
     adapter: adapterOf(method, BigInt(run.spec.training.seed), dtype),
+    trains: trainsOf(method),
+    coded: storesCodes(method),
     sequenceLength: run.spec.dataset.sequenceLength,
   });
   using _parameters = model.parameters;
   const checkpoint = trained.result ?? trained.checkpoint;
   const manifest = await verifyCheckpoint(checkpoint);
-  const targets = new Map(model.parameters.trained().map(({ name, value }) => [name, value]));
+  const targets = valueTensors(wholePieces(model.parameters));
   loadState(checkpoint, manifest, targets);
   using reference = keep(checkLogits(model));
   const facts: ArtifactFacts = { run, prepared, method, files, model, report: trained.report };

@@ -18,10 +18,11 @@ export function lineOf(message: Telemetry): Line | undefined {
       return { level: 'info', text };
     }
     case 'step': {
-      const { step, totalSteps, loss, tokensPerSecond, skipped } = message;
+      const { step, totalSteps, loss, tokensPerSecond, skipped, method } = message;
       const speed = `${Math.round(tokensPerSecond)} tokens/s`;
       const what = skipped ? 'skipped' : `loss ${loss === null ? 'not finite' : loss.toFixed(4)}`;
-      return { level: 'debug', text: `step ${step} of ${totalSteps}: ${what}, ${speed}` };
+      const said = method === undefined ? '' : `, ${method}`;
+      return { level: 'debug', text: `step ${step} of ${totalSteps}: ${what}, ${speed}${said}` };
     }
     case 'evaluation': {
       const { step, loss, best } = message;

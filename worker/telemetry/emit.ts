@@ -28,6 +28,14 @@ export interface Parent {
   ): boolean;
 }
 
+/** Passes messages to `parent`, and to no file: the other ranks of a run, whose words are rank 0's too. */
+export function emitterTo(parent: Parent, clock: Clock): Emitter {
+  return {
+    emit: (body) => tell(parent, { ...body, time: clock.now() / 1000 }),
+    [Symbol.dispose]() {},
+  };
+}
+
 /** Appends one line a message to `file`, steps of a long run thinned, and passes each message to `parent`. */
 export function emitter(
   file: string,
@@ -58,14 +66,18 @@ export function emitter(
     emit(body) {
       const message: Telemetry = { ...body, time: clock.now() / 1000 };
       keep(message);
-      // Without a callback, a parent that was killed a moment ago would end this process too.
-      if (parent.connected) parent.send?.(message, undefined, undefined, () => {});
+      tell(parent, message);
     },
     [Symbol.dispose]() {
       if (leftOut !== undefined) append(leftOut);
       closeSync(descriptor);
     },
   };
+}
+
+function tell(parent: Parent, message: Telemetry): void {
+  // Without a callback, a parent that was killed a moment ago would end this process too.
+  if (parent.connected) parent.send?.(message, undefined, undefined, () => {});
 }
 
 /** True where the process before this one was killed while it wrote. */

@@ -24,6 +24,8 @@ interface RecorderFacts {
   readonly memory: MemoryPlan;
   readonly plan: TrainerPlan;
   readonly feed: Feed;
+  /** Trainers that share the model. */
+  readonly workers: number;
   readonly version: string;
   /** Milliseconds since 1970 at which the process began. */
   readonly startedAt: number;
@@ -52,7 +54,7 @@ export class Recorder {
 
   /** What will happen, before the first step of this process. */
   planMessage(firstStep: number): BodyOf<'plan'> {
-    const { run, prepared, method, files, model, memory, plan, feed } = this.#facts;
+    const { run, prepared, method, files, model, memory, plan, feed, workers } = this.#facts;
     this.#resumedFrom = firstStep;
     const count = (mode: string) => memory.blocks.filter((block) => block === mode).length;
     return {
@@ -68,6 +70,7 @@ export class Recorder {
       precision: method.precision.type,
       device: run.device,
       threads: run.threads,
+      workers,
       totalSteps: plan.totalSteps,
       firstStep,
       sequencesPerStep: feed.binsPerStep,

@@ -35,6 +35,7 @@ interface Native {
   memory(): { readonly held: number; readonly peak: number; readonly reported: number };
   resetPeak(): void;
   trim(): void;
+  resizeStorage(handle: number, bytes: number): void;
   threads(): number;
   setThreads(count: number): void;
   groupJoin(

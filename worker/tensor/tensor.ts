@@ -126,6 +126,14 @@ export function releasePages(t: Tensor): number {
   return native.releasePages(t.handle);
 }
 
+/**
+ * Gives back the memory behind a tensor and all its views (0 bytes), or takes it again. Values are lost; reading the tensor while it has
+ * no memory crashes the process.
+ */
+export function resizeStorage(t: Tensor, bytes: number): void {
+  native.resizeStorage(t.handle, bytes);
+}
+
 function describe(handle: number): Description {
   const [dtype = -1, device = -1, ...shape] = native.describe(handle);
   return { shape, dtype: dtypeOfCode(dtype), device: deviceOfIndex(device) };

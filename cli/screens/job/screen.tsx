@@ -322,6 +322,9 @@ function Method({ look, state: { job, run } }: JobProps): ReactNode {
         </Line>
       ))}
       {planned === undefined ? null : <Line look={look}>{`memory     ${planned} planned`}</Line>}
+      {run.step?.method === undefined ? null : (
+        <Line look={look}>{`now        ${run.step.method}`}</Line>
+      )}
     </>
   );
 }

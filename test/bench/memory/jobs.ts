@@ -38,6 +38,31 @@ export const memoryJobs: readonly MemoryJob[] = [
     formats: ['MergedSafetensors'],
   },
   {
+    name: 'lisa-bfloat16',
+    ...{ method: { preset: 'LISA', precision: bfloat16 }, training: {} },
+    formats: ['MergedSafetensors'],
+  },
+  {
+    name: 'lisa-bfloat16-blocks',
+    method: {
+      ...{ preset: 'LISA', precision: rounded },
+      selection: { type: 'LISA', lisa: { trainEmbeddings: false } },
+    },
+    ...{ training: {}, formats: ['MergedSafetensors'] },
+  },
+  {
+    name: 'galore-bfloat16-8bit',
+    method: {
+      ...{ preset: 'GaLore', precision: rounded },
+      optimizer: { type: 'GaLore', galore: { rank: 144, moments: 'EightBit' } },
+    },
+    ...{ training: {}, formats: ['MergedSafetensors'] },
+  },
+  {
+    name: 'q-galore',
+    ...{ method: { preset: 'QGaLore' }, training: {}, formats: ['MergedSafetensors'] },
+  },
+  {
     name: 'full-bfloat16-8bit',
     method: { preset: 'Full', precision: rounded, optimizer: { type: 'AdamW8bit' } },
     ...{ training: asked, formats: ['GGUF'] },

@@ -11,13 +11,14 @@ import { ignored } from '../../../worker/data/bins.ts';
 import { openModel } from '../../../worker/decoder/model-files.ts';
 import { type HostBin, toBin } from '../../../worker/engine/bin.ts';
 import { buildModel, modelSource } from '../../../worker/engine/build-model.ts';
+import { wholePieces } from '../../../worker/engine/pieces.ts';
 import { Updater } from '../../../worker/engine/update.ts';
-import type { OptimizerState } from '../../../worker/optimizers/optimizer.ts';
+import { OptimizerStates } from '../../../worker/optimizers/states.ts';
 import { adapterOf, dtypeOf, optimizerOf, selectionOf } from '../../../worker/seams.ts';
 import { step } from '../../../worker/step.ts';
 import { memoryStatistics, trimMemory } from '../../../worker/tensor/memory.ts';
 import { streamOf } from '../../../worker/tensor/rng.ts';
-import { keep, scope } from '../../../worker/tensor/scope.ts';
+import { scope } from '../../../worker/tensor/scope.ts';
 import { item } from '../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../worker/tensor/threads.ts';
 import type { StepRequest, StepResult, TokenRows } from './request.ts';
@@ -39,18 +40,14 @@ function runSteps(request: StepRequest): StepResult {
   using _parameters = model.parameters;
   trimMemory();
   const optimizer = optimizerOf(method);
-  const states = new Map<string, OptimizerState>();
-  for (const { name, value } of model.parameters.trained()) {
-    const state = scope(() => optimizer.initialize(value));
-    for (const tensor of Object.values(state)) keep(tensor);
-    states.set(name, state);
-  }
+  using states = new OptimizerStates(wholePieces(model.parameters), optimizer);
   const clip = {
     mode: request.clip === null ? ('None' as const) : ('Global' as const),
     norm: request.clip ?? 1,
   };
-  const updater = new Updater(optimizer, states, clip);
-  const selection = selectionOf(method, model.parameters);
+  const updater = new Updater(optimizer, states.byName, clip);
+  const selection = selectionOf(method, model.parameters, 1n);
+  states.follow(selection.ages(0, {}));
   const plan = planMemory({
     facts: files.config,
     method,
@@ -79,7 +76,7 @@ function runSteps(request: StepRequest): StepResult {
         modes,
         update: updater.begin({
           learningRate: request.learning_rate,
-          count: index + 1,
+          count: () => index + 1,
           stream: (name) => streamOf(0n, 'update', name, index),
         }),
         draw: (bin) => ({ seed: 0n, step: index, key: bin.key }),

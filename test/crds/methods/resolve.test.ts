@@ -2,7 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { method as methodSchema } from '../../../crds/api/method.ts';
 import { status } from '../../../crds/api/status.ts';
-import { methodInWords, methodStatus } from '../../../crds/methods/in-words.ts';
+import { methodInWords, methodName, methodStatus } from '../../../crds/methods/in-words.ts';
 import { presets, seamEntries } from '../../../crds/methods/index.ts';
 import { seamNames } from '../../../crds/methods/method.ts';
 import { resolveMethod } from '../../../crds/methods/resolve.ts';
@@ -89,6 +89,23 @@ test('a method is told in a few words', (t) => {
     ),
     'all weights, SGD, float32',
   );
+  t.is(
+    methodInWords(resolve({ preset: 'LISA' })),
+    'all weights, 2 blocks at a time by LISA, AdamW, bfloat16',
+  );
+  t.is(methodInWords(resolve({ preset: 'GaLore' })), 'all weights, GaLore r=quarter, bfloat16');
+  const one = { type: 'LISA', lisa: { activeLayers: 1 } };
+  t.is(
+    methodInWords(resolve({ preset: 'LoRA', selection: one })),
+    'LoRA r=16 on all linear layers, 1 block at a time by LISA, AdamW, bfloat16',
+  );
+});
+
+test('tables name a method by its adapter, else by what moves', (t) => {
+  const name = (written: unknown) => methodName(resolve(written));
+  t.is(name({ preset: 'Full' }), 'full');
+  t.is(name({ preset: 'LISA' }), 'lisa');
+  t.is(name({ preset: 'LoRA', selection: { type: 'LISA' } }), 'lora');
 });
 
 test('a resolved method fits into status', (t) => {

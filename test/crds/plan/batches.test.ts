@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import {
   assignToRanks,
   planBatches,
-  rangesOf,
   sequencesPerStep,
   splitEvenly,
   tokensPerSequence,
@@ -35,14 +34,6 @@ test('equal shares differ by one at most and add up to the whole', (t) => {
     }),
   );
   t.pass();
-});
-
-test('ranges lie back to back', (t) => {
-  t.deepEqual(rangesOf([2, 0, 3]), [
-    { start: 0, end: 2 },
-    { start: 2, end: 2 },
-    { start: 2, end: 5 },
-  ]);
 });
 
 test('micro-batches and waves hold the share of a rank and no more than they need', (t) => {

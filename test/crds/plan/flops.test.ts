@@ -20,6 +20,21 @@ test('LoRA spares the gradients of the frozen weights', (t) => {
   t.true(total < 4.3 * linears);
 });
 
+test('LISA spares the weight gradients of blocks that rest, and what is below the lowest that moves', (t) => {
+  const at = (lisa: object) => {
+    const method = resolveMethod({ preset: 'LISA', selection: { type: 'LISA', lisa } });
+    return flopsPerToken({ ...base, method, recomputedShare: 0, learnedShare: 1 });
+  };
+  const open = at({});
+  t.is(open.weightGradients, (2 * linears * 2) / 30);
+  t.is(open.inputGradients, 2 * linears);
+  const closed = at({ trainEmbeddings: false });
+  // The lower of two of thirty, drawn alike, is the 31/3rd on average: 20.67 of 30 blocks are passed.
+  t.true(Math.abs(closed.inputGradients - (2 * linears * (31 - 31 / 3)) / 30) < 1);
+  t.is(closed.head * 6, open.head * 4);
+  t.is(at({ activeLayers: 30, trainEmbeddings: false }).inputGradients, 2 * linears);
+});
+
 test('attention grows with the tokens that are seen, the head with those that are learned', (t) => {
   const method = resolveMethod({ preset: 'Full' });
   const at = (meanAttended: number, learnedShare: number) =>

@@ -141,6 +141,102 @@ test('full fine-tuning in bfloat16 has masters and means of every weight', (t) =
   t.true(planMemory(ask({ method: rounded })).parts.optimizer < 134_515_008 * 2.1);
 });
 
+const lisaOf = (lisa: object, written: object = {}) =>
+  resolveMethod({ preset: 'LISA', selection: { type: 'LISA', lisa }, ...written });
+
+test('LISA has state for the blocks that are drawn, and for all in the end where state is kept', (t) => {
+  // 28,312,128 tied values outside the blocks with the last norm, 3,540,096 in each of 30.
+  const [embedding, norm, block] = [49_152 * 576, 576, 3_540_096];
+  const state = (lisa: object) => planMemory(ask({ method: lisaOf(lisa) })).parts.optimizer;
+  t.is(state({}), (embedding + norm + 2 * block) * (4 + 8));
+  t.is(state({ activeLayers: 4 }), (embedding + norm + 4 * block) * 12);
+  t.is(state({ trainEmbeddings: false }), (norm + 2 * block) * 12);
+  t.is(state({ trainEmbeddings: false, trainFinalNorm: false }), 2 * block * 12);
+  t.is(state({ state: 'Reset' }), state({}));
+  t.is(state({ state: 'Keep' }), 134_515_008 * 12);
+  t.is(state({ activeLayers: 30 }), 134_515_008 * 12);
+});
+
+test('LISA holds the gradients of the blocks that move, wherever they stand, and its weights as full training does', (t) => {
+  const lean = { recomputation: 'Full', microBatchTokens: 64, perWave: 1 } as const;
+  const ratio = (activeLayers: number) =>
+    planMemory(ask({ ...lean, method: lisaOf({ activeLayers, trainEmbeddings: false }) })).parts
+      .gradients;
+  const block = 3_540_096;
+  const { parts } = planMemory(ask({ ...lean, method: lisaOf({ trainEmbeddings: false }) }));
+  t.is(parts.weights, 134_515_008 * 2);
+  // Of 16 bits each, beside the norm's in 32.
+  t.true(Math.abs(ratio(6) - ratio(2) - 4 * block * 2) <= 576 * 4);
+  t.is(ratio(30), ratio(40));
+});
+
+const galoreOf = (galore: object, written: object = {}) =>
+  resolveMethod({ preset: 'GaLore', optimizer: { type: 'GaLore', galore }, ...written });
+
+test('GaLore has means of the size of the subspace and a basis for each matrix, plain means for the rest', (t) => {
+  const precision = { type: 'BFloat16', bfloat16: { masters: 'StochasticRounding' } };
+  const state = (galore: object, written: object = {}) =>
+    planMemory(ask({ method: galoreOf(galore, { precision, ...written }) })).parts.optimizer;
+  // q and o 576 x 576, k and v 192 x 576, gate and up 1536 x 576, down 576 x 1536.
+  const rank = 16;
+  const low = rank * (2 * 576 + 2 * 576 + 3 * 1536);
+  const bases = rank * (2 * 576 + 2 * 192 + 3 * 576) * 4;
+  const plain = 30 * 2 * 576 + 576 + 49_152 * 576;
+  t.is(state({ rank }), 30 * (low * 8 + bases) + plain * 8);
+  t.is(state({ rank, moments: 'BFloat16' }), 30 * (low * 4 + bases) + plain * 4);
+  t.is(
+    state({ rank }, { precision: { type: 'BFloat16' } }) - state({ rank }),
+    134_515_008 * 4,
+    'masters',
+  );
+  const owlore = { selection: { type: 'LISA', lisa: { activeLayers: 5 } } };
+  t.is(state({ rank }, owlore), 5 * (low * 8 + bases + 2 * 576 * 8) + (49_152 * 576 + 576) * 8);
+  t.is(state({ rank: 60_000 }), state({ rank: 576 }));
+  t.true(state({}) < planMemory(ask({ method: full })).parts.optimizer / 2);
+});
+
+test('Q-GaLore has a basis in 4 bits and means in 8', (t) => {
+  const optimizer = { type: 'QGaLore', qGalore: { rank: 16 } } as const;
+  const { parts } = planMemory(ask({ method: resolveMethod({ preset: 'QGaLore', optimizer }) }));
+  const low = 30 * 16 * (2 * 576 + 2 * 576 + 3 * 1536);
+  const bases = 30 * 16 * (2 * 576 + 2 * 192 + 3 * 576);
+  const plain = 30 * 2 * 576 + 576 + 49_152 * 576;
+  t.is(parts.optimizer, Math.ceil((low + plain) * (2 + 8 / 256) + bases * (0.5 + 5 / 192)));
+});
+
+test('trained weights in 8 bits take a byte and a little, and every pass makes matrices of its own of them', (t) => {
+  const [matrices, vectors] = [30 * 3_538_944, 30 * 1152 + 576 + 49_152 * 576];
+  const int8 = { type: 'BFloat16', bfloat16: { trainedWeights: 'Int8' } } as const;
+  const of = (precision: object) =>
+    planMemory(
+      ask({ recomputation: 'Full', method: resolveMethod({ preset: 'Full', precision } as never) }),
+    );
+  const coded = of(int8);
+  t.is(coded.parts.weights, Math.ceil(matrices * (1 + 5 / 192) + vectors * 2));
+  // Masters are for what is not coded.
+  t.is(coded.parts.optimizer, (matrices + vectors) * 8 + vectors * 4);
+  t.true(coded.peak < of({ type: 'BFloat16' }).peak);
+});
+
+test('LISA on adapters has the state of the adapters of the drawn blocks', (t) => {
+  const method = resolveMethod({ preset: 'LoRA', selection: { type: 'LISA' } });
+  const { parts } = planMemory(ask({ method }));
+  t.is(parts.optimizer, (2 * 4_884_480 * 8) / 30);
+  t.is(parts.weights, planMemory(ask()).parts.weights);
+});
+
+test('a frozen embedding stays in the 16 bits of its file in a float32 model', (t) => {
+  const precision = { type: 'Float32' };
+  const weights = (trainEmbeddings: boolean) =>
+    planMemory(
+      ask({
+        storedBfloat16: 134_479_872,
+        method: lisaOf({ trainEmbeddings, trainFinalNorm: trainEmbeddings }, { precision }),
+      }),
+    ).parts.weights;
+  t.is(weights(true) - weights(false), 2 * (49_152 * 576 + 576));
+});
+
 test('moments in bfloat16 take half of what float32 takes', (t) => {
   const short = resolveMethod({
     preset: 'Full',

@@ -1,89 +1,94 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { planShards, type Shard, type ShardedParameter } from '../../../crds/plan/shards.ts';
+import { cellSize, type LinePlan, piecesOf, planLine } from '../../../crds/plan/shards.ts';
 
-const parameter = fc
-  .record({
-    shape: fc.array(fc.integer({ min: 1, max: 7 }), { minLength: 1, maxLength: 3 }),
-    block: fc.nat(3),
-    layout: fc.constantFrom('slice' as const, 'owner' as const, 'replicated' as const),
-    dimension: fc.nat(2),
-  })
-  .map(({ shape, dimension, ...rest }) => ({
-    ...rest,
-    shape,
-    dimension: dimension % shape.length,
-  }));
-
-const parameters = fc
-  .array(parameter, { minLength: 1, maxLength: 12 })
-  .map((all) => all.map((one, index): ShardedParameter => ({ ...one, name: `p${index}` })));
-
+const counts = fc.array(fc.integer({ min: 1, max: 3000 }), { minLength: 1, maxLength: 12 });
 const ranks = fc.integer({ min: 1, max: 9 });
+const layout = fc.constantFrom('slice' as const, 'owner' as const);
 
-/** How often each element of a parameter is kept, by counting them one by one. */
-function keepers(shape: readonly number[], shards: readonly Shard[]): readonly number[] {
-  const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1));
-  const counts = new Array<number>(shape.reduce((a, b) => a * b, 1)).fill(0);
-  const walk = (shard: Shard, axis: number, offset: number): void => {
-    if (axis === shape.length) {
-      counts[offset]! += 1;
-      return;
+const named = (sizes: readonly number[]) => sizes.map((count, i) => ({ name: `w${i}`, count }));
+
+/** How often each element of a tensor is kept, by counting them one by one. */
+function keepers(plan: LinePlan, world: number, name: string, count: number): readonly number[] {
+  const kept = new Array<number>(count).fill(0);
+  for (let rank = 0; rank < world; rank++) {
+    for (const piece of piecesOf(plan, rank)) {
+      if (piece.name !== name) continue;
+      for (let i = 0; i < piece.count; i++) kept[piece.start + i]! += 1;
     }
-    for (let i = 0; i < shard.shape[axis]!; i++) {
-      walk(shard, axis + 1, offset + (shard.start[axis]! + i) * strides[axis]!);
-    }
-  };
-  for (const shard of shards) walk(shard, 0, 0);
-  return counts;
+  }
+  return kept;
 }
 
-test('every element has exactly one keeper, or all ranks where it is replicated', (t) => {
+test('every element has exactly one keeper in any world and layout', (t) => {
   fc.assert(
-    fc.property(parameters, ranks, (all, world) => {
-      const shards = planShards(all, world);
-      return all.every(({ name, shape, layout }) => {
-        const own = shards.filter((shard) => shard.name === name);
-        const wanted = layout === 'replicated' ? world : 1;
-        return keepers(shape, own).every((count) => count === wanted);
-      });
-    }),
-  );
-  t.pass();
-});
-
-test('slices of one parameter differ by one row at most', (t) => {
-  fc.assert(
-    fc.property(fc.integer({ min: 1, max: 100 }), ranks, (rows, world) => {
-      const [name, block, layout] = ['w', 0, 'slice'] as const;
-      const sizes = planShards([{ name, block, layout, shape: [rows, 3] }], world).map(
-        ({ shape }) => shape[0]!,
+    fc.property(counts, ranks, layout, (sizes, world, how) => {
+      const plan = planLine(named(sizes), world, how);
+      return named(sizes).every(({ name, count }) =>
+        keepers(plan, world, name, count).every((times) => times === 1),
       );
-      return sizes.length === Math.min(rows, world) && Math.max(...sizes) - Math.min(...sizes) <= 1;
     }),
   );
   t.pass();
 });
 
-test('owners of a block hold no more than the lightest and one matrix', (t) => {
+test('the shares one after the other have every tensor whole, where the plan says', (t) => {
   fc.assert(
-    fc.property(
-      fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 20 }),
-      ranks,
-      (rows, world) => {
-        const all = rows.map(
-          (count, i): ShardedParameter => ({
-            name: `w${i}`,
-            shape: [count],
-            block: 0,
-            layout: 'owner',
-          }),
-        );
-        const held = new Array<number>(world).fill(0);
-        for (const { rank, shape } of planShards(all, world)) held[rank]! += shape[0]!;
-        return Math.max(...held) - Math.min(...held) <= Math.max(...rows);
-      },
-    ),
+    fc.property(counts, ranks, layout, (sizes, world, how) => {
+      const plan = planLine(named(sizes), world, how);
+      const line = new Array<string>(world * plan.share).fill('');
+      for (let rank = 0; rank < world; rank++) {
+        for (const { name, start, count, at } of piecesOf(plan, rank)) {
+          for (let i = 0; i < count; i++) line[rank * plan.share + at + i] = `${name}/${start + i}`;
+        }
+      }
+      return plan.tensors.every(({ name, count, at }) =>
+        Array.from({ length: count }, (_, i) => line[at + i]).every(
+          (is, i) => is === `${name}/${i}`,
+        ),
+      );
+    }),
+  );
+  t.pass();
+});
+
+test('no cell is cut: pieces begin with one, in the tensor and in the share', (t) => {
+  fc.assert(
+    fc.property(counts, ranks, layout, (sizes, world, how) => {
+      const plan = planLine(named(sizes), world, how);
+      return Array.from({ length: world }, (_, rank) => piecesOf(plan, rank))
+        .flat()
+        .every(({ start, at }) => start % cellSize === 0 && at % cellSize === 0);
+    }),
+  );
+  t.pass();
+});
+
+test('slices waste less than a cell a tensor and a rank', (t) => {
+  fc.assert(
+    fc.property(counts, ranks, (sizes, world) => {
+      const { share } = planLine(named(sizes), world, 'slice');
+      const needed = sizes.reduce((sum, size) => sum + size, 0);
+      return world * share - needed < cellSize * (sizes.length + world);
+    }),
+  );
+  t.pass();
+});
+
+test('owners keep tensors whole, none more than the lightest and one tensor', (t) => {
+  fc.assert(
+    fc.property(counts, ranks, (sizes, world) => {
+      const plan = planLine(named(sizes), world, 'owner');
+      const held = Array.from({ length: world }, (_, rank) => piecesOf(plan, rank));
+      const cells = held.map((pieces) =>
+        pieces.reduce((sum, { count }) => sum + Math.ceil(count / cellSize), 0),
+      );
+      const largest = Math.ceil(Math.max(...sizes) / cellSize);
+      return (
+        held.flat().every(({ name, count }) => sizes[Number(name.slice(1))] === count) &&
+        Math.max(...cells) - Math.min(...cells) <= largest
+      );
+    }),
   );
   t.pass();
 });

@@ -10,7 +10,11 @@ import { scope } from '../../../worker/tensor/scope.ts';
 import { tensor, toArray } from '../../../worker/tensor/tensor.ts';
 
 const learningRate = 0.5;
-const update = { learningRate, count: 3, stream: (name: string) => streamOf(1, 'update', name) };
+const update = {
+  learningRate,
+  count: () => 3,
+  stream: (name: string) => streamOf(1, 'update', name),
+};
 
 /** Moves by the scaled gradient, and remembers what it was told. */
 class PlainDescent implements Optimizer {

@@ -143,4 +143,19 @@ napi_value trim(Call& call) {
   return call.undefined();
 }
 
+// resizeStorage(tensor, bytes): the memory behind a tensor and its views is given back (0 bytes) or taken again. Its values are lost, and
+// whoever reads the tensor while it has no memory crashes.
+napi_value resize_storage(Call& call) {
+  c10::StorageImpl* const storage = call.tensor(0).storage().unsafeGetStorageImpl();
+  const size_t bytes = static_cast<size_t>(call.integer64(1));
+  TORCH_CHECK(storage->resizable() && storage->allocator() != nullptr,
+              "this tensor's memory belongs to somebody else");
+  // Freed before it is taken again, so that there are never two.
+  storage->set_data_ptr_noswap(at::DataPtr(nullptr, storage->device()));
+  if (bytes > 0)
+    storage->set_data_ptr_noswap(storage->allocator()->allocate(bytes));
+  storage->set_nbytes(bytes);
+  return call.undefined();
+}
+
 } // namespace anneal

@@ -37,6 +37,7 @@ constexpr Export kExports[] = {
     {"memory", entry<memory>},
     {"resetPeak", entry<reset_peak>},
     {"trim", entry<trim>},
+    {"resizeStorage", entry<resize_storage>},
     {"threads", entry<threads>},
     {"setThreads", entry<set_threads>},
     {"onError", entry<on_error>},

@@ -12,6 +12,7 @@
 #include <c10/util/Logging.h>
 
 #include <cstdlib>
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -28,12 +29,16 @@ struct Group {
   c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo;
   int rank;
   int size;
+  // Of the exchanges between two ranks: the same for all of a collective.
+  int next_tag = 0;
 };
 
 struct Running {
-  c10::intrusive_ptr<c10d::Work> work;
+  std::vector<c10::intrusive_ptr<c10d::Work>> works;
   // Held until the work is done, whatever JavaScript does with its handles.
   std::vector<at::Tensor> tensors;
+  // What is left to do when everything has come; may be empty.
+  std::function<void()> finish;
 };
 
 // Groups and work are the process's, not an environment's: sockets and threads do not belong to one thread.
@@ -64,10 +69,44 @@ c10d::ProcessGroupGloo& connected(int32_t number) {
   return *group.gloo;
 }
 
-napi_value started(Call& call, c10::intrusive_ptr<c10d::Work> work, std::vector<at::Tensor> tensors) {
+napi_value started(Call& call, Running work) {
   const int32_t number = next_number();
-  running().emplace(number, Running{std::move(work), std::move(tensors)});
+  running().emplace(number, std::move(work));
   return call.number(number);
+}
+
+napi_value started(Call& call, c10::intrusive_ptr<c10d::Work> work, std::vector<at::Tensor> tensors) {
+  return started(call, Running{{std::move(work)}, std::move(tensors), {}});
+}
+
+// The same memory apart from autograd: tapes hold on to weights that are gathered a second time.
+at::Tensor values_of(const at::Tensor& tensor) { return tensor.variable_data(); }
+
+// A line cut into one part of `count` values for each rank.
+std::vector<at::Tensor> parts_of(const at::Tensor& line, int64_t count, int ranks) {
+  TORCH_CHECK(line.is_contiguous() && line.numel() == count * ranks, "a line of ", line.numel(),
+              " values is not ", ranks, " parts of ", count);
+  std::vector<at::Tensor> parts;
+  for (int rank = 0; rank < ranks; rank++)
+    parts.push_back(line.view(-1).narrow(0, rank * count, count));
+  return parts;
+}
+
+// Every rank sends to each other one part and receives one, all at the same time: `sent(peer)` and `received(peer)` say which.
+template <class Sent, class Received>
+void exchange(Group& group, Running& work, Sent sent, Received received) {
+  TORCH_CHECK(group.gloo, "the group has failed");
+  const int tag = group.next_tag;
+  group.next_tag = (group.next_tag + 1) & 0x3fffffff;
+  for (int step = 1; step < group.size; step++) {
+    const int to = (group.rank + step) % group.size;
+    const int from = (group.rank - step + group.size) % group.size;
+    std::vector<at::Tensor> incoming{received(from)}, outgoing{sent(to)};
+    work.works.push_back(group.gloo->recv(incoming, from, tag));
+    work.works.push_back(group.gloo->send(outgoing, to, tag));
+    work.tensors.push_back(incoming[0]);
+    work.tensors.push_back(outgoing[0]);
+  }
 }
 
 // libtorch tells of each lost connection by itself, with a C++ stack; what is said of it is ours to say. Whoever wants to see it sets the
@@ -102,7 +141,7 @@ napi_value group_join(Call& call) {
   settings->devices.push_back(c10d::ProcessGroupGloo::createDeviceForHostname(address));
   auto gloo = c10::make_intrusive<c10d::ProcessGroupGloo>(store, rank, size, settings);
   const int32_t number = next_number();
-  groups().emplace(number, Group{store, gloo, rank, size});
+  groups().emplace(number, Group{store, gloo, rank, size, 0});
   return call.number(number);
 }
 
@@ -113,18 +152,43 @@ napi_value group_all_reduce(Call& call) {
   return started(call, work, tensors);
 }
 
-// groupAllGather(group, output, input) → work: the inputs of all ranks, one after the other.
+// groupAllGather(group, output, input) → work: the inputs of all ranks, one after the other. Each comes straight to its place; libtorch's
+// own goes through a tensor as long as the output.
 napi_value group_all_gather(Call& call) {
-  at::Tensor output = call.tensor(1), input = call.tensor(2);
-  auto work = connected(call.integer(0))._allgather_base(output, input);
-  return started(call, work, {output, input});
+  Group& group = group_at(call.integer(0));
+  const at::Tensor output = values_of(call.tensor(1)), input = values_of(call.tensor(2));
+  const std::vector<at::Tensor> parts = parts_of(output, input.numel(), group.size);
+  Running work;
+  exchange(
+      group, work, [&](int) { return input; },
+      [&](int from) { return parts[static_cast<size_t>(from)]; });
+  at::Tensor own = parts[static_cast<size_t>(group.rank)];
+  own.copy_(input.view(-1));
+  return started(call, std::move(work));
 }
 
-// groupReduceScatter(group, output, input) → work: of the sum of all inputs, this rank's part.
+// groupReduceScatter(group, output, input) → work: of the sum of all inputs, this rank's part. The sum is in the order of the ranks, and
+// each value is sent once; libtorch's own sends twice as much.
 napi_value group_reduce_scatter(Call& call) {
-  at::Tensor output = call.tensor(1), input = call.tensor(2);
-  auto work = connected(call.integer(0))._reduce_scatter_base(output, input);
-  return started(call, work, {output, input});
+  Group& group = group_at(call.integer(0));
+  const at::Tensor output = values_of(call.tensor(1)), input = values_of(call.tensor(2));
+  const std::vector<at::Tensor> parts = parts_of(input, output.numel(), group.size);
+  const at::Tensor own = parts[static_cast<size_t>(group.rank)];
+  const at::Tensor others = at::empty({std::max(0, group.size - 1), output.numel()}, output.options());
+  const auto part_from = [others, own, rank = group.rank](int from) {
+    return from == rank ? own : others.select(0, from < rank ? from : from - 1);
+  };
+  Running work;
+  exchange(
+      group, work, [&](int to) { return parts[static_cast<size_t>(to)]; }, part_from);
+  work.tensors.push_back(input);
+  work.finish = [output, part_from, size = group.size] {
+    at::Tensor sum = output.view(-1);
+    sum.copy_(part_from(0));
+    for (int rank = 1; rank < size; rank++)
+      sum.add_(part_from(rank));
+  };
+  return started(call, std::move(work));
 }
 
 // groupBroadcast(group, tensor, root) → work.
@@ -138,7 +202,7 @@ napi_value group_broadcast(Call& call) {
 
 // groupBarrier(group) → work.
 napi_value group_barrier(Call& call) {
-  return started(call, connected(call.integer(0)).barrier(), {});
+  return started(call, connected(call.integer(0)).barrier(), std::vector<at::Tensor>{});
 }
 
 // workWait(work): blocks until it is done; throws what it threw.
@@ -148,7 +212,10 @@ napi_value work_wait(Call& call) {
   // The table forgets it whether it throws or not.
   const Running taken = std::move(found->second);
   running().erase(found);
-  taken.work->wait();
+  for (const auto& work : taken.works)
+    work->wait();
+  if (taken.finish)
+    taken.finish();
   return call.undefined();
 }
 

@@ -1,0 +1,152 @@
+// Several trainers of one run on this machine. They meet, share the model out, and end together. When one of them is lost the others
+// are of no use: all are ended and meet again, from the newest checkpoint, as often as the job's policy allows. What was computed since
+// then is computed again, so the result is that of a run that nobody disturbed.
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
+import { failureOf, TerminalError } from '../../crds/index.ts';
+import { countRestart, overdrawn, restartPauseSeconds } from '../../crds/plan/restart-account.ts';
+import { type MemberRecord, memberVariable } from '../../crds/wire/member.ts';
+import { restartsRecord } from '../../crds/wire/state.ts';
+import type { Telemetry } from '../../crds/wire/telemetry.ts';
+import { now } from '../clock.ts';
+import { type RoleEnd, type StartedRole, startRole } from './local-role.ts';
+import type { LocalOutcome, LocalRun } from './local-run.ts';
+
+type World = NonNullable<LocalRun['world']>;
+type Failed = Extract<RoleEnd, { type: 'Failed' }>;
+
+const host = '127.0.0.1';
+/** Whoever is still there so long after a trainer ended by itself waits for it in vain. */
+const graceMs = 10_000;
+
+export async function runWorld(run: LocalRun, { size, policy }: World): Promise<LocalOutcome> {
+  let account = restartsRecord.parse({});
+  let committed = -1;
+  let cause: string | undefined;
+  const see = (message: Telemetry): void => {
+    if (message.type === 'checkpoint' && message.step > committed) {
+      committed = message.step;
+      account = { ...account, sinceCommit: 0, repeats: 0 };
+    }
+    run.onMessage(message);
+  };
+  for (let generation = 1; ; generation += 1) {
+    const { rank, end } = await oneGeneration(
+      run,
+      await memberOf(size, policy, generation, cause),
+      see,
+    );
+    if (run.kill.aborted) return { type: 'Stopped' };
+    if (end.type !== 'Failed') return end;
+    const { code, message } = end.error;
+    if (failureOf(code).retry !== 'Counted' || run.stop.aborted) {
+      return { type: 'Failed', error: end.error };
+    }
+    account = countRestart(account, failureOf(code).reason, now().getTime(), policy);
+    const why = overdrawn(account, policy, `worker ${rank}: ${message}`);
+    if (why !== undefined) return { type: 'Failed', error: new TerminalError(why) };
+    const from = committed < 0 ? 'the beginning' : `step ${committed}`;
+    cause = `worker ${rank} of ${size} was ended ${end.how}; all began again from ${from} (restart ${account.counted}; ${policy.maxRestarts} are allowed)`;
+    await wait(1000 * restartPauseSeconds(account), undefined, { signal: run.stop }).catch(() => {
+      // Stopped while waiting.
+    });
+    if (run.stop.aborted) return { type: 'Stopped' };
+  }
+}
+
+type Member = Omit<MemberRecord, 'rank'>;
+
+async function memberOf(
+  size: number,
+  { hangTimeoutSeconds }: World['policy'],
+  generation: number,
+  cause: string | undefined,
+): Promise<Member> {
+  return {
+    ...{ group: randomUUID(), generation, size, address: host },
+    store: { host, port: await freePort() },
+    timeoutMs: hangTimeoutSeconds * 1000,
+    ...(cause === undefined ? {} : { cause }),
+  };
+}
+
+interface GenerationEnd {
+  /** The one whose end counts. */
+  readonly rank: number;
+  readonly end: RoleEnd;
+}
+
+/** All trainers to their end. */
+async function oneGeneration(
+  run: LocalRun,
+  member: Member,
+  onMessage: (message: Telemetry) => void,
+): Promise<GenerationEnd> {
+  const { worker, folder, stop, kill } = run;
+  const trainers = Array.from({ length: member.size }, (_, rank) =>
+    startRole({
+      ...{ worker, role: 'train', folder },
+      variables: { [memberVariable]: JSON.stringify({ ...member, rank }) },
+      // Rank 0 speaks for all; of the others only their end counts.
+      onMessage: rank === 0 ? onMessage : () => {},
+    }),
+  );
+  const stopAll = (): void => each(trainers, (one) => one.stop());
+  const killAll = (): void => each(trainers, (one) => one.kill());
+  if (stop.aborted) stopAll();
+  stop.addEventListener('abort', stopAll, { once: true });
+  kill.addEventListener('abort', killAll, { once: true });
+  const ends = await endsOf(trainers, killAll);
+  stop.removeEventListener('abort', stopAll);
+  kill.removeEventListener('abort', killAll);
+  return meaningOf(ends);
+}
+
+/** In the order in which they came. After the first that is not well, the others have a moment to end by themselves, or none. */
+async function endsOf(
+  trainers: readonly StartedRole[],
+  killAll: () => void,
+): Promise<readonly GenerationEnd[]> {
+  const ends: GenerationEnd[] = [];
+  let grace: NodeJS.Timeout | undefined;
+  const see = (rank: number, end: RoleEnd): void => {
+    ends.push({ rank, end });
+    if (end.type !== 'Failed' || grace !== undefined) return;
+    const isLoss = failureOf(end.error.code).retry === 'Counted';
+    grace = setTimeout(killAll, isLoss ? 0 : graceMs);
+  };
+  await Promise.all(
+    trainers.map(async ({ ended }, rank) => {
+      see(rank, await ended);
+    }),
+  );
+  clearTimeout(grace);
+  return ends;
+}
+
+/** A failure that is not the loss of another one, then any failure, then a stop. */
+function meaningOf(ends: readonly GenerationEnd[]): GenerationEnd {
+  const failed = ends.filter(
+    (one): one is { rank: number; end: Failed } => one.end.type === 'Failed',
+  );
+  const [first] = failed.filter(({ end }) => end.error.code !== 'E_PEER_LOST');
+  const [stopped] = ends.filter(({ end }) => end.type === 'Stopped');
+  return first ?? failed[0] ?? stopped ?? ends[0] ?? { rank: 0, end: { type: 'Complete' } };
+}
+
+function each(trainers: readonly StartedRole[], act: (one: StartedRole) => void): void {
+  for (const one of trainers) act(one);
+}
+
+/** Nobody listens there yet, and nobody else is likely to within the moment that it takes to start. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, host);
+  await once(server, 'listening');
+  // Not a pipe: listening at a port of an address.
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

@@ -1,0 +1,74 @@
+// GaLore: Memory-Efficient LLM Training by Gradient Low-Rank Projection. The optimizer of a block's matrix sees its gradient
+// in the R directions in which it is largest, and its state is of that size:
+//   low = G B,   W -= scale * back(Adam(low)),   B anew every T updates
+import * as z from 'zod';
+import { decimal } from '../decimal.ts';
+import { adamParameters } from './adamw.ts';
+import { type Preset, seamEntry } from './method.ts';
+
+const paper = {
+  title: 'GaLore: Memory-Efficient LLM Training by Gradient Low-Rank Projection',
+  arxiv: '2403.03507',
+} as const;
+
+/** What every method has that projects gradients. */
+export const projectionParameters = adamParameters.extend({
+  rank: z
+    .int32()
+    .min(1)
+    .max(65_536)
+    .optional()
+    .describe(
+      'Directions that are kept of a gradient, at most the smaller side of the matrix. A quarter of that side when absent.',
+    ),
+  scale: decimal({ above: 0 })
+    .default('0.25')
+    .describe(
+      'Multiplies the updates of projected matrices: alpha. Others take the learning rate as it is.',
+    ),
+  refreshSteps: z
+    .int32()
+    .min(1)
+    .max(1_000_000)
+    .default(200)
+    .describe('Updates of a matrix between two choices of its directions: T.'),
+  directions: z
+    .enum(['Exact', 'Sketched'])
+    .default('Exact')
+    .describe(
+      'How directions are found. Exact computes all of them; Sketched turns some that were drawn towards the largest, which takes a fraction of the time and comes close.',
+    ),
+});
+
+export const galore = seamEntry({
+  seam: 'optimizer',
+  type: 'GaLore',
+  member: 'galore',
+  summary:
+    'AdamW on gradients in their largest directions: state of the size of the rank, all weights move.',
+  paper,
+  parameters: projectionParameters.extend({
+    moments: z
+      .enum(['Float32', 'BFloat16', 'EightBit'])
+      .default('Float32')
+      .describe(
+        'How the running means are stored: 8, 4 or about 2 bytes for each value in the subspace.',
+      ),
+  }),
+});
+
+/** Rank of a matrix with this smaller side. */
+export function rankWithin(smaller: number, wanted: number | undefined): number {
+  return wanted === undefined ? Math.max(1, Math.floor(smaller / 4)) : Math.min(wanted, smaller);
+}
+
+export const galorePreset = {
+  preset: 'GaLore',
+  summary: 'All weights move, by gradients in their largest directions.',
+  seams: {
+    adapter: { type: 'None' },
+    selection: { type: 'All' },
+    optimizer: { type: 'GaLore' },
+  },
+  paper,
+} as const satisfies Preset;

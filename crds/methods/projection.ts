@@ -1,0 +1,24 @@
+// What all optimizers have in common that project gradients.
+import type { ResolvedMethod } from './resolve.ts';
+
+type Optimizer = ResolvedMethod['optimizer'];
+type Projection = Pick<
+  Extract<Optimizer, { type: 'GaLore' }>['galore'],
+  'rank' | 'scale' | 'refreshSteps'
+>;
+
+/** How gradients are projected; null where the optimizer sees them as they are. */
+export function projectionOf(optimizer: Optimizer): Projection | null {
+  switch (optimizer.type) {
+    case 'AdamW':
+    case 'AdamW8bit':
+    case 'SGD':
+      return null;
+    case 'GaLore':
+      return optimizer.galore;
+    case 'QGaLore':
+      return optimizer.qGalore;
+    default:
+      return optimizer satisfies never;
+  }
+}

@@ -1,0 +1,51 @@
+// Q-GaLore: Quantized GaLore with INT4 Projection and Layer-Adaptive Low-Rank Gradients. GaLore whose directions are kept in 4 bits
+// and chosen ever more rarely where they settle, with means in 8 bits.
+import * as z from 'zod';
+import { decimal } from '../decimal.ts';
+import { projectionParameters } from './galore.ts';
+import { type Preset, seamEntry } from './method.ts';
+
+const paper = {
+  title: 'Q-GaLore: Quantized GaLore with INT4 Projection and Layer-Adaptive Low-Rank Gradients',
+  arxiv: '2407.08296',
+} as const;
+
+const { betas } = projectionParameters.shape;
+
+export const qGalore = seamEntry({
+  seam: 'optimizer',
+  type: 'QGaLore',
+  member: 'qGalore',
+  summary:
+    'GaLore with directions in 4 bits that are chosen more rarely where they settle, and means in 8 bits.',
+  paper,
+  parameters: projectionParameters.extend({
+    betas: betas
+      .unwrap()
+      .default(['0.9', '0.95'])
+      .describe(betas.description ?? ''),
+    cosineThreshold: decimal({ min: 0, max: 1 })
+      .default('0.4')
+      .describe('Mean cosine of successive first directions from which they count as settled.'),
+    gapGrowth: decimal({ min: 1, max: 1000 })
+      .default('2')
+      .describe('What refreshSteps is multiplied by, at each choice at which they are: gamma.'),
+    queueSize: z.int32().min(1).max(1000).default(5).describe('Cosines that the mean is taken of.'),
+  }),
+});
+
+export const qGalorePreset = {
+  preset: 'QGaLore',
+  summary:
+    'All weights move, in 8 bits and rounded by chance, by gradients in their largest directions, with state in 4 and 8 bits.',
+  seams: {
+    precision: {
+      type: 'BFloat16',
+      bfloat16: { masters: 'StochasticRounding', trainedWeights: 'Int8' },
+    },
+    adapter: { type: 'None' },
+    selection: { type: 'All' },
+    optimizer: { type: 'QGaLore' },
+  },
+  paper,
+} as const satisfies Preset;

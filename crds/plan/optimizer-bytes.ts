@@ -1,0 +1,88 @@
+// Bytes that an optimizer keeps: masters, running means, bases of subspaces. Of blocks that rest it keeps nothing, unless the
+// method says so.
+import { storesCodes } from '../methods/coded.ts';
+import { drawOf } from '../methods/draw.ts';
+import { rankWithin } from '../methods/galore.ts';
+import { projectionOf } from '../methods/projection.ts';
+import type { ResolvedMethod } from '../methods/resolve.ts';
+import type { DecoderFacts } from './decoder-facts.ts';
+import { memoryConstants } from './memory-constants.ts';
+import { linearsOf, parametersOf, trainedOf } from './parameters.ts';
+
+type Optimizer = ResolvedMethod['optimizer'];
+
+export function optimizerBytes(facts: DecoderFacts, method: ResolvedMethod): number {
+  const { block, outside, movingBlocks } = trainedOf(facts, method);
+  const blocks = keepsAll(method) ? facts.L : movingBlocks;
+  const mastered = storesCodes(method) ? parametersOf(facts).blockVectors : block;
+  const masters = masterBytes(method) * (blocks * mastered + outside);
+  return masters + blocks * blockBytes(facts, method, block) + outside * valueBytes(method);
+}
+
+/** What one update needs while it runs; most optimizers work in place. Of the largest matrix, with the choice of its directions. */
+export function updateWorking(facts: DecoderFacts, method: ResolvedMethod): number {
+  const projection = projectionOf(method.optimizer);
+  const coded = storesCodes(method);
+  if (projection === null && !coded) return 0;
+  const wanted = projection?.rank;
+  const { squares, rows } = memoryConstants.refresh;
+  // The gradient of a bfloat16 weight is widened, and the weight where it has no master. Codes are made of two more.
+  const isWide = method.precision.type === 'Float32';
+  const copies = isWide ? 0 : coded ? 4 : masterBytes(method) > 0 ? 1 : 2;
+  const each = linearsOf(facts).map(({ out, in: inputs }) => {
+    const [smaller, larger] = [Math.min(out, inputs), Math.max(out, inputs)];
+    if (projection === null) return copies * 4 * out * inputs;
+    const low = 2 * 4 * rankWithin(smaller, wanted) * larger;
+    const refresh = 8 * smaller * (squares * smaller + Math.min(rows, larger));
+    return copies * 4 * out * inputs + Math.max(low, refresh);
+  });
+  return Math.max(...each);
+}
+
+/** Whether state stays when a block rests: in the end there is state of all that trains. */
+function keepsAll({ selection }: ResolvedMethod): boolean {
+  return (drawOf(selection)?.state ?? 'Keep') === 'Keep';
+}
+
+/** State of one block. */
+function blockBytes(facts: DecoderFacts, method: ResolvedMethod, trained: number): number {
+  const projection = projectionOf(method.optimizer);
+  if (projection === null) return trained * valueBytes(method);
+  const { rank: wanted } = projection;
+  const basis = memoryConstants.basisBytes[method.optimizer.type === 'GaLore' ? 'exact' : 'lazy'];
+  const matrices = linearsOf(facts).reduce((sum, { out, in: inputs }) => {
+    const [smaller, larger] = [Math.min(out, inputs), Math.max(out, inputs)];
+    const rank = rankWithin(smaller, wanted);
+    return sum + rank * (larger * valueBytes(method) + smaller * basis);
+  }, 0);
+  return matrices + parametersOf(facts).blockVectors * valueBytes(method);
+}
+
+/** Of one value of what the optimizer sees, without a master. */
+function valueBytes({ optimizer }: { readonly optimizer: Optimizer }): number {
+  const { AdamW, AdamW8bit, SGDMomentum } = memoryConstants.optimizer;
+  const byMoments = { Float32: AdamW, BFloat16: AdamW / 2, EightBit: AdamW8bit } as const;
+  switch (optimizer.type) {
+    case 'AdamW':
+      return byMoments[optimizer.adamW.moments ?? 'Float32'];
+    case 'AdamW8bit':
+      return AdamW8bit;
+    case 'SGD':
+      return Number(optimizer.sgd.momentum) > 0 ? SGDMomentum : 0;
+    case 'GaLore':
+      return byMoments[optimizer.galore.moments];
+    case 'QGaLore':
+      return AdamW8bit;
+    default:
+      return optimizer satisfies never;
+  }
+}
+
+/** Of one trained parameter. Adapters are float32 and need no master. */
+function masterBytes({ precision, adapter }: ResolvedMethod): number {
+  const mastered =
+    precision.type === 'BFloat16' &&
+    precision.bfloat16.masters === 'Float32' &&
+    adapter.type === 'None';
+  return mastered ? memoryConstants.optimizer.master : 0;
+}

@@ -1,0 +1,40 @@
+// What a rank of several holds beside its share: what it has gathered, and gradients on their way. Nothing for a process by itself.
+import type { MemoryQuestion } from './memory-question.ts';
+import { parametersOf, trainedOf } from './parameters.ts';
+import { frozenInBfloat16, valueBytes } from './static-bytes.ts';
+
+interface SharedBytes {
+  /** Two whole blocks: the one that computes, and the one that comes. */
+  readonly blocks: number;
+  /** The embedding, or the head, whole while it is used. */
+  readonly vocabulary: number;
+  /** Of a block and of the matrix of the head and the embedding: the sum of the ranks' gradients, what comes from the others, and
+   * the own part of the sum. */
+  readonly blockExchange: number;
+  readonly headExchange: number;
+  readonly embeddingExchange: number;
+}
+
+export function sharedBytes(question: MemoryQuestion): SharedBytes {
+  const { facts, method, shards } = question;
+  if (shards === 1) return nothing;
+  const { blockMatrices, blockVectors, embedding } = parametersOf(facts);
+  const trained = trainedOf(facts, method);
+  const width = valueBytes(method);
+  const adapter = trained.adapter > 0 ? 4 * trained.block : 0;
+  // Embedding and matrices are stored alike, however little of them trains.
+  const stored = frozenInBfloat16(question) > 0 ? 2 : width;
+  const exchange = (values: number) => 2 * 4 * values;
+  return {
+    blocks: 2 * (blockMatrices * stored + blockVectors * width + adapter),
+    vocabulary: embedding * stored,
+    blockExchange: exchange(trained.block),
+    headExchange: trained.head && !facts.tied ? exchange(embedding) : 0,
+    embeddingExchange: trained.embedding ? exchange(embedding) : 0,
+  };
+}
+
+const nothing: SharedBytes = {
+  ...{ blocks: 0, vocabulary: 0 },
+  ...{ blockExchange: 0, headExchange: 0, embeddingExchange: 0 },
+};

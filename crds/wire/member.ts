@@ -1,0 +1,24 @@
+// What a trainer that is one of several is told when it is started: its place among them, and where they meet. Whoever starts trainers
+// writes it into the environment of each; a trainer without it trains by itself.
+import * as z from 'zod';
+
+export const memberVariable = 'ANNEAL_MEMBER';
+
+export const memberRecord = z.object({
+  /** Of the group: no other has ever met under it. */
+  group: z.string().min(1),
+  /** Times that the trainers of this run have met, this one included. */
+  generation: z.int().min(1),
+  rank: z.int().min(0),
+  size: z.int().min(1),
+  /** Where rank 0 serves the store by which they find each other. */
+  store: z.object({ host: z.string(), port: z.int().min(1).max(65_535) }),
+  /** Of this machine, as the others reach it. */
+  address: z.string(),
+  /** A trainer that is silent for so long is taken for lost. */
+  timeoutMs: z.int().min(1),
+  /** Why they meet again; absent the first time. */
+  cause: z.string().optional(),
+});
+
+export type MemberRecord = z.output<typeof memberRecord>;

@@ -1,0 +1,92 @@
+// Trainings that any number of ranks can do: by name, so that a process can be told which.
+import { lora } from '../../worker/adapters/lora.ts';
+import type { HostBin } from '../../worker/engine/bin.ts';
+import { adamW } from '../../worker/optimizers/adamw.ts';
+import { adamW8bit } from '../../worker/optimizers/adamw-8bit.ts';
+import { exactSubspaces, galore } from '../../worker/optimizers/galore.ts';
+import { sgd } from '../../worker/optimizers/sgd.ts';
+import { lisa } from '../../worker/selection/lisa.ts';
+import { countUp, plainAdamW, type TrainingOptions } from './toy-training.ts';
+import { aBin } from './training.ts';
+
+/** Matrices of more cells than ranks, some of which do not come out even; three blocks. */
+const config = { hidden_size: 64, intermediate_size: 96, num_hidden_layers: 3 };
+
+/** Bins of unlike lengths, as many as the largest world has ranks. */
+const batches = [0, 1, 2].map((n) =>
+  [9, 14, 5, 11, 7].map((length, i) =>
+    aBin([countUp(n + i, length), countUp(n + 13 * i, 4 + i)], 10 * n + i),
+  ),
+);
+const evaluation = [9, 4, 12].map((length, i) => aBin([countUp(3 * i, length)], i));
+
+/** Only the first bin has something to learn: whoever gets the others adds nothing. */
+const oneSpeaks = batches.map((bins) => bins.map((bin, i) => (i === 0 ? bin : silent(bin))));
+
+function silent(bin: HostBin): HostBin {
+  return { ...bin, labels: bin.labels.map(() => -100), learned: 0 };
+}
+
+function anAdapter(dtype: 'float32' | 'float64', dropout = 0) {
+  return lora({
+    ...{ rank: 4, alpha: 8, dropout, scaling: 'Standard', learningRateRatio: 2 },
+    ...{ initialization: 'KaimingUniform', targets: () => true, seed: 5n, dtype },
+  });
+}
+
+const plan = { totalSteps: 6, evaluationInterval: 2 };
+const shared = { config, batches, evaluation, plan } satisfies TrainingOptions;
+const exact = {
+  ...shared,
+  batches: oneSpeaks,
+  clip: { mode: 'Global', norm: 1e9 },
+} satisfies TrainingOptions;
+
+export const shardedCases = {
+  'full-float64': () => ({ ...shared, dtype: 'float64' }),
+  'full-float64-recompute': () => ({ ...shared, dtype: 'float64', mode: 'recompute' }),
+  // Four blocks, a head that is the embedding, and norms of norms.
+  'tied-float64': () => ({ ...shared, dtype: 'float64', name: 'gemma2', config: {} }),
+  'lora-float64': () => ({
+    ...{ ...shared, dtype: 'float64', adapter: anAdapter('float64', 0.2) },
+  }),
+  'by-block-float64': () => ({
+    ...{ ...shared, dtype: 'float64', clip: { mode: 'Block', norm: 0.1 } },
+  }),
+  'full-float32': () => shared,
+  'lora-float32': () => ({ ...shared, adapter: anAdapter('float32', 0.2) }),
+  'full-bfloat16': () => ({ ...shared, dtype: 'bfloat16' }),
+  'exact-adamw': () => exact,
+  'exact-adamw-masters': () => ({ ...exact, dtype: 'bfloat16' }),
+  'exact-8bit': () => ({ ...exact, dtype: 'bfloat16', optimizer: adamW8bit(plainAdamW) }),
+  'exact-sgd': () => ({
+    ...exact,
+    optimizer: sgd({ momentum: 0.9, weightDecay: 0.01, masters: 'Float32' }),
+  }),
+  'exact-lora': () => ({ ...exact, dtype: 'bfloat16', adapter: anAdapter('float32') }),
+  'galore-float64': () => ({
+    ...{ ...shared, dtype: 'float64' },
+    optimizer: galore(
+      { rank: 8, scale: 0.25, weightDecay: 0.01, masters: 'Float32' },
+      adamW(plainAdamW),
+      exactSubspaces(3),
+    ),
+  }),
+  'lisa-float64': () => ({
+    ...{ ...shared, dtype: 'float64' },
+    selection: (parameters) =>
+      lisa(
+        {
+          ...{ activeLayers: 1, intervalSteps: 2, state: 'Drop', sampling: 'Uniform' },
+          ...{ weights: [], seed: 3n },
+        },
+        parameters,
+      ),
+  }),
+  'by-chance': () => ({
+    ...{ ...shared, dtype: 'bfloat16' },
+    optimizer: adamW({ ...plainAdamW, masters: 'StochasticRounding', moments: 'BFloat16' }),
+  }),
+} as const satisfies Readonly<Record<string, () => TrainingOptions>>;
+
+export type ShardedCase = keyof typeof shardedCases;

@@ -1,0 +1,66 @@
+// One rank of a toy training, as a process of its own, with its checkpoints in a folder that all ranks share.
+//   toy-rank.ts TASK-AS-JSON
+// Says what every step and evaluation gave, as one line of JSON, when it has come to its end.
+
+import { checkpointsOf } from '../../worker/checkpoint/checkpoints.ts';
+import { type GroupPlan, ProcessGroup } from '../../worker/cluster/process-group.ts';
+import { worldOf } from '../../worker/cluster/world.ts';
+import { liveHandles, memoryStatistics, resetMemoryPeaks } from '../../worker/tensor/memory.ts';
+import { setThreads } from '../../worker/tensor/threads.ts';
+import { train } from '../../worker/trainer.ts';
+import { freshState } from '../../worker/trainer-state.ts';
+import { type ShardedCase, shardedCases } from '../builders/sharded-cases.ts';
+import { Training, type TrainingOptions } from '../builders/toy-training.ts';
+import { FakeClock } from './clock.ts';
+
+export interface RankTask {
+  readonly plan: GroupPlan;
+  readonly training: ShardedCase;
+  readonly layout: 'slice' | 'owner';
+  readonly folder: string;
+  readonly steps: number;
+}
+
+export interface RankResult {
+  readonly losses: readonly (number | null)[];
+  readonly norms: readonly (number | null)[];
+  readonly evaluations: readonly (number | null)[];
+  /** Tensors that were made and not freed by the training. */
+  readonly leaked: number;
+  readonly peakBytes: number;
+}
+
+setThreads(1);
+// Written by the test that started this process.
+const {
+  plan,
+  training: name,
+  layout,
+  folder,
+  steps,
+} = JSON.parse(process.argv[2] ?? '{}') as RankTask;
+using group = ProcessGroup.join(plan);
+const options: TrainingOptions = shardedCases[name]();
+using training = new Training({
+  ...{ ...options, group, layout },
+  plan: { ...options.plan, totalSteps: steps },
+});
+const checkpoints = checkpointsOf(training.trained(), {
+  ...{ root: folder, job: 'a'.repeat(64), base: 'base', clock: new FakeClock() },
+  wish: { intervalSteps: 2, intervalSeconds: null },
+  retain: { latest: 2, best: 0, everySteps: null },
+  world: worldOf(group),
+  emit: training.parts.emit,
+});
+const before = liveHandles();
+resetMemoryPeaks();
+const start = (await checkpoints.restore()) ?? freshState;
+await train({ ...training.parts, checkpoints }, start);
+const result: RankResult = {
+  losses: training.ofType('step').map(({ loss }) => loss),
+  norms: training.ofType('step').map(({ gradNorm }) => gradNorm),
+  evaluations: training.ofType('evaluation').map(({ loss }) => loss),
+  leaked: liveHandles() - before,
+  peakBytes: memoryStatistics().tensorPeakBytes,
+};
+process.stdout.write(`${JSON.stringify(result)}\n`);

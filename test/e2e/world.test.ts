@@ -1,0 +1,201 @@
+// `anneal run --workers N`: trainers that are killed one by one meet again, and the end has the bits of a run that nobody disturbed. Real
+// processes, real files; the points are random, and the seed that is printed repeats them.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import fc from 'fast-check';
+import { type ToyJob, type ToyJobOptions, writeToyJob } from '../toy/toy-job.ts';
+import { type RunLine, startAnneal } from './anneal-process.ts';
+import { checkpointsIn, type Result, resultOf } from './killed-run.ts';
+
+const seed = Number(process.env['ANNEAL_TEST_SEED'] ?? fc.sample(fc.noBias(fc.nat()), 1)[0]);
+
+interface Ended {
+  readonly code: number | null;
+  readonly stderr: string;
+  readonly lines: readonly RunLine[];
+  readonly folder: string;
+}
+
+interface Running {
+  /** SIGKILL to the trainer of a rank. */
+  killTrainer(rank: number): void;
+  killAll(): void;
+  stop(): void;
+}
+
+/** Runs the job; each line goes to `onLine`, which may do harm. */
+async function run(
+  job: ToyJob,
+  cache: string,
+  workers: number,
+  onLine: (line: RunLine, running: Running) => void = () => {},
+): Promise<Ended> {
+  const lines: RunLine[] = [];
+  const running: Running = {
+    killTrainer(rank) {
+      const pid = anneal.workers()[rank];
+      if (pid !== undefined) process.kill(pid, 'SIGKILL');
+    },
+    killAll: () => anneal.kill('tree'),
+    stop: () => anneal.stop(),
+  };
+  const see = (line: RunLine): void => {
+    lines.push(line);
+    onLine(line, running);
+  };
+  const anneal = startAnneal(job.file, cache, see, ['--workers', String(workers)]);
+  const ended = await anneal.ended;
+  const begun = lines.find((line) => line.type === 'begin');
+  return { ...ended, lines, folder: begun?.folder ?? '' };
+}
+
+async function aJob(t: ExecutionContext, options: ToyJobOptions) {
+  t.timeout(600_000);
+  t.log(`ANNEAL_TEST_SEED=${seed}`);
+  const folder = await mkdtemp(join(tmpdir(), 'anneal-world-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  return { folder, job: await writeToyJob(folder, options) };
+}
+
+/** All but where pieces lie: what a run trained, whatever world it was. */
+async function undisturbed(t: ExecutionContext, job: ToyJob, cache: string, workers: number) {
+  const ended = await run(job, cache, workers);
+  t.is(ended.code, 0, ended.stderr);
+  return resultOf(job, ended.folder);
+}
+
+const warningsIn = (lines: readonly RunLine[]) =>
+  lines.flatMap((line) => (line.type === 'warning' ? [line] : []));
+
+interface Kill {
+  /** Steps of the generation until then, and milliseconds after. */
+  readonly steps: number;
+  readonly ms: number;
+  readonly rank: number;
+}
+
+const killsOf = (workers: number): fc.Arbitrary<readonly Kill[]> =>
+  fc.array(
+    fc.record({
+      // A checkpoint is written every third step: without one between two kills nothing would be gained.
+      steps: fc.integer({ min: 4, max: 8 }),
+      ms: fc.integer({ min: 0, max: 60 }),
+      rank: fc.nat(workers - 1),
+    }),
+    { minLength: 4, maxLength: 4 },
+  );
+
+/** Does the kills one after the other, each in a generation of its own. */
+function killer(kills: readonly Kill[]) {
+  const left = [...kills];
+  let steps = 0;
+  let isOver = false;
+  return (line: RunLine, running: Running): void => {
+    if (line.type === 'plan') {
+      steps = 0;
+      isOver = false;
+    }
+    if (line.type !== 'step' || isOver) return;
+    steps += 1;
+    const [next] = left;
+    if (next === undefined || steps !== next.steps) return;
+    left.shift();
+    isOver = true;
+    setTimeout(() => running.killTrainer(next.rank), next.ms);
+  };
+}
+
+const survives = test.macro({
+  async exec(t, workers: number, options: ToyJobOptions) {
+    const { folder, job } = await aJob(t, options);
+    const expected = await undisturbed(t, job, join(folder, 'undisturbed'), workers);
+    t.true(Object.keys(expected.digests).length >= 1 + workers);
+    const [kills = []] = fc.sample(killsOf(workers), { seed: seed + workers, numRuns: 1 });
+    const ended = await run(job, join(folder, 'killed'), workers, killer(kills));
+    t.is(ended.code, 0, ended.stderr);
+    const told = warningsIn(ended.lines).filter(({ reason }) => reason === 'Restarted');
+    t.true(told.length >= 3, 'all but a kill that came when everything was done');
+    for (const { message } of told) t.regex(message, /^worker \d of \d was ended by SIGKILL; all/);
+    t.deepEqual(resultOf(job, ended.folder), expected);
+  },
+  title: (_, workers: number, { name }: ToyJobOptions) =>
+    `${name}: ${workers} trainers, killed one by one, end with the bits of the undisturbed run`,
+});
+
+const lora = {
+  preset: 'LoRA',
+  precision: { type: 'Float32' },
+  adapter: { type: 'LoRA', lora: { rank: 4, dropout: '0.2' } },
+};
+const full = {
+  preset: 'Full',
+  precision: { type: 'BFloat16', bfloat16: { masters: 'StochasticRounding' } },
+  optimizer: { type: 'AdamW8bit' },
+};
+
+test(survives, 2, { name: 'lora-float32', method: lora });
+test(survives, 3, {
+  name: 'full-bfloat16-8bit',
+  method: full,
+  training: { learningRate: '1e-3', evaluation: { intervalSteps: 7 } },
+});
+
+test('a run of two workers whose command is killed goes on, with the same bits', async (t) => {
+  const { folder, job } = await aJob(t, { name: 'killed-command', method: lora });
+  const expected = await undisturbed(t, job, join(folder, 'undisturbed'), 2);
+  const cache = join(folder, 'killed');
+  const killed = await run(job, cache, 2, (line, running) => {
+    if (line.type === 'step' && line.step === 11) running.killAll();
+  });
+  t.is(killed.code, null);
+  const ended = await run(job, cache, 2);
+  t.is(ended.code, 0, ended.stderr);
+  t.is(ended.folder, killed.folder);
+  t.deepEqual(resultOf(job, ended.folder), expected);
+});
+
+test('a stop saves once for all workers, and another number of workers goes on from there', async (t) => {
+  const { folder, job } = await aJob(t, {
+    ...{ name: 'stopped', method: lora },
+    checkpoint: { intervalSteps: 1000 },
+  });
+  const alone = await undisturbed(t, job, join(folder, 'alone'), 1);
+  const cache = join(folder, 'changing');
+  const stopped = await run(job, cache, 3, (line, running) => {
+    if (line.type === 'step' && line.step === 9) running.stop();
+  });
+  t.is(stopped.code, 130, stopped.stderr);
+  const saves = stopped.lines.filter((line) => line.type === 'checkpoint');
+  t.is(saves.length, 1);
+  t.is(checkpointsIn(stopped.folder).whole.length, 1);
+  t.deepEqual(checkpointsIn(stopped.folder).partial, []);
+  const ended = await run(job, cache, 2);
+  t.is(ended.code, 0, ended.stderr);
+  const [plan] = ended.lines.filter((line) => line.type === 'plan');
+  t.is(plan?.firstStep, checkpointsIn(stopped.folder).whole[0] ?? saves[0]?.step);
+  t.true(closeTo(resultOf(job, ended.folder), alone), 'the same curve to the order of sums');
+});
+
+test('a worker that is lost more often than the job allows ends the run with a sentence', async (t) => {
+  const { folder, job } = await aJob(t, { name: 'budget', method: lora, maxRestarts: 1 });
+  const kills = [5, 5, 5].map((steps) => ({ steps, ms: 0, rank: 1 }));
+  const ended = await run(job, join(folder, 'cache'), 2, killer(kills));
+  t.is(ended.code, 10, ended.stderr);
+  t.regex(
+    ended.stderr,
+    /^2 restarts within 3600 s are more than maxRestarts, which is 1; the last cause: worker 1: /,
+  );
+});
+
+/** Losses of evaluations; everything else is compared elsewhere, in float64. */
+function closeTo(a: Result, b: Result): boolean {
+  const lossesOf = ({ evaluation }: Result) =>
+    (evaluation as { readonly all: readonly { readonly loss: number }[] }).all.map(
+      ({ loss }) => loss,
+    );
+  const other = lossesOf(b);
+  // Float32 through forty steps, each of which enlarges a difference a little.
+  return lossesOf(a).every((loss, i) => Math.abs(loss - (other[i] ?? Number.NaN)) <= 1e-3 * loss);
+}

@@ -1,0 +1,165 @@
+// Ranks that share a model train it as one process does: real processes, real collectives, toys. What they end with is read back from
+// the checkpoint that they wrote together, by a process of another world.
+import test from 'ava';
+import { checkpointsOf } from '../../../worker/checkpoint/checkpoints.ts';
+import { stateTensors } from '../../../worker/checkpoint/state-tensors.ts';
+import { toArray } from '../../../worker/tensor/tensor.ts';
+import { setThreads } from '../../../worker/tensor/threads.ts';
+import { train } from '../../../worker/trainer.ts';
+import { freshState } from '../../../worker/trainer-state.ts';
+import { type ShardedCase, shardedCases } from '../../builders/sharded-cases.ts';
+import { Training, type TrainingOptions } from '../../builders/toy-training.ts';
+import { FakeClock } from '../../doubles/clock.ts';
+import { temporaryFolder } from '../../doubles/sources.ts';
+import { digestsBelow } from '../../e2e/killed-run.ts';
+import { trainTogether } from './ranks.ts';
+
+test.before(() => setThreads(1));
+
+const steps = 6;
+
+/** Sums of some 50 terms in another order, in float64, through six steps that each enlarge a difference a few times. */
+const reordered = 1e-12;
+/** The same in float32. */
+const coarse = reordered * 2 ** (53 - 24);
+
+interface Outcome {
+  readonly losses: readonly (number | null)[];
+  readonly norms: readonly (number | null)[];
+  readonly evaluations: readonly (number | null)[];
+  /** Every value of the final state by name. */
+  readonly values: ReadonlyMap<string, readonly number[]>;
+}
+
+function checkpointsIn(folder: string, training: Training) {
+  return checkpointsOf(training.trained(), {
+    ...{ root: folder, job: 'a'.repeat(64), base: 'base', clock: new FakeClock() },
+    wish: { intervalSteps: 2, intervalSeconds: null },
+    retain: { latest: 2, best: 0, everySteps: null },
+    emit: training.parts.emit,
+  });
+}
+
+function valuesOf(training: Training): Outcome['values'] {
+  return new Map(
+    [...stateTensors(training.trained())].map(([name, { tensor }]) => [name, toArray(tensor)]),
+  );
+}
+
+/** One process, to `until`, from what the folder holds. */
+async function trainAlone(name: ShardedCase, folder: string, until = steps): Promise<Outcome> {
+  const options: TrainingOptions = shardedCases[name]();
+  using training = new Training({ ...options, plan: { ...options.plan, totalSteps: until } });
+  const checkpoints = checkpointsIn(folder, training);
+  const start = (await checkpoints.restore()) ?? freshState;
+  await train({ ...training.parts, checkpoints }, start);
+  return {
+    losses: training.ofType('step').map(({ loss }) => loss),
+    norms: training.ofType('step').map(({ gradNorm }) => gradNorm),
+    evaluations: training.ofType('evaluation').map(({ loss }) => loss),
+    values: valuesOf(training),
+  };
+}
+
+/** What the newest checkpoint in the folder holds. */
+async function storedIn(name: ShardedCase, folder: string): Promise<Outcome['values']> {
+  using training = new Training(shardedCases[name]());
+  await checkpointsIn(folder, training).restore();
+  return valuesOf(training);
+}
+
+function largestGap(a: readonly (number | null)[], b: readonly (number | null)[]): number {
+  const gaps = a.map((value, i) => Math.abs((value ?? Number.NaN) - (b[i] ?? Number.NaN)));
+  return a.length === b.length ? Math.max(...gaps) : Number.NaN;
+}
+
+const trainsAlike = test.macro({
+  async exec(
+    t,
+    name: ShardedCase,
+    size: number,
+    allowed: number,
+    layout: 'slice' | 'owner' = 'slice',
+  ) {
+    await using one = await temporaryFolder();
+    await using many = await temporaryFolder();
+    const expected = await trainAlone(name, one.path);
+    const found = await trainTogether(size, { training: name, layout, folder: many.path, steps });
+    const [first] = found;
+    for (const rank of found) t.deepEqual({ ...rank, peakBytes: 0 }, { ...first!, peakBytes: 0 });
+    t.is(first?.leaked, 0, 'a training leaves no tensor behind');
+    t.is(first?.losses.length, steps);
+    for (const field of ['losses', 'norms', 'evaluations'] as const) {
+      const gap = largestGap(expected[field], first?.[field] ?? []);
+      // Summed up rank by rank, norms in float32, even where nothing else is summed in another order.
+      const least = { losses: 0, norms: coarse, evaluations: reordered }[field];
+      const most = Math.max(allowed, least);
+      t.true(gap <= most, `${field}: ${gap}`);
+    }
+    const values = await storedIn(name, many.path);
+    t.deepEqual([...values.keys()], [...expected.values.keys()]);
+    for (const [each, wanted] of expected.values) {
+      const gap = largestGap(wanted, values.get(each) ?? []);
+      t.true(gap <= allowed, `${each}: ${gap}`);
+    }
+  },
+  title: (_, name, size, __, layout = 'slice') =>
+    `${size} ranks train ${name} as one process does, tensors kept by ${layout}`,
+});
+
+for (const size of [2, 3, 4]) test(trainsAlike, 'full-float64', size, reordered);
+test(trainsAlike, 'full-float64-recompute', 2, reordered);
+test(trainsAlike, 'full-float64', 3, reordered, 'owner');
+test(trainsAlike, 'tied-float64', 3, reordered);
+for (const size of [2, 5]) test(trainsAlike, 'lora-float64', size, reordered);
+test(trainsAlike, 'by-block-float64', 2, reordered);
+test(trainsAlike, 'lisa-float64', 2, reordered);
+// Directions come from whole gradients, and are chosen twice.
+test(trainsAlike, 'galore-float64', 3, 10 * reordered, 'owner');
+for (const size of [2, 4]) test(trainsAlike, 'full-float32', size, coarse);
+test(trainsAlike, 'lora-float32', 2, coarse);
+// Whoever has nothing to learn adds zeros: what an optimizer does to a share is what it does to the whole, to the last bit.
+for (const name of [
+  'exact-adamw',
+  'exact-adamw-masters',
+  'exact-8bit',
+  'exact-sgd',
+  'exact-lora',
+] as const)
+  test(trainsAlike, name, 3, 0);
+
+test('the same world gives the same bits, rounding by chance included', async (t) => {
+  await using one = await temporaryFolder();
+  await using other = await temporaryFolder();
+  const asked = { training: 'by-chance', layout: 'slice', steps } as const;
+  for (const { path } of [one, other]) await trainTogether(3, { ...asked, folder: path });
+  t.deepEqual(digestsBelow(one.path), digestsBelow(other.path));
+});
+
+const readsAny = test.macro({
+  async exec(t, name: ShardedCase, worlds: readonly number[]) {
+    await using whole = await temporaryFolder();
+    await using changing = await temporaryFolder();
+    const expected = await trainAlone(name, whole.path);
+    for (const [i, size] of worlds.entries()) {
+      const until = 2 * (i + 1);
+      if (size === 1) await trainAlone(name, changing.path, until);
+      else
+        await trainTogether(size, {
+          ...{ training: name, layout: 'slice', folder: changing.path, steps: until },
+        });
+    }
+    const values = await storedIn(name, changing.path);
+    for (const [each, wanted] of expected.values) {
+      const gap = largestGap(wanted, values.get(each) ?? []);
+      t.true(gap <= (name.startsWith('exact') ? 0 : reordered), `${each}: ${gap}`);
+    }
+  },
+  title: (_, name: ShardedCase, worlds: readonly number[]) =>
+    `${name} goes on in another world: ${worlds.join(', then ')} ranks`,
+});
+
+test(readsAny, 'full-float64', [2, 1, 3]);
+test(readsAny, 'lora-float64', [1, 3, 2]);
+test(readsAny, 'exact-8bit', [3, 2, 1]);
+test(readsAny, 'exact-adamw-masters', [1, 4, 2]);

@@ -1,0 +1,57 @@
+// What one rank adds to a checkpoint: a file of tensors, and what the manifest says of it. The ranks write into one folder; each leaves
+// its part of the manifest beside its file, and rank 0 takes the parts when all are there.
+import { open, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod';
+import type { KeptTensor } from '../engine/pieces.ts';
+import { manifestFile, manifestTensor } from './manifest.ts';
+import { writeSafetensors } from './safetensors.ts';
+
+const shardPart = z.object({
+  file: manifestFile,
+  tensors: z.array(manifestTensor),
+});
+
+export type ShardPart = z.output<typeof shardPart>;
+
+/** Writes what a rank keeps of the tensors, and its part of the manifest. */
+export async function writeShard(
+  folder: string,
+  rank: number,
+  kept: ReadonlyMap<string, KeptTensor>,
+): Promise<void> {
+  const name = `shard-${rank}.safetensors`;
+  const tensors = new Map([...kept].map(([each, { tensor }]) => [each, tensor] as const));
+  const { bytes, sha256 } = await writeSafetensors(join(folder, name), tensors);
+  const part: ShardPart = {
+    file: { name, bytes, sha256 },
+    tensors: [...kept].map(([each, one]) => ({ name: each, file: name, ...placeOf(one) })),
+  };
+  await using file = await open(partPath(folder, rank), 'w');
+  await file.writeFile(JSON.stringify(part));
+}
+
+/** The parts of all ranks, by rank; their files are gone then. */
+export async function takeParts(folder: string, ranks: number): Promise<readonly ShardPart[]> {
+  const parts: ShardPart[] = [];
+  for (let rank = 0; rank < ranks; rank += 1) {
+    const path = partPath(folder, rank);
+    parts.push(shardPart.parse(JSON.parse(await readFile(path, 'utf8'))));
+    await rm(path);
+  }
+  return parts;
+}
+
+function partPath(folder: string, rank: number): string {
+  return join(folder, `part-${rank}.json`);
+}
+
+function placeOf({
+  tensor,
+  start,
+  whole,
+}: KeptTensor): Omit<ShardPart['tensors'][number], 'name' | 'file'> {
+  const shape = [...tensor.shape];
+  if (String(shape) === String(whole)) return { start: shape.map(() => 0), shape };
+  return { start: [start], shape, whole: [...whole] };
+}

@@ -1,0 +1,25 @@
+// Who sees to it that the tensors of a place are there while it is computed. A process that trains by itself holds all of them; ranks of
+// a world hold a share each, and gather the place that comes next while the present one computes (sharded-weights.ts).
+import type { Parameter } from './parameters.ts';
+
+export type Place = Parameter['place'];
+
+export interface Weights {
+  /** The tensors of the place are whole from now on, until it is released. The head's include a tied embedding. */
+  take(place: Place): void;
+  /** The place comes next: it may be gathered already. */
+  prefetch(place: Place): void;
+  release(place: Place): void;
+}
+
+/** Everything is there, always. */
+export const residentWeights: Weights = { take() {}, prefetch() {}, release() {} };
+
+/** Runs `body` while the place is whole, and gathers the one that comes next meanwhile. */
+export function withPlace<T>(weights: Weights, place: Place, next: Place | null, body: () => T): T {
+  weights.take(place);
+  if (next !== null) weights.prefetch(next);
+  const result = body();
+  weights.release(place);
+  return result;
+}

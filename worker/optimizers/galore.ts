@@ -1,0 +1,121 @@
+// GaLore: Memory-Efficient LLM Training by Gradient Low-Rank Projection (Zhao et al. 2024).
+//
+// Against plain training: the optimizer of a block's matrix sees its gradient in a subspace of rank R, and its state is
+// of that size; every T updates the subspace is that of the gradient of the moment.
+//   B ← first R singular vectors of the smaller side of G, when (t - 1) mod T = 0
+//   low = G B (or B^T G)     u = inner(low)     W ← W - α back(u)     W ← W (1 - η λ)
+// G [O, I] · B [min(O, I), R] · α scale · T refresh · η rate · λ decay · t updates of the state
+//
+// State per matrix: B in float32, the inner optimizer's of low, and a master of a bfloat16 weight unless it is rounded by
+// chance. Embedding, head, norms and biases go through the inner optimizer as they are, at the rate without α.
+// Means are neither turned nor cleared at a refresh, as in the release: old ones are read in the new basis.
+// Differently from the release: B comes from the Gram matrix with signs of its own rule (subspace.ts); a rank above the
+// smaller side is that side; the update happens once a step, when all micro-batches have been added, also where it runs
+// inside the backward; state is freed with its block by LISA and OwLore, and a block that enters begins with a refresh.
+import { Bug } from '../../crds/errors.ts';
+import { rankWithin } from '../../crds/methods/galore.ts';
+import * as ops from '../tensor/ops.generated.ts';
+import { scope } from '../tensor/scope.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import type { Optimizer, OptimizerState, UpdateStep } from './optimizer.ts';
+import { addFromSubspace_, intoSubspace, lowShape, topSubspace } from './subspace.ts';
+
+export interface GaloreSettings {
+  /** Undefined is a quarter of the smaller side. */
+  readonly rank: number | undefined;
+  /** α */
+  readonly scale: number;
+  /** λ */
+  readonly weightDecay: number;
+  readonly masters: 'Float32' | 'StochasticRounding';
+}
+
+/** How bases are kept and when they are chosen. */
+export interface Subspaces {
+  /** A name of its state that every matrix has. */
+  readonly key: string;
+  /** Of a matrix with this smaller side; `dtype` is that of its arithmetic. */
+  initialize(smaller: number, rank: number, dtype: 'float32' | 'float64'): OptimizerState;
+  /** `[N, R]` for this gradient, of a matrix that has had so many updates; chosen anew where that is due. */
+  basis(gradient: Tensor, state: OptimizerState, updates: number): Tensor;
+}
+
+/** `inner` has the same decay and masters, for what is not projected. */
+export function galore(
+  settings: GaloreSettings,
+  inner: Optimizer,
+  subspaces: Subspaces,
+  name = 'GaLore',
+): Optimizer {
+  return {
+    name,
+    needsMatrices: true,
+    initialize: (value, role) =>
+      role?.isBlockMatrix === true
+        ? initialize(settings, inner, subspaces, value)
+        : inner.initialize(value, role),
+    update(value, gradient, state, step) {
+      if (state[subspaces.key] === undefined) inner.update(value, gradient, state, step);
+      else scope(() => update({ settings, inner, subspaces }, value, gradient, state, step));
+    },
+  };
+}
+
+/** Bases in full, chosen every T updates. `find` is how directions are found. */
+export function exactSubspaces(refreshSteps: number, find = topSubspace): Subspaces {
+  return {
+    key: 'basis',
+    initialize: (smaller, rank, dtype) => ({ basis: ops.zeros([smaller, rank], { dtype }) }),
+    basis(gradient, { basis }, updates) {
+      if (basis === undefined) throw new Bug('GaLore has no basis');
+      if (updates % refreshSteps === 0) ops.copy_(basis, find(gradient, basis.shape[1] ?? 0));
+      return basis;
+    },
+  };
+}
+
+function initialize(
+  settings: GaloreSettings,
+  inner: Optimizer,
+  subspaces: Subspaces,
+  value: Tensor,
+): OptimizerState {
+  const dtype = value.dtype === 'float64' ? 'float64' : 'float32';
+  const smaller = Math.min(...value.shape);
+  const rank = rankWithin(smaller, settings.rank);
+  const low = ops.zeros(lowShape(value.shape, rank), { dtype });
+  const mastered = value.dtype === 'bfloat16' && settings.masters === 'Float32';
+  return {
+    ...inner.initialize(low),
+    ...subspaces.initialize(smaller, rank, dtype),
+    ...(mastered ? { master: ops.to(value, 'float32') } : {}),
+  };
+}
+
+interface Projected {
+  readonly settings: GaloreSettings;
+  readonly inner: Optimizer;
+  readonly subspaces: Subspaces;
+}
+
+function update(
+  { settings, inner, subspaces }: Projected,
+  value: Tensor,
+  gradient: Tensor,
+  { master, ...state }: OptimizerState,
+  step: UpdateStep,
+): void {
+  const { scale, weightDecay } = settings;
+  const exact = master ?? (value.dtype === 'bfloat16' ? ops.to(value, 'float32') : value);
+  const whole = ops.to(gradient, exact.dtype);
+  const basis = subspaces.basis(whole, state, step.count - 1);
+  const low = intoSubspace(whole, basis);
+  // What the inner optimizer does to zeros is its change.
+  const change = ops.zeros(low.shape, { dtype: low.dtype });
+  inner.update(change, low, state, { ...step, decayed: false });
+  addFromSubspace_(exact, change, basis, scale);
+  if (step.decayed && weightDecay > 0) ops.mulScalar_(exact, 1 - step.learningRate * weightDecay);
+  if (exact === value) return;
+  if (master === undefined) ops.stochasticRound_(value, exact, step.stream.key, 0);
+  else ops.copy_(value, exact);
+}
