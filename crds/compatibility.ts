@@ -41,6 +41,14 @@ export const pairs: readonly Pair[] = [
     hint: 'ask for MergedSafetensors, which is then the whole model',
   },
   {
+    id: 'a quantised base needs an adapter',
+    path: ['method', 'base'],
+    meets: (_, { adapter, base }) => adapter.type === 'None' && base.type !== 'Dense',
+    sentence:
+      'stores frozen weights in fewer bits, but method.adapter is None: the weights themselves would be trained',
+    hint: 'write method.adapter: { type: LoRA }, or method.base: { type: Dense }',
+  },
+  {
     id: 'weights of blocks are for drawing by weights',
     path: ['method', 'selection', 'lisa', 'weights'],
     meets: (_, { selection }) =>

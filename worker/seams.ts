@@ -19,10 +19,28 @@ import { lisa } from './selection/lisa.ts';
 import { owlore } from './selection/owlore.ts';
 import type { Selection } from './selection/selection.ts';
 import type { DType } from './tensor/dtype.ts';
+import { dense } from './weights/dense.ts';
+import { int4 } from './weights/int4.ts';
+import { int8 } from './weights/int8.ts';
+import { nf4 } from './weights/nf4.ts';
+import type { WeightStore } from './weights/weight-store.ts';
 
 /** Type of the residual stream, of stored weights and of products. */
 export function dtypeOf(method: ResolvedMethod): 'bfloat16' | 'float32' {
   return method.precision.type === 'BFloat16' ? 'bfloat16' : 'float32';
+}
+
+export function weightStoreOf({ base }: ResolvedMethod): WeightStore {
+  switch (base.type) {
+    case 'Dense':
+      return dense;
+    case 'NF4':
+      return nf4(base.nf4);
+    case 'Int8':
+      return int8(base.int8);
+    case 'Int4':
+      return int4(base.int4);
+  }
 }
 
 export function adapterOf(method: ResolvedMethod, seed: bigint, dtype: DType): Adapter | null {

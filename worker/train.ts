@@ -33,7 +33,7 @@ import { OptimizerStates } from './optimizers/states.ts';
 import type { Role, RoleContext } from './role.ts';
 import { requireRecord, writeRecord } from './run-folder.ts';
 import { samplerOf } from './sampler.ts';
-import { adapterOf, dtypeOf, optimizerOf, selectionOf, trainsOf } from './seams.ts';
+import { adapterOf, dtypeOf, optimizerOf, selectionOf, trainsOf, weightStoreOf } from './seams.ts';
 import { blockScores } from './selection/block-scores.ts';
 import { Recorder } from './telemetry/recorder.ts';
 import { resetMemoryPeaks, trimMemory } from './tensor/memory.ts';
@@ -174,6 +174,7 @@ function load(
   const model = buildModel(modelSource(files), {
     dtype,
     adapter: adapterOf(method, BigInt(run.spec.training.seed), dtype),
+    store: weightStoreOf(method),
     trains: trainsOf(method),
     coded: storesCodes(method),
     ...(shareOut === undefined ? {} : { shareOut }),

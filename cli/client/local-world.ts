@@ -48,12 +48,17 @@ export async function runWorld(run: LocalRun, { size, policy }: World): Promise<
     const why = overdrawn(account, policy, `worker ${rank}: ${message}`);
     if (why !== undefined) return { type: 'Failed', error: new TerminalError(why) };
     const from = committed < 0 ? 'the beginning' : `step ${committed}`;
-    cause = `worker ${rank} of ${size} was ended ${end.how}; all began again from ${from} (restart ${account.counted}; ${policy.maxRestarts} are allowed)`;
+    cause = `worker ${rank} of ${size} ${whatHappened(end)}; all began again from ${from} (restart ${account.counted}; ${policy.maxRestarts} are allowed)`;
     await wait(1000 * restartPauseSeconds(account), undefined, { signal: run.stop }).catch(() => {
       // Stopped while waiting.
     });
     if (run.stop.aborted) return { type: 'Stopped' };
   }
+}
+
+/** By a signal it ended without a word. */
+function whatHappened({ how, error }: Failed): string {
+  return how.startsWith('by ') ? `was ended ${how}` : `ended: ${error.message}`;
 }
 
 type Member = Omit<MemberRecord, 'rank'>;

@@ -29,6 +29,7 @@ export function runAsJob(now: RunNow): Job {
 
 function statusOf({ run, isRunning, last }: RunNow): FineTuneJobStatus {
   const { record, outcome } = run;
+  const { workers = 1 } = record;
   const step = newest(last, 'step');
   const checkpoint = newest(last, 'checkpoint');
   const phase = phaseOfRun(run.outcome, isRunning, last);
@@ -39,7 +40,7 @@ function statusOf({ run, isRunning, last }: RunNow): FineTuneJobStatus {
     ...(last[0] === undefined ? {} : { startTime: record.createdAt }),
     ...(ended && outcome !== null ? { completionTime: outcome.endedAt } : {}),
     ...(step === undefined ? {} : { progress: progressOf(step, last, isRunning) }),
-    workers: { summary: isRunning ? '1/1' : '0/1' },
+    workers: { summary: `${isRunning ? workers : 0}/${workers}` },
     plan: { method: { summary: methodOf(record).summary } },
     ...(checkpoint === undefined
       ? {}

@@ -13,9 +13,11 @@ export function methodInWords(method: ResolvedMethod): string {
   ].join(', ');
 }
 
-/** `lora`, `full`, `lisa`: for tables. */
-export function methodName({ adapter, selection }: ResolvedMethod): string {
-  if (adapter.type !== 'None') return adapter.type.toLowerCase();
+/** `lora`, `qlora`, `full`, `lisa`: for tables. */
+export function methodName({ adapter, base, selection }: ResolvedMethod): string {
+  if (adapter.type !== 'None') {
+    return `${base.type === 'Dense' ? '' : 'q'}${adapter.type.toLowerCase()}`;
+  }
   return selection.type === 'All' ? 'full' : selection.type.toLowerCase();
 }
 
@@ -40,14 +42,15 @@ function precisionInWords({ precision }: ResolvedMethod): string {
   return precision.bfloat16.trainedWeights === 'Int8' ? `${words}, trained in int8` : words;
 }
 
-function adapterInWords({ adapter }: ResolvedMethod): string {
+function adapterInWords({ adapter, base }: ResolvedMethod): string {
   if (adapter.type === 'None') return 'all weights';
   const { rank, targetModules, scaling, learningRateRatio } = adapter.lora;
   const where = targetModules.includes('AllLinear')
     ? 'all linear layers'
     : targetModules.join(', ');
   const name = Number(learningRateRatio) === 1 ? 'LoRA' : 'LoRA+';
-  return `${name} r=${rank}${scaling === 'RankStabilized' ? ' rank-stabilized' : ''} on ${where}`;
+  const whose = base.type === 'Dense' ? '' : ` of an ${base.type} base`;
+  return `${name} r=${rank}${scaling === 'RankStabilized' ? ' rank-stabilized' : ''} on ${where}${whose}`;
 }
 
 interface MethodStatus {

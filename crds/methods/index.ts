@@ -6,9 +6,12 @@ import { dense } from './dense.ts';
 import { float32 } from './float32.ts';
 import { allTensors, fullPreset } from './full.ts';
 import { galore, galorePreset } from './galore.ts';
+import { int4 } from './int4.ts';
+import { int8 } from './int8.ts';
 import { lisa, lisaPreset } from './lisa.ts';
 import { lora, loraPreset } from './lora.ts';
 import { loraPlusPreset } from './lora-plus.ts';
+import { nf4, qloraPreset } from './nf4.ts';
 import { noAdapter } from './no-adapter.ts';
 import { owlore, owlorePreset } from './owlore.ts';
 import { qGalore, qGalorePreset } from './q-galore.ts';
@@ -16,7 +19,7 @@ import { sgd } from './sgd.ts';
 
 export const seamEntries = {
   precision: [bfloat16, float32],
-  base: [dense],
+  base: [dense, nf4, int8, int4],
   adapter: [noAdapter, lora],
   selection: [allTensors, lisa, owlore],
   optimizer: [adamW, adamW8bit, sgd, galore, qGalore],
@@ -25,6 +28,7 @@ export const seamEntries = {
 export const presets = [
   loraPreset,
   loraPlusPreset,
+  qloraPreset,
   fullPreset,
   lisaPreset,
   galorePreset,

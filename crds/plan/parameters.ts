@@ -7,7 +7,7 @@ import { nearestName } from '../nearest-name.ts';
 import { inWords } from '../text.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 
-interface Linear {
+export interface Linear {
   /** Last part of the module path, as in PEFT: `q_proj`. */
   readonly name: string;
   readonly out: number;

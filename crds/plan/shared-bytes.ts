@@ -1,6 +1,7 @@
 // What a rank of several holds beside its share: what it has gathered, and gradients on their way. Nothing for a process by itself.
 import type { MemoryQuestion } from './memory-question.ts';
 import { parametersOf, trainedOf } from './parameters.ts';
+import { quantizedBlock } from './quantized-base.ts';
 import { frozenInBfloat16, valueBytes } from './static-bytes.ts';
 
 interface SharedBytes {
@@ -24,9 +25,11 @@ export function sharedBytes(question: MemoryQuestion): SharedBytes {
   const adapter = trained.adapter > 0 ? 4 * trained.block : 0;
   // Embedding and matrices are stored alike, however little of them trains.
   const stored = frozenInBfloat16(question) > 0 ? 2 : width;
+  const quantized = quantizedBlock(facts, method);
+  const matrices = (blockMatrices - quantized.values) * stored + quantized.bytes;
   const exchange = (values: number) => 2 * 4 * values;
   return {
-    blocks: 2 * (blockMatrices * stored + blockVectors * width + adapter),
+    blocks: 2 * (matrices + blockVectors * width + adapter),
     vocabulary: embedding * stored,
     blockExchange: exchange(trained.block),
     headExchange: trained.head && !facts.tied ? exchange(embedding) : 0,

@@ -5,6 +5,7 @@ import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion } from './memory-question.ts';
 import { optimizerBytes } from './optimizer-bytes.ts';
 import { parametersOf, trainedOf } from './parameters.ts';
+import { quantizedBlock } from './quantized-base.ts';
 
 interface StaticBytes {
   readonly weights: number;
@@ -16,11 +17,14 @@ export function staticBytes(question: MemoryQuestion): StaticBytes {
   const counts = parametersOf(facts);
   const trained = trainedOf(facts, method);
   const width = valueBytes(method);
+  const quantized = quantizedBlock(facts, method);
+  const dense = counts.total - facts.L * quantized.values;
   return {
     weights:
-      (counts.total * width -
+      (dense * width -
         2 * frozenInBfloat16(question) -
         codedSaving(question) +
+        facts.L * quantized.bytes +
         trained.adapter * memoryConstants.adapterBytes) /
       shards,
     optimizer: optimizerBytes(facts, method) / shards,
@@ -31,8 +35,8 @@ export function staticBytes(question: MemoryQuestion): StaticBytes {
 export function frozenInBfloat16({ facts, method, storedBfloat16 = 0 }: MemoryQuestion): number {
   if (valueBytes(method) === 2) return 0;
   const trained = trainedOf(facts, method);
-  const frozen = parametersOf(facts).total - (trained.total - trained.adapter);
-  return Math.min(storedBfloat16, frozen);
+  const dense = parametersOf(facts).total - facts.L * quantizedBlock(facts, method).values;
+  return Math.min(storedBfloat16, dense - (trained.total - trained.adapter));
 }
 
 /** What is saved by trained matrices that are stored in codes. */

@@ -4,6 +4,7 @@ import { UserError } from '../../crds/errors.ts';
 import { benchCli } from './cli/bench-cli.ts';
 import { benchKernels } from './kernels/bench-kernels.ts';
 import { benchMemory } from './memory/bench-memory.ts';
+import { benchMethods } from './methods/bench-methods.ts';
 import { benchOperator } from './operator/bench-operator.ts';
 import { benchSharding } from './sharding/bench-sharding.ts';
 import { benchTrain } from './train/bench-train.ts';
@@ -12,6 +13,7 @@ const benches = new Map([
   ['train', benchTrain],
   ['kernels', benchKernels],
   ['memory', benchMemory],
+  ['methods', benchMethods],
   ['operator', benchOperator],
   ['sharding', benchSharding],
   ['cli', benchCli],

@@ -6,6 +6,7 @@ import { adamW8bit } from '../../worker/optimizers/adamw-8bit.ts';
 import { exactSubspaces, galore } from '../../worker/optimizers/galore.ts';
 import { sgd } from '../../worker/optimizers/sgd.ts';
 import { lisa } from '../../worker/selection/lisa.ts';
+import { nf4 } from '../../worker/weights/nf4.ts';
 import { countUp, plainAdamW, type TrainingOptions } from './toy-training.ts';
 import { aBin } from './training.ts';
 
@@ -64,6 +65,11 @@ export const shardedCases = {
     optimizer: sgd({ momentum: 0.9, weightDecay: 0.01, masters: 'Float32' }),
   }),
   'exact-lora': () => ({ ...exact, dtype: 'bfloat16', adapter: anAdapter('float32') }),
+  // Frozen weights travel as codes and scales.
+  'exact-qlora': () => ({
+    ...{ ...exact, dtype: 'bfloat16', adapter: anAdapter('float32') },
+    store: nf4({ blockSize: 32, scales: 'DoubleQuantized' }),
+  }),
   'galore-float64': () => ({
     ...{ ...shared, dtype: 'float64' },
     optimizer: galore(

@@ -25,6 +25,8 @@ import { scope } from '../../worker/tensor/scope.ts';
 import { fromBytes, type Tensor, tensor, toBytes } from '../../worker/tensor/tensor.ts';
 import type { Batch, Checkpoints, TrainerParts, TrainerPlan } from '../../worker/trainer.ts';
 import type { TrainerState } from '../../worker/trainer-state.ts';
+import { dense } from '../../worker/weights/dense.ts';
+import type { WeightStore } from '../../worker/weights/weight-store.ts';
 import { FakeClock } from '../doubles/clock.ts';
 import { goldenTensors } from '../toy/golden.ts';
 import { goldenCase } from '../toy/make-toy.ts';
@@ -37,6 +39,10 @@ export interface ToyModelOptions {
   readonly trains?: Trains;
   /** Matrices of blocks train as codes of 8 bits. @default false */
   readonly coded?: boolean;
+  /** @default dense */
+  readonly store?: WeightStore;
+  /** A tensor whose first value is no number. */
+  readonly broken?: string;
   /** Golden case. @default 'llama' */
   readonly name?: string;
   /** Fields of `config.json` in place of the case's own. */
@@ -52,17 +58,20 @@ export function aToyModel(options: ToyModelOptions = {}, shareOut?: ShareOut): M
     config: changes = {},
     trains,
     coded = false,
+    store = dense,
   } = options;
   const config = readConfig({ ...goldenCase(name).config, ...changes });
   const tensors = goldenTensors(config);
   const load = (tensorName: string, type: DType): Tensor => {
     const found = tensors.get(tensorName);
     if (found === undefined) throw new Error(`no tensor ${tensorName}`);
-    return ops.to(tensor(found.values, found.spec.shape), type);
+    const values = found.values.slice();
+    if (tensorName === options.broken) values[0] = Number.NaN;
+    return ops.to(tensor(values, found.spec.shape), type);
   };
   const source = { config, tensorNames: [...tensors.keys()], load, isBfloat16: () => false };
   return buildModel(source, {
-    ...{ dtype, adapter, coded, sequenceLength: 64 },
+    ...{ dtype, adapter, coded, store, sequenceLength: 64 },
     ...(trains === undefined ? {} : { trains }),
     ...(shareOut === undefined ? {} : { shareOut }),
   });

@@ -9,6 +9,10 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     meet: { method: { preset: 'Full' }, 'output.formats': ['PEFTAdapter'] },
     apart: { 'output.formats': ['PEFTAdapter'] },
   },
+  'a quantised base needs an adapter': {
+    meet: { method: { preset: 'Full', base: { type: 'NF4' } } },
+    apart: { method: { preset: 'QLoRA' } },
+  },
   'weights of blocks are for drawing by weights': {
     meet: {
       'method.preset': 'LISA',

@@ -32,7 +32,12 @@ const reservedKeys = (map: string): Cases => ({
   ],
 });
 
+const powersOfTwo: Cases = { accepts: [32, 64, 4096], rejects: [48, 100, 4095] };
+
 export const ruleCases: Readonly<Record<string, Cases>> = {
+  'method.base: nf4.blockSize is a power of two': powersOfTwo,
+  'method.base: int8.groupSize is a power of two': powersOfTwo,
+  'method.base: int4.groupSize is a power of two': powersOfTwo,
   'job: names of pods stay short enough': {
     accepts: [{ metadata: { name: 'a'.repeat(40) } }],
     rejects: [{ metadata: { name: 'a'.repeat(41) } }],
@@ -142,6 +147,18 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
   'method.precision: bfloat16 only with BFloat16': {
     accepts: [{ type: 'BFloat16', bfloat16: {} }, { type: 'Float32' }],
     rejects: [{ type: 'Float32', bfloat16: {} }],
+  },
+  'method.base: nf4 only with NF4': {
+    accepts: [{ type: 'NF4' }, { type: 'NF4', nf4: { blockSize: 32 } }, { type: 'Dense' }],
+    rejects: [{ type: 'Dense', nf4: {} }],
+  },
+  'method.base: int8 only with Int8': {
+    accepts: [{ type: 'Int8', int8: { groupSize: 64 } }],
+    rejects: [{ type: 'NF4', int8: {} }],
+  },
+  'method.base: int4 only with Int4': {
+    accepts: [{ type: 'Int4', int4: { range: 'Symmetric' } }],
+    rejects: [{ type: 'Int8', int4: {} }],
   },
   'method.adapter: lora only with LoRA': {
     accepts: [{ type: 'LoRA' }, { type: 'LoRA', lora: { rank: 3 } }, { type: 'None' }],

@@ -12,6 +12,8 @@ export interface RoleScript {
   readonly stderr?: string;
   /** Ends by this signal instead of an exit. */
   readonly signal?: NodeJS.Signals;
+  /** What trainers that meet for the n-th time or later do instead, by n. */
+  readonly later?: Readonly<Record<number, RoleScript>>;
   /** Says a message, then waits to be told to stop, and ends as stopped; or does not listen. */
   readonly untilStop?: boolean | 'never';
 }
@@ -20,9 +22,13 @@ export type WorkerScript = Readonly<Record<string, RoleScript>>;
 
 const [role = '', folder = ''] = process.argv.slice(2);
 const scripts = readScript(folder) ?? readScript(jobFolder()) ?? {};
-const script = scripts[role] ?? {};
+const member = JSON.parse(process.env['ANNEAL_MEMBER'] ?? '{}');
+const own = scripts[`${role} ${member.rank}`] ?? scripts[role] ?? {};
+const script = laterOf(own, member.generation ?? 1);
 
-appendFileSync(join(folder, 'stages.txt'), `${role}\n`);
+const place = member.rank === undefined ? '' : ` ${member.rank} of ${member.size}`;
+appendFileSync(join(folder, 'stages.txt'), `${role}${place}\n`);
+if (member.cause !== undefined) appendFileSync(join(folder, 'causes.txt'), `${member.cause}\n`);
 for (const [name, content] of Object.entries(script.files ?? {})) {
   writeFileSync(join(folder, name), JSON.stringify(content));
 }
@@ -45,6 +51,14 @@ if (script.untilStop) {
 if (script.signal !== undefined) process.kill(process.pid, script.signal);
 process.exitCode = script.exit ?? 0;
 if (process.connected) process.disconnect();
+
+function laterOf(script: RoleScript, generation: number): RoleScript {
+  const [last] = Object.keys(script.later ?? {})
+    .map(Number)
+    .filter((from) => from <= generation)
+    .sort((a, b) => b - a);
+  return last === undefined ? script : (script.later?.[last] ?? script);
+}
 
 function readScript(from: string): WorkerScript | undefined {
   const file = join(from, 'script.json');

@@ -183,3 +183,26 @@ test(survives, 4, {
   },
   formats: ['MergedSafetensors', 'GGUF'],
 });
+
+test(survives, 5, {
+  name: 'owlore-galore',
+  method: {
+    preset: 'OwLore',
+    selection: {
+      type: 'OwLore',
+      owlore: { activeLayers: 1, intervalSteps: 2, outlierThreshold: '2', calibrationSequences: 6 },
+    },
+    optimizer: { type: 'GaLore', galore: { rank: 8, refreshSteps: 3 } },
+  },
+  training: { learningRate: '1e-3' },
+});
+
+test(survives, 6, {
+  name: 'q-galore-lisa',
+  method: {
+    preset: 'QGaLore',
+    selection: { type: 'LISA', lisa: { activeLayers: 2, intervalSteps: 3 } },
+    optimizer: { type: 'QGaLore', qGalore: { rank: 8, refreshSteps: 1, queueSize: 2 } },
+  },
+  training: { learningRate: '1e-3' },
+});

@@ -89,7 +89,7 @@ function counter(point: KillPoint | null, kill: () => void) {
   };
 }
 
-function onPartial(folder: string, act: () => void): FSWatcher {
+export function onPartial(folder: string, act: () => void): FSWatcher {
   return watch(folder, (_, name) => {
     if (name?.endsWith('.partial') && existsSync(join(folder, name))) act();
   });

@@ -1,5 +1,6 @@
 // `anneal run --workers N`: trainers that are killed one by one meet again, and the end has the bits of a run that nobody disturbed. Real
 // processes, real files; the points are random, and the seed that is printed repeats them.
+import { mkdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +8,7 @@ import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { type ToyJob, type ToyJobOptions, writeToyJob } from '../toy/toy-job.ts';
 import { type RunLine, startAnneal } from './anneal-process.ts';
-import { checkpointsIn, type Result, resultOf } from './killed-run.ts';
+import { checkpointsIn, onPartial, type Result, resultOf } from './killed-run.ts';
 
 const seed = Number(process.env['ANNEAL_TEST_SEED'] ?? fc.sample(fc.noBias(fc.nat()), 1)[0]);
 
@@ -19,8 +20,8 @@ interface Ended {
 }
 
 interface Running {
-  /** SIGKILL to the trainer of a rank. */
-  killTrainer(rank: number): void;
+  /** SIGKILL, or another signal, to the trainer of a rank. */
+  killTrainer(rank: number, signal?: NodeJS.Signals): void;
   killAll(): void;
   stop(): void;
 }
@@ -34,9 +35,9 @@ async function run(
 ): Promise<Ended> {
   const lines: RunLine[] = [];
   const running: Running = {
-    killTrainer(rank) {
+    killTrainer(rank, signal = 'SIGKILL') {
       const pid = anneal.workers()[rank];
-      if (pid !== undefined) process.kill(pid, 'SIGKILL');
+      if (pid !== undefined) process.kill(pid, signal);
     },
     killAll: () => anneal.kill('tree'),
     stop: () => anneal.stop(),
@@ -74,6 +75,8 @@ interface Kill {
   readonly steps: number;
   readonly ms: number;
   readonly rank: number;
+  /** Instead, the first save after so many steps. */
+  readonly inSave: boolean;
 }
 
 const killsOf = (workers: number): fc.Arbitrary<readonly Kill[]> =>
@@ -83,27 +86,38 @@ const killsOf = (workers: number): fc.Arbitrary<readonly Kill[]> =>
       steps: fc.integer({ min: 4, max: 8 }),
       ms: fc.integer({ min: 0, max: 60 }),
       rank: fc.nat(workers - 1),
+      inSave: fc.boolean(),
     }),
     { minLength: 4, maxLength: 4 },
   );
 
 /** Does the kills one after the other, each in a generation of its own. */
-function killer(kills: readonly Kill[]) {
+function killer(t: ExecutionContext, kills: readonly Kill[]) {
   const left = [...kills];
   let steps = 0;
   let isOver = false;
+  const kill = (running: Running): void => {
+    const next = left.shift();
+    if (next === undefined) return;
+    isOver = true;
+    setTimeout(() => running.killTrainer(next.rank), next.inSave ? next.ms / 10 : next.ms);
+  };
   return (line: RunLine, running: Running): void => {
+    if (line.type === 'begin') {
+      const checkpoints = join(line.folder, 'checkpoints');
+      mkdirSync(checkpoints, { recursive: true });
+      const watcher = onPartial(checkpoints, () => {
+        if (left[0]?.inSave === true && !isOver && steps >= left[0].steps) kill(running);
+      });
+      t.teardown(() => watcher.close());
+    }
     if (line.type === 'plan') {
       steps = 0;
       isOver = false;
     }
     if (line.type !== 'step' || isOver) return;
     steps += 1;
-    const [next] = left;
-    if (next === undefined || steps !== next.steps) return;
-    left.shift();
-    isOver = true;
-    setTimeout(() => running.killTrainer(next.rank), next.ms);
+    if (left[0]?.inSave === false && steps === left[0].steps) kill(running);
   };
 }
 
@@ -113,7 +127,7 @@ const survives = test.macro({
     const expected = await undisturbed(t, job, join(folder, 'undisturbed'), workers);
     t.true(Object.keys(expected.digests).length >= 1 + workers);
     const [kills = []] = fc.sample(killsOf(workers), { seed: seed + workers, numRuns: 1 });
-    const ended = await run(job, join(folder, 'killed'), workers, killer(kills));
+    const ended = await run(job, join(folder, 'killed'), workers, killer(t, kills));
     t.is(ended.code, 0, ended.stderr);
     const told = warningsIn(ended.lines).filter(({ reason }) => reason === 'Restarted');
     t.true(told.length >= 3, 'all but a kill that came when everything was done');
@@ -178,10 +192,30 @@ test('a stop saves once for all workers, and another number of workers goes on f
   t.true(closeTo(resultOf(job, ended.folder), alone), 'the same curve to the order of sums');
 });
 
+test('a worker that stands still is given up after the limit, and cannot spoil anything', async (t) => {
+  const failurePolicy = { hangTimeoutSeconds: 10 };
+  const { folder, job } = await aJob(t, { name: 'frozen', method: lora, failurePolicy });
+  const expected = await undisturbed(t, job, join(folder, 'undisturbed'), 2);
+  let frozen = false;
+  const ended = await run(job, join(folder, 'frozen'), 2, (line, running) => {
+    if (line.type !== 'step' || line.step !== 8 || frozen) return;
+    frozen = true;
+    running.killTrainer(1, 'SIGSTOP');
+  });
+  t.is(ended.code, 0, ended.stderr);
+  const [told] = warningsIn(ended.lines).filter(({ reason }) => reason === 'Restarted');
+  t.regex(
+    told?.message ?? '',
+    /^worker 0 of 2 ended: the .* rank 1 did not answer \(limit 10 s\); all/,
+  );
+  t.deepEqual(resultOf(job, ended.folder), expected);
+});
+
 test('a worker that is lost more often than the job allows ends the run with a sentence', async (t) => {
-  const { folder, job } = await aJob(t, { name: 'budget', method: lora, maxRestarts: 1 });
-  const kills = [5, 5, 5].map((steps) => ({ steps, ms: 0, rank: 1 }));
-  const ended = await run(job, join(folder, 'cache'), 2, killer(kills));
+  const failurePolicy = { maxRestarts: 1 };
+  const { folder, job } = await aJob(t, { name: 'budget', method: lora, failurePolicy });
+  const kills = [5, 5, 5].map((steps) => ({ steps, ms: 0, rank: 1, inSave: false }));
+  const ended = await run(job, join(folder, 'cache'), 2, killer(t, kills));
   t.is(ended.code, 10, ended.stderr);
   t.regex(
     ended.stderr,

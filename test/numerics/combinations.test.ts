@@ -56,8 +56,20 @@ async function weightsOf({ destination }: ToyRun): Promise<ReadonlyMap<string, s
 function jobOf(combination: Combination) {
   return {
     name: 'combination',
-    method: methodOf(combination),
+    method: { ...methodOf(combination), base: baseOf(combination) },
     training: { maxSteps: 2, learningRate: '1e-3' },
     checkpoint: { intervalSteps: 1 },
   };
+}
+
+/** Groups that divide the layers of the toy. */
+function baseOf({ base }: Combination) {
+  switch (base) {
+    case 'NF4':
+      return { type: base, nf4: { blockSize: 32 } };
+    case 'Int4':
+      return { type: base, int4: { groupSize: 32 } };
+    default:
+      return { type: base };
+  }
 }

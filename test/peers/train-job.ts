@@ -14,7 +14,7 @@ import { hiddenStates } from '../../worker/engine/forward.ts';
 import { headName, type Model } from '../../worker/engine/model.ts';
 import { wholePieces } from '../../worker/engine/pieces.ts';
 import { requireRecord, writeRecord } from '../../worker/run-folder.ts';
-import { adapterOf, dtypeOf } from '../../worker/seams.ts';
+import { adapterOf, dtypeOf, weightStoreOf } from '../../worker/seams.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import type { Tensor } from '../../worker/tensor/tensor.ts';
@@ -80,6 +80,7 @@ export async function trainedModel({ folder }: TrainedRun): Promise<Model> {
   const model = buildModel(modelSource(files), {
     dtype,
     adapter: adapterOf(method, 0n, dtype),
+    store: weightStoreOf(method),
     sequenceLength: spec.dataset.sequenceLength,
   });
   const targets = valueTensors(wholePieces(model.parameters));

@@ -17,7 +17,7 @@ export interface ToyJobOptions {
   /** The folder is a claim of this name, as jobs on a cluster need it; otherwise the job names its files by their paths. */
   readonly claim?: string;
   readonly worker?: Readonly<Record<string, unknown>>;
-  readonly maxRestarts?: number;
+  readonly failurePolicy?: Readonly<Record<string, unknown>>;
   /** Places for the result beside its forms; `destination` takes the place of the folder. */
   readonly output?: Readonly<Record<string, unknown>>;
 }
@@ -35,7 +35,7 @@ export async function writeToyJob(folder: string, options: ToyJobOptions): Promi
   });
   await writeFile(join(folder, 'data.jsonl'), conversations(48));
   const { name, method, training, checkpoint, dataset, formats, claim, worker, output } = options;
-  const { maxRestarts } = options;
+  const { failurePolicy } = options;
   const place = (path: string) =>
     claim === undefined
       ? { local: { path } }
@@ -59,7 +59,7 @@ export async function writeToyJob(folder: string, options: ToyJobOptions): Promi
       training: { maxSteps: 40, globalBatchSize: 3, learningRate: '5e-3', ...training },
       checkpoint: { intervalSteps: 3, ...checkpoint },
       ...(worker === undefined ? {} : { worker }),
-      ...(maxRestarts === undefined ? {} : { failurePolicy: { maxRestarts } }),
+      ...(failurePolicy === undefined ? {} : { failurePolicy }),
       output: {
         ...(formats === undefined ? {} : { formats }),
         destination: place('out'),

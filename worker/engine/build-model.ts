@@ -1,4 +1,5 @@
 // Files + method → a model whose seams are filled in, on the device, ready for its first step.
+import { UserError } from '../../crds/errors.ts';
 import type { Adapter, LinearLayer } from '../adapters/adapter.ts';
 import type { DecoderConfig } from '../decoder/config.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
@@ -6,8 +7,10 @@ import { ropeFrequencies } from '../decoder/rope.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
-import { releasePages, type Tensor } from '../tensor/tensor.ts';
+import { item, releasePages, type Tensor } from '../tensor/tensor.ts';
 import { codeNearest } from '../weights/affine-groups.ts';
+import { dense } from '../weights/dense.ts';
+import type { WeightStore } from '../weights/weight-store.ts';
 import { embeddingName, type Model } from './model.ts';
 import { type Parameter, Parameters } from './parameters.ts';
 import { residentWeights } from './weights.ts';
@@ -42,6 +45,8 @@ export type Trains = (name: string, place: Parameter['place']) => boolean;
 interface BuildOptions {
   readonly dtype: DType;
   readonly adapter: Adapter | null;
+  /** How frozen matrices are stored. @default dense */
+  readonly store?: WeightStore;
   /** @default without an adapter all train, with one none of the model's own */
   readonly trains?: Trains;
   /** Whether trained matrices of blocks are stored as codes of 8 bits. @default false */
@@ -56,7 +61,7 @@ interface BuildOptions {
 /** Loads every tensor; the caller disposes `parameters`. */
 export function buildModel(source: ModelSource, options: BuildOptions): Model {
   const { config, tensorNames } = source;
-  const { adapter, dtype, shareOut = (all) => all } = options;
+  const { adapter, dtype, trains = () => adapter === null, shareOut = (all) => all } = options;
   const parameters = new Parameters();
   const add = (ofPlace: readonly Parameter[]): void => {
     for (const parameter of shareOut(ofPlace)) parameters.add(parameter);
@@ -66,7 +71,7 @@ export function buildModel(source: ModelSource, options: BuildOptions): Model {
     for (const names of Map.groupBy(tensorNames, placeOf).values()) {
       add(
         names.map((name) => {
-          const loaded = loadParameter(source, name, options);
+          const loaded = loadParameter(source, name, trains(name, placeOf(name)), options);
           done += 1;
           options.onTensor?.(done, tensorNames.length);
           return loaded;
@@ -96,6 +101,47 @@ export function buildModel(source: ModelSource, options: BuildOptions): Model {
   }
 }
 
+/** One tensor at a time: what it was made from is given back before the next. */
+function loadParameter(
+  source: ModelSource,
+  name: string,
+  trained: boolean,
+  { coded = false, dtype, store = dense, shareOut }: BuildOptions,
+): Parameter {
+  const isMatrix = isBlockMatrix(name);
+  if (trained && coded && isMatrix) return codedParameter(source, name);
+  const { quantize } = store;
+  if (!trained && quantize !== null && isMatrix) return quantizedParameter(source, name, quantize);
+  if (trained && shareOut !== undefined) return borrowedParameter(source, name, dtype);
+  return plainParameter(source, name, trained ? null : frozenType(source, name, dtype), dtype);
+}
+
+/** Codes are of the digits that the file has, whatever is computed in. */
+function quantizedParameter(
+  source: ModelSource,
+  name: string,
+  quantize: (matrix: Tensor) => Tensor,
+): Parameter {
+  const { value, shape } = scope(() => {
+    const matrix = source.load(name, source.isBfloat16(name) ? 'bfloat16' : 'float32');
+    requireFinite(name, matrix);
+    const value = quantize(matrix);
+    releasePages(matrix);
+    return { value, shape: matrix.shape };
+  });
+  return { ...baseParameter(name, shape), value: keep(value), trained: false };
+}
+
+/** The largest magnitude of a group would swallow the rest of it. */
+function requireFinite(name: string, matrix: Tensor): void {
+  const infinity = Number.POSITIVE_INFINITY;
+  if (Number.isFinite(item(ops.linalgVectorNorm(matrix, infinity)))) return;
+  throw new UserError({
+    code: 'E_INVALID_MODEL',
+    message: `${name} has a value that is not finite; it cannot be stored in fewer bits`,
+  });
+}
+
 /**
  * Frozen matrices stay in the bfloat16 of their file in a float32 model: products widen them on the way,
  * which gives the same bits for half the memory.
@@ -107,17 +153,6 @@ function frozenType(source: ModelSource, name: string, dtype: DType): DType {
 /** Norms and biases, by the names of Hugging Face files. */
 function isVector(name: string): boolean {
   return /(norm\.weight|bias)$/.test(name);
-}
-
-function loadParameter(source: ModelSource, name: string, options: BuildOptions): Parameter {
-  const { adapter, dtype, coded = false, trains = () => adapter === null, shareOut } = options;
-  if (!trains(name, placeOf(name))) {
-    return plainParameter(source, name, frozenType(source, name, dtype), dtype);
-  }
-  if (coded && isBlockMatrix(name)) return codedParameter(source, name);
-  return shareOut === undefined
-    ? plainParameter(source, name, null, dtype)
-    : borrowedParameter(source, name, dtype);
 }
 
 /** Norms and biases have no other dimension; embedding and head stand outside the blocks. */
@@ -140,13 +175,13 @@ function plainParameter(
     releasePages(loaded);
     return own;
   });
-  return { ...baseParameter(name, value), value: keep(value), trained: frozenAs === null };
+  return { ...baseParameter(name, value.shape), value: keep(value), trained: frozenAs === null };
 }
 
 /** The file itself, where it can be: whoever shares it out makes the type right. */
 function borrowedParameter(source: ModelSource, name: string, dtype: DType): Parameter {
   const value = scope(() => source.load(name, source.isBfloat16(name) ? 'bfloat16' : dtype));
-  return { ...baseParameter(name, value), value: keep(value), trained: true };
+  return { ...baseParameter(name, value.shape), value: keep(value), trained: true };
 }
 
 /** A matrix in codes of 8 bits, each the nearest. */
@@ -158,12 +193,12 @@ function codedParameter(source: ModelSource, name: string): Parameter {
     return nearest;
   });
   const coded = { scales: keep(scales), zeros: keep(zeros) };
-  return { ...baseParameter(name, codes), value: keep(codes), coded, trained: true };
+  return { ...baseParameter(name, codes.shape), value: keep(codes), coded, trained: true };
 }
 
-function baseParameter(name: string, { shape }: Tensor) {
+function baseParameter(name: string, shape: readonly number[]) {
   const decayed = shape.length > 1;
-  return { name, place: placeOf(name), learningRateFactor: 1, decayed } as const;
+  return { name, place: placeOf(name), shape, learningRateFactor: 1, decayed } as const;
 }
 
 function placeOf(name: string): Parameter['place'] {
@@ -178,8 +213,8 @@ function adaptedLayers(
   parameters: Parameters,
   adapter: Adapter,
 ): readonly LinearLayer[] {
-  return parameters.all().flatMap(({ name, place, value }) => {
-    const [out, inputs] = value.shape;
+  return parameters.all().flatMap(({ name, place, shape }) => {
+    const [out, inputs] = shape;
     const path = name.replace(/\.weight$/, '');
     if (typeof place !== 'number' || out === undefined || inputs === undefined) return [];
     if (place >= config.L) return [];
@@ -195,6 +230,7 @@ function adapterParameters(adapter: Adapter | null, layer: LinearLayer): readonl
     name: `${layer.path}.${suffix}`,
     place: layer.layer,
     value: keep(value),
+    shape: value.shape,
     trained: true,
     learningRateFactor: adapter.learningRateFactor(suffix),
     decayed: true,

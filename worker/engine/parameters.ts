@@ -8,8 +8,10 @@ export interface Parameter {
   readonly name: string;
   /** Block number, or where outside the blocks the tensor is used. */
   readonly place: number | 'embedding' | 'head';
-  /** The value that the forward computes with, or its codes. */
+  /** The value that the forward computes with, or its codes; bytes where it is quantised. */
   readonly value: Tensor;
+  /** Of what the value stands for: `[out, in]` of a matrix, however it is stored. */
+  readonly shape: readonly number[];
   /** Where the value is codes of 8 bits: what makes numbers of them. */
   readonly coded?: Pick<Coded, 'scales' | 'zeros'>;
   readonly trained: boolean;

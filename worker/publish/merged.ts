@@ -18,7 +18,7 @@ export function mergedArtifact(facts: ArtifactFacts): ArtifactWriter {
     async write(folder) {
       const tensors = new Map<string, PlannedTensor>();
       for (const name of files.tensorNames) {
-        const { shape } = model.parameters.value(name);
+        const { shape } = model.parameters.get(name);
         tensors.set(name, { shape, dtype, make: () => mergedTensor(facts, name, dtype) });
       }
       const written = await writeSafetensorsModel(folder, tensors);

@@ -10,6 +10,7 @@ export function modelCard(facts: ArtifactFacts, format: ArtifactFormat): string 
     '',
     `${opening[format]} ${prepared.model.name}, made by Anneal from the job \`${run.name}\`.`,
     '',
+    ...(format === 'PEFTAdapter' ? baseNote(facts) : []),
     ...table(facts),
     '',
     'The licence of the base model applies. Every figure is in `report.json` of the run.',
@@ -39,6 +40,20 @@ export function repositoryCard(
     'The licence of the base model applies.',
     '',
   ].join('\n');
+}
+
+/** An adapter knows the base that it was trained on, and that was not the one of the files. */
+function baseNote({ method: { base } }: ArtifactFacts): readonly string[] {
+  if (base.type === 'Dense') return [];
+  const trained = `It was trained on the base in ${base.type}; on the dense base its answers differ by what the codes leave out.`;
+  if (base.type !== 'NF4' || base.nf4.blockSize !== 64) return [trained, ''];
+  const double = base.nf4.scales === 'DoubleQuantized' ? 'True' : 'False';
+  return [
+    trained,
+    'transformers makes the same base with ' +
+      `\`BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=${double})\`.`,
+    '',
+  ];
 }
 
 function head({ prepared }: ArtifactFacts, library: string): readonly string[] {

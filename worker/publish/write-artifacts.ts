@@ -13,7 +13,7 @@ import { openModel } from '../decoder/model-files.ts';
 import { buildModel, modelSource } from '../engine/build-model.ts';
 import { wholePieces } from '../engine/pieces.ts';
 import type { RoleContext } from '../role.ts';
-import { adapterOf, dtypeOf, trainsOf } from '../seams.ts';
+import { adapterOf, dtypeOf, trainsOf, weightStoreOf } from '../seams.ts';
 import { keep } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ArtifactFacts, ArtifactFormat, ArtifactWriter } from './artifact.ts';
@@ -57,6 +57,7 @@ export async function writeArtifacts(
   const model = buildModel(modelSource(files), {
     dtype,
     adapter: adapterOf(method, BigInt(run.spec.training.seed), dtype),
+    store: weightStoreOf(method),
     trains: trainsOf(method),
     coded: storesCodes(method),
     sequenceLength: run.spec.dataset.sequenceLength,

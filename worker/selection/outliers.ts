@@ -8,6 +8,7 @@ import { block } from '../nn/block.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { item, type Tensor } from '../tensor/tensor.ts';
+import { denseOf } from '../weights/weight-store.ts';
 
 /** D of each block, in percent: values above `threshold` times the mean of their block. */
 export function outlierScores(
@@ -22,13 +23,15 @@ export function outlierScores(
     onBin(index + 1);
   }
   return Array.from({ length: model.config.L }, (_, layer) => {
-    return withPlace(model.weights, layer, null, () => {
-      const linears = inputs.of(layer).map(([path, squares]) => ({
-        weight: model.parameters.value(`${path}.weight`),
-        squares,
-      }));
-      return scoreOf(linears, threshold);
-    });
+    return withPlace(model.weights, layer, null, () =>
+      scope(() => {
+        const linears = inputs.of(layer).map(([path, squares]) => ({
+          weight: denseOf(model.parameters.value(`${path}.weight`)),
+          squares,
+        }));
+        return scoreOf(linears, threshold);
+      }),
+    );
   });
 }
 

@@ -1021,6 +1021,11 @@ export function layerNorm(input: Tensor, normalizedShape: readonly number[], wei
   return made(call($layerNorm, input.handle, normalizedShape, weight?.handle, bias?.handle, eps, cudnnEnable));
 }
 
+const $erfinv = operator('aten::erfinv(Tensor self) -> Tensor');
+export function erfinv(self: Tensor): Tensor {
+  return made(call($erfinv, self.handle));
+}
+
 const $fusedAdamw_ = operator('aten::_fused_adamw_(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, float lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()');
 export function fusedAdamw_(self: readonly Tensor[], grads: readonly Tensor[], expAvgs: readonly Tensor[], expAvgSqs: readonly Tensor[], maxExpAvgSqs: readonly Tensor[], stateSteps: readonly Tensor[], options: { readonly lr: number; readonly beta1: number; readonly beta2: number; readonly weightDecay: number; readonly eps: number; readonly amsgrad: boolean; readonly maximize: boolean; readonly gradScale?: Tensor | null | undefined; readonly foundInf?: Tensor | null | undefined }): void {
   call($fusedAdamw_, handlesOf(self), handlesOf(grads), handlesOf(expAvgs), handlesOf(expAvgSqs), handlesOf(maxExpAvgSqs), handlesOf(stateSteps), options.lr, options.beta1, options.beta2, options.weightDecay, options.eps, options.amsgrad, options.maximize, options.gradScale?.handle, options.foundInf?.handle);
@@ -1136,6 +1141,21 @@ export function ggufDequantize(blocks: Tensor, type: number | bigint, numel: num
 const $ggufQuantize = operator('anneal::gguf_quantize(Tensor input, int type) -> Tensor');
 export function ggufQuantize(input: Tensor, type: number | bigint): Tensor {
   return made(call($ggufQuantize, input.handle, type));
+}
+
+const $quantizeWeight = operator('anneal::quantize_weight(Tensor weight, int format, int group, bool symmetric=False) -> Tensor');
+export function quantizeWeight(weight: Tensor, format: number | bigint, group: number | bigint, symmetric?: boolean): Tensor {
+  return made(call($quantizeWeight, weight.handle, format, group, symmetric));
+}
+
+const $dequantizeWeight = operator('anneal::dequantize_weight(Tensor weight, *, ScalarType dtype, int first=0, int? count=None) -> Tensor');
+export function dequantizeWeight(weight: Tensor, options: { readonly dtype: DType; readonly first?: number | bigint | undefined; readonly count?: number | bigint | null | undefined }): Tensor {
+  return made(call($dequantizeWeight, weight.handle, dtypeCode(options.dtype), options.first, options.count));
+}
+
+const $quantizedParts = operator('anneal::quantized_parts(Tensor weight) -> Tensor[]');
+export function quantizedParts(weight: Tensor): Tensor[] {
+  return madeList(call($quantizedParts, weight.handle));
 }
 
 confirmOperators();

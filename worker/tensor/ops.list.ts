@@ -216,6 +216,7 @@ export const operatorNames = {
   crossEntropyLoss: 'aten::cross_entropy_loss',
   rmsNormReference: 'aten::rms_norm',
   layerNorm: 'aten::layer_norm',
+  erfinv: 'aten::erfinv',
   fusedAdamw_: 'aten::_fused_adamw_',
 
   // ours, worker/native/kernels
@@ -240,4 +241,7 @@ export const operatorNames = {
   adamw8bit_: 'anneal::adamw8bit_',
   ggufDequantize: 'anneal::gguf_dequantize',
   ggufQuantize: 'anneal::gguf_quantize',
+  quantizeWeight: 'anneal::quantize_weight',
+  dequantizeWeight: 'anneal::dequantize_weight',
+  quantizedParts: 'anneal::quantized_parts',
 } as const satisfies Readonly<Record<string, string>>;

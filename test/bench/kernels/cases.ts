@@ -9,6 +9,7 @@ import { grad, leaf, withTape } from '../../../worker/tensor/autograd.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { normal, streamOf } from '../../../worker/tensor/rng.ts';
 import { type Tensor, tensor } from '../../../worker/tensor/tensor.ts';
+import { formats } from '../../../worker/weights/weight-store.ts';
 
 export interface KernelCase {
   readonly name: string;
@@ -63,6 +64,8 @@ export function kernelCases(): readonly KernelCase[] {
     lora('float32', draw),
     lora('float32', drawBfloat16),
     lora('bfloat16', drawBfloat16),
+    ...(['NF4Double', 'NF4', 'Int8', 'Int4'] as const).map(quantized),
+    ...(['NF4Double', 'NF4', 'Int8', 'Int4'] as const).map(decoding),
     attention(),
     norm(),
     swiglu(),
@@ -119,6 +122,40 @@ function lora(dtype: Float, frozen: typeof draw): KernelCase {
       dy,
     ),
     flops: 4 * T * H * I + 8 * T * rank * (H + I),
+  };
+}
+
+/** Frozen weights in fewer bits beside the same in bfloat16: a forward and the gradient of the input. */
+function quantized(format: keyof typeof formats): KernelCase {
+  const [x, w, dy] = [draw(T, H), draw(I, H), draw(T, I)].map((each) => ops.to(each, 'bfloat16'));
+  const stored = ops.quantizeWeight(w as Tensor, formats[format], 64);
+  const through = (weight: Tensor) =>
+    both((x) => ops.linear(x as Tensor, weight), [x as Tensor], dy as Tensor);
+  return {
+    name: `linear, frozen ${format} W`,
+    reference: 'anneal::linear, frozen bfloat16 W',
+    ours: through(stored),
+    theirs: through(w as Tensor),
+    flops: 4 * T * H * I,
+  };
+}
+
+/** One row, as in answering: the weights are read once, and nothing else takes time. */
+function decoding(format: keyof typeof formats): KernelCase {
+  const [x, w] = [draw(1, H), draw(I, H)].map((each) => ops.to(each, 'bfloat16')) as [
+    Tensor,
+    Tensor,
+  ];
+  const stored = ops.quantizeWeight(w, formats[format], 64);
+  const often = (weight: Tensor) => () => {
+    for (let i = 0; i < 20; i += 1) ops.linear(x, weight);
+  };
+  return {
+    name: `linear, one row, ${format} W, 20 times`,
+    reference: 'anneal::linear, bfloat16 W',
+    ours: often(stored),
+    theirs: often(w),
+    bytes: 20 * stored.bytes,
   };
 }
 

@@ -33,6 +33,21 @@ export const memoryJobs: readonly MemoryJob[] = [
     ...{ method: { precision: float32, adapter }, training: asked, formats: ['GGUF'] },
   },
   {
+    name: 'qlora-bfloat16',
+    method: { preset: 'QLoRA', precision: bfloat16, adapter },
+    ...{ training: {}, formats: ['MergedSafetensors'] },
+  },
+  {
+    name: 'qlora-float32-asked',
+    method: { preset: 'QLoRA', precision: float32, adapter },
+    ...{ training: asked, formats: ['PEFTAdapter'] },
+  },
+  {
+    name: 'int8-bfloat16',
+    method: { preset: 'QLoRA', precision: bfloat16, base: { type: 'Int8' }, adapter },
+    ...{ training: {}, formats: ['GGUF'] },
+  },
+  {
     name: 'full-float32',
     ...{ method: { preset: 'Full', precision: float32 }, training: {} },
     formats: ['MergedSafetensors'],

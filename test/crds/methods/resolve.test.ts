@@ -61,7 +61,7 @@ test('every preset is itself a valid method, and resolves to the types that it n
 
 test('resolving what was resolved changes nothing', (t) => {
   const written = fc.record({
-    preset: fc.constantFrom('LoRA', 'LoRAPlus', 'Full'),
+    preset: fc.constantFrom('LoRA', 'LoRAPlus', 'QLoRA', 'Full'),
     adapter: fc.constantFrom(
       { type: 'None' },
       { type: 'LoRA' },
@@ -82,6 +82,10 @@ test('a method is told in a few words', (t) => {
   t.is(
     methodInWords(resolve({ preset: 'LoRA' })),
     'LoRA r=16 on all linear layers, AdamW, bfloat16',
+  );
+  t.is(
+    methodInWords(resolve({ preset: 'QLoRA' })),
+    'LoRA r=16 on all linear layers of an NF4 base, AdamW, bfloat16',
   );
   t.is(
     methodInWords(
@@ -112,4 +116,22 @@ test('a resolved method fits into status', (t) => {
   const shown = methodStatus(resolve({ preset: 'LoRAPlus' }), 'LoRAPlus');
   t.true(status.safeParse({ plan: { method: shown } }).success);
   t.is(shown.adapter.parameters?.['learningRateRatio'], '16');
+});
+
+test('a method has a short name for tables', (t) => {
+  const nameOf = (written: unknown) => methodName(resolve(written));
+  t.is(nameOf({ preset: 'LoRAPlus' }), 'lora');
+  t.is(nameOf({ preset: 'QLoRA', base: { type: 'Int8' } }), 'qlora');
+  t.is(nameOf({ preset: 'Full' }), 'full');
+});
+
+test('QLoRA is NF4 in blocks of 64 with quantised scales, and a job may say otherwise', (t) => {
+  t.deepEqual(resolve({ preset: 'QLoRA' }).base, {
+    type: 'NF4',
+    nf4: { blockSize: 64, scales: 'DoubleQuantized' },
+  });
+  t.deepEqual(resolve({ preset: 'QLoRA', base: { type: 'Int4', int4: { groupSize: 32 } } }).base, {
+    type: 'Int4',
+    int4: { groupSize: 32, range: 'Asymmetric' },
+  });
 });

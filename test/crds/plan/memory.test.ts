@@ -43,6 +43,7 @@ const question = fc
       lora,
       full,
       resolveMethod({ preset: 'Full', optimizer: { type: 'SGD' } }),
+      resolveMethod({ preset: 'QLoRA' }),
     ),
     microBatchTokens: fc.constantFrom(64, 512, 2048),
     perWave: fc.integer({ min: 1, max: 8 }),
@@ -326,4 +327,24 @@ test('the stages of a job follow from what it asks for', (t) => {
     formats: ['MergedSafetensors'],
   });
   t.deepEqual(stagesOf(aSpec({ 'output.formats': ['GGUF'] }), 512), { formats: ['GGUF'] });
+});
+
+test('a quantised base saves its weights and nothing else', (t) => {
+  const dense = planMemory(ask({ facts: llama8b, recomputation: 'Full' })).parts;
+  const plan = (base: 'NF4' | 'Int8', changes: Partial<MemoryQuestion> = {}) =>
+    planMemory(
+      ask({
+        ...{ facts: llama8b, recomputation: 'Full' },
+        method: resolveMethod({ preset: 'QLoRA', base: { type: base } }),
+        ...changes,
+      }),
+    ).parts;
+  const linears = 32 * 218_103_808;
+  const saved = dense.weights - plan('NF4').weights;
+  // 16 bits become 4.127.
+  t.true(Math.abs(saved / ((linears * (16 - 4.127)) / 8) - 1) < 1e-3, `${saved}`);
+  t.true(plan('Int8').weights > plan('NF4').weights);
+  t.deepEqual({ ...plan('NF4'), weights: 0 }, { ...dense, weights: 0 });
+  const halved = plan('NF4', { shards: 2 });
+  t.true(halved.weights < 0.51 * plan('NF4').weights);
 });

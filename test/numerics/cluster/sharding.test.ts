@@ -125,6 +125,7 @@ for (const name of [
   'exact-8bit',
   'exact-sgd',
   'exact-lora',
+  'exact-qlora',
 ] as const)
   test(trainsAlike, name, 3, 0);
 
@@ -162,4 +163,5 @@ const readsAny = test.macro({
 test(readsAny, 'full-float64', [2, 1, 3]);
 test(readsAny, 'lora-float64', [1, 3, 2]);
 test(readsAny, 'exact-8bit', [3, 2, 1]);
+test(readsAny, 'exact-qlora', [2, 1, 3]);
 test(readsAny, 'exact-adamw-masters', [1, 4, 2]);

@@ -8,7 +8,10 @@ import { type Tensor, tensor, toArray } from '../../../worker/tensor/tensor.ts';
 
 function aParameter(name: string): Parameter {
   const value = tensor([0, 0], [2]);
-  return { name, place: 0, value, trained: true, learningRateFactor: 1, decayed: true };
+  return {
+    ...{ name, place: 0, value, shape: [2], trained: true },
+    ...{ learningRateFactor: 1, decayed: true },
+  };
 }
 
 const bf16 = (x: number, y: number): Tensor => scope(() => ops.to(tensor([x, y], [2]), 'bfloat16'));

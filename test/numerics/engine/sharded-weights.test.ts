@@ -23,7 +23,7 @@ const bytes = 4 * count;
 function aParameter(place: Parameter['place'], more: Partial<Parameter> = {}): Parameter {
   const value = keep(ops.full([512, count / 512], 1, { dtype: 'float32' }));
   const rest = { trained: false, learningRateFactor: 1, decayed: true };
-  return { name: `${place}.weight`, place, value, ...rest, ...more };
+  return { name: `${place}.weight`, place, value, shape: value.shape, ...rest, ...more };
 }
 
 function weightsOf(group: ProcessGroup, dtype: DType = 'float32') {

@@ -33,8 +33,8 @@ class PlainDescent implements Optimizer {
 
 function aParameter(name: string, changes: Partial<Parameter> = {}): Parameter {
   return {
-    ...{ name, place: 0, value: tensor([0, 0], [2], 'float64'), trained: true },
-    ...{ learningRateFactor: 1, decayed: true },
+    ...{ name, place: 0, value: tensor([0, 0], [2], 'float64'), shape: [2] },
+    ...{ trained: true, learningRateFactor: 1, decayed: true },
     ...changes,
   };
 }

@@ -87,6 +87,19 @@ test('every linear layer of every block is judged by what really goes in, for al
   }
 });
 
+test('weights in codes are judged by what they stand for, and leave nothing behind', (t) => {
+  const model = aToyModel({ dtype: 'bfloat16', coded: true });
+  using _parameters = model.parameters;
+  const plain = aToyModel({ dtype: 'bfloat16' });
+  using _plainParameters = plain.parameters;
+  const before = liveHandles();
+  const scores = outlierScores(model, bins, 2);
+  t.is(liveHandles(), before);
+  for (const [block, score] of outlierScores(plain, bins, 2).entries()) {
+    t.true(Math.abs(scores[block]! - score) < 3, `${scores[block]} ${score}`);
+  }
+});
+
 test('watching changes nothing of what is computed', (t) => {
   const model = aToyModel({ dtype: 'float64' });
   using _parameters = model.parameters;

@@ -6,7 +6,7 @@ import type { Tensor } from '../../../worker/tensor/tensor.ts';
 function aParameter(name: string, changes: Partial<Parameter> = {}, onEnd = () => {}): Parameter {
   const value = { dispose: onEnd } as unknown as Tensor;
   return {
-    ...{ name, place: 0, value, trained: true, learningRateFactor: 1, decayed: true },
+    ...{ name, place: 0, value, shape: [], trained: true, learningRateFactor: 1, decayed: true },
     ...changes,
   };
 }

@@ -1,13 +1,15 @@
 import test from 'ava';
+import { resolveMethod } from '../../../crds/index.ts';
 import { modelCard, repositoryCard } from '../../../worker/publish/model-card.ts';
 import { aPreparedRecord, aReport } from '../../builders/run-report.ts';
 
 // What the card reads of the facts; models and files are not among it.
-const facts = (report = aReport()) =>
+const facts = (report = aReport(), method = resolveMethod({ preset: 'LoRA' })) =>
   ({
     run: { name: 'first', digest: 'job-digest' },
     prepared: aPreparedRecord('/models/model.gguf'),
     report,
+    method,
   }) as unknown as Parameters<typeof modelCard>[0];
 
 test('a card says what was done, with figures of the report only', (t) => {
@@ -50,4 +52,16 @@ test('a card for several forms lists their folders, and makes one head and one t
   t.regex(card, /^- `gguf\/`: a fine-tuned copy, in GGUF form, of SmolLM2/m);
   t.is(card.split('\n').filter((line) => line === '---').length, 2);
   t.false(/undefined|NaN|null/.test(card));
+});
+
+test('an adapter that was trained on a quantised base says so, and how others make that base', (t) => {
+  const card = (base: Parameters<typeof resolveMethod>[0]['base']) =>
+    modelCard(facts(aReport(), resolveMethod({ preset: 'QLoRA', base })), 'PEFTAdapter');
+  t.regex(card(undefined), /trained on the base in NF4; .*bnb_4bit_use_double_quant=True/s);
+  t.regex(card({ type: 'NF4', nf4: { scales: 'Float32' } }), /use_double_quant=False/);
+  // bitsandbytes takes blocks of 64 when it is not asked.
+  t.notRegex(card({ type: 'NF4', nf4: { blockSize: 32 } }), /BitsAndBytesConfig/);
+  t.regex(card({ type: 'Int8' }), /trained on the base in Int8/);
+  const merged = modelCard(facts(aReport(), resolveMethod({ preset: 'QLoRA' })), 'GGUF');
+  t.notRegex(merged, /trained on the base in/);
 });

@@ -79,7 +79,9 @@ Kept &kept() {
   return pieces;
 }
 
-Stored stored(const Matrix &m) { return {m.data, m.ld}; }
+Stored stored(const Matrix &m) {
+  return {m.data, m.ld, static_cast<int>(m.storage) >= kRoundedStorages};
+}
 
 Layout layout(bool depth_contiguous) {
   return depth_contiguous ? Layout::kDepthInner : Layout::kDepthOuter;
@@ -262,7 +264,7 @@ bool few(const Matrix &a, const Matrix &b, const Output &out) {
   const bool wide = a.storage == Storage::kFloat32;
   const Scratch widened(static_cast<size_t>(wide ? 0 : a.rows * depth));
   if (!wide)
-    t.widen[static_cast<int>(a.storage)](stored(a), a.rows, depth, widened.data());
+    t.widen[static_cast<int>(a.storage)](stored(a), 0, a.rows, depth, widened.data());
   const float *x = wide ? static_cast<const float *>(a.data) : widened.data();
   const Scratch y(static_cast<size_t>(a.rows * columns));
   const int64_t group = 64;

@@ -3,6 +3,7 @@
 // pair of values of 16 columns, as the tile product wants it.
 #include "gemm_amx.h"
 #include "bfloat16.h"
+#include "quantized/layout.h"
 
 #include <immintrin.h>
 
@@ -36,6 +37,59 @@ struct BFloat16 {
 ANNEAL_INLINE __mmask16 first(int64_t count) {
   return count >= kSide ? 0xffff : count <= 0 ? 0 : static_cast<__mmask16>((1u << count) - 1);
 }
+
+// A quantised matrix. Sixteen values begin at a multiple of sixteen columns and so share one scale; there
+// are sixteen, or only the last of a row of Int8 without groups.
+template <quantized::Format F, bool Rounded> struct Quantized {
+  static constexpr int kPieces = Rounded ? 1 : 3;
+  static ANNEAL_INLINE __m512 sixteen(Stored s, int64_t row, int64_t column, __mmask16 lanes) {
+    const quantized::Header &h = quantized::header_at(s.data);
+    const int64_t group = quantized::group_of(h, row, column);
+    const __m512 scale = _mm512_set1_ps(quantized::scale_of<F>(h, group));
+    const uint8_t *codes = quantized::section<uint8_t>(h, h.codes) + row * h.row_bytes;
+    const __m512 value = _mm512_mul_ps(values(h, group, codes, column, lanes), scale);
+    return Rounded ? rounded(value) : value;
+  }
+
+private:
+  static ANNEAL_INLINE __m512 values(const quantized::Header &h, int64_t group,
+                                     const uint8_t *codes, int64_t column, __mmask16 lanes) {
+    if constexpr (F == quantized::kInt8) {
+      const __m128i bytes = _mm_maskz_loadu_epi8(lanes, codes + column);
+      return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
+    } else {
+      const __m512i halves = sixteen_halves(codes + column / 2);
+      if constexpr (F == quantized::kInt4) {
+        const int zero = quantized::section<uint8_t>(h, h.zeros)[group];
+        return _mm512_cvtepi32_ps(_mm512_sub_epi32(halves, _mm512_set1_epi32(zero)));
+      } else {
+        return _mm512_permutexvar_ps(halves, table());
+      }
+    }
+  }
+  // 4 bits each, the first in the high half of its byte.
+  static ANNEAL_INLINE __m512i sixteen_halves(const uint8_t *codes) {
+    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i *>(codes));
+    const __m512i twice = _mm512_cvtepu8_epi32(_mm_unpacklo_epi8(bytes, bytes));
+    const __m512i shifts = _mm512_set1_epi64(4); // lanes 0, 2, ... by 4; the others by 0
+    return _mm512_and_si512(_mm512_srlv_epi32(twice, shifts), _mm512_set1_epi32(15));
+  }
+  static ANNEAL_INLINE __m512 table() {
+    using quantized::nf4_value;
+    return _mm512_setr_ps(nf4_value(0), nf4_value(1), nf4_value(2), nf4_value(3), nf4_value(4),
+                          nf4_value(5), nf4_value(6), nf4_value(7), nf4_value(8), nf4_value(9),
+                          nf4_value(10), nf4_value(11), nf4_value(12), nf4_value(13),
+                          nf4_value(14), nf4_value(15));
+  }
+  // To nearest bfloat16, ties to even; what is quantised is finite.
+  static ANNEAL_INLINE __m512 rounded(__m512 value) {
+    const __m512i bits = _mm512_castps_si512(value);
+    const __m512i last = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    const __m512i up = _mm512_add_epi32(bits, _mm512_add_epi32(last, _mm512_set1_epi32(0x7fff)));
+    return _mm512_castsi512_ps(
+        _mm512_and_si512(up, _mm512_set1_epi32(static_cast<int>(0xffff0000))));
+  }
+};
 
 // Pieces of values, each in the upper half of its lane.
 template <int Pieces> ANNEAL_INLINE void split(__m512 value, __m512i (&piece)[Pieces]) {
@@ -239,6 +293,19 @@ void multiply(int64_t depth, const Panels &a, const Panels &b, float *c, int64_t
 
 } // namespace
 
+namespace {
+
+template <class Source> void add_quantized(Table &t, Storage storage) {
+  const int at = static_cast<int>(storage);
+  t.halves[at] = Source::kPieces;
+  t.pack_b[static_cast<int>(Layout::kDepthInner)][at] =
+      pack<Source, Side::kB, Layout::kDepthInner>;
+  t.pack_b[static_cast<int>(Layout::kDepthOuter)][at] =
+      pack<Source, Side::kB, Layout::kDepthOuter>;
+}
+
+} // namespace
+
 Table with_amx(const Table &table) {
   Table t = table;
   t.name = "amx";
@@ -258,6 +325,14 @@ Table with_amx(const Table &table) {
   t.pack_b[kInner][1] = pack<BFloat16, Side::kB, Layout::kDepthInner>;
   t.pack_b[kOuter][0] = pack<Float32, Side::kB, Layout::kDepthOuter>;
   t.pack_b[kOuter][1] = pack<BFloat16, Side::kB, Layout::kDepthOuter>;
+  add_quantized<Quantized<quantized::kNF4, false>>(t, Storage::kNF4);
+  add_quantized<Quantized<quantized::kNF4Double, false>>(t, Storage::kNF4Double);
+  add_quantized<Quantized<quantized::kInt8, false>>(t, Storage::kInt8);
+  add_quantized<Quantized<quantized::kInt4, false>>(t, Storage::kInt4);
+  add_quantized<Quantized<quantized::kNF4, true>>(t, Storage::kNF4Rounded);
+  add_quantized<Quantized<quantized::kNF4Double, true>>(t, Storage::kNF4DoubleRounded);
+  add_quantized<Quantized<quantized::kInt8, true>>(t, Storage::kInt8Rounded);
+  add_quantized<Quantized<quantized::kInt4, true>>(t, Storage::kInt4Rounded);
   return t;
 }
 

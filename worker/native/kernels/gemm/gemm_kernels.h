@@ -9,6 +9,7 @@
 // on how the work was cut.
 #include "bfloat16.h"
 #include "gemm_table.h"
+#include "quantized/layout.h"
 
 #if defined(__AVX2__)
 #include <immintrin.h>
@@ -402,8 +403,8 @@ void few_rows(Stored w, int64_t column, int64_t column_count, const float *x, in
 }
 
 template <class Reader>
-void widen(Stored s, int64_t rows, int64_t columns, float *to) {
-  for (int64_t i = 0; i < rows; i++, to += columns) {
+void widen(Stored s, int64_t first, int64_t rows, int64_t columns, float *to) {
+  for (int64_t i = first; i < first + rows; i++, to += columns) {
     int64_t j = 0;
     for (; j + 8 <= columns; j += 8) {
       Eight value;
@@ -417,25 +418,33 @@ void widen(Stored s, int64_t rows, int64_t columns, float *to) {
 
 } // namespace
 
+// In the order of Storage; quantised ones are rounded or not by what `Stored` says.
+#define ANNEAL_GEMM_EACH(f)                                                                        \
+  {f<ReadFloat32>, f<ReadBFloat16>, f<ReadNF4>,       f<ReadNF4Double>, f<ReadInt8>,               \
+   f<ReadInt4>,    f<ReadNF4>,      f<ReadNF4Double>, f<ReadInt8>,      f<ReadInt4>}
+#define ANNEAL_GEMM_PACK_B(lies)                                                                   \
+  {pack<ReadFloat32, kColumns, lies>, pack<ReadBFloat16, kColumns, lies>,                          \
+   pack<ReadNF4, kColumns, lies>,     pack<ReadNF4Double, kColumns, lies>,                         \
+   pack<ReadInt8, kColumns, lies>,    pack<ReadInt4, kColumns, lies>,                              \
+   pack<ReadNF4, kColumns, lies>,     pack<ReadNF4Double, kColumns, lies>,                         \
+   pack<ReadInt8, kColumns, lies>,    pack<ReadInt4, kColumns, lies>}
+
 extern const Table ANNEAL_GEMM_TABLE = {
     .name = ANNEAL_GEMM_NAME,
     .rows = kRows,
     .columns = kColumns,
     .depth = ANNEAL_GEMM_DEPTH,
     .unit = 1,
-    .halves = {2, 2},
+    .halves = {2, 2, 2, 2, 2, 2, 2, 2, 2, 2},
     .multiply = multiply,
     .pack_a = {{pack<ReadFloat32, kRows, Layout::kDepthInner>,
                 pack<ReadBFloat16, kRows, Layout::kDepthInner>},
                {pack<ReadFloat32, kRows, Layout::kDepthOuter>,
                 pack<ReadBFloat16, kRows, Layout::kDepthOuter>}},
-    .pack_b = {{pack<ReadFloat32, kColumns, Layout::kDepthInner>,
-                pack<ReadBFloat16, kColumns, Layout::kDepthInner>},
-               {pack<ReadFloat32, kColumns, Layout::kDepthOuter>,
-                pack<ReadBFloat16, kColumns, Layout::kDepthOuter>}},
+    .pack_b = {ANNEAL_GEMM_PACK_B(Layout::kDepthInner), ANNEAL_GEMM_PACK_B(Layout::kDepthOuter)},
     .finish = finish,
-    .few_rows = {few_rows<ReadFloat32>, few_rows<ReadBFloat16>},
-    .widen = {widen<ReadFloat32>, widen<ReadBFloat16>},
+    .few_rows = ANNEAL_GEMM_EACH(few_rows),
+    .widen = ANNEAL_GEMM_EACH(widen),
 };
 
 } // namespace anneal::gemm

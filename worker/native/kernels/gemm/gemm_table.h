@@ -6,15 +6,32 @@
 
 namespace anneal::gemm {
 
-// How a matrix lies in memory. A quantised store is one more name here, one more Reader in
-// gemm_read.h and one more line in the tables at the end of gemm_kernels.h.
-enum class Storage : int { kFloat32 = 0, kBFloat16 = 1 };
-constexpr int kStorages = 2;
+// How a matrix lies in memory. Each is one Reader in gemm_read.h and one line in the tables at the end of
+// gemm_kernels.h. What is quantised (../quantized/layout.h) can only be B of a product. It is read as the
+// float32 values that it stands for or, from kNF4Rounded on, as those rounded to bfloat16: beside operands
+// in bfloat16 the rest would cost three products where one does (gemm_amx.h).
+enum class Storage : int {
+  kFloat32 = 0,
+  kBFloat16 = 1,
+  kNF4 = 2,
+  kNF4Double = 3,
+  kInt8 = 4,
+  kInt4 = 5,
+  kNF4Rounded = 6,
+  kNF4DoubleRounded = 7,
+  kInt8Rounded = 8,
+  kInt4Rounded = 9
+};
+constexpr int kStorages = 10;
+constexpr int kDenseStorages = 2;
+constexpr int kRoundedStorages = 6; // the first of them
 
-// Stored rows of `ld` values each; a value is reached as (row, column).
+// Stored rows of `ld` values each; a value is reached as (row, column). Of a quantised matrix `data` is its
+// header, which knows its rows.
 struct Stored {
   const void *data;
   int64_t ld;
+  bool rounded = false;
 };
 
 // The end of a product: out = round(sum + bias + residual), row by row.
@@ -58,7 +75,7 @@ struct Table {
   // Packed rows times packed columns: c = alpha * product, or c += alpha * product.
   void (*multiply)(int64_t depth, const Panels &a, const Panels &b, float *c, int64_t ldc,
                    float alpha, bool add);
-  Pack pack_a[kLayouts][kStorages];
+  Pack pack_a[kLayouts][kDenseStorages];
   Pack pack_b[kLayouts][kStorages];
 
   void (*finish)(const float *sum, int64_t sum_ld, int64_t rows, int64_t columns,
@@ -68,8 +85,8 @@ struct Table {
   // [column, column + column_count) of W, for decoding: W is read once and never packed.
   void (*few_rows[kStorages])(Stored w, int64_t column, int64_t column_count, const float *x,
                               int64_t x_ld, int64_t rows, int64_t depth, float *y, int64_t y_ld);
-  // Rows as float32, one behind the other.
-  void (*widen[kStorages])(Stored s, int64_t rows, int64_t columns, float *to);
+  // Rows from `first` on as float32, one behind the other.
+  void (*widen[kStorages])(Stored s, int64_t first, int64_t rows, int64_t columns, float *to);
 };
 
 constexpr int64_t kFewRows = 8;

@@ -14,8 +14,10 @@
 namespace anneal::gemm {
 
 bool ours(std::initializer_list<at::Tensor> operands) {
-  for (const at::Tensor& t : operands)
-    if (t.defined() && (!t.is_cpu() || !storable(t.scalar_type()))) return false;
+  for (const at::Tensor& t : operands) {
+    if (!t.defined()) continue;
+    if (!t.is_cpu() || !(storable(t.scalar_type()) || quantized::is_quantized(t))) return false;
+  }
   return true;
 }
 
@@ -31,6 +33,7 @@ using gemm::flat;
 using gemm::into;
 using gemm::matrix_of;
 using gemm::turned;
+using gemm::weight_of;
 
 // The shape of `like` with another last dimension.
 std::vector<int64_t> shaped(const Tensor& like, int64_t last) {
@@ -39,37 +42,40 @@ std::vector<int64_t> shaped(const Tensor& like, int64_t last) {
   return sizes;
 }
 
-void check(const Tensor& x, const char* name, const Tensor& weight, int64_t inner, const char* dimension) {
-  TORCH_CHECK(weight.dim() == 2, "weight has the shape ", weight.sizes(), "; it must have two dimensions");
+using quantized::shape_of;
+
+void check(const Tensor& x, const char* name, quantized::Shape weight, int64_t inner, const char* dimension) {
   TORCH_CHECK(x.dim() >= 1 && x.size(-1) == inner, name, " has the shape ", x.sizes(), "; its last dimension must be ",
-              inner, ", the ", dimension, " of the weight ", weight.sizes());
+              inner, ", the ", dimension, " of the weight [", weight.outputs, ", ", weight.inputs, "]");
 }
 
 Tensor forward(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {
-  check(x, "x", weight, weight.dim() == 2 ? weight.size(1) : 0, "inputs");
-  TORCH_CHECK(!bias || (bias->dim() == 1 && bias->size(0) == weight.size(0)), "bias has the shape ",
-              bias ? bias->sizes() : at::IntArrayRef(), "; it must be [", weight.size(0), "]");
+  const auto shape = shape_of(weight);
+  check(x, "x", shape, shape.inputs, "inputs");
+  TORCH_CHECK(!bias || (bias->dim() == 1 && bias->size(0) == shape.outputs), "bias has the shape ",
+              bias ? bias->sizes() : at::IntArrayRef(), "; it must be [", shape.outputs, "]");
   if (!gemm::ours({x, weight, bias.value_or(Tensor())})) {
-    const Tensor w = weight.to(x.scalar_type()).t();
-    const Tensor y = bias ? at::addmm(bias->to(x.scalar_type()), flat(x), w) : at::mm(flat(x), w);
-    return y.view(shaped(x, weight.size(0)));
+    if (bias && !quantized::is_quantized(weight))
+      return at::addmm(bias->to(x.scalar_type()), flat(x), weight.to(x.scalar_type()).t()).view(shaped(x, shape.outputs));
+    const Tensor y = quantized::times_transposed(flat(x), weight);
+    return (bias ? y.add(bias->to(x.scalar_type())) : y).view(shaped(x, shape.outputs));
   }
   const Tensor rows = dense(flat(x)), w = dense(weight);
-  const Tensor y = at::empty(shaped(x, weight.size(0)), x.options());
+  const Tensor y = at::empty(shaped(x, shape.outputs), x.options());
   gemm::Output out = into(y);
   const Tensor b = bias ? bias->contiguous() : Tensor();
   if (bias) gemm::add_bias(out, b);
-  gemm::product(matrix_of(rows), turned(matrix_of(w)), out);
+  gemm::product(matrix_of(rows), turned(weight_of(w, x.scalar_type())), out);
   return y;
 }
 
 Tensor dx(const Tensor& dy, const Tensor& weight) {
-  check(dy, "dy", weight, weight.dim() == 2 ? weight.size(0) : 0, "outputs");
-  if (!gemm::ours({dy, weight}))
-    return at::mm(flat(dy), weight.to(dy.scalar_type())).view(shaped(dy, weight.size(1)));
+  const auto shape = shape_of(weight);
+  check(dy, "dy", shape, shape.outputs, "outputs");
+  if (!gemm::ours({dy, weight})) return quantized::times(flat(dy), weight).view(shaped(dy, shape.inputs));
   const Tensor rows = dense(flat(dy)), w = dense(weight);
-  const Tensor out = at::empty(shaped(dy, weight.size(1)), dy.options());
-  gemm::product(matrix_of(rows), matrix_of(w), into(out));
+  const Tensor out = at::empty(shaped(dy, shape.inputs), dy.options());
+  gemm::product(matrix_of(rows), weight_of(w, dy.scalar_type()), into(out));
   return out;
 }
 

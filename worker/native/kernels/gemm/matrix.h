@@ -7,13 +7,14 @@
 #include <initializer_list>
 #include <utility>
 
+#include "../quantized/quantized.h"
 #include "gemm.h"
 
 namespace anneal::gemm {
 
 inline bool storable(at::ScalarType type) { return type == at::kFloat || type == at::kBFloat16; }
 
-// float32 and bfloat16 are ours; anything else goes to libtorch. Undefined operands do not count.
+// float32, bfloat16 and what is quantised are ours; anything else goes to libtorch. Undefined operands do not count.
 // A product of bfloat16 alone is not left to libtorch's own instructions for it either: it rounds
 // outputs and weights where ours sums in float32, and its bits depend on the number of threads.
 bool ours(std::initializer_list<at::Tensor> operands);
@@ -28,8 +29,9 @@ inline at::Tensor flat(const at::Tensor& t) {
   return t.reshape({c10::multiply_integers(t.sizes().slice(0, t.dim() - 1)), t.size(-1)});
 }
 
-// A tensor that a Matrix can describe: itself if one dimension is dense, else a copy.
+// A tensor that a Matrix can describe: itself if one dimension is dense or it is quantised, else a copy.
 inline at::Tensor dense(const at::Tensor& t) {
+  if (quantized::is_quantized(t)) return t;
   return t.stride(1) == 1 || t.stride(0) == 1 ? t : t.contiguous();
 }
 
@@ -38,6 +40,16 @@ inline Matrix matrix_of(const at::Tensor& t) {
   const bool transposed = t.stride(1) != 1 && columns > 1;
   const int64_t stride = transposed ? t.stride(1) : t.stride(0);
   return {t.const_data_ptr(), rows, columns, stride, storage_of(t), transposed};
+}
+
+// A weight beside operands of the type `beside`, which says how exactly a quantised one is read.
+inline Matrix weight_of(const at::Tensor& t, at::ScalarType beside) {
+  if (!quantized::is_quantized(t)) return matrix_of(t);
+  const quantized::Header h = quantized::header_of(t);
+  // Formats and storages are numbered in one order.
+  const int exact = static_cast<int>(Storage::kNF4) + h.format - quantized::kNF4;
+  const int rounded = beside == at::kBFloat16 ? kRoundedStorages - static_cast<int>(Storage::kNF4) : 0;
+  return {t.const_data_ptr(), h.rows, h.columns, h.columns, static_cast<Storage>(exact + rounded)};
 }
 
 inline Matrix turned(Matrix m) {

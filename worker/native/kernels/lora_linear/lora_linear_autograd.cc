@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "../quantized/quantized.h"
 #include "lora_linear.h"
 #include "source.h"
 
@@ -26,15 +27,16 @@ void check(const Group& group) {
                                            group.dropped.scalar_type() == x.scalar_type()),
               "dropped is not like x; it must have the same shape and dtype");
   for (const Member& m : group.members) {
-    TORCH_CHECK(m.weight.dim() == 2 && m.weight.size(1) == x.size(-1), "a weight has the shape ", m.weight.sizes(),
-                "; it must be [outputs, ", x.size(-1), "], the last dimension of x");
-    TORCH_CHECK(!m.bias.defined() || (m.bias.dim() == 1 && m.bias.size(0) == m.weight.size(0)),
-                "a bias does not fit its weight; it must be [", m.weight.size(0), "]");
+    const auto weight = quantized::shape_of(m.weight);
+    TORCH_CHECK(weight.inputs == x.size(-1), "a weight has the shape [", weight.outputs, ", ", weight.inputs,
+                "]; it must be [outputs, ", x.size(-1), "], the last dimension of x");
+    TORCH_CHECK(!m.bias.defined() || (m.bias.dim() == 1 && m.bias.size(0) == weight.outputs),
+                "a bias does not fit its weight; it must be [", weight.outputs, "]");
     if (!m.a.defined()) continue;
     TORCH_CHECK(m.a.dim() == 2 && m.a.size(1) == x.size(-1), "a has the shape ", m.a.sizes(),
                 "; it must be [rank, ", x.size(-1), "]");
-    TORCH_CHECK(m.b.dim() == 2 && m.b.size(0) == m.weight.size(0) && m.b.size(1) == m.a.size(0), "b has the shape ",
-                m.b.sizes(), "; it must be [", m.weight.size(0), ", ", m.a.size(0), "]");
+    TORCH_CHECK(m.b.dim() == 2 && m.b.size(0) == weight.outputs && m.b.size(1) == m.a.size(0), "b has the shape ",
+                m.b.sizes(), "; it must be [", weight.outputs, ", ", m.a.size(0), "]");
   }
 }
 

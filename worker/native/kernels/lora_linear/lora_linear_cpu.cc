@@ -23,6 +23,7 @@ using gemm::Output;
 using gemm::PackedRows;
 using gemm::Term;
 using gemm::turned;
+using gemm::weight_of;
 
 // By the large product of each layer; the others follow it.
 bool ours(const Group& group, const Tensor& rows) {
@@ -33,6 +34,8 @@ bool ours(const Group& group, const Tensor& rows) {
   }
   return true;
 }
+
+int64_t outputs(const Member& m) { return quantized::shape_of(m.weight).outputs; }
 
 std::vector<int64_t> shaped(const Tensor& like, int64_t last) {
   auto sizes = like.sizes().vec();
@@ -46,7 +49,7 @@ int64_t ranks(const Group& group) {
   return sum;
 }
 
-// The members with dense weights, to be read as matrices.
+// The members with weights that can be read as matrices.
 Group readable(const Group& group) {
   Group out{group.x.defined() ? dense(flat(group.x)) : Tensor(),
             group.dropped.defined() ? dense(flat(group.dropped)) : Tensor(), group.members};
@@ -80,14 +83,14 @@ void forward_few(const Group& g, const Outputs& out) {
       const Tensor t = out.t.narrow(1, offset, rank);
       gemm::product(matrix_of(g.dropped.defined() ? g.dropped : g.x), turned(matrix_of(m.a)), into(t));
       t.mul_(m.scale);
-      adapter = at::empty({t.size(0), m.weight.size(0)}, t.options());
+      adapter = at::empty({t.size(0), outputs(m)}, t.options());
       gemm::product(matrix_of(t), turned(matrix_of(m.b)), into(adapter));
       y.residual = adapter.const_data_ptr();
       y.residual_ld = adapter.size(1);
       y.residual_storage = gemm::Storage::kFloat32;
       offset += rank;
     }
-    gemm::product(matrix_of(g.x), turned(matrix_of(m.weight)), y);
+    gemm::product(matrix_of(g.x), turned(weight_of(m.weight, g.x.scalar_type())), y);
   }
 }
 
@@ -100,7 +103,7 @@ void forward_rows(const Group& g, const Outputs& out, int64_t from, int64_t rows
     const Member& m = g.members[i];
     Output y = rows_into(out.y[i], from);
     if (m.bias.defined()) gemm::add_bias(y, m.bias);
-    std::vector<Term> terms{{&x, turned(matrix_of(m.weight))}};
+    std::vector<Term> terms{{&x, turned(weight_of(m.weight, g.x.scalar_type()))}};
     std::optional<PackedRows> low;
     if (m.a.defined()) {
       const int64_t rank = m.a.size(0);
@@ -112,7 +115,7 @@ void forward_rows(const Group& g, const Outputs& out, int64_t from, int64_t rows
       terms.push_back({&*low, turned(matrix_of(m.b))});
       offset += rank;
     }
-    gemm::multiply(terms, m.weight.size(0), y);
+    gemm::multiply(terms, outputs(m), y);
   }
 }
 
@@ -133,7 +136,7 @@ struct Backward {
       const int64_t rank = m.a.defined() ? m.a.size(0) : 0;
       if (dy[i].defined()) {
         packed.emplace_back(matrix_of(dy[i]), from, count);
-        if (dx.defined()) terms.push_back({&packed.back(), matrix_of(m.weight)});
+        if (dx.defined()) terms.push_back({&packed.back(), weight_of(m.weight, dy[i].scalar_type())});
         if (rank > 0) {
           const Tensor t = dt.narrow(1, offset, rank);
           Output into_t = rows_into(t, from);
@@ -185,7 +188,7 @@ Outputs forward(const Group& group) {
   const int64_t rows = g.x.size(0), rank = ranks(g);
   Outputs out;
   for (const Member& m : g.members)
-    out.y.push_back(at::empty(shaped(group.x, m.weight.size(0)), group.x.options()));
+    out.y.push_back(at::empty(shaped(group.x, outputs(m)), group.x.options()));
   if (rank > 0) out.t = at::empty({rows, rank}, group.x.options().dtype(at::kFloat));
   if (rows <= gemm::kFewRows) {
     forward_few(g, out);
@@ -211,7 +214,7 @@ Gradients backward(const Group& group, const std::vector<Tensor>& dys, const Ten
     b.dy.push_back(dy.defined() ? dense(flat(dy)) : Tensor());
     depth += dy.defined() ? dy.size(-1) : 0;
   }
-  const int64_t rank = ranks(g), inputs = g.members[0].weight.size(1);
+  const int64_t rank = ranks(g), inputs = quantized::shape_of(g.members[0].weight).inputs;
   const int64_t rows = c10::multiply_integers(used->sizes().slice(0, used->dim() - 1));
   if (rank > 0) b.dt = at::zeros({rows, rank}, used->options().dtype(at::kFloat));
   if (needs.x) b.dx = at::empty(shaped(*used, inputs), used->options());

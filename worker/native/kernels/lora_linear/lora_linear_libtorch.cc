@@ -27,6 +27,24 @@ void add(Tensor& sum, const Tensor& left, const Tensor& right) {
     sum = at::mm(left, right);
 }
 
+// x W^T + bias.
+Tensor plain(const Tensor& x, const Member& m) {
+  const auto type = x.scalar_type();
+  if (m.bias.defined() && !quantized::is_quantized(m.weight))
+    return at::addmm(m.bias.to(type), x, m.weight.to(type).t());
+  Tensor y = quantized::times_transposed(x, m.weight);
+  return m.bias.defined() ? y.add_(m.bias.to(type)) : y;
+}
+
+void add_times(Tensor& sum, const Tensor& dy, const Tensor& weight) {
+  if (!quantized::is_quantized(weight)) return add(sum, dy, weight.to(dy.scalar_type()));
+  const Tensor product = quantized::times(dy, weight);
+  if (sum.defined())
+    sum.add_(product);
+  else
+    sum = product;
+}
+
 }  // namespace
 
 Outputs forward_by_libtorch(const Group& group) {
@@ -36,8 +54,7 @@ Outputs forward_by_libtorch(const Group& group) {
   Outputs out;
   std::vector<Tensor> ts;
   for (const Member& m : group.members) {
-    const Tensor w = m.weight.to(type).t();
-    Tensor y = m.bias.defined() ? at::addmm(m.bias.to(type), x, w) : at::mm(x, w);
+    Tensor y = plain(x, m);
     if (m.a.defined()) {
       ts.push_back(at::mm(dropped, m.a.to(type).t()).mul_(m.scale));
       y.addmm_(ts.back(), m.b.to(type).t());
@@ -62,7 +79,7 @@ Gradients backward_by_libtorch(const Group& group, const std::vector<Tensor>& dy
       like = dys[i];
       const Tensor dy = flat(dys[i]);
       const auto type = dy.scalar_type();
-      if (needs.x) add(dx, dy, m.weight.to(type));
+      if (needs.x) add_times(dx, dy, m.weight);
       if (needs.weight[i]) dw = at::mm(dy.t(), x).to(m.weight.scalar_type());
       if (m.a.defined()) {
         const Tensor dt = at::mm(dy, m.b.to(type)).mul_(m.scale);

@@ -1,0 +1,86 @@
+// Bytes of linear layers that are stored in fewer bits: codes, scales, and what scales are made from. A matrix is one piece of
+// memory with a header; its sections begin at whole multiples of 64 bytes (worker/native/kernels/quantized/layout.h).
+import { UserError } from '../errors.ts';
+import { groupSizes } from '../methods/group-size.ts';
+import type { ResolvedMethod } from '../methods/resolve.ts';
+import type { DecoderFacts } from './decoder-facts.ts';
+import { type Linear, linearsOf } from './parameters.ts';
+
+interface QuantizedBlock {
+  /** Weights of a block that are stored so. */
+  readonly values: number;
+  readonly bytes: number;
+}
+
+/** Of each block; nothing where the base is dense. A group that does not divide a layer is refused. */
+export function quantizedBlock(facts: DecoderFacts, { base }: ResolvedMethod): QuantizedBlock {
+  if (base.type === 'Dense') return { values: 0, bytes: 0 };
+  const linears = linearsOf(facts);
+  requireWholeGroups(linears, base);
+  return {
+    values: linears.reduce((sum, { out, in: inputs }) => sum + out * inputs, 0),
+    bytes: linears.reduce((sum, linear) => sum + matrixBytes(linear, base), 0),
+  };
+}
+
+type QuantizedBase = Exclude<ResolvedMethod['base'], { type: 'Dense' }>;
+type Sizes = Pick<Linear, 'out' | 'in'>;
+
+const headerBytes = 128;
+const sectionBytes = 64;
+const nested = 256;
+const mapBytes = 256 * 4;
+
+/** Bytes of one matrix as it lies in memory. */
+export function matrixBytes({ out, in: inputs }: Sizes, base: QuantizedBase): number {
+  const groups = (out * inputs) / (groupOf(base) ?? inputs);
+  return sectionsOf(base, out * inputs, groups).reduce(
+    (sum, bytes) => sum + Math.ceil(bytes / sectionBytes) * sectionBytes,
+    headerBytes,
+  );
+}
+
+function sectionsOf(base: QuantizedBase, values: number, groups: number): readonly number[] {
+  switch (base.type) {
+    case 'NF4':
+      return base.nf4.scales === 'Float32'
+        ? [values / 2, 4 * groups]
+        : [values / 2, groups, 4 * Math.ceil(groups / nested), mapBytes];
+    case 'Int8':
+      return [values, 4 * groups];
+    case 'Int4':
+      return [values / 2, 2 * groups, groups];
+    default:
+      return base satisfies never;
+  }
+}
+
+/** Undefined: the whole row. */
+function groupOf(base: QuantizedBase): number | undefined {
+  if (base.type === 'NF4') return base.nf4.blockSize;
+  return base.type === 'Int8' ? base.int8.groupSize : base.int4.groupSize;
+}
+
+function requireWholeGroups(linears: readonly Linear[], base: QuantizedBase): void {
+  const group = groupOf(base);
+  const uneven = linears.find((linear) => group !== undefined && linear.in % group !== 0);
+  if (group === undefined || uneven === undefined) return;
+  const path = `spec.method.base.${fieldOf[base.type]}`;
+  const fitting = groupSizes.filter((size) => linears.every((linear) => linear.in % size === 0));
+  throw new UserError({
+    code: 'E_INVALID_SPEC',
+    message: `${path} is ${group}; it must divide the inputs of each linear layer, and ${uneven.name} of this model has ${uneven.in}`,
+    path,
+    value: group,
+    hint:
+      fitting.length === 0
+        ? 'no size divides all layers of this model; method.base: { type: Int8 } has a scale for each row instead'
+        : `${fitting.at(-1)} divides all of them`,
+  });
+}
+
+const fieldOf = {
+  NF4: 'nf4.blockSize',
+  Int8: 'int8.groupSize',
+  Int4: 'int4.groupSize',
+} as const;

@@ -1,0 +1,49 @@
+// One run of the real command on the demo's model and conversations, and its report.
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { stringify } from 'yaml';
+import type { Setup } from '../../cli/setup/setup.ts';
+import { type RunReport, runReport } from '../../crds/wire/run-report.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+export interface BenchJob {
+  readonly name: string;
+  readonly method: Readonly<Record<string, unknown>>;
+  readonly training?: Readonly<Record<string, unknown>>;
+  readonly parallelism?: Readonly<Record<string, unknown>>;
+  readonly formats: readonly string[];
+  readonly steps: number;
+}
+
+/** `volume` is the folder of the demo; runs and results lie in `scratch`. */
+export async function runJob(
+  setup: Setup,
+  { name, method, training, parallelism, formats, steps }: BenchJob,
+  volume: string,
+  scratch: string,
+): Promise<RunReport> {
+  const file = join(scratch, `${name}.yaml`);
+  const demo = (path: string) => ({ persistentVolumeClaim: { claimName: 'demo', path } });
+  const spec = {
+    model: { source: demo('model') },
+    dataset: {
+      ...{ train: demo('sharegpt.json'), format: 'Chat', maxSamples: 60, overlength: 'Skip' },
+      ...{ heldOut: { samples: 4 }, sequenceLength: 256, packing: 'Packed', tokensPerBin: 512 },
+    },
+    method,
+    training: { maxSteps: steps, globalBatchSize: 1, learningRate: '1e-4', ...training },
+    ...(parallelism === undefined ? {} : { parallelism }),
+    worker: { devicesPerWorker: 0 },
+    output: { formats, destination: { local: { path: name } } },
+  };
+  const document = { apiVersion: 'anneal.dev/v1alpha1', kind: 'FineTuneJob', metadata: { name } };
+  await writeFile(file, stringify({ ...document, spec }));
+  const words = ['run', file, '--fresh', '--display', 'json', '--volume', `demo=${volume}`];
+  await execa(process.execPath, [join(root, 'cli/anneal.mjs'), ...words], {
+    env: { ANNEAL_CACHE: scratch },
+    cancelSignal: setup.signal,
+  });
+  return runReport.parse(JSON.parse(await readFile(join(scratch, name, 'report.json'), 'utf8')));
+}

@@ -1,0 +1,71 @@
+import test from 'ava';
+import { UserError } from '../../../crds/errors.ts';
+import { resolveMethod } from '../../../crds/methods/resolve.ts';
+import { linearsOf } from '../../../crds/plan/parameters.ts';
+import { matrixBytes, quantizedBlock } from '../../../crds/plan/quantized-base.ts';
+import { llama8b, smol135 } from '../../builders/facts.ts';
+
+type Base = NonNullable<Parameters<typeof resolveMethod>[0]['base']>;
+const methodOf = (base: Base) => resolveMethod({ adapter: { type: 'LoRA' }, base });
+
+function bits(base: Base): number {
+  const { values, bytes } = quantizedBlock(llama8b, methodOf(base));
+  return (8 * bytes) / values;
+}
+
+/** Headers and maps of seven matrices among 218 million values. */
+const closely = 1e-3;
+
+test('bits a weight are those of the formats', (t) => {
+  const near = (found: number, expected: number) =>
+    t.true(found >= expected && found < expected + closely, `${found} beside ${expected}`);
+  near(bits({ type: 'NF4' }), 4 + 8 / 64 + 32 / (64 * 256));
+  near(bits({ type: 'NF4', nf4: { scales: 'Float32' } }), 4 + 32 / 64);
+  near(bits({ type: 'NF4', nf4: { blockSize: 128 } }), 4 + 8 / 128 + 32 / (128 * 256));
+  near(bits({ type: 'Int8', int8: { groupSize: 128 } }), 8 + 32 / 128);
+  near(bits({ type: 'Int4' }), 4 + (16 + 8) / 64);
+  // A scale for each of 45,056 rows and more.
+  const rows = linearsOf(llama8b).reduce((sum, { out }) => sum + out, 0);
+  near(
+    bits({ type: 'Int8' }),
+    8 + (32 * rows) / quantizedBlock(llama8b, methodOf({ type: 'Int8' })).values,
+  );
+});
+
+test('a dense base has no quantised weights, another has those of all linear layers', (t) => {
+  t.deepEqual(quantizedBlock(smol135, methodOf({ type: 'Dense' })), { values: 0, bytes: 0 });
+  const { values } = quantizedBlock(smol135, methodOf({ type: 'Int4' }));
+  t.is(
+    values,
+    linearsOf(smol135).reduce((sum, linear) => sum + linear.out * linear.in, 0),
+  );
+});
+
+test('sections of a matrix begin at whole multiples of 64 bytes', (t) => {
+  const { base } = methodOf({ type: 'NF4', nf4: { blockSize: 32 } });
+  if (base.type === 'Dense') throw new Error('the base is dense');
+  // 48 bytes of codes, 3 scales, 1 scale of scales.
+  t.is(matrixBytes({ out: 1, in: 96 }, base), 128 + 64 + 64 + 64 + 1024);
+});
+
+test('a group that does not divide a layer is refused, with the largest that does', (t) => {
+  const refused = (base: Base) =>
+    t.throws(() => quantizedBlock(smol135, methodOf(base)), { instanceOf: UserError });
+  const nf4 = refused({ type: 'NF4', nf4: { blockSize: 128 } });
+  t.is(
+    nf4?.message,
+    'spec.method.base.nf4.blockSize is 128; it must divide the inputs of each linear layer, and q_proj of this model has 576',
+  );
+  t.is(nf4?.hint, '64 divides all of them');
+  t.regex(
+    refused({ type: 'Int8', int8: { groupSize: 512 } })?.message ?? '',
+    /int8\.groupSize is 512/,
+  );
+  const narrow = { ...smol135, I: 1000 };
+  const none = t.throws(() => quantizedBlock(narrow, methodOf({ type: 'Int4' })), {
+    instanceOf: UserError,
+  });
+  t.regex(none?.message ?? '', /int4\.groupSize is 64; .*down_proj of this model has 1000/);
+  t.regex(none?.hint ?? '', /no size divides all layers of this model; .*Int8/);
+  t.true(quantizedBlock(narrow, methodOf({ type: 'Int8' })).bytes > 0);
+});

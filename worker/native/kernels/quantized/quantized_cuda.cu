@@ -1,0 +1,70 @@
+// CUDA entry of dequantize_weight: one thread for eight values of a row.
+
+#include <ATen/ops/empty.h>
+#include <torch/library.h>
+
+#include <optional>
+
+#include "../device.cuh"
+#include "quantized.h"
+
+namespace anneal::quantized {
+
+namespace {
+
+using namespace device;
+
+constexpr int kAtOnce = 8;
+
+template <Format F, class T>
+__global__ void dequantize_kernel(const uint8_t* bytes, T* out, int64_t first, int64_t count) {
+  const Header& h = header_at(bytes);
+  const int64_t pieces = (h.columns + kAtOnce - 1) / kAtOnce;
+  for (int64_t at = first_index(); at < count * pieces; at += index_stride()) {
+    const int64_t row = at / pieces, column = at % pieces * kAtOnce;
+    for (int64_t i = column; i < column + kAtOnce && i < h.columns; ++i)
+      store(out[row * h.columns + i], value_of<F>(h, first + row, i));
+  }
+}
+
+template <Format F> void launch(const at::Tensor& weight, const at::Tensor& out, int64_t first) {
+  const int64_t count = out.size(0), pieces = (out.size(1) + kAtOnce - 1) / kAtOnce;
+  with_element(rows::element_of(out, "dtype"), [&](auto element) {
+    using T = typename decltype(element)::Type;
+    dequantize_kernel<F, T><<<blocks_for(count * pieces, kThreads), kThreads, 0,
+                              c10::cuda::getCurrentCUDAStream()>>>(
+        weight.const_data_ptr<uint8_t>(), static_cast<T*>(out.mutable_data_ptr()), first, count);
+  });
+  C10_CUDA_KERNEL_LAUNCH_CHECK();
+}
+
+at::Tensor dequantize_cuda(const at::Tensor& weight, at::ScalarType dtype, int64_t first,
+                           std::optional<int64_t> wanted) {
+  const c10::cuda::CUDAGuard guard(weight.device());
+  const Header h = header_of(weight);
+  const int64_t count = wanted.value_or(h.rows - first);
+  TORCH_CHECK(first >= 0 && count >= 0 && first + count <= h.rows, "rows ", first, " to ",
+              first + count, " were asked for; the weight has ", h.rows);
+  const at::Tensor out = at::empty({count, h.columns}, weight.options().dtype(dtype));
+  if (out.numel() == 0) return out;
+  switch (h.format) {
+  case kNF4:
+    launch<kNF4>(weight, out, first);
+    break;
+  case kNF4Double:
+    launch<kNF4Double>(weight, out, first);
+    break;
+  case kInt8:
+    launch<kInt8>(weight, out, first);
+    break;
+  default:
+    launch<kInt4>(weight, out, first);
+  }
+  return out;
+}
+
+} // namespace
+
+TORCH_LIBRARY_IMPL(anneal, CUDA, m) { m.impl("dequantize_weight", TORCH_FN(dequantize_cuda)); }
+
+} // namespace anneal::quantized
