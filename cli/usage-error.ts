@@ -35,8 +35,6 @@ export function usageError(
       return { message: `${where} needs a ${thing.toUpperCase()}; none is given`, hint: help };
     case 'commander.optionMissingArgument':
       return { message: `${longName(thing)} has no value; it takes one: ${thing}`, hint: help };
-    case 'commander.missingMandatoryOptionValue':
-      return { message: `${where} needs ${longName(thing)}; it is not given`, hint: help };
     case 'commander.excessArguments':
       return {
         message: `${where} takes ${/Expected (\d+ arguments?)/.exec(first)?.[1] ?? 'fewer arguments'}; ${/got (\d+)/.exec(first)?.[1] ?? 'more'} are given`,

@@ -13,6 +13,8 @@ export const label = {
 export const annotation = {
   planDigest: `${group}/plan-sha256`,
   traceparent: `${group}/traceparent`,
+  /** On a job: names a wish for a save while training goes on; another value is another wish. */
+  save: `${group}/save`,
   /** On an object that may change: digest of what it was last made to contain. */
   content: `${group}/content-sha256`,
   /** On an init Job: digest of what it was asked to put in place. */

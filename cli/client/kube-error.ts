@@ -1,6 +1,6 @@
 // What the API server refuses, in words for the person who asked. Callers look at `status`; the code decides the exit code.
 import * as z from 'zod';
-import { AnnealError, type ErrorFacts, type FailureCode } from '../../crds/index.ts';
+import { AnnealError, type ErrorFacts, type FailureCode, group } from '../../crds/index.ts';
 
 const statusBody = z.object({
   message: z.string().default(''),
@@ -47,13 +47,14 @@ export function unanswered(server: string, cause: unknown): KubeError {
 
 function whyNot(cause: unknown): string {
   const error = cause as { code?: string; name?: string; message?: string };
-  if (error.name === 'TimeoutError' || error.code === 'UND_ERR_HEADERS_TIMEOUT') return 'timed out';
+  if (error.name === 'TimeoutError') return 'timed out';
   return error.code ?? error.message ?? String(cause);
 }
 
 export function refused(what: string, status: number, text: string): KubeError {
   const parsed = statusBody.safeParse(jsonOrText(text));
   const { message = '', reason = '', details } = parsed.data ?? {};
+  if (status === 404 && reason === '' && isForJobs.test(what)) return notInstalled(what);
   return new KubeError({
     code: codes[status] ?? 'E_UNREACHABLE',
     status,
@@ -61,6 +62,17 @@ export function refused(what: string, status: number, text: string): KubeError {
     message: message === '' ? `${what} was answered with ${status}` : message,
     causes: details?.causes ?? [],
     hint: hints[status],
+  });
+}
+
+const isForJobs = new RegExp(`/apis/${group}/`);
+
+/** Of a resource that it does not know the server says so in plain text; a job that is not there has a reason. */
+function notInstalled(what: string): KubeError {
+  return new KubeError({
+    ...{ code: 'E_NOT_FOUND', status: 404, reason: 'NotInstalled' },
+    message: `the cluster has no FineTuneJobs: its API server knows nothing at ${what}`,
+    hint: 'helm install anneal charts/anneal brings them; anneal doctor checks what else is missing',
   });
 }
 

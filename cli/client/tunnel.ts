@@ -1,8 +1,8 @@
 // A port of this machine that leads to a port of a pod, through the API server: for the bus, which lives inside of the cluster. A new
 // connection here is a new stream there, so a reconnect of the bus finds whatever pod is ready then.
 import { createServer, type Server, type Socket } from 'node:net';
-import { PortForward } from '@kubernetes/client-node';
 import type { Kube } from './kube.ts';
+import { openPodStream } from './pod-stream.ts';
 
 export interface Tunnel extends AsyncDisposable {
   readonly port: number;
@@ -12,13 +12,12 @@ export interface Tunnel extends AsyncDisposable {
 type FindPod = () => Promise<{ readonly namespace: string; readonly name: string }>;
 
 export async function openTunnel(kube: Kube, find: FindPod, remotePort: number): Promise<Tunnel> {
-  const forward = new PortForward(kube.config, true);
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy()); // whoever connected sees that it is closed
-    connect(forward, find, remotePort, socket).catch(() => socket.destroy());
+    connect(kube, find, remotePort, socket).catch(() => socket.destroy());
   });
   const port = await listen(server);
   return {
@@ -30,21 +29,8 @@ export async function openTunnel(kube: Kube, find: FindPod, remotePort: number):
   };
 }
 
-async function connect(
-  forward: PortForward,
-  find: FindPod,
-  port: number,
-  socket: Socket,
-): Promise<void> {
-  const { namespace, name } = await find();
-  const opened = await forward.portForward(namespace, name, [port], socket, null, socket);
-  const stream = typeof opened === 'function' ? opened() : opened;
-  if (stream === null) {
-    socket.destroy();
-    return;
-  }
-  stream.onclose = () => void socket.destroy();
-  socket.on('close', () => stream.close());
+async function connect(kube: Kube, find: FindPod, port: number, socket: Socket): Promise<void> {
+  await openPodStream(kube.access, { ...(await find()), port }, socket);
 }
 
 async function listen(server: Server): Promise<number> {

@@ -1,4 +1,4 @@
-// Commands that change jobs of a cluster: submit, pause, resume, scale, cancel, delete.
+// Commands that change jobs of a cluster: submit, pause, resume, checkpoint, scale, cancel, delete.
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ActFlags, Verb } from '../commands/act-from-terminal.ts';
 import type { Perform, Surroundings } from '../program.ts';
@@ -85,6 +85,12 @@ const verbs: readonly {
     verb: 'resume',
     summary: 'go on with a paused job',
     description: 'Goes on with a paused job from its last checkpoint.',
+  },
+  {
+    verb: 'checkpoint',
+    summary: 'save now, and go on',
+    description:
+      'Asks the workers for a checkpoint that outlives them, while they train, and tells its step once it is there.',
   },
   {
     verb: 'scale',

@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { LogsFlags } from '../commands/logs-from-terminal.ts';
 import type { Looking } from '../commands/look-from-terminal.ts';
-import type { MetricsFlags } from '../commands/metrics-from-terminal.ts';
+import type { CompareFlags, MetricsFlags } from '../commands/metrics-from-terminal.ts';
 import type { Perform, Surroundings } from '../program.ts';
 import { type DisplayFlags, wholeNumber, withDisplay, withVerbosity } from './flags.ts';
 import { type SourceFlags, structuredOutputs, withOutput, withSource } from './source-flags.ts';
@@ -262,15 +262,15 @@ function addCompare(program: Command, at: Surroundings, perform: Perform): void 
       'Tells what differs in what was asked, draws the curves in one picture, and compares at equal tokens. ' +
         'A difference is only called one when it is larger than the noise.',
     );
+  command.option('--live', 'on a screen, while they go on');
   withOutput(withLook(withSource(command)), ['text', 'json']);
-  withVerbosity(command).action(
-    (names: readonly string[], flags: LookFlags & { readonly output: 'text' | 'json' }) =>
-      perform(() =>
-        look(flags, at, async (looking) => {
-          const { compareFromTerminal } = await import('../commands/metrics-from-terminal.ts');
-          return compareFromTerminal(names, flags.output, looking);
-        }),
-      ),
+  withVerbosity(command).action((names: readonly string[], flags: LookFlags & CompareFlags) =>
+    perform(() =>
+      look(flags, at, async (looking) => {
+        const { compareFromTerminal } = await import('../commands/metrics-from-terminal.ts');
+        return compareFromTerminal(names, flags, looking);
+      }),
+    ),
   );
 }
 

@@ -1,7 +1,7 @@
 // Commands that start something: init, estimate, explain, run.
 import { type Command, Option } from 'commander';
 import type { EstimateFlags } from '../commands/estimate-from-terminal.ts';
-import type { Preference } from '../init/manifest-text.ts';
+import type { InitFlags } from '../commands/init-from-terminal.ts';
 import type { Perform, Surroundings } from '../program.ts';
 import { addSubmit } from './act.ts';
 import {
@@ -15,7 +15,9 @@ import {
   withJson,
   withVerbosity,
 } from './flags.ts';
+import { look, withLook } from './jobs.ts';
 import { jsonOf } from './json.ts';
+import { type SourceFlags, withCluster } from './source-flags.ts';
 
 export function addStartCommands(
   program: Command,
@@ -115,50 +117,47 @@ function addEstimate(program: Command, surroundings: Surroundings, perform: Perf
   );
 }
 
-interface InitFlags {
-  readonly model: string;
-  readonly data: string;
-  readonly gpuMemory?: number;
-  readonly prefer: Preference;
-  readonly file: string;
-  readonly output?: 'yaml';
-}
-
-function addInit(program: Command, { out, err }: Surroundings, perform: Perform): void {
+function addInit(program: Command, at: Surroundings, perform: Perform): void {
   const command = program
     .command('init')
     .summary('write a job file to begin with')
     .description(
-      'Writes a job file with comments. A place is owner/name on the Hugging Face hub, s3://bucket/prefix, ' +
-        'claim:NAME/path in a volume, or a path on this machine.',
+      'Writes a job file with comments. On a terminal it asks five questions and shows the file as it grows; what is given is ' +
+        'not asked. A place is owner/name on the Hugging Face hub, s3://bucket/prefix, claim:NAME/path in a volume, or a path ' +
+        'on this machine.',
     )
-    .requiredOption('--model <place>', 'model to start from')
-    .requiredOption('--data <place>', 'conversations or text to learn from')
+    .option('--model <place>', 'model to start from')
+    .option('--data <place>', 'conversations or text to learn from')
+    .addOption(
+      new Option('--goal <what>', 'what the model learns; chat where nothing is said').choices([
+        'chat',
+        'text',
+        'try',
+      ]),
+    )
     .option(
       '--gpu-memory <amount>',
       'memory of a GPU, such as 24Gi; none: the processor',
       byteQuantity,
     )
     .addOption(
-      new Option('--prefer <what>', 'what matters most')
-        .choices(['memory', 'speed', 'quality', 'size'])
-        .default('speed'),
+      new Option('--prefer <what>', 'what matters most; speed where nothing is said').choices([
+        'memory',
+        'speed',
+        'quality',
+        'size',
+      ]),
     )
     .option('--file <file>', 'file to write', 'job.yaml')
-    .addOption(new Option('-o, --output <format>', 'print it instead').choices(['yaml']));
-  withVerbosity(command).action((flags: InitFlags) =>
-    perform(async () => {
-      const { initText, writeNew } = await import('../commands/init.ts');
-      const { model, data, gpuMemory, prefer, file, output } = flags;
-      const text = initText({ model, data, gpuMemory, prefer });
-      if (output === 'yaml') {
-        out(text);
-        return 0;
-      }
-      await writeNew(file, text);
-      err(`wrote ${file}\nnext: anneal estimate ${file}\n`);
-      return 0;
-    }),
+    .addOption(new Option('-o, --output <format>', 'print it instead').choices(['yaml']))
+    .option('--accessible', 'questions as lines instead of a screen');
+  withVerbosity(withLook(withCluster(command))).action((flags: InitFlags & SourceFlags) =>
+    perform(() =>
+      look(flags, at, async (looking) => {
+        const { initFromTerminal } = await import('../commands/init-from-terminal.ts');
+        return initFromTerminal(flags, looking);
+      }),
+    ),
   );
 }
 

@@ -1,12 +1,22 @@
-// pause, resume, scale, cancel, delete and submit with their words: what changed, and the commands that come next.
+// pause, resume, checkpoint, scale, cancel, delete and submit with their words: what changed, and the commands that come next.
 import { text as readAll } from 'node:stream/consumers';
 import { UserError } from '../../crds/index.ts';
 import { readText } from '../client/read-job.ts';
+import { now } from '../clock.ts';
 import { jsonOf } from '../command-table/json.ts';
 import { styleOf } from '../format/palette.ts';
 import { openCluster } from '../jobs/cluster-source.ts';
 import { keyOf, methodOf, modelOf } from '../jobs/job.ts';
-import { type Acting, cancel, deleteRecord, pause, requireCluster, resume, scale } from './act.ts';
+import {
+  type Acting,
+  cancel,
+  checkpoint,
+  deleteRecord,
+  pause,
+  requireCluster,
+  resume,
+  scale,
+} from './act.ts';
 import { jobSummary } from './list.ts';
 import { type Looking, withJob } from './look-from-terminal.ts';
 import { readJobs, type SubmitOptions, type Submitted, submitJob } from './submit.ts';
@@ -19,7 +29,7 @@ export interface ActFlags {
   readonly yes?: boolean;
 }
 
-export type Verb = 'pause' | 'resume' | 'scale' | 'cancel' | 'delete';
+export type Verb = 'pause' | 'resume' | 'checkpoint' | 'scale' | 'cancel' | 'delete';
 
 export async function actFromTerminal(
   verb: Verb,
@@ -44,6 +54,7 @@ export async function actFromTerminal(
 const nextAfter: Readonly<Record<Verb, string | undefined>> = {
   pause: 'resume',
   resume: 'watch',
+  checkpoint: 'checkpoints',
   scale: 'watch',
   cancel: undefined,
   delete: undefined,
@@ -55,6 +66,8 @@ function perform(verb: Verb, acting: Acting, flags: ActFlags, workers: number): 
       return pause(acting);
     case 'resume':
       return resume(acting);
+    case 'checkpoint':
+      return checkpoint(acting, now());
     case 'scale':
       return scale(acting, workers);
     case 'cancel':
@@ -85,7 +98,7 @@ export async function submitFromTerminal(
   }
   const [first] = jobs;
   if (first === undefined) throw new UserError({ code: 'E_USAGE', message: 'no job is given' });
-  await using source = openCluster(looking.flags, config);
+  await using source = await openCluster(looking.flags, config);
   if (flags.dryRun === 'none' && jobs.length > 1) {
     for (const job of jobs) await submitJob(source, job, { ...flags, dryRun: 'server' }, signal);
   }

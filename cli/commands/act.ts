@@ -1,7 +1,13 @@
-// Commands that change a job: pause, resume, scale, cancel, delete. Everything goes through the object, so kubectl could do the same; each
+// Commands that change a job: pause, resume, checkpoint, scale, cancel, delete. Everything goes through the object, so kubectl could do the same; each
 // says what changed and waits until the operator has done it, unless it is told not to.
 import { setTimeout as wait } from 'node:timers/promises';
-import { isTerminal, TerminalError, TransientError, UserError } from '../../crds/index.ts';
+import {
+  annotation,
+  isTerminal,
+  TerminalError,
+  TransientError,
+  UserError,
+} from '../../crds/index.ts';
 import { KubeError } from '../client/kube-error.ts';
 import { type ClusterSource, jobPath } from '../jobs/cluster-source.ts';
 import { type Job, phaseOf, readJobObject } from '../jobs/job.ts';
@@ -49,6 +55,33 @@ export async function resume(acting: Acting): Promise<string> {
   const step = job.status.checkpoint?.latestStep;
   const from = step === undefined ? '' : ` from step ${step}`;
   return `${job.name} goes on${from}${going === undefined ? '' : ` (${phaseOf(going)})`}`;
+}
+
+/** A save while training goes on. The time names the wish, so that asking twice saves twice. */
+export async function checkpoint(acting: Acting, now: Date): Promise<string> {
+  const { job } = acting;
+  requireAlive(job, 'saved');
+  if (job.spec.suspend) {
+    const step = job.status.checkpoint?.latestStep;
+    const saved = step === undefined ? '' : `; step ${step} is saved`;
+    return `${job.name} is paused and does not train${saved}`;
+  }
+  const wish = now.toISOString();
+  await patch(acting, { metadata: { annotations: { [annotation.save]: wish } } });
+  const saved = await until(acting, 'it is saved', ({ status }) => {
+    if (status.save?.asked === wish && status.save.count === undefined) throw noBus(job);
+    return status.save?.done === wish;
+  });
+  if (saved === undefined) return `${job.name} will be saved; training goes on`;
+  return `${job.name} is saved at step ${saved.status.save?.step}; training goes on`;
+}
+
+function noBus(job: Job): TerminalError {
+  return new TerminalError({
+    code: 'E_BUS_UNAVAILABLE',
+    message: `${job.name} cannot be asked for a save: its operator has no bus to tell the workers by`,
+    hint: `anneal pause ${job.name} saves and stops it`,
+  });
 }
 
 export async function scale(acting: Acting, workers: number): Promise<string> {
@@ -122,14 +155,21 @@ function requireAlive(job: Job, what: string): void {
   throw new UserError({ code: 'E_USAGE', message: `${job.name} cannot be ${what}: ${why}` });
 }
 
-async function patchSpec({ source, job, signal }: Acting, spec: object): Promise<void> {
+async function patchSpec(acting: Acting, spec: object): Promise<void> {
+  await patch(acting, { spec });
+}
+
+async function patch(
+  { source, job, signal }: Acting,
+  { metadata, spec }: { readonly metadata?: object; readonly spec?: object },
+): Promise<void> {
   await source.kube.send(
     {
       verb: 'PATCH',
       path: jobPath(job.namespace, job.name),
       query: { fieldManager: manager, fieldValidation: 'Strict' },
       // With the UID, the change cannot hit a later job of the same name.
-      body: { metadata: { uid: job.uid }, spec },
+      body: { metadata: { uid: job.uid, ...metadata }, ...(spec === undefined ? {} : { spec }) },
       contentType: 'application/merge-patch+json',
     },
     signal,

@@ -105,10 +105,17 @@ function peakMemory({ steps }: History): Mean {
   return { value: steps.reduce((most, { memory }) => Math.max(most, memory.peak), 0) };
 }
 
-/** Seconds of steps; pauses and restarts between them do not count. */
+/**
+ * Seconds of steps; pauses and restarts between them do not count. Of a long run not every step is kept: one stands for those that were
+ * left out before it.
+ */
 function duration({ steps }: History): Mean {
   if (steps.length === 0) return { value: undefined };
-  return { value: steps.reduce((sum, { stepMs }) => sum + stepMs.total, 0) / 1000 };
+  const ms = steps.reduce((sum, { step, stepMs }, index) => {
+    const before = steps[index - 1]?.step ?? step - 1;
+    return sum + stepMs.total * (step - before);
+  }, 0);
+  return { value: ms / 1000 };
 }
 
 function specDifferences(jobs: readonly Job[]): Comparison['differences'] {

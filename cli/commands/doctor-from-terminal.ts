@@ -41,13 +41,16 @@ const timeoutMs = 10_000;
 /** None where no cluster is known. */
 async function checksOfCluster(config: CliConfig): Promise<readonly Check[]> {
   if (!knowsCluster({}, config)) return [];
-  const { Kube, readKubeconfig } = await import('../client/kube.ts');
+  const { Kube } = await import('../client/kube.ts');
+  const { readKubeconfig } = await import('../client/kubeconfig.ts');
   const { clusterChecks } = await import('../doctor/cluster-checks.ts');
   try {
-    const { context, namespace, kubeconfigs: defaults, systemNamespace } = config;
-    const place = readKubeconfig({ file: undefined, defaults, context, namespace });
-    await using kube = new Kube(place.config, timeoutMs);
-    return await clusterChecks({ ...place, kube, systemNamespace }, new AbortController().signal);
+    const { context, kubeconfigs: defaults, systemNamespace } = config;
+    const access = await readKubeconfig({ file: undefined, defaults, context });
+    const namespace = config.namespace ?? access.namespace ?? 'default';
+    await using kube = new Kube(access, timeoutMs);
+    const facts = { kube, contextName: access.contextName, namespace, systemNamespace };
+    return await clusterChecks(facts, new AbortController().signal);
   } catch (thrown) {
     const { message, hint } = toAnnealError(thrown);
     return [{ name: 'cluster', state: 'Warning', observed: message, fix: hint }];

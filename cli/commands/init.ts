@@ -4,16 +4,19 @@ import { writeFile } from 'node:fs/promises';
 import { formatProblems, invariant, parseManifest, UserError } from '../../crds/index.ts';
 import { manifestText, type Preference } from '../init/manifest-text.ts';
 import { placeOf } from '../init/place.ts';
+import type { Goal } from '../init/questions.ts';
 
 export interface InitOptions {
+  readonly goal: Goal;
   readonly model: string;
   readonly data: string;
   readonly gpuMemory: number | undefined;
   readonly prefer: Preference;
 }
 
-export function initText({ model, data, gpuMemory, prefer }: InitOptions): string {
+export function initText({ goal, model, data, gpuMemory, prefer }: InitOptions): string {
   const text = manifestText({
+    goal,
     model: placeOf(model, existsSync),
     data: placeOf(data, existsSync),
     gpuMemory,

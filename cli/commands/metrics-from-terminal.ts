@@ -48,15 +48,25 @@ export async function metricsFromTerminal(
   });
 }
 
+export interface CompareFlags {
+  readonly output: 'text' | 'json';
+  readonly live?: boolean;
+  readonly color?: boolean;
+}
+
 export async function compareFromTerminal(
   words: readonly string[],
-  format: 'text' | 'json',
+  { output: format, live, color }: CompareFlags,
   looking: Looking,
 ): Promise<number> {
-  const { output, signal } = looking;
+  const { output, signal, config } = looking;
   if (words.length > mostSeries) {
     const message = `${words.length} jobs are named; at most ${mostSeries} can be compared`;
     throw new UserError({ code: 'E_USAGE', message });
+  }
+  if (live === true) {
+    const { compareLive } = await import('./compare-live.ts');
+    return compareLive(words, config.color && color !== false, looking);
   }
   const all: Compared[] = [];
   for (const word of words) {

@@ -17,7 +17,8 @@ import type { JobSource } from '../jobs/source.ts';
 import { whyOf } from '../jobs/why.ts';
 import { emptyJob, isOver, type JobEvent, type JobState, seeJob } from '../screens/job/model.ts';
 import { emptyBoard, rowsOf, seeBoard } from '../screens/jobs/model.ts';
-import { cancel, pause, requireCluster, resume } from './act.ts';
+import type { Question } from '../screens/navigation.ts';
+import { cancel, checkpoint, pause, requireCluster, resume } from './act.ts';
 import type { Looking } from './look-from-terminal.ts';
 
 export interface WatchFlags {
@@ -260,7 +261,7 @@ async function screen(
 }
 
 function actOn(
-  act: 'pause' | 'resume' | 'cancel',
+  act: Question['act'],
   job: Job,
   found: JobSource,
   signal: AbortSignal,
@@ -269,6 +270,7 @@ function actOn(
   // The screen shows what becomes of it; nobody has to wait.
   const acting = { source, job, timeoutMs: undefined, talk: () => {}, signal };
   if (act === 'pause') return pause(acting);
+  if (act === 'checkpoint') return checkpoint(acting, now());
   return act === 'resume' ? resume(acting) : cancel(acting, { now: false });
 }
 

@@ -1,14 +1,8 @@
 // The keys of a view: the few that matter as a line, all of them as help. A key that does nothing now says why.
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
+import type { Key } from '../screens/keys-of.ts';
 import { Line, type Look, Rule } from './line.tsx';
-
-export interface Key {
-  readonly key: string;
-  readonly does: string;
-  /** Why it does nothing now. */
-  readonly not?: string | undefined;
-}
 
 export function KeyBar({
   look,
@@ -46,7 +40,7 @@ export function Help({
       <Rule look={look} title={`keys of ${title}`} />
       {[...keys, ...everywhere].map(({ key, does, not }) => (
         <Line key={key} look={look} style={not === undefined ? {} : { dim: true }}>
-          {`  ${key.padEnd(8)} ${does}${not === undefined ? '' : ` (${not})`}`}
+          {`  ${key.padEnd(10)} ${does}${not === undefined ? '' : ` (${not})`}`}
         </Line>
       ))}
       <Line look={look}> </Line>

@@ -1,6 +1,6 @@
 // One line of a screen: never broken, without anything that moves the cursor, in the characters that the terminal has.
 import { Text } from 'ink';
-import type { ReactNode } from 'react';
+import { memo, type ReactNode } from 'react';
 import type { GlyphSet } from '../format/glyphs.ts';
 import { harmless } from '../format/harmless.ts';
 import type { Style } from '../format/palette.ts';
@@ -22,7 +22,23 @@ interface LineProps {
   readonly inverse?: boolean;
 }
 
-export function Line({ look, children, style = {}, inverse = false }: LineProps): ReactNode {
+/** Drawn again only where it says something else or looks otherwise: most lines of a picture are those of the one before. */
+export const Line = memo(PlainLine, isSame);
+
+function isSame(before: LineProps, after: LineProps): boolean {
+  const [one, two] = [before.style ?? {}, after.style ?? {}];
+  return (
+    before.children === after.children &&
+    before.look.glyphs === after.look.glyphs &&
+    before.look.color === after.look.color &&
+    before.inverse === after.inverse &&
+    one.color === two.color &&
+    one.bold === two.bold &&
+    one.dim === two.dim
+  );
+}
+
+function PlainLine({ look, children, style = {}, inverse = false }: LineProps): ReactNode {
   const { color, bold = false, dim = false } = style;
   return (
     <Text

@@ -26,9 +26,9 @@ export function compareText(
 ): string {
   const parts = [
     [legend(comparison, style)],
-    differenceLines(comparison, style),
+    differenceLines(comparison, style.width),
     curveLines(all, style),
-    tableLines(comparison, style),
+    tableLines(comparison, style.width),
   ].filter((part) => part.length > 0);
   return `${parts.map((part) => part.join('\n')).join('\n\n')}\n`;
 }
@@ -40,16 +40,22 @@ function letterOf(index: number): string {
 function legend({ names }: Comparison, { paint, glyphs }: CompareStyle): string {
   return names
     .map((name, index) => {
-      const color = seriesColors[index];
-      const line = glyphs.plot === 'braille' ? `${lines[index] ?? ''} ` : '';
-      return paint(`${letterOf(index)} ${line}${name}`, color === undefined ? {} : { color });
+      const { text, color } = seriesMark(name, index, glyphs);
+      return paint(text, color === undefined ? {} : { color });
     })
     .join('    ');
 }
 
-function differenceLines(
+/** `A ─ halo`: the letter, the dash and the colour of a job, wherever it is drawn. */
+export function seriesMark(name: string, index: number, { plot }: Pick<GlyphSet, 'plot'>): Piece {
+  const line = plot === 'braille' ? `${lines[index] ?? ''} ` : '';
+  const color = seriesColors[index];
+  return { text: `${letterOf(index)} ${line}${name}`, ...(color === undefined ? {} : { color }) };
+}
+
+export function differenceLines(
   { differences, names }: Comparison,
-  { width }: CompareStyle,
+  width: number,
 ): readonly string[] {
   if (differences.length === 0) return ['the jobs ask for the same'];
   // A place or a list may be long; half of the room is enough to tell two apart by their ends.
@@ -81,7 +87,41 @@ function shortened(text: string, longest: number): string {
   return text.length <= longest ? text : `…${text.slice(text.length - longest + 1)}`;
 }
 
-function curveLines(all: readonly Compared[], { width, glyphs, paint }: CompareStyle) {
+function curveLines(
+  all: readonly Compared[],
+  { width, glyphs, paint }: CompareStyle,
+): readonly string[] {
+  const picture = curvePicture(all, { width, height }, glyphs);
+  if (picture === undefined) return [];
+  return [
+    'train loss',
+    ...picture.rows.map(({ label, pieces }) => {
+      const drawn = pieces.map(({ text, color }) =>
+        color === undefined ? text : paint(text, { color }),
+      );
+      return `${label} ┤${drawn.join('').trimEnd()}`;
+    }),
+    picture.foot,
+  ];
+}
+
+/** Letters in one colour. */
+interface Piece {
+  readonly text: string;
+  readonly color?: NonNullable<Style['color']>;
+}
+
+interface Picture {
+  readonly rows: readonly { readonly label: string; readonly pieces: readonly Piece[] }[];
+  readonly foot: string;
+}
+
+/** The curves in one frame; undefined where there are not two steps yet. */
+export function curvePicture(
+  all: readonly Compared[],
+  { width, height: rows }: { readonly width: number; readonly height: number },
+  glyphs: GlyphSet,
+): Picture | undefined {
   const curves = all
     .slice(0, mostSeries)
     .map(({ history }) =>
@@ -90,26 +130,28 @@ function curveLines(all: readonly Compared[], { width, glyphs, paint }: CompareS
       ),
     );
   const finite = curves.flat().filter(({ y }) => Number.isFinite(y));
-  if (finite.length < 2) return [];
+  if (finite.length < 2) return undefined;
   const label = 7;
-  const rows = overlay(curves, { width: Math.max(10, width - label - 3), height }, glyphs);
+  const size = { width: Math.max(10, width - label - 3), height: rows };
   const { least, greatest } = boundsOf(finite);
+  const edge = (row: number): string => {
+    if (row === 0) return greatest.toFixed(3);
+    return row === rows - 1 ? least.toFixed(3) : '';
+  };
   const tokens = finite.reduce((most, { x }) => Math.max(most, x), 0);
-  return [
-    'train loss',
-    ...rows.map((cells, row) => {
-      const text = row === 0 ? greatest.toFixed(3) : row === height - 1 ? least.toFixed(3) : '';
-      const drawn = cells.map(({ text: char, series }) => {
+  return {
+    rows: overlay(curves, size, glyphs).map((cells, row) => ({
+      label: edge(row).padStart(label),
+      pieces: cells.map(({ text, series }) => {
         const color = series === undefined ? undefined : seriesColors[series];
-        return color === undefined ? char : paint(char, { color });
-      });
-      return `${text.padStart(label)} ┤${drawn.join('').trimEnd()}`;
-    }),
-    `${' '.repeat(label)} └ ${shortCount(tokens)} tokens`,
-  ];
+        return color === undefined ? { text } : { text, color };
+      }),
+    })),
+    foot: `${' '.repeat(label)} └ ${shortCount(tokens)} tokens`,
+  };
 }
 
-function tableLines({ rows, tokens, names }: Comparison, { width }: CompareStyle) {
+export function tableLines({ rows, tokens, names }: Comparison, width: number): readonly string[] {
   if (rows.length === 0) return ['one of them has done no step yet; nothing can be compared'];
   const others = names.slice(1).map((_, index) => index + 1);
   return columnsOf<ComparedRow>(

@@ -2,11 +2,13 @@
 // somebody who has never seen one.
 import { apiVersion, kind } from '../../crds/group.ts';
 import type { Place } from './place.ts';
+import type { Goal, Question } from './questions.ts';
 
 export const preferences = ['memory', 'speed', 'quality', 'size'] as const;
 export type Preference = (typeof preferences)[number];
 
-interface Answers {
+export interface Answers {
+  readonly goal: Goal;
   readonly model: Place;
   readonly data: Place;
   /** Bytes of a GPU; undefined: trained on the processor. */
@@ -16,23 +18,24 @@ interface Answers {
 
 interface Choice {
   readonly reason: string;
-  /** Lines below `method:`. */
-  readonly method: readonly string[];
+  readonly preset: string;
+  /** Lines below `method:` besides the preset. */
+  readonly adapter: readonly string[];
   readonly learningRate: string;
   readonly sequenceLength: number;
   readonly recomputation: string | undefined;
   readonly format: 'PEFTAdapter' | 'MergedSafetensors';
 }
 
-const loraWith = (rank: number): readonly string[] => [
-  'preset: LoRA            # anneal explain LoRA',
-  `adapter: { type: LoRA, lora: { rank: ${rank}, alpha: "${2 * rank}" } }`,
-];
+const loraWith = (rank: number) => ({
+  preset: 'LoRA',
+  adapter: [`adapter: { type: LoRA, lora: { rank: ${rank}, alpha: "${2 * rank}" } }`],
+});
 
-const choices: Readonly<Record<Preference, Choice>> = {
+export const choices: Readonly<Record<Preference, Choice>> = {
   memory: {
     reason: 'memory: small adapters beside a frozen model; inner values are computed twice',
-    method: loraWith(8),
+    ...loraWith(8),
     learningRate: '2e-4',
     sequenceLength: 512,
     recomputation: 'Full',
@@ -40,7 +43,7 @@ const choices: Readonly<Record<Preference, Choice>> = {
   },
   speed: {
     reason: 'speed: adapters beside a frozen model; the gradients of its weights are never made',
-    method: loraWith(16),
+    ...loraWith(16),
     learningRate: '2e-4',
     sequenceLength: 1024,
     recomputation: undefined,
@@ -48,7 +51,8 @@ const choices: Readonly<Record<Preference, Choice>> = {
   },
   quality: {
     reason: 'quality: all weights move; needs the most memory and leaves a whole model',
-    method: ['preset: Full            # anneal explain Full'],
+    preset: 'Full',
+    adapter: [],
     learningRate: '1e-5',
     sequenceLength: 1024,
     recomputation: undefined,
@@ -56,7 +60,7 @@ const choices: Readonly<Record<Preference, Choice>> = {
   },
   size: {
     reason: 'size: the smallest result, an adapter of low rank',
-    method: loraWith(4),
+    ...loraWith(4),
     learningRate: '3e-4',
     sequenceLength: 1024,
     recomputation: undefined,
@@ -64,43 +68,101 @@ const choices: Readonly<Record<Preference, Choice>> = {
   },
 };
 
-export function manifestText({ model, data, gpuMemory, prefer }: Answers): string {
+/** A line and the question whose answer brings it. */
+export interface ManifestLine {
+  readonly of: Question;
+  readonly text: string;
+}
+
+interface Learning {
+  /** Lines below `dataset:` besides the place. */
+  readonly format: readonly string[];
+  readonly sequenceLength: number | undefined;
+  readonly length: readonly string[];
+  readonly globalBatchSize: number;
+  readonly warmupSteps: number;
+}
+
+const learnings: Readonly<Record<Goal, Learning>> = {
+  chat: {
+    format: [],
+    sequenceLength: undefined,
+    length: ['epochs: "1"'],
+    globalBatchSize: 8,
+    warmupSteps: 10,
+  },
+  text: {
+    format: ['format: Text'],
+    sequenceLength: undefined,
+    length: ['epochs: "1"'],
+    globalBatchSize: 8,
+    warmupSteps: 10,
+  },
+  try: {
+    format: ['maxSamples: 200             # a taste; remove it to learn from all'],
+    sequenceLength: 256,
+    length: ['maxSteps: 20                # or epochs: "1" for one pass over the data'],
+    globalBatchSize: 2,
+    warmupSteps: 3,
+  },
+};
+
+export function manifestText(answers: Answers): string {
+  return manifestLines(answers)
+    .map(({ text }) => `${text}\n`)
+    .join('');
+}
+
+/** In the order of the file, which is not the order of the questions. */
+export function manifestLines(answers: Answers): readonly ManifestLine[] {
+  const { model, data, gpuMemory, prefer, goal } = answers;
   const choice = choices[prefer];
-  const lines = [
-    '# Written by anneal init. Next:',
-    '#   anneal estimate FILE    will it fit, and how long does it take?',
-    '#   anneal run FILE         train on this machine',
-    '#   anneal explain PATH     what a field means, such as training.learningRate',
-    `apiVersion: ${apiVersion}`,
-    `kind: ${kind}`,
-    'metadata:',
-    `  name: ${jobName(model.name)}`,
-    'spec:',
-    '  model:',
-    `    source: ${flow(model.source)}`,
-    '  dataset:',
-    `    train: ${flow(data.source)}`,
-    '    heldOut: { percent: "2" }   # never learned from; tells whether learning helps',
-    `    sequenceLength: ${String(choice.sequenceLength).padEnd(11)} # longer takes more memory`,
-    '    packing: Packed             # no time is spent on padding',
-    `  # ${choice.reason}`,
-    '  method:',
-    ...choice.method.map((line) => `    ${line}`),
-    '    precision: { type: BFloat16 }',
-    '  training:',
-    '    epochs: "1"',
-    '    globalBatchSize: 8          # sequences of one step',
-    `    learningRate: "${choice.learningRate}"`,
-    '    schedule: { type: Cosine, warmupSteps: 10 }',
+  const learning = learnings[goal];
+  const tokens = learning.sequenceLength ?? choice.sequenceLength;
+  const of = (question: Question, ...texts: readonly string[]): readonly ManifestLine[] =>
+    texts.map((text) => ({ of: question, text }));
+  return [
+    ...of(
+      'goal',
+      '# Written by anneal init. Next:',
+      '#   anneal estimate FILE    will it fit, and how long does it take?',
+      '#   anneal run FILE         train on this machine',
+      '#   anneal explain PATH     what a field means, such as training.learningRate',
+      `apiVersion: ${apiVersion}`,
+      `kind: ${kind}`,
+    ),
+    ...of('model', 'metadata:', `  name: ${jobName(model.name)}`),
+    ...of('goal', 'spec:'),
+    ...of('model', '  model:', `    source: ${flow(model.source)}`),
+    ...of('data', '  dataset:', `    train: ${flow(data.source)}`),
+    ...of('data', ...learning.format.map((line) => `    ${line}`)),
+    ...of(
+      'data',
+      '    heldOut: { percent: "2" }   # never learned from; tells whether learning helps',
+    ),
+    ...of('prefer', `    sequenceLength: ${String(tokens).padEnd(11)} # longer takes more memory`),
+    ...of('data', '    packing: Packed             # no time is spent on padding'),
+    ...of('prefer', `  # ${choice.reason}`, '  method:'),
+    ...of('prefer', `    preset: ${choice.preset}            # anneal explain ${choice.preset}`),
+    ...of('prefer', ...choice.adapter.map((line) => `    ${line}`)),
+    ...of('prefer', '    precision: { type: BFloat16 }'),
+    ...of('goal', '  training:', ...learning.length.map((line) => `    ${line}`)),
+    ...of(
+      'goal',
+      `    globalBatchSize: ${learning.globalBatchSize}          # sequences of one step`,
+    ),
+    ...of('prefer', `    learningRate: "${choice.learningRate}"`),
+    ...of('goal', `    schedule: { type: Cosine, warmupSteps: ${learning.warmupSteps} }`),
     ...(choice.recomputation === undefined
       ? []
-      : ['  parallelism:', `    activationRecomputation: ${choice.recomputation}`]),
-    `  worker: { devicesPerWorker: ${gpuMemory === undefined ? '0 }   # 0 is the processor' : '1 }'}`,
-    '  output:',
-    `    formats: [${choice.format}]`,
-    ...destinationLines(model, data),
+      : of('prefer', '  parallelism:', `    activationRecomputation: ${choice.recomputation}`)),
+    ...of(
+      'device',
+      `  worker: { devicesPerWorker: ${gpuMemory === undefined ? '0 }   # 0 is the processor' : '1 }'}`,
+    ),
+    ...of('prefer', '  output:', `    formats: [${choice.format}]`),
+    ...of('prefer', ...destinationLines(model, data)),
   ];
-  return `${lines.join('\n')}\n`;
 }
 
 /** Results go where the inputs are: what lies on this machine stays on it. */

@@ -1,8 +1,9 @@
 // The jobs of a cluster: the objects from the API server, what the workers say from the bus. Without the bus everything still works,
 // at the pace of the status.
 import { group, plural, version } from '../../crds/index.ts';
-import { Kube, type KubePlace, readKubeconfig } from '../client/kube.ts';
+import { Kube } from '../client/kube.ts';
 import { listAll, watchAll } from '../client/kube-watch.ts';
+import { type KubeAccess, readKubeconfig } from '../client/kubeconfig.ts';
 import type { SourceFlags } from '../command-table/source-flags.ts';
 import type { CliConfig } from '../config.ts';
 import { happeningsOf } from './happenings.ts';
@@ -10,14 +11,14 @@ import { type Job, readJobObject } from './job.ts';
 import { podLogs } from './pod-logs.ts';
 import type { Follow, Happening, Heard, JobSource, JobsChange, LogsAsked } from './source.ts';
 
-export function openCluster(flags: SourceFlags, config: CliConfig): ClusterSource {
-  const place = readKubeconfig({
+export async function openCluster(flags: SourceFlags, config: CliConfig): Promise<ClusterSource> {
+  const access = await readKubeconfig({
     file: flags.kubeconfig,
     defaults: config.kubeconfigs,
     context: flags.context ?? config.context,
-    namespace: flags.namespace ?? config.namespace,
   });
-  return new ClusterSource(place, flags.allNamespaces === true, config);
+  const home = flags.namespace ?? config.namespace ?? access.namespace ?? 'default';
+  return new ClusterSource(access, home, flags.allNamespaces === true, config);
 }
 
 /** `/apis/anneal.dev/v1alpha1/namespaces/team-a/finetunejobs/first`. */
@@ -36,11 +37,11 @@ export class ClusterSource implements JobSource {
   readonly home: string;
   readonly config: CliConfig;
 
-  constructor(place: KubePlace, everywhere: boolean, config: CliConfig) {
-    this.kube = new Kube(place.config, config.requestTimeoutMs);
-    this.home = place.namespace;
-    this.namespace = everywhere ? undefined : place.namespace;
-    this.place = `${place.contextName}/${everywhere ? 'all namespaces' : place.namespace}`;
+  constructor(access: KubeAccess, home: string, everywhere: boolean, config: CliConfig) {
+    this.kube = new Kube(access, config.requestTimeoutMs);
+    this.home = home;
+    this.namespace = everywhere ? undefined : home;
+    this.place = `${access.contextName}/${everywhere ? 'all namespaces' : home}`;
     this.config = config;
   }
 

@@ -9,7 +9,7 @@ import type { JobSource } from './source.ts';
 export async function openSource(flags: SourceFlags, config: CliConfig): Promise<JobSource> {
   if (!knowsCluster(flags, config)) return new LocalSource(config.cache);
   const { openCluster } = await import('./cluster-source.ts');
-  return openCluster(flags, config);
+  return await openCluster(flags, config);
 }
 
 /** Whether a command without further words is about a cluster. */

@@ -2,25 +2,18 @@
 // navigation.ts; what they cause is done by whoever opened the screen.
 import { Box, useApp, useInput, useWindowSize } from 'ink';
 import { type ReactNode, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
-import { Help, type Key, KeyBar } from '../components/keys.tsx';
+import { Help, KeyBar } from '../components/keys.tsx';
 import { Line, type Look, Rule } from '../components/line.tsx';
 import type { GlyphSet } from '../format/glyphs.ts';
 import type { Job } from '../jobs/job.ts';
 import { JobScreen } from './job/screen.tsx';
 import { rowsOf } from './jobs/model.ts';
 import { Board } from './jobs/screen.tsx';
+import { type Key, keysOf } from './keys-of.ts';
 import type { Live } from './live.ts';
 import { Logs, Pages } from './logs/screen.tsx';
-import {
-  type Navigation,
-  type Pressed,
-  press,
-  type Question,
-  startAt,
-  type View,
-  viewOf,
-  whyNot,
-} from './navigation.ts';
+import { type Navigation, press, type Question, startAt, type View, viewOf } from './navigation.ts';
+import { pressedOf } from './pressed.ts';
 
 export interface AppProps {
   readonly live: Live;
@@ -37,8 +30,8 @@ export interface AppProps {
   readonly textOf: (what: 'describe' | 'yaml' | 'why', job: Job, columns: number) => string;
 }
 
-/** Time that passes without a message is shown too. */
-const tickMs = 1_000;
+/** Time that passes without a message is shown too. On the board that is ages alone, of many rows. */
+const tickMs = { seconds: 1_000, ages: 2_000 } as const;
 
 export function App(props: AppProps): ReactNode {
   const { live, first, now } = props;
@@ -48,16 +41,17 @@ export function App(props: AppProps): ReactNode {
   const [said, setSaid] = useState('');
   const [, setTick] = useState(0);
   useSyncExternalStore(live.subscribe, () => live.version);
-  useEffect(() => {
-    const timer = setInterval(() => setTick((count) => count + 1), tickMs);
-    return () => clearInterval(timer);
-  }, []);
   const look: Look = {
     ...{ columns: Math.max(20, columns), rows: Math.max(8, rows) },
     ...{ glyphs: props.glyphs, color: props.color, now: now().getTime() / 1000 },
   };
   const view = viewOf(at);
   const { board } = live;
+  const every = view.type === 'Board' && board.away === null ? tickMs.ages : tickMs.seconds;
+  useEffect(() => {
+    const timer = setInterval(() => setTick((count) => count + 1), every);
+    return () => clearInterval(timer);
+  }, [every]);
   const filter = view.type === 'Board' ? at.filter : '';
   const list = useMemo(() => rowsOf(board, filter), [board, filter]);
   const job = jobOf(view, live);
@@ -167,60 +161,4 @@ function useOpened(live: Live, view: View, job: Job | null): void {
 
 function nameOf(key: string): string {
   return key.slice(key.indexOf('/') + 1);
-}
-
-type InkKey = Parameters<Parameters<typeof useInput>[0]>[1];
-
-function pressedOf(input: string, key: InkKey): Pressed {
-  const names = [
-    ['up', key.upArrow],
-    ['down', key.downArrow],
-    ['pageUp', key.pageUp],
-    ['pageDown', key.pageDown],
-    ['enter', key.return],
-    ['esc', key.escape],
-    ['backspace', key.backspace || key.delete],
-  ] as const;
-  return { input, key: names.find(([, is]) => is)?.[0] };
-}
-
-function keysOf(view: View, job: Job | null, isCluster: boolean): readonly Key[] {
-  const acts: readonly Key[] = [
-    { key: 'l', does: 'logs' },
-    { key: 'd', does: 'describe' },
-    { key: 'w', does: 'why' },
-    { key: 'y', does: 'yaml' },
-    {
-      key: 'p',
-      does: job?.spec.suspend === true ? 'resume' : 'pause',
-      not: whyNot('pause', job, isCluster),
-    },
-    { key: 'x', does: 'cancel', not: whyNot('cancel', job, isCluster) },
-  ];
-  const scroll: readonly Key[] = [
-    { key: 'j k', does: 'down, up' },
-    { key: 'g G', does: 'first, last' },
-  ];
-  switch (view.type) {
-    case 'Board':
-      return [{ key: 'enter', does: 'open' }, ...acts, { key: '/', does: 'filter' }, ...scroll];
-    case 'Job':
-      return [
-        ...acts,
-        { key: 'm', does: 'metric' },
-        { key: 'X', does: 'axis' },
-        { key: '[ ]', does: 'zoom' },
-        { key: 'space', does: 'freeze' },
-        { key: '1-4', does: 'panels' },
-      ];
-    case 'Logs':
-      return [
-        { key: 'f', does: 'follow' },
-        { key: '/', does: 'search' },
-        { key: '0-9', does: 'one worker' },
-        ...scroll,
-      ];
-    case 'Text':
-      return scroll;
-  }
 }

@@ -2,6 +2,7 @@
 // without a terminal.
 import { isTerminal } from '../../crds/index.ts';
 import { type Job, phaseOf } from '../jobs/job.ts';
+import type { Pressed } from './pressed.ts';
 
 export type View =
   | { readonly type: 'Board' }
@@ -31,7 +32,7 @@ export interface Navigation {
 }
 
 export interface Question {
-  readonly act: 'pause' | 'resume' | 'cancel';
+  readonly act: 'pause' | 'resume' | 'cancel' | 'checkpoint';
   readonly key: string;
   readonly text: string;
   readonly yes: string;
@@ -40,11 +41,6 @@ export interface Question {
 type Effect =
   | { readonly type: 'Leave' }
   | { readonly type: 'Act'; readonly act: Question['act']; readonly key: string };
-
-export interface Pressed {
-  readonly input: string;
-  readonly key: 'up' | 'down' | 'pageUp' | 'pageDown' | 'enter' | 'esc' | 'backspace' | undefined;
-}
 
 /** What is on the screen. */
 export interface Seen {
@@ -169,6 +165,10 @@ function forJob(navigation: Navigation, { input }: Pressed, job: Job, isCluster:
   if (input === 'd') return opened(navigation, { type: 'Text', key, what: 'describe' });
   if (input === 'y') return opened(navigation, { type: 'Text', key, what: 'yaml' });
   if (input === 'w') return opened(navigation, { type: 'Text', key, what: 'why' });
+  // Nothing ends by it, so nobody is asked.
+  if (input === 's' && whyNot('checkpoint', job, isCluster) === undefined) {
+    return { navigation, effect: { type: 'Act', act: 'checkpoint', key } };
+  }
   if (input === 'p' && whyNot('pause', job, isCluster) === undefined) {
     return same({ ...navigation, question: pauseQuestion(job, key) });
   }
@@ -192,13 +192,18 @@ function pauseQuestion(job: Job, key: string): Question {
 
 /** Why a key does nothing now; undefined where it does. */
 export function whyNot(
-  act: 'pause' | 'cancel',
+  act: 'pause' | 'cancel' | 'checkpoint',
   job: Job | null,
   isCluster: boolean,
 ): string | undefined {
-  if (!isCluster) return 'stop it with Ctrl-C where it was started';
+  if (!isCluster) {
+    return act === 'checkpoint'
+      ? 'a run of this machine saves when its file says so'
+      : 'stop it with Ctrl-C where it was started';
+  }
   if (job === null) return 'no job is chosen';
   if (isTerminal(phaseOf(job))) return 'the job has ended';
+  if (act === 'checkpoint' && job.spec.suspend === true) return 'it is paused and saved';
   return job.deleting ? `it is being deleted; ${act} comes too late` : undefined;
 }
 
@@ -230,5 +235,6 @@ function scrolled(
   const far = from === 'End' ? 'g' : 'G';
   const near = from === 'End' ? 'G' : 'g';
   if (input === far) return { ...navigation, scroll: farAway };
-  return input === near || input === 'f' ? { ...navigation, scroll: 0 } : navigation;
+  const follows = from === 'End' && input === 'f';
+  return input === near || follows ? { ...navigation, scroll: 0 } : navigation;
 }

@@ -108,6 +108,14 @@ const checkpoint = z.strictObject({
   corrupted: count().describe('Checkpoints that were set aside as damaged.'),
 });
 
+const save = z.strictObject({
+  asked: words(64).describe('Newest wish: the value of the annotation `anneal.dev/save`.'),
+  epoch: count().describe('Worker epoch that was asked.'),
+  count: count().describe('Saves that its workers were asked for.'),
+  done: words(64).describe('Newest wish that was fulfilled.'),
+  step: count().describe('Step that was saved for it.'),
+});
+
 const restarts = z.strictObject({
   counted: count().describe('Restarts that count against the budget.'),
   disruptions: count().describe('Restarts by preemption, drain or eviction.'),
@@ -204,6 +212,7 @@ export const status = z.strictObject({
   workers: workers.optional().describe('Worker pods.'),
   progress: progress.optional().describe('How far training is.'),
   checkpoint: checkpoint.optional().describe('What could be resumed.'),
+  save: save.optional().describe('The save that was asked for.'),
   restarts: restarts.optional().describe('Restarts so far.'),
   queue: queue.optional().describe('What the queue says.'),
   artifacts: z

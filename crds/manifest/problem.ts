@@ -17,7 +17,10 @@ export interface Problem {
 /** `first.yaml:14:13  spec.method.adapter.lora.rank is 0; it must be 1 to 1024`, one a line, hints below. */
 export function formatProblems(problems: readonly Problem[], most = 20): string {
   const lines = problems.slice(0, most).flatMap((problem) => {
-    const line = `${placeOf(problem)}  ${problem.message}`;
+    const { file, message } = problem;
+    // The place says the file already.
+    const told = message.startsWith(`${file} `) ? message.slice(file.length + 1) : message;
+    const line = `${placeOf(problem)}  ${told}`;
     return problem.hint === undefined ? [line] : [line, `  hint: ${problem.hint}`];
   });
   const more = problems.length - most;

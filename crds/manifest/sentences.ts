@@ -74,6 +74,11 @@ function ofType(is: string, thing: string, node: SchemaNode | undefined, seen: O
   if (node?.type === 'integer' && typeof seen.value === 'number') {
     return { message: `${is}; it must be a whole number`, hint: undefined };
   }
+  const words = mustBe(node);
+  if (node?.type === 'integer' && words.startsWith('must be at ')) {
+    const rule = words.replace('must be ', 'must be a whole number, ');
+    return { message: `${is}; it ${rule}`, hint: undefined };
+  }
   return { message: `${is}; it ${mustBe(node)}`, hint: undefined };
 }
 

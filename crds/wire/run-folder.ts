@@ -7,7 +7,8 @@
 //   scores.json     what blocks are drawn by    train, where the method has such
 //   checkpoints/    step-<n>                    train
 //   trained.json    the report of the training train
-//   telemetry.jsonl every message, in order     prepare, train, publish: one after the other
+//   telemetry.jsonl every message, in order; of a long run not every step: worker/telemetry/emit.ts
+//                                               prepare, train, publish: one after the other
 //   report.json     the run report              publish
 //   outcome.json    how the run ended           `anneal run`
 //   run.lock        the one that owns the run   `anneal run`, while it lasts

@@ -22,6 +22,7 @@ import { publish } from './publish.ts';
 import { queue } from './queue.ts';
 import { rendezvous } from './rendezvous.ts';
 import { resize } from './resize.ts';
+import { saveAsked } from './save-asked.ts';
 import { suspend } from './suspend.ts';
 import { unreadable, validate } from './validate.ts';
 import { earliest, type View, viewOf } from './view.ts';
@@ -33,6 +34,7 @@ const policies: readonly ((view: View) => Opinion)[] = [
   deadline,
   suspend,
   initialize,
+  saveAsked,
   startWorkers,
   queue,
   failures,

@@ -10,6 +10,7 @@ import { desiredOf } from './desired.ts';
 import { leaveEpoch, outdatedWorkers, removeOutdated } from './epochs.ts';
 import { gangMembers, gangOf } from './gang.ts';
 import { openGeneration, restartsOf, shown } from './restarts.ts';
+import { saveCount } from './save-asked.ts';
 import { stopWorkers } from './stop-workers.ts';
 import { ensurePlan, groundwork, surroundings } from './surroundings.ts';
 import { currentWorkers, epochOf, presentBus, stateOf, type View } from './view.ts';
@@ -111,7 +112,8 @@ function jobCalls(view: View): readonly Call[] {
 function recordsOf(view: View): readonly Call[] {
   const bus = presentBus(view.facts);
   if (bus === undefined) return [];
-  const desired = desiredOf(view, {});
+  const save = saveCount(view);
+  const desired = desiredOf(view, save === undefined ? {} : { save });
   return [
     ...(bus.state === undefined ? [initState(view)] : adopted(view, bus.state)),
     ...(desired === undefined ? [] : [desired]),

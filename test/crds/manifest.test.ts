@@ -218,7 +218,7 @@ test(
   one,
   9,
   '  method: { preset: Full }',
-  'job.yaml:9:3  job.yaml has the key method twice in one object; a key may stand once',
+  'job.yaml:9:3  has the key method twice in one object; a key may stand once',
 );
 
 test(
@@ -226,7 +226,7 @@ test(
   one,
   7,
   '  method: { preset: LoRA',
-  'job.yaml:8:3  job.yaml is not valid YAML: flow map in block collection must be sufficiently indented and end with a }',
+  'job.yaml:8:3  is not valid YAML: flow map in block collection must be sufficiently indented and end with a }',
 );
 
 test(
@@ -321,7 +321,7 @@ test('a bad file is one error of the user that tells every problem', (t) => {
 test('an empty file is told how a job begins', (t) => {
   t.is(
     words('\n# nothing\n'),
-    'job.yaml  job.yaml has no job\n  hint: a job begins with apiVersion: anneal.dev/v1alpha1',
+    'job.yaml  has no job\n  hint: a job begins with apiVersion: anneal.dev/v1alpha1',
   );
 });
 

@@ -119,6 +119,30 @@ test('ctrl-c leaves the screen, says that the run goes on, and exits with 130', 
   t.regex(at.text(), /● first\/1 Running; the run goes on\nnext: anneal watch first\/1/);
 });
 
+/** Escape sequences that choose a colour of letters; bold and dim are none. */
+function coloursIn(raw: string): readonly string[] {
+  return raw.split('\u001b').filter((part) => /^\[(3[0-7]|9[0-7]|38;)[\d;]*m/.test(part));
+}
+
+test('a screen has no colours where NO_COLOR is set, and only plain letters in a plain locale', async (t) => {
+  const plain = { NO_COLOR: '1', LANG: 'C' };
+  const at = await watching(t, [], { columns: 80, rows: 24, env: plain });
+  at.order('say 16');
+  await at.terminal.shows(/> first\/1 +\* Running/);
+  at.terminal.type('\r');
+  await at.terminal.shows(/#+\.+ +25 %[\s\S]*-- 1 loss[\s\S]*\*/);
+  t.regex(at.text(), /^[\n\u0020-\u007e]*$/);
+  at.terminal.type('q');
+  t.is(await at.terminal.ended(), 0);
+  t.deepEqual(coloursIn(at.terminal.raw), []);
+  const coloured = await watching(t, ['first'], { columns: 80, rows: 24 });
+  coloured.order('say 16');
+  await coloured.terminal.shows(/step 10\/40/);
+  coloured.terminal.type('q');
+  await coloured.terminal.ended();
+  t.true(coloursIn(coloured.terminal.raw).length > 0);
+});
+
 test('a window that changes its size is drawn anew, down to the essentials', async (t) => {
   const at = await watching(t, ['first'], { columns: 100, rows: 30 });
   at.order('say 12');

@@ -29,7 +29,7 @@ async function aBus() {
   return {
     operator,
     cluster,
-    source: openCluster({}, cliConfig(variables)),
+    source: await openCluster({}, cliConfig(variables)),
     async [Symbol.asyncDispose]() {
       await cluster[Symbol.asyncDispose]();
       await bus[Symbol.asyncDispose]();

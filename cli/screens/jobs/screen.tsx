@@ -10,6 +10,9 @@ import { styleOf } from '../../format/palette.ts';
 import { type Job, keyOf, phaseOf } from '../../jobs/job.ts';
 import { type BoardState, windowOf } from './model.ts';
 
+/** Of a clock with seconds: with them the whole picture would be made anew every second, although nothing happens. */
+const minutes = '14:38'.length;
+
 interface BoardProps {
   readonly look: Look;
   readonly place: string;
@@ -28,7 +31,7 @@ export function Board(props: BoardProps): ReactNode {
   return (
     <Box flexDirection="column">
       <Line look={look} style={{ bold: true }}>
-        {ends(`anneal · ${place} · ${all}`, clockText(look.now), look.columns)}
+        {ends(`anneal · ${place} · ${all}`, clockText(look.now).slice(0, minutes), look.columns)}
       </Line>
       {board.away === null ? (
         <Rule look={look} title="" />

@@ -115,6 +115,64 @@ test('pause and resume wait for the operator and say from which step', async (t)
   t.is(resumed.out, 'halo goes on from step 110 (Running)\n');
 });
 
+test('checkpoint asks for a save by an annotation and waits until the operator says that it is done', async (t) => {
+  await using cluster = await aCluster();
+  cluster.put('halo', { status: running });
+  let wish = '';
+  cluster.server.intercept = ({ verb, path }) => {
+    const { annotations } = cluster.get('halo')!['metadata'] as {
+      annotations?: Record<string, string>;
+    };
+    wish = annotations?.['anneal.dev/save'] ?? '';
+    if (verb === 'GET' && path.endsWith('/halo') && wish !== '') {
+      const save = { asked: wish, epoch: 1, count: 1, done: wish, step: 117 };
+      cluster.put('halo', { status: { ...running, save } });
+    }
+    return undefined;
+  };
+  const { code, out, err } = await cluster.anneal('checkpoint', 'halo');
+  t.is(out, 'halo is saved at step 117; training goes on\n');
+  t.is(err, 'next: anneal checkpoints halo\n');
+  t.is(code, 0);
+  t.regex(wish, /^\d{4}-\d\d-\d\dT/);
+  const before = wish;
+  t.is(
+    (await cluster.anneal('checkpoint', 'halo', '--no-wait')).out,
+    'halo will be saved; training goes on\n',
+  );
+  await cluster.anneal('checkpoint', 'halo');
+  t.not(wish, before);
+});
+
+test('checkpoint of a job that nobody can tell, that is paused, and that has ended', async (t) => {
+  await using cluster = await aCluster();
+  cluster.put('halo', { status: running });
+  cluster.server.intercept = () => {
+    const { annotations } = cluster.get('halo')!['metadata'] as {
+      annotations?: Record<string, string>;
+    };
+    const asked = annotations?.['anneal.dev/save'];
+    if (asked !== undefined) cluster.put('halo', { status: { ...running, save: { asked } } });
+    return undefined;
+  };
+  const alone = await cluster.anneal('checkpoint', 'halo');
+  t.is(alone.code, 5);
+  t.is(
+    alone.err,
+    'halo cannot be asked for a save: its operator has no bus to tell the workers by\nhint: anneal pause halo saves and stops it\n',
+  );
+  const status = { phase: 'Suspended', checkpoint: { latestStep: 110 } };
+  cluster.put('paused', { spec: { suspend: true }, status });
+  t.is(
+    (await cluster.anneal('checkpoint', 'paused')).out,
+    'paused is paused and does not train; step 110 is saved\n',
+  );
+  cluster.put('done', { status: { phase: 'Succeeded' } });
+  const done = await cluster.anneal('checkpoint', 'done');
+  t.is(done.code, 2);
+  t.regex(done.err, /^done cannot be saved: it has ended \(Succeeded\)\n/);
+});
+
 test('a pause that takes longer than --timeout ends with 6 and says where the job stands', async (t) => {
   await using cluster = await aCluster();
   cluster.put('halo', { status: running });
@@ -254,7 +312,10 @@ const refusals: readonly (readonly [status: number, code: number, said: RegExp])
 for (const [status, code, said] of refusals) {
   test(`an answer of ${status} ends with exit code ${code} and the words of the server`, async (t) => {
     await using cluster = await aCluster();
-    cluster.server.intercept = () => ({ status, body: { kind: 'Status', message: 'no' } });
+    cluster.server.intercept = () => ({
+      status,
+      body: { kind: 'Status', reason: 'Told', message: 'no' },
+    });
     const told = await cluster.anneal('list');
     t.is(told.code, code);
     t.regex(told.err, said);

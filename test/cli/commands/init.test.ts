@@ -14,12 +14,18 @@ const places = [
   'claim:notes/train.jsonl',
 ];
 
+const usual = { goal: 'chat', gpuMemory: undefined, prefer: 'speed' } as const;
+
 test('places of every sort with every preference are jobs that parse', (t) => {
   for (const [index, model] of places.entries()) {
     const data = places[(index + 1) % places.length]!;
     for (const prefer of preferences) {
-      for (const gpuMemory of [undefined, 24 * 2 ** 30]) {
-        const { job } = parseJob(initText({ model, data, gpuMemory, prefer }), 'job.yaml');
+      for (const [gpuMemory, goal] of [
+        [undefined, 'chat'],
+        [24 * 2 ** 30, 'text'],
+        [undefined, 'try'],
+      ] as const) {
+        const { job } = parseJob(initText({ goal, model, data, gpuMemory, prefer }), 'job.yaml');
         t.is(job.spec.worker.devicesPerWorker, gpuMemory === undefined ? 0 : 1);
       }
     }
@@ -30,7 +36,7 @@ test('places with strange characters stay what they were', (t) => {
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 60 }), (name) => {
       const path = `./${name}`;
-      const text = initText({ model: path, data: path, gpuMemory: undefined, prefer: 'speed' });
+      const text = initText({ ...usual, model: path, data: path });
       t.is(parseJob(text, 'job.yaml').job.spec.model.source.local?.path, path);
     }),
     { numRuns: 30 },
@@ -40,8 +46,8 @@ test('places with strange characters stay what they were', (t) => {
 
 test('a place is a repository, a bucket, a claim or a path by how it is written', (t) => {
   const sourceOf = (model: string) =>
-    parseJob(initText({ model, data: 'a/b', gpuMemory: undefined, prefer: 'size' }), 'job').job.spec
-      .model.source;
+    parseJob(initText({ ...usual, model, data: 'a/b', prefer: 'size' }), 'job').job.spec.model
+      .source;
   t.is(sourceOf('owner/name').huggingFace?.repository, 'owner/name');
   t.is(sourceOf('s3://bucket/prefix').s3?.uri, 's3://bucket/prefix');
   t.like(sourceOf('claim:demo/model').persistentVolumeClaim, { claimName: 'demo', path: 'model' });
@@ -52,6 +58,7 @@ test('a place is a repository, a bucket, a claim or a path by how it is written'
 test('the file as it is written for little memory', (t) => {
   t.snapshot(
     initText({
+      goal: 'chat',
       model: 'owner/Model-1B',
       data: './chats.jsonl',
       gpuMemory: undefined,

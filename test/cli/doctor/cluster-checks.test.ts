@@ -1,6 +1,6 @@
-import { KubeConfig } from '@kubernetes/client-node';
 import test from 'ava';
 import { Kube } from '../../../cli/client/kube.ts';
+import { readKubeconfig } from '../../../cli/client/kubeconfig.ts';
 import { clusterChecks } from '../../../cli/doctor/cluster-checks.ts';
 import type { Answer, Asked } from '../../doubles/kube/server.ts';
 import { aCluster } from '../cluster.ts';
@@ -22,9 +22,8 @@ async function checked(intercept: (asked: Asked) => Answer | undefined, pods: re
     );
   }
   cluster.server.intercept = intercept;
-  const config = new KubeConfig();
-  config.loadFromFile(cluster.kubeconfig);
-  await using kube = new Kube(config, 5_000);
+  const asked = { file: cluster.kubeconfig, defaults: [], context: undefined };
+  await using kube = new Kube(await readKubeconfig(asked), 5_000);
   const facts = {
     kube,
     contextName: 'prod',

@@ -2,13 +2,13 @@ import test from 'ava';
 import fc from 'fast-check';
 import {
   type Navigation,
-  type Pressed,
   press,
   type Seen,
   startAt,
   viewOf,
   whyNot,
 } from '../../../cli/screens/navigation.ts';
+import type { Pressed } from '../../../cli/screens/pressed.ts';
 import { aListedJob } from '../../builders/listed-job.ts';
 
 const rows = ['a', 'b', 'c'].map((name) => aListedJob({ name, status: { phase: 'Running' } }));
@@ -74,6 +74,15 @@ test('keys of a job that ended or of this machine do nothing, and say why', (t) 
   t.is(whyNot('pause', ended, true), 'the job has ended');
   t.is(whyNot('cancel', rows[0]!, false), 'stop it with Ctrl-C where it was started');
   t.is(pressed(['p', 'x'], undefined, { ...seen, rows: [ended] }).navigation.question, null);
+});
+
+test('s saves at once, since nothing ends by it, but not where it cannot be done', (t) => {
+  t.deepEqual(pressed(['s']).effects, [{ type: 'Act', act: 'checkpoint', key: 'team-a/a' }]);
+  const ended = aListedJob({ status: { phase: 'Succeeded' } });
+  t.deepEqual(pressed(['s'], undefined, { ...seen, rows: [ended] }).effects, []);
+  t.regex(whyNot('checkpoint', rows[0]!, false) ?? '', /saves when its file says so/);
+  const paused = aListedJob({ spec: { suspend: true } });
+  t.is(whyNot('checkpoint', paused, true), 'it is paused and saved');
 });
 
 test('what is typed after a slash filters, and esc takes it back', (t) => {

@@ -1,0 +1,103 @@
+// Where a job could train: the GPUs of a cluster, the processor of this machine, and common GPUs for a cluster that is not there yet. Nodes
+// tell product and memory by the labels of NVIDIA's feature discovery; without them only the number is known.
+import * as z from 'zod';
+import { type Device, gpuOf, knownDevices, thisMachine } from '../estimate/devices.ts';
+import { bytes } from '../format/numbers.ts';
+import type { DeviceOption } from './questions.ts';
+
+const node = z.object({
+  metadata: z.object({ labels: z.record(z.string(), z.string()).default({}) }),
+  spec: z.object({ unschedulable: z.boolean().default(false) }).default({ unschedulable: false }),
+  status: z
+    .object({ allocatable: z.record(z.string(), z.string()).default({}) })
+    .default({ allocatable: {} }),
+});
+
+interface Machine {
+  readonly freeBytes: number;
+  readonly cores: number;
+}
+
+/** What the cluster has, or why nobody knows. */
+export type ClusterDevices =
+  | { readonly type: 'Nodes'; readonly place: string; readonly nodes: readonly object[] }
+  | { readonly type: 'Unknown'; readonly why: string };
+
+const mib = 2 ** 20;
+/** What the driver keeps of a card. */
+const driverBytes = 1024 * mib;
+
+/** What a flag said. */
+export const givenDevice = 'given';
+
+/** The recommended one first: a GPU that is there, else the processor. */
+export function deviceOptions(
+  cluster: ClusterDevices | null,
+  machine: Machine,
+  givenBytes?: number,
+): readonly DeviceOption[] {
+  const gpus = cluster?.type === 'Nodes' ? clusterGpus(cluster) : [];
+  const given = givenBytes === undefined ? [] : [gpuOf(givenBytes)];
+  return [
+    ...gpus,
+    processor(machine),
+    ...knownDevices.map(commonGpu),
+    ...given.map((device) => ({ id: givenDevice, label: device.name, why: '', device })),
+  ];
+}
+
+function processor({ freeBytes, cores }: Machine): DeviceOption {
+  const device = thisMachine(freeBytes, cores);
+  const why = `The processor of this machine: ${cores} ${cores === 1 ? 'core' : 'cores'}, ${bytes(freeBytes)} of memory are free now. anneal run needs nothing else.`;
+  return { id: 'processor', label: 'the processor of this machine', why, device };
+}
+
+function commonGpu(device: Device): DeviceOption {
+  const { name, memory } = device;
+  const why = `${name} with ${bytes(memory.bytes)}, on a cluster that is not known here.`;
+  return { id: name, label: `${name}, elsewhere`, why, device };
+}
+
+function clusterGpus({ place, nodes }: Extract<ClusterDevices, { type: 'Nodes' }>) {
+  const kinds = new Map<string, { name: string; bytes: number | undefined; count: number }>();
+  for (const object of nodes) {
+    const parsed = node.safeParse(object);
+    if (!parsed.success || parsed.data.spec.unschedulable) continue;
+    const { metadata, status } = parsed.data;
+    const count = Number(status.allocatable['nvidia.com/gpu'] ?? 0);
+    if (!(count > 0)) continue;
+    const name = (metadata.labels['nvidia.com/gpu.product'] ?? 'GPU').replaceAll('-', ' ');
+    const memory = Number(metadata.labels['nvidia.com/gpu.memory']);
+    const known = memory > 0 ? memory * mib - driverBytes : undefined;
+    const before = kinds.get(name);
+    kinds.set(name, { name, bytes: known ?? before?.bytes, count: count + (before?.count ?? 0) });
+  }
+  return [...kinds.values()]
+    .toSorted((a, b) => (b.bytes ?? 0) - (a.bytes ?? 0))
+    .map((kind) => clusterGpu(kind, place));
+}
+
+function clusterGpu(
+  { name, bytes: size, count }: { name: string; bytes: number | undefined; count: number },
+  place: string,
+): DeviceOption {
+  const similar = knownDevices.find((one) => isSame(one.name, name));
+  const device: Device = {
+    name,
+    memory: size === undefined ? (similar ?? gpuOf(0)).memory : { type: 'cuda', bytes: size },
+    peak: similar?.peak,
+  };
+  const memory =
+    device.memory.bytes === 0 ? 'of unknown memory' : `with ${bytes(device.memory.bytes)}`;
+  const why = `${count} in ${place}, each ${memory}. anneal submit starts the job there.`;
+  return { id: `cluster ${name}`, label: `1 of ${count} ${name} in ${place}`, why, device };
+}
+
+/** `NVIDIA A100 SXM4 80GB` is an `NVIDIA A100 80GB`: all words of the short name are in the long one. */
+function isSame(short: string, long: string): boolean {
+  const words = long.toLowerCase().split(' ');
+  return short
+    .toLowerCase()
+    .split(' ')
+    .every((word) => words.includes(word));
+}

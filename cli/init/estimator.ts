@@ -1,0 +1,99 @@
+// The memory of a job that is still being written. What a model is, a process of its own finds out, from configuration and headers alone, once
+// a place; the plan itself is arithmetic and is made anew for every answer.
+import {
+  formatProblems,
+  invariant,
+  type JobPlan,
+  parseManifest,
+  planJob,
+  toAnnealError,
+} from '../../crds/index.ts';
+import type { DescribedModel } from '../../crds/wire/described-model.ts';
+import type { Device } from '../estimate/devices.ts';
+import { bytes } from '../format/numbers.ts';
+import { type Answers, manifestText, preferences } from './manifest-text.ts';
+import type { Needs } from './questions.ts';
+
+export type Described =
+  | { readonly type: 'Asking' }
+  | { readonly type: 'Known'; readonly model: DescribedModel }
+  | { readonly type: 'Unknown'; readonly why: string };
+
+export type Describe = (answers: Answers, signal: AbortSignal) => Promise<DescribedModel>;
+
+export class Estimator implements Disposable {
+  readonly #describe: Describe;
+  readonly #known = new Map<string, Described>();
+  readonly #listeners = new Set<() => void>();
+  #asking = new AbortController();
+  #version = 0;
+
+  constructor(describe: Describe) {
+    this.#describe = describe;
+  }
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  };
+
+  /** Changes when there is something new to draw. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** What is known of the model at a place; undefined where nobody asked. */
+  of(place: string): Described | undefined {
+    return this.#known.get(place);
+  }
+
+  /** Asks for the model at a place, and no longer for the one before. */
+  ask(place: string, answers: Answers): void {
+    if (place === '' || this.#known.has(place)) return;
+    this.#asking.abort();
+    for (const [key, { type }] of this.#known) if (type === 'Asking') this.#known.delete(key);
+    this.#asking = new AbortController();
+    const { signal } = this.#asking;
+    this.#tell(place, { type: 'Asking' });
+    const tell = (found: Described): void => {
+      if (!signal.aborted) this.#tell(place, found);
+    };
+    this.#describe(answers, signal).then(
+      (model) => tell({ type: 'Known', model }),
+      (error: unknown) => tell({ type: 'Unknown', why: toAnnealError(error).message }),
+    );
+  }
+
+  #tell(place: string, found: Described): void {
+    this.#known.set(place, found);
+    this.#version += 1;
+    for (const listener of this.#listeners) listener();
+  }
+
+  [Symbol.dispose](): void {
+    this.#asking.abort();
+  }
+}
+
+/** The plan of the job on a device. */
+export function planOf(
+  answers: Answers,
+  { facts, storedBytes }: DescribedModel,
+  device: Device,
+): JobPlan {
+  const parsed = parseManifest(manifestText(answers), 'job');
+  invariant(parsed.ok, parsed.ok ? '' : formatProblems(parsed.problems));
+  const spec = parsed.jobs[0]?.job.spec;
+  invariant(spec !== undefined, 'a job file that was just written has a job');
+  const storedBfloat16 = (storedBytes['BF16'] ?? 0) / 2;
+  return planJob({ spec, facts, storedBfloat16, device: device.memory, ranks: 1, shards: 1 });
+}
+
+export function needsOf(answers: Answers, model: DescribedModel, device: Device): Needs {
+  return Object.fromEntries(
+    preferences.map((prefer) => {
+      const { peak, fits } = planOf({ ...answers, prefer }, model, device).memory;
+      return [prefer, { words: `${bytes(peak)}${fits ? '' : ', too much'}`, fits }];
+    }),
+  );
+}

@@ -1,0 +1,140 @@
+// The five questions of `anneal init` and what can be answered. The first option of each is the recommended one. Pure: what this machine
+// and a cluster have comes in as facts.
+import { explainMethod } from '../../crds/explain-method.ts';
+import type { Device } from '../estimate/devices.ts';
+import { choices, type preferences } from './manifest-text.ts';
+
+export const questions = ['goal', 'model', 'data', 'device', 'prefer'] as const;
+export type Question = (typeof questions)[number];
+
+/** What is asked, in words for somebody who has never trained a model. */
+export const asked: Readonly<Record<Question, string>> = {
+  goal: 'What should the model learn?',
+  model: 'Which model does it start from?',
+  data: 'What does it learn from?',
+  device: 'Where does it train?',
+  prefer: 'What matters most?',
+};
+
+export interface Option {
+  /** What the answer is kept by; of a place, the place itself. */
+  readonly id: string;
+  readonly label: string;
+  /** Why one would choose it. */
+  readonly why: string;
+}
+
+/** The option whose answer is typed. */
+export const other = 'other';
+
+export interface DeviceOption extends Option {
+  readonly device: Device;
+}
+
+/** What is known of this machine and of a cluster. */
+export interface Found {
+  readonly models: readonly Option[];
+  readonly data: readonly Option[];
+  readonly devices: readonly DeviceOption[];
+}
+
+const goals = ['chat', 'text', 'try'] as const;
+export type Goal = (typeof goals)[number];
+
+const goalOptions: readonly Option[] = [
+  {
+    id: 'chat',
+    label: 'answer as in my conversations',
+    why: 'Records are conversations, or prompts with their answers; only the answers are learned.',
+  },
+  {
+    id: 'text',
+    label: 'know my texts',
+    why: 'Records are plain text. Long ones are split; every token is learned.',
+  },
+  {
+    id: 'try',
+    label: 'nothing yet: I want to see it work',
+    why: 'Twenty steps on two hundred records: minutes on a processor.',
+  },
+];
+
+const placeForms =
+  'A place is owner/name on the Hugging Face hub, s3://bucket/prefix, claim:NAME/path in a volume, or a path on this machine.';
+
+const typedOption: Option = { id: other, label: 'another place', why: placeForms };
+
+/** Needs of each preference on the chosen device, where they are known: bytes, and whether they fit. */
+export type Needs = Readonly<
+  Partial<Record<(typeof preferences)[number], { readonly words: string; readonly fits: boolean }>>
+>;
+
+export function optionsOf(question: Question, found: Found, needs: Needs): readonly Option[] {
+  switch (question) {
+    case 'goal':
+      return goalOptions;
+    case 'model':
+      return [...found.models, ...modelsOfTheHub, typedOption];
+    case 'data':
+      return [...found.data, typedOption];
+    case 'device':
+      return found.devices;
+    case 'prefer':
+      return preferOptions(needs);
+  }
+}
+
+/** Small to large, of families that a worker can train; none needs a token of the hub. */
+const modelsOfTheHub: readonly Option[] = [
+  {
+    id: 'HuggingFaceTB/SmolLM2-360M-Instruct',
+    label: 'HuggingFaceTB/SmolLM2-360M-Instruct',
+    why: '0.36 B parameters: learns on a processor.',
+  },
+  {
+    id: 'Qwen/Qwen2.5-1.5B-Instruct',
+    label: 'Qwen/Qwen2.5-1.5B-Instruct',
+    why: '1.5 B parameters: a small GPU, or a patient processor.',
+  },
+  {
+    id: 'Qwen/Qwen2.5-7B-Instruct',
+    label: 'Qwen/Qwen2.5-7B-Instruct',
+    why: '7.6 B parameters: a GPU of 24 GiB or more.',
+  },
+];
+
+const preferWords: Readonly<Record<(typeof preferences)[number], string>> = {
+  speed: 'speed',
+  memory: 'little memory',
+  quality: 'quality',
+  size: 'a small result',
+};
+
+/** What fits comes first; else the order in which people mostly want them. */
+function preferOptions(needs: Needs): readonly Option[] {
+  const usual = ['speed', 'memory', 'quality', 'size'] as const;
+  const fits = (one: (typeof usual)[number]) => needs[one]?.fits !== false;
+  const ordered = [...usual.filter(fits), ...usual.filter((one) => !fits(one))];
+  return ordered.map((id) => {
+    const need = needs[id]?.words;
+    return {
+      id,
+      label: need === undefined ? preferWords[id] : `${preferWords[id].padEnd(15)} ${need}`,
+      why: `${sentence(choices[id].reason)} ${methodWords(id)}`,
+    };
+  });
+}
+
+/** The method that is suggested, and the paper that it is from. */
+function methodWords(id: (typeof preferences)[number]): string {
+  const [doc] = explainMethod(choices[id].preset);
+  const { paper } = doc ?? {};
+  const from = paper === undefined ? '' : ` (${paper.title}, arXiv ${paper.arxiv})`;
+  return `Method ${choices[id].preset}${from}.`;
+}
+
+/** `speed: adapters beside …` without its first word, as a sentence. */
+function sentence(reason: string): string {
+  const text = reason.slice(reason.indexOf(': ') + 2);
+  return `${text[0]?.toUpperCase() ?? ''}${text.slice(1)}.`;
+}

@@ -1,0 +1,129 @@
+// The histories of jobs that are compared while they go on: what is kept, then what comes. A screen is told at most twice a second that there
+// is something new, since a comparison looks at every step.
+import { toAnnealError } from '../../../crds/index.ts';
+import type { TelemetryOf } from '../../../crds/wire/telemetry.ts';
+import type { Compared } from '../../commands/compare.ts';
+import { type Job, keyOf } from '../../jobs/job.ts';
+import type { JobSource } from '../../jobs/source.ts';
+
+export interface Followed {
+  readonly job: Job;
+  readonly source: JobSource;
+}
+
+interface Kept {
+  job: Job;
+  readonly steps: Map<number, TelemetryOf<'step'>>;
+  readonly evaluations: Map<number, TelemetryOf<'evaluation'>>;
+  away: Away | undefined;
+}
+
+export interface Away {
+  /** Seconds since 1970. */
+  readonly since: number;
+  readonly why: string;
+}
+
+const frameMs = 500;
+
+export class LiveHistories {
+  readonly #kept: readonly Kept[];
+  readonly #listeners = new Set<() => void>();
+  readonly #now: () => Date;
+  readonly #signal: AbortSignal;
+  #timer: NodeJS.Timeout | undefined;
+  #version = 0;
+
+  constructor(followed: readonly Followed[], now: () => Date, signal: AbortSignal) {
+    this.#now = now;
+    this.#signal = signal;
+    this.#kept = followed.map(({ job, source }) => {
+      const kept = { job, steps: new Map(), evaluations: new Map(), away: undefined };
+      void this.#followWorkers(kept, source);
+      void this.#followJob(kept, source);
+      return kept;
+    });
+  }
+
+  /** Changes when there is something new to draw. */
+  get version(): number {
+    return this.#version;
+  }
+
+  get all(): readonly Compared[] {
+    return this.#kept.map(({ job, steps, evaluations }) => ({
+      job,
+      history: { steps: byStep(steps), evaluations: byStep(evaluations) },
+    }));
+  }
+
+  /** Who cannot be asked now. */
+  get away(): readonly (Away & { readonly name: string })[] {
+    return this.#kept.flatMap(({ job, away }) =>
+      away === undefined ? [] : [{ ...away, name: job.name }],
+    );
+  }
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  };
+
+  async #followWorkers(kept: Kept, source: JobSource): Promise<void> {
+    try {
+      for await (const heard of source.telemetry(kept.job, { follow: true }, this.#signal)) {
+        if (heard.type === 'Away') this.#lost(kept, heard.why);
+        else kept.away = undefined;
+        if (heard.type !== 'Message') continue;
+        const { message } = heard;
+        if (message.type === 'step') keepNewer(kept.steps, message);
+        if (message.type === 'evaluation') keepNewer(kept.evaluations, message);
+        this.#wake();
+      }
+    } catch (error) {
+      this.#lost(kept, toAnnealError(error).message);
+    }
+  }
+
+  async #followJob(kept: Kept, source: JobSource): Promise<void> {
+    const key = keyOf(kept.job);
+    try {
+      for await (const change of source.changes(this.#signal)) {
+        if (change.type === 'Away') this.#lost(kept, change.why);
+        if (change.type === 'Changed' && keyOf(change.job) === key) kept.job = change.job;
+        if (change.type === 'All')
+          kept.job = change.jobs.find((one) => keyOf(one) === key) ?? kept.job;
+        this.#wake();
+      }
+    } catch (error) {
+      this.#lost(kept, toAnnealError(error).message);
+    }
+  }
+
+  #lost(kept: Kept, why: string): void {
+    if (this.#signal.aborted) return;
+    kept.away ??= { since: this.#now().getTime() / 1000, why };
+    this.#wake();
+  }
+
+  #wake(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#signal.aborted) return;
+      this.#version += 1;
+      for (const listener of this.#listeners) listener();
+    }, frameMs);
+  }
+}
+
+function keepNewer<T extends { readonly step: number; readonly time: number }>(
+  kept: Map<number, T>,
+  message: T,
+): void {
+  const before = kept.get(message.step);
+  if (before === undefined || message.time >= before.time) kept.set(message.step, message);
+}
+
+function byStep<T>(kept: ReadonlyMap<number, T>): readonly T[] {
+  return [...kept].sort(([a], [b]) => a - b).map(([, message]) => message);
+}

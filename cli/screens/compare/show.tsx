@@ -1,0 +1,48 @@
+// Opens the comparison on the alternate buffer; resolves when the person leaves or the signal is aborted.
+import { render, useApp, useInput, useWindowSize } from 'ink';
+import { type ReactNode, useMemo, useSyncExternalStore } from 'react';
+import type { GlyphSet } from '../../format/glyphs.ts';
+import type { LiveHistories } from './live-histories.ts';
+import { CompareScreen } from './screen.tsx';
+
+interface CompareFacts {
+  readonly histories: LiveHistories;
+  readonly glyphs: GlyphSet;
+  readonly color: boolean;
+  readonly now: () => Date;
+  /** Ctrl-C: not the same as leaving by a key. */
+  readonly interrupted: () => void;
+}
+
+export async function showCompare(facts: CompareFacts, signal: AbortSignal): Promise<void> {
+  const app = render(<App {...facts} />, {
+    alternateScreen: true,
+    exitOnCtrlC: false,
+    patchConsole: false,
+    incrementalRendering: true,
+    maxFps: 10,
+  });
+  const leave = (): void => app.unmount();
+  signal.addEventListener('abort', leave, { once: true });
+  if (signal.aborted) leave();
+  await app.waitUntilExit();
+  signal.removeEventListener('abort', leave);
+}
+
+function App({ histories, glyphs, color, now, interrupted }: CompareFacts): ReactNode {
+  const { exit } = useApp();
+  const { columns, rows } = useWindowSize();
+  const version = useSyncExternalStore(histories.subscribe, () => histories.version);
+  useInput((input, key) => {
+    const isInterrupt = key.ctrl && input === 'c';
+    if (isInterrupt) interrupted();
+    if (isInterrupt || input === 'q' || key.escape) exit();
+  });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new version means that there is more to compare
+  const all = useMemo(() => histories.all, [histories, version]);
+  const look = {
+    ...{ columns: Math.max(20, columns), rows: Math.max(8, rows), glyphs, color },
+    now: now().getTime() / 1000,
+  };
+  return <CompareScreen look={look} all={all} away={histories.away} />;
+}

@@ -1,0 +1,99 @@
+// The wizard where nothing may be redrawn: each question once, its answers as a numbered list, a number or a place typed back.
+import { existsSync } from 'node:fs';
+import { createInterface } from 'node:readline/promises';
+import { manifestText } from '../../init/manifest-text.ts';
+import { asked, other } from '../../init/questions.ts';
+import {
+  answerOn,
+  chosenOn,
+  numberOf,
+  optionsOn,
+  type Page,
+  pressKey,
+  type Wizard,
+} from './model.ts';
+import type { Ended, WizardFacts } from './show.tsx';
+import { draft } from './state.ts';
+
+type Facts = Pick<WizardFacts, 'start' | 'estimator' | 'cluster' | 'write' | 'glyphs'>;
+
+export async function askInLines(
+  { start, estimator, cluster, write, glyphs }: Facts,
+  out: (text: string) => void,
+  signal: AbortSignal,
+): Promise<Ended> {
+  const { found, words } = await cluster;
+  const lines = createInterface({ input: process.stdin, output: process.stdout });
+  const closed = new AbortController();
+  const both = AbortSignal.any([signal, closed.signal]);
+  // Ctrl-C and ctrl-d: nobody answers any more.
+  lines.on('close', () => closed.abort());
+  let wizard = start;
+  try {
+    for (;;) {
+      const { page } = wizard;
+      const drafted = draft(wizard, found, estimator, existsSync);
+      if (drafted.place !== undefined) estimator.ask(drafted.place, drafted.answers);
+      const seen = { found, needs: drafted.needs };
+      out(`${questionText(page, wizard, seen, page === 'device' ? words : '')}\n`);
+      const said = await lines.question(glyphs.text(promptOf(page)), { signal: both });
+      const answer = answered(wizard, said.trim(), seen);
+      wizard = answer.wizard;
+      if (wizard.said !== '') out(`${wizard.said}\n`);
+      if (answer.effect?.type !== 'Write') continue;
+      const { file } = answer.effect;
+      try {
+        await write(file, manifestText(drafted.answers));
+        return { type: 'Written', file };
+      } catch (error) {
+        out(`${(error as Error).message}\n`);
+      }
+    }
+  } catch (error) {
+    if (both.aborted) return { type: 'Left' };
+    throw error;
+  } finally {
+    lines.close();
+  }
+}
+
+type Seen = Parameters<typeof optionsOn>[1];
+
+function questionText(page: Page, wizard: Wizard, seen: Seen, words: string): string {
+  const title = page === 'file' ? 'Where is it written?' : asked[page];
+  const rows = optionsOn(page, seen, wizard).map(
+    ({ label, why }, index) => `  ${index + 1} ${label}. ${why}`,
+  );
+  const { number, of } = numberOf(wizard);
+  const count = page === 'file' ? '' : `Question ${number} of ${of}. `;
+  return [`${count}${title}`, ...(words === '' ? [] : [words]), ...rows].join('\n');
+}
+
+function promptOf(page: Page): string {
+  const typed = { model: ' or a place', data: ' or a place', file: ' or a name' } as const;
+  return `number${page in typed ? typed[page as keyof typeof typed] : ''} [1]: `;
+}
+
+/** A number takes an option; anything else where a place can be typed is the place. */
+function answered(wizard: Wizard, text: string, seen: Seen): ReturnType<typeof pressKey> {
+  const { page } = wizard;
+  if (text === '' || /^[1-9]$/.test(text)) {
+    const option = optionsOn(page, seen, wizard)[Number(text || 1) - 1];
+    if (option !== undefined && option.id !== other) return taken(wizard, option.id, seen);
+    const known = answerOn(page, seen, { ...wizard, chosen: { ...wizard.chosen, [page]: other } });
+    if (option !== undefined && known !== '') return taken(wizard, other, seen);
+    return { wizard: { ...wizard, said: 'type a place, or the number of an answer' } };
+  }
+  if (page !== 'model' && page !== 'data' && page !== 'file') {
+    return { wizard: { ...wizard, said: 'type the number of an answer' } };
+  }
+  const typed = { ...wizard, typed: { ...wizard.typed, [page]: text } };
+  return taken(typed, other, seen);
+}
+
+function taken(wizard: Wizard, id: string, seen: Seen): ReturnType<typeof pressKey> {
+  const chosen = { ...wizard, said: '', chosen: { ...wizard.chosen, [wizard.page]: id } };
+  return chosenOn(wizard.page, seen, chosen) === undefined
+    ? { wizard: chosen }
+    : pressKey(chosen, { input: '', key: 'enter' }, seen);
+}

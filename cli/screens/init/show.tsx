@@ -1,0 +1,105 @@
+// Opens the wizard on the alternate buffer; resolves with the file to write and its text, or with nothing where the person left.
+import { existsSync } from 'node:fs';
+import { render, useApp, useInput, useWindowSize } from 'ink';
+import { type ReactNode, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
+import type { GlyphSet } from '../../format/glyphs.ts';
+import type { Estimator } from '../../init/estimator.ts';
+import { manifestText } from '../../init/manifest-text.ts';
+import type { Found } from '../../init/questions.ts';
+import { pressedOf } from '../pressed.ts';
+import { pressKey, type Wizard } from './model.ts';
+import { WizardScreen } from './screen.tsx';
+import { type Drafted, draft } from './state.ts';
+
+export interface WizardFacts {
+  readonly start: Wizard;
+  readonly glyphs: GlyphSet;
+  readonly color: boolean;
+  readonly estimator: Estimator;
+  /** What this machine has, and what is added once a cluster has answered. */
+  readonly found: Found;
+  readonly cluster: Promise<{ readonly found: Found; readonly words: string }>;
+  /** Writes the file; what speaks against it is thrown. */
+  readonly write: (file: string, text: string) => Promise<void>;
+}
+
+export type Ended = { readonly type: 'Written'; readonly file: string } | { readonly type: 'Left' };
+
+export async function showWizard(facts: WizardFacts, signal: AbortSignal): Promise<Ended> {
+  let ended: Ended = { type: 'Left' };
+  const app = render(<App {...facts} done={(how) => (ended = how)} />, {
+    alternateScreen: true,
+    exitOnCtrlC: false,
+    patchConsole: false,
+    incrementalRendering: true,
+    maxFps: 20,
+  });
+  const leave = (): void => app.unmount();
+  signal.addEventListener('abort', leave, { once: true });
+  if (signal.aborted) leave();
+  await app.waitUntilExit();
+  signal.removeEventListener('abort', leave);
+  return ended;
+}
+
+type AppProps = WizardFacts & { readonly done: (how: Ended) => void };
+
+function App(props: AppProps): ReactNode {
+  const { estimator, glyphs, color } = props;
+  const { exit } = useApp();
+  const { columns, rows } = useWindowSize();
+  const [wizard, show] = useState(props.start);
+  // Keys may come faster than pictures.
+  const newest = useRef(props.start);
+  const setWizard = (next: Wizard): void => {
+    newest.current = next;
+    show(next);
+  };
+  const { found, words } = useCluster(props);
+  const drafted = useDraft(wizard, found, estimator);
+  useInput((input, key) => {
+    if (key.ctrl && input === 'c') return exit();
+    const pressed = pressKey(newest.current, pressedOf(input, key), {
+      found,
+      needs: drafted.needs,
+    });
+    setWizard(pressed.wizard);
+    const { effect } = pressed;
+    if (effect?.type === 'Leave') exit();
+    if (effect?.type !== 'Write') return;
+    props.write(effect.file, manifestText(drafted.answers)).then(
+      () => {
+        props.done({ type: 'Written', file: effect.file });
+        exit();
+      },
+      (error: Error) => setWizard({ ...pressed.wizard, said: error.message }),
+    );
+  });
+  const look = {
+    ...{ columns: Math.max(20, columns), rows: Math.max(8, rows), glyphs, color, now: 0 },
+  };
+  const shown = { look, wizard, found, drafted, cluster: words };
+  return <WizardScreen {...shown} />;
+}
+
+/** What the machine has at once; with the cluster once it has answered. */
+function useCluster({ found, cluster }: AppProps): { found: Found; words: string } {
+  const [known, setKnown] = useState({ found, words: 'Asking the cluster for its GPUs.' });
+  useEffect(() => void cluster.then(setKnown), [cluster]);
+  return known;
+}
+
+/** What follows from the answers; a model that was chosen is looked at in the background. */
+function useDraft(wizard: Wizard, found: Found, estimator: Estimator): Drafted {
+  const version = useSyncExternalStore(estimator.subscribe, () => estimator.version);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new version means that the estimator knows more
+  const drafted = useMemo(
+    () => draft(wizard, found, estimator, existsSync),
+    [wizard, found, estimator, version],
+  );
+  const { place, answers } = drafted;
+  useEffect(() => {
+    if (place !== undefined) estimator.ask(place, answers);
+  }, [estimator, place, answers]);
+  return drafted;
+}

@@ -1,0 +1,54 @@
+// Every key of a view, for the line at the foot and for the help: those that matter most first. A key that does nothing now says why.
+import type { Job } from '../jobs/job.ts';
+import { type View, whyNot } from './navigation.ts';
+
+export interface Key {
+  readonly key: string;
+  readonly does: string;
+  /** Why it does nothing now. */
+  readonly not?: string | undefined;
+}
+
+export function keysOf(view: View, job: Job | null, isCluster: boolean): readonly Key[] {
+  const acts: readonly Key[] = [
+    { key: 'l', does: 'logs' },
+    { key: 'd', does: 'describe' },
+    { key: 'w', does: 'why' },
+    { key: 'y', does: 'yaml' },
+    { key: 's', does: 'save now', not: whyNot('checkpoint', job, isCluster) },
+    {
+      key: 'p',
+      does: job?.spec.suspend === true ? 'resume' : 'pause',
+      not: whyNot('pause', job, isCluster),
+    },
+    { key: 'x', does: 'cancel', not: whyNot('cancel', job, isCluster) },
+  ];
+  const scroll: readonly Key[] = [
+    { key: 'j k', does: 'down, up' },
+    { key: 'down up', does: 'the same' },
+    { key: 'pgdn pgup', does: 'ten lines' },
+    { key: 'g G', does: 'first, last' },
+  ];
+  switch (view.type) {
+    case 'Board':
+      return [{ key: 'enter', does: 'open' }, ...acts, { key: '/', does: 'filter' }, ...scroll];
+    case 'Job':
+      return [
+        ...acts,
+        { key: 'm', does: 'metric' },
+        { key: 'X', does: 'axis' },
+        { key: '[ ]', does: 'zoom' },
+        { key: 'space', does: 'freeze' },
+        { key: '1-4', does: 'panels' },
+      ];
+    case 'Logs':
+      return [
+        { key: 'f', does: 'follow' },
+        { key: '/', does: 'search' },
+        { key: '0-9', does: 'one worker' },
+        ...scroll,
+      ];
+    case 'Text':
+      return scroll;
+  }
+}

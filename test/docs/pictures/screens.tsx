@@ -1,0 +1,161 @@
+// The screens that docs/ shows: made-up jobs, drawn by the components that the commands draw with, at a clock that stands still.
+import { renderToString } from 'ink';
+import type { ReactNode } from 'react';
+import type { Compared } from '../../../cli/commands/compare.ts';
+import { KeyBar } from '../../../cli/components/keys.tsx';
+import type { Look } from '../../../cli/components/line.tsx';
+import { braille } from '../../../cli/format/glyphs.ts';
+import type { Job } from '../../../cli/jobs/job.ts';
+import { historyOf } from '../../../cli/metrics/history.ts';
+import { CompareScreen } from '../../../cli/screens/compare/screen.tsx';
+import { startWizard } from '../../../cli/screens/init/model.ts';
+import { WizardScreen } from '../../../cli/screens/init/screen.tsx';
+import { draft } from '../../../cli/screens/init/state.ts';
+import { emptyJob, seeJob } from '../../../cli/screens/job/model.ts';
+import { JobScreen } from '../../../cli/screens/job/screen.tsx';
+import { emptyBoard, rowsOf, seeBoard } from '../../../cli/screens/jobs/model.ts';
+import { Board } from '../../../cli/screens/jobs/screen.tsx';
+import { keysOf } from '../../../cli/screens/keys-of.ts';
+import { startAt, type View } from '../../../cli/screens/navigation.ts';
+import type { Telemetry } from '../../../crds/wire/telemetry.ts';
+import { heardOfAJob } from '../../builders/heard.ts';
+import { aListedJob } from '../../builders/listed-job.ts';
+import { messagesOfARun } from '../../builders/run-messages.ts';
+import { estimatorOfTests, whatIsFound } from '../../builders/wizard.ts';
+
+const now = Date.parse('2026-01-01T04:33:00Z') / 1000;
+const size = { columns: 100, rows: 28 };
+const look: Look = { ...size, glyphs: braille, color: true, now };
+const key = 'team-a/halo-x7k2';
+
+export interface Picture {
+  readonly file: string;
+  /** What somebody who cannot see it is told. */
+  readonly title: string;
+  readonly rows: number;
+  readonly text: string;
+}
+
+export function pictures(): readonly Picture[] {
+  return [
+    picture(
+      'board',
+      'The board: three jobs, one a line, with phase, step, loss and speed',
+      8,
+      board,
+    ),
+    picture(
+      'job',
+      'A job: how far it is, the curve of its loss, its workers, what happened',
+      28,
+      job,
+    ),
+    picture(
+      'compare',
+      'Two jobs beside each other: curves, a table at equal tokens, what differs',
+      28,
+      compare,
+    ),
+    picture(
+      'init',
+      'The wizard: a question at the left, the job file as it grows at the right',
+      28,
+      init,
+    ),
+  ];
+}
+
+function picture(
+  file: string,
+  title: string,
+  rows: number,
+  draw: (look: Look) => ReactNode,
+): Picture {
+  const text = renderToString(draw({ ...look, rows }), { columns: size.columns });
+  return { file, title, rows: text.split('\n').length, text };
+}
+
+function withKeys(view: View, of: Job | null, node: ReactNode): ReactNode {
+  return (
+    <>
+      {node}
+      <KeyBar look={look} keys={keysOf(view, of, true)} />
+    </>
+  );
+}
+
+const jobs: readonly Job[] = [
+  aListedJob({
+    ...{ name: 'halo-x7k2', uid: '1' },
+    status: {
+      ...{ phase: 'Running', workers: { summary: '4/4' }, restarts: { counted: 1 } },
+      progress: { step: 1180, totalSteps: 3000, trainLoss: '1.912', tokensPerSecond: '41230' },
+    },
+  }),
+  aListedJob({
+    ...{ name: 'qlora-try', uid: '2' },
+    status: {
+      ...{ phase: 'Succeeded' },
+      progress: { step: 900, totalSteps: 900, trainLoss: '1.744' },
+    },
+  }),
+  aListedJob({
+    ...{ name: 'pv-2bit', uid: '3' },
+    status: {
+      ...{ phase: 'Failed', workers: { summary: '0/8' } },
+      failure: { reason: 'DeviceOutOfMemory', message: 'no' },
+    },
+  }),
+];
+
+function board(at: Look): ReactNode {
+  const state = seeBoard(emptyBoard, [{ at: 0, change: { type: 'All', jobs } }]);
+  const rows = rowsOf(state, '');
+  const shown = { board: state, rows, chosen: 0, filter: '', typing: false };
+  return withKeys(
+    { type: 'Board' },
+    rows[0] ?? null,
+    <Board look={at} place="prod/team-a" namespaces={false} {...shown} />,
+  );
+}
+
+function job(at: Look): ReactNode {
+  const state = seeJob(emptyJob, heardOfAJob());
+  const view: View = { type: 'Job', key };
+  return withKeys(
+    view,
+    state.job,
+    <JobScreen look={at} name="halo-x7k2" state={state} at={startAt(view)} />,
+  );
+}
+
+const messages = messagesOfARun(40);
+/** Falls faster, and ends lower than chance. */
+const faster = messages.map((message): Telemetry => {
+  if (message.type !== 'step') return message;
+  return { ...message, loss: (message.loss ?? 0) - 0.3 * (1 - Math.exp(-message.step / 9)) };
+});
+const compared: readonly Compared[] = [
+  {
+    job: aListedJob({ name: 'lora-base', uid: 'a', status: { phase: 'Succeeded' } }),
+    history: historyOf(messages),
+  },
+  {
+    job: aListedJob({
+      ...{ name: 'lora-faster', uid: 'b', status: { phase: 'Running' } },
+      spec: { 'training.learningRate': '4e-4' },
+    }),
+    history: historyOf(faster.slice(0, 38)),
+  },
+];
+
+function compare(at: Look): ReactNode {
+  return <CompareScreen look={at} all={compared} away={[]} />;
+}
+
+function init(at: Look): ReactNode {
+  const found = whatIsFound();
+  const wizard = { ...startWizard({}), page: 'prefer' as const };
+  const drafted = draft(wizard, found, estimatorOfTests, () => false);
+  return <WizardScreen look={at} wizard={wizard} found={found} drafted={drafted} cluster="" />;
+}
