@@ -102,7 +102,7 @@ test('a wish to stop reaches all of them', async (t) => {
   const { outcome } = await aWorld(
     t,
     { train: { untilStop: true } },
-    { stop: stop.signal, onMessage: () => setTimeout(() => stop.abort(), 50) },
+    { stop: stop.signal, onMessage: () => stop.abort() },
   );
   t.deepEqual(outcome, { type: 'Stopped' });
 });
