@@ -13,19 +13,25 @@ import * as ops from './tensor/ops.generated.ts';
 import { scope } from './tensor/scope.ts';
 import { item, type Tensor, tensor, toArray } from './tensor/tensor.ts';
 
-export interface GenerateOptions {
+interface TogetherOptions {
   readonly maxTokens: number;
   /** 0 takes the likeliest token. */
   readonly temperature: number;
   /** Ids that end the text; they are not returned. */
   readonly stop: ReadonlySet<number>;
-  /** A number in [0, 1) for the n-th token, from 0. */
-  readonly draw: (n: number) => number;
   /** Asked before each token: somebody wants the run to stop. */
   readonly stopped?: () => boolean;
   /** Ranks compute the same; where their processors round differently, rank 0 chooses the token. */
   readonly world?: World;
 }
+
+interface Question {
+  readonly prompt: readonly number[];
+  /** A number in [0, 1) for the n-th token, from 0. */
+  readonly draw: (n: number) => number;
+}
+
+export type GenerateOptions = TogetherOptions & Pick<Question, 'draw'>;
 
 /** Token ids that follow `prompt`; fewer when it was stopped. */
 export function generate(
@@ -33,50 +39,99 @@ export function generate(
   prompt: readonly number[],
   options: GenerateOptions,
 ): readonly number[] {
+  const [made = []] = generateTogether(model, [{ prompt, draw: options.draw }], options);
+  return made;
+}
+
+/** Answers token by token side by side: whoever gathers the weights of a block does it once for all. */
+export function generateTogether(
+  model: Model,
+  questions: readonly Question[],
+  options: TogetherOptions,
+): readonly (readonly number[])[] {
+  const { maxTokens, stop, stopped, temperature, world = alone } = options;
   return scope(() => {
-    const cache = new KeyValueCache(model, prompt.length + options.maxTokens);
-    const made: number[] = [];
-    let ids = prompt;
-    while (made.length < options.maxTokens && options.stopped?.() !== true) {
-      const logits = scope(() => lastLogits(model, ids, cache));
-      const next = (options.world ?? alone).fromFirst(choose(logits, options, made.length));
-      logits.dispose();
-      if (options.stop.has(next)) break;
-      made.push(next);
-      ids = [next];
+    const answers = questions.map((question) => new Answer(model, question, maxTokens));
+    for (;;) {
+      const open = answers.filter((answer) => answer.isOpen);
+      if (open.length === 0 || stopped?.() === true) break;
+      const logits = scope(() => lastLogits(model, open));
+      for (const [i, answer] of open.entries()) {
+        const z = at(logits, i);
+        answer.add(world.fromFirst(choose(z, temperature, answer)), stop);
+        z.dispose();
+      }
     }
-    return made;
+    return answers.map(({ made }) => made);
   });
 }
 
-/** Logits `[V]` behind the last of `ids`, which continue what the cache holds. */
-function lastLogits(model: Model, ids: readonly number[], cache: KeyValueCache): Tensor {
+/** What there is of an answer; its cache lives in the scope it was made in. */
+class Answer {
+  readonly cache: KeyValueCache;
+  readonly made: number[] = [];
+  /** Continue what the cache holds. */
+  ids: readonly number[];
+  readonly draw: Question['draw'];
+  readonly #maxTokens: number;
+  #isOver = false;
+
+  constructor(model: Model, { prompt, draw }: Question, maxTokens: number) {
+    this.cache = new KeyValueCache(model, prompt.length + maxTokens);
+    this.ids = prompt;
+    this.draw = draw;
+    this.#maxTokens = maxTokens;
+  }
+
+  get isOpen(): boolean {
+    return !this.#isOver && this.made.length < this.#maxTokens;
+  }
+
+  add(id: number, stop: ReadonlySet<number>): void {
+    this.#isOver = stop.has(id);
+    if (this.#isOver) return;
+    this.made.push(id);
+    this.ids = [id];
+  }
+}
+
+/** Logits `[V]` behind the last token of each answer. */
+function lastLogits(model: Model, answers: readonly Answer[]): readonly Tensor[] {
   const { config, parameters, weights } = model;
-  const input = tensor(ids, [ids.length], 'int64');
-  const context = cache.extend(ids.length);
-  let x = withPlace(weights, 'embedding', 0, () => embed(model, input));
+  const contexts = answers.map(({ cache, ids }) => cache.extend(ids.length));
+  let streams = withPlace(weights, 'embedding', 0, () =>
+    answers.map(({ ids }) => embed(model, tensor(ids, [ids.length], 'int64'))),
+  );
   const tensors = tensorsOf(model, new Map(), null);
   for (let layer = 0; layer < config.L; layer += 1) {
     const next = placeAfter(config, layer);
-    x = withPlace(weights, layer, next, () =>
-      scope(() => block(config, layer, tensors, x, context)),
+    streams = withPlace(weights, layer, next, () =>
+      streams.map((x, i) => scope(() => block(config, layer, tensors, x, contextAt(contexts, i)))),
     );
   }
-  const last = ops.narrow(x, 0, ids.length - 1, 1);
-  const z = withPlace(weights, 'head', null, () => {
-    const norm = parameters.value(finalNormName);
-    const h = rmsNorm(last, { weight: norm, epsilon: config.normEps, offset: config.normOffset });
-    return ops.to(ops.linear(h, parameters.value(headName(config)), null), 'float32');
-  });
-  const cap = config.logitCap;
-  const logits = cap === undefined ? z : ops.mulScalar(ops.tanh(ops.divScalar(z, cap)), cap);
-  return ops.view(logits, [config.V]);
+  return withPlace(weights, 'head', null, () =>
+    streams.map((x) => {
+      const norm = parameters.value(finalNormName);
+      const last = ops.narrow(x, 0, (x.shape[0] ?? 1) - 1, 1);
+      const h = rmsNorm(last, { weight: norm, epsilon: config.normEps, offset: config.normOffset });
+      const z = ops.to(ops.linear(h, parameters.value(headName(config)), null), 'float32');
+      const cap = config.logitCap;
+      const logits = cap === undefined ? z : ops.mulScalar(ops.tanh(ops.divScalar(z, cap)), cap);
+      return ops.view(logits, [config.V]);
+    }),
+  );
 }
 
-function choose(logits: Tensor, { temperature, draw }: GenerateOptions, n: number): number {
+function contextAt(contexts: readonly BlockContext[], index: number): BlockContext {
+  const context = contexts[index];
+  if (context === undefined) throw new RangeError(`no answer ${index}`);
+  return context;
+}
+
+function choose(logits: Tensor, temperature: number, { draw, made }: Answer): number {
   if (temperature === 0) return scope(() => item(ops.argmax(logits)));
   const shares = scope(() => toArray(ops.softmax(ops.divScalar(logits, temperature), 0)));
-  let left = draw(n);
+  let left = draw(made.length);
   for (const [id, share] of shares.entries()) {
     left -= share;
     if (left < 0) return id;
@@ -148,6 +203,6 @@ function decode(q: Tensor, k: Tensor, v: Tensor, scale: number, cap: number): Te
 
 function at(tensors: readonly Tensor[], index: number): Tensor {
   const tensor = tensors[index];
-  if (tensor === undefined) throw new RangeError(`no cache for layer ${index}`);
+  if (tensor === undefined) throw new RangeError(`no tensor ${index}`);
   return tensor;
 }

@@ -9,7 +9,7 @@ import { TookTooLong, withinTime } from './data/time-limit.ts';
 import { createTokenizer, type Tokenizer } from './data/tokenizer.ts';
 import type { ModelFiles } from './decoder/model-files.ts';
 import type { Model } from './engine/model.ts';
-import { generate } from './sample.ts';
+import { generateTogether } from './sample.ts';
 import { drawsOf, streamOf } from './tensor/rng.ts';
 
 interface Sample {
@@ -47,22 +47,29 @@ export async function samplerOf(
   const stop = stopIds(tokenizer);
   return (stopped) => {
     const answers: Sample[] = [];
-    for (const [index, { prompt, ids }] of prompts.entries()) {
+    const questions = prompts.map(({ prompt, ids }, index) => {
       const draws = drawsOf(streamOf(seed, 'sample', index));
-      const made = generate(model, ids, {
+      return { text: prompt, prompt: ids, draw: () => draws.uniform() };
+    });
+    for (const group of groupsOf(questions, world)) {
+      const made = generateTogether(model, group, {
         maxTokens: samples.maxTokens,
         temperature: Number(samples.temperature),
-        stop,
-        draw: () => draws.uniform(),
-        stopped,
-        world,
+        ...{ stop, stopped, world },
       });
       // Cut off by the stop, or as good as that.
       if (stopped()) return null;
-      answers.push({ prompt, text: tokenizer.decode(made).trim() });
+      for (const [i, { text }] of group.entries()) {
+        answers.push({ prompt: text, text: tokenizer.decode([...(made[i] ?? [])]).trim() });
+      }
     }
     return answers;
   };
+}
+
+/** Ranks answer all prompts at once, since each token of an answer gathers the model; a process by itself saves the memory. */
+function groupsOf<T>(questions: readonly T[], { size }: World): readonly (readonly T[])[] {
+  return size > 1 ? [questions] : questions.map((question) => [question]);
 }
 
 /** Generous: it takes milliseconds. */

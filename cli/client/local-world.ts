@@ -116,11 +116,18 @@ async function endsOf(
 ): Promise<readonly GenerationEnd[]> {
   const ends: GenerationEnd[] = [];
   let grace: NodeJS.Timeout | undefined;
-  const see = (rank: number, end: RoleEnd): void => {
-    ends.push({ rank, end });
-    if (end.type !== 'Failed' || grace !== undefined) return;
-    const isLoss = failureOf(end.error.code).retry === 'Counted';
-    grace = setTimeout(killAll, isLoss ? 0 : graceMs);
+  let isOver = false;
+  const end = (): void => {
+    isOver = true;
+    killAll();
+  };
+  const see = (rank: number, ended: RoleEnd): void => {
+    // Killed from here: a consequence, and no cause.
+    if (isOver && ended.type === 'Failed' && ended.how === 'by SIGKILL') return;
+    ends.push({ rank, end: ended });
+    if (ended.type !== 'Failed' || grace !== undefined) return;
+    const isLoss = failureOf(ended.error.code).retry === 'Counted';
+    grace = setTimeout(end, isLoss ? 0 : graceMs);
   };
   await Promise.all(
     trainers.map(async ({ ended }, rank) => {

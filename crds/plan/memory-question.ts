@@ -14,6 +14,8 @@ interface OtherStages {
   readonly evaluationTokens?: number;
   /** Tokens of the longest prompt with its answer; absent where nothing is asked. */
   readonly sampleTokens?: number;
+  /** Prompts, which several ranks answer side by side. */
+  readonly prompts?: number;
   /** Forms of the result. */
   readonly formats: readonly ResultForm[];
 }
@@ -53,7 +55,9 @@ export function stagesOf(
   const prompt = Math.ceil(longest / charactersPerToken) + templateTokens;
   return {
     ...(isMeasured ? { evaluationTokens: tokensPerBin } : {}),
-    ...(samples === undefined ? {} : { sampleTokens: prompt + samples.maxTokens }),
+    ...(samples === undefined
+      ? {}
+      : { sampleTokens: prompt + samples.maxTokens, prompts: samples.prompts.length }),
     formats: output.formats ?? [
       resolveMethod(method).adapter.type === 'None' ? 'MergedSafetensors' : 'PEFTAdapter',
     ],

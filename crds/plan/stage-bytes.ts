@@ -66,10 +66,11 @@ function evaluate(question: MemoryQuestion, tokens: number): StagePeak {
 
 /** Keys and values of all blocks, and the logits of one token in float32. */
 function sample(question: MemoryQuestion, tokens: number): StagePeak {
-  const { facts, method } = question;
+  const { facts, method, shards, stages } = question;
+  const atOnce = shards === 1 ? 1 : (stages?.prompts ?? 1);
   const width = valueBytes(method);
   return inTraining(question, 'Sample', {
-    activations: facts.L * 2 * tokens * facts.NK * facts.D * width,
+    activations: atOnce * facts.L * 2 * tokens * facts.NK * facts.D * width,
     working: forwardWorking(question, tokens) + 4 * facts.V * 4 + sharedBytes(question).vocabulary,
   });
 }

@@ -324,6 +324,7 @@ test('the stages of a job follow from what it asks for', (t) => {
     evaluationTokens: 512,
     // A third of the characters, a template, and the answer.
     sampleTokens: 101 + 64 + 10,
+    prompts: 2,
     formats: ['MergedSafetensors'],
   });
   t.deepEqual(stagesOf(aSpec({ 'output.formats': ['GGUF'] }), 512), { formats: ['GGUF'] });
