@@ -312,6 +312,7 @@ export class Bucket {
       try {
         const entries = await this.#kv.watch({ key: filter, initializedFn: watcher.ready });
         stop.addEventListener('abort', () => entries.stop(), { once: true });
+        if (stop.aborted) entries.stop(); // while the watch was being set up
         for await (const entry of entries) tell(entry, watcher);
       } catch (error) {
         if (!stop.aborted) throw unavailable(`watch ${filter}`, error);

@@ -1,5 +1,6 @@
 // The bus against a real nats-server: what is written is read, a stale write loses, and a server that is killed, frozen or wiped in
 // the middle costs time and nothing else.
+import { setImmediate } from 'node:timers/promises';
 import test from 'ava';
 import type { Bucket, Bus, Message } from '../../crds/wire/bus.ts';
 import { bucket, keys, stream, subjects } from '../../crds/wire/subjects.ts';
@@ -39,6 +40,21 @@ test('of many that replace one revision at the same time exactly one wins', asyn
     t.is(won.length, 1);
     revision = Number(won[0]);
   }
+});
+
+test('a watch that is stopped while it is being set up ends', async (t) => {
+  await using server = await NatsServer.start();
+  await using bus = await server.bus();
+  const state = await bus.openBucket(bucket.state);
+  const ignored = { entry() {}, ready() {}, again() {} };
+  for (let turns = 0; turns < 30; turns += 1) {
+    const stop = new AbortController();
+    const watch = state.watch(keys.all(job), ignored, stop.signal);
+    for (let turn = 0; turn < turns; turn += 1) await setImmediate();
+    stop.abort();
+    await watch;
+  }
+  t.pass();
 });
 
 test('a watcher is told of all keys of its job and of no other, in order', async (t) => {
