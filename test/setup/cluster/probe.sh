@@ -7,6 +7,8 @@ lacks() {
 }
 [[ $EUID == 0 ]] || lacks 'a cluster needs root, for network namespaces and control groups'
 
+# npm puts the programs of packages first, and one of them (a tracer of files) is called nft.
+PATH=$(tr : '\n' <<< "$PATH" | grep -v '/node_modules/' | paste -sd:)
 missing=()
 for command in iptables nft ipset ip openssl; do command -v "$command" > /dev/null || missing+=("$command"); done
 ((${#missing[@]} == 0)) || command -v apt-get > /dev/null \

@@ -11,7 +11,8 @@
 : "${CLUSTER_POLICY:=1}"                      # 1: enforce NetworkPolicy
 : "${CLUSTER_LEASE_SECONDS:=40}"              # kubelet renews its lease four times in this period
 BIN=$CLUSTER_PROGRAMS/bin
-PATH=$BIN:$PATH
+# npm puts the programs of packages first, and one of them (a tracer of files) is called nft.
+PATH=$BIN:$(tr : '\n' <<< "$PATH" | grep -v '/node_modules/' | paste -sd:)
 export KUBECONFIG=$CLUSTER_STATE/admin.conf
 
 # Everything that runs is a member of the control group "anneal": down.sh finds it there, pods included.
