@@ -1,10 +1,12 @@
 // From the method that a job resolved to, to the implementations that run: one line for each member
 // of each seam. Everything else in the worker knows interfaces only.
+import type { FineTuneJobSpec } from '../crds/api/job.ts';
 import type { ResolvedMethod } from '../crds/index.ts';
+import { storesCodes } from '../crds/methods/coded.ts';
 import { drawOf } from '../crds/methods/draw.ts';
 import type { Adapter } from './adapters/adapter.ts';
 import { lora } from './adapters/lora.ts';
-import type { Trains } from './engine/build-model.ts';
+import type { BuildOptions, Trains } from './engine/build-model.ts';
 import { finalNormName } from './engine/model.ts';
 import type { Parameters } from './engine/parameters.ts';
 import { adamW } from './optimizers/adamw.ts';
@@ -28,6 +30,19 @@ import type { WeightStore } from './weights/weight-store.ts';
 /** Type of the residual stream, of stored weights and of products. */
 export function dtypeOf(method: ResolvedMethod): 'bfloat16' | 'float32' {
   return method.precision.type === 'BFloat16' ? 'bfloat16' : 'float32';
+}
+
+/** How the model of a job is built: the same for whoever trains it and for whoever makes results of what was trained. */
+export function buildOptionsOf(spec: FineTuneJobSpec, method: ResolvedMethod): BuildOptions {
+  const dtype = dtypeOf(method);
+  return {
+    dtype,
+    adapter: adapterOf(method, BigInt(spec.training.seed), dtype),
+    store: weightStoreOf(method),
+    trains: trainsOf(method),
+    coded: storesCodes(method),
+    sequenceLength: spec.dataset.sequenceLength,
+  };
 }
 
 export function weightStoreOf({ base }: ResolvedMethod): WeightStore {
@@ -146,7 +161,7 @@ function adamSettings({ betas, epsilon, weightDecay }: AdamParameters) {
 }
 
 /** Whether a tensor of the model trains at some time; those of an adapter always do. */
-export function trainsOf({ adapter, selection }: ResolvedMethod): Trains {
+function trainsOf({ adapter, selection }: ResolvedMethod): Trains {
   if (adapter.type !== 'None') return () => false;
   const draw = drawOf(selection);
   if (draw === null) return () => true;

@@ -2,7 +2,6 @@
 // as the job says and hands them to the loop.
 import { join } from 'node:path';
 import { programVersion, type ResolvedMethod, resolveMethod } from '../crds/index.ts';
-import { storesCodes } from '../crds/methods/coded.ts';
 import { type MemoryPlan, planMemory } from '../crds/plan/memory.ts';
 import { stagesOf } from '../crds/plan/memory-question.ts';
 import { requireShareable } from '../crds/plan/shareable.ts';
@@ -33,7 +32,7 @@ import { OptimizerStates } from './optimizers/states.ts';
 import type { Role, RoleContext } from './role.ts';
 import { requireRecord, writeRecord } from './run-folder.ts';
 import { samplerOf } from './sampler.ts';
-import { adapterOf, dtypeOf, optimizerOf, selectionOf, trainsOf, weightStoreOf } from './seams.ts';
+import { buildOptionsOf, dtypeOf, optimizerOf, selectionOf } from './seams.ts';
 import { blockScores } from './selection/block-scores.ts';
 import { Recorder } from './telemetry/recorder.ts';
 import { resetMemoryPeaks, trimMemory } from './tensor/memory.ts';
@@ -168,17 +167,11 @@ function load(
   files: ModelFiles,
   shareOut?: ShareOut,
 ): Model {
-  const dtype = dtypeOf(method);
   const report = { type: 'stage', stage: 'Load', unit: 'Tensors' } as const;
   emit({ ...report, state: 'Started', total: files.tensorNames.length });
   const model = buildModel(modelSource(files), {
-    dtype,
-    adapter: adapterOf(method, BigInt(run.spec.training.seed), dtype),
-    store: weightStoreOf(method),
-    trains: trainsOf(method),
-    coded: storesCodes(method),
+    ...buildOptionsOf(run.spec, method),
     ...(shareOut === undefined ? {} : { shareOut }),
-    sequenceLength: run.spec.dataset.sequenceLength,
   });
   emit({
     ...report,

@@ -8,14 +8,25 @@ export interface History {
   readonly evaluations: readonly TelemetryOf<'evaluation'>[];
 }
 
-export function historyOf(messages: Iterable<Telemetry>): History {
-  const steps = new Map<number, TelemetryOf<'step'>>();
-  const evaluations = new Map<number, TelemetryOf<'evaluation'>>();
-  for (const message of messages) {
-    if (message.type === 'step') keepNewer(steps, message);
-    if (message.type === 'evaluation') keepNewer(evaluations, message);
+/** A history that grows with the messages that come. */
+export class HistoryKeeper {
+  readonly #steps = new Map<number, TelemetryOf<'step'>>();
+  readonly #evaluations = new Map<number, TelemetryOf<'evaluation'>>();
+
+  take(message: Telemetry): void {
+    if (message.type === 'step') keepNewer(this.#steps, message);
+    if (message.type === 'evaluation') keepNewer(this.#evaluations, message);
   }
-  return { steps: sorted(steps), evaluations: sorted(evaluations) };
+
+  get history(): History {
+    return { steps: sorted(this.#steps), evaluations: sorted(this.#evaluations) };
+  }
+}
+
+export function historyOf(messages: Iterable<Telemetry>): History {
+  const keeper = new HistoryKeeper();
+  for (const message of messages) keeper.take(message);
+  return keeper.history;
 }
 
 function keepNewer<T extends { readonly step: number; readonly time: number }>(

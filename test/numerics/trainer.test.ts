@@ -16,6 +16,7 @@ import { type Tensor, toArray } from '../../worker/tensor/tensor.ts';
 import { setThreads } from '../../worker/tensor/threads.ts';
 import { type TrainerResult, train } from '../../worker/trainer.ts';
 import { freshState, type TrainerState } from '../../worker/trainer-state.ts';
+import { learnsByHeart } from '../builders/learns-by-heart.ts';
 import {
   countUp,
   MemoryCheckpoints,
@@ -76,16 +77,7 @@ const batches = [0, 1, 2].map((n) => [
 const evaluation = [aBin([countUp(3, 10)]), aBin([countUp(9, 6), countUp(2, 4)])];
 
 const learns = test.macro({
-  async exec(t, _: string, options: TrainingOptions) {
-    const text = [aBin([countUp(0, 12)])];
-    const setting = { batches: [text], evaluation: text, plan: { totalSteps: 60 } };
-    using training = new Training({ ...setting, ...options });
-    const { state } = await train(training.parts, freshState);
-    const [before, after] = state.evaluations.map(({ loss }) => loss ?? Number.NaN);
-    t.true((before ?? 0) > Math.log(40), 'it begins worse than by guessing one of 40 tokens');
-    // The right token is likelier than all others together.
-    t.true((after ?? 9) < Math.log(2), `${before} to ${after}`);
-  },
+  exec: (t, _: string, options: TrainingOptions) => learnsByHeart(t, options),
   title: (_, words) => `a toy learns its text by heart with ${words}`,
 });
 

@@ -14,7 +14,7 @@ import { hiddenStates } from '../../worker/engine/forward.ts';
 import { headName, type Model } from '../../worker/engine/model.ts';
 import { wholePieces } from '../../worker/engine/pieces.ts';
 import { requireRecord, writeRecord } from '../../worker/run-folder.ts';
-import { adapterOf, dtypeOf, weightStoreOf } from '../../worker/seams.ts';
+import { buildOptionsOf } from '../../worker/seams.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import type { Tensor } from '../../worker/tensor/tensor.ts';
@@ -75,14 +75,8 @@ export async function trainedModel({ folder }: TrainedRun): Promise<Model> {
   const { model: prepared } = await requireRecord(folder, runFiles.prepared, preparedRecord);
   const { checkpoint } = await requireRecord(folder, runFiles.trained, trainedRecord);
   const method = resolveMethod(spec.method);
-  const dtype = dtypeOf(method);
   using files = openModel(prepared.path);
-  const model = buildModel(modelSource(files), {
-    dtype,
-    adapter: adapterOf(method, 0n, dtype),
-    store: weightStoreOf(method),
-    sequenceLength: spec.dataset.sequenceLength,
-  });
+  const model = buildModel(modelSource(files), buildOptionsOf(spec, method));
   const targets = valueTensors(wholePieces(model.parameters));
   loadState(checkpoint, await verifyCheckpoint(checkpoint), targets);
   return model;

@@ -42,7 +42,7 @@ export type ShareOut = (parameters: readonly Parameter[]) => readonly Parameter[
 /** Whether a tensor of the model's own trains at some time of the run. */
 export type Trains = (name: string, place: Parameter['place']) => boolean;
 
-interface BuildOptions {
+export interface BuildOptions {
   readonly dtype: DType;
   readonly adapter: Adapter | null;
   /** How frozen matrices are stored. @default dense */

@@ -3,7 +3,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { resolveMethod } from '../../crds/index.ts';
-import { storesCodes } from '../../crds/methods/coded.ts';
 import type { PreparedRecord, RunRecord, TrainedRecord } from '../../crds/wire/run-folder.ts';
 import type { RunReport } from '../../crds/wire/run-report.ts';
 import { verifyCheckpoint } from '../checkpoint/folder.ts';
@@ -13,7 +12,7 @@ import { openModel } from '../decoder/model-files.ts';
 import { buildModel, modelSource } from '../engine/build-model.ts';
 import { wholePieces } from '../engine/pieces.ts';
 import type { RoleContext } from '../role.ts';
-import { adapterOf, dtypeOf, trainsOf, weightStoreOf } from '../seams.ts';
+import { buildOptionsOf } from '../seams.ts';
 import { keep } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ArtifactFacts, ArtifactFormat, ArtifactWriter } from './artifact.ts';
@@ -53,15 +52,7 @@ export async function writeArtifacts(
 ): Promise<Written> {
   const method = resolveMethod(run.spec.method);
   using files = openModel(prepared.model.path);
-  const dtype = dtypeOf(method);
-  const model = buildModel(modelSource(files), {
-    dtype,
-    adapter: adapterOf(method, BigInt(run.spec.training.seed), dtype),
-    store: weightStoreOf(method),
-    trains: trainsOf(method),
-    coded: storesCodes(method),
-    sequenceLength: run.spec.dataset.sequenceLength,
-  });
+  const model = buildModel(modelSource(files), buildOptionsOf(run.spec, method));
   using _parameters = model.parameters;
   const checkpoint = trained.result ?? trained.checkpoint;
   const manifest = await verifyCheckpoint(checkpoint);

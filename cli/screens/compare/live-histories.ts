@@ -1,10 +1,10 @@
 // The histories of jobs that are compared while they go on: what is kept, then what comes. A screen is told at most twice a second that there
 // is something new, since a comparison looks at every step.
 import { toAnnealError } from '../../../crds/index.ts';
-import type { TelemetryOf } from '../../../crds/wire/telemetry.ts';
 import type { Compared } from '../../commands/compare.ts';
 import { type Job, keyOf } from '../../jobs/job.ts';
 import type { JobSource } from '../../jobs/source.ts';
+import { HistoryKeeper } from '../../metrics/history.ts';
 
 export interface Followed {
   readonly job: Job;
@@ -13,8 +13,7 @@ export interface Followed {
 
 interface Kept {
   job: Job;
-  readonly steps: Map<number, TelemetryOf<'step'>>;
-  readonly evaluations: Map<number, TelemetryOf<'evaluation'>>;
+  readonly keeper: HistoryKeeper;
   away: Away | undefined;
 }
 
@@ -38,7 +37,7 @@ export class LiveHistories {
     this.#now = now;
     this.#signal = signal;
     this.#kept = followed.map(({ job, source }) => {
-      const kept = { job, steps: new Map(), evaluations: new Map(), away: undefined };
+      const kept = { job, keeper: new HistoryKeeper(), away: undefined };
       void this.#followWorkers(kept, source);
       void this.#followJob(kept, source);
       return kept;
@@ -51,10 +50,7 @@ export class LiveHistories {
   }
 
   get all(): readonly Compared[] {
-    return this.#kept.map(({ job, steps, evaluations }) => ({
-      job,
-      history: { steps: byStep(steps), evaluations: byStep(evaluations) },
-    }));
+    return this.#kept.map(({ job, keeper }) => ({ job, history: keeper.history }));
   }
 
   /** Who cannot be asked now. */
@@ -75,9 +71,7 @@ export class LiveHistories {
         if (heard.type === 'Away') this.#lost(kept, heard.why);
         else kept.away = undefined;
         if (heard.type !== 'Message') continue;
-        const { message } = heard;
-        if (message.type === 'step') keepNewer(kept.steps, message);
-        if (message.type === 'evaluation') keepNewer(kept.evaluations, message);
+        kept.keeper.take(heard.message);
         this.#wake();
       }
     } catch (error) {
@@ -114,16 +108,4 @@ export class LiveHistories {
       for (const listener of this.#listeners) listener();
     }, frameMs);
   }
-}
-
-function keepNewer<T extends { readonly step: number; readonly time: number }>(
-  kept: Map<number, T>,
-  message: T,
-): void {
-  const before = kept.get(message.step);
-  if (before === undefined || message.time >= before.time) kept.set(message.step, message);
-}
-
-function byStep<T>(kept: ReadonlyMap<number, T>): readonly T[] {
-  return [...kept].sort(([a], [b]) => a - b).map(([, message]) => message);
 }

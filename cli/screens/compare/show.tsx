@@ -1,7 +1,8 @@
 // Opens the comparison on the alternate buffer; resolves when the person leaves or the signal is aborted.
-import { render, useApp, useInput, useWindowSize } from 'ink';
+import { useApp, useInput, useWindowSize } from 'ink';
 import { type ReactNode, useMemo, useSyncExternalStore } from 'react';
 import type { GlyphSet } from '../../format/glyphs.ts';
+import { showFullScreen } from '../full-screen.ts';
 import type { LiveHistories } from './live-histories.ts';
 import { CompareScreen } from './screen.tsx';
 
@@ -15,18 +16,7 @@ interface CompareFacts {
 }
 
 export async function showCompare(facts: CompareFacts, signal: AbortSignal): Promise<void> {
-  const app = render(<App {...facts} />, {
-    alternateScreen: true,
-    exitOnCtrlC: false,
-    patchConsole: false,
-    incrementalRendering: true,
-    maxFps: 10,
-  });
-  const leave = (): void => app.unmount();
-  signal.addEventListener('abort', leave, { once: true });
-  if (signal.aborted) leave();
-  await app.waitUntilExit();
-  signal.removeEventListener('abort', leave);
+  await showFullScreen(<App {...facts} />, signal);
 }
 
 function App({ histories, glyphs, color, now, interrupted }: CompareFacts): ReactNode {

@@ -1,11 +1,12 @@
 // Opens the wizard on the alternate buffer; resolves with the file to write and its text, or with nothing where the person left.
 import { existsSync } from 'node:fs';
-import { render, useApp, useInput, useWindowSize } from 'ink';
+import { useApp, useInput, useWindowSize } from 'ink';
 import { type ReactNode, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import type { GlyphSet } from '../../format/glyphs.ts';
 import type { Estimator } from '../../init/estimator.ts';
 import { manifestText } from '../../init/manifest-text.ts';
 import type { Found } from '../../init/questions.ts';
+import { showFullScreen } from '../full-screen.ts';
 import { pressedOf } from '../pressed.ts';
 import { pressKey, type Wizard } from './model.ts';
 import { WizardScreen } from './screen.tsx';
@@ -25,20 +26,12 @@ export interface WizardFacts {
 
 export type Ended = { readonly type: 'Written'; readonly file: string } | { readonly type: 'Left' };
 
+/** Letters are seen as they are typed. */
+const typingFps = 20;
+
 export async function showWizard(facts: WizardFacts, signal: AbortSignal): Promise<Ended> {
   let ended: Ended = { type: 'Left' };
-  const app = render(<App {...facts} done={(how) => (ended = how)} />, {
-    alternateScreen: true,
-    exitOnCtrlC: false,
-    patchConsole: false,
-    incrementalRendering: true,
-    maxFps: 20,
-  });
-  const leave = (): void => app.unmount();
-  signal.addEventListener('abort', leave, { once: true });
-  if (signal.aborted) leave();
-  await app.waitUntilExit();
-  signal.removeEventListener('abort', leave);
+  await showFullScreen(<App {...facts} done={(how) => (ended = how)} />, signal, typingFps);
   return ended;
 }
 

@@ -22,6 +22,7 @@ import { setThreads } from '../../../worker/tensor/threads.ts';
 import { train } from '../../../worker/trainer.ts';
 import { freshState } from '../../../worker/trainer-state.ts';
 import { denseCopy, isQuantized } from '../../../worker/weights/weight-store.ts';
+import { learnsByHeart } from '../../builders/learns-by-heart.ts';
 import { ToyRun } from '../../builders/toy-run.ts';
 import { aToyModel, countUp, Training, type TrainingOptions } from '../../builders/toy-training.ts';
 import { aBin, gradientsOf } from '../../builders/training.ts';
@@ -165,14 +166,7 @@ test(gradients, 'Int4', bases.Int4);
 
 const text = [aBin([countUp(0, 12)])];
 const learns = test.macro({
-  async exec(t, _: string, options: TrainingOptions) {
-    const setting = { batches: [text], evaluation: text, plan: { totalSteps: 60 } };
-    using training = new Training({ ...setting, ...options });
-    const { state } = await train(training.parts, freshState);
-    const [before, after] = state.evaluations.map(({ loss }) => loss ?? Number.NaN);
-    t.true((before ?? 0) > Math.log(40), 'it begins worse than by guessing one of 40 tokens');
-    t.true((after ?? 9) < Math.log(2), `${before} to ${after}`);
-  },
+  exec: (t, _: string, options: TrainingOptions) => learnsByHeart(t, options),
   title: (_, words) => `a toy learns its text by heart on ${words}`,
 });
 test(learns, 'NF4 in float32', onBase(bases['NF4, double quantised']));

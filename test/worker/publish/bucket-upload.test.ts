@@ -1,10 +1,8 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import test from 'ava';
 import { listBucket } from '../../../worker/prepare/bucket.ts';
 import type { Bucket } from '../../../worker/prepare/bucket-client.ts';
 import { uploadToBucket } from '../../../worker/publish/bucket-upload.ts';
-import { type ResultFile, resultFile } from '../../../worker/publish/result-files.ts';
+import { filesIn } from '../../builders/result-files.ts';
 import { S3Server } from '../../doubles/s3-server.ts';
 import { someBytes, temporaryFolder, testNetwork } from '../../doubles/sources.ts';
 
@@ -21,19 +19,6 @@ function bucketOf(server: S3Server, facts: Partial<Bucket> = {}): Bucket {
     access: 'Write',
     ...facts,
   };
-}
-
-async function filesIn(
-  folder: string,
-  contents: Readonly<Record<string, string | Buffer>>,
-): Promise<readonly ResultFile[]> {
-  const files: ResultFile[] = [];
-  for (const [name, content] of Object.entries(contents)) {
-    const absolute = join(folder, name.replaceAll('/', '-'));
-    await writeFile(absolute, content);
-    files.push(await resultFile(name, absolute, never));
-  }
-  return files;
 }
 
 const nothing = () => {};

@@ -1,12 +1,11 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import test from 'ava';
 import { locate } from '../../../worker/prepare/locate.ts';
 import { resolveModel } from '../../../worker/prepare/resolve-source.ts';
 import { uploadToHub } from '../../../worker/publish/hub-upload.ts';
-import { type ResultFile, resultFile } from '../../../worker/publish/result-files.ts';
+import type { ResultFile } from '../../../worker/publish/result-files.ts';
 import type { HubDestination } from '../../../worker/publish/upload-targets.ts';
 import { aSpec } from '../../builders/job.ts';
+import { filesIn } from '../../builders/result-files.ts';
 import { HubServer } from '../../doubles/hub-server.ts';
 import {
   someBytes,
@@ -34,19 +33,6 @@ function destinationOn(hub: HubServer, facts: Partial<HubDestination> = {}): Hub
     ...{ token, tokenName: 'HF_TOKEN', field: 'spec.output.pushToHub', visibility: 'private' },
     ...facts,
   };
-}
-
-async function filesIn(
-  folder: string,
-  contents: Readonly<Record<string, string | Buffer>>,
-): Promise<readonly ResultFile[]> {
-  const files: ResultFile[] = [];
-  for (const [path, content] of Object.entries(contents)) {
-    const absolute = join(folder, path.replaceAll('/', '-'));
-    await writeFile(absolute, content);
-    files.push(await resultFile(path, absolute, never));
-  }
-  return files;
 }
 
 const weights = someBytes(300_000);

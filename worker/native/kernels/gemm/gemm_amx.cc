@@ -291,17 +291,23 @@ void multiply(int64_t depth, const Panels &a, const Panels &b, float *c, int64_t
   _tile_release();
 }
 
-} // namespace
-
-namespace {
-
-template <class Source> void add_quantized(Table &t, Storage storage) {
+template <class Source> void add(Table &t, Storage storage) {
   const int at = static_cast<int>(storage);
   t.halves[at] = Source::kPieces;
   t.pack_b[static_cast<int>(Layout::kDepthInner)][at] =
       pack<Source, Side::kB, Layout::kDepthInner>;
   t.pack_b[static_cast<int>(Layout::kDepthOuter)][at] =
       pack<Source, Side::kB, Layout::kDepthOuter>;
+}
+
+// What is not quantised is an operand on either side.
+template <class Source> void add_dense(Table &t, Storage storage) {
+  add<Source>(t, storage);
+  const int at = static_cast<int>(storage);
+  t.pack_a[static_cast<int>(Layout::kDepthInner)][at] =
+      pack<Source, Side::kA, Layout::kDepthInner>;
+  t.pack_a[static_cast<int>(Layout::kDepthOuter)][at] =
+      pack<Source, Side::kA, Layout::kDepthOuter>;
 }
 
 } // namespace
@@ -312,27 +318,17 @@ Table with_amx(const Table &table) {
   t.rows = t.columns = kPanel;
   t.depth = 256;
   t.unit = kDeep;
-  t.halves[static_cast<int>(Storage::kFloat32)] = Float32::kPieces;
-  t.halves[static_cast<int>(Storage::kBFloat16)] = BFloat16::kPieces;
   t.multiply = multiply;
-  constexpr int kInner = static_cast<int>(Layout::kDepthInner);
-  constexpr int kOuter = static_cast<int>(Layout::kDepthOuter);
-  t.pack_a[kInner][0] = pack<Float32, Side::kA, Layout::kDepthInner>;
-  t.pack_a[kInner][1] = pack<BFloat16, Side::kA, Layout::kDepthInner>;
-  t.pack_a[kOuter][0] = pack<Float32, Side::kA, Layout::kDepthOuter>;
-  t.pack_a[kOuter][1] = pack<BFloat16, Side::kA, Layout::kDepthOuter>;
-  t.pack_b[kInner][0] = pack<Float32, Side::kB, Layout::kDepthInner>;
-  t.pack_b[kInner][1] = pack<BFloat16, Side::kB, Layout::kDepthInner>;
-  t.pack_b[kOuter][0] = pack<Float32, Side::kB, Layout::kDepthOuter>;
-  t.pack_b[kOuter][1] = pack<BFloat16, Side::kB, Layout::kDepthOuter>;
-  add_quantized<Quantized<quantized::kNF4, false>>(t, Storage::kNF4);
-  add_quantized<Quantized<quantized::kNF4Double, false>>(t, Storage::kNF4Double);
-  add_quantized<Quantized<quantized::kInt8, false>>(t, Storage::kInt8);
-  add_quantized<Quantized<quantized::kInt4, false>>(t, Storage::kInt4);
-  add_quantized<Quantized<quantized::kNF4, true>>(t, Storage::kNF4Rounded);
-  add_quantized<Quantized<quantized::kNF4Double, true>>(t, Storage::kNF4DoubleRounded);
-  add_quantized<Quantized<quantized::kInt8, true>>(t, Storage::kInt8Rounded);
-  add_quantized<Quantized<quantized::kInt4, true>>(t, Storage::kInt4Rounded);
+  add_dense<Float32>(t, Storage::kFloat32);
+  add_dense<BFloat16>(t, Storage::kBFloat16);
+  add<Quantized<quantized::kNF4, false>>(t, Storage::kNF4);
+  add<Quantized<quantized::kNF4Double, false>>(t, Storage::kNF4Double);
+  add<Quantized<quantized::kInt8, false>>(t, Storage::kInt8);
+  add<Quantized<quantized::kInt4, false>>(t, Storage::kInt4);
+  add<Quantized<quantized::kNF4, true>>(t, Storage::kNF4Rounded);
+  add<Quantized<quantized::kNF4Double, true>>(t, Storage::kNF4DoubleRounded);
+  add<Quantized<quantized::kInt8, true>>(t, Storage::kInt8Rounded);
+  add<Quantized<quantized::kInt4, true>>(t, Storage::kInt4Rounded);
   return t;
 }
 
