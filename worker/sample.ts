@@ -190,15 +190,19 @@ class KeyValueCache {
   }
 }
 
-/** Attention of one token: `q [1, N, D]` over `k, v [K, S, D]`. */
+/**
+ * Attention of one token: `q [1, N, D]` over `k, v [K, S, D]`. In float32: for bfloat16 libtorch makes a program for each length it meets,
+ * and keeps them, 56 MiB for 48 tokens.
+ */
 function decode(q: Tensor, k: Tensor, v: Tensor, scale: number, cap: number): Tensor {
   const [, heads = 0, size = 0] = q.shape;
+  const wide = q.dtype === 'float64' ? 'float64' : 'float32';
   const groups = k.shape[0] ?? 0;
-  const grouped = ops.view(q, [groups, heads / groups, size]);
-  const scores = ops.mulScalar(ops.bmm(grouped, ops.transpose(k, 1, 2)), scale);
+  const grouped = ops.to(ops.view(q, [groups, heads / groups, size]), wide);
+  const scores = ops.mulScalar(ops.bmm(grouped, ops.transpose(ops.to(k, wide), 1, 2)), scale);
   const capped = cap > 0 ? ops.mulScalar(ops.tanh(ops.divScalar(scores, cap)), cap) : scores;
-  const shares = ops.to(ops.softmax(ops.to(capped, 'float32'), -1), q.dtype);
-  return ops.view(ops.bmm(shares, v), [1, heads, size]);
+  const mixed = ops.bmm(ops.softmax(capped, -1), ops.to(v, wide));
+  return ops.to(ops.view(mixed, [1, heads, size]), q.dtype);
 }
 
 function at(tensors: readonly Tensor[], index: number): Tensor {

@@ -65,7 +65,6 @@ export const trainRole: Role = async (context) => {
     now: () => clock.monotonic(),
   });
   const { model, pieces } = held;
-  trimMemory();
   using states = new OptimizerStates(pieces, optimizer);
   const plan = trainerPlan(run, memory, feed);
   const recorder = new Recorder({
@@ -107,6 +106,7 @@ export const trainRole: Role = async (context) => {
     },
     stopping: stopOf(context, world),
   };
+  trimMemory();
   const ended = await train(parts, restored ?? freshState);
   if (world.rank === 0) await leaveResult({ context, run, checkpoints, recorder }, ended);
   if (ended.reason === 'Stopped') stop.throwIfAborted();

@@ -2,9 +2,8 @@
 import { execa } from 'execa';
 import { type AnnealError, failureOf, TerminalError, UserError } from '../../crds/index.ts';
 import { type Telemetry, type TelemetryOf, telemetry } from '../../crds/wire/telemetry.ts';
+import { workerNodeArguments } from '../../crds/wire/worker-process.ts';
 
-/** Type stripping tells on stderr that it is experimental; stderr is for what went wrong. */
-const quiet = '--disable-warning=ExperimentalWarning';
 /** Exit code of a worker that saved and stopped because it was asked to. */
 const stoppedCode = 75;
 
@@ -34,7 +33,7 @@ export type RoleEnd =
 
 export function startRole(asked: RoleProcess): StartedRole {
   const { worker, role, folder, variables = {} } = asked;
-  const child = execa(process.execPath, [quiet, worker, role, folder], {
+  const child = execa(process.execPath, [...workerNodeArguments(role), worker, role, folder], {
     ipc: true,
     buffer: { ipc: false },
     env: { ...variables },

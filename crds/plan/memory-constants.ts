@@ -54,8 +54,8 @@ export const memoryConstants = {
     /** Inputs of blocks move to host memory and back. */
     hasOffload: false,
   },
-  /** JavaScript heap of a tokenizer, for each token of its vocabulary. */
-  tokenizerBytesPerToken: 1500,
+  /** What a tokenizer takes in JavaScript, for each token of its vocabulary. */
+  tokenizerBytesPerToken: 1000,
   publish: {
     /** Tokens of the check, and how many rows of logits are compared at once, in float64. */
     tokens: 64,
@@ -66,8 +66,8 @@ export const memoryConstants = {
   /** Bytes of an adapter's matrices: always float32. */
   adapterBytes: 4,
   cpu: {
-    /** Program, JavaScript heap, libtorch, threads: from 285 MiB (whole runs on a Zen 3) to 315 (on a Sapphire Rapids). */
-    context: 300 * 2 ** 20,
+    /** Program, JavaScript heap, libtorch, threads: 195 MiB (steps alone) to 222 (whole runs) on a Sapphire Rapids. */
+    context: 212 * 2 ** 20,
     /** What the allocator holds beyond what is asked, as a share of everything but weights: whole blocks are reused. */
     slack: 0,
     /** Share of free memory that kept tapes may fill. */

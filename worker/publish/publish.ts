@@ -18,7 +18,7 @@ import { systemNetwork } from '../prepare/network.ts';
 import { type SourceEnvironment, sourceEnvironment } from '../prepare/source-environment.ts';
 import type { Role, RoleContext } from '../role.ts';
 import { requireRecord, writeRecord } from '../run-folder.ts';
-import { memoryStatistics, resetMemoryPeaks } from '../tensor/memory.ts';
+import { memoryStatistics, resetMemoryPeaks, trimMemory } from '../tensor/memory.ts';
 import { setThreads } from '../tensor/threads.ts';
 import { destinationFolder } from './destination.ts';
 import { uploadArtifacts, uploadReport } from './upload.ts';
@@ -34,6 +34,7 @@ export const publishRole: Role = async (context) => {
   const network = systemNetwork(clock, emit);
   const targets = uploadTargets(run.spec, await environmentOf(run, config.variables, network));
   setThreads(run.threads);
+  trimMemory();
   resetMemoryPeaks();
   const destination = destinationFolder(run, folder);
   await using _lock = await lockDestination(context, destination);

@@ -3,6 +3,7 @@
 import { createInterface } from 'node:readline';
 import { execa } from 'execa';
 import { type Telemetry, type TelemetryOf, telemetry } from '../../crds/wire/telemetry.ts';
+import { workerNodeArguments } from '../../crds/wire/worker-process.ts';
 import type { ControlGroup } from './control-group.ts';
 import type { ChildEnd } from './end-of-child.ts';
 
@@ -22,14 +23,13 @@ export interface Child {
   kill(): void;
 }
 
-/** Type stripping tells on stderr that it is experimental; stderr is for what went wrong. */
-const quiet = '--disable-warning=ExperimentalWarning';
 const keptLines = 20;
 const keptCharacters = 2000;
 
 export function startChild(plan: ChildPlan): Child {
   const killsBefore = plan.group.memoryKills();
-  const child = execa(process.execPath, [quiet, plan.worker, plan.role, plan.folder], {
+  const started = [...workerNodeArguments(plan.role), plan.worker, plan.role, plan.folder];
+  const child = execa(process.execPath, started, {
     ipc: true,
     buffer: false,
     stdio: ['ignore', 'pipe', 'pipe'],

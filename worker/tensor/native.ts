@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TerminalError } from '../../crds/errors.ts';
-import { nativeOverride } from './config.ts';
+import { letIdleThreadsSleep, nativeOverride } from './config.ts';
 import { toNativeError } from './native-error.ts';
 
 /** What `worker/native/addon` exports. A handle is a positive integer that stands for a tensor. */
@@ -66,6 +66,7 @@ function load(): Native {
   const path =
     nativeOverride() ?? fileURLToPath(new URL('../native/dist/anneal.node', import.meta.url));
   if (!existsSync(path)) throw missing(`${path} does not exist`);
+  letIdleThreadsSleep();
   const addon = open(path);
   addon.onError(toNativeError);
   addon.loadLibrary(kernels(path, 'anneal_kernels'));

@@ -13,6 +13,7 @@ import { execa } from 'execa';
 import { ensureDemo } from '../../../cli/setup/demo.ts';
 import { ensureNative } from '../../../cli/setup/native.ts';
 import type { Setup } from '../../../cli/setup/setup.ts';
+import { workerNodeArguments } from '../../../crds/wire/worker-process.ts';
 import { ensurePeers } from '../../setup/peers.ts';
 import { type Case, casesOf } from './cases.ts';
 import { emptyRequest, writeEmptyFolder } from './overhead.ts';
@@ -88,18 +89,30 @@ interface Program {
 type Programs = readonly [Program, ...Program[]];
 
 async function programsOf(setup: Setup, onlyOurs: boolean): Promise<Programs> {
-  const ours = program(setup, 'ours', process.execPath, 'our-step.ts');
+  const ours = program(
+    setup,
+    'ours',
+    process.execPath,
+    'our-step.ts',
+    workerNodeArguments('train'),
+  );
   if (onlyOurs) return [ours];
   const { python } = await ensurePeers(setup);
   return [ours, program(setup, 'peer', python, 'peer_step.py')];
 }
 
-function program(setup: Setup, name: Program['name'], file: string, script: string): Program {
+function program(
+  setup: Setup,
+  name: Program['name'],
+  file: string,
+  script: string,
+  settings: readonly string[] = [],
+): Program {
   const path = fileURLToPath(new URL(script, import.meta.url));
   return {
     name,
     async run(request) {
-      const { stdout } = await execa(file, [path], {
+      const { stdout } = await execa(file, [...settings, path], {
         input: JSON.stringify(request),
         env: { HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false' },
         cancelSignal: setup.signal,

@@ -3,8 +3,11 @@ import { memoryStatistics, resetMemoryPeaks, trimMemory } from '../../../worker/
 import { native } from '../../../worker/tensor/native.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
+import { toArray } from '../../../worker/tensor/tensor.ts';
 
 const mebibyte = 1 << 20;
+/** When the addon had been loaded, and nothing more. */
+const loaded = memoryStatistics().fileBytes;
 const floats = (bytes: number): readonly number[] => [bytes / 4];
 
 test('the bytes of tensors are counted while they live, and the most of them is remembered', (t) => {
@@ -28,6 +31,14 @@ test('a view costs nothing', (t) => {
     ops.narrow(x, 0, 1, 10);
     t.is(memoryStatistics().tensorBytes, before);
   });
+});
+
+test('what loading read of programs and libraries is given back, and found again where it is needed', (t) => {
+  trimMemory();
+  t.true(memoryStatistics().fileBytes < 0.6 * loaded, `${loaded} bytes of files before`);
+  using x = ops.ones(floats(4096));
+  using doubled = ops.add(x, x);
+  t.deepEqual(new Set(toArray(doubled)), new Set([2]));
 });
 
 test('a peak ends with a reset', (t) => {

@@ -8,8 +8,15 @@
 #include <malloc.h>
 #endif
 
+#include <sys/mman.h>
+
 #include <atomic>
 #include <climits>
+#include <cstdio>
+#include <fstream>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "block_cache.h"
 #include "exports.h"
@@ -88,6 +95,52 @@ void keep_large_blocks() {
 #endif
 }
 
+struct Mapping {
+  uintptr_t begin = 0;
+  uintptr_t end = 0;
+  std::string permissions;
+  std::string file;
+  // Pages that were written since, and so are in no file.
+  bool has_own_pages = true;
+};
+
+// Mappings of files, as /proc/self/smaps tells them; none where it cannot be read.
+std::vector<Mapping> file_mappings() {
+  std::vector<Mapping> mappings;
+  std::ifstream smaps("/proc/self/smaps");
+  for (std::string line; std::getline(smaps, line);) {
+    Mapping one;
+    char permissions[5] = {};
+    int path = 0;
+    if (std::sscanf(line.c_str(), "%lx-%lx %4s %*s %*s %*s %n", &one.begin, &one.end, permissions,
+                    &path) == 3) {
+      one.permissions = permissions;
+      if (path > 0)
+        one.file = line.substr(static_cast<size_t>(path));
+      mappings.push_back(one);
+    } else if (line == "Anonymous:             0 kB" && !mappings.empty()) {
+      mappings.back().has_own_pages = false;
+    }
+  }
+  std::erase_if(mappings, [](const Mapping& one) { return one.file.rfind('/', 0) != 0; });
+  return mappings;
+}
+
+// What of programs and libraries was read while they were loaded, 115 MiB of them, and is next to never read again. The pages are those of
+// files, and come back from there when they are touched: 70 MiB do not.
+void drop_library_pages() {
+#ifdef __linux__
+  const std::vector<Mapping> mappings = file_mappings();
+  std::set<std::string> programs;
+  for (const Mapping& one : mappings)
+    if (one.permissions[2] == 'x')
+      programs.insert(one.file);
+  for (const Mapping& one : mappings)
+    if (!one.has_own_pages && one.permissions[1] == '-' && programs.count(one.file) > 0)
+      madvise(reinterpret_cast<void*>(one.begin), one.end - one.begin, MADV_DONTNEED);
+#endif
+}
+
 void set_number(const Call& call, napi_value object, const char* name, int64_t value) {
   check(napi_set_named_property(call.env, object, name, call.number(static_cast<double>(value))),
         "an object");
@@ -134,9 +187,10 @@ napi_value reset_peak(Call& call) {
   return call.undefined();
 }
 
-// trim() gives free blocks and heap pages back to the system.
+// trim() gives free blocks, heap pages and pages of libraries back to the system.
 napi_value trim(Call& call) {
   blocks().trim();
+  drop_library_pages();
 #ifdef __GLIBC__
   malloc_trim(0);
 #endif
