@@ -1,6 +1,7 @@
 // Commands that look at jobs once and print: list, get, describe, why, checkpoints. What they know comes from a source; what they
 // print from format/.
 import { stringify } from 'yaml';
+import { UserError } from '../../crds/index.ts';
 import { now } from '../clock.ts';
 import { jsonOf } from '../command-table/json.ts';
 import type { SourceFlags } from '../command-table/source-flags.ts';
@@ -44,11 +45,20 @@ export async function withJob<T>(
 
 export async function listFromTerminal(
   filter: ListFilter,
-  format: string,
+  { output: format, watch }: { readonly output: string; readonly watch: boolean },
   looking: Looking,
 ): Promise<number> {
   const { flags, config, output, signal } = looking;
   await using source = await openSource(flags, config);
+  if (watch) {
+    const { isWatchOutput, watchList } = await import('./list-watch.ts');
+    if (!isWatchOutput(format)) {
+      const message = `--output is ${format}; with --watch it must be table, wide, json or name`;
+      throw new UserError({ code: 'E_USAGE', message });
+    }
+    await watchList(source, filter, format, looking);
+    return 0;
+  }
   const jobs = listJobs(await source.list(signal), filter);
   if (format === 'json') output.write(jsonOf('JobList', { items: jobs.map(jobSummary) }));
   else if (format === 'yaml') output.write(stringify({ items: jobs.map(({ object }) => object) }));

@@ -1,18 +1,27 @@
 // `anneal compare` as text: differences of the specs, the curves in one picture, the table with its verdicts.
-import type { Compared, ComparedRow, Comparison } from '../commands/compare.ts';
-import { exponentialMean, seriesOf } from '../metrics/history.ts';
+import type { Compared, ComparedRow, Comparison, Equal } from '../commands/compare.ts';
+import { type Axis, placeOn } from '../commands/metrics.ts';
+import {
+  exponentialMean,
+  type History,
+  type MetricName,
+  metricLabel,
+  seriesOf,
+} from '../metrics/history.ts';
 import { columnsOf } from './columns.ts';
 import type { GlyphSet } from './glyphs.ts';
 import { shortCount } from './job-columns.ts';
+import { metricText } from './metrics-text.ts';
 import { bytes, seconds } from './numbers.ts';
 import { mostSeries, overlay, seriesLetters } from './overlay.ts';
 import type { Paint, Style } from './palette.ts';
-import { boundsOf } from './plot.ts';
+import { boundsOf, type Point } from './plot.ts';
 
 interface CompareStyle {
   readonly width: number;
   readonly glyphs: GlyphSet;
   readonly paint: Paint;
+  readonly metric: MetricName;
 }
 
 const height = 10;
@@ -27,7 +36,7 @@ export function compareText(
   const parts = [
     [legend(comparison, style)],
     differenceLines(comparison, style.width),
-    curveLines(all, style),
+    curveLines(all, comparison, style),
     tableLines(comparison, style.width),
   ].filter((part) => part.length > 0);
   return `${parts.map((part) => part.join('\n')).join('\n\n')}\n`;
@@ -89,17 +98,19 @@ function shortened(text: string, longest: number): string {
 
 function curveLines(
   all: readonly Compared[],
-  { width, glyphs, paint }: CompareStyle,
+  comparison: Comparison,
+  { width, glyphs, paint, metric }: CompareStyle,
 ): readonly string[] {
-  const picture = curvePicture(all, { width, height }, glyphs);
+  const drawn = { metric, axis: axisOf(comparison) };
+  const picture = curvePicture(all, drawn, { width, height }, glyphs);
   if (picture === undefined) return [];
   return [
-    'train loss',
+    metricLabel(metric),
     ...picture.rows.map(({ label, pieces }) => {
-      const drawn = pieces.map(({ text, color }) =>
+      const painted = pieces.map(({ text, color }) =>
         color === undefined ? text : paint(text, { color }),
       );
-      return `${label} ┤${drawn.join('').trimEnd()}`;
+      return `${label} ┤${painted.join('').trimEnd()}`;
     }),
     picture.foot,
   ];
@@ -116,29 +127,56 @@ interface Picture {
   readonly foot: string;
 }
 
-/** The curves in one frame; undefined where there are not two steps yet. */
+const axisNames = { tokens: 'tokens', steps: 'step', time: 'time' } as const;
+
+/** Of the picture: what is equal in the table. */
+export function axisOf({ at }: Comparison): Axis {
+  return axisNames[at.equal];
+}
+
+interface Drawn {
+  readonly metric: MetricName;
+  readonly axis: Axis;
+}
+
+/** Curves of histories to which nothing is added any more are found once. */
+const known = new WeakMap<History, Map<string, readonly Point[]>>();
+
+function curveOf(history: History, { metric, axis }: Drawn): readonly Point[] {
+  const curves = known.get(history) ?? new Map<string, readonly Point[]>();
+  known.set(history, curves);
+  const key = `${metric} ${axis}`;
+  const found = curves.get(key);
+  if (found !== undefined) return found;
+  const samples = seriesOf(history, metric);
+  const [first] = samples;
+  const curve = exponentialMean(samples, samples.length > 50 ? 0.9 : 0).map((sample) => ({
+    x: placeOn(axis, sample, first),
+    y: sample.value ?? Number.NaN,
+  }));
+  curves.set(key, curve);
+  return curve;
+}
+
+/** The curves in one frame; undefined where there are not two values yet. */
 export function curvePicture(
   all: readonly Compared[],
+  drawn: Drawn,
   { width, height: rows }: { readonly width: number; readonly height: number },
   glyphs: GlyphSet,
 ): Picture | undefined {
-  const curves = all
-    .slice(0, mostSeries)
-    .map(({ history }) =>
-      exponentialMean(seriesOf(history, 'loss'), history.steps.length > 50 ? 0.9 : 0).map(
-        ({ tokens, value }) => ({ x: tokens, y: value ?? Number.NaN }),
-      ),
-    );
+  const curves = all.slice(0, mostSeries).map(({ history }) => curveOf(history, drawn));
   const finite = curves.flat().filter(({ y }) => Number.isFinite(y));
   if (finite.length < 2) return undefined;
-  const label = 7;
-  const size = { width: Math.max(10, width - label - 3), height: rows };
   const { least, greatest } = boundsOf(finite);
+  const [lowest, highest] = [metricText(drawn.metric, least), metricText(drawn.metric, greatest)];
+  const label = Math.max(7, lowest.length, highest.length);
+  const size = { width: Math.max(10, width - label - 3), height: rows };
   const edge = (row: number): string => {
-    if (row === 0) return greatest.toFixed(3);
-    return row === rows - 1 ? least.toFixed(3) : '';
+    if (row === 0) return highest;
+    return row === rows - 1 ? lowest : '';
   };
-  const tokens = finite.reduce((most, { x }) => Math.max(most, x), 0);
+  const last = finite.reduce((most, { x }) => Math.max(most, x), 0);
   return {
     rows: overlay(curves, size, glyphs).map((cells, row) => ({
       label: edge(row).padStart(label),
@@ -147,17 +185,30 @@ export function curvePicture(
         return color === undefined ? { text } : { text, color };
       }),
     })),
-    foot: `${' '.repeat(label)} └ ${shortCount(tokens)} tokens`,
+    foot: `${' '.repeat(label)} └ ${lastText(drawn.axis, last)}`,
   };
 }
 
-export function tableLines({ rows, tokens, names }: Comparison, width: number): readonly string[] {
+function lastText(axis: Axis, last: number): string {
+  if (axis === 'time') return seconds(last);
+  return axis === 'tokens' ? `${shortCount(last)} tokens` : `step ${last.toLocaleString('en')}`;
+}
+
+/** `at 604 M tokens`, `at step 400`, `after 2 h`. */
+function placeText({ equal, value }: { readonly equal: Equal; readonly value: number }): string {
+  if (equal === 'time') return `after ${seconds(value)}`;
+  return equal === 'tokens'
+    ? `at ${shortCount(value)} tokens`
+    : `at step ${value.toLocaleString('en')}`;
+}
+
+export function tableLines({ rows, at, names }: Comparison, width: number): readonly string[] {
   if (rows.length === 0) return ['one of them has done no step yet; nothing can be compared'];
   const others = names.slice(1).map((_, index) => index + 1);
   return columnsOf<ComparedRow>(
     rows,
     [
-      { head: `at ${shortCount(tokens)} tokens`, rank: 0, cell: ({ name }) => name },
+      { head: placeText(at), rank: 0, cell: ({ name }) => name },
       ...names.map((_, index) => ({
         head: letterOf(index),
         rank: index + 1,

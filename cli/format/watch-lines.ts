@@ -1,4 +1,4 @@
-// A job as plain lines while it goes on: one when something changes, and while it trains one every ten seconds. As sentences for screen
+// A job as plain lines while it goes on: one when something changes, and while it trains one now and then. As sentences for screen
 // readers, as JSON for programs.
 import { type Job, phaseOf } from '../jobs/job.ts';
 import { isOver, type JobEvent, type JobState } from '../screens/job/model.ts';
@@ -12,9 +12,14 @@ export interface WatchView {
   see(before: JobState, after: JobState, events: readonly JobEvent[]): void;
 }
 
-const everySeconds = 10;
+/** Seconds of training between two lines about steps. */
+const usualInterval = 10;
 
-export function watchLines(name: string, write: (line: string) => void): WatchView {
+export function watchLines(
+  name: string,
+  write: (line: string) => void,
+  interval = usualInterval,
+): WatchView {
   const toldAt = { step: Number.NEGATIVE_INFINITY };
   return {
     see(before, after) {
@@ -22,19 +27,19 @@ export function watchLines(name: string, write: (line: string) => void): WatchVi
         write(`${clockText(line.time)} ${name} ${harmless(line.words)}`);
       }
       const { step } = after.run;
-      if (step === null || step === before.run.step || !isDue(toldAt, after)) return;
+      if (step === null || step === before.run.step || !isDue(toldAt, after, interval)) return;
       write(`${clockText(step.time)} ${name} ${stepWords(after)}`);
     },
   };
 }
 
-export function watchSentences(write: (line: string) => void): WatchView {
+export function watchSentences(write: (line: string) => void, interval = usualInterval): WatchView {
   const toldAt = { step: Number.NEGATIVE_INFINITY };
   return {
     see(before, after) {
       for (const { words } of changes(before, after)) write(`${harmless(words)}.`);
       const { step } = after.run;
-      if (step === null || step === before.run.step || !isDue(toldAt, after)) return;
+      if (step === null || step === before.run.step || !isDue(toldAt, after, interval)) return;
       const left = secondsLeft(after.run);
       const eta =
         left === null || step.step === step.totalSteps ? '' : `, about ${seconds(left)} left`;
@@ -71,10 +76,10 @@ export function watchJson(job: string, write: (line: string) => void): WatchView
   };
 }
 
-/** True once every ten seconds of training, and at the last step. */
-function isDue(toldAt: { step: number }, { run: { step } }: JobState): boolean {
+/** True once an interval of training, and at the last step. */
+function isDue(toldAt: { step: number }, { run: { step } }: JobState, interval: number): boolean {
   if (step === null) return false;
-  if (step.time - toldAt.step < everySeconds && step.step !== step.totalSteps) return false;
+  if (step.time - toldAt.step < interval && step.step !== step.totalSteps) return false;
   toldAt.step = step.time;
   return true;
 }

@@ -1,29 +1,37 @@
 // Jobs beside each other while they go on: the curves in one picture, the table with its verdicts, then what was asked differently, as far as
 // the window reaches. Curves differ by dash and by letter; colours repeat it.
 import { Box, Text } from 'ink';
-import type { ReactNode } from 'react';
-import { type Compared, compareJobs } from '../../commands/compare.ts';
+import { type ReactNode, useMemo } from 'react';
+import { type Compared, type Comparison, compareJobs, type Equal } from '../../commands/compare.ts';
 import { ends, Line, type Look, Rule } from '../../components/line.tsx';
 import { clockText } from '../../format/age.ts';
 import {
+  axisOf,
   curvePicture,
   differenceLines,
   seriesMark,
   tableLines,
 } from '../../format/compare-text.ts';
 import { seconds } from '../../format/numbers.ts';
-import { styleOf } from '../../format/palette.ts';
+import { shadeOf, styleOf } from '../../format/palette.ts';
 import { phaseOf } from '../../jobs/job.ts';
+import { type MetricName, metricLabel } from '../../metrics/history.ts';
 import type { Away } from './live-histories.ts';
 
 interface CompareProps {
   readonly look: Look;
   readonly all: readonly Compared[];
   readonly away: readonly (Away & { readonly name: string })[];
+  readonly equal: Equal;
+  readonly metric: MetricName;
+  /** The line at the foot; empty where the screen around it has one. */
+  readonly keys?: string;
 }
 
-export function CompareScreen({ look, all, away }: CompareProps): ReactNode {
-  const comparison = compareJobs(all);
+export function CompareScreen(props: CompareProps): ReactNode {
+  const { look, all, away, equal, metric, keys = 'q leave; jobs go on' } = props;
+  // Time passes between two messages too, and alone it changes no comparison.
+  const comparison = useMemo(() => compareJobs(all, equal), [all, equal]);
   const table = tableLines(comparison, look.columns);
   const differences = differenceLines(comparison, look.columns);
   // Head, rule, keys, the frame of the picture, the rules above table and differences.
@@ -43,7 +51,7 @@ export function CompareScreen({ look, all, away }: CompareProps): ReactNode {
       {all.map((one, index) => (
         <Mark key={one.job.uid} look={look} one={one} index={index} />
       ))}
-      <Picture look={look} all={all} height={height} />
+      <Picture look={look} all={all} height={height} comparison={comparison} metric={metric} />
       <Rule look={look} title={all.length === 2 ? 'B beside A' : 'beside A'} />
       {table.map((line) => (
         <Line key={line} look={look}>
@@ -52,9 +60,11 @@ export function CompareScreen({ look, all, away }: CompareProps): ReactNode {
       ))}
       <Differences look={look} lines={differences} room={room} />
       <Box flexGrow={1} />
-      <Line look={look} style={{ dim: true }}>
-        {'q leave; jobs go on'}
-      </Line>
+      {keys === '' ? null : (
+        <Line look={look} style={{ dim: true }}>
+          {keys}
+        </Line>
+      )}
     </Box>
   );
 }
@@ -74,31 +84,43 @@ function Mark({ look, one, index }: { look: Look; one: Compared; index: number }
   );
 }
 
-function Picture({ look, all, height }: { look: Look; all: readonly Compared[]; height: number }) {
-  const { columns, glyphs, color: hasColor } = look;
-  const picture = curvePicture(all, { width: columns, height }, glyphs);
+interface PictureProps extends Pick<CompareProps, 'look' | 'all' | 'metric'> {
+  readonly height: number;
+  readonly comparison: Comparison;
+}
+
+function Picture({ look, all, height, comparison, metric }: PictureProps): ReactNode {
+  const { columns, glyphs, color: colors } = look;
+  const axis = axisOf(comparison);
+  const title = metricLabel(metric);
+  const picture = useMemo(
+    () => curvePicture(all, { metric, axis }, { width: columns, height }, glyphs),
+    [all, metric, axis, columns, height, glyphs],
+  );
   if (picture === undefined) {
     return (
       <>
-        <Rule look={look} title="train loss" />
-        <Line look={look}>{'  no steps yet'}</Line>
+        <Rule look={look} title={title} />
+        <Line look={look}>
+          {metric === 'loss' ? '  no steps yet' : '  nothing was measured yet'}
+        </Line>
       </>
     );
   }
   return (
     <>
-      <Rule look={look} title="train loss" />
+      <Rule look={look} title={title} />
       {picture.rows.map(({ label, pieces }, row) => (
         // Rows have no identity beyond their place.
         // biome-ignore lint/suspicious/noArrayIndexKey: the number of rows is fixed
         <Text key={row} wrap="truncate-end">
           {look.glyphs.text(`${label} ┤`)}
           {joined(pieces).map(({ text, color }, at) =>
-            color === undefined || !hasColor ? (
+            shadeOf(color, colors) === undefined ? (
               text
             ) : (
               // biome-ignore lint/suspicious/noArrayIndexKey: pieces of a row have no name
-              <Text key={at} color={color}>
+              <Text key={at} color={shadeOf(color, colors) as string}>
                 {text}
               </Text>
             ),

@@ -139,6 +139,7 @@ function rank({ generation, step, stage, waitingOn = '' }: BeatRecord): string {
 }
 
 function withHappened(state: JobState, more: readonly Happened[]): JobState {
+  if (more.length === 0) return state;
   const known = new Set(state.happened.map(keyOf));
   const fresh = more.filter((one) => !known.has(keyOf(one)));
   if (fresh.length === 0) return state;
