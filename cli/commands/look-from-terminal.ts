@@ -12,7 +12,7 @@ import { jobColumns } from '../format/job-columns.ts';
 import { bytes } from '../format/numbers.ts';
 import { styleOf } from '../format/palette.ts';
 import { wrap } from '../format/wrap.ts';
-import { findJob } from '../jobs/find.ts';
+import { at, findJob } from '../jobs/find.ts';
 import { type Job, keyOf, phaseOf } from '../jobs/job.ts';
 import { openSource } from '../jobs/open-source.ts';
 import type { JobSource } from '../jobs/source.ts';
@@ -64,7 +64,7 @@ export async function listFromTerminal(
   else if (format === 'yaml') output.write(stringify({ items: jobs.map(({ object }) => object) }));
   else if (format === 'name') output.write(jobs.map((job) => `${keyOf(job)}\n`).join(''));
   else if (jobs.length === 0) {
-    output.talk(`there are no jobs in ${source.place}\n`);
+    output.talk(`there are no jobs ${at(source.place)}\n`);
     const next = source.type === 'local' ? 'run' : 'submit';
     output.talk(`next: ${config.command} init, then ${config.command} ${next} job.yaml\n`);
   } else {

@@ -39,8 +39,10 @@ export async function watchFromTerminal(
 ): Promise<number> {
   const local = word?.startsWith('local/') === true;
   const asked = local ? { ...looking.flags, local: true } : looking.flags;
-  await using source = await openSource(asked, looking.config);
   const isScreen = await wantsScreen(flags, looking);
+  // Loaded while the API server is asked.
+  if (isScreen) void loadScreens().catch(() => undefined); // told where it is needed
+  await using source = await openSource(asked, looking.config);
   if (word === undefined) {
     if (!isScreen) {
       const { watchList } = await import('./list-watch.ts');
@@ -201,6 +203,12 @@ function conditionOf(text: string): (state: JobState) => boolean {
   return ({ job }) => job !== null && phaseOf(job).toLowerCase() === text.toLowerCase();
 }
 
+/** Takes a quarter of a second of processor the first time. */
+async function loadScreens() {
+  await import('../dev/tsx-hook.ts');
+  return await import('../screens/show.tsx');
+}
+
 async function screen(
   source: JobSource,
   job: Job | undefined,
@@ -208,8 +216,6 @@ async function screen(
   looking: Looking,
 ): Promise<{ readonly state: JobState; readonly interrupted: boolean }> {
   const { config, output, signal } = looking;
-  await import('../dev/tsx-hook.ts');
-  const { showApp } = await import('../screens/show.tsx');
   const { Live } = await import('../screens/live.ts');
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
@@ -228,6 +234,7 @@ async function screen(
   live.subscribe(() => {
     if (key !== undefined && isDone(source, live.job(key))) stop.abort();
   });
+  const { showApp } = await loadScreens();
   await showApp(
     {
       ...{ live, place: source.place, now, glyphs: output.glyphs },

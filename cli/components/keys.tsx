@@ -50,7 +50,7 @@ export function Help({
 }
 
 const everywhere: readonly Key[] = [
-  { key: ':', does: 'a command, in the words of the shell' },
+  { key: ':', does: 'type a command' },
   { key: 'esc', does: 'back' },
   { key: 'q', does: 'leave; jobs go on' },
   { key: 'ctrl-c', does: 'leave; jobs go on' },

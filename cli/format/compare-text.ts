@@ -1,21 +1,13 @@
 // `anneal compare` as text: differences of the specs, the curves in one picture, the table with its verdicts.
 import type { Compared, ComparedRow, Comparison, Equal } from '../commands/compare.ts';
-import { type Axis, placeOn } from '../commands/metrics.ts';
-import {
-  exponentialMean,
-  type History,
-  type MetricName,
-  metricLabel,
-  seriesOf,
-} from '../metrics/history.ts';
-import { columnsOf } from './columns.ts';
+import { type MetricName, metricLabel } from '../metrics/history.ts';
+import { type Column, columnsOf } from './columns.ts';
+import { axisOf, curvePicture, letterOf, seriesMark } from './compare-curves.ts';
 import type { GlyphSet } from './glyphs.ts';
 import { shortCount } from './job-columns.ts';
-import { metricText } from './metrics-text.ts';
 import { bytes, seconds } from './numbers.ts';
-import { mostSeries, overlay, seriesLetters } from './overlay.ts';
-import type { Paint, Style } from './palette.ts';
-import { boundsOf, type Point } from './plot.ts';
+import type { Paint } from './palette.ts';
+import { wrap } from './wrap.ts';
 
 interface CompareStyle {
   readonly width: number;
@@ -25,9 +17,6 @@ interface CompareStyle {
 }
 
 const height = 10;
-const seriesColors: readonly NonNullable<Style['color']>[] = ['cyan', 'yellow', 'magenta', 'red'];
-const lines = ['─', '╌', '┈', '┄'] as const;
-
 export function compareText(
   comparison: Comparison,
   all: readonly Compared[],
@@ -42,10 +31,6 @@ export function compareText(
   return `${parts.map((part) => part.join('\n')).join('\n\n')}\n`;
 }
 
-function letterOf(index: number): string {
-  return seriesLetters[index] ?? String(index + 1);
-}
-
 function legend({ names }: Comparison, { paint, glyphs }: CompareStyle): string {
   return names
     .map((name, index) => {
@@ -53,13 +38,6 @@ function legend({ names }: Comparison, { paint, glyphs }: CompareStyle): string 
       return paint(text, color === undefined ? {} : { color });
     })
     .join('    ');
-}
-
-/** `A ─ halo`: the letter, the dash and the colour of a job, wherever it is drawn. */
-export function seriesMark(name: string, index: number, { plot }: Pick<GlyphSet, 'plot'>): Piece {
-  const line = plot === 'braille' ? `${lines[index] ?? ''} ` : '';
-  const color = seriesColors[index];
-  return { text: `${letterOf(index)} ${line}${name}`, ...(color === undefined ? {} : { color }) };
 }
 
 export function differenceLines(
@@ -116,84 +94,6 @@ function curveLines(
   ];
 }
 
-/** Letters in one colour. */
-interface Piece {
-  readonly text: string;
-  readonly color?: NonNullable<Style['color']>;
-}
-
-interface Picture {
-  readonly rows: readonly { readonly label: string; readonly pieces: readonly Piece[] }[];
-  readonly foot: string;
-}
-
-const axisNames = { tokens: 'tokens', steps: 'step', time: 'time' } as const;
-
-/** Of the picture: what is equal in the table. */
-export function axisOf({ at }: Comparison): Axis {
-  return axisNames[at.equal];
-}
-
-interface Drawn {
-  readonly metric: MetricName;
-  readonly axis: Axis;
-}
-
-/** Curves of histories to which nothing is added any more are found once. */
-const known = new WeakMap<History, Map<string, readonly Point[]>>();
-
-function curveOf(history: History, { metric, axis }: Drawn): readonly Point[] {
-  const curves = known.get(history) ?? new Map<string, readonly Point[]>();
-  known.set(history, curves);
-  const key = `${metric} ${axis}`;
-  const found = curves.get(key);
-  if (found !== undefined) return found;
-  const samples = seriesOf(history, metric);
-  const [first] = samples;
-  const curve = exponentialMean(samples, samples.length > 50 ? 0.9 : 0).map((sample) => ({
-    x: placeOn(axis, sample, first),
-    y: sample.value ?? Number.NaN,
-  }));
-  curves.set(key, curve);
-  return curve;
-}
-
-/** The curves in one frame; undefined where there are not two values yet. */
-export function curvePicture(
-  all: readonly Compared[],
-  drawn: Drawn,
-  { width, height: rows }: { readonly width: number; readonly height: number },
-  glyphs: GlyphSet,
-): Picture | undefined {
-  const curves = all.slice(0, mostSeries).map(({ history }) => curveOf(history, drawn));
-  const finite = curves.flat().filter(({ y }) => Number.isFinite(y));
-  if (finite.length < 2) return undefined;
-  const { least, greatest } = boundsOf(finite);
-  const [lowest, highest] = [metricText(drawn.metric, least), metricText(drawn.metric, greatest)];
-  const label = Math.max(7, lowest.length, highest.length);
-  const size = { width: Math.max(10, width - label - 3), height: rows };
-  const edge = (row: number): string => {
-    if (row === 0) return highest;
-    return row === rows - 1 ? lowest : '';
-  };
-  const last = finite.reduce((most, { x }) => Math.max(most, x), 0);
-  return {
-    rows: overlay(curves, size, glyphs).map((cells, row) => ({
-      label: edge(row).padStart(label),
-      pieces: cells.map(({ text, series }) => {
-        const color = series === undefined ? undefined : seriesColors[series];
-        return color === undefined ? { text } : { text, color };
-      }),
-    })),
-    foot: `${' '.repeat(label)} └ ${lastText(drawn.axis, last)}`,
-  };
-}
-
-function lastText(axis: Axis, last: number): string {
-  if (axis === 'time') return seconds(last);
-  return axis === 'tokens' ? `${shortCount(last)} tokens` : `step ${last.toLocaleString('en')}`;
-}
-
 /** `at 604 M tokens`, `at step 400`, `after 2 h`. */
 function placeText({ equal, value }: { readonly equal: Equal; readonly value: number }): string {
   if (equal === 'time') return `after ${seconds(value)}`;
@@ -202,35 +102,51 @@ function placeText({ equal, value }: { readonly equal: Equal; readonly value: nu
     : `at step ${value.toLocaleString('en')}`;
 }
 
-export function tableLines({ rows, at, names }: Comparison, width: number): readonly string[] {
+/** A narrow window has the values as a table, and each verdict as a line below it. */
+export function tableLines(comparison: Comparison, width: number): readonly string[] {
+  const { rows, names } = comparison;
   if (rows.length === 0) return ['one of them has done no step yet; nothing can be compared'];
+  const values = valueColumns(comparison);
   const others = names.slice(1).map((_, index) => index + 1);
-  return columnsOf<ComparedRow>(
+  const whole = columnsOf(
     rows,
-    [
-      { head: placeText(at), rank: 0, cell: ({ name }) => name },
-      ...names.map((_, index) => ({
-        head: letterOf(index),
-        rank: index + 1,
-        right: true,
-        cell: (row: ComparedRow) => valueText(row, index),
-      })),
-      ...others.flatMap((index) => [
-        {
-          head: `${letterOf(index)} − A`,
-          rank: names.length + index,
-          right: true,
-          cell: (row: ComparedRow) => differenceOf(row, index),
-        },
-        {
-          head: '',
-          rank: 2 * names.length + index,
-          cell: (row: ComparedRow) => verdictOf(row, index),
-        },
-      ]),
-    ],
-    width,
+    [...values, ...others.flatMap((index) => verdictColumns(names.length, index))],
+    Number.POSITIVE_INFINITY,
   );
+  if (whole.every((line) => [...line].length <= width)) return whole;
+  const verdicts = rows.flatMap((row) =>
+    others.flatMap((index) => {
+      if (row.differences[index] === undefined) return [];
+      const verdict = verdictOf(row, index);
+      const words = verdict === '' ? '' : `, ${verdict}`;
+      return [`${letterOf(index)} − A ${row.name} ${differenceOf(row, index)}${words}`];
+    }),
+  );
+  return [...columnsOf(rows, values, width), ...verdicts.flatMap((text) => wrap(text, width))];
+}
+
+function valueColumns({ at, names }: Comparison): readonly Column<ComparedRow>[] {
+  return [
+    { head: placeText(at), rank: 0, cell: ({ name }) => name },
+    ...names.map((_, index) => ({
+      head: letterOf(index),
+      rank: index + 1,
+      right: true,
+      cell: (row: ComparedRow) => valueText(row, index),
+    })),
+  ];
+}
+
+function verdictColumns(jobs: number, index: number): readonly Column<ComparedRow>[] {
+  return [
+    {
+      head: `${letterOf(index)} − A`,
+      rank: jobs + index,
+      right: true,
+      cell: (row) => differenceOf(row, index),
+    },
+    { head: '', rank: 2 * jobs + index, cell: (row) => verdictOf(row, index) },
+  ];
 }
 
 function valueText({ name, values }: ComparedRow, index: number): string {

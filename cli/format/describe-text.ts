@@ -117,8 +117,12 @@ function nowRows({ job, losses, happenings }: Described, row: Row, style: Descri
       ? undefined
       : [
           `${progress.step} of ${progress.totalSteps ?? '?'}`,
-          ...(progress.trainLoss === undefined ? [] : [`loss ${progress.trainLoss}`]),
-          ...(progress.evalLoss === undefined ? [] : [`held out ${progress.evalLoss}`]),
+          ...(progress.trainLoss === undefined
+            ? []
+            : [`loss ${Number(progress.trainLoss).toFixed(4)}`]),
+          ...(progress.evalLoss === undefined
+            ? []
+            : [`held out ${Number(progress.evalLoss).toFixed(4)}`]),
           ...(progress.tokensPerSecond === undefined
             ? []
             : [`${shortCount(Number(progress.tokensPerSecond))} tokens/s`]),
@@ -154,6 +158,9 @@ function nowRows({ job, losses, happenings }: Described, row: Row, style: Descri
 }
 
 function whyRows(job: Job, row: Row, command: string): readonly string[] {
-  const { happened, doing, change } = whyOf(job, command);
+  const found = whyOf(job, command);
+  const { happened, doing } = found;
+  // Of a job that went well the results are told above.
+  const change = phaseOf(job) === 'Succeeded' ? '' : found.change;
   return [...row('happened', happened), ...row('then', doing), ...row('change', change)];
 }

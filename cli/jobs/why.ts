@@ -1,6 +1,7 @@
 // Why a job stands where it stands, for somebody who is tired: what happened, what is done about it without them, what they can do.
 // The first cause, not the last: a peer that left because another ran out of memory is not told first.
 import { type Failure, failureOf, failures, isFailureCode, type Phase } from '../../crds/index.ts';
+import { clockText } from '../format/age.ts';
 import { type Job, localNamespace, phaseOf } from './job.ts';
 
 interface Why {
@@ -143,7 +144,7 @@ function restartingWords(job: Job): Why {
     happened: messageOf(job, 'Restarting') ?? sentence(restarts?.lastCause ?? 'Workers left'),
     doing:
       `The workers form a new world${from === undefined ? '' : ` and go on from step ${from}`}` +
-      `${when === undefined ? '' : `, not before ${when}`}. ${counted} of ${most} restarts are used.`,
+      `${when === undefined ? '' : `, not before ${clockText(Date.parse(when) / 1000)}`}. ${counted} of ${most} restarts are used.`,
     change: '',
   };
 }
@@ -177,7 +178,8 @@ function runningWords(job: Job): string {
   const { progress } = job.status;
   if (progress?.step === undefined) return 'It trains; the first step is not done yet.';
   const of = progress.totalSteps === undefined ? '' : ` of ${progress.totalSteps}`;
-  const loss = progress.trainLoss === undefined ? '' : `, loss ${progress.trainLoss}`;
+  const loss =
+    progress.trainLoss === undefined ? '' : `, loss ${Number(progress.trainLoss).toFixed(4)}`;
   return `It trains: step ${progress.step}${of}${loss}.`;
 }
 

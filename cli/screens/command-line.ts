@@ -64,7 +64,7 @@ function compared(navigation: Navigation, names: readonly string[], seen: Seen):
 }
 
 function named(word: string, { jobs }: Seen): Job {
-  return findJob(jobs, word, 'view');
+  return findJob(jobs, word, 'this view');
 }
 
 function chosen(navigation: Navigation, { rows, job }: Seen): Job | undefined {

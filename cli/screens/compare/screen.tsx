@@ -5,13 +5,8 @@ import { type ReactNode, useMemo } from 'react';
 import { type Compared, type Comparison, compareJobs, type Equal } from '../../commands/compare.ts';
 import { ends, Line, type Look, Rule } from '../../components/line.tsx';
 import { clockText } from '../../format/age.ts';
-import {
-  axisOf,
-  curvePicture,
-  differenceLines,
-  seriesMark,
-  tableLines,
-} from '../../format/compare-text.ts';
+import { axisOf, curvePicture, seriesMark } from '../../format/compare-curves.ts';
+import { differenceLines, tableLines } from '../../format/compare-text.ts';
 import { seconds } from '../../format/numbers.ts';
 import { shadeOf, styleOf } from '../../format/palette.ts';
 import { phaseOf } from '../../jobs/job.ts';

@@ -8,6 +8,7 @@ import { shortCount } from '../../format/job-columns.ts';
 import { bytes, percent, real, seconds } from '../../format/numbers.ts';
 import { styleOf } from '../../format/palette.ts';
 import { bar, boundsOf, plot, trailingMeans } from '../../format/plot.ts';
+import { wrap } from '../../format/wrap.ts';
 import { methodOf, modelOf, phaseOf } from '../../jobs/job.ts';
 import { whyOf } from '../../jobs/why.ts';
 import type { Navigation } from '../navigation.ts';
@@ -355,9 +356,13 @@ function Essentials({ look, state }: JobProps): ReactNode {
   return (
     <>
       <Numbers look={look} state={state} />
-      {last === undefined ? null : (
-        <Line look={look}>{`${clockText(last.time)} ${last.words}`}</Line>
-      )}
+      {last === undefined
+        ? null
+        : wrap(`${clockText(last.time)} ${last.words}`, look.columns).map((text) => (
+            <Line key={text} look={look}>
+              {text}
+            </Line>
+          ))}
     </>
   );
 }
