@@ -65,9 +65,8 @@ function reachedBy(history: History, equal: Equal): Float64Array {
   if (equal === 'time') return secondsAfter(history);
   const { steps } = history;
   const places = new Float64Array(steps.length);
-  for (const [index, { step, tokensSeen }] of steps.entries()) {
-    places[index] = equal === 'steps' ? step : tokensSeen;
-  }
+  let index = 0;
+  for (const { step, tokensSeen } of steps) places[index++] = equal === 'steps' ? step : tokensSeen;
   return places;
 }
 
@@ -128,7 +127,8 @@ function lastEvaluation({ evaluations }: History): Mean {
 
 function medianSpeed({ steps }: History): Mean {
   const speeds = new Float64Array(steps.length);
-  for (const [index, { tokensPerSecond }] of steps.entries()) speeds[index] = tokensPerSecond;
+  let index = 0;
+  for (const { tokensPerSecond } of steps) speeds[index++] = tokensPerSecond;
   return { value: speeds.sort()[Math.floor(speeds.length / 2)] };
 }
 
@@ -148,10 +148,12 @@ function duration(history: History): Mean {
 function secondsAfter({ steps }: History): Float64Array {
   const after = new Float64Array(steps.length);
   let ms = 0;
-  for (const [index, { step, stepMs }] of steps.entries()) {
-    const before = steps[index - 1]?.step ?? step - 1;
-    ms += stepMs.total * (step - before);
-    after[index] = ms / 1000;
+  let index = 0;
+  let before: number | undefined;
+  for (const { step, stepMs } of steps) {
+    ms += stepMs.total * (step - (before ?? step - 1));
+    before = step;
+    after[index++] = ms / 1000;
   }
   return after;
 }

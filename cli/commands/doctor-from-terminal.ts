@@ -32,7 +32,7 @@ export async function doctorFromTerminal(
   });
   const cluster = await checksOfCluster(asked, config);
   const all = { ...found, checks: [...found.checks, ...cluster] };
-  const text = glyphSet(config).text(diagnosisText(all));
+  const text = glyphSet(config).text(diagnosisText(found, cluster));
   out(output === 'json' ? jsonOf('Diagnosis', all) : text);
   // A cluster that nobody named may lack anything: this machine runs jobs without one.
   const named = Object.values(asked).some((flag) => flag !== undefined);

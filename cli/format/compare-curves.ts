@@ -58,12 +58,35 @@ function curveOf(history: History, { metric, axis }: Drawn): readonly Point[] {
   if (found !== undefined) return found;
   const samples = seriesOf(history, metric);
   const [first] = samples;
-  const curve = exponentialMean(samples, samples.length > 50 ? 0.9 : 0).map((sample) => ({
-    x: placeOn(axis, sample, first),
-    y: sample.value ?? Number.NaN,
-  }));
+  const means = exponentialMean(samples, samples.length > 50 ? 0.9 : 0);
+  const curve = thinned(
+    means.map((sample) => ({ x: placeOn(axis, sample, first), y: sample.value ?? Number.NaN })),
+  );
   curves.set(key, curve);
   return curve;
+}
+
+/** Far more than a terminal has columns of dots. */
+const mostPoints = 4_000;
+
+/** Of many neighbours the least and the greatest, so that no spike is lost; those that are not finite are left out. */
+function thinned(points: readonly Point[]): readonly Point[] {
+  if (points.length <= mostPoints) return points;
+  const size = Math.ceil((2 * points.length) / mostPoints);
+  const kept: Point[] = [];
+  for (let from = 0; from < points.length; from += size) {
+    let least: Point | undefined;
+    let greatest: Point | undefined;
+    for (let at = from; at < Math.min(from + size, points.length); at++) {
+      const point = points[at];
+      if (point === undefined || !Number.isFinite(point.y)) continue;
+      if (least === undefined || point.y < least.y) least = point;
+      if (greatest === undefined || point.y > greatest.y) greatest = point;
+    }
+    if (least === undefined || greatest === undefined) continue;
+    kept.push(...(least.x <= greatest.x ? [least, greatest] : [greatest, least]));
+  }
+  return kept;
 }
 
 /** The curves in one frame; undefined where there are not two values yet. */

@@ -131,12 +131,14 @@ function tokensAt(steps: readonly TelemetryOf<'step'>[], step: number): number {
  * finite count nothing.
  */
 export function exponentialMean(samples: readonly Sample[], keep: number): readonly Sample[] {
+  if (keep === 0) return samples;
   let sum = 0;
   let weight = 0;
   return samples.map((sample) => {
     if (sample.value === null) return sample;
     sum = keep * sum + sample.value;
     weight = keep * weight + 1;
-    return { ...sample, value: sum / weight };
+    const { step, tokens, time } = sample;
+    return { step, tokens, time, value: sum / weight };
   });
 }

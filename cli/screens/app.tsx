@@ -4,6 +4,7 @@ import { Box, useApp, useInput, useWindowSize } from 'ink';
 import {
   type ReactNode,
   useEffect,
+  useMemo,
   useReducer,
   useRef,
   useState,
@@ -41,8 +42,11 @@ export interface AppProps {
   readonly textOf: (what: TextOf, job: Job, columns: number) => string;
 }
 
-/** Time that passes without a message is shown too. On the board that is ages alone, of many rows. */
-const tickMs = { seconds: 1_000, ages: 2_000 } as const;
+/** Time that passes without a message is shown too: how long a source is away, how old jobs are. Other views show none. */
+function tickMs(view: View, isAway: boolean): number | null {
+  if (view.type === 'Job' || isAway) return 1_000;
+  return view.type === 'Board' ? 2_000 : null;
+}
 
 export function App(props: AppProps): ReactNode {
   const { live, first, now } = props;
@@ -57,8 +61,9 @@ export function App(props: AppProps): ReactNode {
     ...{ glyphs: props.glyphs, color: props.color, now: now().getTime() / 1000 },
   };
   const { at, view, rows: list, job } = pilot;
-  const every = view.type === 'Board' && live.board.away === null ? tickMs.ages : tickMs.seconds;
+  const every = tickMs(view, live.board.away !== null);
   useEffect(() => {
+    if (every === null) return;
     const timer = setInterval(redraw, every);
     return () => clearInterval(timer);
   }, [every]);
@@ -89,7 +94,10 @@ export function App(props: AppProps): ReactNode {
   return (
     <Box flexDirection="column" height={look.rows} width={look.columns} overflow="hidden">
       <Box flexDirection="column" flexGrow={1} overflow="hidden">
-        {at.help ? <Help look={look} keys={keys} title={titles[view.type]} /> : frozen}
+        {/* What is too long is cut at its end, not squeezed. */}
+        <Box flexDirection="column" flexShrink={0}>
+          {at.help ? <Help look={look} keys={keys} title={titles[view.type]} /> : frozen}
+        </Box>
       </Box>
       <Foot look={look} at={at} said={said} keys={keys} />
     </Box>
@@ -146,11 +154,14 @@ function Compared({ look, live, keys }: ComparedProps): ReactNode {
   const [stop] = useState(() => new AbortController());
   const [histories] = useState(() => live.histories(keys, stop.signal));
   useEffect(() => () => stop.abort(), [stop]);
-  useSyncExternalStore(histories.subscribe, () => histories.version);
+  const version = useSyncExternalStore(histories.subscribe, () => histories.version);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new version means that there is more to compare
+  const all = useMemo(() => histories.all, [histories, version]);
+  const [took] = useState(() => (ms: number) => histories.took(ms));
   // One row is for the keys, which are those of the whole screen.
   const rows = { ...look, rows: look.rows - 1 };
-  const shown = { all: histories.all, away: histories.away } as const;
-  return <CompareScreen look={rows} {...shown} equal="tokens" metric="loss" keys="" />;
+  const shown = { look: rows, all, away: histories.away, took } as const;
+  return <CompareScreen {...shown} equal="tokens" metric="loss" keys="" />;
 }
 
 interface FootProps {

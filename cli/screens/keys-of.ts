@@ -26,9 +26,9 @@ export function keysOf(view: View, job: Job | null, isCluster: boolean): readonl
   ];
   const scroll: readonly Key[] = [
     { key: 'j k', does: 'down, up' },
-    { key: 'down up', does: 'the same' },
     { key: 'pgdn pgup', does: 'ten lines' },
     { key: 'g G', does: 'first, last' },
+    { key: 'down up', does: 'as j and k' },
   ];
   switch (view.type) {
     case 'Board':

@@ -43,6 +43,7 @@ export class Live {
   #board = emptyBoard;
   #changes: TimedChange[] = [];
   #timer: NodeJS.Timeout | undefined;
+  #foldedAt = Number.NEGATIVE_INFINITY;
   #version = 0;
 
   constructor(facts: LiveFacts) {
@@ -166,12 +167,15 @@ export class Live {
     }
   }
 
+  /** At once where the last picture is old enough: what is rare is seen without delay, what is frequent ten times a second. */
   #wake(): void {
-    this.#timer ??= setTimeout(() => this.#fold(), frameMs);
+    const since = performance.now() - this.#foldedAt;
+    this.#timer ??= setTimeout(() => this.#fold(), Math.max(0, frameMs - since));
   }
 
   #fold(): void {
     this.#timer = undefined;
+    this.#foldedAt = performance.now();
     if (this.#facts.signal.aborted) return;
     if (this.#changes.length > 0) this.#board = seeBoard(this.#board, this.#changes);
     this.#changes = [];

@@ -1,7 +1,7 @@
 // Jobs beside each other while they go on: the curves in one picture, the table with its verdicts, then what was asked differently, as far as
 // the window reaches. Curves differ by dash and by letter; colours repeat it.
 import { Box, Text } from 'ink';
-import { type ReactNode, useMemo } from 'react';
+import { type ReactNode, useEffect, useMemo } from 'react';
 import { type Compared, type Comparison, compareJobs, type Equal } from '../../commands/compare.ts';
 import { ends, Line, type Look, Rule } from '../../components/line.tsx';
 import { clockText } from '../../format/age.ts';
@@ -19,6 +19,8 @@ interface CompareProps {
   readonly away: readonly (Away & { readonly name: string })[];
   readonly equal: Equal;
   readonly metric: MetricName;
+  /** Told how many milliseconds the comparison took. */
+  readonly took?: (ms: number) => void;
   /** The line at the foot; empty where the screen around it has one. */
   readonly keys?: string;
 }
@@ -26,7 +28,8 @@ interface CompareProps {
 export function CompareScreen(props: CompareProps): ReactNode {
   const { look, all, away, equal, metric, keys = 'q leave; jobs go on' } = props;
   // Time passes between two messages too, and alone it changes no comparison.
-  const comparison = useMemo(() => compareJobs(all, equal), [all, equal]);
+  const compared = useMemo(() => timed(() => compareJobs(all, equal)), [all, equal]);
+  const { found: comparison } = compared;
   const table = tableLines(comparison, look.columns);
   const differences = differenceLines(comparison, look.columns);
   // Head, rule, keys, the frame of the picture, the rules above table and differences.
@@ -46,7 +49,10 @@ export function CompareScreen(props: CompareProps): ReactNode {
       {all.map((one, index) => (
         <Mark key={one.job.uid} look={look} one={one} index={index} />
       ))}
-      <Picture look={look} all={all} height={height} comparison={comparison} metric={metric} />
+      <Picture
+        {...{ look, all, height, comparison, metric, took: props.took }}
+        before={compared.ms}
+      />
       <Rule look={look} title={all.length === 2 ? 'B beside A' : 'beside A'} />
       {table.map((line) => (
         <Line key={line} look={look}>
@@ -79,19 +85,30 @@ function Mark({ look, one, index }: { look: Look; one: Compared; index: number }
   );
 }
 
+function timed<T>(find: () => T): { readonly found: T; readonly ms: number } {
+  const began = performance.now();
+  const found = find();
+  return { found, ms: performance.now() - began };
+}
+
 interface PictureProps extends Pick<CompareProps, 'look' | 'all' | 'metric'> {
+  readonly took: CompareProps['took'] | undefined;
+  /** Milliseconds of what was found before. */
+  readonly before: number;
   readonly height: number;
   readonly comparison: Comparison;
 }
 
-function Picture({ look, all, height, comparison, metric }: PictureProps): ReactNode {
+function Picture(props: PictureProps): ReactNode {
+  const { look, all, height, comparison, metric, took, before } = props;
   const { columns, glyphs, color: colors } = look;
   const axis = axisOf(comparison);
   const title = metricLabel(metric);
-  const picture = useMemo(
-    () => curvePicture(all, { metric, axis }, { width: columns, height }, glyphs),
+  const { found: picture, ms } = useMemo(
+    () => timed(() => curvePicture(all, { metric, axis }, { width: columns, height }, glyphs)),
     [all, metric, axis, columns, height, glyphs],
   );
+  useEffect(() => took?.(before + ms), [took, before, ms]);
   if (picture === undefined) {
     return (
       <>

@@ -1,6 +1,6 @@
 // Opens the comparison on the alternate buffer; resolves when the person leaves or the signal is aborted.
 import { useApp, useInput, useWindowSize } from 'ink';
-import { type ReactNode, useMemo, useSyncExternalStore } from 'react';
+import { type ReactNode, useMemo, useState, useSyncExternalStore } from 'react';
 import type { Equal } from '../../commands/compare.ts';
 import type { GlyphSet } from '../../format/glyphs.ts';
 import type { Colors } from '../../format/palette.ts';
@@ -24,7 +24,7 @@ export async function showCompare(facts: CompareFacts, signal: AbortSignal): Pro
   await showFullScreen(<App {...facts} />, signal);
 }
 
-function App({ histories, glyphs, color, now, interrupted, ...shown }: CompareFacts): ReactNode {
+function App({ histories, glyphs, color, now, interrupted, ...asked }: CompareFacts): ReactNode {
   const { exit } = useApp();
   const { columns, rows } = useWindowSize();
   const version = useSyncExternalStore(histories.subscribe, () => histories.version);
@@ -35,9 +35,11 @@ function App({ histories, glyphs, color, now, interrupted, ...shown }: CompareFa
   });
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new version means that there is more to compare
   const all = useMemo(() => histories.all, [histories, version]);
+  const [took] = useState(() => (ms: number) => histories.took(ms));
   const look = {
     ...{ columns: Math.max(20, columns), rows: Math.max(8, rows), glyphs, color },
     now: now().getTime() / 1000,
   };
-  return <CompareScreen look={look} all={all} away={histories.away} {...shown} />;
+  const shown = { look, all, away: histories.away, ...asked };
+  return <CompareScreen {...shown} took={took} />;
 }

@@ -27,12 +27,9 @@ export interface WizardFacts {
 
 export type Ended = { readonly type: 'Written'; readonly file: string } | { readonly type: 'Left' };
 
-/** Letters are seen as they are typed. */
-const typingFps = 20;
-
 export async function showWizard(facts: WizardFacts, signal: AbortSignal): Promise<Ended> {
   let ended: Ended = { type: 'Left' };
-  await showFullScreen(<App {...facts} done={(how) => (ended = how)} />, signal, typingFps);
+  await showFullScreen(<App {...facts} done={(how) => (ended = how)} />, signal);
   return ended;
 }
 

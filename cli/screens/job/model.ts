@@ -97,7 +97,11 @@ function seeHeard(state: JobState, heard: Heard, at: number): JobState {
     case 'UpToDate':
       return backOnBus(state);
     case 'PodEvent':
-      return withHappened(backOnBus(state), [fromPodEvent(heard.event)]);
+      // What a node has is looked up where it matters; on the screen it would hide what happened.
+      return withHappened(
+        backOnBus(state),
+        heard.event.type === 'NodeChecked' ? [] : [fromPodEvent(heard.event)],
+      );
     case 'Beat':
       return { ...backOnBus(state), workers: withBeat(state.workers, heard.index, heard.beat) };
     case 'Message':
@@ -177,7 +181,8 @@ function fromMessage(index: number, message: Telemetry): readonly Happened[] {
 const troubles: ReadonlySet<PodEvent['type']> = new Set(['Ended', 'Hung', 'TelemetryDropped']);
 
 function fromPodEvent({ time, index, type, message, generation }: PodEvent): Happened {
-  const world = generation === undefined ? '' : `, generation ${generation}`;
+  const isSaid = generation === undefined || message.includes(`generation ${generation}`);
+  const world = isSaid ? '' : `, generation ${generation}`;
   return { time, words: `worker ${index}: ${message}${world}`, trouble: troubles.has(type) };
 }
 
