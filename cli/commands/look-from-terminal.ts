@@ -6,7 +6,7 @@ import { now } from '../clock.ts';
 import { jsonOf } from '../command-table/json.ts';
 import type { SourceFlags } from '../command-table/source-flags.ts';
 import type { CliConfig } from '../config.ts';
-import { columnsOf } from '../format/columns.ts';
+import { columnsOf, shortened } from '../format/columns.ts';
 import { describeText } from '../format/describe-text.ts';
 import { jobColumns } from '../format/job-columns.ts';
 import { bytes } from '../format/numbers.ts';
@@ -133,6 +133,9 @@ export async function whyFromTerminal(
   });
 }
 
+/** What stands before the places of checkpoints. */
+const placeColumn = 66;
+
 export async function checkpointsFromTerminal(
   word: string,
   format: string,
@@ -147,6 +150,8 @@ export async function checkpointsFromTerminal(
       output.talk(`${job.name} has no checkpoint yet\n`);
       output.talk(`next: ${config.command} describe ${job.name}\n`);
     } else {
+      // The end of a place tells one from another; programs get all of it.
+      const room = Math.max(20, (output.columns ?? Number.POSITIVE_INFINITY) - placeColumn);
       const lines = columnsOf(
         found,
         [
@@ -170,7 +175,7 @@ export async function checkpointsFromTerminal(
             cell: (one) => (one.bytes === undefined ? '–' : bytes(one.bytes)),
           },
           { head: 'WRITTEN', rank: 4, cell: ({ time }) => time?.replace(/\.\d+Z$/, 'Z') ?? '–' },
-          { head: 'PLACE', rank: 5, cell: ({ place }) => place },
+          { head: 'PLACE', rank: 5, cell: ({ place }) => shortened(place, room) },
         ],
         Number.POSITIVE_INFINITY,
       );

@@ -1,7 +1,7 @@
 // `anneal compare` as text: differences of the specs, the curves in one picture, the table with its verdicts.
 import type { Compared, ComparedRow, Comparison, Equal } from '../commands/compare.ts';
 import { type MetricName, metricLabel } from '../metrics/history.ts';
-import { type Column, columnsOf } from './columns.ts';
+import { type Column, columnsOf, shortened } from './columns.ts';
 import { axisOf, curvePicture, letterOf, seriesMark } from './compare-curves.ts';
 import type { GlyphSet } from './glyphs.ts';
 import { shortCount } from './job-columns.ts';
@@ -68,10 +68,6 @@ export function differenceLines(
     path,
     ...values.map((value, index) => `  ${letterOf(index)} ${value}`),
   ]);
-}
-
-function shortened(text: string, longest: number): string {
-  return text.length <= longest ? text : `…${text.slice(text.length - longest + 1)}`;
 }
 
 function curveLines(

@@ -1,4 +1,5 @@
 // `anneal describe`: what the job is, where it runs, how it stands, why.
+import { isTerminal } from '../../crds/index.ts';
 import { type Job, keyOf, localNamespace, methodOf, modelOf, phaseOf } from '../jobs/job.ts';
 import type { Happening } from '../jobs/source.ts';
 import { whyOf } from '../jobs/why.ts';
@@ -130,7 +131,7 @@ function nowRows({ job, losses, happenings }: Described, row: Row, style: Descri
   return [
     ...row('step', step),
     ...row('curve', curveSentence(losses)),
-    ...row('until', progress?.estimatedCompletionTime),
+    ...row('until', isTerminal(phaseOf(job)) ? undefined : progress?.estimatedCompletionTime),
     ...row(
       'checkpoint',
       checkpoint?.latestStep === undefined
