@@ -34,6 +34,7 @@ export function workersMeet(world: World, bus: MemoryBus): void {
             v: 1,
             podUID: String(metaOf(pod)['uid']),
             podIP: '10.0.0.1',
+            port: 0,
             node: 'n',
             devices: [],
           },
@@ -49,6 +50,7 @@ export function workersMeet(world: World, bus: MemoryBus): void {
         records.acks.set(index, {
           v: 1,
           podUID,
+          opened: false,
           restored: true,
           saved: 0,
           stoppedStep: 1,
