@@ -15,6 +15,7 @@ import type { MemoryBus } from './memory-bus.ts';
 import type { World } from './world.ts';
 
 export function workersMeet(world: World, bus: MemoryBus): void {
+  if (bus.awaySince !== undefined) return;
   for (const job of bus.jobs()) {
     const records = bus.of(job);
     const { state, desired } = records;
