@@ -111,6 +111,7 @@ export function aSituation(changes: Partial<Situation> & RecordsOf = {}): Situat
       ...(acks === undefined ? {} : { acks }),
       ...(list === undefined ? {} : { list }),
     }),
+    beats: new Map(),
     joined: 0,
     terminateBy: undefined,
     trainer: { type: 'None' },

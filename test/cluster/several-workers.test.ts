@@ -1,92 +1,22 @@
 // Jobs of several workers on the real cluster: the images of this checkout, installed by the chart, pods on both nodes. Whatever is lost on
 // the way, the result has the bits that `anneal run --workers N` makes of the same file.
-import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ExecutionContext } from 'ava';
 import { eventually } from '../doubles/eventually.ts';
 import { digestsBelow } from '../e2e/killed-run.ts';
-import { writeToyJob } from '../toy/toy-job.ts';
 import { onThisMachine, statusOf, untilComplete } from './a-real-job.ts';
-import { aNamespace, installCrd, kubectl } from './access.ts';
-import { installAnneal, loadImages } from './installed.ts';
+import { installCrd, kubectl } from './access.ts';
+import { loadImages } from './installed.ts';
 import { test } from './our-cluster.ts';
 import { signalPod } from './pod-processes.ts';
-import { aSharedFolder } from './shared-folder.ts';
-import { ToldSteps } from './told-steps.ts';
+import { aJobOfSeveral } from './several.ts';
 
 test.before(async () => {
   await installCrd();
   await loadImages();
 });
 
-const method = { preset: 'LoRA', adapter: { type: 'LoRA', lora: { rank: 4, alpha: '8' } } };
-
-interface Wanted {
-  readonly workers: number;
-  readonly maxSteps: number;
-  readonly intervalSteps: number;
-  readonly worker?: object;
-}
-
-/** The job in a namespace of its own with a release of its own, applied. */
-async function aRunningJob(t: ExecutionContext, wanted: Wanted) {
-  t.timeout(1_500_000);
-  const namespace = await aNamespace(t);
-  await installAnneal(t, namespace);
-  const folder = await aSharedFolder(namespace, 'toy');
-  const { workers, maxSteps, intervalSteps } = wanted;
-  const { file } = await writeToyJob(folder, {
-    ...{ name: 'toy', claim: 'toy', method },
-    training: { maxSteps, globalBatchSize: 4 },
-    checkpoint: { intervalSteps },
-    failurePolicy: { hangTimeoutSeconds: 10 },
-    worker: {
-      ...{ replicas: workers, devicesPerWorker: 0, terminationGracePeriodSeconds: 30 },
-      // One thread here as there: the order of a sum depends on how many share it.
-      env: [{ name: 'OMP_NUM_THREADS', value: '1' }],
-      topologySpreadConstraints: [
-        {
-          ...{ maxSkew: 1, topologyKey: 'kubernetes.io/hostname' },
-          whenUnsatisfiable: 'DoNotSchedule',
-          labelSelector: { matchLabels: { 'anneal.dev/component': 'worker' } },
-        },
-      ],
-      ...wanted.worker,
-    },
-  });
-  await chmod(join(folder, 'out'), 0o777);
-  await kubectl(['-n', namespace, 'apply', '-f', file]);
-  const pods = async () => {
-    const selector = 'anneal.dev/component=worker';
-    const { stdout } = await kubectl([
-      ...['-n', namespace, 'get', 'pods', '-l', selector, '-o', 'json'],
-    ]);
-    return (JSON.parse(stdout) as { items: Item[] }).items
-      .filter(({ status, metadata }) => status.phase === 'Running' && !metadata.deletionTimestamp)
-      .map(({ metadata, spec }) => ({
-        name: metadata.name,
-        uid: metadata.uid,
-        node: spec.nodeName,
-        index: Number(metadata.labels['batch.kubernetes.io/job-completion-index']),
-      }))
-      .sort((a, b) => a.index - b.index);
-  };
-  return { namespace, folder, pods, told: new ToldSteps(folder) };
-}
-
-interface Item {
-  readonly metadata: {
-    readonly name: string;
-    readonly uid: string;
-    readonly deletionTimestamp?: string;
-    readonly labels: Readonly<Record<string, string>>;
-  };
-  readonly spec: { readonly nodeName: string };
-  readonly status: { readonly phase: string };
-}
-
 test.serial('two workers on two nodes train one model', async (t) => {
-  const job = await aRunningJob(t, { workers: 2, maxSteps: 60, intervalSteps: 10 });
+  const job = await aJobOfSeveral(t, { workers: 2, maxSteps: 60, intervalSteps: 10 });
   await job.told.untilStep(1);
   const nodes = (await job.pods()).map(({ node }) => node);
   t.is(new Set(nodes).size, 2, `the pods are on ${nodes}`);
@@ -97,7 +27,7 @@ test.serial('two workers on two nodes train one model', async (t) => {
   t.is(restarts?.counted ?? 0, 0);
 });
 
-type Job = Awaited<ReturnType<typeof aRunningJob>>;
+type Job = Awaited<ReturnType<typeof aJobOfSeveral>>;
 type Pod = Awaited<ReturnType<Job['pods']>>[number];
 
 interface Row {
@@ -143,7 +73,7 @@ async function freeze(uid: string, ms: number): Promise<void> {
 }
 
 test.serial('four workers survive whatever happens to one of them', async (t) => {
-  const job = await aRunningJob(t, { workers: 4, maxSteps: 500, intervalSteps: 10 });
+  const job = await aJobOfSeveral(t, { workers: 4, maxSteps: 500, intervalSteps: 10 });
   await job.told.untilStep(1);
   for (const { what, index, act } of rows) {
     await job.told.untilStep(job.told.last.step + 15);
@@ -167,7 +97,7 @@ test.serial('four workers survive whatever happens to one of them', async (t) =>
 });
 
 test.serial('a job is suspended with one save, and goes on at that step', async (t) => {
-  const job = await aRunningJob(t, { workers: 2, maxSteps: 150, intervalSteps: 1000 });
+  const job = await aJobOfSeveral(t, { workers: 2, maxSteps: 150, intervalSteps: 1000 });
   await job.told.untilStep(20);
   await patch(job, { suspend: true });
   await phase(job, 'Suspended');
@@ -183,7 +113,7 @@ test.serial('a job is suspended with one save, and goes on at that step', async 
 
 test.serial('kubectl scale changes the number of workers while they train', async (t) => {
   const worker = { elasticity: 'Live', minReplicas: 1, maxReplicas: 3 };
-  const job = await aRunningJob(t, { workers: 2, maxSteps: 400, intervalSteps: 10, worker });
+  const job = await aJobOfSeveral(t, { workers: 2, maxSteps: 400, intervalSteps: 10, worker });
   await job.told.untilStep(20);
   for (const [round, replicas] of [3, 1].entries()) {
     const { generation, step } = job.told.last;

@@ -4,6 +4,7 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import fc from 'fast-check';
 import type { Pod } from '../doubles/job-pods.ts';
 import { JobWorld } from '../doubles/job-world.ts';
 import { startAnneal } from './anneal-process.ts';
@@ -188,3 +189,81 @@ test.serial('the number of workers changes both ways while they train', async (t
   t.is(await first?.ended, 0, linesOf(first === undefined ? [] : [first]));
   t.like(await world.state(), { generation: 3, result: { type: 'Succeeded', step: 90 } });
 });
+
+test.serial('without the bus they train on; a trainer that dies waits for it', async (t) => {
+  await using world = await aWorld(t, { workers: 2, training: { maxSteps: 120 } });
+  const pods = await world.startAll(2);
+  await world.until('a first checkpoint counts', ({ checkpoint }) => checkpoint !== undefined);
+  await world.server.kill();
+  await world.untilStep(world.step + 15);
+  t.true(pods[1]?.signalTrainer('SIGKILL'));
+  await new Promise((resolve) => setTimeout(resolve, 3000));
+  await world.server.start();
+  await world.until('it is mended', ({ generation }) => generation === 2);
+  await endsWell(t, world, pods, 2);
+  t.like((await world.state()).restarts, { counted: 1 });
+});
+
+test.serial('of three, a pod that nobody hears any more is given up in time', async (t) => {
+  await using world = await aWorld(t, { workers: 3, training: { maxSteps: 60 } });
+  const pods = await world.startAll(3);
+  await world.untilStep(6);
+  pods[2]?.signalAll('SIGSTOP');
+  const began = Date.now();
+  await world.until('it is noticed', ({ generation }) => generation === 2);
+  const seconds = (Date.now() - began) / 1000;
+  t.true(seconds < 30, `it took ${seconds} s, and hangTimeoutSeconds is 600`);
+  t.like((await world.state()).opened, { cause: 'MemberUnreachable' });
+  pods[2]?.signalAll('SIGCONT');
+  await endsWell(t, world, pods, 3);
+});
+
+/** ANNEAL_KILLS=100 is the long form of the last test. */
+const kills = Number(process.env['ANNEAL_KILLS'] ?? 5);
+const seed = Number(process.env['ANNEAL_TEST_SEED'] ?? fc.sample(fc.noBias(fc.nat()), 1)[0]);
+
+test.serial(
+  `${kills} kills at random moments, of trainers and of whole pods, lose nothing`,
+  async (t) => {
+    const workers = 3;
+    await using world = await aWorld(t, {
+      ...{ workers, training: { maxSteps: 20 + 8 * kills } },
+      failurePolicy: { maxRestarts: 10_000 },
+    });
+    t.timeout(600_000 + kills * 60_000);
+    t.log(`ANNEAL_TEST_SEED=${seed} ANNEAL_KILLS=${kills}`);
+    const kill = fc.record({
+      index: fc.nat(workers - 1),
+      ms: fc.integer({ min: 0, max: 400 }),
+      isPod: fc.boolean(),
+    });
+    const chosen = fc.sample(fc.noBias(kill), { seed, numRuns: kills });
+    const pods = [...(await world.startAll(workers))];
+    const lost = { trainers: 0, pods: 0 };
+    for (const { index, ms, isPod } of chosen) {
+      let generation = 0;
+      // A job whose restarts lead to nothing is ended: each kill comes after a commit.
+      await world.until('this world commits', (state) => {
+        generation = state.generation;
+        return state.result !== undefined || state.checkpoint?.generation === generation;
+      });
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      if ((await world.state()).result !== undefined) break;
+      if (isPod) {
+        pods[index]?.signalAll('SIGKILL');
+        await world.open('PodLost');
+        pods[index] = await world.start(index);
+      } else if (!(pods[index]?.signalTrainer('SIGKILL') ?? false)) continue;
+      lost[isPod ? 'pods' : 'trainers'] += 1;
+      await world.until(
+        'the next world is formed',
+        (state) => state.result !== undefined || state.generation > generation,
+      );
+    }
+    await endsWell(t, world, pods, workers);
+    const { restarts, generation } = await world.state();
+    t.log(`${JSON.stringify(lost)}, ${generation} generations`);
+    t.true(lost.pods + lost.trainers >= 0.8 * kills, 'most kills were too late');
+    t.is(restarts.disruptions, lost.pods);
+  },
+);

@@ -6,6 +6,7 @@ import { endedTrainer, uncommitted } from './ended-trainer.ts';
 import { formingWorld, joining, opened, starting } from './meet.ts';
 import { placeOf } from './records.ts';
 import { isFirst, seatIn } from './seat.ts';
+import { silenceDue, silentMember } from './silent-member.ts';
 import { type Action, exit, type Situation, stateOf } from './situation.ts';
 
 type Policy = (situation: Situation) => Action | undefined;
@@ -20,6 +21,7 @@ const withBus: readonly Policy[] = [
   hanging,
   endedTrainer,
   newCheckpoint,
+  silentMember,
   terminating,
   stopWanted,
   saveWanted,
@@ -37,9 +39,8 @@ export function decide(situation: Situation): Action {
     if (action !== undefined) return action;
   }
   const { trainer } = situation;
-  return trainer.type === 'Running'
-    ? { type: 'Wait', until: trainer.hangsAt }
-    : { type: 'Wait', until: situation.now + idleMs };
+  if (trainer.type !== 'Running') return { type: 'Wait', until: situation.now + idleMs };
+  return { type: 'Wait', until: Math.min(trainer.hangsAt, silenceDue(situation) ?? Infinity) };
 }
 
 /** Nothing is lost by looking again now and then. */

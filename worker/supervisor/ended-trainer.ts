@@ -52,7 +52,8 @@ function waitForOthers({ now }: Situation, { at }: Ended): Action | undefined {
   return now < at + othersMs ? { type: 'Wait', until: at + othersMs } : undefined;
 }
 
-function answerTo(situation: Situation, trouble: Trouble): Action {
+/** What the table of failures and the rules of the job say to it. */
+export function answerTo(situation: Situation, trouble: Trouble): Action {
   const { policy, recomputesAll, now: nowMs } = situation;
   const { restarts: account, adjustments }: StateRecord = stateOf(situation);
   const verdict = verdictOn({ trouble, account, adjustments, policy, recomputesAll, nowMs });

@@ -40,6 +40,12 @@ export function seatIn({ records, me }: Pick<Situation, 'records' | 'me'>): Seat
   };
 }
 
+/** The other members of this pod's world; none for a pod that the world does without. */
+export function othersIn({ records, me }: Pick<Situation, 'records' | 'me'>) {
+  if (seatIn({ records, me }) === undefined) return [];
+  return worldIn(records)?.members.filter(({ index }) => index !== me.index) ?? [];
+}
+
 /** Whether this pod speaks for all. */
 export function isFirst(situation: Pick<Situation, 'records' | 'me'>): boolean {
   return seatIn(situation)?.rank === 0;

@@ -19,6 +19,8 @@ export interface Situation {
   readonly patienceMs: number;
   readonly bus: { readonly connected: boolean; readonly since: number };
   readonly records: Records;
+  /** When each pod was heard last, by its UID; milliseconds since 1970. */
+  readonly beats: ReadonlyMap<string, number>;
   /** Generations that this pod was a member of; 0 before the first. */
   readonly joined: number;
   /** When the last process, if any, must have saved: SIGTERM was received. */

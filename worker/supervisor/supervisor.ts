@@ -140,6 +140,7 @@ export class Supervisor {
       patienceMs: config.newcomerPatienceMs,
       bus: { connected: link.connected, since: link.since },
       records: link.records,
+      beats: link.beats,
       joined: this.#joined,
       terminateBy: this.#terminateBy,
       trainer: this.#process?.state ?? this.#unfit ?? { type: 'None' },

@@ -57,6 +57,7 @@ export class Supervisors {
   readonly #world: World;
   readonly #bus: MemoryBus;
   readonly #lists = new Map<string, WorldRecord>();
+  readonly #beats = new Map<string, number>();
   /** How many of the next writes are lost. */
   lostWrites = 0;
   /** Whether a write must name what it replaces; false only where a test shows what that is good for. */
@@ -124,6 +125,7 @@ export class Supervisors {
 
   #act(pod: SimPod): void {
     if (pod.isFrozen) return;
+    if (this.#bus.awaySince === undefined) this.#beats.set(pod.uid, this.#world.time);
     for (let count = 0; count < mostActions && pod.exit === undefined; count += 1) {
       if (!pod.isBlind || pod.seen === undefined) pod.seen = this.#look(pod);
       const situation = this.#situation(pod, pod.seen);
@@ -174,7 +176,7 @@ export class Supervisors {
       busOutageMs: 900_000,
       patienceMs: 30_000,
       bus: { connected: awaySince === undefined, since: awaySince ?? bootAt },
-      ...{ records, joined, terminateBy },
+      ...{ records, joined, terminateBy, beats: this.#beats },
       trainer: trainer?.state ?? { type: 'None' },
     };
   }
