@@ -82,11 +82,7 @@ export class BusLink {
       try {
         this.#bus = await this.#connect(signal);
         this.#state = await this.#bus.openBucket(bucket.state);
-        const beats = await this.#bus.openBucket(bucket.beat);
-        await Promise.all([
-          this.#follow(this.#bus, this.#state, signal),
-          this.#hearBeats(beats, signal),
-        ]);
+        await this.#followBoth(this.#bus, this.#state, signal);
       } catch {
         // Whatever it was, the answer is the same: try again; `since` tells how long it has been so.
         this.#fresh = false;
@@ -141,8 +137,22 @@ export class BusLink {
     );
   }
 
-  /** Nobody is woken by a beat: only one that does not come is news, and whoever waits for it has its time. */
-  #hearBeats(beats: Bucket, signal: AbortSignal): Promise<void> {
+  async #followBoth(bus: Bus, state: Bucket, signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const hearing = this.#hearBeats(bus, AbortSignal.any([signal, over.signal]));
+    try {
+      await this.#follow(bus, state, signal);
+    } finally {
+      over.abort();
+      await hearing;
+    }
+  }
+
+  /**
+   * Nobody is woken by a beat: only one that does not come is news, and whoever waits for it has its time. The bucket is kept in memory and is gone
+   * with a server, until the operator makes it again; records do not wait for that. Never rejects.
+   */
+  async #hearBeats(bus: Bus, signal: AbortSignal): Promise<void> {
     const { job, clock } = this.#settings;
     const watcher = {
       entry: (_key: string, value: unknown) => {
@@ -152,7 +162,13 @@ export class BusLink {
       ready: () => {},
       again: () => {},
     };
-    return beats.watch(keys.all(job), watcher, signal);
+    while (!signal.aborted) {
+      try {
+        await (await bus.openBucket(bucket.beat)).watch(keys.all(job), watcher, signal);
+      } catch {
+        await clock.sleep(againMs, signal).catch(() => {});
+      }
+    }
   }
 
   #fold(change: Change): void {
