@@ -26,6 +26,7 @@ import { type ModelFiles, openModel } from './decoder/model-files.ts';
 import { buildModel, modelSource, type ShareOut } from './engine/build-model.ts';
 import { type HeldModel, sharedModel, wholeModel } from './engine/held-model.ts';
 import type { Model } from './engine/model.ts';
+import { FileShelf } from './engine/shelf.ts';
 import { Updater } from './engine/update.ts';
 import { freeMemory } from './free-memory.ts';
 import { OptimizerStates } from './optimizers/states.ts';
@@ -56,7 +57,7 @@ export const trainRole: Role = async (context) => {
     ...{ rank: world.rank, size: world.size },
     attentionCost: attentionCost(files.config),
   });
-  const memory = memoryPlan(run, method, files, feed, world.size);
+  const memory = memoryPlan(run, method, files, feed, config.member ?? byItself);
   const optimizer = optimizerOf(method);
   const layout = optimizer.needsMatrices === true ? 'owner' : 'slice';
   const build = (shareOut?: ShareOut) => load(context, run, method, files, shareOut);
@@ -87,8 +88,9 @@ export const trainRole: Role = async (context) => {
   const restored = await checkpoints.restore();
   emit(recorder.planMessage(restored?.step ?? 0));
   if (!memory.fits) emit(doesNotFit(memory));
+  using shelf = new FileShelf(folder);
   const parts: TrainerParts = {
-    ...{ model, world, plan, emit, clock, states },
+    ...{ model, world, plan, emit, clock, states, shelf },
     selection: selectionOf(method, model.parameters, BigInt(run.spec.training.seed), scores),
     updater: held.offered(new Updater(optimizer, states.byName, clipOf(run), world)),
     batch: feed.batch,
@@ -142,6 +144,8 @@ function stopOf({ stop, stopToo }: RoleContext, world: World): () => boolean {
   };
 }
 
+const byItself = { size: 1, neighbours: 1 } as const;
+
 /** All of the model, or this rank's share of it. */
 function hold(
   build: (shareOut?: ShareOut) => Model,
@@ -187,7 +191,7 @@ function memoryPlan(
   method: ResolvedMethod,
   files: ModelFiles,
   feed: Feed,
-  workers: number,
+  { size, neighbours }: { readonly size: number; readonly neighbours: number },
 ): MemoryPlan {
   const { config } = files;
   const { gradientClip } = run.spec.training;
@@ -196,15 +200,15 @@ function memoryPlan(
     storedBfloat16: files.storedBfloat16,
     method,
     microBatchTokens: feed.microBatchSize * feed.largestBin,
-    perWave: Math.ceil(Math.ceil(feed.binsPerStep / workers) / feed.microBatchSize),
+    perWave: Math.ceil(Math.ceil(feed.binsPerStep / size) / feed.microBatchSize),
     waves: 1,
-    shards: workers,
+    shards: size,
     clip: gradientClip.mode,
     recomputation: recomputationOf(run),
     learnedShare: feed.learnedShare,
     stages: stagesOf(run.spec, feed.largestBin),
     // They come up at the same time, and find the same memory free.
-    device: { type: 'cpu', bytes: Math.floor(freeMemory() / workers) },
+    device: { type: 'cpu', bytes: Math.floor(freeMemory() / neighbours) },
   });
 }
 
@@ -233,7 +237,7 @@ function trainerPlan(run: RunRecord, memory: MemoryPlan, feed: Feed): TrainerPla
   const { earlyStopping } = evaluation;
   return {
     totalSteps: total,
-    modes: memory.blocks.map((mode) => (mode === 'keep' ? 'keep' : 'recompute')),
+    modes: memory.blocks,
     seed: BigInt(training.seed),
     learningRate: (step) =>
       learningRateAt(

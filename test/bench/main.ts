@@ -10,6 +10,7 @@ const benches = {
   methods: async () => (await import('./methods/bench-methods.ts')).benchMethods,
   operator: async () => (await import('./operator/bench-operator.ts')).benchOperator,
   sharding: async () => (await import('./sharding/bench-sharding.ts')).benchSharding,
+  recovery: async () => (await import('./recovery/bench-recovery.ts')).benchRecovery,
   cli: async () => (await import('./cli/bench-cli.ts')).benchCli,
 };
 

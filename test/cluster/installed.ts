@@ -25,7 +25,11 @@ export async function loadImages(): Promise<void> {
 const image = (repository: string, tag: string) => ({ repository, tag, pullPolicy: 'Never' });
 
 /** The namespace of the release; jobs are run in `jobs` alone. Gone with the test. */
-export async function installAnneal(t: ExecutionContext, jobs: string): Promise<string> {
+export async function installAnneal(
+  t: ExecutionContext,
+  jobs: string,
+  more: object = {},
+): Promise<string> {
   const namespace = await aNamespace(t);
   const [operator = '', tag = ''] = imageName('operator').split(':');
   const [worker = ''] = imageName('worker').split(':');
@@ -36,6 +40,7 @@ export async function installAnneal(t: ExecutionContext, jobs: string): Promise<
     bus: { auth: { responder: { replicas: 1 } } },
     crds: { install: false },
     aggregatedRoles: { enabled: false },
+    ...more,
   };
   const program = await helm();
   const run = (...args: readonly string[]) =>

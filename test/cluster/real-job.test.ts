@@ -1,18 +1,16 @@
 // Jobs with real pods: the images of this checkout, installed by the chart, a real model. What a cluster makes of a job file is
 // what `anneal run` makes of it on this machine, bit for bit, also when a pod is lost on the way.
-import { chmod, cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, cp, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { ensureDemo } from '../../cli/setup/demo.ts';
 import { thisSetup } from '../../cli/setup/setup.ts';
 import { runReport } from '../../crds/wire/run-report.ts';
 import { eventually } from '../doubles/eventually.ts';
-import { startAnneal } from '../e2e/anneal-process.ts';
 import { digestsBelow } from '../e2e/killed-run.ts';
 import { writeToyJob } from '../toy/toy-job.ts';
-import type { JobStatus } from './a-job.ts';
-import { aNamespace, getJson, installCrd, kubectl } from './access.ts';
+import { onThisMachine, statusOf, untilComplete } from './a-real-job.ts';
+import { aNamespace, installCrd, kubectl } from './access.ts';
 import { installAnneal, loadImages } from './installed.ts';
 import { aSharedFolder } from './shared-folder.ts';
 
@@ -29,33 +27,6 @@ const toy = {
   formats: ['PEFTAdapter', 'MergedSafetensors'],
 } as const;
 
-async function statusOf(namespace: string, name: string): Promise<JobStatus> {
-  const { status } = await getJson('-n', namespace, 'finetunejob', name);
-  return (status ?? {}) as JobStatus;
-}
-
-/** As long as it takes, but not when the job has failed: then with the words of its failure. */
-async function untilComplete(t: ExecutionContext, namespace: string, name: string, minutes = 10) {
-  const ended = async (): Promise<boolean> => {
-    const { phase } = await statusOf(namespace, name);
-    return phase === 'Succeeded' || phase === 'Failed';
-  };
-  await eventually(`${name} has ended`, ended, { withinMs: minutes * 60_000, everyMs: 500 });
-  const { phase, failure } = await statusOf(namespace, name);
-  t.is(phase, 'Succeeded', JSON.stringify(failure));
-}
-
-/** The same file on this machine; its artefacts. */
-async function onThisMachine(t: ExecutionContext, folder: string) {
-  const cache = await mkdtemp(join(tmpdir(), 'anneal-local-'));
-  t.teardown(() => rm(cache, { recursive: true, force: true }));
-  const place = join(cache, 'volumes/toy');
-  await cp(folder, place, { recursive: true });
-  const { code, stderr } = await startAnneal(join(place, 'job.yaml'), cache, () => {}).ended;
-  t.is(code, 0, stderr);
-  return digestsBelow(join(place, 'out'));
-}
-
 test('a job whose pod is lost ends with the bits that this machine makes of its file', async (t) => {
   t.timeout(900_000);
   const namespace = await aNamespace(t);
@@ -68,7 +39,7 @@ test('a job whose pod is lost ends with the bits that this machine makes of its 
     ...{ ...toy, training, worker: { ...toy.worker, env }, checkpoint: { intervalSteps: 10 } },
   });
   await chmod(join(folder, 'out'), 0o777);
-  const expected = await onThisMachine(t, folder);
+  const expected = await onThisMachine(t, folder, 1);
   await kubectl(['-n', namespace, 'apply', '-f', file]);
   const pod = async () => {
     const { stdout } = await kubectl([

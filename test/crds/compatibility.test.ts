@@ -41,10 +41,6 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     meet: { 'training.evaluation': { intervalSteps: 5 } },
     apart: { 'training.evaluation': { intervalSteps: 5 }, 'dataset.heldOut': { samples: 4 } },
   },
-  'offloading is not built': {
-    meet: { 'parallelism.activationRecomputation': 'Offload' },
-    apart: { 'parallelism.activationRecomputation': 'Full' },
-  },
   'preference data needs an objective of its own': {
     meet: { 'dataset.format': 'Preference' },
     apart: { 'dataset.format': 'Chat' },
@@ -56,6 +52,24 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
   'sharing one sequence or product is not built': {
     meet: { 'parallelism.expertSize': 2 },
     apart: { 'parallelism.expertSize': 1 },
+  },
+  'each worker has a sequence of each step': {
+    meet: { 'worker.replicas': 3, 'training.globalBatchSize': 2 },
+    apart: { 'worker.replicas': 3, 'training.globalBatchSize': 3 },
+    where: 'cluster',
+  },
+  'codes of trained weights are not shared out': {
+    meet: {
+      'worker.replicas': 2,
+      'method.preset': 'Full',
+      'method.precision': { type: 'BFloat16', bfloat16: { trainedWeights: 'Int8' } },
+    },
+    apart: {
+      'worker.replicas': 1,
+      'method.preset': 'Full',
+      'method.precision': { type: 'BFloat16', bfloat16: { trainedWeights: 'Int8' } },
+    },
+    where: 'cluster',
   },
   'images are mounted by a cluster': {
     meet: { 'model.source': { image: { reference: 'a' } } },
