@@ -8,7 +8,7 @@ export interface Compared {
   readonly history: History;
 }
 
-export const equals = ['tokens', 'steps', 'time'] as const;
+const equals = ['tokens', 'steps', 'time'] as const;
 /** What is equal where jobs are compared. */
 export type Equal = (typeof equals)[number];
 

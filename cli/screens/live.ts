@@ -1,6 +1,7 @@
 // The live data behind the screens: subscribes to a source, folds what comes into the states of the reducers, and tells a screen at most
 // ten times a second that there is something new.
 import { toAnnealError } from '../../crds/index.ts';
+import { passedMs } from '../clock.ts';
 import type { Job } from '../jobs/job.ts';
 import type { JobSource, LogLine, LogsAsked } from '../jobs/source.ts';
 import { LiveHistories } from './compare/live-histories.ts';
@@ -169,13 +170,13 @@ export class Live {
 
   /** At once where the last picture is old enough: what is rare is seen without delay, what is frequent ten times a second. */
   #wake(): void {
-    const since = performance.now() - this.#foldedAt;
+    const since = passedMs() - this.#foldedAt;
     this.#timer ??= setTimeout(() => this.#fold(), Math.max(0, frameMs - since));
   }
 
   #fold(): void {
     this.#timer = undefined;
-    this.#foldedAt = performance.now();
+    this.#foldedAt = passedMs();
     if (this.#facts.signal.aborted) return;
     if (this.#changes.length > 0) this.#board = seeBoard(this.#board, this.#changes);
     this.#changes = [];

@@ -6,7 +6,7 @@ export interface Pressed {
   readonly key: 'up' | 'down' | 'pageUp' | 'pageDown' | 'enter' | 'esc' | 'backspace' | undefined;
 }
 
-export function pressedOf(input: string, key: Key): Pressed {
+function pressedOf(input: string, key: Key): Pressed {
   const names = [
     ['up', key.upArrow],
     ['down', key.downArrow],

@@ -2,6 +2,7 @@
 // the window reaches. Curves differ by dash and by letter; colours repeat it.
 import { Box, Text } from 'ink';
 import { type ReactNode, useEffect, useMemo } from 'react';
+import { passedMs } from '../../clock.ts';
 import { type Compared, type Comparison, compareJobs, type Equal } from '../../commands/compare.ts';
 import { ends, Line, type Look, Rule } from '../../components/line.tsx';
 import { clockText } from '../../format/age.ts';
@@ -86,9 +87,9 @@ function Mark({ look, one, index }: { look: Look; one: Compared; index: number }
 }
 
 function timed<T>(find: () => T): { readonly found: T; readonly ms: number } {
-  const began = performance.now();
+  const began = passedMs();
   const found = find();
-  return { found, ms: performance.now() - began };
+  return { found, ms: passedMs() - began };
 }
 
 interface PictureProps extends Pick<CompareProps, 'look' | 'all' | 'metric'> {

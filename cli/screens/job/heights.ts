@@ -1,13 +1,13 @@
 // How many rows each part of the screen of a job gets, so that all of them are seen: first what is needed to understand each, then more of the
 // curve, of what happened, of the workers.
 
-export interface Heights {
+interface Heights {
   readonly plot: number;
   readonly workers: number;
   readonly what: number;
 }
 
-export interface Wanted {
+interface Wanted {
   /** Rows of the panels, their heads included. */
   readonly rows: number;
   /** Curve and workers lie beside each other. */
