@@ -122,9 +122,11 @@ async function lines(
     state = seeJob(state, [event]);
     view?.see(before, state, [event]);
   };
+  const ended = isDone(source, { ...emptyJob, job }, wanted);
+  using _held = ended ? view?.held?.() : undefined;
   see({ type: 'Job', job });
   try {
-    if (isDone(source, state, wanted)) {
+    if (ended) {
       // What it said before it ended is told too.
       for await (const heard of source.telemetry(job, { follow: false }, both)) {
         see({ type: 'Heard', heard, at: now().getTime() / 1000 });

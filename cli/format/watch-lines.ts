@@ -9,6 +9,8 @@ import { shortCount } from './job-columns.ts';
 import { percent, real, seconds } from './numbers.ts';
 
 export interface WatchView {
+  /** Until it is disposed nothing is told; then all of it, by time: of a job that has ended everything comes at once. */
+  readonly held?: () => Disposable;
   see(before: JobState, after: JobState, events: readonly JobEvent[]): void;
 }
 
@@ -19,16 +21,30 @@ export function watchLines(
   name: string,
   write: (line: string) => void,
   interval = usualInterval,
-): WatchView {
+): WatchView & { readonly held: () => Disposable } {
   const toldAt = { step: Number.NEGATIVE_INFINITY };
+  /** Lines that wait for those that are older; null: nothing waits. */
+  let waiting: Said[] | null = null;
+  const say = (line: Said): void => {
+    if (waiting === null) write(`${clockText(line.time)} ${name} ${harmless(line.words)}`);
+    else waiting.push(line);
+  };
   return {
     see(before, after) {
-      for (const line of changes(before, after)) {
-        write(`${clockText(line.time)} ${name} ${harmless(line.words)}`);
-      }
+      for (const line of changes(before, after)) say(line);
       const { step } = after.run;
       if (step === null || step === before.run.step || !isDue(toldAt, after, interval)) return;
-      write(`${clockText(step.time)} ${name} ${stepWords(after)}`);
+      say({ time: step.time, words: stepWords(after) });
+    },
+    held() {
+      waiting = [];
+      return {
+        [Symbol.dispose]() {
+          const lines = waiting ?? [];
+          waiting = null;
+          for (const line of lines.toSorted((a, b) => a.time - b.time)) say(line);
+        },
+      };
     },
   };
 }

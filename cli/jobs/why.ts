@@ -140,8 +140,12 @@ function restartingWords(job: Job): Why {
   const when = restarts?.nextStartTime;
   const counted = restarts?.counted ?? 0;
   const most = job.spec.failurePolicy.maxRestarts;
+  const isPodLost = condition(job, 'Restarting')?.reason === 'PodFailed';
   return {
-    happened: messageOf(job, 'Restarting') ?? sentence(restarts?.lastCause ?? 'Workers left'),
+    happened: [
+      ...(isPodLost ? ['A pod of the workers ended or was deleted.'] : []),
+      messageOf(job, 'Restarting') ?? sentence(restarts?.lastCause ?? 'Workers left'),
+    ].join(' '),
     doing:
       `The workers form a new world${from === undefined ? '' : ` and go on from step ${from}`}` +
       `${when === undefined ? '' : `, not before ${clockText(Date.parse(when) / 1000)}`}. ${counted} of ${most} restarts are used.`,
@@ -158,7 +162,10 @@ function suspendedWords(job: Job, command: string): Why {
     return { happened: sentence(message), doing: saved, change: 'Run the same command again.' };
   }
   return {
-    happened: sentence(found?.message ?? 'the job is paused'),
+    happened:
+      found?.reason === 'SuspendedByUser'
+        ? 'The job was paused: spec.suspend is true.'
+        : sentence(found?.message ?? 'the job is paused'),
     doing: `There are no workers, and no devices are held. ${saved}`,
     change: `${command} resume ${job.name} goes on.`,
   };

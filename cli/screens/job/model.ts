@@ -180,9 +180,13 @@ function fromMessage(index: number, message: Telemetry): readonly Happened[] {
 
 const troubles: ReadonlySet<PodEvent['type']> = new Set(['Ended', 'Hung', 'TelemetryDropped']);
 
+/** Of these it matters in which world they happened. */
+const worlds: ReadonlySet<PodEvent['type']> = new Set(['Ended', 'Hung', 'Restored']);
+
 function fromPodEvent({ time, index, type, message, generation }: PodEvent): Happened {
-  const isSaid = generation === undefined || message.includes(`generation ${generation}`);
-  const world = isSaid ? '' : `, generation ${generation}`;
+  const tells = generation !== undefined && worlds.has(type);
+  const isSaid = message.includes(`generation ${generation}`);
+  const world = tells && !isSaid ? `, generation ${generation}` : '';
   return { time, words: `worker ${index}: ${message}${world}`, trouble: troubles.has(type) };
 }
 
