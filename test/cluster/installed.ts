@@ -6,7 +6,7 @@ import { stringify } from 'yaml';
 import { thisSetup } from '../../cli/setup/setup.ts';
 import { helm } from '../setup/helm.ts';
 import { ensureImages, imageName } from '../setup/images.ts';
-import { aNamespace, kubeconfig, kubectl, programs } from './access.ts';
+import { aNamespace, type Closing, kubeconfig, kubectl, programs } from './access.ts';
 
 const chart = join(import.meta.dirname, '../../charts/anneal');
 const scripts = join(import.meta.dirname, '../setup/cluster');
@@ -24,8 +24,11 @@ export async function loadImages(): Promise<void> {
 
 const image = (repository: string, tag: string) => ({ repository, tag, pullPolicy: 'Never' });
 
+/** A test tells more when it fails. */
+type Telling = Partial<Pick<ExecutionContext, 'passed' | 'log'>>;
+
 /** The namespace of the release; jobs are run in `jobs` alone. Gone with the test. */
-export async function installAnneal(t: ExecutionContext, jobs: string): Promise<string> {
+export async function installAnneal(t: Closing & Telling, jobs: string): Promise<string> {
   const namespace = await aNamespace(t);
   const [operator = '', tag = ''] = imageName('operator').split(':');
   const [worker = ''] = imageName('worker').split(':');
@@ -45,12 +48,12 @@ export async function installAnneal(t: ExecutionContext, jobs: string): Promise<
   t.teardown(() => run('uninstall', 'anneal', '--ignore-not-found'));
   await run('install', 'anneal', chart, '--values', '-', '--wait', '--timeout', '180s');
   t.teardown(async () => {
-    if (t.passed) return;
+    if (t.passed !== false) return;
     const log = await kubectl(
       ['-n', namespace, 'logs', 'deployment/anneal-operator', '--tail', '60'],
       { mayFail: true },
     );
-    t.log(log.stdout);
+    t.log?.(log.stdout);
   });
   return namespace;
 }
