@@ -27,26 +27,34 @@ const image = (repository: string, tag: string) => ({ repository, tag, pullPolic
 /** A test tells more when it fails. */
 type Telling = Partial<Pick<ExecutionContext, 'passed' | 'log'>>;
 
-/** The namespace of the release; jobs are run in `jobs` alone. Gone with the test. */
-export async function installAnneal(t: Closing & Telling, jobs: string): Promise<string> {
+interface Release {
+  readonly namespace: string;
+  /** `helm upgrade` with some values changed, and flags for it. */
+  upgrade(changes: Values, flags?: readonly string[]): Promise<void>;
+  uninstall(): Promise<void>;
+}
+
+type Values = Readonly<Record<string, unknown>>;
+
+/** A release in a namespace of its own; jobs are run in `jobs` alone. Gone with the test. */
+export async function installAnneal(
+  t: Closing & Telling,
+  jobs: string,
+  changes: Values = {},
+): Promise<Release> {
   const namespace = await aNamespace(t);
-  const [operator = '', tag = ''] = imageName('operator').split(':');
-  const [worker = ''] = imageName('worker').split(':');
-  const values = {
-    operator: { replicas: 1, namespaces: [jobs], image: image(operator, tag) },
-    jobs: { image: image(worker, tag) },
-    nats: { replicas: 1, image: image('localhost/nats', '1'), storage: { ephemeral: true } },
-    bus: { auth: { responder: { replicas: 1 } } },
-    crds: { install: false },
-    aggregatedRoles: { enabled: false },
-  };
   const program = await helm();
-  const run = (...args: readonly string[]) =>
+  const run = (args: readonly string[], values: Values) =>
     execa(program, ['--kubeconfig', kubeconfig, '--namespace', namespace, ...args], {
       input: stringify(values),
     });
-  t.teardown(() => run('uninstall', 'anneal', '--ignore-not-found'));
-  await run('install', 'anneal', chart, '--values', '-', '--wait', '--timeout', '180s');
+  const values = merged(valuesFor(jobs), changes);
+  const settled = ['anneal', chart, '--values', '-', '--wait', '--timeout', '180s'];
+  const uninstall = async () => {
+    await run(['uninstall', 'anneal', '--ignore-not-found', '--wait'], {});
+  };
+  t.teardown(uninstall);
+  await run(['install', ...settled], values);
   t.teardown(async () => {
     if (t.passed !== false) return;
     const log = await kubectl(
@@ -55,5 +63,35 @@ export async function installAnneal(t: Closing & Telling, jobs: string): Promise
     );
     t.log?.(log.stdout);
   });
-  return namespace;
+  return {
+    ...{ namespace, uninstall },
+    upgrade: async (more, flags = []) => {
+      await run(['upgrade', ...settled, ...flags], merged(values, more));
+    },
+  };
+}
+
+/** One server of each kind, with the images of this checkout. */
+function valuesFor(jobs: string): Values {
+  const [operator = '', tag = ''] = imageName('operator').split(':');
+  const [worker = ''] = imageName('worker').split(':');
+  return {
+    operator: { replicas: 1, namespaces: [jobs], image: image(operator, tag) },
+    jobs: { image: image(worker, tag) },
+    nats: { replicas: 1, image: image('localhost/nats', '1'), storage: { ephemeral: true } },
+    bus: { auth: { responder: { replicas: 1 } } },
+    crds: { install: false },
+    aggregatedRoles: { enabled: false },
+  };
+}
+
+/** Objects are merged, everything else is replaced, as Helm does with values. */
+function merged(values: Values, changes: Values): Values {
+  const isMap = (value: unknown): value is Values =>
+    typeof value === 'object' && value !== null && !Array.isArray(value);
+  const changed = Object.entries(changes).map(([key, value]) => {
+    const before = values[key];
+    return [key, isMap(before) && isMap(value) ? merged(before, value) : value] as const;
+  });
+  return { ...values, ...Object.fromEntries(changed) };
 }

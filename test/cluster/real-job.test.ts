@@ -7,12 +7,11 @@ import test, { type ExecutionContext } from 'ava';
 import { ensureDemo } from '../../cli/setup/demo.ts';
 import { thisSetup } from '../../cli/setup/setup.ts';
 import { runReport } from '../../crds/wire/run-report.ts';
-import { eventually } from '../doubles/eventually.ts';
 import { startAnneal } from '../e2e/anneal-process.ts';
 import { digestsBelow } from '../e2e/killed-run.ts';
 import { writeToyJob } from '../toy/toy-job.ts';
-import type { JobStatus } from './a-job.ts';
-import { aNamespace, getJson, installCrd, kubectl } from './access.ts';
+import { statusOf, untilComplete, untilItTrains, workerPod } from './a-real-job.ts';
+import { aNamespace, installCrd, kubectl } from './access.ts';
 import { installAnneal, loadImages } from './installed.ts';
 import { aSharedFolder } from './shared-folder.ts';
 
@@ -28,22 +27,6 @@ const toy = {
   worker: { devicesPerWorker: 0, terminationGracePeriodSeconds: 10 },
   formats: ['PEFTAdapter', 'MergedSafetensors'],
 } as const;
-
-async function statusOf(namespace: string, name: string): Promise<JobStatus> {
-  const { status } = await getJson('-n', namespace, 'finetunejob', name);
-  return (status ?? {}) as JobStatus;
-}
-
-/** As long as it takes, but not when the job has failed: then with the words of its failure. */
-async function untilComplete(t: ExecutionContext, namespace: string, name: string, minutes = 10) {
-  const ended = async (): Promise<boolean> => {
-    const { phase } = await statusOf(namespace, name);
-    return phase === 'Succeeded' || phase === 'Failed';
-  };
-  await eventually(`${name} has ended`, ended, { withinMs: minutes * 60_000, everyMs: 500 });
-  const { phase, failure } = await statusOf(namespace, name);
-  t.is(phase, 'Succeeded', JSON.stringify(failure));
-}
 
 /** The same file on this machine; its artefacts. */
 async function onThisMachine(t: ExecutionContext, folder: string) {
@@ -70,18 +53,10 @@ test('a job whose pod is lost ends with the bits that this machine makes of its 
   await chmod(join(folder, 'out'), 0o777);
   const expected = await onThisMachine(t, folder);
   await kubectl(['-n', namespace, 'apply', '-f', file]);
-  const pod = async () => {
-    const { stdout } = await kubectl([
-      ...['-n', namespace, 'get', 'pods', '-l', 'job-name=toy-w1', '-o'],
-      'jsonpath={range .items[*]}{.metadata.name} {.status.phase}{"\\n"}{end}',
-    ]);
-    return /^(\S+) Running$/m.exec(stdout)?.[1];
-  };
-  const step = async () => (await statusOf(namespace, 'toy')).progress?.step ?? 0;
-  await eventually('it trains', async () => (await step()) > 0, { withinMs: 240_000 });
-  const first = await pod();
+  await untilItTrains(namespace, 'toy');
+  const first = await workerPod(namespace, 'toy');
   if (first === undefined) return t.fail('no worker is running');
-  await kubectl(['-n', namespace, 'delete', 'pod', first, '--grace-period=0', '--force']);
+  await kubectl(['-n', namespace, 'delete', 'pod', first.name, '--grace-period=0', '--force']);
   await untilComplete(t, namespace, 'toy');
   t.deepEqual(digestsBelow(join(folder, 'out')), expected);
   const { rendezvous, artifacts = [] } = await statusOf(namespace, 'toy');

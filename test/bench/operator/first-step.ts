@@ -1,11 +1,13 @@
 // From `kubectl apply` to the first optimizer step, stage by stage: the first example with SmolLM2, installed by the chart, on a real node.
 // Each run begins with nothing but model and data on the volume. When something is there is told by watches of this process and by the
 // times in the log of the pods; all clocks are the one of this machine.
-import { cp, readdir, rm } from 'node:fs/promises';
+import { cp, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { parse, stringify } from 'yaml';
 import { ensureDemo } from '../../../cli/setup/demo.ts';
 import type { Setup } from '../../../cli/setup/setup.ts';
+import { changed } from '../../builders/job.ts';
 import { type Closing, configFrom, getJson, kubectl, transportTo } from '../../cluster/access.ts';
 import { installAnneal, loadImages } from '../../cluster/installed.ts';
 import { aSharedFolder } from '../../cluster/shared-folder.ts';
@@ -42,7 +44,7 @@ export async function measureFirstStep(setup: Setup, runs: number): Promise<stri
     await loadImages();
     const jobs = 'bench-first';
     await kubectl(['create', 'namespace', jobs]);
-    const release = await installAnneal(closing, jobs);
+    const { namespace: release } = await installAnneal(closing, jobs);
     const folder = await aSharedFolder(jobs, 'demo');
     const volume = await ensureDemo(setup);
     for (const part of given) {
@@ -70,8 +72,9 @@ async function oneRun(namespace: string, signal: AbortSignal): Promise<Map<Stage
   await using transport = transportTo(configFrom(), 60_000);
   await using marks = new Marks(transport, namespace, signal);
   await marks.following();
+  const input = await shortExample();
   const began = Date.now();
-  await kubectl(['-n', namespace, 'apply', '-f', example]);
+  await kubectl(['-n', namespace, 'apply', '-f', '-'], { input });
   await eventually('a step is done', async () => (await stepOf(namespace)) > 0, {
     ...{ withinMs: 600_000, everyMs: 1000 },
   });
@@ -99,6 +102,12 @@ async function oneRun(namespace: string, signal: AbortSignal): Promise<Map<Stage
       return [stage, time - began];
     }),
   );
+}
+
+/** Nobody waits here for the steps after the first ones. */
+async function shortExample(): Promise<string> {
+  const job = parse(await readFile(example, 'utf8')) as object;
+  return stringify(changed(job, { 'spec.training.maxSteps': 3 }));
 }
 
 async function stepOf(namespace: string): Promise<number> {
@@ -164,7 +173,7 @@ function table(runs: readonly Map<Stage, number>[], writes: number): string {
     '| --- | --- | --- | --- |',
     ...rows,
     '',
-    `Writes of the operator over the life of the last job, its Lease included: ${writes}`,
+    `Writes of the operator over the life of the last job, without the renewals of its Lease: ${writes}`,
   ].join('\n');
 }
 

@@ -4,7 +4,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Setup } from '../../../cli/setup/setup.ts';
 import type { Transport } from '../../../operator/runtime/transport.ts';
-import { configFrom, kubectl, transportTo } from '../../cluster/access.ts';
+import { aClaim, configFrom, kubectl, transportTo } from '../../cluster/access.ts';
 import { eventually } from '../../doubles/eventually.ts';
 import { collectionOf } from './burst.ts';
 import { ours } from './contenders.ts';
@@ -28,6 +28,7 @@ export async function measureMemory(setup: Setup, count: number): Promise<string
   const { signal } = setup;
   const contender = { ...ours, namespace: 'bench-memory' };
   await kubectl(['create', 'namespace', contender.namespace]);
+  await aClaim(contender.namespace, 'notes');
   await using operator = await openOperator(contender.namespace);
   await using transport = transportTo(configFrom(), 60_000);
   await using bus = await operator.nats.connect('workers');

@@ -1,7 +1,7 @@
 // How fast objects become jobs of the batch API, and what that costs: bursts of ours and of the peers in turns, on one API server.
 import type { Setup } from '../../../cli/setup/setup.ts';
 import type { Transport } from '../../../operator/runtime/transport.ts';
-import { configFrom, kubectl, transportTo } from '../../cluster/access.ts';
+import { aClaim, configFrom, kubectl, transportTo } from '../../cluster/access.ts';
 import { eventually } from '../../doubles/eventually.ts';
 import { type BurstResult, collectionOf, runBurst } from './burst.ts';
 import { type Contender, ours, peers, runtimes } from './contenders.ts';
@@ -34,6 +34,7 @@ export async function measureRate(setup: Setup, options: RateOptions): Promise<s
     await kubectl(['apply', '-f', '-'], { input: JSON.stringify(runtime) });
   }
   for (const { namespace } of contenders) await kubectl(['create', 'namespace', namespace]);
+  await aClaim(ours.namespace, 'notes');
   await using operator = await openOperator(ours.namespace);
   await using transport = transportTo(configFrom(), 60_000);
   const results: Round[] = [];

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# install-kueue.sh FOLDER up | down: puts what build-kueue.sh made into the running cluster, or takes it out again. Kueue makes its own
+# webhook certificates.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/settings.sh"
+manifests() {
+  kubectl kustomize "$1/config/default" |
+    sed -E 's#image: [^ ]*/kueue:[^ ]*#image: localhost/kueue:1#; s#imagePullPolicy: Always#imagePullPolicy: Never#'
+}
+if [[ $2 == down ]]; then
+  manifests "$1" | kubectl delete --ignore-not-found --wait=false -f - > /dev/null
+  exit
+fi
+"$here/load.sh" "$1/kueue.tar"
+manifests "$1" | kubectl apply --server-side -f - > /dev/null
+kubectl -n kueue-system rollout status deployment --timeout=180s > /dev/null
