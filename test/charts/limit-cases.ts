@@ -45,7 +45,13 @@ export const limitCases: Readonly<Record<string, LimitCase>> = {
   'lost nodes are handled in allowed ways': {
     limits: { nodeLostPolicies: ['Wait'] },
     allowed: [{}, { 'failurePolicy.nodeLostPolicy': 'Wait' }],
-    refused: [{ 'failurePolicy.nodeLostPolicy': 'ForceReplace' }],
+    refused: [
+      {
+        'failurePolicy.nodeLostPolicy': 'ForceReplace',
+        // Without it the definition itself refuses the job.
+        'checkpoint.destination': { persistentVolumeClaim: { claimName: 'notes' } },
+      },
+    ],
     words: /^spec\.failurePolicy\.nodeLostPolicy must be Wait here$/,
   },
   'devices are counted over all workers that a job may have': {
