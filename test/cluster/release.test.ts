@@ -3,6 +3,7 @@
 import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
+import { eventually } from '../doubles/eventually.ts';
 import { digestsBelow } from '../e2e/killed-run.ts';
 import { writeToyJob } from '../toy/toy-job.ts';
 import {
@@ -41,8 +42,10 @@ test('a job trains on while the release around it is upgraded, and stays when th
 
   const saved = await annealOn(jobs, release.namespace, ['checkpoint', 'toy']);
   t.regex(saved.stdout, /^toy is saved at step \d+; training goes on$/);
-  const { save, checkpoint } = await statusOf(jobs, 'toy');
-  t.true((checkpoint?.latestStep ?? 0) >= (save?.step ?? Number.POSITIVE_INFINITY));
+  await eventually('the checkpoint is in status', async () => {
+    const { save, checkpoint } = await statusOf(jobs, 'toy');
+    return (checkpoint?.latestStep ?? 0) >= (save?.step ?? Number.POSITIVE_INFINITY);
+  });
   const logs = await annealOn(jobs, release.namespace, ['logs', 'toy']);
   t.regex(logs.stdout, /the checkpoint of step \d+ counts/);
   const metrics = await annealOn(jobs, release.namespace, ['metrics', 'toy', 'loss', '-o', 'csv']);
