@@ -57,7 +57,7 @@ test('a job trains on while the release around it is upgraded, and stays when th
     {
       operator: { logLevel: 'debug' },
       nats: { podAnnotations: { changed: 'yes' } },
-      bus: { auth: { responder: { resources: { requests: { cpu: '20m' } } } } },
+      bus: { auth: { responder: { resources: { requests: { cpu: '25m' } } } } },
       crds: { install: true },
     },
     // The definition was there before the release.
