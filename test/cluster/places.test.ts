@@ -91,7 +91,7 @@ test('a job fetches from a hub and a bucket, publishes to both, and tells how fa
 
   const report = runReport.parse(JSON.parse(String(s3.get('/results/toy/report.json'))));
   const commit = hub.find('model', 'owner/tuned')?.refs.get('main') ?? '';
-  const uris = ['s3://results/toy/adapter', `hf://owner/tuned@${commit}/adapter`];
+  const uris = ['s3://results/toy/adapter', `hf://owner/tuned@${commit}`];
   t.deepEqual(report.artifacts[0]?.uris, uris);
   const { artifacts = [] } = await statusOf(jobs, 'toy');
   t.true(
@@ -100,7 +100,7 @@ test('a job fetches from a hub and a bucket, publishes to both, and tells how fa
   );
   const adapter = s3.get('/results/toy/adapter/adapter_model.safetensors');
   t.true((adapter?.length ?? 0) > 0);
-  t.is(hub.files('owner/tuned')['adapter/adapter_model.safetensors']?.compare(adapter!), 0);
+  t.is(hub.files('owner/tuned')['adapter_model.safetensors']?.compare(adapter!), 0);
 
   const stages = await told();
   t.log(JSON.stringify(stages));
