@@ -75,7 +75,9 @@ test('Kueue admits, holds back, preempts and gets its quota back', async (t) => 
   await second.apply();
   await first.until('it is preempted', (now) => is(now, 'QuotaReserved') === 'False/Preempted');
   await second.untilPhase('Running');
-  t.like(await getJson('-n', namespace, 'job', 'first-w1'), { spec: { suspend: true } });
+  const held = await getJson('-n', namespace, 'job', 'first-w1');
+  t.like(held, { spec: { suspend: true } });
+  t.like(held['metadata'], { labels: { 'kueue.x-k8s.io/queue-name': 'research' } });
   await second.untilPhase('Succeeded');
   await first.untilPhase('Running');
   const { restarts, workerEpoch } = await first.status();
