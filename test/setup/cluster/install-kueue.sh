@@ -9,6 +9,10 @@ manifests() {
     sed -E 's#image: [^ ]*/kueue:[^ ]*#image: localhost/kueue:1#; s#imagePullPolicy: Always#imagePullPolicy: Never#'
 }
 if [[ $2 == down ]]; then
+  # While it runs it lets its objects go; without it they, and their namespaces, would stay for ever.
+  for kind in workloads localqueues clusterqueues resourceflavors; do
+    kubectl delete "$kind.kueue.x-k8s.io" --all --all-namespaces --ignore-not-found --timeout=60s > /dev/null
+  done
   manifests "$1" | kubectl delete --ignore-not-found --wait=false -f - > /dev/null
   exit
 fi
