@@ -11,7 +11,7 @@ manifests() {
 if [[ $2 == down ]]; then
   # While it runs it lets its objects go; without it they, and their namespaces, would stay for ever.
   for kind in workloads localqueues clusterqueues resourceflavors; do
-    kubectl delete "$kind.kueue.x-k8s.io" --all --all-namespaces --ignore-not-found --timeout=60s > /dev/null
+    kubectl delete "$kind.kueue.x-k8s.io" --all --all-namespaces --timeout=60s > /dev/null 2>&1 || true
   done
   manifests "$1" | kubectl delete --ignore-not-found --wait=false -f - > /dev/null
   exit
