@@ -56,7 +56,7 @@ test('a job trains on while the release around it is upgraded, and stays when th
   await release.upgrade(
     {
       operator: { logLevel: 'debug' },
-      nats: { podAnnotations: { changed: 'yes' } },
+      nats: { podAnnotations: { changed: 'once' } },
       bus: { auth: { responder: { resources: { requests: { cpu: '25m' } } } } },
       crds: { install: true },
     },
