@@ -4,12 +4,21 @@ import { UserError } from './errors.ts';
 
 /** The first part of the job that this version cannot do on a cluster. */
 export function notBuiltOnCluster(spec: FineTuneJobSpec): UserError | undefined {
-  const { worker, checkpoint } = spec;
-  if (worker.replicas > 1) {
+  const { worker, checkpoint, storage } = spec;
+  const claim = storage.data?.volumeClaimTemplate;
+  const several = worker.replicas > 1 || worker.elasticity !== 'None';
+  if (several && claim !== undefined && claim.accessMode !== 'ReadWriteMany') {
     return notBuilt(
-      'spec.worker.replicas',
-      `is ${worker.replicas}; this version trains with one worker`,
-      'set spec.worker.replicas: 1',
+      'spec.storage.data.volumeClaimTemplate.accessMode',
+      `is ${claim.accessMode}, which the workers of one node can mount; several workers share the folder of the job`,
+      'set accessMode: ReadWriteMany, with a storage class that has it',
+    );
+  }
+  if (worker.elasticity === 'AtStart') {
+    return notBuilt(
+      'spec.worker.elasticity',
+      'is AtStart; this version starts with the workers that the job asks for',
+      'use None, or Live',
     );
   }
   if (worker.devicesPerWorker > 0) {

@@ -1,9 +1,12 @@
 // What cannot be combined, with a sentence. Each part is right by itself, so the schema cannot say it; a job is refused here,
 // before anything is fetched. `where` is a cluster or this one machine.
 import type { FineTuneJobSpec } from './api/job.ts';
+import type { Worker } from './api/worker.ts';
 import type { FailureCode } from './failures.ts';
+import { storesCodes } from './methods/coded.ts';
 import { projectionOf } from './methods/projection.ts';
 import { type ResolvedMethod, resolveMethod } from './methods/resolve.ts';
+import { sequencesPerStep } from './plan/batches.ts';
 import { memoryConstants } from './plan/memory-constants.ts';
 import { placedRules, printedJob } from './schema-tree.ts';
 import { isPresent } from './union.ts';
@@ -122,6 +125,23 @@ export const pairs: readonly Pair[] = [
     hint: 'Full needs the least memory',
   },
   {
+    id: 'each worker has a sequence of each step',
+    where: 'cluster',
+    path: ['training'],
+    meets: ({ training, dataset, worker }) =>
+      sequencesPerStep(training, dataset) < mostWorkers(worker),
+    sentence: 'gives a step fewer sequences than there are workers; each needs at least one',
+    hint: 'ask for fewer workers, or raise globalBatchSize or globalBatchTokens',
+  },
+  {
+    id: 'codes of trained weights are not shared out',
+    where: 'cluster',
+    path: ['method', 'precision', 'bfloat16', 'trainedWeights'],
+    meets: ({ worker }, method) => mostWorkers(worker) > 1 && storesCodes(method),
+    sentence: 'is Int8; codes of weights are not shared out over several workers yet',
+    hint: 'use one worker, or another value of trainedWeights',
+  },
+  {
     id: 'images are mounted by a cluster',
     where: 'machine',
     path: ['model', 'source', 'image'],
@@ -147,6 +167,10 @@ export const pairs: readonly Pair[] = [
     hint: 'run the same job file again: it goes on from its last checkpoint',
   },
 ];
+
+function mostWorkers({ elasticity, replicas, maxReplicas }: Worker): number {
+  return elasticity === 'None' ? replicas : Math.max(replicas, maxReplicas ?? replicas);
+}
 
 /** Everything that speaks against running this job there; empty when nothing does. */
 export function incompatibilities(spec: FineTuneJobSpec, where: Where): readonly Incompatibility[] {

@@ -45,10 +45,7 @@ async function perform(messages: Emitter): Promise<number> {
       folder,
       config,
       clock: systemClock,
-      // What every rank would say is said once.
-      emit: (message) => {
-        if (rank === 0) messages.emit(message);
-      },
+      emit: (message) => messages.emit(message),
       stop: stop.signal,
       stopToo: () => stop.abort(),
       takeSave() {

@@ -56,7 +56,7 @@ export const trainRole: Role = async (context) => {
     ...{ rank: world.rank, size: world.size },
     attentionCost: attentionCost(files.config),
   });
-  const memory = memoryPlan(run, method, files, feed, world.size);
+  const memory = memoryPlan(run, method, files, feed, config.member ?? byItself);
   const optimizer = optimizerOf(method);
   const layout = optimizer.needsMatrices === true ? 'owner' : 'slice';
   const build = (shareOut?: ShareOut) => load(context, run, method, files, shareOut);
@@ -142,6 +142,8 @@ function stopOf({ stop, stopToo }: RoleContext, world: World): () => boolean {
   };
 }
 
+const byItself = { size: 1, neighbours: 1 } as const;
+
 /** All of the model, or this rank's share of it. */
 function hold(
   build: (shareOut?: ShareOut) => Model,
@@ -187,7 +189,7 @@ function memoryPlan(
   method: ResolvedMethod,
   files: ModelFiles,
   feed: Feed,
-  workers: number,
+  { size, neighbours }: { readonly size: number; readonly neighbours: number },
 ): MemoryPlan {
   const { config } = files;
   const { gradientClip } = run.spec.training;
@@ -196,15 +198,15 @@ function memoryPlan(
     storedBfloat16: files.storedBfloat16,
     method,
     microBatchTokens: feed.microBatchSize * feed.largestBin,
-    perWave: Math.ceil(Math.ceil(feed.binsPerStep / workers) / feed.microBatchSize),
+    perWave: Math.ceil(Math.ceil(feed.binsPerStep / size) / feed.microBatchSize),
     waves: 1,
-    shards: workers,
+    shards: size,
     clip: gradientClip.mode,
     recomputation: recomputationOf(run),
     learnedShare: feed.learnedShare,
     stages: stagesOf(run.spec, feed.largestBin),
     // They come up at the same time, and find the same memory free.
-    device: { type: 'cpu', bytes: Math.floor(freeMemory() / workers) },
+    device: { type: 'cpu', bytes: Math.floor(freeMemory() / neighbours) },
   });
 }
 

@@ -70,7 +70,7 @@ async function memberOf(
   cause: string | undefined,
 ): Promise<Member> {
   return {
-    ...{ group: randomUUID(), generation, size, address: host },
+    ...{ group: randomUUID(), generation, size, address: host, neighbours: size },
     store: { host, port: await freePort() },
     timeoutMs: hangTimeoutSeconds * 1000,
     ...(cause === undefined ? {} : { cause }),

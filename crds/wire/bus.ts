@@ -291,8 +291,9 @@ export class Bucket {
     return this.#conditional(key, () => this.#kv.update(key, JSON.stringify(value), revision));
   }
 
-  async put(key: string, value: unknown): Promise<void> {
-    await translated(`put ${key}`, () => this.#kv.put(key, JSON.stringify(value)));
+  /** The new revision. */
+  put(key: string, value: unknown): Promise<number> {
+    return translated(`put ${key}`, () => this.#kv.put(key, JSON.stringify(value)));
   }
 
   /** Removes keys without a trace. Watches are not told: purging is for keys that nobody needs any more. */

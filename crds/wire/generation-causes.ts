@@ -4,7 +4,7 @@ export const generationCauses = {
   ProcessFailed: { counted: true, meaning: 'A training process ended badly.' },
   PodFailed: { counted: true, meaning: 'A worker pod ended badly.' },
   Hang: { counted: true, meaning: 'No step ended for too long.' },
-  MemberUnreachable: { counted: true, meaning: 'A worker stopped beating while its pod stayed.' },
+  MemberUnreachable: { counted: true, meaning: 'A worker could not be reached by the others.' },
   Rollback: { counted: false, meaning: 'Numbers were not finite; an earlier checkpoint is taken.' },
   OutOfMemory: { counted: false, meaning: 'A device was full; a smaller plan is tried.' },
   Disruption: { counted: false, meaning: 'A pod was evicted, drained or preempted.' },

@@ -15,6 +15,8 @@ export const memberRecord = z.object({
   store: z.object({ host: z.string(), port: z.int().min(1).max(65_535) }),
   /** Of this machine, as the others reach it. */
   address: z.string(),
+  /** Trainers that share the memory of this machine. */
+  neighbours: z.int().min(1),
   /** A trainer that is silent for so long is taken for lost. */
   timeoutMs: z.int().min(1),
   /** Why they meet again; absent the first time. */

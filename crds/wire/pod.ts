@@ -81,4 +81,8 @@ export const podRole = { prepare: 'prepare', supervise: 'supervise', publish: 'p
 
 export const containerName = { worker: 'worker', prepare: 'prepare', publish: 'publish' } as const;
 
-export const podPort = { metrics: 9400 } as const;
+export const podPort = {
+  metrics: 9400,
+  /** Where the trainer of rank 0 serves the store by which the ranks find each other. */
+  store: 29_400,
+} as const;

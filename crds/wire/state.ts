@@ -92,7 +92,9 @@ export const worldRecord = z.object({
   ),
   /** Indexes in the order of their ranks. */
   order: z.array(count),
+  /** Address of rank 0, and where it serves the store by which the ranks find each other. */
   master: z.string(),
+  port: z.int().min(0).max(65_535).default(0),
   restore: z.object({ step: count, source: z.string() }).optional(),
 });
 
@@ -124,6 +126,8 @@ export const memberRecord = z.object({
   v: version,
   podUID: z.string(),
   podIP: z.string(),
+  /** At which its trainer serves a store, where it becomes rank 0; 0 where none was told. */
+  port: z.int().min(0).max(65_535).default(0),
   node: z.string(),
   devices: z.array(z.string()),
   /** Steps of which this pod holds a copy in memory. */
@@ -139,6 +143,8 @@ export type MemberRecord = z.output<typeof memberRecord>;
 export const ackRecord = z.object({
   v: version,
   podUID: z.string(),
+  /** Of rank 0: the folder of the generation is ready for the others. */
+  opened: z.boolean().default(false),
   /** Restored and ready to train. */
   restored: z.boolean().default(false),
   /** Value of `desired.save` that is done. */

@@ -6,6 +6,7 @@ import { benchKernels } from './kernels/bench-kernels.ts';
 import { benchMemory } from './memory/bench-memory.ts';
 import { benchMethods } from './methods/bench-methods.ts';
 import { benchOperator } from './operator/bench-operator.ts';
+import { benchRecovery } from './recovery/bench-recovery.ts';
 import { benchSharding } from './sharding/bench-sharding.ts';
 import { benchTrain } from './train/bench-train.ts';
 
@@ -16,6 +17,7 @@ const benches = new Map([
   ['methods', benchMethods],
   ['operator', benchOperator],
   ['sharding', benchSharding],
+  ['recovery', benchRecovery],
   ['cli', benchCli],
 ]);
 

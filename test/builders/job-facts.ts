@@ -204,6 +204,7 @@ export function aMember(index: number, podUID = `uid-w1-${index}`): MemberRecord
     podUID,
     podIP: `10.0.0.${index + 1}`,
     node: 'n1',
+    port: 29_400,
     devices: [],
     memorySteps: [],
     bootAt: timeText(now - 3_600_000),

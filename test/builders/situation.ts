@@ -1,5 +1,6 @@
 // The situation of a worker pod, from the smallest one by changes.
 import type { FailurePolicy } from '../../crds/api/policy.ts';
+import { digestOf } from '../../crds/plan/digest.ts';
 import {
   type AckRecord,
   ackRecord,
@@ -7,6 +8,8 @@ import {
   type MemberRecord,
   type StateRecord,
   stateRecord,
+  type WorldRecord,
+  worldRecord,
 } from '../../crds/wire/state.ts';
 import { noRecords, type Records } from '../../worker/supervisor/records.ts';
 import type { Situation, TrainerState } from '../../worker/supervisor/situation.ts';
@@ -24,10 +27,24 @@ export function aState(changes: Partial<StateRecord> = {}): StateRecord {
   });
 }
 
-export const aWorld = {
-  ...{ key: 'k', digest: 'd', size: 1 },
-  committedAt: new Date(startMs).toISOString(),
-};
+/** Those pods on node 1, in the order of their indexes. */
+export function aList(...podUIDs: readonly string[]): WorldRecord {
+  const members = podUIDs.map((podUID, index) => ({
+    ...{ index, podUID, podIP: `10.0.0.${index + 1}`, node: 'node-1', devices: 0 },
+  }));
+  const order = members.map(({ index }) => index);
+  return worldRecord.parse({ v: 1, members, order, master: '10.0.0.1', port: 29_400 });
+}
+
+export const aWorld = worldOfList(aList('pod-a'));
+
+/** What the state record says of the list that pod 0 wrote for generation 1. */
+export function worldOfList(list: WorldRecord): NonNullable<StateRecord['world']> {
+  return {
+    ...{ key: 'team-a.1.world.1.0', digest: digestOf(list), size: list.order.length },
+    committedAt: new Date(startMs).toISOString(),
+  };
+}
 
 export function aDesired(changes: Partial<DesiredRecord> = {}): DesiredRecord {
   return {
@@ -38,7 +55,7 @@ export function aDesired(changes: Partial<DesiredRecord> = {}): DesiredRecord {
 
 export function aMember(podUID = 'pod-a', node = 'node-1'): MemberRecord {
   return {
-    ...{ v: 1, podUID, podIP: '10.0.0.1', node, devices: [], memorySteps: [] },
+    ...{ v: 1, podUID, podIP: '10.0.0.1', port: 29_400, node, devices: [], memorySteps: [] },
     bootAt: new Date(startMs).toISOString(),
     protocol: [1, 1],
   };
@@ -53,10 +70,13 @@ export interface RecordsOf {
   readonly desired?: DesiredRecord | undefined;
   readonly members?: Readonly<Record<string, MemberRecord>>;
   readonly acks?: Readonly<Record<string, AckRecord>>;
+  /** The members that the state record names. */
+  readonly list?: WorldRecord;
 }
 
 /** Every record at revision 7. */
-export function someRecords({ state, desired, members = {}, acks = {} }: RecordsOf): Records {
+export function someRecords(of: RecordsOf): Records {
+  const { state, desired, members = {}, acks = {}, list = aList('pod-a') } = of;
   const revision = 7;
   const stored = <T>(map: Readonly<Record<string, T>>) =>
     new Map(Object.entries(map).map(([place, record]) => [place, { record, revision }]));
@@ -66,6 +86,7 @@ export function someRecords({ state, desired, members = {}, acks = {} }: Records
     ...(desired === undefined ? {} : { desired: { record: desired, revision } }),
     members: stored(members),
     acks: stored(acks),
+    worlds: stored({ '1.0': list }),
   };
 }
 
@@ -75,7 +96,7 @@ export function aPolicy(changes: Partial<FailurePolicy> = {}): FailurePolicy {
 
 /** Pod `pod-a`, the only worker of epoch 1, has just seen the first record. */
 export function aSituation(changes: Partial<Situation> & RecordsOf = {}): Situation {
-  const { state = aState(), desired = aDesired(), members, acks, ...rest } = changes;
+  const { state = aState(), desired = aDesired(), members, acks, list, ...rest } = changes;
   return {
     now: startMs + 5_000,
     me: { index: 0, podUID: 'pod-a', epoch: 1, bootAt: startMs + 4_000 },
@@ -88,12 +109,31 @@ export function aSituation(changes: Partial<Situation> & RecordsOf = {}): Situat
       ...{ state, desired },
       ...(members === undefined ? {} : { members }),
       ...(acks === undefined ? {} : { acks }),
+      ...(list === undefined ? {} : { list }),
     }),
+    beats: new Map(),
     joined: 0,
     terminateBy: undefined,
     trainer: { type: 'None' },
     ...rest,
   };
+}
+
+/** Pod `pod-a` of `index`, the other is `pod-b`: both train. */
+export function aPair(index: 0 | 1, changes: Parameters<typeof aSituation>[0] = {}): Situation {
+  const list = index === 0 ? aList('pod-a', 'pod-b') : aList('pod-b', 'pod-a');
+  return aTraining({
+    me: { index, podUID: 'pod-a', epoch: 1, bootAt: startMs },
+    state: aState({ world: worldOfList(list) }),
+    desired: aDesired({ workers: 2, min: 2, max: 2 }),
+    members: { [`1.${index}`]: aMember(), [`1.${1 - index}`]: aMember('pod-b') },
+    acks: {
+      [`1.${index}`]: anAck({ restored: true, opened: index === 0 }),
+      [`1.${1 - index}`]: anAck({ podUID: 'pod-b', restored: true, opened: index === 1 }),
+    },
+    list,
+    ...changes,
+  });
 }
 
 type Running = Extract<TrainerState, { type: 'Running' }>;

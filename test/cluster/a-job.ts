@@ -14,7 +14,11 @@ export interface JobStatus {
     readonly message: string;
   }[];
   readonly workerEpoch?: number;
-  readonly restarts?: { readonly counted?: number; readonly disruptions?: number };
+  readonly restarts?: {
+    readonly counted?: number;
+    readonly disruptions?: number;
+    readonly resizes?: number;
+  };
   readonly failure?: {
     readonly reason: string;
     readonly message: string;
@@ -24,7 +28,7 @@ export interface JobStatus {
   readonly artifacts?: readonly { readonly uri: string }[];
   readonly model?: { readonly family?: string };
   readonly plan?: { readonly trainableParameters?: number };
-  readonly rendezvous?: { readonly generation?: number };
+  readonly rendezvous?: { readonly generation?: number; readonly worldSize?: number };
   readonly progress?: { readonly step?: number };
   readonly checkpoint?: { readonly latestStep?: number };
   readonly save?: { readonly step?: number };

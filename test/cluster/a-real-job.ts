@@ -1,8 +1,12 @@
 // What tests of jobs with real pods ask of the cluster: how a job stands, which pod trains, what the command line says about it.
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { execa } from 'execa';
 import { eventually } from '../doubles/eventually.ts';
+import { startAnneal } from '../e2e/anneal-process.ts';
+import { digestsBelow } from '../e2e/killed-run.ts';
 import type { JobStatus } from './a-job.ts';
 import { getJson, kubeconfig, kubectl } from './access.ts';
 
@@ -72,4 +76,17 @@ export async function annealOn(jobs: string, release: string, args: readonly str
   const env = { KUBECONFIG: kubeconfig, ANNEAL_SYSTEM_NAMESPACE: release, NO_COLOR: '1' };
   const words = [command, ...args, '-n', jobs];
   return execa(process.execPath, words, { env, stdin: 'ignore', timeout: 120_000 });
+}
+
+/** The same file on this machine, by so many workers; its artefacts. */
+export async function onThisMachine(t: ExecutionContext, folder: string, workers: number) {
+  const cache = await mkdtemp(join(tmpdir(), 'anneal-local-'));
+  t.teardown(() => rm(cache, { recursive: true, force: true }));
+  const place = join(cache, 'volumes/toy');
+  await cp(folder, place, { recursive: true });
+  const flags = ['--workers', String(workers)];
+  const run = startAnneal(join(place, 'job.yaml'), cache, () => {}, flags);
+  const { code, stderr } = await run.ended;
+  t.is(code, 0, stderr);
+  return digestsBelow(join(place, 'out'));
 }

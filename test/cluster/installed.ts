@@ -40,7 +40,7 @@ type Values = Readonly<Record<string, unknown>>;
 export async function installAnneal(
   t: Closing & Telling,
   jobs: string,
-  changes: Values = {},
+  changes: object = {},
 ): Promise<Release> {
   const namespace = await aNamespace(t);
   const program = await helm();
@@ -48,7 +48,7 @@ export async function installAnneal(
     execa(program, ['--kubeconfig', kubeconfig, '--namespace', namespace, ...args], {
       input: stringify(values),
     });
-  const values = merged(valuesFor(jobs), changes);
+  const values = merged(valuesFor(jobs), { ...changes });
   const settled = ['anneal', chart, '--values', '-', '--wait', '--timeout', '180s'];
   const uninstall = async () => {
     await run(['uninstall', 'anneal', '--ignore-not-found', '--wait'], {});

@@ -1,16 +1,14 @@
 // Jobs with real pods: the images of this checkout, installed by the chart, a real model. What a cluster makes of a job file is
 // what `anneal run` makes of it on this machine, bit for bit, also when a pod is lost on the way.
-import { chmod, cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, cp, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { ensureDemo } from '../../cli/setup/demo.ts';
 import { thisSetup } from '../../cli/setup/setup.ts';
 import { runReport } from '../../crds/wire/run-report.ts';
-import { startAnneal } from '../e2e/anneal-process.ts';
 import { digestsBelow } from '../e2e/killed-run.ts';
 import { writeToyJob } from '../toy/toy-job.ts';
-import { statusOf, untilComplete, untilItTrains, workerPod } from './a-real-job.ts';
+import { onThisMachine, statusOf, untilComplete, untilItTrains, workerPod } from './a-real-job.ts';
 import { aNamespace, installCrd, kubectl } from './access.ts';
 import { installAnneal, loadImages } from './installed.ts';
 import { aSharedFolder } from './shared-folder.ts';
@@ -28,17 +26,6 @@ const toy = {
   formats: ['PEFTAdapter', 'MergedSafetensors'],
 } as const;
 
-/** The same file on this machine; its artefacts. */
-async function onThisMachine(t: ExecutionContext, folder: string) {
-  const cache = await mkdtemp(join(tmpdir(), 'anneal-local-'));
-  t.teardown(() => rm(cache, { recursive: true, force: true }));
-  const place = join(cache, 'volumes/toy');
-  await cp(folder, place, { recursive: true });
-  const { code, stderr } = await startAnneal(join(place, 'job.yaml'), cache, () => {}).ended;
-  t.is(code, 0, stderr);
-  return digestsBelow(join(place, 'out'));
-}
-
 test('a job whose pod is lost ends with the bits that this machine makes of its file', async (t) => {
   t.timeout(900_000);
   const namespace = await aNamespace(t);
@@ -51,7 +38,7 @@ test('a job whose pod is lost ends with the bits that this machine makes of its 
     ...{ ...toy, training, worker: { ...toy.worker, env }, checkpoint: { intervalSteps: 10 } },
   });
   await chmod(join(folder, 'out'), 0o777);
-  const expected = await onThisMachine(t, folder);
+  const expected = await onThisMachine(t, folder, 1);
   await kubectl(['-n', namespace, 'apply', '-f', file]);
   await untilItTrains(namespace, 'toy');
   const first = await workerPod(namespace, 'toy');

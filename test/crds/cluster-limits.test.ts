@@ -4,12 +4,32 @@ import { aSpec, type Changes } from '../builders/job.ts';
 
 const can: Changes = { 'worker.devicesPerWorker': 0 };
 
-test('a job of one worker on the processor with claims is built', (t) => {
+test('jobs of one worker or several on the processor with claims are built', (t) => {
   t.is(notBuiltOnCluster(aSpec(can)), undefined);
+  t.is(notBuiltOnCluster(aSpec({ ...can, 'worker.replicas': 4 })), undefined);
+  const shared = { volumeClaimTemplate: { size: '1Gi', accessMode: 'ReadWriteMany' } };
+  t.is(
+    notBuiltOnCluster(aSpec({ ...can, 'worker.replicas': 4, 'storage.data': shared })),
+    undefined,
+  );
 });
 
 const refused: readonly (readonly [string, Changes, RegExp])[] = [
-  ['two workers', { 'worker.replicas': 2 }, /^spec\.worker\.replicas is 2; /],
+  [
+    'a claim of one node for two workers',
+    { 'worker.replicas': 2, 'storage.data': { volumeClaimTemplate: { size: '1Gi' } } },
+    /^spec\.storage\.data\.volumeClaimTemplate\.accessMode is ReadWriteOnce, /,
+  ],
+  [
+    'a start with fewer workers',
+    {
+      'worker.elasticity': 'AtStart',
+      'worker.replicas': 2,
+      'worker.minReplicas': 1,
+      'worker.maxReplicas': 2,
+    },
+    /^spec\.worker\.elasticity is AtStart; /,
+  ],
   ['a device', { 'worker.devicesPerWorker': 1 }, /^spec\.worker\.devicesPerWorker is 1; /],
   [
     'another run',

@@ -57,6 +57,24 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     meet: { 'parallelism.expertSize': 2 },
     apart: { 'parallelism.expertSize': 1 },
   },
+  'each worker has a sequence of each step': {
+    meet: { 'worker.replicas': 3, 'training.globalBatchSize': 2 },
+    apart: { 'worker.replicas': 3, 'training.globalBatchSize': 3 },
+    where: 'cluster',
+  },
+  'codes of trained weights are not shared out': {
+    meet: {
+      'worker.replicas': 2,
+      'method.preset': 'Full',
+      'method.precision': { type: 'BFloat16', bfloat16: { trainedWeights: 'Int8' } },
+    },
+    apart: {
+      'worker.replicas': 1,
+      'method.preset': 'Full',
+      'method.precision': { type: 'BFloat16', bfloat16: { trainedWeights: 'Int8' } },
+    },
+    where: 'cluster',
+  },
   'images are mounted by a cluster': {
     meet: { 'model.source': { image: { reference: 'a' } } },
     apart: {},

@@ -12,6 +12,8 @@ import type { BuiltJob } from '../../operator/objects/child.ts';
 import { environmentOf } from '../../operator/objects/environment.ts';
 import type { PodRole } from '../../operator/objects/places.ts';
 import type { PodSettings } from '../../operator/objects/settings.ts';
+import { childrenOf } from './child-processes.ts';
+import { freePort } from './free-ports.ts';
 
 export interface PodsOf {
   readonly job: BuiltJob;
@@ -25,6 +27,7 @@ export interface PodsOf {
 
 export interface Pod {
   readonly uid: string;
+  readonly index: number;
   readonly lines: readonly string[];
   /** Exit code, or null when it was killed. */
   readonly ended: Promise<number | null>;
@@ -33,6 +36,20 @@ export interface Pod {
   signal(name: NodeJS.Signals): void;
   /** To the supervisor and all that it started: what the end of a pod does. */
   signalAll(name: NodeJS.Signals): void;
+  /** To what the supervisor started alone; says whether there was anything. */
+  signalTrainer(name: NodeJS.Signals): boolean;
+}
+
+interface PodPlace {
+  readonly uid: string;
+  /** @default 1 */
+  readonly epoch?: number;
+  /** @default 0 */
+  readonly index?: number;
+  /** @default node-1 */
+  readonly node?: string;
+  /** @default 1 */
+  readonly replicas?: number;
 }
 
 /** Folder of the run, as the pods see it. */
@@ -46,20 +63,20 @@ export function runFolderOf({ job, settings, root }: PodsOf): string {
 export async function startPod(
   pods: PodsOf,
   role: PodRole,
-  { uid, epoch = 1 }: { readonly uid: string; readonly epoch?: number },
+  { uid, epoch = 1, index = 0, node = 'node-1', replicas = 1 }: PodPlace,
 ): Promise<Pod> {
   const { job, settings, root, program } = pods;
   const own = join(root, `pod-${uid}`);
   await mkdir(own, { recursive: true });
   const plan = join(own, 'plan.json');
   await writeFile(plan, writePlan({ ...job, annotations: {} }).text);
-  const place = role === 'worker' ? { epoch, replicas: 1 } : undefined;
+  const place = role === 'worker' ? { epoch, replicas } : undefined;
   const fields: Readonly<Record<string, string>> = {
     [podVariable.podName]: `${job.name}-${uid}`,
     [podVariable.podUid]: uid,
     [podVariable.podIp]: '127.0.0.1',
-    [podVariable.nodeName]: 'node-1',
-    [podVariable.workerIndex]: '0',
+    [podVariable.nodeName]: node,
+    [podVariable.workerIndex]: String(index),
   };
   const env = Object.fromEntries(
     environmentOf(job, role, settings, place).map(({ name, value }) => [
@@ -70,6 +87,8 @@ export async function startPod(
   const log = join(own, 'termination-log');
   const outside = {
     ...{ ANNEAL_PLAN_FILE: plan, ANNEAL_TERMINATION_LOG: log, ANNEAL_PROBE_PORT: '0' },
+    // Pods here share one machine, and its ports.
+    ANNEAL_STORE_PORT: String(await freePort()),
     ...{ ANNEAL_BUS_TOKEN_FILE: join(own, 'no-token'), PATH: process.env['PATH'] ?? '' },
   };
   const argument = { prepare: 'prepare', worker: 'supervise', publish: 'publish' }[role];
@@ -80,10 +99,10 @@ export async function startPod(
     // A group of its own, so that one signal reaches all of it.
     detached: true,
   });
-  return podOf(uid, child, log);
+  return podOf({ uid, index }, child, log);
 }
 
-function podOf(uid: string, child: ChildProcess, log: string): Pod {
+function podOf(place: Pick<Pod, 'uid' | 'index'>, child: ChildProcess, log: string): Pod {
   const { pid, stdout, stderr } = child;
   if (pid === undefined || stdout === null || stderr === null) throw new Error('no pod started');
   const lines: string[] = [];
@@ -99,10 +118,15 @@ function podOf(uid: string, child: ChildProcess, log: string): Pod {
     }
   };
   return {
-    ...{ uid, lines },
+    ...{ ...place, lines },
     ended: new Promise((resolve) => child.once('close', (code) => resolve(code))),
     words: () => (existsSync(log) ? parseLastWords(readFileSync(log, 'utf8')) : undefined),
     signal: (name) => send(pid, name),
     signalAll: (name) => send(-pid, name),
+    signalTrainer(name) {
+      const trainers = childrenOf(pid);
+      for (const trainer of trainers) send(trainer, name);
+      return trainers.length > 0;
+    },
   };
 }

@@ -1,9 +1,9 @@
 // The real `anneal run` as a tree of real processes that a test can kill. What it says is read from its stdout as it comes.
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
+import { childrenOf } from '../doubles/child-processes.ts';
 
 const command = join(import.meta.dirname, '../../cli/anneal.mjs');
 
@@ -76,22 +76,5 @@ function send(pid: number, signal: NodeJS.Signals): void {
   } catch (error) {
     // It has just ended by itself.
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
-}
-
-/** Read from every process's own line: not every kernel lists the children of one. */
-function childrenOf(parent: number): readonly number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && parentOf(name) === parent)
-    .map(Number);
-}
-
-function parentOf(pid: string): number | undefined {
-  try {
-    const line = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return Number(line.slice(line.lastIndexOf(')') + 2).split(' ')[1]);
-  } catch {
-    // It has ended between being listed and being read.
-    return undefined;
   }
 }

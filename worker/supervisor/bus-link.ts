@@ -3,6 +3,7 @@
 // back, so what is decided then is never decided on old ones.
 import { readFileSync } from 'node:fs';
 import { type Bucket, Bus } from '../../crds/wire/bus.ts';
+import { beatRecord } from '../../crds/wire/state.ts';
 import { bucket, type JobOnBus, keys } from '../../crds/wire/subjects.ts';
 import type { Clock } from '../clock.ts';
 import { type Change, foldRecords, type KeyEntry, noRecords, type Records } from './records.ts';
@@ -27,6 +28,7 @@ export class BusLink {
   #connected = false;
   #since: number;
   #records = noRecords;
+  readonly #beats = new Map<string, number>();
 
   constructor(settings: BusLinkSettings) {
     this.#settings = settings;
@@ -49,6 +51,11 @@ export class BusLink {
 
   get records(): Records {
     return this.#records;
+  }
+
+  /** When each pod was heard last, by its UID. */
+  get beats(): ReadonlyMap<string, number> {
+    return this.#beats;
   }
 
   /** The bucket of records; undefined while the bus is away. */
@@ -75,7 +82,7 @@ export class BusLink {
       try {
         this.#bus = await this.#connect(signal);
         this.#state = await this.#bus.openBucket(bucket.state);
-        await this.#follow(this.#bus, this.#state, signal);
+        await this.#followBoth(this.#bus, this.#state, signal);
       } catch {
         // Whatever it was, the answer is the same: try again; `since` tells how long it has been so.
         this.#fresh = false;
@@ -128,6 +135,40 @@ export class BusLink {
       },
       signal,
     );
+  }
+
+  async #followBoth(bus: Bus, state: Bucket, signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const hearing = this.#hearBeats(bus, AbortSignal.any([signal, over.signal]));
+    try {
+      await this.#follow(bus, state, signal);
+    } finally {
+      over.abort();
+      await hearing;
+    }
+  }
+
+  /**
+   * Nobody is woken by a beat: only one that does not come is news, and whoever waits for it has its time. The bucket is kept in memory and is gone
+   * with a server, until the operator makes it again; records do not wait for that. Never rejects.
+   */
+  async #hearBeats(bus: Bus, signal: AbortSignal): Promise<void> {
+    const { job, clock } = this.#settings;
+    const watcher = {
+      entry: (_key: string, value: unknown) => {
+        const beat = beatRecord.safeParse(value);
+        if (beat.success) this.#beats.set(beat.data.podUID, clock.now());
+      },
+      ready: () => {},
+      again: () => {},
+    };
+    while (!signal.aborted) {
+      try {
+        await (await bus.openBucket(bucket.beat)).watch(keys.all(job), watcher, signal);
+      } catch {
+        await clock.sleep(againMs, signal).catch(() => {});
+      }
+    }
   }
 
   #fold(change: Change): void {

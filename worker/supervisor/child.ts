@@ -13,6 +13,8 @@ interface ChildPlan {
   readonly role: 'prepare' | 'train' | 'publish';
   readonly folder: string;
   readonly group: ControlGroup;
+  /** Added to the environment. */
+  readonly variables?: Readonly<Record<string, string>>;
   readonly onMessage: (message: Telemetry) => void;
   readonly onLine: (line: string) => void;
 }
@@ -31,6 +33,7 @@ export function startChild(plan: ChildPlan): Child {
   const started = [...workerNodeArguments(plan.role), plan.worker, plan.role, plan.folder];
   const child = execa(process.execPath, started, {
     ipc: true,
+    env: { ...plan.variables },
     buffer: false,
     stdio: ['ignore', 'pipe', 'pipe'],
     reject: false,

@@ -1,4 +1,4 @@
-// What a pod is told by its environment: the contract of crds/wire/pod.ts, parsed once in main.ts and passed down. The last five
+// What a pod is told by its environment: the contract of crds/wire/pod.ts, parsed once in main.ts and passed down. The last six
 // variables are for programs that run the same pod outside of one.
 import * as z from 'zod';
 import { UserError } from '../../crds/errors.ts';
@@ -39,6 +39,7 @@ const schema = z.object({
   ANNEAL_BUS_TOKEN_FILE: text.default(`${podPath.tokenFolder}/${podPath.tokenFile}`),
   ANNEAL_TERMINATION_LOG: text.default(terminationLog),
   ANNEAL_PROBE_PORT: count.default(podPort.metrics),
+  ANNEAL_STORE_PORT: count.default(podPort.store),
   ANNEAL_NEWCOMER_PATIENCE_MS: count.default(30_000),
 });
 
@@ -78,6 +79,7 @@ export function podConfig(variables: Readonly<Record<string, string | undefined>
     tokenFile: env.ANNEAL_BUS_TOKEN_FILE,
     terminationLog: env.ANNEAL_TERMINATION_LOG,
     probePort: env.ANNEAL_PROBE_PORT,
+    storePort: env.ANNEAL_STORE_PORT,
     newcomerPatienceMs: env.ANNEAL_NEWCOMER_PATIENCE_MS,
   } as const;
 }

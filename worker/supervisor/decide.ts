@@ -1,14 +1,13 @@
 // What a supervisor does next: one action from (what the operator wants, the state record, the facts of this pod). Pure. It is asked
 // again after each action and each change, so an action that is lost or comes too late is only decided on again. First match wins.
 import { Exit, failureOf } from '../../crds/failures.ts';
-import { restartPauseSeconds } from '../../crds/plan/restart-account.ts';
-import { generationCauses } from '../../crds/wire/generation-causes.ts';
-import type { StateRecord } from '../../crds/wire/state.ts';
 import { troubleOf } from './end-of-child.ts';
+import { endedTrainer, uncommitted } from './ended-trainer.ts';
+import { formingWorld, joining, opened, starting } from './meet.ts';
 import { placeOf } from './records.ts';
-import type { Action, Situation } from './situation.ts';
-import type { Saved } from './trainer-facts.ts';
-import { verdictOn } from './verdict.ts';
+import { isFirst, seatIn } from './seat.ts';
+import { silenceDue, silentMember } from './silent-member.ts';
+import { type Action, exit, type Situation, stateOf } from './situation.ts';
 
 type Policy = (situation: Situation) => Action | undefined;
 
@@ -22,12 +21,14 @@ const withBus: readonly Policy[] = [
   hanging,
   endedTrainer,
   newCheckpoint,
+  silentMember,
   terminating,
   stopWanted,
   saveWanted,
   joining,
   formingWorld,
   starting,
+  opened,
   restored,
 ];
 
@@ -38,9 +39,8 @@ export function decide(situation: Situation): Action {
     if (action !== undefined) return action;
   }
   const { trainer } = situation;
-  return trainer.type === 'Running'
-    ? { type: 'Wait', until: trainer.hangsAt }
-    : { type: 'Wait', until: situation.now + idleMs };
+  if (trainer.type !== 'Running') return { type: 'Wait', until: situation.now + idleMs };
+  return { type: 'Wait', until: Math.min(trainer.hangsAt, silenceDue(situation) ?? Infinity) };
 }
 
 /** Nothing is lost by looking again now and then. */
@@ -116,53 +116,12 @@ function hanging({ now, trainer }: Situation): Action | undefined {
     : undefined;
 }
 
-function endedTrainer(situation: Situation): Action | undefined {
-  const { trainer, policy, recomputesAll, now } = situation;
-  if (trainer.type !== 'Ended') return undefined;
-  const { ending, saved, result } = trainer;
-  const { restarts: account, adjustments } = stateOf(situation);
-  if (ending === 'Done' && saved !== undefined && result !== undefined)
-    return { type: 'Commit', saved, result };
-  if (ending === 'Stopped') {
-    const fresh = uncommitted(situation, saved);
-    return fresh === undefined ? { type: 'Forget' } : { type: 'Commit', saved: fresh };
-  }
-  const fresh = uncommitted(situation, saved);
-  // What was saved before it died counts; also as progress, for the account.
-  if (fresh !== undefined) return { type: 'Commit', saved: fresh };
-  const trouble =
-    ending === 'Done' ? troubleOf('E_INTERNAL', 'training ended well and left no result') : ending;
-  const found = { trouble, account, adjustments, policy, recomputesAll, nowMs: now };
-  const verdict = verdictOn(found);
-  switch (verdict.type) {
-    case 'Restart': {
-      const change = { restarts: verdict.account, adjustments: [...verdict.adjustments] };
-      return { type: 'Open', cause: verdict.cause, change };
-    }
-    case 'Fail':
-      return { type: 'Fail', trouble: verdict.trouble };
-    case 'Leave':
-      return exit(trouble);
-    default:
-      return verdict satisfies never;
-  }
-}
-
+/** All members hear of it; the first one speaks, and the others when it cannot any more. */
 function newCheckpoint(situation: Situation): Action | undefined {
   const { trainer } = situation;
-  if (trainer.type !== 'Running') return undefined;
+  if (trainer.type !== 'Running' || !isFirst(situation)) return undefined;
   const saved = uncommitted(situation, trainer.saved);
   return saved === undefined ? undefined : { type: 'Commit', saved };
-}
-
-/** The newest checkpoint of the present generation, where the record does not name it yet. */
-function uncommitted(situation: Situation, saved: Saved | undefined): Saved | undefined {
-  const { trainer } = situation;
-  const { checkpoint, generation } = stateOf(situation);
-  if (saved === undefined || trainer.type === 'None' || trainer.generation !== generation)
-    return undefined;
-  const known = checkpoint?.generation === generation && checkpoint.step >= saved.step;
-  return known ? undefined : saved;
 }
 
 /** SIGTERM: save, let the next pod form its world at once, go. */
@@ -171,7 +130,8 @@ function terminating(situation: Situation): Action | undefined {
   if (terminateBy === undefined) return undefined;
   if (trainer.type === 'Running') return stopTrainer(situation, terminateBy);
   const { state, desired } = records;
-  const isMember = state !== undefined && state.record.generation === joined;
+  const isMember =
+    state !== undefined && state.record.generation === joined && seatIn(situation) !== undefined;
   const stays = (desired?.record.stop ?? 'None') === 'None';
   const may = bus.connected && now < terminateBy && isMember && stays;
   if (!may || state.record.world === undefined || state.record.epoch !== situation.me.epoch)
@@ -215,6 +175,8 @@ function saveWanted(situation: Situation): Action | undefined {
   const { records, me, trainer } = situation;
   const desired = records.desired?.record;
   if (desired?.epoch !== me.epoch || trainer.type !== 'Running') return undefined;
+  // Told one, all save: two that hear of it at different steps would save twice.
+  if (!isFirst(situation)) return undefined;
   const ack = records.acks.get(placeOf(trainer.generation, me.index))?.record;
   if (desired.save <= (ack?.saved ?? 0)) return undefined;
   const { save } = trainer;
@@ -224,85 +186,9 @@ function saveWanted(situation: Situation): Action | undefined {
   return { type: 'Acknowledge', change: { saved: save.asked, savedStep } };
 }
 
-/** The youngest pod of an index is its member: an older one that finds another in its place has been replaced. */
-function joining(situation: Situation): Action | undefined {
-  const { records, me, joined, now, patienceMs } = situation;
-  const { generation, world, restarts } = stateOf(situation);
-  const member = records.members.get(placeOf(generation, me.index));
-  if (member === undefined) {
-    return world === undefined ? (pausing(situation) ?? { type: 'Join', generation }) : undefined;
-  }
-  if (member.record.podUID === me.podUID) return undefined;
-  if (joined > 0) {
-    const why = `pod ${member.record.podUID} has taken the place of this one`;
-    return { type: 'Exit', code: Exit.PlannedStop, why };
-  }
-  if (world === undefined) return { type: 'Join', generation, over: member.revision };
-  // The operator knows why the pod before this one went, and what it costs; if it is away, this pod goes on by itself.
-  if (now < me.bootAt + patienceMs) return { type: 'Wait', until: me.bootAt + patienceMs };
-  const change = { restarts: { ...restarts, disruptions: restarts.disruptions + 1 } };
-  return { type: 'Open', cause: 'PodLost', change };
-}
-
-function formingWorld(situation: Situation): Action | undefined {
-  const { records, me } = situation;
-  const { generation, world } = stateOf(situation);
-  if (world !== undefined) return undefined;
-  const present = membersOf(situation).map(({ index }) => index);
-  const wanted = records.desired?.record;
-  if (wanted?.epoch !== me.epoch || present.length < wanted.workers) return { type: 'Wait' };
-  const leads = Math.min(...present) === me.index;
-  return leads && records.members.has(placeOf(generation, me.index))
-    ? { type: 'CommitWorld' }
-    : { type: 'Wait' };
-}
-
-/** Members of the present generation, by index. */
-export function membersOf({ records }: Situation) {
-  const generation = records.state?.record.generation ?? 0;
-  return [...records.members]
-    .map(([place, { record }]) => {
-      const [of = 0, index = 0] = place.split('.').map(Number);
-      return { of, index, member: record };
-    })
-    .filter(({ of }) => of === generation)
-    .sort((a, b) => a.index - b.index);
-}
-
-function starting(situation: Situation): Action | undefined {
-  const { records, me, trainer } = situation;
-  const { generation } = stateOf(situation);
-  if (trainer.type !== 'None') return undefined;
-  const member = records.members.get(placeOf(generation, me.index))?.record;
-  if (member?.podUID !== me.podUID) return undefined;
-  return pausing(situation) ?? { type: 'Start', generation };
-}
-
-/** What just went wrong is not tried again at once. */
-function pausing(situation: Situation): Action | undefined {
-  const { opened, restarts } = stateOf(situation);
-  const { now } = situation;
-  const isOwnFault = generationCauses[opened.cause].counted || opened.cause === 'Requested';
-  if (!isOwnFault) return undefined;
-  const seconds = Math.max(1, restartPauseSeconds(restarts));
-  const notBefore = Math.min(Date.parse(opened.at), now) + seconds * 1000;
-  return now < notBefore ? { type: 'Wait', until: notBefore } : undefined;
-}
-
 function restored(situation: Situation): Action | undefined {
   const { records, me, trainer } = situation;
   if (trainer.type !== 'Running' || !trainer.restored) return undefined;
   const ack = records.acks.get(placeOf(trainer.generation, me.index))?.record;
   return ack?.restored ? undefined : { type: 'Acknowledge', change: { restored: true } };
-}
-
-function exit(trouble: ReturnType<typeof troubleOf>): Action {
-  return { type: 'Exit', code: trouble.exitCode, trouble, why: trouble.message };
-}
-
-/** Asked only by policies that come after `noState`. */
-function stateOf({ records }: Situation): StateRecord {
-  const state = records.state?.record;
-  if (state === undefined) throw new Error('there is no state record');
-  return state;
 }

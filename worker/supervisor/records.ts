@@ -10,6 +10,8 @@ import {
   memberRecord,
   type StateRecord,
   stateRecord,
+  type WorldRecord,
+  worldRecord,
 } from '../../crds/wire/state.ts';
 import { parseKey } from '../../crds/wire/subjects.ts';
 
@@ -38,11 +40,18 @@ export interface Records {
   readonly desired?: Stored<DesiredRecord> | undefined;
   readonly members: ReadonlyMap<string, Stored<MemberRecord>>;
   readonly acks: ReadonlyMap<string, Stored<AckRecord>>;
+  /** Lists of members, by the generation and the index of the pod that wrote them; only the one that the state record names counts. */
+  readonly worlds: ReadonlyMap<string, Stored<WorldRecord>>;
   /** Keys that hold something that this version cannot read. */
   readonly unreadable: readonly string[];
 }
 
-export const noRecords: Records = { members: new Map(), acks: new Map(), unreadable: [] };
+export const noRecords: Records = {
+  members: new Map(),
+  acks: new Map(),
+  worlds: new Map(),
+  unreadable: [],
+};
 
 export function placeOf(generation: number, index: number): string {
   return `${generation}.${index}`;
@@ -85,8 +94,13 @@ function withEntry(before: Records, entry: KeyEntry): Records {
       const ack = parsed(ackRecord, entry);
       return ack === undefined ? lost : { ...readable, acks: withNewer(before.acks, place, ack) };
     }
+    case 'world': {
+      const world = parsed(worldRecord, entry);
+      if (world === undefined) return lost;
+      return { ...readable, worlds: withNewer(before.worlds, place, world) };
+    }
     default:
-      // World lists are read by their digest; other keys belong to newer versions.
+      // Other keys belong to newer versions.
       return before;
   }
 }
@@ -111,9 +125,11 @@ function without(before: Records, key: string): Records {
   if (kind === 'desired') return { ...before, unreadable, desired: undefined };
   const members = new Map(before.members);
   const acks = new Map(before.acks);
+  const worlds = new Map(before.worlds);
   if (kind === 'member') members.delete(place);
   if (kind === 'ack') acks.delete(place);
-  return { ...before, unreadable, members, acks };
+  if (kind === 'world') worlds.delete(place);
+  return { ...before, unreadable, members, acks, worlds };
 }
 
 function partsOf(key: string): { readonly kind: string; readonly place: string } {

@@ -4,6 +4,7 @@ import type { GenerationCause } from '../../crds/wire/generation-causes.ts';
 import type { AckRecord, StateRecord } from '../../crds/wire/state.ts';
 import type { Ending, Trouble } from './end-of-child.ts';
 import type { Records } from './records.ts';
+import type { Seat } from './seat.ts';
 import type { Saved } from './trainer-facts.ts';
 
 export interface Situation {
@@ -18,6 +19,8 @@ export interface Situation {
   readonly patienceMs: number;
   readonly bus: { readonly connected: boolean; readonly since: number };
   readonly records: Records;
+  /** When each pod was heard last, by its UID; milliseconds since 1970. */
+  readonly beats: ReadonlyMap<string, number>;
   /** Generations that this pod was a member of; 0 before the first. */
   readonly joined: number;
   /** When the last process, if any, must have saved: SIGTERM was received. */
@@ -73,7 +76,7 @@ export type Action =
   /** Member record of this generation; `over` is the revision of the one that it replaces. */
   | { readonly type: 'Join'; readonly generation: number; readonly over?: number }
   | { readonly type: 'CommitWorld' }
-  | { readonly type: 'Start'; readonly generation: number }
+  | { readonly type: 'Start'; readonly generation: number; readonly seat: Seat }
   | { readonly type: 'Ask'; readonly what: 'stop' | 'save'; readonly value: number }
   | { readonly type: 'Kill'; readonly why: 'Outdated' | 'Hang' | 'Late' | 'Now' }
   /** A new world, for this cause. */
@@ -85,3 +88,14 @@ export type Action =
   | { readonly type: 'Forget' };
 
 export type Change = Partial<Pick<StateRecord, 'restarts' | 'adjustments'>>;
+
+/** Asked only by policies that come after the one about a missing record. */
+export function stateOf({ records }: Situation): StateRecord {
+  const state = records.state?.record;
+  if (state === undefined) throw new Error('there is no state record');
+  return state;
+}
+
+export function exit(trouble: Trouble): Action {
+  return { type: 'Exit', code: trouble.exitCode, trouble, why: trouble.message };
+}

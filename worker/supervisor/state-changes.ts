@@ -37,6 +37,7 @@ export function worldOf(members: readonly FoundMember[]): WorldRecord {
     })),
     order: ordered.map(({ index }) => index),
     master: ordered[0]?.member.podIP ?? '',
+    port: ordered[0]?.member.port ?? 0,
   };
 }
 

@@ -28,12 +28,13 @@ export class StateWriter {
   }
 
   async join(generation: number, over: number | undefined, bootAt: number): Promise<boolean> {
-    const { job, pod } = this.#config;
+    const { job, pod, storePort } = this.#config;
     const key = keys.member(job, generation, pod.index);
     const record: MemberRecord = {
       v: 1,
       podUID: pod.uid,
       podIP: pod.ip,
+      port: storePort,
       node: pod.node,
       devices: [],
       memorySteps: [],
@@ -51,7 +52,7 @@ export class StateWriter {
     if (bucket === undefined) return false;
     const list = worldOf(members);
     const key = keys.world(job, generation, pod.index);
-    await bucket.put(key, list);
+    this.#link.wrote({ key, value: list, revision: await bucket.put(key, list) });
     const world = { key, digest: digestOf(list), size: members.length };
     return this.changeState((state) => withWorld(state, world, at));
   }

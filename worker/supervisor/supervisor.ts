@@ -8,13 +8,15 @@ import type { StateRecord } from '../../crds/wire/state.ts';
 import type { Clock } from '../clock.ts';
 import type { BusLink } from './bus-link.ts';
 import type { PodConfig } from './config.ts';
-import { decide, membersOf } from './decide.ts';
+import { decide } from './decide.ts';
 import { type Trouble, troubleOf } from './end-of-child.ts';
 import { failureWords } from './last-words.ts';
+import { membersOf } from './meet.ts';
 import type { NodeCheck } from './node-check.ts';
 import type { PodPlan } from './pod-plan.ts';
 import type { PodNumbers } from './probes.ts';
 import type { Report } from './report.ts';
+import { isFirst, type Seat } from './seat.ts';
 import type { Action, Situation, TrainerState, TrainingResult } from './situation.ts';
 import { withCheckpoint, withFailure, withGeneration, withSuccess } from './state-changes.ts';
 import type { StateWriter } from './state-writer.ts';
@@ -138,6 +140,7 @@ export class Supervisor {
       patienceMs: config.newcomerPatienceMs,
       bus: { connected: link.connected, since: link.since },
       records: link.records,
+      beats: link.beats,
       joined: this.#joined,
       terminateBy: this.#terminateBy,
       trainer: this.#process?.state ?? this.#unfit ?? { type: 'None' },
@@ -156,7 +159,7 @@ export class Supervisor {
         return;
       }
       case 'Start':
-        return this.#start(action.generation);
+        return this.#start(action.seat);
       case 'Ask':
         if (action.what === 'stop') this.#process?.askToStop();
         else this.#process?.askToSave(action.value);
@@ -203,18 +206,20 @@ export class Supervisor {
     if (await writer.join(generation, over, this.#bootAt)) this.#joined = generation;
   }
 
-  async #start(generation: number): Promise<void> {
+  async #start(seat: Seat): Promise<void> {
     const { training, report, link } = this.#parts;
     const { record } = link.records.state ?? {};
     if (record === undefined) return;
     this.#recoverySeconds = undefined;
+    const { generation } = record;
     const from = record.checkpoint?.step ?? 0;
-    report.event('Started', `training of generation ${generation} goes on after step ${from}`, {
-      ...{ generation, step: from },
+    const place = seat.size === 1 ? '' : ` as rank ${seat.rank} of ${seat.size}`;
+    const text = `training of generation ${generation} goes on after step ${from}${place}`;
+    report.event('Started', text, { generation, step: from });
+    this.#process = await training.start({
+      ...{ state: record, desired: link.records.desired?.record, seat },
+      onChange: () => this.changed(),
     });
-    this.#process = await training.start(record, link.records.desired?.record, () =>
-      this.changed(),
-    );
   }
 
   async #kill(why: Extract<Action, { type: 'Kill' }>['why']): Promise<void> {
@@ -279,7 +284,8 @@ export class Supervisor {
     const state = link.records.state?.record;
     const finished = state?.result?.type === 'Succeeded' ? state : undefined;
     if (finished !== undefined) {
-      await training.settle(finished);
+      // Of several, the first alone: whoever publishes does it again if that one was lost meanwhile.
+      if (isFirst(this.#situation())) await training.settle(finished);
       await writer.acknowledge(finished.generation, { finished: true }).catch(() => {
         // The result is in the record; this was a courtesy.
       });

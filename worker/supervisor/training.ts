@@ -1,7 +1,9 @@
 // The training of one job inside one pod: folders, processes, checkpoints. What the supervisor decides, this does on disk.
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import { digestOfText } from '../../crds/plan/digest.ts';
+import { type MemberRecord, memberVariable } from '../../crds/wire/member.ts';
 import { specOf } from '../../crds/wire/plan-record.ts';
 import type { CheckpointHead, DesiredRecord, StateRecord } from '../../crds/wire/state.ts';
 import type { Clock } from '../clock.ts';
@@ -20,6 +22,7 @@ import { checkNode, type NodeCheck } from './node-check.ts';
 import type { PodPlan } from './pod-plan.ts';
 import type { Report } from './report.ts';
 import { adjusted, writeRun } from './run-record.ts';
+import type { Seat } from './seat.ts';
 import type { TrainingResult } from './situation.ts';
 import type { Saved } from './trainer-facts.ts';
 import { TrainerProcess } from './trainer-process.ts';
@@ -33,6 +36,16 @@ interface TrainingParts {
   /** File to run as the worker. */
   readonly worker: string;
 }
+
+interface Beginning {
+  readonly state: StateRecord;
+  readonly desired: DesiredRecord | undefined;
+  readonly seat: Seat;
+  readonly onChange: () => void;
+}
+
+/** A rank that waits for another in vain says which one: it is heard before its own silence is taken for a fault. */
+const peersFirstSeconds = 4;
 
 export class Training {
   readonly #parts: TrainingParts;
@@ -52,33 +65,41 @@ export class Training {
   }
 
   /** A trainer that goes on from the checkpoint in the record. */
-  async start(
-    state: StateRecord,
-    desired: DesiredRecord | undefined,
-    onChange: () => void,
-  ): Promise<TrainerProcess> {
+  async start({ state, desired, seat, onChange }: Beginning): Promise<TrainerProcess> {
     const { config, plan, clock, group, report, worker } = this.#parts;
-    const { generation, checkpoint, adjustments } = state;
+    const { generation } = state;
     // Fields that may change while workers run are taken as they are now.
-    const spec = adjusted(specOf(plan.record, desired?.live ?? config.live), adjustments);
-    const run = await writeRun(config, spec, clock.now());
-    const folder = await openGeneration(this.#place, generation, checkpoint, run);
+    const spec = adjusted(specOf(plan.record, desired?.live ?? config.live), state.adjustments);
+    const folder = await this.#folderOf(state, spec, seat);
+    const { hangTimeoutSeconds } = spec.failurePolicy;
+    const member = memberOf(this.#parts, generation, seat, hangTimeoutSeconds);
     return new TrainerProcess({
       generation,
       clock,
-      hangTimeoutSeconds: spec.failurePolicy.hangTimeoutSeconds,
+      hangTimeoutSeconds: hangTimeoutSeconds + (member === undefined ? 0 : peersFirstSeconds),
       start: (onMessage) =>
         startChild({
           ...{ worker, role: 'train', folder, group },
+          variables: member === undefined ? {} : { [memberVariable]: JSON.stringify(member) },
           onMessage: (message) => {
-            report.telemetry(message);
+            // What every rank says is told once; how one ended is its own to tell.
+            if (seat.rank === 0 || message.type === 'failure') report.telemetry(message);
             onMessage(message);
           },
           onLine: (line) => report.line('info', 'worker', line),
         }),
-      result: () => this.#result(generation),
+      result: async () => (seat.rank === 0 ? this.#result(generation) : undefined),
       onChange,
     });
+  }
+
+  /** The first member makes it, before the others look. */
+  async #folderOf(state: StateRecord, spec: FineTuneJobSpec, { rank }: Seat): Promise<string> {
+    const { config, clock } = this.#parts;
+    const { generation, checkpoint } = state;
+    if (rank > 0) return generationFolder(this.#place, generation);
+    const run = await writeRun(config, spec, clock.now());
+    return openGeneration(this.#place, generation, checkpoint, run);
   }
 
   /** What the record says of a checkpoint: where its manifest is below the destination, and what is in it. */
@@ -109,4 +130,23 @@ export class Training {
     const folder = join(generationFolder(this.#place, generation), 'checkpoints');
     return { reason, step, saved: { step, path: join(folder, basename(checkpoint)) } };
   }
+}
+
+/** What a trainer that is one of several is told; one by itself needs nothing. */
+function memberOf(
+  { config, group }: TrainingParts,
+  generation: number,
+  { rank, size, store, neighbours }: Seat,
+  hangTimeoutSeconds: number,
+): MemberRecord | undefined {
+  if (size === 1) return undefined;
+  return {
+    // A generation has one world at most, and each trains once.
+    group: `${config.job.uid}/${generation}`,
+    ...{ generation, rank, size, store },
+    address: config.pod.ip,
+    // Whoever has a limit of his own shares it with nobody.
+    neighbours: group.memoryLimit() === undefined ? neighbours : 1,
+    timeoutMs: hangTimeoutSeconds * 1000,
+  };
 }

@@ -72,8 +72,12 @@ function restart({ trouble, account, adjustments, policy, nowMs }: Case): Verdic
   if (end !== undefined) {
     return { type: 'Fail', trouble: { ...trouble, ...troubleOf(end.code, end.message) } };
   }
-  const cause = trouble.code === 'E_HANG' ? 'Hang' : 'ProcessFailed';
-  return { type: 'Restart', cause, account: after, adjustments };
+  return { type: 'Restart', cause: causeOf(trouble), account: after, adjustments };
+}
+
+function causeOf({ code }: Trouble): GenerationCause {
+  if (code === 'E_PEER_LOST') return 'MemberUnreachable';
+  return code === 'E_HANG' ? 'Hang' : 'ProcessFailed';
 }
 
 /** The smaller plan is tried once; there is one rung today. */

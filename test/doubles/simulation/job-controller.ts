@@ -122,9 +122,7 @@ export class JobController {
     const active = pods.filter((pod) =>
       ['Pending', 'Running'].includes(String(statusOf(pod).phase)),
     );
-    if (suspend || parallelism === 0) {
-      for (const pod of active) this.#remove(pod);
-    }
+    for (const pod of active) if (suspend || indexOf(pod) >= parallelism) this.#remove(pod);
     const failed = pods.filter((pod) => actionOf(pod, spec) === 'Count').length;
     const fatal = pods.find((pod) => actionOf(pod, spec) === 'FailJob');
     const done = new Set(pods.filter((pod) => statusOf(pod).phase === 'Succeeded').map(indexOf));

@@ -15,6 +15,7 @@ import type { MemoryBus } from './memory-bus.ts';
 import type { World } from './world.ts';
 
 export function workersMeet(world: World, bus: MemoryBus): void {
+  if (bus.awaySince !== undefined) return;
   for (const job of bus.jobs()) {
     const records = bus.of(job);
     const { state, desired } = records;
@@ -34,6 +35,7 @@ export function workersMeet(world: World, bus: MemoryBus): void {
             v: 1,
             podUID: String(metaOf(pod)['uid']),
             podIP: '10.0.0.1',
+            port: 0,
             node: 'n',
             devices: [],
           },
@@ -49,6 +51,7 @@ export function workersMeet(world: World, bus: MemoryBus): void {
         records.acks.set(index, {
           v: 1,
           podUID,
+          opened: false,
           restored: true,
           saved: 0,
           stoppedStep: 1,

@@ -39,6 +39,8 @@ export class World {
   readonly controller: JobController;
   readonly leaders: Leader[] = [];
   script: PodScript = () => undefined;
+  /** What the worker pods do on the bus, where there is one. */
+  workers: (bus: MemoryBus) => void = (bus) => workersMeet(this, bus);
   readonly #client = new KubeClient(this.transport);
 
   constructor({
@@ -124,7 +126,7 @@ export class World {
   /** Everything outside the operator moves by one step. */
   outside(): void {
     this.controller.step(this.script);
-    if (this.bus !== undefined && this.bus.awaySince === undefined) workersMeet(this, this.bus);
+    if (this.bus !== undefined) this.workers(this.bus);
   }
 
   async settle(rounds = 60, secondsPerRound = 5): Promise<void> {

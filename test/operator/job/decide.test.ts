@@ -273,6 +273,7 @@ test('the deadline lets workers save, then fails the job; without a bus at once'
   const ack = {
     v: 1,
     podUID: 'u',
+    opened: false,
     restored: true,
     saved: 0,
     stoppedStep: 5,

@@ -9,6 +9,7 @@ const deleted = (changes: object, ago = 1) => {
 const ack = {
   v: 1,
   podUID: 'u',
+  opened: false,
   restored: true,
   saved: 0,
   stoppedStep: 7,

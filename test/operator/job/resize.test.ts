@@ -115,7 +115,14 @@ test('shrinking: a durable save, a smaller world, and only then fewer pods', (t)
   const desired = call?.type === 'WriteDesired' ? call.record : undefined;
   const asked = { ...after(facts, first.status), bus: { ...facts.bus, desired } as Facts['bus'] };
   t.deepEqual(interesting(decided(asked).words), [], 'training goes on while it saves');
-  const ack = { v: 1, podUID: 'u', restored: true, saved: 1, finished: false } as const;
+  const ack = {
+    v: 1,
+    podUID: 'u',
+    opened: false,
+    restored: true,
+    saved: 1,
+    finished: false,
+  } as const;
   const checkpoint = { step: 9, generation: 1, manifest: 'm', digest: 'd', time: timeText(now) };
   const present = asked.bus as Extract<Facts['bus'], { type: 'Present' }>;
   const saved = {

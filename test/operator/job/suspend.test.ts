@@ -15,6 +15,7 @@ const spec = { suspend: true };
 const ack = {
   v: 1,
   podUID: 'u',
+  opened: false,
   restored: true,
   saved: 0,
   stoppedStep: 7,

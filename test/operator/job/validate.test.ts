@@ -57,13 +57,13 @@ test('what pods of this version do not do is refused with a way around it', (t) 
   const site = { ...withBus, refusesNotBuilt: true };
   const cpu = { 'worker.devicesPerWorker': 0 };
   t.is(decided(someFacts({ spec: cpu, site })).is('Validated'), 'True/Resolved');
-  const several = decided(someFacts({ spec: { ...cpu, 'worker.replicas': 2 }, site }));
-  t.is(several.is('Failed'), 'True/NotBuilt');
+  const device = decided(someFacts({ spec: { 'worker.devicesPerWorker': 1 }, site }));
+  t.is(device.is('Failed'), 'True/NotBuilt');
   t.is(
-    several.message('Validated'),
-    'spec.worker.replicas is 2; this version trains with one worker; set spec.worker.replicas: 1',
+    device.message('Validated'),
+    'spec.worker.devicesPerWorker is 1; this version trains on the processor; set spec.worker.devicesPerWorker: 0',
   );
-  t.deepEqual(several.words, []);
+  t.deepEqual(device.words, []);
   const hub = {
     ...cpu,
     'output.destination': undefined,

@@ -7,7 +7,7 @@ import {
   noRecords,
   placeOf,
 } from '../../../worker/supervisor/records.ts';
-import { aDesired, aMember, anAck, aState } from '../../builders/situation.ts';
+import { aDesired, aList, aMember, anAck, aState } from '../../builders/situation.ts';
 
 const job = { namespace: 'team-a', uid: '0123-a' };
 const put = (key: string, value: unknown, revision: number): Change => ({
@@ -22,7 +22,8 @@ test('keys become records, and later revisions replace earlier ones', (t) => {
     put(keys.member(job, 1, 0), aMember(), 3),
     put(keys.ack(job, 1, 0), anAck({ restored: true }), 4),
     put(keys.state(job), aState({ generation: 2 }), 5),
-    put(keys.world(job, 1, 0), { any: 'thing' }, 6),
+    put(keys.world(job, 1, 0), aList('pod-a', 'pod-b'), 6),
+    put(`${keys.world(job, 1, 0)}x`.replace('world', 'later'), { any: 'thing' }, 7),
   ];
   const records = changes.reduce(foldRecords, noRecords);
   t.is(records.state?.record.generation, 2);
@@ -30,6 +31,7 @@ test('keys become records, and later revisions replace earlier ones', (t) => {
   t.is(records.desired?.record.workers, 1);
   t.is(records.members.get(placeOf(1, 0))?.record.podUID, 'pod-a');
   t.true(records.acks.get(placeOf(1, 0))?.record.restored);
+  t.deepEqual(records.worlds.get(placeOf(1, 0))?.record.order, [0, 1]);
   t.deepEqual(records.unreadable, []);
 });
 

@@ -57,6 +57,7 @@ test('members are ordered by node, then by index, and the first leads', (t) => {
   const world = worldOf([member(0, 'b'), member(1, 'a'), member(2, 'b'), member(3, 'a')]);
   t.deepEqual(world.order, [1, 3, 0, 2]);
   t.is(world.master, '10.0.0.1');
+  t.is(world.port, 29_400);
   t.notThrows(() => worldRecord.parse(world));
   t.is(withWorld(aState(), { key: 'k', digest: 'd', size: 4 }, at).world?.committedAt, at);
 });

@@ -1,0 +1,54 @@
+// A node of the real cluster is gone: its kubelet says nothing any more. In a file of its own, because it takes half of the cluster with it.
+import { join } from 'node:path';
+import { eventually } from '../doubles/eventually.ts';
+import { digestsBelow } from '../e2e/killed-run.ts';
+import { onThisMachine, statusOf, untilComplete } from './a-real-job.ts';
+import { installCrd, kubectl } from './access.ts';
+import { partOf } from './control-plane.ts';
+import { loadImages } from './installed.ts';
+import { test } from './our-cluster.ts';
+import { aJobOfSeveral } from './several.ts';
+
+test.before(async () => {
+  await installCrd();
+  await loadImages();
+});
+
+test('workers of a node that is gone are replaced, and what still runs there spoils nothing', async (t) => {
+  const job = await aJobOfSeveral(t, {
+    ...{ workers: 2, maxSteps: 1500, intervalSteps: 20 },
+    failurePolicy: { nodeLostPolicy: 'ForceReplace', nodeLostGraceSeconds: 5 },
+    values: { features: { forceReplace: true } },
+    spread: 'ScheduleAnyway',
+  });
+  await job.told.untilStep(20);
+  const { stdout: busNode } = await kubectl([
+    ...['-n', job.release, 'get', 'pods', '-l', 'app.kubernetes.io/component=nats'],
+    ...['-o', 'jsonpath={.items[0].spec.nodeName}'],
+  ]);
+  const lost = (await job.pods()).find(({ node }) => node !== busNode);
+  if (lost === undefined) return t.fail(`all workers are on ${busNode}, where the bus is`);
+  const kubelet = await partOf(`${lost.node}-kubelet`);
+  const { generation } = job.told.last;
+  const began = Date.now();
+  kubelet.kill();
+  try {
+    const next = await job.told.firstAfter(generation);
+    t.log(`node ${lost.node} gone: next world after ${((next.at - began) / 1000).toFixed(1)} s`);
+    const nodes = (await job.pods()).filter(({ uid }) => uid !== lost.uid).map(({ node }) => node);
+    t.false(nodes.includes(lost.node), `the replacement is on ${nodes}`);
+    await untilComplete(t, job.namespace, 'toy');
+  } finally {
+    await kubelet.restart();
+    await eventually(
+      'the node is back',
+      async () => {
+        const path = 'jsonpath={.status.conditions[?(@.type=="Ready")].status}';
+        return (await kubectl(['get', 'node', lost.node, '-o', path])).stdout === 'True';
+      },
+      { withinMs: 120_000, everyMs: 1000 },
+    );
+  }
+  t.deepEqual(digestsBelow(join(job.folder, 'out')), await onThisMachine(t, job.folder, 2));
+  t.is((await statusOf(job.namespace, 'toy')).restarts?.counted ?? 0, 0);
+});

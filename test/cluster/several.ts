@@ -1,0 +1,80 @@
+// A job of several workers on the real cluster, its pods, and the steps that they tell.
+import { chmod } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { writeToyJob } from '../toy/toy-job.ts';
+import { aNamespace, kubectl } from './access.ts';
+import { installAnneal } from './installed.ts';
+import { aSharedFolder } from './shared-folder.ts';
+import { ToldSteps } from './told-steps.ts';
+
+const method = { preset: 'LoRA', adapter: { type: 'LoRA', lora: { rank: 4, alpha: '8' } } };
+
+interface Wanted {
+  readonly workers: number;
+  readonly maxSteps: number;
+  readonly intervalSteps: number;
+  readonly worker?: object;
+  readonly failurePolicy?: object;
+  /** Of the chart. */
+  readonly values?: object;
+  /** Whether a node may have more of the pods than another. @default DoNotSchedule */
+  readonly spread?: 'DoNotSchedule' | 'ScheduleAnyway';
+}
+
+/** The job in a namespace of its own with a release of its own, applied. */
+export async function aJobOfSeveral(t: ExecutionContext, wanted: Wanted) {
+  t.timeout(1_500_000);
+  const namespace = await aNamespace(t);
+  const { namespace: release } = await installAnneal(t, namespace, wanted.values);
+  const folder = await aSharedFolder(namespace, 'toy');
+  const { workers, maxSteps, intervalSteps } = wanted;
+  const { file } = await writeToyJob(folder, {
+    ...{ name: 'toy', claim: 'toy', method },
+    training: { maxSteps, globalBatchSize: 4 },
+    checkpoint: { intervalSteps },
+    failurePolicy: { hangTimeoutSeconds: 20, ...wanted.failurePolicy },
+    worker: {
+      ...{ replicas: workers, devicesPerWorker: 0, terminationGracePeriodSeconds: 30 },
+      // One thread here as there: the order of a sum depends on how many share it.
+      env: [{ name: 'OMP_NUM_THREADS', value: '1' }],
+      topologySpreadConstraints: [
+        {
+          ...{ maxSkew: 1, topologyKey: 'kubernetes.io/hostname' },
+          whenUnsatisfiable: wanted.spread ?? 'DoNotSchedule',
+          labelSelector: { matchLabels: { 'anneal.dev/component': 'worker' } },
+        },
+      ],
+      ...wanted.worker,
+    },
+  });
+  await chmod(join(folder, 'out'), 0o777);
+  await kubectl(['-n', namespace, 'apply', '-f', file]);
+  const pods = async () => {
+    const selector = 'anneal.dev/component=worker';
+    const { stdout } = await kubectl([
+      ...['-n', namespace, 'get', 'pods', '-l', selector, '-o', 'json'],
+    ]);
+    return (JSON.parse(stdout) as { items: Item[] }).items
+      .filter(({ status, metadata }) => status.phase === 'Running' && !metadata.deletionTimestamp)
+      .map(({ metadata, spec }) => ({
+        name: metadata.name,
+        uid: metadata.uid,
+        node: spec.nodeName,
+        index: Number(metadata.labels['batch.kubernetes.io/job-completion-index']),
+      }))
+      .sort((a, b) => a.index - b.index);
+  };
+  return { namespace, release, folder, pods, told: new ToldSteps(folder) };
+}
+
+interface Item {
+  readonly metadata: {
+    readonly name: string;
+    readonly uid: string;
+    readonly deletionTimestamp?: string;
+    readonly labels: Readonly<Record<string, string>>;
+  };
+  readonly spec: { readonly nodeName: string };
+  readonly status: { readonly phase: string };
+}

@@ -1,0 +1,86 @@
+// Steps of a job as its trainers write them on the volume, which on our cluster is a folder of this machine: which generation did which
+// step, and when.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { eventually } from '../doubles/eventually.ts';
+
+interface ToldStep {
+  readonly generation: number;
+  readonly step: number;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
+
+export class ToldSteps {
+  readonly #folder: string;
+
+  /** `folder` of the claim. */
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** Of the newest generation that has begun a step. */
+  get last(): ToldStep {
+    const steps = this.#generations().map((generation) => this.#stepsOf(generation));
+    return steps.findLast((of) => of.length > 0)?.at(-1) ?? { generation: 0, step: 0, at: 0 };
+  }
+
+  async untilStep(step: number): Promise<void> {
+    await eventually(`step ${step} is done`, () => this.last.step >= step, patience);
+  }
+
+  /** The first step that a generation after this one did. */
+  async firstAfter(generation: number): Promise<ToldStep> {
+    let found: ToldStep | undefined;
+    await eventually(
+      `a generation after ${generation} trains`,
+      () => {
+        const later = this.#generations().filter((each) => each > generation);
+        found = later.flatMap((each) => this.#stepsOf(each))[0];
+        return found !== undefined;
+      },
+      patience,
+    );
+    if (found === undefined) throw new Error('unreachable');
+    return found;
+  }
+
+  #generations(): readonly number[] {
+    return names(this.#runFolder())
+      .flatMap((name) => /^gen-(\d+)$/.exec(name)?.[1] ?? [])
+      .map(Number)
+      .sort((a, b) => a - b);
+  }
+
+  #stepsOf(generation: number): readonly ToldStep[] {
+    const file = join(this.#runFolder(), `gen-${generation}`, 'telemetry.jsonl');
+    return text(file)
+      .split('\n')
+      .filter((line) => line.includes('"type":"step"') && line.endsWith('}'))
+      .map((line) => JSON.parse(line) as { step: number; time: number })
+      .map(({ step, time }) => ({ generation, step, at: time * 1000 }));
+  }
+
+  #runFolder(): string {
+    const runs = join(this.#folder, '.anneal/runs');
+    return join(runs, names(runs)[0] ?? '');
+  }
+}
+
+const patience = { withinMs: 240_000, everyMs: 50 };
+
+function names(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return []; // not made yet
+  }
+}
+
+function text(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return ''; // not made yet, or removed a moment ago
+  }
+}

@@ -1,0 +1,192 @@
+// A job of several workers as real pods on this machine: real supervisors and trainers, a real bus, a real model. What the operator and
+// the Job controller would do in between, a test orders step by step.
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseJob } from '../../crds/manifest.ts';
+import { splitLive } from '../../crds/plan/live.ts';
+import { countRestart } from '../../crds/plan/restart-account.ts';
+import type { Bus } from '../../crds/wire/bus.ts';
+import type { GenerationCause } from '../../crds/wire/generation-causes.ts';
+import {
+  type AckRecord,
+  ackRecord,
+  type DesiredRecord,
+  type StateRecord,
+  stateRecord,
+} from '../../crds/wire/state.ts';
+import { bucket, keys } from '../../crds/wire/subjects.ts';
+import { built, someSettings } from '../builders/built-job.ts';
+import { aDesired, aState } from '../builders/situation.ts';
+import { writeToyJob } from '../toy/toy-job.ts';
+import { eventually } from './eventually.ts';
+import { type Pod, type PodsOf, startPod } from './job-pods.ts';
+import { NatsServer } from './nats-server.ts';
+
+const claim = 'toy';
+const program = [join(import.meta.dirname, '../../worker/supervisor/main.ts')];
+
+interface WorldPlan {
+  readonly workers: number;
+  readonly training?: Readonly<Record<string, unknown>>;
+  readonly checkpoint?: Readonly<Record<string, unknown>>;
+  readonly failurePolicy?: Readonly<Record<string, unknown>>;
+  readonly worker?: Readonly<Record<string, unknown>>;
+  readonly method?: Readonly<Record<string, unknown>>;
+}
+
+const lora = {
+  preset: 'LoRA',
+  precision: { type: 'Float32' },
+  adapter: { type: 'LoRA', lora: { rank: 4, dropout: '0.2' } },
+};
+
+export class JobWorld implements AsyncDisposable {
+  readonly server: NatsServer;
+  /** Folder of the claim, and of the job file in it. */
+  readonly folder: string;
+  readonly pods: Pod[] = [];
+  readonly #bus: Bus;
+  readonly #of: PodsOf;
+  #wanted: DesiredRecord;
+  #made = 0;
+
+  /** Model and data are prepared, and the bus says how many workers are wanted. */
+  static async make(plan: WorldPlan): Promise<JobWorld> {
+    const server = await NatsServer.start();
+    const bus = await server.bus('operator');
+    const root = await mkdtemp(join(tmpdir(), 'anneal-world-'));
+    const folder = join(root, claim);
+    const { workers, worker, method = lora, ...rest } = plan;
+    const { file } = await writeToyJob(folder, {
+      ...{ name: 'toy', claim, method, ...rest },
+      worker: {
+        ...{ replicas: workers, devicesPerWorker: 0, terminationGracePeriodSeconds: 30 },
+        // Sums of one thread here as there.
+        ...{ resources: { requests: { cpu: '1' } }, ...worker },
+      },
+    });
+    await chmod(folder, 0o777);
+    const { job: written } = parseJob(await readFile(file, 'utf8'), file);
+    const observability = { ...written.spec.observability, logLevel: 'Debug' as const };
+    const job = built({ ...written, spec: { ...written.spec, observability } });
+    const settings = { ...someSettings, bus: { url: server.url, port: 0, namespace: undefined } };
+    const more = { OMP_NUM_THREADS: '1' };
+    const live = JSON.parse(JSON.stringify(splitLive(job.spec).live));
+    const desired = aDesired({ workers, min: workers, max: workers, live });
+    const world = new JobWorld(server, bus, { job, settings, root, program, more }, desired);
+    await world.stage('prepare');
+    const state = await bus.openBucket(bucket.state);
+    await state.create(keys.state(job), aState());
+    await world.want({});
+    return world;
+  }
+
+  private constructor(server: NatsServer, bus: Bus, of: PodsOf, wanted: DesiredRecord) {
+    this.server = server;
+    this.folder = join(of.root, claim);
+    this.#bus = bus;
+    this.#of = of;
+    this.#wanted = wanted;
+  }
+
+  async stage(role: 'prepare' | 'publish'): Promise<void> {
+    const pod = await startPod(this.#of, role, { uid: role });
+    this.pods.push(pod);
+    const code = await pod.ended;
+    if (code !== 0) throw new Error(`${role} ended with ${code}:\n${pod.lines.join('\n')}`);
+  }
+
+  /** A pod of this index, as the Job controller makes it. */
+  async start(index: number, epoch = 1): Promise<Pod> {
+    const uid = `w${epoch}-${index}-${++this.#made}`;
+    const node = `node-${index % 2}`;
+    const replicas = this.#wanted.workers;
+    const pod = await startPod(this.#of, 'worker', { uid, epoch, index, node, replicas });
+    this.pods.push(pod);
+    return pod;
+  }
+
+  startAll(count: number, epoch = 1): Promise<readonly Pod[]> {
+    return Promise.all(Array.from({ length: count }, (_, index) => this.start(index, epoch)));
+  }
+
+  async want(changes: Partial<DesiredRecord>): Promise<void> {
+    this.#wanted = { ...this.#wanted, ...changes };
+    await (await this.#state()).put(keys.desired(this.#of.job), this.#wanted);
+  }
+
+  async state(): Promise<StateRecord> {
+    const entry = await (await this.#state()).get(keys.state(this.#of.job));
+    return stateRecord.parse(entry?.value);
+  }
+
+  async ack(generation: number, index: number): Promise<AckRecord | undefined> {
+    const entry = await (await this.#state()).get(keys.ack(this.#of.job, generation, index));
+    return ackRecord.safeParse(entry?.value).data;
+  }
+
+  /** As the operator does when it sees that something is not as it should be. */
+  async open(cause: GenerationCause, epoch?: number): Promise<void> {
+    const bucketOfState = await this.#state();
+    const key = keys.state(this.#of.job);
+    for (let written: number | false = false; written === false; ) {
+      const entry = await bucketOfState.get(key);
+      const { world: _, ...record } = stateRecord.parse(entry?.value);
+      if (record.result !== undefined) return;
+      const now = Date.now();
+      const { restarts } = record;
+      const isCounted = cause === 'PodFailed';
+      const next: StateRecord = {
+        ...record,
+        ...(epoch === undefined ? {} : { epoch }),
+        generation: record.generation + 1,
+        opened: { by: 'operator', cause, at: new Date(now).toISOString() },
+        restarts: isCounted
+          ? countRestart(restarts, cause, now, this.#of.job.spec.failurePolicy)
+          : { ...restarts, disruptions: restarts.disruptions + 1 },
+      };
+      written = await bucketOfState.update(key, next, entry?.revision ?? 0);
+    }
+  }
+
+  until(what: string, holds: (state: StateRecord) => boolean | Promise<boolean>): Promise<void> {
+    return eventually(what, async () => holds(await this.state()), {
+      withinMs: 120_000,
+      everyMs: 20,
+    });
+  }
+
+  /** Waits until somebody says that so many steps are done. */
+  untilStep(step: number): Promise<void> {
+    return eventually(`step ${step} is done`, () => this.step >= step, {
+      withinMs: 120_000,
+      everyMs: 5,
+    });
+  }
+
+  /** The newest that any pod told of. */
+  get step(): number {
+    return Math.max(0, ...this.pods.map((pod) => stepsOf(pod).at(-1) ?? 0));
+  }
+
+  async #state() {
+    return this.#bus.openBucket(bucket.state);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.server.thaw();
+    for (const pod of this.pods) pod.signalAll('SIGKILL');
+    await this.#bus[Symbol.asyncDispose]();
+    await this.server[Symbol.asyncDispose]();
+    await rm(this.#of.root, { recursive: true, force: true });
+  }
+}
+
+/** Steps that a pod told of, in its order. */
+export function stepsOf({ lines }: Pod): readonly number[] {
+  return lines.flatMap((line) => {
+    const step = /step (\d+) of/.exec(line)?.[1];
+    return step === undefined ? [] : [Number(step)];
+  });
+}

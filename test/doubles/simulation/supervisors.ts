@@ -1,0 +1,328 @@
+// Supervisors of simulated pods: they decide by the supervisor's own policies and write by its own functions; what they see may be old, and what
+// they write may be lost. In place of revisions, records are compared by identity: each write makes a new one.
+
+import { digestOf } from '../../../crds/plan/digest.ts';
+import type { AckRecord, StateRecord, WorldRecord } from '../../../crds/wire/state.ts';
+import { type JobOnBus, keys, parseKey } from '../../../crds/wire/subjects.ts';
+import { timeText } from '../../../operator/runtime/conditions.ts';
+import { decide } from '../../../worker/supervisor/decide.ts';
+import { troubleOf } from '../../../worker/supervisor/end-of-child.ts';
+import { membersOf } from '../../../worker/supervisor/meet.ts';
+import { noRecords, placeOf, type Records } from '../../../worker/supervisor/records.ts';
+import type { Action, Situation } from '../../../worker/supervisor/situation.ts';
+import {
+  withCheckpoint,
+  withFailure,
+  withGeneration,
+  withSuccess,
+  withWorld,
+  worldOf,
+} from '../../../worker/supervisor/state-changes.ts';
+import { aPolicy } from '../../builders/situation.ts';
+import { metaOf } from '../kube/objects.ts';
+import type { Tree } from '../kube/patches.ts';
+import { check } from './invariants.ts';
+import { indexOf, labelsOf, podsAt, statusOf } from './job-controller.ts';
+import type { JobRecords, MemoryBus } from './memory-bus.ts';
+import { type SimTrainer, Trainers } from './trainers.ts';
+import type { World } from './world.ts';
+
+export interface SimPod {
+  readonly uid: string;
+  readonly index: number;
+  readonly epoch: number;
+  readonly bootAt: number;
+  joined: number;
+  terminateBy: number | undefined;
+  trainer: SimTrainer | undefined;
+  isFrozen: boolean;
+  /** Does not hear of changes. */
+  isBlind: boolean;
+  seen: Seen | undefined;
+  exit: number | undefined;
+}
+
+/** The records as a pod saw them last, and those that its writes must find unchanged. */
+interface Seen {
+  readonly records: Records;
+  readonly state: StateRecord | undefined;
+}
+
+/** A supervisor decides so often before it must wait for something. */
+const mostActions = 30;
+
+export class Supervisors {
+  readonly trainers: Trainers;
+  readonly pods = new Map<string, SimPod>();
+  readonly #world: World;
+  readonly #bus: MemoryBus;
+  readonly #lists = new Map<string, WorldRecord>();
+  readonly #beats = new Map<string, number>();
+  /** How many of the next writes are lost. */
+  lostWrites = 0;
+  /** Whether a write must name what it replaces; false only where a test shows what that is good for. */
+  isFenced = true;
+
+  constructor(world: World, bus: MemoryBus) {
+    this.#world = world;
+    this.#bus = bus;
+    this.trainers = new Trainers(() => world.time);
+    world.script = (pod) => this.#endOf(pod);
+    world.workers = () => this.step();
+  }
+
+  /** Pods that run come to a decision, trainers do a step. */
+  step(): void {
+    this.#meetPods();
+    for (const pod of this.pods.values()) this.#act(pod);
+    this.trainers.tick();
+    for (const pod of this.pods.values()) this.#act(pod);
+  }
+
+  /** Those that run, by index. */
+  get alive(): readonly SimPod[] {
+    return [...this.pods.values()]
+      .filter(({ exit }) => exit === undefined)
+      .sort((a, b) => a.index - b.index);
+  }
+
+  killTrainer(pod: SimPod): void {
+    if (pod.trainer !== undefined) this.trainers.end(pod.trainer, troubleOf('E_CRASHED', 'killed'));
+  }
+
+  #endOf(tree: Tree): { readonly exit: number } | undefined {
+    if (labelsOf(tree)['anneal.dev/component'] !== 'worker') return { exit: 0 };
+    const exit = this.pods.get(String(metaOf(tree)['uid']))?.exit;
+    return exit === undefined ? undefined : { exit };
+  }
+
+  #meetPods(): void {
+    const there = new Set<string>();
+    for (const tree of this.#world.objects.all(podsAt)) {
+      if (labelsOf(tree)['anneal.dev/component'] !== 'worker') continue;
+      if (statusOf(tree).phase !== 'Running') continue;
+      const uid = String(metaOf(tree)['uid']);
+      there.add(uid);
+      if (!this.pods.has(uid)) this.pods.set(uid, this.#newPod(uid, tree));
+    }
+    for (const [uid, pod] of this.pods) if (!there.has(uid)) this.#gone(uid, pod);
+  }
+
+  #newPod(uid: string, tree: Tree): SimPod {
+    return {
+      ...{ uid, index: indexOf(tree), bootAt: this.#world.time, joined: 0 },
+      epoch: Number(labelsOf(tree)['anneal.dev/worker-epoch']),
+      ...{ terminateBy: undefined, trainer: undefined, isFrozen: false, isBlind: false },
+      ...{ seen: undefined, exit: undefined },
+    };
+  }
+
+  /** Without a word, as with a node; a zombie is one that is only frozen. */
+  #gone(uid: string, { trainer }: SimPod): void {
+    if (trainer !== undefined) this.trainers.end(trainer, 'Stopped');
+    this.pods.delete(uid);
+  }
+
+  #act(pod: SimPod): void {
+    if (pod.isFrozen) return;
+    if (this.#bus.awaySince === undefined) this.#beats.set(pod.uid, this.#world.time);
+    for (let count = 0; count < mostActions && pod.exit === undefined; count += 1) {
+      if (!pod.isBlind || pod.seen === undefined) pod.seen = this.#look(pod);
+      const situation = this.#situation(pod, pod.seen);
+      const action = decide(situation);
+      if (action.type === 'Wait') return;
+      this.#perform(pod, action, situation);
+      // What a pod wrote it knows, and what won over it is read at once.
+      pod.seen = this.#look(pod);
+    }
+    check(pod.exit !== undefined, `pod ${pod.index} goes round in circles`);
+  }
+
+  #job(): JobOnBus {
+    const { uid = '', namespace = '' } = metaOf(this.#world.find() ?? {}) as Partial<JobOnBus>;
+    return { namespace, uid };
+  }
+
+  #look({ seen }: SimPod): Seen {
+    if (this.#bus.awaySince !== undefined) return seen ?? { records: noRecords, state: undefined };
+    const { state, desired, members, acks } = this.#bus.of(this.#job());
+    const generation = state?.generation ?? 0;
+    const revision = 1;
+    const stored = <T>(map: ReadonlyMap<number, T>) =>
+      new Map(
+        [...map].map(([index, record]) => [placeOf(generation, index), { record, revision }]),
+      );
+    const lists = [...this.#lists].map(([key, record]) => {
+      const place = parseKey(key)?.what.replace(/^world\./, '') ?? '';
+      return [place, { record, revision }] as const;
+    });
+    const records: Records = {
+      ...noRecords,
+      ...(state === undefined ? {} : { state: { record: state, revision } }),
+      ...(desired === undefined ? {} : { desired: { record: desired, revision } }),
+      ...{ members: stored(members), acks: stored(acks), worlds: new Map(lists) },
+    };
+    return { records, state };
+  }
+
+  #situation(pod: SimPod, { records }: Seen): Situation {
+    const { uid: podUID, index, epoch, bootAt, joined, terminateBy, trainer } = pod;
+    const { awaySince } = this.#bus;
+    return {
+      now: this.#world.time,
+      me: { index, podUID, epoch, bootAt },
+      policy: aPolicy({ ...this.#world.observed?.spec?.failurePolicy }),
+      recomputesAll: false,
+      busOutageMs: 900_000,
+      patienceMs: 30_000,
+      bus: { connected: awaySince === undefined, since: awaySince ?? bootAt },
+      ...{ records, joined, terminateBy, beats: this.#beats },
+      trainer: trainer?.state ?? { type: 'None' },
+    };
+  }
+
+  /** False where the write did not take effect. */
+  #perform(pod: SimPod, action: Exclude<Action, { type: 'Wait' }>, situation: Situation): boolean {
+    const { trainer } = pod;
+    switch (action.type) {
+      case 'Exit':
+        if (trainer !== undefined) this.trainers.end(trainer, 'Stopped');
+        pod.exit = action.code;
+        return true;
+      case 'Join':
+        return this.#join(pod, action);
+      case 'CommitWorld':
+        return this.#commitWorld(pod, situation);
+      case 'Start':
+        return this.#start(pod, action);
+      case 'Ask':
+        if (trainer?.state.type === 'Running') {
+          trainer.state = {
+            ...trainer.state,
+            ...(action.what === 'stop'
+              ? { asked: 'Stop' as const }
+              : { save: { asked: action.value, done: false } }),
+          };
+        }
+        return true;
+      case 'Kill':
+        if (trainer === undefined) return true;
+        this.trainers.end(trainer, action.why === 'Hang' ? troubleOf('E_HANG', 'hung') : 'Stopped');
+        return true;
+      case 'Open': {
+        const opened = { by: pod.uid, cause: action.cause, at: this.#time() };
+        return this.#change(pod, (state) => withGeneration(state, opened, action.change));
+      }
+      case 'Commit':
+        return this.#commit(pod, action);
+      case 'Fail':
+        return this.#change(pod, (state) => withFailure(state, action.trouble, pod.index));
+      case 'Acknowledge':
+        return this.#acknowledge(pod, action.change);
+      case 'Forget':
+        pod.trainer = undefined;
+        return true;
+      default:
+        return action satisfies never;
+    }
+  }
+
+  #join(pod: SimPod, { generation, over }: Extract<Action, { type: 'Join' }>): boolean {
+    const records = this.#records();
+    if (records === undefined || records.state?.generation !== generation) return false;
+    if (records.members.has(pod.index) !== (over !== undefined)) return false;
+    records.members.set(pod.index, {
+      ...{ v: 1, podUID: pod.uid, podIP: `10.0.0.${pod.index + 1}`, port: 1, node: 'n' },
+      ...{ devices: [], memorySteps: [], bootAt: timeText(pod.bootAt), protocol: [1, 1] },
+    });
+    pod.joined = generation;
+    return true;
+  }
+
+  #commitWorld(pod: SimPod, situation: Situation): boolean {
+    const generation = situation.records.state?.record.generation ?? 0;
+    const members = membersOf(situation);
+    const list = worldOf(members);
+    const key = keys.world(this.#job(), generation, pod.index);
+    this.#lists.set(key, list);
+    const world = { key, digest: digestOf(list), size: members.length };
+    return this.#change(pod, (state) => withWorld(state, world, this.#time()));
+  }
+
+  #start(pod: SimPod, { generation, seat }: Extract<Action, { type: 'Start' }>): boolean {
+    const { record } = pod.seen?.records.state ?? {};
+    const place = parseKey(record?.world?.key ?? '')?.what.replace(/^world\./, '') ?? '';
+    const list = pod.seen?.records.worlds.get(place)?.record;
+    if (record === undefined || list === undefined) throw new Error('started without a world');
+    const { checkpoint } = record;
+    if (seat.rank === 0) this.trainers.openGeneration(generation, checkpoint);
+    pod.trainer = this.trainers.start(generation, { seat, list, isFrozen: () => pod.isFrozen });
+    check(
+      pod.trainer.step >= (checkpoint?.step ?? 0),
+      `generation ${generation} goes on after step ${pod.trainer.step}, committed is ${checkpoint?.step}`,
+    );
+    return true;
+  }
+
+  #commit(pod: SimPod, { saved, result }: Extract<Action, { type: 'Commit' }>): boolean {
+    const generation = pod.trainer?.state.generation ?? 0;
+    const manifest = `gen-${generation}/step-${saved.step}`;
+    const head = { step: saved.step, generation, manifest, digest: 'd', time: this.#time() };
+    const committed = this.#change(pod, (state) => {
+      check(
+        state.generation === generation,
+        `I9: a trainer of generation ${generation} commits in generation ${state.generation}`,
+      );
+      const next = withCheckpoint(state, head, undefined);
+      return result === undefined ? next : withSuccess(next, result);
+    });
+    if (committed) {
+      this.#world.mirrorCheckpoint({
+        ...{ latestStep: head.step, generation, latestDigest: 'd', latestTime: head.time },
+        latestURI: manifest,
+      });
+    }
+    return committed;
+  }
+
+  #acknowledge(pod: SimPod, change: Partial<AckRecord>): boolean {
+    const records = this.#records();
+    const generation = pod.seen?.state?.generation;
+    if (records === undefined || records.state?.generation !== generation) return false;
+    const before = records.acks.get(pod.index);
+    const own = before?.podUID === pod.uid ? before : undefined;
+    records.acks.set(pod.index, {
+      ...{ v: 1, podUID: pod.uid, opened: false, restored: false, saved: 0, finished: false },
+      ...own,
+      ...change,
+    });
+    return true;
+  }
+
+  #change(pod: SimPod, change: (state: StateRecord) => StateRecord): boolean {
+    const records = this.#records();
+    const known = pod.seen?.state;
+    if (records?.state === undefined || known === undefined) return false;
+    if (this.isFenced && records.state !== known) return false;
+    const next = structuredClone(change(this.isFenced ? known : records.state));
+    if (next.generation !== records.state.generation) {
+      records.members.clear();
+      records.acks.clear();
+    }
+    records.state = next;
+    return true;
+  }
+
+  #records(): JobRecords | undefined {
+    if (this.#bus.awaySince !== undefined) return undefined;
+    if (this.lostWrites > 0) {
+      this.lostWrites -= 1;
+      return undefined;
+    }
+    return this.#bus.of(this.#job());
+  }
+
+  #time(): string {
+    return timeText(this.#world.time);
+  }
+}

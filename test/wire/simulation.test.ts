@@ -1,0 +1,14 @@
+// Many schedules of what may happen to a job of several workers, in virtual time (test/doubles/simulation/scene.ts). ANNEAL_SIMULATIONS=10000 draws as
+// many others than those of every run; one that fails is printed with its seed.
+import test from 'ava';
+import { surviveAll } from '../doubles/simulation/scene.ts';
+
+const asked = process.env['ANNEAL_SIMULATIONS'];
+const numRuns = Number(asked ?? 500);
+
+test(`in ${numRuns} schedules nothing is lost, and the job comes to its end`, async (t) => {
+  t.timeout(60_000 + 1000 * numRuns);
+  const failed = await surviveAll(asked === undefined ? { numRuns, seed: 13 } : { numRuns });
+  t.log(`${failed} of ${numRuns} jobs ended for want of progress`);
+  t.true(failed < numRuns / 10, 'schedules that only end jobs prove nothing');
+});

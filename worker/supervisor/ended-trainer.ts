@@ -1,0 +1,82 @@
+// What follows from the end of this pod's trainer. Of several, all end when one does: a pod whose trainer only lost the others, or was stopped
+// with them, leaves it to the one that knows why, and acts by itself when nobody does. Pure.
+import type { StateRecord } from '../../crds/wire/state.ts';
+import { type Trouble, troubleOf } from './end-of-child.ts';
+import { seatIn } from './seat.ts';
+import { type Action, exit, type Situation, stateOf, type TrainerState } from './situation.ts';
+import type { Saved } from './trainer-facts.ts';
+import { verdictOn } from './verdict.ts';
+
+type Ended = Extract<TrainerState, { type: 'Ended' }>;
+
+/** The word of a pod whose trainer died is there in a moment, that of the operator about a lost pod in a few. */
+const othersMs = 5_000;
+
+export function endedTrainer(situation: Situation): Action | undefined {
+  const { trainer } = situation;
+  if (trainer.type !== 'Ended') return undefined;
+  const { ending, saved, result } = trainer;
+  const seat = seatIn(situation);
+  if (ending === 'Done' && seat !== undefined && seat.rank > 0) {
+    // The first member has the result, and commits it.
+    return undefined;
+  }
+  if (ending === 'Done' && saved !== undefined && result !== undefined)
+    return { type: 'Commit', saved, result };
+  // What was saved before it ended counts; also as progress, for the account.
+  const fresh = uncommitted(situation, saved);
+  if (fresh !== undefined) return { type: 'Commit', saved: fresh };
+  const isOneOfSeveral = (seat?.size ?? 1) > 1;
+  if (ending === 'Stopped') return isOneOfSeveral ? stopped(situation, trainer) : forget;
+  const trouble =
+    ending === 'Done' ? troubleOf('E_INTERNAL', 'training ended well and left no result') : ending;
+  if (trouble.code !== 'E_PEER_LOST') return answerTo(situation, trouble);
+  if (situation.terminateBy !== undefined) return forget;
+  return waitForOthers(situation, trainer) ?? answerTo(situation, trouble);
+}
+
+const forget: Action = { type: 'Forget' };
+
+/** All stop when one is asked to. */
+function stopped(situation: Situation, trainer: Ended): Action {
+  const { terminateBy, records, me } = situation;
+  const desired = records.desired?.record;
+  const isAsked = desired?.epoch === me.epoch && desired.stop !== 'None';
+  if (terminateBy !== undefined || isAsked) return forget;
+  const { restarts } = stateOf(situation);
+  const change = { restarts: { ...restarts, disruptions: restarts.disruptions + 1 } };
+  return waitForOthers(situation, trainer) ?? { type: 'Open', cause: 'Disruption', change };
+}
+
+function waitForOthers({ now }: Situation, { at }: Ended): Action | undefined {
+  return now < at + othersMs ? { type: 'Wait', until: at + othersMs } : undefined;
+}
+
+/** What the table of failures and the rules of the job say to it. */
+export function answerTo(situation: Situation, trouble: Trouble): Action {
+  const { policy, recomputesAll, now: nowMs } = situation;
+  const { restarts: account, adjustments }: StateRecord = stateOf(situation);
+  const verdict = verdictOn({ trouble, account, adjustments, policy, recomputesAll, nowMs });
+  switch (verdict.type) {
+    case 'Restart': {
+      const change = { restarts: verdict.account, adjustments: [...verdict.adjustments] };
+      return { type: 'Open', cause: verdict.cause, change };
+    }
+    case 'Fail':
+      return { type: 'Fail', trouble: verdict.trouble };
+    case 'Leave':
+      return exit(trouble);
+    default:
+      return verdict satisfies never;
+  }
+}
+
+/** The newest checkpoint of the present generation, where the record does not name it yet. */
+export function uncommitted(situation: Situation, saved: Saved | undefined): Saved | undefined {
+  const { trainer } = situation;
+  const { checkpoint, generation } = stateOf(situation);
+  if (saved === undefined || trainer.type === 'None' || trainer.generation !== generation)
+    return undefined;
+  const known = checkpoint?.generation === generation && checkpoint.step >= saved.step;
+  return known ? undefined : saved;
+}
