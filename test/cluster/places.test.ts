@@ -65,7 +65,8 @@ test('a job fetches from a hub and a bucket, publishes to both, and tells how fa
   const access = { access: 'private', granted: [tokens.read] } as const;
   hub.add({ name: 'owner/toy', files: await filesOf(join(made.path, 'model')), ...access });
   s3.put('/data/train.jsonl', await readFile(join(made.path, 'data.jsonl')));
-  hub.faults.plan('model.safetensors', { type: 'Slow', msPerChunk: 700 });
+  // Longer than the ten seconds between two writes of progress.
+  hub.faults.plan('model.safetensors', { type: 'Slow', msPerChunk: 2_500 });
   s3.faults.plan('/adapter/adapter_model.safetensors', { type: 'Status', status: 503 }, 2);
   await aSharedFolder(jobs, 'work');
   await aSecret(jobs, 'hub-read', { token: tokens.read });
