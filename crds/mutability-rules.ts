@@ -2,7 +2,7 @@
 // as a comparison for the command line. All stand at `spec`, because most need to see `oldSelf.suspend`.
 //
 // The API server is given one rule that holds them all. It evaluates the rules of the spec at every write of the status too, where the spec
-// is the same: comparing it once, as a whole, halved what such a write costs it.
+// is the same: comparing it once, as a whole, took a third off what such a write costs it.
 import { isDeepStrictEqual } from 'node:util';
 import { invariant } from './errors.ts';
 import type { Mutability } from './mutability.ts';
