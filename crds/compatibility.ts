@@ -7,7 +7,6 @@ import { storesCodes } from './methods/coded.ts';
 import { projectionOf } from './methods/projection.ts';
 import { type ResolvedMethod, resolveMethod } from './methods/resolve.ts';
 import { sequencesPerStep } from './plan/batches.ts';
-import { memoryConstants } from './plan/memory-constants.ts';
 import { placedRules, printedJob } from './schema-tree.ts';
 import { isPresent } from './union.ts';
 
@@ -113,16 +112,6 @@ export const pairs: readonly Pair[] = [
       Math.max(tensorSize, pipelineSize, contextSize, expertSize) > 1,
     sentence:
       'has a size above 1; this version shares neither products nor sequences between devices',
-  },
-  {
-    id: 'offloading is not built',
-    code: 'E_NOT_BUILT',
-    path: ['parallelism', 'activationRecomputation'],
-    meets: ({ parallelism }) =>
-      !memoryConstants.engine.hasOffload && parallelism.activationRecomputation === 'Offload',
-    sentence:
-      'is Offload, which moves inputs of blocks from a GPU to host memory; this version trains on processors, where they are there already',
-    hint: 'Full needs the least memory',
   },
   {
     id: 'each worker has a sequence of each step',

@@ -2,6 +2,7 @@
 // more than it updates: the forward keeps only what the plan allows (`modes`), the backward takes
 // the blocks from last to first, and each block's gradients go to the update as soon as all
 // micro-batches have added to them (block-major accumulation).
+import type { TapeMode } from '../crds/plan/memory-question.ts';
 import type { DropoutDraw } from './adapters/adapter.ts';
 import type { Bin } from './engine/bin.ts';
 import {
@@ -10,13 +11,13 @@ import {
   backwardBlock,
   forwardBlock,
   runBlock,
-  type TapeMode,
 } from './engine/block-tape.ts';
 import { embed, embedBackward_ } from './engine/embedding.ts';
 import { placeAfter } from './engine/forward.ts';
 import { GradientSum } from './engine/gradient-sum.ts';
 import { headBackward } from './engine/head.ts';
 import { embeddingName, finalNormName, headName, type Model, type Moving } from './engine/model.ts';
+import type { Shelf } from './engine/shelf.ts';
 import type { StepUpdate, UpdateOutcome } from './engine/update.ts';
 import { withPlace } from './engine/weights.ts';
 import * as ops from './tensor/ops.generated.ts';
@@ -34,6 +35,8 @@ interface StepInputs {
   readonly learnedTokens: number;
   readonly moving: Moving;
   readonly modes: readonly TapeMode[];
+  /** Needed where a mode is `offload`. */
+  readonly shelf?: Shelf | undefined;
   readonly update: StepUpdateSink;
   readonly draw: (bin: Bin) => DropoutDraw;
 }
@@ -84,6 +87,7 @@ interface Traces {
 
 function forwardBlocks(inputs: StepInputs): Traces {
   const { model, bins, modes } = inputs;
+  inputs.shelf?.clear();
   const { config, weights } = model;
   let x = withPlace(weights, 'embedding', 0, () => bins.map((bin) => embed(model, bin.ids)));
   const blocks: BlockTrace[][] = [];
@@ -165,8 +169,8 @@ function lowestMoving({ model, moving }: StepInputs): number {
 }
 
 function passOf(inputs: StepInputs, layer: number, bin: Bin): BlockPass {
-  const { model, moving, draw } = inputs;
-  return { model, layer, moving: moving(layer), bin, draw: draw(bin) };
+  const { model, moving, draw, shelf } = inputs;
+  return { model, layer, moving: moving(layer), bin, draw: draw(bin), shelf };
 }
 
 function tensorAt(tensors: readonly Tensor[], index: number): Tensor {

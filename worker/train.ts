@@ -26,6 +26,7 @@ import { type ModelFiles, openModel } from './decoder/model-files.ts';
 import { buildModel, modelSource, type ShareOut } from './engine/build-model.ts';
 import { type HeldModel, sharedModel, wholeModel } from './engine/held-model.ts';
 import type { Model } from './engine/model.ts';
+import { FileShelf } from './engine/shelf.ts';
 import { Updater } from './engine/update.ts';
 import { freeMemory } from './free-memory.ts';
 import { OptimizerStates } from './optimizers/states.ts';
@@ -87,8 +88,9 @@ export const trainRole: Role = async (context) => {
   const restored = await checkpoints.restore();
   emit(recorder.planMessage(restored?.step ?? 0));
   if (!memory.fits) emit(doesNotFit(memory));
+  using shelf = new FileShelf(folder);
   const parts: TrainerParts = {
-    ...{ model, world, plan, emit, clock, states },
+    ...{ model, world, plan, emit, clock, states, shelf },
     selection: selectionOf(method, model.parameters, BigInt(run.spec.training.seed), scores),
     updater: held.offered(new Updater(optimizer, states.byName, clipOf(run), world)),
     batch: feed.batch,
@@ -235,7 +237,7 @@ function trainerPlan(run: RunRecord, memory: MemoryPlan, feed: Feed): TrainerPla
   const { earlyStopping } = evaluation;
   return {
     totalSteps: total,
-    modes: memory.blocks.map((mode) => (mode === 'keep' ? 'keep' : 'recompute')),
+    modes: memory.blocks,
     seed: BigInt(training.seed),
     learningRate: (step) =>
       learningRateAt(

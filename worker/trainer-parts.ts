@@ -1,10 +1,12 @@
 // What the loop is made of: interfaces only, filled in by train.ts and by tests.
+
+import type { TapeMode } from '../crds/plan/memory-question.ts';
 import type { TelemetryBody } from '../crds/wire/telemetry.ts';
 import type { Clock } from './clock.ts';
 import type { World } from './cluster/world.ts';
 import type { HostBin } from './engine/bin.ts';
-import type { TapeMode } from './engine/block-tape.ts';
 import type { Model } from './engine/model.ts';
+import type { Shelf } from './engine/shelf.ts';
 import type { Update } from './engine/update.ts';
 import type { OptimizerStates } from './optimizers/states.ts';
 import type { Selection } from './selection/selection.ts';
@@ -52,6 +54,8 @@ export interface TrainerParts {
   readonly states: OptimizerStates;
   readonly updater: { begin(update: Update): StepUpdateSink };
   readonly plan: TrainerPlan;
+  /** For blocks whose plan is `offload`. */
+  readonly shelf?: Shelf;
   /** The global batch at a position of the data, from 0. */
   batch(position: number): Batch;
   evaluationBins(): Iterable<HostBin>;

@@ -81,6 +81,7 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
       learnedTokens: batch.learnedTokens,
       moving,
       modes: plan.modes,
+      shelf: parts.shelf,
       update,
       draw: (bin) => ({ seed: plan.seed, step: state.step, key: bin.key }),
     });

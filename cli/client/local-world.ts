@@ -2,8 +2,6 @@
 // are of no use: all are ended and meet again, from the newest checkpoint, as often as the job's policy allows. What was computed since
 // then is computed again, so the result is that of a run that nobody disturbed.
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { failureOf, TerminalError } from '../../crds/index.ts';
 import { countRestart, overdrawn, restartPauseSeconds } from '../../crds/plan/restart-account.ts';
@@ -11,6 +9,7 @@ import { type MemberRecord, memberVariable } from '../../crds/wire/member.ts';
 import { restartsRecord } from '../../crds/wire/state.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import { now } from '../clock.ts';
+import { freePort } from './free-port.ts';
 import { type RoleEnd, type StartedRole, startRole } from './local-role.ts';
 import type { LocalOutcome, LocalRun } from './local-run.ts';
 
@@ -71,7 +70,7 @@ async function memberOf(
 ): Promise<Member> {
   return {
     ...{ group: randomUUID(), generation, size, address: host, neighbours: size },
-    store: { host, port: await freePort() },
+    store: { host, port: await freePort(host) },
     timeoutMs: hangTimeoutSeconds * 1000,
     ...(cause === undefined ? {} : { cause }),
   };
@@ -150,15 +149,4 @@ function meaningOf(ends: readonly GenerationEnd[]): GenerationEnd {
 
 function each(trainers: readonly StartedRole[], act: (one: StartedRole) => void): void {
   for (const one of trainers) act(one);
-}
-
-/** Nobody listens there yet, and nobody else is likely to within the moment that it takes to start. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, host);
-  await once(server, 'listening');
-  // Not a pipe: listening at a port of an address.
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -94,9 +94,14 @@ function planLines(plan: TelemetryOf<'plan'>): readonly string[] {
     `plan       ${model.name} · ${model.family}, ${count(model.parameters)} parameters`,
     `           ${plan.method} · ${count(plan.trainableParameters)} trained (${share.toFixed(1)} %)`,
     `           ${plan.totalSteps} steps of up to ${count(plan.tokensPerStep)} tokens · ${plan.device}, ${processorWords(plan)}`,
-    `           memory ${bytes(memory.peak)} predicted${(plan.workers ?? 1) > 1 ? ' for each' : ''} · ${blocks.keep} blocks kept, ${blocks.recompute} recomputed`,
+    `           memory ${bytes(memory.peak)} predicted${(plan.workers ?? 1) > 1 ? ' for each' : ''} · ${blocksInWords(blocks)}`,
     ...(plan.firstStep > 0 ? [`           going on after step ${plan.firstStep}`] : []),
   ];
+}
+
+function blocksInWords({ keep, recompute, offload }: TelemetryOf<'plan'>['blocks']): string {
+  const aside = offload > 0 ? `, ${offload} recomputed from a file` : '';
+  return `${keep} blocks kept, ${recompute} recomputed${aside}`;
 }
 
 function processorWords({ threads = 1, workers = 1 }: TelemetryOf<'plan'>): string {

@@ -28,7 +28,7 @@ export const parallelism = z.strictObject({
     z.enum(['Auto', 'None', 'Full', 'Offload']).default('Auto'),
     'Suspended',
   ).describe(
-    'What is kept between forward and backward. Auto: as much as memory allows, last blocks first. None: everything. Full: only the input of each block. Offload: as Full, with the inputs in host memory.',
+    'What is kept between forward and backward. Auto: as much as memory allows, last blocks first. None: everything. Full: only the input of each block. Offload: as Full, with the inputs in host memory, or in a file where blocks are computed by processors.',
   ),
 });
 

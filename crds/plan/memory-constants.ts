@@ -51,8 +51,6 @@ export const memoryConstants = {
   engine: {
     /** A step in several passes over the blocks, when inputs of all micro-batches do not fit. */
     hasWaves: false,
-    /** Inputs of blocks move to host memory and back. */
-    hasOffload: false,
   },
   /** What a tokenizer takes in JavaScript, for each token of its vocabulary. */
   tokenizerBytesPerToken: 1000,

@@ -40,21 +40,20 @@ export function planMemory(question: MemoryQuestion): MemoryPlan {
   const { L } = question.facts;
   const { recomputation, device } = question;
   const { usable } = memoryConstants[device.type];
-  const canOffload = memoryConstants.engine.hasOffload && device.type === 'cuda';
   const all = (mode: TapeMode) => new Array<TapeMode>(L).fill(mode);
   if (recomputation === 'None') return planFor(question, all('keep'));
-  if (recomputation === 'Offload' && canOffload) return planFor(question, all('offload'));
-  if (recomputation !== 'Auto') return planFor(question, all('recompute'));
+  if (recomputation === 'Offload') return planFor(question, all('offload'));
+  if (recomputation === 'Full') return planFor(question, all('recompute'));
   const budget = usable * device.bytes;
   const leanest = planFor(question, all('recompute'));
   if (stepPeakOf(leanest) <= budget) {
     return largest(L, (kept) => planFor(question, tail(L, kept, 'keep')), budget) ?? leanest;
   }
-  if (!canOffload || leanest.fits) return leanest;
+  if (stepPeakOf(leanest) <= device.bytes) return leanest;
   const offloaded = (count: number) => planFor(question, head(L, count, 'offload'));
   for (let count = 1; count < L; count++) {
     const plan = offloaded(count);
-    if (plan.fits) return plan;
+    if (stepPeakOf(plan) <= device.bytes) return plan;
   }
   return offloaded(L);
 }

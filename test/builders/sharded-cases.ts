@@ -46,6 +46,7 @@ const exact = {
 export const shardedCases = {
   'full-float64': () => ({ ...shared, dtype: 'float64' }),
   'full-float64-recompute': () => ({ ...shared, dtype: 'float64', mode: 'recompute' }),
+  'full-float64-offload': () => ({ ...shared, dtype: 'float64', mode: 'offload' }),
   // Four blocks, a head that is the embedding, and norms of norms.
   'tied-float64': () => ({ ...shared, dtype: 'float64', name: 'gemma2', config: {} }),
   'lora-float64': () => ({

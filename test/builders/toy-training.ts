@@ -1,5 +1,7 @@
 // A training in memory: a toy model, its optimizer, batches from a list, and a place for checkpoints.
 
+import { tmpdir } from 'node:os';
+import type { TapeMode } from '../../crds/plan/memory-question.ts';
 import type { ShardLayout } from '../../crds/plan/shards.ts';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { Adapter } from '../../worker/adapters/adapter.ts';
@@ -8,11 +10,11 @@ import type { ProcessGroup } from '../../worker/cluster/process-group.ts';
 import { alone, type World, worldOf } from '../../worker/cluster/world.ts';
 import { readConfig } from '../../worker/decoder/config.ts';
 import type { HostBin } from '../../worker/engine/bin.ts';
-import type { TapeMode } from '../../worker/engine/block-tape.ts';
 import { buildModel, type ShareOut, type Trains } from '../../worker/engine/build-model.ts';
 import { type HeldModel, sharedModel, wholeModel } from '../../worker/engine/held-model.ts';
 import type { Model } from '../../worker/engine/model.ts';
 import type { Parameters } from '../../worker/engine/parameters.ts';
+import { FileShelf } from '../../worker/engine/shelf.ts';
 import { type Clip, Updater } from '../../worker/engine/update.ts';
 import { adamW } from '../../worker/optimizers/adamw.ts';
 import type { Optimizer } from '../../worker/optimizers/optimizer.ts';
@@ -108,6 +110,7 @@ export class Training implements Disposable {
   readonly states: OptimizerStates;
   readonly parts: TrainerParts;
   readonly messages: TelemetryBody[] = [];
+  readonly #shelf = new FileShelf(tmpdir());
 
   constructor(options: TrainingOptions = {}) {
     const { optimizer = adamW(plainAdamW), clip = { mode: 'Global', norm: 1 } } = options;
@@ -136,6 +139,7 @@ export class Training implements Disposable {
       emit: (message) => void this.messages.push(message),
       clock,
       stopping: () => false,
+      shelf: this.#shelf,
       ...options.parts,
     };
   }
@@ -159,6 +163,7 @@ export class Training implements Disposable {
   [Symbol.dispose](): void {
     this.held[Symbol.dispose]();
     this.states[Symbol.dispose]();
+    this.#shelf[Symbol.dispose]();
   }
 }
 

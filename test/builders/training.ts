@@ -1,12 +1,13 @@
 // A model, bins and an update for tests of the engine, small enough to reason about.
-
+import { tmpdir } from 'node:os';
+import type { TapeMode } from '../../crds/plan/memory-question.ts';
 import type { Adapter } from '../../worker/adapters/adapter.ts';
 import type { HostBin } from '../../worker/engine/bin.ts';
 import { toBin } from '../../worker/engine/bin.ts';
-import type { TapeMode } from '../../worker/engine/block-tape.ts';
 import { buildModel } from '../../worker/engine/build-model.ts';
 import type { Model } from '../../worker/engine/model.ts';
 import type { Parameter } from '../../worker/engine/parameters.ts';
+import { FileShelf } from '../../worker/engine/shelf.ts';
 import { all } from '../../worker/selection/all.ts';
 import { type StepUpdateSink, step } from '../../worker/step.ts';
 import { scope } from '../../worker/tensor/scope.ts';
@@ -72,6 +73,7 @@ export function gradientsOf(
     finish: () => ({ gradientNorm: 0, clipFactor: 1, applied: true }),
   };
   const learnedTokens = bins.reduce((sum, { learned }) => sum + learned, 0);
+  using shelf = new FileShelf(tmpdir());
   return scope(() => {
     const outcome = step({
       model,
@@ -79,6 +81,7 @@ export function gradientsOf(
       learnedTokens,
       moving: all(model.parameters).at(0),
       modes: new Array<TapeMode>(model.config.L).fill(mode),
+      shelf,
       update: sink,
       draw: ({ key }) => ({ seed: 1n, step: 0, key }),
     });

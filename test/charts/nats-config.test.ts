@@ -9,11 +9,11 @@ import { join } from 'node:path';
 import test from 'ava';
 import { execa } from 'execa';
 import { connect, nkeyAuthenticator } from 'nats';
+import { freePort } from '../../cli/client/free-port.ts';
 import { thisSetup } from '../../cli/setup/setup.ts';
 import { busKeys } from '../../operator/bus-auth/keys.ts';
 import { serverConfig } from '../../operator/bus-auth/server-config.ts';
 import { eventually } from '../doubles/eventually.ts';
-import { freePorts } from '../doubles/free-ports.ts';
 import { ensureNats } from '../setup/nats.ts';
 import { only, render } from './render.ts';
 
@@ -137,4 +137,11 @@ async function kill(server: ChildProcess): Promise<void> {
   const ended = once(server, 'exit');
   if (server.exitCode !== null || !server.kill('SIGKILL')) return;
   await ended;
+}
+
+/** So many different ones. */
+async function freePorts(count: number): Promise<readonly number[]> {
+  const ports = new Set<number>();
+  while (ports.size < count) ports.add(await freePort());
+  return [...ports];
 }

@@ -3,8 +3,8 @@
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { execa } from 'execa';
+import { freePort } from '../../cli/client/free-port.ts';
 import { eventually } from '../doubles/eventually.ts';
-import { freePort } from '../doubles/free-ports.ts';
 import { kubeconfig } from './access.ts';
 import { toyImage } from './toy-image.ts';
 

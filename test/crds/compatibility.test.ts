@@ -41,10 +41,6 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     meet: { 'training.evaluation': { intervalSteps: 5 } },
     apart: { 'training.evaluation': { intervalSteps: 5 }, 'dataset.heldOut': { samples: 4 } },
   },
-  'offloading is not built': {
-    meet: { 'parallelism.activationRecomputation': 'Offload' },
-    apart: { 'parallelism.activationRecomputation': 'Full' },
-  },
   'preference data needs an objective of its own': {
     meet: { 'dataset.format': 'Preference' },
     apart: { 'dataset.format': 'Chat' },

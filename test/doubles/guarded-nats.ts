@@ -7,6 +7,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type NatsConnection, tokenAuthenticator } from 'nats';
+import { freePort } from '../../cli/client/free-port.ts';
 import { thisSetup } from '../../cli/setup/setup.ts';
 import { group } from '../../crds/group.ts';
 import { Bus } from '../../crds/wire/bus.ts';
@@ -23,7 +24,6 @@ import { serverConfig } from '../../operator/bus-auth/server-config.ts';
 import { systemClock } from '../../operator/runtime/clock.ts';
 import type { KubeRequest, KubeTransport } from '../../operator/runtime/transport.ts';
 import { ensureNats } from '../setup/nats.ts';
-import { freePort } from './free-ports.ts';
 import { aToken } from './token-reviewer.ts';
 
 const keys = busKeys(Buffer.alloc(32, 3).toString('base64'));

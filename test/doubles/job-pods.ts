@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { freePort } from '../../cli/client/free-port.ts';
 import { type LastWords, parseLastWords } from '../../crds/wire/last-words.ts';
 import { podVariable } from '../../crds/wire/pod.ts';
 import { writePlan } from '../../operator/job/plan.ts';
@@ -13,7 +14,6 @@ import { environmentOf } from '../../operator/objects/environment.ts';
 import type { PodRole } from '../../operator/objects/places.ts';
 import type { PodSettings } from '../../operator/objects/settings.ts';
 import { childrenOf } from './child-processes.ts';
-import { freePort } from './free-ports.ts';
 
 export interface PodsOf {
   readonly job: BuiltJob;

@@ -7,6 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../../cli/client/free-port.ts';
 import { thisSetup } from '../../cli/setup/setup.ts';
 import { Bus } from '../../crds/wire/bus.ts';
 import {
@@ -18,7 +19,6 @@ import {
 } from '../../crds/wire/subjects.ts';
 import { ensureNats } from '../setup/nats.ts';
 import { eventually } from './eventually.ts';
-import { freePort } from './free-ports.ts';
 
 export class NatsServer implements AsyncDisposable {
   readonly #program: string;

@@ -19,6 +19,7 @@ const settings: readonly TrainingOptions[] = [
   { mode: 'recompute', clip: { mode: 'Block', norm: 1 } },
   { dtype: 'bfloat16', adapter },
   { dtype: 'bfloat16', mode: 'recompute', name: 'gemma2' },
+  { dtype: 'bfloat16', mode: 'offload', adapter },
 ];
 
 test('no tensor of a step survives it, nor one of an evaluation, a save, a skip or a rollback', async (t) => {

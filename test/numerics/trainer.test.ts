@@ -155,15 +155,16 @@ test(splits, 'AdamW', adamW({ ...plainAdamW, epsilon: 1e-4 }), (3 * 1e-2 * 1e-12
 const recomputes = test.macro({
   async exec(t, _: string, options: TrainingOptions) {
     const bits: ReadonlyMap<string, Buffer>[] = [];
-    for (const mode of ['keep', 'recompute'] as const) {
+    for (const mode of ['keep', 'recompute', 'offload'] as const) {
       using training = new Training({ ...options, mode, batches, plan: { totalSteps: 4 } });
       await train(training.parts, freshState);
       bits.push(training.bits());
     }
     t.deepEqual(bits[0], bits[1]);
+    t.deepEqual(bits[0], bits[2]);
   },
   title: (_, words) =>
-    `tapes that are kept and blocks that are run again give the same bits: ${words}`,
+    `tapes that are kept and blocks that are run again, from memory or a file, give the same bits: ${words}`,
 });
 
 test(recomputes, 'all weights in float32', {});

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import test, { type ExecutionContext } from 'ava';
-import { freePort } from '../doubles/free-ports.ts';
+import { freePort } from '../../cli/client/free-port.ts';
 
 interface Answer {
   readonly joined?: number;

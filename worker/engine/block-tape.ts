@@ -1,8 +1,9 @@
 // Autograd lives for one block. Either the tape is made in the forward and kept (`keep`: more
 // memory, no second forward), or only the block's input is kept and the backward runs the block
-// again with a tape (`recompute`). Both give the same numbers: the block draws nothing at random
-// that is not named by step, layer and bin.
+// again with a tape (`recompute`; `offload` keeps the input outside memory). All give the same
+// numbers: the block draws nothing at random that is not named by step, layer and bin.
 import { Bug } from '../../crds/errors.ts';
+import type { TapeMode } from '../../crds/plan/memory-question.ts';
 import type { DropoutDraw } from '../adapters/adapter.ts';
 import { block } from '../nn/block.ts';
 import { grad, leaf, withTape } from '../tensor/autograd.ts';
@@ -12,12 +13,12 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { type Bin, binContext } from './bin.ts';
 import { type Model, tensorsOf } from './model.ts';
 import type { Parameter } from './parameters.ts';
-
-export type TapeMode = 'keep' | 'recompute';
+import type { Shelf, Shelved } from './shelf.ts';
 
 /** What the forward of a block leaves behind for its backward. */
 export type BlockTrace =
   | { readonly mode: 'recompute'; readonly input: Tensor }
+  | { readonly mode: 'offload'; readonly input: Shelved }
   | ({ readonly mode: 'keep' } & Tape);
 
 interface Tape {
@@ -32,6 +33,8 @@ export interface BlockPass {
   readonly moving: readonly Parameter[];
   readonly bin: Bin;
   readonly draw: DropoutDraw | null;
+  /** Where inputs wait that are to be offloaded. */
+  readonly shelf?: Shelf | undefined;
 }
 
 /**
@@ -48,7 +51,12 @@ export function forwardBlock(
     x.dispose();
     return { output: ops.detach(tape.output), trace: { mode, ...tape } };
   }
-  return { output: runBlock(pass, x), trace: { mode, input: x } };
+  const output = runBlock(pass, x);
+  if (mode === 'recompute') return { output, trace: { mode, input: x } };
+  if (pass.shelf === undefined) throw new Bug('nothing to put the input of a block on');
+  const input = pass.shelf.put(x);
+  x.dispose();
+  return { output, trace: { mode, input } };
 }
 
 /** The block without a tape. */
@@ -74,10 +82,11 @@ export function backwardBlock(
   trace: BlockTrace,
   g: Tensor,
 ): { readonly input: Tensor; readonly parameters: readonly (Tensor | null)[] } {
-  const tape = trace.mode === 'keep' ? trace : record(pass, trace.input);
+  const x = trace.mode === 'offload' ? trace.input.take() : trace.input;
+  const tape = trace.mode === 'keep' ? trace : record(pass, x);
   const [input, ...parameters] = grad([tape.output], [tape.input, ...tape.leaves], [g]);
   for (const tensor of [tape.output, tape.input, ...tape.leaves]) tensor.dispose();
-  if (trace.mode === 'recompute') trace.input.dispose();
+  if (trace.mode !== 'keep') x.dispose();
   if (input === undefined || input === null) throw new Bug('a block ignores its input');
   return { input, parameters };
 }

@@ -32,6 +32,9 @@ interface Native {
   item(handle: number): number;
   map(path: string): number;
   releasePages(handle: number): number;
+  /** 0, or the number of the system's error. */
+  writeValues(handle: number, file: number, position: number): number;
+  readValues(handle: number, file: number, position: number): void;
   memory(): { readonly held: number; readonly peak: number; readonly reported: number };
   resetPeak(): void;
   trim(): void;

@@ -1,6 +1,7 @@
 // A tensor is a handle into the addon; values are read and written through the functions below, and
 // computed with `ops`. Its life ends with its scope, with `using`, or with `dispose()`: never with the
 // garbage collector (a tensor that the collector finds is a leak, see leaks.ts).
+import { getSystemErrorMap } from 'node:util';
 import { type Device, deviceOfIndex } from './device.ts';
 import { type DType, dtypeBytes, dtypeCode, dtypeOfCode } from './dtype.ts';
 import { native } from './native.ts';
@@ -98,6 +99,22 @@ export function fromBytes(bytes: Uint8Array, shape: readonly number[], dtype: DT
 /** Copies the elements to the host, in row order and this machine's byte order. */
 export function toBytes(t: Tensor): Uint8Array {
   return new Uint8Array(native.toBytes(t.handle, dtypeCode(t.dtype)));
+}
+
+/**
+ * Writes the elements of a contiguous tensor to an open file, from byte `position` on. What the system refuses is thrown as its own
+ * errors are, with a `code`.
+ */
+export function writeValues(t: Tensor, file: number, position: number): void {
+  const number = native.writeValues(t.handle, file, position);
+  if (number === 0) return;
+  const [code = 'EIO', message = ''] = getSystemErrorMap().get(-number) ?? [];
+  throw Object.assign(new Error(`${code}: ${message}, write`), { code });
+}
+
+/** Fills a contiguous tensor with what writeValues wrote there. */
+export function readValues(t: Tensor, file: number, position: number): void {
+  native.readValues(t.handle, file, position);
 }
 
 /** The elements as JavaScript numbers, in row order. int64 is exact up to 2^53. */

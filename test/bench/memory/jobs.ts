@@ -4,12 +4,14 @@ export interface MemoryJob {
   readonly name: string;
   readonly method: Readonly<Record<string, unknown>>;
   readonly training: Readonly<Record<string, unknown>>;
+  readonly parallelism?: Readonly<Record<string, unknown>>;
   readonly formats: readonly string[];
 }
 
 const asked = {
   samples: { prompts: ['How do I keep a houseplant alive when I travel?'], maxTokens: 16 },
 };
+const many = { globalBatchSize: 16 };
 const float32 = { type: 'Float32' };
 const bfloat16 = { type: 'BFloat16' };
 const rounded = { type: 'BFloat16', bfloat16: { masters: 'StochasticRounding' } };
@@ -23,6 +25,17 @@ export const memoryJobs: readonly MemoryJob[] = [
   {
     name: 'lora-bfloat16',
     ...{ method: { precision: bfloat16, adapter }, training: {}, formats: ['MergedSafetensors'] },
+  },
+  // Sixteen micro-batches a step, whose inputs of blocks wait for their backward: in memory, and in a file.
+  {
+    name: 'lora-bfloat16-recomputed',
+    ...{ method: { precision: bfloat16, adapter }, training: many, formats: ['PEFTAdapter'] },
+    parallelism: { activationRecomputation: 'Full' },
+  },
+  {
+    name: 'lora-bfloat16-offloaded',
+    ...{ method: { precision: bfloat16, adapter }, training: many, formats: ['PEFTAdapter'] },
+    parallelism: { activationRecomputation: 'Offload' },
   },
   {
     name: 'lora-float32',

@@ -119,9 +119,29 @@ test('more tokens, more micro-batches and more kept blocks never need less', (t)
 });
 
 test('offloading holds no inputs on the device', (t) => {
-  const one = ask({ device: { type: 'cuda', bytes: 80 * gib }, perWave: 16 });
   const modes = (mode: TapeMode) => new Array<TapeMode>(smol135.L).fill(mode);
-  t.true(planFor(one, modes('offload')).peak < planFor(one, modes('recompute')).peak);
+  for (const type of ['cpu', 'cuda'] as const) {
+    const one = ask({ device: { type, bytes: 80 * gib }, perWave: 16 });
+    const { L, H } = smol135;
+    const inputs = L * 16 * 512 * H * 2;
+    const saved = planFor(one, modes('recompute')).peak - planFor(one, modes('offload')).peak;
+    // The head is the moment of the peak, where all of them would wait.
+    t.true(saved > 0.9 * inputs && saved <= inputs * 1.06, `${saved} of ${inputs}`);
+    t.deepEqual(planMemory({ ...one, recomputation: 'Offload' }).blocks, modes('offload'));
+  }
+});
+
+test('inputs are offloaded when running blocks again is not enough, and no more of them than must be', (t) => {
+  const many = ask({ perWave: 64 });
+  const full = planMemory({ ...many, recomputation: 'Full' });
+  const tight = { ...many, device: { type: 'cpu' as const, bytes: full.peak - 2 ** 28 } };
+  const plan = planMemory(tight);
+  const offloaded = plan.blocks.filter((mode) => mode === 'offload').length;
+  t.true(plan.fits);
+  t.true(offloaded > 0 && offloaded < smol135.L);
+  t.is(kept(plan), 0);
+  const fewer = plan.blocks.map((mode, at) => (at === offloaded - 1 ? 'recompute' : mode));
+  t.false(planFor(tight, fewer).fits);
 });
 
 test('weights are those of the model in its type, and a LoRA job has little state', (t) => {

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { freePort } from '../../doubles/free-ports.ts';
+import { freePort } from '../../../cli/client/free-port.ts';
 import type { RankResult, RankTask } from '../../doubles/toy-rank.ts';
 
 const program = join(import.meta.dirname, '../../doubles/toy-rank.ts');

@@ -109,6 +109,7 @@ const trainsAlike = test.macro({
 
 for (const size of [2, 3, 4]) test(trainsAlike, 'full-float64', size, reordered);
 test(trainsAlike, 'full-float64-recompute', 2, reordered);
+test(trainsAlike, 'full-float64-offload', 2, reordered);
 test(trainsAlike, 'full-float64', 3, reordered, 'owner');
 test(trainsAlike, 'tied-float64', 3, reordered);
 for (const size of [2, 5]) test(trainsAlike, 'lora-float64', size, reordered);

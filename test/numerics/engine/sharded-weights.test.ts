@@ -1,6 +1,7 @@
 // What is whole when: a world of one rank, in this process, holds its share of everything and gathers it as any other world does.
 import { randomUUID } from 'node:crypto';
 import test from 'ava';
+import { freePort } from '../../../cli/client/free-port.ts';
 import { ProcessGroup } from '../../../worker/cluster/process-group.ts';
 import type { Parameter } from '../../../worker/engine/parameters.ts';
 import { ShardedWeights } from '../../../worker/engine/sharded-weights.ts';
@@ -9,7 +10,6 @@ import { liveHandles, memoryStatistics } from '../../../worker/tensor/memory.ts'
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { keep, scope } from '../../../worker/tensor/scope.ts';
 import { tensor, toArray } from '../../../worker/tensor/tensor.ts';
-import { freePort } from '../../doubles/free-ports.ts';
 
 async function onlyRank(): Promise<ProcessGroup> {
   const store = { host: '127.0.0.1', port: await freePort() };

@@ -1,6 +1,6 @@
 // The block-by-block step against the golden table and against autograd over the whole model.
 import test from 'ava';
-import type { TapeMode } from '../../../worker/engine/block-tape.ts';
+import type { TapeMode } from '../../../crds/plan/memory-question.ts';
 import { grad, leaf, withTape } from '../../../worker/tensor/autograd.ts';
 import { liveHandles } from '../../../worker/tensor/memory.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
@@ -46,6 +46,7 @@ const meetsTable = test.macro({
 for (const each of golden.cases) {
   test(meetsTable, each, 'keep');
   test(meetsTable, each, 'recompute');
+  test(meetsTable, each, 'offload');
 }
 
 const equalsAutograd = test.macro({

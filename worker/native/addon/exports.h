@@ -34,6 +34,10 @@ napi_value item(Call& call);
 napi_value map(Call& call);
 napi_value release_pages(Call& call);
 
+// tensor_file.cc
+napi_value write_values(Call& call);
+napi_value read_values(Call& call);
+
 // memory.cc
 napi_value memory(Call& call);
 napi_value reset_peak(Call& call);

@@ -34,6 +34,8 @@ constexpr Export kExports[] = {
     {"item", entry<item>},
     {"map", entry<map>},
     {"releasePages", entry<release_pages>},
+    {"writeValues", entry<write_values>},
+    {"readValues", entry<read_values>},
     {"memory", entry<memory>},
     {"resetPeak", entry<reset_peak>},
     {"trim", entry<trim>},
