@@ -1,7 +1,7 @@
 // The CustomResourceDefinition around the schema: names, columns, subresources, transition rules.
 import { invariant } from './errors.ts';
 import { group, kind, listKind, plural, shortName, singular, version } from './group.ts';
-import { transitionRules } from './mutability-rules.ts';
+import { wholeTransition } from './mutability-rules.ts';
 import { jobSchema, type SchemaNode } from './schema-tree.ts';
 import { toStructural, type Validation } from './structural.ts';
 
@@ -79,14 +79,13 @@ function validationsOf(node: SchemaNode): readonly Validation[] {
 }
 
 function withTransitions(spec: SchemaNode): SchemaNode {
-  const transitions = transitionRules().map(
-    ({ path, cel, message }): Validation => ({
-      rule: cel,
-      message,
-      fieldPath: `.${path.join('.')}`,
-    }),
-  );
-  return { ...spec, 'x-kubernetes-validations': [...validationsOf(spec), ...transitions] };
+  const { cel, message } = wholeTransition();
+  const transition: Validation = {
+    rule: cel,
+    messageExpression: message,
+    message: 'has a change that an existing job does not take',
+  };
+  return { ...spec, 'x-kubernetes-validations': [...validationsOf(spec), transition] };
 }
 
 /** Columns of `kubectl get ftj`; those with priority 1 only with `-o wide`. Loss is a decimal, which is a string here. */

@@ -1,6 +1,7 @@
 // Writes finetunejob.md, failures.md and combinations.md in docs/reference: `node crds/print-reference.ts`. A test compares the
 // files with what this prints, so the pages are never older than the schemas, the table of failures and the rules.
 import { writeFileSync } from 'node:fs';
+import { conditionReasons, type ReasonMeaning } from './api/condition-reasons.ts';
 import { conditionMeaning } from './api/conditions.ts';
 import { combinationsPage } from './combinations-page.ts';
 import { type FieldDoc, fieldDocs } from './explain.ts';
@@ -134,6 +135,8 @@ export function printFailureReference(): string {
     '## Conditions of a job',
     'On a cluster, in `status.conditions`. A reason that is a reason of this page means what it means here.',
     markdownTable(['Condition', 'True means'], Object.entries(conditionMeaning)),
+    'The reasons that only conditions have:',
+    reasonTable(),
     '## Why a new generation is formed',
     'The events of a job on a cluster have these reasons, and `status.rendezvous` tells who opened the last one.',
     markdownTable(
@@ -144,6 +147,16 @@ export function printFailureReference(): string {
     ),
   ];
   return `${header}\n${parts.join('\n\n')}\n`;
+}
+
+function reasonTable(): string {
+  const rows = Object.entries<Readonly<Record<string, ReasonMeaning>>>(conditionReasons).flatMap(
+    ([type, reasons]) =>
+      Object.entries(reasons).map(([reason, { meaning, remedy = '' }]) => [
+        ...[type, reason, meaning, remedy],
+      ]),
+  );
+  return markdownTable(['Condition', 'Reason', 'Meaning', 'What to do'], rows);
 }
 
 function failureTable(failures: Readonly<Record<string, Failure>>): string {

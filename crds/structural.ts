@@ -67,6 +67,8 @@ function filledIn(node: SchemaNode, value: unknown): unknown {
 export interface Validation {
   readonly rule: string;
   readonly message: string;
+  /** Stands above the message where it can be evaluated. */
+  readonly messageExpression?: string;
   readonly fieldPath?: string;
 }
 

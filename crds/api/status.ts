@@ -76,7 +76,19 @@ const workers = z.strictObject({
   notReadyReasons: z.array(notReady).max(16).optional().describe('Why some are not ready.'),
 });
 
+const stage = z.strictObject({
+  type: text(32).describe(
+    'What is done: Fetch, Prepare, Load, Evaluate, Export, Upload and so on.',
+  ),
+  subject: words(1024).describe('What it is done to: a source, a file, a place.'),
+  percent: z.int32().min(0).max(100).optional().describe('Share of it that is done, where known.'),
+  note: words(1024).describe('Amounts, as a person reads them.'),
+});
+
 const progress = z.strictObject({
+  stage: stage
+    .optional()
+    .describe('What is done before the first step, between steps or after the last one.'),
   step: count().describe('Optimizer steps done.'),
   totalSteps: count().describe('Optimizer steps of the whole job.'),
   percent: z.int32().min(0).max(100).optional().describe('Share of the steps done.'),

@@ -15,7 +15,7 @@ export interface NewGeneration {
 
 export interface JobBus {
   facts(job: JobOnBus): BusFacts;
-  /** Last step and evaluation that the workers told, and when they were heard. */
+  /** Last step, evaluation and stage that the pods told. */
   progress(job: JobOnBus): BusProgress | undefined;
   /** Called when anything about a job changed, or about all of them (undefined). */
   subscribe(listener: (job: JobOnBus | undefined) => void): Disposable;
@@ -33,6 +33,8 @@ export interface JobBus {
 export interface BusProgress {
   readonly step: TelemetryOf<'step'> | undefined;
   readonly evaluation: TelemetryOf<'evaluation'> | undefined;
+  /** Work that is not a step: fetching, loading, uploading. */
+  readonly stage: TelemetryOf<'stage'> | undefined;
 }
 
 /** A site without a bus: jobs of one worker, which tell how they ended by how they end. */

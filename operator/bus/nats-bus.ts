@@ -48,6 +48,7 @@ interface Connected {
   readonly state: Bucket;
 }
 
+const nothingTold: BusProgress = { step: undefined, evaluation: undefined, stage: undefined };
 const pauses: BackoffSettings = { firstMs: 500, longestMs: 30_000, jitter: 0.5 };
 
 export class NatsBus implements JobBus {
@@ -218,9 +219,10 @@ export class NatsBus implements JobBus {
     const message = telemetry.safeParse(value).data;
     if (job === undefined || message === undefined) return;
     const key = `${job.namespace}.${job.uid}`;
-    const before = this.#progress.get(key) ?? { step: undefined, evaluation: undefined };
-    if (message.type === 'step') this.#progress.set(key, { ...before, step: message });
-    if (message.type === 'evaluation') this.#progress.set(key, { ...before, evaluation: message });
+    const { type } = message;
+    if (type !== 'step' && type !== 'evaluation' && type !== 'stage') return;
+    const before = this.#progress.get(key) ?? nothingTold;
+    this.#progress.set(key, { ...before, [type]: message });
   }
 
   #tell(job: JobOnBus | undefined): void {

@@ -1,10 +1,16 @@
-// The keys of the state bucket as last told, parsed when somebody asks. After a reconnect everything is told again; what is not told then is
+// The keys of the state bucket as last told, parsed once, when somebody asks: thousands of jobs are looked at every second. After a reconnect everything is told again; what is not told then is
 // gone.
 import type * as z from 'zod';
 import { type JobOnBus, parseKey } from '../../crds/wire/subjects.ts';
 
+interface Kept {
+  readonly value: unknown;
+  /** What it was read by, and what came out. */
+  read: { readonly by: z.ZodType; readonly as: unknown } | undefined;
+}
+
 export class Records {
-  readonly #values = new Map<string, unknown>();
+  readonly #values = new Map<string, Kept>();
   readonly #byJob = new Map<string, Set<string>>();
   /** Keys that were known before and not told again yet; undefined while nothing is retold. */
   #unconfirmed: Set<string> | undefined;
@@ -13,15 +19,18 @@ export class Records {
     this.#unconfirmed?.delete(key);
     if (value === undefined) this.#forget(key);
     else {
-      this.#values.set(key, value);
+      this.#values.set(key, { value, read: undefined });
       const job = jobOf(key);
       this.#byJob.set(job, (this.#byJob.get(job) ?? new Set()).add(key));
     }
   }
 
   get<S extends z.ZodType>(key: string, schema: S): z.output<S> | undefined {
-    const value = this.#values.get(key);
-    return value === undefined ? undefined : schema.safeParse(value).data;
+    const kept = this.#values.get(key);
+    if (kept === undefined) return undefined;
+    if (kept.read?.by !== schema) kept.read = { by: schema, as: schema.safeParse(kept.value).data };
+    // What came out of this very schema.
+    return kept.read.as as z.output<S> | undefined;
   }
 
   /** Records whose key is `<job>.<prefix>.<number>`, by their numbers. */

@@ -36,7 +36,9 @@ function working(view: View, job: ChildJob, pods: readonly PodFacts[]): IoProgre
   if (fatal !== undefined && view.facts.now >= fatal.at) {
     return { type: 'Failed', failure: fatal.failure };
   }
-  return { type: 'Working', trouble, ...(fatal === undefined ? {} : { wakeAt: fatal.at }) };
+  // A pod that starts as all pods do changes nothing in what is said: each word is a write.
+  const told = trouble?.ordinary === true ? undefined : trouble;
+  return { type: 'Working', trouble: told, ...(fatal === undefined ? {} : { wakeAt: fatal.at }) };
 }
 
 /** The last pod that failed: the ones before it were tried again. */

@@ -14,6 +14,8 @@ export interface Trouble {
     | 'Pending';
   readonly message: string;
   readonly example: string;
+  /** Every pod passes through it: not worth a word of its own. */
+  readonly ordinary?: boolean;
   /** When waiting ends, and what the job then failed of; absent: somebody else ends it. */
   readonly fatal?: { readonly at: number; readonly failure: FailureFacts } | undefined;
 }
@@ -75,8 +77,11 @@ function troubleOf(view: View, pod: PodFacts): Trouble {
     return { reason: 'ContainerConfigError', message, example, fatal: { at, failure } };
   }
   const message = waiting?.message || waiting?.reason || 'containers are starting';
-  return { reason: 'Pending', message, example };
+  const ordinary = waiting === undefined || ordinaryReasons.has(waiting.reason);
+  return { reason: 'Pending', message, example, ordinary };
 }
+
+const ordinaryReasons: ReadonlySet<string> = new Set(['ContainerCreating', 'PodInitializing']);
 
 function refusedPods(view: View, job: ChildJob): readonly Trouble[] {
   if (job.suspended || has(view, 'PodsReady')) return [];

@@ -62,13 +62,16 @@ export class ProgressWriter {
     const { namespace, uid } = job.metadata;
     const onBus = { namespace, uid };
     const { bus } = this.#facts;
-    const part = progressPart(bus.progress(onBus), bus.facts(onBus), now);
-    if (part.progress === undefined && part.checkpoint === undefined) return undefined;
+    const told = bus.progress(onBus);
+    const over = isOver(job.status);
+    const known = { now, before: job.status.progress, over };
+    const part = progressPart(told, bus.facts(onBus), known);
+    if (told === undefined && part.checkpoint === undefined && !over) return undefined;
     const last = this.#written.get(uid);
     const before = last?.part ?? job.status;
     if (!tellsMore(before, part)) return undefined;
     const waited = last === undefined || now - last.at >= perJobMs;
-    return waited || isUrgent(before, part) || isOver(job.status) ? part : undefined;
+    return waited || isUrgent(before, part) || over ? part : undefined;
   }
 
   async #write(job: ObservedFineTuneJob, part: ProgressPart, signal: AbortSignal): Promise<void> {

@@ -1,20 +1,36 @@
 // What the workers told about their steps, as status shows it: decimals as text, and only what is known.
+import { isDeepStrictEqual } from 'node:util';
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
+import type { TelemetryOf } from '../../crds/wire/telemetry.ts';
 import type { BusProgress } from '../bus/job-bus.ts';
 import { timeText } from '../runtime/conditions.ts';
 import type { BusFacts } from './facts.ts';
 
 export type ProgressPart = Pick<FineTuneJobStatus, 'progress' | 'checkpoint'>;
 
+interface Known {
+  readonly now: number;
+  /** As status has it: its numbers stay until a step is told, which may be long after a start of the operator. */
+  readonly before?: ProgressPart['progress'];
+  /** The job has ended: nothing is at work any more. */
+  readonly over?: boolean;
+}
+
 export function progressPart(
   told: BusProgress | undefined,
   bus: BusFacts,
-  now: number,
+  { now, before, over = false }: Known,
 ): ProgressPart {
   const step = told?.step;
+  const stage = over ? undefined : stageOf(told);
+  const { stage: _, ...numbers } = before ?? {};
   const head = bus.type === 'Present' ? bus.state?.checkpoint : undefined;
+  const progress = {
+    ...(step === undefined ? numbers : progressOf(step, told?.evaluation?.loss, now)),
+    ...(stage === undefined ? {} : { stage }),
+  };
   return {
-    ...(step === undefined ? {} : { progress: progressOf(step, told?.evaluation?.loss, now) }),
+    ...(Object.keys(progress).length === 0 ? {} : { progress }),
     ...(head === undefined
       ? {}
       : {
@@ -28,6 +44,33 @@ export function progressPart(
           },
         }),
   };
+}
+
+/** The stage at work: one that ended, or that the next step has followed, is over. */
+function stageOf(told: BusProgress | undefined): NonNullable<ProgressPart['progress']>['stage'] {
+  const { stage, step } = told ?? {};
+  if (stage === undefined || stage.state === 'Done' || stage.time < (step?.time ?? 0))
+    return undefined;
+  const { stage: type, subject, done, total, unit, note } = stage;
+  const known = done !== undefined && total !== undefined && total > 0;
+  const words = [...(known ? [amounts(done, total, unit)] : []), ...(note ? [note] : [])];
+  return {
+    type,
+    ...(subject === undefined ? {} : { subject: subject.slice(0, longestText) }),
+    ...(known ? { percent: Math.min(100, Math.floor((100 * done) / total)) } : {}),
+    ...(words.length === 0 ? {} : { note: words.join('; ').slice(0, longestText) }),
+  };
+}
+
+const longestText = 1024;
+
+function amounts(done: number, total: number, unit: TelemetryOf<'stage'>['unit']): string {
+  if (unit === 'Bytes') return `${inMebibytes(done)} of ${inMebibytes(total)} MiB`;
+  return `${done} of ${total}${unit === undefined ? '' : ` ${unit.toLowerCase()}`}`;
+}
+
+function inMebibytes(bytes: number): string {
+  return (bytes / 2 ** 20).toFixed(1);
 }
 
 function progressOf(
@@ -67,7 +110,8 @@ export function tellsMore(before: ProgressPart, after: ProgressPart): boolean {
   return (
     before.progress?.step !== after.progress?.step ||
     before.progress?.evalLoss !== after.progress?.evalLoss ||
-    before.checkpoint?.latestStep !== after.checkpoint?.latestStep
+    before.checkpoint?.latestStep !== after.checkpoint?.latestStep ||
+    !isDeepStrictEqual(before.progress?.stage, after.progress?.stage)
   );
 }
 

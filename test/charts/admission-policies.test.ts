@@ -1,8 +1,8 @@
 // The limits of a site, evaluated as the API server would: by an interpreter of CEL that is not ours, over the rendered expressions.
 import { parse } from '@marcbachmann/cel-js';
 import test from 'ava';
-import { aWrittenJob, type Changes, changed } from '../builders/job.ts';
 import { toCel } from '../doubles/cel.ts';
+import { jobWith, limitCases, writtenJob } from './limit-cases.ts';
 import { only, render } from './render.ts';
 
 interface Policy {
@@ -29,71 +29,7 @@ function evaluate(expression: string, context: Readonly<Record<string, unknown>>
   return parse(expression)(Object.fromEntries(entries));
 }
 
-const job = aWrittenJob();
-
-/** Paths below spec. */
-function jobWith(changes: Changes): Record<string, unknown> {
-  return { ...job, spec: changed(job['spec'] as object, changes) };
-}
-
-interface Case {
-  readonly limits: object;
-  readonly allowed: readonly Changes[];
-  readonly refused: readonly Changes[];
-  readonly words: RegExp;
-}
-
-const cases: Readonly<Record<string, Case>> = {
-  'images come from allowed registries': {
-    limits: { imagePrefixes: ['registry.example.com/', 'mirror/'] },
-    allowed: [{}, { 'worker.image': 'mirror/worker:1' }],
-    refused: [{ 'worker.image': 'docker.io/x' }, { 'worker.image': 'evil/registry.example.com/x' }],
-    words: /^spec\.worker\.image must begin with registry\.example\.com\/ or mirror\/ here$/,
-  },
-  'service accounts are named ones': {
-    limits: { serviceAccountNames: ['trainer'] },
-    allowed: [{}, { 'worker.serviceAccountName': 'trainer' }],
-    refused: [{ 'worker.serviceAccountName': 'admin' }],
-    words: /^spec\.worker\.serviceAccountName must be trainer here$/,
-  },
-  'repositories of the hub are those of a team': {
-    limits: { hubRepositoryPrefixes: ['our/'] },
-    allowed: [{ 'model.source': { huggingFace: { repository: 'our/model' } } }],
-    refused: [{ 'model.source': { huggingFace: { repository: 'their/model' } } }],
-    words: /^spec\.model\.source\.huggingFace\.repository must begin with our\/ here$/,
-  },
-  'buckets are on allowed services': {
-    limits: { storageEndpoints: ['https://s3.example.com'] },
-    allowed: [
-      { 'output.destination': { s3: { uri: 's3://b', endpoint: 'https://s3.example.com' } } },
-    ],
-    refused: [{ 'output.destination': { s3: { uri: 's3://b', endpoint: 'https://evil' } } }],
-    words: /^spec\.output\.destination\.s3\.endpoint must be https:\/\/s3\.example\.com here$/,
-  },
-  'lost nodes are handled in allowed ways': {
-    limits: { nodeLostPolicies: ['Wait'] },
-    allowed: [{}, { 'failurePolicy.nodeLostPolicy': 'Wait' }],
-    refused: [{ 'failurePolicy.nodeLostPolicy': 'ForceReplace' }],
-    words: /^spec\.failurePolicy\.nodeLostPolicy must be Wait here$/,
-  },
-  'devices are counted over all workers that a job may have': {
-    limits: { maxDevices: 8 },
-    allowed: [{ 'worker.replicas': 2, 'worker.devicesPerWorker': 4 }],
-    refused: [
-      { 'worker.replicas': 3, 'worker.devicesPerWorker': 4 },
-      { 'worker.replicas': 1, 'worker.maxReplicas': 9, 'worker.devicesPerWorker': 1 },
-    ],
-    words: /more devices, over all workers, than the 8 that a job may have here$/,
-  },
-  'finished jobs do not stay for ever': {
-    limits: { maxTtlSecondsAfterFinished: 3600 },
-    allowed: [{ ttlSecondsAfterFinished: 60 }],
-    refused: [{ ttlSecondsAfterFinished: 7200 }, { ttlSecondsAfterFinished: undefined }],
-    words: /^spec\.ttlSecondsAfterFinished must be set here, and be at most 3600$/,
-  },
-};
-
-for (const [title, { limits, allowed, refused, words }] of Object.entries(cases)) {
+for (const [title, { limits, allowed, refused, words }] of Object.entries(limitCases)) {
   test(title, async (t) => {
     const rules = await policy(limits);
     for (const changes of allowed) {
@@ -112,11 +48,14 @@ for (const [title, { limits, allowed, refused, words }] of Object.entries(cases)
 test('what was allowed when it was written stays as long as its spec does', async (t) => {
   const { spec } = await policy({ maxDevices: 1 });
   const [{ expression } = { expression: '' }] = spec.matchConditions;
-  const labelled = { ...job, metadata: { name: 'first', finalizers: ['anneal.dev/cleanup'] } };
-  t.false(evaluate(expression, { object: labelled, oldObject: job }));
-  t.true(evaluate(expression, { object: job, oldObject: null }));
+  const labelled = {
+    ...writtenJob,
+    metadata: { name: 'first', finalizers: ['anneal.dev/cleanup'] },
+  };
+  t.false(evaluate(expression, { object: labelled, oldObject: writtenJob }));
+  t.true(evaluate(expression, { object: writtenJob, oldObject: null }));
   const larger = jobWith({ 'worker.replicas': 2 });
-  t.true(evaluate(expression, { object: larger, oldObject: job }));
+  t.true(evaluate(expression, { object: larger, oldObject: writtenJob }));
 });
 
 test('a limit can warn in place of refusing, in chosen namespaces', async (t) => {

@@ -30,6 +30,8 @@ export interface JobStatus {
   readonly plan?: { readonly trainableParameters?: number };
   readonly rendezvous?: { readonly generation?: number; readonly worldSize?: number };
   readonly progress?: { readonly step?: number };
+  readonly checkpoint?: { readonly latestStep?: number };
+  readonly save?: { readonly step?: number };
 }
 
 interface Role {
@@ -55,8 +57,49 @@ export async function aJobIn(t: ExecutionContext, toy: Toy = {}, changes: object
   const namespace = await aNamespace(t);
   await aClaim(namespace, 'notes');
   const { transport } = clientOf(t);
-  const job = changed(
-    { ...aWrittenJob(), metadata: { name: 'first', namespace } },
+  const get = (path: string) => transport.send({ verb: 'GET', path }, never);
+  const list = async (plural: keyof typeof plurals) => {
+    const path = `${plurals[plural]}/namespaces/${namespace}/${plural}`;
+    return ((await get(path)) as { items: Listed[] }).items;
+  };
+  /** One job of the namespace. */
+  const named = (name: string, toy: Toy, changes: object) => {
+    const path = `/apis/anneal.dev/v1alpha1/namespaces/${namespace}/finetunejobs/${name}`;
+    const status = async (): Promise<JobStatus> =>
+      ((await get(path)) as { status?: JobStatus }).status ?? {};
+    /** Asks the API server twice a second until it holds. */
+    const until = (
+      what: string,
+      holds: (now: JobStatus) => boolean | Promise<boolean>,
+      seconds = 180,
+    ) =>
+      eventually(what, () => answered(async () => holds(await status())), {
+        withinMs: seconds * 1000,
+        everyMs: 500,
+      });
+    const job = written({ name, namespace }, toy, changes);
+    return {
+      status,
+      until,
+      untilPhase: (phase: string) => until(`${name} is ${phase}`, (now) => now.phase === phase),
+      apply: () => kubectl(['apply', '-f', '-'], { input: JSON.stringify(job) }),
+      patch: (spec: object) => {
+        const patch = ['--type=merge', '-p', JSON.stringify({ spec })];
+        return kubectl(['-n', namespace, 'patch', 'ftj', name, ...patch]);
+      },
+    };
+  };
+  return {
+    ...named('first', toy, changes),
+    ...{ namespace, list, another: named },
+    names: async (plural: keyof typeof plurals) =>
+      (await list(plural)).map(({ metadata }) => metadata.name).sort(),
+  };
+}
+
+function written(metadata: object, toy: Toy, changes: object): object {
+  return changed(
+    { ...aWrittenJob(), metadata },
     {
       'spec.worker.devicesPerWorker': 0,
       'spec.worker.terminationGracePeriodSeconds': 5,
@@ -64,39 +107,6 @@ export async function aJobIn(t: ExecutionContext, toy: Toy = {}, changes: object
       ...changes,
     },
   );
-  const get = (path: string) => transport.send({ verb: 'GET', path }, never);
-  const status = async (): Promise<JobStatus> => {
-    const path = `/apis/anneal.dev/v1alpha1/namespaces/${namespace}/finetunejobs/first`;
-    return ((await get(path)) as { status?: JobStatus }).status ?? {};
-  };
-  const list = async (plural: keyof typeof plurals) => {
-    const path = `${plurals[plural]}/namespaces/${namespace}/${plural}`;
-    return ((await get(path)) as { items: Listed[] }).items;
-  };
-  /** Asks the API server twice a second until it holds. */
-  const until = (
-    what: string,
-    holds: (now: JobStatus) => boolean | Promise<boolean>,
-    seconds = 180,
-  ) =>
-    eventually(what, () => answered(async () => holds(await status())), {
-      withinMs: seconds * 1000,
-      everyMs: 500,
-    });
-  return {
-    namespace,
-    status,
-    list,
-    until,
-    untilPhase: (phase: string) => until(`the job is ${phase}`, (now) => now.phase === phase),
-    names: async (plural: keyof typeof plurals) =>
-      (await list(plural)).map(({ metadata }) => metadata.name).sort(),
-    apply: () => kubectl(['apply', '-f', '-'], { input: JSON.stringify(job) }),
-    patch: (spec: object) => {
-      const patch = ['--type=merge', '-p', JSON.stringify({ spec })];
-      return kubectl(['-n', namespace, 'patch', 'ftj', 'first', ...patch]);
-    },
-  };
 }
 
 /** A busy machine may leave a question without an answer; it is asked again. */

@@ -84,8 +84,13 @@ export async function installCrd(): Promise<void> {
   ]);
 }
 
+/** What is closed after its use: a test, or whoever plays its part. */
+export interface Closing {
+  teardown(close: () => unknown): void;
+}
+
 /** A namespace for one test, gone when the test is. */
-export async function aNamespace(t: ExecutionContext): Promise<string> {
+export async function aNamespace(t: Closing): Promise<string> {
   const name = `t-${randomBytes(4).toString('hex')}`;
   await kubectl(['create', 'namespace', name]);
   const restricted = 'pod-security.kubernetes.io/enforce=restricted';

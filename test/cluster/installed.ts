@@ -6,7 +6,7 @@ import { stringify } from 'yaml';
 import { thisSetup } from '../../cli/setup/setup.ts';
 import { helm } from '../setup/helm.ts';
 import { ensureImages, imageName } from '../setup/images.ts';
-import { aNamespace, kubeconfig, kubectl, programs } from './access.ts';
+import { aNamespace, type Closing, kubeconfig, kubectl, programs } from './access.ts';
 
 const chart = join(import.meta.dirname, '../../charts/anneal');
 const scripts = join(import.meta.dirname, '../setup/cluster');
@@ -24,38 +24,74 @@ export async function loadImages(): Promise<void> {
 
 const image = (repository: string, tag: string) => ({ repository, tag, pullPolicy: 'Never' });
 
-/** The namespace of the release; jobs are run in `jobs` alone. Gone with the test. */
+/** A test tells more when it fails. */
+type Telling = Partial<Pick<ExecutionContext, 'passed' | 'log'>>;
+
+interface Release {
+  readonly namespace: string;
+  /** `helm upgrade` with some values changed, and flags for it. */
+  upgrade(changes: Values, flags?: readonly string[]): Promise<void>;
+  uninstall(): Promise<void>;
+}
+
+type Values = Readonly<Record<string, unknown>>;
+
+/** A release in a namespace of its own; jobs are run in `jobs` alone. Gone with the test. */
 export async function installAnneal(
-  t: ExecutionContext,
+  t: Closing & Telling,
   jobs: string,
-  more: object = {},
-): Promise<string> {
+  changes: object = {},
+): Promise<Release> {
   const namespace = await aNamespace(t);
+  const program = await helm();
+  const run = (args: readonly string[], values: Values) =>
+    execa(program, ['--kubeconfig', kubeconfig, '--namespace', namespace, ...args], {
+      input: stringify(values),
+    });
+  const values = merged(valuesFor(jobs), { ...changes });
+  const settled = ['anneal', chart, '--values', '-', '--wait', '--timeout', '180s'];
+  const uninstall = async () => {
+    await run(['uninstall', 'anneal', '--ignore-not-found', '--wait'], {});
+  };
+  t.teardown(uninstall);
+  await run(['install', ...settled], values);
+  t.teardown(async () => {
+    if (t.passed !== false) return;
+    const log = await kubectl(
+      ['-n', namespace, 'logs', 'deployment/anneal-operator', '--tail', '60'],
+      { mayFail: true },
+    );
+    t.log?.(log.stdout);
+  });
+  return {
+    ...{ namespace, uninstall },
+    upgrade: async (more, flags = []) => {
+      await run(['upgrade', ...settled, ...flags], merged(values, more));
+    },
+  };
+}
+
+/** One server of each kind, with the images of this checkout. */
+function valuesFor(jobs: string): Values {
   const [operator = '', tag = ''] = imageName('operator').split(':');
   const [worker = ''] = imageName('worker').split(':');
-  const values = {
+  return {
     operator: { replicas: 1, namespaces: [jobs], image: image(operator, tag) },
     jobs: { image: image(worker, tag) },
     nats: { replicas: 1, image: image('localhost/nats', '1'), storage: { ephemeral: true } },
     bus: { auth: { responder: { replicas: 1 } } },
     crds: { install: false },
     aggregatedRoles: { enabled: false },
-    ...more,
   };
-  const program = await helm();
-  const run = (...args: readonly string[]) =>
-    execa(program, ['--kubeconfig', kubeconfig, '--namespace', namespace, ...args], {
-      input: stringify(values),
-    });
-  t.teardown(() => run('uninstall', 'anneal', '--ignore-not-found'));
-  await run('install', 'anneal', chart, '--values', '-', '--wait', '--timeout', '180s');
-  t.teardown(async () => {
-    if (t.passed) return;
-    const log = await kubectl(
-      ['-n', namespace, 'logs', 'deployment/anneal-operator', '--tail', '60'],
-      { mayFail: true },
-    );
-    t.log(log.stdout);
+}
+
+/** Objects are merged, everything else is replaced, as Helm does with values. */
+function merged(values: Values, changes: Values): Values {
+  const isMap = (value: unknown): value is Values =>
+    typeof value === 'object' && value !== null && !Array.isArray(value);
+  const changed = Object.entries(changes).map(([key, value]) => {
+    const before = values[key];
+    return [key, isMap(before) && isMap(value) ? merged(before, value) : value] as const;
   });
-  return namespace;
+  return { ...values, ...Object.fromEntries(changed) };
 }

@@ -6,10 +6,9 @@ import test from 'ava';
 import { ensureDemo } from '../../cli/setup/demo.ts';
 import { thisSetup } from '../../cli/setup/setup.ts';
 import { runReport } from '../../crds/wire/run-report.ts';
-import { eventually } from '../doubles/eventually.ts';
 import { digestsBelow } from '../e2e/killed-run.ts';
 import { writeToyJob } from '../toy/toy-job.ts';
-import { onThisMachine, statusOf, untilComplete } from './a-real-job.ts';
+import { onThisMachine, statusOf, untilComplete, untilItTrains, workerPod } from './a-real-job.ts';
 import { aNamespace, installCrd, kubectl } from './access.ts';
 import { installAnneal, loadImages } from './installed.ts';
 import { aSharedFolder } from './shared-folder.ts';
@@ -41,18 +40,10 @@ test('a job whose pod is lost ends with the bits that this machine makes of its 
   await chmod(join(folder, 'out'), 0o777);
   const expected = await onThisMachine(t, folder, 1);
   await kubectl(['-n', namespace, 'apply', '-f', file]);
-  const pod = async () => {
-    const { stdout } = await kubectl([
-      ...['-n', namespace, 'get', 'pods', '-l', 'job-name=toy-w1', '-o'],
-      'jsonpath={range .items[*]}{.metadata.name} {.status.phase}{"\\n"}{end}',
-    ]);
-    return /^(\S+) Running$/m.exec(stdout)?.[1];
-  };
-  const step = async () => (await statusOf(namespace, 'toy')).progress?.step ?? 0;
-  await eventually('it trains', async () => (await step()) > 0, { withinMs: 240_000 });
-  const first = await pod();
+  await untilItTrains(namespace, 'toy');
+  const first = await workerPod(namespace, 'toy');
   if (first === undefined) return t.fail('no worker is running');
-  await kubectl(['-n', namespace, 'delete', 'pod', first, '--grace-period=0', '--force']);
+  await kubectl(['-n', namespace, 'delete', 'pod', first.name, '--grace-period=0', '--force']);
   await untilComplete(t, namespace, 'toy');
   t.deepEqual(digestsBelow(join(folder, 'out')), expected);
   const { rendezvous, artifacts = [] } = await statusOf(namespace, 'toy');

@@ -17,12 +17,13 @@ export interface RunningOperator {
   stop(): Promise<void>;
 }
 
-const main = join(import.meta.dirname, '../../operator/main.ts');
+const source = join(import.meta.dirname, '../../operator/main.ts');
 
 /** Without `namespace` it is in charge of all of them. */
 export async function launchOperator(
   leaseNamespace: string,
   env: Readonly<Record<string, string>> = {},
+  main: string = source,
 ): Promise<RunningOperator> {
   const port = await freePort();
   const lines: string[] = [];

@@ -26,7 +26,7 @@ interface Wanted {
 export async function aJobOfSeveral(t: ExecutionContext, wanted: Wanted) {
   t.timeout(1_500_000);
   const namespace = await aNamespace(t);
-  const release = await installAnneal(t, namespace, wanted.values);
+  const { namespace: release } = await installAnneal(t, namespace, wanted.values);
   const folder = await aSharedFolder(namespace, 'toy');
   const { workers, maxSteps, intervalSteps } = wanted;
   const { file } = await writeToyJob(folder, {

@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import { fieldDocs } from '../../crds/explain.ts';
-import { refusedChanges, transitionRules } from '../../crds/mutability-rules.ts';
+import { refusedChanges, transitionRules, wholeTransition } from '../../crds/mutability-rules.ts';
 import { aSpec, changed } from '../builders/job.ts';
 import { celHolds } from '../doubles/cel.ts';
 
@@ -111,6 +111,19 @@ for (const { path: keys, mutability } of rules) {
     t.deepEqual(bothRefuse(before, after), mutability === 'Immutable' ? [`spec.${path}`] : []);
   });
 }
+
+test('the one rule of the API server holds exactly where all of them do', (t) => {
+  const { cel } = wholeTransition();
+  t.true(celHolds(cel, aSpec(), aSpec()));
+  for (const suspend of [false, true]) {
+    const before = changed(aSpec(), { suspend });
+    for (const { path } of rules) {
+      const after = changed(before, { [path.join('.')]: others[path.join('.')] });
+      const holds = refusedByServer(before, after).length === 0;
+      t.is(celHolds(cel, after, before), holds, path.join('.'));
+    }
+  }
+});
 
 test('removing an optional part counts as a change', (t) => {
   const before = changed(aSpec(), { 'dataset.maxSamples': 10 });

@@ -5,6 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 export type BodyFault =
   | { readonly type: 'Cut'; readonly afterBytes: number }
   | { readonly type: 'Stall'; readonly afterBytes: number; readonly reached: () => void }
+  | { readonly type: 'Slow'; readonly msPerChunk: number }
   | { readonly type: 'Corrupt' }
   | { readonly type: 'IgnoreRange' };
 
@@ -69,5 +70,5 @@ export class Faults {
   }
 }
 
-const bodyTypes: ReadonlySet<string> = new Set(['Cut', 'Stall', 'Corrupt', 'IgnoreRange']);
+const bodyTypes: ReadonlySet<string> = new Set(['Cut', 'Stall', 'Slow', 'Corrupt', 'IgnoreRange']);
 const writeTypes: ReadonlySet<string> = new Set(['CutBody', 'LoseAnswer']);

@@ -1,25 +1,35 @@
-// A server on a free port of 127.0.0.1 that ends with its test, and the sending of a body with ranges and faults.
+// A server on a free port of this machine that ends with its test, on 127.0.0.1 unless pods of a test cluster are to reach it, and the sending of a body with ranges and faults.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { BodyFault, WriteFault } from './faults.ts';
 
 export interface Listening extends AsyncDisposable {
   readonly origin: string;
 }
 
+/** Where it listens, and the name that others call it by. */
+export interface Place {
+  readonly address: string;
+  readonly name: string;
+}
+
+export const loopback: Place = { address: '127.0.0.1', name: '127.0.0.1' };
+
 export async function listen(
   answer: (request: IncomingMessage, response: ServerResponse) => Promise<void> | void,
+  { address, name }: Place = loopback,
 ): Promise<Listening> {
   const server = createServer((request, response) => {
     // A client that leaves in the middle is part of the tests.
     Promise.resolve(answer(request, response)).catch(() => response.destroy());
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(0, address);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   return {
-    origin: `http://127.0.0.1:${port}`,
+    origin: `http://${name}:${port}`,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       server.close();
@@ -80,6 +90,7 @@ export async function sendBytes(
   for (let at = 0; at < Math.min(limit, body.length); at += chunkBytes) {
     const chunk = body.subarray(at, Math.min(at + chunkBytes, limit));
     seen.bytes += chunk.length;
+    if (fault?.type === 'Slow') await wait(fault.msPerChunk);
     if (!response.write(chunk)) await drained(response);
   }
   if (limit >= body.length) response.end();

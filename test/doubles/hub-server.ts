@@ -1,10 +1,10 @@
 // A hub as its clients see it: repositories with commits, listings in pages, resolve with a redirect to a second origin
 // for large files, ranges, the headers and error codes of the real one, and faults on demand; what is written goes through
-// hub-writes.ts. Binds 127.0.0.1 only.
+// hub-writes.ts. Binds 127.0.0.1, unless pods of a test cluster are to reach it.
 // The protocol was read in huggingface_hub 2.4 and @huggingface/hub 2.17; both packages work against it.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Faults } from './faults.ts';
-import { type Listening, listen, sendBytes } from './http-server.ts';
+import { type Listening, listen, loopback, type Place, sendBytes } from './http-server.ts';
 import {
   commitTo,
   type HubBlob,
@@ -40,10 +40,10 @@ export class HubServer implements AsyncDisposable {
   readonly #repositories = new Map<string, Repository>();
   readonly writes = new HubWrites(this);
 
-  static async start(): Promise<HubServer> {
+  static async start(place: Place = loopback): Promise<HubServer> {
     const server = new HubServer();
-    server.#hub = await listen((request, response) => server.#answerHub(request, response));
-    server.#cdn = await listen((request, response) => server.#answerCdn(request, response));
+    server.#hub = await listen((request, response) => server.#answerHub(request, response), place);
+    server.#cdn = await listen((request, response) => server.#answerCdn(request, response), place);
     return server;
   }
 

@@ -1,10 +1,10 @@
 // The part of S3 that the worker uses: listing in pages, head (of a part too), attributes, ranged get with If-Match, put, multipart
-// (s3-uploads.ts), delete; XML errors, checksums that are verified, faults on demand. Path-style addresses only. Binds 127.0.0.1 only. Signatures are not computed,
+// (s3-uploads.ts), delete; XML errors, checksums that are verified, faults on demand. Path-style addresses only. Binds 127.0.0.1, unless pods of a test cluster are to reach it. Signatures are not computed,
 // the access key in them is looked up. No server in the registries fits: s3rver was given up in 2021 and knows neither
 // checksums nor chunked uploads of today's SDK.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Faults } from './faults.ts';
-import { type Listening, listen, receive, sendBytes } from './http-server.ts';
+import { type Listening, listen, loopback, type Place, receive, sendBytes } from './http-server.ts';
 import { etagOf, hash, S3Uploads } from './s3-uploads.ts';
 
 interface StoredObject {
@@ -37,9 +37,9 @@ export class S3Server implements AsyncDisposable {
   readonly #objects = new Map<string, StoredObject>();
   readonly uploads = new S3Uploads();
 
-  static async start(): Promise<S3Server> {
+  static async start(place: Place = loopback): Promise<S3Server> {
     const server = new S3Server();
-    server.#server = await listen((request, response) => server.#answer(request, response));
+    server.#server = await listen((request, response) => server.#answer(request, response), place);
     return server;
   }
 

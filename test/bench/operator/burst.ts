@@ -1,52 +1,73 @@
 // A burst of objects created at once, and when the jobs of the batch API that a controller makes for them are there.
 import type { Transport } from '../../../operator/runtime/transport.ts';
+import type { Contender } from './contenders.ts';
 
 export interface Burst {
-  readonly namespace: string;
-  readonly count: number;
-  /** Collection of what is created, `/apis/GROUP/VERSION/namespaces/NAMESPACE/PLURAL`. */
-  readonly path: string;
-  readonly body: (name: string) => object;
-  /** Name of the created object that a job of the batch API stands for; undefined: for none of ours. */
-  readonly ownerOf: (job: string) => string | undefined;
+  readonly contender: Contender;
+  /** Names of what is created: no name is used in two bursts, because what is deleted may be seen for a while. */
+  readonly names: readonly string[];
 }
 
-export interface BurstResult {
+interface Waited {
   /** Milliseconds from the sending of each create to the sight of its job, ascending. */
   readonly latencies: readonly number[];
   /** From the first create to the last job. */
   readonly seconds: number;
 }
 
+export interface BurstResult {
+  /** Until the first job of each, whatever it is for. */
+  readonly first: Waited;
+  /** Until the job with the workers of each. */
+  readonly workers: Waited;
+}
+
 const inFlight = 16;
+const patienceMs = 300_000;
 
 export async function runBurst(
   transport: Transport,
-  burst: Burst,
+  { contender, names }: Burst,
   signal: AbortSignal,
 ): Promise<BurstResult> {
+  const { namespace, ownerOf, body } = contender;
+  const path = collectionOf(contender);
+  const mine = new Set(names);
   const sent = new Map<string, number>();
-  const seen = new Map<string, number>();
+  const first = new Map<string, number>();
+  const workers = new Map<string, number>();
   const stop = new AbortController();
-  const both = AbortSignal.any([signal, stop.signal]);
   const complete = Promise.withResolvers<void>();
-  const following = follow(transport, burst, both, (owner, at) => {
-    if (!seen.has(owner)) seen.set(owner, at);
-    if (seen.size === burst.count) complete.resolve();
+  const follows = AbortSignal.any([signal, stop.signal]);
+  const following = follow(transport, namespace, follows, (job, at) => {
+    const found = ownerOf(job);
+    if (found === undefined || !mine.has(found.owner)) return;
+    if (!first.has(found.owner)) first.set(found.owner, at);
+    if (found.trains && !workers.has(found.owner)) workers.set(found.owner, at);
+    if (workers.size === names.length) complete.resolve();
   });
   following.catch(complete.reject);
-  const names = Array.from({ length: burst.count }, (_, i) => `b${String(i).padStart(4, '0')}`);
   const queue = [...names];
   const create = async (): Promise<void> => {
     for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
       sent.set(name, performance.now());
-      await transport.send({ verb: 'POST', path: burst.path, body: burst.body(name) }, signal);
+      await transport.send({ verb: 'POST', path, body: body(name) }, signal);
     }
   };
   await Promise.all(Array.from({ length: inFlight }, create));
-  await Promise.race([complete.promise, deadline(burst, seen, signal)]);
+  const late = AbortSignal.timeout(patienceMs);
+  late.addEventListener('abort', () => complete.reject(tooFew(names.length, path, workers.size)));
+  await complete.promise;
   stop.abort();
-  const latencies = names.map((name) => (seen.get(name) ?? 0) - (sent.get(name) ?? 0));
+  return { first: waited(sent, first), workers: waited(sent, workers) };
+}
+
+export function collectionOf({ group, namespace, plural }: Contender): string {
+  return `/apis/${group}/namespaces/${namespace}/${plural}`;
+}
+
+function waited(sent: ReadonlyMap<string, number>, seen: ReadonlyMap<string, number>): Waited {
+  const latencies = [...sent].map(([name, at]) => (seen.get(name) ?? Number.NaN) - at);
   const begin = Math.min(...sent.values());
   return {
     latencies: latencies.sort((a, b) => a - b),
@@ -56,33 +77,28 @@ export async function runBurst(
 
 async function follow(
   transport: Transport,
-  { namespace, ownerOf }: Burst,
+  namespace: string,
   signal: AbortSignal,
-  saw: (owner: string, at: number) => void,
+  saw: (job: string, at: number) => void,
 ): Promise<void> {
   const path = `/apis/batch/v1/namespaces/${namespace}/jobs`;
   const query = { watch: true, resourceVersion: '0' };
   try {
-    for await (const line of transport.lines({ verb: 'GET', path, query }, 600_000, signal)) {
+    for await (const line of transport.lines({ verb: 'GET', path, query }, patienceMs, signal)) {
       const at = performance.now();
-      const { object } = JSON.parse(line) as { object: { metadata?: { name?: string } } };
-      const owner = ownerOf(object.metadata?.name ?? '');
-      if (owner !== undefined) saw(owner, at);
+      const { type, object } = JSON.parse(line) as Seen;
+      if (type === 'ADDED') saw(object.metadata?.name ?? '', at);
     }
   } catch (error) {
     if (!signal.aborted) throw error;
   }
 }
 
-async function deadline(
-  { count, path }: Burst,
-  seen: ReadonlyMap<string, number>,
-  signal: AbortSignal,
-): Promise<never> {
-  await new Promise((resolve) => {
-    const timer = setTimeout(resolve, 300_000);
-    signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
-    timer.unref();
-  });
-  throw new Error(`after five minutes ${seen.size} of ${count} of ${path} have a job`);
+interface Seen {
+  readonly type: string;
+  readonly object: { readonly metadata?: { readonly name?: string } };
+}
+
+function tooFew(count: number, path: string, seen: number): Error {
+  return new Error(`after five minutes ${seen} of ${count} of ${path} have a job with workers`);
 }

@@ -1,6 +1,9 @@
 // The invariants of a job, by the numbers that messages name. I4 and I11 are in the schedules themselves: calls fail before and after they took
 // effect, and there are two leaders. That a worker of an old generation cannot commit (I9) is proven with a real bus, test/wire/supervisor.
 import type { V1PodSpec } from '@kubernetes/client-node';
+import { isReasonOf } from '../../../crds/api/condition-reasons.ts';
+import type { ConditionType } from '../../../crds/api/conditions.ts';
+import { failures } from '../../../crds/failures.ts';
 import { phaseOf } from '../../../operator/job/phase.ts';
 import { isTrue } from '../../../operator/runtime/conditions.ts';
 import type { KubeRequest } from '../../../operator/runtime/transport.ts';
@@ -46,6 +49,8 @@ export function hold(world: World, memory: Memory, maxRestarts: number): void {
   holdOfBus(world, memory);
 }
 
+const failureReasons = new Set<string>(Object.values(failures).map(({ reason }) => reason));
+
 function holdOfStatus(world: World, maxRestarts: number): void {
   const { status = {}, generation = 0 } = world.observed ?? {};
   const { conditions = [], phase, observedGeneration = 0, restarts } = status;
@@ -57,6 +62,10 @@ function holdOfStatus(world: World, maxRestarts: number): void {
     conditions.every((each) => (each.observedGeneration ?? 0) <= generation),
     'I6: a condition is ahead of the spec',
   );
+  for (const { type, reason } of conditions) {
+    const known = isReasonOf(type as ConditionType, reason) || failureReasons.has(reason);
+    check(known, `${type} has the reason ${reason}, which no page explains`);
+  }
   check(
     (restarts?.counted ?? 0) <= maxRestarts,
     `I10: ${restarts?.counted} restarts were counted, ${maxRestarts} are allowed`,

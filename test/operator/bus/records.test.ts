@@ -41,3 +41,18 @@ test('a job whose last key goes is forgotten', (t) => {
   records.remove(job);
   t.deepEqual(records.jobs(), []);
 });
+
+test('a record is read once for as long as it is the same, and anew when it is told again', (t) => {
+  const records = new Records();
+  let reads = 0;
+  const counted = z.object({ n: z.number() }).refine(() => {
+    reads += 1;
+    return true;
+  });
+  records.set('n.u.state', { n: 1 });
+  for (let look = 0; look < 3; look++) t.deepEqual(records.get('n.u.state', counted), { n: 1 });
+  t.is(reads, 1);
+  records.set('n.u.state', { n: 2 });
+  t.deepEqual(records.get('n.u.state', counted), { n: 2 });
+  t.is(records.get('n.u.state', schema), undefined, 'by another schema it is something else');
+});

@@ -42,6 +42,13 @@ test('while prepare works there is nothing to do', (t) => {
   t.deepEqual(words, []);
 });
 
+test('a pod that starts as every pod does is not worth a write, one that cannot start is', (t) => {
+  const of = (pod: ReturnType<typeof waitingPod>) =>
+    decided(someFacts({ inits: [anInitJob()], pods: [pod] })).is('Initialized');
+  t.is(of(waitingPod('ContainerCreating', '')), 'False/Preparing');
+  t.is(of(waitingPod('CreateContainerError', 'no such file')), 'False/Pending');
+});
+
 test('an init Job that somebody deleted is made again under another name', (t) => {
   const { words } = decided(someFacts({ inits: [anInitJob({ isDeleting: true })] }));
   t.true(words.includes('Create Job first-init-2'));

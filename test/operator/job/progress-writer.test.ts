@@ -52,7 +52,7 @@ function fixture(count: number) {
   });
   const bus: JobBus = {
     ...noBus,
-    progress: () => ({ step: told(), evaluation: undefined }),
+    progress: () => ({ step: told(), evaluation: undefined, stage: undefined }),
     facts: () =>
       commit === undefined
         ? { type: 'Absent' }

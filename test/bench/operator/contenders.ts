@@ -1,0 +1,100 @@
+// Whose controllers are measured, and what each of them is given: one object for one training pod. Kubeflow Trainer twice, because its
+// smallest job begins to train at once, where ours first puts model and data in place; with an initializer it does the same.
+import { aWrittenJob, changed } from '../../builders/job.ts';
+
+export interface Contender {
+  readonly name: string;
+  readonly namespace: string;
+  readonly plural: string;
+  readonly group: string;
+  readonly body: (name: string) => object;
+  /** Name of the object that a job of the batch API stands for, and whether workers run in that job. */
+  readonly ownerOf: (
+    job: string,
+  ) => { readonly owner: string; readonly trains: boolean } | undefined;
+  readonly isProcess: (commandLine: string) => boolean;
+}
+
+function ownerBy(pattern: RegExp, trains: RegExp): Contender['ownerOf'] {
+  return (job) => {
+    const owner = pattern.exec(job)?.[1];
+    return owner === undefined ? undefined : { owner, trains: trains.test(job) };
+  };
+}
+
+export const ours: Contender = {
+  ...{ name: 'Anneal', namespace: 'bench-ours', plural: 'finetunejobs' },
+  group: 'anneal.dev/v1alpha1',
+  body: (name) => ({
+    ...changed(aWrittenJob(), { 'spec.worker.devicesPerWorker': 0 }),
+    metadata: { name },
+  }),
+  ownerOf: ownerBy(/^(b\d+-\d+)-(?:init-1|w1)$/, /-w1$/),
+  isProcess: (line) => /operator\/main\.(js|ts)/.test(line),
+};
+
+const trainer = {
+  ...{ plural: 'trainjobs', group: 'trainer.kubeflow.org/v1alpha1' },
+  ownerOf: ownerBy(/^(b\d+-\d+)-(?:dataset-initializer|node)-0$/, /-node-0$/),
+  // Trainer and JobSet, each in a pod; their namespaces are seen from here.
+  isProcess: (line: string) => line.startsWith('/manager '),
+};
+
+function trainJobOf(runtime: string) {
+  return (name: string) => ({
+    ...{ apiVersion: trainer.group, kind: 'TrainJob', metadata: { name } },
+    spec: { runtimeRef: { name: runtime } },
+  });
+}
+
+const alone = 'bench';
+const prepared = 'bench-prepared';
+
+export const peers: readonly Contender[] = [
+  {
+    ...trainer,
+    ...{ name: 'Trainer, nothing to prepare', namespace: 'bench-peer', body: trainJobOf(alone) },
+  },
+  {
+    ...trainer,
+    ...{ name: 'Trainer, with an initializer', namespace: 'bench-peer-prepared' },
+    body: trainJobOf(prepared),
+  },
+];
+
+const step = 'trainer.kubeflow.org/trainjob-ancestor-step';
+
+function replicated(name: string, role: string, annotations: Readonly<Record<string, string>>) {
+  return {
+    name,
+    template: {
+      metadata: { labels: { [step]: role } },
+      spec: {
+        template: {
+          metadata: { annotations },
+          spec: { containers: [{ name, image: 'none' }] },
+        },
+      },
+    },
+  };
+}
+
+/** One pod with one container, as our worker Job has; and the same behind a pod that ends at once. */
+export const runtimes: readonly object[] = [
+  runtime(alone, [replicated('node', 'trainer', {})]),
+  runtime(prepared, [
+    replicated('dataset-initializer', 'dataset-initializer', { 'fake.test/run': '0s' }),
+    {
+      ...replicated('node', 'trainer', {}),
+      dependsOn: [{ name: 'dataset-initializer', status: 'Complete' }],
+    },
+  ]),
+];
+
+function runtime(name: string, replicatedJobs: readonly object[]) {
+  return {
+    ...{ apiVersion: trainer.group, kind: 'ClusterTrainingRuntime' },
+    metadata: { name, labels: { 'trainer.kubeflow.org/framework': 'plainml' } },
+    spec: { mlPolicy: { numNodes: 1 }, template: { spec: { replicatedJobs } } },
+  };
+}

@@ -1,0 +1,30 @@
+// Numbers from the metrics page of the operator.
+
+/** Writes that the API server took, without the renewals of the Lease, which alone are PUT. */
+export async function writesOf(port: number): Promise<number> {
+  return writesOn(await pageOf(port));
+}
+
+export function writesOn(page: string): number {
+  const lines =
+    /^rest_client_requests_total\{method="(?:POST|PATCH|DELETE)",code="2.."[^}]*\} (\d+)/gm;
+  return [...page.matchAll(lines)].reduce((sum, [, value]) => sum + Number(value), 0);
+}
+
+/** How many suspended jobs and pods it knows, and the bytes of its objects. */
+export async function numbersOf(port: number) {
+  const page = await pageOf(port);
+  const value = (series: string) => {
+    const line = page.split('\n').find((each) => each.startsWith(`${series} `));
+    return Number(line?.slice(series.length + 1) ?? 0);
+  };
+  return {
+    suspended: value('anneal_jobs{phase="Suspended"}'),
+    pods: value('anneal_cache_objects{resource="pods"}'),
+    heap: value('nodejs_heap_size_used_bytes'),
+  };
+}
+
+async function pageOf(port: number): Promise<string> {
+  return (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+}

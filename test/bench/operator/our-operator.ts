@@ -1,0 +1,45 @@
+// The operator as it ships: compiled, with its own packages, with the heap that Node.js gives it in a container of the chart's limit, and
+// with a bus beside it.
+import { join } from 'node:path';
+import { assemble } from '../../../charts/images/assemble.ts';
+import { launchOperator, type RunningOperator } from '../../cluster/running-operator.ts';
+import { NatsServer } from '../../doubles/nats-server.ts';
+import { temporaryFolder } from '../../doubles/temporary-folder.ts';
+
+/** Half of `operator.resources.limits.memory`, as V8 divides the memory of a machine with 64-bit pointers. */
+const heapMiB = 384;
+
+export interface OurOperator extends AsyncDisposable {
+  readonly port: number;
+  readonly nats: NatsServer;
+  /** Ends it and starts another one, whose caches are empty. */
+  restart(): Promise<void>;
+}
+
+export async function openOperator(leaseNamespace: string): Promise<OurOperator> {
+  const folder = await temporaryFolder();
+  await assemble('operator', folder.path);
+  const nats = await NatsServer.start();
+  const program = join(folder.path, 'app/operator/main.js');
+  const env = {
+    ...{ ANNEAL_LOG_LEVEL: 'warn', ANNEAL_NATS_URL: nats.url, NODE_ENV: 'production' },
+    NODE_OPTIONS: `--max-old-space-size=${heapMiB}`,
+  };
+  const launch = (): Promise<RunningOperator> => launchOperator(leaseNamespace, env, program);
+  let running = await launch();
+  return {
+    nats,
+    get port() {
+      return running.port;
+    },
+    async restart() {
+      await running.stop();
+      running = await launch();
+    },
+    async [Symbol.asyncDispose]() {
+      await running.stop();
+      await nats[Symbol.asyncDispose]();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,94 @@
+// A real Kueue decides about the workers of our jobs: it holds them back, admits them, preempts them for a more important job, and gets
+// its quota back when a job is suspended. In a file of its own: its webhooks look at every Job of the cluster.
+import { thisSetup } from '../../cli/setup/setup.ts';
+import { ensureKueue, installKueue } from '../setup/cluster/kueue.ts';
+import { aJobIn, is, messageOf } from './a-job.ts';
+import { getJson, installCrd, kubectl, never, programs } from './access.ts';
+import { test } from './our-cluster.ts';
+import { startOperator } from './running-operator.ts';
+import { loadToyImage } from './toy-image.ts';
+
+let kueue: AsyncDisposable | undefined;
+
+test.before(async (t) => {
+  t.timeout(900_000, 'Kueue is built the first time');
+  await installCrd();
+  await loadToyImage();
+  const setup = thisSetup(never);
+  kueue = await installKueue(await ensureKueue(setup), programs ?? '', never);
+});
+
+test.after.always(() => kueue?.[Symbol.asyncDispose]());
+
+const api = 'kueue.x-k8s.io/v1beta1';
+
+/** Quota for one worker of ours. */
+async function aQueue(namespace: string): Promise<void> {
+  const of = (kind: string, name: string, rest: object, place: object = {}) => ({
+    ...{ apiVersion: api, kind, metadata: { name, ...place } },
+    ...rest,
+  });
+  const quota = [{ name: 'cpu', nominalQuota: '50m' }];
+  const objects = [
+    of('ResourceFlavor', 'any', {}),
+    of('ClusterQueue', 'all', {
+      spec: {
+        namespaceSelector: {},
+        preemption: { withinClusterQueue: 'LowerPriority' },
+        resourceGroups: [
+          { coveredResources: ['cpu'], flavors: [{ name: 'any', resources: quota }] },
+        ],
+      },
+    }),
+    of('LocalQueue', 'research', { spec: { clusterQueue: 'all' } }, { namespace }),
+    of('WorkloadPriorityClass', 'urgent', { value: 1000, description: 'for the test' }),
+  ];
+  for (const object of objects)
+    await kubectl(['apply', '-f', '-'], { input: JSON.stringify(object) });
+}
+
+test('Kueue admits, holds back, preempts and gets its quota back', async (t) => {
+  t.timeout(600_000);
+  const queued = {
+    'spec.scheduling.queueName': 'research',
+    'spec.worker.resources': { requests: { cpu: '50m' } },
+  };
+  const long = { supervise: { seconds: 900 } };
+  const first = await aJobIn(t, long, queued);
+  const { namespace } = first;
+  await aQueue(namespace);
+  await startOperator(t, namespace, { ANNEAL_FEATURES: 'kueueStatus' });
+  await first.apply();
+  await first.untilPhase('Running');
+  t.is(is(await first.status(), 'QuotaReserved'), 'True/Admitted');
+
+  // The quota is spent: the next one waits, and says so in the words of Kueue.
+  const urgent = { ...queued, 'spec.scheduling.workloadPriorityClassName': 'urgent' };
+  const second = first.another('second', { supervise: { seconds: 15 } }, urgent);
+  const third = first.another('third', { supervise: { seconds: 5 } }, queued);
+  await third.apply();
+  await third.untilPhase('Queued');
+  await third.until('its words are told', (now) => /quota/i.test(messageOf(now, 'QuotaReserved')));
+  t.is(is(await third.status(), 'QuotaReserved'), 'False/Pending');
+
+  // A more important one takes its place; what Kueue wrote into the Job is not written over.
+  await second.apply();
+  await first.until('it is preempted', (now) => is(now, 'QuotaReserved') === 'False/Preempted');
+  await second.untilPhase('Running');
+  const held = await getJson('-n', namespace, 'job', 'first-w1');
+  t.like(held, { spec: { suspend: true } });
+  t.like(held['metadata'], { labels: { 'kueue.x-k8s.io/queue-name': 'research' } });
+  await second.untilPhase('Succeeded');
+  await first.untilPhase('Running');
+  const { restarts, workerEpoch } = await first.status();
+  t.is(restarts?.counted, undefined, 'a preemption costs no restart');
+  t.is(workerEpoch, 1);
+
+  // Suspended by a person, its quota is free at once.
+  await first.patch({ suspend: true });
+  await third.untilPhase('Succeeded');
+  t.is((await first.status()).phase, 'Suspended');
+  await first.patch({ suspend: false });
+  await first.untilPhase('Running');
+  t.is((await first.status()).workerEpoch, 2);
+});

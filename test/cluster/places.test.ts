@@ -1,0 +1,148 @@
+// Pods that fetch from and publish to a hub and a bucket, which run on this machine: credentials, network policies and progress are those of
+// a real site. The servers listen on the bridge of the test cluster, which nothing but its pods can reach.
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { parse, stringify } from 'yaml';
+import type { FineTuneJobStatus } from '../../crds/api/status.ts';
+import { runReport } from '../../crds/wire/run-report.ts';
+import { changed } from '../builders/job.ts';
+import { eventually } from '../doubles/eventually.ts';
+import { HubServer } from '../doubles/hub-server.ts';
+import { S3Server } from '../doubles/s3-server.ts';
+import { temporaryFolder } from '../doubles/temporary-folder.ts';
+import { writeToyJob } from '../toy/toy-job.ts';
+import { statusOf, untilComplete } from './a-real-job.ts';
+import { aNamespace, configFrom, installCrd, kubectl } from './access.ts';
+import { installAnneal, loadImages } from './installed.ts';
+import { test } from './our-cluster.ts';
+import { aSharedFolder } from './shared-folder.ts';
+
+test.before(async () => {
+  await installCrd();
+  await loadImages();
+});
+
+const tokens = { read: 'read-token', write: 'write-token' } as const;
+
+/** The bridge of the cluster, and the name by which its pods call this machine. */
+function bridge() {
+  const server = configFrom().getCurrentCluster()?.server ?? '';
+  return { address: new URL(server).hostname, name: 'host.test' };
+}
+
+async function aSecret(namespace: string, name: string, data: Readonly<Record<string, string>>) {
+  const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace } };
+  const input = JSON.stringify({ ...secret, stringData: data });
+  await kubectl(['apply', '-f', '-'], { input });
+}
+
+async function filesOf(folder: string): Promise<Record<string, Buffer>> {
+  const names = await readdir(folder);
+  const entries = names.map(async (name) => [name, await readFile(join(folder, name))] as const);
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+async function someServers(t: ExecutionContext) {
+  const [hub, s3] = [await HubServer.start(bridge()), await S3Server.start(bridge())];
+  t.teardown(() => Promise.all([hub, s3].map((server) => server[Symbol.asyncDispose]())));
+  for (const token of Object.values(tokens)) hub.tokens.add(token);
+  hub.writers.set(tokens.write, ['owner']);
+  s3.keys.set('known', 'all');
+  return { hub, s3 };
+}
+
+test('a job fetches from a hub and a bucket, publishes to both, and tells how far it is', async (t) => {
+  t.timeout(900_000);
+  const { hub, s3 } = await someServers(t);
+  const jobs = await aNamespace(t);
+  await installAnneal(t, jobs, { jobs: { hubEndpoint: hub.endpoint } });
+  await using made = await temporaryFolder();
+  const { file } = await writeToyJob(made.path, {
+    ...{ name: 'toy', method: { preset: 'LoRA' }, formats: ['PEFTAdapter'] },
+    ...{ training: { maxSteps: 4 }, worker: { devicesPerWorker: 0 } },
+  });
+  const access = { access: 'private', granted: [tokens.read] } as const;
+  hub.add({ name: 'owner/toy', files: await filesOf(join(made.path, 'model')), ...access });
+  s3.put('/data/train.jsonl', await readFile(join(made.path, 'data.jsonl')));
+  // Longer than the ten seconds between two writes of progress.
+  hub.faults.plan('model.safetensors', { type: 'Slow', msPerChunk: 2_500 });
+  s3.faults.plan('/adapter/adapter_model.safetensors', { type: 'Status', status: 503 }, 2);
+  await aSharedFolder(jobs, 'work');
+  await aSecret(jobs, 'hub-read', { token: tokens.read });
+  await aSecret(jobs, 'hub-write', { token: tokens.write });
+  const keys = { AWS_ACCESS_KEY_ID: 'known', AWS_SECRET_ACCESS_KEY: 'hidden' };
+  await aSecret(jobs, 'bucket', keys);
+  const bucket = (uri: string) => ({
+    s3: { uri, endpoint: s3.endpoint, credentialsSecretRef: { name: 'bucket' } },
+  });
+  const secret = (name: string) => ({ tokenSecretRef: { name, key: 'token' } });
+  const job = changed(parse(await readFile(file, 'utf8')), {
+    'spec.model.source': { huggingFace: { repository: 'owner/toy', ...secret('hub-read') } },
+    'spec.dataset.train': bucket('s3://data/train.jsonl'),
+    'spec.storage': { data: { persistentVolumeClaim: { claimName: 'work' } } },
+    'spec.output.destination': bucket('s3://results/toy'),
+    // Large files of this hub are on another port than the hub, which no policy can know.
+    'spec.network': { egressCIDRs: [`${bridge().address}/32`] },
+    'spec.output.pushToHub': { repository: 'owner/tuned', ...secret('hub-write') },
+  });
+  const told = collectStages(t, jobs);
+  await kubectl(['-n', jobs, 'apply', '-f', '-'], { input: stringify(job) });
+  await untilComplete(t, jobs, 'toy');
+
+  const report = runReport.parse(JSON.parse(String(s3.get('/results/toy/report.json'))));
+  const commit = hub.find('model', 'owner/tuned')?.refs.get('main') ?? '';
+  const uris = ['s3://results/toy/adapter', `hf://owner/tuned@${commit}`];
+  t.deepEqual(report.artifacts[0]?.uris, uris);
+  const { artifacts = [] } = await statusOf(jobs, 'toy');
+  t.true(
+    artifacts.some(({ uri }) => uris.includes(uri)),
+    JSON.stringify(artifacts),
+  );
+  const adapter = s3.get('/results/toy/adapter/adapter_model.safetensors');
+  t.true((adapter?.length ?? 0) > 0);
+  t.is(hub.files('owner/tuned')['adapter_model.safetensors']?.compare(adapter!), 0);
+
+  const stages = await told();
+  t.log(JSON.stringify(stages));
+  const partly = stages.filter(({ type, percent = 0 }) => type === 'Fetch' && percent > 0);
+  t.true(
+    partly.some(({ percent = 0 }) => percent < 100),
+    'the share of the fetch is told',
+  );
+  t.true(partly.every(({ note }) => /MiB/.test(note ?? '')));
+  t.true(stages.some(({ type, subject }) => type === 'Upload' && subject === 's3://results/toy'));
+  const { progress } = (await statusOf(jobs, 'toy')) as FineTuneJobStatus;
+  await eventually('nothing is at work at the end', async () => {
+    const now = (await statusOf(jobs, 'toy')) as FineTuneJobStatus;
+    return now.progress?.stage === undefined;
+  });
+  t.is(progress?.step, 4);
+  const described = await kubectl(['-n', jobs, 'get', 'ftj,jobs,pods,configmaps', '-o', 'yaml']);
+  const secrets = [...Object.values(tokens), 'hidden'];
+  for (const value of secrets) t.false(described.stdout.includes(value), `${value} is nowhere`);
+});
+
+type Stage = NonNullable<NonNullable<FineTuneJobStatus['progress']>['stage']>;
+
+/** Looks at the status all the time; returns what it saw. */
+function collectStages(t: ExecutionContext, namespace: string): () => Promise<readonly Stage[]> {
+  const seen = new Map<string, Stage>();
+  let over = false;
+  const look = async (): Promise<void> => {
+    while (!over) {
+      const found = await statusOf(namespace, 'toy').catch(() => undefined); // not applied yet
+      const { stage } = (found as FineTuneJobStatus | undefined)?.progress ?? {};
+      if (stage !== undefined) seen.set(JSON.stringify(stage), stage);
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+  };
+  const looking = look();
+  const end = async () => {
+    over = true;
+    await looking;
+    return [...seen.values()];
+  };
+  t.teardown(end);
+  return end;
+}

@@ -1,0 +1,89 @@
+// The life of a release around a job that trains: the command line reaches the workers through the API server, an upgrade replaces every
+// pod of the release and none of the job, and uninstalling takes nothing that is a person's.
+import { chmod } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'ava';
+import { eventually } from '../doubles/eventually.ts';
+import { digestsBelow } from '../e2e/killed-run.ts';
+import { writeToyJob } from '../toy/toy-job.ts';
+import {
+  annealOn,
+  podsOfRelease,
+  statusOf,
+  untilComplete,
+  untilItTrains,
+  workerPod,
+} from './a-real-job.ts';
+import { aNamespace, installCrd, kubectl } from './access.ts';
+import { installAnneal, loadImages } from './installed.ts';
+import { aSharedFolder } from './shared-folder.ts';
+
+test.before(async () => {
+  await installCrd();
+  await loadImages();
+});
+
+test('a job trains on while the release around it is upgraded, and stays when that is gone', async (t) => {
+  t.timeout(900_000);
+  const jobs = await aNamespace(t);
+  const storage = { ephemeral: false, size: '1Gi' };
+  const release = await installAnneal(t, jobs, { nats: { storage } });
+  const folder = await aSharedFolder(jobs, 'toy');
+  const { file } = await writeToyJob(folder, {
+    ...{ name: 'toy', claim: 'toy', method: { preset: 'LoRA' }, formats: ['PEFTAdapter'] },
+    training: { maxSteps: 6000 },
+    checkpoint: { intervalSteps: 500 },
+    worker: { devicesPerWorker: 0, terminationGracePeriodSeconds: 10 },
+  });
+  await chmod(join(folder, 'out'), 0o777);
+  await kubectl(['-n', jobs, 'apply', '-f', file]);
+  await untilItTrains(jobs, 'toy');
+  const worker = await workerPod(jobs, 'toy');
+
+  const saved = await annealOn(jobs, release.namespace, ['checkpoint', 'toy']);
+  t.regex(saved.stdout, /^toy is saved at step \d+; training goes on$/);
+  await eventually('the checkpoint is in status', async () => {
+    const { save, checkpoint } = await statusOf(jobs, 'toy');
+    return (checkpoint?.latestStep ?? 0) >= (save?.step ?? Number.POSITIVE_INFINITY);
+  });
+  const logs = await annealOn(jobs, release.namespace, ['logs', 'toy']);
+  t.regex(logs.stdout, /the checkpoint of step \d+ counts/);
+  const metrics = await annealOn(jobs, release.namespace, ['metrics', 'toy', 'loss', '-o', 'csv']);
+  t.regex(metrics.stdout, /\n\d+,.*\d\.\d+/);
+  t.notRegex(`${logs.stderr}${metrics.stderr}`, /reading the pods|no pod of the bus/);
+
+  const before = await podsOfRelease(release.namespace);
+  await release.upgrade(
+    {
+      operator: { logLevel: 'debug' },
+      nats: { podAnnotations: { changed: 'once' } },
+      bus: { auth: { responder: { resources: { requests: { cpu: '25m' } } } } },
+      crds: { install: true },
+    },
+    // The definition was there before the release.
+    ['--take-ownership'],
+  );
+  const after = await podsOfRelease(release.namespace);
+  for (const component of ['operator', 'nats', 'bus-auth']) {
+    t.truthy(after.get(component), component);
+    t.not(after.get(component), before.get(component), `${component} is another pod`);
+  }
+  t.is((await statusOf(jobs, 'toy')).phase, 'Running', 'the job was still training');
+  await untilComplete(t, jobs, 'toy');
+  const { rendezvous, restarts, workerEpoch } = await statusOf(jobs, 'toy');
+  t.deepEqual([workerEpoch, rendezvous?.generation], [1, 1], 'no other world was formed');
+  t.is(restarts?.counted ?? 0, 0);
+  const pods = await kubectl(['-n', jobs, 'get', 'pods', '-l', 'job-name=toy-w1', '-o', 'name']);
+  t.is(pods.stdout, `pod/${worker?.name}`);
+  t.is(worker?.restarts, 0);
+
+  const results = digestsBelow(join(folder, 'out'));
+  t.true(Object.keys(results).length > 0);
+  await release.uninstall();
+  t.is((await statusOf(jobs, 'toy')).phase, 'Succeeded', 'definition and job are still there');
+  t.deepEqual(digestsBelow(join(folder, 'out')), results);
+  const claims = await kubectl(['-n', release.namespace, 'get', 'pvc', '-o', 'name']);
+  t.regex(claims.stdout, /^persistentvolumeclaim\//, 'the volume of NATS stays');
+  const pvc = await kubectl(['-n', jobs, 'get', 'pvc', 'toy', '-o=jsonpath={.status.phase}']);
+  t.is(pvc.stdout, 'Bound');
+});

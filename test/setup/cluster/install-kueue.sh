@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# install-kueue.sh FOLDER up | down: puts what build-kueue.sh made into the running cluster, or takes it out again. Kueue makes its own
+# webhook certificates.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/settings.sh"
+manifests() {
+  kubectl kustomize "$1/config/default" |
+    sed -E 's#image: [^ ]*/kueue:[^ ]*#image: localhost/kueue:1#; s#imagePullPolicy: Always#imagePullPolicy: Never#'
+}
+if [[ $2 == down ]]; then
+  # While it runs it lets its objects go; without it they, and their namespaces, would stay for ever.
+  for kind in workloads localqueues clusterqueues resourceflavors; do
+    kubectl delete "$kind.kueue.x-k8s.io" --all --all-namespaces --timeout=60s > /dev/null 2>&1 || true
+  done
+  manifests "$1" | kubectl delete --ignore-not-found --wait=false -f - > /dev/null
+  exit
+fi
+"$here/load.sh" "$1/kueue.tar"
+manifests "$1" | kubectl apply --server-side -f - > /dev/null
+kubectl -n kueue-system rollout status deployment --timeout=180s > /dev/null

@@ -1,0 +1,62 @@
+/** A real Kueue for tests of queues, built once into the cache. */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { ensureEntry } from '../../../cli/setup/entry.ts';
+import type { Setup } from '../../../cli/setup/setup.ts';
+import { TerminalError } from '../../../crds/errors.ts';
+
+const here = import.meta.dirname;
+
+/** Folder of the image archive and the manifests. */
+export async function ensureKueue(setup: Setup): Promise<string> {
+  const hash = createHash('sha256');
+  for (const name of ['peers/kueue/go.mod', 'peers/kueue/go.sum', 'build-kueue.sh']) {
+    hash.update(await readFile(join(here, name)));
+  }
+  return ensureEntry(setup, {
+    folder: join(setup.cache.root, `kueue-${hash.digest('hex').slice(0, 12)}`),
+    // One program; Go keeps 2 GB of modules and objects beside it.
+    bytes: 3e9,
+    async make(staging) {
+      const text = 'building Kueue; three minutes on two cores, the first time';
+      await setup.steps.step('kueue', text, () => run('build-kueue.sh', [staging], setup.signal));
+    },
+  });
+}
+
+/** The cluster's webhooks look at every Job while it is there. */
+export async function installKueue(
+  folder: string,
+  programs: string,
+  signal: AbortSignal,
+): Promise<AsyncDisposable> {
+  const env = { CLUSTER_PROGRAMS: programs };
+  const down = () => run('install-kueue.sh', [folder, 'down'], new AbortController().signal, env);
+  try {
+    await run('install-kueue.sh', [folder, 'up'], signal, env);
+  } catch (error) {
+    await down();
+    throw error;
+  }
+  return { [Symbol.asyncDispose]: down };
+}
+
+async function run(
+  script: string,
+  args: readonly string[],
+  signal: AbortSignal,
+  env: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const ran = await execa(join(here, script), args, {
+    ...{ env, all: true, reject: false, cancelSignal: signal },
+  });
+  signal.throwIfAborted();
+  if (!ran.failed) return;
+  throw new TerminalError({
+    code: 'E_SETUP',
+    message: `${script} ended with ${ran.exitCode}:\n${ran.all.split('\n').slice(-10).join('\n')}`,
+    hint: 'run it by hand for the whole output',
+  });
+}
