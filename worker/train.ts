@@ -33,7 +33,7 @@ import { OptimizerStates } from './optimizers/states.ts';
 import type { Role, RoleContext } from './role.ts';
 import { requireRecord, writeRecord } from './run-folder.ts';
 import { samplerOf } from './sampler.ts';
-import { buildOptionsOf, dtypeOf, optimizerOf, selectionOf } from './seams.ts';
+import { buildOptionsOf, dtypeOf, optimizerOf, precisionOf, selectionOf } from './seams.ts';
 import { blockScores } from './selection/block-scores.ts';
 import { Recorder } from './telemetry/recorder.ts';
 import { resetMemoryPeaks, trimMemory } from './tensor/memory.ts';
@@ -86,6 +86,7 @@ export const trainRole: Role = async (context) => {
   );
   const scores = await blockScores(context, { method, prepared, model, feed, world });
   const restored = await checkpoints.restore();
+  held.changed();
   emit(recorder.planMessage(restored?.step ?? 0));
   if (!memory.fits) emit(doesNotFit(memory));
   using shelf = new FileShelf(folder);
@@ -173,8 +174,10 @@ function load(
 ): Model {
   const report = { type: 'stage', stage: 'Load', unit: 'Tensors' } as const;
   emit({ ...report, state: 'Started', total: files.tensorNames.length });
+  const precision = precisionOf(method);
   const model = buildModel(modelSource(files), {
     ...buildOptionsOf(run.spec, method),
+    precision,
     ...(shareOut === undefined ? {} : { shareOut }),
   });
   emit({
@@ -183,6 +186,9 @@ function load(
     done: files.tensorNames.length,
     total: files.tensorNames.length,
   });
+  for (const message of precision?.fallbacks(model.parameters.all()) ?? []) {
+    emit({ type: 'warning', reason: 'PlainArithmetic', message });
+  }
   return model;
 }
 

@@ -13,6 +13,28 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     meet: { method: { preset: 'Full', base: { type: 'NF4' } } },
     apart: { method: { preset: 'QLoRA' } },
   },
+  'products in 8 bits are of dense weights': {
+    meet: { method: { preset: 'QLoRA', precision: { type: 'HALO' } } },
+    apart: { method: { preset: 'LoRA', precision: { type: 'HALO' } } },
+  },
+  'level 3 reuses what the forward has made': {
+    meet: {
+      method: {
+        preset: 'HALO',
+        precision: { type: 'HALO', halo: { level: 3, backward: 'Textbook' } },
+      },
+    },
+    apart: {
+      method: {
+        preset: 'HALO',
+        precision: { type: 'HALO', halo: { level: 2, backward: 'Textbook' } },
+      },
+    },
+  },
+  'tokens are mixed in blocks of a power of two': {
+    meet: { method: { preset: 'HALO', precision: { type: 'HALO', halo: { tokenBlock: 96 } } } },
+    apart: { method: { preset: 'HALO', precision: { type: 'HALO', halo: { tokenBlock: 64 } } } },
+  },
   'weights of blocks are for drawing by weights': {
     meet: {
       'method.preset': 'LISA',
