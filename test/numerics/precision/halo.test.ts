@@ -5,7 +5,10 @@ import { liveHandles } from '../../../worker/tensor/memory.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { type Tensor, toBytes } from '../../../worker/tensor/tensor.ts';
+import { setThreads } from '../../../worker/tensor/threads.ts';
+import { ToyRun } from '../../builders/toy-run.ts';
 import { aBin, aModel, gradientsOf } from '../../builders/training.ts';
+import { temporaryFolder } from '../../doubles/sources.ts';
 import { golden, goldenIds } from '../../toy/golden.ts';
 import { draw } from '../kernels/compare.ts';
 
@@ -115,3 +118,43 @@ test('layers beside one that stays as it is are computed as if alone', (t) => {
     halo.forgetAll();
   });
 });
+
+async function lossesOf(method: Readonly<Record<string, unknown>>) {
+  await using folder = await temporaryFolder();
+  const run = await ToyRun.make(folder.path, {
+    ...{ name: 'halo', method, training: { maxSteps: 8, learningRate: '2e-3' } },
+  });
+  const { training, artifacts } = await run.all();
+  return { ...training, gaps: artifacts.map(({ reload }) => reload?.largestLogitGap) };
+}
+
+const forms = [
+  { level: 0 },
+  { level: 1, backward: 'Textbook', rotation: 'Hadamard' },
+  { level: 2 },
+  { level: 2, backward: 'Textbook', rotation: 'Blocks' },
+  { level: 2, exclude: ['down_proj', 'o_proj'], masters: 'StochasticRounding' },
+  { level: 3, tokenBlock: 32 },
+  { format: 'FP8' },
+  { format: 'FP8', level: 1 },
+];
+
+test.serial(
+  'each form of HALO learns what bfloat16 learns, and publishes what it has learned',
+  async (t) => {
+    setThreads(1);
+    for (const preset of ['Full', 'LoRA']) {
+      const plain = await lossesOf({ preset });
+      t.true((plain.lastLoss ?? 9) < (plain.firstLoss ?? 0));
+      for (const halo of forms) {
+        const told = `${preset} ${JSON.stringify(halo)}`;
+        const got = await lossesOf({ preset, precision: { type: 'HALO', halo } });
+        const learned = (plain.firstLoss ?? 0) - (plain.lastLoss ?? 9);
+        const off = Math.abs((got.lastLoss ?? 9) - (plain.lastLoss ?? 0));
+        t.true(off < 0.25 * learned, `${told}: off by ${off}, bfloat16 has learned ${learned}`);
+        t.not(got.firstLoss, plain.firstLoss, `${told} computes as bfloat16 does`);
+        t.deepEqual(got.gaps, [0], told);
+      }
+    }
+  },
+);
