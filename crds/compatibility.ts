@@ -157,6 +157,14 @@ export const pairs: readonly Pair[] = [
     hint: 'use one worker, or another value of trainedWeights',
   },
   {
+    id: 'products in 8 bits are those of one worker',
+    where: 'cluster',
+    path: ['method', 'precision', 'type'],
+    meets: ({ worker }, { precision }) => mostWorkers(worker) > 1 && precision.type === 'HALO',
+    sentence: 'is HALO; codes of weights are not shared out over several workers yet',
+    hint: 'use one worker, or BFloat16',
+  },
+  {
     id: 'images are mounted by a cluster',
     where: 'machine',
     path: ['model', 'source', 'image'],
