@@ -39,7 +39,7 @@ import { Recorder } from './telemetry/recorder.ts';
 import { resetMemoryPeaks, trimMemory } from './tensor/memory.ts';
 import { setThreads } from './tensor/threads.ts';
 import { type TrainerParts, type TrainerPlan, type TrainerResult, train } from './trainer.ts';
-import { freshState } from './trainer-state.ts';
+import { freshState, type TrainerState } from './trainer-state.ts';
 
 export const trainRole: Role = async (context) => {
   const { config, folder, clock, stop } = context;
@@ -85,8 +85,7 @@ export const trainRole: Role = async (context) => {
     },
   );
   const scores = await blockScores(context, { method, prepared, model, feed, world });
-  const restored = await checkpoints.restore();
-  held.changed();
+  const restored = await restoreInto(held, checkpoints);
   emit(recorder.planMessage(restored?.step ?? 0));
   if (!memory.fits) emit(doesNotFit(memory));
   using shelf = new FileShelf(folder);
@@ -101,11 +100,7 @@ export const trainRole: Role = async (context) => {
     checkpoints: {
       due: (state) => world.agree((context.takeSave?.() ?? false) || checkpoints.due(state)),
       save: (state) => checkpoints.save(state),
-      async restore() {
-        const state = await checkpoints.restore();
-        held.changed();
-        return state;
-      },
+      restore: () => restoreInto(held, checkpoints),
     },
     stopping: stopOf(context, world),
   };
@@ -114,6 +109,16 @@ export const trainRole: Role = async (context) => {
   if (world.rank === 0) await leaveResult({ context, run, checkpoints, recorder }, ended);
   if (ended.reason === 'Stopped') stop.throwIfAborted();
 };
+
+/** Whoever has made something of the values that were there before has to make it again. */
+async function restoreInto(
+  held: HeldModel,
+  checkpoints: RunCheckpoints,
+): Promise<TrainerState | null> {
+  const state = await checkpoints.restore();
+  held.changed();
+  return state;
+}
 
 interface Trained {
   readonly context: RoleContext;
