@@ -13,6 +13,7 @@ import { buildModel, modelSource } from '../engine/build-model.ts';
 import { wholePieces } from '../engine/pieces.ts';
 import type { RoleContext } from '../role.ts';
 import { buildOptionsOf } from '../seams.ts';
+import { trimMemory } from '../tensor/memory.ts';
 import { keep } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { ArtifactFacts, ArtifactFormat, ArtifactWriter } from './artifact.ts';
@@ -81,6 +82,7 @@ async function writeOne(
   const { bytes, reload } = await replaceFolder(path, async (partial) => {
     const written = await writer.write(partial);
     await writeFile(join(partial, 'README.md'), modelCard(facts, writer.format));
+    trimMemory();
     const copy = await writer.reload(partial, facts.model.dtype);
     using _copyParameters = copy.parameters;
     return { bytes: written, reload: requireSame(writer, reference, copy) };
