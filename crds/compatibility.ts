@@ -4,6 +4,7 @@ import type { FineTuneJobSpec } from './api/job.ts';
 import type { Worker } from './api/worker.ts';
 import type { FailureCode } from './failures.ts';
 import { storesCodes } from './methods/coded.ts';
+import { levelOf } from './methods/halo-level.ts';
 import { projectionOf } from './methods/projection.ts';
 import { type ResolvedMethod, resolveMethod } from './methods/resolve.ts';
 import { sequencesPerStep } from './plan/batches.ts';
@@ -49,6 +50,31 @@ export const pairs: readonly Pair[] = [
     sentence:
       'stores frozen weights in fewer bits, but method.adapter is None: the weights themselves would be trained',
     hint: 'write method.adapter: { type: LoRA }, or method.base: { type: Dense }',
+  },
+  {
+    id: 'products in 8 bits are of dense weights',
+    path: ['method', 'base'],
+    meets: (_, { base, precision }) => precision.type === 'HALO' && base.type !== 'Dense',
+    sentence:
+      'stores frozen weights in fewer bits, but method.precision is HALO, which rotates dense weights and stores the codes of those: they would be rounded twice',
+    hint: 'write method.base: { type: Dense }, or method.precision: { type: BFloat16 }',
+  },
+  {
+    id: 'level 3 reuses what the forward has made',
+    path: ['method', 'precision', 'halo', 'backward'],
+    meets: (_, { precision }) =>
+      precision.type === 'HALO' &&
+      precision.halo.backward === 'Textbook' &&
+      levelOf(precision.halo) === 3,
+    sentence: 'is Textbook, but level 3 computes with what the forward has made',
+    hint: 'write backward: Reuse, or level: 2',
+  },
+  {
+    id: 'tokens are mixed in blocks of a power of two',
+    path: ['method', 'precision', 'halo', 'tokenBlock'],
+    meets: (_, { precision }) =>
+      precision.type === 'HALO' && !Number.isInteger(Math.log2(precision.halo.tokenBlock)),
+    sentence: 'must be a power of two, such as 256 or 1024',
   },
   {
     id: 'weights of blocks are for drawing by weights',
@@ -129,6 +155,14 @@ export const pairs: readonly Pair[] = [
     meets: ({ worker }, method) => mostWorkers(worker) > 1 && storesCodes(method),
     sentence: 'is Int8; codes of weights are not shared out over several workers yet',
     hint: 'use one worker, or another value of trainedWeights',
+  },
+  {
+    id: 'products in 8 bits are those of one worker',
+    where: 'cluster',
+    path: ['method', 'precision', 'type'],
+    meets: ({ worker }, { precision }) => mostWorkers(worker) > 1 && precision.type === 'HALO',
+    sentence: 'is HALO; codes of weights are not shared out over several workers yet',
+    hint: 'use one worker, or BFloat16',
   },
   {
     id: 'images are mounted by a cluster',

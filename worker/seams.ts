@@ -4,6 +4,8 @@ import type { FineTuneJobSpec } from '../crds/api/job.ts';
 import type { ResolvedMethod } from '../crds/index.ts';
 import { storesCodes } from '../crds/methods/coded.ts';
 import { drawOf } from '../crds/methods/draw.ts';
+import { levelOf } from '../crds/methods/halo-level.ts';
+import { mastersOf } from '../crds/methods/masters.ts';
 import type { Adapter } from './adapters/adapter.ts';
 import { lora } from './adapters/lora.ts';
 import type { BuildOptions, Trains } from './engine/build-model.ts';
@@ -16,6 +18,8 @@ import { lazySubspaces } from './optimizers/lazy-subspaces.ts';
 import type { Optimizer } from './optimizers/optimizer.ts';
 import { sgd } from './optimizers/sgd.ts';
 import { sketchedSubspace, topSubspace } from './optimizers/subspace.ts';
+import { Halo } from './precision/halo.ts';
+import type { Precision } from './precision/precision.ts';
 import { all } from './selection/all.ts';
 import { lisa } from './selection/lisa.ts';
 import { owlore } from './selection/owlore.ts';
@@ -29,7 +33,7 @@ import type { WeightStore } from './weights/weight-store.ts';
 
 /** Type of the residual stream, of stored weights and of products. */
 export function dtypeOf(method: ResolvedMethod): 'bfloat16' | 'float32' {
-  return method.precision.type === 'BFloat16' ? 'bfloat16' : 'float32';
+  return method.precision.type === 'Float32' ? 'float32' : 'bfloat16';
 }
 
 /** How the model of a job is built: the same for whoever trains it and for whoever makes results of what was trained. */
@@ -43,6 +47,17 @@ export function buildOptionsOf(spec: FineTuneJobSpec, method: ResolvedMethod): B
     coded: storesCodes(method),
     sequenceLength: spec.dataset.sequenceLength,
   };
+}
+
+/** How the linear layers of the blocks multiply while they train; null: in the type of the model. */
+export function precisionOf({ precision }: ResolvedMethod): Precision | null {
+  if (precision.type !== 'HALO') return null;
+  const { format, backward, rotation, tokenBlock, exclude = [] } = precision.halo;
+  return new Halo({
+    ...{ format, rotation, tokenBlock, level: levelOf(precision.halo) },
+    reuses: backward === 'Reuse',
+    excludes: exclude.length === 0 ? () => false : targetsOf(exclude),
+  });
 }
 
 export function weightStoreOf({ base }: ResolvedMethod): WeightStore {
@@ -82,8 +97,7 @@ function targetsOf(modules: readonly string[]): (path: string) => boolean {
 }
 
 export function optimizerOf(method: ResolvedMethod): Optimizer {
-  const masters =
-    method.precision.type === 'BFloat16' ? method.precision.bfloat16.masters : 'Float32';
+  const masters = mastersOf(method) ?? 'Float32';
   switch (method.optimizer.type) {
     case 'SGD': {
       const { momentum, weightDecay } = method.optimizer.sgd;

@@ -75,8 +75,17 @@ export function step(inputs: StepInputs): StepOutcome {
       }
       update.offer([{ parameter: model.parameters.get(embeddingName), value: top.dEmbedding }]);
     }
-    return { ...update.finish(), nll: top.nll, correct: top.correct };
+    const outcome = update.finish();
+    forgetMoved(inputs);
+    return { ...outcome, nll: top.nll, correct: top.correct };
   });
+}
+
+/** What the arithmetic of the layers has made of weights that moved is of no use any more. */
+function forgetMoved({ model, moving }: StepInputs): void {
+  for (let layer = 0; layer < model.config.L; layer += 1) {
+    for (const { name } of moving(layer)) model.precision?.forget(name);
+  }
 }
 
 interface Traces {

@@ -33,13 +33,13 @@ import { OptimizerStates } from './optimizers/states.ts';
 import type { Role, RoleContext } from './role.ts';
 import { requireRecord, writeRecord } from './run-folder.ts';
 import { samplerOf } from './sampler.ts';
-import { buildOptionsOf, dtypeOf, optimizerOf, selectionOf } from './seams.ts';
+import { buildOptionsOf, dtypeOf, optimizerOf, precisionOf, selectionOf } from './seams.ts';
 import { blockScores } from './selection/block-scores.ts';
 import { Recorder } from './telemetry/recorder.ts';
 import { resetMemoryPeaks, trimMemory } from './tensor/memory.ts';
 import { setThreads } from './tensor/threads.ts';
 import { type TrainerParts, type TrainerPlan, type TrainerResult, train } from './trainer.ts';
-import { freshState } from './trainer-state.ts';
+import { freshState, type TrainerState } from './trainer-state.ts';
 
 export const trainRole: Role = async (context) => {
   const { config, folder, clock, stop } = context;
@@ -85,7 +85,7 @@ export const trainRole: Role = async (context) => {
     },
   );
   const scores = await blockScores(context, { method, prepared, model, feed, world });
-  const restored = await checkpoints.restore();
+  const restored = await restoreInto(held, checkpoints);
   emit(recorder.planMessage(restored?.step ?? 0));
   if (!memory.fits) emit(doesNotFit(memory));
   using shelf = new FileShelf(folder);
@@ -100,11 +100,7 @@ export const trainRole: Role = async (context) => {
     checkpoints: {
       due: (state) => world.agree((context.takeSave?.() ?? false) || checkpoints.due(state)),
       save: (state) => checkpoints.save(state),
-      async restore() {
-        const state = await checkpoints.restore();
-        held.changed();
-        return state;
-      },
+      restore: () => restoreInto(held, checkpoints),
     },
     stopping: stopOf(context, world),
   };
@@ -113,6 +109,16 @@ export const trainRole: Role = async (context) => {
   if (world.rank === 0) await leaveResult({ context, run, checkpoints, recorder }, ended);
   if (ended.reason === 'Stopped') stop.throwIfAborted();
 };
+
+/** Whoever has made something of the values that were there before has to make it again. */
+async function restoreInto(
+  held: HeldModel,
+  checkpoints: RunCheckpoints,
+): Promise<TrainerState | null> {
+  const state = await checkpoints.restore();
+  held.changed();
+  return state;
+}
 
 interface Trained {
   readonly context: RoleContext;
@@ -173,8 +179,10 @@ function load(
 ): Model {
   const report = { type: 'stage', stage: 'Load', unit: 'Tensors' } as const;
   emit({ ...report, state: 'Started', total: files.tensorNames.length });
+  const precision = precisionOf(method);
   const model = buildModel(modelSource(files), {
     ...buildOptionsOf(run.spec, method),
+    precision,
     ...(shareOut === undefined ? {} : { shareOut }),
   });
   emit({
@@ -183,6 +191,9 @@ function load(
     done: files.tensorNames.length,
     total: files.tensorNames.length,
   });
+  for (const message of precision?.fallbacks(model.parameters.all()) ?? []) {
+    emit({ type: 'warning', reason: 'PlainArithmetic', message });
+  }
   return model;
 }
 

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { masters } from './masters.ts';
 import { seamEntry } from './method.ts';
 
 /** Linear layers in bfloat16, sums in float32. */
@@ -8,12 +9,7 @@ export const bfloat16 = seamEntry({
   member: 'bfloat16',
   summary: 'Linear layers compute in bfloat16 and add up in float32.',
   parameters: z.strictObject({
-    masters: z
-      .enum(['Float32', 'StochasticRounding'])
-      .default('Float32')
-      .describe(
-        'How trained bfloat16 weights take small updates. Float32 keeps a second copy; StochasticRounding rounds at random, without one.',
-      ),
+    masters,
     trainedWeights: z
       .enum(['BFloat16', 'Int8'])
       .optional()

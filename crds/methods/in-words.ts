@@ -1,6 +1,8 @@
 // A method in a few words for screens and columns, and as text by seam for `status.plan.method`.
 import type { Method } from '../api/method.ts';
 import { drawOf } from './draw.ts';
+import { levelOf } from './halo-level.ts';
+import { mastersOf } from './masters.ts';
 import type { ResolvedMethod } from './resolve.ts';
 
 /** `LoRA r=16 on all linear layers, AdamW, bfloat16`. */
@@ -37,8 +39,13 @@ function optimizerInWords({ optimizer }: ResolvedMethod): string {
 
 function precisionInWords({ precision }: ResolvedMethod): string {
   if (precision.type === 'Float32') return 'float32';
-  const rounded = precision.bfloat16.masters === 'StochasticRounding';
+  const rounded = mastersOf({ precision }) === 'StochasticRounding';
   const words = rounded ? 'bfloat16 with stochastic rounding' : 'bfloat16';
+  if (precision.type === 'HALO') {
+    const { format, backward } = precision.halo;
+    const textbook = backward === 'Textbook' ? ' textbook' : '';
+    return `HALO-${levelOf(precision.halo)} ${format}${textbook} over ${words}`;
+  }
   return precision.bfloat16.trainedWeights === 'Int8' ? `${words}, trained in int8` : words;
 }
 

@@ -6,6 +6,7 @@ import { dense } from './dense.ts';
 import { float32 } from './float32.ts';
 import { allTensors, fullPreset } from './full.ts';
 import { galore, galorePreset } from './galore.ts';
+import { halo, haloPreset } from './halo.ts';
 import { int4 } from './int4.ts';
 import { int8 } from './int8.ts';
 import { lisa, lisaPreset } from './lisa.ts';
@@ -18,7 +19,7 @@ import { qGalore, qGalorePreset } from './q-galore.ts';
 import { sgd } from './sgd.ts';
 
 export const seamEntries = {
-  precision: [bfloat16, float32],
+  precision: [bfloat16, float32, halo],
   base: [dense, nf4, int8, int4],
   adapter: [noAdapter, lora],
   selection: [allTensors, lisa, owlore],
@@ -30,6 +31,7 @@ export const presets = [
   loraPlusPreset,
   qloraPreset,
   fullPreset,
+  haloPreset,
   lisaPreset,
   galorePreset,
   owlorePreset,

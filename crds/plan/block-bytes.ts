@@ -1,6 +1,7 @@
 // Bytes of one block and one micro-batch: what stays, what passes, what the head needs.
 import { storesCodes } from '../methods/coded.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
+import { haloBytes } from './halo-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, TapeMode } from './memory-question.ts';
 import { adaptedLinears, linearsOf, parametersOf, trainedOf } from './parameters.ts';
@@ -29,7 +30,8 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
   const stream = T * facts.H * width;
   // Every pass over a block makes its own matrices of codes.
   const made = storesCodes(method) ? parametersOf(facts).blockMatrices * width : 0;
-  const tape = T * tapeBytesPerToken(question) + made;
+  const halo = haloBytes(facts, method, T);
+  const tape = T * (tapeBytesPerToken(question) + halo.tapePerToken) + made;
   const trained = trainedOf(facts, method);
   const isAdapter = trained.adapter > 0;
   const micros = question.perWave * question.waves;
@@ -43,8 +45,8 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
     stream,
     held: { keep: tape, recompute: stream, offload: 0 },
     tape,
-    forwardWorking: T * width * units(facts, working.forward) + made,
-    backwardWorking: T * width * units(facts, working.backward),
+    forwardWorking: T * width * units(facts, working.forward) + halo.forwardWorking + made,
+    backwardWorking: T * width * units(facts, working.backward) + halo.backwardWorking,
     headWorking: headWorking(question),
     gradient,
     blockGradient: trained.block * gradientWidth + passing,
@@ -72,9 +74,10 @@ function tapeBytesPerToken(question: MemoryQuestion): number {
   return values + extra + 4 * rank * adaptedLinears(facts, targetModules).length;
 }
 
-/** Whether layers that read the same input are computed one by one: some have no adapter, or it drops inputs. */
+/** Whether layers that read the same input are computed one by one: some have no adapter, it drops inputs, or stands beside products in 8 bits. */
 function isApart({ facts, method }: MemoryQuestion): boolean {
   if (method.adapter.type === 'None') return false;
+  if (method.precision.type === 'HALO') return true;
   const { dropout, targetModules } = method.adapter.lora;
   return (
     Number(dropout) > 0 || adaptedLinears(facts, targetModules).length < linearsOf(facts).length

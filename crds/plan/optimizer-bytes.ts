@@ -3,6 +3,7 @@
 import { storesCodes } from '../methods/coded.ts';
 import { drawOf } from '../methods/draw.ts';
 import { rankWithin } from '../methods/galore.ts';
+import { mastersOf } from '../methods/masters.ts';
 import { projectionOf } from '../methods/projection.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
@@ -79,10 +80,7 @@ function valueBytes({ optimizer }: { readonly optimizer: Optimizer }): number {
 }
 
 /** Of one trained parameter. Adapters are float32 and need no master. */
-function masterBytes({ precision, adapter }: ResolvedMethod): number {
-  const mastered =
-    precision.type === 'BFloat16' &&
-    precision.bfloat16.masters === 'Float32' &&
-    adapter.type === 'None';
+function masterBytes(method: ResolvedMethod): number {
+  const mastered = mastersOf(method) === 'Float32' && method.adapter.type === 'None';
   return mastered ? memoryConstants.optimizer.master : 0;
 }

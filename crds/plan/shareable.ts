@@ -5,7 +5,17 @@ import type { ResolvedMethod } from '../methods/resolve.ts';
 
 /** Throws where the method has no way to be spread over so many workers. */
 export function requireShareable(method: ResolvedMethod, workers: number): void {
-  if (workers === 1 || !storesCodes(method)) return;
+  if (workers === 1) return;
+  if (method.precision.type === 'HALO') {
+    throw new UserError({
+      code: 'E_INCOMPATIBLE_METHOD',
+      path: 'spec.method.precision.type',
+      value: 'HALO',
+      message: `each worker would hold codes of all weights, which ${workers} workers cannot share out yet`,
+      hint: 'use one worker, or spec.method.precision: { type: BFloat16 }',
+    });
+  }
+  if (!storesCodes(method)) return;
   throw new UserError({
     code: 'E_INCOMPATIBLE_METHOD',
     path: 'spec.method.precision.bfloat16.trainedWeights',

@@ -1,6 +1,7 @@
 // Bytes that are there from the first step to the last: weights, masters, state of the optimizer.
 import { storesCodes } from '../methods/coded.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
+import { haloBytes } from './halo-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion } from './memory-question.ts';
 import { optimizerBytes } from './optimizer-bytes.ts';
@@ -25,6 +26,8 @@ export function staticBytes(question: MemoryQuestion): StaticBytes {
         2 * frozenInBfloat16(question) -
         codedSaving(question) +
         facts.L * quantized.bytes +
+        // Made in the forward of each step; there at all its largest moments.
+        facts.L * haloBytes(facts, method, 0).codes +
         trained.adapter * memoryConstants.adapterBytes) /
       shards,
     optimizer: optimizerBytes(facts, method) / shards,

@@ -109,7 +109,9 @@ export class NatsBus implements JobBus {
 
   async #follow({ bus, state }: Connected, signal: AbortSignal): Promise<void> {
     using _connection = bus.onConnection((connected) => {
-      if (!connected) this.#leave();
+      // What a server keeps in memory, beats, is gone with it.
+      if (connected) void this.#arrange(bus).catch(this.#facts.tell);
+      else this.#leave();
     });
     using _metrics = bus.subscribe(streamSubjects.metrics, (subject, value) =>
       this.#hear(subject, value),

@@ -93,11 +93,15 @@ function lostMembers(view: View): Opinion {
 
 const cacheLagMs = 60_000;
 
-/** Ended badly, and not because somebody took its node or asked it to stop. */
-function isCounted({ end, disruption }: PodFacts): boolean {
+/** Ended badly, and not because somebody took its node, removed it or asked it to stop. */
+function isCounted({ end, disruption, isDeleting }: PodFacts): boolean {
   if (end === undefined || disruption !== undefined) return false;
+  if (isDeleting && bySignal.has(end.exitCode) && end.reason !== 'OOMKilled') return false;
   return end.exitCode !== Exit.Done && end.exitCode !== Exit.PlannedStop;
 }
+
+/** How a container ends whose pod is deleted, with time to end or without. */
+const bySignal: ReadonlySet<number> = new Set([137, 143]);
 
 function isPermanent(pod: PodFacts): boolean {
   return pod.end !== undefined && meaningOf(pod, pod.end).retry === 'Permanent';

@@ -1,6 +1,6 @@
-// Another number of workers while they train. Growing: pods first, then a world with them; nobody leaves, so nothing need be saved. Shrinking:
-// a durable save, then a smaller world, then the pods go: one that exits before would be replaced.
-import type { StateRecord } from '../../crds/wire/state.ts';
+// Another number of workers while they train. Growing: pods first, then a durable save, then a world with them. Shrinking: a durable save, then
+// a smaller world, then the pods go: one that exits before would be replaced.
+import type { DesiredRecord, StateRecord } from '../../crds/wire/state.ts';
 import { conditionOf } from '../runtime/conditions.ts';
 import { type Call, none, type Opinion } from './decision.ts';
 import { desiredOf } from './desired.ts';
@@ -61,7 +61,7 @@ function grow(view: View, sizes: Sizes): Opinion {
   const due = later(view.spec.scheduling.schedulingTimeoutSeconds, begun);
   const late = view.facts.now >= due;
   if (ready < target && !late) return { conditions, wakeAt: due };
-  if (ready > world) return { conditions, ...newWorld(view, sizes, Math.min(ready, target)) };
+  if (ready > world) return { conditions, ...larger(view, sizes, Math.min(ready, target), late) };
   const message = `no new worker became ready; ${world} workers go on`;
   return {
     conditions: [resizing('False', 'Refused', message)],
@@ -70,8 +70,27 @@ function grow(view: View, sizes: Sizes): Opinion {
   };
 }
 
+/** The world that trains saves once more before the next one takes its place; when it is late, what it saved last has to do. */
+function larger(view: View, sizes: Sizes, workers: number, late: boolean): Pick<Opinion, 'calls'> {
+  const before = desiredBefore(view, sizes);
+  if (before?.workers !== workers) {
+    const wanted = desiredOf(view, { workers, save: (before?.save ?? 0) + 1 });
+    return wanted === undefined ? {} : { calls: [wanted] };
+  }
+  return late || hasSaved(sizes, before) ? newWorld(view, sizes, workers) : {};
+}
+
+function desiredBefore(view: View, { bus }: Sizes): DesiredRecord | undefined {
+  return bus.desired?.epoch === epochOf(view) ? bus.desired : undefined;
+}
+
+function hasSaved({ bus, state }: Sizes, before: DesiredRecord | undefined): boolean {
+  const saved = [...bus.acks.values()].some((ack) => ack.saved >= (before?.save ?? 0));
+  return state.checkpoint !== undefined && saved;
+}
+
 function shrink(view: View, sizes: Sizes): Opinion {
-  const { workers, bus, state, target, world } = sizes;
+  const { workers, target, world } = sizes;
   // The smaller world trains: now the others may go.
   if (world <= target) {
     const conditions = [resizing('True', 'ScaleDown', `to ${target} workers`)];
@@ -79,7 +98,7 @@ function shrink(view: View, sizes: Sizes): Opinion {
   }
   const conditions = [resizing('True', 'ScaleDown', `from ${world} to ${target} workers`)];
   const asked = conditionOf(view.status.conditions ?? [], 'Resizing');
-  const before = bus.desired?.epoch === epochOf(view) ? bus.desired : undefined;
+  const before = desiredBefore(view, sizes);
   if (asked?.status !== 'True') {
     const save = desiredOf(view, {
       workers: before?.workers ?? world,
@@ -87,9 +106,9 @@ function shrink(view: View, sizes: Sizes): Opinion {
     });
     return { conditions, calls: save === undefined ? [] : [save] };
   }
-  const saved = [...bus.acks.values()].some((ack) => ack.saved >= (before?.save ?? 0));
-  const durable = state.checkpoint !== undefined && saved;
-  return durable ? { conditions, ...newWorld(view, sizes, target) } : { conditions };
+  return hasSaved(sizes, before)
+    ? { conditions, ...newWorld(view, sizes, target) }
+    : { conditions };
 }
 
 function newWorld(view: View, { bus }: Sizes, workers: number): Pick<Opinion, 'calls'> {

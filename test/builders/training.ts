@@ -8,6 +8,7 @@ import { buildModel } from '../../worker/engine/build-model.ts';
 import type { Model } from '../../worker/engine/model.ts';
 import type { Parameter } from '../../worker/engine/parameters.ts';
 import { FileShelf } from '../../worker/engine/shelf.ts';
+import type { Precision } from '../../worker/precision/precision.ts';
 import { all } from '../../worker/selection/all.ts';
 import { type StepUpdateSink, step } from '../../worker/step.ts';
 import { scope } from '../../worker/tensor/scope.ts';
@@ -16,7 +17,11 @@ import type { GoldenCase } from '../toy/golden.ts';
 import { goldenConfig, goldenTensors } from '../toy/golden.ts';
 
 /** A toy of the golden table in float64; the caller disposes its parameters. */
-export function aModel(golden: GoldenCase, adapter: Adapter | null = null): Model {
+export function aModel(
+  golden: GoldenCase,
+  adapter: Adapter | null = null,
+  precision: Precision | null = null,
+): Model {
   const config = goldenConfig(golden);
   const tensors = goldenTensors(config);
   return buildModel(
@@ -30,7 +35,7 @@ export function aModel(golden: GoldenCase, adapter: Adapter | null = null): Mode
         return tensor(found.values, found.spec.shape, 'float64');
       },
     },
-    { dtype: 'float64', adapter, sequenceLength: 12 },
+    { dtype: 'float64', adapter, precision, sequenceLength: 12 },
   );
 }
 

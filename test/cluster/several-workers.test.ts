@@ -73,11 +73,11 @@ async function freeze(uid: string, ms: number): Promise<void> {
 }
 
 test.serial('four workers survive whatever happens to one of them', async (t) => {
-  const job = await aJobOfSeveral(t, { workers: 4, maxSteps: 200, intervalSteps: 5 });
+  const job = await aJobOfSeveral(t, { workers: 4, maxSteps: 90, intervalSteps: 3 });
   await job.told.untilStep(1);
   for (const { what, index, act } of rows) {
     // A checkpoint comes in between: restarts that lead to none end a job.
-    await job.told.untilStep(job.told.last.step + 6);
+    await job.told.untilStep(job.told.last.step + 5);
     const pod = (await job.pods()).find((each) => each.index === index);
     if (pod === undefined) return t.fail(`pod ${index} does not run before: ${what}`);
     const before = job.told.last;

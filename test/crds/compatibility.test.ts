@@ -13,6 +13,28 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     meet: { method: { preset: 'Full', base: { type: 'NF4' } } },
     apart: { method: { preset: 'QLoRA' } },
   },
+  'products in 8 bits are of dense weights': {
+    meet: { method: { preset: 'QLoRA', precision: { type: 'HALO' } } },
+    apart: { method: { preset: 'LoRA', precision: { type: 'HALO' } } },
+  },
+  'level 3 reuses what the forward has made': {
+    meet: {
+      method: {
+        preset: 'HALO',
+        precision: { type: 'HALO', halo: { level: 3, backward: 'Textbook' } },
+      },
+    },
+    apart: {
+      method: {
+        preset: 'HALO',
+        precision: { type: 'HALO', halo: { level: 2, backward: 'Textbook' } },
+      },
+    },
+  },
+  'tokens are mixed in blocks of a power of two': {
+    meet: { method: { preset: 'HALO', precision: { type: 'HALO', halo: { tokenBlock: 96 } } } },
+    apart: { method: { preset: 'HALO', precision: { type: 'HALO', halo: { tokenBlock: 64 } } } },
+  },
   'weights of blocks are for drawing by weights': {
     meet: {
       'method.preset': 'LISA',
@@ -56,6 +78,11 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
   'each worker has a sequence of each step': {
     meet: { 'worker.replicas': 3, 'training.globalBatchSize': 2 },
     apart: { 'worker.replicas': 3, 'training.globalBatchSize': 3 },
+    where: 'cluster',
+  },
+  'products in 8 bits are those of one worker': {
+    meet: { 'worker.replicas': 2, 'training.globalBatchSize': 2, 'method.preset': 'HALO' },
+    apart: { 'worker.replicas': 1, 'training.globalBatchSize': 2, 'method.preset': 'HALO' },
     where: 'cluster',
   },
   'codes of trained weights are not shared out': {

@@ -148,6 +148,10 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
     accepts: [{ type: 'BFloat16', bfloat16: {} }, { type: 'Float32' }],
     rejects: [{ type: 'Float32', bfloat16: {} }],
   },
+  'method.precision: halo only with HALO': {
+    accepts: [{ type: 'HALO', halo: {} }, { type: 'HALO' }, { type: 'Float32' }],
+    rejects: [{ type: 'BFloat16', halo: {} }],
+  },
   'method.base: nf4 only with NF4': {
     accepts: [{ type: 'NF4' }, { type: 'NF4', nf4: { blockSize: 32 } }, { type: 'Dense' }],
     rejects: [{ type: 'Dense', nf4: {} }],

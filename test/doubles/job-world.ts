@@ -3,6 +3,7 @@
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { TransientError } from '../../crds/errors.ts';
 import { parseJob } from '../../crds/manifest.ts';
 import { splitLive } from '../../crds/plan/live.ts';
 import { countRestart } from '../../crds/plan/restart-account.ts';
@@ -151,10 +152,16 @@ export class JobWorld implements AsyncDisposable {
   }
 
   until(what: string, holds: (state: StateRecord) => boolean | Promise<boolean>): Promise<void> {
-    return eventually(what, async () => holds(await this.state()), {
-      withinMs: 120_000,
-      everyMs: 20,
-    });
+    const look = async (): Promise<boolean> => {
+      try {
+        return await holds(await this.state());
+      } catch (error) {
+        // The bus is away, or has just come back.
+        if (error instanceof TransientError) return false;
+        throw error;
+      }
+    };
+    return eventually(what, look, { withinMs: 120_000, everyMs: 20 });
   }
 
   /** Waits until somebody says that so many steps are done. */

@@ -6,7 +6,7 @@ import { seamEntries } from '../../crds/methods/index.ts';
 import type { LinearLayer } from '../../worker/adapters/adapter.ts';
 import { adamW } from '../../worker/optimizers/adamw.ts';
 import { sgd } from '../../worker/optimizers/sgd.ts';
-import { adapterOf, dtypeOf, optimizerOf, selectionOf } from '../../worker/seams.ts';
+import { adapterOf, dtypeOf, optimizerOf, precisionOf, selectionOf } from '../../worker/seams.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
 import { streamOf } from '../../worker/tensor/rng.ts';
 import { scope } from '../../worker/tensor/scope.ts';
@@ -28,7 +28,9 @@ test('every member of the contract has an implementation of its name', (t) => {
   }
   for (const { type } of seamEntries.precision) {
     const dtype = dtypeOf(method({ precision: { type } as never }));
-    t.is(dtype, type === 'BFloat16' ? 'bfloat16' : 'float32');
+    t.is(dtype, type === 'Float32' ? 'float32' : 'bfloat16');
+    const precision = precisionOf(method({ precision: { type } as never }));
+    t.is(precision?.name ?? null, type === 'HALO' ? type : null);
   }
   const model = aToyModel();
   using _parameters = model.parameters;

@@ -134,7 +134,7 @@ test('a record that cannot be read is as good as absent', async (t) => {
 });
 
 test('a server that is killed is away since then; writes say so; what happened meanwhile is seen after', async (t) => {
-  const { server, bus, present, errors } = await fixture(t);
+  const { server, bus, present, errors, worker } = await fixture(t);
   await bus.initState(job, aState(), never);
   await eventually('it is mirrored', () => present()?.state !== undefined);
   await server.kill();
@@ -144,6 +144,11 @@ test('a server that is killed is away since then; writes say so; what happened m
   await eventually('it is back', () => present()?.state !== undefined);
   await bus.writeDesired(job, desired, never);
   await eventually('writes arrive again', () => present()?.desired !== undefined);
+  const beat = async () => {
+    const beats = await worker.openBucket(bucket.beat);
+    return (await beats.put(keys.beat(job, 0), { v: 1 })) > 0;
+  };
+  await eventually('beats, which were in memory, are kept again', () => beat().catch(() => false));
   t.deepEqual(errors, [], 'a reconnect is no error');
 });
 

@@ -4,6 +4,7 @@ import type { Adapter, LinearLayer } from '../adapters/adapter.ts';
 import type { DecoderConfig } from '../decoder/config.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
 import { ropeFrequencies } from '../decoder/rope.ts';
+import type { Precision } from '../precision/precision.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
@@ -47,6 +48,8 @@ export interface BuildOptions {
   readonly adapter: Adapter | null;
   /** How frozen matrices are stored. @default dense */
   readonly store?: WeightStore;
+  /** How the linear layers of the blocks multiply. The model owns it. @default in the type of the model */
+  readonly precision?: Precision | null;
   /** @default without an adapter all train, with one none of the model's own */
   readonly trains?: Trains;
   /** Whether trained matrices of blocks are stored as codes of 8 bits. @default false */
@@ -92,6 +95,7 @@ export function buildModel(source: ModelSource, options: BuildOptions): Model {
       },
       parameters,
       weights: residentWeights,
+      precision: options.precision ?? null,
       adapter,
       adapted: new Map(adapted.map((layer) => [layer.path, layer])),
     };

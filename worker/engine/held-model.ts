@@ -31,9 +31,12 @@ export function wholeModel(model: Model): HeldModel {
     model,
     pieces: wholePieces(model.parameters),
     offered: (updater) => updater,
-    changed() {},
+    changed: () => model.precision?.forgetAll(),
     waited: () => ({ gather: 0, reduce: 0 }),
-    [Symbol.dispose]: () => model.parameters[Symbol.dispose](),
+    [Symbol.dispose]() {
+      model.precision?.forgetAll();
+      model.parameters[Symbol.dispose]();
+    },
   };
 }
 

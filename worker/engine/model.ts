@@ -2,6 +2,7 @@
 import type { Adapter, Delta, DropoutDraw, LinearLayer } from '../adapters/adapter.ts';
 import type { DecoderConfig } from '../decoder/config.ts';
 import type { BlockTensors } from '../nn/block.ts';
+import type { Precision } from '../precision/precision.ts';
 import type { DType } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { BinRope } from './bin.ts';
@@ -15,6 +16,8 @@ export interface Model {
   readonly rope: BinRope;
   readonly parameters: Parameters;
   readonly weights: Weights;
+  /** How the linear layers of the blocks multiply; null: in the types of their tensors. */
+  readonly precision: Precision | null;
   readonly adapter: Adapter | null;
   /** The linears that carry the adapter, by module path. */
   readonly adapted: ReadonlyMap<string, LinearLayer>;
@@ -37,9 +40,10 @@ export function tensorsOf(
   leaves: ReadonlyMap<string, Tensor>,
   draw: DropoutDraw | null,
 ): BlockTensors {
-  const { parameters, adapter, adapted } = model;
+  const { parameters, adapter, adapted, precision } = model;
   const value = (name: string): Tensor => leaves.get(name) ?? parameters.value(name);
   return {
+    precision,
     weight: value,
     hasWeight: (name) => parameters.has(name),
     delta(path): Delta | null {

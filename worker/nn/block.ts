@@ -4,6 +4,7 @@
 //         I MLP size
 import type { Delta } from '../adapters/adapter.ts';
 import type { DecoderConfig } from '../decoder/config.ts';
+import type { Precision } from '../precision/precision.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { gatedLinear, type LinearTensors, linear, normLinears } from './linear.ts';
@@ -19,6 +20,8 @@ export interface BlockTensors {
   delta(path: string): Delta | null;
   /** Is shown what goes into the linear at a module path. */
   observe?(path: string, input: Tensor): void;
+  /** How linear layers multiply; null: in the types of their tensors. */
+  readonly precision: Precision | null;
 }
 
 /** What surrounds the tokens of one pass: where they stand, and what they may look at. */
@@ -111,6 +114,8 @@ function normAt(config: DecoderConfig, tensors: BlockTensors, path: string): Nor
 
 function tensorsAt(tensors: BlockTensors, path: string): LinearTensors {
   return {
+    name: `${path}.weight`,
+    precision: tensors.precision,
     weight: tensors.weight(`${path}.weight`),
     bias: tensors.hasWeight(`${path}.bias`) ? tensors.weight(`${path}.bias`) : null,
     delta: tensors.delta(path),

@@ -1,23 +1,51 @@
 // Linear layers: the stored weights, and an adapter beside each where there is one. Which arithmetic
 // is used and how a weight is stored is the business of two seams; here they meet.
 import type { Delta } from '../adapters/adapter.ts';
+import type { Precision } from '../precision/precision.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type Norm, rmsNorm } from './rms-norm.ts';
 
 export interface LinearTensors {
+  /** Of the weight, as in Hugging Face files. */
+  readonly name: string;
   readonly weight: Tensor;
   readonly bias: Tensor | null;
   readonly delta: Delta | null;
   /** Is shown the layer's input, where somebody measures it. */
   readonly observe: ((input: Tensor) => void) | null;
+  /** Another arithmetic than that of the tensors' types; the same for all layers of a model. */
+  readonly precision: Precision | null;
 }
 
 /** `x W^T + bias`, with the low-rank branch of an adapter inside the same sum. */
-export function linear(x: Tensor, { weight, bias, delta, observe }: LinearTensors): Tensor {
+export function linear(x: Tensor, layer: LinearTensors): Tensor {
+  const { weight, bias, delta, observe, precision } = layer;
+  if (precision !== null) {
+    const [y = x] = linearsIn(precision, x, [layer]);
+    return y;
+  }
   observe?.(x);
   if (delta === null) return ops.linear(x, weight, bias);
   return ops.loraLinear(x, weight, bias, delta.A, delta.B, delta.scale, delta.dropped(x));
+}
+
+/** Adapters stay in the type of the model, beside the product of another arithmetic. */
+function linearsIn(
+  precision: Precision,
+  x: Tensor,
+  layers: readonly LinearTensors[],
+): readonly Tensor[] {
+  for (const { observe } of layers) observe?.(x);
+  return precision.linears(x, layers).map((y, i) => {
+    const delta = layers[i]?.delta ?? null;
+    return delta === null ? y : ops.add(y, branch(x, delta));
+  });
+}
+
+function branch(x: Tensor, delta: Delta): Tensor {
+  const low = ops.linear(delta.dropped(x) ?? x, delta.A);
+  return ops.mulScalar(ops.linear(low, delta.B), delta.scale);
 }
 
 /**
@@ -32,6 +60,8 @@ export function normLinears(
   const group = groupOf(layers);
   if (group === null) {
     const normed = rmsNorm(x, { weight, epsilon, offset });
+    const precision = layers[0]?.precision ?? null;
+    if (precision !== null) return linearsIn(precision, normed, layers);
     return layers.map((layer) => linear(normed, layer));
   }
   const { weights, biases, A, B, scales } = group;
@@ -56,6 +86,7 @@ export function gatedLinear(
 
 /** Layers that one operator takes, or null. */
 function groupOf(layers: readonly LinearTensors[]) {
+  if (layers.some(({ precision }) => precision !== null)) return null;
   const deltas = layers.flatMap(({ delta }) => (delta === null ? [] : [delta]));
   if (deltas.some(({ drops }) => drops)) return null;
   // Inside one operator nobody sees what goes in.

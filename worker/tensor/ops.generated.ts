@@ -1158,4 +1158,25 @@ export function quantizedParts(weight: Tensor): Tensor[] {
   return madeList(call($quantizedParts, weight.handle));
 }
 
+const $rotateRows = operator('anneal::rotate_rows(Tensor x, int kind, *, bool transposed=False, ScalarType? dtype=None) -> Tensor');
+export function rotateRows(x: Tensor, kind: number | bigint, options: { readonly transposed?: boolean | undefined; readonly dtype?: DType | null | undefined } = {}): Tensor {
+  return made(call($rotateRows, x.handle, kind, options.transposed, options.dtype && dtypeCode(options.dtype)));
+}
+
+const $rotateTokens = operator('anneal::rotate_tokens(Tensor x, int block, int rows, *, ScalarType? dtype=None) -> Tensor');
+export function rotateTokens(x: Tensor, block: number | bigint, rows: number | bigint, options: { readonly dtype?: DType | null | undefined } = {}): Tensor {
+  return made(call($rotateTokens, x.handle, block, rows, options.dtype && dtypeCode(options.dtype)));
+}
+
+const $quantizeRotated = operator('anneal::quantize_rotated(Tensor x, int format, int kind=0, int block=0) -> (Tensor codes, Tensor scale)');
+export function quantizeRotated(x: Tensor, format: number | bigint, kind?: number | bigint, block?: number | bigint): [codes: Tensor, scale: Tensor] {
+  const [made0, made1] = results(call($quantizeRotated, x.handle, format, kind, block));
+  return [made(made0), made(made1)];
+}
+
+const $haloLinearGroup = operator('anneal::halo_linear_group(Tensor x, Tensor[] weights, Tensor[] codes, Tensor[] scales, Tensor?[] biases, int level, int format, bool reuse, int kind, int block) -> Tensor[]');
+export function haloLinearGroup(x: Tensor, weights: readonly Tensor[], codes: readonly Tensor[], scales: readonly Tensor[], biases: readonly (Tensor | null)[], level: number | bigint, format: number | bigint, reuse: boolean, kind: number | bigint, block: number | bigint): Tensor[] {
+  return madeList(call($haloLinearGroup, x.handle, handlesOf(weights), handlesOf(codes), handlesOf(scales), optionalHandlesOf(biases), level, format, reuse, kind, block));
+}
+
 confirmOperators();

@@ -244,4 +244,8 @@ export const operatorNames = {
   quantizeWeight: 'anneal::quantize_weight',
   dequantizeWeight: 'anneal::dequantize_weight',
   quantizedParts: 'anneal::quantized_parts',
+  rotateRows: 'anneal::rotate_rows',
+  rotateTokens: 'anneal::rotate_tokens',
+  quantizeRotated: 'anneal::quantize_rotated',
+  haloLinearGroup: 'anneal::halo_linear_group',
 } as const satisfies Readonly<Record<string, string>>;

@@ -65,6 +65,11 @@ export function kernelCases(): readonly KernelCase[] {
     lora('float32', drawBfloat16),
     lora('bfloat16', drawBfloat16),
     ...(['NF4Double', 'NF4', 'Int8', 'Int4'] as const).map(quantized),
+    halo('bfloat16', 'INT8', 2),
+    halo('float32', 'INT8', 2),
+    halo('bfloat16', 'INT8', 0),
+    halo('bfloat16', 'FP8', 0),
+    ...[H, 1024, I].map(rotation),
     ...(['NF4Double', 'NF4', 'Int8', 'Int4'] as const).map(decoding),
     attention(),
     norm(),
@@ -137,6 +142,46 @@ function quantized(format: keyof typeof formats): KernelCase {
     ours: through(stored),
     theirs: through(w as Tensor),
     flops: 4 * T * H * I,
+  };
+}
+
+/** Three products in 8 bits, everything counted: codes of the weight too, which a step makes once for all its micro-batches. */
+function halo(dtype: Float, format: 'INT8' | 'FP8', level: number): KernelCase {
+  const drawn = dtype === 'float32' ? draw : drawBfloat16;
+  const [x, w, dy] = [drawn(T, H), drawn(I, H), drawn(T, I)];
+  const [code, kind] = [format === 'INT8' ? 1 : 2, level > 0 ? 1 : 0];
+  const layer = (x: Tensor, w: Tensor): Tensor => {
+    const [codes, scale] = ops.quantizeRotated(ops.detach(w), code, kind);
+    const ys = ops.haloLinearGroup(x, [w], [codes], [scale], [null], level, code, true, 1, 1024);
+    return ys[0] as Tensor;
+  };
+  return {
+    name: `HALO-${level} ${format} linear`,
+    reference: `anneal::linear, ${dtype}`,
+    ours: both(of<2>(layer), drawBfloat16Like([x, w]), ops.to(dy, 'bfloat16')),
+    theirs: both(
+      of<2>((x, w) => ops.linear(x, w)),
+      [x, w],
+      dy,
+    ),
+    flops: 6 * T * H * I,
+  };
+}
+
+function drawBfloat16Like(tensors: readonly Tensor[]): Tensor[] {
+  return tensors.map((one) => ops.to(one, 'bfloat16'));
+}
+
+/** Rows that do not fit a cache beside their copy, as a plain copy reads and writes them. */
+function rotation(width: number): KernelCase {
+  const x = drawBfloat16(16_384, width);
+  const into = ops.emptyLike(x);
+  return {
+    name: `rotate_rows, bfloat16 ${width}`,
+    reference: 'aten::copy_',
+    ours: () => void ops.rotateRows(x, 1),
+    theirs: () => void ops.copy_(into, x),
+    bytes: 2 * 2 * x.numel,
   };
 }
 

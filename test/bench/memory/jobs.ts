@@ -66,6 +66,19 @@ export const memoryJobs: readonly MemoryJob[] = [
     formats: ['MergedSafetensors'],
   },
   {
+    name: 'halo',
+    method: {
+      preset: 'HALO',
+      precision: { type: 'HALO', halo: { masters: 'StochasticRounding' } },
+    },
+    ...{ training: {}, formats: ['MergedSafetensors'] },
+  },
+  {
+    name: 'halo-lora-asked',
+    method: { preset: 'LoRA', precision: { type: 'HALO' }, adapter },
+    ...{ training: asked, formats: ['PEFTAdapter'] },
+  },
+  {
     name: 'lisa-bfloat16',
     ...{ method: { preset: 'LISA', precision: bfloat16 }, training: {} },
     formats: ['MergedSafetensors'],

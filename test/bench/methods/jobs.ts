@@ -2,6 +2,7 @@
 import type { BenchJob } from '../run-job.ts';
 
 const rounded = { type: 'BFloat16', bfloat16: { masters: 'StochasticRounding' } };
+const halo = { type: 'HALO', halo: { masters: 'StochasticRounding' } };
 const formats = ['MergedSafetensors'];
 /** A block's gradient is used and freed at once, and inputs of blocks are all that stays between the passes. */
 const lean = {
@@ -11,6 +12,7 @@ const lean = {
 
 export const methodJobs: readonly Omit<BenchJob, 'steps'>[] = [
   { name: 'full', method: { preset: 'Full', precision: rounded }, formats },
+  { name: 'halo', method: { preset: 'HALO', precision: halo }, formats },
   { name: 'lora', method: { preset: 'LoRA' }, formats: ['PEFTAdapter'] },
   { name: 'lisa', method: { preset: 'LISA', precision: rounded }, formats },
   {

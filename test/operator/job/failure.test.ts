@@ -248,6 +248,22 @@ test('a member whose pod was evicted or deleted opens a generation that is not c
   );
 });
 
+test('a pod that was deleted by force ends by the signal of that, which is not counted', (t) => {
+  const open = (exitCode: number, changes: object, end = {}) => {
+    const pod = { ...failedPod(exitCode, end), ...changes };
+    return decided(training({ bus: aBus(), pods: [pod] })).words.filter((word) =>
+      word.startsWith('OpenGeneration'),
+    );
+  };
+  for (const exitCode of [137, 143]) {
+    t.deepEqual(open(exitCode, { isDeleting: true }), ['OpenGeneration 2 PodLost']);
+    t.deepEqual(open(exitCode, {}), ['OpenGeneration 2 PodFailed'], 'nobody deleted it');
+  }
+  const isDeleting = { isDeleting: true };
+  t.deepEqual(open(137, isDeleting, { reason: 'OOMKilled' }), ['OpenGeneration 2 PodFailed']);
+  t.deepEqual(open(70, isDeleting), ['OpenGeneration 2 PodFailed'], 'it failed before');
+});
+
 test('a worker that ended on purpose opens a generation that is not counted', (t) => {
   const stopped = decided(training({ bus: aBus(), pods: [failedPod(75)] }));
   t.true(stopped.words.includes('OpenGeneration 2 PodLost'));

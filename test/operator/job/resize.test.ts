@@ -1,5 +1,5 @@
 import test from 'ava';
-import type { DesiredRecord } from '../../../crds/wire/state.ts';
+import { ackRecord, type DesiredRecord } from '../../../crds/wire/state.ts';
 import { desiredOf } from '../../../operator/job/desired.ts';
 import type { Facts } from '../../../operator/job/facts.ts';
 import { viewOf } from '../../../operator/job/view.ts';
@@ -61,7 +61,7 @@ const after = (facts: Facts, status: Facts['job']['status']) => ({
 });
 const interesting = (words: readonly string[]) => words.filter((word) => !word.startsWith('Apply'));
 
-test('growing: pods first, then their number on the bus, then a world with them', (t) => {
+test('growing: pods first, then their number on the bus and a save, then a world with them', (t) => {
   const first = decided(sized({ wanted: 3, job: 2, world: 2 }));
   t.is(first.phase, 'Resizing');
   t.is(first.is('Resizing'), 'True/ScaleUp');
@@ -70,10 +70,17 @@ test('growing: pods first, then their number on the bus, then a world with them'
   t.deepEqual(interesting(waiting.words), []);
   const facts = after(sized({ wanted: 3, job: 3, world: 2 }), first.status);
   const told = decided(facts);
-  t.deepEqual(interesting(told.words), ['WriteDesired None workers=3 save=0']);
+  t.deepEqual(interesting(told.words), ['WriteDesired None workers=3 save=1']);
   const [call] = told.calls.filter(({ type }) => type === 'WriteDesired');
   const desired = call?.type === 'WriteDesired' ? call.record : undefined;
-  const open = decided({ ...facts, bus: { ...facts.bus, desired } as never });
+  const asked = { ...facts, bus: { ...facts.bus, desired } as Facts['bus'] };
+  t.deepEqual(interesting(decided(asked).words), [], 'training goes on while it saves');
+  t.deepEqual(
+    interesting(decided({ ...asked, now: seconds(600) }).words),
+    ['OpenGeneration 2 Resize'],
+    'a save that does not come is not waited for for ever',
+  );
+  const open = decided(withSave(asked));
   t.deepEqual(interesting(open.words), ['OpenGeneration 2 Resize']);
   const opened = open.calls.find(({ type }) => type === 'OpenGeneration');
   t.like(opened, { restarts: { resizes: 1 } });
@@ -81,6 +88,17 @@ test('growing: pods first, then their number on the bus, then a world with them'
   t.is(done.is('Resizing'), 'False/Resized');
   t.is(done.phase, 'Running');
 });
+
+/** A worker has said that it saved as it was asked to. */
+function withSave(facts: Facts): Facts {
+  const ack = ackRecord.parse({ v: 1, podUID: 'u', restored: true, saved: 1 });
+  const checkpoint = { step: 9, generation: 1, manifest: 'm', digest: 'd', time: timeText(now) };
+  const present = facts.bus as Extract<Facts['bus'], { type: 'Present' }>;
+  return {
+    ...facts,
+    bus: { ...present, acks: new Map([[0, ack]]), state: { ...present.state!, checkpoint } },
+  };
+}
 
 test('growing without nodes is refused after its time, nothing is lost, and it is not tried again', (t) => {
   const facts = sized({ wanted: 3, job: 3, world: 2, ready: 2 });
@@ -103,7 +121,7 @@ test('growing takes those that came when not all did', (t) => {
     ...after(sized({ wanted: 4, job: 4, world: 2, ready: 3 }), status),
     now: seconds(600),
   };
-  t.deepEqual(interesting(decided(facts).words), ['WriteDesired None workers=3 save=0']);
+  t.deepEqual(interesting(decided(facts).words), ['WriteDesired None workers=3 save=1']);
 });
 
 test('shrinking: a durable save, a smaller world, and only then fewer pods', (t) => {
@@ -115,20 +133,7 @@ test('shrinking: a durable save, a smaller world, and only then fewer pods', (t)
   const desired = call?.type === 'WriteDesired' ? call.record : undefined;
   const asked = { ...after(facts, first.status), bus: { ...facts.bus, desired } as Facts['bus'] };
   t.deepEqual(interesting(decided(asked).words), [], 'training goes on while it saves');
-  const ack = {
-    v: 1,
-    podUID: 'u',
-    opened: false,
-    restored: true,
-    saved: 1,
-    finished: false,
-  } as const;
-  const checkpoint = { step: 9, generation: 1, manifest: 'm', digest: 'd', time: timeText(now) };
-  const present = asked.bus as Extract<Facts['bus'], { type: 'Present' }>;
-  const saved = {
-    ...asked,
-    bus: { ...present, acks: new Map([[0, ack]]), state: { ...present.state!, checkpoint } },
-  };
+  const saved = withSave(asked);
   t.deepEqual(interesting(decided(saved).words), ['WriteDesired None workers=1 save=1']);
   const smaller = decided(after(sized({ wanted: 1, job: 3, world: 1 }), first.status));
   t.deepEqual(interesting(smaller.words), ['Resize first-w1 to 1']);

@@ -20,13 +20,13 @@ namespace {
 constexpr const char* kNames[] = {"portable", "avx2", "avx512", "amx"};
 constexpr int kCount = 4;
 
-// The processor has tiles of bfloat16, and the kernel of the system lets this process use them.
+// The processor has tiles of bfloat16 and of 8 bits, and the kernel of the system lets this process use them.
 bool has_amx() {
 #if defined(__x86_64__) && defined(__linux__)
   unsigned a = 0, b = 0, c = 0, d = 0;
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
-  constexpr unsigned kBFloat16 = 1u << 22, kTile = 1u << 24;
-  if (!(d & kBFloat16) || !(d & kTile)) return false;
+  constexpr unsigned kWanted = 1u << 22 | 1u << 24 | 1u << 25;  // bfloat16, tiles, 8 bits
+  if ((d & kWanted) != kWanted) return false;
   constexpr long kRequestPermission = 0x1023, kTileData = 18;
   return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 #else

@@ -27,16 +27,16 @@ int64_t divide_up(int64_t value, int64_t unit) { return (value + unit - 1) / uni
 // Cuts `depth` into equal blocks, at places that depend on nothing else.
 struct DepthBlocks {
   int64_t depth, count, size;
-  explicit DepthBlocks(int64_t depth)
-      : depth(depth), count(std::max<int64_t>(1, divide_up(depth, table().depth))),
-        size(round_up(divide_up(depth, count), std::max(8, table().unit))) {}
+  DepthBlocks(const Table &t, int64_t depth)
+      : depth(depth), count(std::max<int64_t>(1, divide_up(depth, t.depth))),
+        size(round_up(divide_up(depth, count), std::max(8, t.unit))) {}
   int64_t from(int64_t block) const { return std::min(depth, block * size); }
   int64_t length(int64_t block) const { return from(block + 1) - from(block); }
 };
 
 // Floats of a panel of `width` rows or columns.
-int64_t panel_floats(int64_t width, int64_t depth, int halves) {
-  return width * round_up(depth, table().unit) * halves / 2;
+int64_t panel_floats(const Table &t, int64_t width, int64_t depth, int bytes) {
+  return width * round_up(depth, t.unit) * bytes / 4;
 }
 
 // Runs body(0) ... body(tasks - 1); threads take the next task when they are free, because the cores
@@ -100,6 +100,17 @@ const Table &table() {
 #endif
 }
 
+const Table &table_for(Storage storage) {
+#if defined(__x86_64__)
+  static const Table codes = with_amx_codes(with_amx(kAvx512));
+  if (storage == Storage::kCode8 && isa() == Isa::kAmx)
+    return codes;
+#else
+  (void)storage;
+#endif
+  return table();
+}
+
 Scratch::Scratch(size_t floats) : floats_(floats) {
   auto &pieces = kept().pieces;
   auto best = pieces.end();
@@ -129,11 +140,11 @@ Scratch::~Scratch() {
 }
 
 PackedRows::PackedRows(const Matrix &a, int64_t from, int64_t rows)
-    : rows_(rows), depth_(a.columns), padded_(round_up(rows, table().rows)),
-      halves_(table().halves[static_cast<int>(a.storage)]),
-      scratch_(static_cast<size_t>(panel_floats(padded_, a.columns, halves_))) {
-  const Table &t = table();
-  const DepthBlocks blocks(depth_);
+    : table_(table_for(a.storage)), rows_(rows), depth_(a.columns),
+      padded_(round_up(rows, table_.rows)), bytes_(table_.bytes[static_cast<int>(a.storage)]),
+      scratch_(static_cast<size_t>(panel_floats(table_, padded_, a.columns, bytes_))) {
+  const Table &t = table_;
+  const DepthBlocks blocks(t, depth_);
   const Pack pack = t.pack_a[static_cast<int>(layout(!a.transposed))][static_cast<int>(a.storage)];
   const int64_t group = round_up(48, t.rows);
   const int64_t groups = divide_up(rows, group);
@@ -147,11 +158,11 @@ PackedRows::PackedRows(const Matrix &a, int64_t from, int64_t rows)
 }
 
 Panels PackedRows::at(int64_t block, int64_t row, int64_t count) const {
-  const DepthBlocks blocks(depth_);
-  const int64_t before = panel_floats(padded_, blocks.from(block), halves_);
+  const DepthBlocks blocks(table_, depth_);
+  const int64_t before = panel_floats(table_, padded_, blocks.from(block), bytes_);
   const int64_t length = blocks.length(block);
-  return {scratch_.data() + before + panel_floats(row, length, halves_),
-          panel_floats(table().rows, length, halves_), count, halves_};
+  return {scratch_.data() + before + panel_floats(table_, row, length, bytes_),
+          panel_floats(table_, table_.rows, length, bytes_), count, bytes_};
 }
 
 namespace {
@@ -191,18 +202,18 @@ struct Task {
 // Adds all terms up in c. B is packed here, by the thread that needs it, straight into its cache.
 void sum(const std::vector<Term> &terms, const Task &task, float *c, int64_t ldc, float alpha,
          bool add) {
-  const Table &t = table();
+  const Table &t = terms[0].a->table();
   const int64_t width = round_up(task.columns, t.columns);
-  const int most = *std::max_element(t.halves, t.halves + kStorages);
-  const Scratch strip(static_cast<size_t>(panel_floats(width, t.depth, most)));
+  const int most = *std::max_element(t.bytes, t.bytes + kStorages);
+  const Scratch strip(static_cast<size_t>(panel_floats(t, width, t.depth, most)));
   for (const Term &term : terms) {
-    const DepthBlocks blocks(term.a->depth());
+    const DepthBlocks blocks(t, term.a->depth());
     const Pack pack = t.pack_b[static_cast<int>(layout(term.b.transposed))]
                               [static_cast<int>(term.b.storage)];
     for (int64_t block = 0; block < blocks.count; block++, add = true) {
       const int64_t depth = blocks.length(block);
-      const int halves = t.halves[static_cast<int>(term.b.storage)];
-      const Panels b{strip.data(), panel_floats(t.columns, depth, halves), task.columns, halves};
+      const int bytes = t.bytes[static_cast<int>(term.b.storage)];
+      const Panels b{strip.data(), panel_floats(t, t.columns, depth, bytes), task.columns, bytes};
       pack(stored(term.b), task.column, task.columns, blocks.from(block), depth, strip.data(),
            b.stride);
       for (int64_t row = 0; row < task.rows; row += kBlockRows) {
@@ -217,7 +228,7 @@ void sum(const std::vector<Term> &terms, const Task &task, float *c, int64_t ldc
 
 void multiply(const std::vector<Term> &terms, int64_t columns, const Output &out,
               const Visit &visit) {
-  const Table &t = table();
+  const Table &t = terms[0].a->table();
   const int64_t rows = terms[0].a->rows();
   if (rows == 0 || columns == 0)
     return;
@@ -246,8 +257,8 @@ void multiply(const std::vector<Term> &terms, int64_t columns, const Output &out
   });
 }
 
-int64_t row_block(int64_t rows, int64_t depth) {
-  const int64_t unit = table().rows;
+int64_t row_block(int64_t rows, int64_t depth, const Table &t) {
+  const int64_t unit = t.rows;
   const int64_t most = std::max<int64_t>(kBlockRows, kPackedFloats / std::max<int64_t>(1, depth));
   const int64_t blocks = std::max<int64_t>(1, divide_up(rows, most));
   return round_up(divide_up(rows, blocks), unit);
@@ -257,7 +268,7 @@ namespace {
 
 // At most kFewRows rows of x times a weight stored as columns x depth: W is read once, unpacked.
 bool few(const Matrix &a, const Matrix &b, const Output &out) {
-  if (a.rows > kFewRows || a.transposed || !b.transposed || out.accumulate || out.alpha != 1)
+  if (a.rows > kFewRows || a.transposed || !b.transposed || out.accumulate)
     return false;
   const Table &t = table();
   const int64_t depth = a.columns, columns = b.columns;
@@ -272,6 +283,9 @@ bool few(const Matrix &a, const Matrix &b, const Output &out) {
     const int64_t column = task * group, count = std::min(group, columns - column);
     t.few_rows[static_cast<int>(b.storage)](stored(b), column, count, x, wide ? a.ld : depth,
                                             a.rows, depth, y.data() + column, columns);
+    for (int64_t row = 0; out.alpha != 1 && row < a.rows; row++)
+      for (int64_t i = 0; i < count; i++)
+        y.data()[row * columns + column + i] *= out.alpha;
     t.finish(y.data() + column, columns, a.rows, count, finish_of(out, 0, column));
   });
   return true;
@@ -282,7 +296,7 @@ bool few(const Matrix &a, const Matrix &b, const Output &out) {
 void product(const Matrix &a, const Matrix &b, const Output &out) {
   if (a.rows == 0 || b.columns == 0 || few(a, b, out))
     return;
-  for (int64_t row = 0, block = row_block(a.rows, a.columns); row < a.rows; row += block) {
+  for (int64_t row = 0, block = row_block(a.rows, a.columns, table_for(a.storage)); row < a.rows; row += block) {
     const PackedRows rows(a, row, std::min(block, a.rows - row));
     Output part = out;
     part.data = at_row(out.data, row, out.ld, out.storage);

@@ -18,8 +18,9 @@
 
 namespace anneal::gemm {
 
-// The table for this machine, chosen once.
+// The table for this machine, and the one whose tiles multiply what is stored so.
 const Table &table();
+const Table &table_for(Storage storage);
 
 // An operand: `rows` x `columns` values. `transposed` says that memory holds columns x rows.
 struct Matrix {
@@ -52,12 +53,14 @@ public:
   PackedRows(const Matrix &a, int64_t from, int64_t rows);
   int64_t rows() const { return rows_; }
   int64_t depth() const { return depth_; }
+  const Table &table() const { return table_; }
   // `count` rows from row `row` (a multiple of the tile) on, of depth block `block`.
   Panels at(int64_t block, int64_t row, int64_t count) const;
 
 private:
+  const Table &table_;
   int64_t rows_, depth_, padded_;
-  int halves_;
+  int bytes_;
   Scratch scratch_;
 };
 
@@ -88,18 +91,22 @@ struct Piece {
 constexpr int64_t kStrip = 96;
 using Visit = std::function<void(const Piece &)>;
 
-// `visit` is for float32 outputs without bias or residual.
+// Codes of 8 bits are multiplied with such codes alone. `visit` is for float32 outputs without bias or residual.
 void multiply(const std::vector<Term> &terms, int64_t columns, const Output &out,
               const Visit &visit = nullptr);
 
 // How many rows to pack at a time, so that the packed rows stay in the last cache.
-int64_t row_block(int64_t rows, int64_t depth);
+int64_t row_block(int64_t rows, int64_t depth, const Table &t = table());
 
 // The whole of it for one product: rows in blocks, few rows without packing.
 void product(const Matrix &a, const Matrix &b, const Output &out);
 
 // Values from `row` on; for offsets into outputs and operands.
-inline size_t size_of(Storage storage) { return storage == Storage::kFloat32 ? 4 : 2; }
+inline size_t size_of(Storage storage) {
+  if (storage == Storage::kCode8 || storage == Storage::kFloat8)
+    return 1;
+  return storage == Storage::kFloat32 ? 4 : 2;
+}
 inline const void *at_row(const void *data, int64_t row, int64_t ld, Storage storage) {
   return static_cast<const char *>(data) + row * ld * static_cast<int64_t>(size_of(storage));
 }

@@ -2,20 +2,13 @@
 // each piece, two tiles of 16 lines of 64 bytes. A line of A is 32 values of a row; a line of B is a
 // pair of values of 16 columns, as the tile product wants it.
 #include "gemm_amx.h"
-#include "bfloat16.h"
+#include "amx_tiles.h"
 #include "quantized/layout.h"
-
-#include <immintrin.h>
 
 namespace anneal::gemm {
 namespace {
 
-#define ANNEAL_INLINE inline __attribute__((always_inline))
-
-constexpr int kSide = 16;           // lines of a tile, and floats of a line of C
-constexpr int kDeep = 32;           // values of the depth in a tile
-constexpr int kPanel = 2 * kSide;   // rows or columns of a panel
-constexpr int64_t kTileBytes = 1024;
+constexpr int kDeep = 32; // values of the depth in a tile
 constexpr int kMostPieces = 3;
 
 // Sixteen neighbouring values as float32, those behind `count` as zero.
@@ -34,9 +27,25 @@ struct BFloat16 {
   }
 };
 
-ANNEAL_INLINE __mmask16 first(int64_t count) {
-  return count >= kSide ? 0xffff : count <= 0 ? 0 : static_cast<__mmask16>((1u << count) - 1);
-}
+// Both are exact in bfloat16.
+struct Code8 {
+  static constexpr int kPieces = 1;
+  static ANNEAL_INLINE __m512 sixteen(Stored s, int64_t row, int64_t column, __mmask16 lanes) {
+    const int8_t *at = static_cast<const int8_t *>(s.data) + row * s.ld + column;
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(lanes, at)));
+  }
+};
+// The bits of e4m3 in the places of float16 have its value divided by 2^8: exponents are 15 and 7 off.
+struct Float8 {
+  static constexpr int kPieces = 1;
+  static ANNEAL_INLINE __m512 sixteen(Stored s, int64_t row, int64_t column, __mmask16 lanes) {
+    const uint8_t *at = static_cast<const uint8_t *>(s.data) + row * s.ld + column;
+    const __m256i bits = _mm256_cvtepi8_epi16(_mm_maskz_loadu_epi8(lanes, at));
+    const __m256i half = _mm256_and_si256(_mm256_slli_epi16(bits, 7),
+                                          _mm256_set1_epi16(static_cast<int16_t>(0xbf80)));
+    return _mm512_mul_ps(_mm512_cvtph_ps(half), _mm512_set1_ps(256));
+  }
+};
 
 // A quantised matrix. Sixteen values begin at a multiple of sixteen columns and so share one scale; there
 // are sixteen, or only the last of a row of Int8 without groups.
@@ -151,36 +160,6 @@ ANNEAL_INLINE void lines_of_pairs(Stored s, int64_t column, int64_t count, int64
   }
 }
 
-// Lane i of line j becomes lane j of line i.
-ANNEAL_INLINE void transpose(__m512i (&line)[kSide]) {
-  __m512i a[kSide], b[kSide];
-#pragma GCC unroll 8
-  for (int i = 0; i < kSide; i += 2) {
-    a[i] = _mm512_unpacklo_epi32(line[i], line[i + 1]);
-    a[i + 1] = _mm512_unpackhi_epi32(line[i], line[i + 1]);
-  }
-#pragma GCC unroll 4
-  for (int i = 0; i < kSide; i += 4) {
-    b[i] = _mm512_unpacklo_epi64(a[i], a[i + 2]);
-    b[i + 1] = _mm512_unpackhi_epi64(a[i], a[i + 2]);
-    b[i + 2] = _mm512_unpacklo_epi64(a[i + 1], a[i + 3]);
-    b[i + 3] = _mm512_unpackhi_epi64(a[i + 1], a[i + 3]);
-  }
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; i++) {
-    const __m512i even = _mm512_shuffle_i32x4(b[i], b[4 + i], 0x88);
-    const __m512i odd = _mm512_shuffle_i32x4(b[i], b[4 + i], 0xdd);
-    const __m512i even8 = _mm512_shuffle_i32x4(b[8 + i], b[12 + i], 0x88);
-    const __m512i odd8 = _mm512_shuffle_i32x4(b[8 + i], b[12 + i], 0xdd);
-    line[i] = _mm512_shuffle_i32x4(even, even8, 0x88);
-    line[4 + i] = _mm512_shuffle_i32x4(odd, odd8, 0x88);
-    line[8 + i] = _mm512_shuffle_i32x4(even, even8, 0xdd);
-    line[12 + i] = _mm512_shuffle_i32x4(odd, odd8, 0xdd);
-  }
-}
-
-enum class Side { kA, kB };
-
 template <class Source, Side For, Layout Lies>
 void pack(Stored s, int64_t from_row, int64_t count, int64_t from, int64_t depth, float *to,
           int64_t stride) {
@@ -245,13 +224,6 @@ using Product = void (*)(int64_t, const char *, int, const char *, int, float *,
 constexpr Product kProducts[2][2] = {{product<1, 1>, product<1, 2>},
                                      {product<2, 1>, product<2, 2>}};
 
-// All eight tiles have 16 lines of 64 bytes.
-struct alignas(64) Configuration {
-  uint8_t palette = 1, start = 0, reserved[14] = {};
-  uint16_t bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-  uint8_t lines[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-};
-
 // c = alpha * sums, or c += alpha * sums.
 void finish(const float *sums, int64_t rows, int64_t columns, float *c, int64_t ldc, float alpha,
             bool add) {
@@ -281,9 +253,9 @@ void multiply(int64_t depth, const Panels &a, const Panels &b, float *c, int64_t
       float *to = c + i * ldc + j;
       // Nothing is read or written beside C, and how many rows there are changes no bit of one.
       if (!add && alpha == 1 && rows % kSide == 0 && columns % kSide == 0) {
-        run(depth, left, a.halves, right, b.halves, to, ldc);
+        run(depth, left, a.bytes / 2, right, b.bytes / 2, to, ldc);
       } else {
-        run(depth, left, a.halves, right, b.halves, sums, kPanel);
+        run(depth, left, a.bytes / 2, right, b.bytes / 2, sums, kPanel);
         finish(sums, rows, columns, to, ldc, alpha, add);
       }
     }
@@ -293,7 +265,7 @@ void multiply(int64_t depth, const Panels &a, const Panels &b, float *c, int64_t
 
 template <class Source> void add(Table &t, Storage storage) {
   const int at = static_cast<int>(storage);
-  t.halves[at] = Source::kPieces;
+  t.bytes[at] = 2 * Source::kPieces;
   t.pack_b[static_cast<int>(Layout::kDepthInner)][at] =
       pack<Source, Side::kB, Layout::kDepthInner>;
   t.pack_b[static_cast<int>(Layout::kDepthOuter)][at] =
@@ -321,6 +293,8 @@ Table with_amx(const Table &table) {
   t.multiply = multiply;
   add_dense<Float32>(t, Storage::kFloat32);
   add_dense<BFloat16>(t, Storage::kBFloat16);
+  add_dense<Code8>(t, Storage::kCode8);
+  add_dense<Float8>(t, Storage::kFloat8);
   add<Quantized<quantized::kNF4, false>>(t, Storage::kNF4);
   add<Quantized<quantized::kNF4Double, false>>(t, Storage::kNF4Double);
   add<Quantized<quantized::kInt8, false>>(t, Storage::kInt8);

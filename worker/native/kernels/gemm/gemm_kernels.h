@@ -8,6 +8,7 @@
 // Each element of C is summed in the order of the depth whatever the tile, so results do not depend
 // on how the work was cut.
 #include "bfloat16.h"
+#include "float8.h"
 #include "gemm_table.h"
 #include "quantized/layout.h"
 
@@ -420,10 +421,14 @@ void widen(Stored s, int64_t first, int64_t rows, int64_t columns, float *to) {
 
 // In the order of Storage; quantised ones are rounded or not by what `Stored` says.
 #define ANNEAL_GEMM_EACH(f)                                                                        \
-  {f<ReadFloat32>, f<ReadBFloat16>, f<ReadNF4>,       f<ReadNF4Double>, f<ReadInt8>,               \
-   f<ReadInt4>,    f<ReadNF4>,      f<ReadNF4Double>, f<ReadInt8>,      f<ReadInt4>}
+  {f<ReadFloat32>,    f<ReadBFloat16>, f<ReadCode8>, f<ReadFloat8>, f<ReadNF4>,                    \
+   f<ReadNF4Double>,  f<ReadInt8>,     f<ReadInt4>,  f<ReadNF4>,    f<ReadNF4Double>,              \
+   f<ReadInt8>,       f<ReadInt4>}
+#define ANNEAL_GEMM_PACK_DENSE(panel, lies)                                                        \
+  pack<ReadFloat32, panel, lies>, pack<ReadBFloat16, panel, lies>, pack<ReadCode8, panel, lies>,   \
+      pack<ReadFloat8, panel, lies>
 #define ANNEAL_GEMM_PACK_B(lies)                                                                   \
-  {pack<ReadFloat32, kColumns, lies>, pack<ReadBFloat16, kColumns, lies>,                          \
+  {ANNEAL_GEMM_PACK_DENSE(kColumns, lies),                                                         \
    pack<ReadNF4, kColumns, lies>,     pack<ReadNF4Double, kColumns, lies>,                         \
    pack<ReadInt8, kColumns, lies>,    pack<ReadInt4, kColumns, lies>,                              \
    pack<ReadNF4, kColumns, lies>,     pack<ReadNF4Double, kColumns, lies>,                         \
@@ -435,12 +440,10 @@ extern const Table ANNEAL_GEMM_TABLE = {
     .columns = kColumns,
     .depth = ANNEAL_GEMM_DEPTH,
     .unit = 1,
-    .halves = {2, 2, 2, 2, 2, 2, 2, 2, 2, 2},
+    .bytes = {4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4},
     .multiply = multiply,
-    .pack_a = {{pack<ReadFloat32, kRows, Layout::kDepthInner>,
-                pack<ReadBFloat16, kRows, Layout::kDepthInner>},
-               {pack<ReadFloat32, kRows, Layout::kDepthOuter>,
-                pack<ReadBFloat16, kRows, Layout::kDepthOuter>}},
+    .pack_a = {{ANNEAL_GEMM_PACK_DENSE(kRows, Layout::kDepthInner)},
+               {ANNEAL_GEMM_PACK_DENSE(kRows, Layout::kDepthOuter)}},
     .pack_b = {ANNEAL_GEMM_PACK_B(Layout::kDepthInner), ANNEAL_GEMM_PACK_B(Layout::kDepthOuter)},
     .finish = finish,
     .few_rows = ANNEAL_GEMM_EACH(few_rows),

@@ -43,6 +43,58 @@ struct ReadBFloat16 {
   }
 };
 
+// Whole numbers of 8 bits.
+struct ReadCode8 {
+  static constexpr int64_t kLine = 64;
+  static inline const int8_t *address(Stored s, int64_t row, int64_t column) {
+    return static_cast<const int8_t *>(s.data) + row * s.ld + column;
+  }
+  static inline void eight(Stored s, int64_t row, int64_t column, Eight &out) {
+    const int8_t *at = address(s, row, column);
+#if defined(__AVX2__)
+    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i *>(at));
+    out = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
+#else
+    for (int i = 0; i < 8; i++)
+      out.lane[i] = at[i];
+#endif
+  }
+  static inline void four(Stored s, int64_t row, int64_t column, float *to) {
+    for (int i = 0; i < 4; i++)
+      to[i] = one(s, row, column + i);
+  }
+  static inline float one(Stored s, int64_t row, int64_t column) {
+    return *address(s, row, column);
+  }
+};
+
+// e4m3: its bits in the places of float16 have its value divided by 2^8, as exponents are 15 and 7 off.
+struct ReadFloat8 {
+  static constexpr int64_t kLine = 64;
+  static inline const uint8_t *address(Stored s, int64_t row, int64_t column) {
+    return static_cast<const uint8_t *>(s.data) + row * s.ld + column;
+  }
+  static inline void eight(Stored s, int64_t row, int64_t column, Eight &out) {
+    const uint8_t *at = address(s, row, column);
+#if defined(__AVX2__)
+    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i *>(at));
+    const __m128i half = _mm_and_si128(_mm_slli_epi16(_mm_cvtepi8_epi16(bytes), 7),
+                                       _mm_set1_epi16(static_cast<int16_t>(0xbf80)));
+    out = _mm256_mul_ps(_mm256_cvtph_ps(half), _mm256_set1_ps(256));
+#else
+    for (int i = 0; i < 8; i++)
+      out.lane[i] = from_float8(at[i]);
+#endif
+  }
+  static inline void four(Stored s, int64_t row, int64_t column, float *to) {
+    for (int i = 0; i < 4; i++)
+      to[i] = one(s, row, column + i);
+  }
+  static inline float one(Stored s, int64_t row, int64_t column) {
+    return from_float8(*address(s, row, column));
+  }
+};
+
 // Quantised matrices. Eight values begin at a multiple of eight columns and so share one scale: panels
 // with vectors of eight are whole numbers of eight wide, and groups are longer. Without such vectors
 // panels may begin anywhere, and values are read one by one.

@@ -7,24 +7,27 @@
 namespace anneal::gemm {
 
 // How a matrix lies in memory. Each is one Reader in gemm_read.h and one line in the tables at the end of
-// gemm_kernels.h. What is quantised (../quantized/layout.h) can only be B of a product. It is read as the
+// gemm_kernels.h. kCode8 are whole numbers of 8 bits, kFloat8 is e4m3; what they are multiplied with is the
+// alpha of the product. What is quantised (../quantized/layout.h) can only be B of a product. It is read as the
 // float32 values that it stands for or, from kNF4Rounded on, as those rounded to bfloat16: beside operands
 // in bfloat16 the rest would cost three products where one does (gemm_amx.h).
 enum class Storage : int {
   kFloat32 = 0,
   kBFloat16 = 1,
-  kNF4 = 2,
-  kNF4Double = 3,
-  kInt8 = 4,
-  kInt4 = 5,
-  kNF4Rounded = 6,
-  kNF4DoubleRounded = 7,
-  kInt8Rounded = 8,
-  kInt4Rounded = 9
+  kCode8 = 2,
+  kFloat8 = 3,
+  kNF4 = 4,
+  kNF4Double = 5,
+  kInt8 = 6,
+  kInt4 = 7,
+  kNF4Rounded = 8,
+  kNF4DoubleRounded = 9,
+  kInt8Rounded = 10,
+  kInt4Rounded = 11
 };
-constexpr int kStorages = 10;
-constexpr int kDenseStorages = 2;
-constexpr int kRoundedStorages = 6; // the first of them
+constexpr int kStorages = 12;
+constexpr int kDenseStorages = 4;
+constexpr int kRoundedStorages = 8; // the first of them
 
 // Stored rows of `ld` values each; a value is reached as (row, column). Of a quantised matrix `data` is its
 // header, which knows its rows.
@@ -61,7 +64,7 @@ using Pack = void (*)(Stored s, int64_t first, int64_t count, int64_t from, int6
 struct Panels {
   const float *data;
   int64_t stride, count;
-  int halves; // Table::halves of what was packed
+  int bytes; // Table::bytes of what was packed
 };
 
 struct Table {
@@ -70,7 +73,7 @@ struct Table {
   int columns; // of a register tile
   int depth;   // at most so much of the depth at a time: a panel of B stays in the first cache
   int unit;    // of the depth: packed values are filled up with zeros to a multiple of it
-  int halves[kStorages]; // units of two bytes that a packed value takes, by how it was stored
+  int bytes[kStorages]; // of a packed value, by how it was stored
 
   // Packed rows times packed columns: c = alpha * product, or c += alpha * product.
   void (*multiply)(int64_t depth, const Panels &a, const Panels &b, float *c, int64_t ldc,

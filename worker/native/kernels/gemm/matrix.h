@@ -20,7 +20,16 @@ inline bool storable(at::ScalarType type) { return type == at::kFloat || type ==
 bool ours(std::initializer_list<at::Tensor> operands);
 
 inline Storage storage_of(const at::Tensor& t) {
-  return t.scalar_type() == at::kFloat ? Storage::kFloat32 : Storage::kBFloat16;
+  switch (t.scalar_type()) {
+    case at::kFloat:
+      return Storage::kFloat32;
+    case at::kChar:
+      return Storage::kCode8;
+    case at::kFloat8_e4m3fn:
+      return Storage::kFloat8;
+    default:
+      return Storage::kBFloat16;
+  }
 }
 
 // [.., n] as rows of n values.

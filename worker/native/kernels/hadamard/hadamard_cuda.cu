@@ -1,0 +1,230 @@
+// CUDA entry of hadamard.h: a block of threads rotates one row, or some columns of one block of tokens, in shared memory. A scale
+// stays on the device: nothing waits for it.
+
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/zeros.h>
+#include <torch/library.h>
+
+#include <map>
+#include <mutex>
+#include <tuple>
+#include <utility>
+
+#include "../device.cuh"
+#include "../float8.h"
+#include "hadamard_arguments.h"
+
+namespace anneal::hadamard {
+
+namespace {
+
+using namespace device;
+using at::Tensor;
+
+constexpr int64_t kSharedBytes = 96 << 10; // every GPU since sm_70
+constexpr int64_t kTokenValues = 8192;     // of a block of tokens at a time
+
+// Takes a rotated value. `largest` and `scale` are of kLargest and of codes.
+template <class S> struct Target {
+  void* out;
+  Sink sink;
+  S factor;
+  const float* scale;
+  uint32_t* largest;
+};
+
+template <class S> __device__ uint32_t put(const Target<S>& t, int64_t i, S x) {
+  const S y = x * t.factor;
+  switch (t.sink) {
+  case Sink::kFloat64:
+    store(static_cast<double*>(t.out)[i], static_cast<double>(y));
+    return 0;
+  case Sink::kFloat32:
+    store(static_cast<float*>(t.out)[i], static_cast<float>(y));
+    return 0;
+  case Sink::kBFloat16:
+    store(static_cast<Bf16*>(t.out)[i], static_cast<float>(y));
+    return 0;
+  case Sink::kLargest:
+    return float_to_bits(static_cast<float>(y)) & 0x7fffffffu;
+  case Sink::kCode8:
+    static_cast<int8_t*>(t.out)[i] = static_cast<int8_t>(
+        float_to_bits(__fadd_rn(static_cast<float>(y) * (1.0f / *t.scale), 12582912.0f)));
+    return 0;
+  default:
+    static_cast<uint8_t*>(t.out)[i] = to_float8(static_cast<float>(y) * (1.0f / *t.scale));
+    return 0;
+  }
+}
+
+__device__ void raise(uint32_t* largest, uint32_t bits) {
+  bits = warp_max(bits);
+  if (threadIdx.x % kWarp == 0 && bits > 0) atomicMax(largest, bits);
+}
+
+// Walsh-Hadamard over `size` values that are `pitch` apart, for each of `count` of them side by side at distances of `step`.
+template <class S>
+__device__ void walsh(S* x, int64_t size, int64_t pitch, int64_t count, int64_t step) {
+  for (int64_t half = size / 2; half > 0; half /= 2) {
+    __syncthreads();
+    for (int64_t p = threadIdx.x; p < size / 2 * count; p += blockDim.x) {
+      const int64_t which = p / (size / 2), q = p % (size / 2);
+      const int64_t at = which * step + (q / half * 2 * half + q % half) * pitch;
+      const S a = x[at], b = x[at + half * pitch];
+      x[at] = a + b;
+      x[at + half * pitch] = a - b;
+    }
+  }
+  __syncthreads();
+}
+
+template <class T>
+__global__ void rows_kernel(Job job, Target<typename Arithmetic<T>::Type> target) {
+  using S = typename Arithmetic<T>::Type;
+  extern __shared__ __align__(16) unsigned char memory[];
+  S* x = reinterpret_cast<S*>(memory);
+  uint32_t largest = 0;
+  for (int64_t r = blockIdx.x; r < job.out_rows; r += gridDim.x) {
+    const T* from = static_cast<const T*>(job.in) + r * job.in_ld;
+    __syncthreads();
+    for (int64_t i = threadIdx.x; i < job.columns; i += blockDim.x) x[i] = load(from[i]);
+    walsh(x, job.inner, 1, job.outer, job.inner);
+    const S* mixing = static_cast<const S*>(job.mixing);
+    for (int64_t i = threadIdx.x; i < job.columns; i += blockDim.x) {
+      S y = x[i];
+      if (mixing) {
+        const int64_t k = i / job.inner, j = i % job.inner;
+        y = 0;
+        for (int64_t part = 0; part < job.outer; ++part)
+          y += mixing[k * job.outer + part] * x[part * job.inner + j];
+      }
+      const uint32_t bits = put(target, r * job.out_ld + i, y);
+      largest = bits > largest ? bits : largest;
+    }
+  }
+  if (target.sink == Sink::kLargest) raise(target.largest, largest);
+}
+
+template <class T>
+__global__ void tokens_kernel(Job job, Target<typename Arithmetic<T>::Type> target, int64_t width) {
+  using S = typename Arithmetic<T>::Type;
+  extern __shared__ __align__(16) unsigned char memory[];
+  S* x = reinterpret_cast<S*>(memory);
+  const int64_t strips = (job.columns + width - 1) / width;
+  const int64_t blocks = (job.out_rows + job.block - 1) / job.block;
+  uint32_t largest = 0;
+  for (int64_t task = blockIdx.x; task < blocks * strips; task += gridDim.x) {
+    const int64_t row = task / strips * job.block, column = task % strips * width;
+    const int64_t columns = job.columns - column < width ? job.columns - column : width;
+    __syncthreads();
+    for (int64_t i = threadIdx.x; i < job.block * columns; i += blockDim.x) {
+      const int64_t r = row + i / columns;
+      const T* from = static_cast<const T*>(job.in) + r * job.in_ld + column;
+      x[i] = r < job.in_rows ? load(from[i % columns]) : S(0);
+    }
+    walsh(x, job.block, columns, columns, 1);
+    for (int64_t i = threadIdx.x; i < job.block * columns; i += blockDim.x) {
+      const int64_t r = row + i / columns;
+      if (r >= job.out_rows) continue;
+      const uint32_t bits = put(target, r * job.out_ld + column + i % columns, x[i]);
+      largest = bits > largest ? bits : largest;
+    }
+  }
+  if (target.sink == Sink::kLargest) raise(target.largest, largest);
+}
+
+__global__ void scale_kernel(const uint32_t* largest, float* scale, float most) {
+  const float value = bits_to_float(*largest);
+  const bool is_finite = *largest < 0x7f800000u;
+  *scale = is_finite ? fmaxf(value, 1e-12f) / most : bits_to_float(0x7fc00000u);
+}
+
+// A matrix of a plan on the device of x, copied once.
+const void* on_device(const void* matrix, int64_t outer, const Tensor& x, at::ScalarType type) {
+  static std::mutex mutex;
+  static std::map<std::pair<const void*, int>, Tensor> copies;
+  const std::lock_guard lock(mutex);
+  Tensor& copy = copies[{matrix, x.get_device()}];
+  if (!copy.defined())
+    copy = at::from_blob(const_cast<void*>(matrix), {outer, outer}, at::TensorOptions().dtype(type)).to(x.device());
+  return copy.const_data_ptr();
+}
+
+void run(Arguments& a, Sink sink, bool tokens, const float* scale, uint32_t* largest) {
+  if (a.job.out_rows == 0 || a.job.columns == 0) return;
+  const auto stream = c10::cuda::getCurrentCUDAStream();
+  Job job = a.job;
+  if (job.mixing) job.mixing = on_device(job.mixing, job.outer, a.in, rows::arithmetic_of(a.in));
+  with_element(a.element, [&](auto element) {
+    using T = typename decltype(element)::Type;
+    using S = typename Arithmetic<T>::Type;
+    const Target<S> target{job.out, sink, static_cast<S>(job.factor), scale, largest};
+    const int64_t width = std::clamp<int64_t>(kTokenValues / job.block, 1, 32);
+    const int64_t bytes = static_cast<int64_t>(sizeof(S)) * (tokens ? job.block * width : job.columns);
+    TORCH_CHECK(bytes <= kSharedBytes, "rows of ", job.columns, " values take ", bytes, " bytes; a GPU rotates at most ",
+                kSharedBytes, " at a time");
+    const int64_t tasks = tokens ? whole_blocks(job.out_rows, job.block) * ((job.columns + width - 1) / width) : job.out_rows;
+    const auto kernel_bytes = static_cast<int>(bytes);
+    if (tokens) {
+      C10_CUDA_CHECK(cudaFuncSetAttribute(tokens_kernel<T>, cudaFuncAttributeMaxDynamicSharedMemorySize, kernel_bytes));
+      tokens_kernel<T><<<blocks_for(tasks, 1), kThreads, kernel_bytes, stream>>>(job, target, width);
+    } else {
+      C10_CUDA_CHECK(cudaFuncSetAttribute(rows_kernel<T>, cudaFuncAttributeMaxDynamicSharedMemorySize, kernel_bytes));
+      rows_kernel<T><<<blocks_for(tasks, 1), kThreads, kernel_bytes, stream>>>(job, target);
+    }
+  });
+  C10_CUDA_KERNEL_LAUNCH_CHECK();
+}
+
+Tensor rotate_rows(const Tensor& x, int64_t kind, bool transposed, std::optional<at::ScalarType> dtype) {
+  const c10::cuda::CUDAGuard guard(x.device());
+  const at::ScalarType type = wanted_type(x, dtype);
+  Arguments a = row_arguments(x, kind, transposed);
+  give(a, type);
+  run(a, sink_of(type), false, nullptr, nullptr);
+  return a.out;
+}
+
+Tensor rotate_tokens(const Tensor& x, int64_t block, int64_t rows, std::optional<at::ScalarType> dtype) {
+  const c10::cuda::CUDAGuard guard(x.device());
+  const at::ScalarType type = wanted_type(x, dtype);
+  Arguments a = token_arguments(x, block, rows);
+  give(a, type);
+  run(a, sink_of(type), true, nullptr, nullptr);
+  return a.out;
+}
+
+std::tuple<Tensor, Tensor> quantize_rotated(const Tensor& given, int64_t format, int64_t kind, int64_t block) {
+  const c10::cuda::CUDAGuard guard(given.device());
+  check_format(given, format);
+  const at::ScalarType wide = rows::arithmetic_of(given);
+  const bool both = kind != kNone && block > 0, tokens = block > 0;
+  const Tensor x = both ? rotate_rows(given, kind, false, wide) : given;
+  const int64_t out_rows = tokens ? whole_blocks(x.size(0), block) * block : x.size(0);
+  Arguments a = tokens ? token_arguments(x, block, out_rows) : row_arguments(x, kind, false);
+  const auto options = given.options().dtype(at::kFloat);
+  if (format == kExact) {
+    give(a, wide);
+    run(a, sink_of(wide), tokens, nullptr, nullptr);
+    return {a.out, at::full({}, 1.0, options)};
+  }
+  const Tensor largest = at::zeros({}, given.options().dtype(at::kInt)), scale = at::empty({}, options);
+  uint32_t* bits = reinterpret_cast<uint32_t*>(largest.mutable_data_ptr<int32_t>());
+  run(a, Sink::kLargest, tokens, nullptr, bits);
+  scale_kernel<<<1, 1, 0, c10::cuda::getCurrentCUDAStream()>>>(bits, scale.mutable_data_ptr<float>(),
+                                                               format == kInt8 ? 127.0f : kLargestFloat8);
+  give(a, format == kInt8 ? at::kChar : at::kFloat8_e4m3fn);
+  run(a, format == kInt8 ? Sink::kCode8 : Sink::kFloat8, tokens, scale.const_data_ptr<float>(), nullptr);
+  return {a.out, scale};
+}
+
+} // namespace
+
+TORCH_LIBRARY_IMPL(anneal, CUDA, m) {
+  m.impl("rotate_rows", TORCH_FN(rotate_rows));
+  m.impl("rotate_tokens", TORCH_FN(rotate_tokens));
+  m.impl("quantize_rotated", TORCH_FN(quantize_rotated));
+}
+
+} // namespace anneal::hadamard
