@@ -17,6 +17,9 @@ const podLagSeconds = 30;
 export function progressOf(view: View, job: ChildJob, component: 'init' | 'publish'): IoProgress {
   const pods = podsOf(view, component, job.number);
   const { outcome } = job;
+  // The words of the pod are as good as the Job's own, which come a second later. Of a publish Job the end is awaited: it is cleaned up after.
+  const prepared = pods.find(({ end }) => end?.exitCode === 0 && end.words?.prepared !== undefined);
+  if (prepared !== undefined) return { type: 'Done', words: prepared.end?.words };
   if (outcome === undefined) return working(view, job, pods);
   const ended = pods.filter(({ end }) => end !== undefined);
   const until = later(podLagSeconds, outcome.at);

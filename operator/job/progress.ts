@@ -49,8 +49,7 @@ export function progressPart(
 /** The stage at work: one that ended, or that the next step has followed, is over. */
 function stageOf(told: BusProgress | undefined): NonNullable<ProgressPart['progress']>['stage'] {
   const { stage, step } = told ?? {};
-  if (stage === undefined || stage.state === 'Done' || stage.time < (step?.time ?? 0))
-    return undefined;
+  if (stage === undefined || hasEnded(stage) || stage.time < (step?.time ?? 0)) return undefined;
   const { stage: type, subject, done, total, unit, note } = stage;
   const known = done !== undefined && total !== undefined && total > 0;
   const words = [...(known ? [amounts(done, total, unit)] : []), ...(note ? [note] : [])];
@@ -60,6 +59,11 @@ function stageOf(told: BusProgress | undefined): NonNullable<ProgressPart['progr
     ...(known ? { percent: Math.min(100, Math.floor((100 * done) / total)) } : {}),
     ...(words.length === 0 ? {} : { note: words.join('; ').slice(0, longestText) }),
   };
+}
+
+/** Of several files fetched at one time each tells its own end, with what is done of all. */
+function hasEnded({ state, done, total }: TelemetryOf<'stage'>): boolean {
+  return state === 'Done' && (done === undefined || total === undefined || done >= total);
 }
 
 const longestText = 1024;
@@ -115,7 +119,15 @@ export function tellsMore(before: ProgressPart, after: ProgressPart): boolean {
   );
 }
 
-/** A commit is worth a write at once; a step can wait for its turn. */
+/** A commit is worth a write at once, and so is the begin of what takes long before and after training; a step can wait for its turn. */
 export function isUrgent(before: ProgressPart, after: ProgressPart): boolean {
-  return before.checkpoint?.latestStep !== after.checkpoint?.latestStep;
+  const stage = after.progress?.stage?.type;
+  const begins = stage !== undefined && stage !== before.progress?.stage?.type;
+  return (
+    before.checkpoint?.latestStep !== after.checkpoint?.latestStep ||
+    (begins && longStages.has(stage))
+  );
 }
+
+/** Few of them in the life of a job, unlike evaluations. */
+const longStages: ReadonlySet<string> = new Set(['Fetch', 'Prepare', 'Export', 'Upload']);

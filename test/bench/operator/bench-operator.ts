@@ -54,10 +54,10 @@ export async function benchOperator(setup: Setup, args: readonly string[]): Prom
       installClusterPeers(peers, programs, setup.signal),
     );
   }
-  // From here on every pod lands on a node that only the API knows.
-  await kubectl(['taint', 'nodes', '-l', 'type=fake', 'fake.test/node-']);
-  await kubectl(['cordon', 'node-1']);
   if (wanted.includes('rate')) {
+    // From here on every pod lands on a node that only the API knows.
+    await kubectl(['taint', 'nodes', '-l', 'type=fake', 'fake.test/node-']);
+    await kubectl(['cordon', 'node-1']);
     const { measureRate } = await import('./rate.ts');
     const [rounds, count] = [Number(values.rounds), Number(values.burst)];
     setup.steps.note(await measureRate(setup, { rounds, count, withPeers }));

@@ -68,7 +68,9 @@ export async function measureMemory(setup: Setup, count: number): Promise<string
   const full = async () => (await numbersOf(operator.port)).pods >= count;
   await eventually('the next operator knows all', full, patience);
   const again = await sample(operator.port);
-  return report(samples, again, { before, after: usedBy(ours.isProcess).peakBytes });
+  const after = usedBy(ours.isProcess).peakBytes;
+  await kubectl(['delete', 'namespace', contender.namespace, '--wait=false']);
+  return report(samples, again, { before, after });
 }
 
 async function makeJob(transport: Transport, name: string, signal: AbortSignal): Promise<void> {

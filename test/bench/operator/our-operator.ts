@@ -16,16 +16,18 @@ export interface OurOperator extends AsyncDisposable {
   restart(): Promise<void>;
 }
 
-export async function openOperator(leaseNamespace: string): Promise<OurOperator> {
+/** In charge of one namespace. */
+export async function openOperator(namespace: string): Promise<OurOperator> {
   const folder = await temporaryFolder();
   await assemble('operator', folder.path);
   const nats = await NatsServer.start();
   const program = join(folder.path, 'app/operator/main.js');
   const env = {
     ...{ ANNEAL_LOG_LEVEL: 'warn', ANNEAL_NATS_URL: nats.url, NODE_ENV: 'production' },
+    ANNEAL_NAMESPACES: namespace,
     NODE_OPTIONS: `--max-old-space-size=${heapMiB}`,
   };
-  const launch = (): Promise<RunningOperator> => launchOperator(leaseNamespace, env, program);
+  const launch = (): Promise<RunningOperator> => launchOperator(namespace, env, program);
   let running = await launch();
   return {
     nats,

@@ -42,6 +42,25 @@ test('while prepare works there is nothing to do', (t) => {
   t.deepEqual(words, []);
 });
 
+test('the words of the pod are enough: the Job says a second later that it is complete', (t) => {
+  const of = (words: object | undefined) =>
+    decided(
+      someFacts({
+        inits: [anInitJob()],
+        workers: [],
+        pods: [aPodOf({ component: 'init', ...ended(0, { words: words as never }) })],
+        status: {},
+      }),
+    );
+  t.false(
+    of(undefined).words.includes('Create Job first-w1'),
+    'an end without words is not enough',
+  );
+  const told = of(preparedWords);
+  t.is(told.is('Initialized'), 'True/Ready');
+  t.true(told.words.includes('Create Job first-w1'));
+});
+
 test('a pod that starts as every pod does is not worth a write, one that cannot start is', (t) => {
   const of = (pod: ReturnType<typeof waitingPod>) =>
     decided(someFacts({ inits: [anInitJob()], pods: [pod] })).is('Initialized');

@@ -50,6 +50,10 @@ test('times alone are not worth a write, a commit is worth one at once', (t) => 
   t.true(tellsMore(part, { progress: { ...part.progress, step: 31 } }));
   t.false(isUrgent(part, { progress: { ...part.progress, step: 31 } }));
   t.true(isUrgent(part, { checkpoint: { latestStep: 1 } }));
+  const at = (type: string) => ({ progress: { ...part.progress, stage: { type } } });
+  t.true(isUrgent(part, at('Upload')), 'the begin of an upload');
+  t.false(isUrgent(at('Upload'), at('Upload')));
+  t.false(isUrgent(part, at('Evaluate')), 'there may be many of them');
 });
 
 const fetching = {
@@ -70,7 +74,9 @@ test('a stage without amounts has no share, and one that is done is told no more
   const of = (stage: typeof fetching | typeof unknown) =>
     progressPart({ ...quiet, stage }, { type: 'Absent' }, { now }).progress;
   t.deepEqual(of(unknown), { stage: { type: 'Fetch', subject: 'model' } });
-  t.is(of({ ...fetching, state: 'Done' as never }), undefined);
+  const done = { ...fetching, state: 'Done' as never };
+  t.is(of({ ...done, done: fetching.total }), undefined);
+  t.is(of(done)?.stage?.percent, 37, 'one file of several is done');
 });
 
 test('a step that follows a stage ends it; a stage after a step keeps the numbers of the step', (t) => {
