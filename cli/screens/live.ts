@@ -17,7 +17,7 @@ export interface LiveFacts {
 }
 
 /** Lines that a screen keeps; scrolling further back is what `anneal logs` is for. */
-const mostLines = 5_000;
+const mostLines = 2_000;
 const frameMs = 100;
 
 interface Opened {
