@@ -2,3 +2,8 @@
 export function now(): Date {
   return new Date();
 }
+
+/** Milliseconds of a clock that nobody sets: for how long something takes. */
+export function passedMs(): number {
+  return performance.now();
+}

@@ -2,7 +2,7 @@
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import * as z from 'zod';
-import { displays, glyphSets } from './command-table/flags.ts';
+import { displays, glyphSets, themes } from './command-table/flags.ts';
 
 const text = z.string().min(1).optional().catch(undefined);
 /** Set and not a word for "no". */
@@ -17,6 +17,8 @@ const schema = z.object({
   ANNEAL_THREADS: z.coerce.number().int().min(1).max(4096).optional().catch(undefined),
   ANNEAL_DISPLAY: z.enum(displays).optional().catch(undefined),
   ANNEAL_GLYPHS: z.enum(glyphSets).optional().catch(undefined),
+  ANNEAL_THEME: z.enum(themes).optional().catch(undefined),
+  ANNEAL_KEYS: text,
   ANNEAL_ACCESSIBLE: on,
   INK_SCREEN_READER: on,
   NO_COLOR: text,
@@ -44,6 +46,9 @@ export interface CliConfig {
   readonly threads: number | undefined;
   readonly display: (typeof displays)[number];
   readonly glyphs: (typeof glyphSets)[number];
+  readonly theme: (typeof themes)[number];
+  /** Keys of a screen and the keys whose work they do. */
+  readonly keys: Readonly<Record<string, string>>;
   readonly accessible: boolean;
   readonly color: boolean;
   readonly dumbTerminal: boolean;
@@ -76,6 +81,8 @@ export function cliConfig(variables: Readonly<Record<string, string | undefined>
     threads: env.ANNEAL_THREADS,
     display: env.ANNEAL_DISPLAY ?? 'auto',
     glyphs: env.ANNEAL_GLYPHS ?? 'auto',
+    theme: env.ANNEAL_THEME ?? 'terminal',
+    keys: keysOf(env.ANNEAL_KEYS ?? ''),
     accessible: env.ANNEAL_ACCESSIBLE || env.INK_SCREEN_READER,
     color: env.NO_COLOR === undefined && env.TERM !== 'dumb',
     dumbTerminal: env.TERM === 'dumb',
@@ -89,6 +96,15 @@ export function cliConfig(variables: Readonly<Record<string, string | undefined>
     // No locale at all says nothing: containers often have none, and their terminals show UTF-8.
     unicode: env.TERM !== 'linux' && (locale === undefined || /utf-?8/i.test(locale)),
   };
+}
+
+/** `n=j,e=k`: n does what j does. */
+function keysOf(text: string): Readonly<Record<string, string>> {
+  const pairs = text.split(',').flatMap((pair) => {
+    const [, key, does] = /^\s*(\S)=(\S)\s*$/u.exec(pair) ?? [];
+    return key === undefined || does === undefined ? [] : [[key, does] as const];
+  });
+  return Object.fromEntries(pairs);
 }
 
 function commandOf(env: z.output<typeof schema>): CliConfig['command'] {

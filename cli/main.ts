@@ -11,6 +11,13 @@ process.env['NODE_ENV'] ??= 'production';
 setFlagsFromString('--semi-space-growth-factor=1');
 setFlagsFromString('--heap-growing-percent=20');
 
+// Whoever reads has seen enough, as `head` has: nothing is wrong, and nobody hears what comes.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', ({ code }: NodeJS.ErrnoException) => {
+    if (code === 'EPIPE') process.exit();
+  });
+}
+
 process.exitCode = await run(process.argv, {
   variables: { ...process.env, ANNEAL_STARTED_AS: basename(process.argv[1] ?? '') },
   out: (text) => void process.stdout.write(text),

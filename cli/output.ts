@@ -2,7 +2,7 @@
 import type { DisplayFlags } from './command-table/flags.ts';
 import type { CliConfig } from './config.ts';
 import { type GlyphSet, glyphSet } from './format/glyphs.ts';
-import { type Paint, painter } from './format/palette.ts';
+import { type Colors, type Paint, painter } from './format/palette.ts';
 
 export interface Output {
   /** Answers; each text ends with its own line end. */
@@ -16,11 +16,16 @@ export interface Output {
   readonly paint: Paint;
 }
 
-type Flags = Partial<Pick<DisplayFlags, 'color' | 'glyphs'>>;
+type Flags = Partial<Pick<DisplayFlags, 'color' | 'glyphs' | 'theme'>>;
 
 interface Streams {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
+}
+
+/** Of a screen, which is always a terminal. */
+export function colorsOf({ color, theme }: CliConfig, flags: Flags): Colors {
+  return color && flags.color !== false && (flags.theme ?? theme);
 }
 
 /** Width where nobody says how wide a line may be. */
@@ -30,13 +35,13 @@ export function outputOf(config: CliConfig, flags: Flags, { out, err }: Streams)
   const { isTTY, columns } = process.stdout;
   const chosen = flags.glyphs ?? config.glyphs;
   const glyphs = glyphSet({ ...config, glyphs: chosen });
-  const color = config.color && flags.color !== false && (isTTY === true || config.forceColor);
+  const hasColors = isTTY === true || config.forceColor;
   return {
     write: (text) => out(glyphs.text(text)),
     talk: (text) => err(glyphs.text(text)),
     isTerminal: isTTY === true,
     columns: isTTY ? Math.max(20, columns ?? 80) : undefined,
     glyphs,
-    paint: painter(color),
+    paint: painter(hasColors && colorsOf(config, flags)),
   };
 }

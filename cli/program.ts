@@ -6,6 +6,7 @@ import { addActCommands } from './command-table/act.ts';
 import { addJobCommands } from './command-table/jobs.ts';
 import { addLookCommands } from './command-table/look.ts';
 import { addStartCommands } from './command-table/start.ts';
+import { withConfigFile } from './config-file.ts';
 import { usageError } from './usage-error.ts';
 
 export interface Surroundings {
@@ -23,10 +24,17 @@ export type Perform = (action: () => Promise<number>) => Promise<void>;
 export async function run(argv: readonly string[], surroundings: Surroundings): Promise<number> {
   const { err } = surroundings;
   let code = 0;
+  // Help works whatever a configuration file says.
+  let broken: unknown;
+  const variables = await withConfigFile(surroundings.variables).catch((error: unknown) => {
+    broken = error;
+    return surroundings.variables;
+  });
   const perform: Perform = async (action) => {
+    if (broken !== undefined) throw broken;
     code = await action();
   };
-  const program = createProgram(surroundings, perform);
+  const program = createProgram({ ...surroundings, variables }, perform);
   const words = argv.slice(2);
   if (words.length === 0) {
     program.outputHelp();

@@ -59,10 +59,15 @@ export function refused(what: string, status: number, text: string): KubeError {
     code: codes[status] ?? 'E_UNREACHABLE',
     status,
     reason,
-    message: message === '' ? `${what} was answered with ${status}` : message,
+    message: messageOf(what, status, message),
     causes: details?.causes ?? [],
     hint: hints[status],
   });
+}
+
+function messageOf(what: string, status: number, message: string): string {
+  if (status === 401) return 'the cluster does not know who you are (Unauthorized)';
+  return message === '' ? `${what} was answered with ${status}` : message;
 }
 
 const isForJobs = new RegExp(`/apis/${group}/`);
@@ -86,7 +91,7 @@ const codes: Readonly<Record<number, FailureCode>> = {
 };
 
 const hints: Readonly<Record<number, string>> = {
-  401: 'log in again: the cluster does not know who you are',
+  401: 'log in again, or name another context with --context',
   403: 'ask for a role in that namespace; the chart adds jobs to the roles view, edit and admin',
 };
 

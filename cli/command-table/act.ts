@@ -2,8 +2,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ActFlags, Verb } from '../commands/act-from-terminal.ts';
 import type { Perform, Surroundings } from '../program.ts';
-import { type Assignment, assignments, wholeNumber, withVerbosity } from './flags.ts';
-import { jobArgument, look, withLook } from './jobs.ts';
+import { type Assignment, assignments, wholeNumber, withLook, withVerbosity } from './flags.ts';
+import { jobArgument, look } from './jobs.ts';
 import { type SourceFlags, withCluster, withOutput } from './source-flags.ts';
 
 interface SubmitCommandFlags extends SourceFlags {

@@ -75,10 +75,13 @@ export const displays = ['auto', 'tty', 'plain', 'json', 'quiet'] as const;
 type Display = (typeof displays)[number];
 export const glyphSets = ['auto', 'braille', 'block', 'ascii'] as const;
 type Glyphs = (typeof glyphSets)[number];
+export const themes = ['terminal', 'dark', 'light'] as const;
+export type Theme = (typeof themes)[number];
 
 export interface DisplayFlags {
   readonly display?: Display;
   readonly glyphs?: Glyphs;
+  readonly theme?: Theme;
   readonly color: boolean;
   readonly accessible?: boolean;
 }
@@ -91,8 +94,24 @@ export function withDisplay(command: Command): Command {
       ]),
     )
     .addOption(new Option('--glyphs <set>', 'characters of plots and bars').choices([...glyphSets]))
+    .addOption(themeOption())
     .option('--no-color', 'no colours')
     .option('--accessible', 'sentences instead of a screen');
+}
+
+/** Colours and characters, for commands that print lines. */
+export function withLook(command: Command): Command {
+  return command
+    .addOption(new Option('--glyphs <set>', 'characters of plots and bars').choices([...glyphSets]))
+    .addOption(themeOption())
+    .option('--no-color', 'no colours');
+}
+
+function themeOption(): Option {
+  return new Option(
+    '--theme <colours>',
+    "the terminal's own, or for a dark or light ground",
+  ).choices([...themes]);
 }
 
 /** Every command takes them; errors are then told at more length. */

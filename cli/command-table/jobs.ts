@@ -4,7 +4,7 @@ import type { LogsFlags } from '../commands/logs-from-terminal.ts';
 import type { Looking } from '../commands/look-from-terminal.ts';
 import type { CompareFlags, MetricsFlags } from '../commands/metrics-from-terminal.ts';
 import type { Perform, Surroundings } from '../program.ts';
-import { type DisplayFlags, wholeNumber, withDisplay, withVerbosity } from './flags.ts';
+import { type DisplayFlags, wholeNumber, withDisplay, withLook, withVerbosity } from './flags.ts';
 import { type SourceFlags, structuredOutputs, withOutput, withSource } from './source-flags.ts';
 
 export const jobArgument = 'name, namespace/name, the beginning of a name, or @latest';
@@ -60,6 +60,7 @@ function addList(program: Command, at: Surroundings, perform: Perform): void {
     .description(
       'Lists the jobs of a namespace, or the runs of this machine where no cluster is known.',
     )
+    .option('-w, --watch', 'go on with a line for each change')
     .option('-l, --selector <key=value>', 'only jobs with these labels')
     .option('--phase <phase...>', 'only jobs in these phases, such as Running')
     .option('--method <name>', 'only jobs of this method')
@@ -73,8 +74,8 @@ function addList(program: Command, at: Surroundings, perform: Perform): void {
     perform(() =>
       look(flags, at, async (looking) => {
         const { listFromTerminal } = await import('../commands/look-from-terminal.ts');
-        const { phase, method, selector, sort, output } = flags;
-        return listFromTerminal({ phase, method, selector, sort }, output, looking);
+        const { phase, method, selector, sort, output, watch = false } = flags;
+        return listFromTerminal({ phase, method, selector, sort }, { output, watch }, looking);
       }),
     ),
   );
@@ -86,10 +87,12 @@ interface ListFlags {
   readonly selector?: string;
   readonly sort: 'age' | 'name' | 'phase' | 'step' | 'loss' | 'restarts';
   readonly output: string;
+  readonly watch?: boolean;
 }
 
 interface WatchCommandFlags extends LookFlags {
   readonly until?: string;
+  readonly interval?: number;
   readonly exitStatus: boolean;
 }
 
@@ -103,32 +106,24 @@ function addWatch(program: Command, at: Surroundings, perform: Perform): void {
         'The exit code is that of the job: 10 when it failed, 11 when it was deleted.',
     )
     .option('--until <what>', 'leave at a phase such as Running, or at step=500')
+    .option(
+      '--interval <seconds>',
+      'between two lines about steps; 10 where nothing is said',
+      wholeNumber,
+    )
     .option('--no-exit-status', 'exit with 0 whatever became of the job');
   withVerbosity(withDisplay(withSource(command, true))).action(
     (name: string | undefined, flags: WatchCommandFlags) =>
       perform(() =>
         look(flags, at, async (looking) => {
           const { watchFromTerminal } = await import('../commands/watch-from-terminal.ts');
-          const { display, until, exitStatus, accessible = false, color = true } = flags;
-          const watch = { display, until, exitStatus, accessible, color };
+          const { display, until, interval, exitStatus, accessible = false } = flags;
+          const { color = true, theme } = flags;
+          const watch = { display, until, interval, exitStatus, accessible, color, theme };
           return watchFromTerminal(name, watch, looking);
         }),
       ),
   );
-}
-
-/** Colours and characters, for commands that print lines. */
-export function withLook(command: Command): Command {
-  return command
-    .addOption(
-      new Option('--glyphs <set>', 'characters of plots and bars').choices([
-        'auto',
-        'braille',
-        'block',
-        'ascii',
-      ]),
-    )
-    .option('--no-color', 'no colours');
 }
 
 function addGet(program: Command, at: Surroundings, perform: Perform): void {
@@ -204,6 +199,7 @@ function addLogs(program: Command, at: Surroundings, perform: Perform): void {
         .default('info'),
     )
     .option('--previous', 'of the container before the last restart')
+    .option('--operator', 'what the operator says of this job')
     .option('--raw', 'only the words, as they were said');
   withOutput(withLook(withSource(command)), ['text', 'json']);
   withVerbosity(command).action((name: string, flags: LookFlags & LogsFlags) =>
@@ -261,8 +257,14 @@ function addCompare(program: Command, at: Surroundings, perform: Perform): void 
     .description(
       'Tells what differs in what was asked, draws the curves in one picture, and compares at equal tokens. ' +
         'A difference is only called one when it is larger than the noise.',
-    );
-  command.option('--live', 'on a screen, while they go on');
+    )
+    .addOption(
+      new Option('--at <what>', 'what is equal where they are compared')
+        .choices(['tokens', 'steps', 'time'])
+        .default('tokens'),
+    )
+    .option('--metric <name>', 'the curve that is drawn, such as eval_loss', 'loss')
+    .option('--live', 'on a screen, while they go on');
   withOutput(withLook(withSource(command)), ['text', 'json']);
   withVerbosity(command).action((names: readonly string[], flags: LookFlags & CompareFlags) =>
     perform(() =>

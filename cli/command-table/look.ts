@@ -1,10 +1,10 @@
 // Commands that look at this program and this machine: doctor, version.
 import { Argument, type Command } from 'commander';
-import { programVersion } from '../../crds/version.ts';
 import type { Lookup } from '../completion/suggest.ts';
 import type { Perform, Surroundings } from '../program.ts';
 import { type OutputFormat, withJson, withVerbosity } from './flags.ts';
 import { jsonOf } from './json.ts';
+import { type SourceFlags, withCluster } from './source-flags.ts';
 
 interface Flags {
   readonly output: OutputFormat;
@@ -21,40 +21,44 @@ export function addLookCommands(
   addVersion(program, surroundings, perform);
 }
 
-function addVersion(program: Command, { out }: Surroundings, perform: Perform): void {
+function addVersion(program: Command, { variables, out }: Surroundings, perform: Perform): void {
   const command = program
     .command('version')
     .summary('versions of this program and its parts')
-    .description('Prints the version of this program, of its job files and of Node.js.');
-  withVerbosity(withJson(command)).action(({ output }: Flags) =>
+    .description(
+      'Prints the version of this program, of its job files and of Node.js, and where a cluster is known what runs there.',
+    )
+    .option('--client', 'only what is here; asks no cluster');
+  withCluster(command);
+  withVerbosity(withJson(command)).action(({ output, client, ...asked }: VersionFlags) =>
     perform(async () => {
-      const { apiVersion } = await import('../../crds/group.ts');
-      const parts = {
-        program: programVersion,
-        jobs: apiVersion,
-        node: process.versions.node,
-        platform: `${process.platform} ${process.arch}`,
-      };
-      const lines = Object.entries(parts).map(([name, value]) => `${name.padEnd(9)} ${value}\n`);
-      out(output === 'json' ? jsonOf('Version', parts) : lines.join(''));
+      const { versionsOf, versionText } = await import('../commands/version.ts');
+      const { cliConfig } = await import('../config.ts');
+      const config = client === true ? undefined : cliConfig(variables);
+      const versions = await versionsOf(config, asked);
+      out(output === 'json' ? jsonOf('Version', versions) : versionText(versions));
       return 0;
     }),
   );
 }
 
+type VersionFlags = Flags & SourceFlags & { readonly client?: boolean };
+
 function addDoctor(program: Command, { variables, out }: Surroundings, perform: Perform): void {
   const command = program
     .command('doctor')
-    .summary('what this machine lacks')
+    .summary('what this machine and the cluster lack')
     .description(
-      'Checks what a job on this machine needs and tells the fix of each thing that is missing. Changes nothing. ' +
-        'Exit code 5 when something needed is missing.',
+      'Checks what jobs need, on this machine and on the cluster where one is known, and tells the fix of each thing that is missing. ' +
+        'Changes nothing. Exit code 5 when this machine lacks something that it needs, or a cluster that was named does.',
     );
-  withVerbosity(withJson(command)).action(({ output }: Flags) =>
+  command.option('-n, --namespace <name>', 'namespace of the cluster');
+  withCluster(command);
+  withVerbosity(withJson(command)).action(({ output, ...asked }: Flags & SourceFlags) =>
     perform(async () => {
       const { doctorFromTerminal } = await import('../commands/doctor-from-terminal.ts');
       const { cliConfig } = await import('../config.ts');
-      return doctorFromTerminal(output, cliConfig(variables), out);
+      return doctorFromTerminal({ output, asked }, cliConfig(variables), out);
     }),
   );
 }

@@ -13,9 +13,10 @@ import {
   wholeNumber,
   withDisplay,
   withJson,
+  withLook,
   withVerbosity,
 } from './flags.ts';
-import { look, withLook } from './jobs.ts';
+import { look } from './jobs.ts';
 import { jsonOf } from './json.ts';
 import { type SourceFlags, withCluster } from './source-flags.ts';
 

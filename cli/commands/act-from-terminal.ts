@@ -5,6 +5,7 @@ import { readText } from '../client/read-job.ts';
 import { now } from '../clock.ts';
 import { jsonOf } from '../command-table/json.ts';
 import { styleOf } from '../format/palette.ts';
+import { entry } from '../format/wrap.ts';
 import { openCluster } from '../jobs/cluster-source.ts';
 import { keyOf, methodOf, modelOf } from '../jobs/job.ts';
 import {
@@ -126,11 +127,13 @@ function tell(submitted: readonly Submitted[], flags: SubmitFlags, { output, con
     output.write(submitted.map(({ job }) => `${keyOf(job)}\n`).join(''));
     return;
   }
+  const layout = { width: output.columns ?? Number.POSITIVE_INFINITY, column: 8, indent: '' };
   for (const { job, change } of submitted) {
     const { worker } = job.spec;
     const workers = `${worker.replicas} ${worker.replicas === 1 ? 'worker' : 'workers'}`;
     const devices = worker.devicesPerWorker === 0 ? 'processor' : `${worker.devicesPerWorker} GPU`;
-    output.write(`plan    ${modelOf(job)} · ${methodOf(job).summary} · ${workers} × ${devices}\n`);
+    const plan = `${modelOf(job)} · ${methodOf(job).summary} · ${workers} × ${devices}`;
+    output.write(`${entry('plan', plan, layout).join('\n')}\n`);
     const words = change === 'valid' ? 'valid  ' : change;
     const dry = flags.dryRun === 'none' ? '' : ` (dry run by the ${flags.dryRun})`;
     output.write(
@@ -138,7 +141,11 @@ function tell(submitted: readonly Submitted[], flags: SubmitFlags, { output, con
     );
     if (flags.dryRun === 'none') {
       const names = ['watch', 'logs -f', 'cancel'].map((verb) => `${command} ${verb} ${job.name}`);
-      output.talk(`next    ${names.join('   ')}\n`);
+      const line = names.join('   ');
+      const lines = line.length + layout.column <= layout.width ? [line] : names;
+      output.talk(
+        lines.map((text, at) => `${at === 0 ? 'next    ' : '        '}${text}\n`).join(''),
+      );
     }
   }
 }

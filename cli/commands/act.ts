@@ -9,6 +9,7 @@ import {
   UserError,
 } from '../../crds/index.ts';
 import { KubeError } from '../client/kube-error.ts';
+import { seconds } from '../format/numbers.ts';
 import { type ClusterSource, jobPath } from '../jobs/cluster-source.ts';
 import { type Job, phaseOf, readJobObject } from '../jobs/job.ts';
 import type { JobSource } from '../jobs/source.ts';
@@ -204,7 +205,7 @@ async function until(
     if (limit.aborted) {
       throw new TransientError({
         code: 'E_TIMEOUT',
-        message: `${job.name} is ${phaseOf(now)} after ${timeoutMs / 1000} seconds; the command waited until ${what}`,
+        message: `${job.name} is ${phaseOf(now)} after ${seconds(timeoutMs / 1000)}; the command waited until ${what}`,
         hint: `it goes on by itself; anneal why ${job.name} tells what it waits for`,
       });
     }

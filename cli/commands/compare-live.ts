@@ -2,15 +2,23 @@
 import { failureOf, UserError } from '../../crds/index.ts';
 import { now } from '../clock.ts';
 import { compareText } from '../format/compare-text.ts';
+import type { Colors } from '../format/palette.ts';
 import { findJob } from '../jobs/find.ts';
 import { openSource } from '../jobs/open-source.ts';
+import type { MetricName } from '../metrics/history.ts';
 import { fewestRows } from '../screens/window.ts';
-import { compareJobs } from './compare.ts';
+import { compareJobs, type Equal } from './compare.ts';
 import type { Looking } from './look-from-terminal.ts';
+
+interface CompareLook {
+  readonly color: Colors;
+  readonly at: Equal;
+  readonly metric: MetricName;
+}
 
 export async function compareLive(
   words: readonly string[],
-  color: boolean,
+  { color, at, metric }: CompareLook,
   { flags, config, output, signal }: Looking,
 ): Promise<number> {
   const able = output.isTerminal && process.stdin.isTTY === true && !config.dumbTerminal;
@@ -38,7 +46,7 @@ export async function compareLive(
   let interrupted = false;
   await showCompare(
     {
-      ...{ histories, now, color, glyphs: output.glyphs },
+      ...{ histories, now, color, glyphs: output.glyphs, equal: at, metric },
       interrupted() {
         interrupted = true;
       },
@@ -48,7 +56,7 @@ export async function compareLive(
   const { all } = histories;
   stop.abort();
   const width = Math.min(120, output.columns ?? 80);
-  const style = { width, glyphs: output.glyphs, paint: output.paint };
-  output.write(compareText(compareJobs(all), all, style));
+  const style = { width, glyphs: output.glyphs, paint: output.paint, metric };
+  output.write(compareText(compareJobs(all, at), all, style));
   return interrupted ? failureOf('E_INTERRUPTED').cliExit : 0;
 }

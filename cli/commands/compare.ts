@@ -1,18 +1,24 @@
-// `anneal compare A B`: what differs in what was asked, and what came out at equal tokens. A difference is only called one when it is
-// larger than the noise of its two means.
+// `anneal compare A B`: what differs in what was asked, and what came out at equal tokens, steps or time. A difference is only called one when
+// it is larger than the noise of its two means.
 import { type Job, methodOf } from '../jobs/job.ts';
-import { type History, type Sample, seriesOf } from '../metrics/history.ts';
+import type { History } from '../metrics/history.ts';
 
 export interface Compared {
   readonly job: Job;
   readonly history: History;
 }
 
+const equals = ['tokens', 'steps', 'time'] as const;
+/** What is equal where jobs are compared. */
+export type Equal = (typeof equals)[number];
+
 export interface Comparison {
   readonly names: readonly string[];
   /** Paths of the spec that are not equal everywhere; undefined where a job has none. */
   readonly differences: readonly { readonly path: string; readonly values: readonly string[] }[];
-  /** Tokens at which the jobs are compared: the most that all of them saw. */
+  /** Where the jobs are compared: the most that all of them reached. Time is seconds of steps. */
+  readonly at: { readonly equal: Equal; readonly value: number };
+  /** Tokens that all of them had seen by then. */
   readonly tokens: number;
   readonly rows: readonly ComparedRow[];
 }
@@ -29,27 +35,39 @@ export interface ComparedRow {
 /** Steps of the mean: as many as the noise of single steps needs, and no more than a sixth of all. */
 const meanSteps = 50;
 
-export function compareJobs(all: readonly Compared[]): Comparison {
-  const tokens = Math.min(...all.map(({ history }) => history.steps.at(-1)?.tokensSeen ?? 0));
+export function compareJobs(all: readonly Compared[], equal: Equal = 'tokens'): Comparison {
+  const reached = all.map((one) => ({ ...one, places: reachedBy(one.history, equal) }));
+  const value = Math.min(...reached.map(({ places }) => places.at(-1) ?? 0));
+  const until = reached.map(({ history, places }) => historyUntil(history, places, value));
+  const seen = until.map(({ steps }) => steps.at(-1)?.tokensSeen ?? 0);
   const common = {
     names: all.map(({ job }) => job.name),
     differences: specDifferences(all.map(({ job }) => job)),
-    tokens,
+    at: { equal, value },
+    tokens: equal === 'tokens' ? value : Math.min(...seen),
   };
-  // At no tokens there is nothing to compare, whatever the others did.
-  if (tokens === 0) return { ...common, rows: [] };
-  const until = all.map(({ history }) => historyUntil(history, tokens));
-  const losses = until.map((history) => meanOf(seriesOf(history, 'loss')));
+  // Where one has done nothing there is nothing to compare, whatever the others did.
+  if (value === 0) return { ...common, rows: [] };
   return {
     ...common,
     rows: [
-      rowOf('train loss', losses),
+      rowOf('train loss', until.map(lastLosses)),
       rowOf('eval loss', until.map(lastEvaluation)),
       rowOf('tokens/s', until.map(medianSpeed)),
       rowOf('peak memory', until.map(peakMemory)),
       rowOf('time', until.map(duration)),
-    ].filter(({ values }) => values.some((value) => value !== undefined)),
+    ].filter(({ values }) => values.some((one) => one !== undefined)),
   };
+}
+
+/** What a history had reached after each of its steps, rising: of steps that are kept. */
+function reachedBy(history: History, equal: Equal): Float64Array {
+  if (equal === 'time') return secondsAfter(history);
+  const { steps } = history;
+  const places = new Float64Array(steps.length);
+  let index = 0;
+  for (const { step, tokensSeen } of steps) places[index++] = equal === 'steps' ? step : tokensSeen;
+  return places;
 }
 
 interface Mean {
@@ -74,9 +92,14 @@ function rowOf(name: ComparedRow['name'], means: readonly Mean[]): ComparedRow {
   };
 }
 
-function meanOf(samples: readonly Sample[]): Mean {
-  const count = Math.max(1, Math.min(meanSteps, Math.floor(samples.length / 6)));
-  const values = samples.flatMap(({ value }) => (value === null ? [] : [value])).slice(-count);
+/** The mean of the last steps; those that are not finite do not count. */
+function lastLosses({ steps }: History): Mean {
+  const count = Math.max(1, Math.min(meanSteps, Math.floor(steps.length / 6)));
+  const values: number[] = [];
+  for (let index = steps.length - 1; index >= 0 && values.length < count; index--) {
+    const loss = steps[index]?.loss;
+    if (loss !== null && loss !== undefined) values.push(loss);
+  }
   if (values.length === 0) return { value: undefined };
   const value = values.reduce((sum, one) => sum + one, 0) / values.length;
   if (values.length < 2) return { value };
@@ -84,10 +107,17 @@ function meanOf(samples: readonly Sample[]): Mean {
   return { value, variance: squares / (values.length - 1) / values.length };
 }
 
-function historyUntil({ steps, evaluations }: History, tokens: number): History {
-  const within = steps.filter(({ tokensSeen }) => tokensSeen <= tokens);
-  const last = within.at(-1)?.step ?? 0;
-  return { steps: within, evaluations: evaluations.filter(({ step }) => step <= last) };
+function historyUntil(
+  { steps, evaluations }: History,
+  reached: Float64Array,
+  value: number,
+): History {
+  const count = 1 + reached.findLastIndex((place) => place <= value);
+  const last = steps[count - 1]?.step ?? 0;
+  return {
+    steps: steps.slice(0, count),
+    evaluations: evaluations.filter(({ step }) => step <= last),
+  };
 }
 
 /** One number over held-out records: how far it is from another by chance, nobody measured. */
@@ -96,8 +126,10 @@ function lastEvaluation({ evaluations }: History): Mean {
 }
 
 function medianSpeed({ steps }: History): Mean {
-  const speeds = steps.map(({ tokensPerSecond }) => tokensPerSecond).sort((a, b) => a - b);
-  return { value: speeds[Math.floor(speeds.length / 2)] };
+  const speeds = new Float64Array(steps.length);
+  let index = 0;
+  for (const { tokensPerSecond } of steps) speeds[index++] = tokensPerSecond;
+  return { value: speeds.sort()[Math.floor(speeds.length / 2)] };
 }
 
 function peakMemory({ steps }: History): Mean {
@@ -105,17 +137,25 @@ function peakMemory({ steps }: History): Mean {
   return { value: steps.reduce((most, { memory }) => Math.max(most, memory.peak), 0) };
 }
 
+function duration(history: History): Mean {
+  return { value: secondsAfter(history).at(-1) };
+}
+
 /**
  * Seconds of steps; pauses and restarts between them do not count. Of a long run not every step is kept: one stands for those that were
  * left out before it.
  */
-function duration({ steps }: History): Mean {
-  if (steps.length === 0) return { value: undefined };
-  const ms = steps.reduce((sum, { step, stepMs }, index) => {
-    const before = steps[index - 1]?.step ?? step - 1;
-    return sum + stepMs.total * (step - before);
-  }, 0);
-  return { value: ms / 1000 };
+function secondsAfter({ steps }: History): Float64Array {
+  const after = new Float64Array(steps.length);
+  let ms = 0;
+  let index = 0;
+  let before: number | undefined;
+  for (const { step, stepMs } of steps) {
+    ms += stepMs.total * (step - (before ?? step - 1));
+    before = step;
+    after[index++] = ms / 1000;
+  }
+  return after;
 }
 
 function specDifferences(jobs: readonly Job[]): Comparison['differences'] {

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { failureOf, toAnnealError, UserError } from '../../crds/index.ts';
 import { describeModel } from '../client/describe-model.ts';
 import { now } from '../clock.ts';
+import type { Theme } from '../command-table/flags.ts';
 import type { SourceFlags } from '../command-table/source-flags.ts';
 import type { CliConfig } from '../config.ts';
 import { type ClusterDevices, deviceOptions, givenDevice } from '../init/devices.ts';
@@ -12,6 +13,7 @@ import { type Answers, manifestText, type Preference } from '../init/manifest-te
 import { placesHere } from '../init/places-here.ts';
 import type { Found, Goal } from '../init/questions.ts';
 import { knowsCluster } from '../jobs/open-source.ts';
+import { colorsOf } from '../output.ts';
 import { startWizard } from '../screens/init/model.ts';
 import { initText, writeNew } from './init.ts';
 import type { Looking } from './look-from-terminal.ts';
@@ -26,6 +28,7 @@ export interface InitFlags {
   readonly output?: 'yaml';
   readonly accessible?: boolean;
   readonly color?: boolean;
+  readonly theme?: Theme;
 }
 
 export async function initFromTerminal(flags: InitFlags, looking: Looking): Promise<number> {
@@ -75,7 +78,7 @@ async function wizard(flags: InitFlags, looking: Looking): Promise<number> {
     start: startWizard({ goal, model, data, device, prefer }, file),
     found: foundWith(null),
     ...{ cluster, estimator, glyphs: output.glyphs },
-    color: config.color && flags.color !== false,
+    color: colorsOf(config, flags),
     async write(name: string, text: string) {
       if (flags.output === 'yaml') printed = text;
       else await writeNew(name, text);

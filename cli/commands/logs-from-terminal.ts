@@ -21,6 +21,7 @@ export interface LogsFlags {
   readonly grep?: string;
   readonly level: LogLine['level'];
   readonly previous?: boolean;
+  readonly operator?: boolean;
   readonly raw?: boolean;
   readonly output: 'text' | 'json';
 }
@@ -37,11 +38,13 @@ export async function logsFromTerminal(
   const filter = filterOf(flags, now());
   return withJob(word, looking, async (job, source) => {
     const follow = flags.follow === true;
-    const printer = new Printer(flags, looking, job.spec.worker.replicas > 1);
+    const operator = flags.operator === true;
+    if (operator && source.type === 'local') throw noOperator(job.name);
+    const printer = new Printer(flags, looking, !operator && job.spec.worker.replicas > 1);
     const wanted: LogLine[] = [];
     let upToDate = false;
     using _flushing = follow ? printer.every(gatherMs, signal) : undefined;
-    const asked = { follow, previous: flags.previous === true };
+    const asked = { follow, operator, previous: flags.previous === true };
     for await (const heard of source.logs(job, asked, signal)) {
       if (heard.type === 'Away') output.talk(`${heard.why}\n`);
       if (heard.type === 'UpToDate' && !upToDate) {
@@ -56,6 +59,15 @@ export async function logsFromTerminal(
     if (!upToDate) printer.print(lastOf(wanted, flags.tail));
     printer.flush();
     return 0;
+  });
+}
+
+function noOperator(name: string): UserError {
+  const message = `${name} is a run of this machine; it has no operator`;
+  return new UserError({
+    code: 'E_USAGE',
+    message,
+    hint: `anneal logs ${name} shows what it said`,
   });
 }
 

@@ -1,17 +1,18 @@
 // Commands that look at jobs once and print: list, get, describe, why, checkpoints. What they know comes from a source; what they
 // print from format/.
 import { stringify } from 'yaml';
+import { UserError } from '../../crds/index.ts';
 import { now } from '../clock.ts';
 import { jsonOf } from '../command-table/json.ts';
 import type { SourceFlags } from '../command-table/source-flags.ts';
 import type { CliConfig } from '../config.ts';
-import { columnsOf } from '../format/columns.ts';
+import { columnsOf, shortened } from '../format/columns.ts';
 import { describeText } from '../format/describe-text.ts';
 import { jobColumns } from '../format/job-columns.ts';
 import { bytes } from '../format/numbers.ts';
 import { styleOf } from '../format/palette.ts';
 import { wrap } from '../format/wrap.ts';
-import { findJob } from '../jobs/find.ts';
+import { at, findJob } from '../jobs/find.ts';
 import { type Job, keyOf, phaseOf } from '../jobs/job.ts';
 import { openSource } from '../jobs/open-source.ts';
 import type { JobSource } from '../jobs/source.ts';
@@ -44,17 +45,26 @@ export async function withJob<T>(
 
 export async function listFromTerminal(
   filter: ListFilter,
-  format: string,
+  { output: format, watch }: { readonly output: string; readonly watch: boolean },
   looking: Looking,
 ): Promise<number> {
   const { flags, config, output, signal } = looking;
   await using source = await openSource(flags, config);
+  if (watch) {
+    const { isWatchOutput, watchList } = await import('./list-watch.ts');
+    if (!isWatchOutput(format)) {
+      const message = `--output is ${format}; with --watch it must be table, wide, json or name`;
+      throw new UserError({ code: 'E_USAGE', message });
+    }
+    await watchList(source, filter, format, looking);
+    return 0;
+  }
   const jobs = listJobs(await source.list(signal), filter);
   if (format === 'json') output.write(jsonOf('JobList', { items: jobs.map(jobSummary) }));
   else if (format === 'yaml') output.write(stringify({ items: jobs.map(({ object }) => object) }));
   else if (format === 'name') output.write(jobs.map((job) => `${keyOf(job)}\n`).join(''));
   else if (jobs.length === 0) {
-    output.talk(`there are no jobs in ${source.place}\n`);
+    output.talk(`there are no jobs ${at(source.place)}\n`);
     const next = source.type === 'local' ? 'run' : 'submit';
     output.talk(`next: ${config.command} init, then ${config.command} ${next} job.yaml\n`);
   } else {
@@ -123,6 +133,9 @@ export async function whyFromTerminal(
   });
 }
 
+/** What stands before the places of checkpoints. */
+const placeColumn = 66;
+
 export async function checkpointsFromTerminal(
   word: string,
   format: string,
@@ -137,6 +150,8 @@ export async function checkpointsFromTerminal(
       output.talk(`${job.name} has no checkpoint yet\n`);
       output.talk(`next: ${config.command} describe ${job.name}\n`);
     } else {
+      // The end of a place tells one from another; programs get all of it.
+      const room = Math.max(20, (output.columns ?? Number.POSITIVE_INFINITY) - placeColumn);
       const lines = columnsOf(
         found,
         [
@@ -160,7 +175,7 @@ export async function checkpointsFromTerminal(
             cell: (one) => (one.bytes === undefined ? '–' : bytes(one.bytes)),
           },
           { head: 'WRITTEN', rank: 4, cell: ({ time }) => time?.replace(/\.\d+Z$/, 'Z') ?? '–' },
-          { head: 'PLACE', rank: 5, cell: ({ place }) => place },
+          { head: 'PLACE', rank: 5, cell: ({ place }) => shortened(place, room) },
         ],
         Number.POSITIVE_INFINITY,
       );

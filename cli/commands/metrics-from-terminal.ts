@@ -1,15 +1,16 @@
 // `anneal metrics` and `anneal compare`: the numbers of jobs, as pictures on a terminal and as rows in a pipe.
 import { UserError } from '../../crds/index.ts';
+import type { Theme } from '../command-table/flags.ts';
 import { jsonOf } from '../command-table/json.ts';
 import { compareText } from '../format/compare-text.ts';
 import { metricsCsv, metricsPlots } from '../format/metrics-text.ts';
 import { mostSeries } from '../format/overlay.ts';
 import { historyOf } from '../metrics/history.ts';
-import { pipeWidth } from '../output.ts';
-import { type Compared, compareJobs } from './compare.ts';
+import { colorsOf, pipeWidth } from '../output.ts';
+import { type Compared, compareJobs, type Equal } from './compare.ts';
 import { type Looking, withJob } from './look-from-terminal.ts';
 import { messagesOf } from './messages.ts';
-import { type Axis, metricsOf } from './metrics.ts';
+import { type Axis, metricNamed, metricsOf } from './metrics.ts';
 
 export interface MetricsFlags {
   readonly x: Axis;
@@ -50,23 +51,28 @@ export async function metricsFromTerminal(
 
 export interface CompareFlags {
   readonly output: 'text' | 'json';
+  readonly at: Equal;
+  readonly metric: string;
   readonly live?: boolean;
   readonly color?: boolean;
+  readonly theme?: Theme;
 }
 
 export async function compareFromTerminal(
   words: readonly string[],
-  { output: format, live, color }: CompareFlags,
+  flags: CompareFlags,
   looking: Looking,
 ): Promise<number> {
   const { output, signal, config } = looking;
+  const { output: format, at, metric: name, live } = flags;
   if (words.length > mostSeries) {
     const message = `${words.length} jobs are named; at most ${mostSeries} can be compared`;
     throw new UserError({ code: 'E_USAGE', message });
   }
+  const metric = metricNamed(name);
   if (live === true) {
     const { compareLive } = await import('./compare-live.ts');
-    return compareLive(words, config.color && color !== false, looking);
+    return compareLive(words, { color: colorsOf(config, flags), at, metric }, looking);
   }
   const all: Compared[] = [];
   for (const word of words) {
@@ -77,13 +83,12 @@ export async function compareFromTerminal(
       })),
     );
   }
-  const comparison = compareJobs(all);
+  const comparison = compareJobs(all, at);
   if (format === 'json') output.write(jsonOf('Comparison', comparison));
   else {
     const width = Math.min(120, output.columns ?? pipeWidth);
-    output.write(
-      compareText(comparison, all, { width, glyphs: output.glyphs, paint: output.paint }),
-    );
+    const { glyphs, paint } = output;
+    output.write(compareText(comparison, all, { width, glyphs, paint, metric }));
   }
   return 0;
 }

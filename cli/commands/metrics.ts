@@ -34,7 +34,8 @@ export function metricsOf(history: History, { names, ema, last }: MetricsAsked):
   });
 }
 
-function metricNamed(word: string): MetricName {
+/** The metric that a word means. */
+export function metricNamed(word: string): MetricName {
   const name = word.toLowerCase().replaceAll('-', '_');
   const found = metricAliases[name] ?? metricNames.find((each) => each === name);
   if (found !== undefined) return found;

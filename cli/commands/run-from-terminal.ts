@@ -10,6 +10,7 @@ import { runLines } from '../format/run-lines.ts';
 import { runSentences } from '../format/run-sentences.ts';
 import { runSummary } from '../format/run-summary.ts';
 import type { RunView } from '../format/run-view.ts';
+import { colorsOf } from '../output.ts';
 import { type RunOptions, runCommand } from './run.ts';
 
 export async function runFromTerminal(
@@ -75,6 +76,6 @@ async function viewOf(
   const { fewestRows } = await import('../screens/run/screen.tsx');
   if (asked === 'auto' && stdout.rows < fewestRows) return quiet(runLines(write, command));
   const { runScreen } = await import('../screens/run/show.tsx');
-  const color = config.color && flags.color;
+  const color = colorsOf(config, flags);
   return { view: runScreen({ stdout, glyphs, color, now, stop, command }), live: true };
 }

@@ -2,10 +2,8 @@
 import { stringify } from 'yaml';
 import { failureOf, TerminalError, UserError } from '../../crds/index.ts';
 import { now } from '../clock.ts';
-import type { DisplayFlags } from '../command-table/flags.ts';
-import { columnsOf } from '../format/columns.ts';
+import type { DisplayFlags, Theme } from '../command-table/flags.ts';
 import { describeText } from '../format/describe-text.ts';
-import { jobColumns } from '../format/job-columns.ts';
 import { painter } from '../format/palette.ts';
 import { type WatchView, watchJson, watchLines, watchSentences } from '../format/watch-lines.ts';
 import { watchSummary } from '../format/watch-summary.ts';
@@ -15,8 +13,8 @@ import { openSource } from '../jobs/open-source.ts';
 import { Queue } from '../jobs/queue.ts';
 import type { JobSource } from '../jobs/source.ts';
 import { whyOf } from '../jobs/why.ts';
+import { colorsOf } from '../output.ts';
 import { emptyJob, isOver, type JobEvent, type JobState, seeJob } from '../screens/job/model.ts';
-import { emptyBoard, rowsOf, seeBoard } from '../screens/jobs/model.ts';
 import type { Question } from '../screens/navigation.ts';
 import { cancel, checkpoint, pause, requireCluster, resume } from './act.ts';
 import type { Looking } from './look-from-terminal.ts';
@@ -25,10 +23,13 @@ export interface WatchFlags {
   readonly display: DisplayFlags['display'];
   readonly accessible?: boolean;
   readonly color?: boolean;
+  readonly theme?: Theme | undefined;
   /** False: 0 whatever became of the job. */
   readonly exitStatus: boolean;
   /** A phase, or `step=500`. */
   readonly until: string | undefined;
+  /** Seconds of training between two lines about steps. */
+  readonly interval?: number | undefined;
 }
 
 export async function watchFromTerminal(
@@ -38,11 +39,15 @@ export async function watchFromTerminal(
 ): Promise<number> {
   const local = word?.startsWith('local/') === true;
   const asked = local ? { ...looking.flags, local: true } : looking.flags;
-  await using source = await openSource(asked, looking.config);
   const isScreen = await wantsScreen(flags, looking);
+  // Loaded while the API server is asked.
+  if (isScreen) void loadScreens().catch(() => undefined); // told where it is needed
+  await using source = await openSource(asked, looking.config);
   if (word === undefined) {
     if (!isScreen) {
-      await boardLines(source, looking);
+      const { watchList } = await import('./list-watch.ts');
+      const format = flags.display === 'json' ? 'json' : 'table';
+      await watchList(source, everyJob, format, looking);
       return 0;
     }
     const { interrupted } = await screen(source, undefined, flags, looking);
@@ -58,6 +63,9 @@ export async function watchFromTerminal(
   const state = await lines(source, job, flags, looking);
   return ended(state, source, flags, looking);
 }
+
+/** Newest first. */
+const everyJob = { phase: undefined, method: undefined, selector: undefined, sort: 'age' } as const;
 
 async function wantsScreen(flags: WatchFlags, { config, output }: Looking): Promise<boolean> {
   const display = flags.display ?? config.display;
@@ -114,9 +122,11 @@ async function lines(
     state = seeJob(state, [event]);
     view?.see(before, state, [event]);
   };
+  const ended = isDone(source, { ...emptyJob, job }, wanted);
+  using _held = ended ? view?.held?.() : undefined;
   see({ type: 'Job', job });
   try {
-    if (isDone(source, state, wanted)) {
+    if (ended) {
       // What it said before it ended is told too.
       for await (const heard of source.telemetry(job, { follow: false }, both)) {
         see({ type: 'Heard', heard, at: now().getTime() / 1000 });
@@ -139,8 +149,8 @@ function viewOf(job: Job, flags: WatchFlags, { output, config }: Looking): Watch
   const write = (line: string): void => output.write(`${line}\n`);
   if (display === 'quiet') return undefined;
   if (display === 'json') return watchJson(keyOf(job), write);
-  if (flags.accessible || config.accessible) return watchSentences(write);
-  return watchLines(job.name, write);
+  if (flags.accessible || config.accessible) return watchSentences(write, flags.interval);
+  return watchLines(job.name, write, flags.interval);
 }
 
 /** A run of this machine that nobody owns any more does not go on by itself. */
@@ -195,21 +205,10 @@ function conditionOf(text: string): (state: JobState) => boolean {
   return ({ job }) => job !== null && phaseOf(job).toLowerCase() === text.toLowerCase();
 }
 
-/** The board in a pipe: the table, again at every change. */
-async function boardLines(source: JobSource, { output, flags, signal }: Looking): Promise<void> {
-  let board = emptyBoard;
-  for await (const change of source.changes(signal)) {
-    board = seeBoard(board, [{ change, at: now().getTime() / 1000 }]);
-    const rows = change.type === 'Changed' ? [change.job] : rowsOf(board, '');
-    if (change.type === 'Away') output.talk(`${change.why}\n`);
-    if (change.type === 'Gone') output.write(`${change.job.name} deleted\n`);
-    if (change.type === 'Away' || change.type === 'Gone') continue;
-    const columns = jobColumns({
-      ...{ wide: false, namespaces: flags.allNamespaces === true, now: now(), paint: output.paint },
-    });
-    const [head, ...texts] = columnsOf(rows, columns, output.columns ?? Number.POSITIVE_INFINITY);
-    output.write(`${[...(change.type === 'All' ? [head] : []), ...texts].join('\n')}\n`);
-  }
+/** Takes a quarter of a second of processor the first time. */
+async function loadScreens() {
+  await import('../dev/tsx-hook.ts');
+  return await import('../screens/show.tsx');
 }
 
 async function screen(
@@ -219,8 +218,6 @@ async function screen(
   looking: Looking,
 ): Promise<{ readonly state: JobState; readonly interrupted: boolean }> {
   const { config, output, signal } = looking;
-  await import('../dev/tsx-hook.ts');
-  const { showApp } = await import('../screens/show.tsx');
   const { Live } = await import('../screens/live.ts');
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
@@ -234,18 +231,22 @@ async function screen(
     },
   });
   const key = job === undefined ? undefined : keyOf(job);
-  if (job !== undefined) live.open(job, false);
+  if (job !== undefined) live.open(job, { logs: false, previous: false });
   // The screen of one job closes when the job has ended, and leaves its summary.
   live.subscribe(() => {
     if (key !== undefined && isDone(source, live.job(key))) stop.abort();
   });
+  const { showApp } = await loadScreens();
   await showApp(
     {
       ...{ live, place: source.place, now, glyphs: output.glyphs },
       first: key === undefined ? { type: 'Board' } : { type: 'Job', key },
       isCluster: source.type === 'cluster',
       namespaces: looking.flags.allNamespaces === true,
-      color: config.color && flags.color !== false,
+      ...{
+        color: colorsOf(config, flags as Pick<DisplayFlags, 'color' | 'theme'>),
+        keys: config.keys,
+      },
       interrupted() {
         interrupted = true;
       },

@@ -11,17 +11,19 @@ export function KeyBar({
   readonly look: Look;
   readonly keys: readonly Key[];
 }): ReactNode {
+  // How to get out is told always.
+  const tail = look.columns < 60 ? 'q leave · ? keys' : 'esc back · q leave · ? keys';
   const able = keys.filter(({ not }) => not === undefined);
   const words = able.map(({ key, does }) => `${key} ${does}`);
   let text = '';
   for (const word of words) {
     const longer = text === '' ? word : `${text} · ${word}`;
-    if (longer.length > look.columns - '· ? keys'.length - 1) break;
+    if (longer.length > look.columns - tail.length - 3) break;
     text = longer;
   }
   return (
     <Line look={look} style={{ dim: true }}>
-      {`${text} · ? keys`}
+      {text === '' ? tail : `${text} · ${tail}`}
     </Line>
   );
 }
@@ -50,6 +52,7 @@ export function Help({
 }
 
 const everywhere: readonly Key[] = [
+  { key: ':', does: 'type a command' },
   { key: 'esc', does: 'back' },
   { key: 'q', does: 'leave; jobs go on' },
   { key: 'ctrl-c', does: 'leave; jobs go on' },

@@ -3,13 +3,13 @@ import { Text } from 'ink';
 import { memo, type ReactNode } from 'react';
 import type { GlyphSet } from '../format/glyphs.ts';
 import { harmless } from '../format/harmless.ts';
-import type { Style } from '../format/palette.ts';
+import { type Colors, type Style, shadeOf } from '../format/palette.ts';
 
 export interface Look {
   readonly columns: number;
   readonly rows: number;
   readonly glyphs: GlyphSet;
-  readonly color: boolean;
+  readonly color: Colors;
   /** Seconds since 1970. */
   readonly now: number;
 }
@@ -39,14 +39,15 @@ function isSame(before: LineProps, after: LineProps): boolean {
 }
 
 function PlainLine({ look, children, style = {}, inverse = false }: LineProps): ReactNode {
-  const { color, bold = false, dim = false } = style;
+  const { bold = false, dim = false } = style;
+  const color = shadeOf(style.color, look.color);
   return (
     <Text
       wrap="truncate-end"
       bold={bold}
       dimColor={dim}
       inverse={inverse}
-      {...(color === undefined || !look.color ? {} : { color })}
+      {...(color === undefined ? {} : { color })}
     >
       {look.glyphs.text(harmless(children).replaceAll('\n', ' ')) || ' '}
     </Text>

@@ -45,7 +45,9 @@ function candidates(spec: FineTuneJobSpec): readonly (readonly Assignment[])[] {
     one('method.precision', '{ type: BFloat16 }'),
     one('method.optimizer', '{ type: AdamW8bit }'),
     one('method.precision', '{ type: BFloat16, bfloat16: { masters: StochasticRounding } }'),
+    one('method.base', '{ type: NF4 }'),
     one('dataset.sequenceLength', half),
     one('method', '{ preset: LoRA }'),
+    one('method', '{ preset: QLoRA }'),
   ];
 }

@@ -55,3 +55,8 @@ function pad(text: string, width: number, right: boolean): string {
   const space = ' '.repeat(Math.max(0, width - [...text].length));
   return right ? space + text : text + space;
 }
+
+/** Its end: places and lists differ there. */
+export function shortened(text: string, longest: number): string {
+  return text.length <= longest ? text : `…${text.slice(text.length - longest + 1)}`;
+}

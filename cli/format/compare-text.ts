@@ -1,24 +1,22 @@
 // `anneal compare` as text: differences of the specs, the curves in one picture, the table with its verdicts.
-import type { Compared, ComparedRow, Comparison } from '../commands/compare.ts';
-import { exponentialMean, seriesOf } from '../metrics/history.ts';
-import { columnsOf } from './columns.ts';
+import type { Compared, ComparedRow, Comparison, Equal } from '../commands/compare.ts';
+import { type MetricName, metricLabel } from '../metrics/history.ts';
+import { type Column, columnsOf, shortened } from './columns.ts';
+import { axisOf, curvePicture, letterOf, seriesMark } from './compare-curves.ts';
 import type { GlyphSet } from './glyphs.ts';
 import { shortCount } from './job-columns.ts';
 import { bytes, seconds } from './numbers.ts';
-import { mostSeries, overlay, seriesLetters } from './overlay.ts';
-import type { Paint, Style } from './palette.ts';
-import { boundsOf } from './plot.ts';
+import type { Paint } from './palette.ts';
+import { wrap } from './wrap.ts';
 
 interface CompareStyle {
   readonly width: number;
   readonly glyphs: GlyphSet;
   readonly paint: Paint;
+  readonly metric: MetricName;
 }
 
 const height = 10;
-const seriesColors: readonly NonNullable<Style['color']>[] = ['cyan', 'yellow', 'magenta', 'red'];
-const lines = ['─', '╌', '┈', '┄'] as const;
-
 export function compareText(
   comparison: Comparison,
   all: readonly Compared[],
@@ -27,14 +25,10 @@ export function compareText(
   const parts = [
     [legend(comparison, style)],
     differenceLines(comparison, style.width),
-    curveLines(all, style),
+    curveLines(all, comparison, style),
     tableLines(comparison, style.width),
   ].filter((part) => part.length > 0);
   return `${parts.map((part) => part.join('\n')).join('\n\n')}\n`;
-}
-
-function letterOf(index: number): string {
-  return seriesLetters[index] ?? String(index + 1);
 }
 
 function legend({ names }: Comparison, { paint, glyphs }: CompareStyle): string {
@@ -44,13 +38,6 @@ function legend({ names }: Comparison, { paint, glyphs }: CompareStyle): string 
       return paint(text, color === undefined ? {} : { color });
     })
     .join('    ');
-}
-
-/** `A ─ halo`: the letter, the dash and the colour of a job, wherever it is drawn. */
-export function seriesMark(name: string, index: number, { plot }: Pick<GlyphSet, 'plot'>): Piece {
-  const line = plot === 'braille' ? `${lines[index] ?? ''} ` : '';
-  const color = seriesColors[index];
-  return { text: `${letterOf(index)} ${line}${name}`, ...(color === undefined ? {} : { color }) };
 }
 
 export function differenceLines(
@@ -83,103 +70,79 @@ export function differenceLines(
   ]);
 }
 
-function shortened(text: string, longest: number): string {
-  return text.length <= longest ? text : `…${text.slice(text.length - longest + 1)}`;
-}
-
 function curveLines(
   all: readonly Compared[],
-  { width, glyphs, paint }: CompareStyle,
+  comparison: Comparison,
+  { width, glyphs, paint, metric }: CompareStyle,
 ): readonly string[] {
-  const picture = curvePicture(all, { width, height }, glyphs);
+  const drawn = { metric, axis: axisOf(comparison) };
+  const picture = curvePicture(all, drawn, { width, height }, glyphs);
   if (picture === undefined) return [];
   return [
-    'train loss',
+    metricLabel(metric),
     ...picture.rows.map(({ label, pieces }) => {
-      const drawn = pieces.map(({ text, color }) =>
+      const painted = pieces.map(({ text, color }) =>
         color === undefined ? text : paint(text, { color }),
       );
-      return `${label} ┤${drawn.join('').trimEnd()}`;
+      return `${label} ┤${painted.join('').trimEnd()}`;
     }),
     picture.foot,
   ];
 }
 
-/** Letters in one colour. */
-interface Piece {
-  readonly text: string;
-  readonly color?: NonNullable<Style['color']>;
+/** `at 604 M tokens`, `at step 400`, `after 2 h`. */
+function placeText({ equal, value }: { readonly equal: Equal; readonly value: number }): string {
+  if (equal === 'time') return `after ${seconds(value)}`;
+  return equal === 'tokens'
+    ? `at ${shortCount(value)} tokens`
+    : `at step ${value.toLocaleString('en')}`;
 }
 
-interface Picture {
-  readonly rows: readonly { readonly label: string; readonly pieces: readonly Piece[] }[];
-  readonly foot: string;
-}
-
-/** The curves in one frame; undefined where there are not two steps yet. */
-export function curvePicture(
-  all: readonly Compared[],
-  { width, height: rows }: { readonly width: number; readonly height: number },
-  glyphs: GlyphSet,
-): Picture | undefined {
-  const curves = all
-    .slice(0, mostSeries)
-    .map(({ history }) =>
-      exponentialMean(seriesOf(history, 'loss'), history.steps.length > 50 ? 0.9 : 0).map(
-        ({ tokens, value }) => ({ x: tokens, y: value ?? Number.NaN }),
-      ),
-    );
-  const finite = curves.flat().filter(({ y }) => Number.isFinite(y));
-  if (finite.length < 2) return undefined;
-  const label = 7;
-  const size = { width: Math.max(10, width - label - 3), height: rows };
-  const { least, greatest } = boundsOf(finite);
-  const edge = (row: number): string => {
-    if (row === 0) return greatest.toFixed(3);
-    return row === rows - 1 ? least.toFixed(3) : '';
-  };
-  const tokens = finite.reduce((most, { x }) => Math.max(most, x), 0);
-  return {
-    rows: overlay(curves, size, glyphs).map((cells, row) => ({
-      label: edge(row).padStart(label),
-      pieces: cells.map(({ text, series }) => {
-        const color = series === undefined ? undefined : seriesColors[series];
-        return color === undefined ? { text } : { text, color };
-      }),
-    })),
-    foot: `${' '.repeat(label)} └ ${shortCount(tokens)} tokens`,
-  };
-}
-
-export function tableLines({ rows, tokens, names }: Comparison, width: number): readonly string[] {
+/** A narrow window has the values as a table, and each verdict as a line below it. */
+export function tableLines(comparison: Comparison, width: number): readonly string[] {
+  const { rows, names } = comparison;
   if (rows.length === 0) return ['one of them has done no step yet; nothing can be compared'];
+  const values = valueColumns(comparison);
   const others = names.slice(1).map((_, index) => index + 1);
-  return columnsOf<ComparedRow>(
+  const whole = columnsOf(
     rows,
-    [
-      { head: `at ${shortCount(tokens)} tokens`, rank: 0, cell: ({ name }) => name },
-      ...names.map((_, index) => ({
-        head: letterOf(index),
-        rank: index + 1,
-        right: true,
-        cell: (row: ComparedRow) => valueText(row, index),
-      })),
-      ...others.flatMap((index) => [
-        {
-          head: `${letterOf(index)} − A`,
-          rank: names.length + index,
-          right: true,
-          cell: (row: ComparedRow) => differenceOf(row, index),
-        },
-        {
-          head: '',
-          rank: 2 * names.length + index,
-          cell: (row: ComparedRow) => verdictOf(row, index),
-        },
-      ]),
-    ],
-    width,
+    [...values, ...others.flatMap((index) => verdictColumns(names.length, index))],
+    Number.POSITIVE_INFINITY,
   );
+  if (whole.every((line) => [...line].length <= width)) return whole;
+  const verdicts = rows.flatMap((row) =>
+    others.flatMap((index) => {
+      if (row.differences[index] === undefined) return [];
+      const verdict = verdictOf(row, index);
+      const words = verdict === '' ? '' : `, ${verdict}`;
+      return [`${letterOf(index)} − A ${row.name} ${differenceOf(row, index)}${words}`];
+    }),
+  );
+  return [...columnsOf(rows, values, width), ...verdicts.flatMap((text) => wrap(text, width))];
+}
+
+function valueColumns({ at, names }: Comparison): readonly Column<ComparedRow>[] {
+  return [
+    { head: placeText(at), rank: 0, cell: ({ name }) => name },
+    ...names.map((_, index) => ({
+      head: letterOf(index),
+      rank: index + 1,
+      right: true,
+      cell: (row: ComparedRow) => valueText(row, index),
+    })),
+  ];
+}
+
+function verdictColumns(jobs: number, index: number): readonly Column<ComparedRow>[] {
+  return [
+    {
+      head: `${letterOf(index)} − A`,
+      rank: jobs + index,
+      right: true,
+      cell: (row) => differenceOf(row, index),
+    },
+    { head: '', rank: 2 * jobs + index, cell: (row) => verdictOf(row, index) },
+  ];
 }
 
 function valueText({ name, values }: ComparedRow, index: number): string {

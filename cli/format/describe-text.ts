@@ -1,4 +1,5 @@
 // `anneal describe`: what the job is, where it runs, how it stands, why.
+import { isTerminal } from '../../crds/index.ts';
 import { type Job, keyOf, localNamespace, methodOf, modelOf, phaseOf } from '../jobs/job.ts';
 import type { Happening } from '../jobs/source.ts';
 import { whyOf } from '../jobs/why.ts';
@@ -117,8 +118,12 @@ function nowRows({ job, losses, happenings }: Described, row: Row, style: Descri
       ? undefined
       : [
           `${progress.step} of ${progress.totalSteps ?? '?'}`,
-          ...(progress.trainLoss === undefined ? [] : [`loss ${progress.trainLoss}`]),
-          ...(progress.evalLoss === undefined ? [] : [`held out ${progress.evalLoss}`]),
+          ...(progress.trainLoss === undefined
+            ? []
+            : [`loss ${Number(progress.trainLoss).toFixed(4)}`]),
+          ...(progress.evalLoss === undefined
+            ? []
+            : [`held out ${Number(progress.evalLoss).toFixed(4)}`]),
           ...(progress.tokensPerSecond === undefined
             ? []
             : [`${shortCount(Number(progress.tokensPerSecond))} tokens/s`]),
@@ -126,7 +131,7 @@ function nowRows({ job, losses, happenings }: Described, row: Row, style: Descri
   return [
     ...row('step', step),
     ...row('curve', curveSentence(losses)),
-    ...row('until', progress?.estimatedCompletionTime),
+    ...row('until', isTerminal(phaseOf(job)) ? undefined : progress?.estimatedCompletionTime),
     ...row(
       'checkpoint',
       checkpoint?.latestStep === undefined
@@ -154,6 +159,9 @@ function nowRows({ job, losses, happenings }: Described, row: Row, style: Descri
 }
 
 function whyRows(job: Job, row: Row, command: string): readonly string[] {
-  const { happened, doing, change } = whyOf(job, command);
+  const found = whyOf(job, command);
+  const { happened, doing } = found;
+  // Of a job that went well the results are told above.
+  const change = phaseOf(job) === 'Succeeded' ? '' : found.change;
   return [...row('happened', happened), ...row('then', doing), ...row('change', change)];
 }

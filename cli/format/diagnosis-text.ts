@@ -9,15 +9,26 @@ const marks: Readonly<Record<Check['state'], string>> = {
   Unused: '–',
 };
 
-export function diagnosisText({ checks, healthy }: Diagnosis): string {
+/** `cluster`: its checks, where one is known. */
+export function diagnosisText(
+  { checks: here, healthy }: Diagnosis,
+  cluster: readonly Check[] = [],
+): string {
+  const checks = [...here, ...cluster];
   const column = Math.max(...checks.map(({ name }) => name.length)) + 2;
   const lines = checks.flatMap(({ name, state, observed, fix }) => {
     const line = `${marks[state]} ${name.padEnd(column)}${observed}`;
     return fix === undefined ? [line] : [line, `  ${' '.repeat(column)}fix: ${fix}`];
   });
+  return `${[...lines, '', verdictOf(checks, healthy, cluster)].join('\n')}\n`;
+}
+
+function verdictOf(checks: readonly Check[], healthy: boolean, cluster: readonly Check[]): string {
   const failed = checks.filter(({ state }) => state === 'Failed').length;
-  const verdict = healthy
-    ? 'this machine can run jobs'
-    : `${failed} of ${checks.length} checks failed; jobs cannot run here yet`;
-  return `${[...lines, '', verdict].join('\n')}\n`;
+  const count = `${failed} of ${checks.length} checks failed`;
+  const isReady = cluster.length > 0 && cluster.every(({ state }) => state === 'Passed');
+  if (healthy) return `this machine ${isReady ? 'and the cluster ' : ''}can run jobs`;
+  return isReady
+    ? `${count}; the cluster can run jobs, this machine cannot yet`
+    : `${count}; jobs cannot run here yet`;
 }

@@ -31,8 +31,8 @@ function plotLines({ metric, samples }: Series, style: PlotStyle): readonly stri
   const finite = points.filter(({ y }) => Number.isFinite(y));
   if (finite.length === 0) return [metric, '  nothing was measured yet'];
   const bounds = boundsOf(finite);
-  const greatest = valueText(metric, log ? 10 ** bounds.greatest : bounds.greatest);
-  const least = valueText(metric, log ? 10 ** bounds.least : bounds.least);
+  const greatest = metricText(metric, log ? 10 ** bounds.greatest : bounds.greatest);
+  const least = metricText(metric, log ? 10 ** bounds.least : bounds.least);
   const label = Math.max(greatest.length, least.length, 6);
   const lines = plot(points, { width: Math.max(10, width - label - 3), height }, glyphs);
   const mean = ema === 0 ? '' : `mean by ${ema}`;
@@ -59,7 +59,8 @@ function scaled(value: number | null, log: boolean): number {
   return value > 0 ? Math.log10(value) : Number.NaN;
 }
 
-function valueText(metric: MetricName, value: number): string {
+/** A value of a metric in its unit. */
+export function metricText(metric: MetricName, value: number): string {
   if (metric === 'memory') return bytes(value);
   if (value !== 0 && Math.abs(value) < 0.01) return value.toExponential(1);
   return Math.abs(value) >= 1000 ? shortCount(value) : value.toFixed(Math.abs(value) < 10 ? 3 : 1);

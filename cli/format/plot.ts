@@ -57,7 +57,12 @@ interface Frame {
 }
 
 export function frameOf(points: readonly Point[]): Frame {
-  const { least: first, greatest: last } = boundsOf(points.map(({ x }) => ({ x, y: x })));
+  let first = Number.POSITIVE_INFINITY;
+  let last = Number.NEGATIVE_INFINITY;
+  for (const { x } of points) {
+    if (x < first) first = x;
+    if (x > last) last = x;
+  }
   return { first, last, ...boundsOf(points) };
 }
 
@@ -67,42 +72,54 @@ export function rangesOf(
   { columns, rows }: { readonly columns: number; readonly rows: number },
   { first, last, least, greatest }: Frame,
 ): readonly (Range | undefined)[] {
-  const sorted = points.toSorted((a, b) => a.x - b.x);
-  const columnOf = (x: number) =>
-    last === first ? 0 : Math.round(((x - first) / (last - first)) * (columns - 1));
-  const rowOf = (y: number) =>
-    greatest === least
-      ? Math.floor((rows - 1) / 2)
-      : Math.round(((greatest - y) / (greatest - least)) * (rows - 1));
-  const ranges: (Range | undefined)[] = new Array<Range | undefined>(columns).fill(undefined);
+  // A hundred thousand points are drawn ten times a second: nothing is made for each of them.
+  const lows = new Int32Array(columns).fill(nowhere);
+  const highs = new Int32Array(columns).fill(-1);
   const mark = (column: number, row: number): void => {
-    const before = ranges[column];
-    const low = Math.min(before?.low ?? row, row);
-    ranges[column] = { low, high: Math.max(before?.high ?? row, row) };
+    if (row < (lows[column] ?? 0)) lows[column] = row;
+    if (row > (highs[column] ?? 0)) highs[column] = row;
   };
-  let previous: { column: number; row: number } | undefined;
-  for (const { x, y } of sorted) {
-    const here = { column: columnOf(x), row: rowOf(y) };
-    mark(here.column, here.row);
-    if (previous !== undefined) drawStraight(previous, here, mark);
-    previous = here;
+  let column = -1;
+  let row = 0;
+  for (const { x, y } of byPlace(points)) {
+    const toColumn =
+      last === first ? 0 : Math.round(((x - first) / (last - first)) * (columns - 1));
+    const toRow =
+      greatest === least
+        ? Math.floor((rows - 1) / 2)
+        : Math.round(((greatest - y) / (greatest - least)) * (rows - 1));
+    mark(toColumn, toRow);
+    if (column >= 0 && toColumn > column) drawStraight([column, row], [toColumn, toRow], mark);
+    column = toColumn;
+    row = toRow;
   }
-  return ranges;
+  return Array.from(lows, (low, at) =>
+    low === nowhere ? undefined : { low, high: highs[at] ?? low },
+  );
+}
+
+/** Below every row of dots. */
+const nowhere = 2 ** 31 - 1;
+
+/** Rising; steps mostly come so. */
+function byPlace(points: readonly Point[]): readonly Point[] {
+  const isRising = points.every(({ x }, index) => index === 0 || x >= (points[index - 1]?.x ?? x));
+  return isRising ? points : points.toSorted((a, b) => a.x - b.x);
 }
 
 /** Without gaps: a steep part covers all rows that it passes. */
 function drawStraight(
-  from: { readonly column: number; readonly row: number },
-  to: { readonly column: number; readonly row: number },
+  [fromColumn, fromRow]: readonly [number, number],
+  [toColumn, toRow]: readonly [number, number],
   mark: (column: number, row: number) => void,
 ): void {
-  const distance = to.column - from.column;
-  let before = from.row;
+  const distance = toColumn - fromColumn;
+  let before = fromRow;
   for (let step = 1; step <= distance; step++) {
-    const row = Math.round(from.row + ((to.row - from.row) * step) / distance);
-    mark(from.column + step, row);
+    const row = Math.round(fromRow + ((toRow - fromRow) * step) / distance);
+    mark(fromColumn + step, row);
     // The row before belongs to the column before; the ones between are shared by neither.
-    if (Math.abs(row - before) > 1) mark(from.column + step, before + Math.sign(row - before));
+    if (Math.abs(row - before) > 1) mark(fromColumn + step, before + Math.sign(row - before));
     before = row;
   }
 }
@@ -157,10 +174,16 @@ export function bar(
 
 /** Each value as the mean of the last so many that are finite, itself included; one that is not stays so. */
 export function trailingMeans(points: readonly Point[], count: number): readonly Point[] {
+  if (count === 1) return points;
   return points.map(({ x, y }, index) => {
-    const last = points.slice(Math.max(0, index + 1 - count), index + 1).map((point) => point.y);
-    const finite = last.filter(Number.isFinite);
-    const mean = finite.reduce((sum, value) => sum + value, 0) / finite.length;
-    return { x, y: Number.isFinite(y) ? mean : y };
+    let sum = 0;
+    let finite = 0;
+    for (let at = Math.max(0, index + 1 - count); at <= index; at++) {
+      const value = points[at]?.y ?? Number.NaN;
+      if (!Number.isFinite(value)) continue;
+      sum += value;
+      finite += 1;
+    }
+    return { x, y: Number.isFinite(y) ? sum / finite : y };
   });
 }

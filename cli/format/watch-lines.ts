@@ -1,4 +1,4 @@
-// A job as plain lines while it goes on: one when something changes, and while it trains one every ten seconds. As sentences for screen
+// A job as plain lines while it goes on: one when something changes, and while it trains one now and then. As sentences for screen
 // readers, as JSON for programs.
 import { type Job, phaseOf } from '../jobs/job.ts';
 import { isOver, type JobEvent, type JobState } from '../screens/job/model.ts';
@@ -9,32 +9,53 @@ import { shortCount } from './job-columns.ts';
 import { percent, real, seconds } from './numbers.ts';
 
 export interface WatchView {
+  /** Until it is disposed nothing is told; then all of it, by time: of a job that has ended everything comes at once. */
+  readonly held?: () => Disposable;
   see(before: JobState, after: JobState, events: readonly JobEvent[]): void;
 }
 
-const everySeconds = 10;
+/** Seconds of training between two lines about steps. */
+const usualInterval = 10;
 
-export function watchLines(name: string, write: (line: string) => void): WatchView {
+export function watchLines(
+  name: string,
+  write: (line: string) => void,
+  interval = usualInterval,
+): WatchView & { readonly held: () => Disposable } {
   const toldAt = { step: Number.NEGATIVE_INFINITY };
+  /** Lines that wait for those that are older; null: nothing waits. */
+  let waiting: Said[] | null = null;
+  const say = (line: Said): void => {
+    if (waiting === null) write(`${clockText(line.time)} ${name} ${harmless(line.words)}`);
+    else waiting.push(line);
+  };
   return {
     see(before, after) {
-      for (const line of changes(before, after)) {
-        write(`${clockText(line.time)} ${name} ${harmless(line.words)}`);
-      }
+      for (const line of changes(before, after)) say(line);
       const { step } = after.run;
-      if (step === null || step === before.run.step || !isDue(toldAt, after)) return;
-      write(`${clockText(step.time)} ${name} ${stepWords(after)}`);
+      if (step === null || step === before.run.step || !isDue(toldAt, after, interval)) return;
+      say({ time: step.time, words: stepWords(after) });
+    },
+    held() {
+      waiting = [];
+      return {
+        [Symbol.dispose]() {
+          const lines = waiting ?? [];
+          waiting = null;
+          for (const line of lines.toSorted((a, b) => a.time - b.time)) say(line);
+        },
+      };
     },
   };
 }
 
-export function watchSentences(write: (line: string) => void): WatchView {
+export function watchSentences(write: (line: string) => void, interval = usualInterval): WatchView {
   const toldAt = { step: Number.NEGATIVE_INFINITY };
   return {
     see(before, after) {
       for (const { words } of changes(before, after)) write(`${harmless(words)}.`);
       const { step } = after.run;
-      if (step === null || step === before.run.step || !isDue(toldAt, after)) return;
+      if (step === null || step === before.run.step || !isDue(toldAt, after, interval)) return;
       const left = secondsLeft(after.run);
       const eta =
         left === null || step.step === step.totalSteps ? '' : `, about ${seconds(left)} left`;
@@ -71,10 +92,10 @@ export function watchJson(job: string, write: (line: string) => void): WatchView
   };
 }
 
-/** True once every ten seconds of training, and at the last step. */
-function isDue(toldAt: { step: number }, { run: { step } }: JobState): boolean {
+/** True once an interval of training, and at the last step. */
+function isDue(toldAt: { step: number }, { run: { step } }: JobState, interval: number): boolean {
   if (step === null) return false;
-  if (step.time - toldAt.step < everySeconds && step.step !== step.totalSteps) return false;
+  if (step.time - toldAt.step < interval && step.step !== step.totalSteps) return false;
   toldAt.step = step.time;
   return true;
 }

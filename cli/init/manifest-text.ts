@@ -27,15 +27,16 @@ interface Choice {
   readonly format: 'PEFTAdapter' | 'MergedSafetensors';
 }
 
-const loraWith = (rank: number) => ({
-  preset: 'LoRA',
+const loraWith = (rank: number, preset: 'LoRA' | 'QLoRA' = 'LoRA') => ({
+  preset,
   adapter: [`adapter: { type: LoRA, lora: { rank: ${rank}, alpha: "${2 * rank}" } }`],
 });
 
 export const choices: Readonly<Record<Preference, Choice>> = {
   memory: {
-    reason: 'memory: small adapters beside a frozen model; inner values are computed twice',
-    ...loraWith(8),
+    reason:
+      'memory: the model is frozen in 4 bits, adapters learn beside it; inner values are computed twice',
+    ...loraWith(16, 'QLoRA'),
     learningRate: '2e-4',
     sequenceLength: 512,
     recomputation: 'Full',

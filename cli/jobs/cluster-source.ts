@@ -67,6 +67,11 @@ export class ClusterSource implements JobSource {
   }
 
   async *logs(job: Job, asked: LogsAsked, signal: AbortSignal): AsyncGenerator<Heard> {
+    if (asked.operator === true) {
+      const { operatorLogs } = await import('./operator-logs.ts');
+      yield* operatorLogs(this.kube, this.config.systemNamespace, job, asked, signal);
+      return;
+    }
     if (asked.previous) {
       yield* podLogs(this.kube, job, asked, signal);
       return;

@@ -2,13 +2,18 @@
 import { nearestName, UserError } from '../../crds/index.ts';
 import { type Job, keyOf, localNamespace } from './job.ts';
 
+/** `in prod/team-a`, `on this machine`. */
+export function at(place: string): string {
+  return `${place.startsWith('this ') ? 'on' : 'in'} ${place}`;
+}
+
 /** `place` is named in the sentence when there is none. */
 export function findJob(jobs: readonly Job[], word: string, place: string): Job {
   const newest = jobs.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));
   if (word === '@latest') {
     if (newest[0] !== undefined) return newest[0];
     throw notFound(
-      `there is no job in ${place}`,
+      `there is no job ${at(place)}`,
       'anneal submit FILE or anneal run FILE starts one',
     );
   }
@@ -28,7 +33,7 @@ export function findJob(jobs: readonly Job[], word: string, place: string): Job 
     newest.map(({ name }) => name),
   );
   throw notFound(
-    `there is no job ${JSON.stringify(word)} in ${place}`,
+    `there is no job ${JSON.stringify(word)} ${at(place)}`,
     near === undefined ? 'anneal list shows the jobs' : `did you mean ${near}?`,
   );
 }

@@ -23,40 +23,66 @@ const quietMs = 0;
 export async function* podLogs(
   kube: Kube,
   job: Job,
-  { follow, previous }: LogsAsked,
+  asked: LogsAsked,
   signal: AbortSignal,
 ): AsyncGenerator<Heard> {
-  const path = `/api/v1/namespaces/${job.namespace}/pods`;
-  const labelSelector = `${label.jobUid}=${job.uid}`;
+  const { namespace, uid } = job;
+  const where = { namespace, labelSelector: `${label.jobUid}=${uid}` };
+  yield* logsOfPods(kube, where, asked, lineOf, signal);
+}
+
+interface Where {
+  readonly namespace: string;
+  readonly labelSelector: string;
+}
+
+/** A line of a pod with its number; undefined where nobody asked for it. */
+type ReadLine = (line: string, index: number) => LogLine | undefined;
+
+export async function* logsOfPods(
+  kube: Kube,
+  { namespace, labelSelector }: Where,
+  { follow, previous }: LogsAsked,
+  read: ReadLine,
+  signal: AbortSignal,
+): AsyncGenerator<Heard> {
+  const path = `/api/v1/namespaces/${namespace}/pods`;
   const { objects } = await listAll(kube, { path, labelSelector }, signal);
-  const pods = objects.flatMap((object) => {
-    const parsed = pod.safeParse(object);
-    return parsed.success ? [parsed.data] : [];
+  const streams = objects.flatMap((object) => {
+    const { success, data } = pod.safeParse(object);
+    if (!success) return [];
+    return [
+      podLines(kube, `${path}/${data.metadata.name}/log`, data, { follow, previous }, signal),
+    ];
   });
-  const streams = pods.map((one) => podLines(kube, job, one, { follow, previous }, signal));
+  const lines = streams.map((stream) => wanted(stream, read));
   if (follow) {
     yield { type: 'UpToDate' };
-    yield* merged(streams);
+    yield* merged(lines);
     return;
   }
-  for (const stream of streams) for await (const line of stream) yield { type: 'Log', line };
+  for (const stream of lines) for await (const line of stream) yield { type: 'Log', line };
   yield { type: 'UpToDate' };
+}
+
+interface Said {
+  readonly line: string;
+  readonly index: number;
 }
 
 async function* podLines(
   kube: Kube,
-  job: Job,
+  path: string,
   { metadata, spec }: z.output<typeof pod>,
   { follow, previous }: LogsAsked,
   signal: AbortSignal,
-): AsyncGenerator<LogLine> {
-  const path = `/api/v1/namespaces/${job.namespace}/pods/${metadata.name}/log`;
+): AsyncGenerator<Said> {
   const container = spec.containers[0]?.name ?? '';
   const query = { container, follow, previous, timestamps: true };
   const index = Number(metadata.annotations[indexAnnotation] ?? 0);
   try {
     for await (const line of kube.lines({ verb: 'GET', path, query }, quietMs, signal)) {
-      yield lineOf(line, index);
+      yield { line, index };
     }
   } catch (error) {
     // A pod that has not started or has no earlier container has no log: that is no trouble of the others.
@@ -64,8 +90,15 @@ async function* podLines(
   }
 }
 
+async function* wanted(said: AsyncGenerator<Said>, read: ReadLine): AsyncGenerator<LogLine> {
+  for await (const { line, index } of said) {
+    const found = read(line, index);
+    if (found !== undefined) yield found;
+  }
+}
+
 /** `2026-01-01T00:00:00.1Z {"level":"info","msg":"…"}`: what a supervisor writes, or any other text. */
-function lineOf(line: string, index: number): LogLine {
+export function lineOf(line: string, index: number): LogLine {
   const space = line.indexOf(' ');
   const time = Date.parse(line.slice(0, space)) / 1000;
   const words = line.slice(space + 1);

@@ -49,6 +49,8 @@ export interface Follow {
 export interface LogsAsked extends Follow {
   /** The container before the last restart, where the source still has it. */
   readonly previous: boolean;
+  /** What the operator says of the job, not its workers. */
+  readonly operator?: boolean;
 }
 
 export interface JobSource extends AsyncDisposable {

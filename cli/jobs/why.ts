@@ -1,6 +1,7 @@
 // Why a job stands where it stands, for somebody who is tired: what happened, what is done about it without them, what they can do.
 // The first cause, not the last: a peer that left because another ran out of memory is not told first.
 import { type Failure, failureOf, failures, isFailureCode, type Phase } from '../../crds/index.ts';
+import { clockText } from '../format/age.ts';
 import { type Job, localNamespace, phaseOf } from './job.ts';
 
 interface Why {
@@ -139,11 +140,15 @@ function restartingWords(job: Job): Why {
   const when = restarts?.nextStartTime;
   const counted = restarts?.counted ?? 0;
   const most = job.spec.failurePolicy.maxRestarts;
+  const isPodLost = condition(job, 'Restarting')?.reason === 'PodFailed';
   return {
-    happened: messageOf(job, 'Restarting') ?? sentence(restarts?.lastCause ?? 'Workers left'),
+    happened: [
+      ...(isPodLost ? ['A pod of the workers ended or was deleted.'] : []),
+      messageOf(job, 'Restarting') ?? sentence(restarts?.lastCause ?? 'Workers left'),
+    ].join(' '),
     doing:
       `The workers form a new world${from === undefined ? '' : ` and go on from step ${from}`}` +
-      `${when === undefined ? '' : `, not before ${when}`}. ${counted} of ${most} restarts are used.`,
+      `${when === undefined ? '' : `, not before ${clockText(Date.parse(when) / 1000)}`}. ${counted} of ${most} restarts are used.`,
     change: '',
   };
 }
@@ -157,7 +162,10 @@ function suspendedWords(job: Job, command: string): Why {
     return { happened: sentence(message), doing: saved, change: 'Run the same command again.' };
   }
   return {
-    happened: sentence(found?.message ?? 'the job is paused'),
+    happened:
+      found?.reason === 'SuspendedByUser'
+        ? 'The job was paused: spec.suspend is true.'
+        : sentence(found?.message ?? 'the job is paused'),
     doing: `There are no workers, and no devices are held. ${saved}`,
     change: `${command} resume ${job.name} goes on.`,
   };
@@ -177,7 +185,8 @@ function runningWords(job: Job): string {
   const { progress } = job.status;
   if (progress?.step === undefined) return 'It trains; the first step is not done yet.';
   const of = progress.totalSteps === undefined ? '' : ` of ${progress.totalSteps}`;
-  const loss = progress.trainLoss === undefined ? '' : `, loss ${progress.trainLoss}`;
+  const loss =
+    progress.trainLoss === undefined ? '' : `, loss ${Number(progress.trainLoss).toFixed(4)}`;
   return `It trains: step ${progress.step}${of}${loss}.`;
 }
 

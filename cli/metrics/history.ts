@@ -1,6 +1,6 @@
-// The numbers of a job over its steps. Late, doubled and missing messages do no harm: for each step the newest message counts, so that
-// steps that were done again after a rollback replace what was there.
+// The numbers of a job over its steps.
 import type { Telemetry, TelemetryOf } from '../../crds/wire/telemetry.ts';
+import { mergedByStep } from './by-step.ts';
 
 export interface History {
   /** By step, rising. */
@@ -10,16 +10,27 @@ export interface History {
 
 /** A history that grows with the messages that come. */
 export class HistoryKeeper {
-  readonly #steps = new Map<number, TelemetryOf<'step'>>();
-  readonly #evaluations = new Map<number, TelemetryOf<'evaluation'>>();
+  #history: History = { steps: [], evaluations: [] };
+  #steps: TelemetryOf<'step'>[] = [];
+  #evaluations: TelemetryOf<'evaluation'>[] = [];
 
   take(message: Telemetry): void {
-    if (message.type === 'step') keepNewer(this.#steps, message);
-    if (message.type === 'evaluation') keepNewer(this.#evaluations, message);
+    if (message.type === 'step') this.#steps.push(message);
+    if (message.type === 'evaluation') this.#evaluations.push(message);
   }
 
+  /** The same object until something new is there: what follows from it need not be found again. */
   get history(): History {
-    return { steps: sorted(this.#steps), evaluations: sorted(this.#evaluations) };
+    const { steps, evaluations } = this.#history;
+    if (this.#steps.length > 0 || this.#evaluations.length > 0) {
+      this.#history = {
+        steps: mergedByStep(steps, this.#steps),
+        evaluations: mergedByStep(evaluations, this.#evaluations),
+      };
+      this.#steps = [];
+      this.#evaluations = [];
+    }
+    return this.#history;
   }
 }
 
@@ -27,18 +38,6 @@ export function historyOf(messages: Iterable<Telemetry>): History {
   const keeper = new HistoryKeeper();
   for (const message of messages) keeper.take(message);
   return keeper.history;
-}
-
-function keepNewer<T extends { readonly step: number; readonly time: number }>(
-  kept: Map<number, T>,
-  message: T,
-): void {
-  const before = kept.get(message.step);
-  if (before === undefined || message.time >= before.time) kept.set(message.step, message);
-}
-
-function sorted<T>(kept: ReadonlyMap<number, T>): readonly T[] {
-  return [...kept].sort(([a], [b]) => a - b).map(([, message]) => message);
 }
 
 export const metricNames = [
@@ -61,6 +60,19 @@ export const metricAliases: Readonly<Record<string, MetricName>> = {
   grad: 'grad_norm',
   eval: 'eval_loss',
   speed: 'tokens_per_second',
+};
+
+/** In words: `train loss`, `tokens a second`. */
+export function metricLabel(metric: MetricName): string {
+  return metricLabels[metric] ?? metric.replaceAll('_', ' ');
+}
+
+const metricLabels: Readonly<Partial<Record<MetricName, string>>> = {
+  loss: 'train loss',
+  eval_loss: 'loss on held-out records',
+  grad_norm: 'gradient norm',
+  tokens_per_second: 'tokens a second',
+  step_ms: 'milliseconds a step',
 };
 
 export interface Sample {
@@ -119,12 +131,14 @@ function tokensAt(steps: readonly TelemetryOf<'step'>[], step: number): number {
  * finite count nothing.
  */
 export function exponentialMean(samples: readonly Sample[], keep: number): readonly Sample[] {
+  if (keep === 0) return samples;
   let sum = 0;
   let weight = 0;
   return samples.map((sample) => {
     if (sample.value === null) return sample;
     sum = keep * sum + sample.value;
     weight = keep * weight + 1;
-    return { ...sample, value: sum / weight };
+    const { step, tokens, time } = sample;
+    return { step, tokens, time, value: sum / weight };
   });
 }

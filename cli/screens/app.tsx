@@ -1,91 +1,113 @@
 // The full screen: one view at a time, its keys below, a question or the help above it. Data flows one way, from live.ts; keys go through
-// navigation.ts; what they cause is done by whoever opened the screen.
+// press.ts; what they cause is done by whoever opened the screen.
 import { Box, useApp, useInput, useWindowSize } from 'ink';
-import { type ReactNode, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
+import {
+  type ReactNode,
+  useEffect,
+  useMemo,
+  useReducer,
+  useRef,
+  useState,
+  useSyncExternalStore,
+} from 'react';
 import { Help, KeyBar } from '../components/keys.tsx';
 import { Line, type Look, Rule } from '../components/line.tsx';
 import type { GlyphSet } from '../format/glyphs.ts';
+import type { Colors } from '../format/palette.ts';
 import type { Job } from '../jobs/job.ts';
+import { CompareScreen } from './compare/screen.tsx';
 import { JobScreen } from './job/screen.tsx';
-import { rowsOf } from './jobs/model.ts';
 import { Board } from './jobs/screen.tsx';
 import { type Key, keysOf } from './keys-of.ts';
 import type { Live } from './live.ts';
 import { Logs, Pages } from './logs/screen.tsx';
-import { type Navigation, press, type Question, startAt, type View, viewOf } from './navigation.ts';
-import { pressedOf } from './pressed.ts';
+import type { Effect, Navigation, Question, TextOf, View } from './navigation.ts';
+import { Pilot } from './pilot.ts';
+import { pressesOf } from './pressed.ts';
 
 export interface AppProps {
   readonly live: Live;
   readonly first: View;
   readonly place: string;
   readonly isCluster: boolean;
+  /** Keys that do what others do. */
+  readonly keys: Readonly<Record<string, string>>;
   readonly namespaces: boolean;
   readonly glyphs: GlyphSet;
-  readonly color: boolean;
+  readonly color: Colors;
   readonly now: () => Date;
   /** Ctrl-C: not the same as leaving by a key. */
   readonly interrupted: () => void;
   readonly act: (act: Question['act'], job: Job) => Promise<string>;
-  readonly textOf: (what: 'describe' | 'yaml' | 'why', job: Job, columns: number) => string;
+  readonly textOf: (what: TextOf, job: Job, columns: number) => string;
 }
 
-/** Time that passes without a message is shown too. On the board that is ages alone, of many rows. */
-const tickMs = { seconds: 1_000, ages: 2_000 } as const;
+/** Time that passes without a message is shown too: how long a source is away, how old jobs are. Other views show none. */
+function tickMs(view: View, isAway: boolean): number | null {
+  if (view.type === 'Job' || isAway) return 1_000;
+  return view.type === 'Board' ? 2_000 : null;
+}
 
 export function App(props: AppProps): ReactNode {
   const { live, first, now } = props;
   const { exit } = useApp();
   const { columns, rows } = useWindowSize();
-  const [at, setAt] = useState(() => startAt(first));
+  const [pilot] = useState(() => new Pilot(live, first, props));
+  const [, redraw] = useReducer((count: number) => count + 1, 0);
   const [said, setSaid] = useState('');
-  const [, setTick] = useState(0);
   useSyncExternalStore(live.subscribe, () => live.version);
   const look: Look = {
     ...{ columns: Math.max(20, columns), rows: Math.max(8, rows) },
     ...{ glyphs: props.glyphs, color: props.color, now: now().getTime() / 1000 },
   };
-  const view = viewOf(at);
-  const { board } = live;
-  const every = view.type === 'Board' && board.away === null ? tickMs.ages : tickMs.seconds;
+  const { at, view, rows: list, job } = pilot;
+  const every = tickMs(view, live.board.away !== null);
   useEffect(() => {
-    const timer = setInterval(() => setTick((count) => count + 1), every);
+    if (every === null) return;
+    const timer = setInterval(redraw, every);
     return () => clearInterval(timer);
   }, [every]);
-  const filter = view.type === 'Board' ? at.filter : '';
-  const list = useMemo(() => rowsOf(board, filter), [board, filter]);
-  const job = jobOf(view, live);
-  useOpened(live, view, job);
+  useOpened(live, at, view, job);
   useInput((input, key) => {
     if (key.ctrl && input === 'c') {
       props.interrupted();
       return exit();
     }
-    const seen = { rows: list, job, isCluster: props.isCluster };
-    const { navigation, effect } = press(at, pressedOf(input, key), seen);
-    setAt(navigation);
     setSaid('');
-    if (effect?.type === 'Leave') return exit();
-    if (effect?.type !== 'Act') return;
+    for (const pressed of pressesOf(input, key)) {
+      const { effect, said: words } = pilot.press(pressed);
+      if (words !== undefined) setSaid(words);
+      if (effect?.type === 'Leave') return exit();
+      if (effect !== undefined) act(effect);
+    }
+    redraw();
+  });
+  const act = (effect: Extract<Effect, { type: 'Act' }>): void => {
     const about = live.board.jobs.get(effect.key);
     if (about === undefined) return;
     setSaid(`${effect.act} ${about.name}…`);
     props.act(effect.act, about).then(setSaid, (error: Error) => setSaid(error.message));
-  });
+  };
   const keys = keysOf(view, job ?? list[at.row] ?? null, props.isCluster);
   const body = <Body {...props} look={look} at={at} list={list} view={view} job={job} />;
   const frozen = useFrozen(body, at.frozen);
   return (
     <Box flexDirection="column" height={look.rows} width={look.columns} overflow="hidden">
       <Box flexDirection="column" flexGrow={1} overflow="hidden">
-        {at.help ? <Help look={look} keys={keys} title={titles[view.type]} /> : frozen}
+        {/* What is too long is cut at its end, not squeezed. */}
+        <Box flexDirection="column" flexShrink={0}>
+          {at.help ? <Help look={look} keys={keys} title={titles[view.type]} /> : frozen}
+        </Box>
       </Box>
       <Foot look={look} at={at} said={said} keys={keys} />
     </Box>
   );
 }
 
-const titles = { Board: 'the board', Job: 'a job', Logs: 'the logs', Text: 'a text' } as const;
+const titles = {
+  ...{ Board: 'the board', Job: 'a job', Logs: 'the logs', Text: 'a text' },
+  Compare: 'a comparison',
+} as const;
 
 interface BodyProps extends AppProps {
   readonly look: Look;
@@ -98,16 +120,17 @@ interface BodyProps extends AppProps {
 function Body({ live, look, at, list, view, job, ...props }: BodyProps): ReactNode {
   switch (view.type) {
     case 'Board': {
-      const { filter, typing, row: chosen } = at;
+      const { filter, typing, row: chosen, marked } = at;
       const { place, namespaces } = props;
-      const board = { board: live.board, rows: list, chosen, filter, typing };
+      const board = { board: live.board, rows: list, chosen, filter, typing, marked };
       return <Board look={look} place={place} namespaces={namespaces} {...board} />;
     }
     case 'Job':
       return <JobScreen look={look} name={nameOf(view.key)} state={live.job(view.key)} at={at} />;
     case 'Logs': {
-      const { scroll, rank, typing, filter: search } = at;
-      const shown = { lines: live.lines(view.key), scroll, rank, search, typing };
+      const { scroll, rank, typing, filter: search, wrap, times, previous } = at;
+      const lines = live.lines(view.key, previous);
+      const shown = { lines, scroll, rank, search, typing, wrap, times, previous };
       return <Logs look={look} name={nameOf(view.key)} {...shown} />;
     }
     case 'Text': {
@@ -115,7 +138,30 @@ function Body({ live, look, at, list, view, job, ...props }: BodyProps): ReactNo
       const title = `${view.what} ${nameOf(view.key)}`;
       return <Pages look={look} title={title} text={text} scroll={at.scroll} />;
     }
+    case 'Compare':
+      return <Compared look={look} live={live} keys={view.keys} />;
   }
+}
+
+interface ComparedProps {
+  readonly look: Look;
+  readonly live: Live;
+  readonly keys: readonly string[];
+}
+
+/** Their workers are listened to as long as the comparison is seen. */
+function Compared({ look, live, keys }: ComparedProps): ReactNode {
+  const [stop] = useState(() => new AbortController());
+  const [histories] = useState(() => live.histories(keys, stop.signal));
+  useEffect(() => () => stop.abort(), [stop]);
+  const version = useSyncExternalStore(histories.subscribe, () => histories.version);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new version means that there is more to compare
+  const all = useMemo(() => histories.all, [histories, version]);
+  const [took] = useState(() => (ms: number) => histories.took(ms));
+  // One row is for the keys, which are those of the whole screen.
+  const rows = { ...look, rows: look.rows - 1 };
+  const shown = { look: rows, all, away: histories.away, took } as const;
+  return <CompareScreen {...shown} equal="tokens" metric="loss" keys="" />;
 }
 
 interface FootProps {
@@ -125,7 +171,8 @@ interface FootProps {
   readonly keys: readonly Key[];
 }
 
-function Foot({ look, at: { question }, said, keys }: FootProps): ReactNode {
+function Foot({ look, at: { question, command, marked }, said, keys }: FootProps): ReactNode {
+  if (command !== null) return <Line look={look}>{`:${command}▏`}</Line>;
   if (question !== null) {
     return (
       <>
@@ -137,6 +184,14 @@ function Foot({ look, at: { question }, said, keys }: FootProps): ReactNode {
     );
   }
   if (said !== '') return <Line look={look}>{said}</Line>;
+  if (marked !== null) {
+    const words = `compare ${nameOf(marked)} with which job? choose it and press c · esc: none`;
+    return (
+      <Line look={look} style={{ bold: true }}>
+        {words}
+      </Line>
+    );
+  }
   return <KeyBar look={look} keys={keys} />;
 }
 
@@ -147,16 +202,11 @@ function useFrozen(body: ReactNode, frozen: boolean): ReactNode {
   return frozen ? kept.current : body;
 }
 
-function jobOf(view: View, live: Live): Job | null {
-  if (view.type === 'Board') return null;
-  return live.job(view.key).job ?? live.board.jobs.get(view.key) ?? null;
-}
-
 /** Listens to the workers of the job in view; a second call for the same job does nothing. */
-function useOpened(live: Live, view: View, job: Job | null): void {
+function useOpened(live: Live, { previous }: Navigation, view: View, job: Job | null): void {
   useEffect(() => {
-    if (job !== null) live.open(job, view.type === 'Logs');
-  }, [live, view, job]);
+    if (job !== null) live.open(job, { logs: view.type === 'Logs', previous });
+  }, [live, view, job, previous]);
 }
 
 function nameOf(key: string): string {

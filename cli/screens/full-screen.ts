@@ -2,20 +2,17 @@
 import { render } from 'ink';
 import type { ReactNode } from 'react';
 
-const usualFps = 10;
+/** What comes is drawn ten times a second at most, which live.ts sees to; a key is answered sooner. */
+const mostFps = 30;
 
 /** Resolves when the person leaves or the signal is aborted. */
-export async function showFullScreen(
-  picture: ReactNode,
-  signal: AbortSignal,
-  maxFps = usualFps,
-): Promise<void> {
+export async function showFullScreen(picture: ReactNode, signal: AbortSignal): Promise<void> {
   const app = render(picture, {
     alternateScreen: true,
     exitOnCtrlC: false,
     patchConsole: false,
     incrementalRendering: true,
-    maxFps,
+    maxFps: mostFps,
   });
   const leave = (): void => app.unmount();
   signal.addEventListener('abort', leave, { once: true });

@@ -1,6 +1,7 @@
 // Every key of a view, for the line at the foot and for the help: those that matter most first. A key that does nothing now says why.
 import type { Job } from '../jobs/job.ts';
-import { type View, whyNot } from './navigation.ts';
+import { whyNot } from './job-keys.ts';
+import type { View } from './navigation.ts';
 
 export interface Key {
   readonly key: string;
@@ -25,13 +26,19 @@ export function keysOf(view: View, job: Job | null, isCluster: boolean): readonl
   ];
   const scroll: readonly Key[] = [
     { key: 'j k', does: 'down, up' },
-    { key: 'down up', does: 'the same' },
     { key: 'pgdn pgup', does: 'ten lines' },
     { key: 'g G', does: 'first, last' },
+    { key: 'down up', does: 'as j and k' },
   ];
   switch (view.type) {
     case 'Board':
-      return [{ key: 'enter', does: 'open' }, ...acts, { key: '/', does: 'filter' }, ...scroll];
+      return [
+        { key: 'enter', does: 'open' },
+        ...acts,
+        { key: 'c', does: 'compare' },
+        { key: '/', does: 'filter' },
+        ...scroll,
+      ];
     case 'Job':
       return [
         ...acts,
@@ -46,9 +53,18 @@ export function keysOf(view: View, job: Job | null, isCluster: boolean): readonl
         { key: 'f', does: 'follow' },
         { key: '/', does: 'search' },
         { key: '0-9', does: 'one worker' },
+        { key: 'w', does: 'break lines' },
+        { key: 't', does: 'times' },
+        {
+          key: 'p',
+          does: 'before the restart',
+          not: isCluster ? undefined : 'a run of this machine keeps one log',
+        },
         ...scroll,
       ];
     case 'Text':
       return scroll;
+    case 'Compare':
+      return [];
   }
 }

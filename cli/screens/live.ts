@@ -1,8 +1,10 @@
 // The live data behind the screens: subscribes to a source, folds what comes into the states of the reducers, and tells a screen at most
 // ten times a second that there is something new.
 import { toAnnealError } from '../../crds/index.ts';
+import { passedMs } from '../clock.ts';
 import type { Job } from '../jobs/job.ts';
-import type { JobSource, LogLine } from '../jobs/source.ts';
+import type { JobSource, LogLine, LogsAsked } from '../jobs/source.ts';
+import { LiveHistories } from './compare/live-histories.ts';
 import { emptyJob, type JobEvent, type JobState, seeJob } from './job/model.ts';
 import { type BoardState, emptyBoard, seeBoard, type TimedChange } from './jobs/model.ts';
 
@@ -22,8 +24,17 @@ interface Opened {
   state: JobState;
   pending: JobEvent[];
   lines: LogLine[];
+  /** Of the containers before the last restart. */
+  before: LogLine[];
   readonly stop: AbortController;
   hasLogs: boolean;
+  hasBefore: boolean;
+}
+
+/** What a view wants to hear besides numbers. */
+interface Wanted {
+  readonly logs: boolean;
+  readonly previous: boolean;
 }
 
 export class Live {
@@ -33,6 +44,7 @@ export class Live {
   #board = emptyBoard;
   #changes: TimedChange[] = [];
   #timer: NodeJS.Timeout | undefined;
+  #foldedAt = Number.NEGATIVE_INFINITY;
   #version = 0;
 
   constructor(facts: LiveFacts) {
@@ -53,8 +65,21 @@ export class Live {
     return this.#opened.get(key)?.state ?? { ...emptyJob, job: this.#board.jobs.get(key) ?? null };
   }
 
-  lines(key: string): readonly LogLine[] {
-    return this.#opened.get(key)?.lines ?? [];
+  lines(key: string, previous: boolean): readonly LogLine[] {
+    const opened = this.#opened.get(key);
+    return (previous ? opened?.before : opened?.lines) ?? [];
+  }
+
+  /** Jobs beside each other, as they go on; those that nobody knows any more are left out. */
+  histories(keys: readonly string[], until: AbortSignal): LiveHistories {
+    const { source, now, signal } = this.#facts;
+    const jobs = keys.flatMap((key) => this.#board.jobs.get(key) ?? []);
+    const both = AbortSignal.any([signal, until]);
+    return new LiveHistories(
+      jobs.map((job) => ({ job, source })),
+      now,
+      both,
+    );
   }
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -63,18 +88,22 @@ export class Live {
   };
 
   /** Begins to listen to the workers of a job. */
-  open(job: Job, logs: boolean): void {
+  open(job: Job, { logs, previous }: Wanted): void {
     const key = `${job.namespace}/${job.name}`;
     const known = this.#opened.get(key);
     const opened = known ?? {
-      ...{ state: seeJob(emptyJob, [{ type: 'Job', job }]), pending: [], lines: [] },
-      ...{ stop: new AbortController(), hasLogs: false },
+      ...{ state: seeJob(emptyJob, [{ type: 'Job', job }]), pending: [], lines: [], before: [] },
+      ...{ stop: new AbortController(), hasLogs: false, hasBefore: false },
     };
     this.#opened.set(key, opened);
     if (known === undefined) void this.#followWorkers(job, opened);
     if (logs && !opened.hasLogs) {
       opened.hasLogs = true;
-      void this.#followLogs(job, opened);
+      void this.#readLogs(job, opened, opened.lines, { follow: true, previous: false });
+    }
+    if (previous && !opened.hasBefore) {
+      opened.hasBefore = true;
+      void this.#readLogs(job, opened, opened.before, { follow: false, previous: true });
     }
   }
 
@@ -118,21 +147,20 @@ export class Live {
     }
   }
 
-  async #followLogs(job: Job, opened: Opened): Promise<void> {
+  async #readLogs(job: Job, { stop }: Opened, lines: LogLine[], asked: LogsAsked): Promise<void> {
     const { source, signal, now } = this.#facts;
-    const both = AbortSignal.any([signal, opened.stop.signal]);
+    const both = AbortSignal.any([signal, stop.signal]);
     const say = (text: string): void => {
       const time = now().getTime() / 1000;
-      opened.lines.push({ time, index: 0, level: 'warn', text });
+      lines.push({ time, index: 0, level: 'warn', text });
       this.#wake();
     };
     try {
-      const asked = { follow: true, previous: false };
       for await (const heard of source.logs(job, asked, both)) {
         if (heard.type === 'Away') say(heard.why);
         if (heard.type !== 'Log') continue;
-        opened.lines.push(heard.line);
-        if (opened.lines.length > 2 * mostLines) opened.lines.splice(0, mostLines);
+        lines.push(heard.line);
+        if (lines.length > 2 * mostLines) lines.splice(0, mostLines);
         this.#wake();
       }
     } catch (error) {
@@ -140,12 +168,15 @@ export class Live {
     }
   }
 
+  /** At once where the last picture is old enough: what is rare is seen without delay, what is frequent ten times a second. */
   #wake(): void {
-    this.#timer ??= setTimeout(() => this.#fold(), frameMs);
+    const since = passedMs() - this.#foldedAt;
+    this.#timer ??= setTimeout(() => this.#fold(), Math.max(0, frameMs - since));
   }
 
   #fold(): void {
     this.#timer = undefined;
+    this.#foldedAt = passedMs();
     if (this.#facts.signal.aborted) return;
     if (this.#changes.length > 0) this.#board = seeBoard(this.#board, this.#changes);
     this.#changes = [];

@@ -37,6 +37,7 @@ export function workerJob(facts: WorkerJobFacts) {
   const { job, epoch, replicas } = facts;
   const { spec } = job;
   const epochLabel = { [label.workerEpoch]: String(epoch) };
+  const limit = backoffLimit(spec.failurePolicy, replicas);
   return {
     metadata: metadataOf(job, childName.workers(job.name, epoch), Component.Worker, {
       labels: { ...epochLabel, ...queueLabels(job) },
@@ -47,7 +48,9 @@ export function workerJob(facts: WorkerJobFacts) {
       completions: replicas,
       parallelism: replicas,
       suspend: spec.scheduling.queueName !== undefined,
-      backoffLimit: backoffLimit(spec.failurePolicy, replicas),
+      backoffLimit: limit,
+      // Its pause before a new pod doubles with each that was lost: with those of the same index, not of the whole Job.
+      backoffLimitPerIndex: limit,
       podReplacementPolicy: 'Failed',
       podFailurePolicy: podFailurePolicy(spec.failurePolicy),
       template: workerTemplate(facts, epochLabel),

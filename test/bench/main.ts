@@ -1,37 +1,34 @@
 // npm run bench -- NAME [OPTIONS]: paired measurements beside the named peers.
 import { attempt } from '../../cli/setup/attempt.ts';
 import { UserError } from '../../crds/errors.ts';
-import { benchCli } from './cli/bench-cli.ts';
-import { benchKernels } from './kernels/bench-kernels.ts';
-import { benchMemory } from './memory/bench-memory.ts';
-import { benchMethods } from './methods/bench-methods.ts';
-import { benchOperator } from './operator/bench-operator.ts';
-import { benchRecovery } from './recovery/bench-recovery.ts';
-import { benchSharding } from './sharding/bench-sharding.ts';
-import { benchTrain } from './train/bench-train.ts';
 
-const benches = new Map([
-  ['train', benchTrain],
-  ['kernels', benchKernels],
-  ['memory', benchMemory],
-  ['methods', benchMethods],
-  ['operator', benchOperator],
-  ['sharding', benchSharding],
-  ['recovery', benchRecovery],
-  ['cli', benchCli],
-]);
+/** Each is loaded when it is asked for: most need the native addon, the command line does not. */
+const benches = {
+  train: async () => (await import('./train/bench-train.ts')).benchTrain,
+  kernels: async () => (await import('./kernels/bench-kernels.ts')).benchKernels,
+  memory: async () => (await import('./memory/bench-memory.ts')).benchMemory,
+  methods: async () => (await import('./methods/bench-methods.ts')).benchMethods,
+  operator: async () => (await import('./operator/bench-operator.ts')).benchOperator,
+  sharding: async () => (await import('./sharding/bench-sharding.ts')).benchSharding,
+  recovery: async () => (await import('./recovery/bench-recovery.ts')).benchRecovery,
+  cli: async () => (await import('./cli/bench-cli.ts')).benchCli,
+};
 
 await attempt(async (setup) => {
   const [name = '', ...args] = process.argv.slice(2);
-  const bench = benches.get(name);
-  if (bench === undefined) {
-    const known = [...benches.keys()].join(', ');
+  if (!isBench(name)) {
+    const known = Object.keys(benches).join(', ');
     throw new UserError({
       code: 'E_USAGE',
       message: `there is no benchmark ${name || '(no name given)'}; there are ${known}`,
       hint: 'npm run bench -- train',
     });
   }
+  const bench = await benches[name]();
   await bench(setup, args);
   return 0;
 });
+
+function isBench(name: string): name is keyof typeof benches {
+  return Object.hasOwn(benches, name);
+}

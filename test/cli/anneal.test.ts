@@ -1,4 +1,6 @@
 // The command as npm links it, run as a process: on a Node.js that runs TypeScript, and on one that is too old.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   access,
   constants,
@@ -74,4 +76,18 @@ test('package.json names it as the command and as a plugin of kubectl, and the f
   const { bin } = JSON.parse(await readFile(join(checkout, 'package.json'), 'utf8'));
   t.deepEqual(bin, { anneal: 'cli/anneal.mjs', 'kubectl-anneal': 'cli/anneal.mjs' });
   await t.notThrowsAsync(access(join(checkout, bin.anneal), constants.X_OK));
+});
+
+test('a reader that has seen enough, as head has, ends the command without a word', async (t) => {
+  const quiet = '--disable-warning=ExperimentalWarning';
+  const args = [quiet, join(checkout, 'cli/main.ts'), 'explain', 'LoRA'];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stdout.destroy();
+  let said = '';
+  child.stderr.on('data', (text) => {
+    said += text;
+  });
+  const [code] = await once(child, 'close');
+  t.is(said, '');
+  t.is(code, 0);
 });

@@ -1,7 +1,7 @@
 // Killing and restarting parts of our own cluster. Nothing restarts them by itself: their command lines are read from the process first.
 import { spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { kubeconfig, programs } from './access.ts';
 
@@ -22,11 +22,13 @@ export async function partOf(name: string): Promise<Part> {
   const command = (await readFile(`/proc/${pid}/cmdline`, 'utf8'))
     .split('\0')
     .filter((each) => each !== '');
+  const network = await networkOf(pid);
   return {
     kill: () => process.kill(pid, 'SIGKILL'),
     restart: async () => {
       const log = join(state(), `log/${name}.log`);
-      const [file = '', ...args] = command;
+      const enter = network === undefined ? [] : ['nsenter', `--net=${network}`];
+      const [file = '', ...args] = [...enter, ...command];
       const out = openSync(log, 'a');
       const child = spawn(file, args, {
         env: { PATH: `${join(programs ?? '', 'bin')}:${process.env['PATH']}` },
@@ -41,4 +43,16 @@ export async function partOf(name: string): Promise<Part> {
       await writeFile(pidFile, String(child.pid));
     },
   };
+}
+
+const networks = '/run/netns';
+
+/** The network of a node that a process is in; undefined for one of the host. */
+async function networkOf(pid: number): Promise<string | undefined> {
+  const { ino } = await stat(`/proc/${pid}/ns/net`);
+  for (const name of await readdir(networks).catch(() => [])) {
+    const path = join(networks, name);
+    if ((await stat(path)).ino === ino) return path;
+  }
+  return undefined;
 }

@@ -17,6 +17,7 @@ test.before(async () => {
 test('workers of a node that is gone are replaced, and what still runs there spoils nothing', async (t) => {
   const job = await aJobOfSeveral(t, {
     ...{ workers: 2, maxSteps: 1500, intervalSteps: 20 },
+    checkpoint: { destination: { persistentVolumeClaim: { claimName: 'toy', path: 'saved' } } },
     failurePolicy: { nodeLostPolicy: 'ForceReplace', nodeLostGraceSeconds: 5 },
     values: { features: { forceReplace: true } },
     spread: 'ScheduleAnyway',

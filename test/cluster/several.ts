@@ -15,6 +15,7 @@ interface Wanted {
   readonly maxSteps: number;
   readonly intervalSteps: number;
   readonly worker?: object;
+  readonly checkpoint?: object;
   readonly failurePolicy?: object;
   /** Of the chart. */
   readonly values?: object;
@@ -32,7 +33,7 @@ export async function aJobOfSeveral(t: ExecutionContext, wanted: Wanted) {
   const { file } = await writeToyJob(folder, {
     ...{ name: 'toy', claim: 'toy', method },
     training: { maxSteps, globalBatchSize: 4 },
-    checkpoint: { intervalSteps },
+    checkpoint: { intervalSteps, ...wanted.checkpoint },
     failurePolicy: { hangTimeoutSeconds: 20, ...wanted.failurePolicy },
     worker: {
       ...{ replicas: workers, devicesPerWorker: 0, terminationGracePeriodSeconds: 30 },

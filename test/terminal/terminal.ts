@@ -15,6 +15,8 @@ export class Terminal implements Disposable {
   #waiting: (() => void)[] = [];
   /** Everything that was written, with its escape sequences. */
   raw = '';
+  /** When each picture of a screen began, in milliseconds: a synchronised update. */
+  readonly pictures: number[] = [];
 
   constructor(file: string, args: readonly string[], options: TerminalOptions = {}) {
     const { columns: cols = 80, rows = 30, env = {} } = options;
@@ -29,6 +31,8 @@ export class Terminal implements Disposable {
     this.#ended = new Promise((resolve) => this.#pty.onExit(({ exitCode }) => resolve(exitCode)));
     this.#pty.onData((data) => {
       this.raw += data;
+      const begun = data.split('\u001b[?2026h').length - 1;
+      for (let picture = 0; picture < begun; picture++) this.pictures.push(performance.now());
       this.#screen.write(data, () => {
         for (const wake of this.#waiting.splice(0)) wake();
       });

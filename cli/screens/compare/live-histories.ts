@@ -1,5 +1,5 @@
 // The histories of jobs that are compared while they go on: what is kept, then what comes. A screen is told at most twice a second that there
-// is something new, since a comparison looks at every step.
+// is something new, and of long runs less often: a comparison looks at every step, and may take a twentieth of the time.
 import { toAnnealError } from '../../../crds/index.ts';
 import type { Compared } from '../../commands/compare.ts';
 import { type Job, keyOf } from '../../jobs/job.ts';
@@ -24,6 +24,8 @@ export interface Away {
 }
 
 const frameMs = 500;
+/** Of the time, for pictures. */
+const share = 1 / 20;
 
 export class LiveHistories {
   readonly #kept: readonly Kept[];
@@ -32,6 +34,7 @@ export class LiveHistories {
   readonly #signal: AbortSignal;
   #timer: NodeJS.Timeout | undefined;
   #version = 0;
+  #pauseMs = frameMs;
 
   constructor(followed: readonly Followed[], now: () => Date, signal: AbortSignal) {
     this.#now = now;
@@ -42,6 +45,11 @@ export class LiveHistories {
       void this.#followJob(kept, source);
       return kept;
     });
+  }
+
+  /** How long it took to make the picture: the next one waits accordingly. */
+  took(ms: number): void {
+    this.#pauseMs = Math.max(frameMs, ms / share);
   }
 
   /** Changes when there is something new to draw. */
@@ -106,6 +114,6 @@ export class LiveHistories {
       if (this.#signal.aborted) return;
       this.#version += 1;
       for (const listener of this.#listeners) listener();
-    }, frameMs);
+    }, this.#pauseMs);
   }
 }

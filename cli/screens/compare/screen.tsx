@@ -1,29 +1,36 @@
 // Jobs beside each other while they go on: the curves in one picture, the table with its verdicts, then what was asked differently, as far as
 // the window reaches. Curves differ by dash and by letter; colours repeat it.
 import { Box, Text } from 'ink';
-import type { ReactNode } from 'react';
-import { type Compared, compareJobs } from '../../commands/compare.ts';
+import { type ReactNode, useEffect, useMemo } from 'react';
+import { passedMs } from '../../clock.ts';
+import { type Compared, type Comparison, compareJobs, type Equal } from '../../commands/compare.ts';
 import { ends, Line, type Look, Rule } from '../../components/line.tsx';
 import { clockText } from '../../format/age.ts';
-import {
-  curvePicture,
-  differenceLines,
-  seriesMark,
-  tableLines,
-} from '../../format/compare-text.ts';
+import { axisOf, curvePicture, seriesMark } from '../../format/compare-curves.ts';
+import { differenceLines, tableLines } from '../../format/compare-text.ts';
 import { seconds } from '../../format/numbers.ts';
-import { styleOf } from '../../format/palette.ts';
+import { shadeOf, styleOf } from '../../format/palette.ts';
 import { phaseOf } from '../../jobs/job.ts';
+import { type MetricName, metricLabel } from '../../metrics/history.ts';
 import type { Away } from './live-histories.ts';
 
 interface CompareProps {
   readonly look: Look;
   readonly all: readonly Compared[];
   readonly away: readonly (Away & { readonly name: string })[];
+  readonly equal: Equal;
+  readonly metric: MetricName;
+  /** Told how many milliseconds the comparison took. */
+  readonly took?: (ms: number) => void;
+  /** The line at the foot; empty where the screen around it has one. */
+  readonly keys?: string;
 }
 
-export function CompareScreen({ look, all, away }: CompareProps): ReactNode {
-  const comparison = compareJobs(all);
+export function CompareScreen(props: CompareProps): ReactNode {
+  const { look, all, away, equal, metric, keys = 'q leave; jobs go on' } = props;
+  // Time passes between two messages too, and alone it changes no comparison.
+  const compared = useMemo(() => timed(() => compareJobs(all, equal)), [all, equal]);
+  const { found: comparison } = compared;
   const table = tableLines(comparison, look.columns);
   const differences = differenceLines(comparison, look.columns);
   // Head, rule, keys, the frame of the picture, the rules above table and differences.
@@ -43,7 +50,10 @@ export function CompareScreen({ look, all, away }: CompareProps): ReactNode {
       {all.map((one, index) => (
         <Mark key={one.job.uid} look={look} one={one} index={index} />
       ))}
-      <Picture look={look} all={all} height={height} />
+      <Picture
+        {...{ look, all, height, comparison, metric, took: props.took }}
+        before={compared.ms}
+      />
       <Rule look={look} title={all.length === 2 ? 'B beside A' : 'beside A'} />
       {table.map((line) => (
         <Line key={line} look={look}>
@@ -52,9 +62,11 @@ export function CompareScreen({ look, all, away }: CompareProps): ReactNode {
       ))}
       <Differences look={look} lines={differences} room={room} />
       <Box flexGrow={1} />
-      <Line look={look} style={{ dim: true }}>
-        {'q leave; jobs go on'}
-      </Line>
+      {keys === '' ? null : (
+        <Line look={look} style={{ dim: true }}>
+          {keys}
+        </Line>
+      )}
     </Box>
   );
 }
@@ -74,31 +86,54 @@ function Mark({ look, one, index }: { look: Look; one: Compared; index: number }
   );
 }
 
-function Picture({ look, all, height }: { look: Look; all: readonly Compared[]; height: number }) {
-  const { columns, glyphs, color: hasColor } = look;
-  const picture = curvePicture(all, { width: columns, height }, glyphs);
+function timed<T>(find: () => T): { readonly found: T; readonly ms: number } {
+  const began = passedMs();
+  const found = find();
+  return { found, ms: passedMs() - began };
+}
+
+interface PictureProps extends Pick<CompareProps, 'look' | 'all' | 'metric'> {
+  readonly took: CompareProps['took'] | undefined;
+  /** Milliseconds of what was found before. */
+  readonly before: number;
+  readonly height: number;
+  readonly comparison: Comparison;
+}
+
+function Picture(props: PictureProps): ReactNode {
+  const { look, all, height, comparison, metric, took, before } = props;
+  const { columns, glyphs, color: colors } = look;
+  const axis = axisOf(comparison);
+  const title = metricLabel(metric);
+  const { found: picture, ms } = useMemo(
+    () => timed(() => curvePicture(all, { metric, axis }, { width: columns, height }, glyphs)),
+    [all, metric, axis, columns, height, glyphs],
+  );
+  useEffect(() => took?.(before + ms), [took, before, ms]);
   if (picture === undefined) {
     return (
       <>
-        <Rule look={look} title="train loss" />
-        <Line look={look}>{'  no steps yet'}</Line>
+        <Rule look={look} title={title} />
+        <Line look={look}>
+          {metric === 'loss' ? '  no steps yet' : '  nothing was measured yet'}
+        </Line>
       </>
     );
   }
   return (
     <>
-      <Rule look={look} title="train loss" />
+      <Rule look={look} title={title} />
       {picture.rows.map(({ label, pieces }, row) => (
         // Rows have no identity beyond their place.
         // biome-ignore lint/suspicious/noArrayIndexKey: the number of rows is fixed
         <Text key={row} wrap="truncate-end">
           {look.glyphs.text(`${label} ┤`)}
           {joined(pieces).map(({ text, color }, at) =>
-            color === undefined || !hasColor ? (
+            shadeOf(color, colors) === undefined ? (
               text
             ) : (
               // biome-ignore lint/suspicious/noArrayIndexKey: pieces of a row have no name
-              <Text key={at} color={color}>
+              <Text key={at} color={shadeOf(color, colors) as string}>
                 {text}
               </Text>
             ),

@@ -1,7 +1,10 @@
 // Opens the comparison on the alternate buffer; resolves when the person leaves or the signal is aborted.
 import { useApp, useInput, useWindowSize } from 'ink';
-import { type ReactNode, useMemo, useSyncExternalStore } from 'react';
+import { type ReactNode, useMemo, useState, useSyncExternalStore } from 'react';
+import type { Equal } from '../../commands/compare.ts';
 import type { GlyphSet } from '../../format/glyphs.ts';
+import type { Colors } from '../../format/palette.ts';
+import type { MetricName } from '../../metrics/history.ts';
 import { showFullScreen } from '../full-screen.ts';
 import type { LiveHistories } from './live-histories.ts';
 import { CompareScreen } from './screen.tsx';
@@ -9,7 +12,9 @@ import { CompareScreen } from './screen.tsx';
 interface CompareFacts {
   readonly histories: LiveHistories;
   readonly glyphs: GlyphSet;
-  readonly color: boolean;
+  readonly color: Colors;
+  readonly equal: Equal;
+  readonly metric: MetricName;
   readonly now: () => Date;
   /** Ctrl-C: not the same as leaving by a key. */
   readonly interrupted: () => void;
@@ -19,7 +24,7 @@ export async function showCompare(facts: CompareFacts, signal: AbortSignal): Pro
   await showFullScreen(<App {...facts} />, signal);
 }
 
-function App({ histories, glyphs, color, now, interrupted }: CompareFacts): ReactNode {
+function App({ histories, glyphs, color, now, interrupted, ...asked }: CompareFacts): ReactNode {
   const { exit } = useApp();
   const { columns, rows } = useWindowSize();
   const version = useSyncExternalStore(histories.subscribe, () => histories.version);
@@ -30,9 +35,11 @@ function App({ histories, glyphs, color, now, interrupted }: CompareFacts): Reac
   });
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new version means that there is more to compare
   const all = useMemo(() => histories.all, [histories, version]);
+  const [took] = useState(() => (ms: number) => histories.took(ms));
   const look = {
     ...{ columns: Math.max(20, columns), rows: Math.max(8, rows), glyphs, color },
     now: now().getTime() / 1000,
   };
-  return <CompareScreen look={look} all={all} away={histories.away} />;
+  const shown = { look, all, away: histories.away, ...asked };
+  return <CompareScreen {...shown} took={took} />;
 }

@@ -3,11 +3,12 @@ import { existsSync } from 'node:fs';
 import { useApp, useInput, useWindowSize } from 'ink';
 import { type ReactNode, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import type { GlyphSet } from '../../format/glyphs.ts';
+import type { Colors } from '../../format/palette.ts';
 import type { Estimator } from '../../init/estimator.ts';
 import { manifestText } from '../../init/manifest-text.ts';
 import type { Found } from '../../init/questions.ts';
 import { showFullScreen } from '../full-screen.ts';
-import { pressedOf } from '../pressed.ts';
+import { typedOf } from '../pressed.ts';
 import { pressKey, type Wizard } from './model.ts';
 import { WizardScreen } from './screen.tsx';
 import { type Drafted, draft } from './state.ts';
@@ -15,7 +16,7 @@ import { type Drafted, draft } from './state.ts';
 export interface WizardFacts {
   readonly start: Wizard;
   readonly glyphs: GlyphSet;
-  readonly color: boolean;
+  readonly color: Colors;
   readonly estimator: Estimator;
   /** What this machine has, and what is added once a cluster has answered. */
   readonly found: Found;
@@ -26,12 +27,9 @@ export interface WizardFacts {
 
 export type Ended = { readonly type: 'Written'; readonly file: string } | { readonly type: 'Left' };
 
-/** Letters are seen as they are typed. */
-const typingFps = 20;
-
 export async function showWizard(facts: WizardFacts, signal: AbortSignal): Promise<Ended> {
   let ended: Ended = { type: 'Left' };
-  await showFullScreen(<App {...facts} done={(how) => (ended = how)} />, signal, typingFps);
+  await showFullScreen(<App {...facts} done={(how) => (ended = how)} />, signal);
   return ended;
 }
 
@@ -52,22 +50,26 @@ function App(props: AppProps): ReactNode {
   const drafted = useDraft(wizard, found, estimator);
   useInput((input, key) => {
     if (key.ctrl && input === 'c') return exit();
-    const pressed = pressKey(newest.current, pressedOf(input, key), {
-      found,
-      needs: drafted.needs,
-    });
-    setWizard(pressed.wizard);
-    const { effect } = pressed;
-    if (effect?.type === 'Leave') exit();
-    if (effect?.type !== 'Write') return;
-    props.write(effect.file, manifestText(drafted.answers)).then(
+    for (const pressed of typedOf(input, key)) {
+      // Of this key, not of the last picture.
+      const { needs } = draft(newest.current, found, estimator, existsSync);
+      const { wizard: next, effect } = pressKey(newest.current, pressed, { found, needs });
+      setWizard(next);
+      if (effect?.type === 'Leave') exit();
+      if (effect?.type === 'Write') write(effect.file);
+    }
+  });
+  const write = (file: string): void => {
+    const before = newest.current;
+    const { answers } = draft(before, found, estimator, existsSync);
+    props.write(file, manifestText(answers)).then(
       () => {
-        props.done({ type: 'Written', file: effect.file });
+        props.done({ type: 'Written', file });
         exit();
       },
-      (error: Error) => setWizard({ ...pressed.wizard, said: error.message }),
+      (error: Error) => setWizard({ ...before, said: error.message }),
     );
-  });
+  };
   const look = {
     ...{ columns: Math.max(20, columns), rows: Math.max(8, rows), glyphs, color, now: 0 },
   };

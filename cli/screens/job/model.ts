@@ -97,7 +97,11 @@ function seeHeard(state: JobState, heard: Heard, at: number): JobState {
     case 'UpToDate':
       return backOnBus(state);
     case 'PodEvent':
-      return withHappened(backOnBus(state), [fromPodEvent(heard.event)]);
+      // What a node has is looked up where it matters; on the screen it would hide what happened.
+      return withHappened(
+        backOnBus(state),
+        heard.event.type === 'NodeChecked' ? [] : [fromPodEvent(heard.event)],
+      );
     case 'Beat':
       return { ...backOnBus(state), workers: withBeat(state.workers, heard.index, heard.beat) };
     case 'Message':
@@ -139,6 +143,7 @@ function rank({ generation, step, stage, waitingOn = '' }: BeatRecord): string {
 }
 
 function withHappened(state: JobState, more: readonly Happened[]): JobState {
+  if (more.length === 0) return state;
   const known = new Set(state.happened.map(keyOf));
   const fresh = more.filter((one) => !known.has(keyOf(one)));
   if (fresh.length === 0) return state;
@@ -175,8 +180,13 @@ function fromMessage(index: number, message: Telemetry): readonly Happened[] {
 
 const troubles: ReadonlySet<PodEvent['type']> = new Set(['Ended', 'Hung', 'TelemetryDropped']);
 
+/** Of these it matters in which world they happened. */
+const worlds: ReadonlySet<PodEvent['type']> = new Set(['Ended', 'Hung', 'Restored']);
+
 function fromPodEvent({ time, index, type, message, generation }: PodEvent): Happened {
-  const world = generation === undefined ? '' : `, generation ${generation}`;
+  const tells = generation !== undefined && worlds.has(type);
+  const isSaid = message.includes(`generation ${generation}`);
+  const world = tells && !isSaid ? `, generation ${generation}` : '';
   return { time, words: `worker ${index}: ${message}${world}`, trouble: troubles.has(type) };
 }
 

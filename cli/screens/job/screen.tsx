@@ -8,11 +8,15 @@ import { shortCount } from '../../format/job-columns.ts';
 import { bytes, percent, real, seconds } from '../../format/numbers.ts';
 import { styleOf } from '../../format/palette.ts';
 import { bar, boundsOf, plot, trailingMeans } from '../../format/plot.ts';
+import { wrap } from '../../format/wrap.ts';
 import { methodOf, modelOf, phaseOf } from '../../jobs/job.ts';
 import { whyOf } from '../../jobs/why.ts';
 import type { Navigation } from '../navigation.ts';
 import { secondsLeft } from '../run/model.ts';
+import { heightsOf } from './heights.ts';
+import { Method, methodLines } from './method.tsx';
 import { isOver, type JobState } from './model.ts';
+import { linesBelow, Workers } from './workers.tsx';
 
 interface JobProps {
   readonly look: Look;
@@ -29,25 +33,34 @@ export function JobScreen(props: JobProps): ReactNode {
   const two = look.columns >= 100 && props.at.panels.has(1) && props.at.panels.has(2);
   const half = { ...look, columns: Math.floor((look.columns - 1) / 2) };
   const left = { ...look, columns: look.columns - 1 - half.columns };
+  const method = methodLines(state, look.columns);
+  const heights = heightsOf({
+    // Without head, progress and the line of the keys.
+    rows: look.rows - 3 - bannersOf(props).length,
+    ...{ beside: two, panels: props.at.panels, method: method.length },
+    ...{ workers: state.workers.length, belowWorkers: linesBelow(state) },
+    happened: state.happened.length,
+  });
+  const workers = { state, room: heights.workers };
   return (
-    <Box flexDirection="column">
+    <Box flexDirection="column" flexShrink={0}>
       <Head {...props} />
       <Banner {...props} />
       <Progress {...props} />
       {wide && two ? (
         <Box>
           <Box flexDirection="column" width={left.columns} marginRight={1}>
-            <Curve {...props} look={left} />
+            <Curve {...props} look={left} height={heights.plot} />
           </Box>
           <Box flexDirection="column" width={half.columns}>
-            <Workers {...props} look={half} />
+            <Workers {...workers} look={half} />
           </Box>
         </Box>
       ) : null}
-      {wide && !two && props.at.panels.has(1) ? <Curve {...props} /> : null}
-      {wide && !two && props.at.panels.has(2) ? <Workers {...props} /> : null}
-      {wide && props.at.panels.has(4) ? <Method {...props} /> : null}
-      {wide && props.at.panels.has(3) ? <What {...props} /> : null}
+      {wide && !two && props.at.panels.has(1) ? <Curve {...props} height={heights.plot} /> : null}
+      {wide && !two && props.at.panels.has(2) ? <Workers {...workers} look={look} /> : null}
+      {wide && props.at.panels.has(4) ? <Method look={look} lines={method} /> : null}
+      {wide && props.at.panels.has(3) ? <What {...props} room={heights.what} /> : null}
       {wide ? null : <Essentials {...props} />}
     </Box>
   );
@@ -81,15 +94,18 @@ function Head({ look, state: { job, gone }, name }: JobProps): ReactNode {
   );
 }
 
-function Banner({ look, state: { away }, at }: JobProps): ReactNode {
-  const lines = [
+function bannersOf({ look, state: { away }, at }: JobProps): readonly string[] {
+  return [
     ...(at.frozen ? ['frozen; space goes on'] : []),
     ...[away.jobs, away.bus].flatMap((one) =>
       one === null ? [] : [`stale ${seconds(look.now - one.since)} · ${one.why}`],
     ),
   ];
-  return lines.map((line) => (
-    <Line key={line} look={look} style={{ color: 'yellow', bold: true }}>
+}
+
+function Banner(props: JobProps): ReactNode {
+  return bannersOf(props).map((line) => (
+    <Line key={line} look={props.look} style={{ color: 'yellow', bold: true }}>
       {line}
     </Line>
   ));
@@ -156,7 +172,7 @@ type Step = JobState['run']['steps'][number];
 
 const axes = ['step', 'tokens', 'time'] as const;
 
-function Curve({ look, state, at }: JobProps): ReactNode {
+function Curve({ look, state, at, height }: JobProps & { readonly height: number }): ReactNode {
   const metric = metrics[at.metric] ?? metrics[0];
   const axis = axes[at.axis] ?? 'step';
   const all = state.run.steps;
@@ -184,7 +200,6 @@ function Curve({ look, state, at }: JobProps): ReactNode {
     );
   }
   const { least, greatest } = boundsOf(finite);
-  const height = plotHeight(look);
   const label = Math.max(
     least.toFixed(metric.digits).length,
     greatest.toFixed(metric.digits).length,
@@ -207,20 +222,6 @@ function Curve({ look, state, at }: JobProps): ReactNode {
       <Numbers look={look} state={state} />
     </>
   );
-}
-
-/** Beside each other, panels share their rows. */
-function isBeside({ columns }: Look): boolean {
-  return columns < 60 || columns >= 100;
-}
-
-/** Rows of a plot, so that the panels below still fit. Half of a wide window is narrower than any window with one column. */
-function plotHeight(look: Look): number {
-  return Math.max(3, Math.min(14, look.rows - (isBeside(look) ? 18 : 24)));
-}
-
-function workerRows(look: Look): number {
-  return isBeside(look) ? plotHeight(look) : Math.max(2, Math.min(8, Math.floor(look.rows / 6)));
 }
 
 function meanOver(steps: number): number {
@@ -257,86 +258,16 @@ function Numbers({ look, state: { run, job } }: Pick<JobProps, 'look' | 'state'>
     ));
 }
 
-function Workers({ look, state }: JobProps): ReactNode {
-  const { job, workers, run } = state;
-  if (job === null) return null;
-  const { summary = '0', notReadyReasons = [] } = job.status.workers ?? {};
-  const generation = job.status.rendezvous?.generation;
-  const world = generation === undefined ? '' : `, generation ${generation}`;
-  const most = workers.reduce((max, { beat }) => Math.max(max, beat.step), 0);
-  const room = workerRows(look);
-  const memory = run.step?.memory;
-  return (
-    <>
-      <Rule look={look} title={`2 workers ${summary}${world}`} />
-      {workers.length === 0 ? null : (
-        <Line look={look} style={{ dim: true }}>
-          {'rank    step   behind  doing'}
-        </Line>
-      )}
-      {workers.slice(0, room).map(({ index, beat }) => {
-        const behind = most - beat.step;
-        const late = behind > 1 ? '  slowest' : '';
-        const doing = beat.waitingOn === undefined ? beat.stage : `waits in ${beat.waitingOn}`;
-        return (
-          <Line key={index} look={look} style={behind > 1 ? { bold: true } : {}}>
-            {`${String(index).padStart(4)} ${String(beat.step).padStart(7)} ${String(behind).padStart(8)}  ${doing}${late}`}
-          </Line>
-        );
-      })}
-      {workers.length > room ? (
-        <Line look={look}>{`and ${workers.length - room} more`}</Line>
-      ) : null}
-      {notReadyReasons.map(({ reason, count, example = '' }) => (
-        <Line key={reason + example} look={look} style={{ color: 'yellow' }}>
-          {`${count} not ready: ${reason}${example === '' ? '' : `, ${example}`}`}
-        </Line>
-      ))}
-      {memory === undefined ? null : (
-        <Line look={look}>{`memory ${bytes(memory.now)} now · ${bytes(memory.peak)} at most`}</Line>
-      )}
-    </>
-  );
-}
-
-function Method({ look, state: { job, run } }: JobProps): ReactNode {
-  if (job === null) return null;
-  const { method, memory } = job.status.plan ?? {};
-  const seams = ['precision', 'base', 'adapter', 'selection', 'optimizer'] as const;
-  const lines = seams.flatMap((seam) => {
-    const found = method?.[seam];
-    if (found === undefined) return [];
-    const parameters = Object.entries(found.parameters ?? {}).map(
-      ([key, value]) => `${key} ${value}`,
-    );
-    return [`${seam.padEnd(10)} ${[found.type, ...parameters].join(' · ')}`];
-  });
-  const planned = run.plan === null ? memory?.peak : bytes(run.plan.memory.peak);
-  return (
-    <>
-      <Rule look={look} title="4 method" />
-      {lines.length === 0 ? <Line look={look}>{methodOf(job).summary}</Line> : null}
-      {lines.map((line) => (
-        <Line key={line} look={look}>
-          {line}
-        </Line>
-      ))}
-      {planned === undefined ? null : <Line look={look}>{`memory     ${planned} planned`}</Line>}
-      {run.step?.method === undefined ? null : (
-        <Line look={look}>{`now        ${run.step.method}`}</Line>
-      )}
-    </>
-  );
-}
-
-function What({ look, state: { happened } }: JobProps): ReactNode {
-  const used = plotHeight(look) + (isBeside(look) ? 9 : 11 + workerRows(look));
-  const room = Math.max(2, look.rows - used);
+function What({
+  look,
+  state: { happened },
+  room,
+}: JobProps & { readonly room: number }): ReactNode {
   return (
     <>
       <Rule look={look} title="3 what happened" />
       {happened.length === 0 ? <Line look={look}>{'  nothing yet'}</Line> : null}
-      {happened.slice(-room).map(({ time, words, trouble }) => (
+      {(room === 0 ? [] : happened.slice(-room)).map(({ time, words, trouble }) => (
         <Line
           key={`${time} ${words}`}
           look={look}
@@ -355,9 +286,13 @@ function Essentials({ look, state }: JobProps): ReactNode {
   return (
     <>
       <Numbers look={look} state={state} />
-      {last === undefined ? null : (
-        <Line look={look}>{`${clockText(last.time)} ${last.words}`}</Line>
-      )}
+      {last === undefined
+        ? null
+        : wrap(`${clockText(last.time)} ${last.words}`, look.columns).map((text) => (
+            <Line key={text} look={look}>
+              {text}
+            </Line>
+          ))}
     </>
   );
 }

@@ -21,6 +21,8 @@ interface BoardProps {
   readonly chosen: number;
   readonly filter: string;
   readonly typing: boolean;
+  /** Of a comparison, the first. */
+  readonly marked?: string | null;
   readonly namespaces: boolean;
 }
 
@@ -46,7 +48,7 @@ export function Board(props: BoardProps): ReactNode {
   );
 }
 
-function Rows({ look, rows, chosen, board, namespaces }: BoardProps): ReactNode {
+function Rows({ look, rows, chosen, board, namespaces, marked = null }: BoardProps): ReactNode {
   if (rows.length === 0) {
     const words = board.isLoaded ? 'no jobs; anneal submit FILE starts one' : 'asking for the jobs';
     return <Line look={look}>{`  ${words}`}</Line>;
@@ -68,7 +70,7 @@ function Rows({ look, rows, chosen, board, namespaces }: BoardProps): ReactNode 
         const { glyph: _, ...style } = styleOf(phaseOf(job));
         return (
           <Line key={keyOf(job)} look={look} style={isChosen ? { bold: true } : style}>
-            {`${isChosen ? '▸' : ' '} ${lines[index] ?? ''}`}
+            {`${isChosen ? '▸' : keyOf(job) === marked ? 'A' : ' '} ${lines[index] ?? ''}`}
           </Line>
         );
       })}

@@ -2,7 +2,8 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { ends, Line, type Look, Rule } from '../../components/line.tsx';
-import { foldLines, isWanted, logLineText } from '../../format/log-lines.ts';
+import { type FoldedLine, foldLines, isWanted, logLineText } from '../../format/log-lines.ts';
+import { wrap } from '../../format/wrap.ts';
 import type { LogLine } from '../../jobs/source.ts';
 
 interface LogsProps {
@@ -14,9 +15,14 @@ interface LogsProps {
   readonly rank: number | null;
   readonly search: string;
   readonly typing: boolean;
+  /** Long lines are broken. */
+  readonly wrap?: boolean;
+  readonly times?: boolean;
+  /** Of the containers before the last restart. */
+  readonly previous?: boolean;
 }
 
-const plain = { paint: (text: string) => text, time: true, marks: true };
+const plain = { paint: (text: string) => text, marks: true };
 const levelStyles = {
   error: { color: 'red', bold: true },
   warn: { color: 'yellow' },
@@ -24,8 +30,9 @@ const levelStyles = {
   debug: { dim: true },
 } as const;
 
-export function Logs({ look, name, lines, scroll, rank, search, typing }: LogsProps): ReactNode {
-  const height = Math.max(1, look.rows - 4);
+export function Logs(props: LogsProps): ReactNode {
+  const { look, name, lines, scroll, rank, search, typing } = props;
+  const height = Math.max(1, look.rows - 4 - (typing || search !== '' ? 1 : 0));
   const words = search.toLowerCase();
   const filter = {
     ranks: rank === null ? undefined : new Set([rank]),
@@ -36,26 +43,50 @@ export function Logs({ look, name, lines, scroll, rank, search, typing }: LogsPr
   );
   // Only what is seen is put in order and folded; a window of five screens holds what comes late.
   const near = wanted.slice(Math.max(0, wanted.length - scroll - 5 * height));
-  const folded = foldLines(near);
-  const up = Math.min(scroll, Math.max(0, folded.length - height));
-  const shown = folded.slice(Math.max(0, folded.length - height - up), folded.length - up);
-  const where = up === 0 ? 'following' : `${up} lines above the end`;
+  const rows = foldLines(near).flatMap((line) => rowsOf(line, props));
+  const up = Math.min(scroll, Math.max(0, rows.length - height));
+  const last = rows.length - up;
+  const shown = rows.slice(Math.max(0, last - height), last);
+  const where = props.previous ? '' : up === 0 ? 'following' : `${up} lines above the end`;
   const who = rank === null ? 'all workers' : `worker ${rank}`;
+  const when = props.previous ? ' before the last restart' : '';
+  const nothing = search === '' ? 'nothing was said yet' : `no line has ${JSON.stringify(search)}`;
   return (
     <Box flexDirection="column">
       <Line look={look} style={{ bold: true }}>
-        {ends(`${name} · logs of ${who}`, where, look.columns)}
+        {ends(`${name} · logs of ${who}${when}`, where, look.columns)}
       </Line>
       <Rule look={look} title="" />
-      {shown.length === 0 ? <Line look={look}>{'  nothing was said yet'}</Line> : null}
-      {shown.map((line) => (
-        <Line key={`${line.time} ${line.text}`} look={look} style={levelStyles[line.level]}>
-          {logLineText(line, plain)}
+      {shown.length === 0 ? <Line look={look}>{`  ${nothing}`}</Line> : null}
+      {shown.map(({ key, text, level }) => (
+        <Line key={key} look={look} style={levelStyles[level]}>
+          {text}
         </Line>
       ))}
       {typing || search !== '' ? <Line look={look}>{`/${search}${typing ? '▏' : ''}`}</Line> : null}
     </Box>
   );
+}
+
+interface Row {
+  readonly key: string;
+  readonly text: string;
+  readonly level: LogLine['level'];
+}
+
+function rowsOf(
+  line: FoldedLine,
+  { look, wrap: wraps = false, times = true }: LogsProps,
+): readonly Row[] {
+  const { level, time } = line;
+  const text = logLineText(line, { ...plain, time: times });
+  const key = `${time} ${line.text}`;
+  if (!wraps) return [{ key, text, level }];
+  return wrap(text, look.columns).map((part, index) => ({
+    key: `${key} ${index}`,
+    text: part,
+    level,
+  }));
 }
 
 interface PagesProps {

@@ -1,6 +1,7 @@
 // What a run looks like at a moment: a pure function of the messages seen. Late, doubled and missing messages do no harm:
 // whatever the order, the same set of messages gives the same state. The newest message wins by its own time.
 import type { Telemetry, TelemetryOf } from '../../../crds/wire/telemetry.ts';
+import { mergedByStep } from '../../metrics/by-step.ts';
 
 export interface RunState {
   readonly plan: TelemetryOf<'plan'> | null;
@@ -94,20 +95,14 @@ export function see(state: RunState, message: Telemetry): RunState {
 export function seeAll(state: RunState, messages: readonly Telemetry[]): RunState {
   const others = messages.filter(({ type }) => type !== 'step').reduce(see, state);
   const steps = messages.filter((message) => message.type === 'step');
-  const [first] = steps;
-  if (first === undefined) return others;
-  const kept = new Map(state.steps.map((one) => [one.step, one]));
+  if (steps.length === 0) return others;
   let { step, since, until } = others;
   for (const message of steps) {
-    const before = kept.get(message.step);
-    if (before === undefined || message.time >= before.time)
-      kept.set(message.step, lossAt(message));
     step = newer(step, message);
     since = Math.min(since ?? message.time, message.time);
     until = Math.max(until ?? message.time, message.time);
   }
-  const sorted = [...kept.values()].sort((a, b) => a.step - b.step);
-  return { ...others, step, since, until, steps: sorted };
+  return { ...others, step, since, until, steps: mergedByStep(state.steps, steps.map(lossAt)) };
 }
 
 /** Seconds to the end of training, by the mean of the last steps; null before there are two. */

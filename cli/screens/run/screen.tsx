@@ -5,6 +5,7 @@ import type { ReactNode } from 'react';
 import type { GlyphSet } from '../../format/glyphs.ts';
 import { harmless } from '../../format/harmless.ts';
 import { bytes, count, percent, real, seconds } from '../../format/numbers.ts';
+import { type Colors, shadeOf } from '../../format/palette.ts';
 import { bar, boundsOf, plot, trailingMeans } from '../../format/plot.ts';
 import { type RunState, secondsLeft } from './model.ts';
 
@@ -13,7 +14,7 @@ export interface RunScreenProps {
   readonly state: RunState;
   readonly columns: number;
   readonly glyphs: GlyphSet;
-  readonly color: boolean;
+  readonly color: Colors;
   /** Seconds since 1970. */
   readonly now: number;
   /** True after the first Ctrl-C. */
@@ -31,7 +32,7 @@ export function RunScreen(props: RunScreenProps): ReactNode {
       <Numbers {...props} />
       <Evaluations {...props} />
       {state.warnings.slice(-2).map(({ message }) => (
-        <Line key={message} color={props.color ? 'yellow' : undefined}>
+        <Line key={message} color={shadeOf('yellow', props.color)}>
           {glyphs.text(`warning: ${message}`)}
         </Line>
       ))}
@@ -85,9 +86,10 @@ function Progress({ state, columns, glyphs, color, now }: RunScreenProps): React
   const words = inTraining ? trainingWords(state) : stageWords(state, now);
   const text = glyphs.text(words);
   if (share === null || columns < 60) return <Line>{text}</Line>;
+  const shade = shadeOf('yellow', color);
   return (
     <Text wrap="truncate-end">
-      <Text {...(color ? { color: 'yellow' } : {})}>{bar(share, width, glyphs)}</Text>
+      <Text {...(shade === undefined ? {} : { color: shade })}>{bar(share, width, glyphs)}</Text>
       {` ${percent(share, 0).padStart(5)}  ${text}`}
     </Text>
   );

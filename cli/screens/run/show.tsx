@@ -2,6 +2,7 @@
 // keeps working. At the end the last picture stays and the summary follows it.
 import { render } from 'ink';
 import type { GlyphSet } from '../../format/glyphs.ts';
+import type { Colors } from '../../format/palette.ts';
 import { summaryLines } from '../../format/run-summary.ts';
 import type { RunView } from '../../format/run-view.ts';
 import { emptyRun, see } from './model.ts';
@@ -10,7 +11,7 @@ import { RunScreen } from './screen.tsx';
 export interface Terminal {
   readonly stdout: NodeJS.WriteStream;
   readonly glyphs: GlyphSet;
-  readonly color: boolean;
+  readonly color: Colors;
   readonly now: () => Date;
   /** Aborted by the first Ctrl-C. */
   readonly stop: AbortSignal;

@@ -99,7 +99,7 @@ test('logs are filtered, cut and printed as JSON lines', async (t) => {
 });
 
 const mistakes: readonly (readonly [line: string, code: number, said: string])[] = [
-  ['describe firsst', 3, 'there is no job "firsst" in this machine\nhint: '],
+  ['describe firsst', 3, 'there is no job "firsst" on this machine\nhint: '],
   ['metrics first los', 2, '"los" is no metric\nhint: did you mean loss?\n'],
   ['logs first --since soon', 2, '--since is "soon"; it must be a time such as 30s, 10m or 2h\n'],
   [
@@ -136,6 +136,6 @@ test('a place without jobs says how to get one', async (t) => {
   t.is(code, 0);
   t.regex(
     err,
-    /^there are no jobs in this machine\nnext: anneal init, then anneal run job\.yaml\n$/,
+    /^there are no jobs on this machine\nnext: anneal init, then anneal run job\.yaml\n$/,
   );
 });

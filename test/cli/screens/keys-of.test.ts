@@ -1,6 +1,7 @@
 import test from 'ava';
 import { keysOf } from '../../../cli/screens/keys-of.ts';
-import { press, type Seen, startAt, type View } from '../../../cli/screens/navigation.ts';
+import { type Seen, startAt, type View } from '../../../cli/screens/navigation.ts';
+import { press } from '../../../cli/screens/press.ts';
 import type { Pressed } from '../../../cli/screens/pressed.ts';
 import { aListedJob } from '../../builders/listed-job.ts';
 
@@ -12,9 +13,10 @@ const views: readonly View[] = [
   { type: 'Job', key },
   { type: 'Logs', key },
   { type: 'Text', key, what: 'why' },
+  { type: 'Compare', keys: [key, 'team-a/b'] },
 ];
 /** In every view, and told at the foot of the help. */
-const everywhere = ['?', 'q', 'esc'];
+const everywhere = ['?', ':', 'q', 'esc'];
 const special = ['up', 'down', 'pageUp', 'pageDown', 'enter', 'esc', 'backspace'] as const;
 
 /** Names in the help of what is pressed. */
@@ -36,7 +38,7 @@ for (const view of views) {
   test(`the help of ${view.type} names each key that does something, and no other`, (t) => {
     // In the middle of everything, so that each key has somewhere to go.
     const at = { ...startAt(view), scroll: 20, row: 0, zoom: 2 };
-    const seen: Seen = { rows, job, isCluster: true };
+    const seen: Seen = { rows, jobs: rows, job, isCluster: true };
     const named = new Set(keysOf(view, job, true).flatMap(({ key: text }) => namesOf(text)));
     const printable = Array.from({ length: 95 }, (_, index) => String.fromCodePoint(32 + index));
     const all: readonly Pressed[] = [

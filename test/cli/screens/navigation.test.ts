@@ -1,18 +1,13 @@
 import test from 'ava';
 import fc from 'fast-check';
-import {
-  type Navigation,
-  press,
-  type Seen,
-  startAt,
-  viewOf,
-  whyNot,
-} from '../../../cli/screens/navigation.ts';
+import { whyNot } from '../../../cli/screens/job-keys.ts';
+import { type Navigation, type Seen, startAt, viewOf } from '../../../cli/screens/navigation.ts';
+import { press } from '../../../cli/screens/press.ts';
 import type { Pressed } from '../../../cli/screens/pressed.ts';
 import { aListedJob } from '../../builders/listed-job.ts';
 
 const rows = ['a', 'b', 'c'].map((name) => aListedJob({ name, status: { phase: 'Running' } }));
-const seen: Seen = { rows, job: rows[0]!, isCluster: true };
+const seen: Seen = { rows, jobs: rows, job: rows[0]!, isCluster: true };
 const keyed = (word: string): Pressed =>
   word.length > 1 ? { input: '', key: word as Pressed['key'] } : { input: word, key: undefined };
 
@@ -57,7 +52,7 @@ test('a question is answered by its letter and by nothing else; enter alone neve
 test('whatever is pressed, a job is only changed after a question', (t) => {
   const key = fc.constantFrom(
     ...['j', 'k', 'g', 'G', '/', 'l', 'd', 'y', 'w', '?', 'm', 'X', '[', ']', ' ', '1', '4'],
-    ...['up', 'down', 'enter', 'esc', 'backspace', 'pageUp', 'q'],
+    ...['up', 'down', 'enter', 'esc', 'backspace', 'pageUp', 'q', ':', 'c', 't'],
   );
   fc.assert(
     fc.property(fc.array(key, { maxLength: 40 }), (words) => {
@@ -90,4 +85,22 @@ test('what is typed after a slash filters, and esc takes it back', (t) => {
   t.is(typed.navigation.filter, 'ha');
   t.false(typed.navigation.typing);
   t.is(pressed(['esc'], typed.navigation).navigation.filter, '');
+});
+
+test('two jobs are compared: the first is marked, the second opens the comparison; esc takes the mark back', (t) => {
+  const marked = pressed(['c']);
+  t.is(marked.navigation.marked, 'team-a/a');
+  const opened = pressed(['j', 'c'], marked.navigation).navigation;
+  t.deepEqual(viewOf(opened), { type: 'Compare', keys: ['team-a/a', 'team-a/b'] });
+  t.is(opened.marked, null);
+  t.is(pressed(['esc'], marked.navigation).navigation.marked, null);
+  t.is(pressed(['c'], marked.navigation).navigation.marked, null);
+});
+
+test('of a log lines are broken, times left out, and the container before the restart is read', (t) => {
+  const logs = startAt({ type: 'Logs', key: 'team-a/a' });
+  const { wrap, times, previous } = pressed(['w', 't', 'p'], logs).navigation;
+  t.deepEqual([wrap, times, previous], [true, false, true]);
+  const here = pressed(['p'], logs, { ...seen, isCluster: false }).navigation;
+  t.false(here.previous);
 });

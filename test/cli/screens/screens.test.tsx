@@ -19,7 +19,7 @@ process.env['TZ'] = 'UTC';
 
 const lookAt = (columns: number, more: Partial<Look> = {}): Look => {
   const now = Date.parse('2026-01-01T04:33:00Z') / 1000;
-  return { columns, rows: 30, glyphs: braille, color: false, now, ...more };
+  return { columns, rows: 30, glyphs: braille, color: false as const, now, ...more };
 };
 const at = startAt({ type: 'Job', key: 'team-a/halo-x7k2' });
 const everything = { ...at, panels: new Set([1, 2, 3, 4]) };

@@ -25,7 +25,7 @@ import { estimatorOfTests, whatIsFound } from '../../builders/wizard.ts';
 
 const now = Date.parse('2026-01-01T04:33:00Z') / 1000;
 const size = { columns: 100, rows: 28 };
-const look: Look = { ...size, glyphs: braille, color: true, now };
+const look: Look = { ...size, glyphs: braille, color: 'terminal', now };
 const key = 'team-a/halo-x7k2';
 
 export interface Picture {
@@ -150,7 +150,7 @@ const compared: readonly Compared[] = [
 ];
 
 function compare(at: Look): ReactNode {
-  return <CompareScreen look={at} all={compared} away={[]} />;
+  return <CompareScreen look={at} all={compared} away={[]} equal="tokens" metric="loss" />;
 }
 
 function init(at: Look): ReactNode {

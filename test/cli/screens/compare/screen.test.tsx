@@ -32,8 +32,11 @@ const all: readonly Compared[] = [
 
 function drawn(shown: readonly Compared[], columns: number, more: Partial<Look> = {}): string {
   const now = Date.parse('2026-01-01T04:33:00Z') / 1000;
-  const look = { columns, rows: 30, glyphs: braille, color: false, now, ...more };
-  const text = renderToString(<CompareScreen look={look} all={shown} away={[]} />, { columns });
+  const look = { columns, rows: 30, glyphs: braille, color: false as const, now, ...more };
+  const text = renderToString(
+    <CompareScreen look={look} all={shown} away={[]} equal="tokens" metric="loss" />,
+    { columns },
+  );
   return text
     .split('\n')
     .map((line) => line.trimEnd())
@@ -68,10 +71,13 @@ test('before the first step there is nothing to compare, and that is said', (t) 
 });
 
 test('a source that is away is told with its job and since when', (t) => {
-  const look = { columns: 80, rows: 30, glyphs: braille, color: false, now: 100 };
+  const look = { columns: 80, rows: 30, glyphs: braille, color: false as const, now: 100 };
   const away = [{ name: 'halo-fast', since: 86, why: 'the bus does not answer' }];
   t.regex(
-    renderToString(<CompareScreen look={look} all={all} away={away} />, { columns: 80 }),
+    renderToString(
+      <CompareScreen look={look} all={all} away={away} equal="tokens" metric="loss" />,
+      { columns: 80 },
+    ),
     /stale 14 s · halo-fast: the bus does not answer/,
   );
 });

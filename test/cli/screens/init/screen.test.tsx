@@ -10,7 +10,7 @@ import { estimatorOfTests, whatIsFound } from '../../../builders/wizard.ts';
 const found = whatIsFound();
 
 function drawn(wizard: Wizard, columns: number, more: Partial<Look> = {}): string {
-  const look = { columns, rows: 24, glyphs: braille, color: false, now: 0, ...more };
+  const look = { columns, rows: 24, glyphs: braille, color: false as const, now: 0, ...more };
   const drafted = draft(wizard, found, estimatorOfTests, () => false);
   const cluster = 'The cluster prod was asked for its GPUs.';
   const shown = { look, wizard, found, drafted, cluster };

@@ -12,7 +12,14 @@ const warning = { type: 'warning', reason: 'Prepare', message: '3 records are em
 function screen(count: number, columns: number, more: Partial<RunScreenProps> = {}): string {
   const messages = [...all.slice(0, count), ...(count > 24 ? [warning as Telemetry] : [])];
   const state = messages.reduce(see, emptyRun);
-  const props = { name: 'first', state, columns, glyphs: braille, color: false, stopping: false };
+  const props = {
+    name: 'first',
+    state,
+    columns,
+    glyphs: braille,
+    color: false as const,
+    stopping: false,
+  };
   const now = (state.until ?? 1000) + 4;
   return renderToString(<RunScreen {...props} now={now} {...more} />, { columns });
 }

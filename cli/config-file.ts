@@ -1,0 +1,17 @@
+// What a person always wants, from `$XDG_CONFIG_HOME/anneal/config.yaml`: defaults of flags, and keys of screens. The environment stands above
+// it, flags above both. Each setting is an environment variable too, so that the rest of the program knows one kind of default only.
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/** Nothing is loaded where there is no file. */
+export async function withConfigFile(variables: Variables): Promise<Variables> {
+  const { HOME: home, XDG_CONFIG_HOME: own } = variables;
+  const folder = own || (home && join(home, '.config'));
+  if (!folder) return variables;
+  const file = join(folder, 'anneal/config.yaml');
+  if (!existsSync(file)) return variables;
+  const { settingsOf } = await import('./config-settings.ts');
+  return { ...settingsOf(readFileSync(file, 'utf8'), file), ...variables };
+}

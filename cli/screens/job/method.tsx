@@ -1,0 +1,51 @@
+// The panel of the method: what each seam was set to, what it says of itself now.
+import type { ReactNode } from 'react';
+import { Line, type Look, Rule } from '../../components/line.tsx';
+import { bytes } from '../../format/numbers.ts';
+import { wrap } from '../../format/wrap.ts';
+import { methodOf } from '../../jobs/job.ts';
+import type { JobState } from './model.ts';
+
+const seams = ['precision', 'base', 'adapter', 'selection', 'optimizer'] as const;
+const column = 11;
+/** Parameters that people look for first. */
+const first = ['rank', 'alpha'];
+
+export function methodLines({ job, run }: JobState, columns: number): readonly string[] {
+  if (job === null) return [];
+  const { method, memory } = job.status.plan ?? {};
+  const rows = seams.flatMap((seam): readonly (readonly [string, string])[] => {
+    const found = method?.[seam];
+    if (found === undefined) return [];
+    const names = Object.keys(found.parameters ?? {});
+    const ordered = [...first.filter((name) => names.includes(name)), ...names].filter(
+      (name, index, all) => all.indexOf(name) === index,
+    );
+    const words = ordered.map((name) => `${name} ${found.parameters?.[name]}`);
+    return [[seam, [found.type, ...words].join(' · ')]];
+  });
+  const planned = run.plan === null ? memory?.peak : bytes(run.plan.memory.peak);
+  const all = [
+    ...(rows.length === 0 ? [['', methodOf(job).summary] as const] : rows),
+    ...(planned === undefined ? [] : [['memory', `${planned} planned`] as const]),
+    ...(run.step?.method === undefined ? [] : [['now', run.step.method] as const]),
+  ];
+  return all.flatMap(([name, text]) =>
+    wrap(text, columns - column).map((part, index) =>
+      name === '' ? part : `${(index === 0 ? name : '').padEnd(column)}${part}`,
+    ),
+  );
+}
+
+export function Method({ look, lines }: { look: Look; lines: readonly string[] }): ReactNode {
+  return (
+    <>
+      <Rule look={look} title="4 method" />
+      {lines.map((line) => (
+        <Line key={line} look={look}>
+          {line}
+        </Line>
+      ))}
+    </>
+  );
+}

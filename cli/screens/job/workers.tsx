@@ -1,0 +1,61 @@
+// The panel of the workers: how far each of them is, what it does, who is behind. The slowest is told in a word.
+import type { ReactNode } from 'react';
+import { Line, type Look, Rule } from '../../components/line.tsx';
+import { bytes } from '../../format/numbers.ts';
+import type { JobState } from './model.ts';
+
+interface WorkersProps {
+  readonly look: Look;
+  readonly state: JobState;
+  /** Lines for workers. */
+  readonly room: number;
+}
+
+/** Lines below the workers. */
+export function linesBelow({ job, run }: JobState): number {
+  const reasons = job?.status.workers?.notReadyReasons?.length ?? 0;
+  return reasons + (run.step?.memory === undefined ? 0 : 1);
+}
+
+export function Workers({ look, state, room }: WorkersProps): ReactNode {
+  const { job, workers, run } = state;
+  if (job === null) return null;
+  const { summary = '0', notReadyReasons = [] } = job.status.workers ?? {};
+  const generation = job.status.rendezvous?.generation;
+  const world = generation === undefined ? '' : `, generation ${generation}`;
+  const most = workers.reduce((max, { beat }) => Math.max(max, beat.step), 0);
+  const shown = workers.length <= room ? workers : workers.slice(0, Math.max(0, room - 1));
+  const memory = run.step?.memory;
+  return (
+    <>
+      <Rule look={look} title={`2 workers ${summary}${world}`} />
+      {workers.length === 0 ? null : (
+        <Line look={look} style={{ dim: true }}>
+          {'rank    step   behind  doing'}
+        </Line>
+      )}
+      {shown.map(({ index, beat }) => {
+        const behind = most - beat.step;
+        const late = behind > 1 ? '  slowest' : '';
+        const doing =
+          beat.waitingOn === undefined ? beat.stage.toLowerCase() : `waits in ${beat.waitingOn}`;
+        return (
+          <Line key={index} look={look} style={behind > 1 ? { bold: true } : {}}>
+            {`${String(index).padStart(4)} ${String(beat.step).padStart(7)} ${String(behind).padStart(8)}  ${doing}${late}`}
+          </Line>
+        );
+      })}
+      {workers.length > shown.length ? (
+        <Line look={look}>{`and ${workers.length - shown.length} more`}</Line>
+      ) : null}
+      {notReadyReasons.map(({ reason, count, example = '' }) => (
+        <Line key={reason + example} look={look} style={{ color: 'yellow' }}>
+          {`${count} not ready: ${reason}${example === '' ? '' : `, ${example}`}`}
+        </Line>
+      ))}
+      {memory === undefined ? null : (
+        <Line look={look}>{`memory ${bytes(memory.now)} now · ${bytes(memory.peak)} at most`}</Line>
+      )}
+    </>
+  );
+}
