@@ -7,6 +7,7 @@
 //   rows   : ... and meet kBlockRows rows of A at a time (second cache), panel by panel (first cache)
 #include "gemm.h"
 #include "gemm_amx.h"
+#include "gemm_codes.h"
 #include "isa.h"
 #include <ATen/Parallel.h>
 #include <algorithm>
@@ -91,9 +92,11 @@ Layout layout(bool depth_contiguous) {
 
 const Table &table() {
 #if defined(__x86_64__)
-  static const Table amx = with_amx(kAvx512);
-  if (isa() == Isa::kAmx)
+  // What makes these tables is compiled for the processors that have a use for them, and must not run on others.
+  if (isa() == Isa::kAmx) {
+    static const Table amx = with_amx(kAvx512);
     return amx;
+  }
   return isa() == Isa::kAvx512 ? kAvx512 : isa() == Isa::kAvx2 ? kAvx2 : kPortable;
 #else
   return kPortable;
@@ -102,9 +105,15 @@ const Table &table() {
 
 const Table &table_for(Storage storage) {
 #if defined(__x86_64__)
-  static const Table codes = with_amx_codes(with_amx(kAvx512));
-  if (storage == Storage::kCode8 && isa() == Isa::kAmx)
-    return codes;
+  if (storage == Storage::kCode8 && isa() == Isa::kAmx) {
+    static const Table tiles = with_amx_codes(kAvx512);
+    return tiles;
+  }
+  static const bool has_byte_products = __builtin_cpu_supports("avx512vnni");
+  if (storage == Storage::kCode8 && isa() == Isa::kAvx512 && has_byte_products) {
+    static const Table bytes = with_byte_products(kAvx512);
+    return bytes;
+  }
 #else
   (void)storage;
 #endif

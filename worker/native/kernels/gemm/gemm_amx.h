@@ -13,8 +13,4 @@ namespace anneal::gemm {
 // `table` with the parts that are done in tiles.
 Table with_amx(const Table &table);
 
-// The same for whole numbers of 8 bits (gemm_codes_amx.cc): tiles add 64 products up in 32 bits. A block of the depth is short
-// enough for float32 to hold its sum exactly: only the sum of blocks is rounded.
-Table with_amx_codes(const Table &table);
-
 } // namespace anneal::gemm
