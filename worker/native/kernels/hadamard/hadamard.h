@@ -53,7 +53,7 @@ struct Job {
 struct Loops {
   // Rows [begin, end), rotated each; `buffer` has `outer` vectors behind a row.
   uint32_t (*rows)(const Job& job, int64_t begin, int64_t end, void* buffer);
-  // Columns [begin, end) of a block of tokens; `buffer` has kStripBytes a token.
+  // Columns [begin, end) of a block of tokens; `buffer` has kPitchBytes a token.
   uint32_t (*tokens)(const Job& job, int64_t number, int64_t begin, int64_t end, void* buffer);
 };
 namespace portable {
@@ -67,6 +67,8 @@ const Loops& loops(rows::Element element, Sink sink);
 }
 
 constexpr int64_t kStripBytes = 128;
+// Of a token in the buffer: strips that lie 128 bytes apart would meet each other in the same lines of a cache.
+constexpr int64_t kPitchBytes = 192;
 constexpr int64_t kVectorBytes = 64;
 
 }  // namespace anneal::hadamard

@@ -56,7 +56,7 @@ uint32_t run_tokens(const Arguments& a, Sink sink) {
     for (int64_t task = begin; task < end; ++task) {
       const int64_t from = task % strips * width;
       raise(most, loops.tokens(job, task / strips, from, std::min(job.columns, from + width),
-                               buffer_of(job.block * kStripBytes)));
+                               buffer_of(job.block * kPitchBytes)));
     }
   });
   return most;

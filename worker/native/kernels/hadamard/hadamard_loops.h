@@ -220,6 +220,7 @@ template <class T, class To, int kOutBytes>
 uint32_t tokens(const Job& job, int64_t number, int64_t begin, int64_t end, void* buffer) {
   using S = typename Arithmetic<T>::Type;
   constexpr int64_t kStrip = kStripBytes / static_cast<int64_t>(sizeof(S));
+  constexpr int64_t kPitch = kPitchBytes / static_cast<int64_t>(sizeof(S));
   S* x = static_cast<S*>(buffer);
   State<S> state = state_of<S>(job);
   const int64_t first = number * job.block;
@@ -227,7 +228,7 @@ uint32_t tokens(const Job& job, int64_t number, int64_t begin, int64_t end, void
     const int64_t width = end - column < kStrip ? end - column : kStrip;
     const int64_t whole = width / kLanes<S> * kLanes<S>;
     for (int64_t r = 0; r < job.block; ++r) {
-      S* to = x + r * kStrip;
+      S* to = x + r * kPitch;
       if (first + r >= job.in_rows) {
         for (int64_t i = 0; i < kStrip; i += kLanes<S>) store(to + i, Vec<S>{});
         continue;
@@ -237,10 +238,10 @@ uint32_t tokens(const Job& job, int64_t number, int64_t begin, int64_t end, void
       if (whole < width)
         store(to + whole, load_part(from + whole, static_cast<int>(width - whole)));
     }
-    for (int64_t i = 0; i < width; i += kLanes<S>) walsh(x + i, job.block, kStrip);
+    for (int64_t i = 0; i < width; i += kLanes<S>) walsh(x + i, job.block, kPitch);
     for (int64_t r = 0; r < job.block && first + r < job.out_rows; ++r) {
       state.out = static_cast<char*>(job.out) + ((first + r) * job.out_ld + column) * kOutBytes;
-      const S* from = x + r * kStrip;
+      const S* from = x + r * kPitch;
       for (int64_t i = 0; i < whole; i += kLanes<S>) To::take(state, i, load(from + i));
       for (int64_t i = whole; i < width; ++i) To::one(state, i, from[i]);
     }
