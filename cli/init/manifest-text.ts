@@ -1,5 +1,6 @@
 // A job file with comments, made from few answers. The reason of each choice stands beside it, so that it can be changed by
 // somebody who has never seen one.
+import { parse } from 'yaml';
 import { apiVersion, kind } from '../../crds/group.ts';
 import type { Place } from './place.ts';
 import type { Goal, Question } from './questions.ts';
@@ -132,7 +133,7 @@ export function manifestLines(answers: Answers): readonly ManifestLine[] {
       `apiVersion: ${apiVersion}`,
       `kind: ${kind}`,
     ),
-    ...of('model', 'metadata:', `  name: ${jobName(model.name)}`),
+    ...of('model', 'metadata:', `  name: ${scalar(jobName(model.name))}`),
     ...of('goal', 'spec:'),
     ...of('model', '  model:', `    source: ${flow(model.source)}`),
     ...of('data', '  dataset:', `    train: ${flow(data.source)}`),
@@ -186,9 +187,15 @@ function flow(source: Place['source']): string {
   return `{ ${members.join(', ')} }`;
 }
 
+/** Without quotes where everybody reads it as these letters: kubectl takes `on` and `no` for truth values, others `0e0` for a number. */
 function scalar(text: string): string {
-  return /^[A-Za-z][\w./-]*$/.test(text) ? text : JSON.stringify(text);
+  const isPlain = /^\w[\w./-]*$/.test(text);
+  return isPlain && versions.every((version) => parse(text, { version }) === text)
+    ? text
+    : JSON.stringify(text);
 }
+
+const versions = ['1.1', '1.2'] as const;
 
 /** A name that Kubernetes takes. */
 function jobName(text: string): string {

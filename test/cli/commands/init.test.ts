@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
+import { parse } from 'yaml';
 import { initText, writeNew } from '../../../cli/commands/init.ts';
 import { preferences } from '../../../cli/init/manifest-text.ts';
 import { parseJob } from '../../../crds/manifest.ts';
@@ -42,6 +43,17 @@ test('places with strange characters stay what they were', (t) => {
     { numRuns: 30 },
   );
   t.pass();
+});
+
+test('names and places that YAML could take for something else stay what they were', (t) => {
+  for (const word of ['0e0', 'on', 'No', 'true', 'null', '1_000', '0x1f', '12', '1.5', 'y']) {
+    const text = initText({ ...usual, model: `./${word}`, data: `claim:demo/${word}` });
+    for (const version of ['1.1', '1.2'] as const) {
+      const { metadata, spec } = parse(text, { version });
+      t.is(typeof metadata.name, 'string', `${word}: ${text}`);
+      t.is(spec.dataset.train.persistentVolumeClaim.path, word);
+    }
+  }
 });
 
 test('a place is a repository, a bucket, a claim or a path by how it is written', (t) => {
