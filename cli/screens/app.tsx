@@ -45,7 +45,7 @@ export interface AppProps {
 /** Time that passes without a message is shown too: how long a source is away, how old jobs are. Other views show none. */
 function tickMs(view: View, isAway: boolean): number | null {
   if (view.type === 'Job' || isAway) return 1_000;
-  return view.type === 'Board' ? 2_000 : null;
+  return view.type === 'Board' ? 5_000 : null;
 }
 
 export function App(props: AppProps): ReactNode {

@@ -16,7 +16,26 @@ export function encodeWithRanges(
   ranges: readonly Range[],
   tokenizer: Tokenizer,
 ): LearnedTokens {
-  const pieces = tokenizer.pieces(text);
+  return learnedIn(tokenizer.pieces(text), ranges, tokenizer);
+}
+
+/** The same; undefined for a text of more than `most` tokens, which is not read to its end. */
+export function encodeShort(
+  text: string,
+  ranges: readonly Range[],
+  tokenizer: Tokenizer,
+  most: number,
+): LearnedTokens | undefined {
+  const pieces = tokenizer.pieces(text, most);
+  const count = pieces.reduce((sum, { ids }) => sum + ids.length, 0);
+  return count > most ? undefined : learnedIn(pieces, ranges, tokenizer);
+}
+
+function learnedIn(
+  pieces: readonly Piece[],
+  ranges: readonly Range[],
+  tokenizer: Tokenizer,
+): LearnedTokens {
   const ids = pieces.flatMap((piece) => piece.ids);
   const learned = new Uint8Array(ids.length);
   let start = 0;

@@ -20,8 +20,8 @@ export interface Tokenizer {
   readonly specialTexts: readonly string[];
   /** Tokens of a text without begin or end token. */
   readonly encode: (text: string) => number[];
-  /** The same tokens, in pieces: added tokens, and the text between them. */
-  readonly pieces: (text: string) => Piece[];
+  /** The same tokens, in pieces: added tokens, and the text between them. Of more than `most` tokens only the first ones, `most` and some. */
+  readonly pieces: (text: string, most?: number) => Piece[];
   /** What the pieces of a text would spell, without tokens. */
   readonly spelling: (text: string, first: boolean) => string;
   readonly bytesOf: (id: number) => Uint8Array;
@@ -34,6 +34,11 @@ export interface Piece {
   /** What the ids spell: the text after normalisation; undefined for an added token. */
   readonly spelled: string | undefined;
   readonly ids: readonly number[];
+}
+
+interface Spelled {
+  readonly spelled: string;
+  readonly ids: number[];
 }
 
 export function createTokenizer(definition: TokenizerDefinition): Tokenizer {
@@ -49,7 +54,7 @@ export function createTokenizer(definition: TokenizerDefinition): Tokenizer {
   const cut = words.alphabet === 'bytes' ? whole : cutWhereNoTokenReaches(json);
   const spellings = tokenSpellings(json, normalize);
 
-  const encodeSection = (text: string, first: boolean): { spelled: string; ids: number[] } => {
+  const encodeSection = (text: string, first: boolean, most: number): Spelled => {
     const ids: number[] = [];
     let spelled = '';
     for (const [index, section] of innerSections(normalize(text)).entries()) {
@@ -61,16 +66,25 @@ export function createTokenizer(definition: TokenizerDefinition): Tokenizer {
       for (const word of words.split(section.text, first && index === 0)) {
         spelled += word;
         for (const part of cut(word)) for (const id of encodeWord(part)) ids.push(id);
+        if (ids.length > most) return { spelled, ids };
       }
     }
     return { spelled, ids };
   };
-  const pieces = (text: string): Piece[] =>
-    sections(text).map((section, index) =>
-      section.id !== undefined
-        ? { text: section.text, spelled: undefined, ids: [section.id] }
-        : { text: section.text, ...encodeSection(section.text, index === 0) },
-    );
+  const pieces = (text: string, most = Number.POSITIVE_INFINITY): Piece[] => {
+    const found: Piece[] = [];
+    let left = most;
+    for (const [index, { text: part, id }] of sections(text).entries()) {
+      const spelled =
+        id === undefined
+          ? encodeSection(part, index === 0, left)
+          : { spelled: undefined, ids: [id] };
+      found.push({ text: part, ...spelled });
+      left -= spelled.ids.length;
+      if (left < 0) break;
+    }
+    return found;
+  };
   const bytesOf = byteTable(spellings, words.alphabet);
   const bos = idOf(definition.bos, spellings);
   return {

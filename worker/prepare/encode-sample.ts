@@ -4,7 +4,7 @@ import { Bug } from '../../crds/errors.ts';
 import { renderChat } from '../data/chat.ts';
 import { type ChatTemplate, compileTemplate } from '../data/chat-template.ts';
 import { type Range, type Sample, UnusableRecord } from '../data/sample.ts';
-import { encodeWithRanges } from '../data/spans.ts';
+import { encodeShort } from '../data/spans.ts';
 import { createTokenizer, type Tokenizer } from '../data/tokenizer.ts';
 import type { TokenizerDefinition } from '../data/tokenizer-definition.ts';
 
@@ -53,9 +53,12 @@ export function createEncoder(
   const template = rules.template && compileTemplate({ ...rules.template, bos, eos });
   return (sample) => {
     try {
-      const whole = encode(sample, tokenizer, template);
+      const overlength = rules.overlength ?? (sample.type === 'Text' ? 'Split' : 'Skip');
+      const most = overlength === 'Skip' ? rules.sequenceLength : Number.POSITIVE_INFINITY;
+      const whole = encode(sample, tokenizer, template, most);
+      if (whole === undefined) return tooLong('more', rules);
       if (whole.learned.indexOf(1, 1) < 0) return nothingLearned;
-      return cut(whole, rules, rules.overlength ?? (sample.type === 'Text' ? 'Split' : 'Skip'));
+      return cut(whole, rules, overlength);
     } catch (error) {
       if (error instanceof UnusableRecord) return { skipped: 'Invalid', detail: error.message };
       throw error;
@@ -66,21 +69,23 @@ export function createEncoder(
 const nothingLearned: Skipped = { skipped: 'NothingLearned', detail: 'has nothing to learn' };
 const empty: EncodedDocument = { ids: [], learned: new Uint8Array(0) };
 
+/** Undefined for one of more than `most` tokens, where that can be told early. */
 function encode(
   sample: Sample,
   tokenizer: Tokenizer,
   template: ChatTemplate | undefined,
-): EncodedDocument {
+  most: number,
+): EncodedDocument | undefined {
   switch (sample.type) {
     case 'Text':
-      return withEnds(sample.text, [{ start: 0, end: sample.text.length }], tokenizer);
+      return withEnds(sample.text, [{ start: 0, end: sample.text.length }], tokenizer, most);
     case 'PromptCompletion': {
       const text = sample.prompt + sample.completion;
-      return withEnds(text, [{ start: sample.prompt.length, end: text.length }], tokenizer);
+      return withEnds(text, [{ start: sample.prompt.length, end: text.length }], tokenizer, most);
     }
     case 'Segments': {
       const text = sample.segments.map((segment) => segment.text).join('');
-      return encodeWithRanges(text, learnedSegments(sample.segments), tokenizer);
+      return encodeShort(text, learnedSegments(sample.segments), tokenizer, most);
     }
     case 'Tokenized': {
       const outside = sample.tokens.find((id) => id < 0 || id >= tokenizer.vocabularySize);
@@ -101,7 +106,7 @@ function encode(
       if (template === undefined) throw new Bug('a conversation without a chat template');
       const chat = renderChat(sample, template, tokenizer.specialTexts);
       // The template has written all special tokens there are to be.
-      return encodeWithRanges(chat.text, chat.learned, tokenizer);
+      return encodeShort(chat.text, chat.learned, tokenizer, most);
     }
     case 'Preference':
       throw new Bug('a preference where sequences are made');
@@ -111,8 +116,14 @@ function encode(
 }
 
 /** With the begin token where the tokenizer asks for one, and always with the end token, which is learned. */
-function withEnds(text: string, ranges: readonly Range[], tokenizer: Tokenizer): EncodedDocument {
-  const inner = encodeWithRanges(text, ranges, tokenizer);
+function withEnds(
+  text: string,
+  ranges: readonly Range[],
+  tokenizer: Tokenizer,
+  most: number,
+): EncodedDocument | undefined {
+  const inner = encodeShort(text, ranges, tokenizer, most);
+  if (inner === undefined) return undefined;
   const before = tokenizer.addBos && tokenizer.bos !== undefined ? [tokenizer.bos] : [];
   const after = tokenizer.eos === undefined ? [] : [tokenizer.eos];
   const learned = Uint8Array.from([
@@ -133,17 +144,19 @@ function learnedSegments(segments: readonly { text: string; learned: boolean }[]
   return ranges;
 }
 
-function cut(
-  whole: EncodedDocument,
-  { sequenceLength }: EncodingRules,
-  overlength: Overlength,
-): Kept | Skipped {
+/** What is skipped is not counted to its end. */
+function tooLong(tokens: number | 'more', { sequenceLength }: EncodingRules): Skipped {
+  const count = tokens === 'more' ? `more than ${sequenceLength}` : tokens;
+  const detail = `has ${count} tokens; spec.dataset.sequenceLength is ${sequenceLength}`;
+  return { skipped: 'TooLong', detail };
+}
+
+function cut(whole: EncodedDocument, rules: EncodingRules, overlength: Overlength): Kept | Skipped {
+  const { sequenceLength } = rules;
   const tokens = whole.ids.length;
   if (tokens <= sequenceLength) return { documents: [whole], lost: 0 };
-  if (overlength === 'Skip' || overlength === 'Fail') {
-    const detail = `has ${tokens} tokens; spec.dataset.sequenceLength is ${sequenceLength}`;
-    return { skipped: 'TooLong', detail };
-  }
+  if (overlength === 'Skip') return tooLong('more', rules);
+  if (overlength === 'Fail') return tooLong(tokens, rules);
   const count = overlength === 'Truncate' ? 1 : Math.ceil(tokens / sequenceLength);
   const pieces = Array.from({ length: count }, (_, index) => {
     const [start, end] = [index * sequenceLength, (index + 1) * sequenceLength];

@@ -187,6 +187,7 @@ async function liveLogs(stage: Stage, seconds: number): Promise<Live> {
   shown.type('l');
   await shown.until(/logs of all workers/);
   await Promise.all([shown.until(/line \d+ of worker/), stage.talk(1)]);
+  await wait(2_000); // the last of these lines are still being drawn
   const idle = await shown.while(() => wait(seconds * 1000));
   const busy = await shown.while(() => stage.talk(seconds));
   const memoryMiB = await shown.residentMiB();

@@ -1,7 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { type Range, UnusableRecord } from '../../../worker/data/sample.ts';
-import { encodeWithRanges } from '../../../worker/data/spans.ts';
+import { encodeShort, encodeWithRanges } from '../../../worker/data/spans.ts';
 import { createTokenizer } from '../../../worker/data/tokenizer.ts';
 import { anyText } from '../../builders/any-text.ts';
 import { goldenTokenizer, type TokenizerFamily } from '../../builders/tokenizers.ts';
@@ -59,6 +59,10 @@ const marksOverlaps = test.macro({
         const text = texts.join('');
         const { ids, learned } = encodeWithRanges(text, rangesOf(texts), tokenizer);
         t.deepEqual(ids, tokenizer.encode(text));
+        for (const most of [0, 1, ids.length - 1, ids.length, ids.length + 1]) {
+          const short = encodeShort(text, rangesOf(texts), tokenizer, most);
+          t.deepEqual(short, ids.length > most ? undefined : { ids, learned });
+        }
         // Where every piece is spelled as it stands, bytes can be counted from the beginning.
         const bytes = ids.map((id) => Buffer.from(tokenizer.bytesOf(id)));
         const plain = tokenizer.pieces(text).every((piece) => {

@@ -120,10 +120,15 @@ test('A conversation that the template refuses is invalid, with the reason', (t)
   });
 });
 
-test('What is too long is split when it is text, and skipped with its length when it is not', (t) => {
+test('What is too long is split when it is text, and skipped when it is not', (t) => {
   const short = createEncoder(rules({ sequenceLength: 4 }));
   const tokens = [10, 11, 12, 13, 14, 15, 16, 17, 18];
   t.deepEqual(short({ type: 'Tokenized', tokens }), {
+    skipped: 'TooLong',
+    detail: 'has more than 4 tokens; spec.dataset.sequenceLength is 4',
+  });
+  const strict = createEncoder(rules({ sequenceLength: 4, overlength: 'Fail' }));
+  t.deepEqual(strict({ type: 'Tokenized', tokens }), {
     skipped: 'TooLong',
     detail: 'has 9 tokens; spec.dataset.sequenceLength is 4',
   });
