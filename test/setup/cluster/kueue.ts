@@ -2,10 +2,9 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { ensureEntry } from '../../../cli/setup/entry.ts';
 import type { Setup } from '../../../cli/setup/setup.ts';
-import { TerminalError } from '../../../crds/errors.ts';
+import { runScript } from './run-script.ts';
 
 const here = import.meta.dirname;
 
@@ -21,7 +20,9 @@ export async function ensureKueue(setup: Setup): Promise<string> {
     bytes: 3e9,
     async make(staging) {
       const text = 'building Kueue; three minutes on two cores, the first time';
-      await setup.steps.step('kueue', text, () => run('build-kueue.sh', [staging], setup.signal));
+      await setup.steps.step('kueue', text, () =>
+        runScript('build-kueue.sh', [staging], setup.signal),
+      );
     },
   });
 }
@@ -33,30 +34,13 @@ export async function installKueue(
   signal: AbortSignal,
 ): Promise<AsyncDisposable> {
   const env = { CLUSTER_PROGRAMS: programs };
-  const down = () => run('install-kueue.sh', [folder, 'down'], new AbortController().signal, env);
+  const down = () =>
+    runScript('install-kueue.sh', [folder, 'down'], new AbortController().signal, env);
   try {
-    await run('install-kueue.sh', [folder, 'up'], signal, env);
+    await runScript('install-kueue.sh', [folder, 'up'], signal, env);
   } catch (error) {
     await down();
     throw error;
   }
   return { [Symbol.asyncDispose]: down };
-}
-
-async function run(
-  script: string,
-  args: readonly string[],
-  signal: AbortSignal,
-  env: Readonly<Record<string, string>> = {},
-): Promise<void> {
-  const ran = await execa(join(here, script), args, {
-    ...{ env, all: true, reject: false, cancelSignal: signal },
-  });
-  signal.throwIfAborted();
-  if (!ran.failed) return;
-  throw new TerminalError({
-    code: 'E_SETUP',
-    message: `${script} ended with ${ran.exitCode}:\n${ran.all.split('\n').slice(-10).join('\n')}`,
-    hint: 'run it by hand for the whole output',
-  });
 }

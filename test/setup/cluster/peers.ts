@@ -2,10 +2,9 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { ensureEntry } from '../../../cli/setup/entry.ts';
 import type { Setup } from '../../../cli/setup/setup.ts';
-import { TerminalError } from '../../../crds/errors.ts';
+import { runScript } from './run-script.ts';
 
 const here = import.meta.dirname;
 
@@ -23,7 +22,9 @@ export async function ensureClusterPeers(setup: Setup): Promise<string> {
     async make(staging) {
       const text =
         'building Kubeflow Trainer and JobSet; five minutes on two cores, the first time';
-      await setup.steps.step('peers', text, () => run('build-peers.sh', [staging], setup.signal));
+      await setup.steps.step('peers', text, () =>
+        runScript('build-peers.sh', [staging], setup.signal),
+      );
     },
   });
 }
@@ -33,23 +34,5 @@ export async function installClusterPeers(
   programs: string,
   signal: AbortSignal,
 ): Promise<void> {
-  await run('install-peers.sh', [folder], signal, { CLUSTER_PROGRAMS: programs });
-}
-
-async function run(
-  script: string,
-  args: readonly string[],
-  signal: AbortSignal,
-  env: Readonly<Record<string, string>> = {},
-): Promise<void> {
-  const ran = await execa(join(here, script), args, {
-    ...{ env, all: true, reject: false, cancelSignal: signal },
-  });
-  signal.throwIfAborted();
-  if (!ran.failed) return;
-  throw new TerminalError({
-    code: 'E_SETUP',
-    message: `${script} ended with ${ran.exitCode}:\n${ran.all.split('\n').slice(-10).join('\n')}`,
-    hint: 'run it by hand for the whole output',
-  });
+  await runScript('install-peers.sh', [folder], signal, { CLUSTER_PROGRAMS: programs });
 }
