@@ -30,9 +30,7 @@ export async function runsOf(cache: string, job: string): Promise<readonly Store
     const folder = join(root, String(number));
     const record = runRecord.safeParse(await readJson(join(folder, runFiles.run)));
     if (!record.success) continue;
-    const outcome = outcomeRecord.safeParse(await readJson(join(folder, runFiles.outcome)));
-    const ended = outcome.success ? outcome.data : null;
-    runs.push({ folder, number, record: record.data, outcome: ended });
+    runs.push({ folder, number, record: record.data, outcome: await outcomeOf(folder) });
   }
   return runs;
 }
@@ -66,6 +64,12 @@ export async function createRun(
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, runFiles.run), `${JSON.stringify(record, null, 2)}\n`);
   return { folder, number, record, outcome: null };
+}
+
+/** Null for a run that has not ended, or was killed. Written before the lock of a run is let go. */
+export async function outcomeOf(folder: string): Promise<OutcomeRecord | null> {
+  const outcome = outcomeRecord.safeParse(await readJson(join(folder, runFiles.outcome)));
+  return outcome.success ? outcome.data : null;
 }
 
 export async function writeOutcome(folder: string, outcome: OutcomeRecord): Promise<void> {

@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { runFiles } from '../../crds/wire/run-folder.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import { isRunLocked } from '../client/run-lock.ts';
-import { runsOf, type StoredRun } from '../client/run-store.ts';
+import { outcomeOf, runsOf, type StoredRun } from '../client/run-store.ts';
 import { lastMessages, runMessages } from '../client/run-telemetry.ts';
 import { linesOf } from '../format/run-lines.ts';
 import { type Job, keyOf } from './job.ts';
@@ -87,13 +87,16 @@ export class LocalSource implements JobSource {
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  async #jobOf(run: StoredRun): Promise<Job> {
+  async #jobOf(stored: StoredRun): Promise<Job> {
+    const isRunning = isRunLocked(stored.folder);
+    // It may have ended since its folder was read, and is not to look like one that was killed.
+    const run = isRunning ? stored : { ...stored, outcome: await outcomeOf(stored.folder) };
     const facts = await stat(join(run.folder, runFiles.telemetry)).catch(() => undefined);
     const mark = `${facts?.size ?? 0} ${facts?.mtimeMs ?? 0}`;
     const known = this.#seen.get(run.folder);
     const last = known?.mark === mark ? known.last : await lastMessages(run.folder);
     this.#seen.set(run.folder, { mark, last });
-    return runAsJob({ run, isRunning: isRunLocked(run.folder), last });
+    return runAsJob({ run, isRunning, last });
   }
 }
 

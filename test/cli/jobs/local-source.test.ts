@@ -1,5 +1,7 @@
+import { writeFileSync } from 'node:fs';
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import test from 'ava';
 import { lockRun } from '../../../cli/client/run-lock.ts';
 import { type Job, phaseOf } from '../../../cli/jobs/job.ts';
@@ -37,6 +39,21 @@ test('runs of all jobs are listed, and a run that was cut off does not hide the 
       ['b/1', 'Succeeded'],
     ],
   );
+});
+
+test('a run that ends while runs are being read is not one that was killed', async (t) => {
+  await using cache = await temporaryFolder();
+  const folder = await storedRun(cache.path, { outcome: null });
+  // Its own end is read first, and whether somebody owns it only after these.
+  for (let number = 2; number < 60; number += 1) await storedRun(cache.path, { number });
+  const lock = lockRun({ folder, number: 1, record: aRunRecord(cache.path), outcome: null });
+  const listing = new LocalSource(cache.path).list();
+  await wait(5);
+  const ended = { version: 1, state: 'Complete', endedAt: '2026-01-01T00:10:00.000Z' };
+  writeFileSync(join(folder, 'outcome.json'), JSON.stringify(ended));
+  lock[Symbol.dispose]();
+  const [first] = await listing;
+  t.is(first && phaseOf(first), 'Succeeded');
 });
 
 test('a run in progress is followed: what is there, then what comes, until its process ends', async (t) => {
