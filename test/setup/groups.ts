@@ -83,6 +83,14 @@ export const testGroups: readonly TestGroup[] = [
     heldBack: unproven,
   },
   { name: 'e2e', patterns: ['test/e2e/**/*.test.ts'], ...heavy },
+  // Several pods as processes of this machine.
+  {
+    name: 'pods',
+    patterns: ['test/pods/**/*.test.ts'],
+    ...heavy,
+    heldBack:
+      'of two whole runs one passed, and in the other a silent pod was not given up within two minutes; name it to run it',
+  },
 ];
 
 /** The groups that a command line asks for: all, only `check`, or those named. */

@@ -1,7 +1,6 @@
 import { writeFileSync } from 'node:fs';
-import { appendFile } from 'node:fs/promises';
+import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import test from 'ava';
 import { lockRun } from '../../../cli/client/run-lock.ts';
 import { type Job, phaseOf } from '../../../cli/jobs/job.ts';
@@ -48,7 +47,8 @@ test('a run that ends while runs are being read is not one that was killed', asy
   for (let number = 2; number < 60; number += 1) await storedRun(cache.path, { number });
   const lock = lockRun({ folder, number: 1, record: aRunRecord(cache.path), outcome: null });
   const listing = new LocalSource(cache.path).list();
-  await wait(5);
+  // By then the listing, which began before, has read the first folder.
+  for (let times = 0; times < 12; times += 1) await readFile(join(folder, 'run.json'));
   const ended = { version: 1, state: 'Complete', endedAt: '2026-01-01T00:10:00.000Z' };
   writeFileSync(join(folder, 'outcome.json'), JSON.stringify(ended));
   lock[Symbol.dispose]();

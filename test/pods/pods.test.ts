@@ -7,8 +7,8 @@ import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import type { Pod } from '../doubles/job-pods.ts';
 import { JobWorld } from '../doubles/job-world.ts';
-import { startAnneal } from './anneal-process.ts';
-import { digestsBelow } from './killed-run.ts';
+import { startAnneal } from '../e2e/anneal-process.ts';
+import { digestsBelow } from '../e2e/killed-run.ts';
 
 /** The same file on this machine; its artefacts. */
 async function onThisMachine(t: ExecutionContext, world: JobWorld, workers: number) {
