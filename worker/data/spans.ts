@@ -10,33 +10,19 @@ interface LearnedTokens {
   readonly learned: Uint8Array;
 }
 
-/** `ranges` are sorted, do not overlap, and count in UTF-16 units of the text. */
+/**
+ * `ranges` are sorted, do not overlap, and count in UTF-16 units of the text. Undefined for a text of more than `most` tokens, which is
+ * not read to its end.
+ */
 export function encodeWithRanges(
-  text: string,
-  ranges: readonly Range[],
-  tokenizer: Tokenizer,
-): LearnedTokens {
-  return learnedIn(tokenizer.pieces(text), ranges, tokenizer);
-}
-
-/** The same; undefined for a text of more than `most` tokens, which is not read to its end. */
-export function encodeShort(
   text: string,
   ranges: readonly Range[],
   tokenizer: Tokenizer,
   most: number,
 ): LearnedTokens | undefined {
   const pieces = tokenizer.pieces(text, most);
-  const count = pieces.reduce((sum, { ids }) => sum + ids.length, 0);
-  return count > most ? undefined : learnedIn(pieces, ranges, tokenizer);
-}
-
-function learnedIn(
-  pieces: readonly Piece[],
-  ranges: readonly Range[],
-  tokenizer: Tokenizer,
-): LearnedTokens {
   const ids = pieces.flatMap((piece) => piece.ids);
+  if (ids.length > most) return undefined;
   const learned = new Uint8Array(ids.length);
   let start = 0;
   let token = 0;

@@ -4,7 +4,7 @@ import { Bug } from '../../crds/errors.ts';
 import { renderChat } from '../data/chat.ts';
 import { type ChatTemplate, compileTemplate } from '../data/chat-template.ts';
 import { type Range, type Sample, UnusableRecord } from '../data/sample.ts';
-import { encodeShort } from '../data/spans.ts';
+import { encodeWithRanges } from '../data/spans.ts';
 import { createTokenizer, type Tokenizer } from '../data/tokenizer.ts';
 import type { TokenizerDefinition } from '../data/tokenizer-definition.ts';
 
@@ -85,7 +85,7 @@ function encode(
     }
     case 'Segments': {
       const text = sample.segments.map((segment) => segment.text).join('');
-      return encodeShort(text, learnedSegments(sample.segments), tokenizer, most);
+      return encodeWithRanges(text, learnedSegments(sample.segments), tokenizer, most);
     }
     case 'Tokenized': {
       const outside = sample.tokens.find((id) => id < 0 || id >= tokenizer.vocabularySize);
@@ -106,7 +106,7 @@ function encode(
       if (template === undefined) throw new Bug('a conversation without a chat template');
       const chat = renderChat(sample, template, tokenizer.specialTexts);
       // The template has written all special tokens there are to be.
-      return encodeShort(chat.text, chat.learned, tokenizer, most);
+      return encodeWithRanges(chat.text, chat.learned, tokenizer, most);
     }
     case 'Preference':
       throw new Bug('a preference where sequences are made');
@@ -122,7 +122,7 @@ function withEnds(
   tokenizer: Tokenizer,
   most: number,
 ): EncodedDocument | undefined {
-  const inner = encodeShort(text, ranges, tokenizer, most);
+  const inner = encodeWithRanges(text, ranges, tokenizer, most);
   if (inner === undefined) return undefined;
   const before = tokenizer.addBos && tokenizer.bos !== undefined ? [tokenizer.bos] : [];
   const after = tokenizer.eos === undefined ? [] : [tokenizer.eos];

@@ -1,8 +1,8 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { type Range, UnusableRecord } from '../../../worker/data/sample.ts';
-import { encodeShort, encodeWithRanges } from '../../../worker/data/spans.ts';
-import { createTokenizer } from '../../../worker/data/tokenizer.ts';
+import { encodeWithRanges } from '../../../worker/data/spans.ts';
+import { createTokenizer, type Tokenizer } from '../../../worker/data/tokenizer.ts';
 import { anyText } from '../../builders/any-text.ts';
 import { goldenTokenizer, type TokenizerFamily } from '../../builders/tokenizers.ts';
 
@@ -38,6 +38,12 @@ const parts = fc.array(
   { minLength: 2, maxLength: 8 },
 );
 
+function encodeWhole(text: string, ranges: readonly Range[], tokenizer: Tokenizer) {
+  const encoded = encodeWithRanges(text, ranges, tokenizer, Number.POSITIVE_INFINITY);
+  if (encoded === undefined) throw new Error('a text without a limit was too long');
+  return encoded;
+}
+
 function rangesOf(texts: readonly string[]): Range[] {
   let at = 0;
   return texts.flatMap((text, index) => {
@@ -57,10 +63,10 @@ const marksOverlaps = test.macro({
       fc.property(parts, (given) => {
         const texts = given.map((text) => text.toWellFormed().replaceAll('▁', '_'));
         const text = texts.join('');
-        const { ids, learned } = encodeWithRanges(text, rangesOf(texts), tokenizer);
+        const { ids, learned } = encodeWhole(text, rangesOf(texts), tokenizer);
         t.deepEqual(ids, tokenizer.encode(text));
         for (const most of [0, 1, ids.length - 1, ids.length, ids.length + 1]) {
-          const short = encodeShort(text, rangesOf(texts), tokenizer, most);
+          const short = encodeWithRanges(text, rangesOf(texts), tokenizer, most);
           t.deepEqual(short, ids.length > most ? undefined : { ids, learned });
         }
         // Where every piece is spelled as it stands, bytes can be counted from the beginning.
@@ -97,7 +103,7 @@ for (const family of spelling) test(marksOverlaps, family);
 
 test('A space that Llama 2 puts before a text belongs to what follows it', (t) => {
   const { tokenizer } = goldenTokenizer('llama-2');
-  const { ids, learned } = encodeWithRanges('zz', [{ start: 0, end: 1 }], tokenizer);
+  const { ids, learned } = encodeWhole('zz', [{ start: 0, end: 1 }], tokenizer);
   t.deepEqual(
     ids.map((id, index) => [Buffer.from(tokenizer.bytesOf(id)).toString(), learned[index]]),
     [
@@ -111,7 +117,7 @@ test('A space that Llama 2 puts before a text belongs to what follows it', (t) =
 test('A token that takes blanks along is learned for its own text and not for them', (t) => {
   const { tokenizer } = goldenTokenizer('phi-3');
   const marks = (start: number, end: number) => [
-    ...encodeWithRanges('<|end|> \n', [{ start, end }], tokenizer).learned,
+    ...encodeWhole('<|end|> \n', [{ start, end }], tokenizer).learned,
   ];
   t.deepEqual(marks(8, 9), [0]);
   t.deepEqual(marks(6, 9), [1]);
@@ -120,14 +126,14 @@ test('A token that takes blanks along is learned for its own text and not for th
 test('Characters that are composed before the tokens are found again behind them', (t) => {
   const { tokenizer } = goldenTokenizer('qwen2');
   const text = 'e\u0301e\u0301 yes';
-  const { ids, learned } = encodeWithRanges(text, [{ start: 5, end: text.length }], tokenizer);
+  const { ids, learned } = encodeWhole(text, [{ start: 5, end: text.length }], tokenizer);
   const said = ids.filter((_, index) => learned[index] === 1);
   t.is(tokenizer.decode(said), 'yes');
 });
 
 test('A border inside of a composed character is refused', (t) => {
   const { tokenizer } = goldenTokenizer('qwen2');
-  const error = t.throws(() => encodeWithRanges('e\u0301', [{ start: 1, end: 2 }], tokenizer), {
+  const error = t.throws(() => encodeWhole('e\u0301', [{ start: 1, end: 2 }], tokenizer), {
     instanceOf: UnusableRecord,
   });
   t.regex(error.message, /normalises across the border/);
@@ -139,8 +145,8 @@ test('Text that the vocabulary cannot spell is refused where borders must be fou
     model: { type: 'BPE' as const, vocab: { a: 0, b: 1, '?': 2 }, merges: [], unk_token: '?' },
   };
   const tokenizer = createTokenizer({ json });
-  t.deepEqual([...encodeWithRanges('ab', [{ start: 1, end: 2 }], tokenizer).learned], [0, 1]);
-  const error = t.throws(() => encodeWithRanges('axb', [{ start: 2, end: 3 }], tokenizer), {
+  t.deepEqual([...encodeWhole('ab', [{ start: 1, end: 2 }], tokenizer).learned], [0, 1]);
+  const error = t.throws(() => encodeWhole('axb', [{ start: 2, end: 3 }], tokenizer), {
     instanceOf: UnusableRecord,
   });
   t.regex(error.message, /do not spell/);
