@@ -10,7 +10,7 @@ import { readValues, type Tensor, writeValues } from '../tensor/tensor.ts';
 export interface Shelf {
   /** Copies the values; the tensor stays the caller's. */
   put(x: Tensor): Shelved;
-  /** Forgets what was never taken back. */
+  /** Forgets all, as each step does when it begins: one before it may have been cut off. */
   clear(): void;
 }
 
@@ -26,7 +26,6 @@ export class FileShelf implements Shelf, Disposable {
   #file: number | undefined;
   /** Where the next tensor goes. */
   #end = 0;
-  #waiting = 0;
 
   constructor(folder: string, open = openUnnamed) {
     this.#folder = folder;
@@ -38,13 +37,10 @@ export class FileShelf implements Shelf, Disposable {
     const start = this.#end;
     this.#write(x, start);
     this.#end += bytes;
-    this.#waiting += 1;
     return {
       take: () => {
         const taken = ops.empty(shape, { dtype });
         readValues(taken, this.#opened(), start);
-        this.#waiting -= 1;
-        if (this.#waiting === 0) this.#end = 0;
         return taken;
       },
     };
@@ -52,7 +48,6 @@ export class FileShelf implements Shelf, Disposable {
 
   clear(): void {
     this.#end = 0;
-    this.#waiting = 0;
   }
 
   [Symbol.dispose](): void {
