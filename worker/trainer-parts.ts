@@ -1,5 +1,4 @@
 // What the loop is made of: interfaces only, filled in by train.ts and by tests.
-
 import type { TapeMode } from '../crds/plan/memory-question.ts';
 import type { TelemetryBody } from '../crds/wire/telemetry.ts';
 import type { Clock } from './clock.ts';

@@ -20,27 +20,24 @@ export interface LinearTensors {
 
 /** `x W^T + bias`, with the low-rank branch of an adapter inside the same sum. */
 export function linear(x: Tensor, layer: LinearTensors): Tensor {
-  const { weight, bias, delta, observe, precision } = layer;
-  if (precision !== null) {
-    const [y = x] = linearsIn(precision, x, [layer]);
-    return y;
-  }
-  observe?.(x);
-  if (delta === null) return ops.linear(x, weight, bias);
-  return ops.loraLinear(x, weight, bias, delta.A, delta.B, delta.scale, delta.dropped(x));
+  const [y = x] = linears(x, [layer]);
+  return y;
 }
 
-/** Adapters stay in the type of the model, beside the product of another arithmetic. */
-function linearsIn(
-  precision: Precision,
-  x: Tensor,
-  layers: readonly LinearTensors[],
-): readonly Tensor[] {
+/** Layers that read the same `x`. Beside another arithmetic adapters stay in the type of the model. */
+function linears(x: Tensor, layers: readonly LinearTensors[]): readonly Tensor[] {
   for (const { observe } of layers) observe?.(x);
+  const precision = layers[0]?.precision ?? null;
+  if (precision === null) return layers.map((layer) => product(x, layer));
   return precision.linears(x, layers).map((y, i) => {
     const delta = layers[i]?.delta ?? null;
     return delta === null ? y : ops.add(y, branch(x, delta));
   });
+}
+
+function product(x: Tensor, { weight, bias, delta }: LinearTensors): Tensor {
+  if (delta === null) return ops.linear(x, weight, bias);
+  return ops.loraLinear(x, weight, bias, delta.A, delta.B, delta.scale, delta.dropped(x));
 }
 
 function branch(x: Tensor, delta: Delta): Tensor {
@@ -59,10 +56,7 @@ export function normLinears(
 ): readonly Tensor[] {
   const group = groupOf(layers);
   if (group === null) {
-    const normed = rmsNorm(x, { weight, epsilon, offset });
-    const precision = layers[0]?.precision ?? null;
-    if (precision !== null) return linearsIn(precision, normed, layers);
-    return layers.map((layer) => linear(normed, layer));
+    return linears(rmsNorm(x, { weight, epsilon, offset }), layers);
   }
   const { weights, biases, A, B, scales } = group;
   return ops.normLinearGroup(x, weight, epsilon, offset, weights, biases, A, B, scales);
