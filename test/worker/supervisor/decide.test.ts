@@ -1,9 +1,7 @@
 // What a worker pod does next, as a table: from the first record to the result, and through everything that goes wrong on the way.
 import test from 'ava';
 import type { StateRecord } from '../../../crds/wire/state.ts';
-import { decide } from '../../../worker/supervisor/decide.ts';
 import { troubleOf } from '../../../worker/supervisor/end-of-child.ts';
-import type { Action, Situation } from '../../../worker/supervisor/situation.ts';
 import {
   aDesired,
   aMember,
@@ -18,13 +16,7 @@ import {
   someRecords,
   startMs,
 } from '../../builders/situation.ts';
-
-const decides = test.macro({
-  exec(t, situation: Situation, expected: Partial<Action> & { type: Action['type'] }) {
-    t.like(decide(situation), expected);
-  },
-  title: (title = '') => title,
-});
+import { decides } from './decides.ts';
 
 const saved = { step: 6, path: 'gen-1/checkpoints/step-00000006' };
 const head = {

@@ -1,16 +1,8 @@
 // The end of one trainer of several: who acts, and who leaves it to the one that knows more.
 import test from 'ava';
-import { decide } from '../../../worker/supervisor/decide.ts';
 import { troubleOf } from '../../../worker/supervisor/end-of-child.ts';
-import type { Action, Situation } from '../../../worker/supervisor/situation.ts';
 import { aDesired, anEnded, aPair, aState, startMs } from '../../builders/situation.ts';
-
-const decides = test.macro({
-  exec(t, situation: Situation, expected: Partial<Action> & { type: Action['type'] }) {
-    t.like(decide(situation), expected);
-  },
-  title: (title = '') => title,
-});
+import { decides } from './decides.ts';
 
 const saved = { step: 6, path: 'gen-1/checkpoints/step-00000006' };
 const lost = anEnded(troubleOf('E_PEER_LOST', 'rank 1 did not answer'));

@@ -1,7 +1,5 @@
 // Pods that meet: who joins, who writes the list, who begins.
 import test from 'ava';
-import { decide } from '../../../worker/supervisor/decide.ts';
-import type { Action, Situation } from '../../../worker/supervisor/situation.ts';
 import {
   aDesired,
   aList,
@@ -14,13 +12,7 @@ import {
   startMs,
   worldOfList,
 } from '../../builders/situation.ts';
-
-const decides = test.macro({
-  exec(t, situation: Situation, expected: Partial<Action> & { type: Action['type'] }) {
-    t.like(decide(situation), expected);
-  },
-  title: (title = '') => title,
-});
+import { decides } from './decides.ts';
 
 const none = { type: 'None' } as const;
 const second = { index: 1, podUID: 'pod-a', epoch: 1, bootAt: startMs } as const;
