@@ -132,7 +132,8 @@ function without(before: Records, key: string): Records {
   return { ...before, unreadable, members, acks, worlds };
 }
 
-function partsOf(key: string): { readonly kind: string; readonly place: string } {
+/** What a key is of, and the generation and index that follow. */
+export function partsOf(key: string): { readonly kind: string; readonly place: string } {
   const [kind = '', ...place] = (parseKey(key)?.what ?? '').split('.');
   return { kind, place: place.join('.') };
 }

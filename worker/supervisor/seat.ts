@@ -1,8 +1,7 @@
 // The place of a pod among those that train, as the committed world says it. Pure.
 import { digestOf } from '../../crds/plan/digest.ts';
 import type { WorldRecord } from '../../crds/wire/state.ts';
-import { parseKey } from '../../crds/wire/subjects.ts';
-import type { Records } from './records.ts';
+import { partsOf, type Records } from './records.ts';
 import type { Situation } from './situation.ts';
 
 export interface Seat {
@@ -17,11 +16,10 @@ export interface Seat {
 }
 
 /** Members of the present generation's world; undefined while it is not agreed on, or its list was not told yet. */
-function worldIn({ state, worlds }: Records): WorldRecord | undefined {
+export function worldIn({ state, worlds }: Records): WorldRecord | undefined {
   const { world } = state?.record ?? {};
   if (world === undefined) return undefined;
-  const place = parseKey(world.key)?.what.replace(/^world\./, '') ?? '';
-  const list = worlds.get(place)?.record;
+  const list = worlds.get(partsOf(world.key).place)?.record;
   return list !== undefined && digestOf(list) === world.digest ? list : undefined;
 }
 

@@ -3,12 +3,13 @@
 
 import { digestOf } from '../../../crds/plan/digest.ts';
 import type { AckRecord, StateRecord, WorldRecord } from '../../../crds/wire/state.ts';
-import { type JobOnBus, keys, parseKey } from '../../../crds/wire/subjects.ts';
+import { type JobOnBus, keys } from '../../../crds/wire/subjects.ts';
 import { timeText } from '../../../operator/runtime/conditions.ts';
 import { decide } from '../../../worker/supervisor/decide.ts';
 import { troubleOf } from '../../../worker/supervisor/end-of-child.ts';
 import { membersOf } from '../../../worker/supervisor/meet.ts';
-import { noRecords, placeOf, type Records } from '../../../worker/supervisor/records.ts';
+import { noRecords, partsOf, placeOf, type Records } from '../../../worker/supervisor/records.ts';
+import { worldIn } from '../../../worker/supervisor/seat.ts';
 import type { Action, Situation } from '../../../worker/supervisor/situation.ts';
 import {
   withCheckpoint,
@@ -38,14 +39,9 @@ export interface SimPod {
   isFrozen: boolean;
   /** Does not hear of changes. */
   isBlind: boolean;
-  seen: Seen | undefined;
+  /** The records as it saw them last; its writes must find the state unchanged. */
+  seen: Records | undefined;
   exit: number | undefined;
-}
-
-/** The records as a pod saw them last, and those that its writes must find unchanged. */
-interface Seen {
-  readonly records: Records;
-  readonly state: StateRecord | undefined;
 }
 
 /** A supervisor decides so often before it must wait for something. */
@@ -143,8 +139,8 @@ export class Supervisors {
     return { namespace, uid };
   }
 
-  #look({ seen }: SimPod): Seen {
-    if (this.#bus.awaySince !== undefined) return seen ?? { records: noRecords, state: undefined };
+  #look({ seen }: SimPod): Records {
+    if (this.#bus.awaySince !== undefined) return seen ?? noRecords;
     const { state, desired, members, acks } = this.#bus.of(this.#job());
     const generation = state?.generation ?? 0;
     const revision = 1;
@@ -153,19 +149,17 @@ export class Supervisors {
         [...map].map(([index, record]) => [placeOf(generation, index), { record, revision }]),
       );
     const lists = [...this.#lists].map(([key, record]) => {
-      const place = parseKey(key)?.what.replace(/^world\./, '') ?? '';
-      return [place, { record, revision }] as const;
+      return [partsOf(key).place, { record, revision }] as const;
     });
-    const records: Records = {
+    return {
       ...noRecords,
       ...(state === undefined ? {} : { state: { record: state, revision } }),
       ...(desired === undefined ? {} : { desired: { record: desired, revision } }),
       ...{ members: stored(members), acks: stored(acks), worlds: new Map(lists) },
     };
-    return { records, state };
   }
 
-  #situation(pod: SimPod, { records }: Seen): Situation {
+  #situation(pod: SimPod, records: Records): Situation {
     const { uid: podUID, index, epoch, bootAt, joined, terminateBy, trainer } = pod;
     const { awaySince } = this.#bus;
     return {
@@ -181,20 +175,22 @@ export class Supervisors {
     };
   }
 
-  /** False where the write did not take effect. */
-  #perform(pod: SimPod, action: Exclude<Action, { type: 'Wait' }>, situation: Situation): boolean {
+  #perform(pod: SimPod, action: Exclude<Action, { type: 'Wait' }>, situation: Situation): void {
     const { trainer } = pod;
     switch (action.type) {
       case 'Exit':
         if (trainer !== undefined) this.trainers.end(trainer, 'Stopped');
         pod.exit = action.code;
-        return true;
+        return;
       case 'Join':
-        return this.#join(pod, action);
+        this.#join(pod, action);
+        return;
       case 'CommitWorld':
-        return this.#commitWorld(pod, situation);
+        this.#commitWorld(pod, situation);
+        return;
       case 'Start':
-        return this.#start(pod, action);
+        this.#start(pod, action);
+        return;
       case 'Ask':
         if (trainer?.state.type === 'Running') {
           trainer.state = {
@@ -204,67 +200,68 @@ export class Supervisors {
               : { save: { asked: action.value, done: false } }),
           };
         }
-        return true;
+        return;
       case 'Kill':
-        if (trainer === undefined) return true;
+        if (trainer === undefined) return;
         this.trainers.end(trainer, action.why === 'Hang' ? troubleOf('E_HANG', 'hung') : 'Stopped');
-        return true;
+        return;
       case 'Open': {
         const opened = { by: pod.uid, cause: action.cause, at: this.#time() };
-        return this.#change(pod, (state) => withGeneration(state, opened, action.change));
+        this.#change(pod, (state) => withGeneration(state, opened, action.change));
+        return;
       }
       case 'Commit':
-        return this.#commit(pod, action);
+        this.#commit(pod, action);
+        return;
       case 'Fail':
-        return this.#change(pod, (state) => withFailure(state, action.trouble, pod.index));
+        this.#change(pod, (state) => withFailure(state, action.trouble, pod.index));
+        return;
       case 'Acknowledge':
-        return this.#acknowledge(pod, action.change);
+        this.#acknowledge(pod, action.change);
+        return;
       case 'Forget':
         pod.trainer = undefined;
-        return true;
+        return;
       default:
-        return action satisfies never;
+        action satisfies never;
     }
   }
 
-  #join(pod: SimPod, { generation, over }: Extract<Action, { type: 'Join' }>): boolean {
+  #join(pod: SimPod, { generation, over }: Extract<Action, { type: 'Join' }>): void {
     const records = this.#records();
-    if (records === undefined || records.state?.generation !== generation) return false;
-    if (records.members.has(pod.index) !== (over !== undefined)) return false;
+    if (records === undefined || records.state?.generation !== generation) return;
+    if (records.members.has(pod.index) !== (over !== undefined)) return;
     records.members.set(pod.index, {
       ...{ v: 1, podUID: pod.uid, podIP: `10.0.0.${pod.index + 1}`, port: 1, node: 'n' },
       ...{ devices: [], memorySteps: [], bootAt: timeText(pod.bootAt), protocol: [1, 1] },
     });
     pod.joined = generation;
-    return true;
   }
 
-  #commitWorld(pod: SimPod, situation: Situation): boolean {
+  #commitWorld(pod: SimPod, situation: Situation): void {
     const generation = situation.records.state?.record.generation ?? 0;
     const members = membersOf(situation);
     const list = worldOf(members);
     const key = keys.world(this.#job(), generation, pod.index);
     this.#lists.set(key, list);
     const world = { key, digest: digestOf(list), size: members.length };
-    return this.#change(pod, (state) => withWorld(state, world, this.#time()));
+    this.#change(pod, (state) => withWorld(state, world, this.#time()));
   }
 
-  #start(pod: SimPod, { generation, seat }: Extract<Action, { type: 'Start' }>): boolean {
-    const { record } = pod.seen?.records.state ?? {};
-    const place = parseKey(record?.world?.key ?? '')?.what.replace(/^world\./, '') ?? '';
-    const list = pod.seen?.records.worlds.get(place)?.record;
-    if (record === undefined || list === undefined) throw new Error('started without a world');
-    const { checkpoint } = record;
+  #start(pod: SimPod, { generation, seat }: Extract<Action, { type: 'Start' }>): void {
+    const { seen = noRecords } = pod;
+    const list = worldIn(seen);
+    if (list === undefined) throw new Error('started without a world');
+    const checkpoint = seen.state?.record.checkpoint;
     if (seat.rank === 0) this.trainers.openGeneration(generation, checkpoint);
     pod.trainer = this.trainers.start(generation, { seat, list, isFrozen: () => pod.isFrozen });
     check(
       pod.trainer.step >= (checkpoint?.step ?? 0),
       `generation ${generation} goes on after step ${pod.trainer.step}, committed is ${checkpoint?.step}`,
     );
-    return true;
   }
 
-  #commit(pod: SimPod, { saved, result }: Extract<Action, { type: 'Commit' }>): boolean {
+  #commit(pod: SimPod, { saved, result }: Extract<Action, { type: 'Commit' }>): void {
     const generation = pod.trainer?.state.generation ?? 0;
     const manifest = `gen-${generation}/step-${saved.step}`;
     const head = { step: saved.step, generation, manifest, digest: 'd', time: this.#time() };
@@ -282,13 +279,12 @@ export class Supervisors {
         latestURI: manifest,
       });
     }
-    return committed;
   }
 
-  #acknowledge(pod: SimPod, change: Partial<AckRecord>): boolean {
+  #acknowledge(pod: SimPod, change: Partial<AckRecord>): void {
     const records = this.#records();
-    const generation = pod.seen?.state?.generation;
-    if (records === undefined || records.state?.generation !== generation) return false;
+    const generation = pod.seen?.state?.record.generation;
+    if (records === undefined || records.state?.generation !== generation) return;
     const before = records.acks.get(pod.index);
     const own = before?.podUID === pod.uid ? before : undefined;
     records.acks.set(pod.index, {
@@ -296,12 +292,12 @@ export class Supervisors {
       ...own,
       ...change,
     });
-    return true;
   }
 
+  /** False where the write did not take effect. */
   #change(pod: SimPod, change: (state: StateRecord) => StateRecord): boolean {
     const records = this.#records();
-    const known = pod.seen?.state;
+    const known = pod.seen?.state?.record;
     if (records?.state === undefined || known === undefined) return false;
     if (this.isFenced && records.state !== known) return false;
     const next = structuredClone(change(this.isFenced ? known : records.state));
