@@ -34,6 +34,17 @@ test('passes, failures and skips are counted, and a failure tells what differed'
   t.regex(printed, /^skipped: needs a GPU$/m);
 });
 
+test('a failed test that logged something tells both what it logged and what differed', async (t) => {
+  const { tally, printed } = await runFile(
+    t,
+    `test('good', (t) => { t.log('seed 1'); t.pass(); });
+     test('bad', (t) => { t.log('seed 2'); t.is(1 + 1, 3); });`,
+  );
+  t.deepEqual(tally, { passed: 1, failed: 1, skipped: 0 });
+  t.regex(printed, /FAILED: bad\n {4}seed 2\n[\s\S]*- +2\n[\s\S]*\+ +3/);
+  t.notRegex(printed, /seed 1/);
+});
+
 test('of a large difference the first lines are told, and how many there were', async (t) => {
   const { tally, printed } = await runFile(
     t,

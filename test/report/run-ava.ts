@@ -32,10 +32,12 @@ export async function runAva(
   signal: AbortSignal,
 ): Promise<Tally> {
   const count = { passed: 0, failed: 0, skipped: 0 };
+  let logs: string[] = [];
   const reader = readTap((event) => {
-    if (event.kind === 'log') return;
+    if (event.kind === 'log') return void logs.push(event.text);
     count[event.result.outcome] += 1;
-    const text = describe(event.result);
+    const text = describe(event.result, logs);
+    logs = [];
     if (text !== undefined) print(text);
   });
   const child = execa(process.execPath, avaArguments(run), {
@@ -68,11 +70,16 @@ function avaArguments({ patterns, config, concurrency, timeout }: AvaRun): reado
   ];
 }
 
-function describe({ title, outcome, facts }: TestResult): string | undefined {
+/** What a failed test logged is told first: with what seed it drew, for one. */
+function describe(
+  { title, outcome, facts }: TestResult,
+  logs: readonly string[],
+): string | undefined {
   if (outcome === 'passed') return undefined;
   if (outcome === 'skipped') return `skipped: ${title}`;
-  const shown = facts.slice(0, maxFacts).map((fact) => cut(fact));
-  const left = facts.length - shown.length;
+  const all = [...logs, ...facts];
+  const shown = all.slice(0, maxFacts).map((fact) => cut(fact));
+  const left = all.length - shown.length;
   const more = left === 0 ? [] : [`${left} more lines`];
   return [`FAILED: ${title}`, ...[...shown, ...more].map((fact) => `    ${fact}`)].join('\n');
 }

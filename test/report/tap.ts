@@ -5,6 +5,7 @@
  */
 export type TapEvent =
   | { readonly kind: 'test'; readonly result: TestResult }
+  /** Of the test that is told next. */
   | { readonly kind: 'log'; readonly text: string };
 
 export interface TestResult {
@@ -42,11 +43,12 @@ export function readTap(onEvent: (event: TapEvent) => void): TapReader {
         facts = [];
         return;
       }
+      // What a test logged stands between its result and the block of its facts.
+      if (text.startsWith('#   ')) return onEvent({ kind: 'log', text: text.slice(4) });
       flush();
       const result = resultLine.exec(text);
       if (result) pending = toResult(result);
       else if (/^1\.\.\d+/.test(text)) planned = true;
-      else if (text.startsWith('#   ')) onEvent({ kind: 'log', text: text.slice(4) });
     },
     end() {
       flush();
