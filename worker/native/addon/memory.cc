@@ -127,7 +127,7 @@ std::vector<Mapping> file_mappings() {
 }
 
 // What of programs and libraries was read while they were loaded, 115 MiB of them, and is next to never read again. The pages are those of
-// files, and come back from there when they are touched: 70 MiB do not.
+// files, and come back from there when they are touched: 60 MiB do not.
 void drop_library_pages() {
 #ifdef __linux__
   const std::vector<Mapping> mappings = file_mappings();

@@ -1,4 +1,4 @@
-// What the products in AMX tiles share. Included by files that are compiled for AMX alone, inside their anonymous namespaces.
+// What products in panels of 32 lines share, in AMX tiles or beside them. Included by files that are compiled for such processors alone.
 #pragma once
 #include "gemm_table.h"
 
@@ -53,6 +53,43 @@ struct alignas(64) Configuration {
   uint16_t bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
   uint8_t lines[16] = {16, 16, 16, 16, 16, 16, 16, 16};
 };
+
+// Sums of a panel of A with one of B: Rows x Columns tiles, 0 to 3.
+template <int Rows, int Columns> ANNEAL_INLINE void zero_tiles() {
+  _tile_zero(0);
+  if constexpr (Columns > 1) _tile_zero(1);
+  if constexpr (Rows > 1) _tile_zero(2);
+  if constexpr (Rows > 1 && Columns > 1) _tile_zero(3);
+}
+
+// Them at `to`, whose lines are `ld` values of 4 bytes apart.
+template <int Rows, int Columns, class Sum> ANNEAL_INLINE void store_tiles(Sum *to, int64_t ld) {
+  static_assert(sizeof(Sum) == 4);
+  _tile_stored(0, to, ld * 4);
+  if constexpr (Columns > 1) _tile_stored(1, to + kSide, ld * 4);
+  if constexpr (Rows > 1) _tile_stored(2, to + kSide * ld, ld * 4);
+  if constexpr (Rows > 1 && Columns > 1) _tile_stored(3, to + kSide * ld + kSide, ld * 4);
+}
+
+ANNEAL_INLINE __m512 as_floats(const float *sums) { return _mm512_load_ps(sums); }
+ANNEAL_INLINE __m512 as_floats(const int32_t *sums) {
+  return _mm512_cvtepi32_ps(_mm512_load_si512(sums));
+}
+
+// c = alpha * sums, or c += alpha * sums; sums in lines of a panel.
+template <class Sum>
+void finish(const Sum *sums, int64_t rows, int64_t columns, float *c, int64_t ldc, float alpha,
+            bool add) {
+  const __m512 factor = _mm512_set1_ps(alpha);
+  for (int64_t i = 0; i < rows; i++, c += ldc, sums += kPanel)
+    for (int64_t j = 0; j < columns; j += kSide) {
+      const __mmask16 lanes = first(columns - j);
+      const __m512 sum = as_floats(sums + j);
+      const __m512 value = add ? _mm512_fmadd_ps(factor, sum, _mm512_maskz_loadu_ps(lanes, c + j))
+                               : _mm512_mul_ps(factor, sum);
+      _mm512_mask_storeu_ps(c + j, lanes, value);
+    }
+}
 
 } // namespace
 } // namespace anneal::gemm

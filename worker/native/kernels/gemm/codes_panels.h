@@ -95,27 +95,11 @@ void pack_depth_outer(Stored s, int64_t column, int64_t count, int64_t from, int
   }
 }
 
-// c = alpha * sums, or c += alpha * sums.
-template <bool Add>
-void finish(const int32_t *sums, int64_t rows, int64_t columns, float *c, int64_t ldc,
-            __m512 alpha) {
-  for (int64_t i = 0; i < rows; i++, c += ldc, sums += kPanel)
-    for (int64_t j = 0; j < columns; j += kSide) {
-      const __mmask16 lanes = first(columns - j);
-      const __m512 sum = _mm512_cvtepi32_ps(_mm512_load_si512(sums + j));
-      const __m512 value =
-          Add ? _mm512_fmadd_ps(alpha, sum, _mm512_maskz_loadu_ps(lanes, c + j))
-              : _mm512_mul_ps(alpha, sum);
-      _mm512_mask_storeu_ps(c + j, lanes, value);
-    }
-}
-
 // Table::multiply around `Tile`, which gives the whole sums of one panel of A with one of B.
 template <auto &Tile>
 ANNEAL_INLINE void each_panel(int64_t depth, const Panels &a, const Panels &b, float *c,
                               int64_t ldc, float alpha, bool add) {
   alignas(64) int32_t sums[kPanel * kPanel];
-  const __m512 factor = _mm512_set1_ps(alpha);
   for (int64_t j = 0; j < b.count; j += kPanel) {
     const int64_t columns = b.count - j < kPanel ? b.count - j : kPanel;
     const char *right = reinterpret_cast<const char *>(b.data + j / kPanel * b.stride);
@@ -123,11 +107,7 @@ ANNEAL_INLINE void each_panel(int64_t depth, const Panels &a, const Panels &b, f
       const int64_t rows = a.count - i < kPanel ? a.count - i : kPanel;
       const char *left = reinterpret_cast<const char *>(a.data + i / kPanel * a.stride);
       Tile(depth, left, rows, right, columns, sums);
-      float *to = c + i * ldc + j;
-      if (add)
-        finish<true>(sums, rows, columns, to, ldc, factor);
-      else
-        finish<false>(sums, rows, columns, to, ldc, factor);
+      finish(sums, rows, columns, c + i * ldc + j, ldc, alpha, add);
     }
   }
 }

@@ -190,11 +190,7 @@ void pack(Stored s, int64_t from_row, int64_t count, int64_t from, int64_t depth
 template <int Rows, int Columns>
 void product(int64_t depth, const char *a, int a_pieces, const char *b, int b_pieces, float *c,
              int64_t ldc) {
-  const int64_t line = ldc * 4;
-  _tile_zero(0);
-  if constexpr (Columns > 1) _tile_zero(1);
-  if constexpr (Rows > 1) _tile_zero(2);
-  if constexpr (Rows > 1 && Columns > 1) _tile_zero(3);
+  zero_tiles<Rows, Columns>();
   const int64_t a_step = a_pieces * 2 * kTileBytes, b_step = b_pieces * 2 * kTileBytes;
   for (int64_t k = 0; k < depth; k += kDeep, a += a_step, b += b_step) {
     for (int q = 0; q < b_pieces; q++) {
@@ -214,29 +210,12 @@ void product(int64_t depth, const char *a, int a_pieces, const char *b, int b_pi
       }
     }
   }
-  _tile_stored(0, c, line);
-  if constexpr (Columns > 1) _tile_stored(1, c + kSide, line);
-  if constexpr (Rows > 1) _tile_stored(2, c + kSide * ldc, line);
-  if constexpr (Rows > 1 && Columns > 1) _tile_stored(3, c + kSide * ldc + kSide, line);
+  store_tiles<Rows, Columns>(c, ldc);
 }
 
 using Product = void (*)(int64_t, const char *, int, const char *, int, float *, int64_t);
 constexpr Product kProducts[2][2] = {{product<1, 1>, product<1, 2>},
                                      {product<2, 1>, product<2, 2>}};
-
-// c = alpha * sums, or c += alpha * sums.
-void finish(const float *sums, int64_t rows, int64_t columns, float *c, int64_t ldc, float alpha,
-            bool add) {
-  const __m512 factor = _mm512_set1_ps(alpha);
-  for (int64_t i = 0; i < rows; i++, c += ldc, sums += kPanel)
-    for (int64_t j = 0; j < columns; j += kSide) {
-      const __mmask16 lanes = first(columns - j);
-      const __m512 sum = _mm512_load_ps(sums + j);
-      const __m512 value = add ? _mm512_fmadd_ps(factor, sum, _mm512_maskz_loadu_ps(lanes, c + j))
-                               : _mm512_mul_ps(factor, sum);
-      _mm512_mask_storeu_ps(c + j, lanes, value);
-    }
-}
 
 void multiply(int64_t depth, const Panels &a, const Panels &b, float *c, int64_t ldc, float alpha,
               bool add) {

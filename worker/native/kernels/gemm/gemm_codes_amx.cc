@@ -8,11 +8,7 @@ namespace {
 // One panel of A with one of B: Rows x Columns tiles of sums, tiles 0 to 3; A in 4 and 5, B in 6 and 7.
 template <int Rows, int Columns>
 void product(int64_t depth, const char *a, const char *b, int32_t *sums) {
-  constexpr int64_t line = kPanel * 4;
-  _tile_zero(0);
-  if constexpr (Columns > 1) _tile_zero(1);
-  if constexpr (Rows > 1) _tile_zero(2);
-  if constexpr (Rows > 1 && Columns > 1) _tile_zero(3);
+  zero_tiles<Rows, Columns>();
   for (int64_t k = 0; k < depth; k += kDeep, a += 2 * kTileBytes, b += 2 * kTileBytes) {
     _tile_loadd(6, b, 64);
     if constexpr (Columns > 1) _tile_loadd(7, b + kTileBytes, 64);
@@ -25,10 +21,7 @@ void product(int64_t depth, const char *a, const char *b, int32_t *sums) {
       if constexpr (Columns > 1) _tile_dpbssd(3, 5, 7);
     }
   }
-  _tile_stored(0, sums, line);
-  if constexpr (Columns > 1) _tile_stored(1, sums + kSide, line);
-  if constexpr (Rows > 1) _tile_stored(2, sums + kSide * kPanel, line);
-  if constexpr (Rows > 1 && Columns > 1) _tile_stored(3, sums + kSide * kPanel + kSide, line);
+  store_tiles<Rows, Columns>(sums, kPanel);
 }
 
 using Product = void (*)(int64_t, const char *, const char *, int32_t *);

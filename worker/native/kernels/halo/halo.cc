@@ -86,7 +86,6 @@ int64_t token_block(int64_t tokens, int64_t most) {
   return static_cast<int64_t>(std::min(wanted, static_cast<uint64_t>(most)));
 }
 
-
 std::vector<Tensor> forward(const Settings& s, const Codes& x, const std::vector<Codes>& weights,
                             const std::vector<Tensor>& biases, const Tensor& shape) {
   std::vector<Tensor> ys;
