@@ -11,7 +11,6 @@ import type { Bus } from '../../crds/wire/bus.ts';
 import type { GenerationCause } from '../../crds/wire/generation-causes.ts';
 import {
   type AckRecord,
-  ackRecord,
   type DesiredRecord,
   type StateRecord,
   stateRecord,
@@ -22,6 +21,7 @@ import { aDesired, aState } from '../builders/situation.ts';
 import { writeToyJob } from '../toy/toy-job.ts';
 import { eventually } from './eventually.ts';
 import { type Pod, type PodsOf, startPod } from './job-pods.ts';
+import { JobRecords } from './job-records.ts';
 import { NatsServer } from './nats-server.ts';
 
 const claim = 'toy';
@@ -49,6 +49,7 @@ export class JobWorld implements AsyncDisposable {
   readonly pods: Pod[] = [];
   readonly #bus: Bus;
   readonly #of: PodsOf;
+  readonly #records: JobRecords;
   #wanted: DesiredRecord;
   #made = 0;
 
@@ -88,6 +89,7 @@ export class JobWorld implements AsyncDisposable {
     this.folder = join(of.root, claim);
     this.#bus = bus;
     this.#of = of;
+    this.#records = new JobRecords(bus, of.job);
     this.#wanted = wanted;
   }
 
@@ -114,22 +116,20 @@ export class JobWorld implements AsyncDisposable {
 
   async want(changes: Partial<DesiredRecord>): Promise<void> {
     this.#wanted = { ...this.#wanted, ...changes };
-    await (await this.#state()).put(keys.desired(this.#of.job), this.#wanted);
+    await this.#records.want(this.#wanted);
   }
 
-  async state(): Promise<StateRecord> {
-    const entry = await (await this.#state()).get(keys.state(this.#of.job));
-    return stateRecord.parse(entry?.value);
+  state(): Promise<StateRecord> {
+    return this.#records.state();
   }
 
-  async ack(generation: number, index: number): Promise<AckRecord | undefined> {
-    const entry = await (await this.#state()).get(keys.ack(this.#of.job, generation, index));
-    return ackRecord.safeParse(entry?.value).data;
+  ack(generation: number, index: number): Promise<AckRecord | undefined> {
+    return this.#records.ack(generation, index);
   }
 
   /** As the operator does when it sees that something is not as it should be. */
   async open(cause: GenerationCause, epoch?: number): Promise<void> {
-    const bucketOfState = await this.#state();
+    const bucketOfState = await this.#records.bucket();
     const key = keys.state(this.#of.job);
     for (let written: number | false = false; written === false; ) {
       const entry = await bucketOfState.get(key);
@@ -175,10 +175,6 @@ export class JobWorld implements AsyncDisposable {
   /** The newest that any pod told of. */
   get step(): number {
     return Math.max(0, ...this.pods.map((pod) => stepsOf(pod).at(-1) ?? 0));
-  }
-
-  async #state() {
-    return this.#bus.openBucket(bucket.state);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -13,7 +13,6 @@ import type { Bus } from '../../crds/wire/bus.ts';
 import { trainedRecord } from '../../crds/wire/run-folder.ts';
 import {
   type AckRecord,
-  ackRecord,
   type DesiredRecord,
   type StateRecord,
   stateRecord,
@@ -24,6 +23,7 @@ import type { Changes } from '../builders/job.ts';
 import { aDesired, aState } from '../builders/situation.ts';
 import { eventually } from '../doubles/eventually.ts';
 import { type Pod, type PodsOf, runFolderOf, startPod } from '../doubles/job-pods.ts';
+import { JobRecords } from '../doubles/job-records.ts';
 import { NatsServer } from '../doubles/nats-server.ts';
 import type { TrainerScript } from '../doubles/scripted-trainer.ts';
 
@@ -44,6 +44,7 @@ class Scene implements AsyncDisposable {
   readonly bus: Bus;
   readonly pods: PodsOf;
   readonly #started: Pod[] = [];
+  readonly #records: JobRecords;
 
   static async make(
     t: ExecutionContext,
@@ -76,6 +77,7 @@ class Scene implements AsyncDisposable {
     this.server = server;
     this.bus = bus;
     this.pods = pods;
+    this.#records = new JobRecords(bus, pods.job);
   }
 
   async start(uid: string): Promise<Pod> {
@@ -84,27 +86,21 @@ class Scene implements AsyncDisposable {
     return pod;
   }
 
-  async state(): Promise<StateRecord> {
-    const entry = await (await this.bus.openBucket(bucket.state)).get(keys.state(this.pods.job));
-    return stateRecord.parse(entry?.value);
+  state(): Promise<StateRecord> {
+    return this.#records.state();
   }
 
-  async ack(generation: number): Promise<AckRecord | undefined> {
-    const key = keys.ack(this.pods.job, generation, 0);
-    return ackRecord.safeParse((await (await this.bus.openBucket(bucket.state)).get(key))?.value)
-      .data;
+  ack(generation: number): Promise<AckRecord | undefined> {
+    return this.#records.ack(generation, 0);
   }
 
-  async want(changes: Partial<DesiredRecord>): Promise<void> {
-    await (await this.bus.openBucket(bucket.state)).put(
-      keys.desired(this.pods.job),
-      aDesired(changes),
-    );
+  want(changes: Partial<DesiredRecord>): Promise<void> {
+    return this.#records.want(aDesired(changes));
   }
 
   /** The operator has seen that a pod is gone. */
   async openGeneration(): Promise<void> {
-    const state = await this.bus.openBucket(bucket.state);
+    const state = await this.#records.bucket();
     const key = keys.state(this.pods.job);
     const entry = await state.get(key);
     const { world: _, ...record } = stateRecord.parse(entry?.value);
