@@ -40,21 +40,26 @@ test('runs of all jobs are listed, and a run that was cut off does not hide the 
   );
 });
 
-test('a run that ends while runs are being read is not one that was killed', async (t) => {
-  await using cache = await temporaryFolder();
-  const folder = await storedRun(cache.path, { outcome: null });
-  // Its own end is read first, and whether somebody owns it only after these.
-  for (let number = 2; number < 60; number += 1) await storedRun(cache.path, { number });
-  const lock = lockRun({ folder, number: 1, record: aRunRecord(cache.path), outcome: null });
-  const listing = new LocalSource(cache.path).list();
-  // By then the listing, which began before, has read the first folder.
-  for (let times = 0; times < 12; times += 1) await readFile(join(folder, 'run.json'));
-  const ended = { version: 1, state: 'Complete', endedAt: '2026-01-01T00:10:00.000Z' };
-  writeFileSync(join(folder, 'outcome.json'), JSON.stringify(ended));
-  lock[Symbol.dispose]();
-  const [first] = await listing;
-  t.is(first && phaseOf(first), 'Succeeded');
-});
+for (const [what, before] of [
+  ['killed', null],
+  ['stopped before it went on', { state: 'Stopped' }],
+] as const) {
+  test(`a run that ends while runs are being read is not one that was ${what}`, async (t) => {
+    await using cache = await temporaryFolder();
+    const folder = await storedRun(cache.path, { outcome: before });
+    // It is read first, and whether somebody owns it only after these.
+    for (let number = 2; number < 60; number += 1) await storedRun(cache.path, { number });
+    const lock = lockRun({ folder, number: 1, record: aRunRecord(cache.path), outcome: null });
+    const listing = new LocalSource(cache.path).list();
+    // By then the listing, which began before, has read the first folder.
+    for (let times = 0; times < 12; times += 1) await readFile(join(folder, 'run.json'));
+    const ended = { version: 1, state: 'Complete', endedAt: '2026-01-01T00:10:00.000Z' };
+    writeFileSync(join(folder, 'outcome.json'), JSON.stringify(ended));
+    lock[Symbol.dispose]();
+    const [first] = await listing;
+    t.is(first && phaseOf(first), 'Succeeded');
+  });
+}
 
 test('a run in progress is followed: what is there, then what comes, until its process ends', async (t) => {
   await using cache = await temporaryFolder();
