@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { apiVersion, group, plural } from '../../crds/group.ts';
 import { programVersion } from '../../crds/version.ts';
 import type { Kube } from '../client/kube.ts';
+import { partsOf } from '../client/system-pods.ts';
 import type { SourceFlags } from '../command-table/source-flags.ts';
 import type { CliConfig } from '../config.ts';
 import { knowsCluster } from '../jobs/open-source.ts';
@@ -108,7 +109,7 @@ async function operatorVersions(
   namespace: string,
 ): Promise<Pick<ClusterVersions, 'operator' | 'worker'>> {
   const path = `/apis/apps/v1/namespaces/${namespace}/deployments`;
-  const labelSelector = 'app.kubernetes.io/name=anneal,app.kubernetes.io/component=operator';
+  const labelSelector = partsOf('operator');
   const found = deployments.safeParse(
     await get(kube, path, { labelSelector }).catch(() => undefined),
   );
