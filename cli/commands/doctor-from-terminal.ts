@@ -46,13 +46,11 @@ const timeoutMs = 10_000;
 async function checksOfCluster(asked: SourceFlags, config: CliConfig): Promise<readonly Check[]> {
   if (!knowsCluster(asked, config)) return [];
   const { Kube } = await import('../client/kube.ts');
-  const { readKubeconfig } = await import('../client/kubeconfig.ts');
+  const { clusterAccess } = await import('../jobs/cluster-access.ts');
   const { clusterChecks } = await import('../doctor/cluster-checks.ts');
   try {
-    const { kubeconfigs: defaults, systemNamespace } = config;
-    const context = asked.context ?? config.context;
-    const access = await readKubeconfig({ file: asked.kubeconfig, defaults, context });
-    const namespace = asked.namespace ?? config.namespace ?? access.namespace ?? 'default';
+    const { systemNamespace } = config;
+    const { access, home: namespace } = await clusterAccess(asked, config);
     await using kube = new Kube(access, timeoutMs);
     const facts = { kube, contextName: access.contextName, namespace, systemNamespace };
     return await clusterChecks(facts, new AbortController().signal);

@@ -67,18 +67,12 @@ const deployments = z.object({
   ),
 });
 
-async function clusterVersions(
-  config: CliConfig,
-  { context, kubeconfig }: SourceFlags,
-): Promise<ClusterVersions> {
+async function clusterVersions(config: CliConfig, asked: SourceFlags): Promise<ClusterVersions> {
   const { Kube } = await import('../client/kube.ts');
-  const { readKubeconfig } = await import('../client/kubeconfig.ts');
+  const { clusterAccess } = await import('../jobs/cluster-access.ts');
   const { toAnnealError } = await import('../../crds/errors.ts');
   try {
-    const access = await readKubeconfig({
-      ...{ file: kubeconfig, defaults: config.kubeconfigs },
-      context: context ?? config.context,
-    });
+    const { access } = await clusterAccess(asked, config);
     await using kube = new Kube(access, timeoutMs);
     const { gitVersion } = server.parse(await get(kube, '/version'));
     return {
@@ -120,8 +114,7 @@ async function operatorVersions(
 }
 
 export function versionText({ cluster, ...here }: Versions): string {
-  const lines = Object.entries(here).map(([name, value]) => [name, value] as const);
-  return [...lines, ...clusterLines(cluster)]
+  return [...Object.entries<string>(here), ...clusterLines(cluster)]
     .map(([name, value]) => `${name.padEnd(10)} ${value}\n`)
     .concat(differenceLines(here.program, cluster))
     .join('');
