@@ -8,7 +8,7 @@ import type { CliConfig } from '../config.ts';
 import type { Check } from '../doctor/check.ts';
 import { diagnosisText } from '../format/diagnosis-text.ts';
 import { glyphSet } from '../format/glyphs.ts';
-import { knowsCluster } from '../jobs/open-source.ts';
+import { knowsCluster, namesCluster } from '../jobs/open-source.ts';
 import { thisMachine } from '../setup/machine.ts';
 import { doctor } from './doctor.ts';
 
@@ -35,8 +35,8 @@ export async function doctorFromTerminal(
   const text = glyphSet(config).text(diagnosisText(found, cluster));
   out(output === 'json' ? jsonOf('Diagnosis', all) : text);
   // A cluster that nobody named may lack anything: this machine runs jobs without one.
-  const named = Object.values(asked).some((flag) => flag !== undefined);
-  const isWell = found.healthy && (!named || cluster.every(({ state }) => state === 'Passed'));
+  const isWell =
+    found.healthy && (!namesCluster(asked) || cluster.every(({ state }) => state === 'Passed'));
   return isWell ? 0 : failureOf('E_SETUP').cliExit;
 }
 
