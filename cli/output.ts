@@ -1,5 +1,5 @@
 // What commands know of the place where they print: its width, whether it shows colours, which characters.
-import type { DisplayFlags } from './command-table/flags.ts';
+import type { DisplayFlags, Theme } from './command-table/flags.ts';
 import type { CliConfig } from './config.ts';
 import { type GlyphSet, glyphSet } from './format/glyphs.ts';
 import { type Colors, type Paint, painter } from './format/palette.ts';
@@ -16,7 +16,12 @@ export interface Output {
   readonly paint: Paint;
 }
 
-type Flags = Partial<Pick<DisplayFlags, 'color' | 'glyphs' | 'theme'>>;
+interface ColorFlags {
+  readonly color?: boolean | undefined;
+  readonly theme?: Theme | undefined;
+}
+
+type Flags = ColorFlags & Pick<DisplayFlags, 'glyphs'>;
 
 interface Streams {
   readonly out: (text: string) => void;
@@ -24,7 +29,7 @@ interface Streams {
 }
 
 /** Of a screen, which is always a terminal. */
-export function colorsOf({ color, theme }: CliConfig, flags: Flags): Colors {
+export function colorsOf({ color, theme }: CliConfig, flags: ColorFlags): Colors {
   return color && flags.color !== false && (flags.theme ?? theme);
 }
 

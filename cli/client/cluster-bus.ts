@@ -8,10 +8,10 @@ import { viewAudience, viewInbox } from '../../crds/wire/pod.ts';
 import type { CliConfig } from '../config.ts';
 import type { Kube } from './kube.ts';
 import { listAll } from './kube-watch.ts';
+import { partsOf } from './system-pods.ts';
 import { openTunnel, type Tunnel } from './tunnel.ts';
 
 const natsPort = 4222;
-const natsPods = 'app.kubernetes.io/name=anneal,app.kubernetes.io/component=nats';
 const tokenSeconds = 3600;
 /** How long a first connection may take. */
 const connectMs = 15_000;
@@ -94,7 +94,7 @@ async function viewToken(kube: Kube, namespace: string, signal: AbortSignal): Pr
 
 async function readyPod(kube: Kube, namespace: string, signal: AbortSignal) {
   const path = `/api/v1/namespaces/${namespace}/pods`;
-  const { objects } = await listAll(kube, { path, labelSelector: natsPods }, signal);
+  const { objects } = await listAll(kube, { path, labelSelector: partsOf('nats') }, signal);
   const ready = objects
     .map((object) => pod.safeParse(object))
     .flatMap((parsed) => (parsed.success ? [parsed.data] : []))

@@ -20,17 +20,28 @@ export interface StoredRun {
   readonly outcome: OutcomeRecord | null;
 }
 
+/** How it ended is another file, which has to be read after its lock by whoever tells a run that ended from one that was killed. */
+export type BegunRun = Omit<StoredRun, 'outcome'>;
+
 /** Runs of a job, oldest first. */
 export async function runsOf(cache: string, job: string): Promise<readonly StoredRun[]> {
+  const runs: StoredRun[] = [];
+  for (const run of await begunRuns(cache, job)) {
+    runs.push({ ...run, outcome: await outcomeOf(run.folder) });
+  }
+  return runs;
+}
+
+/** Oldest first. */
+export async function begunRuns(cache: string, job: string): Promise<readonly BegunRun[]> {
   const root = join(cache, 'runs', job);
   const names = await readdir(root).catch(() => []);
   const numbers = names.filter((name) => /^\d+$/.test(name)).map(Number);
-  const runs: StoredRun[] = [];
+  const runs: BegunRun[] = [];
   for (const number of numbers.sort((a, b) => a - b)) {
     const folder = join(root, String(number));
     const record = runRecord.safeParse(await readJson(join(folder, runFiles.run)));
-    if (!record.success) continue;
-    runs.push({ folder, number, record: record.data, outcome: await outcomeOf(folder) });
+    if (record.success) runs.push({ folder, number, record: record.data });
   }
   return runs;
 }

@@ -87,31 +87,21 @@ export interface DisplayFlags {
 }
 
 export function withDisplay(command: Command): Command {
-  return command
-    .addOption(
-      new Option('--display <how>', 'live screen, lines, JSON lines, or only the end').choices([
-        ...displays,
-      ]),
-    )
-    .addOption(new Option('--glyphs <set>', 'characters of plots and bars').choices([...glyphSets]))
-    .addOption(themeOption())
-    .option('--no-color', 'no colours')
-    .option('--accessible', 'sentences instead of a screen');
+  const display = new Option('--display <how>', 'live screen, lines, JSON lines, or only the end');
+  withLook(command.addOption(display.choices([...displays])));
+  return command.option('--accessible', 'sentences instead of a screen');
 }
 
 /** Colours and characters, for commands that print lines. */
 export function withLook(command: Command): Command {
   return command
     .addOption(new Option('--glyphs <set>', 'characters of plots and bars').choices([...glyphSets]))
-    .addOption(themeOption())
+    .addOption(
+      new Option('--theme <colours>', "the terminal's own, or for a dark or light ground").choices([
+        ...themes,
+      ]),
+    )
     .option('--no-color', 'no colours');
-}
-
-function themeOption(): Option {
-  return new Option(
-    '--theme <colours>',
-    "the terminal's own, or for a dark or light ground",
-  ).choices([...themes]);
 }
 
 /** Every command takes them; errors are then told at more length. */

@@ -8,9 +8,8 @@ export interface Compared {
   readonly history: History;
 }
 
-const equals = ['tokens', 'steps', 'time'] as const;
 /** What is equal where jobs are compared. */
-export type Equal = (typeof equals)[number];
+export type Equal = 'tokens' | 'steps' | 'time';
 
 export interface Comparison {
   readonly names: readonly string[];

@@ -8,7 +8,7 @@ import type { CliConfig } from '../config.ts';
 import type { Check } from '../doctor/check.ts';
 import { diagnosisText } from '../format/diagnosis-text.ts';
 import { glyphSet } from '../format/glyphs.ts';
-import { knowsCluster } from '../jobs/open-source.ts';
+import { knowsCluster, namesCluster } from '../jobs/open-source.ts';
 import { thisMachine } from '../setup/machine.ts';
 import { doctor } from './doctor.ts';
 
@@ -35,8 +35,8 @@ export async function doctorFromTerminal(
   const text = glyphSet(config).text(diagnosisText(found, cluster));
   out(output === 'json' ? jsonOf('Diagnosis', all) : text);
   // A cluster that nobody named may lack anything: this machine runs jobs without one.
-  const named = Object.values(asked).some((flag) => flag !== undefined);
-  const isWell = found.healthy && (!named || cluster.every(({ state }) => state === 'Passed'));
+  const isWell =
+    found.healthy && (!namesCluster(asked) || cluster.every(({ state }) => state === 'Passed'));
   return isWell ? 0 : failureOf('E_SETUP').cliExit;
 }
 
@@ -46,13 +46,11 @@ const timeoutMs = 10_000;
 async function checksOfCluster(asked: SourceFlags, config: CliConfig): Promise<readonly Check[]> {
   if (!knowsCluster(asked, config)) return [];
   const { Kube } = await import('../client/kube.ts');
-  const { readKubeconfig } = await import('../client/kubeconfig.ts');
+  const { clusterAccess } = await import('../jobs/cluster-access.ts');
   const { clusterChecks } = await import('../doctor/cluster-checks.ts');
   try {
-    const { kubeconfigs: defaults, systemNamespace } = config;
-    const context = asked.context ?? config.context;
-    const access = await readKubeconfig({ file: asked.kubeconfig, defaults, context });
-    const namespace = asked.namespace ?? config.namespace ?? access.namespace ?? 'default';
+    const { systemNamespace } = config;
+    const { access, home: namespace } = await clusterAccess(asked, config);
     await using kube = new Kube(access, timeoutMs);
     const facts = { kube, contextName: access.contextName, namespace, systemNamespace };
     return await clusterChecks(facts, new AbortController().signal);

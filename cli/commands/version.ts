@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { apiVersion, group, plural } from '../../crds/group.ts';
 import { programVersion } from '../../crds/version.ts';
 import type { Kube } from '../client/kube.ts';
+import { partsOf } from '../client/system-pods.ts';
 import type { SourceFlags } from '../command-table/source-flags.ts';
 import type { CliConfig } from '../config.ts';
 import { knowsCluster } from '../jobs/open-source.ts';
@@ -66,18 +67,12 @@ const deployments = z.object({
   ),
 });
 
-async function clusterVersions(
-  config: CliConfig,
-  { context, kubeconfig }: SourceFlags,
-): Promise<ClusterVersions> {
+async function clusterVersions(config: CliConfig, asked: SourceFlags): Promise<ClusterVersions> {
   const { Kube } = await import('../client/kube.ts');
-  const { readKubeconfig } = await import('../client/kubeconfig.ts');
+  const { clusterAccess } = await import('../jobs/cluster-access.ts');
   const { toAnnealError } = await import('../../crds/errors.ts');
   try {
-    const access = await readKubeconfig({
-      ...{ file: kubeconfig, defaults: config.kubeconfigs },
-      context: context ?? config.context,
-    });
+    const { access } = await clusterAccess(asked, config);
     await using kube = new Kube(access, timeoutMs);
     const { gitVersion } = server.parse(await get(kube, '/version'));
     return {
@@ -108,7 +103,7 @@ async function operatorVersions(
   namespace: string,
 ): Promise<Pick<ClusterVersions, 'operator' | 'worker'>> {
   const path = `/apis/apps/v1/namespaces/${namespace}/deployments`;
-  const labelSelector = 'app.kubernetes.io/name=anneal,app.kubernetes.io/component=operator';
+  const labelSelector = partsOf('operator');
   const found = deployments.safeParse(
     await get(kube, path, { labelSelector }).catch(() => undefined),
   );
@@ -119,8 +114,7 @@ async function operatorVersions(
 }
 
 export function versionText({ cluster, ...here }: Versions): string {
-  const lines = Object.entries(here).map(([name, value]) => [name, value] as const);
-  return [...lines, ...clusterLines(cluster)]
+  return [...Object.entries<string>(here), ...clusterLines(cluster)]
     .map(([name, value]) => `${name.padEnd(10)} ${value}\n`)
     .concat(differenceLines(here.program, cluster))
     .join('');

@@ -243,10 +243,7 @@ async function screen(
       first: key === undefined ? { type: 'Board' } : { type: 'Job', key },
       isCluster: source.type === 'cluster',
       namespaces: looking.flags.allNamespaces === true,
-      ...{
-        color: colorsOf(config, flags as Pick<DisplayFlags, 'color' | 'theme'>),
-        keys: config.keys,
-      },
+      ...{ color: colorsOf(config, flags), keys: config.keys },
       interrupted() {
         interrupted = true;
       },

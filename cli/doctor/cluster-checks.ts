@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { group, plural, toAnnealError, version } from '../../crds/index.ts';
 import type { Kube } from '../client/kube.ts';
 import { listAll } from '../client/kube-watch.ts';
+import { partsOf } from '../client/system-pods.ts';
 import type { Check } from './check.ts';
 
 export interface ClusterFacts {
@@ -93,7 +94,7 @@ async function checkPods(
       ? 'helm install anneal charts/anneal; ANNEAL_SYSTEM_NAMESPACE says where it is'
       : 'jobs run without it, and show no live numbers; kubectl logs of its pods tell more';
   return guarded(name, fix, async () => {
-    const labelSelector = `app.kubernetes.io/name=anneal,app.kubernetes.io/component=${components[name]}`;
+    const labelSelector = partsOf(components[name]);
     const path = `/api/v1/namespaces/${systemNamespace}/pods`;
     const { objects } = await listAll(kube, { path, labelSelector }, signal);
     const ready = objects.filter((object) =>

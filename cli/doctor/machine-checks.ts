@@ -1,7 +1,7 @@
 // What this machine is: program, processor, memory, disk.
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { now } from '../clock.ts';
+import { passedMs } from '../clock.ts';
 import { bytes } from '../format/numbers.ts';
 import type { Check } from './check.ts';
 
@@ -68,11 +68,11 @@ const sizeMs = 1_500;
 
 /** A folder that others write in: what vanishes meanwhile counts nothing. */
 async function sizeOf(folder: string): Promise<{ size: number; isWhole: boolean }> {
-  const until = now().getTime() + sizeMs;
+  const until = passedMs() + sizeMs;
   const folders = [folder];
   let size = 0;
   for (let here = folders.pop(); here !== undefined; here = folders.pop()) {
-    if (now().getTime() > until) return { size, isWhole: false };
+    if (passedMs() > until) return { size, isWhole: false };
     const place = here;
     const entries = await readdir(place, { withFileTypes: true }).catch(() => []);
     const sizes = entries.map(async (entry) => {

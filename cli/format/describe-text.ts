@@ -7,6 +7,7 @@ import { curveSentence } from '../metrics/curve-sentence.ts';
 import type { Sample } from '../metrics/history.ts';
 import { ageOf, clockText } from './age.ts';
 import { shortCount, workersWords } from './job-columns.ts';
+import { lossWords } from './loss-words.ts';
 import type { Paint } from './palette.ts';
 import { styleOf } from './palette.ts';
 import { entry } from './wrap.ts';
@@ -118,12 +119,7 @@ function nowRows({ job, losses, happenings }: Described, row: Row, style: Descri
       ? undefined
       : [
           `${progress.step} of ${progress.totalSteps ?? '?'}`,
-          ...(progress.trainLoss === undefined
-            ? []
-            : [`loss ${Number(progress.trainLoss).toFixed(4)}`]),
-          ...(progress.evalLoss === undefined
-            ? []
-            : [`held out ${Number(progress.evalLoss).toFixed(4)}`]),
+          ...lossWords(status),
           ...(progress.tokensPerSecond === undefined
             ? []
             : [`${shortCount(Number(progress.tokensPerSecond))} tokens/s`]),

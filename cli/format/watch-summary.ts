@@ -4,6 +4,7 @@ import { whyOf } from '../jobs/why.ts';
 import type { JobState } from '../screens/job/model.ts';
 import { isOver } from '../screens/job/model.ts';
 import { shortCount } from './job-columns.ts';
+import { lossWords } from './loss-words.ts';
 import { seconds } from './numbers.ts';
 import { type Paint, styleOf } from './palette.ts';
 
@@ -36,10 +37,7 @@ export function watchSummary(state: JobState, style: SummaryStyle): readonly str
     ...(progress?.step === undefined
       ? []
       : [`step ${progress.step}/${progress.totalSteps ?? '?'}`]),
-    ...(progress?.trainLoss === undefined ? [] : [`loss ${Number(progress.trainLoss).toFixed(4)}`]),
-    ...(progress?.evalLoss === undefined
-      ? []
-      : [`held out ${Number(progress.evalLoss).toFixed(4)}`]),
+    ...lossWords(job.status),
     ...(progress?.tokensSeen === undefined ? [] : [`${shortCount(progress.tokensSeen)} tokens`]),
     ...(restarts?.counted ? [`${restarts.counted} restarts`] : []),
   ];

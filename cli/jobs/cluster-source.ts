@@ -3,21 +3,17 @@
 import { group, plural, version } from '../../crds/index.ts';
 import { Kube } from '../client/kube.ts';
 import { listAll, watchAll } from '../client/kube-watch.ts';
-import { type KubeAccess, readKubeconfig } from '../client/kubeconfig.ts';
+import type { KubeAccess } from '../client/kubeconfig.ts';
 import type { SourceFlags } from '../command-table/source-flags.ts';
 import type { CliConfig } from '../config.ts';
+import { clusterAccess } from './cluster-access.ts';
 import { happeningsOf } from './happenings.ts';
 import { type Job, readJobObject } from './job.ts';
 import { podLogs } from './pod-logs.ts';
 import type { Follow, Happening, Heard, JobSource, JobsChange, LogsAsked } from './source.ts';
 
 export async function openCluster(flags: SourceFlags, config: CliConfig): Promise<ClusterSource> {
-  const access = await readKubeconfig({
-    file: flags.kubeconfig,
-    defaults: config.kubeconfigs,
-    context: flags.context ?? config.context,
-  });
-  const home = flags.namespace ?? config.namespace ?? access.namespace ?? 'default';
+  const { access, home } = await clusterAccess(flags, config);
   return new ClusterSource(access, home, flags.allNamespaces === true, config);
 }
 

@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { runFiles } from '../../crds/wire/run-folder.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import { isRunLocked } from '../client/run-lock.ts';
-import { outcomeOf, runsOf, type StoredRun } from '../client/run-store.ts';
+import { type BegunRun, begunRuns, outcomeOf } from '../client/run-store.ts';
 import { lastMessages, runMessages } from '../client/run-telemetry.ts';
 import { linesOf } from '../format/run-lines.ts';
 import { type Job, keyOf } from './job.ts';
@@ -32,7 +32,7 @@ export class LocalSource implements JobSource {
     const names = await readdir(join(this.#cache, 'runs')).catch(() => []); // no run yet
     const jobs: Job[] = [];
     for (const name of names.toSorted()) {
-      for (const run of await runsOf(this.#cache, name)) jobs.push(await this.#jobOf(run));
+      for (const run of await begunRuns(this.#cache, name)) jobs.push(await this.#jobOf(run));
     }
     return jobs;
   }
@@ -87,15 +87,16 @@ export class LocalSource implements JobSource {
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  async #jobOf(stored: StoredRun): Promise<Job> {
-    const isRunning = isRunLocked(stored.folder);
-    // It may have ended since its folder was read, and is not to look like one that was killed.
-    const run = isRunning ? stored : { ...stored, outcome: await outcomeOf(stored.folder) };
-    const facts = await stat(join(run.folder, runFiles.telemetry)).catch(() => undefined);
+  async #jobOf(begun: BegunRun): Promise<Job> {
+    const { folder } = begun;
+    // Before its end is read: a run that ends in between is not to look like one that was killed, or as it ended before it went on.
+    const isRunning = isRunLocked(folder);
+    const run = { ...begun, outcome: await outcomeOf(folder) };
+    const facts = await stat(join(folder, runFiles.telemetry)).catch(() => undefined);
     const mark = `${facts?.size ?? 0} ${facts?.mtimeMs ?? 0}`;
-    const known = this.#seen.get(run.folder);
-    const last = known?.mark === mark ? known.last : await lastMessages(run.folder);
-    this.#seen.set(run.folder, { mark, last });
+    const known = this.#seen.get(folder);
+    const last = known?.mark === mark ? known.last : await lastMessages(folder);
+    this.#seen.set(folder, { mark, last });
     return runAsJob({ run, isRunning, last });
   }
 }

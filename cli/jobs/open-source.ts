@@ -15,7 +15,11 @@ export async function openSource(flags: SourceFlags, config: CliConfig): Promise
 /** Whether a command without further words is about a cluster. */
 export function knowsCluster(flags: SourceFlags, { kubeconfigs }: CliConfig): boolean {
   if (flags.local === true) return false;
+  return namesCluster(flags) || [...kubeconfigs, podToken].some((file) => existsSync(file));
+}
+
+/** Whether the words of a command do; a command has other flags beside these. */
+export function namesCluster(flags: SourceFlags): boolean {
   const names = [flags.namespace, flags.context, flags.kubeconfig, flags.allNamespaces];
-  if (names.some((name) => name !== undefined)) return true;
-  return [...kubeconfigs, podToken].some((file) => existsSync(file));
+  return names.some((name) => name !== undefined);
 }

@@ -1,11 +1,10 @@
 // What the operator says about one job: of its log, the lines that name the job.
 import * as z from 'zod';
 import type { Kube } from '../client/kube.ts';
+import { partsOf } from '../client/system-pods.ts';
 import { type Job, keyOf } from './job.ts';
-import { lineOf, logsOfPods } from './pod-logs.ts';
+import { lineOf, logsOfPods, parsedOr } from './pod-logs.ts';
 import type { Heard, LogLine, LogsAsked } from './source.ts';
-
-const labelSelector = 'app.kubernetes.io/name=anneal,app.kubernetes.io/component=operator';
 
 /** By its name, or by its identity on the bus. */
 const named = z.object({
@@ -27,13 +26,6 @@ export async function* operatorLogs(
     const said = lineOf(line, index);
     return data.err === undefined ? said : { ...said, text: `${said.text}: ${data.err.message}` };
   };
-  yield* logsOfPods(kube, { namespace, labelSelector }, asked, read, signal);
-}
-
-function parsedOr(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // any other text
-  }
+  const where = { namespace, labelSelector: partsOf('operator') };
+  yield* logsOfPods(kube, where, asked, read, signal);
 }

@@ -127,7 +127,8 @@ function levelOfNumber(level: number): LogLine['level'] {
   return level >= 30 ? 'info' : 'debug';
 }
 
-function parsedOr(text: string): unknown {
+/** What a line says as JSON; undefined for any other text. */
+export function parsedOr(text: string): unknown {
   try {
     return text.startsWith('{') ? JSON.parse(text) : undefined;
   } catch {

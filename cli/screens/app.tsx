@@ -4,7 +4,6 @@ import { Box, useApp, useInput, useWindowSize } from 'ink';
 import {
   type ReactNode,
   useEffect,
-  useMemo,
   useReducer,
   useRef,
   useState,
@@ -15,7 +14,7 @@ import { Line, type Look, Rule } from '../components/line.tsx';
 import type { GlyphSet } from '../format/glyphs.ts';
 import type { Colors } from '../format/palette.ts';
 import type { Job } from '../jobs/job.ts';
-import { CompareScreen } from './compare/screen.tsx';
+import { LiveComparison } from './compare/live-comparison.tsx';
 import { JobScreen } from './job/screen.tsx';
 import { Board } from './jobs/screen.tsx';
 import { type Key, keysOf } from './keys-of.ts';
@@ -154,14 +153,10 @@ function Compared({ look, live, keys }: ComparedProps): ReactNode {
   const [stop] = useState(() => new AbortController());
   const [histories] = useState(() => live.histories(keys, stop.signal));
   useEffect(() => () => stop.abort(), [stop]);
-  const version = useSyncExternalStore(histories.subscribe, () => histories.version);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new version means that there is more to compare
-  const all = useMemo(() => histories.all, [histories, version]);
-  const [took] = useState(() => (ms: number) => histories.took(ms));
   // One row is for the keys, which are those of the whole screen.
   const rows = { ...look, rows: look.rows - 1 };
-  const shown = { look: rows, all, away: histories.away, took } as const;
-  return <CompareScreen {...shown} equal="tokens" metric="loss" keys="" />;
+  const shown = { look: rows, histories, equal: 'tokens', metric: 'loss', keys: '' } as const;
+  return <LiveComparison {...shown} />;
 }
 
 interface FootProps {

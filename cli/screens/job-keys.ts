@@ -1,6 +1,6 @@
 // Keys that mean the same wherever a job is chosen, and why one of them does nothing now.
 import { isTerminal } from '../../crds/index.ts';
-import { type Job, phaseOf } from '../jobs/job.ts';
+import { type Job, keyOf, phaseOf } from '../jobs/job.ts';
 import { type Answer, type Navigation, opened, type Question, same } from './navigation.ts';
 import type { Pressed } from './pressed.ts';
 
@@ -10,7 +10,7 @@ export function forJob(
   job: Job,
   isCluster: boolean,
 ): Answer {
-  const key = `${job.namespace}/${job.name}`;
+  const key = keyOf(job);
   if (input === 'l') return opened(navigation, { type: 'Logs', key });
   if (input === 'd') return opened(navigation, { type: 'Text', key, what: 'describe' });
   if (input === 'y') return opened(navigation, { type: 'Text', key, what: 'yaml' });

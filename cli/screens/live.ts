@@ -2,7 +2,7 @@
 // ten times a second that there is something new.
 import { toAnnealError } from '../../crds/index.ts';
 import { passedMs } from '../clock.ts';
-import type { Job } from '../jobs/job.ts';
+import { type Job, keyOf } from '../jobs/job.ts';
 import type { JobSource, LogLine, LogsAsked } from '../jobs/source.ts';
 import { LiveHistories } from './compare/live-histories.ts';
 import { emptyJob, type JobEvent, type JobState, seeJob } from './job/model.ts';
@@ -89,7 +89,7 @@ export class Live {
 
   /** Begins to listen to the workers of a job. */
   open(job: Job, { logs, previous }: Wanted): void {
-    const key = `${job.namespace}/${job.name}`;
+    const key = keyOf(job);
     const known = this.#opened.get(key);
     const opened = known ?? {
       ...{ state: seeJob(emptyJob, [{ type: 'Job', job }]), pending: [], lines: [], before: [] },
@@ -190,7 +190,7 @@ export class Live {
 }
 
 function eventFor(key: string, change: TimedChange['change'], at: number): JobEvent | undefined {
-  const is = (job: Job) => `${job.namespace}/${job.name}` === key;
+  const is = (job: Job) => keyOf(job) === key;
   switch (change.type) {
     case 'Away':
       return { type: 'Away', why: change.why, at };

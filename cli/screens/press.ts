@@ -1,4 +1,5 @@
 // What a key means where a person is. Pure, so that every key can be tested without a terminal.
+import { keyOf } from '../jobs/job.ts';
 import { obey } from './command-line.ts';
 import { forJob } from './job-keys.ts';
 import {
@@ -85,9 +86,8 @@ function onBoard(navigation: Navigation, pressed: Pressed, { rows, isCluster }: 
   if (input === '/') return same({ ...navigation, typing: true });
   const job = rows[Math.min(last, navigation.row)];
   if (job === undefined) return same(navigation);
-  const place = `${job.namespace}/${job.name}`;
-  if (key === 'enter') return opened(navigation, { type: 'Job', key: place });
-  if (input === 'c') return compared(navigation, place);
+  if (key === 'enter') return opened(navigation, { type: 'Job', key: keyOf(job) });
+  if (input === 'c') return compared(navigation, keyOf(job));
   return forJob(navigation, pressed, job, isCluster);
 }
 

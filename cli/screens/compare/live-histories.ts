@@ -48,9 +48,9 @@ export class LiveHistories {
   }
 
   /** How long it took to make the picture: the next one waits accordingly. */
-  took(ms: number): void {
+  readonly took = (ms: number): void => {
     this.#pauseMs = Math.max(frameMs, ms / share);
-  }
+  };
 
   /** Changes when there is something new to draw. */
   get version(): number {

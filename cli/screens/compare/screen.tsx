@@ -14,7 +14,7 @@ import { phaseOf } from '../../jobs/job.ts';
 import { type MetricName, metricLabel } from '../../metrics/history.ts';
 import type { Away } from './live-histories.ts';
 
-interface CompareProps {
+export interface CompareProps {
   readonly look: Look;
   readonly all: readonly Compared[];
   readonly away: readonly (Away & { readonly name: string })[];
@@ -128,16 +128,16 @@ function Picture(props: PictureProps): ReactNode {
         // biome-ignore lint/suspicious/noArrayIndexKey: the number of rows is fixed
         <Text key={row} wrap="truncate-end">
           {look.glyphs.text(`${label} ┤`)}
-          {joined(pieces).map(({ text, color }, at) =>
-            shadeOf(color, colors) === undefined ? (
-              text
-            ) : (
+          {joined(pieces).map(({ text, color }, at) => {
+            const shade = shadeOf(color, colors);
+            if (shade === undefined) return text;
+            return (
               // biome-ignore lint/suspicious/noArrayIndexKey: pieces of a row have no name
-              <Text key={at} color={shadeOf(color, colors) as string}>
+              <Text key={at} color={shade}>
                 {text}
               </Text>
-            ),
-          )}
+            );
+          })}
         </Text>
       ))}
       <Line look={look} style={{ dim: true }}>

@@ -1,13 +1,13 @@
 // Opens the comparison on the alternate buffer; resolves when the person leaves or the signal is aborted.
 import { useApp, useInput, useWindowSize } from 'ink';
-import { type ReactNode, useMemo, useState, useSyncExternalStore } from 'react';
+import type { ReactNode } from 'react';
 import type { Equal } from '../../commands/compare.ts';
 import type { GlyphSet } from '../../format/glyphs.ts';
 import type { Colors } from '../../format/palette.ts';
 import type { MetricName } from '../../metrics/history.ts';
 import { showFullScreen } from '../full-screen.ts';
+import { LiveComparison } from './live-comparison.tsx';
 import type { LiveHistories } from './live-histories.ts';
-import { CompareScreen } from './screen.tsx';
 
 interface CompareFacts {
   readonly histories: LiveHistories;
@@ -27,19 +27,14 @@ export async function showCompare(facts: CompareFacts, signal: AbortSignal): Pro
 function App({ histories, glyphs, color, now, interrupted, ...asked }: CompareFacts): ReactNode {
   const { exit } = useApp();
   const { columns, rows } = useWindowSize();
-  const version = useSyncExternalStore(histories.subscribe, () => histories.version);
   useInput((input, key) => {
     const isInterrupt = key.ctrl && input === 'c';
     if (isInterrupt) interrupted();
     if (isInterrupt || input === 'q' || key.escape) exit();
   });
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new version means that there is more to compare
-  const all = useMemo(() => histories.all, [histories, version]);
-  const [took] = useState(() => (ms: number) => histories.took(ms));
   const look = {
     ...{ columns: Math.max(20, columns), rows: Math.max(8, rows), glyphs, color },
     now: now().getTime() / 1000,
   };
-  const shown = { look, all, away: histories.away, ...asked };
-  return <CompareScreen {...shown} took={took} />;
+  return <LiveComparison histories={histories} look={look} {...asked} />;
 }

@@ -18,10 +18,8 @@ export function methodLines({ job, run }: JobState, columns: number): readonly s
     const found = method?.[seam];
     if (found === undefined) return [];
     const names = Object.keys(found.parameters ?? {});
-    const ordered = [...first.filter((name) => names.includes(name)), ...names].filter(
-      (name, index, all) => all.indexOf(name) === index,
-    );
-    const words = ordered.map((name) => `${name} ${found.parameters?.[name]}`);
+    const ordered = new Set([...first.filter((name) => names.includes(name)), ...names]);
+    const words = [...ordered].map((name) => `${name} ${found.parameters?.[name]}`);
     return [[seam, [found.type, ...words].join(' · ')]];
   });
   const planned = run.plan === null ? memory?.peak : bytes(run.plan.memory.peak);

@@ -18,7 +18,7 @@ interface Row {
   readonly values: readonly number[];
   readonly unit: string;
   /** Undefined: measured for comparison only. */
-  readonly goal?: readonly ['below' | 'above', number];
+  readonly goal?: readonly ['below' | 'above', number] | undefined;
 }
 
 interface Asked {
@@ -49,10 +49,10 @@ export async function benchCli({ steps }: Setup, args: readonly string[]): Promi
   // The first start after a change compiles the screens; nobody waits for that twice.
   await liveBoard(stage, 0);
   const { seconds, rounds } = asked;
-  rows.push(...boardRows(await repeated(rounds, () => liveBoard(stage, seconds))));
-  rows.push(...logRows(await repeated(rounds, () => liveLogs(stage, seconds))));
+  rows.push(...rowsOf(boardRows, await repeated(rounds, () => liveBoard(stage, seconds))));
+  rows.push(...rowsOf(logRows, await repeated(rounds, () => liveLogs(stage, seconds))));
   if (kubectl)
-    rows.push(...kubectlRows(await repeated(rounds, () => kubectlWatch(stage, seconds))));
+    rows.push(...rowsOf(kubectlRows, await repeated(rounds, () => kubectlWatch(stage, seconds))));
   steps.note(`${availableParallelism()} cores, load ${loadavg()[0]?.toFixed(1)}; ${jobs} jobs`);
   for (const row of rows) steps.note(rowText(row));
 }
@@ -97,128 +97,53 @@ async function startMs(run: () => PromiseLike<unknown>): Promise<readonly number
   return times;
 }
 
-interface Live {
-  readonly firstMs: number;
-  readonly firstCpuMs: number;
+interface Costs {
   readonly idle: Spent;
   readonly busy: Spent;
   readonly memoryMiB: number;
 }
 
+interface Live extends Costs {
+  readonly firstMs: number;
+  readonly firstCpuMs: number;
+}
+
+/** Until the first picture that has this. */
+async function first(shown: Shown, pattern: RegExp): Promise<Omit<Live, keyof Costs>> {
+  const firstMs = await shown.until(pattern);
+  return { firstMs, firstCpuMs: 1000 * (await shown.cpuSeconds()) };
+}
+
+/** Idle, then while something happens; the key ends it. */
+async function costs(
+  shown: Shown,
+  { seconds, busily, leave }: { seconds: number; busily: () => Promise<void>; leave: string },
+): Promise<Costs> {
+  await wait(2_000); // what starts, or is still being drawn, is not idle
+  const idle = await shown.while(() => wait(seconds * 1000));
+  const busy = await shown.while(busily);
+  const memoryMiB = await shown.residentMiB();
+  shown.type(leave);
+  await shown.ended();
+  return { idle, busy, memoryMiB };
+}
+
 async function liveBoard(stage: Stage, seconds: number): Promise<Live> {
   using shown = new Shown(process.execPath, [program, 'watch'], stage);
-  const firstMs = await shown.until(new RegExp(`${jobs} jobs`));
-  const firstCpuMs = 1000 * (await shown.cpuSeconds());
-  await wait(2_000); // what starts is not idle
-  const idle = await shown.while(() => wait(seconds * 1000));
-  const busy = await shown.while(() => stage.change(seconds));
-  const memoryMiB = await shown.residentMiB();
-  shown.type('q');
-  await shown.ended();
-  return { firstMs, firstCpuMs, idle, busy, memoryMiB };
-}
-
-function boardRows(all: readonly Live[]): readonly Row[] {
-  const of = (pick: (one: Live) => number) => all.map(pick);
-  return [
-    row(
-      'board: first picture',
-      of(({ firstMs }) => firstMs),
-      'ms',
-      ['below', 1000],
-    ),
-    row(
-      'board: processor until then',
-      of(({ firstCpuMs }) => firstCpuMs),
-      'ms',
-    ),
-    row(
-      'board: processor while idle',
-      of(({ idle }) => idle.percent),
-      '%',
-      ['below', 3],
-    ),
-    ...busyRows(`board, ${changesPerSecond} changes/s`, all),
-    row(
-      'board: memory',
-      of(({ memoryMiB }) => memoryMiB),
-      'MiB',
-      ['below', 150],
-    ),
-  ];
-}
-
-function busyRows(what: string, all: readonly Live[]): readonly Row[] {
-  const of = (pick: (one: Spent) => number) => all.map(({ busy }) => pick(busy));
-  return [
-    row(
-      `${what}: processor`,
-      of(({ percent }) => percent),
-      '%',
-    ),
-    row(
-      `${what}: pictures a second`,
-      of((one) => one.picturesPerSecond),
-      '',
-      ['above', 9],
-    ),
-    row(
-      `${what}: longest wait for one`,
-      of((one) => one.longestGapMs),
-      'ms',
-      [
-        'below',
-        // One picture left out.
-        (2 * 1000) / framesPerSecond,
-      ],
-    ),
-  ];
-}
-
-function row(what: string, values: readonly number[], unit: string, goal?: Row['goal']): Row {
-  return goal === undefined ? { what, values, unit } : { what, values, unit, goal };
+  const began = await first(shown, new RegExp(`${jobs} jobs`));
+  const busily = () => stage.change(seconds);
+  return { ...began, ...(await costs(shown, { seconds, busily, leave: 'q' })) };
 }
 
 /** The log of a job on the screen, while its workers talk. */
 async function liveLogs(stage: Stage, seconds: number): Promise<Live> {
   using shown = new Shown(process.execPath, [program, 'watch', 'job-000'], stage);
-  const firstMs = await shown.until(/1 loss/);
-  const firstCpuMs = 1000 * (await shown.cpuSeconds());
+  const began = await first(shown, /1 loss/);
   shown.type('l');
   await shown.until(/logs of all workers/);
   await Promise.all([shown.until(/line \d+ of worker/), stage.talk(1)]);
-  await wait(2_000); // the last of these lines are still being drawn
-  const idle = await shown.while(() => wait(seconds * 1000));
-  const busy = await shown.while(() => stage.talk(seconds));
-  const memoryMiB = await shown.residentMiB();
-  shown.type('q');
-  await shown.ended();
-  return { firstMs, firstCpuMs, idle, busy, memoryMiB };
-}
-
-function logRows(all: readonly Live[]): readonly Row[] {
-  const of = (pick: (one: Live) => number) => all.map(pick);
-  return [
-    row(
-      'job: first picture',
-      of(({ firstMs }) => firstMs),
-      'ms',
-      ['below', 1000],
-    ),
-    row(
-      'logs: processor while idle',
-      of(({ idle }) => idle.percent),
-      '%',
-      ['below', 3],
-    ),
-    ...busyRows(`logs, ${linesPerSecond} lines/s`, all),
-    row(
-      'logs: memory',
-      of(({ memoryMiB }) => memoryMiB),
-      'MiB',
-      ['below', 150],
-    ),
-  ];
+  const busily = () => stage.talk(seconds);
+  return { ...began, ...(await costs(shown, { seconds, busily, leave: 'q' })) };
 }
 
 async function hasKubectl(): Promise<boolean> {
@@ -227,47 +152,62 @@ async function hasKubectl(): Promise<boolean> {
 }
 
 async function kubectlWatch(stage: Stage, seconds: number): Promise<Live> {
-  const words = ['get', 'finetunejobs', '--watch'];
-  using shown = new Shown('kubectl', words, stage);
-  const firstMs = await shown.until(new RegExp(`job-${jobs - 1}`));
-  const firstCpuMs = 1000 * (await shown.cpuSeconds());
-  await wait(2_000);
-  const idle = await shown.while(() => wait(seconds * 1000));
-  const busy = await shown.while(() => stage.change(seconds));
-  const memoryMiB = await shown.residentMiB();
-  shown.type('\u0003');
-  await shown.ended();
-  return { firstMs, firstCpuMs, idle, busy, memoryMiB };
+  using shown = new Shown('kubectl', ['get', 'finetunejobs', '--watch'], stage);
+  const began = await first(shown, new RegExp(`job-${jobs - 1}`));
+  const busily = () => stage.change(seconds);
+  return { ...began, ...(await costs(shown, { seconds, busily, leave: '\u0003' })) };
 }
 
-function kubectlRows(all: readonly Live[]): readonly Row[] {
-  const of = (pick: (one: Live) => number) => all.map(pick);
-  const what = 'kubectl get --watch';
+type Measured = readonly [
+  what: string,
+  pick: (one: Live) => number,
+  unit: string,
+  goal?: Row['goal'],
+];
+
+/** One picture left out. */
+const longestGapMs = (2 * 1000) / framesPerSecond;
+
+function busyRows(what: string): readonly Measured[] {
   return [
-    row(
-      `${what}: all rows`,
-      of(({ firstMs }) => firstMs),
+    [`${what}: processor`, ({ busy }) => busy.percent, '%'],
+    [`${what}: pictures a second`, ({ busy }) => busy.picturesPerSecond, '', ['above', 9]],
+    [
+      `${what}: longest wait for one`,
+      ({ busy }) => busy.longestGapMs,
       'ms',
-    ),
-    row(
-      `${what}: processor until then`,
-      of(({ firstCpuMs }) => firstCpuMs),
-      'ms',
-    ),
-    row(
-      `${what}: processor while idle`,
-      of(({ idle }) => idle.percent),
-      '%',
-    ),
-    row(
-      `${what}, ${changesPerSecond} changes/s: processor`,
-      of(({ busy }) => busy.percent),
-      '%',
-    ),
-    row(
-      `${what}: memory`,
-      of(({ memoryMiB }) => memoryMiB),
-      'MiB',
-    ),
+      ['below', longestGapMs],
+    ],
   ];
+}
+
+const boardRows: readonly Measured[] = [
+  ['board: first picture', ({ firstMs }) => firstMs, 'ms', ['below', 1000]],
+  ['board: processor until then', ({ firstCpuMs }) => firstCpuMs, 'ms'],
+  ['board: processor while idle', ({ idle }) => idle.percent, '%', ['below', 3]],
+  ...busyRows(`board, ${changesPerSecond} changes/s`),
+  ['board: memory', ({ memoryMiB }) => memoryMiB, 'MiB', ['below', 150]],
+];
+
+const logRows: readonly Measured[] = [
+  ['job: first picture', ({ firstMs }) => firstMs, 'ms', ['below', 1000]],
+  ['logs: processor while idle', ({ idle }) => idle.percent, '%', ['below', 3]],
+  ...busyRows(`logs, ${linesPerSecond} lines/s`),
+  ['logs: memory', ({ memoryMiB }) => memoryMiB, 'MiB', ['below', 150]],
+];
+
+const kubectlRows: readonly Measured[] = [
+  ['kubectl get --watch: all rows', ({ firstMs }) => firstMs, 'ms'],
+  ['kubectl get --watch: processor until then', ({ firstCpuMs }) => firstCpuMs, 'ms'],
+  ['kubectl get --watch: processor while idle', ({ idle }) => idle.percent, '%'],
+  [
+    `kubectl get --watch, ${changesPerSecond} changes/s: processor`,
+    ({ busy }) => busy.percent,
+    '%',
+  ],
+  ['kubectl get --watch: memory', ({ memoryMiB }) => memoryMiB, 'MiB'],
+];
+
+function rowsOf(measured: readonly Measured[], all: readonly Live[]): readonly Row[] {
+  return measured.map(([what, pick, unit, goal]) => ({ what, values: all.map(pick), unit, goal }));
 }

@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
-import { appendFile, readFile } from 'node:fs/promises';
+import { appendFile, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
+import { execa } from 'execa';
 import { lockRun } from '../../../cli/client/run-lock.ts';
 import { type Job, phaseOf } from '../../../cli/jobs/job.ts';
 import { LocalSource } from '../../../cli/jobs/local-source.ts';
@@ -40,21 +41,29 @@ test('runs of all jobs are listed, and a run that was cut off does not hide the 
   );
 });
 
-test('a run that ends while runs are being read is not one that was killed', async (t) => {
-  await using cache = await temporaryFolder();
-  const folder = await storedRun(cache.path, { outcome: null });
-  // Its own end is read first, and whether somebody owns it only after these.
-  for (let number = 2; number < 60; number += 1) await storedRun(cache.path, { number });
-  const lock = lockRun({ folder, number: 1, record: aRunRecord(cache.path), outcome: null });
-  const listing = new LocalSource(cache.path).list();
-  // By then the listing, which began before, has read the first folder.
-  for (let times = 0; times < 12; times += 1) await readFile(join(folder, 'run.json'));
-  const ended = { version: 1, state: 'Complete', endedAt: '2026-01-01T00:10:00.000Z' };
-  writeFileSync(join(folder, 'outcome.json'), JSON.stringify(ended));
-  lock[Symbol.dispose]();
-  const [first] = await listing;
-  t.is(first && phaseOf(first), 'Succeeded');
-});
+for (const [what, before] of [
+  ['killed', null],
+  ['stopped before it went on', { state: 'Stopped' }],
+] as const) {
+  test(`a run that ends while runs are being read is not one that was ${what}`, async (t) => {
+    await using cache = await temporaryFolder();
+    const folder = await storedRun(cache.path, { outcome: before });
+    // A pipe in the place of the next record: the listing waits there, when it has read the first folder.
+    const pipe = join(await storedRun(cache.path, { number: 2 }), 'run.json');
+    await rm(pipe);
+    await execa('mkfifo', [pipe]);
+    const lock = lockRun({ folder, number: 1, record: aRunRecord(cache.path), outcome: null });
+    const listing = new LocalSource(cache.path).list();
+    const next = await open(pipe, 'w');
+    const ended = { version: 1, state: 'Complete', endedAt: '2026-01-01T00:10:00.000Z' };
+    writeFileSync(join(folder, 'outcome.json'), JSON.stringify(ended));
+    lock[Symbol.dispose]();
+    await next.writeFile(JSON.stringify(aRunRecord(cache.path)));
+    await next.close();
+    const [first] = await listing;
+    t.is(first && phaseOf(first), 'Succeeded');
+  });
+}
 
 test('a run in progress is followed: what is there, then what comes, until its process ends', async (t) => {
   await using cache = await temporaryFolder();

@@ -1,0 +1,22 @@
+// The cluster and the namespace that a command means, by its flags, the settings and the kubeconfig.
+import { type KubeAccess, readKubeconfig } from '../client/kubeconfig.ts';
+import type { SourceFlags } from '../command-table/source-flags.ts';
+import type { CliConfig } from '../config.ts';
+
+interface ClusterAccess {
+  readonly access: KubeAccess;
+  /** Namespace of the context, where none is named. */
+  readonly home: string;
+}
+
+export async function clusterAccess(
+  { kubeconfig, context, namespace }: SourceFlags,
+  config: CliConfig,
+): Promise<ClusterAccess> {
+  const access = await readKubeconfig({
+    file: kubeconfig,
+    defaults: config.kubeconfigs,
+    context: context ?? config.context,
+  });
+  return { access, home: namespace ?? config.namespace ?? access.namespace ?? 'default' };
+}
