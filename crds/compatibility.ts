@@ -3,11 +3,11 @@
 import type { FineTuneJobSpec } from './api/job.ts';
 import type { Worker } from './api/worker.ts';
 import type { FailureCode } from './failures.ts';
-import { storesCodes } from './methods/coded.ts';
 import { levelOf } from './methods/halo-level.ts';
 import { projectionOf } from './methods/projection.ts';
 import { type ResolvedMethod, resolveMethod } from './methods/resolve.ts';
 import { sequencesPerStep } from './plan/batches.ts';
+import { unshareables } from './plan/shareable.ts';
 import { placedRules, printedJob } from './schema-tree.ts';
 import { isPresent } from './union.ts';
 
@@ -148,22 +148,13 @@ export const pairs: readonly Pair[] = [
     sentence: 'gives a step fewer sequences than there are workers; each needs at least one',
     hint: 'ask for fewer workers, or raise globalBatchSize or globalBatchTokens',
   },
-  {
-    id: 'codes of trained weights are not shared out',
-    where: 'cluster',
-    path: ['method', 'precision', 'bfloat16', 'trainedWeights'],
-    meets: ({ worker }, method) => mostWorkers(worker) > 1 && storesCodes(method),
-    sentence: 'is Int8; codes of weights are not shared out over several workers yet',
-    hint: 'use one worker, or another value of trainedWeights',
-  },
-  {
-    id: 'products in 8 bits are those of one worker',
-    where: 'cluster',
-    path: ['method', 'precision', 'type'],
-    meets: ({ worker }, { precision }) => mostWorkers(worker) > 1 && precision.type === 'HALO',
-    sentence: 'is HALO; codes of weights are not shared out over several workers yet',
-    hint: 'use one worker, or BFloat16',
-  },
+  ...unshareables.map(
+    ({ id, path, value, meets, hint }): Pair => ({
+      ...{ id, path, hint, where: 'cluster' },
+      meets: ({ worker }, method) => mostWorkers(worker) > 1 && meets(method),
+      sentence: `is ${value}; codes of weights are not shared out over several workers yet`,
+    }),
+  ),
   {
     id: 'images are mounted by a cluster',
     where: 'machine',

@@ -152,9 +152,9 @@ export function printFailureReference(): string {
 function reasonTable(): string {
   const rows = Object.entries<Readonly<Record<string, ReasonMeaning>>>(conditionReasons).flatMap(
     ([type, reasons]) =>
-      Object.entries(reasons).map(([reason, { meaning, remedy = '' }]) => [
-        ...[type, reason, meaning, remedy],
-      ]),
+      Object.entries(reasons).map(([reason, { meaning, remedy = '' }]) => {
+        return [type, reason, meaning, remedy];
+      }),
   );
   return markdownTable(['Condition', 'Reason', 'Meaning', 'What to do'], rows);
 }

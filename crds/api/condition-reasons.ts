@@ -8,7 +8,7 @@ export interface ReasonMeaning {
   readonly remedy?: string;
 }
 
-const itself: ReasonMeaning = {
+const containerConfigError: ReasonMeaning = {
   meaning: 'A container cannot be made from what the pod names: a Secret, a key, a claim.',
   remedy: 'Make what the message names, in the namespace of the job.',
 };
@@ -40,12 +40,12 @@ export const conditionReasons = {
     Preparing: { meaning: 'They are being fetched and made into tokens: `status.progress.stage`.' },
     NotShared: { meaning: 'Pods share no volume; each worker prepares for itself.' },
     Pending: { meaning: 'The pod that prepares does not run yet; the words of kubelet follow.' },
-    ContainerConfigError: itself,
+    ContainerConfigError: containerConfigError,
   },
   PodsReady: {
     AllReady: { meaning: 'All workers of the epoch are ready.' },
     Pending: { meaning: 'Workers start, or there are none on purpose; the message says which.' },
-    ContainerConfigError: itself,
+    ContainerConfigError: containerConfigError,
   },
   Running: {
     Training: { meaning: 'A world is agreed on and trains.' },
@@ -114,7 +114,7 @@ export const conditionReasons = {
     Uploaded: { meaning: 'The results are at the places in `status.artifacts`.' },
     Publishing: { meaning: 'They are being made, read back and taken there.' },
     Pending: { meaning: 'The pod that publishes does not run yet; the words of kubelet follow.' },
-    ContainerConfigError: itself,
+    ContainerConfigError: containerConfigError,
   },
   Complete: {
     Finished: { meaning: 'All steps are done and the results are in place.' },

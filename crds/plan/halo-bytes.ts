@@ -1,7 +1,7 @@
 // What products in 8 bits keep and need beside what the same method keeps in bfloat16.
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
-import { type Linear, linearsOf } from './parameters.ts';
+import { type Linear, lastPart, linearsOf } from './parameters.ts';
 
 interface HaloBytes {
   /** Codes of the weights of a block. */
@@ -18,9 +18,9 @@ const nothing = { codes: 0, tapePerToken: 0, forwardWorking: 0, backwardWorking:
 export function haloBytes(facts: DecoderFacts, method: ResolvedMethod, tokens: number): HaloBytes {
   if (method.precision.type !== 'HALO') return nothing;
   const { backward, exclude = [] } = method.precision.halo;
-  const inBits = (name: string) => !exclude.some((one) => one.endsWith(name));
-  const groups = groupsOf(facts).map((group) => group.filter(({ name }) => inBits(name)));
-  const coded = groups.filter((group) => group.length > 0);
+  const excluded = new Set(exclude.map(lastPart));
+  const linears = linearsOf(facts).filter(({ name }) => !excluded.has(name));
+  const coded = groupsOf(linears);
   const trains = method.adapter.type === 'None';
   const inputs = coded.map(([first]) => first?.in ?? 0);
   const weights = coded.flat().map((linear) => linear.out * linear.in);
@@ -40,17 +40,14 @@ export function haloBytes(facts: DecoderFacts, method: ResolvedMethod, tokens: n
   };
 }
 
-/** Layers of a block that read the same input. */
-function groupsOf(facts: DecoderFacts): readonly (readonly Linear[])[] {
-  const mlp = (name: string) => name.startsWith('gate') || name.startsWith('up');
-  const all = linearsOf(facts);
-  const isQkv = ({ name }: Linear) => /^(q|k|v|qkv)_proj$/.test(name);
-  return [
-    all.filter(isQkv),
-    all.filter(({ name }) => name === 'o_proj'),
-    all.filter(({ name }) => mlp(name)),
-    all.filter(({ name }) => name === 'down_proj'),
-  ];
+/** Names of the layers that read one input. */
+const readers = [/^(q|k|v|qkv)_proj$/, /^o_proj$/, /^(gate|up|gate_up)_proj$/, /^down_proj$/];
+
+/** Those of them that read the same input. */
+function groupsOf(linears: readonly Linear[]): readonly (readonly Linear[])[] {
+  return readers
+    .map((names) => linears.filter(({ name }) => names.test(name)))
+    .filter((group) => group.length > 0);
 }
 
 function sum(values: readonly number[]): number {

@@ -132,7 +132,8 @@ export function adaptedLinears(facts: DecoderFacts, targets: readonly string[]):
   return all.filter(({ name }) => wanted.has(name));
 }
 
-function lastPart(target: string): string {
+/** Of a name as jobs write it, which may be a longer tail of a module path: the name of the linear. */
+export function lastPart(target: string): string {
   return target.slice(target.lastIndexOf('.') + 1);
 }
 

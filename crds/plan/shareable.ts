@@ -3,24 +3,47 @@ import { UserError } from '../errors.ts';
 import { storesCodes } from '../methods/coded.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 
+interface Unshareable {
+  /** As of a rule of compatibility.ts. */
+  readonly id: string;
+  /** Below `spec`. */
+  readonly path: readonly string[];
+  readonly value: string;
+  readonly meets: (method: ResolvedMethod) => boolean;
+  /** What each worker would have to hold whole, before `N workers cannot share out yet`. */
+  readonly sentence: string;
+  readonly hint: string;
+}
+
+export const unshareables: readonly Unshareable[] = [
+  {
+    id: 'codes of trained weights are not shared out',
+    path: ['method', 'precision', 'bfloat16', 'trainedWeights'],
+    value: 'Int8',
+    meets: storesCodes,
+    sentence: 'the trained weights are stored as codes of 8 bits',
+    hint: 'use one worker, or another value of spec.method.precision.bfloat16.trainedWeights',
+  },
+  {
+    id: 'products in 8 bits are those of one worker',
+    path: ['method', 'precision', 'type'],
+    value: 'HALO',
+    meets: ({ precision }) => precision.type === 'HALO',
+    sentence: 'each worker would hold codes of all weights',
+    hint: 'use one worker, or spec.method.precision: { type: BFloat16 }',
+  },
+];
+
 /** Throws where the method has no way to be spread over so many workers. */
 export function requireShareable(method: ResolvedMethod, workers: number): void {
-  if (workers === 1) return;
-  if (method.precision.type === 'HALO') {
-    throw new UserError({
-      code: 'E_INCOMPATIBLE_METHOD',
-      path: 'spec.method.precision.type',
-      value: 'HALO',
-      message: `each worker would hold codes of all weights, which ${workers} workers cannot share out yet`,
-      hint: 'use one worker, or spec.method.precision: { type: BFloat16 }',
-    });
-  }
-  if (!storesCodes(method)) return;
+  const found = workers === 1 ? undefined : unshareables.find(({ meets }) => meets(method));
+  if (found === undefined) return;
+  const { path, value, sentence, hint } = found;
   throw new UserError({
     code: 'E_INCOMPATIBLE_METHOD',
-    path: 'spec.method.precision.bfloat16.trainedWeights',
-    value: 'Int8',
-    message: `the trained weights are stored as codes of 8 bits, which ${workers} workers cannot share out yet`,
-    hint: 'use one worker, or another value of spec.method.precision.bfloat16.trainedWeights',
+    path: ['spec', ...path].join('.'),
+    value,
+    message: `${sentence}, which ${workers} workers cannot share out yet`,
+    hint,
   });
 }

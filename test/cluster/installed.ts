@@ -4,6 +4,7 @@ import type { ExecutionContext } from 'ava';
 import { execa } from 'execa';
 import { stringify } from 'yaml';
 import { thisSetup } from '../../cli/setup/setup.ts';
+import { mergePatched } from '../doubles/kube/patches.ts';
 import { helm } from '../setup/helm.ts';
 import { ensureImages, imageName } from '../setup/images.ts';
 import { aNamespace, type Closing, kubeconfig, kubectl, programs } from './access.ts';
@@ -30,11 +31,9 @@ type Telling = Partial<Pick<ExecutionContext, 'passed' | 'log'>>;
 interface Release {
   readonly namespace: string;
   /** `helm upgrade` with some values changed, and flags for it. */
-  upgrade(changes: Values, flags?: readonly string[]): Promise<void>;
+  upgrade(changes: object, flags?: readonly string[]): Promise<void>;
   uninstall(): Promise<void>;
 }
-
-type Values = Readonly<Record<string, unknown>>;
 
 /** A release in a namespace of its own; jobs are run in `jobs` alone. Gone with the test. */
 export async function installAnneal(
@@ -44,11 +43,12 @@ export async function installAnneal(
 ): Promise<Release> {
   const namespace = await aNamespace(t);
   const program = await helm();
-  const run = (args: readonly string[], values: Values) =>
+  const run = (args: readonly string[], values: unknown) =>
     execa(program, ['--kubeconfig', kubeconfig, '--namespace', namespace, ...args], {
       input: stringify(values),
     });
-  const values = merged(valuesFor(jobs), { ...changes });
+  // Helm merges values as RFC 7386 merges objects.
+  const values = mergePatched(valuesFor(jobs), changes);
   const settled = ['anneal', chart, '--values', '-', '--wait', '--timeout', '180s'];
   const uninstall = async () => {
     await run(['uninstall', 'anneal', '--ignore-not-found', '--wait'], {});
@@ -66,13 +66,13 @@ export async function installAnneal(
   return {
     ...{ namespace, uninstall },
     upgrade: async (more, flags = []) => {
-      await run(['upgrade', ...settled, ...flags], merged(values, more));
+      await run(['upgrade', ...settled, ...flags], mergePatched(values, more));
     },
   };
 }
 
 /** One server of each kind, with the images of this checkout. */
-function valuesFor(jobs: string): Values {
+function valuesFor(jobs: string) {
   const [operator = '', tag = ''] = imageName('operator').split(':');
   const [worker = ''] = imageName('worker').split(':');
   return {
@@ -83,15 +83,4 @@ function valuesFor(jobs: string): Values {
     crds: { install: false },
     aggregatedRoles: { enabled: false },
   };
-}
-
-/** Objects are merged, everything else is replaced, as Helm does with values. */
-function merged(values: Values, changes: Values): Values {
-  const isMap = (value: unknown): value is Values =>
-    typeof value === 'object' && value !== null && !Array.isArray(value);
-  const changed = Object.entries(changes).map(([key, value]) => {
-    const before = values[key];
-    return [key, isMap(before) && isMap(value) ? merged(before, value) : value] as const;
-  });
-  return { ...values, ...Object.fromEntries(changed) };
 }

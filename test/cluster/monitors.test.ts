@@ -1,12 +1,9 @@
 // Monitors and alert rules before a real API server that has the definitions of the Prometheus operator: every field is one that it knows.
-import ava from 'ava';
 import { stringify } from 'yaml';
 import { ofKind, render } from '../charts/render.ts';
 import { monitoringPlurals, prometheus } from '../setup/prometheus.ts';
 import { aNamespace, kubectl } from './access.ts';
-import { isOurs } from './control-plane.ts';
-
-const test = isOurs ? ava : ava.skip;
+import { test } from './our-cluster.ts';
 
 const enabled = { enabled: true, labels: { release: 'prometheus' } };
 

@@ -119,7 +119,7 @@ test.serial('kubectl scale changes the number of workers while they train', asyn
   for (const [round, replicas] of [3, 1].entries()) {
     const { generation, step } = job.told.last;
     const began = Date.now();
-    await kubectl([...['-n', job.namespace, 'scale', 'finetunejob/toy', `--replicas=${replicas}`]]);
+    await kubectl(['-n', job.namespace, 'scale', 'finetunejob/toy', `--replicas=${replicas}`]);
     const next = await job.told.firstAfter(generation);
     const seconds = ((next.at - began) / 1000).toFixed(1);
     t.log(`to ${replicas}: step ${next.step} after ${seconds} s, asked for at step ${step}`);
@@ -134,9 +134,7 @@ test.serial('kubectl scale changes the number of workers while they train', asyn
     await eventually(
       `${replicas} pods are left`,
       async () => (await job.pods()).length === replicas,
-      {
-        ...{ withinMs: 90_000, everyMs: 500 },
-      },
+      { withinMs: 90_000, everyMs: 500 },
     );
     await job.told.untilStep(job.told.last.step + 15);
     t.is((await statusOf(job.namespace, 'toy')).restarts?.resizes, round + 1);

@@ -3,7 +3,7 @@ import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { writeToyJob } from '../toy/toy-job.ts';
-import { aNamespace, kubectl } from './access.ts';
+import { aNamespace, getJson, kubectl } from './access.ts';
 import { installAnneal } from './installed.ts';
 import { aSharedFolder } from './shared-folder.ts';
 import { ToldSteps } from './told-steps.ts';
@@ -52,11 +52,9 @@ export async function aJobOfSeveral(t: ExecutionContext, wanted: Wanted) {
   await chmod(join(folder, 'out'), 0o777);
   await kubectl(['-n', namespace, 'apply', '-f', file]);
   const pods = async () => {
-    const selector = 'anneal.dev/component=worker';
-    const { stdout } = await kubectl([
-      ...['-n', namespace, 'get', 'pods', '-l', selector, '-o', 'json'],
-    ]);
-    return (JSON.parse(stdout) as { items: Item[] }).items
+    const selector = ['-l', 'anneal.dev/component=worker'];
+    const { items } = (await getJson('-n', namespace, 'pods', ...selector)) as { items: Item[] };
+    return items
       .filter(({ status, metadata }) => status.phase === 'Running' && !metadata.deletionTimestamp)
       .map(({ metadata, spec }) => ({
         name: metadata.name,

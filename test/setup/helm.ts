@@ -4,11 +4,12 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureEntry } from '../../cli/setup/entry.ts';
 import { type Setup, thisSetup } from '../../cli/setup/setup.ts';
-import { TerminalError, UserError } from '../../crds/errors.ts';
+import { UserError } from '../../crds/errors.ts';
+import { runGo } from './go.ts';
 
 const helmPackage = 'helm.sh/helm/v3/cmd/helm';
 const module = join(import.meta.dirname, 'cluster/go');
@@ -47,31 +48,15 @@ function givenHelm(path: string): string {
 
 async function build(setup: Setup, staging: string, version: string): Promise<void> {
   const text = `compiling Helm ${version} through the Go module proxy, some minutes`;
-  await setup.steps.step('helm', text, async () => {
-    const env = { CGO_ENABLED: '0', GOWORK: 'off', GOFLAGS: '-trimpath -buildvcs=false -p=2' };
-    const output = join(staging, 'helm');
-    const args = ['build', '-mod=readonly', '-ldflags=-s -w', '-o', output, helmPackage];
-    const ran = await setup.machine.run('go', args, { cwd: module, env, signal: setup.signal });
-    if (ran.kind === 'ended' && ran.ok) return;
-    await rm(staging, { recursive: true, force: true });
-    throw ran.kind === 'missing' ? withoutGo() : notBuilt(version, ran.stderr);
-  });
-}
-
-function withoutGo(): TerminalError {
-  return new TerminalError({
-    code: 'E_SETUP',
-    message:
-      'go is not on the PATH; tests render the chart with a real Helm, built from its source',
-    hint: 'install Go 1.26 or newer, or set ANNEAL_HELM to a helm 3.18 or newer',
-  });
-}
-
-function notBuilt(version: string, stderr: string): TerminalError {
-  const last = stderr.trim().split('\n').at(-1) ?? '';
-  return new TerminalError({
-    code: 'E_SETUP',
-    message: `Helm ${version} was not built: ${last}`,
-    hint: 'check the connection to the Go module proxy (go env GOPROXY), then run the tests again',
-  });
+  const output = join(staging, 'helm');
+  await setup.steps.step('helm', text, () =>
+    runGo(setup, {
+      args: ['build', '-mod=readonly', '-ldflags=-s -w', '-o', output, helmPackage],
+      cwd: module,
+      env: { CGO_ENABLED: '0', GOWORK: 'off', GOFLAGS: '-trimpath -buildvcs=false -p=2' },
+      what: `Helm ${version}`,
+      needs: 'tests render the chart with a real Helm',
+      hint: 'install Go 1.26 or newer, or set ANNEAL_HELM to a helm 3.18 or newer',
+    }),
+  );
 }

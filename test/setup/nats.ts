@@ -4,11 +4,11 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureEntry } from '../../cli/setup/entry.ts';
 import type { Setup } from '../../cli/setup/setup.ts';
-import { TerminalError, UserError } from '../../crds/errors.ts';
+import { UserError } from '../../crds/errors.ts';
+import { runGo } from './go.ts';
 
 export const natsModule = 'github.com/nats-io/nats-server/v2';
 export const natsVersion = 'v2.15.2';
@@ -41,31 +41,13 @@ function givenServer(path: string): string {
 
 async function build(setup: Setup, staging: string): Promise<void> {
   const text = `compiling nats-server ${natsVersion} through the Go module proxy, about a minute`;
-  await setup.steps.step('nats', text, async () => {
-    const env = { GOBIN: staging, CGO_ENABLED: '0', GOFLAGS: '-trimpath -ldflags=-s -p=2' };
-    const ran = await setup.machine.run('go', ['install', `${natsModule}@${natsVersion}`], {
-      ...{ env, signal: setup.signal },
-    });
-    if (ran.kind === 'ended' && ran.ok) return;
-    await rm(staging, { recursive: true, force: true });
-    throw ran.kind === 'missing' ? withoutGo() : notBuilt(ran.stderr);
-  });
-}
-
-function withoutGo(): TerminalError {
-  return new TerminalError({
-    code: 'E_SETUP',
-    message:
-      'go is not on the PATH; tests of the bus talk to a real nats-server, built from its source',
-    hint: 'install Go 1.25 or newer, or set ANNEAL_NATS_SERVER to a nats-server 2.10 or newer',
-  });
-}
-
-function notBuilt(stderr: string): TerminalError {
-  const last = stderr.trim().split('\n').at(-1) ?? '';
-  return new TerminalError({
-    code: 'E_SETUP',
-    message: `nats-server ${natsVersion} was not built: ${last}`,
-    hint: 'check the connection to the Go module proxy (go env GOPROXY), then run the tests again',
-  });
+  await setup.steps.step('nats', text, () =>
+    runGo(setup, {
+      args: ['install', `${natsModule}@${natsVersion}`],
+      env: { GOBIN: staging, CGO_ENABLED: '0', GOFLAGS: '-trimpath -ldflags=-s -p=2' },
+      what: `nats-server ${natsVersion}`,
+      needs: 'tests of the bus talk to a real nats-server',
+      hint: 'install Go 1.25 or newer, or set ANNEAL_NATS_SERVER to a nats-server 2.10 or newer',
+    }),
+  );
 }

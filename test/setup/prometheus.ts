@@ -3,12 +3,12 @@
  * definitions of the Prometheus operator, which are files of its module. Both once, into the cache.
  */
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, readFile, rm } from 'node:fs/promises';
+import { copyFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { ensureEntry } from '../../cli/setup/entry.ts';
 import { type Setup, thisSetup } from '../../cli/setup/setup.ts';
-import { TerminalError } from '../../crds/errors.ts';
+import { runGo } from './go.ts';
 
 const module = join(import.meta.dirname, 'prometheus');
 const operatorModule = 'github.com/prometheus-operator/prometheus-operator@v0.85.0';
@@ -29,7 +29,7 @@ export function prometheus(): Promise<Prometheus> {
   return ensurePrometheus(thisSetup(new AbortController().signal));
 }
 
-export async function ensurePrometheus(setup: Setup): Promise<Prometheus> {
+async function ensurePrometheus(setup: Setup): Promise<Prometheus> {
   const hash = createHash('sha256').update(`${operatorModule} ${setup.machine.arch}`);
   for (const name of ['go.mod', 'go.sum', 'main.go']) {
     hash.update(await readFile(join(module, name)));
@@ -55,38 +55,24 @@ export async function ensurePrometheus(setup: Setup): Promise<Prometheus> {
 }
 
 async function make(setup: Setup, staging: string): Promise<void> {
-  await mkdir(staging, { recursive: true });
-  const env = { CGO_ENABLED: '0', GOWORK: 'off', GOFLAGS: '-trimpath -buildvcs=false -p=2' };
+  const needs = 'tests read rules and monitors as Prometheus does, by parts of it';
+  const shared = { what: 'the parser of Prometheus', needs, hint: 'install Go 1.26 or newer' };
   const output = join(staging, 'promql');
-  await go(setup, staging, ['build', '-mod=readonly', '-ldflags=-s -w', '-o', output, '.'], {
-    ...{ cwd: module, env },
+  await runGo(setup, {
+    ...shared,
+    args: ['build', '-mod=readonly', '-ldflags=-s -w', '-o', output, '.'],
+    cwd: module,
+    env: { CGO_ENABLED: '0', GOWORK: 'off', GOFLAGS: '-trimpath -buildvcs=false -p=2' },
   });
-  const answer = await go(setup, staging, ['mod', 'download', '-json', operatorModule], {
-    ...{ cwd: staging, env: { GOWORK: 'off' } },
+  const answer = await runGo(setup, {
+    ...shared,
+    args: ['mod', 'download', '-json', operatorModule],
+    cwd: staging,
+    env: { GOWORK: 'off' },
   });
   const { Dir } = downloaded.parse(JSON.parse(answer));
   for (const plural of monitoringPlurals) {
     const name = `example/prometheus-operator-crd/monitoring.coreos.com_${plural}.yaml`;
     await copyFile(join(Dir, name), join(staging, `${plural}.yaml`));
   }
-}
-
-async function go(
-  { machine, signal }: Setup,
-  staging: string,
-  args: readonly string[],
-  options: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
-): Promise<string> {
-  const ran = await machine.run('go', args, { ...options, signal });
-  if (ran.kind === 'ended' && ran.ok) return ran.stdout;
-  await rm(staging, { recursive: true, force: true });
-  const why =
-    ran.kind === 'missing'
-      ? 'go is not on the PATH'
-      : `go ${args[0]} ended badly: ${ran.stderr.trim().split('\n').at(-1) ?? ''}`;
-  throw new TerminalError({
-    code: 'E_SETUP',
-    message: `the parser of Prometheus was not built: ${why}`,
-    hint: 'install Go 1.26 or newer, and check the connection to the Go module proxy (go env GOPROXY)',
-  });
 }

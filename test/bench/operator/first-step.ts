@@ -12,8 +12,9 @@ import { type Closing, configFrom, getJson, kubectl, transportTo } from '../../c
 import { installAnneal, loadImages } from '../../cluster/installed.ts';
 import { aSharedFolder } from '../../cluster/shared-folder.ts';
 import { eventually } from '../../doubles/eventually.ts';
+import { spread } from '../train/table.ts';
 import { Marks } from './marks.ts';
-import { writesOn } from './operator-page.ts';
+import { pageAt, writesOn } from './operator-page.ts';
 
 const example = join(import.meta.dirname, '../../../crds/examples/first.yaml');
 const given = ['model', 'sharegpt.json'];
@@ -158,15 +159,16 @@ async function pageOf(release: string): Promise<string> {
   const path = 'jsonpath={.items[0].status.podIP}';
   const operator = ['-l', 'app.kubernetes.io/component=operator', '-o', path];
   const { stdout: host } = await kubectl(['-n', release, 'get', 'pods', ...operator]);
-  return (await fetch(`http://${host}:8080/metrics`)).text();
+  return pageAt(`${host}:8080`);
 }
 
 function table(runs: readonly Map<Stage, number>[], writes: number): string {
   const rows = stages.map(([stage, spentOn], index) => {
     const before = stages[index - 1]?.[0];
-    const spent = runs.map((run) => (run.get(stage) ?? 0) - (before ? (run.get(before) ?? 0) : 0));
-    const until = runs.map((run) => run.get(stage) ?? 0);
-    return `| ${stage} | ${inSeconds(spent)} | ${inSeconds(until)} | ${spentOn} |`;
+    const seconds = (run: (typeof runs)[number], name: Stage) => (run.get(name) ?? 0) / 1000;
+    const until = runs.map((run) => seconds(run, stage));
+    const spent = runs.map((run) => seconds(run, stage) - (before ? seconds(run, before) : 0));
+    return `| ${stage} | ${spread(spent, 2)} | ${spread(until, 2)} | ${spentOn} |`;
   });
   return [
     '| until | seconds | since `kubectl apply` | spent on |',
@@ -175,10 +177,4 @@ function table(runs: readonly Map<Stage, number>[], writes: number): string {
     '',
     `Writes of the operator over the life of the last job, without the renewals of its Lease: ${writes}`,
   ].join('\n');
-}
-
-function inSeconds(values: readonly number[]): string {
-  const sorted = values.toSorted((a, b) => a - b);
-  const text = (index: number) => ((sorted[index] ?? 0) / 1000).toFixed(2);
-  return `${text(Math.floor(sorted.length / 2))} (${text(0)}–${text(sorted.length - 1)})`;
 }

@@ -2,7 +2,7 @@
 
 /** Writes that the API server took, without the renewals of the Lease, which alone are PUT. */
 export async function writesOf(port: number): Promise<number> {
-  return writesOn(await pageOf(port));
+  return writesOn(await pageAt(local(port)));
 }
 
 export function writesOn(page: string): number {
@@ -13,7 +13,7 @@ export function writesOn(page: string): number {
 
 /** How many suspended jobs and pods it knows, and the bytes of its objects. */
 export async function numbersOf(port: number) {
-  const page = await pageOf(port);
+  const page = await pageAt(local(port));
   const value = (series: string) => {
     const line = page.split('\n').find((each) => each.startsWith(`${series} `));
     return Number(line?.slice(series.length + 1) ?? 0);
@@ -25,6 +25,8 @@ export async function numbersOf(port: number) {
   };
 }
 
-async function pageOf(port: number): Promise<string> {
-  return (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+const local = (port: number) => `127.0.0.1:${port}`;
+
+export async function pageAt(address: string): Promise<string> {
+  return (await fetch(`http://${address}/metrics`)).text();
 }

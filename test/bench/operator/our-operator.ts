@@ -11,7 +11,6 @@ const heapMiB = 384;
 
 export interface OurOperator extends AsyncDisposable {
   readonly port: number;
-  readonly nats: NatsServer;
   /** Ends it and starts another one, whose caches are empty. */
   restart(): Promise<void>;
 }
@@ -30,7 +29,6 @@ export async function openOperator(namespace: string): Promise<OurOperator> {
   const launch = (): Promise<RunningOperator> => launchOperator(namespace, env, program);
   let running = await launch();
   return {
-    nats,
     get port() {
       return running.port;
     },

@@ -3,6 +3,7 @@ import type { Setup } from '../../../cli/setup/setup.ts';
 import type { Transport } from '../../../operator/runtime/transport.ts';
 import { aClaim, configFrom, kubectl, transportTo } from '../../cluster/access.ts';
 import { eventually } from '../../doubles/eventually.ts';
+import { spread } from '../train/table.ts';
 import { type BurstResult, collectionOf, runBurst } from './burst.ts';
 import { type Contender, ours, peers, runtimes } from './contenders.ts';
 import { writesOf } from './operator-page.ts';
@@ -115,7 +116,7 @@ function tableOf(names: readonly string[], rounds: readonly Round[], title: stri
     const own = rounds.filter(({ contender }) => contender === name);
     const cell = (value: (round: Round) => number | undefined, digits: number): string => {
       const values = own.map(value).filter((each) => each !== undefined);
-      return values.length === 0 ? '' : spread(values, digits);
+      return spread(values, digits);
     };
     const cells = [
       cell(({ first }) => rate(first), 1),
@@ -135,10 +136,4 @@ function tableOf(names: readonly string[], rounds: readonly Round[], title: stri
     '| --- | --- | --- | --- | --- | --- | --- | --- |',
     ...rows,
   ].join('\n');
-}
-
-function spread(values: readonly number[], digits: number): string {
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = (index: number) => (sorted[index] ?? Number.NaN).toFixed(digits);
-  return `${at(Math.floor(sorted.length / 2))} (${at(0)}–${at(sorted.length - 1)})`;
 }

@@ -66,7 +66,8 @@ function plannedOf(ours: readonly Measured[]): string {
   return `${mib(planned)} (${ratio.toFixed(3)})`;
 }
 
-function spread(values: readonly number[], digits: number): string {
+/** Median (least–greatest). */
+export function spread(values: readonly number[], digits: number): string {
   if (values.length === 0) return '';
   const [low, high] = [Math.min(...values), Math.max(...values)].map((x) => x.toFixed(digits));
   return `${median(values).toFixed(digits)} (${low}–${high})`;

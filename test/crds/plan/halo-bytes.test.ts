@@ -28,4 +28,6 @@ test('layers that are excluded count for nothing, and other methods have none', 
   t.is(less.codes, codes - I * H);
   t.is(less.tapePerToken, 2 * H + NH * D);
   t.is(haloBytes(smol135, resolveMethod({ preset: 'Full' }), 512).codes, 0);
+  const longer = haloBytes(smol135, halo({ exclude: ['mlp.down_proj', 'gate_up_proj'] }), 512);
+  t.deepEqual(longer, less, 'a longer tail is the same layer, and up_proj is not gate_up_proj');
 });
