@@ -18,6 +18,8 @@ import {
 
 /** All are there and cannot agree: their pods are at fault, or the network between them is. */
 const agreeSeconds = 300;
+/** A world trains before the kubelet has looked at its pods: it looks every five seconds, later on a node with much to do. */
+const readySeconds = 30;
 
 export function rendezvous(view: View): Opinion {
   const workers = currentWorkers(view);
@@ -92,13 +94,18 @@ function committed(view: View, state: StateRecord): Opinion {
   const wasRestarted = has(view, 'Restarting') || isNewGeneration(view, state);
   const opinion = training(view, message, wasRestarted);
   const { summary = '' } = view.status.workers ?? {};
-  return {
-    ...opinion,
-    status: { ...opinion.status, ...mirrored(view, state, size, committedAt) },
-    ...(has(view, 'PodsReady')
-      ? {}
-      : { degraded: { reason: 'FewerWorkers', message: `${summary} workers are ready` } }),
-  };
+  const status = { ...opinion.status, ...mirrored(view, state, size, committedAt) };
+  if (has(view, 'PodsReady')) return { ...opinion, status };
+  const due = readinessDue(view, size, committedAt);
+  if (view.facts.now < due) return { ...opinion, status, wakeAt: earliest(opinion.wakeAt, due) };
+  const degraded = { reason: 'FewerWorkers', message: `${summary} workers are ready` } as const;
+  return { ...opinion, status, degraded };
+}
+
+/** From when on it is said that pods of this world are not ready; at once where one of them is gone. */
+function readinessDue(view: View, size: number, committedAt: string | undefined): number {
+  if (committedAt === undefined || livePods(view).length < size) return 0;
+  return later(readySeconds, Date.parse(committedAt));
 }
 
 function open(view: View, state: StateRecord): Opinion {

@@ -1,6 +1,14 @@
 import test from 'ava';
 import { decided } from '../../builders/decided.ts';
-import { aBus, aChildJob, aPodOf, quietSite, training } from '../../builders/job-facts.ts';
+import {
+  aBus,
+  aChildJob,
+  aPodOf,
+  aState,
+  now,
+  quietSite,
+  training,
+} from '../../builders/job-facts.ts';
 
 const claim = { persistentVolumeClaim: { claimName: 'c' } };
 
@@ -62,3 +70,28 @@ test('a world that trains while a pod of it is not ready is degraded', (t) => {
   t.is(decided(facts).is('Degraded'), 'True/FewerWorkers');
   t.is(decided(training({ bus: aBus() })).is('Degraded'), undefined);
 });
+
+const late = { ready: false };
+const gone = { ready: false, isDeleting: true };
+for (const [what, size, pods, trainsFor, expected] of [
+  ['has not been looked at yet', 2, [{}, late], 5, undefined],
+  ['is alone and has not been looked at yet', 1, [late], 29, undefined],
+  ['is not ready after half a minute', 2, [{}, late], 31, 'True/FewerWorkers'],
+  ['is being deleted', 2, [{}, gone], 5, 'True/FewerWorkers'],
+  ['is gone', 2, [{}], 5, 'True/FewerWorkers'],
+  ['has become ready', 2, [{}, {}], 5, undefined],
+] as const) {
+  test(`a pod of a world that has just begun to train ${what}`, (t) => {
+    const committedAt = new Date(now - trainsFor * 1000).toISOString();
+    const facts = training({
+      bus: aBus({ state: aState({ world: { key: 'k', digest: 'd', size, committedAt } }) }),
+      workers: [aChildJob({ parallelism: size })],
+      pods: pods.map((changes, index) => aPodOf({ index, ...changes })),
+    });
+    const { is, wakeAt } = decided(facts);
+    t.is(is('Degraded'), expected);
+    if (expected === undefined && is('PodsReady')?.startsWith('False')) {
+      t.is(wakeAt, now + (30 - trainsFor) * 1000);
+    }
+  });
+}
