@@ -63,3 +63,15 @@ export function formatBytes(bytes: number): string {
   }
   return String(bytes);
 }
+
+/** Bytes for people: 1610612736 is "1.5 GiB". */
+export function bytesInWords(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let size = bytes;
+  let unit = 0;
+  while (size >= 1024 && unit < units.length - 1) {
+    size /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 ? size : size.toFixed(1)} ${units[unit]}`;
+}

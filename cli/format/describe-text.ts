@@ -1,5 +1,5 @@
 // `anneal describe`: what the job is, where it runs, how it stands, why.
-import { isTerminal } from '../../crds/index.ts';
+import { isTerminal, parseQuantity } from '../../crds/index.ts';
 import { type Job, keyOf, localNamespace, methodOf, modelOf, phaseOf } from '../jobs/job.ts';
 import type { Happening } from '../jobs/source.ts';
 import { whyOf } from '../jobs/why.ts';
@@ -8,6 +8,7 @@ import type { Sample } from '../metrics/history.ts';
 import { ageOf, clockText } from './age.ts';
 import { shortCount, workersWords } from './job-columns.ts';
 import { lossWords } from './loss-words.ts';
+import { bytes } from './numbers.ts';
 import type { Paint } from './palette.ts';
 import { styleOf } from './palette.ts';
 import { entry } from './wrap.ts';
@@ -75,7 +76,12 @@ function whatRows(job: Job, row: Row): readonly string[] {
         ? undefined
         : `${shortCount(plan.trainableParameters)} of ${shortCount(plan.totalParameters)} parameters`,
     ),
-    ...row('memory', plan?.memory?.peak === undefined ? undefined : `${plan.memory.peak} planned`),
+    ...row(
+      'memory',
+      plan?.memory?.peak === undefined
+        ? undefined
+        : `${bytes(parseQuantity(plan.memory.peak))} planned`,
+    ),
   ];
 }
 

@@ -1,4 +1,5 @@
 // Numbers as people read them. Human output only; JSON keeps them plain.
+export { bytesInWords as bytes } from '../../crds/quantity.ts';
 
 /** Losses: null is what JSON makes of a value that is not finite. */
 export function real(value: number | null | undefined, digits = 4): string {
@@ -36,15 +37,4 @@ export function seconds(value: number): string {
   const minutes = Math.round(whole / 60);
   if (minutes < 48 * 60) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
   return `${(whole / 86_400).toFixed(1)} days`;
-}
-
-export function bytes(value: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let size = value;
-  let unit = 0;
-  while (size >= 1024 && unit < units.length - 1) {
-    size /= 1024;
-    unit += 1;
-  }
-  return `${unit === 0 ? size : size.toFixed(1)} ${units[unit]}`;
 }

@@ -2,7 +2,7 @@
 // cannot is better found now than at the first save.
 import { mkdir, open, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { formatBytes } from '../../crds/quantity.ts';
+import { bytesInWords } from '../../crds/quantity.ts';
 import { isErrno } from '../prepare/errno.ts';
 import type { ControlGroup } from './control-group.ts';
 import { type Trouble, troubleOf } from './end-of-child.ts';
@@ -26,7 +26,7 @@ const leastMemoryBytes = 256 * 2 ** 20;
 export async function checkNode(facts: NodeFacts): Promise<NodeCheck> {
   const limit = facts.group.memoryLimit();
   if (limit !== undefined && limit < leastMemoryBytes) {
-    const message = `the memory limit is ${formatBytes(limit)}; a worker needs ${formatBytes(leastMemoryBytes)} and more`;
+    const message = `the memory limit is ${bytesInWords(limit)}; a worker needs ${bytesInWords(leastMemoryBytes)} and more`;
     return unfit(troubleOf('E_HOST_OUT_OF_MEMORY', message));
   }
   const rooms: string[] = [];
@@ -36,12 +36,12 @@ export async function checkNode(facts: NodeFacts): Promise<NodeCheck> {
     const { bavail, bsize } = await statfs(folder);
     const free = bavail * bsize;
     if (free < leastFreeBytes) {
-      const message = `${folder} has ${formatBytes(free)} free; ${formatBytes(leastFreeBytes)} is the least to begin with`;
+      const message = `${folder} has ${bytesInWords(free)} free; ${bytesInWords(leastFreeBytes)} is the least to begin with`;
       return unfit(troubleOf('E_STORAGE_FULL', message));
     }
-    rooms.push(`${formatBytes(free)} free in ${folder}`);
+    rooms.push(`${bytesInWords(free)} free in ${folder}`);
   }
-  const memory = limit === undefined ? 'no memory limit' : `memory limit ${formatBytes(limit)}`;
+  const memory = limit === undefined ? 'no memory limit' : `memory limit ${bytesInWords(limit)}`;
   return { type: 'Fit', message: [memory, ...rooms].join(', ') };
 }
 

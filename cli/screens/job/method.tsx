@@ -1,5 +1,6 @@
 // The panel of the method: what each seam was set to, what it says of itself now.
 import type { ReactNode } from 'react';
+import { parseQuantity } from '../../../crds/index.ts';
 import { Line, type Look, Rule } from '../../components/line.tsx';
 import { bytes } from '../../format/numbers.ts';
 import { wrap } from '../../format/wrap.ts';
@@ -22,10 +23,11 @@ export function methodLines({ job, run }: JobState, columns: number): readonly s
     const words = [...ordered].map((name) => `${name} ${found.parameters?.[name]}`);
     return [[seam, [found.type, ...words].join(' · ')]];
   });
-  const planned = run.plan === null ? memory?.peak : bytes(run.plan.memory.peak);
+  const told = memory?.peak === undefined ? undefined : parseQuantity(memory.peak);
+  const peak = run.plan?.memory.peak ?? told;
   const all = [
     ...(rows.length === 0 ? [['', methodOf(job).summary] as const] : rows),
-    ...(planned === undefined ? [] : [['memory', `${planned} planned`] as const]),
+    ...(peak === undefined ? [] : [['memory', `${bytes(peak)} planned`] as const]),
     ...(run.step?.method === undefined ? [] : [['now', run.step.method] as const]),
   ];
   return all.flatMap(([name, text]) =>

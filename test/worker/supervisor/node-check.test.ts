@@ -11,7 +11,10 @@ test('a node that can write is fit, and nothing is left of the trial', async (t)
   const folders = [join(folder.path, 'run'), join(folder.path, 'checkpoints')];
   const check = await checkNode({ folders, podUid: 'a', group: group(2 ** 30) });
   t.is(check.type, 'Fit');
-  t.regex(check.type === 'Fit' ? check.message : '', /^memory limit 1Gi, .+ free in /);
+  t.regex(
+    check.type === 'Fit' ? check.message : '',
+    /^memory limit 1\.0 GiB, \d+\.\d [MGT]iB free in /,
+  );
   t.deepEqual((await readdir(folder.path, { recursive: true })).toSorted(), ['checkpoints', 'run']);
 });
 
