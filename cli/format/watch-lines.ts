@@ -1,6 +1,6 @@
 // A job as plain lines while it goes on: one when something changes, and while it trains one now and then. As sentences for screen
 // readers, as JSON for programs.
-import { type Job, phaseOf } from '../jobs/job.ts';
+import { type Job, localNamespace, phaseOf } from '../jobs/job.ts';
 import { isOver, type JobEvent, type JobState } from '../screens/job/model.ts';
 import { secondsLeft } from '../screens/run/model.ts';
 import { clockText } from './age.ts';
@@ -108,7 +108,12 @@ interface Said {
 /** Phases, what happened, and who cannot be asked. */
 function changes(before: JobState, after: JobState): readonly Said[] {
   const known = new Set(before.happened.map(({ time, words }) => `${time} ${words}`));
-  const said: Said[] = after.happened.filter(({ time, words }) => !known.has(`${time} ${words}`));
+  // On a cluster a checkpoint is told once it counts; that it was written comes a moment earlier.
+  const isLocal = after.job?.namespace === localNamespace;
+  const said: Said[] = after.happened.filter(
+    ({ time, words, saved }) =>
+      !known.has(`${time} ${words}`) && (isLocal || saved?.counts !== false),
+  );
   const phase = after.job === null ? undefined : phaseOf(after.job);
   const was = before.job === null ? undefined : phaseOf(before.job);
   const at = timeOf(after);

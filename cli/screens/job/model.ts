@@ -29,6 +29,8 @@ interface Happened {
   readonly time: number;
   readonly words: string;
   readonly trouble: boolean;
+  /** Of a checkpoint: its step, and whether all know by now that it can be gone on from. */
+  readonly saved?: { readonly step: number; readonly counts: boolean };
 }
 
 interface Away {
@@ -147,10 +149,18 @@ function withHappened(state: JobState, more: readonly Happened[]): JobState {
   const known = new Set(state.happened.map(keyOf));
   const fresh = more.filter((one) => !known.has(keyOf(one)));
   if (fresh.length === 0) return state;
-  const all = [...state.happened, ...fresh].sort(
+  const all = toldOnce([...state.happened, ...fresh]).sort(
     (a, b) => a.time - b.time || (keyOf(a) < keyOf(b) ? -1 : 1),
   );
   return { ...state, happened: all.slice(-mostHappened) };
+}
+
+/** That a checkpoint was written says nothing more where it counts; where it never counted, it is all that is known. */
+function toldOnce(all: Happened[]): Happened[] {
+  const counting = new Set(all.flatMap(({ saved }) => (saved?.counts ? [saved.step] : [])));
+  return all.filter(
+    ({ saved }) => saved === undefined || saved.counts || !counting.has(saved.step),
+  );
 }
 
 function keyOf({ time, words }: Happened): string {
@@ -160,8 +170,11 @@ function keyOf({ time, words }: Happened): string {
 function fromMessage(index: number, message: Telemetry): readonly Happened[] {
   const { time, type } = message;
   switch (type) {
-    case 'checkpoint':
-      return [{ time, words: `checkpoint of step ${message.step}`, trouble: false }];
+    case 'checkpoint': {
+      const { step } = message;
+      const saved = { step, counts: false };
+      return [{ time, words: `checkpoint of step ${step} written`, trouble: false, saved }];
+    }
     case 'evaluation': {
       const loss = message.loss === null ? 'not finite' : message.loss.toFixed(4);
       const best = message.best ? ', the best' : '';
@@ -183,7 +196,11 @@ const troubles: ReadonlySet<PodEvent['type']> = new Set(['Ended', 'Hung', 'Telem
 /** Of these it matters in which world they happened. */
 const worlds: ReadonlySet<PodEvent['type']> = new Set(['Ended', 'Hung', 'Restored']);
 
-function fromPodEvent({ time, index, type, message, generation }: PodEvent): Happened {
+function fromPodEvent({ time, index, type, message, generation, step }: PodEvent): Happened {
+  if (type === 'Committed' && step !== undefined) {
+    const words = `checkpoint of step ${step} counts`;
+    return { time, words, trouble: false, saved: { step, counts: true } };
+  }
   const tells = generation !== undefined && worlds.has(type);
   const isSaid = message.includes(`generation ${generation}`);
   const world = tells && !isSaid ? `, generation ${generation}` : '';

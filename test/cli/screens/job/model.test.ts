@@ -53,6 +53,30 @@ test('a hundred thousand steps are folded at once', (t) => {
   t.is(seeAll(emptyRun, messages).steps.length, 100_000);
 });
 
+test('a checkpoint is told once: that it counts, or that it was written and never counted', (t) => {
+  const head = { v: 1 as const, podName: 'p' };
+  const written = (index: number, time: number, step: number): JobEvent => {
+    const message = { type: 'checkpoint', time, step, path: '/c', bytes: 1, ms: 1 } as const;
+    return { type: 'Heard', heard: { type: 'Message', index, message }, at: time };
+  };
+  const counts = (time: number, step: number): JobEvent => {
+    const facts = { ...head, index: 0, time, generation: 1, step, type: 'Committed' as const };
+    const event = { ...facts, message: `the checkpoint of step ${step} counts` };
+    return { type: 'Heard', heard: { type: 'PodEvent', event }, at: time };
+  };
+  const events = [written(0, 10, 4), written(1, 11, 4), counts(12, 4), written(0, 20, 8)];
+  const expected = ['checkpoint of step 4 counts', 'checkpoint of step 8 written'];
+  fc.assert(
+    fc.property(fc.shuffledSubarray(events, { minLength: events.length }), (shuffled) => {
+      const state = shuffled.reduce((before, event) => seeJob(before, [event]), emptyJob);
+      t.deepEqual(
+        state.happened.map(({ words }) => words),
+        expected,
+      );
+    }),
+  );
+});
+
 test('who is away is known since the first time, until something is heard again', (t) => {
   const late = { ...away, at: 1010 };
   const state = seeJob(emptyJob, [...all, away, late]);
