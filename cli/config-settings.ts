@@ -13,6 +13,7 @@ const settings = z.strictObject({
   theme: z.enum(themes).optional(),
   color: z.boolean().optional(),
   accessible: z.boolean().optional(),
+  motion: z.boolean().optional(),
   cache: z.string().min(1).optional(),
   threads: z.int().min(1).max(4096).optional(),
   systemNamespace: z.string().min(1).optional(),
@@ -55,7 +56,7 @@ function hintOf(issue: z.core.$ZodIssue | undefined): string {
   return near === undefined ? `settings are ${names.join(', ')}` : `did you mean ${near}?`;
 }
 
-function variablesOf({ color, accessible, threads, keys, ...texts }: Settings) {
+function variablesOf({ color, accessible, motion, threads, keys, ...texts }: Settings) {
   const variables: Readonly<Record<string, string | undefined>> = {
     ANNEAL_NAMESPACE: texts.namespace,
     ANNEAL_CONTEXT: texts.context,
@@ -67,6 +68,7 @@ function variablesOf({ color, accessible, threads, keys, ...texts }: Settings) {
     ANNEAL_NATS_URL: texts.natsUrl,
     ANNEAL_THREADS: threads?.toString(),
     ANNEAL_ACCESSIBLE: accessible === true ? '1' : undefined,
+    ANNEAL_NO_MOTION: motion === false ? '1' : undefined,
     NO_COLOR: color === false ? '1' : undefined,
     ANNEAL_KEYS:
       keys &&

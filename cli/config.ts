@@ -33,6 +33,9 @@ const schema = z.object({
   ANNEAL_NATS_URL: text,
   ANNEAL_REQUEST_SECONDS: z.coerce.number().min(1).max(3600).optional().catch(undefined),
   CLICOLOR_FORCE: on,
+  ANNEAL_OFFLINE: on,
+  HF_HUB_OFFLINE: on,
+  ANNEAL_NO_MOTION: on,
   LC_ALL: text,
   LC_CTYPE: text,
   LANG: text,
@@ -65,6 +68,10 @@ export interface CliConfig {
   readonly systemNamespace: string;
   /** Address of the bus where it can be reached without a port-forward. */
   readonly busUrl: string | undefined;
+  /** No hub and no bucket is asked. */
+  readonly offline: boolean;
+  /** False: nothing on a screen moves by itself, and no bar fills. */
+  readonly motion: boolean;
   /** False where the locale says that only plain letters are shown. */
   readonly unicode: boolean;
 }
@@ -92,6 +99,8 @@ export function cliConfig(variables: Readonly<Record<string, string | undefined>
     context: env.ANNEAL_CONTEXT,
     systemNamespace: env.ANNEAL_SYSTEM_NAMESPACE ?? 'anneal-system',
     busUrl: env.ANNEAL_NATS_URL,
+    offline: env.ANNEAL_OFFLINE || env.HF_HUB_OFFLINE,
+    motion: !env.ANNEAL_NO_MOTION,
     requestTimeoutMs: 1000 * (env.ANNEAL_REQUEST_SECONDS ?? 30),
     // No locale at all says nothing: containers often have none, and their terminals show UTF-8.
     unicode: env.TERM !== 'linux' && (locale === undefined || /utf-?8/i.test(locale)),

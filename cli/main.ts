@@ -11,6 +11,7 @@ process.env['NODE_ENV'] ??= 'production';
 setFlagsFromString('--semi-space-growth-factor=1');
 setFlagsFromString('--heap-growing-percent=20');
 setFlagsFromString('--optimize-for-size');
+setFlagsFromString('--no-memory-reducer');
 
 // Whoever reads has seen enough, as `head` has: nothing is wrong, and nobody hears what comes.
 for (const stream of [process.stdout, process.stderr]) {

@@ -2,7 +2,14 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ActFlags, Verb } from '../commands/act-from-terminal.ts';
 import type { Perform, Surroundings } from '../program.ts';
-import { type Assignment, assignments, wholeNumber, withLook, withVerbosity } from './flags.ts';
+import {
+  type Assignment,
+  assignments,
+  wholeNumber,
+  withLook,
+  withMotion,
+  withVerbosity,
+} from './flags.ts';
 import { jobArgument, look } from './jobs.ts';
 import { type SourceFlags, withCluster, withOutput } from './source-flags.ts';
 
@@ -15,6 +22,10 @@ interface SubmitCommandFlags extends SourceFlags {
   readonly forceConflicts?: boolean;
   readonly watch?: boolean;
   readonly wait?: boolean;
+  readonly logs?: boolean;
+  readonly force?: boolean;
+  readonly confirm?: boolean;
+  readonly motion?: boolean;
   readonly output: 'text' | 'json' | 'name';
 }
 
@@ -25,7 +36,7 @@ export function addSubmit(program: Command, at: Surroundings, perform: Perform):
     .summary('give jobs to a cluster')
     .description(
       'Checks job files here and on the server, then applies them. On a terminal the job is watched; leaving never stops it. ' +
-        'With --wait or --watch the exit code is that of the job.',
+        'With --watch, --wait or --logs the exit code is that of the job; it is 12 where a job would not fit, and none is sent then.',
     )
     .option('--set <path=value>', 'change a field of the file (repeatable)', assignments)
     .option('--name <name>', 'name in place of the one in the file')
@@ -38,12 +49,15 @@ export function addSubmit(program: Command, at: Surroundings, perform: Perform):
     .option('--watch', 'watch it; the default on a terminal')
     .option('--no-watch', 'do not watch it')
     .option('--wait', 'wait for the end in silence')
+    .option('--logs', 'show what its workers say, until it ends')
+    .option('--confirm', 'show what it needs, and ask before it is sent')
+    .option('--force', 'send it also where it would not fit')
     .option('-n, --namespace <name>', 'namespace of the cluster');
-  withOutput(withLook(withCluster(command)), ['text', 'json', 'name']);
+  withOutput(withMotion(withLook(withCluster(command))), ['text', 'json', 'name']);
   withVerbosity(command).action((files: readonly string[], flags: SubmitCommandFlags) =>
     perform(() =>
       look(flags, at, async (looking) => {
-        const { submitFromTerminal } = await import('../commands/act-from-terminal.ts');
+        const { submitFromTerminal } = await import('../commands/submit-from-terminal.ts');
         const { set = [], name, generateName, label = {}, dryRun = 'none', watch, output } = flags;
         return submitFromTerminal(
           files,
@@ -51,6 +65,10 @@ export function addSubmit(program: Command, at: Surroundings, perform: Perform):
             ...{ set: set.flat(), name, generateName, labels: label, dryRun, watch, output },
             forceConflicts: flags.forceConflicts === true,
             wait: flags.wait === true,
+            logs: flags.logs === true,
+            force: flags.force === true,
+            confirm: flags.confirm === true,
+            motion: flags.motion !== false,
           },
           looking,
         );

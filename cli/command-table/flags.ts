@@ -84,12 +84,17 @@ export interface DisplayFlags {
   readonly theme?: Theme;
   readonly color: boolean;
   readonly accessible?: boolean;
+  readonly motion?: boolean;
 }
 
 export function withDisplay(command: Command): Command {
   const display = new Option('--display <how>', 'live screen, lines, JSON lines, or only the end');
   withLook(command.addOption(display.choices([...displays])));
-  return command.option('--accessible', 'sentences instead of a screen');
+  return withMotion(command).option('--accessible', 'sentences instead of a screen');
+}
+
+export function withMotion(command: Command): Command {
+  return command.option('--no-motion', 'no bars that fill, and no clock that ticks');
 }
 
 /** Colours and characters, for commands that print lines. */

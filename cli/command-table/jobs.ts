@@ -118,8 +118,8 @@ function addWatch(program: Command, at: Surroundings, perform: Perform): void {
         look(flags, at, async (looking) => {
           const { watchFromTerminal } = await import('../commands/watch-from-terminal.ts');
           const { display, until, interval, exitStatus, accessible = false } = flags;
-          const { color = true, theme } = flags;
-          const watch = { display, until, interval, exitStatus, accessible, color, theme };
+          const { color = true, theme, motion } = flags;
+          const watch = { display, until, interval, exitStatus, accessible, color, theme, motion };
           return watchFromTerminal(name, watch, looking);
         }),
       ),

@@ -77,5 +77,6 @@ async function viewOf(
   if (asked === 'auto' && stdout.rows < fewestRows) return quiet(runLines(write, command));
   const { runScreen } = await import('../screens/run/show.tsx');
   const color = colorsOf(config, flags);
-  return { view: runScreen({ stdout, glyphs, color, now, stop, command }), live: true };
+  const still = flags.motion === false || !config.motion;
+  return { view: runScreen({ stdout, glyphs, color, now, stop, still, command }), live: true };
 }

@@ -33,7 +33,7 @@ export interface Submitted {
 const manager = 'anneal-cli';
 
 /** As it was written, with the words of the command line in it. */
-interface WrittenJob {
+export interface WrittenJob {
   readonly object: Readonly<Record<string, unknown>>;
   readonly parsed: ParsedJob;
 }

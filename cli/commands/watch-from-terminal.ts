@@ -24,6 +24,7 @@ export interface WatchFlags {
   readonly accessible?: boolean;
   readonly color?: boolean;
   readonly theme?: Theme | undefined;
+  readonly motion?: boolean | undefined;
   /** False: 0 whatever became of the job. */
   readonly exitStatus: boolean;
   /** A phase, or `step=500`. */
@@ -244,6 +245,7 @@ async function screen(
       isCluster: source.type === 'cluster',
       namespaces: looking.flags.allNamespaces === true,
       ...{ color: colorsOf(config, flags), keys: config.keys },
+      still: flags.motion === false || !config.motion,
       interrupted() {
         interrupted = true;
       },

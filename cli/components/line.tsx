@@ -12,6 +12,8 @@ export interface Look {
   readonly color: Colors;
   /** Seconds since 1970. */
   readonly now: number;
+  /** No bar that fills. */
+  readonly still?: boolean;
 }
 
 interface LineProps {

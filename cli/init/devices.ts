@@ -46,6 +46,11 @@ export function deviceOptions(
   ];
 }
 
+/** Of a cluster, from its nodes. */
+export function gpusOf(nodes: readonly object[], place: string): readonly Device[] {
+  return clusterGpus({ type: 'Nodes', place, nodes }).map(({ device }) => device);
+}
+
 function processor({ freeBytes, cores }: Machine): DeviceOption {
   const device = thisMachine(freeBytes, cores);
   const why = `The processor of this machine: ${cores} ${cores === 1 ? 'core' : 'cores'}, ${bytes(freeBytes)} of memory are free now. anneal run needs nothing else.`;

@@ -34,6 +34,8 @@ export interface AppProps {
   readonly namespaces: boolean;
   readonly glyphs: GlyphSet;
   readonly color: Colors;
+  /** Drawn only when something is new or a key was pressed. */
+  readonly still: boolean;
   readonly now: () => Date;
   /** Ctrl-C: not the same as leaving by a key. */
   readonly interrupted: () => void;
@@ -58,9 +60,10 @@ export function App(props: AppProps): ReactNode {
   const look: Look = {
     ...{ columns: Math.max(20, columns), rows: Math.max(8, rows) },
     ...{ glyphs: props.glyphs, color: props.color, now: now().getTime() / 1000 },
+    still: props.still,
   };
   const { at, view, rows: list, job } = pilot;
-  const every = tickMs(view, live.board.away !== null);
+  const every = props.still ? null : tickMs(view, live.board.away !== null);
   useEffect(() => {
     if (every === null) return;
     const timer = setInterval(redraw, every);

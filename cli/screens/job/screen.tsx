@@ -145,6 +145,7 @@ function Progress({ look, state }: JobProps): ReactNode {
       </>
     );
   }
+  if (look.still) return <Line look={look}>{`${percent(share, 0)}  ${words}`}</Line>;
   const width = Math.max(8, Math.min(40, look.columns - words.length - 9));
   return (
     <Line

@@ -19,6 +19,8 @@ export interface RunScreenProps {
   readonly now: number;
   /** True after the first Ctrl-C. */
   readonly stopping: boolean;
+  /** No bar that fills. */
+  readonly still?: boolean;
 }
 
 export function RunScreen(props: RunScreenProps): ReactNode {
@@ -73,7 +75,7 @@ function Title({ name, state: { plan }, glyphs, columns }: RunScreenProps): Reac
   return <Line bold>{glyphs.text(parts.join(' · '))}</Line>;
 }
 
-function Progress({ state, columns, glyphs, color, now }: RunScreenProps): ReactNode {
+function Progress({ state, columns, glyphs, color, now, still }: RunScreenProps): ReactNode {
   const { step, stage } = state;
   const inTraining = isTraining(state);
   const share =
@@ -86,6 +88,7 @@ function Progress({ state, columns, glyphs, color, now }: RunScreenProps): React
   const words = inTraining ? trainingWords(state) : stageWords(state, now);
   const text = glyphs.text(words);
   if (share === null || columns < 60) return <Line>{text}</Line>;
+  if (still) return <Line>{`${percent(share, 0)}  ${text}`}</Line>;
   const shade = shadeOf('yellow', color);
   return (
     <Text wrap="truncate-end">

@@ -15,6 +15,8 @@ export interface Terminal {
   readonly now: () => Date;
   /** Aborted by the first Ctrl-C. */
   readonly stop: AbortSignal;
+  /** Drawn only when something is new. */
+  readonly still: boolean;
   /** How a person starts the command. */
   readonly command: string;
 }
@@ -22,7 +24,8 @@ export interface Terminal {
 /** Time that passes without a message is shown too. */
 const tickMs = 1000;
 
-export function runScreen({ stdout, glyphs, color, now, stop, command }: Terminal): RunView {
+export function runScreen(terminal: Terminal): RunView {
+  const { stdout, glyphs, color, now, stop, still, command } = terminal;
   let state = emptyRun;
   let name = '';
   const picture = () => (
@@ -34,6 +37,7 @@ export function runScreen({ stdout, glyphs, color, now, stop, command }: Termina
       color={color}
       now={now().getTime() / 1000}
       stopping={stop.aborted}
+      still={still}
     />
   );
   let live: ReturnType<typeof render> | undefined;
@@ -45,7 +49,7 @@ export function runScreen({ stdout, glyphs, color, now, stop, command }: Termina
       stdout.write(`${glyphs.text(continued ? 'going on with' : 'new run')} ${folder}\n`);
       // Keys are not read, so that Ctrl-C stays a signal.
       live = render(picture(), { stdout, exitOnCtrlC: false, patchConsole: false, maxFps: 10 });
-      tick = setInterval(draw, tickMs);
+      if (!still) tick = setInterval(draw, tickMs);
       stop.addEventListener('abort', draw, { once: true });
     },
     see(message) {

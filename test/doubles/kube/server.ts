@@ -113,7 +113,9 @@ export class KubeServer implements AsyncDisposable {
   #answer(asked: Asked, response: ServerResponse): Answer | undefined {
     try {
       if (asked.query.get('watch') === 'true') return this.#watch(asked, response);
-      return { status: 200, body: perform(this.objects, asked) };
+      const isDry = asked.query.get('dryRun') === 'All';
+      const objects = isDry ? onlyWith(this.objects, asked) : this.objects;
+      return { status: 200, body: perform(objects, asked) };
     } catch (error) {
       if (error instanceof RefusalError)
         return { status: error.refusal.status, body: statusOf(error) };
@@ -147,6 +149,16 @@ export class KubeServer implements AsyncDisposable {
     this.#opened.shift()?.();
     return undefined;
   }
+}
+
+/** Where a dry run may change the one object that it is about; nobody hears of it. */
+function onlyWith(objects: KubeObjects, { path }: Asked): KubeObjects {
+  const { collection, namespace, name } = placeOf(path);
+  const at = { collection, namespace, name };
+  const found = name === '' ? undefined : objects.find(at);
+  const own = new KubeObjects();
+  if (found !== undefined) own.create(at, found);
+  return own;
 }
 
 /** Everything but watches, also without HTTP. */

@@ -1,0 +1,99 @@
+// What a job that is about to be submitted will need: the same plan as that of `anneal estimate`, held against what the job file gives a worker.
+// The command line reads what this machine can read; the cluster looks again, at the files themselves, before it trains.
+import {
+  type FineTuneJobSpec,
+  type MemoryPlan,
+  parseQuantity,
+  planJob,
+  toAnnealError,
+} from '../../crds/index.ts';
+import type { DescribedModel } from '../../crds/wire/described-model.ts';
+import type { Device } from './devices.ts';
+
+export type Foreseen =
+  | {
+      readonly type: 'Known';
+      readonly parts: MemoryPlan['parts'];
+      /** Bytes of one worker, or of one GPU. */
+      readonly peak: number;
+      /** Bytes that it has; undefined where the file sets no limit. */
+      readonly limit: number | undefined;
+      readonly fits: boolean;
+      /** Undefined when the job counts passes over data that nobody has looked at yet. */
+      readonly steps: number | undefined;
+      readonly tokensPerStep: number;
+    }
+  | { readonly type: 'Unknown'; readonly why: string };
+
+export interface Foresight {
+  /** A process that reads headers, here or on the hub. */
+  readonly describe: (spec: FineTuneJobSpec, signal: AbortSignal) => Promise<DescribedModel>;
+  /** Whether this machine has a folder that stands for the claim. */
+  readonly hasVolume: (claim: string) => boolean;
+  /** Nobody outside of the cluster is asked. */
+  readonly offline: boolean;
+  /** GPUs of the cluster. */
+  readonly gpus: () => Promise<readonly Device[]>;
+}
+
+/** A hub that is slow must not keep a job from being submitted. */
+const describeMs = 10_000;
+
+export async function foresee(
+  spec: FineTuneJobSpec,
+  { describe, hasVolume, offline, gpus }: Foresight,
+  signal: AbortSignal,
+): Promise<Foreseen> {
+  const { persistentVolumeClaim: claim, image } = spec.model.source;
+  if (image !== undefined) return unknown('the model is in an image');
+  if (claim === undefined && offline) return unknown('the model is not on this machine');
+  if (claim !== undefined && !hasVolume(claim.claimName)) {
+    return unknown(`the model is in the claim ${claim.claimName}`);
+  }
+  const device = await deviceOf(spec, gpus);
+  if (device === null) return unknown('no node tells the memory of its GPUs');
+  const limit = AbortSignal.timeout(describeMs);
+  try {
+    const model = await describe(spec, AbortSignal.any([signal, limit]));
+    return plannedOn(device, spec, model);
+  } catch (thrown) {
+    signal.throwIfAborted();
+    const late = `the model did not answer within ${describeMs / 1000} seconds`;
+    return unknown(limit.aborted ? late : toAnnealError(thrown).message);
+  }
+}
+
+function unknown(why: string): Foreseen {
+  return { type: 'Unknown', why };
+}
+
+/** The largest that the cluster has; null where nobody knows. */
+async function deviceOf(
+  { worker }: FineTuneJobSpec,
+  gpus: Foresight['gpus'],
+): Promise<Device['memory'] | null> {
+  if (worker.devicesPerWorker > 0) {
+    const [largest] = (await gpus()).toSorted((a, b) => b.memory.bytes - a.memory.bytes);
+    return largest === undefined || largest.memory.bytes === 0 ? null : largest.memory;
+  }
+  const { limits, requests } = worker.resources ?? {};
+  const memory = limits?.['memory'] ?? requests?.['memory'];
+  const bytes = memory === undefined ? Number.MAX_SAFE_INTEGER : parseQuantity(memory);
+  return { type: 'cpu', bytes };
+}
+
+function plannedOn(
+  device: Device['memory'],
+  spec: FineTuneJobSpec,
+  { facts, storedBytes }: DescribedModel,
+): Foreseen {
+  const ranks = spec.worker.replicas * Math.max(1, spec.worker.devicesPerWorker);
+  const storedBfloat16 = (storedBytes['BF16'] ?? 0) / 2;
+  const plan = planJob({ spec, facts, storedBfloat16, device, ranks, shards: ranks });
+  const { parts, peak, limit, fits } = plan.memory;
+  return {
+    ...{ type: 'Known', parts, peak, fits },
+    limit: limit === Number.MAX_SAFE_INTEGER ? undefined : limit,
+    ...{ steps: plan.totalSteps, tokensPerStep: plan.tokensPerStep },
+  };
+}
