@@ -24,7 +24,11 @@ export async function answerTo(
 ): Promise<string> {
   if (!isTerminal || process.stdin.isTTY !== true) {
     const message = `${flag} asks a question, and nobody is there to answer it`;
-    throw new UserError({ code: 'E_USAGE', message, hint: `leave ${flag} out, or use a terminal` });
+    throw new UserError({
+      code: 'E_USAGE',
+      message,
+      hint: 'use a terminal, or the flag that answers it',
+    });
   }
   const lines = createInterface({ input: process.stdin, output: process.stdout });
   const closed = new AbortController();

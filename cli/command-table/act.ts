@@ -136,7 +136,12 @@ export function addActCommands(program: Command, at: Surroundings, perform: Perf
       .summary(summary)
       .description(description);
     if (verb === 'scale') command.argument('<workers>', 'how many', wholeNumber);
-    if (verb === 'cancel') command.option('--now', 'end at once, without a save');
+    if (verb === 'cancel') {
+      command
+        .option('--now', 'end at once, without a save')
+        .option('--delete-data', 'remove its checkpoints and results too, for ever')
+        .option('--confirm <name>', 'name of the job, where --delete-data would ask for it');
+    }
     command
       .option('--no-wait', 'do not wait until it is done')
       .option('--timeout <seconds>', 'wait so long at most', wholeNumber, 900)

@@ -1,0 +1,55 @@
+import test from 'ava';
+import { type ChildJob, dataPlacesOf, uriOf } from '../../../cli/jobs/data-places.ts';
+import type { Changes } from '../../builders/job.ts';
+import { aListedJob } from '../../builders/listed-job.ts';
+
+const child = (folder: string): ChildJob => ({
+  spec: {
+    template: {
+      spec: { containers: [{ image: 'i', env: [{ name: 'ANNEAL_RUN_FOLDER', value: folder }] }] },
+    },
+  },
+});
+
+function places(folder: string, uris: readonly string[] = [], spec: Changes = {}) {
+  const artifacts = uris.map((uri) => ({ type: 'PEFTAdapter' as const, uri, bytes: 1 }));
+  const { volumes, elsewhere } = dataPlacesOf(
+    aListedJob({ uid: '0123456789ab', spec, status: { artifacts } }),
+    folder === '' ? [] : [child(folder), child(folder)],
+  );
+  return { volumes: volumes.map(uriOf), elsewhere };
+}
+
+test('the folder of the run, checkpoints elsewhere and results are the data of a job', (t) => {
+  t.deepEqual(
+    places('/volumes/notes/.anneal/runs/first-01234567', ['pvc://notes/out/adapter', 's3://b/k'], {
+      'checkpoint.destination': { persistentVolumeClaim: { claimName: 'saves', path: 'deep/er' } },
+    }),
+    {
+      volumes: [
+        'pvc://notes/.anneal/runs/first-01234567',
+        'pvc://saves/deep/er/first-01234567',
+        'pvc://notes/out/adapter',
+      ],
+      elsewhere: ['s3://b/k'],
+    },
+  );
+});
+
+test('a run on the disk of a node, and a claim that goes with the job, need no removing', (t) => {
+  t.deepEqual(places('/var/cache/anneal/run').volumes, []);
+  const template = { 'storage.data': { volumeClaimTemplate: { size: '1Gi' } } };
+  t.deepEqual(places('/volumes/first-data/.anneal/runs/first-01234567', [], template).volumes, []);
+});
+
+for (const uri of ['pvc://notes/', 'pvc://notes', 'pvc://notes/.', 'pvc://notes/a/../..']) {
+  test(`a whole volume is never removed: ${uri}`, (t) => {
+    t.deepEqual(places('', [uri]), { volumes: [], elsewhere: [uri] });
+  });
+}
+
+for (const folder of ['/volumes/notes', '/volumes/notes/', '/volumes/notes/../other', '/etc']) {
+  test(`nor is it where a Job says that the run is: ${folder}`, (t) => {
+    t.deepEqual(places(folder).volumes, []);
+  });
+}
