@@ -17,7 +17,7 @@ import {
 import type { Job } from '../jobs/job.ts';
 
 /** What can be removed, and how. */
-export interface Erasure {
+interface Erasure {
   readonly volumes: readonly VolumePlace[];
   readonly elsewhere: readonly string[];
   /** Undefined where nothing lies in a volume. */

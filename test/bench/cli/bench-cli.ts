@@ -1,11 +1,13 @@
-// npm run bench -- cli: how long a person waits for the command line, and what a live screen costs, beside `kubectl get --watch` before the
-// same server. Real processes in a pseudo-terminal; medians, with the least and the greatest. --rounds and --seconds say how long.
+// npm run bench -- cli: how long a person waits for the command line, and what a live screen costs, beside `kubectl get --watch` and k9s before
+// the same server. Real processes in a pseudo-terminal; medians, with the least and the greatest. --rounds and --seconds say how long; the first
+// time k9s is built, unless --without k9s leaves it out.
 import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
 import type { Setup } from '../../../cli/setup/setup.ts';
+import { ensureK9s } from '../../setup/k9s.ts';
 import { Shown, type Spent } from './shown.ts';
 import { changesPerSecond, jobs, linesPerSecond, openStage, type Stage } from './stage.ts';
 
@@ -26,10 +28,13 @@ interface Asked {
   readonly rounds: number;
   /** Idle, and busy. */
   readonly seconds: number;
+  readonly without: readonly string[];
 }
 
-export async function benchCli({ steps }: Setup, args: readonly string[]): Promise<void> {
+export async function benchCli(setup: Setup, args: readonly string[]): Promise<void> {
+  const { steps } = setup;
   const asked = askedFor(args);
+  const k9s = asked.without.includes('k9s') ? undefined : await ensureK9s(setup);
   const rows: Row[] = [];
   for (const [what, words] of [
     ['anneal --help', ['--help']],
@@ -53,6 +58,8 @@ export async function benchCli({ steps }: Setup, args: readonly string[]): Promi
   rows.push(...rowsOf(logRows, await repeated(rounds, () => liveLogs(stage, seconds))));
   if (kubectl)
     rows.push(...rowsOf(kubectlRows, await repeated(rounds, () => kubectlWatch(stage, seconds))));
+  if (k9s !== undefined)
+    rows.push(...rowsOf(k9sRows, await repeated(rounds, () => k9sTable(k9s, stage, seconds))));
   steps.note(`${availableParallelism()} cores, load ${loadavg()[0]?.toFixed(1)}; ${jobs} jobs`);
   for (const row of rows) steps.note(rowText(row));
 }
@@ -62,10 +69,12 @@ function askedFor(args: readonly string[]): Asked {
     args: [...args],
     options: {
       rounds: { type: 'string', default: '3' },
-      seconds: { type: 'string', default: '10' },
+      seconds: { type: 'string', default: '30' },
+      without: { type: 'string', multiple: true, default: [] },
     },
   });
-  return { rounds: Number(values.rounds), seconds: Number(values.seconds) };
+  const { rounds, seconds, without } = values;
+  return { rounds: Number(rounds), seconds: Number(seconds), without };
 }
 
 async function repeated<T>(rounds: number, run: () => Promise<T>): Promise<readonly T[]> {
@@ -158,6 +167,14 @@ async function kubectlWatch(stage: Stage, seconds: number): Promise<Live> {
   return { ...began, ...(await costs(shown, { seconds, busily, leave: '\u0003' })) };
 }
 
+/** Its table is asked for anew every two seconds, and shows at most the rows of the window. */
+async function k9sTable(program: string, stage: Stage, seconds: number): Promise<Live> {
+  using shown = new Shown(program, ['--command', 'finetunejobs', '--readonly'], stage);
+  const began = await first(shown, new RegExp(`\\[${jobs}\\]`));
+  const busily = () => stage.change(seconds);
+  return { ...began, ...(await costs(shown, { seconds, busily, leave: ':q\r' })) };
+}
+
 type Measured = readonly [
   what: string,
   pick: (one: Live) => number,
@@ -206,6 +223,14 @@ const kubectlRows: readonly Measured[] = [
     '%',
   ],
   ['kubectl get --watch: memory', ({ memoryMiB }) => memoryMiB, 'MiB'],
+];
+
+const k9sRows: readonly Measured[] = [
+  ['k9s: first picture with all rows', ({ firstMs }) => firstMs, 'ms'],
+  ['k9s: processor until then', ({ firstCpuMs }) => firstCpuMs, 'ms'],
+  ['k9s: processor while idle', ({ idle }) => idle.percent, '%'],
+  [`k9s, ${changesPerSecond} changes/s: processor`, ({ busy }) => busy.percent, '%'],
+  ['k9s: memory', ({ memoryMiB }) => memoryMiB, 'MiB'],
 ];
 
 function rowsOf(measured: readonly Measured[], all: readonly Live[]): readonly Row[] {

@@ -1,6 +1,6 @@
 // What the terminal is measured before: a small API server with 500 jobs of which one changes ten times a second, and a bus on which the
 // workers of that job say 200 lines a second. Discovery is answered too, so that kubectl can be measured before the same server.
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { subjects } from '../../../crds/wire/subjects.ts';
@@ -30,10 +30,14 @@ export async function openStage(): Promise<Stage> {
   const nats = opened.use(await NatsServer.start());
   const bus = opened.use(await nats.bus('workers'));
   const folder = opened.use(await temporaryFolder());
-  server.intercept = answered;
+  server.intercept = (asked) => {
+    const body = answerTo(asked) ?? tableFor(asked, server);
+    return body === undefined ? undefined : { status: 200, body };
+  };
   for (let index = 0; index < jobs; index++) put(server, index, 0);
   const kubeconfig = join(folder.path, 'config');
   await writeFile(kubeconfig, JSON.stringify(configOf(server.origin)));
+  await writeK9sSettings(folder.path);
   const { metadata } = server.objects.get(placeOf(0)) as { metadata: { uid: string } };
   const job = { namespace, uid: metadata.uid };
   const held = opened.move();
@@ -94,6 +98,12 @@ function put(server: KubeServer, index: number, step: number): void {
   }
 }
 
+/** Without asking its own releases. */
+async function writeK9sSettings(home: string): Promise<void> {
+  await mkdir(join(home, '.config/k9s'), { recursive: true });
+  await writeFile(join(home, '.config/k9s/config.yaml'), 'k9s: { skipLatestRevCheck: true }\n');
+}
+
 function configOf(server: string): object {
   return {
     ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'bench' },
@@ -103,16 +113,68 @@ function configOf(server: string): object {
   };
 }
 
-/** A token for the bus, and what kubectl asks before it lists anything. */
-function answered({ path }: Asked) {
-  const body = path.endsWith('/token') ? { status: { token: 't' } } : discovery[path];
-  return body === undefined ? undefined : ({ status: 200, body } as const);
+/** A token for the bus, and what kubectl and k9s ask before they list anything. */
+function answerTo({ path }: Asked): Record<string, unknown> | undefined {
+  if (path.endsWith('/token')) return { status: { token: 't' } };
+  // Everybody may do everything.
+  if (path.endsWith('/selfsubjectaccessreviews')) return accessReview;
+  return discovery[path];
 }
 
+/** k9s shows what the server made a table of; kubectl, which asks for one too, is content with objects. */
+function tableFor(
+  { verb, path, headers }: Asked,
+  { objects }: KubeServer,
+): Record<string, unknown> | undefined {
+  const asks = verb === 'GET' && headers.accept?.includes('as=Table') === true;
+  const isKubectl = headers['user-agent']?.startsWith('kubectl') === true;
+  if (!asks || isKubectl || !path.endsWith('/finetunejobs')) return undefined;
+  const rows = objects.all(collection).map((object) => {
+    const { metadata, status } = object as unknown as Listed;
+    const { progress, workers } = status;
+    const cells = [metadata.name, status.phase, workers.summary, progress.step, progress.trainLoss];
+    return { cells, object: { ...partial, metadata } };
+  });
+  const columns = ['Name', 'Phase', 'Workers', 'Step', 'Loss'];
+  return {
+    ...{ kind: 'Table', apiVersion: 'meta.k8s.io/v1' },
+    metadata: { resourceVersion: String(objects.version) },
+    columnDefinitions: columns.map((name) => ({ name, type: 'string', format: '', priority: 0 })),
+    rows,
+  };
+}
+
+const partial = { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1' };
+
+interface Listed {
+  readonly metadata: { readonly name: string };
+  readonly status: {
+    readonly phase: string;
+    readonly workers: { readonly summary: string };
+    readonly progress: { readonly step: number; readonly trainLoss: string };
+  };
+}
+
+const accessReview = {
+  ...{ kind: 'SelfSubjectAccessReview', apiVersion: 'authorization.k8s.io/v1' },
+  status: { allowed: true },
+};
 const version = { groupVersion: 'anneal.dev/v1alpha1', version: 'v1alpha1' };
 const discovery: Readonly<Record<string, Record<string, unknown>>> = {
   '/api': { kind: 'APIVersions', versions: ['v1'] },
-  '/api/v1': { kind: 'APIResourceList', groupVersion: 'v1', resources: [] },
+  '/version': { major: '1', minor: '34', gitVersion: 'v1.34.0' },
+  '/api/v1': {
+    ...{ kind: 'APIResourceList', groupVersion: 'v1' },
+    resources: [
+      {
+        name: 'namespaces',
+        singularName: '',
+        namespaced: false,
+        kind: 'Namespace',
+        verbs: ['get'],
+      },
+    ],
+  },
   '/apis': {
     ...{ kind: 'APIGroupList', apiVersion: 'v1' },
     groups: [{ name: 'anneal.dev', versions: [version], preferredVersion: version }],
@@ -122,7 +184,7 @@ const discovery: Readonly<Record<string, Record<string, unknown>>> = {
     resources: [
       {
         ...{ name: 'finetunejobs', singularName: 'finetunejob', namespaced: true },
-        ...{ kind: 'FineTuneJob', verbs: ['get', 'list', 'watch'] },
+        ...{ kind: 'FineTuneJob', verbs: ['get', 'list', 'watch'], shortNames: ['ftj'] },
       },
     ],
   },

@@ -96,7 +96,8 @@ export class KubeServer implements AsyncDisposable {
       query: url.searchParams,
       contentType: request.headers['content-type'] ?? '',
       headers: request.headers,
-      body: raw === '' ? undefined : (JSON.parse(raw) as Tree),
+      // Clients in Go send protobuf where a kind has it; nothing of what is kept here has.
+      body: raw === '' || isProtobuf(request) ? undefined : (JSON.parse(raw) as Tree),
     };
     this.seen.push(asked);
     const answer = this.intercept(asked) ?? this.#answer(asked, response);
@@ -161,6 +162,10 @@ function onlyWith(objects: KubeObjects, { path }: Asked): KubeObjects {
   return own;
 }
 
+function isProtobuf({ headers }: IncomingMessage): boolean {
+  return headers['content-type'] === 'application/vnd.kubernetes.protobuf';
+}
+
 /** Everything but watches, also without HTTP. */
 export function perform(objects: KubeObjects, asked: Omit<Asked, 'headers'>): Tree {
   const { collection, namespace, name, subresource } = placeOf(asked.path);
@@ -197,7 +202,7 @@ function list(objects: KubeObjects, { collection, namespace }: At, query: URLSea
   const from = Number(query.get('continue') ?? 0);
   const more = from + limit < selected.length;
   return {
-    kind: 'List',
+    ...{ kind: 'List', apiVersion: 'v1' },
     metadata: {
       resourceVersion: String(objects.version),
       ...(more ? { continue: String(from + limit) } : {}),
