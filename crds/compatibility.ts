@@ -46,17 +46,60 @@ export const pairs: readonly Pair[] = [
   {
     id: 'a quantised base needs an adapter',
     path: ['method', 'base'],
-    meets: (_, { adapter, base }) => adapter.type === 'None' && base.type !== 'Dense',
+    meets: (_, { adapter, base }) =>
+      adapter.type === 'None' && base.type !== 'Dense' && base.type !== 'Codebook',
     sentence:
       'stores frozen weights in fewer bits, but method.adapter is None: the weights themselves would be trained',
     hint: 'write method.adapter: { type: LoRA }, or method.base: { type: Dense }',
+  },
+  {
+    id: 'codebooks are what trains',
+    path: ['method', 'adapter', 'type'],
+    meets: (_, { adapter, base }) => adapter.type !== 'None' && base.type === 'Codebook',
+    sentence:
+      'trains beside frozen weights; those of a Codebook base train themselves, by their codes and vectors',
+    hint: 'write adapter: { type: None }, or method.base: { type: NF4 }',
+  },
+  {
+    id: 'codes and vectors are moved by PV-Tuning',
+    path: ['method', 'base', 'type'],
+    meets: (_, { base, optimizer }) =>
+      base.type === 'Codebook' && optimizer.type !== 'PVTuning',
+    sentence: 'is Codebook, and of the optimizers only PVTuning knows how to move codes',
+    hint: 'write method.optimizer: { type: PVTuning }, or preset: PVTuning',
+  },
+  {
+    id: 'PV-Tuning moves codes and vectors',
+    path: ['method', 'optimizer', 'type'],
+    meets: (_, { base, optimizer }) =>
+      optimizer.type === 'PVTuning' && base.type !== 'Codebook',
+    sentence: 'is PVTuning, which trains codes and codebooks; method.base has none',
+    hint: 'write method.base: { type: Codebook }, or another optimizer such as AdamW',
+  },
+  {
+    id: 'weights are stored in one kind of codes',
+    path: ['method', 'precision', 'bfloat16', 'trainedWeights'],
+    meets: (_, { base, precision }) =>
+      base.type === 'Codebook' &&
+      precision.type === 'BFloat16' &&
+      precision.bfloat16.trainedWeights === 'Int8',
+    sentence: 'is Int8, and method.base stores the same weights as codes into codebooks',
+    hint: 'leave it out',
+  },
+  {
+    id: 'outliers are those of the weights in the files',
+    path: ['method', 'selection', 'type'],
+    meets: (_, { base, selection }) => base.type === 'Codebook' && selection.type === 'OwLore',
+    sentence:
+      'draws blocks by the outliers of their weights, which are counted before there are codes',
+    hint: 'write selection: { type: All } or { type: LISA }',
   },
   {
     id: 'products in 8 bits are of dense weights',
     path: ['method', 'base'],
     meets: (_, { base, precision }) => precision.type === 'HALO' && base.type !== 'Dense',
     sentence:
-      'stores frozen weights in fewer bits, but method.precision is HALO, which rotates dense weights and stores the codes of those: they would be rounded twice',
+      'stores weights in fewer bits, but method.precision is HALO, which rotates dense weights and stores the codes of those: they would be rounded twice',
     hint: 'write method.base: { type: Dense }, or method.precision: { type: BFloat16 }',
   },
   {

@@ -2,7 +2,7 @@
 // of each seam. Everything else in the worker knows interfaces only.
 import type { FineTuneJobSpec } from '../crds/api/job.ts';
 import type { ResolvedMethod } from '../crds/index.ts';
-import { storesCodes } from '../crds/methods/coded.ts';
+import { codedForm } from '../crds/methods/coded.ts';
 import { drawOf } from '../crds/methods/draw.ts';
 import { levelOf } from '../crds/methods/halo-level.ts';
 import { mastersOf } from '../crds/methods/masters.ts';
@@ -16,6 +16,7 @@ import { adamW8bit } from './optimizers/adamw-8bit.ts';
 import { exactSubspaces, galore } from './optimizers/galore.ts';
 import { lazySubspaces } from './optimizers/lazy-subspaces.ts';
 import type { Optimizer } from './optimizers/optimizer.ts';
+import { pvTuning } from './optimizers/pv-tuning.ts';
 import { sgd } from './optimizers/sgd.ts';
 import { sketchedSubspace, topSubspace } from './optimizers/subspace.ts';
 import { Halo } from './precision/halo.ts';
@@ -25,6 +26,7 @@ import { lisa } from './selection/lisa.ts';
 import { owlore } from './selection/owlore.ts';
 import type { Selection } from './selection/selection.ts';
 import type { DType } from './tensor/dtype.ts';
+import type { CodeChoice } from './weights/choose-codes.ts';
 import { dense } from './weights/dense.ts';
 import { int4 } from './weights/int4.ts';
 import { int8 } from './weights/int8.ts';
@@ -44,7 +46,8 @@ export function buildOptionsOf(spec: FineTuneJobSpec, method: ResolvedMethod): B
     adapter: adapterOf(method, BigInt(spec.training.seed), dtype),
     store: weightStoreOf(method),
     trains: trainsOf(method),
-    coded: storesCodes(method),
+    coded: codedForm(method) === 'Groups',
+    codebook: codebookOf(method),
     sequenceLength: spec.dataset.sequenceLength,
   };
 }
@@ -62,6 +65,8 @@ export function precisionOf({ precision }: ResolvedMethod): Precision | null {
 
 export function weightStoreOf({ base }: ResolvedMethod): WeightStore {
   switch (base.type) {
+    // Codes into codebooks are of weights that train.
+    case 'Codebook':
     case 'Dense':
       return dense;
     case 'NF4':
@@ -71,6 +76,11 @@ export function weightStoreOf({ base }: ResolvedMethod): WeightStore {
     case 'Int4':
       return int4(base.int4);
   }
+}
+
+/** How matrices of the blocks become codes into codebooks; null where they do not. */
+export function codebookOf({ base }: ResolvedMethod): CodeChoice | null {
+  return base.type === 'Codebook' ? base.codebook : null;
 }
 
 export function adapterOf(method: ResolvedMethod, seed: bigint, dtype: DType): Adapter | null {
@@ -96,7 +106,8 @@ function targetsOf(modules: readonly string[]): (path: string) => boolean {
   return (path) => modules.some((module) => path === module || path.endsWith(`.${module}`));
 }
 
-export function optimizerOf(method: ResolvedMethod): Optimizer {
+/** `peak` is the learning rate of the job, which rates of parts are multiples of. */
+export function optimizerOf(method: ResolvedMethod, peak: number): Optimizer {
   const masters = mastersOf(method) ?? 'Float32';
   switch (method.optimizer.type) {
     case 'SGD': {
@@ -115,6 +126,8 @@ export function optimizerOf(method: ResolvedMethod): Optimizer {
       return galoreOf(method.optimizer.galore, masters);
     case 'QGaLore':
       return qGaloreOf(method.optimizer.qGalore, masters);
+    case 'PVTuning':
+      return pvTuningOf(method.optimizer.pvTuning, masters, peak);
   }
 }
 
@@ -156,6 +169,34 @@ function galoreOf(
 
 function finderOf(directions: GaloreParameters['directions']) {
   return directions === 'Exact' ? topSubspace : sketchedSubspace;
+}
+
+type PvParameters = Extract<ResolvedMethod['optimizer'], { type: 'PVTuning' }>['pvTuning'];
+
+function pvTuningOf(
+  parameters: PvParameters,
+  masters: 'Float32' | 'StochasticRounding',
+  peak: number,
+): Optimizer {
+  const { betas, codeBetas, epsilon, lamb, updateCodes, updateCodebooks } = parameters;
+  const { codeLearningRate, maxCodeChange, codeTrustRatio, beamSize, deltaDecay } = parameters;
+  const common = { epsilon: Number(epsilon), lamb };
+  const codes = {
+    ...twoOf(codeBetas),
+    rateRatio: Number(codeLearningRate) / peak,
+    maxChange: Number(maxCodeChange),
+    trustRatio: codeTrustRatio === undefined ? null : Number(codeTrustRatio),
+    beam: beamSize,
+    deltaDecay: Number(deltaDecay),
+  };
+  return pvTuning({
+    ...{ ...common, ...twoOf(betas), updateCodebooks, masters },
+    codes: updateCodes ? codes : null,
+  });
+}
+
+function twoOf([beta1 = '0', beta2 = '0']: readonly string[]) {
+  return { beta1: Number(beta1), beta2: Number(beta2) };
 }
 
 interface AdamParameters {

@@ -24,6 +24,7 @@ import { type Feed, openFeed } from './data/feed.ts';
 import type { DecoderConfig } from './decoder/config.ts';
 import { type ModelFiles, openModel } from './decoder/model-files.ts';
 import { buildModel, modelSource, type ShareOut } from './engine/build-model.ts';
+import { fillCodebooks } from './engine/fill-codebooks.ts';
 import { type HeldModel, sharedModel, wholeModel } from './engine/held-model.ts';
 import type { Model } from './engine/model.ts';
 import { FileShelf } from './engine/shelf.ts';
@@ -33,7 +34,14 @@ import { OptimizerStates } from './optimizers/states.ts';
 import type { Role, RoleContext } from './role.ts';
 import { requireRecord, writeRecord } from './run-folder.ts';
 import { samplerOf } from './sampler.ts';
-import { buildOptionsOf, dtypeOf, optimizerOf, precisionOf, selectionOf } from './seams.ts';
+import {
+  buildOptionsOf,
+  codebookOf,
+  dtypeOf,
+  optimizerOf,
+  precisionOf,
+  selectionOf,
+} from './seams.ts';
 import { blockScores } from './selection/block-scores.ts';
 import { Recorder } from './telemetry/recorder.ts';
 import { resetMemoryPeaks, trimMemory } from './tensor/memory.ts';
@@ -58,7 +66,7 @@ export const trainRole: Role = async (context) => {
     attentionCost: attentionCost(files.config),
   });
   const memory = memoryPlan(run, method, files, feed, config.member ?? byItself);
-  const optimizer = optimizerOf(method);
+  const optimizer = optimizerOf(method, Number(run.spec.training.learningRate));
   const layout = optimizer.needsMatrices === true ? 'owner' : 'slice';
   const build = (shareOut?: ShareOut) => load(context, run, method, files, shareOut);
   using held = hold(build, joined.group, {
@@ -86,11 +94,13 @@ export const trainRole: Role = async (context) => {
   );
   const scores = await blockScores(context, { method, prepared, model, feed, world });
   const restored = await restoreInto(held, checkpoints);
+  if (restored === null) chooseAllCodes(context, run, method, files, model);
   emit(recorder.planMessage(restored?.step ?? 0));
   if (!memory.fits) emit(doesNotFit(memory));
   using shelf = new FileShelf(folder);
   const parts: TrainerParts = {
     ...{ model, world, plan, emit, clock, states, shelf },
+    said: () => optimizer.describe?.() ?? null,
     selection: selectionOf(method, model.parameters, BigInt(run.spec.training.seed), scores),
     updater: held.offered(new Updater(optimizer, states.byName, clipOf(run), world)),
     batch: feed.batch,
@@ -109,6 +119,29 @@ export const trainRole: Role = async (context) => {
   if (world.rank === 0) await leaveResult({ context, run, checkpoints, recorder }, ended);
   if (ended.reason === 'Stopped') stop.throwIfAborted();
 };
+
+/** A run that begins chooses the codes that weights are stored as; one that goes on has them. */
+function chooseAllCodes(
+  { emit, stop }: RoleContext,
+  run: RunRecord,
+  method: ResolvedMethod,
+  files: ModelFiles,
+  model: Model,
+): void {
+  const choice = codebookOf(method);
+  if (choice === null) return;
+  const report = { type: 'stage', stage: 'Prepare', subject: 'codes of weights' } as const;
+  emit({ ...report, state: 'Started' });
+  const left = fillCodebooks(modelSource(files), model.parameters, {
+    ...{ choice, seed: BigInt(run.spec.training.seed) },
+    onMatrix(done, total) {
+      stop.throwIfAborted();
+      emit({ ...report, state: 'Running', unit: 'Tensors', done, total });
+    },
+  });
+  const note = `what codes leave out is ${(100 * left).toPrecision(3)} % of the weights`;
+  emit({ ...report, state: 'Done', note });
+}
 
 /** Whoever has made something of the values that were there before has to make it again. */
 async function restoreInto(

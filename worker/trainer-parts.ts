@@ -52,6 +52,8 @@ export interface TrainerParts {
   readonly selection: Selection;
   readonly states: OptimizerStates;
   readonly updater: { begin(update: Update): StepUpdateSink };
+  /** What the optimizer says of the step that has just been done; null where it says nothing. */
+  said?(): string | null;
   readonly plan: TrainerPlan;
   /** For blocks whose plan is `offload`. */
   readonly shelf?: Shelf;

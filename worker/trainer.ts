@@ -90,7 +90,9 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
     return { gradientNorm, clipFactor, applied, loss: sum / batch.learnedTokens };
   });
   const done = clock.monotonic();
-  const said = selection.describe(state.step);
+  const said = [selection.describe(state.step), parts.said?.() ?? null]
+    .filter((each) => each !== null)
+    .join(', ');
   const finite = outcome.applied && Number.isFinite(outcome.loss);
   const next: TrainerState = {
     ...state,
@@ -123,7 +125,7 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
     },
     memory: memoryNow(),
     ...(finite ? {} : { skipped: true }),
-    ...(said === null ? {} : { method: said }),
+    ...(said === '' ? {} : { method: said }),
   });
   return finite ? next : afterNonFinite(parts, next, outcome.applied);
 }

@@ -17,6 +17,7 @@ export function methodInWords(method: ResolvedMethod): string {
 
 /** `lora`, `qlora`, `full`, `lisa`: for tables. */
 export function methodName({ adapter, base, selection }: ResolvedMethod): string {
+  if (base.type === 'Codebook') return 'pv-tuning';
   if (adapter.type !== 'None') {
     return `${base.type === 'Dense' ? '' : 'q'}${adapter.type.toLowerCase()}`;
   }
@@ -33,6 +34,7 @@ function selectionInWords({ selection }: ResolvedMethod): readonly string[] {
 function optimizerInWords({ optimizer }: ResolvedMethod): string {
   if (optimizer.type === 'GaLore') return `GaLore r=${optimizer.galore.rank ?? 'quarter'}`;
   if (optimizer.type === 'QGaLore') return `Q-GaLore r=${optimizer.qGalore.rank ?? 'quarter'}`;
+  if (optimizer.type === 'PVTuning') return pvInWords(optimizer.pvTuning);
   const isShort = optimizer.type === 'AdamW' && optimizer.adamW.moments === 'BFloat16';
   return isShort ? 'AdamW with bfloat16 moments' : optimizer.type;
 }
@@ -50,7 +52,9 @@ function precisionInWords({ precision }: ResolvedMethod): string {
 }
 
 function adapterInWords({ adapter, base }: ResolvedMethod): string {
-  if (adapter.type === 'None') return 'all weights';
+  if (adapter.type === 'None') {
+    return base.type === 'Codebook' ? `all weights in ${schemeOf(base.codebook)} codes` : 'all weights';
+  }
   const { rank, targetModules, scaling, learningRateRatio } = adapter.lora;
   const where = targetModules.includes('AllLinear')
     ? 'all linear layers'
@@ -58,6 +62,24 @@ function adapterInWords({ adapter, base }: ResolvedMethod): string {
   const name = Number(learningRateRatio) === 1 ? 'LoRA' : 'LoRA+';
   const whose = base.type === 'Dense' ? '' : ` of an ${base.type} base`;
   return `${name} r=${rank}${scaling === 'RankStabilized' ? ' rank-stabilized' : ''} on ${where}${whose}`;
+}
+
+type Base = ResolvedMethod['base'];
+type Scheme = Extract<Base, { type: 'Codebook' }>['codebook'];
+
+/** As papers write it: `2x8g8`. */
+function schemeOf({ codebooks, bits, groupSize }: Scheme): string {
+  return `${codebooks}x${bits}g${groupSize}`;
+}
+
+type Optimizer = ResolvedMethod['optimizer'];
+type PvTuning = Extract<Optimizer, { type: 'PVTuning' }>['pvTuning'];
+
+function pvInWords({ updateCodes, updateCodebooks, maxCodeChange, deltaDecay }: PvTuning): string {
+  if (!updateCodes) return 'PV-Tuning with fixed codes';
+  const isStraight = Number(maxCodeChange) === 1 && Number(deltaDecay) === 0;
+  const name = isStraight ? 'straight-through codes' : 'PV-Tuning';
+  return updateCodebooks ? name : `${name} with fixed codebooks`;
 }
 
 interface MethodStatus {

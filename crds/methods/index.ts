@@ -2,6 +2,7 @@
 import { adamW } from './adamw.ts';
 import { adamW8bit } from './adamw-8bit.ts';
 import { bfloat16 } from './bfloat16.ts';
+import { codebook } from './codebook.ts';
 import { dense } from './dense.ts';
 import { float32 } from './float32.ts';
 import { allTensors, fullPreset } from './full.ts';
@@ -15,15 +16,16 @@ import { loraPlusPreset } from './lora-plus.ts';
 import { nf4, qloraPreset } from './nf4.ts';
 import { noAdapter } from './no-adapter.ts';
 import { owlore, owlorePreset } from './owlore.ts';
+import { pvTuning, pvTuningPreset } from './pv-tuning.ts';
 import { qGalore, qGalorePreset } from './q-galore.ts';
 import { sgd } from './sgd.ts';
 
 export const seamEntries = {
   precision: [bfloat16, float32, halo],
-  base: [dense, nf4, int8, int4],
+  base: [dense, nf4, int8, int4, codebook],
   adapter: [noAdapter, lora],
   selection: [allTensors, lisa, owlore],
-  optimizer: [adamW, adamW8bit, sgd, galore, qGalore],
+  optimizer: [adamW, adamW8bit, sgd, galore, qGalore, pvTuning],
 } as const;
 
 export const presets = [
@@ -36,6 +38,7 @@ export const presets = [
   galorePreset,
   owlorePreset,
   qGalorePreset,
+  pvTuningPreset,
 ] as const;
 
 export type PresetName = (typeof presets)[number]['preset'];

@@ -1,12 +1,13 @@
 // Bytes that an optimizer keeps: masters, running means, bases of subspaces. Of blocks that rest it keeps nothing, unless the
 // method says so.
-import { storesCodes } from '../methods/coded.ts';
+import { codedForm, storesCodes } from '../methods/coded.ts';
 import { drawOf } from '../methods/draw.ts';
 import { rankWithin } from '../methods/galore.ts';
 import { mastersOf } from '../methods/masters.ts';
 import { projectionOf } from '../methods/projection.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
+import { codebookBlock } from './codebook-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import { linearsOf, parametersOf, trainedOf } from './parameters.ts';
 
@@ -23,13 +24,22 @@ export function optimizerBytes(facts: DecoderFacts, method: ResolvedMethod): num
 /** What one update needs while it runs; most optimizers work in place. Of the largest matrix, with the choice of its directions. */
 export function updateWorking(facts: DecoderFacts, method: ResolvedMethod): number {
   const projection = projectionOf(method.optimizer);
-  const coded = storesCodes(method);
-  if (projection === null && !coded) return 0;
+  if (projection === null && !storesCodes(method)) return 0;
   const wanted = projection?.rank;
   const { squares, rows } = memoryConstants.refresh;
   // The gradient of a bfloat16 weight is widened, and the weight where it has no master. Codes are made of two more.
   const isWide = method.precision.type === 'Float32';
-  const copies = isWide ? 0 : coded ? 4 : masterBytes(method) > 0 ? 1 : 2;
+  const form = codedForm(method);
+  const copies =
+    form === 'Codebook'
+      ? memoryConstants.codebookCopies
+      : isWide
+        ? 0
+        : form === 'Groups'
+          ? 4
+          : masterBytes(method) > 0
+            ? 1
+            : 2;
   const each = linearsOf(facts).map(({ out, in: inputs }) => {
     const [smaller, larger] = [Math.min(out, inputs), Math.max(out, inputs)];
     if (projection === null) return copies * 4 * out * inputs;
@@ -47,6 +57,7 @@ function keepsAll({ selection }: ResolvedMethod): boolean {
 
 /** State of one block. */
 function blockBytes(facts: DecoderFacts, method: ResolvedMethod, trained: number): number {
+  if (method.optimizer.type === 'PVTuning') return codedBlockBytes(facts, method);
   const projection = projectionOf(method.optimizer);
   if (projection === null) return trained * valueBytes(method);
   const { rank: wanted } = projection;
@@ -57,6 +68,21 @@ function blockBytes(facts: DecoderFacts, method: ResolvedMethod, trained: number
     return sum + rank * (larger * valueBytes(method) + smaller * basis);
   }, 0);
   return matrices + parametersOf(facts).blockVectors * valueBytes(method);
+}
+
+/** Of codes, of codebooks and scales, and of vectors as they are. */
+function codedBlockBytes(facts: DecoderFacts, method: ResolvedMethod): number {
+  if (method.optimizer.type !== 'PVTuning') return 0;
+  const { updateCodes, updateCodebooks, codeBetas, deltaDecay } = method.optimizer.pvTuning;
+  const { blockMatrices, blockVectors } = parametersOf(facts);
+  const buffers = Number(deltaDecay) < 1 ? 1 : 0;
+  const means = Number(codeBetas[0]) > 0 ? 2 : 1;
+  const values = codebookBlock(facts, method).values;
+  return (
+    (updateCodes ? 4 * (buffers + means) * blockMatrices : 0) +
+    (updateCodebooks ? values * valueBytes(method) : 0) +
+    blockVectors * valueBytes(method)
+  );
 }
 
 /** Of one value of what the optimizer sees, without a master. */
@@ -74,6 +100,8 @@ function valueBytes({ optimizer }: { readonly optimizer: Optimizer }): number {
       return byMoments[optimizer.galore.moments];
     case 'QGaLore':
       return AdamW8bit;
+    case 'PVTuning':
+      return Number(optimizer.pvTuning.betas[0]) > 0 ? AdamW : AdamW / 2;
     default:
       return optimizer satisfies never;
   }

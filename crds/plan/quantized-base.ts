@@ -12,9 +12,9 @@ interface QuantizedBlock {
   readonly bytes: number;
 }
 
-/** Of each block; nothing where the base is dense. A group that does not divide a layer is refused. */
+/** Of each block; nothing where no matrix is frozen so. A group that does not divide a layer is refused. */
 export function quantizedBlock(facts: DecoderFacts, { base }: ResolvedMethod): QuantizedBlock {
-  if (base.type === 'Dense') return { values: 0, bytes: 0 };
+  if (base.type === 'Dense' || base.type === 'Codebook') return { values: 0, bytes: 0 };
   const linears = linearsOf(facts);
   requireWholeGroups(linears, base);
   return {
@@ -23,7 +23,7 @@ export function quantizedBlock(facts: DecoderFacts, { base }: ResolvedMethod): Q
   };
 }
 
-type QuantizedBase = Exclude<ResolvedMethod['base'], { type: 'Dense' }>;
+type QuantizedBase = Exclude<ResolvedMethod['base'], { type: 'Dense' | 'Codebook' }>;
 type Sizes = Pick<Linear, 'out' | 'in'>;
 
 const headerBytes = 128;

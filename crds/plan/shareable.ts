@@ -1,6 +1,6 @@
 // What several workers cannot share yet, in words.
 import { UserError } from '../errors.ts';
-import { storesCodes } from '../methods/coded.ts';
+import { codedForm } from '../methods/coded.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 
 interface Unshareable {
@@ -20,9 +20,17 @@ export const unshareables: readonly Unshareable[] = [
     id: 'codes of trained weights are not shared out',
     path: ['method', 'precision', 'bfloat16', 'trainedWeights'],
     value: 'Int8',
-    meets: storesCodes,
+    meets: (method) => codedForm(method) === 'Groups',
     sentence: 'the trained weights are stored as codes of 8 bits',
     hint: 'use one worker, or another value of spec.method.precision.bfloat16.trainedWeights',
+  },
+  {
+    id: 'codes into codebooks are not shared out',
+    path: ['method', 'base', 'type'],
+    value: 'Codebook',
+    meets: ({ base }) => base.type === 'Codebook',
+    sentence: 'the trained weights are stored as codes into codebooks',
+    hint: 'use one worker, or spec.method.base: { type: Dense } with another optimizer',
   },
   {
     id: 'products in 8 bits are those of one worker',

@@ -1,6 +1,6 @@
 // What a run needs apart from training steps: evaluation and answers to prompts, which happen in the same process beside the state
 // of the optimizer, and the publishing of the result: a process of its own that holds the trained model and what was read back.
-import { storesCodes } from '../methods/coded.ts';
+import { codedForm, storesCodes } from '../methods/coded.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, ResultForm } from './memory-question.ts';
 import { linearsOf, parametersOf, trainedOf } from './parameters.ts';
@@ -109,7 +109,8 @@ function publishAs(question: MemoryQuestion, format: ResultForm): StagePeak {
   // A block that is made whole of codes, and the float32 numbers of a matrix of each shape on the way.
   const made = storesCodes(method)
     ? width * matrices.reduce((sum, one) => sum + one, 0) +
-      4 * [...new Set(matrices)].reduce((sum, one) => sum + one, 0)
+      (codedForm(method) === 'Groups' ? 4 : 0) *
+        [...new Set(matrices)].reduce((sum, one) => sum + one, 0)
     : 0;
   const written = format === 'PEFTAdapter' ? adapter * 4 : matrix * publish.bytesPerValue[format];
   const compared = publish.tokens * facts.V * (width + 2 * 4) + publish.rows * facts.V * 8 * 8;

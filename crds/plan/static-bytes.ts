@@ -1,6 +1,7 @@
 // Bytes that are there from the first step to the last: weights, masters, state of the optimizer.
-import { storesCodes } from '../methods/coded.ts';
+import { codedForm } from '../methods/coded.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
+import { codebookBlock } from './codebook-bytes.ts';
 import { haloBytes } from './halo-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion } from './memory-question.ts';
@@ -44,9 +45,14 @@ export function frozenInBfloat16({ facts, method, storedBfloat16 = 0 }: MemoryQu
 
 /** What is saved by trained matrices that are stored in codes. */
 function codedSaving({ facts, method }: MemoryQuestion): number {
-  if (!storesCodes(method)) return 0;
-  const matrices = facts.L * parametersOf(facts).blockMatrices;
-  return matrices * (valueBytes(method) - memoryConstants.codedBytes);
+  const form = codedForm(method);
+  if (form === null) return 0;
+  const { blockMatrices } = parametersOf(facts);
+  const stored =
+    form === 'Groups'
+      ? blockMatrices * memoryConstants.codedBytes
+      : codebookBlock(facts, method).bytes;
+  return facts.L * (blockMatrices * valueBytes(method) - stored);
 }
 
 /** Bytes of a value in the model's own type. */

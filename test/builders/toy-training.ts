@@ -11,6 +11,7 @@ import { alone, type World, worldOf } from '../../worker/cluster/world.ts';
 import { readConfig } from '../../worker/decoder/config.ts';
 import type { HostBin } from '../../worker/engine/bin.ts';
 import { buildModel, type ShareOut, type Trains } from '../../worker/engine/build-model.ts';
+import { fillCodebooks } from '../../worker/engine/fill-codebooks.ts';
 import { type HeldModel, sharedModel, wholeModel } from '../../worker/engine/held-model.ts';
 import type { Model } from '../../worker/engine/model.ts';
 import type { Parameters } from '../../worker/engine/parameters.ts';
@@ -27,6 +28,7 @@ import { scope } from '../../worker/tensor/scope.ts';
 import { fromBytes, type Tensor, tensor, toBytes } from '../../worker/tensor/tensor.ts';
 import type { Batch, Checkpoints, TrainerParts, TrainerPlan } from '../../worker/trainer.ts';
 import type { TrainerState } from '../../worker/trainer-state.ts';
+import type { CodeChoice } from '../../worker/weights/choose-codes.ts';
 import { dense } from '../../worker/weights/dense.ts';
 import type { WeightStore } from '../../worker/weights/weight-store.ts';
 import { FakeClock } from '../doubles/clock.ts';
@@ -41,6 +43,8 @@ export interface ToyModelOptions {
   readonly trains?: Trains;
   /** Matrices of blocks train as codes of 8 bits. @default false */
   readonly coded?: boolean;
+  /** Or codes into codebooks, chosen before the first step. @default null */
+  readonly codebook?: CodeChoice | null;
   /** @default dense */
   readonly store?: WeightStore;
   /** A tensor whose first value is no number. */
@@ -60,6 +64,7 @@ export function aToyModel(options: ToyModelOptions = {}, shareOut?: ShareOut): M
     config: changes = {},
     trains,
     coded = false,
+    codebook = null,
     store = dense,
   } = options;
   const config = readConfig({ ...goldenCase(name).config, ...changes });
@@ -72,11 +77,15 @@ export function aToyModel(options: ToyModelOptions = {}, shareOut?: ShareOut): M
     return ops.to(tensor(values, found.spec.shape), type);
   };
   const source = { config, tensorNames: [...tensors.keys()], load, isBfloat16: () => false };
-  return buildModel(source, {
-    ...{ dtype, adapter, coded, store, sequenceLength: 64 },
+  const model = buildModel(source, {
+    ...{ dtype, adapter, coded, codebook, store, sequenceLength: 64 },
     ...(trains === undefined ? {} : { trains }),
     ...(shareOut === undefined ? {} : { shareOut }),
   });
+  if (codebook !== null) {
+    fillCodebooks(source, model.parameters, { choice: codebook, seed: 1n });
+  }
+  return model;
 }
 
 export const plainAdamW = {

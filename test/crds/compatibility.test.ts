@@ -13,6 +13,33 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     meet: { method: { preset: 'Full', base: { type: 'NF4' } } },
     apart: { method: { preset: 'QLoRA' } },
   },
+  'codebooks are what trains': {
+    meet: { method: { preset: 'PVTuning', adapter: { type: 'LoRA' } } },
+    apart: { method: { preset: 'PVTuning' } },
+  },
+  'codes and vectors are moved by PV-Tuning': {
+    meet: { method: { preset: 'PVTuning', optimizer: { type: 'AdamW' } } },
+    apart: { method: { preset: 'PVTuning', optimizer: { type: 'PVTuning' } } },
+  },
+  'PV-Tuning moves codes and vectors': {
+    meet: { method: { preset: 'Full', optimizer: { type: 'PVTuning' } } },
+    apart: {
+      method: { preset: 'Full', optimizer: { type: 'PVTuning' }, base: { type: 'Codebook' } },
+    },
+  },
+  'weights are stored in one kind of codes': {
+    meet: {
+      method: {
+        preset: 'PVTuning',
+        precision: { type: 'BFloat16', bfloat16: { trainedWeights: 'Int8' } },
+      },
+    },
+    apart: { method: { preset: 'PVTuning', precision: { type: 'BFloat16' } } },
+  },
+  'outliers are those of the weights in the files': {
+    meet: { method: { preset: 'PVTuning', selection: { type: 'OwLore' } } },
+    apart: { method: { preset: 'PVTuning', selection: { type: 'LISA' } } },
+  },
   'products in 8 bits are of dense weights': {
     meet: { method: { preset: 'QLoRA', precision: { type: 'HALO' } } },
     apart: { method: { preset: 'LoRA', precision: { type: 'HALO' } } },
@@ -83,6 +110,11 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
   'products in 8 bits are those of one worker': {
     meet: { 'worker.replicas': 2, 'training.globalBatchSize': 2, 'method.preset': 'HALO' },
     apart: { 'worker.replicas': 1, 'training.globalBatchSize': 2, 'method.preset': 'HALO' },
+    where: 'cluster',
+  },
+  'codes into codebooks are not shared out': {
+    meet: { 'worker.replicas': 2, 'training.globalBatchSize': 2, 'method.preset': 'PVTuning' },
+    apart: { 'worker.replicas': 1, 'training.globalBatchSize': 2, 'method.preset': 'PVTuning' },
     where: 'cluster',
   },
   'codes of trained weights are not shared out': {

@@ -19,6 +19,7 @@ test('there are examples for the first job, for each method and for a cluster', 
     'galore',
     'owlore',
     'q-galore',
+    'pv-tuning',
     'cluster',
   ]) {
     t.true(files.includes(`${name}.yaml`), name);

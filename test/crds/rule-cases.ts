@@ -191,6 +191,14 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
     accepts: [{ type: 'QGaLore', qGalore: { queueSize: 3 } }],
     rejects: [{ type: 'GaLore', qGalore: {} }],
   },
+  'method.base: codebook only with Codebook': {
+    accepts: [{ type: 'Codebook', codebook: { bits: 6 } }, { type: 'Codebook' }],
+    rejects: [{ type: 'NF4', codebook: {} }],
+  },
+  'method.optimizer: pvTuning only with PVTuning': {
+    accepts: [{ type: 'PVTuning', pvTuning: { lamb: false } }, { type: 'PVTuning' }],
+    rejects: [{ type: 'AdamW', pvTuning: {} }],
+  },
   'method.selection: lisa only with LISA': {
     accepts: [{ type: 'LISA', lisa: { activeLayers: 3 } }, { type: 'LISA' }, { type: 'All' }],
     rejects: [

@@ -62,13 +62,15 @@ function jobOf(combination: Combination) {
   };
 }
 
-/** Groups that divide the layers of the toy. */
+/** Groups that divide the layers of the toy, and codebooks that are small beside them. */
 function baseOf({ base }: Combination) {
   switch (base) {
     case 'NF4':
       return { type: base, nf4: { blockSize: 32 } };
     case 'Int4':
       return { type: base, int4: { groupSize: 32 } };
+    case 'Codebook':
+      return { type: base, codebook: { codebooks: 1, bits: 2, groupSize: 2 } };
     default:
       return { type: base };
   }

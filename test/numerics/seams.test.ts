@@ -20,7 +20,7 @@ const down = layer('model.layers.0.mlp.down_proj');
 
 test('every member of the contract has an implementation of its name', (t) => {
   for (const { type } of seamEntries.optimizer) {
-    t.is(optimizerOf(method({ optimizer: { type } as never })).name, type);
+    t.is(optimizerOf(method({ optimizer: { type } as never }), 1e-4).name, type);
   }
   for (const { type } of seamEntries.adapter) {
     const adapter = adapterOf(method({ adapter: { type } as never }), 1n, 'float32');
@@ -115,11 +115,11 @@ test('numbers of the job reach the optimizer', (t) => {
     const adam = { betas: ['0.5', '0.75'], epsilon: '0.01', weightDecay: '0.3' };
     const cases = [
       [
-        optimizerOf(method({ optimizer: { type: 'AdamW', adamW: adam } as never })),
+        optimizerOf(method({ optimizer: { type: 'AdamW', adamW: adam } as never }), 1e-4),
         adamW({ beta1: 0.5, beta2: 0.75, epsilon: 0.01, weightDecay: 0.3, masters: 'Float32' }),
       ],
       [
-        optimizerOf(method({ optimizer: { type: 'AdamW8bit', adamW8bit: adam } as never })),
+        optimizerOf(method({ optimizer: { type: 'AdamW8bit', adamW8bit: adam } as never }), 1e-4),
         adamW({ beta1: 0.5, beta2: 0.75, epsilon: 0.01, weightDecay: 0.3, masters: 'Float32' }),
       ],
       [
@@ -127,6 +127,7 @@ test('numbers of the job reach the optimizer', (t) => {
           method({
             optimizer: { type: 'SGD', sgd: { momentum: '0.5', weightDecay: '0.3' } } as never,
           }),
+          1e-4,
         ),
         sgd({ momentum: 0.5, weightDecay: 0.3, masters: 'Float32' }),
       ],
@@ -154,7 +155,7 @@ test('bfloat16 keeps float32 masters unless the job wants rounding by chance', (
         optimizer: { type },
       };
       const value = ops.zeros([size], { dtype: 'bfloat16' });
-      return 'master' in optimizerOf(method(written as never)).initialize(value);
+      return 'master' in optimizerOf(method(written as never), 1e-4).initialize(value);
     };
     for (const type of ['SGD', 'AdamW', 'AdamW8bit']) {
       t.true(hasMaster('Float32', type), type);

@@ -9,13 +9,13 @@ export interface TrainedTensors {
   readonly states: OptimizerStates;
 }
 
-/** What was trained, by name: values, or codes with their `#scales` and `#zeros`. */
+/** What was trained, by name: values, or codes with what makes numbers of them, `#scales` and the like. */
 export function valueTensors(pieces: readonly Piece[]): ReadonlyMap<string, KeptTensor> {
   return new Map(
     pieces.flatMap(({ parameter: { name, value, coded }, start, whole }) => [
       [name, { tensor: value, start, whole }] as const,
       // Codes are never cut.
-      ...Object.entries(coded ?? {}).map(
+      ...Object.entries(coded?.parts ?? {}).map(
         ([suffix, each]) => [`${name}#${suffix}`, keptWhole(each)] as const,
       ),
     ]),

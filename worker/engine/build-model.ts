@@ -10,13 +10,14 @@ import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { item, releasePages, type Tensor } from '../tensor/tensor.ts';
 import { codeNearest } from '../weights/affine-groups.ts';
+import { type CodebookScheme, emptyCodebook } from '../weights/codebook.ts';
 import { dense } from '../weights/dense.ts';
 import type { WeightStore } from '../weights/weight-store.ts';
 import { embeddingName, type Model } from './model.ts';
 import { type Parameter, Parameters } from './parameters.ts';
 import { residentWeights } from './weights.ts';
 
-interface ModelSource {
+export interface ModelSource {
   readonly config: DecoderConfig;
   /** Names in Hugging Face spelling, shapes confirmed. */
   readonly tensorNames: readonly string[];
@@ -54,6 +55,8 @@ export interface BuildOptions {
   readonly trains?: Trains;
   /** Whether trained matrices of blocks are stored as codes of 8 bits. @default false */
   readonly coded?: boolean;
+  /** Or as codes into codebooks, which stand for zeros until they are chosen (choose-codes.ts). @default null */
+  readonly codebook?: CodebookScheme | null;
   /** Called for one place after the other, so that no more than one is ever whole. @default all is kept */
   readonly shareOut?: ShareOut;
   /** Longest sequence of the run; longrope depends on it. */
@@ -110,9 +113,12 @@ function loadParameter(
   source: ModelSource,
   name: string,
   trained: boolean,
-  { coded = false, dtype, store = dense, shareOut }: BuildOptions,
+  { coded = false, codebook = null, dtype, store = dense, shareOut }: BuildOptions,
 ): Parameter {
   const isMatrix = isBlockMatrix(name);
+  if (trained && codebook !== null && isMatrix) {
+    return codebookParameter(source, name, codebook, dtype);
+  }
   if (trained && coded && isMatrix) return codedParameter(source, name);
   const { quantize } = store;
   if (!trained && quantize !== null && isMatrix) return quantizedParameter(source, name, quantize);
@@ -137,7 +143,7 @@ function quantizedParameter(
 }
 
 /** The largest magnitude of a group would swallow the rest of it. */
-function requireFinite(name: string, matrix: Tensor): void {
+export function requireFinite(name: string, matrix: Tensor): void {
   const infinity = Number.POSITIVE_INFINITY;
   if (Number.isFinite(item(ops.linalgVectorNorm(matrix, infinity)))) return;
   throw new UserError({
@@ -196,8 +202,23 @@ function codedParameter(source: ModelSource, name: string): Parameter {
     releasePages(loaded);
     return nearest;
   });
-  const coded = { scales: keep(scales), zeros: keep(zeros) };
+  const parts = { scales: keep(scales), zeros: keep(zeros) };
+  const coded = { type: 'Groups', parts } as const;
   return { ...baseParameter(name, codes.shape), value: keep(codes), coded, trained: true };
+}
+
+function codebookParameter(
+  source: ModelSource,
+  name: string,
+  scheme: CodebookScheme,
+  dtype: DType,
+): Parameter {
+  const shape = scope(() => source.load(name, dtype).shape);
+  const exact = dtype === 'float64' ? 'float64' : 'float32';
+  const { codes, codebooks, scales } = scope(() => emptyCodebook(shape, scheme, exact));
+  const parts = { codebooks: keep(codebooks), scales: keep(scales) };
+  const coded = { type: 'Codebook', parts, dtype } as const;
+  return { ...baseParameter(name, shape), value: keep(codes), coded, trained: true };
 }
 
 function baseParameter(name: string, shape: readonly number[]) {

@@ -2,7 +2,7 @@
 // or trained for the whole run; which of the trained ones move in a step is the selection's choice.
 import { Bug } from '../../crds/errors.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { type Coded, decode } from '../weights/affine-groups.ts';
+import { type Coding, decoded } from '../weights/coding.ts';
 
 export interface Parameter {
   readonly name: string;
@@ -12,8 +12,8 @@ export interface Parameter {
   readonly value: Tensor;
   /** Of what the value stands for: `[out, in]` of a matrix, however it is stored. */
   readonly shape: readonly number[];
-  /** Where the value is codes of 8 bits: what makes numbers of them. */
-  readonly coded?: Pick<Coded, 'scales' | 'zeros'>;
+  /** Where the value is codes: what makes numbers of them. */
+  readonly coded?: Coding;
   readonly trained: boolean;
   /** Multiplies the scheduled learning rate. */
   readonly learningRateFactor: number;
@@ -43,7 +43,7 @@ export class Parameters implements Disposable {
   /** What is computed with; made anew from codes, in the caller's scope, where it is stored so. */
   value(name: string): Tensor {
     const { value, coded } = this.get(name);
-    return coded === undefined ? value : decode({ codes: value, ...coded }, 'bfloat16');
+    return coded === undefined ? value : decoded(value, coded);
   }
 
   all(): readonly Parameter[] {
@@ -61,7 +61,7 @@ export class Parameters implements Disposable {
 
   [Symbol.dispose](): void {
     for (const { value, coded } of this.#byName.values()) {
-      for (const each of [value, ...Object.values(coded ?? {})]) each.dispose();
+      for (const each of [value, ...Object.values(coded?.parts ?? {})]) each.dispose();
     }
     this.#byName.clear();
   }

@@ -2,12 +2,18 @@
 // keeps them until the last has come, because the factor depends on all; `Block` and `None` step
 // at once and hold nothing.
 import { alone, type World } from '../cluster/world.ts';
-import type { Optimizer, OptimizerState } from '../optimizers/optimizer.ts';
+import {
+  codebooksOf,
+  type Optimizer,
+  type OptimizerState,
+  type UpdateStep,
+} from '../optimizers/optimizer.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Stream } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
 import { item, type Tensor } from '../tensor/tensor.ts';
 import { codeByChance, decode } from '../weights/affine-groups.ts';
+import type { GroupCoding } from '../weights/coding.ts';
 import type { Parameter } from './parameters.ts';
 
 export interface Clip {
@@ -138,28 +144,45 @@ export class StepUpdate {
         decayed: parameter.decayed,
         stream: this.#update.stream(parameter.name),
       };
-      changeValue(parameter, step.stream, (exact) =>
-        this.#optimizer.update(exact, exact === parameter.value ? value : wide(value), state, step),
-      );
+      this.#change(parameter, value, state, step);
     }
     release(gradients);
   }
+
+  #change({ value, coded }: Parameter, gradient: Tensor, state: OptimizerState, step: UpdateStep) {
+    const optimizer = this.#optimizer;
+    switch (coded?.type) {
+      case undefined:
+        return optimizer.update(value, gradient, state, step);
+      case 'Groups':
+        return changeGroups(value, coded, step.stream, (exact) =>
+          optimizer.update(exact, wide(gradient), state, step),
+        );
+      case 'Codebook':
+        return codebooksOf(optimizer).update(
+          { codes: value, ...coded.parts },
+          gradient,
+          state,
+          step,
+        );
+    }
+  }
 }
 
-/** What is stored as codes is made whole for the change, and rounded by chance behind it. */
-function changeValue(parameter: Parameter, stream: Stream, change: (exact: Tensor) => void): void {
-  const { value: codes, coded } = parameter;
-  if (coded === undefined) {
-    change(codes);
-    return;
-  }
+/** Codes are made whole for the change, and rounded by chance behind it. */
+function changeGroups(
+  codes: Tensor,
+  { parts }: GroupCoding,
+  stream: Stream,
+  change: (exact: Tensor) => void,
+): void {
   scope(() => {
-    const exact = decode({ codes, ...coded }, 'float32');
+    const exact = decode({ codes, ...parts }, 'float32');
     change(exact);
     const next = codeByChance(exact, 8, stream);
     ops.copy_(codes, next.codes);
-    ops.copy_(coded.scales, next.scales);
-    ops.copy_(coded.zeros, next.zeros);
+    ops.copy_(parts.scales, next.scales);
+    ops.copy_(parts.zeros, next.zeros);
   });
 }
 

@@ -1,6 +1,8 @@
 // The optimizer seam: what happens to a parameter once its gradient is whole.
+import { Bug } from '../../crds/errors.ts';
 import type { Stream } from '../tensor/rng.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import type { CodebookMatrix } from '../weights/codebook.ts';
 
 /** Tensors an optimizer keeps for one parameter, by suffix; saved in checkpoints under them. */
 export type OptimizerState = Readonly<Record<string, Tensor>>;
@@ -37,4 +39,19 @@ export interface Optimizer {
   initialize(value: Tensor, role?: ParameterRole): OptimizerState;
   /** Changes `value` and `state` in place; `gradient` has the shape of `value`. */
   update(value: Tensor, gradient: Tensor, state: OptimizerState, step: UpdateStep): void;
+  /** For matrices that are stored as codes into codebooks; absent where it knows values alone. */
+  readonly codebooks?: CodebookOptimizer;
+  /** What it says of the updates since it was last asked: `0.03 % of codes changed`. Null where there is nothing to say. */
+  describe?(): string | null;
+}
+
+interface CodebookOptimizer {
+  initialize(matrix: CodebookMatrix): OptimizerState;
+  /** Changes matrix and state in place; `gradient` is that of the values that the codes stand for, `[O, J g]`. */
+  update(matrix: CodebookMatrix, gradient: Tensor, state: OptimizerState, step: UpdateStep): void;
+}
+
+export function codebooksOf({ codebooks, name }: Optimizer): CodebookOptimizer {
+  if (codebooks === undefined) throw new Bug(`${name} cannot train codes into codebooks`);
+  return codebooks;
 }

@@ -3,7 +3,7 @@
 import { type Piece, sizeOf } from '../engine/pieces.ts';
 import type { Ages } from '../selection/selection.ts';
 import { keep, scope } from '../tensor/scope.ts';
-import type { Optimizer, OptimizerState } from './optimizer.ts';
+import { codebooksOf, type Optimizer, type OptimizerState } from './optimizer.ts';
 
 export class OptimizerStates implements Disposable {
   readonly #pieces: readonly Piece[];
@@ -27,11 +27,15 @@ export class OptimizerStates implements Disposable {
   follow(ages: Ages): void {
     const kept = this.#pieces.map(({ parameter, whole }) => ({ ...parameter, whole }));
     for (const { name, place } of kept) if ((ages[place] ?? 0) === 0) this.#free(name);
-    for (const { name, place, value, whole } of kept) {
+    for (const { name, place, value, whole, coded } of kept) {
       if (ages[place] === undefined || this.#byName.has(name)) continue;
       const isBlockMatrix = typeof place === 'number' && whole.length === 2;
       const role = { isBlockMatrix, count: sizeOf(whole) };
-      const state = scope(() => this.#optimizer.initialize(value, role));
+      const state = scope(() =>
+        coded?.type === 'Codebook'
+          ? codebooksOf(this.#optimizer).initialize({ codes: value, ...coded.parts })
+          : this.#optimizer.initialize(value, role),
+      );
       for (const tensor of Object.values(state)) keep(tensor);
       this.#byName.set(name, state);
     }

@@ -1158,6 +1158,22 @@ export function quantizedParts(weight: Tensor): Tensor[] {
   return madeList(call($quantizedParts, weight.handle));
 }
 
+const $codebookDecode = operator('anneal::codebook_decode(Tensor codes, Tensor codebooks, Tensor scales, *, ScalarType dtype) -> Tensor');
+export function codebookDecode(codes: Tensor, codebooks: Tensor, scales: Tensor, options: { readonly dtype: DType }): Tensor {
+  return made(call($codebookDecode, codes.handle, codebooks.handle, scales.handle, dtypeCode(options.dtype)));
+}
+
+const $codebookGradient = operator('anneal::codebook_gradient(Tensor codes, Tensor codebooks, Tensor scales, Tensor gradient) -> (Tensor, Tensor)');
+export function codebookGradient(codes: Tensor, codebooks: Tensor, scales: Tensor, gradient: Tensor): [Tensor, Tensor] {
+  const [made0, made1] = results(call($codebookGradient, codes.handle, codebooks.handle, scales.handle, gradient.handle));
+  return [made(made0), made(made1)];
+}
+
+const $codebookSearch = operator('anneal::codebook_search(Tensor targets, Tensor codebooks, Tensor codes, int[] order, int beam) -> Tensor');
+export function codebookSearch(targets: Tensor, codebooks: Tensor, codes: Tensor, order: readonly number[], beam: number | bigint): Tensor {
+  return made(call($codebookSearch, targets.handle, codebooks.handle, codes.handle, order, beam));
+}
+
 const $rotateRows = operator('anneal::rotate_rows(Tensor x, int kind, *, bool transposed=False, ScalarType? dtype=None) -> Tensor');
 export function rotateRows(x: Tensor, kind: number | bigint, options: { readonly transposed?: boolean | undefined; readonly dtype?: DType | null | undefined } = {}): Tensor {
   return made(call($rotateRows, x.handle, kind, options.transposed, options.dtype && dtypeCode(options.dtype)));

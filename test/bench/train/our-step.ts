@@ -39,7 +39,7 @@ function runSteps(request: StepRequest): StepResult {
   const model = buildModel(modelSource(files), { dtype, adapter, sequenceLength });
   using _parameters = model.parameters;
   trimMemory();
-  const optimizer = optimizerOf(method);
+  const optimizer = optimizerOf(method, 1e-4);
   using states = new OptimizerStates(wholePieces(model.parameters), optimizer);
   const clip = {
     mode: request.clip === null ? ('None' as const) : ('Global' as const),

@@ -98,6 +98,23 @@ test('a method is told in a few words', (t) => {
     'all weights, 2 blocks at a time by LISA, AdamW, bfloat16',
   );
   t.is(methodInWords(resolve({ preset: 'GaLore' })), 'all weights, GaLore r=quarter, bfloat16');
+  const pv = (pvTuning: object) =>
+    methodInWords(
+      resolve({ preset: 'PVTuning', optimizer: { type: 'PVTuning', pvTuning } } as never),
+    );
+  t.is(pv({}), 'all weights in 2x8g8 codes, PV-Tuning, bfloat16');
+  t.is(
+    pv({ maxCodeChange: '1' }),
+    'all weights in 2x8g8 codes, straight-through codes, bfloat16',
+  );
+  t.is(
+    pv({ updateCodebooks: false }),
+    'all weights in 2x8g8 codes, PV-Tuning with fixed codebooks, bfloat16',
+  );
+  t.is(
+    pv({ updateCodes: false }),
+    'all weights in 2x8g8 codes, PV-Tuning with fixed codes, bfloat16',
+  );
   const one = { type: 'LISA', lisa: { activeLayers: 1 } };
   t.is(
     methodInWords(resolve({ preset: 'LoRA', selection: one })),
@@ -123,6 +140,7 @@ test('a method has a short name for tables', (t) => {
   t.is(nameOf({ preset: 'LoRAPlus' }), 'lora');
   t.is(nameOf({ preset: 'QLoRA', base: { type: 'Int8' } }), 'qlora');
   t.is(nameOf({ preset: 'Full' }), 'full');
+  t.is(nameOf({ preset: 'PVTuning' }), 'pv-tuning');
 });
 
 test('QLoRA is NF4 in blocks of 64 with quantised scales, and a job may say otherwise', (t) => {

@@ -239,6 +239,28 @@ test('trained weights in 8 bits take a byte and a little, and every pass makes m
   t.true(coded.peak < of({ type: 'BFloat16' }).peak);
 });
 
+test('codes into codebooks take two bits a weight, and PV-Tuning keeps what its settings need', (t) => {
+  const [matrices, vectors] = [30 * 3_538_944, 30 * 1152 + 576 + 49_152 * 576];
+  // Seven matrices a block: two codebooks of 256 vectors of 8, and a scale a row.
+  const values = 30 * (7 * 2 * 256 * 8 + 2 * 576 + 2 * 192 + 2 * 1536 + 576);
+  const of = (pvTuning: object = {}, rest: object = {}) => {
+    const optimizer = { type: 'PVTuning', pvTuning };
+    const method = resolveMethod({ preset: 'PVTuning', optimizer, ...rest } as never);
+    return planMemory(ask({ recomputation: 'Full', method })).parts;
+  };
+  t.is(of().weights, matrices / 4 + 4 * values + 2 * vectors);
+  const dense = vectors * (8 + 4);
+  t.is(of().optimizer, 8 * matrices + 8 * values + dense);
+  t.is(of({ deltaDecay: '1' }).optimizer, 4 * matrices + 8 * values + dense);
+  t.is(of({ codeBetas: ['0.9', '0.95'] }).optimizer, 12 * matrices + 8 * values + dense);
+  t.is(of({ updateCodes: false }).optimizer, 8 * values + dense);
+  t.is(of({ updateCodebooks: false }).optimizer, 8 * matrices + dense);
+  t.is(of({ betas: ['0', '0.95'] }).optimizer, 8 * matrices + 4 * values + vectors * (4 + 4));
+  const two = of({}, { selection: { type: 'LISA', lisa: { trainEmbeddings: false } } });
+  const block = (8 * matrices + 8 * values) / 30 + 1152 * 12;
+  t.is(two.optimizer, 2 * block + 576 * 12);
+});
+
 test('LISA on adapters has the state of the adapters of the drawn blocks', (t) => {
   const method = resolveMethod({ preset: 'LoRA', selection: { type: 'LISA' } });
   const { parts } = planMemory(ask({ method }));

@@ -43,7 +43,7 @@ test('a dense base has no quantised weights, another has those of all linear lay
 
 test('sections of a matrix begin at whole multiples of 64 bytes', (t) => {
   const { base } = methodOf({ type: 'NF4', nf4: { blockSize: 32 } });
-  if (base.type === 'Dense') throw new Error('the base is dense');
+  if (base.type !== 'NF4') throw new Error('another base');
   // 48 bytes of codes, 3 scales, 1 scale of scales.
   t.is(matrixBytes({ out: 1, in: 96 }, base), 128 + 64 + 64 + 64 + 1024);
 });

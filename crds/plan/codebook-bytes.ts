@@ -1,0 +1,66 @@
+// Bytes of linear layers that are sums of vectors from codebooks, and what a scheme must be to pay.
+import { UserError } from '../errors.ts';
+import type { ResolvedMethod } from '../methods/resolve.ts';
+import type { DecoderFacts } from './decoder-facts.ts';
+import { type Linear, linearsOf, parametersOf } from './parameters.ts';
+
+type Scheme = Extract<ResolvedMethod['base'], { type: 'Codebook' }>['codebook'];
+
+interface CodebookBlock {
+  readonly codes: number;
+  /** Values of codebooks and scales. */
+  readonly values: number;
+  readonly bytes: number;
+}
+
+/** Share of the bytes that codebooks may take. */
+const largestShare = 0.25;
+
+/** Of each block; a scheme that does not fit the layers is refused. Codes take a byte each, codebooks and scales float32. */
+export function codebookBlock(facts: DecoderFacts, { base }: ResolvedMethod): CodebookBlock {
+  if (base.type !== 'Codebook') return { codes: 0, values: 0, bytes: 0 };
+  const scheme = base.codebook;
+  const linears = linearsOf(facts);
+  requireWholeGroups(linears, scheme);
+  const codes = (parametersOf(facts).blockMatrices / scheme.groupSize) * scheme.codebooks;
+  const values = linears.reduce((sum, { out }) => sum + vectorsOf(scheme) + out, 0);
+  requireSmallCodebooks(linears, scheme);
+  return { codes, values, bytes: codes + 4 * values };
+}
+
+/** Values of the codebooks of one matrix. */
+function vectorsOf({ codebooks, bits, groupSize }: Scheme): number {
+  return codebooks * 2 ** bits * groupSize;
+}
+
+function requireWholeGroups(linears: readonly Linear[], { groupSize }: Scheme): void {
+  const uneven = linears.find((linear) => linear.in % groupSize !== 0);
+  if (uneven === undefined) return;
+  const path = 'spec.method.base.codebook.groupSize';
+  const fitting = [32, 16, 8, 4, 2].find((size) => linears.every((each) => each.in % size === 0));
+  throw new UserError({
+    code: 'E_INVALID_SPEC',
+    message: `${path} is ${groupSize}; it must divide the inputs of each linear layer, and ${uneven.name} of this model has ${uneven.in}`,
+    path,
+    value: groupSize,
+    hint: `${fitting ?? 1} divides all of them`,
+  });
+}
+
+/** As they are published: 16 bits for a value of a codebook, `bits` for a code. */
+function requireSmallCodebooks(linears: readonly Linear[], scheme: Scheme): void {
+  const { codebooks, bits, groupSize } = scheme;
+  const weights = linears.reduce((sum, { out, in: inputs }) => sum + out * inputs, 0);
+  const codeBits = (weights * codebooks * bits) / groupSize;
+  const vectorBits = 16 * vectorsOf(scheme) * linears.length;
+  const share = vectorBits / (codeBits + vectorBits);
+  if (share <= largestShare) return;
+  const path = 'spec.method.base.codebook.bits';
+  throw new UserError({
+    code: 'E_INVALID_SPEC',
+    message: `${path} is ${bits}; codebooks may take a quarter of what is stored, and in this model they would take ${Math.round(100 * share)} %`,
+    path,
+    value: bits,
+    hint: 'ask for fewer bits, fewer codebooks or a smaller groupSize',
+  });
+}

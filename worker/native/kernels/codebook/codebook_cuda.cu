@@ -1,0 +1,202 @@
+// CUDA entries of codebook.h. Decoding: one thread a group. Gradient: one warp a chunk of rows and a codebook, a lane a
+// value, so that no two threads add to one place and the sum has one order. Search: one thread a target.
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/sum.h>
+#include <ATen/ops/zeros.h>
+#include <torch/library.h>
+
+#include <tuple>
+
+#include "../device.cuh"
+#include "codebook_arguments.h"
+
+namespace anneal::codebook {
+
+namespace {
+
+using namespace device;
+using at::Tensor;
+
+template <class S> __device__ inline S sum_at(const Coded<S>& w, const uint8_t* code, int i) {
+  S sum = 0;
+  for (int k = 0; k < w.size.codebooks; ++k)
+    sum += w.codebooks[(static_cast<int64_t>(k) * w.size.entries + code[k]) * w.size.values + i];
+  return sum;
+}
+
+template <class S, class T> __global__ void decode_kernel(Coded<S> w, T* out) {
+  const int64_t all = w.size.rows * w.size.groups;
+  for (int64_t at = first_index(); at < all; at += index_stride()) {
+    const S scale = w.scales[at / w.size.groups];
+    for (int i = 0; i < w.size.values; ++i)
+      store(out[at * w.size.values + i], scale * sum_at(w, w.codes + at * w.size.codebooks, i));
+  }
+}
+
+// Block (chunk, k): tables [chunks, K, entries, g]. The block of the first codebook writes ds too.
+template <class S>
+__global__ void gradient_kernel(Coded<S> w, const S* gradient, S* tables, S* scales) {
+  const int64_t chunk = blockIdx.x, chunks = gridDim.x;
+  const int k = static_cast<int>(blockIdx.y), lane = static_cast<int>(threadIdx.x), g = w.size.values;
+  const int64_t first = chunk * w.size.rows / chunks, last = (chunk + 1) * w.size.rows / chunks;
+  S* const table = tables + (chunk * w.size.codebooks + k) * w.size.entries * g;
+  for (int64_t row = first; row < last; ++row) {
+    const S scale = w.scales[row];
+    S own = 0;
+    for (int64_t j = 0; j < w.size.groups && lane < g; ++j) {
+      const int64_t at = row * w.size.groups + j;
+      const uint8_t* code = w.codes + at * w.size.codebooks;
+      const S value = gradient[at * g + lane];
+      table[static_cast<int64_t>(code[k]) * g + lane] += scale * value;
+      if (k == 0) own += value * sum_at(w, code, lane);
+    }
+    own = warp_sum(own);
+    if (k == 0 && lane == 0) scales[row] = own;
+  }
+}
+
+struct Hypothesis {
+  float score;
+  uint8_t code[kMostCodebooks];
+};
+
+__device__ inline double error_of(const Search& s, const float* target, const uint8_t* code) {
+  double error = 0;
+  for (int i = 0; i < s.values; ++i) {
+    double r = target[i];
+    for (int k = 0; k < s.codebooks; ++k)
+      r -= s.codebook[(static_cast<int64_t>(k) * s.entries + code[k]) * s.values + i];
+    error += r * r;
+  }
+  return error;
+}
+
+__device__ inline void insert(Hypothesis* best, int& count, int most, const Hypothesis& one) {
+  if (count == most && !(one.score < best[count - 1].score)) return;
+  int at = count < most ? count++ : most - 1;
+  for (; at > 0 && one.score < best[at - 1].score; --at)
+    best[at] = best[at - 1];
+  best[at] = one;
+}
+
+struct Order {
+  int at[kMostCodebooks];
+};
+
+__global__ void search_kernel(Search s, Order order, int64_t count_of_targets) {
+  for (int64_t n = first_index(); n < count_of_targets; n += index_stride()) {
+    const float* target = s.targets + n * s.values;
+    const uint8_t* code = s.codes + n * s.codebooks;
+    Hypothesis kept[kMostBeam], next[kMostBeam];
+    int count = 1;
+    for (int k = 0; k < s.codebooks; ++k) kept[0].code[k] = code[k];
+    for (int step = 0; step < s.codebooks; ++step) {
+      const int k = order.at[step], most = step == s.codebooks - 1 ? 1 : s.beam;
+      int filled = 0;
+      for (int h = 0; h < count; ++h) {
+        float r[kMostValues];
+        for (int i = 0; i < s.values; ++i) {
+          r[i] = target[i];
+          for (int j = 0; j < s.codebooks; ++j)
+            if (j != k)
+              r[i] -= s.codebook[(static_cast<int64_t>(j) * s.entries + kept[h].code[j]) * s.values + i];
+        }
+        Hypothesis one = kept[h];
+        for (int c = 0; c < s.entries; ++c) {
+          const float* entry = s.codebook + (static_cast<int64_t>(k) * s.entries + c) * s.values;
+          one.score = 0;
+          for (int i = 0; i < s.values; ++i) one.score += (r[i] - entry[i]) * (r[i] - entry[i]);
+          one.code[k] = static_cast<uint8_t>(c);
+          insert(next, filled, most, one);
+        }
+      }
+      count = filled;
+      for (int h = 0; h < count; ++h) kept[h] = next[h];
+    }
+    const bool is_better = error_of(s, target, kept[0].code) < error_of(s, target, code);
+    for (int k = 0; k < s.codebooks; ++k)
+      s.found[n * s.codebooks + k] = is_better ? kept[0].code[k] : code[k];
+  }
+}
+
+template <class S>
+Coded<S> coded_of(const Sizes& size, const Tensor& codes, const Tensor& codebooks, const Tensor& scales) {
+  return {size, codes.const_data_ptr<uint8_t>(), codebooks.const_data_ptr<S>(), scales.const_data_ptr<S>()};
+}
+
+Tensor decode_cuda(const Tensor& codes, const Tensor& codebooks, const Tensor& scales, at::ScalarType dtype) {
+  const c10::cuda::CUDAGuard guard(codes.device());
+  const Sizes size = check_matrix(codes, codebooks, scales);
+  TORCH_CHECK(codebooks.scalar_type() == at::kFloat, "codebooks are ", codebooks.scalar_type(),
+              "; on a GPU they must be float32");
+  const Tensor out = at::empty({size.rows, size.groups * size.values}, codebooks.options().dtype(dtype));
+  if (out.numel() == 0) return out;
+  const auto w = coded_of<float>(size, codes, codebooks, scales);
+  with_element(rows::element_of(out, "dtype"), [&](auto element) {
+    using T = typename decltype(element)::Type;
+    decode_kernel<float, T><<<blocks_for(size.rows * size.groups, kThreads), kThreads, 0,
+                              c10::cuda::getCurrentCUDAStream()>>>(w, static_cast<T*>(out.mutable_data_ptr()));
+  });
+  C10_CUDA_KERNEL_LAUNCH_CHECK();
+  return out;
+}
+
+std::tuple<Tensor, Tensor> gradient_cuda(const Tensor& codes, const Tensor& codebooks, const Tensor& scales,
+                                         const Tensor& gradient) {
+  const c10::cuda::CUDAGuard guard(codes.device());
+  const Sizes size = check_matrix(codes, codebooks, scales);
+  TORCH_CHECK(codebooks.scalar_type() == at::kFloat && gradient.scalar_type() == at::kFloat &&
+                  gradient.is_contiguous() && gradient.numel() == size.rows * size.groups * size.values,
+              "gradient is ", gradient.scalar_type(), " ", gradient.sizes(),
+              "; on a GPU it must be contiguous float32, a value for each of the matrix");
+  const int64_t chunks = std::max<int64_t>(1, std::min<int64_t>(kChunks, size.rows));
+  const Tensor tables =
+      at::zeros({chunks, size.codebooks, size.entries, size.values}, codebooks.options());
+  const Tensor own = at::empty({size.rows}, codebooks.options());
+  const dim3 grid(static_cast<unsigned>(chunks), static_cast<unsigned>(size.codebooks));
+  gradient_kernel<float><<<grid, kWarp, 0, c10::cuda::getCurrentCUDAStream()>>>(
+      coded_of<float>(size, codes, codebooks, scales), gradient.const_data_ptr<float>(),
+      tables.mutable_data_ptr<float>(), own.mutable_data_ptr<float>());
+  C10_CUDA_KERNEL_LAUNCH_CHECK();
+  return {at::sum(tables, 0), own};
+}
+
+Tensor search_cuda(const Tensor& targets, const Tensor& codebooks, const Tensor& codes, at::IntArrayRef order,
+                   int64_t beam) {
+  const c10::cuda::CUDAGuard guard(codes.device());
+  const Sizes size = check_codes(codes, codebooks);
+  TORCH_CHECK(codebooks.scalar_type() == at::kFloat && targets.scalar_type() == at::kFloat &&
+                  targets.is_contiguous() && targets.numel() == size.rows * size.values,
+              "targets are ", targets.scalar_type(), " ", targets.sizes(), "; they must be float32 [targets, values]");
+  TORCH_CHECK(beam >= 1 && beam <= kMostBeam && static_cast<int>(order.size()) == size.codebooks, "beam is ", beam,
+              " and order [", order, "]; a beam is 1 to ", kMostBeam, ", and each codebook is named once");
+  const Tensor found = at::empty_like(codes);
+  if (found.numel() == 0) return found;
+  Search search{};
+  search.codebooks = size.codebooks;
+  search.entries = size.entries;
+  search.values = size.values;
+  search.beam = static_cast<int>(beam);
+  search.targets = targets.const_data_ptr<float>();
+  search.codebook = codebooks.const_data_ptr<float>();
+  search.codes = codes.const_data_ptr<uint8_t>();
+  search.found = found.mutable_data_ptr<uint8_t>();
+  Order visited{};
+  for (int k = 0; k < size.codebooks; ++k) visited.at[k] = static_cast<int>(order[static_cast<size_t>(k)]);
+  search_kernel<<<blocks_for(size.rows, kThreads), kThreads, 0, c10::cuda::getCurrentCUDAStream()>>>(
+      search, visited, size.rows);
+  C10_CUDA_KERNEL_LAUNCH_CHECK();
+  return found;
+}
+
+} // namespace
+
+TORCH_LIBRARY_IMPL(anneal, CUDA, m) {
+  m.impl("codebook_decode", TORCH_FN(decode_cuda));
+  m.impl("codebook_gradient", TORCH_FN(gradient_cuda));
+  m.impl("codebook_search", TORCH_FN(search_cuda));
+}
+
+} // namespace anneal::codebook

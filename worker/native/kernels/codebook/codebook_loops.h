@@ -1,0 +1,148 @@
+// The loops of codebook.h, compiled once an instruction set. A score is |r|^2 / 2 - r . C + |C|^2 / 2 for all entries at
+// once, one in each lane; none is written to memory but those of a beam.
+#include "../simd/simd.h"
+#include "coded_loops.h"
+
+namespace anneal::codebook::ANNEAL_ISA {
+
+namespace {
+
+using namespace simd::ANNEAL_ISA;
+
+constexpr int kWide = kLanes<float>;
+
+struct Hypothesis {
+  float score;
+  uint8_t code[kMostCodebooks];
+};
+
+// target - sum_{j != skipped} C_j[code_j]; `skipped` -1: of all.
+inline void residual_of(const Search& s, const float* target, const uint8_t* code, int skipped, float* r) {
+  for (int i = 0; i < s.values; ++i)
+    r[i] = target[i];
+  for (int k = 0; k < s.codebooks; ++k) {
+    if (k == skipped) continue;
+    const float* entry = s.codebook + (static_cast<int64_t>(k) * s.entries + code[k]) * s.values;
+    for (int i = 0; i < s.values; ++i)
+      r[i] -= entry[i];
+  }
+}
+
+inline double error_of(const Search& s, const float* target, const uint8_t* code) {
+  double error = 0;
+  for (int i = 0; i < s.values; ++i) {
+    double r = target[i];
+    for (int k = 0; k < s.codebooks; ++k)
+      r -= s.codebook[(static_cast<int64_t>(k) * s.entries + code[k]) * s.values + i];
+    error += r * r;
+  }
+  return error;
+}
+
+ANNEAL_INLINE F score_of(const Search& s, const float* r, const float* turned, const float* half, int c, F base) {
+  F score = base + load(half + c);
+  for (int i = 0; i < s.values; ++i)
+    score = fma(splat(-r[i]), load(turned + static_cast<int64_t>(i) * s.padded + c), score);
+  return score;
+}
+
+struct Best {
+  float score;
+  int code;
+};
+
+// The entry with the least score, the first of equal ones.
+inline Best nearest(const Search& s, int k, const float* r, float base) {
+  const float* turned = s.turned + static_cast<int64_t>(k) * s.values * s.padded;
+  const float* half = s.half + static_cast<int64_t>(k) * s.padded;
+  F best = splat(__builtin_inff());
+  I at = {}, here = {};
+  for (int i = 0; i < kWide; ++i)
+    here[i] = i;
+  for (int c = 0; c < s.padded; c += kWide, here += kWide) {
+    const F score = score_of(s, r, turned, half, c, splat(base));
+    at = score < best ? here : at;
+    best = smaller(score, best);
+  }
+  Best found{best[0], at[0]};
+  for (int i = 1; i < kWide; ++i)
+    if (best[i] < found.score || (best[i] == found.score && at[i] < found.code)) found = {best[i], at[i]};
+  return found;
+}
+
+// Puts a hypothesis where it belongs among the best, of which there are at most `most`.
+inline void insert(Hypothesis* best, int& count, int most, const Hypothesis& one) {
+  if (count == most && !(one.score < best[count - 1].score)) return;
+  int at = count < most ? count++ : most - 1;
+  for (; at > 0 && one.score < best[at - 1].score; --at)
+    best[at] = best[at - 1];
+  best[at] = one;
+}
+
+inline void extend(const Search& s, int k, const float* r, float base, Hypothesis one, Hypothesis* best, int& count) {
+  const float* turned = s.turned + static_cast<int64_t>(k) * s.values * s.padded;
+  const float* half = s.half + static_cast<int64_t>(k) * s.padded;
+  float scores[kMostEntries];
+  for (int c = 0; c < s.padded; c += kWide)
+    store(scores + c, score_of(s, r, turned, half, c, splat(base)));
+  for (int c = 0; c < s.entries; ++c) {
+    one.score = scores[c];
+    one.code[k] = static_cast<uint8_t>(c);
+    insert(best, count, s.beam, one);
+  }
+}
+
+inline void find_one(const Search& s, const float* target, const uint8_t* code, uint8_t* found) {
+  Hypothesis kept[kMostBeam], next[kMostBeam];
+  int count = 1;
+  for (int k = 0; k < s.codebooks; ++k)
+    kept[0].code[k] = code[k];
+  for (int step = 0; step < s.codebooks; ++step) {
+    const int k = s.order[step];
+    const bool isLast = step == s.codebooks - 1;
+    int filled = 0;
+    for (int h = 0; h < count; ++h) {
+      float r[kMostValues], base = 0;
+      residual_of(s, target, kept[h].code, k, r);
+      for (int i = 0; i < s.values; ++i)
+        base += r[i] * r[i];
+      if (isLast || s.beam == 1) {
+        const Best best = nearest(s, k, r, base / 2);
+        Hypothesis one = kept[h];
+        one.score = best.score;
+        one.code[k] = static_cast<uint8_t>(best.code);
+        insert(next, filled, 1, one);
+      } else {
+        extend(s, k, r, base / 2, kept[h], next, filled);
+      }
+    }
+    count = filled;
+    for (int h = 0; h < count; ++h)
+      kept[h] = next[h];
+  }
+  // A target that is no number has no score below another, and keeps its codes.
+  const bool isBetter = error_of(s, target, kept[0].code) < error_of(s, target, code);
+  for (int k = 0; k < s.codebooks; ++k)
+    found[k] = isBetter ? kept[0].code[k] : code[k];
+}
+
+} // namespace
+
+void decode(const Coded<float>& w, int64_t first, int64_t last, float* out) {
+  with_values(w.size.values, [&]<int G>() { decode_rows<G>(w, first, last, out); });
+}
+
+void decode_bfloat16(const Coded<float>& w, int64_t first, int64_t last, uint16_t* out) {
+  with_values(w.size.values, [&]<int G>() { decode_rows<G>(w, first, last, out); });
+}
+
+void gradient(const Coded<float>& w, const float* gradient, int64_t first, int64_t last, float* table, float* scales) {
+  with_values(w.size.values, [&]<int G>() { gradient_rows<G>(w, gradient, first, last, table, scales); });
+}
+
+void find(const Search& s, int64_t first, int64_t last) {
+  for (int64_t n = first; n < last; ++n)
+    find_one(s, s.targets + n * s.values, s.codes + n * s.codebooks, s.found + n * s.codebooks);
+}
+
+} // namespace anneal::codebook::ANNEAL_ISA

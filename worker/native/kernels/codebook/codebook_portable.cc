@@ -1,0 +1,2 @@
+#define ANNEAL_ISA portable
+#include "codebook_loops.h"
