@@ -44,6 +44,14 @@ export const pairs: readonly Pair[] = [
     hint: 'ask for MergedSafetensors, which is then the whole model',
   },
   {
+    id: 'codes are written where there are some',
+    path: ['output', 'formats'],
+    meets: ({ output }, { base }) =>
+      base.type !== 'Codebook' && output.formats?.includes('AQLM') === true,
+    sentence: 'asks for AQLM, but method.base is not Codebook: there are no codes to write',
+    hint: 'ask for MergedSafetensors, or write method.preset: PVTuning',
+  },
+  {
     id: 'a quantised base needs an adapter',
     path: ['method', 'base'],
     meets: (_, { adapter, base }) =>
@@ -63,16 +71,14 @@ export const pairs: readonly Pair[] = [
   {
     id: 'codes and vectors are moved by PV-Tuning',
     path: ['method', 'base', 'type'],
-    meets: (_, { base, optimizer }) =>
-      base.type === 'Codebook' && optimizer.type !== 'PVTuning',
+    meets: (_, { base, optimizer }) => base.type === 'Codebook' && optimizer.type !== 'PVTuning',
     sentence: 'is Codebook, and of the optimizers only PVTuning knows how to move codes',
     hint: 'write method.optimizer: { type: PVTuning }, or preset: PVTuning',
   },
   {
     id: 'PV-Tuning moves codes and vectors',
     path: ['method', 'optimizer', 'type'],
-    meets: (_, { base, optimizer }) =>
-      optimizer.type === 'PVTuning' && base.type !== 'Codebook',
+    meets: (_, { base, optimizer }) => optimizer.type === 'PVTuning' && base.type !== 'Codebook',
     sentence: 'is PVTuning, which trains codes and codebooks; method.base has none',
     hint: 'write method.base: { type: Codebook }, or another optimizer such as AdamW',
   },

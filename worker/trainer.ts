@@ -90,9 +90,7 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
     return { gradientNorm, clipFactor, applied, loss: sum / batch.learnedTokens };
   });
   const done = clock.monotonic();
-  const said = [selection.describe(state.step), parts.said?.() ?? null]
-    .filter((each) => each !== null)
-    .join(', ');
+  const said = saidOf(parts, state.step);
   const finite = outcome.applied && Number.isFinite(outcome.loss);
   const next: TrainerState = {
     ...state,
@@ -125,9 +123,15 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
     },
     memory: memoryNow(),
     ...(finite ? {} : { skipped: true }),
-    ...(said === '' ? {} : { method: said }),
+    ...(said === null ? {} : { method: said }),
   });
   return finite ? next : afterNonFinite(parts, next, outcome.applied);
+}
+
+/** What selection and optimizer say of a step that has just been done. */
+function saidOf({ selection, said }: TrainerParts, step: number): string | null {
+  const words = [selection.describe(step), said?.() ?? null].filter((each) => each !== null);
+  return words.length === 0 ? null : words.join(', ');
 }
 
 /** Part of the time to compute; absent for a process that waits for nobody. */

@@ -29,14 +29,14 @@ export const output = rule(
   z.strictObject({
     formats: mutable(
       z
-        .array(z.enum(['PEFTAdapter', 'MergedSafetensors', 'GGUF']))
+        .array(z.enum(['PEFTAdapter', 'MergedSafetensors', 'GGUF', 'AQLM']))
         .min(1)
         .max(8),
       'Suspended',
     )
       .optional()
       .describe(
-        'Forms of the result. When absent: PEFTAdapter where an adapter was trained, else MergedSafetensors, which is then the whole model.',
+        'Forms of the result. When absent: PEFTAdapter where an adapter was trained, else MergedSafetensors, which is then the whole model. AQLM: codes, codebooks and scales of a Codebook base, for aqlm and transformers.',
       ),
     gguf: mutable(gguf, 'Suspended').prefault({}).describe('Details of the format GGUF.'),
     destination: destinationOf('output.destination')

@@ -53,7 +53,9 @@ function precisionInWords({ precision }: ResolvedMethod): string {
 
 function adapterInWords({ adapter, base }: ResolvedMethod): string {
   if (adapter.type === 'None') {
-    return base.type === 'Codebook' ? `all weights in ${schemeOf(base.codebook)} codes` : 'all weights';
+    return base.type === 'Codebook'
+      ? `all weights in ${schemeOf(base.codebook)} codes`
+      : 'all weights';
   }
   const { rank, targetModules, scaling, learningRateRatio } = adapter.lora;
   const where = targetModules.includes('AllLinear')

@@ -61,7 +61,7 @@ export const memoryConstants = {
     tokens: 64,
     rows: 8,
     /** Of the largest matrix while it is written: the copy in the type of the file, and its bytes. */
-    bytesPerValue: { MergedSafetensors: 8, GGUF: 8 },
+    bytesPerValue: { MergedSafetensors: 8, GGUF: 8, AQLM: 8 },
   },
   /** Bytes of an adapter's matrices: always float32. */
   adapterBytes: 4,

@@ -6,8 +6,8 @@ import { rankWithin } from '../methods/galore.ts';
 import { mastersOf } from '../methods/masters.ts';
 import { projectionOf } from '../methods/projection.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
-import type { DecoderFacts } from './decoder-facts.ts';
 import { codebookBlock } from './codebook-bytes.ts';
+import type { DecoderFacts } from './decoder-facts.ts';
 import { memoryConstants } from './memory-constants.ts';
 import { linearsOf, parametersOf, trainedOf } from './parameters.ts';
 

@@ -9,6 +9,10 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     meet: { method: { preset: 'Full' }, 'output.formats': ['PEFTAdapter'] },
     apart: { 'output.formats': ['PEFTAdapter'] },
   },
+  'codes are written where there are some': {
+    meet: { method: { preset: 'Full' }, 'output.formats': ['AQLM'] },
+    apart: { method: { preset: 'PVTuning' }, 'output.formats': ['AQLM'] },
+  },
   'a quantised base needs an adapter': {
     meet: { method: { preset: 'Full', base: { type: 'NF4' } } },
     apart: { method: { preset: 'QLoRA' } },

@@ -368,6 +368,55 @@ test('GaLore keeps a basis and means of its size for each matrix of a block, and
   t.is(bases.length, 3 * 7);
 });
 
+test('PV-Tuning keeps codes, tells which changed, and publishes the same bits in two forms', async (t) => {
+  const run = await aRun(t, {
+    name: 'pv-tuning',
+    method: {
+      preset: 'PVTuning',
+      base: { type: 'Codebook', codebook: { bits: 4, groupSize: 4 } },
+      optimizer: { type: 'PVTuning', pvTuning: { maxCodeChange: '0.1' } },
+    },
+    training: { maxSteps: 8, learningRate: '1e-2' },
+    formats: ['AQLM', 'MergedSafetensors'],
+  });
+  const said: string[] = [];
+  const notes: string[] = [];
+  run.onMessage = (message) => {
+    if (message.type === 'step') said.push(message.method ?? '');
+    if (message.type === 'stage') notes.push(message.note ?? '');
+  };
+  const report = await run.all();
+  t.true((report.training.lastLoss ?? 9) < (report.training.firstLoss ?? 0));
+  t.is(said.length, 8);
+  for (const each of said) t.regex(each, /^[\d.]+(e-\d)? % of codes changed$/);
+  t.true(
+    said.some((each) => Number.parseFloat(each) > 0),
+    said.join(),
+  );
+  t.true(notes.some((note) => /^what codes leave out is [\d.]+ % of the weights$/.test(note)));
+  t.deepEqual(
+    report.artifacts.map(({ format, reload }) => [format, reload?.largestLogitGap]),
+    [
+      ['AQLM', 0],
+      ['MergedSafetensors', 0],
+    ],
+  );
+  const { tensors } = await verifyCheckpoint((await run.trained()).checkpoint);
+  const shapes = new Map(tensors.map(({ name, shape }) => [name, shape]));
+  const down = 'model.layers.1.mlp.down_proj.weight';
+  t.deepEqual(shapes.get(down), [64, 24, 2]);
+  t.deepEqual(shapes.get(`${down}#codebooks`), [2, 16, 4]);
+  t.deepEqual(shapes.get(`${down}#scales`), [64]);
+  t.deepEqual(shapes.get(`${down}#buffer`), [64, 96]);
+  using published = openSafetensors(join(run.destination, 'aqlm/model.safetensors'));
+  const path = 'model.layers.1.mlp.down_proj';
+  const shapeOf = (name: string) => published.header.tensors.get(`${path}.${name}`)?.shape;
+  t.deepEqual(shapeOf('codes'), [64, 24, 2]);
+  t.deepEqual(shapeOf('codebooks'), [2, 16, 1, 4]);
+  t.deepEqual(shapeOf('scales'), [64, 1, 1, 1]);
+  t.is(shapeOf('weight'), undefined);
+});
+
 test('Q-GaLore keeps codes of 8 bits for the matrices of blocks, and publishes what they stand for', async (t) => {
   const run = await aRun(t, {
     name: 'q-galore',

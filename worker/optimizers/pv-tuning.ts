@@ -29,7 +29,7 @@ export interface PvTuningSettings extends LambSettings {
   readonly masters: 'Float32' | 'StochasticRounding';
 }
 
-interface CodeSettings extends SearchLimits {
+export interface CodeSettings extends SearchLimits {
   readonly beta1: number;
   readonly beta2: number;
   /** Rate of codes as a multiple of the learning rate. */
@@ -66,7 +66,10 @@ export function pvTuning(settings: PvTuningSettings): Optimizer {
   };
 }
 
-function initialize({ codes, ...settings }: PvTuningSettings, matrix: CodebookMatrix): OptimizerState {
+function initialize(
+  { codes, ...settings }: PvTuningSettings,
+  matrix: CodebookMatrix,
+): OptimizerState {
   const { codebooks, scales } = matrix;
   const dtype = codebooks.dtype;
   const trained = settings.updateCodebooks
@@ -89,7 +92,8 @@ function updateMatrix(
   const { codes, updateCodebooks } = settings;
   const { codebooks, scales } = matrix;
   const scaled = ops.mulScalar_(ops.toCopy(gradient, { dtype: codebooks.dtype }), gradientScale);
-  const reference = codes === null ? null : (state['buffer'] ?? decodeCodebook(matrix, codebooks.dtype));
+  const reference =
+    codes === null ? null : (state['buffer'] ?? decodeCodebook(matrix, codebooks.dtype));
   if (updateCodebooks) {
     const [ofCodebooks, ofScales] = ops.codebookGradient(matrix.codes, codebooks, scales, scaled);
     const step = { settings, learningRate, count };
@@ -98,7 +102,11 @@ function updateMatrix(
   }
   if (codes === null || reference === null) return 0;
   const rate = learningRate * codes.rateRatio;
-  lamb_(reference, scaled, state, { settings: { ...settings, ...codes }, learningRate: rate, count });
+  lamb_(reference, scaled, state, {
+    settings: { ...settings, ...codes },
+    learningRate: rate,
+    count,
+  });
   const changed = searchCodes(matrix, reference, codes, stream);
   if (codes.deltaDecay > 0 && codes.deltaDecay < 1) {
     const whole = decodeCodebook(matrix, codebooks.dtype);

@@ -35,7 +35,11 @@ export function searchCodes(
     const flat = ops.view(codes, [-1, count]);
     const chosen = farthest(matrix, reference, limits.maxChange);
     const scales = ops.unsqueeze(
-      ops.indexSelect(matrix.scales, 0, ops.divScalarMode(chosen, groups, { roundingMode: 'floor' })),
+      ops.indexSelect(
+        matrix.scales,
+        0,
+        ops.divScalarMode(chosen, groups, { roundingMode: 'floor' }),
+      ),
       1,
     );
     const wanted = ops.indexSelect(ops.view(reference, [outputs * groups, size]), 0, chosen);
@@ -78,7 +82,11 @@ interface Changes {
 }
 
 /** The first changes that together move the matrix no further than its norm allows, and at least one. */
-function trusted(matrix: CodebookMatrix, { before, found, scales, changes }: Changes, ratio: number) {
+function trusted(
+  matrix: CodebookMatrix,
+  { before, found, scales, changes }: Changes,
+  ratio: number,
+) {
   const { codebooks } = matrix;
   const norm = item(ops.linalgVectorNorm(decodeCodebook(matrix, codebooks.dtype)));
   const values = (codes: Tensor): Tensor => {

@@ -7,7 +7,7 @@ import type { Model } from '../engine/model.ts';
 import type { DType } from '../tensor/dtype.ts';
 import type { StoredType } from './rounding.ts';
 
-export type ArtifactFormat = 'PEFTAdapter' | 'MergedSafetensors' | 'GGUF';
+export type ArtifactFormat = 'PEFTAdapter' | 'MergedSafetensors' | 'GGUF' | 'AQLM';
 
 export interface ArtifactFacts {
   readonly run: RunRecord;

@@ -92,6 +92,7 @@ const opening = {
   PEFTAdapter: 'An adapter for',
   MergedSafetensors: 'A fine-tuned copy of',
   GGUF: 'A fine-tuned copy, in GGUF form, of',
+  AQLM: 'A fine-tuned copy, its linear layers as codes into codebooks (AQLM), of',
 } as const;
 
 function loss(value: number | null | undefined): string {

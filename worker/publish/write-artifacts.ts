@@ -16,6 +16,7 @@ import { buildOptionsOf } from '../seams.ts';
 import { trimMemory } from '../tensor/memory.ts';
 import { keep } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { aqlmArtifact } from './aqlm.ts';
 import type { ArtifactFacts, ArtifactFormat, ArtifactWriter } from './artifact.ts';
 import { replaceFolder } from './destination.ts';
 import { ggufArtifact } from './gguf-artifact.ts';
@@ -100,6 +101,7 @@ function writersOf(facts: ArtifactFacts): readonly ArtifactWriter[] {
   const wanted = formats ?? [facts.model.adapter === null ? 'MergedSafetensors' : 'PEFTAdapter'];
   return [...new Set(wanted)].map((format) => {
     if (format === 'PEFTAdapter') return peftArtifact(facts);
+    if (format === 'AQLM') return aqlmArtifact(facts);
     return format === 'GGUF' ? ggufArtifact(facts, gguf.type) : mergedArtifact(facts);
   });
 }

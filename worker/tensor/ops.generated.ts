@@ -1164,7 +1164,7 @@ export function codebookDecode(codes: Tensor, codebooks: Tensor, scales: Tensor,
 }
 
 const $codebookGradient = operator('anneal::codebook_gradient(Tensor codes, Tensor codebooks, Tensor scales, Tensor gradient) -> (Tensor, Tensor)');
-export function codebookGradient(codes: Tensor, codebooks: Tensor, scales: Tensor, gradient: Tensor): [Tensor, Tensor] {
+export function codebookGradient(codes: Tensor, codebooks: Tensor, scales: Tensor, gradient: Tensor): [result0: Tensor, result1: Tensor] {
   const [made0, made1] = results(call($codebookGradient, codes.handle, codebooks.handle, scales.handle, gradient.handle));
   return [made(made0), made(made1)];
 }

@@ -44,10 +44,16 @@ export function chooseCodes(weight: Tensor, choice: CodeChoice, stream: Stream):
     });
     const matrix = {
       codes: ops.view(
-        ops.cat(fitted.map(({ codes }) => codes), 1),
+        ops.cat(
+          fitted.map(({ codes }) => codes),
+          1,
+        ),
         [outputs, groups, choice.codebooks],
       ),
-      codebooks: ops.cat(fitted.map(({ codebook }) => codebook), 0),
+      codebooks: ops.cat(
+        fitted.map(({ codebook }) => codebook),
+        0,
+      ),
       scales,
     };
     for (let round = 0; round < choice.refinements; round += 1) refine_(matrix, weight, choice);
@@ -69,7 +75,8 @@ function refine_(matrix: CodebookMatrix, weight: Tensor, { beam, groupSize }: Co
     const sums = decodeCodebook({ codes, codebooks, scales: ones }, 'float32');
     const squares = ops.sumDim(ops.mul(sums, sums), [1]);
     const best = ops.div(ops.sumDim(ops.mul(weight, sums), [1]), squares);
-    ops.copy_(scales, ops.where(ops.gtScalar(squares, 0), best, scales));
+    // A scale of 0, or one that is no number, would leave nothing to divide a row of zeros by.
+    ops.copy_(scales, ops.where(ops.gtScalar(best, 0), best, scales));
   });
 }
 

@@ -28,10 +28,7 @@ export interface CodebookMatrix {
 }
 
 /** `[O, J g]`. float32 codebooks give float32 and bfloat16, float64 ones float64 and float32. */
-export function decodeCodebook(
-  { codes, codebooks, scales }: CodebookMatrix,
-  dtype: DType,
-): Tensor {
+export function decodeCodebook({ codes, codebooks, scales }: CodebookMatrix, dtype: DType): Tensor {
   return ops.codebookDecode(codes, codebooks, scales, { dtype });
 }
 

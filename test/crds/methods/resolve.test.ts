@@ -103,10 +103,7 @@ test('a method is told in a few words', (t) => {
       resolve({ preset: 'PVTuning', optimizer: { type: 'PVTuning', pvTuning } } as never),
     );
   t.is(pv({}), 'all weights in 2x8g8 codes, PV-Tuning, bfloat16');
-  t.is(
-    pv({ maxCodeChange: '1' }),
-    'all weights in 2x8g8 codes, straight-through codes, bfloat16',
-  );
+  t.is(pv({ maxCodeChange: '1' }), 'all weights in 2x8g8 codes, straight-through codes, bfloat16');
   t.is(
     pv({ updateCodebooks: false }),
     'all weights in 2x8g8 codes, PV-Tuning with fixed codebooks, bfloat16',

@@ -49,7 +49,10 @@ function defined({ codes, codebooks, scales }: Matrix): Tensor {
   });
   const [first, ...others] = parts as [Tensor, ...Tensor[]];
   const sum = others.reduce((total, part) => ops.add(total, part), first);
-  return ops.mul(ops.view(sum, [rows, groups * (codebooks.shape[2] ?? 0)]), ops.unsqueeze(scales, 1));
+  return ops.mul(
+    ops.view(sum, [rows, groups * (codebooks.shape[2] ?? 0)]),
+    ops.unsqueeze(scales, 1),
+  );
 }
 
 test.serial('what codes stand for is the sum of their vectors times the scale, bit by bit', (t) => {
@@ -79,36 +82,39 @@ test.serial('what codes stand for is the sum of their vectors times the scale, b
   });
 });
 
-test.serial('gradients of codebooks and scales are those of the tape through the definition', (t) => {
-  onEachIsa((isa) => {
-    fc.assert(
-      fc.property(anyShape, fc.constantFrom<DType>('float64', 'float32'), (shape, dtype) =>
-        scope(() => {
-          const matrix = matrixOf(shape, dtype);
-          const gradient = draw('gradient', [shape.rows, shape.groups * shape.values], dtype);
-          const [ofCodebooks, ofScales] = ops.codebookGradient(
-            matrix.codes,
-            matrix.codebooks,
-            matrix.scales,
-            gradient,
-          );
-          const { gradients } = run(
-            (codebooks, scales) => defined({ codes: matrix.codes, codebooks, scales }),
-            [wide(matrix.codebooks), wide(matrix.scales)],
-            [wide(gradient)],
-          );
-          const [codebooks, scales] = gradients as [Tensor, Tensor];
-          // Sums of so many products, each of numbers that are seldom beyond 4.
-          const terms = shape.rows * shape.groups * shape.values * shape.codebooks;
-          const unit = 64 * dtypeEpsilon(dtype) * Math.sqrt(terms);
-          return distance(ofCodebooks, codebooks) <= unit && distance(ofScales, scales) <= unit;
-        }),
-      ),
-      { numRuns: 40 },
-    );
-    t.pass(isa);
-  });
-});
+test.serial(
+  'gradients of codebooks and scales are those of the tape through the definition',
+  (t) => {
+    onEachIsa((isa) => {
+      fc.assert(
+        fc.property(anyShape, fc.constantFrom<DType>('float64', 'float32'), (shape, dtype) =>
+          scope(() => {
+            const matrix = matrixOf(shape, dtype);
+            const gradient = draw('gradient', [shape.rows, shape.groups * shape.values], dtype);
+            const [ofCodebooks, ofScales] = ops.codebookGradient(
+              matrix.codes,
+              matrix.codebooks,
+              matrix.scales,
+              gradient,
+            );
+            const { gradients } = run(
+              (codebooks, scales) => defined({ codes: matrix.codes, codebooks, scales }),
+              [wide(matrix.codebooks), wide(matrix.scales)],
+              [wide(gradient)],
+            );
+            const [codebooks, scales] = gradients as [Tensor, Tensor];
+            // Sums of so many products, each of numbers that are seldom beyond 4.
+            const terms = shape.rows * shape.groups * shape.values * shape.codebooks;
+            const unit = 64 * dtypeEpsilon(dtype) * Math.sqrt(terms);
+            return distance(ofCodebooks, codebooks) <= unit && distance(ofScales, scales) <= unit;
+          }),
+        ),
+        { numRuns: 40 },
+      );
+      t.pass(isa);
+    });
+  },
+);
 
 test('a vector that no code names has a gradient of exactly zero', (t) => {
   scope(() => {
@@ -168,9 +174,15 @@ test.serial('a search never ends further away than it began, whatever order and 
           const { codebooks, codes } = matrixOf(shape, 'float32');
           const flat = ops.view(codes, [-1, shape.codebooks]);
           const targets = draw('t', [flat.shape[0] ?? 0, shape.values], 'float32', 1.5);
-          const order = Array.from({ length: shape.codebooks }, (_, k) => (k + turn) % shape.codebooks);
+          const order = Array.from(
+            { length: shape.codebooks },
+            (_, k) => (k + turn) % shape.codebooks,
+          );
           const found = ops.codebookSearch(targets, codebooks, flat, order, beam);
-          const grown = ops.sub(errors(targets, codebooks, found), errors(targets, codebooks, flat));
+          const grown = ops.sub(
+            errors(targets, codebooks, found),
+            errors(targets, codebooks, flat),
+          );
           return item(ops.amax(grown)) <= 0;
         }),
       ),
@@ -180,37 +192,46 @@ test.serial('a search never ends further away than it began, whatever order and 
   });
 });
 
-test.serial('one codebook gives the nearest vector; a full beam over two gives the nearest pair', (t) => {
-  onEachIsa((isa) => {
-    scope(() => {
-      const targets = draw('t', [500, 8], 'float32', 1.4);
-      const one = draw('one', [1, 200, 8], 'float32');
-      const zeros = ops.zeros([500, 1], { dtype: 'uint8' });
-      const nearest = ops.codebookSearch(targets, one, zeros, [0], 1);
-      const [vectors] = ops.unbind(wide(one), 0) as [Tensor];
-      const gaps = ops.sub(ops.unsqueeze(wide(targets), 1), ops.unsqueeze(vectors, 0));
-      const least = ops.amin(ops.sumDim(ops.square(gaps), [2]), [1]);
-      const unit = 16 * dtypeEpsilon('float32') * largest(least);
-      t.true(distance(errors(targets, one, nearest), least) <= unit, `${isa}, one`);
+test.serial(
+  'one codebook gives the nearest vector; a full beam over two gives the nearest pair',
+  (t) => {
+    onEachIsa((isa) => {
+      scope(() => {
+        const targets = draw('t', [500, 8], 'float32', 1.4);
+        const one = draw('one', [1, 200, 8], 'float32');
+        const zeros = ops.zeros([500, 1], { dtype: 'uint8' });
+        const nearest = ops.codebookSearch(targets, one, zeros, [0], 1);
+        const [vectors] = ops.unbind(wide(one), 0) as [Tensor];
+        const gaps = ops.sub(ops.unsqueeze(wide(targets), 1), ops.unsqueeze(vectors, 0));
+        const least = ops.amin(ops.sumDim(ops.square(gaps), [2]), [1]);
+        const unit = 16 * dtypeEpsilon('float32') * largest(least);
+        t.true(distance(errors(targets, one, nearest), least) <= unit, `${isa}, one`);
 
-      const two = draw('two', [2, 16, 8], 'float32');
-      const pairs = ops.view(
-        ops.add(ops.unsqueeze(ops.select(wide(two), 0, 0), 1), ops.unsqueeze(ops.select(wide(two), 0, 1), 0)),
-        [256, 8],
-      );
-      const ofPairs = ops.sub(ops.unsqueeze(wide(targets), 1), ops.unsqueeze(pairs, 0));
-      const best = ops.amin(ops.sumDim(ops.square(ofPairs), [2]), [1]);
-      const start = ops.zeros([500, 2], { dtype: 'uint8' });
-      for (const order of [[0, 1], [1, 0]]) {
-        const found = ops.codebookSearch(targets, two, start, order, 16);
-        t.true(distance(errors(targets, two, found), best) <= unit, `${isa}, pairs ${order}`);
-      }
-      // A narrow beam misses some, else the test above would say nothing.
-      const narrow = ops.codebookSearch(targets, two, start, [0, 1], 1);
-      t.true(distance(errors(targets, two, narrow), best) > unit, `${isa}, narrow`);
+        const two = draw('two', [2, 16, 8], 'float32');
+        const pairs = ops.view(
+          ops.add(
+            ops.unsqueeze(ops.select(wide(two), 0, 0), 1),
+            ops.unsqueeze(ops.select(wide(two), 0, 1), 0),
+          ),
+          [256, 8],
+        );
+        const ofPairs = ops.sub(ops.unsqueeze(wide(targets), 1), ops.unsqueeze(pairs, 0));
+        const best = ops.amin(ops.sumDim(ops.square(ofPairs), [2]), [1]);
+        const start = ops.zeros([500, 2], { dtype: 'uint8' });
+        for (const order of [
+          [0, 1],
+          [1, 0],
+        ]) {
+          const found = ops.codebookSearch(targets, two, start, order, 16);
+          t.true(distance(errors(targets, two, found), best) <= unit, `${isa}, pairs ${order}`);
+        }
+        // A narrow beam misses some, else the test above would say nothing.
+        const narrow = ops.codebookSearch(targets, two, start, [0, 1], 1);
+        t.true(distance(errors(targets, two, narrow), best) > unit, `${isa}, narrow`);
+      });
     });
-  });
-});
+  },
+);
 
 test.serial('codes of what they stand for stay, and so do those of what is no number', (t) => {
   onEachIsa((isa) => {

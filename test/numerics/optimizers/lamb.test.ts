@@ -7,8 +7,7 @@ import { scope } from '../../../worker/tensor/scope.ts';
 import { item, type Tensor, tensor, toArray } from '../../../worker/tensor/tensor.ts';
 
 const settings: LambSettings = { beta1: 0.9, beta2: 0.95, epsilon: 1e-6, lamb: true };
-const draw = (name: string): Tensor =>
-  normal([7, 5], 1, streamOf(1, 'lamb.test', name), 'float64');
+const draw = (name: string): Tensor => normal([7, 5], 1, streamOf(1, 'lamb.test', name), 'float64');
 const norm = (x: Tensor): number => item(ops.linalgVectorNorm(x));
 const isNear = (a: number, b: number): boolean => Math.abs(a - b) <= 1e-12 * Math.abs(b);
 
@@ -25,7 +24,9 @@ function after(own: LambSettings, steps: number, gradient: (step: number) => Ten
 test('the first step moves a share of the norm that the young means make smaller', (t) => {
   scope(() => {
     for (const beta1 of [0, 0.9]) {
-      const moved = norm(ops.sub(after({ ...settings, beta1 }, 1, draw.bind(null, 'g')), draw('w')));
+      const moved = norm(
+        ops.sub(after({ ...settings, beta1 }, 1, draw.bind(null, 'g')), draw('w')),
+      );
       const correction = Math.sqrt(1 - 0.95) / (1 - beta1);
       t.true(isNear(moved, 0.01 * norm(draw('w')) * correction), `${beta1}`);
     }
@@ -85,7 +86,9 @@ test('zeros are no case of their own: no gradient moves nothing, and zeros move 
 
 test('a first beta of 0 keeps no mean of gradients', (t) => {
   scope(() => {
-    t.deepEqual(Object.keys(lambState(draw('w'), { ...settings, beta1: 0 }, 'x_')), ['x_exp_avg_sq']);
+    t.deepEqual(Object.keys(lambState(draw('w'), { ...settings, beta1: 0 }, 'x_')), [
+      'x_exp_avg_sq',
+    ]);
     t.is(Object.keys(lambState(draw('w'), settings)).length, 2);
   });
 });

@@ -46,12 +46,7 @@ function gaps(matrix: CodebookMatrix, reference: Tensor): readonly number[] {
 }
 
 const changedGroups = (before: CodebookMatrix, after: CodebookMatrix): readonly number[] => {
-  const differs = toArray(
-    ops.sumDim(
-      ops.to(ops.ne(before.codes, after.codes), 'int64'),
-      [2],
-    ),
-  );
+  const differs = toArray(ops.sumDim(ops.to(ops.ne(before.codes, after.codes), 'int64'), [2]));
   return differs.flatMap((count, index) => (count > 0 ? [index] : []));
 };
 
@@ -108,7 +103,13 @@ test('limits hold: no more groups than tau allows, none but the farthest, no fur
 
 test('a trust ratio that allows nothing still lets one group change', (t) => {
   scope(() => {
-    const matrix = aCodebookMatrix({ outputs: 9, groups: 9, codebooks: 1, entries: 64, groupSize: 4 });
+    const matrix = aCodebookMatrix({
+      outputs: 9,
+      groups: 9,
+      codebooks: 1,
+      entries: 64,
+      groupSize: 4,
+    });
     const limits = { maxChange: 1, trustRatio: 1e-12, beam: 1 };
     t.is(searchCodes(matrix, referenceFor(matrix, 3), limits, stream), 1);
   });
@@ -117,7 +118,13 @@ test('a trust ratio that allows nothing still lets one group change', (t) => {
 test('what codes stand for is a fixed point', (t) => {
   scope(() => {
     for (const codebooks of [1, 2, 3]) {
-      const matrix = aCodebookMatrix({ outputs: 20, groups: 6, codebooks, entries: 64, groupSize: 8 });
+      const matrix = aCodebookMatrix({
+        outputs: 20,
+        groups: 6,
+        codebooks,
+        entries: 64,
+        groupSize: 8,
+      });
       const before = copyOf(matrix);
       const reference = decodeCodebook(matrix, 'float32');
       t.is(searchCodes(matrix, reference, { maxChange: 1, trustRatio: null, beam: 4 }, stream), 0);
@@ -136,10 +143,7 @@ test('with all groups, one codebook and a beam of one, each group takes the near
     const [vectors] = ops.unbind(matrix.codebooks, 0) as [Tensor];
     const distances = ops.sumDim(ops.square(ops.sub(targets, ops.unsqueeze(vectors, 0))), [2]);
     const nearest = ops.argmin(distances, 1);
-    t.deepEqual(
-      toArray(nearest).map(Number),
-      toArray(ops.view(matrix.codes, [-1])).map(Number),
-    );
+    t.deepEqual(toArray(nearest).map(Number), toArray(ops.view(matrix.codes, [-1])).map(Number));
   });
 });
 

@@ -67,21 +67,24 @@ function errorOfZeros(zeros: Tensor): number {
   return item(ops.amax(ops.abs(decodeCodebook(chooseCodes(zeros, small, stream), 'float32'))));
 }
 
-test.serial('the same stream gives the same codes, for any number of threads; another gives others', (t) => {
-  const before = threads();
-  try {
-    scope(() => {
-      const weight = draw(96, 64);
-      const bytes = (count: number, seed = 1): readonly Uint8Array[] => {
-        setThreads(count);
-        const found = chooseCodes(weight, small, streamOf(seed, 'codes'));
-        return [found.codes, found.codebooks, found.scales].map(toBytes);
-      };
-      const [one, two] = [bytes(1), bytes(2)];
-      t.deepEqual(one, two);
-      t.notDeepEqual(one[0], bytes(1, 2)[0]);
-    });
-  } finally {
-    setThreads(before);
-  }
-});
+test.serial(
+  'the same stream gives the same codes, for any number of threads; another gives others',
+  (t) => {
+    const before = threads();
+    try {
+      scope(() => {
+        const weight = draw(96, 64);
+        const bytes = (count: number, seed = 1): readonly Uint8Array[] => {
+          setThreads(count);
+          const found = chooseCodes(weight, small, streamOf(seed, 'codes'));
+          return [found.codes, found.codebooks, found.scales].map(toBytes);
+        };
+        const [one, two] = [bytes(1), bytes(2)];
+        t.deepEqual(one, two);
+        t.notDeepEqual(one[0], bytes(1, 2)[0]);
+      });
+    } finally {
+      setThreads(before);
+    }
+  },
+);

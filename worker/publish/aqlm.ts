@@ -1,0 +1,148 @@
+// The model as `aqlm` and transformers read it: codes, codebooks and scales of the linear layers as they were trained, all else dense.
+//   <layer>.codes      int8 [O, J, K], a code of `bits` bits as a signed number of so many
+//   <layer>.codebooks  float32 [K, E, 1, g]      <layer>.scales  float32 [O, 1, 1, 1]
+// Codebooks and scales keep the digits that they were trained with, so what is read back are the same bits; they are a small part.
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Bug } from '../../crds/errors.ts';
+import { openSafetensors, type PlannedTensor } from '../checkpoint/safetensors.ts';
+import { writeSafetensorsModel } from '../checkpoint/safetensors-model.ts';
+import { printConfig } from '../decoder/print-config.ts';
+import { buildModel } from '../engine/build-model.ts';
+import type { Parameter } from '../engine/parameters.ts';
+import type { DType } from '../tensor/dtype.ts';
+import * as ops from '../tensor/ops.generated.ts';
+import { scope } from '../tensor/scope.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+import { decodeCodebook } from '../weights/codebook.ts';
+import { denseCopy } from '../weights/weight-store.ts';
+import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
+import { writeModelFiles } from './model-folder.ts';
+
+export function aqlmArtifact(facts: ArtifactFacts): ArtifactWriter {
+  const { files, model, run } = facts;
+  return {
+    format: 'AQLM',
+    folder: 'aqlm',
+    rounding: null,
+    async write(folder) {
+      const parameters = files.tensorNames.map((name) => model.parameters.get(name));
+      const planned = new Map(parameters.flatMap((each) => plannedTensors(each, facts)));
+      const written = await writeSafetensorsModel(folder, planned);
+      await writeModelFiles(folder, files, model.dtype);
+      await writeFile(join(folder, 'config.json'), printConfig(configOf(facts)));
+      return written.reduce((sum, { bytes }) => sum + bytes, 0);
+    },
+    async reload(folder, dtype) {
+      using stored = await storedIn(folder);
+      const source = {
+        ...{ config: files.config, tensorNames: files.tensorNames },
+        isBfloat16: () => dtype === 'bfloat16',
+        load: (name: string, type: DType) => stored.load(name, codeBits(facts), type),
+      };
+      const { sequenceLength } = run.spec.dataset;
+      return buildModel(source, { dtype, adapter: null, sequenceLength });
+    },
+  };
+}
+
+function plannedTensors(
+  parameter: Parameter,
+  facts: ArtifactFacts,
+): readonly (readonly [string, PlannedTensor])[] {
+  const { name, value, shape, coded } = parameter;
+  if (coded?.type !== 'Codebook') {
+    const { dtype } = facts.model;
+    return [[name, { shape, dtype, make: () => denseCopy(value, dtype) }]];
+  }
+  const { codebooks, scales } = coded.parts;
+  const [count = 0, entries = 0, size = 0] = codebooks.shape;
+  const path = pathOf(name);
+  const [ofCodebooks, ofScales] = [
+    [count, entries, 1, size],
+    [scales.numel, 1, 1, 1],
+  ] as const;
+  const float = (from: Tensor, as: readonly number[]): PlannedTensor => ({
+    ...{ shape: as, dtype: 'float32' },
+    make: () => ops.view(ops.toCopy(from, { dtype: 'float32' }), as),
+  });
+  return [
+    [
+      `${path}.codes`,
+      { shape: value.shape, dtype: 'int8', make: () => signed(value, codeBits(facts)) },
+    ],
+    [`${path}.codebooks`, float(codebooks, ofCodebooks)],
+    [`${path}.scales`, float(scales, ofScales)],
+  ];
+}
+
+/** A code from 2^(bits - 1) on is written as itself less 2^bits. */
+function signed(codes: Tensor, bits: number): Tensor {
+  return scope(() => {
+    const wide = ops.to(codes, 'int16');
+    const wraps = ops.to(ops.geScalar(wide, 2 ** (bits - 1)), 'int16');
+    return ops.to(ops.sub(wide, ops.mulScalar(wraps, 2 ** bits)), 'int8');
+  });
+}
+
+/** In the names of transformers' AqlmConfig. Whatever is no linear layer of a block is not quantised. */
+function configOf({ files, model, method }: ArtifactFacts): Readonly<Record<string, unknown>> {
+  if (method.base.type !== 'Codebook') throw new Bug('AQLM is a form of codebooks');
+  const { codebooks, bits, groupSize } = method.base.codebook;
+  const { dtype } = model;
+  return {
+    ...(files.headers.configJson as Record<string, unknown>),
+    ...{ torch_dtype: dtype, dtype },
+    quantization_config: {
+      quant_method: 'aqlm',
+      in_group_size: groupSize,
+      out_group_size: 1,
+      num_codebooks: codebooks,
+      nbits_per_codebook: bits,
+      linear_weights_not_to_quantize: ['lm_head', 'lm_head.weight', 'model.embed_tokens.weight'],
+    },
+  };
+}
+
+function codeBits({ method }: ArtifactFacts): number {
+  return method.base.type === 'Codebook' ? method.base.codebook.bits : 8;
+}
+
+interface Stored extends Disposable {
+  load(name: string, bits: number, dtype: DType): Tensor;
+}
+
+/** The tensors of a folder by name, layers decoded. */
+async function storedIn(folder: string): Promise<Stored> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.safetensors'));
+  const opened = names.map((name) => openSafetensors(join(folder, name)));
+  const read = (name: string): Tensor | undefined =>
+    opened.find(({ header }) => header.tensors.has(name))?.load(name);
+  const required = (name: string): Tensor => {
+    const found = read(name);
+    if (found === undefined) throw new Bug(`${folder} has no tensor ${name}`);
+    return found;
+  };
+  return {
+    load: (name, bits, dtype) =>
+      scope(() => {
+        const path = pathOf(name);
+        const codes = read(`${path}.codes`);
+        if (codes === undefined) return ops.to(required(name), dtype);
+        const codebooks = ops.squeeze(required(`${path}.codebooks`), 2);
+        const scales = ops.view(required(`${path}.scales`), [-1]);
+        return decodeCodebook({ codes: unsigned(codes, bits), codebooks, scales }, dtype);
+      }),
+    [Symbol.dispose]() {
+      for (const each of opened) each[Symbol.dispose]();
+    },
+  };
+}
+
+function unsigned(codes: Tensor, bits: number): Tensor {
+  return ops.to(ops.remainderScalar(ops.to(codes, 'int16'), 2 ** bits), 'uint8');
+}
+
+function pathOf(name: string): string {
+  return name.replace(/\.weight$/, '');
+}
