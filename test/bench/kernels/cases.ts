@@ -10,6 +10,7 @@ import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { normal, streamOf } from '../../../worker/tensor/rng.ts';
 import { type Tensor, tensor } from '../../../worker/tensor/tensor.ts';
 import { formats } from '../../../worker/weights/weight-store.ts';
+import { codebookCases } from './codebook-cases.ts';
 
 export interface KernelCase {
   readonly name: string;
@@ -79,6 +80,7 @@ export function kernelCases(): readonly KernelCase[] {
     adam(),
     adam8(),
     round(),
+    ...codebookCases(),
   ];
 }
 

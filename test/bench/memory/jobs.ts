@@ -104,6 +104,11 @@ export const memoryJobs: readonly MemoryJob[] = [
     ...{ method: { preset: 'QGaLore' }, training: {}, formats: ['MergedSafetensors'] },
   },
   {
+    name: 'pv-tuning',
+    method: { preset: 'PVTuning' },
+    ...{ training: { gradientClip: { mode: 'None' } }, formats: ['MergedSafetensors'] },
+  },
+  {
     name: 'full-bfloat16-8bit',
     method: { preset: 'Full', precision: rounded, optimizer: { type: 'AdamW8bit' } },
     ...{ training: asked, formats: ['GGUF'] },

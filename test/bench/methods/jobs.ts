@@ -36,6 +36,7 @@ export const methodJobs: readonly Omit<BenchJob, 'steps'>[] = [
   },
   { name: 'galore', method: { preset: 'GaLore', precision: rounded }, formats },
   { name: 'q-galore', method: { preset: 'QGaLore' }, formats },
+  { name: 'pv-tuning', method: { preset: 'PVTuning' }, formats },
   { name: 'full-lean', method: { preset: 'Full', precision: rounded }, formats, ...lean },
   { name: 'q-galore-lean', method: { preset: 'QGaLore' }, formats, ...lean },
 ];

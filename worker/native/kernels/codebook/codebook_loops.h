@@ -39,10 +39,23 @@ inline double error_of(const Search& s, const float* target, const uint8_t* code
   return error;
 }
 
-ANNEAL_INLINE F score_of(const Search& s, const float* r, const float* turned, const float* half, int c, F base) {
+// Values of a group, each in all lanes and with the other sign: in registers where their number is a constant.
+template <int G> struct Spread {
+  F value[G > 0 ? G : kMostValues];
+
+  ANNEAL_INLINE Spread(const Search& s, const float* r) {
+#pragma GCC unroll 16
+    for (int i = 0; i < (G > 0 ? G : s.values); ++i)
+      value[i] = splat(-r[i]);
+  }
+};
+
+template <int G>
+ANNEAL_INLINE F score_of(const Search& s, const Spread<G>& r, const float* turned, const float* half, int c, F base) {
   F score = base + load(half + c);
-  for (int i = 0; i < s.values; ++i)
-    score = fma(splat(-r[i]), load(turned + static_cast<int64_t>(i) * s.padded + c), score);
+#pragma GCC unroll 16
+  for (int i = 0; i < (G > 0 ? G : s.values); ++i)
+    score = fma(r.value[i], load(turned + static_cast<int64_t>(i) * s.padded + c), score);
   return score;
 }
 
@@ -52,15 +65,16 @@ struct Best {
 };
 
 // The entry with the least score, the first of equal ones.
-inline Best nearest(const Search& s, int k, const float* r, float base) {
+template <int G> inline Best nearest(const Search& s, int k, const float* r, float base) {
   const float* turned = s.turned + static_cast<int64_t>(k) * s.values * s.padded;
   const float* half = s.half + static_cast<int64_t>(k) * s.padded;
+  const Spread<G> spread(s, r);
   F best = splat(__builtin_inff());
   I at = {}, here = {};
   for (int i = 0; i < kWide; ++i)
     here[i] = i;
   for (int c = 0; c < s.padded; c += kWide, here += kWide) {
-    const F score = score_of(s, r, turned, half, c, splat(base));
+    const F score = score_of(s, spread, turned, half, c, splat(base));
     at = score < best ? here : at;
     best = smaller(score, best);
   }
@@ -79,12 +93,14 @@ inline void insert(Hypothesis* best, int& count, int most, const Hypothesis& one
   best[at] = one;
 }
 
+template <int G>
 inline void extend(const Search& s, int k, const float* r, float base, Hypothesis one, Hypothesis* best, int& count) {
   const float* turned = s.turned + static_cast<int64_t>(k) * s.values * s.padded;
   const float* half = s.half + static_cast<int64_t>(k) * s.padded;
+  const Spread<G> spread(s, r);
   float scores[kMostEntries];
   for (int c = 0; c < s.padded; c += kWide)
-    store(scores + c, score_of(s, r, turned, half, c, splat(base)));
+    store(scores + c, score_of(s, spread, turned, half, c, splat(base)));
   for (int c = 0; c < s.entries; ++c) {
     one.score = scores[c];
     one.code[k] = static_cast<uint8_t>(c);
@@ -92,7 +108,7 @@ inline void extend(const Search& s, int k, const float* r, float base, Hypothesi
   }
 }
 
-inline void find_one(const Search& s, const float* target, const uint8_t* code, uint8_t* found) {
+template <int G> void find_one(const Search& s, const float* target, const uint8_t* code, uint8_t* found) {
   Hypothesis kept[kMostBeam], next[kMostBeam];
   int count = 1;
   for (int k = 0; k < s.codebooks; ++k)
@@ -107,13 +123,13 @@ inline void find_one(const Search& s, const float* target, const uint8_t* code, 
       for (int i = 0; i < s.values; ++i)
         base += r[i] * r[i];
       if (isLast || s.beam == 1) {
-        const Best best = nearest(s, k, r, base / 2);
+        const Best best = nearest<G>(s, k, r, base / 2);
         Hypothesis one = kept[h];
         one.score = best.score;
         one.code[k] = static_cast<uint8_t>(best.code);
         insert(next, filled, 1, one);
       } else {
-        extend(s, k, r, base / 2, kept[h], next, filled);
+        extend<G>(s, k, r, base / 2, kept[h], next, filled);
       }
     }
     count = filled;
@@ -141,8 +157,10 @@ void gradient(const Coded<float>& w, const float* gradient, int64_t first, int64
 }
 
 void find(const Search& s, int64_t first, int64_t last) {
-  for (int64_t n = first; n < last; ++n)
-    find_one(s, s.targets + n * s.values, s.codes + n * s.codebooks, s.found + n * s.codebooks);
+  with_values(s.values, [&]<int G>() {
+    for (int64_t n = first; n < last; ++n)
+      find_one<G>(s, s.targets + n * s.values, s.codes + n * s.codebooks, s.found + n * s.codebooks);
+  });
 }
 
 } // namespace anneal::codebook::ANNEAL_ISA
