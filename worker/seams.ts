@@ -65,10 +65,11 @@ export function precisionOf({ precision }: ResolvedMethod): Precision | null {
 
 export function weightStoreOf({ base }: ResolvedMethod): WeightStore {
   switch (base.type) {
-    // Codes into codebooks are of weights that train.
-    case 'Codebook':
     case 'Dense':
       return dense;
+    // Of weights that train; those that are frozen stay dense.
+    case 'Codebook':
+      return { ...dense, name: 'Codebook' };
     case 'NF4':
       return nf4(base.nf4);
     case 'Int8':

@@ -1,5 +1,6 @@
 // Bytes of one block and one micro-batch: what stays, what passes, what the head needs.
 import { storesCodes } from '../methods/coded.ts';
+import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import { haloBytes } from './halo-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
@@ -28,8 +29,7 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
   const { working } = memoryConstants;
   const width = valueBytes(method);
   const stream = T * facts.H * width;
-  // Every pass over a block makes its own matrices of codes.
-  const made = storesCodes(method) ? parametersOf(facts).blockMatrices * width : 0;
+  const made = madeOfCodes(facts, method);
   const halo = haloBytes(facts, method, T);
   const tape = T * (tapeBytesPerToken(question) + halo.tapePerToken) + made;
   const trained = trainedOf(facts, method);
@@ -52,6 +52,11 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
     blockGradient: trained.block * gradientWidth + passing,
     outsideGradient: outsideGradient(question),
   };
+}
+
+/** Every pass over a block makes its own matrices of codes. */
+export function madeOfCodes(facts: DecoderFacts, method: ResolvedMethod): number {
+  return storesCodes(method) ? parametersOf(facts).blockMatrices * valueBytes(method) : 0;
 }
 
 /** That of the embedding grows through the whole backward; that of the head is summed up over the ranks at once. */

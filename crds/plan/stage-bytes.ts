@@ -1,6 +1,7 @@
 // What a run needs apart from training steps: evaluation and answers to prompts, which happen in the same process beside the state
 // of the optimizer, and the publishing of the result: a process of its own that holds the trained model and what was read back.
-import { codedForm, storesCodes } from '../methods/coded.ts';
+import { codedForm } from '../methods/coded.ts';
+import { madeOfCodes } from './block-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, ResultForm } from './memory-question.ts';
 import { linearsOf, parametersOf, trainedOf } from './parameters.ts';
@@ -92,7 +93,7 @@ function forwardWorking({ facts, method }: MemoryQuestion, tokens: number): numb
   const { H, NH, NK, D, I } = facts;
   const values =
     forward.H * H + forward.headsD * NH * D + forward.keyValueD * NK * D + forward.I * I;
-  return tokens * valueBytes(method) * values;
+  return tokens * valueBytes(method) * values + madeOfCodes(facts, method);
 }
 
 /** The trained model, what was read back beside it, and the larger of what writing and comparing need. */
@@ -107,11 +108,10 @@ function publishAs(question: MemoryQuestion, format: ResultForm): StagePeak {
   const matrices = linearsOf(facts).map((linear) => linear.out * linear.in);
   const matrix = Math.max(embedding, ...matrices);
   // A block that is made whole of codes, and the float32 numbers of a matrix of each shape on the way.
-  const made = storesCodes(method)
-    ? width * matrices.reduce((sum, one) => sum + one, 0) +
-      (codedForm(method) === 'Groups' ? 4 : 0) *
-        [...new Set(matrices)].reduce((sum, one) => sum + one, 0)
-    : 0;
+  const made =
+    madeOfCodes(facts, method) +
+    (codedForm(method) === 'Groups' ? 4 : 0) *
+      [...new Set(matrices)].reduce((sum, one) => sum + one, 0);
   const written = format === 'PEFTAdapter' ? adapter * 4 : matrix * publish.bytesPerValue[format];
   const compared = publish.tokens * facts.V * (width + 2 * 4) + publish.rows * facts.V * 8 * 8;
   return stagePeak('Publish', {

@@ -106,7 +106,8 @@ export const memoryJobs: readonly MemoryJob[] = [
   {
     name: 'pv-tuning',
     method: { preset: 'PVTuning' },
-    ...{ training: { gradientClip: { mode: 'None' } }, formats: ['MergedSafetensors'] },
+    training: { gradientClip: { mode: 'None' }, nonFinitePolicy: { action: 'Rollback' } },
+    formats: ['MergedSafetensors'],
   },
   {
     name: 'full-bfloat16-8bit',
