@@ -28,7 +28,7 @@ const importsIn = (file: SourceFile) => imports.get(file.path) ?? [];
  * the methods of the name-plate and the wizard. The native one (11,000) with products in the tiles of AMX and frozen weights
  * in fewer bits.
  */
-const budget = { typescript: 60_000, native: 14_000 };
+const budget = { typescript: 64_000, native: 14_000 };
 const size = { warn: 250, fail: 400, failTest: 600 };
 
 test('arrows point only to crds, and the parts import no other part', (t) => {

@@ -9,7 +9,7 @@ export interface GroupCoding {
   readonly parts: Pick<Coded, 'scales' | 'zeros'>;
 }
 
-export interface CodebookCoding {
+interface CodebookCoding {
   readonly type: 'Codebook';
   readonly parts: Pick<CodebookMatrix, 'codebooks' | 'scales'>;
   /** Type that is computed with. */
