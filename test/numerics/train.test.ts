@@ -401,6 +401,7 @@ test('PV-Tuning keeps codes, tells which changed, and publishes the same bits in
       ['MergedSafetensors', 0],
     ],
   );
+  t.is(report.model.trainableParameters, report.model.parameters);
   const { tensors } = await verifyCheckpoint((await run.trained()).checkpoint);
   const shapes = new Map(tensors.map(({ name, shape }) => [name, shape]));
   const down = 'model.layers.1.mlp.down_proj.weight';

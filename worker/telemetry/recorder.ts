@@ -11,6 +11,7 @@ import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { Feed } from '../data/feed.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
 import type { Model } from '../engine/model.ts';
+import { sizeOf } from '../engine/pieces.ts';
 import { memoryStatistics } from '../tensor/memory.ts';
 import type { TrainerPlan, TrainerResult } from '../trainer.ts';
 import type { TrainerState } from '../trainer-state.ts';
@@ -223,7 +224,7 @@ function datasetOf({ data }: PreparedRecord, feed: Feed): RunReport['dataset'] {
 }
 
 function trainable({ parameters }: Model): number {
-  return parameters.trained().reduce((sum, { value }) => sum + value.numel, 0);
+  return parameters.trained().reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 }
 
 function median(values: readonly number[]): number {
