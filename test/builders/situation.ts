@@ -55,7 +55,16 @@ export function aDesired(changes: Partial<DesiredRecord> = {}): DesiredRecord {
 
 export function aMember(podUID = 'pod-a', node = 'node-1'): MemberRecord {
   return {
-    ...{ v: 1, podUID, podIP: '10.0.0.1', port: 29_400, node, devices: [], memorySteps: [] },
+    ...{
+      v: 1,
+      podUID,
+      podIP: '10.0.0.1',
+      port: 29_400,
+      node,
+      devices: [],
+      copyPort: 0,
+      copies: [],
+    },
     bootAt: new Date(startMs).toISOString(),
     protocol: [1, 1],
   };
@@ -142,7 +151,7 @@ type Ended = Extract<TrainerState, { type: 'Ended' }>;
 export function aRunning(changes: Partial<Running> = {}): Running {
   return {
     ...{ type: 'Running', generation: 1, asked: 'Nothing', save: { asked: 0, done: false } },
-    ...{ restored: true, saved: undefined, hangsAt: startMs + 600_000 },
+    ...{ since: startMs, restored: true, saved: undefined, hangsAt: startMs + 600_000 },
     ...changes,
   };
 }

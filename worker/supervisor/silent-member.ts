@@ -1,6 +1,6 @@
 // A member of the world whose pod says nothing any more: its node is gone, or the network between. Collectives would wait for it until their
 // limit; most of the world still beating is enough to know better. Pure.
-
+import { beatSeconds } from '../../crds/wire/subjects.ts';
 import { troubleOf } from './end-of-child.ts';
 import { answerTo } from './ended-trainer.ts';
 import { othersIn } from './seat.ts';
@@ -11,29 +11,33 @@ const silenceMs = 10_000;
 
 export function silentMember(situation: Situation): Action | undefined {
   const { now } = situation;
-  const [first] = overdue(situation).filter(({ at }) => at <= now);
+  const [first] = silences(situation).filter(({ tooLongAt }) => tooLongAt <= now);
   if (first === undefined || !isMajority(situation)) return undefined;
-  const { index, node } = first;
-  const seconds = Math.round((now - first.at + silenceMs) / 1000);
+  const { index, node, tooLongAt } = first;
+  const seconds = Math.round((now - tooLongAt + silenceMs) / 1000);
   const message = `worker ${index} on node ${node} was not heard for ${seconds} s`;
   return answerTo(situation, troubleOf('E_PEER_LOST', message));
 }
 
-/** When the next member will have been silent for too long. */
+/** When to look again, since no beat wakes anybody: who hears too few now may hear more of them then. */
 export function silenceDue(situation: Situation): number | undefined {
-  const times = overdue(situation)
-    .map(({ at }) => at)
-    .filter((at) => at > situation.now);
+  const { now } = situation;
+  const times = silences(situation).map(({ tooLongAt }) =>
+    tooLongAt > now ? tooLongAt : now + beatSeconds * 1000,
+  );
   return times.length === 0 ? undefined : Math.min(...times);
 }
 
-/** Members that were heard once, with the time at which their silence is too long. A bus that has just come back is given as long. */
-function overdue(situation: Situation) {
+/**
+ * The other members, with the time at which the silence of each is too long. It begins with the last beat, or with this pod's own training:
+ * one that was never heard had beaten for long by then. A bus that has just come back is given as much time.
+ */
+function silences(situation: Situation) {
   const { beats, bus, trainer } = situation;
   if (trainer.type !== 'Running' || !bus.connected) return [];
-  return othersIn(situation).flatMap(({ podUID, index, node }) => {
-    const heard = beats.get(podUID);
-    return heard === undefined ? [] : [{ index, node, at: Math.max(heard, bus.since) + silenceMs }];
+  return othersIn(situation).map(({ podUID, index, node }) => {
+    const heard = beats.get(podUID) ?? trainer.since;
+    return { index, node, tooLongAt: Math.max(heard, bus.since) + silenceMs };
   });
 }
 

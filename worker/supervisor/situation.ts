@@ -41,6 +41,8 @@ export type TrainerState =
   | {
       readonly type: 'Running';
       readonly generation: number;
+      /** When it was started. */
+      readonly since: number;
       readonly asked: 'Nothing' | 'Stop';
       /** Value of `desired.save` that it was told of, and whether it has saved since. */
       readonly save: { readonly asked: number; readonly done: boolean };

@@ -19,6 +19,7 @@ interface TrainerSettings {
 export class TrainerProcess {
   readonly #settings: TrainerSettings;
   readonly #child: Child;
+  readonly #since: number;
   readonly ended: Promise<void>;
   #facts: TrainerFacts;
   #lastStep: TelemetryOf<'step'> | undefined;
@@ -31,6 +32,7 @@ export class TrainerProcess {
   constructor(settings: TrainerSettings) {
     this.#settings = settings;
     this.#facts = startedAt(settings.clock.monotonic());
+    this.#since = settings.clock.now();
     this.#child = settings.start((message) => this.#hear(message));
     this.ended = this.#follow();
   }
@@ -55,6 +57,7 @@ export class TrainerProcess {
     return {
       type: 'Running',
       generation,
+      since: this.#since,
       asked: this.#asked,
       save: { asked: this.#save.asked, done: saved !== undefined && saved !== this.#save.before },
       restored: firstStep !== undefined,

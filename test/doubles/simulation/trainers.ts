@@ -63,7 +63,8 @@ export class Trainers {
       ...{ step, chain: this.files.get(`${generation}/${step}`) ?? '', alone: undefined },
       state: {
         ...{ type: 'Running', generation, asked: 'Nothing', save: { asked: 0, done: false } },
-        ...{ restored: false, saved: undefined, hangsAt: this.#now() + hangMs },
+        ...{ since: this.#now(), restored: false, saved: undefined },
+        hangsAt: this.#now() + hangMs,
       },
     };
     this.running.add(trainer);

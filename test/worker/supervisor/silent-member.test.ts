@@ -21,12 +21,19 @@ const three = (beats: Readonly<Record<string, number>>, changes: Partial<Situati
     ...changes,
   });
 
-test('a member that is silent for ten seconds is given up, once it was heard', (t) => {
+test('a member that is silent for ten seconds is given up', (t) => {
   t.like(decide(three({ 'pod-b': 29_000, 'pod-c': 20_000 })), {
     ...{ type: 'Open', cause: 'MemberUnreachable' },
     change: { restarts: { counted: 1, lastCause: 'PeerLost' } },
   });
-  t.is(decide(three({ 'pod-b': 29_000 })).type, 'Wait');
+});
+
+test('one that was never heard is given up ten seconds after training began', (t) => {
+  const began = (ms: number) => ({ trainer: aRunning({ since: startMs + ms }) });
+  t.like(decide(three({ 'pod-b': 29_000 }, began(20_000))), { cause: 'MemberUnreachable' });
+  t.deepEqual(decide(three({ 'pod-b': 29_000 }, began(20_001))), {
+    ...{ type: 'Wait', until: startMs + 30_001 },
+  });
 });
 
 test('until then the pod waits for just so long', (t) => {
@@ -35,7 +42,12 @@ test('until then the pod waits for just so long', (t) => {
 });
 
 test('who hears only half of the world or less does not know that it is the others', (t) => {
-  t.is(decide(three({ 'pod-b': 19_000, 'pod-c': 19_000 })).type, 'Wait');
+  const situation = three({ 'pod-b': 19_000, 'pod-c': 19_000 });
+  t.deepEqual(
+    decide(situation),
+    { type: 'Wait', until: startMs + 33_000 },
+    'it looks again when the next beats are due: none of them wakes it',
+  );
 });
 
 test('of two, none can know', (t) => {
