@@ -2,12 +2,14 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { type CopiesPlan, copiesPlan, copiesVariable } from '../crds/wire/copies.ts';
 import { type MemberRecord, memberRecord, memberVariable } from '../crds/wire/member.ts';
 
 const schema = z.object({
   ANNEAL_CACHE: z.string().min(1).optional(),
   XDG_CACHE_HOME: z.string().min(1).optional(),
   [memberVariable]: z.string().optional(),
+  [copiesVariable]: z.string().optional(),
 });
 
 export interface WorkerConfig {
@@ -15,6 +17,8 @@ export interface WorkerConfig {
   readonly cache: string;
   /** Its place among the trainers of a run; absent for one that trains by itself. */
   readonly member?: MemberRecord;
+  /** Absent where nobody would keep copies of the state. */
+  readonly copies?: CopiesPlan;
   /** The whole environment, for what libraries read themselves (tokens, endpoints). */
   readonly variables: Readonly<Record<string, string | undefined>>;
 }
@@ -22,8 +26,13 @@ export interface WorkerConfig {
 export function workerConfig(
   variables: Readonly<Record<string, string | undefined>>,
 ): WorkerConfig {
-  const { ANNEAL_CACHE, XDG_CACHE_HOME, ANNEAL_MEMBER } = schema.parse(variables);
+  const { ANNEAL_CACHE, XDG_CACHE_HOME, ANNEAL_MEMBER, ANNEAL_COPIES } = schema.parse(variables);
   const cache = ANNEAL_CACHE ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'anneal');
-  if (ANNEAL_MEMBER === undefined) return { cache, variables };
-  return { cache, member: memberRecord.parse(JSON.parse(ANNEAL_MEMBER)), variables };
+  return {
+    ...{ cache, variables },
+    ...(ANNEAL_MEMBER === undefined
+      ? {}
+      : { member: memberRecord.parse(JSON.parse(ANNEAL_MEMBER)) }),
+    ...(ANNEAL_COPIES === undefined ? {} : { copies: copiesPlan.parse(JSON.parse(ANNEAL_COPIES)) }),
+  };
 }

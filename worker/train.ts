@@ -16,6 +16,7 @@ import {
 } from '../crds/wire/run-folder.ts';
 import type { TelemetryBody } from '../crds/wire/telemetry.ts';
 import { checkpointsOf, type RunCheckpoints } from './checkpoint/checkpoints.ts';
+import { StateCopies } from './checkpoint/state-copies.ts';
 import { chooseResult } from './choose-result.ts';
 import { joinWorld } from './cluster/join-world.ts';
 import type { ProcessGroup } from './cluster/process-group.ts';
@@ -85,15 +86,13 @@ export const trainRole: Role = async (context) => {
     context.emit(message);
   };
   if (config.member?.cause !== undefined) emit(restarted(config.member.cause));
-  const checkpoints = checkpointsOf(
-    { pieces, states },
-    {
-      ...{ root: join(folder, runFiles.checkpoints), world, clock, emit },
-      ...checkpointSettings(run, prepared),
-    },
-  );
+  const trained = { pieces, states };
+  const saving = { world, clock, emit, ...checkpointSettings(run, prepared) };
+  const root = join(folder, runFiles.checkpoints);
+  const checkpoints = checkpointsOf(trained, { root, ...saving });
+  const copies = config.copies && new StateCopies(trained, { plan: config.copies, ...saving });
   const scores = await blockScores(context, { method, prepared, model, feed, world });
-  const restored = await restoreInto(held, checkpoints);
+  const restored = await restoreInto(held, () => checkpoints.restore(config.copies?.from));
   if (restored === null) chooseAllCodes(context, run, method, files, model);
   emit(recorder.planMessage(restored?.step ?? 0));
   if (!memory.fits) emit(doesNotFit(memory));
@@ -101,17 +100,14 @@ export const trainRole: Role = async (context) => {
   const parts: TrainerParts = {
     ...{ model, world, plan, emit, clock, states, shelf },
     said: () => optimizer.describe?.() ?? null,
+    ...(copies && { copies }),
     selection: selectionOf(method, model.parameters, BigInt(run.spec.training.seed), scores),
     updater: held.offered(new Updater(optimizer, states.byName, clipOf(run), world)),
     batch: feed.batch,
     evaluationBins: feed.evaluationBins,
     waited: held.waited,
     sample: await samplerOf(run, files, model, world),
-    checkpoints: {
-      due: (state) => world.agree((context.takeSave?.() ?? false) || checkpoints.due(state)),
-      save: (state) => checkpoints.save(state),
-      restore: () => restoreInto(held, checkpoints),
-    },
+    checkpoints: agreedOn(checkpoints, context, world, held),
     stopping: stopOf(context, world),
   };
   trimMemory();
@@ -143,12 +139,29 @@ function chooseAllCodes(
   emit({ ...report, state: 'Done', note });
 }
 
+/** The checkpoints as the loop sees them: when to save, all ranks agree on. */
+function agreedOn(
+  checkpoints: RunCheckpoints,
+  { takeSave }: RoleContext,
+  world: World,
+  held: HeldModel,
+): TrainerParts['checkpoints'] {
+  return {
+    get savedStep() {
+      return checkpoints.savedStep;
+    },
+    due: (state) => world.agree((takeSave?.() ?? false) || checkpoints.due(state)),
+    save: (state) => checkpoints.save(state),
+    restore: () => restoreInto(held, () => checkpoints.restore()),
+  };
+}
+
 /** Whoever has made something of the values that were there before has to make it again. */
 async function restoreInto(
   held: HeldModel,
-  checkpoints: RunCheckpoints,
+  restore: () => Promise<TrainerState | null>,
 ): Promise<TrainerState | null> {
-  const state = await checkpoints.restore();
+  const state = await restore();
   held.changed();
   return state;
 }

@@ -67,6 +67,8 @@ export interface TrainerParts {
     stopped: () => boolean,
   ): readonly { readonly prompt: string; readonly text: string }[] | null;
   readonly checkpoints: Checkpoints;
+  /** Copies in memory, taken by all ranks after a step; absent where nobody would keep them. */
+  readonly copies?: { take(state: TrainerState): Promise<void> };
   emit(message: TelemetryBody): void;
   readonly clock: Clock;
   /** Asked between steps, by all ranks: somebody wants the run to save and stop. */
@@ -74,6 +76,8 @@ export interface TrainerParts {
 }
 
 export interface Checkpoints {
+  /** Step of the newest save, or of the newest that there was when the run went on; null where there is none. */
+  readonly savedStep: number | null;
   /** Whether a save is due after this step, by interval or measured cost. Asked by all ranks. */
   due(state: TrainerState): boolean;
   save(state: TrainerState): Promise<void>;

@@ -36,10 +36,15 @@ export interface TrainerResult {
 
 /** Trains from `start` to the end of the plan, the early stop, or the wish to stop. */
 export async function train(parts: TrainerParts, start: TrainerState): Promise<TrainerResult> {
-  const { plan, checkpoints } = parts;
+  const { plan, checkpoints, copies } = parts;
   let state = start.step === 0 ? firstLook(parts, start) : start;
   if (missedEvaluation(plan, state)) state = look(parts, state);
-  let saved = state === start ? start.step : -1;
+  let saved = state === start ? (checkpoints.savedStep ?? start.step) : -1;
+  // Whoever goes on from a copy in memory may have lost the checkpoint of its very step, which may be the best.
+  if (state.step > 0 && saved !== state.step && checkpoints.due(state)) {
+    await checkpoints.save(state);
+    saved = state.step;
+  }
   while (state.step < plan.totalSteps) {
     // Messages from the parent process are read here, and nowhere inside a step.
     await setImmediate();
@@ -51,6 +56,7 @@ export async function train(parts: TrainerParts, start: TrainerState): Promise<T
       await checkpoints.save(state);
       saved = state.step;
     }
+    await copies?.take(state);
   }
   if (saved !== state.step) await checkpoints.save(state);
   const early = state.step < plan.totalSteps || missedEvaluation(plan, state);

@@ -85,4 +85,6 @@ export const podPort = {
   metrics: 9400,
   /** Where the trainer of rank 0 serves the store by which the ranks find each other. */
   store: 29_400,
+  /** Where supervisors serve copies of the state to each other. */
+  copies: 29_401,
 } as const;

@@ -1,6 +1,7 @@
 // What workers and operator agree on through the bus: one record with one revision per job, changed only by compare-and-set, and
 // the small records around it. Reading is tolerant: unknown keys are dropped, so that versions may differ by one.
 import * as z from 'zod';
+import { copyMoment } from './copies.ts';
 import { generationCauseNames } from './generation-causes.ts';
 
 const count = z.int().min(0);
@@ -88,6 +89,8 @@ export const worldRecord = z.object({
       podIP: z.string(),
       node: z.string(),
       devices: count,
+      /** At which it serves copies of the state; 0 where it does not. */
+      copyPort: z.int().min(0).max(65_535).default(0),
     }),
   ),
   /** Indexes in the order of their ranks. */
@@ -95,7 +98,8 @@ export const worldRecord = z.object({
   /** Address of rank 0, and where it serves the store by which the ranks find each other. */
   master: z.string(),
   port: z.int().min(0).max(65_535).default(0),
-  restore: z.object({ step: count, source: z.string() }).optional(),
+  /** The copy in memory that it goes on from, and the index of the pod that has the part of each rank; absent: the committed checkpoint. */
+  restore: copyMoment.extend({ holders: z.array(count) }).optional(),
 });
 
 export type WorldRecord = z.output<typeof worldRecord>;
@@ -130,8 +134,10 @@ export const memberRecord = z.object({
   port: z.int().min(0).max(65_535).default(0),
   node: z.string(),
   devices: z.array(z.string()),
-  /** Steps of which this pod holds a copy in memory. */
-  memorySteps: z.array(count),
+  /** At which it serves copies of the state; 0 where it does not. */
+  copyPort: z.int().min(0).max(65_535).default(0),
+  /** Names of the copies that it has in memory. */
+  copies: z.array(z.string().max(128)).max(64).default([]),
   bootAt: time,
   /** Oldest and newest protocol that this worker speaks. */
   protocol: z.tuple([count, count]),

@@ -1,5 +1,6 @@
 // The pod around a container of ours: the same for prepare, worker and publish but for what each of them is given.
 import type { V1Container, V1PodSpec, V1ResourceRequirements } from '@kubernetes/client-node';
+import { copyBytes, copyModeOf } from '../../crds/plan/copies.ts';
 import { parseQuantity } from '../../crds/quantity.ts';
 import { containerName, podRole } from '../../crds/wire/pod.ts';
 import type { BuiltJob } from './child.ts';
@@ -75,10 +76,9 @@ function preparation(
 }
 
 function memoryBytes({ job, trainedParameters }: PodFacts): number {
-  const { mode = job.spec.worker.replicas > 1 ? 'LocalAndPeer' : 'None' } =
-    job.spec.checkpoint.memory;
-  const trained = mode === 'None' ? 0 : (trainedParameters ?? 0);
-  return sharedMemoryBytes(trained, mode === 'LocalAndPeer');
+  const { replicas, elasticity, minReplicas = replicas } = job.spec.worker;
+  const shards = elasticity === 'Live' ? minReplicas : replicas;
+  return sharedMemoryBytes(copyBytes(trainedParameters ?? 0, shards, copyModeOf(job.spec)));
 }
 
 /** Devices and memory are given and limited alike; of the processor only the request is ours. */

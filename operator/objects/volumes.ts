@@ -133,11 +133,7 @@ export function folderOfImage(place: string): string {
 
 const mebibyte = 2 ** 20;
 
-/**
- * Room for copies of what is trained: float32 masters and two moments, one copy of our own, one of a peer's, and one that is being
- * written; and for the queues of data loaders.
- */
-export function sharedMemoryBytes(trainedParameters: number, peers: boolean): number {
-  const copies = trainedParameters * 12 * (peers ? 3 : 2);
+/** Room for copies of what is trained, and for the queues of data loaders. */
+export function sharedMemoryBytes(copies: number): number {
   return Math.ceil(copies / mebibyte) * mebibyte + 256 * mebibyte;
 }

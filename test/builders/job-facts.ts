@@ -206,7 +206,8 @@ export function aMember(index: number, podUID = `uid-w1-${index}`): MemberRecord
     node: 'n1',
     port: 29_400,
     devices: [],
-    memorySteps: [],
+    copyPort: 0,
+    copies: [],
     bootAt: timeText(now - 3_600_000),
     protocol: [1, 1],
   };

@@ -24,6 +24,7 @@ import { all } from '../../worker/selection/all.ts';
 import type { Selection } from '../../worker/selection/selection.ts';
 import type { DType } from '../../worker/tensor/dtype.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
+import { normal, streamOf } from '../../worker/tensor/rng.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { fromBytes, type Tensor, tensor, toBytes } from '../../worker/tensor/tensor.ts';
 import type { Batch, Checkpoints, TrainerParts, TrainerPlan } from '../../worker/trainer.ts';
@@ -216,6 +217,18 @@ export function countUp(from: number, length: number): readonly number[] {
   return Array.from({ length }, (_, i) => (from + 7 * i) % 40);
 }
 
+/** Other values in everything that moves, from a name. */
+export function shake(training: Training, name: string): void {
+  for (const [each, { tensor: value }] of stateTensors(training.trained())) {
+    scope(() => {
+      const stream = streamOf(1, name, each);
+      const bytes = value.dtype === 'uint8';
+      const noise = normal(value.shape, bytes ? 50 : 1, stream);
+      ops.copy_(value, bytes ? ops.abs(noise) : noise);
+    });
+  }
+}
+
 /** Copies of all that a checkpoint holds; saved after each step unless told otherwise. */
 export class MemoryCheckpoints implements Checkpoints {
   readonly saved: TrainerState[] = [];
@@ -226,6 +239,10 @@ export class MemoryCheckpoints implements Checkpoints {
   constructor(trained: Training, due: (state: TrainerState) => boolean = () => true) {
     this.#trained = trained;
     this.#due = due;
+  }
+
+  get savedStep(): number | null {
+    return this.saved.at(-1)?.step ?? null;
   }
 
   due(state: TrainerState): boolean {

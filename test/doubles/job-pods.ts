@@ -89,6 +89,8 @@ export async function startPod(
     ...{ ANNEAL_PLAN_FILE: plan, ANNEAL_TERMINATION_LOG: log, ANNEAL_PROBE_PORT: '0' },
     // Pods here share one machine, and its ports.
     ANNEAL_STORE_PORT: String(await freePort()),
+    ANNEAL_COPIES_PORT: '0',
+    ANNEAL_COPIES_FOLDER: join(own, 'memory'),
     ...{ ANNEAL_BUS_TOKEN_FILE: join(own, 'no-token'), PATH: process.env['PATH'] ?? '' },
   };
   const argument = { prepare: 'prepare', worker: 'supervise', publish: 'publish' }[role];

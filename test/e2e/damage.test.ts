@@ -1,6 +1,5 @@
 // Checkpoints that are not whole any more, and a disk that is full: the next older checkpoint is used, people are told in
 // words, and nothing half written is taken for a whole thing.
-import { execFile } from 'node:child_process';
 import {
   appendFileSync,
   readdirSync,
@@ -13,12 +12,10 @@ import {
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
+import { smallDisk } from '../doubles/small-disk.ts';
 import { type ToyJob, writeToyJob } from '../toy/toy-job.ts';
 import { checkpointsIn, resultOf, type Session, session } from './killed-run.ts';
-
-const run = promisify(execFile);
 
 async function aFolder(t: ExecutionContext): Promise<string> {
   t.timeout(600_000);
@@ -147,21 +144,6 @@ test('with no whole checkpoint left the run ends in words, and does not begin an
   t.is(warningsOf(ended).length, whole.length);
   t.deepEqual(readdirSync(job.destination), []);
 });
-
-/** A file system of so many bytes, or the reason why there is none. */
-async function smallDisk(t: ExecutionContext, folder: string, bytes: number): Promise<boolean> {
-  await mkdir(folder);
-  try {
-    await run('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', folder]);
-  } catch (error) {
-    t.log(`not tested: a small file system cannot be mounted here: ${(error as Error).message}`);
-    t.pass();
-    return false;
-  }
-  // Before the folder around it is removed.
-  t.teardown(() => run('umount', ['-l', folder]));
-  return true;
-}
 
 /** Fills the disk but for so many bytes, while others write to it. */
 function fill(folder: string, leave: number): void {

@@ -73,6 +73,64 @@ test.serial('trainers that are killed meet again in their pods', async (t) => {
   t.log(`from the last kill to its next step: ${restarts.lastRecoverySeconds} s`);
 });
 
+/** No checkpoint on the way, and a copy after each step. */
+const inMemory = {
+  ...{ workers: 2, training: { maxSteps: 60 } },
+  checkpoint: { intervalSteps: 1000, memory: { intervalSteps: 1 } },
+};
+
+/** Step that a generation went on after, as a pod tells it. */
+const beganAfter = (pods: readonly Pod[], generation: number) =>
+  Math.max(
+    ...pods
+      .flatMap(({ lines }) => lines)
+      .map((line) => {
+        const told = new RegExp(`generation ${generation} goes on after step (\\d+)`).exec(line);
+        return told === null ? -1 : Number(told[1]);
+      }),
+  );
+
+test.serial(
+  'killed trainers go on from the copies in their pods, after the step before',
+  async (t) => {
+    await using world = await aWorld(t, inMemory);
+    const pods = await world.startAll(2);
+    for (const [round, index] of [1, 0].entries()) {
+      await world.untilStep(10 + 15 * round);
+      const before = world.step;
+      t.true(pods[index]?.signalTrainer('SIGKILL'));
+      await world.until(
+        'they train again',
+        ({ generation }) => generation === round + 2 && beganAfter(pods, generation) >= 0,
+      );
+      const from = beganAfter(pods, round + 2);
+      t.true(from >= before - 1, `it went on after step ${from}; ${before} was done and told`);
+      t.is((await world.state()).checkpoint, undefined, 'nothing else was there to go on from');
+    }
+    await endsWell(t, world, pods, 2);
+  },
+);
+
+test.serial('a new pod gets its part from the one that kept it', async (t) => {
+  await using world = await aWorld(t, inMemory);
+  const pods = [...(await world.startAll(2))];
+  for (const [round, index] of [0, 1].entries()) {
+    await world.untilStep(10 + 15 * round);
+    const before = world.step;
+    pods[index]?.signalAll('SIGKILL');
+    await world.open('PodLost');
+    pods[index] = await world.start(index);
+    await world.until(
+      'they train again',
+      ({ generation }) => generation === round + 2 && beganAfter(pods, generation) >= 0,
+    );
+    const from = beganAfter(pods, round + 2);
+    t.true(from >= before - 2, `it went on after step ${from}; ${before} was done and told`);
+    t.is((await world.state()).checkpoint, undefined, 'nothing else was there to go on from');
+  }
+  await endsWell(t, world, pods, 2);
+});
+
 test.serial('a pod that is gone is replaced, and the other one stays', async (t) => {
   await using world = await aWorld(t, { workers: 2, training: { maxSteps: 60 } });
   const pods = [...(await world.startAll(2))];

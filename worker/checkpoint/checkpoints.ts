@@ -50,6 +50,8 @@ export interface CheckpointSettings {
 
 /** The checkpoints of a run, and where the newest is. */
 export interface RunCheckpoints extends Checkpoints {
+  /** As of a checkpoint; of `copy`, a folder in memory, where all ranks have theirs. */
+  restore(copy?: string): Promise<TrainerState | null>;
   /** Folder of the checkpoint of this step, the last that was saved or restored; else the disk was full. */
   at(step: number): string;
   /** Folder of the checkpoint of a step, whether it is there or not. */
@@ -157,11 +159,19 @@ class Folders implements RunCheckpoints {
     return world.agree(committed === 'full') ? 'full' : committed;
   }
 
-  async restore(): Promise<TrainerState | null> {
+  get savedStep(): number | null {
+    return this.#savedStep;
+  }
+
+  async restore(copy?: string): Promise<TrainerState | null> {
     const { root, world } = this.#settings;
     const isFirst = world.rank === 0;
     if (isFirst) await removePartial(root);
     const stored = isFirst ? await listCheckpoints(root) : [];
+    if (copy !== undefined) {
+      const state = await this.#restoreCopy(copy, stored[0]?.step ?? none);
+      if (state !== undefined) return state;
+    }
     for (let next = 0; ; next += 1) {
       const chosen = world.fromFirst(await this.#firstWhole(stored, next));
       const step = world.fromFirst(stored[chosen]?.step ?? none);
@@ -174,6 +184,35 @@ class Folders implements RunCheckpoints {
     if (world.fromFirst(stored.length) === 0) return null;
     const message = `none of the ${stored.length} checkpoints in ${root} is whole`;
     throw new TerminalError({ code: 'E_CHECKPOINT_CORRUPTED', message });
+  }
+
+  /**
+   * All ranks go on from their parts of one moment, or none does: what is wrong with any of them is found before anything is read into the model.
+   */
+  async #restoreCopy(folder: string, newest: number): Promise<TrainerState | undefined> {
+    const { world, emit } = this.#settings;
+    const found = await this.#readCopy(folder).catch(toAnnealError);
+    const isBad = found instanceof Error;
+    if (world.agree(isBad)) {
+      if (!isBad) return undefined;
+      const message = `${found.message}; the newest checkpoint is used instead of this copy in memory`;
+      emit({ type: 'warning', reason: 'CopyUnusable', message });
+      return undefined;
+    }
+    if (isBad) throw found;
+    const { manifest, state } = found;
+    this.#trained.states.follow(state.ages);
+    loadState(folder, manifest, stateTensors(this.#trained));
+    const saved = world.fromFirst(newest);
+    this.#savedStep = saved === none ? null : saved;
+    this.#savedSeconds = state.seconds;
+    return state;
+  }
+
+  async #readCopy(folder: string) {
+    const manifest = await verifyCheckpoint(folder);
+    this.#confirm(manifest, folder);
+    return { manifest, state: stateOf(manifest, folder) };
   }
 
   /** Place of the first of the checkpoints from `next` on that is whole; the others are set aside. Rank 0 alone looks. */

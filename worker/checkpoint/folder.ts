@@ -6,7 +6,7 @@ import { TerminalError } from '../../crds/errors.ts';
 import { sha256OfFile } from './file-digest.ts';
 import { type CheckpointManifest, maxManifestBytes, parseManifest } from './manifest.ts';
 
-const manifestName = 'manifest.json';
+export const manifestName = 'manifest.json';
 const partialSuffix = '.partial';
 
 export interface StoredCheckpoint {

@@ -1,6 +1,7 @@
 // When to save. A checkpoint costs time and a lost step costs time; without a wish of the user the
-// interval is the smallest one at which saving takes at most two percent of training.
-export const saveShare = 0.02;
+// interval is the smallest one at which saving takes at most one percent of training. Copies in memory
+// may take as much again: together they stay below two percent.
+export const saveShare = 0.01;
 /** Before the first save its cost is not known: it comes after so many seconds of training. */
 export const firstSaveSeconds = 60;
 
@@ -25,4 +26,9 @@ export function saveIsDue(wish: SaveWish, history: SaveHistory): boolean {
   if (intervalSteps !== null || intervalSeconds !== null) return false;
   if (history.saveSeconds === null) return history.secondsSinceSave >= firstSaveSeconds;
   return history.secondsSinceSave * saveShare >= history.saveSeconds;
+}
+
+/** The fewest steps between copies that take so long each. Pure. */
+export function stepsBetween(copyMs: number, stepMs: number): number {
+  return Math.max(1, Math.ceil(copyMs / (saveShare * stepMs)));
 }

@@ -20,15 +20,24 @@ export async function writeShard(
   rank: number,
   kept: ReadonlyMap<string, KeptTensor>,
 ): Promise<void> {
+  const part = await shardOf(folder, rank, kept);
+  await using file = await open(partPath(folder, rank), 'w');
+  await file.writeFile(JSON.stringify(part));
+}
+
+/** Writes what a rank keeps of the tensors; returns its part of a manifest. */
+export async function shardOf(
+  folder: string,
+  rank: number,
+  kept: ReadonlyMap<string, KeptTensor>,
+): Promise<ShardPart> {
   const name = `shard-${rank}.safetensors`;
   const tensors = new Map([...kept].map(([each, { tensor }]) => [each, tensor] as const));
   const { bytes, sha256 } = await writeSafetensors(join(folder, name), tensors);
-  const part: ShardPart = {
+  return {
     file: { name, bytes, sha256 },
     tensors: [...kept].map(([each, one]) => ({ name: each, file: name, ...placeOf(one) })),
   };
-  await using file = await open(partPath(folder, rank), 'w');
-  await file.writeFile(JSON.stringify(part));
 }
 
 /** The parts of all ranks, by rank; their files are gone then. */

@@ -1,4 +1,4 @@
-// What a pod is told by its environment: the contract of crds/wire/pod.ts, parsed once in main.ts and passed down. The last six
+// What a pod is told by its environment: the contract of crds/wire/pod.ts, parsed once in main.ts and passed down. The last eight
 // variables are for programs that run the same pod outside of one.
 import * as z from 'zod';
 import { UserError } from '../../crds/errors.ts';
@@ -40,6 +40,8 @@ const schema = z.object({
   ANNEAL_TERMINATION_LOG: text.default(terminationLog),
   ANNEAL_PROBE_PORT: count.default(podPort.metrics),
   ANNEAL_STORE_PORT: count.default(podPort.store),
+  ANNEAL_COPIES_FOLDER: text.default(`${podPath.sharedMemory}/anneal`),
+  ANNEAL_COPIES_PORT: count.default(podPort.copies),
   ANNEAL_NEWCOMER_PATIENCE_MS: count.default(30_000),
 });
 
@@ -80,6 +82,8 @@ export function podConfig(variables: Readonly<Record<string, string | undefined>
     terminationLog: env.ANNEAL_TERMINATION_LOG,
     probePort: env.ANNEAL_PROBE_PORT,
     storePort: env.ANNEAL_STORE_PORT,
+    copiesFolder: env.ANNEAL_COPIES_FOLDER,
+    copiesPort: env.ANNEAL_COPIES_PORT,
     newcomerPatienceMs: env.ANNEAL_NEWCOMER_PATIENCE_MS,
   } as const;
 }

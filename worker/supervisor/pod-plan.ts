@@ -6,6 +6,7 @@ import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import { notBuiltOnCluster } from '../../crds/cluster-limits.ts';
 import { TerminalError } from '../../crds/errors.ts';
 import { resolveMethod } from '../../crds/methods/resolve.ts';
+import { type CopyMode, copyModeOf } from '../../crds/plan/copies.ts';
 import { digestOf, digestOfText } from '../../crds/plan/digest.ts';
 import { type PlanRecord, planRecord, specOf } from '../../crds/wire/plan-record.ts';
 import { podPath, protocol } from '../../crds/wire/pod.ts';
@@ -15,6 +16,8 @@ export interface PodPlan {
   readonly record: PlanRecord;
   /** The spec with the fields that may change as they were when the pod was made. */
   readonly spec: FineTuneJobSpec;
+  /** Where copies of the state are kept in memory. */
+  readonly copyMode: CopyMode;
 }
 
 export async function readPlan(config: PodConfig): Promise<PodPlan> {
@@ -35,10 +38,10 @@ export async function readPlan(config: PodConfig): Promise<PodPlan> {
   }
   const missing = notBuiltOnCluster(spec) ?? withoutMeetingPlace(config);
   if (missing !== undefined) throw missing;
-  return { record, spec };
+  return { record, spec, copyMode: copyModeOf(spec) };
 }
 
-function parsePlan(text: string, live: unknown): PodPlan {
+function parsePlan(text: string, live: unknown): Omit<PodPlan, 'copyMode'> {
   try {
     const record = planRecord.parse(JSON.parse(text));
     return { record, spec: specOf(record, live) };

@@ -8,6 +8,7 @@ import { readRecord } from '../run-folder.ts';
 import { BusLink } from './bus-link.ts';
 import type { PodConfig } from './config.ts';
 import type { ControlGroup } from './control-group.ts';
+import { PodCopies } from './copies/pod-copies.ts';
 import { type Trouble, troubleOf } from './end-of-child.ts';
 import { runPlace, settleTrained } from './generation-folder.ts';
 import { failureWords, leaveWords, wordsText } from './last-words.ts';
@@ -102,8 +103,18 @@ async function doRole(pod: RunningPod, plan: PodPlan): Promise<PodEnd> {
   }
   if (link === undefined) return alone(pod, plan);
   const writer = new StateWriter(link, config);
-  const training = new Training(parts);
-  const supervisor = new Supervisor({ config, plan, clock, link, writer, report, training });
+  await using copies = await PodCopies.open(parts);
+  const training = new Training({ ...parts, copies });
+  const supervisor = new Supervisor({
+    config,
+    plan,
+    clock,
+    link,
+    writer,
+    report,
+    training,
+    copies,
+  });
   pod.onWake(() => supervisor.changed());
   const onTerminate = () => supervisor.terminate();
   terminate.addEventListener('abort', onTerminate, { once: true });

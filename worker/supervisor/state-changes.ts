@@ -7,6 +7,7 @@ import type {
   StateRecord,
   WorldRecord,
 } from '../../crds/wire/state.ts';
+import { chooseCopy } from './copies/choose-copy.ts';
 import type { Trouble } from './end-of-child.ts';
 import type { Change, TrainingResult } from './situation.ts';
 
@@ -24,20 +25,28 @@ export interface FoundMember {
   readonly member: MemberRecord;
 }
 
-/** Who is in the world, and in which order: by node, so that neighbours in the order are near each other, then by index. */
-export function worldOf(members: readonly FoundMember[]): WorldRecord {
+/** Who is in the world, what it goes on from where that is not the committed checkpoint, and in which order: by node, so that neighbours in the order are near each other, then by index. */
+export function worldOf(
+  members: readonly FoundMember[],
+  head: StateRecord['checkpoint'],
+): WorldRecord {
   const ordered = members.toSorted(
     (a, b) => compare(a.member.node, b.member.node) || a.index - b.index,
+  );
+  const restore = chooseCopy(
+    ordered.map(({ index, member }) => ({ index, copies: member.copies })),
+    head,
   );
   return {
     v: 1,
     members: members.map(({ index, member }) => ({
       ...{ index, podUID: member.podUID, podIP: member.podIP, node: member.node },
-      devices: member.devices.length,
+      ...{ devices: member.devices.length, copyPort: member.copyPort },
     })),
     order: ordered.map(({ index }) => index),
     master: ordered[0]?.member.podIP ?? '',
     port: ordered[0]?.member.port ?? 0,
+    ...(restore === undefined ? {} : { restore }),
   };
 }
 

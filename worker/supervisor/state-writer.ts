@@ -27,7 +27,11 @@ export class StateWriter {
     return this.#write(keys.state(this.#config.job), change(known.record), known.revision);
   }
 
-  async join(generation: number, over: number | undefined, bootAt: number): Promise<boolean> {
+  async join(
+    generation: number,
+    over: number | undefined,
+    own: Pick<MemberRecord, 'bootAt' | 'copies' | 'copyPort'>,
+  ): Promise<boolean> {
     const { job, pod, storePort } = this.#config;
     const key = keys.member(job, generation, pod.index);
     const record: MemberRecord = {
@@ -37,8 +41,7 @@ export class StateWriter {
       port: storePort,
       node: pod.node,
       devices: [],
-      memorySteps: [],
-      bootAt: new Date(bootAt).toISOString(),
+      ...own,
       protocol: [protocol.oldest, protocol.newest],
     };
     return this.#write(key, record, over);
@@ -48,13 +51,14 @@ export class StateWriter {
   async commitWorld(members: readonly FoundMember[], at: string): Promise<boolean> {
     const { job, pod } = this.#config;
     const bucket = this.#link.state;
-    const generation = this.#link.records.state?.record.generation ?? 0;
-    if (bucket === undefined) return false;
-    const list = worldOf(members);
+    const state = this.#link.records.state?.record;
+    if (bucket === undefined || state === undefined) return false;
+    const { generation, checkpoint } = state;
+    const list = worldOf(members, checkpoint);
     const key = keys.world(job, generation, pod.index);
     this.#link.wrote({ key, value: list, revision: await bucket.put(key, list) });
     const world = { key, digest: digestOf(list), size: members.length };
-    return this.changeState((state) => withWorld(state, world, at));
+    return this.changeState((known) => withWorld(known, world, at));
   }
 
   async acknowledge(generation: number, change: Partial<AckRecord>): Promise<boolean> {

@@ -8,6 +8,7 @@ import type { StateRecord } from '../../crds/wire/state.ts';
 import type { Clock } from '../clock.ts';
 import type { BusLink } from './bus-link.ts';
 import type { PodConfig } from './config.ts';
+import type { PodCopies } from './copies/pod-copies.ts';
 import { decide } from './decide.ts';
 import { type Trouble, troubleOf } from './end-of-child.ts';
 import { failureWords } from './last-words.ts';
@@ -16,7 +17,7 @@ import type { NodeCheck } from './node-check.ts';
 import type { PodPlan } from './pod-plan.ts';
 import type { PodNumbers } from './probes.ts';
 import type { Report } from './report.ts';
-import { isFirst, type Seat } from './seat.ts';
+import { isFirst, type Seat, worldIn } from './seat.ts';
 import type { Action, Situation, TrainerState, TrainingResult } from './situation.ts';
 import { withCheckpoint, withFailure, withGeneration, withSuccess } from './state-changes.ts';
 import type { StateWriter } from './state-writer.ts';
@@ -32,6 +33,7 @@ interface SupervisorParts {
   readonly writer: StateWriter;
   readonly report: Report;
   readonly training: Training;
+  readonly copies: PodCopies;
 }
 
 export interface PodEnd {
@@ -116,7 +118,11 @@ export class Supervisor {
   get beat() {
     const { generation, step } = this.numbers;
     const running = this.#process?.state.type === 'Running';
-    return { generation, step, stage: running ? (this.#process?.facts.stage ?? '') : 'Waiting' };
+    const memoryStep = this.#parts.copies.deliveredStep;
+    return {
+      ...(memoryStep === undefined ? {} : { memoryStep }),
+      ...{ generation, step, stage: running ? (this.#process?.facts.stage ?? '') : 'Waiting' },
+    };
   }
 
   /** Why kubelet should not count this pod as ready. */
@@ -193,7 +199,7 @@ export class Supervisor {
   }
 
   async #join(generation: number, over: number | undefined): Promise<void> {
-    const { training, report, writer, clock } = this.#parts;
+    const { training, report, writer, clock, copies } = this.#parts;
     const check: NodeCheck = await training.checkNode();
     if (check.type === 'Unfit') {
       const { trouble } = check;
@@ -203,21 +209,27 @@ export class Supervisor {
       return;
     }
     if (this.#joined === 0) report.event('NodeChecked', check.message, { generation });
-    if (await writer.join(generation, over, this.#bootAt)) this.#joined = generation;
+    const own = {
+      bootAt: new Date(this.#bootAt).toISOString(),
+      ...{ copies: [...(await copies.names())], copyPort: copies.port },
+    };
+    if (await writer.join(generation, over, own)) this.#joined = generation;
   }
 
   async #start(seat: Seat): Promise<void> {
     const { training, report, link } = this.#parts;
     const { record } = link.records.state ?? {};
-    if (record === undefined) return;
+    const world = worldIn(link.records);
+    if (record === undefined || world === undefined) return;
     this.#recoverySeconds = undefined;
     const { generation } = record;
-    const from = record.checkpoint?.step ?? 0;
+    const from = world.restore?.step ?? record.checkpoint?.step ?? 0;
     const place = seat.size === 1 ? '' : ` as rank ${seat.rank} of ${seat.size}`;
-    const text = `training of generation ${generation} goes on after step ${from}${place}`;
+    const memory = world.restore === undefined ? '' : ', from memory';
+    const text = `training of generation ${generation} goes on after step ${from}${place}${memory}`;
     report.event('Started', text, { generation, step: from });
     this.#process = await training.start({
-      ...{ state: record, desired: link.records.desired?.record, seat },
+      ...{ state: record, desired: link.records.desired?.record, seat, world },
       onChange: () => this.changed(),
     });
   }

@@ -3,13 +3,20 @@ import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import { digestOfText } from '../../crds/plan/digest.ts';
+import { copiesVariable } from '../../crds/wire/copies.ts';
 import { type MemberRecord, memberVariable } from '../../crds/wire/member.ts';
 import { specOf } from '../../crds/wire/plan-record.ts';
-import type { CheckpointHead, DesiredRecord, StateRecord } from '../../crds/wire/state.ts';
+import type {
+  CheckpointHead,
+  DesiredRecord,
+  StateRecord,
+  WorldRecord,
+} from '../../crds/wire/state.ts';
 import type { Clock } from '../clock.ts';
 import { startChild } from './child.ts';
 import type { PodConfig } from './config.ts';
 import type { ControlGroup } from './control-group.ts';
+import type { PodCopies } from './copies/pod-copies.ts';
 import {
   generationFolder,
   openGeneration,
@@ -33,6 +40,7 @@ interface TrainingParts {
   readonly clock: Clock;
   readonly group: ControlGroup;
   readonly report: Report;
+  readonly copies: PodCopies;
   /** File to run as the worker. */
   readonly worker: string;
 }
@@ -41,6 +49,7 @@ interface Beginning {
   readonly state: StateRecord;
   readonly desired: DesiredRecord | undefined;
   readonly seat: Seat;
+  readonly world: WorldRecord;
   readonly onChange: () => void;
 }
 
@@ -65,12 +74,13 @@ export class Training {
   }
 
   /** A trainer that goes on from the checkpoint in the record. */
-  async start({ state, desired, seat, onChange }: Beginning): Promise<TrainerProcess> {
-    const { config, plan, clock, group, report, worker } = this.#parts;
+  async start({ state, desired, seat, world, onChange }: Beginning): Promise<TrainerProcess> {
+    const { config, plan, clock, group, report, worker, copies } = this.#parts;
     const { generation } = state;
     // Fields that may change while workers run are taken as they are now.
     const spec = adjusted(specOf(plan.record, desired?.live ?? config.live), state.adjustments);
     const folder = await this.#folderOf(state, spec, seat);
+    const kept = await copies.begin({ generation, world, seat });
     const { hangTimeoutSeconds } = spec.failurePolicy;
     const member = memberOf(this.#parts, generation, seat, hangTimeoutSeconds);
     return new TrainerProcess({
@@ -80,7 +90,10 @@ export class Training {
       start: (onMessage) =>
         startChild({
           ...{ worker, role: 'train', folder, group },
-          variables: member === undefined ? {} : { [memberVariable]: JSON.stringify(member) },
+          variables: {
+            ...(member === undefined ? {} : { [memberVariable]: JSON.stringify(member) }),
+            ...(kept === undefined ? {} : { [copiesVariable]: JSON.stringify(kept) }),
+          },
           onMessage: (message) => {
             // What every rank says is told once; how one ended is its own to tell.
             if (seat.rank === 0 || message.type === 'failure') report.telemetry(message);

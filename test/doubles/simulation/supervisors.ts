@@ -233,7 +233,7 @@ export class Supervisors {
     if (records.members.has(pod.index) !== (over !== undefined)) return;
     records.members.set(pod.index, {
       ...{ v: 1, podUID: pod.uid, podIP: `10.0.0.${pod.index + 1}`, port: 1, node: 'n' },
-      ...{ devices: [], memorySteps: [], bootAt: timeText(pod.bootAt), protocol: [1, 1] },
+      ...{ devices: [], copyPort: 0, copies: [], bootAt: timeText(pod.bootAt), protocol: [1, 1] },
     });
     pod.joined = generation;
   }
@@ -241,7 +241,7 @@ export class Supervisors {
   #commitWorld(pod: SimPod, situation: Situation): void {
     const generation = situation.records.state?.record.generation ?? 0;
     const members = membersOf(situation);
-    const list = worldOf(members);
+    const list = worldOf(members, situation.records.state?.record.checkpoint);
     const key = keys.world(this.#job(), generation, pod.index);
     this.#lists.set(key, list);
     const world = { key, digest: digestOf(list), size: members.length };

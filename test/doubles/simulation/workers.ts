@@ -39,7 +39,7 @@ export function workersMeet(world: World, bus: MemoryBus): void {
             node: 'n',
             devices: [],
           },
-          ...{ memorySteps: [], bootAt: timeText(world.time), protocol: [1, 1] },
+          ...{ copyPort: 0, copies: [], bootAt: timeText(world.time), protocol: [1, 1] },
         });
       }
       if (desired !== undefined && records.members.size >= desired.workers) {

@@ -17,12 +17,11 @@ import { adamW } from '../../../worker/optimizers/adamw.ts';
 import { adamW8bit } from '../../../worker/optimizers/adamw-8bit.ts';
 import { liveHandles } from '../../../worker/tensor/memory.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { tensor, toArray } from '../../../worker/tensor/tensor.ts';
 import { freshState, type TrainerState } from '../../../worker/trainer-state.ts';
 import { jobDigest } from '../../builders/checkpoint.ts';
-import { plainAdamW, Training, type TrainingOptions } from '../../builders/toy-training.ts';
+import { plainAdamW, shake, Training, type TrainingOptions } from '../../builders/toy-training.ts';
 import { FakeClock } from '../../doubles/clock.ts';
 import { temporaryFolder } from '../../doubles/sources.ts';
 
@@ -31,18 +30,6 @@ const at = (step: number, changes: Partial<TrainerState> = {}): TrainerState => 
   ages: { 0: step, 1: step, 2: step, embedding: step, head: step },
   ...changes,
 });
-
-/** Other values in everything that moves, from a name. */
-function shake(training: Training, name: string): void {
-  for (const [each, { tensor: value }] of stateTensors(training.trained())) {
-    scope(() => {
-      const stream = streamOf(1, name, each);
-      const bytes = value.dtype === 'uint8';
-      const noise = normal(value.shape, bytes ? 50 : 1, stream);
-      ops.copy_(value, bytes ? ops.abs(noise) : noise);
-    });
-  }
-}
 
 interface Opened {
   readonly checkpoints: RunCheckpoints;

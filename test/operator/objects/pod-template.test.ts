@@ -1,9 +1,10 @@
 import type { V1PodSpec } from '@kubernetes/client-node';
 import test from 'ava';
 import fc from 'fast-check';
+import { parseQuantity } from '../../../crds/quantity.ts';
 import { initJob, publishJob } from '../../../operator/objects/io-job.ts';
 import { placesOf } from '../../../operator/objects/places.ts';
-import { workerResources } from '../../../operator/objects/pod-template.ts';
+import { podSpec, workerResources } from '../../../operator/objects/pod-template.ts';
 import { sharedMemoryBytes } from '../../../operator/objects/volumes.ts';
 import { workerJob } from '../../../operator/objects/worker-job.ts';
 import { aBuiltJob, someSettings } from '../../builders/built-job.ts';
@@ -183,7 +184,17 @@ test('claims of dynamic resource allocation take the place of the device', (t) =
 });
 
 test('shared memory holds the copies that a job keeps there', (t) => {
-  t.is(sharedMemoryBytes(0, false), 256 * 2 ** 20);
-  t.true(sharedMemoryBytes(1e9, true) >= 36e9);
-  t.true(sharedMemoryBytes(1e9, true) > sharedMemoryBytes(1e9, false));
+  t.is(sharedMemoryBytes(0), 256 * 2 ** 20);
+  const limitOf = (changes: Changes) => {
+    const job = aBuiltJob({ 'worker.replicas': 4, ...changes });
+    const pod = podSpec({ job, role: 'worker', settings: someSettings, trainedParameters: 1e9 });
+    const volume = pod.volumes?.find(({ name }) => name === 'shared-memory');
+    return parseQuantity(String(volume?.emptyDir?.sizeLimit)) - 256 * 2 ** 20;
+  };
+  const near = (bytes: number, expected: number) => bytes >= expected && bytes < expected + 2 ** 20;
+  t.true(near(limitOf({}), 12e9), 'two of its own quarter, and two of another');
+  t.true(near(limitOf({ 'checkpoint.memory': { mode: 'Local' } }), 6e9));
+  t.is(limitOf({ 'checkpoint.memory': { mode: 'None' } }), 0);
+  const live = { 'worker.elasticity': 'Live', 'worker.minReplicas': 2, 'worker.maxReplicas': 4 };
+  t.true(near(limitOf(live), 24e9), 'a share may become larger while the job runs');
 });

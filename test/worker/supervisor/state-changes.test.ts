@@ -54,7 +54,10 @@ test('members are ordered by node, then by index, and the first leads', (t) => {
     index,
     member: { ...aMember(`pod-${index}`, node), podIP: `10.0.0.${index}` },
   });
-  const world = worldOf([member(0, 'b'), member(1, 'a'), member(2, 'b'), member(3, 'a')]);
+  const world = worldOf(
+    [member(0, 'b'), member(1, 'a'), member(2, 'b'), member(3, 'a')],
+    undefined,
+  );
   t.deepEqual(world.order, [1, 3, 0, 2]);
   t.is(world.master, '10.0.0.1');
   t.is(world.port, 29_400);

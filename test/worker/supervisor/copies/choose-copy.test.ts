@@ -1,0 +1,65 @@
+import test from 'ava';
+import { copyNameText } from '../../../../crds/wire/copies.ts';
+import { chooseCopy } from '../../../../worker/supervisor/copies/choose-copy.ts';
+
+/** The part of a rank of two, made after this step of this generation. */
+const part = (generation: number, step: number, rank: number, size = 2) =>
+  copyNameText({ generation, position: step, step, rank, size });
+
+/** Pods 0 and 1, in this order, and what each has. */
+const pair = (first: readonly string[], second: readonly string[]) => [
+  { index: 0, copies: first },
+  { index: 1, copies: second },
+];
+
+test('the newest moment of which both parts are there is gone on from', (t) => {
+  const members = pair([part(1, 8, 0), part(1, 9, 0)], [part(1, 8, 1), part(1, 7, 1)]);
+  t.deepEqual(chooseCopy(members, undefined), {
+    ...{ generation: 1, position: 8, step: 8, size: 2 },
+    holders: [0, 1],
+  });
+});
+
+test('a pod that is new gets its part from the one that keeps it', (t) => {
+  const members = pair([part(1, 8, 0), part(1, 8, 1)], []);
+  t.deepEqual(chooseCopy(members, undefined)?.holders, [0, 0]);
+});
+
+test('ranks may be with other pods than before: each part is where it is', (t) => {
+  const members = pair([part(1, 8, 1)], [part(1, 8, 0)]);
+  t.deepEqual(chooseCopy(members, undefined)?.holders, [1, 0]);
+});
+
+test('of two that have a part, the one that needs it is asked', (t) => {
+  const both = [part(1, 8, 0), part(1, 8, 1)];
+  t.deepEqual(chooseCopy(pair(both, both), undefined)?.holders, [0, 1]);
+});
+
+test('a part that nobody has leaves the committed checkpoint', (t) => {
+  t.is(chooseCopy(pair([part(1, 8, 0)], [part(1, 7, 1)]), undefined), undefined);
+});
+
+test('a checkpoint that is as new is preferred', (t) => {
+  const members = pair([part(1, 8, 0)], [part(1, 8, 1)]);
+  t.is(chooseCopy(members, { step: 8, generation: 1 }), undefined);
+  t.is(chooseCopy(members, { step: 7, generation: 1 })?.step, 8);
+});
+
+test('training went another way since: copies of before the checkpoint’s generation are left alone', (t) => {
+  const members = pair([part(1, 8, 0)], [part(1, 8, 1)]);
+  t.is(chooseCopy(members, { step: 7, generation: 2 }), undefined);
+});
+
+test('a later generation is newer than a later step', (t) => {
+  const of = (rank: number) => [part(1, 30, rank), part(2, 12, rank)];
+  t.like(chooseCopy(pair(of(0), of(1)), undefined), { generation: 2, step: 12 });
+});
+
+test('parts of a world of another size are cut otherwise', (t) => {
+  const of = (rank: number) => part(1, 8, rank, 3);
+  t.is(chooseCopy(pair([of(0), of(1)], [of(2)]), undefined), undefined);
+});
+
+test('names of another version are no copies', (t) => {
+  t.is(chooseCopy(pair(['2:8:0', part(1, 8, 0)], ['what']), undefined), undefined);
+});

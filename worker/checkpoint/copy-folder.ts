@@ -1,0 +1,64 @@
+// The folder of copies on disk, or rather in memory: parts by their names, and which of them are kept. Two of each kind are all there ever are: one
+// that is whole everywhere, and the one that is being made; so the room that they take is known before.
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type CopyName, copyFiles, newestFirst, parseCopyName } from '../../crds/wire/copies.ts';
+import { isErrno } from '../prepare/errno.ts';
+
+export type CopyKind = 'own' | 'kept';
+
+export interface StoredCopy {
+  readonly name: CopyName;
+  readonly folder: string;
+}
+
+/** Complete copies of a kind, newest first. */
+export async function listCopies(folder: string, kind: CopyKind): Promise<readonly StoredCopy[]> {
+  const root = join(folder, copyFiles[kind]);
+  const names = await readdir(root).catch((error: unknown) => {
+    if (isErrno(error, 'ENOENT')) return [];
+    throw error;
+  });
+  return names
+    .flatMap((text) => {
+      const name = parseCopyName(text);
+      return name === undefined ? [] : [{ name, folder: join(root, text) }];
+    })
+    .sort((a, b) => newestFirst(a.name, b.name));
+}
+
+/** Makes room for another copy of this kind: all but the newest go, and what was never finished. Returns where it is to be written. */
+export async function beginCopy(folder: string, kind: CopyKind, text: string): Promise<string> {
+  const root = join(folder, copyFiles[kind]);
+  await mkdir(root, { recursive: true });
+  const [newest] = await listCopies(folder, kind);
+  for (const name of await readdir(root)) {
+    if (join(root, name) === newest?.folder) continue;
+    await rm(join(root, name), { recursive: true, force: true });
+  }
+  const partial = join(root, `${text}.partial`);
+  await mkdir(partial, { recursive: true });
+  return partial;
+}
+
+/** Gives what `beginCopy` returned its name. */
+export async function endCopy(partial: string): Promise<string> {
+  const folder = partial.replace(/\.partial$/, '');
+  await rm(folder, { recursive: true, force: true });
+  await rename(partial, folder);
+  return folder;
+}
+
+/** Name of the newest own copy that another pod keeps too; empty before the first. */
+export async function deliveredCopy(folder: string): Promise<string> {
+  return readFile(join(folder, copyFiles.delivered), 'utf8').catch((error: unknown) => {
+    if (isErrno(error, 'ENOENT')) return '';
+    throw error;
+  });
+}
+
+export async function setDelivered(folder: string, name: string): Promise<void> {
+  const path = join(folder, copyFiles.delivered);
+  await writeFile(`${path}.partial`, name);
+  await rename(`${path}.partial`, path);
+}

@@ -1,0 +1,94 @@
+// The copies that a trainer makes of its part of the state, every few steps, where its supervisor keeps them for the one that comes after it.
+// All ranks make one of the same moment, or none does. No copy is made before the one before is where it is to be: then there is always a
+// moment of which every part is there twice, whoever is lost.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type AnnealError, isStorageFull, toAnnealError } from '../../crds/errors.ts';
+import { type CopiesPlan, copyNameText } from '../../crds/wire/copies.ts';
+import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
+import type { Clock } from '../clock.ts';
+import type { World } from '../cluster/world.ts';
+import type { TrainerState } from '../trainer-state.ts';
+import { beginCopy, deliveredCopy, endCopy } from './copy-folder.ts';
+import { manifestName } from './folder.ts';
+import { stepsBetween } from './interval.ts';
+import { type CheckpointManifest, manifestVersion } from './manifest.ts';
+import { shardOf } from './shard-file.ts';
+import { stateTensors, type TrainedTensors } from './state-tensors.ts';
+
+interface CopySettings {
+  readonly plan: CopiesPlan;
+  /** As of a checkpoint. */
+  readonly job: string;
+  readonly base: string;
+  readonly world: World;
+  readonly clock: Clock;
+  emit(message: TelemetryBody): void;
+}
+
+export class StateCopies {
+  readonly #trained: TrainedTensors;
+  readonly #settings: CopySettings;
+  /** Steps between copies; the first comes with the first step, to see what it costs. */
+  #interval: number;
+  #isGivenUp = false;
+  #last: { readonly step: number; readonly atMs: number; readonly name: string } | undefined;
+
+  constructor(trained: TrainedTensors, settings: CopySettings) {
+    this.#trained = trained;
+    this.#settings = settings;
+    this.#interval = settings.plan.intervalSteps ?? 1;
+  }
+
+  /** Asked by all ranks after each step. */
+  async take(state: TrainerState): Promise<void> {
+    const { plan, world, clock } = this.#settings;
+    const last = this.#last;
+    if (this.#isGivenUp) return;
+    if (last !== undefined && state.step < last.step + this.#interval) return;
+    if (plan.hasPeer && world.agree(await this.#isUnderWay())) return;
+    const beganMs = clock.monotonic();
+    const { generation } = plan;
+    const { rank, size } = world;
+    const { step, position } = state;
+    const name = copyNameText({ generation, position, step, rank, size });
+    const failed = await this.#write(state, name).then(() => undefined, fullOrThrow);
+    if (world.agree(failed !== undefined)) return this.#giveUp(step, failed);
+    const endedMs = clock.monotonic();
+    if (plan.intervalSteps === null) {
+      const stepMs = last === undefined ? 0 : (beganMs - last.atMs) / (step - last.step);
+      const steps = stepMs === 0 ? 2 : stepsBetween(endedMs - beganMs, stepMs);
+      this.#interval = world.fromFirst(steps);
+    }
+    this.#last = { step, atMs: endedMs, name };
+  }
+
+  async #isUnderWay(): Promise<boolean> {
+    const { folder } = this.#settings.plan;
+    return this.#last !== undefined && (await deliveredCopy(folder)) !== this.#last.name;
+  }
+
+  async #write(state: TrainerState, name: string): Promise<void> {
+    const { plan, job, base, world } = this.#settings;
+    const partial = await beginCopy(plan.folder, 'own', name);
+    const { file, tensors } = await shardOf(partial, world.rank, stateTensors(this.#trained));
+    const manifest: CheckpointManifest = {
+      ...{ version: manifestVersion, step: state.step, job, base, files: [file], tensors, state },
+    };
+    await writeFile(join(partial, manifestName), JSON.stringify(manifest));
+    await endCopy(partial);
+  }
+
+  /** Training goes on as it would without copies. */
+  #giveUp(step: number, failed: AnnealError | undefined): void {
+    this.#isGivenUp = true;
+    if (failed === undefined) return;
+    const message = `${failed.message}; no more copies are kept in memory: raise spec.worker.sharedMemorySize, or set spec.checkpoint.memory.mode to None`;
+    this.#settings.emit({ type: 'warning', reason: 'MemoryCopiesFull', message, step });
+  }
+}
+
+function fullOrThrow(thrown: unknown): AnnealError {
+  if (!isStorageFull(thrown)) throw thrown;
+  return toAnnealError(thrown);
+}
