@@ -151,7 +151,12 @@ function agreedOn(
       return checkpoints.savedStep;
     },
     due: (state) => world.agree((takeSave?.() ?? false) || checkpoints.due(state)),
-    save: (state) => checkpoints.save(state),
+    begin: (state) => checkpoints.begin(state),
+    get runningStep() {
+      return checkpoints.runningStep;
+    },
+    follow: () => checkpoints.follow(),
+    finish: () => checkpoints.finish(),
     restore: () => restoreInto(held, () => checkpoints.restore()),
   };
 }

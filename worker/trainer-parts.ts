@@ -80,7 +80,14 @@ export interface Checkpoints {
   readonly savedStep: number | null;
   /** Whether a save is due after this step, by interval or measured cost. Asked by all ranks. */
   due(state: TrainerState): boolean;
-  save(state: TrainerState): Promise<void>;
+  /** Saves what is there now; when it returns, that may change, and the save goes on. One that goes on is waited for first. */
+  begin(state: TrainerState): Promise<void>;
+  /** Step of the save that goes on; null where none does. */
+  readonly runningStep: number | null;
+  /** Between steps, by all ranks: gives a save that goes on a moment. */
+  follow(): Promise<void>;
+  /** Waits for the save that goes on. */
+  finish(): Promise<void>;
   /** Puts the newest whole checkpoint into the model; null when there is none. */
   restore(): Promise<TrainerState | null>;
 }

@@ -42,7 +42,7 @@ export async function train(parts: TrainerParts, start: TrainerState): Promise<T
   let saved = state === start ? (checkpoints.savedStep ?? start.step) : -1;
   // Whoever goes on from a copy in memory may have lost the checkpoint of its very step, which may be the best.
   if (state.step > 0 && saved !== state.step && checkpoints.due(state)) {
-    await checkpoints.save(state);
+    await checkpoints.begin(state);
     saved = state.step;
   }
   while (state.step < plan.totalSteps) {
@@ -52,13 +52,16 @@ export async function train(parts: TrainerParts, start: TrainerState): Promise<T
     const next = oneStep(parts, state);
     state = next === 'rollback' ? await rollBack(parts, state) : next;
     if (isEvaluationStep(plan, state)) state = look(parts, state);
+    await checkpoints.follow();
     if (checkpoints.due(state)) {
-      await checkpoints.save(state);
+      await checkpoints.begin(state);
       saved = state.step;
     }
-    await copies?.take(state);
+    // Whoever went on from a copy of then would miss the best checkpoint, if that were lost on its way.
+    if (checkpoints.runningStep !== state.best?.step) await copies?.take(state);
   }
-  if (saved !== state.step) await checkpoints.save(state);
+  if (saved !== state.step) await checkpoints.begin(state);
+  await checkpoints.finish();
   const early = state.step < plan.totalSteps || missedEvaluation(plan, state);
   const reason = !early ? 'Finished' : stoppedEarly(plan, state) ? 'FinishedEarly' : 'Stopped';
   return { reason, state };

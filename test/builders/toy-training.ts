@@ -249,7 +249,15 @@ export class MemoryCheckpoints implements Checkpoints {
     return this.#due(state);
   }
 
-  async save(state: TrainerState): Promise<void> {
+  get runningStep(): number | null {
+    return null;
+  }
+
+  async follow(): Promise<void> {}
+
+  async finish(): Promise<void> {}
+
+  async begin(state: TrainerState): Promise<void> {
     this.saved.push(state);
     this.#bytes = this.#trained.bits();
   }

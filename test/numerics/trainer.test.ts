@@ -418,6 +418,48 @@ test('a run that was stopped before its first step measures the start once', asy
   );
 });
 
+test('no copy is made while the best checkpoint is on its way: who goes on from it would miss that', async (t) => {
+  using training = new Training({ plan: { totalSteps: 5, evaluationInterval: 1 } });
+  const taken: number[] = [];
+  const checkpoints = new SlowCheckpoints(training, ({ step }) => step === 2);
+  const copies = { take: async ({ step }: TrainerState) => void taken.push(step) };
+  const { state } = await train({ ...training.parts, checkpoints, copies }, freshState);
+  t.is(state.best?.step, 5, 'each evaluation is better than the one before');
+  // The save of step 2 takes until after step 4, and 2 is the best only until step 3 is measured.
+  t.deepEqual(taken, [1, 3, 4, 5]);
+});
+
+test('a run that goes on from a copy saves at once what would have been saved at its step', async (t) => {
+  using training = new Training({ plan: { totalSteps: 4 } });
+  const checkpoints = new MemoryCheckpoints(training, ({ step }) => step === 2);
+  await train({ ...training.parts, checkpoints }, { ...freshState, step: 2, position: 2 });
+  t.deepEqual(
+    checkpoints.saved.map(({ step }) => step),
+    [2, 4],
+  );
+});
+
+/** A save takes two steps. */
+class SlowCheckpoints extends MemoryCheckpoints {
+  #left = 0;
+  #step: number | null = null;
+
+  override get runningStep(): number | null {
+    return this.#step;
+  }
+
+  override async begin(state: TrainerState): Promise<void> {
+    await super.begin(state);
+    this.#step = state.step;
+    this.#left = 2;
+  }
+
+  override async follow(): Promise<void> {
+    this.#left -= 1;
+    if (this.#left <= 0) this.#step = null;
+  }
+}
+
 test('the end is saved once, due or not, and a run that is over saves nothing', async (t) => {
   using training = new Training({ plan: { totalSteps: 3 } });
   for (const due of [true, false]) {

@@ -1,23 +1,16 @@
 // The checkpoints of one run: save when due, keep what the policy says, restore the newest that is
 // whole. A disk that is full costs checkpoints, not the run; a damaged checkpoint costs itself.
 import { rm } from 'node:fs/promises';
-import {
-  type AnnealError,
-  isStorageFull,
-  TerminalError,
-  toAnnealError,
-} from '../../crds/errors.ts';
+import { type AnnealError, TerminalError, toAnnealError } from '../../crds/errors.ts';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { Clock } from '../clock.ts';
 import { alone, type World } from '../cluster/world.ts';
 import type { Checkpoints } from '../trainer.ts';
 import { type TrainerState, trainerState } from '../trainer-state.ts';
 import {
-  beginCheckpoint,
   checkpointFolder,
   expired,
   listCheckpoints,
-  partialFolder,
   quarantine,
   readManifest,
   removePartial,
@@ -27,7 +20,8 @@ import {
 import { type SaveWish, saveIsDue } from './interval.ts';
 import { loadState } from './load-state.ts';
 import { type CheckpointManifest, manifestVersion } from './manifest.ts';
-import { type ShardPart, takeParts, writeShard } from './shard-file.ts';
+import { RunningSave, type WrittenCheckpoint } from './running-save.ts';
+import type { ShardPart } from './shard-file.ts';
 import { stateTensors, type TrainedTensors } from './state-tensors.ts';
 
 export interface CheckpointSettings {
@@ -50,6 +44,8 @@ export interface CheckpointSettings {
 
 /** The checkpoints of a run, and where the newest is. */
 export interface RunCheckpoints extends Checkpoints {
+  /** `begin` and `finish`. */
+  save(state: TrainerState): Promise<void>;
   /** As of a checkpoint; of `copy`, a folder in memory, where all ranks have theirs. */
   restore(copy?: string): Promise<TrainerState | null>;
   /** Folder of the checkpoint of this step, the last that was saved or restored; else the disk was full. */
@@ -74,6 +70,9 @@ class Folders implements RunCheckpoints {
   #savedSeconds = 0;
   #latest: StoredCheckpoint | null = null;
   #saveSeconds: number | null = null;
+  #running:
+    | { readonly save: RunningSave; readonly state: TrainerState; readonly ms: number }
+    | undefined;
 
   constructor(trained: TrainedTensors, settings: CheckpointSettings) {
     this.#trained = trained;
@@ -120,43 +119,56 @@ class Folders implements RunCheckpoints {
   }
 
   async save(state: TrainerState): Promise<void> {
-    const { clock, emit, root } = this.#settings;
-    const began = clock.monotonic();
-    const written = await this.#write(state);
-    if (written === 'full') {
-      const message = `the checkpoint of step ${state.step} was not written: ${root} is full; training goes on`;
-      emit({ type: 'warning', reason: 'StorageFull', message, step: state.step });
-    } else {
-      const ms = clock.monotonic() - began;
-      this.#saveSeconds = ms / 1000;
-      this.#latest = written;
-      emit({
-        ...{ type: 'checkpoint', step: state.step },
-        ...{ path: written.folder, bytes: written.bytes, ms },
-      });
-    }
-    this.#savedStep = state.step;
-    this.#savedSeconds = state.seconds;
+    await this.begin(state);
+    await this.finish();
   }
 
-  /** All ranks write into one folder, and rank 0 gives it its name when all have. A disk that is full for one is full for all. */
-  async #write(state: TrainerState): Promise<WrittenCheckpoint | 'full'> {
-    const { root, world } = this.#settings;
-    const begun = world.rank === 0 ? await unlessFull(beginCheckpoint(root, state.step)) : null;
-    await using writer = begun === 'full' ? null : begun;
-    if (world.agree(begun === 'full')) return 'full';
-    const folder = partialFolder(root, state.step);
-    const part = await unlessFull(writeShard(folder, world.rank, stateTensors(this.#trained)));
-    if (world.agree(part === 'full')) return 'full';
-    const commit = async () => {
-      if (writer === null) return unseen(root, state.step);
-      const parts = await takeParts(folder, world.size);
-      const done = await writer.commit(this.#manifest(state, parts));
-      await this.#prune(state);
-      return done;
-    };
-    const committed = await unlessFull(commit());
-    return world.agree(committed === 'full') ? 'full' : committed;
+  async begin(state: TrainerState): Promise<void> {
+    await this.finish();
+    const { clock, root, world } = this.#settings;
+    const beganMs = clock.monotonic();
+    const running = await RunningSave.begin({
+      ...{ root, step: state.step, world, clock, kept: stateTensors(this.#trained) },
+      manifest: (parts) => this.#manifest(state, parts),
+    });
+    const ms = clock.monotonic() - beganMs;
+    this.#savedStep = state.step;
+    this.#savedSeconds = state.seconds;
+    if (running === 'full') return this.#tellFull(state.step);
+    this.#saveSeconds = ms / 1000;
+    this.#running = { save: running, state, ms };
+  }
+
+  get runningStep(): number | null {
+    return this.#running?.state.step ?? null;
+  }
+
+  async follow(): Promise<void> {
+    const ended = await this.#running?.save.look();
+    if (ended !== undefined) await this.#end(ended);
+  }
+
+  async finish(): Promise<void> {
+    const ended = await this.#running?.save.finish();
+    if (ended !== undefined) await this.#end(ended);
+  }
+
+  async #end(ended: WrittenCheckpoint | 'full'): Promise<void> {
+    const running = this.#running;
+    this.#running = undefined;
+    if (running === undefined) return;
+    const { state, ms } = running;
+    if (ended === 'full') return this.#tellFull(state.step);
+    if (this.#settings.world.rank === 0) await this.#prune(state);
+    this.#latest = ended;
+    const { folder: path, bytes } = ended;
+    this.#settings.emit({ type: 'checkpoint', step: state.step, path, bytes, ms });
+  }
+
+  #tellFull(step: number): void {
+    const { root, emit } = this.#settings;
+    const message = `the checkpoint of step ${step} was not written: ${root} is full; training goes on`;
+    emit({ type: 'warning', reason: 'StorageFull', message, step });
   }
 
   get savedStep(): number | null {
@@ -164,6 +176,7 @@ class Folders implements RunCheckpoints {
   }
 
   async restore(copy?: string): Promise<TrainerState | null> {
+    await this.finish();
     const { root, world } = this.#settings;
     const isFirst = world.rank === 0;
     if (isFirst) await removePartial(root);
@@ -293,24 +306,6 @@ class Folders implements RunCheckpoints {
     for (const { folder } of expired(stored, { ...retain, keep })) {
       await rm(folder, { recursive: true, force: true });
     }
-  }
-}
-
-interface WrittenCheckpoint extends StoredCheckpoint {
-  readonly bytes: number;
-}
-
-/** What a rank that did not commit knows of it. */
-function unseen(root: string, step: number): WrittenCheckpoint {
-  return { step, folder: checkpointFolder(root, step), bytes: 0 };
-}
-
-async function unlessFull<T>(work: Promise<T>): Promise<T | 'full'> {
-  try {
-    return await work;
-  } catch (thrown) {
-    if (!isStorageFull(thrown)) throw thrown;
-    return 'full';
   }
 }
 

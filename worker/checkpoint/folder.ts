@@ -35,7 +35,7 @@ export function partialFolder(root: string, step: number): string {
 }
 
 /** Files that are written into a checkpoint before it gets its name. */
-interface CheckpointWriter {
+export interface CheckpointWriter {
   /** Where it is written: `partialFolder`. */
   readonly folder: string;
   /** Makes the checkpoint visible with this manifest; returns where it is. */

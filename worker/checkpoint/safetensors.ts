@@ -99,17 +99,31 @@ export interface PlannedTensor {
   make(): Tensor;
 }
 
-/** Tensors go to the file by falling size of their type, then by name, so that each is aligned. */
 export async function writeSafetensors(
+  path: string,
+  tensors: ReadonlyMap<string, Tensor | PlannedTensor>,
+  metadata?: Readonly<Record<string, string>>,
+  signal?: AbortSignal,
+): Promise<WrittenFile> {
+  await using file = await beginSafetensors(path, tensors, metadata, signal);
+  return await file.commit();
+}
+
+/**
+ * Everything is written but nothing is on the disk for certain, nor under its name, until the file is committed. Tensors go to it by falling size of
+ * their type, then by name, so that each is aligned.
+ */
+export async function beginSafetensors(
   path: string,
   tensors: ReadonlyMap<string, Tensor | PlannedTensor>,
   metadata: Readonly<Record<string, string>> = { format: 'pt' },
   signal?: AbortSignal,
-): Promise<WrittenFile> {
+): Promise<AtomicFile> {
   const sorted = [...tensors].sort(
     ([a, x], [b, y]) => dtypeBytes(y.dtype) - dtypeBytes(x.dtype) || (a < b ? -1 : 1),
   );
-  await using file = await AtomicFile.create(path);
+  await using unfinished = new AsyncDisposableStack();
+  const file = unfinished.use(await AtomicFile.create(path));
   await file.write(printHeader(sorted, metadata));
   for (const [name, source] of sorted) {
     signal?.throwIfAborted();
@@ -118,7 +132,8 @@ export async function writeSafetensors(
       giveBack(bytes);
     }
   }
-  return await file.commit();
+  unfinished.move();
+  return file;
 }
 
 function printHeader(

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import type { KeptTensor } from '../engine/pieces.ts';
 import { manifestFile, manifestTensor } from './manifest.ts';
-import { writeSafetensors } from './safetensors.ts';
+import { beginSafetensors } from './safetensors.ts';
 
 const shardPart = z.object({
   file: manifestFile,
@@ -14,30 +14,36 @@ const shardPart = z.object({
 
 export type ShardPart = z.output<typeof shardPart>;
 
-/** Writes what a rank keeps of the tensors, and its part of the manifest. */
-export async function writeShard(
-  folder: string,
-  rank: number,
-  kept: ReadonlyMap<string, KeptTensor>,
-): Promise<void> {
-  const part = await shardOf(folder, rank, kept);
-  await using file = await open(partPath(folder, rank), 'w');
-  await file.writeFile(JSON.stringify(part));
+/** A file of tensors that is written and not on the disk yet. */
+export interface BegunShard extends AsyncDisposable {
+  /** Leaves this rank's part of the manifest when the file is on the disk. */
+  end(): Promise<ShardPart>;
 }
 
-/** Writes what a rank keeps of the tensors; returns its part of a manifest. */
-export async function shardOf(
+/** Writes what a rank keeps of the tensors; on return they may change. */
+export async function beginShard(
   folder: string,
   rank: number,
   kept: ReadonlyMap<string, KeptTensor>,
-): Promise<ShardPart> {
-  const name = `shard-${rank}.safetensors`;
+): Promise<BegunShard> {
+  const name = shardName(rank);
   const tensors = new Map([...kept].map(([each, { tensor }]) => [each, tensor] as const));
-  const { bytes, sha256 } = await writeSafetensors(join(folder, name), tensors);
+  const written = await beginSafetensors(join(folder, name), tensors);
+  const places = [...kept].map(([each, one]) => ({ name: each, file: name, ...placeOf(one) }));
   return {
-    file: { name, bytes, sha256 },
-    tensors: [...kept].map(([each, one]) => ({ name: each, file: name, ...placeOf(one) })),
+    async end() {
+      const { bytes, sha256 } = await written.commit();
+      const part: ShardPart = { file: { name, bytes, sha256 }, tensors: places };
+      await using file = await open(partPath(folder, rank), 'w');
+      await file.writeFile(JSON.stringify(part));
+      return part;
+    },
+    [Symbol.asyncDispose]: () => written[Symbol.asyncDispose](),
   };
+}
+
+function shardName(rank: number): string {
+  return `shard-${rank}.safetensors`;
 }
 
 /** The parts of all ranks, by rank; their files are gone then. */

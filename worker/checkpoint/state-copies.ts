@@ -13,7 +13,7 @@ import { beginCopy, deliveredCopy, endCopy } from './copy-folder.ts';
 import { manifestName } from './folder.ts';
 import { stepsBetween } from './interval.ts';
 import { type CheckpointManifest, manifestVersion } from './manifest.ts';
-import { shardOf } from './shard-file.ts';
+import { beginShard } from './shard-file.ts';
 import { stateTensors, type TrainedTensors } from './state-tensors.ts';
 
 interface CopySettings {
@@ -71,7 +71,8 @@ export class StateCopies {
   async #write(state: TrainerState, name: string): Promise<void> {
     const { plan, job, base, world } = this.#settings;
     const partial = await beginCopy(plan.folder, 'own', name);
-    const { file, tensors } = await shardOf(partial, world.rank, stateTensors(this.#trained));
+    await using shard = await beginShard(partial, world.rank, stateTensors(this.#trained));
+    const { file, tensors } = await shard.end();
     const manifest: CheckpointManifest = {
       ...{ version: manifestVersion, step: state.step, job, base, files: [file], tensors, state },
     };

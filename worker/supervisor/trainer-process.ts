@@ -24,7 +24,7 @@ export class TrainerProcess {
   #facts: TrainerFacts;
   #lastStep: TelemetryOf<'step'> | undefined;
   #asked: 'Nothing' | 'Stop' = 'Nothing';
-  #save = { asked: 0, before: undefined as Saved | undefined };
+  #save = { asked: 0, step: 0 };
   /** Why it was killed, where the supervisor did it. */
   #killedAs: Ending | undefined;
   #state: TrainerState | undefined;
@@ -59,7 +59,7 @@ export class TrainerProcess {
       generation,
       since: this.#since,
       asked: this.#asked,
-      save: { asked: this.#save.asked, done: saved !== undefined && saved !== this.#save.before },
+      save: { asked: this.#save.asked, done: saved !== undefined && saved.step >= this.#save.step },
       restored: firstStep !== undefined,
       saved,
       hangsAt: clock.now() + silence,
@@ -72,7 +72,8 @@ export class TrainerProcess {
   }
 
   askToSave(value: number): void {
-    this.#save = { asked: value, before: this.#facts.saved };
+    // A save that goes on may be of before.
+    this.#save = { asked: value, step: this.#facts.step };
     this.#child.say('save');
   }
 

@@ -8,6 +8,7 @@ import {
   checkpointsOf,
   type RunCheckpoints,
 } from '../../../worker/checkpoint/checkpoints.ts';
+import { listCheckpoints } from '../../../worker/checkpoint/folder.ts';
 import { loadState } from '../../../worker/checkpoint/load-state.ts';
 import { parseManifest } from '../../../worker/checkpoint/manifest.ts';
 import { openSafetensors } from '../../../worker/checkpoint/safetensors.ts';
@@ -110,6 +111,48 @@ test('a save is told with its place and its size on the disk', async (t) => {
   for (const name of await readdir(path)) bytes += (await readFile(join(path, name))).length;
   t.deepEqual(messages, [{ type: 'checkpoint', step: 4, path, bytes, ms: 0 }]);
   t.is(checkpoints.at(4), path);
+});
+
+test('a save that goes on holds what was there when it began, whatever steps change meanwhile', async (t) => {
+  await using folder = await temporaryFolder();
+  using training = new Training();
+  shake(training, 'then');
+  const expected = training.bits();
+  const { checkpoints, messages } = open(training, folder.path);
+  await checkpoints.begin(at(4));
+  t.is(checkpoints.runningStep, 4);
+  t.deepEqual(await listCheckpoints(folder.path), [], 'it has no name yet');
+  t.deepEqual(messages, []);
+  shake(training, 'later');
+  for (let looks = 0; checkpoints.runningStep !== null; looks += 1) {
+    t.true(looks < 10_000);
+    await checkpoints.follow();
+  }
+  t.like(messages, [{ type: 'checkpoint', step: 4 }]);
+  t.deepEqual(await open(training, folder.path).checkpoints.restore(), at(4));
+  t.deepEqual(training.bits(), expected);
+});
+
+test('the next save waits for the one that goes on, and so does going back', async (t) => {
+  await using folder = await temporaryFolder();
+  using training = new Training();
+  const { checkpoints, messages } = open(training, folder.path);
+  await checkpoints.begin(at(4));
+  await checkpoints.begin(at(5));
+  t.like(messages, [{ type: 'checkpoint', step: 4 }]);
+  t.deepEqual(await checkpoints.restore(), at(5));
+  t.like(messages, [{ step: 4 }, { step: 5 }]);
+});
+
+test('a process that ends while a save goes on leaves the checkpoint before', async (t) => {
+  await using folder = await temporaryFolder();
+  using training = new Training();
+  const { checkpoints } = open(training, folder.path);
+  await checkpoints.save(at(4));
+  await checkpoints.begin(at(5));
+  // As the process after it does first.
+  t.deepEqual(await open(training, folder.path).checkpoints.restore(), at(4));
+  await t.throwsAsync(checkpoints.finish());
 });
 
 test('saves are due by the interval, counted from the last save or from where the run went on', async (t) => {
