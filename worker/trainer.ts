@@ -39,7 +39,7 @@ export async function train(parts: TrainerParts, start: TrainerState): Promise<T
   const { plan, checkpoints, copies } = parts;
   let state = start.step === 0 ? firstLook(parts, start) : start;
   if (missedEvaluation(plan, state)) state = look(parts, state);
-  let saved = state === start ? (checkpoints.savedStep ?? start.step) : -1;
+  let saved = state === start ? (checkpoints.savedStep ?? 0) : -1;
   // Whoever goes on from a copy in memory may have lost the checkpoint of its very step, which may be the best.
   if (state.step > 0 && saved !== state.step && checkpoints.due(state)) {
     await checkpoints.begin(state);
