@@ -2,8 +2,10 @@
 // as the job says and hands them to the loop.
 import { join } from 'node:path';
 import { programVersion, type ResolvedMethod, resolveMethod } from '../crds/index.ts';
+import { copyBytes } from '../crds/plan/copies.ts';
 import { type MemoryPlan, planMemory } from '../crds/plan/memory.ts';
 import { stagesOf } from '../crds/plan/memory-question.ts';
+import { trainedOf } from '../crds/plan/parameters.ts';
 import { requireShareable } from '../crds/plan/shareable.ts';
 import { learningRateAt, totalSteps } from '../crds/plan/steps.ts';
 import {
@@ -21,6 +23,7 @@ import { chooseResult } from './choose-result.ts';
 import { joinWorld } from './cluster/join-world.ts';
 import type { ProcessGroup } from './cluster/process-group.ts';
 import type { World } from './cluster/world.ts';
+import type { WorkerConfig } from './config.ts';
 import { type Feed, openFeed } from './data/feed.ts';
 import type { DecoderConfig } from './decoder/config.ts';
 import { type ModelFiles, openModel } from './decoder/model-files.ts';
@@ -66,7 +69,7 @@ export const trainRole: Role = async (context) => {
     ...{ rank: world.rank, size: world.size },
     attentionCost: attentionCost(files.config),
   });
-  const memory = memoryPlan(run, method, files, feed, config.member ?? byItself);
+  const memory = memoryPlan(run, method, files, feed, config);
   const optimizer = optimizerOf(method, Number(run.spec.training.learningRate));
   const layout = optimizer.needsMatrices === true ? 'owner' : 'slice';
   const build = (shareOut?: ShareOut) => load(context, run, method, files, shareOut);
@@ -253,9 +256,12 @@ function memoryPlan(
   method: ResolvedMethod,
   files: ModelFiles,
   feed: Feed,
-  { size, neighbours }: { readonly size: number; readonly neighbours: number },
+  { member, copies }: WorkerConfig,
 ): MemoryPlan {
+  const { size, neighbours } = member ?? byItself;
   const { config } = files;
+  const trained = trainedOf(config, method).total;
+  const mode = copies === undefined ? 'None' : copies.hasPeer ? 'LocalAndPeer' : 'Local';
   const { gradientClip } = run.spec.training;
   return planMemory({
     facts: config,
@@ -269,8 +275,11 @@ function memoryPlan(
     recomputation: recomputationOf(run),
     learnedShare: feed.learnedShare,
     stages: stagesOf(run.spec, feed.largestBin),
-    // They come up at the same time, and find the same memory free.
-    device: { type: 'cpu', bytes: Math.floor(freeMemory() / neighbours) },
+    device: {
+      type: 'cpu',
+      // They come up at the same time, and find the same memory free; copies of the state come to lie in it too.
+      bytes: Math.floor(freeMemory() / neighbours) - copyBytes(trained, size, mode),
+    },
   });
 }
 
