@@ -15,7 +15,7 @@ export const copyMoment = z.object({
   size: z.int().min(1),
 });
 
-export type CopyMoment = z.output<typeof copyMoment>;
+type CopyMoment = z.output<typeof copyMoment>;
 
 /** The part of one rank. */
 export interface CopyName extends CopyMoment {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type CopyName, copyFiles, newestFirst, parseCopyName } from '../../crds/wire/copies.ts';
 import { isErrno } from '../prepare/errno.ts';
 
-export type CopyKind = 'own' | 'kept';
+type CopyKind = 'own' | 'kept';
 
 export interface StoredCopy {
   readonly name: CopyName;

@@ -15,7 +15,7 @@ const shardPart = z.object({
 export type ShardPart = z.output<typeof shardPart>;
 
 /** A file of tensors that is written and not on the disk yet. */
-export interface BegunShard extends AsyncDisposable {
+interface BegunShard extends AsyncDisposable {
   /** Leaves this rank's part of the manifest when the file is on the disk. */
   end(): Promise<ShardPart>;
 }

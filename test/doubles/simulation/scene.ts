@@ -159,8 +159,15 @@ function treeOf(world: World, { uid }: SimPod): Tree | undefined {
   return world.objects.all(podsAt).find((tree) => metaOf(tree)['uid'] === uid);
 }
 
-/** Whether the job came to its end well after all of them; throws the sentence of what does not hold. */
-export async function survives(events: readonly Happening[]): Promise<boolean> {
+interface Survival {
+  /** Else it ended for want of progress. */
+  readonly isWell: boolean;
+  /** How often a rank went on from a copy in memory. */
+  readonly fromCopies: number;
+}
+
+/** How the job came to its end after all of them; throws the sentence of what does not hold. */
+export async function survives(events: readonly Happening[]): Promise<Survival> {
   const scene = new Scene();
   await scene.pass(12);
   const memory = memoryOf(scene.world);
@@ -176,18 +183,21 @@ export async function survives(events: readonly Happening[]): Promise<boolean> {
   const reason = observed?.status.failure?.reason;
   // Three restarts in a row without a checkpoint between them end a job; some schedules are that rude.
   check(phase === 'Succeeded' || reason === 'NoProgress', `it is ${phase} of ${reason}`);
-  return phase === 'Succeeded';
+  const fromCopies = scene.supervisors.trainers.restoredCopies;
+  return { isWell: phase === 'Succeeded', fromCopies };
 }
 
 /** Of them, so many are drawn: all at once where they fail, with the seed. */
-export async function surviveAll(report: fc.Parameters<[Happening[]]>): Promise<number> {
-  let failed = 0;
+export async function surviveAll(report: fc.Parameters<[Happening[]]>) {
+  const count = { failed: 0, fromCopies: 0 };
   const events = fc.array(happening, { minLength: 8, maxLength: 40, size: 'max' });
   await fc.assert(
     fc.asyncProperty(events, async (each) => {
-      if (!(await survives(each))) failed += 1;
+      const { isWell, fromCopies } = await survives(each);
+      count.failed += Number(!isWell);
+      count.fromCopies += fromCopies;
     }),
     { includeErrorInReport: true, ...report },
   );
-  return failed;
+  return count;
 }

@@ -2,6 +2,7 @@
 // they write may be lost. In place of revisions, records are compared by identity: each write makes a new one.
 
 import { digestOf } from '../../../crds/plan/digest.ts';
+import { copyNameText } from '../../../crds/wire/copies.ts';
 import type { AckRecord, StateRecord, WorldRecord } from '../../../crds/wire/state.ts';
 import { type JobOnBus, keys } from '../../../crds/wire/subjects.ts';
 import { timeText } from '../../../operator/runtime/conditions.ts';
@@ -25,7 +26,7 @@ import type { Tree } from '../kube/patches.ts';
 import { check } from './invariants.ts';
 import { indexOf, labelsOf, podsAt, statusOf } from './job-controller.ts';
 import type { JobRecords, MemoryBus } from './memory-bus.ts';
-import { type SimTrainer, Trainers } from './trainers.ts';
+import { type Copies, type SimTrainer, Trainers } from './trainers.ts';
 import type { World } from './world.ts';
 
 export interface SimPod {
@@ -37,6 +38,8 @@ export interface SimPod {
   terminateBy: number | undefined;
   trainer: SimTrainer | undefined;
   isFrozen: boolean;
+  /** In its memory, which goes with it. */
+  readonly copies: Copies;
   /** Does not hear of changes. */
   isBlind: boolean;
   /** The records as it saw them last; its writes must find the state unchanged. */
@@ -109,7 +112,7 @@ export class Supervisors {
       ...{ uid, index: indexOf(tree), bootAt: this.#world.time, joined: 0 },
       epoch: Number(labelsOf(tree)['anneal.dev/worker-epoch']),
       ...{ terminateBy: undefined, trainer: undefined, isFrozen: false, isBlind: false },
-      ...{ seen: undefined, exit: undefined },
+      ...{ seen: undefined, exit: undefined, copies: new Map() },
     };
   }
 
@@ -233,7 +236,13 @@ export class Supervisors {
     if (records.members.has(pod.index) !== (over !== undefined)) return;
     records.members.set(pod.index, {
       ...{ v: 1, podUID: pod.uid, podIP: `10.0.0.${pod.index + 1}`, port: 1, node: 'n' },
-      ...{ devices: [], copyPort: 0, copies: [], bootAt: timeText(pod.bootAt), protocol: [1, 1] },
+      ...{
+        devices: [],
+        copyPort: 1,
+        copies: [...pod.copies.keys()],
+        bootAt: timeText(pod.bootAt),
+        protocol: [1, 1],
+      },
     });
     pod.joined = generation;
   }
@@ -254,11 +263,29 @@ export class Supervisors {
     if (list === undefined) throw new Error('started without a world');
     const checkpoint = seen.state?.record.checkpoint;
     if (seat.rank === 0) this.trainers.openGeneration(generation, checkpoint);
-    pod.trainer = this.trainers.start(generation, { seat, list, isFrozen: () => pod.isFrozen });
+    const next = list.order[(seat.rank + 1) % seat.size];
+    pod.trainer = this.trainers.start(generation, {
+      ...{ seat, list, copies: pod.copies, isFrozen: () => pod.isFrozen },
+      peer: () => (seat.size === 1 ? undefined : this.#memoryOf(list, next)),
+      copy: this.#copyFor(list, seat.rank),
+    });
     check(
       pod.trainer.step >= (checkpoint?.step ?? 0),
       `generation ${generation} goes on after step ${pod.trainer.step}, committed is ${checkpoint?.step}`,
     );
+  }
+
+  #copyFor({ restore, ...list }: WorldRecord, rank: number): SimTrainer['copy'] {
+    if (restore === undefined) return undefined;
+    const { holders, ...moment } = restore;
+    const memory = this.#memoryOf(list, holders[rank]);
+    return { step: moment.step, chain: memory?.get(copyNameText({ ...moment, rank })) };
+  }
+
+  /** Of a member that is still there. */
+  #memoryOf({ members }: Pick<WorldRecord, 'members'>, index: number | undefined) {
+    const uid = members.find((member) => member.index === index)?.podUID;
+    return uid === undefined ? undefined : this.pods.get(uid)?.copies;
   }
 
   #commit(pod: SimPod, { saved, result }: Extract<Action, { type: 'Commit' }>): void {

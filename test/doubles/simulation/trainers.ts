@@ -1,6 +1,7 @@
 // Trainers of simulated pods, and the folder that they share: a training is a chain of digests, one link a step, so that whatever was lost,
 // done twice or read from the wrong place shows in the last link. All ranks of a world step together or not at all.
 import { createHash } from 'node:crypto';
+import { copyNameText, parseCopyName } from '../../../crds/wire/copies.ts';
 import type { CheckpointHead, WorldRecord } from '../../../crds/wire/state.ts';
 import { troubleOf } from '../../../worker/supervisor/end-of-child.ts';
 import type { Seat } from '../../../worker/supervisor/seat.ts';
@@ -11,11 +12,19 @@ export const totalSteps = 30;
 const saveEvery = 4;
 const hangMs = 60_000;
 
+export type Copies = Map<string, string>;
+
 export interface SimTrainer {
   state: Exclude<TrainerState, { type: 'None' }>;
   readonly seat: Seat;
   readonly list: WorldRecord;
   readonly isFrozen: () => boolean;
+  /** Copies of the state in the memory of its pod, by name. */
+  readonly copies: Copies;
+  /** Memory of the pod of the next rank, where that is there. */
+  readonly peer: () => Copies | undefined;
+  /** What its world wants to go on from, and whether it could be had; until all of them are there. */
+  copy: { readonly step: number; readonly chain: string | undefined } | undefined;
   step: number;
   chain: string;
   /** Since when its world is not whole. */
@@ -37,6 +46,8 @@ export class Trainers {
   /** By generation and step: what a checkpoint holds. */
   readonly files = new Map<string, string>();
   readonly running = new Set<SimTrainer>();
+  /** How often a rank went on from a copy. */
+  restoredCopies = 0;
   readonly #now: () => number;
 
   constructor(now: () => number) {
@@ -55,7 +66,10 @@ export class Trainers {
     }
   }
 
-  start(generation: number, given: Pick<SimTrainer, 'seat' | 'list' | 'isFrozen'>): SimTrainer {
+  start(
+    generation: number,
+    given: Omit<SimTrainer, 'state' | 'step' | 'chain' | 'alone'>,
+  ): SimTrainer {
     const steps = [...this.#of(generation)].map(([key]) => partsOf(key).step);
     const step = Math.max(0, ...steps);
     const trainer: SimTrainer = {
@@ -106,6 +120,7 @@ export class Trainers {
   }
 
   #stepTogether(world: readonly SimTrainer[]): void {
+    this.#restoreCopies(world);
     const [first] = world;
     check(
       world.every(({ step, chain }) => step === first?.step && chain === first.chain),
@@ -121,12 +136,41 @@ export class Trainers {
         each.step += 1;
         each.chain = linked(each.chain, each.step);
       }
+      this.#keepCopies(each);
       const isDone = each.step === totalSteps;
       this.#said(each, stops || saves || isDone || each.step % saveEvery === 0);
     }
     for (const each of world) {
       if (stops && each.step < totalSteps) this.end(each, 'Stopped');
       else if (each.step === totalSteps) this.end(each, 'Done');
+    }
+  }
+
+  /** All ranks go on from their parts of one moment, or none does. */
+  #restoreCopies(world: readonly SimTrainer[]): void {
+    const isWhole = world.every(({ copy }) => copy?.chain !== undefined);
+    for (const each of world) {
+      if (isWhole && each.copy?.chain !== undefined) {
+        each.step = each.copy.step;
+        each.chain = each.copy.chain;
+        this.restoredCopies += 1;
+      }
+      each.copy = undefined;
+    }
+  }
+
+  /** Now and then one is missing, as when a process was killed before it wrote. */
+  #keepCopies({ state, seat, step, chain, copies, peer }: SimTrainer): void {
+    if ((step + seat.rank) % 5 === 0) return;
+    const { generation } = state;
+    const { rank, size } = seat;
+    const name = copyNameText({ generation, position: step, step, rank, size });
+    const isOwn = (text: string) => parseCopyName(text)?.rank === rank;
+    for (const memory of [copies, peer()]) {
+      if (memory === undefined) continue;
+      const [oldest] = [...memory.keys()].filter(isOwn).slice(0, -1);
+      if (oldest !== undefined) memory.delete(oldest);
+      memory.set(name, chain);
     }
   }
 

@@ -72,7 +72,9 @@ test('one that is cut off on the way is none', async (t) => {
   const socket = createConnection(place.port, host);
   const path = `/pod-b/${copyNameText(at(2))}/shard-0.safetensors`;
   socket.write(`PUT ${path} HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\nhalf`);
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  const partial = join(root, 'kept', `${copyNameText(at(2))}.partial`, 'shard-0.safetensors');
+  const half = async () => (await readFile(partial, 'utf8').catch(() => '')) === 'half';
+  await eventually('half of it is there', half, { withinMs: 5_000, everyMs: 10 });
   socket.destroy();
   t.deepEqual(await kept(root), [1]);
   await putCopy(place, await write(own.path, 'own', at(2), 'all of it'), never);
