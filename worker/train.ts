@@ -48,7 +48,7 @@ import {
 } from './seams.ts';
 import { blockScores } from './selection/block-scores.ts';
 import { Recorder } from './telemetry/recorder.ts';
-import { resetMemoryPeaks, trimMemory } from './tensor/memory.ts';
+import { memoryStatistics, resetMemoryPeaks, trimMemory } from './tensor/memory.ts';
 import { setThreads } from './tensor/threads.ts';
 import { type TrainerParts, type TrainerPlan, type TrainerResult, train } from './trainer.ts';
 import { freshState, type TrainerState } from './trainer-state.ts';
@@ -93,7 +93,9 @@ export const trainRole: Role = async (context) => {
   const saving = { world, clock, emit, ...checkpointSettings(run, prepared) };
   const root = join(folder, runFiles.checkpoints);
   const checkpoints = checkpointsOf(trained, { root, ...saving });
-  const copies = config.copies && new StateCopies(trained, { plan: config.copies, ...saving });
+  const copies =
+    config.copies &&
+    new StateCopies(trained, { plan: config.copies, room: () => roomBeside(config), ...saving });
   const scores = await blockScores(context, { method, prepared, model, feed, world });
   const restored = await restoreInto(held, () => checkpoints.restore(config.copies?.from));
   if (restored === null) chooseAllCodes(context, run, method, files, model);
@@ -281,6 +283,13 @@ function memoryPlan(
       bytes: Math.floor(freeMemory() / neighbours) - copyBytes(trained, size, mode),
     },
   });
+}
+
+/** Memory that no step has taken so far. */
+function roomBeside({ member }: WorkerConfig): number {
+  const { residentBytes, residentPeakBytes } = memoryStatistics();
+  const { neighbours } = member ?? byItself;
+  return Math.floor(freeMemory() / neighbours) - (residentPeakBytes - residentBytes);
 }
 
 /** Told and tried: what is free now need not be what is free then, and a plan for a processor is no promise. */

@@ -15,7 +15,7 @@ export function copyModeOf({
 const bytesPerParameter = 12;
 
 /** Of each kind: one that is whole everywhere, and the one that is being made. */
-const copiesOfAKind = 2;
+export const copiesOfAKind = 2;
 
 /**
  * The most bytes that a pod keeps. `shards`: ranks of the smallest world that may train, among which the parameters are shared out.

@@ -4,10 +4,12 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AnnealError, isStorageFull, toAnnealError } from '../../crds/errors.ts';
+import { copiesOfAKind } from '../../crds/plan/copies.ts';
 import { type CopiesPlan, copyNameText } from '../../crds/wire/copies.ts';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { Clock } from '../clock.ts';
 import type { World } from '../cluster/world.ts';
+import { dtypeBytes } from '../tensor/dtype.ts';
 import type { TrainerState } from '../trainer-state.ts';
 import { beginCopy, deliveredCopy, endCopy } from './copy-folder.ts';
 import { manifestName } from './folder.ts';
@@ -23,6 +25,8 @@ interface CopySettings {
   readonly base: string;
   readonly world: World;
   readonly clock: Clock;
+  /** Bytes of memory that are free for copies, besides what steps take. */
+  room(): number;
   emit(message: TelemetryBody): void;
 }
 
@@ -46,6 +50,10 @@ export class StateCopies {
     const last = this.#last;
     if (this.#isGivenUp) return;
     if (last !== undefined && state.step < last.step + this.#interval) return;
+    if (last === undefined) {
+      const lack = this.#lackOfRoom();
+      if (world.agree(lack !== undefined)) return this.#giveUp(state.step, lack);
+    }
     if (plan.hasPeer && world.agree(await this.#isUnderWay())) return;
     const beganMs = clock.monotonic();
     const { generation } = plan;
@@ -53,7 +61,7 @@ export class StateCopies {
     const { step, position } = state;
     const name = copyNameText({ generation, position, step, rank, size });
     const failed = await this.#write(state, name).then(() => undefined, fullOrThrow);
-    if (world.agree(failed !== undefined)) return this.#giveUp(step, failed);
+    if (world.agree(failed !== undefined)) return this.#giveUp(step, failed?.message);
     const endedMs = clock.monotonic();
     if (plan.intervalSteps === null) {
       const stepMs = last === undefined ? 0 : (beganMs - last.atMs) / (step - last.step);
@@ -80,13 +88,28 @@ export class StateCopies {
     await endCopy(partial);
   }
 
-  /** Training goes on as it would without copies. */
-  #giveUp(step: number, failed: AnnealError | undefined): void {
+  /** Steps come first: a pod that is killed for its memory is worse than one without copies. */
+  #lackOfRoom(): string | undefined {
+    const one = [...stateTensors(this.#trained).values()]
+      .map(({ tensor }) => tensor.numel * dtypeBytes(tensor.dtype))
+      .reduce((sum, bytes) => sum + bytes, 0);
+    const all = copiesOfAKind * (this.#settings.plan.hasPeer ? 2 : 1) * one;
+    const room = Math.max(0, this.#settings.room());
+    if (all <= room) return undefined;
+    return `copies of the state in memory would take ${gib(all)}, and ${gib(room)} are free beside the steps`;
+  }
+
+  /** Training goes on as it would without copies. `why` is absent where another rank has it to tell. */
+  #giveUp(step: number, why: string | undefined): void {
     this.#isGivenUp = true;
-    if (failed === undefined) return;
-    const message = `${failed.message}; no more copies are kept in memory: raise spec.worker.sharedMemorySize, or set spec.checkpoint.memory.mode to None`;
+    if (why === undefined) return;
+    const message = `${why}; no more are made: give the workers more memory (spec.worker.resources, spec.worker.sharedMemorySize), or set spec.checkpoint.memory.mode to None`;
     this.#settings.emit({ type: 'warning', reason: 'MemoryCopiesFull', message, step });
   }
+}
+
+function gib(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(2)} GiB`;
 }
 
 function fullOrThrow(thrown: unknown): AnnealError {

@@ -24,11 +24,13 @@ function copiesOf(
   folder: string,
   changes: Partial<CopiesPlan> = {},
   world: World = alone,
+  room = 2 ** 30,
 ) {
   const clock = new FakeClock();
   const messages: TelemetryBody[] = [];
   const emit = (message: TelemetryBody) => void messages.push(message);
   const copies = new StateCopies(training.trained(), {
+    room: () => room,
     plan: { folder, generation: 3, intervalSteps: 1, hasPeer: false, ...changes },
     ...{ job: jobDigest, base: 'base', world, clock, emit },
   });
@@ -110,23 +112,40 @@ test('where there is no room training goes on without copies, and says once what
   for (const step of [1, 2, 3]) await copies.take(at(step));
   t.is(messages.length, 1);
   t.like(messages, [{ type: 'warning', reason: 'MemoryCopiesFull', step: 1 }]);
-  t.regex(JSON.stringify(messages), /raise spec\.worker\.sharedMemorySize/);
+  t.regex(JSON.stringify(messages), /give the workers more memory \(spec\.worker\.resources/);
   t.deepEqual(await stepsOf(join(folder.path, 'small')), []);
 });
 
 test('a rank that heard that another one has no room makes no copies either', async (t) => {
   await using folder = await temporaryFolder();
   using training = new Training();
+  // There was room for all when they asked, and then there was none for one.
+  let asked = 0;
   const { copies, messages } = copiesOf(
     training,
     folder.path,
     {},
     {
       ...alone,
-      agree: () => true,
+      agree: () => ++asked > 1,
     },
   );
   for (const step of [1, 2, 3]) await copies.take(at(step));
   t.deepEqual(await stepsOf(folder.path), [1], 'it had made its own before it heard');
   t.deepEqual(messages, [], 'the other one tells');
+});
+
+test('copies that would not fit beside the steps are not begun', async (t) => {
+  await using folder = await temporaryFolder();
+  using training = new Training();
+  const bytes = [...training.bits().values()].reduce((sum, each) => sum + each.length, 0);
+  for (const [room, isMade] of [
+    [4 * bytes - 1, false],
+    [4 * bytes, true],
+  ] as const) {
+    const { copies, messages } = copiesOf(training, folder.path, { hasPeer: true }, alone, room);
+    await copies.take(at(1));
+    t.deepEqual(await stepsOf(folder.path), isMade ? [1] : []);
+    t.is(messages.length, isMade ? 0 : 1);
+  }
 });

@@ -120,8 +120,8 @@ export class PodCopies implements AsyncDisposable {
     const own = join(config.copiesFolder, copyFiles.own);
     let before = '';
     while (!signal.aborted) {
+      const changes = watch(own, { signal });
       try {
-        const changes = watch(own, { signal });
         do {
           const [newest] = await listCopies(config.copiesFolder, 'own');
           if (newest?.name.generation !== generation) continue;
@@ -136,6 +136,8 @@ export class PodCopies implements AsyncDisposable {
         if (signal.aborted) return;
         report.line('debug', 'supervisor', String(error));
         await clock.sleep(againMs, signal).catch(() => {});
+      } finally {
+        await changes.return?.().catch(() => {});
       }
     }
   }
