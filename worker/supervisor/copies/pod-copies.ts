@@ -75,10 +75,10 @@ export class PodCopies implements AsyncDisposable {
     const { copiesFolder: folder } = config;
     await mkdir(join(folder, copyFiles.own), { recursive: true });
     const from = await this.#restorePoint(world, seat);
-    const peer =
-      seat.size === 1 ? undefined : placeOf(world, world.order[(seat.rank + 1) % seat.size]);
-    const hasPeer = plan.copyMode === 'LocalAndPeer' && peer !== undefined;
-    if (hasPeer) void this.#deliver(peer, generation, this.#ended.signal);
+    // All ranks must come to the same answer: they agree on each copy.
+    const hasPeer = seat.size > 1 && world.members.every(({ copyPort }) => copyPort !== 0);
+    const peer = placeOf(world, world.order[(seat.rank + 1) % seat.size]);
+    if (hasPeer && peer !== undefined) void this.#deliver(peer, generation, this.#ended.signal);
     const { intervalSteps = null } = plan.spec.checkpoint.memory;
     return { folder, generation, intervalSteps, hasPeer, ...(from === undefined ? {} : { from }) };
   }
