@@ -19,10 +19,10 @@ import { type CopyPlace, fetchCopy, putCopy } from './copy-client.ts';
 import { CopyServer } from './copy-server.ts';
 
 interface CopyParts {
-  readonly config: PodConfig;
-  readonly plan: PodPlan;
+  readonly config: Pick<PodConfig, 'pod' | 'copiesFolder' | 'copiesPort'>;
+  readonly plan: Pick<PodPlan, 'copyMode' | 'spec'>;
   readonly clock: Clock;
-  readonly report: Report;
+  readonly report: Pick<Report, 'line'>;
 }
 
 interface Beginning {

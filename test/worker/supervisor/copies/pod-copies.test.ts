@@ -1,0 +1,150 @@
+// Two pods of one job with their copies, as their supervisors keep them: real connections, real files, no trainers.
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { type CopyName, copyNameText } from '../../../../crds/wire/copies.ts';
+import { type WorldRecord, worldRecord } from '../../../../crds/wire/state.ts';
+import {
+  beginCopy,
+  deliveredCopy,
+  endCopy,
+  listCopies,
+} from '../../../../worker/checkpoint/copy-folder.ts';
+import { systemClock } from '../../../../worker/clock.ts';
+import { PodCopies } from '../../../../worker/supervisor/copies/pod-copies.ts';
+import { seatIn } from '../../../../worker/supervisor/seat.ts';
+import { aManifest } from '../../../builders/checkpoint.ts';
+import { aSpec } from '../../../builders/job.ts';
+import { aState, someRecords, worldOfList } from '../../../builders/situation.ts';
+import { eventually } from '../../../doubles/eventually.ts';
+import { temporaryFolder } from '../../../doubles/sources.ts';
+
+interface TestPod {
+  readonly uid: string;
+  readonly folder: string;
+  readonly copies: PodCopies;
+  readonly lines: string[];
+}
+
+async function aPod(t: ExecutionContext, index: number): Promise<TestPod> {
+  const folder = await temporaryFolder();
+  t.teardown(() => folder[Symbol.asyncDispose]());
+  const uid = `pod-${index}`;
+  const lines: string[] = [];
+  const copies = await PodCopies.open({
+    config: {
+      pod: { name: uid, uid, ip: '127.0.0.1', node: 'n', index, epoch: 1 },
+      ...{ copiesFolder: folder.path, copiesPort: 0 },
+    },
+    plan: { copyMode: 'LocalAndPeer', spec: aSpec() },
+    clock: systemClock,
+    report: { line: (_level, _from, text) => void lines.push(text) },
+  });
+  t.teardown(() => copies[Symbol.asyncDispose]());
+  return { uid, folder: folder.path, copies, lines };
+}
+
+type Restore = NonNullable<WorldRecord['restore']>;
+
+function worldOf(pods: readonly TestPod[], restore?: Restore) {
+  return worldRecord.parse({
+    v: 1,
+    members: pods.map(({ uid, copies }, index) => ({
+      ...{ index, podUID: uid, podIP: '127.0.0.1', node: 'n', devices: 0, copyPort: copies.port },
+    })),
+    order: pods.map((_, index) => index),
+    master: '127.0.0.1',
+    ...(restore === undefined ? {} : { restore }),
+  });
+}
+
+/** What each pod's trainer is told. */
+function begin(pods: readonly TestPod[], generation: number, restore?: Restore) {
+  const world = worldOf(pods, restore);
+  const state = aState({ world: worldOfList(world) });
+  return Promise.all(
+    pods.map(({ uid, copies }, index) => {
+      const me = { index, podUID: uid, epoch: 1, bootAt: 0 };
+      const seat = seatIn({ records: someRecords({ state, list: world }), me });
+      if (seat === undefined) throw new Error('it is in no world');
+      return copies.begin({ generation, world, seat });
+    }),
+  );
+}
+
+/** As a trainer does. */
+async function make({ folder }: TestPod, name: CopyName, text: string): Promise<string> {
+  const partial = await beginCopy(folder, 'own', copyNameText(name));
+  await writeFile(join(partial, 'shard-0.safetensors'), text);
+  await writeFile(join(partial, 'manifest.json'), JSON.stringify(aManifest(text)));
+  return endCopy(partial);
+}
+
+const part = (step: number, rank: number): CopyName => ({
+  ...{ generation: 1, position: step, step, rank, size: 2 },
+});
+const within = { withinMs: 10_000, everyMs: 10 };
+
+test('what a trainer makes comes to the next rank, and is told as delivered then', async (t) => {
+  const pods = [await aPod(t, 0), await aPod(t, 1)];
+  const [first, second] = pods;
+  if (first === undefined || second === undefined) return t.fail();
+  const plans = await begin(pods, 1);
+  t.like(plans, [
+    { generation: 1, intervalSteps: null, hasPeer: true },
+    { generation: 1, hasPeer: true },
+  ]);
+  for (const step of [4, 5]) {
+    const text = copyNameText(part(step, 0));
+    await make(first, part(step, 0), `state ${step}`);
+    await eventually(
+      'it is delivered',
+      async () => (await deliveredCopy(first.folder)) === text,
+      within,
+    );
+    t.is(first.copies.deliveredStep, step);
+    const [kept] = await listCopies(second.folder, 'kept');
+    t.deepEqual(kept?.name, part(step, 0));
+  }
+  t.deepEqual(await second.copies.names(), [part(5, 0), part(4, 0)].map(copyNameText));
+});
+
+test('a copy of an earlier generation is brought to nobody', async (t) => {
+  const pods = [await aPod(t, 0), await aPod(t, 1)];
+  const [first, second] = pods;
+  if (first === undefined || second === undefined) return t.fail();
+  await make(first, part(4, 0), 'before');
+  await begin(pods, 2);
+  const next = { ...part(5, 0), generation: 2 };
+  await make(first, next, 'now');
+  const text = copyNameText(next);
+  await eventually(
+    'it is delivered',
+    async () => (await deliveredCopy(first.folder)) === text,
+    within,
+  );
+  t.deepEqual(await second.copies.names(), [text]);
+});
+
+test('a trainer goes on from the part in its pod, else from one that is fetched', async (t) => {
+  const pods = [await aPod(t, 0), await aPod(t, 1)];
+  const [first] = pods;
+  if (first === undefined) return t.fail();
+  const own = await make(first, part(4, 0), 'rank 0');
+  const partial = await beginCopy(first.folder, 'kept', copyNameText(part(4, 1)));
+  await writeFile(join(partial, 'shard-0.safetensors'), 'rank 1');
+  await writeFile(join(partial, 'manifest.json'), JSON.stringify(aManifest('rank 1')));
+  await endCopy(partial);
+  const { rank: _, ...moment } = part(4, 0);
+  const [mine, other] = await begin(pods, 2, { ...moment, holders: [0, 0] });
+  t.is(mine?.from, own);
+  t.is(await readFile(join(other?.from ?? '', 'shard-0.safetensors'), 'utf8'), 'rank 1');
+});
+
+test('a part that cannot be had is named all the same: all ranks find out together', async (t) => {
+  const pods = [await aPod(t, 0), await aPod(t, 1)];
+  const { rank: _, ...moment } = part(4, 0);
+  const [plan] = await begin(pods, 2, { ...moment, holders: [1, 1] });
+  t.regex(plan?.from ?? '', /own\/1-4-4-0-of-2$/);
+  t.regex(pods[0]?.lines.join() ?? '', /copy 1-4-4-0-of-2\/manifest.json at .* it answers 404/);
+});
