@@ -25,8 +25,8 @@ const importsIn = (file: SourceFile) => imports.get(file.path) ?? [];
  * (25,000 and 6,000) was full when one machine could train, the second (32,000) with the operator:
  * contract 7,400, operator 8,600, worker 16,600, cli 4,800. The third (44,000) with the supervisor: the
  * commands and screens for jobs of a cluster are as large as those for one machine. The fourth (52,000) with
- * the methods of the name-plate and the wizard. The fifth (60,000) with PV-Tuning and copies of the state in memory. The native one (11,000) with products in the tiles of AMX and frozen weights
- * in fewer bits.
+ * the methods of the name-plate and the wizard. The fifth (60,000) with PV-Tuning and copies of the state in
+ * memory. The native one (11,000) with products in the tiles of AMX and frozen weights in fewer bits.
  */
 const budget = { typescript: 66_000, native: 14_000 };
 const size = { warn: 250, fail: 400, failTest: 600 };
