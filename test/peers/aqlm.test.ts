@@ -33,7 +33,7 @@ for (const codebook of [
   test(`${name}: aqlm and transformers give the weights and logits that were trained`, async (t) => {
     t.timeout(10 * 60_000);
     // Wide enough for codebooks to be the smaller part.
-    const config = { hidden_size: 256, intermediate_size: 512 };
+    const config = { hidden_size: 256, intermediate_size: 1024 };
     const base = await makeToy(join(folder, `${name}-base`), 'llama', { config });
     const lines = Array.from({ length: 40 }, (_, i) =>
       JSON.stringify({ text: `the ${i} cats and ${(i * 7) % 40} owls look on` }),
