@@ -45,8 +45,8 @@ export const memoryConstants = {
   basisBytes: { exact: 4, lazy: 0.5 + 5 / 192 },
   /** Of a weight in 8 bits, with a scale and a zero for some 192 of them. */
   codedBytes: 1 + 5 / 192,
-  /** Copies in float32 of the largest matrix while its codes are chosen: its gradient, what it stands for, and what is between. */
-  codebookCopies: 4,
+  /** Copies in float32 of the largest matrix while its codes are chosen: its gradient, how far it is from its buffer, and what is between. */
+  codebookCopies: 3,
   /** What a choice of directions needs for a square of the smaller side: the sum of products, its vectors and their work, in float64. */
   refresh: { squares: 4, rows: 1024 },
   /** What the engine of this version does, so that no plan counts on more. */

@@ -6,7 +6,7 @@
 import { type BlockBytes, blockBytes } from './block-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, TapeMode } from './memory-question.ts';
-import { updateWorking } from './optimizer-bytes.ts';
+import { outsideWorking, updateWorking } from './optimizer-bytes.ts';
 import { trainedOf } from './parameters.ts';
 import { sharedBytes } from './shared-bytes.ts';
 import {
@@ -155,12 +155,15 @@ function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): reado
   const update: Moment = {
     gradients: outside + (clip === 'Global' ? everyBlock : bytes.gradient),
     activations: clip === 'Global' ? 0 : (before.at(-2) ?? 0) + 2 * stream,
-    working: updateWorking(facts, method),
+    working: Math.max(
+      updateWorking(facts, method),
+      clip === 'Global' ? outsideWorking(facts, method) : 0,
+    ),
   };
   const last: Moment = {
     gradients: outside + (clip === 'Global' ? everyBlock : 0) + shared.embeddingExchange,
     activations: 0,
-    working: 0,
+    working: outsideWorking(facts, method),
   };
   return [atHead, forward, ...backward, last, update];
 }

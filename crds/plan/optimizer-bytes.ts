@@ -50,6 +50,13 @@ export function updateWorking(facts: DecoderFacts, method: ResolvedMethod): numb
   return Math.max(...each);
 }
 
+/** The same for what trains outside the blocks: LAMB needs an update as a whole before it knows how far to go. */
+export function outsideWorking(facts: DecoderFacts, method: ResolvedMethod): number {
+  if (method.optimizer.type !== 'PVTuning') return 0;
+  const { embedding, head } = trainedOf(facts, method);
+  return 4 * (embedding || head ? parametersOf(facts).embedding : 0);
+}
+
 /** Whether state stays when a block rests: in the end there is state of all that trains. */
 function keepsAll({ selection }: ResolvedMethod): boolean {
   return (drawOf(selection)?.state ?? 'Keep') === 'Keep';

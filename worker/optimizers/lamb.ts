@@ -41,7 +41,7 @@ interface LambStep {
   readonly prefix?: string;
 }
 
-/** Changes `value` in place; it and `gradient` are of the type of the state. */
+/** Changes `value` in place and uses `gradient` up; both are of the type of the state. Takes the room of one more tensor of that size. */
 export function lamb_(
   value: Tensor,
   gradient: Tensor,
@@ -55,11 +55,11 @@ export function lamb_(
   scope(() => {
     ops.addcmul_(ops.mulScalar_(square, beta2), gradient, gradient, { value: 1 - beta2 });
     const root = ops.addScalar_(ops.sqrt(square), epsilon);
-    const direction =
-      mean === undefined
-        ? gradient
-        : ops.add_(ops.mulScalar_(mean, beta1), gradient, { alpha: 1 - beta1 });
-    const update = ops.div(direction, root);
+    if (mean !== undefined) {
+      ops.add_(ops.mulScalar_(mean, beta1), gradient, { alpha: 1 - beta1 });
+      ops.copy_(gradient, mean);
+    }
+    const update = ops.div_(gradient, root);
     const correction = Math.sqrt(1 - beta2 ** count) / (1 - beta1 ** count);
     const ratio = lamb ? ratioOf(value, update) : 1;
     ops.add_(value, update, { alpha: -learningRate * ratio * correction });

@@ -37,7 +37,7 @@ export interface Optimizer {
    * each cell of 256 of them.
    */
   initialize(value: Tensor, role?: ParameterRole): OptimizerState;
-  /** Changes `value` and `state` in place; `gradient` has the shape of `value`. */
+  /** Changes `value` and `state` in place; `gradient` has the shape of `value`, and may be used up. */
   update(value: Tensor, gradient: Tensor, state: OptimizerState, step: UpdateStep): void;
   /** For matrices that are stored as codes into codebooks; absent where it knows values alone. */
   readonly codebooks?: CodebookOptimizer;
@@ -47,7 +47,7 @@ export interface Optimizer {
 
 interface CodebookOptimizer {
   initialize(matrix: CodebookMatrix): OptimizerState;
-  /** Changes matrix and state in place; `gradient` is that of the values that the codes stand for, `[O, J g]`. */
+  /** Changes matrix and state in place; `gradient` is that of the values that the codes stand for, `[O, J g]`, and may be used up. */
   update(matrix: CodebookMatrix, gradient: Tensor, state: OptimizerState, step: UpdateStep): void;
 }
 

@@ -91,7 +91,7 @@ function updateMatrix(
 ): number {
   const { codes, updateCodebooks } = settings;
   const { codebooks, scales } = matrix;
-  const scaled = ops.mulScalar_(ops.toCopy(gradient, { dtype: codebooks.dtype }), gradientScale);
+  const scaled = ops.mulScalar_(ops.to(gradient, codebooks.dtype), gradientScale);
   const reference =
     codes === null ? null : (state['buffer'] ?? decodeCodebook(matrix, codebooks.dtype));
   if (updateCodebooks) {
@@ -124,7 +124,7 @@ function updateDense(
 ): void {
   const { master } = state;
   const exact = master ?? (value.dtype === 'bfloat16' ? ops.to(value, 'float32') : value);
-  const scaled = ops.mulScalar_(ops.toCopy(gradient, { dtype: exact.dtype }), gradientScale);
+  const scaled = ops.mulScalar_(ops.to(gradient, exact.dtype), gradientScale);
   lamb_(exact, scaled, state, { settings, learningRate, count });
   if (exact === value) return;
   if (master === undefined) ops.stochasticRound_(value, exact, stream.key, 0);
