@@ -102,3 +102,16 @@ test('a large tensor is given the block that one of its size left', (t) => {
   // Mapped anew, each would fault once for each of its pages.
   t.true(faults < (rounds * 16 * mebibyte) / 4096 / 4, `${faults} page faults`);
 });
+
+test('small tensors lie where a large one lay, and a large one where they lay', (t) => {
+  trimMemory();
+  ops.ones(floats(48 * mebibyte)).dispose();
+  const before = process.resourceUsage().minorPageFault;
+  for (let round = 0; round < 4; round += 1) {
+    const parts = Array.from({ length: 16 }, () => ops.ones(floats(3 * mebibyte)));
+    for (const part of parts) part.dispose();
+    ops.ones(floats(48 * mebibyte)).dispose();
+  }
+  const faults = process.resourceUsage().minorPageFault - before;
+  t.true(faults < (48 * mebibyte) / 4096 / 4, `${faults} page faults`);
+});

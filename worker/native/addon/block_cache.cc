@@ -3,12 +3,13 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <iterator>
 
 namespace anneal {
 
 namespace {
 
-constexpr size_t kStep = 64 << 10;    // sizes are rounded up to this, so that nearly equal ones meet
+constexpr size_t kStep = 64 << 10;    // sizes are multiples of this, so that no area is a sliver
 constexpr size_t kSlack = 32 << 20;   // free bytes that are always allowed
 constexpr uintptr_t kPage = 4 << 10;  // of no machine are pages smaller
 
@@ -46,13 +47,14 @@ BlockCache::Block BlockCache::take(size_t wanted) {
 }
 
 BlockCache::Block BlockCache::reuse(size_t size) {
-  const auto found = free_.lower_bound(size);
-  if (found == free_.end() || found->first > size + size / 8)
+  const auto found = free_by_size_.lower_bound({size, 0});
+  if (found == free_by_size_.end())
     return {};
-  const Block block{found->second.data, found->first};
-  free_bytes_ -= block.bytes;
-  free_.erase(found);
-  return handed_out(block.data, block.bytes);
+  const uintptr_t begin = found->second;
+  const Area area = remove_area(free_.find(begin));
+  if (area.bytes > size)
+    add_area(begin + size, {area.bytes - size, area.since});
+  return handed_out(reinterpret_cast<void*>(begin), size);
 }
 
 BlockCache::Block BlockCache::handed_out(void* data, size_t bytes) {
@@ -72,8 +74,18 @@ size_t BlockCache::give(void* data) {
   const size_t bytes = found->second;
   live_.erase(found);
   live_bytes_ -= bytes;
-  free_bytes_ += bytes;
-  free_.emplace(bytes, Free{data, now_++});
+  uintptr_t begin = reinterpret_cast<uintptr_t>(data);
+  Area area{bytes, now_++};
+  if (const auto above = free_.find(begin + bytes); above != free_.end())
+    area.bytes += remove_area(above).bytes;
+  if (auto below = free_.lower_bound(begin); below != free_.begin()) {
+    below = std::prev(below);
+    if (below->first + below->second.bytes == begin) {
+      begin = below->first;
+      area.bytes += remove_area(below).bytes;
+    }
+  }
+  add_area(begin, area);
   return bytes;
 }
 
@@ -83,14 +95,33 @@ void BlockCache::trim() {
   most_live_ = live_bytes_;
 }
 
+void BlockCache::add_area(uintptr_t begin, Area area) {
+  free_.emplace(begin, area);
+  free_by_size_.emplace(area.bytes, begin);
+  free_bytes_ += area.bytes;
+}
+
+BlockCache::Area BlockCache::remove_area(Areas::iterator found) {
+  const Area area = found->second;
+  free_bytes_ -= area.bytes;
+  free_by_size_.erase({area.bytes, found->first});
+  free_.erase(found);
+  return area;
+}
+
 void BlockCache::release_beyond(size_t allowed) {
   while (free_bytes_ > allowed) {
     const auto oldest = std::min_element(free_.begin(), free_.end(), [](const auto& a, const auto& b) {
       return a.second.since < b.second.since;
     });
-    munmap(oldest->second.data, oldest->first);
-    free_bytes_ -= oldest->first;
-    free_.erase(oldest);
+    const uintptr_t begin = oldest->first;
+    const Area area = remove_area(oldest);
+    // No more than must go: neighbors that joined may be hundreds of megabytes.
+    const size_t excess = free_bytes_ + area.bytes - allowed;
+    const size_t kept = area.bytes > excess ? (area.bytes - excess) / kStep * kStep : 0;
+    munmap(reinterpret_cast<void*>(begin + kept), area.bytes - kept);
+    if (kept > 0)
+      add_area(begin, {kept, area.since});
   }
 }
 
