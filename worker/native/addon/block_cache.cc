@@ -10,7 +10,7 @@ namespace anneal {
 namespace {
 
 constexpr size_t kStep = 64 << 10;    // sizes are multiples of this, so that no area is a sliver
-constexpr size_t kSlack = 32 << 20;   // free bytes that are always allowed
+constexpr size_t kSlack = 8 << 20;   // free bytes that are always allowed
 constexpr uintptr_t kPage = 4 << 10;  // of no machine are pages smaller
 
 size_t rounded(size_t size) { return (size + kStep - 1) / kStep * kStep; }
