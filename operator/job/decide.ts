@@ -16,6 +16,7 @@ import { failures } from './failure.ts';
 import { finalise } from './finalise.ts';
 import { schedulingDeadline } from './gang.ts';
 import { initialize } from './initialize.ts';
+import { leaveNamespace } from './leave-namespace.ts';
 import { phaseOf } from './phase.ts';
 import { podsReady } from './pods-ready.ts';
 import { publish } from './publish.ts';
@@ -29,6 +30,7 @@ import { earliest, type View, viewOf } from './view.ts';
 import { replacePlan, startWorkers } from './workers.ts';
 
 const policies: readonly ((view: View) => Opinion)[] = [
+  leaveNamespace,
   validate,
   publish,
   deadline,

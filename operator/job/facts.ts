@@ -23,6 +23,8 @@ export interface Facts {
   readonly queue: QueueFacts | undefined;
   readonly bus: BusFacts;
   readonly site: SiteFacts;
+  /** Asked only where a pod that was deleted is kept; absent: not asked. */
+  readonly namespaceIsDeleted?: boolean | undefined;
   /** What the cluster refused us at the last try, and why. */
   readonly refused?: { readonly reason: string; readonly message: string } | undefined;
 }

@@ -10,13 +10,16 @@ import { isStatus } from '../runtime/api-error.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Reconciled } from '../runtime/controller.ts';
+import { isNamespaceDeleted } from '../runtime/deleted-namespace.ts';
 import type { EventRecorder } from '../runtime/events.ts';
 import type { KubeObject } from '../runtime/resource.ts';
 import { act, RefusedCall } from './act.ts';
 import { decide } from './decide.ts';
 import type { Decision, Plight } from './decision.ts';
-import type { SiteFacts } from './facts.ts';
+import type { Facts, SiteFacts } from './facts.ts';
+import { keptPodsSince } from './leave-namespace.ts';
 import { type Caches, observe } from './observe.ts';
+import { configMaps } from './observed/child-object.ts';
 import { fineTuneJobs, type ObservedFineTuneJob } from './observed/fine-tune-job.ts';
 import { OwnWrites } from './own-writes.ts';
 
@@ -63,12 +66,19 @@ export class JobReconciler {
     if (!this.#writes.areSeen(key, now)) return { againAfterMs: catchUpMs };
     const refused = this.#refused.get(key);
     const facts = observe(caches, job, bus, site, now);
-    const decision = decide({ ...facts, refused });
+    const namespaceIsDeleted = await this.#isNamespaceDeleted(facts, signal);
+    const decision = decide({ ...facts, refused, namespaceIsDeleted });
     if (!(await this.#perform(key, job, decision, signal))) return { againAfterMs: catchUpMs };
     // What was refused is granted: the status need not say otherwise any longer.
     if (this.#refused.delete(key)) return { againAfterMs: 0 };
     const { wakeAt } = decision;
     return { againAfterMs: wakeAt === undefined ? undefined : Math.max(0, wakeAt - clock.now()) };
+  }
+
+  async #isNamespaceDeleted(facts: Facts, signal: AbortSignal): Promise<boolean | undefined> {
+    const since = keptPodsSince(facts);
+    if (since === undefined || since > facts.now) return undefined;
+    return isNamespaceDeleted(this.#facts.client, configMaps, facts.job.namespace, signal);
   }
 
   /** False when the job is another one by now: what was decided is about the past. */

@@ -23,6 +23,7 @@ interface ApiErrorFacts extends ErrorFacts {
   readonly status: number;
   readonly reason: string;
   readonly retryAfterMs?: number | undefined;
+  readonly causes?: readonly string[];
 }
 
 export class ApiError extends AnnealError {
@@ -31,12 +32,15 @@ export class ApiError extends AnnealError {
   readonly reason: string;
   /** The least time to wait before another try, where the server named one. */
   readonly retryAfterMs: number | undefined;
+  /** Words of the API server for what is wrong with which field: NamespaceTerminating, FieldManagerConflict, … */
+  readonly causes: readonly string[];
 
   constructor(facts: ApiErrorFacts) {
     super(facts);
     this.status = facts.status;
     this.reason = facts.reason;
     this.retryAfterMs = facts.retryAfterMs;
+    this.causes = facts.causes ?? [];
   }
 }
 
@@ -50,6 +54,7 @@ export function toApiError(
   const parsed = kubernetesStatus.safeParse(body);
   const status = parsed.success ? (parsed.data.code ?? httpStatus) : httpStatus;
   const words = parsed.success ? parsed.data.message : '';
+  const causes = parsed.data?.details?.causes ?? [];
   const seconds = Number(retryAfter ?? parsed.data?.details?.retryAfterSeconds ?? Number.NaN);
   return new ApiError({
     code: codeOf(status),
@@ -57,6 +62,7 @@ export function toApiError(
     reason: (parsed.success && parsed.data.reason) || `HTTP${status}`,
     message: `${what} was answered with ${status}${words === '' ? '' : `: ${words}`}`,
     retryAfterMs: Number.isFinite(seconds) ? seconds * 1000 : undefined,
+    causes: causes.flatMap(({ reason }) => reason ?? []),
   });
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import type { ExecutionContext } from 'ava';
 import { execa } from 'execa';
+import { ApiError } from '../../operator/runtime/api-error.ts';
 import { KubeClient } from '../../operator/runtime/client.ts';
 import { type Clock, systemClock } from '../../operator/runtime/clock.ts';
 import { CredentialSource } from '../../operator/runtime/credentials.ts';
@@ -92,33 +93,54 @@ export interface Closing {
 /** A namespace for one test, gone when the test is. */
 export async function aNamespace(t: Closing): Promise<string> {
   const name = `t-${randomBytes(4).toString('hex')}`;
-  await kubectl(['create', 'namespace', name]);
-  const restricted = 'pod-security.kubernetes.io/enforce=restricted';
-  await kubectl(['label', 'namespace', name, restricted]);
-  t.teardown(async () => {
-    await kubectl(['delete', 'namespace', name, '--wait=false'], { mayFail: true });
-    await letGo(name);
+  const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
+  const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } };
+  await using transport = transportTo(configFrom());
+  await transport.send({ verb: 'POST', path: namespaces, body }, never);
+  t.teardown(() => removeNamespace(name));
+  const account = `${namespaces}/${name}/serviceaccounts/default`;
+  const isThere = async () => (await unlessRefused(transport, 'GET', account)) !== undefined;
+  await eventually('the namespace has its service account', isThere, {
+    withinMs: 60_000,
+    everyMs: 100,
   });
-  await eventually(
-    'the namespace has its service account',
-    async () => {
-      const found = await kubectl(['-n', name, 'get', 'serviceaccount', 'default'], {
-        mayFail: true,
-      });
-      return !found.failed;
-    },
-    { withinMs: 60_000, everyMs: 500 },
-  );
   return name;
 }
 
-/** Jobs of an operator that is gone would hold the namespace for ever. */
-async function letGo(namespace: string): Promise<void> {
-  const of = ['-n', namespace];
-  const found = await kubectl([...of, 'get', 'finetunejobs', '-o', 'name'], { mayFail: true });
-  const patch = ['--type=merge', '-p', '{"metadata":{"finalizers":null}}'];
-  for (const job of found.stdout.split('\n').filter((line) => line !== '')) {
-    await kubectl([...of, 'patch', job, ...patch], { mayFail: true });
+const namespaces = '/api/v1/namespaces';
+
+async function removeNamespace(name: string): Promise<void> {
+  await using transport = transportTo(configFrom());
+  await unlessRefused(transport, 'DELETE', `${namespaces}/${name}`);
+  // Jobs of an operator that is gone would hold the namespace for ever.
+  const path = `/apis/anneal.dev/v1alpha1/namespaces/${name}/finetunejobs`;
+  const found = (await unlessRefused(transport, 'GET', path)) as { items: Named[] } | undefined;
+  for (const { metadata } of found?.items ?? []) {
+    const body = { metadata: { finalizers: null } };
+    await unlessRefused(transport, 'PATCH', `${path}/${metadata.name}`, body);
+  }
+  // So would a Job that waits for a pod to take the place of another: none can be made any more.
+  const batch = `/apis/batch/v1/namespaces/${name}/jobs`;
+  await unlessRefused(transport, 'DELETE', batch, { propagationPolicy: 'Background' });
+}
+
+interface Named {
+  readonly metadata: { readonly name: string };
+}
+
+/** The answer; undefined where the API server has another one, as of what is not there. */
+async function unlessRefused(
+  transport: Transport,
+  verb: 'GET' | 'PATCH' | 'DELETE',
+  path: string,
+  body?: object,
+): Promise<unknown> {
+  const contentType = verb === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+  try {
+    return await transport.send({ verb, path, body, contentType }, never);
+  } catch (error) {
+    if (error instanceof ApiError) return undefined;
+    throw error;
   }
 }
 

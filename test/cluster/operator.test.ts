@@ -1,5 +1,6 @@
 // The operator against a real API server, scheduler, Job controller and kubelet, with a toy worker in the pods. One operator for all tests of
 // this file, each in a namespace of its own.
+import { eventually } from '../doubles/eventually.ts';
 import { aJobIn, is, messageOf } from './a-job.ts';
 import { installCrd, kubectl } from './access.ts';
 import { test } from './our-cluster.ts';
@@ -108,11 +109,23 @@ test('a worker Job that somebody deletes comes back, and children of a deleted j
     const kinds = ['jobs', 'pods', 'networkpolicies'] as const;
     return (await Promise.all(kinds.map((kind) => job.names(kind)))).flat();
   };
-  for (let round = 0; round < 120 && (await left()).length > 0; round++) await pause();
-  t.deepEqual(await left(), []);
+  const allGone = async () => (await left()).length === 0;
+  await eventually('its children are gone', allGone, { withinMs: 120_000, everyMs: 500 });
 });
 
-const pause = () => new Promise((resolve) => setTimeout(resolve, 500));
+test('a namespace that is deleted while a job runs in it goes', async (t) => {
+  const job = await aJobIn(t, long);
+  await job.apply();
+  await job.untilPhase('Running');
+  // Without the operator, its pod would wait for another to take its place for ever.
+  await kubectl(['delete', 'namespace', job.namespace, '--wait=false']);
+  const gone = async () => {
+    const found = await kubectl(['get', 'namespace', job.namespace], { mayFail: true });
+    return /not found/.test(found.stderr);
+  };
+  await eventually('the namespace is gone', gone, { withinMs: 180_000, everyMs: 1_000 });
+  t.pass();
+});
 
 test('an image that is not there is told, while the job waits for it', async (t) => {
   const job = await aJobIn(t, {}, { 'spec.worker.image': 'localhost/not-there:1' });

@@ -6,6 +6,7 @@ import test from 'ava';
 import { eventually } from '../doubles/eventually.ts';
 import { digestsBelow } from '../e2e/killed-run.ts';
 import { writeToyJob } from '../toy/toy-job.ts';
+import type { JobStatus } from './a-job.ts';
 import {
   annealOn,
   podsOfRelease,
@@ -31,7 +32,8 @@ test('a job trains on while the release around it is upgraded, and stays when th
   const folder = await aSharedFolder(jobs, 'toy');
   const { file } = await writeToyJob(folder, {
     ...{ name: 'toy', claim: 'toy', method: { preset: 'LoRA' }, formats: ['PEFTAdapter'] },
-    training: { maxSteps: 6000 },
+    // More than any machine does while this is looked at: it ends when it is told to.
+    training: { maxSteps: 1_000_000, schedule: { type: 'Constant' } },
     checkpoint: { intervalSteps: 500 },
     worker: { devicesPerWorker: 0, terminationGracePeriodSeconds: 10 },
   });
@@ -68,14 +70,23 @@ test('a job trains on while the release around it is upgraded, and stays when th
     t.truthy(after.get(component), component);
     t.not(after.get(component), before.get(component), `${component} is another pod`);
   }
-  t.is((await statusOf(jobs, 'toy')).phase, 'Running', 'the job was still training');
-  await untilComplete(t, jobs, 'toy');
-  const { rendezvous, restarts, workerEpoch } = await statusOf(jobs, 'toy');
+  const { phase, progress, rendezvous, restarts, workerEpoch } = await statusOf(jobs, 'toy');
+  t.is(phase, 'Running', 'the job was still training');
   t.deepEqual([workerEpoch, rendezvous?.generation], [1, 1], 'no other world was formed');
   t.is(restarts?.counted ?? 0, 0);
-  const pods = await kubectl(['-n', jobs, 'get', 'pods', '-l', 'job-name=toy-w1', '-o', 'name']);
-  t.is(pods.stdout, `pod/${worker?.name}`);
+  t.deepEqual(await workerPod(jobs, 'toy'), worker);
   t.is(worker?.restarts, 0);
+  const trainsOn = async () => stepOf(await statusOf(jobs, 'toy')) > (progress?.step ?? 0);
+  await eventually('the new operator tells of later steps', trainsOn);
+
+  // By the new operator the job is suspended, cut short and resumed, and so comes to its end.
+  await patch(jobs, { suspend: true });
+  await eventually('the job is suspended', async () => {
+    return (await statusOf(jobs, 'toy')).phase === 'Suspended';
+  });
+  const maxSteps = (await statusOf(jobs, 'toy')).checkpoint?.latestStep ?? 0;
+  await patch(jobs, { suspend: false, training: { maxSteps: maxSteps + 5 } });
+  await untilComplete(t, jobs, 'toy');
 
   const results = digestsBelow(join(folder, 'out'));
   t.true(Object.keys(results).length > 0);
@@ -87,3 +98,10 @@ test('a job trains on while the release around it is upgraded, and stays when th
   const pvc = await kubectl(['-n', jobs, 'get', 'pvc', 'toy', '-o=jsonpath={.status.phase}']);
   t.is(pvc.stdout, 'Bound');
 });
+
+const stepOf = ({ progress }: JobStatus): number => progress?.step ?? 0;
+
+function patch(namespace: string, spec: object) {
+  const change = ['--type=merge', '-p', JSON.stringify({ spec })];
+  return kubectl(['-n', namespace, 'patch', 'finetunejob', 'toy', ...change]);
+}

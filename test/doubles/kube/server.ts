@@ -175,7 +175,7 @@ export function perform(objects: KubeObjects, asked: Omit<Asked, 'headers'>): Tr
     case 'GET':
       return name === '' ? list(objects, at, asked.query) : objects.get(at);
     case 'POST':
-      return objects.create(at, body);
+      return asked.query.has('dryRun') ? body : objects.create(at, body);
     case 'PUT':
       return objects.put(at, body);
     case 'DELETE':
