@@ -1,4 +1,4 @@
-// Anneal as people install it: the chart, by a real Helm, with the images of this checkout, in charge of one namespace.
+// Anneal as people install it: the chart, by a real Helm, with the images of this checkout, in charge of the namespaces of a test.
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { execa } from 'execa';
@@ -35,10 +35,10 @@ interface Release {
   uninstall(): Promise<void>;
 }
 
-/** A release in a namespace of its own; jobs are run in `jobs` alone. Gone with the test. */
+/** A release in a namespace of its own; jobs are run in `jobs` alone. Gone with the test, or with the file. */
 export async function installAnneal(
   t: Closing & Telling,
-  jobs: string,
+  jobs: string | readonly string[],
   changes: object = {},
 ): Promise<Release> {
   const namespace = await aNamespace(t);
@@ -48,7 +48,7 @@ export async function installAnneal(
       input: stringify(values),
     });
   // Helm merges values as RFC 7386 merges objects.
-  const values = mergePatched(valuesFor(jobs), changes);
+  const values = mergePatched(valuesFor([jobs].flat()), changes);
   const settled = ['anneal', chart, '--values', '-', '--wait', '--timeout', '180s'];
   const uninstall = async () => {
     await run(['uninstall', 'anneal', '--ignore-not-found', '--wait'], {});
@@ -72,11 +72,11 @@ export async function installAnneal(
 }
 
 /** One server of each kind, with the images of this checkout. */
-function valuesFor(jobs: string) {
+function valuesFor(namespaces: readonly string[]) {
   const [operator = '', tag = ''] = imageName('operator').split(':');
   const [worker = ''] = imageName('worker').split(':');
   return {
-    operator: { replicas: 1, namespaces: [jobs], image: image(operator, tag) },
+    operator: { replicas: 1, namespaces, image: image(operator, tag) },
     jobs: { image: image(worker, tag) },
     nats: { replicas: 1, image: image('localhost/nats', '1'), storage: { ephemeral: true } },
     bus: { auth: { responder: { replicas: 1 } } },

@@ -10,12 +10,19 @@ import { digestsBelow } from '../e2e/killed-run.ts';
 import { writeToyJob } from '../toy/toy-job.ts';
 import { onThisMachine, statusOf, untilComplete, untilItTrains, workerPod } from './a-real-job.ts';
 import { aNamespace, installCrd, kubectl } from './access.ts';
+import { closedAfter } from './closed-after.ts';
 import { installAnneal, loadImages } from './installed.ts';
 import { aSharedFolder } from './shared-folder.ts';
 
-test.before(async () => {
+const file = closedAfter(test);
+const namespaces: string[] = [];
+
+test.before(async (t) => {
+  t.timeout(900_000);
   await installCrd();
   await loadImages();
+  for (let each = 0; each < 2; each++) namespaces.push(await aNamespace(file));
+  await installAnneal(file, namespaces);
 });
 
 const toy = {
@@ -28,8 +35,7 @@ const toy = {
 
 test('a job whose pod is lost ends with the bits that this machine makes of its file', async (t) => {
   t.timeout(900_000);
-  const namespace = await aNamespace(t);
-  await installAnneal(t, namespace);
+  const namespace = namespaces.pop() ?? '';
   const folder = await aSharedFolder(namespace, 'toy');
   // One thread here as there: the order of a sum depends on how many share it.
   const env = [{ name: 'OMP_NUM_THREADS', value: '1' }];
@@ -56,8 +62,7 @@ test('a job whose pod is lost ends with the bits that this machine makes of its 
 
 test('kubectl apply of the first example ends Complete, with an adapter of SmolLM2 on the volume', async (t) => {
   t.timeout(1_500_000);
-  const namespace = await aNamespace(t);
-  await installAnneal(t, namespace);
+  const namespace = namespaces.pop() ?? '';
   const volume = await ensureDemo(thisSetup(new AbortController().signal));
   const folder = await aSharedFolder(namespace, 'demo');
   // Not what runs on this machine have left beside them.

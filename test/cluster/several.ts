@@ -3,31 +3,26 @@ import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { writeToyJob } from '../toy/toy-job.ts';
-import { aNamespace, getJson, kubectl } from './access.ts';
-import { installAnneal } from './installed.ts';
+import { getJson, kubectl } from './access.ts';
 import { aSharedFolder } from './shared-folder.ts';
 import { ToldSteps } from './told-steps.ts';
 
 const method = { preset: 'LoRA', adapter: { type: 'LoRA', lora: { rank: 4, alpha: '8' } } };
 
-interface Wanted {
+export interface Wanted {
   readonly workers: number;
   readonly maxSteps: number;
   readonly intervalSteps: number;
   readonly worker?: object;
   readonly checkpoint?: object;
   readonly failurePolicy?: object;
-  /** Of the chart. */
-  readonly values?: object;
   /** Whether a node may have more of the pods than another. @default DoNotSchedule */
   readonly spread?: 'DoNotSchedule' | 'ScheduleAnyway';
 }
 
-/** The job in a namespace of its own with a release of its own, applied. */
-export async function aJobOfSeveral(t: ExecutionContext, wanted: Wanted) {
+/** The job in a namespace that a release is in charge of, applied. */
+export async function aJobOfSeveral(t: ExecutionContext, namespace: string, wanted: Wanted) {
   t.timeout(1_500_000);
-  const namespace = await aNamespace(t);
-  const { namespace: release } = await installAnneal(t, namespace, wanted.values);
   const folder = await aSharedFolder(namespace, 'toy');
   const { workers, maxSteps, intervalSteps } = wanted;
   const { file } = await writeToyJob(folder, {
@@ -64,8 +59,11 @@ export async function aJobOfSeveral(t: ExecutionContext, wanted: Wanted) {
       }))
       .sort((a, b) => a.index - b.index);
   };
-  return { namespace, release, folder, pods, told: new ToldSteps(folder) };
+  return { namespace, folder, pods, told: new ToldSteps(folder) };
 }
+
+export type JobOfSeveral = Awaited<ReturnType<typeof aJobOfSeveral>>;
+export type PodOfSeveral = Awaited<ReturnType<JobOfSeveral['pods']>>[number];
 
 interface Item {
   readonly metadata: {

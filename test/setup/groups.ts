@@ -61,6 +61,15 @@ export const testGroups: readonly TestGroup[] = [
     onCluster: true,
     heldBack: unproven,
   },
+  // Pods, nodes and parts of the control plane of the cluster are lost under jobs of several workers, one after the other.
+  {
+    name: 'losses',
+    patterns: ['test/losses/**/*.test.ts'],
+    ...heavy,
+    onCluster: true,
+    heldBack:
+      'it waits for what Kubernetes takes to notice losses, a quarter of an hour in all; name it to run it',
+  },
   {
     name: 'gpu',
     patterns: ['test/gpu/**/*.test.ts'],

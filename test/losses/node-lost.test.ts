@@ -1,13 +1,13 @@
 // A node of the real cluster is gone: its kubelet says nothing any more. In a file of its own, because it takes half of the cluster with it.
 import { join } from 'node:path';
+import { onThisMachine, statusOf, untilComplete } from '../cluster/a-real-job.ts';
+import { aNamespace, installCrd, kubectl } from '../cluster/access.ts';
+import { partOf } from '../cluster/control-plane.ts';
+import { installAnneal, loadImages } from '../cluster/installed.ts';
+import { test } from '../cluster/our-cluster.ts';
+import { aJobOfSeveral } from '../cluster/several.ts';
 import { eventually } from '../doubles/eventually.ts';
 import { digestsBelow } from '../e2e/killed-run.ts';
-import { onThisMachine, statusOf, untilComplete } from './a-real-job.ts';
-import { installCrd, kubectl } from './access.ts';
-import { partOf } from './control-plane.ts';
-import { loadImages } from './installed.ts';
-import { test } from './our-cluster.ts';
-import { aJobOfSeveral } from './several.ts';
 
 test.before(async () => {
   await installCrd();
@@ -15,16 +15,19 @@ test.before(async () => {
 });
 
 test('workers of a node that is gone are replaced, and what still runs there spoils nothing', async (t) => {
-  const job = await aJobOfSeveral(t, {
+  const namespace = await aNamespace(t);
+  const { namespace: release } = await installAnneal(t, namespace, {
+    features: { forceReplace: true },
+  });
+  const job = await aJobOfSeveral(t, namespace, {
     ...{ workers: 2, maxSteps: 1500, intervalSteps: 20 },
     checkpoint: { destination: { persistentVolumeClaim: { claimName: 'toy', path: 'saved' } } },
     failurePolicy: { nodeLostPolicy: 'ForceReplace', nodeLostGraceSeconds: 5 },
-    values: { features: { forceReplace: true } },
     spread: 'ScheduleAnyway',
   });
   await job.told.untilStep(20);
   const { stdout: busNode } = await kubectl([
-    ...['-n', job.release, 'get', 'pods', '-l', 'app.kubernetes.io/component=nats'],
+    ...['-n', release, 'get', 'pods', '-l', 'app.kubernetes.io/component=nats'],
     ...['-o', 'jsonpath={.items[0].spec.nodeName}'],
   ]);
   const lost = (await job.pods()).find(({ node }) => node !== busNode);
