@@ -138,7 +138,7 @@ test('time, chance and the environment come in as arguments', (t) => {
 });
 
 test('tests wait for events, not for time', (t) => {
-  const slow = /^test\/(wire|terminal|cluster|e2e|pods|bench|fuzz|setup|doubles)\//;
+  const slow = /^test\/(wire|terminal|cluster|losses|e2e|pods|bench|fuzz|setup|doubles)\//;
   const tests = typescript.filter((file) => isTest(file) && !slow.test(file.path));
   const sleeps = /\bsetTimeout\(|timers\/promises'/;
   t.deepEqual(

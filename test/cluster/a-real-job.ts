@@ -8,7 +8,7 @@ import { eventually } from '../doubles/eventually.ts';
 import { startAnneal } from '../e2e/anneal-process.ts';
 import { digestsBelow } from '../e2e/killed-run.ts';
 import type { JobStatus } from './a-job.ts';
-import { getJson, kubeconfig, kubectl } from './access.ts';
+import { getJson, kubeconfig } from './access.ts';
 
 const command = join(import.meta.dirname, '../../cli/anneal.mjs');
 
@@ -62,13 +62,24 @@ interface Pod {
   };
 }
 
-/** UIDs of the pods of a release, by component. */
+/** UIDs of the pods of a release, by component; of those that are on their way out there may be some for a while. */
 export async function podsOfRelease(namespace: string): Promise<ReadonlyMap<string, string>> {
-  const path =
-    '{range .items[*]}{.metadata.labels.app\\.kubernetes\\.io/component} {.metadata.uid}{"\\n"}{end}';
-  const { stdout } = await kubectl(['-n', namespace, 'get', 'pods', '-o', `jsonpath=${path}`]);
-  const lines = stdout.split('\n').filter((line) => line !== '');
-  return new Map(lines.map((line) => line.split(' ') as [string, string]));
+  const { items } = (await getJson('-n', namespace, 'pods')) as { items: PodOfRelease[] };
+  const staying = items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  return new Map(
+    staying.map(({ metadata: { labels, uid } }) => [
+      labels['app.kubernetes.io/component'] ?? '',
+      uid,
+    ]),
+  );
+}
+
+interface PodOfRelease {
+  readonly metadata: {
+    readonly uid: string;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly deletionTimestamp?: string;
+  };
 }
 
 /** The command line, as a person of the job's namespace would type it. */

@@ -8,11 +8,12 @@ import { thisSetup } from '../../cli/setup/setup.ts';
 import { runReport } from '../../crds/wire/run-report.ts';
 import { digestsBelow } from '../e2e/killed-run.ts';
 import { writeToyJob } from '../toy/toy-job.ts';
-import { onThisMachine, statusOf, untilComplete, untilItTrains, workerPod } from './a-real-job.ts';
+import { onThisMachine, statusOf, untilComplete, workerPod } from './a-real-job.ts';
 import { aNamespace, installCrd, kubectl } from './access.ts';
 import { closedAfter } from './closed-after.ts';
 import { installAnneal, loadImages } from './installed.ts';
 import { aSharedFolder } from './shared-folder.ts';
+import { ToldSteps } from './told-steps.ts';
 
 const file = closedAfter(test);
 const namespaces: string[] = [];
@@ -39,14 +40,14 @@ test('a job whose pod is lost ends with the bits that this machine makes of its 
   const folder = await aSharedFolder(namespace, 'toy');
   // One thread here as there: the order of a sum depends on how many share it.
   const env = [{ name: 'OMP_NUM_THREADS', value: '1' }];
-  const training = { maxSteps: 300 };
+  const training = { maxSteps: 400 };
   const { file } = await writeToyJob(folder, {
     ...{ ...toy, training, worker: { ...toy.worker, env }, checkpoint: { intervalSteps: 10 } },
   });
   await chmod(join(folder, 'out'), 0o777);
   const expected = await onThisMachine(t, folder, 1);
   await kubectl(['-n', namespace, 'apply', '-f', file]);
-  await untilItTrains(namespace, 'toy');
+  await new ToldSteps(folder).untilStep(1);
   const first = await workerPod(namespace, 'toy');
   if (first === undefined) return t.fail('no worker is running');
   await kubectl(['-n', namespace, 'delete', 'pod', first.name, '--grace-period=0', '--force']);

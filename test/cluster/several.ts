@@ -1,8 +1,10 @@
 // A job of several workers on the real cluster, its pods, and the steps that they tell.
-import { chmod } from 'node:fs/promises';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { eventually } from '../doubles/eventually.ts';
 import { writeToyJob } from '../toy/toy-job.ts';
+import { statusOf } from './a-real-job.ts';
 import { getJson, kubectl } from './access.ts';
 import { aSharedFolder } from './shared-folder.ts';
 import { ToldSteps } from './told-steps.ts';
@@ -11,7 +13,8 @@ const method = { preset: 'LoRA', adapter: { type: 'LoRA', lora: { rank: 4, alpha
 
 export interface Wanted {
   readonly workers: number;
-  readonly maxSteps: number;
+  /** When it ends; without it when `resumeFor` says so. */
+  readonly maxSteps?: number;
   readonly intervalSteps: number;
   readonly worker?: object;
   readonly checkpoint?: object;
@@ -24,10 +27,10 @@ export interface Wanted {
 export async function aJobOfSeveral(t: ExecutionContext, namespace: string, wanted: Wanted) {
   t.timeout(1_500_000);
   const folder = await aSharedFolder(namespace, 'toy');
-  const { workers, maxSteps, intervalSteps } = wanted;
+  const { workers, maxSteps = 1_000_000, intervalSteps } = wanted;
   const { file } = await writeToyJob(folder, {
     ...{ name: 'toy', claim: 'toy', method },
-    training: { maxSteps, globalBatchSize: 4 },
+    training: { maxSteps, globalBatchSize: 4, schedule: { type: 'Constant' } },
     checkpoint: { intervalSteps, ...wanted.checkpoint },
     failurePolicy: { hangTimeoutSeconds: 20, ...wanted.failurePolicy },
     worker: {
@@ -46,6 +49,7 @@ export async function aJobOfSeveral(t: ExecutionContext, namespace: string, want
   });
   await chmod(join(folder, 'out'), 0o777);
   await kubectl(['-n', namespace, 'apply', '-f', file]);
+  const told = new ToldSteps(folder);
   const pods = async () => {
     const selector = ['-l', 'anneal.dev/component=worker'];
     const { items } = (await getJson('-n', namespace, 'pods', ...selector)) as { items: Item[] };
@@ -59,7 +63,28 @@ export async function aJobOfSeveral(t: ExecutionContext, namespace: string, want
       }))
       .sort((a, b) => a.index - b.index);
   };
-  return { namespace, folder, pods, told: new ToldSteps(folder) };
+  const suspend = async () => {
+    await patchSpec(namespace, { suspend: true });
+    await eventually(
+      'the job is suspended',
+      async () => (await statusOf(namespace, 'toy')).phase === 'Suspended',
+      { withinMs: 120_000, everyMs: 250 },
+    );
+  };
+  /** Of a suspended job: it goes on, and ends some steps later. How far it has come by then is the machine's affair. */
+  const resumeFor = async (steps: number) => {
+    const end = told.last.step + steps;
+    await patchSpec(namespace, { suspend: false, training: { maxSteps: end } });
+    // For whoever runs the same file on this machine.
+    const text = await readFile(file, 'utf8');
+    await writeFile(file, text.replace(`maxSteps: ${maxSteps}`, `maxSteps: ${end}`));
+  };
+  return { namespace, folder, pods, told, suspend, resumeFor };
+}
+
+function patchSpec(namespace: string, spec: object) {
+  const change = ['--type=merge', '-p', JSON.stringify({ spec })];
+  return kubectl(['-n', namespace, 'patch', 'finetunejob', 'toy', ...change]);
 }
 
 export type JobOfSeveral = Awaited<ReturnType<typeof aJobOfSeveral>>;

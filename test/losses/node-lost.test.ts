@@ -20,7 +20,7 @@ test('workers of a node that is gone are replaced, and what still runs there spo
     features: { forceReplace: true },
   });
   const job = await aJobOfSeveral(t, namespace, {
-    ...{ workers: 2, maxSteps: 1500, intervalSteps: 20 },
+    ...{ workers: 2, intervalSteps: 20 },
     checkpoint: { destination: { persistentVolumeClaim: { claimName: 'toy', path: 'saved' } } },
     failurePolicy: { nodeLostPolicy: 'ForceReplace', nodeLostGraceSeconds: 5 },
     spread: 'ScheduleAnyway',
@@ -41,6 +41,8 @@ test('workers of a node that is gone are replaced, and what still runs there spo
     t.log(`node ${lost.node} gone: next world after ${((next.at - began) / 1000).toFixed(1)} s`);
     const nodes = (await job.pods()).filter(({ uid }) => uid !== lost.uid).map(({ node }) => node);
     t.false(nodes.includes(lost.node), `the replacement is on ${nodes}`);
+    await job.suspend();
+    await job.resumeFor(10);
     await untilComplete(t, job.namespace, 'toy');
   } finally {
     await kubelet.restart();
