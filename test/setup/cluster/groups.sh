@@ -17,3 +17,10 @@ group() { # NAME: makes it in each hierarchy
     fi
   done
 }
+
+# A group weighs as much as one process outside of it: beside a compiler a whole cluster would hardly move.
+weigh() { # NAME PROCESSES: as much as so many
+  local shares=/sys/fs/cgroup/cpu/$1/cpu.shares weight=/sys/fs/cgroup/$1/cpu.weight
+  [[ ! -f $shares ]] || echo $((1024 * $2)) > "$shares"
+  [[ ! -f $weight ]] || echo $((100 * $2)) > "$weight"
+}

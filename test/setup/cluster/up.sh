@@ -13,6 +13,7 @@ need iptables:iptables nft:nftables ipset:ipset ip:iproute2 openssl:openssl
 "$here/down.sh"
 mkdir -p "$PKI" "$S/log" "$R"
 group anneal
+weigh anneal 4
 group anneal/host
 authority
 control_plane_certificates
