@@ -27,6 +27,8 @@ export interface SimTrainer {
   copy: { readonly step: number; readonly chain: string | undefined } | undefined;
   step: number;
   chain: string;
+  /** Of the newest checkpoint that it saved or found. */
+  savedStep: number;
   /** Since when its world is not whole. */
   alone: number | undefined;
 }
@@ -68,13 +70,18 @@ export class Trainers {
 
   start(
     generation: number,
-    given: Omit<SimTrainer, 'state' | 'step' | 'chain' | 'alone'>,
+    given: Omit<SimTrainer, 'state' | 'step' | 'savedStep' | 'chain' | 'alone'>,
   ): SimTrainer {
     const steps = [...this.#of(generation)].map(([key]) => partsOf(key).step);
     const step = Math.max(0, ...steps);
     const trainer: SimTrainer = {
       ...given,
-      ...{ step, chain: this.files.get(`${generation}/${step}`) ?? '', alone: undefined },
+      ...{
+        step,
+        savedStep: step,
+        chain: this.files.get(`${generation}/${step}`) ?? '',
+        alone: undefined,
+      },
       state: {
         ...{ type: 'Running', generation, asked: 'Nothing', save: { asked: 0, done: false } },
         ...{ since: this.#now(), restored: false, saved: undefined },
@@ -138,7 +145,9 @@ export class Trainers {
       }
       this.#keepCopies(each);
       const isDone = each.step === totalSteps;
-      this.#said(each, stops || saves || isDone || each.step % saveEvery === 0);
+      // One that goes on from a copy may have passed the step of a checkpoint that was lost.
+      const isDue = each.step - each.savedStep >= saveEvery;
+      this.#said(each, stops || saves || isDone || isDue);
     }
     for (const each of world) {
       if (stops && each.step < totalSteps) this.end(each, 'Stopped');
@@ -178,7 +187,10 @@ export class Trainers {
     const { state, step, chain } = trainer;
     if (state.type !== 'Running') return;
     const { generation } = state;
-    if (isSaved) this.files.set(`${generation}/${step}`, chain);
+    if (isSaved) {
+      this.files.set(`${generation}/${step}`, chain);
+      trainer.savedStep = step;
+    }
     trainer.state = {
       ...state,
       restored: true,
