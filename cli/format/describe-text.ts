@@ -110,11 +110,17 @@ function whereRows(job: Job, row: Row): readonly string[] {
       'world',
       status.rendezvous?.generation === undefined
         ? undefined
-        : `generation ${status.rendezvous.generation}, opened by ${status.rendezvous.openedBy}`,
+        : `generation ${status.rendezvous.generation}, opened by ${openerWords(job)}`,
     ),
     ...row('queue', status.queue?.name),
     ...row('avoided', status.restarts?.excludedNodes?.join(', ')),
   ];
+}
+
+/** A worker by its pod; any other is a process of the operator, whose name tells nobody anything. */
+function openerWords({ name, status }: Job): string {
+  const by = status.rendezvous?.openedBy ?? '';
+  return by.startsWith(`${name}-w`) ? by : 'the operator';
 }
 
 function nowRows({ job, losses, happenings }: Described, row: Row, style: DescribeStyle) {

@@ -140,12 +140,8 @@ function restartingWords(job: Job): Why {
   const when = restarts?.nextStartTime;
   const counted = restarts?.counted ?? 0;
   const most = job.spec.failurePolicy.maxRestarts;
-  const isPodLost = condition(job, 'Restarting')?.reason === 'PodFailed';
   return {
-    happened: [
-      ...(isPodLost ? ['A pod of the workers ended or was deleted.'] : []),
-      messageOf(job, 'Restarting') ?? sentence(restarts?.lastCause ?? 'Workers left'),
-    ].join(' '),
+    happened: messageOf(job, 'Restarting') ?? sentence(restarts?.lastCause ?? 'Workers left'),
     doing:
       `The workers form a new world${from === undefined ? '' : ` and go on from step ${from}`}` +
       `${when === undefined ? '' : `, not before ${clockText(Date.parse(when) / 1000)}`}. ${counted} of ${most} restarts are used.`,

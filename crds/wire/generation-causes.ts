@@ -2,7 +2,7 @@
 export const generationCauses = {
   Start: { counted: false, meaning: 'The workers of an epoch started.' },
   ProcessFailed: { counted: true, meaning: 'A training process ended badly.' },
-  PodFailed: { counted: true, meaning: 'A worker pod ended badly.' },
+  PodFailed: { counted: true, meaning: 'A worker pod ended or was deleted.' },
   Hang: { counted: true, meaning: 'No step ended for too long.' },
   MemberUnreachable: { counted: true, meaning: 'A worker could not be reached by the others.' },
   Rollback: { counted: false, meaning: 'Numbers were not finite; an earlier checkpoint is taken.' },
