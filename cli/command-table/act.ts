@@ -41,7 +41,7 @@ export function addSubmit(program: Command, at: Surroundings, perform: Perform):
     .option('--set <path=value>', 'change a field of the file (repeatable)', assignments)
     .option('--name <name>', 'name in place of the one in the file')
     .option('--generate-name <prefix>', 'let the cluster complete the name')
-    .option('--label <key=value>', 'label (repeatable)', keyValue)
+    .option('-l, --label <key=value>', 'label (repeatable)', keyValue)
     .addOption(
       new Option('--dry-run <where>', 'check, and change nothing').choices(['client', 'server']),
     )

@@ -189,6 +189,7 @@ function addLogs(program: Command, at: Surroundings, perform: Perform): void {
       'Prints the lines of all workers in the order of time. A line that several of them say is printed once.',
     )
     .option('-f, --follow', 'go on with new lines')
+    .option('--full', 'on a screen, with search and scrolling')
     .option('--rank <numbers>', 'only these workers, such as 0,2 or 0-3')
     .option('--since <time>', 'only lines of the last 30s, 10m, 2h')
     .option('--tail <n>', 'only the last lines', wholeNumber)
@@ -202,13 +203,18 @@ function addLogs(program: Command, at: Surroundings, perform: Perform): void {
     .option('--operator', 'what the operator says of this job')
     .option('--raw', 'only the words, as they were said');
   withOutput(withLook(withSource(command)), ['text', 'json']);
-  withVerbosity(command).action((name: string, flags: LookFlags & LogsFlags) =>
-    perform(() =>
-      look(flags, at, async (looking) => {
-        const { logsFromTerminal } = await import('../commands/logs-from-terminal.ts');
-        return logsFromTerminal(name, flags, looking);
-      }),
-    ),
+  withVerbosity(command).action(
+    (name: string, flags: LookFlags & LogsFlags & { readonly full?: boolean }) =>
+      perform(() =>
+        look(flags, at, async (looking) => {
+          if (flags.full) {
+            const { watchLogs } = await import('../commands/watch-from-terminal.ts');
+            return watchLogs(name, flags, looking);
+          }
+          const { logsFromTerminal } = await import('../commands/logs-from-terminal.ts');
+          return logsFromTerminal(name, flags, looking);
+        }),
+      ),
   );
 }
 

@@ -4,6 +4,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runFiles } from '../../crds/wire/run-folder.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
+import { outsideOfPod } from '../jobs/data-places.ts';
 import { type Job, localNamespace } from '../jobs/job.ts';
 
 interface Checkpoint {
@@ -73,7 +74,8 @@ function fromMessages({ status }: Job, messages: readonly Telemetry[]): readonly
   const found = new Map<number, Found>();
   for (const message of messages) {
     if (message.type !== 'checkpoint') continue;
-    const { step, path: place, bytes, time } = message;
+    const { step, path, bytes, time } = message;
+    const place = outsideOfPod(path);
     found.set(step, { step, place, bytes, time: new Date(time * 1000).toISOString() });
   }
   const { latestStep, latestURI = '', latestTime } = status.checkpoint ?? {};

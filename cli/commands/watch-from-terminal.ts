@@ -17,12 +17,12 @@ import { colorsOf } from '../output.ts';
 import { emptyJob, isOver, type JobEvent, type JobState, seeJob } from '../screens/job/model.ts';
 import type { Question } from '../screens/navigation.ts';
 import { cancel, checkpoint, pause, requireCluster, resume } from './act.ts';
-import type { Looking } from './look-from-terminal.ts';
+import { type Looking, withJob } from './look-from-terminal.ts';
 
 export interface WatchFlags {
   readonly display: DisplayFlags['display'];
   readonly accessible?: boolean;
-  readonly color?: boolean;
+  readonly color?: boolean | undefined;
   readonly theme?: Theme | undefined;
   readonly motion?: boolean | undefined;
   /** False: 0 whatever became of the job. */
@@ -63,6 +63,24 @@ export async function watchFromTerminal(
   }
   const state = await lines(source, job, flags, looking);
   return ended(state, source, flags, looking);
+}
+
+/** `logs --full`: the screen of a job, opened at its log. Nobody stays for the end of the job. */
+export async function watchLogs(
+  word: string,
+  { color, theme }: Pick<WatchFlags, 'color' | 'theme'>,
+  looking: Looking,
+): Promise<number> {
+  const flags = { display: 'auto', color, theme, exitStatus: false, until: undefined } as const;
+  if (!(await wantsScreen(flags, looking))) {
+    const message = '--full is a screen, and this is no terminal that shows one';
+    throw new UserError({ code: 'E_USAGE', message, hint: 'leave --full out for plain lines' });
+  }
+  return withJob(word, looking, async (job, source) => {
+    const { state, interrupted } = await screen(source, job, flags, looking, 'Logs');
+    ended(state, source, flags, looking);
+    return interrupted ? failureOf('E_INTERRUPTED').cliExit : 0;
+  });
 }
 
 /** Newest first. */
@@ -217,6 +235,7 @@ async function screen(
   job: Job | undefined,
   flags: WatchFlags,
   looking: Looking,
+  first: 'Job' | 'Logs' = 'Job',
 ): Promise<{ readonly state: JobState; readonly interrupted: boolean }> {
   const { config, output, signal } = looking;
   const { Live } = await import('../screens/live.ts');
@@ -235,13 +254,13 @@ async function screen(
   if (job !== undefined) live.open(job, { logs: false, previous: false });
   // The screen of one job closes when the job has ended, and leaves its summary.
   live.subscribe(() => {
-    if (key !== undefined && isDone(source, live.job(key))) stop.abort();
+    if (key !== undefined && first === 'Job' && isDone(source, live.job(key))) stop.abort();
   });
   const { showApp } = await loadScreens();
   await showApp(
     {
       ...{ live, place: source.place, now, glyphs: output.glyphs },
-      first: key === undefined ? { type: 'Board' } : { type: 'Job', key },
+      first: key === undefined ? { type: 'Board' } : { type: first, key },
       isCluster: source.type === 'cluster',
       namespaces: looking.flags.allNamespaces === true,
       ...{ color: colorsOf(config, flags), keys: config.keys },

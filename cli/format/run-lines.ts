@@ -3,6 +3,7 @@
 import type { Telemetry, TelemetryOf } from '../../crds/wire/telemetry.ts';
 import { emptyRun, type RunState, secondsLeft, see } from '../screens/run/model.ts';
 import { harmless } from './harmless.ts';
+import { predictedWords } from './memory-words.ts';
 import { bytes, count, percent, real, seconds } from './numbers.ts';
 import { reloadWords, summaryLines } from './run-summary.ts';
 import type { RunView } from './run-view.ts';
@@ -88,13 +89,13 @@ function wordsOf(message: Telemetry): readonly string[] {
 }
 
 function planLines(plan: TelemetryOf<'plan'>): readonly string[] {
-  const { model, memory, blocks } = plan;
+  const { model, blocks } = plan;
   const share = (100 * plan.trainableParameters) / model.parameters;
   return [
     `plan       ${model.name} · ${model.family}, ${count(model.parameters)} parameters`,
     `           ${plan.method} · ${count(plan.trainableParameters)} trained (${share.toFixed(1)} %)`,
     `           ${plan.totalSteps} steps of up to ${count(plan.tokensPerStep)} tokens · ${plan.device}, ${processorWords(plan)}`,
-    `           memory ${bytes(memory.peak)} predicted${(plan.workers ?? 1) > 1 ? ' for each' : ''} · ${blocksInWords(blocks)}`,
+    `           memory ${predictedWords(plan)} · ${blocksInWords(blocks)}`,
     ...(plan.firstStep > 0 ? [`           going on after step ${plan.firstStep}`] : []),
   ];
 }

@@ -60,9 +60,13 @@ function lossWords({ evaluation, training, dataset, result }: RunReport): string
   return `${loss} ${held} (perplexity ${real(before.perplexity, 2)} → ${real(after.perplexity, 2)})`;
 }
 
-function memoryWords({ measured, predicted }: RunReport['memory']): string {
+function memoryWords({ measured, predicted, publish }: RunReport['memory']): string {
   const peak = `${bytes(measured.peak)} at most`;
-  return predicted === undefined ? peak : `${peak}, ${bytes(predicted.peak)} predicted`;
+  const training = predicted === undefined ? peak : `${peak}, ${bytes(predicted.peak)} predicted`;
+  const written = publish?.measured ?? 0;
+  if (publish === undefined || written <= measured.peak) return training;
+  const words = `${bytes(written)} to write the result, ${bytes(publish.predicted)} predicted`;
+  return `${training}; ${words}`;
 }
 
 function artifactWords({

@@ -66,6 +66,12 @@ export function uriOf({ claimName, path }: VolumePlace): string {
   return `pvc://${claimName}/${path}`;
 }
 
+/** `pvc://notes/out` for `/volumes/notes/out`, the folder that only a pod knows; any other path stays. */
+export function outsideOfPod(path: string): string {
+  const inside = below(podPath.volumes, path);
+  return inside === '' ? path : `pvc://${inside}`;
+}
+
 /** Records and checkpoints of the run, where they lie on a volume. */
 function runFolderOf({ spec }: ChildJob): readonly (VolumePlace | undefined)[] {
   const variables = spec.template.spec.containers.flatMap(({ env }) => env);

@@ -21,6 +21,7 @@ async function watching(
   t: ExecutionContext,
   words: readonly string[],
   options: TerminalOptions = {},
+  command = 'watch',
 ): Promise<Watching> {
   const cache = await temporaryFolder();
   const child = spawn(process.execPath, [quiet, livingRun, cache.path, '40'], {
@@ -28,7 +29,7 @@ async function watching(
   });
   await once(child.stdout!, 'data');
   const shell = 'echo what was before; exec "$0" "$@"';
-  const args = ['-c', shell, process.execPath, quiet, program, 'watch', ...words, '--local'];
+  const args = ['-c', shell, process.execPath, quiet, program, command, ...words, '--local'];
   const env = { ANNEAL_CACHE: cache.path, TZ: 'UTC', ...options.env };
   const terminal = new Terminal('/bin/sh', args, { ...options, env });
   t.teardown(async () => {
@@ -83,6 +84,25 @@ test('a run that fails ends the screen with its reason and exit code 10', async 
     at.text(),
     /✗ first\/1 failed[\s\S]*first\/1 failed: the loss was not finite\nhint: anneal why first\/1/,
   );
+});
+
+test('logs --full opens the screen at the log, and q leaves it', async (t) => {
+  const at = await watching(t, ['first', '-f', '--full'], {}, 'logs');
+  at.order('say 12');
+  await at.terminal.shows(/first\/1 · logs of all workers[\s\S]*held out/);
+  t.is(at.terminal.buffer, 'alternate');
+  at.terminal.type('q');
+  t.is(await at.terminal.ended(), 0);
+  leftClean(t, at);
+});
+
+test('without motion no bar fills', async (t) => {
+  const at = await watching(t, ['first', '--no-motion'], { columns: 80, rows: 24 });
+  at.order('say 12');
+  await at.terminal.shows(/\n15 % {2}step 6\/40/);
+  t.notRegex(at.text(), /[█░]/);
+  at.terminal.type('q');
+  t.is(await at.terminal.ended(), 0);
 });
 
 test('keys lead from the board to a job, its logs, a text, the help and back; q leaves and changes nothing', async (t) => {

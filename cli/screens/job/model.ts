@@ -99,10 +99,9 @@ function seeHeard(state: JobState, heard: Heard, at: number): JobState {
     case 'UpToDate':
       return backOnBus(state);
     case 'PodEvent':
-      // What a node has is looked up where it matters; on the screen it would hide what happened.
       return withHappened(
         backOnBus(state),
-        heard.event.type === 'NodeChecked' ? [] : [fromPodEvent(heard.event)],
+        unshown.has(heard.event.type) ? [] : [fromPodEvent(heard.event)],
       );
     case 'Beat':
       return { ...backOnBus(state), workers: withBeat(state.workers, heard.index, heard.beat) };
@@ -190,6 +189,9 @@ function fromMessage(index: number, message: Telemetry): readonly Happened[] {
       return [];
   }
 }
+
+/** What a node has, and that a pod reached the bus: looked up where it matters; on the screen it would hide what happened. */
+const unshown: ReadonlySet<PodEvent['type']> = new Set(['NodeChecked', 'BusBack']);
 
 const troubles: ReadonlySet<PodEvent['type']> = new Set(['Ended', 'Hung', 'TelemetryDropped']);
 

@@ -38,11 +38,10 @@ export function Logs(props: LogsProps): ReactNode {
     ranks: rank === null ? undefined : new Set([rank]),
     ...{ since: undefined, grep: undefined, least: 'info' as const },
   };
-  const wanted = lines.filter(
-    (line) => isWanted(line, filter) && line.text.toLowerCase().includes(words),
-  );
+  const isShown = (line: LogLine): boolean =>
+    isWanted(line, filter) && (words === '' || line.text.toLowerCase().includes(words));
   // Only what is seen is put in order and folded; a window of five screens holds what comes late.
-  const near = wanted.slice(Math.max(0, wanted.length - scroll - 5 * height));
+  const near = lastOf(lines, isShown, scroll + 5 * height);
   const rows = foldLines(near).flatMap((line) => rowsOf(line, props));
   const up = Math.min(scroll, Math.max(0, rows.length - height));
   const last = rows.length - up;
@@ -66,6 +65,20 @@ export function Logs(props: LogsProps): ReactNode {
       {typing || search !== '' ? <Line look={look}>{`/${search}${typing ? '▏' : ''}`}</Line> : null}
     </Box>
   );
+}
+
+/** The last so many that are wanted; those before them are not looked at, ten times a second. */
+function lastOf(
+  lines: readonly LogLine[],
+  isShown: (line: LogLine) => boolean,
+  count: number,
+): readonly LogLine[] {
+  const found: LogLine[] = [];
+  for (let at = lines.length - 1; at >= 0 && found.length < count; at--) {
+    const line = lines[at];
+    if (line !== undefined && isShown(line)) found.push(line);
+  }
+  return found.reverse();
 }
 
 interface Row {

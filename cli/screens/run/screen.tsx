@@ -4,6 +4,7 @@ import { Box, Text } from 'ink';
 import type { ReactNode } from 'react';
 import type { GlyphSet } from '../../format/glyphs.ts';
 import { harmless } from '../../format/harmless.ts';
+import { predictedWords, trainingPeak } from '../../format/memory-words.ts';
 import { bytes, count, percent, real, seconds } from '../../format/numbers.ts';
 import { type Colors, shadeOf } from '../../format/palette.ts';
 import { bar, boundsOf, plot, trailingMeans } from '../../format/plot.ts';
@@ -196,13 +197,13 @@ function meanWords(mean: number): string {
 function Numbers({ state: { step, plan }, columns, glyphs }: RunScreenProps): ReactNode {
   if (step === null) {
     if (plan === null) return null;
-    return <Line>{glyphs.text(`memory ${bytes(plan.memory.peak)} predicted`)}</Line>;
+    return <Line>{glyphs.text(`memory ${predictedWords(plan)}`)}</Line>;
   }
   const speed = `loss ${real(step.loss)} · ${count(Math.round(step.tokensPerSecond))} tok/s`;
   if (columns < 60) return <Line>{glyphs.text(speed)}</Line>;
   const more = `learning rate ${step.learningRate.toExponential(1)} · gradient ${real(step.gradNorm, 2)}`;
   const { now, peak } = step.memory;
-  const predicted = plan === null ? '' : ` · ${bytes(plan.memory.peak)} predicted`;
+  const predicted = plan === null ? '' : ` · ${bytes(trainingPeak(plan))} predicted`;
   return (
     <>
       <Line>{glyphs.text(`${speed} · ${more}`)}</Line>

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { type ChildJob, dataPlacesOf, uriOf } from '../../../cli/jobs/data-places.ts';
+import { type ChildJob, dataPlacesOf, outsideOfPod, uriOf } from '../../../cli/jobs/data-places.ts';
 import type { Changes } from '../../builders/job.ts';
 import { aListedJob } from '../../builders/listed-job.ts';
 
@@ -53,3 +53,9 @@ for (const folder of ['/volumes/notes', '/volumes/notes/', '/volumes/notes/../ot
     t.deepEqual(places(folder).volumes, []);
   });
 }
+
+test('a folder of a pod is told by its claim, any other path as it is', (t) => {
+  t.is(outsideOfPod('/volumes/notes/out/step-3'), 'pvc://notes/out/step-3');
+  t.is(outsideOfPod('/var/cache/anneal/run'), '/var/cache/anneal/run');
+  t.is(outsideOfPod('pvc://notes/out'), 'pvc://notes/out');
+});
