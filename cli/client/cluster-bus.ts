@@ -89,7 +89,13 @@ async function viewToken(kube: Kube, namespace: string, signal: AbortSignal): Pr
   const path = `/api/v1/namespaces/${namespace}/serviceaccounts/default/token`;
   const spec = { audiences: [viewAudience(group, namespace)], expirationSeconds: tokenSeconds };
   const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec };
-  return answer.parse(await kube.send({ verb: 'POST', path, body }, signal)).status.token;
+  const { data } = answer.safeParse(await kube.send({ verb: 'POST', path, body }, signal));
+  if (data !== undefined) return data.status.token;
+  throw new TerminalError({
+    code: 'E_BUS_UNAVAILABLE',
+    message: `the API server gave no token for the bus of ${namespace}`,
+    hint: 'kubectl create token default shows whether it gives any',
+  });
 }
 
 async function readyPod(kube: Kube, namespace: string, signal: AbortSignal) {

@@ -57,7 +57,7 @@ export async function prepareErasure({ source, job, signal }: Omit<Erasing, 'tim
   return erasure;
 }
 
-/** After the job is gone: waits until its last pod is, which may still write, then until everything is removed. */
+/** After the job is gone: waits until its last pod has ended, which may still write, then until everything is removed. */
 export async function erase({ source, job, timeoutMs, signal }: Erasing, { manifest }: Erasure) {
   if (manifest === undefined) return;
   const { namespace, name, uid } = job;
@@ -74,7 +74,7 @@ export async function erase({ source, job, timeoutMs, signal }: Erasing, { manif
   const labelSelector = `${label.jobUid}=${uid}`;
   await until(async () => {
     const { objects } = await listAll(source.kube, { path: pods, labelSelector }, signal);
-    return objects.length === 0;
+    return objects.every(hasEnded);
   });
   const path = jobsPath(namespace);
   const made = madeJob.parse(
@@ -89,6 +89,13 @@ export async function erase({ source, job, timeoutMs, signal }: Erasing, { manif
   });
 }
 
+/** It writes no more; the garbage collector takes its record in its own time. */
+function hasEnded(object: object): boolean {
+  const { data } = podRecord.safeParse(object);
+  return data?.status.phase === 'Succeeded' || data?.status.phase === 'Failed';
+}
+
+const podRecord = z.object({ status: z.object({ phase: z.string() }) });
 const madeJob = z.object({
   metadata: z.object({ name: z.string() }),
   status: z

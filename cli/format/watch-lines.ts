@@ -131,8 +131,10 @@ function changes(before: JobState, after: JobState): readonly Said[] {
 
 function phaseText(job: Job | null): string {
   if (job === null) return '';
+  const phase = phaseOf(job);
   const summary = job.status.workers?.summary;
-  return summary === undefined ? phaseOf(job) : `${phaseOf(job)}, ${summary} workers`;
+  // Later the count lags behind: what trains says how many train.
+  return phase === 'Starting' && summary !== undefined ? `${phase}, ${summary} workers` : phase;
 }
 
 function timeOf({ job, run }: JobState): number {

@@ -18,7 +18,7 @@ export function watchSummary(state: JobState, style: SummaryStyle): readonly str
   const { job, gone } = state;
   const { paint, command, isCluster } = style;
   if (job === null) return [];
-  if (gone) return [`✗ ${job.name} was deleted; checkpoints and results stay`];
+  if (gone) return [`✗ ${job.name} was deleted`];
   const phase = phaseOf(job);
   const { glyph, ...look } = styleOf(phase);
   if (!isOver(state)) {
@@ -39,7 +39,9 @@ export function watchSummary(state: JobState, style: SummaryStyle): readonly str
       : [`step ${progress.step}/${progress.totalSteps ?? '?'}`]),
     ...lossWords(job.status),
     ...(progress?.tokensSeen === undefined ? [] : [`${shortCount(progress.tokensSeen)} tokens`]),
-    ...(restarts?.counted ? [`${restarts.counted} restarts`] : []),
+    ...(restarts?.counted
+      ? [`${restarts.counted} ${restarts.counted === 1 ? 'restart' : 'restarts'}`]
+      : []),
   ];
   const word = phase === 'Succeeded' ? 'succeeded' : 'failed';
   const why = whyOf(job, command);

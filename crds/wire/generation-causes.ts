@@ -1,6 +1,6 @@
 // Why a new world is formed. Only what is the job's own fault counts against its budget of restarts.
 export const generationCauses = {
-  Start: { counted: false, meaning: 'The workers of an epoch started.' },
+  Start: { counted: false, meaning: 'The workers started.' },
   ProcessFailed: { counted: true, meaning: 'A training process ended badly.' },
   PodFailed: { counted: true, meaning: 'A worker pod ended or was deleted.' },
   Hang: { counted: true, meaning: 'No step ended for too long.' },
@@ -14,6 +14,12 @@ export const generationCauses = {
 } as const;
 
 export type GenerationCause = keyof typeof generationCauses;
+
+/** The meaning as a part of a sentence. */
+export function causeInWords(cause: GenerationCause): string {
+  const { meaning } = generationCauses[cause];
+  return `${meaning.charAt(0).toLowerCase()}${meaning.slice(1)}`.replace(/\.$/, '');
+}
 
 export const generationCauseNames = Object.keys(generationCauses) as [
   GenerationCause,

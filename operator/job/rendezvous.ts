@@ -1,5 +1,5 @@
 // Whether a world is training. With a bus its state record says so; without one a single worker trains when its pod is ready.
-import { generationCauses } from '../../crds/wire/generation-causes.ts';
+import { causeInWords } from '../../crds/wire/generation-causes.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
 import { timeText } from '../runtime/conditions.ts';
 import { type Call, none, type Opinion } from './decision.ts';
@@ -111,7 +111,7 @@ function readinessDue(view: View, size: number, committedAt: string | undefined)
 
 function open(view: View, state: StateRecord): Opinion {
   const { cause, at } = state.opened;
-  const message = `generation ${state.generation} is being formed: ${clause(generationCauses[cause].meaning)}`;
+  const message = `generation ${state.generation} is being formed: ${causeInWords(cause)}`;
   const opinion = forming(view, message, cause);
   const status = { ...opinion.status, ...mirrored(view, state, undefined, undefined) };
   const due = agreementDue(view, at);
@@ -133,11 +133,6 @@ function open(view: View, state: StateRecord): Opinion {
     status: { ...status, ...found.status },
     calls,
   };
-}
-
-/** A sentence as the end of another one. */
-function clause(sentence: string): string {
-  return `${sentence.charAt(0).toLowerCase()}${sentence.slice(1)}`.replace(/\.$/, '');
 }
 
 /** Undefined while somebody is still missing: then that is what is waited for. */

@@ -2,7 +2,7 @@
 // decides on is on the bus or can be seen again, so it may be killed between any two lines.
 import { toAnnealError } from '../../crds/errors.ts';
 import { isFailureCode } from '../../crds/failures.ts';
-import { generationCauses } from '../../crds/wire/generation-causes.ts';
+import { causeInWords } from '../../crds/wire/generation-causes.ts';
 import type { LastWords } from '../../crds/wire/last-words.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
 import type { Clock } from '../clock.ts';
@@ -250,7 +250,7 @@ export class Supervisor {
     const opened = { by: config.pod.name, cause, at: this.#time() };
     const ending = this.#process?.state.type === 'Ended' ? this.#process.state.ending : undefined;
     if (!(await writer.changeState((state) => withGeneration(state, opened, change)))) return;
-    const why = typeof ending === 'object' ? ending.message : generationCauses[cause].meaning;
+    const why = typeof ending === 'object' ? ending.message : causeInWords(cause);
     report.event('Ended', `${why}; a new generation is opened (${cause})`, {
       ...(typeof ending === 'object' ? { code: ending.code } : {}),
     });

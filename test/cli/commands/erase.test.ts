@@ -95,12 +95,29 @@ test('nothing is removed while a pod of the job is there, which may still write'
   const { metadata } = cluster.get('first') as { metadata: { uid: string } };
   const labels = { 'anneal.dev/job-uid': metadata.uid };
   const at = { collection: pods, namespace, name: 'first-w1-0' };
-  cluster.server.objects.create(at, { metadata: { name: at.name, namespace, labels } });
+  const metadataOfPod = { name: at.name, namespace, labels };
+  cluster.server.objects.create(at, { metadata: metadataOfPod, status: { phase: 'Running' } });
   const words = ['--delete-data', '--confirm', 'first', '--timeout', '1'];
   const told = await cluster.anneal('cancel', 'first', ...words);
   t.is(told.code, 6);
   t.regex(told.err, /first is cancelled, and its data was not removed within 1 s\nhint: /);
   t.is(erasers(cluster).length, 0);
+});
+
+test('a pod that has ended is not waited for', async (t) => {
+  await using cluster = await aCluster();
+  putTrained(cluster, 'Running');
+  runErasers(cluster, { succeeded: 1 });
+  const { metadata } = cluster.get('first') as { metadata: { uid: string } };
+  const labels = { 'anneal.dev/job-uid': metadata.uid };
+  for (const phase of ['Succeeded', 'Failed']) {
+    const name = `first-${phase.toLowerCase()}`;
+    const pod = { metadata: { name, namespace, labels }, status: { phase } };
+    cluster.server.objects.create({ collection: pods, namespace }, pod);
+  }
+  const words = ['--delete-data', '--confirm', 'first', '--timeout', '60'];
+  t.is((await cluster.anneal('cancel', 'first', ...words)).code, 0);
+  t.is(erasers(cluster).length, 1);
 });
 
 test('without the right name, or with --no-wait, nothing is done', async (t) => {
