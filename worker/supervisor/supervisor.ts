@@ -226,7 +226,7 @@ export class Supervisor {
     const from = world.restore?.step ?? record.checkpoint?.step ?? 0;
     const place = seat.size === 1 ? '' : ` as rank ${seat.rank} of ${seat.size}`;
     const memory = world.restore === undefined ? '' : ', from memory';
-    const goes = from === 0 ? 'begins' : `goes on after step ${from}`;
+    const goes = generation === 1 && from === 0 ? 'begins' : `goes on after step ${from}`;
     const text = `training of generation ${generation} ${goes}${place}${memory}`;
     report.event('Started', text, { generation, step: from });
     this.#process = await training.start({
