@@ -1,6 +1,7 @@
 // The role `train`: prepared model and data in, checkpoints and a report out. Puts the parts together
 // as the job says and hands them to the loop.
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { programVersion, type ResolvedMethod, resolveMethod } from '../crds/index.ts';
 import { copyBytes } from '../crds/plan/copies.ts';
 import { type MemoryPlan, planMemory } from '../crds/plan/memory.ts';
@@ -98,7 +99,7 @@ export const trainRole: Role = async (context) => {
     new StateCopies(trained, { plan: config.copies, room: () => roomBeside(config), ...saving });
   const scores = await blockScores(context, { method, prepared, model, feed, world });
   const restored = await restoreInto(held, () => checkpoints.restore(config.copies?.from));
-  if (restored === null) chooseAllCodes(context, run, method, files, model);
+  if (restored === null) await chooseAllCodes(context, run, method, files, model);
   emit(recorder.planMessage(restored?.step ?? 0));
   if (!memory.fits) emit(doesNotFit(memory));
   using shelf = new FileShelf(folder);
@@ -122,25 +123,28 @@ export const trainRole: Role = async (context) => {
 };
 
 /** A run that begins chooses the codes that weights are stored as; one that goes on has them. */
-function chooseAllCodes(
+async function chooseAllCodes(
   { emit, stop }: RoleContext,
   run: RunRecord,
   method: ResolvedMethod,
   files: ModelFiles,
   model: Model,
-): void {
+): Promise<void> {
   const choice = codebookOf(method);
   if (choice === null) return;
   const report = { type: 'stage', stage: 'Prepare', subject: 'codes of weights' } as const;
+  const seed = BigInt(run.spec.training.seed);
   emit({ ...report, state: 'Started' });
-  const left = fillCodebooks(modelSource(files), model.parameters, {
-    ...{ choice, seed: BigInt(run.spec.training.seed) },
-    onMatrix(done, total) {
-      stop.throwIfAborted();
-      emit({ ...report, state: 'Running', unit: 'Tensors', done, total });
-    },
-  });
-  const note = `what codes leave out is ${(100 * left).toPrecision(3)} % of the weights`;
+  let share = 0;
+  for (const filled of fillCodebooks(modelSource(files), model.parameters, { choice, seed })) {
+    const { done, total, left } = filled;
+    share = left;
+    emit({ ...report, state: 'Running', unit: 'Tensors', done, total });
+    // A wish to stop is heard here, and nowhere inside a matrix.
+    await setImmediate();
+    stop.throwIfAborted();
+  }
+  const note = `what codes leave out is ${(100 * share).toPrecision(3)} % of the weights`;
   emit({ ...report, state: 'Done', note });
 }
 

@@ -84,7 +84,7 @@ export function aToyModel(options: ToyModelOptions = {}, shareOut?: ShareOut): M
     ...(shareOut === undefined ? {} : { shareOut }),
   });
   if (codebook !== null) {
-    fillCodebooks(source, model.parameters, { choice: codebook, seed: 1n });
+    for (const _ of fillCodebooks(source, model.parameters, { choice: codebook, seed: 1n }));
   }
   return model;
 }

@@ -418,6 +418,26 @@ test('PV-Tuning keeps codes, tells which changed, and publishes the same bits in
   t.is(shapeOf('weight'), undefined);
 });
 
+test('a run that is stopped while codes are chosen stops there, and begins again', async (t) => {
+  const run = await aRun(t, {
+    name: 'pv-stopped',
+    method: { preset: 'PVTuning', base: { type: 'Codebook', codebook: { bits: 4, groupSize: 4 } } },
+    training: { maxSteps: 1, learningRate: '1e-2' },
+    formats: ['AQLM'],
+  });
+  await run.prepare();
+  const chosen: number[] = [];
+  run.onMessage = (message) => {
+    if (message.type !== 'stage' || message.state !== 'Running') return;
+    if (message.subject === 'codes of weights' && chosen.push(message.done ?? 0) === 2) run.stop();
+  };
+  await t.throwsAsync(run.train(), { name: 'AbortError' });
+  t.deepEqual(chosen, [1, 2]);
+  run.startAgain();
+  await run.train();
+  t.is((await run.trained()).report.training.steps, 1);
+});
+
 test('Q-GaLore keeps codes of 8 bits for the matrices of blocks, and publishes what they stand for', async (t) => {
   const run = await aRun(t, {
     name: 'q-galore',

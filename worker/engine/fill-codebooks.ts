@@ -11,16 +11,21 @@ import type { Parameters } from './parameters.ts';
 interface Filling {
   readonly choice: CodeChoice;
   readonly seed: bigint;
-  /** Called behind each matrix; may throw. */
-  readonly onMatrix?: (done: number, total: number) => void;
 }
 
-/** Chooses codes in place; returns how far they are from the weights, `|W - W'| / |W|` over all. */
-export function fillCodebooks(
+interface Filled {
+  readonly done: number;
+  readonly total: number;
+  /** How far the codes so far are from the weights: `|W - W'| / |W|` over all. */
+  readonly left: number;
+}
+
+/** Chooses codes in place, one matrix at each turn: whoever asks for the next can stop between them. */
+export function* fillCodebooks(
   source: ModelSource,
   parameters: Parameters,
-  { choice, seed, onMatrix }: Filling,
-): number {
+  { choice, seed }: Filling,
+): Generator<Filled> {
   const coded = parameters
     .all()
     .flatMap(({ name, value, coded: coding }) =>
@@ -31,9 +36,9 @@ export function fillCodebooks(
     const { gap, all } = fill(source, name, matrix, choice, seed);
     sums.gap += gap;
     sums.all += all;
-    onMatrix?.(done + 1, coded.length);
+    const left = Math.sqrt(sums.gap / sums.all);
+    yield { done: done + 1, total: coded.length, left };
   }
-  return Math.sqrt(sums.gap / sums.all);
 }
 
 /** Sums of squares of what codes leave out, and of the weights. */
