@@ -10,9 +10,12 @@ import { type Action, type Situation, stateOf } from './situation.ts';
 /** So long a world that may be smaller waits for all that are wanted. */
 const joinSeconds = 60;
 
-/** The youngest pod of an index is its member: an older one that finds another in its place has been replaced. */
+/**
+ * The youngest pod of an index is its member: an older one that finds it in its place has been replaced, and a younger one takes it over. Which
+ * of them joined first says nothing: on a node that is cut off from Kubernetes the old one runs on, and hears of a generation as soon as any.
+ */
 export function joining(situation: Situation): Action | undefined {
-  const { records, me, joined, now, patienceMs } = situation;
+  const { records, me, now, patienceMs } = situation;
   const { generation, world, restarts } = stateOf(situation);
   const member = records.members.get(placeOf(generation, me.index));
   if (member === undefined) {
@@ -21,7 +24,7 @@ export function joining(situation: Situation): Action | undefined {
     return pausing(situation) ?? { type: 'Join', generation };
   }
   if (member.record.podUID === me.podUID) return undefined;
-  if (joined > 0) {
+  if (Date.parse(member.record.bootAt) > me.bootAt) {
     const why = `pod ${member.record.podUID} has taken the place of this one`;
     return { type: 'Exit', code: Exit.PlannedStop, why };
   }

@@ -1,6 +1,6 @@
 // What a worker pod does next, as a table: from the first record to the result, and through everything that goes wrong on the way.
 import test from 'ava';
-import type { StateRecord } from '../../../crds/wire/state.ts';
+import type { MemberRecord, StateRecord } from '../../../crds/wire/state.ts';
 import { troubleOf } from '../../../worker/supervisor/end-of-child.ts';
 import {
   aDesired,
@@ -415,10 +415,32 @@ test(
   aTraining({
     trainer: { type: 'None' },
     state: aState({ generation: 2 }),
-    members: { '2.0': aMember('pod-younger') },
+    members: { '2.0': aYounger('pod-younger') },
   }),
   { type: 'Exit', code: 75 },
 );
+
+test(
+  'also where the world has been formed, with either of them',
+  decides,
+  aTraining({ trainer: { type: 'None' }, members: { '1.0': aYounger('pod-younger') } }),
+  { type: 'Exit', code: 75 },
+);
+
+test(
+  'a pod that was a member before takes its place again from an older one, which still runs on a lost node',
+  decides,
+  aTraining({
+    trainer: { type: 'None' },
+    state: aState({ generation: 2 }),
+    members: { '2.0': aMember('pod-on-a-lost-node') },
+  }),
+  { type: 'Join', generation: 2, over: 7 },
+);
+
+function aYounger(podUID: string): MemberRecord {
+  return { ...aMember(podUID), bootAt: new Date(startMs + 8_000).toISOString() };
+}
 
 const away = { connected: false, since: startMs + 4_000 };
 
