@@ -1,6 +1,7 @@
 // A run of the worker in this process: the roles one after the other on a folder, as main.ts starts them.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
 import { readJob } from '../../cli/client/read-job.ts';
 import { resultDigest } from '../../cli/commands/run.ts';
 import {
@@ -20,7 +21,15 @@ import { publishRole } from '../../worker/publish/publish.ts';
 import type { Role } from '../../worker/role.ts';
 import { requireRecord, writeRecord } from '../../worker/run-folder.ts';
 import { trainRole } from '../../worker/train.ts';
+import { temporaryFolder } from '../doubles/sources.ts';
 import { type ToyJobOptions, writeToyJob } from '../toy/toy-job.ts';
+
+/** In a folder that goes with the test. */
+export async function aToyRun(t: ExecutionContext, options: ToyJobOptions): Promise<ToyRun> {
+  const folder = await temporaryFolder();
+  t.teardown(() => folder[Symbol.asyncDispose]());
+  return ToyRun.make(folder.path, options);
+}
 
 export class ToyRun {
   readonly folder: string;

@@ -1,7 +1,7 @@
 // What a run leaves for others: each form read back from its folder and compared with what was trained.
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { openSafetensors } from '../../../worker/checkpoint/safetensors.ts';
 import { openModel } from '../../../worker/decoder/model-files.ts';
 import { dtypeEpsilon } from '../../../worker/tensor/dtype.ts';
@@ -9,8 +9,7 @@ import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { toArray } from '../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../worker/tensor/threads.ts';
-import { ToyRun } from '../../builders/toy-run.ts';
-import { temporaryFolder } from '../../doubles/sources.ts';
+import { aToyRun, type ToyRun } from '../../builders/toy-run.ts';
 import type { ToyJobOptions } from '../../toy/toy-job.ts';
 
 test.before(() => setThreads(1));
@@ -32,12 +31,6 @@ function loraJob(precision: 'Float32' | 'BFloat16', formats: readonly string[]):
   };
 }
 
-async function aRun(t: ExecutionContext, options: ToyJobOptions): Promise<ToyRun> {
-  const folder = await temporaryFolder();
-  t.teardown(() => folder[Symbol.asyncDispose]());
-  return ToyRun.make(folder.path, options);
-}
-
 async function shardOf(run: ToyRun) {
   const { checkpoint } = await run.trained();
   return openSafetensors(join(checkpoint, 'shard-0.safetensors'));
@@ -46,7 +39,7 @@ async function shardOf(run: ToyRun) {
 const readJson = async (path: string) => JSON.parse(await readFile(path, 'utf8'));
 
 test('the adapter is what PEFT reads, bit for bit what the last checkpoint holds', async (t) => {
-  const run = await aRun(t, loraJob('Float32', ['PEFTAdapter']));
+  const run = await aToyRun(t, loraJob('Float32', ['PEFTAdapter']));
   const report = await run.all();
   const folder = join(run.destination, 'adapter');
   t.deepEqual((await readdir(folder)).sort(), [
@@ -76,7 +69,7 @@ test('the adapter is what PEFT reads, bit for bit what the last checkpoint holds
 
 const merges = test.macro({
   async exec(t, precision: 'Float32' | 'BFloat16') {
-    const run = await aRun(t, loraJob(precision, ['MergedSafetensors']));
+    const run = await aToyRun(t, loraJob(precision, ['MergedSafetensors']));
     const report = await run.all();
     const dtype = precision === 'Float32' ? 'float32' : 'bfloat16';
     using stored = await shardOf(run);
@@ -136,7 +129,7 @@ test(merges, 'BFloat16');
 
 test('one run can leave every form, each in its folder with its check', async (t) => {
   const formats = ['PEFTAdapter', 'MergedSafetensors', 'GGUF'];
-  const run = await aRun(t, loraJob('Float32', formats));
+  const run = await aToyRun(t, loraJob('Float32', formats));
   const report = await run.all();
   t.deepEqual((await readdir(run.destination)).sort(), [
     'adapter',
@@ -160,7 +153,7 @@ test('one run can leave every form, each in its folder with its check', async (t
 });
 
 test('a full model is published as it was trained', async (t) => {
-  const run = await aRun(t, {
+  const run = await aToyRun(t, {
     name: 'full',
     method: { preset: 'Full', precision: { type: 'BFloat16' } },
     training: { maxSteps: 3, learningRate: '1e-3' },
@@ -175,7 +168,7 @@ test('a full model is published as it was trained', async (t) => {
 });
 
 test('a wish to stop is heard before the next form, and what is whole stays', async (t) => {
-  const run = await aRun(t, loraJob('Float32', ['PEFTAdapter', 'MergedSafetensors']));
+  const run = await aToyRun(t, loraJob('Float32', ['PEFTAdapter', 'MergedSafetensors']));
   await run.prepare();
   await run.train();
   run.onMessage = ({ type }) => {

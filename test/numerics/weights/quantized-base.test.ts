@@ -2,7 +2,7 @@
 // nothing, and what comes out.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import type { Method } from '../../../crds/api/method.ts';
 import { resolveMethod } from '../../../crds/index.ts';
 import { seamEntries } from '../../../crds/methods/index.ts';
@@ -23,10 +23,9 @@ import { train } from '../../../worker/trainer.ts';
 import { freshState } from '../../../worker/trainer-state.ts';
 import { denseCopy, isQuantized } from '../../../worker/weights/weight-store.ts';
 import { learnsByHeart } from '../../builders/learns-by-heart.ts';
-import { ToyRun } from '../../builders/toy-run.ts';
+import { aToyRun, type ToyRun } from '../../builders/toy-run.ts';
 import { aToyModel, countUp, Training, type TrainingOptions } from '../../builders/toy-training.ts';
 import { aBin, gradientsOf } from '../../builders/training.ts';
-import { temporaryFolder } from '../../doubles/sources.ts';
 import type { ToyJobOptions } from '../../toy/toy-job.ts';
 
 test.before(() => setThreads(1));
@@ -207,18 +206,12 @@ function jobOf(base: Base, changes: Partial<ToyJobOptions> = {}): ToyJobOptions 
   };
 }
 
-async function aRun(t: ExecutionContext, options: ToyJobOptions): Promise<ToyRun> {
-  const folder = await temporaryFolder();
-  t.teardown(() => folder[Symbol.asyncDispose]());
-  return ToyRun.make(folder.path, options);
-}
-
 const adapterOf = ({ destination }: ToyRun) =>
   readFile(join(destination, 'adapter/adapter_model.safetensors'));
 
 test('a run leaves its adapter, a merged model and a GGUF file, each read back; its checkpoint holds the adapter alone', async (t) => {
   const formats = ['PEFTAdapter', 'MergedSafetensors', 'GGUF'];
-  const run = await aRun(t, jobOf(bases['NF4, double quantised'], { formats }));
+  const run = await aToyRun(t, jobOf(bases['NF4, double quantised'], { formats }));
   const report = await run.all();
   t.deepEqual(
     report.artifacts.map(({ format }) => format),
@@ -244,7 +237,7 @@ test('a run leaves its adapter, a merged model and a GGUF file, each read back; 
 test('a merged model is the decoded base and the change, not the original and the change', async (t) => {
   const method = { precision: { type: 'Float32' } };
   const job = jobOf(bases.Int4, { formats: ['MergedSafetensors'] });
-  const run = await aRun(t, { ...job, method: { ...job.method, ...method } });
+  const run = await aToyRun(t, { ...job, method: { ...job.method, ...method } });
   await run.all();
   using base = openModel((await run.prepared()).model.path);
   using merged = openModel(join(run.destination, 'merged'));
@@ -267,7 +260,7 @@ test('a merged model is the decoded base and the change, not the original and th
 
 test('a run that is stopped goes on to the bits of one that was not', async (t) => {
   const job = jobOf(bases['NF4, double quantised'], { checkpoint: { intervalSteps: 2 } });
-  const run = await aRun(t, job);
+  const run = await aToyRun(t, job);
   await run.prepare();
   run.onMessage = (message) => {
     if (message.type === 'step' && message.step === 3) run.stop();
@@ -276,14 +269,14 @@ test('a run that is stopped goes on to the bits of one that was not', async (t) 
   run.startAgain();
   const report = await run.all();
   t.is(run.ofType('plan')[0]?.firstStep, 3);
-  const whole = await aRun(t, job);
+  const whole = await aToyRun(t, job);
   const expected = await whole.all();
   t.deepEqual(report.evaluation, expected.evaluation);
   t.deepEqual(await adapterOf(run), await adapterOf(whole));
 });
 
 test('a block size that does not divide a layer ends a run with a sentence, before anything is loaded', async (t) => {
-  const run = await aRun(t, jobOf({ type: 'NF4' }));
+  const run = await aToyRun(t, jobOf({ type: 'NF4' }));
   await run.prepare();
   await t.throwsAsync(run.train(), {
     message:
