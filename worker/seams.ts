@@ -15,6 +15,7 @@ import { adamW } from './optimizers/adamw.ts';
 import { adamW8bit } from './optimizers/adamw-8bit.ts';
 import { exactSubspaces, galore } from './optimizers/galore.ts';
 import { lazySubspaces } from './optimizers/lazy-subspaces.ts';
+import type { Masters } from './optimizers/masters.ts';
 import type { Optimizer } from './optimizers/optimizer.ts';
 import { pvTuning } from './optimizers/pv-tuning.ts';
 import { sgd } from './optimizers/sgd.ts';
@@ -145,7 +146,7 @@ function qGaloreOf(
     queueSize,
     ...adam
   }: QGaloreParameters,
-  masters: 'Float32' | 'StochasticRounding',
+  masters: Masters,
 ): Optimizer {
   const settings = { ...adamSettings(adam), masters };
   const { weightDecay } = settings;
@@ -159,7 +160,7 @@ type GaloreParameters = Extract<ResolvedMethod['optimizer'], { type: 'GaLore' }>
 
 function galoreOf(
   { rank, scale, refreshSteps, directions, moments, ...adam }: GaloreParameters,
-  masters: 'Float32' | 'StochasticRounding',
+  masters: Masters,
 ): Optimizer {
   const settings = { ...adamSettings(adam), masters };
   const inner = moments === 'EightBit' ? adamW8bit(settings) : adamW({ ...settings, moments });
@@ -174,11 +175,7 @@ function finderOf(directions: GaloreParameters['directions']) {
 
 type PvParameters = Extract<ResolvedMethod['optimizer'], { type: 'PVTuning' }>['pvTuning'];
 
-function pvTuningOf(
-  parameters: PvParameters,
-  masters: 'Float32' | 'StochasticRounding',
-  peak: number,
-): Optimizer {
+function pvTuningOf(parameters: PvParameters, masters: Masters, peak: number): Optimizer {
   const { betas, codeBetas, epsilon, lamb, updateCodes, updateCodebooks } = parameters;
   const { codeLearningRate, maxCodeChange, codeTrustRatio, beamSize, deltaDecay } = parameters;
   const common = { epsilon: Number(epsilon), lamb };

@@ -13,6 +13,7 @@ import { keep } from '../tensor/scope.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
 import { type AdamWSettings, adamW } from './adamw.ts';
 import { dynamicMap } from './dynamic-map.ts';
+import { masterOf } from './masters.ts';
 import type { Optimizer, OptimizerState, UpdateStep } from './optimizer.ts';
 
 export const blockSize = 256;
@@ -46,9 +47,7 @@ function initialize(value: Tensor, masters: AdamWSettings['masters']): Optimizer
     m_absmax: ops.zeros([blocks], { dtype: 'float32' }),
     v_codes: zero('unsigned'),
     v_absmax: ops.zeros([blocks], { dtype: 'float32' }),
-    ...(value.dtype === 'bfloat16' && masters === 'Float32'
-      ? { master: ops.to(value, 'float32') }
-      : {}),
+    ...masterOf(value, masters),
   };
 }
 

@@ -10,6 +10,7 @@
 import { Bug } from '../../crds/errors.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { type Masters, masterOf } from './masters.ts';
 import type { Optimizer, OptimizerState, UpdateStep } from './optimizer.ts';
 
 export interface AdamWSettings {
@@ -17,7 +18,7 @@ export interface AdamWSettings {
   readonly beta2: number;
   readonly epsilon: number;
   readonly weightDecay: number;
-  readonly masters: 'Float32' | 'StochasticRounding';
+  readonly masters: Masters;
   /** @default 'Float32' */
   readonly moments?: 'Float32' | 'BFloat16';
 }
@@ -33,12 +34,11 @@ export function adamW(settings: AdamWSettings): Optimizer {
 function initialize(value: Tensor, { masters, moments: kept }: AdamWSettings): OptimizerState {
   const dtype =
     value.dtype === 'float64' ? 'float64' : kept === 'BFloat16' ? 'bfloat16' : 'float32';
-  const moments = {
+  return {
     exp_avg: ops.zeros(value.shape, { dtype }),
     exp_avg_sq: ops.zeros(value.shape, { dtype }),
+    ...masterOf(value, masters),
   };
-  if (value.dtype !== 'bfloat16' || masters === 'StochasticRounding') return moments;
-  return { ...moments, master: ops.to(value, 'float32') };
 }
 
 function update(

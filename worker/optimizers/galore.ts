@@ -17,6 +17,7 @@ import { rankWithin } from '../../crds/methods/galore.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { exactOf, type Masters, masterOf, takeOver_ } from './masters.ts';
 import type { Optimizer, OptimizerState, UpdateStep } from './optimizer.ts';
 import { addFromSubspace_, intoSubspace, lowShape, topSubspace } from './subspace.ts';
 
@@ -27,7 +28,7 @@ export interface GaloreSettings {
   readonly scale: number;
   /** λ */
   readonly weightDecay: number;
-  readonly masters: 'Float32' | 'StochasticRounding';
+  readonly masters: Masters;
 }
 
 /** How bases are kept and when they are chosen. */
@@ -84,11 +85,10 @@ function initialize(
   const smaller = Math.min(...value.shape);
   const rank = rankWithin(smaller, settings.rank);
   const low = ops.zeros(lowShape(value.shape, rank), { dtype });
-  const mastered = value.dtype === 'bfloat16' && settings.masters === 'Float32';
   return {
     ...inner.initialize(low),
     ...subspaces.initialize(smaller, rank, dtype),
-    ...(mastered ? { master: ops.to(value, 'float32') } : {}),
+    ...masterOf(value, settings.masters),
   };
 }
 
@@ -106,7 +106,7 @@ function update(
   step: UpdateStep,
 ): void {
   const { scale, weightDecay } = settings;
-  const exact = master ?? (value.dtype === 'bfloat16' ? ops.to(value, 'float32') : value);
+  const exact = exactOf(value, master);
   const whole = ops.to(gradient, exact.dtype);
   const basis = subspaces.basis(whole, state, step.count - 1);
   const low = intoSubspace(whole, basis);
@@ -115,7 +115,5 @@ function update(
   inner.update(change, low, state, { ...step, decayed: false });
   addFromSubspace_(exact, change, basis, scale);
   if (step.decayed && weightDecay > 0) ops.mulScalar_(exact, 1 - step.learningRate * weightDecay);
-  if (exact === value) return;
-  if (master === undefined) ops.stochasticRound_(value, exact, step.stream.key, 0);
-  else ops.copy_(value, exact);
+  takeOver_(value, exact, master, step.stream);
 }

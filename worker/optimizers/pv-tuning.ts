@@ -18,6 +18,7 @@ import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type CodebookMatrix, decodeCodebook } from '../weights/codebook.ts';
 import { type LambSettings, lamb_, lambState } from './lamb.ts';
+import { exactOf, type Masters, masterOf, takeOver_ } from './masters.ts';
 import type { Optimizer, OptimizerState, UpdateStep } from './optimizer.ts';
 import { type SearchLimits, searchCodes } from './search-codes.ts';
 
@@ -26,7 +27,7 @@ export interface PvTuningSettings extends LambSettings {
   readonly codes: CodeSettings | null;
   /** Whether codebooks and scales move. */
   readonly updateCodebooks: boolean;
-  readonly masters: 'Float32' | 'StochasticRounding';
+  readonly masters: Masters;
 }
 
 export interface CodeSettings extends SearchLimits {
@@ -44,9 +45,7 @@ export function pvTuning(settings: PvTuningSettings): Optimizer {
     needsMatrices: true,
     initialize: (value) => ({
       ...lambState(value, settings),
-      ...(value.dtype === 'bfloat16' && settings.masters === 'Float32'
-        ? { master: ops.to(value, 'float32') }
-        : {}),
+      ...masterOf(value, settings.masters),
     }),
     update: (value, gradient, state, step) =>
       scope(() => updateDense(settings, value, gradient, state, step)),
@@ -123,10 +122,8 @@ function updateDense(
   { learningRate, count, gradientScale, stream }: UpdateStep,
 ): void {
   const { master } = state;
-  const exact = master ?? (value.dtype === 'bfloat16' ? ops.to(value, 'float32') : value);
+  const exact = exactOf(value, master);
   const scaled = ops.mulScalar_(ops.to(gradient, exact.dtype), gradientScale);
   lamb_(exact, scaled, state, { settings, learningRate, count });
-  if (exact === value) return;
-  if (master === undefined) ops.stochasticRound_(value, exact, stream.key, 0);
-  else ops.copy_(value, exact);
+  takeOver_(value, exact, master, stream);
 }

@@ -8,12 +8,13 @@ import * as ops from '../tensor/ops.generated.ts';
 import { type Stream, uniform } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import { exactOf, type Masters, masterOf } from './masters.ts';
 import type { Optimizer, OptimizerState, UpdateStep } from './optimizer.ts';
 
 export interface SgdSettings {
   readonly momentum: number;
   readonly weightDecay: number;
-  readonly masters: 'Float32' | 'StochasticRounding';
+  readonly masters: Masters;
 }
 
 export function sgd(settings: SgdSettings): Optimizer {
@@ -21,10 +22,9 @@ export function sgd(settings: SgdSettings): Optimizer {
     name: 'SGD',
     initialize(value): OptimizerState {
       const dtype = value.dtype === 'float64' ? 'float64' : 'float32';
-      const mastered = value.dtype === 'bfloat16' && settings.masters === 'Float32';
       return {
         ...(settings.momentum > 0 ? { momentum: ops.zeros(value.shape, { dtype }) } : {}),
-        ...(mastered ? { master: ops.to(value, 'float32') } : {}),
+        ...masterOf(value, settings.masters),
       };
     },
     update: (value, gradient, state, step) => {
@@ -40,7 +40,7 @@ function update(
   state: OptimizerState,
   step: UpdateStep,
 ): void {
-  const exact = state['master'] ?? (value.dtype === 'bfloat16' ? ops.to(value, 'float32') : value);
+  const exact = exactOf(value, state['master']);
   let direction = ops.mulScalar(ops.to(gradient, exact.dtype), step.gradientScale);
   if (step.decayed && weightDecay > 0) ops.add_(direction, exact, { alpha: weightDecay });
   const buffer = state['momentum'];
