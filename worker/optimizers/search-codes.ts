@@ -11,7 +11,7 @@ import * as ops from '../tensor/ops.generated.ts';
 import { drawsOf, type Stream } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
 import { item, type Tensor } from '../tensor/tensor.ts';
-import { type CodebookMatrix, decodeCodebook, nearestCodes } from '../weights/codebook.ts';
+import { type CodebookMatrix, decodeCodebook, nearestCodes, sumsOf } from '../weights/codebook.ts';
 
 export interface SearchLimits {
   /** tau: share of the groups whose codes may change. */
@@ -89,13 +89,7 @@ function trusted(
 ) {
   const { codebooks } = matrix;
   const norm = item(ops.linalgVectorNorm(decodeCodebook(matrix, codebooks.dtype)));
-  const values = (codes: Tensor): Tensor => {
-    const rows = codes.shape[0] ?? 0;
-    const ones = ops.ones([rows], { dtype: codebooks.dtype });
-    const each = ops.contiguous(ops.unsqueeze(codes, 1));
-    return decodeCodebook({ codes: each, codebooks, scales: ones }, codebooks.dtype);
-  };
-  const moved = ops.mul(ops.sub(values(found), values(before)), scales);
+  const moved = ops.mul(ops.sub(sumsOf(found, codebooks), sumsOf(before, codebooks)), scales);
   const squares = ops.cumsum(ops.to(ops.sumDim(ops.mul(moved, moved), [1]), 'float64'), 0);
   const within = ops.leScalar(squares, (ratio * norm) ** 2);
   const isFirst = ops.eqScalar(ops.cumsum(ops.to(changes, 'int64'), 0), 1);

@@ -11,12 +11,7 @@ import * as ops from '../tensor/ops.generated.ts';
 import { drawsOf, type Stream } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
 import { item, type Tensor, tensor } from '../tensor/tensor.ts';
-import {
-  type CodebookMatrix,
-  type CodebookScheme,
-  decodeCodebook,
-  nearestCodes,
-} from './codebook.ts';
+import { type CodebookMatrix, type CodebookScheme, nearestCodes, sumsOf } from './codebook.ts';
 
 export interface CodeChoice extends CodebookScheme {
   readonly beam: number;
@@ -39,7 +34,7 @@ export function chooseCodes(weight: Tensor, choice: CodeChoice, stream: Stream):
     const fitted = Array.from({ length: choice.codebooks }, () => {
       const codebook = kMeans(rest, 2 ** choice.bits, draws);
       const codes = assigned(rest, codebook);
-      rest = ops.sub(rest, valuesOf(codes, codebook));
+      rest = ops.sub(rest, sumsOf(codes, codebook));
       return { codebook, codes };
     });
     const matrix = {
@@ -71,8 +66,7 @@ function refine_(matrix: CodebookMatrix, weight: Tensor, { beam, groupSize }: Co
     const order = Array.from({ length: count }, (_, index) => index);
     ops.copy_(flat, nearestCodes(targets, codebooks, flat, { order, beam }));
     for (const k of order) moveToMeans_(flat, codebooks, targets, k);
-    const ones = ops.onesLike(scales);
-    const sums = decodeCodebook({ codes, codebooks, scales: ones }, 'float32');
+    const sums = ops.view(sumsOf(flat, codebooks), weight.shape);
     const squares = ops.sumDim(ops.mul(sums, sums), [1]);
     const best = ops.div(ops.sumDim(ops.mul(weight, sums), [1]), squares);
     // A scale of 0, or one that is no number, would leave nothing to divide a row of zeros by.
@@ -83,9 +77,7 @@ function refine_(matrix: CodebookMatrix, weight: Tensor, { beam, groupSize }: Co
 /** Each vector of codebook k by what is left over its groups, on average. */
 function moveToMeans_(flat: Tensor, codebooks: Tensor, targets: Tensor, k: number): void {
   scope(() => {
-    const codes = ops.unsqueeze(flat, 1);
-    const ones = ops.ones([flat.shape[0] ?? 0], { dtype: 'float32' });
-    const rest = ops.sub(targets, decodeCodebook({ codes, codebooks, scales: ones }, 'float32'));
+    const rest = ops.sub(targets, sumsOf(flat, codebooks));
     const own = ops.contiguous(ops.narrow(flat, 1, k, 1));
     const change = meansOf(own, rest, codebooks.shape[1] ?? 0);
     ops.add_(ops.select(codebooks, 0, k), ops.mul(change.means, change.isUsed));
@@ -105,7 +97,7 @@ function kMeans(points: Tensor, entries: number, draws: Draws): Tensor {
     for (let iteration = 0; iteration < mostIterations; iteration += 1) {
       const next = scope(() => {
         const codes = assigned(sample, codebook);
-        const gap = ops.sub(sample, valuesOf(codes, codebook));
+        const gap = ops.sub(sample, sumsOf(codes, codebook));
         const { means, isUsed } = meansOf(codes, sample, entries);
         const [own = codebook] = ops.unbind(codebook, 0);
         ops.copy_(own, ops.where(ops.gtScalar(isUsed, 0), means, own));
@@ -132,14 +124,6 @@ function assigned(points: Tensor, codebook: Tensor): Tensor {
   return scope(() => {
     const codes = ops.zeros([points.shape[0] ?? 0, 1], { dtype: 'uint8' });
     return nearestCodes(points, codebook, codes, { order: [0], beam: 1 });
-  });
-}
-
-function valuesOf(codes: Tensor, codebook: Tensor): Tensor {
-  return scope(() => {
-    const scales = ops.ones([codes.shape[0] ?? 0], { dtype: 'float32' });
-    const matrix = { codes: ops.unsqueeze(codes, 1), codebooks: codebook, scales };
-    return decodeCodebook(matrix, 'float32');
   });
 }
 

@@ -32,6 +32,16 @@ export function decodeCodebook({ codes, codebooks, scales }: CodebookMatrix, dty
   return ops.codebookDecode(codes, codebooks, scales, { dtype });
 }
 
+/** `[n, g]`: sums of the vectors that `codes [n, K]` name, in the type of `codebooks [K, E, g]`. */
+export function sumsOf(codes: Tensor, codebooks: Tensor): Tensor {
+  return scope(() => {
+    const { dtype } = codebooks;
+    const scales = ops.ones([codes.shape[0] ?? 0], { dtype });
+    const each = ops.contiguous(ops.unsqueeze(codes, 1));
+    return decodeCodebook({ codes: each, codebooks, scales }, dtype);
+  });
+}
+
 /** Room for a matrix of this shape; all of it stands for zeros. */
 export function emptyCodebook(
   [outputs = 0, inputs = 0]: readonly number[],
