@@ -1,6 +1,8 @@
-// Manifests of checkpoints for tests.
+// Checkpoints for tests: their manifests, and one that is waited for.
 import { createHash } from 'node:crypto';
 import { type CheckpointManifest, manifestVersion } from '../../worker/checkpoint/manifest.ts';
+import type { Checkpoints } from '../../worker/trainer.ts';
+import type { TrainerState } from '../../worker/trainer-state.ts';
 
 export const jobDigest = 'a'.repeat(64);
 
@@ -20,4 +22,10 @@ export function aManifest(
     state: { step: 3 },
     ...changes,
   };
+}
+
+/** To the end, without a step beside it. */
+export async function save(checkpoints: Checkpoints, state: TrainerState): Promise<void> {
+  await checkpoints.begin(state);
+  await checkpoints.finish();
 }

@@ -44,8 +44,6 @@ export interface CheckpointSettings {
 
 /** The checkpoints of a run, and where the newest is. */
 export interface RunCheckpoints extends Checkpoints {
-  /** `begin` and `finish`. */
-  save(state: TrainerState): Promise<void>;
   /** As of a checkpoint; of `copy`, a folder in memory, where all ranks have theirs. */
   restore(copy?: string): Promise<TrainerState | null>;
   /** Folder of the checkpoint of this step, the last that was saved or restored; else the disk was full. */
@@ -116,11 +114,6 @@ class Folders implements RunCheckpoints {
       secondsSinceSave: state.seconds - this.#savedSeconds,
       saveSeconds: this.#saveSeconds,
     });
-  }
-
-  async save(state: TrainerState): Promise<void> {
-    await this.begin(state);
-    await this.finish();
   }
 
   async begin(state: TrainerState): Promise<void> {

@@ -2,7 +2,13 @@
 // that is whole everywhere, and the one that is being made; so the room that they take is known before.
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type CopyName, copyFiles, newestFirst, parseCopyName } from '../../crds/wire/copies.ts';
+import {
+  type CopyName,
+  copyFiles,
+  copyNameText,
+  newestFirst,
+  parseCopyName,
+} from '../../crds/wire/copies.ts';
 import { isErrno } from '../prepare/errno.ts';
 
 type CopyKind = 'own' | 'kept';
@@ -25,6 +31,17 @@ export async function listCopies(folder: string, kind: CopyKind): Promise<readon
       return name === undefined ? [] : [{ name, folder: join(root, text) }];
     })
     .sort((a, b) => newestFirst(a.name, b.name));
+}
+
+/** Complete copies of both kinds. */
+export async function allCopies(folder: string): Promise<readonly StoredCopy[]> {
+  return (await Promise.all([listCopies(folder, 'own'), listCopies(folder, 'kept')])).flat();
+}
+
+/** The folder of a complete copy of whatever kind; undefined where there is none of this name. */
+export async function findCopy(folder: string, text: string): Promise<string | undefined> {
+  const all = await allCopies(folder);
+  return all.find(({ name }) => copyNameText(name) === text)?.folder;
 }
 
 /** Makes room for another copy of this kind: all but the newest go, and what was never finished. Returns where it is to be written. */

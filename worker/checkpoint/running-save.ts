@@ -38,8 +38,9 @@ export class RunningSave {
   readonly #plan: SavePlan;
   /** Of rank 0. */
   readonly #writer: CheckpointWriter | null;
-  #isNaming = false;
   #work: Work;
+  /** Set when rank 0 begins to give it its name: what a rank that gives none knows of it. */
+  #written: WrittenCheckpoint | undefined;
 
   /** All ranks; on return the state may change. */
   static async begin(plan: SavePlan): Promise<RunningSave | 'full'> {
@@ -61,10 +62,6 @@ export class RunningSave {
     this.#plan = plan;
     this.#writer = writer;
     this.#work = work;
-  }
-
-  get step(): number {
-    return this.#plan.step;
   }
 
   /** Asked by all ranks between two steps: undefined while it goes on. */
@@ -98,15 +95,11 @@ export class RunningSave {
       await this.#writer?.[Symbol.asyncDispose]();
       return 'full';
     }
-    if (this.#isNaming) return this.#written;
-    this.#isNaming = true;
+    if (this.#written !== undefined) return this.#written;
     this.#written = { step, folder: checkpointFolder(root, step), bytes: 0 };
     if (this.#writer !== null) this.#work = new Work(this.#name(this.#writer));
     return undefined;
   }
-
-  /** What a rank that gives no name knows of it. */
-  #written: WrittenCheckpoint | undefined;
 
   async #name(writer: CheckpointWriter): Promise<void> {
     const { root, step, world, manifest } = this.#plan;

@@ -5,6 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AnnealError, isStorageFull, toAnnealError } from '../../crds/errors.ts';
 import { copiesOfAKind } from '../../crds/plan/copies.ts';
+import { bytesInWords } from '../../crds/quantity.ts';
 import { type CopiesPlan, copyNameText } from '../../crds/wire/copies.ts';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { Clock } from '../clock.ts';
@@ -96,7 +97,7 @@ export class StateCopies {
     const all = copiesOfAKind * (this.#settings.plan.hasPeer ? 2 : 1) * one;
     const room = Math.max(0, this.#settings.room());
     if (all <= room) return undefined;
-    return `copies of the state in memory would take ${gib(all)}, and ${gib(room)} are free beside the steps`;
+    return `copies of the state in memory would take ${bytesInWords(all)}, and ${bytesInWords(room)} are free beside the steps`;
   }
 
   /** Training goes on as it would without copies. `why` is absent where another rank has it to tell. */
@@ -106,10 +107,6 @@ export class StateCopies {
     const message = `${why}; no more are made: give the workers more memory (spec.worker.resources, spec.worker.sharedMemorySize), or set spec.checkpoint.memory.mode to None`;
     this.#settings.emit({ type: 'warning', reason: 'MemoryCopiesFull', message, step });
   }
-}
-
-function gib(bytes: number): string {
-  return `${(bytes / 2 ** 30).toFixed(2)} GiB`;
 }
 
 function fullOrThrow(thrown: unknown): AnnealError {

@@ -6,7 +6,6 @@ import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import { notBuiltOnCluster } from '../../crds/cluster-limits.ts';
 import { TerminalError } from '../../crds/errors.ts';
 import { resolveMethod } from '../../crds/methods/resolve.ts';
-import { type CopyMode, copyModeOf } from '../../crds/plan/copies.ts';
 import { digestOf, digestOfText } from '../../crds/plan/digest.ts';
 import { type PlanRecord, planRecord, specOf } from '../../crds/wire/plan-record.ts';
 import { podPath, protocol } from '../../crds/wire/pod.ts';
@@ -16,8 +15,6 @@ export interface PodPlan {
   readonly record: PlanRecord;
   /** The spec with the fields that may change as they were when the pod was made. */
   readonly spec: FineTuneJobSpec;
-  /** Where copies of the state are kept in memory. */
-  readonly copyMode: CopyMode;
 }
 
 export async function readPlan(config: PodConfig): Promise<PodPlan> {
@@ -38,10 +35,10 @@ export async function readPlan(config: PodConfig): Promise<PodPlan> {
   }
   const missing = notBuiltOnCluster(spec) ?? withoutMeetingPlace(config);
   if (missing !== undefined) throw missing;
-  return { record, spec, copyMode: copyModeOf(spec) };
+  return { record, spec };
 }
 
-function parsePlan(text: string, live: unknown): Omit<PodPlan, 'copyMode'> {
+function parsePlan(text: string, live: unknown): PodPlan {
   try {
     const record = planRecord.parse(JSON.parse(text));
     return { record, spec: specOf(record, live) };

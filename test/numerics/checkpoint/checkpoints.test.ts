@@ -22,7 +22,7 @@ import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { tensor, toArray } from '../../../worker/tensor/tensor.ts';
 import { freshState, type TrainerState } from '../../../worker/trainer-state.ts';
-import { jobDigest } from '../../builders/checkpoint.ts';
+import { jobDigest, save } from '../../builders/checkpoint.ts';
 import { plainAdamW, shake, Training, type TrainingOptions } from '../../builders/toy-training.ts';
 import { FakeClock } from '../../doubles/clock.ts';
 import { temporaryFolder } from '../../doubles/sources.ts';
@@ -66,7 +66,7 @@ const comesBack = test.macro({
     const expected = training.bits();
     for (const name of names) t.true([...expected.keys()].some((each) => name.test(each)));
     const state = at(4, { best: { step: 2, value: 0.5 }, samplesBefore: ['a'], lastLoss: null });
-    await open(training, folder.path).checkpoints.save(state);
+    await save(open(training, folder.path).checkpoints, state);
     shake(training, 'after');
     t.notDeepEqual(training.bits(), expected);
     t.deepEqual(await open(training, folder.path).checkpoints.restore(), state);
@@ -92,7 +92,7 @@ test('a frozen base is named by its digest and not copied', async (t) => {
   await using folder = await temporaryFolder();
   using training = new Training({ adapter });
   const { checkpoints } = open(training, folder.path);
-  await checkpoints.save(at(1));
+  await save(checkpoints, at(1));
   using file = openSafetensors(join(checkpoints.at(1), 'shard-0.safetensors'));
   const bytes = await readFile(join(checkpoints.at(1), 'manifest.json'));
   const manifest = parseManifest(bytes, 'manifest.json');
@@ -106,7 +106,7 @@ test('a save is told with its place and its size on the disk', async (t) => {
   await using folder = await temporaryFolder();
   using training = new Training();
   const { checkpoints, messages } = open(training, folder.path);
-  await checkpoints.save(at(4));
+  await save(checkpoints, at(4));
   const path = join(folder.path, 'step-00000004');
   let bytes = 0;
   for (const name of await readdir(path)) bytes += (await readFile(join(path, name))).length;
@@ -149,7 +149,7 @@ test('a process that ends while a save goes on leaves the checkpoint before', as
   await using folder = await temporaryFolder();
   using training = new Training();
   const { checkpoints } = open(training, folder.path);
-  await checkpoints.save(at(4));
+  await save(checkpoints, at(4));
   await checkpoints.begin(at(5));
   await using left = await temporaryFolder();
   // At once, before anything else happens to it.
@@ -165,7 +165,7 @@ test('saves are due by the interval, counted from the last save or from where th
   using training = new Training();
   const { checkpoints } = open(training, folder.path);
   t.deepEqual([checkpoints.due(at(9)), checkpoints.due(at(10))], [false, true]);
-  await checkpoints.save(at(12));
+  await save(checkpoints, at(12));
   t.deepEqual([checkpoints.due(at(21)), checkpoints.due(at(22))], [false, true]);
   const again = open(training, folder.path).checkpoints;
   await again.restore();
@@ -179,7 +179,7 @@ test('the best evaluation is saved when it is made, where best ones are kept', a
   const { checkpoints } = open(training, folder.path);
   t.true(checkpoints.due(at(4, { best })));
   t.false(checkpoints.due(at(5, { best })), 'it is over');
-  await checkpoints.save(at(4, { best }));
+  await save(checkpoints, at(4, { best }));
   t.false(checkpoints.due(at(4, { best })), 'it is saved');
   const none = { latest: 3, best: 0, everySteps: null };
   t.false(open(training, folder.path, { retain: none }).checkpoints.due(at(4, { best })));
@@ -200,7 +200,7 @@ async function keptAfter(
   using training = new Training();
   const { checkpoints } = open(training, folder.path, { retain });
   for (let step = 1; step < losses.length; step += 1) {
-    await checkpoints.save(at(step, evaluated(losses.slice(0, step + 1))));
+    await save(checkpoints, at(step, evaluated(losses.slice(0, step + 1))));
   }
   const names = await readdir(folder.path);
   t.true(names.every((name) => /^step-\d{8}$/.test(name)));
@@ -232,7 +232,7 @@ async function threeSaved(
   const bits: ReadonlyMap<string, Buffer>[] = [];
   for (const step of [1, 2, 3]) {
     shake(training, `step ${step}`);
-    await checkpoints.save(at(step));
+    await save(checkpoints, at(step));
     bits.push(training.bits());
   }
   return bits;
@@ -312,7 +312,7 @@ test('a checkpoint of another job or another base is refused and left where it i
 test('a checkpoint of another method is damaged for this one', async (t) => {
   await using folder = await temporaryFolder();
   using adapted = new Training({ adapter });
-  await open(adapted, folder.path).checkpoints.save(at(1));
+  await save(open(adapted, folder.path).checkpoints, at(1));
   using full = new Training();
   const { checkpoints, messages } = open(full, folder.path);
   await t.throwsAsync(checkpoints.restore(), { code: 'E_CHECKPOINT_CORRUPTED' });
@@ -339,7 +339,7 @@ test('a result that is in no checkpoint is not handed out', async (t) => {
     code: 'E_STORAGE_FULL',
     message: `the result of step 5 is not in ${folder.path}: the disk was full; none before it`,
   });
-  await checkpoints.save(at(4));
+  await save(checkpoints, at(4));
   t.throws(() => checkpoints.at(5), { message: /; the newest is of step 4$/ });
 });
 
@@ -349,7 +349,7 @@ test('a place that cannot be written for another reason than room ends the run',
   const root = join(folder.path, 'file');
   await writeFile(root, 'no folder');
   const { checkpoints, messages } = open(training, root);
-  await t.throwsAsync(checkpoints.save(at(1)), { code: 'EEXIST' });
+  await t.throwsAsync(save(checkpoints, at(1)), { code: 'EEXIST' });
   t.deepEqual(messages, []);
 });
 
@@ -365,7 +365,7 @@ test('what is loaded is a part of what was saved, in the types that are wanted',
   await using folder = await temporaryFolder();
   using training = new Training();
   const { checkpoints } = open(training, folder.path);
-  await checkpoints.save(at(1));
+  await save(checkpoints, at(1));
   const path = checkpoints.at(1);
   const manifest = parseManifest(await readFile(join(path, 'manifest.json')), path);
   scope(() => {

@@ -8,7 +8,7 @@ import { listCopies, setDelivered } from '../../../worker/checkpoint/copy-folder
 import { StateCopies } from '../../../worker/checkpoint/state-copies.ts';
 import { alone, type World } from '../../../worker/cluster/world.ts';
 import { freshState, type TrainerState } from '../../../worker/trainer-state.ts';
-import { jobDigest } from '../../builders/checkpoint.ts';
+import { jobDigest, save } from '../../builders/checkpoint.ts';
 import { shake, Training } from '../../builders/toy-training.ts';
 import { FakeClock } from '../../doubles/clock.ts';
 import { smallDisk } from '../../doubles/small-disk.ts';
@@ -73,7 +73,7 @@ test('a damaged copy, or one of another job, is left for the checkpoint, and not
   const root = join(folder.path, 'durable');
   shake(training, 'three');
   const expected = training.bits();
-  await checkpointsIn(training, root).checkpoints.save(at(2));
+  await save(checkpointsIn(training, root).checkpoints, at(2));
   shake(training, 'four');
   await copiesOf(training, folder.path).copies.take(at(4));
   const [copy] = await listCopies(folder.path, 'own');

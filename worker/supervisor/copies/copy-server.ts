@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { copyFiles, parseCopyName } from '../../../crds/wire/copies.ts';
-import { beginCopy, endCopy, listCopies } from '../../checkpoint/copy-folder.ts';
+import { beginCopy, endCopy, findCopy } from '../../checkpoint/copy-folder.ts';
 import { manifestName } from '../../checkpoint/folder.ts';
 
 interface ServerPlan {
@@ -64,7 +64,7 @@ export class CopyServer implements AsyncDisposable {
       response.writeHead(204).end();
       return;
     }
-    const source = await this.#folderOf(asked.copy);
+    const source = await findCopy(this.#plan.folder, asked.copy);
     if (source === undefined) return void response.writeHead(404).end();
     await pipeline(createReadStream(join(source, asked.file)), response);
   }
@@ -80,12 +80,6 @@ export class CopyServer implements AsyncDisposable {
     if (file !== manifestName) return;
     await endCopy(partial);
     this.#incoming = undefined;
-  }
-
-  async #folderOf(copy: string): Promise<string | undefined> {
-    const { folder } = this.#plan;
-    const all = [...(await listCopies(folder, 'own')), ...(await listCopies(folder, 'kept'))];
-    return all.find((each) => each.folder.endsWith(`/${copy}`))?.folder;
   }
 }
 

@@ -2,6 +2,7 @@
 // what its trainer is to go on from is fetched where it is not here. They are files, so they outlive every trainer; with the pod they go.
 import { mkdir, watch } from 'node:fs/promises';
 import { join } from 'node:path';
+import { copyModeOf } from '../../../crds/plan/copies.ts';
 import {
   type CopiesPlan,
   type CopyName,
@@ -9,7 +10,7 @@ import {
   copyNameText,
 } from '../../../crds/wire/copies.ts';
 import type { WorldRecord } from '../../../crds/wire/state.ts';
-import { listCopies, type StoredCopy, setDelivered } from '../../checkpoint/copy-folder.ts';
+import { allCopies, findCopy, listCopies, setDelivered } from '../../checkpoint/copy-folder.ts';
 import type { Clock } from '../../clock.ts';
 import type { PodConfig } from '../config.ts';
 import type { PodPlan } from '../pod-plan.ts';
@@ -20,7 +21,7 @@ import { CopyServer } from './copy-server.ts';
 
 interface CopyParts {
   readonly config: Pick<PodConfig, 'pod' | 'copiesFolder' | 'copiesPort'>;
-  readonly plan: Pick<PodPlan, 'copyMode' | 'spec'>;
+  readonly plan: Pick<PodPlan, 'spec'>;
   readonly clock: Clock;
   readonly report: Pick<Report, 'line'>;
 }
@@ -41,7 +42,7 @@ export class PodCopies implements AsyncDisposable {
 
   static async open(parts: CopyParts): Promise<PodCopies> {
     const { config, plan } = parts;
-    if (plan.copyMode !== 'LocalAndPeer') return new PodCopies(parts, undefined);
+    if (copyModeOf(plan.spec) !== 'LocalAndPeer') return new PodCopies(parts, undefined);
     const { pod, copiesFolder: folder, copiesPort: port } = config;
     const server = await CopyServer.listen({ host: pod.ip, port, podUID: pod.uid, folder });
     return new PodCopies(parts, server);
@@ -63,7 +64,8 @@ export class PodCopies implements AsyncDisposable {
   }
 
   async names(): Promise<readonly string[]> {
-    return (await this.#all()).map(({ name }) => copyNameText(name));
+    const all = await allCopies(this.#parts.config.copiesFolder);
+    return all.map(({ name }) => copyNameText(name));
   }
 
   /** What the trainer of this seat is told; undefined where no copies are wanted. */
@@ -71,7 +73,7 @@ export class PodCopies implements AsyncDisposable {
     const { config, plan } = this.#parts;
     this.#ended.abort();
     this.#ended = new AbortController();
-    if (plan.copyMode === 'None') return undefined;
+    if (copyModeOf(plan.spec) === 'None') return undefined;
     const { copiesFolder: folder } = config;
     await mkdir(join(folder, copyFiles.own), { recursive: true });
     const from = await this.#restorePoint(world, seat);
@@ -88,12 +90,6 @@ export class PodCopies implements AsyncDisposable {
     await this.#server?.[Symbol.asyncDispose]();
   }
 
-  async #all(): Promise<readonly StoredCopy[]> {
-    const { copiesFolder } = this.#parts.config;
-    const kinds = [listCopies(copiesFolder, 'own'), listCopies(copiesFolder, 'kept')] as const;
-    return (await Promise.all(kinds)).flat();
-  }
-
   /** Folder of this rank's part of what the world goes on from; that it could not be had is for all ranks to find out together. */
   async #restorePoint(world: WorldRecord, { rank }: Seat): Promise<string | undefined> {
     const { config, report } = this.#parts;
@@ -102,8 +98,8 @@ export class PodCopies implements AsyncDisposable {
     const { holders, ...moment } = restore;
     const name: CopyName = { ...moment, rank };
     const text = copyNameText(name);
-    const here = (await this.#all()).find((each) => copyNameText(each.name) === text);
-    if (here !== undefined) return here.folder;
+    const here = await findCopy(config.copiesFolder, text);
+    if (here !== undefined) return here;
     const place = placeOf(world, holders[rank]);
     const fetched =
       place === undefined

@@ -36,7 +36,7 @@ async function aPod(t: ExecutionContext, index: number): Promise<TestPod> {
       pod: { name: uid, uid, ip: '127.0.0.1', node: 'n', index, epoch: 1 },
       ...{ copiesFolder: folder.path, copiesPort: 0 },
     },
-    plan: { copyMode: 'LocalAndPeer', spec: aSpec() },
+    plan: { spec: aSpec({ 'checkpoint.memory.mode': 'LocalAndPeer' }) },
     clock: systemClock,
     report: { line: (_level, _from, text) => void lines.push(text) },
   });
