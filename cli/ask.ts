@@ -1,9 +1,33 @@
-// One question on a terminal whose answer is yes or no; anything but yes is no.
+// Questions on a terminal that are answered with a line.
 import { createInterface } from 'node:readline/promises';
 import { UserError } from '../crds/index.ts';
 import type { Output } from './output.ts';
 
-/** A question with nobody to answer it is an error: scripts leave the flag out. */
+interface Lines extends Disposable {
+  /** What was typed, without the spaces around it; null where nobody answers any more. */
+  ask(question: string): Promise<string | null>;
+}
+
+/** Until the signal, Ctrl-C or Ctrl-D: nobody answers any more then. */
+export function openLines(signal: AbortSignal): Lines {
+  const lines = createInterface({ input: process.stdin, output: process.stdout });
+  const closed = new AbortController();
+  lines.on('close', () => closed.abort());
+  const both = AbortSignal.any([signal, closed.signal]);
+  return {
+    async ask(question) {
+      try {
+        return (await lines.question(question, { signal: both })).trim();
+      } catch (error) {
+        if (both.aborted) return null;
+        throw error;
+      }
+    },
+    [Symbol.dispose]: () => lines.close(),
+  };
+}
+
+/** Anything but yes is no. A question with nobody to answer it is an error: scripts leave the flag out. */
 export async function asksYes(
   question: string,
   flag: string,
@@ -30,17 +54,6 @@ export async function answerTo(
       hint: 'use a terminal, or the flag that answers it',
     });
   }
-  const lines = createInterface({ input: process.stdin, output: process.stdout });
-  const closed = new AbortController();
-  // Ctrl-C and ctrl-d: nobody answers any more.
-  lines.on('close', () => closed.abort());
-  try {
-    const both = AbortSignal.any([signal, closed.signal]);
-    return (await lines.question(glyphs.text(question), { signal: both })).trim();
-  } catch (error) {
-    if (signal.aborted || closed.signal.aborted) return '';
-    throw error;
-  } finally {
-    lines.close();
-  }
+  using lines = openLines(signal);
+  return (await lines.ask(glyphs.text(question))) ?? '';
 }

@@ -3,7 +3,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { UserError } from '../../crds/index.ts';
+import { type FineTuneJobSpec, UserError } from '../../crds/index.ts';
 import {
   type DescribedModel,
   describedModel,
@@ -11,6 +11,7 @@ import {
 } from '../../crds/wire/described-model.ts';
 import { type RunRecord, runFiles } from '../../crds/wire/run-folder.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
+import { now } from '../clock.ts';
 import { runRole } from './local-run.ts';
 
 export async function describeModel(
@@ -36,6 +37,26 @@ export async function describeModel(
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+interface Place {
+  /** Where paths of the spec count from. */
+  readonly folder: string;
+  readonly cache: string;
+}
+
+/** The model of a spec that is no run of this machine, without a word about what is odd in it. */
+export function describeModelOf(
+  spec: FineTuneJobSpec,
+  { folder, cache }: Place,
+  signal: AbortSignal,
+): Promise<DescribedModel> {
+  const record: RunRecord = {
+    ...{ version: 1, name: 'job', namespace: 'default', digest: '', volumes: {} },
+    ...{ folder, spec, cache, device: 'cpu', threads: 1, createdAt: now().toISOString() },
+  };
+  const worker = join(import.meta.dirname, '../../worker/main.ts');
+  return describeModel(record, worker, () => {}, signal);
 }
 
 function interrupted(): UserError {

@@ -1,9 +1,7 @@
 // `anneal init` on a terminal: the wizard where flags are missing, plain flags elsewhere.
 import { availableParallelism, freemem } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
 import { failureOf, toAnnealError, UserError } from '../../crds/index.ts';
-import { describeModel } from '../client/describe-model.ts';
-import { now } from '../clock.ts';
+import { describeModelOf } from '../client/describe-model.ts';
 import type { Theme } from '../command-table/flags.ts';
 import type { SourceFlags } from '../command-table/source-flags.ts';
 import type { CliConfig } from '../config.ts';
@@ -137,18 +135,12 @@ function clusterWords(devices: ClusterDevices | null): string {
 const describeMs = 60_000;
 
 function describer(config: CliConfig, outer: AbortSignal): Describe {
-  const worker = join(import.meta.dirname, '../../worker/main.ts');
   return async (answers: Answers, signal) => {
     const { parseJob } = await import('../../crds/manifest.ts');
     const { job } = parseJob(manifestText(answers), 'job');
-    const record = {
-      ...{ version: 1 as const, name: 'init', namespace: 'default', digest: '', volumes: {} },
-      folder: dirname(resolve('job.yaml')),
-      ...{ spec: job.spec, cache: config.cache, device: 'cpu', threads: 1 },
-      createdAt: now().toISOString(),
-    };
     const limit = AbortSignal.timeout(describeMs);
     const any = AbortSignal.any([outer, signal, limit]);
-    return describeModel(record, worker, () => {}, any);
+    const place = { folder: process.cwd(), cache: config.cache };
+    return describeModelOf(job.spec, place, any);
   };
 }

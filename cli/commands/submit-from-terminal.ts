@@ -3,14 +3,13 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
-import { type FineTuneJobSpec, failureOf, UserError } from '../../crds/index.ts';
+import { failureOf, UserError } from '../../crds/index.ts';
 import { asksYes } from '../ask.ts';
-import { describeModel } from '../client/describe-model.ts';
+import { describeModelOf } from '../client/describe-model.ts';
 import { listAll } from '../client/kube-watch.ts';
 import { readText } from '../client/read-job.ts';
-import { now } from '../clock.ts';
 import { jsonOf } from '../command-table/json.ts';
-import { type Foreseen, foresee } from '../estimate/foresee.ts';
+import { type Foreseen, type Foresight, foresee } from '../estimate/foresee.ts';
 import { bytes } from '../format/numbers.ts';
 import { styleOf } from '../format/palette.ts';
 import { column, planLines } from '../format/submit-text.ts';
@@ -83,17 +82,10 @@ async function foreseeJobs(
   { config, signal }: Looking,
 ): Promise<readonly Foreseen[]> {
   const { cache, offline, command } = config;
-  const worker = join(import.meta.dirname, '../../worker/main.ts');
-  const described = (spec: FineTuneJobSpec, until: AbortSignal) => {
-    const record = {
-      ...{ version: 1 as const, name: 'submit', namespace: 'default', digest: '', volumes: {} },
-      ...{ folder: process.cwd(), spec, cache, device: 'cpu', threads: 1 },
-      createdAt: now().toISOString(),
-    };
-    return describeModel(record, worker, () => {}, until);
-  };
-  const foresight = {
-    ...{ describe: described, offline },
+  const place = { folder: process.cwd(), cache };
+  const foresight: Foresight = {
+    describe: (spec, until) => describeModelOf(spec, place, until),
+    offline,
     hasVolume: (claim: string) => existsSync(join(cache, 'volumes', claim)),
     // A dry run by the client asks nobody.
     gpus: async () => (dryRun === 'client' ? [] : await clusterGpus(source, signal)),

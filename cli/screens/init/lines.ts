@@ -1,6 +1,6 @@
 // The wizard where nothing may be redrawn: each question once, its answers as a numbered list, a number or a place typed back.
 import { existsSync } from 'node:fs';
-import { createInterface } from 'node:readline/promises';
+import { openLines } from '../../ask.ts';
 import { manifestText } from '../../init/manifest-text.ts';
 import { asked, other } from '../../init/questions.ts';
 import {
@@ -23,37 +23,27 @@ export async function askInLines(
   signal: AbortSignal,
 ): Promise<Ended> {
   const { found, words } = await cluster;
-  const lines = createInterface({ input: process.stdin, output: process.stdout });
-  const closed = new AbortController();
-  const both = AbortSignal.any([signal, closed.signal]);
-  // Ctrl-C and ctrl-d: nobody answers any more.
-  lines.on('close', () => closed.abort());
+  using lines = openLines(signal);
   let wizard = start;
-  try {
-    for (;;) {
-      const { page } = wizard;
-      const drafted = draft(wizard, found, estimator, existsSync);
-      if (drafted.place !== undefined) estimator.ask(drafted.place, drafted.answers);
-      const seen = { found, needs: drafted.needs };
-      out(`${questionText(page, wizard, seen, page === 'device' ? words : '')}\n`);
-      const said = await lines.question(glyphs.text(promptOf(page)), { signal: both });
-      const answer = answered(wizard, said.trim(), seen);
-      wizard = answer.wizard;
-      if (wizard.said !== '') out(`${wizard.said}\n`);
-      if (answer.effect?.type !== 'Write') continue;
-      const { file } = answer.effect;
-      try {
-        await write(file, manifestText(drafted.answers));
-        return { type: 'Written', file };
-      } catch (error) {
-        out(`${(error as Error).message}\n`);
-      }
+  for (;;) {
+    const { page } = wizard;
+    const drafted = draft(wizard, found, estimator, existsSync);
+    if (drafted.place !== undefined) estimator.ask(drafted.place, drafted.answers);
+    const seen = { found, needs: drafted.needs };
+    out(`${questionText(page, wizard, seen, page === 'device' ? words : '')}\n`);
+    const said = await lines.ask(glyphs.text(promptOf(page)));
+    if (said === null) return { type: 'Left' };
+    const answer = answered(wizard, said, seen);
+    wizard = answer.wizard;
+    if (wizard.said !== '') out(`${wizard.said}\n`);
+    if (answer.effect?.type !== 'Write') continue;
+    const { file } = answer.effect;
+    try {
+      await write(file, manifestText(drafted.answers));
+      return { type: 'Written', file };
+    } catch (error) {
+      out(`${(error as Error).message}\n`);
     }
-  } catch (error) {
-    if (both.aborted) return { type: 'Left' };
-    throw error;
-  } finally {
-    lines.close();
   }
 }
 
