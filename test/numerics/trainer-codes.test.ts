@@ -1,33 +1,24 @@
 // PV-Tuning beside what it is a middle of: codebooks alone, straight-through estimation, and the linearised step. Blocks of a toy learn
 // eight texts by heart, from the same codes.
 import test from 'ava';
-import { type CodeSettings, pvTuning } from '../../worker/optimizers/pv-tuning.ts';
+import type { CodeSettings } from '../../worker/optimizers/pv-tuning.ts';
 import { setThreads } from '../../worker/tensor/threads.ts';
 import { train } from '../../worker/trainer.ts';
 import { freshState } from '../../worker/trainer-state.ts';
+import { aPvTuning, toyCodebook, toyCodes } from '../builders/pv-tuning.ts';
 import { countUp, Training } from '../builders/toy-training.ts';
 import { aBin } from '../builders/training.ts';
 
 test.before(() => setThreads(1));
 
 const batches = Array.from({ length: 8 }, (_, n) => [aBin([countUp(n, 40)], n)]);
-const published = {
-  ...{ beta1: 0, beta2: 0.95, rateRatio: 3, trustRatio: null, beam: 2 },
-  ...{ deltaDecay: 0, maxChange: 0.1 },
-};
+const published = { ...toyCodes, rateRatio: 3 };
 
 /** Mean loss of the last round over the texts, after a hundred steps. */
 async function lossWith(codes: CodeSettings | null): Promise<number> {
-  const common = {
-    beta1: 0.9,
-    beta2: 0.95,
-    epsilon: 1e-6,
-    lamb: true,
-    masters: 'Float32',
-  } as const;
   using training = new Training({
-    codebook: { codebooks: 2, bits: 4, groupSize: 4, beam: 4, refinements: 2 },
-    optimizer: pvTuning({ ...common, updateCodebooks: true, codes }),
+    codebook: toyCodebook,
+    optimizer: aPvTuning(codes),
     batches,
     clip: { mode: 'None', norm: 1 },
     trains: (_, place) => typeof place === 'number',

@@ -9,7 +9,6 @@ import { adamW8bit } from '../../worker/optimizers/adamw-8bit.ts';
 import { exactSubspaces, galore } from '../../worker/optimizers/galore.ts';
 import { lazySubspaces } from '../../worker/optimizers/lazy-subspaces.ts';
 import type { Optimizer } from '../../worker/optimizers/optimizer.ts';
-import { type CodeSettings, pvTuning } from '../../worker/optimizers/pv-tuning.ts';
 import { sgd } from '../../worker/optimizers/sgd.ts';
 import { topSubspace } from '../../worker/optimizers/subspace.ts';
 import { lisa } from '../../worker/selection/lisa.ts';
@@ -18,6 +17,7 @@ import { setThreads } from '../../worker/tensor/threads.ts';
 import { type TrainerResult, train } from '../../worker/trainer.ts';
 import { freshState, type TrainerState } from '../../worker/trainer-state.ts';
 import { learnsByHeart } from '../builders/learns-by-heart.ts';
+import { aPvTuning, toyCodebook, toyCodes } from '../builders/pv-tuning.ts';
 import {
   countUp,
   MemoryCheckpoints,
@@ -70,24 +70,6 @@ function withQGalore(): Optimizer {
   );
 }
 
-/** All of PV-Tuning: codes, codebooks and what is dense. */
-function withPvTuning(change: Partial<CodeSettings> = {}): Optimizer {
-  const common = {
-    beta1: 0.9,
-    beta2: 0.95,
-    epsilon: 1e-6,
-    lamb: true,
-    masters: 'Float32',
-  } as const;
-  const codes = { beta1: 0, beta2: 0.95, rateRatio: 1, maxChange: 0.1, trustRatio: null };
-  return pvTuning({
-    ...{ ...common, updateCodebooks: true },
-    codes: { ...codes, beam: 2, deltaDecay: 0, ...change },
-  });
-}
-
-const codebook = { codebooks: 2, bits: 4, groupSize: 4, beam: 4, refinements: 2 };
-
 /** Three batches of two bins, and one bin to be measured on. */
 const batches = [0, 1, 2].map((n) => [
   aBin([countUp(n, 9), countUp(n + 20, 5)], 2 * n),
@@ -129,11 +111,11 @@ test(learns, 'Q-GaLore on weights in 8 bits', {
   config: { hidden_size: 64, intermediate_size: 96 },
 });
 test(learns, 'PV-Tuning in float32', {
-  ...{ codebook, optimizer: withPvTuning(), plan: faster },
+  ...{ codebook: toyCodebook, optimizer: aPvTuning(toyCodes), plan: faster },
 });
 test(learns, 'PV-Tuning in bfloat16, drawn back and within its trust', {
-  ...{ codebook, dtype: 'bfloat16', plan: faster },
-  optimizer: withPvTuning({ deltaDecay: 0.1, trustRatio: 0.05 }),
+  ...{ codebook: toyCodebook, dtype: 'bfloat16', plan: faster },
+  optimizer: aPvTuning({ ...toyCodes, deltaDecay: 0.1, trustRatio: 0.05 }),
 });
 test(learns, 'SGD', {
   optimizer: sgd({ momentum: 0.9, weightDecay: 0, masters: 'Float32' }),

@@ -1,5 +1,5 @@
 // Results in the layout of AQLM, read by the package aqlm and by transformers: the values that codes stand for, and logits.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
@@ -8,21 +8,16 @@ import { openModel } from '../../worker/decoder/model-files.ts';
 import { checkIds, checkLogits } from '../../worker/publish/reload-check.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
 import { scope } from '../../worker/tensor/scope.ts';
-import { item, type Tensor } from '../../worker/tensor/tensor.ts';
-import { makeToy } from '../toy/make-toy.ts';
+import { item } from '../../worker/tensor/tensor.ts';
 import { askPeer } from './ask-peer.ts';
-import { trainedModel, trainJob } from './train-job.ts';
+import { largestGap, tolerance } from './gap.ts';
+import { trainedModel, trainToy } from './train-job.ts';
 
 let folder = '';
 test.before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'anneal-aqlm-'));
 });
 test.after.always(() => rm(folder, { recursive: true, force: true }));
-
-const largestGap = (a: Tensor, b: Tensor): number => item(ops.amax(ops.abs(ops.sub(a, b))));
-
-/** The acceptance figure of the project for float32; logits are of size 10. */
-const tolerance = 1e-4;
 
 for (const codebook of [
   { codebooks: 2, bits: 8, groupSize: 8 },
@@ -34,26 +29,14 @@ for (const codebook of [
     t.timeout(10 * 60_000);
     // Wide enough for codebooks to be the smaller part.
     const config = { hidden_size: 256, intermediate_size: 1024 };
-    const base = await makeToy(join(folder, `${name}-base`), 'llama', { config });
-    const lines = Array.from({ length: 40 }, (_, i) =>
-      JSON.stringify({ text: `the ${i} cats and ${(i * 7) % 40} owls look on` }),
-    );
-    await writeFile(join(folder, 'train.jsonl'), `${lines.join('\n')}\n`);
-    const run = await trainJob(folder, name, {
-      model: { source: { local: { path: `${name}-base` } } },
-      dataset: { train: { local: { path: 'train.jsonl' } }, sequenceLength: 64 },
+    const run = await trainToy(folder, name, {
+      ...{ config, maxSteps: 4, formats: ['AQLM', 'MergedSafetensors'] },
       method: {
         ...{ preset: 'PVTuning', precision: { type: 'Float32' } },
         base: { type: 'Codebook', codebook },
       },
-      training: { maxSteps: 4, globalBatchSize: 8, learningRate: '1e-2' },
-      worker: { devicesPerWorker: 0 },
-      output: {
-        formats: ['AQLM', 'MergedSafetensors'],
-        destination: { local: { path: name } },
-      },
     });
-    using files = openModel(base);
+    using files = openModel(run.base);
     const ids = [...checkIds(files.config.V)];
     const out = join(folder, `${name}.safetensors`);
     await askPeer('aqlm_peer.py', [join(run.result, 'aqlm'), out, JSON.stringify(ids)]);

@@ -1,6 +1,6 @@
 // Quantised weights beside those of bitsandbytes: the same codes and scales, bit for bit; and an adapter that was trained on our
 // NF4 base, put by PEFT on the base that transformers and bitsandbytes made of the same files.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
@@ -13,9 +13,9 @@ import { normal, streamOf } from '../../worker/tensor/rng.ts';
 import { keep, scope } from '../../worker/tensor/scope.ts';
 import { item, type Tensor, tensor, toBytes } from '../../worker/tensor/tensor.ts';
 import { formats } from '../../worker/weights/weight-store.ts';
-import { makeToy } from '../toy/make-toy.ts';
 import { askPeer } from './ask-peer.ts';
-import { trainedModel, trainJob } from './train-job.ts';
+import { largestGap, tolerance } from './gap.ts';
+import { trainedModel, trainToy } from './train-job.ts';
 
 interface Case {
   readonly name: string;
@@ -118,37 +118,21 @@ const stores = test.macro({
 });
 for (const each of cases) test(stores, each);
 
-const largestGap = (a: Tensor, b: Tensor): number => item(ops.amax(ops.abs(ops.sub(a, b))));
-
-/** The acceptance figure of the project for float32; logits are of size 10. */
-const tolerance = 1e-4;
-
 for (const scales of ['DoubleQuantized', 'Float32'] as const) {
   test(`an adapter trained on NF4 with ${scales} gives its logits on a base of bitsandbytes`, async (t) => {
     const name = `qlora-${scales.toLowerCase()}`;
     // bitsandbytes has blocks of 64, here as wide as the rows.
     const config = { hidden_size: 64, intermediate_size: 128 };
-    const base = await makeToy(join(folder, `${name}-base`), 'llama', { config });
-    const lines = Array.from({ length: 40 }, (_, i) =>
-      JSON.stringify({ text: `the ${i} cats and ${(i * 7) % 40} owls look on` }),
-    );
-    await writeFile(join(folder, 'train.jsonl'), `${lines.join('\n')}\n`);
-    const run = await trainJob(folder, name, {
-      model: { source: { local: { path: `${name}-base` } } },
-      dataset: { train: { local: { path: 'train.jsonl' } }, sequenceLength: 64 },
+    const run = await trainToy(folder, name, {
+      ...{ config, maxSteps: 6, formats: ['PEFTAdapter', 'MergedSafetensors'] },
       method: {
         preset: 'QLoRA',
         precision: { type: 'Float32' },
         base: { type: 'NF4', nf4: { scales } },
         adapter: { type: 'LoRA', lora: { rank: 4 } },
       },
-      training: { maxSteps: 6, globalBatchSize: 8, learningRate: '1e-2' },
-      worker: { devicesPerWorker: 0 },
-      output: {
-        formats: ['PEFTAdapter', 'MergedSafetensors'],
-        destination: { local: { path: name } },
-      },
     });
+    const { base } = run;
     using files = openModel(base);
     const ids = [...checkIds(files.config.V)];
     const adapter = join(run.result, 'adapter');

@@ -18,6 +18,7 @@ import { buildOptionsOf } from '../../worker/seams.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import type { Tensor } from '../../worker/tensor/tensor.ts';
+import { makeToy } from '../toy/make-toy.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -44,6 +45,36 @@ export async function trainJob(
     stdin: 'ignore',
   });
   return { folder: join(cache, 'runs', name, '1'), result: join(folder, name) };
+}
+
+interface ToyTraining {
+  /** In place of fields of the toy's config.json. */
+  readonly config: Readonly<Record<string, number>>;
+  readonly method: Readonly<Record<string, unknown>>;
+  readonly maxSteps: number;
+  readonly formats: readonly string[];
+}
+
+/** Trains a toy of the family llama on forty short texts; `base` is its folder. */
+export async function trainToy(
+  folder: string,
+  name: string,
+  { config, method, maxSteps, formats }: ToyTraining,
+): Promise<TrainedRun & { readonly base: string }> {
+  const base = await makeToy(join(folder, `${name}-base`), 'llama', { config });
+  const lines = Array.from({ length: 40 }, (_, i) =>
+    JSON.stringify({ text: `the ${i} cats and ${(i * 7) % 40} owls look on` }),
+  );
+  await writeFile(join(folder, 'train.jsonl'), `${lines.join('\n')}\n`);
+  const run = await trainJob(folder, name, {
+    model: { source: { local: { path: `${name}-base` } } },
+    dataset: { train: { local: { path: 'train.jsonl' } }, sequenceLength: 64 },
+    method,
+    training: { maxSteps, globalBatchSize: 8, learningRate: '1e-2' },
+    worker: { devicesPerWorker: 0 },
+    output: { formats, destination: { local: { path: name } } },
+  });
+  return { ...run, base };
 }
 
 /** Publishes the run once more in another form, by the worker's own role. */

@@ -6,11 +6,10 @@ import { join } from 'node:path';
 import test from 'ava';
 import { openSafetensors } from '../../worker/checkpoint/safetensors.ts';
 import { checkIds, checkLogits } from '../../worker/publish/reload-check.ts';
-import * as ops from '../../worker/tensor/ops.generated.ts';
 import { scope } from '../../worker/tensor/scope.ts';
-import { item, type Tensor } from '../../worker/tensor/tensor.ts';
 import { makeToy } from '../toy/make-toy.ts';
 import { askPeer } from './ask-peer.ts';
+import { largestGap, tolerance } from './gap.ts';
 import { type TrainedRun, trainedModel, trainJob } from './train-job.ts';
 
 interface Case {
@@ -100,11 +99,6 @@ function jobOf(name: string, method: Case['method'], adapter: boolean) {
     },
   };
 }
-
-/** The acceptance figure of the project for float32; logits are of size 10. */
-const tolerance = 1e-4;
-
-const largestGap = (a: Tensor, b: Tensor): number => item(ops.amax(ops.abs(ops.sub(a, b))));
 
 const agrees = test.macro({
   async exec(t, { name, adapter }: Case) {
