@@ -27,19 +27,7 @@ export function updateWorking(facts: DecoderFacts, method: ResolvedMethod): numb
   if (projection === null && !storesCodes(method)) return 0;
   const wanted = projection?.rank;
   const { squares, rows } = memoryConstants.refresh;
-  // The gradient of a bfloat16 weight is widened, and the weight where it has no master. Codes are made of two more.
-  const isWide = method.precision.type === 'Float32';
-  const form = codedForm(method);
-  const copies =
-    form === 'Codebook'
-      ? memoryConstants.codebookCopies
-      : isWide
-        ? 0
-        : form === 'Groups'
-          ? 4
-          : masterBytes(method) > 0
-            ? 1
-            : 2;
+  const copies = wideCopies(method);
   const each = linearsOf(facts).map(({ out, in: inputs }) => {
     const [smaller, larger] = [Math.min(out, inputs), Math.max(out, inputs)];
     if (projection === null) return copies * 4 * out * inputs;
@@ -48,6 +36,16 @@ export function updateWorking(facts: DecoderFacts, method: ResolvedMethod): numb
     return copies * 4 * out * inputs + Math.max(low, refresh);
   });
   return Math.max(...each);
+}
+
+/** In float32, of one matrix. The gradient of a bfloat16 weight is widened, and the weight where it has no master. */
+function wideCopies(method: ResolvedMethod): number {
+  const form = codedForm(method);
+  if (form === 'Codebook') return memoryConstants.codebookCopies;
+  if (method.precision.type === 'Float32') return 0;
+  // Codes are made of two more.
+  if (form === 'Groups') return 4;
+  return masterBytes(method) > 0 ? 1 : 2;
 }
 
 /** The same for what trains outside the blocks: LAMB needs an update as a whole before it knows how far to go. */

@@ -11,6 +11,7 @@
 
 #include "../device.cuh"
 #include "codebook_arguments.h"
+#include "hypothesis.h"
 
 namespace anneal::codebook {
 
@@ -55,30 +56,6 @@ __global__ void gradient_kernel(Coded<S> w, const S* gradient, S* tables, S* sca
     own = warp_sum(own);
     if (k == 0 && lane == 0) scales[row] = own;
   }
-}
-
-struct Hypothesis {
-  float score;
-  uint8_t code[kMostCodebooks];
-};
-
-__device__ inline double error_of(const Search& s, const float* target, const uint8_t* code) {
-  double error = 0;
-  for (int i = 0; i < s.values; ++i) {
-    double r = target[i];
-    for (int k = 0; k < s.codebooks; ++k)
-      r -= s.codebook[(static_cast<int64_t>(k) * s.entries + code[k]) * s.values + i];
-    error += r * r;
-  }
-  return error;
-}
-
-__device__ inline void insert(Hypothesis* best, int& count, int most, const Hypothesis& one) {
-  if (count == most && !(one.score < best[count - 1].score)) return;
-  int at = count < most ? count++ : most - 1;
-  for (; at > 0 && one.score < best[at - 1].score; --at)
-    best[at] = best[at - 1];
-  best[at] = one;
 }
 
 struct Order {

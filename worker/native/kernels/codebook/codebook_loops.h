@@ -2,6 +2,7 @@
 // once, one in each lane; none is written to memory but those of a beam.
 #include "../simd/simd.h"
 #include "coded_loops.h"
+#include "hypothesis.h"
 
 namespace anneal::codebook::ANNEAL_ISA {
 
@@ -10,11 +11,6 @@ namespace {
 using namespace simd::ANNEAL_ISA;
 
 constexpr int kWide = kLanes<float>;
-
-struct Hypothesis {
-  float score;
-  uint8_t code[kMostCodebooks];
-};
 
 // target - sum_{j != skipped} C_j[code_j]; `skipped` -1: of all.
 inline void residual_of(const Search& s, const float* target, const uint8_t* code, int skipped, float* r) {
@@ -26,17 +22,6 @@ inline void residual_of(const Search& s, const float* target, const uint8_t* cod
     for (int i = 0; i < s.values; ++i)
       r[i] -= entry[i];
   }
-}
-
-inline double error_of(const Search& s, const float* target, const uint8_t* code) {
-  double error = 0;
-  for (int i = 0; i < s.values; ++i) {
-    double r = target[i];
-    for (int k = 0; k < s.codebooks; ++k)
-      r -= s.codebook[(static_cast<int64_t>(k) * s.entries + code[k]) * s.values + i];
-    error += r * r;
-  }
-  return error;
 }
 
 // Values of a group, each in all lanes and with the other sign: in registers where their number is a constant.
@@ -82,15 +67,6 @@ template <int G> inline Best nearest(const Search& s, int k, const float* r, flo
   for (int i = 1; i < kWide; ++i)
     if (best[i] < found.score || (best[i] == found.score && at[i] < found.code)) found = {best[i], at[i]};
   return found;
-}
-
-// Puts a hypothesis where it belongs among the best, of which there are at most `most`.
-inline void insert(Hypothesis* best, int& count, int most, const Hypothesis& one) {
-  if (count == most && !(one.score < best[count - 1].score)) return;
-  int at = count < most ? count++ : most - 1;
-  for (; at > 0 && one.score < best[at - 1].score; --at)
-    best[at] = best[at - 1];
-  best[at] = one;
 }
 
 template <int G>
