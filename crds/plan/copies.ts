@@ -2,7 +2,7 @@
 // supervisor will use.
 import type { FineTuneJobSpec } from '../api/job.ts';
 
-export type CopyMode = NonNullable<FineTuneJobSpec['checkpoint']['memory']['mode']>;
+type CopyMode = NonNullable<FineTuneJobSpec['checkpoint']['memory']['mode']>;
 
 export function copyModeOf({
   checkpoint,
