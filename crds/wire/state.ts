@@ -8,7 +8,7 @@ const count = z.int().min(0);
 const time = z.iso.datetime();
 const version = z.literal(1);
 
-const checkpointHead = z.object({
+export const checkpointHead = z.object({
   step: count,
   generation: count,
   /** Where the manifest is: `step-<n>/gen-<g>` below the destination. */

@@ -4,10 +4,10 @@ import { childName } from '../../crds/child-names.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
 import { podGroup } from '../objects/pod-group.ts';
 import { workerJob } from '../objects/worker-job.ts';
-import { timeText } from '../runtime/conditions.ts';
 import { type Call, none, type Opinion } from './decision.ts';
 import { desiredOf } from './desired.ts';
 import { leaveEpoch, outdatedWorkers, removeOutdated } from './epochs.ts';
+import { firstState } from './first-state.ts';
 import { gangMembers, gangOf } from './gang.ts';
 import { openGeneration, restartsOf, shown } from './restarts.ts';
 import { saveCount } from './save-asked.ts';
@@ -114,45 +114,12 @@ function recordsOf(view: View): readonly Call[] {
   if (bus === undefined) return [];
   const save = saveCount(view);
   const desired = desiredOf(view, save === undefined ? {} : { save });
+  const begun = { epoch: epochOf(view), restarts: restartsOf(view), now: view.facts.now };
+  const init = { type: 'InitState', record: firstState(view.status, begun) } as const;
   return [
-    ...(bus.state === undefined ? [initState(view)] : adopted(view, bus.state)),
+    ...(bus.state === undefined ? [init] : adopted(view, bus.state)),
     ...(desired === undefined ? [] : [desired]),
   ];
-}
-
-/** First record of a job, or the one after the bus lost its memory: status remembers the generation and the checkpoint. */
-function initState(view: View): Call {
-  const { status, facts } = view;
-  const {
-    latestStep,
-    latestDigest,
-    latestURI,
-    latestTime,
-    generation = 0,
-  } = status.checkpoint ?? {};
-  const last = Math.max(status.rendezvous?.generation ?? 0, generation);
-  const checkpoint =
-    latestStep === undefined
-      ? {}
-      : {
-          checkpoint: {
-            step: latestStep,
-            generation,
-            manifest: latestURI ?? '',
-            digest: latestDigest ?? '',
-            time: latestTime ?? timeText(facts.now),
-          },
-        };
-  const record: StateRecord = {
-    v: 1,
-    epoch: epochOf(view),
-    generation: last + 1,
-    opened: { by: 'operator', cause: 'Start', at: timeText(facts.now) },
-    adjustments: status.plan?.adjustments ?? [],
-    restarts: restartsOf(view),
-    ...checkpoint,
-  };
-  return { type: 'InitState', record };
 }
 
 /** A record of an earlier epoch: the workers of the new one form a new world. */

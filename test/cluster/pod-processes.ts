@@ -1,4 +1,5 @@
-// Processes of pods of our cluster, whose nodes are this machine: found by the variables that every container of a job has.
+// Processes of pods of our cluster, whose nodes are this machine: found by the variables that every container of a job has, or by the control
+// group of the pod.
 import { readdirSync, readFileSync } from 'node:fs';
 import { podVariable } from '../../crds/wire/pod.ts';
 
@@ -15,6 +16,18 @@ export function signalPod(podUid: string, name: NodeJS.Signals, what?: What): nu
   return found.length;
 }
 
+/** kill -9 to all that runs in the containers of a pod of any kind; kubelet starts them again. */
+export function killContainers(podUid: string): void {
+  const isOfPod = (name: string) =>
+    read(name, 'cgroup').some((text) => text.replaceAll('_', '-').includes(`pod${podUid}`));
+  // The one that keeps the network of a pod is none of its containers.
+  const found = readdirSync('/proc').filter(
+    (name) => /^\d+$/.test(name) && isOfPod(name) && !read(name, 'cmdline').includes('/pause'),
+  );
+  if (found.length === 0) throw new Error(`nothing runs in pod ${podUid}`);
+  for (const name of found) process.kill(Number(name), 'SIGKILL');
+}
+
 function processesOf(podUid: string) {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -25,7 +38,7 @@ function processesOf(podUid: string) {
     });
 }
 
-function read(pid: string, file: 'environ' | 'cmdline'): readonly string[] {
+function read(pid: string, file: 'environ' | 'cmdline' | 'cgroup'): readonly string[] {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'utf8').split('\0');
   } catch {

@@ -25,6 +25,10 @@ export class ToldSteps {
     return steps.findLast((of) => of.length > 0)?.at(-1) ?? { generation: 0, step: 0, at: 0 };
   }
 
+  of(generation: number): readonly ToldStep[] {
+    return this.#stepsOf(generation);
+  }
+
   async untilStep(step: number): Promise<void> {
     await eventually(`step ${step} is done`, () => this.last.step >= step, patience);
   }

@@ -50,6 +50,8 @@ interface PodPlace {
   readonly node?: string;
   /** @default 1 */
   readonly replicas?: number;
+  /** Words before the command, of a program that runs it. */
+  readonly within?: readonly string[];
 }
 
 /** Folder of the run, as the pods see it. */
@@ -63,7 +65,7 @@ export function runFolderOf({ job, settings, root }: PodsOf): string {
 export async function startPod(
   pods: PodsOf,
   role: PodRole,
-  { uid, epoch = 1, index = 0, node = 'node-1', replicas = 1 }: PodPlace,
+  { uid, epoch = 1, index = 0, node = 'node-1', replicas = 1, within = [] }: PodPlace,
 ): Promise<Pod> {
   const { job, settings, root, program } = pods;
   const own = join(root, `pod-${uid}`);
@@ -95,7 +97,8 @@ export async function startPod(
   };
   const argument = { prepare: 'prepare', worker: 'supervise', publish: 'publish' }[role];
   const quiet = '--disable-warning=ExperimentalWarning';
-  const child = spawn(process.execPath, [quiet, ...program, argument], {
+  const [file = '', ...args] = [...within, process.execPath, quiet, ...program, argument];
+  const child = spawn(file, args, {
     env: { ...env, ...outside, ...pods.more },
     stdio: ['ignore', 'pipe', 'pipe'],
     // A group of its own, so that one signal reaches all of it.

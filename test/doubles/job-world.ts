@@ -16,13 +16,15 @@ import {
   stateRecord,
 } from '../../crds/wire/state.ts';
 import { bucket, keys } from '../../crds/wire/subjects.ts';
+import { firstState } from '../../operator/job/first-state.ts';
 import { built, someSettings } from '../builders/built-job.ts';
 import { aDesired, aState } from '../builders/situation.ts';
 import { writeToyJob } from '../toy/toy-job.ts';
 import { eventually } from './eventually.ts';
-import { type Pod, type PodsOf, startPod } from './job-pods.ts';
+import { type Pod, type PodsOf, runFolderOf, startPod } from './job-pods.ts';
 import { JobRecords } from './job-records.ts';
-import { NatsServer } from './nats-server.ts';
+import { arrange, NatsServer } from './nats-server.ts';
+import { mountDisk } from './small-disk.ts';
 
 const claim = 'toy';
 const program = [join(import.meta.dirname, '../../worker/supervisor/main.ts')];
@@ -34,6 +36,9 @@ interface WorldPlan {
   readonly failurePolicy?: Readonly<Record<string, unknown>>;
   readonly worker?: Readonly<Record<string, unknown>>;
   readonly method?: Readonly<Record<string, unknown>>;
+  readonly sizes?: Readonly<Record<string, number>>;
+  /** The claim has no more room than so many bytes. */
+  readonly diskBytes?: number;
 }
 
 const lora = {
@@ -50,6 +55,7 @@ export class JobWorld implements AsyncDisposable {
   readonly #bus: Bus;
   readonly #of: PodsOf;
   readonly #records: JobRecords;
+  readonly #disk: AsyncDisposable | undefined;
   #wanted: DesiredRecord;
   #made = 0;
 
@@ -59,7 +65,8 @@ export class JobWorld implements AsyncDisposable {
     const bus = await server.bus('operator');
     const root = await mkdtemp(join(tmpdir(), 'anneal-world-'));
     const folder = join(root, claim);
-    const { workers, worker, method = lora, ...rest } = plan;
+    const { workers, worker, method = lora, diskBytes, ...rest } = plan;
+    const disk = diskBytes === undefined ? undefined : await mountDisk(folder, diskBytes);
     const { file } = await writeToyJob(folder, {
       ...{ name: 'toy', claim, method, ...rest },
       worker: {
@@ -76,7 +83,8 @@ export class JobWorld implements AsyncDisposable {
     const more = { OMP_NUM_THREADS: '1' };
     const live = JSON.parse(JSON.stringify(splitLive(job.spec).live));
     const desired = aDesired({ workers, min: workers, max: workers, live });
-    const world = new JobWorld(server, bus, { job, settings, root, program, more }, desired);
+    const of = { job, settings, root, program, more };
+    const world = new JobWorld(server, bus, of, desired, disk);
     await world.stage('prepare');
     const state = await bus.openBucket(bucket.state);
     await state.create(keys.state(job), aState());
@@ -84,13 +92,20 @@ export class JobWorld implements AsyncDisposable {
     return world;
   }
 
-  private constructor(server: NatsServer, bus: Bus, of: PodsOf, wanted: DesiredRecord) {
+  private constructor(
+    server: NatsServer,
+    bus: Bus,
+    of: PodsOf,
+    wanted: DesiredRecord,
+    disk: AsyncDisposable | undefined,
+  ) {
     this.server = server;
     this.folder = join(of.root, claim);
     this.#bus = bus;
     this.#of = of;
     this.#records = new JobRecords(bus, of.job);
     this.#wanted = wanted;
+    this.#disk = disk;
   }
 
   async stage(role: 'prepare' | 'publish'): Promise<void> {
@@ -101,17 +116,48 @@ export class JobWorld implements AsyncDisposable {
   }
 
   /** A pod of this index, as the Job controller makes it. */
-  async start(index: number, epoch = 1): Promise<Pod> {
+  async start(index: number, epoch = 1, within: readonly string[] = []): Promise<Pod> {
     const uid = `w${epoch}-${index}-${++this.#made}`;
     const node = `node-${index % 2}`;
     const replicas = this.#wanted.workers;
-    const pod = await startPod(this.#of, 'worker', { uid, epoch, index, node, replicas });
+    const pod = await startPod(this.#of, 'worker', {
+      ...{ uid, epoch, index, node, replicas, within },
+    });
     this.pods.push(pod);
     return pod;
   }
 
   startAll(count: number, epoch = 1): Promise<readonly Pod[]> {
     return Promise.all(Array.from({ length: count }, (_, index) => this.start(index, epoch)));
+  }
+
+  /** What all pods of the job write below. */
+  get runFolder(): string {
+    return runFolderOf(this.#of);
+  }
+
+  /**
+   * As the operator does when the bus has come back empty, and all that it knows of the job is what status says: generation and checkpoint as they
+   * were then.
+   */
+  async arrangeAgain({ generation, checkpoint, restarts }: StateRecord): Promise<void> {
+    await arrange(this.#bus);
+    const status = {
+      rendezvous: { generation },
+      ...(checkpoint && {
+        checkpoint: {
+          latestStep: checkpoint.step,
+          latestTime: checkpoint.time,
+          latestDigest: checkpoint.digest,
+          latestURI: checkpoint.manifest,
+          generation: checkpoint.generation,
+        },
+      }),
+    };
+    const beginning = { epoch: this.#wanted.epoch, restarts, now: Date.now() };
+    const bucketOfState = await this.#records.bucket();
+    await bucketOfState.create(keys.state(this.#of.job), firstState(status, beginning));
+    await this.want({});
   }
 
   async want(changes: Partial<DesiredRecord>): Promise<void> {
@@ -182,6 +228,7 @@ export class JobWorld implements AsyncDisposable {
     for (const pod of this.pods) pod.signalAll('SIGKILL');
     await this.#bus[Symbol.asyncDispose]();
     await this.server[Symbol.asyncDispose]();
+    await this.#disk?.[Symbol.asyncDispose]();
     await rm(this.#of.root, { recursive: true, force: true });
   }
 }

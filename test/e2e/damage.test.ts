@@ -5,7 +5,6 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
-  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -13,7 +12,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { smallDisk } from '../doubles/small-disk.ts';
+import { emptyDisk, fillDisk, smallDisk } from '../doubles/small-disk.ts';
 import { type ToyJob, writeToyJob } from '../toy/toy-job.ts';
 import { checkpointsIn, resultOf, type Session, session } from './killed-run.ts';
 
@@ -146,18 +145,6 @@ test('with no whole checkpoint left the run ends in words, and does not begin an
   t.deepEqual(readdirSync(job.destination), []);
 });
 
-/** Fills the disk but for so many bytes, while others write to it. */
-function fill(folder: string, leave: number): void {
-  const path = join(folder, 'filler');
-  const piece = Buffer.alloc(2 ** 16);
-  try {
-    for (;;) appendFileSync(path, piece);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-  }
-  truncateSync(path, statSync(path).size - leave);
-}
-
 test('a disk that gets full costs checkpoints and not the run; a result that cannot be kept is no result', async (t) => {
   const folder = await aFolder(t);
   const job = await aToyJob(folder);
@@ -170,7 +157,7 @@ test('a disk that gets full costs checkpoints and not the run; a result that can
 
   const ended = await session(job, disk, null, {
     onLine: (line) => {
-      if (line.type === 'step' && line.step === 7) fill(disk, 100_000);
+      if (line.type === 'step' && line.step === 7) fillDisk(disk, 100_000);
     },
   });
   t.is(ended.code, 10);
@@ -192,7 +179,7 @@ test('a disk that gets full costs checkpoints and not the run; a result that can
   t.regex(ended.stderr, /hint: free space there/);
   t.deepEqual(readdirSync(job.destination), [], 'an older state is not published as the result');
 
-  rmSync(join(disk, 'filler'));
+  emptyDisk(disk);
   const again = await session(job, disk, null);
   t.is(again.code, 0, again.stderr);
   t.is(again.firstStep, kept.at(-1) ?? 0);
@@ -209,7 +196,7 @@ test('results that do not fit are refused in words, and an older result stays', 
   const first = await session(job, cache, null);
   t.is(first.code, 0, first.stderr);
   const expected = resultOf(job, first.folder);
-  fill(disk, 100_000);
+  fillDisk(disk, 100_000);
   const second = await session(job, cache, null, { flags: ['--fresh'] });
   t.is(second.code, 10);
   t.regex(second.stderr, /^\S+merged\.partial\S* cannot be written: the disk is full/);

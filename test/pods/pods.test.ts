@@ -1,50 +1,8 @@
 // The workers of one job as pods that meet over a bus: whatever is killed, frozen, asked to go or wanted in another number, the end has the
 // bits that `anneal run --workers N` makes of the same file, and the records say what happened. Real supervisors, trainers and files.
-import { cp, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import fc from 'fast-check';
-import type { Pod } from '../doubles/job-pods.ts';
-import { JobWorld } from '../doubles/job-world.ts';
-import { startAnneal } from '../e2e/anneal-process.ts';
-import { digestsBelow } from '../e2e/killed-run.ts';
-
-/** The same file on this machine; its artefacts. */
-async function onThisMachine(t: ExecutionContext, world: JobWorld, workers: number) {
-  const cache = await mkdtemp(join(tmpdir(), 'anneal-local-'));
-  t.teardown(() => rm(cache, { recursive: true, force: true }));
-  const place = join(cache, 'volumes/toy');
-  await cp(world.folder, place, {
-    recursive: true,
-    filter: (path) => !path.includes('.anneal'),
-  });
-  const run = startAnneal(join(place, 'job.yaml'), cache, () => {}, ['--workers', String(workers)]);
-  const { code, stderr } = await run.ended;
-  t.is(code, 0, stderr);
-  return digestsBelow(join(place, 'out'));
-}
-
-const linesOf = (pods: readonly Pod[]) =>
-  pods.map(({ uid, lines }) => `${uid}:\n${lines.slice(-12).join('\n')}`).join('\n');
-
-/** All of them end well, the result is published, and it is that of an undisturbed run. */
-async function endsWell(t: ExecutionContext, world: JobWorld, pods: readonly Pod[], size: number) {
-  const codes = await Promise.all(pods.map(({ ended }) => ended));
-  t.deepEqual(
-    codes,
-    pods.map(() => 0),
-    linesOf(pods),
-  );
-  t.like((await world.state()).result, { type: 'Succeeded' });
-  await world.stage('publish');
-  t.deepEqual(digestsBelow(join(world.folder, 'out')), await onThisMachine(t, world, size));
-}
-
-const aWorld = (t: ExecutionContext, plan: Parameters<typeof JobWorld.make>[0]) => {
-  t.timeout(600_000);
-  return JobWorld.make(plan);
-};
+import { aWorld, beganAfter, endsWell, linesOf } from './a-world.ts';
 
 test.serial('two pods train one model, and end with the bits of two local workers', async (t) => {
   await using world = await aWorld(t, { workers: 2 });
@@ -78,17 +36,6 @@ const inMemory = (mode: 'Local' | 'LocalAndPeer') => ({
   ...{ workers: 2, training: { maxSteps: 60 } },
   checkpoint: { intervalSteps: 1000, memory: { mode, intervalSteps: 1 } },
 });
-
-/** Step that a generation went on after, as a pod tells it. */
-const beganAfter = (pods: readonly Pod[], generation: number) =>
-  Math.max(
-    ...pods
-      .flatMap(({ lines }) => lines)
-      .map((line) => {
-        const told = new RegExp(`generation ${generation} goes on after step (\\d+)`).exec(line);
-        return told === null ? -1 : Number(told[1]);
-      }),
-  );
 
 test.serial(
   'killed trainers go on from the copies in their pods, after the step before',

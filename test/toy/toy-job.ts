@@ -10,6 +10,8 @@ const vocabulary = 400;
 export interface ToyJobOptions {
   readonly name: string;
   readonly method: Readonly<Record<string, unknown>>;
+  /** Sizes of the model that are not those of the toy. */
+  readonly sizes?: Readonly<Record<string, number>>;
   readonly training?: Readonly<Record<string, unknown>>;
   readonly checkpoint?: Readonly<Record<string, unknown>>;
   readonly dataset?: Readonly<Record<string, unknown>>;
@@ -31,7 +33,7 @@ export interface ToyJob {
 /** Writes model, data and job below `folder`. */
 export async function writeToyJob(folder: string, options: ToyJobOptions): Promise<ToyJob> {
   await makeToy(join(folder, 'model'), 'llama', {
-    config: { vocab_size: vocabulary, hidden_size: 64, intermediate_size: 96 },
+    config: { vocab_size: vocabulary, hidden_size: 64, intermediate_size: 96, ...options.sizes },
   });
   await writeFile(join(folder, 'data.jsonl'), conversations(48));
   const { name, method, training, checkpoint, dataset, formats, claim, worker, output } = options;

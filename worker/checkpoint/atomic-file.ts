@@ -32,12 +32,11 @@ export class AtomicFile implements AsyncDisposable {
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    this.#hash.update(bytes);
     this.#bytes += bytes.length;
-    for (let at = 0; at < bytes.length; ) {
-      const length = Math.min(bytes.length - at, maxWrite);
-      at += (await this.#writePiece(bytes.subarray(at, at + length))).bytesWritten;
-    }
+    const written = this.#writeAll(bytes);
+    // Meanwhile: the file is written by another thread.
+    this.#hash.update(bytes);
+    await written;
   }
 
   async commit(): Promise<WrittenFile> {
@@ -54,6 +53,13 @@ export class AtomicFile implements AsyncDisposable {
     this.#isDone = true;
     await this.#handle.close();
     await rm(this.#partial, { force: true });
+  }
+
+  async #writeAll(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length; ) {
+      const length = Math.min(bytes.length - at, maxWrite);
+      at += (await this.#writePiece(bytes.subarray(at, at + length))).bytesWritten;
+    }
   }
 
   async #writePiece(piece: Uint8Array) {

@@ -3,6 +3,7 @@
 // what was never committed is left behind.
 //
 //   run.json prepared.json   of the whole run
+//   committed.json           what the bus says of the last checkpoint, should it forget
 //   trained.json             a copy, when the result is committed
 //   gen-<g>/                 run.json, prepared.json, telemetry.jsonl, trained.json of that generation
 //   gen-<g>/checkpoints/     step-<n>, or a link to the destination that the job names
@@ -45,6 +46,12 @@ export function runPlace(
 }
 
 const nameOf = (generation: number) => `gen-${generation}`;
+
+/** Number of the generation whose folder has this name; undefined for another name. */
+export function generationIn(name: string): number | undefined {
+  const number = /^gen-(\d+)$/.exec(name)?.[1];
+  return number === undefined ? undefined : Number(number);
+}
 
 export function generationFolder({ folder }: RunPlace, generation: number): string {
   return join(folder, nameOf(generation));
@@ -116,8 +123,8 @@ async function removeOthers(
   const roots = [place.folder, ...(place.checkpoints === undefined ? [] : [place.checkpoints])];
   for (const root of roots) {
     for (const name of await readdir(root)) {
-      const number = Number(/^gen-(\d+)$/.exec(name)?.[1] ?? Number.NaN);
-      if (!(number < generation) || number === committed) continue;
+      const number = generationIn(name) ?? generation;
+      if (number >= generation || number === committed) continue;
       await rm(join(root, name), { recursive: true, force: true });
     }
   }

@@ -1,5 +1,6 @@
 // Before a pod joins a world: can it write where results and checkpoints go, is there room, and what memory may it use? A node that
-// cannot is better found now than at the first save.
+// cannot is better found now than at the first save. A training that has begun goes on without room for checkpoints, as it would have without
+// having to meet again.
 import { mkdir, open, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bytesInWords } from '../../crds/quantity.ts';
@@ -13,6 +14,8 @@ interface NodeFacts {
   /** Name for the file that is written there: no other pod's. */
   readonly podUid: string;
   readonly group: ControlGroup;
+  /** There is something to go on from. */
+  readonly hasBegun: boolean;
 }
 
 export type NodeCheck =
@@ -32,10 +35,11 @@ export async function checkNode(facts: NodeFacts): Promise<NodeCheck> {
   const rooms: string[] = [];
   for (const folder of facts.folders) {
     const trouble = await tryWrite(folder, facts.podUid);
-    if (trouble !== undefined) return unfit(trouble);
+    const isFull = trouble?.code === 'E_STORAGE_FULL';
+    if (trouble !== undefined && !(isFull && facts.hasBegun)) return unfit(trouble);
     const { bavail, bsize } = await statfs(folder);
     const free = bavail * bsize;
-    if (free < leastFreeBytes) {
+    if (free < leastFreeBytes && !facts.hasBegun) {
       const message = `${folder} has ${bytesInWords(free)} free; ${bytesInWords(leastFreeBytes)} is the least to begin with`;
       return unfit(troubleOf('E_STORAGE_FULL', message));
     }

@@ -1,6 +1,6 @@
 // Keeps one trainer running inside one pod: looks at the records, decides (decide.ts), does it, and looks again. Everything that it
 // decides on is on the bus or can be seen again, so it may be killed between any two lines.
-import { toAnnealError } from '../../crds/errors.ts';
+import { isStorageFull, toAnnealError } from '../../crds/errors.ts';
 import { isFailureCode } from '../../crds/failures.ts';
 import { causeInWords } from '../../crds/wire/generation-causes.ts';
 import type { LastWords } from '../../crds/wire/last-words.ts';
@@ -16,6 +16,7 @@ import { membersOf } from './meet.ts';
 import type { NodeCheck } from './node-check.ts';
 import type { PodPlan } from './pod-plan.ts';
 import type { PodNumbers } from './probes.ts';
+import { caughtUp } from './remembered.ts';
 import type { Report } from './report.ts';
 import { isFirst, type Seat, worldIn } from './seat.ts';
 import type { Action, Situation, TrainerState, TrainingResult } from './situation.ts';
@@ -53,7 +54,7 @@ export class Supervisor {
   #joined = 0;
   #terminateBy: number | undefined;
   #process: TrainerProcess | undefined;
-  /** The node turned out unfit before there was a process. */
+  /** It turned out before there was a process that there can be none. */
   #unfit: TrainerState | undefined;
   #recoverySeconds: number | undefined;
   #wasConnected = false;
@@ -154,16 +155,14 @@ export class Supervisor {
   }
 
   async #perform(action: Exclude<Action, { type: 'Exit' }>): Promise<void> {
-    const { writer, clock } = this.#parts;
+    const { clock } = this.#parts;
     switch (action.type) {
       case 'Wait':
         return this.#wait(action.until === undefined ? undefined : action.until - clock.now());
       case 'Join':
         return this.#join(action.generation, action.over);
-      case 'CommitWorld': {
-        await writer.commitWorld(membersOf(this.#situation()), this.#time());
-        return;
-      }
+      case 'CommitWorld':
+        return this.#commitWorld();
       case 'Start':
         return this.#start(action.seat);
       case 'Ask':
@@ -199,21 +198,45 @@ export class Supervisor {
   }
 
   async #join(generation: number, over: number | undefined): Promise<void> {
-    const { training, report, writer, clock, copies } = this.#parts;
-    const check: NodeCheck = await training.checkNode();
+    const { training, report, writer, copies, link } = this.#parts;
+    const names = await copies.names();
+    const hasBegun = names.length > 0 || link.records.state?.record.checkpoint !== undefined;
+    const check: NodeCheck = await training.checkNode(hasBegun);
     if (check.type === 'Unfit') {
       const { trouble } = check;
       report.event('NodeChecked', trouble.message, { code: trouble.code, generation });
-      const ended = { generation, ending: trouble, at: clock.now() } as const;
-      this.#unfit = { type: 'Ended', ...ended, saved: undefined, result: undefined };
+      this.#endedBefore(generation, trouble);
       return;
     }
     if (this.#joined === 0) report.event('NodeChecked', check.message, { generation });
     const own = {
       bootAt: new Date(this.#bootAt).toISOString(),
-      ...{ copies: [...(await copies.names())], copyPort: copies.port },
+      ...{ copies: [...names], copyPort: copies.port },
     };
     if (await writer.join(generation, over, own)) this.#joined = generation;
+  }
+
+  /** There is no process, and there will be none in this generation. */
+  #endedBefore(generation: number, ending: Trouble): void {
+    const ended = { generation, ending, at: this.#parts.clock.now() } as const;
+    this.#unfit = { type: 'Ended', ...ended, saved: undefined, result: undefined };
+  }
+
+  /** Not before the record knows of everything that the volume remembers. */
+  async #commitWorld(): Promise<void> {
+    const { writer, training, report, config } = this.#parts;
+    const remembered = await training.remembered();
+    const opened = { by: config.pod.name, at: this.#time() };
+    const known = this.#parts.link.records.state?.record;
+    if (known === undefined || caughtUp(known, remembered, opened) === undefined) {
+      await writer.commitWorld(membersOf(this.#situation()), this.#time());
+      return;
+    }
+    await writer.changeState((state) => caughtUp(state, remembered, opened) ?? state);
+    const { head, generation } = remembered;
+    const last = head === undefined ? 'none was committed' : `the last one is of step ${head.step}`;
+    const text = `the bus has forgotten what was agreed on: ${generation} generations trained, and of their checkpoints ${last}`;
+    report.line('warn', 'supervisor', text);
   }
 
   async #start(seat: Seat): Promise<void> {
@@ -229,10 +252,15 @@ export class Supervisor {
     const goes = generation === 1 && from === 0 ? 'begins' : `goes on after step ${from}`;
     const text = `training of generation ${generation} ${goes}${place}${memory}`;
     report.event('Started', text, { generation, step: from });
-    this.#process = await training.start({
-      ...{ state: record, desired: link.records.desired?.record, seat, world },
-      onChange: () => this.changed(),
-    });
+    try {
+      this.#process = await training.start({
+        ...{ state: record, desired: link.records.desired?.record, seat, world },
+        onChange: () => this.changed(),
+      });
+    } catch (thrown) {
+      if (!isStorageFull(thrown)) throw thrown;
+      this.#endedBefore(generation, troubleOf('E_STORAGE_FULL', toAnnealError(thrown).message));
+    }
   }
 
   async #kill(why: Extract<Action, { type: 'Kill' }>['why']): Promise<void> {
@@ -267,6 +295,10 @@ export class Supervisor {
     if (!committed) return;
     report.event('Committed', `the checkpoint of step ${head.step} counts`, {
       ...{ generation, step: head.step },
+    });
+    await training.remember(head).catch((error: unknown) => {
+      // The bus knows it; this is for the day on which it forgets.
+      report.line('debug', 'supervisor', `the checkpoint was not noted on the volume: ${error}`);
     });
   }
 

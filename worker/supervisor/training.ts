@@ -27,6 +27,7 @@ import {
 } from './generation-folder.ts';
 import { checkNode, type NodeCheck } from './node-check.ts';
 import type { PodPlan } from './pod-plan.ts';
+import { type Remembered, remember, rememberedIn } from './remembered.ts';
 import type { Report } from './report.ts';
 import { adjusted, writeRun } from './run-record.ts';
 import type { Seat } from './seat.ts';
@@ -66,11 +67,11 @@ export class Training {
     this.#place = runPlace(config.runFolder, plan.spec, config.volumes);
   }
 
-  checkNode(): Promise<NodeCheck> {
+  checkNode(hasBegun: boolean): Promise<NodeCheck> {
     const { config, group } = this.#parts;
     const { folder, checkpoints } = this.#place;
     const folders = [folder, ...(checkpoints === undefined ? [] : [checkpoints])];
-    return checkNode({ folders, podUid: config.pod.uid, group });
+    return checkNode({ folders, podUid: config.pod.uid, group, hasBegun });
   }
 
   /** A trainer that goes on from the checkpoint in the record. */
@@ -123,6 +124,14 @@ export class Training {
       manifest: `gen-${generation}/${basename(path)}`,
       digest: digestOfText(manifest),
     };
+  }
+
+  remembered(): Promise<Remembered> {
+    return rememberedIn(this.#place);
+  }
+
+  remember(head: CheckpointHead): Promise<void> {
+    return remember(this.#place, head);
   }
 
   /** Makes the committed result the result of the run, for whoever publishes it. */

@@ -69,6 +69,9 @@ function restart({ trouble, account, adjustments, policy, nowMs }: Case): Verdic
     if (!grows && repeats >= tooOften.hostMemory) return { type: 'Fail', trouble };
   }
   const end = overdrawn(after, policy, trouble.message);
+  // What it lacks is known, and no fault of the training.
+  if (end?.code === 'E_NO_PROGRESS' && trouble.code === 'E_STORAGE_FULL')
+    return { type: 'Fail', trouble };
   if (end !== undefined) {
     return { type: 'Fail', trouble: { ...trouble, ...troubleOf(end.code, end.message) } };
   }

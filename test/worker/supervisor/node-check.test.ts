@@ -2,6 +2,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { checkNode } from '../../../worker/supervisor/node-check.ts';
+import { fillDisk, smallDisk } from '../../doubles/small-disk.ts';
 import { temporaryFolder } from '../../doubles/temporary-folder.ts';
 
 const group = (limit?: number) => ({ memoryKills: () => 0, memoryLimit: () => limit });
@@ -9,7 +10,7 @@ const group = (limit?: number) => ({ memoryKills: () => 0, memoryLimit: () => li
 test('a node that can write is fit, and nothing is left of the trial', async (t) => {
   await using folder = await temporaryFolder();
   const folders = [join(folder.path, 'run'), join(folder.path, 'checkpoints')];
-  const check = await checkNode({ folders, podUid: 'a', group: group(2 ** 30) });
+  const check = await checkNode({ folders, podUid: 'a', group: group(2 ** 30), hasBegun: false });
   t.is(check.type, 'Fit');
   t.regex(
     check.type === 'Fit' ? check.message : '',
@@ -22,7 +23,8 @@ test('a place that cannot be written is a fault of the node', async (t) => {
   await using folder = await temporaryFolder();
   const blocked = join(folder.path, 'file');
   await writeFile(blocked, '');
-  const check = await checkNode({ folders: [join(blocked, 'run')], podUid: 'a', group: group() });
+  const folders = [join(blocked, 'run')];
+  const check = await checkNode({ folders, podUid: 'a', group: group(), hasBegun: true });
   t.like(check, { type: 'Unfit', trouble: { code: 'E_DEVICE_FAULT', exitCode: 71 } });
   t.regex(
     check.type === 'Unfit' ? check.trouble.message : '',
@@ -31,6 +33,23 @@ test('a place that cannot be written is a fault of the node', async (t) => {
 });
 
 test('a memory limit in which nothing can be trained is told at once', async (t) => {
-  const check = await checkNode({ folders: [], podUid: 'a', group: group(100 * 2 ** 20) });
+  const limited = { podUid: 'a', group: group(100 * 2 ** 20), hasBegun: true };
+  const check = await checkNode({ folders: [], ...limited });
   t.like(check, { type: 'Unfit', trouble: { code: 'E_HOST_OUT_OF_MEMORY' } });
+});
+
+test('a place without room is none to begin in, and no reason to end what has begun', async (t) => {
+  await using folder = await temporaryFolder();
+  const disk = join(folder.path, 'disk');
+  if (!(await smallDisk(t, disk, 2 ** 20))) return;
+  const check = (hasBegun: boolean) =>
+    checkNode({ folders: [disk], podUid: 'a', group: group(), hasBegun });
+  t.like(await check(false), {
+    type: 'Unfit',
+    trouble: { code: 'E_STORAGE_FULL', message: `${disk} has 1.0 MiB free; 64.0 MiB is the least to begin with` },
+  });
+  t.is((await check(true)).type, 'Fit');
+  fillDisk(disk, 0);
+  t.like(await check(false), { trouble: { message: `${disk} is full` } });
+  t.like(await check(true), { type: 'Fit', message: `no memory limit, 0 B free in ${disk}` });
 });

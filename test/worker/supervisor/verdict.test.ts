@@ -39,6 +39,11 @@ test('three restarts without a new checkpoint are the end, whatever the budget s
     trouble: { code: 'E_NO_PROGRESS', exitCode: 70 },
   });
   t.is(verdict('E_CRASHED', { account: { ...none, sinceCommit: 1 }, policy }).type, 'Restart');
+  t.like(
+    verdict('E_STORAGE_FULL', { account, policy }),
+    { type: 'Fail', trouble: { code: 'E_STORAGE_FULL', exitCode: 69 } },
+    'for want of room no checkpoint can come, and that is what people should read',
+  );
 });
 
 test('restarts within the window are counted against the budget, older ones are not', (t) => {

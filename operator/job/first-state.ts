@@ -1,0 +1,44 @@
+// The state record that the operator writes where there is none: the first of a job, or the one after the bus lost its memory.
+import type { FineTuneJobStatus } from '../../crds/api/status.ts';
+import type { StateRecord } from '../../crds/wire/state.ts';
+import { timeText } from '../runtime/conditions.ts';
+
+interface Beginning {
+  readonly epoch: number;
+  readonly restarts: StateRecord['restarts'];
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/**
+ * Status remembers generation and checkpoint as far as they had been told; workers, who see their volume, put it right where they had come farther
+ * (worker/supervisor/remembered.ts).
+ */
+export function firstState(
+  { checkpoint, rendezvous, plan }: FineTuneJobStatus,
+  { epoch, restarts, now }: Beginning,
+): StateRecord {
+  const { latestStep, latestDigest, latestURI, latestTime, generation = 0 } = checkpoint ?? {};
+  const last = Math.max(rendezvous?.generation ?? 0, generation);
+  const head =
+    latestStep === undefined
+      ? {}
+      : {
+          checkpoint: {
+            step: latestStep,
+            generation,
+            manifest: latestURI ?? '',
+            digest: latestDigest ?? '',
+            time: latestTime ?? timeText(now),
+          },
+        };
+  return {
+    v: 1,
+    epoch,
+    generation: last + 1,
+    opened: { by: 'operator', cause: 'Start', at: timeText(now) },
+    adjustments: plan?.adjustments ?? [],
+    restarts,
+    ...head,
+  };
+}

@@ -1,0 +1,63 @@
+// What tests of jobs with several pods ask of them: a world to begin with, the step that a generation went on after, and an end that has the bits of
+// the same file on this machine.
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import type { Pod } from '../doubles/job-pods.ts';
+import { JobWorld } from '../doubles/job-world.ts';
+import { startAnneal } from '../e2e/anneal-process.ts';
+import { digestsBelow } from '../e2e/killed-run.ts';
+
+export const aWorld = (t: ExecutionContext, plan: Parameters<typeof JobWorld.make>[0]) => {
+  t.timeout(600_000);
+  return JobWorld.make(plan);
+};
+
+/** The last lines of each. */
+export const linesOf = (pods: readonly Pod[]) =>
+  pods.map(({ uid, lines }) => `${uid}:\n${lines.slice(-12).join('\n')}`).join('\n');
+
+/** Step that a generation went on after, as a pod tells it. */
+export const beganAfter = (pods: readonly Pod[], generation: number) =>
+  Math.max(
+    ...pods
+      .flatMap(({ lines }) => lines)
+      .map((line) => {
+        const told = new RegExp(`generation ${generation} goes on after step (\\d+)`).exec(line);
+        return told === null ? -1 : Number(told[1]);
+      }),
+  );
+
+/** All of them end well, the result is published, and it is that of an undisturbed run. */
+export async function endsWell(
+  t: ExecutionContext,
+  world: JobWorld,
+  pods: readonly Pod[],
+  size: number,
+): Promise<void> {
+  const codes = await Promise.all(pods.map(({ ended }) => ended));
+  t.deepEqual(
+    codes,
+    pods.map(() => 0),
+    linesOf(pods),
+  );
+  t.like((await world.state()).result, { type: 'Succeeded' });
+  await world.stage('publish');
+  t.deepEqual(digestsBelow(join(world.folder, 'out')), await onThisMachine(t, world, size));
+}
+
+/** The same file on this machine; its artefacts. */
+async function onThisMachine(t: ExecutionContext, world: JobWorld, workers: number) {
+  const cache = await mkdtemp(join(tmpdir(), 'anneal-local-'));
+  t.teardown(() => rm(cache, { recursive: true, force: true }));
+  const place = join(cache, 'volumes/toy');
+  await cp(world.folder, place, {
+    recursive: true,
+    filter: (path) => basename(path) !== '.anneal',
+  });
+  const run = startAnneal(join(place, 'job.yaml'), cache, () => {}, ['--workers', String(workers)]);
+  const { code, stderr } = await run.ended;
+  t.is(code, 0, stderr);
+  return digestsBelow(join(place, 'out'));
+}

@@ -1,0 +1,216 @@
+// What is written down is lost or spoiled under the workers of one job: a volume without room, checkpoints that are not whole any more, a bus that
+// comes back empty. They go on from what is left, and where nothing is, the records say why.
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { runFolderOf } from '../doubles/job-pods.ts';
+import type { JobWorld } from '../doubles/job-world.ts';
+import { emptyDisk, fillDisk } from '../doubles/small-disk.ts';
+import { aWorld, beganAfter, endsWell, linesOf } from './a-world.ts';
+
+/** Every weight is trained: a checkpoint is some megabytes. */
+const full = { preset: 'Full', precision: { type: 'Float32' } };
+const diskBytes = 160 * 2 ** 20;
+/** Enough for records and lines, too little for a shard. */
+const littleBytes = 300_000;
+
+const hasLine = (world: JobWorld, words: RegExp) =>
+  world.pods.some(({ lines }) => lines.some((line) => words.test(line)));
+
+/** Step that model and state were put in place at, by whoever is the first of a generation. */
+const restoredAt = ({ pods }: JobWorld, since: number) =>
+  pods
+    .slice(since)
+    .flatMap(({ lines }) => lines)
+    .map((line) => /model and state are in place at step (\d+)/.exec(line)?.[1])
+    .find((step) => step !== undefined);
+
+test.serial('a volume without room costs checkpoints, and not what was trained', async (t) => {
+  await using world = await aWorld(t, {
+    ...{ workers: 2, method: full, diskBytes, training: { maxSteps: 60 } },
+    checkpoint: { intervalSteps: 3, memory: { mode: 'LocalAndPeer', intervalSteps: 1 } },
+  });
+  const pods = await world.startAll(2);
+  await world.until('a first checkpoint counts', ({ checkpoint }) => checkpoint !== undefined);
+  fillDisk(world.folder, littleBytes);
+  await world.until('it is told', () =>
+    hasLine(world, /the checkpoint of step \d+ was not written: \S+ is full; training goes on/),
+  );
+  const { checkpoint } = await world.state();
+  await world.untilStep(world.step + 4);
+  const before = world.step;
+  t.true(pods[1]?.signalTrainer('SIGKILL'));
+  await world.until(
+    'they train again',
+    ({ generation }) => generation === 2 && beganAfter(pods, 2) >= 0,
+  );
+  const from = beganAfter(pods, 2);
+  t.true(from > (checkpoint?.step ?? 0), `it went on after step ${from}, not from memory`);
+  t.log(`it went on after step ${from}; ${before} was done and told, ${checkpoint?.step} saved`);
+  await world.untilStep(before + 4);
+  emptyDisk(world.folder);
+  await world.until('checkpoints count again', (state) => state.checkpoint?.generation === 2);
+  await endsWell(t, world, pods, 2);
+  t.like((await world.state()).restarts, { counted: 1, disruptions: 0 });
+});
+
+test.serial('a result for which there is no room ends the job, and says so', async (t) => {
+  await using world = await aWorld(t, {
+    ...{ workers: 2, method: full, diskBytes, training: { maxSteps: 20 } },
+  });
+  const pods = await world.startAll(2);
+  await world.until('a first checkpoint counts', ({ checkpoint }) => checkpoint !== undefined);
+  fillDisk(world.folder, littleBytes);
+  await endsBadly(t, world, { code: 'E_STORAGE_FULL', reason: 'StorageFull', exitCode: 69 });
+  t.regex(
+    failureOf(await world.state()),
+    /^the result of step 20 is not in \S+: the disk was full; the newest is of step \d+$/,
+  );
+  t.is(pods.length, 2);
+});
+
+/** All pods end: one with the code of the failure and its words, the others as planned. */
+async function endsBadly(
+  t: ExecutionContext,
+  world: JobWorld,
+  expected: { readonly code: string; readonly reason: string; readonly exitCode: number },
+): Promise<void> {
+  const workers = world.pods.filter(({ uid }) => uid.startsWith('w'));
+  const codes = await Promise.all(workers.map(({ ended }) => ended));
+  const { result } = await world.state();
+  t.like(result, { type: 'Failed', ...expected }, linesOf(workers));
+  const speaker = result?.type === 'Failed' ? result.index : undefined;
+  t.deepEqual(
+    codes,
+    workers.map(({ index }) => (index === speaker ? expected.exitCode : 75)),
+  );
+  const words = workers.find(({ index }) => index === speaker)?.words();
+  t.like(words?.failure, { code: expected.code, reason: expected.reason });
+  t.is(words?.failure?.message, failureOf(await world.state()));
+}
+
+const failureOf = ({ result }: Awaited<ReturnType<JobWorld['state']>>) =>
+  result?.type === 'Failed' ? result.message : '';
+
+interface Damage {
+  readonly what: string;
+  readonly spoil: (folder: string) => void;
+  readonly words: RegExp;
+}
+
+const damages: readonly Damage[] = [
+  {
+    what: 'a byte of the second shard is another',
+    spoil: (folder) => {
+      const path = join(folder, 'shard-1.safetensors');
+      const bytes = readFileSync(path);
+      bytes.writeUInt8(bytes.readUInt8(bytes.length - 5) ^ 1, bytes.length - 5);
+      writeFileSync(path, bytes);
+    },
+    words: /shard-1\.safetensors has another SHA-256 than its manifest says/,
+  },
+  {
+    what: 'the manifest is torn',
+    spoil: (folder) => truncateSync(join(folder, 'manifest.json'), 200),
+    words: /manifest\.json is not JSON; the file was cut off or overwritten/,
+  },
+];
+
+/** Saves often, keeps many, and has nothing in memory to go on from. */
+const saved = {
+  ...{ workers: 2, training: { maxSteps: 40 } },
+  checkpoint: { intervalSteps: 3, retain: { latest: 20 }, memory: { mode: 'None' } },
+};
+
+const checkpointsOf = (world: JobWorld, generation: number) =>
+  join(world.runFolder, `gen-${generation}/checkpoints`);
+
+test.serial('a checkpoint that is damaged is left for the one before by all ranks', async (t) => {
+  await using world = await aWorld(t, saved);
+  let pods = await world.startAll(2);
+  for (const [round, { what, spoil, words }] of damages.entries()) {
+    const steps = 10 + 12 * round;
+    await world.until(
+      'checkpoints are there',
+      ({ checkpoint, generation }) =>
+        checkpoint?.generation === generation && checkpoint.step >= steps,
+    );
+    for (const pod of pods) pod.signalAll('SIGKILL');
+    await Promise.all(pods.map(({ ended }) => ended));
+    const { generation, checkpoint } = await world.state();
+    const newest = checkpoint?.step ?? 0;
+    const known = checkpointsOf(world, generation);
+    spoil(join(known, `step-${String(newest).padStart(8, '0')}`));
+    await world.open('PodLost');
+    const since = world.pods.length;
+    pods = await world.startAll(2);
+    await world.until('they train again', () => restoredAt(world, since) !== undefined);
+    t.is(Number(restoredAt(world, since)), newest - 3, what);
+    t.true(hasLine(world, words), `${what}\n${linesOf(pods)}`);
+    const aside = readdirSync(checkpointsOf(world, generation + 1));
+    t.true(aside.some((name) => name.endsWith('.damaged')), `${what}: ${aside}`);
+  }
+  await endsWell(t, world, pods, 2);
+});
+
+test.serial('with no whole checkpoint left the job ends, and nobody begins anew', async (t) => {
+  await using world = await aWorld(t, saved);
+  const pods = await world.startAll(2);
+  await world.until('checkpoints are there', ({ checkpoint }) => (checkpoint?.step ?? 0) >= 9);
+  for (const pod of pods) pod.signalAll('SIGKILL');
+  await Promise.all(pods.map(({ ended }) => ended));
+  const place = checkpointsOf(world, 1);
+  const steps = readdirSync(place).filter((name) => /^step-\d+$/.test(name));
+  for (const step of steps) truncateSync(join(place, step, 'shard-0.safetensors'), 10);
+  await world.open('PodLost');
+  await Promise.all([world.start(0), world.start(1)]);
+  await world.until('it has ended', ({ result }) => result !== undefined);
+  world.pods.splice(0, world.pods.length, ...world.pods.slice(-2));
+  await endsBadly(t, world, {
+    ...{ code: 'E_CHECKPOINT_CORRUPTED', reason: 'CheckpointCorrupted', exitCode: 73 },
+  });
+  t.regex(failureOf(await world.state()), /^none of the \d+ checkpoints in \S+ is whole$/);
+});
+
+test.serial('numbers that stay not finite end the job for all ranks', async (t) => {
+  await using world = await aWorld(t, {
+    ...{ workers: 2, method: full },
+    training: { maxSteps: 60, learningRate: '1e30', schedule: { type: 'Constant' } },
+  });
+  await world.startAll(2);
+  await endsBadly(t, world, { code: 'E_DIVERGED', reason: 'Diverged', exitCode: 74 });
+  t.regex(failureOf(await world.state()), /not finite/);
+  t.true(hasLine(world, /the step was skipped \(5 of 5 in a row\)/));
+});
+
+test.serial('a bus that comes back empty costs a generation, whatever status remembers', async (t) => {
+  await using world = await aWorld(t, { ...saved, training: { maxSteps: 90 } });
+  const pods = await world.startAll(2);
+  const wipe = async (known: Awaited<ReturnType<JobWorld['state']>>) => {
+    await world.server.kill();
+    await world.server.wipe();
+    await world.untilStep(world.step + 5);
+    await world.server.start();
+    await world.arrangeAgain(known);
+  };
+  await world.until('it is saved', ({ checkpoint }) => (checkpoint?.step ?? 0) >= 9);
+  const first = await world.state();
+  await wipe(first);
+  await world.until('they go on', (state) => state.world !== undefined && state.generation > 1);
+  const second = await world.state();
+  t.true((second.checkpoint?.step ?? 0) >= (first.checkpoint?.step ?? 0));
+  // Now status is of long ago: the operator was away while these generations trained.
+  t.true(pods[0]?.signalTrainer('SIGKILL'));
+  await world.until(
+    'the next commits',
+    (state) => state.generation > second.generation && state.checkpoint?.generation === state.generation,
+  );
+  const third = await world.state();
+  await wipe(first);
+  await world.until('they go on', (state) => state.world !== undefined);
+  const fourth = await world.state();
+  t.true(fourth.generation > third.generation, `${fourth.generation} after ${third.generation}`);
+  t.true((fourth.checkpoint?.step ?? 0) >= (third.checkpoint?.step ?? 0), 'steps were lost');
+  t.true(hasLine(world, /the bus has forgotten what was agreed on/));
+  await endsWell(t, world, pods, 2);
+});

@@ -1,0 +1,74 @@
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'ava';
+import fc from 'fast-check';
+import { caughtUp, remember, rememberedIn } from '../../../worker/supervisor/remembered.ts';
+import { aState, aWorld } from '../../builders/situation.ts';
+import { temporaryFolder } from '../../doubles/temporary-folder.ts';
+
+const opened = { by: 'pod-a', at: '2026-01-01T00:00:00Z' };
+const headOf = (generation: number, step: number) => ({
+  ...{ generation, step, manifest: `gen-${generation}/step-${step}` },
+  ...{ digest: 'sha256:0', time: '2026-01-01T00:00:00Z' },
+});
+
+test('what was committed last is remembered beside the generations that trained', async (t) => {
+  await using folder = await temporaryFolder();
+  const place = { folder: join(folder.path, 'run'), checkpoints: undefined };
+  t.deepEqual(await rememberedIn(place), { head: undefined, generation: 0 }, 'nothing is there');
+  for (const name of ['gen-2', 'gen-10', 'gen-9', 'gen-x']) {
+    await mkdir(join(place.folder, name), { recursive: true });
+  }
+  await remember(place, headOf(9, 30));
+  await remember(place, headOf(10, 33));
+  t.deepEqual(await rememberedIn(place), { head: headOf(10, 33), generation: 10 });
+  t.is((await readdir(place.folder)).length, 5, 'no file is left of writing');
+  await writeFile(join(place.folder, 'committed.json'), '{"step": 3');
+  t.deepEqual(await rememberedIn(place), { head: undefined, generation: 10 });
+});
+
+test('a record that knows of all that is remembered stays as it is', (t) => {
+  const state = aState({ generation: 5, checkpoint: headOf(4, 30) });
+  for (const head of [undefined, headOf(4, 30), headOf(4, 27), headOf(3, 60)]) {
+    t.is(caughtUp(state, { head, generation: 4 }, opened), undefined);
+  }
+  t.is(caughtUp(aState(), { head: undefined, generation: 0 }, opened), undefined);
+});
+
+test('a record that is behind gets the checkpoint, and a number that no generation had', (t) => {
+  const behind = aState({ generation: 3, checkpoint: headOf(2, 30), world: aWorld });
+  const next = caughtUp(behind, { head: headOf(7, 77), generation: 8 }, opened);
+  t.like(next, { generation: 9, checkpoint: headOf(7, 77), opened: { cause: 'Start' } });
+  t.is(next?.world, undefined);
+  const sameGeneration = caughtUp(behind, { head: headOf(2, 33), generation: 2 }, opened);
+  t.like(sameGeneration, { generation: 4, checkpoint: headOf(2, 33) });
+  const never = caughtUp(aState(), { head: undefined, generation: 2 }, opened);
+  t.like(never, { generation: 3 });
+  t.is(never?.checkpoint, undefined, 'what trained before has committed nothing');
+});
+
+test('whatever the bus forgot, one look is enough, and no checkpoint is given up for an earlier one', (t) => {
+  const small = fc.integer({ min: 1, max: 5 });
+  const head = fc.option(fc.tuple(small, small), { nil: undefined });
+  fc.assert(
+    fc.property(small, head, head, fc.nat(7), (generation, known, marked, newest) => {
+      const state = aState({
+        generation: Math.max(generation, (known?.[0] ?? 0) + 1),
+        ...(known && { checkpoint: headOf(...known) }),
+      });
+      const remembered = {
+        head: marked && headOf(...marked),
+        generation: Math.max(newest, marked?.[0] ?? 0),
+      };
+      const next = caughtUp(state, remembered, opened) ?? state;
+      const order = (of: readonly [number, number] | undefined) => (of?.[0] ?? 0) * 10 + (of?.[1] ?? 0);
+      const { checkpoint } = next;
+      t.is(
+        order(checkpoint && [checkpoint.generation, checkpoint.step]),
+        Math.max(order(known), order(marked)),
+      );
+      t.true(next.generation > remembered.generation);
+      t.is(caughtUp(next, remembered, opened), undefined);
+    }),
+  );
+});
