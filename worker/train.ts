@@ -19,6 +19,7 @@ import {
 } from '../crds/wire/run-folder.ts';
 import type { TelemetryBody } from '../crds/wire/telemetry.ts';
 import { checkpointsOf, type RunCheckpoints } from './checkpoint/checkpoints.ts';
+import { removeJoined } from './checkpoint/joined-copy.ts';
 import { StateCopies } from './checkpoint/state-copies.ts';
 import { chooseResult } from './choose-result.ts';
 import { joinWorld } from './cluster/join-world.ts';
@@ -98,7 +99,7 @@ export const trainRole: Role = async (context) => {
     config.copies &&
     new StateCopies(trained, { plan: config.copies, room: () => roomBeside(config), ...saving });
   const scores = await blockScores(context, { method, prepared, model, feed, world });
-  const restored = await restoreInto(held, () => checkpoints.restore(config.copies?.from));
+  const restored = await restoreAny(held, checkpoints, config.copies);
   if (restored === null) await chooseAllCodes(context, run, method, files, model);
   emit(recorder.planMessage(restored?.step ?? 0));
   if (!memory.fits) emit(doesNotFit(memory));
@@ -168,6 +169,18 @@ function agreedOn(
     finish: () => checkpoints.finish(),
     restore: () => restoreInto(held, () => checkpoints.restore()),
   };
+}
+
+/** From memory where that is later, else from the newest checkpoint. */
+async function restoreAny(
+  held: HeldModel,
+  checkpoints: RunCheckpoints,
+  copies: WorkerConfig['copies'],
+): Promise<TrainerState | null> {
+  const restored = await restoreInto(held, () => checkpoints.restore(copies?.from));
+  // Copies of this world come to lie in its place.
+  if (copies !== undefined) await removeJoined(copies.folder);
+  return restored;
 }
 
 /** Whoever has made something of the values that were there before has to make it again. */

@@ -45,6 +45,8 @@ export const copyFiles = {
   own: 'own',
   /** Of the rank before this one. */
   kept: 'kept',
+  /** Of all ranks, where the world was of another size; until it is read. */
+  joined: 'joined',
   /** Name of the newest of its own that the next rank keeps too. */
   delivered: 'delivered',
 } as const;

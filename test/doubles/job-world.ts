@@ -141,7 +141,16 @@ export class JobWorld implements AsyncDisposable {
    * were then.
    */
   async arrangeAgain({ generation, checkpoint, restarts }: StateRecord): Promise<void> {
-    await arrange(this.#bus);
+    // A server that has just come up does not answer all at once.
+    await eventually('buckets and streams are there again', () =>
+      arrange(this.#bus).then(
+        () => true,
+        (error: unknown) => {
+          if (error instanceof TransientError) return false;
+          throw error;
+        },
+      ),
+    );
     const status = {
       rendezvous: { generation },
       ...(checkpoint && {

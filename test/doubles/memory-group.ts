@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, rmdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { ExecutionContext } from 'ava';
 import { eventually } from './eventually.ts';
@@ -23,6 +23,8 @@ export interface MemoryGroup {
   /** Goes before the command that is to run within. */
   readonly prefix: readonly string[];
   limit(bytes: number): Promise<void>;
+  /** Takes so many bytes, in no process that could be killed for them. */
+  fill(bytes: number): Promise<void>;
   /** Bytes that the kernel cannot take back. */
   used(): number;
   /** Processes that were killed so far. */
@@ -44,7 +46,11 @@ export async function memoryGroup(
   try {
     await mkdir(folder);
     // What was in it may be on its way out.
-    const isGone = () => rmdir(folder).then(() => true, () => false);
+    const isGone = () =>
+      rmdir(folder).then(
+        () => true,
+        () => false,
+      );
     t.teardown(() => eventually('the group is empty', isGone));
     await limit(bytes);
     await writeFile(join(folder, swapFile), '0');
@@ -58,6 +64,12 @@ export async function memoryGroup(
   return {
     prefix: ['unshare', '--mount', 'sh', '-c', enter, folder, view],
     limit,
+    async fill(bytes) {
+      // A file in memory counts for who wrote it, also when that has ended.
+      const file = join('/dev/shm', basename(folder));
+      t.teardown(() => rm(file, { force: true }));
+      await run('sh', ['-c', take, folder, String(bytes), file]);
+    },
     used() {
       const files = [/^active_file (\d+)$/m, /^inactive_file (\d+)$/m];
       const droppable = files.map((line) => number('memory.stat', line)).reduce((a, b) => a + b);
@@ -66,6 +78,8 @@ export async function memoryGroup(
     kills: () => number(killsFile, /^oom_kill (\d+)$/m),
   };
 }
+
+const take = 'echo $$ > $0/cgroup.procs; head -c $1 /dev/zero > $2';
 
 /** $0 is the group, $1 an empty folder; what follows is the command. */
 const enter = [

@@ -19,22 +19,31 @@ export async function mountDisk(folder: string, bytes: number): Promise<AsyncDis
   };
 }
 
-/** A file system of so many bytes until the test ends, or the reason why there is none. */
+/** The same; undefined, with the reason, where none can be mounted. */
+export async function tryDisk(
+  t: ExecutionContext,
+  folder: string,
+  bytes: number,
+): Promise<AsyncDisposable | undefined> {
+  try {
+    return await mountDisk(folder, bytes);
+  } catch (error) {
+    t.log(`not tested: a small file system cannot be mounted here: ${(error as Error).message}`);
+    t.pass();
+    return undefined;
+  }
+}
+
+/** Until the test ends; whether there is one. */
 export async function smallDisk(
   t: ExecutionContext,
   folder: string,
   bytes: number,
 ): Promise<boolean> {
-  try {
-    const disk = await mountDisk(folder, bytes);
-    // Before the folder around it is removed.
-    t.teardown(() => disk[Symbol.asyncDispose]());
-    return true;
-  } catch (error) {
-    t.log(`not tested: a small file system cannot be mounted here: ${(error as Error).message}`);
-    t.pass();
-    return false;
-  }
+  const disk = await tryDisk(t, folder, bytes);
+  // Before the folder around it is removed.
+  t.teardown(() => disk?.[Symbol.asyncDispose]());
+  return disk !== undefined;
 }
 
 /** Fills the disk but for so many bytes, while others write to it. */

@@ -64,7 +64,9 @@ test('four workers train on while all else is away, and after the bus has forgot
   killContainers(bus.uid);
   await told.untilStep(stepThen + 10);
   await untilCommitted(job, stepThen);
-  t.log(`server of the bus killed: steps went on, the next commit was in status after ${seconds(busKilled)}`);
+  t.log(
+    `server of the bus killed: steps went on, the next commit was in status after ${seconds(busKilled)}`,
+  );
   t.log(`trainer killed after that: ${await killTrainer(2, pods)}`);
 
   const wiped = await wipe(job, release);
@@ -131,7 +133,9 @@ interface PodOfRelease {
 
 async function podsOf(release: string, component: string) {
   const selector = ['-l', `app.kubernetes.io/component=${component}`];
-  const { items } = (await getJson('-n', release, 'pods', ...selector)) as { items: PodOfRelease[] };
+  const { items } = (await getJson('-n', release, 'pods', ...selector)) as {
+    items: PodOfRelease[];
+  };
   return items.map(({ metadata }) => metadata);
 }
 

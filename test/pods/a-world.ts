@@ -6,7 +6,7 @@ import { basename, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { Pod } from '../doubles/job-pods.ts';
 import { JobWorld } from '../doubles/job-world.ts';
-import { startAnneal } from '../e2e/anneal-process.ts';
+import { type RunLine, startAnneal } from '../e2e/anneal-process.ts';
 import { digestsBelow } from '../e2e/killed-run.ts';
 
 export const aWorld = (t: ExecutionContext, plan: Parameters<typeof JobWorld.make>[0]) => {
@@ -47,8 +47,13 @@ export async function endsWell(
   t.deepEqual(digestsBelow(join(world.folder, 'out')), await onThisMachine(t, world, size));
 }
 
-/** The same file on this machine; its artefacts. */
-async function onThisMachine(t: ExecutionContext, world: JobWorld, workers: number) {
+/** The same file on this machine; its artefacts. Loss of each step, where it is asked for. */
+export async function onThisMachine(
+  t: ExecutionContext,
+  world: JobWorld,
+  workers: number,
+  losses = new Map<number, number>(),
+) {
   const cache = await mkdtemp(join(tmpdir(), 'anneal-local-'));
   t.teardown(() => rm(cache, { recursive: true, force: true }));
   const place = join(cache, 'volumes/toy');
@@ -56,7 +61,10 @@ async function onThisMachine(t: ExecutionContext, world: JobWorld, workers: numb
     recursive: true,
     filter: (path) => basename(path) !== '.anneal',
   });
-  const run = startAnneal(join(place, 'job.yaml'), cache, () => {}, ['--workers', String(workers)]);
+  const see = (line: RunLine) => {
+    if (line.type === 'step') losses.set(line.step, line.loss ?? Number.NaN);
+  };
+  const run = startAnneal(join(place, 'job.yaml'), cache, see, ['--workers', String(workers)]);
   const { code, stderr } = await run.ended;
   t.is(code, 0, stderr);
   return digestsBelow(join(place, 'out'));

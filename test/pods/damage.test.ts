@@ -3,7 +3,6 @@
 import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { runFolderOf } from '../doubles/job-pods.ts';
 import type { JobWorld } from '../doubles/job-world.ts';
 import { emptyDisk, fillDisk } from '../doubles/small-disk.ts';
 import { aWorld, beganAfter, endsWell, linesOf } from './a-world.ts';
@@ -148,7 +147,10 @@ test.serial('a checkpoint that is damaged is left for the one before by all rank
     t.is(Number(restoredAt(world, since)), newest - 3, what);
     t.true(hasLine(world, words), `${what}\n${linesOf(pods)}`);
     const aside = readdirSync(checkpointsOf(world, generation + 1));
-    t.true(aside.some((name) => name.endsWith('.damaged')), `${what}: ${aside}`);
+    t.true(
+      aside.some((name) => name.endsWith('.damaged')),
+      `${what}: ${aside}`,
+    );
   }
   await endsWell(t, world, pods, 2);
 });
@@ -183,34 +185,38 @@ test.serial('numbers that stay not finite end the job for all ranks', async (t) 
   t.true(hasLine(world, /the step was skipped \(5 of 5 in a row\)/));
 });
 
-test.serial('a bus that comes back empty costs a generation, whatever status remembers', async (t) => {
-  await using world = await aWorld(t, { ...saved, training: { maxSteps: 90 } });
-  const pods = await world.startAll(2);
-  const wipe = async (known: Awaited<ReturnType<JobWorld['state']>>) => {
-    await world.server.kill();
-    await world.server.wipe();
-    await world.untilStep(world.step + 5);
-    await world.server.start();
-    await world.arrangeAgain(known);
-  };
-  await world.until('it is saved', ({ checkpoint }) => (checkpoint?.step ?? 0) >= 9);
-  const first = await world.state();
-  await wipe(first);
-  await world.until('they go on', (state) => state.world !== undefined && state.generation > 1);
-  const second = await world.state();
-  t.true((second.checkpoint?.step ?? 0) >= (first.checkpoint?.step ?? 0));
-  // Now status is of long ago: the operator was away while these generations trained.
-  t.true(pods[0]?.signalTrainer('SIGKILL'));
-  await world.until(
-    'the next commits',
-    (state) => state.generation > second.generation && state.checkpoint?.generation === state.generation,
-  );
-  const third = await world.state();
-  await wipe(first);
-  await world.until('they go on', (state) => state.world !== undefined);
-  const fourth = await world.state();
-  t.true(fourth.generation > third.generation, `${fourth.generation} after ${third.generation}`);
-  t.true((fourth.checkpoint?.step ?? 0) >= (third.checkpoint?.step ?? 0), 'steps were lost');
-  t.true(hasLine(world, /the bus has forgotten what was agreed on/));
-  await endsWell(t, world, pods, 2);
-});
+test.serial(
+  'a bus that comes back empty costs a generation, whatever status remembers',
+  async (t) => {
+    await using world = await aWorld(t, { ...saved, training: { maxSteps: 90 } });
+    const pods = await world.startAll(2);
+    const wipe = async (known: Awaited<ReturnType<JobWorld['state']>>) => {
+      await world.server.kill();
+      await world.server.wipe();
+      await world.untilStep(world.step + 5);
+      await world.server.start();
+      await world.arrangeAgain(known);
+    };
+    await world.until('it is saved', ({ checkpoint }) => (checkpoint?.step ?? 0) >= 9);
+    const first = await world.state();
+    await wipe(first);
+    await world.until('they go on', (state) => state.world !== undefined && state.generation > 1);
+    const second = await world.state();
+    t.true((second.checkpoint?.step ?? 0) >= (first.checkpoint?.step ?? 0));
+    // Now status is of long ago: the operator was away while these generations trained.
+    t.true(pods[0]?.signalTrainer('SIGKILL'));
+    await world.until(
+      'the next commits',
+      (state) =>
+        state.generation > second.generation && state.checkpoint?.generation === state.generation,
+    );
+    const third = await world.state();
+    await wipe(first);
+    await world.until('they go on', (state) => state.world !== undefined);
+    const fourth = await world.state();
+    t.true(fourth.generation > third.generation, `${fourth.generation} after ${third.generation}`);
+    t.true((fourth.checkpoint?.step ?? 0) >= (third.checkpoint?.step ?? 0), 'steps were lost');
+    t.true(hasLine(world, /the bus has forgotten what was agreed on/));
+    await endsWell(t, world, pods, 2);
+  },
+);

@@ -2,7 +2,8 @@
 // bits that `anneal run --workers N` makes of the same file, and the records say what happened. Real supervisors, trainers and files.
 import test from 'ava';
 import fc from 'fast-check';
-import { aWorld, beganAfter, endsWell, linesOf } from './a-world.ts';
+import type { Pod } from '../doubles/job-pods.ts';
+import { aWorld, beganAfter, endsWell, linesOf, onThisMachine } from './a-world.ts';
 
 test.serial('two pods train one model, and end with the bits of two local workers', async (t) => {
   await using world = await aWorld(t, { workers: 2 });
@@ -195,6 +196,45 @@ test.serial('the number of workers changes both ways while they train', async (t
   t.deepEqual(await Promise.all([second?.ended, third?.ended]), [75, 75]);
   t.is(await first?.ended, 0, linesOf(first === undefined ? [] : [first]));
   t.like(await world.state(), { generation: 3, result: { type: 'Succeeded', step: 90 } });
+});
+
+/** Loss of each step that pods told of, to four places; of the last time where it was done again. */
+const lossesTold = (pods: readonly Pod[]) =>
+  new Map(
+    pods
+      .flatMap(({ lines }) => lines)
+      .flatMap((line) => {
+        const [, step, loss] = /step (\d+) of \d+: loss ([\d.]+)/.exec(line) ?? [];
+        return step === undefined ? [] : [[Number(step), Number(loss)] as const];
+      }),
+  );
+
+test.serial('worlds of other sizes go on from the copies of the one before', async (t) => {
+  await using world = await aWorld(t, { ...inMemory('LocalAndPeer'), workers: 3 });
+  const pods = [...(await world.startAll(3))];
+  await world.untilStep(10);
+  pods[2]?.signalAll('SIGKILL');
+  await world.want({ workers: 2, min: 1, max: 3 });
+  await world.open('PodLost');
+  await world.until('two train', ({ world: formed }) => formed?.size === 2);
+  await world.until('from memory', () => beganAfter(pods, 2) > 0);
+  t.log(`two go on after step ${beganAfter(pods, 2)} of three; step ${world.step} was told`);
+  await world.untilStep(beganAfter(pods, 2) + 10);
+  pods[2] = await world.start(2);
+  await world.want({ workers: 3 });
+  await world.open('Resize');
+  await world.until('three train', ({ world: formed }) => formed?.size === 3);
+  await world.until('from memory', () => beganAfter(pods, 3) > beganAfter(pods, 2));
+  t.is((await world.state()).checkpoint, undefined, 'nothing else was there to go on from');
+  t.deepEqual(await Promise.all(pods.map(({ ended }) => ended)), [0, 0, 0], linesOf(pods));
+  const here = new Map<number, number>();
+  await onThisMachine(t, world, 3, here);
+  const told = lossesTold(world.pods);
+  t.true(told.size >= 55, 'steps were told');
+  const apart = [...told].map(([step, loss]) => Math.abs(loss - (here.get(step) ?? Number.NaN)));
+  t.log(`losses are at most ${Math.max(...apart)} apart from those of three local workers`);
+  // Half of the last place that is told, and as much again for sums in another order.
+  t.true(Math.max(...apart) <= 1e-4);
 });
 
 test.serial('without the bus they train on; a trainer that dies waits for it', async (t) => {

@@ -212,6 +212,7 @@ class Folders implements RunCheckpoints {
     const saved = world.fromFirst(newest);
     this.#savedStep = saved === none ? null : saved;
     this.#savedSeconds = state.seconds;
+    this.#latest = saved === none ? null : { step: saved, folder: this.folderOf(saved) };
     return state;
   }
 

@@ -29,7 +29,8 @@ export async function measureOverhead(setup: Setup, asked: Asked): Promise<strin
   const slower = saving.wholeMs / without.wholeMs - 1;
   const between = saving.betweenShare - without.betweenShare;
   const rows = [rowOf('neither', without), rowOf('both, by default', saving)];
-  const head = '| saves and copies | steps | from step to step | between steps | saves | one takes |';
+  const head =
+    '| saves and copies | steps | from step to step | between steps | saves | one takes |';
   return [
     [head, '| --- | --- | --- | --- | --- | --- |', ...rows].join('\n'),
     '',
@@ -85,7 +86,10 @@ function courseOf(said: readonly Telemetry[]): Course {
 }
 
 function rowOf(name: string, { steps, wholeMs, betweenShare, saves }: Course): string {
-  const one = saves.length === 0 ? '' : `${Math.min(...saves).toFixed(0)} to ${Math.max(...saves).toFixed(0)} ms`;
+  const one =
+    saves.length === 0
+      ? ''
+      : `${Math.min(...saves).toFixed(0)} to ${Math.max(...saves).toFixed(0)} ms`;
   const cells = [name, steps, `${wholeMs.toFixed(1)} ms`, percent(betweenShare), saves.length, one];
   return `| ${cells.join(' | ')} |`;
 }

@@ -278,8 +278,12 @@ export class Supervisors {
   #copyFor({ restore, ...list }: WorldRecord, rank: number): SimTrainer['copy'] {
     if (restore === undefined) return undefined;
     const { holders, ...moment } = restore;
-    const memory = this.#memoryOf(list, holders[rank]);
-    return { step: moment.step, chain: memory?.get(copyNameText({ ...moment, rank })) };
+    // One of another size needs the parts of all ranks.
+    const ranks = moment.size === list.order.length ? [rank] : holders.map((_, each) => each);
+    const chains = ranks.map((each) =>
+      this.#memoryOf(list, holders[each])?.get(copyNameText({ ...moment, rank: each })),
+    );
+    return { step: moment.step, chain: chains.includes(undefined) ? undefined : chains[0] };
   }
 
   /** Of a member that is still there. */

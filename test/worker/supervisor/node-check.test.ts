@@ -2,7 +2,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { checkNode } from '../../../worker/supervisor/node-check.ts';
-import { fillDisk, smallDisk } from '../../doubles/small-disk.ts';
+import { fillDisk, tryDisk } from '../../doubles/small-disk.ts';
 import { temporaryFolder } from '../../doubles/temporary-folder.ts';
 
 const group = (limit?: number) => ({ memoryKills: () => 0, memoryLimit: () => limit });
@@ -41,12 +41,16 @@ test('a memory limit in which nothing can be trained is told at once', async (t)
 test('a place without room is none to begin in, and no reason to end what has begun', async (t) => {
   await using folder = await temporaryFolder();
   const disk = join(folder.path, 'disk');
-  if (!(await smallDisk(t, disk, 2 ** 20))) return;
+  await using mounted = await tryDisk(t, disk, 2 ** 20);
+  if (mounted === undefined) return;
   const check = (hasBegun: boolean) =>
     checkNode({ folders: [disk], podUid: 'a', group: group(), hasBegun });
   t.like(await check(false), {
     type: 'Unfit',
-    trouble: { code: 'E_STORAGE_FULL', message: `${disk} has 1.0 MiB free; 64.0 MiB is the least to begin with` },
+    trouble: {
+      code: 'E_STORAGE_FULL',
+      message: `${disk} has 1.0 MiB free; 64.0 MiB is the least to begin with`,
+    },
   });
   t.is((await check(true)).type, 'Fit');
   fillDisk(disk, 0);

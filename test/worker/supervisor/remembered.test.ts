@@ -61,7 +61,8 @@ test('whatever the bus forgot, one look is enough, and no checkpoint is given up
         generation: Math.max(newest, marked?.[0] ?? 0),
       };
       const next = caughtUp(state, remembered, opened) ?? state;
-      const order = (of: readonly [number, number] | undefined) => (of?.[0] ?? 0) * 10 + (of?.[1] ?? 0);
+      const order = (of: readonly [number, number] | undefined) =>
+        (of?.[0] ?? 0) * 10 + (of?.[1] ?? 0);
       const { checkpoint } = next;
       t.is(
         order(checkpoint && [checkpoint.generation, checkpoint.step]),

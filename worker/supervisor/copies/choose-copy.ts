@@ -1,4 +1,5 @@
-// Which copy in memory a world goes on from: the newest moment of which every rank's part is with one of its members. Pure.
+// Which copy in memory a world goes on from: the newest moment of which the part of every rank, of a world of whatever size, is with one of its
+// members. Pure.
 import { type CopyName, newestFirst, parseCopyName } from '../../../crds/wire/copies.ts';
 import type { CheckpointHead, WorldRecord } from '../../../crds/wire/state.ts';
 
@@ -10,9 +11,8 @@ interface Holder {
 }
 
 /**
- * Undefined where the committed checkpoint is as new, or nothing whole is there. `holders` are in the order of their ranks. A moment of a world
- * that was smaller or larger is left alone: its parts are cut otherwise. So is one of a generation before that of the checkpoint: training
- * went another way since.
+ * Undefined where the committed checkpoint is as new, or nothing whole is there. `holders` are in the order of their ranks. A moment of a generation
+ * before that of the checkpoint is left alone: training went another way since.
  */
 export function chooseCopy(
   holders: readonly Holder[],
@@ -24,21 +24,23 @@ export function chooseCopy(
       return name === undefined ? [] : [{ name, index }];
     }),
   );
-  const isOfUse = ({ size, step, generation }: CopyName) =>
-    size === holders.length && step > (head?.step ?? 0) && generation >= (head?.generation ?? 0);
+  const isOfUse = ({ step, generation }: CopyName) =>
+    step > (head?.step ?? 0) && generation >= (head?.generation ?? 0);
   const moments = Map.groupBy(
     found.filter(({ name }) => isOfUse(name)),
-    ({ name: { generation, position, step } }) => `${generation}-${position}-${step}`,
+    ({ name: { generation, position, step, size } }) => `${generation}-${position}-${step}-${size}`,
   );
   for (const parts of [...moments.values()].sort((a, b) => newestOf(a, b))) {
-    const from = holders.map(({ index }, rank) => {
-      const with_ = parts.filter(({ name }) => name.rank === rank).map((part) => part.index);
-      // Its own part is there already.
-      return with_.includes(index) ? index : with_[0];
-    });
     const [first] = parts;
-    if (first === undefined || from.includes(undefined)) continue;
+    if (first === undefined) continue;
     const { rank: _, ...moment } = first.name;
+    const from = Array.from({ length: moment.size }, (_, rank) => {
+      const with_ = parts.filter(({ name }) => name.rank === rank).map((part) => part.index);
+      // The part of a rank that is there again is with it already.
+      const own = holders[rank]?.index;
+      return own !== undefined && with_.includes(own) ? own : with_[0];
+    });
+    if (from.includes(undefined)) continue;
     return { ...moment, holders: from.filter((index) => index !== undefined) };
   }
   return undefined;

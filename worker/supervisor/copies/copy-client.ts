@@ -43,15 +43,24 @@ export async function fetchCopy(
   into: string,
   signal: AbortSignal,
 ): Promise<string> {
-  const text = copyNameText(name);
-  const partial = await beginCopy(into, copyFiles.own, text);
+  const partial = await beginCopy(into, copyFiles.own, copyNameText(name));
+  await fetchFiles(place, name, partial, signal);
+  return endCopy(partial);
+}
+
+/** Gets the files of a copy into a folder that is there. */
+export async function fetchFiles(
+  place: CopyPlace,
+  name: CopyName,
+  into: string,
+  signal: AbortSignal,
+): Promise<void> {
   const get = async (file: string) =>
-    exchange(place, 'GET', `${text}/${file}`, signal, {
-      receive: (from) => pipeline(from, createWriteStream(join(partial, file))),
+    exchange(place, 'GET', `${copyNameText(name)}/${file}`, signal, {
+      receive: (from) => pipeline(from, createWriteStream(join(into, file))),
     });
   await get(manifestName);
-  for (const file of (await readManifest(partial)).files) await get(file.name);
-  return endCopy(partial);
+  for (const file of (await readManifest(into)).files) await get(file.name);
 }
 
 interface Body {

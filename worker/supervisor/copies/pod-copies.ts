@@ -2,6 +2,7 @@
 // what its trainer is to go on from is fetched where it is not here. They are files, so they outlive every trainer; with the pod they go.
 import { mkdir, watch } from 'node:fs/promises';
 import { join } from 'node:path';
+import { TransientError, toAnnealError } from '../../../crds/errors.ts';
 import { copyModeOf } from '../../../crds/plan/copies.ts';
 import {
   type CopiesPlan,
@@ -11,12 +12,13 @@ import {
 } from '../../../crds/wire/copies.ts';
 import type { WorldRecord } from '../../../crds/wire/state.ts';
 import { allCopies, findCopy, listCopies, setDelivered } from '../../checkpoint/copy-folder.ts';
+import { beginJoined, joinParts, removeJoined } from '../../checkpoint/joined-copy.ts';
 import type { Clock } from '../../clock.ts';
 import type { PodConfig } from '../config.ts';
 import type { PodPlan } from '../pod-plan.ts';
 import type { Report } from '../report.ts';
 import type { Seat } from '../seat.ts';
-import { type CopyPlace, fetchCopy, putCopy } from './copy-client.ts';
+import { type CopyPlace, fetchCopy, fetchFiles, putCopy } from './copy-client.ts';
 import { CopyServer } from './copy-server.ts';
 
 interface CopyParts {
@@ -31,6 +33,8 @@ interface Beginning {
   readonly world: WorldRecord;
   readonly seat: Seat;
 }
+
+type Restore = NonNullable<WorldRecord['restore']>;
 
 const againMs = 1_000;
 
@@ -76,6 +80,7 @@ export class PodCopies implements AsyncDisposable {
     if (copyModeOf(plan.spec) === 'None') return undefined;
     const { copiesFolder: folder } = config;
     await mkdir(join(folder, copyFiles.own), { recursive: true });
+    await removeJoined(folder);
     const from = await this.#restorePoint(world, seat);
     // All ranks must come to the same answer: they agree on each copy.
     const hasPeer = seat.size > 1 && world.members.every(({ copyPort }) => copyPort !== 0);
@@ -90,24 +95,45 @@ export class PodCopies implements AsyncDisposable {
     await this.#server?.[Symbol.asyncDispose]();
   }
 
-  /** Folder of this rank's part of what the world goes on from; that it could not be had is for all ranks to find out together. */
-  async #restorePoint(world: WorldRecord, { rank }: Seat): Promise<string | undefined> {
+  /** Folder of what this rank goes on from in memory; that it could not be had is for all ranks to find out together. */
+  async #restorePoint(world: WorldRecord, { rank, size }: Seat): Promise<string | undefined> {
     const { config, report } = this.#parts;
+    const { copiesFolder: folder } = config;
     const { restore } = world;
     if (restore === undefined) return undefined;
     const { holders, ...moment } = restore;
     const name: CopyName = { ...moment, rank };
-    const text = copyNameText(name);
-    const here = await findCopy(config.copiesFolder, text);
-    if (here !== undefined) return here;
-    const place = placeOf(world, holders[rank]);
-    const fetched =
-      place === undefined
-        ? undefined
-        : await fetchCopy(place, name, config.copiesFolder, this.#ended.signal).catch((error) =>
-            report.line('warn', 'supervisor', String(error.message)),
-          );
-    return fetched ?? join(config.copiesFolder, copyFiles.own, text);
+    const isCutAlike = moment.size === size;
+    try {
+      if (!isCutAlike) return await this.#joined(world, restore);
+      const here = await findCopy(folder, copyNameText(name));
+      if (here !== undefined) return here;
+      return await fetchCopy(placeIn(world, holders[rank]), name, folder, this.#ended.signal);
+    } catch (error) {
+      report.line('warn', 'supervisor', toAnnealError(error).message);
+      const { own, joined } = copyFiles;
+      return isCutAlike ? join(folder, own, copyNameText(name)) : join(folder, joined);
+    }
+  }
+
+  /** The parts of a world of another size, all of them: each rank reads what is its own now. */
+  async #joined(world: WorldRecord, { holders, ...moment }: Restore): Promise<string> {
+    const { copiesFolder: folder } = this.#parts.config;
+    const names = holders.map((_, rank): CopyName => ({ ...moment, rank }));
+    const wanted = new Set(names.map(copyNameText));
+    const joined = await beginJoined(folder, ({ name }) => wanted.has(copyNameText(name)));
+    const parts: string[] = [];
+    for (const [rank, name] of names.entries()) {
+      const here = await findCopy(folder, copyNameText(name));
+      const part = here ?? join(joined, copyNameText(name));
+      if (here === undefined) {
+        await mkdir(part);
+        await fetchFiles(placeIn(world, holders[rank]), name, part, this.#ended.signal);
+      }
+      parts.push(part);
+    }
+    await joinParts(joined, parts);
+    return joined;
   }
 
   /** Brings each own copy of this generation to the next rank, until the signal is aborted. Never rejects. */
@@ -137,6 +163,14 @@ export class PodCopies implements AsyncDisposable {
       }
     }
   }
+}
+
+/** Of a member that has what is asked for. */
+function placeIn(world: WorldRecord, index: number | undefined): CopyPlace {
+  const place = placeOf(world, index);
+  if (place !== undefined) return place;
+  const message = `the copies of pod ${index} cannot be reached`;
+  throw new TransientError({ code: 'E_PEER_LOST', message });
 }
 
 /** Undefined for a pod that serves none. */

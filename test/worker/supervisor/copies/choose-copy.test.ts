@@ -55,9 +55,18 @@ test('a later generation is newer than a later step', (t) => {
   t.like(chooseCopy(pair(of(0), of(1)), undefined), { generation: 2, step: 12 });
 });
 
-test('parts of a world of another size are cut otherwise', (t) => {
-  const of = (rank: number) => part(1, 8, rank, 3);
-  t.is(chooseCopy(pair([of(0), of(1)], [of(2)]), undefined), undefined);
+test('of a world of another size all parts are needed, whoever has them', (t) => {
+  const of = (rank: number, step = 8) => part(1, step, rank, 3);
+  const members = pair([of(0), of(1)], [of(2), of(1)]);
+  t.deepEqual(chooseCopy(members, undefined), {
+    ...{ generation: 1, position: 8, step: 8, size: 3 },
+    holders: [0, 1, 1],
+  });
+  t.is(chooseCopy(pair([of(0)], [of(2), of(1, 7)]), undefined), undefined);
+  const alone = [{ index: 0, copies: [part(1, 8, 0), part(1, 8, 1)] }];
+  t.like(chooseCopy(alone, undefined), { size: 2, holders: [0, 0] });
+  const more = [...pair([part(1, 8, 0)], [part(1, 8, 1)]), { index: 2, copies: [] }];
+  t.like(chooseCopy(more, undefined), { size: 2, holders: [0, 1] });
 });
 
 test('names of another version are no copies', (t) => {

@@ -10,6 +10,7 @@ import {
   endCopy,
   listCopies,
 } from '../../../../worker/checkpoint/copy-folder.ts';
+import { verifyCheckpoint } from '../../../../worker/checkpoint/folder.ts';
 import { systemClock } from '../../../../worker/clock.ts';
 import { PodCopies } from '../../../../worker/supervisor/copies/pod-copies.ts';
 import { seatIn } from '../../../../worker/supervisor/seat.ts';
@@ -75,8 +76,12 @@ function begin(pods: readonly TestPod[], generation: number, restore?: Restore) 
 /** As a trainer does. */
 async function make({ folder }: TestPod, name: CopyName, text: string): Promise<string> {
   const partial = await beginCopy(folder, 'own', copyNameText(name));
-  await writeFile(join(partial, 'shard-0.safetensors'), text);
-  await writeFile(join(partial, 'manifest.json'), JSON.stringify(aManifest(text)));
+  const file = `shard-${name.rank}.safetensors`;
+  await writeFile(join(partial, file), text);
+  const manifest = aManifest(text);
+  const files = manifest.files.map((each) => ({ ...each, name: file }));
+  const tensors = manifest.tensors.map((each) => ({ ...each, file }));
+  await writeFile(join(partial, 'manifest.json'), JSON.stringify({ ...manifest, files, tensors }));
   return endCopy(partial);
 }
 
@@ -147,4 +152,23 @@ test('a part that cannot be had is named all the same: all ranks find out togeth
   const [plan] = await begin(pods, 2, { ...moment, holders: [1, 1] });
   t.regex(plan?.from ?? '', /own\/1-4-4-0-of-2$/);
   t.regex(pods[0]?.lines.join() ?? '', /copy 1-4-4-0-of-2\/manifest.json at .* it answers 404/);
+});
+
+test('a world of another size gets the parts of all ranks, in each of its pods', async (t) => {
+  const pods = [await aPod(t, 0), await aPod(t, 1), await aPod(t, 2)];
+  const [first, second] = pods;
+  if (first === undefined || second === undefined) return t.fail();
+  await make(first, part(4, 0), 'rank 0');
+  await make(second, part(4, 1), 'rank 1');
+  const { rank: _, ...moment } = part(4, 0);
+  const plans = await begin(pods, 2, { ...moment, holders: [0, 1] });
+  for (const plan of plans) {
+    const texts = [0, 1].map((rank) =>
+      readFile(join(plan?.from ?? '', `shard-${rank}.safetensors`), 'utf8'),
+    );
+    t.deepEqual(await Promise.all(texts), ['rank 0', 'rank 1']);
+    t.is((await verifyCheckpoint(plan?.from ?? '')).tensors.length, 2);
+  }
+  const [lost] = await begin(pods, 3, { ...moment, generation: 3, holders: [0, 1] });
+  await t.throwsAsync(verifyCheckpoint(lost?.from ?? ''), { code: 'E_CHECKPOINT_CORRUPTED' });
 });
