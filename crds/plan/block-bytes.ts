@@ -13,6 +13,8 @@ export interface BlockBytes {
   readonly stream: number;
   /** What a micro-batch leaves behind in a block, by mode. */
   readonly held: Readonly<Record<TapeMode, number>>;
+  /** And what all micro-batches together do. */
+  readonly heldOnce: Readonly<Record<TapeMode, number>>;
   readonly tape: number;
   readonly forwardWorking: number;
   readonly backwardWorking: number;
@@ -44,6 +46,8 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
   return {
     stream,
     held: { keep: tape, recompute: stream, offload: 0 },
+    // Elsewhere the codes of all blocks stay (static-bytes.ts).
+    heldOnce: { keep: question.shards === 1 ? 0 : halo.taped, recompute: 0, offload: 0 },
     tape,
     forwardWorking: T * width * units(facts, working.forward) + halo.forwardWorking + made,
     backwardWorking: T * width * units(facts, working.backward) + halo.backwardWorking,

@@ -6,6 +6,8 @@ import { type Linear, lastPart, linearsOf } from './parameters.ts';
 interface HaloBytes {
   /** Codes of the weights of a block. */
   readonly codes: number;
+  /** Of them, what the tape of a block holds for all tokens; nothing more where codes stay anyway. */
+  readonly taped: number;
   /** What a token leaves on the tape of a block. */
   readonly tapePerToken: number;
   /** While a block runs, forward and backward, for so many tokens. */
@@ -13,7 +15,7 @@ interface HaloBytes {
   readonly backwardWorking: number;
 }
 
-const nothing = { codes: 0, tapePerToken: 0, forwardWorking: 0, backwardWorking: 0 };
+const nothing = { codes: 0, taped: 0, tapePerToken: 0, forwardWorking: 0, backwardWorking: 0 };
 
 export function haloBytes(facts: DecoderFacts, method: ResolvedMethod, tokens: number): HaloBytes {
   if (method.precision.type !== 'HALO') return nothing;
@@ -25,8 +27,10 @@ export function haloBytes(facts: DecoderFacts, method: ResolvedMethod, tokens: n
   const inputs = coded.map(([first]) => first?.in ?? 0);
   const weights = coded.flat().map((linear) => linear.out * linear.in);
   const perInput = !trains ? 0 : backward === 'Reuse' ? 1 : 2;
+  const codes = sum(weights);
   return {
-    codes: sum(weights),
+    codes,
+    taped: backward === 'Reuse' ? codes : 0,
     tapePerToken: perInput * sum(inputs),
     forwardWorking: tokens * Math.max(0, ...inputs),
     // The gradient of the input in float32, before and behind a rotation, and two forms of the errors; or, of the weight.

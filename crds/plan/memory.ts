@@ -123,7 +123,7 @@ function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): reado
   const { movingBlocks } = trainedOf(facts, method);
   const bytes = blockBytes(question);
   const shared = sharedBytes(question);
-  const held = blocks.map((mode) => perWave * bytes.held[mode]);
+  const held = blocks.map((mode) => perWave * bytes.held[mode] + bytes.heldOnce[mode]);
   const before = [0];
   for (const one of held) before.push((before.at(-1) ?? 0) + one);
   const stream = perWave * bytes.stream;

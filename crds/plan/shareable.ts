@@ -32,14 +32,6 @@ export const unshareables: readonly Unshareable[] = [
     sentence: 'the trained weights are stored as codes into codebooks',
     hint: 'use one worker, or spec.method.base: { type: Dense } with another optimizer',
   },
-  {
-    id: 'products in 8 bits are those of one worker',
-    path: ['method', 'precision', 'type'],
-    value: 'HALO',
-    meets: ({ precision }) => precision.type === 'HALO',
-    sentence: 'each worker would hold codes of all weights',
-    hint: 'use one worker, or spec.method.precision: { type: BFloat16 }',
-  },
 ];
 
 /** Throws where the method has no way to be spread over so many workers. */

@@ -1,11 +1,12 @@
 // What a rank of several holds beside its share: what it has gathered, and gradients on their way. Nothing for a process by itself.
+import { haloBytes } from './halo-bytes.ts';
 import type { MemoryQuestion } from './memory-question.ts';
 import { parametersOf, trainedOf } from './parameters.ts';
 import { quantizedBlock } from './quantized-base.ts';
 import { frozenInBfloat16, valueBytes } from './static-bytes.ts';
 
 interface SharedBytes {
-  /** Two whole blocks: the one that computes, and the one that comes. */
+  /** Two whole blocks, the one that computes and the one that comes, with what is made of their weights. */
   readonly blocks: number;
   /** The embedding, or the head, whole while it is used. */
   readonly vocabulary: number;
@@ -29,7 +30,7 @@ export function sharedBytes(question: MemoryQuestion): SharedBytes {
   const matrices = (blockMatrices - quantized.values) * stored + quantized.bytes;
   const exchange = (values: number) => 2 * 4 * values;
   return {
-    blocks: 2 * (matrices + blockVectors * width + adapter),
+    blocks: 2 * (matrices + blockVectors * width + adapter + haloBytes(facts, method, 0).codes),
     vocabulary: embedding * stored,
     blockExchange: exchange(trained.block),
     headExchange: trained.head && !facts.tied ? exchange(embedding) : 0,

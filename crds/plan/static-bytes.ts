@@ -27,8 +27,8 @@ export function staticBytes(question: MemoryQuestion): StaticBytes {
         2 * frozenInBfloat16(question) -
         codedSaving(question) +
         facts.L * quantized.bytes +
-        // Made in the forward of each step; there at all its largest moments.
-        facts.L * haloBytes(facts, method, 0).codes +
+        // Made in the forward of each step; there at all its largest moments. Ranks make those of whole blocks (shared-bytes.ts).
+        (shards === 1 ? facts.L * haloBytes(facts, method, 0).codes : 0) +
         trained.adapter * memoryConstants.adapterBytes) /
       shards,
     optimizer: optimizerBytes(facts, method) / shards,

@@ -1,11 +1,14 @@
 // Trainings that any number of ranks can do: by name, so that a process can be told which.
 import { lora } from '../../worker/adapters/lora.ts';
 import type { HostBin } from '../../worker/engine/bin.ts';
+import type { Parameters } from '../../worker/engine/parameters.ts';
 import { adamW } from '../../worker/optimizers/adamw.ts';
 import { adamW8bit } from '../../worker/optimizers/adamw-8bit.ts';
 import { exactSubspaces, galore } from '../../worker/optimizers/galore.ts';
 import { sgd } from '../../worker/optimizers/sgd.ts';
+import { Halo, type HaloSettings } from '../../worker/precision/halo.ts';
 import { lisa } from '../../worker/selection/lisa.ts';
+import type { Selection } from '../../worker/selection/selection.ts';
 import { nf4 } from '../../worker/weights/nf4.ts';
 import { countUp, plainAdamW, type TrainingOptions } from './toy-training.ts';
 import { aBin } from './training.ts';
@@ -33,6 +36,20 @@ function anAdapter(dtype: 'float32' | 'float64', dropout = 0) {
     ...{ rank: 4, alpha: 8, dropout, scaling: 'Standard', learningRateRatio: 2 },
     ...{ initialization: 'KaimingUniform', targets: () => true, seed: 5n, dtype },
   });
+}
+
+function aHalo(settings: Partial<HaloSettings> = {}) {
+  return new Halo({
+    ...{ format: 'INT8', level: 2, reuses: true, rotation: 'Hartley', tokenBlock: 1024 },
+    excludes: (path) => path.endsWith('layers.1.mlp.up_proj'),
+    ...settings,
+  });
+}
+
+/** Another block every second step. */
+function oneBlock(parameters: Parameters): Selection {
+  const draw = { activeLayers: 1, intervalSteps: 2, state: 'Drop', sampling: 'Uniform' } as const;
+  return lisa({ ...draw, weights: [], seed: 3n }, parameters);
 }
 
 const plan = { totalSteps: 6, evaluationInterval: 2 };
@@ -80,15 +97,30 @@ export const shardedCases = {
     ),
   }),
   'lisa-float64': () => ({
-    ...{ ...shared, dtype: 'float64' },
-    selection: (parameters) =>
-      lisa(
-        {
-          ...{ activeLayers: 1, intervalSteps: 2, state: 'Drop', sampling: 'Uniform' },
-          ...{ weights: [], seed: 3n },
-        },
-        parameters,
-      ),
+    ...{ ...shared, dtype: 'float64', selection: oneBlock },
+  }),
+  // Rotations and products in float64 that nothing is rounded for.
+  'halo-float64': () => ({
+    ...{ ...shared, dtype: 'float64', precision: aHalo({ format: 'Exact' }) },
+  }),
+  'halo-float64-recompute': () => ({
+    ...{ ...shared, dtype: 'float64', precision: aHalo({ format: 'Exact' }), mode: 'recompute' },
+  }),
+  'exact-halo': () => ({ ...exact, dtype: 'bfloat16', precision: aHalo() }),
+  'exact-halo-recompute': () => ({
+    ...{ ...exact, dtype: 'bfloat16', precision: aHalo(), mode: 'recompute' },
+  }),
+  'exact-halo-textbook': () => ({
+    ...{ ...exact, dtype: 'bfloat16', precision: aHalo({ reuses: false }) },
+  }),
+  'exact-halo-fp8': () => ({
+    ...{ ...exact, dtype: 'bfloat16', precision: aHalo({ format: 'FP8', level: 0 }) },
+  }),
+  'exact-halo-lora': () => ({
+    ...{ ...exact, dtype: 'bfloat16', precision: aHalo(), adapter: anAdapter('float32') },
+  }),
+  'exact-halo-lisa': () => ({
+    ...{ ...exact, dtype: 'bfloat16', precision: aHalo(), selection: oneBlock },
   }),
   'by-chance': () => ({
     ...{ ...shared, dtype: 'bfloat16' },

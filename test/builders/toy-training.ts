@@ -20,6 +20,7 @@ import { type Clip, Updater } from '../../worker/engine/update.ts';
 import { adamW } from '../../worker/optimizers/adamw.ts';
 import type { Optimizer } from '../../worker/optimizers/optimizer.ts';
 import { OptimizerStates } from '../../worker/optimizers/states.ts';
+import type { Precision } from '../../worker/precision/precision.ts';
 import { all } from '../../worker/selection/all.ts';
 import type { Selection } from '../../worker/selection/selection.ts';
 import type { DType } from '../../worker/tensor/dtype.ts';
@@ -48,6 +49,8 @@ export interface ToyModelOptions {
   readonly codebook?: CodeChoice | null;
   /** @default dense */
   readonly store?: WeightStore;
+  /** @default the types of the tensors */
+  readonly precision?: Precision | null;
   /** A tensor whose first value is no number. */
   readonly broken?: string;
   /** Golden case. @default 'llama' */
@@ -67,6 +70,7 @@ export function aToyModel(options: ToyModelOptions = {}, shareOut?: ShareOut): M
     coded = false,
     codebook = null,
     store = dense,
+    precision = null,
   } = options;
   const config = readConfig({ ...goldenCase(name).config, ...changes });
   const tensors = goldenTensors(config);
@@ -79,7 +83,7 @@ export function aToyModel(options: ToyModelOptions = {}, shareOut?: ShareOut): M
   };
   const source = { config, tensorNames: [...tensors.keys()], load, isBfloat16: () => false };
   const model = buildModel(source, {
-    ...{ dtype, adapter, coded, codebook, store, sequenceLength: 64 },
+    ...{ dtype, adapter, coded, codebook, store, precision, sequenceLength: 64 },
     ...(trains === undefined ? {} : { trains }),
     ...(shareOut === undefined ? {} : { shareOut }),
   });

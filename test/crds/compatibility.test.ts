@@ -111,11 +111,6 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     apart: { 'worker.replicas': 3, 'training.globalBatchSize': 3 },
     where: 'cluster',
   },
-  'products in 8 bits are those of one worker': {
-    meet: { 'worker.replicas': 2, 'training.globalBatchSize': 2, 'method.preset': 'HALO' },
-    apart: { 'worker.replicas': 1, 'training.globalBatchSize': 2, 'method.preset': 'HALO' },
-    where: 'cluster',
-  },
   'codes into codebooks are not shared out': {
     meet: { 'worker.replicas': 2, 'training.globalBatchSize': 2, 'method.preset': 'PVTuning' },
     apart: { 'worker.replicas': 1, 'training.globalBatchSize': 2, 'method.preset': 'PVTuning' },

@@ -40,7 +40,7 @@ export function wholeModel(model: Model): HeldModel {
   };
 }
 
-interface SharedOut extends Omit<ShardedWeightsOptions, 'dtype' | 'tied'> {
+interface SharedOut extends Omit<ShardedWeightsOptions, 'dtype' | 'tied' | 'onDrop'> {
   readonly config: DecoderConfig;
   readonly dtype: DType;
 }
@@ -51,8 +51,12 @@ export function sharedModel(
   build: (shareOut: ShareOut) => Model,
 ): HeldModel {
   const { group, now } = shared;
-  const weights = new ShardedWeights({ ...shared, tied: config.tied });
+  let precision: Model['precision'] = null;
+  // Codes of a weight are there as long as the weight is: for a block at a time, not for the model.
+  const onDrop = (name: string) => precision?.forget(name);
+  const weights = new ShardedWeights({ ...shared, tied: config.tied, onDrop });
   const model = build((parameters) => weights.share(parameters));
+  precision = model.precision;
   const updaters: ShardedUpdater[] = [];
   return {
     model: { ...model, weights },
@@ -67,6 +71,9 @@ export function sharedModel(
       gather: weights.waitedMs,
       reduce: updaters.reduce((sum, { waitedMs }) => sum + waitedMs, 0),
     }),
-    [Symbol.dispose]: () => weights[Symbol.dispose](),
+    [Symbol.dispose]() {
+      model.precision?.forgetAll();
+      weights[Symbol.dispose]();
+    },
   };
 }

@@ -32,6 +32,8 @@ export interface ShardedWeightsOptions {
   readonly dtype: DType;
   /** Milliseconds that only differences are taken of. */
   readonly now: () => number;
+  /** Told of parameters that are whole no more: what was made of their values goes with them. @default nobody is */
+  readonly onDrop?: (name: string) => void;
 }
 
 export class ShardedWeights implements Weights, Disposable {
@@ -86,12 +88,12 @@ export class ShardedWeights implements Weights, Disposable {
   release(place: Place): void {
     this.#taken.delete(place);
     // Embedding and head are the largest matrices, and not asked for again soon.
-    if (typeof place !== 'number') for (const line of this.#linesOf(place)) line.drop();
+    if (typeof place !== 'number') this.#drop(this.#linesOf(place));
   }
 
   /** The trained shares have changed: what was gathered of them is of no use any more. */
   moved(): void {
-    for (const line of this.#lines) if (line.trained) line.drop();
+    this.#drop(this.#lines.filter((line) => line.trained));
   }
 
   [Symbol.dispose](): void {
@@ -107,8 +109,15 @@ export class ShardedWeights implements Weights, Disposable {
     const others = this.#blocks.filter((one) => one !== block);
     const idle = others.filter((one) => !this.#taken.has(one));
     const gone = new Set(idle.slice(0, Math.max(0, others.length + 1 - wholeBlocks)));
-    for (const one of gone) for (const line of this.#linesOf(one)) line.drop();
+    for (const one of gone) this.#drop(this.#linesOf(one));
     this.#blocks = [...others.filter((one) => !gone.has(one)), block];
+  }
+
+  #drop(lines: readonly Line[]): void {
+    for (const line of lines) {
+      line.drop();
+      for (const { name } of line.parameters) this.#options.onDrop?.(name);
+    }
   }
 
   #linesOf(place: Place): readonly Line[] {

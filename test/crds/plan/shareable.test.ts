@@ -19,15 +19,6 @@ test('weights in codes of 8 bits are refused where several workers would share t
   });
 });
 
-test('products in 8 bits are refused where several workers would hold the codes', (t) => {
-  const halo = resolveMethod(aSpec({ 'method.preset': 'HALO' }).method);
-  t.notThrows(() => requireShareable(halo, 1));
-  t.throws(() => requireShareable(halo, 3), {
-    code: 'E_INCOMPATIBLE_METHOD',
-    message: 'each worker would hold codes of all weights, which 3 workers cannot share out yet',
-  });
-});
-
 test('everything else can be shared', (t) => {
   t.notThrows(() => requireShareable(resolveMethod(aSpec().method), 64));
 });

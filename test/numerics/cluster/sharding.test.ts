@@ -119,6 +119,8 @@ test(trainsAlike, 'lisa-float64', 2, reordered);
 test(trainsAlike, 'galore-float64', 3, 10 * reordered, 'owner');
 for (const size of [2, 4]) test(trainsAlike, 'full-float32', size, coarse);
 test(trainsAlike, 'lora-float32', 2, coarse);
+test(trainsAlike, 'halo-float64', 3, reordered);
+test(trainsAlike, 'halo-float64-recompute', 2, reordered);
 // Whoever has nothing to learn adds zeros: what an optimizer does to a share is what it does to the whole, to the last bit.
 for (const name of [
   'exact-adamw',
@@ -127,6 +129,12 @@ for (const name of [
   'exact-sgd',
   'exact-lora',
   'exact-qlora',
+  'exact-halo',
+  'exact-halo-recompute',
+  'exact-halo-textbook',
+  'exact-halo-fp8',
+  'exact-halo-lora',
+  'exact-halo-lisa',
 ] as const)
   test(trainsAlike, name, 3, 0);
 
@@ -166,3 +174,4 @@ test(readsAny, 'lora-float64', [1, 3, 2]);
 test(readsAny, 'exact-8bit', [3, 2, 1]);
 test(readsAny, 'exact-qlora', [2, 1, 3]);
 test(readsAny, 'exact-adamw-masters', [1, 4, 2]);
+test(readsAny, 'exact-halo', [2, 1, 3]);
