@@ -7,7 +7,6 @@ import { levelOf } from './methods/halo-level.ts';
 import { projectionOf } from './methods/projection.ts';
 import { type ResolvedMethod, resolveMethod } from './methods/resolve.ts';
 import { sequencesPerStep } from './plan/batches.ts';
-import { unshareables } from './plan/shareable.ts';
 import { placedRules, printedJob } from './schema-tree.ts';
 import { isPresent } from './union.ts';
 
@@ -197,13 +196,6 @@ export const pairs: readonly Pair[] = [
     sentence: 'gives a step fewer sequences than there are workers; each needs at least one',
     hint: 'ask for fewer workers, or raise globalBatchSize or globalBatchTokens',
   },
-  ...unshareables.map(
-    ({ id, path, value, meets, hint }): Pair => ({
-      ...{ id, path, hint, where: 'cluster' },
-      meets: ({ worker }, method) => mostWorkers(worker) > 1 && meets(method),
-      sentence: `is ${value}; codes of weights are not shared out over several workers yet`,
-    }),
-  ),
   {
     id: 'images are mounted by a cluster',
     where: 'machine',

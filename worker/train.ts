@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { programVersion, type ResolvedMethod, resolveMethod } from '../crds/index.ts';
 import { copyBytes } from '../crds/plan/copies.ts';
+import { layoutOf } from '../crds/plan/kept-parts.ts';
 import { type MemoryPlan, planMemory } from '../crds/plan/memory.ts';
 import { stagesOf } from '../crds/plan/memory-question.ts';
 import { trainedOf } from '../crds/plan/parameters.ts';
-import { requireShareable } from '../crds/plan/shareable.ts';
 import { learningRateAt, totalSteps } from '../crds/plan/steps.ts';
 import {
   type PreparedRecord,
@@ -30,7 +30,7 @@ import { type Feed, openFeed } from './data/feed.ts';
 import type { DecoderConfig } from './decoder/config.ts';
 import { type ModelFiles, openModel } from './decoder/model-files.ts';
 import { buildModel, modelSource, type ShareOut } from './engine/build-model.ts';
-import { fillCodebooks } from './engine/fill-codebooks.ts';
+import { type Filled, fillCodebooks } from './engine/fill-codebooks.ts';
 import { type HeldModel, sharedModel, wholeModel } from './engine/held-model.ts';
 import type { Model } from './engine/model.ts';
 import { FileShelf } from './engine/shelf.ts';
@@ -65,7 +65,6 @@ export const trainRole: Role = async (context) => {
   const method = resolveMethod(run.spec.method);
   using joined = joinWorld(config.member);
   const { world } = joined;
-  requireShareable(method, world.size);
   using files = openModel(prepared.model.path);
   using feed = await openFeed(run.spec, prepared.data, stop, {
     ...{ rank: world.rank, size: world.size },
@@ -73,10 +72,9 @@ export const trainRole: Role = async (context) => {
   });
   const memory = memoryPlan(run, method, files, feed, config);
   const optimizer = optimizerOf(method, Number(run.spec.training.learningRate));
-  const layout = optimizer.needsMatrices === true ? 'owner' : 'slice';
   const build = (shareOut?: ShareOut) => load(context, run, method, files, shareOut);
   using held = hold(build, joined.group, {
-    ...{ layout, config: files.config, dtype: dtypeOf(method) },
+    ...{ layout: layoutOf(method), config: files.config, dtype: dtypeOf(method) },
     now: () => clock.monotonic(),
   });
   const { model, pieces } = held;
@@ -100,13 +98,16 @@ export const trainRole: Role = async (context) => {
     new StateCopies(trained, { plan: config.copies, room: () => roomBeside(config), ...saving });
   const scores = await blockScores(context, { method, prepared, model, feed, world });
   const restored = await restoreAny(held, checkpoints, config.copies);
-  if (restored === null) await chooseAllCodes(context, run, method, files, model);
+  const stopping = stopOf(context, world);
+  if (restored === null) {
+    await chooseAllCodes(context, run, method, { files, held, world, stopping });
+  }
   emit(recorder.planMessage(restored?.step ?? 0));
   if (!memory.fits) emit(doesNotFit(memory));
   using shelf = new FileShelf(folder);
   const parts: TrainerParts = {
     ...{ model, world, plan, emit, clock, states, shelf },
-    said: () => optimizer.describe?.() ?? null,
+    said: () => optimizer.describe?.(world.sum) ?? null,
     ...(copies && { copies }),
     selection: selectionOf(method, model.parameters, BigInt(run.spec.training.seed), scores),
     updater: held.offered(new Updater(optimizer, states.byName, clipOf(run), world)),
@@ -115,7 +116,7 @@ export const trainRole: Role = async (context) => {
     waited: held.waited,
     sample: await samplerOf(run, files, model, world),
     checkpoints: agreedOn(checkpoints, context, world, held),
-    stopping: stopOf(context, world),
+    stopping,
   };
   trimMemory();
   const ended = await train(parts, restored ?? freshState);
@@ -123,29 +124,40 @@ export const trainRole: Role = async (context) => {
   if (ended.reason === 'Stopped') stop.throwIfAborted();
 };
 
-/** A run that begins chooses the codes that weights are stored as; one that goes on has them. */
+interface Choosing {
+  readonly files: ModelFiles;
+  readonly held: HeldModel;
+  readonly world: World;
+  readonly stopping: () => boolean;
+}
+
+/** A run that begins chooses the codes that weights are stored as, each rank those that it keeps; one that goes on has them. */
 async function chooseAllCodes(
   { emit, stop }: RoleContext,
   run: RunRecord,
   method: ResolvedMethod,
-  files: ModelFiles,
-  model: Model,
+  { files, held, world, stopping }: Choosing,
 ): Promise<void> {
   const choice = codebookOf(method);
   if (choice === null) return;
   const report = { type: 'stage', stage: 'Prepare', subject: 'codes of weights' } as const;
   const seed = BigInt(run.spec.training.seed);
   emit({ ...report, state: 'Started' });
-  let share = 0;
-  for (const filled of fillCodebooks(modelSource(files), model.parameters, { choice, seed })) {
-    const { done, total, left } = filled;
-    share = left;
+  const kept = held.pieces.map(({ parameter }) => parameter);
+  let squares: Filled['squares'] = { left: 0, all: 0 };
+  for (const filled of fillCodebooks(modelSource(files), kept, { choice, seed })) {
+    const { done, total } = filled;
+    squares = filled.squares;
     emit({ ...report, state: 'Running', unit: 'Tensors', done, total });
     // A wish to stop is heard here, and nowhere inside a matrix.
     await setImmediate();
-    stop.throwIfAborted();
+    if (stop.aborted) break;
   }
-  const note = `what codes leave out is ${(100 * share).toPrecision(3)} % of the weights`;
+  // Whoever did not hear of it comes here with all of his own.
+  if (stopping()) stop.throwIfAborted();
+  held.changed();
+  const [left = 0, all = 0] = world.sum([squares.left, squares.all]);
+  const note = `what codes leave out is ${(100 * Math.sqrt(left / all)).toPrecision(3)} % of the weights`;
   emit({ ...report, state: 'Done', note });
 }
 

@@ -1,10 +1,9 @@
 // `anneal run FILE`: the job on this machine. Prints what the worker says, and ends with the outcome.
 import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { type FineTuneJobSpec, isStorageFull, resolveMethod, UserError } from '../../crds/index.ts';
+import { type FineTuneJobSpec, isStorageFull, UserError } from '../../crds/index.ts';
 import { sequencesPerStep } from '../../crds/plan/batches.ts';
 import { digestOf } from '../../crds/plan/digest.ts';
-import { requireShareable } from '../../crds/plan/shareable.ts';
 import type { OutcomeRecord, RunRecord } from '../../crds/wire/run-folder.ts';
 import { type LocalOutcome, runStages } from '../client/local-run.ts';
 import { readJob } from '../client/read-job.ts';
@@ -106,7 +105,6 @@ async function recordOf(options: RunOptions, { config, now }: RunContext): Promi
         };
   const workers = options.workers ?? 1;
   requireShares(spec, workers);
-  requireShareable(resolveMethod(spec.method), workers);
   const share = Math.max(1, Math.floor(availableParallelism() / workers));
   return {
     version: 1,

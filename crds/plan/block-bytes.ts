@@ -3,6 +3,7 @@ import { storesCodes } from '../methods/coded.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import { haloBytes } from './halo-bytes.ts';
+import { keptParts } from './kept-parts.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, TapeMode } from './memory-question.ts';
 import { adaptedLinears, linearsOf, parametersOf, trainedOf } from './parameters.ts';
@@ -42,7 +43,7 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
   const passing = micros > 1 ? trained.block * (isAdapter ? 4 : width) : 0;
   // What ranks have summed up is float32.
   const kept = question.shards === 1 ? gradientWidth : 4;
-  const gradient = (trained.block * kept) / question.shards;
+  const gradient = trained.block * kept * keptParts(facts, method, question.shards).block;
   return {
     stream,
     held: { keep: tape, recompute: stream, offload: 0 },
@@ -68,7 +69,7 @@ function outsideGradient({ facts, method, shards }: MemoryQuestion): number {
   const { outside, embedding } = trainedOf(facts, method);
   if (shards === 1) return outside * 4;
   const whole = embedding ? parametersOf(facts).embedding : 0;
-  return 4 * (whole + (outside - whole) / shards);
+  return 4 * (whole + (outside - whole) * keptParts(facts, method, shards).outside);
 }
 
 /** The tape of one block for one token, adapters included. */

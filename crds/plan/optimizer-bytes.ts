@@ -13,12 +13,23 @@ import { linearsOf, parametersOf, trainedOf } from './parameters.ts';
 
 type Optimizer = ResolvedMethod['optimizer'];
 
-export function optimizerBytes(facts: DecoderFacts, method: ResolvedMethod): number {
+interface OptimizerBytes {
+  readonly blocks: number;
+  /** Whether those are all blocks of the model. */
+  readonly ofAll: boolean;
+  readonly outside: number;
+}
+
+export function optimizerBytes(facts: DecoderFacts, method: ResolvedMethod): OptimizerBytes {
   const { block, outside, movingBlocks } = trainedOf(facts, method);
   const blocks = keepsAll(method) ? facts.L : movingBlocks;
   const mastered = storesCodes(method) ? parametersOf(facts).blockVectors : block;
-  const masters = masterBytes(method) * (blocks * mastered + outside);
-  return masters + blocks * blockBytes(facts, method, block) + outside * valueBytes(method);
+  const master = masterBytes(method);
+  return {
+    blocks: blocks * (master * mastered + blockBytes(facts, method, block)),
+    ofAll: blocks === facts.L,
+    outside: outside * (master + valueBytes(method)),
+  };
 }
 
 /** What one update needs while it runs; most optimizers work in place. Of the largest matrix, with the choice of its directions. */

@@ -1,15 +1,18 @@
 // Which rank keeps which part of the tensors of a place. They lie one behind the other on a line of cells, and the line is cut into
 // equal shares, one a rank: whoever gathers the shares has every tensor whole, in place, by one collective and without a copy.
 //
-// Two layouts. `slice` cuts where a share ends, between two cells: a cell is as long as the blocks of 8-bit moments, so optimizers that
-// work element by element, or block by block, find in a share what they would find in the whole. `owner` keeps each tensor whole at one
-// rank, for optimizers that need a matrix; shares are then as long as the largest needs to be.
+// Two ways to cut it. `slice` cuts where a share ends, between two cells: a cell is as long as the blocks of 8-bit moments, so optimizers
+// that work element by element, or block by block, find in a share what they would find in the whole. `owner` keeps each tensor whole at
+// one rank, for optimizers that need a matrix; shares are then as long as the largest needs to be.
 import { splitEvenly } from './batches.ts';
 
 /** Elements of a cell: every tensor begins with one, and none is cut. */
 export const cellSize = 256;
 
-export type ShardLayout = 'slice' | 'owner';
+type Cut = 'slice' | 'owner';
+
+/** Of a model: all in slices; matrices of the blocks whole and slices of the embedding and the head; each tensor whole at one rank. */
+export type ShardLayout = 'slice' | 'matrices' | 'owner';
 
 export interface LinePlan {
   /** Elements of each rank's share; the line has as many for each rank. */
@@ -35,12 +38,35 @@ export interface LinePiece {
   readonly at: number;
 }
 
+/** `first` is the rank that gets the largest tensor where they have owners: another one for each block, or all would keep large ones. */
 export function planLine(
   tensors: readonly Pick<LineTensor, 'name' | 'count'>[],
   ranks: number,
-  layout: ShardLayout,
+  cut: Cut,
+  first = 0,
 ): LinePlan {
-  return layout === 'slice' ? inOrder(tensors, ranks) : byOwner(tensors, ranks);
+  return cut === 'slice' ? inOrder(tensors, ranks) : byOwner(tensors, ranks, first);
+}
+
+/**
+ * The same tensors at the owners that they have in a plan by `owner`, with other counts: bytes of codes, beside the values that they stand
+ * for.
+ */
+export function followOwners(plan: LinePlan, counts: ReadonlyMap<string, number>): LinePlan {
+  const held = new Map<number, number>();
+  const placed = plan.tensors.map(({ name, at }) => {
+    const count = counts.get(name) ?? 0;
+    const rank = Math.floor(at / plan.share);
+    const cell = held.get(rank) ?? 0;
+    held.set(rank, cell + cellsOf(count));
+    return { name, count, rank, cell };
+  });
+  const share = Math.max(...held.values()) * cellSize;
+  const tensors = placed.map(({ name, count, rank, cell }) => ({
+    ...{ name, count },
+    at: rank * share + cell * cellSize,
+  }));
+  return { share, tensors };
 }
 
 /** The pieces of a rank, in the order of the line; tensors of which it has nothing are left out. */
@@ -64,15 +90,19 @@ function inOrder(tensors: readonly Pick<LineTensor, 'name' | 'count'>[], ranks: 
   return { share: largest * cellSize, tensors: placed };
 }
 
-/** Largest tensor first, each to the rank that holds least so far; ties to the lower rank. */
-function byOwner(tensors: readonly Pick<LineTensor, 'name' | 'count'>[], ranks: number): LinePlan {
+/** Largest tensor first, each to the rank that holds least so far; ties to the one that comes first, counted from `first`. */
+function byOwner(
+  tensors: readonly Pick<LineTensor, 'name' | 'count'>[],
+  ranks: number,
+  first: number,
+): LinePlan {
   const held = new Array<number>(ranks).fill(0);
   const order = [...tensors.entries()].sort(([i, a], [j, b]) => b.count - a.count || i - j);
   const owned = order.map(([, { name, count }]) => {
-    const rank = held.indexOf(Math.min(...held));
-    const cell = held[rank] ?? 0;
-    held[rank] = cell + cellsOf(count);
-    return { name, count, rank, cell };
+    const turn = held.indexOf(Math.min(...held));
+    const cell = held[turn] ?? 0;
+    held[turn] = cell + cellsOf(count);
+    return { name, count, rank: (turn + first) % ranks, cell };
   });
   const share = Math.max(...held) * cellSize;
   const placed = owned

@@ -1,9 +1,10 @@
 // What a rank of several holds beside its share: what it has gathered, and gradients on their way. Nothing for a process by itself.
 import { haloBytes } from './halo-bytes.ts';
+import { keptParts } from './kept-parts.ts';
 import type { MemoryQuestion } from './memory-question.ts';
 import { parametersOf, trainedOf } from './parameters.ts';
 import { quantizedBlock } from './quantized-base.ts';
-import { frozenInBfloat16, valueBytes } from './static-bytes.ts';
+import { codedBlock, frozenInBfloat16, valueBytes } from './static-bytes.ts';
 
 interface SharedBytes {
   /** Two whole blocks, the one that computes and the one that comes, with what is made of their weights. */
@@ -27,12 +28,16 @@ export function sharedBytes(question: MemoryQuestion): SharedBytes {
   // Embedding and matrices are stored alike, however little of them trains.
   const stored = frozenInBfloat16(question) > 0 ? 2 : width;
   const quantized = quantizedBlock(facts, method);
-  const matrices = (blockMatrices - quantized.values) * stored + quantized.bytes;
+  const matrices =
+    codedBlock(facts, method) ?? (blockMatrices - quantized.values) * stored + quantized.bytes;
   const exchange = (values: number) => 2 * 4 * values;
+  // A line is as long as shares of the largest for all.
+  const length = shards * keptParts(facts, method, shards).block;
+  const { codes } = haloBytes(facts, method, 0);
   return {
-    blocks: 2 * (matrices + blockVectors * width + adapter + haloBytes(facts, method, 0).codes),
+    blocks: 2 * (length * matrices + blockVectors * width + adapter + codes),
     vocabulary: embedding * stored,
-    blockExchange: exchange(trained.block),
+    blockExchange: exchange(length * trained.block),
     headExchange: trained.head && !facts.tied ? exchange(embedding) : 0,
     embeddingExchange: trained.embedding ? exchange(embedding) : 0,
   };

@@ -2,7 +2,9 @@
 import { codedForm } from '../methods/coded.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { codebookBlock } from './codebook-bytes.ts';
+import type { DecoderFacts } from './decoder-facts.ts';
 import { haloBytes } from './halo-bytes.ts';
+import { keptParts } from './kept-parts.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion } from './memory-question.ts';
 import { optimizerBytes } from './optimizer-bytes.ts';
@@ -16,22 +18,28 @@ interface StaticBytes {
 
 export function staticBytes(question: MemoryQuestion): StaticBytes {
   const { facts, method, shards } = question;
-  const counts = parametersOf(facts);
+  const { total, embedding, head } = parametersOf(facts);
   const trained = trainedOf(facts, method);
   const width = valueBytes(method);
   const quantized = quantizedBlock(facts, method);
-  const dense = counts.total - facts.L * quantized.values;
+  const kept = keptParts(facts, method, shards);
+  const optimizer = optimizerBytes(facts, method);
+  const outside = embedding + head;
+  const inBlocks = total - outside - facts.L * quantized.values;
   return {
     weights:
-      (dense * width -
-        2 * frozenInBfloat16(question) -
-        codedSaving(question) +
-        facts.L * quantized.bytes +
-        // Made in the forward of each step; there at all its largest moments. Ranks make those of whole blocks (shared-bytes.ts).
-        (shards === 1 ? facts.L * haloBytes(facts, method, 0).codes : 0) +
+      kept.block * (inBlocks * width - codedSaving(question)) +
+      kept.outside * outside * width +
+      (facts.L * quantized.bytes -
+        2 * frozenInBfloat16(question) +
         trained.adapter * memoryConstants.adapterBytes) /
-      shards,
-    optimizer: optimizerBytes(facts, method) / shards,
+        shards +
+      // Made in the forward of each step; there at all its largest moments. Ranks make those of whole blocks (shared-bytes.ts).
+      (shards === 1 ? facts.L * haloBytes(facts, method, 0).codes : 0),
+    // Which blocks move is drawn: at worst one rank owns most of each.
+    optimizer:
+      (optimizer.ofAll ? kept.blocks : kept.block) * optimizer.blocks +
+      kept.outside * optimizer.outside,
   };
 }
 
@@ -45,14 +53,21 @@ export function frozenInBfloat16({ facts, method, storedBfloat16 = 0 }: MemoryQu
 
 /** What is saved by trained matrices that are stored in codes. */
 function codedSaving({ facts, method }: MemoryQuestion): number {
-  const form = codedForm(method);
-  if (form === null) return 0;
-  const { blockMatrices } = parametersOf(facts);
-  const stored =
-    form === 'Groups'
-      ? blockMatrices * memoryConstants.codedBytes
-      : codebookBlock(facts, method).bytes;
-  return facts.L * (blockMatrices * valueBytes(method) - stored);
+  const stored = codedBlock(facts, method);
+  if (stored === null) return 0;
+  return facts.L * (parametersOf(facts).blockMatrices * valueBytes(method) - stored);
+}
+
+/** Bytes of the trained matrices of a block in codes; null where they are stored as their values. */
+export function codedBlock(facts: DecoderFacts, method: ResolvedMethod): number | null {
+  switch (codedForm(method)) {
+    case 'Groups':
+      return parametersOf(facts).blockMatrices * memoryConstants.codedBytes;
+    case 'Codebook':
+      return codebookBlock(facts, method).bytes;
+    case null:
+      return null;
+  }
 }
 
 /** Bytes of a value in the model's own type. */

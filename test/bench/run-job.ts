@@ -15,12 +15,14 @@ export interface BenchJob {
   readonly parallelism?: Readonly<Record<string, unknown>>;
   readonly formats: readonly string[];
   readonly steps: number;
+  /** Trainers that share the model; the report is that of the first. @default 1 */
+  readonly workers?: number;
 }
 
 /** `volume` is the folder of the demo; runs and results lie in `scratch`. */
 export async function runJob(
   setup: Setup,
-  { name, method, training, parallelism, formats, steps }: BenchJob,
+  { name, method, training, parallelism, formats, steps, workers = 1 }: BenchJob,
   volume: string,
   scratch: string,
 ): Promise<RunReport> {
@@ -33,7 +35,7 @@ export async function runJob(
       ...{ heldOut: { samples: 4 }, sequenceLength: 256, packing: 'Packed', tokensPerBin: 512 },
     },
     method,
-    training: { maxSteps: steps, globalBatchSize: 1, learningRate: '1e-4', ...training },
+    training: { maxSteps: steps, globalBatchSize: workers, learningRate: '1e-4', ...training },
     ...(parallelism === undefined ? {} : { parallelism }),
     worker: { devicesPerWorker: 0 },
     output: { formats, destination: { local: { path: name } } },
@@ -41,7 +43,8 @@ export async function runJob(
   const document = { apiVersion: 'anneal.dev/v1alpha1', kind: 'FineTuneJob', metadata: { name } };
   await writeFile(file, stringify({ ...document, spec }));
   const words = ['run', file, '--fresh', '--display', 'json', '--volume', `demo=${volume}`];
-  await execa(process.execPath, [join(root, 'cli/anneal.mjs'), ...words], {
+  const shared = workers === 1 ? [] : ['--workers', String(workers)];
+  await execa(process.execPath, [join(root, 'cli/anneal.mjs'), ...words, ...shared], {
     env: { ANNEAL_CACHE: scratch },
     cancelSignal: setup.signal,
   });

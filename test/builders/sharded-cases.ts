@@ -5,11 +5,13 @@ import type { Parameters } from '../../worker/engine/parameters.ts';
 import { adamW } from '../../worker/optimizers/adamw.ts';
 import { adamW8bit } from '../../worker/optimizers/adamw-8bit.ts';
 import { exactSubspaces, galore } from '../../worker/optimizers/galore.ts';
+import { lazySubspaces } from '../../worker/optimizers/lazy-subspaces.ts';
 import { sgd } from '../../worker/optimizers/sgd.ts';
 import { Halo, type HaloSettings } from '../../worker/precision/halo.ts';
 import { lisa } from '../../worker/selection/lisa.ts';
 import type { Selection } from '../../worker/selection/selection.ts';
 import { nf4 } from '../../worker/weights/nf4.ts';
+import { aPvTuning, toyCodebook, toyCodes } from './pv-tuning.ts';
 import { countUp, plainAdamW, type TrainingOptions } from './toy-training.ts';
 import { aBin } from './training.ts';
 
@@ -44,6 +46,16 @@ function aHalo(settings: Partial<HaloSettings> = {}) {
     excludes: (path) => path.endsWith('layers.1.mlp.up_proj'),
     ...settings,
   });
+}
+
+/** Matrices of the blocks in codes of 8 bits, rounded by chance at each step. */
+const inInt8 = { dtype: 'bfloat16', coded: true } as const;
+const byChance = { ...plainAdamW, masters: 'StochasticRounding' } as const;
+
+function aQGalore() {
+  const lazy = { refreshSteps: 2, queueSize: 2, cosineThreshold: 0.4, gapGrowth: 2 };
+  const projected = { rank: 8, scale: 0.25, weightDecay: 0.01, masters: byChance.masters };
+  return galore(projected, adamW8bit(byChance), lazySubspaces(lazy), 'QGaLore');
 }
 
 /** Another block every second step. */
@@ -122,6 +134,25 @@ export const shardedCases = {
   'exact-halo-lisa': () => ({
     ...{ ...exact, dtype: 'bfloat16', precision: aHalo(), selection: oneBlock },
   }),
+  'exact-int8': () => ({ ...exact, ...inInt8, optimizer: adamW8bit(byChance) }),
+  'exact-int8-lisa': () => ({
+    ...{ ...exact, ...inInt8, optimizer: adamW8bit(byChance), selection: oneBlock },
+  }),
+  'exact-q-galore': () => ({ ...exact, ...inInt8, optimizer: aQGalore() }),
+  'q-galore': () => ({
+    ...{ ...shared, ...inInt8, optimizer: aQGalore(), clip: { mode: 'Global', norm: 0.5 } },
+  }),
+  'exact-pv': () => ({ ...exact, codebook: toyCodebook, optimizer: aPvTuning(toyCodes) }),
+  'exact-pv-bfloat16': () => ({
+    ...{ ...exact, dtype: 'bfloat16', codebook: toyCodebook },
+    optimizer: aPvTuning({ ...toyCodes, trustRatio: 0.01 }),
+    ...{ mode: 'recompute', clip: { mode: 'None', norm: 1 } },
+  }),
+  // Nothing is chosen by comparing: codes stay, and what they name moves.
+  'pv-float64': () => ({
+    ...{ ...shared, dtype: 'float64', codebook: toyCodebook, optimizer: aPvTuning(null) },
+  }),
+  pv: () => ({ ...shared, codebook: toyCodebook, optimizer: aPvTuning(toyCodes) }),
   'by-chance': () => ({
     ...{ ...shared, dtype: 'bfloat16' },
     optimizer: adamW({ ...plainAdamW, masters: 'StochasticRounding', moments: 'BFloat16' }),

@@ -14,7 +14,7 @@ import { buildModel, type ShareOut, type Trains } from '../../worker/engine/buil
 import { fillCodebooks } from '../../worker/engine/fill-codebooks.ts';
 import { type HeldModel, sharedModel, wholeModel } from '../../worker/engine/held-model.ts';
 import type { Model } from '../../worker/engine/model.ts';
-import type { Parameters } from '../../worker/engine/parameters.ts';
+import type { Parameter, Parameters } from '../../worker/engine/parameters.ts';
 import { FileShelf } from '../../worker/engine/shelf.ts';
 import { type Clip, Updater } from '../../worker/engine/update.ts';
 import { adamW } from '../../worker/optimizers/adamw.ts';
@@ -64,14 +64,30 @@ export function aToyModel(options: ToyModelOptions = {}, shareOut?: ShareOut): M
   const {
     dtype = 'float32',
     adapter = null,
-    name = 'llama',
-    config: changes = {},
     trains,
     coded = false,
     codebook = null,
     store = dense,
     precision = null,
   } = options;
+  const source = toySource(options);
+  const model = buildModel(source, {
+    ...{ dtype, adapter, coded, codebook, store, precision, sequenceLength: 64 },
+    ...(trains === undefined ? {} : { trains }),
+    ...(shareOut === undefined ? {} : { shareOut }),
+  });
+  if (shareOut === undefined) chooseToyCodes(options, model.parameters.all());
+  return model;
+}
+
+/** Of parameters that this process keeps. */
+function chooseToyCodes(options: ToyModelOptions, parameters: readonly Parameter[]): void {
+  const { codebook: choice = null } = options;
+  if (choice === null) return;
+  for (const _ of fillCodebooks(toySource(options), parameters, { choice, seed: 1n }));
+}
+
+function toySource({ name = 'llama', config: changes = {}, ...options }: ToyModelOptions) {
   const config = readConfig({ ...goldenCase(name).config, ...changes });
   const tensors = goldenTensors(config);
   const load = (tensorName: string, type: DType): Tensor => {
@@ -81,16 +97,7 @@ export function aToyModel(options: ToyModelOptions = {}, shareOut?: ShareOut): M
     if (tensorName === options.broken) values[0] = Number.NaN;
     return ops.to(tensor(values, found.spec.shape), type);
   };
-  const source = { config, tensorNames: [...tensors.keys()], load, isBfloat16: () => false };
-  const model = buildModel(source, {
-    ...{ dtype, adapter, coded, codebook, store, precision, sequenceLength: 64 },
-    ...(trains === undefined ? {} : { trains }),
-    ...(shareOut === undefined ? {} : { shareOut }),
-  });
-  if (codebook !== null) {
-    for (const _ of fillCodebooks(source, model.parameters, { choice: codebook, seed: 1n }));
-  }
-  return model;
+  return { config, tensorNames: [...tensors.keys()], load, isBfloat16: () => false };
 }
 
 export const plainAdamW = {
@@ -197,9 +204,14 @@ function holdToy(options: TrainingOptions): HeldModel {
   const { group, layout = 'slice', dtype = 'float32', name = 'llama', config: changes } = options;
   if (group === undefined) return wholeModel(aToyModel(options));
   const config = readConfig({ ...goldenCase(name).config, ...changes });
-  return sharedModel({ group, layout, config, dtype, now: () => 0 }, (shareOut) =>
+  const held = sharedModel({ group, layout, config, dtype, now: () => 0 }, (shareOut) =>
     aToyModel(options, shareOut),
   );
+  chooseToyCodes(
+    options,
+    held.pieces.map(({ parameter }) => parameter),
+  );
+  return held;
 }
 
 /** The bins are dealt to the ranks in turn. */

@@ -111,24 +111,6 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     apart: { 'worker.replicas': 3, 'training.globalBatchSize': 3 },
     where: 'cluster',
   },
-  'codes into codebooks are not shared out': {
-    meet: { 'worker.replicas': 2, 'training.globalBatchSize': 2, 'method.preset': 'PVTuning' },
-    apart: { 'worker.replicas': 1, 'training.globalBatchSize': 2, 'method.preset': 'PVTuning' },
-    where: 'cluster',
-  },
-  'codes of trained weights are not shared out': {
-    meet: {
-      'worker.replicas': 2,
-      'method.preset': 'Full',
-      'method.precision': { type: 'BFloat16', bfloat16: { trainedWeights: 'Int8' } },
-    },
-    apart: {
-      'worker.replicas': 1,
-      'method.preset': 'Full',
-      'method.precision': { type: 'BFloat16', bfloat16: { trainedWeights: 'Int8' } },
-    },
-    where: 'cluster',
-  },
   'images are mounted by a cluster': {
     meet: { 'model.source': { image: { reference: 'a' } } },
     apart: {},

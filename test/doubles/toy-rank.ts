@@ -2,6 +2,7 @@
 //   toy-rank.ts TASK-AS-JSON
 // Says what every step and evaluation gave, as one line of JSON, when it has come to its end.
 
+import type { ShardLayout } from '../../crds/plan/shards.ts';
 import { checkpointsOf } from '../../worker/checkpoint/checkpoints.ts';
 import { type GroupPlan, ProcessGroup } from '../../worker/cluster/process-group.ts';
 import { worldOf } from '../../worker/cluster/world.ts';
@@ -16,7 +17,7 @@ import { FakeClock } from './clock.ts';
 export interface RankTask {
   readonly plan: GroupPlan;
   readonly training: ShardedCase;
-  readonly layout: 'slice' | 'owner';
+  readonly layout: ShardLayout;
   readonly folder: string;
   readonly steps: number;
 }
@@ -56,6 +57,8 @@ const before = liveHandles();
 resetMemoryPeaks();
 const start = (await checkpoints.restore()) ?? freshState;
 await train({ ...training.parts, checkpoints }, start);
+// Codes of blocks that are whole still serve.
+training.model.precision?.forgetAll();
 const result: RankResult = {
   losses: training.ofType('step').map(({ loss }) => loss),
   norms: training.ofType('step').map(({ gradNorm }) => gradNorm),

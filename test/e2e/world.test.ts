@@ -1,74 +1,27 @@
 // `anneal run --workers N`: trainers that are killed one by one meet again, and the end has the bits of a run that nobody disturbed. Real
 // processes, real files; the points are random, and the seed that is printed repeats them.
 import { mkdirSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
-import { type ToyJob, type ToyJobOptions, writeToyJob } from '../toy/toy-job.ts';
-import { type RunLine, startAnneal } from './anneal-process.ts';
+import type { ToyJobOptions } from '../toy/toy-job.ts';
+import type { RunLine } from './anneal-process.ts';
 import { checkpointsIn, onPartial, type Result, resultOf } from './killed-run.ts';
+import {
+  aWorldJob,
+  lossesOf,
+  type Running,
+  runWorld,
+  undisturbed,
+  warningsIn,
+} from './world-run.ts';
 
 const seed = Number(process.env['ANNEAL_TEST_SEED'] ?? fc.sample(fc.noBias(fc.nat()), 1)[0]);
 
-interface Ended {
-  readonly code: number | null;
-  readonly stderr: string;
-  readonly lines: readonly RunLine[];
-  readonly folder: string;
-}
-
-interface Running {
-  /** SIGKILL, or another signal, to the trainer of a rank. */
-  killTrainer(rank: number, signal?: NodeJS.Signals): void;
-  killAll(): void;
-  stop(): void;
-}
-
-/** Runs the job; each line goes to `onLine`, which may do harm. */
-async function run(
-  job: ToyJob,
-  cache: string,
-  workers: number,
-  onLine: (line: RunLine, running: Running) => void = () => {},
-): Promise<Ended> {
-  const lines: RunLine[] = [];
-  const running: Running = {
-    killTrainer(rank, signal = 'SIGKILL') {
-      const pid = anneal.workers()[rank];
-      if (pid !== undefined) process.kill(pid, signal);
-    },
-    killAll: () => anneal.kill('tree'),
-    stop: () => anneal.stop(),
-  };
-  const see = (line: RunLine): void => {
-    lines.push(line);
-    onLine(line, running);
-  };
-  const anneal = startAnneal(job.file, cache, see, ['--workers', String(workers)]);
-  const ended = await anneal.ended;
-  const begun = lines.find((line) => line.type === 'begin');
-  return { ...ended, lines, folder: begun?.folder ?? '' };
-}
-
-async function aJob(t: ExecutionContext, options: ToyJobOptions) {
-  t.timeout(600_000);
+function seeded(t: ExecutionContext, options: ToyJobOptions) {
   t.log(`ANNEAL_TEST_SEED=${seed}`);
-  const folder = await mkdtemp(join(tmpdir(), 'anneal-world-'));
-  t.teardown(() => rm(folder, { recursive: true, force: true }));
-  return { folder, job: await writeToyJob(folder, options) };
+  return aWorldJob(t, options);
 }
-
-/** All but where pieces lie: what a run trained, whatever world it was. */
-async function undisturbed(t: ExecutionContext, job: ToyJob, cache: string, workers: number) {
-  const ended = await run(job, cache, workers);
-  t.is(ended.code, 0, ended.stderr);
-  return resultOf(job, ended.folder);
-}
-
-const warningsIn = (lines: readonly RunLine[]) =>
-  lines.flatMap((line) => (line.type === 'warning' ? [line] : []));
 
 interface Kill {
   /** Steps of the generation until then, and milliseconds after. */
@@ -123,11 +76,11 @@ function killer(t: ExecutionContext, kills: readonly Kill[]) {
 
 const survives = test.macro({
   async exec(t, workers: number, options: ToyJobOptions) {
-    const { folder, job } = await aJob(t, options);
+    const { folder, job } = await seeded(t, options);
     const expected = await undisturbed(t, job, join(folder, 'undisturbed'), workers);
     t.true(Object.keys(expected.digests).length >= 1 + workers);
     const [kills = []] = fc.sample(killsOf(workers), { seed: seed + workers, numRuns: 1 });
-    const ended = await run(job, join(folder, 'killed'), workers, killer(t, kills));
+    const ended = await runWorld(job, join(folder, 'killed'), workers, killer(t, kills));
     t.is(ended.code, 0, ended.stderr);
     const told = warningsIn(ended.lines).filter(({ reason }) => reason === 'Restarted');
     t.true(told.length >= 3, 'all but a kill that came when everything was done');
@@ -157,27 +110,27 @@ test(survives, 3, {
 });
 
 test('a run of two workers whose command is killed goes on, with the same bits', async (t) => {
-  const { folder, job } = await aJob(t, { name: 'killed-command', method: lora });
+  const { folder, job } = await seeded(t, { name: 'killed-command', method: lora });
   const expected = await undisturbed(t, job, join(folder, 'undisturbed'), 2);
   const cache = join(folder, 'killed');
-  const killed = await run(job, cache, 2, (line, running) => {
+  const killed = await runWorld(job, cache, 2, (line, running) => {
     if (line.type === 'step' && line.step === 11) running.killAll();
   });
   t.is(killed.code, null);
-  const ended = await run(job, cache, 2);
+  const ended = await runWorld(job, cache, 2);
   t.is(ended.code, 0, ended.stderr);
   t.is(ended.folder, killed.folder);
   t.deepEqual(resultOf(job, ended.folder), expected);
 });
 
 test('a stop saves once for all workers, and another number of workers goes on from there', async (t) => {
-  const { folder, job } = await aJob(t, {
+  const { folder, job } = await seeded(t, {
     ...{ name: 'stopped', method: lora },
     checkpoint: { intervalSteps: 1000 },
   });
   const alone = await undisturbed(t, job, join(folder, 'alone'), 1);
   const cache = join(folder, 'changing');
-  const stopped = await run(job, cache, 3, (line, running) => {
+  const stopped = await runWorld(job, cache, 3, (line, running) => {
     if (line.type === 'step' && line.step === 9) running.stop();
   });
   t.is(stopped.code, 130, stopped.stderr);
@@ -185,7 +138,7 @@ test('a stop saves once for all workers, and another number of workers goes on f
   t.is(saves.length, 1);
   t.is(checkpointsIn(stopped.folder).whole.length, 1);
   t.deepEqual(checkpointsIn(stopped.folder).partial, []);
-  const ended = await run(job, cache, 2);
+  const ended = await runWorld(job, cache, 2);
   t.is(ended.code, 0, ended.stderr);
   const [plan] = ended.lines.filter((line) => line.type === 'plan');
   t.is(plan?.firstStep, checkpointsIn(stopped.folder).whole[0] ?? saves[0]?.step);
@@ -194,10 +147,10 @@ test('a stop saves once for all workers, and another number of workers goes on f
 
 test('a worker that stands still is given up after the limit, and cannot spoil anything', async (t) => {
   const failurePolicy = { hangTimeoutSeconds: 10 };
-  const { folder, job } = await aJob(t, { name: 'frozen', method: lora, failurePolicy });
+  const { folder, job } = await seeded(t, { name: 'frozen', method: lora, failurePolicy });
   const expected = await undisturbed(t, job, join(folder, 'undisturbed'), 2);
   let frozen = false;
-  const ended = await run(job, join(folder, 'frozen'), 2, (line, running) => {
+  const ended = await runWorld(job, join(folder, 'frozen'), 2, (line, running) => {
     if (line.type !== 'step' || line.step !== 8 || frozen) return;
     frozen = true;
     running.killTrainer(1, 'SIGSTOP');
@@ -213,9 +166,9 @@ test('a worker that stands still is given up after the limit, and cannot spoil a
 
 test('a worker that is lost more often than the job allows ends the run with a sentence', async (t) => {
   const failurePolicy = { maxRestarts: 1 };
-  const { folder, job } = await aJob(t, { name: 'budget', method: lora, failurePolicy });
+  const { folder, job } = await seeded(t, { name: 'budget', method: lora, failurePolicy });
   const kills = [5, 5, 5].map((steps) => ({ steps, ms: 0, rank: 1, inSave: false }));
-  const ended = await run(job, join(folder, 'cache'), 2, killer(t, kills));
+  const ended = await runWorld(job, join(folder, 'cache'), 2, killer(t, kills));
   t.is(ended.code, 10, ended.stderr);
   t.regex(
     ended.stderr,
@@ -223,12 +176,8 @@ test('a worker that is lost more often than the job allows ends the run with a s
   );
 });
 
-/** Losses of evaluations; everything else is compared elsewhere, in float64. */
+/** Everything else is compared elsewhere, in float64. */
 function closeTo(a: Result, b: Result): boolean {
-  const lossesOf = ({ evaluation }: Result) =>
-    (evaluation as { readonly all: readonly { readonly loss: number }[] }).all.map(
-      ({ loss }) => loss,
-    );
   const other = lossesOf(b);
   // Float32 through forty steps, each of which enlarges a difference a little.
   return lossesOf(a).every((loss, i) => Math.abs(loss - (other[i] ?? Number.NaN)) <= 1e-3 * loss);

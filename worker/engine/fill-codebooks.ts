@@ -6,49 +6,44 @@ import { item, releasePages, type Tensor } from '../tensor/tensor.ts';
 import { type CodeChoice, chooseCodes } from '../weights/choose-codes.ts';
 import { type CodebookMatrix, decodeCodebook } from '../weights/codebook.ts';
 import { type ModelSource, requireFinite } from './build-model.ts';
-import type { Parameters } from './parameters.ts';
+import type { Parameter } from './parameters.ts';
 
 interface Filling {
   readonly choice: CodeChoice;
   readonly seed: bigint;
 }
 
-interface Filled {
+export interface Filled {
   readonly done: number;
   readonly total: number;
-  /** How far the codes so far are from the weights: `|W - W'| / |W|` over all. */
-  readonly left: number;
+  /** Over all so far, of what codes leave out and of the weights: `|W - W'|²` and `|W|²`. */
+  readonly squares: { readonly left: number; readonly all: number };
 }
 
-/** Chooses codes in place, one matrix at each turn: whoever asks for the next can stop between them. */
+/** Chooses codes in place, one matrix at each turn: whoever asks for the next can stop between them. What is not coded is passed over. */
 export function* fillCodebooks(
   source: ModelSource,
-  parameters: Parameters,
+  parameters: readonly Parameter[],
   { choice, seed }: Filling,
 ): Generator<Filled> {
-  const coded = parameters
-    .all()
-    .flatMap(({ name, value, coded: coding }) =>
-      coding?.type === 'Codebook' ? [{ name, matrix: { codes: value, ...coding.parts } }] : [],
-    );
-  const sums = { gap: 0, all: 0 };
+  const coded = parameters.flatMap(({ name, value, coded: coding }) =>
+    coding?.type === 'Codebook' ? [{ name, matrix: { codes: value, ...coding.parts } }] : [],
+  );
+  let squares = { left: 0, all: 0 };
   for (const [done, { name, matrix }] of coded.entries()) {
-    const { gap, all } = fill(source, name, matrix, choice, seed);
-    sums.gap += gap;
-    sums.all += all;
-    const left = Math.sqrt(sums.gap / sums.all);
-    yield { done: done + 1, total: coded.length, left };
+    const { left, all } = fill(source, name, matrix, choice, seed);
+    squares = { left: squares.left + left, all: squares.all + all };
+    yield { done: done + 1, total: coded.length, squares };
   }
 }
 
-/** Sums of squares of what codes leave out, and of the weights. */
 function fill(
   source: ModelSource,
   name: string,
   matrix: CodebookMatrix,
   choice: CodeChoice,
   seed: bigint,
-): { readonly gap: number; readonly all: number } {
+): Filled['squares'] {
   return scope(() => {
     const loaded = source.load(name, 'float32');
     requireFinite(name, loaded);
@@ -57,12 +52,12 @@ function fill(
     ops.copy_(matrix.codebooks, chosen.codebooks);
     ops.copy_(matrix.scales, chosen.scales);
     const gap = ops.sub(loaded, decodeCodebook(chosen, 'float32'));
-    const found = { gap: squares(gap), all: squares(loaded) };
+    const found = { left: sumOfSquares(gap), all: sumOfSquares(loaded) };
     releasePages(loaded);
     return found;
   });
 }
 
-function squares(x: Tensor): number {
+function sumOfSquares(x: Tensor): number {
   return item(ops.sum(ops.mul(x, x)));
 }

@@ -50,7 +50,7 @@ export function sharedModel(
   { config, ...shared }: SharedOut,
   build: (shareOut: ShareOut) => Model,
 ): HeldModel {
-  const { group, now } = shared;
+  const { now } = shared;
   let precision: Model['precision'] = null;
   // Codes of a weight are there as long as the weight is: for a block at a time, not for the model.
   const onDrop = (name: string) => precision?.forget(name);
@@ -62,7 +62,7 @@ export function sharedModel(
     model: { ...model, weights },
     pieces: weights.pieces,
     offered(updater) {
-      const sharded = new ShardedUpdater(updater, weights, group, now);
+      const sharded = new ShardedUpdater(updater, weights, now);
       updaters.push(sharded);
       return sharded;
     },

@@ -1,14 +1,13 @@
 // From the gradients of every rank to those of a rank's own share: summed over the ranks and cut in one collective a line, which runs
 // while the backward goes on with the next place. What then happens to the share is the business of the update inside.
-//
-// Sums are in float32, whatever type the gradients have: bfloat16 would lose more with every rank.
-import type { ProcessGroup, Work } from '../cluster/process-group.ts';
+import type { Work } from '../cluster/process-group.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { streamOf } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import type { Line } from './line.ts';
 import type { Parameter } from './parameters.ts';
-import type { Line, ShardedWeights } from './sharded-weights.ts';
+import type { ShardedWeights } from './sharded-weights.ts';
 import type { Gradient, StepUpdate, Update, UpdateOutcome, Updater } from './update.ts';
 
 interface Reduction {
@@ -24,15 +23,13 @@ interface Reduction {
 export class ShardedUpdater {
   readonly #updater: Updater;
   readonly #weights: ShardedWeights;
-  readonly #group: ProcessGroup;
   readonly #now: () => number;
   /** Milliseconds that were waited for gradients of others. */
   waitedMs = 0;
 
-  constructor(updater: Updater, weights: ShardedWeights, group: ProcessGroup, now: () => number) {
+  constructor(updater: Updater, weights: ShardedWeights, now: () => number) {
     this.#updater = updater;
     this.#weights = weights;
-    this.#group = group;
     this.#now = now;
   }
 
@@ -49,7 +46,7 @@ export class ShardedUpdater {
         return start === 0 ? stream : streamOf(stream.key, 'from', start);
       },
     });
-    return new ShardedUpdate(inner, this.#weights, this.#group, (work) => this.#wait(work));
+    return new ShardedUpdate(inner, this.#weights, (work) => this.#wait(work));
   }
 
   #wait(work: Work): void {
@@ -62,20 +59,13 @@ export class ShardedUpdater {
 class ShardedUpdate {
   readonly #inner: StepUpdate;
   readonly #weights: ShardedWeights;
-  readonly #group: ProcessGroup;
   readonly #wait: (work: Work) => void;
   /** Of the place that was offered last; null when it was handed on. */
   #underWay: readonly Reduction[] | null = null;
 
-  constructor(
-    inner: StepUpdate,
-    weights: ShardedWeights,
-    group: ProcessGroup,
-    wait: (work: Work) => void,
-  ) {
+  constructor(inner: StepUpdate, weights: ShardedWeights, wait: (work: Work) => void) {
     this.#inner = inner;
     this.#weights = weights;
-    this.#group = group;
     this.#wait = wait;
   }
 
@@ -95,10 +85,9 @@ class ShardedUpdate {
   }
 
   #begin(line: Line, gradients: readonly Gradient[]): Reduction {
-    const { share, tensors } = line.plan;
-    const dtype = line.dtype === 'float64' ? 'float64' : 'float32';
-    const whole = ops.zeros([this.#group.size * share], { dtype });
-    const places = new Map(tensors.map(({ name, at }) => [name, at]));
+    const { carrier, gradientType: dtype, plan } = line;
+    const whole = ops.zeros([carrier.wholeOf(plan.share)], { dtype });
+    const places = new Map(plan.tensors.map(({ name, at }) => [name, at]));
     for (const { parameter, value } of gradients) {
       const at = places.get(parameter.name) ?? 0;
       scope(() => {
@@ -107,9 +96,8 @@ class ShardedUpdate {
       });
       value.dispose();
     }
-    const own = ops.empty([share], { dtype });
-    const work = this.#group.reduceScatter(own, whole);
-    return { line, offered: gradients.map(({ parameter }) => parameter), whole, share: own, work };
+    const offered = gradients.map(({ parameter }) => parameter);
+    return { line, offered, whole, ...carrier.sum(whole) };
   }
 
   /** Hands on what is under way. */
@@ -127,7 +115,9 @@ class ShardedUpdate {
     const gradients = line.pieces.flatMap(({ parameter }, i) => {
       const place = line.shared[i];
       if (place === undefined || !names.has(parameter.name)) return [];
-      const value = ops.view(ops.narrow(share, 0, place.at, place.count), parameter.value.shape);
+      // Of codes it is the gradient of what they stand for.
+      const shape = parameter.coded === undefined ? parameter.value.shape : parameter.shape;
+      const value = ops.view(ops.narrow(share, 0, place.at, place.count), shape);
       return [{ parameter, value }];
     });
     // The pieces hold what they need of it.

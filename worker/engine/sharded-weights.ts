@@ -4,18 +4,10 @@
 // Whole lines keep their tensors for the whole run: between two uses only the memory behind them is given back. So a tape that was
 // recorded in the forward finds its weights again in the backward, at the place where it left them.
 import { Bug } from '../../crds/errors.ts';
-import {
-  type LinePiece,
-  type LinePlan,
-  piecesOf,
-  planLine,
-  type ShardLayout,
-} from '../../crds/plan/shards.ts';
-import type { ProcessGroup, Work } from '../cluster/process-group.ts';
+import type { ShardLayout } from '../../crds/plan/shards.ts';
+import type { ProcessGroup } from '../cluster/process-group.ts';
 import type { DType } from '../tensor/dtype.ts';
-import * as ops from '../tensor/ops.generated.ts';
-import { keep, scope } from '../tensor/scope.ts';
-import { releasePages, resizeStorage, type Tensor } from '../tensor/tensor.ts';
+import { Line, lineName } from './line.ts';
 import type { Parameter } from './parameters.ts';
 import type { Piece } from './pieces.ts';
 import type { Place, Weights } from './weights.ts';
@@ -126,116 +118,6 @@ export class ShardedWeights implements Weights, Disposable {
       (line) => line.place === place || (tiedHead && line.place === 'embedding'),
     );
   }
-}
-
-/** Parameters that travel together, and the share of this rank. */
-export class Line implements Disposable {
-  readonly place: Place;
-  readonly trained: boolean;
-  readonly plan: LinePlan;
-  readonly parameters: readonly Parameter[];
-  /** Where the pieces lie in the share. */
-  readonly shared: readonly LinePiece[];
-  readonly pieces: readonly Piece[];
-  readonly #group: ProcessGroup;
-  readonly #share: Tensor;
-  readonly #whole: Tensor;
-  /** Both as bytes: how values are stored is nothing to those who carry them. */
-  readonly #shareBytes: Tensor;
-  readonly #wholeBytes: Tensor;
-  #state: 'away' | 'here' | { readonly coming: Work } = 'here';
-
-  constructor(members: readonly Parameter[], options: ShardedWeightsOptions) {
-    const { group, layout } = options;
-    const [first] = members;
-    if (first === undefined) throw new Bug('a line without parameters');
-    const { place, trained } = first;
-    const dtype = typeOf(first, options);
-    this.place = place;
-    this.trained = trained;
-    this.#group = group;
-    const tensors = members.map(({ name, value }) => ({ name, count: value.numel }));
-    this.plan = planLine(tensors, group.size, layout);
-    this.#share = keep(ops.zeros([this.plan.share], { dtype }));
-    this.shared = piecesOf(this.plan, group.rank);
-    this.pieces = this.#takePieces(members);
-    this.#whole = keep(ops.empty([group.size * this.plan.share], { dtype }));
-    this.#shareBytes = keep(ops.viewDtype(this.#share, 'uint8'));
-    this.#wholeBytes = keep(ops.viewDtype(this.#whole, 'uint8'));
-    this.parameters = this.#viewsOf(members);
-    this.drop();
-  }
-
-  get dtype(): DType {
-    return this.#share.dtype;
-  }
-
-  has(name: string): boolean {
-    return this.plan.tensors.some((one) => one.name === name);
-  }
-
-  beginGather(): void {
-    if (this.#state !== 'away') return;
-    resizeStorage(this.#whole, this.#whole.bytes);
-    this.#state = { coming: this.#group.allGather(this.#wholeBytes, this.#shareBytes) };
-  }
-
-  finishGather(): void {
-    if (typeof this.#state === 'string') return;
-    this.#state.coming.wait();
-    this.#state = 'here';
-  }
-
-  /** Gives back the memory of the whole line. */
-  drop(): void {
-    this.finishGather();
-    if (this.#state === 'away') return;
-    resizeStorage(this.#whole, 0);
-    this.#state = 'away';
-  }
-
-  [Symbol.dispose](): void {
-    for (const { value } of [...this.parameters, ...this.pieces.map((one) => one.parameter)]) {
-      value.dispose();
-    }
-    for (const one of [this.#share, this.#whole, this.#shareBytes, this.#wholeBytes]) one.dispose();
-  }
-
-  #takePieces(members: readonly Parameter[]): readonly Piece[] {
-    const byName = new Map(members.map((one) => [one.name, one]));
-    const pieces = this.shared.map(({ name, start, count, at }) => {
-      const parameter = byName.get(name) ?? missing(name);
-      const whole = parameter.value.shape;
-      const value = scope(() => {
-        const piece = ops.narrow(this.#share, 0, at, count);
-        ops.copy_(piece, ops.narrow(ops.view(parameter.value, [-1]), 0, start, count));
-        return count === parameter.value.numel ? ops.view(piece, whole) : piece;
-      });
-      return { parameter: { ...parameter, value: keep(value) }, start, whole };
-    });
-    for (const { value } of members) releasePages(value);
-    return pieces;
-  }
-
-  #viewsOf(members: readonly Parameter[]): readonly Parameter[] {
-    const places = new Map(this.plan.tensors.map((one) => [one.name, one.at]));
-    return members.map((parameter) => {
-      const { name, value } = parameter;
-      const at = places.get(name) ?? 0;
-      const view = scope(() => ops.view(ops.narrow(this.#whole, 0, at, value.numel), value.shape));
-      value.dispose();
-      return { ...parameter, value: keep(view) };
-    });
-  }
-}
-
-function lineName(parameter: Parameter, options: ShardedWeightsOptions): string {
-  return `${parameter.place} ${parameter.trained} ${typeOf(parameter, options)}`;
-}
-
-/** Adapters are never bfloat16: what is, is the model's own. */
-function typeOf({ trained, value }: Parameter, { dtype }: ShardedWeightsOptions): DType {
-  return trained && value.dtype === 'bfloat16' ? dtype : value.dtype;
 }
 
 function missing(name: string): never {

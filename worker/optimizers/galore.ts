@@ -50,7 +50,6 @@ export function galore(
 ): Optimizer {
   return {
     name,
-    needsMatrices: true,
     initialize: (value, role) =>
       role?.isBlockMatrix === true
         ? initialize(settings, inner, subspaces, value)

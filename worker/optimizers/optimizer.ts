@@ -1,5 +1,6 @@
 // The optimizer seam: what happens to a parameter once its gradient is whole.
 import { Bug } from '../../crds/errors.ts';
+import type { World } from '../cluster/world.ts';
 import type { Stream } from '../tensor/rng.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { CodebookMatrix } from '../weights/codebook.ts';
@@ -30,8 +31,6 @@ interface ParameterRole {
 
 export interface Optimizer {
   readonly name: string;
-  /** Whether it has to see matrices as a whole; others work value by value, or cell by cell. @default false */
-  readonly needsMatrices?: boolean;
   /**
    * Fresh state for a parameter with this value, or for a flat piece of one. State of a piece has a value for each of its own, or for
    * each cell of 256 of them.
@@ -41,8 +40,11 @@ export interface Optimizer {
   update(value: Tensor, gradient: Tensor, state: OptimizerState, step: UpdateStep): void;
   /** For matrices that are stored as codes into codebooks; absent where it knows values alone. */
   readonly codebooks?: CodebookOptimizer;
-  /** What it says of the updates since it was last asked: `0.03 % of codes changed`. Null where there is nothing to say. */
-  describe?(): string | null;
+  /**
+   * What it says of the updates since it was last asked: `0.03 % of codes changed`. Null where there is nothing to say. `sum` adds up
+   * over the ranks, all of which are asked.
+   */
+  describe?(sum: World['sum']): string | null;
 }
 
 interface CodebookOptimizer {

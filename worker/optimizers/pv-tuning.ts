@@ -42,7 +42,6 @@ export function pvTuning(settings: PvTuningSettings): Optimizer {
   const tally = { changed: 0, groups: 0 };
   return {
     name: 'PVTuning',
-    needsMatrices: true,
     initialize: (value) => ({
       ...lambState(value, settings),
       ...masterOf(value, settings.masters),
@@ -56,10 +55,11 @@ export function pvTuning(settings: PvTuningSettings): Optimizer {
         tally.groups += (matrix.codes.shape[0] ?? 0) * (matrix.codes.shape[1] ?? 0);
       },
     },
-    describe() {
-      const { changed, groups } = tally;
+    describe(sum) {
+      if (settings.codes === null) return null;
+      const [changed = 0, groups = 0] = sum([tally.changed, tally.groups]);
       Object.assign(tally, { changed: 0, groups: 0 });
-      if (groups === 0 || settings.codes === null) return null;
+      if (groups === 0) return null;
       return `${((100 * changed) / groups).toPrecision(2)} % of codes changed`;
     },
   };

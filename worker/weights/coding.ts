@@ -18,6 +18,16 @@ interface CodebookCoding {
 
 export type Coding = GroupCoding | CodebookCoding;
 
+/** The same coding with other tensors in the place of its parts, made in their order. */
+export function withParts(coding: Coding, replace: (part: Tensor) => Tensor): Coding {
+  if (coding.type === 'Groups') {
+    const { scales, zeros } = coding.parts;
+    return { ...coding, parts: { scales: replace(scales), zeros: replace(zeros) } };
+  }
+  const { codebooks, scales } = coding.parts;
+  return { ...coding, parts: { codebooks: replace(codebooks), scales: replace(scales) } };
+}
+
 /** The numbers that codes stand for, in the type that is computed with; always a new tensor. */
 export function decoded(codes: Tensor, coding: Coding): Tensor {
   return coding.type === 'Groups'

@@ -6,6 +6,7 @@ export interface MemoryJob {
   readonly training: Readonly<Record<string, unknown>>;
   readonly parallelism?: Readonly<Record<string, unknown>>;
   readonly formats: readonly string[];
+  readonly workers?: number;
 }
 
 const asked = {
@@ -16,6 +17,9 @@ const float32 = { type: 'Float32' };
 const bfloat16 = { type: 'BFloat16' };
 const rounded = { type: 'BFloat16', bfloat16: { masters: 'StochasticRounding' } };
 const adapter = { type: 'LoRA', lora: { rank: 16 } };
+
+const halo = { type: 'HALO', halo: { masters: 'StochasticRounding' } };
+const unclipped = { gradientClip: { mode: 'None' }, nonFinitePolicy: { action: 'Rollback' } };
 
 export const memoryJobs: readonly MemoryJob[] = [
   {
@@ -67,10 +71,7 @@ export const memoryJobs: readonly MemoryJob[] = [
   },
   {
     name: 'halo',
-    method: {
-      preset: 'HALO',
-      precision: { type: 'HALO', halo: { masters: 'StochasticRounding' } },
-    },
+    method: { preset: 'HALO', precision: halo },
     ...{ training: {}, formats: ['MergedSafetensors'] },
   },
   {
@@ -106,12 +107,32 @@ export const memoryJobs: readonly MemoryJob[] = [
   {
     name: 'pv-tuning',
     method: { preset: 'PVTuning' },
-    training: { gradientClip: { mode: 'None' }, nonFinitePolicy: { action: 'Rollback' } },
+    training: unclipped,
     formats: ['MergedSafetensors'],
   },
   {
     name: 'full-bfloat16-8bit',
     method: { preset: 'Full', precision: rounded, optimizer: { type: 'AdamW8bit' } },
     ...{ training: asked, formats: ['GGUF'] },
+  },
+  {
+    name: 'full-bfloat16-8bit-shared',
+    method: { preset: 'Full', precision: rounded, optimizer: { type: 'AdamW8bit' } },
+    ...{ training: {}, formats: ['MergedSafetensors'], workers: 2 },
+  },
+  {
+    name: 'halo-shared',
+    method: { preset: 'HALO', precision: halo },
+    ...{ training: {}, formats: ['MergedSafetensors'], workers: 2 },
+  },
+  {
+    name: 'q-galore-shared',
+    method: { preset: 'QGaLore' },
+    ...{ training: {}, formats: ['MergedSafetensors'], workers: 2 },
+  },
+  {
+    name: 'pv-tuning-shared',
+    method: { preset: 'PVTuning' },
+    ...{ training: unclipped, formats: ['MergedSafetensors'], workers: 2 },
   },
 ];

@@ -311,6 +311,38 @@ test('eight ranks share what one would hold', (t) => {
   t.false(planMemory(ask({ ...big, shards: 1, device })).fits);
 });
 
+test('ranks keep codes of the blocks that are whole, and those that a kept tape has hold of', (t) => {
+  const halo = resolveMethod({ preset: 'HALO' });
+  const linears = 3_538_944;
+  const plan = (shards: number, mode: TapeMode) =>
+    planFor(ask({ method: halo, shards }), new Array<TapeMode>(30).fill(mode)).parts;
+  const dense = 2 * 30 * linears;
+  const bfloat16 = resolveMethod({ preset: 'Full' });
+  const plain = planFor(ask({ method: bfloat16 }), new Array<TapeMode>(30).fill('recompute')).parts;
+  t.is(plan(1, 'recompute').weights - plain.weights, dense / 2, 'of all blocks, alone');
+  const [alone, shared] = [plan(1, 'keep'), plan(2, 'keep')];
+  // Half of the micro-batches are the same here: what is kept between the passes differs by codes.
+  t.is(shared.activations - alone.activations, dense / 2);
+  t.is(Math.ceil(plain.weights / 2), plan(2, 'recompute').weights);
+});
+
+test('codes travel as they are: two whole blocks of them take less than of values', (t) => {
+  const coded = resolveMethod({
+    preset: 'Full',
+    precision: { type: 'BFloat16', bfloat16: { trainedWeights: 'Int8' } },
+  });
+  const blocks = new Array<TapeMode>(30).fill('recompute');
+  const [two, three] = [2, 3].map(
+    (shards) => planFor(ask({ method: coded, shards }), blocks).parts,
+  );
+  const one = planFor(ask({ method: coded }), blocks).parts;
+  const outside = 2 * (49_152 * 576 + 576);
+  const ofBlocks = one.weights - outside;
+  t.true(Math.abs(two!.weights - ofBlocks / 2 - outside / 2) <= 1 + 2 * 30 * 1152);
+  const part = 1_216_512 / 3_538_944;
+  t.true(Math.abs(three!.weights - ofBlocks * part - outside / 3) <= 1 + 2 * 30 * 1152);
+});
+
 const stages = {
   ...{ evaluationTokens: 512, sampleTokens: 128 },
   formats: ['PEFTAdapter', 'MergedSafetensors', 'GGUF'],

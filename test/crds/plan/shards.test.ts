@@ -1,6 +1,12 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { cellSize, type LinePlan, piecesOf, planLine } from '../../../crds/plan/shards.ts';
+import {
+  cellSize,
+  followOwners,
+  type LinePlan,
+  piecesOf,
+  planLine,
+} from '../../../crds/plan/shards.ts';
 
 const counts = fc.array(fc.integer({ min: 1, max: 3000 }), { minLength: 1, maxLength: 12 });
 const ranks = fc.integer({ min: 1, max: 9 });
@@ -22,8 +28,8 @@ function keepers(plan: LinePlan, world: number, name: string, count: number): re
 
 test('every element has exactly one keeper in any world and layout', (t) => {
   fc.assert(
-    fc.property(counts, ranks, layout, (sizes, world, how) => {
-      const plan = planLine(named(sizes), world, how);
+    fc.property(counts, ranks, layout, fc.nat(40), (sizes, world, how, first) => {
+      const plan = planLine(named(sizes), world, how, first);
       return named(sizes).every(({ name, count }) =>
         keepers(plan, world, name, count).every((times) => times === 1),
       );
@@ -91,4 +97,42 @@ test('owners keep tensors whole, none more than the lightest and one tensor', (t
     }),
   );
   t.pass();
+});
+
+test('what follows owners has each tensor at the owner that it has, whole, in cells of its own', (t) => {
+  fc.assert(
+    fc.property(counts, ranks, fc.integer({ min: 1, max: 9 }), (sizes, world, factor) => {
+      const plan = planLine(named(sizes), world, 'owner', factor);
+      const other = new Map(named(sizes).map(({ name, count }, i) => [name, factor * count + i]));
+      const found = followOwners(plan, other);
+      for (let rank = 0; rank < world; rank++) {
+        const pieces = piecesOf(found, rank);
+        t.deepEqual(
+          pieces.map(({ name }) => name),
+          piecesOf(plan, rank).map(({ name }) => name),
+        );
+        let free = 0;
+        for (const { name, start, count, at } of pieces) {
+          t.deepEqual({ start, count }, { start: 0, count: other.get(name)! });
+          t.true(at >= free && at % cellSize === 0);
+          free = at + count;
+        }
+        t.true(free <= found.share);
+      }
+    }),
+  );
+});
+
+test('the first rank of a block has its largest tensor', (t) => {
+  const sizes = [
+    { name: 'small', count: 10 },
+    { name: 'large', count: 9000 },
+  ];
+  for (let first = 0; first < 7; first++) {
+    const plan = planLine(sizes, 3, 'owner', first);
+    t.deepEqual(
+      piecesOf(plan, first % 3).map(({ name }) => name),
+      ['large'],
+    );
+  }
 });

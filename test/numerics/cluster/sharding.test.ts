@@ -1,6 +1,7 @@
 // Ranks that share a model train it as one process does: real processes, real collectives, toys. What they end with is read back from
 // the checkpoint that they wrote together, by a process of another world.
 import test from 'ava';
+import type { ShardLayout } from '../../../crds/plan/shards.ts';
 import { checkpointsOf } from '../../../worker/checkpoint/checkpoints.ts';
 import { stateTensors } from '../../../worker/checkpoint/state-tensors.ts';
 import { toArray } from '../../../worker/tensor/tensor.ts';
@@ -74,13 +75,7 @@ function largestGap(a: readonly (number | null)[], b: readonly (number | null)[]
 }
 
 const trainsAlike = test.macro({
-  async exec(
-    t,
-    name: ShardedCase,
-    size: number,
-    allowed: number,
-    layout: 'slice' | 'owner' = 'slice',
-  ) {
+  async exec(t, name: ShardedCase, size: number, allowed: number, layout: ShardLayout = 'slice') {
     await using one = await temporaryFolder();
     await using many = await temporaryFolder();
     const expected = await trainAlone(name, one.path);
@@ -116,7 +111,9 @@ for (const size of [2, 5]) test(trainsAlike, 'lora-float64', size, reordered);
 test(trainsAlike, 'by-block-float64', 2, reordered);
 test(trainsAlike, 'lisa-float64', 2, reordered);
 // Directions come from whole gradients, and are chosen twice.
-test(trainsAlike, 'galore-float64', 3, 10 * reordered, 'owner');
+for (const layout of ['matrices', 'owner'] as const)
+  test(trainsAlike, 'galore-float64', 3, 10 * reordered, layout);
+test(trainsAlike, 'pv-float64', 3, 10 * reordered, 'owner');
 for (const size of [2, 4]) test(trainsAlike, 'full-float32', size, coarse);
 test(trainsAlike, 'lora-float32', 2, coarse);
 test(trainsAlike, 'halo-float64', 3, reordered);
@@ -138,16 +135,30 @@ for (const name of [
 ] as const)
   test(trainsAlike, name, 3, 0);
 
-test('the same world gives the same bits, rounding by chance included', async (t) => {
-  await using one = await temporaryFolder();
-  await using other = await temporaryFolder();
-  const asked = { training: 'by-chance', layout: 'slice', steps } as const;
-  for (const { path } of [one, other]) await trainTogether(3, { ...asked, folder: path });
-  t.deepEqual(digestsBelow(one.path), digestsBelow(other.path));
+// Codes have owners, whatever the layout of the rest; a rank may own none of a block.
+for (const size of [2, 3, 9]) test(trainsAlike, 'exact-int8', size, 0);
+test(trainsAlike, 'exact-int8-lisa', 3, 0);
+test(trainsAlike, 'exact-q-galore', 3, 0, 'matrices');
+for (const size of [2, 3]) test(trainsAlike, 'exact-pv', size, 0, 'owner');
+test(trainsAlike, 'exact-pv-bfloat16', 3, 0, 'owner');
+
+const repeats = test.macro({
+  async exec(t, training: ShardedCase, layout: ShardLayout) {
+    await using one = await temporaryFolder();
+    await using other = await temporaryFolder();
+    const asked = { training, layout, steps };
+    for (const { path } of [one, other]) await trainTogether(3, { ...asked, folder: path });
+    t.deepEqual(digestsBelow(one.path), digestsBelow(other.path));
+  },
+  title: (_, training: ShardedCase) => `the same world gives the same bits: ${training}`,
 });
 
+test(repeats, 'by-chance', 'slice');
+test(repeats, 'q-galore', 'matrices');
+test(repeats, 'pv', 'owner');
+
 const readsAny = test.macro({
-  async exec(t, name: ShardedCase, worlds: readonly number[]) {
+  async exec(t, name: ShardedCase, worlds: readonly number[], layout: ShardLayout = 'slice') {
     await using whole = await temporaryFolder();
     await using changing = await temporaryFolder();
     const expected = await trainAlone(name, whole.path);
@@ -156,7 +167,7 @@ const readsAny = test.macro({
       if (size === 1) await trainAlone(name, changing.path, until);
       else
         await trainTogether(size, {
-          ...{ training: name, layout: 'slice', folder: changing.path, steps: until },
+          ...{ training: name, layout, folder: changing.path, steps: until },
         });
     }
     const values = await storedIn(name, changing.path);
@@ -165,8 +176,8 @@ const readsAny = test.macro({
       t.true(gap <= (name.startsWith('exact') ? 0 : reordered), `${each}: ${gap}`);
     }
   },
-  title: (_, name: ShardedCase, worlds: readonly number[]) =>
-    `${name} goes on in another world: ${worlds.join(', then ')} ranks`,
+  title: (_, name, worlds: readonly number[], layout: ShardLayout = 'slice') =>
+    `${name} goes on in another world, by ${layout}: ${worlds.join(', then ')} ranks`,
 });
 
 test(readsAny, 'full-float64', [2, 1, 3]);
@@ -175,3 +186,5 @@ test(readsAny, 'exact-8bit', [3, 2, 1]);
 test(readsAny, 'exact-qlora', [2, 1, 3]);
 test(readsAny, 'exact-adamw-masters', [1, 4, 2]);
 test(readsAny, 'exact-halo', [2, 1, 3]);
+test(readsAny, 'exact-q-galore', [3, 1, 2], 'matrices');
+test(readsAny, 'exact-pv', [1, 3, 2], 'owner');

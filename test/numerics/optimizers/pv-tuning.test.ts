@@ -50,7 +50,7 @@ function after(
   for (let count = 1; count <= steps; count += 1) {
     coded.update(matrix, gradient(count), state, stepOf(count, learningRate));
   }
-  return { matrix, state, said: optimizer.describe?.() };
+  return { matrix, state, said: optimizer.describe?.((values) => values) };
 }
 
 test('without a gradient nothing moves: no code, no vector, no scale, no buffer', (t) => {

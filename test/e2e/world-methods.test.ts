@@ -1,0 +1,63 @@
+// Methods that store, multiply or move weights in few bits, on one worker and on three: the same curve, the same bits after a worker was
+// lost, and a result that is written. Real processes, real files.
+import { join } from 'node:path';
+import test from 'ava';
+import { resultOf } from './killed-run.ts';
+import { aWorldJob, lossesOf, runWorld, undisturbed, warningsIn } from './world-run.ts';
+
+const codebook = { type: 'Codebook', codebook: { codebooks: 1, bits: 4, groupSize: 4 } };
+const nf4 = { type: 'NF4', nf4: { blockSize: 32 } };
+const oneBlock = { type: 'LISA', lisa: { activeLayers: 1, intervalSteps: 2 } };
+
+const methods = {
+  'halo-full': { preset: 'HALO' },
+  'halo-lora': { preset: 'LoRA', precision: { type: 'HALO' } },
+  'halo-lisa': { preset: 'LISA', precision: { type: 'HALO' }, selection: oneBlock },
+  'qlora-lora': { preset: 'QLoRA', base: nf4 },
+  'qlora-lisa': { preset: 'QLoRA', base: nf4, selection: oneBlock },
+  'lisa-8bit': { preset: 'LISA', selection: oneBlock, optimizer: { type: 'AdamW8bit' } },
+  'owlore-galore': {
+    preset: 'OwLore',
+    selection: { type: 'OwLore', owlore: { activeLayers: 1, intervalSteps: 2 } },
+  },
+  // Four sequences a step: of three workers one accumulates two, and the norm is that of all.
+  'q-galore': { preset: 'QGaLore' },
+  'int8-lisa': {
+    preset: 'LISA',
+    precision: { type: 'BFloat16', bfloat16: { trainedWeights: 'Int8' } },
+    selection: oneBlock,
+  },
+  'pv-tuning': { preset: 'PVTuning', base: codebook },
+};
+
+/** Of a loss, through twelve steps: sums in bfloat16 differ by their order, and what is rounded by chance once to the other side. */
+const allowed = 0.02;
+
+for (const [name, method] of Object.entries(methods)) {
+  test(`${name}: three workers train as one does, with the same bits when one of them is lost`, async (t) => {
+    const { folder, job } = await aWorldJob(t, {
+      ...{ name, method },
+      training: {
+        ...{ maxSteps: 12, globalBatchSize: 4, learningRate: '2e-3' },
+        ...{ gradientClip: { mode: 'Global', norm: '0.5' }, evaluation: { intervalSteps: 4 } },
+      },
+    });
+    const alone = lossesOf(await undisturbed(t, job, join(folder, 'one'), 1));
+    const expected = await undisturbed(t, job, join(folder, 'three'), 3);
+    const losses = lossesOf(expected);
+    t.true(losses.length >= 3);
+    t.true((losses.at(-1) ?? Number.NaN) < (losses[0] ?? Number.NaN), 'it learns');
+    const gaps = losses.map((loss, i) => Math.abs(loss / (alone[i] ?? Number.NaN) - 1));
+    t.log(`largest gap to one worker: ${Math.max(...gaps).toExponential(1)}`);
+    t.true(Math.max(...gaps) <= allowed, `${losses} with three, ${alone} with one`);
+    let killed = false;
+    const ended = await runWorld(job, join(folder, 'lost'), 3, (line, running) => {
+      if (line.type !== 'step' || line.step !== 8 || killed) return;
+      killed = true;
+      running.killTrainer(1);
+    });
+    t.is(ended.code, 0, ended.stderr);
+    t.true(warningsIn(ended.lines).some(({ reason }) => reason === 'Restarted'));
+    t.deepEqual(resultOf(job, ended.folder), expected);
+  });
+}
