@@ -2,7 +2,7 @@
 import { lora } from '../../worker/adapters/lora.ts';
 import type { HostBin } from '../../worker/engine/bin.ts';
 import type { Parameters } from '../../worker/engine/parameters.ts';
-import { adamW } from '../../worker/optimizers/adamw.ts';
+import { type AdamWSettings, adamW } from '../../worker/optimizers/adamw.ts';
 import { adamW8bit } from '../../worker/optimizers/adamw-8bit.ts';
 import { exactSubspaces, galore } from '../../worker/optimizers/galore.ts';
 import { lazySubspaces } from '../../worker/optimizers/lazy-subspaces.ts';
@@ -48,14 +48,14 @@ function aHalo(settings: Partial<HaloSettings> = {}) {
   });
 }
 
-/** Matrices of the blocks in codes of 8 bits, rounded by chance at each step. */
+/** Matrices of the blocks in codes of 8 bits, rounded by chance at each step; the rest has masters, since a slice draws numbers of its own. */
 const inInt8 = { dtype: 'bfloat16', coded: true } as const;
 const byChance = { ...plainAdamW, masters: 'StochasticRounding' } as const;
 
-function aQGalore() {
+function aQGalore(adam: AdamWSettings = plainAdamW) {
   const lazy = { refreshSteps: 2, queueSize: 2, cosineThreshold: 0.4, gapGrowth: 2 };
-  const projected = { rank: 8, scale: 0.25, weightDecay: 0.01, masters: byChance.masters };
-  return galore(projected, adamW8bit(byChance), lazySubspaces(lazy), 'QGaLore');
+  const projected = { rank: 8, scale: 0.25, weightDecay: 0.01, masters: adam.masters };
+  return galore(projected, adamW8bit(adam), lazySubspaces(lazy), 'QGaLore');
 }
 
 /** Another block every second step. */
@@ -134,13 +134,14 @@ export const shardedCases = {
   'exact-halo-lisa': () => ({
     ...{ ...exact, dtype: 'bfloat16', precision: aHalo(), selection: oneBlock },
   }),
-  'exact-int8': () => ({ ...exact, ...inInt8, optimizer: adamW8bit(byChance) }),
+  'exact-int8': () => ({ ...exact, ...inInt8, optimizer: adamW8bit(plainAdamW) }),
   'exact-int8-lisa': () => ({
-    ...{ ...exact, ...inInt8, optimizer: adamW8bit(byChance), selection: oneBlock },
+    ...{ ...exact, ...inInt8, optimizer: adamW8bit(plainAdamW), selection: oneBlock },
   }),
   'exact-q-galore': () => ({ ...exact, ...inInt8, optimizer: aQGalore() }),
   'q-galore': () => ({
-    ...{ ...shared, ...inInt8, optimizer: aQGalore(), clip: { mode: 'Global', norm: 0.5 } },
+    ...{ ...shared, ...inInt8, optimizer: aQGalore(byChance) },
+    clip: { mode: 'Global', norm: 0.5 },
   }),
   'exact-pv': () => ({ ...exact, codebook: toyCodebook, optimizer: aPvTuning(toyCodes) }),
   'exact-pv-bfloat16': () => ({

@@ -18,7 +18,7 @@ test.before(async (t) => {
   t.timeout(900_000);
   await installCrd();
   await loadImages();
-  for (let each = 0; each < 3; each++) namespaces.push(await aNamespace(file));
+  for (let each = 0; each < 6; each++) namespaces.push(await aNamespace(file));
   await installAnneal(file, namespaces);
 });
 
@@ -37,6 +37,22 @@ test.serial('two workers on two nodes train one model', async (t) => {
   t.is(rendezvous?.generation, 1);
   t.is(restarts?.counted ?? 0, 0);
 });
+
+for (const method of [
+  { preset: 'HALO' },
+  { preset: 'QGaLore' },
+  {
+    preset: 'PVTuning',
+    base: { type: 'Codebook', codebook: { codebooks: 1, bits: 4, groupSize: 4 } },
+  },
+]) {
+  test.serial(`two workers on two nodes train one model by ${method.preset}`, async (t) => {
+    const job = await aJob(t, { workers: 2, maxSteps: 12, intervalSteps: 5, method });
+    await untilComplete(t, job.namespace, 'toy');
+    t.deepEqual(digestsBelow(join(job.folder, 'out')), await onThisMachine(t, job.folder, 2));
+    t.is((await statusOf(job.namespace, 'toy')).restarts?.counted ?? 0, 0);
+  });
+}
 
 test.serial('a job is suspended with one save, and goes on at that step', async (t) => {
   const job = await aJob(t, { workers: 2, intervalSteps: 1_000_000 });

@@ -9,13 +9,15 @@ import { getJson, kubectl } from './access.ts';
 import { aSharedFolder } from './shared-folder.ts';
 import { ToldSteps } from './told-steps.ts';
 
-const method = { preset: 'LoRA', adapter: { type: 'LoRA', lora: { rank: 4, alpha: '8' } } };
+const lora = { preset: 'LoRA', adapter: { type: 'LoRA', lora: { rank: 4, alpha: '8' } } };
 
 export interface Wanted {
   readonly workers: number;
   /** When it ends; without it when `resumeFor` says so. */
   readonly maxSteps?: number;
   readonly intervalSteps: number;
+  /** @default LoRA */
+  readonly method?: Readonly<Record<string, unknown>>;
   readonly worker?: object;
   readonly checkpoint?: object;
   readonly failurePolicy?: object;
@@ -27,7 +29,7 @@ export interface Wanted {
 export async function aJobOfSeveral(t: ExecutionContext, namespace: string, wanted: Wanted) {
   t.timeout(1_500_000);
   const folder = await aSharedFolder(namespace, 'toy');
-  const { workers, maxSteps = 1_000_000, intervalSteps } = wanted;
+  const { workers, maxSteps = 1_000_000, intervalSteps, method = lora } = wanted;
   const { file } = await writeToyJob(folder, {
     ...{ name: 'toy', claim: 'toy', method },
     training: { maxSteps, globalBatchSize: 4, schedule: { type: 'Constant' } },

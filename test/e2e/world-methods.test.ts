@@ -34,7 +34,7 @@ const methods = {
 const allowed = 0.02;
 
 for (const [name, method] of Object.entries(methods)) {
-  test(`${name}: three workers train as one does, with the same bits when one of them is lost`, async (t) => {
+  test.serial(`${name}: three workers train as one does, with the same bits when one of them is lost`, async (t) => {
     const { folder, job } = await aWorldJob(t, {
       ...{ name, method },
       training: {

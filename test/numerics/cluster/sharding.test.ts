@@ -102,22 +102,22 @@ const trainsAlike = test.macro({
     `${size} ranks train ${name} as one process does, tensors kept by ${layout}`,
 });
 
-for (const size of [2, 3, 4]) test(trainsAlike, 'full-float64', size, reordered);
-test(trainsAlike, 'full-float64-recompute', 2, reordered);
-test(trainsAlike, 'full-float64-offload', 2, reordered);
-test(trainsAlike, 'full-float64', 3, reordered, 'owner');
-test(trainsAlike, 'tied-float64', 3, reordered);
-for (const size of [2, 5]) test(trainsAlike, 'lora-float64', size, reordered);
-test(trainsAlike, 'by-block-float64', 2, reordered);
-test(trainsAlike, 'lisa-float64', 2, reordered);
+for (const size of [2, 3, 4]) test.serial(trainsAlike, 'full-float64', size, reordered);
+test.serial(trainsAlike, 'full-float64-recompute', 2, reordered);
+test.serial(trainsAlike, 'full-float64-offload', 2, reordered);
+test.serial(trainsAlike, 'full-float64', 3, reordered, 'owner');
+test.serial(trainsAlike, 'tied-float64', 3, reordered);
+for (const size of [2, 5]) test.serial(trainsAlike, 'lora-float64', size, reordered);
+test.serial(trainsAlike, 'by-block-float64', 2, reordered);
+test.serial(trainsAlike, 'lisa-float64', 2, reordered);
 // Directions come from whole gradients, and are chosen twice.
 for (const layout of ['matrices', 'owner'] as const)
-  test(trainsAlike, 'galore-float64', 3, 10 * reordered, layout);
-test(trainsAlike, 'pv-float64', 3, 10 * reordered, 'owner');
-for (const size of [2, 4]) test(trainsAlike, 'full-float32', size, coarse);
-test(trainsAlike, 'lora-float32', 2, coarse);
-test(trainsAlike, 'halo-float64', 3, reordered);
-test(trainsAlike, 'halo-float64-recompute', 2, reordered);
+  test.serial(trainsAlike, 'galore-float64', 3, 10 * reordered, layout);
+test.serial(trainsAlike, 'pv-float64', 3, 10 * reordered, 'owner');
+for (const size of [2, 4]) test.serial(trainsAlike, 'full-float32', size, coarse);
+test.serial(trainsAlike, 'lora-float32', 2, coarse);
+test.serial(trainsAlike, 'halo-float64', 3, reordered);
+test.serial(trainsAlike, 'halo-float64-recompute', 2, reordered);
 // Whoever has nothing to learn adds zeros: what an optimizer does to a share is what it does to the whole, to the last bit.
 for (const name of [
   'exact-adamw',
@@ -133,14 +133,14 @@ for (const name of [
   'exact-halo-lora',
   'exact-halo-lisa',
 ] as const)
-  test(trainsAlike, name, 3, 0);
+  test.serial(trainsAlike, name, 3, 0);
 
 // Codes have owners, whatever the layout of the rest; a rank may own none of a block.
-for (const size of [2, 3, 9]) test(trainsAlike, 'exact-int8', size, 0);
-test(trainsAlike, 'exact-int8-lisa', 3, 0);
-test(trainsAlike, 'exact-q-galore', 3, 0, 'matrices');
-for (const size of [2, 3]) test(trainsAlike, 'exact-pv', size, 0, 'owner');
-test(trainsAlike, 'exact-pv-bfloat16', 3, 0, 'owner');
+for (const size of [2, 3, 9]) test.serial(trainsAlike, 'exact-int8', size, 0);
+test.serial(trainsAlike, 'exact-int8-lisa', 3, 0);
+test.serial(trainsAlike, 'exact-q-galore', 3, 0, 'matrices');
+for (const size of [2, 3]) test.serial(trainsAlike, 'exact-pv', size, 0, 'owner');
+test.serial(trainsAlike, 'exact-pv-bfloat16', 3, 0, 'owner');
 
 const repeats = test.macro({
   async exec(t, training: ShardedCase, layout: ShardLayout) {
@@ -153,9 +153,9 @@ const repeats = test.macro({
   title: (_, training: ShardedCase) => `the same world gives the same bits: ${training}`,
 });
 
-test(repeats, 'by-chance', 'slice');
-test(repeats, 'q-galore', 'matrices');
-test(repeats, 'pv', 'owner');
+test.serial(repeats, 'by-chance', 'slice');
+test.serial(repeats, 'q-galore', 'matrices');
+test.serial(repeats, 'pv', 'owner');
 
 const readsAny = test.macro({
   async exec(t, name: ShardedCase, worlds: readonly number[], layout: ShardLayout = 'slice') {
@@ -180,11 +180,11 @@ const readsAny = test.macro({
     `${name} goes on in another world, by ${layout}: ${worlds.join(', then ')} ranks`,
 });
 
-test(readsAny, 'full-float64', [2, 1, 3]);
-test(readsAny, 'lora-float64', [1, 3, 2]);
-test(readsAny, 'exact-8bit', [3, 2, 1]);
-test(readsAny, 'exact-qlora', [2, 1, 3]);
-test(readsAny, 'exact-adamw-masters', [1, 4, 2]);
-test(readsAny, 'exact-halo', [2, 1, 3]);
-test(readsAny, 'exact-q-galore', [3, 1, 2], 'matrices');
-test(readsAny, 'exact-pv', [1, 3, 2], 'owner');
+test.serial(readsAny, 'full-float64', [2, 1, 3]);
+test.serial(readsAny, 'lora-float64', [1, 3, 2]);
+test.serial(readsAny, 'exact-8bit', [3, 2, 1]);
+test.serial(readsAny, 'exact-qlora', [2, 1, 3]);
+test.serial(readsAny, 'exact-adamw-masters', [1, 4, 2]);
+test.serial(readsAny, 'exact-halo', [2, 1, 3]);
+test.serial(readsAny, 'exact-q-galore', [3, 1, 2], 'matrices');
+test.serial(readsAny, 'exact-pv', [1, 3, 2], 'owner');
