@@ -22,11 +22,7 @@ interface KeptParts {
   readonly outside: number;
 }
 
-export function keptParts(
-  facts: DecoderFacts,
-  method: ResolvedMethod,
-  shards: number,
-): KeptParts {
+export function keptParts(facts: DecoderFacts, method: ResolvedMethod, shards: number): KeptParts {
   const even = 1 / shards;
   const layout = layoutOf(method);
   const owned = layout !== 'slice' || storesCodes(method);

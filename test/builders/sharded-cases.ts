@@ -135,6 +135,10 @@ export const shardedCases = {
     ...{ ...exact, dtype: 'bfloat16', precision: aHalo(), selection: oneBlock },
   }),
   'exact-int8': () => ({ ...exact, ...inInt8, optimizer: adamW8bit(plainAdamW) }),
+  // A block of four matrices: some rank of five owns none.
+  'exact-int8-fused': () => ({
+    ...{ ...exact, ...inInt8, name: 'phi3', config: {}, optimizer: adamW8bit(plainAdamW) },
+  }),
   'exact-int8-lisa': () => ({
     ...{ ...exact, ...inInt8, optimizer: adamW8bit(plainAdamW), selection: oneBlock },
   }),

@@ -34,30 +34,33 @@ const methods = {
 const allowed = 0.02;
 
 for (const [name, method] of Object.entries(methods)) {
-  test.serial(`${name}: three workers train as one does, with the same bits when one of them is lost`, async (t) => {
-    const { folder, job } = await aWorldJob(t, {
-      ...{ name, method },
-      training: {
-        ...{ maxSteps: 12, globalBatchSize: 4, learningRate: '2e-3' },
-        ...{ gradientClip: { mode: 'Global', norm: '0.5' }, evaluation: { intervalSteps: 4 } },
-      },
-    });
-    const alone = lossesOf(await undisturbed(t, job, join(folder, 'one'), 1));
-    const expected = await undisturbed(t, job, join(folder, 'three'), 3);
-    const losses = lossesOf(expected);
-    t.true(losses.length >= 3);
-    t.true((losses.at(-1) ?? Number.NaN) < (losses[0] ?? Number.NaN), 'it learns');
-    const gaps = losses.map((loss, i) => Math.abs(loss / (alone[i] ?? Number.NaN) - 1));
-    t.log(`largest gap to one worker: ${Math.max(...gaps).toExponential(1)}`);
-    t.true(Math.max(...gaps) <= allowed, `${losses} with three, ${alone} with one`);
-    let killed = false;
-    const ended = await runWorld(job, join(folder, 'lost'), 3, (line, running) => {
-      if (line.type !== 'step' || line.step !== 8 || killed) return;
-      killed = true;
-      running.killTrainer(1);
-    });
-    t.is(ended.code, 0, ended.stderr);
-    t.true(warningsIn(ended.lines).some(({ reason }) => reason === 'Restarted'));
-    t.deepEqual(resultOf(job, ended.folder), expected);
-  });
+  test.serial(
+    `${name}: three workers train as one does, with the same bits when one of them is lost`,
+    async (t) => {
+      const { folder, job } = await aWorldJob(t, {
+        ...{ name, method },
+        training: {
+          ...{ maxSteps: 12, globalBatchSize: 4, learningRate: '2e-3' },
+          ...{ gradientClip: { mode: 'Global', norm: '0.5' }, evaluation: { intervalSteps: 4 } },
+        },
+      });
+      const alone = lossesOf(await undisturbed(t, job, join(folder, 'one'), 1));
+      const expected = await undisturbed(t, job, join(folder, 'three'), 3);
+      const losses = lossesOf(expected);
+      t.true(losses.length >= 3);
+      t.true((losses.at(-1) ?? Number.NaN) < (losses[0] ?? Number.NaN), 'it learns');
+      const gaps = losses.map((loss, i) => Math.abs(loss / (alone[i] ?? Number.NaN) - 1));
+      t.log(`largest gap to one worker: ${Math.max(...gaps).toExponential(1)}`);
+      t.true(Math.max(...gaps) <= allowed, `${losses} with three, ${alone} with one`);
+      let killed = false;
+      const ended = await runWorld(job, join(folder, 'lost'), 3, (line, running) => {
+        if (line.type !== 'step' || line.step !== 8 || killed) return;
+        killed = true;
+        running.killTrainer(1);
+      });
+      t.is(ended.code, 0, ended.stderr);
+      t.true(warningsIn(ended.lines).some(({ reason }) => reason === 'Restarted'));
+      t.deepEqual(resultOf(job, ended.folder), expected);
+    },
+  );
 }
