@@ -105,7 +105,7 @@ function stepParts(question: MemoryQuestion, blocks: readonly TapeMode[]): Memor
   const worst = moments.reduce((a, b) => (totalOf(a) >= totalOf(b) ? a : b));
   const dynamic = totalOf(worst) + fixed.optimizer;
   return {
-    weights: fixed.weights,
+    weights: fixed.weights + fixed.codes,
     optimizer: fixed.optimizer,
     gradients: worst.gradients,
     activations: worst.activations,

@@ -81,11 +81,14 @@ function inTraining(
   stage: StageName,
   { activations, working }: { readonly activations: number; readonly working: number },
 ): StagePeak {
-  const { weights, optimizer } = staticBytes(question);
+  const { weights, optimizer, codes } = staticBytes(question);
   const { context } = memoryConstants[question.device.type];
   const { blocks } = sharedBytes(question);
   const workspace = working + blocks + context + tokenizerBytes(question);
-  return stagePeak(stage, { weights, optimizer, gradients: 0, activations, workspace });
+  return stagePeak(stage, {
+    ...{ weights: weights + codes, optimizer },
+    ...{ gradients: 0, activations, workspace },
+  });
 }
 
 function forwardWorking({ facts, method }: MemoryQuestion, tokens: number): number {

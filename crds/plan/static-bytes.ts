@@ -14,6 +14,8 @@ import { quantizedBlock } from './quantized-base.ts';
 interface StaticBytes {
   readonly weights: number;
   readonly optimizer: number;
+  /** What products in 8 bits make of all weights; a process that does not train makes none. */
+  readonly codes: number;
 }
 
 export function staticBytes(question: MemoryQuestion): StaticBytes {
@@ -33,13 +35,13 @@ export function staticBytes(question: MemoryQuestion): StaticBytes {
       (facts.L * quantized.bytes -
         2 * frozenInBfloat16(question) +
         trained.adapter * memoryConstants.adapterBytes) /
-        shards +
-      // Made in the forward of each step; there at all its largest moments. Ranks make those of whole blocks (shared-bytes.ts).
-      (shards === 1 ? facts.L * haloBytes(facts, method, 0).codes : 0),
+        shards,
     // Which blocks move is drawn: at worst one rank owns most of each.
     optimizer:
       (optimizer.ofAll ? kept.blocks : kept.block) * optimizer.blocks +
       kept.outside * optimizer.outside,
+    // Made in the forward of each step; there at all its largest moments. Ranks make those of whole blocks (shared-bytes.ts).
+    codes: shards === 1 ? facts.L * haloBytes(facts, method, 0).codes : 0,
   };
 }
 

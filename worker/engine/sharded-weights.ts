@@ -4,10 +4,7 @@
 // Whole lines keep their tensors for the whole run: between two uses only the memory behind them is given back. So a tape that was
 // recorded in the forward finds its weights again in the backward, at the place where it left them.
 import { Bug } from '../../crds/errors.ts';
-import type { ShardLayout } from '../../crds/plan/shards.ts';
-import type { ProcessGroup } from '../cluster/process-group.ts';
-import type { DType } from '../tensor/dtype.ts';
-import { Line, lineName } from './line.ts';
+import { Line, type LineOptions, lineName } from './line.ts';
 import type { Parameter } from './parameters.ts';
 import type { Piece } from './pieces.ts';
 import type { Place, Weights } from './weights.ts';
@@ -15,13 +12,9 @@ import type { Place, Weights } from './weights.ts';
 /** Blocks that are whole at one time: the one that computes, and the one that comes. */
 const wholeBlocks = 2;
 
-export interface ShardedWeightsOptions {
-  readonly group: ProcessGroup;
-  readonly layout: ShardLayout;
+export interface ShardedWeightsOptions extends LineOptions {
   /** The head computes with the embedding. */
   readonly tied: boolean;
-  /** Type of trained tensors that come in the bfloat16 of their files. */
-  readonly dtype: DType;
   /** Milliseconds that only differences are taken of. */
   readonly now: () => number;
   /** Told of parameters that are whole no more: what was made of their values goes with them. @default nobody is */
