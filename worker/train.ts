@@ -144,17 +144,20 @@ async function chooseAllCodes(
   const seed = BigInt(run.spec.training.seed);
   emit({ ...report, state: 'Started' });
   const kept = held.pieces.map(({ parameter }) => parameter);
+  const filling = fillCodebooks(modelSource(files), kept, { choice, seed });
   let squares: Filled['squares'] = { left: 0, all: 0 };
-  for (const filled of fillCodebooks(modelSource(files), kept, { choice, seed })) {
-    const { done, total } = filled;
-    squares = filled.squares;
-    emit({ ...report, state: 'Running', unit: 'Tensors', done, total });
-    // A wish to stop is heard here, and nowhere inside a matrix.
+  for (let isOver = false; !isOver; ) {
+    const next = filling.next();
+    if (next.done !== true) {
+      const { done, total } = next.value;
+      squares = next.value.squares;
+      emit({ ...report, state: 'Running', unit: 'Tensors', done, total });
+    }
+    // A wish to stop is heard here, and nowhere inside a matrix: nor does a rank wait longer than for one matrix of another.
     await setImmediate();
-    if (stop.aborted) break;
+    if (stopping()) stop.throwIfAborted();
+    isOver = !world.agree(next.done !== true);
   }
-  // Whoever did not hear of it comes here with all of his own.
-  if (stopping()) stop.throwIfAborted();
   held.changed();
   const [left = 0, all = 0] = world.sum([squares.left, squares.all]);
   const note = `what codes leave out is ${(100 * Math.sqrt(left / all)).toPrecision(3)} % of the weights`;
