@@ -1,7 +1,6 @@
 // The role `train`: prepared model and data in, checkpoints and a report out. Puts the parts together
 // as the job says and hands them to the loop.
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import { programVersion, type ResolvedMethod, resolveMethod } from '../crds/index.ts';
 import { copyBytes } from '../crds/plan/copies.ts';
 import { layoutOf } from '../crds/plan/kept-parts.ts';
@@ -21,6 +20,7 @@ import type { TelemetryBody } from '../crds/wire/telemetry.ts';
 import { checkpointsOf, type RunCheckpoints } from './checkpoint/checkpoints.ts';
 import { removeJoined } from './checkpoint/joined-copy.ts';
 import { StateCopies } from './checkpoint/state-copies.ts';
+import { chooseAllCodes } from './choose-all-codes.ts';
 import { chooseResult } from './choose-result.ts';
 import { joinWorld } from './cluster/join-world.ts';
 import type { ProcessGroup } from './cluster/process-group.ts';
@@ -30,7 +30,6 @@ import { type Feed, openFeed } from './data/feed.ts';
 import type { DecoderConfig } from './decoder/config.ts';
 import { type ModelFiles, openModel } from './decoder/model-files.ts';
 import { buildModel, modelSource, type ShareOut } from './engine/build-model.ts';
-import { type Filled, fillCodebooks } from './engine/fill-codebooks.ts';
 import { type HeldModel, sharedModel, wholeModel } from './engine/held-model.ts';
 import type { Model } from './engine/model.ts';
 import { FileShelf } from './engine/shelf.ts';
@@ -40,14 +39,7 @@ import { OptimizerStates } from './optimizers/states.ts';
 import type { Role, RoleContext } from './role.ts';
 import { requireRecord, writeRecord } from './run-folder.ts';
 import { samplerOf } from './sampler.ts';
-import {
-  buildOptionsOf,
-  codebookOf,
-  dtypeOf,
-  optimizerOf,
-  precisionOf,
-  selectionOf,
-} from './seams.ts';
+import { buildOptionsOf, dtypeOf, optimizerOf, precisionOf, selectionOf } from './seams.ts';
 import { blockScores } from './selection/block-scores.ts';
 import { Recorder } from './telemetry/recorder.ts';
 import { memoryStatistics, resetMemoryPeaks, trimMemory } from './tensor/memory.ts';
@@ -123,46 +115,6 @@ export const trainRole: Role = async (context) => {
   if (world.rank === 0) await leaveResult({ context, run, checkpoints, recorder }, ended);
   if (ended.reason === 'Stopped') stop.throwIfAborted();
 };
-
-interface Choosing {
-  readonly files: ModelFiles;
-  readonly held: HeldModel;
-  readonly world: World;
-  readonly stopping: () => boolean;
-}
-
-/** A run that begins chooses the codes that weights are stored as, each rank those that it keeps; one that goes on has them. */
-async function chooseAllCodes(
-  { emit, stop }: RoleContext,
-  run: RunRecord,
-  method: ResolvedMethod,
-  { files, held, world, stopping }: Choosing,
-): Promise<void> {
-  const choice = codebookOf(method);
-  if (choice === null) return;
-  const report = { type: 'stage', stage: 'Prepare', subject: 'codes of weights' } as const;
-  const seed = BigInt(run.spec.training.seed);
-  emit({ ...report, state: 'Started' });
-  const kept = held.pieces.map(({ parameter }) => parameter);
-  const filling = fillCodebooks(modelSource(files), kept, { choice, seed });
-  let squares: Filled['squares'] = { left: 0, all: 0 };
-  for (let isOver = false; !isOver; ) {
-    const next = filling.next();
-    if (next.done !== true) {
-      const { done, total } = next.value;
-      squares = next.value.squares;
-      emit({ ...report, state: 'Running', unit: 'Tensors', done, total });
-    }
-    // A wish to stop is heard here, and nowhere inside a matrix: nor does a rank wait longer than for one matrix of another.
-    await setImmediate();
-    if (stopping()) stop.throwIfAborted();
-    isOver = !world.agree(next.done !== true);
-  }
-  held.changed();
-  const [left = 0, all = 0] = world.sum([squares.left, squares.all]);
-  const note = `what codes leave out is ${(100 * Math.sqrt(left / all)).toPrecision(3)} % of the weights`;
-  emit({ ...report, state: 'Done', note });
-}
 
 /** The checkpoints as the loop sees them: when to save, all ranks agree on. */
 function agreedOn(
