@@ -35,6 +35,7 @@ export { digestOf } from './plan/digest.ts';
 export { type JobPlan, type JobQuestion, type PreparedData, planJob } from './plan/job-plan.ts';
 export { type MemoryPlan, type MemoryQuestion, planMemory, type TapeMode } from './plan/memory.ts';
 export { parametersOf, trainedOf } from './plan/parameters.ts';
+export { processorOf, unlimited } from './plan/processor.ts';
 export { epochAt, learningRateAt, totalSteps } from './plan/steps.ts';
 export { compareQuantities, formatBytes, parseQuantity, type Quantity } from './quantity.ts';
 export { programVersion } from './version.ts';

@@ -3,9 +3,10 @@
 import {
   type FineTuneJobSpec,
   type MemoryPlan,
-  parseQuantity,
   planJob,
+  processorOf,
   toAnnealError,
+  unlimited,
 } from '../../crds/index.ts';
 import type { DescribedModel } from '../../crds/wire/described-model.ts';
 import type { Device } from './devices.ts';
@@ -76,10 +77,7 @@ async function deviceOf(
     const [largest] = (await gpus()).toSorted((a, b) => b.memory.bytes - a.memory.bytes);
     return largest === undefined || largest.memory.bytes === 0 ? null : largest.memory;
   }
-  const { limits, requests } = worker.resources ?? {};
-  const memory = limits?.['memory'] ?? requests?.['memory'];
-  const bytes = memory === undefined ? Number.MAX_SAFE_INTEGER : parseQuantity(memory);
-  return { type: 'cpu', bytes };
+  return processorOf(worker);
 }
 
 function plannedOn(
@@ -93,7 +91,7 @@ function plannedOn(
   const { parts, peak, limit, fits } = plan.memory;
   return {
     ...{ type: 'Known', parts, peak, fits },
-    limit: limit === Number.MAX_SAFE_INTEGER ? undefined : limit,
+    limit: limit === unlimited ? undefined : limit,
     ...{ steps: plan.totalSteps, tokensPerStep: plan.tokensPerStep },
   };
 }

@@ -31,6 +31,8 @@ const preparedWords = z.object({
     family: z.string().max(64),
     format: z.enum(['Safetensors', 'GGUF']),
     facts: decoderFacts,
+    /** Values that the files hold in bfloat16: frozen ones stay so in memory. */
+    storedBfloat16: count.optional(),
   }),
   dataset: z.object({
     revision: z.string().max(200).optional(),

@@ -1,10 +1,13 @@
 // Model and data are put in place by an init Job before a device is taken: on the volume that the pods share. Where they share none, each
 // pod does it for itself, and there is nothing to do here.
+import type { Worker } from '../../crds/api/worker.ts';
 import { UserError } from '../../crds/errors.ts';
 import type { FailureReason } from '../../crds/failures.ts';
 import { resolveMethod } from '../../crds/methods/resolve.ts';
 import { planJob } from '../../crds/plan/job-plan.ts';
+import type { MemoryQuestion } from '../../crds/plan/memory-question.ts';
 import { parametersOf, trainedOf } from '../../crds/plan/parameters.ts';
+import { processorOf, unlimited } from '../../crds/plan/processor.ts';
 import { plannedWorld } from '../../crds/plan/world.ts';
 import { formatBytes } from '../../crds/quantity.ts';
 import type { LastWords } from '../../crds/wire/last-words.ts';
@@ -100,11 +103,12 @@ function finished(view: View, prepared: Prepared | undefined): Opinion {
 
 function known(view: View, prepared: Prepared, plan: NonNullable<View['status']['plan']>): Opinion {
   const { model, dataset } = prepared;
-  const { facts, ...resolved } = model;
+  const { facts, storedBfloat16: ___, ...resolved } = model;
   const { sequences: _, longest: __, ...counted } = dataset;
   const trained = trainedOf(facts, resolveMethod(view.spec.method)).total;
   const memory = memoryOf(view, prepared);
-  if (memory !== undefined && !memory.fits) {
+  // What a processor has free is known to nobody before: there the plan is told, and tried.
+  if (memory?.device.type === 'cuda' && !memory.fits) {
     return fail(view, {
       code: 'E_DOES_NOT_FIT',
       message: `a step needs ${inGibibytes(memory.peak)} on a device of ${inGibibytes(memory.limit)}`,
@@ -125,15 +129,16 @@ function known(view: View, prepared: Prepared, plan: NonNullable<View['status'][
   };
 }
 
-/** Only where the site says how large its devices are: without that no number would mean anything. */
+/** For devices only where the site says how large they are: how much is kept for the backward pass depends on it. */
 function memoryOf({ spec, facts: { site } }: View, { model, dataset }: Prepared) {
-  const bytes = site.settings.deviceMemoryBytes;
-  if (bytes === undefined || spec.worker.devicesPerWorker === 0) return undefined;
+  const device = deviceOf(spec.worker, site.settings.deviceMemoryBytes);
+  if (device === undefined) return undefined;
   const ranks = plannedWorld(spec.worker, spec.parallelism).ranks.length;
   const { memory } = planJob({
     spec,
     facts: model.facts,
-    device: { type: 'cuda', bytes },
+    storedBfloat16: model.storedBfloat16 ?? 0,
+    device,
     ranks,
     shards: spec.parallelism.strategy === 'DataParallel' ? 1 : ranks,
     data: {
@@ -146,7 +151,7 @@ function memoryOf({ spec, facts: { site } }: View, { model, dataset }: Prepared)
   const whole = (value: number) => formatBytes(Math.ceil(value));
   const { weights, optimizer, gradients, activations, workspace } = memory.parts;
   return {
-    ...{ fits: memory.fits, peak: memory.peak, limit: memory.limit },
+    ...{ device, fits: memory.fits, peak: memory.peak, limit: memory.limit },
     parts: {
       weights: whole(weights),
       optimizer: whole(optimizer),
@@ -154,9 +159,14 @@ function memoryOf({ spec, facts: { site } }: View, { model, dataset }: Prepared)
       activations: whole(activations),
       workspace: whole(workspace),
       peak: whole(memory.peak),
-      limit: whole(memory.limit),
+      ...(memory.limit === unlimited ? {} : { limit: whole(memory.limit) }),
     },
   };
+}
+
+function deviceOf(worker: Worker, bytes: number | undefined): MemoryQuestion['device'] | undefined {
+  if (worker.devicesPerWorker === 0) return processorOf(worker);
+  return bytes === undefined ? undefined : { type: 'cuda', bytes };
 }
 
 function inGibibytes(bytes: number): string {

@@ -27,7 +27,10 @@ export interface JobStatus {
   };
   readonly artifacts?: readonly { readonly uri: string }[];
   readonly model?: { readonly family?: string };
-  readonly plan?: { readonly trainableParameters?: number };
+  readonly plan?: {
+    readonly trainableParameters?: number;
+    readonly memory?: { readonly peak?: string; readonly limit?: string };
+  };
   readonly rendezvous?: { readonly generation?: number; readonly worldSize?: number };
   readonly progress?: { readonly step?: number };
   readonly checkpoint?: { readonly latestStep?: number };

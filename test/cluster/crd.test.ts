@@ -9,6 +9,7 @@ import { ApiError } from '../../operator/runtime/api-error.ts';
 import type { KubeClient } from '../../operator/runtime/client.ts';
 import { aWrittenJob, changed } from '../builders/job.ts';
 import { decimalCases, ruleCases } from '../crds/rule-cases.ts';
+import { eventually } from '../doubles/eventually.ts';
 import { aNamespace, clientOf, getJson, installCrd, kubectl, never } from './access.ts';
 
 test.before(installCrd);
@@ -135,9 +136,15 @@ test('what may not change is refused on an existing job, and may change while it
 
 test('kubectl explain has a sentence for every field, and get has the columns', async (t) => {
   const namespace = await aNamespace(t);
-  const { stdout } = await kubectl(['explain', 'finetunejob.spec.method.adapter.lora.rank']);
-  t.regex(stdout, /FIELD: rank <integer>/);
-  t.regex(stdout, /DESCRIPTION:\s+\S/);
+  let explained = '';
+  // The server tells of a definition a moment after it takes objects of it.
+  await eventually('the fields are explained', async () => {
+    const path = 'finetunejob.spec.method.adapter.lora.rank';
+    explained = (await kubectl(['explain', path], { mayFail: true })).stdout;
+    return explained !== '';
+  });
+  t.regex(explained, /FIELD: rank <integer>/);
+  t.regex(explained, /DESCRIPTION:\s+\S/);
   const input = JSON.stringify({ ...aWrittenJob(), metadata: { name: 'first', namespace } });
   await kubectl(['create', '-f', '-'], { input });
   const plain = await kubectl(['-n', namespace, 'get', 'ftj']);

@@ -49,11 +49,12 @@ export async function installAnneal(
     });
   // Helm merges values as RFC 7386 merges objects.
   const values = mergePatched(valuesFor([jobs].flat()), changes);
-  const settled = ['anneal', chart, '--values', '-', '--wait', '--timeout', '180s'];
-  const uninstall = async () => {
-    await run(['uninstall', 'anneal', '--ignore-not-found', '--wait'], {});
+  const settled = ['anneal', chart, '--values', '-', '--wait', '--timeout', '600s'];
+  const uninstall = async (flags: readonly string[]) => {
+    await run(['uninstall', 'anneal', '--ignore-not-found', ...flags], {});
   };
-  t.teardown(uninstall);
+  // Its pods go with the namespace, while others go on.
+  t.teardown(() => uninstall([]));
   await run(['install', ...settled], values);
   t.teardown(async () => {
     if (t.passed !== false) return;
@@ -64,7 +65,7 @@ export async function installAnneal(
     t.log?.(log.stdout);
   });
   return {
-    ...{ namespace, uninstall },
+    ...{ namespace, uninstall: () => uninstall(['--wait']) },
     upgrade: async (more, flags = []) => {
       await run(['upgrade', ...settled, ...flags], mergePatched(values, more));
     },

@@ -1,5 +1,6 @@
 // The operator against a real API server, scheduler, Job controller and kubelet, with a toy worker in the pods. One operator for all tests of
 // this file, each in a namespace of its own.
+import { parseQuantity } from '../../crds/quantity.ts';
 import { eventually } from '../doubles/eventually.ts';
 import { aJobIn, is, messageOf } from './a-job.ts';
 import { installCrd, kubectl } from './access.ts';
@@ -26,17 +27,18 @@ const long = { supervise: { seconds: 900 } };
 test('kubectl apply of a job ends Complete, through init, worker and publish pods', async (t) => {
   const job = await aJobIn(t, { supervise: { seconds: 10 } });
   await job.apply();
-  const waiting = ['wait', '--for=condition=Complete', 'ftj/first', '--timeout=110s'];
+  await job.untilPhase('Succeeded');
+  const waiting = ['wait', '--for=condition=Complete', 'ftj/first', '--timeout=60s'];
   const waited = await kubectl(['-n', job.namespace, ...waiting]);
   t.regex(waited.stdout, /condition met/);
   const status = await job.status();
-  t.is(status.phase, 'Succeeded');
   t.is(status.model?.family, 'Toy');
   t.deepEqual(
     status.artifacts?.map(({ uri }) => uri),
     ['pvc://demo/first'],
   );
   t.true((status.plan?.trainableParameters ?? 0) > 0);
+  t.true(parseQuantity(status.plan?.memory?.peak ?? '0') > 0, 'what a worker needs is foreseen');
   t.is(status.restarts?.counted, undefined);
   t.deepEqual(await job.names('jobs'), ['first-init-1', 'first-publish-1', 'first-w1']);
   t.deepEqual(await job.names('networkpolicies'), ['first-io', 'first-workers']);

@@ -2,28 +2,29 @@
 // what `anneal run` makes of it on this machine, bit for bit, also when a pod is lost on the way.
 import { chmod, cp, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import test from 'ava';
 import { ensureDemo } from '../../cli/setup/demo.ts';
 import { thisSetup } from '../../cli/setup/setup.ts';
 import { runReport } from '../../crds/wire/run-report.ts';
 import { digestsBelow } from '../e2e/killed-run.ts';
 import { writeToyJob } from '../toy/toy-job.ts';
-import { onThisMachine, statusOf, untilComplete, workerPod } from './a-real-job.ts';
+import { annealOn, onThisMachine, statusOf, untilComplete, workerPod } from './a-real-job.ts';
 import { aNamespace, installCrd, kubectl } from './access.ts';
 import { closedAfter } from './closed-after.ts';
 import { installAnneal, loadImages } from './installed.ts';
+import { test } from './our-cluster.ts';
 import { aSharedFolder } from './shared-folder.ts';
 import { ToldSteps } from './told-steps.ts';
 
 const file = closedAfter(test);
 const namespaces: string[] = [];
+let release = '';
 
 test.before(async (t) => {
   t.timeout(900_000);
   await installCrd();
   await loadImages();
   for (let each = 0; each < 2; each++) namespaces.push(await aNamespace(file));
-  await installAnneal(file, namespaces);
+  release = (await installAnneal(file, namespaces)).namespace;
 });
 
 const toy = {
@@ -88,4 +89,8 @@ test('kubectl apply of the first example ends Complete, with an adapter of SmolL
   t.log(JSON.stringify({ evaluation, artifacts }));
   const get = await kubectl(['-n', namespace, 'get', 'finetunejobs']);
   t.log(get.stdout);
+  const { plan } = await statusOf(namespace, 'first');
+  t.is(plan?.memory?.limit, '3Gi');
+  const described = await annealOn(namespace, release, ['describe', 'first']);
+  t.regex(described.stdout, /^ *memory +\d.* planned$/m);
 });

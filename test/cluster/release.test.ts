@@ -2,7 +2,6 @@
 // pod of the release and none of the job, and uninstalling takes nothing that is a person's.
 import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
-import test from 'ava';
 import { eventually } from '../doubles/eventually.ts';
 import { digestsBelow } from '../e2e/killed-run.ts';
 import { writeToyJob } from '../toy/toy-job.ts';
@@ -17,6 +16,7 @@ import {
 } from './a-real-job.ts';
 import { aNamespace, installCrd, kubectl } from './access.ts';
 import { installAnneal, loadImages } from './installed.ts';
+import { test } from './our-cluster.ts';
 import { aSharedFolder } from './shared-folder.ts';
 
 test.before(async () => {

@@ -11,9 +11,10 @@ import { glob } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Setup, thisSetup } from '../../cli/setup/setup.ts';
 import { seconds } from '../../cli/setup/steps.ts';
+import { inWords } from '../report/in-words.ts';
 import { runAva } from '../report/run-ava.ts';
 import { add, closingLine, exitCodeOf, nothing, type Tally } from '../report/tally.ts';
-import { startCluster } from './cluster/cluster.ts';
+import { runOnCluster } from './cluster/on-cluster.ts';
 import { whyNoCluster } from './cluster/probe.ts';
 import { runGates } from './gates.ts';
 import { chooseGroups, type TestGroup } from './groups.ts';
@@ -28,13 +29,19 @@ process.env['ANNEAL_KEEP_WHEELS'] ??= '1';
 
 const [mode = 'all', ...names] = process.argv.slice(2);
 const stop = new AbortController();
-for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort());
+// However often it is said, and npm says it once more than the person: what was started is taken down first.
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(name, () => {
+    if (!stop.signal.aborted) print('interrupted: what was started is taken down');
+    stop.abort();
+  });
+}
 
 let tally = nothing;
 try {
   await runAll(thisSetup(stop.signal));
 } catch (error) {
-  print(`FAILED: ${stop.signal.aborted ? 'interrupted' : wordsOf(error)}`);
+  print(`FAILED: ${stop.signal.aborted ? 'interrupted' : inWords(error)}`);
   tally = add(tally, { ...nothing, failed: 1 });
 }
 if (tally.passed + tally.failed === 0) {
@@ -83,14 +90,12 @@ async function runGroup(
     return { ...nothing, failed: 1 };
   }
   if (group.onCluster !== true) return runFiles(setup, group, {});
-  try {
-    await using cluster = await startCluster(setup);
-    return await runFiles(setup, group, cluster.env);
-  } catch (error) {
-    setup.signal.throwIfAborted();
-    print(`FAILED: the group ${group.name} could not run: ${wordsOf(error)}`);
-    return { ...nothing, failed: 1 };
-  }
+  const run = (variables: Readonly<Record<string, string>>) => runFiles(setup, group, variables);
+  const told = await runOnCluster(setup, run, (failure) =>
+    print(`FAILED: the group ${group.name}: ${failure}`),
+  );
+  setup.signal.throwIfAborted();
+  return told;
 }
 
 async function runFiles(
@@ -113,7 +118,7 @@ async function firstMissing(setup: Setup, group: TestGroup): Promise<string | un
     await meetNeeds(setup, group.needs);
   } catch (error) {
     if (stop.signal.aborted) throw error;
-    return wordsOf(error);
+    return inWords(error);
   }
   const took = performance.now() - start;
   if (took > 1000) print(`${group.name.padEnd(13)} set-up took ${seconds(took)}`);
@@ -132,10 +137,4 @@ async function timed(name: string, body: () => Promise<Tally>): Promise<void> {
 async function hasFiles({ patterns }: TestGroup): Promise<boolean> {
   for await (const _ of glob([...patterns], { cwd: checkout })) return true;
   return false;
-}
-
-function wordsOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const hint = 'hint' in error ? `\nhint: ${error.hint}` : '';
-  return `${error.message}${hint}`;
 }

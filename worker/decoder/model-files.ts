@@ -17,6 +17,7 @@ import type { StoredTensor } from './describe-model.ts';
 import { GgufMetadata } from './gguf-metadata.ts';
 import { GgufWeights } from './gguf-weights.ts';
 import { type ModelOnDisk, readModelHeaders } from './model-headers.ts';
+import { storedBfloat16 } from './stored-bfloat16.ts';
 
 export interface ModelFiles extends Disposable {
   readonly headers: ModelOnDisk;
@@ -67,8 +68,7 @@ class OpenModel implements ModelFiles {
   }
 
   get storedBfloat16(): number {
-    const stored = [...this.headers.tensors.values()].filter(({ type }) => type === 'BF16');
-    return stored.reduce((sum, { begin, end }) => sum + (end - begin) / 2, 0);
+    return storedBfloat16(this.headers);
   }
 
   get tokenizerSource(): TokenizerSource {

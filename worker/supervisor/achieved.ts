@@ -6,6 +6,7 @@ import { preparedRecord, runFiles, runRecord } from '../../crds/wire/run-folder.
 import { runReport } from '../../crds/wire/run-report.ts';
 import { openFeed } from '../data/feed.ts';
 import { readModelHeaders } from '../decoder/model-headers.ts';
+import { storedBfloat16 } from '../decoder/stored-bfloat16.ts';
 import { requireRecord } from '../run-folder.ts';
 
 type Prepared = NonNullable<LastWords['prepared']>;
@@ -23,6 +24,7 @@ export async function preparedWords(runFolder: string): Promise<Prepared> {
       family: headers.config.family,
       format: headers.format === 'gguf' ? 'GGUF' : 'Safetensors',
       facts: decoderFacts.parse(headers.config),
+      storedBfloat16: storedBfloat16(headers),
     },
     dataset: {
       ...{ digest: data.digest, samples: data.samples, tokens: data.tokens, skipped },

@@ -194,7 +194,10 @@ test('cancel saves and removes; a job that ended is only deleted by delete', asy
     'halo was cancelled after a save; checkpoints and results stay\n',
   );
   t.is(cluster.get('halo'), undefined);
-  t.regex((await cluster.anneal('cancel', 'done')).out, /^done has ended already \(Succeeded\)/);
+  t.regex(
+    (await cluster.anneal('cancel', 'done')).out,
+    /^done has ended already \(Succeeded\); anneal delete done removes/,
+  );
   t.is(
     (await cluster.anneal('delete', 'done')).out,
     'the record of done is deleted; checkpoints and results stay\n',

@@ -1,4 +1,6 @@
 import test from 'ava';
+import { parametersOf } from '../../../crds/plan/parameters.ts';
+import { parseQuantity } from '../../../crds/quantity.ts';
 import { prepareDigest } from '../../../operator/job/plan.ts';
 import { decided } from '../../builders/decided.ts';
 import { smol135 } from '../../builders/facts.ts';
@@ -173,7 +175,7 @@ const preparedWords = {
   },
 } as const;
 
-const prepared = (spec: object, deviceMemoryBytes?: number) =>
+const prepared = (spec: object, deviceMemoryBytes?: number, words: object = preparedWords) =>
   someFacts({
     spec: spec as never,
     inits: [
@@ -182,7 +184,7 @@ const prepared = (spec: object, deviceMemoryBytes?: number) =>
         prepareDigest: prepareDigest(aSpec(spec as never)),
       }),
     ],
-    pods: [aPodOf({ component: 'init', ...ended(0, { words: preparedWords }) })],
+    pods: [aPodOf({ component: 'init', ...ended(0, { words: words as never }) })],
     site: { ...quietSite, settings: { ...quietSite.settings, deviceMemoryBytes } },
   });
 
@@ -196,6 +198,46 @@ test('what does not fit on the devices of the site fails before one is taken', (
   const unknown = decided(prepared({}));
   t.is(unknown.status.plan?.memory, undefined);
 });
+
+const peakOf = (facts: Parameters<typeof decided>[0]) => {
+  const { status } = decided(facts);
+  return parseQuantity(status.plan?.memory?.peak ?? '0');
+};
+
+test('the plan of a job on processors is told, with the limit of its pods where they have one', (t) => {
+  const onProcessor = { 'worker.devicesPerWorker': 0 };
+  const free = decided(prepared(onProcessor));
+  t.true(peakOf(prepared(onProcessor)) > smallest);
+  t.is(free.status.plan?.memory?.limit, undefined);
+  const resources = { limits: { memory: '4Gi' } };
+  const limited = decided(prepared({ ...onProcessor, 'worker.resources': resources }));
+  t.is(limited.status.plan?.memory?.limit, '4Gi');
+  // What the site says of its devices is nothing to a processor.
+  t.deepEqual(decided(prepared(onProcessor, 100e6)).status.plan?.memory, free.status.plan?.memory);
+});
+
+test('a plan that is more than a processor is given is told and tried', (t) => {
+  const resources = { limits: { memory: '300Mi' } };
+  const { is, status } = decided(
+    prepared({ 'worker.devicesPerWorker': 0, 'worker.resources': resources }),
+  );
+  t.is(is('Initialized'), 'True/Ready');
+  t.true(parseQuantity(status.plan?.memory?.peak ?? '0') > 300 * 2 ** 20);
+});
+
+test('frozen values that the files hold in bfloat16 are planned with two bytes each', (t) => {
+  const { prepared: words } = preparedWords;
+  const stored = 100e6;
+  const half = { v: 1, prepared: { ...words, model: { ...words.model, storedBfloat16: stored } } };
+  const spec = { 'worker.devicesPerWorker': 0, 'method.precision': { type: 'Float32' } };
+  const weights = (words: object) =>
+    parseQuantity(decided(prepared(spec, undefined, words)).status.plan?.memory?.weights ?? '0');
+  const saved = weights(preparedWords) - weights(half);
+  t.true(Math.abs(saved - 2 * stored) < 2 ** 20, `${saved} bytes`);
+});
+
+/** Values of the model alone, in bfloat16. */
+const smallest = 2 * parametersOf(smol135).total;
 
 test('a module that the model does not have fails with its sentence', (t) => {
   const adapter = { type: 'LoRA', lora: { rank: 4, alpha: '8', targetModules: ['no_proj'] } };

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import type { Setup } from '../../../cli/setup/setup.ts';
 import { TerminalError } from '../../../crds/errors.ts';
+import { keepAsItIs } from './foreign.ts';
 import { ensurePrograms } from './programs.ts';
 
 export const clusterVariables = {
@@ -22,11 +23,11 @@ export interface StartedCluster extends AsyncDisposable {
 const here = import.meta.dirname;
 
 export async function startCluster(setup: Setup): Promise<StartedCluster> {
-  const given = setup.machine.env[clusterVariables.kubeconfig];
-  if (given) return { env: {}, [Symbol.asyncDispose]: () => Promise.resolve() };
+  const given = givenCluster(setup);
+  if (given !== undefined) return { env: {}, ...(await keepAsItIs(given)) };
   const programs = await ensurePrograms(setup);
   const kubeconfig = await setup.steps.step('cluster', 'starting two nodes', () =>
-    runScript('up.sh', programs, setup.signal),
+    start(programs, setup.signal),
   );
   return {
     env: {
@@ -35,6 +36,21 @@ export async function startCluster(setup: Setup): Promise<StartedCluster> {
     },
     [Symbol.asyncDispose]: () => stopCluster(programs),
   };
+}
+
+/** Kubeconfig of a cluster that a person named. */
+export function givenCluster({ machine }: Setup): string | undefined {
+  return machine.env[clusterVariables.kubeconfig] || undefined;
+}
+
+/** One that was interrupted, or did not come up, leaves nothing. */
+async function start(programs: string, signal: AbortSignal): Promise<string> {
+  try {
+    return await runScript('up.sh', programs, signal);
+  } catch (error) {
+    await stopCluster(programs);
+    throw error;
+  }
 }
 
 export async function stopCluster(programs: string): Promise<void> {
@@ -46,6 +62,8 @@ async function runScript(name: string, programs: string, signal: AbortSignal): P
     env: { CLUSTER_PROGRAMS: programs },
     reject: false,
     cancelSignal: signal,
+    // Ctrl-C in a terminal reaches every process there; the one that takes the cluster down has to end.
+    detached: true,
   });
   signal.throwIfAborted();
   if (!ran.failed) return ran.stdout.trim();

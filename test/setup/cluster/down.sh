@@ -18,7 +18,10 @@ ip -o netns list 2> /dev/null | awk '/^anneal-/ { print $1 }' | while read -r na
   ip link delete "$name" 2> /dev/null
   ip netns delete "$name"
 done
+# the folder of network namespaces is a mount of itself, made with the first of them
+[[ -n $(ls -A /run/netns 2> /dev/null) ]] || umount /run/netns 2> /dev/null
 ip link delete anneal0 2> /dev/null
+[[ ! -f $CLUSTER_RUN/ip_forward ]] || cat "$CLUSTER_RUN/ip_forward" > /proc/sys/net/ipv4/ip_forward
 for dir in /sys/fs/cgroup/anneal /sys/fs/cgroup/*/anneal; do
   [[ -d $dir ]] && find "$dir" -depth -type d -exec rmdir {} + 2> /dev/null
 done

@@ -18,10 +18,11 @@ group anneal/host
 authority
 control_plane_certificates
 
-# --- network: one bridge, the host on .1; services are reached from the host through node 1
+# --- network: packets are forwarded while it runs; one bridge, the host on .1; services are reached from the host through node 1
 ip link add anneal0 type bridge
 ip addr add "$CLUSTER_NET.1/24" dev anneal0
 ip link set anneal0 up
+cp /proc/sys/net/ipv4/ip_forward "$R/ip_forward"
 echo 1 > /proc/sys/net/ipv4/ip_forward
 
 control_plane
