@@ -19,3 +19,8 @@ fi
 "$here/load.sh" "$1/kueue.tar"
 manifests "$1" | kubectl apply --server-side -f - > /dev/null
 kubectl -n kueue-system rollout status deployment --timeout=180s > /dev/null
+# Its pods are ready before its webhooks answer, and without them no Job of the cluster is taken.
+ask_webhook() {
+  kubectl create --dry-run=server -f - <<< '{ apiVersion: kueue.x-k8s.io/v1beta2, kind: ResourceFlavor, metadata: { name: probe } }'
+}
+wait_for 120 'webhook of Kueue' ask_webhook
