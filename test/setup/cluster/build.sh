@@ -51,8 +51,9 @@ programs=(
   $plugins/main/{ptp,loopback} $plugins/ipam/host-local $plugins/meta/portmap
 )
 # Go fetches as many modules at a time as it believes to have processors, and it compiles nothing before all are there.
-GOMAXPROCS=24 go list -deps "${programs[@]}" $runc > /dev/null
-CGO_ENABLED=0 go build -tags 'no_btrfs no_zfs no_devmapper' -ldflags "$flags" -o "$BIN/" "${programs[@]}"
+tags='no_btrfs no_zfs no_devmapper'
+CGO_ENABLED=0 GOMAXPROCS=24 go list -deps -tags "$tags" "${programs[@]}" $runc > /dev/null
+CGO_ENABLED=0 go build -tags "$tags" -ldflags "$flags" -o "$BIN/" "${programs[@]}"
 CGO_ENABLED=1 go build -tags 'seccomp netgo osusergo' -ldflags '-s -w -extldflags -static' -o "$BIN/" $runc
 for name in etcd kubectl kubelet kube-apiserver kube-controller-manager kube-proxy kube-scheduler; do
   ln -sf kube "$BIN/$name"
