@@ -10,7 +10,7 @@ images=$CLUSTER_PROGRAMS/images layers=$CLUSTER_PROGRAMS/layers
 mkdir -p "$BIN" "$images" "$layers"
 work=$(mktemp -d)
 making_layers=
-trap '[[ -z $making_layers ]] || kill "$making_layers" 2> /dev/null; rm -rf "$work"' EXIT
+trap '[[ -z $making_layers ]] || kill "$making_layers" 2> /dev/null || true; rm -rf "$work"' EXIT
 
 # --- layers for images of tests: a small Debian with what native Node.js add-ons link to, and Node.js
 make_layers() {
