@@ -27,7 +27,7 @@ export async function ensurePrograms(setup: Setup): Promise<string> {
     bytes: buildBytes,
     async make(staging) {
       await requireGo(setup);
-      const text = 'building Kubernetes from source; ten minutes on two cores, the first time';
+      const text = 'building Kubernetes from source; some minutes on two cores, the first time';
       await setup.steps.step('cluster', text, () => build(setup, staging));
     },
   });
