@@ -56,6 +56,7 @@ export class NatsBus implements JobBus {
   readonly #facts: NatsBusFacts;
   readonly #records = new Records();
   readonly #progress = new Map<string, BusProgress>();
+  readonly #unsaved = new Map<string, { readonly step: number; readonly message: string }>();
   readonly #listeners = new Set<(job: JobOnBus | undefined) => void>();
   #connected: Connected | undefined;
   /** Nothing is known until the first watch has told everything. */
@@ -149,6 +150,7 @@ export class NatsBus implements JobBus {
       desired: this.#records.get(keys.desired(job), desiredRecord),
       members: this.#records.numbered(job, `member.${generation}`, memberRecord),
       acks: this.#records.numbered(job, `ack.${generation}`, ackRecord),
+      unsaved: this.#unsaved.get(`${job.namespace}.${job.uid}`),
     };
   }
 
@@ -206,6 +208,7 @@ export class NatsBus implements JobBus {
     }
     this.#records.remove(job);
     this.#progress.delete(`${job.namespace}.${job.uid}`);
+    this.#unsaved.delete(`${job.namespace}.${job.uid}`);
   }
 
   #require(): Connected {
@@ -222,6 +225,10 @@ export class NatsBus implements JobBus {
     if (job === undefined || message === undefined) return;
     const key = `${job.namespace}.${job.uid}`;
     const { type } = message;
+    if (type === 'warning' && message.reason === 'StorageFull') {
+      this.#unsaved.set(key, { step: message.step ?? 0, message: message.message });
+      this.#tell({ namespace: job.namespace, uid: job.uid });
+    }
     if (type !== 'step' && type !== 'evaluation' && type !== 'stage') return;
     const before = this.#progress.get(key) ?? nothingTold;
     this.#progress.set(key, { ...before, [type]: message });

@@ -132,6 +132,8 @@ export type BusFacts =
       /** Of the present generation, by index. */
       readonly members: ReadonlyMap<number, MemberRecord>;
       readonly acks: ReadonlyMap<number, AckRecord>;
+      /** The last save for which there was no room, as the workers told it. */
+      readonly unsaved?: { readonly step: number; readonly message: string } | undefined;
     };
 
 export interface SiteFacts {

@@ -196,6 +196,23 @@ test('steps that workers tell become progress', async (t) => {
   t.is(bus.progress(other), undefined);
 });
 
+test('a save for which there is no room is heard of at once', async (t) => {
+  const { bus, worker } = await fixture(t);
+  const told: unknown[] = [];
+  using _listening = bus.subscribe((each) => told.push(each?.uid));
+  const warning = { time: 1, type: 'warning', message: 'the volume is full', step: 3 };
+  await worker.publish(subjects.metric(job, 0), { ...warning, reason: 'NonFinite' }, 'w1');
+  await worker.publish(subjects.metric(job, 0), { ...warning, reason: 'StorageFull' }, 'w2');
+  const unsaved = (of: typeof job) => {
+    const facts = bus.facts(of);
+    return facts.type === 'Present' ? facts.unsaved : undefined;
+  };
+  await eventually('it is heard', () => unsaved(job) !== undefined);
+  t.deepEqual(unsaved(job), { step: 3, message: 'the volume is full' });
+  t.is(unsaved(other), undefined);
+  t.true(told.includes(job.uid));
+});
+
 test('a server that lost its storage is arranged anew, and is told what is remembered', async (t) => {
   const { server, bus, present } = await fixture(t);
   await bus.initState(job, aState({ generation: 4 }), never);

@@ -340,3 +340,15 @@ test('a checkpoint that could be resumed is told once, and a job without a place
   const early = decided(training({ spec: { 'checkpoint.destination': claim } }));
   t.is(early.is('CheckpointReady'), 'False/NeverSaved');
 });
+
+test('a save for which there is no room is told until a later one counts', (t) => {
+  const head = { step: 4, generation: 1, manifest: 'm', digest: 'd', time: '2026-01-01T11:00:00Z' };
+  const at = (step: number) => {
+    const unsaved = { step, message: `the checkpoint of step ${step} was not written` };
+    const state = aState({ checkpoint: head });
+    return decided(training({ bus: aBus({ state, unsaved }) }));
+  };
+  t.is(at(6).is('Degraded'), 'True/StorageFull');
+  t.is(at(6).is('CheckpointReady'), 'True/Committed', 'there is one to go on from all the same');
+  t.is(at(4).is('Degraded'), undefined);
+});
