@@ -11,8 +11,7 @@ interface SharedBytes {
   readonly blocks: number;
   /** The embedding, or the head, whole while it is used. */
   readonly vocabulary: number;
-  /** Of a block and of the matrix of the head and the embedding: the sum of the ranks' gradients, what comes from the others, and
-   * the own part of the sum. */
+  /** Of a block and of the matrix of the head and the embedding: gradients on their way to the sum, and the own part of it. */
   readonly blockExchange: number;
   readonly headExchange: number;
   readonly embeddingExchange: number;
@@ -30,14 +29,16 @@ export function sharedBytes(question: MemoryQuestion): SharedBytes {
   const quantized = quantizedBlock(facts, method);
   const matrices =
     codedBlock(facts, method) ?? (blockMatrices - quantized.values) * stored + quantized.bytes;
-  const exchange = (values: number) => 2 * 4 * values;
+  // What is sent, and the own part of the sum.
+  const exchange = (values: number) => 4 * values * (1 + 1 / shards);
   // A line is as long as shares of the largest for all.
   const length = shards * keptParts(facts, method, shards).block;
   const { codes } = haloBytes(facts, method, 0);
   return {
     blocks: 2 * (length * matrices + blockVectors * width + adapter + codes),
     vocabulary: embedding * stored,
-    blockExchange: exchange(length * trained.block),
+    // One may still be on its way while the next is made.
+    blockExchange: 2 * 4 * length * trained.block,
     headExchange: trained.head && !facts.tied ? exchange(embedding) : 0,
     embeddingExchange: trained.embedding ? exchange(embedding) : 0,
   };

@@ -18,6 +18,8 @@ const root = join(import.meta.dirname, '../../..');
 const methods = {
   lora: { precision: { type: 'Float32' }, adapter: { type: 'LoRA', lora: { rank: 16 } } },
   full: { preset: 'Full', precision: { type: 'BFloat16' }, optimizer: { type: 'AdamW8bit' } },
+  halo: { preset: 'HALO', precision: { type: 'HALO' }, optimizer: { type: 'AdamW8bit' } },
+  'q-galore': { preset: 'QGaLore' },
 } as const;
 type Method = keyof typeof methods;
 
