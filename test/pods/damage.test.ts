@@ -200,7 +200,11 @@ test.serial(
     await world.until('it is saved', ({ checkpoint }) => (checkpoint?.step ?? 0) >= 9);
     const first = await world.state();
     await wipe(first);
-    await world.until('they go on', (state) => state.world !== undefined && state.generation > 1);
+    // A trainer is there to be killed.
+    await world.until(
+      'the next commits',
+      ({ generation, checkpoint }) => generation > 1 && checkpoint?.generation === generation,
+    );
     const second = await world.state();
     t.true((second.checkpoint?.step ?? 0) >= (first.checkpoint?.step ?? 0));
     // Now status is of long ago: the operator was away while these generations trained.
