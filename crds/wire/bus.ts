@@ -87,13 +87,16 @@ export class Bus implements AsyncDisposable {
   readonly #manager: JetStreamManager;
   readonly #inboxPrefix: string | undefined;
   readonly #listeners = new Set<(connected: boolean) => void>();
+  readonly #lost = new AbortController();
   #connected = true;
+  #isDisposed = false;
 
   private constructor(connection: NatsConnection, manager: JetStreamManager, inbox?: string) {
     this.#connection = connection;
     this.#inboxPrefix = inbox;
     this.#manager = manager;
     void this.#follow();
+    void this.#tellEnd();
   }
 
   /** Waits for a server, for as long as the signal lets it. */
@@ -119,6 +122,14 @@ export class Bus implements AsyncDisposable {
 
   get connected(): boolean {
     return this.#connected;
+  }
+
+  /**
+   * Aborted when the connection is closed and not by us: after the second refusal in a row, which may have been minutes apart, the client
+   * comes back no more. A server that has lost its storage refuses all until whoever knows the bearers is back.
+   */
+  get lost(): AbortSignal {
+    return this.#lost.signal;
   }
 
   /** The bucket, which somebody else has made: workers have no right to. */
@@ -244,6 +255,7 @@ export class Bus implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isDisposed = true;
     await this.#connection.close();
   }
 
@@ -253,7 +265,15 @@ export class Bus implements AsyncDisposable {
       this.#connected = type === Events.Reconnect;
       for (const listener of this.#listeners) listener(this.#connected);
     }
+  }
+
+  /** The client's own word on its end; the list of what happened to it just stops. */
+  async #tellEnd(): Promise<void> {
+    await this.#connection.closed();
     this.#connected = false;
+    if (this.#isDisposed) return;
+    for (const listener of this.#listeners) listener(false);
+    this.#lost.abort();
   }
 }
 
@@ -304,12 +324,12 @@ export class Bucket {
     );
   }
 
-  /** Tells all keys of the filter, then every change, until the signal is aborted. */
+  /** Tells all keys of the filter, then every change, until the signal is aborted. Rejects when the connection is lost for good. */
   async watch(filter: string, watcher: Watcher, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const restart = new AbortController();
       using _subscription = this.#bus.onConnection((connected) => connected && restart.abort());
-      const stop = AbortSignal.any([signal, restart.signal]);
+      const stop = AbortSignal.any([signal, restart.signal, this.#bus.lost]);
       try {
         const entries = await this.#kv.watch({ key: filter, initializedFn: watcher.ready });
         stop.addEventListener('abort', () => entries.stop(), { once: true });
@@ -319,6 +339,8 @@ export class Bucket {
         if (!stop.aborted) throw unavailable(`watch ${filter}`, error);
       }
       if (!signal.aborted && !restart.signal.aborted) await aborted(stop).catch(() => undefined);
+      if (this.#bus.lost.aborted && !signal.aborted)
+        throw unavailable(`watch ${filter}`, 'the server has turned this connection away');
       watcher.again();
     }
   }

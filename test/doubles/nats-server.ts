@@ -44,7 +44,7 @@ export class NatsServer implements AsyncDisposable {
     return `nats://127.0.0.1:${this.#port}`;
   }
 
-  async start(): Promise<void> {
+  async start(flags: readonly string[] = []): Promise<void> {
     const where = [
       '--addr',
       '127.0.0.1',
@@ -53,7 +53,7 @@ export class NatsServer implements AsyncDisposable {
       '--store_dir',
       this.#folder,
     ];
-    this.#process = spawn(this.#program, ['--jetstream', ...where], { stdio: 'ignore' });
+    this.#process = spawn(this.#program, ['--jetstream', ...where, ...flags], { stdio: 'ignore' });
     await eventually('nats-server listens', () => answers(this.#port));
   }
 

@@ -2,7 +2,7 @@
 // the middle costs time and nothing else.
 import { setImmediate } from 'node:timers/promises';
 import test from 'ava';
-import type { Bucket, Bus, Message } from '../../crds/wire/bus.ts';
+import { type Bucket, Bus, type Message } from '../../crds/wire/bus.ts';
 import { bucket, keys, stream, subjects } from '../../crds/wire/subjects.ts';
 import { eventually } from '../doubles/eventually.ts';
 import { arrange, NatsServer } from '../doubles/nats-server.ts';
@@ -55,6 +55,31 @@ test('a watch that is stopped while it is being set up ends', async (t) => {
     await watch;
   }
   t.pass();
+});
+
+test('a connection that a server keeps turning away is lost, and whoever watches hears of it', async (t) => {
+  await using server = await NatsServer.start();
+  const { url } = server;
+  await server.kill();
+  await server.start(['--auth', 'known']);
+  const as = { url, name: 'test', token: () => 'known' };
+  await using bus = await Bus.connect(as, AbortSignal.timeout(30_000));
+  await arrange(bus);
+  const state = await bus.openBucket(bucket.state);
+  using seen = watchAll(state);
+  await eventually('the watch begins', () => seen.told.length > 0);
+  t.false(bus.lost.aborted);
+  await server.kill();
+  await server.start(['--auth', 'other']);
+  await eventually('it is lost', () => bus.lost.aborted, { withinMs: 30_000 });
+  await t.throwsAsync(seen.ended, {
+    code: 'E_BUS_UNAVAILABLE',
+    message: /turned this connection away/,
+  });
+  await server.kill();
+  await server.start(['--auth', 'known']);
+  await using another = await Bus.connect(as, AbortSignal.timeout(30_000));
+  t.true(another.connected, 'another one is let in');
 });
 
 test('a watcher is told of all keys of its job and of no other, in order', async (t) => {
@@ -192,6 +217,8 @@ interface Watched extends Disposable {
   /** `key=value`, `ready` and `again`, in the order in which they were told. */
   readonly told: readonly string[];
   latest(key: string): unknown;
+  /** Rejects when the watch breaks. */
+  readonly ended: Promise<void>;
 }
 
 function watchAll(state: Bucket): Watched {
@@ -206,9 +233,10 @@ function watchAll(state: Bucket): Watched {
     ready: () => void told.push('ready'),
     again: () => void told.push('again'),
   };
-  state.watch(keys.all(job), watcher, stop.signal).catch(() => undefined);
+  const ended = state.watch(keys.all(job), watcher, stop.signal);
+  ended.catch(() => undefined); // for whoever asks
   return {
-    told,
+    ...{ told, ended },
     latest: (key) => present.get(key),
     [Symbol.dispose]: () => stop.abort(),
   };

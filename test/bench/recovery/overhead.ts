@@ -25,7 +25,7 @@ const warmUpSeconds = 75;
 
 export async function measureOverhead(setup: Setup, asked: Asked): Promise<string> {
   const without = await trainFor(setup, asked, neither);
-  const saving = await trainFor(setup, asked, {});
+  const saving = await trainFor(setup, asked, { intervalSteps: undefined });
   const slower = saving.wholeMs / without.wholeMs - 1;
   const between = saving.betweenShare - without.betweenShare;
   const rows = [rowOf('neither', without), rowOf('both, by default', saving)];
