@@ -22,6 +22,7 @@ import {
   tokenAuthenticator,
 } from 'nats';
 import { TransientError } from '../errors.ts';
+import type { BucketSettings, StreamSettings, Watcher } from './bus-settings.ts';
 
 export interface BusOptions {
   /** `nats://host:4222`, several joined by commas. */
@@ -45,32 +46,6 @@ export interface Message {
   readonly sequence: number;
   /** How many more the stream held when it was sent. */
   readonly left: number;
-}
-
-interface BucketSettings {
-  readonly name: string;
-  readonly history: number;
-  /** Keys that are not written for so long are forgotten. */
-  readonly lifetimeSeconds?: number;
-  readonly storage: 'File' | 'Memory';
-  readonly replicas: number;
-}
-
-interface StreamSettings {
-  readonly name: string;
-  readonly subjects: readonly string[];
-  readonly maxAgeSeconds: number;
-  readonly maxBytes: number;
-  readonly replicas: number;
-}
-
-interface Watcher {
-  /** Value undefined: the key is gone. */
-  readonly entry: (key: string, value: unknown, revision: number) => void;
-  /** All keys that are there now were told; also after each reconnect. */
-  readonly ready: () => void;
-  /** Told before the keys are told again. */
-  readonly again: () => void;
 }
 
 const requestTimeoutMs = 5_000;
