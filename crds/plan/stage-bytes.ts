@@ -110,7 +110,7 @@ function publishAs(question: MemoryQuestion, format: ResultForm): StagePeak {
   const copy = format === 'PEFTAdapter' ? adapter * 4 : total * width;
   const matrices = linearsOf(facts).map((linear) => linear.out * linear.in);
   const matrix = Math.max(embedding, ...matrices);
-  // A block that is made whole of codes, and the float32 numbers of a matrix of each shape on the way.
+  // A block that is made whole of codes, and the float32 numbers of a matrix of each shape on the way; gone when logits are compared.
   const made =
     madeOfCodes(facts, method) +
     (codedForm(method) === 'Groups' ? 4 : 0) *
@@ -125,8 +125,7 @@ function publishAs(question: MemoryQuestion, format: ResultForm): StagePeak {
     workspace:
       memoryConstants.cpu.context +
       (format === 'PEFTAdapter' ? 0 : facts.V * memoryConstants.tokenizerBytesPerToken) +
-      Math.max(written, copy + compared) +
-      made,
+      Math.max(written + made, copy + Math.max(made, compared)),
   });
 }
 
