@@ -21,6 +21,9 @@ const adapter = { type: 'LoRA', lora: { rank: 16 } };
 const halo = { type: 'HALO', halo: { masters: 'StochasticRounding' } };
 const unclipped = { gradientClip: { mode: 'None' }, nonFinitePolicy: { action: 'Rollback' } };
 
+/** The draw for which memory is planned: backwards go through all blocks. */
+const firstBlocks = Array.from({ length: 30 }, (_, block) => (block < 2 ? '1' : '0'));
+
 export const memoryJobs: readonly MemoryJob[] = [
   {
     name: 'lora-bfloat16-asked',
@@ -88,7 +91,10 @@ export const memoryJobs: readonly MemoryJob[] = [
     name: 'lisa-bfloat16-blocks',
     method: {
       ...{ preset: 'LISA', precision: rounded },
-      selection: { type: 'LISA', lisa: { trainEmbeddings: false } },
+      selection: {
+        type: 'LISA',
+        lisa: { trainEmbeddings: false, sampling: 'Weighted', weights: firstBlocks },
+      },
     },
     ...{ training: {}, formats: ['MergedSafetensors'] },
   },
