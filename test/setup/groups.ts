@@ -56,8 +56,6 @@ export const testGroups: readonly TestGroup[] = [
     patterns: ['test/cluster/**/*.test.ts'],
     ...heavy,
     onCluster: true,
-    heldBack:
-      'two whole runs in a row passed (630 and 791 s on a busy machine), and left nothing; a third is owed; name it to run it',
   },
   // Pods, nodes and parts of the control plane of the cluster are lost under jobs of several workers, one after the other.
   {
