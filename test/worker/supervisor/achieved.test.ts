@@ -21,7 +21,8 @@ async function said(output: object, path: string, uris?: string[]) {
   const artifact = { format: 'PEFTAdapter', path, bytes: 7, digest };
   const artifacts = [{ ...artifact, ...(uris === undefined ? {} : { uris }) }];
   await writeRecord(folder.path, runFiles.report, runReport, aReport({ artifacts }));
-  return artifactWords(folder.path, volumes);
+  // Awaited here: behind the last line the folder is gone.
+  return await artifactWords(folder.path, volumes);
 }
 
 const claim = { destination: { persistentVolumeClaim: { claimName: 'notes', path: 'out' } } };
