@@ -285,14 +285,16 @@ export class Supervisor {
   }
 
   async #commit(saved: Saved, result: TrainingResult | undefined): Promise<void> {
-    const { writer, report, training } = this.#parts;
+    const { writer, report, training, link } = this.#parts;
     const generation = this.#process?.generation ?? 0;
+    const known = link.records.state?.record.checkpoint;
     const head = { ...(await training.headOf(generation, saved)), time: this.#time() };
     const committed = await writer.changeState((state) => {
       const next = withCheckpoint(state, head, this.#recoverySeconds);
       return result === undefined ? next : withSuccess(next, result);
     });
-    if (!committed) return;
+    // The last one is committed again with the result of the training.
+    if (!committed || (known?.generation === generation && known.step === head.step)) return;
     report.event('Committed', `the checkpoint of step ${head.step} counts`, {
       ...{ generation, step: head.step },
     });
