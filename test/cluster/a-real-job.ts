@@ -51,7 +51,9 @@ export async function workerPod(namespace: string, name: string): Promise<Runnin
   const pod = items.find(({ status }) => status.phase === 'Running');
   if (pod === undefined) return undefined;
   const restarts = (pod.status.containerStatuses ?? []).map((each) => each.restartCount);
-  return { ...pod.metadata, restarts: Math.max(0, ...restarts) };
+  // Its version changes with what its node says of it, which may come late.
+  const { name: podName, uid } = pod.metadata;
+  return { name: podName, uid, restarts: Math.max(0, ...restarts) };
 }
 
 interface Pod {
