@@ -105,7 +105,7 @@ async function killAndGoOn(
 /** Also when the killer came after the run had said that it is: the next command begins another one. */
 function isOver({ code, lines }: Session): boolean {
   const last = lines.at(-1);
-  return code === 0 || (last?.type === 'outcome' && last.state === 'Succeeded');
+  return code === 0 || (last?.type === 'outcome' && last.state === 'Complete');
 }
 
 const intoSave: Kill = { point: { at: 'save', count: 1, ms: 0 }, victim: 'tree' };
