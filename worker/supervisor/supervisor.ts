@@ -285,19 +285,22 @@ export class Supervisor {
   }
 
   async #commit(saved: Saved, result: TrainingResult | undefined): Promise<void> {
-    const { writer, report, training, link } = this.#parts;
+    const { writer, report, training } = this.#parts;
     const generation = this.#process?.generation ?? 0;
-    const known = link.records.state?.record.checkpoint;
     const head = { ...(await training.headOf(generation, saved)), time: this.#time() };
+    let counted = false;
     const committed = await writer.changeState((state) => {
+      const { checkpoint } = state;
+      counted = checkpoint?.generation === generation && checkpoint.step === head.step;
       const next = withCheckpoint(state, head, this.#recoverySeconds);
       return result === undefined ? next : withSuccess(next, result);
     });
-    // The last one is committed again with the result of the training.
-    if (!committed || (known?.generation === generation && known.step === head.step)) return;
-    report.event('Committed', `the checkpoint of step ${head.step} counts`, {
-      ...{ generation, step: head.step },
-    });
+    if (!committed) return;
+    // The last one is committed again with the result of the training, and told once.
+    if (!counted) {
+      const text = `the checkpoint of step ${head.step} counts`;
+      report.event('Committed', text, { generation, step: head.step });
+    }
     await training.remember(head).catch((error: unknown) => {
       // The bus knows it; this is for the day on which it forgets.
       report.line('debug', 'supervisor', `the checkpoint was not noted on the volume: ${error}`);
