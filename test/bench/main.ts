@@ -8,6 +8,7 @@ const benches = {
   kernels: async () => (await import('./kernels/bench-kernels.ts')).benchKernels,
   memory: async () => (await import('./memory/bench-memory.ts')).benchMemory,
   methods: async () => (await import('./methods/bench-methods.ts')).benchMethods,
+  seeds: async () => (await import('./seeds/bench-seeds.ts')).benchSeeds,
   operator: async () => (await import('./operator/bench-operator.ts')).benchOperator,
   sharding: async () => (await import('./sharding/bench-sharding.ts')).benchSharding,
   recovery: async () => (await import('./recovery/bench-recovery.ts')).benchRecovery,

@@ -12,6 +12,8 @@ export interface BenchJob {
   readonly name: string;
   readonly method: Readonly<Record<string, unknown>>;
   readonly training?: Readonly<Record<string, unknown>>;
+  /** What is different from 60 conversations of at most 256 tokens, four of them held out. */
+  readonly dataset?: Readonly<Record<string, unknown>>;
   readonly parallelism?: Readonly<Record<string, unknown>>;
   readonly formats: readonly string[];
   readonly steps: number;
@@ -19,20 +21,16 @@ export interface BenchJob {
   readonly workers?: number;
 }
 
-/** `volume` is the folder of the demo; runs and results lie in `scratch`. */
-export async function runJob(
-  setup: Setup,
-  { name, method, training, parallelism, formats, steps, workers = 1 }: BenchJob,
-  volume: string,
-  scratch: string,
-): Promise<RunReport> {
-  const file = join(scratch, `${name}.yaml`);
+/** The job as its file has it. */
+export function documentOf(job: BenchJob): object {
+  const { name, method, training, dataset, parallelism, formats, steps, workers = 1 } = job;
   const demo = (path: string) => ({ persistentVolumeClaim: { claimName: 'demo', path } });
   const spec = {
     model: { source: demo('model') },
     dataset: {
       ...{ train: demo('sharegpt.json'), format: 'Chat', maxSamples: 60, overlength: 'Skip' },
       ...{ heldOut: { samples: 4 }, sequenceLength: 256, packing: 'Packed', tokensPerBin: 512 },
+      ...dataset,
     },
     method,
     training: { maxSteps: steps, globalBatchSize: workers, learningRate: '1e-4', ...training },
@@ -40,8 +38,20 @@ export async function runJob(
     worker: { devicesPerWorker: 0 },
     output: { formats, destination: { local: { path: name } } },
   };
-  const document = { apiVersion: 'anneal.dev/v1alpha1', kind: 'FineTuneJob', metadata: { name } };
-  await writeFile(file, stringify({ ...document, spec }));
+  const kind = { apiVersion: 'anneal.dev/v1alpha1', kind: 'FineTuneJob' };
+  return { ...kind, metadata: { name }, spec };
+}
+
+/** `volume` is the folder of the demo; runs and results lie in `scratch`. */
+export async function runJob(
+  setup: Setup,
+  job: BenchJob,
+  volume: string,
+  scratch: string,
+): Promise<RunReport> {
+  const { name, workers = 1 } = job;
+  const file = join(scratch, `${name}.yaml`);
+  await writeFile(file, stringify(documentOf(job)));
   const words = ['run', file, '--fresh', '--display', 'json', '--volume', `demo=${volume}`];
   const shared = workers === 1 ? [] : ['--workers', String(workers)];
   await execa(process.execPath, [join(root, 'cli/anneal.mjs'), ...words, ...shared], {

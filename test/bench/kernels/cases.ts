@@ -11,6 +11,7 @@ import { normal, streamOf } from '../../../worker/tensor/rng.ts';
 import { type Tensor, tensor } from '../../../worker/tensor/tensor.ts';
 import { formats } from '../../../worker/weights/weight-store.ts';
 import { codebookCases } from './codebook-cases.ts';
+import { subspaceCases } from './subspace-cases.ts';
 
 export interface KernelCase {
   readonly name: string;
@@ -81,6 +82,7 @@ export function kernelCases(): readonly KernelCase[] {
     adam8(),
     round(),
     ...codebookCases(),
+    ...subspaceCases(),
   ];
 }
 

@@ -1,0 +1,45 @@
+/** The choice of directions of a matrix of SmolLM2-135M, at a quarter of its smaller side, beside torch's singular vectors. */
+import { sketchedSubspace, topSubspace } from '../../../worker/optimizers/subspace.ts';
+import * as ops from '../../../worker/tensor/ops.generated.ts';
+import { normal, streamOf } from '../../../worker/tensor/rng.ts';
+import type { Tensor } from '../../../worker/tensor/tensor.ts';
+import type { KernelCase } from './cases.ts';
+
+const stream = streamOf(3, 'bench subspace');
+/** Down and up, query and output, key and value. */
+const shapes = [
+  [1536, 576],
+  [576, 576],
+  [192, 576],
+] as const;
+
+export function subspaceCases(): readonly KernelCase[] {
+  return shapes.flatMap(([rows, columns]) => {
+    const gradient = gradientLike(rows, columns);
+    const rank = Math.min(rows, columns) / 4;
+    const theirs = () => void ops.linalgSvd(gradient, false);
+    const named = (how: string) => `directions, ${how}, ${rows} × ${columns}`;
+    const reference = 'aten::linalg_svd';
+    return [
+      {
+        ...{ name: named('exact'), reference, theirs },
+        ours: () => void topSubspace(gradient, rank),
+      },
+      {
+        ...{ name: named('sketched'), reference, theirs },
+        ours: () => void sketchedSubspace(gradient, rank),
+      },
+    ];
+  });
+}
+
+/** Of 512 tokens: a sum of so many outer products, whose sizes differ a thousandfold. */
+function gradientLike(rows: number, columns: number): Tensor {
+  const tokens = 512;
+  const sizes = ops.mulScalar(
+    ops.arange(0, tokens, 1, { dtype: 'float32' }),
+    -Math.log(1000) / tokens,
+  );
+  const left = ops.mul(normal([rows, tokens], 1, stream), ops.exp(sizes));
+  return ops.mm(left, normal([tokens, columns], 1, stream));
+}

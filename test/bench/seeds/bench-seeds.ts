@@ -1,0 +1,114 @@
+/**
+ * Real training, method by method, from several seeds: whole runs of the real command on the demo's model and conversations, as many
+ * steps of as many tokens each. A seed says the order of the data and all else that is drawn; what is held out is the same for all.
+ * Outcomes lie in a file to which each run adds a line: runs that are in it are not made again, and the table is of what is there.
+ */
+import { mkdir, rm } from 'node:fs/promises';
+import { loadavg } from 'node:os';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ensureDemo } from '../../../cli/setup/demo.ts';
+import { ensureNative } from '../../../cli/setup/native.ts';
+import type { Setup } from '../../../cli/setup/setup.ts';
+import { type BenchJob, runJob } from '../run-job.ts';
+import { type SeedJob, seedJobs } from './jobs.ts';
+import { addOutcome, digestOf, type Outcome, outcomeOf, readOutcomes } from './outcome.ts';
+import { seedsTable } from './seeds-table.ts';
+
+const root = join(import.meta.dirname, '../../..');
+
+export async function benchSeeds(setup: Setup, args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      only: { type: 'string', default: '' },
+      seeds: { type: 'string', default: '1,2,3' },
+      steps: { type: 'string', default: '24' },
+      /** Learning rates in place of those of the jobs, to choose between them. */
+      rates: { type: 'string', default: '' },
+      /** Print what is there, and run nothing. */
+      table: { type: 'boolean', default: false },
+      out: { type: 'string', default: join(setup.cache.root, 'bench/seeds.jsonl') },
+    },
+  });
+  await ensureNative(setup, root);
+  const volume = await ensureDemo(setup);
+  const jobs = atRates(chosen(values.only), listed(values.rates));
+  const seeds = listed(values.seeds).map(Number);
+  const runs = seeds.flatMap((seed) =>
+    jobs.map((job) => ({ ...job, seed, asked: askedOf(job, seed, Number(values.steps)) })),
+  );
+  await mkdir(dirname(values.out), { recursive: true });
+  if (!values.table) {
+    for (const run of runs) await runOnce(setup, run, volume, values.out);
+  }
+  const digests = new Set(runs.map(({ asked }) => digestOf(asked)));
+  const outcomes = (await readOutcomes(values.out)).filter(({ digest }) => digests.has(digest));
+  process.stdout.write(`\n${seedsTable(jobs, outcomes)}\n`);
+}
+
+interface Run extends SeedJob {
+  readonly seed: number;
+  readonly asked: BenchJob;
+}
+
+/** Adds its line, unless that is there. */
+async function runOnce(
+  setup: Setup,
+  { name, seed, learningRate, asked }: Run,
+  volume: string,
+  out: string,
+): Promise<void> {
+  const digest = digestOf(asked);
+  if ((await readOutcomes(out)).some((one) => one.digest === digest)) return;
+  const scratch = join(setup.cache.root, 'bench/seeds');
+  await mkdir(scratch, { recursive: true });
+  const report = await runJob(setup, asked, volume, scratch);
+  const [load = Number.NaN] = loadavg();
+  const one = outcomeOf({ name, seed, digest, learningRate }, report, load);
+  await addOutcome(out, one);
+  // What is kept are the data in tokens, which the next run takes.
+  for (const folder of [asked.name, 'runs']) {
+    await rm(join(scratch, folder), { recursive: true, force: true });
+  }
+  setup.steps.note(`${name}, seed ${seed}: ${wordsOf(one)}`);
+}
+
+function wordsOf({ before, after, stepMs, load }: Outcome): string {
+  const losses = `${before.toFixed(4)} to ${after?.toFixed(4) ?? 'no number'}`;
+  return `${losses}, ${(stepMs / 1000).toFixed(2)} s a step, load ${load.toFixed(1)}`;
+}
+
+/** The job of a method for one seed. */
+function askedOf(
+  { learningRate, against, ...job }: SeedJob,
+  seed: number,
+  steps: number,
+): BenchJob {
+  return {
+    ...job,
+    ...{ name: `${job.name.replace('@', '-')}-${seed}`, steps },
+    dataset: { maxSamples: 240, heldOut: { samples: 64 }, shuffleSeed: seed },
+    training: {
+      ...{ learningRate, seed, schedule: { type: 'Cosine', warmupSteps: 4 } },
+      ...{ evaluation: { metrics: ['Loss'] }, ...job.training },
+    },
+  };
+}
+
+function chosen(only: string): readonly SeedJob[] {
+  const names = listed(only);
+  return seedJobs.filter(({ name }) => names.length === 0 || names.includes(name));
+}
+
+/** Each job once for each rate; as they are where none is given. */
+function atRates(jobs: readonly SeedJob[], rates: readonly string[]): readonly SeedJob[] {
+  if (rates.length === 0) return jobs;
+  return jobs.flatMap((job) =>
+    rates.map((rate) => ({ ...job, name: `${job.name}@${rate}`, learningRate: rate, against: [] })),
+  );
+}
+
+function listed(words: string): readonly string[] {
+  return words.split(',').filter((word) => word !== '');
+}
