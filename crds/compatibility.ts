@@ -174,9 +174,11 @@ export const pairs: readonly Pair[] = [
     id: 'some strategies are only names so far',
     code: 'E_NOT_BUILT',
     path: ['parallelism', 'strategy'],
-    meets: ({ parallelism }) =>
-      parallelism.strategy === 'TensorParallel' || parallelism.strategy === 'Pipeline',
-    sentence: 'is a strategy that this version does not have; Auto shards weights and state',
+    meets: ({ parallelism: { strategy } }) =>
+      strategy !== 'Auto' && strategy !== 'FullyShardedDataParallel',
+    sentence:
+      'is a strategy that this version does not have; it shards weights, gradients and state over all workers',
+    hint: 'write Auto or FullyShardedDataParallel',
   },
   {
     id: 'sharing one sequence or product is not built',

@@ -109,6 +109,12 @@ export const conditionReasons = {
     AsAsked: { meaning: 'The job runs as it was asked to.' },
     FewerWorkers: { meaning: 'Some workers are not ready while the world trains.' },
     DeviceExcluded: { meaning: 'A node is avoided because its device failed twice.' },
+    Straggler: {
+      meaning:
+        'One worker is so slow that the others wait for it; the message names it and its node.',
+      remedy:
+        'Look at the clock, heat and other load of the node; cordon it and delete the pod to have it made elsewhere.',
+    },
   },
   Published: {
     Uploaded: { meaning: 'The results are at the places in `status.artifacts`.' },

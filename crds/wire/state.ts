@@ -173,6 +173,8 @@ export const beatRecord = z.object({
   /** The collective that it waits in; the one that does not wait is the suspect of a hang. */
   waitingOn: z.string().max(128).optional(),
   memoryStep: count.optional(),
+  /** Median of the last fifty steps: milliseconds of its own work, without waiting for others. Absent before there were so many. */
+  busyMs: z.number().min(0).optional(),
 });
 
 export type BeatRecord = z.output<typeof beatRecord>;

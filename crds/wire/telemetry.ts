@@ -172,6 +172,16 @@ export const artifactMessage = z.object({
     .optional(),
 });
 
+/** Warnings that somebody acts on. */
+export const warningReason = {
+  /** There was no room for a checkpoint. */
+  storageFull: 'StorageFull',
+  /** One worker is much slower than the others; said again every five minutes. */
+  straggler: 'Straggler',
+  /** None is any more. */
+  inStep: 'InStep',
+} as const;
+
 export const warningMessage = z.object({
   ...stamped,
   type: z.literal('warning'),

@@ -22,7 +22,7 @@ import {
   streamSubjects,
   subjects,
 } from '../../crds/wire/subjects.ts';
-import { telemetry } from '../../crds/wire/telemetry.ts';
+import { type TelemetryOf, telemetry, warningReason } from '../../crds/wire/telemetry.ts';
 import type { BusFacts } from '../job/facts.ts';
 import { type BackoffSettings, pauseOf } from '../runtime/backoff.ts';
 import type { Chance, Clock } from '../runtime/clock.ts';
@@ -57,6 +57,7 @@ export class NatsBus implements JobBus {
   readonly #records = new Records();
   readonly #progress = new Map<string, BusProgress>();
   readonly #unsaved = new Map<string, { readonly step: number; readonly message: string }>();
+  readonly #straggling = new Map<string, { readonly heardAt: number; readonly message: string }>();
   readonly #listeners = new Set<(job: JobOnBus | undefined) => void>();
   #connected: Connected | undefined;
   /** Nothing is known until the first watch has told everything. */
@@ -151,6 +152,7 @@ export class NatsBus implements JobBus {
       members: this.#records.numbered(job, `member.${generation}`, memberRecord),
       acks: this.#records.numbered(job, `ack.${generation}`, ackRecord),
       unsaved: this.#unsaved.get(`${job.namespace}.${job.uid}`),
+      straggling: this.#straggling.get(`${job.namespace}.${job.uid}`),
     };
   }
 
@@ -209,6 +211,7 @@ export class NatsBus implements JobBus {
     this.#records.remove(job);
     this.#progress.delete(`${job.namespace}.${job.uid}`);
     this.#unsaved.delete(`${job.namespace}.${job.uid}`);
+    this.#straggling.delete(`${job.namespace}.${job.uid}`);
   }
 
   #require(): Connected {
@@ -225,13 +228,30 @@ export class NatsBus implements JobBus {
     if (job === undefined || message === undefined) return;
     const key = `${job.namespace}.${job.uid}`;
     const { type } = message;
-    if (type === 'warning' && message.reason === 'StorageFull') {
-      this.#unsaved.set(key, { step: message.step ?? 0, message: message.message });
+    if (type === 'warning' && this.#takeWarning(key, message)) {
       this.#tell({ namespace: job.namespace, uid: job.uid });
     }
+    // Another world trains: its pace is its own.
+    if (type === 'plan') this.#straggling.delete(key);
     if (type !== 'step' && type !== 'evaluation' && type !== 'stage') return;
     const before = this.#progress.get(key) ?? nothingTold;
     this.#progress.set(key, { ...before, [type]: message });
+  }
+
+  /** Whether a decision may depend on it. */
+  #takeWarning(key: string, { reason, message, step = 0 }: TelemetryOf<'warning'>): boolean {
+    switch (reason) {
+      case warningReason.storageFull:
+        this.#unsaved.set(key, { step, message });
+        return true;
+      case warningReason.straggler:
+        this.#straggling.set(key, { heardAt: this.#facts.clock.now(), message });
+        return true;
+      case warningReason.inStep:
+        return this.#straggling.delete(key);
+      default:
+        return false;
+    }
   }
 
   #tell(job: JobOnBus | undefined): void {

@@ -24,6 +24,7 @@ import { queue } from './queue.ts';
 import { rendezvous } from './rendezvous.ts';
 import { resize } from './resize.ts';
 import { saveAsked } from './save-asked.ts';
+import { straggler } from './straggler.ts';
 import { suspend } from './suspend.ts';
 import { unreadable, validate } from './validate.ts';
 import { earliest, type View, viewOf } from './view.ts';
@@ -46,6 +47,7 @@ const policies: readonly ((view: View) => Opinion)[] = [
   rendezvous,
   resize,
   checkpointReady,
+  straggler,
 ];
 
 export function decide(facts: Facts): Decision {

@@ -134,6 +134,8 @@ export type BusFacts =
       readonly acks: ReadonlyMap<number, AckRecord>;
       /** The last save for which there was no room, as the workers told it. */
       readonly unsaved?: { readonly step: number; readonly message: string } | undefined;
+      /** A worker that is much slower than the others, as the workers told it last. */
+      readonly straggling?: { readonly heardAt: number; readonly message: string } | undefined;
     };
 
 export interface SiteFacts {

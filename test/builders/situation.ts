@@ -121,6 +121,7 @@ export function aSituation(changes: Partial<Situation> & RecordsOf = {}): Situat
       ...(list === undefined ? {} : { list }),
     }),
     beats: new Map(),
+    ...{ paces: new Map(), toldPace: undefined },
     joined: 0,
     terminateBy: undefined,
     trainer: { type: 'None' },

@@ -99,8 +99,8 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     apart: { 'dataset.format': 'Chat' },
   },
   'some strategies are only names so far': {
-    meet: { 'parallelism.strategy': 'Pipeline' },
-    apart: { 'parallelism.strategy': 'ZeRO2' },
+    meet: { 'parallelism.strategy': 'Hybrid' },
+    apart: { 'parallelism.strategy': 'FullyShardedDataParallel' },
   },
   'sharing one sequence or product is not built': {
     meet: { 'parallelism.expertSize': 2 },

@@ -1,7 +1,9 @@
 // The workers of one job as pods that meet over a bus: whatever is killed, frozen, asked to go or wanted in another number, the end has the
 // bits that `anneal run --workers N` makes of the same file, and the records say what happened. Real supervisors, trainers and files.
+import { setTimeout } from 'node:timers/promises';
 import test from 'ava';
 import fc from 'fast-check';
+import { eventually } from '../doubles/eventually.ts';
 import type { Pod } from '../doubles/job-pods.ts';
 import { aWorld, beganAfter, endsWell, linesOf, onThisMachine } from './a-world.ts';
 
@@ -244,7 +246,7 @@ test.serial('without the bus they train on; a trainer that dies waits for it', a
   await world.server.kill();
   await world.untilStep(world.step + 15);
   t.true(pods[1]?.signalTrainer('SIGKILL'));
-  await new Promise((resolve) => setTimeout(resolve, 3000));
+  await setTimeout(3000);
   await world.server.start();
   await world.until('it is mended', ({ generation }) => generation === 2);
   await endsWell(t, world, pods, 2);
@@ -264,6 +266,33 @@ test.serial('of three, a pod that nobody hears any more is given up in time', as
   pods[2]?.signalAll('SIGCONT');
   await endsWell(t, world, pods, 3);
 });
+
+test.serial('a pod that makes the other wait is named, until it is quick again', async (t) => {
+  await using world = await aWorld(t, { workers: 2, training: { maxSteps: 500 } });
+  const pods = await world.startAll(2);
+  await world.untilStep(6);
+  const slowed = new AbortController();
+  const slowing = slowDown(pods[1], slowed.signal);
+  const told = (words: RegExp) => pods[0]?.lines.some((line) => words.test(line)) ?? false;
+  await eventually('it is named', () => told(/worker 1 on node .* takes [\d.]+ times as long/));
+  slowed.abort();
+  await slowing;
+  await eventually('it is quick again', () => told(/no worker is much slower/), {
+    withinMs: 300_000,
+  });
+  t.is((await world.state()).generation, 1, 'nothing was done about it');
+  await endsWell(t, world, pods, 2);
+});
+
+/** Lets its trainer work for a quarter of the time. */
+async function slowDown(pod: Pod | undefined, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    pod?.signalTrainer('SIGSTOP');
+    await setTimeout(60);
+    pod?.signalTrainer('SIGCONT');
+    await setTimeout(20);
+  }
+}
 
 /** ANNEAL_KILLS=100 is the long form of the last test. */
 const kills = Number(process.env['ANNEAL_KILLS'] ?? 5);
@@ -294,7 +323,7 @@ test.serial(
         generation = state.generation;
         return state.result !== undefined || state.checkpoint?.generation === generation;
       });
-      await new Promise((resolve) => setTimeout(resolve, ms));
+      await setTimeout(ms);
       if ((await world.state()).result !== undefined) break;
       if (isPod) {
         pods[index]?.signalAll('SIGKILL');

@@ -7,6 +7,7 @@ import { bucket, keys, subjects } from '../../crds/wire/subjects.ts';
 import { NatsBus } from '../../operator/bus/nats-bus.ts';
 import { systemChance, systemClock } from '../../operator/runtime/clock.ts';
 import { aMember, aState } from '../builders/job-facts.ts';
+import { aPlan } from '../builders/trainer-messages.ts';
 import { eventually } from '../doubles/eventually.ts';
 import { NatsServer } from '../doubles/nats-server.ts';
 
@@ -211,6 +212,29 @@ test('a save for which there is no room is heard of at once', async (t) => {
   t.deepEqual(unsaved(job), { step: 3, message: 'the volume is full' });
   t.is(unsaved(other), undefined);
   t.true(told.includes(job.uid));
+});
+
+test('a worker that makes the others wait is heard of, and when it does no more', async (t) => {
+  const { bus, worker } = await fixture(t);
+  const straggling = () => {
+    const facts = bus.facts(job);
+    return facts.type === 'Present' ? facts.straggling : undefined;
+  };
+  const say = (reason: string, id: string) =>
+    worker.publish(
+      subjects.metric(job, 0),
+      { time: 1, type: 'warning', message: 'slow', reason },
+      id,
+    );
+  await say('Straggler', 'w1');
+  await eventually('it is heard', () => straggling()?.message === 'slow');
+  await say('InStep', 'w2');
+  await eventually('it is over', () => straggling() === undefined);
+  await say('Straggler', 'w3');
+  await eventually('another is heard of', () => straggling() !== undefined);
+  await worker.publish(subjects.metric(job, 0), { ...aPlan(), time: 1 }, 'p1');
+  await eventually('a new world trains', () => straggling() === undefined);
+  t.pass();
 });
 
 test('a server that lost its storage is arranged anew, and is told what is remembered', async (t) => {

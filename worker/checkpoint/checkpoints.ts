@@ -2,7 +2,7 @@
 // whole. A disk that is full costs checkpoints, not the run; a damaged checkpoint costs itself.
 import { rm } from 'node:fs/promises';
 import { type AnnealError, TerminalError, toAnnealError } from '../../crds/errors.ts';
-import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
+import { type TelemetryBody, warningReason } from '../../crds/wire/telemetry.ts';
 import type { Clock } from '../clock.ts';
 import { alone, type World } from '../cluster/world.ts';
 import type { Checkpoints } from '../trainer.ts';
@@ -161,7 +161,7 @@ class Folders implements RunCheckpoints {
   #tellFull(step: number): void {
     const { root, emit } = this.#settings;
     const message = `the checkpoint of step ${step} was not written: ${root} is full; training goes on`;
-    emit({ type: 'warning', reason: 'StorageFull', message, step });
+    emit({ type: 'warning', reason: warningReason.storageFull, message, step });
   }
 
   get savedStep(): number | null {

@@ -7,6 +7,7 @@ import { beatRecord } from '../../crds/wire/state.ts';
 import { bucket, type JobOnBus, keys } from '../../crds/wire/subjects.ts';
 import type { Clock } from '../clock.ts';
 import { type Change, foldRecords, type KeyEntry, noRecords, type Records } from './records.ts';
+import type { Pace } from './straggler.ts';
 
 interface BusLinkSettings {
   readonly url: string;
@@ -29,6 +30,7 @@ export class BusLink {
   #since: number;
   #records = noRecords;
   readonly #beats = new Map<string, number>();
+  readonly #paces = new Map<string, Pace>();
 
   constructor(settings: BusLinkSettings) {
     this.#settings = settings;
@@ -56,6 +58,11 @@ export class BusLink {
   /** When each pod was heard last, by its UID. */
   get beats(): ReadonlyMap<string, number> {
     return this.#beats;
+  }
+
+  /** What each pod said of its steps, by its UID. */
+  get paces(): ReadonlyMap<string, Pace> {
+    return this.#paces;
   }
 
   /** The bucket of records; undefined while the bus is away. */
@@ -156,8 +163,11 @@ export class BusLink {
     const { job, clock } = this.#settings;
     const watcher = {
       entry: (_key: string, value: unknown) => {
-        const beat = beatRecord.safeParse(value);
-        if (beat.success) this.#beats.set(beat.data.podUID, clock.now());
+        const beat = beatRecord.safeParse(value).data;
+        if (beat === undefined) return;
+        const { podUID, generation, busyMs } = beat;
+        this.#beats.set(podUID, clock.now());
+        if (busyMs !== undefined) this.#paces.set(podUID, { generation, busyMs });
       },
       ready: () => {},
       again: () => {},

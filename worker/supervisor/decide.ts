@@ -8,6 +8,7 @@ import { placeOf } from './records.ts';
 import { isFirst, seatIn } from './seat.ts';
 import { silenceDue, silentMember } from './silent-member.ts';
 import { type Action, exit, type Situation, stateOf } from './situation.ts';
+import { pace } from './straggler.ts';
 
 type Policy = (situation: Situation) => Action | undefined;
 
@@ -30,6 +31,7 @@ const withBus: readonly Policy[] = [
   starting,
   opened,
   restored,
+  pace,
 ];
 
 export function decide(situation: Situation): Action {

@@ -5,6 +5,7 @@ import type { AckRecord, StateRecord } from '../../crds/wire/state.ts';
 import type { Ending, Trouble } from './end-of-child.ts';
 import type { Records } from './records.ts';
 import type { Seat } from './seat.ts';
+import type { Pace, ToldPace } from './straggler.ts';
 import type { Saved } from './trainer-facts.ts';
 
 export interface Situation {
@@ -21,6 +22,9 @@ export interface Situation {
   readonly records: Records;
   /** When each pod was heard last, by its UID; milliseconds since 1970. */
   readonly beats: ReadonlyMap<string, number>;
+  /** What each pod said of its steps, by its UID. */
+  readonly paces: ReadonlyMap<string, Pace>;
+  readonly toldPace: ToldPace | undefined;
   /** Generations that this pod was a member of; 0 before the first. */
   readonly joined: number;
   /** When the last process, if any, must have saved: SIGTERM was received. */
@@ -86,6 +90,8 @@ export type Action =
   | { readonly type: 'Commit'; readonly saved: Saved; readonly result?: TrainingResult }
   | { readonly type: 'Fail'; readonly trouble: Trouble }
   | { readonly type: 'Acknowledge'; readonly change: Partial<AckRecord> }
+  /** That one is slower than the others, or that none is any more. */
+  | { readonly type: 'TellPace'; readonly words: string | undefined }
   /** What is left of an ended process needs nothing more. */
   | { readonly type: 'Forget' };
 

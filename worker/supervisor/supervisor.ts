@@ -5,6 +5,7 @@ import { isFailureCode } from '../../crds/failures.ts';
 import { causeInWords } from '../../crds/wire/generation-causes.ts';
 import type { LastWords } from '../../crds/wire/last-words.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
+import { warningReason } from '../../crds/wire/telemetry.ts';
 import type { Clock } from '../clock.ts';
 import type { BusLink } from './bus-link.ts';
 import type { PodConfig } from './config.ts';
@@ -22,7 +23,8 @@ import { isFirst, type Seat, worldIn } from './seat.ts';
 import type { Action, Situation, TrainerState, TrainingResult } from './situation.ts';
 import { withCheckpoint, withFailure, withGeneration, withSuccess } from './state-changes.ts';
 import type { StateWriter } from './state-writer.ts';
-import type { Saved } from './trainer-facts.ts';
+import type { ToldPace } from './straggler.ts';
+import { paceOf, type Saved } from './trainer-facts.ts';
 import { hangTrouble, type TrainerProcess } from './trainer-process.ts';
 import type { Training } from './training.ts';
 
@@ -57,6 +59,7 @@ export class Supervisor {
   /** It turned out before there was a process that there can be none. */
   #unfit: TrainerState | undefined;
   #recoverySeconds: number | undefined;
+  #toldPace: ToldPace | undefined;
   #wasConnected = false;
 
   constructor(parts: SupervisorParts) {
@@ -120,8 +123,10 @@ export class Supervisor {
     const { generation, step } = this.numbers;
     const running = this.#process?.state.type === 'Running';
     const memoryStep = this.#parts.copies.deliveredStep;
+    const busyMs = this.#process === undefined ? undefined : paceOf(this.#process.facts);
     return {
       ...(memoryStep === undefined ? {} : { memoryStep }),
+      ...(busyMs === undefined ? {} : { busyMs }),
       ...{ generation, step, stage: running ? (this.#process?.facts.stage ?? '') : 'Waiting' },
     };
   }
@@ -148,6 +153,7 @@ export class Supervisor {
       bus: { connected: link.connected, since: link.since },
       records: link.records,
       beats: link.beats,
+      ...{ paces: link.paces, toldPace: this.#toldPace },
       joined: this.#joined,
       terminateBy: this.#terminateBy,
       trainer: this.#process?.state ?? this.#unfit ?? { type: 'None' },
@@ -179,6 +185,8 @@ export class Supervisor {
         return this.#fail(action.trouble);
       case 'Acknowledge':
         return this.#acknowledge(action.change);
+      case 'TellPace':
+        return this.#tellPace(action.words);
       case 'Forget':
         this.#process = undefined;
         this.#unfit = undefined;
@@ -186,6 +194,16 @@ export class Supervisor {
       default:
         return action satisfies never;
     }
+  }
+
+  #tellPace(words: string | undefined): void {
+    const { report, clock } = this.#parts;
+    this.#toldPace = { words, at: clock.now() };
+    report.telemetry({
+      ...{ type: 'warning', time: clock.now() / 1000 },
+      reason: words === undefined ? warningReason.inStep : warningReason.straggler,
+      message: words ?? 'no worker is much slower than the others any more',
+    });
   }
 
   async #wait(ms: number | undefined): Promise<void> {
@@ -245,6 +263,7 @@ export class Supervisor {
     const world = worldIn(link.records);
     if (record === undefined || world === undefined) return;
     this.#recoverySeconds = undefined;
+    this.#toldPace = undefined;
     const { generation } = record;
     const from = world.restore?.step ?? record.checkpoint?.step ?? 0;
     const place = seat.size === 1 ? '' : ` as rank ${seat.rank} of ${seat.size}`;

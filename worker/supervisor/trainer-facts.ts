@@ -17,13 +17,16 @@ export interface TrainerFacts {
   readonly heardAt: number;
   /** Milliseconds of the last steps. */
   readonly stepMs: readonly number[];
+  /** Of more of them: milliseconds in which it did not wait for others. */
+  readonly busyMs: readonly number[];
   readonly failure?: TelemetryOf<'failure'>;
 }
 
 const remembered = 15;
+const stepsOfPace = 50;
 
 export function startedAt(nowMs: number): TrainerFacts {
-  return { stage: 'Load', step: 0, heardAt: nowMs, stepMs: [] };
+  return { stage: 'Load', step: 0, heardAt: nowMs, stepMs: [], busyMs: [] };
 }
 
 export function hear(before: TrainerFacts, message: Telemetry, nowMs: number): TrainerFacts {
@@ -36,7 +39,8 @@ export function hear(before: TrainerFacts, message: Telemetry, nowMs: number): T
       return { ...facts, stage: 'Train', firstStep: message.firstStep, step: message.firstStep };
     case 'step': {
       const stepMs = [...before.stepMs, message.stepMs.total].slice(-remembered);
-      return { ...facts, stage: 'Train', step: message.step, stepMs };
+      const busyMs = [...before.busyMs, busyIn(message)].slice(-stepsOfPace);
+      return { ...facts, stage: 'Train', step: message.step, stepMs, busyMs };
     }
     case 'checkpoint':
       return { ...facts, saved: { step: message.step, path: message.path } };
@@ -45,6 +49,15 @@ export function hear(before: TrainerFacts, message: Telemetry, nowMs: number): T
     default:
       return facts;
   }
+}
+
+function busyIn({ stepMs: { total, gather = 0, reduce = 0 } }: TelemetryOf<'step'>): number {
+  return Math.max(0, total - gather - reduce);
+}
+
+/** Median time of its own work in a step, once there were enough of them. */
+export function paceOf({ busyMs }: TrainerFacts): number | undefined {
+  return busyMs.length < stepsOfPace ? undefined : median(busyMs);
 }
 
 /** Loading, evaluating and writing say nothing for long. */

@@ -174,6 +174,7 @@ export class Supervisors {
       patienceMs: 30_000,
       bus: { connected: awaySince === undefined, since: awaySince ?? bootAt },
       ...{ records, joined, terminateBy, beats: this.#beats },
+      ...{ paces: new Map(), toldPace: undefined },
       trainer: trainer?.state ?? { type: 'None' },
     };
   }
@@ -225,6 +226,8 @@ export class Supervisors {
       case 'Forget':
         pod.trainer = undefined;
         return;
+      case 'TellPace':
+        throw new Error('nobody has a pace here');
       default:
         action satisfies never;
     }

@@ -352,3 +352,13 @@ test('a save for which there is no room is told until a later one counts', (t) =
   t.is(at(6).is('CheckpointReady'), 'True/Committed', 'there is one to go on from all the same');
   t.is(at(4).is('Degraded'), undefined);
 });
+
+test('a worker that makes the others wait is told for ten minutes after it was heard of', (t) => {
+  const message = 'worker 1 on node node-1 takes 2.3 times as long as the others';
+  const heard = (secondsAgo: number) => {
+    const straggling = { message, heardAt: now - secondsAgo * 1000 };
+    return decided(training({ bus: aBus({ straggling }) }));
+  };
+  t.is(heard(599).is('Degraded'), 'True/Straggler');
+  t.is(heard(600).is('Degraded'), undefined);
+});

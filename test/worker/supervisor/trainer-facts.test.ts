@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { TelemetryBody } from '../../../crds/wire/telemetry.ts';
-import { hangsAt, hear, startedAt } from '../../../worker/supervisor/trainer-facts.ts';
+import { hangsAt, hear, paceOf, startedAt } from '../../../worker/supervisor/trainer-facts.ts';
 import { aPlan, aStep } from '../../builders/trainer-messages.ts';
 
 const stamped = (body: TelemetryBody) => ({ ...body, time: 0 });
@@ -36,4 +36,18 @@ test('where steps take long, ten of them may be waited for', (t) => {
   const step = { ...aStep(1), stepMs: { total: 5000, compute: 5000, data: 0 } };
   const facts = hear(hear(startedAt(0), stamped(aPlan()), 0), stamped(step), 0);
   t.is(hangsAt(facts, 10), 50_000);
+});
+
+test('its pace is the median of its own work in the last fifty steps', (t) => {
+  const step = (total: number) => {
+    const stepMs = { total, compute: total, data: 0, gather: 30, reduce: 20 };
+    return stamped({ ...aStep(1), stepMs });
+  };
+  let facts = startedAt(0);
+  for (let number = 0; number < 49; number++) facts = hear(facts, step(150), 0);
+  t.is(paceOf(facts), undefined, 'too few');
+  facts = hear(facts, step(950), 0);
+  t.is(paceOf(facts), 100);
+  for (let number = 0; number < 26; number++) facts = hear(facts, step(450), 0);
+  t.is(paceOf(facts), 400);
 });
