@@ -68,7 +68,7 @@ async function runOnce(
   const one = outcomeOf({ name, seed, digest, learningRate }, report, load);
   await addOutcome(out, one);
   // What is kept are the data in tokens, which the next run takes.
-  for (const folder of [asked.name, 'runs']) {
+  for (const folder of [asked.name, `runs/${asked.name}`]) {
     await rm(join(scratch, folder), { recursive: true, force: true });
   }
   setup.steps.note(`${name}, seed ${seed}: ${wordsOf(one)}`);
