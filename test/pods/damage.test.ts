@@ -227,6 +227,7 @@ test.serial(
     const fourth = await world.state();
     t.true(fourth.generation > third.generation, `${fourth.generation} after ${third.generation}`);
     t.true((fourth.checkpoint?.step ?? 0) >= (third.checkpoint?.step ?? 0), 'steps were lost');
+    t.is(fourth.restarts.counted, 1, 'the restart that only the bus knew was forgotten');
     t.true(hasLine(world, /the bus has forgotten what was agreed on/));
     await endsWell(t, world, pods, 2);
   },

@@ -1,25 +1,36 @@
-// What the volume of a job remembers of its records: the last checkpoint that was committed, and the generations that trained. It is asked before a
-// world is agreed on, because a bus that lost its memory gets it back from the status of the job, which may be behind: nobody told it what happened
+// What the volume of a job remembers of its records: the last checkpoint that was committed, the restarts until then, and the generations that
+// trained. It is asked before a world is agreed on, because a bus that lost its memory gets it back from the status of the job, which may be behind: nobody told it what happened
 // while the operator was away.
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type CheckpointHead, checkpointHead, type StateRecord } from '../../crds/wire/state.ts';
+import {
+  type CheckpointHead,
+  checkpointHead,
+  restartsRecord,
+  type StateRecord,
+} from '../../crds/wire/state.ts';
 import { AtomicFile } from '../checkpoint/atomic-file.ts';
 import { isErrno } from '../prepare/errno.ts';
 import { generationIn, type RunPlace } from './generation-folder.ts';
 
 const markName = 'committed.json';
 
+/** What is written when a checkpoint counts. */
+export interface Mark {
+  readonly head: CheckpointHead;
+  readonly restarts: StateRecord['restarts'];
+}
+
 export interface Remembered {
-  readonly head: CheckpointHead | undefined;
+  readonly mark: Mark | undefined;
   /** Newest that trained; 0 before the first. */
   readonly generation: number;
 }
 
 /** Remembers a checkpoint that counts by now. */
-export async function remember({ folder }: RunPlace, head: CheckpointHead): Promise<void> {
+export async function remember({ folder }: RunPlace, { head, restarts }: Mark): Promise<void> {
   await using file = await AtomicFile.create(join(folder, markName));
-  await file.write(new TextEncoder().encode(JSON.stringify(head)));
+  await file.write(new TextEncoder().encode(JSON.stringify({ ...head, restarts })));
   await file.commit();
 }
 
@@ -27,7 +38,7 @@ export async function rememberedIn({ folder }: RunPlace): Promise<Remembered> {
   const names = await readdir(folder).catch(missing(() => []));
   const generation = Math.max(0, ...names.flatMap((name) => generationIn(name) ?? []));
   const text = await readFile(join(folder, markName), 'utf8').catch(missing(() => ''));
-  return { head: headIn(text), generation };
+  return { mark: markIn(text), generation };
 }
 
 /**
@@ -36,14 +47,14 @@ export async function rememberedIn({ folder }: RunPlace): Promise<Remembered> {
  */
 export function caughtUp(
   { world: _, ...state }: StateRecord,
-  { head, generation }: Remembered,
+  { mark, generation }: Remembered,
   opened: Pick<StateRecord['opened'], 'by' | 'at'>,
 ): StateRecord | undefined {
-  const isLater = head !== undefined && isBehind(state.checkpoint, head);
-  if (!isLater && generation < state.generation) return undefined;
+  const later = mark !== undefined && isBehind(state.checkpoint, mark.head) ? mark : undefined;
+  if (later === undefined && generation < state.generation) return undefined;
   return {
     ...state,
-    ...(isLater ? { checkpoint: head } : {}),
+    ...(later && { checkpoint: later.head, restarts: laterOf(state.restarts, later.restarts) }),
     generation: Math.max(state.generation, generation) + 1,
     opened: { ...opened, cause: 'Start' },
   };
@@ -54,10 +65,20 @@ function isBehind(known: StateRecord['checkpoint'], head: CheckpointHead): boole
   return known.generation === head.generation && known.step < head.step;
 }
 
+/** Accounts only grow: the one with more in it is the later one. */
+function laterOf(one: Mark['restarts'], other: Mark['restarts']): Mark['restarts'] {
+  const sum = ({ counted, disruptions, resizes }: Mark['restarts']) =>
+    counted + disruptions + resizes;
+  return sum(one) > sum(other) ? one : other;
+}
+
+const markFile = checkpointHead.extend({ restarts: restartsRecord.prefault({}) });
+
 /** Whatever is no mark of ours says nothing. */
-function headIn(text: string): CheckpointHead | undefined {
+function markIn(text: string): Mark | undefined {
   try {
-    return checkpointHead.safeParse(JSON.parse(text)).data;
+    const { restarts, ...head } = markFile.parse(JSON.parse(text));
+    return { head, restarts };
   } catch {
     return undefined;
   }

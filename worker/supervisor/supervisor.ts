@@ -251,8 +251,9 @@ export class Supervisor {
       return;
     }
     await writer.changeState((state) => caughtUp(state, remembered, opened) ?? state);
-    const { head, generation } = remembered;
-    const last = head === undefined ? 'none was committed' : `the last one is of step ${head.step}`;
+    const { mark, generation } = remembered;
+    const last =
+      mark === undefined ? 'none was committed' : `the last one is of step ${mark.head.step}`;
     const text = `the bus has forgotten what was agreed on: ${generation} generations trained, and of their checkpoints ${last}`;
     report.line('warn', 'supervisor', text);
   }
@@ -308,19 +309,21 @@ export class Supervisor {
     const generation = this.#process?.generation ?? 0;
     const head = { ...(await training.headOf(generation, saved)), time: this.#time() };
     let counted = false;
+    let restarts: StateRecord['restarts'] | undefined;
     const committed = await writer.changeState((state) => {
       const { checkpoint } = state;
       counted = checkpoint?.generation === generation && checkpoint.step === head.step;
       const next = withCheckpoint(state, head, this.#recoverySeconds);
+      restarts = next.restarts;
       return result === undefined ? next : withSuccess(next, result);
     });
-    if (!committed) return;
+    if (!committed || restarts === undefined) return;
     // The last one is committed again with the result of the training, and told once.
     if (!counted) {
       const text = `the checkpoint of step ${head.step} counts`;
       report.event('Committed', text, { generation, step: head.step });
     }
-    await training.remember(head).catch((error: unknown) => {
+    await training.remember({ head, restarts }).catch((error: unknown) => {
       // The bus knows it; this is for the day on which it forgets.
       report.line('debug', 'supervisor', `the checkpoint was not noted on the volume: ${error}`);
     });

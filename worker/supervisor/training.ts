@@ -27,7 +27,7 @@ import {
 } from './generation-folder.ts';
 import { checkNode, type NodeCheck } from './node-check.ts';
 import type { PodPlan } from './pod-plan.ts';
-import { type Remembered, remember, rememberedIn } from './remembered.ts';
+import { type Mark, type Remembered, remember, rememberedIn } from './remembered.ts';
 import type { Report } from './report.ts';
 import { adjusted, writeRun } from './run-record.ts';
 import type { Seat } from './seat.ts';
@@ -130,8 +130,8 @@ export class Training {
     return rememberedIn(this.#place);
   }
 
-  remember(head: CheckpointHead): Promise<void> {
-    return remember(this.#place, head);
+  remember(mark: Mark): Promise<void> {
+    return remember(this.#place, mark);
   }
 
   /** Makes the committed result the result of the run, for whoever publishes it. */

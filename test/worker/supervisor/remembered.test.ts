@@ -2,6 +2,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
+import { restartsRecord } from '../../../crds/wire/state.ts';
 import { caughtUp, remember, rememberedIn } from '../../../worker/supervisor/remembered.ts';
 import { aState, aWorld } from '../../builders/situation.ts';
 import { temporaryFolder } from '../../doubles/temporary-folder.ts';
@@ -12,37 +13,42 @@ const headOf = (generation: number, step: number) => ({
   ...{ digest: 'sha256:0', time: '2026-01-01T00:00:00Z' },
 });
 
+const markOf = (generation: number, step: number, counted = 0) => ({
+  head: headOf(generation, step),
+  restarts: restartsRecord.parse({ counted }),
+});
+
 test('what was committed last is remembered beside the generations that trained', async (t) => {
   await using folder = await temporaryFolder();
   const place = { folder: join(folder.path, 'run'), checkpoints: undefined };
-  t.deepEqual(await rememberedIn(place), { head: undefined, generation: 0 }, 'nothing is there');
+  t.deepEqual(await rememberedIn(place), { mark: undefined, generation: 0 }, 'nothing is there');
   for (const name of ['gen-2', 'gen-10', 'gen-9', 'gen-x']) {
     await mkdir(join(place.folder, name), { recursive: true });
   }
-  await remember(place, headOf(9, 30));
-  await remember(place, headOf(10, 33));
-  t.deepEqual(await rememberedIn(place), { head: headOf(10, 33), generation: 10 });
+  await remember(place, markOf(9, 30));
+  await remember(place, markOf(10, 33, 2));
+  t.deepEqual(await rememberedIn(place), { mark: markOf(10, 33, 2), generation: 10 });
   t.is((await readdir(place.folder)).length, 5, 'no file is left of writing');
   await writeFile(join(place.folder, 'committed.json'), '{"step": 3');
-  t.deepEqual(await rememberedIn(place), { head: undefined, generation: 10 });
+  t.deepEqual(await rememberedIn(place), { mark: undefined, generation: 10 });
 });
 
 test('a record that knows of all that is remembered stays as it is', (t) => {
   const state = aState({ generation: 5, checkpoint: headOf(4, 30) });
-  for (const head of [undefined, headOf(4, 30), headOf(4, 27), headOf(3, 60)]) {
-    t.is(caughtUp(state, { head, generation: 4 }, opened), undefined);
+  for (const mark of [undefined, markOf(4, 30, 9), markOf(4, 27), markOf(3, 60)]) {
+    t.is(caughtUp(state, { mark, generation: 4 }, opened), undefined);
   }
-  t.is(caughtUp(aState(), { head: undefined, generation: 0 }, opened), undefined);
+  t.is(caughtUp(aState(), { mark: undefined, generation: 0 }, opened), undefined);
 });
 
 test('a record that is behind gets the checkpoint, and a number that no generation had', (t) => {
   const behind = aState({ generation: 3, checkpoint: headOf(2, 30), world: aWorld });
-  const next = caughtUp(behind, { head: headOf(7, 77), generation: 8 }, opened);
+  const next = caughtUp(behind, { mark: markOf(7, 77), generation: 8 }, opened);
   t.like(next, { generation: 9, checkpoint: headOf(7, 77), opened: { cause: 'Start' } });
   t.is(next?.world, undefined);
-  const sameGeneration = caughtUp(behind, { head: headOf(2, 33), generation: 2 }, opened);
+  const sameGeneration = caughtUp(behind, { mark: markOf(2, 33), generation: 2 }, opened);
   t.like(sameGeneration, { generation: 4, checkpoint: headOf(2, 33) });
-  const never = caughtUp(aState(), { head: undefined, generation: 2 }, opened);
+  const never = caughtUp(aState(), { mark: undefined, generation: 2 }, opened);
   t.like(never, { generation: 3 });
   t.is(never?.checkpoint, undefined, 'what trained before has committed nothing');
 });
@@ -57,7 +63,7 @@ test('whatever the bus forgot, one look is enough, and no checkpoint is given up
         ...(known && { checkpoint: headOf(...known) }),
       });
       const remembered = {
-        head: marked && headOf(...marked),
+        mark: marked && markOf(...marked),
         generation: Math.max(newest, marked?.[0] ?? 0),
       };
       const next = caughtUp(state, remembered, opened) ?? state;
@@ -72,4 +78,13 @@ test('whatever the bus forgot, one look is enough, and no checkpoint is given up
       t.is(caughtUp(next, remembered, opened), undefined);
     }),
   );
+});
+
+test('restarts of which only the bus knew are in the account again', (t) => {
+  const restarts = restartsRecord.parse({ counted: 3, disruptions: 1 });
+  const behind = aState({ generation: 3, checkpoint: headOf(2, 30), restarts });
+  const after = (counted: number) =>
+    caughtUp(behind, { mark: markOf(7, 77, counted), generation: 8 }, opened)?.restarts.counted;
+  t.is(after(5), 5);
+  t.is(after(2), 3, 'the operator has counted some since');
 });
