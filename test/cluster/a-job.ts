@@ -18,12 +18,16 @@ export interface JobStatus {
     readonly counted?: number;
     readonly disruptions?: number;
     readonly resizes?: number;
+    readonly lastCause?: string;
   };
   readonly failure?: {
+    readonly code: string;
     readonly reason: string;
     readonly message: string;
     readonly exitCode?: number;
+    readonly index?: number;
     readonly node?: string;
+    readonly record?: string;
   };
   readonly artifacts?: readonly { readonly uri: string }[];
   readonly model?: { readonly family?: string };
@@ -33,7 +37,7 @@ export interface JobStatus {
   };
   readonly rendezvous?: { readonly generation?: number; readonly worldSize?: number };
   readonly progress?: { readonly step?: number };
-  readonly checkpoint?: { readonly latestStep?: number };
+  readonly checkpoint?: { readonly latestStep?: number; readonly generation?: number };
   readonly save?: { readonly step?: number };
 }
 

@@ -1,19 +1,19 @@
 // What tests of jobs with real pods ask of the cluster: how a job stands, which pod trains, what the command line says about it.
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { execa } from 'execa';
 import { eventually } from '../doubles/eventually.ts';
 import { startAnneal } from '../e2e/anneal-process.ts';
 import { digestsBelow } from '../e2e/killed-run.ts';
 import type { JobStatus } from './a-job.ts';
-import { getJson, kubeconfig } from './access.ts';
+import { getJson, kubeconfig, listJson } from './access.ts';
 
 const command = join(import.meta.dirname, '../../cli/anneal.mjs');
 
 export async function statusOf(namespace: string, name: string): Promise<JobStatus> {
-  const { status } = await getJson('-n', namespace, 'finetunejob', name);
+  const { status } = await getJson(namespace, 'finetunejobs', name);
   return (status ?? {}) as JobStatus;
 }
 
@@ -46,9 +46,8 @@ export interface RunningPod {
 
 /** The pod of the first worker Job that runs now. */
 export async function workerPod(namespace: string, name: string): Promise<RunningPod | undefined> {
-  const selector = ['-l', `batch.kubernetes.io/job-name=${name}-w1`];
-  const { items } = (await getJson('-n', namespace, 'pods', ...selector)) as { items: Pod[] };
-  const pod = items.find(({ status }) => status.phase === 'Running');
+  const found = await listJson(namespace, 'pods', `batch.kubernetes.io/job-name=${name}-w1`);
+  const pod = (found as Pod[]).find(({ status }) => status.phase === 'Running');
   if (pod === undefined) return undefined;
   const restarts = (pod.status.containerStatuses ?? []).map((each) => each.restartCount);
   // Its version changes with what its node says of it, which may come late.
@@ -66,8 +65,8 @@ interface Pod {
 
 /** UIDs of the pods of a release, by component; of those that are on their way out there may be some for a while. */
 export async function podsOfRelease(namespace: string): Promise<ReadonlyMap<string, string>> {
-  const { items } = (await getJson('-n', namespace, 'pods')) as { items: PodOfRelease[] };
-  const staying = items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  const found = (await listJson(namespace, 'pods')) as PodOfRelease[];
+  const staying = found.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
   return new Map(
     staying.map(({ metadata: { labels, uid } }) => [
       labels['app.kubernetes.io/component'] ?? '',
@@ -91,12 +90,16 @@ export async function annealOn(jobs: string, release: string, args: readonly str
   return execa(process.execPath, words, { env, stdin: 'ignore', timeout: 120_000 });
 }
 
-/** The same file on this machine, by so many workers; its artefacts. */
+const made: readonly string[] = ['.anneal', 'out', 'saved'];
+
+/** The same file on this machine, by so many workers; its artefacts. The job may be at work in the folder meanwhile. */
 export async function onThisMachine(t: ExecutionContext, folder: string, workers: number) {
   const cache = await mkdtemp(join(tmpdir(), 'anneal-local-'));
   t.teardown(() => rm(cache, { recursive: true, force: true }));
   const place = join(cache, 'volumes/toy');
-  await cp(folder, place, { recursive: true });
+  // What workers of the cluster have made there is not what is made here.
+  const isGiven = (path: string) => !made.includes(basename(path));
+  await cp(folder, place, { recursive: true, filter: isGiven });
   const flags = ['--workers', String(workers)];
   const run = startAnneal(join(place, 'job.yaml'), cache, () => {}, flags);
   const { code, stderr } = await run.ended;

@@ -104,7 +104,7 @@ test('defaults are filled in by the API server as zod fills them in', async (t) 
   const job = aWrittenJob() as Written;
   const input = JSON.stringify({ ...job, metadata: { name: 'first', namespace } });
   await kubectl(['create', '-f', '-'], { input });
-  const { spec } = (await getJson('-n', namespace, 'ftj', 'first')) as { spec: object };
+  const { spec } = (await getJson(namespace, 'finetunejobs', 'first')) as { spec: object };
   t.like(spec, {
     suspend: false,
     worker: { replicas: 1, elasticity: 'None', terminationGracePeriodSeconds: 120 },

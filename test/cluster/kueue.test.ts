@@ -1,5 +1,5 @@
 // A real Kueue decides about the workers of our jobs: it holds them back, admits them, preempts them for a more important job, and gets
-// its quota back when a job is suspended. In a file of its own: its webhooks look at every Job of the cluster.
+// its quota back when a job is suspended.
 import { thisSetup } from '../../cli/setup/setup.ts';
 import { ensureKueue, installKueue } from '../setup/cluster/kueue.ts';
 import { aJobIn, is, messageOf } from './a-job.ts';
@@ -11,7 +11,7 @@ import { loadToyImage } from './toy-image.ts';
 let kueue: AsyncDisposable | undefined;
 
 test.before(async (t) => {
-  t.timeout(900_000, 'Kueue is built the first time');
+  t.timeout(600_000);
   await installCrd();
   await loadToyImage();
   const setup = thisSetup(never);
@@ -56,6 +56,7 @@ test('Kueue admits, holds back, preempts and gets its quota back', async (t) => 
   const long = { supervise: { seconds: 900 } };
   const first = await aJobIn(t, long, queued);
   const { namespace } = first;
+  await kubectl(['label', 'namespace', namespace, 'queued=yes']);
   await aQueue(namespace);
   await startOperator(t, namespace, { ANNEAL_FEATURES: 'kueueStatus' });
   await first.apply();
@@ -75,7 +76,7 @@ test('Kueue admits, holds back, preempts and gets its quota back', async (t) => 
   await second.apply();
   await first.until('it is preempted', (now) => is(now, 'QuotaReserved') === 'False/Preempted');
   await second.untilPhase('Running');
-  const held = await getJson('-n', namespace, 'job', 'first-w1');
+  const held = await getJson(namespace, 'jobs', 'first-w1');
   t.like(held, { spec: { suspend: true } });
   t.like(held['metadata'], { labels: { 'kueue.x-k8s.io/queue-name': 'research' } });
   await second.untilPhase('Succeeded');

@@ -9,11 +9,15 @@ const argument = { supervisor: 'supervise', trainer: 'train' } as const;
 
 /** Sends a signal to a process of the pod, or to all of it; how many there were. */
 export function signalPod(podUid: string, name: NodeJS.Signals, what?: What): number {
-  const found = processesOf(podUid).filter(
-    ({ words }) => what === undefined || words.includes(argument[what]),
-  );
-  for (const { pid } of found) process.kill(pid, name);
+  const found = processIdsOf(podUid, what);
+  for (const pid of found) process.kill(pid, name);
   return found.length;
+}
+
+export function processIdsOf(podUid: string, what?: What): readonly number[] {
+  return processesOf(podUid)
+    .filter(({ words }) => what === undefined || words.includes(argument[what]))
+    .map(({ pid }) => pid);
 }
 
 /** kill -9 to all that runs in the containers of a pod of any kind; kubelet starts them again. */

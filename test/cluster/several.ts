@@ -3,9 +3,10 @@ import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { eventually } from '../doubles/eventually.ts';
+import { mountDisk } from '../doubles/small-disk.ts';
 import { writeToyJob } from '../toy/toy-job.ts';
 import { statusOf } from './a-real-job.ts';
-import { getJson, kubectl } from './access.ts';
+import { kubectl, listJson } from './access.ts';
 import { aSharedFolder } from './shared-folder.ts';
 import { ToldSteps } from './told-steps.ts';
 
@@ -19,20 +20,31 @@ export interface Wanted {
   /** @default LoRA */
   readonly method?: Readonly<Record<string, unknown>>;
   readonly worker?: object;
+  readonly training?: object;
   readonly checkpoint?: object;
   readonly failurePolicy?: object;
   /** Whether a node may have more of the pods than another. @default DoNotSchedule */
   readonly spread?: 'DoNotSchedule' | 'ScheduleAnyway';
+  /** The volume has no more room than so many bytes. */
+  readonly diskBytes?: number;
 }
 
 /** The job in a namespace that a release is in charge of, applied. */
 export async function aJobOfSeveral(t: ExecutionContext, namespace: string, wanted: Wanted) {
   t.timeout(1_500_000);
   const folder = await aSharedFolder(namespace, 'toy');
+  if (wanted.diskBytes !== undefined) {
+    const disk = await mountDisk(folder, wanted.diskBytes);
+    t.teardown(() => disk[Symbol.asyncDispose]());
+    await chmod(folder, 0o777);
+  }
   const { workers, maxSteps = 1_000_000, intervalSteps, method = lora } = wanted;
   const { file } = await writeToyJob(folder, {
     ...{ name: 'toy', claim: 'toy', method },
-    training: { maxSteps, globalBatchSize: 4, schedule: { type: 'Constant' } },
+    training: {
+      ...{ maxSteps, globalBatchSize: 4, schedule: { type: 'Constant' } },
+      ...wanted.training,
+    },
     checkpoint: { intervalSteps, ...wanted.checkpoint },
     failurePolicy: { hangTimeoutSeconds: 20, ...wanted.failurePolicy },
     worker: {
@@ -53,9 +65,8 @@ export async function aJobOfSeveral(t: ExecutionContext, namespace: string, want
   await kubectl(['-n', namespace, 'apply', '-f', file]);
   const told = new ToldSteps(folder);
   const pods = async () => {
-    const selector = ['-l', 'anneal.dev/component=worker'];
-    const { items } = (await getJson('-n', namespace, 'pods', ...selector)) as { items: Item[] };
-    return items
+    const found = await listJson(namespace, 'pods', 'anneal.dev/component=worker');
+    return (found as Item[])
       .filter(({ status, metadata }) => status.phase === 'Running' && !metadata.deletionTimestamp)
       .map(({ metadata, spec }) => ({
         name: metadata.name,

@@ -49,6 +49,11 @@ export class ToldSteps {
     return found;
   }
 
+  /** Where a generation keeps its checkpoints. */
+  checkpointsOf(generation: number): string {
+    return join(this.#runFolder(), `gen-${generation}`, 'checkpoints');
+  }
+
   #generations(): readonly number[] {
     return names(this.#runFolder())
       .flatMap((name) => /^gen-(\d+)$/.exec(name)?.[1] ?? [])

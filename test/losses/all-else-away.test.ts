@@ -2,7 +2,7 @@
 // what the bus had stored, and both while the operator was away. They train on, and the result has the bits of four local workers.
 import { join } from 'node:path';
 import { onThisMachine, statusOf, untilComplete } from '../cluster/a-real-job.ts';
-import { aNamespace, getJson, installCrd, kubectl } from '../cluster/access.ts';
+import { aNamespace, installCrd, kubectl, listJson } from '../cluster/access.ts';
 import { partOf } from '../cluster/control-plane.ts';
 import { installAnneal, loadImages } from '../cluster/installed.ts';
 import { test } from '../cluster/our-cluster.ts';
@@ -132,11 +132,8 @@ interface PodOfRelease {
 }
 
 async function podsOf(release: string, component: string) {
-  const selector = ['-l', `app.kubernetes.io/component=${component}`];
-  const { items } = (await getJson('-n', release, 'pods', ...selector)) as {
-    items: PodOfRelease[];
-  };
-  return items.map(({ metadata }) => metadata);
+  const found = await listJson(release, 'pods', `app.kubernetes.io/component=${component}`);
+  return (found as PodOfRelease[]).map(({ metadata }) => metadata);
 }
 
 async function podOf(release: string, component: string) {

@@ -7,7 +7,9 @@ const files = readSources().filter(({ path }) => /^test\/.*\.test\.tsx?$/.test(p
 
 test('every test file is run by exactly one group', (t) => {
   const wrong = files.flatMap(({ path }) => {
-    const groups = testGroups.filter(({ patterns }) => patterns.some((p) => matchesGlob(path, p)));
+    const groups = testGroups.filter(({ patterns, alone = [] }) =>
+      [...patterns, ...alone].some((p) => matchesGlob(path, p)),
+    );
     return groups.length === 1 ? [] : [`${path}: ${groups.map(({ name }) => name).join(', ')}`];
   });
   t.true(files.length > 0);

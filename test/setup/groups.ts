@@ -5,6 +5,8 @@
 export interface TestGroup {
   readonly name: string;
   readonly patterns: readonly string[];
+  /** Files that run before those of the patterns, one after the other, because they take what all share for themselves. */
+  readonly alone?: readonly string[];
   readonly concurrency: number;
   /** AVA gives up when no test ends for so long: far more than any needs on a busy machine. */
   readonly timeout: string;
@@ -18,7 +20,7 @@ export interface TestGroup {
 }
 
 /** What set-up makes before the group runs, so that it is told and timed by itself, and what cannot be made is told once. */
-export type Need = 'native' | 'demo' | 'peers' | 'llama' | 'nvcc';
+export type Need = 'native' | 'demo' | 'peers' | 'llama' | 'nvcc' | 'images' | 'kueue';
 
 const heavy = { concurrency: 1, timeout: '20m', needs: ['native', 'demo'] } as const;
 
@@ -51,10 +53,15 @@ export const testGroups: readonly TestGroup[] = [
   },
   { name: 'wire', patterns: ['test/wire/**/*.test.ts'], ...heavy },
   { name: 'terminal', patterns: ['test/terminal/**/*.test.{ts,tsx}'], ...heavy },
+  // Two files at a time: pods come and go for half of the time, and the machine would wait for them. An operator of all namespaces, and an API
+  // server that dies, have the cluster to themselves.
   {
     name: 'cluster',
-    patterns: ['test/cluster/**/*.test.ts'],
+    patterns: ['test/cluster/*.test.ts'],
+    alone: ['test/cluster/alone/*.test.ts'],
     ...heavy,
+    concurrency: 2,
+    needs: ['native', 'demo', 'images', 'kueue'],
     onCluster: true,
     heldBack:
       'of three whole runs two passed (630 and 791 s), and in the third, from an empty cache, one test compared a version that a node may change; name it to run it',
@@ -64,6 +71,7 @@ export const testGroups: readonly TestGroup[] = [
     name: 'losses',
     patterns: ['test/losses/**/*.test.ts'],
     ...heavy,
+    needs: ['native', 'images'],
     onCluster: true,
     heldBack: 'each of its files was seen passing by itself on the present code; name it to run it',
   },

@@ -3,7 +3,11 @@ import { join } from 'node:path';
 import { ensureDemo } from '../../cli/setup/demo.ts';
 import { ensureNative } from '../../cli/setup/native.ts';
 import type { Setup } from '../../cli/setup/setup.ts';
+import { givenCluster } from './cluster/cluster.ts';
+import { ensureKueue } from './cluster/kueue.ts';
+import { ensurePrograms } from './cluster/programs.ts';
 import type { Need } from './groups.ts';
+import { ensureImages } from './images.ts';
 import { ensureLlama } from './llama.ts';
 import { ensureNvcc } from './nvcc.ts';
 import { ensurePeers } from './peers.ts';
@@ -16,7 +20,16 @@ const make: Readonly<Record<Need, (setup: Setup) => Promise<unknown>>> = {
   peers: ensurePeers,
   llama: ensureLlama,
   nvcc: (setup) => ensureNvcc(setup),
+  images: ours(async (setup) => ensureImages(setup, await ensurePrograms(setup))),
+  kueue: ours(ensureKueue),
 };
+
+/** Nothing of it is put on a cluster of somebody else. */
+function ours(ensure: (setup: Setup) => Promise<unknown>) {
+  return async (setup: Setup): Promise<void> => {
+    if (givenCluster(setup) === undefined) await ensure(setup);
+  };
+}
 
 export async function meetNeeds(setup: Setup, needs: readonly Need[]): Promise<void> {
   for (const need of needs) await make[need](setup);

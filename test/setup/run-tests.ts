@@ -106,6 +106,14 @@ async function runFiles(
   // Stripping types costs more than running most tests; Node keeps the result between runs.
   const NODE_COMPILE_CACHE = join(setup.cache.root, 'node-compile-cache');
   const run = { ...group, cwd: checkout, env: { ...variables, NODE_COMPILE_CACHE } };
+  if (group.alone !== undefined) {
+    const first = await runAva(
+      { ...run, patterns: group.alone, concurrency: 1 },
+      print,
+      setup.signal,
+    );
+    return add(first, await runAva(run, print, setup.signal));
+  }
   if (!group.inSuites) return runAva(run, print, setup.signal);
   await writeSuites(checkout, group.patterns);
   return runAva({ ...run, patterns: [], config: suitesConfig }, print, setup.signal);

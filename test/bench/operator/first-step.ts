@@ -112,7 +112,7 @@ async function shortExample(): Promise<string> {
 }
 
 async function stepOf(namespace: string): Promise<number> {
-  const { status } = (await getJson('-n', namespace, 'ftj', 'first')) as {
+  const { status } = (await getJson(namespace, 'finetunejobs', 'first')) as {
     status?: { progress?: { step?: number }; failure?: { message: string } };
   };
   if (status?.failure !== undefined) throw new Error(status.failure.message);

@@ -16,7 +16,7 @@ export function ensureKueue(setup: Setup): Promise<string> {
   });
 }
 
-/** The cluster's webhooks look at every Job while it is there. */
+/** Its webhooks look at the Jobs of namespaces with the label `queued`. */
 export async function installKueue(
   folder: string,
   programs: string,

@@ -39,7 +39,9 @@ async function runMarked(setup: Setup, runTests: RunTests, { name, value }: Mark
   const TMPDIR = await mkdtemp(join(tmpdir(), 'anneal-cluster-'));
   try {
     await using cluster = await startCluster(setup);
-    const variables = { ...cluster.env, [name]: value, TMPDIR };
+    // What kubectl has learnt of a cluster it keeps in the home folder otherwise.
+    const KUBECACHEDIR = join(TMPDIR, 'kubectl');
+    const variables = { ...cluster.env, [name]: value, TMPDIR, KUBECACHEDIR };
     try {
       return await runTests(variables);
     } finally {

@@ -13,7 +13,7 @@
 BIN=$CLUSTER_PROGRAMS/bin
 # npm puts the programs of packages first, and one of them (a tracer of files) is called nft.
 PATH=$BIN:$(tr : '\n' <<< "$PATH" | grep -v '/node_modules/' | paste -sd:)
-export KUBECONFIG=$CLUSTER_STATE/admin.conf
+export KUBECONFIG=$CLUSTER_STATE/admin.conf KUBECACHEDIR=$CLUSTER_RUN/kubectl
 
 # Everything that runs is a member of the control group "anneal": down.sh finds it there, pods included.
 if [[ -f /sys/fs/cgroup/cgroup.controllers ]]; then OURS=/sys/fs/cgroup/anneal; else OURS=/sys/fs/cgroup/pids/anneal; fi

@@ -31,7 +31,7 @@ control_plane
 : > "$S/resolv.conf"
 for ((n = 1; n <= CLUSTER_NODES; n++)); do node "$n"; done
 ip route add 10.96.0.0/16 via "$CLUSTER_NET.11"
-for archive in "$CLUSTER_PROGRAMS"/images/*.tar; do "$here/load.sh" "$archive" > /dev/null; done
+"$here/load.sh" "$CLUSTER_PROGRAMS"/images/*.tar
 
 # --- inside the cluster: names, shared volumes
 wait_for 60 'API server' kubectl get --raw=/readyz

@@ -1,10 +1,10 @@
 // The API server dies and comes back. In a file of its own, because it takes every other test of the cluster with it.
-import { configMaps } from '../../operator/job/observed/child-object.ts';
-import { eventually } from '../doubles/eventually.ts';
-import { aNamespace, clientOf, kubectl, never } from './access.ts';
-import { partOf } from './control-plane.ts';
-import { aMap, follow, soon } from './following.ts';
-import { test } from './our-cluster.ts';
+import { configMaps } from '../../../operator/job/observed/child-object.ts';
+import { eventually } from '../../doubles/eventually.ts';
+import { aNamespace, clientOf, kubectl, never } from '../access.ts';
+import { partOf } from '../control-plane.ts';
+import { aMap, follow, soon } from '../following.ts';
+import { test } from '../our-cluster.ts';
 
 test('an API server that is killed and comes back is followed again, without a loss', async (t) => {
   const namespace = await aNamespace(t);

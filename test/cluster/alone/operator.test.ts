@@ -1,12 +1,12 @@
 // The operator against a real API server, scheduler, Job controller and kubelet, with a toy worker in the pods. One operator for all tests of
 // this file, each in a namespace of its own.
-import { parseQuantity } from '../../crds/quantity.ts';
-import { eventually } from '../doubles/eventually.ts';
-import { aJobIn, is, messageOf } from './a-job.ts';
-import { installCrd, kubectl } from './access.ts';
-import { test } from './our-cluster.ts';
-import { launchOperator, type RunningOperator } from './running-operator.ts';
-import { loadToyImage } from './toy-image.ts';
+import { parseQuantity } from '../../../crds/quantity.ts';
+import { eventually } from '../../doubles/eventually.ts';
+import { aJobIn, is, messageOf } from '../a-job.ts';
+import { installCrd, kubectl } from '../access.ts';
+import { test } from '../our-cluster.ts';
+import { launchOperator, type RunningOperator } from '../running-operator.ts';
+import { loadToyImage } from '../toy-image.ts';
 
 let operator: RunningOperator | undefined;
 
@@ -25,7 +25,8 @@ test.after.always(async () => {
 const long = { supervise: { seconds: 900 } };
 
 test('kubectl apply of a job ends Complete, through init, worker and publish pods', async (t) => {
-  const job = await aJobIn(t, { supervise: { seconds: 10 } });
+  // Long enough to be seen running, also by a kubelet that shares the machine with a compiler.
+  const job = await aJobIn(t, { supervise: { seconds: 25 } });
   await job.apply();
   await job.untilPhase('Succeeded');
   const waiting = ['wait', '--for=condition=Complete', 'ftj/first', '--timeout=60s'];

@@ -4,24 +4,19 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { parse, stringify } from 'yaml';
-import type { FineTuneJobStatus } from '../../crds/api/status.ts';
-import { runReport } from '../../crds/wire/run-report.ts';
-import { changed } from '../builders/job.ts';
-import { eventually } from '../doubles/eventually.ts';
-import { HubServer } from '../doubles/hub-server.ts';
-import { S3Server } from '../doubles/s3-server.ts';
-import { temporaryFolder } from '../doubles/temporary-folder.ts';
-import { writeToyJob } from '../toy/toy-job.ts';
-import { statusOf, untilComplete } from './a-real-job.ts';
-import { aNamespace, configFrom, installCrd, kubectl } from './access.ts';
-import { installAnneal, loadImages } from './installed.ts';
-import { test } from './our-cluster.ts';
-import { aSharedFolder } from './shared-folder.ts';
-
-test.before(async () => {
-  await installCrd();
-  await loadImages();
-});
+import type { FineTuneJobStatus } from '../../../crds/api/status.ts';
+import { runReport } from '../../../crds/wire/run-report.ts';
+import { changed } from '../../builders/job.ts';
+import { eventually } from '../../doubles/eventually.ts';
+import { HubServer } from '../../doubles/hub-server.ts';
+import { S3Server } from '../../doubles/s3-server.ts';
+import { temporaryFolder } from '../../doubles/temporary-folder.ts';
+import { writeToyJob } from '../../toy/toy-job.ts';
+import { statusOf, untilComplete } from '../a-real-job.ts';
+import { type Closing, configFrom, kubectl } from '../access.ts';
+import { test } from '../our-cluster.ts';
+import { aSharedFolder } from '../shared-folder.ts';
+import type { SharedRelease } from '../shared-release.ts';
 
 const tokens = { read: 'read-token', write: 'write-token' } as const;
 
@@ -43,20 +38,48 @@ async function filesOf(folder: string): Promise<Record<string, Buffer>> {
   return Object.fromEntries(await Promise.all(entries));
 }
 
-async function someServers(t: ExecutionContext) {
-  const [hub, s3] = [await HubServer.start(bridge()), await S3Server.start(bridge())];
-  t.teardown(() => Promise.all([hub, s3].map((server) => server[Symbol.asyncDispose]())));
-  for (const token of Object.values(tokens)) hub.tokens.add(token);
-  hub.writers.set(tokens.write, ['owner']);
-  s3.keys.set('known', 'all');
-  return { hub, s3 };
+/** Of this machine, for the pods of the cluster. */
+export class PlacesElsewhere {
+  #hub: HubServer | undefined;
+  #s3: S3Server | undefined;
+
+  /** Until the file has ended. */
+  async start(file: Closing): Promise<void> {
+    const [hub, s3] = [await HubServer.start(bridge()), await S3Server.start(bridge())];
+    file.teardown(() => Promise.all([hub, s3].map((server) => server[Symbol.asyncDispose]())));
+    for (const token of Object.values(tokens)) hub.tokens.add(token);
+    hub.writers.set(tokens.write, ['owner']);
+    s3.keys.set('known', 'all');
+    this.#hub = hub;
+    this.#s3 = s3;
+  }
+
+  get hub(): HubServer {
+    return started(this.#hub);
+  }
+
+  get s3(): S3Server {
+    return started(this.#s3);
+  }
 }
 
-test('a job fetches from a hub and a bucket, publishes to both, and tells how far it is', async (t) => {
-  t.timeout(900_000);
-  const { hub, s3 } = await someServers(t);
-  const jobs = await aNamespace(t);
-  await installAnneal(t, jobs, { jobs: { hubEndpoint: hub.endpoint } });
+function started<Server>(server: Server | undefined): Server {
+  if (server === undefined) throw new Error('the servers are started first');
+  return server;
+}
+
+export function jobOfPlaces(release: SharedRelease, places: PlacesElsewhere): void {
+  test(
+    'a job fetches from a hub and a bucket, publishes to both, and tells how far it is',
+    release.turn((t, namespace) => fetchesAndPublishes(t, namespace, places)),
+  );
+}
+
+async function fetchesAndPublishes(
+  t: ExecutionContext,
+  jobs: string,
+  { hub, s3 }: PlacesElsewhere,
+): Promise<void> {
   await using made = await temporaryFolder();
   const { file } = await writeToyJob(made.path, {
     ...{ name: 'toy', method: { preset: 'LoRA' }, formats: ['PEFTAdapter'] },
@@ -121,7 +144,7 @@ test('a job fetches from a hub and a bucket, publishes to both, and tells how fa
   const described = await kubectl(['-n', jobs, 'get', 'ftj,jobs,pods,configmaps', '-o', 'yaml']);
   const secrets = [...Object.values(tokens), 'hidden'];
   for (const value of secrets) t.false(described.stdout.includes(value), `${value} is nowhere`);
-});
+}
 
 type Stage = NonNullable<NonNullable<FineTuneJobStatus['progress']>['stage']>;
 

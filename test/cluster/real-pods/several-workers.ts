@@ -1,0 +1,98 @@
+// Jobs of several workers, with pods on both nodes.
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { eventually } from '../../doubles/eventually.ts';
+import { digestsBelow } from '../../e2e/killed-run.ts';
+import { onThisMachine, statusOf, untilComplete } from '../a-real-job.ts';
+import { kubectl } from '../access.ts';
+import { test } from '../our-cluster.ts';
+import { aJobOfSeveral, type JobOfSeveral } from '../several.ts';
+import type { SharedRelease } from '../shared-release.ts';
+
+const methods = [
+  { preset: 'HALO' },
+  { preset: 'QGaLore' },
+  {
+    preset: 'PVTuning',
+    base: { type: 'Codebook', codebook: { codebooks: 1, bits: 4, groupSize: 4 } },
+  },
+] as const;
+
+export function jobsOfSeveralWorkers(release: SharedRelease): void {
+  test('kubectl scale changes the number of workers while they train', release.turn(scaled));
+  test('two workers on two nodes train one model', release.turn(undisturbed));
+  test('a job is suspended with one save, and goes on at that step', release.turn(suspended));
+  for (const method of methods) {
+    test(
+      `two workers on two nodes train one model by ${method.preset}`,
+      release.turn(async (t, namespace) => {
+        const wanted = { workers: 2, maxSteps: 12, intervalSteps: 5, method };
+        await endsAsHere(t, await aJobOfSeveral(t, namespace, wanted));
+      }),
+    );
+  }
+}
+
+async function undisturbed(t: ExecutionContext, namespace: string): Promise<void> {
+  const job = await aJobOfSeveral(t, namespace, { workers: 2, maxSteps: 60, intervalSteps: 10 });
+  await job.told.untilStep(1);
+  const nodes = (await job.pods()).map(({ node }) => node);
+  t.is(new Set(nodes).size, 2, `the pods are on ${nodes}`);
+  await endsAsHere(t, job);
+  t.is((await statusOf(namespace, 'toy')).rendezvous?.generation, 1);
+}
+
+async function suspended(t: ExecutionContext, namespace: string): Promise<void> {
+  const job = await aJobOfSeveral(t, namespace, { workers: 2, intervalSteps: 1_000_000 });
+  await job.told.untilStep(20);
+  await job.suspend();
+  const { step } = job.told.last;
+  t.deepEqual(await job.pods(), []);
+  await job.resumeFor(20);
+  const next = await job.told.firstAfter(1);
+  t.is(next.step, step + 1, 'no step is done twice');
+  await endsAsHere(t, job);
+}
+
+/** With the bits of two workers of this machine, which are at work meanwhile, and without a restart. */
+async function endsAsHere(t: ExecutionContext, { namespace, folder }: JobOfSeveral) {
+  const here = onThisMachine(t, folder, 2);
+  await Promise.all([untilComplete(t, namespace, 'toy'), here]);
+  t.deepEqual(digestsBelow(join(folder, 'out')), await here);
+  t.is((await statusOf(namespace, 'toy')).restarts?.counted ?? 0, 0);
+}
+
+async function scaled(t: ExecutionContext, namespace: string): Promise<void> {
+  const worker = { elasticity: 'Live', minReplicas: 1, maxReplicas: 3 };
+  const job = await aJobOfSeveral(t, namespace, { workers: 2, intervalSteps: 10, worker });
+  await job.told.untilStep(20);
+  for (const [round, replicas] of [3, 1].entries()) {
+    const { generation, step } = job.told.last;
+    const began = Date.now();
+    await kubectl(['-n', namespace, 'scale', 'finetunejob/toy', `--replicas=${replicas}`]);
+    const next = await job.told.firstAfter(generation);
+    const seconds = ((next.at - began) / 1000).toFixed(1);
+    t.log(`to ${replicas}: step ${next.step} after ${seconds} s, asked for at step ${step}`);
+    await eventually(
+      `${replicas} workers are told`,
+      async () => {
+        const { rendezvous } = await statusOf(namespace, 'toy');
+        return rendezvous?.worldSize === replicas;
+      },
+      { withinMs: 60_000, everyMs: 500 },
+    );
+    await eventually(
+      `${replicas} pods are left`,
+      async () => (await job.pods()).length === replicas,
+      { withinMs: 90_000, everyMs: 500 },
+    );
+    await job.told.untilStep(job.told.last.step + 15);
+    t.is((await statusOf(namespace, 'toy')).restarts?.resizes, round + 1);
+  }
+  await job.suspend();
+  await job.resumeFor(10);
+  await untilComplete(t, namespace, 'toy');
+  const { restarts } = await statusOf(namespace, 'toy');
+  t.is(restarts?.counted ?? 0, 0);
+  t.is(restarts?.disruptions ?? 0, 0, 'a pod that is to go is no loss');
+}
