@@ -17,6 +17,7 @@ export function failures(view: View): Opinion {
     return fail(view, {
       code: isFailureCode(code) ? code : 'E_INTERNAL',
       ...{ message, index, step, exitCode },
+      node: nodeOf(view, index),
     });
   }
   if (workers === undefined) return none;
@@ -25,6 +26,12 @@ export function failures(view: View): Opinion {
   if (pod?.end === undefined) return lostMembers(view);
   const found = incident(view, { pod, meaning: meaningOf(pod, pod.end), jobGaveUp: false });
   return found.final ? found : withCount(view, workers, found);
+}
+
+/** Where the worker of this index runs, or ran last: a record of the workers does not tell. */
+function nodeOf(view: View, index: number | undefined): string | undefined {
+  const pods = podsOf(view, 'worker', epochOf(view)).filter((pod) => pod.index === index);
+  return pods.toSorted((a, b) => b.createdAt - a.createdAt)[0]?.node;
 }
 
 /** The Job controller ended the Job: by a permanent exit code, or because it had enough. */

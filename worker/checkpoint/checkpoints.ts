@@ -187,8 +187,9 @@ class Folders implements RunCheckpoints {
       const state = await this.#load(checkpoint);
       if (state !== undefined) return state;
     }
-    if (world.fromFirst(stored.length) === 0) return null;
-    const message = `none of the ${stored.length} checkpoints in ${root} is whole`;
+    const count = world.fromFirst(stored.length);
+    if (count === 0) return null;
+    const message = `none of the ${count} checkpoints in ${root} is whole`;
     throw new TerminalError({ code: 'E_CHECKPOINT_CORRUPTED', message });
   }
 

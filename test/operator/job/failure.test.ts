@@ -185,6 +185,18 @@ test('a failure that the workers agreed on is the end', (t) => {
   t.is(status.failure?.index, 3);
 });
 
+test('of a failure that the workers agreed on status tells the node: that of the newest pod of the index', (t) => {
+  const result = { type: 'Failed', code: 'E_DIVERGED', reason: 'Diverged', message: 'm' } as const;
+  const pods = [
+    failedPod(70),
+    aPodOf({ name: 'first-w1-0-new', uid: 'new', createdAt: seconds(9), node: 'node-9' }),
+  ];
+  const told = (index: number) =>
+    decided(withState({ result: { ...result, index } }, 70, { pods })).status.failure?.node;
+  t.is(told(0), 'node-9');
+  t.is(told(1), undefined, 'there is no pod of this index');
+});
+
 test('on a bus a failed member opens the next generation, once', (t) => {
   const first = decided(withState({ generation: 4 }));
   t.true(first.words.includes('OpenGeneration 5 PodFailed'));
