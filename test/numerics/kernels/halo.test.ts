@@ -137,41 +137,73 @@ function numbers([codes, scale]: readonly [Tensor, Tensor]): Tensor {
   return ops.mul(wide(codes), wide(scale));
 }
 
-test('products are those of the codes, each format, size and instruction set', (t) => {
+/** Tokens that are mixed together, by the rule of halo.h. */
+function mixedTokens(tokens: number, most: number): number {
+  const dividing = tokens & -tokens;
+  const filled = Math.min(256, 2 ** Math.ceil(Math.log2(tokens)));
+  return Math.min(most, dividing >= 32 ? dividing : filled);
+}
+
+/** y, dx and dw by the codes of x, weights and errors, in float64. */
+function byCodes(
+  x: Tensor,
+  weights: readonly Tensor[],
+  seeds: readonly Tensor[],
+  { level, format, block = 64 }: Form,
+): Tensor[] {
+  const [tokens = 0] = x.shape;
+  const mixed = mixedTokens(tokens, block);
+  const back = (z: Tensor) => ops.rotateRows(z, 1, { transposed: true });
+  const qx = numbers(ops.quantizeRotated(x, format, 1));
+  const ofG = level === 3 ? numbers(ops.quantizeRotated(x, format, 1, mixed)) : qx;
+  const qw = weights.map((w) => numbers(ops.quantizeRotated(w, format, 1)));
+  const plain = seeds.map((dy) => numbers(ops.quantizeRotated(dy, format)));
+  const turned = seeds.map((dy) => numbers(ops.quantizeRotated(dy, format, 0, mixed)));
+  const parts = (level > 1 ? turned : plain).map((qe, i) => ops.mm(qe, qw[i] as Tensor));
+  const sum = parts.reduce((a, b) => ops.add(a, b));
+  const dx = back(level > 1 ? ops.rotateTokens(sum, mixed, tokens) : sum);
+  const dws = (level === 3 ? turned : plain).map((qe) => back(ops.mm(ops.t(qe), ofG)));
+  return [...qw.map((w) => ops.mm(qx, ops.t(w))), dx, ...dws];
+}
+
+test('products are those of the codes, each format, level, size and instruction set', (t) => {
   for (const format of [1, 2] as const) {
-    for (const [tokens, inputs, out] of [
-      [64, 576, 96],
-      [33, 100, 70],
-      [5, 64, 24],
-      [1, 1376, 17],
-      [160, 40, 1000],
-      [130, 1100, 33],
+    for (const [tokens, inputs, outs] of [
+      [64, 576, [96]],
+      [33, 100, [70, 20]],
+      [5, 64, [24]],
+      [1, 1376, [17]],
+      [160, 40, [1000]],
+      [320, 96, [48, 16, 16]],
+      [130, 1100, [33]],
     ] as const) {
-      scope(() => {
-        const x = draw('x', [tokens, inputs], 'bfloat16');
-        const w = draw('w', [out, inputs], 'bfloat16');
-        const dy = draw('dy', [tokens, out], 'bfloat16');
-        const qx = numbers(ops.quantizeRotated(x, format, 1));
-        const qw = numbers(ops.quantizeRotated(w, format, 1));
-        const qe = numbers(ops.quantizeRotated(dy, format));
-        const back = (z: Tensor) => ops.rotateRows(z, 1, { transposed: true });
-        const y = ops.mm(qx, ops.t(qw));
-        const dx = back(ops.mm(qe, qw));
-        const dw = back(ops.mm(ops.t(qe), qx));
+      for (const level of [1, 2, 3]) {
         onEachIsa((isa) => {
-          const got = halo(x, [w], [null], [dy], { level: 1, format });
-          const expected = [y, dx, dw];
-          for (const [i, one] of all(got).entries()) {
-            // Rounded once to bfloat16; sums in float32 before.
-            const exact = expected[i] as Tensor;
-            const gap = distance(one, exact) / largest(exact);
-            t.true(
-              gap < 2 ** -8 + 1e-5,
-              `${format} ${tokens}x${inputs}x${out} ${isa} ${i}: ${gap}`,
+          scope(() => {
+            const x = draw('x', [tokens, inputs], 'bfloat16');
+            const weights = outs.map((out, i) => draw(`w${i}`, [out, inputs], 'bfloat16'));
+            const seeds = outs.map((out, i) => draw(`dy${i}`, [tokens, out], 'bfloat16'));
+            const form = { level, format, block: 64 } as const;
+            const got = all(
+              halo(
+                x,
+                weights,
+                weights.map(() => null),
+                seeds,
+                form,
+              ),
             );
-          }
+            for (const [i, exact] of byCodes(x, weights, seeds, form).entries()) {
+              // Rounded once to bfloat16; sums in float32 before.
+              const gap = distance(got[i] as Tensor, exact) / largest(exact);
+              t.true(
+                gap < 2 ** -8 + 1e-5,
+                `${format} ${level} ${tokens}x${inputs}x${outs} ${isa} ${i}: ${gap}`,
+              );
+            }
+          });
         });
-      });
+      }
     }
   }
 });

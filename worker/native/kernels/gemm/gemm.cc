@@ -14,12 +14,14 @@
 #include <atomic>
 #include <cstdlib>
 #include <new>
+#include <numeric>
 
 namespace anneal::gemm {
 namespace {
 
 constexpr int64_t kPackedFloats = 3 << 19;
 constexpr int64_t kBlockRows = 96;
+constexpr int64_t kPieceFloats = 3 << 14; // of whole rows, beside the panels in the second cache
 constexpr size_t kKeptFloats = 2 << 20; // a larger piece of scratch is given back at once
 
 int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
@@ -227,7 +229,7 @@ void sum(const std::vector<Term> &terms, const Task &task, float *c, int64_t ldc
            b.stride);
       for (int64_t row = 0; row < task.rows; row += kBlockRows) {
         const Panels a = term.a->at(block, task.row + row, std::min(kBlockRows, task.rows - row));
-        t.multiply(depth, a, b, c + row * ldc, ldc, alpha, add);
+        t.multiply(depth, a, b, c + row * ldc, ldc, alpha * term.scale, add);
       }
     }
   }
@@ -236,7 +238,7 @@ void sum(const std::vector<Term> &terms, const Task &task, float *c, int64_t ldc
 } // namespace
 
 void multiply(const std::vector<Term> &terms, int64_t columns, const Output &out,
-              const Visit &visit) {
+              const Visit &visit, int64_t together) {
   const Table &t = terms[0].a->table();
   const int64_t rows = terms[0].a->rows();
   if (rows == 0 || columns == 0)
@@ -245,7 +247,7 @@ void multiply(const std::vector<Term> &terms, int64_t columns, const Output &out
   const int64_t strips = divide_up(columns, strip);
   const int64_t wanted = at::get_num_threads() == 1 ? 1 : 3 * at::get_num_threads();
   const int64_t cuts = std::clamp<int64_t>(divide_up(wanted, strips), 1, divide_up(rows, kBlockRows));
-  const int64_t range = round_up(divide_up(rows, cuts), t.rows);
+  const int64_t range = round_up(divide_up(rows, cuts), std::lcm(t.rows, together));
   each(strips * divide_up(rows, range), [&](int64_t number) {
     Task task{};
     task.row = number / strips * range;
@@ -263,6 +265,42 @@ void multiply(const std::vector<Term> &terms, int64_t columns, const Output &out
     const Scratch sums(static_cast<size_t>(task.rows * strip));
     sum(terms, task, sums.data(), strip, out.alpha, false);
     t.finish(sums.data(), strip, task.rows, task.columns, end);
+  });
+}
+
+void multiply_rows(const Matrix &a, const Matrix &b, float alpha, const Visit &visit) {
+  if (a.rows == 0 || b.columns == 0)
+    return;
+  const Table &t = table_for(a.storage);
+  const DepthBlocks blocks(t, a.columns);
+  const int64_t columns = b.columns, width = round_up(columns, t.columns);
+  const int a_bytes = t.bytes[static_cast<int>(a.storage)], b_bytes = t.bytes[static_cast<int>(b.storage)];
+  const Pack pack_a = t.pack_a[static_cast<int>(layout(!a.transposed))][static_cast<int>(a.storage)];
+  const Pack pack_b = t.pack_b[static_cast<int>(layout(b.transposed))][static_cast<int>(b.storage)];
+  const Scratch packed(static_cast<size_t>(panel_floats(t, width, a.columns, b_bytes)));
+  const auto panels = [&](int64_t block, int64_t column, int64_t count) {
+    const int64_t before = panel_floats(t, width, blocks.from(block), b_bytes);
+    const int64_t length = blocks.length(block), stride = panel_floats(t, t.columns, length, b_bytes);
+    return Panels{packed.data() + before + panel_floats(t, column, length, b_bytes), stride, count, b_bytes};
+  };
+  const int64_t strips = divide_up(columns, kStrip);
+  each(strips * blocks.count, [&](int64_t task) {
+    const int64_t block = task / strips, column = task % strips * kStrip;
+    const Panels to = panels(block, column, std::min(kStrip, columns - column));
+    pack_b(stored(b), column, to.count, blocks.from(block), blocks.length(block), const_cast<float *>(to.data), to.stride);
+  });
+  const int64_t range = round_up(std::clamp<int64_t>(kPieceFloats / columns, 1, kBlockRows), t.rows);
+  each(divide_up(a.rows, range), [&](int64_t task) {
+    const int64_t row = task * range, rows = std::min(range, a.rows - row);
+    const Scratch sums(static_cast<size_t>(rows * width));
+    const Scratch left(static_cast<size_t>(panel_floats(t, range, blocks.size, a_bytes)));
+    for (int64_t block = 0; block < blocks.count; block++) {
+      const int64_t length = blocks.length(block);
+      const Panels of_a{left.data(), panel_floats(t, t.rows, length, a_bytes), rows, a_bytes};
+      pack_a(stored(a), row, rows, blocks.from(block), length, left.data(), of_a.stride);
+      t.multiply(length, of_a, panels(block, 0, columns), sums.data(), width, alpha, block > 0);
+    }
+    visit({sums.data(), width, row, rows, 0, columns});
   });
 }
 

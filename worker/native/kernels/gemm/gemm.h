@@ -67,6 +67,7 @@ private:
 struct Term {
   const PackedRows *a;
   Matrix b; // depth x columns
+  float scale = 1;
 };
 
 struct Output {
@@ -91,9 +92,13 @@ struct Piece {
 constexpr int64_t kStrip = 96;
 using Visit = std::function<void(const Piece &)>;
 
-// Codes of 8 bits are multiplied with such codes alone. `visit` is for float32 outputs without bias or residual.
+// Codes of 8 bits are multiplied with such codes alone. `visit` is for float32 outputs without bias or residual; its pieces
+// have whole groups of `together` rows.
 void multiply(const std::vector<Term> &terms, int64_t columns, const Output &out,
-              const Visit &visit = nullptr);
+              const Visit &visit = nullptr, int64_t together = 1);
+
+// alpha A B in pieces of some rows and all columns, for what is done to whole rows: a piece is gone after its visit.
+void multiply_rows(const Matrix &a, const Matrix &b, float alpha, const Visit &visit);
 
 // How many rows to pack at a time, so that the packed rows stay in the last cache.
 int64_t row_block(int64_t rows, int64_t depth, const Table &t = table());

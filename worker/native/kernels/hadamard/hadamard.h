@@ -46,15 +46,24 @@ struct Job {
   int64_t block;         // of rotated tokens
   double factor;
   float inverse;  // codes are of y * inverse
+  // What `both` makes of x as it is: in_rows rows, as far apart as those of out; codes of x * plain_inverse.
+  void* plain_out;
+  float plain_inverse;
 };
 
-// Loops of an instruction set. Both return the bits of the largest magnitude for kLargest, which order as numbers do, and what
-// is not finite above all others.
+// The bits of the largest magnitude, which order as numbers do, and what is not finite above all others. For kLargest.
+struct Most {
+  uint32_t rotated, plain;
+};
+
+// Loops of an instruction set.
 struct Loops {
   // Rows [begin, end), rotated each; `buffer` has `outer` vectors behind a row.
-  uint32_t (*rows)(const Job& job, int64_t begin, int64_t end, void* buffer);
-  // Columns [begin, end) of a block of tokens; `buffer` has kPitchBytes a token.
-  uint32_t (*tokens)(const Job& job, int64_t number, int64_t begin, int64_t end, void* buffer);
+  Most (*rows)(const Job& job, int64_t begin, int64_t end, void* buffer);
+  // Columns [begin, end) of a block of tokens; `buffer` has kStripBytes a token. `out` may be `in`.
+  Most (*tokens)(const Job& job, int64_t number, int64_t begin, int64_t end, void* buffer);
+  // The same, and what becomes of tokens that are not rotated, in one reading. Null where no codes are made.
+  Most (*both)(const Job& job, int64_t number, int64_t begin, int64_t end, void* buffer);
 };
 namespace portable {
 const Loops& loops(rows::Element element, Sink sink);
@@ -66,9 +75,8 @@ namespace avx512 {
 const Loops& loops(rows::Element element, Sink sink);
 }
 
-constexpr int64_t kStripBytes = 128;
-// Of a token in the buffer: strips that lie 128 bytes apart would meet each other in the same lines of a cache.
-constexpr int64_t kPitchBytes = 192;
+// Of a token in the buffer.
+constexpr int64_t kStripBytes = 256;
 constexpr int64_t kVectorBytes = 64;
 
 }  // namespace anneal::hadamard

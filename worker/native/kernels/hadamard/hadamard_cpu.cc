@@ -14,6 +14,7 @@
 #include "../float8.h"
 #include "../isa.h"
 #include "hadamard_arguments.h"
+#include "rotate.h"
 
 namespace anneal::hadamard {
 
@@ -34,33 +35,36 @@ void raise(std::atomic<uint32_t>& most, uint32_t value) {
   }
 }
 
-// The bits of the largest magnitude, for Sink::kLargest.
-uint32_t run_rows(const Arguments& a, Sink sink) {
+int64_t row_bytes(const Job& job) { return (job.columns + 16) * 8 + job.outer * kVectorBytes; }
+
+Most run_rows(const Arguments& a, Sink sink) {
   const Job& job = a.job;
   const Loops& loops = ANNEAL_CHOOSE(loops)(a.element, sink);
-  const int64_t bytes = (job.columns + 16) * 8 + job.outer * kVectorBytes;
   std::atomic<uint32_t> most{0};
   at::parallel_for(0, job.out_rows, rows::grain(job.columns), [&](int64_t begin, int64_t end) {
-    raise(most, loops.rows(job, begin, end, buffer_of(bytes)));
+    raise(most, loops.rows(job, begin, end, buffer_of(row_bytes(job))).rotated);
   });
-  return most;
+  return {most, 0};
 }
 
-uint32_t run_tokens(const Arguments& a, Sink sink) {
-  const Job& job = a.job;
-  const Loops& loops = ANNEAL_CHOOSE(loops)(a.element, sink);
+using TokenLoop = decltype(Loops::tokens);
+
+Most run_tokens(const Job& job, TokenLoop loop) {
   const int64_t blocks = whole_blocks(job.out_rows, job.block), width = 64;
   const int64_t strips = (job.columns + width - 1) / width;
-  std::atomic<uint32_t> most{0};
+  std::atomic<uint32_t> most{0}, plain{0};
   at::parallel_for(0, blocks * strips, rows::grain(job.block * width), [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; ++task) {
       const int64_t from = task % strips * width;
-      raise(most, loops.tokens(job, task / strips, from, std::min(job.columns, from + width),
-                               buffer_of(job.block * kPitchBytes)));
+      const Most of_task = loop(job, task / strips, from, std::min(job.columns, from + width), buffer_of(job.block * kStripBytes));
+      raise(most, of_task.rotated);
+      raise(plain, of_task.plain);
     }
   });
-  return most;
+  return {most, plain};
 }
+
+Most run_tokens(const Arguments& a, Sink sink) { return run_tokens(a.job, ANNEAL_CHOOSE(loops)(a.element, sink).tokens); }
 
 Tensor rotate_rows(const Tensor& x, int64_t kind, bool transposed, std::optional<at::ScalarType> dtype) {
   const at::ScalarType type = wanted_type(x, dtype);
@@ -84,6 +88,10 @@ float scale_of(uint32_t largest, Format format) {
   return std::max(most, 1e-12f) / (format == kInt8 ? 127.0f : kLargestFloat8);
 }
 
+at::ScalarType code_type(Format format) { return format == kInt8 ? at::kChar : at::kFloat8_e4m3fn; }
+Sink code_sink(Format format) { return format == kInt8 ? Sink::kCode8 : Sink::kFloat8; }
+Tensor scale_like(const Tensor& x, float scale) { return at::full({}, scale, x.options().dtype(at::kFloat)); }
+
 std::tuple<Tensor, Tensor> quantize_rotated(const Tensor& given, int64_t format, int64_t kind, int64_t block) {
   check_format(given, format);
   const at::ScalarType wide = rows::arithmetic_of(given);
@@ -96,17 +104,65 @@ std::tuple<Tensor, Tensor> quantize_rotated(const Tensor& given, int64_t format,
   if (format == kExact) {
     give(a, wide);
     run(sink_of(wide));
-    return {a.out, at::full({}, 1.0, given.options().dtype(at::kFloat))};
+    return {a.out, scale_like(given, 1)};
   }
-  const Format f = static_cast<Format>(format);
-  const float scale = scale_of(run(Sink::kLargest), f);
+  const auto f = static_cast<Format>(format);
+  const float scale = scale_of(run(Sink::kLargest).rotated, f);
   a.job.inverse = 1 / scale;
-  give(a, f == kInt8 ? at::kChar : at::kFloat8_e4m3fn);
-  run(f == kInt8 ? Sink::kCode8 : Sink::kFloat8);
-  return {a.out, at::full({}, scale, given.options().dtype(at::kFloat))};
+  give(a, code_type(f));
+  run(code_sink(f));
+  return {a.out, scale_like(given, scale)};
 }
 
 }  // namespace
+
+RowsBack::RowsBack(int64_t columns, int64_t kind, at::ScalarType type)
+    : plan_(plan_of(columns, kind)), job_{}, loops_(ANNEAL_CHOOSE(loops)(rows::Element::kFloat32, sink_of(type))) {
+  job_.columns = columns;
+  job_.outer = plan_->outer;
+  job_.inner = plan_->inner;
+  job_.factor = plan_->factor;
+  job_.mixing = plan_->narrow_turned.empty() ? nullptr : plan_->narrow_turned.data();
+}
+
+void RowsBack::operator()(const float* x, int64_t ld, int64_t rows, void* out, int64_t out_ld) const {
+  Job job = job_;
+  job.in = x;
+  job.in_ld = ld;
+  job.in_rows = job.out_rows = rows;
+  job.out = out;
+  job.out_ld = out_ld;
+  loops_.rows(job, 0, rows, buffer_of(row_bytes(job)));
+}
+
+void rotate_tokens_here(float* x, int64_t ld, int64_t tokens, int64_t columns, int64_t block) {
+  Job job{};
+  job.in = job.out = x;
+  job.in_ld = job.out_ld = ld;
+  job.in_rows = job.out_rows = tokens;
+  job.columns = columns;
+  job.block = block;
+  job.factor = 1 / std::sqrt(static_cast<double>(block));
+  const Loops& loops = ANNEAL_CHOOSE(loops)(rows::Element::kFloat32, Sink::kFloat32);
+  for (int64_t number = 0; number < whole_blocks(tokens, block); ++number)
+    loops.tokens(job, number, 0, columns, buffer_of(block * kStripBytes));
+}
+
+BothQuantized quantize_both(const Tensor& x, int64_t format, int64_t block) {
+  check_format(x, format);
+  const auto f = static_cast<Format>(format);
+  Arguments a = token_arguments(x, block, whole_blocks(x.size(0), block) * block);
+  const auto run = [&](Sink sink) { return run_tokens(a.job, ANNEAL_CHOOSE(loops)(a.element, sink).both); };
+  const Most most = run(Sink::kLargest);
+  const float rotated = scale_of(most.rotated, f), plain = scale_of(most.plain, f);
+  a.job.inverse = 1 / rotated;
+  a.job.plain_inverse = 1 / plain;
+  give(a, code_type(f));
+  const Tensor as_it_is = at::empty(x.sizes(), a.out.options());
+  a.job.plain_out = as_it_is.mutable_data_ptr();
+  run(code_sink(f));
+  return {{as_it_is, scale_like(x, plain)}, {a.out, scale_like(x, rotated)}};
+}
 
 TORCH_LIBRARY_FRAGMENT(anneal, m) {
   for (const char* schema : kSchemas) m.def(schema);

@@ -15,7 +15,7 @@
 #include <tuple>
 #include <vector>
 
-#include "../hadamard/hadamard.h"
+#include "../hadamard/rotate.h"
 #include "products.h"
 
 namespace anneal::halo {
@@ -34,6 +34,8 @@ struct Settings {
   bool rotates() const { return level >= 1; }
   int64_t forward_kind() const { return rotates() ? kind : int64_t{hadamard::kNone}; }
   bool reuses() const { return reuse != 0 || !rotates(); }
+  // Of what backward takes from the forward, to be undone.
+  int64_t backward_kind() const { return rotates() && reuses() ? kind : int64_t{hadamard::kNone}; }
   bool tokens() const { return level >= 2; }
 };
 
@@ -49,16 +51,18 @@ Codes quantize(const Tensor& x, int64_t format, int64_t kind, int64_t block) {
   return {values, scale};
 }
 
-Tensor rotate_rows_back(const Tensor& x, int64_t kind, at::ScalarType type) {
-  static const auto op =
-      operation<Tensor(const Tensor&, int64_t, bool, std::optional<at::ScalarType>)>("anneal::rotate_rows");
-  return op.call(x, kind, true, type);
-}
-
-Tensor rotate_tokens_back(const Tensor& x, int64_t block, int64_t rows) {
-  static const auto op =
-      operation<Tensor(const Tensor&, int64_t, int64_t, std::optional<at::ScalarType>)>("anneal::rotate_tokens");
-  return op.call(x, block, rows, std::nullopt);
+struct Errors {
+  Codes plain, mixed;
+};
+Errors quantize_errors(const Tensor& dy, int64_t format, bool plain, bool mixed, int64_t block) {
+  if (plain && mixed && dy.is_cpu() && format != hadamard::kExact) {
+    const auto [as_it_is, rotated] = hadamard::quantize_both(dy, format, block);
+    return {{as_it_is.codes, as_it_is.scale}, {rotated.codes, rotated.scale}};
+  }
+  Errors errors;
+  if (plain) errors.plain = quantize(dy, format, hadamard::kNone, 0);
+  if (mixed) errors.mixed = quantize(dy, format, hadamard::kNone, block);
+  return errors;
 }
 
 Tensor flat(const Tensor& t) {
@@ -73,10 +77,6 @@ Tensor like(const Tensor& rows, const Tensor& shape) {
 
 at::ScalarType wide_type(const Tensor& t) { return t.scalar_type() == at::kDouble ? at::kDouble : at::kFloat; }
 
-Tensor room(int64_t rows, int64_t columns, const Tensor& options, at::ScalarType type) {
-  return at::empty({rows, columns}, options.options().dtype(type));
-}
-
 // Tokens that are mixed together.
 int64_t token_block(int64_t tokens, int64_t most) {
   constexpr uint64_t kFewest = 32, kFilled = 256;
@@ -86,42 +86,26 @@ int64_t token_block(int64_t tokens, int64_t most) {
   return static_cast<int64_t>(std::min(wanted, static_cast<uint64_t>(most)));
 }
 
-std::vector<Tensor> forward(const Settings& s, const Codes& x, const std::vector<Codes>& weights,
-                            const std::vector<Tensor>& biases, const Tensor& shape) {
-  std::vector<Tensor> ys;
-  for (int64_t i = 0; i < s.members; ++i) {
-    const Tensor y = room(x.values.size(0), weights[i].values.size(0), shape, shape.scalar_type());
-    product(x, turned(weights[i]), y, biases[i], false);
-    ys.push_back(like(y, shape));
-  }
+std::vector<Tensor> forward(const Codes& x, const std::vector<Codes>& weights, const std::vector<Tensor>& biases,
+                            const Tensor& shape) {
+  std::vector<Tensor> rows, ys;
+  for (const Codes& weight : weights) rows.push_back(at::empty({x.values.size(0), weight.values.size(0)}, shape.options()));
+  outputs(x, weights, biases, rows);
+  for (const Tensor& y : rows) ys.push_back(like(y, shape));
   return ys;
 }
 
-// dx in the type of dy, from its sum over the layers.
-Tensor input_gradient(const Settings& s, const std::vector<Codes>& errors, const std::vector<Codes>& weights,
-                      int64_t tokens, const Tensor& dy) {
-  const auto first = std::find_if(errors.begin(), errors.end(), [](const Codes& c) { return c.values.defined(); });
-  const int64_t inputs = weights[0].values.size(1);
-  const bool right = s.rotates() && s.reuses();
-  const auto type = s.tokens() || right || s.members > 1 ? wide_type(dy) : dy.scalar_type();
-  Tensor sum = room(first->values.size(0), inputs, dy, type);
-  bool add = false;
+// Of those layers whose output has been used.
+Tensor gradient_of_input(const Settings& s, const std::vector<Codes>& errors, const std::vector<Codes>& weights, int64_t tokens,
+                         const Tensor& dy) {
+  std::vector<Codes> used, beside;
   for (int64_t i = 0; i < s.members; ++i) {
     if (!errors[i].values.defined()) continue;
-    product(errors[i], weights[i], sum, Tensor(), add);
-    add = true;
+    used.push_back(errors[i]);
+    beside.push_back(weights[i]);
   }
-  if (s.tokens()) sum = rotate_tokens_back(sum, token_block(tokens, s.block), tokens);
-  if (right) return rotate_rows_back(sum, s.kind, dy.scalar_type());
-  return sum.to(dy.scalar_type());
-}
-
-Tensor weight_gradient(const Settings& s, const Codes& error, const Codes& x, at::ScalarType type) {
-  const bool right = s.rotates() && s.reuses();
-  const auto wide = right ? wide_type(error.values) : type;
-  const Tensor g = room(error.values.size(1), x.values.size(1), x.scale, wide);
-  product(turned(error), x, g, Tensor(), false);
-  return right ? rotate_rows_back(g, s.kind, type) : g;
+  const int64_t block = s.tokens() ? token_block(tokens, s.block) : 0;
+  return like(input_gradient(used, beside, tokens, block, s.backward_kind(), dy.scalar_type(), wide_type(dy)), dy);
 }
 
 Tensor undefined_or(bool wanted, const Tensor& t) { return wanted ? t : Tensor(); }
@@ -143,7 +127,7 @@ struct GroupFunction : torch::autograd::Function<GroupFunction> {
     for (size_t i = 1 + 3 * s.members; i < inputs.size(); ++i) into_biases.push_back(inputs[i].requires_grad());
     const Tensor rows = flat(x);
     const Codes codes = quantize(rows, s.format, s.forward_kind(), 0);
-    auto ys = halo::forward(s, codes, codes_of(s, inputs), biases_of(s, inputs, biased), x);
+    auto ys = halo::forward(codes, codes_of(s, inputs), biases_of(s, inputs, biased), x);
     Codes of_g = codes;
     if (any && s.level == 3) of_g = quantize(rows, s.format, s.kind, token_block(rows.size(0), s.block));
     const bool quantized = any && s.reuses(), plain = any && !s.reuses();
@@ -193,16 +177,15 @@ struct GroupFunction : torch::autograd::Function<GroupFunction> {
       tokens = dy.size(0);
       const int64_t block = token_block(tokens, s.block);
       // What G and E take of an error is the same at levels 0, 1 and 3.
-      Codes plain, mixed;
-      if (s.level <= 1 || (s.level == 2 && into_weights[i])) plain = quantize(dy, s.format, hadamard::kNone, 0);
-      if (s.level == 3 || (s.level == 2 && into_x)) mixed = quantize(dy, s.format, hadamard::kNone, block);
+      const auto [plain, mixed] = quantize_errors(dy, s.format, s.level <= 1 || (s.level == 2 && into_weights[i]),
+                                                  s.level == 3 || (s.level == 2 && into_x), block);
       errors[i] = s.tokens() ? mixed : plain;
       if (into_weights[i])
-        out[1 + i] = weight_gradient(s, s.level == 3 ? mixed : plain, x, static_cast<at::ScalarType>(types[i]));
+        out[1 + i] = weight_gradient(s.level == 3 ? mixed : plain, x, s.backward_kind(), static_cast<at::ScalarType>(types[i]));
       if (has_bias && into_biases[at])
         out[1 + 3 * s.members + at] = dy.sum(0, false, static_cast<at::ScalarType>(types[i]));
     }
-    if (into_x) out[0] = like(input_gradient(s, errors, weights, tokens, *used), *used);
+    if (into_x) out[0] = gradient_of_input(s, errors, weights, tokens, *used);
     return out;
   }
 
@@ -259,7 +242,7 @@ std::vector<Tensor> group(const Tensor& x, at::TensorList weights, at::TensorLis
   if (taped) return GroupFunction::apply(at::TensorList(inputs), std::vector<int64_t>{level, format, reuse, kind, block, s.members}, biased);
   const at::AutoDispatchBelowADInplaceOrView below;
   const Codes of_x = quantize(flat(x), format, s.forward_kind(), 0);
-  return forward(s, of_x, GroupFunction::codes_of(s, inputs), GroupFunction::biases_of(s, inputs, biased), x);
+  return forward(of_x, GroupFunction::codes_of(s, inputs), GroupFunction::biases_of(s, inputs, biased), x);
 }
 
 }  // namespace

@@ -1,7 +1,10 @@
-// Products of quantized matrices.
+// Products of quantized matrices, and of groups of layers that read one input. On the CPU what follows a product is done while its
+// pieces are in a cache, but for float64; elsewhere it follows as an operator of its own.
 #pragma once
 
 #include <ATen/core/Tensor.h>
+
+#include <vector>
 
 namespace anneal::halo {
 
@@ -14,7 +17,18 @@ struct Codes {
 
 inline Codes turned(const Codes& c) { return {c.values, c.scale, !c.turned}; }
 
-// out = a b (+ bias), or out += a b. out is float32 or bfloat16; float64 for exact float64. += is for float32 and float64.
-void product(const Codes& a, const Codes& b, const at::Tensor& out, const at::Tensor& bias, bool add);
+at::Tensor rotate_rows_back(const at::Tensor& x, int64_t kind, at::ScalarType type);
+
+// ys[i] = x weights[i]^T + biases[i]; a bias may be undefined.
+void outputs(const Codes& x, const std::vector<Codes>& weights, const std::vector<at::Tensor>& biases,
+             const std::vector<at::Tensor>& ys);
+
+// The first `tokens` rows of B (sum over i of errors[i] weights[i]) H^T in `type`; no B where block is 0, no H where kind is. `wide`:
+// what is summed in before rotations.
+at::Tensor input_gradient(const std::vector<Codes>& errors, const std::vector<Codes>& weights, int64_t tokens, int64_t block,
+                          int64_t kind, at::ScalarType type, at::ScalarType wide);
+
+// [error^T x] H^T in `type`.
+at::Tensor weight_gradient(const Codes& error, const Codes& x, int64_t kind, at::ScalarType type);
 
 }  // namespace anneal::halo
