@@ -26,3 +26,18 @@ for dir in /sys/fs/cgroup/anneal /sys/fs/cgroup/*/anneal; do
   [[ -d $dir ]] && find "$dir" -depth -type d -exec rmdir {} + 2> /dev/null
 done
 rm -rf --one-file-system "$CLUSTER_RUN" "$CLUSTER_STATE"
+
+# What programs put where no setting reaches: results of CNI for our network, links to logs that are gone, sockets on which nobody listens.
+for file in /var/lib/cni/results/anneal-*-eth0; do
+  [[ -f $file ]] || continue
+  id=${file##*/anneal-} id=${id%-eth0}
+  rm -f "$file" "/var/lib/cni/results/cni-loopback-$id-lo"
+done
+find /var/log/containers -lname "$CLUSTER_STATE/*" -delete 2> /dev/null
+for socket in /run/containerd/s/* /var/lib/kubelet/device-plugins/kubelet.sock; do
+  [[ ! -S $socket ]] || grep -qF " $socket" /proc/net/unix || rm -f "$socket"
+done
+for dir in /var/lib/cni/results /var/lib/cni /var/log/containers /run/containerd/s /run/containerd /var/lib/kubelet/device-plugins /var/lib/kubelet /run/netns; do
+  rmdir "$dir" 2> /dev/null
+done
+true

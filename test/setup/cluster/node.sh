@@ -31,6 +31,8 @@ root = "$dir/containerd"
 state = "$run/containerd"
 [grpc]
 address = "$run/containerd.sock"
+[plugins."io.containerd.nri.v1.nri"]
+disable = true
 [plugins."io.containerd.cri.v1.images".pinned_images]
 sandbox = "localhost/pause:1"
 [plugins."io.containerd.cri.v1.runtime"]

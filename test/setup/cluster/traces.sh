@@ -17,6 +17,7 @@ each route ip route show table all type unicast
 each 'firewall rule' bash -c 'iptables-save | grep "^-A"; ip6tables-save | grep "^-A"; nft list tables; ipset list -name'
 each 'control group' find /sys/fs/cgroup -type d -path '*anneal*'
 each folder ls -d /var/lib/anneal-cluster /run/anneal-cluster
+each file find /var/lib/cni /var/log/containers /run/containerd/s /run/nri /var/lib/kubelet/device-plugins ! -type d
 each 'forwarding of packets:' cat /proc/sys/net/ipv4/ip_forward
 for variables in $(grep -lzxsF "$1" /proc/[0-9]*/environ 2> /dev/null); do
   process=${variables%/environ}
