@@ -14,6 +14,7 @@ import { seconds } from '../../cli/setup/steps.ts';
 import { inWords } from '../report/in-words.ts';
 import { runAva } from '../report/run-ava.ts';
 import { add, closingLine, exitCodeOf, nothing, type Tally } from '../report/tally.ts';
+import { givenCluster } from './cluster/cluster.ts';
 import { runOnCluster } from './cluster/on-cluster.ts';
 import { whyNoCluster } from './cluster/probe.ts';
 import { runGates } from './gates.ts';
@@ -53,6 +54,8 @@ print(closingLine(tally));
 
 async function runAll(setup: Setup): Promise<void> {
   const groups = chooseGroups(mode, names);
+  // Before any group runs, and not an hour later.
+  givenCluster(setup);
   // Beside the first group, which leaves a core idle while it starts and ends.
   await Promise.all([names.length === 0 && checkSources(setup), runGroups(setup, groups)]);
 }

@@ -2,10 +2,11 @@
  * The cluster of the tests: one that a person names with ANNEAL_TEST_KUBECONFIG, or one of our own
  * that is started for the run and gone after it. Test files find it through these variables.
  */
+import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import type { Setup } from '../../../cli/setup/setup.ts';
-import { TerminalError } from '../../../crds/errors.ts';
+import { TerminalError, UserError } from '../../../crds/errors.ts';
 import { keepAsItIs } from './foreign.ts';
 import { ensurePrograms } from './programs.ts';
 
@@ -38,9 +39,18 @@ export async function startCluster(setup: Setup): Promise<StartedCluster> {
   };
 }
 
-/** Kubeconfig of a cluster that a person named. */
+/** Kubeconfig of a cluster that a person named. Throws a UserError where it cannot be read. */
 export function givenCluster({ machine }: Setup): string | undefined {
-  return machine.env[clusterVariables.kubeconfig] || undefined;
+  const path = machine.env[clusterVariables.kubeconfig] || undefined;
+  if (path === undefined) return undefined;
+  try {
+    accessSync(path, constants.R_OK);
+  } catch (cause) {
+    const message = `${clusterVariables.kubeconfig} is ${path}; it must be a kubeconfig that can be read`;
+    const hint = 'name another file, or unset it: then a cluster is started';
+    throw new UserError({ code: 'E_USAGE', message, hint, cause });
+  }
+  return path;
 }
 
 /** One that was interrupted, or did not come up, leaves nothing. */
