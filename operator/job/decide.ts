@@ -12,7 +12,7 @@ import { countTime, deadline } from './deadline.ts';
 import type { Call, Decision, Opinion, Plight } from './decision.ts';
 import { expire } from './expiry.ts';
 import type { Facts } from './facts.ts';
-import { failures } from './failure.ts';
+import { failedResult, failures } from './failure.ts';
 import { finalise } from './finalise.ts';
 import { schedulingDeadline } from './gang.ts';
 import { initialize } from './initialize.ts';
@@ -34,6 +34,7 @@ const policies: readonly ((view: View) => Opinion)[] = [
   leaveNamespace,
   validate,
   publish,
+  failedResult,
   deadline,
   suspend,
   initialize,

@@ -1,4 +1,4 @@
-// Finds what went wrong with the workers: a result on the bus, a Job that failed, pods that ended badly, members of the world whose pods are
+// Finds what went wrong with the workers: a failure that they recorded, a Job that failed, pods that ended badly, members of the world whose pods are
 // gone. What each costs is the business of incident.ts.
 import { Exit, isFailureCode } from '../../crds/failures.ts';
 import { none, type Opinion } from './decision.ts';
@@ -9,17 +9,23 @@ import { openGeneration, restartsOf } from './restarts.ts';
 import { fail } from './settle.ts';
 import { currentWorkers, epochOf, podsOf, presentBus, stateOf, type View } from './view.ts';
 
+/**
+ * The workers agreed that the job has failed. It counts whatever the operator is about: they may have said it while they were being stopped, and
+ * those of another epoch would find it in the record and end at once, for ever.
+ */
+export function failedResult(view: View): Opinion {
+  const { epoch, result } = presentBus(view.facts)?.state ?? {};
+  if (result?.type !== 'Failed') return none;
+  const { code, message, index, step, exitCode } = result;
+  return fail(view, {
+    code: isFailureCode(code) ? code : 'E_INTERNAL',
+    ...{ message, index, step, exitCode },
+    node: nodeOf(view, epoch, index),
+  });
+}
+
 export function failures(view: View): Opinion {
   const workers = currentWorkers(view);
-  const result = stateOf(view)?.result;
-  if (result?.type === 'Failed') {
-    const { code, message, index, step, exitCode } = result;
-    return fail(view, {
-      code: isFailureCode(code) ? code : 'E_INTERNAL',
-      ...{ message, index, step, exitCode },
-      node: nodeOf(view, index),
-    });
-  }
   if (workers === undefined) return none;
   if (workers.outcome?.type === 'Failed') return jobFailed(view, workers);
   const pod = latest(newlyFailed(view, workers));
@@ -29,8 +35,8 @@ export function failures(view: View): Opinion {
 }
 
 /** Where the worker of this index runs, or ran last: a record of the workers does not tell. */
-function nodeOf(view: View, index: number | undefined): string | undefined {
-  const pods = podsOf(view, 'worker', epochOf(view)).filter((pod) => pod.index === index);
+function nodeOf(view: View, epoch = epochOf(view), index?: number): string | undefined {
+  const pods = podsOf(view, 'worker', epoch).filter((pod) => pod.index === index);
   return pods.toSorted((a, b) => b.createdAt - a.createdAt)[0]?.node;
 }
 

@@ -129,6 +129,21 @@ test('a result on the bus is enough: pods and their Job may still be ending', (t
   t.is(is('Running'), 'False/FinishedEarly');
 });
 
+test('a failure that the workers recorded while they were being stopped ends the job', (t) => {
+  const result = {
+    type: 'Failed',
+    code: 'E_NO_PROGRESS',
+    reason: 'NoProgress',
+    message: 'm',
+  } as const;
+  const bus = aBus({ state: aState({ result, epoch: 1 }) });
+  const suspended = decided(training({ bus, spec: { suspend: true } }));
+  t.is(suspended.is('Failed'), 'True/NoProgress');
+  const resumed = decided(someFacts({ bus, status: trainingStatus({ workerEpoch: 2 }) }));
+  t.is(resumed.is('Failed'), 'True/NoProgress', 'its next workers would end at once, for ever');
+  t.false(resumed.words.some((word) => word.startsWith('Create Job')));
+});
+
 test('training that ended well stays so when pods, Job and bus are gone', (t) => {
   const facts = someFacts({
     status: trainingStatus({
