@@ -46,11 +46,15 @@ export function givenCluster({ machine }: Setup): string | undefined {
   try {
     accessSync(path, constants.R_OK);
   } catch (cause) {
-    const message = `${clusterVariables.kubeconfig} is ${path}; it must be a kubeconfig that can be read`;
-    const hint = 'name another file, or unset it: then a cluster is started';
-    throw new UserError({ code: 'E_USAGE', message, hint, cause });
+    throw unreadable(path, cause);
   }
   return path;
+}
+
+function unreadable(path: string, cause: unknown): UserError {
+  const message = `${clusterVariables.kubeconfig} is ${path}; it must be a kubeconfig that can be read`;
+  const hint = 'name another file, or unset it: then a cluster is started';
+  return new UserError({ code: 'E_USAGE', message, hint, cause });
 }
 
 /** One that was interrupted, or did not come up, leaves nothing. */
