@@ -176,6 +176,7 @@ test('products are those of the codes, each format, level, size and instruction 
       [160, 40, [1000]],
       [320, 96, [48, 16, 16]],
       [130, 1100, [33]],
+      [1100, 576, [576, 192, 192]],
     ] as const) {
       for (const level of [1, 2, 3]) {
         onEachIsa((isa) => {
