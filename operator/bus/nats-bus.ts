@@ -48,6 +48,13 @@ interface Connected {
   readonly state: Bucket;
 }
 
+/** What the workers of a job told last; the bus keeps none of it for who comes later. */
+interface Heard extends Pick<PresentBus, 'unsaved' | 'straggling'> {
+  readonly progress?: BusProgress;
+}
+
+type PresentBus = Extract<BusFacts, { type: 'Present' }>;
+
 const nothingTold: BusProgress = { step: undefined, evaluation: undefined, stage: undefined };
 const pauses: BackoffSettings = { firstMs: 500, longestMs: 30_000, jitter: 0.5 };
 
@@ -55,9 +62,8 @@ export class NatsBus implements JobBus {
   readonly #options: BusOptions;
   readonly #facts: NatsBusFacts;
   readonly #records = new Records();
-  readonly #progress = new Map<string, BusProgress>();
-  readonly #unsaved = new Map<string, { readonly step: number; readonly message: string }>();
-  readonly #straggling = new Map<string, { readonly heardAt: number; readonly message: string }>();
+  /** By job. */
+  readonly #heard = new Map<string, Heard>();
   readonly #listeners = new Set<(job: JobOnBus | undefined) => void>();
   #connected: Connected | undefined;
   /** Nothing is known until the first watch has told everything. */
@@ -151,13 +157,13 @@ export class NatsBus implements JobBus {
       desired: this.#records.get(keys.desired(job), desiredRecord),
       members: this.#records.numbered(job, `member.${generation}`, memberRecord),
       acks: this.#records.numbered(job, `ack.${generation}`, ackRecord),
-      unsaved: this.#unsaved.get(`${job.namespace}.${job.uid}`),
-      straggling: this.#straggling.get(`${job.namespace}.${job.uid}`),
+      unsaved: this.#heardOf(job).unsaved,
+      straggling: this.#heardOf(job).straggling,
     };
   }
 
-  progress({ namespace, uid }: JobOnBus): BusProgress | undefined {
-    return this.#progress.get(`${namespace}.${uid}`);
+  progress(job: JobOnBus): BusProgress | undefined {
+    return this.#heardOf(job).progress;
   }
 
   subscribe(listener: (job: JobOnBus | undefined) => void): Disposable {
@@ -209,9 +215,15 @@ export class NatsBus implements JobBus {
       await unlessAborted(bus.purge(name, subjects.all(job)), signal);
     }
     this.#records.remove(job);
-    this.#progress.delete(`${job.namespace}.${job.uid}`);
-    this.#unsaved.delete(`${job.namespace}.${job.uid}`);
-    this.#straggling.delete(`${job.namespace}.${job.uid}`);
+    this.#heard.delete(heardKey(job));
+  }
+
+  #heardOf(job: JobOnBus): Heard {
+    return this.#heard.get(heardKey(job)) ?? {};
+  }
+
+  #take(job: JobOnBus, change: Heard): void {
+    this.#heard.set(heardKey(job), { ...this.#heardOf(job), ...change });
   }
 
   #require(): Connected {
@@ -226,32 +238,39 @@ export class NatsBus implements JobBus {
     const job = parseSubject(subject);
     const message = telemetry.safeParse(value).data;
     if (job === undefined || message === undefined) return;
-    const key = `${job.namespace}.${job.uid}`;
-    const { type } = message;
-    if (type === 'warning' && this.#takeWarning(key, message)) {
-      this.#tell({ namespace: job.namespace, uid: job.uid });
+    switch (message.type) {
+      case 'step':
+      case 'evaluation':
+      case 'stage': {
+        const before = this.#heardOf(job).progress ?? nothingTold;
+        this.#take(job, { progress: { ...before, [message.type]: message } });
+        return;
+      }
+      case 'plan':
+        // Another world trains: its pace is its own.
+        this.#take(job, { straggling: undefined });
+        return;
+      case 'warning':
+        this.#hearWarning({ namespace: job.namespace, uid: job.uid }, message);
+        return;
     }
-    // Another world trains: its pace is its own.
-    if (type === 'plan') this.#straggling.delete(key);
-    if (type !== 'step' && type !== 'evaluation' && type !== 'stage') return;
-    const before = this.#progress.get(key) ?? nothingTold;
-    this.#progress.set(key, { ...before, [type]: message });
   }
 
-  /** Whether a decision may depend on it. */
-  #takeWarning(key: string, { reason, message, step = 0 }: TelemetryOf<'warning'>): boolean {
+  #hearWarning(job: JobOnBus, { reason, message, step = 0 }: TelemetryOf<'warning'>): void {
     switch (reason) {
       case warningReason.storageFull:
-        this.#unsaved.set(key, { step, message });
-        return true;
+        this.#take(job, { unsaved: { step, message } });
+        break;
       case warningReason.straggler:
-        this.#straggling.set(key, { heardAt: this.#facts.clock.now(), message });
-        return true;
+        this.#take(job, { straggling: { heardAt: this.#facts.clock.now(), message } });
+        break;
       case warningReason.inStep:
-        return this.#straggling.delete(key);
+        this.#take(job, { straggling: undefined });
+        break;
       default:
-        return false;
+        return;
     }
+    this.#tell(job);
   }
 
   #tell(job: JobOnBus | undefined): void {
@@ -270,4 +289,8 @@ async function unlessAborted<T>(answer: Promise<T>, signal: AbortSignal): Promis
   } finally {
     signal.removeEventListener('abort', stop);
   }
+}
+
+function heardKey({ namespace, uid }: JobOnBus): string {
+  return `${namespace}.${uid}`;
 }

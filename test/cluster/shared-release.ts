@@ -1,14 +1,14 @@
 // One release of the images of this checkout for many jobs: installing it takes as long as a small job. Each job has a namespace of its own, and two are
 // at work at a time, so that the machine has something to do while the pods of one come and go.
 import type { ExecutionContext } from 'ava';
+import { gate } from '../../worker/prepare/gate.ts';
 import { aNamespace, type Closing, installCrd } from './access.ts';
 import { installAnneal, loadImages } from './installed.ts';
-import { Turns } from './turns.ts';
 
 type Body = (t: ExecutionContext, namespace: string) => Promise<void>;
 
 export class SharedRelease {
-  readonly #turns = new Turns(2);
+  readonly #twoAtOnce = gate(2);
   readonly #namespaces: string[] = [];
   #wanted = 0;
   #namespace = '';
@@ -21,11 +21,11 @@ export class SharedRelease {
   /** A test that gets a namespace when it is its turn; to be called before the release is installed. */
   turn(body: Body): (t: ExecutionContext) => Promise<void> {
     this.#wanted += 1;
-    return async (t) => {
-      using _ = await this.#turns.next();
-      t.timeout(900_000);
-      await body(t, this.#next());
-    };
+    return (t) =>
+      this.#twoAtOnce(async () => {
+        t.timeout(900_000);
+        await body(t, this.#next());
+      });
   }
 
   /** In charge of a namespace for each turn. */

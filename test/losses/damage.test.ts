@@ -1,6 +1,6 @@
 // What is written down is lost or spoiled under jobs of two workers on the real cluster, their numbers stay not finite, or the kernel kills for memory. They
 // go on from what is left, to the bits of two local workers; where nothing is left, status says what it was, in the words of the worker.
-import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { readdirSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { is, type JobStatus, messageOf } from '../cluster/a-job.ts';
@@ -11,6 +11,7 @@ import { test } from '../cluster/our-cluster.ts';
 import { processIdsOf, signalPod } from '../cluster/pod-processes.ts';
 import { aJobOfSeveral, type JobOfSeveral } from '../cluster/several.ts';
 import { SharedRelease } from '../cluster/shared-release.ts';
+import { damages } from '../doubles/damaged-checkpoint.ts';
 import { eventually } from '../doubles/eventually.ts';
 import { emptyDisk, fillDisk } from '../doubles/small-disk.ts';
 import { memoryOfContainer } from '../doubles/taken-memory.ts';
@@ -120,30 +121,6 @@ test(
     t.is((await statusOf(namespace, 'toy')).restarts?.counted, 1);
   }),
 );
-
-interface Damage {
-  readonly what: string;
-  readonly spoil: (folder: string) => void;
-  readonly words: RegExp;
-}
-
-const damages: readonly Damage[] = [
-  {
-    what: 'a byte of the second shard is another',
-    spoil: (folder) => {
-      const path = join(folder, 'shard-1.safetensors');
-      const bytes = readFileSync(path);
-      bytes.writeUInt8(bytes.readUInt8(bytes.length - 5) ^ 1, bytes.length - 5);
-      writeFileSync(path, bytes);
-    },
-    words: /shard-1\.safetensors has another SHA-256 than its manifest says/,
-  },
-  {
-    what: 'the manifest is torn',
-    spoil: (folder) => truncateSync(join(folder, 'manifest.json'), 200),
-    words: /manifest\.json is not JSON; the file was cut off or overwritten/,
-  },
-];
 
 /** Saves often, keeps many, and has nothing in memory to go on from. */
 const saving = {

@@ -1,8 +1,9 @@
 // What is written down is lost or spoiled under the workers of one job: a volume without room, checkpoints that are not whole any more, a bus that
 // comes back empty. They go on from what is left, and where nothing is, the records say why.
-import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { readdirSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { damages } from '../doubles/damaged-checkpoint.ts';
 import type { JobWorld } from '../doubles/job-world.ts';
 import { emptyDisk, fillDisk } from '../doubles/small-disk.ts';
 import { aWorld, beganAfter, endsWell, linesOf } from './a-world.ts';
@@ -97,30 +98,6 @@ async function endsBadly(
 
 const failureOf = ({ result }: Awaited<ReturnType<JobWorld['state']>>) =>
   result?.type === 'Failed' ? result.message : '';
-
-interface Damage {
-  readonly what: string;
-  readonly spoil: (folder: string) => void;
-  readonly words: RegExp;
-}
-
-const damages: readonly Damage[] = [
-  {
-    what: 'a byte of the second shard is another',
-    spoil: (folder) => {
-      const path = join(folder, 'shard-1.safetensors');
-      const bytes = readFileSync(path);
-      bytes.writeUInt8(bytes.readUInt8(bytes.length - 5) ^ 1, bytes.length - 5);
-      writeFileSync(path, bytes);
-    },
-    words: /shard-1\.safetensors has another SHA-256 than its manifest says/,
-  },
-  {
-    what: 'the manifest is torn',
-    spoil: (folder) => truncateSync(join(folder, 'manifest.json'), 200),
-    words: /manifest\.json is not JSON; the file was cut off or overwritten/,
-  },
-];
 
 /** Saves often, keeps many, and has nothing in memory to go on from. */
 const saved = {

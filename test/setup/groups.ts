@@ -64,7 +64,7 @@ export const testGroups: readonly TestGroup[] = [
     needs: ['native', 'demo', 'images', 'kueue'],
     onCluster: true,
     heldBack:
-      'each of its files was seen passing on the present code, two or more at a time on a busy machine; two whole runs in a row are owed; name it to run it',
+      'each of its files was seen passing, two or more at a time on a busy machine, and the group not yet whole; two whole runs in a row are owed; name it to run it',
   },
   // Pods, nodes and parts of the control plane of the cluster are lost under jobs of several workers, one after the other.
   {
@@ -74,7 +74,7 @@ export const testGroups: readonly TestGroup[] = [
     needs: ['native', 'images'],
     onCluster: true,
     heldBack:
-      'its rows of damage were seen on the present code, each of the other files passing by itself some commits ago; a whole run is owed; name it to run it',
+      'its rows of damage were seen, and each of the other files passing by itself some commits before; a whole run is owed; name it to run it',
   },
   {
     name: 'gpu',

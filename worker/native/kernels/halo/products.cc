@@ -92,12 +92,14 @@ void outputs(const Codes& x, const std::vector<Codes>& weights, const std::vecto
              const std::vector<Tensor>& ys) {
   std::vector<Tensor> kept;
   for (const Tensor& bias : biases) kept.push_back(bias.defined() ? bias.contiguous() : bias);
-  for (size_t i = 0; i < ys.size() && !ours(x); ++i) {
-    Tensor y = plain_product(x, turned(weights[i]));
-    if (kept[i].defined()) y.add_(kept[i]);
-    ys[i].copy_(y);
+  if (!ours(x)) {
+    for (size_t i = 0; i < ys.size(); ++i) {
+      Tensor y = plain_product(x, turned(weights[i]));
+      if (kept[i].defined()) y.add_(kept[i]);
+      ys[i].copy_(y);
+    }
+    return;
   }
-  if (!ours(x)) return;
   const gemm::Matrix rows = matrix_of(x);
   if (rows.rows <= gemm::kFewRows) {
     for (size_t i = 0; i < ys.size(); ++i) {
