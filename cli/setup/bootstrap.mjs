@@ -12,6 +12,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const packagesBytes = 900e6;
+const shellMs = 500;
 
 await main(process.argv.slice(2));
 
@@ -113,6 +114,7 @@ function node24() {
 
 /** Warm, npm itself has put Node 24 first on the PATH, and nothing needs to be started. */
 async function goOn(entry, rest) {
+  if (process.env.npm_lifecycle_event !== undefined) endWithShell();
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major === 24 && minor >= 12) {
     process.argv = [process.execPath, entry, ...rest];
@@ -131,6 +133,17 @@ async function goOn(entry, rest) {
   child.on('exit', (code, signal) => {
     process.exitCode = code ?? 128 + constants.signals[signal];
   });
+}
+
+/** The shell of npm dies of the signal that npm got and tells nobody; what it started would go on alone. */
+function endWithShell() {
+  const shell = process.ppid;
+  const looking = setInterval(() => {
+    if (process.ppid === shell) return;
+    clearInterval(looking);
+    process.kill(process.pid, 'SIGTERM');
+  }, shellMs);
+  looking.unref();
 }
 
 function refuse({ message, hint }) {

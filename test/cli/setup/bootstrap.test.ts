@@ -84,3 +84,23 @@ test('a package of another version than the lock file says is installed again', 
   t.is(exitCode, 5);
   t.regex(stderr, /npm is not on the PATH/);
 });
+
+test('when the shell of npm is gone, what it started is asked to end', async (t) => {
+  const { root } = await bootstrap(t, '0', { packages: {} });
+  await mkdir(join(root, 'node_modules/node/bin'), { recursive: true });
+  await writeFile(join(root, 'node_modules/node/bin/node'), '');
+  await writeFile(join(root, 'node_modules/.package-lock.json'), '{"packages":{}}');
+  const entry = `const alive = setInterval(() => {}, 1000);
+    process.on('SIGTERM', () => { clearInterval(alive); console.log('asked to end'); });
+    console.log('started');`;
+  await writeFile(join(root, 'entry.ts'), entry);
+  const command = `"${process.execPath}" cli/setup/bootstrap.mjs entry.ts; true`;
+  const env = { npm_lifecycle_event: 'test', NODE_OPTIONS: '' };
+  const shell = execa('sh', ['-c', command], { cwd: root, env, reject: false });
+  let said = '';
+  for await (const chunk of shell.stdout) {
+    said += chunk;
+    if (said === 'started\n') shell.kill('SIGKILL');
+  }
+  t.is(said, 'started\nasked to end\n');
+});
