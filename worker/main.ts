@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { toAnnealError, UserError } from '../crds/errors.ts';
 import { failureOf } from '../crds/failures.ts';
 import { runFiles } from '../crds/wire/run-folder.ts';
+import { trainerOrder } from '../crds/wire/trainer-order.ts';
 import { systemClock } from './clock.ts';
 import { workerConfig } from './config.ts';
 import type { RoleContext } from './role.ts';
@@ -31,10 +32,13 @@ if (process.connected) process.disconnect();
 async function perform(messages: Emitter): Promise<number> {
   const stop = new AbortController();
   let saveWanted = false;
+  let counted: number | undefined;
   // The parent says "stop" so that the run saves first; a terminal's Ctrl-C reaches only the parent.
   process.on('message', (message) => {
-    if (message === 'stop') stop.abort();
-    if (message === 'save') saveWanted = true;
+    const { data: order } = trainerOrder.safeParse(message);
+    if (order === 'stop') stop.abort();
+    else if (order === 'save') saveWanted = true;
+    else if (order !== undefined) counted = order.counts;
   });
   process.on('SIGTERM', () => stop.abort());
   // A parent that was killed cannot say anything; nobody would wait for the rest.
@@ -53,6 +57,7 @@ async function perform(messages: Emitter): Promise<number> {
         saveWanted = false;
         return wanted;
       },
+      countedStep: () => counted,
     };
     const load = Object.entries(roles).find(([name]) => name === role)?.[1];
     if (load === undefined) {

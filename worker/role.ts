@@ -15,6 +15,8 @@ export interface RoleContext {
   stopToo?(): void;
   /** True once after somebody wanted a save while training goes on. Absent where nobody can. */
   takeSave?(): boolean;
+  /** Step of the checkpoint that others would go on from; undefined where whatever is written counts. */
+  countedStep?: () => number | undefined;
 }
 
 export type Role = (context: RoleContext) => Promise<void>;

@@ -83,8 +83,7 @@ export const trainRole: Role = async (context) => {
   if (config.member?.cause !== undefined) emit(restarted(config.member.cause));
   const trained = { pieces, states };
   const saving = { world, clock, emit, ...checkpointSettings(run, prepared) };
-  const root = join(folder, runFiles.checkpoints);
-  const checkpoints = checkpointsOf(trained, { root, ...saving });
+  const checkpoints = checkpointsOf(trained, { ...placeOf(context), ...saving });
   const copies =
     config.copies &&
     new StateCopies(trained, { plan: config.copies, room: () => roomBeside(config), ...saving });
@@ -115,6 +114,11 @@ export const trainRole: Role = async (context) => {
   if (world.rank === 0) await leaveResult({ context, run, checkpoints, recorder }, ended);
   if (ended.reason === 'Stopped') stop.throwIfAborted();
 };
+
+function placeOf({ folder, countedStep }: RoleContext) {
+  const root = join(folder, runFiles.checkpoints);
+  return countedStep === undefined ? { root } : { root, counted: countedStep };
+}
 
 /** The checkpoints as the loop sees them: when to save, all ranks agree on. */
 function agreedOn(

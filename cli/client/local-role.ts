@@ -59,7 +59,8 @@ export function startRole(asked: RoleProcess): StartedRole {
   return {
     ended: listen(),
     stop() {
-      void child.sendMessage('stop').catch(() => {
+      // To one that has ended execa throws at once: within a promise it is the same.
+      void (async () => child.sendMessage('stop'))().catch(() => {
         // It has just ended by itself; nothing is left to stop.
       });
     },

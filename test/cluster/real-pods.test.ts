@@ -2,6 +2,7 @@
 // this machine, bit for bit. All share one release, and so they are in one file; what happens when something is lost is in test/losses.
 import { closedAfter } from './closed-after.ts';
 import { test } from './our-cluster.ts';
+import { jobsThatTheHubRefuses } from './real-pods/hub-refuses.ts';
 import { jobsOfOneWorker } from './real-pods/one-worker.ts';
 import { jobOfPlaces, PlacesElsewhere } from './real-pods/places.ts';
 import { jobsOfSeveralWorkers } from './real-pods/several-workers.ts';
@@ -19,4 +20,5 @@ test.before(async (t) => {
 
 jobsOfOneWorker(release);
 jobOfPlaces(release, places);
+jobsThatTheHubRefuses(release, places);
 jobsOfSeveralWorkers(release);

@@ -39,6 +39,11 @@ export class Faults {
     this.#planned.push({ ending, fault, times });
   }
 
+  /** Whether something that was ordered for this ending has not happened yet. */
+  isPlanned(ending: string): boolean {
+    return this.#planned.some((each) => each.ending === ending && each.times > 0);
+  }
+
   forBody(path: string): BodyFault | undefined {
     const found = this.#take(path, ({ type }) => bodyTypes.has(type));
     return found as BodyFault | undefined; // chosen by its type just above

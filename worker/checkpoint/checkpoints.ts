@@ -36,6 +36,8 @@ export interface CheckpointSettings {
     readonly best: number;
     readonly everySteps: number | null;
   };
+  /** Step of the checkpoint that others would go on from, which is kept whatever its age; undefined where whatever is written counts. */
+  counted?(): number | undefined;
   /** @default a process by itself */
   readonly world?: World;
   readonly clock: Clock;
@@ -298,6 +300,8 @@ class Folders implements RunCheckpoints {
     const { retain, root } = this.#settings;
     const stored = await listCheckpoints(root);
     const keep = new Set(retain.best > 0 ? bestSteps(state, retain.best) : []);
+    const counted = this.#settings.counted?.();
+    if (counted !== undefined) keep.add(counted);
     for (const { folder } of expired(stored, { ...retain, keep })) {
       await rm(folder, { recursive: true, force: true });
     }

@@ -3,6 +3,7 @@
 import { createInterface } from 'node:readline';
 import { execa } from 'execa';
 import { type Telemetry, type TelemetryOf, telemetry } from '../../crds/wire/telemetry.ts';
+import type { TrainerOrder } from '../../crds/wire/trainer-order.ts';
 import { workerNodeArguments } from '../../crds/wire/worker-process.ts';
 import type { ControlGroup } from './control-group.ts';
 import type { ChildEnd } from './end-of-child.ts';
@@ -21,7 +22,7 @@ interface ChildPlan {
 
 export interface Child {
   readonly ended: Promise<ChildEnd>;
-  say(what: 'stop' | 'save'): void;
+  say(what: TrainerOrder): void;
   kill(): void;
 }
 
@@ -67,7 +68,8 @@ export function startChild(plan: ChildPlan): Child {
   return {
     ended: finish(),
     say(what) {
-      void child.sendMessage(what).catch(() => {
+      // To one that has ended execa throws at once: within a promise it is the same.
+      void (async () => child.sendMessage(what))().catch(() => {
         // It has just ended by itself; its end is heard.
       });
     },

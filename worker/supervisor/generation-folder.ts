@@ -1,6 +1,6 @@
 // Where a generation trains: a folder of its own below the folder of the run, so that nothing a lost pod still writes can be read by
 // the one that took its place. A new one begins with the committed checkpoints of an earlier one, as further names of the same files;
-// what was never committed is left behind.
+// what was never committed is left behind, unless it is all there is.
 //
 //   run.json prepared.json   of the whole run
 //   committed.json           what the bus says of the last checkpoint, should it forget
@@ -10,6 +10,7 @@
 import { copyFile, link, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
+import { TerminalError } from '../../crds/errors.ts';
 import {
   preparedRecord,
   type RunRecord,
@@ -57,7 +58,10 @@ export function generationFolder({ folder }: RunPlace, generation: number): stri
   return join(folder, nameOf(generation));
 }
 
-/** The folder, ready for a trainer that goes on from `head`, or begins. */
+/**
+ * The folder, ready for a trainer that goes on from `head`, or begins.
+ * @throws TerminalError E_CHECKPOINT_CORRUPTED where there is a head, and no checkpoint of its generation: nobody begins anew unasked.
+ */
 export async function openGeneration(
   place: RunPlace,
   generation: number,
@@ -69,6 +73,10 @@ export async function openGeneration(
   const checkpoints = await checkpointsIn(place, generation);
   if (head !== undefined && head.generation !== generation) {
     await linkCheckpoints(await checkpointsIn(place, head.generation), checkpoints, head.step);
+  }
+  if (head !== undefined && (await listCheckpoints(checkpoints)).length === 0) {
+    const message = `the checkpoint of step ${head.step} counts and is not in ${checkpoints}, nor is any other of generation ${head.generation}`;
+    throw new TerminalError({ code: 'E_CHECKPOINT_CORRUPTED', message });
   }
   await removeOthers(place, generation, head?.generation);
   const prepared = await requireRecord(place.folder, runFiles.prepared, preparedRecord);
@@ -87,21 +95,30 @@ async function checkpointsIn(place: RunPlace, generation: number): Promise<strin
   return inRun;
 }
 
-async function linkCheckpoints(from: string, to: string, upTo: number): Promise<void> {
+/**
+ * Those up to the committed one; without it, later ones too. Workers that did not hear of a new record may have made room for those, and steps that
+ * are done again come to the same.
+ */
+async function linkCheckpoints(from: string, to: string, committed: number): Promise<void> {
   await mkdir(to, { recursive: true });
-  for (const { step, folder } of await listCheckpoints(from)) {
-    const target = join(to, basename(folder));
-    if (step > upTo) continue;
-    const partial = `${target}.partial`;
-    await rm(partial, { recursive: true, force: true });
-    await mkdir(partial);
-    for (const name of await readdir(folder)) {
-      await linkOrCopy(join(folder, name), join(partial, name));
-    }
-    // There already: this generation was begun before and did not get far.
-    await rename(partial, target).catch(ignoring('ENOTEMPTY', 'EEXIST'));
-    await rm(partial, { recursive: true, force: true });
+  const stored = await listCheckpoints(from);
+  const isThere = stored.some(({ step }) => step === committed);
+  for (const { step, folder } of stored) {
+    if (isThere && step > committed) continue;
+    await linkCheckpoint(folder, join(to, basename(folder)));
   }
+}
+
+async function linkCheckpoint(folder: string, target: string): Promise<void> {
+  const partial = `${target}.partial`;
+  await rm(partial, { recursive: true, force: true });
+  await mkdir(partial);
+  for (const name of await readdir(folder)) {
+    await linkOrCopy(join(folder, name), join(partial, name));
+  }
+  // There already: this generation was begun before and did not get far.
+  await rename(partial, target).catch(ignoring('ENOTEMPTY', 'EEXIST'));
+  await rm(partial, { recursive: true, force: true });
 }
 
 /** Checkpoints are never changed, so a second name is as good as a copy; some file systems have no second names. */

@@ -278,8 +278,10 @@ export class Supervisor {
         onChange: () => this.changed(),
       });
     } catch (thrown) {
-      if (!isStorageFull(thrown)) throw thrown;
-      this.#endedBefore(generation, troubleOf('E_STORAGE_FULL', toAnnealError(thrown).message));
+      const { code, message } = toAnnealError(thrown);
+      const found = isStorageFull(thrown) ? 'E_STORAGE_FULL' : code;
+      if (found !== 'E_STORAGE_FULL' && found !== 'E_CHECKPOINT_CORRUPTED') throw thrown;
+      this.#endedBefore(generation, troubleOf(found, message));
     }
   }
 
@@ -318,6 +320,7 @@ export class Supervisor {
       return result === undefined ? next : withSuccess(next, result);
     });
     if (!committed || restarts === undefined) return;
+    this.#process?.tellCounted(head.step);
     // The last one is committed again with the result of the training, and told once.
     if (!counted) {
       const text = `the checkpoint of step ${head.step} counts`;

@@ -77,6 +77,11 @@ export class TrainerProcess {
     this.#child.say('save');
   }
 
+  /** Others go on from the checkpoint of this step. */
+  tellCounted(step: number): void {
+    this.#child.say({ counts: step });
+  }
+
   /** SIGKILL; resolves when it is gone. */
   async kill(as: Ending): Promise<void> {
     this.#killedAs ??= as;

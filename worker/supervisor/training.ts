@@ -84,7 +84,7 @@ export class Training {
     const kept = await copies.begin({ generation, world, seat });
     const { hangTimeoutSeconds } = spec.failurePolicy;
     const member = memberOf(this.#parts, generation, seat, hangTimeoutSeconds);
-    return new TrainerProcess({
+    const process = new TrainerProcess({
       generation,
       clock,
       hangTimeoutSeconds: hangTimeoutSeconds + (member === undefined ? 0 : peersFirstSeconds),
@@ -105,6 +105,8 @@ export class Training {
       result: async () => (seat.rank === 0 ? this.#result(generation) : undefined),
       onChange,
     });
+    if (state.checkpoint !== undefined) process.tellCounted(state.checkpoint.step);
+    return process;
   }
 
   /** The first member makes it, before the others look. */

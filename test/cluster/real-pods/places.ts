@@ -18,21 +18,25 @@ import { test } from '../our-cluster.ts';
 import { aSharedFolder } from '../shared-folder.ts';
 import type { SharedRelease } from '../shared-release.ts';
 
-const tokens = { read: 'read-token', write: 'write-token' } as const;
+export const tokens = { read: 'read-token', write: 'write-token' } as const;
 
 /** The bridge of the cluster, and the name by which its pods call this machine. */
-function bridge() {
+export function bridge() {
   const server = configFrom().getCurrentCluster()?.server ?? '';
   return { address: new URL(server).hostname, name: 'host.test' };
 }
 
-async function aSecret(namespace: string, name: string, data: Readonly<Record<string, string>>) {
+export async function aSecret(
+  namespace: string,
+  name: string,
+  data: Readonly<Record<string, string>>,
+) {
   const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace } };
   const input = JSON.stringify({ ...secret, stringData: data });
   await kubectl(['apply', '-f', '-'], { input });
 }
 
-async function filesOf(folder: string): Promise<Record<string, Buffer>> {
+export async function filesOf(folder: string): Promise<Record<string, Buffer>> {
   const names = await readdir(folder);
   const entries = names.map(async (name) => [name, await readFile(join(folder, name))] as const);
   return Object.fromEntries(await Promise.all(entries));

@@ -217,6 +217,20 @@ test('the newest are kept, the best ones, and the multiples that are asked for',
   t.deepEqual(await keep({ latest: 1, best: 0, everySteps: 3 }), ['3', '6', '7']);
 });
 
+test('what others would go on from is kept until something newer counts', async (t) => {
+  await using folder = await temporaryFolder();
+  using training = new Training();
+  let counted: number | undefined = 2;
+  const retain = { latest: 2, best: 0, everySteps: null };
+  const { checkpoints } = open(training, folder.path, { retain, counted: () => counted });
+  const steps = async () => (await listCheckpoints(folder.path)).map(({ step }) => step);
+  for (let step = 1; step <= 6; step += 1) await save(checkpoints, at(step));
+  t.deepEqual(await steps(), [6, 5, 2], 'nobody has heard of the newer ones');
+  counted = 6;
+  await save(checkpoints, at(7));
+  t.deepEqual(await steps(), [7, 6]);
+});
+
 test('where there is no checkpoint there is nothing to go back to', async (t) => {
   await using folder = await temporaryFolder();
   using training = new Training();

@@ -84,6 +84,27 @@ test('the generation of the last commit stays until a later one has committed', 
   ]);
 });
 
+test('where the committed one is gone, later ones of its generation are taken', async (t) => {
+  await using folder = await temporaryFolder();
+  const place = await aRun(folder.path);
+  await openGeneration(place, 1, undefined, run);
+  for (const step of [12, 15]) await save(place, 1, step);
+  const second = await openGeneration(place, 2, { step: 9, generation: 1 }, run);
+  t.deepEqual(await stepsIn(second), ['step-00000012', 'step-00000015']);
+});
+
+test('where none is left, nobody begins anew', async (t) => {
+  await using folder = await temporaryFolder();
+  const place = await aRun(folder.path);
+  await openGeneration(place, 1, undefined, run);
+  const thrown = await t.throwsAsync(openGeneration(place, 2, { step: 9, generation: 1 }, run));
+  t.like(thrown, { code: 'E_CHECKPOINT_CORRUPTED' });
+  t.regex(
+    thrown.message,
+    /^the checkpoint of step 9 counts and is not in \S+gen-2\/checkpoints, nor is any other of generation 1$/,
+  );
+});
+
 test('opened again after a kill in between, it is as if it were opened once', async (t) => {
   await using folder = await temporaryFolder();
   const place = await aRun(folder.path);
