@@ -30,7 +30,11 @@ export interface Wanted {
 }
 
 /** The job in a namespace that a release is in charge of, applied. */
-export async function aJobOfSeveral(t: ExecutionContext, namespace: string, wanted: Wanted) {
+export async function aJobOfSeveral(
+  t: Pick<ExecutionContext, 'teardown' | 'timeout'>,
+  namespace: string,
+  wanted: Wanted,
+) {
   t.timeout(1_500_000);
   const folder = await aSharedFolder(namespace, 'toy');
   if (wanted.diskBytes !== undefined) {

@@ -1,7 +1,7 @@
 // Starts one target in a process of its own and gives back what it found; a finding is kept as a file that runs again.
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import type { Finding, Outcome } from './engine.ts';
@@ -23,7 +23,7 @@ export async function runTarget(
   const scratch = mkdtempSync(join(tmpdir(), 'anneal-fuzz-'));
   try {
     const script = join(import.meta.dirname, 'process.ts');
-    const { stdout } = await execa(
+    const child = execa(
       process.execPath,
       [
         ...['--permission', '--allow-fs-read=*', `--allow-fs-write=${join(scratch, 'input')}*`],
@@ -32,6 +32,9 @@ export async function runTarget(
       ],
       { cancelSignal: signal, env: { ANNEAL_FUZZ_SCRATCH: scratch }, stderr: 'inherit' },
     );
+    // As many inputs as fit into the time: other tests, which wait for something to happen, go first.
+    if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
+    const { stdout } = await child;
     const parsed = JSON.parse(stdout) as Omit<Outcome, 'finding'> & {
       readonly finding?: Omit<Finding, 'input'> & { readonly input: string };
     };

@@ -69,3 +69,9 @@ export async function onThisMachine(
   t.is(code, 0, stderr);
   return digestsBelow(join(place, 'out'));
 }
+
+/** No checkpoint on the way, and copies as often as they can be made. */
+export const inMemory = (mode: 'Local' | 'LocalAndPeer') => ({
+  ...{ workers: 2, training: { maxSteps: 60 } },
+  checkpoint: { intervalSteps: 1000, memory: { mode, intervalSteps: 1 } },
+});

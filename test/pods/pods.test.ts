@@ -1,11 +1,9 @@
-// The workers of one job as pods that meet over a bus: whatever is killed, frozen, asked to go or wanted in another number, the end has the
+// The workers of one job as pods that meet over a bus: whatever is killed, frozen or asked to go, the end has the
 // bits that `anneal run --workers N` makes of the same file, and the records say what happened. Real supervisors, trainers and files.
 import { setTimeout } from 'node:timers/promises';
 import test from 'ava';
 import fc from 'fast-check';
-import { eventually } from '../doubles/eventually.ts';
-import type { Pod } from '../doubles/job-pods.ts';
-import { aWorld, beganAfter, endsWell, linesOf, onThisMachine } from './a-world.ts';
+import { aWorld, beganAfter, endsWell, inMemory, linesOf } from './a-world.ts';
 
 test.serial('two pods train one model, and end with the bits of two local workers', async (t) => {
   await using world = await aWorld(t, { workers: 2 });
@@ -32,12 +30,6 @@ test.serial('trainers that are killed meet again in their pods', async (t) => {
   const { restarts } = await world.state();
   t.like(restarts, { counted: 3, disruptions: 0, sinceCommit: 0 });
   t.log(`from the last kill to its next step: ${restarts.lastRecoverySeconds} s`);
-});
-
-/** No checkpoint on the way, and copies as often as they can be made. */
-const inMemory = (mode: 'Local' | 'LocalAndPeer') => ({
-  ...{ workers: 2, training: { maxSteps: 60 } },
-  checkpoint: { intervalSteps: 1000, memory: { mode, intervalSteps: 1 } },
 });
 
 test.serial(
@@ -157,142 +149,6 @@ test.serial('a pod that was frozen wakes up in a later world and spoils nothing'
   t.is(await second?.ended, 75, linesOf(second === undefined ? [] : [second]));
   await endsWell(t, world, first === undefined ? [] : [first, third], 2);
 });
-
-test.serial('a job is suspended with one save, and goes on at that step', async (t) => {
-  await using world = await aWorld(t, {
-    ...{ workers: 2, training: { maxSteps: 60 }, checkpoint: { intervalSteps: 1000 } },
-  });
-  const before = await world.startAll(2);
-  await world.untilStep(10);
-  await world.want({ stop: 'Save' });
-  const stopped = async (index: number) => (await world.ack(1, index))?.stoppedStep;
-  await world.until(
-    'all have stopped',
-    async () => (await stopped(0)) !== undefined && (await stopped(1)) !== undefined,
-  );
-  const { checkpoint } = await world.state();
-  t.deepEqual([await stopped(0), await stopped(1)], [checkpoint?.step, checkpoint?.step]);
-  for (const pod of before) pod.signal('SIGTERM');
-  t.deepEqual(await Promise.all(before.map(({ ended }) => ended)), [75, 75]);
-  t.is((await world.state()).generation, 1, 'nobody is to take their place');
-  await world.want({ stop: 'None', epoch: 2 });
-  await world.open('Start', 2);
-  const after = await world.startAll(2, 2);
-  await endsWell(t, world, after, 2);
-  t.true(after[0]?.lines.some((line) => line.includes(`goes on after step ${checkpoint?.step}`)));
-});
-
-test.serial('the number of workers changes both ways while they train', async (t) => {
-  await using world = await aWorld(t, { workers: 2, training: { maxSteps: 90 } });
-  const [first, second] = await world.startAll(2);
-  await world.untilStep(8);
-  const third = await world.start(2);
-  await world.want({ workers: 3, min: 1, max: 3 });
-  await world.open('Resize');
-  await world.until('three train', ({ world: formed }) => formed?.size === 3);
-  await world.until('and commit', ({ checkpoint }) => checkpoint?.generation === 2);
-  await world.want({ workers: 1 });
-  await world.open('Resize');
-  await world.until('one trains', ({ world: formed }) => formed?.size === 1);
-  for (const pod of [second, third]) pod?.signal('SIGTERM');
-  t.deepEqual(await Promise.all([second?.ended, third?.ended]), [75, 75]);
-  t.is(await first?.ended, 0, linesOf(first === undefined ? [] : [first]));
-  t.like(await world.state(), { generation: 3, result: { type: 'Succeeded', step: 90 } });
-});
-
-/** Loss of each step that pods told of, to four places; of the last time where it was done again. */
-const lossesTold = (pods: readonly Pod[]) =>
-  new Map(
-    pods
-      .flatMap(({ lines }) => lines)
-      .flatMap((line) => {
-        const [, step, loss] = /step (\d+) of \d+: loss ([\d.]+)/.exec(line) ?? [];
-        return step === undefined ? [] : [[Number(step), Number(loss)] as const];
-      }),
-  );
-
-test.serial('worlds of other sizes go on from the copies of the one before', async (t) => {
-  await using world = await aWorld(t, { ...inMemory('LocalAndPeer'), workers: 3 });
-  const pods = [...(await world.startAll(3))];
-  await world.untilStep(10);
-  pods[2]?.signalAll('SIGKILL');
-  await world.want({ workers: 2, min: 1, max: 3 });
-  await world.open('PodLost');
-  await world.until('two train', ({ world: formed }) => formed?.size === 2);
-  await world.until('from memory', () => beganAfter(pods, 2) > 0);
-  t.log(`two go on after step ${beganAfter(pods, 2)} of three; step ${world.step} was told`);
-  await world.untilStep(beganAfter(pods, 2) + 10);
-  pods[2] = await world.start(2);
-  await world.want({ workers: 3 });
-  await world.open('Resize');
-  await world.until('three train', ({ world: formed }) => formed?.size === 3);
-  await world.until('from memory', () => beganAfter(pods, 3) > beganAfter(pods, 2));
-  t.is((await world.state()).checkpoint, undefined, 'nothing else was there to go on from');
-  t.deepEqual(await Promise.all(pods.map(({ ended }) => ended)), [0, 0, 0], linesOf(pods));
-  const here = new Map<number, number>();
-  await onThisMachine(t, world, 3, here);
-  const told = lossesTold(world.pods);
-  t.true(told.size >= 55, 'steps were told');
-  const apart = [...told].map(([step, loss]) => Math.abs(loss - (here.get(step) ?? Number.NaN)));
-  t.log(`losses are at most ${Math.max(...apart)} apart from those of three local workers`);
-  // Half of the last place that is told, and as much again for sums in another order.
-  t.true(Math.max(...apart) <= 1e-4);
-});
-
-test.serial('without the bus they train on; a trainer that dies waits for it', async (t) => {
-  await using world = await aWorld(t, { workers: 2, training: { maxSteps: 120 } });
-  const pods = await world.startAll(2);
-  await world.until('a first checkpoint counts', ({ checkpoint }) => checkpoint !== undefined);
-  await world.server.kill();
-  await world.untilStep(world.step + 15);
-  t.true(pods[1]?.signalTrainer('SIGKILL'));
-  await setTimeout(3000);
-  await world.server.start();
-  await world.until('it is mended', ({ generation }) => generation === 2);
-  await endsWell(t, world, pods, 2);
-  t.like((await world.state()).restarts, { counted: 1 });
-});
-
-test.serial('of three, a pod that nobody hears any more is given up in time', async (t) => {
-  await using world = await aWorld(t, { workers: 3, training: { maxSteps: 60 } });
-  const pods = await world.startAll(3);
-  await world.untilStep(6);
-  pods[2]?.signalAll('SIGSTOP');
-  const began = Date.now();
-  await world.until('it is noticed', ({ generation }) => generation === 2);
-  const seconds = (Date.now() - began) / 1000;
-  t.true(seconds < 30, `it took ${seconds} s, and hangTimeoutSeconds is 600`);
-  t.like((await world.state()).opened, { cause: 'MemberUnreachable' });
-  pods[2]?.signalAll('SIGCONT');
-  await endsWell(t, world, pods, 3);
-});
-
-test.serial('a pod that makes the other wait is named, until it is quick again', async (t) => {
-  await using world = await aWorld(t, { workers: 2, training: { maxSteps: 500 } });
-  const pods = await world.startAll(2);
-  await world.untilStep(6);
-  const slowed = new AbortController();
-  const slowing = slowDown(pods[1], slowed.signal);
-  const told = (words: RegExp) => pods[0]?.lines.some((line) => words.test(line)) ?? false;
-  await eventually('it is named', () => told(/worker 1 on node .* takes [\d.]+ times as long/));
-  slowed.abort();
-  await slowing;
-  await eventually('it is quick again', () => told(/no worker is much slower/), {
-    withinMs: 300_000,
-  });
-  t.is((await world.state()).generation, 1, 'nothing was done about it');
-  await endsWell(t, world, pods, 2);
-});
-
-/** Lets its trainer work for a quarter of the time. */
-async function slowDown(pod: Pod | undefined, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    pod?.signalTrainer('SIGSTOP');
-    await setTimeout(60);
-    pod?.signalTrainer('SIGCONT');
-    await setTimeout(20);
-  }
-}
 
 /** ANNEAL_KILLS=100 is the long form of the last test. */
 const kills = Number(process.env['ANNEAL_KILLS'] ?? 5);

@@ -1,7 +1,7 @@
 import { matchesGlob } from 'node:path';
 import test from 'ava';
 import { readSources } from '../architecture/sources.ts';
-import { chooseGroups, testGroups } from './groups.ts';
+import { chooseGroups, inTurns, testGroups } from './groups.ts';
 
 const files = readSources().filter(({ path }) => /^test\/.*\.test\.tsx?$/.test(path));
 
@@ -33,4 +33,13 @@ test('groups are chosen by name, in their order, and a wrong name is told', (t) 
     testGroups.map(({ name }) => name),
   );
   t.throws(() => names(['unti']), { message: /^there is no test group unti; groups are unit, / });
+});
+
+test('a group runs beside another, and by itself where that one is not run', (t) => {
+  const turns = (wanted: readonly string[]) =>
+    inTurns(chooseGroups('all', wanted)).map((groups) => groups.map(({ name }) => name));
+  t.deepEqual(turns(['fuzz', 'pods', 'wire']), [['wire'], ['pods', 'fuzz']]);
+  t.deepEqual(turns(['fuzz', 'wire']), [['wire'], ['fuzz']]);
+  const names = (groups: typeof testGroups) => groups.map(({ name }) => name).toSorted();
+  t.deepEqual(names(inTurns(testGroups).flat()), names(testGroups));
 });

@@ -15,6 +15,8 @@ export interface TestGroup {
   readonly inSuites?: boolean;
   /** On a real cluster, which is started for the group; where the machine cannot run one, the group is left out with the reason. */
   readonly onCluster?: boolean;
+  /** Runs while that group does, which leaves a core idle; by itself where that is not run. */
+  readonly beside?: string;
   /** Why `npm test` leaves the group out for now; it runs when it is named. */
   readonly heldBack?: string;
 }
@@ -53,6 +55,33 @@ export const testGroups: readonly TestGroup[] = [
   },
   { name: 'wire', patterns: ['test/wire/**/*.test.ts'], ...heavy },
   { name: 'terminal', patterns: ['test/terminal/**/*.test.{ts,tsx}'], ...heavy },
+  {
+    name: 'gpu',
+    patterns: ['test/gpu/**/*.test.ts'],
+    ...heavy,
+    needs: ['native', 'peers', 'nvcc'],
+  },
+  {
+    name: 'fuzz',
+    patterns: ['test/fuzz/**/*.test.ts'],
+    ...heavy,
+    needs: [],
+    beside: 'pods',
+  },
+  {
+    name: 'peers',
+    patterns: ['test/peers/**/*.test.ts'],
+    ...heavy,
+    needs: ['native', 'demo', 'peers', 'llama'],
+  },
+  { name: 'e2e', patterns: ['test/e2e/**/*.test.ts'], ...heavy },
+  // Several pods as processes of this machine, which wait for each other half of the time.
+  {
+    name: 'pods',
+    patterns: ['test/pods/**/*.test.ts'],
+    ...heavy,
+    concurrency: 2,
+  },
   // Two files at a time: pods come and go for half of the time, and the machine would wait for them. An operator of all namespaces, and an API
   // server that dies, have the cluster to themselves.
   {
@@ -76,34 +105,15 @@ export const testGroups: readonly TestGroup[] = [
     heldBack:
       'its rows of damage were seen, and each of the other files passing by itself some commits before; a whole run is owed; name it to run it',
   },
-  {
-    name: 'gpu',
-    patterns: ['test/gpu/**/*.test.ts'],
-    ...heavy,
-    needs: ['native', 'peers', 'nvcc'],
-  },
-  {
-    name: 'fuzz',
-    patterns: ['test/fuzz/**/*.test.ts'],
-    ...heavy,
-    needs: [],
-  },
-  {
-    name: 'peers',
-    patterns: ['test/peers/**/*.test.ts'],
-    ...heavy,
-    needs: ['native', 'demo', 'peers', 'llama'],
-  },
-  { name: 'e2e', patterns: ['test/e2e/**/*.test.ts'], ...heavy },
-  // Several pods as processes of this machine.
-  {
-    name: 'pods',
-    patterns: ['test/pods/**/*.test.ts'],
-    ...heavy,
-    heldBack:
-      'why a silent pod was not given up in one of two whole runs is found and mended; one whole run since passed (20 minutes on a busy machine), two more are owed; name it to run it',
-  },
 ];
+
+/** Those that run at the same time, one such list after the other. */
+export function inTurns(groups: readonly TestGroup[]): readonly (readonly TestGroup[])[] {
+  const isGuest = ({ beside }: TestGroup) => groups.some(({ name }) => name === beside);
+  return groups
+    .filter((group) => !isGuest(group))
+    .map((host) => [host, ...groups.filter(({ beside }) => beside === host.name)]);
+}
 
 /** The groups that a command line asks for: all, only `check`, or those named. */
 export function chooseGroups(mode: string, names: readonly string[]): readonly TestGroup[] {

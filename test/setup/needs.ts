@@ -31,6 +31,10 @@ function ours(ensure: (setup: Setup) => Promise<unknown>) {
   };
 }
 
+export function isNeed(name: string): name is Need {
+  return name in make;
+}
+
 export async function meetNeeds(setup: Setup, needs: readonly Need[]): Promise<void> {
   for (const need of needs) await make[need](setup);
 }

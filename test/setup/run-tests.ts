@@ -9,6 +9,7 @@
 import { createHash } from 'node:crypto';
 import { glob } from 'node:fs/promises';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { type Setup, thisSetup } from '../../cli/setup/setup.ts';
 import { seconds } from '../../cli/setup/steps.ts';
 import { inWords } from '../report/in-words.ts';
@@ -18,7 +19,7 @@ import { givenCluster } from './cluster/cluster.ts';
 import { runOnCluster } from './cluster/on-cluster.ts';
 import { whyNoCluster } from './cluster/probe.ts';
 import { runGates } from './gates.ts';
-import { chooseGroups, type TestGroup } from './groups.ts';
+import { chooseGroups, inTurns, type Need, type TestGroup } from './groups.ts';
 import { meetNeeds } from './needs.ts';
 import { suitesConfig, writeSuites } from './suites.ts';
 
@@ -56,8 +57,35 @@ async function runAll(setup: Setup): Promise<void> {
   const groups = chooseGroups(mode, names);
   // Before any group runs, and not an hour later.
   givenCluster(setup);
+  await using _ahead = await startAhead(setup, groups);
   // Beside the first group, which leaves a core idle while it starts and ends.
   await Promise.all([names.length === 0 && checkSources(setup), runGroups(setup, groups)]);
+}
+
+/** What the groups need is made while others run; each group waits for what it needs, and makes it itself where that was not begun. */
+async function startAhead(
+  setup: Setup,
+  groups: readonly TestGroup[],
+): Promise<AsyncDisposable | undefined> {
+  const needs: Need[] = [];
+  for (const group of groups)
+    if ((await whyLeftOut(setup, group)) === undefined) needs.push(...group.needs);
+  if (needs.length === 0) return undefined;
+  const script = join(import.meta.dirname, 'needs-ahead.ts');
+  const child = execa(process.execPath, [script, ...new Set(needs)], {
+    ...{ stdio: 'ignore', reject: false, forceKillAfterDelay: 60_000 },
+  });
+  return {
+    async [Symbol.asyncDispose]() {
+      child.kill();
+      await child;
+    },
+  };
+}
+
+async function whyLeftOut(setup: Setup, group: TestGroup): Promise<string | undefined> {
+  if (names.length === 0 && group.heldBack !== undefined) return group.heldBack;
+  return group.onCluster === true ? whyNoCluster(setup) : undefined;
 }
 
 async function checkSources(setup: Setup): Promise<void> {
@@ -67,20 +95,17 @@ async function checkSources(setup: Setup): Promise<void> {
 }
 
 async function runGroups(setup: Setup, groups: readonly TestGroup[]): Promise<void> {
-  for (const group of groups) {
-    if (!(await hasFiles(group))) continue;
-    if (names.length === 0 && group.heldBack !== undefined) {
-      print(`${group.name.padEnd(13)} left out: ${group.heldBack}`);
-      continue;
-    }
-    const reason = group.onCluster === true ? await whyNoCluster(setup) : undefined;
-    if (reason !== undefined) {
-      print(`${group.name.padEnd(13)} left out: ${reason}`);
-      continue;
-    }
-    const missing = await firstMissing(setup, group);
-    await timed(group.name, () => runGroup(setup, group, missing));
+  for (const together of inTurns(groups)) {
+    await Promise.all(together.map((group) => runOne(setup, group)));
   }
+}
+
+async function runOne(setup: Setup, group: TestGroup): Promise<void> {
+  if (!(await hasFiles(group))) return;
+  const reason = await whyLeftOut(setup, group);
+  if (reason !== undefined) return print(`${group.name.padEnd(13)} left out: ${reason}`);
+  const missing = await firstMissing(setup, group);
+  await timed(group.name, () => runGroup(setup, group, missing));
 }
 
 async function runGroup(

@@ -2,13 +2,14 @@
  * How long a job of several workers stands still when something is killed: the trainer of one pod, or a whole pod, again and again in one long
  * job, with pods as processes on this machine (real supervisors, trainers and bus). A lost pod is replaced at once, so that its row holds
  * what is ours; on a cluster the Job controller, the scheduler and kubelet come on top (docs/chaos.md). Times are those that the pods
- * themselves tell with their lines. Before that, what being ready for it costs (overhead.ts).
+ * themselves tell with their lines. Before that, what being ready for it costs (overhead.ts). `--only cluster` does it with pods of a real cluster (on-cluster.ts).
  */
 import { parseArgs } from 'node:util';
 import { ensureNative } from '../../../cli/setup/native.ts';
 import type { Setup } from '../../../cli/setup/setup.ts';
 import type { Pod } from '../../doubles/job-pods.ts';
 import { JobWorld } from '../../doubles/job-world.ts';
+import { measureOnCluster } from './on-cluster.ts';
 import { measureOverhead } from './overhead.ts';
 
 const victims = ['trainer', 'pod'] as const;
@@ -37,6 +38,7 @@ export async function benchRecovery(setup: Setup, args: readonly string[]): Prom
       only: { type: 'string', default: '' },
       seconds: { type: 'string', default: '60' },
       hidden: { type: 'string', default: '256' },
+      rounds: { type: 'string', default: '5' },
     },
   });
   await ensureNative(setup, new URL('../../..', import.meta.url).pathname);
@@ -44,6 +46,9 @@ export async function benchRecovery(setup: Setup, args: readonly string[]): Prom
   if ('overhead'.includes(values.only)) {
     const [seconds, hidden] = [Number(values.seconds), Number(values.hidden)];
     process.stdout.write(`\n${await measureOverhead(setup, { workers, seconds, hidden })}\n`);
+  }
+  if (values.only === 'cluster') {
+    process.stdout.write(`\n${await measureOnCluster(setup, Number(values.rounds))}\n`);
   }
   const chosen = victims.filter((one) => one.includes(values.only));
   if (chosen.length === 0) return;

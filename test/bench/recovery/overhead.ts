@@ -1,6 +1,6 @@
 /**
  * What saving costs a job that nothing happens to: two workers with everything as it is by default (durable saves and copies in memory as often as
- * a hundredth of the time allows each), and the same two with neither. The first save comes after a minute; what is measured begins behind it.
+ * their share of the time allows), and the same two with neither. The first save comes after a minute; what is measured begins behind it.
  * Shares are of the time from step to step. What lies between steps is counted exactly; how much slower steps are while files go to the disk and
  * copies to the other pod, only the difference of the two runs shows, and that is as sure as two runs are.
  */

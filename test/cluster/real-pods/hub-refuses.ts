@@ -36,7 +36,7 @@ async function refused(
   hub.add({ name: 'owner/busy', files: await filesOf(join(folder, 'model')) });
   hub.faults.plan('/owner/busy/revision/main', { type: 'Status', status: 503 }, 3);
   await aSecret(namespace, 'known', { token: tokens.read });
-  await aSecret(namespace, 'never-issued', { token: 'never-issued' });
+  await aSecret(namespace, 'unknown', { token: 'never-issued' });
   const document = parse(await readFile(file, 'utf8'));
   const apply = async (name: string, repository: string, secret: string) => {
     const job = changed(document, {
@@ -49,14 +49,14 @@ async function refused(
     });
     await kubectl(['-n', namespace, 'apply', '-f', '-'], { input: stringify(job) });
   };
-  await apply('unauthorized', 'owner/busy', 'never-issued');
+  await apply('unauthorized', 'owner/busy', 'unknown');
   await apply('not-there', 'owner/nowhere', 'known');
   await apply('busy', 'owner/busy', 'known');
 
   const host = new URL(hub.endpoint).host;
   await failsWith(t, namespace, 'unauthorized', {
     ...{ code: 'E_HUB_UNAUTHORIZED', reason: 'HubUnauthorized', exitCode: 77 },
-    words: `Secret never-issued, key token is not accepted by ${host} for owner/busy`,
+    words: `Secret unknown, key token is not accepted by ${host} for owner/busy`,
   });
   await failsWith(t, namespace, 'not-there', {
     ...{ code: 'E_SOURCE_NOT_FOUND', reason: 'SourceNotFound', exitCode: 66 },

@@ -45,7 +45,7 @@ test('without a step since the last save nothing is due, whatever the wish', (t)
   }
 });
 
-test('without a wish saving takes one percent of training at most, and is not put off for longer', (t) => {
+test('without a wish saving takes its share of training at most, and is not put off for longer', (t) => {
   const positive = fc.double({ min: 1e-3, max: 1e4, noNaN: true });
   const property = fc.property(positive, positive, (saveSeconds, stepSeconds) => {
     let [trained, saved] = [0, 0];
