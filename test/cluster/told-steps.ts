@@ -54,6 +54,12 @@ export class ToldSteps {
     return join(this.#runFolder(), `gen-${generation}`, 'checkpoints');
   }
 
+  /** Step of the checkpoint that counted last, as the volume remembers it; 0 before the first. */
+  get committedStep(): number {
+    const found = text(join(this.#runFolder(), 'committed.json'));
+    return found === '' ? 0 : Number((JSON.parse(found) as { step: number }).step);
+  }
+
   #generations(): readonly number[] {
     return names(this.#runFolder())
       .flatMap((name) => /^gen-(\d+)$/.exec(name)?.[1] ?? [])

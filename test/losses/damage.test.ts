@@ -138,18 +138,10 @@ async function killAll(job: JobOfSeveral) {
   for (const { uid } of pods) signalPod(uid, 'SIGKILL');
   const gone = () => pods.every(({ uid }) => processIdsOf(uid).length === 0);
   await eventually('nothing of them runs', gone, { withinMs: 30_000 });
-  // The operator writes at once what was committed last; the Job controller makes no other pod for ten seconds.
-  let known = -1;
-  await eventually(
-    'the last commit is told',
-    async () => {
-      const before = known;
-      known = (await statusOf(job.namespace, 'toy')).checkpoint?.latestStep ?? 0;
-      return known === before;
-    },
-    { withinMs: 8000, everyMs: 1500 },
-  );
-  return { newest: known, generation: job.told.last.generation };
+  const least = job.told.committedStep;
+  const isTold = ({ checkpoint }: JobStatus) => (checkpoint?.latestStep ?? 0) >= least;
+  const { checkpoint } = await until(job, 'the last commit is told', isTold);
+  return { newest: checkpoint?.latestStep ?? 0, generation: job.told.last.generation };
 }
 
 test(

@@ -68,17 +68,23 @@ async function startAhead(
   groups: readonly TestGroup[],
 ): Promise<AsyncDisposable | undefined> {
   const needs: Need[] = [];
-  for (const group of groups)
+  for (const group of groups) {
     if ((await whyLeftOut(setup, group)) === undefined) needs.push(...group.needs);
+  }
   if (needs.length === 0) return undefined;
   const script = join(import.meta.dirname, 'needs-ahead.ts');
   const child = execa(process.execPath, [script, ...new Set(needs)], {
-    ...{ stdio: 'ignore', reject: false, forceKillAfterDelay: 60_000 },
+    // A group of processes, so that compilers go with it.
+    ...{ stdio: 'ignore', reject: false, detached: true },
+  });
+  let runs = child.pid !== undefined;
+  const ended = child.then(() => {
+    runs = false;
   });
   return {
     async [Symbol.asyncDispose]() {
-      child.kill();
-      await child;
+      if (runs) process.kill(-(child.pid ?? 0), 'SIGTERM');
+      await ended;
     },
   };
 }
