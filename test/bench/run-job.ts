@@ -17,6 +17,8 @@ export interface BenchJob {
   readonly parallelism?: Readonly<Record<string, unknown>>;
   readonly formats: readonly string[];
   readonly steps: number;
+  /** Folder that holds another model than the demo's, as `model`. */
+  readonly modelVolume?: string;
   /** Trainers that share the model; the report is that of the first. @default 1 */
   readonly workers?: number;
 }
@@ -24,9 +26,12 @@ export interface BenchJob {
 /** The job as its file has it. */
 export function documentOf(job: BenchJob): object {
   const { name, method, training, dataset, parallelism, formats, steps, workers = 1 } = job;
-  const demo = (path: string) => ({ persistentVolumeClaim: { claimName: 'demo', path } });
+  const claim = (claimName: string, path: string) => ({
+    persistentVolumeClaim: { claimName, path },
+  });
+  const demo = (path: string) => claim('demo', path);
   const spec = {
-    model: { source: demo('model') },
+    model: { source: job.modelVolume === undefined ? demo('model') : claim('drawn', 'model') },
     dataset: {
       ...{ train: demo('sharegpt.json'), format: 'Chat', maxSamples: 60, overlength: 'Skip' },
       ...{ heldOut: { samples: 4 }, sequenceLength: 256, packing: 'Packed', tokensPerBin: 512 },
@@ -49,10 +54,11 @@ export async function runJob(
   volume: string,
   scratch: string,
 ): Promise<RunReport> {
-  const { name, workers = 1 } = job;
+  const { name, modelVolume, workers = 1 } = job;
   const file = join(scratch, `${name}.yaml`);
   await writeFile(file, stringify(documentOf(job)));
   const words = ['run', file, '--fresh', '--display', 'json', '--volume', `demo=${volume}`];
+  if (modelVolume !== undefined) words.push('--volume', `drawn=${modelVolume}`);
   const shared = workers === 1 ? [] : ['--workers', String(workers)];
   await execa(process.execPath, [join(root, 'cli/anneal.mjs'), ...words, ...shared], {
     env: { ANNEAL_CACHE: scratch },

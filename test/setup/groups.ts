@@ -31,7 +31,7 @@ export const testGroups: readonly TestGroup[] = [
     name: 'unit',
     patterns: [
       'test/architecture.test.ts',
-      'test/{architecture,crds,operator,worker,cli,docs,report,setup}/**/*.test.{ts,tsx}',
+      'test/{architecture,bench,crds,operator,worker,cli,docs,report,setup}/**/*.test.{ts,tsx}',
     ],
     concurrency: 2,
     timeout: '10m',

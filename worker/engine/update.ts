@@ -112,6 +112,12 @@ export class StepUpdate {
   }
 
   finish(): UpdateOutcome {
+    const outcome = this.#finish();
+    this.#optimizer.endStep?.();
+    return outcome;
+  }
+
+  #finish(): UpdateOutcome {
     if (this.#clip.mode !== 'Global') {
       const gradientNorm = Math.sqrt(this.#squares);
       return { gradientNorm, clipFactor: this.#smallestFactor, applied: this.#finite };

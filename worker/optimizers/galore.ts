@@ -14,6 +14,7 @@
 // inside the backward; state is freed with its block by LISA and OwLore, and a block that enters begins with a refresh.
 import { Bug } from '../../crds/errors.ts';
 import { rankWithin } from '../../crds/methods/galore.ts';
+import { trimMemory } from '../tensor/memory.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -39,6 +40,8 @@ export interface Subspaces {
   initialize(smaller: number, rank: number, dtype: 'float32' | 'float64'): OptimizerState;
   /** `[N, R]` for this gradient, of a matrix that has had so many updates; chosen anew where that is due. */
   basis(gradient: Tensor, state: OptimizerState, updates: number): Tensor;
+  /** Whether any was chosen since this was last asked. */
+  takeChosen(): boolean;
 }
 
 /** `inner` has the same decay and masters, for what is not projected. */
@@ -58,18 +61,42 @@ export function galore(
       if (state[subspaces.key] === undefined) inner.update(value, gradient, state, step);
       else scope(() => update({ settings, inner, subspaces }, value, gradient, state, step));
     },
+    endStep() {
+      // MKL's products and eigenvectors in float64 are 25 MiB of programs that nothing else runs.
+      if (subspaces.takeChosen()) trimMemory();
+    },
   };
 }
 
 /** Bases in full, chosen every T updates. `find` is how directions are found. */
 export function exactSubspaces(refreshSteps: number, find = topSubspace): Subspaces {
+  const since = choices();
   return {
     key: 'basis',
     initialize: (smaller, rank, dtype) => ({ basis: ops.zeros([smaller, rank], { dtype }) }),
     basis(gradient, { basis }, updates) {
       if (basis === undefined) throw new Bug('GaLore has no basis');
-      if (updates % refreshSteps === 0) ops.copy_(basis, find(gradient, basis.shape[1] ?? 0));
+      if (updates % refreshSteps === 0) {
+        ops.copy_(basis, find(gradient, basis.shape[1] ?? 0));
+        since.add();
+      }
       return basis;
+    },
+    takeChosen: since.take,
+  };
+}
+
+/** Whether there was a choice. */
+export function choices() {
+  let any = false;
+  return {
+    add() {
+      any = true;
+    },
+    take() {
+      const was = any;
+      any = false;
+      return was;
     },
   };
 }

@@ -13,7 +13,7 @@ import {
   packHalves,
   unpackHalves,
 } from '../weights/affine-groups.ts';
-import type { Subspaces } from './galore.ts';
+import { choices, type Subspaces } from './galore.ts';
 import type { OptimizerState } from './optimizer.ts';
 import { topSubspace } from './subspace.ts';
 import {
@@ -27,6 +27,7 @@ import {
 
 /** `find` is how directions are found. */
 export function lazySubspaces(settings: LazySettings, find = topSubspace): Subspaces {
+  const since = choices();
   return {
     key: 'basis_codes',
     initialize: (smaller, rank) => initialize(settings, smaller, rank),
@@ -35,9 +36,11 @@ export function lazySubspaces(settings: LazySettings, find = topSubspace): Subsp
       const before = fromNumbers(toArray(kept.control));
       if (isDue(before, updates)) {
         scope(() => choose(settings, kept, find(gradient, kept.basis_scales.shape[0] ?? 0)));
+        since.add();
       }
       return basisOf(kept, gradient.dtype);
     },
+    takeChosen: since.take,
   };
 }
 

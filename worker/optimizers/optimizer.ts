@@ -38,6 +38,8 @@ export interface Optimizer {
   initialize(value: Tensor, role?: ParameterRole): OptimizerState;
   /** Changes `value` and `state` in place; `gradient` has the shape of `value`, and may be used up. */
   update(value: Tensor, gradient: Tensor, state: OptimizerState, step: UpdateStep): void;
+  /** After the updates of a step: gives back what only they needed. */
+  endStep?(): void;
   /** For matrices that are stored as codes into codebooks; absent where it knows values alone. */
   readonly codebooks?: CodebookOptimizer;
   /**

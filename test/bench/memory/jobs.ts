@@ -24,6 +24,14 @@ const unclipped = { gradientClip: { mode: 'None' }, nonFinitePolicy: { action: '
 /** The draw for which memory is planned: backwards go through all blocks. */
 const firstBlocks = Array.from({ length: 30 }, (_, block) => (block < 2 ? '1' : '0'));
 
+const lisaFirstBlocks = {
+  ...{ preset: 'LISA', precision: rounded },
+  selection: {
+    type: 'LISA',
+    lisa: { trainEmbeddings: false, sampling: 'Weighted', weights: firstBlocks },
+  },
+};
+
 export const memoryJobs: readonly MemoryJob[] = [
   {
     name: 'lora-bfloat16-asked',
@@ -89,14 +97,7 @@ export const memoryJobs: readonly MemoryJob[] = [
   },
   {
     name: 'lisa-bfloat16-blocks',
-    method: {
-      ...{ preset: 'LISA', precision: rounded },
-      selection: {
-        type: 'LISA',
-        lisa: { trainEmbeddings: false, sampling: 'Weighted', weights: firstBlocks },
-      },
-    },
-    ...{ training: {}, formats: ['MergedSafetensors'] },
+    ...{ method: lisaFirstBlocks, training: {}, formats: ['MergedSafetensors'] },
   },
   {
     name: 'galore-bfloat16-8bit',
@@ -125,6 +126,15 @@ export const memoryJobs: readonly MemoryJob[] = [
     name: 'full-bfloat16-8bit-shared',
     method: { preset: 'Full', precision: rounded, optimizer: { type: 'AdamW8bit' } },
     ...{ training: {}, formats: ['MergedSafetensors'], workers: 2 },
+  },
+  {
+    name: 'lisa-bfloat16-shared',
+    ...{ method: { preset: 'LISA', precision: bfloat16 }, training: {} },
+    ...{ formats: ['MergedSafetensors'], workers: 2 },
+  },
+  {
+    name: 'lisa-bfloat16-blocks-shared',
+    ...{ method: lisaFirstBlocks, training: {}, formats: ['MergedSafetensors'], workers: 2 },
   },
   {
     name: 'halo-shared',

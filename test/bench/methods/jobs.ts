@@ -1,6 +1,7 @@
-/** Methods that are compared with full fine-tuning, the first of them. */
+/** Methods that are measured beside full fine-tuning, and what each is held against. */
 import type { BenchJob } from '../run-job.ts';
 
+const float32 = { type: 'Float32' };
 const rounded = { type: 'BFloat16', bfloat16: { masters: 'StochasticRounding' } };
 const halo = { type: 'HALO', halo: { masters: 'StochasticRounding' } };
 const formats = ['MergedSafetensors'];
@@ -9,20 +10,30 @@ const lean = {
   training: { gradientClip: { mode: 'None' }, nonFinitePolicy: { action: 'Rollback' } },
   parallelism: { activationRecomputation: 'Full' },
 };
+const adapted = {
+  precision: { type: 'BFloat16' },
+  adapter: { type: 'LoRA', lora: { rank: 16, targetModules: ['AllLinear'] } },
+};
 
-export const methodJobs: readonly Omit<BenchJob, 'steps'>[] = [
+/** Two blocks, embeddings at rest. */
+function lisa(words: Readonly<Record<string, unknown>>) {
+  const selection = { type: 'LISA', lisa: { activeLayers: 2, trainEmbeddings: false, ...words } };
+  return { preset: 'LISA', precision: rounded, selection };
+}
+
+/** The draw that takes most time and memory: a backward through all blocks, a gradient kept all the way. */
+function endsOf(blocks: number): readonly string[] {
+  return Array.from({ length: blocks }, (_, at) => (at % (blocks - 1) === 0 ? '1' : '0'));
+}
+
+const fixed: readonly Omit<BenchJob, 'steps'>[] = [
+  { name: 'full-float32', method: { preset: 'Full', precision: float32 }, formats },
   { name: 'full', method: { preset: 'Full', precision: rounded }, formats },
   { name: 'halo', method: { preset: 'HALO', precision: halo }, formats },
-  { name: 'lora', method: { preset: 'LoRA' }, formats: ['PEFTAdapter'] },
+  { name: 'lora', method: { preset: 'LoRA', ...adapted }, formats: ['PEFTAdapter'] },
+  { name: 'qlora', method: { preset: 'QLoRA', ...adapted }, formats: ['PEFTAdapter'] },
   { name: 'lisa', method: { preset: 'LISA', precision: rounded }, formats },
-  {
-    name: 'lisa-blocks',
-    method: {
-      ...{ preset: 'LISA', precision: rounded },
-      selection: { type: 'LISA', lisa: { trainEmbeddings: false, intervalSteps: 2 } },
-    },
-    formats,
-  },
+  { name: 'lisa-blocks', method: lisa({ intervalSteps: 2 }), formats },
   {
     name: 'owlore',
     method: {
@@ -37,6 +48,14 @@ export const methodJobs: readonly Omit<BenchJob, 'steps'>[] = [
   { name: 'galore', method: { preset: 'GaLore', precision: rounded }, formats },
   { name: 'q-galore', method: { preset: 'QGaLore' }, formats },
   { name: 'pv-tuning', method: { preset: 'PVTuning' }, formats },
+  { name: 'full-float32-lean', method: { preset: 'Full', precision: float32 }, formats, ...lean },
   { name: 'full-lean', method: { preset: 'Full', precision: rounded }, formats, ...lean },
   { name: 'q-galore-lean', method: { preset: 'QGaLore' }, formats, ...lean },
 ];
+
+/** For a model of so many blocks. */
+export function methodJobs(blocks: number): readonly Omit<BenchJob, 'steps'>[] {
+  const at = fixed.findIndex(({ name }) => name === 'lisa-blocks') + 1;
+  const method = lisa({ sampling: 'Weighted', weights: endsOf(blocks) });
+  return fixed.toSpliced(at, 0, { name: 'lisa-ends', method, formats });
+}

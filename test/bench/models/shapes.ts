@@ -1,0 +1,29 @@
+// Larger models than the demo's, by the sizes that their `config.json` on the hub has: for memory and time of a step, which do not
+// depend on what the weights say.
+
+interface ModelSizes {
+  readonly num_hidden_layers: number;
+  readonly hidden_size: number;
+  readonly num_attention_heads: number;
+  readonly num_key_value_heads: number;
+  readonly head_dim: number;
+  readonly intermediate_size: number;
+}
+
+const sizes = (
+  layers: number,
+  hidden: number,
+  [heads, keyHeads]: readonly [number, number],
+  mlp: number,
+): ModelSizes => ({
+  ...{ num_hidden_layers: layers, hidden_size: hidden, intermediate_size: mlp },
+  ...{ num_attention_heads: heads, num_key_value_heads: keyHeads, head_dim: 64 },
+});
+
+/** With the vocabulary of the demo's model, whose family they are. */
+export const modelShapes: ReadonlyMap<string, ModelSizes> = new Map([
+  ['SmolLM2-360M', sizes(32, 960, [15, 5], 2560)],
+  ['SmolLM2-1.7B', sizes(24, 2048, [32, 32], 8192)],
+]);
+
+export type { ModelSizes };
