@@ -120,7 +120,9 @@ function stepParts(question: MemoryQuestion, blocks: readonly TapeMode[]): Memor
 
 function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): readonly Moment[] {
   const { facts, method, perWave, clip } = question;
-  const { movingBlocks } = trainedOf(facts, method);
+  const { movingBlocks, embedding } = trainedOf(facts, method);
+  // Where less moves, no backward goes below the lowest block that does, and no tape is kept there.
+  const reachesAll = embedding || movingBlocks === facts.L;
   const bytes = blockBytes(question);
   const shared = sharedBytes(question);
   const held = blocks.map((mode) => perWave * bytes.held[mode] + bytes.heldOnce[mode]);
@@ -139,19 +141,27 @@ function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): reado
     activations: (before.at(-1) ?? 0) + 2 * stream,
     working: bytes.forwardWorking,
   };
-  const backward = blocks.map(
-    (mode, layer): Moment => ({
+  const backward = blocks.flatMap((mode, layer): readonly Moment[] => {
+    // Which blocks move is drawn: at worst those above this one have, and their gradients wait.
+    const waiting = (count: number) =>
+      clip === 'Global' ? Math.min(facts.L - 1 - layer, Math.max(0, count)) * bytes.gradient : 0;
+    const at = (gradients: number, held: number): Moment => ({
       gradients:
         outside +
-        bytes.blockGradient +
+        gradients +
         // Those of the place before are on their way.
-        (layer === facts.L - 1 ? shared.headExchange : shared.blockExchange) +
-        // Which blocks move is drawn: at worst they stand together at the top.
-        (clip === 'Global' ? Math.min(facts.L - 1 - layer, movingBlocks - 1) * bytes.gradient : 0),
-      activations: (before[layer + 1] ?? 0) + 2 * stream + madeAgain(mode, bytes),
+        (layer === facts.L - 1 ? shared.headExchange : shared.blockExchange),
+      activations: held + 2 * stream + madeAgain(mode, bytes),
       working: bytes.backwardWorking,
-    }),
-  );
+    });
+    const [below = 0, withOwn = 0] = before.slice(layer, layer + 2);
+    if (reachesAll) return [at(bytes.blockGradient + waiting(movingBlocks - 1), withOwn)];
+    const lowest = at(bytes.blockGradient + waiting(movingBlocks - 1), withOwn - below);
+    if (layer === 0) return [lowest];
+    // One of those that move is further down, or nothing would be held of the blocks below.
+    const own = movingBlocks > 1 ? bytes.blockGradient : 0;
+    return [lowest, at(own + waiting(movingBlocks - 2), withOwn)];
+  });
   const update: Moment = {
     gradients: outside + (clip === 'Global' ? everyBlock : bytes.gradient),
     activations: clip === 'Global' ? 0 : (before.at(-2) ?? 0) + 2 * stream,

@@ -423,3 +423,23 @@ test('a quantised base saves its weights and nothing else', (t) => {
   const halved = plan('NF4', { shards: 2 });
   t.true(halved.weights < 0.51 * plan('NF4').weights);
 });
+
+test('of drawn blocks without an embedding the lowest is one: gradients wait beside the tapes of all blocks for one fewer', (t) => {
+  const lisa = (activeLayers: number, trainEmbeddings: boolean) =>
+    ask({
+      ...{ perWave: 1, recomputation: 'None', learnedShare: 0.05 },
+      // So little is made in the head that the peak lies in the backward.
+      facts: { ...smol135, V: 256 },
+      method: resolveMethod({
+        ...{ preset: 'LISA', precision: { type: 'BFloat16' } },
+        selection: { type: 'LISA', lisa: { activeLayers, trainEmbeddings } },
+      }),
+    });
+  const block = (3 * 576 * 1536 + 2 * 576 * 576 + 2 * 576 * 192 + 2 * 576) * 2;
+  const gradients = (question: MemoryQuestion) => planMemory(question).parts.gradients;
+  const outside = (256 * 576 + 576) * 4;
+  t.is(gradients(lisa(1, false)), 0 + 576 * 4);
+  t.is(gradients(lisa(2, false)), block + 576 * 4);
+  t.is(gradients(lisa(3, false)), 2 * block + 576 * 4);
+  t.is(gradients(lisa(2, true)), 2 * block + outside);
+});
