@@ -33,6 +33,9 @@ export const restartsRecord = z.object({
   lastRecoverySeconds: z.number().min(0).optional(),
 });
 
+/** The record stays below 4 KiB. Of more the rest is told with the next generation. */
+export const maxLost = 24;
+
 const failedResult = z.object({
   type: z.literal('Failed'),
   code: z.string().max(64),
@@ -58,7 +61,13 @@ export const stateRecord = z.object({
   epoch: count,
   /** Number of the world that is formed or trains. */
   generation: count,
-  opened: z.object({ by: z.string().max(253), cause: z.enum(generationCauseNames), at: time }),
+  opened: z.object({
+    by: z.string().max(253),
+    cause: z.enum(generationCauseNames),
+    at: time,
+    /** UIDs of pods that Kubernetes has no more. What still runs of them, on a node that is cut off, joins no world again. */
+    lost: z.array(z.string().max(64)).max(maxLost).optional(),
+  }),
   /** Absent while the members of the generation are not agreed on. */
   world: z
     .object({

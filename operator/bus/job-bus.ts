@@ -11,6 +11,7 @@ export interface NewGeneration {
   readonly cause: GenerationCause;
   readonly epoch: number;
   readonly restarts: StateRecord['restarts'];
+  readonly lost?: readonly string[];
 }
 
 export interface JobBus {

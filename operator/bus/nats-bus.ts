@@ -124,6 +124,8 @@ export class NatsBus implements JobBus {
     using _metrics = bus.subscribe(streamSubjects.metrics, (subject, value) =>
       this.#hear(subject, value),
     );
+    // Over another connection too, what is not told is gone: storage may have been lost meanwhile.
+    this.#records.renewed();
     await state.watch(
       '>',
       {
@@ -202,6 +204,7 @@ export class NatsBus implements JobBus {
         by: this.#facts.identity,
         cause: next.cause,
         at: timeText(this.#facts.clock.now()),
+        ...(next.lost === undefined ? {} : { lost: [...next.lost] }),
       },
       restarts: next.restarts,
     };

@@ -48,6 +48,8 @@ export type Call =
       readonly cause: GenerationCause;
       readonly epoch: number;
       readonly restarts: StateRecord['restarts'];
+      /** UIDs of pods that may join no more. */
+      readonly lost?: readonly string[];
     }
   | { readonly type: 'PurgeBus' };
 

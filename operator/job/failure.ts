@@ -1,6 +1,7 @@
 // Finds what went wrong with the workers: a failure that they recorded, a Job that failed, pods that ended badly, members of the world whose pods are
 // gone. What each costs is the business of incident.ts.
 import { Exit, isFailureCode } from '../../crds/failures.ts';
+import { maxLost } from '../../crds/wire/state.ts';
 import { none, type Opinion } from './decision.ts';
 import { failureOfPod, meaningOf } from './end-meaning.ts';
 import type { ChildJob, PodFacts } from './facts.ts';
@@ -101,6 +102,8 @@ function lostMembers(view: View): Opinion {
     disrupted ? 'Disruption' : 'PodLost',
     { ...restarts, disruptions: restarts.disruptions + 1 },
     epochOf(view),
+    // What is cut off from Kubernetes may run on, and would join at once: for that it would be lost again, and so on.
+    lost.map(({ podUID }) => podUID).slice(0, maxLost),
   );
 }
 

@@ -43,15 +43,23 @@ export function shown(before: FineTuneJobStatus['restarts'], restarts: Restarts)
   };
 }
 
-/** Asks for a new world with this account, which then stands in the record; without a bus status keeps it. */
+/** Asks for a new world with this account, without the pods that are lost; both then stand in the record. Without a bus status keeps the account. */
 export function openGeneration(
   view: View,
   cause: GenerationCause,
   restarts: Restarts,
   epoch: number,
+  lost?: readonly string[],
 ): Opinion {
   const state = presentBus(view.facts)?.state;
   return state === undefined
     ? { status: { restarts: shown(view.status.restarts, restarts) } }
-    : { calls: [{ type: 'OpenGeneration', from: state.generation, cause, epoch, restarts }] };
+    : {
+        calls: [
+          {
+            ...{ type: 'OpenGeneration', from: state.generation, cause, epoch, restarts },
+            ...(lost === undefined ? {} : { lost }),
+          },
+        ],
+      };
 }

@@ -15,11 +15,16 @@ const never = new AbortController().signal;
 const job = { namespace: 'team-a', uid: 'u1' };
 const other = { namespace: 'team-b', uid: 'u2' };
 
-async function fixture(t: ExecutionContext) {
+async function fixture(t: ExecutionContext, token?: string) {
   const server = await NatsServer.start();
+  if (token !== undefined) {
+    await server.kill();
+    await server.start(['--auth', token]);
+  }
+  const known = token === undefined ? {} : { token: () => token };
   const errors: unknown[] = [];
   const bus = new NatsBus(
-    { url: server.url, name: 'operator' },
+    { url: server.url, name: 'operator', ...known },
     {
       ...{ clock: systemClock, chance: systemChance, replicas: 1, identity: 'operator-1' },
       ...{
@@ -32,7 +37,7 @@ async function fixture(t: ExecutionContext) {
   const stop = new AbortController();
   const running = bus.run(stop.signal);
   await eventually('the bus is there', () => bus.isConnected);
-  const worker = await Bus.connect({ url: server.url, name: 'worker' }, never);
+  const worker = await Bus.connect({ url: server.url, name: 'worker', ...known }, never);
   t.teardown(async () => {
     stop.abort();
     await worker[Symbol.asyncDispose]();
@@ -250,5 +255,27 @@ test('a server that lost its storage is arranged anew, and is told what is remem
   });
   await bus.initState(job, aState({ generation: 5 }), never);
   await eventually('the new record is mirrored', () => present()?.state?.generation === 5);
+  t.pass();
+});
+
+test('so is one that has turned the operator away meanwhile, so that it connects anew', async (t) => {
+  const { server, bus, errors, present } = await fixture(t, 'known');
+  await bus.initState(job, aState({ generation: 4 }), never);
+  await eventually('it is mirrored', () => present()?.state?.generation === 4);
+  await server.kill();
+  await server.wipe();
+  await server.start(['--auth', 'other']);
+  const isTurnedAway = () => errors.some((error) => /turned this connection away/.test(`${error}`));
+  await eventually('it is turned away for good', isTurnedAway, { withinMs: 30_000 });
+  await server.kill();
+  await server.start(['--auth', 'known']);
+  await eventually(
+    'the bus is there, and empty',
+    () => {
+      const now = present();
+      return now !== undefined && now.state === undefined;
+    },
+    { withinMs: 60_000 },
+  );
   t.pass();
 });

@@ -2,6 +2,7 @@
 // the job, and says since when it hears them or does not. "Connected" means that all records were read since the connection came
 // back, so what is decided then is never decided on old ones.
 import { readFileSync } from 'node:fs';
+import { toAnnealError } from '../../crds/errors.ts';
 import { type Bucket, Bus } from '../../crds/wire/bus.ts';
 import { beatRecord } from '../../crds/wire/state.ts';
 import { bucket, type JobOnBus, keys } from '../../crds/wire/subjects.ts';
@@ -17,6 +18,8 @@ interface BusLinkSettings {
   readonly tokenFile: string;
   readonly clock: Clock;
   readonly onChange: () => void;
+  /** Told once for each time that no server answers, with the reason. */
+  readonly onNoAnswer: (why: string) => void;
 }
 
 const againMs = 1_000;
@@ -84,14 +87,16 @@ export class BusLink {
 
   /** Runs until the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#settings;
-    while (!signal.aborted) {
+    const { clock, onNoAnswer } = this.#settings;
+    for (let told = false; !signal.aborted; ) {
       try {
         this.#bus = await this.#connect(signal);
         this.#state = await this.#bus.openBucket(bucket.state);
         await this.#followBoth(this.#bus, this.#state, signal);
-      } catch {
+      } catch (error) {
         // Whatever it was, the answer is the same: try again; `since` tells how long it has been so.
+        if (!told || this.#connected) onNoAnswer(toAnnealError(error).message);
+        told = true;
         this.#fresh = false;
       } finally {
         await this.#bus?.[Symbol.asyncDispose]();

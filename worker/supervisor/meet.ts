@@ -16,7 +16,11 @@ const joinSeconds = 60;
  */
 export function joining(situation: Situation): Action | undefined {
   const { records, me, now, patienceMs } = situation;
-  const { generation, world, restarts } = stateOf(situation);
+  const { generation, world, restarts, opened: by } = stateOf(situation);
+  if (by.lost?.includes(me.podUID)) {
+    const why = 'Kubernetes has this pod no more, and another one takes its place';
+    return { type: 'Exit', code: Exit.PlannedStop, why };
+  }
   const member = records.members.get(placeOf(generation, me.index));
   if (member === undefined) {
     // One that is to go, or that nobody waits for yet, is no member: its end is no loss.

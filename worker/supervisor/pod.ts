@@ -40,9 +40,16 @@ export async function runPod(parts: PodParts): Promise<number> {
   const redact = redactor(config.secretValues);
   const ending = new AbortController();
   let wake = () => {};
-  const link =
-    config.natsUrl === undefined ? undefined : linkOf(config, config.natsUrl, clock, () => wake());
-  const report = new Report({
+  const link: BusLink | undefined =
+    config.natsUrl === undefined
+      ? undefined
+      : linkOf(config, config.natsUrl, {
+          clock,
+          onChange: () => wake(),
+          onNoAnswer: (why) =>
+            report.line('warn', 'supervisor', `${why}; it is tried every second`),
+        });
+  const report: Report = new Report({
     ...{ job: config.job, pod: config.pod, clock, redact, print },
     bus: () => link?.bus,
   });
@@ -165,7 +172,10 @@ async function requireTrained(pod: RunningPod, plan: PodPlan): Promise<void> {
   }
 }
 
-function linkOf(config: PodConfig, url: string, clock: Clock, onChange: () => void): BusLink {
-  const { job, pod, tokenFile } = config;
-  return new BusLink({ url, name: pod.name, job, tokenFile, clock, onChange });
+function linkOf(
+  { job, pod, tokenFile }: PodConfig,
+  url: string,
+  how: Pick<ConstructorParameters<typeof BusLink>[0], 'clock' | 'onChange' | 'onNoAnswer'>,
+): BusLink {
+  return new BusLink({ url, name: pod.name, job, tokenFile, ...how });
 }

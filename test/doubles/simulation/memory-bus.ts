@@ -84,8 +84,13 @@ export class MemoryBus implements JobBus {
       const { state } = records;
       if (state === undefined || state.generation !== next.from || state.result) return;
       const { world: _, ...rest } = state;
-      const { epoch, cause, restarts } = next;
-      const opened = { by: 'operator', cause, at: timeText(this.#now()) };
+      const { epoch, cause, restarts, lost } = next;
+      const opened = {
+        by: 'operator',
+        cause,
+        at: timeText(this.#now()),
+        ...(lost && { lost: [...lost] }),
+      };
       records.state = structuredClone({
         ...rest,
         epoch,

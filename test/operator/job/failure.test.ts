@@ -252,6 +252,7 @@ test('a member whose pod was evicted or deleted opens a generation that is not c
   t.true(gone.words.includes('OpenGeneration 2 PodLost'));
   const open = gone.calls.find((call) => call.type === 'OpenGeneration');
   t.like(open?.restarts, { counted: 0, disruptions: 1 });
+  t.deepEqual(open?.lost, ['uid-w1-0'], 'what still runs of it is told');
   const evicted = aPodOf({ disruption: 'PreemptionByScheduler', ...ended(143) });
   t.true(
     decided(training({ bus: aBus(), pods: [evicted] })).words.includes(

@@ -92,6 +92,20 @@ test(
   { type: 'Wait' },
 );
 
+test(
+  'a pod that Kubernetes has no more joins no world again',
+  decides,
+  aPair(0, {
+    ...{ trainer: none, members: {} },
+    state: aState({ generation: 2, opened: { ...openedAt(0), lost: ['pod-a'] } }),
+  }),
+  {
+    type: 'Exit',
+    code: 75,
+    why: 'Kubernetes has this pod no more, and another one takes its place',
+  },
+);
+
 const smaller = { workers: 3, min: 2, max: 3 };
 const waiting = {
   ...{ trainer: none, state: aState({ generation: 2, opened: openedAt(0) }) },
