@@ -69,6 +69,7 @@ export function kernelCases(): readonly KernelCase[] {
     ...(['NF4Double', 'NF4', 'Int8', 'Int4'] as const).map(quantized),
     halo('bfloat16', 'INT8', 2),
     halo('float32', 'INT8', 2),
+    halo('bfloat16', 'INT8', 2, 'kept'),
     halo('bfloat16', 'INT8', 0),
     halo('bfloat16', 'FP8', 0),
     ...[H, 1024, I].map(rotation),
@@ -149,18 +150,25 @@ function quantized(format: keyof typeof formats): KernelCase {
   };
 }
 
-/** Three products in 8 bits, everything counted: codes of the weight too, which a step makes once for all its micro-batches. */
-function halo(dtype: Float, format: 'INT8' | 'FP8', level: number): KernelCase {
+/** Three products in 8 bits, everything counted; codes of the weight too, unless they are kept as a step keeps them after its first micro-batch. */
+function halo(
+  dtype: Float,
+  format: 'INT8' | 'FP8',
+  level: number,
+  codesOfWeight: 'made' | 'kept' = 'made',
+): KernelCase {
   const drawn = dtype === 'float32' ? draw : drawBfloat16;
   const [x, w, dy] = [drawn(T, H), drawn(I, H), drawn(T, I)];
   const [code, kind] = [format === 'INT8' ? 1 : 2, level > 0 ? 1 : 0];
+  const coded = (w: Tensor) => ops.quantizeRotated(ops.detach(w), code, kind);
+  const before = codesOfWeight === 'kept' ? coded(ops.to(w, 'bfloat16')) : undefined;
   const layer = (x: Tensor, w: Tensor): Tensor => {
-    const [codes, scale] = ops.quantizeRotated(ops.detach(w), code, kind);
+    const [codes, scale] = before ?? coded(w);
     const ys = ops.haloLinearGroup(x, [w], [codes], [scale], [null], level, code, true, 1, 1024);
     return ys[0] as Tensor;
   };
   return {
-    name: `HALO-${level} ${format} linear`,
+    name: `HALO-${level} ${format} linear${before ? ', codes of W kept' : ''}`,
     reference: `anneal::linear, ${dtype}`,
     ours: both(of<2>(layer), drawBfloat16Like([x, w]), ops.to(dy, 'bfloat16')),
     theirs: both(

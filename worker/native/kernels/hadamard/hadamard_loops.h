@@ -92,10 +92,14 @@ void walsh_of(const Buffer<S>& x, const To& to, int64_t first, int64_t count, in
 // A Walsh-Hadamard transform over places [0, count): the first pass reads `from`, the last writes `to`, and what lies between them is in
 // `x`. An eighth is done before the next begins, so that it stays in the first cache.
 template <bool InLanes, class S, class From, class To>
-ANNEAL_INLINE void walsh(const From& from, const Buffer<S>& x, const To& to, int64_t count, int64_t wide) {
-  if (count <= 8) return last_pass<InLanes, S>(from, to, 0, count, wide);
+ANNEAL_INLINE void long_walsh(const From& from, const Buffer<S>& x, const To& to, int64_t count, int64_t wide) {
   pass<8, false, S>(from, x, 0, count / 8, wide);
   for (int r = 0; r < 8; ++r) walsh_of<InLanes>(x, to, r * (count / 8), count / 8, wide);
+}
+template <bool InLanes, class S, class From, class To>
+ANNEAL_INLINE void walsh(const From& from, const Buffer<S>& x, const To& to, int64_t count, int64_t wide) {
+  if (count <= 8) return last_pass<InLanes, S>(from, to, 0, count, wide);
+  long_walsh<InLanes>(from, x, to, count, wide);
 }
 
 // Value by value, where a part has no whole vectors.
@@ -205,7 +209,13 @@ template <class S> struct State {
   uint32_t largest_one;
 };
 
+// `expect` asks for the place of vector i, which is about to be written: without it a store waits for the line that it falls into.
+ANNEAL_INLINE void expect_at(void* out, int64_t bytes) { __builtin_prefetch(static_cast<char*>(out) + bytes, 1); }
+
 template <class T> struct Store {
+  template <class S> static ANNEAL_INLINE void expect(const State<S>& s, int64_t i) {
+    expect_at(s.out, i * static_cast<int64_t>(sizeof(T)));
+  }
   template <class S> static ANNEAL_INLINE void take(State<S>& s, int64_t i, Vec<S> x) {
     store(static_cast<T*>(s.out) + i, x * s.factor);
   }
@@ -215,6 +225,7 @@ template <class T> struct Store {
 };
 // The factor is positive: the largest of products is the product of the largest.
 struct Largest {
+  static ANNEAL_INLINE void expect(const State<float>&, int64_t) {}
   static ANNEAL_INLINE void take(State<float>& s, int64_t, F x) {
     const I bits = bits_of<I>(x) & 0x7fffffff;
     s.largest = bits > s.largest ? bits : s.largest;
@@ -225,6 +236,7 @@ struct Largest {
   }
 };
 struct Code8 {
+  static ANNEAL_INLINE void expect(const State<float>& s, int64_t i) { expect_at(s.out, i); }
   // 1.5 * 2^23: the last bit is worth 1, so the low byte of a sum is the whole number.
   static constexpr float kShift = 12582912.0f;
   static ANNEAL_INLINE void take(State<float>& s, int64_t i, F x) {
@@ -237,6 +249,7 @@ struct Code8 {
   }
 };
 struct Float8 {
+  static ANNEAL_INLINE void expect(const State<float>& s, int64_t i) { expect_at(s.out, i); }
   // to_float8 of float8.h, lane by lane.
   static ANNEAL_INLINE void take(State<float>& s, int64_t i, F x) {
     const F value = x * s.factor * s.inverse;
@@ -268,24 +281,32 @@ template <class S> uint32_t largest_of(const State<S>& s) {
   return float_to_bits(bits_to_float(most) * static_cast<float>(s.factor)) & 0x7fffffffu;
 }
 
-// A row that is read, and where its rotated values go.
+// A row that is read, and where its rotated values go. A pass takes places far from each other, which the machine does not foresee: those of
+// the next row are asked for meanwhile.
 template <class T> struct Row {
   const T* x;
+  int64_t ld;
   using S = typename Arithmetic<T>::Type;
   ANNEAL_INLINE Row local() const { return *this; }
   ANNEAL_INLINE void back(const Row&) const {}
-  ANNEAL_INLINE Vec<S> get(int64_t i, int64_t) const { return load(x + i * kLanes<S>); }
+  ANNEAL_INLINE Vec<S> get(int64_t i, int64_t) const {
+    __builtin_prefetch(x + ld + i * kLanes<S>);
+    return load(x + i * kLanes<S>);
+  }
 };
 template <class S, class To> struct Taken {
   State<S>* state;
-  int64_t from;
+  int64_t from, ld;
   struct Local {
     State<S> state;
-    int64_t from;
-    ANNEAL_INLINE void put(int64_t i, int64_t, Vec<S> v) { To::take(state, from + i * kLanes<S>, v); }
-    ANNEAL_INLINE void put_at(int64_t i, Vec<S> v) { To::take(state, from + i, v); }
+    int64_t from, ld;
+    ANNEAL_INLINE void put(int64_t i, int64_t, Vec<S> v) { put_at(i * kLanes<S>, v); }
+    ANNEAL_INLINE void put_at(int64_t i, Vec<S> v) {
+      To::expect(state, from + i + ld);
+      To::take(state, from + i, v);
+    }
   };
-  ANNEAL_INLINE Local local() const { return {*state, from}; }
+  ANNEAL_INLINE Local local() const { return {*state, from, ld}; }
   ANNEAL_INLINE void back(const Local& mine) const { state->largest = mine.state.largest; }
 };
 
@@ -296,14 +317,14 @@ ANNEAL_INLINE void rotate(const Job& job, const T* from, State<typename Arithmet
   using S = typename Arithmetic<T>::Type;
   const int64_t size = job.inner, count = size / kLanes<S>;
   for (int64_t part = 0; part < job.outer; ++part) {
-    const Row<T> row{from + part * size};
+    const Row<T> row{from + part * size, job.in_ld};
     const Buffer<S> between{x + part * size, kLanes<S>};
     if constexpr (Mix::kMixes)
       walsh<true>(row, between, between, count, 1);
     else
-      walsh<true>(row, between, Taken<S, To>{&state, part * size}, count, 1);
+      walsh<true>(row, between, Taken<S, To>{&state, part * size, job.out_ld}, count, 1);
   }
-  if constexpr (Mix::kMixes) mix_parts(x, Taken<S, To>{&state, 0});
+  if constexpr (Mix::kMixes) mix_parts(x, Taken<S, To>{&state, 0, job.out_ld});
 }
 struct Unmixed {
   static constexpr bool kMixes = false;
@@ -328,9 +349,6 @@ Most rotate_rows(const Job& job, int64_t begin, int64_t end, typename Arithmetic
   for (int64_t r = begin; r < end; ++r) {
     state.out = static_cast<char*>(job.out) + r * job.out_ld * kOutBytes;
     const T* from = static_cast<const T*>(job.in) + r * job.in_ld;
-    // A pass reads places far from each other, which the machine does not foresee: the next row is asked for in order.
-    if (r + 1 < end)
-      for (int64_t i = 0; i < job.columns; i += 64 / static_cast<int64_t>(sizeof(T))) __builtin_prefetch(from + job.in_ld + i);
     rotate<T, To>(job, from, state, x, mix_parts);
   }
   return {largest_of(state), 0};
@@ -427,14 +445,43 @@ template <class S, class To> struct TakenTokens {
     state->largest_one = mine.state.largest_one;
   }
 };
-// Tokens that are taken as they are while they are read.
-template <class T, class To> struct TokensTaken {
+// The same where all tokens of the block are there and columns are whole vectors: nothing is asked of each. What is read, and the codes
+// that are written, of the next strip are fetched meanwhile.
+template <class T> struct WholeTokens {
   using S = typename Arithmetic<T>::Type;
-  Tokens<T> tokens;
-  TakenTokens<S, To> plain;
+  const T* x;
+  int64_t ld;
+  ANNEAL_INLINE WholeTokens local() const { return *this; }
+  ANNEAL_INLINE void back(const WholeTokens&) const {}
+  ANNEAL_INLINE Vec<S> get(int64_t i, int64_t w) const {
+    const T* at = x + i * ld + w * kLanes<S>;
+    __builtin_prefetch(at + kStrip<S>);
+    return load(at);
+  }
+};
+template <class S, class To> struct TakenWhole {
+  State<S>* state;
+  int64_t ld;
   struct Local {
-    Tokens<T> tokens;
-    typename TakenTokens<S, To>::Local plain;
+    State<S> state;
+    int64_t ld;
+    ANNEAL_INLINE void put(int64_t i, int64_t w, Vec<S> v) {
+      const int64_t at = i * ld + w * kLanes<S>;
+      To::expect(state, at + kStrip<S>);
+      To::take(state, at, v);
+    }
+  };
+  ANNEAL_INLINE Local local() const { return {*state, ld}; }
+  ANNEAL_INLINE void back(const Local& mine) const { state->largest = mine.state.largest; }
+};
+// Tokens that are taken as they are while they are read.
+template <class From, class To> struct TokensTaken {
+  From tokens;
+  To plain;
+  using S = typename From::S;
+  struct Local {
+    From tokens;
+    typename To::Local plain;
     ANNEAL_INLINE Vec<S> get(int64_t i, int64_t w) {
       const Vec<S> v = tokens.get(i, w);
       plain.put(i, w, v);
@@ -457,14 +504,24 @@ Most tokens(const Job& job, int64_t number, int64_t begin, int64_t end, void* bu
     const int64_t width = end - column < kStrip<S> ? end - column : kStrip<S>, wide = (width + kLanes<S> - 1) / kLanes<S>;
     state.out = static_cast<char*>(job.out) + (first * job.out_ld + column) * kOutBytes;
     const Tokens<T> from{static_cast<const T*>(job.in) + first * job.in_ld + column, job.in_ld, job.in_rows - first, width};
-    const TakenTokens<S, To> to{&state, job.out_ld, job.out_rows - first, width};
-    if constexpr (Both) {
-      plain.out = static_cast<char*>(job.plain_out) + (first * job.out_ld + column) * kOutBytes;
-      const TakenTokens<S, To> taken{&plain, job.out_ld, from.there, width};
-      walsh<false>(TokensTaken<T, To>{from, taken}, between, to, job.block, wide);
-    } else {
-      walsh<false>(from, between, to, job.block, wide);
+    plain.out = Both ? static_cast<char*>(job.plain_out) + (first * job.out_ld + column) * kOutBytes : nullptr;
+    const int64_t wanted = job.out_rows - first;
+    if (width % kLanes<S> == 0 && job.block > 8 && from.there >= job.block && wanted >= job.block) {
+      const WholeTokens<T> all{from.x, from.ld};
+      const TakenWhole<S, To> to{&state, job.out_ld}, taken{&plain, job.out_ld};
+      if constexpr (Both)
+        long_walsh<false>(TokensTaken<WholeTokens<T>, TakenWhole<S, To>>{all, taken}, between, to, job.block, wide);
+      else if constexpr (__is_same(To, Store<T>))
+        long_walsh<false>(all, job.in == job.out ? Buffer<S>{static_cast<S*>(state.out), job.out_ld} : between, to, job.block, wide);
+      else
+        long_walsh<false>(all, between, to, job.block, wide);
+      continue;
     }
+    const TakenTokens<S, To> to{&state, job.out_ld, wanted, width}, taken{&plain, job.out_ld, from.there, width};
+    if constexpr (Both)
+      walsh<false>(TokensTaken<Tokens<T>, TakenTokens<S, To>>{from, taken}, between, to, job.block, wide);
+    else
+      walsh<false>(from, between, to, job.block, wide);
   }
   return {largest_of(state), largest_of(plain)};
 }
