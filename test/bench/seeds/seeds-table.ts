@@ -10,7 +10,7 @@ export interface Row {
 
 const head = [
   ...['method', 'learning rate', 'held-out loss before', 'after', 'after, less that of'],
-  ...['peak MiB', 'seconds a step'],
+  'peak MiB',
 ];
 
 export function seedsTable(rows: readonly Row[], outcomes: readonly Outcome[]): string {
@@ -29,7 +29,6 @@ function cellsOf({ name, against }: Row, outcomes: readonly Outcome[]): readonly
     over(lossAfter, 3),
     against.map((other) => `${other}: ${gap(own, other, outcomes)}`).join('; '),
     over(({ peakBytes }) => peakBytes / 2 ** 20, 0),
-    over(({ stepMs }) => stepMs / 1000, 2),
   ];
 }
 
