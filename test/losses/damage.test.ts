@@ -133,7 +133,8 @@ const saving = {
 async function killAll(job: JobOfSeveral) {
   const { step } = job.told.last;
   await job.told.untilStep(step + 8);
-  await untilSaved(job, step);
+  // Two of them: one is spoilt.
+  await untilSaved(job, step + saving.intervalSteps);
   const pods = await job.pods();
   for (const { uid } of pods) signalPod(uid, 'SIGKILL');
   const gone = () => pods.every(({ uid }) => processIdsOf(uid).length === 0);
@@ -207,7 +208,9 @@ test(
     {
       // Of its processes the trainer is the largest.
       using _ = await memory.take(memory.limit - memory.used() + 64 * 2 ** 20);
-      await eventually('something is killed', () => memory.kills() > 0, { withinMs: 30_000 });
+      // The next trainer would be killed as well, and then the supervisor.
+      const soon = { withinMs: 30_000, everyMs: 5 };
+      await eventually('something is killed', () => memory.kills() > 0, soon);
     }
     const next = await job.told.firstAfter(generation);
     t.log(`killed ${memory.kills()} times; step ${next.step} was next`);

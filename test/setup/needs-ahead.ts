@@ -7,7 +7,7 @@ import { thisSetup } from '../../cli/setup/setup.ts';
 import { isNeed, meetNeeds } from './needs.ts';
 
 // All that it starts gives way to the tests.
-setPriority(constants.priority.PRIORITY_LOW);
+setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 const stop = new AbortController();
 process.on('SIGTERM', () => stop.abort());
 const setup = thisSetup(stop.signal);

@@ -71,9 +71,11 @@ async function startAhead(
   for (const group of groups) {
     if ((await whyLeftOut(setup, group)) === undefined) needs.push(...group.needs);
   }
-  if (needs.length === 0) return undefined;
+  // The addon is wanted first, by most: whoever waits for it makes it.
+  const later = new Set(needs.filter((need) => need !== 'native'));
+  if (later.size === 0) return undefined;
   const script = join(import.meta.dirname, 'needs-ahead.ts');
-  const child = execa(process.execPath, [script, ...new Set(needs)], {
+  const child = execa(process.execPath, [script, ...later], {
     // A group of processes, so that compilers go with it.
     ...{ stdio: 'ignore', reject: false, detached: true },
   });
