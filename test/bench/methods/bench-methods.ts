@@ -1,8 +1,8 @@
 /**
  * Methods beside full fine-tuning of the same model, in alternating rounds of whole runs of the real command: time of a step, peak of
- * the training process, loss on the same held-out conversations. The time is the median of the steps behind the first: that one fills
- * caches, and is the only one of GaLore and Q-GaLore that chooses directions, as long as there are fewer steps than `refreshSteps`.
- * OwLore chooses at every draw, and draws every second step here.
+ * the training process, loss on the same held-out conversations; or, with --alone, of steps and nothing else. The time is the median of
+ * the steps behind the first: that one fills caches, and is the only one of GaLore and Q-GaLore that chooses directions, as long as there
+ * are fewer steps than `refreshSteps`. OwLore chooses at every draw, and draws every second step here.
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { loadavg } from 'node:os';
@@ -11,11 +11,11 @@ import { parseArgs } from 'node:util';
 import { ensureDemo } from '../../../cli/setup/demo.ts';
 import { ensureNative } from '../../../cli/setup/native.ts';
 import type { Setup } from '../../../cli/setup/setup.ts';
-import type { RunReport } from '../../../crds/wire/run-report.ts';
 import { modelShapes } from '../models/shapes.ts';
-import { runJob } from '../run-job.ts';
+import { type BenchJob, runJob } from '../run-job.ts';
+import { notAlone, runAlone } from './alone.ts';
 import { methodJobs } from './jobs.ts';
-import { methodsTable } from './methods-table.ts';
+import { type MethodRun, methodRunOf, methodsTable } from './methods-table.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const blocksOfDemo = 30;
@@ -27,50 +27,73 @@ export async function benchMethods(setup: Setup, args: readonly string[]): Promi
       only: { type: 'string', default: '' },
       /** A published shape whose weights are drawn, in place of the demo's model. */
       model: { type: 'string', default: '' },
+      /** Steps and nothing besides, which takes a tenth of the time. */
+      alone: { type: 'boolean', default: false },
       rounds: { type: 'string', default: '3' },
       steps: { type: 'string', default: '6' },
     },
   });
   await ensureNative(setup, root);
   const volume = await ensureDemo(setup);
-  const drawn = values.model === '' ? {} : await drawnModel(setup, volume, values.model);
-  const scratch = join(setup.cache.root, `bench/methods-${values.model || 'demo'}`);
-  const wanted = values.only.split(',');
+  const drawn = values.model === '' ? undefined : await drawnModel(setup, volume, values.model);
   const blocks = modelShapes.get(values.model)?.num_hidden_layers ?? blocksOfDemo;
-  const jobs = methodJobs(blocks).filter(({ name }) => values.only === '' || wanted.includes(name));
-  const reports = new Map<string, RunReport[]>(jobs.map(({ name }) => [name, []]));
+  const jobs = chosen(methodJobs(blocks), values.only, values.alone);
+  const scratch = join(setup.cache.root, `bench/methods-${values.model || 'demo'}`);
+  const runOne = (job: BenchJob) =>
+    values.alone
+      ? runAlone(job, join(drawn ?? volume, 'model'), setup.signal)
+      : runWhole(setup, job, { volume, drawn, scratch });
+  const runs = new Map<string, MethodRun[]>(jobs.map(({ name }) => [name, []]));
+  await rm(scratch, { recursive: true, force: true });
   for (let round = 0; round < Number(values.rounds); round += 1) {
-    await rm(scratch, { recursive: true, force: true });
     for (const job of jobs) {
-      await mkdir(scratch, { recursive: true });
-      const asked = { ...job, ...drawn, steps: Number(values.steps) };
-      const report = await runJob(setup, asked, volume, scratch);
-      reports.get(job.name)?.push(report);
-      setup.steps.note(`${job.name}: ${wordsOf(report)}`);
-      await removeRun(scratch, job.name);
+      const run = await runOne({ ...job, steps: Number(values.steps) });
+      runs.get(job.name)?.push(run);
+      setup.steps.note(`${job.name}: ${wordsOf(run)}`);
     }
   }
-  const withLosses = values.model === '';
-  process.stdout.write(`\n${methodsTable(reports, { withLosses })}\n`);
+  process.stdout.write(`\n${methodsTable(runs)}\n`);
 }
 
-/** Loaded when the addon stands. Nothing is held out: what a drawn model says of it means nothing, and takes minutes. */
-async function drawnModel(setup: Setup, demo: string, shape: string) {
-  const { ensureShapedModel } = await import('../models/shaped-model.ts');
-  const modelVolume = await ensureShapedModel(setup, demo, shape);
-  return { modelVolume, dataset: { heldOut: undefined } };
+type Job = ReturnType<typeof methodJobs>[number];
+
+function chosen(jobs: readonly Job[], only: string, alone: boolean): readonly Job[] {
+  const wanted = only.split(',');
+  const named = jobs.filter(({ name }) => only === '' || wanted.includes(name));
+  return alone ? named.filter(({ name }) => !notAlone.includes(name)) : named;
 }
 
-function wordsOf({ training, memory }: RunReport): string {
-  const { peak } = memory.measured;
-  const [load = Number.NaN] = loadavg();
-  const time = `${(training.stepMs ?? Number.NaN).toFixed(0)} ms a step`;
-  return `${time}, ${(peak / 2 ** 20).toFixed(0)} MiB, load ${load.toFixed(1)}`;
+interface Places {
+  readonly volume: string;
+  readonly drawn: string | undefined;
+  readonly scratch: string;
 }
 
-/** Checkpoints and results of larger models are gigabytes. What is kept are the data in tokens, which the next run takes. */
-async function removeRun(scratch: string, name: string): Promise<void> {
-  for (const folder of [name, `runs/${name}`]) {
+/** Of a drawn model nothing is held out: what it says of that means nothing, and takes minutes. */
+async function runWhole(
+  setup: Setup,
+  job: BenchJob,
+  { volume, drawn, scratch }: Places,
+): Promise<MethodRun> {
+  await mkdir(scratch, { recursive: true });
+  const asked =
+    drawn === undefined ? job : { ...job, modelVolume: drawn, dataset: { heldOut: undefined } };
+  const report = await runJob(setup, asked, volume, scratch);
+  // Checkpoints and results of larger models are gigabytes. What is kept are the data in tokens, which the next run takes.
+  for (const folder of [job.name, `runs/${job.name}`]) {
     await rm(join(scratch, folder), { recursive: true, force: true });
   }
+  return methodRunOf(report, drawn === undefined);
+}
+
+/** Loaded when the addon stands. */
+async function drawnModel(setup: Setup, demo: string, shape: string): Promise<string> {
+  const { ensureShapedModel } = await import('../models/shaped-model.ts');
+  return ensureShapedModel(setup, demo, shape);
+}
+
+function wordsOf({ stepMs, processorMs, peak }: MethodRun): string {
+  const [load = Number.NaN] = loadavg();
+  const processor = processorMs === undefined ? '' : `, ${processorMs.toFixed(0)} of processors`;
+  return `${stepMs.toFixed(0)} ms a step${processor}, ${(peak / 2 ** 20).toFixed(0)} MiB, load ${load.toFixed(1)}`;
 }

@@ -1,69 +1,70 @@
-// Reports of runs → tables: what was measured, and what was wanted of it.
+// What runs took → tables: what was measured, and what was wanted of it.
 import type { RunReport } from '../../../crds/wire/run-report.ts';
 import { comparisonRows, type Middle } from './comparisons.ts';
 
-export interface TableOptions {
-  /** Of a model whose weights were drawn, losses say nothing. */
-  readonly withLosses: boolean;
+export interface MethodRun {
+  /** Median of the steps behind the first. */
+  readonly stepMs: number;
+  /** The same of the time of all processors; absent where it was not measured. */
+  readonly processorMs?: number;
+  readonly peak: number;
+  readonly predicted?: { readonly peak: number; readonly weights: number };
+  /** On what is held out; absent where that says nothing. */
+  readonly losses?: string;
+}
+
+export function methodRunOf(
+  { training, memory, evaluation }: RunReport,
+  withLosses: boolean,
+): MethodRun {
+  const { predicted, measured } = memory;
+  const loss = (at: 'before' | 'after') => evaluation[at]?.loss?.toFixed(4) ?? 'no number';
+  return {
+    stepMs: training.stepMs ?? Number.NaN,
+    peak: measured.peak,
+    ...(predicted && { predicted: { peak: predicted.peak, weights: predicted.parts.weights } }),
+    ...(withLosses ? { losses: `${loss('before')} to ${loss('after')}` } : {}),
+  };
 }
 
 /** Runs of one job each, by its name. */
-export function methodsTable(
-  reports: ReadonlyMap<string, readonly RunReport[]>,
-  { withLosses }: TableOptions,
-): string {
+export function methodsTable(runs: ReadonlyMap<string, readonly MethodRun[]>): string {
+  const measured = [...runs].filter(([, own]) => own.length > 0);
+  const rows = measured.map(([name, own]) => [name, ...cellsOf(own)]);
   const head = [
-    ...['method', 'ms a step', 'peak MiB', 'planned', 'measured ÷ planned', 'weights in the peak'],
-    ...(withLosses ? ['held-out loss'] : []),
+    ...['method', 'ms a step', 'processor ms', 'peak MiB', 'planned', 'measured ÷ planned'],
+    ...['weights in the peak', 'held-out loss'],
   ];
-  const measured = [...reports].filter(([, own]) => own.length > 0);
-  const rows = measured.map(([name, own]) => [
-    name,
-    ...cellsOf(own),
-    ...(withLosses ? [lossesOf(own)] : []),
-  ]);
   const middles = new Map(measured.map(([name, own]) => [name, middleOf(own)]));
   const wanted = ['method', 'held against', 'what', 'ratio', 'target', ''];
   return [tableOf(head, rows), tableOf(wanted, comparisonRows(middles))].join('\n\n');
 }
 
-function cellsOf(own: readonly RunReport[]): readonly string[] {
-  const peaks = peaksOf(own);
-  const planned = plannedOf(own);
-  const [share] = own.flatMap(({ memory: { predicted } }) =>
-    predicted === undefined ? [] : [predicted.parts.weights / predicted.peak],
-  );
+function cellsOf(own: readonly MethodRun[]): readonly string[] {
+  const peaks = own.map(({ peak }) => peak);
+  // What is kept depends on the memory that is free, and may differ from run to run: the largest.
+  const planned = Math.max(...own.map(({ predicted }) => predicted?.peak ?? Number.NaN));
+  const [share] = own.flatMap(({ predicted }) => predicted && predicted.weights / predicted.peak);
+  const processor = own.flatMap(({ processorMs }) => processorMs ?? []);
   return [
-    wordsOf(timesOf(own)),
+    wordsOf(own.map(({ stepMs }) => stepMs)),
+    processor.length === 0 ? '' : wordsOf(processor),
     wordsOf(peaks.map((bytes) => bytes / mib)),
     (planned / mib).toFixed(0),
     (median(peaks) / planned).toFixed(3),
     share === undefined ? '' : `${(100 * share).toFixed(0)} %`,
+    own[0]?.losses ?? '',
   ];
-}
-
-function lossesOf([report]: readonly RunReport[]): string {
-  const loss = (at: 'before' | 'after') => report?.evaluation[at]?.loss?.toFixed(4) ?? 'no number';
-  return `${loss('before')} to ${loss('after')}`;
 }
 
 const mib = 2 ** 20;
 
-function middleOf(own: readonly RunReport[]): Middle {
-  return { time: median(timesOf(own)), peak: median(peaksOf(own)) };
-}
-
-function timesOf(own: readonly RunReport[]): readonly number[] {
-  return own.map(({ training }) => training.stepMs ?? Number.NaN);
-}
-
-function peaksOf(own: readonly RunReport[]): readonly number[] {
-  return own.map(({ memory }) => memory.measured.peak);
-}
-
-/** Memory that is free may differ from run to run, and with it what is planned to be kept: the largest. */
-function plannedOf(own: readonly RunReport[]): number {
-  return Math.max(...own.map(({ memory }) => memory.predicted?.peak ?? Number.NaN));
+/** Time is that of processors where it was measured: what else runs changes it least. */
+function middleOf(own: readonly MethodRun[]): Middle {
+  return {
+    time: median(own.map(({ stepMs, processorMs }) => processorMs ?? stepMs)),
+    peak: median(own.map(({ peak }) => peak)),
+  };
 }
 
 function median(values: readonly number[]): number {

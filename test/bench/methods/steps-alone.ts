@@ -1,0 +1,89 @@
+/**
+ * Steps of a job in a process of its own, and nothing besides: no evaluation, checkpoint or result. Tokens are drawn, since neither
+ * memory nor time depends on them. Reads a request from standard input, writes one line of JSON.
+ */
+import { text } from 'node:stream/consumers';
+import { type FineTuneJobSpec, fineTuneJob } from '../../../crds/api/job.ts';
+import { resolveMethod } from '../../../crds/index.ts';
+import { planMemory } from '../../../crds/plan/memory.ts';
+import { type ModelFiles, openModel } from '../../../worker/decoder/model-files.ts';
+import type { HostBin } from '../../../worker/engine/bin.ts';
+import { toBin } from '../../../worker/engine/bin.ts';
+import { buildModel, modelSource } from '../../../worker/engine/build-model.ts';
+import { wholePieces } from '../../../worker/engine/pieces.ts';
+import { Updater } from '../../../worker/engine/update.ts';
+import { freeMemory } from '../../../worker/free-memory.ts';
+import { OptimizerStates } from '../../../worker/optimizers/states.ts';
+import { buildOptionsOf, optimizerOf, precisionOf, selectionOf } from '../../../worker/seams.ts';
+import { grown } from '../../../worker/selection/selection.ts';
+import { step } from '../../../worker/step.ts';
+import { memoryStatistics, trimMemory } from '../../../worker/tensor/memory.ts';
+import { drawsOf, streamOf } from '../../../worker/tensor/rng.ts';
+import { scope } from '../../../worker/tensor/scope.ts';
+import { item } from '../../../worker/tensor/tensor.ts';
+import type { AloneRequest, AloneResult } from './alone.ts';
+
+const tokens = 512;
+/** About as many as of the demo's conversations. */
+const learned = 328;
+
+const request = JSON.parse(await text(process.stdin)) as AloneRequest;
+using files = openModel(request.model);
+const { spec } = fineTuneJob.parse(request.document);
+process.stdout.write(`${JSON.stringify(runSteps(spec, files, request.steps))}\n`);
+
+function runSteps(spec: FineTuneJobSpec, files: ModelFiles, count: number): AloneResult {
+  const method = resolveMethod(spec.method);
+  const { mode, norm } = spec.training.gradientClip;
+  const plan = planMemory({
+    facts: files.config,
+    ...{ method, storedBfloat16: files.storedBfloat16, clip: mode },
+    ...{ microBatchTokens: tokens, perWave: 1, waves: 1, shards: 1 },
+    recomputation: spec.parallelism.activationRecomputation ?? 'Auto',
+    learnedShare: learned / tokens,
+    device: { type: 'cpu', bytes: freeMemory() },
+  });
+  const precision = precisionOf(method);
+  const model = buildModel(modelSource(files), { ...buildOptionsOf(spec, method), precision });
+  using _parameters = model.parameters;
+  const rate = Number(spec.training.learningRate);
+  const optimizer = optimizerOf(method, rate);
+  using states = new OptimizerStates(wholePieces(model.parameters), optimizer);
+  const updater = new Updater(optimizer, states.byName, { mode, norm: Number(norm) });
+  const selection = selectionOf(method, model.parameters, 1n);
+  trimMemory();
+  let ages = selection.ages(0, {});
+  const steps = Array.from({ length: count }, (_, index) => {
+    ages = selection.ages(index, ages);
+    const [began, before] = [performance.now(), process.cpuUsage()];
+    states.follow(ages);
+    const bin = drawnBin(files.config.V, index);
+    const moving = selection.at(index);
+    scope(() => {
+      const outcome = step({
+        ...{ model, moving, modes: plan.blocks, learnedTokens: bin.learned },
+        bins: [toBin(model.rope, bin, model.dtype)],
+        update: updater.begin({
+          learningRate: rate,
+          count: (place) => (ages[place] ?? 0) + 1,
+          stream: (name) => streamOf(0n, 'update', name, index),
+        }),
+        draw: ({ key }) => ({ seed: 0n, step: index, key }),
+      });
+      return item(outcome.nll);
+    });
+    ages = grown(ages, moving);
+    const { user, system } = process.cpuUsage(before);
+    return { wallMs: performance.now() - began, processorMs: (user + system) / 1000 };
+  });
+  return { steps, peak: memoryStatistics().residentPeakBytes, predicted: plan };
+}
+
+/** One document. */
+function drawnBin(vocabulary: number, index: number): HostBin {
+  const draws = drawsOf(streamOf(0n, 'tokens', index));
+  const ids = Int32Array.from({ length: tokens }, () => draws.below(vocabulary));
+  const labels = Int32Array.from(ids, (_, at) => (at < learned ? (ids[at + 1] ?? 0) : -100));
+  const positions = Int32Array.from(ids, (_, at) => at);
+  return { ids, labels, positions, offsets: Int32Array.of(0, tokens), learned, key: index };
+}
