@@ -1,0 +1,2 @@
+#define ANNEAL_ISA portable
+#include "philox_loop.h"
