@@ -13,10 +13,11 @@ export type RestartPolicy = 'OnFailure' | 'Never';
 
 const name = 'plain';
 
-/** Appends when it began to run, and stays. */
+/** Appends when it began to run, and stays until it is asked to go, which it does at once. */
 const program = `
   const file = '/data/index-' + process.env.JOB_COMPLETION_INDEX;
   require('node:fs').appendFileSync(file, Date.now() + '\\n');
+  process.on('SIGTERM', () => process.exit(1));
   setInterval(() => {}, 1000);
 `;
 
