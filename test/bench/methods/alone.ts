@@ -5,6 +5,7 @@ import { execa } from 'execa';
 import type { MemoryPlan } from '../../../crds/plan/memory.ts';
 import { workerNodeArguments } from '../../../crds/wire/worker-process.ts';
 import { type BenchJob, documentOf } from '../run-job.ts';
+import { median } from '../train/table.ts';
 import type { MethodRun } from './methods-table.ts';
 
 export interface AloneRequest {
@@ -45,8 +46,4 @@ export async function runAlone(
     peak,
     predicted: { peak: predicted.peak, weights: predicted.parts.weights },
   };
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b).at(Math.floor(values.length / 2)) ?? Number.NaN;
 }

@@ -1,5 +1,6 @@
 // What runs took → tables: what was measured, and what was wanted of it.
 import type { RunReport } from '../../../crds/wire/run-report.ts';
+import { median } from '../train/table.ts';
 import { comparisonRows, type Middle } from './comparisons.ts';
 
 export interface MethodRun {
@@ -65,10 +66,6 @@ function middleOf(own: readonly MethodRun[]): Middle {
     time: median(own.map(({ stepMs, processorMs }) => processorMs ?? stepMs)),
     peak: median(own.map(({ peak }) => peak)),
   };
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b).at(Math.floor(values.length / 2)) ?? Number.NaN;
 }
 
 function wordsOf(values: readonly number[]): string {

@@ -9,6 +9,7 @@ import { ensureNative } from '../../../cli/setup/native.ts';
 import type { Setup } from '../../../cli/setup/setup.ts';
 import type { Pod } from '../../doubles/job-pods.ts';
 import { JobWorld } from '../../doubles/job-world.ts';
+import { median } from '../train/table.ts';
 import { measureOnCluster } from './on-cluster.ts';
 import { measureOverhead } from './overhead.ts';
 
@@ -175,10 +176,4 @@ function rowOf(victim: Victim, found: readonly Recovery[]): string {
     median(found.map(({ again }) => again)).toFixed(0),
   ];
   return `| ${cells.join(' | ')} |`;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return ((sorted[Math.ceil(middle) - 1] ?? 0) + (sorted[Math.floor(middle)] ?? 0)) / 2;
 }

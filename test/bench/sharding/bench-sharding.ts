@@ -12,6 +12,7 @@ import { ensureDemo } from '../../../cli/setup/demo.ts';
 import { ensureNative } from '../../../cli/setup/native.ts';
 import type { Setup } from '../../../cli/setup/setup.ts';
 import { type Telemetry, type TelemetryOf, telemetry } from '../../../crds/wire/telemetry.ts';
+import { median } from '../train/table.ts';
 
 const root = join(import.meta.dirname, '../../..');
 
@@ -152,9 +153,4 @@ function rowOf(method: string, one: readonly Round[], many: readonly Round[]): s
 function wordsOf(round: Round | undefined): string {
   if (round === undefined) return 'nothing';
   return `${round.tokensPerSecond.toFixed(0)} tokens/s, ${(100 * round.waiting).toFixed(1)} % waiting`;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
