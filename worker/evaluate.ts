@@ -60,7 +60,7 @@ interface Sums {
 function lossOf(model: Model, hosts: readonly HostBin[]): Sums {
   const bins = hosts.map((host) => toBin(model.rope, host, model.dtype));
   const streams = residualStreams(model, bins);
-  return withPlace(model.weights, 'head', null, () => {
+  return withPlace(model, 'head', null, () => {
     const sums: Sums = { nll: 0, correct: 0 };
     for (const [a, bin] of bins.entries()) {
       const x = streams[a];

@@ -97,19 +97,19 @@ class Answer {
 
 /** Logits `[V]` behind the last token of each answer. */
 function lastLogits(model: Model, answers: readonly Answer[]): readonly Tensor[] {
-  const { config, parameters, weights } = model;
+  const { config, parameters } = model;
   const contexts = answers.map(({ cache, ids }) => cache.extend(ids.length));
-  let streams = withPlace(weights, 'embedding', 0, () =>
+  let streams = withPlace(model, 'embedding', 0, () =>
     answers.map(({ ids }) => embed(model, tensor(ids, [ids.length], 'int64'))),
   );
   const tensors = tensorsOf(model, new Map(), null);
   for (let layer = 0; layer < config.L; layer += 1) {
     const next = placeAfter(config, layer);
-    streams = withPlace(weights, layer, next, () =>
+    streams = withPlace(model, layer, next, () =>
       streams.map((x, i) => scope(() => block(config, layer, tensors, x, contextAt(contexts, i)))),
     );
   }
-  return withPlace(weights, 'head', null, () =>
+  return withPlace(model, 'head', null, () =>
     streams.map((x) => {
       const norm = parameters.value(finalNormName);
       const last = ops.narrow(x, 0, (x.shape[0] ?? 1) - 1, 1);

@@ -58,7 +58,7 @@ export function step(inputs: StepInputs): StepOutcome {
     for (let layer = model.config.L - 1; layer >= lowest; layer -= 1) {
       const sum = new GradientSum(moving(layer), bins.length);
       const next = layer > lowest ? layer - 1 : null;
-      g = withPlace(model.weights, layer, next, () =>
+      g = withPlace(model, layer, next, () =>
         bins.map((bin, a) => {
           const pass = passOf(inputs, layer, bin);
           const back = backwardBlock(pass, traceAt(traces.blocks, layer, a), tensorAt(g, a));
@@ -97,12 +97,12 @@ interface Traces {
 function forwardBlocks(inputs: StepInputs): Traces {
   const { model, bins, modes } = inputs;
   inputs.shelf?.clear();
-  const { config, weights } = model;
-  let x = withPlace(weights, 'embedding', 0, () => bins.map((bin) => embed(model, bin.ids)));
+  const { config } = model;
+  let x = withPlace(model, 'embedding', 0, () => bins.map((bin) => embed(model, bin.ids)));
   const blocks: BlockTrace[][] = [];
   const lowest = lowestMoving(inputs);
   for (let layer = 0; layer < config.L; layer += 1) {
-    const passed = withPlace(weights, layer, placeAfter(config, layer), () =>
+    const passed = withPlace(model, layer, placeAfter(config, layer), () =>
       bins.map((bin, a) => {
         const pass = passOf(inputs, layer, bin);
         if (layer < lowest) return { output: withoutTrace(pass, tensorAt(x, a)), trace: null };
@@ -142,7 +142,7 @@ function headPass(inputs: StepInputs, outputs: readonly Tensor[]): HeadPass {
       : null;
   const norm = head.find(({ name }) => name === finalNormName);
   const norms = new GradientSum(norm ? [norm] : [], bins.length);
-  const results = withPlace(model.weights, 'head', null, () =>
+  const results = withPlace(model, 'head', null, () =>
     bins.map((bin, a) => {
       const x = tensorAt(outputs, a);
       const back = headBackward(model, x, bin, 1 / learnedTokens, norm !== undefined, dHead);

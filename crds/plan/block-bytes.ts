@@ -34,7 +34,7 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
   const stream = T * facts.H * width;
   const made = madeOfCodes(facts, method);
   const halo = haloBytes(facts, method, T);
-  const tape = T * (tapeBytesPerToken(question) + halo.tapePerToken) + made;
+  const tape = T * (tapeBytesPerToken(question) + halo.tapePerToken);
   const trained = trainedOf(facts, method);
   const isAdapter = trained.adapter > 0;
   const micros = question.perWave * question.waves;
@@ -51,7 +51,7 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
     heldOnce: { keep: question.shards === 1 ? 0 : halo.taped, recompute: 0, offload: 0 },
     tape,
     forwardWorking: T * width * units(facts, working.forward) + halo.forwardWorking + made,
-    backwardWorking: T * width * units(facts, working.backward) + halo.backwardWorking,
+    backwardWorking: T * width * units(facts, working.backward) + halo.backwardWorking + made,
     headWorking: headWorking(question),
     gradient,
     blockGradient: trained.block * gradientWidth + passing,
@@ -59,7 +59,7 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
   };
 }
 
-/** Every pass over a block makes its own matrices of codes. */
+/** Matrices of a block that are stored in codes, made whole while it is computed. */
 export function madeOfCodes(facts: DecoderFacts, method: ResolvedMethod): number {
   return storesCodes(method) ? parametersOf(facts).blockMatrices * valueBytes(method) : 0;
 }

@@ -49,14 +49,13 @@ export function updateWorking(facts: DecoderFacts, method: ResolvedMethod): numb
   return Math.max(...each);
 }
 
-/** In float32, of one matrix. The gradient of a bfloat16 weight is widened, and the weight where it has no master. */
+/** In float32, of one matrix: a weight that has no master, and a gradient while directions are looked for in it. */
 function wideCopies(method: ResolvedMethod): number {
-  const form = codedForm(method);
-  if (form === 'Codebook') return memoryConstants.codebookCopies;
+  if (codedForm(method) === 'Codebook') return memoryConstants.codebookCopies;
   if (method.precision.type === 'Float32') return 0;
-  // Codes are made of two more.
-  if (form === 'Groups') return 4;
-  return masterBytes(method) > 0 ? 1 : 2;
+  const weight = masterBytes(method) > 0 ? 0 : 1;
+  const gradient = projectionOf(method.optimizer) === null ? 0 : 1;
+  return weight + gradient;
 }
 
 /** The same for what trains outside the blocks: LAMB needs an update as a whole before it knows how far to go. */

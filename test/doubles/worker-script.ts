@@ -3,11 +3,14 @@
 // a line for each role that was started.
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 
 export interface RoleScript {
   readonly messages?: readonly unknown[];
   /** Files to write, by name. */
   readonly files?: Readonly<Record<string, unknown>>;
+  /** Ends no sooner than `stages.txt` has this line. */
+  readonly after?: string;
   readonly exit?: number;
   readonly stderr?: string;
   /** Ends by this signal instead of an exit. */
@@ -48,9 +51,14 @@ if (script.untilStop) {
   });
   process.exit(75);
 }
+while (script.after !== undefined && !linesOf('stages.txt').includes(script.after)) await wait(5);
 if (script.signal !== undefined) process.kill(process.pid, script.signal);
 process.exitCode = script.exit ?? 0;
 if (process.connected) process.disconnect();
+
+function linesOf(name: string): readonly string[] {
+  return readFileSync(join(folder, name), 'utf8').split('\n');
+}
 
 function laterOf(script: RoleScript, generation: number): RoleScript {
   const [last] = Object.keys(script.later ?? {})

@@ -12,13 +12,11 @@ import { type Place, withPlace } from './weights.ts';
 
 /** The residual streams of the bins behind the last block, `[T, H]` each. Each block runs all bins before the next one does. */
 export function residualStreams(model: Model, bins: readonly Bin[]): readonly Tensor[] {
-  const { config, weights } = model;
+  const { config } = model;
   return scope(() => {
-    let streams = withPlace(weights, 'embedding', 0, () =>
-      bins.map(({ ids }) => embed(model, ids)),
-    );
+    let streams = withPlace(model, 'embedding', 0, () => bins.map(({ ids }) => embed(model, ids)));
     for (let layer = 0; layer < config.L; layer += 1) {
-      streams = withPlace(weights, layer, placeAfter(config, layer), () =>
+      streams = withPlace(model, layer, placeAfter(config, layer), () =>
         bins.map((bin, a) => {
           const x = streams[a] ?? missing(a);
           const next = runBlock({ model, layer, bin, draw: null }, x);

@@ -73,6 +73,7 @@ export function sharedModel(
     }),
     [Symbol.dispose]() {
       model.precision?.forgetAll();
+      model.parameters.endMade();
       weights[Symbol.dispose]();
     },
   };

@@ -1,7 +1,8 @@
 // All tensors of a model by name, as in Hugging Face files, adapters included. A parameter is frozen
 // or trained for the whole run; which of the trained ones move in a step is the selection's choice.
 import { Bug } from '../../crds/errors.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { keep, scope } from '../tensor/scope.ts';
+import { moveStorage, resizeStorage, type Tensor } from '../tensor/tensor.ts';
 import { type Coding, decoded } from '../weights/coding.ts';
 
 export interface Parameter {
@@ -24,6 +25,9 @@ export interface Parameter {
 /** The parameters of a model; owns their tensors. */
 export class Parameters implements Disposable {
   readonly #byName = new Map<string, Parameter>();
+  /** What codes stand for. The tensors stay, so that a tape finds them again; their memory comes and goes with their place. */
+  readonly #made = new Map<string, Tensor>();
+  readonly #madeAt = new Set<Parameter['place']>();
 
   add(parameter: Parameter): void {
     if (this.#byName.has(parameter.name)) throw new Bug(`${parameter.name} was added twice`);
@@ -40,10 +44,36 @@ export class Parameters implements Disposable {
     return parameter;
   }
 
-  /** What is computed with; made anew from codes, in the caller's scope, where it is stored so. */
+  /**
+   * What is computed with. Where it is stored in codes it is there while its place is made; else it is made anew, in the caller's scope.
+   */
   value(name: string): Tensor {
-    const { value, coded } = this.get(name);
-    return coded === undefined ? value : decoded(value, coded);
+    const { value, coded, place } = this.get(name);
+    if (coded === undefined) return value;
+    const made = this.#madeAt.has(place) ? this.#made.get(name) : undefined;
+    return made ?? decoded(value, coded);
+  }
+
+  /** Makes the values of a place that are stored in codes, once for all that compute with them until `unmake`. */
+  make(place: Parameter['place']): void {
+    for (const { name, value, coded } of this.#codedAt(place)) {
+      scope(() => {
+        const fresh = decoded(value, coded);
+        const made = this.#made.get(name);
+        if (made === undefined) this.#made.set(name, keep(fresh));
+        else moveStorage(made, fresh);
+      });
+    }
+    this.#madeAt.add(place);
+  }
+
+  /** Gives the memory of what was made back; a tape may read it again when it has been made again. */
+  unmake(place: Parameter['place']): void {
+    this.#madeAt.delete(place);
+    for (const { name } of this.#codedAt(place)) {
+      const made = this.#made.get(name);
+      if (made !== undefined) resizeStorage(made, 0);
+    }
   }
 
   all(): readonly Parameter[] {
@@ -64,5 +94,19 @@ export class Parameters implements Disposable {
       for (const each of [value, ...Object.values(coded?.parts ?? {})]) each.dispose();
     }
     this.#byName.clear();
+    this.endMade();
+  }
+
+  /** Ends what was made, and nothing else: the tensors themselves may be somebody else's. */
+  endMade(): void {
+    for (const made of this.#made.values()) made.dispose();
+    this.#made.clear();
+    this.#madeAt.clear();
+  }
+
+  #codedAt(place: Parameter['place']) {
+    return this.all().flatMap(({ name, value, coded, place: own }) =>
+      own === place && coded !== undefined ? [{ name, value, coded }] : [],
+    );
   }
 }

@@ -12,7 +12,7 @@ import * as ops from '../tensor/ops.generated.ts';
 import type { Stream } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
 import { item, type Tensor } from '../tensor/tensor.ts';
-import { codeByChance, decode } from '../weights/affine-groups.ts';
+import { codeByChance_, decode } from '../weights/affine-groups.ts';
 import type { GroupCoding } from '../weights/coding.ts';
 import type { Parameter } from './parameters.ts';
 
@@ -162,7 +162,7 @@ export class StepUpdate {
         return optimizer.update(value, gradient, state, step);
       case 'Groups':
         return changeGroups(value, coded, step.stream, (exact) =>
-          optimizer.update(exact, wide(gradient), state, step),
+          optimizer.update(exact, gradient, state, step),
         );
       case 'Codebook':
         return codebooksOf(optimizer).update(
@@ -185,15 +185,8 @@ function changeGroups(
   scope(() => {
     const exact = decode({ codes, ...parts }, 'float32');
     change(exact);
-    const next = codeByChance(exact, 8, stream);
-    ops.copy_(codes, next.codes);
-    ops.copy_(parts.scales, next.scales);
-    ops.copy_(parts.zeros, next.zeros);
+    codeByChance_({ codes, ...parts }, exact, 8, stream);
   });
-}
-
-function wide(gradient: Tensor): Tensor {
-  return ops.to(gradient, 'float32');
 }
 
 /** Sum of squares over all tensors, each reduced in float32 at least, added in float64. */

@@ -1,5 +1,6 @@
 // Who sees to it that the tensors of a place are there while it is computed. A process that trains by itself holds all of them; ranks of
 // a world hold a share each, and gather the place that comes next while the present one computes (sharded-weights.ts).
+import type { Model } from './model.ts';
 import type { Parameter } from './parameters.ts';
 
 export type Place = Parameter['place'];
@@ -15,11 +16,18 @@ export interface Weights {
 /** Everything is there, always. */
 export const residentWeights: Weights = { take() {}, prefetch() {}, release() {} };
 
-/** Runs `body` while the place is whole, and gathers the one that comes next meanwhile. */
-export function withPlace<T>(weights: Weights, place: Place, next: Place | null, body: () => T): T {
+/** Runs `body` while the place is whole, and gathers the one that comes next meanwhile. What is stored in codes is made for it. */
+export function withPlace<T>(
+  { weights, parameters }: Pick<Model, 'weights' | 'parameters'>,
+  place: Place,
+  next: Place | null,
+  body: () => T,
+): T {
   weights.take(place);
   if (next !== null) weights.prefetch(next);
+  parameters.make(place);
   const result = body();
+  parameters.unmake(place);
   weights.release(place);
   return result;
 }

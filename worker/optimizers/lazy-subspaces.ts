@@ -6,14 +6,8 @@ import { Bug } from '../../crds/errors.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { item, type Tensor, tensor, toArray } from '../tensor/tensor.ts';
-import {
-  codeNearest,
-  decode,
-  groupOf,
-  packHalves,
-  unpackHalves,
-} from '../weights/affine-groups.ts';
-import { choices, type Subspaces } from './galore.ts';
+import { codeNearest, decodeHalves, groupOf, packHalves } from '../weights/affine-groups.ts';
+import { choices, type Subspaces, wide } from './galore.ts';
 import type { OptimizerState } from './optimizer.ts';
 import { topSubspace } from './subspace.ts';
 import {
@@ -35,7 +29,7 @@ export function lazySubspaces(settings: LazySettings, find = topSubspace): Subsp
       const kept = keptOf(state);
       const before = fromNumbers(toArray(kept.control));
       if (isDue(before, updates)) {
-        scope(() => choose(settings, kept, find(gradient, kept.basis_scales.shape[0] ?? 0)));
+        scope(() => choose(settings, kept, find(wide(gradient), kept.basis_scales.shape[0] ?? 0)));
         since.add();
       }
       return basisOf(kept, gradient.dtype);
@@ -79,10 +73,10 @@ function choose(settings: LazySettings, kept: Kept, found: Tensor): void {
 /** `[N, R]` in the wanted type. */
 function basisOf(kept: Kept, dtype: Tensor['dtype']): Tensor {
   return scope(() => {
-    const [rank = 0] = kept.basis_scales.shape;
-    const codes = unpackHalves(kept.basis_codes, [rank, kept.direction.numel]);
-    const coded = { codes, scales: kept.basis_scales, zeros: kept.basis_zeros };
-    return ops.to(ops.t(decode(coded, 'float32')), dtype);
+    const { basis_codes: codes, basis_scales: scales, basis_zeros: zeros } = kept;
+    const type = dtype === 'bfloat16' ? dtype : 'float32';
+    const turned = decodeHalves({ codes, scales, zeros }, kept.direction.numel, type);
+    return ops.to(ops.t(turned), dtype);
   });
 }
 

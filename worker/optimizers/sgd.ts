@@ -5,10 +5,9 @@
 // State per parameter: u in float32 when μ > 0, and for a bfloat16 parameter a float32 master, unless
 // updates are rounded at random.
 import * as ops from '../tensor/ops.generated.ts';
-import { type Stream, uniform } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { exactOf, type Masters, masterOf } from './masters.ts';
+import { exactOf, type Masters, masterOf, takeOver_ } from './masters.ts';
 import type { Optimizer, OptimizerState, UpdateStep } from './optimizer.ts';
 
 export interface SgdSettings {
@@ -46,18 +45,5 @@ function update(
   const buffer = state['momentum'];
   if (buffer !== undefined) direction = ops.add_(ops.mulScalar_(buffer, momentum), direction);
   ops.add_(exact, direction, { alpha: -step.learningRate });
-  if (exact === value) return;
-  if (state['master'] === undefined) roundAtRandom_(value, exact, step.stream);
-  else ops.copy_(value, exact);
-}
-
-/**
- * float32 → bfloat16, up or down with the probability of the distance: random bits are added below
- * the last one that is kept, and what is below it then is cut off.
- */
-function roundAtRandom_(value: Tensor, exact: Tensor, stream: Stream): void {
-  const bits = ops.viewDtype(exact, 'int32');
-  const noise = ops.to(uniform(exact.shape, 0, 65_536, stream), 'int32');
-  const kept = ops.bitwiseAndScalar(ops.add(bits, noise), -65_536);
-  ops.copy_(value, ops.viewDtype(kept, 'float32'));
+  takeOver_(value, exact, state['master'], step.stream);
 }

@@ -19,14 +19,26 @@ export function lowShape([out = 0, inputs = 0]: readonly number[], rank: number)
   return out >= inputs ? [out, rank] : [rank, inputs];
 }
 
-/** `[O, I]` → `[O, R]` or `[R, I]`. */
+/** `[O, I]` → `[O, R]` or `[R, I]`, in the type of both; bfloat16 ones are multiplied as they are and summed in float32. */
 export function intoSubspace(gradient: Tensor, basis: Tensor): Tensor {
-  return isTall(gradient.shape) ? ops.mm(gradient, basis) : ops.mm(ops.t(basis), gradient);
+  const tall = isTall(gradient.shape);
+  if (gradient.dtype !== 'bfloat16') {
+    return tall ? ops.mm(gradient, basis) : ops.mm(ops.t(basis), gradient);
+  }
+  const low = ops.zeros(lowShape(gradient.shape, basis.shape[1] ?? 0), { dtype: 'float32' });
+  return tall ? ops.linearDw_(low, ops.t(gradient), basis) : ops.linearDw_(low, basis, gradient);
 }
 
-/** Adds `alpha` times what `low` is in the whole space to `into [O, I]`. */
+/** Adds `alpha` times what `low` is in the whole space to `into [O, I]`; beside a bfloat16 basis `low` is rounded to it. */
 export function addFromSubspace_(into: Tensor, low: Tensor, basis: Tensor, alpha: number): void {
-  if (isTall(into.shape)) ops.addmm_(into, low, ops.t(basis), { alpha });
+  const tall = isTall(into.shape);
+  if (basis.dtype === 'bfloat16') {
+    const rounded = ops.to(low, 'bfloat16');
+    if (tall) ops.linearDw_(into, ops.t(rounded), ops.t(basis), { alpha });
+    else ops.linearDw_(into, ops.t(basis), rounded, { alpha });
+    return;
+  }
+  if (tall) ops.addmm_(into, low, ops.t(basis), { alpha });
   else ops.addmm_(into, basis, low, { alpha });
 }
 

@@ -23,7 +23,7 @@ export function outlierScores(
     onBin(index + 1);
   }
   return Array.from({ length: model.config.L }, (_, layer) => {
-    return withPlace(model.weights, layer, null, () =>
+    return withPlace(model, layer, null, () =>
       scope(() => {
         const linears = inputs.of(layer).map(([path, squares]) => ({
           weight: denseOf(model.parameters.value(`${path}.weight`)),
@@ -66,8 +66,8 @@ function within({ weight, squares }: Judged, number: (a: Tensor) => Tensor): num
 function observe(model: Model, host: HostBin, inputs: InputSquares): void {
   const bin = toBin(model.rope, host, model.dtype);
   const context = binContext(model.config, bin);
-  const { config, weights } = model;
-  let x = withPlace(weights, 'embedding', 0, () => embed(model, bin.ids));
+  const { config } = model;
+  let x = withPlace(model, 'embedding', 0, () => embed(model, bin.ids));
   for (let layer = 0; layer < config.L; layer += 1) {
     const tensors = {
       ...tensorsOf(model, new Map(), null),
@@ -75,7 +75,7 @@ function observe(model: Model, host: HostBin, inputs: InputSquares): void {
     };
     const before = x;
     const next = layer + 1 < config.L ? layer + 1 : null;
-    x = withPlace(weights, layer, next, () =>
+    x = withPlace(model, layer, next, () =>
       scope(() => block(config, layer, tensors, before, context)),
     );
     before.dispose();

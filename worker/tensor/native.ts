@@ -39,6 +39,7 @@ interface Native {
   resetPeak(): void;
   trim(): void;
   resizeStorage(handle: number, bytes: number): void;
+  moveStorage(to: number, from: number): void;
   threads(): number;
   setThreads(count: number): void;
   groupJoin(

@@ -1158,6 +1158,17 @@ export function quantizedParts(weight: Tensor): Tensor[] {
   return madeList(call($quantizedParts, weight.handle));
 }
 
+const $affineCode_ = operator('anneal::affine_code_(Tensor(a!) codes, Tensor(b!) scales, Tensor(c!) zeros, Tensor x, int bits, int? key=None) -> Tensor(a!)');
+export function affineCode_(codes: Tensor, scales: Tensor, zeros: Tensor, x: Tensor, bits: number | bigint, key?: number | bigint | null): Tensor {
+  call($affineCode_, codes.handle, scales.handle, zeros.handle, x.handle, bits, key);
+  return codes;
+}
+
+const $affineDecode = operator('anneal::affine_decode(Tensor codes, Tensor scales, Tensor zeros, int columns, bool in_halves=False, *, ScalarType dtype) -> Tensor');
+export function affineDecode(codes: Tensor, scales: Tensor, zeros: Tensor, columns: number | bigint, inHalves: boolean | undefined, options: { readonly dtype: DType }): Tensor {
+  return made(call($affineDecode, codes.handle, scales.handle, zeros.handle, columns, inHalves, dtypeCode(options.dtype)));
+}
+
 const $codebookDecode = operator('anneal::codebook_decode(Tensor codes, Tensor codebooks, Tensor scales, *, ScalarType dtype) -> Tensor');
 export function codebookDecode(codes: Tensor, codebooks: Tensor, scales: Tensor, options: { readonly dtype: DType }): Tensor {
   return made(call($codebookDecode, codes.handle, codebooks.handle, scales.handle, dtypeCode(options.dtype)));

@@ -244,6 +244,8 @@ export const operatorNames = {
   quantizeWeight: 'anneal::quantize_weight',
   dequantizeWeight: 'anneal::dequantize_weight',
   quantizedParts: 'anneal::quantized_parts',
+  affineCode_: 'anneal::affine_code_',
+  affineDecode: 'anneal::affine_decode',
   codebookDecode: 'anneal::codebook_decode',
   codebookGradient: 'anneal::codebook_gradient',
   codebookSearch: 'anneal::codebook_search',

@@ -151,6 +151,14 @@ export function resizeStorage(t: Tensor, bytes: number): void {
   native.resizeStorage(t.handle, bytes);
 }
 
+/**
+ * Gives the memory of `from` to `to`, a whole tensor of the same shape and type, and to the views of it; `from` has none afterwards. A tape
+ * that holds `to` reads the new values, and does not say that they have changed as it would if they were copied.
+ */
+export function moveStorage(to: Tensor, from: Tensor): void {
+  native.moveStorage(to.handle, from.handle);
+}
+
 function describe(handle: number): Description {
   const [dtype = -1, device = -1, ...shape] = native.describe(handle);
   return { shape, dtype: dtypeOfCode(dtype), device: deviceOfIndex(device) };

@@ -8,12 +8,12 @@
 // every u from 0 to 1, and no number is cut off. To nearest, all are off by half a scale at most; by chance, the mean of what
 // comes back is w, for the least and the largest of a group too (the release rounds z to nearest and loses up to a third of a step there).
 import * as ops from '../tensor/ops.generated.ts';
-import { type Stream, uniform } from '../tensor/rng.ts';
+import type { Stream } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
 export interface Coded {
-  /** uint8, the shape of what was coded. */
+  /** uint8, the shape of what was coded, `[rows, columns]`. */
   readonly codes: Tensor;
   /** `[rows, groups]`, float32, as what is coded. */
   readonly scales: Tensor;
@@ -22,8 +22,6 @@ export interface Coded {
 }
 
 const largestGroup = 256;
-/** A group that is narrower has this scale. */
-const least = 1e-12;
 
 /** Length of the groups of a row: the largest divisor of its length up to 256. */
 export function groupOf(length: number): number {
@@ -33,54 +31,39 @@ export function groupOf(length: number): number {
   return 1;
 }
 
-/** Each number by the code nearest to it: off by half a scale at most. */
+/** Each number of `x [rows, columns]` by the code nearest to it: off by half a scale at most. */
 export function codeNearest(x: Tensor, bits: 4 | 8): Coded {
-  return code(x, bits, (places) => ops.addScalar_(places, 0.5));
+  const [rows = 0, columns = 1] = x.shape;
+  const perGroup = [rows, columns / groupOf(columns)];
+  const codes = ops.empty(x.shape, { dtype: 'uint8' });
+  const scales = ops.empty(perGroup, { dtype: 'float32' });
+  const zeros = ops.empty(perGroup, { dtype: 'uint8' });
+  ops.affineCode_(codes, scales, zeros, x, bits);
+  return { codes, scales, zeros };
 }
 
-/** Each number by a code beside it, up with the probability of its distance from below. */
-export function codeByChance(x: Tensor, bits: 4 | 8, stream: Stream): Coded {
-  return code(x, bits, (places) => ops.add_(uniform(places.shape, 0, 1, stream), places));
-}
-
-/** `lift` adds what makes a whole number of a place when the rest is cut off. */
-function code(x: Tensor, bits: 4 | 8, lift: (places: Tensor) => Tensor): Coded {
-  return scope(() => {
-    const last = 2 ** bits - 1;
-    const groups = grouped(x);
-    const low = ops.clamp(ops.amin(groups, [-1], true), null, 0);
-    const high = ops.clamp(ops.amax(groups, [-1], true), 0);
-    const scales = ops.clamp(ops.divScalar(ops.sub(high, low), last - 1), least);
-    const zeros = ops.ceil(ops.div(ops.neg(low), scales));
-    const codes = scope(() => {
-      const places = ops.add_(ops.div(groups, scales), zeros);
-      // Within the codes but for the rounding of float32 at the ends.
-      return ops.to(ops.clamp_(lift(places), 0, last), 'uint8');
-    });
-    const perGroup = groups.shape.slice(0, -1);
-    return {
-      codes: ops.view(codes, x.shape),
-      scales: ops.view(scales, perGroup),
-      zeros: ops.to(ops.view(zeros, perGroup), 'uint8'),
-    };
-  });
+/** Each number by a code beside it, up with the probability of its distance from below, in the place of what was coded before. */
+export function codeByChance_(
+  { codes, scales, zeros }: Coded,
+  x: Tensor,
+  bits: 4 | 8,
+  stream: Stream,
+): void {
+  ops.affineCode_(codes, scales, zeros, x, bits, stream.key);
 }
 
 /** The numbers again, in the given type. */
 export function decode({ codes, scales, zeros }: Coded, dtype: 'float32' | 'bfloat16'): Tensor {
-  return scope(() => {
-    const values = grouped(ops.to(codes, 'float32'));
-    ops.sub_(values, ops.unsqueeze(zeros, -1));
-    ops.mul_(values, ops.unsqueeze(scales, -1));
-    return ops.to(ops.view(values, codes.shape), dtype);
-  });
+  return ops.affineDecode(codes, scales, zeros, codes.shape[1] ?? 0, false, { dtype });
 }
 
-/** `[rows, columns]` → `[rows, groups, length]`. */
-function grouped(x: Tensor): Tensor {
-  const [rows = 1, columns = 1] = x.shape;
-  const size = groupOf(columns);
-  return ops.view(x, [rows, columns / size, size]);
+/** The numbers of codes of 4 bits that were packed by `packHalves`, `[rows, columns]`. */
+export function decodeHalves(
+  { codes, scales, zeros }: Coded,
+  columns: number,
+  dtype: 'float32' | 'bfloat16',
+): Tensor {
+  return ops.affineDecode(codes, scales, zeros, columns, true, { dtype });
 }
 
 /** Two codes of 4 bits in a byte, the first in the low half; flat. An odd last one stands alone. */
@@ -92,15 +75,5 @@ export function packHalves(codes: Tensor): Tensor {
     const pairs = ops.view(even, [-1, 2]);
     const [low, high] = [0, 1].map((half) => ops.select(pairs, 1, half)) as [Tensor, Tensor];
     return ops.add(low, ops.bitwiseLeftShiftScalar(high, 4));
-  });
-}
-
-export function unpackHalves(bytes: Tensor, shape: readonly number[]): Tensor {
-  return scope(() => {
-    const low = ops.bitwiseAndScalar(bytes, 15);
-    const high = ops.bitwiseRightShiftScalar(bytes, 4);
-    const flat = ops.view(ops.stack([low, high], 1), [-1]);
-    const count = shape.reduce((product, size) => product * size, 1);
-    return ops.view(ops.contiguous(ops.narrow(flat, 0, 0, count)), shape);
   });
 }

@@ -10,6 +10,7 @@ import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { normal, streamOf } from '../../../worker/tensor/rng.ts';
 import { type Tensor, tensor } from '../../../worker/tensor/tensor.ts';
 import { formats } from '../../../worker/weights/weight-store.ts';
+import { affineCases } from './affine-cases.ts';
 import { codebookCases } from './codebook-cases.ts';
 import { subspaceCases } from './subspace-cases.ts';
 
@@ -82,7 +83,7 @@ export function kernelCases(): readonly KernelCase[] {
     adam(),
     adam8(),
     round(),
-    uniformNumbers(),
+    ...affineCases(),
     ...codebookCases(),
     ...subspaceCases(),
   ];
@@ -367,19 +368,6 @@ function updating(optimizer: Optimizer, value: Tensor, gradient: Tensor): () => 
     optimizer.update(value, gradient, state, {
       ...{ learningRate: 1e-6, count: 10, gradientScale: 1, decayed: false, stream },
     });
-}
-
-/** What is drawn to round codes by chance. */
-function uniformNumbers(): KernelCase {
-  const x = ops.empty([parameters]);
-  const wide = ops.empty([parameters], { dtype: 'float64' });
-  return {
-    name: 'philox_uniform_, float32',
-    reference: 'float64, one block at a time',
-    ours: () => void ops.philoxUniform_(x, 1, 0, 1),
-    theirs: () => void ops.philoxUniform_(wide, 1, 0, 1),
-    bytes: parameters * float,
-  };
 }
 
 function round(): KernelCase {

@@ -1,6 +1,12 @@
 import test from 'ava';
 import { type Parameter, Parameters } from '../../../worker/engine/parameters.ts';
-import type { Tensor } from '../../../worker/tensor/tensor.ts';
+import { grad, leaf, withTape } from '../../../worker/tensor/autograd.ts';
+import { memoryStatistics } from '../../../worker/tensor/memory.ts';
+import * as ops from '../../../worker/tensor/ops.generated.ts';
+import { normal, streamOf } from '../../../worker/tensor/rng.ts';
+import { keep, scope } from '../../../worker/tensor/scope.ts';
+import { type Tensor, toArray } from '../../../worker/tensor/tensor.ts';
+import { codeNearest } from '../../../worker/weights/affine-groups.ts';
 
 /** All that `Parameters` asks of a tensor is to end. */
 function aParameter(name: string, changes: Partial<Parameter> = {}, onEnd = () => {}): Parameter {
@@ -58,4 +64,70 @@ test('with the parameters their tensors end, once', (t) => {
   parameters[Symbol.dispose]();
   t.is(ended, 2);
   t.deepEqual(parameters.all(), []);
+});
+
+const draw = (shape: readonly number[], name: string): Tensor =>
+  normal(shape, 1, streamOf(1, 'parameters.test', name));
+
+/** Two blocks of one matrix each, in codes of 8 bits. */
+function inCodes(): Parameters {
+  const parameters = new Parameters();
+  for (const place of [0, 1]) {
+    const { codes, scales, zeros } = scope(() => codeNearest(draw([256, 512], `${place}`), 8));
+    const parts = { scales: keep(scales), zeros: keep(zeros) };
+    parameters.add(
+      aParameter(`model.layers.${place}.a`, {
+        ...{ place, value: keep(codes), shape: [256, 512] },
+        coded: { type: 'Groups', parts },
+      }),
+    );
+  }
+  return parameters;
+}
+
+test('what is stored in codes is made for its place, and a tape finds it when it is made again', (t) => {
+  scope(() => {
+    using parameters = inCodes();
+    const name = 'model.layers.0.a';
+    const held = () => memoryStatistics().tensorBytes;
+    const x = draw([4, 512], 'x');
+    const g = draw([4, 256], 'g');
+    const expected = scope(() => toArray(ops.matmul(g, ops.to(parameters.value(name), 'float32'))));
+    const record = () =>
+      withTape(() => {
+        const [input, weight] = [leaf(x), leaf(parameters.value(name))];
+        return { input, output: ops.linear(input, ops.to(weight, 'float32')) };
+      });
+    const before = held();
+    parameters.make(0);
+    t.is(held() - before, 256 * 512 * 2, 'one matrix in bfloat16, and nothing of the other block');
+    t.is(parameters.value(name), parameters.value(name));
+    const tape = record();
+    const whole = held();
+    parameters.unmake(0);
+    t.is(whole - held(), 256 * 512 * 2);
+    parameters.make(0);
+    const [gradient] = grad([tape.output], [tape.input], [g]);
+    t.deepEqual(gradient && toArray(gradient), expected);
+  });
+});
+
+test('a place that is made again has the values of the codes that are there then', (t) => {
+  scope(() => {
+    using parameters = inCodes();
+    const values = () => toArray(parameters.value('model.layers.1.a'));
+    parameters.make(1);
+    const first = values();
+    parameters.unmake(1);
+    t.deepEqual(values(), first, 'asked for between, they are made for whoever asks');
+    const { value } = parameters.get('model.layers.1.a');
+    ops.copy_(
+      value,
+      scope(() => codeNearest(draw([256, 512], 'other'), 8).codes),
+    );
+    const second = values();
+    t.notDeepEqual(second, first);
+    parameters.make(1);
+    t.deepEqual(values(), second);
+  });
 });

@@ -13,7 +13,6 @@ import {
 import { scope } from '../../../worker/tensor/scope.ts';
 import { item, type Tensor, toArray } from '../../../worker/tensor/tensor.ts';
 import { setThreads, threads } from '../../../worker/tensor/threads.ts';
-import { onEachIsa } from '../kernels/compare.ts';
 
 const numbers = (f: () => Tensor): number[] => scope(() => toArray(f()));
 const stream = streamOf(42, 'rng.test');
@@ -49,22 +48,6 @@ test('uniform numbers are the words of Philox, scaled', (t) => {
     return -1 + 4 * (word >>> 8) * 2 ** -24;
   });
   t.deepEqual(values, expected);
-});
-
-test('float32 has the same numbers, rounded, with every instruction set and any number of threads', (t) => {
-  const before = threads();
-  for (const count of [1, 3, 4, 5, 63, 64, 65, 1000, 70_001]) {
-    const [low, high] = [-0.5, count];
-    const exact = numbers(() => uniform([count], low, high, stream, 'float64')).map(Math.fround);
-    onEachIsa((isa) => {
-      for (const size of [1, 2]) {
-        setThreads(size);
-        const values = numbers(() => uniform([count], low, high, stream));
-        t.deepEqual(values, exact, `${count} numbers, ${isa}, ${size} threads`);
-      }
-    });
-  }
-  setThreads(before);
 });
 
 test('normal numbers are Box and Muller of the words of Philox', (t) => {

@@ -11,6 +11,7 @@ import {
   fromBytes,
   item,
   mapFile,
+  moveStorage,
   releasePages,
   type Tensor,
   tensor,
@@ -216,5 +217,38 @@ test('a file that is absent, empty or a folder is a sentence', (t) => {
   t.throws(() => mapFile(tmpdir()), { message: `${tmpdir()} is not a file` });
   withFile(new Uint8Array(0), (path) => {
     t.throws(() => mapFile(path), { message: `${path} is empty` });
+  });
+});
+
+test('a tensor and its views take the memory of another over, which has none then', (t) => {
+  scope(() => {
+    const to = ops.ones([512, 512]);
+    const view = ops.view(to, [-1]);
+    const from = ops.full([512, 512], 7, { dtype: 'float32' });
+    const before = memoryStatistics().tensorBytes;
+    moveStorage(to, from);
+    t.is(before - memoryStatistics().tensorBytes, 4 * 512 * 512, 'what it had is given back');
+    from.dispose();
+    t.is(item(ops.sum(view)), 7 * 512 * 512);
+  });
+});
+
+test('memory moves between whole tensors of one kind only', (t) => {
+  scope(() => {
+    const to = ops.zeros([2, 2]);
+    for (const other of [
+      ops.zeros([4]),
+      ops.zeros([2, 2], { dtype: 'int32' }),
+      ops.view(to, [2, 2]),
+    ]) {
+      t.throws(() => moveStorage(to, other), { message: /different tensors of one shape, type/ });
+    }
+    for (const part of [
+      ops.narrow(ops.zeros([3, 2]), 0, 1, 2),
+      ops.transpose(ops.zeros([2, 2]), 0, 1),
+    ]) {
+      t.throws(() => moveStorage(to, part), { message: /only the memory of whole tensors moves/ });
+    }
+    t.deepEqual(toArray(to), [0, 0, 0, 0]);
   });
 });

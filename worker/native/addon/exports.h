@@ -43,6 +43,7 @@ napi_value memory(Call& call);
 napi_value reset_peak(Call& call);
 napi_value trim(Call& call);
 napi_value resize_storage(Call& call);
+napi_value move_storage(Call& call);
 
 // process_group.cc
 napi_value group_join(Call& call);

@@ -212,4 +212,27 @@ napi_value resize_storage(Call& call) {
   return call.undefined();
 }
 
+// moveStorage(to, from): `to` and its views get the memory of `from`, which has none afterwards. A tape that holds `to` finds the new
+// values and does not take them for a change, as it would if they were copied.
+napi_value move_storage(Call& call) {
+  const at::Tensor& to = call.tensor(0);
+  const at::Tensor& from = call.tensor(1);
+  c10::StorageImpl* const target = to.storage().unsafeGetStorageImpl();
+  c10::StorageImpl* const source = from.storage().unsafeGetStorageImpl();
+  TORCH_CHECK(target->resizable() && source->resizable() && source->allocator() != nullptr,
+              "this tensor's memory belongs to somebody else");
+  TORCH_CHECK(target != source && to.sizes() == from.sizes() && to.dtype() == from.dtype() &&
+                  to.device() == from.device(),
+              "memory moves between different tensors of one shape, type and device");
+  TORCH_CHECK(to.is_contiguous() && from.is_contiguous() && to.storage_offset() == 0 &&
+                  from.storage_offset() == 0 && source->nbytes() == from.nbytes(),
+              "only the memory of whole tensors moves");
+  target->set_data_ptr_noswap(at::DataPtr(nullptr, target->device()));
+  target->set_nbytes(source->nbytes());
+  // set_data_ptr gives back what was there.
+  target->set_data_ptr_noswap(source->set_data_ptr(at::DataPtr(nullptr, source->device())));
+  source->set_nbytes(0);
+  return call.undefined();
+}
+
 } // namespace anneal

@@ -40,6 +40,7 @@ constexpr Export kExports[] = {
     {"resetPeak", entry<reset_peak>},
     {"trim", entry<trim>},
     {"resizeStorage", entry<resize_storage>},
+    {"moveStorage", entry<move_storage>},
     {"threads", entry<threads>},
     {"setThreads", entry<set_threads>},
     {"onError", entry<on_error>},

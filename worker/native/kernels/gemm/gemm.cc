@@ -8,6 +8,7 @@
 #include "gemm.h"
 #include "gemm_amx.h"
 #include "gemm_codes.h"
+#include "gemm_pairs.h"
 #include "isa.h"
 #include <ATen/Parallel.h>
 #include <algorithm>
@@ -116,6 +117,13 @@ const Table &table_for(Storage storage) {
     static const Table bytes = with_byte_products(kAvx512);
     return bytes;
   }
+  // e4m3 is exact in bfloat16.
+  const bool in_pairs = storage == Storage::kBFloat16 || storage == Storage::kFloat8;
+  static const bool has_pairs = __builtin_cpu_supports("avx512bf16");
+  if (in_pairs && isa() == Isa::kAvx512 && has_pairs) {
+    static const Table pairs = with_pairs(kAvx512);
+    return pairs;
+  }
 #else
   (void)storage;
 #endif
@@ -213,17 +221,16 @@ struct Task {
 // Adds all terms up in c. B is packed here, by the thread that needs it, straight into its cache.
 void sum(const std::vector<Term> &terms, const Task &task, float *c, int64_t ldc, float alpha,
          bool add) {
-  const Table &t = terms[0].a->table();
-  const int64_t width = round_up(task.columns, t.columns);
-  const int most = *std::max_element(t.bytes, t.bytes + kStorages);
-  const Scratch strip(static_cast<size_t>(panel_floats(t, width, t.depth, most)));
   for (const Term &term : terms) {
+    const Table &t = term.a->table();
     const DepthBlocks blocks(t, term.a->depth());
+    const int bytes = t.bytes[static_cast<int>(term.b.storage)];
+    const int64_t width = round_up(task.columns, t.columns);
+    const Scratch strip(static_cast<size_t>(panel_floats(t, width, blocks.size, bytes)));
     const Pack pack = t.pack_b[static_cast<int>(layout(term.b.transposed))]
                               [static_cast<int>(term.b.storage)];
     for (int64_t block = 0; block < blocks.count; block++, add = true) {
       const int64_t depth = blocks.length(block);
-      const int bytes = t.bytes[static_cast<int>(term.b.storage)];
       const Panels b{strip.data(), panel_floats(t, t.columns, depth, bytes), task.columns, bytes};
       pack(stored(term.b), task.column, task.columns, blocks.from(block), depth, strip.data(),
            b.stride);
@@ -239,15 +246,19 @@ void sum(const std::vector<Term> &terms, const Task &task, float *c, int64_t ldc
 
 void multiply(const std::vector<Term> &terms, int64_t columns, const Output &out,
               const Visit &visit, int64_t together) {
-  const Table &t = terms[0].a->table();
   const int64_t rows = terms[0].a->rows();
   if (rows == 0 || columns == 0)
     return;
-  const int64_t strip = std::min(round_up(columns, t.columns), kStrip);
+  int64_t panel = together, width = 1;
+  for (const Term &term : terms) {
+    panel = std::lcm(panel, term.a->table().rows);
+    width = std::max<int64_t>(width, term.a->table().columns);
+  }
+  const int64_t strip = std::min(round_up(columns, width), kStrip);
   const int64_t strips = divide_up(columns, strip);
   const int64_t wanted = at::get_num_threads() == 1 ? 1 : 3 * at::get_num_threads();
   const int64_t cuts = std::clamp<int64_t>(divide_up(wanted, strips), 1, divide_up(rows, kBlockRows));
-  const int64_t range = round_up(divide_up(rows, cuts), std::lcm(t.rows, together));
+  const int64_t range = round_up(divide_up(rows, cuts), panel);
   each(strips * divide_up(rows, range), [&](int64_t number) {
     Task task{};
     task.row = number / strips * range;
@@ -264,7 +275,7 @@ void multiply(const std::vector<Term> &terms, int64_t columns, const Output &out
     }
     const Scratch sums(static_cast<size_t>(task.rows * strip));
     sum(terms, task, sums.data(), strip, out.alpha, false);
-    t.finish(sums.data(), strip, task.rows, task.columns, end);
+    table().finish(sums.data(), strip, task.rows, task.columns, end);
   });
 }
 

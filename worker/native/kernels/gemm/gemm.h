@@ -92,7 +92,7 @@ struct Piece {
 constexpr int64_t kStrip = 96;
 using Visit = std::function<void(const Piece &)>;
 
-// Codes of 8 bits are multiplied with such codes alone. `visit` is for float32 outputs without bias or residual; its pieces
+// Each term by the table of its A. Codes of 8 bits are multiplied with such codes alone. `visit` is for float32 outputs without bias or residual; its pieces
 // have whole groups of `together` rows.
 void multiply(const std::vector<Term> &terms, int64_t columns, const Output &out,
               const Visit &visit = nullptr, int64_t together = 1);

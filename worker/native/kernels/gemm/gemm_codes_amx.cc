@@ -28,16 +28,20 @@ using Product = void (*)(int64_t, const char *, const char *, int32_t *);
 constexpr Product kProducts[2][2] = {{product<1, 1>, product<1, 2>},
                                      {product<2, 1>, product<2, 2>}};
 
-void tile(int64_t depth, const char *a, int64_t rows, const char *b, int64_t columns,
-          int32_t *sums) {
-  kProducts[rows > kSide][columns > kSide](depth, a, b, sums);
-}
+struct Tiles {
+  const char *b;
+  int64_t columns;
+  Tiles(int64_t, const char *b, int64_t columns) : b(b), columns(columns) {}
+  void with(int64_t depth, const char *a, int64_t rows, int32_t *sums) const {
+    kProducts[rows > kSide][columns > kSide](depth, a, b, sums);
+  }
+};
 
 void multiply(int64_t depth, const Panels &a, const Panels &b, float *c, int64_t ldc, float alpha,
               bool add) {
   static constexpr Configuration kTiles;
   _tile_loadconfig(&kTiles);
-  each_panel<tile>(depth, a, b, c, ldc, alpha, add);
+  each_panel<Tiles>(depth, a, b, c, ldc, alpha, add);
   _tile_release();
 }
 

@@ -8,45 +8,63 @@ namespace {
 
 #define ANNEAL_VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
 
-constexpr int kRows = 8; // of A at a time: 16 sums, and two of what is taken off
+constexpr int kRows = 8; // of A at a time: 16 sums
 
-ANNEAL_VNNI void some_rows(int64_t depth, const char *a, const char *b, int32_t *sums) {
-  __m512i sum[kRows][2], off[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
-#pragma GCC unroll 8
-  for (int i = 0; i < kRows; i++)
-    sum[i][0] = sum[i][1] = _mm512_setzero_si512();
-  const __m512i shift = _mm512_set1_epi8(static_cast<char>(0x80));
-  for (int64_t k = 0; k < depth; k += kDeep, a += 2 * kTileBytes, b += 2 * kTileBytes)
-    for (int q = 0; q < kSide; q++) {
-      const __m512i right[2] = {_mm512_load_si512(b + q * 64),
-                                _mm512_load_si512(b + kTileBytes + q * 64)};
-      off[0] = _mm512_dpbusd_epi32(off[0], shift, right[0]);
-      off[1] = _mm512_dpbusd_epi32(off[1], shift, right[1]);
-#pragma GCC unroll 8
-      for (int i = 0; i < kRows; i++) {
-        int32_t four;
-        __builtin_memcpy(&four, a + i * 64 + 4 * q, sizeof(four));
-        const __m512i left = _mm512_set1_epi32(four);
-        sum[i][0] = _mm512_dpbusd_epi32(sum[i][0], left, right[0]);
-        sum[i][1] = _mm512_dpbusd_epi32(sum[i][1], left, right[1]);
+class Bytes {
+public:
+  ANNEAL_VNNI Bytes(int64_t depth, const char *b, int64_t) : b_(b) {
+    const __m512i shift = _mm512_set1_epi8(static_cast<char>(0x80));
+    __m512i sum[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+    for (int64_t k = 0; k < depth; k += kDeep, b += 2 * kTileBytes)
+      for (int q = 0; q < kSide; q++) {
+        sum[0] = _mm512_dpbusd_epi32(sum[0], shift, _mm512_load_si512(b + q * 64));
+        sum[1] = _mm512_dpbusd_epi32(sum[1], shift, _mm512_load_si512(b + kTileBytes + q * 64));
       }
-    }
-#pragma GCC unroll 8
-  for (int i = 0; i < kRows; i++) {
-    _mm512_store_si512(sums + i * kPanel, _mm512_sub_epi32(sum[i][0], off[0]));
-    _mm512_store_si512(sums + i * kPanel + kSide, _mm512_sub_epi32(sum[i][1], off[1]));
+    _mm512_store_si512(off_, sum[0]);
+    _mm512_store_si512(off_ + kSide, sum[1]);
   }
-}
 
-void tile(int64_t depth, const char *a, int64_t rows, const char *b, int64_t, int32_t *sums) {
-  // Lines 0 to 15 of a panel lie in its first tile, the others in its second.
-  for (int64_t i = 0; i < rows; i += kRows)
-    some_rows(depth, a + i / kSide * kTileBytes + i % kSide * 64, b, sums + i * kPanel);
-}
+  void with(int64_t depth, const char *a, int64_t rows, int32_t *sums) const {
+    // Lines 0 to 15 of a panel lie in its first tile, the others in its second.
+    for (int64_t i = 0; i < rows; i += kRows)
+      some_rows(depth, a + i / kSide * kTileBytes + i % kSide * 64, sums + i * kPanel);
+  }
+
+private:
+  ANNEAL_VNNI void some_rows(int64_t depth, const char *a, int32_t *sums) const {
+    const char *b = b_;
+    __m512i sum[kRows][2];
+#pragma GCC unroll 8
+    for (int i = 0; i < kRows; i++)
+      sum[i][0] = sum[i][1] = _mm512_setzero_si512();
+    for (int64_t k = 0; k < depth; k += kDeep, a += 2 * kTileBytes, b += 2 * kTileBytes)
+      for (int q = 0; q < kSide; q++) {
+        const __m512i right[2] = {_mm512_load_si512(b + q * 64),
+                                  _mm512_load_si512(b + kTileBytes + q * 64)};
+#pragma GCC unroll 8
+        for (int i = 0; i < kRows; i++) {
+          int32_t four;
+          __builtin_memcpy(&four, a + i * 64 + 4 * q, sizeof(four));
+          const __m512i left = _mm512_set1_epi32(four);
+          sum[i][0] = _mm512_dpbusd_epi32(sum[i][0], left, right[0]);
+          sum[i][1] = _mm512_dpbusd_epi32(sum[i][1], left, right[1]);
+        }
+      }
+    const __m512i off[2] = {_mm512_load_si512(off_), _mm512_load_si512(off_ + kSide)};
+#pragma GCC unroll 8
+    for (int i = 0; i < kRows; i++) {
+      _mm512_store_si512(sums + i * kPanel, _mm512_sub_epi32(sum[i][0], off[0]));
+      _mm512_store_si512(sums + i * kPanel + kSide, _mm512_sub_epi32(sum[i][1], off[1]));
+    }
+  }
+
+  const char *b_;
+  alignas(64) int32_t off_[kPanel]; // 128 times the sums of its columns
+};
 
 void multiply(int64_t depth, const Panels &a, const Panels &b, float *c, int64_t ldc, float alpha,
               bool add) {
-  each_panel<tile>(depth, a, b, c, ldc, alpha, add);
+  each_panel<Bytes>(depth, a, b, c, ldc, alpha, add);
 }
 
 } // namespace

@@ -7,9 +7,7 @@
 
 #include <algorithm>
 
-#include "../isa.h"
 #include "philox.h"
-#include "philox_uniform.h"
 
 namespace anneal::philox {
 
@@ -38,22 +36,7 @@ template <class Values> at::Tensor& fill_cpu(at::Tensor& self, const Values& blo
   return self;
 }
 
-// What rounding by chance draws at every step.
-at::Tensor& uniform_float32(at::Tensor& self, Range range) {
-  float* const data = self.mutable_data_ptr<float>();
-  const int64_t count = self.numel();
-  UniformLoop* const uniform = ANNEAL_CHOOSE(uniform);
-  constexpr int64_t grain = 1 << 12; // blocks
-  at::parallel_for(0, (count + 3) / 4, grain, [&](int64_t begin, int64_t end) {
-    uniform(data, range, 4 * begin, std::min(4 * end, count) - 4 * begin);
-  });
-  return self;
-}
-
 at::Tensor& philox_uniform_(at::Tensor& self, int64_t key, double low, double high) {
-  if (self.scalar_type() == at::kFloat && self.is_contiguous()) {
-    return uniform_float32(self, {static_cast<uint64_t>(key), low, high});
-  }
   return fill_cpu(self, UniformValues{static_cast<uint64_t>(key), low, high});
 }
 

@@ -1,5 +1,5 @@
 // Several Philox blocks at once, one in each 64-bit lane, because the generator multiplies 32-bit words to 64 bits. The words are those of
-// block() in philox.h, to which this is held by test/numerics/tensor/rng.test.ts. Included by files of one instruction set (isa.h).
+// block() in philox.h, to which this is held by test/numerics/kernels/affine-groups.test.ts. Included by files of one instruction set (isa.h).
 #pragma once
 
 #include "../simd/simd.h"

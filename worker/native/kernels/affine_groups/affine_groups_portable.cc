@@ -1,0 +1,2 @@
+#define ANNEAL_ISA portable
+#include "affine_groups_loops.h"

@@ -1,2 +1,0 @@
-#define ANNEAL_ISA avx2
-#include "philox_loop.h"

@@ -1,2 +1,0 @@
-#define ANNEAL_ISA portable
-#include "philox_loop.h"
