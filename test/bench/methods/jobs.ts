@@ -10,6 +10,8 @@ const lean = {
   training: { gradientClip: { mode: 'None' }, nonFinitePolicy: { action: 'Rollback' } },
   parallelism: { activationRecomputation: 'Full' },
 };
+/** Eight micro-batches a step: what is done once a step weighs as it does in training, where a step has thousands of tokens. */
+const eight = { training: { globalBatchSize: 8 } };
 const adapted = {
   precision: { type: 'BFloat16' },
   adapter: { type: 'LoRA', lora: { rank: 16, targetModules: ['AllLinear'] } },
@@ -51,6 +53,8 @@ const fixed: readonly Omit<BenchJob, 'steps'>[] = [
   { name: 'full-float32-lean', method: { preset: 'Full', precision: float32 }, formats, ...lean },
   { name: 'full-lean', method: { preset: 'Full', precision: rounded }, formats, ...lean },
   { name: 'q-galore-lean', method: { preset: 'QGaLore' }, formats, ...lean },
+  { name: 'full-eight', method: { preset: 'Full', precision: rounded }, formats, ...eight },
+  { name: 'q-galore-eight', method: { preset: 'QGaLore' }, formats, ...eight },
 ];
 
 /** For a model of so many blocks. */

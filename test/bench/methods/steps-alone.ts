@@ -35,10 +35,11 @@ process.stdout.write(`${JSON.stringify(runSteps(spec, files, request.steps))}\n`
 function runSteps(spec: FineTuneJobSpec, files: ModelFiles, count: number): AloneResult {
   const method = resolveMethod(spec.method);
   const { mode, norm } = spec.training.gradientClip;
+  const bins = spec.training.globalBatchSize ?? 1;
   const plan = planMemory({
     facts: files.config,
     ...{ method, storedBfloat16: files.storedBfloat16, clip: mode },
-    ...{ microBatchTokens: tokens, perWave: 1, waves: 1, shards: 1 },
+    ...{ microBatchTokens: tokens, perWave: bins, waves: 1, shards: 1 },
     recomputation: spec.parallelism.activationRecomputation ?? 'Auto',
     learnedShare: learned / tokens,
     device: { type: 'cpu', bytes: freeMemory() },
@@ -57,12 +58,14 @@ function runSteps(spec: FineTuneJobSpec, files: ModelFiles, count: number): Alon
     ages = selection.ages(index, ages);
     const [began, before] = [performance.now(), process.cpuUsage()];
     states.follow(ages);
-    const bin = drawnBin(files.config.V, index);
+    const batch = Array.from({ length: bins }, (_, at) =>
+      drawnBin(files.config.V, index * bins + at),
+    );
     const moving = selection.at(index);
     scope(() => {
       const outcome = step({
-        ...{ model, moving, modes: plan.blocks, learnedTokens: bin.learned },
-        bins: [toBin(model.rope, bin, model.dtype)],
+        ...{ model, moving, modes: plan.blocks, learnedTokens: bins * learned },
+        bins: batch.map((bin) => toBin(model.rope, bin, model.dtype)),
         update: updater.begin({
           learningRate: rate,
           count: (place) => (ages[place] ?? 0) + 1,
