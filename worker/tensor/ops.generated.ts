@@ -1064,21 +1064,9 @@ export function rmsNorm(x: Tensor, weight: Tensor, eps: number, offset?: number)
   return made(call($rmsNorm, x.handle, weight.handle, eps, offset));
 }
 
-const $addRmsNorm = operator('anneal::add_rms_norm(Tensor x, Tensor residual, Tensor weight, float eps, float offset=0.) -> (Tensor sum, Tensor y)');
-export function addRmsNorm(x: Tensor, residual: Tensor, weight: Tensor, eps: number, offset?: number): [sum: Tensor, y: Tensor] {
-  const [made0, made1] = results(call($addRmsNorm, x.handle, residual.handle, weight.handle, eps, offset));
-  return [made(made0), made(made1)];
-}
-
 const $rope = operator('anneal::rope(Tensor x, Tensor cos, Tensor sin) -> Tensor');
 export function rope(x: Tensor, cos: Tensor, sin: Tensor): Tensor {
   return made(call($rope, x.handle, cos.handle, sin.handle));
-}
-
-const $rope_ = operator('anneal::rope_(Tensor(a!) x, Tensor cos, Tensor sin) -> Tensor(a!)');
-export function rope_(x: Tensor, cos: Tensor, sin: Tensor): Tensor {
-  call($rope_, x.handle, cos.handle, sin.handle);
-  return x;
 }
 
 const $swiglu = operator('anneal::swiglu(Tensor gate, Tensor up, int activation=0) -> Tensor');

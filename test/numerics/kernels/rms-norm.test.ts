@@ -100,34 +100,6 @@ function same(t: { deepEqual(a: unknown, b: unknown): unknown }, a: Run, b: Run)
   t.deepEqual(a.gradients.map(toBytes), b.gradients.map(toBytes));
 }
 
-for (const dtype of dtypesUnderTest) {
-  test(`add_rms_norm is an addition and a norm, bit by bit: ${dtype}`, (t) => {
-    scope(() => {
-      const { x, weight, dy } = draws([70, 96], dtype);
-      const residual = draw('residual', [70, 96], dtype);
-      const seeds = [draw('dsum', [70, 96], dtype), dy];
-      const fused = run(
-        (a, b, w) => ops.addRmsNorm(a as Tensor, b as Tensor, w as Tensor, eps, 0),
-        [x, residual, weight],
-        seeds,
-      );
-      const apart = run(
-        (a, b, w) => {
-          const sum = ops.add(a as Tensor, b as Tensor);
-          return [sum, ops.rmsNorm(sum, w as Tensor, eps, 0)];
-        },
-        [x, residual, weight],
-        seeds,
-      );
-      if (dtype !== 'bfloat16') return same(t, fused, apart);
-      // The fused backward adds the two gradients before it rounds, so it is one rounding closer.
-      t.deepEqual(fused.outputs.map(toBytes), apart.outputs.map(toBytes));
-      const [dx, other] = [fused.gradients[0] as Tensor, apart.gradients[0] as Tensor];
-      t.true(distance(dx, other) <= 4 * storedError(dtype) * largest(other));
-    });
-  });
-}
-
 test('rms_norm gives the same bits for any number of threads', (t) => {
   scope(() => {
     for (const dtype of dtypesUnderTest) {

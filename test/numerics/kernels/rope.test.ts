@@ -100,38 +100,6 @@ test('turning by the opposite angle undoes rope up to the square of the attentio
   });
 });
 
-test('rope in place equals rope, also on a view, and touches nothing beside the view', (t) => {
-  scope(() => {
-    for (const dtype of dtypesUnderTest) {
-      const fused = draw('fused', [20, 5 * 32], dtype);
-      const before = ops.clone(fused);
-      const heads = ops.unflatten(ops.narrow(fused, 1, 64, 64), 1, [2, 32]);
-      const table = tableOf(20, 12, dtype);
-      const expected = toBytes(ops.rope(heads, table.cos, table.sin));
-      ops.rope_(heads, table.cos, table.sin);
-      t.deepEqual(toBytes(heads), expected);
-      for (const [from, length] of [
-        [0, 64],
-        [128, 32],
-      ] as const) {
-        t.deepEqual(
-          toBytes(ops.narrow(fused, 1, from, length)),
-          toBytes(ops.narrow(before, 1, from, length)),
-        );
-      }
-    }
-  });
-});
-
-test('rope in place refuses a tensor on the tape', (t) => {
-  scope(() => {
-    const table = tableOf(3, 4, 'float32');
-    const turn = (x?: Tensor): Tensor => ops.rope_(x as Tensor, table.cos, table.sin);
-    const x = draw('x', [3, 1, 8], 'float32');
-    t.throws(() => run(turn, [x], [x]), { message: /requires a gradient; use rope/ });
-  });
-});
-
 test('rope gives the same bits for any number of threads', (t) => {
   scope(() => {
     const x = draw('x', [900, 4, 64], 'bfloat16');

@@ -1,5 +1,6 @@
 // The loops of affine_groups.h, compiled once an instruction set. A group is worked on in a copy in the first cache, filled up with zeros
 // to whole vectors: they change neither end of its range.
+#include "../bfloat16.h"
 #include "../philox/philox_lanes.h"
 #include "../simd/simd.h"
 #include "affine_groups.h"
@@ -90,10 +91,7 @@ void unpack(const uint8_t* bytes, int64_t from, int count, uint8_t* codes) {
 }
 
 ANNEAL_INLINE void put(float* to, float value) { *to = value; }
-ANNEAL_INLINE void put(uint16_t* to, float value) {
-  const uint32_t bits = bits_of<uint32_t>(value);
-  *to = static_cast<uint16_t>(value == value ? (bits + 0x7fff + ((bits >> 16) & 1)) >> 16 : 0x7fc0);
-}
+ANNEAL_INLINE void put(uint16_t* to, float value) { *to = to_bfloat16(value); }
 
 template <class Out> void decode_groups(const Coded& from, Out* x, int64_t first, int64_t count) {
   alignas(64) uint8_t halves[kMost];

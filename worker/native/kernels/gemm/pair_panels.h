@@ -27,15 +27,7 @@ struct BFloat16 {
   }
 };
 
-// Both are exact in bfloat16.
-struct Code8 {
-  static constexpr int kPieces = 1;
-  static ANNEAL_INLINE __m512 sixteen(Stored s, int64_t row, int64_t column, __mmask16 lanes) {
-    const int8_t *at = static_cast<const int8_t *>(s.data) + row * s.ld + column;
-    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(lanes, at)));
-  }
-};
-// The bits of e4m3 in the places of float16 have its value divided by 2^8: exponents are 15 and 7 off.
+// Exact in bfloat16. The bits of e4m3 in the places of float16 have its value divided by 2^8: exponents are 15 and 7 off.
 struct Float8 {
   static constexpr int kPieces = 1;
   static ANNEAL_INLINE __m512 sixteen(Stored s, int64_t row, int64_t column, __mmask16 lanes) {
@@ -214,7 +206,6 @@ Table with_pairs_packed(const Table &table, const char *name) {
   t.unit = kDeep;
   add_dense<Float32>(t, Storage::kFloat32);
   add_dense<BFloat16>(t, Storage::kBFloat16);
-  add_dense<Code8>(t, Storage::kCode8);
   add_dense<Float8>(t, Storage::kFloat8);
   add<Quantized<quantized::kNF4, false>>(t, Storage::kNF4);
   add<Quantized<quantized::kNF4Double, false>>(t, Storage::kNF4Double);

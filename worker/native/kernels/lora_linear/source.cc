@@ -4,7 +4,6 @@
 
 #include <ATen/core/dispatch/Dispatcher.h>
 
-#include <optional>
 #include <tuple>
 
 namespace anneal::lora_linear {
@@ -18,16 +17,15 @@ auto operation(const char* name) {
   return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Signature>();
 }
 
-std::tuple<Tensor, Tensor, Tensor> norm(const Tensor& x, const std::optional<Tensor>& residual, const Tensor& weight,
-                                        double eps, double offset) {
+std::tuple<Tensor, Tensor> norm(const Tensor& x, const Tensor& weight, double eps, double offset) {
   static const auto op = operation<decltype(norm)>("anneal::_rms_norm_forward");
-  return op.call(x, residual, weight, eps, offset);
+  return op.call(x, weight, eps, offset);
 }
 
-std::tuple<Tensor, Tensor> norm_backward(const Tensor& grad, const std::optional<Tensor>& grad_sum, const Tensor& x,
-                                         const Tensor& weight, const Tensor& rstd, double offset, bool need_weight) {
+std::tuple<Tensor, Tensor> norm_backward(const Tensor& grad, const Tensor& x, const Tensor& weight, const Tensor& rstd,
+                                         double offset, bool need_weight) {
   static const auto op = operation<decltype(norm_backward)>("anneal::_rms_norm_backward");
-  return op.call(grad, grad_sum, x, weight, rstd, offset, need_weight);
+  return op.call(grad, x, weight, rstd, offset, need_weight);
 }
 
 Tensor swiglu(const Tensor& gate, const Tensor& up, int64_t activation) {
@@ -46,7 +44,7 @@ std::tuple<Tensor, Tensor> swiglu_backward(const Tensor& grad, const Tensor& gat
 std::pair<Tensor, Tensor> Source::make() const {
   switch (kind) {
     case kNorm: {
-      auto [same, y, rstd] = norm(first, std::nullopt, second, eps, offset);
+      auto [y, rstd] = norm(first, second, eps, offset);
       return {y, rstd};
     }
     case kSwiglu:
@@ -61,7 +59,7 @@ Tensor Source::make_again() const { return make().first; }
 std::pair<Tensor, Tensor> Source::gradients(const Tensor& input, const Tensor& rstd, bool need_second) const {
   switch (kind) {
     case kNorm: {
-      auto [x, weight] = norm_backward(input, std::nullopt, first, second, rstd, offset, need_second);
+      auto [x, weight] = norm_backward(input, first, second, rstd, offset, need_second);
       return {x, weight};
     }
     case kSwiglu: {

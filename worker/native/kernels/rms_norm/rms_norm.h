@@ -1,12 +1,12 @@
-// Root-mean-square norm over the last dimension, and the same with the residual addition before it.
+// Root-mean-square norm over the last dimension.
 //
 //   n = x * rstd,  rstd = 1 / sqrt(mean(x^2) + eps)
-//   offset 0 (Llama order):  y = round(n) * weight      offset 1 (Gemma order):  y = n * (offset +
-//   weight) add_rms_norm:  sum = x + residual,  y = rms_norm(sum)
+//   offset 0 (Llama order):  y = round(n) * weight
+//   offset 1 (Gemma order):  y = n * (offset + weight)
 //
 // x [..., D] float64, float32 or bfloat16 (a strided view with a dense last dimension is read in
 // place), weight [D]; results have x's type and are contiguous. Arithmetic in float32 (float64 for
-// float64). Saved for the backward: x (or sum), weight and rstd.
+// float64). Saved for the backward: x, weight and rstd.
 //
 //   g = dy * (offset + weight)        dx = rstd * (g - n * mean(g * n))        dweight = sum over
 //   rows of dy * n
@@ -21,21 +21,16 @@ namespace anneal::rms_norm {
 
 inline constexpr const char* kSchemas[] = {
     "rms_norm(Tensor x, Tensor weight, float eps, float offset=0.) -> Tensor",
-    "add_rms_norm(Tensor x, Tensor residual, Tensor weight, float eps, float offset=0.) "
-    "-> (Tensor sum, Tensor y)",
-    "_rms_norm_forward(Tensor x, Tensor? residual, Tensor weight, float eps, float offset) "
-    "-> (Tensor sum, Tensor y, Tensor rstd)",
-    "_rms_norm_backward(Tensor grad, Tensor? grad_sum, Tensor x, Tensor weight, Tensor rstd, "
-    "float offset, bool need_weight) -> (Tensor dx, Tensor dweight)",
+    "_rms_norm_forward(Tensor x, Tensor weight, float eps, float offset) -> (Tensor y, Tensor rstd)",
+    "_rms_norm_backward(Tensor grad, Tensor x, Tensor weight, Tensor rstd, float offset, "
+    "bool need_weight) -> (Tensor dx, Tensor dweight)",
 };
 
 struct Forward {
   rows::Rows x;
-  rows::Rows residual; // data null: none
-  void* sum;           // contiguous, where there is a residual
-  void* y;             // contiguous
-  void* rstd;          // [rows], arithmetic type
-  const void* weight;  // [size], arithmetic type
+  void* y;            // contiguous
+  void* rstd;         // [rows], arithmetic type
+  const void* weight; // [size], arithmetic type
   int64_t size;
   double eps;
   double offset;
@@ -44,8 +39,7 @@ struct Forward {
 struct Backward {
   rows::Rows x;
   rows::Rows grad;
-  rows::Rows grad_sum; // data null: none
-  void* dx;            // contiguous
+  void* dx; // contiguous
   const void* rstd;
   const void* weight;
   int64_t size;

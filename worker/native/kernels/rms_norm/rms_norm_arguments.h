@@ -4,8 +4,6 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 
-#include <optional>
-
 #include "../rows/rows_of.h"
 #include "rms_norm.h"
 
@@ -27,15 +25,14 @@ inline void check_like(const at::Tensor& y, const char* name, const at::Tensor& 
 
 // Holds what `forward` points into.
 struct ForwardArguments {
-  at::Tensor x, residual, weight, sum, y, rstd;
+  at::Tensor x, weight, y, rstd;
   Forward forward;
   rows::Element element;
   int64_t count;
 };
 
-inline ForwardArguments forward_arguments(const at::Tensor& x_in,
-                                          const std::optional<at::Tensor>& residual,
-                                          const at::Tensor& weight, double eps, double offset) {
+inline ForwardArguments forward_arguments(const at::Tensor& x_in, const at::Tensor& weight,
+                                          double eps, double offset) {
   ForwardArguments a;
   a.weight = weight_of(weight, x_in);
   a.element = rows::element_of(x_in, "x");
@@ -44,35 +41,25 @@ inline ForwardArguments forward_arguments(const at::Tensor& x_in,
   a.y = at::empty(a.x.sizes(), a.x.options());
   a.rstd = at::empty({a.count}, a.weight.options());
   a.forward = {rows::rows_of(a.x),
-               {},
-               nullptr,
                a.y.mutable_data_ptr(),
                a.rstd.mutable_data_ptr(),
                a.weight.const_data_ptr(),
                a.x.size(-1),
                eps,
                offset};
-  if (residual.has_value()) {
-    check_like(*residual, "residual", a.x);
-    a.residual = rows::dense_rows(*residual);
-    a.sum = at::empty(a.x.sizes(), a.x.options());
-    a.forward.residual = rows::rows_of(a.residual);
-    a.forward.sum = a.sum.mutable_data_ptr();
-  }
   return a;
 }
 
 struct BackwardArguments {
-  at::Tensor x, grad, grad_sum, weight, rstd, dx;
+  at::Tensor x, grad, weight, rstd, dx;
   Backward backward;
   rows::Element element;
   int64_t count;
 };
 
-inline BackwardArguments backward_arguments(const at::Tensor& grad,
-                                            const std::optional<at::Tensor>& grad_sum,
-                                            const at::Tensor& x_in, const at::Tensor& weight,
-                                            const at::Tensor& rstd, double offset) {
+inline BackwardArguments backward_arguments(const at::Tensor& grad, const at::Tensor& x_in,
+                                            const at::Tensor& weight, const at::Tensor& rstd,
+                                            double offset) {
   BackwardArguments a;
   a.weight = weight_of(weight, x_in);
   a.element = rows::element_of(x_in, "x");
@@ -84,17 +71,11 @@ inline BackwardArguments backward_arguments(const at::Tensor& grad,
   a.dx = at::empty(a.x.sizes(), a.x.options());
   a.backward = {rows::rows_of(a.x),
                 rows::rows_of(a.grad),
-                {},
                 a.dx.mutable_data_ptr(),
                 rstd.const_data_ptr(),
                 a.weight.const_data_ptr(),
                 a.x.size(-1),
                 offset};
-  if (grad_sum.has_value()) {
-    check_like(*grad_sum, "grad_sum", x_in);
-    a.grad_sum = rows::dense_rows(*grad_sum);
-    a.backward.grad_sum = rows::rows_of(a.grad_sum);
-  }
   return a;
 }
 

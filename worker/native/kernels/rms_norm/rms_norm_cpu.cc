@@ -15,20 +15,18 @@ namespace {
 
 using at::Tensor;
 
-std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& x, const std::optional<Tensor>& residual,
-                                           const Tensor& weight, double eps, double offset) {
-  const ForwardArguments a = forward_arguments(x, residual, weight, eps, offset);
+std::tuple<Tensor, Tensor> forward(const Tensor& x, const Tensor& weight, double eps, double offset) {
+  const ForwardArguments a = forward_arguments(x, weight, eps, offset);
   const Loops& loops = ANNEAL_CHOOSE(loops)(a.element);
   at::parallel_for(0, a.count, rows::grain(a.forward.size), [&](int64_t begin, int64_t end) {
     loops.forward(a.forward, begin, end);
   });
-  return {residual.has_value() ? a.sum : x, a.y, a.rstd};
+  return {a.y, a.rstd};
 }
 
-std::tuple<Tensor, Tensor> backward(const Tensor& grad, const std::optional<Tensor>& grad_sum,
-                                    const Tensor& x, const Tensor& weight, const Tensor& rstd,
-                                    double offset, bool need_weight) {
-  const BackwardArguments a = backward_arguments(grad, grad_sum, x, weight, rstd, offset);
+std::tuple<Tensor, Tensor> backward(const Tensor& grad, const Tensor& x, const Tensor& weight,
+                                    const Tensor& rstd, double offset, bool need_weight) {
+  const BackwardArguments a = backward_arguments(grad, x, weight, rstd, offset);
   const Loops& loops = ANNEAL_CHOOSE(loops)(a.element);
   const int64_t size = a.backward.size;
   if (!need_weight) {

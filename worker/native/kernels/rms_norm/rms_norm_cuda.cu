@@ -19,24 +19,17 @@ template <class T> __global__ void forward_kernel(Forward f, int64_t count) {
   const S offset = static_cast<S>(f.offset);
   for (int64_t r = blockIdx.x; r < count; r += gridDim.x) {
     const T* x = rows::row<const T>(f.x, r);
-    const T* residual = f.residual.data == nullptr ? nullptr : rows::row<const T>(f.residual, r);
-    T* total = f.residual.data == nullptr ? nullptr : static_cast<T*>(f.sum) + r * f.size;
     T* y = static_cast<T*>(f.y) + r * f.size;
     S squares = 0;
     for (int64_t i = threadIdx.x; i < f.size; i += kThreads) {
-      S value = load(x[i]);
-      if (residual != nullptr) {
-        value = rounded<T>(value + load(residual[i]));
-        store(total[i], value);
-      }
+      const S value = load(x[i]);
       squares += value * value;
     }
     const S mean = block_sum(squares) / static_cast<S>(f.size);
     const S rstd = 1 / sqrt(mean + static_cast<S>(f.eps));
     if (threadIdx.x == 0) static_cast<S*>(f.rstd)[r] = rstd;
-    const T* source = residual == nullptr ? x : total; // each thread reads what it wrote
     for (int64_t i = threadIdx.x; i < f.size; i += kThreads) {
-      const S normal = load(source[i]) * rstd;
+      const S normal = load(x[i]) * rstd;
       store(y[i], f.offset == 0 ? rounded<T>(normal) * weight[i] : normal * (weight[i] + offset));
     }
   }
@@ -55,7 +48,6 @@ __global__ void backward_kernel(Backward b, void* dweights, int64_t group, int64
   for (int64_t r = first; r < end; ++r) {
     const T* x = rows::row<const T>(b.x, r);
     const T* grad = rows::row<const T>(b.grad, r);
-    const T* more = b.grad_sum.data == nullptr ? nullptr : rows::row<const T>(b.grad_sum, r);
     T* dx = static_cast<T*>(b.dx) + r * b.size;
     const S rstd = static_cast<const S*>(b.rstd)[r];
     S dots = 0;
@@ -71,18 +63,15 @@ __global__ void backward_kernel(Backward b, void* dweights, int64_t group, int64
     const S mean = block_sum(dots) / static_cast<S>(b.size);
     for (int64_t i = threadIdx.x; i < b.size; i += kThreads) {
       const S normal = load(x[i]) * rstd;
-      const S d = (load(grad[i]) * (weight[i] + offset) - normal * mean) * rstd;
-      store(dx[i], more == nullptr ? d : d + load(more[i]));
+      store(dx[i], (load(grad[i]) * (weight[i] + offset) - normal * mean) * rstd);
     }
   }
 }
 
-std::tuple<at::Tensor, at::Tensor, at::Tensor> forward(const at::Tensor& x,
-                                                       const std::optional<at::Tensor>& residual,
-                                                       const at::Tensor& weight, double eps,
-                                                       double offset) {
+std::tuple<at::Tensor, at::Tensor> forward(const at::Tensor& x, const at::Tensor& weight, double eps,
+                                           double offset) {
   const c10::cuda::CUDAGuard guard(x.device());
-  const ForwardArguments a = forward_arguments(x, residual, weight, eps, offset);
+  const ForwardArguments a = forward_arguments(x, weight, eps, offset);
   if (a.count > 0) {
     const auto stream = c10::cuda::getCurrentCUDAStream();
     with_element(a.element, [&](auto type) {
@@ -91,15 +80,14 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> forward(const at::Tensor& x,
     });
     C10_CUDA_KERNEL_LAUNCH_CHECK();
   }
-  return {residual.has_value() ? a.sum : x, a.y, a.rstd};
+  return {a.y, a.rstd};
 }
 
-std::tuple<at::Tensor, at::Tensor> backward(const at::Tensor& grad,
-                                            const std::optional<at::Tensor>& grad_sum,
-                                            const at::Tensor& x, const at::Tensor& weight,
-                                            const at::Tensor& rstd, double offset, bool need_weight) {
+std::tuple<at::Tensor, at::Tensor> backward(const at::Tensor& grad, const at::Tensor& x,
+                                            const at::Tensor& weight, const at::Tensor& rstd,
+                                            double offset, bool need_weight) {
   const c10::cuda::CUDAGuard guard(x.device());
-  const BackwardArguments a = backward_arguments(grad, grad_sum, x, weight, rstd, offset);
+  const BackwardArguments a = backward_arguments(grad, x, weight, rstd, offset);
   // Rows of a group run one after the other; 1,024 groups fill the largest GPU.
   const int64_t group = need_weight ? std::max<int64_t>(1, (a.count + 1023) / 1024) : 1;
   const int64_t groups = (a.count + group - 1) / group;

@@ -47,14 +47,6 @@ template <class T> void forward(const Forward& f, int64_t begin, int64_t end) {
   for (int64_t r = begin; r < end; ++r) {
     const T* x = rows::row<const T>(f.x, r);
     T* y = static_cast<T*>(f.y) + r * f.size;
-    if (f.residual.data != nullptr) {
-      const T* residual = rows::row<const T>(f.residual, r);
-      T* total = static_cast<T*>(f.sum) + r * f.size;
-      each_vector<S>(f.size, [&](int64_t i, int n) {
-        write(total + i, read(x + i, n) + read(residual + i, n), n);
-      });
-      x = total;
-    }
     const S mean = sum_of_squares(x, f.size) / static_cast<S>(f.size);
     const S rstd = 1 / static_cast<S>(__builtin_sqrt(mean + static_cast<S>(f.eps)));
     static_cast<S*>(f.rstd)[r] = rstd;
@@ -86,14 +78,10 @@ template <class T> void backward(const Backward& b, void* dweight_, int64_t begi
         write(dweight + i, fma(dy, llama ? rounded<T>(normal) : normal, read(dweight + i, n)), n);
     });
     const S mean = sum(dots) / static_cast<S>(b.size);
-    const T* more = b.grad_sum.data == nullptr ? nullptr : rows::row<const T>(b.grad_sum, r);
     each_vector<S>(b.size, [&](int64_t i, int n) {
       const Vec<S> normal = read(x + i, n) * rstd;
       const Vec<S> g = read(grad + i, n) * (read(weight + i, n) + offset);
-      Vec<S> d = (g - normal * mean) * rstd;
-      if (more != nullptr)
-        d += read(more + i, n);
-      write(dx + i, d, n);
+      write(dx + i, (g - normal * mean) * rstd, n);
     });
   }
 }

@@ -5,9 +5,8 @@
 //
 // x [T, heads, D] float64, float32 or bfloat16 (strided view with dense last dimension); cos and
 // sin [T, d/2] are gathered by position and hold the attention factor; they are float32 (float64
-// for float64). Arithmetic in the tables' type, one rounding. rope: new contiguous result; its
-// backward turns by the opposite angle and saves the tables only. rope_: in place, for the forward
-// without a tape.
+// for float64). Arithmetic in the tables' type, one rounding. The result is new and contiguous; the
+// backward turns by the opposite angle and saves the tables only.
 #pragma once
 
 #include "../rows/rows.h"
@@ -16,7 +15,6 @@ namespace anneal::rope {
 
 inline constexpr const char* kSchemas[] = {
     "rope(Tensor x, Tensor cos, Tensor sin) -> Tensor",
-    "rope_(Tensor(a!) x, Tensor cos, Tensor sin) -> Tensor(a!)",
     "_rope(Tensor x, Tensor cos, Tensor sin, bool inverse) -> Tensor",
 };
 

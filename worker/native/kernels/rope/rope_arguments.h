@@ -34,10 +34,4 @@ inline Arguments check_arguments(const at::Tensor& x, const at::Tensor& y, const
   return a;
 }
 
-inline void check_in_place(const at::Tensor& x) {
-  TORCH_CHECK(x.dim() == 3 && (x.stride(2) == 1 || x.is_contiguous()), "x has the shape ",
-              x.sizes(), " and the strides ", x.strides(),
-              "; it must be [tokens, heads, size] with a dense last dimension");
-}
-
 } // namespace anneal::rope

@@ -40,16 +40,6 @@ Tensor without_tape(const Tensor& x, const Tensor& cos, const Tensor& sin) {
   return turn(x, cos, sin, false);
 }
 
-Tensor& in_place_with_tape(Tensor& x, const Tensor& cos, const Tensor& sin) {
-  TORCH_CHECK(!(at::GradMode::is_enabled() && x.requires_grad()),
-              "rope_ turns x in place and x requires a gradient; use rope where a tape is kept");
-  static const auto op = c10::Dispatcher::singleton()
-                             .findSchemaOrThrow("anneal::rope_", "")
-                             .typed<decltype(in_place_with_tape)>();
-  const at::AutoDispatchBelowADInplaceOrView below;
-  return op.call(x, cos, sin);
-}
-
 } // namespace
 
 TORCH_LIBRARY_FRAGMENT(anneal, m) {
@@ -58,7 +48,6 @@ TORCH_LIBRARY_FRAGMENT(anneal, m) {
 }
 TORCH_LIBRARY_IMPL(anneal, Autograd, m) {
   m.impl("rope", TORCH_FN(with_tape));
-  m.impl("rope_", TORCH_FN(in_place_with_tape));
 }
 TORCH_LIBRARY_IMPL(anneal, CompositeExplicitAutograd, m) {
   m.impl("rope", TORCH_FN(without_tape));

@@ -13,31 +13,18 @@ namespace {
 
 using at::Tensor;
 
-void turn(const Tensor& x, const Tensor& y, const Tensor& cos, const Tensor& sin, bool inverse) {
+Tensor rope(const Tensor& x_in, const Tensor& cos, const Tensor& sin, bool inverse) {
+  const Tensor x = rows::dense_rows(x_in);
+  const Tensor y = at::empty(x.sizes(), x.options());
   const Arguments a = check_arguments(x, y, cos, sin, inverse);
   const Loop loop = ANNEAL_CHOOSE(loop)(a.element);
   at::parallel_for(0, a.count, rows::grain(a.turn.size),
                    [&](int64_t begin, int64_t end) { loop(a.turn, begin, end); });
-}
-
-Tensor rope(const Tensor& x_in, const Tensor& cos, const Tensor& sin, bool inverse) {
-  const Tensor x = rows::dense_rows(x_in);
-  const Tensor y = at::empty(x.sizes(), x.options());
-  turn(x, y, cos, sin, inverse);
   return y;
-}
-
-Tensor& rope_(Tensor& x, const Tensor& cos, const Tensor& sin) {
-  check_in_place(x);
-  turn(x, x, cos, sin, false);
-  return x;
 }
 
 } // namespace
 
-TORCH_LIBRARY_IMPL(anneal, CPU, m) {
-  m.impl("_rope", TORCH_FN(rope));
-  m.impl("rope_", TORCH_FN(rope_));
-}
+TORCH_LIBRARY_IMPL(anneal, CPU, m) { m.impl("_rope", TORCH_FN(rope)); }
 
 } // namespace anneal::rope

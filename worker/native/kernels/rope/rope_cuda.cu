@@ -35,10 +35,13 @@ template <class T> __global__ void turn_kernel(Turn t, int64_t count) {
   }
 }
 
-void turn(const at::Tensor& x, const at::Tensor& y, const at::Tensor& cos, const at::Tensor& sin,
-          bool inverse) {
+at::Tensor rope(const at::Tensor& x_in, const at::Tensor& cos, const at::Tensor& sin,
+                bool inverse) {
+  const c10::cuda::CUDAGuard guard(x_in.device());
+  const at::Tensor x = rows::dense_rows(x_in);
+  const at::Tensor y = at::empty(x.sizes(), x.options());
   const Arguments a = check_arguments(x, y, cos, sin, inverse);
-  if (a.count == 0 || a.turn.size == 0) return;
+  if (a.count == 0 || a.turn.size == 0) return y;
   const auto stream = c10::cuda::getCurrentCUDAStream();
   const unsigned blocks = blocks_for(a.count * (a.turn.size - a.turn.pairs), kThreads);
   with_element(a.element, [&](auto type) {
@@ -46,29 +49,11 @@ void turn(const at::Tensor& x, const at::Tensor& y, const at::Tensor& cos, const
         <<<blocks, kThreads, 0, stream>>>(a.turn, a.count);
   });
   C10_CUDA_KERNEL_LAUNCH_CHECK();
-}
-
-at::Tensor rope(const at::Tensor& x_in, const at::Tensor& cos, const at::Tensor& sin,
-                bool inverse) {
-  const c10::cuda::CUDAGuard guard(x_in.device());
-  const at::Tensor x = rows::dense_rows(x_in);
-  const at::Tensor y = at::empty(x.sizes(), x.options());
-  turn(x, y, cos, sin, inverse);
   return y;
-}
-
-at::Tensor& rope_(at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
-  const c10::cuda::CUDAGuard guard(x.device());
-  check_in_place(x);
-  turn(x, x, cos, sin, false);
-  return x;
 }
 
 } // namespace
 
-TORCH_LIBRARY_IMPL(anneal, CUDA, m) {
-  m.impl("_rope", TORCH_FN(rope));
-  m.impl("rope_", TORCH_FN(rope_));
-}
+TORCH_LIBRARY_IMPL(anneal, CUDA, m) { m.impl("_rope", TORCH_FN(rope)); }
 
 } // namespace anneal::rope
