@@ -2,7 +2,7 @@ import test from 'ava';
 import type { DType } from '../../../worker/tensor/dtype.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
-import { type Tensor, tensor, toBytes } from '../../../worker/tensor/tensor.ts';
+import { type Tensor, tensor } from '../../../worker/tensor/tensor.ts';
 import {
   arithmeticEpsilon,
   bytesByThreads,
