@@ -91,5 +91,23 @@ void finish(const Sum *sums, int64_t rows, int64_t columns, float *c, int64_t ld
     }
 }
 
+// Table::multiply around `Right`, a panel of B that gives its whole sums with one of A.
+template <class Right, class Sum>
+ANNEAL_INLINE void each_panel(int64_t depth, const Panels &a, const Panels &b, float *c,
+                              int64_t ldc, float alpha, bool add) {
+  alignas(64) Sum sums[kPanel * kPanel];
+  for (int64_t j = 0; j < b.count; j += kPanel) {
+    const int64_t columns = b.count - j < kPanel ? b.count - j : kPanel;
+    const Right right(depth, reinterpret_cast<const char *>(b.data + j / kPanel * b.stride), columns,
+                      a.bytes, b.bytes);
+    for (int64_t i = 0; i < a.count; i += kPanel) {
+      const int64_t rows = a.count - i < kPanel ? a.count - i : kPanel;
+      const char *left = reinterpret_cast<const char *>(a.data + i / kPanel * a.stride);
+      right.with(depth, left, rows, sums);
+      finish(sums, rows, columns, c + i * ldc + j, ldc, alpha, add);
+    }
+  }
+}
+
 } // namespace
 } // namespace anneal::gemm

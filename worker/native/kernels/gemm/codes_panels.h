@@ -95,23 +95,6 @@ void pack_depth_outer(Stored s, int64_t column, int64_t count, int64_t from, int
   }
 }
 
-// Table::multiply around `Right`, a panel of B that gives its whole sums with one of A.
-template <class Right>
-ANNEAL_INLINE void each_panel(int64_t depth, const Panels &a, const Panels &b, float *c,
-                              int64_t ldc, float alpha, bool add) {
-  alignas(64) int32_t sums[kPanel * kPanel];
-  for (int64_t j = 0; j < b.count; j += kPanel) {
-    const int64_t columns = b.count - j < kPanel ? b.count - j : kPanel;
-    const Right right(depth, reinterpret_cast<const char *>(b.data + j / kPanel * b.stride), columns);
-    for (int64_t i = 0; i < a.count; i += kPanel) {
-      const int64_t rows = a.count - i < kPanel ? a.count - i : kPanel;
-      const char *left = reinterpret_cast<const char *>(a.data + i / kPanel * a.stride);
-      right.with(depth, left, rows, sums);
-      finish(sums, rows, columns, c + i * ldc + j, ldc, alpha, add);
-    }
-  }
-}
-
 // `table` with the parts for codes; `Flip` is done to A.
 template <int Flip> Table with_codes(const Table &table, const char *name) {
   Table t = table;

@@ -31,7 +31,7 @@ constexpr Product kProducts[2][2] = {{product<1, 1>, product<1, 2>},
 struct Tiles {
   const char *b;
   int64_t columns;
-  Tiles(int64_t, const char *b, int64_t columns) : b(b), columns(columns) {}
+  Tiles(int64_t, const char *b, int64_t columns, int, int) : b(b), columns(columns) {}
   void with(int64_t depth, const char *a, int64_t rows, int32_t *sums) const {
     kProducts[rows > kSide][columns > kSide](depth, a, b, sums);
   }
@@ -41,7 +41,7 @@ void multiply(int64_t depth, const Panels &a, const Panels &b, float *c, int64_t
               bool add) {
   static constexpr Configuration kTiles;
   _tile_loadconfig(&kTiles);
-  each_panel<Tiles>(depth, a, b, c, ldc, alpha, add);
+  each_panel<Tiles, int32_t>(depth, a, b, c, ldc, alpha, add);
   _tile_release();
 }
 

@@ -12,7 +12,7 @@ constexpr int kRows = 8; // of A at a time: 16 sums
 
 class Bytes {
 public:
-  ANNEAL_VNNI Bytes(int64_t depth, const char *b, int64_t) : b_(b) {
+  ANNEAL_VNNI Bytes(int64_t depth, const char *b, int64_t, int, int) : b_(b) {
     const __m512i shift = _mm512_set1_epi8(static_cast<char>(0x80));
     __m512i sum[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
     for (int64_t k = 0; k < depth; k += kDeep, b += 2 * kTileBytes)
@@ -64,7 +64,7 @@ private:
 
 void multiply(int64_t depth, const Panels &a, const Panels &b, float *c, int64_t ldc, float alpha,
               bool add) {
-  each_panel<Bytes>(depth, a, b, c, ldc, alpha, add);
+  each_panel<Bytes, int32_t>(depth, a, b, c, ldc, alpha, add);
 }
 
 } // namespace
