@@ -51,11 +51,11 @@ test.serial(
     t.like(opened, { cause: 'ProcessFailed', by: `toy-${pods[1]?.uid}` });
     t.is(restarts.lastCause, 'HostOutOfMemory');
     t.true(group.kills() > 0);
+    await endsWell(t, world, pods, 2);
     t.true(
       pods[1]?.lines.some((line) => line.includes('because the memory limit was reached')),
       linesOf(pods),
     );
-    await endsWell(t, world, pods, 2);
   },
 );
 

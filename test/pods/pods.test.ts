@@ -130,11 +130,11 @@ test.serial('a trainer that stands still is found, named and replaced', async (t
   pods[1]?.signalTrainer('SIGSTOP');
   await world.until('it is noticed', ({ generation }) => generation === 2);
   t.like((await world.state()).opened, { cause: 'Hang', by: `toy-${pods[1]?.uid}` });
+  await endsWell(t, world, pods, 2);
   t.true(
     pods[0]?.lines.some((line) => line.includes('rank 1 did not answer')),
     linesOf(pods),
   );
-  await endsWell(t, world, pods, 2);
 });
 
 test.serial('a pod that was frozen wakes up in a later world and spoils nothing', async (t) => {
