@@ -8,6 +8,7 @@ import type { Optimizer } from '../../../worker/optimizers/optimizer.ts';
 import { grad, leaf, withTape } from '../../../worker/tensor/autograd.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { normal, streamOf } from '../../../worker/tensor/rng.ts';
+import { scope } from '../../../worker/tensor/scope.ts';
 import { type Tensor, tensor } from '../../../worker/tensor/tensor.ts';
 import { formats } from '../../../worker/weights/weight-store.ts';
 import { affineCases } from './affine-cases.ts';
@@ -73,7 +74,8 @@ export function kernelCases(): readonly KernelCase[] {
     halo('bfloat16', 'INT8', 2, 'kept'),
     halo('bfloat16', 'INT8', 0),
     halo('bfloat16', 'FP8', 0),
-    ...[H, 1024, I].map(rotation),
+    ...[H, 1024, I].map((width) => rotation(width, 16_384, 1)),
+    ...[H, 1024, I].map((width) => rotation(width, 64, 100)),
     ...(['NF4Double', 'NF4', 'Int8', 'Int4'] as const).map(decoding),
     attention(),
     norm(),
@@ -186,16 +188,19 @@ function drawBfloat16Like(tensors: readonly Tensor[]): Tensor[] {
   return tensors.map((one) => ops.to(one, 'bfloat16'));
 }
 
-/** Rows that do not fit a cache beside their copy, as a plain copy reads and writes them. */
-function rotation(width: number): KernelCase {
-  const x = drawBfloat16(16_384, width);
+/** Rows beside their copy, as a plain copy reads and writes them: many, which fit no cache, or few, some times. */
+function rotation(width: number, rows: number, times: number): KernelCase {
+  const x = drawBfloat16(rows, width);
   const into = ops.emptyLike(x);
+  const often = (act: () => unknown) => () => {
+    for (let i = 0; i < times; i += 1) scope(() => void act());
+  };
   return {
-    name: `rotate_rows, bfloat16 ${width}`,
+    name: `rotate_rows, bfloat16 ${rows} x ${width}${times > 1 ? `, ${times} times` : ''}`,
     reference: 'aten::copy_',
-    ours: () => void ops.rotateRows(x, 1),
-    theirs: () => void ops.copy_(into, x),
-    bytes: 2 * 2 * x.numel,
+    ours: often(() => ops.rotateRows(x, 1)),
+    theirs: often(() => ops.copy_(into, x)),
+    bytes: 2 * 2 * x.numel * times,
   };
 }
 

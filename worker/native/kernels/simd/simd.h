@@ -140,27 +140,27 @@ ANNEAL_INLINE D load(const double* p) {
   return x;
 }
 
+// The upper half of each is what is nearest in bfloat16, of two the even one; a NaN may become another number.
+ANNEAL_INLINE U rounded_up(F x) {
+  const U u = bits_of<U>(x);
+#if defined(__AVX512F__)
+  const __m512i near = bits_of<__m512i>(u + 0x7fff);
+  const __mmask16 odd = _mm512_test_epi32_mask(bits_of<__m512i>(u), _mm512_set1_epi32(0x10000));
+  return bits_of<U>(_mm512_mask_add_epi32(near, odd, near, _mm512_set1_epi32(1)));
+#else
+  return u + 0x7fff + ((u >> 16) & 1);
+#endif
+}
 // Round to nearest even; a NaN stays a (quiet) NaN.
 ANNEAL_INLINE Half narrow(F x) {
   const U u = bits_of<U>(x);
-  const U rounded = (u + 0x7fff + ((u >> 16) & 1)) >> 16;
-  const U result = x == x ? rounded : (u >> 16) | 0x40;
-#if defined(__AVX512F__)
-  return bits_of<Half>(_mm512_cvtepi32_epi16(bits_of<__m512i>(result)));
-#elif defined(__AVX2__)
-  const __m256i wide = bits_of<__m256i>(result);
-  const __m256i packed = _mm256_packus_epi32(wide, wide);
-  return bits_of<Half>(_mm256_castsi256_si128(_mm256_permute4x64_epi64(packed, 0x08)));
-#else
-  return __builtin_convertvector(result, Half);
-#endif
+  return __builtin_convertvector((x == x ? rounded_up(x) : u | 0x400000) >> 16, Half);
 }
 // x as it would be read back from memory of type T.
 template <class T, class V> ANNEAL_INLINE V rounded(V x) {
   if constexpr (sizeof(T) == sizeof(Bf16)) {
     const U u = bits_of<U>(x);
-    const U near = (u + 0x7fff + ((u >> 16) & 1)) & 0xffff0000;
-    return bits_of<F>(x == x ? near : u);
+    return bits_of<F>(x == x ? rounded_up(x) & 0xffff0000 : u);
   } else {
     return x;
   }
