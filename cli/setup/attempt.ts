@@ -1,5 +1,5 @@
 /** Runs an entry point of set-up: Ctrl-C stops it, an error becomes a sentence, a hint and an exit code. */
-import { type AnnealError, TerminalError, toAnnealError } from '../../crds/errors.ts';
+import { type AnnealError, TerminalError, toAnnealError, UserError } from '../../crds/errors.ts';
 import { failureOf } from '../../crds/failures.ts';
 import { type Setup, thisSetup } from './setup.ts';
 
@@ -27,11 +27,14 @@ function tell(thrown: unknown): number {
   return failureOf(error.code).cliExit;
 }
 
-/** Errors of the file system, at the one place where they leave set-up. */
+/** Errors of the file system and of arguments, at the one place where they leave set-up. */
 export function explain(thrown: unknown): AnnealError {
-  if (!(thrown instanceof Error) || !('code' in thrown) || !('path' in thrown)) {
-    return toAnnealError(thrown);
+  if (!(thrown instanceof Error) || !('code' in thrown)) return toAnnealError(thrown);
+  if (String(thrown.code).startsWith('ERR_PARSE_ARGS_')) {
+    const [message = '', hint] = thrown.message.split('. ');
+    return new UserError({ code: 'E_USAGE', message, ...(hint === undefined ? {} : { hint }) });
   }
+  if (!('path' in thrown)) return toAnnealError(thrown);
   const hint = 'set ANNEAL_CACHE to a folder that you may write, with 3 GB free';
   switch (thrown.code) {
     case 'ENOSPC':

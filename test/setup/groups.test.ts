@@ -33,6 +33,9 @@ test('groups are chosen by name, in their order, and a wrong name is told', (t) 
     testGroups.map(({ name }) => name),
   );
   t.throws(() => names(['unti']), { message: /^there is no test group unti; groups are unit, / });
+  t.throws(() => chooseGroups('--fast', []), {
+    message: 'the mode is --fast; it must be check or all',
+  });
 });
 
 test('a group runs beside another, and by itself where that one is not run', (t) => {

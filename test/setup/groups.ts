@@ -115,6 +115,7 @@ export function inTurns(groups: readonly TestGroup[]): readonly (readonly TestGr
 /** The groups that a command line asks for: all, only `check`, or those named. */
 export function chooseGroups(mode: string, names: readonly string[]): readonly TestGroup[] {
   if (mode === 'check') return testGroups.filter(({ name }) => name === 'unit');
+  if (mode !== 'all') throw new Error(`the mode is ${mode}; it must be check or all`);
   const unknown = names.find((name) => !testGroups.some((group) => group.name === name));
   if (unknown !== undefined) {
     const known = testGroups.map(({ name }) => name).join(', ');

@@ -27,6 +27,7 @@ export const comparisons: readonly Comparison[] = [
   { method: 'q-galore', against: 'full', of: 'time', target: 1.05 },
   { method: 'q-galore-lean', against: 'full-lean', of: 'time', target: 1.05 },
   { method: 'q-galore-eight', against: 'full-eight', of: 'time', target: 1.05 },
+  { method: 'halo', against: 'full', of: 'time', target: 0.83 },
   { method: 'lisa-blocks', against: 'full', of: 'time', target: 0.75 },
   { method: 'lisa-ends', against: 'full', of: 'time', target: 0.75 },
 ];

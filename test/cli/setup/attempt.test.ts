@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import test from 'ava';
 import { explain } from '../../../cli/setup/attempt.ts';
 import { aSetup } from '../../doubles/machine.ts';
@@ -20,6 +21,14 @@ test('a disk that fills up and a folder of someone else are told by their path',
   t.is(explain(failing('ENOSPC')).message, 'the disk became full while /c/torch was written');
   t.is(explain(failing('ENOSPC')).code, 'E_NO_SPACE');
   t.is(explain(failing('EACCES')).message, '/c/torch may not be written by this user');
+});
+
+test('an option that there is not is told, and is no bug', (t) => {
+  const wrong = () =>
+    parseArgs({ args: ['--rownds', '3'], options: { rounds: { type: 'string' } } });
+  const error = explain(t.throws(wrong));
+  t.is(error.code, 'E_USAGE');
+  t.regex(error.message, /^Unknown option '--rownds'/);
 });
 
 test('anything else is a bug and keeps its cause', (t) => {
