@@ -31,8 +31,8 @@ function tell(thrown: unknown): number {
 export function explain(thrown: unknown): AnnealError {
   if (!(thrown instanceof Error) || !('code' in thrown)) return toAnnealError(thrown);
   if (String(thrown.code).startsWith('ERR_PARSE_ARGS_')) {
-    const [message = '', hint] = thrown.message.split('. ');
-    return new UserError({ code: 'E_USAGE', message, ...(hint === undefined ? {} : { hint }) });
+    const hint = 'CONTRIBUTING.md has the commands, and docs/figures.md those of benchmarks';
+    return new UserError({ code: 'E_USAGE', message: thrown.message, hint });
   }
   if (!('path' in thrown)) return toAnnealError(thrown);
   const hint = 'set ANNEAL_CACHE to a folder that you may write, with 3 GB free';

@@ -53,6 +53,13 @@ function both(f: (...x: Tensor[]) => Tensor, inputs: readonly Tensor[], dy: Tens
   };
 }
 
+/** So many calls, each of which gives its results back. */
+function often(times: number, act: () => unknown): () => void {
+  return () => {
+    for (let i = 0; i < times; i += 1) scope(() => void act());
+  };
+}
+
 /** The first to last, as a function of that many inputs. */
 type Inputs<Count extends 2 | 3> = Count extends 2 ? [Tensor, Tensor] : [Tensor, Tensor, Tensor];
 
@@ -192,14 +199,11 @@ function drawBfloat16Like(tensors: readonly Tensor[]): Tensor[] {
 function rotation(width: number, rows: number, times: number): KernelCase {
   const x = drawBfloat16(rows, width);
   const into = ops.emptyLike(x);
-  const often = (act: () => unknown) => () => {
-    for (let i = 0; i < times; i += 1) scope(() => void act());
-  };
   return {
     name: `rotate_rows, bfloat16 ${rows} x ${width}${times > 1 ? `, ${times} times` : ''}`,
     reference: 'aten::copy_',
-    ours: often(() => ops.rotateRows(x, 1)),
-    theirs: often(() => ops.copy_(into, x)),
+    ours: often(times, () => ops.rotateRows(x, 1)),
+    theirs: often(times, () => ops.copy_(into, x)),
     bytes: 2 * 2 * x.numel * times,
   };
 }
@@ -211,15 +215,13 @@ function decoding(format: keyof typeof formats): KernelCase {
     Tensor,
   ];
   const stored = ops.quantizeWeight(w, formats[format], 64);
-  const often = (weight: Tensor) => () => {
-    for (let i = 0; i < 20; i += 1) ops.linear(x, weight);
-  };
+  const times = 20;
   return {
-    name: `linear, one row, ${format} W, 20 times`,
+    name: `linear, one row, ${format} W, ${times} times`,
     reference: 'anneal::linear, bfloat16 W',
-    ours: often(stored),
-    theirs: often(w),
-    bytes: 20 * stored.bytes,
+    ours: often(times, () => ops.linear(x, stored)),
+    theirs: often(times, () => ops.linear(x, w)),
+    bytes: times * stored.bytes,
   };
 }
 
