@@ -14,18 +14,21 @@ import {
 } from './engine/block-tape.ts';
 import { embed, embedBackward_ } from './engine/embedding.ts';
 import { placeAfter } from './engine/forward.ts';
+import type { Projectors } from './engine/gradient-factors.ts';
 import { GradientSum } from './engine/gradient-sum.ts';
 import { headBackward } from './engine/head.ts';
 import { embeddingName, finalNormName, headName, type Model, type Moving } from './engine/model.ts';
 import type { Shelf } from './engine/shelf.ts';
 import type { StepUpdate, UpdateOutcome } from './engine/update.ts';
 import { withPlace } from './engine/weights.ts';
+import type { Projector } from './optimizers/optimizer.ts';
 import * as ops from './tensor/ops.generated.ts';
 import { scope } from './tensor/scope.ts';
 import type { Tensor } from './tensor/tensor.ts';
 
 /** Takes gradients as they become whole, place by place. */
-export type StepUpdateSink = Pick<StepUpdate, 'offer' | 'finish'>;
+export type StepUpdateSink = Pick<StepUpdate, 'offer' | 'finish'> &
+  Partial<Pick<StepUpdate, 'projector'>>;
 
 interface StepInputs {
   readonly model: Model;
@@ -51,7 +54,8 @@ interface StepOutcome extends UpdateOutcome {
 export function step(inputs: StepInputs): StepOutcome {
   return scope(() => {
     const { model, bins, moving, update } = inputs;
-    const traces = forwardBlocks(inputs);
+    const projectors = projectorsOf(inputs);
+    const traces = forwardBlocks(inputs, projectors);
     const top = headPass(inputs, traces.outputs);
     let g = top.gradients;
     const lowest = lowestMoving(inputs);
@@ -60,7 +64,7 @@ export function step(inputs: StepInputs): StepOutcome {
       const next = layer > lowest ? layer - 1 : null;
       g = withPlace(model, layer, next, () =>
         bins.map((bin, a) => {
-          const pass = passOf(inputs, layer, bin);
+          const pass = passOf(inputs, layer, bin, projectors);
           const back = backwardBlock(pass, traceAt(traces.blocks, layer, a), tensorAt(g, a));
           tensorAt(g, a).dispose();
           sum.add(back.parameters);
@@ -94,7 +98,7 @@ interface Traces {
   readonly outputs: readonly Tensor[];
 }
 
-function forwardBlocks(inputs: StepInputs): Traces {
+function forwardBlocks(inputs: StepInputs, projectors: Projectors): Traces {
   const { model, bins, modes } = inputs;
   inputs.shelf?.clear();
   const { config } = model;
@@ -104,7 +108,7 @@ function forwardBlocks(inputs: StepInputs): Traces {
   for (let layer = 0; layer < config.L; layer += 1) {
     const passed = withPlace(model, layer, placeAfter(config, layer), () =>
       bins.map((bin, a) => {
-        const pass = passOf(inputs, layer, bin);
+        const pass = passOf(inputs, layer, bin, projectors);
         if (layer < lowest) return { output: withoutTrace(pass, tensorAt(x, a)), trace: null };
         return forwardBlock(pass, tensorAt(x, a), modes[layer] ?? 'recompute');
       }),
@@ -177,9 +181,26 @@ function lowestMoving({ model, moving }: StepInputs): number {
   return model.config.L;
 }
 
-function passOf(inputs: StepInputs, layer: number, bin: Bin): BlockPass {
-  const { model, moving, draw, shelf } = inputs;
-  return { model, layer, moving: moving(layer), bin, draw: draw(bin), shelf };
+function passOf(
+  { model, moving, draw, shelf }: StepInputs,
+  layer: number,
+  bin: Bin,
+  projectors: Projectors,
+): BlockPass {
+  return { model, layer, moving: moving(layer), bin, draw: draw(bin), projectors, shelf };
+}
+
+/** Of matrices of blocks. Layers with an adapter or another arithmetic make the gradients that they have. */
+function projectorsOf({ model, bins, moving, update }: StepInputs): Projectors {
+  if (model.adapter !== null || model.precision !== null) return new Map();
+  const tokens = bins.reduce((sum, bin) => sum + bin.tokens, 0);
+  const found = model.config.layers.flatMap((_, layer) =>
+    moving(layer).flatMap((parameter): [string, Projector][] => {
+      const projector = update.projector?.(parameter, tokens, model.dtype) ?? null;
+      return projector === null ? [] : [[parameter.name, projector]];
+    }),
+  );
+  return new Map(found);
 }
 
 function tensorAt(tensors: readonly Tensor[], index: number): Tensor {

@@ -28,7 +28,7 @@ const gradientClip = z.strictObject({
     .enum(['Global', 'Block', 'None'])
     .default('Global')
     .describe(
-      'Global: by the norm of all gradients. Block: each block by its own, which needs less memory and changes the mathematics; reports say so. None: not at all.',
+      'Global: by the norm of all gradients, of projected ones in their subspaces. Block: each block by its own, which needs less memory and changes the mathematics; reports say so. None: not at all.',
     ),
   norm: decimal({ above: 0 }).default('1').describe('Largest norm that is left as it is.'),
 });

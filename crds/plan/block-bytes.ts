@@ -20,9 +20,6 @@ export interface BlockBytes {
   readonly forwardWorking: number;
   readonly backwardWorking: number;
   readonly headWorking: number;
-  /** Whole gradient of a block as it is kept, and while it is made. */
-  readonly gradient: number;
-  readonly blockGradient: number;
   /** Gradients of embedding, head and last norm, in float32. */
   readonly outsideGradient: number;
 }
@@ -35,15 +32,6 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
   const made = madeOfCodes(facts, method);
   const halo = haloBytes(facts, method, T);
   const tape = T * (tapeBytesPerToken(question) + halo.tapePerToken);
-  const trained = trainedOf(facts, method);
-  const isAdapter = trained.adapter > 0;
-  const micros = question.perWave * question.waves;
-  const gradientWidth = isAdapter || micros > 1 ? 4 : width;
-  // While the second micro-batch is added, its own gradient is there as well.
-  const passing = micros > 1 ? trained.block * (isAdapter ? 4 : width) : 0;
-  // What ranks have summed up is float32.
-  const kept = question.shards === 1 ? gradientWidth : 4;
-  const gradient = trained.block * kept * keptParts(facts, method, question.shards).block;
   return {
     stream,
     held: { keep: tape, recompute: stream, offload: 0 },
@@ -53,8 +41,6 @@ export function blockBytes(question: MemoryQuestion): BlockBytes {
     forwardWorking: T * width * units(facts, working.forward) + halo.forwardWorking + made,
     backwardWorking: T * width * units(facts, working.backward) + halo.backwardWorking + made,
     headWorking: headWorking(question),
-    gradient,
-    blockGradient: trained.block * gradientWidth + passing,
     outsideGradient: outsideGradient(question),
   };
 }

@@ -3,7 +3,10 @@
 //
 // A step passes three kinds of moments: the head, when all block inputs and kept tapes are there; the backward of each block,
 // when inputs go and gradients come; the update. The plan walks through all of them.
+
+import { projectionOf } from '../methods/projection.ts';
 import { type BlockBytes, blockBytes } from './block-bytes.ts';
+import { gradientBytes } from './gradient-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion, TapeMode } from './memory-question.ts';
 import { outsideWorking, updateWorking } from './optimizer-bytes.ts';
@@ -124,12 +127,13 @@ function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): reado
   // Where less moves, no backward goes below the lowest block that does, and no tape is kept there.
   const reachesAll = embedding || movingBlocks === facts.L;
   const bytes = blockBytes(question);
+  const { made, offered, waiting: kept } = gradientBytes(question);
   const shared = sharedBytes(question);
   const held = blocks.map((mode) => perWave * bytes.held[mode] + bytes.heldOnce[mode]);
   const before = [0];
   for (const one of held) before.push((before.at(-1) ?? 0) + one);
   const stream = perWave * bytes.stream;
-  const everyBlock = movingBlocks * bytes.gradient;
+  const everyBlock = movingBlocks * kept;
   const outside = bytes.outsideGradient;
   const atHead: Moment = {
     gradients: outside,
@@ -144,7 +148,7 @@ function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): reado
   const backward = blocks.flatMap((mode, layer): readonly Moment[] => {
     // Which blocks move is drawn: at worst those above this one have, and their gradients wait.
     const waiting = (count: number) =>
-      clip === 'Global' ? Math.min(facts.L - 1 - layer, Math.max(0, count)) * bytes.gradient : 0;
+      clip === 'Global' ? Math.min(facts.L - 1 - layer, Math.max(0, count)) * kept : 0;
     const at = (gradients: number, held: number): Moment => ({
       gradients:
         outside +
@@ -155,27 +159,32 @@ function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): reado
       working: bytes.backwardWorking,
     });
     const [below = 0, withOwn = 0] = before.slice(layer, layer + 2);
-    if (reachesAll) return [at(bytes.blockGradient + waiting(movingBlocks - 1), withOwn)];
-    const lowest = at(bytes.blockGradient + waiting(movingBlocks - 1), withOwn - below);
+    if (reachesAll) return [at(made + waiting(movingBlocks - 1), withOwn)];
+    const lowest = at(made + waiting(movingBlocks - 1), withOwn - below);
     if (layer === 0) return [lowest];
     // One of those that move is further down, or nothing would be held of the blocks below.
-    const own = movingBlocks > 1 ? bytes.blockGradient : 0;
+    const own = movingBlocks > 1 ? made : 0;
     return [lowest, at(own + waiting(movingBlocks - 2), withOwn)];
   });
+  const updating = updateWorking(facts, method);
+  // Of the block on top: by an update, or the choice of a subspace, which no method puts off.
+  const first: Moment = {
+    gradients: outside + offered,
+    activations: (before.at(-2) ?? 0) + 2 * stream,
+    working: updating,
+  };
+  const isAtOnce = clip !== 'Global' || projectionOf(method.optimizer) !== null;
   const update: Moment = {
-    gradients: outside + (clip === 'Global' ? everyBlock : bytes.gradient),
-    activations: clip === 'Global' ? 0 : (before.at(-2) ?? 0) + 2 * stream,
-    working: Math.max(
-      updateWorking(facts, method),
-      clip === 'Global' ? outsideWorking(facts, method) : 0,
-    ),
+    gradients: outside + (clip === 'Global' ? everyBlock : 0) + (isAtOnce ? offered : 0),
+    activations: 0,
+    working: Math.max(updating, clip === 'Global' ? outsideWorking(facts, method) : 0),
   };
   const last: Moment = {
     gradients: outside + (clip === 'Global' ? everyBlock : 0) + shared.embeddingExchange,
     activations: 0,
     working: outsideWorking(facts, method),
   };
-  return [atHead, forward, ...backward, last, update];
+  return [atHead, forward, ...backward, ...(isAtOnce ? [first] : []), last, update];
 }
 
 /** The tape of the block that is run again; it begins with the input, which is already there unless it was offloaded. */

@@ -220,6 +220,7 @@ test(recomputes, 'all weights in bfloat16, rounded by chance', {
 test(recomputes, 'LoRA in bfloat16 with dropout', { dtype: 'bfloat16', adapter: anAdapter(0.3) });
 test(recomputes, 'weights in 8 bits', { dtype: 'bfloat16', coded: true, optimizer: chance });
 test(recomputes, 'GaLore', { optimizer: withGalore('Float32', false) });
+test(recomputes, 'Q-GaLore', { dtype: 'bfloat16', coded: true, optimizer: withQGalore() });
 test(recomputes, 'windows and caps of Gemma 2', { name: 'gemma2' });
 
 test('the schedule gives the rate of each step from 0, and a rate of 0 moves nothing', async (t) => {

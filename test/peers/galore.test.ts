@@ -12,6 +12,7 @@ import { normal, streamOf } from '../../worker/tensor/rng.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { item, type Tensor, toArray } from '../../worker/tensor/tensor.ts';
 import { setThreads } from '../../worker/tensor/threads.ts';
+import { projectedUpdate } from '../builders/projected-update.ts';
 import { askPeer } from './ask-peer.ts';
 
 const steps = 20;
@@ -75,7 +76,7 @@ for (const name of names) {
       const value = ops.clone(start);
       const state = optimizer.initialize(value, { isBlockMatrix: true });
       for (let step = 0; step < steps; step += 1) {
-        optimizer.update(value, ours.load(`${name}.g${step}`), state, {
+        projectedUpdate(optimizer, value, ours.load(`${name}.g${step}`), state, {
           ...{ learningRate: 0.01, count: step + 1, gradientScale: 1, decayed: true },
           stream: streamOf(0, 'none'),
         });

@@ -11,6 +11,7 @@ import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type Bin, binContext } from './bin.ts';
+import { FactorTaps, type Projectors, projected, tensorsOfFactors } from './gradient-factors.ts';
 import { type Model, tensorsOf } from './model.ts';
 import type { Parameter } from './parameters.ts';
 import type { Shelf, Shelved } from './shelf.ts';
@@ -23,7 +24,10 @@ export type BlockTrace =
 
 interface Tape {
   readonly input: Tensor;
+  /** Of parameters whose gradients are made. */
   readonly leaves: readonly Tensor[];
+  /** Of the others. */
+  readonly factors: FactorTaps['found'];
   readonly output: Tensor;
 }
 
@@ -33,6 +37,8 @@ export interface BlockPass {
   readonly moving: readonly Parameter[];
   readonly bin: Bin;
   readonly draw: DropoutDraw | null;
+  /** Of weights whose gradients are wanted in subspaces. @default all are made */
+  readonly projectors?: Projectors;
   /** Where inputs wait that are to be offloaded. */
   readonly shelf?: Shelf | undefined;
 }
@@ -84,27 +90,46 @@ export function backwardBlock(
 ): { readonly input: Tensor; readonly parameters: readonly (Tensor | null)[] } {
   const x = trace.mode === 'offload' ? trace.input.take() : trace.input;
   const tape = trace.mode === 'keep' ? trace : record(pass, x);
-  const [input, ...parameters] = grad([tape.output], [tape.input, ...tape.leaves], [g]);
-  for (const tensor of [tape.output, tape.input, ...tape.leaves]) tensor.dispose();
+  const { leaves, factors } = tape;
+  const zeros = factors.map((each) => each.zeros);
+  const [input, ...found] = grad([tape.output], [tape.input, ...leaves, ...zeros], [g]);
+  const made = found.slice(0, leaves.length);
+  const low = projected(factors, found.slice(leaves.length), projectorsOf(pass));
+  const all = [tape.output, tape.input, ...leaves, ...tensorsOfFactors(factors)];
+  for (const tensor of new Set(all)) tensor.dispose();
   if (trace.mode !== 'keep') x.dispose();
   if (input === undefined || input === null) throw new Bug('a block ignores its input');
+  const names = madeOf(pass).map(({ name }) => name);
+  const parameters = pass.moving.map(
+    ({ name }) => low.get(name) ?? made[names.indexOf(name)] ?? null,
+  );
   return { input, parameters };
+}
+
+const noProjectors: Projectors = new Map();
+
+function projectorsOf({ projectors = noProjectors }: BlockPass): Projectors {
+  return projectors;
+}
+
+/** Parameters whose gradients are made. */
+function madeOf(pass: BlockPass): readonly Parameter[] {
+  const projectors = projectorsOf(pass);
+  return pass.moving.filter(({ name }) => !projectors.has(name));
 }
 
 function record(pass: BlockPass, x: Tensor): Tape {
   return withTape(() =>
     scope(() => {
       const input = leaf(x);
-      const leaves = pass.moving.map(({ name }) => leaf(pass.model.parameters.value(name)));
-      const byName = new Map<string, Tensor>();
-      for (const [index, tensor] of leaves.entries()) {
-        const parameter = pass.moving[index];
-        if (parameter !== undefined) byName.set(parameter.name, tensor);
-      }
-      const tensors = tensorsOf(pass.model, byName, pass.draw);
+      const byName = new Map(
+        madeOf(pass).map(({ name }) => [name, leaf(pass.model.parameters.value(name))]),
+      );
+      const taps = new FactorTaps(projectorsOf(pass));
+      const tensors = { ...tensorsOf(pass.model, byName, pass.draw), tap: taps.of };
       const context = binContext(pass.model.config, pass.bin);
       const output = block(pass.model.config, pass.layer, tensors, input, context);
-      return { input, leaves, output };
+      return { input, leaves: [...byName.values()], factors: taps.found, output };
     }),
   );
 }

@@ -6,8 +6,10 @@ import {
   codebooksOf,
   type Optimizer,
   type OptimizerState,
+  type Projector,
   type UpdateStep,
 } from '../optimizers/optimizer.ts';
+import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Stream } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
@@ -32,7 +34,7 @@ export interface Update {
 }
 
 export interface UpdateOutcome {
-  /** 2-norm over all gradients, before clipping. */
+  /** 2-norm over all gradients as the optimizer sees them, before clipping. */
   readonly gradientNorm: number;
   /** What gradients were multiplied by; 1 when nothing was clipped. */
   readonly clipFactor: number;
@@ -77,6 +79,8 @@ export class StepUpdate {
   readonly #world: World;
   readonly #update: Update;
   readonly #waiting: Gradient[] = [];
+  /** Parameters whose gradients are offered in their subspaces, and the type in which they got there. */
+  readonly #projected = new Map<string, DType>();
   #squares = 0;
   #smallestFactor = 1;
   #finite = true;
@@ -95,8 +99,21 @@ export class StepUpdate {
     this.#update = update;
   }
 
+  /**
+   * How the gradient of a matrix gets into the subspace of its update without being made, which is how it is offered then; null where
+   * it is to be offered whole. `tokens` of all micro-batches, in products of the type `dtype`.
+   */
+  projector(parameter: Parameter, tokens: number, dtype: DType): Projector | null {
+    const { name, shape } = parameter;
+    const [state, updates] = this.#stateOf(parameter);
+    const projector = this.#optimizer.projection?.projector(state, updates, shape, tokens) ?? null;
+    if (projector !== null) this.#projected.set(name, dtype);
+    return projector;
+  }
+
   /** Takes over the gradients of one place: a block, the embedding, the head. */
-  offer(gradients: readonly Gradient[]): void {
+  offer(whole: readonly Gradient[]): void {
+    const gradients = whole.map((one) => this.#seen(one));
     const own = squaredNorm(gradients.map(({ value }) => value));
     if (this.#clip.mode === 'Global') {
       this.#squares += own;
@@ -134,6 +151,26 @@ export class StepUpdate {
     return { gradientNorm, clipFactor, applied: true };
   }
 
+  /** What the optimizer sees of a gradient. Norms are of that, in steps that choose subspaces as in others, and nothing else waits. */
+  #seen(gradient: Gradient): Gradient {
+    const { parameter, value } = gradient;
+    const { projection } = this.#optimizer;
+    if (projection === undefined || this.#projected.has(parameter.name)) return gradient;
+    const [state, updates] = this.#stateOf(parameter);
+    // No directions are looked for in what is not finite: the norm will say so.
+    if (!Number.isFinite(squaredNorm([value]))) return gradient;
+    const low = projection.project(value, state, updates);
+    if (low === null) return gradient;
+    this.#projected.set(parameter.name, value.dtype);
+    value.dispose();
+    return { parameter, value: low };
+  }
+
+  /** And how many updates it has had. */
+  #stateOf({ name, place }: Parameter): readonly [OptimizerState, number] {
+    return [this.#states.get(name) ?? {}, this.#update.count(place) - 1];
+  }
+
   #factor(square: number): number {
     const norm = Math.sqrt(square);
     return norm > this.#clip.norm ? this.#clip.norm / norm : 1;
@@ -143,12 +180,14 @@ export class StepUpdate {
     this.#smallestFactor = Math.min(this.#smallestFactor, gradientScale);
     for (const { parameter, value } of gradients) {
       const state = this.#states.get(parameter.name) ?? {};
+      const projectedIn = this.#projected.get(parameter.name);
       const step = {
         learningRate: this.#update.learningRate * parameter.learningRateFactor,
         count: this.#update.count(parameter.place),
         gradientScale,
         decayed: parameter.decayed,
         stream: this.#update.stream(parameter.name),
+        ...(projectedIn === undefined ? {} : { projectedIn }),
       };
       this.#change(parameter, value, state, step);
     }

@@ -7,7 +7,7 @@ import type { DecoderConfig } from '../decoder/config.ts';
 import type { Precision } from '../precision/precision.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { gatedLinear, type LinearTensors, linear, normLinears } from './linear.ts';
+import { gatedLinear, type LinearTensors, linear, normLinears, type Tap } from './linear.ts';
 import { type Norm, rmsNorm } from './rms-norm.ts';
 import { type RopeTable, rotate } from './rope.ts';
 
@@ -20,6 +20,8 @@ export interface BlockTensors {
   delta(path: string): Delta | null;
   /** Is shown what goes into the linear at a module path. */
   observe?(path: string, input: Tensor): void;
+  /** Sees the linear with this weight, or null. */
+  tap?(name: string): Tap | null;
   /** How linear layers multiply; null: in the types of their tensors. */
   readonly precision: Precision | null;
 }
@@ -120,6 +122,7 @@ function tensorsAt(tensors: BlockTensors, path: string): LinearTensors {
     bias: tensors.hasWeight(`${path}.bias`) ? tensors.weight(`${path}.bias`) : null,
     delta: tensors.delta(path),
     observe: tensors.observe === undefined ? null : (x) => tensors.observe?.(path, x),
+    tap: tensors.tap?.(`${path}.weight`) ?? null,
   };
 }
 

@@ -6,6 +6,15 @@ import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type Norm, rmsNorm } from './rms-norm.ts';
 
+/** What a layer reads: made of these tensors, again and again alike. */
+export interface LayerInput {
+  readonly of: readonly Tensor[];
+  make(): Tensor;
+}
+
+/** Is shown what a layer puts out, which it may replace, and what it reads. */
+export type Tap = (output: Tensor, input: LayerInput) => Tensor;
+
 export interface LinearTensors {
   /** Of the weight, as in Hugging Face files. */
   readonly name: string;
@@ -14,6 +23,8 @@ export interface LinearTensors {
   readonly delta: Delta | null;
   /** Is shown the layer's input, where somebody measures it. */
   readonly observe: ((input: Tensor) => void) | null;
+  /** Only without an adapter, in the arithmetic of the tensors' types. */
+  readonly tap: Tap | null;
   /** Another arithmetic than that of the tensors' types; the same for all layers of a model. */
   readonly precision: Precision | null;
 }
@@ -28,7 +39,13 @@ export function linear(x: Tensor, layer: LinearTensors): Tensor {
 function linears(x: Tensor, layers: readonly LinearTensors[]): readonly Tensor[] {
   for (const { observe } of layers) observe?.(x);
   const precision = layers[0]?.precision ?? null;
-  if (precision === null) return layers.map((layer) => product(x, layer));
+  if (precision === null) {
+    return tapped(
+      layers.map((layer) => product(x, layer)),
+      layers,
+      { of: [x], make: () => x },
+    );
+  }
   return precision.linears(x, layers).map((y, i) => {
     const delta = layers[i]?.delta ?? null;
     return delta === null ? y : ops.add(y, branch(x, delta));
@@ -59,7 +76,11 @@ export function normLinears(
     return linears(rmsNorm(x, { weight, epsilon, offset }), layers);
   }
   const { weights, biases, A, B, scales } = group;
-  return ops.normLinearGroup(x, weight, epsilon, offset, weights, biases, A, B, scales);
+  return tapped(
+    ops.normLinearGroup(x, weight, epsilon, offset, weights, biases, A, B, scales),
+    layers,
+    { of: [x], make: () => rmsNorm(x, { weight, epsilon, offset }) },
+  );
 }
 
 const activationCode = { silu: 0, 'gelu-tanh': 1, gelu: 2 } as const;
@@ -75,7 +96,18 @@ export function gatedLinear(
   const code = activationCode[activation];
   const group = groupOf([layer]);
   if (group === null) return linear(ops.swiglu(gate, up, code), layer);
-  return ops.swigluLinear(gate, up, code, layer.weight, layer.bias, group.A, group.B, group.scales);
+  const { A, B, scales } = group;
+  const y = ops.swigluLinear(gate, up, code, layer.weight, layer.bias, A, B, scales);
+  const input: LayerInput = { of: [gate, up], make: () => ops.swiglu(gate, up, code) };
+  return layer.tap === null ? y : layer.tap(y, input);
+}
+
+function tapped(
+  ys: readonly Tensor[],
+  layers: readonly LinearTensors[],
+  input: LayerInput,
+): readonly Tensor[] {
+  return ys.map((y, i) => layers[i]?.tap?.(y, input) ?? y);
 }
 
 /** Layers that one operator takes, or null. */

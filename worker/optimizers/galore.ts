@@ -9,9 +9,12 @@
 // State per matrix: B in float32, the inner optimizer's of low, and a master of a bfloat16 weight unless it is rounded by
 // chance. Embedding, head, norms and biases go through the inner optimizer as they are, at the rate without α.
 // Means are neither turned nor cleared at a refresh, as in the release: old ones are read in the new basis.
-// Differently from the release: B comes from the Gram matrix with signs of its own rule (subspace.ts); a rank above the
-// smaller side is that side; the update happens once a step, when all micro-batches have been added, also where it runs
-// inside the backward; state is freed with its block by LISA and OwLore, and a block that enters begins with a refresh.
+// Between refreshes one process makes low of dy and x, whose product G is: (dy^T x) B = dy^T (x B) is a third of the work and makes no G
+// (engine/gradient-factors.ts). Ranks of a world, of which only the owner of a matrix has its basis, sum G up.
+// Differently from the release: the norms by which gradients are clipped are those of low, the gradient of what moves; B comes from
+// the Gram matrix with signs of its own rule (subspace.ts); a rank above the smaller side is that side; the update happens
+// once a step, when all micro-batches have been added, also where it runs inside the backward; state is freed with its block by
+// LISA and OwLore, and a block that enters begins with a refresh.
 import { Bug } from '../../crds/errors.ts';
 import { rankWithin } from '../../crds/methods/galore.ts';
 import { trimMemory } from '../tensor/memory.ts';
@@ -20,7 +23,14 @@ import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { exactOf, type Masters, masterOf, takeOver_ } from './masters.ts';
 import type { Optimizer, OptimizerState, UpdateStep } from './optimizer.ts';
-import { addFromSubspace_, intoSubspace, lowShape, topSubspace } from './subspace.ts';
+import {
+  addFromSubspace_,
+  intoSubspace,
+  isLessInFactors,
+  lowShape,
+  productInSubspace,
+  topSubspace,
+} from './subspace.ts';
 
 export interface GaloreSettings {
   /** Undefined is a quarter of the smaller side. */
@@ -38,8 +48,12 @@ export interface Subspaces {
   readonly key: string;
   /** Of a matrix with this smaller side; `dtype` is that of its arithmetic. */
   initialize(smaller: number, rank: number, dtype: 'float32' | 'float64'): OptimizerState;
+  /** Whether a matrix that has had so many updates wants another one. */
+  isDue(state: OptimizerState, updates: number): boolean;
   /** `[N, R]` in the type of this gradient, of a matrix that has had so many updates; chosen anew where that is due. */
   basis(gradient: Tensor, state: OptimizerState, updates: number): Tensor;
+  /** The last one that was chosen. */
+  kept(state: OptimizerState, dtype: Tensor['dtype']): Tensor;
   /** Whether any was chosen since this was last asked. */
   takeChosen(): boolean;
 }
@@ -61,6 +75,18 @@ export function galore(
       if (state[subspaces.key] === undefined) inner.update(value, gradient, state, step);
       else scope(() => update({ settings, inner, subspaces }, value, gradient, state, step));
     },
+    projection: {
+      projector(state, updates, shape, tokens) {
+        const isWanted = state[subspaces.key] === undefined || subspaces.isDue(state, updates);
+        const rank = rankWithin(Math.min(...shape), settings.rank);
+        if (isWanted || !isLessInFactors(shape, rank, tokens)) return null;
+        return (dy, x) => scope(() => productInSubspace(dy, x, subspaces.kept(state, dy.dtype)));
+      },
+      project(gradient, state, updates) {
+        if (state[subspaces.key] === undefined) return null;
+        return scope(() => intoSubspace(gradient, subspaces.basis(gradient, state, updates)));
+      },
+    },
     endStep() {
       // MKL's products and eigenvectors in float64 are 25 MiB of programs that nothing else runs.
       if (subspaces.takeChosen()) trimMemory();
@@ -71,12 +97,19 @@ export function galore(
 /** Bases in full, chosen every T updates. `find` is how directions are found. */
 export function exactSubspaces(refreshSteps: number, find = topSubspace): Subspaces {
   const since = choices();
+  const isDue = (_: OptimizerState, updates: number) => updates % refreshSteps === 0;
+  const basisOf = ({ basis }: OptimizerState) => {
+    if (basis === undefined) throw new Bug('GaLore has no basis');
+    return basis;
+  };
   return {
     key: 'basis',
+    isDue,
     initialize: (smaller, rank, dtype) => ({ basis: ops.zeros([smaller, rank], { dtype }) }),
-    basis(gradient, { basis }, updates) {
-      if (basis === undefined) throw new Bug('GaLore has no basis');
-      if (updates % refreshSteps === 0) {
+    kept: (state, dtype) => ops.to(basisOf(state), dtype),
+    basis(gradient, state, updates) {
+      const basis = basisOf(state);
+      if (isDue(state, updates)) {
         scope(() => ops.copy_(basis, find(wide(gradient), basis.shape[1] ?? 0)));
         since.add();
       }
@@ -132,17 +165,15 @@ interface Projected {
 function update(
   { settings, inner, subspaces }: Projected,
   value: Tensor,
-  gradient: Tensor,
+  low: Tensor,
   { master, ...state }: OptimizerState,
   step: UpdateStep,
 ): void {
   const { scale, weightDecay } = settings;
+  if (step.projectedIn === undefined) throw new Bug("a gradient is not in GaLore's subspace");
   const exact = exactOf(value, master);
-  // A gradient in bfloat16 has no digits that products of bfloat16 would lose, and they take half the time or less.
-  const asItIs = gradient.dtype === 'bfloat16' && exact.dtype === 'float32';
-  const whole = asItIs ? gradient : ops.to(gradient, exact.dtype);
-  const basis = subspaces.basis(whole, state, step.count - 1);
-  const low = intoSubspace(whole, basis);
+  // A gradient in bfloat16 has no digits that products of bfloat16 would lose on the way back, and they take half the time or less.
+  const basis = subspaces.kept(state, step.projectedIn);
   // What the inner optimizer does to zeros is its change.
   const change = ops.zeros(low.shape, { dtype: low.dtype });
   inner.update(change, low, state, { ...step, decayed: false });

@@ -22,13 +22,16 @@ import {
 /** `find` is how directions are found. */
 export function lazySubspaces(settings: LazySettings, find = topSubspace): Subspaces {
   const since = choices();
+  const isDueOf = ({ control }: Kept, updates: number) =>
+    isDue(fromNumbers(toArray(control)), updates);
   return {
     key: 'basis_codes',
     initialize: (smaller, rank) => initialize(settings, smaller, rank),
+    isDue: (state, updates) => isDueOf(keptOf(state), updates),
+    kept: (state, dtype) => basisOf(keptOf(state), dtype),
     basis(gradient, state, updates) {
       const kept = keptOf(state);
-      const before = fromNumbers(toArray(kept.control));
-      if (isDue(before, updates)) {
+      if (isDueOf(kept, updates)) {
         scope(() => choose(settings, kept, find(wide(gradient), kept.basis_scales.shape[0] ?? 0)));
         since.add();
       }

@@ -1,6 +1,7 @@
 // The optimizer seam: what happens to a parameter once its gradient is whole.
 import { Bug } from '../../crds/errors.ts';
 import type { World } from '../cluster/world.ts';
+import type { DType } from '../tensor/dtype.ts';
 import type { Stream } from '../tensor/rng.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import type { CodebookMatrix } from '../weights/codebook.ts';
@@ -19,6 +20,8 @@ export interface UpdateStep {
   readonly decayed: boolean;
   /** Names the random numbers of this update (stochastic rounding). */
   readonly stream: Stream;
+  /** Where the gradient has been projected: the type in which it was. */
+  readonly projectedIn?: DType;
 }
 
 /** What a parameter is to an optimizer that treats some in a way of their own. */
@@ -36,10 +39,12 @@ export interface Optimizer {
    * each cell of 256 of them.
    */
   initialize(value: Tensor, role?: ParameterRole): OptimizerState;
-  /** Changes `value` and `state` in place; `gradient` has the shape of `value`, and may be used up. */
+  /** Changes `value` and `state` in place; `gradient` has the shape of `value`, or what `projection` makes of that, and may be used up. */
   update(value: Tensor, gradient: Tensor, state: OptimizerState, step: UpdateStep): void;
   /** After the updates of a step: gives back what only they needed. */
   endStep?(): void;
+  /** Where it takes the gradients of matrices in a subspace alone; absent where it takes all of them as they are. */
+  readonly projection?: Projection;
   /** For matrices that are stored as codes into codebooks; absent where it knows values alone. */
   readonly codebooks?: CodebookOptimizer;
   /**
@@ -47,6 +52,24 @@ export interface Optimizer {
    * over the ranks, all of which are asked.
    */
   describe?(sum: World['sum']): string | null;
+}
+
+/** Makes what an update takes in place of the gradient `dy^T x` of a matrix, of `dy [T, O]` and `x [T, I]`. */
+export type Projector = (dy: Tensor, x: Tensor) => Tensor;
+
+interface Projection {
+  /**
+   * Without ever making the gradient. Null where that is wanted: for a parameter that is taken as it is, for an update that chooses its
+   * subspace, and where it would be more work. `updates`: how many the parameter `[O, I]` has had; `tokens`: T of all micro-batches.
+   */
+  projector(
+    state: OptimizerState,
+    updates: number,
+    shape: readonly number[],
+    tokens: number,
+  ): Projector | null;
+  /** From the gradient, of which the subspace is chosen first where that is due. Null for a parameter that is taken as it is. */
+  project(gradient: Tensor, state: OptimizerState, updates: number): Tensor | null;
 }
 
 interface CodebookOptimizer {

@@ -29,6 +29,25 @@ export function intoSubspace(gradient: Tensor, basis: Tensor): Tensor {
   return tall ? ops.linearDw_(low, ops.t(gradient), basis) : ops.linearDw_(low, basis, gradient);
 }
 
+/** What `intoSubspace` makes of the gradient `dy^T x`, of `dy [T, O]` and `x [T, I]`: the smaller of both is projected, and no gradient made. */
+export function productInSubspace(dy: Tensor, x: Tensor, basis: Tensor): Tensor {
+  const shape = [dy.shape[1] ?? 0, x.shape[1] ?? 0];
+  const dtype = dy.dtype === 'float64' ? 'float64' : 'float32';
+  const low = ops.zeros(lowShape(shape, basis.shape[1] ?? 0), { dtype });
+  const turned = ops.t(basis);
+  if (isTall(shape)) return ops.linearDw_(low, dy, ops.linear(x, turned));
+  return ops.linearDw_(low, ops.linear(dy, turned), x);
+}
+
+/** Whether that is less work than the gradient and its way into the subspace. */
+export function isLessInFactors(
+  [out = 0, inputs = 0]: readonly number[],
+  rank: number,
+  tokens: number,
+) {
+  return tokens * rank * (out + inputs) < (tokens + rank) * out * inputs;
+}
+
 /** Adds `alpha` times what `low` is in the whole space to `into [O, I]`; beside a bfloat16 basis `low` is rounded to it. */
 export function addFromSubspace_(into: Tensor, low: Tensor, basis: Tensor, alpha: number): void {
   const tall = isTall(into.shape);

@@ -4,7 +4,9 @@ import {
   addFromSubspace_,
   gramOf,
   intoSubspace,
+  isLessInFactors,
   lowShape,
+  productInSubspace,
   sketchedSubspace,
   topSubspace,
 } from '../../../worker/optimizers/subspace.ts';
@@ -35,6 +37,37 @@ const shapes = [
   [12, 40],
   [24, 24],
 ] as const;
+
+test('a product gets into a subspace without being made, to the last digits, and in bfloat16 to its own', (t) => {
+  scope(() => {
+    for (const [out, inputs] of shapes) {
+      for (const [dtype, allowed] of [
+        ['float64', 1e-14],
+        ['float32', 1e-6],
+        ['bfloat16', 2 ** -7],
+      ] as const) {
+        const [dy, x] = [draw([30, out], 'dy', dtype), draw([30, inputs], 'x', dtype)];
+        const exact = ops.mm(ops.t(ops.to(dy, 'float64')), ops.to(x, 'float64'));
+        const basis = ops.to(topSubspace(exact, 5), dtype);
+        const low = ops.to(productInSubspace(dy, x, basis), 'float64');
+        const wanted = intoSubspace(exact, ops.to(basis, 'float64'));
+        t.deepEqual(low.shape, lowShape([out, inputs], 5));
+        t.true(
+          norm(ops.sub(low, wanted)) <= allowed * norm(wanted),
+          `${out} x ${inputs}, ${dtype}`,
+        );
+      }
+    }
+  });
+});
+
+test('a gradient is not made where its factors are less work', (t) => {
+  t.true(isLessInFactors([1536, 576], 144, 512));
+  t.true(isLessInFactors([1536, 576], 144, 100_000));
+  // More than half of the side of a square: the way into the subspace is what a gradient costs besides.
+  t.false(isLessInFactors([576, 576], 400, 2000));
+  t.true(isLessInFactors([576, 576], 400, 1000));
+});
 
 test('no subspace of its rank holds more of a gradient', (t) => {
   scope(() => {
