@@ -32,11 +32,15 @@ ANNEAL_HOST_DEVICE static inline uint16_t to_bfloat16(float value) {
   return static_cast<uint16_t>(is_nan ? 0x7fc0u : rounded);
 }
 
+// 32 bits for an index: itself where it has no more.
+ANNEAL_HOST_DEVICE static inline uint32_t place_of(uint64_t index) {
+  return static_cast<uint32_t>(index) + static_cast<uint32_t>(index >> 32) * 0x27d4eb2fu;
+}
+
 // 32 random bits of element `index` of the stream `key`: two rounds of a multiply-xorshift mix, for
 // rounding by chance, where a hundred million draws a step are made. Not for anything else.
 ANNEAL_HOST_DEVICE static inline uint32_t random_bits(uint64_t key, uint64_t index) {
-  uint32_t x = static_cast<uint32_t>(index) + static_cast<uint32_t>(index >> 32) * 0x27d4eb2fu;
-  x = x * 0x9e3779b1u ^ static_cast<uint32_t>(key);
+  uint32_t x = place_of(index) * 0x9e3779b1u ^ static_cast<uint32_t>(key);
   x = (x ^ (x >> 16)) * 0x85ebca6bu;
   x = (x ^ (x >> 13)) + static_cast<uint32_t>(key >> 32);
   x = (x ^ (x >> 15)) * 0xc2b2ae35u;
@@ -47,8 +51,9 @@ ANNEAL_HOST_DEVICE static inline uint32_t random_bits(uint64_t key, uint64_t ind
 ANNEAL_HOST_DEVICE static inline uint16_t to_bfloat16_by_chance(float value, uint32_t random) {
   const uint32_t bits = float_to_bits(value);
   const bool is_finite = (bits & 0x7f800000u) != 0x7f800000u;
-  const uint32_t rounded = (bits + (random & 0xffffu)) >> 16;
-  return is_finite ? static_cast<uint16_t>(rounded) : to_bfloat16(value);
+  const bool is_nan = (bits & 0x7fffffffu) > 0x7f800000u;
+  const uint32_t rounded = (bits + (is_finite ? random & 0xffffu : 0)) >> 16;
+  return static_cast<uint16_t>(is_nan ? 0x7fc0u : rounded);
 }
 
 } // namespace anneal

@@ -26,15 +26,17 @@ inline constexpr const char* kSchema =
 
 constexpr int kBlock = 256;
 
-// Finds the nearest code by sign, exponent and 7 bits of mantissa: cells so narrow that each holds at
-// most one border of codes. An entry is the code of the smallest value of its cell, and behind it
-// where in the cell the border lies: the last 16 bits that a value must exceed to take the next code.
-// For negative values, which fall as their magnitude grows, those bits are inverted on both sides.
-constexpr int kCellBits = 16;
-constexpr int kCells = 2 * 32 * 128;
-struct Finder {
+// The key of a number is a whole number that ascends with it: its bits, but of negative ones all except the sign inverted. Borders are the
+// keys of what lies half way from a code to the next, a node of `tree`, k, above nodes 2 k and 2 k + 1. `entry` has, by the upper word of a
+// key, the least code and the last lower word that takes it: what shares an upper word is so narrow that it holds one border at most.
+struct alignas(64) Words {
+  uint16_t upper[256], lower[256];
+};
+struct alignas(64) Finder {
   float map[256];
-  uint32_t entry[kCells]; // 16 KiB a sign
+  Words map_words, border; // this line and the next are for AVX-512
+  uint16_t tree[256];      // upper words
+  uint32_t entry[1 << 16];
 };
 
 struct Arrays {

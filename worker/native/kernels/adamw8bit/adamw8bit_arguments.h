@@ -4,9 +4,9 @@
 #include <ATen/core/Tensor.h>
 
 #include <cmath>
-#include <cstring>
 #include <optional>
 
+#include "../bfloat16.h"
 #include "adamw8bit.h"
 
 namespace anneal::adamw8bit {
@@ -74,41 +74,25 @@ inline Factors factors_of(const Settings& s) {
 
 // Fills `finder` from 256 ascending values on the host.
 inline void make_finder(const float* map, Finder& finder) {
-  float border[256]; // half way from code i to i + 1
+  int32_t border[256];
   for (int i = 0; i < 256; ++i) {
     TORCH_CHECK(i == 0 || map[i] > map[i - 1], "map[", i, "] is ", map[i], " after ", map[i - 1],
                 "; the 256 values must ascend");
-    finder.map[i] = map[i];
-    border[i] = i == 255 ? INFINITY : 0.5f * (map[i] + map[i + 1]);
+    const uint32_t bits = float_to_bits(finder.map[i] = map[i]);
+    finder.map_words.upper[i] = static_cast<uint16_t>(bits >> 16);
+    finder.map_words.lower[i] = static_cast<uint16_t>(bits);
+    const int32_t half = i == 255 ? INT32_MAX : static_cast<int32_t>(float_to_bits(0.5f * (map[i] + map[i + 1])));
+    border[i] = half ^ ((half >> 31) & INT32_MAX);
+    finder.border.upper[i] = static_cast<uint16_t>(border[i] >> 16);
+    finder.border.lower[i] = static_cast<uint16_t>(border[i]);
+    finder.tree[((i + 1) | 256) >> (__builtin_ctz(i + 1) + 1)] = finder.border.upper[i];
   }
-  const auto code_of = [&](float x) {
-    int code = 0;
-    while (code < 255 && x > border[code])
-      ++code;
-    return code;
-  };
-  constexpr uint32_t kWithin = (1u << kCellBits) - 1;
-  for (int cell = 0; cell < kCells; ++cell) {
-    const bool negative = cell >= kCells / 2;
-    const uint32_t first = static_cast<uint32_t>(cell % (kCells / 2) + ((127 - 31) << 7))
-                           << kCellBits;
-    const auto value_at = [&](uint32_t within) {
-      const uint32_t bits = (negative ? 0x80000000u : 0u) | first | within;
-      float x;
-      std::memcpy(&x, &bits, sizeof x);
-      return x;
-    };
-    const int lowest = code_of(value_at(negative ? kWithin : 0));
-    const int highest = code_of(value_at(negative ? 0 : kWithin));
-    // Magnitudes above 1 do not occur.
-    TORCH_CHECK(std::fabs(value_at(0)) > 1 || highest <= lowest + 1,
-                "the map has two borders near ", value_at(0), "; it is too fine for its table");
-    uint32_t within = kWithin; // no border: nothing is behind it
-    if (highest > lowest) {
-      std::memcpy(&within, &border[lowest], sizeof within);
-      within = (negative ? ~within : within) & kWithin;
-    }
-    finder.entry[cell] = static_cast<uint32_t>(lowest) << kCellBits | within;
+  int code = 0;
+  for (int cell = INT16_MIN; cell <= INT16_MAX; ++cell) {
+    const bool inside = code < 255 && border[code] >> 16 == cell;
+    finder.entry[cell & 0xffff] = static_cast<uint32_t>(code) << 16 | (inside ? finder.border.lower[code] : 0xffffu);
+    code += inside;
+    TORCH_CHECK(code == 255 || border[code] >> 16 > cell, "the map has two borders near ", map[code], "; it is too fine for its table");
   }
 }
 
