@@ -1,5 +1,5 @@
-// The loops of affine_groups.h, compiled once an instruction set. A group is worked on in a copy in the first cache, filled up with zeros
-// to whole vectors: they change neither end of its range.
+// The loops of affine_groups.h, compiled once an instruction set. A group that is not whole vectors is worked on in a copy, filled up with
+// zeros: they change neither end of its range.
 #include "../bfloat16.h"
 #include "../philox/philox_lanes.h"
 #include "../simd/simd.h"
@@ -47,18 +47,17 @@ ANNEAL_INLINE void draw_halves(uint64_t key, int64_t group, int size, uint16_t* 
   }
 }
 
-ANNEAL_INLINE I truncated(F x) { return __builtin_convertvector(x, I); }
-
 template <bool ByChance>
-void code_groups(const float* x, const Coding& to, int64_t first, int64_t count) {
-  alignas(64) float values[kMost];
+void code_groups(const float* x, const Coding& coding, int64_t first, int64_t count) {
+  alignas(64) float copy[kMost] = {};
   alignas(64) int32_t codes[kMost];
   alignas(64) uint16_t halves[kMost] = {};
-  const int size = to.size, last_size = size - size % kWide;
+  const Coding to = coding; // a copy: a byte that is written could be one of `coding`
+  const int size = to.size;
   const F zero = {}, largest = splat(static_cast<float>(to.last));
   for (int64_t g = first; g < first + count; ++g) {
-    memset(values + last_size, 0, sizeof(float) * (size % kWide ? kWide : 0));
-    memcpy(values, x + g * size, sizeof(float) * size);
+    const float* values = x + g * size;
+    if (size % kWide) values = static_cast<float*>(memcpy(copy, values, sizeof(float) * size));
     const Range range = range_of(values, size);
     const float wide = (range.high - range.low) / static_cast<float>(to.last - 1);
     const float scale = (wide > kLeast ? wide : kLeast) + range.rest;
@@ -73,7 +72,7 @@ void code_groups(const float* x, const Coding& to, int64_t first, int64_t count)
         lift = (__builtin_convertvector(__builtin_convertvector(drawn, I), F) + splat(0.5f)) * splat(0x1p-16f);
       }
       const F place = load(values + i) / scales + zeros + lift;
-      const I code = truncated(smaller(larger(place, zero), largest));
+      const I code = __builtin_convertvector(smaller(larger(place, zero), largest), I);
       memcpy(codes + i, &code, sizeof code);
     }
     for (int i = 0; i < size; ++i)
@@ -83,24 +82,21 @@ void code_groups(const float* x, const Coding& to, int64_t first, int64_t count)
   }
 }
 
-void unpack(const uint8_t* bytes, int64_t from, int count, uint8_t* codes) {
-  for (int i = 0; i < count; ++i) {
-    const int64_t at = from + i;
-    codes[i] = static_cast<uint8_t>(at % 2 ? bytes[at / 2] >> 4 : bytes[at / 2] & 15);
-  }
-}
-
 ANNEAL_INLINE void put(float* to, float value) { *to = value; }
 ANNEAL_INLINE void put(uint16_t* to, float value) { *to = to_bfloat16(value); }
 
 template <class Out> void decode_groups(const Coded& from, Out* x, int64_t first, int64_t count) {
-  alignas(64) uint8_t halves[kMost];
+  alignas(64) uint8_t halves[kMost + 2];
   const int size = from.size;
   for (int64_t g = first; g < first + count; ++g) {
-    const uint8_t* codes = from.codes + g * size;
+    const int64_t begin = g * size, bytes = (begin + size + 1) / 2 - begin / 2;
+    const uint8_t* codes = from.codes + (from.in_halves ? begin / 2 : begin);
     if (from.in_halves) {
-      unpack(from.codes, g * size, size, halves);
-      codes = halves;
+      for (int64_t i = 0; i < bytes; ++i) {
+        halves[2 * i] = codes[i] & 15;
+        halves[2 * i + 1] = codes[i] >> 4;
+      }
+      codes = halves + begin % 2;
     }
     const float scale = from.scales[g];
     const int32_t zero = from.zeros[g];
