@@ -5,11 +5,8 @@ const float32 = { type: 'Float32' };
 const rounded = { type: 'BFloat16', bfloat16: { masters: 'StochasticRounding' } };
 const halo = { type: 'HALO', halo: { masters: 'StochasticRounding' } };
 const formats = ['MergedSafetensors'];
-/** A block's gradient is used and freed at once, and inputs of blocks are all that stays between the passes. */
-const lean = {
-  training: { gradientClip: { mode: 'None' }, nonFinitePolicy: { action: 'Rollback' } },
-  parallelism: { activationRecomputation: 'Full' },
-};
+/** Inputs of blocks are all that stays between the passes, as it is where memory is short. */
+const lean = { parallelism: { activationRecomputation: 'Full' } };
 /** Eight micro-batches a step: what is done once a step weighs as it does in training, where a step has thousands of tokens. */
 const eight = { training: { globalBatchSize: 8 } };
 const adapted = {
