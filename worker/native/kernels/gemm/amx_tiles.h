@@ -1,13 +1,12 @@
 // What products in panels of 32 lines share, in AMX tiles or beside them. Included by files that are compiled for such processors alone.
 #pragma once
 #include "gemm_table.h"
-
-#include <immintrin.h>
+#include "simd/simd.h"
 
 namespace anneal::gemm {
 namespace {
 
-#define ANNEAL_INLINE inline __attribute__((always_inline))
+namespace simd = simd::avx512;
 
 constexpr int kSide = 16;           // lines of a tile, and floats of a line of C
 constexpr int kPanel = 2 * kSide;   // rows or columns of a panel
@@ -71,40 +70,46 @@ template <int Rows, int Columns, class Sum> ANNEAL_INLINE void store_tiles(Sum *
   if constexpr (Rows > 1 && Columns > 1) _tile_stored(3, to + kSide * ld + kSide, ld * 4);
 }
 
+ANNEAL_INLINE __m512 as_floats(__m512i sums) {
+  return (__m512)__builtin_convertvector((simd::I)sums, simd::F);
+}
 ANNEAL_INLINE __m512 as_floats(const float *sums) { return _mm512_load_ps(sums); }
-ANNEAL_INLINE __m512 as_floats(const int32_t *sums) {
-  return _mm512_cvtepi32_ps(_mm512_load_si512(sums));
+ANNEAL_INLINE __m512 as_floats(const int32_t *sums) { return as_floats(_mm512_load_si512(sums)); }
+
+// c = factor * sum, or c += factor * sum, in some of sixteen lanes. Nothing is added to bfloat16, which is rounded as by Table::finish.
+ANNEAL_INLINE void put(float *c, __mmask16 lanes, __m512 factor, __m512 sum, bool add) {
+  const __m512 value = add ? _mm512_fmadd_ps(factor, sum, _mm512_maskz_loadu_ps(lanes, c))
+                           : _mm512_mul_ps(factor, sum);
+  _mm512_mask_storeu_ps(c, lanes, value);
+}
+ANNEAL_INLINE void put(uint16_t *c, __mmask16 lanes, __m512 factor, __m512 sum, bool) {
+  const simd::F value = factor * sum;
+  const simd::U bits = value == value ? simd::rounded_up(value) : simd::U{} + 0x7fc00000;
+  _mm256_mask_storeu_epi16(c, lanes, (__m256i)__builtin_convertvector(bits >> 16, simd::Half));
 }
 
-// c = alpha * sums, or c += alpha * sums; sums in lines of a panel.
-template <class Sum>
-void finish(const Sum *sums, int64_t rows, int64_t columns, float *c, int64_t ldc, float alpha,
+// The same of sums in lines of a panel.
+template <class Sum, class Out>
+void finish(const Sum *sums, int64_t rows, int64_t columns, Out *c, int64_t ldc, float alpha,
             bool add) {
   const __m512 factor = _mm512_set1_ps(alpha);
   for (int64_t i = 0; i < rows; i++, c += ldc, sums += kPanel)
-    for (int64_t j = 0; j < columns; j += kSide) {
-      const __mmask16 lanes = first(columns - j);
-      const __m512 sum = as_floats(sums + j);
-      const __m512 value = add ? _mm512_fmadd_ps(factor, sum, _mm512_maskz_loadu_ps(lanes, c + j))
-                               : _mm512_mul_ps(factor, sum);
-      _mm512_mask_storeu_ps(c + j, lanes, value);
-    }
+    for (int64_t j = 0; j < columns; j += kSide)
+      put(c + j, first(columns - j), factor, as_floats(sums + j), add);
 }
 
-// Table::multiply around `Right`, a panel of B that gives its whole sums with one of A.
-template <class Right, class Sum>
-ANNEAL_INLINE void each_panel(int64_t depth, const Panels &a, const Panels &b, float *c,
-                              int64_t ldc, float alpha, bool add) {
-  alignas(64) Sum sums[kPanel * kPanel];
+// Table::multiply around `Right`, a panel of B whose product with one of A it adds to C.
+template <class Right, class Out>
+ANNEAL_INLINE void each_panel(int64_t depth, const Panels &a, const Panels &b, Out *c, int64_t ldc,
+                              float alpha, bool add) {
   for (int64_t j = 0; j < b.count; j += kPanel) {
     const int64_t columns = b.count - j < kPanel ? b.count - j : kPanel;
-    const Right right(depth, reinterpret_cast<const char *>(b.data + j / kPanel * b.stride), columns,
+    const Right right(depth, reinterpret_cast<const char *>(b.data + j / kPanel * b.stride),
                       a.bytes, b.bytes);
     for (int64_t i = 0; i < a.count; i += kPanel) {
       const int64_t rows = a.count - i < kPanel ? a.count - i : kPanel;
       const char *left = reinterpret_cast<const char *>(a.data + i / kPanel * a.stride);
-      right.with(depth, left, rows, sums);
-      finish(sums, rows, columns, c + i * ldc + j, ldc, alpha, add);
+      right.with(depth, left, rows, columns, c + i * ldc + j, ldc, alpha, add);
     }
   }
 }

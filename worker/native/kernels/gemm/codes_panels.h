@@ -66,6 +66,7 @@ template <Side For, int Flip>
 void pack_depth_outer(Stored s, int64_t column, int64_t count, int64_t from, int64_t depth,
                       float *to, int64_t stride) {
   constexpr int kTiles = 4;
+  constexpr int64_t kAhead = 64; // rows: a stride beyond a page defeats the machine's own prefetcher
   for (int64_t i = 0; i < count; i += kTiles * kSide) {
     const __mmask64 lanes = first_bytes(count - i);
     for (int64_t k = 0; k < depth; k += kDeep) {
@@ -75,6 +76,8 @@ void pack_depth_outer(Stored s, int64_t column, int64_t count, int64_t from, int
 #pragma GCC unroll 4
         for (int d = 0; d < 4; d++) {
           const int64_t at = k + 4 * j + d;
+          __builtin_prefetch(place(s, from + at + kAhead, column + i));
+          __builtin_prefetch(place(s, from + at + kAhead, column + i) + 63);
           row[d] = _mm512_maskz_loadu_epi8(at < depth ? lanes : 0,
                                            at < depth ? place(s, from + at, column + i) : nullptr);
         }

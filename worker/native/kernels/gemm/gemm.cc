@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <new>
 #include <numeric>
+#include <type_traits>
 
 namespace anneal::gemm {
 namespace {
@@ -213,19 +214,28 @@ bool direct(const Output &out) {
   return out.storage == Storage::kFloat32 && !out.bias && !out.residual;
 }
 
+// Whether the sums of one panel with another are all that is rounded to a value of C.
+bool rounded(const std::vector<Term> &terms, const Output &out) {
+  const Table &t = terms[0].a->table();
+  return t.multiply_rounded && terms.size() == 1 && terms[0].a->depth() <= t.depth &&
+         out.storage == Storage::kBFloat16 && !out.bias && !out.residual;
+}
+
 // A range of rows and columns of C: what one thread computes.
 struct Task {
   int64_t row, rows, column, columns;
 };
 
 // Adds all terms up in c. B is packed here, by the thread that needs it, straight into its cache.
-void sum(const std::vector<Term> &terms, const Task &task, float *c, int64_t ldc, float alpha,
+template <class Out>
+void sum(const std::vector<Term> &terms, const Task &task, Out *c, int64_t ldc, float alpha,
          bool add) {
   for (const Term &term : terms) {
     const Table &t = term.a->table();
     const DepthBlocks blocks(t, term.a->depth());
     const int bytes = t.bytes[static_cast<int>(term.b.storage)];
     const int64_t width = round_up(task.columns, t.columns);
+    const int64_t block_rows = bytes == 1 ? 4 * kBlockRows : kBlockRows; // codes are small
     const Scratch strip(static_cast<size_t>(panel_floats(t, width, blocks.size, bytes)));
     const Pack pack = t.pack_b[static_cast<int>(layout(term.b.transposed))]
                               [static_cast<int>(term.b.storage)];
@@ -234,9 +244,12 @@ void sum(const std::vector<Term> &terms, const Task &task, float *c, int64_t ldc
       const Panels b{strip.data(), panel_floats(t, t.columns, depth, bytes), task.columns, bytes};
       pack(stored(term.b), task.column, task.columns, blocks.from(block), depth, strip.data(),
            b.stride);
-      for (int64_t row = 0; row < task.rows; row += kBlockRows) {
-        const Panels a = term.a->at(block, task.row + row, std::min(kBlockRows, task.rows - row));
-        t.multiply(depth, a, b, c + row * ldc, ldc, alpha * term.scale, add);
+      for (int64_t row = 0; row < task.rows; row += block_rows) {
+        const Panels a = term.a->at(block, task.row + row, std::min(block_rows, task.rows - row));
+        if constexpr (std::is_same_v<Out, float>)
+          t.multiply(depth, a, b, c + row * ldc, ldc, alpha * term.scale, add);
+        else
+          t.multiply_rounded(depth, a, b, c + row * ldc, ldc, alpha * term.scale, add);
       }
     }
   }
@@ -273,6 +286,8 @@ void multiply(const std::vector<Term> &terms, int64_t columns, const Output &out
         visit({c, out.ld, task.row, task.rows, task.column, task.columns});
       return;
     }
+    if (rounded(terms, out))
+      return sum(terms, task, static_cast<uint16_t *>(end.out), out.ld, out.alpha, false);
     const Scratch sums(static_cast<size_t>(task.rows * strip));
     sum(terms, task, sums.data(), strip, out.alpha, false);
     table().finish(sums.data(), strip, task.rows, task.columns, end);

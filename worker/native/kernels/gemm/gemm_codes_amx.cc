@@ -30,18 +30,22 @@ constexpr Product kProducts[2][2] = {{product<1, 1>, product<1, 2>},
 
 struct Tiles {
   const char *b;
-  int64_t columns;
-  Tiles(int64_t, const char *b, int64_t columns, int, int) : b(b), columns(columns) {}
-  void with(int64_t depth, const char *a, int64_t rows, int32_t *sums) const {
+  Tiles(int64_t, const char *b, int, int) : b(b) {}
+  template <class Out>
+  void with(int64_t depth, const char *a, int64_t rows, int64_t columns, Out *c, int64_t ldc,
+            float alpha, bool add) const {
+    alignas(64) int32_t sums[kPanel * kPanel];
     kProducts[rows > kSide][columns > kSide](depth, a, b, sums);
+    finish(sums, rows, columns, c, ldc, alpha, add);
   }
 };
 
-void multiply(int64_t depth, const Panels &a, const Panels &b, float *c, int64_t ldc, float alpha,
+template <class Out>
+void multiply(int64_t depth, const Panels &a, const Panels &b, Out *c, int64_t ldc, float alpha,
               bool add) {
   static constexpr Configuration kTiles;
   _tile_loadconfig(&kTiles);
-  each_panel<Tiles, int32_t>(depth, a, b, c, ldc, alpha, add);
+  each_panel<Tiles>(depth, a, b, c, ldc, alpha, add);
   _tile_release();
 }
 
@@ -49,7 +53,8 @@ void multiply(int64_t depth, const Panels &a, const Panels &b, float *c, int64_t
 
 Table with_amx_codes(const Table &table) {
   Table t = with_codes<0>(table, "amx, 8 bits");
-  t.multiply = multiply;
+  t.multiply = multiply<float>;
+  t.multiply_rounded = multiply<uint16_t>;
   return t;
 }
 

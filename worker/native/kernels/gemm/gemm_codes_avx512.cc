@@ -12,7 +12,7 @@ constexpr int kRows = 8; // of A at a time: 16 sums
 
 class Bytes {
 public:
-  ANNEAL_VNNI Bytes(int64_t depth, const char *b, int64_t, int, int) : b_(b) {
+  ANNEAL_VNNI Bytes(int64_t depth, const char *b, int, int) : b_(b) {
     const __m512i shift = _mm512_set1_epi8(static_cast<char>(0x80));
     __m512i sum[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
     for (int64_t k = 0; k < depth; k += kDeep, b += 2 * kTileBytes)
@@ -24,14 +24,19 @@ public:
     _mm512_store_si512(off_ + kSide, sum[1]);
   }
 
-  void with(int64_t depth, const char *a, int64_t rows, int32_t *sums) const {
+  template <class Out>
+  void with(int64_t depth, const char *a, int64_t rows, int64_t columns, Out *c, int64_t ldc,
+            float alpha, bool add) const {
     // Lines 0 to 15 of a panel lie in its first tile, the others in its second.
     for (int64_t i = 0; i < rows; i += kRows)
-      some_rows(depth, a + i / kSide * kTileBytes + i % kSide * 64, sums + i * kPanel);
+      some_rows(depth, a + i / kSide * kTileBytes + i % kSide * 64, rows - i, columns, c + i * ldc,
+                ldc, alpha, add);
   }
 
 private:
-  ANNEAL_VNNI void some_rows(int64_t depth, const char *a, int32_t *sums) const {
+  template <class Out>
+  ANNEAL_VNNI void some_rows(int64_t depth, const char *a, int64_t rows, int64_t columns, Out *c,
+                             int64_t ldc, float alpha, bool add) const {
     const char *b = b_;
     __m512i sum[kRows][2];
 #pragma GCC unroll 8
@@ -51,27 +56,31 @@ private:
         }
       }
     const __m512i off[2] = {_mm512_load_si512(off_), _mm512_load_si512(off_ + kSide)};
+    const __mmask16 lanes[2] = {first(columns), first(columns - kSide)};
+    const __m512 factor = _mm512_set1_ps(alpha);
 #pragma GCC unroll 8
-    for (int i = 0; i < kRows; i++) {
-      _mm512_store_si512(sums + i * kPanel, _mm512_sub_epi32(sum[i][0], off[0]));
-      _mm512_store_si512(sums + i * kPanel + kSide, _mm512_sub_epi32(sum[i][1], off[1]));
-    }
+    for (int i = 0; i < kRows; i++)
+      for (int j = 0; j < 2 && i < rows; j++)
+        put(c + i * ldc + j * kSide, lanes[j], factor,
+            as_floats(_mm512_sub_epi32(sum[i][j], off[j])), add);
   }
 
   const char *b_;
   alignas(64) int32_t off_[kPanel]; // 128 times the sums of its columns
 };
 
-void multiply(int64_t depth, const Panels &a, const Panels &b, float *c, int64_t ldc, float alpha,
+template <class Out>
+void multiply(int64_t depth, const Panels &a, const Panels &b, Out *c, int64_t ldc, float alpha,
               bool add) {
-  each_panel<Bytes, int32_t>(depth, a, b, c, ldc, alpha, add);
+  each_panel<Bytes>(depth, a, b, c, ldc, alpha, add);
 }
 
 } // namespace
 
 Table with_byte_products(const Table &table) {
   Table t = with_codes<0x80>(table, "avx512, 8 bits");
-  t.multiply = multiply;
+  t.multiply = multiply<float>;
+  t.multiply_rounded = multiply<uint16_t>;
   return t;
 }
 

@@ -442,6 +442,7 @@ extern const Table ANNEAL_GEMM_TABLE = {
     .unit = 1,
     .bytes = {4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4},
     .multiply = multiply,
+    .multiply_rounded = nullptr,
     .pack_a = {{ANNEAL_GEMM_PACK_DENSE(kRows, Layout::kDepthInner)},
                {ANNEAL_GEMM_PACK_DENSE(kRows, Layout::kDepthOuter)}},
     .pack_b = {ANNEAL_GEMM_PACK_B(Layout::kDepthInner), ANNEAL_GEMM_PACK_B(Layout::kDepthOuter)},

@@ -12,13 +12,16 @@ constexpr int kRows = 8; // of A at a time: 16 sums
 struct Pairs {
   const char *b;
   int a_pieces, b_pieces;
-  Pairs(int64_t, const char *b, int64_t, int a_bytes, int b_bytes)
+  Pairs(int64_t, const char *b, int a_bytes, int b_bytes)
       : b(b), a_pieces(a_bytes / 2), b_pieces(b_bytes / 2) {}
 
-  void with(int64_t depth, const char *a, int64_t rows, float *sums) const {
+  void with(int64_t depth, const char *a, int64_t rows, int64_t columns, float *c, int64_t ldc,
+            float alpha, bool add) const {
+    alignas(64) float sums[kPanel * kPanel];
     // Lines 0 to 15 of a panel lie in its first tile, the others in its second.
     for (int64_t i = 0; i < rows; i += kRows)
       some_rows(depth, a + i / kSide * kTileBytes + i % kSide * 64, sums + i * kPanel);
+    finish(sums, rows, columns, c, ldc, alpha, add);
   }
 
   ANNEAL_PAIRS void some_rows(int64_t depth, const char *a, float *sums) const {
@@ -55,7 +58,7 @@ struct Pairs {
 
 void multiply(int64_t depth, const Panels &a, const Panels &b, float *c, int64_t ldc, float alpha,
               bool add) {
-  each_panel<Pairs, float>(depth, a, b, c, ldc, alpha, add);
+  each_panel<Pairs>(depth, a, b, c, ldc, alpha, add);
 }
 
 } // namespace

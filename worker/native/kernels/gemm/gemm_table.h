@@ -78,6 +78,9 @@ struct Table {
   // Packed rows times packed columns: c = alpha * product, or c += alpha * product.
   void (*multiply)(int64_t depth, const Panels &a, const Panels &b, float *c, int64_t ldc,
                    float alpha, bool add);
+  // alpha * product rounded to bfloat16, of operands that are a single block of the depth; may be null.
+  void (*multiply_rounded)(int64_t depth, const Panels &a, const Panels &b, uint16_t *c,
+                           int64_t ldc, float alpha, bool add);
   Pack pack_a[kLayouts][kDenseStorages];
   Pack pack_b[kLayouts][kStorages];
 

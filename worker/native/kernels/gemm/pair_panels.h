@@ -49,7 +49,7 @@ template <quantized::Format F, bool Rounded> struct Quantized {
     const __m512 scale = _mm512_set1_ps(quantized::scale_of<F>(h, group));
     const uint8_t *codes = quantized::section<uint8_t>(h, h.codes) + row * h.row_bytes;
     const __m512 value = _mm512_mul_ps(values(h, group, codes, column, lanes), scale);
-    return Rounded ? rounded(value) : value;
+    return Rounded ? simd::rounded<simd::Bf16>(value) : value;
   }
 
 private:
@@ -81,14 +81,6 @@ private:
                           nf4_value(5), nf4_value(6), nf4_value(7), nf4_value(8), nf4_value(9),
                           nf4_value(10), nf4_value(11), nf4_value(12), nf4_value(13),
                           nf4_value(14), nf4_value(15));
-  }
-  // To nearest bfloat16, ties to even; what is quantised is finite.
-  static ANNEAL_INLINE __m512 rounded(__m512 value) {
-    const __m512i bits = _mm512_castps_si512(value);
-    const __m512i last = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-    const __m512i up = _mm512_add_epi32(bits, _mm512_add_epi32(last, _mm512_set1_epi32(0x7fff)));
-    return _mm512_castsi512_ps(
-        _mm512_and_si512(up, _mm512_set1_epi32(static_cast<int>(0xffff0000))));
   }
 };
 
