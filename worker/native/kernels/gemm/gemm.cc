@@ -6,17 +6,15 @@
 //   depth  : in the task, block by block: a block x kStrip values of B are packed (second cache) ...
 //   rows   : ... and meet kBlockRows rows of A at a time (second cache), panel by panel (first cache)
 #include "gemm.h"
+#include "each.h"
 #include "gemm_amx.h"
 #include "gemm_codes.h"
 #include "gemm_pairs.h"
 #include "isa.h"
-#include <ATen/Parallel.h>
 #include <algorithm>
-#include <atomic>
 #include <cstdlib>
 #include <new>
 #include <numeric>
-#include <type_traits>
 
 namespace anneal::gemm {
 namespace {
@@ -42,22 +40,6 @@ struct DepthBlocks {
 // Floats of a panel of `width` rows or columns.
 int64_t panel_floats(const Table &t, int64_t width, int64_t depth, int bytes) {
   return width * round_up(depth, t.unit) * bytes / 4;
-}
-
-// Runs body(0) ... body(tasks - 1); threads take the next task when they are free, because the cores
-// of a shared machine are not equally fast.
-template <class Body> void each(int64_t tasks, const Body &body) {
-  if (tasks <= 1) {
-    if (tasks == 1)
-      body(0);
-    return;
-  }
-  std::atomic<int64_t> next{0};
-  const int64_t threads = std::min<int64_t>(tasks, at::get_num_threads());
-  at::parallel_for(0, threads, 1, [&](int64_t, int64_t) {
-    for (int64_t task = next++; task < tasks; task = next++)
-      body(task);
-  });
 }
 
 float *allocate(size_t floats) {
@@ -168,7 +150,7 @@ PackedRows::PackedRows(const Matrix &a, int64_t from, int64_t rows)
   const Pack pack = t.pack_a[static_cast<int>(layout(!a.transposed))][static_cast<int>(a.storage)];
   const int64_t group = round_up(48, t.rows);
   const int64_t groups = divide_up(rows, group);
-  each(groups * blocks.count, [&](int64_t task) {
+  each(groups * blocks.count, 1, [&](int64_t task, int64_t) {
     const int64_t block = task / groups, row = task % groups * group;
     const int64_t length = blocks.length(block);
     const Panels panels = at(block, row, std::min(group, rows - row));
@@ -226,10 +208,10 @@ struct Task {
   int64_t row, rows, column, columns;
 };
 
-// Adds all terms up in c. B is packed here, by the thread that needs it, straight into its cache.
-template <class Out>
-void sum(const std::vector<Term> &terms, const Task &task, Out *c, int64_t ldc, float alpha,
-         bool add) {
+// Adds all terms up in c by one of a Table's functions. B is packed here, by the thread that needs it, straight into its cache.
+template <class Multiply, class Out>
+void sum(const std::vector<Term> &terms, Multiply Table::*multiply, const Task &task, Out *c,
+         int64_t ldc, float alpha, bool add) {
   for (const Term &term : terms) {
     const Table &t = term.a->table();
     const DepthBlocks blocks(t, term.a->depth());
@@ -246,10 +228,7 @@ void sum(const std::vector<Term> &terms, const Task &task, Out *c, int64_t ldc, 
            b.stride);
       for (int64_t row = 0; row < task.rows; row += block_rows) {
         const Panels a = term.a->at(block, task.row + row, std::min(block_rows, task.rows - row));
-        if constexpr (std::is_same_v<Out, float>)
-          t.multiply(depth, a, b, c + row * ldc, ldc, alpha * term.scale, add);
-        else
-          t.multiply_rounded(depth, a, b, c + row * ldc, ldc, alpha * term.scale, add);
+        (t.*multiply)(depth, a, b, c + row * ldc, ldc, alpha * term.scale, add);
       }
     }
   }
@@ -272,7 +251,7 @@ void multiply(const std::vector<Term> &terms, int64_t columns, const Output &out
   const int64_t wanted = at::get_num_threads() == 1 ? 1 : 3 * at::get_num_threads();
   const int64_t cuts = std::clamp<int64_t>(divide_up(wanted, strips), 1, divide_up(rows, kBlockRows));
   const int64_t range = round_up(divide_up(rows, cuts), panel);
-  each(strips * divide_up(rows, range), [&](int64_t number) {
+  each(strips * divide_up(rows, range), 1, [&](int64_t number, int64_t) {
     Task task{};
     task.row = number / strips * range;
     task.rows = std::min(range, rows - task.row);
@@ -281,15 +260,16 @@ void multiply(const std::vector<Term> &terms, int64_t columns, const Output &out
     const Finish end = finish_of(out, task.row, task.column);
     if (direct(out)) {
       float *c = static_cast<float *>(end.out);
-      sum(terms, task, c, out.ld, out.alpha, out.accumulate);
+      sum(terms, &Table::multiply, task, c, out.ld, out.alpha, out.accumulate);
       if (visit)
         visit({c, out.ld, task.row, task.rows, task.column, task.columns});
       return;
     }
     if (rounded(terms, out))
-      return sum(terms, task, static_cast<uint16_t *>(end.out), out.ld, out.alpha, false);
+      return sum(terms, &Table::multiply_rounded, task, static_cast<uint16_t *>(end.out), out.ld,
+                 out.alpha, false);
     const Scratch sums(static_cast<size_t>(task.rows * strip));
-    sum(terms, task, sums.data(), strip, out.alpha, false);
+    sum(terms, &Table::multiply, task, sums.data(), strip, out.alpha, false);
     table().finish(sums.data(), strip, task.rows, task.columns, end);
   });
 }
@@ -310,13 +290,13 @@ void multiply_rows(const Matrix &a, const Matrix &b, float alpha, const Visit &v
     return Panels{packed.data() + before + panel_floats(t, column, length, b_bytes), stride, count, b_bytes};
   };
   const int64_t strips = divide_up(columns, kStrip);
-  each(strips * blocks.count, [&](int64_t task) {
+  each(strips * blocks.count, 1, [&](int64_t task, int64_t) {
     const int64_t block = task / strips, column = task % strips * kStrip;
     const Panels to = panels(block, column, std::min(kStrip, columns - column));
     pack_b(stored(b), column, to.count, blocks.from(block), blocks.length(block), const_cast<float *>(to.data), to.stride);
   });
   const int64_t range = round_up(std::clamp<int64_t>(kPieceFloats / columns, 1, kBlockRows), t.rows);
-  each(divide_up(a.rows, range), [&](int64_t task) {
+  each(divide_up(a.rows, range), 1, [&](int64_t task, int64_t) {
     const int64_t row = task * range, rows = std::min(range, a.rows - row);
     const Scratch sums(static_cast<size_t>(rows * width));
     const Scratch left(static_cast<size_t>(panel_floats(t, range, blocks.size, a_bytes)));
@@ -352,7 +332,7 @@ bool few(const Matrix &a, const Matrix &b, const Output &out) {
   const float *x = wide ? static_cast<const float *>(a.data) : widened.data();
   const Scratch y(static_cast<size_t>(a.rows * columns));
   const int64_t group = 64;
-  each(divide_up(columns, group), [&](int64_t task) {
+  each(divide_up(columns, group), 1, [&](int64_t task, int64_t) {
     const int64_t column = task * group, count = std::min(group, columns - column);
     t.few_rows[static_cast<int>(b.storage)](stored(b), column, count, x, wide ? a.ld : depth,
                                             a.rows, depth, y.data() + column, columns);

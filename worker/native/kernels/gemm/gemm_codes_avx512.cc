@@ -25,46 +25,39 @@ public:
   }
 
   template <class Out>
-  void with(int64_t depth, const char *a, int64_t rows, int64_t columns, Out *c, int64_t ldc,
-            float alpha, bool add) const {
-    // Lines 0 to 15 of a panel lie in its first tile, the others in its second.
-    for (int64_t i = 0; i < rows; i += kRows)
-      some_rows(depth, a + i / kSide * kTileBytes + i % kSide * 64, rows - i, columns, c + i * ldc,
-                ldc, alpha, add);
+  ANNEAL_VNNI void with(int64_t depth, const char *panel, int64_t rows, int64_t columns, Out *c,
+                        int64_t ldc, float alpha, bool add) const {
+    for (int64_t row = 0; row < rows; row += kRows, c += kRows * ldc) {
+      // Lines 0 to 15 of a panel lie in its first tile, the others in its second.
+      const char *a = panel + row / kSide * kTileBytes + row % kSide * 64, *b = b_;
+      __m512i sum[kRows][2];
+#pragma GCC unroll 8
+      for (int i = 0; i < kRows; i++)
+        sum[i][0] = sum[i][1] = _mm512_setzero_si512();
+      for (int64_t k = 0; k < depth; k += kDeep, a += 2 * kTileBytes, b += 2 * kTileBytes)
+        for (int q = 0; q < kSide; q++) {
+          const __m512i right[2] = {_mm512_load_si512(b + q * 64),
+                                    _mm512_load_si512(b + kTileBytes + q * 64)};
+#pragma GCC unroll 8
+          for (int i = 0; i < kRows; i++) {
+            int32_t four;
+            __builtin_memcpy(&four, a + i * 64 + 4 * q, sizeof(four));
+            const __m512i left = _mm512_set1_epi32(four);
+            sum[i][0] = _mm512_dpbusd_epi32(sum[i][0], left, right[0]);
+            sum[i][1] = _mm512_dpbusd_epi32(sum[i][1], left, right[1]);
+          }
+        }
+      const __m512i off[2] = {_mm512_load_si512(off_), _mm512_load_si512(off_ + kSide)};
+      const __mmask16 lanes[2] = {first(columns), first(columns - kSide)};
+#pragma GCC unroll 8
+      for (int i = 0; i < kRows; i++)
+        for (int j = 0; j < 2 && row + i < rows; j++)
+          put(c + i * ldc + j * kSide, lanes[j], _mm512_set1_ps(alpha),
+              as_floats(_mm512_sub_epi32(sum[i][j], off[j])), add);
+    }
   }
 
 private:
-  template <class Out>
-  ANNEAL_VNNI void some_rows(int64_t depth, const char *a, int64_t rows, int64_t columns, Out *c,
-                             int64_t ldc, float alpha, bool add) const {
-    const char *b = b_;
-    __m512i sum[kRows][2];
-#pragma GCC unroll 8
-    for (int i = 0; i < kRows; i++)
-      sum[i][0] = sum[i][1] = _mm512_setzero_si512();
-    for (int64_t k = 0; k < depth; k += kDeep, a += 2 * kTileBytes, b += 2 * kTileBytes)
-      for (int q = 0; q < kSide; q++) {
-        const __m512i right[2] = {_mm512_load_si512(b + q * 64),
-                                  _mm512_load_si512(b + kTileBytes + q * 64)};
-#pragma GCC unroll 8
-        for (int i = 0; i < kRows; i++) {
-          int32_t four;
-          __builtin_memcpy(&four, a + i * 64 + 4 * q, sizeof(four));
-          const __m512i left = _mm512_set1_epi32(four);
-          sum[i][0] = _mm512_dpbusd_epi32(sum[i][0], left, right[0]);
-          sum[i][1] = _mm512_dpbusd_epi32(sum[i][1], left, right[1]);
-        }
-      }
-    const __m512i off[2] = {_mm512_load_si512(off_), _mm512_load_si512(off_ + kSide)};
-    const __mmask16 lanes[2] = {first(columns), first(columns - kSide)};
-    const __m512 factor = _mm512_set1_ps(alpha);
-#pragma GCC unroll 8
-    for (int i = 0; i < kRows; i++)
-      for (int j = 0; j < 2 && i < rows; j++)
-        put(c + i * ldc + j * kSide, lanes[j], factor,
-            as_floats(_mm512_sub_epi32(sum[i][j], off[j])), add);
-  }
-
   const char *b_;
   alignas(64) int32_t off_[kPanel]; // 128 times the sums of its columns
 };

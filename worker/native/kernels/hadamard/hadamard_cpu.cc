@@ -1,6 +1,5 @@
 // CPU entry of hadamard.h: threads, scales, schemas.
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/full.h>
 #include <torch/library.h>
 
@@ -11,6 +10,7 @@
 #include <tuple>
 #include <vector>
 
+#include "../each.h"
 #include "../float8.h"
 #include "../isa.h"
 #include "hadamard_arguments.h"
@@ -41,7 +41,7 @@ Most run_rows(const Arguments& a, Sink sink) {
   const Job& job = a.job;
   const Loops& loops = ANNEAL_CHOOSE(loops)(a.element, sink);
   std::atomic<uint32_t> most{0};
-  at::parallel_for(0, job.out_rows, rows::grain(job.columns), [&](int64_t begin, int64_t end) {
+  each(job.out_rows, rows::grain(job.columns), [&](int64_t begin, int64_t end) {
     raise(most, loops.rows(job, begin, end, buffer_of(row_bytes(job))).rotated);
   });
   return {most, 0};
@@ -53,7 +53,7 @@ Most run_tokens(const Job& job, TokenLoop loop) {
   const int64_t blocks = whole_blocks(job.out_rows, job.block), width = 64;
   const int64_t strips = (job.columns + width - 1) / width;
   std::atomic<uint32_t> most{0}, plain{0};
-  at::parallel_for(0, blocks * strips, rows::grain(job.block * width), [&](int64_t begin, int64_t end) {
+  each(blocks * strips, rows::grain(job.block * width), [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; ++task) {
       const int64_t from = task % strips * width;
       const Most of_task = loop(job, task / strips, from, std::min(job.columns, from + width), buffer_of(job.block * kStripBytes));
