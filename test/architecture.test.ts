@@ -27,9 +27,9 @@ const importsIn = (file: SourceFile) => imports.get(file.path) ?? [];
  * commands and screens for jobs of a cluster are as large as those for one machine. The fourth (52,000) with
  * the methods of the name-plate and the wizard. The fifth (60,000) with PV-Tuning and copies of the state in
  * memory. The native one (11,000) with products in the tiles of AMX and frozen weights in fewer bits, the second (14,000) with
- * codebooks.
+ * codebooks, the fourth (15,200) with codes of 8 bits that are found and summed in registers.
  */
-const budget = { typescript: 66_000, native: 15_000 };
+const budget = { typescript: 66_000, native: 15_200 };
 const size = { warn: 250, fail: 400, failTest: 600 };
 
 test('arrows point only to crds, and the parts import no other part', (t) => {

@@ -93,17 +93,14 @@ export function backwardBlock(
   const { leaves, factors } = tape;
   const zeros = factors.map((each) => each.zeros);
   const [input, ...found] = grad([tape.output], [tape.input, ...leaves, ...zeros], [g]);
-  const made = found.slice(0, leaves.length);
+  const made = madeOf(pass).map(({ name }, i) => [name, found[i]] as const);
   const low = projected(factors, found.slice(leaves.length), projectorsOf(pass));
   const all = [tape.output, tape.input, ...leaves, ...tensorsOfFactors(factors)];
   for (const tensor of new Set(all)) tensor.dispose();
   if (trace.mode !== 'keep') x.dispose();
   if (input === undefined || input === null) throw new Bug('a block ignores its input');
-  const names = madeOf(pass).map(({ name }) => name);
-  const parameters = pass.moving.map(
-    ({ name }) => low.get(name) ?? made[names.indexOf(name)] ?? null,
-  );
-  return { input, parameters };
+  const gradients = new Map([...made, ...low]);
+  return { input, parameters: pass.moving.map(({ name }) => gradients.get(name) ?? null) };
 }
 
 const noProjectors: Projectors = new Map();

@@ -157,8 +157,6 @@ export class StepUpdate {
     const { projection } = this.#optimizer;
     if (projection === undefined || this.#projected.has(parameter.name)) return gradient;
     const [state, updates] = this.#stateOf(parameter);
-    // No directions are looked for in what is not finite: the norm will say so.
-    if (!Number.isFinite(squaredNorm([value]))) return gradient;
     const low = projection.project(value, state, updates);
     if (low === null) return gradient;
     this.#projected.set(parameter.name, value.dtype);

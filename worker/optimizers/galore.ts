@@ -20,7 +20,7 @@ import { rankWithin } from '../../crds/methods/galore.ts';
 import { trimMemory } from '../tensor/memory.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { item, type Tensor } from '../tensor/tensor.ts';
 import { exactOf, type Masters, masterOf, takeOver_ } from './masters.ts';
 import type { Optimizer, OptimizerState, UpdateStep } from './optimizer.ts';
 import {
@@ -84,6 +84,8 @@ export function galore(
       },
       project(gradient, state, updates) {
         if (state[subspaces.key] === undefined) return null;
+        // The norm of the whole will say why.
+        if (subspaces.isDue(state, updates) && !isAllFinite(gradient)) return null;
         return scope(() => intoSubspace(gradient, subspaces.basis(gradient, state, updates)));
       },
     },
@@ -117,6 +119,10 @@ export function exactSubspaces(refreshSteps: number, find = topSubspace): Subspa
     },
     takeChosen: since.take,
   };
+}
+
+function isAllFinite(gradient: Tensor): boolean {
+  return Number.isFinite(scope(() => item(ops.linalgVectorNorm(wide(gradient), 2))));
 }
 
 /** Directions are looked for in float32 at least. */

@@ -68,7 +68,10 @@ interface Projection {
     shape: readonly number[],
     tokens: number,
   ): Projector | null;
-  /** From the gradient, of which the subspace is chosen first where that is due. Null for a parameter that is taken as it is. */
+  /**
+   * From the gradient, of which the subspace is chosen first where that is due. Null for a parameter that is taken as it is, and where
+   * directions would be looked for in what is not finite.
+   */
   project(gradient: Tensor, state: OptimizerState, updates: number): Tensor | null;
 }
 

@@ -276,3 +276,16 @@ test('a step that chose directions gives back what only that needed, and no othe
     t.deepEqual(given, process.platform === 'linux' ? [true, false, true] : [false, false, false]);
   });
 });
+
+test('no directions are chosen of a gradient that is not finite', (t) => {
+  scope(() => {
+    const optimizer = galore({ ...whole, rank: 2 }, adamW(adam));
+    const state = optimizer.initialize(draw([10, 6], 'w'), { isBlockMatrix: true });
+    for (const spoiler of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      const gradient = draw([10, 6], 'g');
+      ops.fill_(ops.narrow(gradient, 0, 3, 1), spoiler);
+      t.is(optimizer.projection?.project(gradient, state, 0), null);
+      t.true(toArray(state['basis']!).every((value) => value === 0));
+    }
+  });
+});
