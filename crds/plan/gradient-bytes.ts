@@ -32,11 +32,14 @@ export function gradientBytes(question: MemoryQuestion): GradientBytes {
   const offered = trained.block * kept * part;
   const low = isAdapter ? null : lowValues(facts, method);
   if (low === null) return { made: whole, offered, waiting: offered };
+  // Ranks make gradients whole, and choose directions while tapes, sums on their way and what logits left in the allocator are still there:
+  // by measurement two of them take what they would if their shares waited whole.
+  if (shards > 1) return { made: whole, offered, waiting: offered };
   const sums = 4 * low * Math.min(2, micros);
   return {
-    made: Math.max(whole, shards === 1 ? factors(question) + sums : 0),
+    made: Math.max(whole, factors(question) + sums),
     offered,
-    waiting: (4 * low + parametersOf(facts).blockVectors * kept) * part,
+    waiting: 4 * low + parametersOf(facts).blockVectors * kept,
   };
 }
 

@@ -13,7 +13,7 @@ import type { Parameter } from '../engine/parameters.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { releasePages, type Tensor } from '../tensor/tensor.ts';
 import { decodeCodebook } from '../weights/codebook.ts';
 import { denseCopy } from '../weights/weight-store.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
@@ -131,7 +131,10 @@ async function storedIn(folder: string): Promise<Stored> {
         if (codes === undefined) return ops.to(required(name), dtype);
         const codebooks = ops.squeeze(required(`${path}.codebooks`), 2);
         const scales = ops.view(required(`${path}.scales`), [-1]);
-        return decodeCodebook({ codes: unsigned(codes, bits), codebooks, scales }, dtype);
+        const value = decodeCodebook({ codes: unsigned(codes, bits), codebooks, scales }, dtype);
+        // What they were made of is not read again.
+        for (const each of [codes, codebooks, scales]) releasePages(each);
+        return value;
       }),
     [Symbol.dispose]() {
       for (const each of opened) each[Symbol.dispose]();

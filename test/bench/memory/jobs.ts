@@ -115,7 +115,7 @@ export const memoryJobs: readonly MemoryJob[] = [
     name: 'pv-tuning',
     method: { preset: 'PVTuning' },
     training: unclipped,
-    formats: ['MergedSafetensors'],
+    formats: ['AQLM', 'MergedSafetensors'],
   },
   {
     name: 'full-bfloat16-8bit',
