@@ -1,11 +1,10 @@
 // Bytes of the gradients of one block: while they are made, as the step offers them, and as they wait where all are clipped together.
-import { rankWithin } from '../methods/galore.ts';
-import { projectionOf } from '../methods/projection.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import { keptParts } from './kept-parts.ts';
 import type { MemoryQuestion } from './memory-question.ts';
 import { linearsOf, parametersOf, trainedOf } from './parameters.ts';
+import { projectedLinears } from './projected-linears.ts';
 import { valueBytes } from './static-bytes.ts';
 
 interface GradientBytes {
@@ -44,13 +43,9 @@ export function gradientBytes(question: MemoryQuestion): GradientBytes {
 }
 
 /** Values of the gradients of a block's matrices in their subspaces; null where they are seen as they are. */
-export function lowValues(facts: DecoderFacts, { optimizer }: Pick<ResolvedMethod, 'optimizer'>) {
-  const projection = projectionOf(optimizer);
-  if (projection === null) return null;
-  return linearsOf(facts).reduce((sum, { out, in: inputs }) => {
-    const [smaller, larger] = [Math.min(out, inputs), Math.max(out, inputs)];
-    return sum + rankWithin(smaller, projection.rank) * larger;
-  }, 0);
+export function lowValues(facts: DecoderFacts, method: Pick<ResolvedMethod, 'optimizer'>) {
+  const projected = projectedLinears(facts, method);
+  return projected?.reduce((sum, { rank, larger }) => sum + rank * larger, 0) ?? null;
 }
 
 /** Of one micro-batch, until the backward of its block is done: gradients of what layers put out, and what they read, made again. */

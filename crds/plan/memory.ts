@@ -3,7 +3,6 @@
 //
 // A step passes three kinds of moments: the head, when all block inputs and kept tapes are there; the backward of each block,
 // when inputs go and gradients come; the update. The plan walks through all of them.
-
 import { projectionOf } from '../methods/projection.ts';
 import { type BlockBytes, blockBytes } from './block-bytes.ts';
 import { gradientBytes } from './gradient-bytes.ts';
@@ -167,7 +166,7 @@ function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): reado
     return [lowest, at(own + waiting(movingBlocks - 2), withOwn)];
   });
   const updating = updateWorking(facts, method);
-  // Of the block on top: by an update, or the choice of a subspace, which no method puts off.
+  // Of the block on top: by an update, or the choice of a subspace, which is not put off.
   const first: Moment = {
     gradients: outside + offered,
     activations: (before.at(-2) ?? 0) + 2 * stream,

@@ -2,7 +2,6 @@
 // method says so.
 import { codedForm, storesCodes } from '../methods/coded.ts';
 import { drawOf } from '../methods/draw.ts';
-import { rankWithin } from '../methods/galore.ts';
 import { mastersOf } from '../methods/masters.ts';
 import { projectionOf } from '../methods/projection.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
@@ -10,6 +9,7 @@ import { codebookBlock } from './codebook-bytes.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import { memoryConstants } from './memory-constants.ts';
 import { linearsOf, parametersOf, trainedOf } from './parameters.ts';
+import { projectedLinears } from './projected-linears.ts';
 
 type Optimizer = ResolvedMethod['optimizer'];
 
@@ -34,18 +34,16 @@ export function optimizerBytes(facts: DecoderFacts, method: ResolvedMethod): Opt
 
 /** What one update needs while it runs; most optimizers work in place. Of the largest matrix, with the choice of its directions. */
 export function updateWorking(facts: DecoderFacts, method: ResolvedMethod): number {
-  const projection = projectionOf(method.optimizer);
-  if (projection === null && !storesCodes(method)) return 0;
-  const wanted = projection?.rank;
+  const projected = projectedLinears(facts, method);
+  if (projected === null && !storesCodes(method)) return 0;
   const { squares, rows } = memoryConstants.refresh;
-  const copies = wideCopies(method);
-  const each = linearsOf(facts).map(({ out, in: inputs }) => {
-    const [smaller, larger] = [Math.min(out, inputs), Math.max(out, inputs)];
-    if (projection === null) return copies * 4 * out * inputs;
-    const low = 2 * 4 * rankWithin(smaller, wanted) * larger;
-    const refresh = 8 * smaller * (squares * smaller + Math.min(rows, larger));
-    return copies * 4 * out * inputs + Math.max(low, refresh);
-  });
+  const copied = wideCopies(method) * 4;
+  const each =
+    projected?.map(({ smaller, larger, rank }) => {
+      const low = 2 * 4 * rank * larger;
+      const refresh = 8 * smaller * (squares * smaller + Math.min(rows, larger));
+      return copied * smaller * larger + Math.max(low, refresh);
+    }) ?? linearsOf(facts).map(({ out, in: inputs }) => copied * out * inputs);
   return Math.max(...each);
 }
 
@@ -73,15 +71,14 @@ function keepsAll({ selection }: ResolvedMethod): boolean {
 /** State of one block. */
 function blockBytes(facts: DecoderFacts, method: ResolvedMethod, trained: number): number {
   if (method.optimizer.type === 'PVTuning') return codedBlockBytes(facts, method);
-  const projection = projectionOf(method.optimizer);
-  if (projection === null) return trained * valueBytes(method);
-  const { rank: wanted } = projection;
+  const projected = projectedLinears(facts, method);
+  if (projected === null) return trained * valueBytes(method);
   const basis = memoryConstants.basisBytes[method.optimizer.type === 'GaLore' ? 'exact' : 'lazy'];
-  const matrices = linearsOf(facts).reduce((sum, { out, in: inputs }) => {
-    const [smaller, larger] = [Math.min(out, inputs), Math.max(out, inputs)];
-    const rank = rankWithin(smaller, wanted);
-    return sum + rank * (larger * valueBytes(method) + smaller * basis);
-  }, 0);
+  const matrices = projected.reduce(
+    (sum, { rank, smaller, larger }) =>
+      sum + rank * (larger * valueBytes(method) + smaller * basis),
+    0,
+  );
   return matrices + parametersOf(facts).blockVectors * valueBytes(method);
 }
 

@@ -1,7 +1,9 @@
-// One update by a gradient, brought into the subspace of the update first, as a step does.
+// What a step does around an optimizer that takes gradients in a subspace.
+import type { Subspaces } from '../../worker/optimizers/galore.ts';
 import type { Optimizer, OptimizerState, UpdateStep } from '../../worker/optimizers/optimizer.ts';
 import type { Tensor } from '../../worker/tensor/tensor.ts';
 
+/** One update by a gradient, which is brought into the subspace of the update first. */
 export function projectedUpdate(
   { projection, update }: Optimizer,
   value: Tensor,
@@ -16,4 +18,15 @@ export function projectedUpdate(
     update(value, low, state, { ...step, projectedIn: gradient.dtype });
     low.dispose();
   }
+}
+
+/** `[N, R]` in the type of this gradient, of a matrix that has had so many updates; chosen anew where that is due. */
+export function basisFor(
+  subspaces: Subspaces,
+  gradient: Tensor,
+  state: OptimizerState,
+  updates: number,
+): Tensor {
+  if (subspaces.isDue(state, updates)) subspaces.choose(gradient, state);
+  return subspaces.kept(state, gradient.dtype);
 }

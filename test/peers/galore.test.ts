@@ -12,7 +12,7 @@ import { normal, streamOf } from '../../worker/tensor/rng.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { item, type Tensor, toArray } from '../../worker/tensor/tensor.ts';
 import { setThreads } from '../../worker/tensor/threads.ts';
-import { projectedUpdate } from '../builders/projected-update.ts';
+import { basisFor, projectedUpdate } from '../builders/projected-update.ts';
 import { askPeer } from './ask-peer.ts';
 
 const steps = 20;
@@ -101,7 +101,7 @@ for (const name of names) {
       let [own, theirs] = [0, 0];
       for (let step = 0; step < steps; step += 1) {
         const before = toArray(state['control']!)[1] ?? 0;
-        const basis = subspaces.basis(ours.load(`${name}.g${step}`), state, step);
+        const basis = basisFor(subspaces, ours.load(`${name}.g${step}`), state, step);
         chosen.push((toArray(state['control']!)[1] ?? 0) - before);
         const exact = peer.load(`${name}.exact${step}`);
         own += distance(ops.t(basis), exact) / norm(exact) / steps;

@@ -164,7 +164,7 @@ export class StepUpdate {
     return { parameter, value: low };
   }
 
-  /** And how many updates it has had. */
+  /** And how many updates it has had before this one. */
   #stateOf({ name, place }: Parameter): readonly [OptimizerState, number] {
     return [this.#states.get(name) ?? {}, this.#update.count(place) - 1];
   }
@@ -177,11 +177,11 @@ export class StepUpdate {
   #apply(gradients: readonly Gradient[], gradientScale: number): void {
     this.#smallestFactor = Math.min(this.#smallestFactor, gradientScale);
     for (const { parameter, value } of gradients) {
-      const state = this.#states.get(parameter.name) ?? {};
+      const [state, updates] = this.#stateOf(parameter);
       const projectedIn = this.#projected.get(parameter.name);
       const step = {
         learningRate: this.#update.learningRate * parameter.learningRateFactor,
-        count: this.#update.count(parameter.place),
+        count: updates + 1,
         gradientScale,
         decayed: parameter.decayed,
         stream: this.#update.stream(parameter.name),

@@ -50,9 +50,9 @@ export interface Subspaces {
   initialize(smaller: number, rank: number, dtype: 'float32' | 'float64'): OptimizerState;
   /** Whether a matrix that has had so many updates wants another one. */
   isDue(state: OptimizerState, updates: number): boolean;
-  /** `[N, R]` in the type of this gradient, of a matrix that has had so many updates; chosen anew where that is due. */
-  basis(gradient: Tensor, state: OptimizerState, updates: number): Tensor;
-  /** The last one that was chosen. */
+  /** From a gradient that is finite. */
+  choose(gradient: Tensor, state: OptimizerState): void;
+  /** `[N, R]`, the last one that was chosen. */
   kept(state: OptimizerState, dtype: Tensor['dtype']): Tensor;
   /** Whether any was chosen since this was last asked. */
   takeChosen(): boolean;
@@ -84,9 +84,12 @@ export function galore(
       },
       project(gradient, state, updates) {
         if (state[subspaces.key] === undefined) return null;
-        // The norm of the whole will say why.
-        if (subspaces.isDue(state, updates) && !isAllFinite(gradient)) return null;
-        return scope(() => intoSubspace(gradient, subspaces.basis(gradient, state, updates)));
+        if (subspaces.isDue(state, updates)) {
+          // The norm of the whole will say why.
+          if (!isAllFinite(gradient)) return null;
+          subspaces.choose(gradient, state);
+        }
+        return scope(() => intoSubspace(gradient, subspaces.kept(state, gradient.dtype)));
       },
     },
     endStep() {
@@ -99,23 +102,19 @@ export function galore(
 /** Bases in full, chosen every T updates. `find` is how directions are found. */
 export function exactSubspaces(refreshSteps: number, find = topSubspace): Subspaces {
   const since = choices();
-  const isDue = (_: OptimizerState, updates: number) => updates % refreshSteps === 0;
   const basisOf = ({ basis }: OptimizerState) => {
     if (basis === undefined) throw new Bug('GaLore has no basis');
     return basis;
   };
   return {
     key: 'basis',
-    isDue,
+    isDue: (_, updates) => updates % refreshSteps === 0,
     initialize: (smaller, rank, dtype) => ({ basis: ops.zeros([smaller, rank], { dtype }) }),
     kept: (state, dtype) => ops.to(basisOf(state), dtype),
-    basis(gradient, state, updates) {
+    choose(gradient, state) {
       const basis = basisOf(state);
-      if (isDue(state, updates)) {
-        scope(() => ops.copy_(basis, find(wide(gradient), basis.shape[1] ?? 0)));
-        since.add();
-      }
-      return ops.to(basis, gradient.dtype);
+      scope(() => ops.copy_(basis, find(wide(gradient), basis.shape[1] ?? 0)));
+      since.add();
     },
     takeChosen: since.take,
   };

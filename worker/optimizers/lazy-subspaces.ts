@@ -22,20 +22,15 @@ import {
 /** `find` is how directions are found. */
 export function lazySubspaces(settings: LazySettings, find = topSubspace): Subspaces {
   const since = choices();
-  const isDueOf = ({ control }: Kept, updates: number) =>
-    isDue(fromNumbers(toArray(control)), updates);
   return {
     key: 'basis_codes',
     initialize: (smaller, rank) => initialize(settings, smaller, rank),
-    isDue: (state, updates) => isDueOf(keptOf(state), updates),
+    isDue: (state, updates) => isDue(fromNumbers(toArray(keptOf(state).control)), updates),
     kept: (state, dtype) => basisOf(keptOf(state), dtype),
-    basis(gradient, state, updates) {
+    choose(gradient, state) {
       const kept = keptOf(state);
-      if (isDueOf(kept, updates)) {
-        scope(() => choose(settings, kept, find(wide(gradient), kept.basis_scales.shape[0] ?? 0)));
-        since.add();
-      }
-      return basisOf(kept, gradient.dtype);
+      scope(() => choose(settings, kept, find(wide(gradient), kept.basis_scales.shape[0] ?? 0)));
+      since.add();
     },
     takeChosen: since.take,
   };

@@ -10,6 +10,7 @@ import { normal, streamOf } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { item, type Tensor, toArray } from '../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../worker/tensor/threads.ts';
+import { basisFor } from '../../builders/projected-update.ts';
 
 test.before(() => setThreads(1));
 
@@ -30,7 +31,7 @@ test('a basis of 256 directions of 1024 in 4 bits is near the exact one, and nea
     const subspaces = lazySubspaces(settings);
     const gradient = draw([1100, 1024], 'g');
     const state = subspaces.initialize(1024, 256, 'float32');
-    const basis = subspaces.basis(gradient, state, 0);
+    const basis = basisFor(subspaces, gradient, state, 0);
     const exact = topSubspace(gradient, 256);
     t.deepEqual(basis.shape, [1024, 256]);
     const gap = norm(ops.sub(basis, exact)) / norm(exact);
@@ -67,7 +68,7 @@ test('the basis stays between choices, and choices become rarer where the gradie
       const found: number[] = [];
       let before: readonly number[] = [];
       for (let updates = 0; updates < 40; updates += 1) {
-        subspaces.basis(gradientAt(updates), state, updates);
+        basisFor(subspaces, gradientAt(updates), state, updates);
         const control = toArray(state['control']!);
         if (control[1] !== before[1]) found.push(updates);
         before = control;
@@ -88,9 +89,9 @@ test('a choice at the wrong time is not made: the basis is that of the last choi
   scope(() => {
     const subspaces = lazySubspaces(settings);
     const state = subspaces.initialize(8, 3, 'float32');
-    const first = toArray(ops.contiguous(subspaces.basis(draw([12, 8], 'a'), state, 0)));
-    const second = toArray(ops.contiguous(subspaces.basis(draw([12, 8], 'b'), state, 1)));
-    const third = toArray(ops.contiguous(subspaces.basis(draw([12, 8], 'b'), state, 2)));
+    const first = toArray(ops.contiguous(basisFor(subspaces, draw([12, 8], 'a'), state, 0)));
+    const second = toArray(ops.contiguous(basisFor(subspaces, draw([12, 8], 'b'), state, 1)));
+    const third = toArray(ops.contiguous(basisFor(subspaces, draw([12, 8], 'b'), state, 2)));
     t.deepEqual(second, first);
     t.notDeepEqual(third, first);
   });
@@ -101,7 +102,7 @@ test('from a copy of its state it goes on in the middle of a queue', (t) => {
     const subspaces = lazySubspaces(settings);
     const run = (state: OptimizerState, from: number, to: number) => {
       for (let updates = from; updates < to; updates += 1) {
-        subspaces.basis(draw([12, 8], `r${Math.floor(updates / 9)}`), state, updates);
+        basisFor(subspaces, draw([12, 8], `r${Math.floor(updates / 9)}`), state, updates);
       }
       return state;
     };
@@ -122,7 +123,7 @@ test('looking at a basis leaves nothing behind but the basis', (t) => {
     const state = subspaces.initialize(8, 3, 'float32');
     const gradient = draw([12, 8], 'g');
     const before = liveHandles();
-    for (const updates of [0, 1, 2]) subspaces.basis(gradient, state, updates).dispose();
+    for (const updates of [0, 1, 2]) basisFor(subspaces, gradient, state, updates).dispose();
     t.is(liveHandles(), before);
   });
 });

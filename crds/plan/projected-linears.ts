@@ -1,0 +1,26 @@
+// The matrices of a block whose gradients an optimizer sees in subspaces.
+import { rankWithin } from '../methods/galore.ts';
+import { projectionOf } from '../methods/projection.ts';
+import type { ResolvedMethod } from '../methods/resolve.ts';
+import type { DecoderFacts } from './decoder-facts.ts';
+import { linearsOf } from './parameters.ts';
+
+interface ProjectedLinear {
+  readonly smaller: number;
+  readonly larger: number;
+  /** Directions of the smaller side. */
+  readonly rank: number;
+}
+
+/** All linear layers, or null where their gradients are seen as they are. */
+export function projectedLinears(
+  facts: DecoderFacts,
+  { optimizer }: Pick<ResolvedMethod, 'optimizer'>,
+): readonly ProjectedLinear[] | null {
+  const projection = projectionOf(optimizer);
+  if (projection === null) return null;
+  return linearsOf(facts).map(({ out, in: inputs }) => {
+    const [smaller, larger] = [Math.min(out, inputs), Math.max(out, inputs)];
+    return { smaller, larger, rank: rankWithin(smaller, projection.rank) };
+  });
+}
