@@ -4,7 +4,7 @@ import type { ResolvedMethod } from './resolve.ts';
 type Optimizer = ResolvedMethod['optimizer'];
 type Projection = Pick<
   Extract<Optimizer, { type: 'GaLore' }>['galore'],
-  'rank' | 'scale' | 'refreshSteps'
+  'rank' | 'scale' | 'refreshSteps' | 'directions'
 >;
 
 /** How gradients are projected; null where the optimizer sees them as they are. */

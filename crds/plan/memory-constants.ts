@@ -47,8 +47,14 @@ export const memoryConstants = {
   codedBytes: 1 + 5 / 192,
   /** Copies in float32 of the largest matrix while its codes are chosen: its gradient, how far it is from its buffer, and what is between. */
   codebookCopies: 3,
-  /** What a choice of directions needs for a square of the smaller side: the sum of products, its vectors and their work, in float64. */
-  refresh: { squares: 4, rows: 1024 },
+  /**
+   * What a choice of directions needs for a square of the smaller side, in bytes of a value, and for how many rows of the larger:
+   * the sum of products, its vectors and their work, in float64; or the sum and what is turned, in float32.
+   */
+  refresh: {
+    Exact: { bytes: 8, squares: 4, rows: 1024 },
+    Sketched: { bytes: 4, squares: 3, rows: 0 },
+  },
   /** What the engine of this version does, so that no plan counts on more. */
   engine: {
     /** A step in several passes over the blocks, when inputs of all micro-batches do not fit. */

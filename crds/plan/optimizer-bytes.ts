@@ -34,26 +34,25 @@ export function optimizerBytes(facts: DecoderFacts, method: ResolvedMethod): Opt
 
 /** What one update needs while it runs; most optimizers work in place. Of the largest matrix, with the choice of its directions. */
 export function updateWorking(facts: DecoderFacts, method: ResolvedMethod): number {
-  const projected = projectedLinears(facts, method);
-  if (projected === null && !storesCodes(method)) return 0;
-  const { squares, rows } = memoryConstants.refresh;
+  const projection = projectionOf(method.optimizer);
   const copied = wideCopies(method) * 4;
-  const each =
-    projected?.map(({ smaller, larger, rank }) => {
-      const low = 2 * 4 * rank * larger;
-      const refresh = 8 * smaller * (squares * smaller + Math.min(rows, larger));
-      return copied * smaller * larger + Math.max(low, refresh);
-    }) ?? linearsOf(facts).map(({ out, in: inputs }) => copied * out * inputs);
+  if (projection === null) {
+    if (!storesCodes(method)) return 0;
+    return Math.max(...linearsOf(facts).map(({ out, in: inputs }) => copied * out * inputs));
+  }
+  const { bytes, squares, rows } = memoryConstants.refresh[projection.directions];
+  const each = (projectedLinears(facts, method) ?? []).map(({ smaller, larger, rank }) => {
+    const low = 2 * 4 * rank * larger;
+    const refresh = bytes * smaller * (squares * smaller + Math.min(rows, larger));
+    return copied * smaller * larger + Math.max(low, refresh);
+  });
   return Math.max(...each);
 }
 
-/** In float32, of one matrix: a weight that has no master, and a gradient while directions are looked for in it. */
+/** In float32, of one matrix: a weight that has no master. */
 function wideCopies(method: ResolvedMethod): number {
   if (codedForm(method) === 'Codebook') return memoryConstants.codebookCopies;
-  if (method.precision.type === 'Float32') return 0;
-  const weight = masterBytes(method) > 0 ? 0 : 1;
-  const gradient = projectionOf(method.optimizer) === null ? 0 : 1;
-  return weight + gradient;
+  return method.precision.type === 'Float32' || masterBytes(method) > 0 ? 0 : 1;
 }
 
 /** The same for what trains outside the blocks: LAMB needs an update as a whole before it knows how far to go. */

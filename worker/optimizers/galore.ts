@@ -113,7 +113,7 @@ export function exactSubspaces(refreshSteps: number, find = topSubspace): Subspa
     kept: (state, dtype) => ops.to(basisOf(state), dtype),
     choose(gradient, state) {
       const basis = basisOf(state);
-      scope(() => ops.copy_(basis, find(wide(gradient), basis.shape[1] ?? 0)));
+      scope(() => ops.copy_(basis, find(gradient, basis.shape[1] ?? 0)));
       since.add();
     },
     takeChosen: since.take,
@@ -121,12 +121,10 @@ export function exactSubspaces(refreshSteps: number, find = topSubspace): Subspa
 }
 
 function isAllFinite(gradient: Tensor): boolean {
-  return Number.isFinite(scope(() => item(ops.linalgVectorNorm(wide(gradient), 2))));
-}
-
-/** Directions are looked for in float32 at least. */
-export function wide(gradient: Tensor): Tensor {
-  return gradient.dtype === 'bfloat16' ? ops.to(gradient, 'float32') : gradient;
+  const dtype = gradient.dtype === 'float64' ? 'float64' : 'float32';
+  return Number.isFinite(
+    scope(() => item(ops.linalgVectorNorm(gradient, 2, null, false, { dtype }))),
+  );
 }
 
 /** Whether there was a choice. */

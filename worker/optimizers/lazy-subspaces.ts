@@ -7,7 +7,7 @@ import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { item, type Tensor, tensor, toArray } from '../tensor/tensor.ts';
 import { codeNearest, decodeHalves, groupOf, packHalves } from '../weights/affine-groups.ts';
-import { choices, type Subspaces, wide } from './galore.ts';
+import { choices, type Subspaces } from './galore.ts';
 import type { OptimizerState } from './optimizer.ts';
 import { topSubspace } from './subspace.ts';
 import {
@@ -29,7 +29,7 @@ export function lazySubspaces(settings: LazySettings, find = topSubspace): Subsp
     kept: (state, dtype) => basisOf(keptOf(state), dtype),
     choose(gradient, state) {
       const kept = keptOf(state);
-      scope(() => choose(settings, kept, find(wide(gradient), kept.basis_scales.shape[0] ?? 0)));
+      scope(() => choose(settings, kept, find(gradient, kept.basis_scales.shape[0] ?? 0)));
       since.add();
     },
     takeChosen: since.take,

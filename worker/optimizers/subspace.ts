@@ -10,9 +10,9 @@
 // A vector is defined up to its sign; the element of the largest magnitude is made positive, so that a basis depends on G
 // and not on the path of a solver.
 import * as ops from '../tensor/ops.generated.ts';
-import { normal, streamOf } from '../tensor/rng.ts';
+import { streamOf, uniform } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
-import type { Tensor } from '../tensor/tensor.ts';
+import { item, type Tensor } from '../tensor/tensor.ts';
 
 /** Shape of a gradient `[O, I]` in a subspace of rank R. */
 export function lowShape([out = 0, inputs = 0]: readonly number[], rank: number): number[] {
@@ -61,58 +61,105 @@ export function addFromSubspace_(into: Tensor, low: Tensor, basis: Tensor, alpha
   else ops.addmm_(into, basis, low, { alpha });
 }
 
-/** The basis of the `rank` largest singular values, in descending order, in the gradient's type. */
+/** The basis of the `rank` largest singular values, in descending order, in float32 or, of a float64 gradient, float64. */
 export function topSubspace(gradient: Tensor, rank: number): Tensor {
   return scope(() => {
     const [, vectors] = ops.linalgEigh(gramOf(gradient));
-    const size = vectors.shape[0] ?? 0;
-    const top = ops.flip(ops.narrow(vectors, 1, size - rank, rank), [1]);
-    return ops.to(withSigns(top), gradient.dtype);
+    return ops.to(withSigns(lastFirst(vectors, rank)), wideOf(gradient));
   });
 }
 
 /**
- * Nearly the basis of `topSubspace`, for a fraction of its work: directions drawn by the shape alone are turned towards the
- * largest ones twice (Halko, Martinsson & Tropp 2011), with eight to spare, and sorted among themselves.
+ * Nearly the basis of `topSubspace`, for a fraction of its work: directions drawn by the shape alone, an eighth more than are
+ * wanted, are turned towards the largest ones twice (Halko, Martinsson & Tropp 2011) and sorted among themselves.
  */
 export function sketchedSubspace(gradient: Tensor, rank: number): Tensor {
   const smaller = Math.min(...gradient.shape);
-  const drawn = Math.min(smaller, rank + spare);
-  if (drawn === smaller) return topSubspace(gradient, rank);
+  const drawn = rank + Math.max(leastSpare, Math.ceil(rank / 8));
+  const isPlain = drawn < smaller && hasSquares(gradient);
+  if (!isPlain) return topSubspace(gradient, rank);
   return scope(() => {
-    const tall = isTall(gradient.shape) ? gradient : ops.t(gradient);
+    const times = timesGram(gradient, drawn);
     const stream = streamOf(0, 'directions', smaller, drawn);
-    let found = normal([smaller, drawn], 1, stream, gradient.dtype);
-    for (let turn = 0; turn < turns; turn += 1) {
-      [found] = ops.linalgQr(ops.mm(ops.t(tall), ops.mm(tall, found)));
-    }
-    const within = topSubspace(ops.mm(tall, found), rank);
-    return ops.to(withSigns(ops.mm(found, within)), gradient.dtype);
+    let found = uniform([smaller, drawn], -1, 1, stream, wideOf(gradient));
+    for (let turn = 0; turn < turns; turn += 1) [found] = ops.linalgQr(times(found));
+    const within = ops.mm(ops.t(found), times(found));
+    const [, vectors] = ops.linalgEigh(within);
+    return withSigns(ops.mm(found, lastFirst(vectors, rank)));
   });
 }
 
-const spare = 8;
+const leastSpare = 8;
 const turns = 2;
 
-/** `[N, N]`, in float64: a sum over the larger side of the gradient, some of it at a time. */
-export function gramOf(gradient: Tensor): Tensor {
-  const side = isTall(gradient.shape) ? 0 : 1;
-  const length = gradient.shape[side] ?? 0;
-  const smaller = gradient.shape[1 - side] ?? 0;
-  const sum = ops.zeros([smaller, smaller], { dtype: 'float64' });
+/** Whether squares of what the gradient consists of are numbers of float32. */
+function hasSquares(gradient: Tensor): boolean {
+  const dtype = wideOf(gradient);
+  const size = scope(() => item(ops.linalgVectorNorm(gradient, 2, null, false, { dtype })));
+  return size > 1e-12 && size < 1e15;
+}
+
+/** What takes `[N, drawn]` times the Gram matrix: that matrix or, for few directions, the gradient and back. */
+function timesGram(gradient: Tensor, drawn: number): (some: Tensor) => Tensor {
+  const [smaller = 0, larger = 0] = [...gradient.shape].sort((a, b) => a - b);
+  const products = turns + 1;
+  const byGram = smaller * ((2 / 3) * larger + products * drawn);
+  if (byGram <= 2 * products * drawn * larger) {
+    const gram = gramOf(gradient, wideOf(gradient));
+    return (some) => ops.mm(gram, some);
+  }
+  const tall = ops.to(isTall(gradient.shape) ? gradient : ops.t(gradient), wideOf(gradient));
+  return (some) => ops.mm(ops.t(tall), ops.mm(tall, some));
+}
+
+/** Directions are looked for in float32 at least. */
+function wideOf(gradient: Tensor): 'float32' | 'float64' {
+  return gradient.dtype === 'float64' ? 'float64' : 'float32';
+}
+
+/**
+ * `[N, N]`: a sum over the larger side of the gradient, in float64 some of it at a time; bfloat16 ones are multiplied as they are
+ * where the sum is in float32. Half of it is computed, in bands of rows from the diagonal on, and the other copied.
+ */
+export function gramOf(gradient: Tensor, dtype: 'float32' | 'float64' = 'float64'): Tensor {
+  const tall = isTall(gradient.shape) ? gradient : ops.t(gradient);
+  const [length = 0, size = 0] = tall.shape;
+  const sum = ops.zeros([size, size], { dtype });
+  const isPaired = tall.dtype === 'bfloat16' && dtype === 'float32';
+  const width = Math.ceil(size / bands);
   for (let at = 0; at < length; at += atOnce) {
     scope(() => {
-      const part = ops.narrow(gradient, side, at, Math.min(atOnce, length - at));
-      const exact = ops.to(part, 'float64');
-      if (side === 0) ops.addmm_(sum, ops.t(exact), exact);
-      else ops.addmm_(sum, exact, ops.t(exact));
+      const some = ops.narrow(tall, 0, at, Math.min(atOnce, length - at));
+      const part = isPaired ? some : ops.to(some, dtype);
+      for (let first = 0; first < size; first += width) {
+        const rows = Math.min(width, size - first);
+        const to = ops.narrow(ops.narrow(sum, 0, first, rows), 1, first, size - first);
+        const [band, rest] = [
+          ops.narrow(part, 1, first, rows),
+          ops.narrow(part, 1, first, size - first),
+        ];
+        if (isPaired) ops.linearDw_(to, band, rest);
+        else ops.addmm_(to, ops.t(band), rest);
+      }
     });
+  }
+  for (let next = width; next < size; next += width) {
+    const above = ops.narrow(ops.narrow(sum, 0, next - width, width), 1, next, size - next);
+    const left = ops.narrow(ops.narrow(sum, 0, next, size - next), 1, next - width, width);
+    ops.copy_(left, ops.t(above));
   }
   return sum;
 }
 
-/** Rows or columns that are widened to float64 at one time. */
+/** Rows of the larger side that are multiplied at one time. */
 const atOnce = 1024;
+/** Bands of rows of a Gram matrix. */
+const bands = 3;
+
+/** The last `count` columns, the last one first. */
+function lastFirst(vectors: Tensor, count: number): Tensor {
+  return ops.flip(ops.narrow(vectors, 1, (vectors.shape[1] ?? 0) - count, count), [1]);
+}
 
 function withSigns(vectors: Tensor): Tensor {
   const largest = ops.argmax(ops.abs(vectors), 0, true);

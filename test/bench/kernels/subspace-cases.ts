@@ -17,7 +17,8 @@ export function subspaceCases(): readonly KernelCase[] {
   return shapes.flatMap(([rows, columns]) => {
     const gradient = gradientLike(rows, columns);
     const rank = Math.min(rows, columns) / 4;
-    const theirs = () => void ops.linalgSvd(gradient, false);
+    const single = ops.to(gradient, 'float32');
+    const theirs = () => void ops.linalgSvd(single, false);
     const named = (how: string) => `directions, ${how}, ${rows} × ${columns}`;
     const reference = 'aten::linalg_svd';
     return [
@@ -33,7 +34,7 @@ export function subspaceCases(): readonly KernelCase[] {
   });
 }
 
-/** Of 512 tokens: a sum of so many outer products, whose sizes differ a thousandfold. */
+/** Of 512 tokens, in bfloat16: a sum of so many outer products, whose sizes differ a thousandfold. */
 function gradientLike(rows: number, columns: number): Tensor {
   const tokens = 512;
   const sizes = ops.mulScalar(
@@ -41,5 +42,5 @@ function gradientLike(rows: number, columns: number): Tensor {
     -Math.log(1000) / tokens,
   );
   const left = ops.mul(normal([rows, tokens], 1, stream), ops.exp(sizes));
-  return ops.mm(left, normal([tokens, columns], 1, stream));
+  return ops.to(ops.mm(left, normal([tokens, columns], 1, stream)), 'bfloat16');
 }

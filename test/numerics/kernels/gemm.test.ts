@@ -175,7 +175,12 @@ test('accumulating a weight gradient adds alpha times the product to what is the
           const { product, magnitudes } = exactly(ops.t(dy), x);
           const exact = ops.add(wide(before), ops.mulScalar(product, 0.5));
           const sums = ops.add(ops.abs(wide(before)), magnitudes);
-          return share(ops.linearDw_(before, dy, x, { alpha: 0.5 }), exact, sums, rows) <= 1;
+          // A part of a larger matrix, and one whose rows are apart.
+          const [among, turned] = [ops.zeros([outputs, inputs + 3]), ops.zeros([inputs, outputs])];
+          return [before, ops.narrow(among, 1, 2, inputs), ops.t(turned)].every((into) => {
+            if (into !== before) ops.copy_(into, draw('before', [outputs, inputs], 'float32'));
+            return share(ops.linearDw_(into, dy, x, { alpha: 0.5 }), exact, sums, rows) <= 1;
+          });
         }),
     ),
     { numRuns: 40 },

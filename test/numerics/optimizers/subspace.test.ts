@@ -113,6 +113,13 @@ test('drawn and turned directions hold nearly as much as the best, of flat spect
         }
       }
     }
+    // Squares of the one are no numbers of float32, the other has none.
+    for (const size of [1e-30, 1e30, 0]) {
+      const g = ops.mulScalar(draw([120, 80], 'sketch', 'float32'), size);
+      t.is(largest(ops.sub(sketchedSubspace(g, 20), topSubspace(g, 20))), 0);
+    }
+    const line = ops.mm(draw([120, 1], 'column', 'float32'), draw([1, 80], 'row', 'float32'));
+    t.true(norm(ops.sub(line, within(line, sketchedSubspace(line, 20)))) <= 1e-5 * norm(line));
     const basis = sketchedSubspace(draw([120, 80], 'sketch'), 20);
     t.deepEqual(basis.shape, [80, 20]);
     t.true(
@@ -184,6 +191,26 @@ test('the sum of products is the same for more rows than are widened at one time
     t.true(largest(gap) <= 1e-13 * 2500);
     const wide = ops.contiguous(ops.t(g));
     t.true(largest(ops.sub(gramOf(wide), gramOf(g))) <= 1e-13 * 2500);
+  });
+});
+
+test('of a gradient in bfloat16 it is the sum of its products, and both halves are the same', (t) => {
+  scope(() => {
+    for (const shape of [
+      [1100, 50],
+      [50, 1100],
+      [40, 40],
+      [9, 2],
+      [3, 1],
+    ]) {
+      const g = draw(shape, 'pairs', 'bfloat16');
+      const tall = (shape[0] ?? 0) >= (shape[1] ?? 0) ? g : ops.t(g);
+      const wide = ops.to(tall, 'float64');
+      const exact = ops.mm(ops.t(wide), wide);
+      const sum = ops.to(gramOf(g, 'float32'), 'float64');
+      t.true(largest(ops.sub(sum, exact)) <= 1e-6 * norm(exact), `${shape}`);
+      t.is(largest(ops.sub(sum, ops.t(sum))), 0);
+    }
   });
 });
 

@@ -101,8 +101,9 @@ Tensor& dw_(Tensor& out, const Tensor& dy, const Tensor& x, double alpha) {
   const Tensor left = flat(dy), right = flat(x);
   TORCH_CHECK(out.dim() == 2 && out.size(0) == left.size(1) && out.size(1) == right.size(1), "out has the shape ",
               out.sizes(), "; it must be [", left.size(1), ", ", right.size(1), "]");
-  if (!gemm::ours({dy, x}) || out.scalar_type() != at::kFloat || !out.is_contiguous())
-    return out.add_(at::mm(left.t(), right.to(left.scalar_type())), alpha);
+  const auto type = out.scalar_type();
+  if (!gemm::ours({dy, x}) || type != at::kFloat || out.stride(1) != 1)
+    return out.addmm_(left.t().to(type), right.to(type), 1, alpha);
   const Tensor l = dense(left), r = dense(right);
   gemm::Output sum = into(out);
   sum.accumulate = true;
