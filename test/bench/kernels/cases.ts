@@ -30,6 +30,11 @@ const T = 512;
 const H = 576;
 const I = 1536;
 const V = 49_152;
+/** Inputs and outputs of the widest linears of SmolLM2-360M and 1.7B. */
+const larger = [
+  [960, 2560],
+  [2048, 8192],
+] as const;
 const heads = { q: 9, kv: 3, size: 64 };
 const rank = 16;
 const float = 4;
@@ -79,10 +84,14 @@ export function kernelCases(): readonly KernelCase[] {
     halo('bfloat16', 'INT8', 2),
     halo('float32', 'INT8', 2),
     halo('bfloat16', 'INT8', 2, 'kept'),
+    ...larger.flatMap((shape) => [
+      halo('bfloat16', 'INT8', 2, 'made', shape),
+      halo('float32', 'INT8', 2, 'made', shape),
+    ]),
     halo('bfloat16', 'INT8', 0),
     halo('bfloat16', 'FP8', 0),
-    ...[H, 1024, I].map((width) => rotation(width, 16_384, 1)),
-    ...[H, 1024, I].map((width) => rotation(width, 64, 100)),
+    ...[H, 960, 1024, I].map((width) => rotation(width, 16_384, 1)),
+    ...[H, 960, 1024, I].map((width) => rotation(width, 64, 100)),
     ...(['NF4Double', 'NF4', 'Int8', 'Int4'] as const).map(decoding),
     attention(),
     norm(),
@@ -167,9 +176,10 @@ function halo(
   format: 'INT8' | 'FP8',
   level: number,
   codesOfWeight: 'made' | 'kept' = 'made',
+  [inputs, outputs]: readonly [number, number] = [H, I],
 ): KernelCase {
   const drawn = dtype === 'float32' ? draw : drawBfloat16;
-  const [x, w, dy] = [drawn(T, H), drawn(I, H), drawn(T, I)];
+  const [x, w, dy] = [drawn(T, inputs), drawn(outputs, inputs), drawn(T, outputs)];
   const [code, kind] = [format === 'INT8' ? 1 : 2, level > 0 ? 1 : 0];
   const coded = (w: Tensor) => ops.quantizeRotated(ops.detach(w), code, kind);
   const before = codesOfWeight === 'kept' ? coded(ops.to(w, 'bfloat16')) : undefined;
@@ -179,7 +189,7 @@ function halo(
     return ys[0] as Tensor;
   };
   return {
-    name: `HALO-${level} ${format} linear${before ? ', codes of W kept' : ''}`,
+    name: `HALO-${level} ${format} linear${before ? ', codes of W kept' : ''}, ${inputs} to ${outputs}`,
     reference: `anneal::linear, ${dtype}`,
     ours: both(of<2>(layer), drawBfloat16Like([x, w]), ops.to(dy, 'bfloat16')),
     theirs: both(
@@ -187,7 +197,7 @@ function halo(
       [x, w],
       dy,
     ),
-    flops: 6 * T * H * I,
+    flops: 6 * T * inputs * outputs,
   };
 }
 

@@ -1,4 +1,6 @@
 // The loops of hadamard.h, compiled once an instruction set.
+#include <vector>
+
 #include "../float8.h"
 #include "../rows/rows.h"
 #include "../simd/simd.h"
@@ -213,6 +215,60 @@ template <class S, int Parts> struct Hartley {
       to(k + 1, even + odd);
       to(Parts - 1 - k, even - odd);
     }
+  }
+};
+// The same of any odd order: sums and differences lie where the parts were.
+template <class S> struct AnyHartley {
+  int64_t parts, half;
+  std::vector<S> factors; // cosine and sine of each pair of parts, [half, half, 2]
+
+  AnyHartley(const S* mixing, int64_t order) : parts(order), half(order / 2) {
+    for (int64_t k = 1; k <= half; ++k)
+      for (int64_t i = 1; i <= half; ++i) {
+        const S a = mixing[k * parts + i], b = mixing[k * parts + parts - i];
+        factors.push_back((a + b) / 2);
+        factors.push_back((a - b) / 2);
+      }
+  }
+  template <int Outputs, class To>
+  ANNEAL_INLINE void some(const S* x, int64_t size, To& to, int64_t k) const {
+    Vec<S> even[Outputs], odd[Outputs] = {};
+#pragma GCC unroll 4
+    for (int o = 0; o < Outputs; ++o) even[o] = load(x);
+    const S* f = factors.data() + k * half * 2;
+    for (int64_t i = 0; i < half; ++i) {
+      const Vec<S> sum = load(x + (i + 1) * size), difference = load(x + (parts - 1 - i) * size);
+#pragma GCC unroll 4
+      for (int o = 0; o < Outputs; ++o) {
+        even[o] = fma(splat(f[(o * half + i) * 2]), sum, even[o]);
+        odd[o] = fma(splat(f[(o * half + i) * 2 + 1]), difference, odd[o]);
+      }
+    }
+#pragma GCC unroll 4
+    for (int o = 0; o < Outputs; ++o) {
+      to(k + o + 1, even[o] + odd[o]);
+      to(parts - 1 - k - o, even[o] - odd[o]);
+    }
+  }
+  template <class To> ANNEAL_INLINE void operator()(S* x, int64_t size, To&& to) const {
+    Vec<S> all = load(x);
+    for (int64_t i = 1; i <= half; ++i) {
+      S *first = x + i * size, *last = x + (parts - i) * size;
+      const Vec<S> a = load(first), b = load(last);
+      store(first, a + b);
+      store(last, a - b);
+      all += a + b;
+    }
+    to(0, all);
+    // One pair alone would wait for each of its sums: the last five are three and two.
+    int64_t k = 0;
+    for (; half - k > 5 || half - k == 4; k += 4) some<4>(x, size, to, k);
+    if (half - k == 5 || half - k == 3) {
+      some<3>(x, size, to, k);
+      k += 3;
+    }
+    if (half - k == 2) some<2>(x, size, to, k);
+    if (half - k == 1) some<1>(x, size, to, k);
   }
 };
 struct Unmixed {};
@@ -440,7 +496,10 @@ template <class T, class To> Most rows(const Job& job, int64_t begin, int64_t en
     if (job.outer == 5) return rotate_rows<T, To>(job, begin, end, x, Hartley<S, 5>(mixing));
     if (job.outer == 7) return rotate_rows<T, To>(job, begin, end, x, Hartley<S, 7>(mixing));
     if (job.outer == 9) return rotate_rows<T, To>(job, begin, end, x, Hartley<S, 9>(mixing));
+    if (job.outer == 11) return rotate_rows<T, To>(job, begin, end, x, Hartley<S, 11>(mixing));
+    if (job.outer == 15) return rotate_rows<T, To>(job, begin, end, x, Hartley<S, 15>(mixing));
   }
+  if (job.outer % 2 != 0) return rotate_rows<T, To>(job, begin, end, x, AnyHartley<S>(mixing, job.outer));
   return rotate_rows<T, To>(job, begin, end, x, Mixed<S>{mixing, job.outer});
 }
 
