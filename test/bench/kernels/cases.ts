@@ -90,7 +90,7 @@ export function kernelCases(): readonly KernelCase[] {
     ]),
     halo('bfloat16', 'INT8', 0),
     halo('bfloat16', 'FP8', 0),
-    ...[H, 960, 1024, I].map((width) => rotation(width, 16_384, 1)),
+    ...[H, 960, 1024, I].map((width) => rotation(width, 65_536, 1)),
     ...[H, 960, 1024, I].map((width) => rotation(width, 64, 100)),
     ...(['NF4Double', 'NF4', 'Int8', 'Int4'] as const).map(decoding),
     attention(),

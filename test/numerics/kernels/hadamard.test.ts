@@ -127,6 +127,24 @@ test('float32 and bfloat16 are within their rounding, on each instruction set', 
   }
 });
 
+test('results that no cache holds are written past them, with the same bits', (t) => {
+  for (const n of [576, 1024]) {
+    scope(() => {
+      // 17 MiB, and each half of it.
+      const half = Math.ceil((17 * 2 ** 20) / 2 / 2 / n);
+      const x = draw('x', [2 * half, n], 'bfloat16');
+      const parts = [0, half].map((at) => ops.narrow(x, 0, at, half));
+      onEachIsa((isa) => {
+        const expected = ops.cat(
+          parts.map((part) => ops.rotateRows(part, kinds.hartley)),
+          0,
+        );
+        t.is(distance(ops.rotateRows(x, kinds.hartley), expected), 0, `${n} ${isa}`);
+      });
+    });
+  }
+});
+
 test('tokens are rotated as columns are, in blocks, and what is not there counts as zero', (t) => {
   for (const [rows, columns, block] of [
     [8, 3, 8],

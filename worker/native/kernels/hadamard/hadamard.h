@@ -31,9 +31,9 @@ inline constexpr const char* kSchemas[] = {
 enum Kind : int64_t { kNone = 0, kHartley = 1, kPaley = 2, kBlock = 3 };
 enum Format : int64_t { kExact = 0, kInt8 = 1, kFloat8 = 2 };
 
-// Where rotated values go.
-enum class Sink { kFloat64, kFloat32, kBFloat16, kLargest, kCode8, kFloat8 };
-constexpr int kSinks = 6;
+// Where rotated values go. Streamed bfloat16 passes the caches by.
+enum class Sink { kFloat64, kFloat32, kBFloat16, kLargest, kCode8, kFloat8, kStreamed };
+constexpr int kSinks = 7;
 
 struct Job {
   const void* in;

@@ -37,6 +37,9 @@ void raise(std::atomic<uint32_t>& most, uint32_t value) {
 
 int64_t row_bytes(const Job& job) { return (job.columns + 16) * 8 + job.outer * kVectorBytes; }
 
+// Results of so many bytes are not looked for in a cache.
+constexpr int64_t kCached = 16 << 20;
+
 Most run_rows(const Arguments& a, Sink sink) {
   const Job& job = a.job;
   const Loops& loops = ANNEAL_CHOOSE(loops)(a.element, sink);
@@ -70,7 +73,8 @@ Tensor rotate_rows(const Tensor& x, int64_t kind, bool transposed, std::optional
   const at::ScalarType type = wanted_type(x, dtype);
   Arguments a = row_arguments(x, kind, transposed);
   give(a, type);
-  run_rows(a, sink_of(type));
+  const bool fits = static_cast<int64_t>(a.out.nbytes()) < kCached;
+  run_rows(a, fits || type != at::kBFloat16 ? sink_of(type) : Sink::kStreamed);
   return a.out;
 }
 

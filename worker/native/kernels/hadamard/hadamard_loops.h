@@ -298,18 +298,24 @@ template <class T> struct Store {
   template <class S> static ANNEAL_INLINE void one(State<S>& s, int64_t i, S x) {
     store_part(static_cast<T*>(s.out) + i, splat(x * s.factor), 1);
   }
+  // What was bfloat16 and was multiplied is, as NaN, quiet and zero below: it stays NaN without being asked.
+  static ANNEAL_INLINE U words(const State<float>& s, Two<float> x) {
+    return rounded_up(x.a * s.factor) >> 16 | (rounded_up(x.b * s.factor) & 0xffff0000);
+  }
   static ANNEAL_INLINE void halves(State<float>& s, int64_t i, Two<float> x) {
-    x = {x.a * s.factor, x.b * s.factor};
     T* to = static_cast<T*>(s.out) + i;
     if constexpr (kHalves<T>) {
-      // What was bfloat16 and was multiplied is, as NaN, quiet and zero below: it stays NaN without being asked.
-      const U words = rounded_up(x.a) >> 16 | (rounded_up(x.b) & 0xffff0000);
-      memcpy(to, &words, sizeof(words));
+      const U both = words(s, x);
+      memcpy(to, &both, sizeof(both));
     } else {
+      x = {x.a * s.factor, x.b * s.factor};
       store(to, Interleaved<float>::low(x.a, x.b));
       store(to + kLanes<float>, Interleaved<float>::high(x.a, x.b));
     }
   }
+};
+struct Streamed : Store<Bf16> {
+  static ANNEAL_INLINE void halves(State<float>& s, int64_t i, Two<float> x) { stream(static_cast<Bf16*>(s.out) + i, words(s, x)); }
 };
 // The factor is positive: the largest of products is the product of the largest.
 struct Largest {
@@ -402,7 +408,7 @@ template <class T, class To> struct Taken {
   }
   ANNEAL_INLINE void put(int64_t i, int64_t, Two<S> v) { put_at(i * kPlace<S>, v); }
   ANNEAL_INLINE void put_at(int64_t i, Two<S> v) {
-    expect<1, kPlace<S> * To::kSize>(static_cast<char*>(state.out) + (from + i + ld) * To::kSize);
+    if constexpr (!__is_same(To, Streamed)) expect<1, kPlace<S> * To::kSize>(static_cast<char*>(state.out) + (from + i + ld) * To::kSize);
     take_two<To, kHalves<T>>(state, from + i, v);
   }
 };
@@ -451,6 +457,7 @@ Most rotate_rows(const Job& job, int64_t begin, int64_t end, S* x, const Mix& mi
     to.state.out = static_cast<char*>(job.out) + r * job.out_ld * To::kSize;
     rotate(job, static_cast<const T*>(job.in) + r * job.in_ld, to, x, x + job.columns, mix_parts);
   }
+  if constexpr (__is_same(To, Streamed)) streamed();
   return {largest_of(to.state), 0};
 }
 
@@ -595,6 +602,7 @@ template <class T> const Loops& narrow_of(Sink sink) {
       of_both<T, Largest>(),
       of_both<T, Code8>(),
       of_both<T, Float8>(),
+      {rows<T, Streamed>, nullptr, nullptr},
   };
   return all[static_cast<int>(sink)];
 }

@@ -175,6 +175,21 @@ ANNEAL_INLINE void store(float* p, F x) {
 ANNEAL_INLINE void store(double* p, D x) {
   memcpy(p, &x, sizeof(x));
 }
+// Past the caches, to where a vector is aligned: the lines that it fills are not read first. Where others read them, `streamed` comes before.
+ANNEAL_INLINE void stream(void* p, U x) {
+#if defined(__AVX512F__)
+  _mm512_stream_si512(static_cast<__m512i*>(p), bits_of<__m512i>(x));
+#elif defined(__AVX2__)
+  _mm256_stream_si256(static_cast<__m256i*>(p), bits_of<__m256i>(x));
+#else
+  memcpy(p, &x, sizeof(x));
+#endif
+}
+ANNEAL_INLINE void streamed() {
+#if defined(__AVX2__)
+  _mm_sfence();
+#endif
+}
 
 // The first n lanes; the others read as zero and are not written.
 template <class T> ANNEAL_INLINE auto load_part(const T* p, int n) {
