@@ -49,9 +49,11 @@ export function updateWorking(facts: DecoderFacts, method: ResolvedMethod): numb
   return Math.max(...each);
 }
 
-/** In float32, of one matrix: a weight that has no master. */
+/** In float32, of one matrix: a weight that has no master. One in groups of codes is changed row by row where its change is of low rank. */
 function wideCopies(method: ResolvedMethod): number {
-  if (codedForm(method) === 'Codebook') return memoryConstants.codebookCopies;
+  const form = codedForm(method);
+  if (form === 'Codebook') return memoryConstants.codebookCopies;
+  if (form === 'Groups' && projectionOf(method.optimizer) !== null) return 0;
   return method.precision.type === 'Float32' || masterBytes(method) > 0 ? 0 : 1;
 }
 

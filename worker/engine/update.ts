@@ -14,8 +14,7 @@ import * as ops from '../tensor/ops.generated.ts';
 import type { Stream } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
 import { item, type Tensor } from '../tensor/tensor.ts';
-import { codeByChance_, decode } from '../weights/affine-groups.ts';
-import type { GroupCoding } from '../weights/coding.ts';
+import { type Coded, changeByChance_, codeByChance_, decode } from '../weights/affine-groups.ts';
 import type { Parameter } from './parameters.ts';
 
 export interface Clip {
@@ -198,9 +197,7 @@ export class StepUpdate {
       case undefined:
         return optimizer.update(value, gradient, state, step);
       case 'Groups':
-        return changeGroups(value, coded, step.stream, (exact) =>
-          optimizer.update(exact, gradient, state, step),
-        );
+        return this.#changeGroups({ codes: value, ...coded.parts }, gradient, state, step);
       case 'Codebook':
         return codebooksOf(optimizer).update(
           { codes: value, ...coded.parts },
@@ -210,20 +207,19 @@ export class StepUpdate {
         );
     }
   }
-}
 
-/** Codes are made whole for the change, and rounded by chance behind it. */
-function changeGroups(
-  codes: Tensor,
-  { parts }: GroupCoding,
-  stream: Stream,
-  change: (exact: Tensor) => void,
-): void {
-  scope(() => {
-    const exact = decode({ codes, ...parts }, 'float32');
-    change(exact);
-    codeByChance_({ codes, ...parts }, exact, 8, stream);
-  });
+  /** Codes are made whole for the change unless that is of low rank, and rounded by chance behind it. */
+  #changeGroups(coded: Coded, gradient: Tensor, state: OptimizerState, step: UpdateStep): void {
+    const optimizer = this.#optimizer;
+    scope(() => {
+      const { shape } = coded.codes;
+      const change = optimizer.projection?.change(gradient, state, step, shape) ?? null;
+      if (change !== null) return changeByChance_(coded, change, step.stream);
+      const exact = decode(coded, 'float32');
+      optimizer.update(exact, gradient, state, step);
+      codeByChance_(coded, exact, 8, step.stream);
+    });
+  }
 }
 
 /** Sum of squares over all tensors, each reduced in float32 at least, added in float64. */

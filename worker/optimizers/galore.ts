@@ -21,10 +21,12 @@ import { trimMemory } from '../tensor/memory.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { item, type Tensor } from '../tensor/tensor.ts';
+import type { ProductChange } from '../weights/affine-groups.ts';
 import { exactOf, type Masters, masterOf, takeOver_ } from './masters.ts';
 import type { Optimizer, OptimizerState, UpdateStep } from './optimizer.ts';
 import {
-  addFromSubspace_,
+  addProduct_,
+  fromSubspace,
   intoSubspace,
   isLessInFactors,
   lowShape,
@@ -76,6 +78,10 @@ export function galore(
       else scope(() => update({ settings, inner, subspaces }, value, gradient, state, step));
     },
     projection: {
+      change(low, state, step, shape) {
+        if (state[subspaces.key] === undefined) return null;
+        return change({ settings, inner, subspaces }, low, state, step, shape);
+      },
       projector(state, updates, shape, tokens) {
         const isWanted = state[subspaces.key] === undefined || subspaces.isDue(state, updates);
         const rank = rankWithin(Math.min(...shape), settings.rank);
@@ -165,22 +171,34 @@ interface Projected {
   readonly subspaces: Subspaces;
 }
 
-function update(
+function change(
   { settings, inner, subspaces }: Projected,
+  low: Tensor,
+  state: OptimizerState,
+  step: UpdateStep,
+  shape: readonly number[],
+): ProductChange {
+  const { scale, weightDecay } = settings;
+  if (step.projectedIn === undefined) throw new Bug("a gradient is not in GaLore's subspace");
+  // A gradient in bfloat16 has no digits that products of bfloat16 would lose on the way back, and they take half the time or less.
+  const basis = subspaces.kept(state, step.projectedIn);
+  // What the inner optimizer does to zeros is its change.
+  const moved = ops.zeros(low.shape, { dtype: low.dtype });
+  inner.update(moved, low, state, { ...step, decayed: false });
+  const kept = step.decayed ? 1 - step.learningRate * weightDecay : 1;
+  return { ...fromSubspace(moved, basis, shape), alpha: scale, kept };
+}
+
+function update(
+  projected: Projected,
   value: Tensor,
   low: Tensor,
   { master, ...state }: OptimizerState,
   step: UpdateStep,
 ): void {
-  const { scale, weightDecay } = settings;
-  if (step.projectedIn === undefined) throw new Bug("a gradient is not in GaLore's subspace");
+  const moved = change(projected, low, state, step, value.shape);
   const exact = exactOf(value, master);
-  // A gradient in bfloat16 has no digits that products of bfloat16 would lose on the way back, and they take half the time or less.
-  const basis = subspaces.kept(state, step.projectedIn);
-  // What the inner optimizer does to zeros is its change.
-  const change = ops.zeros(low.shape, { dtype: low.dtype });
-  inner.update(change, low, state, { ...step, decayed: false });
-  addFromSubspace_(exact, change, basis, scale);
-  if (step.decayed && weightDecay > 0) ops.mulScalar_(exact, 1 - step.learningRate * weightDecay);
+  addProduct_(exact, moved, moved.alpha);
+  if (moved.kept !== 1) ops.mulScalar_(exact, moved.kept);
   takeOver_(value, exact, master, step.stream);
 }

@@ -4,6 +4,7 @@ import type { World } from '../cluster/world.ts';
 import type { DType } from '../tensor/dtype.ts';
 import type { Stream } from '../tensor/rng.ts';
 import type { Tensor } from '../tensor/tensor.ts';
+import type { ProductChange } from '../weights/affine-groups.ts';
 import type { CodebookMatrix } from '../weights/codebook.ts';
 
 /** Tensors an optimizer keeps for one parameter, by suffix; saved in checkpoints under them. */
@@ -73,6 +74,16 @@ interface Projection {
    * directions would be looked for in what is not finite.
    */
   project(gradient: Tensor, state: OptimizerState, updates: number): Tensor | null;
+  /**
+   * Changes `state` by the projected gradient `low`, and gives the change of the matrix `[O, I]`, for who need not have its values at once. Null
+   * for a parameter that is taken as it is.
+   */
+  change(
+    low: Tensor,
+    state: OptimizerState,
+    step: UpdateStep,
+    shape: readonly number[],
+  ): ProductChange | null;
 }
 
 interface CodebookOptimizer {

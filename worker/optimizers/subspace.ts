@@ -48,17 +48,22 @@ export function isLessInFactors(
   return tokens * rank * (out + inputs) < (tokens + rank) * out * inputs;
 }
 
-/** Adds `alpha` times what `low` is in the whole space to `into [O, I]`; beside a bfloat16 basis `low` is rounded to it. */
-export function addFromSubspace_(into: Tensor, low: Tensor, basis: Tensor, alpha: number): void {
-  const tall = isTall(into.shape);
-  if (basis.dtype === 'bfloat16') {
-    const rounded = ops.to(low, 'bfloat16');
-    if (tall) ops.linearDw_(into, ops.t(rounded), ops.t(basis), { alpha });
-    else ops.linearDw_(into, ops.t(basis), rounded, { alpha });
-    return;
-  }
-  if (tall) ops.addmm_(into, low, ops.t(basis), { alpha });
-  else ops.addmm_(into, basis, low, { alpha });
+/** A matrix `[O, I]` as a product, `left [O, R] right [R, I]`. */
+interface Factors {
+  readonly left: Tensor;
+  readonly right: Tensor;
+}
+
+/** What `low` is in the whole space `shape`; beside a bfloat16 basis it is rounded to it. */
+export function fromSubspace(low: Tensor, basis: Tensor, shape: readonly number[]): Factors {
+  const rounded = basis.dtype === 'bfloat16' ? ops.to(low, 'bfloat16') : low;
+  return isTall(shape) ? { left: rounded, right: ops.t(basis) } : { left: basis, right: rounded };
+}
+
+/** Adds `alpha` times the product to `into [O, I]`. */
+export function addProduct_(into: Tensor, { left, right }: Factors, alpha: number): void {
+  if (left.dtype === 'bfloat16') ops.linearDw_(into, ops.t(left), right, { alpha });
+  else ops.addmm_(into, left, right, { alpha });
 }
 
 /** The basis of the `rank` largest singular values, in descending order, in float32 or, of a float64 gradient, float64. */

@@ -1157,6 +1157,12 @@ export function affineDecode(codes: Tensor, scales: Tensor, zeros: Tensor, colum
   return made(call($affineDecode, codes.handle, scales.handle, zeros.handle, columns, inHalves, dtypeCode(options.dtype)));
 }
 
+const $affineAddProduct_ = operator('anneal::affine_add_product_(Tensor(a!) codes, Tensor(b!) scales, Tensor(c!) zeros, Tensor left, Tensor right, float alpha, float kept, int key) -> Tensor(a!)');
+export function affineAddProduct_(codes: Tensor, scales: Tensor, zeros: Tensor, left: Tensor, right: Tensor, alpha: number, kept: number, key: number | bigint): Tensor {
+  call($affineAddProduct_, codes.handle, scales.handle, zeros.handle, left.handle, right.handle, alpha, kept, key);
+  return codes;
+}
+
 const $codebookDecode = operator('anneal::codebook_decode(Tensor codes, Tensor codebooks, Tensor scales, *, ScalarType dtype) -> Tensor');
 export function codebookDecode(codes: Tensor, codebooks: Tensor, scales: Tensor, options: { readonly dtype: DType }): Tensor {
   return made(call($codebookDecode, codes.handle, codebooks.handle, scales.handle, dtypeCode(options.dtype)));

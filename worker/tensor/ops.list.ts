@@ -244,6 +244,7 @@ export const operatorNames = {
   quantizedParts: 'anneal::quantized_parts',
   affineCode_: 'anneal::affine_code_',
   affineDecode: 'anneal::affine_decode',
+  affineAddProduct_: 'anneal::affine_add_product_',
   codebookDecode: 'anneal::codebook_decode',
   codebookGradient: 'anneal::codebook_gradient',
   codebookSearch: 'anneal::codebook_search',

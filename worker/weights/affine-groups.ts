@@ -52,6 +52,24 @@ export function codeByChance_(
   ops.affineCode_(codes, scales, zeros, x, bits, stream.key);
 }
 
+/** What a matrix becomes: `kept (W + alpha left right)`, left `[rows, R]`, right `[R, columns]`, both bfloat16 or both float32. */
+export interface ProductChange {
+  readonly left: Tensor;
+  readonly right: Tensor;
+  readonly alpha: number;
+  /** What decay leaves. */
+  readonly kept: number;
+}
+
+/** The same as changing numbers of 8 bits that were decoded and are coded by chance, without a matrix of them. */
+export function changeByChance_(
+  { codes, scales, zeros }: Coded,
+  { left, right, alpha, kept }: ProductChange,
+  stream: Stream,
+): void {
+  ops.affineAddProduct_(codes, scales, zeros, left, right, alpha, kept, stream.key);
+}
+
 /** The numbers again, in the given type. */
 export function decode({ codes, scales, zeros }: Coded, dtype: 'float32' | 'bfloat16'): Tensor {
   return ops.affineDecode(codes, scales, zeros, codes.shape[1] ?? 0, false, { dtype });

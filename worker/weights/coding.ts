@@ -4,7 +4,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { type Coded, decode } from './affine-groups.ts';
 import { type CodebookMatrix, decodeCodebook } from './codebook.ts';
 
-export interface GroupCoding {
+interface GroupCoding {
   readonly type: 'Groups';
   readonly parts: Pick<Coded, 'scales' | 'zeros'>;
 }

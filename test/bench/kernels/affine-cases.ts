@@ -3,6 +3,7 @@ import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { normal, streamOf, uniform } from '../../../worker/tensor/rng.ts';
 import type { Tensor } from '../../../worker/tensor/tensor.ts';
 import {
+  changeByChance_,
   codeByChance_,
   codeNearest,
   decode,
@@ -38,7 +39,32 @@ export function affineCases(): readonly KernelCase[] {
       },
       bytes: coded.codes.bytes + 2 * outputs * inputs,
     },
+    changed(outputs, inputs),
+    changed(2560, 960),
   ];
+}
+
+/** Codes that a product of a quarter of the rank is added to. */
+function changed(rows: number, columns: number): KernelCase {
+  const rank = columns / 4;
+  const coded = codeNearest(normal([rows, columns], 0.02, stream), 8);
+  const [left, right] = [normal([rows, rank], 1e-3, stream), normal([rank, columns], 1e-3, stream)];
+  const change = {
+    left: ops.to(left, 'bfloat16'),
+    right: ops.to(right, 'bfloat16'),
+    ...{ alpha: 0.25, kept: 1 },
+  };
+  return {
+    name: `affine groups, a product added, ${rows} × ${columns}`,
+    reference: 'anneal::affine_decode, linear_dw_, affine_code_',
+    ours: () => changeByChance_(coded, change, stream),
+    theirs: () => {
+      const exact = decode(coded, 'float32');
+      ops.linearDw_(exact, ops.t(change.left), change.right, { alpha: 0.25 });
+      codeByChance_(coded, exact, 8, stream);
+    },
+    flops: 2 * rows * columns * rank,
+  };
 }
 
 function byOperators(x: Tensor): void {

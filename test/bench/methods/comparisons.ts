@@ -19,6 +19,7 @@ export interface Middle {
 export const comparisons: readonly Comparison[] = [
   { method: 'lisa-blocks', against: 'lora', of: 'peak', target: 1 },
   { method: 'lisa-ends', against: 'lora', of: 'peak', target: 1 },
+  { method: 'lisa-ends-8bit', against: 'lora', of: 'peak', target: 1 },
   { method: 'q-galore', against: 'full-float32', of: 'peak', target: 0.4 },
   { method: 'q-galore', against: 'full', of: 'peak', target: 0.4 },
   { method: 'q-galore-lean', against: 'full-float32-lean', of: 'peak', target: 0.4 },
@@ -30,6 +31,7 @@ export const comparisons: readonly Comparison[] = [
   { method: 'halo', against: 'full', of: 'time', target: 0.83 },
   { method: 'lisa-blocks', against: 'full', of: 'time', target: 0.75 },
   { method: 'lisa-ends', against: 'full', of: 'time', target: 0.75 },
+  { method: 'lisa-ends-8bit', against: 'full', of: 'time', target: 0.75 },
 ];
 
 /** A row for each of them of which both sides were measured. */

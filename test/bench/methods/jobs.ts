@@ -58,5 +58,11 @@ const fixed: readonly Omit<BenchJob, 'steps'>[] = [
 export function methodJobs(blocks: number): readonly Omit<BenchJob, 'steps'>[] {
   const at = fixed.findIndex(({ name }) => name === 'lisa-blocks') + 1;
   const method = lisa({ sampling: 'Weighted', weights: endsOf(blocks) });
-  return fixed.toSpliced(at, 0, { name: 'lisa-ends', method, formats });
+  const coded = { ...method, optimizer: { type: 'AdamW8bit' } };
+  return fixed.toSpliced(
+    at,
+    0,
+    { name: 'lisa-ends', method, formats },
+    { name: 'lisa-ends-8bit', method: coded, formats },
+  );
 }

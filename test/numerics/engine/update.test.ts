@@ -191,6 +191,7 @@ test('the norm of bfloat16 gradients is right to the rounding of one number', (t
 class HalfDescent extends PlainDescent {
   readonly projection: NonNullable<Optimizer['projection']> = {
     projector: () => null,
+    change: () => null,
     project: (gradient, state) => {
       return state['half'] === undefined ? null : ops.mulScalar(gradient, 0.5);
     },

@@ -9,6 +9,7 @@ import { scope } from '../../../worker/tensor/scope.ts';
 import { type Tensor, tensor, toArray, toBytes } from '../../../worker/tensor/tensor.ts';
 import {
   type Coded,
+  changeByChance_,
   codeByChance_,
   codeNearest,
   decode,
@@ -130,12 +131,61 @@ test.serial(
   },
 );
 
+/** Whole numbers from -2 to 2, times 2^-8: sums of their products are exact. */
+const whole = (name: string, shape: readonly number[], dtype: 'float32' | 'bfloat16'): Tensor =>
+  ops.to(
+    ops.mulScalar(ops.clamp_(ops.round(draw(name, shape, 'float32', 1)), -2, 2), 2 ** -8),
+    dtype,
+  );
+
+test.serial('a product is added to codes as to what they stand for, bit by bit', (t) => {
+  for (const [rows, rank, columns] of [
+    [1, 1, 1],
+    [5, 3, 100],
+    [130, 40, 257],
+    [70, 300, 960],
+    [576, 144, 1536],
+  ] as const) {
+    for (const dtype of ['float32', 'bfloat16'] as const) {
+      scope(() => {
+        const before = codeNearest(draw('w', [rows, columns], 'float32', 0.02), 8);
+        const [left, right] = [
+          whole('left', [rows, rank], dtype),
+          ops.t(whole('right', [columns, rank], dtype)),
+        ];
+        const [alpha, kept] = [0.25, 0.9];
+        const product = ops.mm(ops.to(left, 'float64'), ops.to(right, 'float64'));
+        const sum = ops.add(
+          decode(before, 'float32'),
+          ops.to(ops.mulScalar(product, alpha), 'float32'),
+        );
+        const expected = codeNearest(sum, 8);
+        codeByChance_(expected, ops.mulScalar(sum, kept), 8, { key });
+        onEachIsa((isa) => {
+          const coded = {
+            codes: ops.clone(before.codes),
+            scales: ops.clone(before.scales),
+            zeros: ops.clone(before.zeros),
+          };
+          changeByChance_(coded, { left, right, alpha, kept }, { key });
+          const name = `${rows} x ${columns}, rank ${rank}, ${dtype}, ${isa}`;
+          t.deepEqual(toBytes(coded.codes), toBytes(expected.codes), name);
+          t.deepEqual(toBytes(coded.scales), toBytes(expected.scales), name);
+          t.deepEqual(toBytes(coded.zeros), toBytes(expected.zeros), name);
+        });
+      });
+    }
+  }
+});
+
 test.serial('the number of threads changes no bit', (t) => {
   scope(() => {
     const x = draw('numbers', [300, 576], 'float32', 0.02);
+    const [left, right] = [draw('left', [300, 40], 'float32'), draw('right', [40, 576], 'float32')];
     const [one, two] = bytesByThreads([1, 2], () => {
       const coded = codeNearest(x, 8);
       codeByChance_(coded, x, 8, { key });
+      changeByChance_(coded, { left, right, alpha: 1e-3, kept: 1 }, { key });
       return {
         outputs: [coded.codes, coded.scales, coded.zeros, decode(coded, 'float32')],
         gradients: [],
@@ -175,6 +225,15 @@ test('what does not fit together is told', (t) => {
     });
     t.throws(() => ops.affineDecode(codes, scales, zeros, 64, false, { dtype: 'float64' }), {
       message: /dtype is Double; it must be float32 or bfloat16/,
+    });
+    const add = (left: Tensor, right: Tensor) =>
+      ops.affineAddProduct_(codes, scales, zeros, left, right, 1, 1, key);
+    const [left, right] = [draw('left', [4, 3], 'float32'), draw('right', [3, 64], 'float32')];
+    t.throws(() => add(left, ops.narrow(right, 1, 0, 63)), {
+      message: /right \[3, 63\]; their product must have that of codes, \[4, 64\]/,
+    });
+    t.throws(() => add(left, ops.to(right, 'bfloat16')), {
+      message: /both must be float32, or both bfloat16/,
     });
   });
 });

@@ -1,7 +1,8 @@
 // The basis of a gradient against what linear algebra promises: Eckart and Young, orthonormality, slices, transposes.
 import test from 'ava';
 import {
-  addFromSubspace_,
+  addProduct_,
+  fromSubspace,
   gramOf,
   intoSubspace,
   isLessInFactors,
@@ -28,7 +29,7 @@ const largest = (x: Tensor): number => item(ops.to(ops.amax(ops.abs(x)), 'float6
 /** What is left of `g` in the subspace. */
 function within(g: Tensor, basis: Tensor): Tensor {
   const back = ops.zerosLike(g);
-  addFromSubspace_(back, intoSubspace(g, basis), basis, 1);
+  addProduct_(back, fromSubspace(intoSubspace(g, basis), basis, g.shape), 1);
   return back;
 }
 

@@ -4,6 +4,7 @@
 //   code    low = min(x, 0), high = max(x, 0) of the group     s = max((high - low) / (2^bits - 2), 1e-12)     z = ceil(-low / s)
 //           q = min(max(trunc(x / s + z + u), 0), 2^bits - 1)
 //   decode  x = (q - z) s, rounded once to the type that is wanted
+//   add     x = (x + (q - z) s) kept, for codes that are changed by a product of low rank before they are coded again
 //
 // u is 1/2 to nearest; by chance it is (h + 1/2) 2^-16, where h are 16 bits of Philox4x32-10 (philox.h): value i of group g takes half
 // i % 8 of block 32 g + i / 8 of domain kDomain, halves of the four words in order, low half first. So a code depends on the key and its
@@ -42,25 +43,29 @@ struct Coded {
   const uint8_t *zeros;
 };
 
-// Groups [first, first + count).
+// Groups [first, first + count); x begins with the first of them.
 using Code = void(const float *x, const Coding &to, int64_t first, int64_t count);
 using Decode = void(const Coded &from, float *x, int64_t first, int64_t count);
 using DecodeBfloat16 = void(const Coded &from, uint16_t *x, int64_t first, int64_t count);
+using Add = void(const Coded &from, float kept, float *x, int64_t first, int64_t count);
 
 namespace portable {
 Code code;
 Decode decode;
 DecodeBfloat16 decode_bfloat16;
+Add add;
 } // namespace portable
 namespace avx2 {
 Code code;
 Decode decode;
 DecodeBfloat16 decode_bfloat16;
+Add add;
 } // namespace avx2
 namespace avx512 {
 Code code;
 Decode decode;
 DecodeBfloat16 decode_bfloat16;
+Add add;
 } // namespace avx512
 
 } // namespace anneal::affine_groups

@@ -13,6 +13,9 @@ inline constexpr const char* kCodeSchema =
     "affine_code_(Tensor(a!) codes, Tensor(b!) scales, Tensor(c!) zeros, Tensor x, int bits, int? key=None) -> Tensor(a!)";
 inline constexpr const char* kDecodeSchema =
     "affine_decode(Tensor codes, Tensor scales, Tensor zeros, int columns, bool in_halves=False, *, ScalarType dtype) -> Tensor";
+inline constexpr const char* kAddSchema =
+    "affine_add_product_(Tensor(a!) codes, Tensor(b!) scales, Tensor(c!) zeros, Tensor left, Tensor right, float alpha, float kept, "
+    "int key) -> Tensor(a!)";
 
 inline void check_parts(const at::Tensor& codes, const at::Tensor& scales, const at::Tensor& zeros) {
   TORCH_CHECK(codes.scalar_type() == at::kByte && codes.is_contiguous(), "codes is ", codes.scalar_type(),
@@ -56,6 +59,22 @@ inline Coded check_decode(const at::Tensor& codes, const at::Tensor& scales, con
   TORCH_CHECK(codes.numel() == bytes, "codes has ", codes.numel(), " bytes; ", scales.size(0), " rows of ", columns,
               " values need ", bytes);
   return {size_of_group(scales, columns), in_halves, codes.const_data_ptr<uint8_t>(), scales.const_data_ptr<float>(),
+          zeros.const_data_ptr<uint8_t>()};
+}
+
+// Numbers of 8 bits [rows, columns], and the product left [rows, R] right [R, columns].
+inline Coded check_add(const at::Tensor& codes, const at::Tensor& scales, const at::Tensor& zeros, const at::Tensor& left,
+                       const at::Tensor& right) {
+  check_parts(codes, scales, zeros);
+  TORCH_CHECK(codes.dim() == 2 && scales.size(0) == codes.size(0), "codes has the shape ", codes.sizes(), " and scales ", scales.sizes(),
+              "; both must have the same rows");
+  const bool fits = left.dim() == 2 && right.dim() == 2 && left.size(0) == codes.size(0) && right.size(1) == codes.size(1);
+  TORCH_CHECK(fits && left.size(1) == right.size(0), "left has the shape ", left.sizes(), " and right ", right.sizes(),
+              "; their product must have that of codes, ", codes.sizes());
+  const at::ScalarType type = left.scalar_type();
+  TORCH_CHECK(type == right.scalar_type() && (type == at::kFloat || type == at::kBFloat16), "left is ", type, " and right ",
+              right.scalar_type(), "; both must be float32, or both bfloat16");
+  return {size_of_group(scales, codes.size(1)), false, codes.const_data_ptr<uint8_t>(), scales.const_data_ptr<float>(),
           zeros.const_data_ptr<uint8_t>()};
 }
 

@@ -86,11 +86,20 @@ Tensor decode_cuda(const Tensor& codes, const Tensor& scales, const Tensor& zero
   return x;
 }
 
+Tensor& add_product_cuda(Tensor& codes, Tensor& scales, Tensor& zeros, const Tensor& left, const Tensor& right, double alpha, double kept,
+                         int64_t key) {
+  check_add(codes, scales, zeros, left, right);
+  const Tensor x = decode_cuda(codes, scales, zeros, codes.size(1), false, at::kFloat);
+  x.addmm_(left.to(at::kFloat), right.to(at::kFloat), 1, alpha).mul_(kept);
+  return code_cuda(codes, scales, zeros, x, 8, key);
+}
+
 }  // namespace
 
 TORCH_LIBRARY_IMPL(anneal, CUDA, m) {
   m.impl("affine_code_", TORCH_FN(code_cuda));
   m.impl("affine_decode", TORCH_FN(decode_cuda));
+  m.impl("affine_add_product_", TORCH_FN(add_product_cuda));
 }
 
 }  // namespace anneal::affine_groups

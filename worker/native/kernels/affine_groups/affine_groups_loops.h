@@ -56,7 +56,7 @@ void code_groups(const float* x, const Coding& coding, int64_t first, int64_t co
   const int size = to.size;
   const F zero = {}, largest = splat(static_cast<float>(to.last));
   for (int64_t g = first; g < first + count; ++g) {
-    const float* values = x + g * size;
+    const float* values = x + (g - first) * size;
     if (size % kWide) values = static_cast<float*>(memcpy(copy, values, sizeof(float) * size));
     const Range range = range_of(values, size);
     const float wide = (range.high - range.low) / static_cast<float>(to.last - 1);
@@ -82,10 +82,9 @@ void code_groups(const float* x, const Coding& coding, int64_t first, int64_t co
   }
 }
 
-ANNEAL_INLINE void put(float* to, float value) { *to = value; }
-ANNEAL_INLINE void put(uint16_t* to, float value) { *to = to_bfloat16(value); }
-
-template <class Out> void decode_groups(const Coded& from, Out* x, int64_t first, int64_t count) {
+// `put_one` takes a place of x and its number.
+template <class Out, class Put>
+ANNEAL_INLINE void decode_groups(const Coded& from, Out* x, int64_t first, int64_t count, Put put_one) {
   alignas(64) uint8_t halves[kMost + 2];
   const int size = from.size;
   for (int64_t g = first; g < first + count; ++g) {
@@ -100,9 +99,9 @@ template <class Out> void decode_groups(const Coded& from, Out* x, int64_t first
     }
     const float scale = from.scales[g];
     const int32_t zero = from.zeros[g];
-    Out* const to = x + g * size;
+    Out* const to = x + (g - first) * size;
     for (int i = 0; i < size; ++i)
-      put(to + i, static_cast<float>(static_cast<int32_t>(codes[i]) - zero) * scale);
+      put_one(to + i, static_cast<float>(static_cast<int32_t>(codes[i]) - zero) * scale);
   }
 }
 
@@ -115,10 +114,16 @@ void code(const float* x, const Coding& to, int64_t first, int64_t count) {
     code_groups<false>(x, to, first, count);
 }
 
-void decode(const Coded& from, float* x, int64_t first, int64_t count) { decode_groups(from, x, first, count); }
+void decode(const Coded& from, float* x, int64_t first, int64_t count) {
+  decode_groups(from, x, first, count, [](float* to, float value) { *to = value; });
+}
 
 void decode_bfloat16(const Coded& from, uint16_t* x, int64_t first, int64_t count) {
-  decode_groups(from, x, first, count);
+  decode_groups(from, x, first, count, [](uint16_t* to, float value) { *to = to_bfloat16(value); });
+}
+
+void add(const Coded& from, float kept, float* x, int64_t first, int64_t count) {
+  decode_groups(from, x, first, count, [kept](float* to, float value) { *to = (*to + value) * kept; });
 }
 
 }  // namespace anneal::affine_groups::ANNEAL_ISA

@@ -178,6 +178,14 @@ template <class S> struct Mixed {
   }
 };
 
+// What the sum and the difference of parts i and `parts` - i are multiplied by for outputs k and `parts` - k: number `at` of the pairs (k, i).
+template <class S> void pair_of(const S* mixing, int64_t parts, int64_t at, S* cosine, S* sine) {
+  const S* row = mixing + (at / (parts / 2) + 1) * parts;
+  const int64_t i = at % (parts / 2) + 1;
+  *cosine = (row[i] + row[parts - i]) / 2;
+  *sine = (row[i] - row[parts - i]) / 2;
+}
+
 // The same of a Hartley matrix of a small odd order: sums and differences of parts i and Parts - i meet cosines and sines apart, which
 // is half the work.
 template <class S, int Parts> struct Hartley {
@@ -185,12 +193,7 @@ template <class S, int Parts> struct Hartley {
   S cosine[kHalf][kHalf], sine[kHalf][kHalf];
 
   explicit Hartley(const S* mixing) {
-    for (int k = 1; k <= kHalf; ++k)
-      for (int i = 1; i <= kHalf; ++i) {
-        const S a = mixing[k * Parts + i], b = mixing[k * Parts + Parts - i];
-        cosine[k - 1][i - 1] = (a + b) / 2;
-        sine[k - 1][i - 1] = (a - b) / 2;
-      }
+    for (int at = 0; at < kHalf * kHalf; ++at) pair_of(mixing, Parts, at, cosine[0] + at, sine[0] + at);
   }
   template <class To> ANNEAL_INLINE void operator()(const S* x, int64_t size, To&& to) const {
     Vec<S> sum[kHalf], difference[kHalf];
@@ -222,29 +225,21 @@ template <class S> struct AnyHartley {
   int64_t parts, half;
   std::vector<S> factors; // cosine and sine of each pair of parts, [half, half, 2]
 
-  AnyHartley(const S* mixing, int64_t order) : parts(order), half(order / 2) {
-    for (int64_t k = 1; k <= half; ++k)
-      for (int64_t i = 1; i <= half; ++i) {
-        const S a = mixing[k * parts + i], b = mixing[k * parts + parts - i];
-        factors.push_back((a + b) / 2);
-        factors.push_back((a - b) / 2);
-      }
+  AnyHartley(const S* mixing, int64_t order) : parts(order), half(order / 2), factors(static_cast<size_t>(2 * half * half)) {
+    for (int64_t at = 0; at < half * half; ++at) pair_of(mixing, parts, at, &factors[2 * at], &factors[2 * at + 1]);
   }
   template <int Outputs, class To>
   ANNEAL_INLINE void some(const S* x, int64_t size, To& to, int64_t k) const {
     Vec<S> even[Outputs], odd[Outputs] = {};
-#pragma GCC unroll 4
     for (int o = 0; o < Outputs; ++o) even[o] = load(x);
     const S* f = factors.data() + k * half * 2;
     for (int64_t i = 0; i < half; ++i) {
       const Vec<S> sum = load(x + (i + 1) * size), difference = load(x + (parts - 1 - i) * size);
-#pragma GCC unroll 4
       for (int o = 0; o < Outputs; ++o) {
         even[o] = fma(splat(f[(o * half + i) * 2]), sum, even[o]);
         odd[o] = fma(splat(f[(o * half + i) * 2 + 1]), difference, odd[o]);
       }
     }
-#pragma GCC unroll 4
     for (int o = 0; o < Outputs; ++o) {
       to(k + o + 1, even[o] + odd[o]);
       to(parts - 1 - k - o, even[o] - odd[o]);
@@ -263,12 +258,9 @@ template <class S> struct AnyHartley {
     // One pair alone would wait for each of its sums: the last five are three and two.
     int64_t k = 0;
     for (; half - k > 5 || half - k == 4; k += 4) some<4>(x, size, to, k);
-    if (half - k == 5 || half - k == 3) {
-      some<3>(x, size, to, k);
-      k += 3;
-    }
-    if (half - k == 2) some<2>(x, size, to, k);
-    if (half - k == 1) some<1>(x, size, to, k);
+    for (; half - k == 5 || half - k == 3; k += 3) some<3>(x, size, to, k);
+    for (; half - k == 2; k += 2) some<2>(x, size, to, k);
+    for (; k < half; ++k) some<1>(x, size, to, k);
   }
 };
 struct Unmixed {};

@@ -28,7 +28,6 @@ inline constexpr int64_t kLargestPart = 1024;
 
 namespace plans {
 
-
 inline constexpr int64_t kLargestPaley = 64;
 
 inline bool is_prime(int64_t q) {
