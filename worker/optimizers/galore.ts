@@ -2,7 +2,7 @@
 //
 // Against plain training: the optimizer of a block's matrix sees its gradient in a subspace of rank R, and its state is
 // of that size; every T updates the subspace is that of the gradient of the moment.
-//   B ← first R singular vectors of the smaller side of G, when (t - 1) mod T = 0
+//   B ← about the first R singular vectors of the smaller side of G, when (t - 1) mod T = 0
 //   low = G B (or B^T G)     u = inner(low)     W ← W - α back(u)     W ← W (1 - η λ)
 // G [O, I] · B [min(O, I), R] · α scale · T refresh · η rate · λ decay · t updates of the state
 //
@@ -12,7 +12,7 @@
 // Between refreshes one process makes low of dy and x, whose product G is: (dy^T x) B = dy^T (x B) is a third of the work and makes no G
 // (engine/gradient-factors.ts). Ranks of a world, of which only the owner of a matrix has its basis, sum G up.
 // Differently from the release: the norms by which gradients are clipped are those of low, the gradient of what moves; B comes from
-// the Gram matrix with signs of its own rule (subspace.ts); a rank above the smaller side is that side; the update happens
+// the Gram matrix, by directions that are drawn and turned where not all are asked for, with signs of its own rule (subspace.ts); a rank above the smaller side is that side; the update happens
 // once a step, when all micro-batches have been added, also where it runs inside the backward; state is freed with its block by
 // LISA and OwLore, and a block that enters begins with a refresh.
 import { Bug } from '../../crds/errors.ts';
@@ -99,7 +99,7 @@ export function galore(
       },
     },
     endStep() {
-      // MKL's products and eigenvectors in float64 are 25 MiB of programs that nothing else runs.
+      // MKL's factorizations are up to 25 MiB of programs that nothing else runs.
       if (subspaces.takeChosen()) trimMemory();
     },
   };

@@ -65,6 +65,8 @@ export async function writeArtifacts(
   const artifacts: WrittenArtifact[] = [];
   for (const writer of writersOf(facts)) {
     context.stop.throwIfAborted();
+    // What the copy of the form before was read into.
+    if (artifacts.length > 0) trimMemory();
     artifacts.push(await writeOne(context, writer, destination, facts, reference));
   }
   return { artifacts, card: repositoryCard(facts, artifacts) };
