@@ -59,8 +59,10 @@ test.serial('a volume without room costs checkpoints, and not what was trained',
 });
 
 test.serial('a result for which there is no room ends the job, and says so', async (t) => {
+  // No checkpoint goes, which would make room for the result.
   await using world = await aWorld(t, {
-    ...{ workers: 2, method: full, diskBytes, training: { maxSteps: 20 } },
+    ...{ workers: 2, method: full, diskBytes, training: { maxSteps: 40 } },
+    checkpoint: { intervalSteps: 3, retain: { latest: 20 } },
   });
   const pods = await world.startAll(2);
   await world.until('a first checkpoint counts', ({ checkpoint }) => checkpoint !== undefined);
@@ -71,7 +73,7 @@ test.serial('a result for which there is no room ends the job, and says so', asy
   await endsBadly(t, world, { code: 'E_STORAGE_FULL', reason: 'StorageFull', exitCode: 69 });
   t.regex(
     failureOf(await world.state()),
-    /^the result of step 20 is not in \S+: the disk was full; the newest is of step \d+$/,
+    /^the result of step 40 is not in \S+: the disk was full; the newest is of step \d+$/,
   );
   t.is(pods.length, 2);
 });
