@@ -15,6 +15,7 @@ import * as ops from '../tensor/ops.generated.ts';
 import { streamOf, uniform } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
 import { item, type Tensor } from '../tensor/tensor.ts';
+import { setThreads, threads } from '../tensor/threads.ts';
 
 /** Shape of a gradient `[O, I]` in a subspace of rank R. */
 export function lowShape([out = 0, inputs = 0]: readonly number[], rank: number): number[] {
@@ -77,34 +78,49 @@ export function topSubspace(gradient: Tensor, rank: number): Tensor {
 }
 
 /**
- * Nearly the basis of `topSubspace`, for a fraction of its work: directions drawn by the shape alone, an eighth more than are
+ * Nearly the basis of `topSubspace`, for a fraction of its work: directions drawn by the shape alone, a twelfth more than are
  * wanted, are turned towards the largest ones twice (Halko, Martinsson & Tropp 2011) and sorted among themselves.
  */
 export function sketchedSubspace(gradient: Tensor, rank: number): Tensor {
   const smaller = Math.min(...gradient.shape);
-  const drawn = rank + Math.max(leastSpare, Math.ceil(rank / 8));
-  const isPlain = drawn < smaller && hasSquares(gradient);
-  if (!isPlain) return topSubspace(gradient, rank);
+  const drawn = rank + Math.max(leastSpare, Math.ceil(rank / 12));
+  if (drawn >= smaller) return topSubspace(gradient, rank);
   return scope(() => {
     const times = timesGram(gradient, drawn);
     const stream = streamOf(0, 'directions', smaller, drawn);
     let found = uniform([smaller, drawn], -1, 1, stream, wideOf(gradient));
-    for (let turn = 0; turn < turns; turn += 1) [found] = ops.linalgQr(times(found));
-    const within = ops.mm(ops.t(found), times(found));
-    const [, vectors] = ops.linalgEigh(within);
-    return withSigns(ops.mm(found, lastFirst(vectors, rank)));
+    for (let turn = 0; turn < turns; turn += 1) {
+      const turned = times(found);
+      [found] = byOneThread(() => ops.linalgQr(turned));
+    }
+    const within = product(ops.t(found), times(found));
+    const square = item(ops.amax(within));
+    if (!(square > leastSquare && square < 1 / leastSquare)) return topSubspace(gradient, rank);
+    const [, vectors] = byOneThread(() => ops.linalgEigh(within));
+    return withSigns(product(found, lastFirst(vectors, rank)));
   });
+}
+
+/** `a b`, the same for any number of threads. */
+function product(a: Tensor, b: Tensor): Tensor {
+  return ops.linear(a, ops.t(b));
+}
+
+/** What LAPACK computes depends on how many threads it has. */
+function byOneThread<T>(compute: () => T): T {
+  const before = threads();
+  setThreads(1);
+  try {
+    return compute();
+  } finally {
+    setThreads(before);
+  }
 }
 
 const leastSpare = 8;
 const turns = 2;
-
-/** Whether squares of what the gradient consists of are numbers of float32. */
-function hasSquares(gradient: Tensor): boolean {
-  const dtype = wideOf(gradient);
-  const size = scope(() => item(ops.linalgVectorNorm(gradient, 2, null, false, { dtype })));
-  return size > 1e-12 && size < 1e15;
-}
+/** Of a singular value: far from where numbers of float32 end. */
+const leastSquare = 1e-24;
 
 /** What takes `[N, drawn]` times the Gram matrix: that matrix or, for few directions, the gradient and back. */
 function timesGram(gradient: Tensor, drawn: number): (some: Tensor) => Tensor {
@@ -113,10 +129,10 @@ function timesGram(gradient: Tensor, drawn: number): (some: Tensor) => Tensor {
   const byGram = smaller * ((2 / 3) * larger + products * drawn);
   if (byGram <= 2 * products * drawn * larger) {
     const gram = gramOf(gradient, wideOf(gradient));
-    return (some) => ops.mm(gram, some);
+    return (some) => product(gram, some);
   }
   const tall = ops.to(isTall(gradient.shape) ? gradient : ops.t(gradient), wideOf(gradient));
-  return (some) => ops.mm(ops.t(tall), ops.mm(tall, some));
+  return (some) => product(ops.t(tall), product(tall, some));
 }
 
 /** Directions are looked for in float32 at least. */
@@ -132,12 +148,11 @@ export function gramOf(gradient: Tensor, dtype: 'float32' | 'float64' = 'float64
   const tall = isTall(gradient.shape) ? gradient : ops.t(gradient);
   const [length = 0, size = 0] = tall.shape;
   const sum = ops.zeros([size, size], { dtype });
-  const isPaired = tall.dtype === 'bfloat16' && dtype === 'float32';
   const width = Math.ceil(size / bands);
   for (let at = 0; at < length; at += atOnce) {
     scope(() => {
       const some = ops.narrow(tall, 0, at, Math.min(atOnce, length - at));
-      const part = isPaired ? some : ops.to(some, dtype);
+      const part = dtype === 'float32' ? some : ops.to(some, dtype);
       for (let first = 0; first < size; first += width) {
         const rows = Math.min(width, size - first);
         const to = ops.narrow(ops.narrow(sum, 0, first, rows), 1, first, size - first);
@@ -145,8 +160,7 @@ export function gramOf(gradient: Tensor, dtype: 'float32' | 'float64' = 'float64
           ops.narrow(part, 1, first, rows),
           ops.narrow(part, 1, first, size - first),
         ];
-        if (isPaired) ops.linearDw_(to, band, rest);
-        else ops.addmm_(to, ops.t(band), rest);
+        ops.linearDw_(to, band, rest);
       }
     });
   }

@@ -15,8 +15,8 @@ import type { DType } from '../../../worker/tensor/dtype.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { normal, streamOf } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
-import { item, type Tensor, tensor, toArray } from '../../../worker/tensor/tensor.ts';
-import { setThreads } from '../../../worker/tensor/threads.ts';
+import { item, type Tensor, tensor, toArray, toBytes } from '../../../worker/tensor/tensor.ts';
+import { setThreads, threads } from '../../../worker/tensor/threads.ts';
 
 test.before(() => setThreads(1));
 
@@ -127,6 +127,21 @@ test('drawn and turned directions hold nearly as much as the best, of flat spect
       largest(ops.sub(ops.mm(ops.t(basis), basis), ops.eye(20, { dtype: 'float64' }))) < 1e-12,
     );
     t.is(largest(ops.sub(sketchedSubspace(draw([120, 80], 'sketch'), 20), basis)), 0);
+  });
+});
+
+test.serial('drawn directions have the same bits for any number of threads', (t) => {
+  const before = threads();
+  scope(() => {
+    // Sizes at which LAPACK shares its work out.
+    const g = draw([600, 576], 'threads', 'bfloat16');
+    const found = [1, 2, 3].map((count) => {
+      setThreads(count);
+      return toBytes(sketchedSubspace(g, 144));
+    });
+    setThreads(before);
+    t.deepEqual(found[1], found[0]);
+    t.deepEqual(found[2], found[0]);
   });
 });
 
