@@ -36,7 +36,7 @@ export const projectionParameters = adamParameters.extend({
     .enum(['Sketched', 'Exact'])
     .default('Sketched')
     .describe(
-      'How directions are found. Sketched turns some that were drawn towards the largest ones, twice: a quarter of the time, and what they leave out of a gradient is some 2 percent more. Exact computes all of them, in float64.',
+      'How directions are found. Sketched turns some that were drawn towards the largest ones, twice: in a fraction of the time, and what they leave out of a gradient is some 2 percent more. Exact computes all of them, in float64.',
     ),
 });
 

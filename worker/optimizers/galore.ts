@@ -32,6 +32,7 @@ import {
   lowShape,
   productInSubspace,
   topSubspace,
+  wideOf,
 } from './subspace.ts';
 
 export interface GaloreSettings {
@@ -127,9 +128,8 @@ export function exactSubspaces(refreshSteps: number, find = topSubspace): Subspa
 }
 
 function isAllFinite(gradient: Tensor): boolean {
-  const dtype = gradient.dtype === 'float64' ? 'float64' : 'float32';
   return Number.isFinite(
-    scope(() => item(ops.linalgVectorNorm(gradient, 2, null, false, { dtype }))),
+    scope(() => item(ops.linalgVectorNorm(gradient, 2, null, false, { dtype: wideOf(gradient) }))),
   );
 }
 
@@ -154,7 +154,7 @@ function initialize(
   subspaces: Subspaces,
   value: Tensor,
 ): OptimizerState {
-  const dtype = value.dtype === 'float64' ? 'float64' : 'float32';
+  const dtype = wideOf(value);
   const smaller = Math.min(...value.shape);
   const rank = rankWithin(smaller, settings.rank);
   const low = ops.zeros(lowShape(value.shape, rank), { dtype });

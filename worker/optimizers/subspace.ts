@@ -16,6 +16,7 @@ import { streamOf, uniform } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
 import { item, type Tensor } from '../tensor/tensor.ts';
 import { setThreads, threads } from '../tensor/threads.ts';
+import type { ProductChange } from '../weights/affine-groups.ts';
 
 /** Shape of a gradient `[O, I]` in a subspace of rank R. */
 export function lowShape([out = 0, inputs = 0]: readonly number[], rank: number): number[] {
@@ -35,8 +36,7 @@ export function intoSubspace(gradient: Tensor, basis: Tensor): Tensor {
 /** What `intoSubspace` makes of the gradient `dy^T x`, of `dy [T, O]` and `x [T, I]`: the smaller of both is projected, and no gradient made. */
 export function productInSubspace(dy: Tensor, x: Tensor, basis: Tensor): Tensor {
   const shape = [dy.shape[1] ?? 0, x.shape[1] ?? 0];
-  const dtype = dy.dtype === 'float64' ? 'float64' : 'float32';
-  const low = ops.zeros(lowShape(shape, basis.shape[1] ?? 0), { dtype });
+  const low = ops.zeros(lowShape(shape, basis.shape[1] ?? 0), { dtype: wideOf(dy) });
   const turned = ops.t(basis);
   if (isTall(shape)) return ops.linearDw_(low, dy, ops.linear(x, turned));
   return ops.linearDw_(low, ops.linear(dy, turned), x);
@@ -51,13 +51,9 @@ export function isLessInFactors(
   return tokens * rank * (out + inputs) < (tokens + rank) * out * inputs;
 }
 
-/** A matrix `[O, I]` as a product, `left [O, R] right [R, I]`. */
-interface Factors {
-  readonly left: Tensor;
-  readonly right: Tensor;
-}
+type Factors = Pick<ProductChange, 'left' | 'right'>;
 
-/** What `low` is in the whole space `shape`; beside a bfloat16 basis it is rounded to it. */
+/** What `low` is in the whole space `shape`, as a product; beside a bfloat16 basis it is rounded to it. */
 export function fromSubspace(low: Tensor, basis: Tensor, shape: readonly number[]): Factors {
   const rounded = basis.dtype === 'bfloat16' ? ops.to(low, 'bfloat16') : low;
   return isTall(shape) ? { left: rounded, right: ops.t(basis) } : { left: basis, right: rounded };
@@ -135,9 +131,9 @@ function timesGram(gradient: Tensor, drawn: number): (some: Tensor) => Tensor {
   return (some) => product(ops.t(tall), product(tall, some));
 }
 
-/** Directions are looked for in float32 at least. */
-function wideOf(gradient: Tensor): 'float32' | 'float64' {
-  return gradient.dtype === 'float64' ? 'float64' : 'float32';
+/** Sums are made, and directions looked for, in float32 at least. */
+export function wideOf({ dtype }: Tensor): 'float32' | 'float64' {
+  return dtype === 'float64' ? 'float64' : 'float32';
 }
 
 /**
