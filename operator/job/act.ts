@@ -4,11 +4,11 @@ import { TerminalError } from '../../crds/errors.ts';
 import { finalizer } from '../../crds/labels.ts';
 import type { JobBus } from '../bus/job-bus.ts';
 import { type GangFlavour, podGroupResources } from '../objects/pod-group.ts';
-import { isAlreadyExists, isQuotaRefusal, isStatus } from '../runtime/api-error.ts';
-import type { Address, KubeClient, Manifest } from '../runtime/client.ts';
+import { type ApiError, isAlreadyExists, isQuotaRefusal, isStatus } from '../runtime/api-error.ts';
+import type { Address, KubeClient, Manifest, OwnManifest } from '../runtime/client.ts';
 import { addFinalizer, removeFinalizer } from '../runtime/finalizers.ts';
 import type { KubeObject, Resource } from '../runtime/resource.ts';
-import type { Call, CreatedKind, DeletedKind } from './decision.ts';
+import type { AppliedKind, Call, CreatedKind, DeletedKind, Refusal } from './decision.ts';
 import { batchJobs } from './observed/batch-job.ts';
 import {
   claims,
@@ -30,12 +30,17 @@ interface Actor {
 }
 
 /** A call that the cluster refuses for a reason that only a person can change. */
-export class RefusedCall extends TerminalError {
+export class RefusedCall extends TerminalError implements Refusal {
   readonly reason: keyof typeof refusalCodes;
 
   constructor(reason: keyof typeof refusalCodes, facts: { message: string; cause: unknown }) {
     super({ code: refusalCodes[reason], ...facts });
     this.reason = reason;
+  }
+
+  /** The API server has read what we sent and will not have it. */
+  get isFinal(): boolean {
+    return this.reason === 'InvalidSpec';
   }
 }
 
@@ -43,6 +48,7 @@ const refusalCodes = {
   PermissionDenied: 'E_NOT_PERMITTED',
   QuotaExceeded: 'E_QUOTA_EXCEEDED',
   NameConflict: 'E_CONFLICT',
+  InvalidSpec: 'E_INVALID_SPEC',
 } as const;
 
 export async function act(
@@ -78,12 +84,8 @@ async function perform(
       return ensurePlan(client, call.manifest, signal);
     case 'Create':
       return create(actor, job, call.kind, call.manifest, signal);
-    case 'Apply': {
-      const resource = call.kind === 'Service' ? services : networkPolicies;
-      const { manager } = actor;
-      actor.wrote(call.kind, await client.apply(resource, call.manifest, { manager }, signal));
-      return;
-    }
+    case 'Apply':
+      return apply(actor, call.kind, call.manifest, signal);
     case 'Delete': {
       const { name, uid, propagation, graceSeconds } = call;
       const options = { propagation, ...(graceSeconds === undefined ? {} : { graceSeconds }) };
@@ -118,6 +120,17 @@ async function ensurePlan(client: KubeClient, manifest: Manifest, signal: AbortS
   }
 }
 
+async function apply(
+  { client, manager, wrote }: Actor,
+  kind: AppliedKind,
+  manifest: OwnManifest,
+  signal: AbortSignal,
+): Promise<void> {
+  const resource = kind === 'Service' ? services : networkPolicies;
+  wrote(kind, await client.apply(resource, manifest, { manager }, signal));
+}
+
+/** What has the name already is only ours where the job controls it; anything else is left as it is. */
 async function create(
   actor: Actor,
   { metadata }: ObservedFineTuneJob,
@@ -131,9 +144,12 @@ async function create(
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
     const found = await actor.client.get(resource, manifest.metadata, signal);
+    const { uid } = found.metadata;
     if (found.metadata.controlledBy === metadata.uid) {
-      actor.wrote(kind, found);
-      return;
+      if (kind !== 'Service' && kind !== 'NetworkPolicy') return actor.wrote(kind, found);
+      // Our cache does not know it: its labels are gone, or the answer to another create got lost.
+      const own = { ...manifest, metadata: { ...manifest.metadata, uid } };
+      return apply(actor, kind, own, signal);
     }
     const message = `${kind} ${manifest.metadata.name} belongs to someone else; the job needs the name for a child of its own`;
     throw new RefusedCall('NameConflict', { message, cause: error });
@@ -214,8 +230,25 @@ function refusalOf(call: Call, error: unknown): unknown {
   if (isQuotaRefusal(error)) {
     return new RefusedCall('QuotaExceeded', { message: error.message, cause: error });
   }
+  if (makes(call) && isInvalid(error)) {
+    const { name } = call.manifest.metadata;
+    const kind = call.type === 'EnsurePlan' ? 'ConfigMap' : call.kind;
+    const message = `${kind} ${name} is not accepted by the API server: ${error.message}`;
+    return new RefusedCall('InvalidSpec', { message, cause: error });
+  }
   if (!isStatus(error, 403)) return error;
   const what = 'kind' in call ? `${call.type} of ${call.kind}` : call.type;
   const message = `${what} is not permitted: ${error.message}`;
   return new RefusedCall('PermissionDenied', { message, cause: error });
+}
+
+type Making = Extract<Call, { readonly type: 'Create' | 'Apply' | 'EnsurePlan' }>;
+
+function makes(call: Call): call is Making {
+  return call.type === 'Create' || call.type === 'Apply' || call.type === 'EnsurePlan';
+}
+
+/** What was sent is wrong by itself: the same would be refused for ever. */
+function isInvalid(error: unknown): error is ApiError {
+  return isStatus(error, 400) || isStatus(error, 422);
 }

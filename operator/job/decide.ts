@@ -24,6 +24,7 @@ import { queue } from './queue.ts';
 import { rendezvous } from './rendezvous.ts';
 import { resize } from './resize.ts';
 import { saveAsked } from './save-asked.ts';
+import { fail } from './settle.ts';
 import { straggler } from './straggler.ts';
 import { suspend } from './suspend.ts';
 import { unreadable, validate } from './validate.ts';
@@ -56,7 +57,13 @@ export function decide(facts: Facts): Decision {
   if (job.deletedAt !== undefined) return finalise(facts);
   if (isOver(job.status)) return expire(facts);
   const draft = new Draft(facts);
-  draft.take({ stalled: facts.refused });
+  const { refused } = facts;
+  if (refused?.isFinal === true) {
+    const { message } = refused;
+    draft.take(fail({ facts, status: job.status }, { code: 'E_INVALID_SPEC', message }));
+    return draft.decision();
+  }
+  if (refused !== undefined) draft.take({ stalled: plightOf(refused) });
   if (job.spec === undefined) {
     draft.take(unreadable(facts));
     return draft.decision();
@@ -149,6 +156,10 @@ class Draft {
       before === undefined ? `the job is ${phase}` : `the job went from ${before} to ${phase}`;
     return [{ type: 'Normal', reason: phase, note, action: 'Reconcile' }];
   }
+}
+
+function plightOf({ reason, message }: Plight): Plight {
+  return { reason, message };
 }
 
 function creates(type: Call['type']): boolean {

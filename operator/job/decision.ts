@@ -3,12 +3,12 @@
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import type { GenerationCause } from '../../crds/wire/generation-causes.ts';
 import type { DesiredRecord, StateRecord } from '../../crds/wire/state.ts';
-import type { Manifest, Propagation } from '../runtime/client.ts';
+import type { Manifest, OwnManifest, Propagation } from '../runtime/client.ts';
 import type { ConditionChange } from '../runtime/conditions.ts';
 import type { EventNote } from '../runtime/events.ts';
 
-export type CreatedKind = 'Job' | 'PodGroup' | 'PersistentVolumeClaim';
-type AppliedKind = 'Service' | 'NetworkPolicy';
+export type AppliedKind = 'Service' | 'NetworkPolicy';
+export type CreatedKind = 'Job' | 'PodGroup' | 'PersistentVolumeClaim' | AppliedKind;
 export type DeletedKind = 'Job' | 'Pod' | 'PodGroup' | 'Service' | 'NetworkPolicy';
 
 export type Call =
@@ -17,7 +17,8 @@ export type Call =
   /** Creates the immutable plan; that it exists is fine. */
   | { readonly type: 'EnsurePlan'; readonly manifest: Manifest }
   | { readonly type: 'Create'; readonly kind: CreatedKind; readonly manifest: Manifest }
-  | { readonly type: 'Apply'; readonly kind: AppliedKind; readonly manifest: Manifest }
+  /** Brings one of ours to what it should contain. */
+  | { readonly type: 'Apply'; readonly kind: AppliedKind; readonly manifest: OwnManifest }
   | {
       readonly type: 'Delete';
       readonly kind: DeletedKind;
@@ -72,6 +73,12 @@ export interface Opinion {
 export interface Plight {
   readonly reason: string;
   readonly message: string;
+}
+
+/** A call that the cluster refused. */
+export interface Refusal extends Plight {
+  /** It will refuse it again, whatever changes around the job. */
+  readonly isFinal: boolean;
 }
 
 export interface Decision {

@@ -6,6 +6,8 @@ import type { LastWords } from '../../crds/wire/last-words.ts';
 import type { AckRecord, DesiredRecord, MemberRecord, StateRecord } from '../../crds/wire/state.ts';
 import type { GangFlavour } from '../objects/pod-group.ts';
 import type { PodSettings } from '../objects/settings.ts';
+import type { Warning } from '../runtime/warnings.ts';
+import type { Refusal } from './decision.ts';
 
 export interface Facts {
   /** Milliseconds since 1970. */
@@ -23,10 +25,12 @@ export interface Facts {
   readonly queue: QueueFacts | undefined;
   readonly bus: BusFacts;
   readonly site: SiteFacts;
+  /** What events say of children that should have moved by now, by the UID of the child. */
+  readonly warnings?: ReadonlyMap<string, Warning> | undefined;
   /** Asked only where a pod that was deleted is kept; absent: not asked. */
   readonly namespaceIsDeleted?: boolean | undefined;
-  /** What the cluster refused us at the last try, and why. */
-  readonly refused?: { readonly reason: string; readonly message: string } | undefined;
+  /** What the cluster refused us at the last try of this generation of the spec, and why. */
+  readonly refused?: Refusal | undefined;
 }
 
 export interface JobFacts {
@@ -77,6 +81,7 @@ export interface PodFacts {
   readonly name: string;
   readonly uid: string;
   readonly component: Component;
+  readonly jobUid: string;
   /** Epoch or attempt of its Job. */
   readonly number: number;
   readonly index: number;

@@ -16,8 +16,9 @@ import { placesOf } from '../objects/places.ts';
 import { none, type Opinion } from './decision.ts';
 import { removeJob } from './finalise.ts';
 import { progressOf } from './io-progress.ts';
+import { isStalling } from './pod-trouble.ts';
 import { fail } from './settle.ts';
-import { ensurePlan, groundwork, surroundings } from './surroundings.ts';
+import { groundwork, healPlan, surroundings } from './surroundings.ts';
 import { has, type View } from './view.ts';
 
 type Prepared = NonNullable<LastWords['prepared']>;
@@ -44,8 +45,8 @@ export function initialize(view: View): Opinion {
       const message = trouble?.message ?? 'model and data are being put in place';
       return {
         ...waiting(trouble?.reason ?? 'Preparing', message),
-        ...(trouble?.reason === 'ContainerConfigError' ? { calls: ensurePlan(view) } : {}),
-        ...(trouble?.fatal === undefined ? {} : { stalled: stalledBy(trouble) }),
+        calls: healPlan(view),
+        ...(trouble !== undefined && isStalling(trouble) ? { stalled: stalledBy(trouble) } : {}),
         wakeAt,
       };
     }

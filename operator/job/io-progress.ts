@@ -4,10 +4,14 @@ import { failureOfPod } from './end-meaning.ts';
 import type { ChildJob, PodFacts } from './facts.ts';
 import { type Trouble, troublesOf, worstOf } from './pod-trouble.ts';
 import type { FailureFacts } from './settle.ts';
-import { later, podsOf, type View } from './view.ts';
+import { earliest, later, podsOf, type View } from './view.ts';
 
 type IoProgress =
-  | { readonly type: 'Working'; readonly trouble: Trouble | undefined; readonly wakeAt?: number }
+  | {
+      readonly type: 'Working';
+      readonly trouble: Trouble | undefined;
+      readonly wakeAt: number | undefined;
+    }
   | { readonly type: 'Done'; readonly words: LastWords | undefined }
   | { readonly type: 'Failed'; readonly failure: FailureFacts };
 
@@ -34,14 +38,25 @@ export function progressOf(view: View, job: ChildJob, component: 'init' | 'publi
 }
 
 function working(view: View, job: ChildJob, pods: readonly PodFacts[]): IoProgress {
-  const trouble = worstOf(troublesOf(view, job, pods));
+  const { found, lookAt } = troublesOf(view, job, pods);
+  const trouble = worstOf(found.map((each) => unplaced(view, each, pods)));
   const { fatal } = trouble ?? {};
   if (fatal !== undefined && view.facts.now >= fatal.at) {
     return { type: 'Failed', failure: fatal.failure };
   }
   // A pod that starts as all pods do changes nothing in what is said: each word is a write.
   const told = trouble?.ordinary === true ? undefined : trouble;
-  return { type: 'Working', trouble: told, ...(fatal === undefined ? {} : { wakeAt: fatal.at }) };
+  return { type: 'Working', trouble: told, wakeAt: earliest(fatal?.at, lookAt) };
+}
+
+/** Workers that find no node are tried again later as a whole; here is one pod, which the scheduler tries by itself until its time is over. */
+function unplaced(view: View, trouble: Trouble, pods: readonly PodFacts[]): Trouble {
+  if (trouble.reason !== 'Unschedulable') return trouble;
+  const seconds = view.spec.scheduling.schedulingTimeoutSeconds;
+  const pod = pods.find(({ name }) => name === trouble.example);
+  const at = later(seconds, pod?.createdAt ?? view.facts.now);
+  const message = `pod ${trouble.example} found no node within ${seconds} s: ${trouble.message}`;
+  return { ...trouble, fatal: { at, failure: { code: 'E_UNSCHEDULABLE', message } } };
 }
 
 /** The last pod that failed: the ones before it were tried again. */

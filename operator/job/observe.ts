@@ -141,6 +141,7 @@ function podFacts({ metadata, spec, status }: Pod, nodes: Caches['nodes']): PodF
     name: metadata.name,
     uid: metadata.uid,
     component: componentOf(metadata) ?? 'worker',
+    jobUid: metadata.controlledBy ?? '',
     number: numberOf(metadata),
     index: Number(metadata.labels['batch.kubernetes.io/job-completion-index'] ?? 0),
     node: spec.nodeName,

@@ -2,7 +2,16 @@
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import type { ChildJob, PodFacts } from './facts.ts';
 import type { FailureFacts } from './settle.ts';
-import { has, later, sinceOf, type View } from './view.ts';
+import {
+  admissionMs,
+  isStarting,
+  lacksPods,
+  ordinaryReasons,
+  silentSince,
+  startMs,
+  startsSince,
+} from './silent-objects.ts';
+import { earliest, has, later, sinceOf, type View } from './view.ts';
 
 export interface Trouble {
   readonly reason:
@@ -10,6 +19,7 @@ export interface Trouble {
     | 'ImagePullFailed'
     | 'ContainerConfigError'
     | 'AdmissionDenied'
+    | 'QuotaExceeded'
     | 'NodeLost'
     | 'Pending';
   readonly message: string;
@@ -18,6 +28,17 @@ export interface Trouble {
   readonly ordinary?: boolean;
   /** When waiting ends, and what the job then failed of; absent: somebody else ends it. */
   readonly fatal?: { readonly at: number; readonly failure: FailureFacts } | undefined;
+}
+
+interface Troubles {
+  readonly found: readonly Trouble[];
+  /** When to look again: there may be trouble by then that nothing but a look shows. */
+  readonly lookAt: number | undefined;
+}
+
+/** Nothing moves before something around the job changes. */
+export function isStalling({ reason, fatal }: Trouble): boolean {
+  return fatal !== undefined || reason === 'QuotaExceeded';
 }
 
 /** An image that is not there now may be pushed in a moment; one that may not be pulled stays so. */
@@ -31,20 +52,24 @@ const imageReasons = new Set([
   'InvalidImageName',
   'RegistryUnavailable',
 ]);
-/** The Job controller makes pods within a moment where nothing refuses them. */
-const admissionSeconds = 30;
 const admissionLimitSeconds = 600;
+/** Events are not followed: while they are all that is told, they are asked for again. */
+const lookAgainMs = 60_000;
 
-export function troublesOf(
-  view: View,
-  job: ChildJob,
-  pods: readonly PodFacts[],
-): readonly Trouble[] {
+export function troublesOf(view: View, job: ChildJob, pods: readonly PodFacts[]): Troubles {
+  const refused = refusedPods(view, job, pods);
+  const starting = pods.filter(isStarting);
+  const { now } = view.facts;
+  const looks = starting.map((pod) => later(startMs / 1000, startsSince(pod)));
+  return {
+    found: [...refused.found, ...troublesOfPods(view, pods)],
+    lookAt: earliest(refused.lookAt, ...looks.map((at) => (at > now ? at : now + lookAgainMs))),
+  };
+}
+
+function troublesOfPods(view: View, pods: readonly PodFacts[]): readonly Trouble[] {
   const waiting = pods.filter(({ ready, end, isDeleting }) => !ready && !end && !isDeleting);
   const lost = pods.filter(({ nodeUnreachable, end }) => nodeUnreachable && !end);
-  if (pods.length === 0 && job.active === 0 && job.terminating === 0 && job.outcome === undefined) {
-    return refusedPods(view, job);
-  }
   return [
     ...lost.map(({ name, node }) => ({
       reason: 'NodeLost' as const,
@@ -76,25 +101,50 @@ function troubleOf(view: View, pod: PodFacts): Trouble {
     } as const;
     return { reason: 'ContainerConfigError', message, example, fatal: { at, failure } };
   }
+  const told = view.facts.warnings?.get(pod.uid);
+  if (told !== undefined && isStarting(pod)) {
+    return { reason: 'Pending', message: `${told.reason}: ${told.message}`, example };
+  }
   const message = waiting?.message || waiting?.reason || 'containers are starting';
   const ordinary = waiting === undefined || ordinaryReasons.has(waiting.reason);
   return { reason: 'Pending', message, example, ordinary };
 }
 
-const ordinaryReasons: ReadonlySet<string> = new Set(['ContainerCreating', 'PodInitializing']);
-
-function refusedPods(view: View, job: ChildJob): readonly Trouble[] {
-  if (job.suspended || has(view, 'PodsReady')) return [];
-  const started = job.startedAt ?? job.createdAt;
+/** A Job that lacks pods: nobody makes them, or nobody lets them in. Its events tell which. */
+function refusedPods(view: View, job: ChildJob, pods: readonly PodFacts[]): Troubles {
+  if (!lacksPods(job)) return none;
+  const { now, warnings } = view.facts;
+  const told = warnings?.get(job.uid);
+  const hasNone = pods.length === 0 && job.active === 0 && job.terminating === 0;
+  const began = silentSince(job, pods);
   // Pods that were there were not refused: their loss is a moment ago, or as old as the condition says.
-  const since = Math.max(started, sinceOf(view, 'PodsReady') ?? started);
-  const patience = admissionSeconds + backoffSeconds(job.failed);
-  if (view.facts.now < later(patience, since)) return [];
-  const message = `Job ${job.name} has had no pod for ${patience} s: a quota, limit range or policy refuses them (kubectl describe job ${job.name} shows its words)`;
+  const since = hasNone ? Math.max(began, sinceOf(view, 'PodsReady') ?? began) : began;
+  const patience = admissionMs / 1000 + backoffSeconds(job.failed);
+  const due = later(patience, since);
+  if (now < due) return { found: [], lookAt: due };
+  const lookAt = now + lookAgainMs;
+  // What was told before its newest pod was made is over; and a few that are missing are none of ours to explain without words.
+  const isRefusal = told?.reason === 'FailedCreate' && told.at >= began;
+  const words = isRefusal ? withoutPod(told.message) : undefined;
+  if (words === undefined && (!hasNone || has(view, 'PodsReady'))) return { found: [], lookAt };
+  const quiet = `a quota, limit range or policy refuses them (kubectl describe job ${job.name} shows its words)`;
+  const message = `Job ${job.name} gets no pods: ${words ?? quiet}`;
+  // Room in a quota comes when others end; nothing else that refuses a pod changes by itself.
+  if (words !== undefined && /exceeded quota/i.test(words)) {
+    return { found: [{ reason: 'QuotaExceeded', message, example: job.name }], lookAt };
+  }
   const at = later(admissionLimitSeconds + backoffSeconds(job.failed), since);
   const failure = { code: 'E_ADMISSION_DENIED', message } as const;
-  return [{ reason: 'AdmissionDenied', message, example: job.name, fatal: { at, failure } }];
+  const fatal = { at, failure };
+  return { found: [{ reason: 'AdmissionDenied', message, example: job.name, fatal }], lookAt };
 }
+
+/** Each try is a pod of another name; what speaks against them all stays the same. */
+function withoutPod(words: string): string {
+  return words.replace(/^Error creating: (pods "[^"]*" is forbidden: )?/, '');
+}
+
+const none: Troubles = { found: [], lookAt: undefined };
 
 /** How long the Job controller itself waits before it replaces a pod: twice as long after each one. */
 function backoffSeconds(failed: number): number {
@@ -104,6 +154,7 @@ function backoffSeconds(failed: number): number {
 /** The worst first: what cannot pass by itself before what only takes time. */
 const order: readonly Trouble['reason'][] = [
   'AdmissionDenied',
+  'QuotaExceeded',
   'ImagePullFailed',
   'ContainerConfigError',
   'NodeLost',

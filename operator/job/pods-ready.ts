@@ -3,7 +3,7 @@ import { Component, label } from '../../crds/labels.ts';
 import { type Call, none, type Opinion } from './decision.ts';
 import type { ChildJob, PodFacts } from './facts.ts';
 import { stalledBy } from './initialize.ts';
-import { countByReason, type Trouble, troublesOf, worstOf } from './pod-trouble.ts';
+import { countByReason, isStalling, type Trouble, troublesOf, worstOf } from './pod-trouble.ts';
 import { fail } from './settle.ts';
 import { currentWorkers, earliest, epochOf, podsOf, type View } from './view.ts';
 
@@ -11,7 +11,7 @@ export function podsReady(view: View): Opinion {
   const workers = currentWorkers(view);
   if (workers === undefined || workers.suspended) return none;
   const pods = podsOf(view, 'worker', epochOf(view));
-  const troubles = troublesOf(view, workers, pods);
+  const { found: troubles, lookAt } = troublesOf(view, workers, pods);
   const worst = worstOf(troubles);
   const ended = troubles.find(({ fatal }) => fatal !== undefined && view.facts.now >= fatal.at);
   if (ended?.fatal !== undefined) return fail(view, ended.fatal.failure);
@@ -22,9 +22,10 @@ export function podsReady(view: View): Opinion {
     conditions: [readiness(ready, wanted, worst)],
     status: { workers: countsOf(view, workers, live, ready, troubles) },
     calls: replaceByForce(view, pods),
-    wakeAt: earliest(...troubles.map(({ fatal }) => fatal?.at)),
+    wakeAt: earliest(lookAt, ...troubles.map(({ fatal }) => fatal?.at)),
   };
-  return worst?.fatal === undefined ? opinion : { ...opinion, stalled: stalledBy(worst) };
+  const stalls = worst !== undefined && isStalling(worst);
+  return stalls ? { ...opinion, stalled: stalledBy(worst) } : opinion;
 }
 
 function readiness(ready: number, wanted: number, worst: Trouble | undefined) {

@@ -6,8 +6,9 @@ import { conditionOf } from '../runtime/conditions.ts';
 import { none, type Opinion } from './decision.ts';
 import { stalledBy } from './initialize.ts';
 import { progressOf } from './io-progress.ts';
+import { isStalling } from './pod-trouble.ts';
 import { complete, fail } from './settle.ts';
-import { ensurePlan, groundwork, surroundings } from './surroundings.ts';
+import { groundwork, healPlan, surroundings } from './surroundings.ts';
 import { currentWorkers, podsOf, presentBus, type View } from './view.ts';
 
 type Ending = 'Finished' | 'FinishedEarly';
@@ -42,8 +43,8 @@ export function publish(view: View): Opinion {
           trouble?.reason ?? 'Publishing',
           trouble?.message ?? 'the result is being written',
         ),
-        ...(trouble?.reason === 'ContainerConfigError' ? { calls: ensurePlan(view) } : {}),
-        ...(trouble?.fatal === undefined ? {} : { stalled: stalledBy(trouble) }),
+        calls: healPlan(view),
+        ...(trouble !== undefined && isStalling(trouble) ? { stalled: stalledBy(trouble) } : {}),
         wakeAt,
       });
     }

@@ -10,18 +10,18 @@ import { isStatus } from '../runtime/api-error.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Reconciled } from '../runtime/controller.ts';
-import { isNamespaceDeleted } from '../runtime/deleted-namespace.ts';
 import type { EventRecorder } from '../runtime/events.ts';
 import type { KubeObject } from '../runtime/resource.ts';
 import { act, RefusedCall } from './act.ts';
-import { decide } from './decide.ts';
-import type { Decision, Plight } from './decision.ts';
-import type { Facts, SiteFacts } from './facts.ts';
-import { keptPodsSince } from './leave-namespace.ts';
+import { Questions } from './ask.ts';
+import { decide, isOver } from './decide.ts';
+import type { Decision, Refusal } from './decision.ts';
+import type { SiteFacts } from './facts.ts';
+import { drawOf } from './gang.ts';
 import { type Caches, observe } from './observe.ts';
-import { configMaps } from './observed/child-object.ts';
 import { fineTuneJobs, type ObservedFineTuneJob } from './observed/fine-tune-job.ts';
 import { OwnWrites } from './own-writes.ts';
+import { earliest } from './view.ts';
 
 interface ReconcilerFacts {
   readonly caches: Caches;
@@ -43,14 +43,30 @@ export interface PhaseChange {
 
 /** How soon to look whether a cache has caught up with us. */
 const catchUpMs = 50;
+/** The same with a cache that is behind the API server itself: its stream tells, this is for one that is broken. */
+const behindMs = 1_000;
+/** How soon to try again what somebody else may have made possible. */
+const refusedMs = 30_000;
+/** No job that has not ended is left alone for longer, whatever its policies wait for; up to twice that, so that not all come at once. */
+const longestWaitMs = 300_000;
+
+interface Refused extends Refusal {
+  readonly generation: number;
+}
+
+/** What came of a decision: the job may be another one by now, so that what was decided is about the past. */
+type Performed = 'Done' | 'Past' | RefusedCall;
+
 export class JobReconciler {
   readonly #facts: ReconcilerFacts;
   readonly #writes = new OwnWrites();
   /** What the cluster refused last; in memory, because the next try finds out again. */
-  readonly #refused = new Map<string, Plight>();
+  readonly #refused = new Map<string, Refused>();
+  readonly #questions: Questions;
 
   constructor(facts: ReconcilerFacts) {
     this.#facts = facts;
+    this.#questions = new Questions(facts.client);
   }
 
   async reconcile(key: string, signal: AbortSignal): Promise<Reconciled> {
@@ -64,39 +80,52 @@ export class JobReconciler {
     if (job.managedBy !== controllerName) return {};
     const now = clock.now();
     if (!this.#writes.areSeen(key, now)) return { againAfterMs: catchUpMs };
-    const refused = this.#refused.get(key);
-    const facts = observe(caches, job, bus, site, now);
-    const namespaceIsDeleted = await this.#isNamespaceDeleted(facts, signal);
-    const decision = decide({ ...facts, refused, namespaceIsDeleted });
-    if (!(await this.#perform(key, job, decision, signal))) return { againAfterMs: catchUpMs };
+    const observed = observe(caches, job, bus, site, now);
+    const facts = await this.#questions.answered(observed, signal);
+    if (facts === undefined) return { againAfterMs: behindMs };
+    const refused = this.#refusedOf(key, job);
+    const decision = decide({ ...facts, refused });
+    const performed = await this.#perform(key, job, decision, signal);
+    if (performed === 'Past') return { againAfterMs: catchUpMs };
+    if (performed !== 'Done') return this.#refuse(key, job, performed);
     // What was refused is granted: the status need not say otherwise any longer.
     if (this.#refused.delete(key)) return { againAfterMs: 0 };
     const { wakeAt } = decision;
-    return { againAfterMs: wakeAt === undefined ? undefined : Math.max(0, wakeAt - clock.now()) };
+    const longest = longestWaitMs * (1 + drawOf(job.metadata.uid, 0));
+    const latest = isOver(decision.status) ? undefined : clock.now() + longest;
+    const next = earliest(wakeAt, latest);
+    return next === undefined ? {} : { againAfterMs: Math.max(0, next - clock.now()) };
   }
 
-  async #isNamespaceDeleted(facts: Facts, signal: AbortSignal): Promise<boolean | undefined> {
-    const since = keptPodsSince(facts);
-    if (since === undefined || since > facts.now) return undefined;
-    return isNamespaceDeleted(this.#facts.client, configMaps, facts.job.namespace, signal);
+  /** Another spec may be accepted. */
+  #refusedOf(key: string, { generation }: ObservedFineTuneJob): Refusal | undefined {
+    const known = this.#refused.get(key);
+    return known?.generation === generation ? known : undefined;
   }
 
-  /** False when the job is another one by now: what was decided is about the past. */
+  /** Told at once, then tried again now and then: what is in the way is nothing that we follow. */
+  #refuse(key: string, job: ObservedFineTuneJob, error: RefusedCall): Reconciled {
+    const againAfterMs = this.#refusedOf(key, job) === undefined ? 0 : refusedMs;
+    const { reason, message, isFinal } = error;
+    this.#refused.set(key, { reason, message, isFinal, generation: job.generation });
+    return { againAfterMs, error };
+  }
+
   async #perform(
     key: string,
     job: ObservedFineTuneJob,
     { status, calls, events: notes }: Decision,
     signal: AbortSignal,
-  ): Promise<boolean> {
+  ): Promise<Performed> {
     const { client, bus, gang, events, seen } = this.#facts;
     let current = job;
     if (!isSame(status, job.status)) {
       const written = await this.#writeStatus(key, job, status, signal);
-      if (written === undefined) return false;
+      if (written === undefined) return 'Past';
       // Calls that test the version stand on the one that was just written.
       const { resourceVersion } = written.metadata;
       current = { ...job, metadata: { ...job.metadata, resourceVersion } };
-    } else if (calls.length > 0 && !(await this.#isCurrent(job, signal))) return false;
+    } else if (calls.length > 0 && !(await this.#isCurrent(job, signal))) return 'Past';
     seen({ uid: job.metadata.uid, before: job.status, after: status });
     const subject = { apiVersion, kind, ...addressOf(job) };
     for (const note of notes) events.record(subject, note);
@@ -105,10 +134,10 @@ export class JobReconciler {
     try {
       await act({ client, bus, manager, gang, wrote }, current, calls, signal);
     } catch (error) {
-      if (error instanceof RefusedCall) this.#refused.set(key, plightOf(error));
+      if (error instanceof RefusedCall) return error;
       throw error;
     }
-    return true;
+    return 'Done';
   }
 
   /**
@@ -173,10 +202,6 @@ function isSame(a: FineTuneJobStatus, b: FineTuneJobStatus): boolean {
 /** Everything but what the progress writer owns. */
 function controllerPart({ progress: _, checkpoint: __, ...rest }: FineTuneJobStatus) {
   return rest;
-}
-
-function plightOf({ reason, message }: RefusedCall): Plight {
-  return { reason, message };
 }
 
 function addressOf({ metadata: { namespace, name, uid } }: ObservedFineTuneJob) {

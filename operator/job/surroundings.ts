@@ -1,5 +1,5 @@
-// What stands around the pods of a job and has to be there before them: the finalizer, the claim, the service, the policies. Objects that
-// may be changed are applied when what they should contain differs from what they were last made to contain.
+// What stands around the pods of a job and has to be there before them: the finalizer, the claim, the service, the policies. Those that are
+// missing are created; those of ours are brought to what they should contain where that differs from what they were last made to contain.
 import { annotation } from '../../crds/labels.ts';
 import { digestOf } from '../../crds/plan/digest.ts';
 import { planConfigMap } from '../objects/config-map.ts';
@@ -7,12 +7,13 @@ import { dataClaim } from '../objects/data-claim.ts';
 import { networkPolicies } from '../objects/network-policy.ts';
 import { hasService, headlessService } from '../objects/service.ts';
 import type { Manifest } from '../runtime/client.ts';
-import type { Call } from './decision.ts';
-import type { ChildFacts } from './facts.ts';
+import type { AppliedKind, Call } from './decision.ts';
+import type { ChildFacts, PodFacts } from './facts.ts';
+import { isStarting, startMs, startsSince } from './silent-objects.ts';
 import type { View } from './view.ts';
 
 interface Wanted {
-  readonly kind: 'Service' | 'NetworkPolicy';
+  readonly kind: AppliedKind;
   readonly manifest: Manifest;
 }
 
@@ -20,25 +21,31 @@ interface Wanted {
 export function surroundings(view: View): readonly Call[] {
   const { facts } = view;
   const wanted = wantedOf(view);
-  const apply = wanted
-    .filter(
-      ({ kind, manifest }) =>
-        childOf(facts.children, kind, manifest)?.content !== contentOf(manifest),
-    )
-    .map(({ kind, manifest }): Call => ({ type: 'Apply', kind, manifest: marked(manifest) }));
+  const missing = wanted.flatMap((each) =>
+    callFor(each, childOf(facts.children, each.kind, each.manifest)),
+  );
   const superfluous = facts.children.filter(
     ({ kind, name }) =>
       kind !== 'PodGroup' &&
       !wanted.some((each) => each.kind === kind && each.manifest.metadata.name === name),
   );
   return [
-    ...apply,
+    ...missing,
     ...superfluous.map(
       ({ kind, name, uid }): Call => ({
         ...{ type: 'Delete', kind, name, uid },
         propagation: 'Background',
       }),
     ),
+  ];
+}
+
+function callFor({ kind, manifest }: Wanted, child: ChildFacts | undefined): readonly Call[] {
+  if (child === undefined) return [{ type: 'Create', kind, manifest: marked(manifest) }];
+  if (child.content === contentOf(manifest)) return [];
+  const { metadata, ...rest } = marked(manifest);
+  return [
+    { type: 'Apply', kind, manifest: { ...rest, metadata: { ...metadata, uid: child.uid } } },
   ];
 }
 
@@ -56,7 +63,21 @@ export function groundwork(view: View): readonly Call[] {
   ];
 }
 
-export function ensurePlan({ built, plan, canWritePlan }: View): readonly Call[] {
+/**
+ * A pod that mounts a plan which somebody deleted waits for it, and says no more than that it is being created; an event has the words.
+ * The plan is made again for pods that wait for so long, unless they wait for something else.
+ */
+export function healPlan(view: View): readonly Call[] {
+  const { now, pods, warnings } = view.facts;
+  const { name } = planConfigMap(view.built, '').metadata;
+  const waitsForPlan = (pod: PodFacts) => {
+    if (!isStarting(pod) || now < startsSince(pod) + startMs) return false;
+    return warnings?.get(pod.uid)?.message.includes(name) ?? true;
+  };
+  return pods.some(waitsForPlan) ? ensurePlan(view) : [];
+}
+
+function ensurePlan({ built, plan, canWritePlan }: View): readonly Call[] {
   if (!canWritePlan) return [];
   return [{ type: 'EnsurePlan', manifest: planConfigMap(built, plan.text) }];
 }

@@ -4,7 +4,7 @@ import { childName } from '../../crds/child-names.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
 import { podGroup } from '../objects/pod-group.ts';
 import { workerJob } from '../objects/worker-job.ts';
-import { type Call, none, type Opinion } from './decision.ts';
+import type { Call, Opinion } from './decision.ts';
 import { desiredOf } from './desired.ts';
 import { leaveEpoch, outdatedWorkers, removeOutdated } from './epochs.ts';
 import { firstState } from './first-state.ts';
@@ -12,7 +12,7 @@ import { gangMembers, gangOf } from './gang.ts';
 import { openGeneration, restartsOf, shown } from './restarts.ts';
 import { saveCount } from './save-asked.ts';
 import { stopWorkers } from './stop-workers.ts';
-import { ensurePlan, groundwork, surroundings } from './surroundings.ts';
+import { groundwork, healPlan, surroundings } from './surroundings.ts';
 import { currentWorkers, epochOf, presentBus, stateOf, type View } from './view.ts';
 
 export function startWorkers(view: View): Opinion {
@@ -133,10 +133,7 @@ function adopted(view: View, { generation, epoch }: StateRecord): readonly Call[
 
 /** Pods that wait for the plan, because somebody deleted it, get it again. */
 export function replacePlan(view: View): Opinion {
-  const stuck = view.facts.pods.some(
-    ({ waiting }) => waiting?.reason === 'CreateContainerConfigError',
-  );
-  return stuck ? { calls: ensurePlan(view) } : none;
+  return { calls: healPlan(view) };
 }
 
 function notReady(message: string) {

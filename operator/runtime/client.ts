@@ -1,5 +1,5 @@
-// The verbs that the operator uses, for any resource. Writes are server-side apply under a named manager, or JSON patches
-// that first test the UID: a write can never hit another object of the same name.
+// The verbs that the operator uses, for any resource. What is there is only written to by its UID: a write can never hit
+// another object of the same name, and never makes somebody else's object ours.
 import * as z from 'zod';
 import { apiVersionOf, pathOf, type Resource } from './resource.ts';
 import type { KubeTransport } from './transport.ts';
@@ -27,6 +27,9 @@ export type Manifest = { readonly metadata: Address & Record<string, unknown> } 
   string,
   unknown
 >;
+
+/** Of an object that is there. */
+export type OwnManifest = Manifest & { readonly metadata: { readonly uid: string } };
 
 export type PatchStep =
   | { readonly op: 'test' | 'add' | 'replace'; readonly path: string; readonly value: unknown }
@@ -76,10 +79,13 @@ export class KubeClient {
     return resource.read(await this.transport.send({ verb: 'POST', path, body }, signal));
   }
 
-  /** Server-side apply. `force` takes over fields that another manager set. */
+  /**
+   * Server-side apply to the object with this UID; 409 where another one, or none, has the name. Fields that another manager set are taken
+   * over, so the object must be known to be ours.
+   */
   async apply<T>(
     resource: Resource<T>,
-    manifest: Manifest,
+    manifest: OwnManifest,
     options: { readonly manager: string; readonly subresource?: string },
     signal: AbortSignal,
   ): Promise<T> {

@@ -15,13 +15,23 @@ export const systemClock: Clock = {
   monotonic: () => performance.now(),
   async sleep(ms, signal) {
     try {
-      await wait(ms, undefined, { signal });
+      for (const part of timersFor(ms)) await wait(part, undefined, { signal });
     } catch (error) {
       signal.throwIfAborted();
       throw error;
     }
   },
 };
+
+/** Node.js counts in 31 bits: 24.8 days. What is longer rings at once. */
+export const longestTimerMs = 2 ** 31 - 1;
+
+/** Timers to be set one after the other, each of them one that Node.js can set; without an end where the delay has none. */
+export function* timersFor(ms: number): Generator<number, void> {
+  let left = ms;
+  for (; left > longestTimerMs; left -= longestTimerMs) yield longestTimerMs;
+  yield Math.max(0, left);
+}
 
 /** A number in [0, 1). */
 export type Chance = () => number;

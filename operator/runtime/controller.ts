@@ -8,6 +8,8 @@ import type { WorkQueue } from './work-queue.ts';
 export interface Reconciled {
   /** Milliseconds until the key should be looked at again, if nothing happens before. */
   readonly againAfterMs?: number | undefined;
+  /** What kept it from being done, where somebody else has to change it: told like an error, and tried again at that time. */
+  readonly error?: unknown;
 }
 
 interface ControllerFacts {
@@ -44,9 +46,15 @@ async function work(facts: ControllerFacts, signal: AbortSignal): Promise<void> 
     const { key, waitedMs } = taken;
     const began = clock.monotonic();
     try {
-      const result = await withDeadline(facts, key, signal);
+      const { againAfterMs, error } = await withDeadline(facts, key, signal);
       queue.succeeded(key);
-      seen({ key, result, waitedMs, workedMs: clock.monotonic() - began });
+      if (againAfterMs !== undefined) queue.addAfter(key, againAfterMs);
+      const workedMs = clock.monotonic() - began;
+      if (error !== undefined) seen({ key, result: 'error', waitedMs, workedMs, error });
+      else {
+        const result = againAfterMs === undefined ? 'success' : 'requeue_after';
+        seen({ key, result, waitedMs, workedMs });
+      }
     } catch (error) {
       if (signal.aborted) return;
       const passing = isPassing(error);
@@ -59,17 +67,14 @@ async function work(facts: ControllerFacts, signal: AbortSignal): Promise<void> 
 }
 
 async function withDeadline(
-  { queue, deadlineMs, reconcile }: ControllerFacts,
+  { deadlineMs, reconcile }: ControllerFacts,
   key: string,
   signal: AbortSignal,
-): Promise<'success' | 'requeue_after'> {
+): Promise<Reconciled> {
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(new LateError(key, deadlineMs)), deadlineMs);
   try {
-    const { againAfterMs } = await reconcile(key, AbortSignal.any([signal, late.signal]));
-    if (againAfterMs === undefined) return 'success';
-    queue.addAfter(key, againAfterMs);
-    return 'requeue_after';
+    return await reconcile(key, AbortSignal.any([signal, late.signal]));
   } finally {
     clearTimeout(timer);
   }

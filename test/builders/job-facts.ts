@@ -145,12 +145,19 @@ export function aPublishJob(changes: Partial<ChildJob> = {}): ChildJob {
   });
 }
 
+const jobUids = {
+  worker: (number: number) => `uid-w${number}`,
+  init: () => 'uid-init',
+  publish: () => 'uid-pub',
+} as const;
+
 export function aPodOf(changes: Partial<PodFacts> = {}): PodFacts {
   const { number = 1, index = 0 } = changes;
   return {
     name: `first-w${number}-${index}`,
     uid: `uid-w${number}-${index}`,
     component: 'worker',
+    jobUid: jobUids[changes.component ?? 'worker'](number),
     number,
     index,
     node: 'n1',

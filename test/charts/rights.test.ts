@@ -31,7 +31,7 @@ const inNamespacesOfJobs: readonly Row[] = [
   { resource: '/services', verbs: all },
   { resource: 'networking.k8s.io/networkpolicies', verbs: all },
   { resource: '/configmaps', verbs: 'create' },
-  { resource: 'events.k8s.io/events', verbs: 'create patch' },
+  { resource: 'events.k8s.io/events', verbs: 'list create patch' },
   { resource: '/persistentvolumeclaims', verbs: 'get create', when: (f) => f.volumeClaimTemplate },
   { resource: '/pods/status', verbs: 'patch', when: (f) => f.forceReplace },
   { resource: 'scheduling.k8s.io/podgroups', verbs: all, when: gang('Native') },

@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
+import { childName } from '../../crds/child-names.ts';
 import { notBuiltOnCluster } from '../../crds/cluster-limits.ts';
 import { TerminalError } from '../../crds/errors.ts';
 import { resolveMethod } from '../../crds/methods/resolve.ts';
@@ -25,7 +26,7 @@ export async function readPlan(config: PodConfig): Promise<PodPlan> {
   const digest = digestOfText(text);
   if (digest !== config.planDigest) {
     throw mismatch(
-      `the plan ${config.planFile} has the digest ${digest}; the pod was made for ${config.planDigest}`,
+      `ConfigMap ${childName.plan(config.job.name, config.planDigest)} holds a plan with the digest ${digest}; the pod was made for ${config.planDigest}: another object has the name of the plan`,
     );
   }
   const { record, spec } = parsePlan(text, config.live);

@@ -5,8 +5,12 @@ import { type KubeObjects, RefusalError } from '../kube/objects.ts';
 import type { Tree } from '../kube/patches.ts';
 import { perform, statusOf } from '../kube/server.ts';
 
-export type Outcome = 'Fine' | 'FailsBefore' | 'AnswerIsLost' | 'Busy' | 'Forbidden';
+export type Outcome = 'Fine' | 'FailsBefore' | 'AnswerIsLost' | 'Busy' | 'Forbidden' | 'Invalid';
 
+const invalid = {
+  ...{ kind: 'Status', code: 422, reason: 'Invalid' },
+  message: 'spec.a: Invalid value: "-1": must be greater than or equal to 0',
+};
 const forbidden = { kind: 'Status', code: 403, reason: 'Forbidden', message: 'no such right' };
 
 export class MemoryTransport implements KubeTransport {
@@ -30,6 +34,7 @@ export class MemoryTransport implements KubeTransport {
     if (outcome === 'FailsBefore') throw unanswered(what, new Error('the connection was refused'));
     if (outcome === 'Busy') throw toApiError(what, 429, { kind: 'Status', code: 429 }, '1');
     if (outcome === 'Forbidden') throw toApiError(what, 403, forbidden, undefined);
+    if (outcome === 'Invalid') throw toApiError(what, 422, invalid, undefined);
     const answer = this.#perform(asked, what);
     if (outcome === 'AnswerIsLost') throw unanswered(what, new Error('the connection was cut'));
     return answer;

@@ -2,6 +2,7 @@
 // when a test says so; nothing is random but what the test draws.
 
 import { fineTuneJob } from '../../../crds/api/job.ts';
+import { label } from '../../../crds/labels.ts';
 import { noBus } from '../../../operator/bus/job-bus.ts';
 import { byJob, type Caches } from '../../../operator/job/observe.ts';
 import { batchJobs } from '../../../operator/job/observed/batch-job.ts';
@@ -10,6 +11,7 @@ import { fineTuneJobs } from '../../../operator/job/observed/fine-tune-job.ts';
 import { pods } from '../../../operator/job/observed/pod.ts';
 import { JobReconciler } from '../../../operator/job/reconcile.ts';
 import { KubeClient } from '../../../operator/runtime/client.ts';
+import type { Reconciled } from '../../../operator/runtime/controller.ts';
 import type { KubeObject, Resource } from '../../../operator/runtime/resource.ts';
 import { Store } from '../../../operator/runtime/store.ts';
 import { aWrittenJob, type Changes, changed } from '../../builders/job.ts';
@@ -98,11 +100,16 @@ export class World {
   /** One pass of a leader over the job; what it throws is what a controller would retry. */
   async reconcile(leader = 0): Promise<unknown> {
     try {
-      await this.leaders[leader]?.reconciler.reconcile('team-a/first', never);
+      await this.reconciled(leader);
       return undefined;
     } catch (error) {
       return error;
     }
+  }
+
+  /** What a controller is told of a pass. */
+  async reconciled(leader = 0): Promise<Reconciled> {
+    return (await this.leaders[leader]?.reconciler.reconcile('team-a/first', never)) ?? {};
   }
 
   /** Tells a leader what happened: all of it, or only the first changes. */
@@ -146,7 +153,8 @@ export class World {
     const caches = emptyCaches();
     const pending: LogEntry[] = [];
     for (const [collection, store, resource] of kept(caches)) {
-      for (const object of this.objects.all(collection)) store.put(readOnce(resource, object));
+      const followed = this.objects.all(collection).filter((each) => follows(collection, each));
+      for (const object of followed) store.put(readOnce(resource, object));
       store.reached(String(this.objects.version));
     }
     this.objects.watch(this.objects.version, (entry) => void pending.push(entry));
@@ -197,13 +205,18 @@ function kept(caches: Caches): readonly (readonly [string, AnyStore, Resource<Ku
 
 function put(caches: Caches, { collection, object, type, version }: LogEntry): void {
   for (const [each, store, resource] of kept(caches)) {
-    if (each === collection) {
+    if (each === collection && follows(collection, object)) {
       const read = readOnce(resource, object);
       if (type === 'DELETED') store.remove(read);
       else store.put(read);
     }
     store.reached(String(version));
   }
+}
+
+/** Of children, only those with our label are told. */
+function follows(collection: string, object: Tree): boolean {
+  return collection === finetunejobsAt || Object.hasOwn(labelsOf(object), label.jobUid);
 }
 
 const known = new WeakMap<Tree, unknown>();

@@ -29,8 +29,8 @@ test('a new job is validated, then data is put in place: nothing of a worker yet
   t.is(is('Initialized'), 'False/Preparing');
   t.deepEqual(words, [
     'EnsurePlan',
-    'Apply NetworkPolicy first-workers',
-    'Apply NetworkPolicy first-io',
+    'Create NetworkPolicy first-workers',
+    'Create NetworkPolicy first-io',
     'Create Job first-init-1',
   ]);
   t.is(status.plan?.method?.summary, 'LoRA r=16 on all linear layers, AdamW, bfloat16');
@@ -52,9 +52,9 @@ test('what the first Job needs comes before it, in order', (t) => {
     'AddFinalizer',
     'EnsurePlan',
     'Create PersistentVolumeClaim first-data',
-    'Apply Service first',
-    'Apply NetworkPolicy first-workers',
-    'Apply NetworkPolicy first-io',
+    'Create Service first',
+    'Create NetworkPolicy first-workers',
+    'Create NetworkPolicy first-io',
     'Create Job first-init-1',
   ]);
 });
@@ -80,8 +80,8 @@ test('when data is in place the workers are created, with what stands around the
   t.is(result.is('Initialized'), 'True/Ready');
   t.deepEqual(result.words, [
     'EnsurePlan',
-    'Apply NetworkPolicy first-workers',
-    'Apply NetworkPolicy first-io',
+    'Create NetworkPolicy first-workers',
+    'Create NetworkPolicy first-io',
     'Create Job first-w1',
   ]);
   t.is(result.status.workerEpoch, 1);
@@ -94,7 +94,7 @@ test('a job that trains is left alone', (t) => {
   const facts = training();
   const again = decided({ ...facts, job: { ...facts.job, status: decided(facts).status } });
   t.is(again.phase, 'Running');
-  t.deepEqual(again.words, ['Apply NetworkPolicy first-workers', 'Apply NetworkPolicy first-io']);
+  t.deepEqual(again.words, ['Create NetworkPolicy first-workers', 'Create NetworkPolicy first-io']);
   t.deepEqual(again.status, decided(facts).status);
 });
 
@@ -254,7 +254,7 @@ test('workers of a plan that was changed under them are stopped and replaced', (
 
 test('what the cluster refuses stands in the status until it is granted', (t) => {
   const facts = training();
-  const refused = { reason: 'QuotaExceeded', message: 'exceeded quota: q' };
+  const refused = { reason: 'QuotaExceeded', message: 'exceeded quota: q', isFinal: false };
   const first = decided({ ...facts, refused });
   t.is(first.is('Stalled'), 'True/QuotaExceeded');
   const second = decided({ ...facts, job: { ...facts.job, status: first.status } });

@@ -157,3 +157,95 @@ test('an edit of progress alone does not make the reconciler write', async (t) =
   t.is(world.transport.writes.length, before);
   t.is(world.observed?.status.progress?.step, 3);
 });
+
+const hostile = [
+  ['api/v1/services', 'first'],
+  ['apis/networking.k8s.io/v1/networkpolicies', 'first-workers'],
+  ['apis/networking.k8s.io/v1/networkpolicies', 'first-io'],
+  ['api/v1/persistentvolumeclaims', 'first-data'],
+  [jobsAt, 'first-init-1'],
+  [jobsAt, 'first-w1'],
+  [jobsAt, 'first-publish-1'],
+] as const;
+
+for (const [collection, name] of hostile) {
+  test(`a foreign object of the name ${name} in ${collection} is named, left as it is, and waited for`, async (t) => {
+    const several = { 'worker.replicas': 2, 'storage.data': sharedClaim };
+    const world = aWorld(1, several, true);
+    world.script = () => ({ exit: 0 });
+    const at = { collection, namespace: 'team-a', name };
+    // Suspended, so that the Job controller of the simulation leaves a Job of it alone.
+    const spec = { suspend: true, template: { spec: {} }, of: 'somebody else' };
+    const theirs = { metadata: { name, namespace: 'team-a' }, spec };
+    const before = world.objects.create(at, theirs);
+    const stalled = () => world.observed?.status.conditions?.find(({ type }) => type === 'Stalled');
+    for (let round = 0; round < 40 && stalled() === undefined; round++) await turn(world);
+    t.is(stalled()?.reason, 'NameConflict');
+    t.regex(stalled()?.message ?? '', new RegExp(` ${name} belongs to someone else`));
+    for (let round = 0; round < 3; round++) await turn(world);
+    t.deepEqual(world.objects.find(at)?.['spec'], spec);
+    t.deepEqual(metaOf(world.objects.find(at) ?? {})['ownerReferences'], undefined);
+    t.is(metaOf(world.objects.find(at) ?? {})['uid'], metaOf(before)['uid']);
+    // Nobody tells us when it goes: the job comes back by itself.
+    const { againAfterMs = Infinity } = await world.reconciled();
+    t.true(againAfterMs <= 60_000, `${againAfterMs} ms`);
+    world.objects.delete(at, undefined);
+    await world.settle(40);
+    t.is(world.phase, 'Succeeded');
+  });
+}
+
+const sharedClaim = { volumeClaimTemplate: { size: '1Gi', accessMode: 'ReadWriteMany' } };
+
+test('what the API server will never accept ends the job with its sentence, and is not tried again', async (t) => {
+  const world = aWorld();
+  world.transport.outcome = ({ verb, path }) =>
+    verb === 'POST' && path.endsWith('/jobs') ? 'Invalid' : 'Fine';
+  for (let round = 0; round < 4; round++) await turn(world);
+  t.is(world.phase, 'Failed');
+  const { failure } = world.observed?.status ?? {};
+  t.is(failure?.reason, 'InvalidSpec');
+  t.regex(
+    failure?.message ?? '',
+    /^Job first-init-1 is not accepted by the API server: .* must be greater/,
+  );
+  const before = world.transport.requests;
+  await turn(world);
+  t.is(world.transport.requests, before);
+});
+
+test('a new leader whose list of Jobs is behind does not take the workers for removed', async (t) => {
+  const world = aWorld(2, {}, true);
+  const isRunning = () => world.phase === 'Running';
+  for (let round = 0; round < 30 && !isRunning(); round++) await turn(world);
+  t.true(isRunning());
+  // The stream of FineTuneJobs has told the second leader all, that of Jobs nothing yet.
+  world.deliver(1);
+  const [late] = world.leaders.slice(1);
+  for (const job of [...(late?.caches.batchJobs.values() ?? [])]) {
+    if (job.metadata.name === 'first-w1') late?.caches.batchJobs.remove(job);
+  }
+  const before = world.transport.writes.length;
+  const { againAfterMs } = await world.reconciled(1);
+  t.is(world.transport.writes.length, before, 'nothing is decided before the API server was asked');
+  t.true((againAfterMs ?? Infinity) <= 1_000);
+  world.deliver(0);
+  await world.reconcile(0);
+  t.is(world.observed?.status.workerEpoch, 1);
+  // Once it is really gone, the next epoch takes its place.
+  world.objects.delete({ collection: jobsAt, namespace: 'team-a', name: 'first-w1' }, undefined);
+  world.deliver(1);
+  await world.reconcile(1);
+  t.is(world.observed?.status.workerEpoch, 2);
+});
+
+test('a job that has not ended is looked at again within ten minutes, whatever it waits for', async (t) => {
+  const world = aWorld();
+  world.deliver();
+  for (let round = 0; round < 30; round++) {
+    const { againAfterMs = Infinity } = await world.reconciled();
+    t.true(againAfterMs <= 600_000, `${world.phase}: ${againAfterMs} ms`);
+    await turn(world);
+  }
+  t.is(world.phase, 'Running');
+});

@@ -9,10 +9,12 @@ const at = { namespace: 'team', name: 'a' };
 test('a manifest is applied under a manager, and its status under another', async (t) => {
   await using server = await KubeServer.start();
   await using client = aClient(server.origin);
-  await client.apply(things, aThing('a', { size: 1 }), { manager: 'm' }, never);
-  const status = { metadata: at, status: { phase: 'Fine' } };
+  const { metadata } = await client.create(things, aThing('a'), never);
+  const own = { ...at, uid: metadata.uid };
+  await client.apply(things, { metadata: own, spec: { size: 1 } }, { manager: 'm' }, never);
+  const status = { metadata: own, status: { phase: 'Fine' } };
   await client.apply(things, status, { manager: 's', subresource: 'status' }, never);
-  const [first, second] = server.seen;
+  const [, first, second] = server.seen;
   t.is(first?.path, '/apis/example.com/v1/namespaces/team/things/a');
   t.is(first?.contentType, 'application/apply-patch+yaml');
   t.is(first?.query.get('fieldManager'), 'm');
@@ -21,6 +23,17 @@ test('a manifest is applied under a manager, and its status under another', asyn
   t.is(second?.path, '/apis/example.com/v1/namespaces/team/things/a/status');
   const object = server.objects.get({ ...thingsAt, name: 'a' });
   t.deepEqual([object['spec'], object['status']], [{ size: 1 }, { phase: 'Fine' }]);
+});
+
+test('a manifest is applied to the object that was meant, and to no other of its name', async (t) => {
+  await using server = await KubeServer.start();
+  await using client = aClient(server.origin);
+  const own = { metadata: { ...at, uid: 'ours' }, spec: { size: 1 } };
+  const refused = () => t.throwsAsync(client.apply(things, own, { manager: 'm' }, never));
+  t.true(isStatus(await refused(), 409), 'none is there: none is made');
+  await client.create(things, aThing('a', { size: 7 }), never);
+  t.true(isStatus(await refused(), 409));
+  t.deepEqual(server.objects.get({ ...thingsAt, name: 'a' })['spec'], { size: 7 });
 });
 
 test('creating what exists is told apart from a conflict', async (t) => {

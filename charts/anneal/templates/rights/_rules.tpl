@@ -27,9 +27,10 @@
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [create]
+# list: why a Job gets no pods, or a pod does not start, is told by events alone.
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [list, create, patch]
 {{- if .Values.features.volumeClaimTemplate }}
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
