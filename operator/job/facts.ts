@@ -18,6 +18,8 @@ export interface Facts {
   readonly inits: readonly ChildJob[];
   readonly publishes: readonly ChildJob[];
   readonly pods: readonly PodFacts[];
+  /** Worker pods whose Job is gone: they end by themselves, or the garbage collector has yet to come. */
+  readonly leftPods: readonly PodFacts[];
   /** Names of the other children that are there, with what they were made to contain. */
   readonly children: readonly ChildFacts[];
   /** Objects that have a name of ours and another owner: kind and name. */

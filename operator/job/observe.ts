@@ -65,15 +65,17 @@ export function observe(
       .map(({ facts }) => facts)
       .toSorted((a, b) => a.number - b.number);
   const owners = new Set(owned.map(({ metadata }) => metadata.uid));
+  const pods = caches.pods.by('job', uid);
+  const isOwned = ({ metadata }: Pod) => owners.has(metadata.controlledBy ?? '');
   return {
     now,
     job: jobFacts(job),
     workers: of('worker'),
     inits: of('init'),
     publishes: of('publish'),
-    pods: caches.pods
-      .by('job', uid)
-      .filter(({ metadata }) => owners.has(metadata.controlledBy ?? ''))
+    pods: pods.filter(isOwned).map((pod) => podFacts(pod, caches.nodes)),
+    leftPods: pods
+      .filter((pod) => !isOwned(pod) && isOfWorkerJob(pod))
       .map((pod) => podFacts(pod, caches.nodes)),
     children: childrenOf(caches, uid),
     foreign: foreignNames(caches, job),
@@ -96,6 +98,11 @@ function jobFacts({ metadata, generation, spec, problem, status }: ObservedFineT
 function componentOf({ labels }: ObjectMeta): Component | undefined {
   // Written by us; another word is somebody else's object.
   return labels[label.component] as Component | undefined;
+}
+
+/** Of some Job: which one is not known any more. */
+function isOfWorkerJob({ metadata }: Pod): boolean {
+  return componentOf(metadata) === 'worker' && metadata.controlledBy !== undefined;
 }
 
 function numberOf({ labels }: ObjectMeta): number {

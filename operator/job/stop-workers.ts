@@ -8,7 +8,7 @@ import { leaveEpoch } from './epochs.ts';
 import type { ChildJob } from './facts.ts';
 import { later, sinceOf, stateOf, type View } from './view.ts';
 
-const stopping = { type: 'Suspended', status: 'Unknown', reason: 'Suspending' } as const;
+export const stopping = { type: 'Suspended', status: 'Unknown', reason: 'Suspending' } as const;
 
 export function stopWorkers(view: View, workers: ChildJob, why: string): Opinion {
   const { facts, spec } = view;

@@ -2,7 +2,7 @@
 import { conditionOf } from '../runtime/conditions.ts';
 import { none, type Opinion } from './decision.ts';
 import { removeOutdated } from './epochs.ts';
-import { ended, stopWorkers } from './stop-workers.ts';
+import { ended, stopping, stopWorkers } from './stop-workers.ts';
 import { currentWorkers, type View } from './view.ts';
 
 export function suspend(view: View): Opinion {
@@ -16,6 +16,15 @@ export function suspend(view: View): Opinion {
     return { conditions: [{ type: 'Suspended', status: 'False', reason: 'Resumed', message }] };
   }
   if (workers !== undefined) return stopWorkers(view, workers, 'spec.suspend is true');
+  const left = whatIsLeft(view);
+  if (left !== undefined) {
+    const message = `spec.suspend is true: ${left}`;
+    return {
+      conditions: [{ ...stopping, message }, ...ended(view, message)],
+      calls: removeOutdated(view),
+      final: true,
+    };
+  }
   const message = 'spec.suspend is true: there are no workers on purpose';
   return {
     conditions: [
@@ -25,4 +34,21 @@ export function suspend(view: View): Opinion {
     calls: removeOutdated(view),
     final: true,
   };
+}
+
+/**
+ * A removed Job is gone before its pods: they have a grace period, and the garbage collector comes when
+ * it comes. Until then they use what the suspended job is to leave to others. Nobody waits for a pod
+ * that is to go on a node out of reach: it may stay for ever.
+ */
+function whatIsLeft({ facts }: View): string | undefined {
+  const [job] = facts.workers;
+  if (job !== undefined) return `Job ${job.name} is being removed`;
+  const pods = facts.leftPods.filter(
+    ({ end, isDeleting, nodeUnreachable }) => !end && !(isDeleting && nodeUnreachable),
+  );
+  const [first] = pods;
+  if (first === undefined) return undefined;
+  const others = pods.length === 1 ? '' : ` and ${pods.length - 1} more`;
+  return `pod ${first.name}${others} ${pods.length === 1 ? 'has' : 'have'} yet to end`;
 }

@@ -56,6 +56,7 @@ export function someFacts({ spec = {}, job, status = {}, ...rest }: FactsChanges
     inits: [],
     publishes: [],
     pods: [],
+    leftPods: [],
     children: [],
     foreign: [],
     queue: undefined,

@@ -109,6 +109,17 @@ test('a label is anybody’s to write: only what the job owns is its child', (t)
   t.deepEqual(seen, [], 'a pod of a Job that is not ours');
 });
 
+test('a worker pod whose Job is gone is left, until it is gone itself', (t) => {
+  const owned = factsOf({ jobs: [workerJob()], pods: [workerPod({})] });
+  t.deepEqual([owned.pods.length, owned.leftPods.length], [1, 0]);
+  const left = factsOf({ pods: [workerPod({})] });
+  t.deepEqual([left.pods.length, left.leftPods.length], [0, 1]);
+  const init = workerPod({}, { labels: labels('init') });
+  t.deepEqual(factsOf({ pods: [init] }).leftPods, [], 'only workers are suspended');
+  const loose = workerPod({}, { ownerReferences: [] });
+  t.deepEqual(factsOf({ pods: [loose] }).leftPods, [], 'a pod of no Job was made by hand');
+});
+
 test('a waiting pod says why: no node, no image, no Secret', (t) => {
   const scheduled = {
     type: 'PodScheduled',

@@ -1,10 +1,13 @@
 import test from 'ava';
+import type { PodFacts } from '../../../operator/job/facts.ts';
 import { decided } from '../../builders/decided.ts';
 import {
   aBus,
   aChildJob,
+  aPodOf,
   aPublishJob,
   conditionsOf,
+  ended,
   seconds,
   someFacts,
   training,
@@ -41,14 +44,26 @@ test('workers are asked to save, removed when all have, and stay away', (t) => {
   t.deepEqual(removing.words, ['Delete Job first-w1']);
   t.is(removing.status.workerEpoch, 2);
   t.is(removing.is('Running'), 'False/Stopped');
-  const gone = decided({
-    ...facts,
-    workers: [],
-    pods: [],
-    job: { ...job, status: removing.status },
-  });
+  const after = { ...facts, job: { ...job, status: removing.status } };
+  t.is(decided(after).phase, 'Suspending', 'the Job is still seen');
+  const gone = decided({ ...after, workers: [], pods: [] });
   t.is(gone.phase, 'Suspended');
   t.deepEqual(gone.words, []);
+});
+
+test('a job is not suspended before the last of its pods has ended', (t) => {
+  const status = trainingStatus({ workerEpoch: 2, jobRef: undefined });
+  const withPods = (leftPods: readonly PodFacts[]) =>
+    decided(someFacts({ spec, status, leftPods }));
+  const running = withPods([aPodOf(), aPodOf({ name: 'first-w1-1-y', index: 1 })]);
+  t.is(running.phase, 'Suspending');
+  t.is(running.is('Suspended'), 'Unknown/Suspending');
+  t.regex(running.message('Suspended') ?? '', /pod \S+ and 1 more have yet to end/);
+  t.is(running.is('Running'), 'False/Stopped');
+  t.is(withPods([aPodOf({ isDeleting: true })]).phase, 'Suspending', 'in its grace period');
+  t.is(withPods([aPodOf(ended(0))]).phase, 'Suspended');
+  const lost = withPods([aPodOf({ isDeleting: true, nodeUnreachable: true })]);
+  t.is(lost.phase, 'Suspended', 'what a lost node has may stay for ever');
 });
 
 test('the time to save runs from the first asking, and is not begun anew', (t) => {
@@ -76,7 +91,7 @@ test('a worker Job of a half-done stop is removed, not started', (t) => {
   const status = trainingStatus({ workerEpoch: 2, jobRef: undefined });
   const { words, phase } = decided(someFacts({ spec, status, workers: [aChildJob()] }));
   t.deepEqual(words, ['Delete Job first-w1']);
-  t.is(phase, 'Suspended');
+  t.is(phase, 'Suspending');
 });
 
 test('resuming starts the next epoch', (t) => {
