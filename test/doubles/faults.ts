@@ -5,7 +5,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 export type BodyFault =
   | { readonly type: 'Cut'; readonly afterBytes: number }
   | { readonly type: 'Stall'; readonly afterBytes: number; readonly reached: () => void }
-  | { readonly type: 'Slow'; readonly msPerChunk: number }
+  /** Nothing of the body is sent before that. */
+  | { readonly type: 'Held'; readonly until: Promise<void> }
   | { readonly type: 'Corrupt' }
   | { readonly type: 'IgnoreRange' };
 
@@ -75,5 +76,5 @@ export class Faults {
   }
 }
 
-const bodyTypes: ReadonlySet<string> = new Set(['Cut', 'Stall', 'Slow', 'Corrupt', 'IgnoreRange']);
+const bodyTypes: ReadonlySet<string> = new Set(['Cut', 'Stall', 'Held', 'Corrupt', 'IgnoreRange']);
 const writeTypes: ReadonlySet<string> = new Set(['CutBody', 'LoseAnswer']);

@@ -2,7 +2,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as wait } from 'node:timers/promises';
 import type { BodyFault, WriteFault } from './faults.ts';
 
 export interface Listening extends AsyncDisposable {
@@ -86,11 +85,13 @@ export async function sendBytes(
   const body = Buffer.from(content.subarray(begin, until));
   if (fault?.type === 'Corrupt' && body.length > 0) body[0] = (body[0] ?? 0) ^ 1;
   response.flushHeaders();
+  if (fault?.type === 'Held') await fault.until;
+  // Who waited in vain has left.
+  if (response.destroyed) return;
   const limit = fault?.type === 'Cut' || fault?.type === 'Stall' ? fault.afterBytes : body.length;
   for (let at = 0; at < Math.min(limit, body.length); at += chunkBytes) {
     const chunk = body.subarray(at, Math.min(at + chunkBytes, limit));
     seen.bytes += chunk.length;
-    if (fault?.type === 'Slow') await wait(fault.msPerChunk);
     if (!response.write(chunk)) await drained(response);
   }
   if (limit >= body.length) response.end();
