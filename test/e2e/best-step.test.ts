@@ -50,9 +50,13 @@ test('the best step is published and named, also when the last evaluation was st
   t.true((result?.step ?? 8) < 8);
 
   let steps = 0;
+  let isStopped = false;
+  // Once: an evaluation is told several times on its way, and a second signal ends the run without saving.
   const stopAtEnd = (line: RunLine) => {
     if (line.type === 'step') steps += 1;
-    if (line.type === 'stage' && line.stage === 'Evaluate' && steps === 8) disturbed.stop();
+    if (line.type !== 'stage' || line.stage !== 'Evaluate' || steps < 8 || isStopped) return;
+    isStopped = true;
+    disturbed.stop();
   };
   const disturbed = startAnneal(job.file, join(folder, 'disturbed'), stopAtEnd);
   t.teardown(() => disturbed.kill('tree'));
