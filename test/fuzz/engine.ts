@@ -24,11 +24,17 @@ export interface Finding {
 
 export interface Outcome {
   readonly runs: number;
+  /** Inputs that reached something new; the seeds, which are kept whatever they reach, do not count. */
   readonly kept: number;
   readonly functions: number;
   /** Threads that had to be ended, of a target that is isolated. */
   readonly ended: number;
   readonly finding?: Finding | undefined;
+}
+
+/** A target that runs into a wall at once would pass for ever. */
+export function isStuck({ functions, kept }: Outcome): boolean {
+  return functions <= 5 || kept <= 3;
 }
 
 export interface Watch {
@@ -56,15 +62,16 @@ export async function fuzz(
   const kept: Uint8Array[] = [];
   const deadline = performance.now() + limits.seconds * 1000;
   let runs = 0;
+  const seeds = [...target.seeds.map((each) => Buffer.from(each as string)), ...corpus];
+  const news = () => Math.max(0, kept.length - seeds.length);
   const end = (finding?: Finding): Outcome => ({
     runs,
-    kept: kept.length,
+    kept: news(),
     functions: coverage.functions,
     ended: 0,
     finding,
   });
 
-  const seeds = [...target.seeds.map((each) => Buffer.from(each as string)), ...corpus];
   for (const input of seeds) {
     const finding = await run(input);
     runs += 1;
@@ -72,7 +79,7 @@ export async function fuzz(
     if (finding) return end(finding);
   }
   coverage.take();
-  watch.reached(kept.length, coverage.functions);
+  watch.reached(news(), coverage.functions);
   let batch = 16;
   while (performance.now() < deadline) {
     const inputs = Array.from({ length: batch }, () =>
@@ -91,7 +98,7 @@ export async function fuzz(
     if (!isNew) continue;
     coverage.forget(before);
     await keepNew(inputs);
-    watch.reached(kept.length, coverage.functions);
+    watch.reached(news(), coverage.functions);
   }
   return end();
 

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { gate } from '../../worker/prepare/gate.ts';
-import type { Finding } from './engine.ts';
+import { type Finding, isStuck } from './engine.ts';
 import { inWords, runTarget } from './run-target.ts';
 
 const never = new AbortController().signal;
@@ -33,4 +33,13 @@ test('Nothing that a reader writes reaches the disk', async (t) => {
   t.timeout(patienceMs);
   await twoAtOnce(() => runTarget('planted/write', 120, 2, never));
   t.false(existsSync(join(import.meta.dirname, 'planted', 'written')));
+});
+
+test('A reader that refuses everything at once is told from one that was fuzzed, however many seeds it has', async (t) => {
+  t.timeout(patienceMs);
+  const report = await twoAtOnce(() => runTarget('planted/wall', 3, 1, never));
+  const { outcome } = report;
+  t.is(outcome.finding, undefined);
+  // Functions of the runtime that run for the first time are counted once.
+  t.true(isStuck({ ...outcome, functions: 100 }), inWords(report));
 });
