@@ -34,7 +34,7 @@ test('groups are chosen by name, in their order, and a wrong name is told', (t) 
   );
   t.throws(() => names(['unti']), { message: /^there is no test group unti; groups are unit, / });
   t.throws(() => chooseGroups('--fast', []), {
-    message: 'the mode is --fast; it must be check or all',
+    message: 'the mode is --fast; it must be check, all or everything',
   });
 });
 
