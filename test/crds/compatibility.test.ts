@@ -185,3 +185,17 @@ test('results may go to a bucket and to a hub from everywhere', (t) => {
     t.deepEqual(incompatibilities(spec, where), []);
   }
 });
+
+test('a job that may grow needs a sequence for each worker of its largest world', (t) => {
+  const speaks = (maxReplicas: number, elasticity = 'Live') =>
+    incompatibilities(
+      aSpec({
+        ...{ 'worker.elasticity': elasticity, 'worker.replicas': 1, 'worker.minReplicas': 1 },
+        ...{ 'worker.maxReplicas': maxReplicas, 'training.globalBatchSize': 2 },
+      }),
+      'cluster',
+    ).some(({ message }) => message.includes('fewer sequences than there are workers'));
+  t.false(speaks(2));
+  t.true(speaks(3));
+  t.false(speaks(3, 'None'), 'it stays as small as it is');
+});

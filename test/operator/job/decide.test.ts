@@ -6,6 +6,7 @@ import { smol135 as smolFacts } from '../../builders/facts.ts';
 import {
   aBus,
   aChildJob,
+  aMember,
   anInitJob,
   aPodOf,
   aPublishJob,
@@ -298,6 +299,30 @@ test('the deadline lets workers save, then fails the job; without a bus at once'
   t.is(stopped.is('Failed'), 'True/DeadlineExceeded');
   const tooLate = decided({ ...training({ spec: late, bus }), now: seconds(601) });
   t.is(tooLate.is('Failed'), 'True/DeadlineExceeded');
+});
+
+test('the deadline waits until every worker of the world has saved', (t) => {
+  const spec = { activeDeadlineSeconds: 3600, 'worker.replicas': 2 };
+  const ack = { v: 1, opened: false, restored: true, saved: 0, finished: false } as const;
+  const state = aState({ world: { key: 'k', digest: 'd', size: 2, committedAt: 't' } });
+  const members = new Map([0, 1].map((index) => [index, aMember(index)]));
+  const pods = [0, 1].map((index) => aPodOf({ index }));
+  const stopped = (...indexes: readonly number[]) => {
+    const acks = new Map(
+      indexes.map((index) => [index, { ...ack, podUID: `uid-w1-${index}`, stoppedStep: 5 }]),
+    );
+    const bus = aBus({ state, members, acks });
+    const workers = [aChildJob({ parallelism: 2 }, spec)];
+    const settings = {
+      ...quietSite.settings,
+      bus: { url: 'nats://b', port: 4222, namespace: 'b' },
+    };
+    return decided(training({ spec, bus, pods, workers, site: { ...quietSite, settings } }));
+  };
+  t.is(stopped(0).is('Failed'), undefined);
+  t.deepEqual(stopped(0).words, ['WriteDesired Save workers=2 save=0']);
+  t.is(stopped(0, 1).is('Failed'), 'True/DeadlineExceeded');
+  t.is(stopped(0, 1).status.failure?.step, undefined, 'nothing was ever saved');
 });
 
 test('after the end nothing is created, whatever is missing', (t) => {

@@ -232,6 +232,21 @@ test('a pod that dies before it can join counts, so that a job cannot die at its
   t.true(words.includes('OpenGeneration 2 PodFailed'));
 });
 
+test('a pod that is older than its generation was dealt with when that was opened', (t) => {
+  const opened = { by: 'w1', cause: 'MemberUnreachable', at: '2026-01-01T11:59:00Z' } as const;
+  const state = aState({ generation: 2, opened, world: undefined });
+  for (const [age, isNew] of [
+    [90, false],
+    [61, false],
+    [60, false],
+    [59, true],
+  ] as const) {
+    const pod = aPodOf({ uid: 'old', createdAt: seconds(-age), ...ended(70) });
+    const { words } = decided(training({ bus: aBus({ state, members: new Map() }), pods: [pod] }));
+    t.is(words.includes('OpenGeneration 3 PodFailed'), isNew, `created ${age} s ago`);
+  }
+});
+
 test('three counted restarts without a checkpoint end the job', (t) => {
   const recent = '2026-01-01T11:58:00Z';
   const two = decided(
@@ -245,6 +260,17 @@ test('three counted restarts without a checkpoint end the job', (t) => {
     withState(restartsOf({ counted: 2, sinceCommit: 2, window: [recent, recent] })),
   );
   t.is(three.is('Failed'), 'True/NoProgress');
+});
+
+test('a checkpoint forgives what came before it, although status did not hear of it yet', (t) => {
+  const recent = '2026-01-01T11:58:00Z';
+  const account = { counted: 2, window: [recent, recent] };
+  const record = restartsOf({ ...account, sinceCommit: 0 });
+  const status = { restarts: { ...account, sinceCommit: 2 } };
+  const { is, calls } = decided(withState(record, 70, { status: trainingStatus(status) }));
+  t.is(is('Failed'), undefined);
+  const open = calls.find((call) => call.type === 'OpenGeneration');
+  t.like(open?.restarts, { counted: 3, sinceCommit: 1 });
 });
 
 test('a member whose pod was evicted or deleted opens a generation that is not counted', (t) => {

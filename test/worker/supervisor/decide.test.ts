@@ -301,6 +301,18 @@ test(
 );
 
 test(
+  'that another pod of the same index had stopped is not this one having stopped',
+  decides,
+  aTraining({
+    trainer: { type: 'None' },
+    desired: aDesired({ stop: 'Save' }),
+    state: aState({ world: aWorld, checkpoint: head }),
+    acks: { '1.0': anAck({ podUID: 'pod-b', stoppedStep: 2 }) },
+  }),
+  { type: 'Acknowledge', change: { stoppedStep: 3 } },
+);
+
+test(
   'a stopped pod waits to be removed and opens nothing',
   decides,
   aTraining({
