@@ -11,7 +11,8 @@ import {
 import { KubeError } from '../client/kube-error.ts';
 import { seconds } from '../format/numbers.ts';
 import { type ClusterSource, jobPath } from '../jobs/cluster-source.ts';
-import { type Job, phaseOf, readJobObject } from '../jobs/job.ts';
+import { type Job, phaseOf } from '../jobs/job.ts';
+import { readJobObject } from '../jobs/read-job-object.ts';
 import type { JobSource } from '../jobs/source.ts';
 
 export interface Acting {
@@ -113,13 +114,27 @@ export async function cancel(acting: Acting, { now }: CancelOptions): Promise<st
   if (isTerminal(phaseOf(job))) {
     return `${job.name} has ended already (${phaseOf(job)}); anneal delete ${job.name} removes its record`;
   }
-  const deletionPolicy = now ? 'Now' : 'Save';
-  if (job.spec.deletionPolicy !== deletionPolicy) await patchSpec(acting, { deletionPolicy });
+  const isSet = await setDeletionPolicy(acting, now ? 'Now' : 'Save');
   const gone = await remove(acting);
-  const saved = now ? '' : ' after a save';
+  const saved = now || !isSet ? '' : ' after a save';
   return gone
     ? `${job.name} was cancelled${saved}; checkpoints and results stay`
     : `${job.name} will be cancelled${saved}; checkpoints and results stay`;
+}
+
+/** Of an object that breaks a rule the server may refuse every change; it is deleted all the same. False: it was refused. */
+async function setDeletionPolicy(acting: Acting, deletionPolicy: 'Now' | 'Save'): Promise<boolean> {
+  const { job, talk } = acting;
+  if (job.unread === undefined && job.spec.deletionPolicy === deletionPolicy) return true;
+  try {
+    await patchSpec(acting, { deletionPolicy });
+    return true;
+  } catch (error) {
+    const isRefused = error instanceof KubeError && error.status === 422;
+    if (!isRefused || job.unread === undefined) throw error;
+    talk(`${job.name} is deleted as it is; the cluster takes no change of it: ${error.message}\n`);
+    return false;
+  }
 }
 
 /** The record of a job that ended; one that goes on is cancelled, not deleted by mistake. */

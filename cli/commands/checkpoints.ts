@@ -1,9 +1,9 @@
 // `anneal checkpoints`: what a job could go on from. On this machine the folder says; of a cluster the status knows the newest and the
-// best, and the stream of metrics those that were written while it kept them.
+// best, and the workers tell with each save which are there.
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runFiles } from '../../crds/wire/run-folder.ts';
-import type { Telemetry } from '../../crds/wire/telemetry.ts';
+import { mostKeptTold, type Telemetry, type TelemetryOf } from '../../crds/wire/telemetry.ts';
 import { outsideOfPod } from '../jobs/data-places.ts';
 import { type Job, localNamespace } from '../jobs/job.ts';
 
@@ -70,18 +70,26 @@ async function inFolder(folder: string): Promise<readonly Found[]> {
   return found;
 }
 
+/** Those that were written and are still there, as the first worker said last; where nobody heard it, what the status names. */
 function fromMessages({ status }: Job, messages: readonly Telemetry[]): readonly Found[] {
+  const written = messages.filter((message) => message.type === 'checkpoint');
+  const last = written.findLast(({ kept }) => kept !== undefined);
   const found = new Map<number, Found>();
-  for (const message of messages) {
-    if (message.type !== 'checkpoint') continue;
-    const { step, path, bytes, time } = message;
+  for (const { step, path, bytes, time } of written) {
+    if (last !== undefined && !isThere(step, last)) continue;
     const place = outsideOfPod(path);
     found.set(step, { step, place, bytes, time: new Date(time * 1000).toISOString() });
   }
   const { latestStep, latestURI = '', latestTime } = status.checkpoint ?? {};
-  if (latestStep !== undefined && !found.has(latestStep)) {
+  if (latestStep !== undefined && latestStep > Math.max(...found.keys())) {
     const time = latestTime === undefined ? {} : { time: latestTime };
     found.set(latestStep, { step: latestStep, place: latestURI, ...time });
   }
   return [...found.values()];
+}
+
+/** By the last list, which says nothing of what was written since, nor, where it has its full length, of what is older than its first. */
+function isThere(step: number, { step: told, kept = [] }: TelemetryOf<'checkpoint'>): boolean {
+  const isOlder = kept.length >= mostKeptTold && step < (kept[0] ?? 0);
+  return kept.includes(step) || step > told || isOlder;
 }

@@ -160,13 +160,18 @@ function secondsAfter({ steps }: History): Float64Array {
 function specDifferences(jobs: readonly Job[]): Comparison['differences'] {
   const flat = jobs.map((job) => {
     const values = new Map<string, string>([['method', methodOf(job).summary]]);
-    flatten(job.spec, 'spec', values);
+    flatten(job.unread === undefined ? job.spec : writtenSpec(job), 'spec', values);
     return values;
   });
   const paths = [...new Set(flat.flatMap((values) => [...values.keys()]))];
   return paths
     .map((path) => ({ path, values: flat.map((values) => values.get(path) ?? '–') }))
     .filter(({ values }) => new Set(values).size > 1);
+}
+
+/** Of a job that cannot be read whole, what was written says more than what is left of it. */
+function writtenSpec({ object }: Job): unknown {
+  return Reflect.get(object, 'spec');
 }
 
 function flatten(value: unknown, path: string, into: Map<string, string>): void {

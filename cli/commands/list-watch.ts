@@ -2,6 +2,7 @@
 import { now } from '../clock.ts';
 import { columnsOf } from '../format/columns.ts';
 import { jobColumns } from '../format/job-columns.ts';
+import { tellUnread } from '../format/unread.ts';
 import { type Job, keyOf } from '../jobs/job.ts';
 import type { JobSource } from '../jobs/source.ts';
 import { emptyBoard, seeBoard } from '../screens/jobs/model.ts';
@@ -46,6 +47,7 @@ export async function watchList(
     switch (change.type) {
       case 'All':
         say(listJobs(change.jobs, filter), true);
+        tellUnread(listJobs(change.jobs, filter), output.talk);
         break;
       case 'Changed':
         say(listJobs([change.job], filter), false);

@@ -74,6 +74,7 @@ export function jobSummary(job: Job): object {
     uid: job.uid,
     phase: phaseOf(job),
     reason: status.failure?.reason,
+    unread: job.unread?.message,
     step: status.progress?.step,
     totalSteps: status.progress?.totalSteps,
     trainLoss: numberOf(status.progress?.trainLoss),

@@ -11,6 +11,7 @@ import { describeText } from '../format/describe-text.ts';
 import { jobColumns } from '../format/job-columns.ts';
 import { bytes } from '../format/numbers.ts';
 import { styleOf } from '../format/palette.ts';
+import { tellUnread } from '../format/unread.ts';
 import { wrap } from '../format/wrap.ts';
 import { at, findJob } from '../jobs/find.ts';
 import { type Job, keyOf, phaseOf } from '../jobs/job.ts';
@@ -33,14 +34,16 @@ export interface Looking {
 /** Opens the source and finds the job that a word means. */
 export async function withJob<T>(
   word: string,
-  { flags, config, signal }: Looking,
+  { flags, config, output, signal }: Looking,
   use: (job: Job, source: JobSource) => Promise<T>,
 ): Promise<T> {
   const local = word.startsWith('local/');
   const asked = local ? { ...flags, local: true } : flags;
   await using source = await openSource(asked, config);
   const name = local ? word.slice('local/'.length) : word;
-  return await use(findJob(await source.list(signal), name, source.place), source);
+  const job = findJob(await source.list(signal), name, source.place);
+  tellUnread([job], output.talk);
+  return await use(job, source);
 }
 
 export async function listFromTerminal(
@@ -60,6 +63,7 @@ export async function listFromTerminal(
     return 0;
   }
   const jobs = listJobs(await source.list(signal), filter);
+  tellUnread(jobs, output.talk);
   if (format === 'json') output.write(jsonOf('JobList', { items: jobs.map(jobSummary) }));
   else if (format === 'yaml') output.write(stringify({ items: jobs.map(({ object }) => object) }));
   else if (format === 'name') output.write(jobs.map((job) => `${keyOf(job)}\n`).join(''));

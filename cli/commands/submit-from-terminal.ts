@@ -14,6 +14,7 @@ import { bytes } from '../format/numbers.ts';
 import { styleOf } from '../format/palette.ts';
 import { column, planLines } from '../format/submit-text.ts';
 import { gpusOf } from '../init/devices.ts';
+import { clusterAccess } from '../jobs/cluster-access.ts';
 import { type ClusterSource, openCluster } from '../jobs/cluster-source.ts';
 import { type Job, keyOf } from '../jobs/job.ts';
 import { jobSummary } from './list.ts';
@@ -23,6 +24,7 @@ import {
   type SubmitOptions,
   type Submitted,
   submitJob,
+  tryJob,
   type WrittenJob,
 } from './submit.ts';
 
@@ -54,6 +56,17 @@ export async function submitFromTerminal(
     jobs.push(...readJobs(text, file === '-' ? 'stdin' : file, flags));
   }
   if (jobs.length === 0) throw new UserError({ code: 'E_USAGE', message: 'no job is given' });
+  if (flags.dryRun === 'client') {
+    const home = await homeOf(looking);
+    const foreseen = await foreseeJobs(jobs, undefined, flags, looking);
+    tell(
+      jobs.map((job) => tryJob(job, home)),
+      foreseen,
+      flags,
+      looking,
+    );
+    return 0;
+  }
   await using source = await openCluster(looking.flags, config);
   const foreseen = await foreseeJobs(jobs, source, flags, looking);
   if (flags.dryRun === 'none' && (jobs.length > 1 || flags.confirm)) {
@@ -74,11 +87,26 @@ export async function submitFromTerminal(
   return follow(only.job, flags, looking);
 }
 
+/** The namespace that is meant, where no cluster need be known. */
+async function homeOf({ flags, config }: Looking): Promise<string> {
+  const said = flags.namespace ?? config.namespace;
+  if (said !== undefined) return said;
+  try {
+    return (await clusterAccess(flags, config)).home;
+  } catch (error) {
+    const isNamed = [flags.context, flags.kubeconfig, config.context].some(
+      (one) => one !== undefined,
+    );
+    if (isNamed) throw error;
+    return 'default';
+  }
+}
+
 /** What each of them will need; one that would not fit is not submitted. */
 async function foreseeJobs(
   jobs: readonly WrittenJob[],
-  source: ClusterSource,
-  { force, dryRun }: SubmitFlags,
+  source: ClusterSource | undefined,
+  { force }: SubmitFlags,
   { config, signal }: Looking,
 ): Promise<readonly Foreseen[]> {
   const { cache, offline, command } = config;
@@ -88,7 +116,7 @@ async function foreseeJobs(
     offline,
     hasVolume: (claim: string) => existsSync(join(cache, 'volumes', claim)),
     // A dry run by the client asks nobody.
-    gpus: async () => (dryRun === 'client' ? [] : await clusterGpus(source, signal)),
+    gpus: async () => (source === undefined ? [] : await clusterGpus(source, signal)),
   };
   const all: Foreseen[] = [];
   for (const { parsed } of jobs) all.push(await foresee(parsed.job.spec, foresight, signal));

@@ -14,7 +14,8 @@ import { KubeError } from '../client/kube-error.ts';
 import type { Assignment } from '../command-table/flags.ts';
 import { keysOf, typedValue } from '../estimate/what-if.ts';
 import { type ClusterSource, jobPath } from '../jobs/cluster-source.ts';
-import { type Job, readJobObject } from '../jobs/job.ts';
+import type { Job } from '../jobs/job.ts';
+import { readJobObject } from '../jobs/read-job-object.ts';
 
 export interface SubmitOptions {
   readonly set: readonly Assignment[];
@@ -86,19 +87,26 @@ function nameless(parsed: ParsedJob): readonly Problem[] {
   return [parsed.problemAt(['metadata'], { code: 'E_INVALID_SPEC', message, hint })];
 }
 
+/** A dry run that asks nobody. */
+export function tryJob({ object }: WrittenJob, home: string): Submitted {
+  return { job: readJobObject(placedIn(home, object)), change: 'valid' };
+}
+
+/** In the namespace that the file names, or in that of the command. */
+function placedIn(home: string, object: WrittenJob['object']) {
+  const metadata = object['metadata'] as Record<string, unknown>;
+  return { ...object, metadata: { ...metadata, namespace: String(metadata['namespace'] ?? home) } };
+}
+
 export async function submitJob(
   source: ClusterSource,
   { object, parsed }: WrittenJob,
   options: SubmitOptions,
   signal: AbortSignal,
 ): Promise<Submitted> {
-  const metadata = object['metadata'] as Record<string, unknown>;
-  const namespace = String(metadata['namespace'] ?? source.home);
-  const body = { ...object, metadata: { ...metadata, namespace } };
+  const body = placedIn(source.home, object);
+  const { namespace, ...metadata }: Record<string, unknown> & { namespace: string } = body.metadata;
   const name = typeof metadata['name'] === 'string' ? metadata['name'] : undefined;
-  if (options.dryRun === 'client') {
-    return { job: readJobObject(body), change: 'valid' };
-  }
   const query = {
     fieldManager: manager,
     fieldValidation: 'Strict',

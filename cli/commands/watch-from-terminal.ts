@@ -5,6 +5,7 @@ import { now } from '../clock.ts';
 import type { DisplayFlags, Theme } from '../command-table/flags.ts';
 import { describeText } from '../format/describe-text.ts';
 import { painter } from '../format/palette.ts';
+import { tellUnread } from '../format/unread.ts';
 import { type WatchView, watchJson, watchLines, watchSentences } from '../format/watch-lines.ts';
 import { watchSummary } from '../format/watch-summary.ts';
 import { findJob } from '../jobs/find.ts';
@@ -56,6 +57,7 @@ export async function watchFromTerminal(
   }
   const name = local ? word.slice('local/'.length) : word;
   const job = findJob(await source.list(looking.signal), name, source.place);
+  tellUnread([job], looking.output.talk);
   if (isScreen && flags.until === undefined) {
     const { state, interrupted } = await screen(source, job, flags, looking);
     const code = ended(state, source, flags, looking);

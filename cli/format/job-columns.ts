@@ -85,9 +85,11 @@ function restartWords({ restarts }: Job['status']): string {
 }
 
 /** One word beside a phase that is no good news. */
-function reasonOf(job: Pick<Job, 'status'>): string {
+function reasonOf(job: Pick<Job, 'status' | 'unread'>): string {
+  const { unread } = job;
   const { failure, conditions = [], queue } = job.status;
   if (failure !== undefined) return failure.reason;
+  if (unread !== undefined) return 'NotReadable';
   const phase = phaseOf(job);
   if (phase === 'Succeeded') return '';
   const named = (type: string) =>

@@ -8,8 +8,9 @@ import type { SourceFlags } from '../command-table/source-flags.ts';
 import type { CliConfig } from '../config.ts';
 import { clusterAccess } from './cluster-access.ts';
 import { happeningsOf } from './happenings.ts';
-import { type Job, readJobObject } from './job.ts';
+import type { Job } from './job.ts';
 import { podLogs } from './pod-logs.ts';
+import { readJobObject } from './read-job-object.ts';
 import type { Follow, Happening, Heard, JobSource, JobsChange, LogsAsked } from './source.ts';
 
 export async function openCluster(flags: SourceFlags, config: CliConfig): Promise<ClusterSource> {

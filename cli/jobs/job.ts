@@ -3,15 +3,11 @@
 import {
   type FineTuneJobSpec,
   type FineTuneJobStatus,
-  fineTuneJob,
   methodInWords,
   methodName,
   type Phase,
   resolveMethod,
-  TerminalError,
 } from '../../crds/index.ts';
-import { splitKnown } from '../../crds/manifest/unknown-keys.ts';
-import { jobSchema } from '../../crds/schema-tree.ts';
 
 export interface Job {
   readonly namespace: string;
@@ -26,6 +22,15 @@ export interface Job {
   readonly status: FineTuneJobStatus;
   /** As its source has it, for `get`. */
   readonly object: object;
+  /** What of the object this program cannot read; `spec` and `status` are without it. */
+  readonly unread?: Unread;
+}
+
+export interface Unread {
+  /** The first of it: thing, value, rule. */
+  readonly message: string;
+  /** `spec.worker.labels`. */
+  readonly paths: readonly string[];
 }
 
 /** Namespace of the runs of this machine. No cluster has one of this name by itself. */
@@ -39,53 +44,36 @@ export function phaseOf({ status }: Pick<Job, 'status'>): Phase {
   return status.phase ?? 'Pending';
 }
 
-/** An object of the cluster. Fields of a newer version are left out. */
-export function readJobObject(object: object): Job {
-  const { value } = splitKnown(object, jobSchema());
-  const parsed = fineTuneJob.safeParse(value);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new TerminalError({
-      code: 'E_INVALID_SPEC',
-      message: `a job of the cluster cannot be read: ${issue?.path.join('.')}: ${issue?.message}`,
-      hint: 'anneal version shows whether this program is older than the cluster',
-    });
-  }
-  const { metadata, spec, status = {} } = parsed.data;
-  return {
-    namespace: metadata.namespace ?? '',
-    name: metadata.name ?? '',
-    uid: metadata.uid ?? '',
-    createdAt: metadata.creationTimestamp ?? '',
-    deleting: metadata.deletionTimestamp !== undefined,
-    labels: metadata.labels ?? {},
-    spec,
-    status,
-    object,
-  };
-}
-
 interface MethodWords {
   /** `lora`: for columns. */
   readonly name: string;
   readonly summary: string;
 }
 
-export function methodOf({ spec }: Pick<Job, 'spec'>): MethodWords {
+/** Not known: the object has it, and this program cannot read it. */
+const unknown = '?';
+
+function isUnread(unread: Unread | undefined, path: string): boolean {
+  return unread?.paths.some((one) => one === 'spec' || one.startsWith(path)) === true;
+}
+
+export function methodOf({ spec, unread }: Pick<Job, 'spec' | 'unread'>): MethodWords {
+  if (isUnread(unread, 'spec.method')) return { name: unknown, summary: unknown };
   try {
     const method = resolveMethod(spec.method);
     return { name: methodName(method), summary: methodInWords(method) };
   } catch {
     // A method of a newer version: its own words are better than none.
-    const { preset = '?' } = spec.method;
+    const { preset = unknown } = spec.method;
     return { name: preset.toLowerCase(), summary: preset };
   }
 }
 
 /** The model in a word or two. */
-export function modelOf({ spec }: Pick<Job, 'spec'>): string {
+export function modelOf({ spec, unread }: Pick<Job, 'spec' | 'unread'>): string {
+  if (isUnread(unread, 'spec.model')) return unknown;
   const { huggingFace, s3, persistentVolumeClaim: claim, local, image } = spec.model.source;
   const place =
     huggingFace?.repository ?? s3?.uri ?? claim?.path ?? local?.path ?? image?.reference ?? '';
-  return place.replace(/\/+$/, '').split('/').at(-1) || claim?.claimName || '?';
+  return place.replace(/\/+$/, '').split('/').at(-1) || claim?.claimName || unknown;
 }

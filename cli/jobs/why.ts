@@ -2,7 +2,7 @@
 // The first cause, not the last: a peer that left because another ran out of memory is not told first.
 import { type Failure, failureOf, failures, isFailureCode, type Phase } from '../../crds/index.ts';
 import { clockText } from '../format/age.ts';
-import { type Job, localNamespace, phaseOf } from './job.ts';
+import { type Job, localNamespace, phaseOf, type Unread } from './job.ts';
 
 interface Why {
   readonly happened: string;
@@ -37,6 +37,7 @@ const byPhase: Readonly<Record<Phase, (job: Job, command: string) => Why>> = {
   Pending: (job, command) => {
     const judged = condition(job, 'Validated');
     if (judged?.status === 'False') return refused(judged, command);
+    if (job.unread !== undefined) return unreadWords(job, job.unread, command);
     return {
       happened: 'The operator has not looked at the job yet.',
       doing: 'It looks at new jobs within seconds, when it runs.',
@@ -191,6 +192,14 @@ function refused({ reason, message }: Condition, command: string): Why {
     happened: sentence(message),
     doing: 'The operator waits for a changed job.',
     change: `${command} explain ${reason} tells more.`,
+  };
+}
+
+function unreadWords({ name }: Job, { message }: Unread, command: string): Why {
+  return {
+    happened: sentence(message),
+    doing: 'An operator that reads the job as this program does refuses it.',
+    change: `Correct it with kubectl edit finetunejob ${name}, or remove it with ${command} cancel ${name}.`,
   };
 }
 

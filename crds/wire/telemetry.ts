@@ -152,7 +152,12 @@ export const checkpointMessage = z.object({
   bytes,
   ms: z.number(),
   best: z.boolean().optional(),
+  /** Steps whose checkpoints are there now, rising: the newest `mostKeptTold` of them. */
+  kept: z.array(count).optional(),
 });
+
+/** A message must stay small where every hundredth step of a long run is kept. */
+export const mostKeptTold = 500;
 
 /** A result that was written, with what the check after reloading found. */
 export const artifactMessage = z.object({

@@ -2,7 +2,7 @@
 // whole. A disk that is full costs checkpoints, not the run; a damaged checkpoint costs itself.
 import { rm } from 'node:fs/promises';
 import { type AnnealError, TerminalError, toAnnealError } from '../../crds/errors.ts';
-import { type TelemetryBody, warningReason } from '../../crds/wire/telemetry.ts';
+import { mostKeptTold, type TelemetryBody, warningReason } from '../../crds/wire/telemetry.ts';
 import type { Clock } from '../clock.ts';
 import { alone, type World } from '../cluster/world.ts';
 import type { Checkpoints } from '../trainer.ts';
@@ -154,10 +154,11 @@ class Folders implements RunCheckpoints {
     if (running === undefined) return;
     const { state, ms } = running;
     if (ended === 'full') return this.#tellFull(state.step);
-    if (this.#settings.world.rank === 0) await this.#prune(state);
+    const kept = this.#settings.world.rank === 0 ? await this.#prune(state) : undefined;
     this.#latest = ended;
     const { folder: path, bytes } = ended;
-    this.#settings.emit({ type: 'checkpoint', step: state.step, path, bytes, ms });
+    const there = kept === undefined ? {} : { kept: kept.slice(-mostKeptTold) };
+    this.#settings.emit({ type: 'checkpoint', step: state.step, path, bytes, ms, ...there });
   }
 
   #tellFull(step: number): void {
@@ -296,15 +297,17 @@ class Folders implements RunCheckpoints {
     });
   }
 
-  async #prune(state: TrainerState): Promise<void> {
+  /** Steps whose checkpoints stay, rising. */
+  async #prune(state: TrainerState): Promise<readonly number[]> {
     const { retain, root } = this.#settings;
     const stored = await listCheckpoints(root);
     const keep = new Set(retain.best > 0 ? bestSteps(state, retain.best) : []);
     const counted = this.#settings.counted?.();
     if (counted !== undefined) keep.add(counted);
-    for (const { folder } of expired(stored, { ...retain, keep })) {
-      await rm(folder, { recursive: true, force: true });
-    }
+    const gone = expired(stored, { ...retain, keep });
+    for (const { folder } of gone) await rm(folder, { recursive: true, force: true });
+    const steps = stored.filter((one) => !gone.includes(one)).map(({ step }) => step);
+    return steps.sort((a, b) => a - b);
   }
 }
 

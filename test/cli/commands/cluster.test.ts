@@ -1,4 +1,5 @@
 // Commands for jobs of a cluster, before a small API server. What a real one says to them is tested in test/cluster.
+import { rm } from 'node:fs/promises';
 import test from 'ava';
 import { aWrittenJob } from '../../builders/job.ts';
 import { holds } from '../../builders/listed-job.ts';
@@ -25,6 +26,36 @@ test('list shows the jobs of the namespace of the context, of another, and of al
   t.is((await cluster.anneal('list', '-n', 'team-b', '-o', 'name')).out, 'team-b/other\n');
   const all = (await cluster.anneal('list', '-A')).out;
   t.regex(all, /\nteam-b +other +✗ Failed +.* Diverged\n/);
+});
+
+test('one job that cannot be read is a row with what is wrong; the others and itself can be looked at and stopped', async (t) => {
+  await using cluster = await aCluster();
+  cluster.put('halo', { status: running });
+  cluster.put('qwen2.5-lora', { status: { phase: 'Initializing' } });
+  cluster.put('odd', { spec: { worker: { labels: { 'a b': 'x' } } } });
+  const listed = await cluster.anneal('list');
+  t.is(listed.code, 0);
+  t.regex(listed.out, /\nhalo +● Running/);
+  t.regex(listed.out, /\nqwen2\.5-lora +. Initializing/);
+  t.regex(listed.out, /\nodd +. Pending .* NotReadable\n/);
+  t.regex(listed.err, /^note: of odd, spec\.worker\.labels\["a b"\] is a key that is not allowed/);
+  for (const name of ['halo', 'odd', 'qwen2.5-lora']) {
+    for (const verb of ['why', 'get', 'describe', 'logs', 'checkpoints']) {
+      const { code, err } = await cluster.anneal(verb, name);
+      t.is(code, 0, `${verb} ${name}: ${err}`);
+    }
+  }
+  t.regex((await cluster.anneal('why', 'odd')).out, /kubectl edit finetunejob odd/);
+  t.regex((await cluster.anneal('get', 'odd')).out, /a b: x/);
+  // A rule of the server that the stored object breaks refuses every change; deleting it is no change.
+  cluster.server.intercept = ({ verb }) =>
+    verb === 'PATCH' ? { status: 422, body: { message: 'spec.worker.labels: no' } } : undefined;
+  const cancelled = await cluster.anneal('cancel', 'odd', '--no-wait');
+  t.is(cancelled.code, 0, cancelled.err);
+  t.is(cancelled.out, 'odd will be cancelled; checkpoints and results stay\n');
+  t.regex(cancelled.err, /odd is deleted as it is; the cluster takes no change of it: /);
+  t.is(cluster.get('odd'), undefined);
+  t.is((await cluster.anneal('cancel', 'halo', '--no-wait')).code, 2);
 });
 
 test('submit creates, tells what comes next, and applies the same file again without a change', async (t) => {
@@ -75,6 +106,18 @@ test('a dry run sends nothing, or asks the server to keep nothing', async (t) =>
   t.is(cluster.server.seen.length, 0);
   await cluster.anneal('submit', file, '--dry-run', 'server');
   t.is(cluster.server.seen.at(-1)?.query.get('dryRun'), 'All');
+});
+
+test('a dry run by the client needs no cluster; one that is named must be there', async (t) => {
+  await using cluster = await aCluster();
+  const file = await cluster.write('job.yaml', JSON.stringify(aWrittenJob()));
+  const words = ['submit', file, '--dry-run', 'client'];
+  await rm(cluster.kubeconfig);
+  const { code, out, err } = await cluster.anneal(...words);
+  t.is(code, 0, err);
+  t.regex(out, /\nvalid {3}first in default \(dry run by the client\)\n/);
+  t.regex((await cluster.anneal(...words, '-n', 'team-c')).out, /first in team-c/);
+  t.is((await cluster.anneal(...words, '--context', 'staging')).code, 3);
 });
 
 test('what the server refuses is told at its place in the file', async (t) => {

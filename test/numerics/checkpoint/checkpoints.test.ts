@@ -110,7 +110,7 @@ test('a save is told with its place and its size on the disk', async (t) => {
   const path = join(folder.path, 'step-00000004');
   let bytes = 0;
   for (const name of await readdir(path)) bytes += (await readFile(join(path, name))).length;
-  t.deepEqual(messages, [{ type: 'checkpoint', step: 4, path, bytes, ms: 0 }]);
+  t.deepEqual(messages, [{ type: 'checkpoint', step: 4, path, bytes, ms: 0, kept: [4] }]);
   t.is(checkpoints.at(4), path);
 });
 
@@ -222,10 +222,14 @@ test('what others would go on from is kept until something newer counts', async 
   using training = new Training();
   let counted: number | undefined = 2;
   const retain = { latest: 2, best: 0, everySteps: null };
-  const { checkpoints } = open(training, folder.path, { retain, counted: () => counted });
+  const { checkpoints, messages } = open(training, folder.path, {
+    retain,
+    counted: () => counted,
+  });
   const steps = async () => (await listCheckpoints(folder.path)).map(({ step }) => step);
   for (let step = 1; step <= 6; step += 1) await save(checkpoints, at(step));
   t.deepEqual(await steps(), [6, 5, 2], 'nobody has heard of the newer ones');
+  t.like(messages.at(-1), { type: 'checkpoint', step: 6, kept: [2, 5, 6] });
   counted = 6;
   await save(checkpoints, at(7));
   t.deepEqual(await steps(), [7, 6]);
