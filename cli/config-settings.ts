@@ -17,6 +17,7 @@ const settings = z.strictObject({
   cache: z.string().min(1).optional(),
   threads: z.int().min(1).max(4096).optional(),
   systemNamespace: z.string().min(1).optional(),
+  release: z.string().min(1).optional(),
   natsUrl: z.string().min(1).optional(),
   keys: z.record(z.string().length(1), z.string().length(1)).optional(),
 });
@@ -65,6 +66,7 @@ function variablesOf({ color, accessible, motion, threads, keys, ...texts }: Set
     ANNEAL_THEME: texts.theme,
     ANNEAL_CACHE: texts.cache,
     ANNEAL_SYSTEM_NAMESPACE: texts.systemNamespace,
+    ANNEAL_RELEASE: texts.release,
     ANNEAL_NATS_URL: texts.natsUrl,
     ANNEAL_THREADS: threads?.toString(),
     ANNEAL_ACCESSIBLE: accessible === true ? '1' : undefined,

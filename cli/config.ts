@@ -30,6 +30,7 @@ const schema = z.object({
   ANNEAL_NAMESPACE: text,
   ANNEAL_CONTEXT: text,
   ANNEAL_SYSTEM_NAMESPACE: text,
+  ANNEAL_RELEASE: text,
   ANNEAL_NATS_URL: text,
   ANNEAL_REQUEST_SECONDS: z.coerce.number().min(1).max(3600).optional().catch(undefined),
   CLICOLOR_FORCE: on,
@@ -66,6 +67,8 @@ export interface CliConfig {
   readonly requestTimeoutMs: number;
   /** Where operator and bus run. */
   readonly systemNamespace: string;
+  /** Beginning of the names of what the chart made there. */
+  readonly release: string;
   /** Address of the bus where it can be reached without a port-forward. */
   readonly busUrl: string | undefined;
   /** No hub and no bucket is asked. */
@@ -98,6 +101,7 @@ export function cliConfig(variables: Readonly<Record<string, string | undefined>
     namespace: env.ANNEAL_NAMESPACE,
     context: env.ANNEAL_CONTEXT,
     systemNamespace: env.ANNEAL_SYSTEM_NAMESPACE ?? 'anneal-system',
+    release: env.ANNEAL_RELEASE ?? 'anneal',
     busUrl: env.ANNEAL_NATS_URL,
     offline: env.ANNEAL_OFFLINE || env.HF_HUB_OFFLINE,
     motion: !env.ANNEAL_NO_MOTION,

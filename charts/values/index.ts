@@ -3,7 +3,13 @@ import * as z from 'zod';
 import { bus, nats } from './bus.ts';
 import { stringMap } from './field.ts';
 import { crds, features, jobs, operator } from './operator.ts';
-import { admissionPolicies, aggregatedRoles, monitoring, networkPolicies } from './options.ts';
+import {
+  admissionPolicies,
+  aggregatedRoles,
+  liveNumbers,
+  monitoring,
+  networkPolicies,
+} from './options.ts';
 
 export const chartValues = z.strictObject({
   global: z
@@ -35,5 +41,6 @@ export const chartValues = z.strictObject({
   networkPolicies,
   monitoring,
   aggregatedRoles,
+  liveNumbers,
   admissionPolicies,
 });

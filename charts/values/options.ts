@@ -69,6 +69,28 @@ export const aggregatedRoles = z
   .prefault({})
   .describe('Rights of people.');
 
+const subject = z
+  .strictObject({
+    kind: z.enum(['User', 'Group', 'ServiceAccount']),
+    name: z.string().min(1),
+    namespace: z.string().min(1).optional(),
+  })
+  .refine(({ kind, namespace }) => (kind === 'ServiceAccount') === (namespace !== undefined), {
+    error: 'namespace is given for a ServiceAccount, and for nobody else',
+  });
+
+export const liveNumbers = z
+  .strictObject({
+    subjects: z
+      .array(subject)
+      .default([])
+      .describe(
+        'Users, groups and accounts, as in a RoleBinding, that may open a port-forward to the pods of NATS. What they read there is decided by the bus.',
+      ),
+  })
+  .prefault({})
+  .describe('Who sees live numbers in the command line without being an administrator here.');
+
 export const admissionPolicies = z
   .strictObject({
     enabled: z.boolean().default(false).describe('Whether the limits below are in force.'),

@@ -6,9 +6,8 @@ import { group, TerminalError } from '../../crds/index.ts';
 import { Bus } from '../../crds/wire/bus.ts';
 import { viewAudience, viewInbox } from '../../crds/wire/pod.ts';
 import type { CliConfig } from '../config.ts';
+import { readyBusPod, requireForward } from './bus-pod.ts';
 import type { Kube } from './kube.ts';
-import { listAll } from './kube-watch.ts';
-import { partsOf } from './system-pods.ts';
 import { openTunnel, type Tunnel } from './tunnel.ts';
 
 const natsPort = 4222;
@@ -17,13 +16,6 @@ const tokenSeconds = 3600;
 const connectMs = 15_000;
 
 const answer = z.object({ status: z.object({ token: z.string() }) });
-const pod = z.object({
-  metadata: z.object({ name: z.string(), namespace: z.string() }),
-  status: z.object({
-    conditions: z.array(z.object({ type: z.string(), status: z.string() })).default([]),
-  }),
-});
-
 export interface ClusterBus extends AsyncDisposable {
   readonly bus: Bus;
 }
@@ -31,15 +23,18 @@ export interface ClusterBus extends AsyncDisposable {
 export async function connectBus(
   kube: Kube,
   namespace: string,
-  { busUrl, systemNamespace }: Pick<CliConfig, 'busUrl' | 'systemNamespace'>,
+  config: Pick<CliConfig, 'busUrl' | 'systemNamespace' | 'release'>,
   signal: AbortSignal,
 ): Promise<ClusterBus> {
+  const { busUrl } = config;
+  // A sentence now is better than a connection that is closed.
+  if (busUrl === undefined) {
+    await requireForward(kube, await readyBusPod(kube, config, signal), signal);
+  }
   const token = await renewedToken(kube, namespace, signal);
   let tunnel: Tunnel | undefined;
   if (busUrl === undefined) {
-    const find = () => readyPod(kube, systemNamespace, signal);
-    await find(); // a sentence now is better than a connection that is closed
-    tunnel = await openTunnel(kube, find, natsPort);
+    tunnel = await openTunnel(kube, () => readyBusPod(kube, config, signal), natsPort);
   }
   try {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(connectMs)]);
@@ -95,23 +90,6 @@ async function viewToken(kube: Kube, namespace: string, signal: AbortSignal): Pr
     code: 'E_BUS_UNAVAILABLE',
     message: `the API server gave no token for the bus of ${namespace}`,
     hint: 'kubectl create token default shows whether it gives any',
-  });
-}
-
-async function readyPod(kube: Kube, namespace: string, signal: AbortSignal) {
-  const path = `/api/v1/namespaces/${namespace}/pods`;
-  const { objects } = await listAll(kube, { path, labelSelector: partsOf('nats') }, signal);
-  const ready = objects
-    .map((object) => pod.safeParse(object))
-    .flatMap((parsed) => (parsed.success ? [parsed.data] : []))
-    .find(({ status }) =>
-      status.conditions.some((is) => is.type === 'Ready' && is.status === 'True'),
-    );
-  if (ready !== undefined) return ready.metadata;
-  throw new TerminalError({
-    code: 'E_BUS_UNAVAILABLE',
-    message: `no pod of the bus is ready in ${namespace}`,
-    hint: 'set ANNEAL_SYSTEM_NAMESPACE to where the chart is, or ANNEAL_NATS_URL to the bus',
   });
 }
 

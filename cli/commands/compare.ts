@@ -20,10 +20,12 @@ export interface Comparison {
   /** Tokens that all of them had seen by then. */
   readonly tokens: number;
   readonly rows: readonly ComparedRow[];
+  /** Where nobody heard the workers of one of them, its status has the last numbers: each job at its own step, and no noise is known. */
+  readonly from: 'workers' | 'status';
 }
 
 export interface ComparedRow {
-  readonly name: 'train loss' | 'eval loss' | 'tokens/s' | 'peak memory' | 'time';
+  readonly name: 'steps' | 'train loss' | 'eval loss' | 'tokens/s' | 'peak memory' | 'time';
   readonly values: readonly (number | undefined)[];
   /** Of each against the first. */
   readonly differences: readonly (number | undefined)[];
@@ -46,9 +48,17 @@ export function compareJobs(all: readonly Compared[], equal: Equal = 'tokens'): 
     tokens: equal === 'tokens' ? value : Math.min(...seen),
   };
   // Where one has done nothing there is nothing to compare, whatever the others did.
-  if (value === 0) return { ...common, rows: [] };
+  if (value === 0) {
+    const isKnown = all.every(({ job }) => (job.status.progress?.step ?? 0) > 0);
+    return {
+      ...common,
+      from: 'status',
+      rows: isKnown ? statusRows(all.map(({ job }) => job)) : [],
+    };
+  }
   return {
     ...common,
+    from: 'workers',
     rows: [
       rowOf('train loss', until.map(lastLosses)),
       rowOf('eval loss', until.map(lastEvaluation)),
@@ -57,6 +67,28 @@ export function compareJobs(all: readonly Compared[], equal: Equal = 'tokens'): 
       rowOf('time', until.map(duration)),
     ].filter(({ values }) => values.some((one) => one !== undefined)),
   };
+}
+
+function statusRows(jobs: readonly Job[]): readonly ComparedRow[] {
+  const row = (name: ComparedRow['name'], read: (status: Job['status']) => unknown) => {
+    const values = jobs.map(({ status }) => Number(read(status) ?? Number.NaN));
+    return rowOf(
+      name,
+      values.map((value) => ({ value: Number.isFinite(value) ? value : undefined })),
+    );
+  };
+  return [
+    row('steps', ({ progress }) => progress?.step),
+    row('train loss', ({ progress }) => progress?.trainLoss),
+    row('eval loss', ({ progress }) => progress?.evalLoss),
+    row('tokens/s', ({ progress }) => progress?.tokensPerSecond),
+    row('time', secondsOf),
+  ].filter(({ values }) => values.some((one) => one !== undefined));
+}
+
+/** From the first step to the end, or to the last word; pauses count. */
+function secondsOf({ startTime = '', completionTime, progress }: Job['status']): number {
+  return (Date.parse(completionTime ?? progress?.updatedAt ?? '') - Date.parse(startTime)) / 1000;
 }
 
 /** What a history had reached after each of its steps, rising: of steps that are kept. */

@@ -103,14 +103,14 @@ export async function describeFromTerminal(
   return withJob(word, looking, async (job, source) => {
     const losses = seriesOf(historyOf(await messagesOf(source, job, output.talk, signal)), 'loss');
     const happenings = await source.happenings(job, signal);
-    const why = whyOf(job, config.command);
+    const why = whyOf(job, config.command, await source.surroundings(job, signal));
     if (format === 'json') {
       output.write(jsonOf('JobDescription', { job: jobSummary(job), why, happenings }));
       return 0;
     }
     const width = Math.min(100, output.columns ?? pipeWidth);
-    const style = { width, now: now(), paint: output.paint, command: config.command };
-    output.write(describeText({ job, losses, happenings }, style));
+    const style = { width, now: now(), paint: output.paint };
+    output.write(describeText({ job, losses, happenings, why }, style));
     return 0;
   });
 }
@@ -120,9 +120,9 @@ export async function whyFromTerminal(
   format: string,
   looking: Looking,
 ): Promise<number> {
-  const { output, config } = looking;
-  return withJob(word, looking, async (job) => {
-    const why = whyOf(job, config.command);
+  const { output, config, signal } = looking;
+  return withJob(word, looking, async (job, source) => {
+    const why = whyOf(job, config.command, await source.surroundings(job, signal));
     const phase = phaseOf(job);
     if (format === 'json') {
       output.write(jsonOf('Why', { ...jobSummary(job), ...why }));

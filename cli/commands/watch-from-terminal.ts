@@ -13,7 +13,7 @@ import { type Job, keyOf, phaseOf } from '../jobs/job.ts';
 import { openSource } from '../jobs/open-source.ts';
 import { Queue } from '../jobs/queue.ts';
 import type { JobSource } from '../jobs/source.ts';
-import { whyOf } from '../jobs/why.ts';
+import { type Why, whyOf } from '../jobs/why.ts';
 import { colorsOf } from '../output.ts';
 import { emptyJob, isOver, type JobEvent, type JobState, seeJob } from '../screens/job/model.ts';
 import type { Question } from '../screens/navigation.ts';
@@ -271,7 +271,10 @@ async function screen(
         interrupted = true;
       },
       act: (act, about) => actOn(act, about, source, signal),
-      textOf: (what, about, columns) => textOf(what, about, columns, config.command),
+      textOf: (what, about, columns) => {
+        const why = whyOf(about, config.command, live.around(about));
+        return textOf(what, about, columns, why);
+      },
     },
     both,
   );
@@ -295,17 +298,12 @@ function actOn(
   return act === 'resume' ? resume(acting) : cancel(acting, { now: false });
 }
 
-function textOf(
-  what: 'describe' | 'yaml' | 'why',
-  job: Job,
-  columns: number,
-  command: string,
-): string {
+function textOf(what: 'describe' | 'yaml' | 'why', job: Job, columns: number, why: Why): string {
   if (what === 'yaml') return stringify(job.object);
   if (what === 'why') {
-    const { happened, doing, change } = whyOf(job, command);
+    const { happened, doing, change } = why;
     return [happened, doing, change].filter((text) => text !== '').join('\n');
   }
-  const style = { width: Math.min(100, columns), now: now(), paint: painter(false), command };
-  return describeText({ job, losses: [], happenings: [] }, style);
+  const style = { width: Math.min(100, columns), now: now(), paint: painter(false) };
+  return describeText({ job, losses: [], happenings: [], why }, style);
 }

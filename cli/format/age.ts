@@ -9,6 +9,14 @@ export function ageOf(since: string, now: Date): string {
   return `${Math.floor(seconds / 86_400)}d`;
 }
 
+/** `90 seconds`, `12 minutes`, `3 hours`: in a sentence. */
+export function ageInWords(seconds: number): string {
+  if (seconds < 120) return `${Math.max(0, Math.floor(seconds))} seconds`;
+  if (seconds < 2 * 3600) return `${Math.floor(seconds / 60)} minutes`;
+  if (seconds < 48 * 3600) return `${Math.floor(seconds / 3600)} hours`;
+  return `${Math.floor(seconds / 86_400)} days`;
+}
+
 /** `14:38:07` of the local day. */
 export function clockText(seconds: number): string {
   const date = new Date(seconds * 1000);

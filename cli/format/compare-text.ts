@@ -121,9 +121,13 @@ export function tableLines(comparison: Comparison, width: number): readonly stri
   return [...columnsOf(rows, values, width), ...verdicts.flatMap((text) => wrap(text, width))];
 }
 
-function valueColumns({ at, names }: Comparison): readonly Column<ComparedRow>[] {
+function valueColumns({ at, names, from }: Comparison): readonly Column<ComparedRow>[] {
   return [
-    { head: placeText(at), rank: 0, cell: ({ name }) => name },
+    {
+      head: from === 'status' ? 'as each status ends' : placeText(at),
+      rank: 0,
+      cell: ({ name }) => name,
+    },
     ...names.map((_, index) => ({
       head: letterOf(index),
       rank: index + 1,
@@ -156,6 +160,7 @@ function inUnits(name: ComparedRow['name'], value: number): string {
       return bytes(value);
     case 'time':
       return seconds(value);
+    case 'steps':
     case 'tokens/s':
       return Math.round(value).toLocaleString('en');
     case 'train loss':
@@ -182,7 +187,7 @@ function verdictOf({ differences, noise, name }: ComparedRow, index: number): st
   const difference = differences[index];
   const half = noise[index];
   if (difference === undefined) return '';
-  if (half === undefined) return name === 'eval loss' ? 'noise not known' : '';
+  if (half === undefined) return /loss$/.test(name) ? 'noise not known' : '';
   const width = `(±${half.toFixed(3)})`;
   return Math.abs(difference) <= half ? `within noise ${width}` : `beyond noise ${width}`;
 }

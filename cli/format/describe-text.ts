@@ -2,7 +2,7 @@
 import { isTerminal, parseQuantity } from '../../crds/index.ts';
 import { type Job, keyOf, localNamespace, methodOf, modelOf, phaseOf } from '../jobs/job.ts';
 import type { Happening } from '../jobs/source.ts';
-import { whyOf } from '../jobs/why.ts';
+import type { Why } from '../jobs/why.ts';
 import { curveSentence } from '../metrics/curve-sentence.ts';
 import type { Sample } from '../metrics/history.ts';
 import { ageOf, clockText } from './age.ts';
@@ -17,13 +17,13 @@ interface Described {
   readonly job: Job;
   readonly losses: readonly Sample[];
   readonly happenings: readonly Happening[];
+  readonly why: Why;
 }
 
 interface DescribeStyle {
   readonly width: number;
   readonly now: Date;
   readonly paint: Paint;
-  readonly command: string;
 }
 
 const column = 13;
@@ -41,7 +41,7 @@ export function describeText(described: Described, style: DescribeStyle): string
     ...section('What', whatRows(job, row)),
     ...section('Where', whereRows(job, row)),
     ...section('Now', nowRows(described, row, style)),
-    ...section('Why', whyRows(job, row, style.command)),
+    ...section('Why', whyRows(described, row)),
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -166,8 +166,7 @@ function nowRows({ job, losses, happenings }: Described, row: Row, style: Descri
   ];
 }
 
-function whyRows(job: Job, row: Row, command: string): readonly string[] {
-  const found = whyOf(job, command);
+function whyRows({ job, why: found }: Described, row: Row): readonly string[] {
   const { happened, doing } = found;
   // Of a job that went well the results are told above.
   const change = phaseOf(job) === 'Succeeded' ? '' : found.change;

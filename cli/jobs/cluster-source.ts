@@ -12,6 +12,7 @@ import type { Job } from './job.ts';
 import { podLogs } from './pod-logs.ts';
 import { readJobObject } from './read-job-object.ts';
 import type { Follow, Happening, Heard, JobSource, JobsChange, LogsAsked } from './source.ts';
+import type { Surroundings } from './surroundings.ts';
 
 export async function openCluster(flags: SourceFlags, config: CliConfig): Promise<ClusterSource> {
   const { access, home } = await clusterAccess(flags, config);
@@ -89,6 +90,11 @@ export class ClusterSource implements JobSource {
 
   happenings(job: Job, signal: AbortSignal): Promise<readonly Happening[]> {
     return happeningsOf(this.kube, job, signal);
+  }
+
+  async surroundings(job: Job, signal: AbortSignal): Promise<Surroundings> {
+    const { surroundingsOf } = await import('./surroundings.ts');
+    return surroundingsOf(this, job, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

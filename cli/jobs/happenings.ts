@@ -17,9 +17,19 @@ const happening = z.object({
 });
 const list = z.object({ items: z.array(z.unknown()).nullish() });
 
-export async function happeningsOf(
+export function happeningsOf(
   kube: Kube,
   { namespace, uid }: Job,
+  signal: AbortSignal,
+): Promise<readonly Happening[]> {
+  return eventsOf(kube, namespace, uid, signal);
+}
+
+/** Of any object. */
+export async function eventsOf(
+  kube: Kube,
+  namespace: string,
+  uid: string,
   signal: AbortSignal,
 ): Promise<readonly Happening[]> {
   const path = `/apis/events.k8s.io/v1/namespaces/${namespace}/events`;

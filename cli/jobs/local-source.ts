@@ -85,6 +85,10 @@ export class LocalSource implements JobSource {
     return [];
   }
 
+  async surroundings(): Promise<undefined> {
+    return undefined;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {}
 
   async #jobOf(begun: BegunRun): Promise<Job> {

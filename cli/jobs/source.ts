@@ -4,6 +4,7 @@ import type { PodEvent } from '../../crds/wire/pod-messages.ts';
 import type { BeatRecord } from '../../crds/wire/state.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import type { Job } from './job.ts';
+import type { Surroundings } from './surroundings.ts';
 
 /** What changed, or that nobody can be asked. */
 export type JobsChange =
@@ -62,4 +63,6 @@ export interface JobSource extends AsyncDisposable {
   telemetry(job: Job, asked: Follow, signal: AbortSignal): AsyncIterable<Heard>;
   logs(job: Job, asked: LogsAsked, signal: AbortSignal): AsyncIterable<Heard>;
   happenings(job: Job, signal: AbortSignal): Promise<readonly Happening[]>;
+  /** Undefined where a job has none: nobody acts on a run of this machine but its own process. */
+  surroundings(job: Job, signal: AbortSignal): Promise<Surroundings | undefined>;
 }

@@ -2,9 +2,12 @@
 // The first cause, not the last: a peer that left because another ran out of memory is not told first.
 import { type Failure, failureOf, failures, isFailureCode, type Phase } from '../../crds/index.ts';
 import { clockText } from '../format/age.ts';
+import { sentence } from '../format/sentence.ts';
 import { type Job, localNamespace, phaseOf, type Unread } from './job.ts';
+import type { Surroundings } from './surroundings.ts';
+import { withSurroundings } from './why-around.ts';
 
-interface Why {
+export interface Why {
   readonly happened: string;
   /** What goes on by itself. */
   readonly doing: string;
@@ -13,7 +16,13 @@ interface Why {
   readonly code?: string;
 }
 
-export function whyOf(job: Job, command = 'anneal'): Why {
+/** Without what stands around the job, from its own status alone. */
+export function whyOf(job: Job, command = 'anneal', around?: Surroundings): Why {
+  const why = byStatus(job, command);
+  return around === undefined ? why : withSurroundings(job, why, around, command);
+}
+
+function byStatus(job: Job, command: string): Why {
   if (job.deleting) {
     return {
       happened: 'Somebody asked for the job to be deleted.',
@@ -217,13 +226,4 @@ function conditionTrue(job: Job, type: string): Condition | undefined {
 function messageOf(job: Job, type: string): string | undefined {
   const message = condition(job, type)?.message;
   return message === undefined || message === '' ? undefined : sentence(message);
-}
-
-/** With a capital letter and a full stop, as people write. */
-function sentence(text: string): string {
-  const trimmed = text.trim();
-  const first = /^[a-z]+\b(?![.\w-]*[./:=])/.test(trimmed)
-    ? trimmed.charAt(0).toUpperCase() + trimmed.slice(1)
-    : trimmed;
-  return /[.!?]$/.test(first) ? first : `${first}.`;
 }

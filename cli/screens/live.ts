@@ -4,6 +4,7 @@ import { toAnnealError } from '../../crds/index.ts';
 import { passedMs } from '../clock.ts';
 import { type Job, keyOf } from '../jobs/job.ts';
 import type { JobSource, LogLine, LogsAsked } from '../jobs/source.ts';
+import type { Surroundings } from '../jobs/surroundings.ts';
 import { LiveHistories } from './compare/live-histories.ts';
 import { emptyJob, type JobEvent, type JobState, seeJob } from './job/model.ts';
 import { type BoardState, emptyBoard, seeBoard, type TimedChange } from './jobs/model.ts';
@@ -19,6 +20,7 @@ export interface LiveFacts {
 /** Lines that a screen keeps; scrolling further back is what `anneal logs` is for. */
 const mostLines = 2_000;
 const frameMs = 100;
+const aroundMs = 15_000;
 
 interface Opened {
   state: JobState;
@@ -41,6 +43,7 @@ export class Live {
   readonly #facts: LiveFacts;
   readonly #listeners = new Set<() => void>();
   readonly #opened = new Map<string, Opened>();
+  readonly #around = new Map<string, { askedAt: number; found: Surroundings | undefined }>();
   #board = emptyBoard;
   #changes: TimedChange[] = [];
   #timer: NodeJS.Timeout | undefined;
@@ -105,6 +108,25 @@ export class Live {
       opened.hasBefore = true;
       void this.#readLogs(job, opened, opened.before, { follow: false, previous: true });
     }
+  }
+
+  /** What stands around a job; undefined until it is known. Whoever draws it asks again and again: the cluster is asked now and then. */
+  around(job: Job): Surroundings | undefined {
+    const key = keyOf(job);
+    const known = this.#around.get(key);
+    if (known === undefined || passedMs() - known.askedAt > aroundMs) {
+      this.#around.set(key, { askedAt: passedMs(), found: known?.found });
+      void this.#look(job, key);
+    }
+    return known?.found;
+  }
+
+  async #look(job: Job, key: string): Promise<void> {
+    const { source, signal } = this.#facts;
+    const found = await source.surroundings(job, signal).catch(() => undefined); // shown by the status alone
+    if (found === undefined) return;
+    this.#around.set(key, { askedAt: passedMs(), found });
+    this.#wake();
   }
 
   close(key: string): void {

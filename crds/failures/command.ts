@@ -128,7 +128,7 @@ export const commandFailures = {
     workerExit: 69,
     cliExit: 10,
     meaning: 'A policy of the cluster refuses the pods of the job.',
-    remedy: "the policy's own words are in the message",
+    remedy: 'anneal why JOB tells the words of the policy; change what they name',
   },
   E_IMAGE_PULL: {
     reason: 'ImagePullFailed',

@@ -63,6 +63,7 @@ export const flags = {
     },
   ],
   aggregatedRoles: [{}, { enabled: false }],
+  liveNumbers: [{}, { subjects: [{ kind: 'User', name: 'ada' }] }],
   admissionPolicies: [
     {},
     {

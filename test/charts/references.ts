@@ -50,7 +50,9 @@ export function brokenReferences(
       const at = idOf(object);
       if (object['roleRef'] !== undefined) {
         const { kind, name } = object['roleRef'];
-        const accounts: { name: string }[] = object['subjects'];
+        const subjects: { kind: string; name: string }[] = object['subjects'];
+        // Users and groups are no objects of any cluster.
+        const accounts = subjects.filter(({ kind }) => kind === 'ServiceAccount');
         const unknown = accounts.filter((each) => !has('ServiceAccount', each.name));
         return [
           ...(has(kind, name) ? [] : [`${at} binds ${kind} ${name}`]),

@@ -185,3 +185,49 @@ test('people who may view, edit or administer a namespace may do so with its job
   t.deepEqual(verbsOf('edit'), ['create', 'update', 'patch', 'delete']);
   t.true(verbsOf('admin').includes('deletecollection'));
 });
+
+test('everybody who is known sees the lease of the operator, and no other object of its namespace', async (t) => {
+  const objects = await render();
+  const role = only(objects, 'Role', 'prod-anneal-lease-view');
+  t.deepEqual(role['rules'], [
+    {
+      ...{ apiGroups: ['coordination.k8s.io'], resources: ['leases'] },
+      ...{ resourceNames: ['prod-anneal-operator'], verbs: ['get'] },
+    },
+  ]);
+  const everybody = ofKind(objects, 'RoleBinding', 'ClusterRoleBinding').filter(({ subjects }) =>
+    (subjects as { name: string }[]).some(({ name }) => name.startsWith('system:')),
+  );
+  t.deepEqual(
+    everybody.map(({ metadata }) => metadata.name),
+    ['prod-anneal-lease-view'],
+  );
+  const without = await render({ aggregatedRoles: { enabled: false } });
+  t.deepEqual(
+    ofKind(without, 'Role').filter(({ metadata }) => /lease-view/.test(metadata.name)),
+    [],
+  );
+});
+
+test('who is named for live numbers may reach the pods of the bus by their names, and nothing else', async (t) => {
+  t.deepEqual(
+    ofKind(await render(), 'Role').filter(({ metadata }) => /live/.test(metadata.name)),
+    [],
+  );
+  const subjects = [
+    { kind: 'Group', name: 'team-a' },
+    { kind: 'ServiceAccount', name: 'ci', namespace: 'team-a' },
+  ];
+  const objects = await render({ liveNumbers: { subjects }, nats: { replicas: 3 } });
+  const resourceNames = ['prod-anneal-nats-0', 'prod-anneal-nats-1', 'prod-anneal-nats-2'];
+  const apiGroups = [''];
+  t.deepEqual(only(objects, 'Role', 'prod-anneal-live-numbers')['rules'], [
+    { apiGroups, resources: ['pods'], resourceNames, verbs: ['get'] },
+    { apiGroups, resources: ['pods/portforward'], resourceNames, verbs: ['get', 'create'] },
+  ]);
+  const [group, account] = subjects;
+  t.deepEqual(only(objects, 'RoleBinding', 'prod-anneal-live-numbers')['subjects'], [
+    { apiGroup: 'rbac.authorization.k8s.io', ...group },
+    account,
+  ]);
+});

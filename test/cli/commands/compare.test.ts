@@ -1,5 +1,8 @@
 import test from 'ava';
 import { compareJobs } from '../../../cli/commands/compare.ts';
+import { compareText } from '../../../cli/format/compare-text.ts';
+import { ascii } from '../../../cli/format/glyphs.ts';
+import { painter } from '../../../cli/format/palette.ts';
 import { historyOf } from '../../../cli/metrics/history.ts';
 import type { Telemetry } from '../../../crds/wire/telemetry.ts';
 import { aListedJob } from '../../builders/listed-job.ts';
@@ -55,6 +58,35 @@ test('a mean leaves out what is not finite, and two numbers have no noise where 
   const loss = rows.find(({ name }) => name === 'train loss');
   t.true(loss?.values.every((value) => Number.isFinite(value)));
   t.deepEqual(loss?.differences[0], 0);
+});
+
+test('where nobody heard the workers, jobs are compared by what their status ends with', (t) => {
+  const status = (step: number, trainLoss: string, completionTime: string) => ({
+    ...{ startTime: '2026-01-01T00:00:00Z', completionTime },
+    progress: { step, totalSteps: step, trainLoss, tokensPerSecond: '1000' },
+  });
+  const none = historyOf([]);
+  const all = [
+    { job: aListedJob({ status: status(300, '1.25', '2026-01-01T01:00:00Z') }), history: none },
+    { job: aListedJob({ status: status(200, '1.5', '2026-01-01T00:30:00Z') }), history: none },
+  ];
+  const { from, rows } = compareJobs(all);
+  t.is(from, 'status');
+  t.deepEqual(
+    rows.map(({ name, values, differences: [, second] }) => [name, values, second]),
+    [
+      ['steps', [300, 200], -100],
+      ['train loss', [1.25, 1.5], 0.25],
+      ['tokens/s', [1000, 1000], 0],
+      ['time', [3600, 1800], -1800],
+    ],
+  );
+  const style = { width: 80, glyphs: ascii, paint: painter(false), metric: 'loss' } as const;
+  const text = compareText(compareJobs(all), all, style);
+  t.regex(text, /as each status ends +A +B +B − A\n/);
+  t.regex(text, /train loss +1\.250 +1\.500 +\+0\.250 +noise not known/);
+  const idle = compareJobs([all[0]!, { job, history: none }]);
+  t.deepEqual(idle.rows, []);
 });
 
 test('a run of which not every step was kept took as long as it took', (t) => {

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { attempt } from '../../../cli/setup/attempt.ts';
 import { UserError } from '../../../crds/errors.ts';
-import { clusterVariables, startCluster, stopCluster } from './cluster.ts';
+import { clusterVariables, startCluster, takeDown } from './cluster.ts';
 import { ensurePrograms } from './programs.ts';
 
 await attempt(async (setup) => {
@@ -23,7 +23,7 @@ await attempt(async (setup) => {
       return 0;
     }
     case 'down':
-      await stopCluster(await ensurePrograms(setup));
+      await takeDown(setup);
       return 0;
     default: {
       const message = `the verb is "${verb}"; it must be up, down or build`;

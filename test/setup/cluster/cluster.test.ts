@@ -1,7 +1,7 @@
 import test from 'ava';
 import { UserError } from '../../../crds/errors.ts';
 import { aSetup } from '../../doubles/machine.ts';
-import { givenCluster } from './cluster.ts';
+import { givenCluster, takeDown } from './cluster.ts';
 
 test('a cluster that is named by a file that is not there is a mistake told at once', async (t) => {
   const { setup, folder } = await aSetup(t);
@@ -16,4 +16,13 @@ test('a cluster that is named by a file that is not there is a mistake told at o
   );
   t.is(given(import.meta.filename), import.meta.filename);
   t.is(given(''), undefined);
+});
+
+test('a cluster is taken down without building its programs first, whatever the cache', async (t) => {
+  const { setup, folder, ran, printed } = await aSetup(t);
+  const stopped: string[] = [];
+  await takeDown(setup, async (programs) => void stopped.push(programs));
+  t.is(stopped.length, 1);
+  t.true(stopped[0]!.startsWith(`${folder}/cache/cluster-`), stopped[0]);
+  t.deepEqual([ran, printed()], [[], '']);
 });

@@ -8,7 +8,7 @@ import { execa } from 'execa';
 import type { Setup } from '../../../cli/setup/setup.ts';
 import { TerminalError, UserError } from '../../../crds/errors.ts';
 import { keepAsItIs } from './foreign.ts';
-import { ensurePrograms } from './programs.ts';
+import { ensurePrograms, programsFolder } from './programs.ts';
 
 export const clusterVariables = {
   kubeconfig: 'ANNEAL_TEST_KUBECONFIG',
@@ -65,6 +65,11 @@ async function start(programs: string, signal: AbortSignal): Promise<string> {
     await stopCluster(programs);
     throw error;
   }
+}
+
+/** Whatever runs is found by its control group: nothing has to be built for it, in no cache. */
+export async function takeDown(setup: Setup, stop = stopCluster): Promise<void> {
+  await stop(await programsFolder(setup));
 }
 
 export async function stopCluster(programs: string): Promise<void> {

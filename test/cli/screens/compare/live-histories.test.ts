@@ -23,6 +23,7 @@ function aSource(heard: readonly Heard[], changes: readonly JobsChange[] = []): 
     telemetry: (_job: unknown, _asked: unknown, signal: AbortSignal) => saying(heard, signal),
     logs: (_job: unknown, _asked: unknown, signal: AbortSignal) => saying([], signal),
     happenings: async () => [],
+    surroundings: async () => undefined,
     async [Symbol.asyncDispose]() {},
   } as JobSource;
 }

@@ -1,0 +1,30 @@
+// What stands around a job that its own status cannot tell: whether an operator acts on it, and whose words keep its pods from being made.
+import type { Kube } from '../client/kube.ts';
+import { now } from '../clock.ts';
+import type { CliConfig } from '../config.ts';
+import type { Job } from './job.ts';
+import { type OperatorLease, operatorLease } from './operator-lease.ts';
+import { type RefusedPods, refusedPods } from './refused-pods.ts';
+
+export interface Surroundings {
+  readonly now: Date;
+  readonly operator: OperatorLease;
+  readonly refused: RefusedPods | undefined;
+}
+
+/** Whoever may read less learns less; the status of the job is told in any case. */
+export async function surroundingsOf(
+  { kube, config }: { readonly kube: Kube; readonly config: CliConfig },
+  job: Job,
+  signal: AbortSignal,
+): Promise<Surroundings> {
+  const unlessForbidden = (): undefined => {
+    signal.throwIfAborted();
+    return undefined;
+  };
+  const [operator, refused] = await Promise.all([
+    operatorLease(kube, config, signal),
+    refusedPods(kube, job, signal).catch(unlessForbidden),
+  ]);
+  return { now: now(), operator, refused };
+}

@@ -1,0 +1,153 @@
+// What the status of a job means where nobody acts on it, or where Kubernetes makes no pods for it: the status goes on saying what was
+// true before, and nothing in it would tell.
+import { fieldManager, isTerminal } from '../../crds/index.ts';
+import { ageInWords } from '../format/age.ts';
+import { sentence } from '../format/sentence.ts';
+import { type Job, phaseOf } from './job.ts';
+import type { RefusedPods } from './refused-pods.ts';
+import type { Surroundings } from './surroundings.ts';
+import type { Why } from './why.ts';
+
+/** A new job is looked at within a second. */
+const newSeconds = 60;
+/** Progress is written every ten seconds, while there is some. */
+const silentSeconds = 600;
+
+export function withSurroundings(job: Job, why: Why, around: Surroundings, command: string): Why {
+  const seen = around.refused === undefined ? why : withRefusal(job, why, around.refused);
+  const isOver = isTerminal(phaseOf(job)) && !job.deleting;
+  return isOver ? seen : withOperator(job, seen, around, command);
+}
+
+function withRefusal(job: Job, why: Why, { job: child, words }: RefusedPods): Why {
+  const told = `the cluster makes no pods for Job ${child}: ${words}`;
+  if (isTerminal(phaseOf(job))) {
+    return { ...why, happened: `${why.happened} ${sentence(told)}`, change: remedyOf(words) };
+  }
+  return {
+    happened: sentence(told),
+    doing: 'Kubernetes tries again by itself, each time after a longer pause.',
+    change: remedyOf(words),
+  };
+}
+
+/** By the words of Kubernetes itself; those of a policy say what it wants. */
+function remedyOf(words: string): string {
+  if (/exceeded quota|failed quota|must specify/i.test(words)) {
+    return 'Ask for less, wait until others end, or ask for more quota in this namespace.';
+  }
+  if (/service ?account/i.test(words)) {
+    return 'Create the account in this namespace, or name another one in spec.worker.serviceAccountName.';
+  }
+  return 'Change what it names, or ask whoever keeps that rule.';
+}
+
+function withOperator(job: Job, why: Why, { operator, now }: Surroundings, command: string): Why {
+  const { at, state } = operator;
+  switch (state.type) {
+    case 'Renewed':
+      return unseen(job, now) ? { ...why, ...overlooked(job, now) } : why;
+    case 'Stale':
+      return unattended(job, why, command, {
+        found: `its lease ${at} was last renewed ${ageInWords(secondsSince(state.since, now))} ago`,
+        now,
+      });
+    case 'Absent': {
+      // A chart in another namespace: its operator writes the status all the same.
+      const written = lastWritten(job);
+      if (written !== undefined && secondsSince(written, now) < newSeconds) return why;
+      return unattended(job, why, command, { found: `there is no lease ${at}`, now });
+    }
+    case 'Hidden':
+      return perhapsUnattended(job, why, at, now);
+  }
+}
+
+function unattended(
+  job: Job,
+  why: Why,
+  command: string,
+  { found, now }: { readonly found: string; readonly now: Date },
+): Why {
+  const { progress } = job.status;
+  const step = progress?.step === undefined ? '' : `, step ${progress.step}`;
+  const written = lastWritten(job);
+  const since =
+    written === undefined
+      ? ''
+      : ` The status is ${ageInWords(secondsSince(written, now))} old: ${phaseOf(job)}${step}.`;
+  const last = written === undefined ? why.happened : since.trim();
+  const missing = `${command} doctor tells what is missing. ANNEAL_SYSTEM_NAMESPACE and ANNEAL_RELEASE say where the chart is, if not there.`;
+  const pods = (job.status.workers?.replicas ?? 0) > 0 ? ' Its pods go on alone.' : '';
+  return {
+    happened: `No operator acts on the job: ${found}. ${last}`,
+    doing: `Nothing is started, restarted, saved in the status or published until one runs.${pods}`,
+    change: job.unread === undefined ? missing : `${why.change} ${missing}`,
+  };
+}
+
+/** The lease may not be read: only what the job itself shows is told. */
+function perhapsUnattended(job: Job, why: Why, at: string, now: Date): Why {
+  const hidden = `Whether an operator runs cannot be seen: the lease ${at} may not be read`;
+  if (unseen(job, now)) {
+    return { ...overlooked(job, now), change: `${hidden}; ask whoever runs the cluster.` };
+  }
+  const written = lastWritten(job);
+  if (written === undefined || !isMoving(job)) return why;
+  const silent = secondsSince(written, now);
+  if (silent < silentSeconds) return why;
+  return {
+    ...why,
+    happened: `${why.happened} Nobody has written its status for ${ageInWords(silent)}.`,
+    doing: `${hidden}.`,
+    change: why.change || 'Ask whoever runs the cluster, or wait where a step takes so long.',
+  };
+}
+
+/** It should have been looked at long ago. */
+function unseen(job: Job, now: Date): boolean {
+  const { phase, conditions = [] } = job.status;
+  const isNew = phase === undefined && conditions.length === 0;
+  return (
+    isNew && job.unread === undefined && secondsSince(new Date(job.createdAt), now) > newSeconds
+  );
+}
+
+function overlooked({ createdAt }: Job, now: Date): Pick<Why, 'happened' | 'doing' | 'change'> {
+  const age = ageInWords(secondsSince(new Date(createdAt), now));
+  return {
+    happened: `No operator has looked at the job in the ${age} since it was made.`,
+    doing: 'One that looks after this namespace does so within seconds.',
+    change:
+      'Ask whether it does: value operator.namespaces of the chart, and spec.managedBy of the job.',
+  };
+}
+
+/** Its status changes by itself. */
+function isMoving(job: Job): boolean {
+  return !['Pending', 'Queued', 'Suspended'].includes(phaseOf(job));
+}
+
+/** When the operator last wrote the status, as the API server notes it. */
+function lastWritten({ object, status }: Job): Date | undefined {
+  const { metadata } = object as { metadata?: { managedFields?: readonly ManagedFields[] } };
+  const managers: readonly string[] = Object.values(fieldManager);
+  const times = (metadata?.managedFields ?? [])
+    .filter(
+      ({ manager, subresource }) => subresource === 'status' && managers.includes(manager ?? ''),
+    )
+    .map(({ time }) => Date.parse(time ?? ''));
+  const updated = Date.parse(status.progress?.updatedAt ?? '');
+  const known = [...times, updated].filter((time) => !Number.isNaN(time));
+  return known.length === 0 ? undefined : new Date(Math.max(...known));
+}
+
+interface ManagedFields {
+  readonly manager?: string;
+  readonly subresource?: string;
+  readonly time?: string;
+}
+
+function secondsSince(time: Date, now: Date): number {
+  return (now.getTime() - time.getTime()) / 1000;
+}
