@@ -18,9 +18,18 @@ export function decimal(bounds: DecimalBounds = {}): z.ZodString {
   const text = z
     .string()
     .max(32)
-    .regex(decimalPattern, { error: 'a decimal number such as "0.1" or "2e-4"' });
+    .regex(decimalPattern, { error: ({ input }) => patternInWords(input) });
   const rules = boundRules(bounds);
   return rules.length === 0 ? text : rule(text, ...rules);
+}
+
+/** The pattern bounds the exponent, so that no value overflows where it is multiplied; whoever met that limit is told it. */
+const anyExponent = /^-?(0|[1-9][0-9]*)(\.[0-9]+)?[eE][+-]?[0-9]{3,}$/;
+
+function patternInWords(input: unknown): string {
+  return typeof input === 'string' && anyExponent.test(input)
+    ? 'a decimal number whose exponent has at most two digits, such as "2e-4"'
+    : 'a decimal number such as "0.1" or "2e-4"';
 }
 
 export function parseDecimal(text: string): number {

@@ -64,7 +64,12 @@ function between(low: number | undefined, high: number | undefined): string {
   return high === undefined ? '' : `at most ${high}`;
 }
 
-/** Bounds that only say how many bits a number has are no news to anybody. */
+/** Bounds that only say how many bits a number has are no news to anybody who keeps them. */
 function bound(value: number | undefined): number | undefined {
-  return value === undefined || Math.abs(value) >= 2 ** 31 - 1 ? undefined : value;
+  return value === undefined || !isTold(value) ? undefined : value;
+}
+
+/** Whether a description of the field names this bound. */
+export function isTold(value: number): boolean {
+  return Math.abs(value) < 2 ** 31 - 1;
 }

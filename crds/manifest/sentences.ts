@@ -1,7 +1,7 @@
 // From an issue that the schema found to a sentence for a person: thing, observed, rule.
 import type * as z from 'zod';
 import { decimalPattern } from '../decimal.ts';
-import { boundsOf } from '../field-words.ts';
+import { boundsOf, isTold } from '../field-words.ts';
 import { nearestName } from '../nearest-name.ts';
 import { nodeAt, type SchemaNode } from '../schema-tree.ts';
 import { pathInWords, valueInWords } from './problem.ts';
@@ -37,7 +37,7 @@ export function sentenceOf(issue: z.core.$ZodIssue, { value, source }: Observed)
     }
     case 'too_small':
     case 'too_big':
-      return { message: ofSize(issue, thing, node, value), hint: undefined };
+      return { message: ofSize(issue, thing, node, { value, source }), hint: undefined };
     case 'invalid_format':
       return { message: `${is}; it must be ${formatWords(issue, node)}`, hint: undefined };
     case 'invalid_key': {
@@ -88,18 +88,28 @@ function ofSize(
   issue: SizeIssue,
   thing: string,
   node: SchemaNode | undefined,
-  value: unknown,
+  { value, source }: Observed,
 ): string {
-  const bound = Number(issue.code === 'too_small' ? issue.minimum : issue.maximum);
+  const bound = nearerBound(issue, node);
   const side = issue.code === 'too_small' ? 'at least' : 'at most';
   if (typeof value === 'string') {
     if (value === '') return `${thing} is an empty text; it must have at least ${bound} character`;
     return `${thing} has ${value.length} characters; it must have ${side} ${bound}`;
   }
   if (Array.isArray(value)) return `${thing} has ${value.length} items; it ${mustBe(node)}`;
-  const own = boundsOf(node ?? {}).must;
-  const words = /\d/.test(own) ? own : `${side} ${bound}`;
-  return `${thing} is ${valueInWords(value)}; it must be ${words}`;
+  const words = isTold(bound) ? boundsOf(node ?? {}).must : `${side} ${bound}`;
+  // Of a number that JavaScript cannot hold, what was written.
+  const isHeld = typeof value !== 'number' || Number.isSafeInteger(value);
+  const observed = isHeld || source === undefined ? valueInWords(value) : source;
+  return `${thing} is ${observed}; it must be ${words}`;
+}
+
+/** Beyond what JavaScript can count the schema names that limit, however near the limit of the field is. */
+function nearerBound(issue: SizeIssue, node: SchemaNode | undefined): number {
+  if (issue.code === 'too_small') {
+    return Math.max(Number(issue.minimum), node?.minimum ?? Number.NEGATIVE_INFINITY);
+  }
+  return Math.min(Number(issue.maximum), node?.maximum ?? Number.POSITIVE_INFINITY);
 }
 
 function formatWords(

@@ -54,6 +54,25 @@ job.yaml:7:13  spec.method.presett is not a field of spec.method
 );
 
 test(
+  'a number beyond the greatest is told the greatest, not the least',
+  one,
+  8,
+  '  training: { maxSteps: 3000000000, globalBatchSize: 9007199254740991, learningRate: "1e308" }',
+  `job.yaml:8:25  spec.training.maxSteps is 3000000000; it must be at most 2147483647
+job.yaml:8:54  spec.training.globalBatchSize is 9007199254740991; it must be at most 2147483647
+job.yaml:8:86  spec.training.learningRate is 1e308; it must be a decimal number whose exponent has at most two digits, such as "2e-4"`,
+);
+
+test(
+  'a number that JavaScript cannot hold is told as it was written, with the limit of its field',
+  one,
+  8,
+  '  training: { maxSteps: 10, globalBatchSize: 9007199254740993, learningRate: "1", seed: 90071992547409931 }',
+  `job.yaml:8:46  spec.training.globalBatchSize is 9007199254740993; it must be at most 2147483647
+job.yaml:8:89  spec.training.seed is 90071992547409931; it must be at most 9007199254740991`,
+);
+
+test(
   'a mistyped value is named with the values that are allowed',
   one,
   7,

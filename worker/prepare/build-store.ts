@@ -79,6 +79,7 @@ export async function buildStore(
     if (samples === plan.maxSamples) break;
   }
   if (tally.samples === 0) throw nothingKept(tally);
+  if (tally.silentSamples === tally.samples) throw onlySilence(tally, shape.keys);
   await writer.finish({
     version: storeVersion,
     digest: plan.digest,
@@ -100,6 +101,7 @@ function newTally(plan: StorePlan) {
     samples: 0,
     cutSamples: 0,
     lostTokens: 0,
+    silentSamples: 0,
     skipped: { Invalid: 0, NothingLearned: 0, TooLong: 0 },
     problems: [] as Problem[],
     examples: [] as StoreManifest['examples'],
@@ -111,9 +113,9 @@ function newTally(plan: StorePlan) {
       lengths[power] = (lengths[power] ?? 0) + 1;
     },
     facts() {
-      const { samples, skipped, problems, cutSamples, lostTokens, examples } = this;
+      const { samples, skipped, problems, cutSamples, lostTokens, silentSamples, examples } = this;
       return {
-        ...{ samples, skipped, problems, cutSamples, lostTokens, examples },
+        ...{ samples, skipped, problems, cutSamples, lostTokens, silentSamples, examples },
         lengths: Array.from(lengths, (documents = 0, power) => ({ upTo: 2 ** power, documents })),
         files: plan.files.flatMap(({ path, sha256 }, file) => {
           const firstDocument = firstDocuments[file];
@@ -153,6 +155,7 @@ async function store(
     tally.samples += 1;
     tally.lostTokens += record.lost;
     if (record.lost > 0) tally.cutSamples += 1;
+    if (record.silent) tally.silentSamples += 1;
   }
 }
 
@@ -202,6 +205,15 @@ function exampleOf(ids: Uint32Array, learned: Uint8Array, tokenizer: Tokenizer) 
     start = stop;
   }
   return runs;
+}
+
+function onlySilence({ samples }: Tally, keys: readonly string[]): UserError {
+  return new UserError({
+    code: 'E_INVALID_DATA',
+    path: 'spec.dataset.train',
+    message: `the answers of all ${samples} records are empty; a model that learns from them learns to say nothing`,
+    hint: `look at the fields ${keys.join(', ')} of the first records: the answers may have got lost where the file was made`,
+  });
 }
 
 function nothingKept({ records, skipped, problems }: Tally): UserError {

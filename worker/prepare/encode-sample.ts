@@ -4,6 +4,7 @@ import { Bug } from '../../crds/errors.ts';
 import { renderChat } from '../data/chat.ts';
 import { type ChatTemplate, compileTemplate } from '../data/chat-template.ts';
 import { type Range, type Sample, UnusableRecord } from '../data/sample.ts';
+import { isSilent } from '../data/silent.ts';
 import { encodeWithRanges } from '../data/spans.ts';
 import { createTokenizer, type Tokenizer } from '../data/tokenizer.ts';
 import type { TokenizerDefinition } from '../data/tokenizer-definition.ts';
@@ -41,6 +42,8 @@ export interface Kept {
   readonly documents: readonly EncodedDocument[];
   /** Tokens that were cut off. */
   readonly lost: number;
+  /** Its answers are empty: it teaches to say nothing. */
+  readonly silent?: true;
 }
 
 export type Encoder = (sample: Sample) => Kept | Skipped;
@@ -58,7 +61,8 @@ export function createEncoder(
       const whole = encode(sample, tokenizer, template, most);
       if (whole === undefined) return tooLong('more', rules);
       if (whole.learned.indexOf(1, 1) < 0) return nothingLearned;
-      return cut(whole, rules, overlength);
+      const kept = cut(whole, rules, overlength);
+      return 'documents' in kept && isSilent(sample) ? { ...kept, silent: true } : kept;
     } catch (error) {
       if (error instanceof UnusableRecord) return { skipped: 'Invalid', detail: error.message };
       throw error;

@@ -55,7 +55,7 @@ export async function prepareDataset(
     tools.onWarning('another process prepares the same data; waiting for it'),
   );
   const found = await openWhole(folder, tools, signal);
-  if (found !== undefined) return permitted(found, input.invalidSamplePolicy);
+  if (found !== undefined) return permitted(found, input, tools);
   const partial = `${folder}.partial`;
   await rm(partial, { recursive: true, force: true });
   await mkdir(partial);
@@ -72,7 +72,7 @@ export async function prepareDataset(
   }
   const built = await openTokenStore(folder, signal);
   if (built === undefined) throw new DamagedStore('the store that was just written is not there');
-  return permitted(built, input.invalidSamplePolicy);
+  return permitted(built, input, tools);
 }
 
 function encodingRules(input: DatasetInput): EncodingRules {
@@ -130,9 +130,21 @@ async function openWhole(
 }
 
 /** The policy is no part of the store: it may change between two jobs on the same data. */
-function permitted(store: TokenStore, policy: 'Skip' | 'Fail'): TokenStore {
-  const error = refusal(store.manifest, policy);
-  if (error === undefined) return store;
+function permitted(
+  store: TokenStore,
+  { invalidSamplePolicy }: DatasetInput,
+  { onWarning }: PrepareTools,
+): TokenStore {
+  const error = refusal(store.manifest, invalidSamplePolicy);
+  if (error === undefined) {
+    const { silentSamples, samples } = store.manifest;
+    if (silentSamples * 100 >= samples) {
+      onWarning(
+        `${silentSamples} of ${samples} records have only empty answers, from which the model learns to say nothing`,
+      );
+    }
+    return store;
+  }
   store[Symbol.dispose]();
   throw error;
 }

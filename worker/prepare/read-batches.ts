@@ -6,6 +6,7 @@ import { type Format, type Shape, toSample } from '../data/formats.ts';
 import { isProblem, type Reading } from '../data/reading.ts';
 import { readRecords } from '../data/records.ts';
 import { type Sample, UnusableRecord } from '../data/sample.ts';
+import { seenIn } from '../data/seen.ts';
 import type { Batch, BatchItem } from './tokenise-batch.ts';
 
 export interface ReadingRules {
@@ -34,7 +35,7 @@ export async function readBatches(rules: ReadingRules, signal: AbortSignal): Pro
     if (first.length === sampleForDetection) break;
   }
   const values = first.flatMap(({ reading }) => (isProblem(reading) ? [] : [reading.value]));
-  if (values.length === 0) throw noRecords(first[0], rules);
+  if (values.length === 0) throw await noRecords(first[0], rules, signal);
   const shape = detectShape(values, rules.format);
   return { shape, batches: intoBatches(first, readings, shape, rules.hasTemplate) };
 }
@@ -137,15 +138,23 @@ function sizeOf(sample: Sample): number {
   }
 }
 
-function noRecords(problem: Placed | undefined, { files }: ReadingRules): UserError {
+async function noRecords(
+  problem: Placed | undefined,
+  { files }: ReadingRules,
+  signal: AbortSignal,
+): Promise<UserError> {
   const names = files.map(({ path }) => path).join(', ');
+  const file = files[problem?.file ?? 0];
   const reason =
     problem !== undefined && isProblem(problem.reading)
-      ? `: ${files[problem.file]?.path}:${problem.reading.line} ${problem.reading.problem}`
+      ? `: ${file?.path}:${problem.reading.line} ${problem.reading.problem}`
       : '';
+  const seen = file === undefined ? undefined : await seenIn(file.absolute, signal);
+  const holds = seen === undefined ? 'is empty' : `holds ${seen.what}`;
   return new UserError({
     code: 'E_INVALID_DATA',
     path: 'spec.dataset.train',
-    message: `no record can be read from ${names}${reason}`,
+    message: `no record can be read from ${names}${reason}; ${file?.path} ${holds}`,
+    hint: seen?.hint,
   });
 }

@@ -2,7 +2,7 @@
 import * as z from 'zod';
 
 /** Counts up when the same inputs would give other bytes, or the layout changes. */
-export const storeVersion = 1;
+export const storeVersion = 2;
 
 export const storeFiles = {
   manifest: 'manifest.json',
@@ -44,6 +44,8 @@ export const storeManifest = z.strictObject({
   /** Records of which tokens were cut off, and how many tokens. */
   cutSamples: count,
   lostTokens: count,
+  /** Records whose answers are all empty. */
+  silentSamples: count,
   /** Documents of up to so many tokens, by powers of two. */
   lengths: z.array(z.strictObject({ upTo: count, documents: count })),
   files: z.array(z.strictObject({ path: z.string(), sha256, firstDocument: count })),

@@ -39,6 +39,7 @@ export type EncodedRecord =
       /** Tokens of each document. */
       readonly lengths: readonly number[];
       readonly lost: number;
+      readonly silent: boolean;
     }
   | (Skipped & { readonly line: number });
 
@@ -90,6 +91,7 @@ function flatten(file: number, encoded: readonly Encoded[]): EncodedBatch {
           line: record.line,
           lengths: record.documents.map((document) => document.ids.length),
           lost: record.lost,
+          silent: record.silent === true,
         }
       : record,
   );

@@ -263,13 +263,40 @@ test(
   /^none of 1 records can be learned from: 0 cannot be used, 1 have nothing to learn/,
   'spec.dataset.train',
 );
+test(
+  'Chats whose answers are all empty',
+  fails,
+  lines([talk('a', ''), talk('b', ' '), { ...talk('c', '') }]),
+  {},
+  /^the answers of all 3 records are empty; a model that learns from them learns to say nothing$/,
+  'spec.dataset.train',
+);
+test(
+  'Completions that are all empty',
+  fails,
+  lines([{ prompt: 'a', completion: '' }]),
+  {},
+  /^the answers of all 1 records are empty/,
+  'spec.dataset.train',
+);
+test('some empty answers are learned from, and told as often as the data is opened', async (t) => {
+  const records = [talk('a', ''), talk('b', 'yes'), talk('c', 'no')];
+  await using at = await desk({ 'a.jsonl': lines(records) });
+  for (let time = 1; time <= 2; time += 1) {
+    using store = await at.prepare();
+    t.is(store.count, 3);
+    t.is(store.manifest.silentSamples, 1);
+    t.is(at.warnings.length, time);
+    t.regex(at.warnings.at(-1)!, /^1 of 3 records have only empty answers/);
+  }
+});
 test('No records', fails, '\n', {}, /^no record can be read from a\.jsonl/, 'spec.dataset.train');
 test(
   'Nothing but a damaged line',
   fails,
   '{',
   {},
-  /^no record can be read from a\.jsonl: a\.jsonl:1 is not JSON/,
+  /^no record can be read from a\.jsonl: a\.jsonl:1 is not JSON: .*; a\.jsonl holds JSON that is damaged or cut off$/,
   'spec.dataset.train',
 );
 test(

@@ -40,6 +40,7 @@ async function writeStore(
     problems: [],
     cutSamples: 0,
     lostTokens: 0,
+    silentSamples: 0,
     lengths: [],
     files: [],
     examples: [],

@@ -1,0 +1,29 @@
+// Whether a record teaches a model to say nothing: there is something to learn in it, the end of an answer, and the answer before it is
+// empty. One such record may be meant; a file of them is an export that lost its answers.
+import type { Sample } from './sample.ts';
+
+export function isSilent(sample: Sample): boolean {
+  switch (sample.type) {
+    case 'Chat': {
+      const answers = sample.messages.filter(
+        ({ role, learned }) => role === 'assistant' && learned,
+      );
+      // A turn that only calls a tool has no content.
+      return answers.every(({ content, fields }) => isBlank(content) && fields === undefined);
+    }
+    case 'PromptCompletion':
+      return isBlank(sample.completion);
+    case 'Segments':
+      return sample.segments.every(({ text, learned }) => !learned || isBlank(text));
+    case 'Text':
+    case 'Tokenized':
+    case 'Preference':
+      return false;
+    default:
+      return sample satisfies never;
+  }
+}
+
+function isBlank(text: string): boolean {
+  return text.trim() === '';
+}
