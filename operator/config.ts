@@ -1,5 +1,6 @@
 // What the operator is told by its environment; parsed once, in main.ts, and passed down. The chart sets these variables.
 import * as z from 'zod';
+import { parseCidr } from '../crds/cidr.ts';
 import { parseQuantity, quantity } from '../crds/quantity.ts';
 import { programVersion } from '../crds/version.ts';
 import type { PodSettings } from './objects/settings.ts';
@@ -19,6 +20,10 @@ const features = [
 ] as const;
 const gangs = ['Native', 'Coscheduling', 'Volcano'] as const;
 
+function isCidr(value: string): boolean {
+  return parseCidr(value) !== undefined;
+}
+
 const schema = z.object({
   ANNEAL_NAMESPACES: words,
   ANNEAL_POD_NAMESPACE: z.string().min(1).default('anneal-system'),
@@ -33,6 +38,7 @@ const schema = z.object({
   ANNEAL_WORKER_NATS_URL: text,
   ANNEAL_WORKER_NATS_NAMESPACE: text,
   ANNEAL_HUB_ENDPOINT: z.url().optional(),
+  ANNEAL_NAME_SERVERS: words.pipe(z.array(z.string().refine(isCidr))),
   ANNEAL_MONITORING_NAMESPACE: text,
   ANNEAL_DEVICE_MEMORY: quantity().optional(),
   ANNEAL_COSCHEDULING_SCHEDULER: z.string().min(1).default('scheduler-plugins-scheduler'),
@@ -65,15 +71,17 @@ export interface BusConfig {
   readonly replicas: number;
 }
 
+/** `resolvConf` is that of our own pod: pods of jobs ask the servers that it names, whatever the cluster calls them. */
 export function operatorConfig(
   variables: Readonly<Record<string, string | undefined>>,
+  resolvConf = '',
 ): OperatorConfig {
   const env = schema.parse(variables);
   return {
     namespaces: env.ANNEAL_NAMESPACES.length === 0 ? undefined : env.ANNEAL_NAMESPACES,
     lease: { namespace: env.ANNEAL_POD_NAMESPACE, name: env.ANNEAL_LEASE_NAME },
     podName: env.ANNEAL_POD_NAME,
-    pods: podSettings(env),
+    pods: podSettings(env, resolvConf),
     bus:
       env.ANNEAL_NATS_URL === undefined
         ? undefined
@@ -91,7 +99,7 @@ export function operatorConfig(
   };
 }
 
-function podSettings(env: z.output<typeof schema>): PodSettings {
+function podSettings(env: z.output<typeof schema>, resolvConf: string): PodSettings {
   // Pods may reach the bus under another name than the operator does.
   const url = env.ANNEAL_WORKER_NATS_URL ?? env.ANNEAL_NATS_URL;
   const memory = env.ANNEAL_DEVICE_MEMORY;
@@ -103,10 +111,21 @@ function podSettings(env: z.output<typeof schema>): PodSettings {
         ? undefined
         : { url, port: portOf(url), namespace: env.ANNEAL_WORKER_NATS_NAMESPACE },
     hubEndpoint: env.ANNEAL_HUB_ENDPOINT,
+    nameServers: [...new Set([...env.ANNEAL_NAME_SERVERS, ...nameServersOf(resolvConf)])],
     monitoringNamespace: env.ANNEAL_MONITORING_NAMESPACE,
     deviceMemoryBytes: memory === undefined ? undefined : parseQuantity(memory),
     coschedulingScheduler: env.ANNEAL_COSCHEDULING_SCHEDULER,
   };
+}
+
+/** Networks of one address each. One of a zone or of the machine itself is nobody else's. */
+export function nameServersOf(resolvConf: string): readonly string[] {
+  return resolvConf.split('\n').flatMap((line) => {
+    const [, address] = /^\s*nameserver\s+(\S+)/.exec(line) ?? [];
+    if (address === undefined || /^(127\.|::1$)/.test(address)) return [];
+    const cidr = `${address}/${address.includes(':') ? 128 : 32}`;
+    return isCidr(cidr) ? [cidr] : [];
+  });
 }
 
 const natsPort = 4222;

@@ -6,6 +6,7 @@ import { pino } from 'pino';
 import { toAnnealError } from '../crds/errors.ts';
 import { failureOf } from '../crds/failures.ts';
 import { programVersion } from '../crds/version.ts';
+import { countedBus } from './bus/counted-bus.ts';
 import { type JobBus, noBus } from './bus/job-bus.ts';
 import { NatsBus } from './bus/nats-bus.ts';
 import { type OperatorConfig, operatorConfig } from './config.ts';
@@ -22,7 +23,7 @@ const requestMs = 15_000;
 const leaseRequestMs = 4_000;
 const weekSeconds = 604_800;
 
-const config = operatorConfig(process.env);
+const config = operatorConfig(process.env, readIfThere('/etc/resolv.conf'));
 const log = pino({ level: config.logLevel, base: { program: 'operator' } });
 const endNow = (why: string) => {
   log.fatal({ why }, 'the operator ends at once');
@@ -61,6 +62,14 @@ try {
   }
 }
 
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return ''; // the variables are enough
+  }
+}
+
 function transport(from: KubeConfig, timeoutMs: number, connections: number): Transport {
   return new Transport({
     credentials: new CredentialSource(from, systemClock),
@@ -74,9 +83,9 @@ function transport(from: KubeConfig, timeoutMs: number, connections: number): Tr
   });
 }
 
-function startBus({ bus }: OperatorConfig): { bus: JobBus; following: Promise<void> } {
-  if (bus === undefined) return { bus: noBus, following: Promise.resolve() };
-  const { url, tokenFile, caFile, replicas } = bus;
+function startBus(from: OperatorConfig): { bus: JobBus; following: Promise<void> } {
+  if (from.bus === undefined) return { bus: noBus, following: Promise.resolve() };
+  const { url, tokenFile, caFile, replicas } = from.bus;
   const nats = new NatsBus(
     {
       ...{ url, name: `anneal-operator ${identity}` },
@@ -89,7 +98,8 @@ function startBus({ bus }: OperatorConfig): { bus: JobBus; following: Promise<vo
       tell: (error) => log.warn({ err: error }, 'the bus does not answer'),
     },
   );
-  return { bus: nats, following: nats.run(signal) };
+  const bus = countedBus(nats, (write) => metrics.busWrites.inc(write));
+  return { bus, following: nats.run(signal) };
 }
 
 /** The longest hold-up since the last look. */

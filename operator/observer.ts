@@ -9,7 +9,7 @@ import { JobMetrics } from './job-metrics.ts';
 import type { Clock } from './runtime/clock.ts';
 import type { ReconcileOutcome } from './runtime/controller.ts';
 import type { LeaseEvent } from './runtime/lease.ts';
-import type { Metrics } from './runtime/metrics.ts';
+import { beginAtZero, type Metrics } from './runtime/metrics.ts';
 import type { ReflectorEvent } from './runtime/reflector.ts';
 import type { KubeTransport } from './runtime/transport.ts';
 import type { WorkQueue } from './runtime/work-queue.ts';
@@ -42,6 +42,11 @@ export class Observer {
 
   follow(followed: Followed): void {
     this.#followed = followed;
+    beginAtZero(this.#metrics, { name, resources: followed.filled.sizes().keys() });
+  }
+
+  queueAdd(): void {
+    this.#metrics.queueAdds.inc({ name });
   }
 
   /** The metrics page; values that are states are read now. */
@@ -88,7 +93,6 @@ export class Observer {
 
   reconcile({ key, result, waitedMs, workedMs, error, passing }: ReconcileOutcome): void {
     const metrics = this.#metrics;
-    metrics.queueAdds.inc({ name });
     metrics.queueDuration.observe({ name }, waitedMs / 1000);
     metrics.workDuration.observe({ name }, workedMs / 1000);
     metrics.reconciles.inc({ controller: name, result });
@@ -114,6 +118,9 @@ export class Observer {
   #read({ queue, filled, bus, transport }: Followed): void {
     const metrics = this.#metrics;
     metrics.queueDepth.set({ name }, queue.depth);
+    const underWay = queue.workUnderWayMs;
+    metrics.unfinishedWork.set({ name }, underWay.reduce((sum, ms) => sum + ms, 0) / 1000);
+    metrics.longestWork.set({ name }, Math.max(0, ...underWay) / 1000);
     for (const [resource, size] of filled.sizes()) metrics.cacheObjects.set({ resource }, size);
     const counts = new Map<string, number>(phases.map((phase) => [phase, 0]));
     const jobs = [...filled.caches.jobs.values()];
@@ -123,7 +130,10 @@ export class Observer {
       counts.set(phase, (counts.get(phase) ?? 0) + 1);
     }
     for (const [phase, count] of counts) metrics.jobs.set({ phase }, count);
-    metrics.busConnected.set(bus.facts({ namespace: '', uid: '' }).type === 'Present' ? 1 : 0);
+    const { type } = bus.facts({ namespace: '', uid: '' });
+    // A site without a bus has no number about it: an alert must not take it for one that is away.
+    if (type === 'Absent') metrics.busConnected.remove();
+    else metrics.busConnected.set(type === 'Present' ? 1 : 0);
     metrics.clockSkew.set(transport.skewMs / 1000);
     this.#tellSkew(transport.skewMs);
   }

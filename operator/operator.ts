@@ -42,7 +42,7 @@ export async function runOperator(facts: OperatorFacts, signal: AbortSignal): Pr
   const observer = new Observer(log, metrics, clock);
   const { gangs, hasQueues } = await discover(clients.work, config.gangs, signal);
   const gang = gangs[0];
-  const queue = new WorkQueue({ clock, chance });
+  const queue = new WorkQueue({ clock, chance, added: () => observer.queueAdd() });
   const filled = fillCaches({
     connection: { client: clients.work, clock, chance },
     namespaces: config.namespaces,

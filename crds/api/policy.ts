@@ -1,6 +1,8 @@
 // What happens when things go wrong or end: failures, network, observation.
 import * as z from 'zod';
+import { closedNetworks, isClosed, parseCidr } from '../cidr.ts';
 import { mutable } from '../mutability.ts';
+import { type Rule, rule } from '../rule.ts';
 import { text } from '../text.ts';
 import { exactlyOne } from '../union.ts';
 
@@ -63,24 +65,54 @@ export const failurePolicy = mutable(
   'Suspended',
 );
 
-export const network = mutable(
-  z.strictObject({
-    policy: z
-      .enum(['Restricted', 'Open', 'None'])
-      .default('Restricted')
-      .describe('Restricted: workers reach each other, the bus and storage only.'),
-    headlessService: z
-      .enum(['Enabled', 'Disabled'])
-      .optional()
-      .describe('Stable names for the pods; Enabled when absent and there are several workers.'),
-    egressCIDRs: z.array(text(64)).max(64).default([]).describe('Networks that workers may reach.'),
-    allowMetadataService: z
-      .enum(['Deny', 'Allow'])
-      .default('Deny')
-      .describe('Whether pods may reach the metadata service of a cloud.'),
-  }),
-  'Suspended',
-);
+const networkFields = z.strictObject({
+  policy: z
+    .enum(['Restricted', 'Open', 'None'])
+    .default('Restricted')
+    .describe('Restricted: workers reach each other, the bus and storage only.'),
+  headlessService: z
+    .enum(['Enabled', 'Disabled'])
+    .optional()
+    .describe('Stable names for the pods; Enabled when absent and there are several workers.'),
+  egressCIDRs: z
+    .array(text(64))
+    .max(64)
+    .default([])
+    .describe('Networks that the pods of the job may reach besides.'),
+  allowMetadataService: z
+    .enum(['Deny', 'Allow'])
+    .default('Deny')
+    .describe('Whether pods may reach the metadata service of a cloud.'),
+});
+
+const closedInCel = closedNetworks.map((each) => `cidr('${each}').containsCIDR(each)`).join(' || ');
+
+const networkRules: readonly Rule<z.output<typeof networkFields>>[] = [
+  {
+    id: 'network: egress goes to networks',
+    cel: 'self.egressCIDRs.all(each, isCIDR(each))',
+    check: ({ egressCIDRs }) => egressCIDRs.every((each) => parseCidr(each) !== undefined),
+    message:
+      'must be networks: an address and the length of its prefix, such as 10.1.0.0/16 or fd12:3456::/32',
+    path: ['egressCIDRs'],
+  },
+  {
+    id: 'network: the metadata service is asked for by name',
+    cel: `self.allowMetadataService == 'Allow' || self.egressCIDRs.all(each, !isCIDR(each) || !(${closedInCel}))`,
+    check: ({ allowMetadataService, egressCIDRs }) =>
+      allowMetadataService === 'Allow' ||
+      egressCIDRs.every((each) => {
+        const cidr = parseCidr(each);
+        return cidr === undefined || !isClosed(cidr);
+      }),
+    message:
+      'name an address of the metadata service of a cloud or of the link, which allowMetadataService: Deny closes',
+    hint: 'set spec.network.allowMetadataService: Allow if the job needs the rights of its node',
+    path: ['egressCIDRs'],
+  },
+];
+
+export const network = mutable(rule(networkFields, ...networkRules), 'Suspended');
 
 export const observability = mutable(
   z.strictObject({

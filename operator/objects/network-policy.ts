@@ -1,6 +1,8 @@
 // Whom the pods of a job may talk to. Workers: each other, names, the bus, and object stores that they use themselves. `init` and
-// `publish`: names, the bus, https, and nobody talks to them. The metadata service of a cloud is out of reach unless the job says else.
+// `publish`: names, the bus, https, and nobody talks to them. The metadata service of a cloud is out of reach unless the job says else, also
+// by a network that holds it among others.
 import { childName } from '../../crds/child-names.ts';
+import { closedWithin, isClosed, parseCidr } from '../../crds/cidr.ts';
 import { Component, label } from '../../crds/labels.ts';
 import { podPort } from '../../crds/wire/pod.ts';
 import { type BuiltJob, metadataOf } from './child.ts';
@@ -31,7 +33,7 @@ function workerPolicy(job: BuiltJob, settings: PodSettings) {
     ingress: [{ from: [sameJob(job)] }, ...metrics],
     egress: [
       { to: [sameJob(job)] },
-      ...names,
+      names(settings),
       ...bus(settings),
       ...stores(job, 'worker'),
       // A worker pod that prepares for itself reaches what an init pod reaches.
@@ -45,7 +47,7 @@ function ioPolicy(job: BuiltJob, settings: PodSettings) {
   return policy(job, childName.ioPolicy(job.name), [Component.Init, Component.Publish], {
     ingress: [],
     egress: [
-      ...names,
+      names(settings),
       ...bus(settings),
       ...outside(job, settings, 'prepare'),
       ...stores(job, 'publish'),
@@ -83,13 +85,16 @@ function inNamespace(name: string) {
   return { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': name } } };
 }
 
-/** Any pod of the cluster that answers on the port of names: clusters run their servers under many labels. */
-const names: readonly Rule[] = [
-  {
-    to: [{ namespaceSelector: {} }],
+/**
+ * Whatever answers on the port of names: any pod of the cluster, because clusters run their servers under many labels, and addresses that
+ * are no pod's: NodeLocal DNSCache listens on a link-local address of the node, or there on that of the service.
+ */
+function names({ nameServers }: PodSettings): Rule {
+  return {
+    to: [{ namespaceSelector: {} }, ...nameServers.map((cidr) => ({ ipBlock: { cidr } }))],
     ports: [{ port: 53, protocol: 'UDP' }, tcp(53)],
-  },
-];
+  };
+}
 
 function bus({ bus: settings }: PodSettings): readonly Rule[] {
   if (settings === undefined) return [];
@@ -116,18 +121,23 @@ function outside(job: BuiltJob, { hubEndpoint }: PodSettings, role: PodRole): re
   return [{ to: anywhere(job), ports: [...ports].sort((a, b) => a - b).map(tcp) }];
 }
 
-/** Link-local addresses are those of metadata services. */
-function anywhere({ spec }: BuiltJob): readonly object[] {
-  const metadata = spec.network.allowMetadataService === 'Allow';
-  const block = (cidr: string, except: string) => ({
-    ipBlock: metadata ? { cidr } : { cidr, except: [except] },
-  });
-  return [block('0.0.0.0/0', '169.254.0.0/16'), block('::/0', 'fe80::/10')];
+function anywhere(job: BuiltJob): readonly object[] {
+  return networks(job, ['0.0.0.0/0', '::/0']);
 }
 
-function ownNetworks({ spec }: BuiltJob): readonly Rule[] {
-  const { egressCIDRs } = spec.network;
-  return egressCIDRs.length === 0
-    ? []
-    : [{ to: egressCIDRs.map((cidr) => ({ ipBlock: { cidr } })) }];
+function ownNetworks(job: BuiltJob): readonly Rule[] {
+  const to = networks(job, job.spec.network.egressCIDRs);
+  return to.length === 0 ? [] : [{ to }];
+}
+
+/** Without what is closed. A network that is closed as a whole is refused with the job; here it opens nothing. */
+function networks({ spec }: BuiltJob, cidrs: readonly string[]): readonly object[] {
+  const allowsAll = spec.network.allowMetadataService === 'Allow';
+  return cidrs.flatMap((cidr) => {
+    const network = parseCidr(cidr);
+    if (allowsAll || network === undefined) return [{ ipBlock: { cidr } }];
+    if (isClosed(network)) return [];
+    const except = closedWithin(network);
+    return [{ ipBlock: except.length === 0 ? { cidr } : { cidr, except } }];
+  });
 }

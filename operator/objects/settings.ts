@@ -16,6 +16,8 @@ export interface PodSettings {
   readonly bus: BusSettings | undefined;
   /** Address of the model hub, where it is not the public one. */
   readonly hubEndpoint: string | undefined;
+  /** Networks, in CIDR notation, that answer names besides the pods of the cluster. */
+  readonly nameServers: readonly string[];
   /** Namespace whose pods may read the metrics of workers. */
   readonly monitoringNamespace: string | undefined;
   /** Memory of the smallest device of the site, where jobs that need more should be refused before they start. */

@@ -7,6 +7,8 @@ import { TokenBucket } from './token-bucket.ts';
 interface WorkQueueFacts {
   readonly clock: Clock;
   readonly chance: Chance;
+  /** A key was added that was not waiting already: what Go's work queues count as an add. */
+  readonly added?: () => void;
 }
 
 const retryPauses = { firstMs: 5, longestMs: 1_000_000, jitter: 0.1 };
@@ -14,17 +16,20 @@ const retryRate = { perSecond: 10, burst: 100 };
 
 export class WorkQueue {
   readonly #clock: Clock;
+  readonly #added: () => void;
   readonly #backoff: Backoff;
   readonly #retries: TokenBucket;
   /** In line; a Map keeps the order, its value is the time of arrival. */
   readonly #waiting = new Map<string, number>();
-  readonly #working = new Set<string>();
+  /** Worked on, with the time at which the work began. */
+  readonly #working = new Map<string, number>();
   readonly #again = new Set<string>();
   readonly #delayed = new Map<string, { readonly due: number; readonly cancel: AbortController }>();
   readonly #takers: (() => void)[] = [];
 
-  constructor({ clock, chance }: WorkQueueFacts) {
+  constructor({ clock, chance, added }: WorkQueueFacts) {
     this.#clock = clock;
+    this.#added = added ?? (() => undefined);
     this.#backoff = new Backoff(retryPauses, chance);
     this.#retries = new TokenBucket(retryRate, clock.monotonic());
   }
@@ -34,12 +39,17 @@ export class WorkQueue {
     return this.#waiting.size;
   }
 
+  /** For how long each key that is worked on has been, in milliseconds. */
+  get workUnderWayMs(): readonly number[] {
+    const now = this.#clock.monotonic();
+    return [...this.#working.values()].map((began) => now - began);
+  }
+
   add(key: string): void {
+    if (this.#waiting.has(key) || this.#again.has(key)) return;
+    this.#added();
     if (this.#working.has(key)) this.#again.add(key);
-    else if (!this.#waiting.has(key)) {
-      this.#waiting.set(key, this.#clock.monotonic());
-      this.#serve();
-    }
+    else this.#line(key);
   }
 
   /** Puts the key in line at a time; of several times the earliest counts. */
@@ -94,13 +104,19 @@ export class WorkQueue {
     if (entry === undefined) return this.take(signal);
     const [key, since] = entry;
     this.#waiting.delete(key);
-    this.#working.add(key);
-    return { key, waitedMs: this.#clock.monotonic() - since };
+    const now = this.#clock.monotonic();
+    this.#working.set(key, now);
+    return { key, waitedMs: now - since };
   }
 
   done(key: string): void {
     this.#working.delete(key);
-    if (this.#again.delete(key)) this.add(key);
+    if (this.#again.delete(key)) this.#line(key);
+  }
+
+  #line(key: string): void {
+    this.#waiting.set(key, this.#clock.monotonic());
+    this.#serve();
   }
 
   #arrival(signal: AbortSignal): Promise<void> {

@@ -12,6 +12,7 @@ export const someSettings: PodSettings = {
   imagePullPolicy: 'IfNotPresent',
   bus: { url: 'nats://anneal-nats.anneal-system:4222', port: 4222, namespace: 'anneal-system' },
   hubEndpoint: undefined,
+  nameServers: ['169.254.20.10/32', '10.96.0.10/32'],
   monitoringNamespace: 'monitoring',
   deviceMemoryBytes: undefined,
   coschedulingScheduler: 'scheduler-plugins-scheduler',

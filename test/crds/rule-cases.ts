@@ -12,6 +12,8 @@ const training = (changes: Record<string, unknown>) => changed(aSpec().training,
 const dataset = (changes: Record<string, unknown>) => changed(aSpec().dataset, changes);
 const worker = (changes: Record<string, unknown>) => changed(aSpec().worker, changes);
 
+const network = (changes: Record<string, unknown>) => changed(aSpec().network, changes);
+
 const claim = { claimName: 'a', path: 'b' };
 const s3 = { uri: 's3://bucket' };
 
@@ -38,6 +40,32 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
   'method.base: nf4.blockSize is a power of two': powersOfTwo,
   'method.base: int8.groupSize is a power of two': powersOfTwo,
   'method.base: int4.groupSize is a power of two': powersOfTwo,
+  'network: egress goes to networks': {
+    accepts: [
+      network({}),
+      network({ egressCIDRs: ['10.1.0.0/16', '10.1.2.3/8', 'fd12::/32', '0.0.0.0/0'] }),
+    ],
+    rejects: [
+      network({ egressCIDRs: ['10.0.0.0/99'] }),
+      network({ egressCIDRs: ['10.0.0.0/8', 'store.example.com'] }),
+      network({ egressCIDRs: ['010.0.0.0/8'] }),
+      network({ egressCIDRs: ['::ffff:10.0.0.1/128'] }),
+    ],
+  },
+  'network: the metadata service is asked for by name': {
+    accepts: [
+      network({ egressCIDRs: ['10.0.0.0/99', '0.0.0.0/0', 'fd00::/8'] }),
+      network({ egressCIDRs: ['169.254.169.254/32'], allowMetadataService: 'Allow' }),
+    ],
+    rejects: [
+      network({ egressCIDRs: ['10.0.0.0/8', '169.254.169.254/32'] }),
+      network({ egressCIDRs: ['169.254.0.0/16'] }),
+      network({ egressCIDRs: ['100.100.100.200/32'] }),
+      network({ egressCIDRs: ['168.63.129.16/32'] }),
+      network({ egressCIDRs: ['fd00:ec2::254/128'] }),
+      network({ egressCIDRs: ['FE80::1/128'] }),
+    ],
+  },
   'job: names of pods stay short enough': {
     accepts: [{ metadata: { name: 'a'.repeat(40) } }],
     rejects: [{ metadata: { name: 'a'.repeat(41) } }],

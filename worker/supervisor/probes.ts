@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
 
 export interface PodNumbers {
   readonly step: number;
@@ -24,17 +24,25 @@ interface ProbeFacts {
   readonly numbers: () => PodNumbers;
 }
 
-/** Name, help, and where the number comes from. */
-const gauges: readonly (readonly [string, string, (n: PodNumbers) => number | undefined])[] = [
-  ['anneal_step', 'Optimizer steps done.', (n) => n.step],
-  ['anneal_step_seconds', 'Time of the last step.', (n) => n.stepSeconds],
-  ['anneal_train_loss', 'Loss of the last step, nats a learned token.', (n) => n.loss],
-  ['anneal_tokens_per_second', 'Tokens of the last step by its time.', (n) => n.tokensPerSecond],
-  ['anneal_checkpoint_step', 'Step of the last committed checkpoint.', (n) => n.checkpointStep],
-  ['anneal_generation', 'Generation of the world.', (n) => n.generation],
-  ['anneal_bus_connected', '1 while the bus answers.', (n) => Number(n.busConnected)],
-  ['anneal_messages_waiting', 'Messages on their way to the bus.', (n) => n.messagesWaiting],
-  ['anneal_messages_dropped', 'Messages given up since the start.', (n) => n.messagesDropped],
+type Reading = readonly [name: string, help: string, of: (n: PodNumbers) => number | undefined];
+
+const gauges: readonly Reading[] = [
+  ['step', 'Optimizer steps done.', (n) => n.step],
+  ['step_seconds', 'Time of the last step.', (n) => n.stepSeconds],
+  ['train_loss', 'Loss of the last step, in nats for each target token.', (n) => n.loss],
+  ['tokens_per_second', 'Tokens of the last step divided by its time.', (n) => n.tokensPerSecond],
+  ['checkpoint_step', 'Step of the last committed checkpoint.', (n) => n.checkpointStep],
+  ['generation', 'Generation of the world that this worker belongs to.', (n) => n.generation],
+  ['bus_connected', '1 while the bus answers this worker, else 0.', (n) => Number(n.busConnected)],
+  ['messages_waiting', 'Messages on their way to the bus.', (n) => n.messagesWaiting],
+];
+
+const counters: readonly Reading[] = [
+  [
+    'messages_dropped_total',
+    'Messages to the bus that were given up since the pod started.',
+    (n) => n.messagesDropped,
+  ],
 ];
 
 export class Probes implements AsyncDisposable {
@@ -66,15 +74,24 @@ export class Probes implements AsyncDisposable {
   }
 }
 
-function registryOf(numbers: () => PodNumbers): Registry {
+/** Every metric of a worker; docs/reference/metrics.md is printed from it. Not known yet is no zero. */
+export function registryOf(numbers: () => PodNumbers): Registry {
   const registry = new Registry();
-  for (const [name, help, of] of gauges) {
+  const registers = [registry];
+  for (const [suffix, help, of] of gauges) {
     new Gauge({
-      ...{ name, help, registers: [registry] },
+      ...{ name: `anneal_worker_${suffix}`, help, registers },
       collect() {
-        const value = of(numbers());
-        // Not known yet is no zero.
-        this.set(value ?? Number.NaN);
+        this.set(of(numbers()) ?? Number.NaN);
+      },
+    });
+  }
+  for (const [suffix, help, of] of counters) {
+    new Counter({
+      ...{ name: `anneal_worker_${suffix}`, help, registers },
+      collect() {
+        this.reset();
+        this.inc(of(numbers()) ?? 0);
       },
     });
   }

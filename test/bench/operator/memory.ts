@@ -27,7 +27,12 @@ const contender = { ...ours, namespace: 'bench-memory' };
 const settings: PodSettings = {
   ...{ image: 'anneal-worker:0.1.0', imagePullPolicy: 'IfNotPresent' },
   bus: { url: 'nats://anneal-nats.anneal-system:4222', port: 4222, namespace: 'anneal-system' },
-  ...{ hubEndpoint: undefined, monitoringNamespace: undefined, deviceMemoryBytes: undefined },
+  ...{
+    hubEndpoint: undefined,
+    nameServers: [],
+    monitoringNamespace: undefined,
+    deviceMemoryBytes: undefined,
+  },
   coschedulingScheduler: 'none',
 };
 

@@ -1,7 +1,14 @@
 import test from 'ava';
+import { contains, parseCidr } from '../../../crds/cidr.ts';
 import { networkPolicies } from '../../../operator/objects/network-policy.ts';
 import { aBuiltJob, someSettings } from '../../builders/built-job.ts';
 import type { Changes } from '../../builders/job.ts';
+
+const read = (text: string) => {
+  const cidr = parseCidr(text);
+  if (cidr === undefined) throw new Error(`${text} is no network`);
+  return cidr;
+};
 
 const policiesOf = (changes: Changes, settings = someSettings) =>
   networkPolicies(aBuiltJob(changes), settings);
@@ -27,10 +34,67 @@ test('a store that workers use themselves is opened at its own port', (t) => {
   t.true(portsOf(io).has(9000));
 });
 
-test('the metadata service is out of reach unless the job asks for it', (t) => {
-  const texts = (changes: Changes) => JSON.stringify(policiesOf(changes));
-  t.true(texts({}).includes('169.254.0.0/16'));
-  t.false(texts({ 'network.allowMetadataService': 'Allow' }).includes('169.254'));
+type Block = { readonly cidr: string; readonly except?: readonly string[] };
+interface Peer {
+  readonly ipBlock?: Block;
+}
+const blocksOf = (changes: Changes): readonly Block[] =>
+  policiesOf(changes)
+    .flatMap(({ spec }) => (spec.egress ?? []) as readonly { to?: readonly Peer[] }[])
+    .flatMap(({ to = [] }) => to.flatMap(({ ipBlock }) => (ipBlock === undefined ? [] : [ipBlock])))
+    .filter(({ cidr }) => !someSettings.nameServers.includes(cidr));
+
+/** Whether any rule lets a pod reach the address. */
+const reaches = (changes: Changes, address: string) => {
+  const one = read(`${address}/${address.includes(':') ? 128 : 32}`);
+  return blocksOf(changes).some(
+    ({ cidr, except = [] }) =>
+      contains(read(cidr), one) && !except.some((each) => contains(read(each), one)),
+  );
+};
+
+const metadata = ['169.254.169.254', '100.100.100.200', '168.63.129.16', 'fd00:ec2::254'];
+
+test('metadata services are out of reach, over both families, unless the job asks for them', (t) => {
+  for (const address of metadata) {
+    t.false(reaches({}, address), address);
+    t.true(reaches({ 'network.allowMetadataService': 'Allow' }, address), address);
+  }
+  for (const address of ['93.184.215.14', '2606:2800:21f::1']) t.true(reaches({}, address));
+});
+
+test('a network of the job that holds a metadata service among others opens the others', (t) => {
+  const egress = (...egressCIDRs: string[]) => ({ 'network.egressCIDRs': egressCIDRs });
+  for (const address of metadata) {
+    t.false(reaches(egress('0.0.0.0/0', '::/0', '100.64.0.0/10', 'fd00::/8'), address), address);
+  }
+  t.true(reaches(egress('fd00::/8'), 'fd12::1'));
+  t.deepEqual(
+    blocksOf(egress('10.1.0.0/16')).filter(({ cidr }) => cidr === '10.1.0.0/16'),
+    Array.from({ length: 2 }, () => ({ cidr: '10.1.0.0/16' })),
+  );
+});
+
+test('names may be asked of pods and of what the site says answers beside them, on that port alone', (t) => {
+  for (const { spec } of policiesOf({})) {
+    const rules = (spec.egress ?? []) as readonly { to?: readonly Peer[]; ports?: object[] }[];
+    const asking = rules.filter(({ to = [] }) =>
+      to.some(({ ipBlock }) => ipBlock?.cidr === '169.254.20.10/32'),
+    );
+    t.deepEqual(asking, [
+      {
+        to: [
+          { namespaceSelector: {} },
+          { ipBlock: { cidr: '169.254.20.10/32' } },
+          { ipBlock: { cidr: '10.96.0.10/32' } },
+        ],
+        ports: [
+          { port: 53, protocol: 'UDP' },
+          { port: 53, protocol: 'TCP' },
+        ],
+      },
+    ] as never);
+  }
 });
 
 test('Open drops the limit on what pods reach and keeps the one on who reaches them; None has nothing', (t) => {

@@ -27,6 +27,31 @@ test('a key that is added while it is worked on comes again, and not before it i
   t.is(queue.depth, 1);
 });
 
+test('adds are counted as Go counts them: not of a key that waits already, and once for work that comes again', async (t) => {
+  let adds = 0;
+  const queue = new WorkQueue({ clock: new FakeClock(), chance: () => 0, added: () => adds++ });
+  for (const key of ['a', 'a', 'b']) queue.add(key);
+  t.is(adds, 2);
+  await queue.take(never);
+  t.is(adds, 2, 'taking is no add');
+  for (const key of ['a', 'a']) queue.add(key);
+  t.is(adds, 3);
+  queue.done('a');
+  t.is(adds, 3, 'its place in line was counted when it was added');
+});
+
+test('work under way is told with its time, until it is done', async (t) => {
+  const { queue, clock } = fixture();
+  for (const key of ['a', 'b']) queue.add(key);
+  await queue.take(never);
+  clock.advance(2_000);
+  await queue.take(never);
+  clock.advance(1_000);
+  t.deepEqual(queue.workUnderWayMs, [3_000, 1_000]);
+  queue.done('a');
+  t.deepEqual(queue.workUnderWayMs, [1_000]);
+});
+
 test('of several delays of a key the earliest counts', async (t) => {
   const { queue, clock } = fixture();
   queue.addAfter('a', 5_000);
