@@ -18,6 +18,12 @@ export const networkPolicies = z
       .array(z.string())
       .default([])
       .describe('Addresses of the API server; any when empty.'),
+    nameServers: z
+      .array(z.string().regex(/^[0-9a-fA-F.:]+\/[0-9]{1,3}$/))
+      .default(['169.254.20.10/32'])
+      .describe(
+        'Networks that answer names besides the pods of the cluster, on port 53 only: for the policies of the chart and of jobs, also when enabled is false. The default is the address of NodeLocal DNSCache; it uses the address of the service kube-dns as well where kube-proxy works with iptables. The operator adds the name servers of its own pod to the policies of jobs.',
+      ),
   })
   .prefault({})
   .describe('Who may talk to the parts of the chart.');
@@ -123,6 +129,33 @@ export const admissionPolicies = z
       .array(z.enum(['Wait', 'ForceReplace']))
       .default([])
       .describe('Values of failurePolicy.nodeLostPolicy that are allowed; all when empty.'),
+    networkModes: z
+      .array(z.enum(['Restricted', 'Open', 'None']))
+      .default([])
+      .describe('Values of network.policy that are allowed; all when empty.'),
+    metadataService: z
+      .enum(['Allow', 'Deny'])
+      .default('Allow')
+      .describe('Whether a job may ask for the metadata service of the cloud.'),
+    egressCIDRs: z
+      .array(z.string().regex(/^[0-9a-fA-F.:]+\/[0-9]{1,3}$/))
+      .default([])
+      .describe(
+        'Networks of network.egressCIDRs of a job lie within one of these; any when empty.',
+      ),
+    priorityClassNames: z
+      .array(z.string().min(1))
+      .default([])
+      .describe('A worker.priorityClassName named by a job is one of these; any when empty.'),
+    requireQueue: z.boolean().default(false).describe('Every job has a scheduling.queueName.'),
+    queueNames: z
+      .array(z.string().min(1))
+      .default([])
+      .describe('A scheduling.queueName is one of these; any when empty.'),
+    workloadPriorityClassNames: z
+      .array(z.string().min(1))
+      .default([])
+      .describe('A scheduling.workloadPriorityClassName is one of these; any when empty.'),
     maxDevices: z
       .int()
       .min(0)

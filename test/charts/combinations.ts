@@ -50,7 +50,7 @@ export const flags = {
   networkPolicies: [
     {},
     { enabled: true },
-    { enabled: true, apiServerPorts: [6443], apiServerCIDRs: ['10.89.0.1/32'] },
+    { enabled: true, apiServerPorts: [6443], apiServerCIDRs: ['10.89.0.1/32'], nameServers: [] },
   ],
   monitoring: [
     {},
@@ -75,6 +75,13 @@ export const flags = {
       hubRepositoryPrefixes: ['our-team/'],
       storageEndpoints: ['https://s3.example.com'],
       nodeLostPolicies: ['Wait'],
+      networkModes: ['Restricted'],
+      metadataService: 'Deny',
+      egressCIDRs: ['10.0.0.0/8'],
+      priorityClassNames: ['batch'],
+      requireQueue: true,
+      queueNames: ['team-a'],
+      workloadPriorityClassNames: ['low'],
       maxDevices: 16,
       maxTtlSecondsAfterFinished: 86_400,
     },

@@ -54,6 +54,62 @@ export const limitCases: Readonly<Record<string, LimitCase>> = {
     ],
     words: /^spec\.failurePolicy\.nodeLostPolicy must be Wait here$/,
   },
+  'pods of jobs are closed in by network policies': {
+    limits: { networkModes: ['Restricted', 'Open'] },
+    allowed: [{}, { 'network.policy': 'Restricted' }, { 'network.policy': 'Open' }],
+    refused: [{ 'network.policy': 'None' }],
+    words: /^spec\.network\.policy must be Restricted or Open here$/,
+  },
+  'the metadata service of the cloud is nobody’s': {
+    limits: { metadataService: 'Deny' },
+    allowed: [{}, { 'network.allowMetadataService': 'Deny' }],
+    refused: [{ 'network.allowMetadataService': 'Allow' }],
+    words: /^spec\.network\.allowMetadataService must be Deny here$/,
+  },
+  'networks that jobs open lie within those of the site': {
+    limits: { egressCIDRs: ['10.0.0.0/8', 'fd12::/16'] },
+    allowed: [
+      {},
+      { 'network.egressCIDRs': [] },
+      { 'network.egressCIDRs': ['10.1.0.0/16', 'fd12:1::/32', '10.0.0.0/8'] },
+    ],
+    refused: [
+      { 'network.egressCIDRs': ['10.1.0.0/16', '0.0.0.0/0'] },
+      { 'network.egressCIDRs': ['11.0.0.0/8'] },
+      { 'network.egressCIDRs': ['::/0'] },
+    ],
+    words: /^spec\.network\.egressCIDRs must lie within 10\.0\.0\.0\/8 or fd12::\/16 here$/,
+  },
+  'priorities of pods are named ones': {
+    limits: { priorityClassNames: ['batch', 'research'] },
+    allowed: [{}, { 'worker.priorityClassName': 'batch' }],
+    refused: [{ 'worker.priorityClassName': 'system-node-critical' }],
+    words: /^spec\.worker\.priorityClassName must be batch or research here$/,
+  },
+  'every job waits in a queue': {
+    limits: { requireQueue: true },
+    allowed: [{ 'scheduling.queueName': 'team-a' }],
+    refused: [{}, { 'scheduling.gang': 'None' }],
+    words: /^spec\.scheduling\.queueName must be set here$/,
+  },
+  'queues are those of the team, with or without one': {
+    limits: { queueNames: ['team-a', 'shared'] },
+    allowed: [{}, { 'scheduling.queueName': 'shared' }],
+    refused: [{ 'scheduling.queueName': 'team-b' }],
+    words: /^spec\.scheduling\.queueName must be team-a or shared here$/,
+  },
+  'a queue of the team is a must': {
+    limits: { requireQueue: true, queueNames: ['team-a'] },
+    allowed: [{ 'scheduling.queueName': 'team-a' }],
+    refused: [{}, { 'scheduling.queueName': 'team-b' }],
+    words: /^spec\.scheduling\.queueName must be (set here, and be team-a|team-a here)$/,
+  },
+  'priorities in a queue are named ones': {
+    limits: { workloadPriorityClassNames: ['low'] },
+    allowed: [{}, { 'scheduling.queueName': 'q', 'scheduling.workloadPriorityClassName': 'low' }],
+    refused: [{ 'scheduling.queueName': 'q', 'scheduling.workloadPriorityClassName': 'urgent' }],
+    words: /^spec\.scheduling\.workloadPriorityClassName must be low here$/,
+  },
   'devices are counted over all workers that a job may have': {
     limits: { maxDevices: 8 },
     allowed: [{ 'worker.replicas': 2, 'worker.devicesPerWorker': 4 }],

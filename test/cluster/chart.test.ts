@@ -16,6 +16,8 @@ const everything = {
   admissionPolicies: {
     ...{ enabled: true, imagePrefixes: ['a/'], serviceAccountNames: ['x'] },
     ...{ hubRepositoryPrefixes: ['our/'], storageEndpoints: ['https://s3.example.com'] },
+    ...{ networkModes: ['Restricted'], metadataService: 'Deny', egressCIDRs: ['10.0.0.0/8'] },
+    ...{ priorityClassNames: ['batch'], requireQueue: true, queueNames: ['team-a'] },
     ...{ nodeLostPolicies: ['Wait'], maxDevices: 8, maxTtlSecondsAfterFinished: 100 },
   },
   nats: { tls: { secretName: 'nats-tls' } },

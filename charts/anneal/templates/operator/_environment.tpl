@@ -36,6 +36,10 @@
 - name: ANNEAL_MONITORING_NAMESPACE
   value: {{ . }}
 {{- end }}
+{{- with .Values.networkPolicies.nameServers }}
+- name: ANNEAL_NAME_SERVERS
+  value: {{ join "," . | quote }}
+{{- end }}
 {{- include "anneal.operatorFeatures" . }}
 {{- if .Values.bus.enabled }}
 {{- include "anneal.operatorBus" . }}

@@ -25,6 +25,28 @@ written as a path; what is absent breaks no rule.
 {{- with $limits.nodeLostPolicies }}
 {{ include "anneal.allowed" (list "failurePolicy.nodeLostPolicy" (printf "self in %s" (toJson .)) (printf "be %s" (join " or " .))) }}
 {{- end }}
+{{- with $limits.networkModes }}
+{{ include "anneal.allowed" (list "network.policy" (printf "self in %s" (toJson .)) (printf "be %s" (join " or " .))) }}
+{{- end }}
+{{- if eq $limits.metadataService "Deny" }}
+{{ include "anneal.allowed" (list "network.allowMetadataService" "self == 'Deny'" "be Deny") }}
+{{- end }}
+{{- with $limits.egressCIDRs }}
+{{ include "anneal.allowed" (list "network.egressCIDRs" (printf "self.all(each, isCIDR(each) && %s.exists(net, cidr(net).containsCIDR(each)))" (toJson .)) (printf "lie within %s" (join " or " .))) }}
+{{- end }}
+{{- with $limits.priorityClassNames }}
+{{ include "anneal.allowed" (list "worker.priorityClassName" (printf "self in %s" (toJson .)) (printf "be %s" (join " or " .))) }}
+{{- end }}
+{{- if $limits.requireQueue }}
+- expression: has(object.spec.scheduling) && has(object.spec.scheduling.queueName)
+  message: {{ printf "spec.scheduling.queueName must be set here%s" (empty $limits.queueNames | ternary "" (printf ", and be %s" (join " or " $limits.queueNames))) | quote }}
+{{- end }}
+{{- with $limits.queueNames }}
+{{ include "anneal.allowed" (list "scheduling.queueName" (printf "self in %s" (toJson .)) (printf "be %s" (join " or " .))) }}
+{{- end }}
+{{- with $limits.workloadPriorityClassNames }}
+{{ include "anneal.allowed" (list "scheduling.workloadPriorityClassName" (printf "self in %s" (toJson .)) (printf "be %s" (join " or " .))) }}
+{{- end }}
 {{- with $limits.maxDevices }}
 - expression: {{ printf "!has(object.spec.worker) || (has(object.spec.worker.maxReplicas) ? object.spec.worker.maxReplicas : has(object.spec.worker.replicas) ? object.spec.worker.replicas : 1) * (has(object.spec.worker.devicesPerWorker) ? object.spec.worker.devicesPerWorker : 1) <= %d" (int .) | quote }}
   message: {{ printf "spec.worker asks for more devices, over all workers, than the %d that a job may have here" (int .) | quote }}

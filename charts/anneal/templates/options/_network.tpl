@@ -1,8 +1,12 @@
 {{/* Rules of network policies. Kubelet's probes pass in any case. */}}
 {{- define "anneal.toNames" -}}
-# Names: clusters run their servers under many labels.
+# Names: clusters run their servers under many labels, and a cache of a node listens on an address that is no pod's.
 - to:
     - namespaceSelector: {}
+    {{- range .Values.networkPolicies.nameServers }}
+    - ipBlock:
+        cidr: {{ . | quote }}
+    {{- end }}
   ports:
     - { port: 53, protocol: UDP }
     - { port: 53, protocol: TCP }
