@@ -2,36 +2,51 @@
 // its addon) in place. The Dockerfile runs it in its build stage, the tests run it where no Docker is; so both make the same image.
 //
 //   OUT/app                compiled modules that the part's programs reach
+//   OUT/app/sbom.cdx.json  what all of it is made of
 //   OUT/app/node_modules   packages that these import, and theirs
 //   OUT/opt/libtorch/lib   libraries that the addon is linked to (worker only)
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { build } from 'esbuild';
 import { execa } from 'execa';
+import { contentsOf, machineHere, type Piece } from './contents.ts';
 import { copyLibraries } from './libraries.ts';
 import { closureOf, isNeeded, lockedPackages, packageOf } from './packages.ts';
 import { type Part, type PartName, parts } from './parts.ts';
+import { sbom } from './sbom.ts';
 
 const checkout = join(import.meta.dirname, '../..');
 
 export async function assemble(name: PartName, out: string): Promise<void> {
   const part: Part = parts[name];
   const app = join(out, 'app');
+  const libraries = join(out, 'opt/libtorch/lib');
   await mkdir(app, { recursive: true });
   const { files, packages } = await reached(part.entries);
   await compile(files, app);
   const { version } = JSON.parse(await readFile(join(checkout, 'package.json'), 'utf8'));
   const manifest = { name: `anneal-${name}`, version, private: true, type: 'module' };
   await writeFile(join(app, 'package.json'), `${JSON.stringify(manifest)}\n`);
-  for (const folder of closureOf(await lockedPackages(checkout), packages)) {
-    await copyPackage(folder, app);
-  }
+  const locked = await lockedPackages(checkout);
+  for (const folder of closureOf(locked, packages)) await copyPackage(folder, app);
   if (part.native) {
     const addon = join(app, 'worker/native/dist');
     await cp(join(checkout, 'worker/native/dist'), addon, { recursive: true });
-    await copyLibraries(addon, join(out, 'opt/libtorch/lib'));
+    await copyLibraries(addon, libraries);
   }
+  const withCuda =
+    part.native && (await readdir(libraries)).some((each) => /torch_cuda/.test(each));
+  const machine = machineHere(withCuda);
+  const contents = contentsOf({ part: name, locked, packages, machine });
+  await writeFile(join(app, 'sbom.cdx.json'), sbom(`anneal-${name}`, version, contents));
+}
+
+/** What the image of a part holds of ours and of npm and PyPI; Debian's packages are known by the image alone. */
+export async function piecesOf(name: PartName, withCuda: boolean): Promise<readonly Piece[]> {
+  const { packages } = await reached(parts[name].entries);
+  const locked = await lockedPackages(checkout);
+  return contentsOf({ part: name, locked, packages, machine: machineHere(withCuda) });
 }
 
 /** Modules and packages that the entries import, dynamic imports included. */

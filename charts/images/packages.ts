@@ -3,6 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 interface Locked {
+  readonly version?: string;
+  /** Digests of what npm fetched, as in a page: `sha512-…`. */
+  readonly integrity?: string;
+  readonly license?: string;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
@@ -44,6 +48,13 @@ export function closureOf(locked: LockedPackages, imported: readonly string[]): 
   };
   for (const name of imported) visit(name, '', false);
   return [...found].sort();
+}
+
+/** Folders of the packages that the one in a folder imports, as far as they are installed. */
+export function dependenciesOf(locked: LockedPackages, folder: string): readonly string[] {
+  const { dependencies, peerDependencies, optionalDependencies } = locked[folder] ?? {};
+  const names = Object.keys({ ...dependencies, ...peerDependencies, ...optionalDependencies });
+  return names.flatMap((name) => folderOf(locked, name, folder) ?? []);
 }
 
 /** As Node.js looks for it: in the importer's own folder first, then further up. */
