@@ -48,9 +48,13 @@ export interface Builder {
   debian(reference: string): Promise<readonly Piece[]>;
 }
 
-export async function release(options: ReleaseOptions, builder: Builder): Promise<void> {
+export async function release(
+  options: ReleaseOptions,
+  builder: Builder,
+  run: Run = runTool,
+): Promise<void> {
   const { registry, version, out, withCuda } = options;
-  await requireTool('cosign', ['version'], 'cosign signs the images');
+  await requireTool(run, 'cosign', 'version', 'cosign signs the images');
   await mkdir(out, { recursive: true });
   const values: Record<string, object> = {};
   for (const target of targets.filter((each) => withCuda || !each.withCuda)) {
@@ -64,7 +68,7 @@ export async function release(options: ReleaseOptions, builder: Builder): Promis
       ...(await builder.debian(reference)),
     ];
     await writeFile(list, sbom(`anneal-${target.stage}`, version, pieces));
-    await sign(options, `${repository}@${digest}`, list);
+    await sign(options, `${repository}@${digest}`, list, run);
     if (!target.withCuda) values[chartValue[target.part]] = { image: { repository, digest } };
   }
   await writeFile(join(out, 'values.yaml'), stringify(values));
@@ -76,33 +80,45 @@ const chartValue = { operator: 'operator', worker: 'jobs' } as const satisfies R
 >;
 
 /** By digest: a tag may be moved to another image later. */
-async function sign(options: ReleaseOptions, image: string, list: string): Promise<void> {
+async function sign(options: ReleaseOptions, image: string, list: string, run: Run) {
   const { key, isPrivate } = options;
   const how = [
     ...['--yes', `--tlog-upload=${!isPrivate}`],
     ...(key === undefined ? [] : ['--key', key]),
   ];
-  await cosign(['sign', ...how, image]);
-  await cosign(['attest', ...how, '--type', 'cyclonedx', '--predicate', list, image]);
+  await cosign(run, ['sign', ...how, image]);
+  await cosign(run, ['attest', ...how, '--type', 'cyclonedx', '--predicate', list, image]);
 }
 
-async function cosign(args: readonly string[]): Promise<void> {
-  const ran = await execa('cosign', [...args], { reject: false, stdin: 'ignore', all: true });
+async function cosign(run: Run, args: readonly string[]): Promise<void> {
+  const ran = await run('cosign', args);
   if (!ran.failed) return;
   throw new UserError({
     code: 'E_SETUP',
-    message: `cosign ${args[0]} failed: ${(ran.all ?? '').trim().split('\n').at(-1) || ran.shortMessage}`,
-    hint: 'the images are pushed and not signed; mend what it says and release again',
+    message: `cosign ${args[0]} failed: ${ran.output.trim().split('\n').at(-1) ?? ''}`,
+    hint: 'the image is pushed and not signed; mend what it says and release again',
   });
 }
 
-async function requireTool(name: string, args: readonly string[], what: string): Promise<void> {
-  const ran = await execa(name, [...args], { reject: false, stdin: 'ignore' });
-  if (ran.code !== 'ENOENT') return;
+interface Ran {
+  readonly failed: boolean;
+  readonly isMissing: boolean;
+  readonly output: string;
+}
+
+export type Run = (name: string, args: readonly string[]) => Promise<Ran>;
+
+export const runTool: Run = async (name, args) => {
+  const ran = await execa(name, [...args], { reject: false, stdin: 'ignore', all: true });
+  return { failed: ran.failed, isMissing: ran.code === 'ENOENT', output: ran.all ?? '' };
+};
+
+async function requireTool(run: Run, name: string, asked: string, what: string): Promise<void> {
+  if (!(await run(name, [asked])).isMissing) return;
   throw new UserError({
     code: 'E_SETUP',
-    message: `${name} is not on the PATH; ${what}, and a release is signed`,
-    hint: `install ${name}, or build the images without a release: docs/chart.md#images`,
+    message: `${name} is not on the PATH; ${what}, and a release is built and signed`,
+    hint: `install ${name}, or build the images without a release, as docs/chart.md says`,
   });
 }
 
@@ -147,10 +163,11 @@ if (import.meta.main) {
     if (values.registry === undefined) {
       throw new UserError({
         code: 'E_USAGE',
-        message: '--registry is missing; it must be where the images go, such as ghcr.io/OWNER',
+        message:
+          '--registry is missing; it must be where the images go, such as registry.example.com/anneal',
       });
     }
-    await requireTool('docker', ['--version'], 'Docker builds the images');
+    await requireTool(runTool, 'docker', '--version', 'Docker builds the images');
     const { version } = JSON.parse(await readFile(join(checkout, 'package.json'), 'utf8'));
     const { registry, key, out } = values;
     const flags = { isPrivate: values.private, withCuda: values.cuda };
