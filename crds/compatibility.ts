@@ -7,6 +7,7 @@ import { levelOf } from './methods/halo-level.ts';
 import { projectionOf } from './methods/projection.ts';
 import { type ResolvedMethod, resolveMethod } from './methods/resolve.ts';
 import { sequencesPerStep } from './plan/batches.ts';
+import { resultsHitModel } from './result-folders.ts';
 import { placedRules, printedJob } from './schema-tree.ts';
 import { isPresent } from './union.ts';
 
@@ -49,6 +50,15 @@ export const pairs: readonly Pair[] = [
       base.type !== 'Codebook' && output.formats?.includes('AQLM') === true,
     sentence: 'asks for AQLM, but method.base is not Codebook: there are no codes to write',
     hint: 'ask for MergedSafetensors, or write method.preset: PVTuning',
+  },
+  {
+    id: 'results do not replace their model',
+    code: 'E_INVALID_SPEC',
+    path: ['output', 'destination'],
+    meets: resultsHitModel,
+    sentence:
+      'is where the model lies: results would be put among its files, or in their place while they are read',
+    hint: 'name a folder of its own, such as out',
   },
   {
     id: 'a quantised base needs an adapter',

@@ -9,6 +9,7 @@ import {
   parametersOf,
   planJob,
   type RunReport,
+  UserError,
 } from '../../crds/index.ts';
 import type { DescribedModel } from '../../crds/wire/described-model.ts';
 import type { RunRecord } from '../../crds/wire/run-folder.ts';
@@ -80,6 +81,8 @@ export interface Estimate {
   readonly assumedShareOfPeak: number;
   readonly fits: boolean;
   readonly suggestion: Suggestion | undefined;
+  /** What may end the job whatever its memory. */
+  readonly notes: readonly string[];
 }
 
 export async function estimate(
@@ -92,6 +95,7 @@ export async function estimate(
   const changed = await changedSpecs(options);
   const name = job.metadata.name ?? 'job';
   const model = await context.describe(recordOf(name, spec, options, context));
+  const notes = templateNotes(spec, model);
   const devices = devicesFor(spec, options, context);
   const ask = {
     facts: model.facts,
@@ -102,7 +106,7 @@ export async function estimate(
   const judged = devices[judgedIndex(rows)] ?? thisMachine(context.freeBytes, context.cores);
   const written = plan(spec, judged, ask);
   return {
-    job: name,
+    ...{ job: name, notes },
     model: { ...model, parameters: parametersOf(model.facts).total },
     method: methodInWords(written.method),
     trainedParameters: written.trained.total,
@@ -130,6 +134,25 @@ export async function estimate(
       ? undefined
       : suggest(await readText(file), spec, written.memory, (s) => plan(s, judged, ask).memory),
   };
+}
+
+/** Conversations need a template: what the data are is seen only where they are read, unless the job says it. */
+function templateNotes(
+  { dataset }: FineTuneJobSpec,
+  { hasChatTemplate }: DescribedModel,
+): readonly string[] {
+  const isMissing = hasChatTemplate === false && dataset.chatTemplate === undefined;
+  if (!isMissing || (dataset.format !== 'Chat' && dataset.format !== 'Auto')) return [];
+  const hint = 'set spec.dataset.chatTemplate to the template that the model is to learn';
+  if (dataset.format === 'Auto') {
+    return [`the model has no chat template: if the records are conversations, ${hint}`];
+  }
+  throw new UserError({
+    code: 'E_INVALID_DATA',
+    path: 'spec.dataset.chatTemplate',
+    message: 'spec.dataset.format is Chat, but the model has no chat template',
+    hint,
+  });
 }
 
 interface Ask {

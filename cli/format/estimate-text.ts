@@ -14,6 +14,7 @@ export function estimateText(found: Estimate): string {
     ...stageTable(found.stages),
     ...timeTable(found),
     ...suggestionLines(found),
+    ...noteLines(found),
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -111,6 +112,13 @@ function suggestionLines({ fits, suggestion, whatIf }: Estimate): readonly strin
   const then = suggestion.fits ? 'and fits' : 'the least of all single changes, and does not fit';
   const hint = `with ${changesInWords(changes)} it needs ${bytes(peak)}, ${then}`;
   return ['', verdict, ...entry('hint:', hint, { width: 80, column: 6, indent: '' })];
+}
+
+function noteLines({ notes }: Estimate): readonly string[] {
+  return notes.flatMap((note) => [
+    '',
+    ...entry('note:', note, { width: 80, column: 6, indent: '' }),
+  ]);
 }
 
 function timeWords(value: number | undefined): string {

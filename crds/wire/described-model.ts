@@ -16,6 +16,8 @@ export const describedModel = z.object({
   contextLength: z.int().min(1),
   /** Bytes of its tensors as they are stored, by type: `{ Q4_1: 98000000 }`. */
   storedBytes: z.record(z.string(), z.int().min(0)),
+  /** Conversations can be told apart without a template of the job's own; absent where nobody looked. */
+  hasChatTemplate: z.boolean().optional(),
   facts: decoderFacts,
 });
 

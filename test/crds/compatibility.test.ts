@@ -13,6 +13,14 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
     meet: { method: { preset: 'Full' }, 'output.formats': ['AQLM'] },
     apart: { method: { preset: 'PVTuning' }, 'output.formats': ['AQLM'] },
   },
+  'results do not replace their model': {
+    meet: {
+      'model.source': { persistentVolumeClaim: { claimName: 'notes', path: 'out/merged' } },
+    },
+    apart: {
+      'model.source': { persistentVolumeClaim: { claimName: 'notes', path: 'out-2/merged' } },
+    },
+  },
   'a quantised base needs an adapter': {
     meet: { method: { preset: 'Full', base: { type: 'NF4' } } },
     apart: { method: { preset: 'QLoRA' } },

@@ -108,6 +108,22 @@ export async function readTokenizerFolder(folder: string): Promise<TokenizerDefi
   };
 }
 
+/** Whether files that a folder would have, wherever they are, bring a chat template: from their texts alone. */
+export function bringsTemplate(tokenizerConfigText: string | undefined, jinja: boolean): boolean {
+  if (jinja) return true;
+  const config = tokenizerConfig.safeParse(jsonOr(tokenizerConfigText ?? '{}'));
+  // What is wrong with the file is told where it is read.
+  return !config.success || templateOf(config.data.chat_template) !== undefined;
+}
+
+function jsonOr(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // refused by the schema
+  }
+}
+
 export function tokenizerDigest(definition: TokenizerDefinition): string {
   return createHash('sha256').update(JSON.stringify(definition)).digest('hex');
 }

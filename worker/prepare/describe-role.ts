@@ -29,6 +29,7 @@ export const describeRole: Role = async ({ folder, config, clock, stop, emit }) 
     format: model.format,
     contextLength: model.config.contextLength,
     storedBytes: storedBytes(model),
+    hasChatTemplate: model.hasChatTemplate,
     facts: decoderFacts.parse(model.config),
   });
 };

@@ -6,15 +6,17 @@ import { preparedRecord, type RunRecord, runFiles, runRecord } from '../../crds/
 import { chooseHeldOut } from '../data/held-out.ts';
 import { modelTokenizer } from '../data/model-tokenizer.ts';
 import { readModelHeaders } from '../decoder/model-headers.ts';
-import { destinationFolder, requireWritable } from '../publish/destination.ts';
+import { destinationFolder, requireApart, requireWritable } from '../publish/destination.ts';
 import { uploadTargets } from '../publish/upload-targets.ts';
 import type { Role, RoleContext } from '../role.ts';
 import { requireRecord, writeRecord } from '../run-folder.ts';
 import { systemNetwork } from './network.ts';
 import { type PrepareTools, prepareDataset } from './prepare.ts';
 import { fetchReporter, prepareReporter } from './progress.ts';
+import { requireNoTemplate } from './read-batches.ts';
 import { type ResolvedSource, resolveData, resolveModel } from './resolve-source.ts';
 import { type SourceEnvironment, sourceEnvironment } from './source-environment.ts';
+import { fetchHasChatTemplate } from './source-headers.ts';
 import type { StoreManifest } from './store-manifest.ts';
 import type { TokenStore } from './token-store.ts';
 
@@ -23,13 +25,15 @@ export const prepareRole: Role = async (context) => {
   const { dataset, model: modelSpec } = run.spec;
   const { emit, stop } = context;
   await requireDestination(run, context);
+  const early = await dataBeforeModel(run, context);
   emit({ type: 'stage', stage: 'Resolve', state: 'Started', subject: 'model' });
   const model = await resolveModel(modelSpec, await environment(context, run, 'model'), stop);
   emit({ type: 'stage', stage: 'Resolve', state: 'Done', subject: 'model', note: model.origin });
   const path = modelPath(model);
+  await requireModelApart(run, context, path);
   const headers = readModelHeaders(path);
   const data = await environment(context, run, 'data');
-  const train = await resolveData(dataset.train, 'spec.dataset.train', data, stop);
+  const train = early ?? (await resolveData(dataset.train, 'spec.dataset.train', data, stop));
   emit({ type: 'stage', stage: 'Resolve', state: 'Done', subject: 'data', note: train.origin });
   const tokenizer = await modelTokenizer(headers);
   const tokenise = async (source: ResolvedSource): Promise<TokenStore> =>
@@ -73,15 +77,43 @@ export const prepareRole: Role = async (context) => {
   });
 };
 
-/** A claim for results alone is not mounted where data is prepared. */
+/**
+ * Of a model that brings no chat template, the data are looked at first: conversations without one end the job, and gigabytes of weights
+ * need not be fetched and digested for that.
+ */
+async function dataBeforeModel(
+  run: RunRecord,
+  context: RoleContext,
+): Promise<ResolvedSource | undefined> {
+  const { dataset, model } = run.spec;
+  const { stop } = context;
+  const needsOne = dataset.format === 'Chat' || dataset.format === 'Auto';
+  if (dataset.chatTemplate !== undefined || !needsOne) return undefined;
+  const place = await environment(context, run, 'model');
+  if (await fetchHasChatTemplate(model, place, stop)) return undefined;
+  const data = await environment(context, run, 'data');
+  const train = await resolveData(dataset.train, 'spec.dataset.train', data, stop);
+  await requireNoTemplate({ files: train.files, format: dataset.format }, stop);
+  return train;
+}
+
 async function requireDestination(run: RunRecord, context: RoleContext): Promise<void> {
   const inPod = context.config.variables[podVariable.jobUid] !== undefined;
   // The pod that publishes alone is given what it takes to upload.
   if (!inPod) uploadTargets(run.spec, await environment(context, run, 'result'));
-  const claim = run.spec.output.destination?.persistentVolumeClaim?.claimName;
-  const isElsewhere = claim !== undefined && Object.keys(run.volumes).length > 0;
-  if (isElsewhere && !(claim in run.volumes)) return;
-  await requireWritable(destinationFolder(run, context.folder));
+  if (isDestinationHere(run)) await requireWritable(destinationFolder(run, context.folder));
+}
+
+/** A claim for results alone is not mounted where data is prepared. */
+function isDestinationHere({ spec, volumes }: RunRecord): boolean {
+  const claim = spec.output.destination?.persistentVolumeClaim?.claimName;
+  const isElsewhere = claim !== undefined && Object.keys(volumes).length > 0;
+  return !isElsewhere || claim in volumes;
+}
+
+async function requireModelApart(run: RunRecord, { folder }: RoleContext, path: string) {
+  if (!isDestinationHere(run)) return;
+  await requireApart(destinationFolder(run, folder), path);
 }
 
 /** `heldOut` with its decimal as a number. */

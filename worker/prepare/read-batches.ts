@@ -40,6 +40,17 @@ export async function readBatches(rules: ReadingRules, signal: AbortSignal): Pro
   return { shape, batches: intoBatches(first, readings, shape, rules.hasTemplate) };
 }
 
+/** Throws where the first records need a chat template and there is none: before a model is fetched for them. */
+export async function requireNoTemplate(
+  rules: Pick<ReadingRules, 'files' | 'format'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const look = { ...rules, hasTemplate: false, onBytes: () => undefined };
+  const { batches } = await readBatches(look, signal);
+  await batches.next();
+  await batches.return(undefined);
+}
+
 async function* readFiles(rules: ReadingRules, signal: AbortSignal): AsyncGenerator<Placed> {
   for (const [file, { absolute }] of rules.files.entries()) {
     for await (const reading of readRecords(absolute, rules.onBytes, signal))
@@ -109,14 +120,16 @@ function refuseUnsupported(sample: Sample, hasTemplate: boolean): void {
       hint: 'use records of conversations, text, or prompt and completion',
     });
   }
-  if (sample.type === 'Chat' && !hasTemplate) {
-    throw new UserError({
-      code: 'E_INVALID_DATA',
-      path: 'spec.dataset.chatTemplate',
-      message: 'the records are conversations, but the model has no chat template',
-      hint: 'set spec.dataset.chatTemplate to the template that the model is to learn',
-    });
-  }
+  if (sample.type === 'Chat' && !hasTemplate) throw noTemplate();
+}
+
+function noTemplate(): UserError {
+  return new UserError({
+    code: 'E_INVALID_DATA',
+    path: 'spec.dataset.chatTemplate',
+    message: 'the records are conversations, but the model has no chat template',
+    hint: 'set spec.dataset.chatTemplate to the template that the model is to learn',
+  });
 }
 
 function sizeOf(sample: Sample): number {

@@ -8,6 +8,7 @@ import {
   type SafetensorsHeader,
   safetensorsDataStart,
 } from '../checkpoint/safetensors-header.ts';
+import { bringsTemplate } from '../data/tokenizer-definition.ts';
 import { describeGguf, describeSafetensors, type ModelHeaders } from '../decoder/describe-model.ts';
 import { ropeTables } from '../decoder/gguf-names.ts';
 import { gatherThrough } from './gate.ts';
@@ -24,21 +25,24 @@ const ggufReadBytes = 4 << 20;
 const maxConfigBytes = 4 << 20;
 const maxTableBytes = 2 ** 16;
 
+interface FetchedHeaders extends ModelHeaders {
+  /** Conversations can be told apart without one of the job's own. */
+  readonly hasChatTemplate: boolean;
+}
+
 /** `path` of the answer is the place in words: "owner/model at 01234567". */
 export async function fetchModelHeaders(
   model: Model,
   environment: SourceEnvironment,
   signal: AbortSignal,
-): Promise<ModelHeaders> {
-  const facts = { type: 'model', field: 'spec.model.source' } as const;
-  const { listing } = await locate(model.source, facts, environment, signal);
-  const files = selectModelFiles(listing, { file: model.source.file });
-  const weights = files.filter(({ path }) => /\.(safetensors|gguf)$/.test(path));
-  const read: ReadFile = (file, begin, end) => readRange(file, begin, end, environment, signal);
+): Promise<FetchedHeaders> {
+  const { origin, files, weights, read } = await openModel(model, environment, signal);
   const [first, ...others] = weights;
   if (first?.path.endsWith('.gguf')) {
-    if (others.length > 0) throw inParts(listing.origin, weights.length);
-    return describeRemoteGguf(listing.origin, first, read);
+    if (others.length > 0) throw inParts(origin, weights.length);
+    const header = await readGguf(first, read);
+    const described = await describeRemoteGguf(origin, first, header, read);
+    return { ...described, hasChatTemplate: header.metadata.has(ggufTemplate) };
   }
   const headers = await gatherThrough(
     weights,
@@ -47,9 +51,40 @@ export async function fetchModelHeaders(
     signal,
   );
   const config = files.find(({ path }) => path === 'config.json');
-  if (!config) throw withoutConfig(listing.origin);
-  const configJson = parseJson(await read(config, 0, maxConfigBytes), listing.origin);
-  return describeSafetensors(listing.origin, { configJson, headers: new Map(headers) });
+  if (!config) throw withoutConfig(origin);
+  const configJson = parseJson(await read(config, 0, maxConfigBytes), origin);
+  const described = describeSafetensors(origin, { configJson, headers: new Map(headers) });
+  return { ...described, hasChatTemplate: await foldersTemplate(files, read) };
+}
+
+/** Some kilobytes of a model that may have gigabytes, before they are fetched. */
+export async function fetchHasChatTemplate(
+  model: Model,
+  environment: SourceEnvironment,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { files, weights, read } = await openModel(model, environment, signal);
+  const [first] = weights;
+  if (!first?.path.endsWith('.gguf')) return foldersTemplate(files, read);
+  return (await readGguf(first, read)).metadata.has(ggufTemplate);
+}
+
+const ggufTemplate = 'tokenizer.chat_template';
+
+async function foldersTemplate(files: readonly SourceFile[], read: ReadFile): Promise<boolean> {
+  const named = (name: string) => files.find(({ path }) => path === name);
+  const config = named('tokenizer_config.json');
+  const text = config && (await read(config, 0, maxConfigBytes)).toString();
+  return bringsTemplate(text, named('chat_template.jinja') !== undefined);
+}
+
+async function openModel(model: Model, environment: SourceEnvironment, signal: AbortSignal) {
+  const facts = { type: 'model', field: 'spec.model.source' } as const;
+  const { listing } = await locate(model.source, facts, environment, signal);
+  const files = selectModelFiles(listing, { file: model.source.file });
+  const weights = files.filter(({ path }) => /\.(safetensors|gguf)$/.test(path));
+  const read: ReadFile = (file, begin, end) => readRange(file, begin, end, environment, signal);
+  return { origin: listing.origin, files, weights, read };
 }
 
 /** Bytes of a file, cut at its end. */
@@ -86,9 +121,9 @@ async function readSafetensors(file: SourceFile, read: ReadFile): Promise<Safete
 async function describeRemoteGguf(
   origin: string,
   file: SourceFile,
+  header: GgufHeader,
   read: ReadFile,
 ): Promise<ModelHeaders> {
-  const header = await readGguf(file, read);
   const tables = new Map<string, readonly number[]>();
   for (const name of Object.values(ropeTables)) {
     const info = header.tensors.get(name);

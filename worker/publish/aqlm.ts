@@ -5,6 +5,7 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Bug } from '../../crds/errors.ts';
+import { resultFolder } from '../../crds/result-folders.ts';
 import { openSafetensors, type PlannedTensor } from '../checkpoint/safetensors.ts';
 import { writeSafetensorsModel } from '../checkpoint/safetensors-model.ts';
 import { printConfig } from '../decoder/print-config.ts';
@@ -23,7 +24,7 @@ export function aqlmArtifact(facts: ArtifactFacts): ArtifactWriter {
   const { files, model, run } = facts;
   return {
     format: 'AQLM',
-    folder: 'aqlm',
+    folder: resultFolder.AQLM,
     rounding: null,
     async write(folder) {
       const parameters = files.tensorNames.map((name) => model.parameters.get(name));

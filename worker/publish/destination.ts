@@ -1,10 +1,11 @@
 // Where results are written on this machine, from where they may be uploaded. Each artefact is written under another name beside its place and
 // renamed when it has passed its check: a reader never sees half of one, and an older result stays
 // until the new one is whole.
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Destination } from '../../crds/api/source.ts';
 import { UserError } from '../../crds/errors.ts';
+import { liesInTheWay } from '../../crds/result-folders.ts';
 import type { RunRecord } from '../../crds/wire/run-folder.ts';
 
 /** The folder for results: a claim's folder, a local path, or the run's own where they go elsewhere from there. */
@@ -29,6 +30,19 @@ export async function requireWritable(folder: string): Promise<void> {
   } finally {
     await rm(probe, { force: true }).catch(() => {});
   }
+}
+
+/** Results must not be put among the files of the model, or in their place: by what the paths are, whatever links lead to them. */
+export async function requireApart(destination: string, model: string): Promise<void> {
+  const [to, from] = await Promise.all([realpath(destination), realpath(model)]);
+  if (!liesInTheWay(to, from)) return;
+  throw new UserError({
+    code: 'E_PUBLISH_FAILED',
+    path: 'spec.output.destination',
+    value: destination,
+    message: `results would be put into ${destination}, and the model is ${from}: they would lie among its files, or take their place`,
+    hint: 'name a folder of its own, such as out',
+  });
 }
 
 function notWritable(error: unknown, folder: string): unknown {

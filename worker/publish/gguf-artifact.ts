@@ -1,5 +1,6 @@
 // One GGUF file of the whole model, adapters folded in, for llama.cpp and what is built on it.
 import { join } from 'node:path';
+import { resultFolder } from '../../crds/result-folders.ts';
 import { modelTokenizer } from '../data/model-tokenizer.ts';
 import { openModel } from '../decoder/model-files.ts';
 import { buildModel, modelSource } from '../engine/build-model.ts';
@@ -18,7 +19,7 @@ export function ggufArtifact(facts: ArtifactFacts, fileType: GgufFileType): Arti
   const fileName = `${run.name}.${fileType}.gguf`;
   return {
     format: 'GGUF',
-    folder: 'gguf',
+    folder: resultFolder.GGUF,
     rounding: storedTypes[fileType],
     async write(folder) {
       const { bytes } = await writeGgufModel(join(folder, fileName), {

@@ -1,5 +1,6 @@
 // The whole model in Hugging Face form. An adapter is folded in: its change is added in float32 to the
 // original weight, and rounded once to the type of the file.
+import { resultFolder } from '../../crds/result-folders.ts';
 import type { PlannedTensor } from '../checkpoint/safetensors.ts';
 import { writeSafetensorsModel } from '../checkpoint/safetensors-model.ts';
 import { openModel } from '../decoder/model-files.ts';
@@ -13,7 +14,7 @@ export function mergedArtifact(facts: ArtifactFacts): ArtifactWriter {
   const dtype = model.dtype;
   return {
     format: 'MergedSafetensors',
-    folder: 'merged',
+    folder: resultFolder.MergedSafetensors,
     rounding: model.adapter === null ? null : dtype === 'bfloat16' ? 'bfloat16' : 'float32',
     async write(folder) {
       const tensors = new Map<string, PlannedTensor>();

@@ -4,6 +4,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Bug } from '../../crds/errors.ts';
+import { resultFolder } from '../../crds/result-folders.ts';
 import { openSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
 import { type Parameter, Parameters } from '../engine/parameters.ts';
 import * as ops from '../tensor/ops.generated.ts';
@@ -18,7 +19,7 @@ export function peftArtifact(facts: ArtifactFacts): ArtifactWriter {
   const { model } = facts;
   return {
     format: 'PEFTAdapter',
-    folder: 'adapter',
+    folder: resultFolder.PEFTAdapter,
     rounding: null,
     async write(folder) {
       const { bytes } = await writeSafetensors(

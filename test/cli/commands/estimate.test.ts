@@ -13,12 +13,13 @@ interface Setting {
   readonly changes?: Changes;
   readonly facts?: DecoderFacts;
   readonly reports?: readonly RunReport[];
+  readonly hasChatTemplate?: boolean;
 }
 
 async function estimated(
   t: ExecutionContext,
   options: Partial<Omit<EstimateOptions, 'file'>>,
-  { changes = {}, facts = llama8b, reports = [] }: Setting = {},
+  { changes = {}, facts = llama8b, reports = [], hasChatTemplate = true }: Setting = {},
 ) {
   const folder = await mkdtemp(join(tmpdir(), 'anneal-estimate-'));
   t.teardown(() => rm(folder, { recursive: true }));
@@ -42,6 +43,7 @@ async function estimated(
         format: 'safetensors',
         contextLength: 8192,
         storedBytes: { BF16: 16_060_522_496 },
+        hasChatTemplate,
         facts,
       }),
     },
@@ -50,6 +52,25 @@ async function estimated(
 
 const gib = 2 ** 30;
 const one = (path: string, value: string) => [{ path, value }];
+
+test('a model without a chat template is told where conversations may come, and refused where they do', async (t) => {
+  const hasChatTemplate = false;
+  const found = await estimated(t, {}, { hasChatTemplate });
+  t.regex(
+    estimateText(found),
+    /\nnote: the model has no chat template: if the records are conversations,/,
+  );
+  const format = (name: string): Setting => ({
+    hasChatTemplate,
+    changes: { 'spec.dataset.format': name },
+  });
+  await t.throwsAsync(() => estimated(t, {}, format('Chat')), {
+    code: 'E_INVALID_DATA',
+    message: 'spec.dataset.format is Chat, but the model has no chat template',
+  });
+  t.deepEqual((await estimated(t, {}, format('Text'))).notes, []);
+  t.deepEqual((await estimated(t, {})).notes, []);
+});
 
 test('a job of GPUs is judged by the first that it fits, and all devices are listed', async (t) => {
   const found = await estimated(t, {});

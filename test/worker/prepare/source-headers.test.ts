@@ -3,7 +3,7 @@ import { UserError } from '../../../crds/errors.ts';
 import { readConfig } from '../../../worker/decoder/config.ts';
 import { ggufName } from '../../../worker/decoder/gguf-names.ts';
 import { tensorSpecs } from '../../../worker/decoder/names.ts';
-import { fetchModelHeaders } from '../../../worker/prepare/source-headers.ts';
+import { fetchHasChatTemplate, fetchModelHeaders } from '../../../worker/prepare/source-headers.ts';
 import {
   GgufType,
   ggufFile,
@@ -77,6 +77,7 @@ test('A model in shards is described by config.json and headers, and no weights 
   t.is(hub.served(first), 256 * 1024);
   // 256 KiB, then what is left of the header.
   t.true(hub.served(second) < 410_000);
+  t.false(headers.hasChatTemplate);
 });
 
 test('A header that lies about its length is refused without being fetched', async (t) => {
@@ -91,6 +92,26 @@ test('A header that lies about its length is refused without being fetched', asy
   });
   t.is(error.code, 'E_INVALID_MODEL');
   t.is(hub.served('model.safetensors'), 1000);
+});
+
+test('Whether a model brings a chat template is known without a byte of its weights', async (t) => {
+  await using cache = await temporaryFolder();
+  await using hub = await HubServer.start();
+  const chat_template = [{ name: 'default', template: '{{ messages }}' }];
+  const weights = { 'model.safetensors': safetensors(specs), 'config.json': '{}' };
+  for (const [name, files, has] of [
+    ['none', {}, false],
+    ['config', { 'tokenizer_config.json': JSON.stringify({ chat_template: 'x' }) }, true],
+    ['named', { 'tokenizer_config.json': JSON.stringify({ chat_template }) }, true],
+    ['empty', { 'tokenizer_config.json': JSON.stringify({ chat_template: null }) }, false],
+    ['jinja', { 'chat_template.jinja': 'x', 'tokenizer_config.json': '{}' }, true],
+  ] as const) {
+    hub.add({ name: `owner/${name}`, files: { ...weights, ...files } });
+    const environment = testEnvironment(cache.path, { hubEndpoint: hub.endpoint });
+    const asked = { source: { huggingFace: { repository: `owner/${name}`, revision: 'main' } } };
+    t.is(await fetchHasChatTemplate(asked, environment, never), has, name);
+  }
+  t.is(hub.served('model.safetensors'), 0);
 });
 
 test('Weights without config.json are refused with a sentence', async (t) => {
@@ -133,6 +154,7 @@ test('The header of a GGUF is read in as many steps as it is long, and no byte t
   const environment = testEnvironment(cache.path, { hubEndpoint: hub.endpoint });
   const headers = await fetchModelHeaders(model, environment, never);
   t.is(headers.format, 'gguf');
+  t.true(headers.hasChatTemplate);
   t.is(headers.tensors.size, specs.length);
   t.deepEqual([headers.config.H, headers.config.L, headers.config.V], [128, 2, 2048]);
   t.is(hub.served('a.gguf'), file.length);

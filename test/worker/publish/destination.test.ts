@@ -1,10 +1,11 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import type { RunRecord } from '../../../crds/wire/run-folder.ts';
 import {
   destinationFolder,
   replaceFolder,
+  requireApart,
   requireWritable,
 } from '../../../worker/publish/destination.ts';
 import { aSpec } from '../../builders/job.ts';
@@ -108,4 +109,23 @@ test('a place that cannot be written is found out before anything is trained, an
     message: `results cannot be written to ${join(file, 'below')}: a part of its path is a file`,
   });
   await t.throwsAsync(requireWritable(file), { message: /: a file has that name$/ });
+});
+
+test('a destination that is the folder of the model is refused, also by way of a link', async (t) => {
+  await using root = await temporaryFolder();
+  const model = join(root.path, 'model');
+  await mkdir(join(root.path, 'out/merged'), { recursive: true });
+  await mkdir(model);
+  const link = join(root.path, 'link');
+  await symlink(model, link);
+  for (const [to, from] of [
+    [model, model],
+    [link, model],
+    [model, link],
+    [join(root.path, 'out'), join(root.path, 'out/merged')],
+  ] as const) {
+    const error = await t.throwsAsync(() => requireApart(to, from), { code: 'E_PUBLISH_FAILED' });
+    t.regex(error?.message ?? '', /^results would be put into .*, and the model is /);
+  }
+  await t.notThrowsAsync(() => requireApart(join(root.path, 'out'), model));
 });
