@@ -2,6 +2,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { jsonLimits, parseJson } from '../crds/json.ts';
 import { type CopiesPlan, copiesPlan, copiesVariable } from '../crds/wire/copies.ts';
 import { type MemberRecord, memberRecord, memberVariable } from '../crds/wire/member.ts';
 
@@ -32,7 +33,9 @@ export function workerConfig(
     ...{ cache, variables },
     ...(ANNEAL_MEMBER === undefined
       ? {}
-      : { member: memberRecord.parse(JSON.parse(ANNEAL_MEMBER)) }),
-    ...(ANNEAL_COPIES === undefined ? {} : { copies: copiesPlan.parse(JSON.parse(ANNEAL_COPIES)) }),
+      : { member: memberRecord.parse(parseJson(ANNEAL_MEMBER, jsonLimits.message)) }),
+    ...(ANNEAL_COPIES === undefined
+      ? {}
+      : { copies: copiesPlan.parse(parseJson(ANNEAL_COPIES, jsonLimits.message)) }),
   };
 }

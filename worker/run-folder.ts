@@ -1,8 +1,10 @@
 // Reads and writes the files of a run; what they hold is in crds/wire/run-folder.ts.
-import { open, readFile, rename } from 'node:fs/promises';
+import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type * as z from 'zod';
-import { Bug } from '../crds/errors.ts';
+import { Bug, TerminalError } from '../crds/errors.ts';
+import { jsonLimits, RefusedBytes } from '../crds/json.ts';
+import { readJsonFile } from './files/bounded-file.ts';
 
 /** The record in `file`, or null where there is no such file yet. */
 export async function readRecord<S extends z.ZodType>(
@@ -10,11 +12,20 @@ export async function readRecord<S extends z.ZodType>(
   file: string,
   schema: S,
 ): Promise<z.output<S> | null> {
-  const text = await readFile(join(folder, file), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null;
-    throw error;
+  const path = join(folder, file);
+  const record = await readJsonFile(path, jsonLimits.runRecord).catch((cause: unknown) => {
+    throw cause instanceof RefusedBytes ? unreadable(path, cause) : cause;
   });
-  return text === null ? null : schema.parse(JSON.parse(text));
+  return record === undefined ? null : schema.parse(record);
+}
+
+function unreadable(path: string, cause: RefusedBytes): TerminalError {
+  return new TerminalError({
+    code: 'E_PLAN_MISMATCH',
+    message: `${path} ${cause.message}; a stage of the run wrote it, and it is not what it was`,
+    hint: 'begin a new run of the job',
+    cause,
+  });
 }
 
 export async function requireRecord<S extends z.ZodType>(

@@ -1,9 +1,10 @@
 // Asks a worker process what the model of a job is. The command line reads no model files itself: that is the worker's
 // knowledge, and it is worth a process of half a second.
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type FineTuneJobSpec, UserError } from '../../crds/index.ts';
+import { jsonLimits } from '../../crds/json.ts';
 import {
   type DescribedModel,
   describedModel,
@@ -12,6 +13,7 @@ import {
 import { type RunRecord, runFiles } from '../../crds/wire/run-folder.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import { now } from '../clock.ts';
+import { readJsonFile } from './json-file.ts';
 import { runRole } from './local-run.ts';
 
 export async function describeModel(
@@ -32,8 +34,8 @@ export async function describeModel(
     );
     if (outcome.type === 'Failed') throw outcome.error;
     if (outcome.type === 'Stopped') throw interrupted();
-    const text = await readFile(join(folder, describedModelFile), 'utf8');
-    return describedModel.parse(JSON.parse(text));
+    const described = await readJsonFile(join(folder, describedModelFile), jsonLimits.runRecord);
+    return describedModel.parse(described);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

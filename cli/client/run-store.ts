@@ -1,7 +1,8 @@
 // Runs of this machine: `<cache>/runs/<job>/<number>`. A job that did not end goes on in its folder
 // when it is started again unchanged; anything else is a new run.
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { jsonLimits } from '../../crds/json.ts';
 import {
   type OutcomeRecord,
   outcomeRecord,
@@ -11,6 +12,7 @@ import {
   runRecord,
 } from '../../crds/wire/run-folder.ts';
 import { type RunReport, runReport } from '../../crds/wire/run-report.ts';
+import { readJsonFile } from './json-file.ts';
 
 export interface StoredRun {
   readonly folder: string;
@@ -110,7 +112,7 @@ export async function modelPathOf(folder: string): Promise<string | null> {
 
 async function readJson(path: string): Promise<unknown> {
   try {
-    return JSON.parse(await readFile(path, 'utf8'));
+    return await readJsonFile(path, jsonLimits.runRecord);
   } catch {
     // Missing, or cut off by a kill: not a run that can be shown or continued.
     return undefined;

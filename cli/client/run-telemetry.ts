@@ -3,6 +3,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { jsonLimits, parseJson } from '../../crds/json.ts';
 import { runFiles } from '../../crds/wire/run-folder.ts';
 import { type Telemetry, telemetry } from '../../crds/wire/telemetry.ts';
 
@@ -72,7 +73,7 @@ async function openIn(folder: string): Promise<FileHandle | undefined> {
 function messageOf(line: string): readonly Telemetry[] {
   if (line === '') return [];
   try {
-    const parsed = telemetry.safeParse(JSON.parse(line));
+    const parsed = telemetry.safeParse(parseJson(line, jsonLimits.line));
     return parsed.success ? [parsed.data] : [];
   } catch {
     return []; // cut off by a kill

@@ -2,6 +2,7 @@
 // of the connection are told and waited out; nothing is told twice or left out by them.
 import { setTimeout as wait } from 'node:timers/promises';
 import { toAnnealError } from '../../crds/index.ts';
+import { jsonLimits, parseJson } from '../../crds/json.ts';
 import type { Bus, Message } from '../../crds/wire/bus.ts';
 import { logRecord, podEvent } from '../../crds/wire/pod-messages.ts';
 import { beatRecord } from '../../crds/wire/state.ts';
@@ -159,7 +160,7 @@ function heardOf(name: StreamName, { subject, value }: Message): Heard | undefin
 
 function parsed(value: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder().decode(value));
+    return parseJson(value, jsonLimits.message);
   } catch {
     return undefined; // the schema refuses it
   }

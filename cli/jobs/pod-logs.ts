@@ -1,6 +1,7 @@
 // The logs of the pods that are there, from the API server: for a cluster without a bus, and for the container before the last restart.
 import * as z from 'zod';
 import { label } from '../../crds/index.ts';
+import { jsonLimits, parseJson } from '../../crds/json.ts';
 import type { Kube } from '../client/kube.ts';
 import { KubeError } from '../client/kube-error.ts';
 import { listAll } from '../client/kube-watch.ts';
@@ -130,7 +131,7 @@ function levelOfNumber(level: number): LogLine['level'] {
 /** What a line says as JSON; undefined for any other text. */
 export function parsedOr(text: string): unknown {
   try {
-    return text.startsWith('{') ? JSON.parse(text) : undefined;
+    return text.startsWith('{') ? parseJson(text, jsonLimits.line) : undefined;
   } catch {
     return undefined; // any other text
   }

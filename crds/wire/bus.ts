@@ -22,6 +22,7 @@ import {
   tokenAuthenticator,
 } from 'nats';
 import { TransientError } from '../errors.ts';
+import { jsonLimits, parseJson } from '../json.ts';
 import type { BucketSettings, StreamSettings, Watcher } from './bus-settings.ts';
 
 export interface BusOptions {
@@ -355,7 +356,7 @@ function tell(entry: KvEntry, watcher: Watcher): void {
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text, jsonLimits.message);
   } catch {
     return undefined; // the schema of the reader refuses it with a sentence
   }

@@ -1,6 +1,7 @@
 // What a container says when it ends: JSON in its termination log, at most 4,096 bytes, the only channel that needs neither bus nor
 // network. The operator reads it from the pod's status, and from nowhere else.
 import * as z from 'zod';
+import { jsonLimits, parseJson } from '../json.ts';
 import { decoderFacts } from '../plan/decoder-facts.ts';
 
 /** Where Kubernetes reads it from; longer texts are cut there, and half a record is none. */
@@ -77,7 +78,7 @@ export type LastWords = z.output<typeof lastWords>;
 export function parseLastWords(text: string | undefined): LastWords | undefined {
   if (text === undefined || text === '') return undefined;
   try {
-    const parsed = lastWords.safeParse(JSON.parse(text));
+    const parsed = lastWords.safeParse(parseJson(text, jsonLimits.message));
     return parsed.success ? parsed.data : undefined;
   } catch {
     return undefined;

@@ -1,10 +1,12 @@
 // Checkpoints of one run on disk: `step-00000042` beside each other. A save is written under another
 // name, synced, and renamed: a kill at any moment leaves either the whole checkpoint or none.
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TerminalError } from '../../crds/errors.ts';
+import { jsonLimits, RefusedBytes } from '../../crds/json.ts';
+import { readBounded } from '../files/bounded-file.ts';
 import { sha256OfFile } from './file-digest.ts';
-import { type CheckpointManifest, maxManifestBytes, parseManifest } from './manifest.ts';
+import { type CheckpointManifest, parseManifest } from './manifest.ts';
 
 export const manifestName = 'manifest.json';
 const partialSuffix = '.partial';
@@ -78,9 +80,10 @@ export async function removePartial(root: string): Promise<void> {
 /** The manifest of a checkpoint; its files may be damaged. */
 export async function readManifest(folder: string): Promise<CheckpointManifest> {
   const path = join(folder, manifestName);
-  const size = (await stat(path).catch(() => null))?.size;
-  if (size === undefined) throw corrupted(path, 'is missing');
-  const bytes = size > maxManifestBytes ? new Uint8Array(size) : await readFile(path);
+  const bytes = await readBounded(path, jsonLimits.checkpointManifest.bytes).catch((cause) => {
+    throw cause instanceof RefusedBytes ? corrupted(path, cause.message) : cause;
+  });
+  if (bytes === undefined) throw corrupted(path, 'is missing');
   return parseManifest(bytes, path);
 }
 

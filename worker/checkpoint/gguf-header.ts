@@ -38,7 +38,8 @@ export interface GgufHeader {
 }
 
 const maxPairs = 65_536;
-const maxTensors = 1_048_576;
+/** The largest model in this format has some 2,000. */
+const maxTensors = 131_072;
 const maxNameBytes = 65_535;
 const maxRank = 4;
 
@@ -49,7 +50,7 @@ export function parseGguf(
   path = 'the GGUF file',
 ): GgufHeader {
   const cursor: Cursor = {
-    ...{ bytes, fileSize, path, at: 0 },
+    ...{ bytes, fileSize, path, at: 0, elements: 0 },
     view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
     text: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
   };

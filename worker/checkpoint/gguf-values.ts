@@ -9,7 +9,7 @@ export interface GgufValue {
   readonly type: GgufValueType;
   /** Of an array: the type of its elements. */
   readonly elementType?: GgufValueType;
-  /** 64-bit integers beyond 2^53 are bigints. */
+  /** 64-bit integers beyond 2^53 are bigints. A list is made when it is asked for, each time: of a vocabulary most readers want nothing. */
   readonly value: GgufScalar | readonly GgufScalar[];
   /** The value as it stands in the file, behind its type: what a copy writes again, bit for bit. */
   readonly raw: Uint8Array;
@@ -19,7 +19,12 @@ export interface GgufValue {
 export class HeaderGoesOn extends Error {}
 
 /** Longest tokens are a few hundred bytes, templates some ten thousand. */
-const maxStringBytes = 64 * 2 ** 20;
+const maxStringBytes = 16 * 2 ** 20;
+/** The longest lists are merges of a vocabulary: 580,000 for one of 262,144 tokens. */
+const maxElements = 4_000_000;
+/** A vocabulary of 262,144 tokens takes 8 MB, one of a million some 40. */
+export const maxGgufHeaderBytes: number = 64 * 2 ** 20;
+
 export interface Cursor {
   readonly bytes: Uint8Array;
   readonly view: DataView;
@@ -28,6 +33,8 @@ export interface Cursor {
   readonly fileSize: number;
   readonly path: string;
   at: number;
+  /** Of all lists so far. */
+  elements: number;
 }
 
 /** Moves over `length` bytes and returns where they begin; all reads go through here. */
@@ -36,6 +43,9 @@ export function take(cursor: Cursor, length: number, what: string): number {
   if (length > fileSize - at) {
     const named = shown(what).slice(1, -1);
     throw invalid(path, `${named} at byte ${at} takes ${length} bytes; ${fileSize - at} are left`);
+  }
+  if (at + length > maxGgufHeaderBytes) {
+    throw invalid(path, `its header has more than ${maxGgufHeaderBytes} bytes; no more are read`);
   }
   if (length > bytes.length - at) throw new HeaderGoesOn();
   cursor.at = at + length;
@@ -53,6 +63,11 @@ export function readCount(cursor: Cursor, max: number, what: string, minBytes: n
 }
 
 export function readString(cursor: Cursor, max: number, what: string): string {
+  const at = take(cursor, readLength(cursor, max, what), what);
+  return cursor.text.toString('utf8', at, cursor.at);
+}
+
+function readLength(cursor: Cursor, max: number, what: string): number {
   const { view } = cursor;
   const field = take(cursor, 8, what);
   // Two halves and not a bigint: there are as many lengths as tokens.
@@ -63,8 +78,7 @@ export function readString(cursor: Cursor, max: number, what: string): string {
       `${shown(what).slice(1, -1)} has ${length} bytes; at most ${max} are read`,
     );
   }
-  const at = take(cursor, length, what);
-  return cursor.text.toString('utf8', at, cursor.at);
+  return length;
 }
 
 export function readValue(cursor: Cursor, key: string): GgufValue {
@@ -78,10 +92,45 @@ export function readValue(cursor: Cursor, key: string): GgufValue {
   if (elementType === GgufValueType.Array) {
     throw invalid(cursor.path, `${shown(key)} is a list of lists, which no key has`);
   }
-  const count = readCount(cursor, 2 ** 28, `elements of ${shown(key)}`, scalarBytes[elementType]);
-  const value: GgufScalar[] = [];
-  for (let i = 0; i < count; i += 1) value.push(readScalar(cursor, elementType, key));
-  return { type, elementType, value, raw: cursor.bytes.subarray(start, cursor.at) };
+  const count = readCount(
+    cursor,
+    maxElements,
+    `elements of ${shown(key)}`,
+    scalarBytes[elementType],
+  );
+  cursor.elements += count;
+  if (cursor.elements > maxElements) {
+    throw invalid(
+      cursor.path,
+      `its lists have more than ${maxElements} elements, up to ${shown(key)}`,
+    );
+  }
+  const first = cursor.at;
+  passElements(cursor, elementType, count, key);
+  const raw = cursor.bytes.subarray(start, cursor.at);
+  return {
+    ...{ type, elementType, raw },
+    get value() {
+      return elementsAt({ ...cursor, at: first }, elementType, count, key);
+    },
+  };
+}
+
+function passElements(cursor: Cursor, type: GgufValueType, count: number, key: string): void {
+  if (type !== GgufValueType.String) {
+    take(cursor, count * scalarBytes[type], key);
+    return;
+  }
+  for (let i = 0; i < count; i += 1) take(cursor, readLength(cursor, maxStringBytes, key), key);
+}
+
+function elementsAt(
+  cursor: Cursor,
+  type: GgufValueType,
+  count: number,
+  key: string,
+): readonly GgufScalar[] {
+  return Array.from({ length: count }, () => readScalar(cursor, type, key));
 }
 
 function readType(cursor: Cursor, key: string): GgufValueType {

@@ -3,6 +3,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { UserError } from '../../crds/errors.ts';
 import { type GgufHeader, HeaderGoesOn, parseGguf } from './gguf-header.ts';
+import { maxGgufHeaderBytes } from './gguf-values.ts';
 import {
   parseSafetensorsHeader,
   type SafetensorsHeader,
@@ -22,7 +23,7 @@ export function readGgufHeader(path: string): GgufHeader {
   using file = new OpenFile(path);
   for (let length = firstRead; ; length *= 4) {
     try {
-      return parseGguf(file.read(0, length), file.size, path);
+      return parseGguf(file.read(0, Math.min(length, maxGgufHeaderBytes)), file.size, path);
     } catch (error) {
       if (!(error instanceof HeaderGoesOn)) throw error;
     }

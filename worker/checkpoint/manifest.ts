@@ -3,11 +3,10 @@
 // under its final name; digests tell a folder that was damaged later.
 import * as z from 'zod';
 import { UserError } from '../../crds/errors.ts';
+import { jsonLimits, parseJson, RefusedBytes } from '../../crds/json.ts';
 
 /** Raised when the layout changes in a way that older readers cannot follow. */
 export const manifestVersion = 1;
-/** A manifest beyond this is not one of ours: 10,000 tensors need about 2 MB. */
-export const maxManifestBytes = 64 * 1024 * 1024;
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const count = z.int().min(0);
@@ -50,9 +49,6 @@ export function parseManifest(bytes: Uint8Array, path: string): CheckpointManife
   const refuse = (what: string): never => {
     throw corrupted(path, what);
   };
-  if (bytes.length > maxManifestBytes) {
-    refuse(`has ${bytes.length} bytes; a checkpoint manifest has at most ${maxManifestBytes}`);
-  }
   const parsed = checkpointManifest.safeParse(json(bytes, path));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
@@ -79,9 +75,10 @@ export function parseManifest(bytes: Uint8Array, path: string): CheckpointManife
 
 function json(bytes: Uint8Array, path: string): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return parseJson(bytes, jsonLimits.checkpointManifest);
   } catch (cause) {
-    throw corrupted(path, 'is not JSON; the file was cut off or overwritten', cause);
+    if (!(cause instanceof RefusedBytes)) throw cause;
+    throw corrupted(path, `${cause.message}; the file was cut off or overwritten`, cause);
   }
 }
 

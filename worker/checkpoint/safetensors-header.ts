@@ -1,6 +1,7 @@
 // The header of a safetensors file, from bytes that nobody vouches for. Pure and total: any bytes give a header
 // or a UserError. Layout: u64 little-endian N, N bytes of JSON, data; offsets in the JSON are relative to the data.
 import { UserError } from '../../crds/errors.ts';
+import { jsonLimits, RefusedBytes, requireBounded } from '../../crds/json.ts';
 import { parseStrictJson, type StrictJson, StrictJsonError } from './strict-json.ts';
 
 /** Bits of one element. */
@@ -46,7 +47,6 @@ export interface SafetensorsHeader {
   readonly dataStart: number;
 }
 
-const maxHeaderBytes = 100_000_000;
 const maxRank = 32;
 
 /** Bytes of length field and header together; `bytes` are the first 8 or more. */
@@ -55,8 +55,9 @@ export function safetensorsDataStart(bytes: Uint8Array, fileSize: number, path: 
     throw invalid(path, `${fileSize} bytes long; a safetensors file has at least 10`);
   }
   const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
-  if (length > BigInt(maxHeaderBytes)) {
-    throw invalid(path, `its header says ${length} bytes; at most ${maxHeaderBytes} are read`);
+  const { bytes: most } = jsonLimits.safetensorsHeader;
+  if (length > BigInt(most)) {
+    throw invalid(path, `its header says ${length} bytes; at most ${most} are read`);
   }
   const dataStart = 8 + Number(length);
   if (dataStart > fileSize) {
@@ -87,10 +88,12 @@ export function parseSafetensorsHeader(
 function parseHeaderJson(bytes: Uint8Array, path: string): ReadonlyMap<string, StrictJson> {
   if (bytes[0] !== 0x7b) throw invalid(path, 'its header does not begin with "{"');
   try {
+    requireBounded(bytes, jsonLimits.safetensorsHeader);
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-    const root = parseStrictJson(text, { maxDepth: 4 });
+    const root = parseStrictJson(text, { maxDepth: jsonLimits.safetensorsHeader.depth });
     if (root instanceof Map) return root;
   } catch (cause) {
+    if (cause instanceof RefusedBytes) throw invalid(path, `its header ${cause.message}`, cause);
     if (cause instanceof StrictJsonError)
       throw invalid(path, `its header: ${cause.message}`, cause);
     if (cause instanceof TypeError) throw invalid(path, 'its header is not UTF-8', cause);

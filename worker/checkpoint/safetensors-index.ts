@@ -1,6 +1,7 @@
 // `model.safetensors.index.json`: which of several files holds which tensor.
 import { z } from 'zod';
 import { UserError } from '../../crds/errors.ts';
+import { jsonLimits, parseJson, RefusedBytes } from '../../crds/json.ts';
 
 interface SafetensorsIndex {
   /** File name, inside the same folder, by tensor name. */
@@ -17,7 +18,7 @@ const indexFile = z.object({
 });
 
 export function parseSafetensorsIndex(bytes: Uint8Array, path = indexFileName): SafetensorsIndex {
-  const parsed = indexFile.safeParse(parseJson(bytes, path));
+  const parsed = indexFile.safeParse(readIndex(bytes, path));
   if (!parsed.success) {
     const issues = parsed.error.issues.map((each) => `${each.path.join('.')}: ${each.message}`);
     throw invalid(path, issues.slice(0, 5).join('; '), parsed.error);
@@ -45,11 +46,12 @@ export function printSafetensorsIndex(index: Required<SafetensorsIndex>): string
   return `${JSON.stringify(document, null, 2)}\n`;
 }
 
-function parseJson(bytes: Uint8Array, path: string): unknown {
+function readIndex(bytes: Uint8Array, path: string): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return parseJson(bytes, jsonLimits.safetensorsIndex);
   } catch (cause) {
-    throw invalid(path, 'it is not JSON', cause);
+    if (cause instanceof RefusedBytes) throw invalid(path, `it ${cause.message}`, cause);
+    throw cause;
   }
 }
 

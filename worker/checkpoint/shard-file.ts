@@ -1,9 +1,11 @@
 // What one rank adds to a checkpoint: a file of tensors, and what the manifest says of it. The ranks write into one folder; each leaves
 // its part of the manifest beside its file, and rank 0 takes the parts when all are there.
-import { open, readFile, rm } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { jsonLimits } from '../../crds/json.ts';
 import type { KeptTensor } from '../engine/pieces.ts';
+import { readJsonFile } from '../files/bounded-file.ts';
 import { manifestFile, manifestTensor } from './manifest.ts';
 import { beginSafetensors } from './safetensors.ts';
 
@@ -51,7 +53,7 @@ export async function takeParts(folder: string, ranks: number): Promise<readonly
   const parts: ShardPart[] = [];
   for (let rank = 0; rank < ranks; rank += 1) {
     const path = partPath(folder, rank);
-    parts.push(shardPart.parse(JSON.parse(await readFile(path, 'utf8'))));
+    parts.push(shardPart.parse(await readJsonFile(path, jsonLimits.checkpointManifest)));
     await rm(path);
   }
   return parts;

@@ -1,4 +1,5 @@
 // Conversations as people store them (OpenAI messages, ShareGPT turns, Alpaca fields) → messages.
+import { parseJson as boundedJson, jsonLimits } from '../../crds/json.ts';
 import { type Message, type Range, type Role, roles, UnusableRecord } from './sample.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
@@ -131,9 +132,9 @@ function checkedDepth<T>(value: T, where: string): T {
 
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return boundedJson(text, jsonLimits.record);
   } catch {
-    // Text that is not JSON stays what it is: the callers check what they got.
+    // Text that is not JSON, or too much of it, stays what it is: the callers check what they got.
     return undefined;
   }
 }

@@ -1,10 +1,11 @@
 // What a tokenizer is made of, wherever it was read: a parsed tokenizer.json and the few facts that live beside it.
 // Plain data, so that it can be digested and sent to threads.
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { UserError } from '../../crds/errors.ts';
+import { type JsonLimit, jsonLimits, parseJson, RefusedBytes } from '../../crds/json.ts';
+import { readJsonFile, readTextFile } from '../files/bounded-file.ts';
 import { normalizer } from './tokenizer-normalizer.ts';
 
 export interface TokenizerDefinition {
@@ -88,17 +89,18 @@ const tokenizerConfig = z.object({
 
 /** The tokenizer of a folder in the layout of the hub. */
 export async function readTokenizerFolder(folder: string): Promise<TokenizerDefinition> {
-  const json = await readJson(folder, 'tokenizer.json');
+  const json = await readJson(folder, 'tokenizer.json', jsonLimits.tokenizer);
   if (json === undefined)
     throw damaged('the model has no tokenizer.json; it is needed to read text');
-  const config = tokenizerConfig.safeParse((await readJson(folder, 'tokenizer_config.json')) ?? {});
+  const facts = await readJson(folder, 'tokenizer_config.json', jsonLimits.tokenizerConfig);
+  const config = tokenizerConfig.safeParse(facts ?? {});
   if (!config.success) {
     throw damaged(`tokenizer_config.json is not as expected: ${z.prettifyError(config.error)}`);
   }
   const { bos_token, eos_token, add_bos_token, chat_template } = config.data;
   const bos = textOf(bos_token);
   const eos = textOf(eos_token);
-  const template = (await readText(folder, 'chat_template.jinja')) ?? templateOf(chat_template);
+  const template = (await readTemplate(folder)) ?? templateOf(chat_template);
   return {
     json: parseTokenizerJson(json, 'tokenizer.json'),
     ...(bos !== undefined && { bos }),
@@ -118,7 +120,7 @@ export function bringsTemplate(tokenizerConfigText: string | undefined, jinja: b
 
 function jsonOr(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text, jsonLimits.tokenizerConfig);
   } catch {
     return undefined; // refused by the schema
   }
@@ -140,23 +142,22 @@ function templateOf(
   return named?.template;
 }
 
-async function readJson(folder: string, name: string): Promise<unknown> {
-  const text = await readText(folder, name);
-  if (text === undefined) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw damaged(`${name} is not JSON`, cause);
-  }
+function readJson(folder: string, name: string, limit: JsonLimit): Promise<unknown> {
+  return readJsonFile(join(folder, name), limit).catch(refused(name));
 }
 
-async function readText(folder: string, name: string): Promise<string | undefined> {
-  try {
-    return await readFile(join(folder, name), 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
+/** Templates have some ten thousand characters. */
+const maxTemplateBytes = 4 * 2 ** 20;
+
+function readTemplate(folder: string): Promise<string | undefined> {
+  const name = 'chat_template.jinja';
+  return readTextFile(join(folder, name), maxTemplateBytes).catch(refused(name));
+}
+
+function refused(name: string): (error: unknown) => never {
+  return (error) => {
+    throw error instanceof RefusedBytes ? damaged(`${name} ${error.message}`, error) : error;
+  };
 }
 
 function damaged(message: string, cause?: unknown): UserError {

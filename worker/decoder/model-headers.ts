@@ -2,9 +2,11 @@
 import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { UserError } from '../../crds/errors.ts';
+import { jsonLimits, parseJson, RefusedBytes } from '../../crds/json.ts';
 import type { GgufHeader } from '../checkpoint/gguf-header.ts';
 import { readBytes, readGgufHeader, readSafetensorsHeader } from '../checkpoint/header-files.ts';
 import { indexFileName, parseSafetensorsIndex } from '../checkpoint/safetensors-index.ts';
+import { readBoundedSync } from '../files/bounded-file.ts';
 import type { ReadOptions } from './config.ts';
 import { describeGguf, describeSafetensors, type ModelHeaders } from './describe-model.ts';
 
@@ -36,13 +38,13 @@ function readFolder(path: string, names: readonly string[], options: ReadOptions
     if (headers.get(file)?.tensors.has(name)) continue;
     throw invalid(path, `${indexFileName} says that ${name} is in ${file}, which does not have it`);
   }
-  const configJson = readJson(join(path, 'config.json'));
+  const configJson = readConfigJson(join(path, 'config.json'));
   return { ...describeSafetensors(path, { configJson, headers }, options), folder: path };
 }
 
 function readIndex(path: string): ReadonlyMap<string, string> {
   const file = join(path, indexFileName);
-  return parseSafetensorsIndex(readBytes(file, 0, maxJsonBytes), file).files;
+  return parseSafetensorsIndex(readWhole(file, jsonLimits.safetensorsIndex.bytes), file).files;
 }
 
 function listedFiles(
@@ -87,14 +89,22 @@ function readTableOf(header: GgufHeader, name: string, file: string): readonly n
 }
 
 const maxTableBytes = 2 ** 16;
-const maxJsonBytes = 64 * 2 ** 20;
 
-function readJson(path: string): unknown {
-  const text = new TextDecoder().decode(readBytes(path, 0, maxJsonBytes));
+function readConfigJson(path: string): unknown {
+  const bytes = readWhole(path, jsonLimits.modelConfig.bytes);
+  return inWords(path, () => parseJson(bytes, jsonLimits.modelConfig));
+}
+
+function readWhole(path: string, most: number): Uint8Array {
+  return inWords(path, () => readBoundedSync(path, most));
+}
+
+function inWords<T>(path: string, read: () => T): T {
   try {
-    return JSON.parse(text);
+    return read();
   } catch (cause) {
-    throw invalid(path, 'it is not JSON', cause);
+    if (cause instanceof RefusedBytes) throw invalid(path, `it ${cause.message}`, cause);
+    throw cause;
   }
 }
 

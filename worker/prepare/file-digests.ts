@@ -2,10 +2,12 @@
 // what the start is meant to save. As in git, a file changed so recently that a second change could hide behind the
 // same time stamp is not remembered.
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, realpath, rename, stat, writeFile } from 'node:fs/promises';
+import { mkdir, realpath, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { jsonLimits } from '../../crds/json.ts';
 import type { Clock } from '../clock.ts';
+import { readJsonFile } from '../files/bounded-file.ts';
 import { verify } from './verify.ts';
 
 const remembered = z.object({ key: z.string(), sha256: z.string().regex(/^[0-9a-f]{64}$/) });
@@ -70,7 +72,7 @@ export function digestOfFiles(
 
 async function recall(path: string): Promise<z.output<typeof remembered> | undefined> {
   try {
-    return remembered.parse(JSON.parse(await readFile(path, 'utf8')));
+    return remembered.parse(await readJsonFile(path, jsonLimits.runRecord));
   } catch {
     // Never seen, or a record that cannot be read: hash again.
     return undefined;

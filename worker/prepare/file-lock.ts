@@ -6,7 +6,9 @@ import { randomUUID } from 'node:crypto';
 import { link, open, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { z } from 'zod';
+import { jsonLimits } from '../../crds/json.ts';
 import type { Clock } from '../clock.ts';
+import { readJsonFile } from '../files/bounded-file.ts';
 import { isErrno } from './errno.ts';
 
 const touchMs = 10_000;
@@ -109,7 +111,7 @@ async function touchedAt(path: string): Promise<number | undefined> {
 
 async function readOwner(path: string): Promise<Owner | undefined> {
   try {
-    return ownerRecord.parse(JSON.parse(await readFile(path, 'utf8')));
+    return ownerRecord.parse(await readJsonFile(path, jsonLimits.runRecord));
   } catch {
     // Gone, or its owner died between making and writing it: age decides then.
     return undefined;

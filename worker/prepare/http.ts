@@ -1,6 +1,7 @@
 // One GET over fetch, with what fetch lacks: a limit on silence (before the headers and inside the body), one kind of
 // error for everything that trying again may cure, and a sentence for what it will not.
 import { TransientError, UserError } from '../../crds/errors.ts';
+import { jsonLimits, requireBounded, requireLength } from '../../crds/json.ts';
 import type { Clock } from '../clock.ts';
 import type { Gate } from './gate.ts';
 import type { RetryTools } from './retry.ts';
@@ -75,6 +76,23 @@ export async function* readBody(
     // A reader that is left half-way must let go of its connection; whether that works is of no interest.
     await reader.cancel().catch(() => undefined);
   }
+}
+
+/** The JSON of a hub's answer, which others parse, a package among them: no more of it than is read, or a RefusedBytes. */
+export async function readJsonBody(
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<Buffer<ArrayBuffer>> {
+  const limit = jsonLimits.hubAnswer;
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    bytes += chunk.length;
+    requireLength(bytes, limit.bytes);
+    parts.push(chunk);
+  }
+  const body = Buffer.concat(parts);
+  requireBounded(body, limit);
+  return body;
 }
 
 /** `Retry-After` in milliseconds: seconds, or a date; else the reset time of the `RateLimit` draft header. */

@@ -1,8 +1,10 @@
 // What was learned from a hub and stays true: the files of a commit, for ever; the commit that a branch named, as of
 // when it was asked (used only when a job says that it runs offline).
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { jsonLimits } from '../../crds/json.ts';
+import { readJsonFile } from '../files/bounded-file.ts';
 import { type HubEntry, hubEntry } from './hub.ts';
 
 const commitRecord = z.object({ commit: z.string().regex(/^[0-9a-f]{40}$/) });
@@ -43,7 +45,7 @@ async function recall<S extends z.ZodType>(
   schema: S,
 ): Promise<z.output<S> | undefined> {
   try {
-    return schema.parse(JSON.parse(await readFile(path, 'utf8')));
+    return schema.parse(await readJsonFile(path, jsonLimits.runRecord));
   } catch {
     // Not there, torn or from another version: the hub is asked.
     return undefined;

@@ -3,14 +3,14 @@
 // with our fetch underneath (token, retries, abort); ranges are plain requests, which that package does not offer.
 import { z } from 'zod';
 import { UserError } from '../../crds/errors.ts';
-import { get, type Network, readBody } from './http.ts';
+import { RefusedBytes } from '../../crds/json.ts';
+import { get, type Network, readBody, readJsonBody } from './http.ts';
 import { type HubTarget, hubError } from './hub-error.ts';
 import { rangeOf } from './range.ts';
 import { retry } from './retry.ts';
 import {
   type FileDigest,
   isSafePath,
-  readAll,
   type SourceFile,
   type SourceListing,
 } from './source-files.ts';
@@ -121,13 +121,25 @@ function hubFetch(repository: HubRepository, network: Network, signal: AbortSign
         const response = await get(url, authorisation(repository), network, signal);
         if (!response.ok) throw hubError(response, repository, undefined, network.clock);
         // Read here, so that a body that breaks off is tried again too.
-        const body = await readAll(readBody(response.body, url, network, signal));
+        const body = await readAnswer(readBody(response.body, url, network, signal), repository);
         return new Response(body, { headers: response.headers });
       },
       network,
       signal,
     );
   };
+}
+
+async function readAnswer(
+  chunks: AsyncIterable<Uint8Array>,
+  repository: HubRepository,
+): Promise<Buffer<ArrayBuffer>> {
+  try {
+    return await readJsonBody(chunks);
+  } catch (error) {
+    if (!(error instanceof RefusedBytes)) throw error;
+    throw odd(repository, `an answer that ${error.message}`);
+  }
 }
 
 function authorisation(repository: HubRepository): Record<string, string> {

@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { jsonLimits, parseJson } from '../../crds/json.ts';
 import { podVariable, secretVariable } from '../../crds/wire/pod.ts';
 import type { BucketCredentials } from './bucket-client.ts';
 import type { FetchTools } from './fetch.ts';
@@ -75,7 +76,7 @@ function fromJson<S extends z.ZodType>(
   text: string | undefined,
   schema: S,
 ): z.output<S> | undefined {
-  return text === undefined ? undefined : schema.parse(JSON.parse(text));
+  return text === undefined ? undefined : schema.parse(parseJson(text, jsonLimits.message));
 }
 
 async function hubToken(env: MachineFacts['variables']): Promise<Named<string> | undefined> {

@@ -2,6 +2,7 @@
 // from wherever they are. A 70 billion parameter model in safetensors is 30 headers, about 2 MB.
 import type { Model } from '../../crds/api/model.ts';
 import { TransientError, UserError } from '../../crds/errors.ts';
+import { jsonLimits, parseJson, RefusedBytes, requireLength } from '../../crds/json.ts';
 import { type GgufHeader, HeaderGoesOn, parseGguf } from '../checkpoint/gguf-header.ts';
 import {
   parseSafetensorsHeader,
@@ -22,7 +23,6 @@ import { readAll, type SourceFile } from './source-files.ts';
 const firstReadBytes = 256 * 1024;
 /** The header of a GGUF holds the vocabulary: some megabytes. */
 const ggufReadBytes = 4 << 20;
-const maxConfigBytes = 4 << 20;
 const maxTableBytes = 2 ** 16;
 
 interface FetchedHeaders extends ModelHeaders {
@@ -52,7 +52,7 @@ export async function fetchModelHeaders(
   );
   const config = files.find(({ path }) => path === 'config.json');
   if (!config) throw withoutConfig(origin);
-  const configJson = parseJson(await read(config, 0, maxConfigBytes), origin);
+  const configJson = await readConfigJson(config, read, origin);
   const described = describeSafetensors(origin, { configJson, headers: new Map(headers) });
   return { ...described, hasChatTemplate: await foldersTemplate(files, read) };
 }
@@ -74,7 +74,7 @@ const ggufTemplate = 'tokenizer.chat_template';
 async function foldersTemplate(files: readonly SourceFile[], read: ReadFile): Promise<boolean> {
   const named = (name: string) => files.find(({ path }) => path === name);
   const config = named('tokenizer_config.json');
-  const text = config && (await read(config, 0, maxConfigBytes)).toString();
+  const text = config && (await read(config, 0, jsonLimits.tokenizerConfig.bytes)).toString();
   return bringsTemplate(text, named('chat_template.jinja') !== undefined);
 }
 
@@ -156,11 +156,14 @@ function floats(bytes: Buffer): readonly number[] {
   return Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readFloatLE(4 * i));
 }
 
-function parseJson(bytes: Buffer, origin: string): unknown {
+async function readConfigJson(file: SourceFile, read: ReadFile, origin: string): Promise<unknown> {
+  const limit = jsonLimits.modelConfig;
   try {
-    return JSON.parse(bytes.toString());
+    requireLength(file.bytes, limit.bytes);
+    return parseJson(await read(file, 0, file.bytes), limit);
   } catch (cause) {
-    throw invalid(`config.json of ${origin} is not JSON`, cause);
+    if (!(cause instanceof RefusedBytes)) throw cause;
+    throw invalid(`config.json of ${origin} ${cause.message}`, cause);
   }
 }
 

@@ -4,8 +4,11 @@ import { createHash } from 'node:crypto';
 import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ZodError } from 'zod';
 import { Bug } from '../../crds/errors.ts';
+import { jsonLimits, RefusedBytes } from '../../crds/json.ts';
 import type { Documents } from '../data/documents.ts';
+import { readJsonFile } from '../files/bounded-file.ts';
 import {
   indexEntryBytes,
   type StoreManifest,
@@ -127,16 +130,11 @@ export class TokenStore implements Documents, Disposable {
 }
 
 async function readManifest(folder: string): Promise<StoreManifest | undefined> {
-  let text: string;
   try {
-    text = await readFile(join(folder, storeFiles.manifest), 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
-  try {
-    return storeManifest.parse(JSON.parse(text));
+    const manifest = await readJsonFile(join(folder, storeFiles.manifest), jsonLimits.runRecord);
+    return manifest === undefined ? undefined : storeManifest.parse(manifest);
   } catch (cause) {
+    if (!(cause instanceof RefusedBytes) && !(cause instanceof ZodError)) throw cause;
     throw new DamagedStore(`${storeFiles.manifest} cannot be read`, { cause });
   }
 }

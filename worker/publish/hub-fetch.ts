@@ -1,8 +1,15 @@
 // The fetch that @huggingface/hub uploads with: the token goes to the hub and never to the storage that it sends us to, bodies are
 // counted as they leave, silence ends a request, and what failed for a while is tried again; all but the commit itself, of which nobody
 // knows whether it was made when its answer is lost: whoever made the request looks first (hub-upload.ts).
-import { AnnealError } from '../../crds/errors.ts';
-import { connectionError, type Network, withinSilence } from '../prepare/http.ts';
+import { AnnealError, TerminalError } from '../../crds/errors.ts';
+import { RefusedBytes } from '../../crds/json.ts';
+import {
+  connectionError,
+  type Network,
+  readBody,
+  readJsonBody,
+  withinSilence,
+} from '../prepare/http.ts';
 import { retry } from '../prepare/retry.ts';
 import { hubRefusal } from './hub-refusal.ts';
 import type { UploadProgress } from './upload-progress.ts';
@@ -26,12 +33,23 @@ export function hubFetch(
     const attempt = () =>
       network.connections(async () => {
         const response = await send(url, init, both);
-        if (response.ok || accepts.includes(response.status)) return response;
+        if (response.ok || accepts.includes(response.status)) return readWhole(response, url, both);
         await response.body?.cancel();
         throw hubRefusal(response, hub, network.clock);
       });
     return /\/commit\/[^/]+$/.test(url.pathname) ? attempt() : retry(attempt, network, both);
   };
+
+  /** Answers are parsed by the package: no more of one than is read here. */
+  async function readWhole(response: Response, url: URL, both: AbortSignal): Promise<Response> {
+    const { status, statusText, headers } = response;
+    try {
+      const body = await readJsonBody(readBody(response.body, url.host, network, both));
+      return new Response(body.length > 0 ? body : null, { status, statusText, headers });
+    } catch (error) {
+      throw error instanceof RefusedBytes ? oddAnswer(url.host, error) : error;
+    }
+  }
 
   async function send(url: URL, init: RequestInit, both: AbortSignal): Promise<Response> {
     const headers = new Headers(init.headers);
@@ -55,6 +73,11 @@ export function hubFetch(
       throw error instanceof AnnealError ? error : connectionError(url.host, error);
     }
   }
+}
+
+function oddAnswer(host: string, cause: RefusedBytes): TerminalError {
+  const message = `${host} sent an answer that ${cause.message}`;
+  return new TerminalError({ code: 'E_PUBLISH_FAILED', message, cause });
 }
 
 /** Everything is sent as a stream of known length: storages refuse bodies whose length they are not told. */

@@ -2,14 +2,15 @@
 // variables are for programs that run the same pod outside of one.
 import * as z from 'zod';
 import { UserError } from '../../crds/errors.ts';
+import { jsonLimits, parseJson } from '../../crds/json.ts';
 import { terminationLog } from '../../crds/wire/last-words.ts';
 import { podPath, podPort, podVariable, secretVariable } from '../../crds/wire/pod.ts';
 
 const json = z.string().transform((text, context) => {
   try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    context.addIssue('is not JSON');
+    return parseJson(text, jsonLimits.message);
+  } catch (error) {
+    context.addIssue(error instanceof Error ? error.message : 'is not JSON');
     return z.NEVER;
   }
 });

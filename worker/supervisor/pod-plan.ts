@@ -1,15 +1,16 @@
 // The plan that the pod mounts: read, compared with the digest that the operator named, and refused where this version means another
 // thing by it.
-import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import { childName } from '../../crds/child-names.ts';
 import { notBuiltOnCluster } from '../../crds/cluster-limits.ts';
 import { TerminalError } from '../../crds/errors.ts';
+import { jsonLimits, parseJson } from '../../crds/json.ts';
 import { resolveMethod } from '../../crds/methods/resolve.ts';
 import { digestOf, digestOfText } from '../../crds/plan/digest.ts';
 import { type PlanRecord, planRecord, specOf } from '../../crds/wire/plan-record.ts';
 import { podPath, protocol } from '../../crds/wire/pod.ts';
+import { readTextFile } from '../files/bounded-file.ts';
 import type { PodConfig } from './config.ts';
 
 export interface PodPlan {
@@ -20,9 +21,11 @@ export interface PodPlan {
 
 export async function readPlan(config: PodConfig): Promise<PodPlan> {
   requireProtocol(config);
-  const text = await readFile(config.planFile, 'utf8').catch((cause: unknown) => {
-    throw mismatch(`the plan ${config.planFile} cannot be read`, cause);
+  const { planFile } = config;
+  const text = await readTextFile(planFile, jsonLimits.message.bytes).catch((cause: unknown) => {
+    throw mismatch(`the plan ${planFile} cannot be read`, cause);
   });
+  if (text === undefined) throw mismatch(`the plan ${planFile} is not there`);
   const digest = digestOfText(text);
   if (digest !== config.planDigest) {
     throw mismatch(
@@ -41,7 +44,7 @@ export async function readPlan(config: PodConfig): Promise<PodPlan> {
 
 function parsePlan(text: string, live: unknown): PodPlan {
   try {
-    const record = planRecord.parse(JSON.parse(text));
+    const record = planRecord.parse(parseJson(text, jsonLimits.message));
     return { record, spec: specOf(record, live) };
   } catch (cause) {
     throw skew('the plan is of a version that this worker cannot read', cause);

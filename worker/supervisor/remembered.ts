@@ -1,8 +1,9 @@
 // What the volume of a job remembers of its records: the last checkpoint that was committed, the restarts until then, and the generations that
 // trained. It is asked before a world is agreed on, because a bus that lost its memory gets it back from the status of the job, which may be behind: nobody told it what happened
 // while the operator was away.
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { jsonLimits, RefusedBytes } from '../../crds/json.ts';
 import {
   type CheckpointHead,
   checkpointHead,
@@ -10,6 +11,7 @@ import {
   type StateRecord,
 } from '../../crds/wire/state.ts';
 import { AtomicFile } from '../checkpoint/atomic-file.ts';
+import { readJsonFile } from '../files/bounded-file.ts';
 import { isErrno } from '../prepare/errno.ts';
 import { generationIn, type RunPlace } from './generation-folder.ts';
 
@@ -37,8 +39,7 @@ export async function remember({ folder }: RunPlace, { head, restarts }: Mark): 
 export async function rememberedIn({ folder }: RunPlace): Promise<Remembered> {
   const names = await readdir(folder).catch(missing(() => []));
   const generation = Math.max(0, ...names.flatMap((name) => generationIn(name) ?? []));
-  const text = await readFile(join(folder, markName), 'utf8').catch(missing(() => ''));
-  return { mark: markIn(text), generation };
+  return { mark: await markIn(join(folder, markName)), generation };
 }
 
 /**
@@ -75,13 +76,14 @@ function laterOf(one: Mark['restarts'], other: Mark['restarts']): Mark['restarts
 const markFile = checkpointHead.extend({ restarts: restartsRecord.prefault({}) });
 
 /** Whatever is no mark of ours says nothing. */
-function markIn(text: string): Mark | undefined {
-  try {
-    const { restarts, ...head } = markFile.parse(JSON.parse(text));
-    return { head, restarts };
-  } catch {
-    return undefined;
-  }
+async function markIn(path: string): Promise<Mark | undefined> {
+  const record = await readJsonFile(path, jsonLimits.runRecord).catch((error: unknown) => {
+    if (!(error instanceof RefusedBytes)) throw error;
+  });
+  const parsed = markFile.safeParse(record);
+  if (!parsed.success) return undefined;
+  const { restarts, ...head } = parsed.data;
+  return { head, restarts };
 }
 
 function missing<T>(instead: () => T): (error: unknown) => T {

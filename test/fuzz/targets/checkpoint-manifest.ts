@@ -1,4 +1,5 @@
 import { parseManifest } from '../../../worker/checkpoint/manifest.ts';
+import { nests } from '../nests.ts';
 import type { Target } from '../target.ts';
 
 const digest = 'a'.repeat(64);
@@ -15,6 +16,7 @@ const manifest = {
 export const target: Target = {
   seeds: [JSON.stringify(manifest)],
   words: [
+    ...nests,
     ...[
       '"version"',
       '"step"',

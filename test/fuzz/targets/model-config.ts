@@ -1,7 +1,9 @@
 // config.json of a model: any JSON gives a decoder or a sentence.
+import { jsonLimits, parseJson, RefusedBytes } from '../../../crds/json.ts';
 import { readConfig } from '../../../worker/decoder/config.ts';
 import { tensorSpecs } from '../../../worker/decoder/names.ts';
 import { ropeFrequencies } from '../../../worker/decoder/rope.ts';
+import { nests } from '../nests.ts';
 import type { Target } from '../target.ts';
 
 const llama = {
@@ -38,6 +40,7 @@ const gemma = {
 export const target: Target = {
   seeds: [llama, gemma].map((config) => JSON.stringify(config)),
   words: [
+    ...nests,
     ...[
       'LlamaForCausalLM',
       'MistralForCausalLM',
@@ -88,11 +91,12 @@ export const target: Target = {
   },
 };
 
-/** Whoever reads the file says that it is not JSON; here such an input is of no use. */
+/** Whoever reads the file says what is wrong with it; here such an input is of no use. */
 function parse(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    return undefined;
+    return parseJson(bytes, jsonLimits.modelConfig);
+  } catch (error) {
+    if (error instanceof RefusedBytes) return undefined;
+    throw error;
   }
 }

@@ -6,6 +6,7 @@ import { readJsonArray } from '../../../worker/data/json-array.ts';
 import { readJsonLines } from '../../../worker/data/jsonl.ts';
 import { isProblem, type Reading } from '../../../worker/data/reading.ts';
 import { UnusableRecord } from '../../../worker/data/sample.ts';
+import { nests } from '../nests.ts';
 import { isAllowed, type Target } from '../target.ts';
 
 const records = [
@@ -36,6 +37,7 @@ export const target: Target = {
     `A~[${JSON.stringify(record)},\n${JSON.stringify(record)}]`,
   ]),
   words: [
+    ...nests,
     ...records.flatMap((record) => Object.keys(record)).map((key) => `"${key}"`),
     ...['role', 'content', 'from', 'value', 'label', 'mask', 'tool_calls', 'train'].map(
       (key) => `"${key}"`,

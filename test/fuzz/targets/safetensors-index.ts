@@ -1,4 +1,5 @@
 import { parseSafetensorsIndex } from '../../../worker/checkpoint/safetensors-index.ts';
+import { nests } from '../nests.ts';
 import type { Target } from '../target.ts';
 
 export const target: Target = {
@@ -13,6 +14,7 @@ export const target: Target = {
     '{"weight_map":{}}',
   ],
   words: [
+    ...nests,
     ...[
       '"metadata"',
       '"total_size"',

@@ -1,6 +1,8 @@
 // tokenizer.json: parsed, built, and used on a text, since a lying table shows itself only there.
+import { jsonLimits, parseJson, RefusedBytes } from '../../../crds/json.ts';
 import { createTokenizer } from '../../../worker/data/tokenizer.ts';
 import { parseTokenizerJson } from '../../../worker/data/tokenizer-definition.ts';
+import { nests } from '../nests.ts';
 import type { Target } from '../target.ts';
 
 const byteLevel = {
@@ -73,6 +75,7 @@ const unigram = {
 export const target: Target = {
   seeds: [JSON.stringify(bpe), JSON.stringify(unigram)],
   words: [
+    ...nests,
     ...[
       '"BPE"',
       '"Unigram"',
@@ -129,11 +132,12 @@ export const target: Target = {
   },
 };
 
-/** Whoever reads the file says that it is not JSON; here such an input is of no use. */
+/** Whoever reads the file says what is wrong with it; here such an input is of no use. */
 function parse(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    return undefined;
+    return parseJson(bytes, jsonLimits.tokenizer);
+  } catch (error) {
+    if (error instanceof RefusedBytes) return undefined;
+    throw error;
   }
 }

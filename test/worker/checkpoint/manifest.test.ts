@@ -1,12 +1,10 @@
 import test from 'ava';
-import {
-  checkpointManifest,
-  maxManifestBytes,
-  parseManifest,
-} from '../../../worker/checkpoint/manifest.ts';
+import { jsonLimits } from '../../../crds/json.ts';
+import { checkpointManifest, parseManifest } from '../../../worker/checkpoint/manifest.ts';
 import { aManifest } from '../../builders/checkpoint.ts';
 
 const path = 'run/step-3/manifest.json';
+const maxBytes = jsonLimits.checkpointManifest.bytes;
 const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 const refusal = (bytes: Uint8Array) => () => parseManifest(bytes, path);
 
@@ -65,9 +63,11 @@ test('a manifest cut off at any byte is refused', (t) => {
 });
 
 test('bytes that are no text, and more than a manifest can have, are refused', (t) => {
-  t.throws(refusal(Uint8Array.of(0x7b, 0xff, 0x7d)), { message: / is not JSON; the file was cut/ });
-  t.throws(refusal(new Uint8Array(maxManifestBytes + 1)), {
-    message: `${path} has ${maxManifestBytes + 1} bytes; a checkpoint manifest has at most ${maxManifestBytes}`,
+  t.throws(refusal(Uint8Array.of(0x7b, 0xff, 0x7d)), {
+    message: / is not UTF-8 text; the file was cut/,
+  });
+  t.throws(refusal(new Uint8Array(maxBytes + 1)), {
+    message: `${path} has ${maxBytes + 1} bytes; at most ${maxBytes} are read; the file was cut off or overwritten`,
   });
 });
 

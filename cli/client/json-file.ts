@@ -1,0 +1,10 @@
+import { readFile, stat } from 'node:fs/promises';
+import { type JsonLimit, parseJson, RefusedBytes, requireLength } from '../../crds/json.ts';
+
+/** What the JSON in a file says; throws where it is not there, is too much, or no JSON. */
+export async function readJsonFile(path: string, limit: JsonLimit): Promise<unknown> {
+  const stats = await stat(path);
+  if (!stats.isFile()) throw new RefusedBytes('is no regular file');
+  requireLength(stats.size, limit.bytes);
+  return parseJson(await readFile(path), limit);
+}
