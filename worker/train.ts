@@ -42,6 +42,7 @@ import { samplerOf } from './sampler.ts';
 import { buildOptionsOf, dtypeOf, optimizerOf, precisionOf, selectionOf } from './seams.ts';
 import { blockScores } from './selection/block-scores.ts';
 import { Recorder } from './telemetry/recorder.ts';
+import { type Board, noBoard, openBoard } from './telemetry/tensorboard.ts';
 import { memoryStatistics, resetMemoryPeaks, trimMemory } from './tensor/memory.ts';
 import { setThreads } from './tensor/threads.ts';
 import { type TrainerParts, type TrainerPlan, type TrainerResult, train } from './trainer.ts';
@@ -76,10 +77,8 @@ export const trainRole: Role = async (context) => {
     ...{ run, prepared, method, files, model, memory, plan, feed },
     ...{ workers: world.size, version: programVersion, startedAt },
   });
-  const emit: RoleContext['emit'] = (message) => {
-    recorder.see(message);
-    context.emit(message);
-  };
+  using board = world.rank === 0 ? boardOf(context, run, prepared, method) : noBoard;
+  const emit = toldTo(recorder, board, context);
   if (config.member?.cause !== undefined) emit(restarted(config.member.cause));
   const trained = { pieces, states };
   const saving = { world, clock, emit, ...checkpointSettings(run, prepared) };
@@ -114,6 +113,29 @@ export const trainRole: Role = async (context) => {
   if (world.rank === 0) await leaveResult({ context, run, checkpoints, recorder }, ended);
   if (ended.reason === 'Stopped') stop.throwIfAborted();
 };
+
+function boardOf(
+  { folder, clock }: RoleContext,
+  run: RunRecord,
+  prepared: PreparedRecord,
+  method: ResolvedMethod,
+): Board {
+  const { observability, training } = run.spec;
+  if (observability.tensorboard === 'Disabled') return noBoard;
+  return openBoard({
+    folder: run.tensorboard ?? join(folder, runFiles.tensorboard),
+    clock,
+    settings: { job: run.name, model: prepared.model.name, method, training },
+  });
+}
+
+function toldTo(recorder: Recorder, board: Board, context: RoleContext): RoleContext['emit'] {
+  return (message) => {
+    recorder.see(message);
+    board.see(message);
+    context.emit(message);
+  };
+}
 
 function placeOf({ folder, countedStep }: RoleContext) {
   const root = join(folder, runFiles.checkpoints);

@@ -7,6 +7,7 @@
 //   scores.json     what blocks are drawn by    train, where the method has such
 //   checkpoints/    step-<n>                    train
 //   trained.json    the report of the training train
+//   tensorboard/    event files, where the job asks for them       train
 //   telemetry.jsonl every message, in order; of a long run not every step: worker/telemetry/emit.ts
 //                                               prepare, train, publish: one after the other
 //   report.json     the run report              publish
@@ -24,6 +25,7 @@ export const runFiles = {
   scores: 'scores.json',
   trained: 'trained.json',
   telemetry: 'telemetry.jsonl',
+  tensorboard: 'tensorboard',
   report: 'report.json',
   outcome: 'outcome.json',
   checkpoints: 'checkpoints',
@@ -49,6 +51,8 @@ export const runRecord = z.object({
   /** Trainers that share the model; one where nothing is said. */
   workers: z.int().min(1).optional(),
   createdAt: z.string(),
+  /** Folder for event files, where it is not in that of the run: a generation of workers adds to those of the one before. */
+  tensorboard: z.string().optional(),
 });
 
 export type RunRecord = z.output<typeof runRecord>;

@@ -17,7 +17,7 @@ import { findPython, makeVenv, type Python, pipInstall, pythonOf, sitePackages }
 import { makeStubs } from './stubs.ts';
 
 export interface Peers {
-  /** An interpreter with torch, transformers, peft, trl, safetensors, gguf and numpy. */
+  /** An interpreter with torch, transformers, peft, trl, safetensors, gguf, numpy and tensorboard. */
   readonly python: string;
 }
 

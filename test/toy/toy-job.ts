@@ -22,6 +22,7 @@ export interface ToyJobOptions {
   readonly failurePolicy?: Readonly<Record<string, unknown>>;
   /** Places for the result beside its forms; `destination` takes the place of the folder. */
   readonly output?: Readonly<Record<string, unknown>>;
+  readonly observability?: Readonly<Record<string, unknown>>;
 }
 
 export interface ToyJob {
@@ -37,7 +38,7 @@ export async function writeToyJob(folder: string, options: ToyJobOptions): Promi
   });
   await writeFile(join(folder, 'data.jsonl'), conversations(48));
   const { name, method, training, checkpoint, dataset, formats, claim, worker, output } = options;
-  const { failurePolicy } = options;
+  const { failurePolicy, observability } = options;
   const place = (path: string) =>
     claim === undefined
       ? { local: { path } }
@@ -62,6 +63,7 @@ export async function writeToyJob(folder: string, options: ToyJobOptions): Promi
       checkpoint: { intervalSteps: 3, ...checkpoint },
       ...(worker === undefined ? {} : { worker }),
       ...(failurePolicy === undefined ? {} : { failurePolicy }),
+      ...(observability === undefined ? {} : { observability }),
       output: {
         ...(formats === undefined ? {} : { formats }),
         destination: place('out'),

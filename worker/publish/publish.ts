@@ -20,6 +20,7 @@ import type { Role, RoleContext } from '../role.ts';
 import { requireRecord, writeRecord } from '../run-folder.ts';
 import { memoryStatistics, resetMemoryPeaks, trimMemory } from '../tensor/memory.ts';
 import { setThreads } from '../tensor/threads.ts';
+import { publishBoard } from './board.ts';
 import { destinationFolder } from './destination.ts';
 import { uploadArtifacts, uploadReport } from './upload.ts';
 import { uploadTargets } from './upload-targets.ts';
@@ -45,7 +46,8 @@ export const publishRole: Role = async (context) => {
   );
   const written = clock.monotonic();
   const memory = withPublish(trained.report.memory);
-  const words = { title: `Add the result of ${run.name}`, card, runFolder: folder };
+  const beside = await publishBoard(run, folder, destination, stop);
+  const words = { title: `Add the result of ${run.name}`, card, runFolder: folder, beside };
   const tools = { clock, emit, network };
   const uris = await uploadArtifacts(targets, artifacts, words, tools, stop);
   const ended = clock.monotonic();

@@ -31,6 +31,8 @@ interface Words {
   readonly card: string;
   /** Folder of the run, where the card is kept. */
   readonly runFolder: string;
+  /** Files that come along without being an artefact. */
+  readonly beside?: readonly ResultFile[];
 }
 
 /** Returns where each artefact is now, in their order. */
@@ -42,9 +44,11 @@ export async function uploadArtifacts(
   signal: AbortSignal,
 ): Promise<readonly (readonly string[])[]> {
   const { network } = tools;
+  const { beside = [] } = words;
   const uris = artifacts.map((): string[] => []);
   if (bucket !== undefined) {
-    const files = artifacts.flatMap((artifact) => below(artifact.folder, artifact.files));
+    const own = artifacts.flatMap((artifact) => below(artifact.folder, artifact.files));
+    const files = [...own, ...beside];
     await reportUpload({ subject: bucket.uri, total: bytesOf(files) }, tools, (progress) =>
       uploadToBucket(bucket, files, network, progress, signal),
     );
@@ -54,7 +58,8 @@ export async function uploadArtifacts(
     // Tools look for one model at the root of a repository.
     const [only, ...more] = artifacts;
     const isOne = only !== undefined && more.length === 0;
-    const files = isOne ? only.files : await inFolders(artifacts, words, signal);
+    const own = isOne ? only.files : await inFolders(artifacts, words, signal);
+    const files = [...own, ...beside];
     const facts = { subject: hub.repository, total: bytesOf(files) };
     const commit = await reportUpload(facts, tools, (progress) =>
       uploadToHub(hub, { files, title: words.title, network, progress }, signal),

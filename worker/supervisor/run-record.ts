@@ -2,6 +2,7 @@
 // print it; everything else is written anew by each pod.
 import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import { digestOf } from '../../crds/plan/digest.ts';
 import { immutablePart } from '../../crds/plan/live.ts';
@@ -32,6 +33,7 @@ export async function writeRun(
     device: 'cpu',
     threads: threadsOf(spec),
     createdAt: before?.createdAt ?? new Date(nowMs).toISOString(),
+    tensorboard: join(runFolder, runFiles.tensorboard),
   };
   await writeRecord(runFolder, runFiles.run, runRecord, record);
   return record;

@@ -12,7 +12,12 @@ const newline = 0x0a;
  * leaves 50 MB, not 400. The step before anything else that is told is always there, so a checkpoint, an evaluation and the end stand
  * behind the step that they are about.
  */
-const bytesPerStride = 8 * 2 ** 20;
+export const bytesPerStride = 8 * 2 ** 20;
+
+/** Whether a file of that size gets this step too. */
+export function isKept(step: number, size: number, stride: number): boolean {
+  return step % 2 ** Math.floor(size / stride) === 0;
+}
 
 export interface Emitter extends Disposable {
   emit(message: TelemetryBody): void;
@@ -54,7 +59,7 @@ export function emitter(
   const keep = (message: Telemetry): void => {
     const line = JSON.stringify(message);
     const isStep = message.type === 'step';
-    if (isStep && message.step % 2 ** Math.floor(size / stride) !== 0) {
+    if (isStep && !isKept(message.step, size, stride)) {
       leftOut = line;
       return;
     }

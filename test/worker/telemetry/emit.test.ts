@@ -1,8 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import type { Telemetry, TelemetryBody } from '../../../crds/wire/telemetry.ts';
+import type { Telemetry } from '../../../crds/wire/telemetry.ts';
 import { emitter, type Parent } from '../../../worker/telemetry/emit.ts';
+import { aStepBody } from '../../builders/step-body.ts';
 import { FakeClock } from '../../doubles/clock.ts';
 import { temporaryFolder } from '../../doubles/sources.ts';
 
@@ -50,18 +51,6 @@ test('a line that a killed process left half is ended before the next one', asyn
   for (const line of lines.slice(2, 4)) t.is(JSON.parse(line).message, warning.message);
 });
 
-const step = (number: number): TelemetryBody => ({
-  ...{ type: 'step' as const, step: number, totalSteps: 1000, epoch: 0, loss: 2, gradNorm: 1 },
-  ...{
-    learnedTokens: 8,
-    tokens: 8,
-    tokensSeen: 8 * number,
-    tokensPerSecond: 100,
-    stepMs: { total: 80, compute: 79, data: 1 },
-  },
-  ...{ learningRate: 1e-4, clipFactor: 1, memory: { now: 1, peak: 1 } },
-});
-
 const kept = async (file: string): Promise<readonly Telemetry[]> =>
   (await readFile(file, 'utf8'))
     .trimEnd()
@@ -72,14 +61,14 @@ test('a long run leaves every second step, then every fourth, and always the one
   await using folder = await temporaryFolder();
   const file = join(folder.path, 'telemetry.jsonl');
   const parent = aParent();
-  const bytes = JSON.stringify({ ...step(100), time: 1e9 }).length;
+  const bytes = JSON.stringify({ ...aStepBody(100), time: 1e9 }).length;
   {
     using messages = emitter(file, parent, new FakeClock(), 20 * bytes);
     for (let number = 1; number <= 200; number++) {
-      messages.emit(step(number));
+      messages.emit(aStepBody(number));
       if (number === 151) messages.emit(warning);
     }
-    messages.emit(step(201));
+    messages.emit(aStepBody(201));
   }
   t.is(parent.got.length, 202);
   const lines = await kept(file);
@@ -102,7 +91,7 @@ test('a process that goes on with a long file thins from where it stands', async
   await writeFile(file, `${JSON.stringify({ ...warning, time: 1, more: 'x'.repeat(1000) })}\n`);
   {
     using messages = emitter(file, aParent(), new FakeClock(), 500);
-    for (let number = 1; number <= 8; number++) messages.emit(step(number));
+    for (let number = 1; number <= 8; number++) messages.emit(aStepBody(number));
   }
   const steps = (await kept(file)).flatMap((one) => (one.type === 'step' ? [one.step] : []));
   t.deepEqual(steps, [4, 8]);
