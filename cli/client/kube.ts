@@ -21,6 +21,11 @@ interface KubeAsked {
 /** A connection that nobody used for so long may be cut on the way without a word. */
 const idleMs = 4_000;
 
+/** A connection that was kept was cut before anything came back over it. */
+class ClosedUnused extends Error {
+  readonly code = 'ECONNRESET';
+}
+
 export class Kube implements AsyncDisposable {
   readonly access: KubeAccess;
   readonly #timeoutMs: number;
@@ -90,7 +95,11 @@ export class Kube implements AsyncDisposable {
     const { verb, path } = asked;
     let answer: IncomingMessage;
     try {
-      answer = await this.#answer(asked, signal, quietMs);
+      answer = await this.#answer(asked, signal, quietMs).catch((error: unknown) => {
+        // The server closed a kept connection while we took it for open; what is asked for twice is the same but for a create.
+        if (!(error instanceof ClosedUnused) || verb === 'POST') throw error;
+        return this.#answer(asked, signal, quietMs);
+      });
     } catch (error) {
       outer.throwIfAborted();
       throw unanswered(this.server, signal.aborted ? signal.reason : error);
@@ -145,7 +154,10 @@ function answerTo(request: ClientRequest): Promise<IncomingMessage> {
       resolve(answer);
     });
     // Whoever reads an answer that has begun is told by the answer itself.
-    request.on('error', reject);
+    request.on('error', (error: NodeJS.ErrnoException) => {
+      const isStale = request.reusedSocket && error.code === 'ECONNRESET';
+      reject(isStale ? new ClosedUnused(error.message, { cause: error }) : error);
+    });
   });
 }
 

@@ -5,6 +5,7 @@ import { jsonOf } from '../command-table/json.ts';
 import { compareText } from '../format/compare-text.ts';
 import { metricsCsv, metricsPlots } from '../format/metrics-text.ts';
 import { mostSeries } from '../format/overlay.ts';
+import type { Job } from '../jobs/job.ts';
 import { historyOf } from '../metrics/history.ts';
 import { colorsOf, pipeWidth } from '../output.ts';
 import { type Compared, compareJobs, type Equal } from './compare.ts';
@@ -33,6 +34,7 @@ export async function metricsFromTerminal(
   metricsOf({ steps: [], evaluations: [] }, { names, ema: 0, last: undefined });
   return withJob(word, looking, async (job, source) => {
     const history = historyOf(await messagesOf(source, job, output.talk, signal));
+    if (history.steps.length === 0) tellStatus(job, output.talk);
     const { ema, last } = flags;
     const series = metricsOf(history, { names, ema, last });
     const format = flags.output ?? (output.isTerminal ? 'plot' : 'csv');
@@ -47,6 +49,19 @@ export async function metricsFromTerminal(
     }
     return 0;
   });
+}
+
+/** Where nobody heard the workers, their last numbers. */
+function tellStatus({ status: { progress } }: Job, talk: (text: string) => void): void {
+  const { step, totalSteps, trainLoss, evalLoss, tokensPerSecond } = progress ?? {};
+  if (step === undefined) return;
+  const numbers = [
+    `step ${step}${totalSteps === undefined ? '' : ` of ${totalSteps}`}`,
+    ...(trainLoss === undefined ? [] : [`loss ${trainLoss}`]),
+    ...(evalLoss === undefined ? [] : [`held out ${evalLoss}`]),
+    ...(tokensPerSecond === undefined ? [] : [`${tokensPerSecond} tokens/s`]),
+  ];
+  talk(`the status says: ${numbers.join(', ')}\n`);
 }
 
 export interface CompareFlags {
@@ -75,11 +90,17 @@ export async function compareFromTerminal(
     return compareLive(words, { color: colorsOf(config, flags), at, metric }, looking);
   }
   const all: Compared[] = [];
+  const told = new Set<string>();
+  // What is wrong with the way to the bus is the same for each of them.
+  const talkOnce = (text: string): void => {
+    if (!told.has(text)) output.talk(text);
+    told.add(text);
+  };
   for (const word of words) {
     all.push(
       await withJob(word, looking, async (job, source) => ({
         job,
-        history: historyOf(await messagesOf(source, job, output.talk, signal)),
+        history: historyOf(await messagesOf(source, job, talkOnce, signal)),
       })),
     );
   }

@@ -218,7 +218,11 @@ async function listen(
 
 function conditionOf(text: string): (state: JobState) => boolean {
   const [, step] = /^step=(\d+)$/.exec(text) ?? [];
-  if (step !== undefined) return ({ run }) => (run.step?.step ?? 0) >= Number(step);
+  if (step !== undefined) {
+    // Of a job whose workers nobody hears, the status knows it ten seconds later.
+    return ({ run, job }) =>
+      Math.max(run.step?.step ?? 0, job?.status.progress?.step ?? 0) >= Number(step);
+  }
   if (!/^[A-Za-z]+$/.test(text)) {
     const message = `--until is ${JSON.stringify(text)}; it must be a phase such as Running, or step=500`;
     throw new UserError({ code: 'E_USAGE', message });

@@ -56,7 +56,12 @@ const wideColumns: readonly Column<Job>[] = [
 
 function phaseWords(job: Job): string {
   const phase = phaseOf(job);
-  return `${styleOf(phase).glyph} ${job.deleting ? `${phase}, deleting` : phase}`;
+  const words = [
+    phase,
+    ...(job.deleting ? ['deleting'] : []),
+    ...(job.unread ? ['unreadable'] : []),
+  ];
+  return `${styleOf(phase).glyph} ${words.join(', ')}`;
 }
 
 function stepWords({ status: { progress } }: Pick<Job, 'status'>): string {

@@ -1,5 +1,4 @@
 // Files + method → a model whose seams are filled in, on the device, ready for its first step.
-import { UserError } from '../../crds/errors.ts';
 import type { Adapter, LinearLayer } from '../adapters/adapter.ts';
 import type { DecoderConfig } from '../decoder/config.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
@@ -8,11 +7,12 @@ import type { Precision } from '../precision/precision.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
-import { item, releasePages, type Tensor } from '../tensor/tensor.ts';
+import { releasePages, type Tensor } from '../tensor/tensor.ts';
 import { codeNearest } from '../weights/affine-groups.ts';
 import { type CodebookScheme, emptyCodebook } from '../weights/codebook.ts';
 import { dense } from '../weights/dense.ts';
 import type { WeightStore } from '../weights/weight-store.ts';
+import { requireFinite } from './finite.ts';
 import { embeddingName, type Model } from './model.ts';
 import { type Parameter, Parameters } from './parameters.ts';
 import { residentWeights } from './weights.ts';
@@ -142,16 +142,6 @@ function quantizedParameter(
   return { ...baseParameter(name, shape), value: keep(value), trained: false };
 }
 
-/** The largest magnitude of a group would swallow the rest of it. */
-export function requireFinite(name: string, matrix: Tensor): void {
-  const infinity = Number.POSITIVE_INFINITY;
-  if (Number.isFinite(item(ops.linalgVectorNorm(matrix, infinity)))) return;
-  throw new UserError({
-    code: 'E_INVALID_MODEL',
-    message: `${name} has a value that is not finite; it cannot be stored in fewer bits`,
-  });
-}
-
 /**
  * Frozen matrices stay in the bfloat16 of their file in a float32 model: products widen them on the way,
  * which gives the same bits for half the memory.
@@ -178,7 +168,7 @@ function plainParameter(
   dtype: DType,
 ): Parameter {
   const value = scope(() => {
-    const loaded = source.load(name, frozenAs ?? dtype);
+    const loaded = loadFinite(source, name, frozenAs ?? dtype);
     if (frozenAs !== null) return loaded;
     // Training in place would copy a mapped file page by page.
     const own = ops.clone(loaded);
@@ -190,14 +180,24 @@ function plainParameter(
 
 /** The file itself, where it can be: whoever shares it out makes the type right. */
 function borrowedParameter(source: ModelSource, name: string, dtype: DType): Parameter {
-  const value = scope(() => source.load(name, source.isBfloat16(name) ? 'bfloat16' : dtype));
+  const stored = source.isBfloat16(name) ? 'bfloat16' : dtype;
+  const value = scope(() => loadFinite(source, name, stored));
   return { ...baseParameter(name, value.shape), value: keep(value), trained: true };
+}
+
+/** What is the file itself was looked at once, and is not to stay in memory for that. */
+function loadFinite(source: ModelSource, name: string, dtype: DType): Tensor {
+  const loaded = source.load(name, dtype);
+  requireFinite(name, loaded);
+  releasePages(loaded);
+  return loaded;
 }
 
 /** A matrix in codes of 8 bits, each the nearest. */
 function codedParameter(source: ModelSource, name: string): Parameter {
   const { codes, scales, zeros } = scope(() => {
     const loaded = source.load(name, 'float32');
+    requireFinite(name, loaded);
     const nearest = codeNearest(loaded, 8);
     releasePages(loaded);
     return nearest;

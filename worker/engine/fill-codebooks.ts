@@ -5,7 +5,8 @@ import { scope } from '../tensor/scope.ts';
 import { item, releasePages, type Tensor } from '../tensor/tensor.ts';
 import { type CodeChoice, chooseCodes } from '../weights/choose-codes.ts';
 import { type CodebookMatrix, decodeCodebook } from '../weights/codebook.ts';
-import { type ModelSource, requireFinite } from './build-model.ts';
+import type { ModelSource } from './build-model.ts';
+import { requireFinite } from './finite.ts';
 import type { Parameter } from './parameters.ts';
 
 interface Filling {

@@ -37,7 +37,7 @@ test('one job that cannot be read is a row with what is wrong; the others and it
   t.is(listed.code, 0);
   t.regex(listed.out, /\nhalo +● Running/);
   t.regex(listed.out, /\nqwen2\.5-lora +. Initializing/);
-  t.regex(listed.out, /\nodd +. Pending .* NotReadable\n/);
+  t.regex(listed.out, /\nodd +. Pending, unreadable .* NotReadable\n/);
   t.regex(listed.err, /^note: of odd, spec\.worker\.labels\["a b"\] is a key that is not allowed/);
   for (const name of ['halo', 'odd', 'qwen2.5-lora']) {
     for (const verb of ['why', 'get', 'describe', 'logs', 'checkpoints']) {
@@ -56,6 +56,24 @@ test('one job that cannot be read is a row with what is wrong; the others and it
   t.regex(cancelled.err, /odd is deleted as it is; the cluster takes no change of it: /);
   t.is(cluster.get('odd'), undefined);
   t.is((await cluster.anneal('cancel', 'halo', '--no-wait')).code, 2);
+});
+
+test('where nobody may hear the workers, the right that is missing is told once, and what the status knows', async (t) => {
+  await using cluster = await aCluster();
+  for (const name of ['halo', 'lora']) cluster.put(name, { status: running });
+  cluster.server.intercept = ({ path }) =>
+    path.includes('/anneal-system/')
+      ? { status: 403, body: { message: 'pods is forbidden: User "me" cannot list them' } }
+      : undefined;
+  const right = /live numbers need the right to get pod anneal-nats-0 in anneal-system/g;
+  const compared = await cluster.anneal('compare', 'halo', 'lora');
+  t.is(compared.err.match(right)?.length, 1, compared.err);
+  t.regex(compared.out, /as each status ends[^]*train loss +1\.912 +1\.912/);
+  const measured = await cluster.anneal('metrics', 'halo');
+  t.regex(measured.err, right);
+  t.regex(measured.err, /the status says: step 118 of 300, loss 1\.912, 41230 tokens\/s\n/);
+  const watched = await cluster.anneal('watch', 'halo', '--until', 'step=100');
+  t.is(watched.code, 0, watched.err);
 });
 
 test('submit creates, tells what comes next, and applies the same file again without a change', async (t) => {
