@@ -32,6 +32,8 @@ interface Release {
   readonly namespace: string;
   /** `helm upgrade` with some values changed, and flags for it. */
   upgrade(changes: object, flags?: readonly string[]): Promise<void>;
+  /** `helm rollback` to the revision before. */
+  rollback(): Promise<void>;
   uninstall(): Promise<void>;
 }
 
@@ -66,6 +68,9 @@ export async function installAnneal(
   });
   return {
     ...{ namespace, uninstall: () => uninstall(['--wait']) },
+    rollback: async () => {
+      await run(['rollback', 'anneal', '--wait', '--timeout', '600s'], {});
+    },
     upgrade: async (more, flags = []) => {
       await run(['upgrade', ...settled, ...flags], mergePatched(values, more));
     },

@@ -1,5 +1,5 @@
 // The life of a release around a job that trains: the command line reaches the workers through the API server, an upgrade replaces every
-// pod of the release and none of the job, and uninstalling takes nothing that is a person's.
+// pod of the release and none of the job, a rollback too, and uninstalling takes nothing that is a person's.
 import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually } from '../doubles/eventually.ts';
@@ -24,7 +24,7 @@ test.before(async () => {
   await loadImages();
 });
 
-test('a job trains on while the release around it is upgraded, and stays when that is gone', async (t) => {
+test('a job trains on while the release around it is upgraded and rolled back, and stays when that is gone', async (t) => {
   t.timeout(900_000);
   const jobs = await aNamespace(t);
   const storage = { ephemeral: false, size: '1Gi' };
@@ -54,32 +54,40 @@ test('a job trains on while the release around it is upgraded, and stays when th
   t.regex(metrics.stdout, /\n\d+,.*\d\.\d+/);
   t.notRegex(`${logs.stderr}${metrics.stderr}`, /reading the pods|no pod of the bus/);
 
-  const before = await podsOfRelease(release.namespace);
-  await release.upgrade(
-    {
-      operator: { logLevel: 'debug' },
-      nats: { podAnnotations: { changed: 'once' } },
-      bus: { auth: { responder: { resources: { requests: { cpu: '25m' } } } } },
-      crds: { install: true },
-    },
-    // The definition was there before the release.
-    ['--take-ownership'],
+  /** Every pod of the release is replaced, and none of the job. */
+  const trainsThrough = async (what: string, change: () => Promise<void>) => {
+    const before = await podsOfRelease(release.namespace);
+    await change();
+    const after = await podsOfRelease(release.namespace);
+    for (const component of ['operator', 'nats', 'bus-auth']) {
+      t.truthy(after.get(component), `${what}: ${component}`);
+      t.not(after.get(component), before.get(component), `${what}: ${component} is another pod`);
+    }
+    const { phase, progress, rendezvous, restarts, workerEpoch } = await statusOf(jobs, 'toy');
+    t.is(phase, 'Running', `${what}: the job was still training`);
+    t.deepEqual([workerEpoch, rendezvous?.generation], [1, 1], `${what}: no other world`);
+    t.is(restarts?.counted ?? 0, 0, what);
+    t.deepEqual(await workerPod(jobs, 'toy'), worker, what);
+    t.is(worker?.restarts, 0, what);
+    const trainsOn = async () => stepOf(await statusOf(jobs, 'toy')) > (progress?.step ?? 0);
+    await eventually(`${what}: the operator tells of later steps`, trainsOn);
+  };
+  await trainsThrough('upgrade', () =>
+    release.upgrade(
+      {
+        operator: { logLevel: 'debug' },
+        nats: { podAnnotations: { changed: 'once' } },
+        bus: { auth: { responder: { resources: { requests: { cpu: '25m' } } } } },
+        crds: { install: true },
+      },
+      // The definition was there before the release.
+      ['--take-ownership'],
+    ),
   );
-  const after = await podsOfRelease(release.namespace);
-  for (const component of ['operator', 'nats', 'bus-auth']) {
-    t.truthy(after.get(component), component);
-    t.not(after.get(component), before.get(component), `${component} is another pod`);
-  }
-  const { phase, progress, rendezvous, restarts, workerEpoch } = await statusOf(jobs, 'toy');
-  t.is(phase, 'Running', 'the job was still training');
-  t.deepEqual([workerEpoch, rendezvous?.generation], [1, 1], 'no other world was formed');
-  t.is(restarts?.counted ?? 0, 0);
-  t.deepEqual(await workerPod(jobs, 'toy'), worker);
-  t.is(worker?.restarts, 0);
-  const trainsOn = async () => stepOf(await statusOf(jobs, 'toy')) > (progress?.step ?? 0);
-  await eventually('the new operator tells of later steps', trainsOn);
+  // The revision before did not hold the definition: Helm would delete it, and every job with it, if it were not to be kept.
+  await trainsThrough('rollback', () => release.rollback());
 
-  // By the new operator the job is suspended, cut short and resumed, and so comes to its end.
+  // By the operator of now the job is suspended, cut short and resumed, and so comes to its end.
   await patch(jobs, { suspend: true });
   await eventually('the job is suspended', async () => {
     return (await statusOf(jobs, 'toy')).phase === 'Suspended';

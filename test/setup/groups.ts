@@ -93,6 +93,15 @@ export const testGroups: readonly TestGroup[] = [
     needs: ['native', 'demo', 'images', 'kueue'],
     onCluster: true,
   },
+  // Images signed by a real cosign, in a registry.
+  {
+    name: 'release',
+    patterns: ['test/release/**/*.test.ts'],
+    concurrency: 1,
+    timeout: '60m',
+    needs: [],
+    heldBack: 'compiles cosign, some ten minutes; name it to run it',
+  },
   // Pods, nodes and parts of the control plane of the cluster are lost under jobs of several workers, one after the other.
   {
     name: 'losses',
