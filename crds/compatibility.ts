@@ -6,6 +6,7 @@ import type { FailureCode } from './failures.ts';
 import { levelOf } from './methods/halo-level.ts';
 import { projectionOf } from './methods/projection.ts';
 import { type ResolvedMethod, resolveMethod } from './methods/resolve.ts';
+import { typeInCel } from './methods/types-in-cel.ts';
 import { sequencesPerStep } from './plan/batches.ts';
 import { resultsHitModel } from './result-folders.ts';
 import { placedRules, printedJob } from './schema-tree.ts';
@@ -29,10 +30,30 @@ interface Pair {
   readonly code?: FailureCode;
   readonly path: readonly string[];
   readonly meets: (spec: FineTuneJobSpec, method: ResolvedMethod) => boolean;
+  /**
+   * The opposite, as CEL asks it of a spec, so that the API server refuses the job at once; absent where parameters of presets decide, which
+   * only resolving tells.
+   */
+  readonly cel?: string;
   /** Follows the path: "is Preference, which ...". */
   readonly sentence: string;
   readonly hint?: string;
 }
+
+const is = {
+  precision: typeInCel('precision'),
+  base: typeInCel('base'),
+  adapter: typeInCel('adapter'),
+  selection: typeInCel('selection'),
+  optimizer: typeInCel('optimizer'),
+};
+const noForm = (form: string) => `!has(self.output.formats) || !('${form}' in self.output.formats)`;
+const mostWorkersInCel =
+  "(self.worker.elasticity == 'None' || !has(self.worker.maxReplicas) || self.worker.maxReplicas < self.worker.replicas ? self.worker.replicas : self.worker.maxReplicas)";
+const binInCel =
+  '(has(self.dataset.tokensPerBin) ? self.dataset.tokensPerBin : self.dataset.sequenceLength)';
+const sequencesInCel = `(has(self.training.globalBatchSize) ? self.training.globalBatchSize : has(self.training.globalBatchTokens) ? self.training.globalBatchTokens / ${binInCel} : ${mostWorkersInCel})`;
+const hasHeldOut = 'has(self.dataset.eval) || has(self.dataset.heldOut)';
 
 export const pairs: readonly Pair[] = [
   {
@@ -40,6 +61,7 @@ export const pairs: readonly Pair[] = [
     path: ['output', 'formats'],
     meets: ({ output }, { adapter }) =>
       adapter.type === 'None' && output.formats?.includes('PEFTAdapter') === true,
+    cel: `${is.adapter} != 'None' || ${noForm('PEFTAdapter')}`,
     sentence: 'asks for PEFTAdapter, but method.adapter is None: there is no adapter to write',
     hint: 'ask for MergedSafetensors, which is then the whole model',
   },
@@ -48,6 +70,7 @@ export const pairs: readonly Pair[] = [
     path: ['output', 'formats'],
     meets: ({ output }, { base }) =>
       base.type !== 'Codebook' && output.formats?.includes('AQLM') === true,
+    cel: `${is.base} == 'Codebook' || ${noForm('AQLM')}`,
     sentence: 'asks for AQLM, but method.base is not Codebook: there are no codes to write',
     hint: 'ask for MergedSafetensors, or write method.preset: PVTuning',
   },
@@ -65,6 +88,7 @@ export const pairs: readonly Pair[] = [
     path: ['method', 'base'],
     meets: (_, { adapter, base }) =>
       adapter.type === 'None' && base.type !== 'Dense' && base.type !== 'Codebook',
+    cel: `${is.adapter} != 'None' || ${is.base} in ['Dense', 'Codebook']`,
     sentence:
       'stores frozen weights in fewer bits, but method.adapter is None: the weights themselves would be trained',
     hint: 'write method.adapter: { type: LoRA }, or method.base: { type: Dense }',
@@ -73,6 +97,7 @@ export const pairs: readonly Pair[] = [
     id: 'codebooks are what trains',
     path: ['method', 'adapter', 'type'],
     meets: (_, { adapter, base }) => adapter.type !== 'None' && base.type === 'Codebook',
+    cel: `${is.adapter} == 'None' || ${is.base} != 'Codebook'`,
     sentence:
       'trains beside frozen weights; those of a Codebook base train themselves, by their codes and vectors',
     hint: 'write adapter: { type: None }, or method.base: { type: NF4 }',
@@ -81,6 +106,7 @@ export const pairs: readonly Pair[] = [
     id: 'codes and vectors are moved by PV-Tuning',
     path: ['method', 'base', 'type'],
     meets: (_, { base, optimizer }) => base.type === 'Codebook' && optimizer.type !== 'PVTuning',
+    cel: `${is.base} != 'Codebook' || ${is.optimizer} == 'PVTuning'`,
     sentence: 'is Codebook, and of the optimizers only PVTuning knows how to move codes',
     hint: 'write method.optimizer: { type: PVTuning }, or preset: PVTuning',
   },
@@ -88,6 +114,7 @@ export const pairs: readonly Pair[] = [
     id: 'PV-Tuning moves codes and vectors',
     path: ['method', 'optimizer', 'type'],
     meets: (_, { base, optimizer }) => optimizer.type === 'PVTuning' && base.type !== 'Codebook',
+    cel: `${is.optimizer} != 'PVTuning' || ${is.base} == 'Codebook'`,
     sentence: 'is PVTuning, which trains codes and codebooks; method.base has none',
     hint: 'write method.base: { type: Codebook }, or another optimizer such as AdamW',
   },
@@ -105,6 +132,7 @@ export const pairs: readonly Pair[] = [
     id: 'outliers are those of the weights in the files',
     path: ['method', 'selection', 'type'],
     meets: (_, { base, selection }) => base.type === 'Codebook' && selection.type === 'OwLore',
+    cel: `${is.base} != 'Codebook' || ${is.selection} != 'OwLore'`,
     sentence:
       'draws blocks by the outliers of their weights, which are counted before there are codes',
     hint: 'write selection: { type: All } or { type: LISA }',
@@ -113,6 +141,7 @@ export const pairs: readonly Pair[] = [
     id: 'products in 8 bits are of dense weights',
     path: ['method', 'base'],
     meets: (_, { base, precision }) => precision.type === 'HALO' && base.type !== 'Dense',
+    cel: `${is.precision} != 'HALO' || ${is.base} == 'Dense'`,
     sentence:
       'stores weights in fewer bits, but method.precision is HALO, which rotates dense weights and stores the codes of those: they would be rounded twice',
     hint: 'write method.base: { type: Dense }, or method.precision: { type: BFloat16 }',
@@ -159,6 +188,7 @@ export const pairs: readonly Pair[] = [
     path: ['method', 'optimizer', 'type'],
     meets: (_, { adapter, optimizer }) =>
       adapter.type !== 'None' && projectionOf(optimizer) !== null,
+    cel: `${is.adapter} == 'None' || !(${is.optimizer} in ['GaLore', 'QGaLore'])`,
     sentence:
       'is one that trains the matrices of the blocks by their largest directions; with an adapter they are frozen, and what trains is of low rank already',
     hint: 'write adapter: { type: None }, or another optimizer such as AdamW8bit',
@@ -170,6 +200,7 @@ export const pairs: readonly Pair[] = [
       training.evaluation.intervalSteps !== undefined &&
       dataset.eval === undefined &&
       dataset.heldOut === undefined,
+    cel: `!has(self.training.evaluation.intervalSteps) || ${hasHeldOut}`,
     sentence: 'is set, but the job has no records to evaluate on',
     hint: 'set spec.dataset.heldOut: { samples: 32 }, or spec.dataset.eval',
   },
@@ -178,6 +209,7 @@ export const pairs: readonly Pair[] = [
     code: 'E_NOT_BUILT',
     path: ['dataset', 'format'],
     meets: ({ dataset }) => dataset.format === 'Preference',
+    cel: "self.dataset.format != 'Preference'",
     sentence: 'is Preference; this version learns from Text, PromptCompletion, Chat and Tokenized',
   },
   {
@@ -186,6 +218,7 @@ export const pairs: readonly Pair[] = [
     path: ['parallelism', 'strategy'],
     meets: ({ parallelism: { strategy } }) =>
       strategy !== 'Auto' && strategy !== 'FullyShardedDataParallel',
+    cel: "self.parallelism.strategy in ['Auto', 'FullyShardedDataParallel']",
     sentence:
       'is a strategy that this version does not have; it shards weights, gradients and state over all workers',
     hint: 'write Auto or FullyShardedDataParallel',
@@ -196,6 +229,7 @@ export const pairs: readonly Pair[] = [
     path: ['parallelism'],
     meets: ({ parallelism: { tensorSize, pipelineSize, contextSize, expertSize } }) =>
       Math.max(tensorSize, pipelineSize, contextSize, expertSize) > 1,
+    cel: 'self.parallelism.tensorSize == 1 && self.parallelism.pipelineSize == 1 && self.parallelism.contextSize == 1 && self.parallelism.expertSize == 1',
     sentence:
       'has a size above 1; this version shares neither products nor sequences between devices',
   },
@@ -205,6 +239,7 @@ export const pairs: readonly Pair[] = [
     path: ['training'],
     meets: ({ training, dataset, worker }) =>
       sequencesPerStep(training, dataset) < mostWorkers(worker),
+    cel: `${mostWorkersInCel} <= ${sequencesInCel}`,
     sentence: 'gives a step fewer sequences than there are workers; each needs at least one',
     hint: 'ask for fewer workers, or raise globalBatchSize or globalBatchTokens',
   },

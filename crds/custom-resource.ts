@@ -1,9 +1,11 @@
 // The CustomResourceDefinition around the schema: names, columns, subresources, transition rules.
+import { clusterLimits } from './cluster-limits.ts';
+import { pairs } from './compatibility.ts';
 import { invariant } from './errors.ts';
 import { group, kind, listKind, plural, shortName, singular, version } from './group.ts';
 import { wholeTransition } from './mutability-rules.ts';
 import { jobSchema, type SchemaNode } from './schema-tree.ts';
-import { toStructural, type Validation } from './structural.ts';
+import { toStructural, toValidation, type Validation } from './structural.ts';
 
 interface CustomResourceDefinition {
   readonly apiVersion: 'apiextensions.k8s.io/v1';
@@ -52,7 +54,7 @@ export function openApiSchema(): SchemaNode {
     required: ['spec'],
     properties: {
       ...typeMeta,
-      spec: withTransitions(toStructural(spec, 'spec')),
+      spec: withTransitions(withCombinations(toStructural(spec, 'spec'))),
       status: toStructural(status, 'status'),
     },
   };
@@ -76,6 +78,19 @@ function withoutPlaces(root: SchemaNode): SchemaNode {
 
 function validationsOf(node: SchemaNode): readonly Validation[] {
   return (node['x-kubernetes-validations'] ?? []) as readonly Validation[];
+}
+
+/** What the operator would refuse as soon as it sees the job is refused before there is one, as far as the API server can ask for it. */
+function withCombinations(spec: SchemaNode): SchemaNode {
+  const limits = clusterLimits.map(({ cel, message, hint, path }) =>
+    toValidation({ cel, message, hint, path: path.split('.') }),
+  );
+  const combinations = pairs.flatMap(({ cel, sentence: message, hint, path, where }) => {
+    if (cel === undefined || where === 'machine') return [];
+    return [toValidation({ cel, message, path, ...(hint === undefined ? {} : { hint }) })];
+  });
+  const own = validationsOf(spec);
+  return { ...spec, 'x-kubernetes-validations': [...own, ...combinations, ...limits] };
 }
 
 function withTransitions(spec: SchemaNode): SchemaNode {

@@ -3,8 +3,11 @@
 import * as z from 'zod';
 import { invariant } from './errors.ts';
 import { type Rule, rule } from './rule.ts';
+import { celText, wordsKey } from './text.ts';
 
 export const decimalPattern = /^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?$/;
+
+const decimalWords = 'a decimal number such as "0.1" or "2e-4"';
 
 interface DecimalBounds {
   readonly above?: number;
@@ -18,7 +21,8 @@ export function decimal(bounds: DecimalBounds = {}): z.ZodString {
   const text = z
     .string()
     .max(32)
-    .regex(decimalPattern, { error: ({ input }) => patternInWords(input) });
+    .regex(decimalPattern, { error: ({ input }) => patternInWords(input) })
+    .meta({ [wordsKey]: decimalWords });
   const rules = boundRules(bounds);
   return rules.length === 0 ? text : rule(text, ...rules);
 }
@@ -29,7 +33,7 @@ const anyExponent = /^-?(0|[1-9][0-9]*)(\.[0-9]+)?[eE][+-]?[0-9]{3,}$/;
 function patternInWords(input: unknown): string {
   return typeof input === 'string' && anyExponent.test(input)
     ? 'a decimal number whose exponent has at most two digits, such as "2e-4"'
-    : 'a decimal number such as "0.1" or "2e-4"';
+    : decimalWords;
 }
 
 export function parseDecimal(text: string): number {
@@ -67,7 +71,8 @@ function boundRules(bounds: DecimalBounds): Rule<string>[] {
   return [
     {
       id: `decimal ${words}`,
-      cel: parts.join(' && '),
+      // Of what is no number, the rule about its form speaks.
+      cel: `!self.matches(${celText(decimalPattern.source)}) || (${parts.join(' && ')})`,
       check: (self) => isWithin(Number(self), bounds),
       message: `must be ${words}`,
     },

@@ -3,9 +3,9 @@
 import * as z from 'zod';
 import { invariant } from './errors.ts';
 
-/** The pattern that Kubernetes itself prints into CRDs for quantities, without its rarer spellings. */
+/** The pattern that Kubernetes itself prints into CRDs for quantities, without its rarer spellings: of what is given, none is negative. */
 const pattern =
-  /^([+-]?[0-9]+(?:\.[0-9]*)?|[+-]?\.[0-9]+)(Ki|Mi|Gi|Ti|Pi|Ei|n|u|m|k|M|G|T|P|E|[eE][+-]?[0-9]{1,2})?$/;
+  /^([+]?[0-9]+(?:\.[0-9]*)?|[+]?\.[0-9]+)(Ki|Mi|Gi|Ti|Pi|Ei|n|u|m|k|M|G|T|P|E|[eE][+-]?[0-9]{1,2})?$/;
 
 const factors: Readonly<Record<string, number>> = {
   n: 1e-9,
@@ -32,8 +32,11 @@ export const intOrStringKey = 'x-kubernetes-int-or-string';
 
 export function quantity(): z.ZodUnion<readonly [z.ZodString, z.ZodInt]> {
   return z
-    .union([z.string().max(32).regex(pattern, { error: 'a quantity such as 16Gi' }), z.int()])
-    .meta({ [intOrStringKey]: true, pattern: pattern.source });
+    .union([
+      z.string().max(32).regex(pattern, { error: 'a quantity such as 16Gi' }),
+      z.int().min(0),
+    ])
+    .meta({ [intOrStringKey]: true, pattern: pattern.source, minimum: 0 });
 }
 
 export function isQuantity(text: string): boolean {

@@ -5,6 +5,7 @@ import { Bug } from './errors.ts';
 import { intOrStringKey } from './quantity.ts';
 import type { Rule } from './rule.ts';
 import { rulesIn, type SchemaNode } from './schema-tree.ts';
+import { celText, wordsKey } from './text.ts';
 
 const kept = new Set([
   'type',
@@ -44,7 +45,10 @@ export function toStructural(node: SchemaNode, path = ''): SchemaNode {
   for (const bound of ['minimum', 'maximum'] as const) {
     if (bareBounds.has(node[bound] ?? Number.NaN)) delete out[bound];
   }
-  const rules = rulesIn(node).map(toValidation);
+  const words = node[wordsKey];
+  const form = typeof words === 'string' ? [formOf(node, words)] : [];
+  if (form.length > 0) delete out['pattern'];
+  const rules = [...form, ...rulesIn(node).map(toValidation)];
   if (rules.length > 0) {
     out['x-kubernetes-validations'] = rules;
     // The API server holds a default against the rules before it fills in the defaults inside.
@@ -72,7 +76,17 @@ export interface Validation {
   readonly fieldPath?: string;
 }
 
-function toValidation({ cel, message, hint, path }: Rule): Validation {
+/** The API server says of a pattern only what it is; of a rule, the words that belong to it. */
+function formOf({ pattern = '' }: SchemaNode, words: string): Validation {
+  return { rule: `self.matches(${celText(pattern)})`, message: `must be ${words}` };
+}
+
+export function toValidation({
+  cel,
+  message,
+  hint,
+  path,
+}: Pick<Rule, 'cel' | 'message' | 'hint' | 'path'>): Validation {
   const text = hint === undefined ? message : `${message} (${hint})`;
   return path === undefined
     ? { rule: cel, message: text }
@@ -97,10 +111,11 @@ function structuralParts(node: SchemaNode, path: string): Record<string, unknown
 }
 
 /** The one union that a structural schema allows, in the spelling of Kubernetes' own types. */
-function intOrString({ description, pattern }: SchemaNode): SchemaNode {
+function intOrString({ description, pattern, minimum }: SchemaNode): SchemaNode {
   return {
     ...(description === undefined ? {} : { description }),
     ...(pattern === undefined ? {} : { pattern }),
+    ...(minimum === undefined ? {} : { minimum }),
     anyOf: [{ type: 'integer' }, { type: 'string' }],
     'x-kubernetes-int-or-string': true,
   };

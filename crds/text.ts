@@ -1,13 +1,29 @@
 // Bounded strings for the schema, and lists of words for its sentences.
 import * as z from 'zod';
 
+/** Of a text with a pattern: what completes the sentence "it must be ...". The CRD says it in place of the pattern. */
+export const wordsKey = 'x-anneal-words';
+
 /**
  * A text with bounds; every string of the API has some, so that the API server can price its rules.
  * `words` complete the sentence "it must be ...".
  */
 export function text(max: number, pattern?: RegExp, words?: string): z.ZodString {
   const bounded = z.string().min(1).max(max);
-  return pattern === undefined ? bounded : bounded.regex(pattern, { error: words ?? '' });
+  if (pattern === undefined) return bounded;
+  return bounded.regex(pattern, { error: words ?? '' }).meta({ [wordsKey]: words });
+}
+
+const subdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+
+/** What objects of Kubernetes may be called. */
+export function objectName(max = 253): z.ZodString {
+  return text(max, subdomain, 'the name of an object: small letters, digits, dots and hyphens');
+}
+
+/** A text as CEL writes it. */
+export function celText(value: string): string {
+  return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 }
 
 /** A map with bounded keys and values, and at most `most` of them. */

@@ -24,6 +24,21 @@ function isCidr(value: string): boolean {
   return parseCidr(value) !== undefined;
 }
 
+const quantities = z.record(z.string(), quantity());
+
+function resourceMaps(requests: Record<string, string>, limits: Record<string, string>) {
+  return z
+    .object({ requests: quantities.default(requests), limits: quantities.default(limits) })
+    .prefault({});
+}
+
+/** Of workers and of what publishes, memory is as the plan of the job foresees. */
+const podResources = z.object({
+  prepare: resourceMaps({ cpu: '250m', memory: '512Mi' }, { memory: '16Gi' }),
+  worker: resourceMaps({ cpu: '500m' }, {}),
+  publish: resourceMaps({ cpu: '250m', memory: '512Mi' }, { memory: '4Gi' }),
+});
+
 const schema = z.object({
   ANNEAL_NAMESPACES: words,
   ANNEAL_POD_NAMESPACE: z.string().min(1).default('anneal-system'),
@@ -41,6 +56,10 @@ const schema = z.object({
   ANNEAL_NAME_SERVERS: words.pipe(z.array(z.string().refine(isCidr))),
   ANNEAL_MONITORING_NAMESPACE: text,
   ANNEAL_DEVICE_MEMORY: quantity().optional(),
+  ANNEAL_POD_RESOURCES: z
+    .string()
+    .default('{}')
+    .transform((text) => podResources.parse(JSON.parse(text))),
   ANNEAL_COSCHEDULING_SCHEDULER: z.string().min(1).default('scheduler-plugins-scheduler'),
   ANNEAL_FEATURES: words.pipe(z.array(z.enum(features))),
   ANNEAL_GANGS: words.pipe(z.array(z.enum(gangs))),
@@ -113,6 +132,7 @@ function podSettings(env: z.output<typeof schema>, resolvConf: string): PodSetti
     hubEndpoint: env.ANNEAL_HUB_ENDPOINT,
     nameServers: [...new Set([...env.ANNEAL_NAME_SERVERS, ...nameServersOf(resolvConf)])],
     monitoringNamespace: env.ANNEAL_MONITORING_NAMESPACE,
+    resources: env.ANNEAL_POD_RESOURCES,
     deviceMemoryBytes: memory === undefined ? undefined : parseQuantity(memory),
     coschedulingScheduler: env.ANNEAL_COSCHEDULING_SCHEDULER,
   };

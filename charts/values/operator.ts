@@ -37,6 +37,26 @@ export const operator = z
   .prefault({})
   .describe('The controller that runs FineTuneJobs.');
 
+const quantities = (values: Record<string, string>, what: string) =>
+  z
+    .record(z.string(), z.union([z.string(), z.int()]))
+    .default(values)
+    .describe(what);
+
+function podResources(
+  requests: Record<string, string>,
+  limits: Record<string, string>,
+  what: string,
+) {
+  return z
+    .strictObject({
+      requests: quantities(requests, 'What the scheduler sets aside.'),
+      limits: quantities(limits, 'What a container may use.'),
+    })
+    .prefault({})
+    .describe(what);
+}
+
 export const jobs = z
   .strictObject({
     image: image('anneal-worker', '', 'Image of workers, preparation and publishing.'),
@@ -52,6 +72,26 @@ export const jobs = z
       .describe(
         'Memory of the smallest device, such as 80Gi: jobs that need more are refused before they start. Not judged when empty.',
       ),
+    resources: z
+      .strictObject({
+        prepare: podResources(
+          { cpu: '250m', memory: '512Mi' },
+          { memory: '16Gi' },
+          'Of a pod that fetches and tokenises.',
+        ),
+        worker: podResources(
+          { cpu: '500m' },
+          {},
+          'Of a worker, where the job says nothing. Memory is as its plan foresees.',
+        ),
+        publish: podResources(
+          { cpu: '250m', memory: '512Mi' },
+          { memory: '4Gi' },
+          'Of a pod that writes the results: at least this memory, and what the plan foresees.',
+        ),
+      })
+      .prefault({})
+      .describe('Processor and memory of the pods of jobs.'),
   })
   .prefault({})
   .describe('What the pods of jobs get.');

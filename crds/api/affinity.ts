@@ -1,13 +1,13 @@
 // Affinity as Kubernetes spells it, without its alpha parts.
 import * as z from 'zod';
-import { text } from '../text.ts';
+import { objectName } from '../text.ts';
 import { key, labelSelector, nodeSelectorTerm } from './pod-fields.ts';
 
 const weight = () => z.int32().min(1).max(100).describe('How much this wish counts.');
 
 const podAffinityTerm = z.strictObject({
   labelSelector: labelSelector.optional().describe('Pods to be near, or far from.'),
-  namespaces: z.array(text(63)).max(32).optional().describe('Namespaces of those pods.'),
+  namespaces: z.array(objectName(63)).max(32).optional().describe('Namespaces of those pods.'),
   namespaceSelector: labelSelector.optional().describe('Namespaces of those pods, by label.'),
   topologyKey: key().describe('Node label that says what near means.'),
 });

@@ -24,7 +24,7 @@ export const conditionReasons = {
     Resumed: { meaning: 'Workers may start.' },
   },
   QuotaReserved: {
-    Admitted: { meaning: 'The queue let the workers start.' },
+    Admitted: { meaning: 'The queue let the pods start.' },
     Pending: {
       meaning: 'The queue has no room; its own words follow.',
       remedy: 'Wait, ask for less, or for a class of more priority.',
@@ -98,6 +98,11 @@ export const conditionReasons = {
     GangTimeout: {
       meaning: 'No nodes for all workers within `schedulingTimeoutSeconds`; they are tried again.',
       remedy: 'Free devices, or ask for less.',
+    },
+    SuspendedElsewhere: {
+      meaning: 'A Job of it is suspended, by nobody whom the job names.',
+      remedy:
+        'Set `scheduling.queueName` where a queue manages all Jobs of the namespace; else see who suspended the Job, and lift it.',
     },
     BackOff: { meaning: 'The next worker epoch starts at the time in the message.' },
     NoSteps: {

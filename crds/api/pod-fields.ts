@@ -1,12 +1,19 @@
 // The few fields of a pod that a job may set, as Kubernetes spells them. Not the whole pod: no sidecars, no security
 // context, no host network, no arbitrary volumes.
 import * as z from 'zod';
-import { quantity } from '../quantity.ts';
-import { rule } from '../rule.ts';
-import { mapOf, text } from '../text.ts';
+import { compareQuantities, quantity } from '../quantity.ts';
+import { type Rule, rule } from '../rule.ts';
+import { mapOf, objectName, text, wordsKey } from '../text.ts';
+import { exactlyOne } from '../union.ts';
 
 const labelKey = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
-export const key = () => text(317, labelKey, 'a label key such as example.com/name');
+/** Keys stand in lists of lists: as rules they would cost the API server more than it lets a definition have. */
+export const key = () =>
+  text(317, labelKey, 'a label key such as example.com/name').meta({ [wordsKey]: undefined });
+
+export const imageReference = () =>
+  text(512, /^[^\s]+$/, 'a container image such as registry.example.com/worker:1');
+
 const labelValue = z
   .string()
   .max(63)
@@ -18,15 +25,28 @@ export const labelMap = () => mapOf(key(), labelValue, 64);
 export const annotationMap = () => mapOf(key(), z.string().max(4096), 64);
 
 const requirementOf = (operators: readonly [string, ...string[]]) =>
-  z.strictObject({
-    key: key().describe('Label key that the rule looks at.'),
-    operator: z.enum(operators).describe('How the values are compared.'),
-    values: z
-      .array(z.string().max(63))
-      .max(64)
-      .optional()
-      .describe('Values to compare with; none for Exists and DoesNotExist.'),
-  });
+  rule(
+    z.strictObject({
+      key: key().describe('Label key that the rule looks at.'),
+      operator: z.enum(operators).describe('How the values are compared.'),
+      values: z
+        .array(z.string().max(63))
+        .max(64)
+        .optional()
+        .describe('Values to compare with; none for Exists and DoesNotExist.'),
+    }),
+    {
+      id: 'requirement: as many values as the operator compares with',
+      cel: "self.operator in ['Exists', 'DoesNotExist'] ? !has(self.values) || size(self.values) == 0 : has(self.values) && (self.operator in ['Gt', 'Lt'] ? size(self.values) == 1 : size(self.values) > 0)",
+      check: ({ operator, values = [] }) => {
+        if (operator === 'Exists' || operator === 'DoesNotExist') return values.length === 0;
+        return operator === 'Gt' || operator === 'Lt' ? values.length === 1 : values.length > 0;
+      },
+      message:
+        'must have values for In and NotIn, one for Gt and Lt, none for Exists and DoesNotExist',
+      path: ['values'],
+    },
+  );
 
 const labelRequirement = requirementOf(['In', 'NotIn', 'Exists', 'DoesNotExist']);
 const nodeRequirement = requirementOf(['In', 'NotIn', 'Exists', 'DoesNotExist', 'Gt', 'Lt']);
@@ -49,16 +69,40 @@ export const nodeSelectorTerm = z.strictObject({
   matchFields: z.array(nodeRequirement).max(8).optional().describe('Rules on fields of the node.'),
 });
 
-export const toleration = z.strictObject({
-  key: key().optional().describe('Taint key; all keys when absent.'),
-  operator: z.enum(['Exists', 'Equal']).optional().describe('How the value is compared.'),
-  value: labelValue.optional().describe('Taint value to tolerate.'),
-  effect: z
-    .enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute'])
-    .optional()
-    .describe('Taint effect; all effects when absent.'),
-  tolerationSeconds: z.int().optional().describe('How long a NoExecute taint is tolerated.'),
-});
+export const toleration = rule(
+  z.strictObject({
+    key: key().optional().describe('Taint key; all keys when absent.'),
+    operator: z.enum(['Exists', 'Equal']).optional().describe('How the value is compared.'),
+    value: labelValue.optional().describe('Taint value to tolerate.'),
+    effect: z
+      .enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute'])
+      .optional()
+      .describe('Taint effect; all effects when absent.'),
+    tolerationSeconds: z.int().optional().describe('How long a NoExecute taint is tolerated.'),
+  }),
+  {
+    id: 'toleration: Exists compares no value',
+    cel: "!has(self.operator) || self.operator != 'Exists' || !has(self.value) || self.value == ''",
+    check: ({ operator, value = '' }) => operator !== 'Exists' || value === '',
+    message: 'is set, but operator is Exists, which compares no value',
+    path: ['value'],
+  },
+  {
+    id: 'toleration: all keys are tolerated by Exists',
+    cel: "has(self.key) || (has(self.operator) && self.operator == 'Exists')",
+    check: ({ key, operator }) => key !== undefined || operator === 'Exists',
+    message: 'must be Exists where there is no key',
+    path: ['operator'],
+  },
+  {
+    id: 'toleration: a time is for NoExecute',
+    cel: "!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
+    check: ({ tolerationSeconds, effect }) =>
+      tolerationSeconds === undefined || effect === 'NoExecute',
+    message: 'is set, but effect is not NoExecute',
+    path: ['tolerationSeconds'],
+  },
+);
 
 export const topologySpreadConstraint = z.strictObject({
   maxSkew: z.int32().min(1).describe('Largest difference between two domains.'),
@@ -70,20 +114,57 @@ export const topologySpreadConstraint = z.strictObject({
   minDomains: z.int32().min(1).optional().describe('Smallest number of domains.'),
 });
 
-export const resourceClaim = z.strictObject({
-  name: text(63).describe('Name of the claim inside the pod.'),
-  resourceClaimName: text(253).optional().describe('Existing ResourceClaim to use.'),
-  resourceClaimTemplateName: text(253)
-    .optional()
-    .describe('ResourceClaimTemplate from which each pod gets a claim.'),
-});
+export const resourceClaim = exactlyOne(
+  z.strictObject({
+    name: text(63, /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'small letters, digits and hyphens').describe(
+      'Name of the claim inside the pod.',
+    ),
+    resourceClaimName: objectName().optional().describe('Existing ResourceClaim to use.'),
+    resourceClaimTemplateName: objectName()
+      .optional()
+      .describe('ResourceClaimTemplate from which each pod gets a claim.'),
+  }),
+  'worker.resourceClaims: one claim or a template',
+  ['resourceClaimName', 'resourceClaimTemplateName'],
+);
 
-export const resources = z.strictObject({
+/** Devices have fields of their own, which limits of a site count: no other name of one may stand here. */
+const plainResources = ['cpu', 'memory', 'ephemeral-storage'] as const;
+const plainPrefixes = ['hugepages-', 'rdma/', 'vpc.amazonaws.com/'] as const;
+const isPlain = (name: string) =>
+  (plainResources as readonly string[]).includes(name) ||
+  plainPrefixes.some((prefix) => name.startsWith(prefix));
+
+const resourceFields = z.strictObject({
   requests: mapOf(text(317), quantity(), 32).optional().describe('What the scheduler sets aside.'),
   limits: mapOf(text(317), quantity(), 32).optional().describe('What the container may use.'),
 });
 
-const reservedEnv = ['ANNEAL_', 'KUBERNETES_', 'NATS_', 'NCCL_SOCKET_', 'AWS_', 'HF_'] as const;
+export const resources = rule(
+  resourceFields.refine(
+    ({ requests = {}, limits = {} }) =>
+      Object.entries(requests).every(([name, wanted]) => {
+        const limit = limits[name];
+        return limit === undefined || compareQuantities(wanted, limit) <= 0;
+      }),
+    { error: 'has a request above its limit', path: ['requests'] },
+  ),
+  ...(['requests', 'limits'] as const).map(
+    (map): Rule<z.output<typeof resourceFields>> => ({
+      id: `worker.resources.${map}: no devices`,
+      cel: `!has(self.${map}) || self.${map}.all(name, name in [${plainResources.map((name) => `'${name}'`).join(', ')}] || ${plainPrefixes.map((prefix) => `name.startsWith('${prefix}')`).join(' || ')})`,
+      check: (self) => Object.keys(self[map] ?? {}).every(isPlain),
+      message: `has a name besides ${plainResources.join(', ')} and those that begin with ${plainPrefixes.join(', ')}; devices are asked for by devicesPerWorker or resourceClaims`,
+      path: [map],
+    }),
+  ),
+);
+
+const reservedEnv = [
+  ...['ANNEAL_', 'KUBERNETES_', 'NATS_', 'NCCL_SOCKET_', 'AWS_', 'HF_'],
+  // NVIDIA_VISIBLE_DEVICES would give a container devices that nobody counted.
+  'NVIDIA_',
+] as const;
 
 export const env = rule(
   z.strictObject({
@@ -102,5 +183,5 @@ export const env = rule(
 );
 
 export const localObjectReference = z.strictObject({
-  name: text(253).describe('Name of the object, in the namespace of the job.'),
+  name: objectName().describe('Name of the object, in the namespace of the job.'),
 });

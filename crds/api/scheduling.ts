@@ -1,7 +1,7 @@
 // When and where the workers start: queue, gang, topology.
 import * as z from 'zod';
 import { mutable } from '../mutability.ts';
-import { text } from '../text.ts';
+import { objectName } from '../text.ts';
 import { key } from './pod-fields.ts';
 
 const topology = z.strictObject({
@@ -9,10 +9,16 @@ const topology = z.strictObject({
   mode: z.enum(['Required', 'Preferred']).default('Preferred').describe('Rule or wish.'),
 });
 
+/** Kueue reads it from a label, which is shorter than a name may be. */
+const labelled = () => objectName(63);
+
 export const scheduling = mutable(
   z.strictObject({
-    queueName: text(253).optional().describe('Kueue queue that decides about quota.'),
-    workloadPriorityClassName: text(253).optional().describe('Kueue priority of the job.'),
+    queueName: labelled().optional().describe('Kueue queue that decides about quota.'),
+    auxiliaryQueueName: labelled()
+      .optional()
+      .describe('Kueue queue of the pods that prepare and publish; queueName when absent.'),
+    workloadPriorityClassName: labelled().optional().describe('Kueue priority of the job.'),
     gang: z
       .enum(['Auto', 'None', 'Native', 'Coscheduling', 'Volcano', 'Fallback'])
       .default('Auto')

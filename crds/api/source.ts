@@ -2,12 +2,9 @@
 // The same file runs on a cluster and on one machine, where a claim is a folder of that name in the cache.
 import * as z from 'zod';
 import { type Rule, rule } from '../rule.ts';
-import { text } from '../text.ts';
+import { objectName, text } from '../text.ts';
 import { exactlyOne } from '../union.ts';
-
-const dnsName = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
-const objectName = () =>
-  text(253, dnsName, 'the name of an object: small letters, digits, dots and hyphens');
+import { imageReference } from './pod-fields.ts';
 
 const staysInside: Rule<string> = {
   id: 'source: a path stays inside its volume',
@@ -18,7 +15,9 @@ const staysInside: Rule<string> = {
 
 export const secretKeyRef = z.strictObject({
   name: objectName().describe('Name of the Secret, in the namespace of the job.'),
-  key: text(253).default('token').describe('Key inside the Secret.'),
+  key: text(253, /^[-._a-zA-Z0-9]+$/, 'a key of a Secret: letters, digits, -, _ and .')
+    .default('token')
+    .describe('Key inside the Secret.'),
 });
 
 const secretRef = z.strictObject({
@@ -66,7 +65,9 @@ const persistentVolumeClaim = z.strictObject({
 });
 
 const image = z.strictObject({
-  reference: text(512).describe('Image whose file system holds the files, best with a digest.'),
+  reference: imageReference().describe(
+    'Image whose file system holds the files, best with a digest.',
+  ),
   path: text(1024).default('/').describe('File or folder inside the image.'),
 });
 

@@ -18,6 +18,11 @@ const memoryPlan = z.strictObject({
   workspace: quantity().optional().describe('Head chunk, working set of a block, libraries.'),
   peak: quantity().optional().describe('Largest sum at one moment.'),
   limit: quantity().optional().describe('What the device has.'),
+  least: quantity()
+    .optional()
+    .describe('Peak of a worker that keeps nothing it can compute again.'),
+  most: quantity().optional().describe('Peak of a worker that keeps all that is worth it.'),
+  publish: quantity().optional().describe('Peak of the process that writes the results.'),
 });
 
 const resolvedSeam = z.strictObject({

@@ -1,16 +1,16 @@
 // Volumes of the pods: fetched models and tokens (`data`), and space that nobody misses (`scratch`).
 import * as z from 'zod';
 import { quantity } from '../quantity.ts';
-import { text } from '../text.ts';
+import { objectName } from '../text.ts';
 import { exactlyOne } from '../union.ts';
 
 const existing = z.strictObject({
-  claimName: text(253).describe('Claim in the namespace of the job.'),
+  claimName: objectName().describe('Claim in the namespace of the job.'),
 });
 
 const template = z.strictObject({
   size: quantity().describe('Size of the claim.'),
-  storageClassName: text(253)
+  storageClassName: objectName()
     .optional()
     .describe("Storage class; the cluster's default when absent."),
   accessMode: z

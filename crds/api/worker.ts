@@ -5,11 +5,12 @@ import { reservedLabelPrefixes } from '../labels.ts';
 import { mutable } from '../mutability.ts';
 import { quantity } from '../quantity.ts';
 import { type Rule, rule } from '../rule.ts';
-import { text } from '../text.ts';
+import { objectName, text } from '../text.ts';
 import { affinity } from './affinity.ts';
 import {
   annotationMap,
   env,
+  imageReference,
   labelMap,
   localObjectReference,
   resourceClaim,
@@ -32,8 +33,12 @@ const fields = z.strictObject({
     .describe(
       'None: exactly replicas. AtStart: any number in range at a start. Live: at any time.',
     ),
-  devicesPerWorker: z.int32().min(0).max(64).default(1).describe('Devices of a worker; 0 is CPU.'),
-  deviceResourceName: text(317)
+  devicesPerWorker: z.int32().min(0).max(64).default(0).describe('Devices of a worker; 0 is CPU.'),
+  deviceResourceName: text(
+    317,
+    /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?\/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/,
+    'an extended resource such as nvidia.com/gpu',
+  )
     .default('nvidia.com/gpu')
     .describe('Extended resource under which the cluster offers devices.'),
   resourceClaims: z
@@ -41,7 +46,7 @@ const fields = z.strictObject({
     .max(16)
     .optional()
     .describe('Devices by dynamic resource allocation, in place of deviceResourceName.'),
-  image: text(512).optional().describe('Worker image; that of the chart when absent.'),
+  image: imageReference().optional().describe('Worker image; that of the chart when absent.'),
   imagePullPolicy: z
     .enum(['Always', 'IfNotPresent', 'Never'])
     .optional()
@@ -62,9 +67,11 @@ const fields = z.strictObject({
     .max(8)
     .optional()
     .describe('How workers are spread over domains.'),
-  priorityClassName: text(253).optional().describe('Priority of the pods.'),
-  runtimeClassName: text(253).optional().describe('Container runtime of the pods.'),
-  serviceAccountName: text(253).optional().describe('Service account; its token is not mounted.'),
+  priorityClassName: objectName().optional().describe('Priority of the pods.'),
+  runtimeClassName: objectName().optional().describe('Container runtime of the pods.'),
+  serviceAccountName: objectName()
+    .optional()
+    .describe('Service account; its token is not mounted.'),
   terminationGracePeriodSeconds: z
     .int()
     .min(0)

@@ -24,20 +24,33 @@ export function countTime({ facts, status }: View): Opinion {
   return since === undefined ? { status: { activeSince: timeText(facts.now) } } : none;
 }
 
+/** When the time of the job is over; undefined where it has no limit, or is not active. */
+export function deadlineOf({ spec, status }: View): number | undefined {
+  const { activeSince, activeSeconds: before = 0 } = status;
+  const limit = spec.activeDeadlineSeconds;
+  if (limit === undefined || activeSince === undefined) return undefined;
+  return later(limit - before, Date.parse(activeSince));
+}
+
+/** The end of a job whose time is over. */
+export function overdue(view: View): Opinion | undefined {
+  const due = deadlineOf(view);
+  if (due === undefined || view.facts.now < due) return undefined;
+  return fail(view, {
+    code: 'E_DEADLINE_EXCEEDED',
+    message: `the job was active for ${view.spec.activeDeadlineSeconds} s, which is all that activeDeadlineSeconds gives it`,
+    step: stateOf(view)?.checkpoint?.step,
+  });
+}
+
 export function deadline(view: View): Opinion {
-  const limit = view.spec.activeDeadlineSeconds;
-  const { activeSince, activeSeconds: before = 0 } = view.status;
-  if (limit === undefined || activeSince === undefined) return none;
-  const due = later(limit - before, Date.parse(activeSince));
+  const due = deadlineOf(view);
+  if (due === undefined) return none;
   if (view.facts.now < due) return { wakeAt: due };
   const last = later(view.spec.suspendTimeoutSeconds, due);
   const call = savingFirst(view, last);
   if (call !== undefined) return { calls: call, wakeAt: last, final: true };
-  return fail(view, {
-    code: 'E_DEADLINE_EXCEEDED',
-    message: `the job was active for ${limit} s, which is all that activeDeadlineSeconds gives it`,
-    step: stateOf(view)?.checkpoint?.step,
-  });
+  return overdue(view) ?? none;
 }
 
 /** Calls while a last checkpoint is awaited; undefined when there is nothing to wait for. */

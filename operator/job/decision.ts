@@ -89,3 +89,14 @@ export interface Decision {
 }
 
 export const none: Opinion = {};
+
+/** Two opinions as one: where both speak of the same, the second is heard. */
+export function together(first: Opinion, second: Opinion): Opinion {
+  return {
+    ...first,
+    ...second,
+    conditions: [...(first.conditions ?? []), ...(second.conditions ?? [])],
+    status: { ...first.status, ...second.status },
+    calls: [...(first.calls ?? []), ...(second.calls ?? [])],
+  };
+}

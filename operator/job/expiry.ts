@@ -42,6 +42,8 @@ function stillRuns({ outcome, parallelism, active, suspended }: ChildJob): boole
 
 /** Ends the pods that run and keeps those that ended, with their logs. A queue would start them again: there the Job goes. */
 function stop({ name, uid, suspended }: ChildJob, { scheduling }: FineTuneJobSpec): Call {
-  if (scheduling.queueName !== undefined || suspended) return removeJob(name, uid);
+  const { queueName, auxiliaryQueueName } = scheduling;
+  const isQueued = queueName !== undefined || auxiliaryQueueName !== undefined;
+  if (isQueued || suspended) return removeJob(name, uid);
   return { type: 'Resize', name, uid, parallelism: 0, completions: undefined };
 }

@@ -1,10 +1,12 @@
 // Model and data are put in place by an init Job before a device is taken: on the volume that the pods share. Where they share none, each
 // pod does it for itself, and there is nothing to do here.
+import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { Worker } from '../../crds/api/worker.ts';
 import { UserError } from '../../crds/errors.ts';
 import type { FailureReason } from '../../crds/failures.ts';
 import { resolveMethod } from '../../crds/methods/resolve.ts';
 import { planJob } from '../../crds/plan/job-plan.ts';
+import type { MemoryPlan, StagePeak } from '../../crds/plan/memory.ts';
 import type { MemoryQuestion } from '../../crds/plan/memory-question.ts';
 import { parametersOf, trainedOf } from '../../crds/plan/parameters.ts';
 import { processorOf, unlimited } from '../../crds/plan/processor.ts';
@@ -13,10 +15,12 @@ import { formatBytes } from '../../crds/quantity.ts';
 import type { LastWords } from '../../crds/wire/last-words.ts';
 import { initJob } from '../objects/io-job.ts';
 import { placesOf } from '../objects/places.ts';
-import { none, type Opinion } from './decision.ts';
+import { auxiliaryQueue } from '../objects/scheduling.ts';
+import { none, type Opinion, together } from './decision.ts';
 import { removeJob } from './finalise.ts';
 import { progressOf } from './io-progress.ts';
 import { isStalling } from './pod-trouble.ts';
+import { auxiliaryAdmitted, auxiliaryHeld, enqueued } from './queue.ts';
 import { fail } from './settle.ts';
 import { groundwork, healPlan, surroundings } from './surroundings.ts';
 import { has, type View } from './view.ts';
@@ -34,21 +38,24 @@ export function initialize(view: View): Opinion {
     ({ prepareDigest, isDeleting }) => prepareDigest === view.prepareDigest && !isDeleting,
   );
   if (mine === undefined) return create(view);
+  const held = mine.outcome === undefined ? auxiliaryHeld(view, mine) : undefined;
+  if (held !== undefined) return together(waiting('Pending', held.message), held);
+  const admitted = auxiliaryAdmitted(view);
   const progress = progressOf(view, mine, 'init');
   switch (progress.type) {
     case 'Done':
-      return finished(view, progress.words?.prepared);
+      return together(admitted, finished(view, progress.words?.prepared));
     case 'Failed':
       return fail(view, progress.failure);
     case 'Working': {
       const { trouble, wakeAt } = progress;
       const message = trouble?.message ?? 'model and data are being put in place';
-      return {
+      return together(admitted, {
         ...waiting(trouble?.reason ?? 'Preparing', message),
         calls: healPlan(view),
         ...(trouble !== undefined && isStalling(trouble) ? { stalled: stalledBy(trouble) } : {}),
         wakeAt,
-      };
+      });
     }
     default:
       return progress satisfies never;
@@ -60,8 +67,13 @@ function create(view: View): Opinion {
   const attempt = (facts.inits.at(-1)?.number ?? 0) + 1;
   const manifest = initJob({ job: built, settings: facts.site.settings, attempt }, prepareDigest);
   const outdated = facts.inits.filter(({ isDeleting }) => !isDeleting);
+  const { conditions = [], ...rest } = waiting(
+    'Preparing',
+    'model and data are being put in place',
+  );
   return {
-    ...waiting('Preparing', 'model and data are being put in place'),
+    ...rest,
+    conditions: [...conditions, ...enqueued(auxiliaryQueue(view.spec))],
     calls: [
       ...outdated.map(({ name, uid }) => removeJob(name, uid)),
       ...groundwork(view),
@@ -124,31 +136,42 @@ function known(view: View, prepared: Prepared, plan: NonNullable<View['status'][
         ...plan,
         trainableParameters: trained,
         totalParameters: parametersOf(facts).total,
-        ...(memory === undefined ? {} : { memory: memory.parts }),
+        ...(memory === undefined
+          ? {}
+          : { memory: { ...memory.parts, ...podMemory(view, prepared) } }),
       },
     },
   };
 }
 
+/** What pods without resources of their own are given: workers on the processor, and the publishing, which is on one always. */
+function podMemory({ spec }: View, prepared: Prepared) {
+  const device = { type: 'cpu', bytes: unlimited } as const;
+  const stages = (recomputation: 'Full' | undefined) => {
+    const { activationRecomputation } = spec.parallelism;
+    const parallelism = {
+      ...spec.parallelism,
+      activationRecomputation: recomputation ?? activationRecomputation,
+    };
+    return planOf({ ...spec, parallelism }, prepared, device).stages;
+  };
+  const peakOf = (found: readonly StagePeak[]) => Math.max(0, ...found.map(({ peak }) => peak));
+  const worker = (found: readonly StagePeak[]) =>
+    peakOf(found.filter(({ stage }) => stage !== 'Publish'));
+  const all = stages(undefined);
+  const publish = peakOf(all.filter(({ stage }) => stage === 'Publish'));
+  const isFree = spec.parallelism.activationRecomputation === 'Auto';
+  const amounts = { least: worker(isFree ? stages('Full') : all), most: worker(all), publish };
+  return Object.fromEntries(
+    Object.entries(amounts).map(([name, bytes]) => [name, formatBytes(Math.ceil(bytes))]),
+  );
+}
+
 /** For devices only where the site says how large they are: how much is kept for the backward pass depends on it. */
-function memoryOf({ spec, facts: { site } }: View, { model, dataset }: Prepared) {
+function memoryOf({ spec, facts: { site } }: View, prepared: Prepared) {
   const device = deviceOf(spec.worker, site.settings.deviceMemoryBytes);
   if (device === undefined) return undefined;
-  const ranks = plannedWorld(spec.worker, spec.parallelism).ranks.length;
-  const { memory } = planJob({
-    spec,
-    facts: model.facts,
-    storedBfloat16: model.storedBfloat16 ?? 0,
-    device,
-    ranks,
-    shards: spec.parallelism.strategy === 'DataParallel' ? 1 : ranks,
-    data: {
-      sequences: dataset.sequences,
-      learnedShare: dataset.tokens === 0 ? 1 : dataset.learnedTokens / dataset.tokens,
-      longest: dataset.longest,
-      meanLength: dataset.sequences === 0 ? 0 : dataset.tokens / dataset.sequences,
-    },
-  });
+  const memory = planOf(spec, prepared, device);
   const whole = (value: number) => formatBytes(Math.ceil(value));
   const { weights, optimizer, gradients, activations, workspace } = memory.parts;
   return {
@@ -163,6 +186,26 @@ function memoryOf({ spec, facts: { site } }: View, { model, dataset }: Prepared)
       ...(memory.limit === unlimited ? {} : { limit: whole(memory.limit) }),
     },
   };
+}
+
+function planOf(
+  spec: FineTuneJobSpec,
+  { model, dataset }: Prepared,
+  device: MemoryQuestion['device'],
+): MemoryPlan {
+  const ranks = plannedWorld(spec.worker, spec.parallelism).ranks.length;
+  return planJob({
+    ...{ spec, device, ranks },
+    facts: model.facts,
+    storedBfloat16: model.storedBfloat16 ?? 0,
+    shards: spec.parallelism.strategy === 'DataParallel' ? 1 : ranks,
+    data: {
+      sequences: dataset.sequences,
+      learnedShare: dataset.tokens === 0 ? 1 : dataset.learnedTokens / dataset.tokens,
+      longest: dataset.longest,
+      meanLength: dataset.sequences === 0 ? 0 : dataset.tokens / dataset.sequences,
+    },
+  }).memory;
 }
 
 function deviceOf(worker: Worker, bytes: number | undefined): MemoryQuestion['device'] | undefined {

@@ -11,9 +11,8 @@ export function phaseOf(conditions: readonly Condition[]): Phase {
   if (reason('Suspended') === 'Suspending') return 'Suspending';
   if (is('Suspended')) return 'Suspended';
   if (!is('Validated')) return 'Pending';
+  if (conditionOf(conditions, 'QuotaReserved')?.status === 'False') return 'Queued';
   if (!is('Initialized')) return 'Initializing';
-  const quota = conditionOf(conditions, 'QuotaReserved');
-  if (quota?.status === 'False') return 'Queued';
   if (is('Stalled') && ['BackOff', 'GangTimeout'].includes(reason('Stalled') ?? ''))
     return 'Queued';
   if (is('Resizing')) return 'Resizing';

@@ -2,14 +2,18 @@
 // suspended job publishes too.
 import { failureOf } from '../../crds/failures.ts';
 import { publishJob } from '../objects/io-job.ts';
+import { auxiliaryQueue } from '../objects/scheduling.ts';
 import { conditionOf } from '../runtime/conditions.ts';
-import { none, type Opinion } from './decision.ts';
+import { deadlineOf, overdue } from './deadline.ts';
+import { none, type Opinion, together } from './decision.ts';
 import { stalledBy } from './initialize.ts';
 import { progressOf } from './io-progress.ts';
 import { isStalling } from './pod-trouble.ts';
+import { auxiliaryAdmitted, auxiliaryHeld, enqueued } from './queue.ts';
 import { complete, fail } from './settle.ts';
 import { groundwork, healPlan, surroundings } from './surroundings.ts';
-import { currentWorkers, podsOf, presentBus, type View } from './view.ts';
+import { currentWorkers, earliest, podsOf, presentBus, type View } from './view.ts';
+import { plannedMemory } from './workers.ts';
 
 type Ending = 'Finished' | 'FinishedEarly';
 
@@ -24,28 +28,34 @@ export function publish(view: View): Opinion {
       ...settled(view),
     ],
   };
-  if (job === undefined) return merge(stopped, create(view));
+  if (job === undefined) return together(stopped, create(view));
+  const late = overdue(view);
+  if (late !== undefined && job.outcome === undefined) return together(stopped, late);
+  const held = job.outcome === undefined ? auxiliaryHeld(view, job) : undefined;
+  if (held !== undefined)
+    return together(stopped, together(publishing('Pending', held.message), held));
+  const admitted = together(stopped, auxiliaryAdmitted(view));
   const progress = progressOf(view, job, 'publish');
   switch (progress.type) {
     case 'Done':
-      return merge(stopped, published(view, progress.words?.published?.artifacts, ending));
+      return together(admitted, published(view, progress.words?.published?.artifacts, ending));
     case 'Failed': {
       const { code, message } = progress.failure;
       const failed = fail(view, progress.failure);
       const { reason } = failureOf(code ?? 'E_PUBLISH_FAILED');
       const own = { ...publishing(reason, message), final: true };
-      return merge(merge(stopped, own), code === undefined ? own : failed);
+      return together(together(stopped, own), code === undefined ? own : failed);
     }
     case 'Working': {
       const { trouble, wakeAt } = progress;
-      return merge(stopped, {
+      return together(admitted, {
         ...publishing(
           trouble?.reason ?? 'Publishing',
           trouble?.message ?? 'the result is being written',
         ),
         calls: healPlan(view),
         ...(trouble !== undefined && isStalling(trouble) ? { stalled: stalledBy(trouble) } : {}),
-        wakeAt,
+        wakeAt: earliest(wakeAt, deadlineOf(view)),
       });
     }
     default:
@@ -68,9 +78,12 @@ function trainedTo(view: View): Ending | undefined {
 function create(view: View): Opinion {
   const { facts, built } = view;
   const attempt = (facts.publishes.at(-1)?.number ?? 0) + 1;
-  const manifest = publishJob({ job: built, settings: facts.site.settings, attempt });
+  const planned = plannedMemory(view.status);
+  const manifest = publishJob({ job: built, settings: facts.site.settings, attempt, planned });
+  const { conditions = [], ...rest } = publishing('Publishing', 'the result is being written');
   return {
-    ...publishing('Publishing', 'the result is being written'),
+    ...rest,
+    conditions: [...conditions, ...enqueued(auxiliaryQueue(view.spec))],
     calls: [...groundwork(view), ...surroundings(view), { type: 'Create', kind: 'Job', manifest }],
   };
 }
@@ -89,7 +102,7 @@ function published(view: View, artifacts: readonly Artifact[] = [], ending: Endi
     ...(bytes === undefined ? {} : { size: String(bytes) }),
   }));
   const places = written.map(({ uri }) => uri).join(', ') || 'where the job says';
-  return merge(
+  return together(
     {
       conditions: [
         {
@@ -119,14 +132,4 @@ function settled({ status }: View): NonNullable<Opinion['conditions']> {
       reason: { PodsReady: 'Pending', Restarting: 'Restarted', Resizing: 'Resized' }[type],
       message: 'training ended',
     }));
-}
-
-function merge(first: Opinion, second: Opinion): Opinion {
-  return {
-    ...first,
-    ...second,
-    conditions: [...(first.conditions ?? []), ...(second.conditions ?? [])],
-    status: { ...first.status, ...second.status },
-    calls: [...(first.calls ?? []), ...(second.calls ?? [])],
-  };
 }

@@ -1,14 +1,18 @@
 // The worker Job of the present epoch: created when everything before it is done and nothing of an earlier epoch is left, recognised when
 // somebody removed it, replaced when the plan under it changed.
+import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import { childName } from '../../crds/child-names.ts';
+import { parseQuantity } from '../../crds/quantity.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
 import { podGroup } from '../objects/pod-group.ts';
+import type { PlannedMemory } from '../objects/resources.ts';
 import { workerJob } from '../objects/worker-job.ts';
 import type { Call, Opinion } from './decision.ts';
 import { desiredOf } from './desired.ts';
 import { leaveEpoch, outdatedWorkers, removeOutdated } from './epochs.ts';
 import { firstState } from './first-state.ts';
 import { gangMembers, gangOf } from './gang.ts';
+import { enqueued } from './queue.ts';
 import { openGeneration, restartsOf, shown } from './restarts.ts';
 import { saveCount } from './save-asked.ts';
 import { stopWorkers } from './stop-workers.ts';
@@ -71,6 +75,7 @@ function create(view: View, before: readonly Call[]): Opinion {
   if (outdatedWorkers(view).length > 0) return { ...waiting, calls: before };
   return {
     ...waiting,
+    conditions: [...(waiting.conditions ?? []), ...enqueued(view.spec.scheduling.queueName)],
     status: { workerEpoch: epochOf(view) },
     calls: [...groundwork(view), ...before, ...jobCalls(view), ...recordsOf(view)],
   };
@@ -92,6 +97,7 @@ function jobCalls(view: View): readonly Call[] {
     excludedNodes: restarts?.excludedNodes ?? [],
     grown: restarts?.grown ?? 0,
     trainedParameters: status.plan?.trainableParameters,
+    planned: plannedMemory(status),
   });
   const members = { epoch, members: gangMembers(spec) };
   return [
@@ -106,6 +112,17 @@ function jobCalls(view: View): readonly Call[] {
         ]),
     { type: 'Create', kind: 'Job', manifest },
   ];
+}
+
+/** As the init Job found out; not known of a job that an earlier version initialized. */
+export function plannedMemory({ plan }: FineTuneJobStatus): PlannedMemory | undefined {
+  const { least, most, publish } = plan?.memory ?? {};
+  if (least === undefined || most === undefined || publish === undefined) return undefined;
+  return {
+    least: parseQuantity(least),
+    most: parseQuantity(most),
+    publish: parseQuantity(publish),
+  };
 }
 
 /** What the bus must say before workers can meet. */

@@ -1,11 +1,14 @@
 // The Jobs before and after training: `init` puts model and tokens in place before a device is taken, `publish` takes the result where it
 // belongs after all devices are free. One pod each, tried again a few times by the Job controller.
-import type { V1Job } from '@kubernetes/client-node';
+import type { V1Job, V1ResourceRequirements } from '@kubernetes/client-node';
 import { childName } from '../../crds/child-names.ts';
 import { annotation, Component, label } from '../../crds/labels.ts';
 import { type BuiltJob, labelsOf, metadataOf } from './child.ts';
 import { podFailurePolicy } from './failure-policy.ts';
 import { podSpec } from './pod-template.ts';
+import { type PlannedMemory, prepareResources, publishResources } from './resources.ts';
+import { auxiliaryQueue, queueLabels, tolerationsOf } from './scheduling.ts';
+import type { Sent } from './sent.ts';
 import type { PodSettings } from './settings.ts';
 
 interface IoJobFacts {
@@ -20,27 +23,44 @@ const podRetries = 3;
 export function initJob(facts: IoJobFacts, prepareDigest: string) {
   const { job, attempt } = facts;
   const name = childName.init(job.name, attempt);
-  return ioJob(facts, name, Component.Init, 'prepare', {
-    [annotation.prepareDigest]: prepareDigest,
+  return ioJob(facts, {
+    ...{ name, component: Component.Init, role: 'prepare' },
+    annotations: { [annotation.prepareDigest]: prepareDigest },
+    resources: prepareResources(facts.settings),
   });
 }
 
-export function publishJob(facts: IoJobFacts) {
-  const { job, attempt } = facts;
-  return ioJob(facts, childName.publish(job.name, attempt), Component.Publish, 'publish', {});
+export function publishJob(facts: IoJobFacts & { readonly planned?: PlannedMemory | undefined }) {
+  const { job, attempt, settings, planned } = facts;
+  const name = childName.publish(job.name, attempt);
+  return ioJob(facts, {
+    ...{ name, component: Component.Publish, role: 'publish', annotations: {} },
+    resources: publishResources(settings, planned),
+  });
+}
+
+interface IoJobParts {
+  readonly name: string;
+  readonly component: 'init' | 'publish';
+  readonly role: 'prepare' | 'publish';
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly resources: V1ResourceRequirements;
 }
 
 function ioJob(
   { job, settings, attempt }: IoJobFacts,
-  name: string,
-  component: 'init' | 'publish',
-  role: 'prepare' | 'publish',
-  annotations: Readonly<Record<string, string>>,
+  { name, component, role, annotations, resources }: IoJobParts,
 ) {
   const labels = { [label.attempt]: String(attempt) };
+  const queueName = auxiliaryQueue(job.spec);
+  const pod = podSpec({ job, role, settings });
   return {
-    metadata: metadataOf(job, name, component, { labels, annotations }),
+    metadata: metadataOf(job, name, component, {
+      labels: { ...labels, ...queueLabels(job, queueName) },
+      annotations,
+    }),
     spec: {
+      suspend: queueName !== undefined,
       completions: 1,
       parallelism: 1,
       backoffLimit: podRetries,
@@ -49,8 +69,24 @@ function ioJob(
       podFailurePolicy: podFailurePolicy({ rules: [] }),
       template: {
         metadata: { labels: { ...labelsOf(job, component), ...labels } },
-        spec: podSpec({ job, role, settings }),
+        spec: {
+          ...pod,
+          ...placement(job),
+          containers: pod.containers.map((container) => ({ ...container, resources })),
+        },
       },
     },
-  } satisfies V1Job;
+  } satisfies Sent<Pick<V1Job, 'metadata' | 'spec'>>;
+}
+
+/** Where workers may go: a volume that is bound to the place of its first pod must be one that they can reach. */
+function placement(job: BuiltJob) {
+  const { nodeSelector, priorityClassName, affinity } = job.spec.worker;
+  const { nodeAffinity } = affinity ?? {};
+  return {
+    tolerations: tolerationsOf(job),
+    ...(nodeSelector === undefined ? {} : { nodeSelector }),
+    ...(priorityClassName === undefined ? {} : { priorityClassName }),
+    ...(nodeAffinity === undefined ? {} : { affinity: { nodeAffinity } }),
+  };
 }

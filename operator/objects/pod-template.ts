@@ -1,11 +1,11 @@
 // The pod around a container of ours: the same for prepare, worker and publish but for what each of them is given.
-import type { V1Container, V1PodSpec, V1ResourceRequirements } from '@kubernetes/client-node';
+import type { V1Container, V1PodSpec } from '@kubernetes/client-node';
 import { copyBytes, copyModeOf } from '../../crds/plan/copies.ts';
-import { parseQuantity } from '../../crds/quantity.ts';
 import { containerName, podRole } from '../../crds/wire/pod.ts';
 import type { BuiltJob } from './child.ts';
 import { environmentOf, type WorkerPlace } from './environment.ts';
 import { type PodRole, placesOf } from './places.ts';
+import { prepareResources } from './resources.ts';
 import { containerSecurity, podSecurity } from './security.ts';
 import type { PodSettings } from './settings.ts';
 import { sharedMemoryBytes, volumesOf } from './volumes.ts';
@@ -50,7 +50,13 @@ export function podSpec(facts: PodFacts): V1PodSpec & { containers: [V1Container
     ...(worker.serviceAccountName === undefined
       ? {}
       : { serviceAccountName: worker.serviceAccountName }),
-    ...(first === undefined ? {} : { initContainers: [container('prepare', first.mounts)] }),
+    ...(first === undefined
+      ? {}
+      : {
+          initContainers: [
+            { ...container('prepare', first.mounts), resources: prepareResources(settings) },
+          ],
+        }),
     containers: [container(role, mounts)],
     volumes: first === undefined ? volumes : first.volumes,
   };
@@ -75,36 +81,12 @@ function preparation(
   return { mounts, volumes };
 }
 
-function memoryBytes({ job, trainedParameters }: PodFacts): number {
+/** Room for copies of the state in the memory of a worker. */
+export function memoryBytes({
+  job,
+  trainedParameters,
+}: Pick<PodFacts, 'job' | 'trainedParameters'>): number {
   const { replicas, elasticity, minReplicas = replicas } = job.spec.worker;
   const shards = elasticity === 'Live' ? minReplicas : replicas;
   return sharedMemoryBytes(copyBytes(trainedParameters ?? 0, shards, copyModeOf(job.spec)));
-}
-
-/** Devices and memory are given and limited alike; of the processor only the request is ours. */
-export function workerResources(
-  { spec }: BuiltJob,
-  memoryFactor: number,
-): V1ResourceRequirements & { claims?: { name: string }[] } {
-  const { resources, devicesPerWorker, deviceResourceName, resourceClaims } = spec.worker;
-  const texts = (map: Readonly<Record<string, string | number>> = {}) =>
-    Object.fromEntries(Object.entries(map).map(([key, value]) => [key, String(value)]));
-  const memory = resources?.limits?.['memory'] ?? resources?.requests?.['memory'];
-  const both = {
-    ...(memory === undefined ? {} : { memory: grown(String(memory), memoryFactor) }),
-    ...(devicesPerWorker > 0 && resourceClaims === undefined
-      ? { [deviceResourceName]: String(devicesPerWorker) }
-      : {}),
-  };
-  return {
-    requests: { ...texts(resources?.requests), ...both },
-    limits: { ...texts(resources?.limits), ...both },
-    ...(resourceClaims === undefined
-      ? {}
-      : { claims: resourceClaims.map(({ name }) => ({ name })) }),
-  };
-}
-
-function grown(memory: string, factor: number): string {
-  return factor === 1 ? memory : String(Math.ceil(parseQuantity(memory) * factor));
 }

@@ -91,8 +91,16 @@ export function topologyAnnotations({ spec }: BuiltJob): Record<string, string> 
   return { [`kueue.x-k8s.io/podset-${mode}-topology`]: topology.key };
 }
 
-export function queueLabels({ spec }: BuiltJob): Record<string, string> {
-  const { queueName, workloadPriorityClassName } = spec.scheduling;
+/** Of the Jobs that prepare and publish: where a queue manages all Jobs, they need one too. */
+export function auxiliaryQueue({ scheduling }: BuiltJob['spec']): string | undefined {
+  return scheduling.auxiliaryQueueName ?? scheduling.queueName;
+}
+
+export function queueLabels(
+  { spec }: BuiltJob,
+  queueName = spec.scheduling.queueName,
+): Record<string, string> {
+  const { workloadPriorityClassName } = spec.scheduling;
   if (queueName === undefined) return {};
   return {
     [queueLabel]: queueName,

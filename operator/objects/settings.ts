@@ -1,4 +1,5 @@
 // What the site decides about pods, as the chart tells it to the operator. Jobs decide the rest.
+import type { PodRole } from './places.ts';
 
 interface BusSettings {
   /** Address that pods use. */
@@ -8,10 +9,19 @@ interface BusSettings {
   readonly namespace: string | undefined;
 }
 
+type Quantities = Readonly<Record<string, string | number>>;
+
+export interface ResourceMaps {
+  readonly requests: Quantities;
+  readonly limits: Quantities;
+}
+
 export interface PodSettings {
   /** Worker image; a job may name another. */
   readonly image: string;
   readonly imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
+  /** What pods of a kind get where neither the job nor its plan says. */
+  readonly resources: Readonly<Record<PodRole, ResourceMaps>>;
   /** Absent where the site has no bus: jobs of one worker run without. */
   readonly bus: BusSettings | undefined;
   /** Address of the model hub, where it is not the public one. */

@@ -3,11 +3,13 @@
 import type { V1Job } from '@kubernetes/client-node';
 import { childName } from '../../crds/child-names.ts';
 import { Component, label } from '../../crds/labels.ts';
+import { parseQuantity } from '../../crds/quantity.ts';
 import { podPort } from '../../crds/wire/pod.ts';
 import { type BuiltJob, labelsOf, metadataOf } from './child.ts';
 import { backoffLimit, podFailurePolicy } from './failure-policy.ts';
 import { type GangFlavour, gangMembership } from './pod-group.ts';
-import { podSpec, workerResources } from './pod-template.ts';
+import { memoryBytes, podSpec } from './pod-template.ts';
+import { type PlannedMemory, workerResources } from './resources.ts';
 import {
   affinityOf,
   queueAnnotations,
@@ -29,6 +31,7 @@ interface WorkerJobFacts {
   /** How often the memory was raised by a quarter. */
   readonly grown: number;
   readonly trainedParameters: number | undefined;
+  readonly planned?: PlannedMemory | undefined;
 }
 
 const growth = 1.25;
@@ -98,7 +101,11 @@ function workerTemplate(facts: WorkerJobFacts, epochLabel: Readonly<Record<strin
       containers: [
         {
           ...container,
-          resources: workerResources(job, growth ** facts.grown),
+          resources: workerResources(job, settings, {
+            planned: facts.planned,
+            sharedBytes: sharedBytes(facts),
+            factor: growth ** facts.grown,
+          }),
           ports: [{ name: 'metrics', containerPort: podPort.metrics }],
           startupProbe: { ...probe('/healthz'), periodSeconds: 2, failureThreshold: 150 },
           readinessProbe: { ...probe('/readyz'), periodSeconds: 5, failureThreshold: 3 },
@@ -106,6 +113,13 @@ function workerTemplate(facts: WorkerJobFacts, epochLabel: Readonly<Record<strin
       ],
     },
   };
+}
+
+function sharedBytes({ job, trainedParameters }: WorkerJobFacts): number {
+  const { sharedMemorySize } = job.spec.worker;
+  return sharedMemorySize === undefined
+    ? memoryBytes({ job, trainedParameters })
+    : parseQuantity(sharedMemorySize);
 }
 
 /** The supervisor answers while its trainer restarts: a restart in place must not make the pod unready. */

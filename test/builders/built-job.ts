@@ -10,6 +10,11 @@ import { aJob, type Changes } from './job.ts';
 export const someSettings: PodSettings = {
   image: 'registry.example.com/anneal-worker@sha256:0',
   imagePullPolicy: 'IfNotPresent',
+  resources: {
+    prepare: { requests: { cpu: '250m', memory: '512Mi' }, limits: { memory: '16Gi' } },
+    worker: { requests: { cpu: '500m' }, limits: {} },
+    publish: { requests: { cpu: '250m', memory: '512Mi' }, limits: { memory: '4Gi' } },
+  },
   bus: { url: 'nats://anneal-nats.anneal-system:4222', port: 4222, namespace: 'anneal-system' },
   hubEndpoint: undefined,
   nameServers: ['169.254.20.10/32', '10.96.0.10/32'],

@@ -1,10 +1,12 @@
 import test from 'ava';
-import { notBuiltOnCluster } from '../../crds/cluster-limits.ts';
+import { clusterLimits, notBuiltOnCluster } from '../../crds/cluster-limits.ts';
 import { aSpec, type Changes } from '../builders/job.ts';
+import { celHolds } from '../doubles/cel.ts';
 
 const can: Changes = { 'worker.devicesPerWorker': 0 };
 
 test('jobs of one worker or several on the processor with claims are built', (t) => {
+  for (const { cel } of clusterLimits) t.true(celHolds(cel, aSpec(can)), cel);
   t.is(notBuiltOnCluster(aSpec(can)), undefined);
   t.is(notBuiltOnCluster(aSpec({ ...can, 'worker.replicas': 4 })), undefined);
   const shared = { volumeClaimTemplate: { size: '1Gi', accessMode: 'ReadWriteMany' } };
@@ -18,7 +20,7 @@ const refused: readonly (readonly [string, Changes, RegExp])[] = [
   [
     'a claim of one node for two workers',
     { 'worker.replicas': 2, 'storage.data': { volumeClaimTemplate: { size: '1Gi' } } },
-    /^spec\.storage\.data\.volumeClaimTemplate\.accessMode is ReadWriteOnce, /,
+    /^spec\.storage\.data\.volumeClaimTemplate\.accessMode lets the workers of one node mount it; /,
   ],
   [
     'a start with fewer workers',
@@ -30,7 +32,16 @@ const refused: readonly (readonly [string, Changes, RegExp])[] = [
     },
     /^spec\.worker\.elasticity is AtStart; /,
   ],
-  ['a device', { 'worker.devicesPerWorker': 1 }, /^spec\.worker\.devicesPerWorker is 1; /],
+  [
+    'a device',
+    { 'worker.devicesPerWorker': 1 },
+    /^spec\.worker\.devicesPerWorker asks for devices; /,
+  ],
+  [
+    'another cluster',
+    { managedBy: 'kueue.x-k8s.io/multikueue' },
+    /^spec\.managedBy hands the job to MultiKueue, /,
+  ],
   [
     'another run',
     { 'checkpoint.resumeFrom': { job: 'a' } },
@@ -44,7 +55,7 @@ const refused: readonly (readonly [string, Changes, RegExp])[] = [
   [
     'a job without a claim on which its pods meet',
     { 'output.destination': { s3: { uri: 's3://b/x' } } },
-    /^spec\.storage\.data is not set and no destination is a claim; /,
+    /^spec\.storage\.data is no claim and no destination is one; /,
   ],
 ];
 
@@ -54,6 +65,14 @@ for (const [what, changes, message] of refused) {
     t.regex(error?.message ?? '', message);
     t.is(error?.code, 'E_NOT_BUILT');
     t.not(error?.hint, '');
+  });
+
+  test(`${what} is refused by the API server too, and nothing else is`, (t) => {
+    const broken = clusterLimits.filter(({ cel }) => !celHolds(cel, aSpec({ ...can, ...changes })));
+    t.deepEqual(
+      broken.map(({ path }) => `spec.${path}`),
+      [notBuiltOnCluster(aSpec({ ...can, ...changes }))?.path],
+    );
   });
 }
 

@@ -1,7 +1,11 @@
 import test from 'ava';
+import fc from 'fast-check';
 import { incompatibilities, pairs, type Where } from '../../crds/compatibility.ts';
 import { fieldDocs } from '../../crds/explain.ts';
+import { presets, seamEntries } from '../../crds/methods/index.ts';
+import { resolveMethod } from '../../crds/methods/resolve.ts';
 import { aSpec, type Changes } from '../builders/job.ts';
+import { celHolds } from '../doubles/cel.ts';
 
 /** For each pair: changes to the smallest job that make the two meet, and changes that keep them apart. */
 const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Where }>> = {
@@ -138,6 +142,55 @@ const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Wh
 
 test('every pair has a case, and no case is left of a pair that is gone', (t) => {
   t.deepEqual(pairs.map(({ id }) => id).sort(), Object.keys(cases).sort());
+});
+
+/** Parameters of a preset decide about these, and only resolving a method tells them. */
+const unaskable = [
+  'weights are stored in one kind of codes',
+  'level 3 reuses what the forward has made',
+  'tokens are mixed in blocks of a power of two',
+  'weights of blocks are for drawing by weights',
+  'weights in 8 bits are those that train',
+];
+
+test('the API server asks for all pairs of a cluster that it can', (t) => {
+  const silent = pairs.filter(({ cel, where }) => cel === undefined && where !== 'machine');
+  t.deepEqual(
+    silent.map(({ id }) => id),
+    unaskable,
+  );
+});
+
+for (const { id, cel } of pairs) {
+  if (cel === undefined) continue;
+  test(`the API server refuses the same: ${id}`, (t) => {
+    const { meet, apart } = cases[id]!;
+    t.false(celHolds(cel, aSpec(meet)));
+    t.true(celHolds(cel, aSpec(apart)));
+  });
+}
+
+test('for any method the API server asks for the same as the operator', (t) => {
+  const seams = ['precision', 'base', 'adapter', 'selection', 'optimizer'] as const;
+  const typeOrNone = (seam: (typeof seams)[number]) =>
+    fc.constantFrom(undefined, ...seamEntries[seam].map(({ type }) => ({ type })));
+  const method = fc.record({
+    preset: fc.constantFrom(...presets.map(({ preset }) => preset)),
+    ...{ precision: typeOrNone('precision'), base: typeOrNone('base') },
+    ...{ adapter: typeOrNone('adapter'), selection: typeOrNone('selection') },
+    optimizer: typeOrNone('optimizer'),
+  });
+  fc.assert(
+    fc.property(method, (written) => {
+      const kept = Object.fromEntries(Object.entries(written).filter(([, value]) => value));
+      const spec = aSpec({ method: kept });
+      for (const { id, cel, meets } of pairs) {
+        if (cel === undefined) continue;
+        t.is(celHolds(cel, spec), !meets(spec, resolveMethod(spec.method)), id);
+      }
+    }),
+    { numRuns: 300 },
+  );
 });
 
 for (const { id, path, sentence, code } of pairs) {

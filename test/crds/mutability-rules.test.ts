@@ -77,6 +77,7 @@ const others: Readonly<Record<string, unknown>> = {
   'worker.env': [{ name: 'A', value: 'b' }],
   'worker.labels': { a: 'b' },
   'worker.annotations': { a: 'b' },
+  'scheduling.auxiliaryQueueName': 'q',
   'scheduling.queueName': 'a',
   'scheduling.workloadPriorityClassName': 'a',
   'scheduling.gang': 'None',

@@ -19,7 +19,7 @@ test('printing and reading the CRD loses nothing', (t) => {
   t.deepEqual(parse(printCrd()), JSON.parse(JSON.stringify(customResourceDefinition())));
 });
 
-test('the CRD stays small enough for client-side apply, as a file and as JSON', (t) => {
-  t.true(Buffer.byteLength(printCrd()) < limit);
+// kubectl keeps the object in an annotation as JSON; how the file is indented is nothing to it.
+test('the CRD stays small enough for client-side apply', (t) => {
   t.true(JSON.stringify(customResourceDefinition()).length < limit);
 });

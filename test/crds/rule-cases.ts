@@ -34,6 +34,24 @@ const reservedKeys = (map: string): Cases => ({
   ],
 });
 
+const named = (name: string, changes: Record<string, unknown> = {}) => ({
+  metadata: { name },
+  spec: spec(changes),
+});
+const plainResources = (map: string): Cases => ({
+  accepts: [
+    {},
+    { [map]: {} },
+    { [map]: { cpu: '500m', memory: '1Gi', 'ephemeral-storage': '1Gi', 'hugepages-2Mi': '4Mi' } },
+    { [map]: { 'rdma/hca': 1, 'vpc.amazonaws.com/efa': 1 } },
+  ],
+  rejects: [
+    { [map]: { cpu: 1, 'nvidia.com/gpu': 8 } },
+    { [map]: { 'amd.com/gpu': 1 } },
+    { [map]: { cpus: 1 } },
+  ],
+});
+
 const powersOfTwo: Cases = { accepts: [32, 64, 4096], rejects: [48, 100, 4095] };
 
 export const ruleCases: Readonly<Record<string, Cases>> = {
@@ -64,6 +82,21 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
       network({ egressCIDRs: ['168.63.129.16/32'] }),
       network({ egressCIDRs: ['fd00:ec2::254/128'] }),
       network({ egressCIDRs: ['FE80::1/128'] }),
+    ],
+  },
+  'job: the name can be that of a pod': {
+    accepts: [named('a'), named('7b-x'), named('a-0')],
+    rejects: [named('qwen2.5-lora'), named('a-'), named('-a'), named('a_b'), named('A')],
+  },
+  'job: the name can be that of a Service, where there is one': {
+    accepts: [
+      named('7b-x'),
+      named('b7', { 'worker.replicas': 2 }),
+      named('7b-x', { 'worker.replicas': 2, 'network.headlessService': 'Disabled' }),
+    ],
+    rejects: [
+      named('7b-x', { 'worker.replicas': 2 }),
+      named('7b-x', { 'network.headlessService': 'Enabled' }),
     ],
   },
   'job: names of pods stay short enough': {
@@ -103,8 +136,12 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
       spec({ 'worker.devicesPerWorker': 0, 'parallelism.contextSize': 5 }),
     ],
     rejects: [
-      spec({ 'parallelism.tensorSize': 2 }),
-      spec({ 'worker.replicas': 4, 'parallelism.pipelineSize': 3 }),
+      spec({ 'worker.devicesPerWorker': 1, 'parallelism.tensorSize': 2 }),
+      spec({
+        'worker.devicesPerWorker': 1,
+        'worker.replicas': 4,
+        'parallelism.pipelineSize': 3,
+      }),
     ],
   },
   'spec: a queued live job has no topology': {
@@ -303,6 +340,52 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
     rejects: [
       { name: 'ANNEAL_NATS_URL', value: '' },
       { name: 'HF_TOKEN', value: '' },
+      { name: 'NVIDIA_VISIBLE_DEVICES', value: 'all' },
+    ],
+  },
+  'worker.resources.requests: no devices': plainResources('requests'),
+  'worker.resources.limits: no devices': plainResources('limits'),
+  'worker.resourceClaims: one claim or a template': {
+    accepts: [
+      { name: 'a', resourceClaimName: 'b' },
+      { name: 'a', resourceClaimTemplateName: 'b' },
+    ],
+    rejects: [{ name: 'a' }, { name: 'a', resourceClaimName: 'b', resourceClaimTemplateName: 'c' }],
+  },
+  'toleration: Exists compares no value': {
+    accepts: [
+      { key: 'a', operator: 'Exists' },
+      { key: 'a', operator: 'Exists', value: '' },
+      { key: 'a', operator: 'Equal', value: 'b' },
+      { key: 'a', value: 'b' },
+    ],
+    rejects: [{ key: 'a', operator: 'Exists', value: 'b' }],
+  },
+  'toleration: all keys are tolerated by Exists': {
+    accepts: [{ operator: 'Exists' }, { key: 'a' }],
+    rejects: [{}, { operator: 'Equal' }, { value: 'b' }],
+  },
+  'toleration: a time is for NoExecute': {
+    accepts: [
+      { key: 'a', effect: 'NoSchedule' },
+      { key: 'a', effect: 'NoExecute', tolerationSeconds: 5 },
+    ],
+    rejects: [
+      { key: 'a', tolerationSeconds: 5 },
+      { key: 'a', effect: 'NoSchedule', tolerationSeconds: 5 },
+    ],
+  },
+  'requirement: as many values as the operator compares with': {
+    accepts: [
+      { key: 'a', operator: 'Exists' },
+      { key: 'a', operator: 'DoesNotExist', values: [] },
+      { key: 'a', operator: 'In', values: ['b', 'c'] },
+      { key: 'a', operator: 'NotIn', values: ['b'] },
+    ],
+    rejects: [
+      { key: 'a', operator: 'Exists', values: ['b'] },
+      { key: 'a', operator: 'In' },
+      { key: 'a', operator: 'NotIn', values: [] },
     ],
   },
   'storage.data has one volume': oneVolume,

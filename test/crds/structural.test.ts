@@ -3,10 +3,12 @@ import test from 'ava';
 import fc from 'fast-check';
 import * as z from 'zod';
 import { type FineTuneJob, fineTuneJob } from '../../crds/api/job.ts';
-import { incompatibilities } from '../../crds/compatibility.ts';
+import { notBuiltOnCluster } from '../../crds/cluster-limits.ts';
+import { incompatibilities, pairs } from '../../crds/compatibility.ts';
 import { openApiSchema } from '../../crds/custom-resource.ts';
 import { Bug } from '../../crds/errors.ts';
 import { allPaths } from '../../crds/explain.ts';
+import { resolveMethod } from '../../crds/methods/resolve.ts';
 import { printSchema, type SchemaNode } from '../../crds/schema-tree.ts';
 import { toStructural } from '../../crds/structural.ts';
 import { aWrittenJob, changed } from '../builders/job.ts';
@@ -203,9 +205,15 @@ function nearMiss(): fc.Arbitrary<Record<string, unknown>> {
   });
 }
 
-/** The one kind of rule that the printed schema has and a local run does not. */
-function namesLocalPath(job: FineTuneJob): boolean {
-  return incompatibilities(job.spec, 'cluster').some(({ path }) => path.at(-1) === 'local');
+/** What the printed schema refuses and a local run does not know: places and parts of a cluster, and what does not combine. */
+function isRefusedOnCluster({ spec }: FineTuneJob): boolean {
+  const method = resolveMethod(spec.method);
+  const asked = pairs.filter(({ cel, where }) => cel !== undefined && where !== 'machine');
+  return (
+    incompatibilities(spec, 'cluster').some(({ path }) => path.at(-1) === 'local') ||
+    asked.some(({ meets }) => meets(spec, method)) ||
+    notBuiltOnCluster(spec) !== undefined
+  );
 }
 
 test('the schema in zod and the printed schema with its rules accept the same jobs', (t) => {
@@ -214,7 +222,7 @@ test('the schema in zod and the printed schema with its rules accept the same jo
     fc.property(nearMiss(), (job) => {
       const ours = fineTuneJob.safeParse(job);
       const theirs = serverProblems(schema, withDefaults(schema, job));
-      const accepted = ours.success && !namesLocalPath(ours.data);
+      const accepted = ours.success && !isRefusedOnCluster(ours.data);
       seen[accepted ? 'accepted' : 'refused'] += 1;
       if (accepted === (theirs.length === 0)) return;
       throw new Error(`${JSON.stringify(ours.error?.issues)} against ${JSON.stringify(theirs)}`);

@@ -32,7 +32,8 @@ export function serverProblems(node: SchemaNode, value: unknown): readonly strin
 function typeProblems(node: SchemaNode, value: unknown, path: string): string[] {
   if (node[intOrStringKey] === true) {
     const text = typeof value === 'string' && new RegExp(node.pattern ?? '').test(value);
-    return text || Number.isInteger(value) ? [] : [`${path}: int or string`];
+    const whole = Number.isInteger(value) && Number(value) >= (node.minimum ?? -Infinity);
+    return text || whole ? [] : [`${path}: int or string`];
   }
   const problem = (why: string) => [`${path}: ${why}`];
   if (node.enum !== undefined && !node.enum.includes(value)) return problem('enum');

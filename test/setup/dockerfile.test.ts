@@ -31,8 +31,9 @@ test('the images run as nobody in particular, and begin with programs that their
   const text = await readFile(new URL('../../charts/images/Dockerfile', import.meta.url), 'utf8');
   for (const [name, { entries }] of Object.entries(parts)) {
     for (const stage of name === 'worker' ? ['worker', 'worker-cuda'] : [name]) {
-      const { user, entry } = settingsOf(text, stage);
+      const { env, user, entry } = settingsOf(text, stage);
       t.is(user, '10001:10001');
+      t.is(env['NVIDIA_VISIBLE_DEVICES'], 'void', 'devices come from a request of the pod alone');
       const program = entry.at(-1)?.replace(/^\/app\/(.*)\.js$/, '$1.ts') ?? '';
       t.true((entries as readonly string[]).includes(program), `${stage} begins with ${program}`);
     }

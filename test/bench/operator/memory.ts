@@ -24,8 +24,11 @@ const settleMs = 3_000;
 
 const contender = { ...ours, namespace: 'bench-memory' };
 
+const nothing = { requests: {}, limits: {} };
+
 const settings: PodSettings = {
   ...{ image: 'anneal-worker:0.1.0', imagePullPolicy: 'IfNotPresent' },
+  resources: { prepare: nothing, worker: nothing, publish: nothing },
   bus: { url: 'nats://anneal-nats.anneal-system:4222', port: 4222, namespace: 'anneal-system' },
   ...{
     hubEndpoint: undefined,

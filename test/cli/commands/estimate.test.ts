@@ -73,7 +73,7 @@ test('a model without a chat template is told where conversations may come, and 
 });
 
 test('a job of GPUs is judged by the first that it fits, and all devices are listed', async (t) => {
-  const found = await estimated(t, {});
+  const found = await estimated(t, {}, { changes: { 'spec.worker.devicesPerWorker': 1 } });
   t.snapshot(estimateText(found));
   t.true(found.fits);
   t.is(found.devices.find(({ fits }) => fits)?.name, found.whatIf.device);

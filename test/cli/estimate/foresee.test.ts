@@ -62,7 +62,11 @@ test('the numbers are those of the plan', async (t) => {
 test('a job of GPUs is held against the largest of the cluster', async (t) => {
   const large = { ...small, describe: described(llama8b) };
   const on = (...sizes: readonly number[]) =>
-    foresee(aSpec(), { ...large, gpus: async () => sizes.map(gpuOf) }, signal);
+    foresee(
+      aSpec({ 'worker.devicesPerWorker': 1 }),
+      { ...large, gpus: async () => sizes.map(gpuOf) },
+      signal,
+    );
   t.like(await on(8 * gib), { type: 'Known', limit: 8 * gib, fits: false });
   t.like(await on(8 * gib, 79 * gib), { type: 'Known', limit: 79 * gib, fits: true });
   const nobody = { type: 'Unknown', why: 'no node tells the memory of its GPUs' };

@@ -189,13 +189,14 @@ const prepared = (spec: object, deviceMemoryBytes?: number, words: object = prep
   });
 
 test('what does not fit on the devices of the site fails before one is taken', (t) => {
-  const small = decided(prepared({}, 100e6));
+  const devices = { 'worker.devicesPerWorker': 1 };
+  const small = decided(prepared(devices, 100e6));
   t.is(small.is('Failed'), 'True/DoesNotFit');
   t.regex(small.status.failure?.message ?? '', /GiB on a device of 0\.1 GiB$/);
-  const large = decided(prepared({}, 80e9));
+  const large = decided(prepared(devices, 80e9));
   t.is(large.is('Initialized'), 'True/Ready');
   t.truthy(large.status.plan?.memory?.peak);
-  const unknown = decided(prepared({}));
+  const unknown = decided(prepared(devices));
   t.is(unknown.status.plan?.memory, undefined);
 });
 

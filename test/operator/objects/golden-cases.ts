@@ -84,6 +84,8 @@ export const goldenCases: readonly GoldenCase[] = [
   },
 ];
 
+const planned = { least: 2e9, most: 4e9, publish: 3e9 };
+
 export function goldenText(each: GoldenCase): string {
   const { job, gang, settings = someSettings, excludedNodes = [], grown = 0 } = each;
   const { text } = writePlan({ ...job, annotations: {} });
@@ -99,8 +101,9 @@ export function goldenText(each: GoldenCase): string {
       ...{ job, settings, replicas, gang, excludedNodes, grown },
       epoch: 3,
       trainedParameters: 1_000_000,
+      planned,
     }),
-    publishJob({ job, settings, attempt: 1 }),
+    publishJob({ job, settings, attempt: 1, planned }),
   ].filter((object) => object !== undefined);
   const made = '# Made by: node test/operator/objects/print-golden.ts\n';
   return (

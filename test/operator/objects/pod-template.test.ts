@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { parseQuantity } from '../../../crds/quantity.ts';
 import { initJob, publishJob } from '../../../operator/objects/io-job.ts';
 import { placesOf } from '../../../operator/objects/places.ts';
-import { podSpec, workerResources } from '../../../operator/objects/pod-template.ts';
+import { podSpec } from '../../../operator/objects/pod-template.ts';
 import { sharedMemoryBytes } from '../../../operator/objects/volumes.ts';
 import { workerJob } from '../../../operator/objects/worker-job.ts';
 import { aBuiltJob, someSettings } from '../../builders/built-job.ts';
@@ -163,24 +163,6 @@ test('where nothing is shared each pod prepares in an init container of its own'
     ),
     [[], ['prepare'], ['prepare']],
   );
-});
-
-test('memory is requested as it is limited, grows when asked, and devices are both', (t) => {
-  const job = aBuiltJob({
-    'worker.resources': { requests: { cpu: '2' }, limits: { memory: '8Gi' } },
-    'worker.devicesPerWorker': 2,
-  });
-  t.deepEqual(workerResources(job, 1), {
-    requests: { cpu: '2', memory: '8Gi', 'nvidia.com/gpu': '2' },
-    limits: { memory: '8Gi', 'nvidia.com/gpu': '2' },
-  });
-  t.is(workerResources(job, 1.25).limits?.['memory'], String(10 * 2 ** 30));
-});
-
-test('claims of dynamic resource allocation take the place of the device', (t) => {
-  const resourceClaims = [{ name: 'gpu', resourceClaimTemplateName: 't' }];
-  const resources = workerResources(aBuiltJob({ 'worker.resourceClaims': resourceClaims }), 1);
-  t.deepEqual(resources, { requests: {}, limits: {}, claims: [{ name: 'gpu' }] });
 });
 
 test('shared memory holds the copies that a job keeps there', (t) => {

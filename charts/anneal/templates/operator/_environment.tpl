@@ -32,6 +32,8 @@
 - name: ANNEAL_DEVICE_MEMORY
   value: {{ . | quote }}
 {{- end }}
+- name: ANNEAL_POD_RESOURCES
+  value: {{ toJson .Values.jobs.resources | quote }}
 {{- with .Values.monitoring.namespace }}
 - name: ANNEAL_MONITORING_NAMESPACE
   value: {{ . }}
