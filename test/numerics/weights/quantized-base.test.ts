@@ -193,7 +193,8 @@ test('the frozen base is the same to the last bit after training, and blocks run
 test('a weight that is not finite is refused by its name', (t) => {
   const withNaN = { ...onBase(bases.NF4), broken: 'model.layers.1.mlp.up_proj.weight' };
   t.throws(() => aToyModel(withNaN), {
-    message: /^model\.layers\.1\.mlp\.up_proj\.weight has values that are not finite: 1 of \d+ are NaN or infinite$/,
+    message:
+      /^model\.layers\.1\.mlp\.up_proj\.weight has values that are not finite: 1 of \d+ are NaN or infinite$/,
   });
 });
 
