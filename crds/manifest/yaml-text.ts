@@ -211,6 +211,8 @@ function offsetOf(node: unknown): number {
 function firstLine(message: string): string {
   // The parser calls itself for each level, and reports the end of the stack like any other error.
   if (/call stack|stack overflow/i.test(message)) return 'it is nested too deeply';
-  const line = message.split('\n', 1)[0] ?? '';
+  // It quotes the text as it is: a tab would move what a terminal shows behind it.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what goes
+  const line = (message.split('\n', 1)[0] ?? '').replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ');
   return line.charAt(0).toLowerCase() + line.slice(1);
 }

@@ -144,8 +144,9 @@ test('every pair has a case, and no case is left of a pair that is gone', (t) =>
   t.deepEqual(pairs.map(({ id }) => id).sort(), Object.keys(cases).sort());
 });
 
-/** Parameters of a preset decide about these, and only resolving a method tells them. */
+/** The first would take paths apart; about the others parameters of a preset decide, which only resolving a method tells. */
 const unaskable = [
+  'results do not replace their model',
   'weights are stored in one kind of codes',
   'level 3 reuses what the forward has made',
   'tokens are mixed in blocks of a power of two',

@@ -394,6 +394,7 @@ const hostile: Readonly<Record<string, string>> = {
   'one long line': `a: "${'x'.repeat(600_000)}"`,
   'keys without end': Array.from({ length: 30_000 }, (_, i) => `k${i}: 1`).join('\n'),
   'documents without end': '---\n'.repeat(100_000),
+  'a tab within a word': 'kind: FineTuneJob\nspec: { a: 1 }| d\tataset: {}\n',
   'a key of the prototype': '__proto__: { polluted: 1 }\nkind: FineTuneJob\n',
 };
 
@@ -402,6 +403,8 @@ for (const [name, text] of Object.entries(hostile)) {
     const answer = words(text);
     t.regex(answer, /^job\.yaml/);
     t.true(answer.length < 4000);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not appear
+    t.notRegex(answer, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
     t.false(Object.hasOwn(Object.prototype, 'polluted'));
   });
 }

@@ -68,7 +68,7 @@ test('where nobody may hear the workers, the right that is missing is told once,
   const right = /live numbers need the right to get pod anneal-nats-0 in anneal-system/g;
   const compared = await cluster.anneal('compare', 'halo', 'lora');
   t.is(compared.err.match(right)?.length, 1, compared.err);
-  t.regex(compared.out, /as each status ends[^]*train loss +1\.912 +1\.912/);
+  t.regex(compared.out, /as each status ends[\s\S]*train loss +1\.912 +1\.912/);
   const measured = await cluster.anneal('metrics', 'halo');
   t.regex(measured.err, right);
   t.regex(measured.err, /the status says: step 118 of 300, loss 1\.912, 41230 tokens\/s\n/);
@@ -84,7 +84,7 @@ test('submit creates, tells what comes next, and applies the same file again wit
   t.is(
     first.out,
     [
-      'plan    model · LoRA r=16 on all linear layers, AdamW, bfloat16 · 1 worker × 1 GPU',
+      'plan    model · LoRA r=16 on all linear layers, AdamW, bfloat16 · 1 worker × processor',
       'memory  not known here: the model is not on this machine; the cluster looks before it trains',
       'created first in team-a\n',
     ].join('\n'),
