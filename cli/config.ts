@@ -2,6 +2,7 @@
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import * as z from 'zod';
+import { type TraceSettings, traceSettings } from '../crds/trace/settings.ts';
 import { displays, glyphSets, themes } from './command-table/flags.ts';
 
 const text = z.string().min(1).optional().catch(undefined);
@@ -40,6 +41,7 @@ const schema = z.object({
   LC_ALL: text,
   LC_CTYPE: text,
   LANG: text,
+  TRACEPARENT: text,
 });
 
 export interface CliConfig {
@@ -77,6 +79,9 @@ export interface CliConfig {
   readonly motion: boolean;
   /** False where the locale says that only plain letters are shown. */
   readonly unicode: boolean;
+  readonly traces: TraceSettings;
+  /** The trace that this command is a part of. */
+  readonly traceparent: string | undefined;
 }
 
 /** There inside of a pod. */
@@ -106,6 +111,8 @@ export function cliConfig(variables: Readonly<Record<string, string | undefined>
     offline: env.ANNEAL_OFFLINE || env.HF_HUB_OFFLINE,
     motion: !env.ANNEAL_NO_MOTION,
     requestTimeoutMs: 1000 * (env.ANNEAL_REQUEST_SECONDS ?? 30),
+    traces: traceSettings(variables),
+    traceparent: env.TRACEPARENT,
     // No locale at all says nothing: containers often have none, and their terminals show UTF-8.
     unicode: env.TERM !== 'linux' && (locale === undefined || /utf-?8/i.test(locale)),
   };

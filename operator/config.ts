@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { parseCidr } from '../crds/cidr.ts';
 import { parseQuantity, quantity } from '../crds/quantity.ts';
+import { type TraceSettings, traceSettings } from '../crds/trace/settings.ts';
 import { programVersion } from '../crds/version.ts';
 import type { PodSettings } from './objects/settings.ts';
 
@@ -52,6 +53,7 @@ const schema = z.object({
   ANNEAL_NATS_REPLICAS: z.coerce.number().int().min(1).max(5).default(1),
   ANNEAL_WORKER_NATS_URL: text,
   ANNEAL_WORKER_NATS_NAMESPACE: text,
+  ANNEAL_TRACES_NAMESPACE: text,
   ANNEAL_HUB_ENDPOINT: z.url().optional(),
   ANNEAL_NAME_SERVERS: words.pipe(z.array(z.string().refine(isCidr))),
   ANNEAL_MONITORING_NAMESPACE: text,
@@ -75,6 +77,7 @@ export interface OperatorConfig {
   readonly podName: string;
   readonly pods: PodSettings;
   readonly bus: BusConfig | undefined;
+  readonly traces: TraceSettings;
   readonly features: ReadonlySet<(typeof features)[number]>;
   /** Gang schedulers that the chart gave us rights for. */
   readonly gangs: readonly (typeof gangs)[number][];
@@ -96,11 +99,13 @@ export function operatorConfig(
   resolvConf = '',
 ): OperatorConfig {
   const env = schema.parse(variables);
+  const traces = traceSettings(variables);
   return {
     namespaces: env.ANNEAL_NAMESPACES.length === 0 ? undefined : env.ANNEAL_NAMESPACES,
     lease: { namespace: env.ANNEAL_POD_NAMESPACE, name: env.ANNEAL_LEASE_NAME },
     podName: env.ANNEAL_POD_NAME,
-    pods: podSettings(env, resolvConf),
+    pods: podSettings(env, resolvConf, traces),
+    traces,
     bus:
       env.ANNEAL_NATS_URL === undefined
         ? undefined
@@ -118,7 +123,11 @@ export function operatorConfig(
   };
 }
 
-function podSettings(env: z.output<typeof schema>, resolvConf: string): PodSettings {
+function podSettings(
+  env: z.output<typeof schema>,
+  resolvConf: string,
+  traces: TraceSettings,
+): PodSettings {
   // Pods may reach the bus under another name than the operator does.
   const url = env.ANNEAL_WORKER_NATS_URL ?? env.ANNEAL_NATS_URL;
   const memory = env.ANNEAL_DEVICE_MEMORY;
@@ -129,6 +138,14 @@ function podSettings(env: z.output<typeof schema>, resolvConf: string): PodSetti
       url === undefined
         ? undefined
         : { url, port: portOf(url), namespace: env.ANNEAL_WORKER_NATS_NAMESPACE },
+    traces:
+      traces.type === 'On'
+        ? {
+            endpoint: traces.endpoint,
+            port: webPortOf(traces.endpoint),
+            namespace: env.ANNEAL_TRACES_NAMESPACE,
+          }
+        : undefined,
     hubEndpoint: env.ANNEAL_HUB_ENDPOINT,
     nameServers: [...new Set([...env.ANNEAL_NAME_SERVERS, ...nameServersOf(resolvConf)])],
     monitoringNamespace: env.ANNEAL_MONITORING_NAMESPACE,
@@ -146,6 +163,11 @@ export function nameServersOf(resolvConf: string): readonly string[] {
     const cidr = `${address}/${address.includes(':') ? 128 : 32}`;
     return isCidr(cidr) ? [cidr] : [];
   });
+}
+
+function webPortOf(address: string): number {
+  const { port, protocol } = new URL(address);
+  return Number(port || (protocol === 'http:' ? 80 : 443));
 }
 
 const natsPort = 4222;

@@ -20,7 +20,7 @@ export class JobMetrics {
     this.#metrics = metrics;
   }
 
-  changed({ uid, before, after }: PhaseChange, now: number): void {
+  changed({ uid, before, after }: Omit<PhaseChange, 'job'>, now: number): void {
     this.#phase(uid, before?.phase ?? 'None', after, now);
     this.#restarts(before ?? {}, after);
     const held = conditionOf(before?.conditions ?? [], 'QuotaReserved');

@@ -5,6 +5,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { pino } from 'pino';
 import { toAnnealError } from '../crds/errors.ts';
 import { failureOf } from '../crds/failures.ts';
+import { SpanExporter } from '../crds/trace/exporter.ts';
 import { programVersion } from '../crds/version.ts';
 import { countedBus } from './bus/counted-bus.ts';
 import { type JobBus, noBus } from './bus/job-bus.ts';
@@ -34,6 +35,7 @@ const identity = `${config.podName}_${Math.random().toString(36).slice(2, 10)}`;
 const metrics = createMetrics();
 const delay = monitorEventLoopDelay({ resolution: 100 });
 delay.enable();
+const exporter = startTraces(config);
 
 try {
   const kubeConfig = new KubeConfig();
@@ -44,7 +46,7 @@ try {
   log.info({ version: programVersion, identity }, 'the operator starts');
   await runOperator(
     {
-      ...{ config, bus, log, metrics, identity, endNow },
+      ...{ config, bus, log, metrics, identity, endNow, spans: exporter?.put },
       clients: { work: new KubeClient(work), lease: new KubeClient(lease) },
       clock: systemClock,
       chance: systemChance,
@@ -53,6 +55,7 @@ try {
     signal,
   );
   await following;
+  await exporter?.close();
   log.info('the operator ends');
 } catch (thrown) {
   if (!signal.aborted) {
@@ -68,6 +71,26 @@ function readIfThere(path: string): string {
   } catch {
     return ''; // the variables are enough
   }
+}
+
+function startTraces({ traces }: OperatorConfig): SpanExporter | undefined {
+  if (traces.type === 'Refused') log.error({ why: traces.message }, 'traces are not sent');
+  if (traces.type !== 'On') return undefined;
+  const { endpoint, timeoutMs } = traces;
+  let isTold = false;
+  return new SpanExporter({
+    ...{ endpoint, timeoutMs, service: 'anneal-operator', version: programVersion },
+    resource: {
+      'k8s.pod.name': config.podName,
+      'k8s.namespace.name': config.lease.namespace,
+    },
+    onDropped(spans, why) {
+      metrics.spansDropped.inc(spans);
+      // The number tells how many more.
+      if (!isTold) log.warn({ endpoint, why }, 'spans could not be sent');
+      isTold = true;
+    },
+  });
 }
 
 function transport(from: KubeConfig, timeoutMs: number, connections: number): Transport {

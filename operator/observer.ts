@@ -1,11 +1,14 @@
 // What the operator says about itself: log lines and numbers, in one place, so that the parts that work need not know of either.
 import type { Logger } from 'pino';
 import { phases } from '../crds/api/conditions.ts';
+import { newSpanId } from '../crds/trace/exporter.ts';
+import type { SpanSink } from '../crds/trace/span.ts';
 import type { JobBus } from './bus/job-bus.ts';
 import type { FilledCaches } from './caches.ts';
 import type { JanitorEvent } from './job/janitor.ts';
 import type { PhaseChange } from './job/reconcile.ts';
 import { JobMetrics } from './job-metrics.ts';
+import { JobTraces } from './job-trace.ts';
 import type { Clock } from './runtime/clock.ts';
 import type { ReconcileOutcome } from './runtime/controller.ts';
 import type { LeaseEvent } from './runtime/lease.ts';
@@ -30,14 +33,16 @@ export class Observer {
   readonly #metrics: Metrics;
   readonly #clock: Clock;
   readonly #jobs: JobMetrics;
+  readonly #traces: JobTraces | undefined;
   #followed: Followed | undefined;
   #toldSkew = false;
 
-  constructor(log: Logger, metrics: Metrics, clock: Clock) {
+  constructor(log: Logger, metrics: Metrics, clock: Clock, spans?: SpanSink) {
     this.#log = log;
     this.#metrics = metrics;
     this.#clock = clock;
     this.#jobs = new JobMetrics(metrics);
+    this.#traces = spans && new JobTraces(spans, newSpanId);
   }
 
   follow(followed: Followed): void {
@@ -105,7 +110,9 @@ export class Observer {
   }
 
   phase(change: PhaseChange): void {
-    this.#jobs.changed(change, this.#clock.now());
+    const now = this.#clock.now();
+    this.#jobs.changed(change, now);
+    this.#traces?.changed(change, now);
   }
 
   janitor(event: JanitorEvent): void {
@@ -124,7 +131,9 @@ export class Observer {
     for (const [resource, size] of filled.sizes()) metrics.cacheObjects.set({ resource }, size);
     const counts = new Map<string, number>(phases.map((phase) => [phase, 0]));
     const jobs = [...filled.caches.jobs.values()];
-    this.#jobs.keep(new Set(jobs.map(({ metadata }) => metadata.uid)));
+    const present = new Set(jobs.map(({ metadata }) => metadata.uid));
+    this.#jobs.keep(present);
+    this.#traces?.keep(present);
     for (const { status } of jobs) {
       const phase = status.phase ?? 'Pending';
       counts.set(phase, (counts.get(phase) ?? 0) + 1);

@@ -1,5 +1,6 @@
 // The operator as one thing that starts and stops: caches that every replica keeps warm, and the work that only the leader does.
 import type { Logger } from 'pino';
+import type { SpanSink } from '../crds/trace/span.ts';
 import type { JobBus } from './bus/job-bus.ts';
 import { type FilledCaches, fillCaches } from './caches.ts';
 import type { OperatorConfig } from './config.ts';
@@ -27,6 +28,8 @@ interface OperatorFacts {
   readonly chance: Chance;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Absent where no collector is configured. */
+  readonly spans?: SpanSink | undefined;
   readonly identity: string;
   readonly loopLagMs: () => number;
   /** Ends the process: work that was begun under a lost lease does not stop. */
@@ -39,7 +42,7 @@ const settleMs = 5_000;
 
 export async function runOperator(facts: OperatorFacts, signal: AbortSignal): Promise<void> {
   const { config, clients, bus, clock, chance, log, metrics } = facts;
-  const observer = new Observer(log, metrics, clock);
+  const observer = new Observer(log, metrics, clock, facts.spans);
   const { gangs, hasQueues } = await discover(clients.work, config.gangs, signal);
   const gang = gangs[0];
   const queue = new WorkQueue({ clock, chance, added: () => observer.queueAdd() });

@@ -45,6 +45,10 @@ test('crds imports no package but zod, and the few that its doors need', (t) => 
     'crds/wire/bus.ts': ['nats'],
     'crds/print-crd.ts': ['yaml', 'node:fs', 'node:fs/promises', 'node:path', 'node:url'],
     'crds/print-reference.ts': ['node:fs'],
+    'crds/trace/exporter.ts': [
+      ...['@opentelemetry/exporter-trace-otlp-proto', '@opentelemetry/resources'],
+      ...['@opentelemetry/sdk-trace', 'node:timers/promises'],
+    ],
   };
   const everywhere = ['zod', 'yaml', 'canonicalize', 'node:crypto', 'node:util'];
   const forbidden = product

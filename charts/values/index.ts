@@ -9,6 +9,7 @@ import {
   liveNumbers,
   monitoring,
   networkPolicies,
+  traces,
 } from './options.ts';
 
 export const chartValues = z.strictObject({
@@ -40,6 +41,7 @@ export const chartValues = z.strictObject({
   nats,
   networkPolicies,
   monitoring,
+  traces,
   aggregatedRoles,
   liveNumbers,
   admissionPolicies,

@@ -1,6 +1,6 @@
 // What a site may add: network policies, monitoring, roles for people, rules for jobs. All of it is off by default but the roles.
 import * as z from 'zod';
-import { stringMap } from './field.ts';
+import { optionalNamespace, stringMap } from './field.ts';
 import { monitoringNamespace } from './operator.ts';
 
 export const networkPolicies = z
@@ -64,6 +64,23 @@ export const monitoring = z
   })
   .prefault({})
   .describe('Numbers for Prometheus and Grafana.');
+
+export const traces = z
+  .strictObject({
+    endpoint: z
+      .string()
+      .regex(/^(https?:\/\/.+)?$/)
+      .default('')
+      .describe(
+        'Address of a collector of OTLP over HTTP, such as http://collector.tracing:4318; operator and pods send there the spans of jobs that ask for it. None when empty.',
+      ),
+    namespace: optionalNamespace(
+      '',
+      'Namespace of the collector, for network policies; any address when empty.',
+    ),
+  })
+  .prefault({})
+  .describe('Traces of jobs, by OpenTelemetry.');
 
 export const aggregatedRoles = z
   .strictObject({

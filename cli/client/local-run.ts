@@ -16,6 +16,11 @@ export interface LocalRun {
   /** File to run as the worker. */
   readonly worker: string;
   readonly onMessage: (message: Telemetry) => void;
+  /** Told of each stage, for traces. */
+  readonly onStage?: {
+    began(stage: Stage): void;
+    ended(outcome: LocalOutcome): void;
+  };
   /** Aborted once: save and stop. */
   readonly stop: AbortSignal;
   /** Aborted: end at once. */
@@ -37,7 +42,9 @@ export async function runStages(run: LocalRun, from: Stage): Promise<LocalOutcom
     if (run.stop.aborted) return { type: 'Stopped' };
     const { world } = run;
     const together = stage === 'train' && world !== undefined && world.size > 1;
+    run.onStage?.began(stage);
     const outcome = await (together ? runWorld(run, world) : runRole(run, stage));
+    run.onStage?.ended(outcome);
     if (outcome.type !== 'Complete') return outcome;
   }
   return { type: 'Complete' };

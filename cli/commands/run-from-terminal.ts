@@ -41,6 +41,7 @@ export async function runFromTerminal(
       now,
       stop,
       kill,
+      warn: (sentence) => void process.stderr.write(`${sentence}\n`),
     },
   );
   if (outcome.type === 'Complete') return 0;

@@ -18,6 +18,7 @@ import {
   type StoredRun,
   writeOutcome,
 } from '../client/run-store.ts';
+import { openRunTrace, type RunTrace } from '../client/run-trace.ts';
 import type { CliConfig } from '../config.ts';
 import type { RunView } from '../format/run-view.ts';
 
@@ -42,19 +43,27 @@ interface RunContext {
   readonly now: () => Date;
   readonly stop: AbortSignal;
   readonly kill: AbortSignal;
+  /** A sentence for the person, after the run. */
+  readonly warn: (sentence: string) => void;
 }
 
 export async function runCommand(options: RunOptions, context: RunContext): Promise<LocalOutcome> {
   const { config, view, now } = context;
+  const startMs = now().getTime();
   const record = await recordOf(options, context);
   const { run, continued, lock } = await chooseRun(record, config.cache, options.fresh);
   using _lock = lock;
   view.begin(run, continued);
+  const trace = traceOf(record, startMs, context);
   const outcome = await runStages(
     {
       folder: run.folder,
       worker: context.worker,
-      onMessage: view.see,
+      onMessage: (message) => {
+        view.see(message);
+        trace.hear(message);
+      },
+      onStage: trace,
       stop: context.stop,
       kill: context.kill,
       world: { size: record.workers ?? 1, policy: record.spec.failurePolicy },
@@ -72,7 +81,22 @@ export async function runCommand(options: RunOptions, context: RunContext): Prom
     report: await reportOf(run.folder),
     modelPath: await modelPathOf(run.folder),
   });
+  await trace.close(outcome);
   return outcome;
+}
+
+function traceOf(
+  { name, namespace, spec }: RunRecord,
+  startMs: number,
+  { config, now, warn }: RunContext,
+): RunTrace {
+  return openRunTrace({
+    settings: config.traces,
+    traceparent: config.traceparent,
+    sampling: spec.observability.traceSampling,
+    attributes: { 'anneal.job': name, 'anneal.namespace': namespace },
+    ...{ startMs, now, warn },
+  });
 }
 
 interface ChosenRun {

@@ -132,11 +132,13 @@ export const observability = mutable(
     tensorboard: z
       .enum(['Enabled', 'Disabled'])
       .default('Disabled')
-      .describe('Write TensorBoard files beside the result.'),
+      .describe('Curves of the run as TensorBoard files, in `tensorboard/` beside the result.'),
     traceSampling: z
       .enum(['None', 'Errors', 'All'])
       .default('None')
-      .describe('Which jobs send traces, where an endpoint is configured.'),
+      .describe(
+        'Which jobs send traces, where a collector is configured: None, those that fail, or All.',
+      ),
   }),
   'Live',
 );

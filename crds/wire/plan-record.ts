@@ -11,7 +11,6 @@ export const planRecord = z.object({
   spec: z.record(z.string(), z.unknown()),
   /** The seams in force, presets resolved: for people, and for a worker that resolves differently and must refuse. */
   method: z.unknown(),
-  traceparent: z.string().optional(),
 });
 
 export type PlanRecord = z.output<typeof planRecord>;

@@ -1,7 +1,6 @@
 // The plan of a job: what its pods mount, made once for what is fixed in the spec. Its digest names it. Live fields stand outside, so
 // changing one leaves the plan, and the workers, as they are.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
-import { annotation } from '../../crds/labels.ts';
 import { resolveMethod } from '../../crds/methods/resolve.ts';
 import { canonicalText, digestOf, digestOfText } from '../../crds/plan/digest.ts';
 import { splitLive } from '../../crds/plan/live.ts';
@@ -11,7 +10,6 @@ interface PlannedJob {
   readonly name: string;
   readonly namespace: string;
   readonly uid: string;
-  readonly annotations: Readonly<Record<string, string>>;
   readonly spec: FineTuneJobSpec;
 }
 
@@ -22,14 +20,12 @@ export interface WrittenPlan {
   readonly digest: string;
 }
 
-export function writePlan({ name, namespace, uid, annotations, spec }: PlannedJob): WrittenPlan {
-  const traceparent = annotations[annotation.traceparent];
+export function writePlan({ name, namespace, uid, spec }: PlannedJob): WrittenPlan {
   const record = planRecord.parse({
     v: 1,
     job: { name, namespace, uid },
     spec: splitLive(spec).fixed,
     method: resolveMethod(spec.method),
-    ...(traceparent === undefined ? {} : { traceparent }),
   });
   const text = canonicalText(record);
   return { text, digest: digestOfText(text) };

@@ -31,12 +31,13 @@ interface ReconcilerFacts {
   readonly gang: GangFlavour | undefined;
   readonly clock: Clock;
   readonly events: Pick<EventRecorder, 'record'>;
-  /** For metrics. */
+  /** For metrics and traces. */
   readonly seen: (change: PhaseChange) => void;
 }
 
 export interface PhaseChange {
   readonly uid: string;
+  readonly job: ObservedFineTuneJob;
   readonly before: FineTuneJobStatus | undefined;
   readonly after: FineTuneJobStatus;
 }
@@ -126,7 +127,7 @@ export class JobReconciler {
       const { resourceVersion } = written.metadata;
       current = { ...job, metadata: { ...job.metadata, resourceVersion } };
     } else if (calls.length > 0 && !(await this.#isCurrent(job, signal))) return 'Past';
-    seen({ uid: job.metadata.uid, before: job.status, after: status });
+    seen({ uid: job.metadata.uid, job, before: job.status, after: status });
     const subject = { apiVersion, kind, ...addressOf(job) };
     for (const note of notes) events.record(subject, note);
     const manager = fieldManager.controller;

@@ -1,8 +1,10 @@
 // A job as the policies see it: the facts, what follows from the spec, and the status as the policies before have left it.
+
 import type { ConditionType } from '../../crds/api/conditions.ts';
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import type { Component } from '../../crds/labels.ts';
+import { annotation } from '../../crds/labels.ts';
 import type { BuiltJob } from '../objects/child.ts';
 import { conditionOf, isTrue } from '../runtime/conditions.ts';
 import type { BusFacts, ChildJob, Facts, PodFacts } from './facts.ts';
@@ -22,7 +24,8 @@ export interface View {
 
 /** The view of the first policy; each later one sees another status. */
 export function viewOf(facts: Facts, spec: FineTuneJobSpec): View {
-  const { name, namespace, uid, status } = facts.job;
+  const { name, namespace, uid, status, annotations } = facts.job;
+  const traceparent = annotations[annotation.traceparent];
   const written = writePlan({ ...facts.job, spec });
   const digest = planInForce(facts, status) ?? written.digest;
   const plan = { ...written, digest };
@@ -32,7 +35,7 @@ export function viewOf(facts: Facts, spec: FineTuneJobSpec): View {
     plan,
     canWritePlan: digest === written.digest,
     prepareDigest: prepareDigest(spec),
-    built: { name, namespace, uid, spec, planDigest: plan.digest },
+    built: { name, namespace, uid, spec, planDigest: plan.digest, traceparent },
     status,
   };
 }

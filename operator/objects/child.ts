@@ -11,6 +11,8 @@ export interface BuiltJob {
   readonly uid: string;
   readonly spec: FineTuneJobSpec;
   readonly planDigest: string;
+  /** Trace that whoever created the job wants it to be part of. */
+  readonly traceparent?: string | undefined;
 }
 
 function ownerOf({ name, uid }: BuiltJob): V1OwnerReference {

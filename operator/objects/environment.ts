@@ -1,6 +1,7 @@
 // Variables of a container: the contract of crds/wire/pod.ts, then the job's own.
 import type { V1EnvVar } from '@kubernetes/client-node';
 import { splitLive } from '../../crds/plan/live.ts';
+import { traceOfJob, traceparentOf } from '../../crds/trace/context.ts';
 import {
   podPath,
   podVariable,
@@ -37,6 +38,7 @@ export function environmentOf(
     ...fromPod,
     ...(worker === undefined ? [] : workerVariables(worker)),
     ...(settings.bus === undefined ? [] : [{ name: podVariable.natsUrl, value: settings.bus.url }]),
+    ...traceVariables(job, settings),
     ...(settings.hubEndpoint === undefined || role === 'worker'
       ? []
       : [{ name: 'HF_ENDPOINT', value: settings.hubEndpoint }]),
@@ -45,6 +47,16 @@ export function environmentOf(
       : [{ name: podVariable.secrets, value: JSON.stringify(secrets) }]),
     ...variables,
     ...(role === 'worker' ? (job.spec.worker.env ?? []) : []),
+  ];
+}
+
+/** Spans of all pods of a job go below the one of the job, which the operator sends. */
+function traceVariables(job: BuiltJob, { traces }: PodSettings): readonly V1EnvVar[] {
+  if (traces === undefined || job.spec.observability.traceSampling === 'None') return [];
+  const context = traceOfJob(job.uid, job.traceparent).job;
+  return [
+    { name: podVariable.traceparent, value: traceparentOf(context) },
+    { name: 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', value: traces.endpoint },
   ];
 }
 

@@ -35,6 +35,7 @@ function workerPolicy(job: BuiltJob, settings: PodSettings) {
       { to: [sameJob(job)] },
       names(settings),
       ...bus(settings),
+      ...collector(job, settings),
       ...stores(job, 'worker'),
       // A worker pod that prepares for itself reaches what an init pod reaches.
       ...(alone ? outside(job, settings, 'prepare') : []),
@@ -49,6 +50,7 @@ function ioPolicy(job: BuiltJob, settings: PodSettings) {
     egress: [
       names(settings),
       ...bus(settings),
+      ...collector(job, settings),
       ...outside(job, settings, 'prepare'),
       ...stores(job, 'publish'),
       ...ownNetworks(job),
@@ -102,6 +104,12 @@ function bus({ bus: settings }: PodSettings): readonly Rule[] {
   return settings.namespace === undefined
     ? [{ ports }]
     : [{ to: [inNamespace(settings.namespace)], ports }];
+}
+
+function collector(job: BuiltJob, { traces }: PodSettings): readonly Rule[] {
+  if (traces === undefined || job.spec.observability.traceSampling === 'None') return [];
+  const { namespace, port } = traces;
+  return [{ to: namespace ? [inNamespace(namespace)] : anywhere(job), ports: [tcp(port)] }];
 }
 
 function stores(job: BuiltJob, role: PodRole): readonly Rule[] {

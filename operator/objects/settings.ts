@@ -16,6 +16,14 @@ export interface ResourceMaps {
   readonly limits: Quantities;
 }
 
+interface TraceSettings {
+  /** Address that spans are sent to. */
+  readonly endpoint: string;
+  readonly port: number;
+  /** Where the collector runs in the cluster, for network policies; absent: anywhere. */
+  readonly namespace: string | undefined;
+}
+
 export interface PodSettings {
   /** Worker image; a job may name another. */
   readonly image: string;
@@ -24,6 +32,8 @@ export interface PodSettings {
   readonly resources: Readonly<Record<PodRole, ResourceMaps>>;
   /** Absent where the site has no bus: jobs of one worker run without. */
   readonly bus: BusSettings | undefined;
+  /** Absent where the site has no collector. */
+  readonly traces: TraceSettings | undefined;
   /** Address of the model hub, where it is not the public one. */
   readonly hubEndpoint: string | undefined;
   /** Networks, in CIDR notation, that answer names besides the pods of the cluster. */

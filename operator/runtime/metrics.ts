@@ -182,6 +182,10 @@ function controllerMetrics({ counter, gauge, histogram }: Make) {
       'controller',
     ),
     isLeader: gauge('leader_election_master_status', '1 while this replica leads, else 0.', 'name'),
+    spansDropped: counter(
+      'anneal_spans_dropped_total',
+      'Spans of traces that were given up: the collector did not take them, or too many waited.',
+    ),
     eventsDropped: counter(
       'anneal_events_dropped_total',
       'Kubernetes events that were not sent, because too many of one object came at once or the API server refused them.',

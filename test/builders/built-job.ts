@@ -18,6 +18,7 @@ export const someSettings: PodSettings = {
   bus: { url: 'nats://anneal-nats.anneal-system:4222', port: 4222, namespace: 'anneal-system' },
   hubEndpoint: undefined,
   nameServers: ['169.254.20.10/32', '10.96.0.10/32'],
+  traces: undefined,
   monitoringNamespace: 'monitoring',
   deviceMemoryBytes: undefined,
   coschedulingScheduler: 'scheduler-plugins-scheduler',
@@ -26,7 +27,7 @@ export const someSettings: PodSettings = {
 export function built({ metadata, spec }: FineTuneJob): BuiltJob {
   const { name = 'first', namespace = 'team-a' } = metadata;
   const uid = '0123abcd-0000-4000-8000-000000000000';
-  const planDigest = writePlan({ name, namespace, uid, annotations: {}, spec }).digest;
+  const planDigest = writePlan({ name, namespace, uid, spec }).digest;
   return { name, namespace, uid, spec, planDigest };
 }
 

@@ -52,6 +52,7 @@ export const flags = {
     { enabled: true },
     { enabled: true, apiServerPorts: [6443], apiServerCIDRs: ['10.89.0.1/32'], nameServers: [] },
   ],
+  traces: [{}, { endpoint: 'https://collector.example.com', namespace: 'tracing' }],
   monitoring: [
     {},
     {

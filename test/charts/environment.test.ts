@@ -42,6 +42,7 @@ const everything = {
     gangs: ['Volcano'],
   },
   monitoring: { namespace: 'monitoring' },
+  traces: { endpoint: 'http://collector.tracing:4318', namespace: 'tracing' },
   nats: { tls: { secretName: 'nats-tls' } },
 };
 
@@ -54,7 +55,9 @@ test('every variable that the operator knows is set by the chart, and no other',
   t.true(known.length > 10);
   t.deepEqual(
     Object.keys(variables(await render(everything))).sort(),
-    known.filter((name) => name !== undefined && !unused.includes(name)).sort(),
+    [...known, 'OTEL_EXPORTER_OTLP_ENDPOINT']
+      .filter((name) => name !== undefined && !unused.includes(name))
+      .sort(),
   );
 });
 
@@ -71,6 +74,7 @@ test('the operator understands the chart as it comes', async (t) => {
   });
   t.like(config.pods.bus, { port: 4222, namespace: 'anneal-system' });
   t.deepEqual([...config.features], ['deleteFinishedJobs']);
+  t.is(config.traces.type, 'Off');
 });
 
 test('the operator understands everything that can be asked for', async (t) => {
@@ -91,6 +95,10 @@ test('the operator understands everything that can be asked for', async (t) => {
     'volumeClaimTemplate',
   ]);
   t.deepEqual(config.gangs, ['Volcano']);
+  t.deepEqual(config.pods.traces, {
+    endpoint: 'http://collector.tracing:4318/v1/traces',
+    ...{ port: 4318, namespace: 'tracing' },
+  });
   t.like(config.bus, { caFile: '/etc/nats-ca/ca.crt' });
   t.regex(config.bus?.url ?? '', /^tls:/);
 });

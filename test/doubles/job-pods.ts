@@ -71,7 +71,7 @@ export async function startPod(
   const own = join(root, `pod-${uid}`);
   await mkdir(own, { recursive: true });
   const plan = join(own, 'plan.json');
-  await writeFile(plan, writePlan({ ...job, annotations: {} }).text);
+  await writeFile(plan, writePlan(job).text);
   const place = role === 'worker' ? { epoch, replicas } : undefined;
   const fields: Readonly<Record<string, string>> = {
     [podVariable.podName]: `${job.name}-${uid}`,

@@ -3,6 +3,7 @@
 import * as z from 'zod';
 import { UserError } from '../../crds/errors.ts';
 import { jsonLimits, parseJson } from '../../crds/json.ts';
+import { traceSettings } from '../../crds/trace/settings.ts';
 import { terminationLog } from '../../crds/wire/last-words.ts';
 import { podPath, podPort, podVariable, secretVariable } from '../../crds/wire/pod.ts';
 
@@ -36,6 +37,7 @@ const schema = z.object({
   [podVariable.secrets]: json.pipe(z.array(secretVariable)).optional(),
   [podVariable.runFolder]: text,
   [podVariable.cache]: text,
+  [podVariable.traceparent]: z.string().optional(),
   ANNEAL_PLAN_FILE: text.default(`${podPath.planFolder}/${podPath.planFile}`),
   ANNEAL_BUS_TOKEN_FILE: text.default(`${podPath.tokenFolder}/${podPath.tokenFile}`),
   ANNEAL_TERMINATION_LOG: text.default(terminationLog),
@@ -74,6 +76,8 @@ export function podConfig(variables: Readonly<Record<string, string | undefined>
     volumes: env[podVariable.volumes],
     runFolder: env[podVariable.runFolder],
     cache: env[podVariable.cache],
+    traceparent: env[podVariable.traceparent],
+    traces: traceSettings(variables),
     secretValues: (env[podVariable.secrets] ?? []).flatMap(({ variable }) => {
       const value = variables[variable];
       return value === undefined ? [] : [value];

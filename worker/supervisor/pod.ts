@@ -13,6 +13,7 @@ import { type Trouble, troubleOf } from './end-of-child.ts';
 import { runPlace, settleTrained } from './generation-folder.ts';
 import { failureWords, leaveWords, wordsText } from './last-words.ts';
 import { type PodPlan, readPlan } from './pod-plan.ts';
+import { noTrace, openPodTrace } from './pod-trace.ts';
 import { Probes } from './probes.ts';
 import { redactor } from './redact.ts';
 import { Report } from './report.ts';
@@ -59,10 +60,12 @@ export async function runPod(parts: PodParts): Promise<number> {
   const running = link === undefined ? [] : [link.run(ending.signal)];
   const sending = new AbortController();
   const sender = report.send(sending.signal);
-  const end = await endOf({ ...parts, report, link, onWake, ending: ending.signal });
+  const sent: Promise<void>[] = [];
+  const common = { ...parts, report, link, onWake, ending: ending.signal };
+  const end = await endOf({ ...common, startMs: clock.now(), sent });
   sending.abort();
   await sender;
-  if (link !== undefined) await report.flush(flushMs);
+  await Promise.all([...sent, link === undefined ? undefined : report.flush(flushMs)]);
   ending.abort();
   await Promise.all(running);
   if (end.words !== undefined)
@@ -75,23 +78,38 @@ interface RunningPod extends PodParts {
   readonly link: BusLink | undefined;
   readonly onWake: (wake: () => void) => void;
   readonly ending: AbortSignal;
+  readonly startMs: number;
+  /** What is being sent at the end, beside the report. */
+  readonly sent: Promise<void>[];
 }
 
 async function endOf(pod: RunningPod): Promise<PodEnd> {
-  const { config, report } = pod;
+  const { config, report, sent } = pod;
+  let trace = noTrace;
   try {
     const plan = await readPlan(config);
     report.least = levelOf(plan);
-    return await doRole(pod, plan);
+    trace = traceOf(pod, plan);
+    report.trace = trace;
+    const end = await doRole(pod, plan);
+    sent.push(trace.end(end.words?.failure?.message));
+    return end;
   } catch (thrown) {
     const { code, message, cause } = toAnnealError(thrown);
     report.line('error', 'supervisor', `${message} (${code})`);
+    sent.push(trace.end(`${message} (${code})`));
     const stack = code === 'E_INTERNAL' && cause instanceof Error ? cause.stack : undefined;
     if (stack !== undefined) report.line('error', 'supervisor', stack);
     const trouble: Trouble = troubleOf(code, message);
     const words = failureWords(trouble, { index: config.pod.index });
     return { exitCode: failureOf(code).workerExit, words };
   }
+}
+
+function traceOf({ role, config, clock, report, startMs }: RunningPod, { spec }: PodPlan) {
+  const sampling = spec.observability.traceSampling;
+  const warn = (sentence: string) => report.line('warn', 'supervisor', sentence);
+  return openPodTrace({ role, config, sampling, startMs, clock, warn });
 }
 
 function levelOf({ spec }: PodPlan) {

@@ -14,6 +14,7 @@ import type { Clock } from '../clock.ts';
 import { lineOf, stepLineMs } from './line-of.ts';
 import { logLimit } from './log-limit.ts';
 import { Outbox, type Parcel } from './outbox.ts';
+import { noTrace, type PodTrace } from './pod-trace.ts';
 import type { Redactor } from './redact.ts';
 
 interface ReportSettings {
@@ -44,6 +45,7 @@ export class Report {
   #made = 0;
   #toldDropped = 0;
   #least: Level = 'info';
+  #trace: PodTrace = noTrace;
   #stepToldAt = Number.NEGATIVE_INFINITY;
 
   constructor(settings: ReportSettings) {
@@ -65,8 +67,14 @@ export class Report {
     this.#least = level;
   }
 
+  /** Hears what is told from now on. */
+  set trace(trace: PodTrace) {
+    this.#trace = trace;
+  }
+
   telemetry(message: Telemetry): void {
     const { job, pod, clock } = this.#settings;
+    this.#trace.telemetry(message);
     this.#put(subjects.metric(job, pod.index), message);
     const line = lineOf(message);
     if (line === undefined) return;
@@ -91,6 +99,7 @@ export class Report {
   }
 
   event(type: PodEventType, message: string, facts: Partial<PodEvent> = {}): void {
+    this.#trace.event(type, facts.generation);
     const event: PodEvent = { ...facts, ...this.#head(), type, message: message.slice(0, 2048) };
     this.#put(subjects.event(this.#settings.job), event);
     this.line(type === 'Ended' || type === 'Hung' ? 'warn' : 'info', 'supervisor', message);

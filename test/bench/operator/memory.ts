@@ -33,6 +33,7 @@ const settings: PodSettings = {
   ...{
     hubEndpoint: undefined,
     nameServers: [],
+    traces: undefined,
     monitoringNamespace: undefined,
     deviceMemoryBytes: undefined,
   },
@@ -98,7 +99,7 @@ function podFor(raw: unknown): object {
   const { metadata, spec } = fineTuneJobs.read(raw);
   if (spec === undefined) throw new Error('the job of the benchmark cannot be read');
   const { name, namespace, uid } = metadata;
-  const planDigest = writePlan({ name, namespace, uid, annotations: {}, spec }).digest;
+  const planDigest = writePlan({ name, namespace, uid, spec }).digest;
   const job = workerJob({
     ...{ job: { name, namespace, uid, spec, planDigest }, settings, epoch: 1, replicas: 1 },
     ...{ gang: undefined, excludedNodes: [], grown: 0, trainedParameters: undefined },

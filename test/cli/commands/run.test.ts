@@ -46,6 +46,7 @@ async function inFolder(t: ExecutionContext, { view = runLines, job, text, scrip
         now: () => new Date(0),
         stop: new AbortController().signal,
         kill: new AbortController().signal,
+        warn: (sentence) => lines.push(sentence),
       },
     );
     return { outcome, lines };

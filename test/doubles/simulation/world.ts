@@ -9,7 +9,7 @@ import { batchJobs } from '../../../operator/job/observed/batch-job.ts';
 import { networkPolicies, services } from '../../../operator/job/observed/child-object.ts';
 import { fineTuneJobs } from '../../../operator/job/observed/fine-tune-job.ts';
 import { pods } from '../../../operator/job/observed/pod.ts';
-import { JobReconciler } from '../../../operator/job/reconcile.ts';
+import { JobReconciler, type PhaseChange } from '../../../operator/job/reconcile.ts';
 import { KubeClient } from '../../../operator/runtime/client.ts';
 import type { Reconciled } from '../../../operator/runtime/controller.ts';
 import type { KubeObject, Resource } from '../../../operator/runtime/resource.ts';
@@ -43,6 +43,8 @@ export class World {
   script: PodScript = () => undefined;
   /** What the worker pods do on the bus, where there is one. */
   workers: (bus: MemoryBus) => void = (bus) => workersMeet(this, bus);
+  /** Told what the operator's numbers and traces are told. */
+  seen: (change: PhaseChange) => void = () => {};
   readonly #client = new KubeClient(this.transport);
 
   constructor({
@@ -163,7 +165,7 @@ export class World {
       site: this.bus === undefined ? quietSite : siteWithBus,
       clock: { now: () => this.time, monotonic: () => this.time, sleep: () => Promise.resolve() },
       events: { record: () => undefined },
-      seen: () => undefined,
+      seen: (change) => this.seen(change),
     });
     return { caches, pending, reconciler };
   }

@@ -88,7 +88,7 @@ const planned = { least: 2e9, most: 4e9, publish: 3e9 };
 
 export function goldenText(each: GoldenCase): string {
   const { job, gang, settings = someSettings, excludedNodes = [], grown = 0 } = each;
-  const { text } = writePlan({ ...job, annotations: {} });
+  const { text } = writePlan(job);
   const { replicas } = job.spec.worker;
   const objects = [
     planConfigMap(job, text),

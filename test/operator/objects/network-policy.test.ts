@@ -111,3 +111,15 @@ test('a hub of the site is reached at its port', (t) => {
   const settings = { ...someSettings, hubEndpoint: 'http://hub.example.com:8080' };
   t.true(portsOf(policiesOf({}, settings)[1]).has(8080));
 });
+
+test('a job whose traces are sent reaches the collector, in its namespace where that is told; another does not', (t) => {
+  const traces = { endpoint: 'http://c:4318/v1/traces', port: 4318, namespace: 'tracing' };
+  const traced = { 'observability.traceSampling': 'All' } as const;
+  const rules = (changes: Changes, namespace: string | undefined) =>
+    policiesOf(changes, { ...someSettings, traces: { ...traces, namespace } }).map(({ spec }) =>
+      JSON.stringify(spec.egress?.filter(({ ports }) => ports?.some(({ port }) => port === 4318))),
+    );
+  for (const rule of rules(traced, 'tracing')) t.true(rule.includes('"tracing"'), rule);
+  for (const rule of rules(traced, undefined)) t.true(rule.includes('0.0.0.0/0'), rule);
+  t.deepEqual(rules({}, 'tracing'), ['[]', '[]']);
+});

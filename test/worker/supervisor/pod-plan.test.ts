@@ -22,7 +22,7 @@ function variables(changes: Changes = {}): Record<string, string> {
 
 async function podWith(folder: string, changes: Changes = {}, more: Partial<PodConfig> = {}) {
   const job = aBuiltJob({ ...can, ...changes });
-  const { text } = writePlan({ ...job, annotations: {} });
+  const { text } = writePlan(job);
   const planFile = join(folder, 'plan.json');
   await writeFile(planFile, text);
   return { ...podConfig(variables(changes)), planFile, ...more };

@@ -42,6 +42,14 @@
 - name: ANNEAL_NAME_SERVERS
   value: {{ join "," . | quote }}
 {{- end }}
+{{- with .Values.traces.endpoint }}
+- name: OTEL_EXPORTER_OTLP_ENDPOINT
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.traces.namespace }}
+- name: ANNEAL_TRACES_NAMESPACE
+  value: {{ . }}
+{{- end }}
 {{- include "anneal.operatorFeatures" . }}
 {{- if .Values.bus.enabled }}
 {{- include "anneal.operatorBus" . }}

@@ -1,0 +1,33 @@
+// Which spans are sent: `observability.traceSampling`, judged once for a job. Of a job that only counts if it fails, spans wait here until
+// that is known; they are bounded, and the middle of a long life is given up first.
+import type { FineTuneJobSpec } from '../api/job.ts';
+import type { Span, SpanSink } from './span.ts';
+
+export type TraceSampling = FineTuneJobSpec['observability']['traceSampling'];
+
+const defaultLimit = 256;
+
+export class SampledSpans {
+  readonly #sampling: TraceSampling;
+  readonly #send: SpanSink;
+  readonly #limit: number;
+  #held: Span[] = [];
+
+  constructor(sampling: TraceSampling, send: SpanSink, limit = defaultLimit) {
+    this.#sampling = sampling;
+    this.#send = send;
+    this.#limit = limit;
+  }
+
+  readonly put = (span: Span): void => {
+    if (this.#sampling === 'All') this.#send(span);
+    if (this.#sampling !== 'Errors') return;
+    if (this.#held.length >= this.#limit) this.#held.splice(this.#limit / 2, 1);
+    this.#held.push(span);
+  };
+
+  end(failed: boolean): void {
+    if (failed) for (const span of this.#held) this.#send(span);
+    this.#held = [];
+  }
+}
