@@ -37,6 +37,9 @@ interface WorldPlan {
   readonly worker?: Readonly<Record<string, unknown>>;
   readonly method?: Readonly<Record<string, unknown>>;
   readonly sizes?: Readonly<Record<string, number>>;
+  readonly observability?: Readonly<Record<string, unknown>>;
+  /** Address of a collector of traces. */
+  readonly collector?: string;
   /** The claim has no more room than so many bytes. */
   readonly diskBytes?: number;
 }
@@ -65,7 +68,7 @@ export class JobWorld implements AsyncDisposable {
     const bus = await server.bus('operator');
     const root = await mkdtemp(join(tmpdir(), 'anneal-world-'));
     const folder = join(root, claim);
-    const { workers, worker, method = lora, diskBytes, ...rest } = plan;
+    const { workers, worker, method = lora, diskBytes, collector, ...rest } = plan;
     const disk = diskBytes === undefined ? undefined : await mountDisk(folder, diskBytes);
     const { file } = await writeToyJob(folder, {
       ...{ name: 'toy', claim, method, ...rest },
@@ -79,7 +82,13 @@ export class JobWorld implements AsyncDisposable {
     const { job: written } = parseJob(await readFile(file, 'utf8'), file);
     const observability = { ...written.spec.observability, logLevel: 'Debug' as const };
     const job = built({ ...written, spec: { ...written.spec, observability } });
-    const settings = { ...someSettings, bus: { url: server.url, port: 0, namespace: undefined } };
+    const traces = collector && {
+      ...{ endpoint: `${collector}/v1/traces`, port: 0, namespace: undefined },
+    };
+    const settings = {
+      ...{ ...someSettings, traces: traces || undefined },
+      bus: { url: server.url, port: 0, namespace: undefined },
+    };
     const more = { OMP_NUM_THREADS: '1' };
     const live = JSON.parse(JSON.stringify(splitLive(job.spec).live));
     const desired = aDesired({ workers, min: workers, max: workers, live });
@@ -129,6 +138,10 @@ export class JobWorld implements AsyncDisposable {
 
   startAll(count: number, epoch = 1): Promise<readonly Pod[]> {
     return Promise.all(Array.from({ length: count }, (_, index) => this.start(index, epoch)));
+  }
+
+  get uid(): string {
+    return this.#of.job.uid;
   }
 
   /** What all pods of the job write below. */

@@ -1,5 +1,5 @@
 /**
- * Methods beside full fine-tuning of the same model, in alternating rounds of whole runs of the real command: time of a step, peak of
+ * Methods beside full fine-tuning of the same model, in rounds of whole runs of the real command, every second one backwards: time of a step, peak of
  * the training process, loss on the same held-out conversations; or, with --alone, of steps and nothing else. The time is the median of
  * the steps behind the first: that one fills caches, and is the only one of GaLore and Q-GaLore that chooses directions, as long as there
  * are fewer steps than `refreshSteps`. OwLore chooses at every draw, and draws every second step here.
@@ -13,6 +13,7 @@ import { ensureNative } from '../../../cli/setup/native.ts';
 import type { Setup } from '../../../cli/setup/setup.ts';
 import { modelShapes } from '../models/shapes.ts';
 import { type BenchJob, runJob } from '../run-job.ts';
+import { inTurn } from '../turns.ts';
 import { notAlone, runAlone } from './alone.ts';
 import { methodJobs } from './jobs.ts';
 import { type MethodRun, methodRunOf, methodsTable } from './methods-table.ts';
@@ -46,7 +47,7 @@ export async function benchMethods(setup: Setup, args: readonly string[]): Promi
   const runs = new Map<string, MethodRun[]>(jobs.map(({ name }) => [name, []]));
   await rm(scratch, { recursive: true, force: true });
   for (let round = 0; round < Number(values.rounds); round += 1) {
-    for (const job of jobs) {
+    for (const job of inTurn(jobs, round)) {
       const run = await runOne({ ...job, steps: Number(values.steps) });
       runs.get(job.name)?.push(run);
       setup.steps.note(`${job.name}: ${wordsOf(run)}`);

@@ -27,6 +27,10 @@ test('each method has its medians, its plan, the share of weights in it, and its
   t.deepEqual(rows[2]?.slice(7, 9), ['50 %', '2.0000 to 3.0000']);
 });
 
+test('that the step with the choice of directions is left out stands beside the figures', (t) => {
+  t.regex(methodsTable(new Map([['q-galore', [run(1, 1)]]])), /only one of GaLore and Q-GaLore/);
+});
+
 test('losses of drawn weights are not shown', (t) => {
   const table = methodsTable(new Map([['full', [run(1, 1, false)]]]));
   t.notRegex(table, /3\.0000/);

@@ -38,8 +38,11 @@ export function methodsTable(runs: ReadonlyMap<string, readonly MethodRun[]>): s
   ];
   const middles = new Map(measured.map(([name, own]) => [name, middleOf(own)]));
   const wanted = ['method', 'held against', 'what', 'ratio', 'target', ''];
-  return [tableOf(head, rows), tableOf(wanted, comparisonRows(middles))].join('\n\n');
+  return [tableOf(head, rows), leftOut, tableOf(wanted, comparisonRows(middles))].join('\n\n');
 }
+
+const leftOut =
+  'Medians of the steps behind the first. That one fills caches, and is the only one of GaLore and Q-GaLore that chooses directions: their time is that of a step without.';
 
 function cellsOf(own: readonly MethodRun[]): readonly string[] {
   const peaks = own.map(({ peak }) => peak);

@@ -1,6 +1,6 @@
 /**
- * Two workers of one thread beside one worker of one thread: whole runs of the real command on the demo's model, in turn, so that a
- * machine that grows slower does so for both. Tokens a second are those of the steps behind the first, which fills caches; waiting is
+ * Two workers of one thread beside one worker of one thread: whole runs of the real command on the demo's model, in turn and every second
+ * round backwards, so that a machine that grows slower does so for both. Tokens a second are those of the steps behind the first, which fills caches; waiting is
  * what a step waited for weights and gradients of the other worker.
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
@@ -13,6 +13,7 @@ import { ensureNative } from '../../../cli/setup/native.ts';
 import type { Setup } from '../../../cli/setup/setup.ts';
 import { type Telemetry, type TelemetryOf, telemetry } from '../../../crds/wire/telemetry.ts';
 import { median } from '../train/table.ts';
+import { inTurn } from '../turns.ts';
 
 const root = join(import.meta.dirname, '../../..');
 
@@ -55,10 +56,10 @@ export async function benchSharding(setup: Setup, args: readonly string[]): Prom
   )) {
     const file = await writeJob(scratch, method, Number(values.steps), Number(values.bins));
     const found = new Map<number, Round[]>([1, many].map((workers) => [workers, []]));
-    for (let round = 1; round <= Number(values.rounds); round += 1) {
-      for (const [workers, rounds] of found) {
+    for (let round = 0; round < Number(values.rounds); round += 1) {
+      for (const [workers, rounds] of inTurn([...found], round)) {
         rounds.push(await runRound(setup, { file, volume, scratch, workers }));
-        setup.steps.note(`${method}, round ${round}, ${workers}: ${wordsOf(rounds.at(-1))}`);
+        setup.steps.note(`${method}, round ${round + 1}, ${workers}: ${wordsOf(rounds.at(-1))}`);
       }
     }
     rows.push(rowOf(method, found.get(1) ?? [], found.get(many) ?? []));

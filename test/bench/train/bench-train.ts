@@ -1,7 +1,8 @@
 /**
  * A training step beside transformers + PEFT: the same weights, the same rows of real conversations,
  * the same threads. Every measurement is a fresh process; rounds alternate which program goes first,
- * and what is compared is the median of a round's warm steps, then the median over rounds.
+ * and what is compared is the median of a round's warm steps, then the median over rounds. The peer is
+ * measured as it comes and, where torch.compile works on the machine, compiled; compiling is in the first step.
  */
 import { readFileSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
@@ -15,19 +16,22 @@ import { ensureNative } from '../../../cli/setup/native.ts';
 import type { Setup } from '../../../cli/setup/setup.ts';
 import { workerNodeArguments } from '../../../crds/wire/worker-process.ts';
 import { ensurePeers } from '../../setup/peers.ts';
+import { inTurn } from '../turns.ts';
 import { type Case, casesOf } from './cases.ts';
 import { emptyRequest, writeEmptyFolder } from './overhead.ts';
 import { benchPacking } from './packing.ts';
 import { writePeerFolder } from './peer-folder.ts';
 import type { StepRequest, StepResult } from './request.ts';
 import { realRows } from './rows.ts';
-import { type Measured, overheadInWords, summary, table } from './table.ts';
+import { type Measured, overheadInWords, type ProgramName, summary, table } from './table.ts';
+import { wantedTable } from './wanted.ts';
 
 export async function benchTrain(setup: Setup, args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...args],
     options: {
-      rounds: { type: 'string', default: '3' },
+      /** By default 3, and 5 of packing, whose programs differ most from run to run. */
+      rounds: { type: 'string', default: '' },
       steps: { type: 'string', default: '5' },
       /** Cases whose name contains this text. */
       only: { type: 'string', default: '' },
@@ -51,10 +55,10 @@ export async function benchTrain(setup: Setup, args: readonly string[]): Promise
       setup.signal,
     );
     const request = requestOf(one, { model, batches, steps: stepsOf(one, values.steps) });
-    for (let round = 0; round < Number(values.rounds); round += 1) {
-      const order = round % 2 === 0 ? programs : programs.toReversed();
-      for (const program of order) {
+    for (let round = 0; round < Number(values.rounds || 3); round += 1) {
+      for (const program of inTurn(programs, round)) {
         const result = await program.run(request);
+        if (result === undefined) continue;
         measured.push({ case: one, program: program.name, result });
         setup.steps.note(summary(one, program.name, result));
       }
@@ -63,12 +67,13 @@ export async function benchTrain(setup: Setup, args: readonly string[]): Promise
     const folder = join(scratch, 'empty-model');
     await writeEmptyFolder(model, folder);
     const empty = await programs[0].run(emptyRequest(request, folder));
-    setup.steps.note(overheadInWords(one, empty, measured));
+    if (empty !== undefined) setup.steps.note(overheadInWords(one, empty, measured));
   }
-  if (measured.length > 0) process.stdout.write(`\n${table(measured)}\n`);
+  if (measured.length > 0)
+    process.stdout.write(`\n${table(measured)}\n\n${wantedTable(measured)}\n`);
   if (!'packing'.includes(values.only) || values.ours) return;
   const threads = availableParallelism();
-  const packing = { model, volume, scratch, threads, steps: 6, rounds: Number(values.rounds) };
+  const packing = { model, volume, scratch, threads, steps: 6, rounds: Number(values.rounds || 5) };
   process.stdout.write(`\n${await benchPacking(setup, packing)}\n`);
 }
 
@@ -82,43 +87,63 @@ function hasBfloat16(): boolean {
 }
 
 interface Program {
-  readonly name: 'ours' | 'peer';
-  run(request: StepRequest): Promise<StepResult>;
+  readonly name: ProgramName;
+  /** Undefined where the program does not work on this machine, which was told. */
+  run(request: StepRequest): Promise<StepResult | undefined>;
 }
 
 type Programs = readonly [Program, ...Program[]];
 
 async function programsOf(setup: Setup, onlyOurs: boolean): Promise<Programs> {
-  const ours = program(
-    setup,
-    'ours',
-    process.execPath,
-    'our-step.ts',
-    workerNodeArguments('train'),
-  );
+  const settings = workerNodeArguments('train');
+  const ours = program(setup, 'ours', process.execPath, [...settings, fileOf('our-step.ts')]);
   if (onlyOurs) return [ours];
   const { python } = await ensurePeers(setup);
-  return [ours, program(setup, 'peer', python, 'peer_step.py')];
+  const peer = program(setup, 'peer', python, [fileOf('peer_step.py')]);
+  const compiled = program(setup, 'compiled', python, [fileOf('peer_step.py')]);
+  return [ours, peer, whereItWorks(setup, compiled)];
+}
+
+function fileOf(script: string): string {
+  return fileURLToPath(new URL(script, import.meta.url));
 }
 
 function program(
   setup: Setup,
-  name: Program['name'],
+  name: ProgramName,
   file: string,
-  script: string,
-  settings: readonly string[] = [],
-): Program {
-  const path = fileURLToPath(new URL(script, import.meta.url));
+  words: readonly string[],
+): Program & { run(request: StepRequest): Promise<StepResult> } {
   return {
     name,
     async run(request) {
-      const { stdout } = await execa(file, [...settings, path], {
-        input: JSON.stringify(request),
+      const { stdout } = await execa(file, words, {
+        input: JSON.stringify({ ...request, compile: name === 'compiled' }),
         env: { HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false' },
         cancelSignal: setup.signal,
       });
       // Both halves write exactly this; they are ours.
       return JSON.parse(stdout) as StepResult;
+    },
+  };
+}
+
+/** torch.compile asks for a compiler and for the headers of Python; without them its column stays away. */
+function whereItWorks(setup: Setup, { name, run }: Program): Program {
+  let works = true;
+  return {
+    name,
+    async run(request) {
+      if (!works) return undefined;
+      try {
+        return await run(request);
+      } catch (error) {
+        if (setup.signal.aborted) throw error;
+        works = false;
+        const why = String((error as { stderr?: string }).stderr ?? error);
+        setup.steps.note(`the compiled peer is left out: ${why.trim().split('\n').at(-1)}`);
+        return undefined;
+      }
     },
   };
 }

@@ -1,7 +1,7 @@
 /**
- * Conversations of different lengths: a job with packing beside TRL's SFTTrainer with packing, float32,
- * the same conversations, chat template, sequence length and threads. What counts is learned tokens a
- * second: each program may pack as well as it can.
+ * Conversations of different lengths, float32, the same conversations, chat template, sequence length and threads. What counts is learned
+ * tokens a second: each program may pack as well as it can. A job with packing is held against TRL's SFTTrainer as users get it, and
+ * what lies between is taken apart: packing alone, in either program, and the step alone, with and without it.
  */
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,7 +11,8 @@ import type { Setup } from '../../../cli/setup/setup.ts';
 import { isProblem } from '../../../worker/data/reading.ts';
 import { readRecords } from '../../../worker/data/records.ts';
 import { ensurePeers } from '../../setup/peers.ts';
-import { median } from './table.ts';
+import { inTurn } from '../turns.ts';
+import { line, median, spread } from './table.ts';
 
 const checkout = join(import.meta.dirname, '../../..');
 
@@ -30,27 +31,64 @@ interface Packing {
 const rows = 4;
 const length = 512;
 
+type Arm = keyof typeof arms;
+
+const arms = {
+  'ours, packed': { program: 'ours', packing: true },
+  'ours, not packed': { program: 'ours', packing: false },
+  'TRL, packed': { program: 'trl', packing: true, defaults: false },
+  'TRL, not packed': { program: 'trl', packing: false, defaults: false },
+  /** Nothing is set but what the comparison needs: it does not pack, and recomputes activations. */
+  'TRL as users get it': { program: 'trl', packing: false, defaults: true },
+} as const;
+
+/** What is divided by what, and what that says. */
+const ratios: readonly (readonly [what: string, of: Arm, by: Arm])[] = [
+  ['all of it', 'ours, packed', 'TRL as users get it'],
+  ['packing alone, ours', 'ours, packed', 'ours, not packed'],
+  ['packing alone, TRL', 'TRL, packed', 'TRL, not packed'],
+  ['the step alone, both packed', 'ours, packed', 'TRL, packed'],
+  ['the step alone, neither packed', 'ours, not packed', 'TRL, not packed'],
+  ['settings of TRL alone', 'TRL, not packed', 'TRL as users get it'],
+];
+
 export async function benchPacking(setup: Setup, bench: Packing): Promise<string> {
   const data = join(bench.scratch, 'conversations.jsonl');
   await writeConversations(join(bench.volume, 'sharegpt.json'), data, setup.signal);
-  const rates = { ours: [] as number[], peer: [] as number[] };
+  const rates = new Map<Arm, number[]>();
   for (let round = 0; round < bench.rounds; round += 1) {
-    const order = round % 2 === 0 ? (['ours', 'peer'] as const) : (['peer', 'ours'] as const);
-    for (const name of order) {
-      const run = name === 'ours' ? ours : peer;
-      const rate = await run(setup, bench, data);
-      setup.steps.note(`packing ${name}: ${rate.toFixed(0)} learned tokens a second`);
-      rates[name].push(rate);
+    for (const arm of inTurn(Object.keys(arms) as Arm[], round)) {
+      const settings = arms[arm];
+      const rate = await (settings.program === 'ours'
+        ? ours(setup, bench, data, settings.packing)
+        : trl(setup, bench, data, settings));
+      setup.steps.note(`packing, ${arm}: ${rate.toFixed(0)} learned tokens a second`);
+      rates.set(arm, [...(rates.get(arm) ?? []), rate]);
     }
   }
-  const [us, them] = [median(rates.ours), median(rates.peer)];
-  const spread = (all: readonly number[]) =>
-    `${median(all).toFixed(0)} (${Math.min(...all).toFixed(0)}–${Math.max(...all).toFixed(0)})`;
+  return packingTables(rates);
+}
+
+/** Rates by arm, in the order of their rounds → the rates, and ratios of their medians with those of the rounds. */
+export function packingTables(rates: ReadonlyMap<string, readonly number[]>): string {
+  const of = (arm: Arm) => rates.get(arm) ?? [];
+  const ratioOf = (a: readonly number[], b: readonly number[]) => {
+    const each = a.map((rate, round) => rate / (b[round] ?? Number.NaN));
+    return `${(median(a) / median(b)).toFixed(2)} (${Math.min(...each).toFixed(2)}–${Math.max(...each).toFixed(2)})`;
+  };
+  const tableOf = (rows: readonly (readonly string[])[]) => rows.map(line).join('\n');
   return [
-    '| learned tokens a second | ours | TRL with packing | ratio |',
-    '| --- | --- | --- | --- |',
-    `| LoRA float32, ${rows} x ${length} tokens | ${spread(rates.ours)} | ${spread(rates.peer)} | ${(us / them).toFixed(2)} |`,
-  ].join('\n');
+    tableOf([
+      [`LoRA float32, ${rows} x ${length} tokens`, 'learned tokens a second'],
+      ['---', '---'],
+      ...(Object.keys(arms) as Arm[]).map((arm) => [arm, spread(of(arm), 0)]),
+    ]),
+    tableOf([
+      ['what', 'divided', 'ratio (rounds)'],
+      ['---', '---', '---'],
+      ...ratios.map(([what, a, b]) => [what, `${a} ÷ ${b}`, ratioOf(of(a), of(b))]),
+    ]),
+  ].join('\n\n');
 }
 
 interface Step {
@@ -66,10 +104,15 @@ function rateOf(steps: readonly Step[]): number {
   return sum(({ learned }) => learned) / sum(({ wall }) => wall);
 }
 
-async function peer(setup: Setup, bench: Packing, data: string): Promise<number> {
+async function trl(
+  setup: Setup,
+  bench: Packing,
+  data: string,
+  { packing, defaults }: { readonly packing: boolean; readonly defaults: boolean },
+): Promise<number> {
   const { python } = await ensurePeers(setup);
   const { model, threads, steps } = bench;
-  const request = { model, data, template, threads, steps, rows, length };
+  const request = { model, data, template, threads, steps, rows, length, packing, defaults };
   const { stdout } = await execa(python, [join(import.meta.dirname, 'trl_packing.py')], {
     input: JSON.stringify({ ...request, rank: 16, alpha: 32, learning_rate: 2e-4 }),
     env: { HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false' },
@@ -84,11 +127,11 @@ const stepMessage = z.object({
   stepMs: z.object({ total: z.number() }),
 });
 
-async function ours(setup: Setup, bench: Packing, data: string): Promise<number> {
+async function ours(setup: Setup, bench: Packing, data: string, packing: boolean): Promise<number> {
   const cache = join(bench.scratch, 'packing-cache');
   await rm(cache, { recursive: true, force: true });
   const job = join(bench.scratch, 'packing.json');
-  await writeFile(job, JSON.stringify(jobOf(bench, data)));
+  await writeFile(job, JSON.stringify(jobOf(bench, data, packing)));
   await execa(
     process.execPath,
     [join(checkout, 'cli/anneal.mjs'), 'run', job, '--display', 'quiet', '--fresh'],
@@ -106,7 +149,7 @@ async function ours(setup: Setup, bench: Packing, data: string): Promise<number>
   return rateOf(steps);
 }
 
-function jobOf({ model, scratch, steps }: Packing, data: string) {
+function jobOf({ model, scratch, steps }: Packing, data: string, packing: boolean) {
   return {
     apiVersion: 'anneal.dev/v1alpha1',
     kind: 'FineTuneJob',
@@ -119,7 +162,7 @@ function jobOf({ model, scratch, steps }: Packing, data: string) {
         chatTemplate: template,
         sequenceLength: length,
         overlength: 'Truncate',
-        packing: 'Packed',
+        packing: packing ? 'Packed' : 'None',
       },
       method: {
         precision: { type: 'Float32' },

@@ -1,8 +1,9 @@
-"""The peer of `npm run bench -- train`: transformers (+ PEFT) training on given token batches.
+"""The peer of `npm run bench -- train`: transformers (+ PEFT) training on given token batches, compiled if asked.
 
 Reads one JSON line from standard input:
   {"model": folder, "method": "lora" | "full", "dtype": "float32" | "bfloat16", "threads": n,
    "rank": r, "alpha": a, "learning_rate": lr, "clip": norm | null, "steps": n,
+   "compile": bool,   # torch.compile of the model, as the Trainer of transformers does it; it happens in the first step
    "batches": [{"ids": [[...]], "labels": [[...]]}, ...]}   # labels: -100 where nothing is learned
 and writes one JSON line: the loss, wall seconds and processor seconds of each step, and the peak
 resident memory of the process in bytes.
@@ -41,6 +42,7 @@ if request["method"] == "lora":
     )
 model.train()
 trained = [p for p in model.parameters() if p.requires_grad]
+forward = torch.compile(model) if request["compile"] else model
 optimizer = torch.optim.AdamW(
     trained, lr=request["learning_rate"], betas=(0.9, 0.999), weight_decay=0.0, fused=True
 )
@@ -58,7 +60,7 @@ for step in range(request["steps"]):
     ids = torch.tensor(batch["ids"])
     # transformers shifts labels itself; the caller gives unshifted ones.
     labels = torch.tensor(batch["labels"])
-    loss = model(input_ids=ids, labels=labels).loss
+    loss = forward(input_ids=ids, labels=labels).loss
     loss.backward()
     norm = torch.nn.utils.clip_grad_norm_(trained, request["clip"] or float("inf"))
     optimizer.step()

@@ -2,9 +2,12 @@
 import type { Case } from './cases.ts';
 import type { StepResult } from './request.ts';
 
+/** `compiled` is the peer under torch.compile. */
+export type ProgramName = 'ours' | 'peer' | 'compiled';
+
 export interface Measured {
   readonly case: Case;
-  readonly program: 'ours' | 'peer';
+  readonly program: ProgramName;
   readonly result: StepResult;
 }
 
@@ -35,34 +38,72 @@ export function overheadInWords(
 
 export function table(measured: readonly Measured[]): string {
   const names = [...new Set(measured.map((one) => one.case.name))];
-  const header = [
-    '| case | wall s, ours (min–max) | peer | ratio | processor s, ours | peer | ratio | peak MiB, ours | peer | ratio | planned MiB (measured ÷ planned) |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
+  const peers = (['peer', 'compiled'] as const).filter((name) =>
+    measured.some(({ program }) => program === name),
+  );
+  const beside = peers.flatMap((name) => [name, 'ratio']);
+  const head = [
+    'case',
+    ...metrics.flatMap(({ name }) => [`${name}, ours (min–max)`, ...beside]),
+    'planned MiB (measured ÷ planned)',
   ];
-  return [...header, ...names.map((name) => row(name, measured))].join('\n');
+  const rows = names.map((name) => cellsOf(name, peers, measured));
+  return [head, head.map(() => '---'), ...rows].map(line).join('\n');
 }
 
-function row(name: string, measured: readonly Measured[]): string {
-  const of = (program: Measured['program']) =>
-    measured.filter((one) => one.case.name === name && one.program === program);
-  const cells = [name];
-  const add = (value: (result: StepResult) => number, digits: number): void => {
-    const [ours, peer] = [of('ours'), of('peer')].map((list) =>
-      list.map(({ result }) => value(result)),
-    );
-    cells.push(spread(ours ?? [], digits), spread(peer ?? [], digits));
-    cells.push(peer?.length ? (median(ours ?? []) / median(peer)).toFixed(2) : '');
-  };
-  add((result) => median(result.steps.slice(warm).map(({ wall }) => wall)), 2);
-  add((result) => median(result.steps.slice(warm).map(({ processor }) => processor)), 2);
-  add(({ peak }) => peak / 2 ** 20, 0);
-  cells.push(plannedOf(of('ours')));
+export function line(cells: readonly string[]): string {
   return `| ${cells.join(' | ')} |`;
 }
 
-function plannedOf(ours: readonly Measured[]): string {
-  const planned = median(ours.map(({ result }) => result.predicted ?? Number.NaN));
-  const ratio = median(ours.map(({ result }) => result.peak / (result.predicted ?? Number.NaN)));
+interface Metric {
+  readonly name: string;
+  readonly digits: number;
+  of(result: StepResult): number;
+}
+
+export const wallSeconds = (result: StepResult): number =>
+  median(result.steps.slice(warm).map(({ wall }) => wall));
+export const peakMib = ({ peak }: StepResult): number => peak / 2 ** 20;
+
+const metrics: readonly Metric[] = [
+  { name: 'wall s', digits: 2, of: wallSeconds },
+  {
+    ...{ name: 'processor s', digits: 2 },
+    of: (result) => median(result.steps.slice(warm).map(({ processor }) => processor)),
+  },
+  { name: 'peak MiB', digits: 0, of: peakMib },
+];
+
+export function resultsOf(
+  measured: readonly Measured[],
+  name: string,
+  program: ProgramName,
+): readonly StepResult[] {
+  const own = measured.filter((one) => one.case.name === name && one.program === program);
+  return own.map(({ result }) => result);
+}
+
+function cellsOf(
+  name: string,
+  peers: readonly ProgramName[],
+  measured: readonly Measured[],
+): readonly string[] {
+  const ours = resultsOf(measured, name, 'ours');
+  const cells = metrics.flatMap(({ of, digits }) => {
+    const own = ours.map(of);
+    const beside = peers.flatMap((peer) => {
+      const theirs = resultsOf(measured, name, peer).map(of);
+      const ratio = theirs.length === 0 ? '' : (median(own) / median(theirs)).toFixed(2);
+      return [spread(theirs, digits), ratio];
+    });
+    return [spread(own, digits), ...beside];
+  });
+  return [name, ...cells, plannedOf(ours)];
+}
+
+function plannedOf(ours: readonly StepResult[]): string {
+  const planned = median(ours.map(({ predicted }) => predicted ?? Number.NaN));
+  const ratio = median(ours.map(({ peak, predicted }) => peak / (predicted ?? Number.NaN)));
   return `${mib(planned)} (${ratio.toFixed(3)})`;
 }
 

@@ -1,8 +1,9 @@
-"""The peer of the packing figure: TRL's SFTTrainer with packing on conversations of different lengths.
+"""The peer of the packing figure: TRL's SFTTrainer, with packing or without, on conversations of different lengths.
 
 Reads one JSON line from standard input:
   {"model": folder, "data": conversations as JSON lines, "template": text, "threads": n, "rank": r,
-   "alpha": a, "learning_rate": lr, "rows": r, "length": t, "steps": n}
+   "alpha": a, "learning_rate": lr, "rows": r, "length": t, "steps": n, "packing": bool,
+   "defaults": bool}   # as users get it: activations are recomputed unless that is switched off
 and writes one JSON line: learned tokens and wall seconds of each step, and the peak resident memory.
 """
 
@@ -30,6 +31,7 @@ model = AutoModelForCausalLM.from_pretrained(
 )
 tokenizer = AutoTokenizer.from_pretrained(request["model"])
 tokenizer.chat_template = request["template"]
+own = {} if request["defaults"] else {"gradient_checkpointing": False}
 data = load_dataset("json", data_files=request["data"], split="train")
 
 learned, walls = [], []
@@ -63,12 +65,11 @@ with tempfile.TemporaryDirectory() as folder:
         ),
         args=SFTConfig(
             output_dir=folder,
-            packing=True,
+            packing=request["packing"],
             assistant_only_loss=True,
             max_length=request["length"],
             per_device_train_batch_size=request["rows"],
             gradient_accumulation_steps=1,
-            gradient_checkpointing=False,
             max_steps=request["steps"],
             learning_rate=request["learning_rate"],
             save_strategy="no",
@@ -77,6 +78,7 @@ with tempfile.TemporaryDirectory() as folder:
             use_cpu=True,
             bf16=False,
             dataloader_num_workers=0,
+            **own,
         ),
         callbacks=[Clock()],
     )

@@ -2,7 +2,12 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import type { TelemetryBody } from '../../../crds/wire/telemetry.ts';
-import { digestOfResult, resultFiles } from '../../../worker/publish/result-files.ts';
+import {
+  digestOfResult,
+  type ResultFile,
+  resultFile,
+  resultFiles,
+} from '../../../worker/publish/result-files.ts';
 import { uploadArtifacts, uploadReport } from '../../../worker/publish/upload.ts';
 import { uploadTargets } from '../../../worker/publish/upload-targets.ts';
 import { aSpec } from '../../builders/job.ts';
@@ -18,7 +23,10 @@ interface Made extends AsyncDisposable {
   readonly s3: S3Server;
   readonly emitted: TelemetryBody[];
   /** Uploads artefacts of these names. */
-  upload(folders: readonly string[]): Promise<readonly (readonly string[])[]>;
+  upload(
+    folders: readonly string[],
+    beside?: readonly ResultFile[],
+  ): Promise<readonly (readonly string[])[]>;
   report(): Promise<void>;
 }
 
@@ -49,7 +57,7 @@ async function made(): Promise<Made> {
   );
   return {
     ...{ folder: root.path, hub, s3, emitted },
-    async upload(folders) {
+    async upload(folders, beside = []) {
       const artifacts = [];
       for (const folder of folders) {
         await mkdir(join(root.path, folder), { recursive: true });
@@ -57,7 +65,12 @@ async function made(): Promise<Made> {
         await writeFile(join(root.path, folder, 'x.safetensors'), folder);
         artifacts.push({ folder, files: await resultFiles(join(root.path, folder), never) });
       }
-      const words = { title: 'Add the result of first', card: 'card', runFolder: root.path };
+      const words = {
+        title: 'Add the result of first',
+        card: 'card',
+        runFolder: root.path,
+        beside,
+      };
       return uploadArtifacts(targets, artifacts, words, tools, never);
     },
     async report() {
@@ -99,6 +112,21 @@ test('several lie in folders of the repository, in one commit, under a card of t
   ]);
   t.is(found['README.md']?.toString(), 'card');
   t.is(all.hub.writes.titles.length, 1);
+});
+
+test('event files come along with one artefact and with several, and are no artefact', async (t) => {
+  await using all = await made();
+  const path = join(all.folder, 'events.out.tfevents.1');
+  await writeFile(path, 'events');
+  const beside = [await resultFile('tensorboard/events.out.tfevents.1', path, never)];
+  for (const folders of [['adapter'], ['adapter', 'merged']]) {
+    const uris = await all.upload(folders, beside);
+    t.is(uris.length, folders.length);
+    const found = all.hub.files('owner/first');
+    t.is(found['tensorboard/events.out.tfevents.1']?.toString(), 'events');
+    const key = '/out/first/tensorboard/events.out.tfevents.1';
+    t.is(all.s3.get(key)?.toString(), 'events');
+  }
 });
 
 test('the report comes last into the bucket, and not onto the hub', async (t) => {
