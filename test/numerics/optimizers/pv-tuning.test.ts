@@ -138,10 +138,13 @@ test('straight-through estimation: with one codebook each code is the nearest to
 test('a buffer is drawn back as far as deltaDecay says', (t) => {
   scope(() => {
     const kept = after(settings, 1);
-    const half = after({ ...settings, codes: { ...codes, deltaDecay: 0.5 } }, 1);
-    const whole = decodeCodebook(half.matrix, 'float64');
-    const middle = ops.mulScalar(ops.add(kept.state['buffer'] as Tensor, whole), 0.5);
-    const gap = ops.sub(half.state['buffer'] as Tensor, middle);
+    // Not one half, which is as far from the one end as from the other.
+    const drawn = after({ ...settings, codes: { ...codes, deltaDecay: 0.25 } }, 1);
+    const whole = decodeCodebook(drawn.matrix, 'float64');
+    const between = ops.add(ops.mulScalar(kept.state['buffer'] as Tensor, 0.75), whole, {
+      alpha: 0.25,
+    });
+    const gap = ops.sub(drawn.state['buffer'] as Tensor, between);
     t.true(item(ops.amax(ops.abs(gap))) < 1e-14);
     t.false('buffer' in after({ ...settings, codes: { ...codes, deltaDecay: 1 } }, 1).state);
   });
