@@ -1,4 +1,5 @@
 // Loss on records that are never learned from: the forward of training without a tape.
+import { setImmediate } from 'node:timers/promises';
 import { alone, type World } from './cluster/world.ts';
 import { type HostBin, toBin } from './engine/bin.ts';
 import { residualStreams } from './engine/forward.ts';
@@ -18,15 +19,17 @@ export interface Evaluation {
 }
 
 /** Runs the bins one by one, each rank of a world one; `stopped` is asked before each round. */
-export function evaluate(
+export async function evaluate(
   model: Model,
   bins: Iterable<HostBin>,
   stopped: () => boolean,
   world: World = alone,
-): Evaluation | null {
+): Promise<Evaluation | null> {
   const own: Sums = { nll: 0, correct: 0 };
   let tokens = 0;
   for (const round of roundsOf(bins, world.size)) {
+    // A wish to stop is heard here, as between steps.
+    await setImmediate();
     if (stopped()) return null;
     // Whoever has no bin in the last round still gathers the weights with the others.
     const sums = scope(() => lossOf(model, round.slice(world.rank, world.rank + 1)));

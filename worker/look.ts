@@ -5,21 +5,21 @@ import type { TrainerParts, TrainerPlan } from './trainer-parts.ts';
 import type { TrainerState } from './trainer-state.ts';
 
 /** Evaluation and samples before the first step: what the model could do by itself. */
-export function firstLook(parts: TrainerParts, state: TrainerState): TrainerState {
-  const looked = look(parts, { ...state, evaluations: [] });
+export async function firstLook(parts: TrainerParts, state: TrainerState): Promise<TrainerState> {
+  const looked = await look(parts, { ...state, evaluations: [] });
   return { ...looked, samplesBefore: looked.samplesLast, samplesBest: [], best: null, stale: 0 };
 }
 
 /** A stop on the way leaves the state as it was: all of it is done again by whoever goes on. */
-export function look(parts: TrainerParts, state: TrainerState): TrainerState {
+export async function look(parts: TrainerParts, state: TrainerState): Promise<TrainerState> {
   const { model, emit, clock, stopping, world } = parts;
   const began = clock.monotonic();
   const stage = { type: 'stage', stage: 'Evaluate' } as const;
   emit({ ...stage, state: 'Started', subject: 'on held-out records' });
-  const found = evaluate(model, parts.evaluationBins(), stopping, world);
+  const found = await evaluate(model, parts.evaluationBins(), stopping, world);
   if (found === null) return state;
   emit({ ...stage, state: 'Running', subject: 'by answering the prompts' });
-  const answers = parts.sample(stopping);
+  const answers = await parts.sample(stopping);
   if (answers === null) return state;
   emit({ ...stage, state: 'Done' });
   for (const [index, { prompt, text }] of answers.entries()) {

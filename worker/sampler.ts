@@ -1,5 +1,6 @@
 // The job's prompts through the model's own chat template, and its answers as text. The tokenizer is
 // loaded only where a job asks for samples.
+import { setImmediate } from 'node:timers/promises';
 import { UserError } from '../crds/errors.ts';
 import type { RunRecord } from '../crds/wire/run-folder.ts';
 import { alone, type World } from './cluster/world.ts';
@@ -23,9 +24,9 @@ export async function samplerOf(
   files: ModelFiles,
   model: Model,
   world: World = alone,
-): Promise<(stopped: () => boolean) => readonly Sample[] | null> {
+): Promise<(stopped: () => boolean) => Promise<readonly Sample[] | null>> {
   const { samples, seed } = spec.training;
-  if (samples === undefined) return () => [];
+  if (samples === undefined) return async () => [];
   const definition = await modelTokenizer(files.headers);
   const tokenizer = createTokenizer(definition);
   const source = spec.dataset.chatTemplate ?? definition.chatTemplate;
@@ -45,13 +46,15 @@ export async function samplerOf(
     return { prompt, ids: encodeInTime(encode) };
   });
   const stop = stopIds(tokenizer);
-  return (stopped) => {
+  return async (stopped) => {
     const answers: Sample[] = [];
     const questions = prompts.map(({ prompt, ids }, index) => {
       const draws = drawsOf(streamOf(seed, 'sample', index));
       return { text: prompt, prompt: ids, draw: () => draws.uniform() };
     });
     for (const group of groupsOf(questions, world)) {
+      // A wish to stop is heard here.
+      await setImmediate();
       const made = generateTogether(model, group, {
         maxTokens: samples.maxTokens,
         temperature: Number(samples.temperature),

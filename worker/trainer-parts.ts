@@ -65,7 +65,7 @@ export interface TrainerParts {
   /** Answers to the job's prompts, in order; none where the job has none, null when `stopped`. */
   sample(
     stopped: () => boolean,
-  ): readonly { readonly prompt: string; readonly text: string }[] | null;
+  ): Promise<readonly { readonly prompt: string; readonly text: string }[] | null>;
   readonly checkpoints: Checkpoints;
   /** Copies in memory, taken by all ranks after a step; absent where nobody would keep them. */
   readonly copies?: { take(state: TrainerState): Promise<void> };

@@ -37,8 +37,8 @@ export interface TrainerResult {
 /** Trains from `start` to the end of the plan, the early stop, or the wish to stop. */
 export async function train(parts: TrainerParts, start: TrainerState): Promise<TrainerResult> {
   const { plan, checkpoints, copies } = parts;
-  let state = start.step === 0 ? firstLook(parts, start) : start;
-  if (missedEvaluation(plan, state)) state = look(parts, state);
+  let state = start.step === 0 ? await firstLook(parts, start) : start;
+  if (missedEvaluation(plan, state)) state = await look(parts, state);
   let saved = state === start ? (checkpoints.savedStep ?? 0) : -1;
   // Whoever goes on from a copy in memory may have lost the checkpoint of its very step, which may be the best.
   if (state.step > 0 && saved !== state.step && checkpoints.due(state)) {
@@ -46,12 +46,12 @@ export async function train(parts: TrainerParts, start: TrainerState): Promise<T
     saved = state.step;
   }
   while (state.step < plan.totalSteps) {
-    // Messages from the parent process are read here, and nowhere inside a step.
+    // Messages from the parent process are read here and between parts of a look, and nowhere inside a step.
     await setImmediate();
     if (parts.stopping() || stoppedEarly(plan, state)) break;
     const next = oneStep(parts, state);
     state = next === 'rollback' ? await rollBack(parts, state) : next;
-    if (isEvaluationStep(plan, state)) state = look(parts, state);
+    if (isEvaluationStep(plan, state)) state = await look(parts, state);
     await checkpoints.follow();
     if (checkpoints.due(state)) {
       await checkpoints.begin(state);

@@ -155,7 +155,7 @@ export class Training implements Disposable {
       updater: this.held.offered(new Updater(optimizer, this.states.byName, clip, world)),
       batch: (position) => batchOf(batches[position % batches.length] ?? [], position, world),
       evaluationBins: () => options.evaluation ?? [],
-      sample: () => [],
+      sample: async () => [],
       checkpoints: options.checkpoints?.(this) ?? new MemoryCheckpoints(this),
       emit: (message) => void this.messages.push(message),
       clock,

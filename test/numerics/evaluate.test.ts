@@ -50,12 +50,12 @@ function reference(each: GoldenCase): { readonly loss: number; readonly accuracy
 const rounding = 1e4 * 10 * 2 ** -53;
 
 const measures = test.macro({
-  exec(t, each: GoldenCase) {
+  async exec(t, each: GoldenCase) {
     const model = aModel(each);
     using _parameters = model.parameters;
     const all = textsOf(each);
     const before = liveHandles();
-    const found = evaluate(model, [aBin(all.slice(0, 2)), aBin(all.slice(2))], never);
+    const found = await evaluate(model, [aBin(all.slice(0, 2)), aBin(all.slice(2))], never);
     t.is(liveHandles(), before);
     const { loss, accuracy } = reference(each);
     t.true(Math.abs((found?.loss ?? 0) - loss) <= rounding, `${found?.loss} for ${loss}`);
@@ -66,49 +66,55 @@ const measures = test.macro({
     );
     t.is(found?.perplexity, Math.exp(found?.loss ?? 0));
     const apart = all.map((ids) => aBin([ids]));
-    const others = evaluate(model, apart, never);
+    const others = await evaluate(model, apart, never);
     t.true(Math.abs((others?.loss ?? 0) - loss) <= rounding, 'packed or not');
   },
   title: (_, { name }: GoldenCase) => `${name} is measured by loss and accuracy of learned tokens`,
 });
-for (const each of golden.cases) test(measures, each);
+for (const each of golden.cases) test.serial(measures, each);
 
 const [llama] = golden.cases;
 if (llama === undefined) throw new Error('the golden table is empty');
 
-test('tokens without a label do not count, and bins without any are passed over', (t) => {
-  const model = aModel(llama);
-  using _parameters = model.parameters;
-  const whole = aBin([countUp(0, 12)]);
-  const silent: HostBin = { ...whole, labels: whole.labels.map(() => -100), learned: 0 };
-  const half: HostBin = {
-    ...whole,
-    labels: whole.labels.map((label, i) => (i < 6 ? -100 : label)),
-    learned: 5,
-  };
-  const alone = evaluate(model, [half], never);
-  t.is(alone?.tokens, 5);
-  t.deepEqual(evaluate(model, [silent, half, silent], never), alone);
-  t.notDeepEqual(evaluate(model, [whole], never), alone);
-});
+test.serial(
+  'tokens without a label do not count, and bins without any are passed over',
+  async (t) => {
+    const model = aModel(llama);
+    using _parameters = model.parameters;
+    const whole = aBin([countUp(0, 12)]);
+    const silent: HostBin = { ...whole, labels: whole.labels.map(() => -100), learned: 0 };
+    const half: HostBin = {
+      ...whole,
+      labels: whole.labels.map((label, i) => (i < 6 ? -100 : label)),
+      learned: 5,
+    };
+    const alone = await evaluate(model, [half], never);
+    t.is(alone?.tokens, 5);
+    t.deepEqual(await evaluate(model, [silent, half, silent], never), alone);
+    t.notDeepEqual(await evaluate(model, [whole], never), alone);
+  },
+);
 
-test('nothing to measure is no token, and no number', (t) => {
+test.serial('nothing to measure is no token, and no number', async (t) => {
   const model = aModel(llama);
   using _parameters = model.parameters;
-  const found = evaluate(model, [], never);
+  const found = await evaluate(model, [], never);
   t.is(found?.tokens, 0);
   t.is(found?.loss, Number.NaN);
 });
 
-test('a wish to stop is heard between two bins, and half a measurement is none', (t) => {
-  const model = aModel(llama);
-  using _parameters = model.parameters;
-  let asked = 0;
-  const stopping = () => {
-    asked += 1;
-    return asked > 1;
-  };
-  const bins = texts.map((ids) => aBin([ids]));
-  t.is(evaluate(model, bins, stopping), null);
-  t.is(asked, 2);
-});
+test.serial(
+  'a wish to stop is heard between two bins, and half a measurement is none',
+  async (t) => {
+    const model = aModel(llama);
+    using _parameters = model.parameters;
+    let asked = 0;
+    const stopping = () => {
+      asked += 1;
+      return asked > 1;
+    };
+    const bins = texts.map((ids) => aBin([ids]));
+    t.is(await evaluate(model, bins, stopping), null);
+    t.is(asked, 2);
+  },
+);

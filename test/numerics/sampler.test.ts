@@ -36,30 +36,33 @@ async function aSampler(
   return { sample: await samplerOf(run.record, files, model), model, tokenizer };
 }
 
-test('a prompt is a turn of the user, and the answer what the model goes on with', async (t) => {
-  const { sample, model, tokenizer } = await aSampler(t, { prompts, maxTokens: 6 });
-  const before = liveHandles();
-  const found = sample(() => false);
-  t.is(liveHandles(), before);
-  const expected = prompts.map((prompt) => {
-    const text = `<|begin|>user\n${prompt}<|end|><|begin|>assistant\n`;
-    const ids = generate(model, tokenizer.encode(text), {
-      ...{ maxTokens: 6, temperature: 0, stop: new Set(tokenizer.encode('<|end|>')) },
-      draw: () => 0,
+test.serial(
+  'a prompt is a turn of the user, and the answer what the model goes on with',
+  async (t) => {
+    const { sample, model, tokenizer } = await aSampler(t, { prompts, maxTokens: 6 });
+    const before = liveHandles();
+    const found = await sample(() => false);
+    t.is(liveHandles(), before);
+    const expected = prompts.map((prompt) => {
+      const text = `<|begin|>user\n${prompt}<|end|><|begin|>assistant\n`;
+      const ids = generate(model, tokenizer.encode(text), {
+        ...{ maxTokens: 6, temperature: 0, stop: new Set(tokenizer.encode('<|end|>')) },
+        draw: () => 0,
+      });
+      return { prompt, text: tokenizer.decode(ids).trim() };
     });
-    return { prompt, text: tokenizer.decode(ids).trim() };
-  });
-  t.deepEqual(found, expected);
-});
+    t.deepEqual(found, expected);
+  },
+);
 
-test('the template of the job is used where it has one', async (t) => {
+test.serial('the template of the job is used where it has one', async (t) => {
   const chatTemplate = "{% for m in messages %}{{ m['content'] }}{% endfor %}";
   const { sample, model, tokenizer } = await aSampler(
     t,
     { prompts, maxTokens: 6 },
     { chatTemplate },
   );
-  const [first] = sample(() => false) ?? [];
+  const [first] = (await sample(() => false)) ?? [];
   const ids = generate(model, tokenizer.encode('what is 3 and 5'), {
     ...{ maxTokens: 6, temperature: 0, stop: new Set(tokenizer.encode('<|end|>')) },
     draw: () => 0,
@@ -67,49 +70,42 @@ test('the template of the job is used where it has one', async (t) => {
   t.is(first?.text, tokenizer.decode(ids).trim());
 });
 
-test('with a temperature the seed decides, and each asking draws the same', async (t) => {
+test.serial('with a temperature the seed decides, and each asking draws the same', async (t) => {
   const { sample } = await aSampler(t, { prompts, maxTokens: 12, temperature: '8' });
-  const first = sample(() => false);
+  const first = await sample(() => false);
   t.deepEqual(
-    sample(() => false),
+    await sample(() => false),
     first,
     'answers of before and after differ by the model alone',
   );
   const cold = await aSampler(t, { prompts, maxTokens: 12 });
-  t.notDeepEqual(
-    cold.sample(() => false),
-    first,
-  );
+  t.notDeepEqual(await cold.sample(() => false), first);
 });
 
-test('a job without prompts asks nothing', async (t) => {
+test.serial('a job without prompts asks nothing', async (t) => {
   const folder = await temporaryFolder();
   t.teardown(() => folder[Symbol.asyncDispose]());
   const { record } = await ToyRun.make(folder.path, { name: 'silent', method: { preset: 'LoRA' } });
   const never = undefined as never;
   const sample = await samplerOf(record, never, never);
-  t.deepEqual(
-    sample(() => false),
-    [],
-  );
+  t.deepEqual(await sample(() => false), []);
 });
 
-test('a stop between two tokens leaves no answers, not even those that were whole', async (t) => {
-  const { sample } = await aSampler(t, { prompts, maxTokens: 6 });
-  let asked = 0;
-  const never = () => {
-    asked += 1;
-    return false;
-  };
-  t.is(sample(never)?.length, 2);
-  const all = asked;
-  t.true(all > prompts.length);
-  for (const at of [1, all - 2, all]) {
-    let left = at;
-    t.is(
-      sample(() => --left <= 0),
-      null,
-      `asked ${at} times`,
-    );
-  }
-});
+test.serial(
+  'a stop between two tokens leaves no answers, not even those that were whole',
+  async (t) => {
+    const { sample } = await aSampler(t, { prompts, maxTokens: 6 });
+    let asked = 0;
+    const never = () => {
+      asked += 1;
+      return false;
+    };
+    t.is((await sample(never))?.length, 2);
+    const all = asked;
+    t.true(all > prompts.length);
+    for (const at of [1, all - 2, all]) {
+      let left = at;
+      t.is(await sample(() => --left <= 0), null, `asked ${at} times`);
+    }
+  },
+);

@@ -226,7 +226,7 @@ test('nothing held out means no evaluation and no early end', async (t) => {
 
 test('answers are asked for before the first step and with each evaluation', async (t) => {
   let asked = 0;
-  const sample = () => {
+  const sample = async () => {
     asked += 1;
     return [{ prompt: 'how?', text: `answer ${asked}` }];
   };

@@ -387,6 +387,29 @@ test('an evaluation that a stop cut short is made up for, in its place', async (
   }
 });
 
+test('a stop that comes while an evaluation runs is heard in it', async (t) => {
+  await using folder = await temporaryFolder();
+  let isStopping = false;
+  const told = (training: Training): boolean => {
+    const [last] = training.ofType('stage').slice(-1);
+    // As a message of another process: not before the loop of events has turned.
+    if (last?.state === 'Started' && training.ofType('step').length === 2) {
+      setImmediate(() => {
+        isStopping = true;
+      });
+    }
+    return isStopping;
+  };
+  const bins = [0, 1, 2, 3].map((n) => aBin([countUp(n, 6)]));
+  const options = { batches, evaluation: bins, plan: { totalSteps: 2 } };
+  const { reason, state } = await trainIn(folder.path, options, told);
+  t.is(reason, 'Stopped');
+  t.deepEqual(
+    state.evaluations.map(({ step }) => step),
+    [0],
+  );
+});
+
 test('a run that was stopped before its first step measures the start once', async (t) => {
   const options = { batches, evaluation, plan: { totalSteps: 2 } };
   await using folder = await temporaryFolder();
