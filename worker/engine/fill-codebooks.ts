@@ -60,5 +60,5 @@ function fill(
 }
 
 function sumOfSquares(x: Tensor): number {
-  return item(ops.sum(ops.mul(x, x)));
+  return item(ops.linalgVectorNorm(x)) ** 2;
 }

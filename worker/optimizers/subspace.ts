@@ -26,10 +26,8 @@ export function lowShape([out = 0, inputs = 0]: readonly number[], rank: number)
 /** `[O, I]` → `[O, R]` or `[R, I]`, in the type of both; bfloat16 ones are multiplied as they are and summed in float32. */
 export function intoSubspace(gradient: Tensor, basis: Tensor): Tensor {
   const tall = isTall(gradient.shape);
-  if (gradient.dtype !== 'bfloat16') {
-    return tall ? ops.mm(gradient, basis) : ops.mm(ops.t(basis), gradient);
-  }
-  const low = ops.zeros(lowShape(gradient.shape, basis.shape[1] ?? 0), { dtype: 'float32' });
+  const dtype = wideOf(gradient);
+  const low = ops.zeros(lowShape(gradient.shape, basis.shape[1] ?? 0), { dtype });
   return tall ? ops.linearDw_(low, ops.t(gradient), basis) : ops.linearDw_(low, basis, gradient);
 }
 
@@ -61,14 +59,13 @@ export function fromSubspace(low: Tensor, basis: Tensor, shape: readonly number[
 
 /** Adds `alpha` times the product to `into [O, I]`. */
 export function addProduct_(into: Tensor, { left, right }: Factors, alpha: number): void {
-  if (left.dtype === 'bfloat16') ops.linearDw_(into, ops.t(left), right, { alpha });
-  else ops.addmm_(into, left, right, { alpha });
+  ops.linearDw_(into, ops.t(left), right, { alpha });
 }
 
 /** The basis of the `rank` largest singular values, in descending order, in float32 or, of a float64 gradient, float64. */
 export function topSubspace(gradient: Tensor, rank: number): Tensor {
   return scope(() => {
-    const [, vectors] = ops.linalgEigh(gramOf(gradient));
+    const [, vectors] = byOneThread(() => ops.linalgEigh(gramOf(gradient)));
     return ops.to(withSigns(lastFirst(vectors, rank)), wideOf(gradient));
   });
 }
@@ -102,7 +99,7 @@ function product(a: Tensor, b: Tensor): Tensor {
   return ops.linear(a, ops.t(b));
 }
 
-/** What LAPACK computes depends on how many threads it has. */
+/** What LAPACK computes, and a product in float64, depends on how many threads it has. */
 function byOneThread<T>(compute: () => T): T {
   const before = threads();
   setThreads(1);

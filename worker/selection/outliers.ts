@@ -45,7 +45,11 @@ interface Judged {
 /** D of linear layers that are judged together. */
 export function scoreOf(linears: readonly Judged[], threshold: number): number {
   const count = linears.reduce((sum, { weight }) => sum + weight.numel, 0);
-  const sum = linears.reduce((total, one) => total + within(one, (a) => ops.sum(a)), 0);
+  // Not `sum`, which adds up in another order with each number of threads; nothing in it is negative.
+  const sum = linears.reduce(
+    (total, one) => total + within(one, (a) => ops.linalgVectorNorm(a, 1)),
+    0,
+  );
   const bound = (threshold * sum) / count;
   const above = linears.reduce(
     (total, one) => total + within(one, (a) => ops.sum(ops.to(ops.gtScalar(a, bound), 'float64'))),

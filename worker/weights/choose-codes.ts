@@ -101,7 +101,8 @@ function kMeans(points: Tensor, entries: number, draws: Draws): Tensor {
         const { means, isUsed } = meansOf(codes, sample, entries);
         const [own = codebook] = ops.unbind(codebook, 0);
         ops.copy_(own, ops.where(ops.gtScalar(isUsed, 0), means, own));
-        return item(ops.sum(ops.mul(gap, gap)));
+        // Not `sum`, which adds up in another order with each number of threads.
+        return item(ops.linalgVectorNorm(gap)) ** 2;
       });
       if (error - next <= settled * error) break;
       error = next;

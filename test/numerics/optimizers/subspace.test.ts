@@ -130,20 +130,55 @@ test('drawn and turned directions hold nearly as much as the best, of flat spect
   });
 });
 
-test.serial('drawn directions have the same bits for any number of threads', (t) => {
-  const before = threads();
+/** Sizes at which libraries share their work out. */
+const sharedOut = [
+  [600, 576],
+  [256, 512],
+] as const;
+
+test.serial('directions, drawn or exact, have the same bits for any number of threads', (t) => {
   scope(() => {
-    // Sizes at which LAPACK shares its work out.
-    const g = draw([600, 576], 'threads', 'bfloat16');
-    const found = [1, 2, 3].map((count) => {
-      setThreads(count);
-      return toBytes(sketchedSubspace(g, 144));
-    });
-    setThreads(before);
-    t.deepEqual(found[1], found[0]);
-    t.deepEqual(found[2], found[0]);
+    for (const dtype of ['bfloat16', 'float32'] as const) {
+      for (const shape of sharedOut) {
+        const g = draw(shape, 'threads', dtype);
+        for (const find of [sketchedSubspace, topSubspace]) {
+          const found = byThreads(() => find(g, 144));
+          t.deepEqual(new Set(found).size, 1, `${find.name} of ${dtype} ${shape}`);
+        }
+      }
+    }
   });
 });
+
+test.serial('ways into a subspace and back have the same bits for any number of threads', (t) => {
+  scope(() => {
+    for (const shape of sharedOut) {
+      const g = draw(shape, 'threads', 'float32');
+      const basis = topSubspace(g, 64);
+      const there = byThreads(() => intoSubspace(g, basis));
+      t.is(new Set(there).size, 1, `there: ${shape}`);
+      const low = intoSubspace(g, basis);
+      const back = byThreads(() => {
+        const into = ops.zeros(shape);
+        addProduct_(into, fromSubspace(low, basis, shape), 0.5);
+        return into;
+      });
+      t.is(new Set(back).size, 1, `back: ${shape}`);
+    }
+  });
+});
+
+function byThreads(make: () => Tensor): readonly string[] {
+  const before = threads();
+  try {
+    return [1, 2, 3].map((count) => {
+      setThreads(count);
+      return Buffer.from(toBytes(make())).toString('base64');
+    });
+  } finally {
+    setThreads(before);
+  }
+}
 
 test('columns are orthonormal, and the element of the largest magnitude of each is positive', (t) => {
   scope(() => {
