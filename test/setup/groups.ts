@@ -11,6 +11,8 @@ export interface TestGroup {
   /** AVA gives up when no test ends for so long: far more than any needs on a busy machine. */
   readonly timeout: string;
   readonly needs: readonly Need[];
+  /** Files whose results depend on the instructions of the processor: they run again at each lesser level that it has (cpu-levels.ts). */
+  readonly atEachLevel?: readonly string[];
   /** Many files in one process (suites.ts): for quick files that keep nothing to themselves. */
   readonly inSuites?: boolean;
   /** On a real cluster, which is started for the group; where the machine cannot run one, the group is left out with the reason. */

@@ -19,6 +19,7 @@ import { add, closingLine, exitCodeOf, nothing, type Tally } from '../report/tal
 import { givenCluster } from './cluster/cluster.ts';
 import { runOnCluster } from './cluster/on-cluster.ts';
 import { whyNoCluster } from './cluster/probe.ts';
+import { cpuLevelsHere, heldTo, levelsInWords } from './cpu-levels.ts';
 import { runGates } from './gates.ts';
 import { chooseGroups, inTurns, type Need, type TestGroup } from './groups.ts';
 import { meetNeeds } from './needs.ts';
@@ -132,13 +133,31 @@ async function runGroup(
     print(`FAILED: the group ${group.name} could not run: ${missing}`);
     return { ...nothing, failed: 1 };
   }
-  if (group.onCluster !== true) return runFiles(setup, group, {});
+  if (group.onCluster !== true) {
+    return add(await runFiles(setup, group, {}), await runAtLevels(setup, group));
+  }
   const run = (variables: Readonly<Record<string, string>>) => runFiles(setup, group, variables);
   const told = await runOnCluster(setup, run, (failure) =>
     print(`FAILED: the group ${group.name}: ${failure}`),
   );
   setup.signal.throwIfAborted();
   return told;
+}
+
+/** Again, with the instructions of lesser processors. */
+async function runAtLevels(setup: Setup, group: TestGroup): Promise<Tally> {
+  const { atEachLevel } = group;
+  if (atEachLevel === undefined) return nothing;
+  const levels = await cpuLevelsHere(setup.signal);
+  let sum = nothing;
+  for (const level of levels.below) {
+    const part = { ...group, patterns: atEachLevel };
+    const here = await runFiles(setup, part, heldTo(level));
+    print(`${group.name.padEnd(13)} at ${level}: ${closingLine(here)}`);
+    sum = add(sum, here);
+  }
+  print(`${group.name.padEnd(13)} ${levelsInWords(levels)}`);
+  return sum;
 }
 
 async function runFiles(

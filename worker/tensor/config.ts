@@ -1,4 +1,5 @@
 // The variables of the environment that the tensor layer reads or sets.
+import { type CpuLevel, levelVariable, libraryVariables, readLevel } from './cpu-level.ts';
 
 /** A built addon elsewhere than `worker/native/dist`. */
 export function nativeOverride(): string | undefined {
@@ -13,4 +14,11 @@ export function nativeOverride(): string | undefined {
  */
 export function letIdleThreadsSleep(): void {
   process.env['GOMP_SPINCOUNT'] ??= '5000';
+}
+
+/** What libtorch brings reads its variables after this, when it is loaded and first used. */
+export function holdToLevel(): CpuLevel | undefined {
+  const level = readLevel(process.env[levelVariable]);
+  if (level !== undefined) Object.assign(process.env, libraryVariables[level]);
+  return level;
 }

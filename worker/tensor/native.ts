@@ -4,7 +4,8 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TerminalError } from '../../crds/errors.ts';
-import { letIdleThreadsSleep, nativeOverride } from './config.ts';
+import { holdToLevel, letIdleThreadsSleep, nativeOverride } from './config.ts';
+import { requireLevel } from './cpu-level.ts';
 import { toNativeError } from './native-error.ts';
 
 /** What `worker/native/addon` exports. A handle is a positive integer that stands for a tensor. */
@@ -71,9 +72,11 @@ function load(): Native {
     nativeOverride() ?? fileURLToPath(new URL('../native/dist/anneal.node', import.meta.url));
   if (!existsSync(path)) throw missing(`${path} does not exist`);
   letIdleThreadsSleep();
+  const level = holdToLevel();
   const addon = open(path);
   addon.onError(toNativeError);
   addon.loadLibrary(kernels(path, 'anneal_kernels'));
+  requireLevel(level, String(addon.call(addon.op('anneal::choose_isa', ''), null)));
   // Built only where a CUDA toolkit was given; it brings ATen's CUDA kernels with it.
   const cuda = kernels(path, 'anneal_kernels_cuda');
   if (existsSync(cuda)) addon.loadLibrary(cuda);

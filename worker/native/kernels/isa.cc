@@ -3,7 +3,10 @@
 #include <c10/util/Exception.h>
 #include <torch/library.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstdlib>
+#include <cstring>
 #include <optional>
 #include <string>
 
@@ -34,7 +37,7 @@ bool has_amx() {
 #endif
 }
 
-Isa best() {
+Isa of_processor() {
 #if defined(__x86_64__)
   __builtin_cpu_init();
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
@@ -49,13 +52,28 @@ Isa best() {
 #endif
 }
 
+// What the person allows the process. The loader refuses other words, and a level that is not there
+// (worker/tensor/cpu-level.ts).
+Isa allowed() {
+  const char* level = std::getenv("ANNEAL_CPU_LEVEL");
+  int i = 0;
+  while (level != nullptr && i < kCount && std::strcmp(level, kNames[i]) != 0)
+    ++i;
+  return level == nullptr || i == kCount ? Isa::kAmx : static_cast<Isa>(i);
+}
+
+Isa best() {
+  static const Isa value = std::min(of_processor(), allowed());
+  return value;
+}
+
 std::atomic<Isa>& chosen() {
   static std::atomic<Isa> value{best()};
   return value;
 }
 
 // Asks for an instruction set, to test or to compare one; null asks for the best. Returns the one
-// in use: never more than this CPU has.
+// in use: never more than this CPU has and ANNEAL_CPU_LEVEL allows.
 std::string choose_isa(std::optional<std::string> name) {
   Isa wanted = best();
   if (name) {
