@@ -75,9 +75,27 @@ test('every rule accepts its good examples', async (t) => {
 function withValue(namespace: string, place: string, value: unknown): unknown {
   const job = aWrittenJob() as Written;
   const base = { ...job, metadata: { name: 'a', namespace } };
-  if (place === '')
-    return { ...base, metadata: { ...base.metadata, ...(value as Written).metadata } };
-  const keys = place.split('.');
+  if (place === '') {
+    const { metadata, spec = base.spec } = value as Partial<Written>;
+    return { ...base, spec, metadata: { ...base.metadata, ...metadata } };
+  }
+  const all = place.split('.');
+  const list = all.findIndex((key) => key.endsWith('[]'));
+  if (list >= 0 && list < all.length - 1) {
+    const inside = all
+      .slice(list + 1)
+      .reduceRight<unknown>(
+        (held, key) => (key.endsWith('[]') ? { [key.slice(0, -2)]: [held] } : { [key]: held }),
+        value,
+      );
+    return changed(base, {
+      [all
+        .slice(0, list + 1)
+        .join('.')
+        .slice(0, -2)]: [inside],
+    });
+  }
+  const keys = all;
   const last = keys.pop() ?? '';
   const name = last.replace('[]', '');
   const held = last === 'betas[]' ? [value, value] : last.endsWith('[]') ? [value] : value;
@@ -97,6 +115,110 @@ function companions(keys: readonly string[]): Record<string, unknown> {
     return { [parent]: { patience: 1 }, 'spec.dataset.heldOut': { samples: 1 } };
   }
   return last === 'samples' ? { [parent]: { prompts: ['p'] } } : {};
+}
+
+const atApply: readonly (readonly [string, Record<string, unknown>, RegExp])[] = [
+  [
+    'a number in words',
+    { 'training.learningRate': 'fast' },
+    /must be a decimal number such as "0.1" or "2e-4"/,
+  ],
+  [
+    'a negative processor',
+    { 'worker.resources': { requests: { cpu: '-1' } } },
+    /worker\.resources\.requests\.cpu/,
+  ],
+  [
+    'a negative number',
+    { 'worker.resources': { requests: { cpu: -1 } } },
+    /greater than or equal to 0/,
+  ],
+  [
+    'a GPU by another door',
+    { 'worker.resources': { limits: { 'nvidia.com/gpu': 8 } } },
+    /devices are asked for by devicesPerWorker/,
+  ],
+  [
+    'a network that is none',
+    { 'network.egressCIDRs': ['10.0.0.0/99'] },
+    /must be networks: an address and the length of its prefix/,
+  ],
+  [
+    'a toleration of Exists with a value',
+    { 'worker.tolerations': [{ key: 'a', operator: 'Exists', value: 'b' }] },
+    /operator is Exists, which compares no value/,
+  ],
+  [
+    'a device',
+    { 'worker.devicesPerWorker': 1 },
+    /asks for devices; this version trains on the processor/,
+  ],
+  [
+    'another run',
+    { 'checkpoint.resumeFrom': { job: 'a' } },
+    /this version starts each job from its model/,
+  ],
+  [
+    'checkpoints in a bucket',
+    { 'checkpoint.destination': { s3: { uri: 's3://b/x' } } },
+    /this version writes checkpoints to claims/,
+  ],
+  [
+    'pods without a claim',
+    { 'output.destination': { s3: { uri: 's3://b/x' } } },
+    /in this version the pods of a job meet on a claim/,
+  ],
+  [
+    'MultiKueue',
+    { managedBy: 'kueue.x-k8s.io/multikueue' },
+    /has no adapter for jobs of this kind/,
+  ],
+  [
+    'an adapter file without an adapter',
+    { method: { preset: 'Full' }, 'output.formats': ['PEFTAdapter'] },
+    /there is no adapter to write/,
+  ],
+  [
+    'a quantised base that would train',
+    { method: { preset: 'Full', base: { type: 'NF4' } } },
+    /the weights themselves would be trained/,
+  ],
+  [
+    'projected gradients beside an adapter',
+    { method: { preset: 'GaLore', adapter: { type: 'LoRA' } } },
+    /with an adapter they are frozen/,
+  ],
+  [
+    'more workers than sequences',
+    { 'training.globalBatchSize': 1, 'worker.replicas': 2 },
+    /fewer sequences than there are workers/,
+  ],
+];
+
+for (const [what, changes, words] of atApply) {
+  test(`${what} is refused when the job is applied, with a sentence`, async (t) => {
+    const namespace = await aNamespace(t);
+    const paths = Object.entries(changes).map(([path, value]) => [`spec.${path}`, value]);
+    const base = { ...(aWrittenJob() as Written), metadata: { name: 'a', namespace } };
+    const answer = await submit(clientOf(t), namespace, changed(base, Object.fromEntries(paths)));
+    t.regex(answer, words);
+    t.notRegex(answer, /no such key|no such overload/);
+    // Of a quantity a rule would be priced as if it were as long as a request may be: there the pattern is all that is said.
+    if (!what.startsWith('a negative')) t.notRegex(answer, /should match/);
+  });
+}
+
+for (const [name, replicas, words] of [
+  ['qwen2.5-lora', 1, /metadata\.name must be small letters, digits and hyphens/],
+  ['7b-x', 2, /metadata\.name must begin with a letter, because the Service/],
+  ['7b-x', 1, /^$/],
+] as const) {
+  test(`a job of ${replicas} workers called ${name} is judged by what its pods can be called`, async (t) => {
+    const namespace = await aNamespace(t);
+    const base = { ...(aWrittenJob() as Written), metadata: { name, namespace } };
+    const body = changed(base, { 'spec.worker.replicas': replicas });
+    t.regex(await submit(clientOf(t), namespace, body), words);
+  });
 }
 
 test('defaults are filled in by the API server as zod fills them in', async (t) => {

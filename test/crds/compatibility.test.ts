@@ -144,7 +144,7 @@ test('every pair has a case, and no case is left of a pair that is gone', (t) =>
   t.deepEqual(pairs.map(({ id }) => id).sort(), Object.keys(cases).sort());
 });
 
-/** The first would take paths apart; about the others parameters of a preset decide, which only resolving a method tells. */
+/** Parameters of a preset decide about these, and only resolving a method tells them; or paths, which CEL cannot normalise. */
 const unaskable = [
   'results do not replace their model',
   'weights are stored in one kind of codes',
