@@ -22,25 +22,35 @@ test.after.always(() => kueue?.[Symbol.asyncDispose]());
 
 const api = 'kueue.x-k8s.io/v1beta1';
 
-/** Quota for one worker of ours. */
+/** Quota for one worker of ours in `research`, and plenty in `small` for what prepares and publishes. */
 async function aQueue(namespace: string): Promise<void> {
   const of = (kind: string, name: string, rest: object, place: object = {}) => ({
     ...{ apiVersion: api, kind, metadata: { name, ...place } },
     ...rest,
   });
-  const quota = [{ name: 'cpu', nominalQuota: '50m' }];
-  const objects = [
-    of('ResourceFlavor', 'any', {}),
-    of('ClusterQueue', 'all', {
+  const clusterQueue = (name: string, cpu: string, memory: string) => {
+    const resources = [
+      { name: 'cpu', nominalQuota: cpu },
+      { name: 'memory', nominalQuota: memory },
+    ];
+    return of('ClusterQueue', name, {
       spec: {
         namespaceSelector: {},
         preemption: { withinClusterQueue: 'LowerPriority' },
         resourceGroups: [
-          { coveredResources: ['cpu'], flavors: [{ name: 'any', resources: quota }] },
+          { coveredResources: ['cpu', 'memory'], flavors: [{ name: 'any', resources }] },
         ],
       },
-    }),
-    of('LocalQueue', 'research', { spec: { clusterQueue: 'all' } }, { namespace }),
+    });
+  };
+  const localQueue = (name: string, clusterQueue: string) =>
+    of('LocalQueue', name, { spec: { clusterQueue } }, { namespace });
+  const objects = [
+    of('ResourceFlavor', 'any', {}),
+    clusterQueue('all', '50m', '1Gi'),
+    clusterQueue('aside', '8', '64Gi'),
+    localQueue('research', 'all'),
+    localQueue('small', 'aside'),
     of('WorkloadPriorityClass', 'urgent', { value: 1000, description: 'for the test' }),
   ];
   for (const object of objects)
@@ -49,9 +59,11 @@ async function aQueue(namespace: string): Promise<void> {
 
 test('Kueue admits, holds back, preempts and gets its quota back', async (t) => {
   t.timeout(600_000);
+  const small = { 'spec.worker.resources': { requests: { cpu: '50m', memory: '128Mi' } } };
   const queued = {
+    ...small,
     'spec.scheduling.queueName': 'research',
-    'spec.worker.resources': { requests: { cpu: '50m' } },
+    'spec.scheduling.auxiliaryQueueName': 'small',
   };
   const long = { supervise: { seconds: 900 } };
   const first = await aJobIn(t, long, queued);
@@ -62,6 +74,16 @@ test('Kueue admits, holds back, preempts and gets its quota back', async (t) => 
   await first.apply();
   await first.untilPhase('Running');
   t.is(is(await first.status(), 'QuotaReserved'), 'True/Admitted');
+
+  const prepared = await getJson(namespace, 'jobs', 'first-init-1');
+  t.like(prepared['metadata'], { labels: { 'kueue.x-k8s.io/queue-name': 'small' } });
+
+  // Where Kueue manages all Jobs, one without a queue is suspended for good: it is told by name.
+  const alone = first.another('alone', {}, small);
+  await alone.apply();
+  await alone.until('it is told', (now) => is(now, 'Stalled') === 'True/SuspendedElsewhere');
+  t.regex(messageOf(await alone.status(), 'Stalled'), /^Job alone-init-1 was suspended/);
+  await kubectl(['-n', namespace, 'delete', 'ftj', 'alone', '--timeout=60s']);
 
   // The quota is spent: the next one waits, and says so in the words of Kueue.
   const urgent = { ...queued, 'spec.scheduling.workloadPriorityClassName': 'urgent' };

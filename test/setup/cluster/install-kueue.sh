@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # install-kueue.sh FOLDER up | down: puts what build-kueue.sh made into the running cluster, or takes it out again. Kueue makes its own
 # webhook certificates. It looks at namespaces with the label "queued" alone, as a site may have it: others go on as if it were not there,
-# also while it comes and goes. Its list of what waits in a queue is no API of the cluster, without which no namespace could go meanwhile.
+# also while it comes and goes. There it manages every Job, with the name of a queue or without. Its list of what waits in a queue is no API of the cluster, without which no namespace could go meanwhile.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/settings.sh"
 manifests() {
   kubectl kustomize "$1/config/default" |
     sed -E 's#image: [^ ]*/kueue:[^ ]*#image: localhost/kueue:1#; s#imagePullPolicy: Always#imagePullPolicy: Never#
-      s#^( *)- key: kubernetes.io/metadata.name#\1- { key: queued, operator: Exists }\n&#' |
+      s#^( *)- key: kubernetes.io/metadata.name#\1- { key: queued, operator: Exists }\n&#
+      s/^( *)#manageJobsWithoutQueueName: true/\1manageJobsWithoutQueueName: true\n\1managedJobsNamespaceSelector: { matchExpressions: [{ key: queued, operator: Exists }] }/' |
     awk -v RS='---\n' -v ORS='---\n' '!/(^|\n)kind: APIService\n/'
 }
 if [[ $2 == down ]]; then
