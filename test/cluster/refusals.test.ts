@@ -124,7 +124,6 @@ test('a foreign ConfigMap of the name of the plan is neither changed nor owned',
     name: 'first',
     namespace,
     uid: metadata.uid,
-    annotations: {},
     spec: parsed,
   });
   const name = childName.plan('first', plan.digest);
