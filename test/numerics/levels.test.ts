@@ -10,14 +10,15 @@ import * as ops from '../../worker/tensor/ops.generated.ts';
 import type { LevelReport } from './levels-process.ts';
 
 const program = join(import.meta.dirname, 'levels-process.ts');
+const libraries = join(import.meta.dirname, 'libraries-process.ts');
 const quiet = '--disable-warning=ExperimentalWarning';
 
 const best = cpuLevels.indexOf(ops.chooseIsa() as CpuLevel);
 const present = cpuLevels.slice(0, best + 1);
 const absent = cpuLevels.slice(best + 1);
 
-async function start(level: CpuLevel, more: Readonly<Record<string, string>> = {}) {
-  const child = spawn(process.execPath, [quiet, program], {
+async function start(level: CpuLevel, file = program, more: Readonly<Record<string, string>> = {}) {
+  const child = spawn(process.execPath, [quiet, file], {
     env: { ...process.env, ...more, [levelVariable]: level },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -47,6 +48,24 @@ for (const level of present) {
     for (const [name, { digests }] of Object.entries(report.found)) {
       t.is(new Set(digests).size, 1, `${name}: ${digests}`);
     }
+  });
+}
+
+/** In the words of MKL and oneDNN. */
+const isBeyond = {
+  avx2: /AVX-512|AVX512|AVX10|AMX/i,
+  avx512: /AMX/i,
+  amx: /^never$/,
+} as const satisfies Readonly<Record<CpuLevel, RegExp>>;
+
+for (const level of present) {
+  test(`at ${level} the libraries below use nothing beyond it`, async (t) => {
+    const verbose = { MKL_VERBOSE: '1', ONEDNN_VERBOSE: '1' };
+    const { said, complained, code } = await start(level, libraries, verbose);
+    t.is(code, 0, complained);
+    const told = said.split('\n').filter((line) => /MKL_VERBOSE oneMKL|info,cpu,isa/.test(line));
+    t.true(told.length > 0, said);
+    for (const line of told) t.notRegex(line, isBeyond[level]);
   });
 }
 

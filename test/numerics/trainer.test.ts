@@ -113,8 +113,11 @@ test(learns, 'Q-GaLore on weights in 8 bits', {
 test(learns, 'PV-Tuning in float32', {
   ...{ codebook: toyCodebook, optimizer: aPvTuning(toyCodes), plan: faster },
 });
+// At three times this rate codes are thrown about until the last step, and one in four ends above ln 2: of six seeds at each
+// level of instructions, at this one the worst is at 0.004.
 test(learns, 'PV-Tuning in bfloat16, drawn back and within its trust', {
-  ...{ codebook: toyCodebook, dtype: 'bfloat16', plan: { ...faster, totalSteps: 90 } },
+  ...{ codebook: toyCodebook, dtype: 'bfloat16' },
+  plan: { totalSteps: 120, learningRate: () => 1e-2 },
   optimizer: aPvTuning({ ...toyCodes, deltaDecay: 0.1, trustRatio: 0.05 }),
 });
 test(learns, 'SGD', {

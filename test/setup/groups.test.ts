@@ -46,3 +46,15 @@ test('a group runs beside another, and by itself where that one is not run', (t)
   const names = (groups: typeof testGroups) => groups.map(({ name }) => name).toSorted();
   t.deepEqual(names(inTurns(testGroups).flat()), names(testGroups));
 });
+
+test('what runs at each level of instructions is a part of its group', (t) => {
+  const some = testGroups.filter(({ atEachLevel }) => atEachLevel !== undefined);
+  t.true(some.length > 0);
+  for (const { patterns, atEachLevel = [] } of some) {
+    for (const pattern of atEachLevel) {
+      const found = files.filter(({ path }) => matchesGlob(path, pattern));
+      t.true(found.length > 0, pattern);
+      t.true(found.every(({ path }) => patterns.some((p) => matchesGlob(path, p))));
+    }
+  }
+});
