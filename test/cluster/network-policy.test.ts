@@ -13,7 +13,6 @@ import { test } from './our-cluster.ts';
 import { loadToyImage, toyImage } from './toy-image.ts';
 
 const node = 'node-1';
-const link = 'anneal-clouds';
 const enter = ['--net=/run/netns/anneal-1'];
 const cache = '169.254.20.10';
 const metadata = ['169.254.169.254', '100.100.100.200', '168.63.129.16'];
@@ -32,11 +31,9 @@ test.before(async (t) => {
   t.timeout(600_000);
   await loadToyImage();
   const ip = (...args: string[]) => execa('nsenter', [...enter, 'ip', ...args]);
-  await ip('link', 'add', link, 'type', 'dummy');
-  closing.push(() => ip('link', 'del', link));
-  await ip('link', 'set', link, 'up');
-  for (const address of [cache, ...metadata, elsewhere]) {
-    await ip('address', 'add', `${address}/32`, 'dev', link);
+  for (const address of [cache, ...metadata, elsewhere].map((each) => `${each}/32`)) {
+    await ip('address', 'add', address, 'dev', 'lo');
+    closing.push(() => ip('address', 'del', address, 'dev', 'lo'));
   }
   const server = spawn('nsenter', [...enter, process.execPath, '-e', answering], {
     stdio: 'ignore',
