@@ -58,7 +58,7 @@ function judge(
   return { ...state, evaluations, samplesBest, stale: 0, best: { step: state.step, value } };
 }
 
-export function isEvaluationStep(plan: TrainerPlan, { step: done }: TrainerState): boolean {
+function isEvaluationStep(plan: TrainerPlan, { step: done }: TrainerState): boolean {
   if (done === 0) return false;
   if (done === plan.totalSteps) return true;
   return plan.evaluationInterval !== null && done % plan.evaluationInterval === 0;

@@ -20,6 +20,7 @@ import type { TelemetryBody } from '../crds/wire/telemetry.ts';
 import { checkpointsOf, type RunCheckpoints } from './checkpoint/checkpoints.ts';
 import { removeJoined } from './checkpoint/joined-copy.ts';
 import { StateCopies } from './checkpoint/state-copies.ts';
+import { storedSaves } from './checkpoint/stored-save.ts';
 import { chooseAllCodes } from './choose-all-codes.ts';
 import { chooseResult } from './choose-result.ts';
 import { joinWorld } from './cluster/join-world.ts';
@@ -41,6 +42,7 @@ import { requireRecord, writeRecord } from './run-folder.ts';
 import { samplerOf } from './sampler.ts';
 import { buildOptionsOf, dtypeOf, optimizerOf, precisionOf, selectionOf } from './seams.ts';
 import { blockScores } from './selection/block-scores.ts';
+import { lifeIn } from './telemetry/life.ts';
 import { Recorder } from './telemetry/recorder.ts';
 import { type Board, noBoard, openBoard } from './telemetry/tensorboard.ts';
 import { memoryStatistics, resetMemoryPeaks, trimMemory } from './tensor/memory.ts';
@@ -81,13 +83,15 @@ export const trainRole: Role = async (context) => {
   const emit = toldTo(recorder, board, context);
   if (config.member?.cause !== undefined) emit(restarted(config.member.cause));
   const trained = { pieces, states };
-  const saving = { world, clock, emit, ...checkpointSettings(run, prepared) };
+  const life = () => recorder.lifeAt(clock.now());
+  const saving = { world, clock, emit, life, ...checkpointSettings(run, prepared) };
   const checkpoints = checkpointsOf(trained, { ...placeOf(context), ...saving });
   const copies =
     config.copies &&
     new StateCopies(trained, { plan: config.copies, room: () => roomBeside(config), ...saving });
   const scores = await blockScores(context, { method, prepared, model, feed, world });
   const restored = await restoreAny(held, checkpoints, config.copies);
+  recorder.goOnFrom(lifeIn(checkpoints.life));
   const stopping = stopOf(context, world);
   if (restored === null) {
     await chooseAllCodes(context, run, method, { files, held, world, stopping });
@@ -129,12 +133,11 @@ function boardOf(
   });
 }
 
-function toldTo(recorder: Recorder, board: Board, context: RoleContext): RoleContext['emit'] {
-  return (message) => {
-    recorder.see(message);
+function toldTo(recorder: Recorder, board: Board, { emit }: RoleContext): RoleContext['emit'] {
+  return recorder.hearing((message) => {
     board.see(message);
-    context.emit(message);
-  };
+    emit(message);
+  });
 }
 
 function placeOf({ folder, countedStep }: RoleContext) {
@@ -161,6 +164,7 @@ function agreedOn(
     follow: () => checkpoints.follow(),
     finish: () => checkpoints.finish(),
     restore: () => restoreInto(held, () => checkpoints.restore()),
+    rememberRollback: (account) => checkpoints.rememberRollback(account),
   };
 }
 
@@ -203,7 +207,12 @@ async function leaveResult(
     version: 1,
     checkpoint: checkpoints.at(ended.state.step),
     ...(result.choice === 'Best' ? { result: checkpoints.folderOf(result.step) } : {}),
-    report: recorder.report(ended, result, clock.now()),
+    report: recorder.report(
+      ended,
+      result,
+      await storedSaves(join(folder, runFiles.checkpoints)),
+      clock.now(),
+    ),
   });
 }
 

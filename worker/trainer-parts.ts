@@ -10,7 +10,7 @@ import type { Update } from './engine/update.ts';
 import type { OptimizerStates } from './optimizers/states.ts';
 import type { Selection } from './selection/selection.ts';
 import type { StepUpdateSink } from './step.ts';
-import type { TrainerState } from './trainer-state.ts';
+import type { RollbackAccount, TrainerState } from './trainer-state.ts';
 
 export interface Batch {
   /** Those of this rank. */
@@ -90,4 +90,6 @@ export interface Checkpoints {
   finish(): Promise<void>;
   /** Puts the newest whole checkpoint into the model; null when there is none. */
   restore(): Promise<TrainerState | null>;
+  /** Beside the checkpoint that was restored last: who goes on from it again goes on from here. Asked by all ranks. */
+  rememberRollback(account: RollbackAccount): Promise<void>;
 }

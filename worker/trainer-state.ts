@@ -41,6 +41,15 @@ export const trainerState = z.object({
   seconds: z.number(),
 });
 
+/** What a rollback changes beside going back, and what no rollback takes back. */
+export const rollbackAccount = trainerState.pick({
+  position: true,
+  rollbacks: true,
+  learningRateFactor: true,
+});
+
+export type RollbackAccount = z.output<typeof rollbackAccount>;
+
 export type TrainerState = z.output<typeof trainerState>;
 
 export const freshState: TrainerState = {

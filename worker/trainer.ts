@@ -4,14 +4,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { TerminalError } from '../crds/errors.ts';
 import { toBin } from './engine/bin.ts';
-import {
-  finiteOrNull,
-  firstLook,
-  isEvaluationStep,
-  look,
-  missedEvaluation,
-  stoppedEarly,
-} from './look.ts';
+import { finiteOrNull, firstLook, look, missedEvaluation, stoppedEarly } from './look.ts';
 import { grown } from './selection/selection.ts';
 import { step } from './step.ts';
 import { memoryStatistics } from './tensor/memory.ts';
@@ -51,7 +44,9 @@ export async function train(parts: TrainerParts, start: TrainerState): Promise<T
     if (parts.stopping() || stoppedEarly(plan, state)) break;
     const next = oneStep(parts, state);
     state = next === 'rollback' ? await rollBack(parts, state) : next;
-    if (isEvaluationStep(plan, state)) state = await look(parts, state);
+    // The step that a rollback went back to is on the disk; a later one is not, whatever was saved before.
+    if (next === 'rollback') saved = state.step;
+    if (missedEvaluation(plan, state)) state = await look(parts, state);
     await checkpoints.follow();
     if (checkpoints.due(state)) {
       await checkpoints.begin(state);
@@ -185,13 +180,14 @@ async function rollBack(parts: TrainerParts, failed: TrainerState): Promise<Trai
     message: `step ${at}: not finite; went back to step ${restored.step}, leaving this batch out`,
     step: restored.step,
   });
-  return {
-    ...restored,
+  const account = {
     position: failed.position + 1,
     rollbacks: failed.rollbacks + 1,
-    skipsInRow: 0,
-    learningRateFactor: restored.learningRateFactor * learningRateFactor,
+    // Not that of the checkpoint, which may be from before the rollback before this one.
+    learningRateFactor: failed.learningRateFactor * learningRateFactor,
   };
+  await parts.checkpoints.rememberRollback(account);
+  return { ...restored, ...account, skipsInRow: 0 };
 }
 
 function memoryNow(): { readonly now: number; readonly peak: number } {

@@ -42,9 +42,10 @@ function linesFor(ended: EndedRun, width: number, command: string): readonly str
   ];
 }
 
-/** A run that was continued has measured only its own part. */
+/** Of all processes that worked on it. */
 function timeWords({ seconds: took, end }: RunReport): string {
-  const since = end.resumedFrom > 0 ? `, going on after step ${end.resumedFrom}` : '';
+  const since =
+    end.resumedFrom > 0 ? ` over several starts, the last after step ${end.resumedFrom}` : '';
   return `in ${seconds(took.total)}${since}`;
 }
 

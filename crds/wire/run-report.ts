@@ -68,7 +68,7 @@ export const runReport = z.object({
     lastLoss: real,
     skippedSteps: count,
     rollbacks: count,
-    /** Medians over all steps but the first of this process. */
+    /** Medians over the steps of all processes but the first step of each; of a long run over as many as 512 of them, evenly apart. */
     stepMs: z.number().optional(),
     tokensPerSecond: z.number().optional(),
   }),
@@ -120,8 +120,17 @@ export const runReport = z.object({
         .optional(),
     }),
   ),
-  checkpoints: z.array(z.object({ step: count, path: z.string(), bytes, ms: z.number() })),
-  /** Of this process, not of earlier ones of a resumed run. */
+  /** Those on the disk when training ended, oldest first, whichever process wrote them. */
+  checkpoints: z.array(
+    z.object({
+      step: count,
+      path: z.string(),
+      bytes,
+      /** How long training stood still for it. */
+      ms: z.number().optional(),
+    }),
+  ),
+  /** Of all processes that worked on the run; what one did after its last save before it was killed is not known. */
   seconds: z.object({
     fetch: seconds.optional(),
     prepare: seconds.optional(),
@@ -137,9 +146,10 @@ export const runReport = z.object({
     reason: z.enum(['Finished', 'FinishedEarly', 'Stopped', 'Failed']),
     code: z.string().optional(),
     message: z.string().optional(),
+    /** When the first process began. */
     startedAt: z.iso.datetime(),
     endedAt: z.iso.datetime(),
-    /** Step from which this process went on; 0 for a fresh start. */
+    /** Step from which the last process went on; 0 for a fresh start. */
     resumedFrom: count,
   }),
 });

@@ -29,7 +29,7 @@ import { normal, streamOf } from '../../worker/tensor/rng.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { fromBytes, type Tensor, tensor, toBytes } from '../../worker/tensor/tensor.ts';
 import type { Batch, Checkpoints, TrainerParts, TrainerPlan } from '../../worker/trainer.ts';
-import type { TrainerState } from '../../worker/trainer-state.ts';
+import type { RollbackAccount, TrainerState } from '../../worker/trainer-state.ts';
 import type { CodeChoice } from '../../worker/weights/choose-codes.ts';
 import { dense } from '../../worker/weights/dense.ts';
 import type { WeightStore } from '../../worker/weights/weight-store.ts';
@@ -245,7 +245,7 @@ export function shake(training: Training, name: string): void {
   }
 }
 
-/** Copies of all that a checkpoint holds; saved after each step unless told otherwise. */
+/** Copies of all that a checkpoint holds; saved after each step that is not saved yet, unless told otherwise. */
 export class MemoryCheckpoints implements Checkpoints {
   readonly saved: TrainerState[] = [];
   readonly #trained: Training;
@@ -262,7 +262,7 @@ export class MemoryCheckpoints implements Checkpoints {
   }
 
   due(state: TrainerState): boolean {
-    return this.#due(state);
+    return state.step !== this.savedStep && this.#due(state);
   }
 
   get runningStep(): number | null {
@@ -276,6 +276,11 @@ export class MemoryCheckpoints implements Checkpoints {
   async begin(state: TrainerState): Promise<void> {
     this.saved.push(state);
     this.#bytes = this.#trained.bits();
+  }
+
+  async rememberRollback(account: RollbackAccount): Promise<void> {
+    const state = this.saved.pop();
+    if (state !== undefined) this.saved.push({ ...state, ...account });
   }
 
   async restore(): Promise<TrainerState | null> {

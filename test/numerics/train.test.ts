@@ -1,4 +1,5 @@
 // The roles of the worker one after the other in this process: what they leave for each other, and what the report says.
+import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
@@ -245,8 +246,40 @@ test('a run that is over is published again without a step', async (t) => {
   const second = await run.all();
   t.is(run.ofType('step').length, 0);
   t.deepEqual(second.evaluation, first.evaluation);
-  t.is(second.training.steps, 6);
-  t.like(second.end, { reason: 'Finished', resumedFrom: 6 });
+  t.like(second.end, { reason: 'Finished', resumedFrom: 6, startedAt: first.end.startedAt });
+  // It tells the whole life of the run, not of the process that found nothing to do.
+  t.deepEqual(second.training, first.training);
+  t.true((second.training.stepMs ?? 0) > 0 && (second.training.tokensPerSecond ?? 0) > 0);
+  t.deepEqual(second.checkpoints, first.checkpoints);
+  t.is(second.checkpoints.length, 3);
+  t.true(second.seconds.train > 0 && second.seconds.train <= second.seconds.total);
+  t.true((second.seconds.evaluate ?? 0) > 0);
+  t.true(second.memory.measured.peak >= first.memory.measured.peak);
+});
+
+test('of a run that was killed the report has what its last checkpoint had, and all that came after', async (t) => {
+  const run = await aToyRun(t, loraJob);
+  await run.prepare();
+  run.onMessage = (message) => {
+    // As soon as that one is on the disk: the next process goes on after it.
+    if (message.type === 'checkpoint' && message.step === 4) throw new Error('killed');
+  };
+  await t.throwsAsync(run.train(), { message: 'killed' });
+  const saves = run.ofType('checkpoint').map(({ step, bytes }) => ({ step, bytes }));
+  const speeds = run.ofType('step').map(({ stepMs }) => stepMs.total);
+  run.startAgain();
+  const report = await run.all();
+  const after = run.ofType('step').map(({ stepMs }) => stepMs.total);
+  t.is(after.length, 2);
+  const measured = [...speeds.slice(1, 4), ...after.slice(1)].sort((a, b) => a - b);
+  t.is(report.training.stepMs, measured[2]);
+  const told = report.checkpoints.map(({ step, bytes }) => ({ step, bytes }));
+  t.deepEqual(told.slice(0, 2), saves);
+  t.deepEqual(
+    told.map(({ step }) => step),
+    [2, 4, 6],
+  );
+  t.true(report.checkpoints.every(({ ms = -1, path }) => ms >= 0 && existsSync(path)));
 });
 
 test('an adapter of all linear layers leaves out embedding and head', async (t) => {

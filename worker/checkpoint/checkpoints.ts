@@ -1,12 +1,17 @@
 // The checkpoints of one run: save when due, keep what the policy says, restore the newest that is
 // whole. A disk that is full costs checkpoints, not the run; a damaged checkpoint costs itself.
 import { rm } from 'node:fs/promises';
-import { type AnnealError, TerminalError, toAnnealError } from '../../crds/errors.ts';
+import {
+  type AnnealError,
+  isStorageFull,
+  TerminalError,
+  toAnnealError,
+} from '../../crds/errors.ts';
 import { mostKeptTold, type TelemetryBody, warningReason } from '../../crds/wire/telemetry.ts';
 import type { Clock } from '../clock.ts';
 import { alone, type World } from '../cluster/world.ts';
 import type { Checkpoints } from '../trainer.ts';
-import { type TrainerState, trainerState } from '../trainer-state.ts';
+import { type RollbackAccount, type TrainerState, trainerState } from '../trainer-state.ts';
 import {
   checkpointFolder,
   expired,
@@ -20,6 +25,7 @@ import {
 import { type SaveWish, saveIsDue } from './interval.ts';
 import { loadState } from './load-state.ts';
 import { type CheckpointManifest, manifestVersion } from './manifest.ts';
+import { readRollback, writeRollback } from './rollback-file.ts';
 import { RunningSave, type WrittenCheckpoint } from './running-save.ts';
 import type { ShardPart } from './shard-file.ts';
 import { stateTensors, type TrainedTensors } from './state-tensors.ts';
@@ -42,6 +48,8 @@ export interface CheckpointSettings {
   readonly world?: World;
   readonly clock: Clock;
   emit(message: TelemetryBody): void;
+  /** What the run has been through, to be kept with each save. */
+  life?(): Readonly<Record<string, unknown>>;
 }
 
 /** The checkpoints of a run, and where the newest is. */
@@ -54,6 +62,8 @@ export interface RunCheckpoints extends Checkpoints {
   folderOf(step: number): string;
   /** Whether the checkpoint of a step is there and whole; a damaged one is set aside. */
   isWhole(step: number): Promise<boolean>;
+  /** What the run had been through by the checkpoint that was restored; undefined where none was, or where it does not say. */
+  readonly life: Readonly<Record<string, unknown>> | undefined;
 }
 
 export function checkpointsOf(
@@ -70,6 +80,7 @@ class Folders implements RunCheckpoints {
   #savedSeconds = 0;
   #latest: StoredCheckpoint | null = null;
   #saveSeconds: number | null = null;
+  life: Readonly<Record<string, unknown>> | undefined;
   #running:
     | { readonly save: RunningSave; readonly state: TrainerState; readonly ms: number }
     | undefined;
@@ -122,14 +133,16 @@ class Folders implements RunCheckpoints {
     await this.finish();
     const { clock, root, world } = this.#settings;
     const beganMs = clock.monotonic();
+    const life = this.#settings.life?.();
+    let ms = 0;
     const running = await RunningSave.begin({
       ...{ root, step: state.step, world, clock, kept: stateTensors(this.#trained) },
-      manifest: (parts) => this.#manifest(state, parts),
+      manifest: (parts) => ({ ...this.#manifest(state, parts), ...(life && { life }), ms }),
     });
-    const ms = clock.monotonic() - beganMs;
+    ms = clock.monotonic() - beganMs;
     this.#savedStep = state.step;
     this.#savedSeconds = state.seconds;
-    if (running === 'full') return this.#tellFull(state.step);
+    if (running === 'full') return this.#tellNotSaved(state.step);
     this.#saveSeconds = ms / 1000;
     this.#running = { save: running, state, ms };
   }
@@ -153,7 +166,7 @@ class Folders implements RunCheckpoints {
     this.#running = undefined;
     if (running === undefined) return;
     const { state, ms } = running;
-    if (ended === 'full') return this.#tellFull(state.step);
+    if (ended === 'full') return this.#tellNotSaved(state.step);
     const kept = this.#settings.world.rank === 0 ? await this.#prune(state) : undefined;
     this.#latest = ended;
     const { folder: path, bytes } = ended;
@@ -161,9 +174,13 @@ class Folders implements RunCheckpoints {
     this.#settings.emit({ type: 'checkpoint', step: state.step, path, bytes, ms, ...there });
   }
 
-  #tellFull(step: number): void {
+  #tellNotSaved(step: number): void {
+    this.#tellFull(`the checkpoint of step ${step} was not written`, step);
+  }
+
+  #tellFull(what: string, step: number): void {
     const { root, emit } = this.#settings;
-    const message = `the checkpoint of step ${step} was not written: ${root} is full; training goes on`;
+    const message = `${what}: ${root} is full; training goes on`;
     emit({ type: 'warning', reason: warningReason.storageFull, message, step });
   }
 
@@ -196,6 +213,17 @@ class Folders implements RunCheckpoints {
     throw new TerminalError({ code: 'E_CHECKPOINT_CORRUPTED', message });
   }
 
+  async rememberRollback(account: RollbackAccount): Promise<void> {
+    if (this.#latest === null || this.#settings.world.rank > 0) return;
+    const { step, folder } = this.#latest;
+    try {
+      await writeRollback(folder, account);
+    } catch (thrown) {
+      if (!isStorageFull(thrown)) throw thrown;
+      this.#tellFull(`the rollback to step ${step} was not written down`, step);
+    }
+  }
+
   /**
    * All ranks go on from their parts of one moment, or none does: what is wrong with any of them is found before anything is read into the model.
    */
@@ -211,6 +239,7 @@ class Folders implements RunCheckpoints {
     }
     if (isBad) throw found;
     const { manifest, state } = found;
+    this.life = manifest.life;
     this.#trained.states.follow(state.ages);
     loadState(folder, manifest, stateTensors(this.#trained));
     const saved = world.fromFirst(newest);
@@ -265,7 +294,8 @@ class Folders implements RunCheckpoints {
       const state = stateOf(manifest, folder);
       this.#trained.states.follow(state.ages);
       loadState(folder, manifest, stateTensors(this.#trained));
-      return state;
+      this.life = manifest.life;
+      return { ...state, ...(await readRollback(folder)) };
     } catch (thrown) {
       return toAnnealError(thrown);
     }

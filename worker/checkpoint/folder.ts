@@ -61,7 +61,8 @@ export async function beginCheckpoint(root: string, step: number): Promise<Check
       await rm(folder, { recursive: true, force: true });
       await rename(partial, folder);
       await syncFolder(root);
-      const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, text.length);
+      const own = Buffer.byteLength(text);
+      const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, own);
       return { step, folder, bytes };
     },
     async [Symbol.asyncDispose]() {

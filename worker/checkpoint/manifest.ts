@@ -40,6 +40,10 @@ export const checkpointManifest = z.object({
   tensors: z.array(manifestTensor).max(1_000_000),
   /** The trainer's own record: counters, cursor, evaluations. Opaque here. */
   state: z.record(z.string(), z.unknown()),
+  /** What the run had been through; opaque here as well. */
+  life: z.record(z.string(), z.unknown()).optional(),
+  /** How long training stood still for the save. */
+  ms: z.number().min(0).optional(),
 });
 
 export type CheckpointManifest = z.output<typeof checkpointManifest>;

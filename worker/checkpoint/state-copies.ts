@@ -29,6 +29,7 @@ interface CopySettings {
   /** Bytes of memory that are free for copies, besides what steps take. */
   room(): number;
   emit(message: TelemetryBody): void;
+  life?(): Readonly<Record<string, unknown>>;
 }
 
 export class StateCopies {
@@ -79,11 +80,13 @@ export class StateCopies {
 
   async #write(state: TrainerState, name: string): Promise<void> {
     const { plan, job, base, world } = this.#settings;
+    const life = this.#settings.life?.();
     const partial = await beginCopy(plan.folder, 'own', name);
     await using shard = await beginShard(partial, world.rank, stateTensors(this.#trained));
     const { file, tensors } = await shard.end();
     const manifest: CheckpointManifest = {
       ...{ version: manifestVersion, step: state.step, job, base, files: [file], tensors, state },
+      ...(life && { life }),
     };
     await writeFile(join(partial, manifestName), JSON.stringify(manifest));
     await endCopy(partial);

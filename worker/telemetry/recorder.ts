@@ -8,6 +8,7 @@ import { parametersOf } from '../../crds/plan/parameters.ts';
 import type { PreparedRecord, RunRecord } from '../../crds/wire/run-folder.ts';
 import type { RunReport } from '../../crds/wire/run-report.ts';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
+import type { StoredSave } from '../checkpoint/stored-save.ts';
 import type { Feed } from '../data/feed.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
 import type { Model } from '../engine/model.ts';
@@ -15,6 +16,7 @@ import { sizeOf } from '../engine/pieces.ts';
 import { memoryStatistics } from '../tensor/memory.ts';
 import type { TrainerPlan, TrainerResult } from '../trainer.ts';
 import type { TrainerState } from '../trainer-state.ts';
+import { type Life, newLife, speedOf, withEvaluation, withSpeed, withWarning } from './life.ts';
 
 interface RecorderFacts {
   readonly run: RunRecord;
@@ -36,21 +38,49 @@ type BodyOf<T extends TelemetryBody['type']> = Extract<TelemetryBody, { type: T 
 
 export class Recorder {
   readonly #facts: RecorderFacts;
-  readonly #steps: BodyOf<'step'>[] = [];
-  readonly #checkpoints: BodyOf<'checkpoint'>[] = [];
-  readonly #warnings: BodyOf<'warning'>[] = [];
-  #evaluateSeconds = 0;
+  /** Up to now, but for the time of this process. */
+  #life: Life;
+  /** The first step of a process fills caches, and is not measured. */
+  #isWarm = false;
   #resumedFrom = 0;
 
   constructor(facts: RecorderFacts) {
     this.#facts = facts;
+    this.#life = newLife(facts.startedAt);
+  }
+
+  /** What the processes before this one went through; what this one did so far comes on top. */
+  goOnFrom(before: Life | undefined): void {
+    if (before === undefined) return;
+    const { warnings } = this.#life;
+    this.#life = warnings.reduce((life, each) => withWarning(life, each), before);
+  }
+
+  /** Sees what it passes on. */
+  hearing(emit: (message: TelemetryBody) => void): (message: TelemetryBody) => void {
+    return (message) => {
+      this.see(message);
+      emit(message);
+    };
   }
 
   see(message: TelemetryBody): void {
-    if (message.type === 'step') this.#steps.push(message);
-    if (message.type === 'checkpoint') this.#checkpoints.push(message);
-    if (message.type === 'warning') this.#warnings.push(message);
-    if (message.type === 'evaluation') this.#evaluateSeconds += message.seconds ?? 0;
+    if (message.type === 'step') {
+      if (this.#isWarm) this.#life = withSpeed(this.#life, message);
+      this.#isWarm = true;
+    }
+    if (message.type === 'warning') this.#life = withWarning(this.#life, message);
+    if (message.type === 'evaluation') this.#life = withEvaluation(this.#life, message);
+  }
+
+  /** Of the run up to a moment of this process. */
+  lifeAt(now: number): Life {
+    const { startedAt } = this.#facts;
+    return {
+      ...this.#life,
+      seconds: this.#life.seconds + Math.max(0, now - startedAt) / 1000,
+      peakBytes: Math.max(this.#life.peakBytes, memoryStatistics().residentPeakBytes),
+    };
   }
 
   /** What will happen, before the first step of this process. */
@@ -93,11 +123,12 @@ export class Recorder {
   report(
     { reason, state }: TrainerResult,
     result: NonNullable<RunReport['result']>,
+    checkpoints: readonly StoredSave[],
     endedAt: number,
   ): RunReport {
-    const { run, prepared, method, files, model, memory, plan, feed, version, startedAt } =
-      this.#facts;
-    const measured = memoryStatistics().residentPeakBytes;
+    const { run, prepared, method, files, model, memory, plan, feed, version } = this.#facts;
+    const life = this.lifeAt(endedAt);
+    const measured = life.peakBytes;
     const predicted = worstOf(memory.stages.filter(({ stage }) => stage !== 'Publish'));
     const publish = memory.stages.find(({ stage }) => stage === 'Publish');
     return {
@@ -127,7 +158,7 @@ export class Recorder {
         lastLoss: state.lastLoss,
         skippedSteps: state.step - state.updates,
         rollbacks: state.rollbacks,
-        ...this.#speed(),
+        ...speedOf(life),
       },
       evaluation: evaluationOf(state),
       samples: samplesOf(run, state, result),
@@ -140,38 +171,15 @@ export class Recorder {
         blocks: this.planMessage(this.#resumedFrom).blocks,
       },
       artifacts: [],
-      checkpoints: this.#checkpoints.map(({ step, path, bytes, ms }) => ({
-        step,
-        path,
-        bytes,
-        ms,
-      })),
-      seconds: {
-        train: state.seconds,
-        evaluate: this.#evaluateSeconds,
-        total: (endedAt - startedAt) / 1000,
-      },
-      warnings: this.#warnings.map(({ reason: why, message, step }) => ({
-        reason: why,
-        message,
-        ...(step === undefined ? {} : { step }),
-      })),
+      checkpoints: [...checkpoints],
+      seconds: { train: state.seconds, evaluate: life.evaluateSeconds, total: life.seconds },
+      warnings: [...life.warnings],
       end: {
         reason,
-        startedAt: new Date(startedAt).toISOString(),
+        startedAt: new Date(life.startedAt).toISOString(),
         endedAt: new Date(endedAt).toISOString(),
         resumedFrom: this.#resumedFrom,
       },
-    };
-  }
-
-  /** Medians over all steps of this process but the first, which fills caches. */
-  #speed(): { stepMs?: number; tokensPerSecond?: number } {
-    const warm = this.#steps.slice(1);
-    if (warm.length === 0) return {};
-    return {
-      stepMs: median(warm.map(({ stepMs }) => stepMs.total)),
-      tokensPerSecond: median(warm.map(({ tokensPerSecond }) => tokensPerSecond)),
     };
   }
 }
@@ -225,9 +233,4 @@ function datasetOf({ data }: PreparedRecord, feed: Feed): RunReport['dataset'] {
 
 function trainable({ parameters }: Model): number {
   return parameters.trained().reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }
