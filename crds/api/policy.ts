@@ -6,6 +6,9 @@ import { type Rule, rule } from '../rule.ts';
 import { text } from '../text.ts';
 import { exactlyOne } from '../union.ts';
 
+/** The times of so many restarts are in the account of a job, which has to stay small. */
+export const windowEntries = 128;
+
 const failureRule = exactlyOne(
   z.strictObject({
     onExitCodes: z
@@ -30,37 +33,46 @@ const failureRule = exactlyOne(
   ['onExitCodes', 'onReasons'],
 );
 
+const failureFields = z.strictObject({
+  maxRestarts: z.int32().min(0).max(10_000).default(10).describe('Counted restarts in a window.'),
+  restartWindowSeconds: z
+    .int32()
+    .min(0)
+    .default(3600)
+    .describe('Length of the window; 0 counts over the whole life.'),
+  hangTimeoutSeconds: z.int32().min(10).default(600).describe('Longest time without a step.'),
+  nodeLostPolicy: z
+    .enum(['Wait', 'ForceReplace'])
+    .default('Wait')
+    .describe('Wait for a lost node, or replace its pod by force.'),
+  nodeLostGraceSeconds: z
+    .int32()
+    .min(0)
+    .default(60)
+    .describe('How long a node may be unreachable before it counts as lost.'),
+  deviceOutOfMemoryPolicy: z
+    .enum(['Adjust', 'Fail'])
+    .default('Adjust')
+    .describe('Adjust the memory plan step by step, or fail at once.'),
+  hostOutOfMemoryPolicy: z
+    .enum(['Fail', 'Grow'])
+    .default('Fail')
+    .describe('Fail at the third time, or give the workers a quarter more memory.'),
+  rules: z
+    .array(failureRule)
+    .max(16)
+    .default([])
+    .describe('Exceptions, the first that matches counts.'),
+});
+
 export const failurePolicy = mutable(
-  z.strictObject({
-    maxRestarts: z.int32().min(0).max(10_000).default(10).describe('Counted restarts in a window.'),
-    restartWindowSeconds: z
-      .int32()
-      .min(0)
-      .default(3600)
-      .describe('Length of the window; 0 counts over the whole life.'),
-    hangTimeoutSeconds: z.int32().min(10).default(600).describe('Longest time without a step.'),
-    nodeLostPolicy: z
-      .enum(['Wait', 'ForceReplace'])
-      .default('Wait')
-      .describe('Wait for a lost node, or replace its pod by force.'),
-    nodeLostGraceSeconds: z
-      .int32()
-      .min(0)
-      .default(60)
-      .describe('How long a node may be unreachable before it counts as lost.'),
-    deviceOutOfMemoryPolicy: z
-      .enum(['Adjust', 'Fail'])
-      .default('Adjust')
-      .describe('Adjust the memory plan step by step, or fail at once.'),
-    hostOutOfMemoryPolicy: z
-      .enum(['Fail', 'Grow'])
-      .default('Fail')
-      .describe('Fail at the third time, or give the workers a quarter more memory.'),
-    rules: z
-      .array(failureRule)
-      .max(16)
-      .default([])
-      .describe('Exceptions, the first that matches counts.'),
+  rule(failureFields, {
+    id: 'failurePolicy: as many restarts as a window remembers',
+    cel: `self.restartWindowSeconds == 0 || self.maxRestarts < ${windowEntries}`,
+    check: (self) => self.restartWindowSeconds === 0 || self.maxRestarts < windowEntries,
+    message: `is more than ${windowEntries - 1}, and a window remembers the last ${windowEntries} restarts`,
+    hint: 'set restartWindowSeconds to 0 to count over the whole life, or allow fewer',
+    path: ['maxRestarts'],
   }),
   'Suspended',
 );

@@ -1,12 +1,11 @@
 // The account of restarts in the record of a job: what one more costs, and when it was one too many. Supervisors count what they mend
 // in place, the operator what only it can mend; both by these rules.
-import type { FailurePolicy } from '../api/policy.ts';
+import { type FailurePolicy, windowEntries } from '../api/policy.ts';
 import type { FailureCode } from '../failures.ts';
 import type { StateRecord } from '../wire/state.ts';
 
 type Restarts = StateRecord['restarts'];
 
-const longestWindow = 128;
 const longestPauseSeconds = 300;
 /** Restarts without a new checkpoint between them: the next would not help either. */
 const withoutProgress = 3;
@@ -28,7 +27,7 @@ export function countRestart(
   return {
     ...before,
     counted: before.counted + 1,
-    window: window.slice(-longestWindow),
+    window: window.slice(-windowEntries),
     sinceCommit: before.sinceCommit + 1,
     lastCause: reason,
     repeats: before.lastCause === reason ? before.repeats + 1 : 1,

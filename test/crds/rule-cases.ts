@@ -54,7 +54,19 @@ const plainResources = (map: string): Cases => ({
 
 const powersOfTwo: Cases = { accepts: [32, 64, 4096], rejects: [48, 100, 4095] };
 
+const failures = (changes: Record<string, unknown>) => changed(aSpec().failurePolicy, changes);
+
 export const ruleCases: Readonly<Record<string, Cases>> = {
+  'failurePolicy: as many restarts as a window remembers': {
+    accepts: [
+      failures({ maxRestarts: 127 }),
+      failures({ maxRestarts: 10_000, restartWindowSeconds: 0 }),
+    ],
+    rejects: [
+      failures({ maxRestarts: 128 }),
+      failures({ maxRestarts: 128, restartWindowSeconds: 1 }),
+    ],
+  },
   'method.base: nf4.blockSize is a power of two': powersOfTwo,
   'method.base: int8.groupSize is a power of two': powersOfTwo,
   'method.base: int4.groupSize is a power of two': powersOfTwo,

@@ -30,6 +30,16 @@ test('the window never grows beyond what the record may hold', (t) => {
   let account = none;
   for (let i = 0; i < 300; i += 1) account = countRestart(account, 'Hang', startMs, aPolicy());
   t.is(account.window.length, 128);
+  const policy = aPolicy({ maxRestarts: 127 });
+  const forgiven = { ...account, sinceCommit: 0 };
+  t.is(overdrawn(forgiven, policy, 'x')?.code, 'E_BUDGET_EXHAUSTED', 'the most that may be set');
+});
+
+test('a restart leaves the window when it is older than that, not when it is as old', (t) => {
+  const policy = aPolicy({ restartWindowSeconds: 60 });
+  const first = countRestart(none, 'Hang', startMs, policy);
+  t.is(countRestart(first, 'Hang', startMs + 60_000, policy).window.length, 2);
+  t.is(countRestart(first, 'Hang', startMs + 60_001, policy).window.length, 1);
 });
 
 test('pauses double from one second to five minutes', (t) => {

@@ -301,6 +301,15 @@ test('the deadline lets workers save, then fails the job; without a bus at once'
   t.is(tooLate.is('Failed'), 'True/DeadlineExceeded');
 });
 
+test('the time of earlier stretches counts towards the deadline', (t) => {
+  const at = (activeSeconds: number) => {
+    const status = { activeSeconds, activeSince: '2026-01-01T11:59:00Z' };
+    return decided(training({ spec: { activeDeadlineSeconds: 3600 }, status }));
+  };
+  t.is(at(3539).is('Failed'), undefined);
+  t.is(at(3540).is('Failed'), 'True/DeadlineExceeded');
+});
+
 test('the deadline waits until every worker of the world has saved', (t) => {
   const spec = { activeDeadlineSeconds: 3600, 'worker.replicas': 2 };
   const ack = { v: 1, opened: false, restored: true, saved: 0, finished: false } as const;

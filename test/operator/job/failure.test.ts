@@ -56,6 +56,31 @@ test('two pods that failed together are one incident', (t) => {
   t.is(status.restarts?.counted, 1);
 });
 
+test('of several pods that failed the one that failed last is the incident', (t) => {
+  const at = (exitCode: number, secondsAgo: number) =>
+    failedPod(exitCode, { finishedAt: seconds(-secondsAgo) });
+  const lastCause = (...pods: readonly ReturnType<typeof failedPod>[]) =>
+    decided({ ...alone(70), pods }).status.restarts?.lastCause;
+  t.is(lastCause(at(76, 5), at(70, 9)), 'Hang');
+  t.is(lastCause(at(76, 9), at(70, 5)), 'InternalError');
+});
+
+test('what was dealt with in an earlier epoch says nothing of this one', (t) => {
+  const podFailures = { epoch: 1, count: 4 };
+  const pods = [aPodOf({ number: 2, uid: 'uid-w2-0', ...ended(70) })];
+  const workers = [aChildJob({ number: 2, failed: 1 })];
+  const status = trainingStatus({ restarts: { counted: 4, podFailures } }, {}, 2);
+  const { restarts } = decided(training({ status, workers, pods })).status;
+  t.like(restarts, { counted: 5, podFailures: { epoch: 2, count: 1 } });
+});
+
+test('without a bus nobody tells of checkpoints, and so nobody misses them', (t) => {
+  const status = { restarts: { counted: 5, sinceCommit: 5 } };
+  const next = decided(alone(70, { status }));
+  t.is(next.is('Failed'), undefined);
+  t.is(next.status.restarts?.counted, 6);
+});
+
 test('a planned stop and a disruption cost nothing', (t) => {
   const stopped = decided(alone(75));
   t.is(stopped.status.restarts?.counted, undefined);
@@ -107,11 +132,28 @@ test('memory of the machine: twice is bad luck, three times is the job, and Grow
 test('a device that fails twice in a row has its node avoided', (t) => {
   const first = decided(alone(71));
   t.is(first.status.restarts?.excludedNodes, undefined);
-  const before = { restarts: { counted: 1, lastCause: 'DeviceFault', repeats: 1 } };
-  const second = decided(alone(71, { status: before }));
+  const before = { counted: 1, sinceCommit: 1, lastCause: 'DeviceFault', repeats: 1 };
+  const second = decided(alone(71, { status: { restarts: before } }));
   t.deepEqual(second.status.restarts?.excludedNodes, ['n1']);
   t.is(second.status.workerEpoch, 2);
-  t.truthy(second.status.restarts?.nextStartTime);
+  const known = Array.from({ length: 64 }, (_, node) => `known-${node}`);
+  const full = { restarts: { ...before, excludedNodes: known } };
+  const { excludedNodes = [] } = decided(alone(71, { status: full })).status.restarts ?? {};
+  t.deepEqual(
+    excludedNodes,
+    [...known.slice(1), 'n1'],
+    'the one that was found first may do again',
+  );
+});
+
+test('the pause before the next epoch is a whole one, although status knows no fractions', (t) => {
+  const status = { restarts: { counted: 1, sinceCommit: 1, lastCause: 'DeviceFault', repeats: 1 } };
+  for (const fraction of [0, 1, 500, 999]) {
+    const facts = { ...alone(71, { status }), now: now + fraction };
+    const { nextStartTime = '' } = decided(facts).status.restarts ?? {};
+    const pauseMs = Date.parse(nextStartTime) - facts.now;
+    t.true(pauseMs >= 2000 && pauseMs < 3300, `${pauseMs} ms`);
+  }
 });
 
 test('local disk that is full twice ends the job', (t) => {
@@ -321,6 +363,8 @@ test('a step to the next epoch keeps its count, although the bus did not hear of
   t.is(status.workerEpoch, 2);
   t.is(status.restarts?.counted, 2);
   t.true(words.includes('OpenGeneration 2 PodFailed'));
+  const asked = decided(facts).calls.find((call) => call.type === 'OpenGeneration');
+  t.is(asked?.epoch, 2, 'for the pods of the next epoch');
   const next = decided({
     ...facts,
     now: seconds(600),
@@ -331,6 +375,14 @@ test('a step to the next epoch keeps its count, although the bus did not hear of
   const open = next.calls.find((call) => call.type === 'OpenGeneration');
   t.like(open, { cause: 'Start', epoch: 2 });
   t.is(open?.restarts.counted, 2);
+});
+
+test('a record that knows of another size is ahead of a status that does not', (t) => {
+  const record = restartsOf({ counted: 1, resizes: 2 });
+  const status = trainingStatus({ restarts: { counted: 1, disruptions: 1 } });
+  const { calls } = decided(withState(record, 70, { status }));
+  const open = calls.find((call) => call.type === 'OpenGeneration');
+  t.like(open?.restarts, { counted: 2, resizes: 2, disruptions: 0 });
 });
 
 test('a member that joined a moment ago may not be in our list of pods yet', (t) => {
