@@ -9,7 +9,7 @@ import { type Rendered, render } from '../charts/render.ts';
 import { eventually } from '../doubles/eventually.ts';
 import { temporaryFolder } from '../doubles/temporary-folder.ts';
 import { aJobIn } from './a-job.ts';
-import { configFrom, installCrd, kubectl } from './access.ts';
+import { aNamespace, configFrom, installCrd, kubectl } from './access.ts';
 import { test } from './our-cluster.ts';
 import { startOperator } from './running-operator.ts';
 import { loadToyImage } from './toy-image.ts';
@@ -22,9 +22,13 @@ test.before(async () => {
 const command = join(import.meta.dirname, '../../cli/anneal.mjs');
 const textOf = (objects: readonly object[]) => objects.map((one) => stringify(one)).join('---\n');
 
-/** The chart's rights of people, as if it were installed in the namespace of the test. */
-async function rightsOfPeople(t: ExecutionContext, namespace: string): Promise<void> {
-  const objects = await render({ fullnameOverride: `anneal-${namespace}` });
+/** The chart's rights of people, as if it were installed in that namespace. */
+async function rightsOfPeople(
+  t: ExecutionContext,
+  namespace: string,
+  values: object = {},
+): Promise<void> {
+  const objects = await render({ fullnameOverride: `anneal-${namespace}`, ...values });
   const isForPeople = ({ metadata }: Rendered) =>
     metadata.labels?.['app.kubernetes.io/component'] === 'people';
   const placed = objects.filter(isForPeople).map(({ metadata, ...object }) => ({
@@ -35,9 +39,9 @@ async function rightsOfPeople(t: ExecutionContext, namespace: string): Promise<v
   t.teardown(() => kubectl(['delete', '-f', '-'], { input: textOf(placed), mayFail: true }));
 }
 
-/** Runs the command line as an account that has the role edit there and nothing else. */
-async function aPerson(t: ExecutionContext, namespace: string) {
-  await rightsOfPeople(t, namespace);
+/** Runs the command line as an account that has the role edit in a namespace, and in that of the chart what everybody has. */
+async function aPerson(t: ExecutionContext, namespace: string, system = namespace) {
+  await rightsOfPeople(t, system);
   await kubectl(['-n', namespace, 'create', 'serviceaccount', 'person']);
   const account = `--serviceaccount=${namespace}:person`;
   await kubectl([
@@ -62,8 +66,8 @@ async function aPerson(t: ExecutionContext, namespace: string) {
   };
   await writeFile(file, stringify(config));
   const env = {
-    ...{ KUBECONFIG: file, ANNEAL_SYSTEM_NAMESPACE: namespace, NO_COLOR: '1' },
-    ANNEAL_RELEASE: `anneal-${namespace}`,
+    ...{ KUBECONFIG: file, ANNEAL_SYSTEM_NAMESPACE: system, NO_COLOR: '1' },
+    ANNEAL_RELEASE: `anneal-${system}`,
   };
   return async (...words: readonly string[]) => {
     const ran = await execa(process.execPath, [command, ...words], {
@@ -81,18 +85,21 @@ test('an account that is not there and a quota are told in the words of the clus
   const anneal = await aPerson(t, job.namespace);
   await startOperator(t, job.namespace, leaseOf(job.namespace));
   await job.apply();
-  await eventually('why tells of the account', async () =>
-    /makes no pods for Job first-\w+-1: error looking up service account[\s\S]*serviceAccountName/.test(
-      (await anneal('why', 'first')).stdout,
-    ),
+  const tells = async (name: string, what: RegExp) => {
+    await eventually(`why tells of ${name}`, async () =>
+      what.test((await anneal('why', name)).stdout),
+    );
+    t.regex((await anneal('why', name)).stdout, what);
+  };
+  await tells(
+    'first',
+    /makes no pods for Job first-\w+-1: error looking up service account[\s\S]*serviceAccountName/,
   );
-  const quota = ['create', 'quota', 'small', '--hard=pods=0'];
-  await kubectl(['-n', job.namespace, ...quota]);
+  await kubectl(['-n', job.namespace, 'create', 'quota', 'small', '--hard=pods=0']);
   await job.another('second', {}, {}).apply();
-  await eventually('why tells of the quota', async () =>
-    /makes no pods for Job second-\w+-1: exceeded quota: small[\s\S]*more quota/.test(
-      (await anneal('why', 'second')).stdout,
-    ),
+  await tells(
+    'second',
+    /makes no pods for Job second-\w+-1: exceeded quota: small[\s\S]*more quota/,
   );
 });
 
@@ -132,11 +139,23 @@ test('a job that cannot be read hides no other, and is cancelled by its name', a
   t.is((await kubectl(['-n', job.namespace, 'get', 'ftj', 'odd'], { mayFail: true })).failed, true);
 });
 
-test('with the role edit alone the right that live numbers need is named', async (t) => {
+test('with the role edit the right that live numbers need is named, and the chart gives it', async (t) => {
   const job = await aJobIn(t);
-  const anneal = await aPerson(t, job.namespace);
+  const system = await aNamespace(t);
+  const anneal = await aPerson(t, job.namespace, system);
   await job.apply();
-  const { exitCode, stderr } = await anneal('metrics', 'first');
-  t.is(exitCode, 0);
-  t.regex(stderr, /live numbers need the right to .* liveNumbers\.subjects of the chart gives it/);
+  const without = await anneal('metrics', 'first');
+  t.is(without.exitCode, 0);
+  t.regex(without.stderr, /live numbers need the right to get pod \S+-nats-0 in .* liveNumbers/);
+  // There is no bus in this cluster: whoever may look finds none.
+  const subjects = [{ kind: 'ServiceAccount', name: 'person', namespace: job.namespace }];
+  await rightsOfPeople(t, system, { liveNumbers: { subjects } });
+  const person = `--as=system:serviceaccount:${job.namespace}:person`;
+  const asks = ['-n', system, person, '--subresource=portforward', 'auth', 'can-i', 'get'];
+  const may = async (name: string) =>
+    (await kubectl([...asks, `pods/${name}`], { mayFail: true })).stdout;
+  t.is(await may(`anneal-${system}-nats-0`), 'yes');
+  t.is(await may('other-0'), 'no');
+  const withRight = await anneal('metrics', 'first');
+  t.regex(withRight.stderr, /no pod of the bus is ready in/);
 });
