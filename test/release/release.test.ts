@@ -1,8 +1,10 @@
 // A release with a real cosign and a registry: what it signs is verified by the key, and by no other; the list that it attests is the one that
 // it wrote. Only Docker has a double: an image of one small layer.
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import test, { type ExecutionContext } from 'ava';
 import { execa } from 'execa';
 import { debianPieces } from '../../charts/images/contents.ts';
@@ -13,9 +15,10 @@ import { ensureCosign } from '../setup/cosign.ts';
 const env = { COSIGN_PASSWORD: '', COSIGN_YES: 'true' };
 
 async function aRegistry(t: ExecutionContext, program: string): Promise<string> {
-  const server = execa(program, ['-port', '0'], { reject: false, buffer: false });
+  const server = spawn(program, ['-port', '0'], { stdio: ['ignore', 'ignore', 'pipe'] });
   t.teardown(() => server.kill());
-  for await (const line of server.iterable({ from: 'stderr' })) {
+  const lines = createInterface({ input: server.stderr });
+  for await (const line of lines) {
     const [, port] = /serving on port (\d+)/.exec(line) ?? [];
     if (port !== undefined) return `localhost:${port}`;
   }
