@@ -1,20 +1,20 @@
-// The program that says who a connection of the bus is. `serve` answers until it is told to stop; `print-config FILE` writes what a server
+// The program that guards the bus: it says who a connection is, and stands between what is stored and those who may not ask for it
+// themselves. `serve` answers until it is told to stop; `print-config FILE` writes what a server
 // must know of the keys, before the server starts.
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { KubeConfig } from '@kubernetes/client-node';
 import { pino } from 'pino';
-import { Registry } from 'prom-client';
 import * as z from 'zod';
 import { toAnnealError, UserError } from '../crds/errors.ts';
 import { failureOf } from '../crds/failures.ts';
 import { programVersion } from '../crds/version.ts';
-import { Bearers } from './bus-auth/bearer.ts';
-import { busKeys } from './bus-auth/keys.ts';
-import { connectResponder, type ResponderEvent, respond } from './bus-auth/responder.ts';
+import { Guard } from './bus-auth/guard.ts';
+import { type BusKeys, busKeys } from './bus-auth/keys.ts';
 import { serverConfig } from './bus-auth/server-config.ts';
 import { systemClock } from './runtime/clock.ts';
+import { clusterUid } from './runtime/cluster-uid.ts';
 import { CredentialSource } from './runtime/credentials.ts';
 import { HealthServer } from './runtime/health.ts';
 import { shutdownSignal } from './runtime/shutdown.ts';
@@ -23,7 +23,8 @@ import { Transport } from './runtime/transport.ts';
 const requestMs = 5_000;
 
 const schema = z.object({
-  ANNEAL_BUS_SEED: z.string().min(1),
+  /** Absent where the bus is somebody else's: it judges by itself who may connect, and there is the gateway alone. */
+  ANNEAL_BUS_SEED: z.string().min(1).optional(),
   ANNEAL_NATS_URL: z.string().min(1).default('nats://127.0.0.1:4222'),
   ANNEAL_NATS_CA_FILE: z.string().min(1).optional(),
   ANNEAL_OPERATOR_ACCOUNT: z.string().min(1).default('anneal-system:anneal-operator'),
@@ -36,17 +37,18 @@ const log = pino({ level: env.ANNEAL_LOG_LEVEL, base: { program: 'bus-auth' } })
 const [command, file] = process.argv.slice(2);
 
 try {
-  const keys = busKeys(env.ANNEAL_BUS_SEED);
-  if (command === 'print-config' && file !== undefined) writeFileSync(file, serverConfig(keys));
+  const keys = env.ANNEAL_BUS_SEED === undefined ? undefined : busKeys(env.ANNEAL_BUS_SEED);
+  if (command === 'print-config' && file !== undefined && keys !== undefined)
+    writeFileSync(file, serverConfig(keys));
   else if (command === 'serve') await serve(keys);
   else throw usage();
 } catch (thrown) {
   const error = toAnnealError(thrown);
-  log.fatal({ err: error, code: error.code, hint: error.hint }, 'the responder cannot go on');
+  log.fatal({ err: error, code: error.code, hint: error.hint }, 'the bus cannot be guarded');
   process.exitCode = failureOf(error.code).workerExit;
 }
 
-async function serve(keys: ReturnType<typeof busKeys>): Promise<void> {
+async function serve(keys: BusKeys | undefined): Promise<void> {
   const signal = shutdownSignal(process, () => process.exit(1));
   const config = new KubeConfig();
   config.loadFromDefault();
@@ -56,42 +58,22 @@ async function serve(keys: ReturnType<typeof busKeys>): Promise<void> {
     userAgent: `anneal-bus-auth/${programVersion}`,
     ...{ timeoutMs: requestMs, connections: 8 },
   });
-  let connected = false;
+  const guard = new Guard({
+    ...{ keys, transport, log, url: env.ANNEAL_NATS_URL, clock: systemClock },
+    authority: env.ANNEAL_NATS_CA_FILE && readFileSync(env.ANNEAL_NATS_CA_FILE, 'utf8'),
+    operatorAccount: env.ANNEAL_OPERATOR_ACCOUNT,
+    name: hostname(),
+    cluster: clusterUid(transport, signal),
+  });
   const delay = monitorEventLoopDelay({ resolution: 100 });
   delay.enable();
   await using _health = await HealthServer.listen({
     port: env.ANNEAL_HEALTH_PORT,
     loopLagMs: () => worstOf(delay),
-    ready: () => (connected ? { ready: true } : { ready: false, why: 'the bus does not answer' }),
-    metrics: async () => ({ contentType: Registry.PROMETHEUS_CONTENT_TYPE, text: '' }),
+    ready: () => guard.ready,
+    metrics: () => guard.metrics(),
   });
-  const connection = await connectResponder(
-    {
-      url: env.ANNEAL_NATS_URL,
-      name: `bus-auth ${hostname()}`,
-      caFile: env.ANNEAL_NATS_CA_FILE,
-    },
-    keys,
-  );
-  connected = true;
-  void (async () => {
-    for await (const { type } of connection.status()) {
-      if (type === 'disconnect') connected = false;
-      if (type === 'reconnect') connected = true;
-    }
-  })();
-  log.info({ version: programVersion }, 'the responder answers');
-  const operatorAccount = env.ANNEAL_OPERATOR_ACCOUNT;
-  const bearers = new Bearers({ transport, clock: systemClock, operatorAccount });
-  await respond(connection, { keys, bearers, clock: systemClock, tell }, signal);
-  await connection.close();
-}
-
-function tell(event: ResponderEvent): void {
-  const { type, client } = event;
-  if (type === 'Admitted') log.debug({ client, bearer: event.bearer }, 'admitted');
-  else if (type === 'Refused') log.warn({ client, why: event.why }, 'refused');
-  else log.error({ client, err: event.error }, 'the API server did not answer');
+  await guard.run(signal);
 }
 
 function worstOf(delay: ReturnType<typeof monitorEventLoopDelay>): number {
@@ -103,7 +85,7 @@ function worstOf(delay: ReturnType<typeof monitorEventLoopDelay>): number {
 function usage(): UserError {
   return new UserError({
     code: 'E_USAGE',
-    message: `${command ?? 'nothing'} is no command; it must be serve, or print-config and a file`,
+    message: `${command ?? 'nothing'} is no command; it must be serve, or print-config and a file with ANNEAL_BUS_SEED set`,
     hint: 'the chart starts this program; see charts/anneal/templates/bus-auth',
   });
 }

@@ -14,6 +14,7 @@ import { type OperatorConfig, operatorConfig } from './config.ts';
 import { runOperator } from './operator.ts';
 import { KubeClient } from './runtime/client.ts';
 import { systemChance, systemClock } from './runtime/clock.ts';
+import { clusterUid } from './runtime/cluster-uid.ts';
 import { CredentialSource } from './runtime/credentials.ts';
 import { createMetrics } from './runtime/metrics.ts';
 import { shutdownSignal } from './runtime/shutdown.ts';
@@ -22,7 +23,6 @@ import { Transport } from './runtime/transport.ts';
 const requestMs = 15_000;
 /** A renewal that takes longer is as good as lost. */
 const leaseRequestMs = 4_000;
-const weekSeconds = 604_800;
 
 const config = operatorConfig(process.env, readIfThere('/etc/resolv.conf'));
 const log = pino({ level: config.logLevel, base: { program: 'operator' } });
@@ -42,7 +42,7 @@ try {
   kubeConfig.loadFromDefault();
   await using work = transport(kubeConfig, requestMs, 32);
   await using lease = transport(kubeConfig, leaseRequestMs, 1);
-  const { bus, following } = startBus(config);
+  const { bus, following } = startBus(config, clusterUid(work, signal));
   log.info({ version: programVersion, identity }, 'the operator starts');
   await runOperator(
     {
@@ -106,18 +106,21 @@ function transport(from: KubeConfig, timeoutMs: number, connections: number): Tr
   });
 }
 
-function startBus(from: OperatorConfig): { bus: JobBus; following: Promise<void> } {
+function startBus(
+  from: OperatorConfig,
+  cluster: () => Promise<string>,
+): { bus: JobBus; following: Promise<void> } {
   if (from.bus === undefined) return { bus: noBus, following: Promise.resolve() };
   const { url, tokenFile, caFile, replicas } = from.bus;
+  const authority = caFile === undefined ? undefined : readFileSync(caFile, 'utf8');
   const nats = new NatsBus(
     {
       ...{ url, name: `anneal-operator ${identity}` },
       ...(tokenFile === undefined ? {} : { token: () => readFileSync(tokenFile, 'utf8').trim() }),
-      ...(caFile === undefined ? {} : { caFile }),
+      ...(authority === undefined ? {} : { authority }),
     },
     {
-      ...{ clock: systemClock, chance: systemChance, replicas, identity },
-      ...{ metricsBytes: 2 ** 30, metricsSeconds: weekSeconds },
+      ...{ clock: systemClock, chance: systemChance, replicas, identity, cluster },
       tell: (error) => log.warn({ err: error }, 'the bus does not answer'),
     },
   );

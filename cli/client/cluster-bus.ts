@@ -3,11 +3,14 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import * as z from 'zod';
 import { group, TerminalError } from '../../crds/index.ts';
-import { Bus } from '../../crds/wire/bus.ts';
-import { viewAudience, viewInbox } from '../../crds/wire/pod.ts';
+import { label } from '../../crds/labels.ts';
+import { podPath, viewAudience } from '../../crds/wire/pod.ts';
+import { ViewBus } from '../../crds/wire/view-bus.ts';
 import type { CliConfig } from '../config.ts';
 import { readyBusPod, requireForward } from './bus-pod.ts';
 import type { Kube } from './kube.ts';
+import { KubeError } from './kube-error.ts';
+import { listAll } from './kube-watch.ts';
 import { openTunnel, type Tunnel } from './tunnel.ts';
 
 const natsPort = 4222;
@@ -15,14 +18,15 @@ const tokenSeconds = 3600;
 /** How long a first connection may take. */
 const connectMs = 15_000;
 
+const plan = z.object({ data: z.record(z.string(), z.string()).default({}) });
 const answer = z.object({ status: z.object({ token: z.string() }) });
 export interface ClusterBus extends AsyncDisposable {
-  readonly bus: Bus;
+  readonly bus: ViewBus;
 }
 
 export async function connectBus(
   kube: Kube,
-  namespace: string,
+  { namespace, name }: { readonly namespace: string; readonly name: string },
   config: Pick<CliConfig, 'busUrl' | 'systemNamespace' | 'release'>,
   signal: AbortSignal,
 ): Promise<ClusterBus> {
@@ -32,18 +36,19 @@ export async function connectBus(
     await requireForward(kube, await readyBusPod(kube, config, signal), signal);
   }
   const token = await renewedToken(kube, namespace, signal);
+  const authority = await authorityOf(kube, { namespace, name }, signal);
   let tunnel: Tunnel | undefined;
   if (busUrl === undefined) {
     tunnel = await openTunnel(kube, () => readyBusPod(kube, config, signal), natsPort);
   }
   try {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(connectMs)]);
-    const bus = await Bus.connect(
+    const bus = await ViewBus.connect(
       {
         url: busUrl ?? `nats://127.0.0.1:${tunnel?.port}`,
         name: 'anneal',
-        token: token.now,
-        inboxPrefix: viewInbox(namespace),
+        ...{ namespace, token: token.now },
+        ...(authority === undefined ? {} : { authority }),
         oneServer: tunnel !== undefined,
       },
       limit,
@@ -91,6 +96,24 @@ async function viewToken(kube: Kube, namespace: string, signal: AbortSignal): Pr
     message: `the API server gave no token for the bus of ${namespace}`,
     hint: 'kubectl create token default shows whether it gives any',
   });
+}
+
+/** What the pods of the job trust the bus by stands beside their plan. */
+async function authorityOf(
+  kube: Kube,
+  { namespace, name }: { readonly namespace: string; readonly name: string },
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const path = `/api/v1/namespaces/${namespace}/configmaps`;
+  const labelSelector = `${label.jobName}=${name}`;
+  try {
+    const { objects } = await listAll(kube, { path, labelSelector }, signal);
+    return objects.map((object) => plan.safeParse(object).data?.data[podPath.authorityFile]).at(-1);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof KubeError) return undefined; // who may not read it may have one from the system
+    throw error;
+  }
 }
 
 function silent(where: string, cause: unknown): TerminalError {

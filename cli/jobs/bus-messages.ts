@@ -2,19 +2,15 @@
 // of the connection are told and waited out; nothing is told twice or left out by them.
 import { setTimeout as wait } from 'node:timers/promises';
 import { toAnnealError } from '../../crds/index.ts';
-import { jsonLimits, parseJson } from '../../crds/json.ts';
-import type { Bus, Message } from '../../crds/wire/bus.ts';
 import { logRecord, podEvent } from '../../crds/wire/pod-messages.ts';
-import { beatRecord } from '../../crds/wire/state.ts';
-import { bucket, keys, stream, subjects } from '../../crds/wire/subjects.ts';
+import type { StreamName } from '../../crds/wire/subjects.ts';
 import { telemetry } from '../../crds/wire/telemetry.ts';
+import type { ViewBus } from '../../crds/wire/view-bus.ts';
 import { type ClusterBus, connectBus } from '../client/cluster-bus.ts';
 import type { ClusterSource } from './cluster-source.ts';
 import type { Job } from './job.ts';
 import { Queue } from './queue.ts';
 import type { Heard } from './source.ts';
-
-type StreamName = keyof typeof stream;
 
 export interface BusAsked {
   readonly follow: boolean;
@@ -33,7 +29,7 @@ export async function* busMessages(
   const next = new Map<StreamName, number>();
   for (;;) {
     try {
-      await using connected = await connectBus(kube, job.namespace, config, signal);
+      await using connected = await connectBus(kube, job, config, signal);
       yield* readStreams(connected, job, asked, next, signal);
       return;
     } catch (error) {
@@ -72,31 +68,16 @@ async function* readStreams(
       if (!both.aborted) queue.fail(error);
     });
   }
-  if (follow && streams.includes('metrics')) {
-    // Where nobody beats, a screen shows the workers by their status alone.
-    followBeats(bus, job, queue, both).catch(() => undefined);
-  }
+  // Where nobody beats, a screen shows the workers by their status alone.
+  using _beats =
+    follow && streams.includes('metrics')
+      ? bus.hearBeats(job, (index, beat) => queue.put({ type: 'Beat', index, beat }))
+      : undefined;
   try {
     yield* queue.items(signal);
   } finally {
     ended.abort();
   }
-}
-
-/** What each worker does at this moment; forgotten by the bus seconds after it is gone. */
-async function followBeats(
-  bus: Bus,
-  job: Job,
-  queue: Queue<Heard>,
-  signal: AbortSignal,
-): Promise<void> {
-  const beats = await bus.openBucket(bucket.beat);
-  const entry = (key: string, value: unknown): void => {
-    const { data, success } = beatRecord.safeParse(value);
-    const index = Number(key.split('.').at(-1));
-    if (success) queue.put({ type: 'Beat', index, beat: data });
-  };
-  await beats.watch(keys.all(job), { entry, ready: () => {}, again: () => {} }, signal);
 }
 
 interface Into {
@@ -105,23 +86,24 @@ interface Into {
 }
 
 async function readOne(
-  bus: Bus,
+  bus: ViewBus,
   name: StreamName,
   job: Job,
   next: Map<StreamName, number>,
   { queue, caughtUp }: Into,
   signal: AbortSignal,
 ): Promise<void> {
-  const subject = subjectOf(name, job);
   const from = next.get(name) ?? 1;
-  let isBehind = (await bus.count(stream[name], subject)) > 0;
-  if (!isBehind || from > 1) caughtUp();
-  isBehind &&= from <= 1;
-  for await (const message of bus.messages(stream[name], subject, from, signal)) {
-    next.set(name, message.sequence + 1);
-    const heard = heardOf(name, message);
-    if (heard !== undefined) queue.put(heard);
-    if (isBehind && message.left === 0) {
+  // What was read before is on the screen already.
+  let isBehind = from <= 1;
+  if (!isBehind) caughtUp();
+  for await (const { messages, left } of bus.pages(name, job, from, signal)) {
+    for (const message of messages) {
+      next.set(name, message.sequence + 1);
+      const heard = heardOf(name, message);
+      if (heard !== undefined) queue.put(heard);
+    }
+    if (isBehind && left === 0) {
       isBehind = false;
       caughtUp();
     }
@@ -130,15 +112,11 @@ async function readOne(
   }
 }
 
-function subjectOf(name: StreamName, job: Job): string {
-  const all = subjects.all(job).replace(/>$/, '');
-  return { metrics: `${all}metric.>`, logs: `${all}log.>`, events: subjects.event(job) }[name];
-}
-
 /** Undefined for what cannot be read: of another version, or nobody's. */
-function heardOf(name: StreamName, { subject, value }: Message): Heard | undefined {
-  const index = Number(subject.split('.').at(-1));
-  const raw = parsed(value);
+function heardOf(
+  name: StreamName,
+  { index, value: raw }: { readonly index: number; readonly value: unknown },
+): Heard | undefined {
   switch (name) {
     case 'metrics': {
       const { data, success } = telemetry.safeParse(raw);
@@ -155,13 +133,5 @@ function heardOf(name: StreamName, { subject, value }: Message): Heard | undefin
       const before = leftOut === undefined ? '' : `(${leftOut} lines left out) `;
       return { type: 'Log', line: { time, index: data.index, level, text: before + text } };
     }
-  }
-}
-
-function parsed(value: Uint8Array): unknown {
-  try {
-    return parseJson(value, jsonLimits.message);
-  } catch {
-    return undefined; // the schema refuses it
   }
 }

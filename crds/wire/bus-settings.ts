@@ -3,10 +3,10 @@
 export interface BucketSettings {
   readonly name: string;
   readonly history: number;
-  /** Keys that are not written for so long are forgotten. */
-  readonly lifetimeSeconds?: number;
-  readonly storage: 'File' | 'Memory';
   readonly replicas: number;
+  readonly maxBytes: number;
+  readonly maxValueBytes: number;
+  readonly republish: Republished;
 }
 
 export interface StreamSettings {
@@ -14,7 +14,15 @@ export interface StreamSettings {
   readonly subjects: readonly string[];
   readonly maxAgeSeconds: number;
   readonly maxBytes: number;
+  readonly maxMessageBytes: number;
   readonly replicas: number;
+  readonly republish: Republished;
+}
+
+interface Republished {
+  readonly src: string;
+  readonly dest: string;
+  readonly headers_only?: boolean;
 }
 
 export interface Watcher {
@@ -24,4 +32,24 @@ export interface Watcher {
   readonly ready: () => void;
   /** Told before the keys are told again. */
   readonly again: () => void;
+}
+
+/** A value, and the revision that a write which replaces it must name. */
+export interface Entry {
+  readonly value: unknown;
+  readonly revision: number;
+}
+
+/** A message as a stream keeps it. */
+interface Message {
+  /** Place in the stream. */
+  readonly sequence: number;
+  readonly subject: string;
+  readonly value: unknown;
+}
+
+export interface Page {
+  readonly messages: readonly Message[];
+  /** How many more the stream holds. */
+  readonly left: number;
 }

@@ -45,6 +45,8 @@ export type SecretVariable = z.output<typeof secretVariable>;
 export const podPath = {
   planFolder: '/etc/anneal/plan',
   planFile: 'plan.json',
+  /** Beside it, where the bus has an authority of its own. */
+  authorityFile: 'ca.crt',
   /** Service-account token for the bus, with the job as its audience; rotated by kubelet. */
   tokenFolder: '/var/run/secrets/anneal.dev',
   tokenFile: 'bus-token',
@@ -69,11 +71,6 @@ export function busAudience(group: string, namespace: string, name: string, uid:
 /** Audience of a token by which a person reads what the jobs of a namespace say, and writes nothing. */
 export function viewAudience(group: string, namespace: string): string {
   return `${group}/view/${namespace}`;
-}
-
-/** Beginning of the inboxes of those people. */
-export function viewInbox(namespace: string): string {
-  return `_INBOX.view.${namespace}`;
 }
 
 /** Argument of the image's entry point. */

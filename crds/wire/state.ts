@@ -113,6 +113,16 @@ export const worldRecord = z.object({
 
 export type WorldRecord = z.output<typeof worldRecord>;
 
+/** `<J>.job`: written by the operator alone, before anything else. Without it nobody may say anything about the job. */
+export const jobRecord = z.object({
+  v: version,
+  name: z.string().max(253),
+  /** Most that it may have; what it may say and store grows with them. */
+  workers: z.int().min(1),
+});
+
+export type JobRecord = z.output<typeof jobRecord>;
+
 /** `<J>.desired`: written by the operator alone. */
 export const desiredRecord = z.object({
   v: version,
@@ -172,7 +182,7 @@ export const ackRecord = z.object({
 
 export type AckRecord = z.output<typeof ackRecord>;
 
-/** `<J>.<index>` of the bucket of beats. */
+/** Heard by peers and people, kept by nobody. */
 export const beatRecord = z.object({
   v: version,
   podUID: z.string(),

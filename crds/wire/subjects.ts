@@ -1,19 +1,26 @@
 // Every name on the bus. A job is `<namespace>.<uid>` in each of them, so that a right can be derived from a namespace alone,
-// and so that a name used again by a later job reads nothing of the earlier one.
+// and so that a name used again by a later job reads nothing of the earlier one. Where it is kept, the cluster stands before it: operators of
+// two clusters on one bus know their own from the other's. Pods and people need not know it; a UID is there once.
 
 export interface JobOnBus {
   readonly namespace: string;
   readonly uid: string;
 }
 
-/** Key-value buckets. Beats have their own, because a whole bucket can forget: per-key lifetimes need a newer server. */
-export const bucket = { state: 'anneal_state', beat: 'anneal_beat' } as const;
+/** A pod of a job, as its requests name it. */
+export interface PodOnBus {
+  readonly job: JobOnBus;
+  /** Of the worker; 0 for a pod that prepares or publishes. */
+  readonly index: number;
+  readonly uid: string;
+}
+
+/** Key-value buckets. A key begins with the cluster, which who opens the bucket names once. */
+export const bucket = { state: 'anneal_state' } as const;
 
 export const beatSeconds = 3;
-/** A beat that was not renewed for so long is forgotten by the bucket. */
-export const beatLifetimeSeconds = 15;
 /** Values of a key that are kept: who opened which generation, for a person who looks later. */
-export const stateHistory = 64;
+export const stateHistory = 8;
 
 export const stream = {
   metrics: 'ANNEAL_METRICS',
@@ -21,14 +28,25 @@ export const stream = {
   events: 'ANNEAL_EVENTS',
 } as const;
 
+export type StreamName = keyof typeof stream;
+/** What a pod says, by the stream that keeps it: a word of each subject. */
+const spoken = { metrics: 'metric', logs: 'log', events: 'event' } as const;
+
 /** Subjects that a stream keeps. */
-export const streamSubjects: Readonly<Record<keyof typeof stream, string>> = {
-  metrics: 'anneal.v1.*.*.metric.>',
-  logs: 'anneal.v1.*.*.log.>',
-  events: 'anneal.v1.*.*.event',
+export const streamSubjects: Readonly<Record<StreamName, string>> = {
+  metrics: 'anneal.v1.*.*.*.metric.*',
+  logs: 'anneal.v1.*.*.*.log.*',
+  events: 'anneal.v1.*.*.*.event.*',
 };
 
+/** The server says by itself, to whoever may listen, that a record has changed, and that a message is kept. */
+export const republished = {
+  records: { src: `$KV.${bucket.state}.>`, dest: 'anneal.told.>' },
+  messages: { src: 'anneal.v1.>', dest: 'anneal.kept.>', headers_only: true },
+} as const;
+
 export const keys = {
+  job: (job: JobOnBus) => `${place(job)}.job`,
   state: (job: JobOnBus) => `${place(job)}.state`,
   desired: (job: JobOnBus) => `${place(job)}.desired`,
   world: (job: JobOnBus, generation: number, index: number) =>
@@ -37,16 +55,35 @@ export const keys = {
     `${place(job)}.member.${generation}.${index}`,
   ack: (job: JobOnBus, generation: number, index: number) =>
     `${place(job)}.ack.${generation}.${index}`,
-  beat: (job: JobOnBus, index: number) => `${place(job)}.${index}`,
   /** Everything of a job in a bucket. */
   all: (job: JobOnBus) => `${place(job)}.>`,
 } as const;
 
 export const subjects = {
-  metric: (job: JobOnBus, index: number) => `anneal.v1.${place(job)}.metric.${index}`,
-  log: (job: JobOnBus, index: number) => `anneal.v1.${place(job)}.log.${index}`,
-  event: (job: JobOnBus) => `anneal.v1.${place(job)}.event`,
-  all: (job: JobOnBus) => `anneal.v1.${place(job)}.>`,
+  /** Where a message of a pod is kept. */
+  message: (cluster: string, job: JobOnBus, name: StreamName, index: number) =>
+    `anneal.v1.${cluster}.${place(job)}.${spoken[name]}.${index}`,
+  messages: (cluster: string, job: JobOnBus, name: StreamName) =>
+    `anneal.v1.${cluster}.${place(job)}.${spoken[name]}.*`,
+  all: (cluster: string, job: JobOnBus) => `anneal.v1.${cluster}.${place(job)}.>`,
+  /** Of all jobs of a cluster. */
+  metrics: (cluster: string) => `anneal.v1.${cluster}.*.*.metric.*`,
+  told: (job: JobOnBus) => `anneal.told.*.${place(job)}.>`,
+  kept: (job: JobOnBus, name: StreamName) => `anneal.kept.*.${place(job)}.${spoken[name]}.*`,
+  beat: ({ job, index, uid }: PodOnBus) => `anneal.beat.${place(job)}.${index}.${uid}`,
+  beats: (job: JobOnBus) => `anneal.beat.${place(job)}.*.*`,
+  /** Requests to the gateway: about records, to keep a message, to read what is kept. */
+  ask: ({ job, index, uid }: PodOnBus, what: string) =>
+    `anneal.ask.${place(job)}.${index}.${uid}.${what}`,
+  tell: ({ job, index, uid }: PodOnBus, name: StreamName) =>
+    `anneal.tell.${place(job)}.${index}.${uid}.${name}`,
+  view: (job: JobOnBus, what: string) => `anneal.view.${place(job)}.${what}`,
+} as const;
+
+/** Beginnings of the subjects to which answers go. */
+export const inbox = {
+  pod: ({ job, uid }: Omit<PodOnBus, 'index'>) => `_INBOX.pod.${place(job)}.${uid}`,
+  view: (namespace: string) => `_INBOX.view.${namespace}`,
 } as const;
 
 /** What a key of the state bucket is about; undefined for a key that is none of ours. */
@@ -56,13 +93,20 @@ export function parseKey(key: string): (JobOnBus & { readonly what: string }) | 
   return { namespace, uid, what: rest.join('.') };
 }
 
-/** The job of a message subject. */
+/** The job of a subject under which a message is kept. */
 export function parseSubject(subject: string): JobOnBus | undefined {
-  const [head, version, namespace, uid] = subject.split('.');
+  const [head, version, , namespace, uid] = subject.split('.');
   if (head !== 'anneal' || version !== 'v1' || !namespace || !uid) return undefined;
   return { namespace, uid };
 }
 
-function place({ namespace, uid }: JobOnBus): string {
+/** Whose beat that is: the server lets a pod publish its own alone. */
+export function parseBeat(subject: string): Omit<PodOnBus, 'job'> | undefined {
+  const [, , , , index = '', uid = ''] = subject.split('.');
+  return /^\d{1,6}$/.test(index) && uid !== '' ? { index: Number(index), uid } : undefined;
+}
+
+/** `<namespace>.<uid>`: what every name of a job holds. */
+export function place({ namespace, uid }: JobOnBus): string {
   return `${namespace}.${uid}`;
 }

@@ -10,7 +10,13 @@ import type { KubeTransport } from '../runtime/transport.ts';
 
 export type Bearer = { readonly expiresAt: number } & (
   | { readonly type: 'Operator' }
-  | { readonly type: 'Job'; readonly job: JobOnBus }
+  /** A pod of a job; `index` where it is a worker: others change no record. */
+  | {
+      readonly type: 'Job';
+      readonly job: JobOnBus;
+      readonly pod: string;
+      readonly index: number | undefined;
+    }
   /** A person who looks at the jobs of a namespace, by a token of one of its accounts. */
   | { readonly type: 'Viewer'; readonly namespace: string }
 );
@@ -37,16 +43,24 @@ const review = z.object({
     authenticated: z.boolean().default(false),
     error: z.string().optional(),
     audiences: z.array(z.string()).default([]),
-    user: z.object({ username: z.string().default('') }).prefault({}),
+    user: z
+      .object({
+        username: z.string().default(''),
+        extra: z.record(z.string(), z.array(z.string())).default({}),
+      })
+      .prefault({}),
   }),
 });
 
 /** Tokens that were good before; one more than this and the oldest is forgotten. */
 const mostKnown = 10_000;
 
+/** A token that was good a moment ago is not asked about again: who connects over and over costs the API server nothing. */
+const freshMs = 10_000;
+
 export class Bearers {
   readonly #facts: BearerFacts;
-  readonly #known = new Map<string, Bearer>();
+  readonly #known = new Map<string, { readonly bearer: Bearer; readonly askedAt: number }>();
 
   constructor(facts: BearerFacts) {
     this.#facts = facts;
@@ -55,6 +69,10 @@ export class Bearers {
   /** Rejects with `Refused` for a token that is no good, with another error when nobody could be asked. */
   async bearerOf(token: string, signal: AbortSignal): Promise<Bearer> {
     const key = createHash('sha256').update(token).digest('base64');
+    const now = this.#facts.clock.now();
+    const known = this.#known.get(key);
+    const isGood = known !== undefined && known.bearer.expiresAt > now;
+    if (isGood && known.askedAt + freshMs > now) return known.bearer;
     try {
       const bearer = await this.#ask(token, signal);
       this.#remember(key, bearer);
@@ -65,8 +83,7 @@ export class Bearers {
         throw error;
       }
       // The API server is away: a token that was good stays good until it expires, or training would stop with it.
-      const known = this.#known.get(key);
-      if (known !== undefined && known.expiresAt > this.#facts.clock.now()) return known;
+      if (isGood) return known.bearer;
       throw error;
     }
   }
@@ -103,12 +120,13 @@ export class Bearers {
       }
       return { type: 'Viewer', namespace, expiresAt };
     }
-    return { type: 'Job', job: jobOf(audience, namespace), expiresAt };
+    const { name, ...job } = jobOf(audience, namespace);
+    return { type: 'Job', job, ...podOf(name, status.user.extra), expiresAt };
   }
 
   #remember(key: string, bearer: Bearer): void {
     this.#known.delete(key);
-    this.#known.set(key, bearer);
+    this.#known.set(key, { bearer, askedAt: this.#facts.clock.now() });
     const [oldest] = this.#known.keys();
     if (this.#known.size > mostKnown && oldest !== undefined) this.#known.delete(oldest);
   }
@@ -134,7 +152,19 @@ const plainName = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
 const namespacePattern = /^[-a-z0-9]+$/;
 const uidPattern = /^[0-9a-f-]{8,64}$/;
 
-function jobOf(audience: string, namespace: string): JobOnBus {
+/** Kubelet's tokens are bound to their pod, which the API server names; one that somebody asked for without a pod speaks for none. */
+function podOf(job: string, extra: Readonly<Record<string, readonly string[]>>) {
+  const [pod = ''] = extra['authentication.kubernetes.io/pod-uid'] ?? [];
+  const [name = ''] = extra['authentication.kubernetes.io/pod-name'] ?? [];
+  if (!uidPattern.test(pod)) throw new Refused(`the token for ${job} is bound to no pod`);
+  // `<workers of the job>-<index>-<five letters>`, as the Job controller names them; it cuts the first part where it is long.
+  const worker = /^(.*)-(\d{1,9})-[a-z0-9]{5}$/.exec(name);
+  const workers = new RegExp(`^${job.replaceAll('.', '\\.')}-w\\d+$`);
+  const isWorker = worker?.[1] !== undefined && workers.test(worker[1]);
+  return { pod, index: isWorker ? Number(worker[2]) : undefined };
+}
+
+function jobOf(audience: string, namespace: string): JobOnBus & { readonly name: string } {
   const [, claimedNamespace = '', name = '', uid = ''] = audience.split('/');
   if (audience !== busAudience(group, claimedNamespace, name, uid)) {
     throw new Refused(`${audience} names no job`);
@@ -146,5 +176,5 @@ function jobOf(audience: string, namespace: string): JobOnBus {
   if (claimedNamespace !== namespace) {
     throw new Refused(`an account of ${namespace} asks for a job of ${claimedNamespace}`);
   }
-  return { namespace, uid };
+  return { namespace, name, uid };
 }

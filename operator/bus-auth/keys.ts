@@ -1,5 +1,5 @@
 // The keys of the bus, all from one random seed, so that the site has one secret: the account key that signs who a connection is, and
-// the user key by which the responder itself connects. Servers know the public halves only.
+// the user keys by which responder and gateway themselves connect. Servers know the public halves only.
 import { createHash, hkdfSync } from 'node:crypto';
 import { nkeys } from 'nats';
 import { UserError } from '../../crds/errors.ts';
@@ -11,6 +11,9 @@ export interface BusKeys {
   readonly issuer: KeyPair;
   /** The responder's own user. */
   readonly responder: KeyPair;
+  /** Users of the gateway: where things are stored, and where pods and people are. */
+  readonly store: KeyPair;
+  readonly counter: KeyPair;
 }
 
 const leastBytes = 32;
@@ -31,6 +34,8 @@ export function busKeys(seed: string): BusKeys {
   return {
     issuer: keyPair(prefix.account, derived('issuer')),
     responder: keyPair(prefix.user, derived('responder')),
+    store: keyPair(prefix.user, derived('store')),
+    counter: keyPair(prefix.user, derived('counter')),
   };
 }
 

@@ -2,15 +2,18 @@
 // questions. A refusal says nothing to the client; the log has the reason.
 import { connect, type Msg, type NatsConnection, nkeyAuthenticator } from 'nats';
 import * as z from 'zod';
+import { place } from '../../crds/wire/subjects.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type Bearer, type Bearers, Refused } from './bearer.ts';
 import { type BusKeys, signedClaims } from './keys.ts';
-import { jobRights, operatorRights, type Rights, viewRights } from './rights.ts';
-import { busAccount } from './server-config.ts';
+import { operatorRights, podRights, type Rights, viewRights } from './rights.ts';
+import { account } from './server-config.ts';
+import type { Visits } from './visits.ts';
 
 interface ResponderFacts {
   readonly keys: BusKeys;
   readonly bearers: Bearers;
+  readonly visits: Visits;
   readonly clock: Clock;
   readonly tell: (event: ResponderEvent) => void;
 }
@@ -23,7 +26,7 @@ export type ResponderEvent =
 interface ResponderConnection {
   readonly url: string;
   readonly name: string;
-  readonly caFile?: string | undefined;
+  readonly authority?: string | undefined;
 }
 
 const question = z.object({
@@ -42,7 +45,7 @@ type Question = z.output<typeof question>['nats'];
 const subject = '$SYS.REQ.USER.AUTH';
 
 export function connectResponder(
-  { url, name, caFile }: ResponderConnection,
+  { url, name, authority }: ResponderConnection,
   { responder }: BusKeys,
 ): Promise<NatsConnection> {
   return connect({
@@ -51,7 +54,7 @@ export function connectResponder(
     authenticator: nkeyAuthenticator(responder.getSeed()),
     maxReconnectAttempts: -1,
     waitOnFirstConnect: true,
-    ...(caFile === undefined ? {} : { tls: { caFile } }),
+    ...(authority === undefined ? {} : { tls: { ca: authority } }),
   });
 }
 
@@ -87,14 +90,20 @@ async function answer(message: Msg, facts: ResponderFacts, signal: AbortSignal):
 
 async function judge(
   asked: Question,
-  { bearers, keys, tell }: ResponderFacts,
+  facts: ResponderFacts,
   signal: AbortSignal,
 ): Promise<{ readonly jwt: string } | { readonly error: string }> {
-  const client = `${asked.client_info.name} ${asked.client_info.host}`.trim();
+  const { bearers, keys, tell, visits, clock } = facts;
+  const { host } = asked.client_info;
+  const client = `${asked.client_info.name} ${host}`.trim();
   try {
+    if (!visits.host(host, clock.now())) throw new Refused('this host connects too often');
     const bearer = await bearers.bearerOf(asked.connect_opts.auth_token, signal);
+    const user = userOf(bearer);
+    if (!visits.user(user.name, bearer.type, clock.now()))
+      throw new Refused(`${user.name} connects too often`);
     tell({ type: 'Admitted', bearer, client });
-    return { jwt: signedClaims(userClaims(asked.user_nkey, bearer), keys.issuer) };
+    return { jwt: signedClaims(userClaims(asked.user_nkey, bearer, user), keys.issuer) };
   } catch (error) {
     if (error instanceof Refused) {
       tell({ type: 'Refused', why: error.message, client });
@@ -105,28 +114,39 @@ async function judge(
   }
 }
 
-function userClaims(userKey: string, bearer: Bearer) {
-  const { name, rights } = userOf(bearer);
+interface BusUser {
+  readonly name: string;
+  readonly account: string;
+  readonly rights: Rights;
+}
+
+function userClaims(userKey: string, bearer: Bearer, { name, account, rights }: BusUser) {
   return {
-    ...{ name, sub: userKey, aud: busAccount },
+    ...{ name, sub: userKey, aud: account },
     // Then the server closes the connection, and the client comes back with the token that kubelet put in its place.
     exp: seconds(bearer.expiresAt),
     nats: {
+      // Servers keep to no limit of these where a responder sets them: those of the account hold.
       ...{ type: 'user', version: 2, subs: -1, data: -1, payload: -1 },
+      allowed_connection_types: ['STANDARD'],
       ...permissions(rights),
     },
   };
 }
 
-function userOf(bearer: Bearer): { readonly name: string; readonly rights: Rights } {
+function userOf(bearer: Bearer): BusUser {
   switch (bearer.type) {
     case 'Operator':
-      return { name: 'operator', rights: operatorRights };
-    case 'Viewer':
-      return { name: `view.${bearer.namespace}`, rights: viewRights(bearer.namespace) };
+      return { name: 'operator', account: account.bus, rights: operatorRights };
+    case 'Viewer': {
+      const { namespace } = bearer;
+      const rights = viewRights(namespace);
+      return { name: `view.${namespace}`, account: account.workers, rights };
+    }
     case 'Job': {
-      const { namespace, uid } = bearer.job;
-      return { name: `${namespace}.${uid}`, rights: jobRights(bearer.job) };
+      const { job, pod, index } = bearer;
+      const rights = podRights(job, pod, index);
+      return { name: `${place(job)}.${pod}`, account: account.workers, rights };
     }
   }
 }

@@ -1,7 +1,8 @@
-// What a connection may publish and subscribe to. A pod of a job: the keys and subjects of that job, by the JetStream calls that name
-// them; what the operator wants of it ('desired') it may read and not write. A call that could read another job's keys is not in the list.
-import { viewInbox } from '../../crds/wire/pod.ts';
-import { bucket, type JobOnBus, keys, stream, subjects } from '../../crds/wire/subjects.ts';
+// What a connection may publish and subscribe to. A pod of a job speaks in its own name about that job alone; a person reads one namespace.
+// Neither may ask the server for what it stores: that answers to wherever it is told to, so whoever may ask it could write what it reads
+// under any subject. They ask the gateway.
+import { askRequest, reading } from '../../crds/wire/gateway.ts';
+import { bucket, inbox, type JobOnBus, stream, subjects } from '../../crds/wire/subjects.ts';
 
 export interface Rights {
   readonly publish: readonly string[];
@@ -10,52 +11,50 @@ export interface Rights {
 
 export const operatorRights: Rights = { publish: ['>'], subscribe: ['>'] };
 
-export function jobRights(job: JobOnBus): Rights {
-  const place = keys.all(job).slice(0, -2);
-  const inState = (pattern: string) => `$KV.${bucket.state}.${pattern}`;
-  const ofJob = Object.values(bucket).map((name) => ({
-    stream: `KV_${name}`,
-    keys: `$KV.${name}.${keys.all(job)}`,
-  }));
+export function podRights(job: JobOnBus, uid: string, index: number | undefined): Rights {
+  const pod = { job, uid, index: index ?? 0 };
+  const asks = index === undefined ? reading : Object.keys(askRequest);
   return {
     publish: [
-      ...[keys.state(job), `${place}.world.>`, `${place}.member.>`, `${place}.ack.>`].map(inState),
-      `$KV.${bucket.beat}.${keys.all(job)}`,
-      subjects.all(job),
-      // The library asks whether there is JetStream before it opens a bucket.
-      '$JS.API.INFO',
-      ...ofJob.flatMap(({ stream, keys: pattern }) => [
-        // One value of a key; a watch of keys: in both, the subject says which.
-        `$JS.API.DIRECT.GET.${stream}.${pattern}`,
-        `$JS.API.CONSUMER.CREATE.${stream}.*.${pattern}`,
-        `$JS.API.STREAM.INFO.${stream}`,
-        `$JS.FC.${stream}.>`,
-      ]),
+      ...asks.map((what) => subjects.ask(pod, what)),
+      ...(['metrics', 'logs', 'events'] as const).map((name) => subjects.tell(pod, name)),
+      ...(index === undefined ? [] : [subjects.beat(pod)]),
     ],
-    subscribe: [`_INBOX.${place}.>`],
+    subscribe: [`${inbox.pod(pod)}.>`, subjects.told(job), subjects.beats(job)],
   };
 }
 
-/** Reads the streams and records of all jobs of a namespace, and writes nothing: every consumer that it makes names the namespace. */
+/** Reads what is kept of all jobs of a namespace, and writes nothing. */
 export function viewRights(namespace: string): Rights {
-  const streams = Object.values(stream).map((name) => ({
-    name,
-    subject: `anneal.v1.${namespace}.>`,
-  }));
-  const buckets = Object.values(bucket).map((name) => ({
-    name: `KV_${name}`,
-    subject: `$KV.${name}.${namespace}.>`,
-  }));
   return {
-    publish: [
-      '$JS.API.INFO',
-      ...[...streams, ...buckets].flatMap(({ name, subject }) => [
-        `$JS.API.CONSUMER.CREATE.${name}.*.${subject}`,
-        `$JS.API.STREAM.INFO.${name}`,
-        `$JS.FC.${name}.>`,
-      ]),
-      ...buckets.map(({ name, subject }) => `$JS.API.DIRECT.GET.${name}.${subject}`),
+    publish: [`anneal.view.${namespace}.*.*`],
+    subscribe: [
+      `${inbox.view(namespace)}.>`,
+      `anneal.kept.*.${namespace}.>`,
+      `anneal.beat.${namespace}.>`,
     ],
-    subscribe: [`${viewInbox(namespace)}.>`],
   };
 }
+
+/** The gateway where things are stored: it reads, and writes what workers may write; it removes nothing, and changes no stream. */
+export const storeRights: Rights = {
+  publish: [
+    ...['state', 'world.>', 'member.>', 'ack.>'].map((key) => `$KV.${bucket.state}.*.*.*.${key}`),
+    'anneal.v1.>',
+    // The library asks whether there is JetStream before it opens a bucket.
+    '$JS.API.INFO',
+    `$JS.API.STREAM.INFO.KV_${bucket.state}`,
+    `$JS.API.CONSUMER.CREATE.KV_${bucket.state}.>`,
+    `$JS.API.CONSUMER.DELETE.KV_${bucket.state}.>`,
+    `$JS.API.DIRECT.GET.KV_${bucket.state}.>`,
+    `$JS.FC.KV_${bucket.state}.>`,
+    ...Object.values(stream).map((name) => `$JS.API.DIRECT.GET.${name}`),
+  ],
+  subscribe: ['_INBOX.>'],
+};
+
+/** The gateway where pods and people are: it hears requests, and speaks to inboxes alone. */
+export const counterRights: Rights = {
+  publish: ['_INBOX.pod.>', '_INBOX.view.>'],
+  subscribe: ['anneal.ask.>', 'anneal.tell.>', 'anneal.view.>'],
+};

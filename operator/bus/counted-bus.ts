@@ -1,7 +1,7 @@
 // The bus with its writes counted. A bus that is connected and cannot store (no quorum, no space) shows nowhere else in the numbers.
 import type { JobBus } from './job-bus.ts';
 
-type BusWrite = 'desired' | 'state' | 'generation' | 'purge';
+type BusWrite = 'admit' | 'prune' | 'desired' | 'state' | 'generation' | 'purge';
 
 /** Whether the bus is away is the same for all jobs. */
 const anyJob = { namespace: '', uid: '' };
@@ -32,6 +32,8 @@ export function countedBus(bus: JobBus, seen: (write: Seen) => void): JobBus {
     progress: (job) => bus.progress(job),
     subscribe: (listener) => bus.subscribe(listener),
     jobs: () => bus.jobs(),
+    admit: (job, record, signal) => counted('admit', signal, () => bus.admit(job, record, signal)),
+    prune: (signal) => counted('prune', signal, () => bus.prune(signal)),
     writeDesired: (job, record, signal) =>
       counted('desired', signal, () => bus.writeDesired(job, record, signal)),
     initState: (job, record, signal) =>

@@ -1,7 +1,7 @@
 // The bus as the reconciler needs it: a mirror of the records of all jobs, kept by watches, and a few writes. Reading never waits; a bus that
 // is away is a fact like any other.
 import type { GenerationCause } from '../../crds/wire/generation-causes.ts';
-import type { DesiredRecord, StateRecord } from '../../crds/wire/state.ts';
+import type { DesiredRecord, JobRecord, StateRecord } from '../../crds/wire/state.ts';
 import type { JobOnBus } from '../../crds/wire/subjects.ts';
 import type { TelemetryOf } from '../../crds/wire/telemetry.ts';
 import type { BusFacts } from '../job/facts.ts';
@@ -22,13 +22,17 @@ export interface JobBus {
   subscribe(listener: (job: JobOnBus | undefined) => void): Disposable;
   /** Jobs of which something lies on the bus. */
   jobs(): readonly JobOnBus[];
+  /** From here on pods may speak of the job. */
+  admit(job: JobOnBus, record: JobRecord, signal: AbortSignal): Promise<void>;
   writeDesired(job: JobOnBus, record: DesiredRecord, signal: AbortSignal): Promise<void>;
   /** Creates the record; that there is one already is fine. */
   initState(job: JobOnBus, record: StateRecord, signal: AbortSignal): Promise<void>;
   /** Compare-and-set; that another generation is there by now is fine. */
   openGeneration(job: JobOnBus, next: NewGeneration, signal: AbortSignal): Promise<void>;
-  /** Removes every key and message of a job. */
+  /** Removes every key and message of a job; nobody may speak of it any more. */
   purge(job: JobOnBus, signal: AbortSignal): Promise<void>;
+  /** Removes records of generations that nobody needs any more. */
+  prune(signal: AbortSignal): Promise<void>;
 }
 
 export interface BusProgress {
@@ -44,8 +48,10 @@ export const noBus: JobBus = {
   progress: () => undefined,
   subscribe: () => ({ [Symbol.dispose]: () => undefined }),
   jobs: () => [],
+  admit: () => Promise.resolve(),
   writeDesired: () => Promise.resolve(),
   initState: () => Promise.resolve(),
   openGeneration: () => Promise.resolve(),
   purge: () => Promise.resolve(),
+  prune: () => Promise.resolve(),
 };

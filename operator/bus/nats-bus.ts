@@ -1,25 +1,26 @@
 // JobBus on NATS: a mirror of the state bucket, kept by one watch, and of the last step that each job told. Records that cannot be read are
 // as good as absent: they are of another version, or nobody's.
 import { TransientError } from '../../crds/errors.ts';
-import { type Bucket, Bus, type BusOptions } from '../../crds/wire/bus.ts';
+import type { Bucket } from '../../crds/wire/bucket.ts';
+import { Bus } from '../../crds/wire/bus.ts';
+import type { BusOptions } from '../../crds/wire/connection.ts';
 import {
   ackRecord,
   type DesiredRecord,
   desiredRecord,
+  type JobRecord,
+  jobRecord,
   memberRecord,
   type StateRecord,
   stateRecord,
 } from '../../crds/wire/state.ts';
 import {
-  beatLifetimeSeconds,
   bucket,
   type JobOnBus,
   keys,
   parseKey,
   parseSubject,
-  stateHistory,
   stream,
-  streamSubjects,
   subjects,
 } from '../../crds/wire/subjects.ts';
 import { type TelemetryOf, telemetry, warningReason } from '../../crds/wire/telemetry.ts';
@@ -27,6 +28,7 @@ import type { BusFacts } from '../job/facts.ts';
 import { type BackoffSettings, pauseOf } from '../runtime/backoff.ts';
 import type { Chance, Clock } from '../runtime/clock.ts';
 import { timeText } from '../runtime/conditions.ts';
+import { arrange } from './arrange.ts';
 import type { BusProgress, JobBus, NewGeneration } from './job-bus.ts';
 import { Records } from './records.ts';
 
@@ -36,8 +38,8 @@ interface NatsBusFacts {
   /** Told why the bus could not be used. */
   readonly tell: (error: unknown) => void;
   readonly replicas: number;
-  readonly metricsBytes: number;
-  readonly metricsSeconds: number;
+  /** UID of the cluster; every key begins with it. */
+  readonly cluster: () => Promise<string>;
   /** Name under which generations are opened. */
   readonly identity: string;
 }
@@ -45,6 +47,7 @@ interface NatsBusFacts {
 /** What is there once the bus has answered for the first time. */
 interface Connected {
   readonly bus: Bus;
+  readonly cluster: string;
   readonly state: Bucket;
 }
 
@@ -84,8 +87,10 @@ export class NatsBus implements JobBus {
     const { clock, chance, tell } = this.#facts;
     for (let failures = 0; !signal.aborted; failures++) {
       try {
+        const cluster = await this.#facts.cluster();
         await using bus = await Bus.connect(this.#options, signal);
-        this.#connected = { bus, state: await this.#arrange(bus) };
+        await arrange(bus, this.#facts.replicas);
+        this.#connected = { bus, cluster, state: await bus.openBucket(bucket.state, cluster) };
         await this.#follow(this.#connected, signal);
       } catch (error) {
         if (signal.aborted) return;
@@ -96,32 +101,13 @@ export class NatsBus implements JobBus {
     }
   }
 
-  /** Buckets and streams, made where they are not there. */
-  async #arrange(bus: Bus): Promise<Bucket> {
-    const { replicas, metricsBytes, metricsSeconds } = this.#facts;
-    const state = await bus.bucket({
-      ...{ name: bucket.state, history: stateHistory, storage: 'File', replicas },
-    });
-    await bus.bucket({
-      ...{ name: bucket.beat, history: 1, storage: 'Memory', replicas: 1 },
-      lifetimeSeconds: beatLifetimeSeconds,
-    });
-    for (const name of ['metrics', 'logs', 'events'] as const) {
-      await bus.ensureStream({
-        ...{ name: stream[name], subjects: [streamSubjects[name]], replicas },
-        ...{ maxAgeSeconds: metricsSeconds, maxBytes: metricsBytes },
-      });
-    }
-    return state;
-  }
-
-  async #follow({ bus, state }: Connected, signal: AbortSignal): Promise<void> {
-    using _connection = bus.onConnection((connected) => {
-      // What a server keeps in memory, beats, is gone with it.
-      if (connected) void this.#arrange(bus).catch(this.#facts.tell);
+  async #follow({ bus, cluster, state }: Connected, signal: AbortSignal): Promise<void> {
+    using _connection = bus.connection.onConnection((connected) => {
+      // A server that has lost its storage comes back with nothing.
+      if (connected) void arrange(bus, this.#facts.replicas).catch(this.#facts.tell);
       else this.#leave();
     });
-    using _metrics = bus.subscribe(streamSubjects.metrics, (subject, value) =>
+    using _metrics = bus.subscribe(subjects.metrics(cluster), (subject, value) =>
       this.#hear(subject, value),
     );
     // Over another connection too, what is not told is gone: storage may have been lost meanwhile.
@@ -155,6 +141,7 @@ export class NatsBus implements JobBus {
     const generation = state?.generation ?? 0;
     return {
       type: 'Present',
+      admitted: this.#records.get(keys.job(job), jobRecord),
       state,
       desired: this.#records.get(keys.desired(job), desiredRecord),
       members: this.#records.numbered(job, `member.${generation}`, memberRecord),
@@ -175,6 +162,11 @@ export class NatsBus implements JobBus {
 
   jobs(): readonly JobOnBus[] {
     return this.#records.jobs();
+  }
+
+  async admit(job: JobOnBus, record: JobRecord, signal: AbortSignal): Promise<void> {
+    const { state } = this.#require();
+    await unlessAborted(state.put(keys.job(job), record), signal);
   }
 
   async writeDesired(job: JobOnBus, record: DesiredRecord, signal: AbortSignal): Promise<void> {
@@ -212,13 +204,23 @@ export class NatsBus implements JobBus {
   }
 
   async purge(job: JobOnBus, signal: AbortSignal): Promise<void> {
-    const { bus, state } = this.#require();
+    const { bus, cluster, state } = this.#require();
+    // Gateways are told by it; of what is purged nobody is.
+    await unlessAborted(state.delete(keys.job(job)), signal);
     await unlessAborted(state.purge(keys.all(job)), signal);
     for (const name of Object.values(stream)) {
-      await unlessAborted(bus.purge(name, subjects.all(job)), signal);
+      await unlessAborted(bus.purge(name, subjects.all(cluster, job)), signal);
     }
     this.#records.remove(job);
     this.#heard.delete(heardKey(job));
+  }
+
+  async prune(signal: AbortSignal): Promise<void> {
+    const { state } = this.#require();
+    for (const key of this.#records.outdated()) {
+      await unlessAborted(state.purge(key), signal);
+      this.#records.set(key, undefined);
+    }
   }
 
   #heardOf(job: JobOnBus): Heard {

@@ -98,6 +98,8 @@ async function perform(
       return unlessGone(failPod(client, { namespace, name: call.name, uid: call.uid }, signal));
     case 'DeleteSelf':
       return unlessGone(client.delete(fineTuneJobs, job.metadata, {}, signal));
+    case 'Admit':
+      return bus.admit(onBus, call.record, signal);
     case 'WriteDesired':
       return bus.writeDesired(onBus, call.record, signal);
     case 'InitState':

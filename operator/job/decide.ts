@@ -7,6 +7,7 @@ import type { Condition } from '../../crds/api/conditions.ts';
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import { conditionOf, isTrue, setCondition } from '../runtime/conditions.ts';
 import type { EventNote } from '../runtime/events.ts';
+import { admit } from './admit.ts';
 import { checkpointReady } from './checkpoint-ready.ts';
 import { countTime, deadline } from './deadline.ts';
 import type { Call, Decision, Opinion, Plight } from './decision.ts';
@@ -32,6 +33,7 @@ import { earliest, type View, viewOf } from './view.ts';
 import { replacePlan, startWorkers } from './workers.ts';
 
 const policies: readonly ((view: View) => Opinion)[] = [
+  admit,
   leaveNamespace,
   validate,
   publish,

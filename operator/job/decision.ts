@@ -2,7 +2,7 @@
 // after the other makes the decision (decide.ts).
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import type { GenerationCause } from '../../crds/wire/generation-causes.ts';
-import type { DesiredRecord, StateRecord } from '../../crds/wire/state.ts';
+import type { DesiredRecord, JobRecord, StateRecord } from '../../crds/wire/state.ts';
 import type { Manifest, OwnManifest, Propagation } from '../runtime/client.ts';
 import type { ConditionChange } from '../runtime/conditions.ts';
 import type { EventNote } from '../runtime/events.ts';
@@ -39,6 +39,8 @@ export type Call =
   /** Says for a lost node what it cannot say itself. */
   | { readonly type: 'FailPod'; readonly name: string; readonly uid: string }
   | { readonly type: 'DeleteSelf' }
+  /** Pods may speak of the job on the bus. */
+  | { readonly type: 'Admit'; readonly record: JobRecord }
   | { readonly type: 'WriteDesired'; readonly record: DesiredRecord }
   /** Creates the state record; that it exists is fine. */
   | { readonly type: 'InitState'; readonly record: StateRecord }

@@ -3,7 +3,13 @@ import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import type { Component } from '../../crds/labels.ts';
 import type { LastWords } from '../../crds/wire/last-words.ts';
-import type { AckRecord, DesiredRecord, MemberRecord, StateRecord } from '../../crds/wire/state.ts';
+import type {
+  AckRecord,
+  DesiredRecord,
+  JobRecord,
+  MemberRecord,
+  StateRecord,
+} from '../../crds/wire/state.ts';
 import type { GangFlavour } from '../objects/pod-group.ts';
 import type { PodSettings } from '../objects/settings.ts';
 import type { Warning } from '../runtime/warnings.ts';
@@ -134,6 +140,8 @@ export type BusFacts =
   | { readonly type: 'Away'; readonly since: number }
   | {
       readonly type: 'Present';
+      /** By which pods may speak of the job. */
+      readonly admitted: JobRecord | undefined;
       readonly state: StateRecord | undefined;
       readonly desired: DesiredRecord | undefined;
       /** Of the present generation, by index. */

@@ -226,6 +226,7 @@ type Present = Extract<BusFacts, { type: 'Present' }>;
 export function aBus(changes: Partial<Omit<Present, 'type'>> = {}): Present {
   return {
     type: 'Present',
+    admitted: { v: 1, name: 'first', workers: 1 },
     state: aState(),
     desired: undefined,
     members: new Map([[0, aMember(0)]]),

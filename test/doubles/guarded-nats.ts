@@ -11,33 +11,50 @@ import { freePort } from '../../cli/client/free-port.ts';
 import { thisSetup } from '../../cli/setup/setup.ts';
 import { group } from '../../crds/group.ts';
 import { Bus } from '../../crds/wire/bus.ts';
-import { viewAudience, viewInbox } from '../../crds/wire/pod.ts';
-import type { JobOnBus } from '../../crds/wire/subjects.ts';
-import { Bearers } from '../../operator/bus-auth/bearer.ts';
+import { viewAudience } from '../../crds/wire/pod.ts';
+import { PodBus } from '../../crds/wire/pod-bus.ts';
+import { inbox, type JobOnBus, keys as recordKeys } from '../../crds/wire/subjects.ts';
+import { ViewBus } from '../../crds/wire/view-bus.ts';
+import { arrange } from '../../operator/bus/arrange.ts';
+import { Guard } from '../../operator/bus-auth/guard.ts';
 import { busKeys } from '../../operator/bus-auth/keys.ts';
-import {
-  connectResponder,
-  type ResponderEvent,
-  respond,
-} from '../../operator/bus-auth/responder.ts';
 import { serverConfig } from '../../operator/bus-auth/server-config.ts';
 import { systemClock } from '../../operator/runtime/clock.ts';
 import type { KubeRequest, KubeTransport } from '../../operator/runtime/transport.ts';
 import { ensureNats } from '../setup/nats.ts';
+import { eventually } from './eventually.ts';
+import { cluster, records } from './nats-server.ts';
 import { aToken } from './token-reviewer.ts';
 
 const keys = busKeys(Buffer.alloc(32, 3).toString('base64'));
+/** By which the gateway itself connects. */
+export const busSeeds = { store: keys.store.getSeed(), counter: keys.counter.getSeed() } as const;
 const operatorAccount = 'anneal-system:anneal-operator';
+
+interface PodPlace {
+  /** @default 0; undefined: a pod that prepares. */
+  readonly index?: number | undefined;
+  /** @default one of its own */
+  readonly pod?: string;
+  /** @default <namespace>:default */
+  readonly account?: string;
+}
 
 export class GuardedNats implements AsyncDisposable {
   readonly url: string;
-  readonly events: ResponderEvent[] = [];
+  /** What was told of those who were turned away. */
+  readonly refusals: string[] = [];
+  readonly guards: Guard[] = [];
   readonly #server: ChildProcess;
   readonly #folder: string;
   readonly #stop = new AbortController();
-  readonly #connections: NatsConnection[] = [];
+  readonly #running: Promise<void>[] = [];
+  readonly #connections: AsyncDisposable[] = [];
+  #bus: Bus | undefined;
+  #pods = 0;
 
-  static async start(): Promise<GuardedNats> {
+  /** With so many guards, and with what the operator makes. */
+  static async start(guards = 1): Promise<GuardedNats> {
     const program = await ensureNats(thisSetup(new AbortController().signal));
     const folder = await mkdtemp(join(tmpdir(), 'anneal-guarded-'));
     const port = await freePort();
@@ -51,7 +68,13 @@ export class GuardedNats implements AsyncDisposable {
     await writeFile(join(folder, 'auth.conf'), serverConfig(keys));
     const server = spawn(program, ['--config', join(folder, 'nats.conf')], { stdio: 'ignore' });
     const guarded = new GuardedNats(`nats://127.0.0.1:${port}`, server, folder);
-    await guarded.#respond();
+    for (let index = 0; index < guards; index += 1) guarded.#guard(index);
+    await eventually('somebody answers', () => guarded.guards.every(({ ready }) => ready.ready));
+    guarded.#bus = await guarded.#operatorBus();
+    await arrange(guarded.#bus, 1);
+    await eventually('requests are answered', () =>
+      guarded.guards.every(({ gateway }) => gateway.isReady),
+    );
     return guarded;
   }
 
@@ -61,38 +84,84 @@ export class GuardedNats implements AsyncDisposable {
     this.#folder = folder;
   }
 
-  async #respond(): Promise<void> {
-    const connection = await connectResponder({ url: this.url, name: 'bus-auth' }, keys);
-    this.#connections.push(connection);
-    const facts = {
-      ...{ keys, clock: systemClock, tell: (event: ResponderEvent) => this.events.push(event) },
-      bearers: new Bearers({ transport: believing, clock: systemClock, operatorAccount }),
-    };
-    void respond(connection, facts, this.#stop.signal);
-    await connection.flush();
+  #guard(index: number): void {
+    const guard = new Guard({
+      ...{ keys, url: this.url, authority: undefined, name: `guard-${index}`, operatorAccount },
+      ...{ transport: believing, clock: systemClock, cluster: async () => cluster },
+      log: {
+        ...{ debug() {}, info() {}, error() {} },
+        warn: (facts: { why?: string }) => void this.refusals.push(facts.why ?? ''),
+      },
+    });
+    this.guards.push(guard);
+    this.#running.push(guard.run(this.#stop.signal));
+  }
+
+  async #operatorBus(): Promise<Bus> {
+    const options = { url: this.url, name: 'operator', token: operatorToken };
+    const bus = await Bus.connect(options, AbortSignal.timeout(30_000));
+    this.#connections.push(bus);
+    return bus;
+  }
+
+  /** As the operator has it. */
+  get bus(): Bus {
+    if (this.#bus === undefined) throw new Error('it has not been started');
+    return this.#bus;
+  }
+
+  /** A job that the operator has made known, and its pods may speak of. */
+  async admit(job: JobOnBus, workers = 1): Promise<void> {
+    const state = await records(this.bus);
+    await state.put(recordKeys.job(job), { v: 1, name: 'first', workers });
+    const isKnown = () => this.guards.every(({ gateway }) => gateway.workersOf(job) === workers);
+    await eventually('the gateways know the job', isKnown, { everyMs: 5 });
   }
 
   operator(): Promise<NatsConnection> {
-    return this.connect(
-      tokenOf('anneal.dev/operator', `system:serviceaccount:${operatorAccount}`),
-      '_INBOX',
-    );
+    return this.connect(operatorToken(), '_INBOX');
+  }
+
+  /** As a pod of the job connects, for a test that sends what it likes. */
+  pod(job: JobOnBus, place: PodPlace = {}): Promise<NatsConnection> {
+    const { pod, token } = this.#podOf(job, place);
+    return this.connect(token, inbox.pod({ job, uid: pod }));
   }
 
   /** As a pod of the job connects. */
-  pod(job: JobOnBus, account = `${job.namespace}:default`): Promise<NatsConnection> {
+  async podBus(job: JobOnBus, place: PodPlace = {}): Promise<PodBus> {
+    const { pod, token } = this.#podOf(job, place);
+    const options = {
+      ...{ url: this.url, name: 'pod', token: () => token },
+      pod: { job, index: place.index ?? 0, uid: pod },
+    };
+    const bus = await PodBus.connect(options, AbortSignal.timeout(30_000));
+    this.#connections.push(bus);
+    return bus;
+  }
+
+  /** What kubelet gives to a pod of the job. */
+  tokenOf(job: JobOnBus, place: PodPlace = {}): string {
+    return this.#podOf(job, place).token;
+  }
+
+  #podOf(job: JobOnBus, place: PodPlace) {
+    this.#pods += 1;
+    const { account = `${job.namespace}:default` } = place;
+    const pod = place.pod ?? `0b0b0b0b-0000-4000-8000-${String(this.#pods).padStart(12, '0')}`;
+    const index = 'index' in place ? place.index : 0;
+    const name = index === undefined ? 'first-init-1-abcde' : `first-w1-${index}-abcde`;
     const audience = `anneal.dev/${job.namespace}/first/${job.uid}`;
-    const token = tokenOf(audience, `system:serviceaccount:${account}`);
-    return this.connect(token, `_INBOX.${job.namespace}.${job.uid}`);
+    return { pod, token: tokenOf(audience, `system:serviceaccount:${account}`, { pod, name }) };
   }
 
   /** As a person connects who looks at the jobs of a namespace. */
   view(
     namespace: string,
-    inbox = viewInbox(namespace),
+    prefix = inbox.view(namespace),
     account = `${namespace}:default`,
   ): Promise<NatsConnection> {
-    return this.connect(viewToken(namespace, account), inbox);
+    return this.connect(viewToken(namespace, account), prefix);
   }
 
   /** What the API server gives to a person for an account of the namespace. */
@@ -101,11 +170,12 @@ export class GuardedNats implements AsyncDisposable {
   }
 
   /** The same, as the command line does it. */
-  viewer(namespace: string): Promise<Bus> {
-    const token = viewToken(namespace, `${namespace}:default`);
-    const inboxPrefix = viewInbox(namespace);
-    const options = { url: this.url, name: 'viewer', token: () => token, inboxPrefix };
-    return Bus.connect(options, AbortSignal.timeout(30_000));
+  async viewer(namespace: string): Promise<ViewBus> {
+    const options = { url: this.url, name: 'viewer', namespace };
+    const token = () => this.tokenFor(namespace);
+    const bus = await ViewBus.connect({ ...options, token }, AbortSignal.timeout(30_000));
+    this.#connections.push(bus);
+    return bus;
   }
 
   async connect(token: string, inboxPrefix: string): Promise<NatsConnection> {
@@ -113,13 +183,14 @@ export class GuardedNats implements AsyncDisposable {
       ...{ servers: this.url, inboxPrefix, timeout: 5_000, reconnect: false },
       authenticator: tokenAuthenticator(token),
     });
-    this.#connections.push(connection);
+    this.#connections.push({ [Symbol.asyncDispose]: () => connection.close() });
     return connection;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const connection of this.#connections) await connection[Symbol.asyncDispose]();
     this.#stop.abort();
-    for (const connection of this.#connections) await connection.close();
+    await Promise.all(this.#running);
     const ended = once(this.#server, 'exit');
     this.#server.kill('SIGKILL');
     await ended;
@@ -131,9 +202,17 @@ function viewToken(namespace: string, account: string): string {
   return tokenOf(viewAudience(group, namespace), `system:serviceaccount:${account}`);
 }
 
-function tokenOf(audience: string, username: string): string {
+function operatorToken(): string {
+  return tokenOf('anneal.dev/operator', `system:serviceaccount:${operatorAccount}`);
+}
+
+function tokenOf(
+  audience: string,
+  username: string,
+  bound?: { readonly pod: string; readonly name: string },
+): string {
   const exp = Math.floor(systemClock.now() / 1000) + 3600;
-  return aToken({ aud: [audience], exp, sub: username });
+  return aToken({ aud: [audience], exp, sub: username, ...(bound && { bound }) });
 }
 
 /** An API server that believes every token. */
@@ -141,8 +220,13 @@ const believing: KubeTransport = {
   skewMs: 0,
   async send({ body }: KubeRequest) {
     const { token, audiences } = (body as { spec: { token: string; audiences: string[] } }).spec;
-    const { sub } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
-    return { status: { authenticated: true, audiences, user: { username: sub } } };
+    const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+    const { sub: username, bound } = claims;
+    const extra = bound && {
+      'authentication.kubernetes.io/pod-uid': [bound.pod],
+      'authentication.kubernetes.io/pod-name': [bound.name],
+    };
+    return { status: { authenticated: true, audiences, user: { username, extra } } };
   },
   // biome-ignore lint/correctness/useYield: nobody watches
   async *lines() {

@@ -1,5 +1,6 @@
 // The records of one job on a bus, as the operator reads and writes them.
-import type { Bucket, Bus } from '../../crds/wire/bus.ts';
+import type { Bucket } from '../../crds/wire/bucket.ts';
+import type { Bus } from '../../crds/wire/bus.ts';
 import {
   type AckRecord,
   ackRecord,
@@ -7,7 +8,8 @@ import {
   type StateRecord,
   stateRecord,
 } from '../../crds/wire/state.ts';
-import { bucket, type JobOnBus, keys } from '../../crds/wire/subjects.ts';
+import { type JobOnBus, keys } from '../../crds/wire/subjects.ts';
+import { records } from './nats-server.ts';
 
 export class JobRecords {
   readonly #bus: Bus;
@@ -19,7 +21,12 @@ export class JobRecords {
   }
 
   bucket(): Promise<Bucket> {
-    return this.#bus.openBucket(bucket.state);
+    return records(this.#bus);
+  }
+
+  /** Pods may speak of the job. */
+  async admit(workers = 1): Promise<void> {
+    await (await this.bucket()).put(keys.job(this.#job), { v: 1, name: 'first', workers });
   }
 
   async state(): Promise<StateRecord> {

@@ -15,7 +15,8 @@ import {
   type StateRecord,
   stateRecord,
 } from '../../crds/wire/state.ts';
-import { bucket, keys } from '../../crds/wire/subjects.ts';
+import { keys } from '../../crds/wire/subjects.ts';
+import { arrange } from '../../operator/bus/arrange.ts';
 import { firstState } from '../../operator/job/first-state.ts';
 import { built, someSettings } from '../builders/built-job.ts';
 import { aDesired, aState } from '../builders/situation.ts';
@@ -23,7 +24,7 @@ import { writeToyJob } from '../toy/toy-job.ts';
 import { eventually } from './eventually.ts';
 import { type Pod, type PodsOf, runFolderOf, startPod } from './job-pods.ts';
 import { JobRecords } from './job-records.ts';
-import { arrange, NatsServer } from './nats-server.ts';
+import { NatsServer, records } from './nats-server.ts';
 import { mountDisk } from './small-disk.ts';
 
 const claim = 'toy';
@@ -94,8 +95,9 @@ export class JobWorld implements AsyncDisposable {
     const desired = aDesired({ workers, min: workers, max: workers, live });
     const of = { job, settings, root, program, more };
     const world = new JobWorld(server, bus, of, desired, disk);
+    await world.#records.admit(8);
     await world.stage('prepare');
-    const state = await bus.openBucket(bucket.state);
+    const state = await records(bus);
     await state.create(keys.state(job), aState());
     await world.want({});
     return world;
@@ -156,7 +158,7 @@ export class JobWorld implements AsyncDisposable {
   async arrangeAgain({ generation, checkpoint, restarts }: StateRecord): Promise<void> {
     // A server that has just come up does not answer all at once.
     await eventually('buckets and streams are there again', () =>
-      arrange(this.#bus).then(
+      arrange(this.#bus, 1).then(
         () => true,
         (error: unknown) => {
           if (error instanceof TransientError) return false;
@@ -177,6 +179,7 @@ export class JobWorld implements AsyncDisposable {
       }),
     };
     const beginning = { epoch: this.#wanted.epoch, restarts, now: Date.now() };
+    await this.#records.admit(8);
     const bucketOfState = await this.#records.bucket();
     await bucketOfState.create(keys.state(this.#of.job), firstState(status, beginning));
     await this.want({});

@@ -9,22 +9,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../cli/client/free-port.ts';
 import { thisSetup } from '../../cli/setup/setup.ts';
+import type { Bucket } from '../../crds/wire/bucket.ts';
 import { Bus } from '../../crds/wire/bus.ts';
-import {
-  beatLifetimeSeconds,
-  bucket,
-  stateHistory,
-  stream,
-  streamSubjects,
-} from '../../crds/wire/subjects.ts';
+import { bucket } from '../../crds/wire/subjects.ts';
+import { arrange } from '../../operator/bus/arrange.ts';
+import { Gateway } from '../../operator/gateway/gateway.ts';
+import { systemClock } from '../../operator/runtime/clock.ts';
 import { ensureNats } from '../setup/nats.ts';
 import { eventually } from './eventually.ts';
+
+/** UID of the cluster of whatever is tested. */
+export const cluster = 'c1';
 
 export class NatsServer implements AsyncDisposable {
   readonly #program: string;
   readonly #folder: string;
   readonly #port: number;
   #process: ChildProcess | undefined;
+  #gateway: { readonly stop: AbortController; readonly ended: Promise<void> } | undefined;
 
   static async start(): Promise<NatsServer> {
     const program = await ensureNats(thisSetup(new AbortController().signal));
@@ -86,11 +88,30 @@ export class NatsServer implements AsyncDisposable {
     await rm(this.#folder, { recursive: true, force: true });
   }
 
-  /** A connection, after buckets and streams were made as the operator makes them. */
+  /** A connection, after buckets and streams were made as the operator makes them; and a gateway for those who are no operator. */
   async bus(name = 'test'): Promise<Bus> {
     const bus = await this.connect(name);
-    await arrange(bus);
+    await arrange(bus, 1);
+    this.startGateway();
     return bus;
+  }
+
+  startGateway(): void {
+    const stop = new AbortController();
+    const options = { url: this.url, name: 'gateway' };
+    const gateway = new Gateway({
+      ...{ bus: options, workers: options, clock: systemClock },
+      cluster: async () => cluster,
+      tell: () => {}, // servers go away in tests
+      seen: () => {},
+    });
+    this.#gateway ??= { stop, ended: gateway.run(stop.signal) };
+  }
+
+  async stopGateway(): Promise<void> {
+    this.#gateway?.stop.abort();
+    await this.#gateway?.ended;
+    this.#gateway = undefined;
   }
 
   connect(name: string): Promise<Bus> {
@@ -99,23 +120,15 @@ export class NatsServer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.thaw();
+    await this.stopGateway();
     await this.kill();
     await this.wipe();
   }
 }
 
-/** What the operator makes when it starts. */
-export async function arrange(bus: Bus): Promise<void> {
-  const replicas = 1;
-  await bus.bucket({ name: bucket.state, history: stateHistory, storage: 'File', replicas });
-  await bus.bucket({
-    ...{ name: bucket.beat, history: 1, storage: 'Memory', replicas },
-    lifetimeSeconds: beatLifetimeSeconds,
-  });
-  for (const name of ['metrics', 'logs', 'events'] as const) {
-    const limits = { maxAgeSeconds: 3600, maxBytes: 64e6, replicas };
-    await bus.ensureStream({ name: stream[name], subjects: [streamSubjects[name]], ...limits });
-  }
+/** The records, as the operator has them. */
+export function records(bus: Bus): Promise<Bucket> {
+  return bus.openBucket(bucket.state, cluster);
 }
 
 function answers(port: number): Promise<boolean> {

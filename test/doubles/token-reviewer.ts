@@ -5,6 +5,8 @@ export interface Review {
   readonly authenticated: boolean;
   readonly audiences: readonly string[];
   readonly username: string;
+  /** As the API server names the pod that a token is bound to. */
+  readonly pod?: { readonly name: string; readonly uid: string };
 }
 
 export interface Reviewer extends KubeTransport {
@@ -21,8 +23,12 @@ export function reviewer(answer: Review | undefined): Reviewer {
       const { spec } = body as { spec: { audiences: readonly string[] } };
       asked.push(spec.audiences);
       if (self.answer === undefined) throw new Error('no answer');
-      const { authenticated, audiences, username } = self.answer;
-      return { status: { authenticated, audiences, user: { username } } };
+      const { authenticated, audiences, username, pod } = self.answer;
+      const extra = pod && {
+        'authentication.kubernetes.io/pod-name': [pod.name],
+        'authentication.kubernetes.io/pod-uid': [pod.uid],
+      };
+      return { status: { authenticated, audiences, user: { username, extra } } };
     },
     // biome-ignore lint/correctness/useYield: nobody watches
     async *lines() {

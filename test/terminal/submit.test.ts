@@ -4,7 +4,8 @@ import test from 'ava';
 import { subjects } from '../../crds/wire/subjects.ts';
 import { aWrittenJob } from '../builders/job.ts';
 import { aCluster } from '../cli/cluster.ts';
-import { NatsServer } from '../doubles/nats-server.ts';
+import { JobRecords } from '../doubles/job-records.ts';
+import { cluster as busCluster, NatsServer } from '../doubles/nats-server.ts';
 import { Terminal } from './terminal.ts';
 
 const quiet = '--disable-warning=ExperimentalWarning';
@@ -61,10 +62,11 @@ for (const [phase, code, words] of [
     await terminal.shows(/created first/);
     const { metadata } = cluster.get('first') as { metadata: { uid: string } };
     const job = { namespace: 'team-a', uid: metadata.uid };
+    await new JobRecords(bus, job).admit();
     const say = (text: string, index: number) => {
       const head = { v: 1, time: 1_000_000 + index, index, podName: `first-w1-${index}` };
       const record = { ...head, level: 'info', from: 'worker', text };
-      return bus.publish(subjects.log(job, index), record, text);
+      return bus.publish(subjects.message(busCluster, job, 'logs', index), record, text);
     };
     await say('the model is there', 0);
     await terminal.shows(/the model is there/);

@@ -1,251 +1,202 @@
-// Rights of a pod on a real server that asks a real responder: what a pod of a job needs works, and what would touch another job does
-// not. One server for all tests; every test has jobs of its own.
+// Rights on a real server that asks a real responder, and a gateway behind it: what a pod of a job and a person who looks at it need works, and
+// nothing else does. What somebody could try against others is in bus-attacks.test.ts. One server for all tests; every test has jobs of its own.
 import test from 'ava';
-import { type KV, type NatsConnection, StorageType } from 'nats';
-import { bucket, type JobOnBus, keys, stream, subjects } from '../../crds/wire/subjects.ts';
+import type { PodBus } from '../../crds/wire/pod-bus.ts';
+import { type JobOnBus, keys, subjects } from '../../crds/wire/subjects.ts';
+import { aMember } from '../builders/job-facts.ts';
+import { aDesired, aState } from '../builders/situation.ts';
+import { eventually } from '../doubles/eventually.ts';
 import { GuardedNats, violationOf } from '../doubles/guarded-nats.ts';
+import { cluster, records } from '../doubles/nats-server.ts';
 
 let server: GuardedNats;
-let operator: NatsConnection;
 
 test.before(async () => {
-  server = await GuardedNats.start();
-  operator = await server.operator();
-  const { views } = operator.jetstream();
-  await views.kv(bucket.state, { history: 8 });
-  await views.kv(bucket.beat, { ttl: 15_000, storage: StorageType.Memory });
-  const manager = await operator.jetstreamManager();
-  await manager.streams.add({ name: stream.metrics, subjects: ['anneal.v1.*.*.metric.>'] });
+  server = await GuardedNats.start(2);
 });
 
 test.after.always(() => server[Symbol.asyncDispose]());
 
 let made = 0;
-function aJob(namespace = 'team-a'): JobOnBus {
+async function aJob(namespace = 'team-a', workers = 1): Promise<JobOnBus> {
   made += 1;
-  return { namespace, uid: `0a1b2c3d-0000-4000-8000-${String(made).padStart(12, '0')}` };
+  const job = { namespace, uid: `0a1b2c3d-0000-4000-8000-${String(made).padStart(12, '0')}` };
+  await server.admit(job, workers);
+  const state = await records(server.bus);
+  await state.create(keys.state(job), aState());
+  await state.put(keys.desired(job), aDesired());
+  return job;
 }
 
-function open(connection: NatsConnection, name: string): Promise<KV> {
-  // As the door of the project opens it: there already, values by subject.
-  const options = { bindOnly: true, allow_direct: true };
-  return connection.jetstream({ timeout: 5_000 }).views.kv(name, options);
-}
+const pod = '0c0c0c0c-0000-4000-8000-000000000001';
+const beat = { v: 1, podUID: pod, generation: 1, step: 7, stage: 'training' } as const;
 
 function json(value: unknown): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(value));
 }
 
-/** What the server answers to a call of JetStream that the connection makes by hand. */
-async function call(connection: NatsConnection, subject: string, body: unknown): Promise<string> {
-  const answer = await connection.request(subject, json(body), { timeout: 5_000 });
-  return answer.string();
+async function stateOf(bus: PodBus, job: JobOnBus) {
+  return (await bus.get(keys.state(job))) ?? { value: undefined, revision: 0 };
 }
 
-function isViolation(subject: string) {
-  return { code: 'PERMISSIONS_VIOLATION', message: new RegExp(subject.replaceAll('$', '\\$')) };
-}
-
-test('a pod makes and changes the state of its job, and sees what the operator wants', async (t) => {
-  const job = aJob();
-  const wanted = await open(operator, bucket.state);
-  await wanted.put(keys.desired(job), 'two workers');
-  const kv = await open(await server.pod(job), bucket.state);
-  const first = await kv.create(keys.state(job), 'one');
-  const second = await kv.update(keys.state(job), 'two', first);
-  await t.throwsAsync(kv.update(keys.state(job), 'late', first), {
-    message: /wrong last sequence/,
-  });
-  t.true(second > first);
-  t.is((await kv.get(keys.state(job)))?.string(), 'two');
-  t.is((await kv.get(keys.desired(job)))?.string(), 'two workers');
-  await kv.put(keys.member(job, 1, 0), 'm');
-  await kv.put(keys.ack(job, 1, 0), 'a');
-  await kv.put(keys.world(job, 1, 0), 'w');
+test('a pod changes the state of its job, and sees what the operator wants', async (t) => {
+  const job = await aJob();
+  const bus = await server.podBus(job, { pod });
+  const { revision } = await stateOf(bus, job);
+  const second = await bus.update(keys.state(job), aState({ generation: 2 }), revision);
+  t.true(Number(second) > revision);
+  t.is(await bus.update(keys.state(job), aState({ generation: 9 }), revision), false);
+  t.like((await stateOf(bus, job)).value, { generation: 2 });
+  t.like((await bus.get(keys.desired(job)))?.value, { stop: 'None' });
+  t.truthy(await bus.create(keys.member(job, 2, 0), aMember(0, pod)));
+  t.is(await bus.create(keys.member(job, 2, 0), aMember(0, pod)), false);
+  t.truthy(await bus.create(keys.ack(job, 2, 0), { v: 1, podUID: pod, saved: 1 }));
+  const world = { v: 1, members: [], order: [], master: '10.0.0.1' };
+  t.truthy(await bus.put(keys.world(job, 2, 0), world));
 });
 
-test('a pod watches the keys of its job, and hears no others', async (t) => {
-  const job = aJob();
-  const other = aJob('team-b');
-  const all = await open(operator, bucket.state);
-  await all.put(keys.state(other), 'theirs');
-  await all.put(keys.state(job), 'ours');
-  const kv = await open(await server.pod(job), bucket.state);
+test('a pod watches the records of its job, and hears no others', async (t) => {
+  const job = await aJob();
+  const other = await aJob();
+  const bus = await server.podBus(job);
   const seen: string[] = [];
-  for await (const { key } of await kv.watch({ key: keys.all(job) })) {
-    seen.push(key);
-    if (seen.length === 1) await all.put(keys.state(other), 'theirs again');
-    if (seen.length === 1) await all.put(keys.desired(job), 'more');
-    if (seen.length === 2) break;
-  }
-  t.deepEqual(seen, [keys.state(job), keys.desired(job)]);
+  const stop = new AbortController();
+  const watcher = {
+    entry: (key: string) => seen.push(key),
+    ...{ ready: () => seen.push('ready'), again: () => seen.push('again') },
+  };
+  const watching = bus.watch(watcher, stop.signal);
+  await eventually('all was told', () => seen.includes('ready'));
+  const state = await records(server.bus);
+  await state.put(keys.desired(other), aDesired());
+  await state.put(keys.desired(job), aDesired({ save: 1 }));
+  await eventually('the change was told', () => seen.at(-1) === keys.desired(job));
+  const all = [keys.desired(job), keys.job(job), keys.state(job)];
+  t.deepEqual(seen.slice(0, 3).toSorted(), all);
+  t.deepEqual(seen.slice(3), ['ready', keys.desired(job)]);
+  stop.abort();
+  await watching;
 });
 
-test('a pod beats and tells its metrics', async (t) => {
-  const job = aJob();
-  const pod = await server.pod(job);
-  const beats = await open(pod, bucket.beat);
-  await beats.put(keys.beat(job, 0), 'alive');
-  const published = await pod.jetstream().publish(subjects.metric(job, 0), 'loss', { msgID: '1' });
-  t.is(published.stream, stream.metrics);
-});
-
-test('a pod cannot write what the operator wants of it', async (t) => {
-  const job = aJob();
-  const kv = await open(await server.pod(job), bucket.state);
-  await t.throwsAsync(kv.put(keys.desired(job), 'stop'), isViolation(keys.desired(job)));
-});
-
-test('a pod cannot write, read or watch the keys of another job, of its namespace or another', async (t) => {
-  for (const other of [aJob(), aJob('team-b')]) {
-    const all = await open(operator, bucket.state);
-    await all.put(keys.state(other), 'theirs');
-    const pod = await server.pod(aJob());
-    const kv = await open(pod, bucket.state);
-    const key = keys.state(other);
-    await t.throwsAsync(kv.put(key, 'x'), isViolation(key));
-    await t.throwsAsync(kv.get(key), isViolation(key));
-    await t.throwsAsync(kv.watch({ key: keys.all(other) }), isViolation(keys.all(other)));
-    await t.throwsAsync(kv.watch(), isViolation('CONSUMER.CREATE'));
-    await t.throwsAsync(
-      pod.jetstream().publish(subjects.metric(other, 0), 'x'),
-      isViolation(subjects.metric(other, 0)),
+test('a pod beats to its peers and to people, and what it says is kept', async (t) => {
+  const job = await aJob('team-a', 2);
+  const bus = await server.podBus(job, { pod });
+  const peer = await server.podBus(job, { index: 1 });
+  const viewer = await server.viewer('team-a');
+  const heard: string[] = [];
+  using _peer = peer.hearBeats(({ podUID, step }) => heard.push(`peer ${podUID} ${step}`));
+  using _viewer = viewer.hearBeats(job, (index, { step }) => heard.push(`viewer ${index} ${step}`));
+  await eventually('the beat is heard', () => {
+    bus.beat(beat);
+    return heard.length >= 2;
+  });
+  t.deepEqual([...new Set(heard)].toSorted(), [`peer ${pod} 7`, 'viewer 0 7']);
+  await bus.tell('metrics', json({ loss: 1 }), '1');
+  await bus.tell('metrics', json({ loss: 1 }), '1');
+  await bus.tell('metrics', json({ loss: 2 }), '2');
+  const stop = new AbortController();
+  for await (const page of viewer.pages('metrics', job, 1, stop.signal)) {
+    t.deepEqual(
+      page.messages.map(({ index, value }) => [index, value]),
+      [
+        [0, { loss: 1 }],
+        [0, { loss: 2 }],
+      ],
+      'each once',
     );
-    t.is((await all.get(key))?.string(), 'theirs');
+    t.is(page.left, 0);
+    break;
   }
 });
 
-test('calls that could read by a field of their body are not given', async (t) => {
-  const other = aJob('team-b');
-  const pod = await server.pod(aJob());
-  const name = `KV_${bucket.state}`;
-  const body = { last_by_subj: `$KV.${bucket.state}.${keys.state(other)}` };
-  for (const subject of [
-    `$JS.API.STREAM.MSG.GET.${name}`,
-    `$JS.API.DIRECT.GET.${name}`,
-    `$JS.API.STREAM.PURGE.${name}`,
-    `$JS.API.STREAM.DELETE.${name}`,
-    `$JS.API.STREAM.UPDATE.${name}`,
-    `$JS.API.CONSUMER.LIST.${name}`,
-    '$JS.API.STREAM.LIST',
-  ]) {
-    await t.throwsAsync(call(pod, subject, body), isViolation(subject));
-  }
-});
-
-test('a consumer sees what its subject says, whatever its body asks for', async (t) => {
-  const job = aJob();
-  const other = aJob('team-b');
-  const pod = await server.pod(job);
-  const [own, theirs] = [job, other].map((each) => `$KV.${bucket.state}.${keys.all(each)}`);
-  const name = `KV_${bucket.state}`;
-  const asked = [
-    { filter_subject: theirs },
-    { filter_subjects: [theirs] },
-    { filter_subject: own, filter_subjects: [theirs] },
-  ];
-  for (const [index, filters] of asked.entries()) {
-    const config = {
-      ...{ name: `c${index}`, ack_policy: 'none', deliver_policy: 'all', ...filters },
-      deliver_subject: `_INBOX.${job.namespace}.${job.uid}.x`,
-    };
-    const subject = `$JS.API.CONSUMER.CREATE.${name}.c${index}.${own}`;
-    const answer = JSON.parse(await call(pod, subject, { stream_name: name, config }));
-    t.truthy(answer.error, JSON.stringify(filters));
-  }
-});
-
-test('a consumer cannot carry the words of a pod to the keys of another job', async (t) => {
-  const job = aJob();
-  const other = aJob('team-b');
-  const pod = await server.pod(job);
-  const kv = await open(pod, bucket.state);
-  await kv.put(keys.state(job), 'forged');
-  const own = `$KV.${bucket.state}.${keys.all(job)}`;
-  const name = `KV_${bucket.state}`;
-  const targets = [
-    { subject: `$KV.${bucket.state}.${keys.state(other)}`, kept: name },
-    { subject: `$KV.${bucket.beat}.${keys.beat(other, 0)}`, kept: `KV_${bucket.beat}` },
-    { subject: subjects.metric(other, 0), kept: stream.metrics },
-  ];
-  const manager = await operator.jetstreamManager();
-  for (const [index, { subject, kept }] of targets.entries()) {
-    const config = {
-      ...{ name: `d${index}`, ack_policy: 'none', deliver_policy: 'all' },
-      ...{ filter_subject: own, deliver_subject: subject },
-    };
-    const create = `$JS.API.CONSUMER.CREATE.${name}.d${index}.${own}`;
-    await call(pod, create, { stream_name: name, config });
-    // A second message, whose acknowledgement comes after the first was delivered to whoever listens.
-    await kv.put(keys.state(job), 'forged again');
-    await kv.put(keys.state(job), 'forged again');
-    const found = manager.streams.getMessage(kept, { last_by_subj: subject });
-    await t.throwsAsync(found, { message: /no message found/ }, subject);
-  }
-});
-
-test('a pod hears nothing that is not for it', async (t) => {
-  const other = aJob('team-b');
-  for (const subject of ['>', `_INBOX.${other.namespace}.${other.uid}.>`, '$KV.>', 'anneal.v1.>']) {
-    const pod = await server.pod(aJob());
-    const told = violationOf(pod);
-    pod.subscribe(subject);
-    t.is(await told, 'PERMISSIONS_VIOLATION', subject);
-  }
-});
-
-test('an account of another namespace, another token and no token at all are turned away', async (t) => {
-  const refused = { message: /Authorization Violation/ };
-  await t.throwsAsync(server.pod(aJob(), 'team-b:default'), refused);
-  await t.throwsAsync(server.connect('abc', '_INBOX'), refused);
-  await t.throwsAsync(server.connect('', '_INBOX'), refused);
-  const why = server.events.flatMap((event) => (event.type === 'Refused' ? [event.why] : []));
-  t.true(why.some((words) => /an account of team-b asks for a job of team-a/.test(words)));
-});
-
-test('a viewer reads what all jobs of its namespace say, whatever is kept and whatever comes', async (t) => {
-  const job = aJob();
-  const says = (words: string) =>
-    operator.jetstream().publish(subjects.metric(job, 0), json(words));
-  await says('one');
-  await says('two');
-  await using bus = await server.viewer('team-a');
-  t.is(await bus.count(stream.metrics, subjects.metric(job, 0)), 2);
+test('a person reads what is kept, then what comes, of the own namespace', async (t) => {
+  const job = await aJob();
+  const subject = subjects.message(cluster, job, 'metrics', 3);
+  const say = (n: number) => server.bus.publish(subject, { n }, `${job.uid}/${n}`);
+  for (let n = 0; n < 1200; n += 100)
+    await Promise.all(Array.from({ length: 100 }, (_, i) => say(n + i)));
+  const viewer = await server.viewer('team-a');
   const stop = new AbortController();
   const heard: unknown[] = [];
-  for await (const { value, left } of bus.messages(
-    stream.metrics,
-    subjects.all(job).replace('>', 'metric.>'),
-    1,
-    stop.signal,
-  )) {
-    heard.push(JSON.parse(new TextDecoder().decode(value)));
-    if (left === 0 && heard.length === 2) await says('three');
-    if (heard.length === 3) break;
+  for await (const { messages, left } of viewer.pages('metrics', job, 1, stop.signal)) {
+    heard.push(...messages.map(({ value }) => (value as { n: number }).n));
+    if (left === 0 && heard.length === 1200) await say(1200);
+    if (heard.length === 1201) break;
   }
-  t.deepEqual(heard, ['one', 'two', 'three']);
+  t.is(new Set(heard).size, 1201);
+  t.is(heard.at(-1), 1200);
 });
 
-test('a viewer reads no other namespace, writes nothing, and gets no other inbox', async (t) => {
-  const job = aJob('team-b');
-  const viewer = await server.view('team-a');
-  const create = `$JS.API.CONSUMER.CREATE.${stream.metrics}`;
-  for (const subject of [
-    `${create}.x.${subjects.metric(job, 0)}`,
-    `${create}.x`,
-    `${create}.x.anneal.v1.*.*.metric.>`,
-    subjects.metric(aJob('team-a'), 0),
-    `$KV.${bucket.state}.${keys.desired(aJob('team-a'))}`,
-    `$JS.API.STREAM.PURGE.${stream.metrics}`,
-  ]) {
-    await t.throwsAsync(call(viewer, subject, {}), isViolation(subject), subject);
+test('a pod that prepares reads the records and says what it does; it changes none', async (t) => {
+  const job = await aJob();
+  const bus = await server.podBus(job, { index: undefined });
+  t.like((await stateOf(bus, job)).value, { generation: 1 });
+  await bus.tell('events', json({ type: 'Started' }), '1');
+  const raw = await server.pod(job, { index: undefined, pod });
+  for (const what of ['update', 'create', 'put']) {
+    const told = violationOf(raw);
+    raw.publish(subjects.ask({ job, index: 0, uid: pod }, what), '{}');
+    t.is(await told, 'PERMISSIONS_VIOLATION', what);
   }
-  const elsewhere = await server.view('team-a', '_INBOX.view.team-b');
-  const violation = violationOf(elsewhere);
-  elsewhere.subscribe('_INBOX.view.team-b.x');
-  t.is(await violation, 'PERMISSIONS_VIOLATION');
 });
 
-test('an account of one namespace is no viewer of another', async (t) => {
-  await t.throwsAsync(server.view('team-b', '_INBOX.view.team-b', 'team-a:default'));
+test('neither a pod nor a person may ask the server for what it stores, or hear what is not for them', async (t) => {
+  const job = await aJob();
+  const other = await aJob('team-b');
+  const publishes = [
+    '$JS.API.INFO',
+    '$JS.API.STREAM.LIST',
+    '$JS.API.DIRECT.GET.KV_anneal_state.x',
+    `$KV.anneal_state.${cluster}.${keys.state(job)}`,
+    `anneal.told.${cluster}.${keys.state(job)}`,
+    subjects.message(cluster, job, 'metrics', 0),
+    subjects.ask({ job: other, index: 0, uid: pod }, 'get'),
+    '$SYS.REQ.USER.INFO',
+  ];
+  const hears = ['>', '$KV.>', 'anneal.v1.>', 'anneal.told.>', '_INBOX.>', 'anneal.ask.>'];
+  for (const connect of [() => server.pod(job), () => server.view('team-a')]) {
+    for (const subject of publishes) {
+      const connection = await connect();
+      const told = violationOf(connection);
+      connection.publish(subject, '');
+      t.is(await told, 'PERMISSIONS_VIOLATION', subject);
+      await connection.close();
+    }
+    for (const subject of [...hears, subjects.told(other), subjects.beats(other)]) {
+      const connection = await connect();
+      const told = violationOf(connection);
+      connection.subscribe(subject);
+      t.is(await told, 'PERMISSIONS_VIOLATION', subject);
+      await connection.close();
+    }
+  }
+});
+
+test('an account of another namespace, a token of no pod, another token and none at all are turned away', async (t) => {
+  const job = await aJob();
+  const refused = { message: /Authorization Violation/ };
+  await t.throwsAsync(server.pod(job, { account: 'team-b:default' }), refused);
+  await t.throwsAsync(server.pod(job, { pod: '' }), refused);
+  await t.throwsAsync(server.connect('abc', '_INBOX'), refused);
+  await t.throwsAsync(server.connect('', '_INBOX'), refused);
+  await t.throwsAsync(server.view('team-b', '_INBOX.view.team-b', 'team-a:default'), refused);
+  const said = (words: RegExp) => server.refusals.some((why) => words.test(why));
+  t.true(said(/an account of team-b asks for a job of team-a/));
+  t.true(said(/is bound to no pod/));
+});
+
+test('a job that the operator has not made known, or has removed, has nobody to talk to', async (t) => {
+  const invented = { namespace: 'team-a', uid: '0a1b2c3d-0000-4000-8000-aaaaaaaaaaaa' };
+  const bus = await server.podBus(invented);
+  await t.throwsAsync(bus.get(keys.state(invented)), { code: 'E_BUS_UNAVAILABLE' });
+  const job = await aJob();
+  const known = await server.podBus(job);
+  t.like((await stateOf(known, job)).value, { generation: 1 });
+  await (await records(server.bus)).delete(keys.job(job));
+  await eventually('the door is closed', () =>
+    stateOf(known, job).then(
+      () => false,
+      () => true,
+    ),
+  );
 });

@@ -1,25 +1,21 @@
 // The command line on the bus: a token from the API server, a connection that a responder judges, what is kept and what comes.
 import test from 'ava';
-import type { NatsConnection } from 'nats';
 import { cliConfig } from '../../cli/config.ts';
 import { openCluster } from '../../cli/jobs/cluster-source.ts';
 import type { Heard } from '../../cli/jobs/source.ts';
-import { bucket, keys, stream, streamSubjects, subjects } from '../../crds/wire/subjects.ts';
+import { type JobOnBus, type StreamName, subjects } from '../../crds/wire/subjects.ts';
 import { aListedJob } from '../builders/listed-job.ts';
 import { messagesOfARun } from '../builders/run-messages.ts';
 import { aCluster } from '../cli/cluster.ts';
 import { GuardedNats } from '../doubles/guarded-nats.ts';
+import { cluster as busCluster } from '../doubles/nats-server.ts';
 
 const job = aListedJob({ uid: '0a1b2c3d-0000-4000-8000-000000000001' });
 const messages = messagesOfARun();
 
 async function aBus() {
   const bus = await GuardedNats.start();
-  const operator = await bus.operator();
-  const manager = await operator.jetstreamManager();
-  for (const name of ['metrics', 'logs', 'events'] as const) {
-    await manager.streams.add({ name: stream[name], subjects: [streamSubjects[name]] });
-  }
+  await bus.admit(job, 4);
   const cluster = await aCluster();
   cluster.server.intercept = ({ path }) =>
     path.endsWith('/serviceaccounts/default/token')
@@ -27,7 +23,7 @@ async function aBus() {
       : undefined;
   const variables = { KUBECONFIG: cluster.kubeconfig, ANNEAL_NATS_URL: bus.url };
   return {
-    operator,
+    bus,
     cluster,
     source: await openCluster({}, cliConfig(variables)),
     async [Symbol.asyncDispose]() {
@@ -37,16 +33,22 @@ async function aBus() {
   };
 }
 
-async function say(operator: NatsConnection, subject: string, ...values: readonly unknown[]) {
-  for (const value of values) await operator.jetstream().publish(subject, JSON.stringify(value));
+let said = 0;
+async function say(
+  { bus }: GuardedNats,
+  [of, name, index]: readonly [JobOnBus, StreamName, number],
+  ...values: readonly unknown[]
+) {
+  for (const value of values)
+    await bus.publish(subjects.message(busCluster, of, name, index), value, String(++said));
 }
 
 const never = new AbortController().signal;
 
 test('what is kept of a job is told, also when its pods are gone, and then it ends', async (t) => {
   await using at = await aBus();
-  await say(at.operator, subjects.metric(job, 0), ...messages);
-  await say(at.operator, subjects.metric({ ...job, uid: 'other-job' }, 0), messages[0]);
+  await say(at.bus, [job, 'metrics', 0], ...messages);
+  await say(at.bus, [{ ...job, uid: 'other-job' }, 'metrics', 0], messages[0]);
   await using source = at.source;
   const heard: Heard[] = [];
   for await (const one of source.telemetry(job, { follow: false }, never)) heard.push(one);
@@ -62,12 +64,12 @@ test('what comes is followed after what is kept; a log line says whose it is', a
   const line = (text: string, index: number) => {
     return { v: 1, time: 1, index, podName: 'p', level: 'info', from: 'worker', text };
   };
-  await say(at.operator, subjects.log(job, 0), line('kept', 0));
+  await say(at.bus, [job, 'logs', 0], line('kept', 0));
   await using source = at.source;
   const stop = new AbortController();
   const said: string[] = [];
   for await (const one of source.logs(job, { follow: true, previous: false }, stop.signal)) {
-    if (one.type === 'UpToDate') await say(at.operator, subjects.log(job, 3), line('new', 3));
+    if (one.type === 'UpToDate') await say(at.bus, [job, 'logs', 3], line('new', 3));
     if (one.type === 'Log') said.push(`${one.line.index} ${one.line.text}`);
     if (said.length === 2) break;
   }
@@ -77,17 +79,23 @@ test('what comes is followed after what is kept; a log line says whose it is', a
 
 test('what a worker does at this moment is heard while somebody watches', async (t) => {
   await using at = await aBus();
-  const beats = await at.operator.jetstream().views.kv(bucket.beat);
-  const beat = { v: 1, podUID: 'p', generation: 2, step: 7, stage: 'training' };
-  await beats.put(keys.beat(job, 3), JSON.stringify(beat));
-  await beats.put(keys.beat({ ...job, namespace: 'team-b' }, 0), JSON.stringify(beat));
+  const pod = '0c0c0c0c-0000-4000-8000-000000000009';
+  const beat = { v: 1, podUID: pod, generation: 2, step: 7, stage: 'training' } as const;
+  const own = await at.bus.podBus(job, { index: 3, pod });
+  const other = { ...job, namespace: 'team-b' };
+  const theirs = await at.bus.podBus(other, { pod });
+  const beating = setInterval(() => {
+    theirs.beat(beat);
+    own.beat(beat);
+  }, 50);
   await using source = at.source;
   const stop = new AbortController();
   for await (const one of source.telemetry(job, { follow: true }, stop.signal)) {
     if (one.type !== 'Beat') continue;
-    t.deepEqual(one, { type: 'Beat', index: 3, beat: { ...beat, v: 1 } });
+    t.deepEqual(one, { type: 'Beat', index: 3, beat });
     break;
   }
+  clearInterval(beating);
   stop.abort();
 });
 

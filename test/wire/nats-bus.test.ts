@@ -3,16 +3,17 @@
 import test, { type ExecutionContext } from 'ava';
 import { Bus } from '../../crds/wire/bus.ts';
 import type { DesiredRecord } from '../../crds/wire/state.ts';
-import { bucket, keys, subjects } from '../../crds/wire/subjects.ts';
+import { keys, subjects } from '../../crds/wire/subjects.ts';
 import { NatsBus } from '../../operator/bus/nats-bus.ts';
 import { systemChance, systemClock } from '../../operator/runtime/clock.ts';
 import { aMember, aState } from '../builders/job-facts.ts';
 import { aPlan } from '../builders/trainer-messages.ts';
 import { eventually } from '../doubles/eventually.ts';
-import { NatsServer } from '../doubles/nats-server.ts';
+import { cluster, NatsServer, records } from '../doubles/nats-server.ts';
 
-const never = new AbortController().signal;
 const job = { namespace: 'team-a', uid: 'u1' };
+const metric = (of: typeof job) => subjects.message(cluster, of, 'metrics', 0);
+const never = new AbortController().signal;
 const other = { namespace: 'team-b', uid: 'u2' };
 
 async function fixture(t: ExecutionContext, token?: string) {
@@ -27,11 +28,7 @@ async function fixture(t: ExecutionContext, token?: string) {
     { url: server.url, name: 'operator', ...known },
     {
       ...{ clock: systemClock, chance: systemChance, replicas: 1, identity: 'operator-1' },
-      ...{
-        metricsBytes: 2 ** 20,
-        metricsSeconds: 60,
-        tell: (error: unknown) => errors.push(error),
-      },
+      ...{ cluster: async () => cluster, tell: (error: unknown) => errors.push(error) },
     },
   );
   const stop = new AbortController();
@@ -95,14 +92,9 @@ test('a generation is opened once, however many ask, and never after the result'
     opened: { by: 'operator-1', cause: 'PodLost' },
   });
   t.is(present()?.state?.world, undefined);
-  const records = await worker.bucket({
-    name: bucket.state,
-    history: 1,
-    storage: 'File',
-    replicas: 1,
-  });
+  const kept = await records(worker);
   const result = { type: 'Succeeded', reason: 'Finished', step: 3 } as const;
-  await records.put(keys.state(job), aState({ generation: 2, result }));
+  await kept.put(keys.state(job), aState({ generation: 2, result }));
   await open(2);
   await eventually('the result is seen', () => present()?.state?.result !== undefined);
   t.is(present()?.state?.generation, 2);
@@ -111,15 +103,10 @@ test('a generation is opened once, however many ask, and never after the result'
 test('members and acknowledgements are those of the present generation', async (t) => {
   const { bus, present, worker } = await fixture(t);
   await bus.initState(job, aState({ generation: 3 }), never);
-  const records = await worker.bucket({
-    name: bucket.state,
-    history: 1,
-    storage: 'File',
-    replicas: 1,
-  });
-  await records.create(keys.member(job, 2, 0), aMember(0, 'old'));
-  await records.create(keys.member(job, 3, 0), aMember(0, 'new'));
-  await records.put(keys.ack(job, 3, 0), { v: 1, podUID: 'new', stoppedStep: 4 });
+  const kept = await records(worker);
+  await kept.create(keys.member(job, 2, 0), aMember(0, 'old'));
+  await kept.create(keys.member(job, 3, 0), aMember(0, 'new'));
+  await kept.put(keys.ack(job, 3, 0), { v: 1, podUID: 'new', stoppedStep: 4 });
   await eventually('both are seen', () => present()?.acks.size === 1);
   t.is(present()?.members.get(0)?.podUID, 'new');
   t.is(present()?.acks.get(0)?.stoppedStep, 4);
@@ -128,19 +115,14 @@ test('members and acknowledgements are those of the present generation', async (
 test('a record that cannot be read is as good as absent', async (t) => {
   const { bus, present, worker } = await fixture(t);
   await bus.writeDesired(job, desired, never);
-  const records = await worker.bucket({
-    name: bucket.state,
-    history: 1,
-    storage: 'File',
-    replicas: 1,
-  });
-  await records.put(keys.state(job), { v: 99 });
+  const kept = await records(worker);
+  await kept.put(keys.state(job), { v: 99 });
   await eventually('the other one is seen', () => present()?.desired !== undefined);
   t.is(present()?.state, undefined);
 });
 
 test('a server that is killed is away since then; writes say so; what happened meanwhile is seen after', async (t) => {
-  const { server, bus, present, errors, worker } = await fixture(t);
+  const { server, bus, present, errors } = await fixture(t);
   await bus.initState(job, aState(), never);
   await eventually('it is mirrored', () => present()?.state !== undefined);
   await server.kill();
@@ -150,11 +132,6 @@ test('a server that is killed is away since then; writes say so; what happened m
   await eventually('it is back', () => present()?.state !== undefined);
   await bus.writeDesired(job, desired, never);
   await eventually('writes arrive again', () => present()?.desired !== undefined);
-  const beat = async () => {
-    const beats = await worker.openBucket(bucket.beat);
-    return (await beats.put(keys.beat(job, 0), { v: 1 })) > 0;
-  };
-  await eventually('beats, which were in memory, are kept again', () => beat().catch(() => false));
   t.deepEqual(errors, [], 'a reconnect is no error');
 });
 
@@ -162,19 +139,53 @@ test('a purged job leaves nothing, and others stay', async (t) => {
   const { bus, present, worker } = await fixture(t);
   await bus.initState(job, aState(), never);
   await bus.initState(other, aState(), never);
-  await worker.publish(subjects.metric(job, 0), { a: 1 }, 'm1');
+  await worker.publish(metric(job), { a: 1 }, 'm1');
   await eventually('both are mirrored', () => bus.jobs().length === 2);
   await bus.purge(job, never);
   t.deepEqual(bus.jobs(), [other]);
   t.is(present()?.state, undefined);
-  const records = await worker.bucket({
-    name: bucket.state,
-    history: 1,
-    storage: 'File',
-    replicas: 1,
-  });
-  t.is(await records.get(keys.state(job)), undefined);
-  t.truthy(await records.get(keys.state(other)));
+  const kept = await records(worker);
+  t.is(await kept.get(keys.state(job)), undefined);
+  t.truthy(await kept.get(keys.state(other)));
+});
+
+test('a purge is told to whoever watches, so that gateways close the door', async (t) => {
+  const { bus, worker } = await fixture(t);
+  await bus.admit(job, { v: 1, name: 'first', workers: 2 }, never);
+  const told: unknown[] = [];
+  const stop = new AbortController();
+  const watcher = {
+    entry: (key: string, value: unknown) => told.push([key, value]),
+    ...{ ready: () => told.push('ready'), again: () => {} },
+  };
+  const watching = (await records(worker)).watch('>', watcher, stop.signal);
+  await eventually('the watch began', () => told.includes('ready'));
+  await bus.purge(job, never);
+  await eventually('it is told', () => told.length === 3);
+  t.deepEqual(told.at(-1), [keys.job(job), undefined]);
+  stop.abort();
+  await watching;
+});
+
+test('records of generations that nobody asks for any more are removed', async (t) => {
+  const { bus, worker, present } = await fixture(t);
+  const kept = await records(worker);
+  for (const generation of [1, 2, 9, 10]) {
+    await kept.put(keys.member(job, generation, 0), aMember(0, `g${generation}`));
+    await kept.put(keys.ack(job, generation, 0), { v: 1, podUID: 'x' });
+  }
+  await bus.initState(job, aState({ generation: 10 }), never);
+  await eventually('all is mirrored', () => present()?.state?.generation === 10);
+  await bus.prune(never);
+  const left = await Promise.all(
+    [1, 2, 9, 10].map((generation) => kept.get(keys.member(job, generation, 0))),
+  );
+  t.deepEqual(
+    left.map((entry) => entry !== undefined),
+    [false, false, true, true],
+  );
+  t.is(await kept.get(keys.ack(job, 2, 0)), undefined);
+  t.is(present()?.members.get(0)?.podUID, 'g10');
 });
 
 test('steps that workers tell become progress', async (t) => {
@@ -194,10 +205,10 @@ test('steps that workers tell become progress', async (t) => {
     stepMs: { total: 1, compute: 1, data: 1 },
     memory: { now: 1, peak: 1 },
   };
-  await worker.publish(subjects.metric(job, 0), step, 's3');
+  await worker.publish(metric(job), step, 's3');
   await eventually('the step is heard', () => bus.progress(job)?.step?.step === 3);
-  await worker.publish(subjects.metric(job, 0), { type: 'nonsense' }, 'x');
-  await worker.publish(subjects.metric(job, 0), { ...step, step: 4 }, 's4');
+  await worker.publish(metric(job), { type: 'nonsense' }, 'x');
+  await worker.publish(metric(job), { ...step, step: 4 }, 's4');
   await eventually('the next one too', () => bus.progress(job)?.step?.step === 4);
   t.is(bus.progress(other), undefined);
 });
@@ -207,8 +218,8 @@ test('a save for which there is no room is heard of at once', async (t) => {
   const told: unknown[] = [];
   using _listening = bus.subscribe((each) => told.push(each?.uid));
   const warning = { time: 1, type: 'warning', message: 'the volume is full', step: 3 };
-  await worker.publish(subjects.metric(job, 0), { ...warning, reason: 'NonFinite' }, 'w1');
-  await worker.publish(subjects.metric(job, 0), { ...warning, reason: 'StorageFull' }, 'w2');
+  await worker.publish(metric(job), { ...warning, reason: 'NonFinite' }, 'w1');
+  await worker.publish(metric(job), { ...warning, reason: 'StorageFull' }, 'w2');
   const unsaved = (of: typeof job) => {
     const facts = bus.facts(of);
     return facts.type === 'Present' ? facts.unsaved : undefined;
@@ -226,18 +237,14 @@ test('a worker that makes the others wait is heard of, and when it does no more'
     return facts.type === 'Present' ? facts.straggling : undefined;
   };
   const say = (reason: string, id: string) =>
-    worker.publish(
-      subjects.metric(job, 0),
-      { time: 1, type: 'warning', message: 'slow', reason },
-      id,
-    );
+    worker.publish(metric(job), { time: 1, type: 'warning', message: 'slow', reason }, id);
   await say('Straggler', 'w1');
   await eventually('it is heard', () => straggling()?.message === 'slow');
   await say('InStep', 'w2');
   await eventually('it is over', () => straggling() === undefined);
   await say('Straggler', 'w3');
   await eventually('another is heard of', () => straggling() !== undefined);
-  await worker.publish(subjects.metric(job, 0), { ...aPlan(), time: 1 }, 'p1');
+  await worker.publish(metric(job), { ...aPlan(), time: 1 }, 'p1');
   await eventually('a new world trains', () => straggling() === undefined);
   t.pass();
 });

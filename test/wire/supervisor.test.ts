@@ -17,14 +17,14 @@ import {
   type StateRecord,
   stateRecord,
 } from '../../crds/wire/state.ts';
-import { bucket, keys, stream, subjects } from '../../crds/wire/subjects.ts';
+import { keys, type StreamName, stream, subjects } from '../../crds/wire/subjects.ts';
 import { aBuiltJob, someSettings } from '../builders/built-job.ts';
 import type { Changes } from '../builders/job.ts';
 import { aDesired, aState } from '../builders/situation.ts';
 import { eventually } from '../doubles/eventually.ts';
 import { type Pod, type PodsOf, runFolderOf, startPod } from '../doubles/job-pods.ts';
 import { JobRecords } from '../doubles/job-records.ts';
-import { NatsServer } from '../doubles/nats-server.ts';
+import { cluster, NatsServer, records } from '../doubles/nats-server.ts';
 import type { TrainerScript } from '../doubles/scripted-trainer.ts';
 
 const seed = Number(process.env['ANNEAL_TEST_SEED'] ?? fc.sample(fc.noBias(fc.nat()), 1)[0]);
@@ -67,7 +67,8 @@ class Scene implements AsyncDisposable {
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, 'prepared.json'), JSON.stringify(prepared));
     await writeFile(join(dirname(folder), 'trainer.json'), JSON.stringify(script));
-    const state = await bus.openBucket(bucket.state);
+    await new JobRecords(bus, job).admit();
+    const state = await records(bus);
     await state.create(keys.state(job), aState());
     await state.put(keys.desired(job), aDesired());
     return scene;
@@ -124,21 +125,17 @@ class Scene implements AsyncDisposable {
     return JSON.parse(readFileSync(join(checkpoint, 'manifest.json'), 'utf8')).chain;
   }
 
-  /** Everything that was stored under a subject so far. */
-  async stored(
-    name: keyof typeof stream,
-    subject: string,
-    least: number,
-  ): Promise<readonly string[]> {
-    const stop = new AbortController();
-    const limit = setTimeout(() => stop.abort(), 5_000);
-    const found: string[] = [];
-    for await (const { value } of this.bus.messages(stream[name], subject, 1, stop.signal)) {
-      found.push(new TextDecoder().decode(value));
-      if (found.length >= least) limit.refresh();
+  /** Everything that was stored of the pods so far. */
+  async stored(name: StreamName): Promise<readonly unknown[]> {
+    const subject = subjects.messages(cluster, this.pods.job, name);
+    const found: unknown[] = [];
+    for (let next = 1; ; ) {
+      const most = { messages: 500, bytes: 1e6 };
+      const { messages, left } = await this.bus.page(stream[name], subject, next, most);
+      found.push(...messages.map(({ value }) => value));
+      next = (messages.at(-1)?.sequence ?? 0) + 1;
+      if (left === 0) return found;
     }
-    clearTimeout(limit);
-    return found;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -161,7 +158,6 @@ const prepared = {
 
 test.serial('a pod trains to the end, and everything it said outlives it', async (t) => {
   await using scene = await Scene.make(t);
-  const { job } = scene.pods;
   const pod = await scene.start('a');
   t.is(await pod.ended, 0, pod.lines.join('\n'));
   t.deepEqual(pod.words(), { v: 1, finished: { reason: 'Finished', step: 20 } });
@@ -174,17 +170,13 @@ test.serial('a pod trains to the end, and everything it said outlives it', async
     result: { type: 'Succeeded', reason: 'Finished', step: 20 },
   });
   t.like(await scene.ack(1), { podUID: 'a', restored: true, finished: true });
-  const metrics = (await scene.stored('metrics', subjects.metric(job, 0), 20)).map((line) =>
-    JSON.parse(line),
-  );
+  const metrics = (await scene.stored('metrics')) as { type: string; step: number }[];
   const steps = metrics.filter(({ type }) => type === 'step').map(({ step }) => step);
   t.deepEqual(
     steps,
     Array.from({ length: 20 }, (_, i) => i + 1),
   );
-  const events = (await scene.stored('events', subjects.event(job), 5)).map((line) =>
-    JSON.parse(line),
-  );
+  const events = (await scene.stored('events')) as { type: string }[];
   t.deepEqual([...new Set(events.map(({ type }) => type))].toSorted(), [
     'BusBack',
     'Committed',
@@ -192,7 +184,7 @@ test.serial('a pod trains to the end, and everything it said outlives it', async
     'Restored',
     'Started',
   ]);
-  const logs = await scene.stored('logs', subjects.log(job, 0), 5);
+  const logs = (await scene.stored('logs')).map((line) => JSON.stringify(line));
   t.true(logs.some((line) => line.includes('goes on after step 0 with a secret [redacted]')));
   t.false([...logs, ...pod.lines].some((line) => line.includes('hf_abcdef')));
 });
@@ -339,7 +331,6 @@ test.serial(
   'the server dies in the middle and comes back: training goes on, and what was said meanwhile arrives',
   async (t) => {
     await using scene = await Scene.make(t, { steps: 150, stepMs: 40 });
-    const { job } = scene.pods;
     const pod = await scene.start('a');
     await scene.until('a first checkpoint counts', ({ checkpoint }) => checkpoint !== undefined);
     await scene.server.kill();
@@ -349,8 +340,8 @@ test.serial(
     t.is(await pod.ended, 0, pod.lines.join('\n'));
     t.is(scene.result(), chainOf(150));
     t.like(await scene.state(), { generation: 1, restarts: { counted: 0 } });
-    const metrics = await scene.stored('metrics', subjects.metric(job, 0), 150);
-    const steps = metrics.map((line) => JSON.parse(line)).filter(({ type }) => type === 'step');
+    const metrics = (await scene.stored('metrics')) as { type: string; step: number }[];
+    const steps = metrics.filter(({ type }) => type === 'step');
     t.deepEqual(
       steps.map(({ step }) => step).toSorted((a, b) => a - b),
       Array.from({ length: 150 }, (_, i) => i + 1),

@@ -3,9 +3,8 @@
 // back, so what is decided then is never decided on old ones.
 import { readFileSync } from 'node:fs';
 import { toAnnealError } from '../../crds/errors.ts';
-import { type Bucket, Bus } from '../../crds/wire/bus.ts';
-import { beatRecord } from '../../crds/wire/state.ts';
-import { bucket, type JobOnBus, keys } from '../../crds/wire/subjects.ts';
+import { PodBus } from '../../crds/wire/pod-bus.ts';
+import type { PodOnBus } from '../../crds/wire/subjects.ts';
 import type { Clock } from '../clock.ts';
 import { type Change, foldRecords, type KeyEntry, noRecords, type Records } from './records.ts';
 import type { Pace } from './straggler.ts';
@@ -13,7 +12,9 @@ import type { Pace } from './straggler.ts';
 interface BusLinkSettings {
   readonly url: string;
   readonly name: string;
-  readonly job: JobOnBus;
+  readonly pod: PodOnBus;
+  /** Authority of the server, where it has one of its own. */
+  readonly authorityFile: string;
   /** Absent outside of a pod: a server that asks for nothing. */
   readonly tokenFile: string;
   readonly clock: Clock;
@@ -26,8 +27,7 @@ const againMs = 1_000;
 
 export class BusLink {
   readonly #settings: BusLinkSettings;
-  #bus: Bus | undefined;
-  #state: Bucket | undefined;
+  #bus: PodBus | undefined;
   #fresh = false;
   #connected = false;
   #since: number;
@@ -41,7 +41,7 @@ export class BusLink {
   }
 
   /** Undefined while the bus is away. */
-  get bus(): Bus | undefined {
+  get bus(): PodBus | undefined {
     return this.#connected ? this.#bus : undefined;
   }
 
@@ -68,11 +68,6 @@ export class BusLink {
     return this.#paces;
   }
 
-  /** The bucket of records; undefined while the bus is away. */
-  get state(): Bucket | undefined {
-    return this.#connected ? this.#state : undefined;
-  }
-
   /** Takes in what this pod wrote itself, before the watch tells it. */
   wrote(entry: KeyEntry): void {
     this.#records = foldRecords(this.#records, { type: 'Put', entry });
@@ -80,7 +75,7 @@ export class BusLink {
 
   /** Reads one key now: somebody else has written it. */
   async readAgain(key: string): Promise<void> {
-    const entry = await this.#state?.get(key);
+    const entry = await this.#bus?.get(key);
     if (entry === undefined) return;
     this.#records = foldRecords(this.#records, { type: 'Put', entry: { key, ...entry } });
   }
@@ -91,8 +86,7 @@ export class BusLink {
     for (let told = false; !signal.aborted; ) {
       try {
         this.#bus = await this.#connect(signal);
-        this.#state = await this.#bus.openBucket(bucket.state);
-        await this.#followBoth(this.#bus, this.#state, signal);
+        await this.#follow(this.#bus, signal);
       } catch (error) {
         // Whatever it was, the answer is the same: try again; `since` tells how long it has been so.
         if (!told || this.#connected) onNoAnswer(toAnnealError(error).message);
@@ -106,30 +100,34 @@ export class BusLink {
     }
   }
 
-  #connect(signal: AbortSignal): Promise<Bus> {
-    const { url, name, job, tokenFile } = this.#settings;
-    const token = readToken(tokenFile);
-    return Bus.connect(
+  #connect(signal: AbortSignal): Promise<PodBus> {
+    const { url, name, pod, tokenFile, authorityFile } = this.#settings;
+    const token = readIfThere(tokenFile);
+    const authority = readIfThere(authorityFile);
+    return PodBus.connect(
       {
-        ...{ url, name },
-        inboxPrefix: `_INBOX.${job.namespace}.${job.uid}`,
-        ...(token === undefined ? {} : { token: () => readToken(tokenFile) ?? token }),
+        ...{ url, name, pod },
+        ...(authority === undefined ? {} : { authority }),
+        ...(token === undefined ? {} : { token: () => readIfThere(tokenFile) ?? token }),
       },
       signal,
     );
   }
 
   /** One watch until it breaks. */
-  async #follow(bus: Bus, state: Bucket, signal: AbortSignal): Promise<void> {
-    const { job } = this.#settings;
+  async #follow(bus: PodBus, signal: AbortSignal): Promise<void> {
+    // Nobody is woken by a beat: only one that does not come is news, and whoever waits for it has its time.
+    using _beats = bus.hearBeats(({ podUID, generation, busyMs }) => {
+      this.#beats.set(podUID, this.#settings.clock.now());
+      if (busyMs !== undefined) this.#paces.set(podUID, { generation, busyMs });
+    });
     using _connection = bus.onConnection((connected) => {
       if (!connected) this.#fresh = false;
       this.#look();
     });
     /** Keys that are being told again; undefined when all were. */
     let retold: KeyEntry[] | undefined = [];
-    await state.watch(
-      keys.all(job),
+    await bus.watch(
       {
         entry: (key, value, revision) => {
           if (retold !== undefined) retold.push({ key, value, revision });
@@ -147,43 +145,6 @@ export class BusLink {
       },
       signal,
     );
-  }
-
-  async #followBoth(bus: Bus, state: Bucket, signal: AbortSignal): Promise<void> {
-    const over = new AbortController();
-    const hearing = this.#hearBeats(bus, AbortSignal.any([signal, over.signal]));
-    try {
-      await this.#follow(bus, state, signal);
-    } finally {
-      over.abort();
-      await hearing;
-    }
-  }
-
-  /**
-   * Nobody is woken by a beat: only one that does not come is news, and whoever waits for it has its time. The bucket is kept in memory and is gone
-   * with a server, until the operator makes it again; records do not wait for that. Never rejects.
-   */
-  async #hearBeats(bus: Bus, signal: AbortSignal): Promise<void> {
-    const { job, clock } = this.#settings;
-    const watcher = {
-      entry: (_key: string, value: unknown) => {
-        const beat = beatRecord.safeParse(value).data;
-        if (beat === undefined) return;
-        const { podUID, generation, busyMs } = beat;
-        this.#beats.set(podUID, clock.now());
-        if (busyMs !== undefined) this.#paces.set(podUID, { generation, busyMs });
-      },
-      ready: () => {},
-      again: () => {},
-    };
-    while (!signal.aborted) {
-      try {
-        await (await bus.openBucket(bucket.beat)).watch(keys.all(job), watcher, signal);
-      } catch {
-        await clock.sleep(againMs, signal).catch(() => {});
-      }
-    }
   }
 
   #fold(change: Change): void {
@@ -208,11 +169,11 @@ function gone(key: string): Change {
   return { type: 'Gone', key };
 }
 
-function readToken(file: string): string | undefined {
+function readIfThere(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8').trim();
   } catch {
-    // A site without identities on its bus mounts none.
+    // A site without identities on its bus mounts no token; one whose authority everybody knows, no authority.
     return undefined;
   }
 }

@@ -1,4 +1,4 @@
-// What a pod is told by its environment: the contract of crds/wire/pod.ts, parsed once in main.ts and passed down. The last eight
+// What a pod is told by its environment: the contract of crds/wire/pod.ts, parsed once in main.ts and passed down. The last ten
 // variables are for programs that run the same pod outside of one.
 import * as z from 'zod';
 import { UserError } from '../../crds/errors.ts';
@@ -39,6 +39,7 @@ const schema = z.object({
   [podVariable.cache]: text,
   [podVariable.traceparent]: z.string().optional(),
   ANNEAL_PLAN_FILE: text.default(`${podPath.planFolder}/${podPath.planFile}`),
+  ANNEAL_BUS_AUTHORITY_FILE: text.default(`${podPath.planFolder}/${podPath.authorityFile}`),
   ANNEAL_BUS_TOKEN_FILE: text.default(`${podPath.tokenFolder}/${podPath.tokenFile}`),
   ANNEAL_TERMINATION_LOG: text.default(terminationLog),
   ANNEAL_PROBE_PORT: count.default(podPort.metrics),
@@ -83,6 +84,7 @@ export function podConfig(variables: Readonly<Record<string, string | undefined>
       return value === undefined ? [] : [value];
     }),
     planFile: env.ANNEAL_PLAN_FILE,
+    authorityFile: env.ANNEAL_BUS_AUTHORITY_FILE,
     tokenFile: env.ANNEAL_BUS_TOKEN_FILE,
     terminationLog: env.ANNEAL_TERMINATION_LOG,
     probePort: env.ANNEAL_PROBE_PORT,

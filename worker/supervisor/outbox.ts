@@ -1,13 +1,15 @@
 // Messages on their way to the bus. Bounded in bytes: when the bus is away for long, the oldest go and are counted, and whoever says
 // something never waits. A message keeps its id, so one whose answer was lost may be sent again.
+import type { StreamName } from '../../crds/wire/subjects.ts';
+
 export interface Parcel {
-  readonly subject: string;
+  readonly stream: StreamName;
   readonly id: string;
   readonly value: Uint8Array;
 }
 
 /** What a message costs beside its bytes. */
-const overheadBytes = 256;
+const overheadBytes = 288;
 
 export class Outbox {
   readonly #limit: number;
@@ -68,6 +70,6 @@ export class Outbox {
   }
 }
 
-function costOf({ value, subject }: Parcel): number {
-  return value.length + subject.length + overheadBytes;
+function costOf({ value }: Parcel): number {
+  return value.length + overheadBytes;
 }

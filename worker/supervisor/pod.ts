@@ -51,7 +51,7 @@ export async function runPod(parts: PodParts): Promise<number> {
             report.line('warn', 'supervisor', `${why}; it is tried every second`),
         });
   const report: Report = new Report({
-    ...{ job: config.job, pod: config.pod, clock, redact, print },
+    ...{ pod: config.pod, clock, redact, print },
     bus: () => link?.bus,
   });
   const onWake = (next: () => void) => {
@@ -191,9 +191,11 @@ async function requireTrained(pod: RunningPod, plan: PodPlan): Promise<void> {
 }
 
 function linkOf(
-  { job, pod, tokenFile }: PodConfig,
+  { job, pod, tokenFile, authorityFile }: PodConfig,
   url: string,
   how: Pick<ConstructorParameters<typeof BusLink>[0], 'clock' | 'onChange' | 'onNoAnswer'>,
 ): BusLink {
-  return new BusLink({ url, name: pod.name, job, tokenFile, ...how });
+  const { namespace, uid } = job;
+  const at = { job: { namespace, uid }, index: pod.index, uid: pod.uid };
+  return new BusLink({ url, name: pod.name, pod: at, tokenFile, authorityFile, ...how });
 }

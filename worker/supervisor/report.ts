@@ -1,6 +1,6 @@
 // What a pod tells the bus: telemetry, lines of its log, facts, beats. Saying something never waits: it goes into an outbox, and one
 // loop sends. Everything passes the redactor first. Lines also go to stdout, for whoever asks the cluster for the log of the pod.
-import type { Bus } from '../../crds/wire/bus.ts';
+import type { PodBus } from '../../crds/wire/pod-bus.ts';
 import {
   type LogRecord,
   longestLogLine,
@@ -8,7 +8,7 @@ import {
   type PodEventType,
 } from '../../crds/wire/pod-messages.ts';
 import type { BeatRecord } from '../../crds/wire/state.ts';
-import { beatSeconds, bucket, type JobOnBus, keys, subjects } from '../../crds/wire/subjects.ts';
+import { beatSeconds, type StreamName } from '../../crds/wire/subjects.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import type { Clock } from '../clock.ts';
 import { lineOf, stepLineMs } from './line-of.ts';
@@ -18,14 +18,13 @@ import { noTrace, type PodTrace } from './pod-trace.ts';
 import type { Redactor } from './redact.ts';
 
 interface ReportSettings {
-  readonly job: JobOnBus;
   readonly pod: { readonly name: string; readonly uid: string; readonly index: number };
   readonly clock: Clock;
   readonly redact: Redactor;
   /** One line of the log of the pod, without its end. */
   readonly print: (line: string) => void;
   /** Undefined while it is away. */
-  readonly bus: () => Bus | undefined;
+  readonly bus: () => PodBus | undefined;
   readonly outboxBytes?: number;
 }
 
@@ -73,9 +72,9 @@ export class Report {
   }
 
   telemetry(message: Telemetry): void {
-    const { job, pod, clock } = this.#settings;
+    const { clock } = this.#settings;
     this.#trace.telemetry(message);
-    this.#put(subjects.metric(job, pod.index), message);
+    this.#put('metrics', message);
     const line = lineOf(message);
     if (line === undefined) return;
     const now = clock.monotonic();
@@ -86,7 +85,7 @@ export class Report {
 
   line(level: Level, from: LogRecord['from'], text: string): void {
     if (levels.indexOf(level) > levels.indexOf(this.#least)) return;
-    const { clock, print, redact, job } = this.#settings;
+    const { clock, print, redact } = this.#settings;
     const leftOut = this.#limit.admit(level === 'error', clock.monotonic());
     const record: LogRecord = {
       ...this.#head(),
@@ -95,13 +94,13 @@ export class Report {
     };
     const { v: _, ...shown } = record;
     print(JSON.stringify(shown));
-    if (leftOut !== undefined) this.#put(subjects.log(job, record.index), record);
+    if (leftOut !== undefined) this.#put('logs', record);
   }
 
   event(type: PodEventType, message: string, facts: Partial<PodEvent> = {}): void {
     this.#trace.event(type, facts.generation);
     const event: PodEvent = { ...facts, ...this.#head(), type, message: message.slice(0, 2048) };
-    this.#put(subjects.event(this.#settings.job), event);
+    this.#put('events', event);
     this.line(type === 'Ended' || type === 'Hung' ? 'warn' : 'info', 'supervisor', message);
   }
 
@@ -132,25 +131,18 @@ export class Report {
 
   /** Beats until the signal is aborted. */
   async beat(facts: () => Omit<BeatRecord, 'v' | 'podUID'>, signal: AbortSignal): Promise<void> {
-    const { clock, job, pod, bus } = this.#settings;
+    const { clock, pod, bus } = this.#settings;
     while (!signal.aborted) {
       const record: BeatRecord = { v: 1, podUID: pod.uid, ...facts() };
-      await this.#beatOnce(bus(), keys.beat(job, pod.index), record).catch(() => {
-        // The next beat is as good as this one.
-      });
+      bus()?.beat(record);
       await clock.sleep(beatSeconds * 1000, signal).catch(() => {});
     }
   }
 
-  async #beatOnce(bus: Bus | undefined, key: string, record: BeatRecord): Promise<void> {
-    const beats = await bus?.openBucket(bucket.beat);
-    await beats?.put(key, record);
-  }
-
-  async #sendBatch(bus: Bus): Promise<boolean> {
+  async #sendBatch(bus: PodBus): Promise<boolean> {
     this.#tellDropped();
     const parcels = this.#outbox.peek(batch);
-    const sends = parcels.map(({ subject, value, id }) => bus.publish(subject, value, id));
+    const sends = parcels.map(({ stream, value, id }) => bus.tell(stream, value, id));
     const results = await Promise.allSettled(sends);
     const failed = results.findIndex(({ status }) => status === 'rejected');
     this.#outbox.settle(failed === -1 ? parcels : parcels.slice(0, failed));
@@ -165,13 +157,13 @@ export class Report {
     this.event('TelemetryDropped', message);
   }
 
-  #put(subject: string, message: object): void {
-    const { pod, redact } = this.#settings;
+  #put(stream: StreamName, message: object): void {
+    const { redact } = this.#settings;
     this.#made += 1;
     const value = new TextEncoder().encode(redact(JSON.stringify(message)));
     // The stream would refuse it, again and again.
     if (value.length > largestMessage) return;
-    this.#outbox.put({ subject, value, id: `${pod.uid}/${this.#made}` } satisfies Parcel);
+    this.#outbox.put({ stream, value, id: String(this.#made) } satisfies Parcel);
   }
 
   #head() {

@@ -50,13 +50,13 @@ export class StateWriter {
   /** First the list of members under a key of its own, then its digest into the record: a leader that dies between leaves a stray key. */
   async commitWorld(members: readonly FoundMember[], at: string): Promise<boolean> {
     const { job, pod } = this.#config;
-    const bucket = this.#link.state;
+    const { bus } = this.#link;
     const state = this.#link.records.state?.record;
-    if (bucket === undefined || state === undefined) return false;
+    if (bus === undefined || state === undefined) return false;
     const { generation, checkpoint } = state;
     const list = worldOf(members, checkpoint);
     const key = keys.world(job, generation, pod.index);
-    this.#link.wrote({ key, value: list, revision: await bucket.put(key, list) });
+    this.#link.wrote({ key, value: list, revision: await bus.put(key, list) });
     const world = { key, digest: digestOf(list), size: members.length };
     return this.changeState((known) => withWorld(known, world, at));
   }
@@ -70,11 +70,11 @@ export class StateWriter {
   }
 
   async #write(key: string, value: object, over: number | undefined): Promise<boolean> {
-    const bucket = this.#link.state;
-    if (bucket === undefined) return false;
+    const { bus } = this.#link;
+    if (bus === undefined) return false;
     const revision = await (over === undefined
-      ? bucket.create(key, value)
-      : bucket.update(key, value, over));
+      ? bus.create(key, value)
+      : bus.update(key, value, over));
     if (revision === false) await this.#link.readAgain(key);
     else this.#link.wrote({ key, value, revision });
     return revision !== false;

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { subjects } from '../../../crds/wire/subjects.ts';
 import { aWrittenJob } from '../../builders/job.ts';
+import { JobRecords } from '../../doubles/job-records.ts';
 import { type Asked, KubeServer } from '../../doubles/kube/server.ts';
-import { NatsServer } from '../../doubles/nats-server.ts';
+import { cluster, NatsServer } from '../../doubles/nats-server.ts';
 import { temporaryFolder } from '../../doubles/temporary-folder.ts';
 
 const collection = 'apis/anneal.dev/v1alpha1/finetunejobs';
@@ -40,6 +41,7 @@ export async function openStage(): Promise<Stage> {
   await writeK9sSettings(folder.path);
   const { metadata } = server.objects.get(placeOf(0)) as { metadata: { uid: string } };
   const job = { namespace, uid: metadata.uid };
+  await new JobRecords(bus, job).admit(workers);
   const held = opened.move();
   let said = 0;
   return {
@@ -58,7 +60,7 @@ export async function openStage(): Promise<Stage> {
           const text = `line ${said} of worker ${index}: gradients of the last block are finite`;
           const head = { v: 1, time: Date.now() / 1000, index, podName: `job-000-w1-${index}` };
           const record = { ...head, level: 'info', from: 'worker', text };
-          await bus.publish(subjects.log(job, index), record, String(said));
+          await bus.publish(subjects.message(cluster, job, 'logs', index), record, String(said));
         }
       }),
     async [Symbol.asyncDispose]() {

@@ -1,6 +1,7 @@
 import test from 'ava';
 import {
   keys,
+  parseBeat,
   parseKey,
   parseSubject,
   streamSubjects,
@@ -8,6 +9,8 @@ import {
 } from '../../../crds/wire/subjects.ts';
 
 const job = { namespace: 'team-a', uid: '0f-1' };
+const names = ['metrics', 'logs', 'events'] as const;
+const said = names.map((name) => subjects.message('c1', job, name, 3));
 
 test('every name of a job begins with its namespace and UID', (t) => {
   const inBuckets = [
@@ -16,17 +19,16 @@ test('every name of a job begins with its namespace and UID', (t) => {
     keys.world(job, 2, 0),
     keys.member(job, 2, 1),
     keys.ack(job, 2, 1),
-    keys.beat(job, 1),
+    keys.job(job),
     keys.all(job),
   ];
   for (const key of inBuckets) t.true(key.startsWith('team-a.0f-1.'), key);
-  for (const subject of [subjects.metric(job, 0), subjects.log(job, 0), subjects.event(job)])
-    t.true(subject.startsWith('anneal.v1.team-a.0f-1.'), subject);
+  for (const subject of said) t.true(subject.startsWith('anneal.v1.c1.team-a.0f-1.'), subject);
 });
 
 test('a key and a subject lead back to their job', (t) => {
   t.deepEqual(parseKey(keys.member(job, 12, 3)), { ...job, what: 'member.12.3' });
-  t.deepEqual(parseSubject(subjects.metric(job, 3)), job);
+  t.deepEqual(parseSubject(said[0] ?? ''), job);
   t.is(parseKey('stray'), undefined);
   t.is(parseSubject('other.v1.a.b.c'), undefined);
 });
@@ -36,8 +38,14 @@ test('each message is kept by exactly one stream', (t) => {
     new RegExp(
       `^${pattern.replaceAll('.', '\\.').replaceAll('*', '[^.]+').replace('>', '.+')}$`,
     ).test(subject);
-  for (const subject of [subjects.metric(job, 0), subjects.log(job, 0), subjects.event(job)]) {
+  for (const subject of said) {
     const keepers = Object.values(streamSubjects).filter((pattern) => matches(pattern, subject));
     t.is(keepers.length, 1, subject);
   }
+});
+
+test('a beat says whose it is by its subject', (t) => {
+  const pod = { job, index: 12, uid: 'p-1' };
+  t.deepEqual(parseBeat(subjects.beat(pod)), { index: 12, uid: 'p-1' });
+  t.is(parseBeat(subjects.beat(pod).replace('12', 'x')), undefined);
 });

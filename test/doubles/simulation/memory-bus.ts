@@ -3,6 +3,7 @@ import { TransientError } from '../../../crds/errors.ts';
 import type {
   AckRecord,
   DesiredRecord,
+  JobRecord,
   MemberRecord,
   StateRecord,
 } from '../../../crds/wire/state.ts';
@@ -12,6 +13,7 @@ import type { BusFacts } from '../../../operator/job/facts.ts';
 import { timeText } from '../../../operator/runtime/conditions.ts';
 
 export interface JobRecords {
+  admitted: JobRecord | undefined;
   state: StateRecord | undefined;
   desired: DesiredRecord | undefined;
   members: Map<number, MemberRecord>;
@@ -36,7 +38,13 @@ export class MemoryBus implements JobBus {
     if (known !== undefined) return known;
     const fresh = {
       job: { namespace: job.namespace, uid: job.uid },
-      ...{ state: undefined, desired: undefined, members: new Map(), acks: new Map() },
+      ...{
+        admitted: undefined,
+        state: undefined,
+        desired: undefined,
+        members: new Map(),
+        acks: new Map(),
+      },
     };
     this.records.set(key, fresh);
     return fresh;
@@ -44,8 +52,9 @@ export class MemoryBus implements JobBus {
 
   facts(job: JobOnBus): BusFacts {
     if (this.awaySince !== undefined) return { type: 'Away', since: this.awaySince };
-    const { state, desired, members, acks } = this.of(job);
-    return { type: 'Present', state, desired, members: new Map(members), acks: new Map(acks) };
+    const { admitted, state, desired, members, acks } = this.of(job);
+    const told = { admitted, state, desired };
+    return { type: 'Present', ...told, members: new Map(members), acks: new Map(acks) };
   }
 
   progress() {
@@ -64,6 +73,14 @@ export class MemoryBus implements JobBus {
   wipe(): void {
     for (const key of this.records.keys()) this.records.delete(key);
   }
+
+  async admit(job: JobOnBus, record: JobRecord): Promise<void> {
+    this.#effect('admit', () => {
+      this.of(job).admitted = structuredClone(record);
+    });
+  }
+
+  async prune(): Promise<void> {}
 
   async writeDesired(job: JobOnBus, record: DesiredRecord): Promise<void> {
     this.#effect('writeDesired', () => {

@@ -6,6 +6,7 @@ import { aToken, type Review, reviewer } from '../../doubles/token-reviewer.ts';
 const operatorAccount = 'anneal-system:anneal-operator';
 const uid = '0a1b2c3d-0000-4000-8000-000000000001';
 const audience = `anneal.dev/team-a/first/${uid}`;
+const podUid = '0b0b0b0b-0000-4000-8000-000000000001';
 const hour = 3600;
 
 function bearers(answer: Review | undefined, clock = new FakeClock()) {
@@ -18,6 +19,7 @@ const good: Review = {
   authenticated: true,
   audiences: [audience],
   username: 'system:serviceaccount:team-a:default',
+  pod: { name: 'first-w2-13-x7k2p', uid: podUid },
 };
 
 test('a pod is the job of its audience, in the namespace of its account', async (t) => {
@@ -26,6 +28,7 @@ test('a pod is the job of its audience, in the namespace of its account', async 
   t.deepEqual(bearer, {
     type: 'Job',
     job: { namespace: 'team-a', uid },
+    ...{ pod: podUid, index: 13 },
     expiresAt: hour * 1000,
   });
   t.deepEqual(server.asked, [[audience]]);
@@ -41,6 +44,25 @@ test('the operator is known by its account, not by its audience alone', async (t
   t.is(itself.type, 'Operator');
   const other = bearers(review('team-a:default')).asked.bearerOf(token, signal);
   await t.throwsAsync(other, { instanceOf: Refused, message: /is not the operator/ });
+});
+
+test('only a pod of the worker Job of that very job is a worker', async (t) => {
+  for (const name of ['first-init-1-abcde', 'first-publish-2-abcde', 'second-w1-0-abcde', 'x']) {
+    const { asked } = bearers({ ...good, pod: { name, uid: podUid } });
+    const bearer = await asked.bearerOf(aToken({ aud: [audience], exp: hour }), signal);
+    t.like(bearer, { type: 'Job', pod: podUid, index: undefined }, name);
+  }
+});
+
+test('a token that was good a moment ago is not asked about again', async (t) => {
+  const clock = new FakeClock();
+  const { asked, server } = bearers(good, clock);
+  const token = aToken({ aud: [audience], exp: Math.floor(clock.now() / 1000) + hour });
+  for (let round = 0; round < 5; round += 1) await asked.bearerOf(token, signal);
+  t.is(server.asked.length, 1);
+  clock.advance(11_000);
+  await asked.bearerOf(token, signal);
+  t.is(server.asked.length, 2);
 });
 
 const refused: readonly (readonly [string, Review, string, RegExp])[] = [
@@ -64,6 +86,12 @@ const refused: readonly (readonly [string, Review, string, RegExp])[] = [
     { ...good, audiences: [`anneal.dev/team-a/first/${uid}.>`] },
     `anneal.dev/team-a/first/${uid}.>`,
     /names no job/,
+  ],
+  [
+    'a token that is bound to no pod',
+    { authenticated: true, audiences: [audience], username: good.username },
+    audience,
+    /is bound to no pod/,
   ],
   ['an audience of somebody else', good, 'vault', /is not for the bus/],
 ];
@@ -104,6 +132,7 @@ test('a token that the API server has withdrawn is forgotten', async (t) => {
   const token = aToken({ aud: [audience], exp: Math.floor(clock.now() / 1000) + hour });
   await asked.bearerOf(token, signal);
   server.answer = { ...good, authenticated: false };
+  clock.advance(11_000);
   await t.throwsAsync(asked.bearerOf(token, signal), { instanceOf: Refused });
   server.answer = undefined;
   await t.throwsAsync(asked.bearerOf(token, signal), { message: /no answer/ });

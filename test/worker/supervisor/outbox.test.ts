@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { Outbox, type Parcel } from '../../../worker/supervisor/outbox.ts';
 
 const parcel = (id: number, bytes = 100): Parcel => ({
-  subject: 's',
+  stream: 'metrics',
   id: String(id),
   value: new Uint8Array(bytes),
 });

@@ -1,6 +1,7 @@
 // What a pod says, while the bus answers, is away, or answers only some of it.
 import test from 'ava';
-import type { Bus } from '../../../crds/wire/bus.ts';
+import type { PodBus } from '../../../crds/wire/pod-bus.ts';
+import type { StreamName } from '../../../crds/wire/subjects.ts';
 import { redactor } from '../../../worker/supervisor/redact.ts';
 import { Report } from '../../../worker/supervisor/report.ts';
 import { aStep } from '../../builders/trainer-messages.ts';
@@ -8,23 +9,22 @@ import { FakeClock } from '../../doubles/clock.ts';
 
 /** A bus that keeps what it is sent, and fails when it is told to. */
 function aBus() {
-  const kept: { subject: string; text: string; id: string }[] = [];
+  const kept: { stream: StreamName; text: string; id: string }[] = [];
   const failing = { next: 0 };
-  const publish = async (subject: string, value: Uint8Array, id: string) => {
+  const tell = async (stream: StreamName, value: Uint8Array, id: string) => {
     if (failing.next > 0) {
       failing.next -= 1;
       throw new Error('no answer');
     }
-    kept.push({ subject, text: new TextDecoder().decode(value), id });
+    kept.push({ stream, text: new TextDecoder().decode(value), id });
   };
   // Only what a report uses of a bus.
-  return { kept, failing, bus: { publish } as unknown as Bus };
+  return { kept, failing, bus: { tell } as unknown as PodBus };
 }
 
-function aReport(bus: () => Bus | undefined, outboxBytes?: number) {
+function aReport(bus: () => PodBus | undefined, outboxBytes?: number) {
   const lines: string[] = [];
   const report = new Report({
-    job: { namespace: 'team-a', uid: 'u' },
     pod: { name: 'first-w1-0', uid: 'pod-a', index: 0 },
     clock: new FakeClock(),
     redact: redactor(['hush-hush']),
@@ -42,7 +42,7 @@ test('messages go out in order under ids of their own', async (t) => {
   const { report } = aReport(() => bus);
   for (const n of [1, 2, 3]) report.telemetry(step(n));
   t.true(await report.flush(1000));
-  const metrics = kept.filter(({ subject }) => subject === 'anneal.v1.team-a.u.metric.0');
+  const metrics = kept.filter(({ stream }) => stream === 'metrics');
   t.deepEqual(
     metrics.map(({ text }) => JSON.parse(text).step),
     [1, 2, 3],
@@ -60,16 +60,12 @@ test('a message whose answer was lost is sent again under the same id', async (t
   t.is(report.waiting, 3);
   t.true(await report.flush(1000));
   const ids = kept.map(({ id }) => id);
-  t.deepEqual(
-    ids,
-    ['pod-a/2', 'pod-a/3', 'pod-a/1', 'pod-a/2', 'pod-a/3'],
-    'the server drops those it knows',
-  );
+  t.deepEqual(ids, ['2', '3', '1', '2', '3'], 'the server drops those it knows');
 });
 
 test('while the bus is away nothing waits, the oldest are given up, and that is told when it is back', async (t) => {
   const { bus, kept } = aBus();
-  let present: Bus | undefined;
+  let present: PodBus | undefined;
   const { report } = aReport(() => present, 20_000);
   report.least = 'error';
   for (let n = 1; n <= 1000; n += 1) report.telemetry(step(n));
@@ -78,10 +74,10 @@ test('while the bus is away nothing waits, the oldest are given up, and that is 
   present = bus;
   t.true(await report.flush(1000));
   const steps = kept
-    .filter(({ subject }) => subject.includes('metric'))
+    .filter(({ stream }) => stream === 'metrics')
     .map(({ text }) => JSON.parse(text).step);
   t.is(steps.at(-1), 1000);
-  const told = kept.find(({ subject }) => subject.endsWith('.event'));
+  const told = kept.find(({ stream }) => stream === 'events');
   t.like(JSON.parse(told?.text ?? '{}'), { type: 'TelemetryDropped' });
   t.is(steps.length + report.dropped, 1000 + (told === undefined ? 1 : 0));
 });

@@ -1,0 +1,83 @@
+// The records of all jobs of the cluster, as one watch tells them: lists are answered from here, and it is known which jobs there are. What
+// is told again after a reconnect replaces all of it at once; until then nothing is known.
+
+import type { Entry, Watcher } from '../../crds/wire/bus-settings.ts';
+import { type JobRecord, jobRecord } from '../../crds/wire/state.ts';
+import { type JobOnBus, keys, parseKey, place } from '../../crds/wire/subjects.ts';
+
+export interface MirroredJob {
+  readonly job: JobOnBus;
+  /** Undefined: the operator has not said that there is such a job. */
+  readonly record: JobRecord | undefined;
+  readonly entries: ReadonlyMap<string, Entry>;
+  /** Newest revision of any entry. */
+  readonly head: number;
+}
+
+interface Kept extends MirroredJob {
+  record: JobRecord | undefined;
+  readonly entries: Map<string, Entry>;
+  head: number;
+}
+
+export class Mirror implements Watcher {
+  readonly #changed: (job: MirroredJob) => void;
+  #jobs = new Map<string, Kept>();
+  #next: Map<string, Kept> | undefined = new Map();
+
+  /** `changed` is told of jobs that came, went, or have another record. */
+  constructor(changed: (job: MirroredJob) => void) {
+    this.#changed = changed;
+  }
+
+  get isReady(): boolean {
+    return this.#next === undefined;
+  }
+
+  jobs(): Iterable<MirroredJob> {
+    return this.#jobs.values();
+  }
+
+  job(at: JobOnBus): MirroredJob | undefined {
+    return this.#jobs.get(place(at));
+  }
+
+  entry(key: string, value: unknown, revision: number): void {
+    const jobs = this.#next ?? this.#jobs;
+    const parsed = parseKey(key);
+    if (parsed === undefined) return;
+    const at = { namespace: parsed.namespace, uid: parsed.uid };
+    const isJob = key === keys.job(at);
+    if (isJob && value === undefined) {
+      const gone = jobs.get(place(at));
+      jobs.delete(place(at));
+      if (gone !== undefined && this.isReady) this.#changed({ ...gone, record: undefined });
+      return;
+    }
+    const kept = jobs.get(place(at)) ?? none(at);
+    jobs.set(place(at), kept);
+    if (value === undefined) kept.entries.delete(key);
+    else kept.entries.set(key, { value, revision });
+    kept.head = Math.max(kept.head, revision);
+    if (!isJob) return;
+    kept.record = jobRecord.safeParse(value).data;
+    if (this.isReady) this.#changed(kept);
+  }
+
+  ready(): void {
+    const before = this.#jobs;
+    this.#jobs = this.#next ?? this.#jobs;
+    this.#next = undefined;
+    for (const [at, job] of before)
+      if (!this.#jobs.has(at)) this.#changed({ ...job, record: undefined });
+    for (const job of this.#jobs.values()) this.#changed(job);
+  }
+
+  again(): void {
+    this.#next = new Map();
+  }
+}
+
+function none(job: JobOnBus): Kept {
+  return { job, record: undefined, entries: new Map(), head: 0 };
+}

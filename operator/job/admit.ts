@@ -1,0 +1,18 @@
+// A job is made known on the bus before any of its pods speaks there: the gateway has a door for no other. It is known until it is deleted.
+import { isDeepStrictEqual } from 'node:util';
+import type { JobRecord } from '../../crds/wire/state.ts';
+import { none, type Opinion } from './decision.ts';
+import { presentBus, type View } from './view.ts';
+
+export function admit({ facts, spec, built }: View): Opinion {
+  const bus = presentBus(facts);
+  // What is written there has to be removed again.
+  if (bus === undefined || !facts.job.hasFinalizer) return none;
+  const { replicas, maxReplicas = replicas, elasticity } = spec.worker;
+  const record: JobRecord = {
+    ...{ v: 1, name: built.name },
+    workers: Math.max(1, elasticity === 'None' ? replicas : maxReplicas),
+  };
+  if (isDeepStrictEqual(record, bus.admitted)) return none;
+  return { calls: [{ type: 'Admit', record }] };
+}
