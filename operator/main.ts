@@ -46,7 +46,8 @@ try {
   log.info({ version: programVersion, identity }, 'the operator starts');
   await runOperator(
     {
-      ...{ config, bus, log, metrics, identity, endNow, spans: exporter?.put },
+      config: trusting(config),
+      ...{ bus, log, metrics, identity, endNow, spans: exporter?.put },
       clients: { work: new KubeClient(work), lease: new KubeClient(lease) },
       clock: systemClock,
       chance: systemChance,
@@ -104,6 +105,14 @@ function transport(from: KubeConfig, timeoutMs: number, connections: number): Tr
       metrics.requestDuration.observe({ verb }, ms / 1000);
     },
   });
+}
+
+/** Pods trust the bus by what the operator trusts it by. */
+function trusting(config: OperatorConfig): OperatorConfig {
+  const { bus, pods } = config;
+  if (bus?.caFile === undefined || pods.bus === undefined) return config;
+  const authority = readFileSync(bus.caFile, 'utf8');
+  return { ...config, pods: { ...pods, bus: { ...pods.bus, authority } } };
 }
 
 function startBus(

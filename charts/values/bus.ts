@@ -13,19 +13,25 @@ import {
 
 const responder = z
   .strictObject({
-    replicas: replicas(2, 9, 'Pods; without one of them nobody can connect anew.'),
+    replicas: replicas(
+      2,
+      9,
+      'Pods; without one of them nobody can connect anew, and for pods of jobs the bus is away.',
+    ),
     command: z
       .array(z.string())
       .min(1)
       .default(['node', '/app/operator/bus-auth-main.js'])
       .describe('Program in the operator image.'),
-    resources: resources({ cpu: '20m', memory: '96Mi', memoryLimit: '256Mi' }),
+    resources: resources({ cpu: '50m', memory: '128Mi', memoryLimit: '512Mi' }),
     podDisruptionBudget,
     serviceAccount,
     ...placement,
   })
   .prefault({})
-  .describe('The program that says who a connection is.');
+  .describe(
+    'The program that says who a connection is, and answers pods and people who may not ask NATS itself.',
+  );
 
 const auth = z
   .strictObject({
@@ -75,7 +81,7 @@ export const bus = z
 
 export const nats = z
   .strictObject({
-    image: image('nats', '2.15.2-alpine', 'Image of NATS; 2.10 or newer.'),
+    image: image('nats', '2.15.2-alpine', 'Image of NATS; 2.11 or newer.'),
     replicas: z
       .union([z.literal(1), z.literal(3), z.literal(5)])
       .default(3)
@@ -97,9 +103,6 @@ export const nats = z
       })
       .prefault({})
       .describe('Where NATS keeps its streams.'),
-    memoryStore: quantity()
-      .default('64Mi')
-      .describe('Memory for what may be forgotten: the beats of workers.'),
     tls: z
       .strictObject({
         secretName: z
@@ -107,12 +110,12 @@ export const nats = z
           .max(253)
           .default('')
           .describe(
-            'Secret with tls.crt, tls.key and ca.crt for the name of the service. Pods of jobs trust the authorities of their image only. Plain text when empty: allowPlainText must say so.',
+            'Secret with tls.crt, tls.key and ca.crt for the names of the service, of the servers and localhost; one that the chart makes and keeps when empty. Needed where templates are rendered without a cluster.',
           ),
-        allowPlainText: z
+        plainText: z
           .boolean()
-          .default(true)
-          .describe('Tokens and telemetry may cross the network unencrypted.'),
+          .default(false)
+          .describe('No encryption: tokens and telemetry cross the network readable. For trials.'),
       })
       .prefault({})
       .describe('Encryption between the bus and its clients.'),

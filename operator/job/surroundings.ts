@@ -77,9 +77,14 @@ export function healPlan(view: View): readonly Call[] {
   return pods.some(waitsForPlan) ? ensurePlan(view) : [];
 }
 
-function ensurePlan({ built, plan, canWritePlan }: View): readonly Call[] {
+function ensurePlan({ built, plan, canWritePlan, facts }: View): readonly Call[] {
   if (!canWritePlan) return [];
-  return [{ type: 'EnsurePlan', manifest: planConfigMap(built, plan.text) }];
+  return [
+    {
+      type: 'EnsurePlan',
+      manifest: planConfigMap(built, plan.text, facts.site.settings.bus?.authority),
+    },
+  ];
 }
 
 function wantedOf({ built, spec, facts }: View): readonly Wanted[] {

@@ -4,11 +4,14 @@ import { childName } from '../../crds/child-names.ts';
 import { podPath } from '../../crds/wire/pod.ts';
 import { type BuiltJob, metadataOf } from './child.ts';
 
-/** `text` is the canonical JSON of the plan; its SHA-256 is `job.planDigest`. */
-export function planConfigMap(job: BuiltJob, text: string) {
+/** `text` is the canonical JSON of the plan; its SHA-256 is `job.planDigest`. Beside it is what pods and people trust the bus by. */
+export function planConfigMap(job: BuiltJob, text: string, authority?: string) {
   return {
     metadata: metadataOf(job, childName.plan(job.name, job.planDigest)),
     immutable: true,
-    data: { [podPath.planFile]: text },
+    data: {
+      [podPath.planFile]: text,
+      ...(authority === undefined ? {} : { [podPath.authorityFile]: authority }),
+    },
   } satisfies V1ConfigMap;
 }

@@ -5,6 +5,8 @@ interface BusSettings {
   /** Address that pods use. */
   readonly url: string;
   readonly port: number;
+  /** By which pods trust the bus, in PEM; undefined: by those of their image. */
+  readonly authority?: string | undefined;
   /** Where the bus runs in the cluster, for network policies; absent: anywhere. */
   readonly namespace: string | undefined;
 }

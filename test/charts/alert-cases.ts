@@ -13,6 +13,7 @@ export interface AlertCase {
 const leader = 'leader_election_master_status{name="finetunejob",instance="a"}';
 const standby = 'leader_election_master_status{name="finetunejob",instance="b"}';
 const led = { [leader]: '1x60', [standby]: '0x60' };
+const ready = (instance: string) => `anneal_gateway_ready{instance="${instance}"}`;
 const errors = (controller: string) =>
   `controller_runtime_reconcile_errors_total{controller="${controller}"}`;
 
@@ -39,6 +40,51 @@ export const alertCases: Readonly<Record<string, readonly AlertCase[]>> = {
       when: 'one leads',
       series: { 'anneal_jobs{phase="Running"}': '0x60', ...led },
       at: 10,
+    },
+  ],
+  AnnealGatewayDown: [
+    {
+      when: 'no gateway answers',
+      series: { [ready('a')]: '0x60', [ready('b')]: '0x60' },
+      at: 6,
+      fires: [{}],
+    },
+    {
+      when: 'there is none, and the operator has the bus',
+      series: { 'anneal_bus_connected{instance="a"}': '1x60' },
+      at: 6,
+      fires: [{}],
+    },
+    { when: 'one of two answers', series: { [ready('a')]: '0x60', [ready('b')]: '1x60' }, at: 30 },
+    { when: 'there is no bus', series: { ...led }, at: 30 },
+  ],
+  AnnealBusRefusals: [
+    {
+      when: 'two a second are turned away',
+      series: { 'anneal_bus_auth_connections_total{result="refused"}': '0+120x60' },
+      at: 40,
+      fires: [{}],
+    },
+    {
+      when: 'many are let in, and a few are not',
+      series: {
+        'anneal_bus_auth_connections_total{result="admitted"}': '0+600x60',
+        'anneal_bus_auth_connections_total{result="refused"}': '0+6x60',
+      },
+      at: 40,
+    },
+  ],
+  AnnealJobsThrottled: [
+    {
+      when: 'a job floods',
+      series: { 'anneal_gateway_jobs_waiting{instance="a"}': '1x60' },
+      at: 20,
+      fires: [{}],
+    },
+    {
+      when: 'a job said much for a while',
+      series: { 'anneal_gateway_jobs_waiting{instance="a"}': '1x5 0x55' },
+      at: 20,
     },
   ],
   AnnealBusDown: [

@@ -17,6 +17,7 @@ export const flags = {
     {},
     { replicas: 1, storage: { ephemeral: true } },
     { tls: { secretName: 'nats-tls' }, storage: { className: 'fast' } },
+    { tls: { plainText: true } },
     { podDisruptionBudget: { enabled: false }, serviceAccount: { create: false } },
   ],
   operator: [

@@ -67,9 +67,9 @@ test('the operator understands the chart as it comes', async (t) => {
   t.deepEqual(config.lease, { namespace: 'anneal-system', name: 'prod-anneal-operator' });
   t.is(config.pods.image, 'anneal-worker:0.1.0');
   t.deepEqual(config.bus, {
-    url: 'nats://prod-anneal-nats.anneal-system.svc.cluster.local:4222',
+    url: 'tls://prod-anneal-nats.anneal-system.svc.cluster.local:4222',
     tokenFile: '/var/run/secrets/anneal.dev/bus-token',
-    caFile: undefined,
+    caFile: '/etc/nats-ca/ca.crt',
     replicas: 3,
   });
   t.like(config.pods.bus, { port: 4222, namespace: 'anneal-system' });

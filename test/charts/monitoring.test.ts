@@ -1,5 +1,6 @@
 // Alert rules and the dashboard ask for numbers that the operator exports, by labels that they have.
 import test from 'ava';
+import { BusAuthMetrics } from '../../operator/bus-auth/metrics.ts';
 import { createMetrics } from '../../operator/runtime/metrics.ts';
 import { parsePromQL } from './promql.ts';
 import { only, render } from './render.ts';
@@ -20,18 +21,20 @@ interface Metric {
 }
 
 function exported(): readonly Metric[] {
-  const { registry } = createMetrics();
-  return registry.getMetricsAsArray().flatMap((metric) => {
-    // prom-client keeps the names of labels, and does not say so in its types.
-    const labels = (metric as { labelNames?: readonly string[] }).labelNames ?? [];
-    const histogram = String(metric.type) === 'histogram';
-    return histogram
-      ? ['bucket', 'sum', 'count'].map((end) => ({
-          name: `${metric.name}_${end}`,
-          labels: end === 'bucket' ? [...labels, 'le'] : labels,
-        }))
-      : [{ name: metric.name, labels }];
-  });
+  const all = [createMetrics().registry, new BusAuthMetrics(() => undefined).registry];
+  return all
+    .flatMap((registry) => registry.getMetricsAsArray())
+    .flatMap((metric) => {
+      // prom-client keeps the names of labels, and does not say so in its types.
+      const labels = (metric as { labelNames?: readonly string[] }).labelNames ?? [];
+      const histogram = String(metric.type) === 'histogram';
+      return histogram
+        ? ['bucket', 'sum', 'count'].map((end) => ({
+            name: `${metric.name}_${end}`,
+            labels: end === 'bucket' ? [...labels, 'le'] : labels,
+          }))
+        : [{ name: metric.name, labels }];
+    });
 }
 
 /** Sentences about what is wrong with expressions: they cannot be parsed, or name what nobody exports. */
@@ -104,14 +107,16 @@ test('the dashboard is JSON whose panels ask for what the operator exports', asy
   t.deepEqual(await faultsOf(expressions), []);
 });
 
-test('monitors find the service of the operator and the workers of jobs', async (t) => {
+test('monitors find the services of the operator and the guard of the bus, and the workers of jobs', async (t) => {
   const objects = await render(values);
-  const service = only(objects, 'Service', 'prod-anneal-operator');
-  const monitor = only(objects, 'ServiceMonitor');
-  for (const [key, value] of Object.entries(monitor['spec'].selector.matchLabels)) {
-    t.is(service.metadata.labels?.[key], value as string);
+  for (const name of ['prod-anneal-operator', 'prod-anneal-bus-auth']) {
+    const service = only(objects, 'Service', name);
+    const monitor = only(objects, 'ServiceMonitor', name);
+    for (const [key, value] of Object.entries(monitor['spec'].selector.matchLabels)) {
+      t.is(service.metadata.labels?.[key], value as string);
+    }
+    t.is(monitor['spec'].endpoints[0].port, service['spec'].ports[0].name);
+    t.is(monitor.metadata.labels?.['release'], 'prometheus');
   }
-  t.is(monitor['spec'].endpoints[0].port, service['spec'].ports[0].name);
-  t.is(monitor.metadata.labels?.['release'], 'prometheus');
   t.deepEqual(only(objects, 'PodMonitor')['spec'].namespaceSelector, { any: true });
 });

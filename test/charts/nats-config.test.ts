@@ -15,30 +15,48 @@ import { busKeys } from '../../operator/bus-auth/keys.ts';
 import { serverConfig } from '../../operator/bus-auth/server-config.ts';
 import { eventually } from '../doubles/eventually.ts';
 import { ensureNats } from '../setup/nats.ts';
-import { only, render } from './render.ts';
+import { ofKind, only, render } from './render.ts';
 
 const keys = busKeys(Buffer.alloc(32, 5).toString('base64'));
 const program = ensureNats(thisSetup(new AbortController().signal));
 
-async function configOf(values: object): Promise<string> {
-  return only(await render(values), 'ConfigMap', 'prod-anneal-nats')['data']['nats.conf'];
+interface Given {
+  readonly config: string;
+  /** What the chart puts beside it, by name. */
+  readonly tls: Readonly<Record<string, string>>;
+}
+
+async function configOf(values: object): Promise<Given> {
+  const objects = await render(values);
+  const secret = ofKind(objects, 'Secret').find(({ metadata }) => /nats-tls$/.test(metadata.name));
+  const tls = Object.entries((secret?.['data'] ?? {}) as Record<string, string>).map(
+    ([name, text]) => [name, Buffer.from(text, 'base64').toString()],
+  );
+  const { data } = only(objects, 'ConfigMap', 'prod-anneal-nats');
+  return { config: data['nats.conf'], tls: Object.fromEntries(tls) };
 }
 
 /** Folders as the pod has them. */
-async function lay(folder: string, config: string): Promise<string> {
+async function lay(folder: string, { config, tls }: Given): Promise<string> {
   await mkdir(join(folder, 'nats'), { recursive: true });
   await mkdir(join(folder, 'nats-auth'), { recursive: true });
   await writeFile(join(folder, 'nats-auth/auth.conf'), serverConfig(keys));
   const path = join(folder, 'nats/nats.conf');
-  await writeFile(path, config.replace('store_dir: /data', `store_dir: "${folder}/data"`));
+  await mkdir(join(folder, 'nats-tls'), { recursive: true });
+  for (const [name, text] of Object.entries(tls))
+    await writeFile(join(folder, 'nats-tls', name), text);
+  const here = config
+    .replace('store_dir: /data', `store_dir: "${folder}/data"`)
+    .replaceAll('/etc/nats-tls', `${folder}/nats-tls`);
+  await writeFile(path, here);
   return path;
 }
 
 const cases: readonly (readonly [string, object])[] = [
   ['as it comes', {}],
   ['with one server', { nats: { replicas: 1 } }],
-  ['with five servers and other sizes', { nats: { replicas: 5, memoryStore: '1G' } }],
-  ['with a size in bytes', { nats: { memoryStore: 67_108_864 } }],
+  ['with five servers and other sizes', { nats: { replicas: 5 } }],
+  ['without encryption', { nats: { tls: { plainText: true } } }],
   ['for trials without rights', { bus: { auth: { mode: 'None' } } }],
 ];
 
@@ -57,7 +75,7 @@ for (const [title, values] of cases) {
 
 test('three servers form one cluster that keeps three copies', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'anneal-nats-cluster-'));
-  const config = await configOf({ bus: { auth: { mode: 'None' } } });
+  const { config, tls } = await configOf({ bus: { auth: { mode: 'None' } } });
   const servers: ChildProcess[] = [];
   try {
     const ports = await freePorts(9);
@@ -73,7 +91,7 @@ test('three servers form one cluster that keeps three copies', async (t) => {
         t.true(own.includes(`${name}:6222`), `the configuration has a route to ${name}`);
         own = own.replace(`${name}:6222`, `127.0.0.1:${ports[3 + other]}`);
       }
-      const path = await lay(join(folder, String(index)), own);
+      const path = await lay(join(folder, String(index)), { config: own, tls });
       const env = { ...process.env, POD_NAME: `prod-anneal-nats-${index}` };
       servers.push(spawn(await program, ['--config', path], { env, stdio: 'ignore' }));
     }
@@ -82,7 +100,10 @@ test('three servers form one cluster that keeps three copies', async (t) => {
     await eventually('the readiness probe of all three passes', () => healthy(monitor), {
       withinMs: 60_000,
     });
-    const connection = await connect({ servers: `127.0.0.1:${ports[0]}`, timeout: 20_000 });
+    const connection = await connect({
+      ...{ servers: `127.0.0.1:${ports[0]}`, timeout: 20_000 },
+      tls: { ca: tls['ca.crt'] ?? '' },
+    });
     // Until the servers have chosen one of them, a bucket cannot be made; the operator tries again as well.
     let copies: readonly unknown[] = [];
     const made = async () => {
@@ -109,10 +130,11 @@ test('three servers form one cluster that keeps three copies', async (t) => {
 test('a server of the chart turns away who has no token, and lets the responder in', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'anneal-nats-guarded-'));
   const [client, monitor] = await freePorts(2);
-  const config = (await configOf({ nats: { replicas: 1 } }))
+  const { config: made, tls } = await configOf({ nats: { replicas: 1 } });
+  const config = made
     .replace('listen: 0.0.0.0:4222', `listen: 127.0.0.1:${client}`)
     .replace('http: 0.0.0.0:8222', `http: 127.0.0.1:${monitor}`);
-  const path = await lay(folder, config);
+  const path = await lay(folder, { config, tls });
   const env = { ...process.env, POD_NAME: 'prod-anneal-nats-0' };
   const server = spawn(await program, ['--config', path], { env, stdio: 'ignore' });
   try {
@@ -120,8 +142,11 @@ test('a server of the chart turns away who has no token, and lets the responder 
     const url = () => `http://127.0.0.1:${monitor}/healthz?js-server-only=true`;
     await eventually('the server is ready', () => healthy(url, [0]), { withinMs: 30_000 });
     const authenticator = nkeyAuthenticator(keys.responder.getSeed());
-    await (await connect({ servers, authenticator })).close();
-    await t.throwsAsync(connect({ servers, maxReconnectAttempts: 0, timeout: 15_000 }));
+    const ca = tls['ca.crt'] ?? '';
+    await (await connect({ servers, authenticator, tls: { ca } })).close();
+    const once = { servers, maxReconnectAttempts: 0, timeout: 15_000 };
+    await t.throwsAsync(connect({ ...once, tls: { ca } }), { message: /Authorization/ });
+    await t.throwsAsync(connect({ ...once, authenticator }), undefined, 'nobody whom it trusts');
   } finally {
     await kill(server);
     await rm(folder, { recursive: true, force: true });

@@ -1,5 +1,6 @@
 // What Helm makes of the chart, over all pairs of flags: objects that an API server takes, names that lead somewhere, pods that a
 // namespace with the restricted profile admits.
+import { X509Certificate } from 'node:crypto';
 import test from 'ava';
 import { violations } from '../doubles/restricted-profile.ts';
 import { pairwise, valuesOf } from './combinations.ts';
@@ -152,9 +153,43 @@ test('a release that changes nothing about a pod does not restart it', async (t)
   for (const text of templates) t.notRegex(text, /helm\.sh\/chart|app\.kubernetes\.io\/version/);
 });
 
-test('a bus without encryption can be forbidden', async (t) => {
-  const said = await refusal({ nats: { tls: { allowPlainText: false } } });
-  t.regex(said, /nats\.tls\.secretName is empty and nats\.tls\.allowPlainText is false/);
+test('the bus is encrypted by a certificate that the chart makes, or by one that is given; plain text has to be asked for', async (t) => {
+  const url = (objects: readonly Rendered[]) =>
+    JSON.stringify(only(objects, 'Deployment', 'prod-anneal-operator')).match(
+      /(tls|nats):\/\//,
+    )?.[1];
+  const own = await render();
+  t.is(url(own), 'tls');
+  const { data } = only(own, 'Secret', 'prod-anneal-nats-tls');
+  const pem = (name: string) => Buffer.from(data[name], 'base64').toString();
+  const [authority, certificate] = [pem('ca.crt'), pem('tls.crt')].map(
+    (text) => new X509Certificate(text),
+  );
+  t.true(certificate?.checkIssued(authority as X509Certificate));
+  const host = 'prod-anneal-nats.anneal-system.svc.cluster.local';
+  const peer = 'prod-anneal-nats-2.prod-anneal-nats-peers.anneal-system.svc.cluster.local';
+  for (const name of [host, peer, 'localhost']) t.truthy(certificate?.checkHost(name), name);
+  t.true(Date.parse(certificate?.validTo ?? '') - Date.now() > 9 * 365 * 86_400_000);
+  const given = await render({ nats: { tls: { secretName: 'nats-tls' } } });
+  t.is(ofKind(given, 'Secret').filter(({ data }) => data['tls.crt']).length, 0);
+  const plain = await render({ nats: { tls: { plainText: true } } });
+  t.is(url(plain), 'nats');
+  t.notRegex(JSON.stringify(plain), /nats-tls|nats-ca/);
+});
+
+test('whose bus it is, a gateway stands before it; only over our own it is asked who a connection is', async (t) => {
+  const url = 'nats://nats.messaging:4222';
+  for (const [bus, asks] of [
+    [{}, true],
+    [{ auth: { mode: 'None' } }, false],
+    [{ url }, false],
+  ] as const) {
+    const objects = await render({ bus });
+    const text = JSON.stringify(only(objects, 'Deployment', 'prod-anneal-bus-auth'));
+    t.is(text.includes('ANNEAL_BUS_SEED'), asks, JSON.stringify(bus));
+    const role = only(objects, 'ClusterRole', 'prod-anneal-bus-auth-anneal-system');
+    t.is(JSON.stringify(role).includes('tokenreviews'), asks);
+  }
 });
 
 test('limits without a limit, or that deny and warn at once, are refused in words', async (t) => {

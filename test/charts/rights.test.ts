@@ -41,6 +41,8 @@ const inNamespacesOfJobs: readonly Row[] = [
 ];
 
 const inTheCluster: readonly Row[] = [
+  // Its UID is the name of the cluster on the bus.
+  { resource: '/namespaces[kube-system]', verbs: 'get' },
   { resource: '/nodes', verbs: 'get list watch', when: (f) => f.forceReplace },
 ];
 
@@ -164,10 +166,11 @@ test('nothing in the chart may touch Secrets, roles, webhooks, CRDs, or run in a
   );
 });
 
-test('the responder may ask whose a token is, and nothing else', async (t) => {
+test('the guard of the bus may ask whose a token is and which cluster this is, and nothing else', async (t) => {
   const objects = await render();
   t.deepEqual(granted(objects, 'prod-anneal-bus-auth'), [
     '* create authentication.k8s.io/tokenreviews',
+    '* get /namespaces[kube-system]',
   ]);
   t.deepEqual(granted(objects, 'prod-anneal-nats'), []);
 });

@@ -4,7 +4,7 @@ import { stringify } from 'yaml';
 import { Bearers, Refused } from '../../operator/bus-auth/bearer.ts';
 import { systemClock } from '../../operator/runtime/clock.ts';
 import { render } from '../charts/render.ts';
-import { aNamespace, configFrom, kubectl, never, transportTo } from './access.ts';
+import { aNamespace, configFrom, getJson, kubectl, never, transportTo } from './access.ts';
 
 const everything = {
   networkPolicies: { enabled: true, apiServerCIDRs: ['10.89.0.1/32'] },
@@ -49,17 +49,39 @@ test('the API server tells the responder whose a token is, and refuses one that 
   const operatorAccount = `${namespace}:operator`;
   const bearers = new Bearers({ transport, clock: systemClock, operatorAccount });
   const uid = '0a1b2c3d-0000-4000-8000-000000000001';
-  const tokenFor = async (audience: string) =>
-    (await kubectl(['-n', namespace, 'create', 'token', 'default', '--audience', audience])).stdout;
+  // As kubelet asks for it: bound to the pod, which need not run.
+  const pod = { name: 'first-w1-4-abcde', uid: '' };
+  const manifest = {
+    ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: pod.name, namespace } },
+    spec: {
+      ...{ schedulingGates: [{ name: 'example.com/never' }] },
+      securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+      containers: [
+        {
+          ...{ name: 'c', image: 'none' },
+          securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+        },
+      ],
+    },
+  };
+  await kubectl(['apply', '-f', '-'], { input: stringify(manifest) });
+  const made = await getJson(namespace, 'pods', pod.name);
+  pod.uid = (made['metadata'] as { uid: string }).uid;
+  const tokenFor = async (audience: string, bound = true) => {
+    const to = bound ? ['--bound-object-kind', 'Pod', '--bound-object-name', pod.name] : [];
+    const words = ['-n', namespace, 'create', 'token', 'default', '--audience', audience, ...to];
+    return (await kubectl(words)).stdout;
+  };
   const own = await tokenFor(`anneal.dev/${namespace}/first/${uid}`);
   const bearer = await bearers.bearerOf(own, never);
-  t.like(bearer, { type: 'Job', job: { namespace, uid } });
+  t.like(bearer, { type: 'Job', job: { namespace, uid }, pod: pod.uid, index: 4 });
   t.true(bearer.expiresAt > systemClock.now());
   const [head, , signature] = own.split('.');
   const forged = Buffer.from(
     JSON.stringify({ aud: [`anneal.dev/${namespace}/x/${uid}`], exp: 9e9 }),
   );
   for (const token of [
+    await tokenFor(`anneal.dev/${namespace}/first/${uid}`, false),
     await tokenFor(`anneal.dev/elsewhere/first/${uid}`),
     await tokenFor('anneal.dev/operator'),
     await tokenFor('https://kubernetes.default.svc'),

@@ -93,7 +93,11 @@ automountServiceAccountToken: false
 
 {{/* The NATS of the chart speaks TLS: a word, or nothing. */}}
 {{- define "anneal.ownTls" -}}
-{{- if and (include "anneal.ownNats" .) .Values.nats.tls.secretName }}true{{ end -}}
+{{- if and (include "anneal.ownNats" .) (not .Values.nats.tls.plainText) }}true{{ end -}}
+{{- end }}
+
+{{- define "anneal.tlsSecretName" -}}
+{{ .Values.nats.tls.secretName | default (include "anneal.name" (list . "nats-tls")) }}
 {{- end }}
 
 {{- define "anneal.natsHost" -}}
@@ -104,6 +108,6 @@ automountServiceAccountToken: false
 {{- if .Values.bus.url -}}
 {{ .Values.bus.url }}
 {{- else -}}
-{{ if .Values.nats.tls.secretName }}tls{{ else }}nats{{ end }}://{{ include "anneal.natsHost" . }}:4222
+{{ if include "anneal.ownTls" . }}tls{{ else }}nats{{ end }}://{{ include "anneal.natsHost" . }}:4222
 {{- end -}}
 {{- end }}

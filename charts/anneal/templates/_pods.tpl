@@ -94,7 +94,7 @@ spec:
 {{- define "anneal.busAuthorityVolume" -}}
 - name: bus-authority
   secret:
-    secretName: {{ .Values.nats.tls.secretName }}
+    secretName: {{ include "anneal.tlsSecretName" . }}
     items:
       - key: ca.crt
         path: ca.crt

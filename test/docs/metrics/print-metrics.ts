@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import type { Registry } from 'prom-client';
 import { parse } from 'yaml';
 import { markdownTable } from '../../../crds/markdown-table.ts';
+import { BusAuthMetrics } from '../../../operator/bus-auth/metrics.ts';
 import { createMetrics } from '../../../operator/runtime/metrics.ts';
 import { type PodNumbers, registryOf } from '../../../worker/supervisor/probes.ts';
 
@@ -16,6 +17,12 @@ export const programs: readonly Program[] = [
     title: 'Operator',
     where: 'Port 8080 of each replica, `/metrics`; `monitoring.serviceMonitor` in the chart.',
     registry: () => createMetrics().registry,
+  },
+  {
+    title: 'Guard of the bus',
+    where:
+      'Port 8080 of each pod of `bus-auth`, `/metrics`; `monitoring.serviceMonitor` in the chart.',
+    registry: () => new BusAuthMetrics(() => undefined).registry,
   },
   {
     title: 'Workers',

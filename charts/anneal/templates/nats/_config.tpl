@@ -6,11 +6,14 @@ listen: 0.0.0.0:4222
 http: 0.0.0.0:8222
 # A member list of 5,000 workers is below it.
 max_payload: 1MB
+# Less than by default: who reads too slowly is cut off before it costs much memory.
+max_pending: 32MB
 jetstream {
   store_dir: /data
-  max_memory_store: {{ include "anneal.bytes" .Values.nats.memoryStore }}
+  # Everything is on the disk.
+  max_memory_store: 16MiB
 }
-{{- with .Values.nats.tls.secretName }}
+{{- if include "anneal.ownTls" . }}
 tls {
   cert_file: /etc/nats-tls/tls.crt
   key_file: /etc/nats-tls/tls.key
@@ -20,7 +23,7 @@ tls {
 cluster {
   name: {{ $name }}
   listen: 0.0.0.0:6222
-  {{- if .Values.nats.tls.secretName }}
+  {{- if include "anneal.ownTls" . }}
   tls {
     cert_file: /etc/nats-tls/tls.crt
     key_file: /etc/nats-tls/tls.key
@@ -38,16 +41,4 @@ cluster {
 {{- if include "anneal.perJobAuth" . }}
 include ../nats-auth/auth.conf
 {{- end }}
-{{- end }}
-
-{{/* A quantity as NATS writes it: 64Mi is 64MiB. */}}
-{{- define "anneal.bytes" -}}
-{{- $text := kindIs "float64" . | ternary (int64 . | toString) (toString .) -}}
-{{- if regexMatch "[KMGT]i$" $text -}}
-{{ $text }}B
-{{- else if regexMatch "[kMGT]$" $text -}}
-{{ $text | upper }}B
-{{- else -}}
-{{ $text }}
-{{- end -}}
 {{- end }}

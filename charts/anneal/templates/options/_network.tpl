@@ -35,6 +35,27 @@
     - { port: 4222, protocol: TCP }
 {{- end }}
 
+{{- define "anneal.toBus" -}}
+{{- if include "anneal.ownNats" . }}
+{{- include "anneal.toNats" . }}
+{{- else if .Values.bus.enabled }}
+{{- $ports := list }}
+{{- range splitList "," .Values.bus.url }}
+{{- $ports = append $ports (regexFind "[0-9]+$" (regexFind ":[0-9]+$" .) | default "4222" | int) }}
+{{- end }}
+- ports:
+    {{- range uniq $ports }}
+    - { port: {{ . }}, protocol: TCP }
+    {{- end }}
+  {{- with .Values.bus.namespace }}
+  to:
+    - namespaceSelector:
+        matchLabels:
+          kubernetes.io/metadata.name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
 {{/* (list $ 8080) */}}
 {{- define "anneal.fromMonitoring" -}}
 {{- $root := index . 0 -}}

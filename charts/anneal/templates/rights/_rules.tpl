@@ -54,6 +54,14 @@
 {{- end }}
 {{- end }}
 
+{{/* The UID of this namespace is the name of the cluster on the bus. */}}
+{{- define "anneal.clusterNameRules" -}}
+- apiGroups: [""]
+  resources: [namespaces]
+  resourceNames: [kube-system]
+  verbs: [get]
+{{- end }}
+
 {{/* Nodes are of no namespace. */}}
 {{- define "anneal.nodeRules" -}}
 - apiGroups: [""]
