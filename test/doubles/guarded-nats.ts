@@ -180,7 +180,7 @@ export class GuardedNats implements AsyncDisposable {
 
   async connect(token: string, inboxPrefix: string): Promise<NatsConnection> {
     const connection = await connect({
-      ...{ servers: this.url, inboxPrefix, timeout: 5_000, reconnect: false },
+      ...{ servers: this.url, inboxPrefix, timeout: 20_000, reconnect: false },
       authenticator: tokenAuthenticator(token),
     });
     this.#connections.push({ [Symbol.asyncDispose]: () => connection.close() });
