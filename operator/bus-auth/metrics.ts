@@ -1,6 +1,7 @@
 // Numbers of the program that guards the bus. No label holds the name of a job or of a person: there is no bound on those.
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Gateway } from '../gateway/gateway.ts';
+import { collectProcessMetrics } from '../runtime/process-metrics.ts';
 import type { ResponderEvent } from './responder.ts';
 
 const seconds = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5];
@@ -14,7 +15,7 @@ export class BusAuthMetrics {
   /** Looked at when somebody asks for the page. */
   constructor(gateway: () => Pick<Gateway, 'isReady' | 'numbers'> | undefined) {
     const registers = [this.registry];
-    collectDefaultMetrics({ register: this.registry });
+    collectProcessMetrics(this.registry, 'bus-auth');
     this.#connections = new Counter({
       ...{ name: 'anneal_bus_auth_connections_total', registers, labelNames: ['result'] },
       help: 'Connections that were judged: admitted, refused, or unanswered because nobody could be asked.',
