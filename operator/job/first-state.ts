@@ -38,7 +38,20 @@ export function firstState(
     generation: last + 1,
     opened: { by: 'operator', cause: 'Start', at: timeText(now) },
     adjustments: plan?.adjustments ?? [],
-    restarts,
+    restarts: isForgiven(restarts, latestTime) ? forgiven(restarts) : restarts,
     ...head,
   };
+}
+
+/**
+ * A checkpoint is told at once and the account that it cleared with the next pass: where the bus was lost between the two, their times tell which
+ * came later. Those of checkpoints have whole seconds.
+ */
+function isForgiven({ window }: StateRecord['restarts'], latestTime: string | undefined): boolean {
+  const lastRestart = Date.parse(window.at(-1) ?? '');
+  return latestTime !== undefined && Date.parse(latestTime) > lastRestart - 1000;
+}
+
+function forgiven({ lastCause: _, ...restarts }: StateRecord['restarts']): StateRecord['restarts'] {
+  return { ...restarts, sinceCommit: 0, repeats: 0 };
 }

@@ -95,6 +95,49 @@ test('a bus that lost its memory is told the generation and the checkpoint that 
   t.like(init?.record.checkpoint, { step: 40, manifest: 'step-40/gen-4' });
 });
 
+/** What is written where the bus has lost everything and status is as it is. */
+function rewritten(status: Parameters<typeof trainingStatus>[0]) {
+  const { calls } = decided(
+    training({
+      status: trainingStatus(status),
+      bus: aBus({ state: undefined, members: new Map() }),
+    }),
+  );
+  return calls.find((call) => call.type === 'InitState')?.record;
+}
+
+test('a bus that lost its memory gets a generation beyond that of the checkpoint, and the memory plan in force', (t) => {
+  const adjustments = ['ActivationRecomputation=Full'];
+  const record = rewritten({
+    rendezvous: { generation: 3 },
+    checkpoint: { latestStep: 40, generation: 4 },
+    plan: { ...trainingStatus().plan, adjustments },
+  });
+  t.is(record?.generation, 5);
+  t.deepEqual(record?.adjustments, adjustments);
+});
+
+test('a checkpoint that came after the last restart has forgiven it, although status shows it as it was', (t) => {
+  const restarts = {
+    ...{ counted: 2, sinceCommit: 2, lastCause: 'Hang', repeats: 2 },
+    window: ['2026-01-01T11:50:00.500Z', '2026-01-01T11:55:00.500Z'],
+  };
+  const after = (latestTime: string) =>
+    rewritten({ restarts, checkpoint: { latestStep: 4, generation: 1, latestTime } })?.restarts;
+  const forgiven = { counted: 2, window: restarts.window, sinceCommit: 0, repeats: 0 };
+  t.like(after('2026-01-01T11:55:01Z'), forgiven);
+  t.is(after('2026-01-01T11:55:01Z')?.lastCause, undefined);
+  t.like(after('2026-01-01T11:55:00Z'), forgiven, 'its time has no fractions');
+  t.like(after('2026-01-01T11:54:59Z'), { sinceCommit: 2, lastCause: 'Hang', repeats: 2 });
+  t.like(rewritten({ restarts })?.restarts, { sinceCommit: 2 }, 'nothing was ever saved');
+});
+
+test('a record of a later epoch is left alone by one that has not heard of it', (t) => {
+  const state = aState({ epoch: 3, generation: 7, world: undefined });
+  const { words } = decided(training({ bus: aBus({ state, members: new Map() }) }));
+  t.false(words.some((word) => word.startsWith('OpenGeneration')));
+});
+
 test('a world that says nothing for twice the time of a hang is stalled', (t) => {
   const progress = { updatedAt: timeText(seconds(-1199)) };
   const facts = training({ bus: aBus(), status: { progress } });

@@ -81,6 +81,7 @@ test('growing: pods first, then their number on the bus and a save, then a world
     ['OpenGeneration 2 Resize'],
     'a save that does not come is not waited for for ever',
   );
+  t.deepEqual(interesting(decided(withSave(asked, 0)).words), [], 'that was an earlier save');
   const open = decided(withSave(asked));
   t.deepEqual(interesting(open.words), ['OpenGeneration 2 Resize']);
   const opened = open.calls.find(({ type }) => type === 'OpenGeneration');
@@ -91,8 +92,8 @@ test('growing: pods first, then their number on the bus and a save, then a world
 });
 
 /** A worker has said that it saved as it was asked to. */
-function withSave(facts: Facts): Facts {
-  const ack = ackRecord.parse({ v: 1, podUID: 'u', restored: true, saved: 1 });
+function withSave(facts: Facts, saved = 1): Facts {
+  const ack = ackRecord.parse({ v: 1, podUID: 'u', restored: true, saved });
   const checkpoint = { step: 9, generation: 1, manifest: 'm', digest: 'd', time: timeText(now) };
   const present = facts.bus as Extract<Facts['bus'], { type: 'Present' }>;
   return {
