@@ -20,6 +20,9 @@ export class BusAuthMetrics {
       ...{ name: 'anneal_bus_auth_connections_total', registers, labelNames: ['result'] },
       help: 'Connections that were judged: admitted, refused, or unanswered because nobody could be asked.',
     });
+    // A series that appears with its first event has no increase.
+    for (const result of ['admitted', 'refused', 'unanswered'])
+      this.#connections.inc({ result }, 0);
     this.#requests = new Counter({
       ...{ name: 'anneal_gateway_requests_total', registers, labelNames: ['request', 'answer'] },
       help: 'Requests of pods and people, by what they were answered.',
