@@ -23,6 +23,6 @@ export const damages: readonly Damage[] = [
   {
     what: 'the manifest is torn',
     spoil: (folder) => truncateSync(join(folder, 'manifest.json'), 200),
-    words: /manifest\.json is not JSON; the file was cut off or overwritten/,
+    words: /manifest\.json is not JSON: .*; the file was cut off or overwritten/,
   },
 ];

@@ -69,7 +69,7 @@ const damages: readonly Damage[] = [
   {
     what: 'a manifest that is cut off',
     spoil: (folder) => truncateSync(join(folder, 'manifest.json'), 200),
-    words: /manifest\.json is not JSON; the file was cut off or overwritten/,
+    words: /manifest\.json is not JSON: .*; the file was cut off or overwritten/,
   },
   {
     what: 'no tensors',
