@@ -167,6 +167,12 @@ export class Connection implements AsyncDisposable {
   }
 }
 
+/** A server is there, and nobody behind it who answers now. */
+export function isUnheard(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof NatsError && cause.code === ErrorCode.NoResponders;
+}
+
 /** A server is there, and does not want us. */
 function isRefusal(error: unknown): boolean {
   const refusals: readonly string[] = [

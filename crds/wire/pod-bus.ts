@@ -5,6 +5,7 @@ import {
   type BusOptions,
   Connection,
   type HeardMessage,
+  isUnheard,
   jsonOf,
   pause,
   unavailable,
@@ -25,6 +26,8 @@ const pulseMs = 5_000;
 /** At first sooner: a list may have been of a moment before. */
 const firstPulseMs = 500;
 const againMs = 1_000;
+const doorTries = 5;
+const doorMs = 200;
 
 export class PodBus implements AsyncDisposable {
   readonly #connection: Connection;
@@ -77,7 +80,7 @@ export class PodBus implements AsyncDisposable {
   async tell(name: StreamName, json: Uint8Array, id: string): Promise<void> {
     const text = new TextDecoder().decode(json);
     const body = `{"id":${JSON.stringify(id)},"value":${text}}`;
-    const raw = await this.#connection.ask(subjects.tell(this.#pod, name), body);
+    const raw = await this.#request(subjects.tell(this.#pod, name), body);
     // One that is refused would be refused again: it is settled.
     answerOf(jsonOf(raw), `tell ${name}`, 'Kept', 'Refused');
   }
@@ -168,8 +171,20 @@ export class PodBus implements AsyncDisposable {
     ...types: readonly T[]
   ) {
     const subject = subjects.ask(this.#pod, what);
-    const raw = await this.#connection.ask(subject, JSON.stringify(body));
+    const raw = await this.#request(subject, JSON.stringify(body));
     return answerOf(jsonOf(raw), 'key' in body ? `${what} ${body.key}` : what, ...types);
+  }
+
+  /** A gateway that goes is followed by another, and a door that a job has closed by itself opens again: both in a moment. */
+  async #request(subject: string, body: string): Promise<Uint8Array> {
+    for (let left = doorTries; ; left -= 1) {
+      try {
+        return await this.#connection.ask(subject, body);
+      } catch (error) {
+        if (left === 0 || !isUnheard(error) || !this.#connection.connected) throw error;
+        await pause(doorMs, this.#connection.lost);
+      }
+    }
   }
 
   #setAnswers(answers: boolean): void {

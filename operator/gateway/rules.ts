@@ -74,11 +74,12 @@ function isNumber(word: string | undefined): boolean {
 export function doorsOf({ job }: Pick<PodOnBus, 'job'>, { workers }: JobRecord) {
   return {
     ask: {
-      ...{ subject: `anneal.ask.${place(job)}.*.*.*`, window: 32 + 4 * workers },
+      ...{ subject: `anneal.ask.${place(job)}.*.*.*`, window: 64 + 4 * workers },
       ...{ perSecond: 40 + 4 * workers, burst: 200 + 20 * workers, bytesPerUnit: 4_096 },
     },
     tell: {
-      ...{ subject: `anneal.tell.${place(job)}.*.*.*`, window: 64 + 2 * workers },
+      // A pod sends 64 at once, and half of the window is always open.
+      ...{ subject: `anneal.tell.${place(job)}.*.*.*`, window: 192 + 64 * Math.min(workers, 8) },
       ...{ perSecond: 64 + 4 * workers, burst: 4_096, bytesPerUnit: 1_024 },
     },
     view: {

@@ -200,3 +200,27 @@ test('a job that the operator has not made known, or has removed, has nobody to 
     ),
   );
 });
+
+test('what a pod has kept back while the bus was away goes through at once, each message once', async (t) => {
+  const job = await aJob();
+  const bus = await server.podBus(job);
+  for (let sent = 0; sent < 640; sent += 64)
+    await Promise.all(
+      Array.from({ length: 64 }, (_, i) => bus.tell('logs', json({ n: sent + i }), `${sent + i}`)),
+    );
+  const viewer = await server.viewer('team-a');
+  const found: unknown[] = [];
+  for await (const { messages, left } of viewer.pages(
+    'logs',
+    job,
+    1,
+    new AbortController().signal,
+  )) {
+    found.push(...messages.map(({ value }) => (value as { n: number }).n));
+    if (left === 0) break;
+  }
+  t.deepEqual(
+    found.toSorted((a, b) => Number(a) - Number(b)),
+    Array.from({ length: 640 }, (_, n) => n),
+  );
+});

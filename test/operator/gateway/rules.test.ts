@@ -44,3 +44,9 @@ test('a job of more workers may say and store more', (t) => {
   // A beat of a member is no request; a rendezvous is three of each, and all at once.
   t.true(many.ask.burst > 3 * 1000);
 });
+
+test('a pod that catches up sends 64 messages at once, and finds the door open for all of them', (t) => {
+  // The door asks for more when half of its window is used up.
+  for (const workers of [1, 8, 1000])
+    t.true(doorsOf({ job }, { ...record, workers }).tell.window / 2 >= 64, `${workers}`);
+});
