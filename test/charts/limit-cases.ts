@@ -13,7 +13,15 @@ export interface LimitCase {
   readonly allowed: readonly Changes[];
   readonly refused: readonly Changes[];
   readonly words: RegExp;
+  /** What the definition itself says of such jobs, which the API server asks before it asks a limit. */
+  readonly ofDefinition?: RegExp;
 }
+
+// Without it the definition itself refuses a job whose result goes elsewhere.
+const onClaim = { 'storage.data': { volumeClaimTemplate: { size: '20Gi' } } };
+const inBucket = (endpoint: string) => ({
+  'output.destination': { s3: { uri: 's3://b', endpoint } },
+});
 
 export const limitCases: Readonly<Record<string, LimitCase>> = {
   'images come from allowed registries': {
@@ -36,10 +44,8 @@ export const limitCases: Readonly<Record<string, LimitCase>> = {
   },
   'buckets are on allowed services': {
     limits: { storageEndpoints: ['https://s3.example.com'] },
-    allowed: [
-      { 'output.destination': { s3: { uri: 's3://b', endpoint: 'https://s3.example.com' } } },
-    ],
-    refused: [{ 'output.destination': { s3: { uri: 's3://b', endpoint: 'https://evil' } } }],
+    allowed: [{ ...onClaim, ...inBucket('https://s3.example.com') }],
+    refused: [{ ...onClaim, ...inBucket('https://evil') }],
     words: /^spec\.output\.destination\.s3\.endpoint must be https:\/\/s3\.example\.com here$/,
   },
   'lost nodes are handled in allowed ways': {
@@ -117,6 +123,7 @@ export const limitCases: Readonly<Record<string, LimitCase>> = {
       { 'worker.replicas': 3, 'worker.devicesPerWorker': 4 },
       { 'worker.replicas': 1, 'worker.maxReplicas': 9, 'worker.devicesPerWorker': 1 },
     ],
+    ofDefinition: /asks for devices; this version trains on the processor/,
     words: /more devices, over all workers, than the 8 that a job may have here$/,
   },
   'finished jobs do not stay for ever': {

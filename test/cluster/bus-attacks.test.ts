@@ -59,7 +59,11 @@ const attempts = {
     await pod.flush();
     pod.publish(subject, body, reply === undefined ? {} : { reply });
     await pod.flush().catch(() => {});
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    // These two are answered; of the others, nothing may come.
+    const isAnswered = () => heard.some((each) => each.startsWith(name + ' '));
+    const waits = name === 'desired' || name === 'list' ? 300 : 10;
+    for (let n = 0; n < waits && !isAnswered(); n += 1)
+      await new Promise((resolve) => setTimeout(resolve, 100));
     said[name] ??= 'nothing';
     await pod.close();
   }

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { parse } from 'yaml';
+import { seamEntries } from '../../crds/methods/index.ts';
 import { placedRules } from '../../crds/schema-tree.ts';
 import { ApiError } from '../../operator/runtime/api-error.ts';
 import type { KubeClient } from '../../operator/runtime/client.ts';
@@ -82,12 +83,13 @@ function withValue(namespace: string, place: string, value: unknown): unknown {
   const all = place.split('.');
   const list = all.findIndex((key) => key.endsWith('[]'));
   if (list >= 0 && list < all.length - 1) {
-    const inside = all
-      .slice(list + 1)
-      .reduceRight<unknown>(
-        (held, key) => (key.endsWith('[]') ? { [key.slice(0, -2)]: [held] } : { [key]: held }),
-        value,
-      );
+    const inside = all.slice(list + 1).reduceRight<unknown>(
+      (held, key) => ({
+        ...required[key],
+        ...(key.endsWith('[]') ? { [key.slice(0, -2)]: [held] } : { [key]: held }),
+      }),
+      value,
+    );
     return changed(base, {
       [all
         .slice(0, list + 1)
@@ -102,15 +104,24 @@ function withValue(namespace: string, place: string, value: unknown): unknown {
   return changed(base, { ...companions(keys), [[...keys, name].join('.')]: held });
 }
 
+/** What an element of a list must have beside its part of this name. */
+const required: Record<string, object> = {
+  preference: { weight: 1 },
+  podAffinityTerm: { weight: 1 },
+  labelSelector: { topologyKey: 'kubernetes.io/hostname' },
+  namespaceSelector: { topologyKey: 'kubernetes.io/hostname' },
+};
+
+const entries: readonly { seam: string; type: string; member?: string }[] =
+  Object.values(seamEntries).flat();
+
 /** What must stand beside a value, so that the schema has nothing to say and the rule is asked. */
 function companions(keys: readonly string[]): Record<string, unknown> {
   const parent = keys.join('.');
   const [last = '', before = ''] = keys.toReversed();
-  const optimizers: Record<string, string> = { adamW: 'AdamW', adamW8bit: 'AdamW8bit', sgd: 'SGD' };
   if (last === 'persistentVolumeClaim') return { [parent]: { claimName: 'c' } };
-  if (last === 'lora') return { 'spec.method.adapter': { type: 'LoRA', lora: {} } };
-  if (before === 'optimizer')
-    return { 'spec.method.optimizer': { type: optimizers[last] ?? last } };
+  const entry = entries.find((one) => one.seam === before && one.member === last);
+  if (entry !== undefined) return { [`spec.method.${before}`]: { type: entry.type } };
   if (last === 'earlyStopping') {
     return { [parent]: { patience: 1 }, 'spec.dataset.heldOut': { samples: 1 } };
   }

@@ -21,13 +21,13 @@ test('the API server takes monitors and rules as the Prometheus operator defines
   for (const namespaces of [[], ['team-a']]) {
     const objects = await render({ monitoring: values, operator: { namespaces } });
     const own = ofKind(objects, 'ServiceMonitor', 'PodMonitor', 'PrometheusRule');
-    t.is(own.length, 3);
+    t.is(own.length, 4);
     const input = own
       .map((object) => stringify({ ...object, metadata: { ...object.metadata, namespace } }))
       .join('---\n');
     const dry = ['apply', '--dry-run=server', '--validate=strict', '-f', '-'];
     const { stdout } = await kubectl(dry, { input });
-    t.is(stdout.trim().split('\n').length, 3);
+    t.is(stdout.trim().split('\n').length, own.length);
     const wrong = input.replaceAll('podMetricsEndpoints', 'podMetricEndpoints');
     const refused = await kubectl(dry, { input: wrong, mayFail: true });
     t.regex(refused.stderr, /podMetricEndpoints|podMetricsEndpoints/, 'a mistake would be found');

@@ -160,7 +160,8 @@ test.serial(
     const workers = 3;
     await using world = await aWorld(t, {
       ...{ workers, training: { maxSteps: 20 + 8 * kills } },
-      failurePolicy: { maxRestarts: 10_000 },
+      // More than a window remembers: counted over the whole life.
+      failurePolicy: { maxRestarts: 10_000, restartWindowSeconds: 0 },
     });
     t.timeout(600_000 + kills * 60_000);
     t.log(`ANNEAL_TEST_SEED=${seed} ANNEAL_KILLS=${kills}`);

@@ -56,6 +56,21 @@ test('of a large difference the first lines are told, and how many there were', 
   t.regex(printed, /^ {4}\d{3,} more lines$/m);
 });
 
+test('a test file that a signal ends is told with its last words', async (t) => {
+  const { tally, printed } = await runFile(
+    t,
+    `test('good', async (t) => {
+       t.pass();
+       process.stderr.write('free(): invalid pointer\\n');
+       process.kill(process.pid, 'SIGABRT');
+       await new Promise(() => {});
+     });`,
+  );
+  t.is(tally.failed, 1);
+  t.regex(printed, /x\.test\.ts exited due to SIGABRT/);
+  t.regex(printed, /free\(\): invalid pointer/);
+});
+
 test('a test file that ends the process fails the run and is told', async (t) => {
   const { tally, printed } = await runFile(
     t,

@@ -33,9 +33,11 @@ export async function runAva(
 ): Promise<Tally> {
   const count = { passed: 0, failed: 0, skipped: 0 };
   let logs: string[] = [];
+  let hasDied = false;
   const reader = readTap((event) => {
     if (event.kind === 'log') return void logs.push(event.text);
     count[event.result.outcome] += 1;
+    hasDied ||= isDeath(event.result);
     const text = describe(event.result, logs);
     logs = [];
     if (text !== undefined) print(text);
@@ -55,8 +57,13 @@ export async function runAva(
   if (!whole || (ended.exitCode !== 0 && count.failed === 0)) {
     count.failed += 1;
     print(describeCrash(ended.stderr, run.patterns));
-  }
+  } else if (hasDied) print(lastWords(ended.stderr));
   return count;
+}
+
+/** A process that ended by a signal or by its own will, and not a test that failed. */
+function isDeath({ title, outcome }: TestResult): boolean {
+  return outcome === 'failed' && /\.test\.tsx? exited (due to|with) /.test(title);
 }
 
 function avaArguments({ patterns, config, concurrency, timeout }: AvaRun): readonly string[] {
@@ -89,10 +96,14 @@ function cut(line: string): string {
 }
 
 export function describeCrash(stderr: string, patterns: readonly string[]): string {
-  const words = stderr.trim().split('\n').slice(-25);
   return [
     'FAILED: AVA ended before its plan: a test file timed out or called process.exit',
-    ...words.map((line) => `    ${line}`),
+    lastWords(stderr),
     `    hint: npx ava ${patterns.join(' ')} shows which one`,
   ].join('\n');
+}
+
+function lastWords(stderr: string): string {
+  const lines = stderr.trim().split('\n').slice(-25);
+  return lines.map((line) => `    ${line}`).join('\n');
 }

@@ -32,6 +32,7 @@ const print = (text: string) => void process.stdout.write(`${text}\n`);
 process.env['ANNEAL_KEEP_WHEELS'] ??= '1';
 
 const [mode = 'all', ...names] = process.argv.slice(2);
+if (mode === 'everything') process.env['ANNEAL_FUZZ_SECONDS'] ??= '60';
 const stop = new AbortController();
 // However often it is said, and npm says it once more than the person: what was started is taken down first.
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

@@ -147,11 +147,17 @@ test('a missing Secret is told by name, and stalls the job', async (t) => {
   t.regex(messageOf(await job.status(), 'Stalled'), /secret "not-there" not found/);
 });
 
-test('what no node can take is told in the words of the scheduler', async (t) => {
-  const job = await aJobIn(t, {}, { 'spec.worker.nodeSelector': { none: 'such' } });
-  await job.apply();
-  await job.until('it says so', (now) => is(now, 'PodsReady') === 'False/Unschedulable');
-  const status = await job.status();
+test('a pod that no node can take is told in the words of the scheduler, whichever it is', async (t) => {
+  const nowhere = await aJobIn(t, {}, { 'spec.worker.nodeSelector': { none: 'such' } });
+  await nowhere.apply();
+  // Pods that prepare go where workers go, and are the first to find no node.
+  await nowhere.until('it says so', (now) => is(now, 'Stalled') === 'True/Unschedulable');
+  t.regex(messageOf(await nowhere.status(), 'Stalled'), /nodes are available/);
+  const large = { requests: { memory: '100Ti' } };
+  const tooLarge = await aJobIn(t, {}, { 'spec.worker.resources': large });
+  await tooLarge.apply();
+  await tooLarge.until('it says so', (now) => is(now, 'PodsReady') === 'False/Unschedulable');
+  const status = await tooLarge.status();
   t.regex(messageOf(status, 'PodsReady'), /nodes are available/);
   t.is(status.phase, 'Starting');
 });

@@ -18,7 +18,7 @@ mkdir -p "$work/blobs/sha256"
 put() {
   local digest; digest=$(sha256sum "$1" | cut -d' ' -f1)
   mv "$1" "$work/blobs/sha256/$digest"
-  echo "$digest $(stat -c %s "$work/blobs/sha256/$digest")"
+  echo "$digest $(stat -Lc %s "$work/blobs/sha256/$digest")"
 }
 
 layers='' diffs=''
@@ -29,7 +29,8 @@ for layer; do
     tar -C "$source" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner \
       --transform "flags=rSh;s,^\.,.${target}," -cf "$work/layer" .
   else
-    ln "$source" "$work/layer" 2>/dev/null || cp "$source" "$work/layer"
+    # Not a hard link: each that comes or goes changes the file for whoever else packs it now.
+    ln -s "$(realpath "$source")" "$work/layer"
   fi
   read -r digest size < <(put "$work/layer")
   layers+="${layers:+,}{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar\",\"digest\":\"sha256:$digest\",\"size\":$size}"
@@ -45,5 +46,5 @@ read -r digest size < <(put "$work/manifest")
 printf '{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:%s","size":%s,"annotations":{"io.containerd.image.name":"%s","org.opencontainers.image.ref.name":"%s"}}]}' \
   "$digest" "$size" "$name" "${name##*:}" > "$work/index.json"
 printf '{"imageLayoutVersion":"1.0.0"}' > "$work/oci-layout"
-tar -C "$work" -cf "$out" oci-layout index.json blobs
+tar -C "$work" --dereference -cf "$out" oci-layout index.json blobs
 echo "$name sha256:$digest"
