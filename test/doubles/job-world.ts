@@ -56,6 +56,8 @@ export class JobWorld implements AsyncDisposable {
   /** Folder of the claim, and of the job file in it. */
   readonly folder: string;
   readonly pods: Pod[] = [];
+  /** What the numbers of its result depend on, but for the number of workers. */
+  readonly numbers: Pick<WorldPlan, 'training' | 'method' | 'sizes'>;
   readonly #bus: Bus;
   readonly #of: PodsOf;
   readonly #records: JobRecords;
@@ -70,6 +72,7 @@ export class JobWorld implements AsyncDisposable {
     const root = await mkdtemp(join(tmpdir(), 'anneal-world-'));
     const folder = join(root, claim);
     const { workers, worker, method = lora, diskBytes, collector, ...rest } = plan;
+    const { training, sizes } = plan;
     const disk = diskBytes === undefined ? undefined : await mountDisk(folder, diskBytes);
     const { file } = await writeToyJob(folder, {
       ...{ name: 'toy', claim, method, ...rest },
@@ -94,7 +97,8 @@ export class JobWorld implements AsyncDisposable {
     const live = JSON.parse(JSON.stringify(splitLive(job.spec).live));
     const desired = aDesired({ workers, min: workers, max: workers, live });
     const of = { job, settings, root, program, more };
-    const world = new JobWorld(server, bus, of, desired, disk);
+    const numbers = { method, ...(training && { training }), ...(sizes && { sizes }) };
+    const world = new JobWorld(server, bus, of, desired, disk, numbers);
     await world.#records.admit(8);
     await world.stage('prepare');
     const state = await records(bus);
@@ -109,8 +113,10 @@ export class JobWorld implements AsyncDisposable {
     of: PodsOf,
     wanted: DesiredRecord,
     disk: AsyncDisposable | undefined,
+    numbers: JobWorld['numbers'],
   ) {
     this.server = server;
+    this.numbers = numbers;
     this.folder = join(of.root, claim);
     this.#bus = bus;
     this.#of = of;

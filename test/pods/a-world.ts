@@ -44,8 +44,14 @@ export async function endsWell(
   );
   t.like((await world.state()).result, { type: 'Succeeded' });
   await world.stage('publish');
-  t.deepEqual(digestsBelow(join(world.folder, 'out')), await onThisMachine(t, world, size));
+  const key = JSON.stringify([size, world.numbers]);
+  const undisturbed = ended.get(key) ?? (await onThisMachine(t, world, size));
+  ended.set(key, undisturbed);
+  t.deepEqual(digestsBelow(join(world.folder, 'out')), undisturbed);
 }
+
+/** Ends of undisturbed runs, by what they depend on: how often a run is saved is none of it. */
+const ended = new Map<string, ReturnType<typeof digestsBelow>>();
 
 /** The same file on this machine; its artefacts. Loss of each step, where it is asked for. */
 export async function onThisMachine(
