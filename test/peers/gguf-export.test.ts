@@ -9,7 +9,7 @@ import { readTokenizerFolder } from '../../worker/data/tokenizer-definition.ts';
 import { openModel } from '../../worker/decoder/model-files.ts';
 import { writeGgufModel } from '../../worker/publish/gguf.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
-import { scope } from '../../worker/tensor/scope.ts';
+import { keep, scope } from '../../worker/tensor/scope.ts';
 import { item } from '../../worker/tensor/tensor.ts';
 import { goldenIds } from '../toy/golden.ts';
 import { makeToy } from '../toy/make-toy.ts';
@@ -36,7 +36,7 @@ test.before(async () => {
     using model = openModel(from);
     await writeGgufModel(path, {
       ...{ config: model.config, name, fileType: 'F32', tokenizer },
-      load: (tensor) => model.load(tensor),
+      panels: (tensor) => [keep(model.load(tensor))],
     });
     requests[`${name}.folder`] = { path: from, ids: goldenIds };
     requests[`${name}.gguf`] = { path, ids: goldenIds };

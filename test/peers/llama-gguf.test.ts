@@ -7,7 +7,7 @@ import test from 'ava';
 import { readTokenizerFolder } from '../../worker/data/tokenizer-definition.ts';
 import { openModel } from '../../worker/decoder/model-files.ts';
 import { writeGgufModel } from '../../worker/publish/gguf.ts';
-import { scope } from '../../worker/tensor/scope.ts';
+import { keep, scope } from '../../worker/tensor/scope.ts';
 import { toArray } from '../../worker/tensor/tensor.ts';
 import { goldenIds } from '../toy/golden.ts';
 import { makeToy } from '../toy/make-toy.ts';
@@ -41,7 +41,7 @@ test.before(async () => {
     await writeGgufModel(path, {
       // Named phi3, llama.cpp would look for tokens of Phi-3 that a toy has not.
       ...{ config: model.config, name: 'toy', fileType: 'F32', tokenizer },
-      load: (tensor) => model.load(tensor),
+      panels: (tensor) => [keep(model.load(tensor))],
     });
     requests[name] = { path, ids: goldenIds };
   }

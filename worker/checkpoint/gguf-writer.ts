@@ -1,6 +1,7 @@
 // GGUF v3 files, written in one pass: header, then each tensor as it is made. Values of the metadata are typed by the
 // caller, because the format has nine kinds of number and readers insist on the right one.
 import { Bug } from '../../crds/errors.ts';
+import { giveBack } from '../files/give-back.ts';
 import { AtomicFile, type WrittenFile } from './atomic-file.ts';
 import {
   defaultAlignment,
@@ -23,8 +24,8 @@ export interface GgufPlannedTensor {
   readonly type: GgufTypeName;
   /** As in torch, slowest dimension first. */
   readonly shape: readonly number[];
-  /** The bytes in the file's encoding. */
-  make(): Uint8Array;
+  /** The bytes in the file's encoding, a part at a time; each is ended when it is written. */
+  parts(): Iterable<Uint8Array>;
 }
 
 export async function writeGguf(
@@ -39,13 +40,17 @@ export async function writeGguf(
   await file.write(new Uint8Array(padding(header.length)));
   for (const [name, tensor] of tensors) {
     signal?.throwIfAborted();
-    const bytes = tensor.make();
-    const planned = byteCount(tensor);
-    if (bytes.length !== planned) {
-      throw new Bug(`${name} has ${bytes.length} bytes; its type and shape need ${planned}`);
+    let written = 0;
+    for (const bytes of tensor.parts()) {
+      written += bytes.length;
+      await file.write(bytes);
+      giveBack(bytes);
     }
-    await file.write(bytes);
-    await file.write(new Uint8Array(padding(bytes.length)));
+    const planned = byteCount(tensor);
+    if (written !== planned) {
+      throw new Bug(`${name} has ${written} bytes; its type and shape need ${planned}`);
+    }
+    await file.write(new Uint8Array(padding(written)));
   }
   return await file.commit();
 }
@@ -101,7 +106,7 @@ function printPair(pair: GgufPair): Uint8Array[] {
     case 'float32s':
       return [...array(GgufValueType.Float32, pair.value.length), float32s(pair.value)];
     case 'strings':
-      return [...array(GgufValueType.String, pair.value.length), ...pair.value.map(string)];
+      return [...array(GgufValueType.String, pair.value.length), strings(pair.value)];
     case 'raw':
       return [uint32(pair.valueType), pair.value];
   }
@@ -114,6 +119,19 @@ function array(elementType: GgufValueType, length: number): Uint8Array[] {
 function string(text: string): Uint8Array {
   const bytes = Buffer.from(text, 'utf8');
   return Buffer.concat([uint64(bytes.length), bytes]);
+}
+
+/** In one piece: a vocabulary with its merges has a million strings, and a buffer for each takes some 500 MB. */
+function strings(texts: readonly string[]): Uint8Array {
+  const bytes = Buffer.alloc(texts.reduce((sum, text) => sum + 8 + Buffer.byteLength(text), 0));
+  let at = 0;
+  for (const text of texts) {
+    const length = bytes.write(text, at + 8);
+    // Two halves and not a bigint: there are as many lengths as texts.
+    bytes.writeUInt32LE(length, at);
+    at += 8 + length;
+  }
+  return bytes;
 }
 
 function uint32(value: number): Uint8Array {

@@ -5,6 +5,7 @@ import { TerminalError } from '../../crds/errors.ts';
 import { type KeptTensor, sizeOf } from '../engine/pieces.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
+import { releasePages } from '../tensor/tensor.ts';
 import type { CheckpointManifest } from './manifest.ts';
 import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
 
@@ -85,5 +86,8 @@ function rangeOf({ file, start, shape, whole }: StoredTensor) {
 function perform(open: SafetensorsFile, { name, target, from, to, count }: Copy): void {
   const flat = (tensor: KeptTensor['tensor'], first: number) =>
     ops.narrow(ops.view(tensor, [-1]), 0, first, count);
-  ops.copy_(flat(target.tensor, to), flat(open.load(name), from));
+  const stored = open.load(name);
+  ops.copy_(flat(target.tensor, to), flat(stored, from));
+  // Of a file that is read once, or all of it would be in memory beside its copy.
+  releasePages(stored);
 }

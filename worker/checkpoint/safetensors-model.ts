@@ -2,8 +2,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dtypeBytes } from '../tensor/dtype.ts';
-import type { Tensor } from '../tensor/tensor.ts';
-import { type PlannedTensor, type WrittenFile, writeSafetensors } from './safetensors.ts';
+import { type WritableTensor, type WrittenFile, writeSafetensors } from './safetensors.ts';
 import { indexFileName, printSafetensorsIndex } from './safetensors-index.ts';
 
 interface ShardOptions {
@@ -12,7 +11,7 @@ interface ShardOptions {
   readonly signal?: AbortSignal;
 }
 
-type Tensors = ReadonlyMap<string, Tensor | PlannedTensor>;
+type Tensors = ReadonlyMap<string, WritableTensor>;
 
 /** Tensors keep the order of the map over the shards. Returns the files, the index not among them. */
 export async function writeSafetensorsModel(
@@ -40,7 +39,7 @@ export async function writeSafetensorsModel(
 
 /** Fills shards in order; a tensor larger than a shard has one of its own. Pure. */
 export function splitShards(tensors: Tensors, maxShardBytes: number): readonly Tensors[] {
-  const shards: Map<string, Tensor | PlannedTensor>[] = [new Map()];
+  const shards: Map<string, WritableTensor>[] = [new Map()];
   let bytes = 0;
   for (const [name, tensor] of tensors) {
     const size = bytesOf(tensor);
@@ -60,6 +59,6 @@ function shardName(index: number, count: number): string {
   return `model-${five(index + 1)}-of-${five(count)}.safetensors`;
 }
 
-function bytesOf({ shape, dtype }: Tensor | PlannedTensor): number {
+function bytesOf({ shape, dtype }: WritableTensor): number {
   return shape.reduce((product, size) => product * size, 1) * dtypeBytes(dtype);
 }

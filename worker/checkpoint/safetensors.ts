@@ -1,6 +1,8 @@
 // Safetensors files to tensors and back. Reading maps: a tensor of the wanted type is the file itself, and only
 // the ranges that are touched are read. Writing streams: all sizes are known before the first tensor is made.
 import { Bug, UserError } from '../../crds/errors.ts';
+import { giveBack } from '../files/give-back.ts';
+import { rowPanels } from '../files/row-panels.ts';
 import { type DType, dtypeBytes } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
@@ -99,9 +101,18 @@ export interface PlannedTensor {
   make(): Tensor;
 }
 
+/** One that is never whole: some of its rows at a time, each disposed of when it is written. */
+export interface PlannedPanels {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  panels(): Iterable<Tensor>;
+}
+
+export type WritableTensor = Tensor | PlannedTensor | PlannedPanels;
+
 export async function writeSafetensors(
   path: string,
-  tensors: ReadonlyMap<string, Tensor | PlannedTensor>,
+  tensors: ReadonlyMap<string, WritableTensor>,
   metadata?: Readonly<Record<string, string>>,
   signal?: AbortSignal,
 ): Promise<WrittenFile> {
@@ -115,7 +126,7 @@ export async function writeSafetensors(
  */
 export async function beginSafetensors(
   path: string,
-  tensors: ReadonlyMap<string, Tensor | PlannedTensor>,
+  tensors: ReadonlyMap<string, WritableTensor>,
   metadata: Readonly<Record<string, string>> = { format: 'pt' },
   signal?: AbortSignal,
 ): Promise<AtomicFile> {
@@ -137,13 +148,14 @@ export async function beginSafetensors(
 }
 
 function printHeader(
-  sorted: readonly (readonly [string, Tensor | PlannedTensor])[],
+  sorted: readonly (readonly [string, WritableTensor])[],
   metadata: Readonly<Record<string, string>>,
 ): Uint8Array {
   let at = 0;
-  const entries = sorted.map(([name, { shape, dtype }]) => {
+  const entries = sorted.map(([name, source]) => {
+    const { shape, dtype } = source;
     const begin = at;
-    at += shape.reduce((product, size) => product * size, 1) * dtypeBytes(dtype);
+    at += bytesOf(source);
     return [name, { dtype: typeName(dtype), shape, data_offsets: [begin, at] }];
   });
   const json = JSON.stringify({ __metadata__: metadata, ...Object.fromEntries(entries) });
@@ -161,42 +173,54 @@ function typeName(dtype: DType): string {
   return found[0];
 }
 
-/** Its memory, which only this file had: the collector would come when several pieces have been left behind. */
-function giveBack({ buffer }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
+function* piecesOf(name: string, source: WritableTensor): Generator<Uint8Array> {
+  if (source instanceof Tensor) {
+    yield* bytesOfRows(source);
+    return;
+  }
+  if ('panels' in source) {
+    yield* bytesOfPanels(name, source);
+    return;
+  }
+  using made = keep(scope(() => source.make()));
+  if (made.dtype !== source.dtype || String(made.shape) !== String(source.shape)) {
+    throw new Bug(`${planned(name, source)} and became ${made}`);
+  }
+  yield* bytesOfRows(made);
 }
 
 /** The bytes of a large tensor all at once would be a second copy of it, beside everything that a step holds. */
-const pieceBytes = 16 * 2 ** 20;
-
-function* piecesOf(name: string, source: Tensor | PlannedTensor): Generator<Uint8Array> {
-  if (!(source instanceof Tensor)) {
-    yield bytesOf(name, source);
+function* bytesOfRows(tensor: Tensor): Generator<Uint8Array> {
+  const panels = rowPanels(tensor.shape);
+  if (panels.length === 1) {
+    yield toBytes(tensor);
     return;
   }
-  const [rows = 1] = source.shape;
-  const whole = source.numel * dtypeBytes(source.dtype);
-  const atOnce = Math.max(1, Math.floor((rows * pieceBytes) / Math.max(1, whole)));
-  if (atOnce >= rows) {
-    yield toBytes(source);
-    return;
-  }
-  for (let start = 0; start < rows; start += atOnce) {
-    const count = Math.min(atOnce, rows - start);
-    yield scope(() => toBytes(ops.narrow(source, 0, start, count)));
+  for (const [first, behind] of panels) {
+    yield scope(() => toBytes(ops.narrow(tensor, 0, first, behind - first)));
   }
 }
 
-function bytesOf(name: string, source: PlannedTensor): Uint8Array {
-  return scope(() => {
-    const made = source.make();
-    const isPromised =
-      made.dtype === source.dtype &&
-      made.shape.length === source.shape.length &&
-      made.shape.every((size, i) => size === source.shape[i]);
-    if (!isPromised) {
-      throw new Bug(`${name} was planned as ${source.dtype} [${source.shape}] and became ${made}`);
-    }
-    return toBytes(made);
-  });
+function* bytesOfPanels(name: string, source: PlannedPanels): Generator<Uint8Array> {
+  let left = bytesOf(source);
+  for (const panel of source.panels()) {
+    const bytes = takeBytes(panel);
+    left -= bytes.length;
+    if (left < 0) throw new Bug(`${planned(name, source)}; its panels have more bytes`);
+    yield bytes;
+  }
+  if (left > 0) throw new Bug(`${planned(name, source)}; its panels end ${left} bytes early`);
+}
+
+function takeBytes(panel: Tensor): Uint8Array {
+  using own = panel;
+  return toBytes(own);
+}
+
+function planned(name: string, { dtype, shape }: Pick<PlannedPanels, 'dtype' | 'shape'>): string {
+  return `${name} was planned as ${dtype} [${shape}]`;
+}
+
+function bytesOf({ dtype, shape }: Pick<PlannedPanels, 'dtype' | 'shape'>): number {
+  return shape.reduce((product, size) => product * size, 1) * dtypeBytes(dtype);
 }

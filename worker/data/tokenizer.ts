@@ -91,7 +91,7 @@ export function createTokenizer(definition: TokenizerDefinition): Tokenizer {
     vocabularySize: largest(spellings.keys()) + 1,
     bos,
     eos: idOf(definition.eos, spellings),
-    addBos: bos !== undefined && (definition.addBos ?? beginsWith(library, definition.bos)),
+    addBos: bos !== undefined && addsBos(definition, library),
     specialTexts: json.added_tokens.filter((token) => token.special).map((token) => token.content),
     encode: (text) => pieces(text).flatMap((piece) => piece.ids),
     pieces,
@@ -100,6 +100,22 @@ export function createTokenizer(definition: TokenizerDefinition): Tokenizer {
     // Buffer keeps a byte order mark, which a TextDecoder would take for a mark and drop.
     decode: (ids) => Buffer.concat(Array.from(ids, bytesOf)).toString(),
   };
+}
+
+/** Whether plain text begins with the begin token: known without the tables that encoding needs. */
+export function addsBos(
+  { json, bos, addBos }: TokenizerDefinition,
+  library: LibraryTokenizer = openLibrary(json),
+): boolean {
+  if (bos === undefined || !hasToken(json, bos)) return false;
+  return addBos ?? beginsWith(library, bos);
+}
+
+function hasToken({ model, added_tokens: added }: TokenizerJson, text: string): boolean {
+  if (added.some(({ content }) => content === text)) return true;
+  return model.type === 'BPE'
+    ? Object.hasOwn(model.vocab, text)
+    : model.vocab.some(([token]) => token === text);
 }
 
 /** The library without a byte-pair model: building that one again would cost more than all the rest. */

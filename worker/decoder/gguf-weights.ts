@@ -9,6 +9,7 @@ import { keep, scope } from '../tensor/scope.ts';
 import { mapFile, releasePages, type Tensor } from '../tensor/tensor.ts';
 import type { DecoderConfig } from './config.ts';
 import { ggufName, hasShiftedNorm, pairedHeads } from './gguf-names.ts';
+import { madeByRows } from './made-by-rows.ts';
 import type { TensorSpec } from './names.ts';
 
 const plainTypes: Readonly<Record<string, DType>> = {
@@ -36,12 +37,22 @@ export class GgufWeights implements Disposable {
     const stored = plainTypes[info.type.name] ?? 'float32';
     const wanted = dtype ?? stored;
     return scope(() => {
-      // Rows of paired heads are put in order as a whole; all others are cut out of the file.
-      const range = heads > 0 ? undefined : rows;
-      const values = this.#decode(info, range, isShifted ? 'float32' : wanted);
-      const ordered = heads > 0 ? cut(halves(values, heads), rows) : values;
+      if (heads > 0) return this.#inHalves(info, heads, rows, wanted);
+      const ordered = this.#decode(info, rows, isShifted ? 'float32' : wanted);
       return isShifted ? ops.to(ops.subScalar(ordered, 1), wanted) : ordered;
     });
+  }
+
+  /** Rows of paired heads are put in order head by head: those of the heads that the range touches. */
+  #inHalves(info: GgufTensorInfo, heads: number, rows: LoadOptions['rows'], dtype: DType): Tensor {
+    const whole = info.shape[0] ?? 0;
+    const [first, behind] = rows ?? [0, whole];
+    const headRows = whole / heads;
+    const from = Math.floor(first / headRows);
+    const until = Math.ceil(behind / headRows);
+    const values = this.#decode(info, [from * headRows, until * headRows], dtype);
+    const ordered = halves(values, until - from);
+    return ops.narrow(ordered, 0, first - from * headRows, behind - first);
   }
 
   [Symbol.dispose](): void {
@@ -52,27 +63,25 @@ export class GgufWeights implements Disposable {
     const { type, shape, begin, end } = info;
     const [first, last] = rows ?? [0, shape[0] ?? 1];
     const rowBytes = (end - begin) / Math.max(1, shape[0] ?? 1);
-    const from = begin + first * rowBytes;
-    const bytes = ops.narrow(this.#bytes, 0, from, (last - first) * rowBytes);
     const sizes = [last - first, ...shape.slice(1)];
     const plain = plainTypes[type.name];
-    if (plain === dtype) return ops.view(typed(bytes, from, plain), sizes);
-    const values =
-      plain === undefined
-        ? ops.ggufDequantize(
-            bytes,
-            type.code,
-            sizes.reduce((n, size) => n * size, 1),
-            { dtype },
-          )
-        : ops.to(typed(bytes, from, plain), dtype);
-    releasePages(bytes);
-    return ops.view(values, sizes);
+    const stored = (at: number, behind: number) =>
+      ops.narrow(this.#bytes, 0, begin + at * rowBytes, (behind - at) * rowBytes);
+    if (plain === dtype) {
+      return ops.view(typed(stored(first, last), begin + first * rowBytes, plain), sizes);
+    }
+    return madeByRows(sizes, dtype, ([from, behind]) => {
+      const bytes = stored(first + from, first + behind);
+      const part = [behind - from, ...sizes.slice(1)];
+      const count = part.reduce((n, size) => n * size, 1);
+      const values =
+        plain === undefined
+          ? ops.ggufDequantize(bytes, type.code, count, { dtype })
+          : ops.to(typed(bytes, begin + (first + from) * rowBytes, plain), dtype);
+      releasePages(bytes);
+      return ops.view(values, part);
+    });
   }
-}
-
-function cut(values: Tensor, rows: LoadOptions['rows']): Tensor {
-  return rows === undefined ? values : ops.narrow(values, 0, rows[0], rows[1] - rows[0]);
 }
 
 /** `[heads, D/2, 2, …]`, neighbouring pairs, to `[heads, 2, D/2, …]`, halves. */

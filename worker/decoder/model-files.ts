@@ -16,6 +16,7 @@ import type { DecoderConfig, ReadOptions } from './config.ts';
 import type { StoredTensor } from './describe-model.ts';
 import { GgufMetadata } from './gguf-metadata.ts';
 import { GgufWeights } from './gguf-weights.ts';
+import { madeByRows } from './made-by-rows.ts';
 import { type ModelOnDisk, readModelHeaders } from './model-headers.ts';
 import { storedBfloat16 } from './stored-bfloat16.ts';
 
@@ -102,9 +103,14 @@ class OpenModel implements ModelFiles {
     return scope(() => {
       const mapped = from.load(nameInFile, { rows });
       if (options.dtype === undefined || options.dtype === mapped.dtype) return mapped;
-      const converted = ops.to(mapped, options.dtype);
-      releasePages(mapped);
-      return converted;
+      const { dtype } = options;
+      return madeByRows(mapped.shape, dtype, ([first, behind]) => {
+        const part =
+          mapped.shape.length === 0 ? mapped : ops.narrow(mapped, 0, first, behind - first);
+        const converted = ops.to(part, dtype);
+        releasePages(part);
+        return converted;
+      });
     });
   }
 

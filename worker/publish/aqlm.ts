@@ -6,7 +6,11 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Bug } from '../../crds/errors.ts';
 import { resultFolder } from '../../crds/result-folders.ts';
-import { openSafetensors, type PlannedTensor } from '../checkpoint/safetensors.ts';
+import {
+  openSafetensors,
+  type PlannedTensor,
+  type WritableTensor,
+} from '../checkpoint/safetensors.ts';
 import { writeSafetensorsModel } from '../checkpoint/safetensors-model.ts';
 import { printConfig } from '../decoder/print-config.ts';
 import { buildModel } from '../engine/build-model.ts';
@@ -16,8 +20,8 @@ import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { releasePages, type Tensor } from '../tensor/tensor.ts';
 import { decodeCodebook } from '../weights/codebook.ts';
-import { denseCopy } from '../weights/weight-store.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
+import { mergedPanels } from './merge.ts';
 import { writeModelFiles } from './model-folder.ts';
 
 export function aqlmArtifact(facts: ArtifactFacts): ArtifactWriter {
@@ -50,11 +54,11 @@ export function aqlmArtifact(facts: ArtifactFacts): ArtifactWriter {
 function plannedTensors(
   parameter: Parameter,
   facts: ArtifactFacts,
-): readonly (readonly [string, PlannedTensor])[] {
+): readonly (readonly [string, WritableTensor])[] {
   const { name, value, shape, coded } = parameter;
   if (coded?.type !== 'Codebook') {
     const { dtype } = facts.model;
-    return [[name, { shape, dtype, make: () => denseCopy(value, dtype) }]];
+    return [[name, { shape, dtype, panels: () => mergedPanels(facts, name, dtype) }]];
   }
   const { codebooks, scales } = coded.parts;
   const [count = 0, entries = 0, size = 0] = codebooks.shape;

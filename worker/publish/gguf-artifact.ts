@@ -6,7 +6,7 @@ import { openModel } from '../decoder/model-files.ts';
 import { buildModel, modelSource } from '../engine/build-model.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 import { type GgufFileType, writeGgufModel } from './gguf.ts';
-import { mergedTensor } from './merge.ts';
+import { mergedPanels } from './merge.ts';
 import type { StoredType } from './rounding.ts';
 
 const storedTypes = {
@@ -27,7 +27,7 @@ export function ggufArtifact(facts: ArtifactFacts, fileType: GgufFileType): Arti
         name: run.name,
         fileType,
         tokenizer: headers.gguf ?? (await modelTokenizer(headers)),
-        load: (name) => mergedTensor(facts, name, 'float32'),
+        panels: (name, step) => mergedPanels(facts, name, 'float32', step),
       });
       return bytes;
     },
@@ -36,6 +36,8 @@ export function ggufArtifact(facts: ArtifactFacts, fileType: GgufFileType): Arti
       return buildModel(modelSource(copy), {
         dtype,
         adapter: null,
+        // Nothing trains: the file itself is computed with where it can be.
+        trains: () => false,
         sequenceLength: run.spec.dataset.sequenceLength,
       });
     },

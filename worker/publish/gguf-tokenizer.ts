@@ -4,7 +4,7 @@
 import { UserError } from '../../crds/errors.ts';
 import type { GgufPair } from '../checkpoint/gguf-writer.ts';
 import { gpt2Pattern } from '../data/token-words.ts';
-import { createTokenizer } from '../data/tokenizer.ts';
+import { addsBos } from '../data/tokenizer.ts';
 import type { BpeModel, TokenizerDefinition } from '../data/tokenizer-definition.ts';
 import { splittingRules } from '../data/tokenizer-gguf.ts';
 
@@ -30,7 +30,6 @@ export function ggufTokenizer(definition: TokenizerDefinition, rows: number): Pa
   const tokens = tokenList(definition, model, rows);
   const texts = tokens.map(({ text }) => text);
   const types = tokens.map(({ type }) => type);
-  const { addBos } = createTokenizer(definition);
   return new Map<string, GgufPair>([
     ['tokenizer.ggml.model', { type: 'string', value: isSentencePiece ? 'llama' : 'gpt2' }],
     [
@@ -45,7 +44,7 @@ export function ggufTokenizer(definition: TokenizerDefinition, rows: number): Pa
     ...idPair('bos_token_id', texts, definition.bos),
     ...idPair('eos_token_id', texts, definition.eos),
     ...idPair('unknown_token_id', texts, model.unk_token ?? undefined),
-    ['tokenizer.ggml.add_bos_token', { type: 'bool', value: addBos }],
+    ['tokenizer.ggml.add_bos_token', { type: 'bool', value: addsBos(definition) }],
     ['tokenizer.ggml.add_space_prefix', { type: 'bool', value: prependsSpace(json) }],
     ...(definition.chatTemplate === undefined
       ? []

@@ -26,8 +26,11 @@ interface GgufModel {
   readonly fileType: GgufFileType;
   /** Of a Hugging Face folder, or the header of the GGUF file that the model came from. */
   readonly tokenizer: TokenizerDefinition | Pick<GgufHeader, 'metadata'>;
-  /** A tensor by its Hugging Face name and layout; asked for once each, in the order of the file. */
-  load(name: string): Tensor;
+  /**
+   * A tensor by its Hugging Face name and layout, some rows at a time and a multiple of `step`; each is disposed of before the next.
+   * Asked for once, in the order of the file.
+   */
+  panels(name: string, step: number): Iterable<Tensor>;
 }
 
 export async function writeGgufModel(
@@ -41,8 +44,8 @@ export async function writeGgufModel(
     ...('metadata' in tokenizer ? copiedTokenizer(tokenizer) : ggufTokenizer(tokenizer, config.V)),
   ]);
   const tables = [...ggufTables(config)].map(([table, values]) => {
-    const make = () => scope(() => toBytes(tensor(values, [values.length], 'float32')));
-    return [table, { type: 'F32', shape: [values.length], make }] as const;
+    const parts = () => [scope(() => toBytes(tensor(values, [values.length], 'float32')))];
+    return [table, { type: 'F32', shape: [values.length], parts }] as const;
   });
   const weights = tensorSpecs(config).map((spec) => [ggufName(spec), plan(model, spec)] as const);
   const tensors = new Map<string, GgufPlannedTensor>([...tables, ...weights]);
@@ -57,21 +60,27 @@ function copiedTokenizer({ metadata }: Pick<GgufHeader, 'metadata'>): Map<string
 }
 
 function plan(model: GgufModel, spec: TensorSpec): GgufPlannedTensor {
-  const { config } = model;
-  const { shape, name, role } = spec;
+  const { shape } = spec;
   const type = typeOf(spec, model.fileType);
-  return {
-    ...{ type, shape },
-    make: () =>
-      scope(() => {
-        const heads = pairedHeads(config, role);
-        const loaded = model.load(name);
-        const ordered = heads > 0 ? pairs(loaded, heads) : loaded;
-        const isShifted = hasShiftedNorm(config, role);
-        const values = isShifted ? ops.addScalar(ops.to(ordered, 'float32'), 1) : ordered;
-        return encode(name, ops.contiguous(values), type);
-      }),
-  };
+  return { type, shape, parts: () => encoded(model, spec, type) };
+}
+
+function* encoded(
+  { config, panels }: GgufModel,
+  { name, role, shape }: TensorSpec,
+  type: GgufTypeName,
+): Generator<Uint8Array> {
+  const heads = pairedHeads(config, role);
+  const headRows = heads > 0 ? (shape[0] ?? 0) / heads : 1;
+  const isShifted = hasShiftedNorm(config, role);
+  for (const panel of panels(name, headRows)) {
+    using own = panel;
+    yield scope(() => {
+      const ordered = heads > 0 ? pairs(own, (own.shape[0] ?? 0) / headRows) : own;
+      const values = isShifted ? ops.addScalar(ops.to(ordered, 'float32'), 1) : ordered;
+      return encode(name, ops.contiguous(values), type);
+    });
+  }
 }
 
 /** Rows that are no whole number of blocks stay in 16 bits, as other writers do. */

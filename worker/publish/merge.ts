@@ -1,29 +1,64 @@
 // `W + scale * B A`, added in float32 to the weight that was trained with and rounded once: the original of the file, which has more
 // digits than a dense copy in the model's type, or what a quantised one stands for.
+import type { Delta } from '../adapters/adapter.ts';
 import { tensorsOf } from '../engine/model.ts';
+import { type Rows, rowPanels } from '../files/row-panels.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
-import { scope } from '../tensor/scope.ts';
+import { keep, scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { denseCopy, isQuantized } from '../weights/weight-store.ts';
+import { denseCopy, denseOf, isQuantized } from '../weights/weight-store.ts';
 import type { ArtifactFacts } from './artifact.ts';
 
-/** The tensor `name` of the trained model, adapters folded in, in `dtype`; the caller's scope owns it. */
-export function mergedTensor(
-  { files, model }: Pick<ArtifactFacts, 'files' | 'model'>,
+/**
+ * The tensor `name` of the trained model, adapters folded in, in `dtype`: some rows at a time, a multiple of `step`. Whoever asks for
+ * the next disposes of the one before.
+ */
+export function* mergedPanels(
+  facts: Pick<ArtifactFacts, 'files' | 'model'>,
   name: string,
   dtype: DType,
+  step = 1,
+): Generator<Tensor> {
+  const { shape } = facts.model.parameters.get(name);
+  using made = madeOfCodes(facts.model, name);
+  for (const rows of rowPanels(shape, step)) {
+    yield keep(scope(() => mergedRows(facts, { name, rows, made }, dtype)));
+  }
+}
+
+/** The values of a tensor that is stored in fewer bits, which are made as a whole; null where they are there. */
+function madeOfCodes({ parameters }: ArtifactFacts['model'], name: string): Tensor | null {
+  const { value, coded } = parameters.get(name);
+  if (coded === undefined && !isQuantized(value)) return null;
+  return keep(scope(() => denseOf(parameters.value(name))));
+}
+
+interface Panel {
+  readonly name: string;
+  readonly rows: Rows;
+  readonly made: Tensor | null;
+}
+
+function mergedRows(
+  { files, model }: Pick<ArtifactFacts, 'files' | 'model'>,
+  { name, rows, made }: Panel,
+  dtype: DType,
 ): Tensor {
-  return scope(() => {
-    const path = name.replace(/\.weight$/, '');
-    const delta = name.endsWith('.weight') ? tensorsOf(model, new Map(), null).delta(path) : null;
-    const value = model.parameters.value(name);
-    if (delta === null) return denseCopy(value, dtype);
-    const exact = model.dtype === 'float64' ? 'float64' : 'float32';
-    const change = ops.mm(ops.to(delta.B, exact), ops.to(delta.A, exact));
-    const original = isQuantized(value)
-      ? denseCopy(value, exact)
-      : files.load(name, { dtype: exact });
-    return ops.to(ops.add(original, change, { alpha: delta.scale }), dtype);
-  });
+  const path = name.replace(/\.weight$/, '');
+  const delta = name.endsWith('.weight') ? tensorsOf(model, new Map(), null).delta(path) : null;
+  const value = made ?? model.parameters.get(name).value;
+  if (delta === null) return denseCopy(rowsOf(value, rows), dtype);
+  const exact = model.dtype === 'float64' ? 'float64' : 'float32';
+  const original =
+    made === null ? files.load(name, { dtype: exact, rows }) : ops.to(rowsOf(made, rows), exact);
+  return ops.to(ops.add(original, changeOf(delta, rows, exact), { alpha: delta.scale }), dtype);
+}
+
+function changeOf({ A, B }: Delta, rows: Rows, dtype: DType): Tensor {
+  return ops.mm(ops.to(rowsOf(B, rows), dtype), ops.to(A, dtype));
+}
+
+function rowsOf(tensor: Tensor, [first, behind]: Rows): Tensor {
+  return tensor.shape.length === 0 ? tensor : ops.narrow(tensor, 0, first, behind - first);
 }

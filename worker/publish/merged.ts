@@ -1,12 +1,12 @@
 // The whole model in Hugging Face form. An adapter is folded in: its change is added in float32 to the
 // original weight, and rounded once to the type of the file.
 import { resultFolder } from '../../crds/result-folders.ts';
-import type { PlannedTensor } from '../checkpoint/safetensors.ts';
+import type { PlannedPanels } from '../checkpoint/safetensors.ts';
 import { writeSafetensorsModel } from '../checkpoint/safetensors-model.ts';
 import { openModel } from '../decoder/model-files.ts';
 import { buildModel, modelSource } from '../engine/build-model.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
-import { mergedTensor } from './merge.ts';
+import { mergedPanels } from './merge.ts';
 import { writeModelFiles } from './model-folder.ts';
 
 export function mergedArtifact(facts: ArtifactFacts): ArtifactWriter {
@@ -17,10 +17,10 @@ export function mergedArtifact(facts: ArtifactFacts): ArtifactWriter {
     folder: resultFolder.MergedSafetensors,
     rounding: model.adapter === null ? null : dtype === 'bfloat16' ? 'bfloat16' : 'float32',
     async write(folder) {
-      const tensors = new Map<string, PlannedTensor>();
+      const tensors = new Map<string, PlannedPanels>();
       for (const name of files.tensorNames) {
         const { shape } = model.parameters.get(name);
-        tensors.set(name, { shape, dtype, make: () => mergedTensor(facts, name, dtype) });
+        tensors.set(name, { shape, dtype, panels: () => mergedPanels(facts, name, dtype) });
       }
       const written = await writeSafetensorsModel(folder, tensors);
       await writeModelFiles(folder, files, dtype);
@@ -31,6 +31,8 @@ export function mergedArtifact(facts: ArtifactFacts): ArtifactWriter {
       return buildModel(modelSource(copy), {
         dtype: type,
         adapter: null,
+        // Nothing trains: the file itself is computed with where it can be.
+        trains: () => false,
         sequenceLength: run.spec.dataset.sequenceLength,
       });
     },

@@ -29,13 +29,15 @@ export function checkLogits(model: Model): Tensor {
     const z = ops.linear(h, model.parameters.value(headName(model.config)), null);
     const wide = ops.to(z, model.dtype === 'float64' ? 'float64' : 'float32');
     const cap = model.config.logitCap;
-    return cap === undefined ? wide : ops.mulScalar(ops.tanh(ops.divScalar(wide, cap)), cap);
+    // In place: of a large vocabulary each of them would be a tenth of a small model.
+    return cap === undefined ? wide : ops.mulScalar_(ops.tanh(ops.divScalar_(wide, cap)), cap);
   });
 }
 
 /** How far the artefact's logits are from the trained model's. Some rows at a time: in float64 a row is large. */
 export function compareLogits(trained: Tensor, artefact: Tensor): ReloadReport {
-  const rows = trained.shape[0] ?? 0;
+  const [rows = 0, vocabulary = 1] = trained.shape;
+  const rowsAtOnce = Math.max(1, Math.floor(valuesAtOnce / vocabulary));
   let largest = 0;
   let divergence = 0;
   for (let start = 0; start < rows; start += rowsAtOnce) {
@@ -54,4 +56,5 @@ export function compareLogits(trained: Tensor, artefact: Tensor): ReloadReport {
   return { largestLogitGap: largest, klDivergence: divergence / (rows || 1), tokens: rows };
 }
 
-const rowsAtOnce = 8;
+/** Some ten float64 tensors of so many values are there at once. */
+const valuesAtOnce = 2 ** 19;

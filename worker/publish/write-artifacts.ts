@@ -65,8 +65,6 @@ export async function writeArtifacts(
   const artifacts: WrittenArtifact[] = [];
   for (const writer of writersOf(facts)) {
     context.stop.throwIfAborted();
-    // What the copy of the form before was read into.
-    if (artifacts.length > 0) trimMemory();
     artifacts.push(await writeOne(context, writer, destination, facts, reference));
   }
   return { artifacts, card: repositoryCard(facts, artifacts) };
@@ -88,8 +86,12 @@ async function writeOne(
     trimMemory();
     const copy = await writer.reload(partial, facts.model.dtype);
     using _copyParameters = copy.parameters;
+    // What tensors were converted from, and a header with a whole vocabulary.
+    trimMemory();
     return { bytes: written, reload: requireSame(writer, reference, copy) };
   });
+  // What the copy was read into: its files are read for their digests, and the next form has a copy of its own.
+  trimMemory();
   emit({ type: 'artifact', format, path, bytes, report: reload });
   emit({ type: 'stage', stage: 'Export', state: 'Done', subject: format });
   const files = await resultFiles(path, stop);

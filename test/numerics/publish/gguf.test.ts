@@ -11,7 +11,7 @@ import { type ModelFiles, openModel } from '../../../worker/decoder/model-files.
 import { type GgufFileType, writeGgufModel } from '../../../worker/publish/gguf.ts';
 import { ggufLosses } from '../../../worker/publish/gguf-metadata.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { scope } from '../../../worker/tensor/scope.ts';
+import { keep, scope } from '../../../worker/tensor/scope.ts';
 import { item, type Tensor } from '../../../worker/tensor/tensor.ts';
 import { type GoldenCase, golden, goldenIds } from '../../toy/golden.ts';
 import { makeToy } from '../../toy/make-toy.ts';
@@ -32,8 +32,8 @@ async function exported(name: string, fileType: GgufFileType, vocab_size = 40) {
   const path = join(own, `${name}.gguf`);
   const tokenizer = await readTokenizerFolder(from);
   using model = openModel(from);
-  const load = (tensor: string) => model.load(tensor);
-  await writeGgufModel(path, { config: model.config, name, fileType, tokenizer, load });
+  const panels = (tensor: string) => [keep(model.load(tensor))];
+  await writeGgufModel(path, { config: model.config, name, fileType, tokenizer, panels });
   return { from, path };
 }
 
@@ -111,7 +111,7 @@ test('the tokenizer of the folder comes back from the file, and from a copy of t
   await writeGgufModel(copy, {
     ...{ config: model.config, name: 'copy', fileType: 'F16' },
     tokenizer: readGgufHeader(path),
-    load: (name) => model.load(name),
+    panels: (name) => [keep(model.load(name))],
   });
   for (const file of [path, copy]) {
     const { metadata } = readGgufHeader(file);
@@ -137,7 +137,7 @@ test('a weight that float16 cannot hold stops the export and leaves no file', as
     writeGgufModel(path, {
       ...{ config: model.config, name: 'large', fileType: 'F16' },
       tokenizer: await readTokenizerFolder(from),
-      load: (name) => ops.mulScalar(model.load(name), 1e6),
+      panels: (name) => [keep(scope(() => ops.mulScalar(model.load(name), 1e6)))],
     }),
   );
   t.regex(error.message, /model.embed_tokens.weight has a value that F16 cannot hold/);

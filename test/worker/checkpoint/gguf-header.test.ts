@@ -18,7 +18,7 @@ function file(
   dataBytes: number,
 ): Buffer {
   const planned = Object.entries(tensors).map(([name, [type, shape]]) => {
-    const tensor: GgufPlannedTensor = { type, shape, make: () => new Uint8Array() };
+    const tensor: GgufPlannedTensor = { type, shape, parts: () => [] };
     return [name, tensor] as const;
   });
   const header = printGgufHeader(new Map(Object.entries(pairs)), new Map(planned));
