@@ -288,14 +288,14 @@ function memoryPlan(
     facts: config,
     storedBfloat16: files.storedBfloat16,
     method,
-    microBatchTokens: feed.microBatchSize * feed.largestBin,
+    microBatchTokens: feed.largestMicroBatch,
     perWave: Math.ceil(Math.ceil(feed.binsPerStep / size) / feed.microBatchSize),
     waves: 1,
     shards: size,
     clip: gradientClip.mode,
     recomputation: recomputationOf(run),
     learnedShare: feed.learnedShare,
-    stages: stagesOf(run.spec, feed.largestBin),
+    stages: stagesOf(run.spec, feed.largestEvaluationBin),
     device: {
       type: 'cpu',
       // They come up at the same time, and find the same memory free; copies of the state come to lie in it too.

@@ -122,7 +122,8 @@ function memoryQuestion(
     clip: spec.training.gradientClip.mode,
     recomputation: spec.parallelism.activationRecomputation,
     learnedShare: data?.learnedShare ?? 1,
-    stages: stagesOf(spec, tokens),
+    // Evaluations are packed, however long a record is.
+    stages: stagesOf(spec, tokensPerSequence(spec.dataset)),
     device,
   };
 }

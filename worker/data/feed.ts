@@ -21,8 +21,10 @@ export interface Feed extends Disposable {
   readonly sequences: number;
   /** Over all ranks. */
   readonly binsPerStep: number;
-  /** Tokens of the largest bin there can be. */
+  /** Tokens of the largest bin there can be, of so many bins as are computed at once, and of the largest that is evaluated. */
   readonly largestBin: number;
+  readonly largestMicroBatch: number;
+  readonly largestEvaluationBin: number;
   /** Bins that are computed at once. */
   readonly microBatchSize: number;
   /** Share of tokens that are learned. */
@@ -63,10 +65,14 @@ export async function openFeed(
     separate === null
       ? all.filter((document) => held.has(store.sampleOf(document)))
       : Array.from({ length: separate.count }, (_, document) => document);
+  const bins = packedForEvaluation(evaluated, evaluationMembers, tokensPerSequence(dataset));
+  const lengths = members.map((document) => store.lengthOf(document));
   return {
     sequences: loader.binsIn(0),
     binsPerStep,
-    largestBin: tokensPerSequence(dataset),
+    largestBin: largestBins(lengths, tokensPerBin, 1),
+    largestMicroBatch: largestBins(lengths, tokensPerBin, microBatchSize),
+    largestEvaluationBin: bins.reduce((most, bin) => Math.max(most, tokensOf(evaluated, bin)), 0),
     microBatchSize,
     learnedShare: data.tokens === 0 ? 1 : data.learnedTokens / data.tokens,
     batch(position) {
@@ -86,7 +92,9 @@ export async function openFeed(
       const { bins } = loader.take(loader.seek(position));
       return bins.map(({ documents, key }) => fillBin(store, documents, key));
     },
-    evaluationBins: () => evaluationBins(evaluated, evaluationMembers, tokensPerSequence(dataset)),
+    *evaluationBins() {
+      for (const [key, members] of bins.entries()) yield fillBin(evaluated, members, key);
+    },
     [Symbol.dispose]() {
       store[Symbol.dispose]();
       separate?.[Symbol.dispose]();
@@ -115,20 +123,31 @@ async function open(folder: string, signal: AbortSignal): Promise<TokenStore> {
   });
 }
 
+/** Tokens of the `count` largest bins together: whole bins where documents are packed, else the longest documents. */
+function largestBins(
+  lengths: readonly number[],
+  tokensPerBin: number | undefined,
+  count: number,
+): number {
+  const sum = (of: readonly number[]) => of.reduce((all, one) => all + one, 0);
+  if (tokensPerBin !== undefined) return count * Math.min(tokensPerBin, sum(lengths));
+  const longest = lengths.toSorted((a, b) => b - a);
+  // Where there are fewer than that, the next pass begins in the same micro-batch.
+  return sum(Array.from({ length: count }, (_, at) => longest[at % longest.length] ?? 0));
+}
+
 /** Packed whatever the job says: a loss does not depend on it, and it is faster. */
-function* evaluationBins(
+function packedForEvaluation(
   documents: Documents,
   members: readonly number[],
   tokens: number,
-): Generator<HostBin> {
-  const bins = packBins(
-    members.map((document) => documents.lengthOf(document)),
-    tokens,
-  );
-  for (const [key, bin] of bins.entries()) {
-    const chosen = bin.flatMap((index) => members[index] ?? []);
-    yield fillBin(documents, chosen, key);
-  }
+): readonly (readonly number[])[] {
+  const lengths = members.map((document) => documents.lengthOf(document));
+  return packBins(lengths, tokens).map((bin) => bin.flatMap((index) => members[index] ?? []));
+}
+
+function tokensOf(documents: Documents, members: readonly number[]): number {
+  return members.reduce((sum, document) => sum + documents.lengthOf(document), 0);
 }
 
 function amountOf({ heldOut }: FineTuneJobSpec['dataset']) {

@@ -8,49 +8,15 @@ import {
   storeVersion,
 } from '../../../worker/prepare/store-manifest.ts';
 import { DamagedStore, openTokenStore } from '../../../worker/prepare/token-store.ts';
-import { TokenStoreWriter } from '../../../worker/prepare/token-store-writer.ts';
+import { type WrittenDocument, writeStore } from '../../builders/token-store.ts';
 import { temporaryFolder } from '../../doubles/sources.ts';
 
 const never = new AbortController().signal;
 
-interface Written {
-  readonly ids: readonly number[];
-  readonly learned: readonly number[];
-}
-
-async function writeStore(
-  folder: string,
-  documents: readonly Written[],
-  bytesPerToken: 2 | 4 = 2,
-): Promise<void> {
-  await using writer = await TokenStoreWriter.create(folder, bytesPerToken);
-  for (const [index, { ids, learned }] of documents.entries()) {
-    const origin = { line: 10 + index, sample: Math.floor(index / 2) };
-    await writer.append(Uint32Array.from(ids), Uint8Array.from(learned), origin);
-  }
-  await writer.finish({
-    version: storeVersion,
-    digest: 'a'.repeat(64),
-    inputs: { any: 1 },
-    shape: 'text',
-    vocabularySize: 100,
-    bytesPerToken,
-    samples: documents.length,
-    skipped: { Invalid: 0, NothingLearned: 0, TooLong: 0 },
-    problems: [],
-    cutSamples: 0,
-    lostTokens: 0,
-    silentSamples: 0,
-    lengths: [],
-    files: [],
-    examples: [],
-  });
-}
-
 const token = fc.record({ id: fc.nat(65_535), mark: fc.nat(1) });
 const documents = fc.array(
   fc.array(token, { minLength: 1, maxLength: 40 }).map(
-    (tokens): Written => ({
+    (tokens): WrittenDocument => ({
       ids: tokens.map(({ id }) => id),
       learned: tokens.map(({ mark }) => mark),
     }),

@@ -1,0 +1,38 @@
+// A store of tokenised documents, as `prepare` leaves it.
+import { storeVersion } from '../../worker/prepare/store-manifest.ts';
+import { TokenStoreWriter } from '../../worker/prepare/token-store-writer.ts';
+
+export interface WrittenDocument {
+  readonly ids: readonly number[];
+  readonly learned: readonly number[];
+}
+
+/** Two documents of each sample. */
+export async function writeStore(
+  folder: string,
+  documents: readonly WrittenDocument[],
+  bytesPerToken: 2 | 4 = 2,
+): Promise<void> {
+  await using writer = await TokenStoreWriter.create(folder, bytesPerToken);
+  for (const [index, { ids, learned }] of documents.entries()) {
+    const origin = { line: 10 + index, sample: Math.floor(index / 2) };
+    await writer.append(Uint32Array.from(ids), Uint8Array.from(learned), origin);
+  }
+  await writer.finish({
+    version: storeVersion,
+    digest: 'a'.repeat(64),
+    inputs: { any: 1 },
+    shape: 'text',
+    vocabularySize: 100,
+    bytesPerToken,
+    samples: documents.length,
+    skipped: { Invalid: 0, NothingLearned: 0, TooLong: 0 },
+    problems: [],
+    cutSamples: 0,
+    lostTokens: 0,
+    silentSamples: 0,
+    lengths: [],
+    files: [],
+    examples: [],
+  });
+}

@@ -1,0 +1,110 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'ava';
+import fc from 'fast-check';
+import type { Dataset } from '../../../crds/api/dataset.ts';
+import type { PreparedRecord } from '../../../crds/wire/run-folder.ts';
+import { type Feed, openFeed } from '../../../worker/data/feed.ts';
+import { aSpec } from '../../builders/job.ts';
+import { writeStore } from '../../builders/token-store.ts';
+import { temporaryFolder } from '../../doubles/sources.ts';
+
+interface Sizes {
+  readonly packing: Dataset['packing'];
+  readonly lengths: readonly number[];
+  /** Documents of the evaluation; none are held out. */
+  readonly evaluated: readonly number[];
+  readonly sequenceLength: number;
+  readonly microBatchSize: number;
+  readonly sequences: number;
+}
+
+const none = new AbortController().signal;
+
+async function withFeed(sizes: Sizes, look: (feed: Feed) => void): Promise<void> {
+  await using folder = await temporaryFolder();
+  const { packing, sequenceLength, microBatchSize, sequences } = sizes;
+  const store = async (name: string, lengths: readonly number[]) => {
+    const place = join(folder.path, name);
+    await mkdir(place);
+    const document = (length: number) => new Array<number>(length).fill(1);
+    await writeStore(
+      place,
+      lengths.map((length) => ({ ids: document(length), learned: document(length) })),
+    );
+    return place;
+  };
+  const data = {
+    train: await store('train', sizes.lengths),
+    ...(sizes.evaluated.length === 0 ? {} : { evaluation: await store('eval', sizes.evaluated) }),
+    ...{ digest: 'a'.repeat(64), samples: sizes.lengths.length, heldOutSamples: 0, skipped: {} },
+    ...{ tokens: 1, learnedTokens: 1 },
+  } satisfies PreparedRecord['data'];
+  const spec = aSpec({
+    ...{ 'dataset.packing': packing, 'dataset.sequenceLength': sequenceLength },
+    ...{ 'training.globalBatchSize': sequences, 'training.microBatchSize': microBatchSize },
+  });
+  using feed = await openFeed(spec, data, none);
+  look(feed);
+}
+
+const some = fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 9 });
+const sizes = fc.record({
+  packing: fc.constantFrom('Packed' as const, 'None' as const),
+  lengths: some,
+  evaluated: some,
+  sequenceLength: fc.constantFrom(64, 100, 1000),
+  microBatchSize: fc.constantFrom(1, 2, 3),
+  sequences: fc.constantFrom(6, 12),
+});
+
+const largest = (bins: Iterable<{ readonly ids: ArrayLike<number> }>) =>
+  Math.max(0, ...[...bins].map(({ ids }) => ids.length));
+
+test('no bin is larger than memory is planned for, and no bin of an evaluation is smaller than the largest', async (t) => {
+  await fc.assert(
+    fc.asyncProperty(sizes, (given) =>
+      withFeed(given, (feed) => {
+        t.true(feed.largestBin <= given.sequenceLength);
+        for (let step = 0; step < 5; step += 1) {
+          t.true(largest(feed.allBins(step)) <= feed.largestBin);
+          // A document may come twice where a step begins the next pass.
+          const most = feed.microBatchSize * feed.largestBin;
+          t.true(largest(feed.batch(step).bins) <= most);
+        }
+        t.true(feed.largestMicroBatch <= feed.microBatchSize * feed.largestBin);
+        t.is(largest(feed.evaluationBins()), feed.largestEvaluationBin);
+      }),
+    ),
+    { numRuns: 30 },
+  );
+});
+
+const short = { lengths: [9, 30, 12, 20], evaluated: [7, 8], sequenceLength: 1024, sequences: 4 };
+
+test('records shorter than a sequence make bins of their own length', async (t) => {
+  await withFeed({ ...short, packing: 'None', microBatchSize: 2 }, (feed) => {
+    t.is(feed.largestBin, 30);
+    t.is(feed.largestMicroBatch, 30 + 20);
+    t.is(feed.largestEvaluationBin, 7 + 8);
+  });
+  await withFeed({ ...short, packing: 'Packed', microBatchSize: 1 }, (feed) => {
+    t.is(feed.largestBin, 9 + 30 + 12 + 20);
+    t.is(feed.largestMicroBatch, feed.largestBin);
+  });
+});
+
+test('bins that are packed are as large as they may be', async (t) => {
+  const full = { ...short, sequenceLength: 32, packing: 'Packed', microBatchSize: 2 } as const;
+  await withFeed(full, (feed) => {
+    t.is(feed.largestBin, 32);
+    t.is(feed.largestMicroBatch, 64);
+  });
+});
+
+test('nothing is evaluated where nothing is held out', async (t) => {
+  await withFeed({ ...short, evaluated: [], packing: 'None', microBatchSize: 1 }, (feed) => {
+    t.is(feed.largestEvaluationBin, 0);
+    t.deepEqual([...feed.evaluationBins()], []);
+  });
+});
