@@ -22,10 +22,19 @@ export function codebookBlock(facts: DecoderFacts, { base }: ResolvedMethod): Co
   const scheme = base.codebook;
   const linears = linearsOf(facts);
   requireWholeGroups(linears, scheme);
-  const codes = (parametersOf(facts).blockMatrices / scheme.groupSize) * scheme.codebooks;
+  const codes = codesOf(parametersOf(facts).blockMatrices, scheme);
   const values = linears.reduce((sum, { out }) => sum + vectorsOf(scheme) + out, 0);
   requireSmallCodebooks(linears, scheme);
   return { codes, values, bytes: codes + 4 * values };
+}
+
+/** Codes of so many values; none where they are not stored so. */
+export function codebookCodes(values: number, { base }: ResolvedMethod): number {
+  return base.type === 'Codebook' ? codesOf(values, base.codebook) : 0;
+}
+
+function codesOf(values: number, { groupSize, codebooks }: Scheme): number {
+  return (values / groupSize) * codebooks;
 }
 
 /** Values of the codebooks of one matrix. */

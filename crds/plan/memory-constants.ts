@@ -62,18 +62,29 @@ export const memoryConstants = {
   },
   /** What a tokenizer takes in JavaScript, for each token of its vocabulary. */
   tokenizerBytesPerToken: 1000,
+  /** The process that writes the result, which neither trains nor answers. */
   publish: {
-    /** Tokens of the check, and how many rows of logits are compared at once, in float64. */
+    /** Program, JavaScript heap, libtorch, threads. */
+    context: 165 * 2 ** 20,
+    /** Tokens of the check. */
     tokens: 64,
-    rows: 8,
-    /** Of the largest matrix while it is written: the copy in the type of the file, and its bytes. */
-    bytesPerValue: { MergedSafetensors: 8, GGUF: 8, AQLM: 8 },
+    /** Logits are compared in float64: so many at a time, or a row, in so many tensors. */
+    comparedValues: 2 ** 19,
+    comparedTensors: 9,
+    /** Rows that are made at a time, and their bytes in the type of the file. */
+    panelBytes: 20 * 2 ** 20,
+    /** Of a code while it becomes a signed one, whole and in the steps between. */
+    codeBytes: 11,
+    /** What the tables of a GGUF file take in JavaScript, for each token of the vocabulary: texts, scores, merges, and their bytes. */
+    vocabularyBytesPerToken: 1400,
   },
   /** Bytes of an adapter's matrices: always float32. */
   adapterBytes: 4,
   cpu: {
     /** Program, JavaScript heap, libtorch, threads: 195 MiB (steps alone) to 222 (whole runs) on a Sapphire Rapids. */
     context: 212 * 2 ** 20,
+    /** Of a process that has only loaded its program: pages of libraries are given back before the first step. */
+    loading: 224 * 2 ** 20,
     /** What the allocator holds beyond what is asked, as a share of everything but weights: whole blocks are reused. */
     slack: 0,
     /** Share of free memory that kept tapes may fill. */
@@ -81,6 +92,7 @@ export const memoryConstants = {
   },
   cuda: {
     context: 600 * 2 ** 20,
+    loading: 0,
     slack: 0.05,
     usable: 0.92,
   },

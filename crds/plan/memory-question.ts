@@ -18,6 +18,8 @@ interface OtherStages {
   readonly prompts?: number;
   /** Forms of the result. */
   readonly formats: readonly ResultForm[];
+  /** Of the matrices of a GGUF file. */
+  readonly ggufType: FineTuneJobSpec['output']['gguf']['type'];
 }
 
 export interface MemoryQuestion {
@@ -45,21 +47,23 @@ export interface MemoryQuestion {
 const charactersPerToken = 3;
 const templateTokens = 64;
 
+/** `evaluationTokens`: of the largest bin of an evaluation. */
 export function stagesOf(
   { dataset, training, output, method }: FineTuneJobSpec,
-  tokensPerBin: number,
+  evaluationTokens: number,
 ): OtherStages {
   const isMeasured = dataset.eval !== undefined || dataset.heldOut !== undefined;
   const { samples } = training;
   const longest = Math.max(0, ...(samples?.prompts ?? []).map(({ length }) => length));
   const prompt = Math.ceil(longest / charactersPerToken) + templateTokens;
   return {
-    ...(isMeasured ? { evaluationTokens: tokensPerBin } : {}),
+    ...(isMeasured ? { evaluationTokens } : {}),
     ...(samples === undefined
       ? {}
       : { sampleTokens: prompt + samples.maxTokens, prompts: samples.prompts.length }),
     formats: output.formats ?? [
       resolveMethod(method).adapter.type === 'None' ? 'MergedSafetensors' : 'PEFTAdapter',
     ],
+    ggufType: output.gguf.type,
   };
 }

@@ -11,18 +11,12 @@ import type { MemoryQuestion, TapeMode } from './memory-question.ts';
 import { outsideWorking, updateWorking } from './optimizer-bytes.ts';
 import { trainedOf } from './parameters.ts';
 import { sharedBytes } from './shared-bytes.ts';
-import {
-  type MemoryParts,
-  otherStages,
-  type StageName,
-  type StagePeak,
-  stagePeak,
-  tokenizerBytes,
-} from './stage-bytes.ts';
+import { otherStages, tokenizerBytes } from './stage-bytes.ts';
+import { type MemoryParts, type StageName, type StagePeak, stagePeak } from './stage-peak.ts';
 import { staticBytes } from './static-bytes.ts';
 
 export type { MemoryQuestion, TapeMode } from './memory-question.ts';
-export type { MemoryParts, StageName, StagePeak } from './stage-bytes.ts';
+export type { MemoryParts, StageName, StagePeak } from './stage-peak.ts';
 
 export interface MemoryPlan {
   /** At the moment of the largest sum; they add up to `peak`. */
@@ -102,21 +96,23 @@ interface Moment {
 
 function stepParts(question: MemoryQuestion, blocks: readonly TapeMode[]): MemoryParts {
   const fixed = staticBytes(question);
-  const { context, slack } = memoryConstants[question.device.type];
+  const { context, loading, slack } = memoryConstants[question.device.type];
   const moments = momentsOf(question, blocks);
   const worst = moments.reduce((a, b) => (totalOf(a) >= totalOf(b) ? a : b));
   const dynamic = totalOf(worst) + fixed.optimizer;
+  const working =
+    worst.working +
+    sharedBytes(question).blocks +
+    context +
+    tokenizerBytes(question) +
+    slack * dynamic;
   return {
     weights: fixed.weights + fixed.codes,
     optimizer: fixed.optimizer,
     gradients: worst.gradients,
     activations: worst.activations,
-    workspace:
-      worst.working +
-      sharedBytes(question).blocks +
-      context +
-      tokenizerBytes(question) +
-      slack * dynamic,
+    // Before the first step there is only the model.
+    workspace: Math.max(working, loading - (dynamic - worst.working)),
   };
 }
 

@@ -16,6 +16,8 @@ export interface BenchJob {
   readonly dataset?: Readonly<Record<string, unknown>>;
   readonly parallelism?: Readonly<Record<string, unknown>>;
   readonly formats: readonly string[];
+  /** Type of the matrices of a GGUF file. @default 'BF16' */
+  readonly gguf?: string;
   readonly steps: number;
   /** Folder that holds another model than the demo's, as `model`. */
   readonly modelVolume?: string;
@@ -25,7 +27,7 @@ export interface BenchJob {
 
 /** The job as its file has it. */
 export function documentOf(job: BenchJob): object {
-  const { name, method, training, dataset, parallelism, formats, steps, workers = 1 } = job;
+  const { name, method, training, dataset, parallelism, formats, gguf, steps, workers = 1 } = job;
   const claim = (claimName: string, path: string) => ({
     persistentVolumeClaim: { claimName, path },
   });
@@ -41,7 +43,10 @@ export function documentOf(job: BenchJob): object {
     training: { maxSteps: steps, globalBatchSize: workers, learningRate: '1e-4', ...training },
     ...(parallelism === undefined ? {} : { parallelism }),
     worker: { devicesPerWorker: 0 },
-    output: { formats, destination: { local: { path: name } } },
+    output: {
+      ...{ formats, destination: { local: { path: name } } },
+      ...(gguf === undefined ? {} : { gguf: { type: gguf } }),
+    },
   };
   const kind = { apiVersion: 'anneal.dev/v1alpha1', kind: 'FineTuneJob' };
   return { ...kind, metadata: { name }, spec };

@@ -80,3 +80,15 @@ export const gemma2: DecoderFacts = {
   D: 256,
   I: 9216,
 };
+
+export const gemma270m: DecoderFacts = {
+  ...plain,
+  ...{ sandwichNorms: true, qkNorm: true },
+  V: 262144,
+  H: 640,
+  L: 18,
+  NH: 4,
+  NK: 1,
+  D: 256,
+  I: 2048,
+};

@@ -6,8 +6,10 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ensureDemo } from '../../../cli/setup/demo.ts';
+import { ensureEntry } from '../../../cli/setup/entry.ts';
 import { ensureNative } from '../../../cli/setup/native.ts';
 import type { Setup } from '../../../cli/setup/setup.ts';
+import { gemma270m, writeLargeVocabulary } from '../../builders/large-vocabulary.ts';
 import { runJob } from '../run-job.ts';
 import { memoryJobs } from './jobs.ts';
 
@@ -25,7 +27,8 @@ export async function benchMemory(setup: Setup, args: readonly string[]): Promis
   await mkdir(scratch, { recursive: true });
   const rows: string[] = [];
   for (const job of memoryJobs.filter(({ name }) => name.includes(values.only))) {
-    const { memory } = await runJob(setup, { ...job, steps: 2 }, volume, scratch);
+    const drawn = job.model === undefined ? {} : { modelVolume: await ensureDrawn(setup) };
+    const { memory } = await runJob(setup, { ...job, ...drawn, steps: 2 }, volume, scratch);
     const { predicted, measured, publish } = memory;
     rows.push(rowOf(job.name, `training, ${predicted?.stage}`, predicted?.peak, measured.peak));
     rows.push(rowOf(job.name, 'publishing', publish?.predicted, publish?.measured));
@@ -33,6 +36,18 @@ export async function benchMemory(setup: Setup, args: readonly string[]): Promis
   }
   const head = ['| job | process, largest stage | planned MiB | measured | measured ÷ planned |'];
   process.stdout.write(`\n${[...head, '| --- | --- | --- | --- | --- |', ...rows].join('\n')}\n`);
+}
+
+/** A folder that holds a model of the shape of Gemma-3-270M as `model`, made now if it is not there. */
+function ensureDrawn(setup: Setup): Promise<string> {
+  return ensureEntry(setup, {
+    folder: join(setup.cache.volumes, 'drawn-large-vocabulary'),
+    bytes: 1e9,
+    make: (staging) =>
+      setup.steps.step('model', 'drawing a model of a large vocabulary', () =>
+        writeLargeVocabulary(join(staging, 'model'), gemma270m),
+      ),
+  });
 }
 
 function rowOf(

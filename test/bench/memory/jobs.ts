@@ -6,7 +6,11 @@ export interface MemoryJob {
   readonly training: Readonly<Record<string, unknown>>;
   readonly parallelism?: Readonly<Record<string, unknown>>;
   readonly formats: readonly string[];
+  /** Type of the matrices of a GGUF file. */
+  readonly gguf?: string;
   readonly workers?: number;
+  /** Not the demo's: one whose vocabulary is most of it. */
+  readonly model?: 'large-vocabulary';
 }
 
 const asked = {
@@ -31,6 +35,23 @@ const lisaFirstBlocks = {
     lisa: { trainEmbeddings: false, sampling: 'Weighted', weights: firstBlocks },
   },
 };
+
+/** Adapters of a model of a large vocabulary, in each form that a result can have. */
+const vocabularyForms = [
+  { name: 'adapter', formats: ['PEFTAdapter'] },
+  { name: 'merged', formats: ['MergedSafetensors'] },
+  { name: 'f16', formats: ['GGUF'], gguf: 'F16' },
+  { name: 'bf16', formats: ['GGUF'], gguf: 'BF16' },
+  { name: 'q8', formats: ['GGUF'], gguf: 'Q8_0' },
+  { name: 'two-forms', formats: ['MergedSafetensors', 'GGUF'], gguf: 'F16' },
+] as const;
+
+const vocabularyJobs = vocabularyForms.map(
+  ({ name, ...output }): MemoryJob => ({
+    ...{ name: `vocabulary-${name}`, model: 'large-vocabulary', ...output },
+    ...{ method: { precision: bfloat16, adapter }, training: {} },
+  }),
+);
 
 export const memoryJobs: readonly MemoryJob[] = [
   {
@@ -151,4 +172,5 @@ export const memoryJobs: readonly MemoryJob[] = [
     method: { preset: 'PVTuning' },
     ...{ training: unclipped, formats: ['MergedSafetensors'], workers: 2 },
   },
+  ...vocabularyJobs,
 ];

@@ -10,8 +10,8 @@ import {
   type TapeMode,
 } from '../../../crds/plan/memory.ts';
 import { memoryConstants } from '../../../crds/plan/memory-constants.ts';
-import { stagesOf } from '../../../crds/plan/memory-question.ts';
-import { gemma2, llama8b, phi3mini, smol135 } from '../../builders/facts.ts';
+import { type ResultForm, stagesOf } from '../../../crds/plan/memory-question.ts';
+import { gemma2, gemma270m, llama8b, phi3mini, smol135 } from '../../builders/facts.ts';
 import { aSpec } from '../../builders/job.ts';
 
 const lora = resolveMethod({ preset: 'LoRA' });
@@ -346,6 +346,7 @@ test('codes travel as they are: two whole blocks of them take less than of value
 const stages = {
   ...{ evaluationTokens: 512, sampleTokens: 128 },
   formats: ['PEFTAdapter', 'MergedSafetensors', 'GGUF'],
+  ggufType: 'BF16',
 } as const;
 
 test('the peak is that of the largest stage, and every stage that a job has is told, steps first', (t) => {
@@ -378,17 +379,50 @@ test('other stages do not change what steps keep', (t) => {
 
 test('a short training of a large model is at its peak where the result is read back', (t) => {
   const little = ask({ facts: llama8b, microBatchTokens: 16, perWave: 1, recomputation: 'Full' });
-  const merged = planMemory({ ...little, stages: { formats: ['MergedSafetensors'] } });
+  const published = (formats: readonly ResultForm[]) =>
+    planMemory({ ...little, stages: { formats, ggufType: 'BF16' } });
+  const merged = published(['MergedSafetensors']);
   t.is(merged.stage, 'Publish');
   // The trained model, and the copy that was read back.
   t.true(merged.peak > 2 * 8e9 * 2);
-  const adapter = planMemory({ ...little, stages: { formats: ['PEFTAdapter'] } });
+  const adapter = published(['PEFTAdapter']);
   t.true(adapter.peak < merged.peak / 1.5, 'the base of an adapter is not read again');
-  t.is(planMemory({ ...little, stages: { formats: [] } }).stages.length, 1);
+  t.is(published([]).stages.length, 1);
+});
+
+/** As measured on a model of the shape of Gemma-3-270M, bfloat16 with LoRA of rank 16 on all linears, MiB. */
+const publishedMiB = [
+  [{ formats: ['PEFTAdapter'], ggufType: 'BF16' }, 878],
+  [{ formats: ['MergedSafetensors'], ggufType: 'BF16' }, 1232],
+  [{ formats: ['GGUF'], ggufType: 'F16' }, 1253],
+  [{ formats: ['GGUF'], ggufType: 'BF16' }, 1255],
+  [{ formats: ['GGUF'], ggufType: 'Q8_0' }, 1258],
+  [{ formats: ['MergedSafetensors', 'GGUF'], ggufType: 'F16' }, 1242],
+] as const;
+
+test('of a large vocabulary each form is planned by itself, within 5 % of what it took', (t) => {
+  const precision = { type: 'BFloat16' } as const;
+  const method = resolveMethod({
+    preset: 'LoRA',
+    precision,
+    adapter: { type: 'LoRA', lora: { rank: 16 } },
+  });
+  for (const [asked, measured] of publishedMiB) {
+    const one = ask({ facts: gemma270m, storedBfloat16: 268_098_176, method, stages: asked });
+    const planned = (planMemory(one).stages.at(-1)?.peak ?? 0) / 2 ** 20;
+    t.true(Math.abs(measured / planned - 1) < 0.05, `${JSON.stringify(asked)}: ${planned}`);
+  }
+});
+
+test('a process takes what its program takes while it is loaded, however small the model', (t) => {
+  const facts = { ...smol135, V: 256, H: 8, I: 16, L: 1, NH: 1, NK: 1, D: 8 };
+  const { peak, parts } = planMemory(ask({ facts, microBatchTokens: 8 }));
+  t.true(Math.abs(peak - parts.weights - memoryConstants.cpu.loading) <= 2);
 });
 
 test('the stages of a job follow from what it asks for', (t) => {
-  t.deepEqual(stagesOf(aSpec(), 512), { formats: ['PEFTAdapter'] });
+  const ggufType = 'BF16';
+  t.deepEqual(stagesOf(aSpec(), 512), { formats: ['PEFTAdapter'], ggufType });
   const spec = aSpec({
     'dataset.heldOut': { samples: 4 },
     'training.samples': { prompts: ['abc', 'x'.repeat(301)], maxTokens: 10 },
@@ -399,9 +433,10 @@ test('the stages of a job follow from what it asks for', (t) => {
     // A third of the characters, a template, and the answer.
     sampleTokens: 101 + 64 + 10,
     prompts: 2,
-    formats: ['MergedSafetensors'],
+    ...{ formats: ['MergedSafetensors'], ggufType },
   });
-  t.deepEqual(stagesOf(aSpec({ 'output.formats': ['GGUF'] }), 512), { formats: ['GGUF'] });
+  const file = aSpec({ 'output.formats': ['GGUF'], 'output.gguf': { type: 'Q8_0' } });
+  t.deepEqual(stagesOf(file, 512), { formats: ['GGUF'], ggufType: 'Q8_0' });
 });
 
 test('a quantised base saves its weights and nothing else', (t) => {

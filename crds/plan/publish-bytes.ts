@@ -1,0 +1,125 @@
+// What the process takes that writes the result: the trained model and its logits, then what one form is written with, or the copy that
+// was read back and its logits beside them. Forms are written one after the other, and the memory of one is given back before the next.
+import { codedForm } from '../methods/coded.ts';
+import type { ResolvedMethod } from '../methods/resolve.ts';
+import { madeOfCodes } from './block-bytes.ts';
+import { codebookCodes } from './codebook-bytes.ts';
+import type { DecoderFacts } from './decoder-facts.ts';
+import { memoryConstants } from './memory-constants.ts';
+import type { MemoryQuestion, ResultForm } from './memory-question.ts';
+import { adaptedLinears, linearsOf, parametersOf, trainedOf } from './parameters.ts';
+import { type StagePeak, stagePeak } from './stage-peak.ts';
+import { staticBytes, valueBytes } from './static-bytes.ts';
+
+const { publish } = memoryConstants;
+
+/** None where nothing is published. */
+export function publishStage(question: MemoryQuestion): readonly StagePeak[] {
+  const formats = question.stages?.formats ?? [];
+  if (formats.length === 0) return [];
+  const weights = modelBytes(question);
+  const beside = Math.max(
+    loadingBytes(question),
+    ...formats.map((format) => besideModel(question, format)),
+  );
+  return [
+    stagePeak('Publish', {
+      ...{ weights, optimizer: 0, gradients: 0, activations: 0 },
+      workspace: publish.context + beside,
+    }),
+  ];
+}
+
+/** The whole model, whoever trained it. */
+function modelBytes(question: MemoryQuestion): number {
+  return staticBytes({ ...question, shards: 1 }).weights;
+}
+
+/** The last matrix that is put into fewer bits, as its file has it. */
+function loadingBytes({ facts, method, storedBfloat16 = 0 }: MemoryQuestion): number {
+  return isQuantized(method) ? (storedBfloat16 > 0 ? 2 : 4) * largestLinear(facts) : 0;
+}
+
+function besideModel(question: MemoryQuestion, format: ResultForm): number {
+  const { writing, compared } = formBytes(question, format);
+  return Math.max(writing, compared - leftByWriting(question, format));
+}
+
+interface FormBytes {
+  readonly writing: number;
+  readonly compared: number;
+}
+
+/** Beside the model, at both moments. */
+function formBytes(question: MemoryQuestion, format: ResultForm): FormBytes {
+  const { facts, method } = question;
+  const width = valueBytes(method);
+  const logits = 4 * publish.tokens * facts.V;
+  // As the model computes them, until they are float32.
+  const narrow = width === 4 ? 0 : width * publish.tokens * facts.V;
+  const compared = Math.min(publish.tokens * facts.V, Math.max(facts.V, publish.comparedValues));
+  const comparing = 8 * publish.comparedTensors * compared;
+  // Made again for the logits of the model, and for those of what was read.
+  const block = madeOfCodes(facts, method);
+  return {
+    writing: logits + narrow + Math.max(block, writingBytes(question, format)),
+    compared:
+      copyBytes(question, format) +
+      // How far rounding may move logits is computed from a third set of them.
+      (isRounded(question, format) ? 3 : 2) * logits +
+      Math.max(narrow, comparing, block),
+  };
+}
+
+/** Rows at a time; whole are only values that a tensor of codes stands for, and the tables of a vocabulary. */
+function writingBytes({ facts, method }: MemoryQuestion, format: ResultForm): number {
+  if (format === 'PEFTAdapter') return 0;
+  const largest = largestLinear(facts);
+  if (format === 'AQLM') {
+    return publish.panelBytes + publish.codeBytes * codebookCodes(largest, method);
+  }
+  const shapes = [...new Set(linearSizes(facts))].reduce((sum, one) => sum + one, 0);
+  const made = codedForm(method) === 'Groups' ? 4 * shapes : isQuantized(method) ? 4 * largest : 0;
+  const tables = format === 'GGUF' ? facts.V * publish.vocabularyBytesPerToken : 0;
+  return tables + made + publish.panelBytes;
+}
+
+function linearSizes(facts: DecoderFacts): readonly number[] {
+  return linearsOf(facts).map((linear) => linear.out * linear.in);
+}
+
+function largestLinear(facts: DecoderFacts): number {
+  return Math.max(...linearSizes(facts));
+}
+
+function isQuantized({ base }: ResolvedMethod): boolean {
+  return base.type !== 'Dense' && base.type !== 'Codebook';
+}
+
+/** Matrices that an adapter was folded into came from their file again, whose pages were given back. */
+function leftByWriting(question: MemoryQuestion, format: ResultForm): number {
+  const { facts, method, storedBfloat16 = 0 } = question;
+  const { adapter, base } = method;
+  if (format === 'PEFTAdapter' || adapter.type === 'None' || base.type !== 'Dense') return 0;
+  const adapted = adaptedLinears(facts, adapter.lora.targetModules);
+  const values = facts.L * adapted.reduce((sum, linear) => sum + linear.out * linear.in, 0);
+  return 2 * Math.min(storedBfloat16, values);
+}
+
+function copyBytes(question: MemoryQuestion, format: ResultForm): number {
+  const { facts, method, stages } = question;
+  if (format === 'PEFTAdapter') {
+    return memoryConstants.adapterBytes * trainedOf(facts, method).adapter;
+  }
+  const { total, embedding, head, blockMatrices } = parametersOf(facts);
+  const width = valueBytes(method);
+  const isBfloat16 = format === 'GGUF' && stages?.ggufType === 'BF16';
+  if (!isBfloat16 || width === 2) return total * width;
+  // Matrices stay in the 16 bits of the file.
+  const matrices = embedding + head + facts.L * blockMatrices;
+  return 2 * total + 2 * (total - matrices);
+}
+
+function isRounded({ method }: MemoryQuestion, format: ResultForm): boolean {
+  return format === 'GGUF' || (format === 'MergedSafetensors' && method.adapter.type !== 'None');
+}

@@ -1,0 +1,111 @@
+// The memory plan beside what real processes of the worker take: a vocabulary that is most of the model, in each form; a toy, which is all
+// program; records shorter than a sequence.
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { execa } from 'execa';
+import type { FineTuneJobSpec } from '../../../crds/index.ts';
+import { planJob } from '../../../crds/plan/job-plan.ts';
+import { runFiles, runRecord } from '../../../crds/wire/run-folder.ts';
+import { type RunReport, runReport } from '../../../crds/wire/run-report.ts';
+import { workerNodeArguments } from '../../../crds/wire/worker-process.ts';
+import { readModelHeaders } from '../../../worker/decoder/model-headers.ts';
+import { storedBfloat16 } from '../../../worker/decoder/stored-bfloat16.ts';
+import { requireRecord, writeRecord } from '../../../worker/run-folder.ts';
+import { writeLargeVocabulary } from '../../builders/large-vocabulary.ts';
+import { aToyRun, type ToyRun } from '../../builders/toy-run.ts';
+
+type Role = 'prepare' | 'train' | 'publish';
+
+const program = join(import.meta.dirname, '../../../worker/main.ts');
+
+/** Processes of their own: what this one holds is not of the run. */
+async function perform(run: ToyRun, ...roles: readonly Role[]): Promise<void> {
+  for (const role of roles) {
+    await execa(process.execPath, [...workerNodeArguments(role), program, role, run.folder]);
+  }
+}
+
+const reportOf = (run: ToyRun): Promise<RunReport> =>
+  requireRecord(run.folder, runFiles.report, runReport);
+
+/** Within what the documentation promises. */
+function isAsPlanned(t: ExecutionContext, what: string, gap: number | undefined): void {
+  t.log(`${what}: ${((gap ?? Number.NaN) * 100).toFixed(1)} %`);
+  t.true(Math.abs(gap ?? Number.NaN) <= 0.05, `${what}: ${gap}`);
+}
+
+function areAsPlanned(t: ExecutionContext, { memory }: RunReport): void {
+  isAsPlanned(t, 'training', memory.gap);
+  isAsPlanned(t, 'publishing', memory.publish?.gap);
+}
+
+const lora = { type: 'LoRA', lora: { rank: 4 } };
+
+/** Puts the result into other forms, as a process that finds them in its job would, and tells the gap. */
+async function publishAgain(
+  run: ToyRun,
+  output: Partial<FineTuneJobSpec['output']>,
+): Promise<number> {
+  const { spec } = run.record;
+  const changed = { ...spec, output: { ...spec.output, ...output } };
+  await writeRecord(run.folder, runFiles.run, runRecord, { ...run.record, spec: changed });
+  await perform(run, 'publish');
+  const headers = readModelHeaders((await run.prepared()).model.path);
+  const device = { type: 'cpu', bytes: 2 ** 40 } as const;
+  const { memory } = planJob({
+    ...{ spec: changed, facts: headers.config, storedBfloat16: storedBfloat16(headers) },
+    ...{ device, ranks: 1, shards: 1 },
+  });
+  const planned = memory.stages.find(({ stage }) => stage === 'Publish')?.peak ?? Number.NaN;
+  const measured = (await reportOf(run)).memory.publish?.measured ?? Number.NaN;
+  return measured / planned - 1;
+}
+
+test('a vocabulary of 131,072 tokens is published in any form with the memory that was planned', async (t) => {
+  const method = { precision: { type: 'BFloat16' }, adapter: lora };
+  const run = await aToyRun(t, {
+    ...{ name: 'vocabulary', method, formats: ['PEFTAdapter'] },
+    training: { maxSteps: 1, globalBatchSize: 1 },
+  });
+  const model = join(run.record.folder, 'model');
+  await rm(model, { recursive: true });
+  await writeLargeVocabulary(model, {
+    ...{ vocabulary: 131_072, hidden: 640, layers: 1, intermediate: 1024 },
+  });
+  await perform(run, 'prepare', 'train', 'publish');
+  isAsPlanned(t, 'adapter', (await reportOf(run)).memory.publish?.gap);
+  const merged = 'MergedSafetensors';
+  const forms: readonly Partial<FineTuneJobSpec['output']>[] = [
+    { formats: [merged] },
+    { formats: ['GGUF'], gguf: { type: 'F16' } },
+    { formats: ['GGUF'], gguf: { type: 'BF16' } },
+    { formats: [merged, 'GGUF'], gguf: { type: 'Q8_0' } },
+  ];
+  for (const form of forms) {
+    isAsPlanned(t, JSON.stringify(form), await publishAgain(run, form));
+  }
+});
+
+test('a toy takes what is planned: little more than the program', async (t) => {
+  const method = { precision: { type: 'Float32' }, adapter: lora };
+  const run = await aToyRun(t, { name: 'toy', method, training: { maxSteps: 3 } });
+  await perform(run, 'prepare', 'train', 'publish');
+  areAsPlanned(t, await reportOf(run));
+});
+
+test('memory is planned for the records that there are, not for the longest that may come', async (t) => {
+  const base = { type: 'NF4', nf4: { blockSize: 64 } };
+  const run = await aToyRun(t, {
+    name: 'short',
+    method: { precision: { type: 'Float32' }, base, adapter: lora },
+    sizes: {
+      ...{ hidden_size: 1024, intermediate_size: 2816, num_hidden_layers: 4 },
+      ...{ num_attention_heads: 8, num_key_value_heads: 8, head_dim: 128 },
+    },
+    dataset: { sequenceLength: 1024, packing: 'None' },
+    training: { maxSteps: 2 },
+  });
+  await perform(run, 'prepare', 'train', 'publish');
+  areAsPlanned(t, await reportOf(run));
+});
