@@ -55,11 +55,15 @@ function jobFailed(view: View, workers: ChildJob): Opinion {
   return incident(view, { pod, meaning, jobGaveUp: true });
 }
 
-/** Failures that were not dealt with yet. Generations tell on a bus; without one, the Job controller's count does. */
+/**
+ * Failures that were not dealt with yet. Generations tell on a bus; without one, the Job controller's count does. While the bus is away no world is
+ * formed, and workers may have dealt with it before we see the record again: what was counted by then would be counted twice.
+ */
 function newlyFailed(view: View, workers: ChildJob): readonly PodFacts[] {
   const failed = podsOf(view, 'worker', workers.number).filter(isCounted);
-  const bus = presentBus(view.facts);
-  if (bus === undefined) return workers.failed > accounted(view, workers) ? failed : [];
+  const { bus } = view.facts;
+  if (bus.type === 'Absent') return workers.failed > accounted(view, workers) ? failed : [];
+  if (bus.type === 'Away') return [];
   const state = stateOf(view);
   if (state === undefined) return [];
   const members = new Set([...bus.members.values()].map(({ podUID }) => podUID));

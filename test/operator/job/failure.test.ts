@@ -256,6 +256,15 @@ test('on a bus a failed member opens the next generation, once', (t) => {
   t.false(second.words.some((word) => word.startsWith('OpenGeneration')));
 });
 
+test('a pod that fails while the bus is away is counted once: when the bus is back', (t) => {
+  const facts = alone(70);
+  const away = decided({ ...facts, bus: { type: 'Away', since: seconds(-60) } });
+  t.is(away.status.restarts?.counted ?? 0, 0);
+  const back = { ...facts, job: { ...facts.job, status: away.status }, bus: aBus() };
+  const open = decided(back).calls.find((call) => call.type === 'OpenGeneration');
+  t.like(open, { from: 1, cause: 'PodFailed', restarts: { counted: 1, sinceCommit: 1 } });
+});
+
 test('a generation that the workers opened themselves is not opened again', (t) => {
   const opened = { by: 'w1', cause: 'MemberUnreachable', at: '2026-01-01T11:59:00Z' } as const;
   const state = aState({ generation: 2, opened, world: undefined });
