@@ -58,6 +58,25 @@ function aRun(root: string, bad: readonly number[], options: TrainingOptions = {
   };
 }
 
+/** The same checkpoints, some of it otherwise. */
+function changedBy(checkpoints: Checkpoints, changes: Partial<Checkpoints>): Checkpoints {
+  return {
+    get savedStep() {
+      return checkpoints.savedStep;
+    },
+    get runningStep() {
+      return checkpoints.runningStep;
+    },
+    due: (state) => checkpoints.due(state),
+    begin: (state) => checkpoints.begin(state),
+    follow: () => checkpoints.follow(),
+    finish: () => checkpoints.finish(),
+    restore: () => checkpoints.restore(),
+    rememberRollback: (account) => checkpoints.rememberRollback(account),
+    ...changes,
+  };
+}
+
 const threeBad = [2, 3, 4];
 
 test('three rollbacks to one checkpoint cut the learning rate three times', async (t) => {
@@ -67,6 +86,14 @@ test('three rollbacks to one checkpoint cut the learning rate three times', asyn
   t.like(state, { step: 6, rollbacks: 3, learningRateFactor: 0.125, position: 9 });
   const rates = run.training.ofType('step').map(({ learningRate }) => learningRate);
   t.deepEqual(rates, [1e-2, 1e-2, 1e-2, 5e-3, 2.5e-3, ...new Array(4).fill(1.25e-3)]);
+});
+
+test('rollbacks add up where there is no room to note them', async (t) => {
+  await using folder = await temporaryFolder();
+  using run = aRun(folder.path, threeBad);
+  const checkpoints = changedBy(run.checkpoints, { rememberRollback: async () => undefined });
+  const { state } = await train({ ...run.parts, checkpoints }, freshState);
+  t.like(state, { step: 6, rollbacks: 3, learningRateFactor: 0.125, position: 9 });
 });
 
 test('a run that was killed after rollbacks goes on with their account, and to the same bits', async (t) => {
@@ -148,24 +175,14 @@ test('a step that was saved before a rollback beyond it is saved again when the 
   using run = aRun(folder.path, [4]);
   const { parts, checkpoints, training } = run;
   const hasRolledBack = () => training.ofType('warning').some(({ step }) => step === 2);
-  const damaging: Checkpoints = {
-    get savedStep() {
-      return checkpoints.savedStep;
-    },
-    get runningStep() {
-      return checkpoints.runningStep;
-    },
+  const damaging = changedBy(checkpoints, {
     due: ({ step }) => !hasRolledBack() && [2, 4].includes(step),
-    begin: (state) => checkpoints.begin(state),
-    follow: () => checkpoints.follow(),
-    finish: () => checkpoints.finish(),
     async restore() {
       await checkpoints.finish();
       await truncate(join(checkpoints.folderOf(4), 'shard-0.safetensors'), 1);
       return checkpoints.restore();
     },
-    rememberRollback: (account) => checkpoints.rememberRollback(account),
-  };
+  });
   const stopping = () => hasRolledBack() && training.ofType('step').at(-1)?.step === 4;
   const { state, reason } = await train({ ...parts, checkpoints: damaging, stopping }, freshState);
   t.like({ reason, ...state }, { reason: 'Stopped', step: 4, rollbacks: 1 });
