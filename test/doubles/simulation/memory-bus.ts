@@ -25,6 +25,8 @@ export class MemoryBus implements JobBus {
   /** Generations opened, by job: whoever opened them. */
   opened = 0;
   awaySince: number | undefined;
+  /** Hears of every state record that is written. */
+  onState: (before: StateRecord | undefined, after: StateRecord) => void = () => undefined;
   fault: (what: string, effect: () => void) => void = (_what, effect) => effect();
   readonly #now: () => number;
 
@@ -48,6 +50,17 @@ export class MemoryBus implements JobBus {
     };
     this.records.set(key, fresh);
     return fresh;
+  }
+
+  put(job: JobOnBus, state: StateRecord): void {
+    const records = this.of(job);
+    const before = records.state;
+    if (before !== undefined && before.generation !== state.generation) {
+      records.members.clear();
+      records.acks.clear();
+    }
+    records.state = state;
+    this.onState(before, state);
   }
 
   facts(job: JobOnBus): BusFacts {
@@ -90,15 +103,13 @@ export class MemoryBus implements JobBus {
 
   async initState(job: JobOnBus, record: StateRecord): Promise<void> {
     this.#effect('initState', () => {
-      const records = this.of(job);
-      records.state ??= structuredClone(record);
+      if (this.of(job).state === undefined) this.put(job, structuredClone(record));
     });
   }
 
   async openGeneration(job: JobOnBus, next: NewGeneration): Promise<void> {
     this.#effect('openGeneration', () => {
-      const records = this.of(job);
-      const { state } = records;
+      const { state } = this.of(job);
       if (state === undefined || state.generation !== next.from || state.result) return;
       const { world: _, ...rest } = state;
       const { epoch, cause, restarts, lost } = next;
@@ -108,15 +119,10 @@ export class MemoryBus implements JobBus {
         at: timeText(this.#now()),
         ...(lost && { lost: [...lost] }),
       };
-      records.state = structuredClone({
-        ...rest,
-        epoch,
-        opened,
-        restarts,
-        generation: next.from + 1,
-      });
-      records.members.clear();
-      records.acks.clear();
+      this.put(
+        job,
+        structuredClone({ ...rest, epoch, opened, restarts, generation: next.from + 1 }),
+      );
       this.opened += 1;
     });
   }

@@ -1,64 +1,44 @@
 // Three workers of one job in virtual time, and whatever may happen to them in whatever order: the operator is the real one, each supervisor
 // decides by the real policies, and a training is a chain of digests, so that anything lost, done twice or read from the wrong place shows.
-import fc from 'fast-check';
+import { progressPart } from '../../../operator/job/progress.ts';
 import { metaOf } from '../kube/objects.ts';
 import type { Tree } from '../kube/patches.ts';
+import { Account, type Budget } from './account.ts';
+import type { Happening } from './happenings.ts';
 import { check, hold, memoryOf } from './invariants.ts';
 import { podsAt } from './job-controller.ts';
 import { type SimPod, Supervisors } from './supervisors.ts';
 import { chainOf } from './trainers.ts';
 import { World } from './world.ts';
 
-/** More than any schedule has. */
-const maxRestarts = 1000;
+/** More than any schedule has: whatever is about something else than the budget. */
+const lavish: Budget = { maxRestarts: 1000, windowSeconds: 0 };
 
-const who = fc.nat(2);
-export const happening = fc.oneof(
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      type: fc.constant('pass' as const),
-      seconds: fc.integer({ min: 1, max: 20 }),
-    }),
-  },
-  { weight: 3, arbitrary: fc.record({ type: fc.constant('killTrainer' as const), who }) },
-  fc.record({ type: fc.constant('lose' as const), who }),
-  fc.record({ type: fc.constant('evict' as const), who }),
-  fc.record({ type: fc.constant('terminate' as const), who }),
-  fc.record({ type: fc.constant('freeze' as const), who }),
-  { weight: 2, arbitrary: fc.constant({ type: 'thaw' as const }) },
-  fc.record({ type: fc.constant('blind' as const), who }),
-  { weight: 2, arbitrary: fc.constant({ type: 'see' as const }) },
-  fc.record({ type: fc.constant('loseWrites' as const), count: fc.integer({ min: 1, max: 3 }) }),
-  fc.record({ type: fc.constant('bus' as const), away: fc.boolean() }),
-  fc.record({ type: fc.constant('suspend' as const), suspend: fc.boolean() }),
-  fc.record({ type: fc.constant('operator' as const), away: fc.boolean() }),
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      type: fc.constant('scale' as const),
-      replicas: fc.integer({ min: 1, max: 4 }),
-    }),
-  },
-);
-export type Happening = typeof happening extends fc.Arbitrary<infer E> ? E : never;
+const replicas = 3;
 
 export class Scene {
-  readonly world = new World({ bus: true });
+  readonly world = new World({ bus: true, leaders: 2 });
   readonly supervisors: Supervisors;
+  readonly account: Account;
+  /** As what the job ended. */
+  end: string | undefined;
   #operatorAway = false;
+  #leader = 0;
 
-  constructor() {
+  constructor(given: Budget = lavish) {
     const { world } = this;
+    this.account = new Account(given, () => world.time);
+    this.account.incidents.wanted = replicas;
     world.apply({
       'worker.devicesPerWorker': 0,
-      'worker.replicas': 3,
+      'worker.replicas': replicas,
       ...{ 'worker.elasticity': 'Live', 'worker.minReplicas': 1, 'worker.maxReplicas': 4 },
-      'failurePolicy.maxRestarts': maxRestarts,
-      'failurePolicy.restartWindowSeconds': 0,
+      'failurePolicy.maxRestarts': given.maxRestarts,
+      'failurePolicy.restartWindowSeconds': given.windowSeconds,
     });
     if (world.bus === undefined) throw new Error('unreachable');
-    this.supervisors = new Supervisors(world, world.bus);
+    this.supervisors = new Supervisors(world, world.bus, this.account);
+    world.bus.onState = (before, after) => this.account.written(before, after);
   }
 
   async pass(seconds: number): Promise<void> {
@@ -68,10 +48,39 @@ export class Scene {
       world.outside();
       // It looks now and then, as one does that waits for changes to be told.
       if (this.#operatorAway || (world.time / 1000) % 3 !== 0) continue;
-      world.deliver();
-      await world.reconcile();
-      world.deliver();
+      world.deliver(this.#leader);
+      this.#hears();
+      await this.#reconcile(this.#leader);
+      world.deliver(this.#leader);
+      this.#hears();
+      this.#mirror();
     }
+  }
+
+  async #reconcile(leader: number): Promise<void> {
+    const { world, account } = this;
+    const wasOver = this.end !== undefined;
+    account.acts(leader);
+    await world.reconcile(leader);
+    const { phase, observed } = world;
+    if (wasOver || (phase !== 'Succeeded' && phase !== 'Failed')) return;
+    const reason = observed?.status.failure?.reason;
+    this.end = phase === 'Succeeded' ? phase : String(reason);
+    account.ended(phase, reason);
+  }
+
+  /** The leader has heard of everything. */
+  #hears(): void {
+    this.account.sees(this.#leader, this.world.observed?.status);
+  }
+
+  /** Checkpoints get into status at their own pace. */
+  #mirror(): void {
+    const { world } = this;
+    const [job] = world.bus?.jobs() ?? [];
+    if (job === undefined || world.bus === undefined || (world.time / 1000) % 9 !== 0) return;
+    const { checkpoint } = progressPart(undefined, world.bus.facts(job), { now: world.time });
+    if (checkpoint !== undefined) world.mirrorCheckpoint(checkpoint);
   }
 
   async happen(each: Happening): Promise<void> {
@@ -81,17 +90,30 @@ export class Scene {
         return this.pass(each.seconds);
       case 'killTrainer':
         return this.#with(each.who, (pod) => supervisors.killTrainer(pod));
+      case 'crashLoop':
+        for (let time = 0; time < each.times; time += 1) {
+          this.#with(each.who, (pod) => supervisors.killTrainer(pod));
+          await this.pass(each.seconds);
+        }
+        return;
+      case 'killPod':
+        return this.#with(each.who, (pod) => supervisors.endPod(pod, each.code));
       case 'lose':
         return this.#with(each.who, (pod) => world.controller.lose(treeOf(world, pod) ?? {}));
       case 'evict':
-        return this.#with(each.who, (pod) => world.controller.evict(treeOf(world, pod) ?? {}));
+        return this.#with(each.who, (pod) => {
+          this.account.incidents.disruption('a pod is evicted');
+          world.controller.evict(treeOf(world, pod) ?? {});
+        });
       case 'terminate':
         return this.#with(each.who, (pod) => {
           pod.terminateBy ??= world.time + 25_000;
+          this.account.incidents.disruption('a pod is to end');
         });
       case 'freeze':
         return this.#with(each.who, (pod) => {
           pod.isFrozen = true;
+          this.account.incidents.silent(pod.joined);
         });
       case 'thaw':
         for (const pod of supervisors.alive) pod.isFrozen = false;
@@ -111,12 +133,33 @@ export class Scene {
         return;
       case 'suspend':
         world.edit({ suspend: each.suspend });
+        this.account.incidents.disruption('it is suspended or resumed');
         return;
       case 'operator':
         this.#operatorAway = each.away;
         return;
       case 'scale':
         world.edit({ worker: { replicas: each.replicas } });
+        this.account.incidents.resized(each.replicas);
+        return;
+      case 'wipe':
+        this.account.wiped();
+        world.bus?.wipe();
+        supervisors.forget();
+        return;
+      case 'damage':
+        if (supervisors.trainers.files.size === 0) return;
+        this.account.isDamaged = true;
+        supervisors.trainers.damage();
+        return;
+      case 'takeOver':
+        this.#leader = 1 - this.#leader;
+        world.restart(this.#leader);
+        this.#hears();
+        return;
+      case 'late':
+        world.deliver(1 - this.#leader, each.sees);
+        await this.#reconcile(1 - this.#leader);
         return;
       default:
         each satisfies never;
@@ -132,7 +175,7 @@ export class Scene {
     this.world.edit({ suspend: false });
     this.supervisors.lostWrites = 0;
     for (let round = 0; round < 400; round += 1) {
-      if (['Succeeded', 'Failed'].includes(this.world.phase ?? '')) return;
+      if (this.end !== undefined) return;
       await this.pass(5);
     }
   }
@@ -141,7 +184,7 @@ export class Scene {
   holdOfFiles(): void {
     const [job] = this.world.bus?.jobs() ?? [];
     const head = job === undefined ? undefined : this.world.bus?.of(job).state?.checkpoint;
-    if (head === undefined) return;
+    if (head === undefined || this.account.isDamaged) return;
     const chain = this.supervisors.trainers.files.get(`${head.generation}/${head.step}`);
     check(chain !== undefined, `the committed checkpoint of step ${head.step} is gone`);
     check(chain === chainOf(head.step), `the checkpoint of step ${head.step} holds something else`);
@@ -160,44 +203,34 @@ function treeOf(world: World, { uid }: SimPod): Tree | undefined {
 }
 
 interface Survival {
-  /** Else it ended for want of progress. */
-  readonly isWell: boolean;
+  /** Reason of its end. */
+  readonly end: string;
   /** How often a rank went on from a copy in memory. */
   readonly fromCopies: number;
 }
 
 /** How the job came to its end after all of them; throws the sentence of what does not hold. */
-export async function survives(events: readonly Happening[]): Promise<Survival> {
-  const scene = new Scene();
+export async function survives(
+  events: readonly Happening[],
+  given: Budget = lavish,
+): Promise<Survival> {
+  const scene = new Scene(given);
   await scene.pass(12);
   const memory = memoryOf(scene.world);
+  const holds = () => {
+    // I8 is in the books here, which know of wipes and of damage.
+    memory.step = 0;
+    scene.account.holds();
+    hold(scene.world, memory, Number.POSITIVE_INFINITY);
+    scene.holdOfFiles();
+  };
   for (const each of events) {
     await scene.happen(each);
-    hold(scene.world, memory, maxRestarts);
-    scene.holdOfFiles();
+    holds();
   }
   await scene.calm();
-  hold(scene.world, memory, maxRestarts);
-  scene.holdOfFiles();
-  const { phase, observed } = scene.world;
-  const reason = observed?.status.failure?.reason;
-  // Three restarts in a row without a checkpoint between them end a job; some schedules are that rude.
-  check(phase === 'Succeeded' || reason === 'NoProgress', `it is ${phase} of ${reason}`);
-  const fromCopies = scene.supervisors.trainers.restoredCopies;
-  return { isWell: phase === 'Succeeded', fromCopies };
-}
-
-/** Of them, so many are drawn: all at once where they fail, with the seed. */
-export async function surviveAll(report: fc.Parameters<[Happening[]]>) {
-  const count = { failed: 0, fromCopies: 0 };
-  const events = fc.array(happening, { minLength: 8, maxLength: 40, size: 'max' });
-  await fc.assert(
-    fc.asyncProperty(events, async (each) => {
-      const { isWell, fromCopies } = await survives(each);
-      count.failed += Number(!isWell);
-      count.fromCopies += fromCopies;
-    }),
-    { includeErrorInReport: true, ...report },
-  );
-  return count;
+  holds();
+  const { end, world, supervisors } = scene;
+  if (end === undefined) throw new Error(`it is ${world.phase}, and nothing is in its way`);
+  return { end, fromCopies: supervisors.trainers.restoredCopies };
 }

@@ -3,6 +3,8 @@
 import fc from 'fast-check';
 import { metaOf } from '../kube/objects.ts';
 import type { Tree } from '../kube/patches.ts';
+import type { Budget } from './account.ts';
+import { Injected } from './injected.ts';
 import { plantForeign } from './invariants.ts';
 import { jobsAt, labelsOf, type PodScript, podsAt, statusOf } from './job-controller.ts';
 import type { Outcome } from './memory-transport.ts';
@@ -70,24 +72,37 @@ export type Event = typeof event extends fc.Arbitrary<infer E> ? E : never;
 
 export const schedule = fc.array(event, { minLength: 30, maxLength: 80, size: 'max' });
 
-/** The budget of every job here. */
-export const maxRestarts = 2;
+/** Budgets of jobs here. */
+export const budget = fc.record({
+  maxRestarts: fc.constantFrom(0, 2, 2, 5),
+  windowSeconds: fc.constantFrom(0, 0, 300),
+});
 
-export async function newWorld(bus: boolean, begun: boolean): Promise<World> {
+export interface Run {
+  readonly world: World;
+  readonly injected: Injected;
+  /** The most that may ever be counted; where a window forgives there is none. */
+  readonly mostCounted: number;
+}
+
+export async function newRun(bus: boolean, begun: boolean, given: Budget): Promise<Run> {
+  const { maxRestarts, windowSeconds } = given;
   const world = new World({ bus, leaders: 2 });
   world.apply({
     'worker.devicesPerWorker': 0,
     'worker.replicas': bus ? 2 : 1,
     'failurePolicy.maxRestarts': maxRestarts,
-    'failurePolicy.restartWindowSeconds': 0,
+    'failurePolicy.restartWindowSeconds': windowSeconds,
   });
   plantForeign(world);
   world.script = script;
   if (begun) await world.settle(12);
-  return world;
+  const injected = new Injected(given, bus, () => world.time);
+  const mostCounted = windowSeconds === 0 ? maxRestarts : Number.POSITIVE_INFINITY;
+  return { world, injected, mostCounted };
 }
 
-export async function happen(world: World, each: Event): Promise<void> {
+export async function happen({ world, injected }: Run, each: Event): Promise<void> {
   switch (each.type) {
     case 'reconcile': {
       const faults = [...each.faults];
@@ -103,7 +118,10 @@ export async function happen(world: World, each: Event): Promise<void> {
       world.outside();
       return;
     case 'end':
-      endOne(world, each.exit);
+      if (endOne(world, each.exit)) {
+        if (each.exit === Exit.Permanent) injected.permanent();
+        else if (each.exit !== Exit.Planned) injected.fault();
+      }
       return;
     case 'finish':
       finish(world);
@@ -144,11 +162,13 @@ export async function happen(world: World, each: Event): Promise<void> {
     }
     case 'mend': {
       const policy = world.observed?.spec?.failurePolicy;
-      if (canTalk(world) && policy !== undefined) workersMend(world, world.bus, each.cause, policy);
+      if (!canTalk(world) || policy === undefined) return;
+      if (each.cause === 'ProcessFailed' || each.cause === 'Hang') injected.fault();
+      workersMend(world, world.bus, each.cause, policy);
       return;
     }
     case 'save':
-      if (canTalk(world)) workersSave(world, world.bus);
+      if (canTalk(world) && workersSave(world, world.bus)) injected.save();
       return;
     default:
       each satisfies never;
@@ -163,14 +183,18 @@ function canTalk(world: World): world is BusWorld {
   return isThere && runningWorkers(world).length > 0;
 }
 
-/** One worker ends badly. */
-function endOne(world: World, exit: number): void {
+/** Of workers here: one that no restart mends, and one that is no fault. */
+const Exit = { Permanent: 74, Planned: 75 } as const;
+
+/** One worker ends badly; false where none runs. */
+function endOne(world: World, exit: number): boolean {
   const [first] = runningWorkers(world);
   const before = world.script;
   world.script = (pod) =>
     metaOf(pod)['uid'] === metaOf(first ?? {})['uid'] ? { exit } : before(pod);
   world.outside();
   world.script = before;
+  return first !== undefined;
 }
 
 /** Training ends well: workers agree on it where they have a bus, and end. */

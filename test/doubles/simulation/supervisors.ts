@@ -1,6 +1,7 @@
 // Supervisors of simulated pods: they decide by the supervisor's own policies and write by its own functions; what they see may be old, and what
 // they write may be lost. In place of revisions, records are compared by identity: each write makes a new one.
 
+import { Exit } from '../../../crds/failures.ts';
 import { digestOf } from '../../../crds/plan/digest.ts';
 import { copyNameText } from '../../../crds/wire/copies.ts';
 import type { AckRecord, StateRecord, WorldRecord } from '../../../crds/wire/state.ts';
@@ -10,6 +11,7 @@ import { decide } from '../../../worker/supervisor/decide.ts';
 import { troubleOf } from '../../../worker/supervisor/end-of-child.ts';
 import { membersOf } from '../../../worker/supervisor/meet.ts';
 import { noRecords, partsOf, placeOf, type Records } from '../../../worker/supervisor/records.ts';
+import { caughtUp, type Mark } from '../../../worker/supervisor/remembered.ts';
 import { worldIn } from '../../../worker/supervisor/seat.ts';
 import type { Action, Situation } from '../../../worker/supervisor/situation.ts';
 import {
@@ -23,6 +25,7 @@ import {
 import { aPolicy } from '../../builders/situation.ts';
 import { metaOf } from '../kube/objects.ts';
 import type { Tree } from '../kube/patches.ts';
+import type { Account } from './account.ts';
 import { check } from './invariants.ts';
 import { indexOf, labelsOf, podsAt, statusOf } from './job-controller.ts';
 import type { JobRecords, MemoryBus } from './memory-bus.ts';
@@ -57,15 +60,25 @@ export class Supervisors {
   readonly #bus: MemoryBus;
   readonly #lists = new Map<string, WorldRecord>();
   readonly #beats = new Map<string, number>();
+  readonly #account: Account;
+  /** What the volume remembers of the last commit. */
+  #mark: Mark | undefined;
   /** How many of the next writes are lost. */
   lostWrites = 0;
   /** Whether a write must name what it replaces; false only where a test shows what that is good for. */
   isFenced = true;
 
-  constructor(world: World, bus: MemoryBus) {
+  constructor(world: World, bus: MemoryBus, account: Account) {
     this.#world = world;
     this.#bus = bus;
-    this.trainers = new Trainers(() => world.time);
+    this.#account = account;
+    this.trainers = new Trainers(
+      () => world.time,
+      (trainer, ending) => {
+        if (typeof ending === 'object')
+          account.incidents.trainerEnded(ending.code, trainer.state.generation);
+      },
+    );
     world.script = (pod) => this.#endOf(pod);
     world.workers = () => this.step();
   }
@@ -85,8 +98,23 @@ export class Supervisors {
       .sort((a, b) => a.index - b.index);
   }
 
+  /** The bus has lost its storage, and what pods have heard by now is gone from it. */
+  forget(): void {
+    this.#lists.clear();
+  }
+
   killTrainer(pod: SimPod): void {
     if (pod.trainer !== undefined) this.trainers.end(pod.trainer, troubleOf('E_CRASHED', 'killed'));
+  }
+
+  /** Its container ends with this code. */
+  endPod(pod: SimPod, code: number): void {
+    const { incidents } = this.#account;
+    if (pod.trainer !== undefined) this.trainers.end(pod.trainer, 'Stopped');
+    pod.exit = code;
+    if (code === Exit.Done || code === Exit.PlannedStop)
+      incidents.disruption(`pod ${pod.index} went`);
+    else incidents.podEnded(code, pod.joined);
   }
 
   #endOf(tree: Tree): { readonly exit: number } | undefined {
@@ -117,7 +145,10 @@ export class Supervisors {
   }
 
   /** Without a word, as with a node; a zombie is one that is only frozen. */
-  #gone(uid: string, { trainer }: SimPod): void {
+  #gone(uid: string, { trainer, joined }: SimPod): void {
+    this.#account.incidents.disruption('a pod is gone');
+    // Its beats stop as well, which the others may notice first.
+    this.#account.incidents.silent(joined);
     if (trainer !== undefined) this.trainers.end(trainer, 'Stopped');
     this.pods.delete(uid);
   }
@@ -183,8 +214,7 @@ export class Supervisors {
     const { trainer } = pod;
     switch (action.type) {
       case 'Exit':
-        if (trainer !== undefined) this.trainers.end(trainer, 'Stopped');
-        pod.exit = action.code;
+        this.endPod(pod, action.code);
         return;
       case 'Join':
         this.#join(pod, action);
@@ -251,7 +281,14 @@ export class Supervisors {
   }
 
   #commitWorld(pod: SimPod, situation: Situation): void {
-    const generation = situation.records.state?.record.generation ?? 0;
+    const known = situation.records.state?.record;
+    const generation = known?.generation ?? 0;
+    const remembered = { mark: this.#mark, generation: this.trainers.newest };
+    const opened = { by: pod.uid, at: this.#time() };
+    if (known !== undefined && caughtUp(known, remembered, opened) !== undefined) {
+      this.#change(pod, (state) => caughtUp(state, remembered, opened) ?? state);
+      return;
+    }
     const members = membersOf(situation);
     const list = worldOf(members, situation.records.state?.record.checkpoint);
     const key = keys.world(this.#job(), generation, pod.index);
@@ -272,8 +309,11 @@ export class Supervisors {
       peer: () => (seat.size === 1 ? undefined : this.#memoryOf(list, next)),
       copy: this.#copyFor(list, seat.rank),
     });
+    const isDamaged =
+      checkpoint !== undefined &&
+      this.trainers.damaged.has(`${checkpoint.generation}/${checkpoint.step}`);
     check(
-      pod.trainer.step >= (checkpoint?.step ?? 0),
+      isDamaged || pod.trainer.step >= (checkpoint?.step ?? 0),
       `generation ${generation} goes on after step ${pod.trainer.step}, committed is ${checkpoint?.step}`,
     );
   }
@@ -307,12 +347,8 @@ export class Supervisors {
       const next = withCheckpoint(state, head, undefined);
       return result === undefined ? next : withSuccess(next, result);
     });
-    if (committed) {
-      this.#world.mirrorCheckpoint({
-        ...{ latestStep: head.step, generation, latestDigest: 'd', latestTime: head.time },
-        latestURI: manifest,
-      });
-    }
+    const { state } = this.#bus.of(this.#job());
+    if (committed && state !== undefined) this.#mark = { head, restarts: state.restarts };
   }
 
   #acknowledge(pod: SimPod, change: Partial<AckRecord>): void {
@@ -335,11 +371,7 @@ export class Supervisors {
     if (records?.state === undefined || known === undefined) return false;
     if (this.isFenced && records.state !== known) return false;
     const next = structuredClone(change(this.isFenced ? known : records.state));
-    if (next.generation !== records.state.generation) {
-      records.members.clear();
-      records.acks.clear();
-    }
-    records.state = next;
+    this.#bus.put(this.#job(), next);
     return true;
   }
 

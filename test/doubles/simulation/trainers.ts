@@ -14,6 +14,8 @@ const hangMs = 60_000;
 
 export type Copies = Map<string, string>;
 
+type Ending = Extract<TrainerState, { type: 'Ended' }>['ending'];
+
 export interface SimTrainer {
   state: Exclude<TrainerState, { type: 'None' }>;
   readonly seat: Seat;
@@ -29,6 +31,8 @@ export interface SimTrainer {
   chain: string;
   /** Of the newest checkpoint that it saved or found. */
   savedStep: number;
+  /** There are checkpoints, and none can be read. */
+  hasNoneWhole: boolean;
   /** Since when its world is not whole. */
   alone: number | undefined;
 }
@@ -48,20 +52,38 @@ export class Trainers {
   /** By generation and step: what a checkpoint holds. */
   readonly files = new Map<string, string>();
   readonly running = new Set<SimTrainer>();
+  /** Names of checkpoints whose bytes are not what they were. */
+  readonly damaged = new Set<string>();
   /** How often a rank went on from a copy. */
   restoredCopies = 0;
+  /** Newest that trained: its folder is on the volume. */
+  newest = 0;
   readonly #now: () => number;
+  readonly #onEnd: (trainer: SimTrainer, ending: Ending) => void;
 
-  constructor(now: () => number) {
+  constructor(now: () => number, onEnd: (trainer: SimTrainer, ending: Ending) => void) {
     this.#now = now;
+    this.#onEnd = onEnd;
+  }
+
+  /** The newest checkpoint is damaged; all names of it, which are of the same bytes. */
+  damage(): void {
+    const found = [...this.files.keys()].filter((key) => !this.damaged.has(key)).map(partsOf);
+    const step = Math.max(...found.map((each) => each.step));
+    for (const each of found) {
+      if (each.step === step) this.damaged.add(`${each.generation}/${each.step}`);
+    }
   }
 
   /** Does what generation-folder.ts does: the committed checkpoints under a further name, the rest forgotten. */
   openGeneration(generation: number, head: CheckpointHead | undefined): void {
     for (const [key, chain] of this.#of(head?.generation)) {
       const { step } = partsOf(key);
-      if (head !== undefined && step <= head.step) this.files.set(`${generation}/${step}`, chain);
+      if (head === undefined || step > head.step) continue;
+      this.files.set(`${generation}/${step}`, chain);
+      if (this.damaged.has(key)) this.damaged.add(`${generation}/${step}`);
     }
+    this.newest = Math.max(this.newest, generation);
     for (const key of [...this.files.keys()]) {
       const { generation: of } = partsOf(key);
       if (of < generation && of !== head?.generation) this.files.delete(key);
@@ -70,10 +92,11 @@ export class Trainers {
 
   start(
     generation: number,
-    given: Omit<SimTrainer, 'state' | 'step' | 'savedStep' | 'chain' | 'alone'>,
+    given: Omit<SimTrainer, 'state' | 'step' | 'savedStep' | 'chain' | 'alone' | 'hasNoneWhole'>,
   ): SimTrainer {
-    const steps = [...this.#of(generation)].map(([key]) => partsOf(key).step);
-    const step = Math.max(0, ...steps);
+    const stored = [...this.#of(generation)].map(([key]) => key);
+    const whole = stored.filter((key) => !this.damaged.has(key));
+    const step = Math.max(0, ...whole.map((key) => partsOf(key).step));
     const trainer: SimTrainer = {
       ...given,
       ...{
@@ -81,6 +104,7 @@ export class Trainers {
         savedStep: step,
         chain: this.files.get(`${generation}/${step}`) ?? '',
         alone: undefined,
+        hasNoneWhole: stored.length > 0 && whole.length === 0,
       },
       state: {
         ...{ type: 'Running', generation, asked: 'Nothing', save: { asked: 0, done: false } },
@@ -92,8 +116,9 @@ export class Trainers {
     return trainer;
   }
 
-  end(trainer: SimTrainer, ending: Extract<TrainerState, { type: 'Ended' }>['ending']): void {
+  end(trainer: SimTrainer, ending: Ending): void {
     if (trainer.state.type !== 'Running') return;
+    this.#onEnd(trainer, ending);
     const { generation, saved } = trainer.state;
     const isResult = ending === 'Done' && trainer.seat.rank === 0;
     const result = isResult ? ({ reason: 'Finished', step: totalSteps } as const) : undefined;
@@ -128,6 +153,11 @@ export class Trainers {
 
   #stepTogether(world: readonly SimTrainer[]): void {
     this.#restoreCopies(world);
+    if (world.some(({ hasNoneWhole }) => hasNoneWhole)) {
+      const corrupted = troubleOf('E_CHECKPOINT_CORRUPTED', 'no checkpoint is whole');
+      for (const each of world) this.end(each, corrupted);
+      return;
+    }
     const [first] = world;
     check(
       world.every(({ step, chain }) => step === first?.step && chain === first.chain),
@@ -162,6 +192,7 @@ export class Trainers {
       if (isWhole && each.copy?.chain !== undefined) {
         each.step = each.copy.step;
         each.chain = each.copy.chain;
+        each.hasNoneWhole = false;
         this.restoredCopies += 1;
       }
       each.copy = undefined;
@@ -189,6 +220,7 @@ export class Trainers {
     const { generation } = state;
     if (isSaved) {
       this.files.set(`${generation}/${step}`, chain);
+      this.damaged.delete(`${generation}/${step}`);
       trainer.savedStep = step;
     }
     trainer.state = {

@@ -95,8 +95,9 @@ export function workersMend(
   }
 }
 
-/** A checkpoint of the world that trains; its step is beyond the last one. */
-export function workersSave(world: World, bus: MemoryBus): void {
+/** A checkpoint of the world that trains; its step is beyond the last one. False where none does. */
+export function workersSave(world: World, bus: MemoryBus): boolean {
+  let isSaved = false;
   for (const job of bus.jobs()) {
     const records = bus.of(job);
     const { state } = records;
@@ -111,5 +112,7 @@ export function workersSave(world: World, bus: MemoryBus): void {
     );
     // As the other manager of the status does, which is no part of a reconcile.
     world.mirrorCheckpoint({ latestStep: step, generation, latestDigest: 'd', latestTime: time });
+    isSaved = true;
   }
+  return isSaved;
 }

@@ -2,8 +2,13 @@
 // more of them.
 import test from 'ava';
 import fc from 'fast-check';
-import { type Happening, happening, Scene, surviveAll } from '../../doubles/simulation/scene.ts';
+import { holdsInAll, surviveAll } from '../../doubles/simulation/draws.ts';
+import { type Happening, happening } from '../../doubles/simulation/happenings.ts';
+import { Scene } from '../../doubles/simulation/scene.ts';
 import { totalSteps } from '../../doubles/simulation/trainers.ts';
+
+/** A tenth of a second each. */
+const schedules = 30;
 
 test('workers that nothing happens to train to the end in one generation', async (t) => {
   const scene = new Scene();
@@ -16,7 +21,7 @@ test('workers that nothing happens to train to the end in one generation', async
 });
 
 test('whatever happens to workers, operator and bus: nothing is lost, and the job comes to its end', async (t) => {
-  const { fromCopies } = await surviveAll({ numRuns: 30, seed: 11 });
+  const { fromCopies } = await surviveAll({ numRuns: schedules, seed: 11 });
   t.true(fromCopies > 0, 'no world went on from copies in memory');
 });
 
@@ -53,4 +58,19 @@ test('without the fence, workers that were replaced spoil the job', async (t) =>
   t.is(count.with, 0);
   t.true(count.without >= 5, `the fence was needed in ${count.without} of 30 schedules`);
   t.log(`${count.without} of 30`);
+});
+
+test('a schedule that fails is told with the seed and the path that draw it again', async (t) => {
+  const seen: number[] = [];
+  const property = fc.asyncProperty(fc.nat(1000), async (drawn) => {
+    seen.push(drawn);
+    if (drawn >= 500) throw new Error('too many');
+  });
+  const error = await t.throwsAsync(holdsInAll(property, { numRuns: 100, seed: 3 }));
+  const [, seed, path] =
+    /^too many\nANNEAL_TEST_SEED=(\d+) ANNEAL_TEST_PATH=(\S+)\n\[500\]$/.exec(error.message) ?? [];
+  seen.length = 0;
+  const again = { numRuns: 100, seed: Number(seed), path: String(path) };
+  await t.throwsAsync(holdsInAll(property, again), { message: error.message });
+  t.is(seen[0], 500);
 });

@@ -1,0 +1,69 @@
+// What may happen to a job of several workers, as fast-check draws it, and the budgets of such jobs.
+import fc from 'fast-check';
+import { failureOf } from '../../../crds/failures.ts';
+
+const who = fc.nat(2);
+const deviceFault = failureOf('E_DEVICE_FAULT').workerExit;
+const usual = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      type: fc.constant('pass' as const),
+      seconds: fc.integer({ min: 1, max: 20 }),
+    }),
+  },
+  { weight: 4, arbitrary: fc.record({ type: fc.constant('killTrainer' as const), who }) },
+  // Dies again before it gets to a save, or shortly after.
+  fc.record({
+    type: fc.constant('crashLoop' as const),
+    who,
+    times: fc.integer({ min: 2, max: 5 }),
+    seconds: fc.integer({ min: 2, max: 9 }),
+  }),
+  // The kernel does it, or the supervisor itself ends badly: for the operator to see and to charge.
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      type: fc.constant('killPod' as const),
+      who,
+      // Twice the second, and its node is avoided: by pods of the next epoch.
+      code: fc.constantFrom(137, deviceFault, deviceFault),
+    }),
+  },
+  fc.record({ type: fc.constant('lose' as const), who }),
+  fc.record({ type: fc.constant('evict' as const), who }),
+  fc.record({ type: fc.constant('terminate' as const), who }),
+  fc.record({ type: fc.constant('freeze' as const), who }),
+  { weight: 2, arbitrary: fc.constant({ type: 'thaw' as const }) },
+  fc.record({ type: fc.constant('blind' as const), who }),
+  { weight: 2, arbitrary: fc.constant({ type: 'see' as const }) },
+  fc.record({ type: fc.constant('loseWrites' as const), count: fc.integer({ min: 1, max: 3 }) }),
+  fc.record({ type: fc.constant('bus' as const), away: fc.boolean() }),
+  fc.record({ type: fc.constant('suspend' as const), suspend: fc.boolean() }),
+  fc.record({ type: fc.constant('operator' as const), away: fc.boolean() }),
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      type: fc.constant('scale' as const),
+      replicas: fc.integer({ min: 1, max: 4 }),
+    }),
+  },
+  fc.constant({ type: 'wipe' as const }),
+  fc.constant({ type: 'takeOver' as const }),
+  // One that does not lead any more and does not know: it acts once again, by what it heard long ago.
+  fc.record({ type: fc.constant('late' as const), sees: fc.constantFrom(0, 1, 3, 10) }),
+);
+export const happening = fc.oneof(
+  { weight: 80, arbitrary: usual },
+  { weight: 1, arbitrary: fc.constant({ type: 'damage' as const }) },
+);
+export const budget = fc.record({
+  maxRestarts: fc.constantFrom(0, 2, 10, 10),
+  // A job trains for half a minute: the short ones let go of restarts, the long one never does.
+  windowSeconds: fc.constantFrom(0, 10, 20, 60, 3600),
+});
+
+export type Happening = typeof happening extends fc.Arbitrary<infer E> ? E : never;
+
+/** Schedules of them. */
+export const happenings = fc.array(happening, { minLength: 8, maxLength: 40, size: 'max' });
