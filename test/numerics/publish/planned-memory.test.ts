@@ -29,10 +29,26 @@ async function perform(run: ToyRun, ...roles: readonly Role[]): Promise<void> {
 const reportOf = (run: ToyRun): Promise<RunReport> =>
   requireRecord(run.folder, runFiles.report, runReport);
 
+/**
+ * A run from its beginning to its end. What is measured is a peak, which is less where the kernel was short of memory and took pages of
+ * mapped files away: then another run is measured, three at most. One that takes more than its plan ends it.
+ */
+async function wholeRun(t: ExecutionContext, toy: Parameters<typeof aToyRun>[1]) {
+  for (let attempt = 1; ; attempt += 1) {
+    const run = await aToyRun(t, toy);
+    await perform(run, 'prepare', 'train', 'publish');
+    const report = await reportOf(run);
+    const { gap, publish } = report.memory;
+    if (attempt === 3 || Math.min(gap ?? 0, publish?.gap ?? 0) > -limit) return report;
+  }
+}
+
+const limit = 0.05;
+
 /** Within what the documentation promises. */
 function isAsPlanned(t: ExecutionContext, what: string, gap: number | undefined): void {
   t.log(`${what}: ${((gap ?? Number.NaN) * 100).toFixed(1)} %`);
-  t.true(Math.abs(gap ?? Number.NaN) <= 0.05, `${what}: ${gap}`);
+  t.true(Math.abs(gap ?? Number.NaN) <= limit, `${what}: ${gap}`);
 }
 
 function areAsPlanned(t: ExecutionContext, { memory }: RunReport): void {
@@ -89,14 +105,12 @@ test('a vocabulary of 131,072 tokens is published in any form with the memory th
 
 test('a toy takes what is planned: little more than the program', async (t) => {
   const method = { precision: { type: 'Float32' }, adapter: lora };
-  const run = await aToyRun(t, { name: 'toy', method, training: { maxSteps: 3 } });
-  await perform(run, 'prepare', 'train', 'publish');
-  areAsPlanned(t, await reportOf(run));
+  areAsPlanned(t, await wholeRun(t, { name: 'toy', method, training: { maxSteps: 3 } }));
 });
 
 test('memory is planned for the records that there are, not for the longest that may come', async (t) => {
   const base = { type: 'NF4', nf4: { blockSize: 64 } };
-  const run = await aToyRun(t, {
+  const report = await wholeRun(t, {
     name: 'short',
     method: { precision: { type: 'Float32' }, base, adapter: lora },
     sizes: {
@@ -106,6 +120,5 @@ test('memory is planned for the records that there are, not for the longest that
     dataset: { sequenceLength: 1024, packing: 'None' },
     training: { maxSteps: 2 },
   });
-  await perform(run, 'prepare', 'train', 'publish');
-  areAsPlanned(t, await reportOf(run));
+  areAsPlanned(t, report);
 });
