@@ -52,6 +52,8 @@ export class GgufWeights implements Disposable {
     const until = Math.ceil(behind / headRows);
     const values = this.#decode(info, [from * headRows, until * headRows], dtype);
     const ordered = halves(values, until - from);
+    // What is in another order is no longer the file.
+    releasePages(values);
     return ops.narrow(ordered, 0, first - from * headRows, behind - first);
   }
 
