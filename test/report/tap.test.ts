@@ -47,6 +47,11 @@ test('each result line becomes one result with its outcome', (t) => {
   );
 });
 
+test('a log that ends with an empty line does not part a failure from its block', (t) => {
+  const { results } = read('not ok 1 - a\n#   {"level":30}\n\n  ---\n    name: E\n  ...\n\n1..1\n');
+  t.deepEqual(results[0]?.facts, ['name: E']);
+});
+
 test('the block below a failure belongs to that failure and loses its indentation', (t) => {
   const { results } = read(recorded);
   t.deepEqual(results[3]?.facts, [

@@ -45,6 +45,8 @@ export function readTap(onEvent: (event: TapEvent) => void): TapReader {
       }
       // What a test logged stands between its result and the block of its facts.
       if (text.startsWith('#   ')) return onEvent({ kind: 'log', text: text.slice(4) });
+      // A log that ends its last line leaves an empty one behind.
+      if (text === '') return;
       flush();
       const result = resultLine.exec(text);
       if (result) pending = toResult(result);
