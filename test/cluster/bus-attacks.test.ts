@@ -143,8 +143,10 @@ test('a worker with its own token does nothing to the job of another namespace',
   const after = await statusOf(victims, 'toy');
   t.is(after.restarts?.counted ?? 0, 0);
   t.is(after.rendezvous?.generation, 1);
-  // A person reads it through a tunnel, by the same authority.
-  const logs = await annealOn(victims, release.namespace, ['logs', 'toy']);
-  t.true(logs.stdout.length > 0);
-  t.notRegex(logs.stderr, /reading the pods|did not let anneal in/);
+  // A person reads it through a tunnel, by the same authority; on a busy machine not always in the time that one gives it.
+  const throughTunnel = async () => {
+    const { stdout, stderr } = await annealOn(victims, release.namespace, ['logs', 'toy']);
+    return stdout.length > 0 && !/reading the pods|did not let anneal in/.test(stderr);
+  };
+  await t.notThrowsAsync(eventually('a person is let in', throughTunnel, { withinMs: 180_000 }));
 });
