@@ -79,7 +79,10 @@ export function observe(
       .map((pod) => podFacts(pod, caches.nodes)),
     children: childrenOf(caches, uid),
     foreign: foreignNames(caches, job),
-    queue: queueFacts(caches, owned),
+    queue: queueFacts(
+      caches,
+      jobs.map(({ facts }) => facts),
+    ),
     bus: bus.facts({ namespace, uid }),
     site,
   };
@@ -227,9 +230,11 @@ function foreignNames(caches: Caches, { metadata }: ObservedFineTuneJob): readon
   });
 }
 
-function queueFacts({ workloads }: Caches, jobs: readonly BatchJob[]): QueueFacts | undefined {
-  const found = jobs
-    .flatMap(({ metadata }) => workloads?.by('owner', metadata.uid) ?? [])
+/** Of the Job that goes on: that of one which has ended may be written to later, and says nothing of what waits. */
+function queueFacts({ workloads }: Caches, jobs: readonly ChildJob[]): QueueFacts | undefined {
+  const going = jobs.filter(({ outcome }) => outcome === undefined);
+  const found = (going.length > 0 ? going : jobs)
+    .flatMap(({ uid }) => workloads?.by('owner', uid) ?? [])
     .toSorted((a, b) => Number(a.metadata.resourceVersion) - Number(b.metadata.resourceVersion))
     .at(-1);
   if (found === undefined) return undefined;

@@ -205,6 +205,27 @@ test('a queue is quoted from the workload of the worker Job', (t) => {
   t.deepEqual(queue, { workload: 'job-first-w1', reason: 'Pending', message: 'no quota' });
 });
 
+test('a workload that is written to after its Job has ended hides no other', (t) => {
+  const of = (job: string, resourceVersion: string, conditions: object[]) => ({
+    metadata: metadata(`job-${job}`, { ...ownedBy(`uid-${job}`), resourceVersion }),
+    status: { conditions },
+  });
+  const waits = { type: 'QuotaReserved', status: 'False', reason: 'Pending', message: 'no quota' };
+  const prepared = {
+    metadata: metadata('first-init-1', { labels: labels('init'), ...ownedBy('uid-first') }),
+    spec: {},
+    status: { conditions: [{ type: 'Complete', status: 'True', lastTransitionTime: created }] },
+  };
+  const { queue } = factsOf({
+    jobs: [prepared, workerJob()],
+    workloads: [
+      of('first-w1', '5', [waits]),
+      of('first-init-1', '9', [{ type: 'Finished', status: 'True' }]),
+    ],
+  });
+  t.deepEqual(queue, { workload: 'job-first-w1', reason: 'Pending', message: 'no quota' });
+});
+
 test('a spec that cannot be read is a sentence, and kubectl’s copy of the manifest is not kept', (t) => {
   const written = aWrittenJob() as { spec: object };
   const annotations = { 'kubectl.kubernetes.io/last-applied-configuration': '{}', own: 'x' };
