@@ -1,6 +1,6 @@
 // The memory plan beside what real processes of the worker take: a vocabulary that is most of the model, in each form; a toy, which is all
 // program; records shorter than a sequence.
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { execa } from 'execa';
@@ -19,54 +19,80 @@ type Role = 'prepare' | 'train' | 'publish';
 
 const program = join(import.meta.dirname, '../../../worker/main.ts');
 
-/** Processes of their own: what this one holds is not of the run. */
-async function perform(run: ToyRun, ...roles: readonly Role[]): Promise<void> {
+/** In processes of their own: what this one holds is not of the run. Tells whether nobody on this machine waited for memory meanwhile. */
+async function perform(run: ToyRun, ...roles: readonly Role[]): Promise<boolean> {
+  const before = await waitedForMemory();
   for (const role of roles) {
     await execa(process.execPath, [...workerNodeArguments(role), program, role, run.folder]);
   }
+  return (await waitedForMemory()) === before;
 }
 
 const reportOf = (run: ToyRun): Promise<RunReport> =>
   requireRecord(run.folder, runFiles.report, runReport);
 
+interface Measured {
+  readonly report: RunReport;
+  /** What perform tells. */
+  readonly hadRoom: boolean;
+}
+
 /**
  * A run from its beginning to its end. What is measured is a peak, which is less where the kernel was short of memory and took pages of
- * mapped files away: then another run is measured, three at most. One that takes more than its plan ends it.
+ * mapped files away (-21 % here with a gigabyte for all processes): then another run is measured, three at most. One that takes more than its
+ * plan ends it.
  */
-async function wholeRun(t: ExecutionContext, toy: Parameters<typeof aToyRun>[1]) {
+async function wholeRun(
+  t: ExecutionContext,
+  toy: Parameters<typeof aToyRun>[1],
+): Promise<Measured> {
   for (let attempt = 1; ; attempt += 1) {
     const run = await aToyRun(t, toy);
-    await perform(run, 'prepare', 'train', 'publish');
+    const hadRoom = await perform(run, 'prepare', 'train', 'publish');
     const report = await reportOf(run);
     const { gap, publish } = report.memory;
-    if (attempt === 3 || Math.min(gap ?? 0, publish?.gap ?? 0) > -limit) return report;
+    if (hadRoom || attempt === 3 || Math.min(gap ?? 0, publish?.gap ?? 0) >= -limit)
+      return { report, hadRoom };
   }
+}
+
+/** Microseconds in which some process waited for memory, since the machine started; 0 where the kernel does not count them. */
+async function waitedForMemory(): Promise<number> {
+  const told = await readFile('/proc/pressure/memory', 'latin1').catch(() => '');
+  return Number(/^some .*total=(\d+)$/m.exec(told)?.[1] ?? 0);
 }
 
 const limit = 0.05;
 
 /** Within what the documentation promises. */
-function isAsPlanned(t: ExecutionContext, what: string, gap: number | undefined): void {
-  t.log(`${what}: ${((gap ?? Number.NaN) * 100).toFixed(1)} %`);
-  t.true(Math.abs(gap ?? Number.NaN) <= limit, `${what}: ${gap}`);
+function isAsPlanned(
+  t: ExecutionContext,
+  what: string,
+  gap: number | undefined = Number.NaN,
+  hadRoom: boolean,
+): void {
+  const short = hadRoom ? '' : '; the machine was short of memory: less than planned says nothing';
+  t.log(`${what}: ${(gap * 100).toFixed(1)} %${short}`);
+  t.true(gap <= limit && (gap >= -limit || !hadRoom), `${what}: ${gap}`);
 }
 
-function areAsPlanned(t: ExecutionContext, { memory }: RunReport): void {
-  isAsPlanned(t, 'training', memory.gap);
-  isAsPlanned(t, 'publishing', memory.publish?.gap);
+function areAsPlanned(t: ExecutionContext, { report: { memory }, hadRoom }: Measured): void {
+  isAsPlanned(t, 'training', memory.gap, hadRoom);
+  isAsPlanned(t, 'publishing', memory.publish?.gap, hadRoom);
 }
 
 const lora = { type: 'LoRA', lora: { rank: 4 } };
 
-/** Puts the result into other forms, as a process that finds them in its job would, and tells the gap. */
-async function publishAgain(
+/** Puts the result into other forms, as a process that finds them in its job would. */
+async function isPublishedAsPlanned(
+  t: ExecutionContext,
   run: ToyRun,
   output: Partial<FineTuneJobSpec['output']>,
-): Promise<number> {
+): Promise<void> {
   const { spec } = run.record;
   const changed = { ...spec, output: { ...spec.output, ...output } };
   await writeRecord(run.folder, runFiles.run, runRecord, { ...run.record, spec: changed });
-  await perform(run, 'publish');
+  const hadRoom = await perform(run, 'publish');
   const headers = readModelHeaders((await run.prepared()).model.path);
   const device = { type: 'cpu', bytes: 2 ** 40 } as const;
   const { memory } = planJob({
@@ -75,7 +101,7 @@ async function publishAgain(
   });
   const planned = memory.stages.find(({ stage }) => stage === 'Publish')?.peak ?? Number.NaN;
   const measured = (await reportOf(run)).memory.publish?.measured ?? Number.NaN;
-  return measured / planned - 1;
+  isAsPlanned(t, JSON.stringify(output), measured / planned - 1, hadRoom);
 }
 
 test('a vocabulary of 131,072 tokens is published in any form with the memory that was planned', async (t) => {
@@ -89,8 +115,8 @@ test('a vocabulary of 131,072 tokens is published in any form with the memory th
   await writeLargeVocabulary(model, {
     ...{ vocabulary: 131_072, hidden: 640, layers: 1, intermediate: 1024 },
   });
-  await perform(run, 'prepare', 'train', 'publish');
-  isAsPlanned(t, 'adapter', (await reportOf(run)).memory.publish?.gap);
+  const hadRoom = await perform(run, 'prepare', 'train', 'publish');
+  isAsPlanned(t, 'adapter', (await reportOf(run)).memory.publish?.gap, hadRoom);
   const merged = 'MergedSafetensors';
   const forms: readonly Partial<FineTuneJobSpec['output']>[] = [
     { formats: [merged] },
@@ -99,7 +125,7 @@ test('a vocabulary of 131,072 tokens is published in any form with the memory th
     { formats: [merged, 'GGUF'], gguf: { type: 'Q8_0' } },
   ];
   for (const form of forms) {
-    isAsPlanned(t, JSON.stringify(form), await publishAgain(run, form));
+    await isPublishedAsPlanned(t, run, form);
   }
 });
 
