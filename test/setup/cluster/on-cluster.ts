@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import type { Setup } from '../../../cli/setup/setup.ts';
 import { inWords } from '../../report/in-words.ts';
 import { add, nothing, type Tally } from '../../report/tally.ts';
-import { givenCluster, startCluster } from './cluster.ts';
+import { givenCluster, startCluster, takeDown } from './cluster.ts';
 import { endProcesses, leftAtLast, type Mark, tracesOf } from './traces.ts';
 
 /** Runs tests with these variables. Its errors become a failure, which is told. */
@@ -21,7 +21,10 @@ export async function runOnCluster(
   tell: (failure: string) => void,
 ): Promise<Tally> {
   const mark: Mark = { name: 'ANNEAL_TEST_RUN', value: randomUUID() };
-  const look = () => tracesOf(mark, givenCluster(setup));
+  const given = givenCluster(setup);
+  const look = () => tracesOf(mark, given);
+  // What an earlier run left, one that was killed, is not how the machine was.
+  if (given === undefined) await takeDown(setup);
   const before = await look();
   const result = await runMarked(setup, runTests, mark).catch((error: unknown) => {
     if (!setup.signal.aborted) tell(`it could not run: ${inWords(error)}`);
