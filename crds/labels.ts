@@ -8,6 +8,8 @@ export const label = {
   workerEpoch: `${group}/worker-epoch`,
   /** Number of an init or publish Job. */
   attempt: `${group}/attempt`,
+  /** Of a pod, and of the policy of its namespace that holds it: values of `Network`. */
+  network: `${group}/network`,
 } as const;
 
 export const annotation = {
@@ -32,6 +34,10 @@ export const fieldManager = {
 /** Values of `label.component`. */
 export const Component = { Init: 'init', Worker: 'worker', Publish: 'publish' } as const;
 export type Component = (typeof Component)[keyof typeof Component];
+
+/** Values of `label.network`: pods that train, and pods that prepare or publish. */
+export const Network = { Worker: 'worker', Io: 'io' } as const;
+export type Network = (typeof Network)[keyof typeof Network];
 
 export const queueLabel = 'kueue.x-k8s.io/queue-name';
 export const priorityClassLabel = 'kueue.x-k8s.io/priority-class';

@@ -1,12 +1,18 @@
 // The stores that reconciling reads, each with the reflectors that fill it, and the rule by which a change of an object puts its job in line.
 import { label } from '../crds/labels.ts';
 import { type ByJob, byJob, type Caches } from './job/observe.ts';
-import { batchJobs } from './job/observed/batch-job.ts';
-import { networkPolicies, podGroups, services } from './job/observed/child-object.ts';
+import { type BatchJob, batchJobs } from './job/observed/batch-job.ts';
+import {
+  type ChildObject,
+  networkPolicies,
+  podGroups,
+  services,
+} from './job/observed/child-object.ts';
 import { fineTuneJobs, type ObservedFineTuneJob } from './job/observed/fine-tune-job.ts';
 import { type Node, nodes } from './job/observed/node.ts';
 import { pods } from './job/observed/pod.ts';
 import { type Workload, workloads } from './job/observed/workload.ts';
+import { type ByRequest, byRequest } from './job/siblings.ts';
 import { type GangFlavour, podGroupResources } from './objects/pod-group.ts';
 import { Reflector, type ReflectorEvent, type ReflectorFacts } from './runtime/reflector.ts';
 import { type KubeObject, keyOf, type Resource } from './runtime/resource.ts';
@@ -45,10 +51,21 @@ export function fillCaches(facts: CacheFacts): FilledCaches {
   group.follow(fineTuneJobs, jobs, {}, (job) => keyOf(job));
   const caches: Caches = {
     jobs,
-    batchJobs: group.follow(batchJobs, childStore(), { ours }, jobOf),
+    batchJobs: group.follow(
+      batchJobs,
+      new Store<BatchJob, ByJob | ByRequest>({ indexes: { job: byJob, request: byRequest } }),
+      { ours },
+      jobOf,
+    ),
     pods: group.follow(pods, childStore(), { ours }, jobOf),
     services: group.follow(services, childStore(), { ours }, jobOf),
     networkPolicies: group.follow(networkPolicies, childStore(), { ours }, jobOf),
+    sharedPolicies: group.follow(
+      networkPolicies,
+      new Store<ChildObject>({ indexes: {} }),
+      { ours: label.network },
+      undefined,
+    ),
     podGroups:
       facts.gang === undefined
         ? undefined
@@ -70,6 +87,7 @@ export function fillCaches(facts: CacheFacts): FilledCaches {
         )
       : undefined,
   };
+  wakeBySharedPolicy(caches, facts);
   wakeByWorkload(caches, facts);
   wakeByNode(caches, facts);
   return { caches, ...group.controls() };
@@ -113,7 +131,8 @@ class ReflectorGroup {
       });
       this.#reflectors.push({ name: plural, reflector: reflector });
     }
-    this.#stores.set(plural, store);
+    // Of two stores of one resource the first tells of jobs.
+    if (!this.#stores.has(plural)) this.#stores.set(plural, store);
     if (jobKey !== undefined) {
       store.subscribe(({ object }) => {
         const key = jobKey(object);
@@ -145,6 +164,16 @@ function jobOf({ metadata }: KubeObject): string | undefined {
 /** A workload is owned by the Job that it is for. */
 function ownerOf({ metadata }: Workload): readonly string[] {
   return metadata.controlledBy === undefined ? [] : [metadata.controlledBy];
+}
+
+/** One that was changed or is gone concerns every job of its namespace; one that comes was made for a job that waits for it. */
+function wakeBySharedPolicy({ sharedPolicies, jobs }: Caches, { changed }: CacheFacts): void {
+  sharedPolicies.subscribe(({ type, object }) => {
+    if (type === 'Added') return;
+    for (const key of jobs.keys()) {
+      if (key.startsWith(`${object.metadata.namespace}/`)) changed(key);
+    }
+  });
 }
 
 function wakeByWorkload({ workloads, batchJobs }: Caches, { changed }: CacheFacts): void {

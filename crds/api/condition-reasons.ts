@@ -38,6 +38,14 @@ export const conditionReasons = {
   Initialized: {
     Ready: { meaning: 'Model and data are in place and verified.' },
     Preparing: { meaning: 'They are being fetched and made into tokens: `status.progress.stage`.' },
+    Reused: {
+      meaning: 'Another job of the namespace put the same in place; the workers look at it.',
+    },
+    WaitsForSibling: { meaning: 'Another job of the namespace is putting the same in place.' },
+    InWorker: {
+      meaning:
+        'The pod of the only worker does it, in a container before it trains: nothing has to be fetched.',
+    },
     NotShared: { meaning: 'Pods share no volume; each worker prepares for itself.' },
     Pending: { meaning: 'The pod that prepares does not run yet; the words of kubelet follow.' },
     ContainerConfigError: containerConfigError,
@@ -123,6 +131,7 @@ export const conditionReasons = {
   },
   Published: {
     Uploaded: { meaning: 'The results are at the places in `status.artifacts`.' },
+    InWorker: { meaning: 'The first worker writes them before it ends: an adapter to a claim.' },
     Publishing: { meaning: 'They are being made, read back and taken there.' },
     Pending: { meaning: 'The pod that publishes does not run yet; the words of kubelet follow.' },
     ContainerConfigError: containerConfigError,

@@ -45,6 +45,9 @@ const resolvedMethod = z.strictObject({
 const plan = z.strictObject({
   sha256: words(64).describe('Digest of the plan that workers run.'),
   prepareSha256: words(64).describe('Digest of what was asked to be put in place, once it is.'),
+  preparedBy: words(128).describe(
+    'Run of another job, `<job>-<first eight of its UID>`, that put in place what this one trains on; its own name once that was of no use.',
+  ),
   method: resolvedMethod.optional().describe('The seams in force, presets resolved.'),
   parallelism: words(128).describe('How the model is spread, in words.'),
   trainableParameters: count().describe('Parameters that are trained.'),

@@ -2,6 +2,16 @@
 import type { Failure } from './failure.ts';
 
 export const sourceFailures = {
+  E_NOT_PREPARED: {
+    reason: 'NotPrepared',
+    class: 'TransientError',
+    retry: 'Permanent',
+    workerExit: 66,
+    cliExit: 10,
+    meaning:
+      'Model or data that another job had put in place are not there any more, or not whole.',
+    remedy: 'none needed: the job prepares them anew',
+  },
   E_SOURCE_NOT_FOUND: {
     reason: 'SourceNotFound',
     class: 'UserError',

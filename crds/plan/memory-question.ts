@@ -1,8 +1,9 @@
 // What the memory of a rank depends on.
 import type { FineTuneJobSpec } from '../api/job.ts';
-import { type ResolvedMethod, resolveMethod } from '../methods/resolve.ts';
+import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import type { DeviceType } from './memory-constants.ts';
+import { formatsOf } from './publication.ts';
 
 export type TapeMode = 'keep' | 'recompute' | 'offload';
 
@@ -61,9 +62,7 @@ export function stagesOf(
     ...(samples === undefined
       ? {}
       : { sampleTokens: prompt + samples.maxTokens, prompts: samples.prompts.length }),
-    formats: output.formats ?? [
-      resolveMethod(method).adapter.type === 'None' ? 'MergedSafetensors' : 'PEFTAdapter',
-    ],
+    formats: formatsOf({ method, output }),
     ggufType: output.gguf.type,
   };
 }

@@ -62,7 +62,7 @@ const publishedWords = z.object({
     .max(16),
 });
 
-/** At most one member is there; none: the container ended well and has nothing to tell. */
+/** None: the container ended well and has nothing to tell. Two: a worker that finished, and wrote the result as well. */
 export const lastWords = z.object({
   v: z.literal(1),
   failure: failureWords.optional(),

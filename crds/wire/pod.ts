@@ -35,8 +35,15 @@ export const podVariable = {
   runFolder: 'ANNEAL_RUN_FOLDER',
   /** Models, token stores, digests that a later job can use too. */
   cache: 'ANNEAL_CACHE',
+  /** Run of another job that put in place what this one trains on: beside its own folder. */
+  preparedBy: 'ANNEAL_PREPARED_BY',
   traceparent: 'TRACEPARENT',
 } as const;
+
+/** Name of the folder of a run. The UID keeps a later job of the same name away from what this one left. */
+export function runName({ name, uid }: { readonly name: string; readonly uid: string }): string {
+  return `${name}-${uid.slice(0, 8)}`;
+}
 
 /** Where a key of a Secret is found: kubelet puts it into one variable of one container. */
 export const secretVariable = z.object({ name: z.string(), key: z.string(), variable: z.string() });

@@ -67,6 +67,8 @@ export const scoresRecord = z.object({
 
 export const preparedRecord = z.object({
   version: z.literal(1),
+  /** Digest of what was asked for; absent of a run of an earlier version. */
+  request: z.string().optional(),
   model: z.object({
     /** Folder or file that holds the weights. */
     path: z.string(),

@@ -1,7 +1,7 @@
 // Performs what was decided, call by call in order, and stops at the first that fails: the next reconcile decides again from what is there
 // then. Answers that mean "it is so already" are successes.
 import { TerminalError } from '../../crds/errors.ts';
-import { finalizer } from '../../crds/labels.ts';
+import { annotation, finalizer, label } from '../../crds/labels.ts';
 import type { JobBus } from '../bus/job-bus.ts';
 import { type GangFlavour, podGroupResources } from '../objects/pod-group.ts';
 import { type ApiError, isAlreadyExists, isQuotaRefusal, isStatus } from '../runtime/api-error.ts';
@@ -84,6 +84,8 @@ async function perform(
       return ensurePlan(client, call.manifest, signal);
     case 'Create':
       return create(actor, job, call.kind, call.manifest, signal);
+    case 'Share':
+      return share(actor, call, signal);
     case 'Apply':
       return apply(actor, call.kind, call.manifest, signal);
     case 'Delete': {
@@ -155,6 +157,35 @@ async function create(
     }
     const message = `${kind} ${manifest.metadata.name} belongs to someone else; the job needs the name for a child of its own`;
     throw new RefusedCall('NameConflict', { message, cause: error });
+  }
+}
+
+/** Another job of the namespace may have been faster. What has the name and is not of our making stays as it is. */
+async function share(
+  { client, manager, wrote }: Actor,
+  { manifest, uid }: Extract<Call, { readonly type: 'Share' }>,
+  signal: AbortSignal,
+): Promise<void> {
+  const kind = 'SharedPolicy';
+  const applied = async (known: string) => {
+    const own = { ...manifest, metadata: { ...manifest.metadata, uid: known } };
+    wrote(kind, await client.apply(networkPolicies, own, { manager }, signal));
+  };
+  if (uid !== undefined) return applied(uid);
+  try {
+    wrote(kind, await client.create(networkPolicies, manifest, signal));
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error;
+    const { name } = manifest.metadata;
+    const found = await client.get(networkPolicies, manifest.metadata, signal);
+    const { labels, annotations } = found.metadata;
+    if (labels[label.network] === undefined) {
+      const message = `NetworkPolicy ${name} belongs to someone else; the jobs of the namespace need the name for a policy of their pods`;
+      throw new RefusedCall('NameConflict', { message, cause: error });
+    }
+    const wanted = (manifest.metadata['annotations'] ?? {}) as Readonly<Record<string, string>>;
+    if (annotations[annotation.content] === wanted[annotation.content]) return wrote(kind, found);
+    return applied(found.metadata.uid);
   }
 }
 
@@ -234,7 +265,7 @@ function refusalOf(call: Call, error: unknown): unknown {
   }
   if (makes(call) && isInvalid(error)) {
     const { name } = call.manifest.metadata;
-    const kind = call.type === 'EnsurePlan' ? 'ConfigMap' : call.kind;
+    const kind = kindOf(call);
     const message = `${kind} ${name} is not accepted by the API server: ${error.message}`;
     return new RefusedCall('InvalidSpec', { message, cause: error });
   }
@@ -244,10 +275,15 @@ function refusalOf(call: Call, error: unknown): unknown {
   return new RefusedCall('PermissionDenied', { message, cause: error });
 }
 
-type Making = Extract<Call, { readonly type: 'Create' | 'Apply' | 'EnsurePlan' }>;
+function kindOf(call: Making): string {
+  if (call.type === 'EnsurePlan') return 'ConfigMap';
+  return call.type === 'Share' ? 'NetworkPolicy' : call.kind;
+}
+
+type Making = Extract<Call, { readonly type: 'Create' | 'Apply' | 'EnsurePlan' | 'Share' }>;
 
 function makes(call: Call): call is Making {
-  return call.type === 'Create' || call.type === 'Apply' || call.type === 'EnsurePlan';
+  return 'manifest' in call;
 }
 
 /** What was sent is wrong by itself: the same would be refused for ever. */

@@ -3,7 +3,7 @@
 //
 // Policies are asked in this order, each seeing the status as those before left it. One that is `final` ends the questions: what comes after
 // it has nothing to decide on.
-import type { Condition } from '../../crds/api/conditions.ts';
+import type { Condition, Phase } from '../../crds/api/conditions.ts';
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import { conditionOf, isTrue, setCondition } from '../runtime/conditions.ts';
 import type { EventNote } from '../runtime/events.ts';
@@ -152,21 +152,30 @@ class Draft {
 
   #transitions({ phase }: FineTuneJobStatus): readonly EventNote[] {
     const before = this.#facts.job.status.phase;
-    if (phase === undefined || phase === before || phase === 'Failed' || phase === 'Succeeded')
-      return [];
+    if (phase === undefined || phase === before || !eventful.has(phase)) return [];
     const note =
       before === undefined ? `the job is ${phase}` : `the job went from ${before} to ${phase}`;
     return [{ type: 'Normal', reason: phase, note, action: 'Reconcile' }];
   }
 }
 
+/**
+ * Phases that an event tells. Each event is a write: of those that every job goes through in a moment, conditions tell more; an end and a
+ * restart have events of their own.
+ */
+const eventful: ReadonlySet<Phase> = new Set(['Queued', 'Running', 'Resizing', 'Suspended']);
+
 function plightOf({ reason, message }: Plight): Plight {
   return { reason, message };
 }
 
 function creates(type: Call['type']): boolean {
-  return type === 'Create' || type === 'EnsurePlan' || type === 'Apply' || type === 'InitState';
+  return creating.has(type);
 }
+
+const creating: ReadonlySet<Call['type']> = new Set([
+  ...['Create', 'Share', 'EnsurePlan', 'Apply', 'InitState'],
+] as const);
 
 /** As it comes back from the API server, so that two statuses can be compared. */
 function withoutUndefined<T>(value: T): T {

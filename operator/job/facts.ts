@@ -23,11 +23,15 @@ export interface Facts {
   readonly workers: readonly ChildJob[];
   readonly inits: readonly ChildJob[];
   readonly publishes: readonly ChildJob[];
+  /** Other jobs that put the same in place on the same claim, or have; asked only while the job's own is not. */
+  readonly siblings: readonly Sibling[];
   readonly pods: readonly PodFacts[];
   /** Worker pods whose Job is gone: they end by themselves, or the garbage collector has yet to come. */
   readonly leftPods: readonly PodFacts[];
   /** Names of the other children that are there, with what they were made to contain. */
   readonly children: readonly ChildFacts[];
+  /** Policies of the namespace, which all its jobs share. */
+  readonly shared: readonly ChildFacts[];
   /** Objects that have a name of ours and another owner: kind and name. */
   readonly foreign: readonly string[];
   readonly queue: QueueFacts | undefined;
@@ -57,6 +61,15 @@ export interface JobFacts {
   readonly status: FineTuneJobStatus;
 }
 
+/** A job of the namespace that asks for the same model and data on the same claim. */
+export interface Sibling {
+  readonly name: string;
+  /** Name of its run, whose folder lies beside that of this job. */
+  readonly run: string;
+  /** What its pod told when all was in place; undefined: it is at it. */
+  readonly done: { readonly at: number; readonly words: LastWords['prepared'] } | undefined;
+}
+
 /** A Job of the batch API that belongs to the job. */
 export interface ChildJob {
   readonly name: string;
@@ -74,6 +87,8 @@ export interface ChildJob {
   readonly terminating: number;
   readonly outcome: ChildOutcome | undefined;
   readonly planDigest: string;
+  /** Its pods are held by a policy of the namespace. */
+  readonly sharesPolicy: boolean;
   /** Of an init Job: what it was asked for. */
   readonly prepareDigest: string | undefined;
 }
@@ -107,7 +122,14 @@ export interface PodFacts {
   readonly nodeUnreachable: boolean;
   /** Why a container waits. */
   readonly waiting: { readonly reason: string; readonly message: string } | undefined;
+  /** The container before the worker's that puts model and data in place; absent before it has begun, and of pods without one. */
+  readonly preparation?: PodPreparation | undefined;
   readonly end: PodEnd | undefined;
+}
+
+export interface PodPreparation {
+  readonly type: 'Working' | 'Done';
+  readonly words: LastWords['prepared'];
 }
 
 export interface PodEnd {

@@ -1,43 +1,38 @@
-// Model and data are put in place by an init Job before a device is taken: on the volume that the pods share. Where they share none, each
-// pod does it for itself, and there is nothing to do here.
-import type { FineTuneJobSpec } from '../../crds/api/job.ts';
-import type { Worker } from '../../crds/api/worker.ts';
-import { UserError } from '../../crds/errors.ts';
-import type { FailureReason } from '../../crds/failures.ts';
-import { resolveMethod } from '../../crds/methods/resolve.ts';
-import { planJob } from '../../crds/plan/job-plan.ts';
-import type { MemoryPlan, StagePeak } from '../../crds/plan/memory.ts';
-import type { MemoryQuestion } from '../../crds/plan/memory-question.ts';
-import { parametersOf, trainedOf } from '../../crds/plan/parameters.ts';
-import { processorOf, unlimited } from '../../crds/plan/processor.ts';
-import { plannedWorld } from '../../crds/plan/world.ts';
-import { formatBytes } from '../../crds/quantity.ts';
-import type { LastWords } from '../../crds/wire/last-words.ts';
+// Model and data are put in place by an init Job before a device is taken: on the volume that the pods share. An only worker may do it in a
+// container before its own (objects/preparation.ts). Where pods share no volume, each does it for itself, and there is nothing to do here.
+import type { FailureCode, FailureReason } from '../../crds/failures.ts';
+import { runName } from '../../crds/wire/pod.ts';
 import { initJob } from '../objects/io-job.ts';
 import { placesOf } from '../objects/places.ts';
+import { preparesInWorker } from '../objects/preparation.ts';
 import { auxiliaryQueue } from '../objects/scheduling.ts';
 import { none, type Opinion, together } from './decision.ts';
+import { leaveEpoch } from './epochs.ts';
 import { removeJob } from './finalise.ts';
 import { progressOf } from './io-progress.ts';
-import { isStalling } from './pod-trouble.ts';
+import { isStalling, troublesOf, worstOf } from './pod-trouble.ts';
+import { finished, initialized } from './prepared.ts';
 import { auxiliaryAdmitted, auxiliaryHeld, enqueued } from './queue.ts';
 import { fail } from './settle.ts';
+import { usable } from './siblings.ts';
 import { groundwork, healPlan, surroundings } from './surroundings.ts';
-import { has, type View } from './view.ts';
-
-type Prepared = NonNullable<LastWords['prepared']>;
+import { currentWorkers, epochOf, has, podsOf, type View } from './view.ts';
+import { preparedByOther } from './workers.ts';
 
 export function initialize(view: View): Opinion {
   if (placesOf(view.built).shared === undefined) {
     return initialized('NotShared', 'each worker puts model and data in place for itself');
   }
   const done = view.status.plan?.prepareSha256 === view.prepareDigest;
-  if (has(view, 'Initialized') && done) return none;
+  if (has(view, 'Initialized') && done) return isOfNoUse(view) ? anew(view) : none;
   const { inits } = view.facts;
   const mine = inits.findLast(
     ({ prepareDigest, isDeleting }) => prepareDigest === view.prepareDigest && !isDeleting,
   );
-  if (mine === undefined) return create(view);
+  if (mine === undefined) {
+    const byWorker = preparesInWorker(view.built, view.facts.site.settings);
+    return byWorker ? inWorker(view) : (fromSibling(view) ?? create(view));
+  }
   const held = mine.outcome === undefined ? auxiliaryHeld(view, mine) : undefined;
   if (held !== undefined) return together(waiting('Pending', held.message), held);
   const admitted = auxiliaryAdmitted(view);
@@ -60,6 +55,69 @@ export function initialize(view: View): Opinion {
     default:
       return progress satisfies never;
   }
+}
+
+/** The worker's pod puts them in place before it trains; what comes after this policy makes that pod and looks after it. */
+function inWorker(view: View): Opinion {
+  const workers = currentWorkers(view);
+  const isOfPlan = workers?.planDigest === view.plan.digest;
+  const pods = podsOf(view, 'worker', epochOf(view));
+  const done = pods.findLast(({ preparation }) => preparation?.type === 'Done');
+  if (isOfPlan && done !== undefined) return finished(view, done.preparation?.words);
+  const { facts } = view;
+  const outdated = facts.inits.filter(({ isDeleting }) => !isDeleting);
+  const found = workers === undefined ? [] : troublesOf(view, workers, pods).found;
+  const trouble = worstOf(found.filter(({ ordinary }) => ordinary !== true));
+  const {
+    reason = 'InWorker',
+    message = 'the worker puts model and data in place before it trains',
+  } = trouble ?? {};
+  return {
+    conditions: [{ type: 'Initialized', status: 'False', reason, message }],
+    calls: outdated.map(({ name, uid }) => removeJob(name, uid)),
+  };
+}
+
+/** What another job has put in place, or is about to; undefined where the job has to do it. */
+function fromSibling(view: View): Opinion | undefined {
+  const { facts, status } = view;
+  if (status.plan?.preparedBy === runName(facts.job)) return undefined;
+  const found = usable(facts.siblings, facts.job);
+  if (found?.done !== undefined) {
+    const reuse = { preparedBy: found.run, reason: 'Reused', by: `job "${found.name}"` } as const;
+    return finished(view, found.done.words, reuse);
+  }
+  const working = facts.siblings.find(({ done }) => done === undefined);
+  if (working === undefined) return undefined;
+  const message = `job "${working.name}" puts the same model and data in place; this one waits for it`;
+  // It is no child of this job, so nothing tells of it.
+  return { ...waiting('WaitsForSibling', message), wakeAt: facts.now + siblingMs };
+}
+
+const siblingMs = 2_000;
+
+/** A worker looked for what another job had put in place, and it was gone or damaged. */
+function isOfNoUse(view: View): boolean {
+  if (preparedByOther(view) === undefined) return false;
+  return podsOf(view, 'worker', epochOf(view)).some(
+    ({ end }) => end?.words?.failure?.code === notPrepared,
+  );
+}
+
+const notPrepared: FailureCode = 'E_NOT_PREPARED';
+
+function anew(view: View): Opinion {
+  const { status, facts } = view;
+  const left = leaveEpoch(view, currentWorkers(view));
+  const plan = { ...status.plan, prepareSha256: undefined, preparedBy: runName(facts.job) };
+  const message = `what ${status.plan?.preparedBy} had put in place is not there any more; it is done again`;
+  return {
+    ...left,
+    ...waiting('Preparing', message),
+    status: { ...left.status, plan },
+    // The next pass creates: it sees the new number.
+    wakeAt: facts.now,
+  };
 }
 
 function create(view: View): Opinion {
@@ -88,131 +146,7 @@ function waiting(reason: string, message: string): Opinion {
   return { conditions: [{ type: 'Initialized', status: 'False', reason, message }], final: true };
 }
 
-function initialized(reason: string, message: string): Opinion {
-  return { conditions: [{ type: 'Initialized', status: 'True', reason, message }] };
-}
-
 export function stalledBy({ reason, message }: { reason: string; message: string }) {
   const notFound: FailureReason = 'ReferenceNotFound';
   return { reason: reason === 'ContainerConfigError' ? notFound : reason, message };
-}
-
-function finished(view: View, prepared: Prepared | undefined): Opinion {
-  const plan = { ...view.status.plan, prepareSha256: view.prepareDigest };
-  if (prepared === undefined) {
-    return {
-      ...initialized('Ready', 'model and data are in place'),
-      status: { plan },
-    };
-  }
-  try {
-    return { ...known(view, prepared, plan) };
-  } catch (error) {
-    // Names that the model does not have come out here, where the model is known for the first time.
-    if (error instanceof UserError) return fail(view, { code: error.code, message: error.message });
-    throw error;
-  }
-}
-
-function known(view: View, prepared: Prepared, plan: NonNullable<View['status']['plan']>): Opinion {
-  const { model, dataset } = prepared;
-  const { facts, storedBfloat16: ___, ...resolved } = model;
-  const { sequences: _, longest: __, ...counted } = dataset;
-  const trained = trainedOf(facts, resolveMethod(view.spec.method)).total;
-  const memory = memoryOf(view, prepared);
-  // What a processor has free is known to nobody before: there the plan is told, and tried.
-  if (memory?.device.type === 'cuda' && !memory.fits) {
-    return fail(view, {
-      code: 'E_DOES_NOT_FIT',
-      message: `a step needs ${inGibibytes(memory.peak)} on a device of ${inGibibytes(memory.limit)}`,
-    });
-  }
-  return {
-    ...initialized('Ready', `${resolved.family} and ${counted.samples} records are in place`),
-    status: {
-      model: resolved,
-      dataset: counted,
-      plan: {
-        ...plan,
-        trainableParameters: trained,
-        totalParameters: parametersOf(facts).total,
-        ...(memory === undefined
-          ? {}
-          : { memory: { ...memory.parts, ...podMemory(view, prepared) } }),
-      },
-    },
-  };
-}
-
-/** What pods without resources of their own are given: workers on the processor, and the publishing, which is on one always. */
-function podMemory({ spec }: View, prepared: Prepared) {
-  const device = { type: 'cpu', bytes: unlimited } as const;
-  const stages = (recomputation: 'Full' | undefined) => {
-    const { activationRecomputation } = spec.parallelism;
-    const parallelism = {
-      ...spec.parallelism,
-      activationRecomputation: recomputation ?? activationRecomputation,
-    };
-    return planOf({ ...spec, parallelism }, prepared, device).stages;
-  };
-  const peakOf = (found: readonly StagePeak[]) => Math.max(0, ...found.map(({ peak }) => peak));
-  const worker = (found: readonly StagePeak[]) =>
-    peakOf(found.filter(({ stage }) => stage !== 'Publish'));
-  const all = stages(undefined);
-  const publish = peakOf(all.filter(({ stage }) => stage === 'Publish'));
-  const isFree = spec.parallelism.activationRecomputation === 'Auto';
-  const amounts = { least: worker(isFree ? stages('Full') : all), most: worker(all), publish };
-  return Object.fromEntries(
-    Object.entries(amounts).map(([name, bytes]) => [name, formatBytes(Math.ceil(bytes))]),
-  );
-}
-
-/** For devices only where the site says how large they are: how much is kept for the backward pass depends on it. */
-function memoryOf({ spec, facts: { site } }: View, prepared: Prepared) {
-  const device = deviceOf(spec.worker, site.settings.deviceMemoryBytes);
-  if (device === undefined) return undefined;
-  const memory = planOf(spec, prepared, device);
-  const whole = (value: number) => formatBytes(Math.ceil(value));
-  const { weights, optimizer, gradients, activations, workspace } = memory.parts;
-  return {
-    ...{ device, fits: memory.fits, peak: memory.peak, limit: memory.limit },
-    parts: {
-      weights: whole(weights),
-      optimizer: whole(optimizer),
-      gradients: whole(gradients),
-      activations: whole(activations),
-      workspace: whole(workspace),
-      peak: whole(memory.peak),
-      ...(memory.limit === unlimited ? {} : { limit: whole(memory.limit) }),
-    },
-  };
-}
-
-function planOf(
-  spec: FineTuneJobSpec,
-  { model, dataset }: Prepared,
-  device: MemoryQuestion['device'],
-): MemoryPlan {
-  const ranks = plannedWorld(spec.worker, spec.parallelism).ranks.length;
-  return planJob({
-    ...{ spec, device, ranks },
-    facts: model.facts,
-    storedBfloat16: model.storedBfloat16 ?? 0,
-    shards: spec.parallelism.strategy === 'DataParallel' ? 1 : ranks,
-    data: {
-      sequences: dataset.sequences,
-      learnedShare: dataset.tokens === 0 ? 1 : dataset.learnedTokens / dataset.tokens,
-      longest: dataset.longest,
-      meanLength: dataset.sequences === 0 ? 0 : dataset.tokens / dataset.sequences,
-    },
-  }).memory;
-}
-
-function deviceOf(worker: Worker, bytes: number | undefined): MemoryQuestion['device'] | undefined {
-  if (worker.devicesPerWorker === 0) return processorOf(worker);
-  return bytes === undefined ? undefined : { type: 'cuda', bytes };
-}
-
-function inGibibytes(bytes: number): string {
-  return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }

@@ -1,7 +1,8 @@
 // From what the caches hold to the facts of one job. No I/O, and no clock but `now`.
-import { childName } from '../../crds/child-names.ts';
-import { annotation, type Component, finalizer, label } from '../../crds/labels.ts';
+import { childName, sharedName } from '../../crds/child-names.ts';
+import { annotation, type Component, finalizer, label, Network } from '../../crds/labels.ts';
 import { parseLastWords } from '../../crds/wire/last-words.ts';
+import { containerName } from '../../crds/wire/pod.ts';
 import type { JobBus } from '../bus/job-bus.ts';
 import { type KubeObject, keyOf, type ObjectMeta } from '../runtime/resource.ts';
 import type { Store } from '../runtime/store.ts';
@@ -13,6 +14,7 @@ import type {
   JobFacts,
   PodEnd,
   PodFacts,
+  PodPreparation,
   QueueFacts,
   SiteFacts,
 } from './facts.ts';
@@ -22,16 +24,19 @@ import type { ObservedFineTuneJob } from './observed/fine-tune-job.ts';
 import { isUnreachable, type Node } from './observed/node.ts';
 import type { Pod } from './observed/pod.ts';
 import type { Workload } from './observed/workload.ts';
+import { type ByRequest, siblingsOf } from './siblings.ts';
 
 /** Children are found by the UID of the job in their labels. */
 export type ByJob = 'job';
 
 export interface Caches {
   readonly jobs: Store<ObservedFineTuneJob, 'uid'>;
-  readonly batchJobs: Store<BatchJob, ByJob>;
+  readonly batchJobs: Store<BatchJob, ByJob | ByRequest>;
   readonly pods: Store<Pod, ByJob>;
   readonly services: Store<ChildObject, ByJob>;
   readonly networkPolicies: Store<ChildObject, ByJob>;
+  /** Of namespaces, for all their jobs. */
+  readonly sharedPolicies: Store<ChildObject>;
   readonly podGroups: Store<ChildObject, ByJob> | undefined;
   /** By the UID of the Job that a workload is for. */
   readonly workloads: Store<Workload, 'owner'> | undefined;
@@ -73,11 +78,13 @@ export function observe(
     workers: of('worker'),
     inits: of('init'),
     publishes: of('publish'),
+    siblings: siblingsOf(caches, job),
     pods: pods.filter(isOwned).map((pod) => podFacts(pod, caches.nodes)),
     leftPods: pods
       .filter((pod) => !isOwned(pod) && isOfWorkerJob(pod))
       .map((pod) => podFacts(pod, caches.nodes)),
     children: childrenOf(caches, uid),
+    shared: sharedIn(caches, namespace),
     foreign: foreignNames(caches, job),
     queue: queueFacts(
       caches,
@@ -113,7 +120,7 @@ function numberOf({ labels }: ObjectMeta): number {
 }
 
 function childJob({ metadata, spec, status }: BatchJob): ChildJob {
-  const { name, uid, annotations } = metadata;
+  const { name, uid, annotations, labels } = metadata;
   const { active, ready, failed, terminating } = status;
   return {
     ...{ name, uid, active, ready, failed, terminating },
@@ -125,6 +132,7 @@ function childJob({ metadata, spec, status }: BatchJob): ChildJob {
     startedAt: timeOf(status.startTime),
     outcome: outcomeOf(status.conditions ?? []),
     planDigest: annotations[annotation.planDigest] ?? '',
+    sharesPolicy: labels[label.network] !== undefined,
     prepareDigest: annotations[annotation.prepareDigest],
   };
 }
@@ -170,8 +178,17 @@ function podFacts({ metadata, spec, status }: Pod, nodes: Caches['nodes']): PodF
       waiting === undefined
         ? undefined
         : { reason: waiting.reason ?? '', message: waiting.message ?? '' },
+    preparation: preparationOf({ metadata, spec, status }),
     end: endOf({ metadata, spec, status }),
   };
+}
+
+function preparationOf({ status }: Pod): PodPreparation | undefined {
+  const found = status.initContainerStatuses?.find(({ name }) => name === containerName.prepare);
+  const { running, terminated } = found?.state ?? {};
+  if (running !== undefined) return { type: 'Working', words: undefined };
+  if (terminated?.exitCode !== 0) return undefined;
+  return { type: 'Done', words: parseLastWords(terminated.message)?.prepared };
 }
 
 /** How the pod ended: by the container that ended badly, else by the last one. */
@@ -207,13 +224,20 @@ function childrenOf(caches: Caches, uid: string): readonly ChildFacts[] {
   return stores.flatMap(([kind, store]) =>
     (store?.by('job', uid) ?? [])
       .filter(({ metadata }) => metadata.controlledBy === uid && !metadata.deletionTimestamp)
-      .map(({ metadata }) => ({
-        kind,
-        name: metadata.name,
-        uid: metadata.uid,
-        content: metadata.annotations[annotation.content],
-      })),
+      .map(({ metadata }) => childFacts(kind, metadata)),
   );
+}
+
+function sharedIn({ sharedPolicies }: Caches, namespace: string): readonly ChildFacts[] {
+  return Object.values(Network).flatMap((network) => {
+    const { metadata } = sharedPolicies.get(`${namespace}/${sharedName.policy(network)}`) ?? {};
+    const isThere = metadata !== undefined && metadata.deletionTimestamp === undefined;
+    return isThere ? [childFacts('NetworkPolicy', metadata)] : [];
+  });
+}
+
+function childFacts(kind: ChildFacts['kind'], { name, uid, annotations }: ObjectMeta): ChildFacts {
+  return { kind, name, uid, content: annotations[annotation.content] };
 }
 
 /** Names that a child of ours would have and an object of somebody else has. Only what is in the caches can be seen. */

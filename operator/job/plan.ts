@@ -2,7 +2,7 @@
 // changing one leaves the plan, and the workers, as they are.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import { resolveMethod } from '../../crds/methods/resolve.ts';
-import { canonicalText, digestOf, digestOfText } from '../../crds/plan/digest.ts';
+import { canonicalText, digestOfText } from '../../crds/plan/digest.ts';
 import { splitLive } from '../../crds/plan/live.ts';
 import { planRecord } from '../../crds/wire/plan-record.ts';
 
@@ -29,9 +29,4 @@ export function writePlan({ name, namespace, uid, spec }: PlannedJob): WrittenPl
   });
   const text = canonicalText(record);
   return { text, digest: digestOfText(text) };
-}
-
-/** What the init Job is asked to put in place: as long as it stays the same, it need not run again. */
-export function prepareDigest({ model, dataset }: FineTuneJobSpec): string {
-  return digestOf({ model, dataset });
 }

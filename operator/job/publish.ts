@@ -1,6 +1,7 @@
 // After training: whether it ended well, and the publish Job that takes the result where it belongs. It needs no device and no quota, so a
 // suspended job publishes too.
 import { failureOf } from '../../crds/failures.ts';
+import { publishesInWorker } from '../../crds/plan/publication.ts';
 import { publishJob } from '../objects/io-job.ts';
 import { auxiliaryQueue } from '../objects/scheduling.ts';
 import { conditionOf } from '../runtime/conditions.ts';
@@ -12,7 +13,16 @@ import { isStalling } from './pod-trouble.ts';
 import { auxiliaryAdmitted, auxiliaryHeld, enqueued } from './queue.ts';
 import { complete, fail } from './settle.ts';
 import { groundwork, healPlan, surroundings } from './surroundings.ts';
-import { currentWorkers, earliest, podsOf, presentBus, type View } from './view.ts';
+import {
+  currentWorkers,
+  earliest,
+  epochOf,
+  later,
+  livePods,
+  podsOf,
+  presentBus,
+  type View,
+} from './view.ts';
 import { plannedMemory } from './workers.ts';
 
 type Ending = 'Finished' | 'FinishedEarly';
@@ -28,7 +38,9 @@ export function publish(view: View): Opinion {
       ...settled(view),
     ],
   };
-  if (job === undefined) return together(stopped, create(view));
+  if (job === undefined) {
+    return together(stopped, byWorker(view, ending) ?? create(view));
+  }
   const late = overdue(view);
   if (late !== undefined && job.outcome === undefined) return together(stopped, late);
   const held = job.outcome === undefined ? auxiliaryHeld(view, job) : undefined;
@@ -62,6 +74,26 @@ export function publish(view: View): Opinion {
       return progress satisfies never;
   }
 }
+
+/** The worker that writes the result itself: done, or at it; undefined where a Job has to do it. */
+function byWorker(view: View, ending: Ending): Opinion | undefined {
+  if (!publishesInWorker(view.spec)) return undefined;
+  const pods = podsOf(view, 'worker', epochOf(view));
+  const isOver = currentWorkers(view)?.outcome !== undefined;
+  const done = pods.find(({ end }) => end?.words?.published);
+  if (done?.end !== undefined) {
+    // The Job controller says so a second later; what were cleaned up before would be a Job that never completes.
+    const until = later(jobLagSeconds, done.end.finishedAt);
+    if (isOver || view.facts.now >= until) {
+      return published(view, done.end.words?.published?.artifacts, ending);
+    }
+    return { ...inWorker, wakeAt: until };
+  }
+  if (isOver || livePods(view).length === 0) return undefined;
+  return overdue(view) ?? { ...inWorker, wakeAt: deadlineOf(view) };
+}
+
+const jobLagSeconds = 30;
 
 /** How training ended, where it ended well. Once it was seen, it stays so: pods and bus may be gone by now. */
 function trainedTo(view: View): Ending | undefined {
@@ -117,6 +149,8 @@ function published(view: View, artifacts: readonly Artifact[] = [], ending: Endi
     complete(view, ending),
   );
 }
+
+const inWorker: Opinion = publishing('InWorker', 'the worker writes the result before it ends');
 
 function publishing(reason: string, message: string): Opinion {
   return { conditions: [{ type: 'Published', status: 'False', reason, message }], final: true };

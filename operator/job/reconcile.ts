@@ -14,6 +14,7 @@ import type { EventRecorder } from '../runtime/events.ts';
 import type { KubeObject } from '../runtime/resource.ts';
 import { act, RefusedCall } from './act.ts';
 import { Questions } from './ask.ts';
+import { BegunPreparations } from './begun-preparations.ts';
 import { decide, isOver } from './decide.ts';
 import type { Decision, Refusal } from './decision.ts';
 import type { SiteFacts } from './facts.ts';
@@ -64,6 +65,7 @@ export class JobReconciler {
   /** What the cluster refused last; in memory, because the next try finds out again. */
   readonly #refused = new Map<string, Refused>();
   readonly #questions: Questions;
+  readonly #begun = new BegunPreparations();
 
   constructor(facts: ReconcilerFacts) {
     this.#facts = facts;
@@ -82,10 +84,12 @@ export class JobReconciler {
     const now = clock.now();
     if (!this.#writes.areSeen(key, now)) return { againAfterMs: catchUpMs };
     const observed = observe(caches, job, bus, site, now);
-    const facts = await this.#questions.answered(observed, signal);
-    if (facts === undefined) return { againAfterMs: behindMs };
+    const answered = await this.#questions.answered(observed, signal);
+    if (answered === undefined) return { againAfterMs: behindMs };
+    const facts = this.#begun.seenBy(job, answered);
     const refused = this.#refusedOf(key, job);
     const decision = decide({ ...facts, refused });
+    this.#begun.note(job, decision.calls, now);
     const performed = await this.#perform(key, job, decision, signal);
     if (performed === 'Past') return { againAfterMs: catchUpMs };
     if (performed !== 'Done') return this.#refuse(key, job, performed);
@@ -189,6 +193,7 @@ export class JobReconciler {
       Job: caches.batchJobs,
       Service: caches.services,
       NetworkPolicy: caches.networkPolicies,
+      SharedPolicy: caches.sharedPolicies,
       PodGroup: caches.podGroups,
     };
     const store = Object.entries(stores).find(([name]) => name === kindOfObject)?.[1];

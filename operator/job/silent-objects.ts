@@ -35,7 +35,8 @@ export function silentSince(job: ChildJob, pods: readonly PodFacts[]): number {
 
 /** It has a node, and none of its containers has begun; what kubelet says itself needs no event. */
 export function isStarting(pod: PodFacts): boolean {
-  const { phase, scheduledAt, waiting, isDeleting, end } = pod;
+  const { phase, scheduledAt, waiting, isDeleting, end, preparation } = pod;
+  if (preparation?.type === 'Working') return false;
   const isQuiet = waiting === undefined || ordinaryReasons.has(waiting.reason);
   return phase === 'Pending' && scheduledAt !== undefined && isQuiet && !isDeleting && !end;
 }

@@ -4,13 +4,13 @@ import { annotation } from '../../crds/labels.ts';
 import { digestOf } from '../../crds/plan/digest.ts';
 import { planConfigMap } from '../objects/config-map.ts';
 import { dataClaim } from '../objects/data-claim.ts';
-import { networkPolicies } from '../objects/network-policy.ts';
+import { networkPolicies, sharedPolicies } from '../objects/network-policy.ts';
 import { hasService, headlessService } from '../objects/service.ts';
 import type { Manifest } from '../runtime/client.ts';
 import type { AppliedKind, Call } from './decision.ts';
-import type { ChildFacts, PodFacts } from './facts.ts';
+import type { ChildFacts, Facts, PodFacts } from './facts.ts';
 import { isStarting, startMs, startsSince } from './silent-objects.ts';
-import type { View } from './view.ts';
+import { epochOf, type View } from './view.ts';
 
 interface Wanted {
   readonly kind: AppliedKind;
@@ -27,9 +27,11 @@ export function surroundings(view: View): readonly Call[] {
   const superfluous = facts.children.filter(
     ({ kind, name }) =>
       kind !== 'PodGroup' &&
+      !(kind === 'NetworkPolicy' && isHeldByOwn(facts)) &&
       !wanted.some((each) => each.kind === kind && each.manifest.metadata.name === name),
   );
   return [
+    ...sharedCalls(view),
     ...missing,
     ...superfluous.map(
       ({ kind, name, uid }): Call => ({
@@ -38,6 +40,21 @@ export function surroundings(view: View): readonly Call[] {
       }),
     ),
   ];
+}
+
+/** Pods of a version that gave each job policies of its own: nothing else holds them, nor those that take their place. */
+function isHeldByOwn({ workers, inits, publishes }: Facts): boolean {
+  return [...workers, ...inits, ...publishes].some(
+    ({ outcome, sharesPolicy }) => outcome === undefined && !sharesPolicy,
+  );
+}
+
+function sharedCalls({ built, facts }: View): readonly Call[] {
+  return sharedPolicies(built, facts.site.settings).flatMap((manifest): readonly Call[] => {
+    const known = childOf(facts.shared, 'NetworkPolicy', manifest);
+    if (known?.content === contentOf(manifest)) return [];
+    return [{ type: 'Share', manifest: marked(manifest), uid: known?.uid }];
+  });
 }
 
 function callFor({ kind, manifest }: Wanted, child: ChildFacts | undefined): readonly Call[] {
@@ -49,13 +66,29 @@ function callFor({ kind, manifest }: Wanted, child: ChildFacts | undefined): rea
   ];
 }
 
-/** Before the first Job of a job: what is created once and not looked at again. */
+/** Before a Job of a job: what is created once for each plan and not looked at again. */
 export function groundwork(view: View): readonly Call[] {
   const { job, bus } = view.facts;
-  const claim = dataClaim(view.built);
   return [
     // From here on something may be written that Kubernetes does not collect.
     ...(job.hasFinalizer || bus.type === 'Absent' ? [] : [{ type: 'AddFinalizer' } as const]),
+    ...(isLaid(view) ? [] : laid(view)),
+  ];
+}
+
+/** A Job of this plan was only created after it; what somebody deleted since is made again with the next epoch, or by `healPlan`. */
+function isLaid(view: View): boolean {
+  const { inits, workers, publishes } = view.facts;
+  const isFirst = epochOf(view) === 1;
+  return (
+    isFirst &&
+    [...inits, ...workers, ...publishes].some(({ planDigest }) => planDigest === view.plan.digest)
+  );
+}
+
+function laid(view: View): readonly Call[] {
+  const claim = dataClaim(view.built);
+  return [
     ...ensurePlan(view),
     ...(claim === undefined
       ? []

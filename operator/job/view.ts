@@ -5,10 +5,11 @@ import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import type { Component } from '../../crds/labels.ts';
 import { annotation } from '../../crds/labels.ts';
+import { prepareDigest } from '../../crds/plan/prepare-digest.ts';
 import type { BuiltJob } from '../objects/child.ts';
 import { conditionOf, isTrue } from '../runtime/conditions.ts';
 import type { BusFacts, ChildJob, Facts, PodFacts } from './facts.ts';
-import { prepareDigest, type WrittenPlan, writePlan } from './plan.ts';
+import { type WrittenPlan, writePlan } from './plan.ts';
 
 export interface View {
   readonly facts: Facts;

@@ -3,6 +3,7 @@
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import { childName } from '../../crds/child-names.ts';
 import { parseQuantity } from '../../crds/quantity.ts';
+import { runName } from '../../crds/wire/pod.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
 import { podGroup } from '../objects/pod-group.ts';
 import type { PlannedMemory } from '../objects/resources.ts';
@@ -98,6 +99,7 @@ function jobCalls(view: View): readonly Call[] {
     grown: restarts?.grown ?? 0,
     trainedParameters: status.plan?.trainableParameters,
     planned: plannedMemory(status),
+    preparedBy: preparedByOther(view),
   });
   const members = { epoch, members: gangMembers(spec) };
   return [
@@ -112,6 +114,12 @@ function jobCalls(view: View): readonly Call[] {
         ]),
     { type: 'Create', kind: 'Job', manifest },
   ];
+}
+
+/** Undefined where the job did it itself. */
+export function preparedByOther({ status, facts }: View): string | undefined {
+  const { preparedBy } = status.plan ?? {};
+  return preparedBy === runName(facts.job) ? undefined : preparedBy;
 }
 
 /** As the init Job found out; not known of a job that an earlier version initialized. */

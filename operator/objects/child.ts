@@ -19,15 +19,20 @@ function ownerOf({ name, uid }: BuiltJob): V1OwnerReference {
   return { apiVersion, kind, name, uid, controller: true, blockOwnerDeletion: true };
 }
 
+/** Of everything that the operator makes. */
+export const managedLabels = {
+  'app.kubernetes.io/name': 'anneal',
+  'app.kubernetes.io/managed-by': group,
+} as const;
+
 /** Labels by which a child, and a pod of a child, is found again. */
 export function labelsOf(job: BuiltJob, component?: Component): Record<string, string> {
   return {
     [label.jobName]: job.name,
     [label.jobUid]: job.uid,
     ...(component === undefined ? {} : { [label.component]: component }),
-    'app.kubernetes.io/name': 'anneal',
+    ...managedLabels,
     'app.kubernetes.io/instance': job.name,
-    'app.kubernetes.io/managed-by': group,
     ...(component === undefined ? {} : { 'app.kubernetes.io/component': component }),
   };
 }

@@ -6,6 +6,7 @@ import {
   podPath,
   podVariable,
   protocol,
+  runName,
   type SecretVariable,
   sharedFolder,
 } from '../../crds/wire/pod.ts';
@@ -17,6 +18,8 @@ import { folderOfClaim, folderOfImage } from './volumes.ts';
 export interface WorkerPlace {
   readonly epoch: number;
   readonly replicas: number;
+  /** Run that put model and data in place, where it was not the job's own. */
+  readonly preparedBy?: string | undefined;
 }
 
 export function environmentOf(
@@ -68,8 +71,9 @@ const fromPod: readonly V1EnvVar[] = [
   fieldVariable(podVariable.nodeName, 'spec.nodeName'),
 ];
 
-function workerVariables({ epoch, replicas }: WorkerPlace): readonly V1EnvVar[] {
+function workerVariables({ epoch, replicas, preparedBy }: WorkerPlace): readonly V1EnvVar[] {
   return [
+    ...(preparedBy === undefined ? [] : [{ name: podVariable.preparedBy, value: preparedBy }]),
     { name: podVariable.workerEpoch, value: String(epoch) },
     { name: podVariable.workerCount, value: String(replicas) },
     fieldVariable(
@@ -94,8 +98,7 @@ function folders(job: BuiltJob, places: Places, role: PodRole): readonly V1EnvVa
       .map(({ place }) => [place, folderOfImage(place)]),
   );
   const root = places.shared === undefined ? undefined : folderOfClaim(places.shared);
-  // The UID keeps a later job of the same name away from what this one left.
-  const run = `${job.name}-${job.uid.slice(0, 8)}`;
+  const run = runName(job);
   return [
     { name: podVariable.volumes, value: JSON.stringify(volumes) },
     { name: podVariable.images, value: JSON.stringify(images) },

@@ -5,6 +5,7 @@ import { childName } from '../../crds/child-names.ts';
 import { annotation, Component, label } from '../../crds/labels.ts';
 import { type BuiltJob, labelsOf, metadataOf } from './child.ts';
 import { podFailurePolicy } from './failure-policy.ts';
+import { networkLabels } from './network-policy.ts';
 import { podSpec } from './pod-template.ts';
 import { type PlannedMemory, prepareResources, publishResources } from './resources.ts';
 import { auxiliaryQueue, queueLabels, tolerationsOf } from './scheduling.ts';
@@ -51,7 +52,8 @@ function ioJob(
   { job, settings, attempt }: IoJobFacts,
   { name, component, role, annotations, resources }: IoJobParts,
 ) {
-  const labels = { [label.attempt]: String(attempt) };
+  const network = networkLabels(job, component, settings);
+  const labels = { [label.attempt]: String(attempt), ...network };
   const queueName = auxiliaryQueue(job.spec);
   const pod = podSpec({ job, role, settings });
   return {

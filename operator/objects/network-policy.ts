@@ -1,11 +1,11 @@
 // Whom the pods of a job may talk to. Workers: each other, names, the bus, and object stores that they use themselves. `init` and
 // `publish`: names, the bus, https, and nobody talks to them. The metadata service of a cloud is out of reach unless the job says else, also
 // by a network that holds it among others.
-import { childName } from '../../crds/child-names.ts';
+import { childName, sharedName } from '../../crds/child-names.ts';
 import { closedWithin, isClosed, parseCidr } from '../../crds/cidr.ts';
-import { Component, label } from '../../crds/labels.ts';
+import { Component, label, Network } from '../../crds/labels.ts';
 import { podPort } from '../../crds/wire/pod.ts';
-import { type BuiltJob, metadataOf } from './child.ts';
+import { type BuiltJob, managedLabels, metadataOf } from './child.ts';
 import { type PodRole, placesOf } from './places.ts';
 import type { PodSettings } from './settings.ts';
 
@@ -17,25 +17,78 @@ interface Rule {
 
 const tcp = (port: number) => ({ port, protocol: 'TCP' as const });
 
+/** Of a job that needs more than the policies of its namespace give, or less. */
 export function networkPolicies(job: BuiltJob, settings: PodSettings) {
   if (job.spec.network.policy === 'None') return [];
-  return [workerPolicy(job, settings), ioPolicy(job, settings)];
+  return [
+    ...(isShared(job, settings, Network.Worker) ? [] : [workerPolicy(job, settings)]),
+    ...(isShared(job, settings, Network.Io) ? [] : [ioPolicy(job, settings)]),
+  ];
+}
+
+/** Those of the namespace that hold pods of the job: made with the first job that needs them, and left there. */
+export function sharedPolicies(job: BuiltJob, settings: PodSettings) {
+  return Object.values(Network)
+    .filter((network) => isShared(job, settings, network))
+    .map((network) => sharedPolicy(job.namespace, network, settings));
+}
+
+/** By these the policy of the namespace finds the pod. */
+export function networkLabels(
+  job: BuiltJob,
+  component: Component,
+  settings: PodSettings,
+): Record<string, string> {
+  const network = component === Component.Worker ? Network.Worker : Network.Io;
+  return isShared(job, settings, network) ? { [label.network]: network } : {};
+}
+
+/** Nothing about the job changes whom its pods may talk to: an only worker talks to no other, and stores and networks of its own are not named. */
+function isShared(job: BuiltJob, { traces }: PodSettings, network: Network): boolean {
+  const { network: asked, worker, observability } = job.spec;
+  const { shared, stores } = placesOf(job);
+  const isPlain =
+    asked.policy === 'Restricted' &&
+    asked.allowMetadataService === 'Deny' &&
+    asked.egressCIDRs.length === 0 &&
+    (traces === undefined || observability.traceSampling !== 'None');
+  if (!isPlain) return false;
+  if (network === Network.Io) return stores.every(({ role }) => role === 'worker');
+  const isAlone = worker.replicas === 1 && worker.elasticity === 'None';
+  return isAlone && shared !== undefined && stores.every(({ role }) => role !== 'worker');
+}
+
+function sharedPolicy(namespace: string, network: Network, settings: PodSettings) {
+  const isWorker = network === Network.Worker;
+  return {
+    metadata: {
+      name: sharedName.policy(network),
+      namespace,
+      labels: { [label.network]: network, ...managedLabels },
+    },
+    spec: {
+      podSelector: { matchLabels: { [label.network]: network } },
+      policyTypes: ['Ingress', 'Egress'],
+      ingress: isWorker ? monitors(settings) : [],
+      egress: [
+        names(settings),
+        ...bus(settings),
+        ...collector(settings, everywhere),
+        ...(isWorker ? [] : [web(settings, [], everywhere)]),
+      ],
+    },
+  };
 }
 
 function workerPolicy(job: BuiltJob, settings: PodSettings) {
-  const { monitoringNamespace } = settings;
-  const metrics: readonly Rule[] =
-    monitoringNamespace === undefined
-      ? []
-      : [{ from: [inNamespace(monitoringNamespace)], ports: [tcp(podPort.metrics)] }];
   const alone = placesOf(job).shared === undefined;
   return policy(job, childName.workerPolicy(job.name), [Component.Worker], {
-    ingress: [{ from: [sameJob(job)] }, ...metrics],
+    ingress: [{ from: [sameJob(job)] }, ...monitors(settings)],
     egress: [
       { to: [sameJob(job)] },
       names(settings),
       ...bus(settings),
-      ...collector(job, settings),
+      ...collectorOf(job, settings),
       ...stores(job, 'worker'),
       // A worker pod that prepares for itself reaches what an init pod reaches.
       ...(alone ? outside(job, settings, 'prepare') : []),
@@ -50,12 +103,17 @@ function ioPolicy(job: BuiltJob, settings: PodSettings) {
     egress: [
       names(settings),
       ...bus(settings),
-      ...collector(job, settings),
+      ...collectorOf(job, settings),
       ...outside(job, settings, 'prepare'),
       ...stores(job, 'publish'),
       ...ownNetworks(job),
     ],
   });
+}
+
+function monitors({ monitoringNamespace }: PodSettings): readonly Rule[] {
+  if (monitoringNamespace === undefined) return [];
+  return [{ from: [inNamespace(monitoringNamespace)], ports: [tcp(podPort.metrics)] }];
 }
 
 function policy(
@@ -106,10 +164,15 @@ function bus({ bus: settings }: PodSettings): readonly Rule[] {
     : [{ to: [inNamespace(settings.namespace)], ports }];
 }
 
-function collector(job: BuiltJob, { traces }: PodSettings): readonly Rule[] {
-  if (traces === undefined || job.spec.observability.traceSampling === 'None') return [];
+function collectorOf(job: BuiltJob, settings: PodSettings): readonly Rule[] {
+  if (job.spec.observability.traceSampling === 'None') return [];
+  return collector(settings, anywhere(job));
+}
+
+function collector({ traces }: PodSettings, outside: readonly object[]): readonly Rule[] {
+  if (traces === undefined) return [];
   const { namespace, port } = traces;
-  return [{ to: namespace ? [inNamespace(namespace)] : anywhere(job), ports: [tcp(port)] }];
+  return [{ to: namespace ? [inNamespace(namespace)] : outside, ports: [tcp(port)] }];
 }
 
 function stores(job: BuiltJob, role: PodRole): readonly Rule[] {
@@ -121,26 +184,34 @@ function stores(job: BuiltJob, role: PodRole): readonly Rule[] {
   return ports.size === 0 ? [] : [{ to: anywhere(job), ports: [...ports].map(tcp) }];
 }
 
-function outside(job: BuiltJob, { hubEndpoint }: PodSettings, role: PodRole): readonly Rule[] {
-  const url = hubEndpoint === undefined ? undefined : new URL(hubEndpoint);
-  const hub = Number(url?.port || (url?.protocol === 'http:' ? 80 : 443));
+function outside(job: BuiltJob, settings: PodSettings, role: PodRole): readonly Rule[] {
   const own = placesOf(job).stores.filter((store) => store.role === role);
-  const ports = new Set([443, hub, ...own.map(({ port }) => port)]);
-  return [{ to: anywhere(job), ports: [...ports].sort((a, b) => a - b).map(tcp) }];
+  const ports = own.map(({ port }) => port);
+  return [web(settings, ports, anywhere(job))];
 }
 
+/** What hubs and stores listen on. */
+function web({ hubEndpoint }: PodSettings, more: readonly number[], to: readonly object[]): Rule {
+  const url = hubEndpoint === undefined ? undefined : new URL(hubEndpoint);
+  const hub = Number(url?.port || (url?.protocol === 'http:' ? 80 : 443));
+  const ports = new Set([443, hub, ...more]);
+  return { to, ports: [...ports].sort((a, b) => a - b).map(tcp) };
+}
+
+const all = ['0.0.0.0/0', '::/0'];
+
 function anywhere(job: BuiltJob): readonly object[] {
-  return networks(job, ['0.0.0.0/0', '::/0']);
+  return networks(all, job.spec.network.allowMetadataService === 'Allow');
 }
 
 function ownNetworks(job: BuiltJob): readonly Rule[] {
-  const to = networks(job, job.spec.network.egressCIDRs);
+  const { egressCIDRs, allowMetadataService } = job.spec.network;
+  const to = networks(egressCIDRs, allowMetadataService === 'Allow');
   return to.length === 0 ? [] : [{ to }];
 }
 
 /** Without what is closed. A network that is closed as a whole is refused with the job; here it opens nothing. */
-function networks({ spec }: BuiltJob, cidrs: readonly string[]): readonly object[] {
-  const allowsAll = spec.network.allowMetadataService === 'Allow';
+function networks(cidrs: readonly string[], allowsAll: boolean): readonly object[] {
   return cidrs.flatMap((cidr) => {
     const network = parseCidr(cidr);
     if (allowsAll || network === undefined) return [{ ipBlock: { cidr } }];
@@ -149,3 +220,5 @@ function networks({ spec }: BuiltJob, cidrs: readonly string[]): readonly object
     return [{ ipBlock: except.length === 0 ? { cidr } : { cidr, except } }];
   });
 }
+
+const everywhere = networks(all, false);

@@ -3,6 +3,7 @@
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { Destination, Source } from '../../crds/api/source.ts';
 import { childName } from '../../crds/child-names.ts';
+import { publishesInWorker } from '../../crds/plan/publication.ts';
 
 export type PodRole = 'prepare' | 'worker' | 'publish';
 
@@ -87,7 +88,8 @@ function sharedClaim({ name, spec }: { name: string; spec: FineTuneJobSpec }): s
   );
 }
 
-function placesUsed({ model, dataset, checkpoint, output }: FineTuneJobSpec): readonly Used[] {
+function placesUsed(spec: FineTuneJobSpec): readonly Used[] {
+  const { model, dataset, checkpoint, output } = spec;
   const reads = (
     place: string,
     at: Source | Destination | undefined,
@@ -106,7 +108,7 @@ function placesUsed({ model, dataset, checkpoint, output }: FineTuneJobSpec): re
     {
       place: 'output',
       at: output.destination,
-      roles: ['publish'],
+      roles: publishesInWorker(spec) ? ['worker', 'publish'] : ['publish'],
       writes: true,
       token: output.pushToHub?.tokenSecretRef,
     },

@@ -1,5 +1,5 @@
 // The pod around a container of ours: the same for prepare, worker and publish but for what each of them is given.
-import type { V1Container, V1PodSpec } from '@kubernetes/client-node';
+import type { V1Container, V1PodSpec, V1ResourceRequirements } from '@kubernetes/client-node';
 import { copyBytes, copyModeOf } from '../../crds/plan/copies.ts';
 import { containerName, podRole } from '../../crds/wire/pod.ts';
 import type { BuiltJob } from './child.ts';
@@ -17,6 +17,8 @@ interface PodFacts {
   readonly worker?: WorkerPlace;
   /** Parameters that are trained, where known: sizes the memory for copies. */
   readonly trainedParameters?: number | undefined;
+  /** Of a worker that prepares for itself although its job has a shared volume: what the container for it gets. */
+  readonly preparation?: V1ResourceRequirements | undefined;
 }
 
 const argumentOf: Readonly<Record<PodRole, string>> = {
@@ -40,7 +42,8 @@ export function podSpec(facts: PodFacts): V1PodSpec & { containers: [V1Container
     terminationMessagePolicy: 'File',
   });
   const alone = placesOf(job).shared === undefined && role !== 'prepare';
-  const first = alone ? preparation(facts, volumes) : undefined;
+  const own = facts.preparation ?? (alone ? prepareResources(settings) : undefined);
+  const first = own === undefined ? undefined : preparation(facts, volumes);
   return {
     restartPolicy: 'Never',
     enableServiceLinks: false,
@@ -54,7 +57,7 @@ export function podSpec(facts: PodFacts): V1PodSpec & { containers: [V1Container
       ? {}
       : {
           initContainers: [
-            { ...container('prepare', first.mounts), resources: prepareResources(settings) },
+            { ...container('prepare', first.mounts), ...(own && { resources: own }) },
           ],
         }),
     containers: [container(role, mounts)],

@@ -24,6 +24,16 @@ export function prepareResources({ resources }: PodSettings): V1ResourceRequirem
   return textsOf(resources.prepare);
 }
 
+/** In the pod of a worker: what that has anyway, so that the pod as a whole asks for no more and is limited by no more. */
+export function preparationResources(
+  settings: PodSettings,
+  { limits }: V1ResourceRequirements,
+): V1ResourceRequirements {
+  const site = prepareResources(settings);
+  const { memory } = limits ?? {};
+  return { ...site, limits: { ...site.limits, ...(memory === undefined ? {} : { memory }) } };
+}
+
 export function publishResources(
   { resources: { publish: site } }: PodSettings,
   planned: PlannedMemory | undefined,

@@ -7,9 +7,11 @@ import { parseQuantity } from '../../crds/quantity.ts';
 import { podPort } from '../../crds/wire/pod.ts';
 import { type BuiltJob, labelsOf, metadataOf } from './child.ts';
 import { backoffLimit, podFailurePolicy } from './failure-policy.ts';
+import { networkLabels } from './network-policy.ts';
 import { type GangFlavour, gangMembership } from './pod-group.ts';
 import { memoryBytes, podSpec } from './pod-template.ts';
-import { type PlannedMemory, workerResources } from './resources.ts';
+import { preparesInWorker } from './preparation.ts';
+import { type PlannedMemory, preparationResources, workerResources } from './resources.ts';
 import {
   affinityOf,
   queueAnnotations,
@@ -32,6 +34,8 @@ interface WorkerJobFacts {
   readonly grown: number;
   readonly trainedParameters: number | undefined;
   readonly planned?: PlannedMemory | undefined;
+  /** Run of another job that put model and data in place. */
+  readonly preparedBy?: string | undefined;
 }
 
 const growth = 1.25;
@@ -39,7 +43,8 @@ const growth = 1.25;
 export function workerJob(facts: WorkerJobFacts) {
   const { job, epoch, replicas } = facts;
   const { spec } = job;
-  const epochLabel = { [label.workerEpoch]: String(epoch) };
+  const network = networkLabels(job, Component.Worker, facts.settings);
+  const epochLabel = { [label.workerEpoch]: String(epoch), ...network };
   const limit = backoffLimit(spec.failurePolicy, replicas);
   return {
     metadata: metadataOf(job, childName.workers(job.name, epoch), Component.Worker, {
@@ -65,12 +70,20 @@ function workerTemplate(facts: WorkerJobFacts, epochLabel: Readonly<Record<strin
   const { job, settings, epoch, replicas, gang, excludedNodes } = facts;
   const { worker } = job.spec;
   const { trainedParameters } = facts;
+  const resources = workerResources(job, settings, {
+    planned: facts.planned,
+    sharedBytes: sharedBytes(facts),
+    factor: growth ** facts.grown,
+  });
   const pod = podSpec({
     job,
     role: 'worker',
     settings,
-    worker: { epoch, replicas },
+    worker: { epoch, replicas, preparedBy: facts.preparedBy },
     trainedParameters,
+    preparation: preparesInWorker(job, settings)
+      ? preparationResources(settings, resources)
+      : undefined,
   });
   const member = gangMembership(gang, childName.workers(job.name, epoch), settings);
   const affinity = affinityOf(job, excludedNodes);
@@ -101,11 +114,7 @@ function workerTemplate(facts: WorkerJobFacts, epochLabel: Readonly<Record<strin
       containers: [
         {
           ...container,
-          resources: workerResources(job, settings, {
-            planned: facts.planned,
-            sharedBytes: sharedBytes(facts),
-            factor: growth ** facts.grown,
-          }),
+          resources,
           ports: [{ name: 'metrics', containerPort: podPort.metrics }],
           startupProbe: { ...probe('/healthz'), periodSeconds: 2, failureThreshold: 150 },
           readinessProbe: { ...probe('/readyz'), periodSeconds: 5, failureThreshold: 3 },

@@ -33,6 +33,8 @@ export function callInWords(call: Call): string {
     case 'Create':
     case 'Apply':
       return `${call.type} ${call.kind} ${call.manifest.metadata.name}`;
+    case 'Share':
+      return `Share ${call.manifest.metadata.name}`;
     case 'EnsurePlan':
       return 'EnsurePlan';
     case 'Delete':

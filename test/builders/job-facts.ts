@@ -2,6 +2,7 @@
 import type { Condition, ConditionType } from '../../crds/api/conditions.ts';
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import { childName } from '../../crds/child-names.ts';
+import { prepareDigest } from '../../crds/plan/prepare-digest.ts';
 import type { MemberRecord, StateRecord } from '../../crds/wire/state.ts';
 import type {
   BusFacts,
@@ -12,7 +13,7 @@ import type {
   PodFacts,
   SiteFacts,
 } from '../../operator/job/facts.ts';
-import { prepareDigest, writePlan } from '../../operator/job/plan.ts';
+import { writePlan } from '../../operator/job/plan.ts';
 import { timeText } from '../../operator/runtime/conditions.ts';
 import { someSettings } from './built-job.ts';
 import { aSpec, type Changes } from './job.ts';
@@ -55,9 +56,11 @@ export function someFacts({ spec = {}, job, status = {}, ...rest }: FactsChanges
     workers: [],
     inits: [],
     publishes: [],
+    siblings: [],
     pods: [],
     leftPods: [],
     children: [],
+    shared: [],
     foreign: [],
     queue: undefined,
     bus: { type: 'Absent' },
@@ -125,6 +128,7 @@ export function aChildJob(changes: Partial<ChildJob> = {}, spec: Changes = {}): 
     terminating: 0,
     outcome: undefined,
     planDigest: planDigestOf(spec),
+    sharesPolicy: true,
     prepareDigest: prepareDigest(aSpec(spec)),
     ...changes,
   };

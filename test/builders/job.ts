@@ -20,6 +20,13 @@ export function aWrittenJob(): Record<string, unknown> {
   };
 }
 
+/** What makes it a job whose only worker prepares for itself: everything on claims, and memory that is named. */
+export const preparingAlone = {
+  'model.source': { persistentVolumeClaim: { claimName: 'notes', path: 'model' } },
+  'worker.devicesPerWorker': 0,
+  'worker.resources': { limits: { memory: '3Gi' } },
+} as const;
+
 export type Changes = Readonly<Record<string, unknown>>;
 
 /** `aJob({'training.epochs': undefined, 'training.maxSteps': 10})`: paths below spec; undefined removes. */

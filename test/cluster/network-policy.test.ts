@@ -3,8 +3,12 @@
 import { spawn } from 'node:child_process';
 import type { ExecutionContext } from 'ava';
 import { execa } from 'execa';
-import { label } from '../../crds/labels.ts';
-import { networkPolicies } from '../../operator/objects/network-policy.ts';
+import { Component, label } from '../../crds/labels.ts';
+import {
+  networkLabels,
+  networkPolicies,
+  sharedPolicies,
+} from '../../operator/objects/network-policy.ts';
 import { aBuiltJob, someSettings } from '../builders/built-job.ts';
 import type { Changes } from '../builders/job.ts';
 import { eventually } from '../doubles/eventually.ts';
@@ -115,11 +119,12 @@ type Found = Readonly<Record<string, boolean>>;
 async function aProbe(t: ExecutionContext, changes: Changes, targets: readonly string[]) {
   const namespace = await aNamespace(t);
   const job = { ...aBuiltJob(changes), namespace };
+  const network = networkLabels(job, Component.Worker, someSettings);
   const pod = {
     ...{ apiVersion: 'v1', kind: 'Pod' },
     metadata: {
       ...{ name: 'probe', namespace },
-      labels: { [label.jobUid]: job.uid, [label.component]: 'worker' },
+      labels: { [label.jobUid]: job.uid, [label.component]: 'worker', ...network },
     },
     spec: {
       ...{ nodeName: node, restartPolicy: 'Never', terminationGracePeriodSeconds: 0 },
@@ -157,7 +162,8 @@ async function aProbe(t: ExecutionContext, changes: Changes, targets: readonly s
   };
   /** The policies as the operator makes them; owned by nobody here. */
   const enforce = async () => {
-    for (const { metadata, spec } of networkPolicies(job, someSettings)) {
+    const policies = [...networkPolicies(job, someSettings), ...sharedPolicies(job, someSettings)];
+    for (const { metadata, spec } of policies) {
       const { ownerReferences: _, ...own } = metadata as { ownerReferences?: unknown };
       const policy = { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', spec };
       const input = JSON.stringify({ ...policy, metadata: { ...own, namespace } });

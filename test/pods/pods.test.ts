@@ -16,6 +16,19 @@ test.serial('two pods train one model, and end with the bits of two local worker
   });
 });
 
+test.serial('what was prepared for the same request is found, and not made again', async (t) => {
+  await using world = await aWorld(t, { workers: 1 });
+  await world.stage('prepare');
+  const [first, again] = world.pods;
+  t.deepEqual(again?.words(), first?.words());
+  const found = 'model and data were put in place before, and are there';
+  t.false(first?.lines.some((line) => line.includes(found)));
+  t.true(
+    again?.lines.some((line) => line.includes(found)),
+    again?.lines.join('\n'),
+  );
+});
+
 test.serial('trainers that are killed meet again in their pods', async (t) => {
   await using world = await aWorld(t, { workers: 2, training: { maxSteps: 60 } });
   const pods = await world.startAll(2);

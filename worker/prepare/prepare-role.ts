@@ -1,6 +1,7 @@
 // The role `prepare`: the places that a job names in, a local model and a token store out. Loads no
 // libtorch: on a cluster it runs before a device is taken.
 import { join } from 'node:path';
+import { prepareDigest } from '../../crds/plan/prepare-digest.ts';
 import { podVariable } from '../../crds/wire/pod.ts';
 import { preparedRecord, type RunRecord, runFiles, runRecord } from '../../crds/wire/run-folder.ts';
 import { chooseHeldOut } from '../data/held-out.ts';
@@ -63,6 +64,7 @@ export const prepareRole: Role = async (context) => {
   const { samples, tokens, learnedTokens, skipped, digest } = store.manifest;
   await writeRecord(context.folder, runFiles.prepared, preparedRecord, {
     version: 1,
+    request: prepareDigest(run.spec),
     model: { path, name: nameOf(run, model), digest: model.digest },
     data: {
       train: store.folder,

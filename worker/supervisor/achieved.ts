@@ -1,8 +1,14 @@
 // What `prepare` and `publish` put in place, read back from what they wrote, in the words of a pod.
 import { relative } from 'node:path';
+import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import { decoderFacts } from '../../crds/plan/decoder-facts.ts';
 import type { LastWords } from '../../crds/wire/last-words.ts';
-import { preparedRecord, runFiles, runRecord } from '../../crds/wire/run-folder.ts';
+import {
+  type PreparedRecord,
+  preparedRecord,
+  runFiles,
+  runRecord,
+} from '../../crds/wire/run-folder.ts';
 import { runReport } from '../../crds/wire/run-report.ts';
 import { openFeed } from '../data/feed.ts';
 import { readModelHeaders } from '../decoder/model-headers.ts';
@@ -14,7 +20,13 @@ type Published = NonNullable<LastWords['published']>;
 
 export async function preparedWords(runFolder: string): Promise<Prepared> {
   const { spec } = await requireRecord(runFolder, runFiles.run, runRecord);
-  const { model, data } = await requireRecord(runFolder, runFiles.prepared, preparedRecord);
+  return wordsOf(spec, await requireRecord(runFolder, runFiles.prepared, preparedRecord));
+}
+
+export async function wordsOf(
+  spec: FineTuneJobSpec,
+  { model, data }: PreparedRecord,
+): Promise<Prepared> {
   const headers = readModelHeaders(model.path);
   using feed = await openFeed(spec, data, new AbortController().signal);
   const skipped = Object.values(data.skipped).reduce((sum, count) => sum + count, 0);

@@ -37,6 +37,10 @@ const schema = z.object({
   [podVariable.secrets]: json.pipe(z.array(secretVariable)).optional(),
   [podVariable.runFolder]: text,
   [podVariable.cache]: text,
+  [podVariable.preparedBy]: z
+    .string()
+    .regex(/^[a-z0-9-]+$/)
+    .optional(),
   [podVariable.traceparent]: z.string().optional(),
   ANNEAL_PLAN_FILE: text.default(`${podPath.planFolder}/${podPath.planFile}`),
   ANNEAL_BUS_AUTHORITY_FILE: text.default(`${podPath.planFolder}/${podPath.authorityFile}`),
@@ -77,6 +81,7 @@ export function podConfig(variables: Readonly<Record<string, string | undefined>
     volumes: env[podVariable.volumes],
     runFolder: env[podVariable.runFolder],
     cache: env[podVariable.cache],
+    preparedBy: env[podVariable.preparedBy],
     traceparent: env[podVariable.traceparent],
     traces: traceSettings(variables),
     secretValues: (env[podVariable.secrets] ?? []).flatMap(({ variable }) => {

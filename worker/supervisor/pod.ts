@@ -1,10 +1,13 @@
 // One pod from its first line to its last words: reads what it was given, does its role, tells how it ended. Returns the exit code.
 import { toAnnealError } from '../../crds/errors.ts';
 import { failureOf } from '../../crds/failures.ts';
+import { publishesInWorker } from '../../crds/plan/publication.ts';
+import type { LastWords } from '../../crds/wire/last-words.ts';
 import type { podRole } from '../../crds/wire/pod.ts';
 import { runFiles, trainedRecord } from '../../crds/wire/run-folder.ts';
 import type { Clock } from '../clock.ts';
 import { readRecord } from '../run-folder.ts';
+import { adoptPreparation } from './adopt-preparation.ts';
 import { BusLink } from './bus-link.ts';
 import type { PodConfig } from './config.ts';
 import type { ControlGroup } from './control-group.ts';
@@ -51,7 +54,7 @@ export async function runPod(parts: PodParts): Promise<number> {
             report.line('warn', 'supervisor', `${why}; it is tried every second`),
         });
   const report: Report = new Report({
-    ...{ pod: config.pod, clock, redact, print },
+    ...{ pod: config.pod, role: parts.role, clock, redact, print },
     bus: () => link?.bus,
   });
   const onWake = (next: () => void) => {
@@ -126,11 +129,14 @@ async function doRole(pod: RunningPod, plan: PodPlan): Promise<PodEnd> {
     await requireTrained(pod, plan);
     return runStage({ ...parts, stage: 'publish' }, terminate);
   }
+  await adoptPreparation(config, plan, report);
   if (link === undefined) return alone(pod, plan);
   const writer = new StateWriter(link, config);
   await using copies = await PodCopies.open(parts);
   const training = new Training({ ...parts, copies });
+  const publish = () => publishHere(pod, plan);
   const supervisor = new Supervisor({
+    publish,
     config,
     plan,
     clock,
@@ -163,7 +169,25 @@ async function alone(pod: RunningPod, plan: PodPlan): Promise<PodEnd> {
     numbers: () => noNumbers,
   });
   const parts = { config, plan, clock, group, report, worker };
-  return await runStage({ ...parts, stage: 'train' }, terminate);
+  const end = await runStage({ ...parts, stage: 'train' }, terminate);
+  if (end.words?.finished === undefined) return end;
+  const published = await publishHere(pod, plan);
+  return { ...end, words: { ...end.words, ...(published === undefined ? {} : { published }) } };
+}
+
+/** By the worker itself. Where it does not succeed the operator makes a Job for it, which tries again and says why it cannot. */
+async function publishHere(pod: RunningPod, plan: PodPlan): Promise<LastWords['published']> {
+  if (!publishesInWorker(plan.spec)) return undefined;
+  const { config, clock, group, worker, report, terminate } = pod;
+  const parts = { config, plan, clock, group, report, worker };
+  try {
+    const { words } = await runStage({ ...parts, stage: 'publish' }, terminate);
+    return words?.published;
+  } catch (thrown) {
+    const { message } = toAnnealError(thrown);
+    report.line('warn', 'supervisor', `the result is left to a pod of its own: ${message}`);
+    return undefined;
+  }
 }
 
 const noNumbers = {

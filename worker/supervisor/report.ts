@@ -19,6 +19,8 @@ import type { Redactor } from './redact.ts';
 
 interface ReportSettings {
   readonly pod: { readonly name: string; readonly uid: string; readonly index: number };
+  /** Containers of one pod speak as one: their messages have different ids. */
+  readonly role: string;
   readonly clock: Clock;
   readonly redact: Redactor;
   /** One line of the log of the pod, without its end. */
@@ -163,7 +165,11 @@ export class Report {
     const value = new TextEncoder().encode(redact(JSON.stringify(message)));
     // The stream would refuse it, again and again.
     if (value.length > largestMessage) return;
-    this.#outbox.put({ stream, value, id: String(this.#made) } satisfies Parcel);
+    this.#outbox.put({
+      stream,
+      value,
+      id: `${this.#settings.role}-${this.#made}`,
+    } satisfies Parcel);
   }
 
   #head() {

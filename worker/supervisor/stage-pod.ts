@@ -1,8 +1,10 @@
 // A pod that does one stage and ends: `prepare`, `publish`, and the training of a site without a bus, where the next pod goes on from
 // the newest checkpoint in the folder of the run. What it put in place is in its last words.
+import { toAnnealError } from '../../crds/errors.ts';
 import { failureOf } from '../../crds/failures.ts';
+import { prepareDigest } from '../../crds/plan/prepare-digest.ts';
 import type { LastWords } from '../../crds/wire/last-words.ts';
-import { runFiles, trainedRecord } from '../../crds/wire/run-folder.ts';
+import { preparedRecord, runFiles, trainedRecord } from '../../crds/wire/run-folder.ts';
 import type { Clock } from '../clock.ts';
 import { readRecord } from '../run-folder.ts';
 import { artifactWords, preparedWords } from './achieved.ts';
@@ -32,6 +34,8 @@ const farewellMs = 5_000;
 export async function runStage(parts: StageParts, terminate: AbortSignal): Promise<PodEnd> {
   const { stage, config, plan, clock, group, report, worker } = parts;
   await writeRun(config, plan.spec, clock.now());
+  const known = stage === 'prepare' ? await knownPreparation(parts) : undefined;
+  if (known !== undefined) return { exitCode: 0, words: { v: 1, prepared: known } };
   let facts = startedAt(clock.monotonic());
   const child = startChild({
     ...{ worker, role: stage, folder: config.runFolder, group },
@@ -53,6 +57,26 @@ export async function runStage(parts: StageParts, terminate: AbortSignal): Promi
   }
   report.line('error', 'supervisor', ending.message);
   return { exitCode: ending.exitCode, words: failureWords(ending, { index: config.pod.index }) };
+}
+
+/** A pod that takes the place of another, or the next epoch: what was put in place for the same request is there, and is read again as it will be. */
+async function knownPreparation({ config, plan, report }: StageParts) {
+  const { runFolder } = config;
+  try {
+    const prepared = await readRecord(runFolder, runFiles.prepared, preparedRecord);
+    if (prepared?.request !== prepareDigest(plan.spec)) return undefined;
+    const words = await preparedWords(runFolder);
+    report.line('info', 'supervisor', 'model and data were put in place before, and are there');
+    return words;
+  } catch (thrown) {
+    // Whatever is wrong with it, preparing puts it right or says why it cannot.
+    report.line(
+      'info',
+      'supervisor',
+      `what was prepared before is of no use: ${toAnnealError(thrown).message}`,
+    );
+    return undefined;
+  }
 }
 
 async function endInTime(child: Child, graceMs: number, clock: Clock): Promise<void> {

@@ -1,7 +1,6 @@
 // Keeps one trainer running inside one pod: looks at the records, decides (decide.ts), does it, and looks again. Everything that it
 // decides on is on the bus or can be seen again, so it may be killed between any two lines.
 import { isStorageFull, toAnnealError } from '../../crds/errors.ts';
-import { isFailureCode } from '../../crds/failures.ts';
 import { causeInWords } from '../../crds/wire/generation-causes.ts';
 import type { LastWords } from '../../crds/wire/last-words.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
@@ -22,6 +21,7 @@ import type { Report } from './report.ts';
 import { isFirst, type Seat, worldIn } from './seat.ts';
 import type { Action, Situation, TrainerState, TrainingResult } from './situation.ts';
 import { withCheckpoint, withFailure, withGeneration, withSuccess } from './state-changes.ts';
+import { failedOf, finishedWords } from './state-words.ts';
 import type { StateWriter } from './state-writer.ts';
 import type { ToldPace } from './straggler.ts';
 import { paceOf, type Saved } from './trainer-facts.ts';
@@ -37,6 +37,8 @@ interface SupervisorParts {
   readonly report: Report;
   readonly training: Training;
   readonly copies: PodCopies;
+  /** Writes the result where this pod is to do it; undefined: it did not, and another pod will. */
+  readonly publish: () => Promise<LastWords['published']>;
 }
 
 export interface PodEnd {
@@ -354,20 +356,25 @@ export class Supervisor {
   }
 
   async #leave({ code, trouble, why }: Extract<Action, { type: 'Exit' }>): Promise<PodEnd> {
-    const { training, report, link, writer, config } = this.#parts;
+    const { training, report, link, writer, config, publish } = this.#parts;
     await this.#process?.kill('Stopped');
     const state = link.records.state?.record;
     const finished = state?.result?.type === 'Succeeded' ? state : undefined;
+    let published: LastWords['published'];
     if (finished !== undefined) {
       // Of several, the first alone: whoever publishes does it again if that one was lost meanwhile.
-      if (isFirst(this.#situation())) await training.settle(finished);
+      if (isFirst(this.#situation())) {
+        await training.settle(finished);
+        published = await publish();
+      }
       await writer.acknowledge(finished.generation, { finished: true }).catch(() => {
         // The result is in the record; this was a courtesy.
       });
     }
     const bad = trouble ?? (code === 0 ? undefined : failedOf(state, code));
     report.line(bad === undefined ? 'info' : 'error', 'supervisor', why);
-    if (finished !== undefined) return { exitCode: code, words: finishedWords(finished) };
+    if (finished !== undefined)
+      return { exitCode: code, words: finishedWords(finished, published) };
     if (bad === undefined) return { exitCode: code, words: undefined };
     const where = { generation: state?.generation, index: config.pod.index };
     return { exitCode: code, words: failureWords(bad, where) };
@@ -376,18 +383,4 @@ export class Supervisor {
   #time(): string {
     return new Date(this.#parts.clock.now()).toISOString();
   }
-}
-
-/** The failure in the record, where this pod ends with its code. */
-function failedOf(state: StateRecord | undefined, code: number): Trouble | undefined {
-  const result = state?.result;
-  if (result?.type !== 'Failed' || result.exitCode !== code) return undefined;
-  const { reason, message, step } = result;
-  const known = isFailureCode(result.code) ? result.code : 'E_INTERNAL';
-  return { ...troubleOf(known, message), ...{ reason, step, exitCode: code } };
-}
-
-function finishedWords({ result }: StateRecord): LastWords | undefined {
-  if (result?.type !== 'Succeeded') return undefined;
-  return { v: 1, finished: { reason: result.reason, step: result.step } };
 }

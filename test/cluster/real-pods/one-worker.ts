@@ -87,8 +87,25 @@ async function firstExample(
   t.log(JSON.stringify({ evaluation, artifacts }));
   const get = await kubectl(['-n', namespace, 'get', 'finetunejobs']);
   t.log(get.stdout);
-  const { plan } = await statusOf(namespace, 'first');
+  const { plan, conditions = [] } = await statusOf(namespace, 'first');
   t.is(plan?.memory?.limit, '3Gi');
+  // Its worker prepared and published: there was no other pod.
+  const objects = await kubectl([
+    ...['-n', namespace, 'get', 'jobs,configmaps,networkpolicies', '-o', 'name'],
+    ...['-l', 'anneal.dev/job-name=first'],
+  ]);
+  t.is(objects.stdout.replace(/plan-\w+/, 'plan'), 'job.batch/first-w1\nconfigmap/first-plan');
+  t.is(conditions.find(({ type }) => type === 'Initialized')?.reason, 'Ready');
+  t.is(conditions.find(({ type }) => type === 'Published')?.reason, 'Uploaded');
+  const { stdout: prepared } = await kubectl([
+    '-n',
+    namespace,
+    'logs',
+    'job/first-w1',
+    '-c',
+    'prepare',
+  ]);
+  t.regex(prepared, / records, .* documents/);
   const described = await annealOn(namespace, release, ['describe', 'first']);
   t.regex(described.stdout, /^ *memory +\d.* planned$/m);
 }

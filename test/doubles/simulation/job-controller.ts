@@ -83,6 +83,7 @@ export class JobController {
   #advance(pod: Tree, script: PodScript): void {
     const { phase } = statusOf(pod);
     if (phase === 'Pending') {
+      if (this.#prepares(pod)) return;
       const at = stamp(this.#now());
       const conditions = ['PodScheduled', 'Ready'].map((type) => ({
         type,
@@ -95,6 +96,19 @@ export class JobController {
     if (phase !== 'Running') return;
     const end = script(pod);
     if (end !== undefined) this.#end(pod, end.exit, end.words ?? {}, []);
+  }
+
+  /** A container before the worker's runs for one step, and ends well. */
+  #prepares(pod: Tree): boolean {
+    const { initContainers = [] } = pod['spec'] as { initContainers?: readonly { name: string }[] };
+    const [first] = initContainers;
+    if (first === undefined) return false;
+    const { initContainerStatuses: before } = statusOf(pod);
+    const finishedAt = stamp(this.#now());
+    const state =
+      before === undefined ? { running: {} } : { terminated: { exitCode: 0, finishedAt } };
+    this.#status(podsAt, pod, { initContainerStatuses: [{ name: first.name, state }] });
+    return before === undefined;
   }
 
   #end(pod: Tree, exitCode: number, words: object, conditions: readonly object[]): void {

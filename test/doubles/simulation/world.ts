@@ -5,13 +5,15 @@ import { fineTuneJob } from '../../../crds/api/job.ts';
 import { label } from '../../../crds/labels.ts';
 import { noBus } from '../../../operator/bus/job-bus.ts';
 import { byJob, type Caches } from '../../../operator/job/observe.ts';
-import { batchJobs } from '../../../operator/job/observed/batch-job.ts';
+import { type BatchJob, batchJobs } from '../../../operator/job/observed/batch-job.ts';
 import { networkPolicies, services } from '../../../operator/job/observed/child-object.ts';
 import { fineTuneJobs } from '../../../operator/job/observed/fine-tune-job.ts';
 import { pods } from '../../../operator/job/observed/pod.ts';
 import { JobReconciler, type PhaseChange } from '../../../operator/job/reconcile.ts';
+import { type ByRequest, byRequest } from '../../../operator/job/siblings.ts';
 import { KubeClient } from '../../../operator/runtime/client.ts';
 import type { Reconciled } from '../../../operator/runtime/controller.ts';
+import type { EventNote } from '../../../operator/runtime/events.ts';
 import type { KubeObject, Resource } from '../../../operator/runtime/resource.ts';
 import { Store } from '../../../operator/runtime/store.ts';
 import { aWrittenJob, type Changes, changed } from '../../builders/job.ts';
@@ -24,6 +26,7 @@ import { MemoryTransport } from './memory-transport.ts';
 import { workersMeet } from './workers.ts';
 
 export const finetunejobsAt = 'apis/anneal.dev/v1alpha1/finetunejobs';
+export const policiesAt = 'apis/networking.k8s.io/v1/networkpolicies';
 const at = { collection: finetunejobsAt, namespace: 'team-a', name: 'first' } as const;
 const never = new AbortController().signal;
 
@@ -43,6 +46,8 @@ export class World {
   script: PodScript = () => undefined;
   /** What the worker pods do on the bus, where there is one. */
   workers: (bus: MemoryBus) => void = (bus) => workersMeet(this, bus);
+  /** Events that were told, each a write too. */
+  readonly events: EventNote[] = [];
   /** Told what the operator's numbers and traces are told. */
   seen: (change: PhaseChange) => void = () => {};
   readonly #client = new KubeClient(this.transport);
@@ -154,8 +159,8 @@ export class World {
   #newLeader(): Leader {
     const caches = emptyCaches();
     const pending: LogEntry[] = [];
-    for (const [collection, store, resource] of kept(caches)) {
-      const followed = this.objects.all(collection).filter((each) => follows(collection, each));
+    for (const [collection, store, resource, wanted] of kept(caches)) {
+      const followed = this.objects.all(collection).filter((each) => follows(wanted, each));
       for (const object of followed) store.put(readOnce(resource, object));
       store.reached(String(this.objects.version));
     }
@@ -164,7 +169,7 @@ export class World {
       ...{ caches, client: this.#client, bus: this.bus ?? noBus, gang: undefined },
       site: this.bus === undefined ? quietSite : siteWithBus,
       clock: { now: () => this.time, monotonic: () => this.time, sleep: () => Promise.resolve() },
-      events: { record: () => undefined },
+      events: { record: (_, note) => void this.events.push(note) },
       seen: (change) => this.seen(change),
     });
     return { caches, pending, reconciler };
@@ -178,9 +183,13 @@ function emptyCaches(): Caches {
   const children = <T extends KubeObject>() => new Store<T, 'job'>({ indexes: { job: byJob } });
   return {
     jobs: new Store({ indexes: { uid: ({ metadata }) => [metadata.uid] } }),
-    ...{ batchJobs: children(), pods: children(), services: children() },
+    batchJobs: new Store<BatchJob, 'job' | ByRequest>({
+      indexes: { job: byJob, request: byRequest },
+    }),
+    ...{ pods: children(), services: children() },
     ...{
       networkPolicies: children(),
+      sharedPolicies: new Store({ indexes: {} }),
       podGroups: undefined,
       workloads: undefined,
       nodes: undefined,
@@ -190,24 +199,30 @@ function emptyCaches(): Caches {
 
 type AnyStore = Pick<Store<KubeObject, string>, 'put' | 'remove' | 'reached'>;
 
-function kept(caches: Caches): readonly (readonly [string, AnyStore, Resource<KubeObject>])[] {
+type Kept = readonly [
+  collection: string,
+  store: AnyStore,
+  resource: Resource<KubeObject>,
+  /** Label of those that are followed; undefined: all. */
+  wanted: string | undefined,
+];
+
+function kept(caches: Caches): readonly Kept[] {
+  const ours = label.jobUid;
   // Each store with the resource that fills it, which the types cannot say of a list.
   return [
-    [finetunejobsAt, caches.jobs as unknown as AnyStore, fineTuneJobs],
-    [jobsAt, caches.batchJobs as unknown as AnyStore, batchJobs],
-    ['api/v1/pods', caches.pods as unknown as AnyStore, pods],
-    ['api/v1/services', caches.services as unknown as AnyStore, services],
-    [
-      'apis/networking.k8s.io/v1/networkpolicies',
-      caches.networkPolicies as unknown as AnyStore,
-      networkPolicies,
-    ],
+    [finetunejobsAt, caches.jobs as unknown as AnyStore, fineTuneJobs, undefined],
+    [jobsAt, caches.batchJobs as unknown as AnyStore, batchJobs, ours],
+    ['api/v1/pods', caches.pods as unknown as AnyStore, pods, ours],
+    ['api/v1/services', caches.services as unknown as AnyStore, services, ours],
+    [policiesAt, caches.networkPolicies as unknown as AnyStore, networkPolicies, ours],
+    [policiesAt, caches.sharedPolicies as unknown as AnyStore, networkPolicies, label.network],
   ];
 }
 
 function put(caches: Caches, { collection, object, type, version }: LogEntry): void {
-  for (const [each, store, resource] of kept(caches)) {
-    if (each === collection && follows(collection, object)) {
+  for (const [each, store, resource, wanted] of kept(caches)) {
+    if (each === collection && follows(wanted, object)) {
       const read = readOnce(resource, object);
       if (type === 'DELETED') store.remove(read);
       else store.put(read);
@@ -216,9 +231,8 @@ function put(caches: Caches, { collection, object, type, version }: LogEntry): v
   }
 }
 
-/** Of children, only those with our label are told. */
-function follows(collection: string, object: Tree): boolean {
-  return collection === finetunejobsAt || Object.hasOwn(labelsOf(object), label.jobUid);
+function follows(wanted: string | undefined, object: Tree): boolean {
+  return wanted === undefined || Object.hasOwn(labelsOf(object), wanted);
 }
 
 const known = new WeakMap<Tree, unknown>();

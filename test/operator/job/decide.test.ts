@@ -30,8 +30,8 @@ test('a new job is validated, then data is put in place: nothing of a worker yet
   t.is(is('Initialized'), 'False/Preparing');
   t.deepEqual(words, [
     'EnsurePlan',
-    'Create NetworkPolicy first-workers',
-    'Create NetworkPolicy first-io',
+    'Share anneal.dev.worker',
+    'Share anneal.dev.io',
     'Create Job first-init-1',
   ]);
   t.is(status.plan?.method?.summary, 'LoRA r=16 on all linear layers, AdamW, bfloat16');
@@ -53,9 +53,9 @@ test('what the first Job needs comes before it, in order', (t) => {
     'AddFinalizer',
     'EnsurePlan',
     'Create PersistentVolumeClaim first-data',
+    'Share anneal.dev.io',
     'Create Service first',
     'Create NetworkPolicy first-workers',
-    'Create NetworkPolicy first-io',
     'Create Job first-init-1',
   ]);
 });
@@ -80,9 +80,8 @@ test('when data is in place the workers are created, with what stands around the
   t.is(result.phase, 'Starting');
   t.is(result.is('Initialized'), 'True/Ready');
   t.deepEqual(result.words, [
-    'EnsurePlan',
-    'Create NetworkPolicy first-workers',
-    'Create NetworkPolicy first-io',
+    'Share anneal.dev.worker',
+    'Share anneal.dev.io',
     'Create Job first-w1',
   ]);
   t.is(result.status.workerEpoch, 1);
@@ -95,9 +94,57 @@ test('a job that trains is left alone', (t) => {
   const facts = training();
   const again = decided({ ...facts, job: { ...facts.job, status: decided(facts).status } });
   t.is(again.phase, 'Running');
-  t.deepEqual(again.words, ['Create NetworkPolicy first-workers', 'Create NetworkPolicy first-io']);
+  t.deepEqual(again.words, ['Share anneal.dev.worker', 'Share anneal.dev.io']);
   t.deepEqual(again.status, decided(facts).status);
 });
+
+const shared = (content: string, name = 'anneal.dev.worker') =>
+  ({ kind: 'NetworkPolicy', name, uid: `uid-${name}`, content }) as const;
+
+test('a policy of the namespace that is not as it should be is put right, by its own UID', (t) => {
+  const missing = training();
+  const contentOf = (facts: Parameters<typeof decided>[0]) =>
+    decided(facts).calls.flatMap((call) => (call.type === 'Share' ? [call] : []));
+  const [workers, io] = contentOf(missing);
+  t.is(workers?.uid, undefined);
+  const content = (call: typeof workers) => {
+    const annotations = call?.manifest.metadata['annotations'] as
+      | Record<string, string>
+      | undefined;
+    return annotations?.['anneal.dev/content-sha256'] ?? '';
+  };
+  const right = [shared(content(workers)), shared(content(io), 'anneal.dev.io')];
+  t.deepEqual(contentOf({ ...missing, shared: right }), []);
+  const changed = [shared('of another version'), shared(content(io), 'anneal.dev.io')];
+  t.deepEqual(
+    contentOf({ ...missing, shared: changed }).map(({ manifest, uid }) => [
+      manifest.metadata.name,
+      uid,
+    ]),
+    [['anneal.dev.worker', 'uid-anneal.dev.worker']],
+  );
+});
+
+test('policies of a job stay while pods of an earlier version are held by nothing else', (t) => {
+  const own = { kind: 'NetworkPolicy', name: 'first-workers', uid: 'np', content: 'c' } as const;
+  const removes = (sharesPolicy: boolean, outcome?: typeof ended0) =>
+    decided(
+      training({
+        workers: [aChildJob({ sharesPolicy })],
+        inits: [anInitJob({ outcome })],
+        children: [own],
+      }),
+    ).words.includes('Delete NetworkPolicy first-workers');
+  t.false(removes(false));
+  t.true(removes(true, ended0));
+  t.false(
+    decided(
+      training({ inits: [anInitJob({ sharesPolicy: false })], children: [own] }),
+    ).words.includes('Delete NetworkPolicy first-workers'),
+  );
+});
+
+const ended0 = { type: 'Complete', at: now, reason: '', message: '' } as const;
 
 test('the worker Job that completed leads to publishing, and its end to the end of the job', (t) => {
   const done = { type: 'Complete', at: now, reason: '', message: '' } as const;

@@ -1,11 +1,12 @@
 import test from 'ava';
 import { parametersOf } from '../../../crds/plan/parameters.ts';
+import { prepareDigest } from '../../../crds/plan/prepare-digest.ts';
 import { parseQuantity } from '../../../crds/quantity.ts';
-import { prepareDigest } from '../../../operator/job/plan.ts';
 import { decided } from '../../builders/decided.ts';
 import { smol135 } from '../../builders/facts.ts';
-import { aSpec } from '../../builders/job.ts';
+import { aSpec, preparingAlone } from '../../builders/job.ts';
 import {
+  aChildJob,
   anInitJob,
   aPodOf,
   ended,
@@ -244,4 +245,95 @@ test('a module that the model does not have fails with its sentence', (t) => {
   const adapter = { type: 'LoRA', lora: { rank: 4, alpha: '8', targetModules: ['no_proj'] } };
   const { is } = decided(prepared({ 'method.adapter': adapter }));
   t.regex(is('Failed') ?? '', /^True\//);
+});
+
+const prepares = (changes: Parameters<typeof someFacts>[0] = {}) =>
+  decided(someFacts({ spec: preparingAlone, ...changes }));
+
+const working = { type: 'Working', words: undefined } as const;
+const done = { type: 'Done', words: preparedWords.prepared as never } as const;
+
+test('an only worker that needs nothing fetched prepares for itself: no pod of its own for it', (t) => {
+  const { phase, words, is, message } = prepares();
+  t.is(phase, 'Initializing');
+  t.is(is('Initialized'), 'False/InWorker');
+  t.is(message('Initialized'), 'the worker puts model and data in place before it trains');
+  t.true(words.includes('Create Job first-w1'));
+  t.false(words.some((word) => word.includes('init')));
+});
+
+test('what the worker has put in place is known while its pod runs', (t) => {
+  const workers = [aChildJob({}, preparingAlone)];
+  const during = prepares({
+    workers,
+    pods: [aPodOf({ preparation: working, phase: 'Pending', ready: false })],
+  });
+  t.is(during.is('Initialized'), 'False/InWorker');
+  t.is(during.phase, 'Initializing');
+  const pods = [aPodOf({ preparation: done, ready: false })];
+  const after = prepares({ workers, pods });
+  t.is(after.is('Initialized'), 'True/Ready');
+  t.is(after.status.model?.family, 'Llama');
+  t.truthy(after.status.plan?.memory?.peak);
+  t.is(after.status.plan?.prepareSha256, prepareDigest(aSpec(preparingAlone)));
+  const again = prepares({ workers, status: after.status });
+  t.is(again.is('Initialized'), 'True/Ready', 'also when the pod that told it is gone');
+});
+
+test('a worker that finds no node says so where people look while a job prepares', (t) => {
+  const unschedulable = '0/2 nodes are available';
+  const pod = aPodOf({ unschedulable, node: undefined, phase: 'Pending', ready: false });
+  const { phase, is, message } = prepares({
+    workers: [aChildJob({}, preparingAlone)],
+    pods: [pod],
+  });
+  t.is(phase, 'Initializing');
+  t.is(is('Initialized'), 'False/Unschedulable');
+  t.is(message('Initialized'), unschedulable);
+});
+
+test('without its words it is known that it ended well, and nothing else', (t) => {
+  const mute = { type: 'Done', words: undefined } as const;
+  const workers = [aChildJob({}, preparingAlone)];
+  const { is, status } = prepares({ workers, pods: [aPodOf({ preparation: mute })] });
+  t.is(is('Initialized'), 'True/Ready');
+  t.is(status.model, undefined);
+});
+
+test('words of workers of another plan are about other data', (t) => {
+  const { is } = prepares({
+    workers: [aChildJob({ planDigest: 'other' }, preparingAlone)],
+    pods: [aPodOf({ preparation: done })],
+  });
+  t.is(is('Initialized'), 'False/InWorker');
+});
+
+test('a job whose init Job was made by an earlier version goes on with it', (t) => {
+  const own = anInitJob({ prepareDigest: prepareDigest(aSpec(preparingAlone)) });
+  const { words, is } = prepares({ inits: [own] });
+  t.is(is('Initialized'), 'False/Preparing');
+  t.deepEqual(
+    words.filter((word) => word.includes('Job')),
+    [],
+  );
+});
+
+test('a worker that prepares for long is not looked at as one that does not start', (t) => {
+  const pod = aPodOf({
+    ...{ preparation: working, phase: 'Pending', ready: false },
+    ...{ scheduledAt: seconds(-600), waiting: { reason: 'PodInitializing', message: '' } },
+  });
+  const { words, is } = prepares({ workers: [aChildJob({}, preparingAlone)], pods: [pod] });
+  t.false(words.includes('EnsurePlan'));
+  t.not(is('Stalled')?.slice(0, 4), 'True');
+});
+
+test('a container that prepares and ends badly ends the worker with its words', (t) => {
+  const failure = { code: 'E_INVALID_DATA', reason: 'InvalidData', message: 'line 3 is no record' };
+  const { status, is } = prepares({
+    workers: [aChildJob({ failed: 1 }, preparingAlone)],
+    pods: [aPodOf(ended(65, { words: { v: 1, failure } as never }))],
+  });
+  t.is(is('Failed'), 'True/InvalidData');
+  t.is(status.failure?.message, 'line 3 is no record');
 });

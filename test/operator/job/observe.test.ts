@@ -1,12 +1,13 @@
 import test from 'ava';
 import { noBus } from '../../../operator/bus/job-bus.ts';
 import { byJob, type Caches, observe } from '../../../operator/job/observe.ts';
-import { batchJobs } from '../../../operator/job/observed/batch-job.ts';
+import { type BatchJob, batchJobs } from '../../../operator/job/observed/batch-job.ts';
 import { services } from '../../../operator/job/observed/child-object.ts';
 import { fineTuneJobs } from '../../../operator/job/observed/fine-tune-job.ts';
 import { nodes } from '../../../operator/job/observed/node.ts';
 import { pods } from '../../../operator/job/observed/pod.ts';
 import { workloads } from '../../../operator/job/observed/workload.ts';
+import { type ByRequest, byRequest } from '../../../operator/job/siblings.ts';
 import type { KubeObject } from '../../../operator/runtime/resource.ts';
 import { Store } from '../../../operator/runtime/store.ts';
 import { aWrittenJob } from '../../builders/job.ts';
@@ -55,9 +56,12 @@ function factsOf(objects: {
   const caches: Caches = {
     jobs: new Store({ indexes: { uid: () => [] } }),
     ...{
-      batchJobs: children(),
+      batchJobs: new Store<BatchJob, 'job' | ByRequest>({
+        indexes: { job: byJob, request: byRequest },
+      }),
       pods: children(),
       services: children(),
+      sharedPolicies: new Store({ indexes: {} }),
       networkPolicies: children(),
     },
     podGroups: undefined,

@@ -1,8 +1,9 @@
 import test from 'ava';
 import { digestOfText } from '../../../crds/plan/digest.ts';
 import { splitLive } from '../../../crds/plan/live.ts';
+import { prepareDigest } from '../../../crds/plan/prepare-digest.ts';
 import { planRecord, specOf } from '../../../crds/wire/plan-record.ts';
-import { prepareDigest, writePlan } from '../../../operator/job/plan.ts';
+import { writePlan } from '../../../operator/job/plan.ts';
 import { aSpec, type Changes } from '../../builders/job.ts';
 
 const planned = (changes: Changes = {}, uid = 'u') => ({

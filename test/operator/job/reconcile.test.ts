@@ -161,7 +161,7 @@ test('an edit of progress alone does not make the reconciler write', async (t) =
 const hostile = [
   ['api/v1/services', 'first'],
   ['apis/networking.k8s.io/v1/networkpolicies', 'first-workers'],
-  ['apis/networking.k8s.io/v1/networkpolicies', 'first-io'],
+  ['apis/networking.k8s.io/v1/networkpolicies', 'anneal.dev.io'],
   ['api/v1/persistentvolumeclaims', 'first-data'],
   [jobsAt, 'first-init-1'],
   [jobsAt, 'first-w1'],

@@ -60,7 +60,7 @@ const after = (facts: Facts, status: Facts['job']['status']) => ({
   job: { ...facts.job, status },
 });
 const interesting = (words: readonly string[]) =>
-  words.filter((word) => !/^Create (Service|NetworkPolicy)/.test(word));
+  words.filter((word) => !/^(Create (Service|NetworkPolicy)|Share) /.test(word));
 
 test('growing: pods first, then their number on the bus and a save, then a world with them', (t) => {
   const first = decided(sized({ wanted: 3, job: 2, world: 2 }));

@@ -5,7 +5,7 @@ import type { BuiltJob } from '../../../operator/objects/child.ts';
 import { planConfigMap } from '../../../operator/objects/config-map.ts';
 import { dataClaim } from '../../../operator/objects/data-claim.ts';
 import { initJob, publishJob } from '../../../operator/objects/io-job.ts';
-import { networkPolicies } from '../../../operator/objects/network-policy.ts';
+import { networkPolicies, sharedPolicies } from '../../../operator/objects/network-policy.ts';
 import { type GangFlavour, podGroup } from '../../../operator/objects/pod-group.ts';
 import { hasService, headlessService } from '../../../operator/objects/service.ts';
 import type { PodSettings } from '../../../operator/objects/settings.ts';
@@ -93,6 +93,7 @@ export function goldenText(each: GoldenCase): string {
   const objects = [
     planConfigMap(job, text),
     ...(hasService(job.spec) ? [headlessService(job)] : []),
+    ...sharedPolicies(job, settings),
     ...networkPolicies(job, settings),
     dataClaim(job),
     initJob({ job, settings, attempt: 1 }, 'prepare-digest'),

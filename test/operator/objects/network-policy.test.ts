@@ -1,6 +1,8 @@
 import test from 'ava';
 import { contains, parseCidr } from '../../../crds/cidr.ts';
-import { networkPolicies } from '../../../operator/objects/network-policy.ts';
+import { initJob, publishJob } from '../../../operator/objects/io-job.ts';
+import { networkPolicies, sharedPolicies } from '../../../operator/objects/network-policy.ts';
+import { workerJob } from '../../../operator/objects/worker-job.ts';
 import { aBuiltJob, someSettings } from '../../builders/built-job.ts';
 import type { Changes } from '../../builders/job.ts';
 
@@ -10,11 +12,60 @@ const read = (text: string) => {
   return cidr;
 };
 
-const policiesOf = (changes: Changes, settings = someSettings) =>
-  networkPolicies(aBuiltJob(changes), settings);
-const portsOf = (
-  policy: { spec: { egress?: readonly { ports?: readonly { port: number }[] }[] } } | undefined,
-) => new Set(policy?.spec.egress?.flatMap(({ ports = [] }) => ports.map(({ port }) => port)));
+interface Policy {
+  readonly metadata: { readonly name: string };
+  readonly spec: {
+    readonly podSelector: {
+      readonly matchLabels: Readonly<Record<string, string>>;
+      readonly matchExpressions?: readonly {
+        readonly key: string;
+        readonly values: readonly string[];
+      }[];
+    };
+    readonly policyTypes: readonly string[];
+    readonly ingress?: readonly object[];
+    readonly egress?: readonly { readonly ports?: readonly { readonly port: number }[] }[];
+  };
+}
+
+/** Those that are there for a job, of its own and of its namespace. */
+const allOf = (changes: Changes, settings = someSettings): readonly Policy[] => {
+  const job = aBuiltJob(changes);
+  return [...networkPolicies(job, settings), ...sharedPolicies(job, settings)] as readonly Policy[];
+};
+
+const holds = ({ spec: { podSelector } }: Policy, labels: Readonly<Record<string, string>>) =>
+  Object.entries(podSelector.matchLabels).every(([key, value]) => labels[key] === value) &&
+  (podSelector.matchExpressions ?? []).every(({ key, values }) =>
+    values.includes(labels[key] ?? ''),
+  );
+
+/** Labels of the pods of a job, as its Jobs give them. */
+const podsOf = (changes: Changes, settings = someSettings) => {
+  const job = aBuiltJob(changes);
+  const io = { job, settings, attempt: 1 };
+  const epoch = {
+    epoch: 1,
+    replicas: job.spec.worker.replicas,
+    gang: undefined,
+    excludedNodes: [],
+  };
+  const worker = workerJob({ job, settings, ...epoch, grown: 0, trainedParameters: undefined });
+  const made = { worker, init: initJob(io, 'digest'), publish: publishJob(io) };
+  const labelsOf = ({ spec }: (typeof made)[keyof typeof made]) =>
+    spec.template.metadata.labels as Readonly<Record<string, string>>;
+  return { worker: labelsOf(worker), init: labelsOf(made.init), publish: labelsOf(made.publish) };
+};
+
+/** The one that holds the workers, and the one that holds who prepares and publishes. */
+const policiesOf = (changes: Changes, settings = someSettings): readonly Policy[] => {
+  const { worker, init } = podsOf(changes, settings);
+  return [worker, init].flatMap((labels) =>
+    allOf(changes, settings).filter((policy) => holds(policy, labels)),
+  );
+};
+const portsOf = (policy: Policy | undefined) =>
+  new Set(policy?.spec.egress?.flatMap(({ ports = [] }) => ports.map(({ port }) => port)));
 
 test('workers of a job on a claim reach each other, names and the bus, and no web', (t) => {
   const [workers, io] = policiesOf({});
@@ -23,8 +74,60 @@ test('workers of a job on a claim reach each other, names and the bus, and no we
   t.deepEqual(io?.spec.ingress, []);
 });
 
+const store = { s3: { uri: 's3://b/p', endpoint: 'http://store:9000' } };
+const data = { persistentVolumeClaim: { claimName: 'd' } };
+const jobs: Readonly<Record<string, Changes>> = {
+  plain: {},
+  several: { 'worker.replicas': 2 },
+  elastic: { 'worker.elasticity': 'Live', 'worker.minReplicas': 1, 'worker.maxReplicas': 3 },
+  networks: { 'network.egressCIDRs': ['10.1.0.0/16'] },
+  metadata: { 'network.allowMetadataService': 'Allow' },
+  open: { 'network.policy': 'Open' },
+  'stores of workers': { 'checkpoint.destination': store, 'storage.data': data },
+  'stores of data': { 'dataset.train': store },
+  'stores of results': { 'output.destination': store, 'storage.data': data },
+  'nothing shared': { 'output.destination': store },
+};
+
+for (const [title, changes] of Object.entries(jobs)) {
+  test(`each pod is held by one policy, which is there: ${title}`, (t) => {
+    for (const [component, labels] of Object.entries(podsOf(changes))) {
+      const names = allOf(changes).filter((policy) => holds(policy, labels));
+      t.is(names.length, 1, `${component}: ${names.map(({ metadata }) => metadata.name)}`);
+    }
+  });
+}
+
+test('a job without policies has pods that those of its namespace do not hold', (t) => {
+  const changes = { 'network.policy': 'None' };
+  t.deepEqual(allOf(changes), []);
+  for (const labels of Object.values(podsOf(changes))) {
+    t.false(allOf({}).some((policy) => holds(policy, labels)));
+  }
+});
+
+test('what the jobs of a namespace share opens nothing that a job alone would not have, and no way from one to another', (t) => {
+  const [workers, io] = allOf({});
+  t.deepEqual([...portsOf(workers)], [53, 4222]);
+  t.deepEqual([...portsOf(io)], [53, 4222, 443]);
+  t.deepEqual(
+    workers?.spec.ingress?.map((rule) => Object.keys(rule)),
+    [['from', 'ports']],
+    'who reads metrics, and nobody else',
+  );
+  t.deepEqual(io?.spec.ingress, []);
+  for (const { spec } of allOf({})) t.false(JSON.stringify(spec).includes('job-uid'));
+});
+
+test('a job that sends no traces does not share the way to the collector', (t) => {
+  const traces = { endpoint: 'http://c:4318', port: 4318, namespace: 'tracing' };
+  const settings = { ...someSettings, traces };
+  const sends = { 'observability.traceSampling': 'All' };
+  t.true(portsOf(policiesOf(sends, settings)[0]).has(4318));
+  t.false(portsOf(policiesOf({ 'observability.traceSampling': 'None' }, settings)[0]).has(4318));
+});
+
 test('a store that workers use themselves is opened at its own port', (t) => {
-  const store = { s3: { uri: 's3://b/p', endpoint: 'http://store:9000' } };
   const [workers, io] = policiesOf({
     'checkpoint.destination': store,
     'storage.data': { persistentVolumeClaim: { claimName: 'd' } },

@@ -22,10 +22,11 @@ function aBus() {
   return { kept, failing, bus: { tell } as unknown as PodBus };
 }
 
-function aReport(bus: () => PodBus | undefined, outboxBytes?: number) {
+function aReport(bus: () => PodBus | undefined, outboxBytes?: number, role = 'supervise') {
   const lines: string[] = [];
   const report = new Report({
     pod: { name: 'first-w1-0', uid: 'pod-a', index: 0 },
+    role,
     clock: new FakeClock(),
     redact: redactor(['hush-hush']),
     print: (line) => void lines.push(line),
@@ -50,6 +51,16 @@ test('messages go out in order under ids of their own', async (t) => {
   t.is(new Set(kept.map(({ id }) => id)).size, kept.length);
 });
 
+test('two containers of one pod have no id in common: the server would drop what the second says', async (t) => {
+  const { bus, kept } = aBus();
+  for (const role of ['prepare', 'supervise']) {
+    const { report } = aReport(() => bus, undefined, role);
+    report.telemetry(step(1));
+    t.true(await report.flush(1000));
+  }
+  t.is(new Set(kept.map(({ id }) => id)).size, kept.length);
+});
+
 test('a message whose answer was lost is sent again under the same id', async (t) => {
   const { bus, kept, failing } = aBus();
   const { report } = aReport(() => bus);
@@ -60,7 +71,8 @@ test('a message whose answer was lost is sent again under the same id', async (t
   t.is(report.waiting, 3);
   t.true(await report.flush(1000));
   const ids = kept.map(({ id }) => id);
-  t.deepEqual(ids, ['2', '3', '1', '2', '3'], 'the server drops those it knows');
+  const told = [2, 3, 1, 2, 3].map((number) => `supervise-${number}`);
+  t.deepEqual(ids, told, 'the server drops those it knows');
 });
 
 test('while the bus is away nothing waits, the oldest are given up, and that is told when it is back', async (t) => {

@@ -1,0 +1,108 @@
+// Other jobs that put the same model and data in place: in a sweep one does it for all. A job is a sibling where namespace, claim and request are
+// the same. What it found is what this job would have found where nothing can have changed since: by the spec, or because this job was there already.
+import type { FineTuneJobSpec } from '../../crds/api/job.ts';
+import type { Source } from '../../crds/api/source.ts';
+import { annotation, Component, label } from '../../crds/labels.ts';
+import { prepareDigest } from '../../crds/plan/prepare-digest.ts';
+import { parseLastWords } from '../../crds/wire/last-words.ts';
+import { containerName, runName } from '../../crds/wire/pod.ts';
+import { placesOf } from '../objects/places.ts';
+import { isTrue } from '../runtime/conditions.ts';
+import type { KubeObject } from '../runtime/resource.ts';
+import type { Store } from '../runtime/store.ts';
+import type { JobFacts, Sibling } from './facts.ts';
+import type { BatchJob } from './observed/batch-job.ts';
+import type { ObservedFineTuneJob } from './observed/fine-tune-job.ts';
+import type { Pod } from './observed/pod.ts';
+
+/** Jobs that prepare, by what they are asked for. */
+export type ByRequest = 'request';
+
+interface SiblingCaches {
+  readonly jobs: Store<ObservedFineTuneJob, 'uid'>;
+  readonly batchJobs: Store<BatchJob, 'job' | ByRequest>;
+  readonly pods: Store<Pod, 'job'>;
+}
+
+export function byRequest({ metadata }: KubeObject): readonly string[] {
+  const digest = metadata.annotations[annotation.prepareDigest];
+  return digest === undefined ? [] : [`${metadata.namespace}/${digest}`];
+}
+
+/** What a job asks for, and where: by this an operator knows who is at it before its caches do. Undefined where that is nobody else's business. */
+export function requestOf({ metadata, spec, status }: ObservedFineTuneJob): string | undefined {
+  if (spec === undefined) return undefined;
+  const { shared } = placesOf({ name: metadata.name, spec });
+  const digest = prepareDigest(spec);
+  const isDone =
+    isTrue(status.conditions ?? [], 'Initialized') && status.plan?.prepareSha256 === digest;
+  if (shared === undefined || isDone) return undefined;
+  return [metadata.namespace, digest, shared].join('/');
+}
+
+export function siblingsOf(caches: SiblingCaches, job: ObservedFineTuneJob): readonly Sibling[] {
+  const request = requestOf(job);
+  if (request === undefined || job.spec === undefined) return [];
+  const { namespace, uid } = job.metadata;
+  const same = caches.batchJobs.by('request', `${namespace}/${prepareDigest(job.spec)}`);
+  return same.flatMap((init): readonly Sibling[] => {
+    const { controlledBy, labels, deletionTimestamp } = init.metadata;
+    const [owner] = caches.jobs.by('uid', controlledBy ?? '');
+    const isTheirs = owner !== undefined && controlledBy !== uid;
+    if (!isTheirs || labels[label.component] !== Component.Init) return [];
+    if (deletionTimestamp !== undefined || !sharesClaim(owner, job)) return [];
+    const about = { name: owner.metadata.name, run: runName(owner.metadata) };
+    const done = doneBy(caches.pods.by('job', owner.metadata.uid), init);
+    if (done !== undefined) return [{ ...about, done }];
+    return isWorking(init, owner) ? [{ ...about, done: undefined }] : [];
+  });
+}
+
+function sharesClaim(a: ObservedFineTuneJob, b: ObservedFineTuneJob): boolean {
+  const claim = ({ metadata, spec }: ObservedFineTuneJob) =>
+    spec === undefined ? undefined : placesOf({ name: metadata.name, spec }).shared;
+  return claim(a) === claim(b);
+}
+
+/** One that waits in a queue, or was stopped, may never begin. */
+function isWorking({ spec, status }: BatchJob, owner: ObservedFineTuneJob): boolean {
+  const hasEnded = status.conditions?.some(
+    ({ type, status: is }) => is === 'True' && (type === 'Complete' || type === 'Failed'),
+  );
+  const conditions = owner.status.conditions ?? [];
+  const isStuck = isTrue(conditions, 'Failed') || isTrue(conditions, 'Stalled');
+  return (
+    hasEnded !== true && !spec.suspend && !isStuck && owner.metadata.deletionTimestamp === undefined
+  );
+}
+
+function doneBy(pods: readonly Pod[], init: BatchJob): Sibling['done'] {
+  for (const { metadata, status } of pods) {
+    if (metadata.controlledBy !== init.metadata.uid) continue;
+    const container = status.containerStatuses?.find(({ name }) => name === containerName.prepare);
+    const { exitCode, message, finishedAt } = container?.state.terminated ?? {};
+    const words = exitCode === 0 ? parseLastWords(message)?.prepared : undefined;
+    if (words !== undefined) return { at: Date.parse(finishedAt ?? ''), words };
+  }
+  return undefined;
+}
+
+/** The one whose work this job may take for its own. */
+export function usable(siblings: readonly Sibling[], job: JobFacts): Sibling | undefined {
+  const cannotChange = job.spec !== undefined && isFixed(job.spec);
+  return siblings.find(
+    ({ done }) => done !== undefined && (cannotChange || done.at >= job.createdAt),
+  );
+}
+
+/** A commit of a repository, the content of an image. */
+function isFixed({ model, dataset }: FineTuneJobSpec): boolean {
+  return [model.source, dataset.train, dataset.eval].every(isPinned);
+}
+
+function isPinned(source: Source | undefined): boolean {
+  if (source === undefined) return true;
+  const { huggingFace, image } = source;
+  if (huggingFace !== undefined) return /^[0-9a-f]{40}$/.test(huggingFace.revision);
+  return image?.reference.includes('@sha256:') === true;
+}

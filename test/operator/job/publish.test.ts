@@ -1,0 +1,91 @@
+// Who writes the result, and what becomes of it: the first worker where that is an adapter on a claim, else a Job of its own.
+import test from 'ava';
+import { publishesInWorker } from '../../../crds/plan/publication.ts';
+import { decided } from '../../builders/decided.ts';
+import { aSpec } from '../../builders/job.ts';
+import {
+  aBus,
+  aChildJob,
+  aPodOf,
+  aState,
+  ended,
+  now,
+  quietSite,
+  seconds,
+  training,
+} from '../../builders/job-facts.ts';
+
+test('an adapter that goes to a claim is written by the worker; what is merged, converted or uploaded is not', (t) => {
+  const by = (changes: Parameters<typeof aSpec>[0]) => publishesInWorker(aSpec(changes));
+  t.true(by({}));
+  t.true(by({ 'output.formats': ['PEFTAdapter'] }));
+  t.false(by({ 'output.formats': ['PEFTAdapter', 'MergedSafetensors'] }));
+  t.false(by({ 'output.formats': ['GGUF'] }));
+  t.false(by({ 'method.preset': 'Full' }), 'a whole model');
+  t.false(by({ 'output.pushToHub': { repository: 'a/b', tokenSecretRef: { name: 'hub' } } }));
+  t.false(by({ 'output.destination': { s3: { uri: 's3://out/a' } } }));
+});
+
+const succeeded = { type: 'Succeeded', reason: 'Finished', step: 20 } as const;
+const withResult = aBus({ state: aState({ result: succeeded as never }) });
+const complete = { type: 'Complete', at: now, reason: '', message: '' } as const;
+const artifacts = [{ type: 'PEFTAdapter', uri: 'pvc://notes/out', bytes: 12 }];
+const finished = { reason: 'Finished', step: 20 } as const;
+const hasPublished = ended(0, { words: { v: 1, finished, published: { artifacts } } });
+const hasFinished = ended(0, { words: { v: 1, finished } });
+
+test('while the worker writes the result no Job is made for it', (t) => {
+  const { phase, words, is, message } = decided(training({ bus: withResult }));
+  t.is(phase, 'Publishing');
+  t.is(is('Published'), 'False/InWorker');
+  t.is(message('Published'), 'the worker writes the result before it ends');
+  t.false(words.some((word) => word.includes('Job')));
+});
+
+test('its last words end the job, once its Job has seen them too', (t) => {
+  const pods = [aPodOf(hasPublished)];
+  const early = decided(training({ bus: withResult, pods }));
+  t.is(early.phase, 'Publishing');
+  t.is(early.wakeAt, seconds(29));
+  const late = decided({ ...training({ bus: withResult, pods }), now: seconds(29) });
+  t.is(late.phase, 'Succeeded');
+  const workers = [aChildJob({ outcome: complete })];
+  const { phase, status, words } = decided(training({ bus: withResult, pods, workers }));
+  t.is(phase, 'Succeeded');
+  t.deepEqual(status.artifacts, [{ type: 'PEFTAdapter', uri: 'pvc://notes/out', size: '12' }]);
+  t.deepEqual(words, []);
+});
+
+test('without a bus as with one', (t) => {
+  const workers = [aChildJob({ outcome: complete })];
+  const { phase, is } = decided(training({ pods: [aPodOf(hasPublished)], workers }));
+  t.is(phase, 'Succeeded');
+  t.is(is('Published'), 'True/Uploaded');
+});
+
+test('a worker that ended and did not write it leaves it to a Job', (t) => {
+  const makes = (facts: Parameters<typeof training>[0]) =>
+    decided(training({ bus: withResult, ...facts })).words.includes('Create Job first-publish-1');
+  t.true(makes({ pods: [aPodOf(hasFinished)] }), 'one of an earlier version, or it could not');
+  t.true(makes({ pods: [], workers: [] }), 'it is gone');
+  t.true(makes({ pods: [aPodOf({ isDeleting: true })] }), 'it is going');
+  t.true(makes({ pods: [aPodOf(ended(137))] }), 'it was killed at it');
+  t.true(makes({ pods: [aPodOf()], spec: { 'output.formats': ['GGUF'] } }));
+});
+
+test('several workers: the others end, and the first is waited for', (t) => {
+  const spec = { 'worker.replicas': 2 };
+  const pods = [aPodOf({ index: 0 }), aPodOf({ index: 1, ...hasFinished })];
+  const bus = { url: 'u', port: 1, namespace: undefined };
+  const site = { ...quietSite, settings: { ...quietSite.settings, bus } };
+  const { is, words } = decided(training({ bus: withResult, spec, pods, site }));
+  t.is(is('Published'), 'False/InWorker');
+  t.false(words.some((word) => word.includes('Job')));
+});
+
+test('writing the result counts against the deadline of a job', (t) => {
+  const spec = { activeDeadlineSeconds: 7200 };
+  const of = (at: number) => decided({ ...training({ bus: withResult, spec }), now: at });
+  t.is(of(now).wakeAt, seconds(3600));
+  t.is(of(seconds(3600)).is('Failed'), 'True/DeadlineExceeded');
+});
