@@ -77,8 +77,14 @@ function partNamed(name: string): Part {
 
 async function fakeStages(): Promise<string> {
   const read = (path: string) => readFile(join(import.meta.dirname, path), 'utf8');
-  const own = (await read('stages.yaml')).replace('LAST_WORDS', JSON.stringify(prepared));
-  return `${await read('../../setup/cluster/fake-stages.yaml')}---\n${own}`;
+  const words = JSON.stringify(prepared);
+  const own = (await read('stages.yaml')).replace('LAST_WORDS', words);
+  // Of a container before the worker's.
+  const common = (await read('../../setup/cluster/fake-stages.yaml')).replace(
+    "reason: Completed, message: ''",
+    `reason: Completed, message: '${words}'`,
+  );
+  return `${common}---\n${own}`;
 }
 
 const prepared: LastWords = {

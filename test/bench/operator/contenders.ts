@@ -1,6 +1,6 @@
 // Whose controllers are measured, and what each of them is given: one object for one training pod. Kubeflow Trainer twice, because its
 // smallest job begins to train at once, where ours first puts model and data in place; with an initializer it does the same.
-import { aWrittenJob, changed } from '../../builders/job.ts';
+import { aWrittenJob, type Changes, changed, preparingAlone } from '../../builders/job.ts';
 
 export interface Contender {
   readonly name: string;
@@ -15,6 +15,7 @@ export interface Contender {
   readonly isProcess: (commandLine: string) => boolean;
 }
 
+/** Names begin with it: all of ours are looked after by one operator. */
 function ownerBy(pattern: RegExp, trains: RegExp): Contender['ownerOf'] {
   return (job) => {
     const owner = pattern.exec(job)?.[1];
@@ -22,16 +23,34 @@ function ownerBy(pattern: RegExp, trains: RegExp): Contender['ownerOf'] {
   };
 }
 
-export const ours: Contender = {
-  ...{ name: 'Anneal', namespace: 'bench-ours', plural: 'finetunejobs' },
-  group: 'anneal.dev/v1alpha1',
-  body: (name) => ({
-    ...changed(aWrittenJob(), { 'spec.worker.devicesPerWorker': 0 }),
-    metadata: { name },
-  }),
-  ownerOf: ownerBy(/^(b\d+-\d+)-(?:init-1|w1)$/, /-w1$/),
-  isProcess: (line) => /operator\/main\.(js|ts)/.test(line),
-};
+function anneal(about: string, changes: (name: string) => Changes): Contender {
+  return {
+    ...{ name: `Anneal, ${about}`, namespace: 'bench-ours', plural: 'finetunejobs' },
+    group: 'anneal.dev/v1alpha1',
+    body: (name) => {
+      const of = Object.entries(changes(name)).map(([path, value]) => [`spec.${path}`, value]);
+      const onProcessor = { 'spec.worker.devicesPerWorker': 0 };
+      const written = changed(aWrittenJob(), { ...onProcessor, ...Object.fromEntries(of) });
+      return { ...written, metadata: { name } };
+    },
+    ownerOf: ownerBy(/^(b\d+-\d+)-(?:init-1|w1)$/, /-w1$/),
+    isProcess: (line) => /operator\/main\.(js|ts)/.test(line),
+  };
+}
+
+/** Data of its own, so that nobody prepares for another. */
+const ownData = (name: string) => ({
+  'dataset.train': { persistentVolumeClaim: { claimName: 'notes', path: `${name}.jsonl` } },
+});
+
+/** What is fetched, and by whom: by each in a pod before its worker; by none, in the pod of its worker; by one, for all others that ask for the same. */
+export const ours = anneal('prepares in a pod of its own', ownData);
+export const oursInWorker = anneal('prepares in the pod of its worker', (name) => ({
+  ...ownData(name),
+  ...preparingAlone,
+}));
+export const oursReusing = anneal('a sibling prepares', () => ({}));
+export const allOfOurs: readonly Contender[] = [ours, oursInWorker, oursReusing];
 
 const trainer = {
   ...{ plural: 'trainjobs', group: 'trainer.kubeflow.org/v1alpha1' },

@@ -22,14 +22,14 @@ const given = ['model', 'sharegpt.json'];
 /** What ends each stage, and what the time of the stage is spent on. */
 const stages = [
   ['applied', 'kubectl starts, asks what the server has, sends'],
-  ['init Job', 'operator: spec judged, status, finalizer, plan, two policies, Job'],
-  ['init pod placed', 'Job controller, scheduler'],
+  ['worker Job', 'operator: spec judged, status, finalizer, plan, Job'],
+  ['worker placed', 'Job controller, scheduler'],
   ['prepare speaks', 'kubelet: volumes, sandbox, container; Node.js starts'],
   ['prepare is done', 'headers of the model, 200 conversations to tokens'],
-  ['init pod ended', 'records flushed to the bus, process ends, kubelet tells'],
-  ['worker Job', 'Job controller completes the init Job, operator goes on'],
-  ['worker placed', 'Job controller, scheduler'],
-  ['supervisor speaks', 'kubelet: volumes, sandbox, container; Node.js starts'],
+  [
+    'supervisor speaks',
+    'records flushed to the bus, process ends; kubelet: the next container; Node.js starts',
+  ],
   ['world agreed', 'records read, node checked, member and world written'],
   ['trainer has planned', 'second Node.js, libtorch loaded, weights read'],
   ['first evaluation', '16 held-out conversations, as the example asks'],
@@ -79,17 +79,14 @@ async function oneRun(namespace: string, signal: AbortSignal): Promise<Map<Stage
   await eventually('a step is done', async () => (await stepOf(namespace)) > 0, {
     ...{ withinMs: 600_000, everyMs: 1000 },
   });
-  const prepare = await logOf(namespace, 'job/first-init-1');
-  const train = await logOf(namespace, 'job/first-w1');
+  const prepare = await logOf(namespace, 'prepare');
+  const train = await logOf(namespace, 'worker');
   const at: Record<Stage, number | undefined> = {
     applied: marks.at('finetunejobs', 'first', 'seen'),
-    'init Job': marks.at('jobs', 'first-init-1', 'seen'),
-    'init pod placed': marks.at('pods', 'first-init-1', 'placed'),
-    'prepare speaks': prepare[0]?.at,
-    'prepare is done': prepare.at(-1)?.at,
-    'init pod ended': marks.at('pods', 'first-init-1', 'ended'),
     'worker Job': marks.at('jobs', 'first-w1', 'seen'),
     'worker placed': marks.at('pods', 'first-w1', 'placed'),
+    'prepare speaks': prepare[0]?.at,
+    'prepare is done': prepare.at(-1)?.at,
     'supervisor speaks': train[0]?.at,
     'world agreed': find(train, /^training of generation/),
     'trainer has planned': find(train, /parameters are trained, steps/),
@@ -124,8 +121,8 @@ interface Line {
   readonly text: string;
 }
 
-async function logOf(namespace: string, of: string): Promise<readonly Line[]> {
-  const { stdout } = await kubectl(['-n', namespace, 'logs', of]);
+async function logOf(namespace: string, container: string): Promise<readonly Line[]> {
+  const { stdout } = await kubectl(['-n', namespace, 'logs', 'job/first-w1', '-c', container]);
   return stdout.split('\n').flatMap((line) => {
     if (!line.startsWith('{')) return [];
     const { time, text } = JSON.parse(line) as { time: number; text: string };

@@ -11,7 +11,7 @@ export function writesOn(page: string): number {
   return [...page.matchAll(lines)].reduce((sum, [, value]) => sum + Number(value), 0);
 }
 
-/** How many suspended jobs and pods it knows, and the bytes of its objects. */
+/** How many suspended jobs and pods it knows, the bytes of its objects, how often it has looked at a job, and how many wait to be looked at. */
 export async function numbersOf(port: number) {
   const page = await pageAt(local(port));
   const value = (series: string) => {
@@ -22,6 +22,13 @@ export async function numbersOf(port: number) {
     suspended: value('anneal_jobs{phase="Suspended"}'),
     pods: value('anneal_cache_objects{resource="pods"}'),
     heap: value('nodejs_heap_size_used_bytes'),
+    reconciled: ['success', 'requeue_after'].reduce(
+      (sum, result) =>
+        sum +
+        value(`controller_runtime_reconcile_total{controller="finetunejob",result="${result}"}`),
+      0,
+    ),
+    waiting: value('workqueue_depth{name="finetunejob"}'),
   };
 }
 

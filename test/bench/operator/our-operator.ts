@@ -11,8 +11,9 @@ const heapMiB = 384;
 
 export interface OurOperator extends AsyncDisposable {
   readonly port: number;
-  /** Ends it and starts another one, whose caches are empty. */
-  restart(): Promise<void>;
+  stop(): Promise<void>;
+  /** Another one, whose caches are empty. */
+  start(): Promise<void>;
 }
 
 /** In charge of one namespace. */
@@ -32,8 +33,8 @@ export async function openOperator(namespace: string): Promise<OurOperator> {
     get port() {
       return running.port;
     },
-    async restart() {
-      await running.stop();
+    stop: () => running.stop(),
+    async start() {
       running = await launch();
     },
     async [Symbol.asyncDispose]() {

@@ -5,7 +5,7 @@ import { aClaim, configFrom, kubectl, transportTo } from '../../cluster/access.t
 import { eventually } from '../../doubles/eventually.ts';
 import { spread } from '../train/table.ts';
 import { type BurstResult, collectionOf, runBurst } from './burst.ts';
-import { type Contender, ours, peers, runtimes } from './contenders.ts';
+import { allOfOurs, type Contender, ours, peers, runtimes } from './contenders.ts';
 import { writesOf } from './operator-page.ts';
 import { openOperator } from './our-operator.ts';
 import { type Used, usedBy } from './processes.ts';
@@ -22,6 +22,7 @@ interface Round extends BurstResult {
   readonly processorMs: number;
   readonly controlPlaneMs: number;
   readonly residentBytes: number;
+  readonly objects: number | undefined;
   readonly writes: number | undefined;
 }
 
@@ -30,11 +31,12 @@ const isControlPlane = (line: string) =>
 
 export async function measureRate(setup: Setup, options: RateOptions): Promise<string> {
   const { rounds, count, withPeers } = options;
-  const contenders = withPeers ? [ours, ...peers] : [ours];
+  const contenders = withPeers ? [...allOfOurs, ...peers] : allOfOurs;
   for (const runtime of withPeers ? runtimes : []) {
     await kubectl(['apply', '-f', '-'], { input: JSON.stringify(runtime) });
   }
-  for (const { namespace } of contenders) await kubectl(['create', 'namespace', namespace]);
+  const namespaces = new Set(contenders.map(({ namespace }) => namespace));
+  for (const namespace of namespaces) await kubectl(['create', 'namespace', namespace]);
   await aClaim(ours.namespace, 'notes');
   await using operator = await openOperator(ours.namespace);
   await using transport = transportTo(configFrom(), 60_000);
@@ -43,8 +45,11 @@ export async function measureRate(setup: Setup, options: RateOptions): Promise<s
   for (let round = 0; round <= rounds; round++) {
     for (const [turn] of contenders.entries()) {
       const contender = contenders[(turn + round) % contenders.length] ?? ours;
-      const names = Array.from({ length: count }, (_, i) => `b${round}-${i}`);
-      const writes = () => (contender === ours ? writesOf(operator.port) : undefined);
+      // No name twice in a namespace: what is deleted may be seen for a while.
+      const series = round * contenders.length + contenders.indexOf(contender);
+      const names = Array.from({ length: count }, (_, i) => `b${series}-${i}`);
+      const isOurs = allOfOurs.includes(contender);
+      const writes = () => (isOurs ? writesOf(operator.port) : undefined);
       const result = await oneRound(transport, contender, names, writes, setup.signal);
       setup.steps.note(lineOf(result));
       if (round > 0) results.push(result);
@@ -66,6 +71,7 @@ async function oneRound(
   const written = await writes();
   const burst = await runBurst(transport, { contender, names }, signal);
   const after = usedBy(isProcess);
+  const objects = written === undefined ? undefined : await objectsIn(transport, contender, signal);
   const each = (before: Used, now: Used) => (1000 * (now.seconds - before.seconds)) / names.length;
   const result: Round = {
     ...burst,
@@ -73,17 +79,55 @@ async function oneRound(
     processorMs: each(own, after),
     controlPlaneMs: each(plane, usedBy(isControlPlane)),
     residentBytes: after.residentBytes,
+    objects: objects === undefined ? undefined : objects / names.length,
     writes: written === undefined ? undefined : (((await writes()) ?? 0) - written) / names.length,
   };
   await clean(transport, contender, signal);
   return result;
 }
 
+const made = [
+  ['/apis/batch/v1', 'jobs'],
+  ['/api/v1', 'configmaps'],
+  ['/api/v1', 'services'],
+  ['/apis/networking.k8s.io/v1', 'networkpolicies'],
+] as const;
+
+interface List {
+  readonly items: readonly { readonly reportingController?: string }[];
+}
+
+/** What the operator has made: objects that carry its label, and its events. */
+async function objectsIn(
+  transport: Transport,
+  { namespace }: Contender,
+  signal: AbortSignal,
+): Promise<number> {
+  const list = async (place: string, query = {}): Promise<List['items']> => {
+    const path = place.replace('*', namespace);
+    return ((await transport.send({ verb: 'GET', path, query }, signal)) as List).items;
+  };
+  const labelSelector = 'app.kubernetes.io/managed-by=anneal.dev';
+  let count = 0;
+  for (const [version, plural] of made) {
+    count += (await list(`${version}/namespaces/*/${plural}`, { labelSelector })).length;
+  }
+  const events = await list('/apis/events.k8s.io/v1/namespaces/*/events');
+  return (
+    count + events.filter(({ reportingController }) => isOurOperator(reportingController)).length
+  );
+}
+
+const isOurOperator = (controller = '') => controller.startsWith('anneal.dev');
+
 /** The next round begins with nothing of this one left. */
 async function clean(transport: Transport, contender: Contender, signal: AbortSignal) {
   const { namespace } = contender;
   const path = collectionOf(contender);
   await transport.send({ verb: 'DELETE', path }, signal);
+  // Those of one round must not be counted in the next.
+  const events = `/apis/events.k8s.io/v1/namespaces/${namespace}/events`;
+  await transport.send({ verb: 'DELETE', path: events }, signal);
   const places = [
     path,
     `/apis/batch/v1/namespaces/${namespace}/jobs`,
@@ -125,6 +169,7 @@ function tableOf(names: readonly string[], rounds: readonly Round[], title: stri
       cell(({ processorMs }) => processorMs, 0),
       cell(({ controlPlaneMs }) => controlPlaneMs, 0),
       cell(({ residentBytes }) => residentBytes / 2 ** 20, 0),
+      cell(({ objects }) => objects, 1),
       cell(({ writes }) => writes, 1),
     ];
     return `| ${name} | ${cells.join(' | ')} |`;
@@ -132,8 +177,8 @@ function tableOf(names: readonly string[], rounds: readonly Round[], title: stri
   return [
     title,
     '',
-    '| | first Job, jobs/s | worker Job, jobs/s | p99, s | controller, ms a job | control plane, ms a job | MiB | writes a job |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- |',
+    '| | first Job, jobs/s | worker Job, jobs/s | p99, s | controller, ms a job | control plane, ms a job | MiB | objects a job | writes a job |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
     ...rows,
   ].join('\n');
 }
