@@ -1,6 +1,7 @@
 // What may happen around the operator of a job, as fast-check draws it: calls that fail before or after they took effect, caches that lag, leaders
 // that are two, processes that end, pods that die, people who edit and delete, a bus that goes, comes back, or comes back empty.
 import fc from 'fast-check';
+import type { Changes } from '../../builders/job.ts';
 import { metaOf } from '../kube/objects.ts';
 import type { Tree } from '../kube/patches.ts';
 import type { Budget } from './account.ts';
@@ -85,7 +86,12 @@ export interface Run {
   readonly mostCounted: number;
 }
 
-export async function newRun(bus: boolean, begun: boolean, given: Budget): Promise<Run> {
+export async function newRun(
+  bus: boolean,
+  begun: boolean,
+  given: Budget,
+  changes: Changes = {},
+): Promise<Run> {
   const { maxRestarts, windowSeconds } = given;
   const world = new World({ bus, leaders: 2 });
   world.apply({
@@ -93,6 +99,7 @@ export async function newRun(bus: boolean, begun: boolean, given: Budget): Promi
     'worker.replicas': bus ? 2 : 1,
     'failurePolicy.maxRestarts': maxRestarts,
     'failurePolicy.restartWindowSeconds': windowSeconds,
+    ...changes,
   });
   plantForeign(world);
   world.script = script;

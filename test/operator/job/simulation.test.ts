@@ -3,6 +3,7 @@
 // schedule that fails is printed with the seed and the path that draw it again.
 import test from 'ava';
 import fc from 'fast-check';
+import { preparingAlone } from '../../builders/job.ts';
 import { draws, holdsInAll } from '../../doubles/simulation/draws.ts';
 import {
   check,
@@ -36,12 +37,20 @@ async function settles(world: World): Promise<void> {
   check(false, 'I3: it is still written to after twelve looks');
 }
 
-for (const bus of [false, true]) {
-  const where = bus ? 'with a bus' : 'without a bus';
+const only = { ...preparingAlone, 'worker.replicas': 1 };
+const published = { finished: { reason: 'Finished', step: 24 }, published: { artifacts: [] } };
+const runs = [
+  { where: 'without a bus', bus: false, changes: {}, words: {} },
+  { where: 'with a bus', bus: true, changes: {}, words: {} },
+  { where: 'in its worker alone, without a bus', bus: false, changes: only, words: published },
+  { where: 'in its worker alone, with a bus', bus: true, changes: only, words: published },
+];
+
+for (const { where, bus, changes, words } of runs) {
   test(`no schedule of faults breaks an invariant, and the job comes to its end, ${where}`, async (t) => {
     await holdsInAll(
       fc.asyncProperty(isBegun, budget, schedule, async (begun, given, events) => {
-        const run = await newRun(bus, begun, given);
+        const run = await newRun(bus, begun, given, changes);
         const { world, injected, mostCounted } = run;
         const memory = memoryOf(world);
         for (const each of events) {
@@ -52,7 +61,7 @@ for (const bus of [false, true]) {
         hold(world, memory, mostCounted);
         if (world.bus !== undefined) world.bus.awaySince = undefined;
         world.edit({ suspend: false });
-        world.script = () => ({ exit: 0 });
+        world.script = () => ({ exit: 0, words });
         await world.settle(600);
         hold(world, memory, mostCounted);
         check(['Succeeded', 'Failed'].includes(world.phase ?? ''), `it is ${world.phase}`);
