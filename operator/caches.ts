@@ -12,7 +12,7 @@ import { fineTuneJobs, type ObservedFineTuneJob } from './job/observed/fine-tune
 import { type Node, nodes } from './job/observed/node.ts';
 import { pods } from './job/observed/pod.ts';
 import { type Workload, workloads } from './job/observed/workload.ts';
-import { type ByRequest, byRequest } from './job/siblings.ts';
+import { type ByRequest, byRequest, byWaiting, wakeWaiting } from './job/siblings.ts';
 import { type GangFlavour, podGroupResources } from './objects/pod-group.ts';
 import { Reflector, type ReflectorEvent, type ReflectorFacts } from './runtime/reflector.ts';
 import { type KubeObject, keyOf, type Resource } from './runtime/resource.ts';
@@ -45,8 +45,8 @@ const ours = label.jobUid;
 
 export function fillCaches(facts: CacheFacts): FilledCaches {
   const group = new ReflectorGroup(facts);
-  const jobs = new Store<ObservedFineTuneJob, 'uid'>({
-    indexes: { uid: ({ metadata }) => [metadata.uid] },
+  const jobs = new Store<ObservedFineTuneJob, 'uid' | 'waiting'>({
+    indexes: { uid: ({ metadata }) => [metadata.uid], waiting: byWaiting },
   });
   group.follow(fineTuneJobs, jobs, {}, (job) => keyOf(job));
   const caches: Caches = {
@@ -87,6 +87,7 @@ export function fillCaches(facts: CacheFacts): FilledCaches {
         )
       : undefined,
   };
+  wakeWaiting({ jobs, pods: caches.pods }, facts.changed);
   wakeBySharedPolicy(caches, facts);
   wakeByWorkload(caches, facts);
   wakeByNode(caches, facts);

@@ -90,11 +90,11 @@ function fromSibling(view: View): Opinion | undefined {
   const working = facts.siblings.find(({ done }) => done === undefined);
   if (working === undefined) return undefined;
   const message = `job "${working.name}" puts the same model and data in place; this one waits for it`;
-  // It is no child of this job, so nothing tells of it.
+  // The end of its pod wakes this job (siblings.ts); this is for what is seen in another order.
   return { ...waiting('WaitsForSibling', message), wakeAt: facts.now + siblingMs };
 }
 
-const siblingMs = 2_000;
+const siblingMs = 5_000;
 
 /** A worker looked for what another job had put in place, and it was gone or damaged. */
 function isOfNoUse(view: View): boolean {

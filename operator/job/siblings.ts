@@ -7,8 +7,8 @@ import { prepareDigest } from '../../crds/plan/prepare-digest.ts';
 import { parseLastWords } from '../../crds/wire/last-words.ts';
 import { containerName, runName } from '../../crds/wire/pod.ts';
 import { placesOf } from '../objects/places.ts';
-import { isTrue } from '../runtime/conditions.ts';
-import type { KubeObject } from '../runtime/resource.ts';
+import { conditionOf, isTrue } from '../runtime/conditions.ts';
+import { type KubeObject, keyOf } from '../runtime/resource.ts';
 import type { Store } from '../runtime/store.ts';
 import type { JobFacts, Sibling } from './facts.ts';
 import type { BatchJob } from './observed/batch-job.ts';
@@ -27,6 +27,28 @@ interface SiblingCaches {
 export function byRequest({ metadata }: KubeObject): readonly string[] {
   const digest = metadata.annotations[annotation.prepareDigest];
   return digest === undefined ? [] : [`${metadata.namespace}/${digest}`];
+}
+
+/** Jobs that wait for a sibling, by their namespace. */
+export function byWaiting({ metadata, status }: ObservedFineTuneJob): readonly string[] {
+  const { reason } = conditionOf(status.conditions ?? [], 'Initialized') ?? {};
+  return reason === 'WaitsForSibling' ? [metadata.namespace] : [];
+}
+
+/** The end of a pod that prepares concerns those that wait for it: it is no child of theirs. */
+export function wakeWaiting(
+  {
+    jobs,
+    pods,
+  }: { readonly jobs: Store<ObservedFineTuneJob, 'waiting'>; readonly pods: Store<Pod, 'job'> },
+  changed: (key: string) => void,
+): void {
+  pods.subscribe(({ type, object: { metadata, status } }) => {
+    if (metadata.labels[label.component] !== Component.Init) return;
+    const hasEnded = status.phase === 'Succeeded' || status.phase === 'Failed';
+    if (!hasEnded && type !== 'Deleted') return;
+    for (const job of jobs.by('waiting', metadata.namespace)) changed(keyOf(job));
+  });
 }
 
 /** What a job asks for, and where: by this an operator knows who is at it before its caches do. Undefined where that is nobody else's business. */

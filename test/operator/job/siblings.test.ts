@@ -6,7 +6,7 @@ import type { Sibling } from '../../../operator/job/facts.ts';
 import { batchJobs } from '../../../operator/job/observed/batch-job.ts';
 import { fineTuneJobs } from '../../../operator/job/observed/fine-tune-job.ts';
 import { pods } from '../../../operator/job/observed/pod.ts';
-import { byRequest, siblingsOf } from '../../../operator/job/siblings.ts';
+import { byRequest, byWaiting, siblingsOf, wakeWaiting } from '../../../operator/job/siblings.ts';
 import { Store } from '../../../operator/runtime/store.ts';
 import { decided } from '../../builders/decided.ts';
 import { smol135 } from '../../builders/facts.ts';
@@ -34,7 +34,7 @@ test('while a sibling prepares a job waits for it, and says for whom', (t) => {
     result.message('Initialized'),
     'job "other" puts the same model and data in place; this one waits for it',
   );
-  t.is(result.wakeAt, seconds(2));
+  t.is(result.wakeAt, seconds(5));
   t.deepEqual(result.words, []);
 });
 
@@ -178,4 +178,26 @@ test('who is decided on in the same moment waits for the first', (t) => {
   t.is(begun.seenBy(other, facts).siblings[0]?.name, 'first');
   t.deepEqual(begun.seenBy(first, facts).siblings, [], 'not for itself');
   t.deepEqual(begun.seenBy(other, { ...facts, now: seconds(5) }).siblings, [], 'nor for ever');
+});
+
+test('the end of the pod that prepares wakes those that wait for it, and nobody else', (t) => {
+  const waits = { type: 'Initialized', status: 'False', reason: 'WaitsForSibling', message: '' };
+  const caches = {
+    jobs: new Store<ReturnType<typeof aJobNamed>, 'waiting'>({ indexes: { waiting: byWaiting } }),
+    pods: new Store<ReturnType<typeof pods.read>, 'job'>({ indexes: { job: () => [] } }),
+  };
+  caches.jobs.put(aJobNamed('waits', {}, { status: { conditions: [waits] } }));
+  caches.jobs.put(aJobNamed('trains'));
+  const woken: string[] = [];
+  wakeWaiting(caches, (key) => void woken.push(key));
+  const pod = (phase: string, resourceVersion: string, component = 'init') =>
+    pods.read({
+      metadata: metadata('pod', { resourceVersion, labels: { 'anneal.dev/component': component } }),
+      status: { phase },
+    });
+  caches.pods.put(pod('Running', '1'));
+  caches.pods.put(pod('Succeeded', '2', 'worker'));
+  t.deepEqual(woken, []);
+  caches.pods.put(pod('Succeeded', '3'));
+  t.deepEqual(woken, ['team-a/waits']);
 });
