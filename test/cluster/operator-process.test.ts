@@ -10,15 +10,17 @@ test.before(async () => {
   await loadToyImage();
 });
 
-test('an untroubled job costs at most thirty writes', async (t) => {
+test('an untroubled job costs at most twenty writes', async (t) => {
   const job = await aJobIn(t);
   const operator = await startOperator(t, job.namespace);
   await job.apply();
   await job.untilPhase('Succeeded');
   const isOurs = ({ reportingController }: { readonly [key: string]: unknown }) =>
     reportingController === 'anneal.dev/operator';
-  const told = async () => (await job.list('events')).filter(isOurs).length;
-  await job.until('the events are told', async () => (await told()) >= 4);
+  const told = async () => (await job.list('events')).filter(isOurs);
+  await job.until('its end is told', async () =>
+    (await told()).some((event) => event['reason'] === 'Finished'),
+  );
   const page = await (await fetch(`http://127.0.0.1:${operator.port}/metrics`)).text();
   const count = (method: string) => {
     const line = new RegExp(
@@ -29,8 +31,8 @@ test('an untroubled job costs at most thirty writes', async (t) => {
   };
   // POST also counts the lease's creation; its renewals are PUT.
   const writes = count('POST') + count('PATCH') + count('DELETE');
-  t.log(`${writes} writes, ${await told()} of them events`);
-  t.true(writes > 5 && writes <= 30, `${writes} writes`);
+  t.log(`${writes} writes, ${(await told()).length} of them events`);
+  t.true(writes > 5 && writes <= 20, `${writes} writes`);
 });
 
 test('an operator that is killed is followed by another, which goes on where it was', async (t) => {

@@ -66,6 +66,8 @@ for (const [kind, [apiVersion, nameOf, spec]] of Object.entries(theirs)) {
       {},
       {
         'spec.network.headlessService': 'Enabled',
+        // A network of its own: otherwise its pods share the policies of their namespace.
+        'spec.network.egressCIDRs': ['192.0.2.0/24'],
         'spec.storage.data': { volumeClaimTemplate: { size: '1Gi', accessMode: 'ReadWriteMany' } },
       },
     );

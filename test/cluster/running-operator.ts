@@ -25,7 +25,8 @@ export async function launchOperator(
   env: Readonly<Record<string, string>> = {},
   main: string = source,
 ): Promise<RunningOperator> {
-  const port = await freePort();
+  // It listens at all addresses.
+  const port = await freePort('::');
   const lines: string[] = [];
   const child = execa(process.execPath, [main], {
     env: {
