@@ -1,8 +1,10 @@
 // A job of several workers as real pods on this machine: real supervisors and trainers, a real bus, a real model. What the operator and
 // the Job controller would do in between, a test orders step by step.
+
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import { TransientError } from '../../crds/errors.ts';
 import { parseJob } from '../../crds/manifest.ts';
 import { splitLive } from '../../crds/plan/live.ts';
@@ -150,6 +152,10 @@ export class JobWorld implements AsyncDisposable {
 
   get uid(): string {
     return this.#of.job.uid;
+  }
+
+  get spec(): FineTuneJobSpec {
+    return this.#of.job.spec;
   }
 
   /** What all pods of the job write below. */

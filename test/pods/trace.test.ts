@@ -25,7 +25,7 @@ test.serial(
     for (const { traceId } of spans) t.is(traceId, job.traceId);
     const below = (parent: string) => spans.filter(({ parentId }) => parentId === parent);
     const roles = below(job.spanId);
-    t.deepEqual(roles.map(({ name }) => name).sort(), ['prepare', 'publish', 'train', 'train']);
+    t.deepEqual(roles.map(({ name }) => name).sort(), ['prepare', 'train', 'train']);
     for (const { resource } of roles) t.is(resource['service.name'], 'anneal-worker');
     const [first, second] = [0, 1].map((index) => {
       const own = roles.find(
@@ -39,6 +39,7 @@ test.serial(
     for (const name of ['rendezvous', 'load', 'plan', 'first step'])
       t.is(count(first, name), 2, name);
     t.true((count(first, 'checkpoint') ?? 0) > 0);
+    t.true((count(first, 'export') ?? 0) > 0, 'the first publishes');
     t.is(count(second, 'rendezvous'), 2);
     t.is(count(second, 'first step'), 0);
     const board = join(world.folder, 'out/tensorboard');
