@@ -20,7 +20,16 @@ export function worldIn({ state, worlds }: Records): WorldRecord | undefined {
   const { world } = state?.record ?? {};
   if (world === undefined) return undefined;
   const list = worlds.get(partsOf(world.key).place)?.record;
-  return list !== undefined && digestOf(list) === world.digest ? list : undefined;
+  return list !== undefined && digestOnce(list) === world.digest ? list : undefined;
+}
+
+/** A list never changes, and every policy of a decision asks for the world. */
+const digests = new WeakMap<WorldRecord, string>();
+
+function digestOnce(list: WorldRecord): string {
+  const digest = digests.get(list) ?? digestOf(list);
+  digests.set(list, digest);
+  return digest;
 }
 
 /** Undefined for a pod that the world does without: a newcomer, or one that is to go. */

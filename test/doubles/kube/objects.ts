@@ -1,5 +1,6 @@
 // The memory of a small API server: objects by path, one growing version, a log that watches read and that can be compacted.
 // It knows nothing about kinds; what a real API server does with a schema is tested against a real one.
+import { isDeepStrictEqual } from 'node:util';
 import { applied, jsonPatched, mergePatched, type PatchStep, type Tree } from './patches.ts';
 
 export interface Refusal {
@@ -170,13 +171,14 @@ export class KubeObjects {
 
   #change(at: At, kept: Kept, next: Tree): Tree {
     const before = metaOf(kept.object);
-    const specChanged = JSON.stringify(next['spec']) !== JSON.stringify(kept.object['spec']);
+    const specChanged = !isSame(next['spec'], kept.object['spec']);
     const meta = { ...metaOf(next), uid: before['uid'] };
     if (specChanged) Object.assign(meta, { generation: Number(before['generation']) + 1 });
     const object: Tree = { ...next, metadata: meta };
-    const same =
-      JSON.stringify({ ...object, metadata: { ...meta, resourceVersion: 0 } }) ===
-      JSON.stringify({ ...kept.object, metadata: { ...before, resourceVersion: 0 } });
+    const same = isSame(
+      { ...object, metadata: { ...meta, resourceVersion: 0 } },
+      { ...kept.object, metadata: { ...before, resourceVersion: 0 } },
+    );
     if (same) return kept.object;
     const finalizers = meta['finalizers' as keyof typeof meta] as unknown;
     const gone = Array.isArray(finalizers) ? finalizers.length === 0 : finalizers === undefined;
@@ -209,6 +211,11 @@ export class KubeObjects {
     if (kept === undefined) throw notFound(at);
     return kept;
   }
+}
+
+/** As JSON has it, which knows no undefined. */
+function isSame(one: unknown, other: unknown): boolean {
+  return isDeepStrictEqual(one, other) || JSON.stringify(one) === JSON.stringify(other);
 }
 
 export function metaOf(object: Tree): Tree {

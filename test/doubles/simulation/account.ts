@@ -13,6 +13,8 @@ export interface Budget {
 
 /** As docs/operations.md has it. */
 const noProgressAfter = 3;
+/** Times of checkpoints have whole seconds: of one and a restart in the same, nobody can tell which came first. */
+const tieMs = 1000;
 /** As docs/reference/failures.md has them: why a new generation is formed, and whether it is counted. */
 const charged: ReadonlySet<string> = new Set([
   ...['ProcessFailed', 'PodFailed', 'Hang', 'MemberUnreachable'],
@@ -22,8 +24,9 @@ const charged: ReadonlySet<string> = new Set([
 interface Told {
   readonly counted: number;
   readonly sinceCommit: number;
-  /** How many checkpoints there were by then. */
-  readonly commits: number;
+  readonly inWindow: number;
+  /** Time of the last restart that it tells of. */
+  readonly lastRestart: number;
 }
 
 export class Account {
@@ -38,20 +41,22 @@ export class Account {
   #sinceCommit = 0;
   /** Since the last checkpoint in fact, whatever was forgotten since. */
   #sinceProgress = 0;
-  #commits = 0;
-  /** Both times have whole seconds: of a checkpoint and a restart in one, nobody can tell which came first. */
-  #isTie = false;
+  /** The newest checkpoint, whether it was progress or not. */
   #committedAt = Number.NEGATIVE_INFINITY;
   /** Of the newest checkpoint that was ever committed. */
   #step = 0;
   #openedAt = 0;
   #wasWiped = false;
   readonly #told = new Map<number, Told>();
+  /** What status told of restarts when one of them was not in the record yet. */
+  #promised: { readonly at: number; readonly counted: number } | undefined;
   #acting = 0;
   /** Why the job has to end, and as what. */
   #verdict: string | undefined;
   #last: StateRecord | undefined;
   #complaint: unknown;
+  /** The record was written from status after a wipe, and the volume was not asked yet, which is before the next world. */
+  isBehind = false;
   /** Checkpoints were damaged: there may be none left that is whole. */
   isDamaged = false;
 
@@ -67,14 +72,25 @@ export class Account {
   }
 
   /** This leader has heard of everything, also of this status. */
-  sees(leader: number, { restarts, workerEpoch }: FineTuneJobStatus = {}): void {
-    const { counted = 0, sinceCommit = 0 } = restarts ?? {};
-    // Only a step to the next epoch is told in status before it is written into the record.
-    if (this.#last?.epoch === workerEpoch && counted > this.#total)
-      this.#complaint ??= new Error(
-        `status tells of ${counted} restarts, of ${this.#total} that there were`,
-      );
-    this.#told.set(leader, { counted, sinceCommit, commits: this.#commits });
+  sees(leader: number, { restarts, workerEpoch = 0 }: FineTuneJobStatus = {}): void {
+    const { counted = 0, sinceCommit = 0, window = [] } = restarts ?? {};
+    const inWindow = window.length;
+    const lastRestart = Date.parse(window.at(-1) ?? '');
+    this.#told.set(leader, { counted, sinceCommit, inWindow, lastRestart });
+    if (counted > this.#total) this.#complain(() => this.#promises(counted, workerEpoch));
+  }
+
+  /** A step to the next epoch is written into status first, with what it costs, and then into the record. */
+  #promises(counted: number, workerEpoch: number): void {
+    const { epoch = 0 } = this.#last ?? {};
+    const most = this.#total + (workerEpoch > epoch ? 1 : 0);
+    check(counted <= most, `status tells of ${counted} restarts, of ${most} that there were`);
+    if (this.#promised !== undefined || this.#last === undefined) return;
+    check(
+      this.incidents.mayCharge(this.#judged(this.#last, 'operator')),
+      `the step to epoch ${workerEpoch} is charged, and nothing went wrong: ${this.#words()}`,
+    );
+    this.#promised = { at: this.#now(), counted };
   }
 
   /** What the operator writes from here on is written by this leader. */
@@ -84,8 +100,12 @@ export class Account {
 
   /** The record was written, by whomever. */
   written(before: StateRecord | undefined, after: StateRecord): void {
+    this.#complain(() => this.#judge(before, after));
+  }
+
+  #complain(judge: () => void): void {
     try {
-      this.#judge(before, after);
+      judge();
     } catch (error) {
       // An operator takes it for a failed write and tries again.
       this.#complaint ??= error;
@@ -128,19 +148,17 @@ export class Account {
       check(restarts.counted === 0 && generation === 1, 'a new job begins with an empty account');
       return;
     }
-    const { counted, sinceCommit, commits } = this.#told.get(this.#acting) ?? noneTold;
-    const least = commits === this.#commits && !this.#isTie ? sinceCommit : 0;
-    this.#takeOver(
-      state,
-      { counted, sinceCommit: least },
-      `after the wipe, of step ${checkpoint?.step}`,
-    );
+    this.isBehind = true;
+    const told = this.#told.get(this.#acting) ?? noneTold;
+    const isOpen = told.lastRestart > this.#committedAt + tieMs;
+    const least = { ...told, sinceCommit: isOpen ? told.sinceCommit : 0 };
+    this.#takeOver(state, least, `after the wipe, of step ${checkpoint?.step}`);
   }
 
   /** What the bus had forgotten comes from status or from the volume: never more than there was, never less than was told. */
   #takeOver(
     { restarts, checkpoint }: StateRecord,
-    told: Pick<Told, 'counted' | 'sinceCommit'>,
+    told: Omit<Told, 'lastRestart'>,
     when: string,
   ): void {
     const { counted, sinceCommit, window } = restarts;
@@ -156,6 +174,10 @@ export class Account {
     check(
       sinceCommit >= told.sinceCommit,
       `${when}: ${sinceCommit} restarts since the last checkpoint, and status had told of ${told.sinceCommit}`,
+    );
+    check(
+      window.length >= told.inWindow,
+      `${when}: ${window.length} restarts in the window, and status had told of ${told.inWindow}`,
     );
     // One that is behind in its checkpoint is put right before a world is agreed on.
     check(
@@ -175,8 +197,11 @@ export class Account {
     const more = restarts.counted - before.restarts.counted;
     const judged = this.#judged(before, by);
     if (this.#wasWiped && cause === 'Start') {
-      const least = { counted: before.restarts.counted, sinceCommit: 0 };
+      const { counted, window } = before.restarts;
+      const least = { counted, sinceCommit: 0, inWindow: window.length };
       this.#takeOver(after, least, what);
+    } else if (this.#promised !== undefined && after.epoch > before.epoch) {
+      this.#keepPromise(this.#promised, restarts, what);
     } else if (charged.has(cause)) {
       check(more === 1, `${what} is charged ${more} times`);
       check(
@@ -195,30 +220,47 @@ export class Account {
         (cause === 'Resize' && this.incidents.mayResize(before.world?.size));
       check(isDeserved, `${what} is not charged, and nobody did anything to it: ${this.#words()}`);
     }
+    this.#promised = undefined;
     this.#openedAt = this.#now();
+  }
+
+  #keepPromise(
+    { at, counted }: { readonly at: number; readonly counted: number },
+    restarts: StateRecord['restarts'],
+    what: string,
+  ): void {
+    check(
+      restarts.counted === counted,
+      `${what} has ${restarts.counted} restarts, and status had told of ${counted} before`,
+    );
+    // Not where workers charged meanwhile for what may have been the same.
+    if (this.#counted < counted) this.#charge(at);
   }
 
   #judged({ generation, world }: StateRecord, by: Judged['by']): Judged {
     return { generation, openedAt: this.#openedAt, hasWorld: world !== undefined, by };
   }
 
-  #charge(): void {
+  #charge(at = this.#now()): void {
     const { windowSeconds } = this.#budget;
     this.#total += 1;
     this.#counted += 1;
     this.#sinceCommit += 1;
     this.#sinceProgress += 1;
-    this.#isTie = this.#now() <= this.#committedAt + 1000;
-    const from = windowSeconds === 0 ? 0 : this.#now() - windowSeconds * 1000;
-    this.#times = [...this.#times, this.#now()].filter((at) => at >= from);
+    const from = windowSeconds === 0 ? 0 : at - windowSeconds * 1000;
+    this.#times = [...this.#times, at].filter((each) => each >= from);
   }
 
   #committed(before: StateRecord, { checkpoint }: StateRecord): void {
-    if ((checkpoint?.step ?? 0) <= (before.checkpoint?.step ?? 0)) return;
+    const { step = 0, generation } = checkpoint ?? {};
+    const known = before.checkpoint;
+    if (step === known?.step && generation === known.generation) return;
+    // Status tells when a checkpoint was committed, not of what step the one before it was.
+    if (checkpoint !== undefined) this.#committedAt = this.#now();
+    // Of a lower step after one that was damaged, which is no progress.
+    if (step <= (known?.step ?? 0)) return;
     this.#sinceCommit = 0;
     this.#sinceProgress = 0;
-    this.#commits += 1;
-    this.#committedAt = this.#now();
   }
 
   #decided(result: NonNullable<StateRecord['result']>, state: StateRecord): void {
@@ -268,6 +310,7 @@ export class Account {
         `generation ${generation} has ${sinceCommit} restarts since the last checkpoint held against it, of ${this.#sinceProgress}`,
       );
       this.#step = Math.max(this.#step, step);
+      this.isBehind = false;
     }
     const told = `${counted} restarts, ${window.length} in the window, ${sinceCommit} since the last checkpoint`;
     const books = `${this.#counted}, ${this.#times.length}, ${this.#sinceCommit}`;
@@ -284,4 +327,4 @@ export class Account {
   }
 }
 
-const noneTold: Told = { counted: 0, sinceCommit: 0, commits: 0 };
+const noneTold: Told = { counted: 0, sinceCommit: 0, inWindow: 0, lastRestart: 0 };

@@ -1,5 +1,6 @@
 // Three workers of one job in virtual time, and whatever may happen to them in whatever order: the operator is the real one, each supervisor
 // decides by the real policies, and a training is a chain of digests, so that anything lost, done twice or read from the wrong place shows.
+import { TransientError } from '../../../crds/errors.ts';
 import { progressPart } from '../../../operator/job/progress.ts';
 import { metaOf } from '../kube/objects.ts';
 import type { Tree } from '../kube/patches.ts';
@@ -46,14 +47,15 @@ export class Scene {
     for (let second = 0; second < seconds; second += 1) {
       world.time += 1000;
       world.outside();
+      if (this.#operatorAway) continue;
+      this.#mirror();
       // It looks now and then, as one does that waits for changes to be told.
-      if (this.#operatorAway || (world.time / 1000) % 3 !== 0) continue;
+      if ((world.time / 1000) % 3 !== 0) continue;
       world.deliver(this.#leader);
       this.#hears();
       await this.#reconcile(this.#leader);
       world.deliver(this.#leader);
       this.#hears();
-      this.#mirror();
     }
   }
 
@@ -74,11 +76,11 @@ export class Scene {
     this.account.sees(this.#leader, this.world.observed?.status);
   }
 
-  /** Checkpoints get into status at their own pace. */
+  /** Checkpoints get into status at their own pace: now before the restarts that they cleared, now after them. */
   #mirror(): void {
     const { world } = this;
     const [job] = world.bus?.jobs() ?? [];
-    if (job === undefined || world.bus === undefined || (world.time / 1000) % 9 !== 0) return;
+    if (job === undefined || world.bus === undefined || (world.time / 1000) % 4 !== 0) return;
     const { checkpoint } = progressPart(undefined, world.bus.facts(job), { now: world.time });
     if (checkpoint !== undefined) world.mirrorCheckpoint(checkpoint);
   }
@@ -92,7 +94,11 @@ export class Scene {
         return this.#with(each.who, (pod) => supervisors.killTrainer(pod));
       case 'crashLoop':
         for (let time = 0; time < each.times; time += 1) {
-          this.#with(each.who, (pod) => supervisors.killTrainer(pod));
+          this.#with(each.who, (pod) =>
+            each.code === undefined
+              ? supervisors.killTrainer(pod)
+              : supervisors.endPod(pod, each.code),
+          );
           await this.pass(each.seconds);
         }
         return;
@@ -127,6 +133,9 @@ export class Scene {
         return;
       case 'loseWrites':
         supervisors.lostWrites = each.count;
+        return;
+      case 'loseOperatorWrites':
+        this.#losesWrites(each.count, each.takeEffect);
         return;
       case 'bus':
         if (world.bus !== undefined) world.bus.awaySince = each.away ? world.time : undefined;
@@ -166,6 +175,18 @@ export class Scene {
     }
   }
 
+  #losesWrites(count: number, takeEffect: boolean): void {
+    const { bus } = this.world;
+    if (bus === undefined) return;
+    let left = count;
+    bus.fault = (what, effect) => {
+      left -= 1;
+      if (left < 0 || takeEffect) effect();
+      if (left < 0) return;
+      throw new TransientError({ code: 'E_BUS_UNAVAILABLE', message: `${what}: no answer` });
+    };
+  }
+
   /** Nothing happens any more: the job goes on to its end. */
   async calm(): Promise<void> {
     await this.happen({ type: 'thaw' });
@@ -174,6 +195,7 @@ export class Scene {
     await this.happen({ type: 'operator', away: false });
     this.world.edit({ suspend: false });
     this.supervisors.lostWrites = 0;
+    this.#losesWrites(0, false);
     for (let round = 0; round < 400; round += 1) {
       if (this.end !== undefined) return;
       await this.pass(5);
@@ -184,7 +206,7 @@ export class Scene {
   holdOfFiles(): void {
     const [job] = this.world.bus?.jobs() ?? [];
     const head = job === undefined ? undefined : this.world.bus?.of(job).state?.checkpoint;
-    if (head === undefined || this.account.isDamaged) return;
+    if (head === undefined || this.account.isDamaged || this.account.isBehind) return;
     const chain = this.supervisors.trainers.files.get(`${head.generation}/${head.step}`);
     check(chain !== undefined, `the committed checkpoint of step ${head.step} is gone`);
     check(chain === chainOf(head.step), `the checkpoint of step ${head.step} holds something else`);

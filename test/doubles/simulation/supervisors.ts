@@ -1,6 +1,7 @@
 // Supervisors of simulated pods: they decide by the supervisor's own policies and write by its own functions; what they see may be old, and what
 // they write may be lost. In place of revisions, records are compared by identity: each write makes a new one.
 
+import type { FailurePolicy } from '../../../crds/api/policy.ts';
 import { Exit } from '../../../crds/failures.ts';
 import { digestOf } from '../../../crds/plan/digest.ts';
 import { copyNameText } from '../../../crds/wire/copies.ts';
@@ -61,6 +62,9 @@ export class Supervisors {
   readonly #lists = new Map<string, WorldRecord>();
   readonly #beats = new Map<string, number>();
   readonly #account: Account;
+  /** When the bus came back, to the second: one that has is given time before others are missed. */
+  #back = 0;
+  #policy: FailurePolicy | undefined;
   /** What the volume remembers of the last commit. */
   #mark: Mark | undefined;
   /** How many of the next writes are lost. */
@@ -85,6 +89,7 @@ export class Supervisors {
 
   /** Pods that run come to a decision, trainers do a step. */
   step(): void {
+    if (this.#bus.awaySince !== undefined) this.#back = this.#world.time + 1000;
     this.#meetPods();
     for (const pod of this.pods.values()) this.#act(pod);
     this.trainers.tick();
@@ -199,15 +204,21 @@ export class Supervisors {
     return {
       now: this.#world.time,
       me: { index, podUID, epoch, bootAt },
-      policy: aPolicy({ ...this.#world.observed?.spec?.failurePolicy }),
+      policy: this.#policyNow(),
       recomputesAll: false,
       busOutageMs: 900_000,
       patienceMs: 30_000,
-      bus: { connected: awaySince === undefined, since: awaySince ?? bootAt },
+      bus: { connected: awaySince === undefined, since: awaySince ?? Math.max(bootAt, this.#back) },
       ...{ records, joined, terminateBy, beats: this.#beats },
       ...{ paces: new Map(), toldPace: undefined },
       trainer: trainer?.state ?? { type: 'None' },
     };
+  }
+
+  /** No schedule changes it. */
+  #policyNow(): FailurePolicy {
+    this.#policy ??= aPolicy({ ...this.#world.observed?.spec?.failurePolicy });
+    return this.#policy;
   }
 
   #perform(pod: SimPod, action: Exclude<Action, { type: 'Wait' }>, situation: Situation): void {

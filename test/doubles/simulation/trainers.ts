@@ -16,7 +16,17 @@ export type Copies = Map<string, string>;
 
 type Ending = Extract<TrainerState, { type: 'Ended' }>['ending'];
 
-export interface SimTrainer {
+/** In the folder of a generation. */
+interface Found {
+  step: number;
+  chain: string;
+  /** Of the newest checkpoint that it saved or found. */
+  savedStep: number;
+  /** There are checkpoints, and none can be read. */
+  hasNoneWhole: boolean;
+}
+
+export interface SimTrainer extends Found {
   state: Exclude<TrainerState, { type: 'None' }>;
   readonly seat: Seat;
   readonly list: WorldRecord;
@@ -27,12 +37,6 @@ export interface SimTrainer {
   readonly peer: () => Copies | undefined;
   /** What its world wants to go on from, and whether it could be had; until all of them are there. */
   copy: { readonly step: number; readonly chain: string | undefined } | undefined;
-  step: number;
-  chain: string;
-  /** Of the newest checkpoint that it saved or found. */
-  savedStep: number;
-  /** There are checkpoints, and none can be read. */
-  hasNoneWhole: boolean;
   /** Since when its world is not whole. */
   alone: number | undefined;
 }
@@ -90,22 +94,9 @@ export class Trainers {
     }
   }
 
-  start(
-    generation: number,
-    given: Omit<SimTrainer, 'state' | 'step' | 'savedStep' | 'chain' | 'alone' | 'hasNoneWhole'>,
-  ): SimTrainer {
-    const stored = [...this.#of(generation)].map(([key]) => key);
-    const whole = stored.filter((key) => !this.damaged.has(key));
-    const step = Math.max(0, ...whole.map((key) => partsOf(key).step));
+  start(generation: number, given: Omit<SimTrainer, 'state' | 'alone' | keyof Found>): SimTrainer {
     const trainer: SimTrainer = {
-      ...given,
-      ...{
-        step,
-        savedStep: step,
-        chain: this.files.get(`${generation}/${step}`) ?? '',
-        alone: undefined,
-        hasNoneWhole: stored.length > 0 && whole.length === 0,
-      },
+      ...{ ...given, ...this.#found(generation), alone: undefined },
       state: {
         ...{ type: 'Running', generation, asked: 'Nothing', save: { asked: 0, done: false } },
         ...{ since: this.#now(), restored: false, saved: undefined },
@@ -114,6 +105,14 @@ export class Trainers {
     };
     this.running.add(trainer);
     return trainer;
+  }
+
+  #found(generation: number): Found {
+    const stored = [...this.#of(generation)].map(([key]) => key);
+    const whole = stored.filter((key) => !this.damaged.has(key));
+    const step = Math.max(0, ...whole.map((key) => partsOf(key).step));
+    const chain = this.files.get(`${generation}/${step}`) ?? '';
+    return { step, chain, savedStep: step, hasNoneWhole: stored.length > 0 && whole.length === 0 };
   }
 
   end(trainer: SimTrainer, ending: Ending): void {
@@ -152,7 +151,7 @@ export class Trainers {
   }
 
   #stepTogether(world: readonly SimTrainer[]): void {
-    this.#restoreCopies(world);
+    this.#restore(world);
     if (world.some(({ hasNoneWhole }) => hasNoneWhole)) {
       const corrupted = troubleOf('E_CHECKPOINT_CORRUPTED', 'no checkpoint is whole');
       for (const each of world) this.end(each, corrupted);
@@ -183,6 +182,14 @@ export class Trainers {
       if (stops && each.step < totalSteps) this.end(each, 'Stopped');
       else if (each.step === totalSteps) this.end(each, 'Done');
     }
+  }
+
+  /** From a checkpoint that all agree on, when all are there; or from copies. */
+  #restore(world: readonly SimTrainer[]): void {
+    for (const each of world) {
+      if (!this.#isRestored(each)) Object.assign(each, this.#found(each.state.generation));
+    }
+    this.#restoreCopies(world);
   }
 
   /** All ranks go on from their parts of one moment, or none does. */

@@ -187,21 +187,44 @@ test('what the operator takes for a write that failed is not forgotten', (t) => 
   t.throws(() => book.account.holds(), nobody);
 });
 
-test('status never tells of more restarts than there were, but on the way to the next epoch', (t) => {
-  const tells = (workerEpoch: number) => {
+test('status tells of one restart more than there were only on the way to the next epoch, and for a fault', (t) => {
+  const tells = (workerEpoch: number, counted: number, hasFault = true) => {
     const book = new Book();
-    book.account.sees(0, { workerEpoch, restarts: { counted: 1 } });
-    return () => book.account.holds();
+    if (hasFault) book.incidents.podEnded(71, 1);
+    return () => {
+      book.account.sees(0, { workerEpoch, restarts: { counted } });
+      return book;
+    };
   };
-  t.throws(tells(1), { message: /status tells of 1 restarts, of 0 that there were/ });
-  t.notThrows(tells(2));
+  t.throws(tells(1, 1), { message: /status tells of 1 restarts, of 0 that there were/ });
+  t.throws(tells(2, 2), { message: /status tells of 2 restarts, of 1 that there were/ });
+  t.throws(tells(2, 1, false), { message: /step to epoch 2 is charged, and nothing went wrong/ });
+  const promised = tells(2, 1)();
+  const window = [new Date(promised.now).toISOString()];
+  const restarts = { ...promised.state.restarts, counted: 1, sinceCommit: 1, window };
+  const opened = { by: 'operator', cause: 'Start', at: window[0] ?? '' } as const;
+  const forgotten = tells(2, 1)();
+  t.throws(() => forgotten.write({ epoch: 2, generation: 2, opened }), {
+    message: /has 0 restarts, and status had told of 1 before/,
+  });
+  t.notThrows(() => promised.write({ epoch: 2, generation: 2, opened, restarts }));
+  t.throws(
+    () =>
+      promised.write({ epoch: 3, generation: 3, opened, restarts: { ...restarts, counted: 2 } }),
+    {
+      message: /is charged 1 times, and is not the fault of the job/,
+    },
+  );
 });
 
 test('a wiped bus may forget what nobody was told, and nothing may be held against the job again', (t) => {
   const { checkpoint } = savedBook().state;
   const wiped = (
     restarts: Partial<StateRecord['restarts']>,
-    { told = {}, after = {} }: { told?: { counted?: number }; after?: Partial<StateRecord> } = {},
+    {
+      told = {},
+      after = {},
+    }: { told?: { counted?: number; window?: string[] }; after?: Partial<StateRecord> } = {},
   ) => {
     const book = savedBook();
     book.account.sees(0, { workerEpoch: 1, restarts: told });
@@ -215,6 +238,9 @@ test('a wiped bus may forget what nobody was told, and nothing may be held again
   t.notThrows(wiped({ counted: 1, window }, { told: { counted: 1 } }));
   t.throws(wiped({}, { told: { counted: 1 } }), {
     message: /0 restarts, and status had told of 1/,
+  });
+  t.throws(wiped({ counted: 1 }, { told: { counted: 1, window } }), {
+    message: /0 restarts in the window, and status had told of 1/,
   });
   t.throws(wiped({ counted: 2 }), { message: /2 restarts, of 1 that there were/ });
   const stale = { counted: 1, sinceCommit: 1, window };
@@ -238,9 +264,10 @@ test('restarts since a checkpoint that status told of outlive a wipe, but in the
     book.commit(4);
     book.now += secondsAfter * 1000 - 60_000;
     book.crash();
-    book.account.sees(0, { workerEpoch: 1, restarts: { counted: 1, sinceCommit: 1 } });
-    book.account.wiped();
     const { checkpoint, restarts } = book.state;
+    const { counted, sinceCommit, window } = restarts;
+    book.account.sees(0, { workerEpoch: 1, restarts: { counted, sinceCommit, window } });
+    book.account.wiped();
     const forgiven = { ...restarts, sinceCommit: 0 };
     return () => book.account.written(undefined, aState({ checkpoint, restarts: forgiven }));
   };
@@ -248,6 +275,20 @@ test('restarts since a checkpoint that status told of outlive a wipe, but in the
     message: /0 restarts since the last checkpoint, and status had told of 1/,
   });
   t.notThrows(forgets(1));
+});
+
+test('after a wipe a checkpoint forgives by its time, although it is of a lower step than a damaged one', (t) => {
+  const book = new Book();
+  book.commit(8);
+  book.crash();
+  book.account.isDamaged = true;
+  book.commit(7, {});
+  const { checkpoint, restarts } = book.state;
+  t.is(restarts.sinceCommit, 1, 'it is no progress');
+  book.account.sees(0, { workerEpoch: 1, restarts: { ...restarts, lastRecoverySeconds: '1' } });
+  book.account.wiped();
+  const forgiven = aState({ checkpoint, restarts: { ...restarts, sinceCommit: 0 } });
+  t.notThrows(() => book.account.written(undefined, forgiven));
 });
 
 test('a world never trains from before what was committed, unless that was damaged', (t) => {

@@ -25,6 +25,24 @@ test('whatever happens to workers, operator and bus: nothing is lost, and the jo
   t.true(fromCopies > 0, 'no world went on from copies in memory');
 });
 
+test('a step to the next epoch of which the bus does not hear at once is charged once', async (t) => {
+  const scene = new Scene();
+  await scene.pass(12);
+  // A device that fails twice in a row has its node avoided, which takes pods of another epoch.
+  const faulty = { type: 'killPod', who: 1, code: 71 } as const;
+  await scene.happen(faulty);
+  await scene.pass(5);
+  await scene.happen({ type: 'loseOperatorWrites', count: 1, takeEffect: false });
+  await scene.happen(faulty);
+  await scene.pass(5);
+  await scene.calm();
+  t.notThrows(() => scene.account.holds());
+  t.is(scene.end, 'Succeeded');
+  const [job] = scene.world.bus?.jobs() ?? [];
+  const state = job === undefined ? undefined : scene.world.bus?.of(job).state;
+  t.like(state, { epoch: 2, restarts: { counted: 2 } });
+});
+
 /** None of the workers hears of the fourth that came: their world trains on beside the next. */
 const outdated = fc
   .tuple(fc.array(happening, { maxLength: 4 }), fc.integer({ min: 10, max: 20 }))
