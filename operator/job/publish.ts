@@ -1,6 +1,6 @@
 // After training: whether it ended well, and the publish Job that takes the result where it belongs. It needs no device and no quota, so a
 // suspended job publishes too.
-import { failureOf } from '../../crds/failures.ts';
+import { Exit, failureOf } from '../../crds/failures.ts';
 import { publishesInWorker } from '../../crds/plan/publication.ts';
 import { publishJob } from '../objects/io-job.ts';
 import { auxiliaryQueue } from '../objects/scheduling.ts';
@@ -89,8 +89,14 @@ function byWorker(view: View, ending: Ending): Opinion | undefined {
     }
     return { ...inWorker, wakeAt: until };
   }
-  if (isOver || livePods(view).length === 0) return undefined;
+  if (isOver || livePods(view).length === 0 || isForgotten(view)) return undefined;
   return overdue(view) ?? { ...inWorker, wakeAt: deadlineOf(view) };
+}
+
+/** The bus lost its storage since: a worker that starts again finds no result there, and waits for a world that does not form. */
+function isForgotten({ facts }: View): boolean {
+  const state = presentBus(facts)?.state;
+  return state !== undefined && state.result === undefined;
 }
 
 const jobLagSeconds = 30;
@@ -102,8 +108,13 @@ function trainedTo(view: View): Ending | undefined {
   const result = presentBus(view.facts)?.state?.result;
   if (result?.type === 'Succeeded') return result.reason;
   const workers = currentWorkers(view);
-  if (workers?.outcome?.type !== 'Complete') return undefined;
-  const words = podsOf(view, 'worker', workers.number).find(({ end }) => end?.words?.finished);
+  // A worker exits with 0 only once the record has the result. A bus that lost its storage since
+  // has forgotten it, and the Job never replaces that worker: no world would form again.
+  const done = podsOf(view, 'worker', epochOf(view)).filter(
+    ({ end }) => end?.exitCode === Exit.Done,
+  );
+  if (done.length === 0 && workers?.outcome?.type !== 'Complete') return undefined;
+  const words = done.find(({ end }) => end?.words?.finished);
   return words?.end?.words?.finished?.reason ?? 'Finished';
 }
 

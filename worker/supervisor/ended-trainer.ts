@@ -27,6 +27,9 @@ export function endedTrainer(situation: Situation): Action | undefined {
   const fresh = uncommitted(situation, saved);
   if (fresh !== undefined) return { type: 'Commit', saved: fresh };
   const isOneOfSeveral = (seat?.size ?? 1) > 1;
+  // The bus lost its storage and the operator, which had not heard of our world, gave its number to
+  // a new one. That is no failure of ours: the first member has the result and commits it.
+  if (ending === 'Done' && seat === undefined) return forget;
   if (ending === 'Stopped') return isOneOfSeveral ? stopped(situation, trainer) : forget;
   const trouble =
     ending === 'Done' ? troubleOf('E_INTERNAL', 'training ended well and left no result') : ending;

@@ -177,6 +177,23 @@ test('a result on the bus is enough: pods and their Job may still be ending', (t
   t.is(is('Running'), 'False/FinishedEarly');
 });
 
+test('a worker that ended well is enough, where the bus has lost the result that it had seen', (t) => {
+  const finished = { reason: 'FinishedEarly', step: 10 } as const;
+  const begunAnew = aState({ generation: 2, world: undefined });
+  const facts = (exitCode: number) =>
+    training({
+      bus: aBus({ state: begunAnew, members: new Map() }),
+      pods: [
+        aPodOf(ended(exitCode, { words: { v: 1, finished } })),
+        aPodOf({ name: 'first-w1-1', uid: 'uid-w1-1', index: 1 }),
+      ],
+    });
+  const { phase, is } = decided(facts(0));
+  t.is(phase, 'Publishing');
+  t.is(is('Running'), 'False/FinishedEarly');
+  t.not(decided(facts(75)).phase, 'Publishing');
+});
+
 test('a failure that the workers recorded while they were being stopped ends the job', (t) => {
   const result = {
     type: 'Failed',

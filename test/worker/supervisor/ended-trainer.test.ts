@@ -83,3 +83,17 @@ test(
 test('and the others wait for it', decides, aPair(1, { trainer: anEnded('Done', { saved }) }), {
   type: 'Wait',
 });
+
+test(
+  'of a record that was begun anew with the number of its world, it commits what is saved',
+  decides,
+  aPair(1, { trainer: anEnded('Done', { saved }), state: aState() }),
+  { type: 'Commit', saved },
+);
+
+test(
+  'and has no reason to fail: whoever has the result commits it',
+  decides,
+  aPair(1, { trainer: anEnded('Done'), state: aState() }),
+  { type: 'Forget' },
+);
