@@ -35,9 +35,9 @@ function cleanup({ workers, inits, publishes }: Facts, spec: FineTuneJobSpec): r
   }
 }
 
-/** Whether pods of it run, or would come. */
+/** Whether pods of it run, or would come. Once it wants none, those that still end are on their way. */
 function stillRuns({ outcome, parallelism, active, suspended }: ChildJob): boolean {
-  return outcome === undefined && (parallelism > 0 || active > 0) && !(suspended && active === 0);
+  return outcome === undefined && parallelism > 0 && !(suspended && active === 0);
 }
 
 /** Ends the pods that run and keeps those that ended, with their logs. A queue would start them again: there the Job goes. */

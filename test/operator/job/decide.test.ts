@@ -423,6 +423,8 @@ test('what still runs at the end is stopped, and the job goes when its time is o
   const first = decided(facts);
   t.deepEqual(first.words, ['Resize first-w1 to 0']);
   t.is(first.wakeAt, seconds(60));
+  const stopping = { ...facts, workers: [aChildJob({ parallelism: 0, active: 2 })] };
+  t.deepEqual(decided(stopping).words, [], 'its pods are told once');
   const stopped = { ...facts, workers: [aChildJob({ parallelism: 0, active: 0 })] };
   t.deepEqual(decided(stopped).words, []);
   t.deepEqual(decided({ ...stopped, now: seconds(60) }).words, ['DeleteSelf']);
