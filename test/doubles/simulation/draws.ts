@@ -1,5 +1,5 @@
-// Which schedules a simulation draws: at every run the same few, so that a run is worth what it was before, or as many others as ANNEAL_SIMULATIONS says.
-// A schedule that fails is told with the variables that draw it again.
+// Schedules that a test draws: the same few at every run, so that a run is worth what it was before. One that fails is told as short as it could be
+// made. `npm run simulate` draws many others (main.ts).
 import fc from 'fast-check';
 import { budget, happenings } from './happenings.ts';
 import { survives } from './scene.ts';
@@ -7,29 +7,15 @@ import { survives } from './scene.ts';
 interface Draws {
   readonly numRuns: number;
   readonly seed: number;
-  /** Of the one schedule that is to be seen again. */
-  readonly path?: string;
 }
 
-/** The usual ones, unless the environment asks for others. */
-export function draws(usual: Draws): Draws {
-  const { ANNEAL_SIMULATIONS: runs, ANNEAL_TEST_SEED: seed, ANNEAL_TEST_PATH: path } = process.env;
-  if (runs === undefined && seed === undefined) return usual;
-  return {
-    numRuns: Number(runs ?? usual.numRuns),
-    seed: Number(seed ?? fc.sample(fc.noBias(fc.nat()), 1)[0]),
-    ...(path === undefined ? {} : { path }),
-  };
-}
-
-/** Throws what did not hold, in the shortest schedule that was found, with how to see it again. */
+/** Throws what did not hold, with the shortest schedule that was found. */
 export async function holdsInAll<T>(property: fc.IAsyncProperty<T>, asked: Draws): Promise<void> {
   const found = await fc.check(property, asked);
   if (!found.failed) return;
-  const { counterexample, counterexamplePath, errorInstance: cause, seed } = found;
+  const { counterexample, errorInstance: cause } = found;
   const what = cause instanceof Error ? cause.message : 'it took too long';
-  const again = `ANNEAL_TEST_SEED=${seed} ANNEAL_TEST_PATH=${counterexamplePath}`;
-  throw new Error(`${what}\n${again}\n${fc.stringify(counterexample)}`, { cause });
+  throw new Error(`${what}\n${JSON.stringify(counterexample)}`, { cause });
 }
 
 /** How jobs of several workers ended in all of them, and how many ranks went on from copies. */

@@ -73,10 +73,13 @@ export type Event = typeof event extends fc.Arbitrary<infer E> ? E : never;
 
 export const schedule = fc.array(event, { minLength: 30, maxLength: 80, size: 'max' });
 
-/** Budgets of jobs here. */
-export const budget = fc.record({
-  maxRestarts: fc.constantFrom(0, 2, 2, 5),
-  windowSeconds: fc.constantFrom(0, 0, 300),
+/** How a job begins: most train already; how a job gets there is a schedule too. */
+export const beginning = fc.record({
+  budget: fc.record({
+    maxRestarts: fc.constantFrom(0, 2, 2, 5),
+    windowSeconds: fc.constantFrom(0, 0, 300),
+  }),
+  isBegun: fc.oneof({ weight: 4, arbitrary: fc.constant(true) }, fc.constant(false)),
 });
 
 export interface Run {

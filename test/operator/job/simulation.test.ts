@@ -1,77 +1,26 @@
 // The operator in a simulated world: whatever happens in whatever order, the invariants hold, and when it is over the job comes to its end. The same
-// schedules are drawn at every run, so that a run here is worth what it was before; ANNEAL_SIMULATIONS=1000 draws as many others, and a
-// schedule that fails is printed with the seed and the path that draw it again.
+// schedules are drawn at every run, so that a run here is worth what it was before; `npm run simulate -- --of operator` draws many others.
 import test from 'ava';
 import fc from 'fast-check';
-import { preparingAlone } from '../../builders/job.ts';
-import { draws, holdsInAll } from '../../doubles/simulation/draws.ts';
-import {
-  check,
-  foreign,
-  hold,
-  type Memory,
-  memoryOf,
-} from '../../doubles/simulation/invariants.ts';
+import { holdsInAll } from '../../doubles/simulation/draws.ts';
+import { foreign, hold, type Memory, memoryOf } from '../../doubles/simulation/invariants.ts';
 import { jobsAt, labelsOf, podsAt } from '../../doubles/simulation/job-controller.ts';
-import { budget, happen, newRun, schedule } from '../../doubles/simulation/schedule.ts';
+import { jobKinds, operatorEnds } from '../../doubles/simulation/operator-ends.ts';
+import { beginning, happen, newRun, schedule } from '../../doubles/simulation/schedule.ts';
 import type { Mending } from '../../doubles/simulation/workers.ts';
 import { World } from '../../doubles/simulation/world.ts';
 
 /** A second each. */
 const schedules = 6;
-const asked = draws({ numRuns: schedules, seed: 7 });
+const asked = { numRuns: schedules, seed: 7 };
 const smallBudget = { maxRestarts: 2, windowSeconds: 0 };
-/** Most schedules begin with a job that trains; how it came there is a schedule too. */
-const isBegun = fc.oneof({ weight: 4, arbitrary: fc.constant(true) }, fc.constant(false));
-
-/** I3: looked at again and again, a world in which nothing moves is left alone after a few looks. */
-async function settles(world: World): Promise<void> {
-  for (let look = 0; look < 12; look++) {
-    const before = world.transport.writes.length;
-    for (const [leader] of world.leaders.entries()) {
-      world.deliver(leader);
-      await world.reconcile(leader);
-    }
-    if (world.transport.writes.length === before) return;
-  }
-  check(false, 'I3: it is still written to after twelve looks');
-}
-
-const only = { ...preparingAlone, 'worker.replicas': 1 };
-const published = { finished: { reason: 'Finished', step: 24 }, published: { artifacts: [] } };
-const runs = [
-  { where: 'without a bus', bus: false, changes: {}, words: {} },
-  { where: 'with a bus', bus: true, changes: {}, words: {} },
-  { where: 'in its worker alone, without a bus', bus: false, changes: only, words: published },
-  { where: 'in its worker alone, with a bus', bus: true, changes: only, words: published },
-];
-
-for (const { where, bus, changes, words } of runs) {
-  test(`no schedule of faults breaks an invariant, and the job comes to its end, ${where}`, async (t) => {
-    await holdsInAll(
-      fc.asyncProperty(isBegun, budget, schedule, async (begun, given, events) => {
-        const run = await newRun(bus, begun, given, changes);
-        const { world, injected, mostCounted } = run;
-        const memory = memoryOf(world);
-        for (const each of events) {
-          await happen(run, each);
-          hold(world, memory, mostCounted);
-        }
-        await settles(world);
-        hold(world, memory, mostCounted);
-        if (world.bus !== undefined) world.bus.awaySince = undefined;
-        world.edit({ suspend: false });
-        world.script = () => ({ exit: 0, words });
-        await world.settle(600);
-        hold(world, memory, mostCounted);
-        check(['Succeeded', 'Failed'].includes(world.phase ?? ''), `it is ${world.phase}`);
-        if (world.phase === 'Succeeded') return;
-        const reason = world.observed?.status.failure?.reason;
-        const complaint = injected.complaint(reason);
-        check(complaint === undefined, `it failed of ${reason}, and should not have: ${complaint}`);
-      }),
-      asked,
-    );
+for (const kind of jobKinds) {
+  test(`no schedule of faults breaks an invariant, and the job comes to its end: ${kind}`, async (t) => {
+    const ends = operatorEnds(kind);
+    const property = fc.asyncProperty(schedule, beginning, async (events, given) => {
+      await ends(events, given);
+    });
+    await holdsInAll(property, asked);
     t.pass();
   });
 }

@@ -78,17 +78,10 @@ test('without the fence, workers that were replaced spoil the job', async (t) =>
   t.log(`${count.without} of 30`);
 });
 
-test('a schedule that fails is told with the seed and the path that draw it again', async (t) => {
-  const seen: number[] = [];
+test('a schedule that fails is told as short as it could be made', async (t) => {
   const property = fc.asyncProperty(fc.nat(1000), async (drawn) => {
-    seen.push(drawn);
     if (drawn >= 500) throw new Error('too many');
   });
-  const error = await t.throwsAsync(holdsInAll(property, { numRuns: 100, seed: 3 }));
-  const [, seed, path] =
-    /^too many\nANNEAL_TEST_SEED=(\d+) ANNEAL_TEST_PATH=(\S+)\n\[500\]$/.exec(error.message) ?? [];
-  seen.length = 0;
-  const again = { numRuns: 100, seed: Number(seed), path: String(path) };
-  await t.throwsAsync(holdsInAll(property, again), { message: error.message });
-  t.is(seen[0], 500);
+  const message = 'too many\n[500]';
+  await t.throwsAsync(holdsInAll(property, { numRuns: 100, seed: 3 }), { message });
 });

@@ -1,0 +1,44 @@
+// npm run simulate -- [--of workers|operator|operator-of-one|…] [--schedules N] [--seed N]: draws so many schedules of what may happen to a
+// job, others at each run, and says how the jobs ended and what did not hold. The tests draw a few, always the same.
+import { parseArgs } from 'node:util';
+import { attempt } from '../../../cli/setup/attempt.ts';
+import { UserError } from '../../../crds/errors.ts';
+import * as workers from './happenings.ts';
+import { runMany } from './many.ts';
+import { jobKinds, operatorEnds } from './operator-ends.ts';
+import { survives } from './scene.ts';
+import * as operator from './schedule.ts';
+
+const tell = (line: string) => console.log(line);
+
+await attempt(async ({ signal }) => {
+  const { values } = parseArgs({
+    options: {
+      of: { type: 'string', default: 'workers' },
+      schedules: { type: 'string', default: '10000' },
+      seed: { type: 'string', default: String((Date.now() % 1e9) + 1) },
+    },
+  });
+  const asked = { schedules: Number(values.schedules), seed: Number(values.seed), signal, tell };
+  const { schedules, ends, violations } = await chosen(values.of)(asked);
+  tell(`seed ${values.seed}, ${schedules} schedules`);
+  for (const [end, count] of ends) tell(`${count} jobs ended as ${end}`);
+  for (const [kind, count] of violations) tell(`${count} violations: ${kind}`);
+  return violations.size === 0 ? 0 : 1;
+});
+
+function chosen(of: string) {
+  type Asked = Parameters<typeof runMany>[1];
+  if (of === 'workers') {
+    const { happenings: events, budget: given } = workers;
+    const end = async (...drawn: Parameters<typeof survives>) => (await survives(...drawn)).end;
+    return (asked: Asked) => runMany({ events, given, end }, asked);
+  }
+  const kind = jobKinds.find((each) => each === of);
+  if (kind === undefined) {
+    const message = `--of is ${of}; it may be workers, ${jobKinds.join(', ')}`;
+    throw new UserError({ code: 'E_USAGE', message });
+  }
+  const { schedule: events, beginning: given } = operator;
+  return (asked: Asked) => runMany({ events, given, end: operatorEnds(kind) }, asked);
+}
