@@ -64,10 +64,9 @@ function savingFirst(view: View, last: number): readonly Call[] | undefined {
 
 /** Every member of the world has saved and stopped. */
 export function hasStopped(view: View): boolean {
-  const world = stateOf(view)?.world;
-  if (world === undefined) return true;
+  const { size = 0 } = stateOf(view)?.world ?? {};
   const acks = [...(presentBus(view.facts)?.acks.values() ?? [])];
-  return acks.filter(({ stoppedStep }) => stoppedStep !== undefined).length >= world.size;
+  return acks.filter(({ stoppedStep }) => stoppedStep !== undefined).length >= size;
 }
 
 function activeSeconds({ facts, status }: Pick<View, 'facts' | 'status'>): number {

@@ -88,7 +88,7 @@ function withCount(view: View, workers: ChildJob, found: Opinion): Opinion {
 function lostMembers(view: View): Opinion {
   const bus = presentBus(view.facts);
   const state = stateOf(view);
-  if (bus === undefined || state?.world === undefined || state.result !== undefined) return none;
+  if (bus === undefined || state?.world === undefined) return none;
   const pods = new Map(view.facts.pods.map((pod) => [pod.uid, pod]));
   const lost = [...bus.members.values()].filter(({ podUID, bootAt }) => {
     const pod = pods.get(podUID);

@@ -24,7 +24,7 @@ const readySeconds = 30;
 
 export function rendezvous(view: View): Opinion {
   const workers = currentWorkers(view);
-  if (workers === undefined || workers.suspended) return none;
+  if (workers === undefined) return none;
   const { bus } = view.facts;
   switch (bus.type) {
     case 'Absent':

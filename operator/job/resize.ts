@@ -77,7 +77,7 @@ function larger(view: View, sizes: Sizes, workers: number, late: boolean): Pick<
     const wanted = desiredOf(view, { workers, save: (before?.save ?? 0) + 1 });
     return wanted === undefined ? {} : { calls: [wanted] };
   }
-  return late || hasSaved(sizes, before) ? newWorld(view, sizes, workers) : {};
+  return late || hasSaved(sizes, before) ? newWorld(view, workers) : {};
 }
 
 function desiredBefore(view: View, { bus }: Sizes): DesiredRecord | undefined {
@@ -106,17 +106,12 @@ function shrink(view: View, sizes: Sizes): Opinion {
     });
     return { conditions, calls: save === undefined ? [] : [save] };
   }
-  return hasSaved(sizes, before)
-    ? { conditions, ...newWorld(view, sizes, target) }
-    : { conditions };
+  return hasSaved(sizes, before) ? { conditions, ...newWorld(view, target) } : { conditions };
 }
 
-function newWorld(view: View, { bus }: Sizes, workers: number): Pick<Opinion, 'calls'> {
+function newWorld(view: View, workers: number): Pick<Opinion, 'calls'> {
   const wanted = desiredOf(view, { workers });
   if (wanted !== undefined) return { calls: [wanted] };
-  // The record says so already: the workers may meet under it.
-  const isOpen = bus.state?.opened.cause === 'Resize' && bus.state.world === undefined;
-  if (isOpen) return {};
   const restarts = restartsOf(view);
   const counted = { ...restarts, resizes: restarts.resizes + 1 };
   const { calls = [] } = openGeneration(view, 'Resize', counted, epochOf(view));

@@ -315,6 +315,10 @@ test('workers of a plan that was changed under them are stopped and replaced', (
   const second = decided({ ...facts, workers: [], job: { ...edited, status: first.status } });
   t.is(second.is('Suspended'), 'False/Resumed');
   t.true(second.words.includes('Create Job first-w2'));
+  const saving = decided({ ...facts, bus: aBus(), job: edited });
+  t.is(saving.wakeAt, seconds(600));
+  const still = { ...facts, bus: aBus(), job: { ...edited, status: saving.status } };
+  t.is(decided({ ...still, now: seconds(500) }).wakeAt, seconds(600), 'it is one stop');
 });
 
 test('what the cluster refuses stands in the status until it is granted', (t) => {
@@ -379,23 +383,30 @@ test('the deadline waits until every worker of the world has saved', (t) => {
   const ack = { v: 1, opened: false, restored: true, saved: 0, finished: false } as const;
   const state = aState({ world: { key: 'k', digest: 'd', size: 2, committedAt: 't' } });
   const members = new Map([0, 1].map((index) => [index, aMember(index)]));
-  const pods = [0, 1].map((index) => aPodOf({ index }));
-  const stopped = (...indexes: readonly number[]) => {
-    const acks = new Map(
-      indexes.map((index) => [index, { ...ack, podUID: `uid-w1-${index}`, stoppedStep: 5 }]),
-    );
-    const bus = aBus({ state, members, acks });
-    const workers = [aChildJob({ parallelism: 2 }, spec)];
-    const settings = {
-      ...quietSite.settings,
-      bus: { url: 'nats://b', port: 4222, namespace: 'b' },
-    };
-    return decided(training({ spec, bus, pods, workers, site: { ...quietSite, settings } }));
+  const settings = { ...quietSite.settings, bus: { url: 'nats://b', port: 4222, namespace: 'b' } };
+  const facts = (...stoppedSteps: readonly (number | undefined)[]) => {
+    const acks = stoppedSteps.map((stoppedStep, index) => {
+      const record = { ...ack, podUID: `uid-w1-${index}` };
+      return [index, { ...record, ...(stoppedStep !== undefined && { stoppedStep }) }] as const;
+    });
+    return training({
+      ...{ spec, site: { ...quietSite, settings } },
+      bus: aBus({ state, members, acks: new Map(acks) }),
+      pods: [0, 1].map((index) => aPodOf({ index })),
+      workers: [aChildJob({ parallelism: 2 }, spec)],
+    });
   };
-  t.is(stopped(0).is('Failed'), undefined);
-  t.deepEqual(stopped(0).words, ['WriteDesired Save workers=2 save=0']);
-  t.is(stopped(0, 1).is('Failed'), 'True/DeadlineExceeded');
-  t.is(stopped(0, 1).status.failure?.step, undefined, 'nothing was ever saved');
+  for (const waits of [facts(5), facts(5, undefined)]) {
+    t.is(decided(waits).is('Failed'), undefined);
+    t.deepEqual(decided(waits).words, ['WriteDesired Save workers=2 save=0']);
+  }
+  const { is, status } = decided(facts(5, 5));
+  t.is(is('Failed'), 'True/DeadlineExceeded');
+  t.is(status.failure?.step, undefined, 'nothing was ever saved');
+  const time = '2026-01-01T11:00:00Z';
+  const checkpoint = { step: 4, generation: 1, manifest: 'm', digest: 'd', time };
+  const saved = { ...facts(5, 5), bus: aBus({ state: { ...state, checkpoint } }) };
+  t.is(decided({ ...saved, now: seconds(601) }).status.failure?.step, 4);
 });
 
 test('after the end nothing is created, whatever is missing', (t) => {

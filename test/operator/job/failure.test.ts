@@ -1,5 +1,7 @@
 import test from 'ava';
+import { maxLost } from '../../../crds/wire/state.ts';
 import type { Facts } from '../../../operator/job/facts.ts';
+import { timeText } from '../../../operator/runtime/conditions.ts';
 import { decided } from '../../builders/decided.ts';
 import type { Changes } from '../../builders/job.ts';
 import {
@@ -205,6 +207,31 @@ test('a permanent exit code ends the job with the last words of the pod that the
   });
 });
 
+test('of several pods that ended for good the one that the Job names is the failure', (t) => {
+  const message = 'Container worker for pod team-a/first-w1-0-old failed with exit code 74';
+  const outcome = { type: 'Failed', at: now, reason: 'PodFailurePolicy', message } as const;
+  const named = failedPod(74, { finishedAt: seconds(-9) });
+  const other = aPodOf({ name: 'first-w1-1-x', uid: 'x', index: 1, ...ended(77) });
+  const workers = [aChildJob({ outcome, failed: 2 })];
+  t.like(decided(training({ workers, pods: [named, other] })).status.failure, {
+    ...{ exitCode: 74, index: 0 },
+  });
+});
+
+test('a Job that gave up did so for a pod that failed, not for one that was evicted after it', (t) => {
+  const outcome = {
+    type: 'Failed',
+    at: now,
+    reason: 'BackoffLimitExceeded',
+    message: 'm',
+  } as const;
+  const failed = failedPod(76, { finishedAt: seconds(-9) });
+  const evicted = aPodOf({ uid: 'x', index: 1, disruption: 'TaintManager', ...ended(143) });
+  const workers = [aChildJob({ outcome, failed: 9 })];
+  const { status } = decided(training({ workers, pods: [failed, evicted] }));
+  t.is(status.restarts?.lastCause, 'Hang');
+});
+
 test('a Job that gave up leads to the next epoch while there is budget', (t) => {
   const outcome = {
     type: 'Failed',
@@ -394,10 +421,33 @@ test('a record that knows of another size is ahead of a status that does not', (
   t.like(open?.restarts, { counted: 2, resizes: 2, disruptions: 0 });
 });
 
+test('a record that knows of a disruption more is ahead of a status that knows of another size', (t) => {
+  const record = restartsOf({ counted: 1, disruptions: 2 });
+  const status = trainingStatus({ restarts: { counted: 1, resizes: 1 } });
+  const { calls } = decided(withState(record, 70, { status }));
+  const open = calls.find((call) => call.type === 'OpenGeneration');
+  t.like(open?.restarts, { counted: 2, disruptions: 2, resizes: 0 });
+});
+
 test('a member that joined a moment ago may not be in our list of pods yet', (t) => {
-  const young = { ...aMember(0), bootAt: '2026-01-01T11:59:30Z' };
-  const { words } = decided(training({ bus: aBus({ members: new Map([[0, young]]) }), pods: [] }));
-  t.false(words.some((word) => word.startsWith('OpenGeneration')));
+  for (const [age, isLost] of [
+    [30, false],
+    [60, false],
+    [61, true],
+  ] as const) {
+    const member = { ...aMember(0), bootAt: timeText(seconds(-age)) };
+    const { words } = decided(
+      training({ bus: aBus({ members: new Map([[0, member]]) }), pods: [] }),
+    );
+    t.is(words.includes('OpenGeneration 2 PodLost'), isLost, `joined ${age} s ago`);
+  }
+});
+
+test('of many lost members so many are told as the record holds', (t) => {
+  const members = new Map(Array.from({ length: 30 }, (_, index) => [index, aMember(index)]));
+  const { calls } = decided(training({ bus: aBus({ members }), pods: [] }));
+  const open = calls.find((call) => call.type === 'OpenGeneration');
+  t.is(open?.lost?.length, maxLost);
 });
 
 test('the first cause is kept, whatever follows', (t) => {

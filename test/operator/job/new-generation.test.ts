@@ -88,6 +88,10 @@ test('a second counted restart soon after the first replaces the pods, before th
   t.false(decided(after('ProcessFailed', trains)).words.includes('Delete Pod first-w1-0'));
   const one = { ...twice(now, seconds(-1)), restarts: account({ counted: 1, sinceCommit: 1 }) };
   t.false(decided(after('ProcessFailed', one)).words.includes('Delete Pod first-w1-0'));
+  const { restarts } = twice(now, seconds(-1));
+  const saved = { ...twice(now, seconds(-1)), restarts: { ...restarts, sinceCommit: 1 } };
+  const { words } = decided(after('ProcessFailed', saved));
+  t.false(words.includes('Delete Pod first-w1-0'), 'there was a checkpoint between them');
 });
 
 test('the pod that took its place stays', (t) => {

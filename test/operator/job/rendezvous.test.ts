@@ -55,8 +55,10 @@ test('the account on the bus is mirrored, with what the memory ladder did', (t) 
     lastRecoverySeconds: 7.25,
   };
   const state = aState({ restarts, adjustments: ['microBatchSize 2'] });
-  const { status } = decided(training({ bus: aBus({ state }) }));
+  const before = { restarts: { counted: 1, excludedNodes: ['n7'], grown: 1 } };
+  const { status } = decided(training({ bus: aBus({ state }), status: before }));
   t.like(status.restarts, { counted: 2, lastCause: 'Hang', lastRecoverySeconds: '7.3' });
+  t.like(status.restarts, { excludedNodes: ['n7'], grown: 1 }, 'what only status knows');
   t.deepEqual(status.plan?.adjustments, ['microBatchSize 2']);
 });
 
@@ -70,6 +72,25 @@ test('workers that are all there and do not agree are replaced, and it counts', 
   t.true(late.words.includes('Delete Pod first-w1-0'));
   const next = late.calls.find((call) => call.type === 'OpenGeneration');
   t.is(next?.restarts.lastCause, 'PeerLost');
+  const spec = { 'failurePolicy.maxRestarts': 0 };
+  const last = decided({ ...training({ spec, bus: aBus({ state }) }), now: seconds(1) });
+  t.is(last.is('Failed'), 'True/RestartBudgetExhausted');
+  t.false(last.words.includes('Delete Pod first-w1-0'), 'its logs tell why');
+});
+
+test('workers have their time to agree from when the last of them came, and only once all are there', (t) => {
+  const opened = { by: 'operator', cause: 'Start', at: timeText(seconds(-3600)) } as const;
+  const state = aState({ opened, world: undefined });
+  const facts = (ready: boolean) =>
+    training({
+      bus: aBus({ state, members: new Map() }),
+      pods: [aPodOf({ createdAt: seconds(-299), ready })],
+      ...(ready ? {} : { status: { conditions: conditionsOf({ PodsReady: '!Pending' }) } }),
+    });
+  t.is(decided(facts(true)).wakeAt, seconds(1));
+  t.true(decided({ ...facts(true), now: seconds(1) }).words.includes('OpenGeneration 2 PodFailed'));
+  const waiting = decided({ ...facts(false), now: seconds(1) });
+  t.false(waiting.words.some((word) => word.startsWith('OpenGeneration')));
 });
 
 test('a bus that is away leaves a training world alone, and is told when something waits for it', (t) => {
@@ -143,6 +164,14 @@ test('a world that says nothing for twice the time of a hang is stalled', (t) =>
   const facts = training({ bus: aBus(), status: { progress } });
   t.is(decided(facts).is('Stalled'), undefined);
   t.is(decided({ ...facts, now: seconds(1) }).is('Stalled'), 'True/NoSteps');
+  const world = { key: 'k', digest: 'd', size: 1, committedAt: timeText(seconds(-100)) };
+  const anew = { ...facts, now: seconds(1), bus: aBus({ state: aState({ world }) }) };
+  const { status } = decided(anew);
+  t.is(
+    decided({ ...anew, job: { ...facts.job, status } }).is('Stalled'),
+    'False/Moving',
+    'a world that was formed anew has as much time',
+  );
 });
 
 test('the first workers find the records that they need', (t) => {

@@ -84,6 +84,10 @@ test('growing: pods first, then their number on the bus and a save, then a world
   t.deepEqual(interesting(decided(withSave(asked, 0)).words), [], 'that was an earlier save');
   const open = decided(withSave(asked));
   t.deepEqual(interesting(open.words), ['OpenGeneration 2 Resize']);
+  const unsaved = withoutCheckpoint(withSave(asked));
+  t.deepEqual(interesting(decided(unsaved).words), [], 'there is nothing to go on from');
+  const bySecond = withSave(asked, 1, 1);
+  t.deepEqual(interesting(decided(bySecond).words), ['OpenGeneration 2 Resize'], 'one says it');
   const opened = open.calls.find(({ type }) => type === 'OpenGeneration');
   t.like(opened, { restarts: { resizes: 1 } });
   const done = decided(after(sized({ wanted: 3, job: 3, world: 3 }), open.status));
@@ -91,15 +95,23 @@ test('growing: pods first, then their number on the bus and a save, then a world
   t.is(done.phase, 'Running');
 });
 
-/** A worker has said that it saved as it was asked to. */
-function withSave(facts: Facts, saved = 1): Facts {
-  const ack = ackRecord.parse({ v: 1, podUID: 'u', restored: true, saved });
+/** The last of so many workers has said that it saved as it was asked to. */
+function withSave(facts: Facts, saved = 1, others = 0): Facts {
+  const ackOf = (count: number) =>
+    ackRecord.parse({ v: 1, podUID: 'u', restored: true, saved: count });
   const checkpoint = { step: 9, generation: 1, manifest: 'm', digest: 'd', time: timeText(now) };
   const present = facts.bus as Extract<Facts['bus'], { type: 'Present' }>;
+  const acks = [...Array.from({ length: others }, () => ackOf(0)), ackOf(saved)];
   return {
     ...facts,
-    bus: { ...present, acks: new Map([[0, ack]]), state: { ...present.state!, checkpoint } },
+    bus: { ...present, acks: new Map(acks.entries()), state: { ...present.state!, checkpoint } },
   };
+}
+
+function withoutCheckpoint(facts: Facts): Facts {
+  const present = facts.bus as Extract<Facts['bus'], { type: 'Present' }>;
+  const { checkpoint: _, ...state } = present.state!;
+  return { ...facts, bus: { ...present, state } };
 }
 
 test('growing without nodes is refused after its time, nothing is lost, and it is not tried again', (t) => {
@@ -115,6 +127,17 @@ test('growing without nodes is refused after its time, nothing is lost, and it i
   });
   t.deepEqual(interesting(again.words), []);
   t.is(again.phase, 'Running');
+  const wish = after(sized({ wanted: 3, job: 2, world: 2 }), refused.status);
+  const anew = decided({ ...wish, job: { ...wish.job, generation: wish.job.generation + 1 } });
+  t.deepEqual(interesting(anew.words), ['Resize first-w1 to 3'], 'the spec was changed again');
+});
+
+test('what was desired of an earlier epoch says nothing of this one', (t) => {
+  const facts = sized({ wanted: 1, job: 3, world: 3 });
+  const present = facts.bus as Extract<Facts['bus'], { type: 'Present' }>;
+  const desired = { ...present.desired!, epoch: 0, workers: 4, save: 5 };
+  const { words } = decided({ ...facts, bus: { ...present, desired } });
+  t.true(words.includes('WriteDesired None workers=3 save=1'));
 });
 
 test('growing takes those that came when not all did', (t) => {

@@ -42,6 +42,10 @@ test('workers are asked to save, removed when all have, and stay away', (t) => {
   const job = { ...facts.job, status: saving.status };
   const removing = decided({ ...facts, job, bus: aBus({ acks: new Map([[0, ack]]) }) });
   t.deepEqual(removing.words, ['Delete Job first-w1']);
+  t.false(
+    removing.events.some(({ type }) => type === 'Warning'),
+    'all is saved',
+  );
   t.is(removing.status.workerEpoch, 2);
   t.is(removing.is('Running'), 'False/Stopped');
   const after = { ...facts, job: { ...job, status: removing.status } };
@@ -64,6 +68,7 @@ test('a job is not suspended before the last of its pods has ended', (t) => {
   t.is(withPods([aPodOf(ended(0))]).phase, 'Suspended');
   const lost = withPods([aPodOf({ isDeleting: true, nodeUnreachable: true })]);
   t.is(lost.phase, 'Suspended', 'what a lost node has may stay for ever');
+  t.is(withPods([aPodOf({ nodeUnreachable: true })]).phase, 'Suspending', 'it may come back');
 });
 
 test('the time to save runs from the first asking, and is not begun anew', (t) => {
@@ -73,7 +78,39 @@ test('the time to save runs from the first asking, and is not begun anew', (t) =
   t.is(decided({ ...later, now: seconds(599) }).wakeAt, seconds(600));
   const late = decided({ ...later, now: seconds(600) });
   t.deepEqual(late.words, ['Delete Job first-w1']);
-  t.is(late.events.find(({ type }) => type === 'Warning')?.reason, 'NotSaved');
+  const warning = late.events.find(({ type }) => type === 'Warning');
+  t.is(warning?.reason, 'NotSaved');
+  t.regex(warning?.note ?? '', /steps since the last checkpoint are done again/);
+  const checkpoint = { stepsAtRisk: 7 };
+  const known = { ...later, job: { ...facts.job, status: { ...status, checkpoint } } };
+  const { events } = decided({ ...known, now: seconds(600) });
+  t.regex(events.find(({ type }) => type === 'Warning')?.note ?? '', /; 7 steps are done again/);
+});
+
+test('a job that is suspended a second time has as much time to save', (t) => {
+  const conditions = conditionsOf({
+    Suspended: '!Resumed',
+    Running: 'Training',
+    PodsReady: 'Ready',
+  });
+  const { words, wakeAt } = decided(training({ spec, bus: aBus(), status: { conditions } }));
+  t.deepEqual(words, ['WriteDesired Save workers=1 save=0']);
+  t.is(wakeAt, seconds(600));
+});
+
+test('workers whose queue took the quota back have stopped already', (t) => {
+  const workers = [aChildJob({ suspended: true })];
+  t.deepEqual(decided(training({ spec, bus: aBus(), workers })).words, ['Delete Job first-w1']);
+});
+
+test('conditions that were false before keep their reason', (t) => {
+  const status = trainingStatus({
+    ...{ workerEpoch: 2, jobRef: undefined },
+    conditions: conditionsOf({ PodsReady: '!Preempted', Running: '!WaitingForMembers' }),
+  });
+  const { is } = decided(someFacts({ spec, status }));
+  t.is(is('Running'), 'False/WaitingForMembers');
+  t.is(is('PodsReady'), 'False/Preempted');
 });
 
 test('without a bus, and with a bus that is away, workers get SIGTERM and their grace period', (t) => {
@@ -92,6 +129,14 @@ test('a worker Job of a half-done stop is removed, not started', (t) => {
   const { words, phase } = decided(someFacts({ spec, status, workers: [aChildJob()] }));
   t.deepEqual(words, ['Delete Job first-w1']);
   t.is(phase, 'Suspending');
+});
+
+test('a gang of workers that are gone is removed', (t) => {
+  const status = trainingStatus({ workerEpoch: 2, jobRef: undefined });
+  const group = { kind: 'PodGroup', name: 'first-w1', uid: 'g', content: undefined } as const;
+  const { words, phase } = decided(someFacts({ spec, status, children: [group] }));
+  t.deepEqual(words, ['Delete PodGroup first-w1']);
+  t.is(phase, 'Suspended');
 });
 
 test('resuming starts the next epoch', (t) => {
