@@ -8,6 +8,8 @@ export interface Contender {
   readonly plural: string;
   readonly group: string;
   readonly body: (name: string) => object;
+  /** One job of it, not measured, has prepared before. */
+  readonly isPrepared?: true;
   /** Name of the object that a job of the batch API stands for, and whether workers run in that job. */
   readonly ownerOf: (
     job: string,
@@ -49,8 +51,14 @@ export const oursInWorker = anneal('prepares in the pod of its worker', (name) =
   ...ownData(name),
   ...preparingAlone,
 }));
-export const oursReusing = anneal('a sibling prepares', () => ({}));
-export const allOfOurs: readonly Contender[] = [ours, oursInWorker, oursReusing];
+export const oursWaiting = anneal('a sibling prepares meanwhile', () => ({}));
+/** By name of content: what a job of before has put in place is taken. */
+const pinned = { huggingFace: { repository: 'owner/name', revision: 'a'.repeat(40) } };
+export const oursReusing: Contender = {
+  ...anneal('a sibling has prepared', () => ({ 'model.source': pinned, 'dataset.train': pinned })),
+  isPrepared: true,
+};
+export const allOfOurs: readonly Contender[] = [ours, oursInWorker, oursWaiting, oursReusing];
 
 const trainer = {
   ...{ plural: 'trainjobs', group: 'trainer.kubeflow.org/v1alpha1' },

@@ -64,8 +64,8 @@ export async function measureMemory(setup: Setup, count: number): Promise<string
     await Promise.all(Array.from({ length: inFlight }, work));
     made = until;
     const told = async () => {
-      const { suspended, pods } = await numbersOf(operator.port);
-      return suspended >= made && pods >= made;
+      const { suspending, pods } = await numbersOf(operator.port);
+      return suspending >= made && pods >= made;
     };
     await eventually(`${made} jobs are looked after`, told, patience);
     const taken = await sample(operator.port);
@@ -137,7 +137,7 @@ function running(): object {
 
 async function sample(port: number): Promise<Sample> {
   await wait(settleMs);
-  const { suspended: jobs, pods, heap } = await numbersOf(port);
+  const { suspending: jobs, pods, heap } = await numbersOf(port);
   return { jobs, pods, heap, resident: usedBy(ours.isProcess).residentBytes };
 }
 

@@ -11,7 +11,7 @@ export function writesOn(page: string): number {
   return [...page.matchAll(lines)].reduce((sum, [, value]) => sum + Number(value), 0);
 }
 
-/** How many suspended jobs and pods it knows, the bytes of its objects, how often it has looked at a job, and how many wait to be looked at. */
+/** How many jobs it knows that were suspended and still have pods, and how many pods; the bytes of its objects, how often it has looked at a job, how many wait. */
 export async function numbersOf(port: number) {
   const page = await pageAt(local(port));
   const value = (series: string) => {
@@ -19,7 +19,7 @@ export async function numbersOf(port: number) {
     return Number(line?.slice(series.length + 1) ?? 0);
   };
   return {
-    suspended: value('anneal_jobs{phase="Suspended"}'),
+    suspending: value('anneal_jobs{phase="Suspending"}'),
     pods: value('anneal_cache_objects{resource="pods"}'),
     heap: value('nodejs_heap_size_used_bytes'),
     reconciled: ['success', 'requeue_after'].reduce(

@@ -67,6 +67,7 @@ async function oneRound(
   signal: AbortSignal,
 ): Promise<Round> {
   const { name, isProcess } = contender;
+  if (contender.isPrepared) await prepareFor(transport, contender, names, signal);
   const [own, plane] = [usedBy(isProcess), usedBy(isControlPlane)];
   const written = await writes();
   const burst = await runBurst(transport, { contender, names }, signal);
@@ -84,6 +85,17 @@ async function oneRound(
   };
   await clean(transport, contender, signal);
   return result;
+}
+
+/** A job before them, until its worker Job is there: what it was asked for is in place. */
+async function prepareFor(
+  transport: Transport,
+  contender: Contender,
+  [first = '']: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const names = [first.replace(/-\d+$/, '-999999')];
+  await runBurst(transport, { contender, names }, signal);
 }
 
 const made = [
