@@ -95,8 +95,8 @@ function byWorker(view: View, ending: Ending): Opinion | undefined {
 
 /** The bus lost its storage since: a worker that starts again finds no result there, and waits for a world that does not form. */
 function isForgotten({ facts }: View): boolean {
-  const state = presentBus(facts)?.state;
-  return state !== undefined && state.result === undefined;
+  const bus = presentBus(facts);
+  return bus !== undefined && bus.state?.result === undefined;
 }
 
 const jobLagSeconds = 30;

@@ -73,14 +73,25 @@ test('a worker that ended and did not write it leaves it to a Job', (t) => {
   t.true(makes({ pods: [aPodOf()], spec: { 'output.formats': ['GGUF'] } }));
 });
 
+const bus = { url: 'u', port: 1, namespace: undefined };
+const site = { ...quietSite, settings: { ...quietSite.settings, bus } };
+
 test('several workers: the others end, and the first is waited for', (t) => {
   const spec = { 'worker.replicas': 2 };
   const pods = [aPodOf({ index: 0 }), aPodOf({ index: 1, ...hasFinished })];
-  const bus = { url: 'u', port: 1, namespace: undefined };
-  const site = { ...quietSite, settings: { ...quietSite.settings, bus } };
   const { is, words } = decided(training({ bus: withResult, spec, pods, site }));
   t.is(is('Published'), 'False/InWorker');
   t.false(words.some((word) => word.includes('Job')));
+});
+
+test('a worker that finds no result any more does not write it: the bus lost its storage since', (t) => {
+  const pods = [aPodOf({ index: 0 }), aPodOf({ index: 1, ...hasFinished })];
+  const spec = { 'worker.replicas': 2 };
+  for (const state of [undefined, aState()]) {
+    const { is, words } = decided(training({ bus: aBus({ state }), spec, pods, site }));
+    t.is(is('Published'), 'False/Publishing');
+    t.true(words.includes('Create Job first-publish-1'));
+  }
 });
 
 test('writing the result counts against the deadline of a job', (t) => {
