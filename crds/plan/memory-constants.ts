@@ -65,7 +65,7 @@ export const memoryConstants = {
   /** The process that writes the result, which neither trains nor answers. */
   publish: {
     /** Program, JavaScript heap, libtorch, threads. */
-    context: 165 * 2 ** 20,
+    context: 169 * 2 ** 20,
     /** Tokens of the check. */
     tokens: 64,
     /** Logits are compared in float64: so many at a time, or a row, in so many tensors. */

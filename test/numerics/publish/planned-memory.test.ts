@@ -22,8 +22,12 @@ const program = join(import.meta.dirname, '../../../worker/main.ts');
 /** In processes of their own: what this one holds is not of the run. Tells whether nobody on this machine waited for memory meanwhile. */
 async function perform(run: ToyRun, ...roles: readonly Role[]): Promise<boolean> {
   const before = await waitedForMemory();
+  // Users have no cache of compiled code; with that of the tests a process takes 20 MiB less.
+  const env = { NODE_DISABLE_COMPILE_CACHE: '1' };
   for (const role of roles) {
-    await execa(process.execPath, [...workerNodeArguments(role), program, role, run.folder]);
+    await execa(process.execPath, [...workerNodeArguments(role), program, role, run.folder], {
+      env,
+    });
   }
   return (await waitedForMemory()) === before;
 }
@@ -70,15 +74,22 @@ function isAsPlanned(
   what: string,
   gap: number | undefined = Number.NaN,
   hadRoom: boolean,
+  allowed = limit,
 ): void {
   const short = hadRoom ? '' : '; the machine was short of memory: less than planned says nothing';
   t.log(`${what}: ${(gap * 100).toFixed(1)} %${short}`);
-  t.true(gap <= limit && (gap >= -limit || !hadRoom), `${what}: ${gap}`);
+  t.true(gap <= allowed && (gap >= -allowed || !hadRoom), `${what}: ${gap}`);
 }
 
+/** When V8 collects is up to the other threads: the same small run took up to 5.5 MiB more or less, quiet and at a load of five. */
+const heapBytes = 6 * 2 ** 20;
+
+/** Of small models, which are program for the most part. */
 function areAsPlanned(t: ExecutionContext, { report: { memory }, hadRoom }: Measured): void {
-  isAsPlanned(t, 'training', memory.gap, hadRoom);
-  isAsPlanned(t, 'publishing', memory.publish?.gap, hadRoom);
+  const allowed = (planned = Number.NaN) => limit + heapBytes / planned;
+  const { gap, predicted, publish } = memory;
+  isAsPlanned(t, 'training', gap, hadRoom, allowed(predicted?.peak));
+  isAsPlanned(t, 'publishing', publish?.gap, hadRoom, allowed(publish?.predicted));
 }
 
 const lora = { type: 'LoRA', lora: { rank: 4 } };
