@@ -1,5 +1,5 @@
 // A trainer without a model for tests of the supervisor: a real process that trains a chain of digests, saves it as checkpoints, goes on
-// from the newest one, and obeys like the real one. The same steps give the same bits, however often it is killed. `trainer.json` beside
+// from the newest one, and obeys like the real one; as the one that publishes it has nothing to do. The same steps give the same bits, however often it is killed. `trainer.json` beside
 // the folder of the run, or the defaults, say how fast it is and where it goes wrong.
 import { createHash } from 'node:crypto';
 import {
@@ -31,6 +31,8 @@ export interface TrainerScript {
 }
 
 const [role = '', folder = ''] = process.argv.slice(2);
+// The result and the report were written at the end of the training.
+if (role === 'publish') process.exit(0);
 const base = dirname(dirname(folder));
 const file = join(base, 'trainer.json');
 const script: TrainerScript = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
