@@ -9,6 +9,7 @@ import { type ToyJob, type ToyJobOptions, writeToyJob } from '../toy/toy-job.ts'
 import type { Victim } from './anneal-process.ts';
 import {
   checkpointsIn,
+  isComplete,
   type KillPoint,
   type Result,
   resultOf,
@@ -102,10 +103,9 @@ async function killAndGoOn(
   t.deepEqual(resultOf(job, last.folder), expected);
 }
 
-/** Also when the killer came after the run had said that it is: the next command begins another one. */
-function isOver({ code, lines }: Session): boolean {
-  const last = lines.at(-1);
-  return code === 0 || (last?.type === 'outcome' && last.state === 'Complete');
+/** Also when the killer came after the run had noted that it is, before or after it said so: the next command begins another one. */
+function isOver({ code, folder }: Session): boolean {
+  return code === 0 || isComplete(folder);
 }
 
 const intoSave: Kill = { point: { at: 'save', count: 1, ms: 0 }, victim: 'tree' };

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, type FSWatcher, mkdirSync, readdirSync, readFileSync, watch } from 'node:fs';
 import { join } from 'node:path';
+import { runFiles } from '../../crds/wire/run-folder.ts';
 import type { ToyJob } from '../toy/toy-job.ts';
 import { type RunLine, startAnneal, type Victim } from './anneal-process.ts';
 
@@ -110,6 +111,12 @@ export function checkpointsIn(folder: string): {
     whole: whole.sort((a, b) => a - b),
     partial: names.filter((name) => name.endsWith('.partial')),
   };
+}
+
+/** The run has noted that it came to its end; false where it has no folder. */
+export function isComplete(folder: string): boolean {
+  const file = join(folder, runFiles.outcome);
+  return folder !== '' && existsSync(file) && readJson(file).state === 'Complete';
 }
 
 export interface Result {
