@@ -58,6 +58,7 @@ const plurals = {
   pods: '/api/v1',
   networkpolicies: '/apis/networking.k8s.io/v1',
   events: '/apis/events.k8s.io/v1',
+  configmaps: '/api/v1',
 } as const;
 
 export async function aJobIn(t: ExecutionContext, toy: Toy = {}, changes: object = {}) {

@@ -204,19 +204,24 @@ test('what only the API server knows to be wrong ends the job with its sentence'
 });
 
 test('a plan that somebody deletes is made again for the pods that wait for it', async (t) => {
-  const job = await aJobIn(t, { prepare: { seconds: 20 } });
+  // No node has it yet: a kubelet that has seen a plan, which cannot change, gives it to later pods from memory.
+  const wanted = `of-${process.pid}`;
+  const job = await aJobIn(t, {}, { 'spec.worker.nodeSelector': { wanted } });
   const { namespace } = job;
   await startOperator(t, namespace);
   await job.apply();
-  const plans = async () => {
-    const { stdout } = await kubectl(['-n', namespace, 'get', 'configmaps', '-o', 'name']);
-    return stdout.split('\n').filter((name) => name.includes('first-plan-'));
-  };
-  await job.until('the init pod runs', async () => {
-    const [pod] = await job.list('pods');
-    return (pod?.['status'] as { phase?: string } | undefined)?.phase === 'Running';
+  const plans = async () =>
+    (await job.list('configmaps')).filter(({ metadata }) => metadata.name.startsWith('first-plan'));
+  await job.until('the pod that prepares has no node', async () => {
+    const [pod] = (await job.list('pods')) as unknown as { readonly status: object }[];
+    return JSON.stringify(pod?.status ?? {}).includes('Unschedulable');
   });
-  for (const name of await plans()) await kubectl(['-n', namespace, 'delete', name]);
+  for (const { metadata } of await plans())
+    await kubectl(['-n', namespace, 'delete', 'configmap', metadata.name]);
+  t.is((await plans()).length, 0);
+  const [node = ''] = (await kubectl(['get', 'nodes', '-o', 'name'])).stdout.split('\n');
+  await kubectl(['label', node, `wanted=${wanted}`]);
+  t.teardown(() => kubectl(['label', node, 'wanted-']));
   await job.untilPhase('Succeeded');
   t.is((await plans()).length, 1);
 });
