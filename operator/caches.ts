@@ -167,7 +167,10 @@ function ownerOf({ metadata }: Workload): readonly string[] {
   return metadata.controlledBy === undefined ? [] : [metadata.controlledBy];
 }
 
-/** One that was changed or is gone concerns every job of its namespace; one that comes was made for a job that waits for it. */
+/**
+ * One that was changed or is gone concerns every job of its namespace; one that comes was made for
+ * a job that waits for it.
+ */
 function wakeBySharedPolicy({ sharedPolicies, jobs }: Caches, { changed }: CacheFacts): void {
   sharedPolicies.subscribe(({ type, object }) => {
     if (type === 'Added') return;

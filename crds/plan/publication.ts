@@ -1,5 +1,7 @@
-// Forms of the result, and which pod writes it. A Job of its own does what takes memory or a Secret: merging, converting, uploading. An adapter that
-// goes to a claim is a file of what the first worker holds anyway: that one writes it before it ends, with the same program, and no other pod is made.
+// Forms of the result, and which pod writes it. A Job of its own does what takes memory or a
+// Secret: merging, converting, uploading. An adapter that goes to a claim is a file of what the
+// first worker holds anyway: that one writes it before it ends, with the same program, and no other
+// pod is made.
 import type { FineTuneJobSpec } from '../api/job.ts';
 import { resolveMethod } from '../methods/resolve.ts';
 

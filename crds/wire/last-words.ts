@@ -62,7 +62,10 @@ const publishedWords = z.object({
     .max(16),
 });
 
-/** None: the container ended well and has nothing to tell. Two: a worker that finished, and wrote the result as well. */
+/**
+ * None: the container ended well and has nothing to tell. Two: a worker that finished, and wrote
+ * the result as well.
+ */
 export const lastWords = z.object({
   v: z.literal(1),
   failure: failureWords.optional(),

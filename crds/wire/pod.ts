@@ -40,7 +40,10 @@ export const podVariable = {
   traceparent: 'TRACEPARENT',
 } as const;
 
-/** Name of the folder of a run. The UID keeps a later job of the same name away from what this one left. */
+/**
+ * Name of the folder of a run. The UID keeps a later job of the same name away from what this one
+ * left.
+ */
 export function runName({ name, uid }: { readonly name: string; readonly uid: string }): string {
   return `${name}-${uid.slice(0, 8)}`;
 }

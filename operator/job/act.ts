@@ -160,7 +160,10 @@ async function create(
   }
 }
 
-/** Another job of the namespace may have been faster. What has the name and is not of our making stays as it is. */
+/**
+ * Another job of the namespace may have been faster. What has the name and is not of our making
+ * stays as it is.
+ */
 async function share(
   { client, manager, wrote }: Actor,
   { manifest, uid }: Extract<Call, { readonly type: 'Share' }>,

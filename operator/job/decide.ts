@@ -160,8 +160,8 @@ class Draft {
 }
 
 /**
- * Phases that an event tells. Each event is a write: of those that every job goes through in a moment, conditions tell more; an end and a
- * restart have events of their own.
+ * Phases that an event tells. Each event is a write: of those that every job goes through in a
+ * moment, conditions tell more; an end and a restart have events of their own.
  */
 const eventful: ReadonlySet<Phase> = new Set(['Queued', 'Running', 'Resizing', 'Suspended']);
 

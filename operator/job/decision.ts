@@ -16,7 +16,10 @@ export type Call =
   | { readonly type: 'RemoveFinalizer' }
   /** Creates the immutable plan; that it exists is fine. */
   | { readonly type: 'EnsurePlan'; readonly manifest: Manifest }
-  /** A policy of the namespace: created where it is missing, brought to what it should contain where it is known. */
+  /**
+   * A policy of the namespace: created where it is missing, brought to what it should contain where
+   * it is known.
+   */
   | { readonly type: 'Share'; readonly manifest: Manifest; readonly uid: string | undefined }
   | { readonly type: 'Create'; readonly kind: CreatedKind; readonly manifest: Manifest }
   /** Brings one of ours to what it should contain. */

@@ -35,7 +35,9 @@ function cleanup({ workers, inits, publishes }: Facts, spec: FineTuneJobSpec): r
   }
 }
 
-/** Whether pods of it run, or would come. Once it wants none, those that still end are on their way. */
+/**
+ * Whether pods of it run, or would come. Once it wants none, those that still end are on their way.
+ */
 function stillRuns({ outcome, parallelism, active, suspended }: ChildJob): boolean {
   return outcome === undefined && parallelism > 0 && !(suspended && active === 0);
 }

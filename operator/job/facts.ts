@@ -23,7 +23,10 @@ export interface Facts {
   readonly workers: readonly ChildJob[];
   readonly inits: readonly ChildJob[];
   readonly publishes: readonly ChildJob[];
-  /** Other jobs that put the same in place on the same claim, or have; asked only while the job's own is not. */
+  /**
+   * Other jobs that put the same in place on the same claim, or have; asked only while the job's
+   * own is not.
+   */
   readonly siblings: readonly Sibling[];
   readonly pods: readonly PodFacts[];
   /** Worker pods whose Job is gone: they end by themselves, or the garbage collector has yet to come. */
@@ -122,7 +125,10 @@ export interface PodFacts {
   readonly nodeUnreachable: boolean;
   /** Why a container waits. */
   readonly waiting: { readonly reason: string; readonly message: string } | undefined;
-  /** The container before the worker's that puts model and data in place; absent before it has begun, and of pods without one. */
+  /**
+   * The container before the worker's that puts model and data in place; absent before it has
+   * begun, and of pods without one.
+   */
   readonly preparation?: PodPreparation | undefined;
   readonly end: PodEnd | undefined;
 }

@@ -1,5 +1,6 @@
-// Model and data are put in place by an init Job before a device is taken: on the volume that the pods share. An only worker may do it in a
-// container before its own (objects/preparation.ts). Where pods share no volume, each does it for itself, and there is nothing to do here.
+// Model and data are put in place by an init Job before a device is taken: on the volume that the
+// pods share. An only worker may do it in a container before its own (objects/preparation.ts).
+// Where pods share no volume, each does it for itself, and there is nothing to do here.
 import type { FailureCode, FailureReason } from '../../crds/failures.ts';
 import { runName } from '../../crds/wire/pod.ts';
 import { initJob } from '../objects/io-job.ts';
@@ -57,7 +58,10 @@ export function initialize(view: View): Opinion {
   }
 }
 
-/** The worker's pod puts them in place before it trains; what comes after this policy makes that pod and looks after it. */
+/**
+ * The worker's pod puts them in place before it trains; what comes after this policy makes that pod
+ * and looks after it.
+ */
 function inWorker(view: View): Opinion {
   const workers = currentWorkers(view);
   const isOfPlan = workers?.planDigest === view.plan.digest;

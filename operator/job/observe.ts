@@ -254,7 +254,10 @@ function foreignNames(caches: Caches, { metadata }: ObservedFineTuneJob): readon
   });
 }
 
-/** Of the Job that goes on: that of one which has ended may be written to later, and says nothing of what waits. */
+/**
+ * Of the Job that goes on: that of one which has ended may be written to later, and says nothing of
+ * what waits.
+ */
 function queueFacts({ workloads }: Caches, jobs: readonly ChildJob[]): QueueFacts | undefined {
   const going = jobs.filter(({ outcome }) => outcome === undefined);
   const found = (going.length > 0 ? going : jobs)

@@ -1,4 +1,5 @@
-// What becomes known when model and data are in place: what they are, and the memory that a step on them takes.
+// What becomes known when model and data are in place: what they are, and the memory that a step on
+// them takes.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { Worker } from '../../crds/api/worker.ts';
 import { UserError } from '../../crds/errors.ts';
@@ -43,7 +44,8 @@ export function finished(view: View, prepared: Prepared | undefined, reuse?: Reu
   try {
     return known(view, prepared, plan, reuse);
   } catch (error) {
-    // Names that the model does not have come out here, where the model is known for the first time.
+    // Names that the model does not have come out here, where the model is known for the first
+    // time.
     if (error instanceof UserError) return fail(view, { code: error.code, message: error.message });
     throw error;
   }
@@ -89,7 +91,10 @@ function inPlace(what: string, reuse: Reuse | undefined): Opinion {
   return initialized(reuse.reason, `${what} are those that ${reuse.by} put in place`);
 }
 
-/** What pods without resources of their own are given: workers on the processor, and the publishing, which is on one always. */
+/**
+ * What pods without resources of their own are given: workers on the processor, and the publishing,
+ * which is on one always.
+ */
 function podMemory({ spec }: View, prepared: Prepared) {
   const device = { type: 'cpu', bytes: unlimited } as const;
   const stages = (recomputation: 'Full' | undefined) => {
@@ -112,7 +117,10 @@ function podMemory({ spec }: View, prepared: Prepared) {
   );
 }
 
-/** For devices only where the site says how large they are: how much is kept for the backward pass depends on it. */
+/**
+ * For devices only where the site says how large they are: how much is kept for the backward pass
+ * depends on it.
+ */
 function memoryOf({ spec, facts: { site } }: View, prepared: Prepared) {
   const device = deviceOf(spec.worker, site.settings.deviceMemoryBytes);
   if (device === undefined) return undefined;

@@ -82,7 +82,8 @@ function byWorker(view: View, ending: Ending): Opinion | undefined {
   const isOver = currentWorkers(view)?.outcome !== undefined;
   const done = pods.find(({ end }) => end?.words?.published);
   if (done?.end !== undefined) {
-    // The Job controller says so a second later; what were cleaned up before would be a Job that never completes.
+    // The Job controller says so a second later; what were cleaned up before would be a Job that
+    // never completes.
     const until = later(jobLagSeconds, done.end.finishedAt);
     if (isOver || view.facts.now >= until) {
       return published(view, done.end.words?.published?.artifacts, ending);
@@ -93,7 +94,10 @@ function byWorker(view: View, ending: Ending): Opinion | undefined {
   return overdue(view) ?? { ...inWorker, wakeAt: deadlineOf(view) };
 }
 
-/** The bus lost its storage since: a worker that starts again finds no result there, and waits for a world that does not form. */
+/**
+ * The bus lost its storage since: a worker that starts again finds no result there, and waits for a
+ * world that does not form.
+ */
 function isForgotten({ facts }: View): boolean {
   const bus = presentBus(facts);
   return bus !== undefined && bus.state?.result === undefined;

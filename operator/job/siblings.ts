@@ -1,5 +1,7 @@
-// Other jobs that put the same model and data in place: in a sweep one does it for all. A job is a sibling where namespace, claim and request are
-// the same. What it found is what this job would have found where nothing can have changed since: by the spec, or because this job was there already.
+// Other jobs that put the same model and data in place: in a sweep one does it for all. A job is a
+// sibling where namespace, claim and request are the same. What it found is what this job would
+// have found where nothing can have changed since: by the spec, or because this job was there
+// already.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { Source } from '../../crds/api/source.ts';
 import { annotation, Component, label } from '../../crds/labels.ts';
@@ -51,7 +53,10 @@ export function wakeWaiting(
   });
 }
 
-/** What a job asks for, and where: by this an operator knows who is at it before its caches do. Undefined where that is nobody else's business. */
+/**
+ * What a job asks for, and where: by this an operator knows who is at it before its caches do.
+ * Undefined where that is nobody else's business.
+ */
 export function requestOf({ metadata, spec, status }: ObservedFineTuneJob): string | undefined {
   if (spec === undefined) return undefined;
   const { shared } = placesOf({ name: metadata.name, spec });

@@ -42,7 +42,10 @@ export function surroundings(view: View): readonly Call[] {
   ];
 }
 
-/** Pods of a version that gave each job policies of its own: nothing else holds them, nor those that take their place. */
+/**
+ * Pods of a version that gave each job policies of its own: nothing else holds them, nor those that
+ * take their place.
+ */
 function isHeldByOwn({ workers, inits, publishes }: Facts): boolean {
   return [...workers, ...inits, ...publishes].some(
     ({ outcome, sharesPolicy }) => outcome === undefined && !sharesPolicy,
@@ -76,7 +79,10 @@ export function groundwork(view: View): readonly Call[] {
   ];
 }
 
-/** A Job of this plan was only created after it; what somebody deleted since is made again with the next epoch, or by `healPlan`. */
+/**
+ * A Job of this plan was only created after it; what somebody deleted since is made again with the
+ * next epoch, or by `healPlan`.
+ */
 function isLaid(view: View): boolean {
   const { inits, workers, publishes } = view.facts;
   const isFirst = epochOf(view) === 1;

@@ -26,7 +26,10 @@ export function networkPolicies(job: BuiltJob, settings: PodSettings) {
   ];
 }
 
-/** Those of the namespace that hold pods of the job: made with the first job that needs them, and left there. */
+/**
+ * Those of the namespace that hold pods of the job: made with the first job that needs them, and
+ * left there.
+ */
 export function sharedPolicies(job: BuiltJob, settings: PodSettings) {
   return Object.values(Network)
     .filter((network) => isShared(job, settings, network))
@@ -43,7 +46,10 @@ export function networkLabels(
   return isShared(job, settings, network) ? { [label.network]: network } : {};
 }
 
-/** Nothing about the job changes whom its pods may talk to: an only worker talks to no other, and stores and networks of its own are not named. */
+/**
+ * Nothing about the job changes whom its pods may talk to: an only worker talks to no other, and
+ * stores and networks of its own are not named.
+ */
 function isShared(job: BuiltJob, { traces }: PodSettings, network: Network): boolean {
   const { network: asked, worker, observability } = job.spec;
   const { shared, stores } = placesOf(job);

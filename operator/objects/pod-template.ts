@@ -17,7 +17,10 @@ interface PodFacts {
   readonly worker?: WorkerPlace;
   /** Parameters that are trained, where known: sizes the memory for copies. */
   readonly trainedParameters?: number | undefined;
-  /** Of a worker that prepares for itself although its job has a shared volume: what the container for it gets. */
+  /**
+   * Of a worker that prepares for itself although its job has a shared volume: what the container
+   * for it gets.
+   */
   readonly preparation?: V1ResourceRequirements | undefined;
 }
 

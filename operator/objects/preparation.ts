@@ -1,5 +1,6 @@
-// Where model and data are put in place. A pod of its own does it before workers hold anything, and it alone reaches the web and sees what opens a
-// hub or a bucket. The pod of an only worker does it in a container before the worker's where that needs neither, and where its memory is known
+// Where model and data are put in place. A pod of its own does it before workers hold anything, and
+// it alone reaches the web and sees what opens a hub or a bucket. The pod of an only worker does it
+// in a container before the worker's where that needs neither, and where its memory is known
 // without a plan: one pod less to be made, placed, started and told of.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { Source } from '../../crds/api/source.ts';

@@ -24,7 +24,10 @@ export function prepareResources({ resources }: PodSettings): V1ResourceRequirem
   return textsOf(resources.prepare);
 }
 
-/** In the pod of a worker: what that has anyway, so that the pod as a whole asks for no more and is limited by no more. */
+/**
+ * In the pod of a worker: what that has anyway, so that the pod as a whole asks for no more and is
+ * limited by no more.
+ */
 export function preparationResources(
   settings: PodSettings,
   { limits }: V1ResourceRequirements,

@@ -20,7 +20,10 @@ export function aWrittenJob(): Record<string, unknown> {
   };
 }
 
-/** What makes it a job whose only worker prepares for itself: everything on claims, and memory that is named. */
+/**
+ * What makes it a job whose only worker prepares for itself: everything on claims, and memory that
+ * is named.
+ */
 export const preparingAlone = {
   'model.source': { persistentVolumeClaim: { claimName: 'notes', path: 'model' } },
   'worker.devicesPerWorker': 0,

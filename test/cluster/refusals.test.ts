@@ -204,7 +204,8 @@ test('what only the API server knows to be wrong ends the job with its sentence'
 });
 
 test('a plan that somebody deletes is made again for the pods that wait for it', async (t) => {
-  // No node has it yet: a kubelet that has seen a plan, which cannot change, gives it to later pods from memory.
+  // No node has it yet: a kubelet that has seen a plan, which cannot change, gives it to later pods
+  // from memory.
   const wanted = `of-${process.pid}`;
   const job = await aJobIn(t, {}, { 'spec.worker.nodeSelector': { wanted } });
   const { namespace } = job;

@@ -103,7 +103,10 @@ async function killAndGoOn(
   t.deepEqual(resultOf(job, last.folder), expected);
 }
 
-/** Also when the killer came after the run had noted that it is, before or after it said so: the next command begins another one. */
+/**
+ * Also when the killer came after the run had noted that it is, before or after it said so: the
+ * next command begins another one.
+ */
 function isOver({ code, folder }: Session): boolean {
   return code === 0 || isComplete(folder);
 }

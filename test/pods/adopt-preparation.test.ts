@@ -1,4 +1,5 @@
-// A job of a sweep trains on what another one put in place: real records, a real token store, and what becomes of them.
+// A job of a sweep trains on what another one put in place: real records, a real token store, and
+// what becomes of them.
 import { rm, truncate } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import test from 'ava';

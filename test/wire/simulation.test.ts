@@ -1,5 +1,6 @@
-// Hundreds of schedules of what may happen to a job of several workers, in virtual time (test/doubles/simulation/scene.ts): the same ones at every
-// run. `npm run simulate` draws many others.
+// Hundreds of schedules of what may happen to a job of several workers, in virtual time
+// (test/doubles/simulation/scene.ts): the same ones at every run. `npm run simulate` draws many
+// others.
 import test from 'ava';
 import { surviveAll } from '../doubles/simulation/draws.ts';
 

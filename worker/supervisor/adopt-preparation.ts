@@ -1,5 +1,6 @@
-// A job whose model and data another job put in place, on the same claim: the record of that run becomes the record of this one, after a look at
-// what it speaks of. Where that is gone or damaged the pod says so, and the operator has it prepared anew.
+// A job whose model and data another job put in place, on the same claim: the record of that run
+// becomes the record of this one, after a look at what it speaks of. Where that is gone or damaged
+// the pod says so, and the operator has it prepared anew.
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { TransientError } from '../../crds/errors.ts';
@@ -35,7 +36,8 @@ async function lookedAt(
   try {
     const record = await requireRecord(folder, runFiles.prepared, preparedRecord);
     if (record.request !== request) throw new Error(`${folder} was asked for something else`);
-    // Opens the headers of the model and the token store, whose sizes must be those of their manifest.
+    // Opens the headers of the model and the token store, whose sizes must be those of their
+    // manifest.
     await wordsOf(spec, record);
     return record;
   } catch (thrown) {

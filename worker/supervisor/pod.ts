@@ -175,7 +175,10 @@ async function alone(pod: RunningPod, plan: PodPlan): Promise<PodEnd> {
   return { ...end, words: { ...end.words, ...(published === undefined ? {} : { published }) } };
 }
 
-/** By the worker itself. Where it does not succeed the operator makes a Job for it, which tries again and says why it cannot. */
+/**
+ * By the worker itself. Where it does not succeed the operator makes a Job for it, which tries
+ * again and says why it cannot.
+ */
 async function publishHere(pod: RunningPod, plan: PodPlan): Promise<LastWords['published']> {
   if (!publishesInWorker(plan.spec)) return undefined;
   const { config, clock, group, worker, report, terminate } = pod;

@@ -59,7 +59,10 @@ export async function runStage(parts: StageParts, terminate: AbortSignal): Promi
   return { exitCode: ending.exitCode, words: failureWords(ending, { index: config.pod.index }) };
 }
 
-/** A pod that takes the place of another, or the next epoch: what was put in place for the same request is there, and is read again as it will be. */
+/**
+ * A pod that takes the place of another, or the next epoch: what was put in place for the same
+ * request is there, and is read again as it will be.
+ */
 async function knownPreparation({ config, plan, report }: StageParts) {
   const { runFolder } = config;
   try {

@@ -45,7 +45,10 @@ const ownData = (name: string) => ({
   'dataset.train': { persistentVolumeClaim: { claimName: 'notes', path: `${name}.jsonl` } },
 });
 
-/** What is fetched, and by whom: by each in a pod before its worker; by none, in the pod of its worker; by one, for all others that ask for the same. */
+/**
+ * What is fetched, and by whom: by each in a pod before its worker; by none, in the pod of its
+ * worker; by one, for all others that ask for the same.
+ */
 export const ours = anneal('prepares in a pod of its own', ownData);
 export const oursInWorker = anneal('prepares in the pod of its worker', (name) => ({
   ...ownData(name),

@@ -11,7 +11,10 @@ export function writesOn(page: string): number {
   return [...page.matchAll(lines)].reduce((sum, [, value]) => sum + Number(value), 0);
 }
 
-/** How many jobs it knows that were suspended and still have pods, and how many pods; the bytes of its objects, how often it has looked at a job, how many wait. */
+/**
+ * How many jobs it knows that were suspended and still have pods, and how many pods; the bytes of
+ * its objects, how often it has looked at a job, how many wait.
+ */
 export async function numbersOf(port: number) {
   const page = await pageAt(local(port));
   const value = (series: string) => {

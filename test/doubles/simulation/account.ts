@@ -13,7 +13,10 @@ export interface Budget {
 
 /** As docs/operations.md has it. */
 const noProgressAfter = 3;
-/** Times of checkpoints have whole seconds: of one and a restart in the same, nobody can tell which came first. */
+/**
+ * Times of checkpoints have whole seconds: of one and a restart in the same, nobody can tell which
+ * came first.
+ */
 const tieMs = 1000;
 /** As docs/reference/failures.md has them: why a new generation is formed, and whether it is counted. */
 const charged: ReadonlySet<string> = new Set([
@@ -55,7 +58,10 @@ export class Account {
   #verdict: string | undefined;
   #last: StateRecord | undefined;
   #complaint: unknown;
-  /** The record was written from status after a wipe, and the volume was not asked yet, which is before the next world. */
+  /**
+   * The record was written from status after a wipe, and the volume was not asked yet, which is
+   * before the next world.
+   */
   isBehind = false;
   /** Checkpoints were damaged: there may be none left that is whole. */
   isDamaged = false;
@@ -80,7 +86,10 @@ export class Account {
     if (counted > this.#total) this.#complain(() => this.#promises(counted, workerEpoch));
   }
 
-  /** A step to the next epoch is written into status first, with what it costs, and then into the record. */
+  /**
+   * A step to the next epoch is written into status first, with what it costs, and then into the
+   * record.
+   */
   #promises(counted: number, workerEpoch: number): void {
     const { epoch = 0 } = this.#last ?? {};
     const most = this.#total + (workerEpoch > epoch ? 1 : 0);

@@ -1,5 +1,6 @@
-// Schedules that a test draws: the same few at every run, so that a run is worth what it was before. One that fails is told as short as it could be
-// made. `npm run simulate` draws many others (main.ts).
+// Schedules that a test draws: the same few at every run, so that a run is worth what it was
+// before. One that fails is told as short as it could be made. `npm run simulate` draws many others
+// (main.ts).
 import fc from 'fast-check';
 import { budget, happenings } from './happenings.ts';
 import { survives } from './scene.ts';

@@ -69,7 +69,8 @@ export const happening = fc.oneof(
 );
 export const budget = fc.record({
   maxRestarts: fc.constantFrom(0, 2, 10, 10),
-  // A job trains for half a minute: the short ones let go of restarts that are as far apart, the long one never does.
+  // A job trains for half a minute: the short ones let go of restarts that are as far apart, the
+  // long one never does.
   windowSeconds: fc.oneof(fc.constantFrom(0, 3600), fc.integer({ min: 3, max: 12 })),
 });
 

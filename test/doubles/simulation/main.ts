@@ -1,5 +1,6 @@
-// npm run simulate -- [--of workers|operator|operator-of-one|…] [--schedules N] [--seed N]: draws so many schedules of what may happen to a
-// job, others at each run, and says how the jobs ended and what did not hold. The tests draw a few, always the same.
+// npm run simulate -- [--of workers|operator|operator-of-one|…] [--schedules N] [--seed N]: draws
+// so many schedules of what may happen to a job, others at each run, and says how the jobs ended
+// and what did not hold. The tests draw a few, always the same.
 import { parseArgs } from 'node:util';
 import { attempt } from '../../../cli/setup/attempt.ts';
 import { UserError } from '../../../crds/errors.ts';

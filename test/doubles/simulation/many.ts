@@ -1,5 +1,5 @@
-// A long run of schedules that goes on where something did not hold: each kind of violation is told once, with the first schedule of it, as
-// short as it could be made.
+// A long run of schedules that goes on where something did not hold: each kind of violation is told
+// once, with the first schedule of it, as short as it could be made.
 import fc from 'fast-check';
 
 /** What is drawn, and how the job ended; it throws the sentence of what did not hold. */
@@ -68,7 +68,10 @@ export async function shortened<Event>(
   return left;
 }
 
-/** Violations that differ in numbers alone are of one kind; what was done to the job is not part of it. */
+/**
+ * Violations that differ in numbers alone are of one kind; what was done to the job is not part of
+ * it.
+ */
 export function kindOf(violation: string): string {
   return violation.replace(/: trainers: .*/s, '').replace(/\b\d+(\.\d+)?\b/g, 'N');
 }

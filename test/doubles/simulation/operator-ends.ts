@@ -1,4 +1,5 @@
-// A job whose workers only end, save and mend, under a schedule: the invariants hold, it is left alone when nothing moves, and it ends as it should.
+// A job whose workers only end, save and mend, under a schedule: the invariants hold, it is left
+// alone when nothing moves, and it ends as it should.
 import { preparingAlone } from '../../builders/job.ts';
 import type { Budget } from './account.ts';
 import { check, hold, memoryOf } from './invariants.ts';
@@ -62,7 +63,9 @@ function endOf({ world: { phase, observed }, injected }: Run): string | undefine
   return String(reason);
 }
 
-/** I3: looked at again and again, a world in which nothing moves is left alone after a few looks. */
+/**
+ * I3: looked at again and again, a world in which nothing moves is left alone after a few looks.
+ */
 async function settles(world: World): Promise<void> {
   for (let look = 0; look < 12; look++) {
     const before = world.transport.writes.length;

@@ -76,7 +76,10 @@ export class Scene {
     this.account.sees(this.#leader, this.world.observed?.status);
   }
 
-  /** Checkpoints get into status at their own pace: now before the restarts that they cleared, now after them. */
+  /**
+   * Checkpoints get into status at their own pace: now before the restarts that they cleared, now
+   * after them.
+   */
   #mirror(): void {
     const { world } = this;
     const [job] = world.bus?.jobs() ?? [];

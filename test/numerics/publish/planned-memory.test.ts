@@ -19,7 +19,10 @@ type Role = 'prepare' | 'train' | 'publish';
 
 const program = join(import.meta.dirname, '../../../worker/main.ts');
 
-/** In processes of their own: what this one holds is not of the run. Tells whether nobody on this machine waited for memory meanwhile. */
+/**
+ * In processes of their own: what this one holds is not of the run. Tells whether nobody on this
+ * machine waited for memory meanwhile.
+ */
 async function perform(run: ToyRun, ...roles: readonly Role[]): Promise<boolean> {
   const before = await waitedForMemory();
   // Users have no cache of compiled code; with that of the tests a process takes 20 MiB less.
@@ -43,8 +46,8 @@ interface Measured {
 
 /**
  * A run from its beginning to its end. What is measured is a peak, which is less where the kernel was short of memory and took pages of
- * mapped files away (-21 % here with a gigabyte for all processes): then another run is measured, three at most. One that takes more than its
- * plan ends it.
+ * mapped files away (-21 % here with a gigabyte for all processes): then another run is measured,
+ * three at most. One that takes more than its plan ends it.
  */
 async function wholeRun(
   t: ExecutionContext,
@@ -60,7 +63,10 @@ async function wholeRun(
   }
 }
 
-/** Microseconds in which some process waited for memory, since the machine started; 0 where the kernel does not count them. */
+/**
+ * Microseconds in which some process waited for memory, since the machine started; 0 where the
+ * kernel does not count them.
+ */
 async function waitedForMemory(): Promise<number> {
   const told = await readFile('/proc/pressure/memory', 'latin1').catch(() => '');
   return Number(/^some .*total=(\d+)$/m.exec(told)?.[1] ?? 0);
@@ -81,7 +87,10 @@ function isAsPlanned(
   t.true(gap <= allowed && (gap >= -allowed || !hadRoom), `${what}: ${gap}`);
 }
 
-/** When V8 collects is up to the other threads: the same small run took up to 5.5 MiB more or less, quiet and at a load of five. */
+/**
+ * When V8 collects is up to the other threads: the same small run took up to 5.5 MiB more or less,
+ * quiet and at a load of five.
+ */
 const heapBytes = 6 * 2 ** 20;
 
 /** Of small models, which are program for the most part. */

@@ -1,4 +1,5 @@
-// Who writes the result, and what becomes of it: the first worker where that is an adapter on a claim, else a Job of its own.
+// Who writes the result, and what becomes of it: the first worker where that is an adapter on a
+// claim, else a Job of its own.
 import test from 'ava';
 import { publishesInWorker } from '../../../crds/plan/publication.ts';
 import { decided } from '../../builders/decided.ts';

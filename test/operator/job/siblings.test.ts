@@ -1,4 +1,5 @@
-// A sweep prepares once: who is a sibling, whose work may be taken, who waits for whom, and what becomes of a job whose sibling's work is gone.
+// A sweep prepares once: who is a sibling, whose work may be taken, who waits for whom, and what
+// becomes of a job whose sibling's work is gone.
 import test from 'ava';
 import { prepareDigest } from '../../../crds/plan/prepare-digest.ts';
 import { BegunPreparations } from '../../../operator/job/begun-preparations.ts';

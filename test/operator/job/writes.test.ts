@@ -1,4 +1,5 @@
-// How much an untroubled job costs the API server: each object and each write of ours, in order. A write that is added here is paid by every job.
+// How much an untroubled job costs the API server: each object and each write of ours, in order. A
+// write that is added here is paid by every job.
 import test from 'ava';
 import type { KubeRequest } from '../../../operator/runtime/transport.ts';
 import { preparingAlone } from '../../builders/job.ts';
@@ -19,7 +20,10 @@ function inWords({ verb, path, body }: KubeRequest): string {
 interface Costs {
   readonly writes: readonly string[];
   readonly events: readonly string[];
-  /** Creations that were asked for, whatever was answered: one of what is there already costs the server as much. */
+  /**
+   * Creations that were asked for, whatever was answered: one of what is there already costs the
+   * server as much.
+   */
   readonly asked: number;
   readonly objects: World['objects'];
 }

@@ -1,4 +1,5 @@
-// Schedules in which something did not hold once, as short as they could be made: found among many others, and mended.
+// Schedules in which something did not hold once, as short as they could be made: found among many
+// others, and mended.
 import test from 'ava';
 import type { Budget } from '../../doubles/simulation/account.ts';
 import type { Happening } from '../../doubles/simulation/happenings.ts';
