@@ -130,7 +130,7 @@ class Draft {
     };
     return {
       status: withoutUndefined(status),
-      calls: isOver(status) ? this.#calls.filter(({ type }) => !creates(type)) : this.#calls,
+      calls: isOver(status) ? this.#calls.filter(({ type }) => !creating.has(type)) : this.#calls,
       events: [...this.#transitions(status), ...this.#events],
       wakeAt: this.#wakeAt,
     };
@@ -169,13 +169,7 @@ function plightOf({ reason, message }: Plight): Plight {
   return { reason, message };
 }
 
-function creates(type: Call['type']): boolean {
-  return creating.has(type);
-}
-
-const creating: ReadonlySet<Call['type']> = new Set([
-  ...['Create', 'Share', 'EnsurePlan', 'Apply', 'InitState'],
-] as const);
+const creating = new Set<Call['type']>(['Create', 'Share', 'EnsurePlan', 'Apply', 'InitState']);
 
 /** As it comes back from the API server, so that two statuses can be compared. */
 function withoutUndefined<T>(value: T): T {

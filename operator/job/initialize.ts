@@ -87,10 +87,7 @@ function fromSibling(view: View): Opinion | undefined {
   const { facts, status } = view;
   if (status.plan?.preparedBy === runName(facts.job)) return undefined;
   const found = usable(facts.siblings, facts.job);
-  if (found?.done !== undefined) {
-    const reuse = { preparedBy: found.run, reason: 'Reused', by: `job "${found.name}"` } as const;
-    return finished(view, found.done.words, reuse);
-  }
+  if (found?.done !== undefined) return finished(view, found.done.words, found);
   const working = facts.siblings.find(({ done }) => done === undefined);
   if (working === undefined) return undefined;
   const message = `job "${working.name}" puts the same model and data in place; this one waits for it`;

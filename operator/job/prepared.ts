@@ -13,6 +13,7 @@ import { plannedWorld } from '../../crds/plan/world.ts';
 import { formatBytes } from '../../crds/quantity.ts';
 import type { LastWords } from '../../crds/wire/last-words.ts';
 import type { Opinion } from './decision.ts';
+import type { Sibling } from './facts.ts';
 import { fail } from './settle.ts';
 import type { View } from './view.ts';
 
@@ -22,18 +23,13 @@ export function initialized(reason: string, message: string): Opinion {
   return { conditions: [{ type: 'Initialized', status: 'True', reason, message }] };
 }
 
-interface Reuse {
-  readonly preparedBy: string;
-  readonly reason: 'Reused';
-  readonly by: string;
-}
-
-export function finished(view: View, prepared: Prepared | undefined, reuse?: Reuse): Opinion {
+/** `sibling`: whose work it is, where it is not that of the job. */
+export function finished(view: View, prepared: Prepared | undefined, sibling?: Sibling): Opinion {
   const { preparedBy: _, ...before } = view.status.plan ?? {};
   const plan = {
     ...before,
     prepareSha256: view.prepareDigest,
-    ...(reuse === undefined ? {} : { preparedBy: reuse.preparedBy }),
+    ...(sibling === undefined ? {} : { preparedBy: sibling.run }),
   };
   if (prepared === undefined) {
     return {
@@ -42,7 +38,7 @@ export function finished(view: View, prepared: Prepared | undefined, reuse?: Reu
     };
   }
   try {
-    return known(view, prepared, plan, reuse);
+    return known(view, prepared, plan, sibling);
   } catch (error) {
     // Names that the model does not have come out here, where the model is known for the first
     // time.
@@ -55,7 +51,7 @@ function known(
   view: View,
   prepared: Prepared,
   plan: NonNullable<View['status']['plan']>,
-  reuse: Reuse | undefined,
+  sibling: Sibling | undefined,
 ): Opinion {
   const { model, dataset } = prepared;
   const { facts, storedBfloat16: ___, ...resolved } = model;
@@ -70,7 +66,7 @@ function known(
     });
   }
   return {
-    ...inPlace(`${resolved.family} and ${counted.samples} records`, reuse),
+    ...inPlace(`${resolved.family} and ${counted.samples} records`, sibling),
     status: {
       model: resolved,
       dataset: counted,
@@ -86,9 +82,9 @@ function known(
   };
 }
 
-function inPlace(what: string, reuse: Reuse | undefined): Opinion {
-  if (reuse === undefined) return initialized('Ready', `${what} are in place`);
-  return initialized(reuse.reason, `${what} are those that ${reuse.by} put in place`);
+function inPlace(what: string, sibling: Sibling | undefined): Opinion {
+  if (sibling === undefined) return initialized('Ready', `${what} are in place`);
+  return initialized('Reused', `${what} are those that job "${sibling.name}" put in place`);
 }
 
 /**

@@ -82,8 +82,8 @@ function byWorker(view: View, ending: Ending): Opinion | undefined {
   const isOver = currentWorkers(view)?.outcome !== undefined;
   const done = pods.find(({ end }) => end?.words?.published);
   if (done?.end !== undefined) {
-    // The Job controller says so a second later; what were cleaned up before would be a Job that
-    // never completes.
+    // The Job controller notices a second later. To end the job sooner would scale its worker Job
+    // to nothing, and that would never be Complete.
     const until = later(jobLagSeconds, done.end.finishedAt);
     if (isOver || view.facts.now >= until) {
       return published(view, done.end.words?.published?.artifacts, ending);

@@ -2,13 +2,13 @@
 // sibling where namespace, claim and request are the same. What it found is what this job would
 // have found where nothing can have changed since: by the spec, or because this job was there
 // already.
-import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { Source } from '../../crds/api/source.ts';
 import { annotation, Component, label } from '../../crds/labels.ts';
 import { prepareDigest } from '../../crds/plan/prepare-digest.ts';
 import { parseLastWords } from '../../crds/wire/last-words.ts';
 import { containerName, runName } from '../../crds/wire/pod.ts';
 import { placesOf } from '../objects/places.ts';
+import { sourcesOf } from '../objects/preparation.ts';
 import { conditionOf, isTrue } from '../runtime/conditions.ts';
 import { type KubeObject, keyOf } from '../runtime/resource.ts';
 import type { Store } from '../runtime/store.ts';
@@ -57,38 +57,41 @@ export function wakeWaiting(
  * What a job asks for, and where: by this an operator knows who is at it before its caches do.
  * Undefined where that is nobody else's business.
  */
-export function requestOf({ metadata, spec, status }: ObservedFineTuneJob): string | undefined {
-  if (spec === undefined) return undefined;
-  const { shared } = placesOf({ name: metadata.name, spec });
+export function requestOf(job: ObservedFineTuneJob): string | undefined {
+  const wanted = wantedBy(job);
+  return wanted && [job.metadata.namespace, wanted.digest, wanted.claim].join('/');
+}
+
+/** Digest of the request, and the claim that it is for. */
+function wantedBy({ metadata, spec, status }: ObservedFineTuneJob) {
+  const claim = claimOf({ metadata, spec });
+  if (spec === undefined || claim === undefined) return undefined;
   const digest = prepareDigest(spec);
   const isDone =
     isTrue(status.conditions ?? [], 'Initialized') && status.plan?.prepareSha256 === digest;
-  if (shared === undefined || isDone) return undefined;
-  return [metadata.namespace, digest, shared].join('/');
+  return isDone ? undefined : { digest, claim };
+}
+
+function claimOf({ metadata, spec }: Pick<ObservedFineTuneJob, 'metadata' | 'spec'>) {
+  return spec === undefined ? undefined : placesOf({ name: metadata.name, spec }).shared;
 }
 
 export function siblingsOf(caches: SiblingCaches, job: ObservedFineTuneJob): readonly Sibling[] {
-  const request = requestOf(job);
-  if (request === undefined || job.spec === undefined) return [];
+  const wanted = wantedBy(job);
+  if (wanted === undefined) return [];
   const { namespace, uid } = job.metadata;
-  const same = caches.batchJobs.by('request', `${namespace}/${prepareDigest(job.spec)}`);
+  const same = caches.batchJobs.by('request', `${namespace}/${wanted.digest}`);
   return same.flatMap((init): readonly Sibling[] => {
     const { controlledBy, labels, deletionTimestamp } = init.metadata;
     const [owner] = caches.jobs.by('uid', controlledBy ?? '');
     const isTheirs = owner !== undefined && controlledBy !== uid;
     if (!isTheirs || labels[label.component] !== Component.Init) return [];
-    if (deletionTimestamp !== undefined || !sharesClaim(owner, job)) return [];
+    if (deletionTimestamp !== undefined || claimOf(owner) !== wanted.claim) return [];
     const about = { name: owner.metadata.name, run: runName(owner.metadata) };
     const done = doneBy(caches.pods.by('job', owner.metadata.uid), init);
     if (done !== undefined) return [{ ...about, done }];
     return isWorking(init, owner) ? [{ ...about, done: undefined }] : [];
   });
-}
-
-function sharesClaim(a: ObservedFineTuneJob, b: ObservedFineTuneJob): boolean {
-  const claim = ({ metadata, spec }: ObservedFineTuneJob) =>
-    spec === undefined ? undefined : placesOf({ name: metadata.name, spec }).shared;
-  return claim(a) === claim(b);
 }
 
 /** One that waits in a queue, or was stopped, may never begin. */
@@ -116,17 +119,13 @@ function doneBy(pods: readonly Pod[], init: BatchJob): Sibling['done'] {
 
 /** The one whose work this job may take for its own. */
 export function usable(siblings: readonly Sibling[], job: JobFacts): Sibling | undefined {
-  const cannotChange = job.spec !== undefined && isFixed(job.spec);
+  const cannotChange = job.spec !== undefined && sourcesOf(job.spec).every(isPinned);
   return siblings.find(
     ({ done }) => done !== undefined && (cannotChange || done.at >= job.createdAt),
   );
 }
 
 /** A commit of a repository, the content of an image. */
-function isFixed({ model, dataset }: FineTuneJobSpec): boolean {
-  return [model.source, dataset.train, dataset.eval].every(isPinned);
-}
-
 function isPinned(source: Source | undefined): boolean {
   if (source === undefined) return true;
   const { huggingFace, image } = source;

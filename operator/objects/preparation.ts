@@ -35,7 +35,8 @@ function isAlone({ worker }: FineTuneJobSpec): boolean {
   return most === 1 && devicesPerWorker === 0;
 }
 
-function sourcesOf({ model, dataset }: FineTuneJobSpec): readonly (Source | undefined)[] {
+/** Of model and data; undefined: the job names none. */
+export function sourcesOf({ model, dataset }: FineTuneJobSpec): readonly (Source | undefined)[] {
   return [model.source, dataset.train, dataset.eval];
 }
 

@@ -121,9 +121,13 @@ function levelOf({ spec }: PodPlan) {
   ];
 }
 
+function stageParts({ config, clock, group, report, worker }: RunningPod, plan: PodPlan) {
+  return { config, plan, clock, group, report, worker };
+}
+
 async function doRole(pod: RunningPod, plan: PodPlan): Promise<PodEnd> {
-  const { role, config, clock, group, worker, report, link, terminate } = pod;
-  const parts = { config, plan, clock, group, report, worker };
+  const { role, config, clock, report, link, terminate } = pod;
+  const parts = stageParts(pod, plan);
   if (role === 'prepare') return runStage({ ...parts, stage: 'prepare' }, terminate);
   if (role === 'publish') {
     await requireTrained(pod, plan);
@@ -162,14 +166,12 @@ async function doRole(pod: RunningPod, plan: PodPlan): Promise<PodEnd> {
 
 /** Without a bus: no generations, one process, and the Job controller starts the next pod. */
 async function alone(pod: RunningPod, plan: PodPlan): Promise<PodEnd> {
-  const { config, clock, group, worker, report, terminate } = pod;
   await using _probes = await Probes.listen({
-    port: config.probePort,
+    port: pod.config.probePort,
     notReady: () => undefined,
     numbers: () => noNumbers,
   });
-  const parts = { config, plan, clock, group, report, worker };
-  const end = await runStage({ ...parts, stage: 'train' }, terminate);
+  const end = await runStage({ ...stageParts(pod, plan), stage: 'train' }, pod.terminate);
   if (end.words?.finished === undefined) return end;
   const published = await publishHere(pod, plan);
   return { ...end, words: { ...end.words, ...(published === undefined ? {} : { published }) } };
@@ -181,14 +183,12 @@ async function alone(pod: RunningPod, plan: PodPlan): Promise<PodEnd> {
  */
 async function publishHere(pod: RunningPod, plan: PodPlan): Promise<LastWords['published']> {
   if (!publishesInWorker(plan.spec)) return undefined;
-  const { config, clock, group, worker, report, terminate } = pod;
-  const parts = { config, plan, clock, group, report, worker };
   try {
-    const { words } = await runStage({ ...parts, stage: 'publish' }, terminate);
+    const { words } = await runStage({ ...stageParts(pod, plan), stage: 'publish' }, pod.terminate);
     return words?.published;
   } catch (thrown) {
     const { message } = toAnnealError(thrown);
-    report.line('warn', 'supervisor', `the result is left to a pod of its own: ${message}`);
+    pod.report.line('warn', 'supervisor', `the result is left to a pod of its own: ${message}`);
     return undefined;
   }
 }

@@ -17,7 +17,7 @@ export interface Contender {
   readonly isProcess: (commandLine: string) => boolean;
 }
 
-/** Names begin with it: all of ours are looked after by one operator. */
+/** `pattern` captures the name of the object; `trains` tells the Job of its workers from others. */
 function ownerBy(pattern: RegExp, trains: RegExp): Contender['ownerOf'] {
   return (job) => {
     const owner = pattern.exec(job)?.[1];

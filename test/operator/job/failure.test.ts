@@ -218,29 +218,24 @@ test('of several pods that ended for good the one that the Job names is the fail
   });
 });
 
+const gaveUp = {
+  type: 'Failed',
+  at: now,
+  reason: 'BackoffLimitExceeded',
+  message: 'too many',
+} as const;
+
 test('a Job that gave up did so for a pod that failed, not for one that was evicted after it', (t) => {
-  const outcome = {
-    type: 'Failed',
-    at: now,
-    reason: 'BackoffLimitExceeded',
-    message: 'm',
-  } as const;
   const failed = failedPod(76, { finishedAt: seconds(-9) });
   const evicted = aPodOf({ uid: 'x', index: 1, disruption: 'TaintManager', ...ended(143) });
-  const workers = [aChildJob({ outcome, failed: 9 })];
+  const workers = [aChildJob({ outcome: gaveUp, failed: 9 })];
   const { status } = decided(training({ workers, pods: [failed, evicted] }));
   t.is(status.restarts?.lastCause, 'Hang');
 });
 
 test('a Job that gave up leads to the next epoch while there is budget', (t) => {
-  const outcome = {
-    type: 'Failed',
-    at: now,
-    reason: 'BackoffLimitExceeded',
-    message: 'too many',
-  } as const;
   const { status, words } = decided(
-    training({ workers: [aChildJob({ outcome, failed: 9 })], pods: [] }),
+    training({ workers: [aChildJob({ outcome: gaveUp, failed: 9 })], pods: [] }),
   );
   t.is(status.workerEpoch, 2);
   t.is(status.restarts?.counted, 1);
