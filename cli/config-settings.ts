@@ -1,8 +1,8 @@
 // The settings of a configuration file as the environment variables that they stand for; a sentence for what it must not say.
 import { parseDocument } from 'yaml';
 import * as z from 'zod';
-import { UserError } from '../crds/errors.ts';
-import { nearestName } from '../crds/nearest-name.ts';
+import { UserError } from '../crds/failures/errors.ts';
+import { nearestName } from '../crds/text/nearest-name.ts';
 import { displays, glyphSets, themes } from './command-table/flags.ts';
 
 const settings = z.strictObject({

@@ -1,7 +1,7 @@
 // The command table. It imports commander and light files only: each action loads its command when it runs, so that help
 // and completion stay fast.
 import { Command, CommanderError } from 'commander';
-import { programVersion } from '../crds/version.ts';
+import { programVersion } from '../crds/names/version.ts';
 import { addActCommands } from './command-table/act.ts';
 import { addJobCommands } from './command-table/jobs.ts';
 import { addLookCommands } from './command-table/look.ts';

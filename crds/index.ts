@@ -8,14 +8,16 @@ export type { Output } from './api/output.ts';
 export type { Destination, Source } from './api/source.ts';
 export type { FineTuneJobStatus } from './api/status.ts';
 export type { Schedule, Training } from './api/training.ts';
-export { type Incompatibility, incompatibilities, type Where } from './compatibility.ts';
-export { formatDecimal, parseDecimal } from './decimal.ts';
-export * from './errors.ts';
-export { explainField, type FieldDoc, fieldDocs } from './explain.ts';
-export { explainMethod, type MethodDoc, methodNames } from './explain-method.ts';
-export * from './failures.ts';
-export * from './group.ts';
-export * from './labels.ts';
+export {
+  type Incompatibility,
+  incompatibilities,
+  type Where,
+} from './combinations/compatibility.ts';
+export { refusedChanges } from './crd/mutability-rules.ts';
+export { explainField, type FieldDoc, fieldDocs } from './explain/explain.ts';
+export { explainMethod, type MethodDoc, methodNames } from './explain/explain-method.ts';
+export * from './failures/errors.ts';
+export * from './failures/table.ts';
 export {
   formatProblems,
   type Manifest,
@@ -23,12 +25,13 @@ export {
   type Problem,
   parseJob,
   parseManifest,
-} from './manifest.ts';
+} from './manifest/manifest.ts';
 export { methodInWords, methodName, methodStatus } from './methods/in-words.ts';
 export { presets, seamEntries } from './methods/index.ts';
 export { type ResolvedMethod, resolveMethod } from './methods/resolve.ts';
-export { refusedChanges } from './mutability-rules.ts';
-export { nearestName } from './nearest-name.ts';
+export * from './names/group.ts';
+export * from './names/labels.ts';
+export { programVersion } from './names/version.ts';
 export { assignToRanks, sequencesPerStep, tokensPerSequence } from './plan/batches.ts';
 export { type DecoderFacts, decoderFacts } from './plan/decoder-facts.ts';
 export { digestOf } from './plan/digest.ts';
@@ -37,7 +40,8 @@ export { type MemoryPlan, type MemoryQuestion, planMemory, type TapeMode } from 
 export { parametersOf, trainedOf } from './plan/parameters.ts';
 export { processorOf, unlimited } from './plan/processor.ts';
 export { epochAt, learningRateAt, totalSteps } from './plan/steps.ts';
-export { compareQuantities, formatBytes, parseQuantity, type Quantity } from './quantity.ts';
-export { programVersion } from './version.ts';
+export { formatDecimal, parseDecimal } from './schema/decimal.ts';
+export { compareQuantities, formatBytes, parseQuantity, type Quantity } from './schema/quantity.ts';
+export { nearestName } from './text/nearest-name.ts';
 export { type RunReport, runReport } from './wire/run-report.ts';
 export * from './wire/telemetry.ts';

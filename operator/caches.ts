@@ -1,5 +1,5 @@
 // The stores that reconciling reads, each with the reflectors that fill it, and the rule by which a change of an object puts its job in line.
-import { label } from '../crds/labels.ts';
+import { label } from '../crds/names/labels.ts';
 import { type ByJob, byJob, type Caches } from './job/observe.ts';
 import { type BatchJob, batchJobs } from './job/observed/batch-job.ts';
 import {

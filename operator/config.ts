@@ -1,9 +1,9 @@
 // What the operator is told by its environment; parsed once, in main.ts, and passed down. The chart sets these variables.
 import * as z from 'zod';
-import { parseCidr } from '../crds/cidr.ts';
-import { parseQuantity, quantity } from '../crds/quantity.ts';
+import { programVersion } from '../crds/names/version.ts';
+import { parseCidr } from '../crds/schema/cidr.ts';
+import { parseQuantity, quantity } from '../crds/schema/quantity.ts';
 import { type TraceSettings, traceSettings } from '../crds/trace/settings.ts';
-import { programVersion } from '../crds/version.ts';
 import type { PodSettings } from './objects/settings.ts';
 
 const text = z.string().min(1).optional();

@@ -2,7 +2,7 @@
 // is written, so the operator does nothing for them but look. A job that is deleted before its end leaves the spans of what it did.
 import { isTerminal } from '../crds/api/conditions.ts';
 import type { FineTuneJobStatus } from '../crds/api/status.ts';
-import { annotation } from '../crds/labels.ts';
+import { annotation } from '../crds/names/labels.ts';
 import { type JobTrace, traceOfJob } from '../crds/trace/context.ts';
 import { SampledSpans } from '../crds/trace/sampled.ts';
 import type { SpanSink } from '../crds/trace/span.ts';

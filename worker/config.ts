@@ -2,7 +2,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { jsonLimits, parseJson } from '../crds/json.ts';
+import { jsonLimits, parseJson } from '../crds/text/json.ts';
 import { type CopiesPlan, copiesPlan, copiesVariable } from '../crds/wire/copies.ts';
 import { type MemberRecord, memberRecord, memberVariable } from '../crds/wire/member.ts';
 

@@ -1,8 +1,8 @@
 // A worker process: `main.ts ROLE RUN-FOLDER`. The role is one stage of the story of a run; each
 // reads what the one before left in the run's folder. Ends with an exit code of the failure table.
 import { join } from 'node:path';
-import { toAnnealError, UserError } from '../crds/errors.ts';
-import { failureOf } from '../crds/failures.ts';
+import { toAnnealError, UserError } from '../crds/failures/errors.ts';
+import { failureOf } from '../crds/failures/table.ts';
 import { runFiles } from '../crds/wire/run-folder.ts';
 import { trainerOrder } from '../crds/wire/trainer-order.ts';
 import { systemClock } from './clock.ts';
@@ -15,7 +15,7 @@ import { lockWorker } from './worker-lock.ts';
 const roles = {
   describe: async () => (await import('./prepare/describe-role.ts')).describeRole,
   prepare: async () => (await import('./prepare/prepare-role.ts')).prepareRole,
-  train: async () => (await import('./train.ts')).trainRole,
+  train: async () => (await import('./train/role.ts')).trainRole,
   publish: async () => (await import('./publish/publish.ts')).publishRole,
 } as const;
 

@@ -2,8 +2,8 @@
 import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type * as z from 'zod';
-import { Bug, TerminalError } from '../crds/errors.ts';
-import { jsonLimits, RefusedBytes } from '../crds/json.ts';
+import { Bug, TerminalError } from '../crds/failures/errors.ts';
+import { jsonLimits, RefusedBytes } from '../crds/text/json.ts';
 import { readJsonFile } from './files/bounded-file.ts';
 
 /** The record in `file`, or null where there is no such file yet. */

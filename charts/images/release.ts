@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
 import { stringify } from 'yaml';
-import { UserError } from '../../crds/errors.ts';
+import { UserError } from '../../crds/failures/errors.ts';
 import { piecesOf } from './assemble.ts';
 import { debianFormat, debianPieces, type Piece } from './contents.ts';
 import type { PartName } from './parts.ts';

@@ -1,7 +1,7 @@
 // Pieces that several values are made of. Each value has a default and a description: values.yaml, its schema and docs/chart.md are
 // printed from both.
 import * as z from 'zod';
-import { quantity } from '../../crds/quantity.ts';
+import { quantity } from '../../crds/schema/quantity.ts';
 
 export function image(repository: string, tag: string, what: string) {
   return z

@@ -3,7 +3,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import * as z from 'zod';
 import { group, TerminalError } from '../../crds/index.ts';
-import { label } from '../../crds/labels.ts';
+import { label } from '../../crds/names/labels.ts';
 import { podPath, viewAudience } from '../../crds/wire/pod.ts';
 import { ViewBus } from '../../crds/wire/view-bus.ts';
 import type { CliConfig } from '../config.ts';

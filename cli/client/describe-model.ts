@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type FineTuneJobSpec, UserError } from '../../crds/index.ts';
-import { jsonLimits } from '../../crds/json.ts';
+import { jsonLimits } from '../../crds/text/json.ts';
 import {
   type DescribedModel,
   describedModel,

@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import { type JsonLimit, parseJson, RefusedBytes, requireLength } from '../../crds/json.ts';
+import { type JsonLimit, parseJson, RefusedBytes, requireLength } from '../../crds/text/json.ts';
 
 /** What the JSON in a file says; throws where it is not there, is too much, or no JSON. */
 export async function readJsonFile(path: string, limit: JsonLimit): Promise<unknown> {

@@ -7,7 +7,7 @@ import {
   UserError,
   type Where,
 } from '../../crds/index.ts';
-import { invalidManifest } from '../../crds/manifest.ts';
+import { invalidManifest } from '../../crds/manifest/manifest.ts';
 
 export async function readJob(file: string, where: Where): Promise<ParsedJob> {
   const parsed = parseJob(await readText(file), file);

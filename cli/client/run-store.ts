@@ -2,7 +2,7 @@
 // when it is started again unchanged; anything else is a new run.
 import { mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { jsonLimits } from '../../crds/json.ts';
+import { jsonLimits } from '../../crds/text/json.ts';
 import {
   type OutcomeRecord,
   outcomeRecord,

@@ -3,7 +3,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { jsonLimits, parseJson } from '../../crds/json.ts';
+import { jsonLimits, parseJson } from '../../crds/text/json.ts';
 import { runFiles } from '../../crds/wire/run-folder.ts';
 import { type Telemetry, telemetry } from '../../crds/wire/telemetry.ts';
 

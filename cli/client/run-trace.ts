@@ -1,12 +1,12 @@
 // The trace of `anneal run`: from the command to the end of the run, sent where the environment says. It belongs to the trace of TRACEPARENT
 // where one is set, as in a pipeline. Spans are made from what the worker says; the process that trains has no part in it.
 
+import { programVersion } from '../../crds/names/version.ts';
 import { parseTraceparent } from '../../crds/trace/context.ts';
 import { newSpanId, newTraceId, SpanExporter } from '../../crds/trace/exporter.ts';
 import { type ProcessRole, ProcessSpans } from '../../crds/trace/process-spans.ts';
 import { SampledSpans, type TraceSampling } from '../../crds/trace/sampled.ts';
 import type { TraceSettings } from '../../crds/trace/settings.ts';
-import { programVersion } from '../../crds/version.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import type { LocalOutcome } from './local-run.ts';
 

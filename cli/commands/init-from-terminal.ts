@@ -136,7 +136,7 @@ const describeMs = 60_000;
 
 function describer(config: CliConfig, outer: AbortSignal): Describe {
   return async (answers: Answers, signal) => {
-    const { parseJob } = await import('../../crds/manifest.ts');
+    const { parseJob } = await import('../../crds/manifest/manifest.ts');
     const { job } = parseJob(manifestText(answers), 'job');
     const limit = AbortSignal.timeout(describeMs);
     const any = AbortSignal.any([outer, signal, limit]);

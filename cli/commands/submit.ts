@@ -9,7 +9,7 @@ import {
   parseManifest,
   UserError,
 } from '../../crds/index.ts';
-import { invalidManifest } from '../../crds/manifest.ts';
+import { invalidManifest } from '../../crds/manifest/manifest.ts';
 import { KubeError } from '../client/kube-error.ts';
 import type { Assignment } from '../command-table/flags.ts';
 import { keysOf, typedValue } from '../estimate/what-if.ts';

@@ -1,7 +1,7 @@
 // `anneal version`: what this program is, and what runs in the cluster beside it. A cluster that does not answer keeps nobody from the rest.
 import * as z from 'zod';
-import { apiVersion, group, plural } from '../../crds/group.ts';
-import { programVersion } from '../../crds/version.ts';
+import { apiVersion, group, plural } from '../../crds/names/group.ts';
+import { programVersion } from '../../crds/names/version.ts';
 import type { Kube } from '../client/kube.ts';
 import { partsOf } from '../client/system-pods.ts';
 import type { SourceFlags } from '../command-table/source-flags.ts';
@@ -70,7 +70,7 @@ const deployments = z.object({
 async function clusterVersions(config: CliConfig, asked: SourceFlags): Promise<ClusterVersions> {
   const { Kube } = await import('../client/kube.ts');
   const { clusterAccess } = await import('../jobs/cluster-access.ts');
-  const { toAnnealError } = await import('../../crds/errors.ts');
+  const { toAnnealError } = await import('../../crds/failures/errors.ts');
   try {
     const { access } = await clusterAccess(asked, config);
     await using kube = new Kube(access, timeoutMs);

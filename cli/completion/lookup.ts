@@ -19,7 +19,7 @@ export function lookupIn(config: CliConfig): Lookup {
         return metricNames.map((value) => ({ value }));
       }
       case 'field': {
-        const { fieldDocs } = await import('../../crds/explain.ts');
+        const { fieldDocs } = await import('../../crds/explain/explain.ts');
         return [...fieldDocs().values()]
           .filter(({ path, fields }) => path.startsWith('spec.') && fields.length === 0)
           .map(({ path, description }) => ({

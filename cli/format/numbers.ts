@@ -1,5 +1,5 @@
 // Numbers as people read them. Human output only; JSON keeps them plain.
-export { bytesInWords as bytes } from '../../crds/quantity.ts';
+export { bytesInWords as bytes } from '../../crds/schema/quantity.ts';
 
 /** Losses: null is what JSON makes of a value that is not finite. */
 export function real(value: number | null | undefined, digits = 4): string {

@@ -1,7 +1,7 @@
 // A job file with comments, made from few answers. The reason of each choice stands beside it, so that it can be changed by
 // somebody who has never seen one.
 import { parse } from 'yaml';
-import { apiVersion, kind } from '../../crds/group.ts';
+import { apiVersion, kind } from '../../crds/names/group.ts';
 import type { Place } from './place.ts';
 import type { Goal, Question } from './questions.ts';
 

@@ -1,6 +1,6 @@
 // The five questions of `anneal init` and what can be answered. The first option of each is the recommended one. Pure: what this machine
 // and a cluster have comes in as facts.
-import { explainMethod } from '../../crds/explain-method.ts';
+import { explainMethod } from '../../crds/explain/explain-method.ts';
 import type { Device } from '../estimate/devices.ts';
 import { choices, type preferences } from './manifest-text.ts';
 

@@ -1,7 +1,7 @@
 // Where a job has written: its checkpoints and its results. Those in volumes can be removed through a pod that mounts them; for the others it
 // is told where they are. Nothing that the job did not write is named, and never a whole volume.
 import * as z from 'zod';
-import { childName } from '../../crds/child-names.ts';
+import { childName } from '../../crds/names/child-names.ts';
 import { podPath, podVariable } from '../../crds/wire/pod.ts';
 import type { Job } from './job.ts';
 

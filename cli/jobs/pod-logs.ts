@@ -1,7 +1,7 @@
 // The logs of the pods that are there, from the API server: for a cluster without a bus, and for the container before the last restart.
 import * as z from 'zod';
 import { label } from '../../crds/index.ts';
-import { jsonLimits, parseJson } from '../../crds/json.ts';
+import { jsonLimits, parseJson } from '../../crds/text/json.ts';
 import type { Kube } from '../client/kube.ts';
 import { KubeError } from '../client/kube-error.ts';
 import { listAll } from '../client/kube-watch.ts';

@@ -7,7 +7,7 @@ import { status } from '../../crds/api/status.ts';
 import { pathInWords } from '../../crds/manifest/problem.ts';
 import { sentenceOf } from '../../crds/manifest/sentences.ts';
 import { splitKnown } from '../../crds/manifest/unknown-keys.ts';
-import { nodeAt } from '../../crds/schema-tree.ts';
+import { nodeAt } from '../../crds/tree/schema-tree.ts';
 import type { Job, Unread } from './job.ts';
 
 /** The API server has judged it; a dot in a name is not ours to refuse here. */

@@ -1,6 +1,11 @@
 /** Runs an entry point of set-up: Ctrl-C stops it, an error becomes a sentence, a hint and an exit code. */
-import { type AnnealError, TerminalError, toAnnealError, UserError } from '../../crds/errors.ts';
-import { failureOf } from '../../crds/failures.ts';
+import {
+  type AnnealError,
+  TerminalError,
+  toAnnealError,
+  UserError,
+} from '../../crds/failures/errors.ts';
+import { failureOf } from '../../crds/failures/table.ts';
 import { type Setup, thisSetup } from './setup.ts';
 
 const interrupted = 130;

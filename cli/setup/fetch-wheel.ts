@@ -7,7 +7,7 @@ import { createReadStream, existsSync } from 'node:fs';
 import { copyFile, link, mkdir, readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { TerminalError } from '../../crds/errors.ts';
+import { TerminalError } from '../../crds/failures/errors.ts';
 import { downloadArgs, findPip, pipTrouble } from './pip.ts';
 import type { Setup } from './setup.ts';
 import { megabytes, type Progress } from './steps.ts';

@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { TerminalError, UserError } from '../../crds/errors.ts';
+import { TerminalError, UserError } from '../../crds/failures/errors.ts';
 import { cudaWheels } from './cuda-wheels.ts';
 import { ensureEntry } from './entry.ts';
 import { fetchWheel } from './fetch-wheel.ts';

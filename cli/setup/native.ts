@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { TerminalError } from '../../crds/errors.ts';
+import { TerminalError } from '../../crds/failures/errors.ts';
 import { ensureEntry } from './entry.ts';
 import { exclusively } from './exclusive.ts';
 import { ensureLibtorch } from './libtorch.ts';

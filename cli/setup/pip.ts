@@ -2,7 +2,7 @@
  * pip as a downloader: it knows the user's index, proxy and certificates, which we would have to
  * learn again. It is asked for one file at a time and installs nothing.
  */
-import { TerminalError } from '../../crds/errors.ts';
+import { TerminalError } from '../../crds/failures/errors.ts';
 import type { Machine, Ran } from './machine.ts';
 import type { Wheel } from './wheels.ts';
 

@@ -1,6 +1,6 @@
 // Affinity as Kubernetes spells it, without its alpha parts.
 import * as z from 'zod';
-import { objectName } from '../text.ts';
+import { objectName } from '../schema/text.ts';
 import { key, labelSelector, nodeSelectorTerm } from './pod-fields.ts';
 
 const weight = () => z.int32().min(1).max(100).describe('How much this wish counts.');

@@ -1,8 +1,8 @@
 // What is saved on the way, where, how often, and how much of it is kept.
 import * as z from 'zod';
-import { mutable } from '../mutability.ts';
-import { text } from '../text.ts';
-import { exactlyOne } from '../union.ts';
+import { mutable } from '../schema/mutability.ts';
+import { text } from '../schema/text.ts';
+import { exactlyOne } from '../schema/union.ts';
 import { destinationOf } from './source.ts';
 
 const memory = z.strictObject({

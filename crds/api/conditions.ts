@@ -1,6 +1,6 @@
 // Condition types and phases, and how the phase follows from the conditions. A phase is for people; nothing reads it to decide.
 import * as z from 'zod';
-import { text } from '../text.ts';
+import { text } from '../schema/text.ts';
 
 export const conditionTypes = [
   'Validated',

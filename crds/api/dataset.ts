@@ -1,10 +1,10 @@
 // What the model learns from: places, records, how they become sequences of tokens.
 import * as z from 'zod';
-import { decimal } from '../decimal.ts';
-import { mutable } from '../mutability.ts';
-import { rule } from '../rule.ts';
-import { mapOf, text } from '../text.ts';
-import { exactlyOne } from '../union.ts';
+import { decimal } from '../schema/decimal.ts';
+import { mutable } from '../schema/mutability.ts';
+import { rule } from '../schema/rule.ts';
+import { mapOf, text } from '../schema/text.ts';
+import { exactlyOne } from '../schema/union.ts';
 import { sourceOf } from './source.ts';
 
 const selection = {

@@ -1,8 +1,8 @@
 // FineTuneJob: spec and status in one schema. Everything that two processes must agree on about a job begins here.
 import * as z from 'zod';
-import { apiVersion, kind } from '../group.ts';
-import { rule } from '../rule.ts';
-import { celText } from '../text.ts';
+import { apiVersion, kind } from '../names/group.ts';
+import { rule } from '../schema/rule.ts';
+import { celText } from '../schema/text.ts';
 import { specFields } from './spec.ts';
 import { withSpecRules } from './spec-rules.ts';
 import { status } from './status.ts';

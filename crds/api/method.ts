@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { presets, seamEntries } from '../methods/index.ts';
 import { writtenSeam } from '../methods/seam.ts';
-import { rule } from '../rule.ts';
+import { rule } from '../schema/rule.ts';
 
 const presetNames = presets.map((one) => one.preset);
 const presetWords = presets.map((one) => `${one.preset}: ${one.summary}`).join(' ');

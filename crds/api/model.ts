@@ -1,6 +1,6 @@
 // The model that a job starts from.
 import * as z from 'zod';
-import { text } from '../text.ts';
+import { text } from '../schema/text.ts';
 import { sourceOf } from './source.ts';
 
 const modelSource = sourceOf('model.source', {

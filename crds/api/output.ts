@@ -1,8 +1,8 @@
 // What the job leaves behind: in which forms, where, and on which hub.
 import * as z from 'zod';
-import { mutable } from '../mutability.ts';
-import { rule } from '../rule.ts';
-import { text } from '../text.ts';
+import { mutable } from '../schema/mutability.ts';
+import { rule } from '../schema/rule.ts';
+import { text } from '../schema/text.ts';
 import { destinationOf, secretKeyRef } from './source.ts';
 
 const pushToHub = z.strictObject({

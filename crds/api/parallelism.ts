@@ -1,6 +1,6 @@
 // How one model is spread over devices. The plan chooses when nothing is said.
 import * as z from 'zod';
-import { mutable } from '../mutability.ts';
+import { mutable } from '../schema/mutability.ts';
 
 const size = () => z.int32().min(1).max(4096).default(1);
 

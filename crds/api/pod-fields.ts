@@ -1,10 +1,10 @@
 // The few fields of a pod that a job may set, as Kubernetes spells them. Not the whole pod: no sidecars, no security
 // context, no host network, no arbitrary volumes.
 import * as z from 'zod';
-import { compareQuantities, quantity } from '../quantity.ts';
-import { type Rule, rule } from '../rule.ts';
-import { mapOf, objectName, text, wordsKey } from '../text.ts';
-import { exactlyOne } from '../union.ts';
+import { compareQuantities, quantity } from '../schema/quantity.ts';
+import { type Rule, rule } from '../schema/rule.ts';
+import { mapOf, objectName, text, wordsKey } from '../schema/text.ts';
+import { exactlyOne } from '../schema/union.ts';
 
 const labelKey = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
 /** Keys stand in lists of lists: as rules they would cost the API server more than it lets a definition have. */

@@ -1,10 +1,10 @@
 // What happens when things go wrong or end: failures, network, observation.
 import * as z from 'zod';
-import { closedNetworks, isClosed, parseCidr } from '../cidr.ts';
-import { mutable } from '../mutability.ts';
-import { type Rule, rule } from '../rule.ts';
-import { text } from '../text.ts';
-import { exactlyOne } from '../union.ts';
+import { closedNetworks, isClosed, parseCidr } from '../schema/cidr.ts';
+import { mutable } from '../schema/mutability.ts';
+import { type Rule, rule } from '../schema/rule.ts';
+import { text } from '../schema/text.ts';
+import { exactlyOne } from '../schema/union.ts';
 
 /** The times of so many restarts are in the account of a job, which has to stay small. */
 export const windowEntries = 128;

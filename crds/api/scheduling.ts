@@ -1,7 +1,7 @@
 // When and where the workers start: queue, gang, topology.
 import * as z from 'zod';
-import { mutable } from '../mutability.ts';
-import { objectName } from '../text.ts';
+import { mutable } from '../schema/mutability.ts';
+import { objectName } from '../schema/text.ts';
 import { key } from './pod-fields.ts';
 
 const topology = z.strictObject({

@@ -1,9 +1,9 @@
 // A place from which bytes come or to which they go: a union by member presence, exactly one member.
 // The same file runs on a cluster and on one machine, where a claim is a folder of that name in the cache.
 import * as z from 'zod';
-import { type Rule, rule } from '../rule.ts';
-import { objectName, text } from '../text.ts';
-import { exactlyOne } from '../union.ts';
+import { type Rule, rule } from '../schema/rule.ts';
+import { objectName, text } from '../schema/text.ts';
+import { exactlyOne } from '../schema/union.ts';
 import { imageReference } from './pod-fields.ts';
 
 const staysInside: Rule<string> = {

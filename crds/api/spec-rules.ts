@@ -1,6 +1,6 @@
 // Rules between parts of a spec that belong to different files.
 import type * as z from 'zod';
-import { type Rule, rule } from '../rule.ts';
+import { type Rule, rule } from '../schema/rule.ts';
 import type { SpecFields } from './spec.ts';
 
 const specRules: readonly Rule<SpecFields>[] = [

@@ -1,7 +1,7 @@
 // The parts of a spec, one file each, put together. Rules between the parts are in spec-rules.ts.
 import * as z from 'zod';
-import { controllerName, multiKueueName } from '../group.ts';
-import { mutable } from '../mutability.ts';
+import { controllerName, multiKueueName } from '../names/group.ts';
+import { mutable } from '../schema/mutability.ts';
 import { checkpoint } from './checkpoint.ts';
 import { dataset } from './dataset.ts';
 import { method } from './method.ts';

@@ -1,8 +1,8 @@
 // Volumes of the pods: fetched models and tokens (`data`), and space that nobody misses (`scratch`).
 import * as z from 'zod';
-import { quantity } from '../quantity.ts';
-import { objectName } from '../text.ts';
-import { exactlyOne } from '../union.ts';
+import { quantity } from '../schema/quantity.ts';
+import { objectName } from '../schema/text.ts';
+import { exactlyOne } from '../schema/union.ts';
 
 const existing = z.strictObject({
   claimName: objectName().describe('Claim in the namespace of the job.'),

@@ -1,9 +1,9 @@
 // How long, how fast and on how much at once the model learns. The optimizer is a seam: see method.ts.
 import * as z from 'zod';
-import { decimal } from '../decimal.ts';
-import { mutable } from '../mutability.ts';
-import { rule } from '../rule.ts';
-import { text } from '../text.ts';
+import { decimal } from '../schema/decimal.ts';
+import { mutable } from '../schema/mutability.ts';
+import { rule } from '../schema/rule.ts';
+import { text } from '../schema/text.ts';
 
 const schedule = z.strictObject({
   type: z

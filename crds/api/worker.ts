@@ -1,11 +1,11 @@
 // The pods that train: how many, with what devices, where.
 import * as z from 'zod';
-import { group } from '../group.ts';
-import { reservedLabelPrefixes } from '../labels.ts';
-import { mutable } from '../mutability.ts';
-import { quantity } from '../quantity.ts';
-import { type Rule, rule } from '../rule.ts';
-import { objectName, text } from '../text.ts';
+import { group } from '../names/group.ts';
+import { reservedLabelPrefixes } from '../names/labels.ts';
+import { mutable } from '../schema/mutability.ts';
+import { quantity } from '../schema/quantity.ts';
+import { type Rule, rule } from '../schema/rule.ts';
+import { objectName, text } from '../schema/text.ts';
 import { affinity } from './affinity.ts';
 import {
   annotationMap,

@@ -1,5 +1,5 @@
 // One thing that is wrong with a job file, and how a list of them is printed.
-import type { FailureCode } from '../failures.ts';
+import type { FailureCode } from '../failures/table.ts';
 
 export interface Problem {
   readonly code: FailureCode;

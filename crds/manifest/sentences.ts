@@ -1,9 +1,9 @@
 // From an issue that the schema found to a sentence for a person: thing, observed, rule.
 import type * as z from 'zod';
-import { decimalPattern } from '../decimal.ts';
-import { boundsOf, isTold } from '../field-words.ts';
-import { nearestName } from '../nearest-name.ts';
-import { nodeAt, type SchemaNode } from '../schema-tree.ts';
+import { decimalPattern } from '../schema/decimal.ts';
+import { nearestName } from '../text/nearest-name.ts';
+import { boundsOf, isTold } from '../tree/field-words.ts';
+import { nodeAt, type SchemaNode } from '../tree/schema-tree.ts';
 import { pathInWords, valueInWords } from './problem.ts';
 
 interface Sentence {

@@ -2,9 +2,9 @@
 // does not hide what else is wrong. Each comes with the best guess: a name nearby, the place where the name belongs, or a
 // sentence for names that are kept for later or left out on purpose.
 
-import { nearestName } from '../nearest-name.ts';
-import type { SchemaNode } from '../schema-tree.ts';
-import { inWords } from '../text.ts';
+import { inWords } from '../schema/text.ts';
+import { nearestName } from '../text/nearest-name.ts';
+import type { SchemaNode } from '../tree/schema-tree.ts';
 import { elsewhere } from './elsewhere.ts';
 import { pathInWords } from './problem.ts';
 

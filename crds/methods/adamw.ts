@@ -1,7 +1,7 @@
 // Decoupled Weight Decay Regularization. Adam with running means m, v of gradient and square, and decay apart from them:
 //   w -= lr * (m^ / (sqrt(v^) + epsilon) + weightDecay * w)
 import * as z from 'zod';
-import { decimal } from '../decimal.ts';
+import { decimal } from '../schema/decimal.ts';
 import { seamEntry } from './method.ts';
 
 const beta = decimal({ min: 0, below: 1 });

@@ -2,7 +2,7 @@
 // in the R directions in which it is largest, and its state is of that size:
 //   low = G B,   W -= scale * back(Adam(low)),   B anew every T updates
 import * as z from 'zod';
-import { decimal } from '../decimal.ts';
+import { decimal } from '../schema/decimal.ts';
 import { adamParameters } from './adamw.ts';
 import { type Preset, seamEntry } from './method.ts';
 

@@ -1,6 +1,6 @@
 // How many neighbours of a row share one scale where weights are stored in fewer bits.
 import * as z from 'zod';
-import { rule } from '../rule.ts';
+import { rule } from '../schema/rule.ts';
 
 export const groupSizes = [32, 64, 128, 256, 512, 1024, 2048, 4096] as const;
 

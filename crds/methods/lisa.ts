@@ -2,7 +2,7 @@
 // drawn; these train with their full rank, the others rest without gradient and without state:
 //   p(embedding) = p(head) = 1,   p(block) = gamma / L
 import * as z from 'zod';
-import { decimal } from '../decimal.ts';
+import { decimal } from '../schema/decimal.ts';
 import { type Preset, seamEntry } from './method.ts';
 
 const paper = {

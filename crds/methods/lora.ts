@@ -2,8 +2,8 @@
 //   y = x W^T + s * drop(x) A^T B^T,   A: R x I, B: O x R,   s = alpha / R, or alpha / sqrt(R) (rank-stabilized)
 // A starts random, B starts at zero, so that the first step sees the model as it was.
 import * as z from 'zod';
-import { decimal } from '../decimal.ts';
-import { text } from '../text.ts';
+import { decimal } from '../schema/decimal.ts';
+import { text } from '../schema/text.ts';
 import { type Preset, seamEntry } from './method.ts';
 
 const paper = {

@@ -2,7 +2,7 @@
 // with the probability of their share of outliers, and the gradients of those that are drawn are projected (GaLore):
 //   A = |W| * norm of the column's inputs,   D(block) = share of A above M * mean(A),   p(block) ~ D(block)
 import * as z from 'zod';
-import { decimal } from '../decimal.ts';
+import { decimal } from '../schema/decimal.ts';
 import { drawParameters } from './lisa.ts';
 import { type Preset, seamEntry } from './method.ts';
 

@@ -2,7 +2,7 @@
 // a few codes, those that would move most, are chosen anew for the vectors that result (V):
 //   C, s, norms, embeddings <- LAMB(gradients)      buffer <- buffer - LAMB(dL/dW)      codes <- nearest to the buffer, where it is far
 import * as z from 'zod';
-import { decimal } from '../decimal.ts';
+import { decimal } from '../schema/decimal.ts';
 import { adamParameters } from './adamw.ts';
 import { type Preset, seamEntry } from './method.ts';
 

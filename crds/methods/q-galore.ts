@@ -1,7 +1,7 @@
 // Q-GaLore: Quantized GaLore with INT4 Projection and Layer-Adaptive Low-Rank Gradients. GaLore whose directions are kept in 4 bits
 // and chosen ever more rarely where they settle, with means in 8 bits.
 import * as z from 'zod';
-import { decimal } from '../decimal.ts';
+import { decimal } from '../schema/decimal.ts';
 import { projectionParameters } from './galore.ts';
 import { type Preset, seamEntry } from './method.ts';
 

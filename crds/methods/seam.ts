@@ -2,7 +2,7 @@
 // Defaults do not stand in the printed schema: the API server would fill them in before a preset could. They are kept in
 // metadata, so that `explain` and the field descriptions tell them.
 import * as z from 'zod';
-import { onlyNamedMember } from '../union.ts';
+import { onlyNamedMember } from '../schema/union.ts';
 import type { SeamEntry } from './method.ts';
 
 export const defaultKey = 'x-anneal-default';

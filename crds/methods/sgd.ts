@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { decimal } from '../decimal.ts';
+import { decimal } from '../schema/decimal.ts';
 import { seamEntry } from './method.ts';
 
 /** w -= lr * u,  u = momentum * u + g + weightDecay * w */

@@ -1,5 +1,5 @@
 // Which value of a seam a job resolves to, as CEL asks it of a spec: the job's own, else that of its preset, else the first of the seam.
-import { celText } from '../text.ts';
+import { celText } from '../schema/text.ts';
 import { presets, seamEntries } from './index.ts';
 import type { SeamName } from './method.ts';
 

@@ -2,7 +2,7 @@
 // changes the result: the global batch is what the job says, and the loss is divided by its learned tokens.
 import type { Dataset } from '../api/dataset.ts';
 import type { Training } from '../api/training.ts';
-import { invariant } from '../errors.ts';
+import { invariant } from '../failures/errors.ts';
 
 /** Tokens of one sequence at most: a bin when packed, else the longest document. */
 export function tokensPerSequence(dataset: Dataset): number {

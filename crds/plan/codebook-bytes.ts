@@ -1,5 +1,5 @@
 // Bytes of linear layers that are sums of vectors from codebooks, and what a scheme must be to pay.
-import { UserError } from '../errors.ts';
+import { UserError } from '../failures/errors.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import { type Linear, linearsOf, parametersOf } from './parameters.ts';

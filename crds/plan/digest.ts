@@ -1,7 +1,7 @@
 // A digest that does not depend on the order of keys or on spaces: SHA-256 over canonical JSON (RFC 8785).
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
-import { invariant } from '../errors.ts';
+import { invariant } from '../failures/errors.ts';
 
 /** 64 hexadecimal digits. Undefined members count as absent, as in JSON. */
 export function digestOf(value: unknown): string {

@@ -1,8 +1,8 @@
 // Splits a spec into what is fixed while workers run and what may change under them. Which field is which is said where the field is
 // declared (mutability.ts).
 import type { FineTuneJobSpec } from '../api/job.ts';
-import type { Mutability } from '../mutability.ts';
-import { jobSchema, mutabilityOf, type SchemaNode } from '../schema-tree.ts';
+import type { Mutability } from '../schema/mutability.ts';
+import { jobSchema, mutabilityOf, type SchemaNode } from '../tree/schema-tree.ts';
 
 interface SplitSpec {
   readonly fixed: Readonly<Record<string, unknown>>;

@@ -1,10 +1,10 @@
 // Counts and shapes that follow from the sizes of a decoder: its linear layers, its parameters, and those of them that a
 // method trains.
-import { UserError } from '../errors.ts';
+import { UserError } from '../failures/errors.ts';
 import { drawOf } from '../methods/draw.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
-import { nearestName } from '../nearest-name.ts';
-import { inWords } from '../text.ts';
+import { inWords } from '../schema/text.ts';
+import { nearestName } from '../text/nearest-name.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 
 export interface Linear {

@@ -1,5 +1,5 @@
 import type { Worker } from '../api/worker.ts';
-import { parseQuantity } from '../quantity.ts';
+import { parseQuantity } from '../schema/quantity.ts';
 import type { MemoryQuestion } from './memory-question.ts';
 
 /** The limit of a plan where nobody knows one. */

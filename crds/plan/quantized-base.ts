@@ -1,6 +1,6 @@
 // Bytes of linear layers that are stored in fewer bits: codes, scales, and what scales are made from. A matrix is one piece of
 // memory with a header; its sections begin at whole multiples of 64 bytes (worker/native/kernels/quantized/layout.h).
-import { UserError } from '../errors.ts';
+import { UserError } from '../failures/errors.ts';
 import { groupSizes } from '../methods/group-size.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';

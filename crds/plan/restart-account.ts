@@ -1,7 +1,7 @@
 // The account of restarts in the record of a job: what one more costs, and when it was one too many. Supervisors count what they mend
 // in place, the operator what only it can mend; both by these rules.
 import { type FailurePolicy, windowEntries } from '../api/policy.ts';
-import type { FailureCode } from '../failures.ts';
+import type { FailureCode } from '../failures/table.ts';
 import type { StateRecord } from '../wire/state.ts';
 
 type Restarts = StateRecord['restarts'];

@@ -1,8 +1,8 @@
 // How many optimizer steps a job has, and the learning rate of each. Steps count from 0 here: step s is the update that makes
 // checkpoint s + 1.
 import type { Schedule } from '../api/training.ts';
-import { parseDecimal } from '../decimal.ts';
-import { invariant } from '../errors.ts';
+import { invariant } from '../failures/errors.ts';
+import { parseDecimal } from '../schema/decimal.ts';
 
 interface Amount {
   readonly maxSteps?: number | undefined;

@@ -2,7 +2,7 @@
 // inside a node.
 import type { Parallelism } from '../api/parallelism.ts';
 import type { Worker } from '../api/worker.ts';
-import { invariant } from '../errors.ts';
+import { invariant } from '../failures/errors.ts';
 
 export interface Member {
   /** Index of the worker pod. */

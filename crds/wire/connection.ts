@@ -11,8 +11,8 @@ import {
   nkeyAuthenticator,
   tokenAuthenticator,
 } from 'nats';
-import { TransientError } from '../errors.ts';
-import { jsonLimits, parseJson } from '../json.ts';
+import { TransientError } from '../failures/errors.ts';
+import { jsonLimits, parseJson } from '../text/json.ts';
 
 export interface BusOptions {
   /** `nats://host:4222`, several joined by commas. */

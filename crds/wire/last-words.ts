@@ -1,8 +1,8 @@
 // What a container says when it ends: JSON in its termination log, at most 4,096 bytes, the only channel that needs neither bus nor
 // network. The operator reads it from the pod's status, and from nowhere else.
 import * as z from 'zod';
-import { jsonLimits, parseJson } from '../json.ts';
 import { decoderFacts } from '../plan/decoder-facts.ts';
+import { jsonLimits, parseJson } from '../text/json.ts';
 
 /** Where Kubernetes reads it from; longer texts are cut there, and half a record is none. */
 export const terminationLog = '/dev/termination-log';

@@ -3,7 +3,7 @@
 //
 // A watcher needs no state but the last messages: every `step` carries totals, and `plan` comes before the first step.
 import * as z from 'zod';
-import type { FailureCode } from '../failures.ts';
+import type { FailureCode } from '../failures/table.ts';
 
 const count = z.int().min(0);
 const bytes = z.int().min(0);

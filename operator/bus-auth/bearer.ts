@@ -2,7 +2,7 @@
 // that the API server names, so a pod can never speak for a job of another namespace, whatever its token asks for.
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { group } from '../../crds/group.ts';
+import { group } from '../../crds/names/group.ts';
 import { busAudience, viewAudience } from '../../crds/wire/pod.ts';
 import type { JobOnBus } from '../../crds/wire/subjects.ts';
 import type { Clock } from '../runtime/clock.ts';

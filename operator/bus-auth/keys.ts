@@ -2,7 +2,7 @@
 // the user keys by which responder and gateway themselves connect. Servers know the public halves only.
 import { createHash, hkdfSync } from 'node:crypto';
 import { nkeys } from 'nats';
-import { UserError } from '../../crds/errors.ts';
+import { UserError } from '../../crds/failures/errors.ts';
 
 type KeyPair = ReturnType<typeof nkeys.fromSeed>;
 

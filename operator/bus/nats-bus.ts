@@ -1,6 +1,6 @@
 // JobBus on NATS: a mirror of the state bucket, kept by one watch, and of the last step that each job told. Records that cannot be read are
 // as good as absent: they are of another version, or nobody's.
-import { TransientError } from '../../crds/errors.ts';
+import { TransientError } from '../../crds/failures/errors.ts';
 import type { Bucket } from '../../crds/wire/bucket.ts';
 import { Bus } from '../../crds/wire/bus.ts';
 import type { BusOptions } from '../../crds/wire/connection.ts';

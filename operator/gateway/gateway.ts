@@ -2,7 +2,7 @@
 // of gateways share the requests. Who asks is in the subject, which the server checks; answers go to inboxes of that asker and nowhere else,
 // and the server lets a gateway publish to inboxes alone, so it cannot be made to speak for somebody.
 import type { Msg, NatsConnection } from 'nats';
-import { toAnnealError } from '../../crds/errors.ts';
+import { toAnnealError } from '../../crds/failures/errors.ts';
 import type { Bucket } from '../../crds/wire/bucket.ts';
 import { Bus } from '../../crds/wire/bus.ts';
 import { type BusOptions, Connection, jsonOf } from '../../crds/wire/connection.ts';

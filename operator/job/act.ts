@@ -1,7 +1,7 @@
 // Performs what was decided, call by call in order, and stops at the first that fails: the next reconcile decides again from what is there
 // then. Answers that mean "it is so already" are successes.
-import { TerminalError } from '../../crds/errors.ts';
-import { annotation, finalizer, label } from '../../crds/labels.ts';
+import { TerminalError } from '../../crds/failures/errors.ts';
+import { annotation, finalizer, label } from '../../crds/names/labels.ts';
 import type { JobBus } from '../bus/job-bus.ts';
 import { type GangFlavour, podGroupResources } from '../objects/pod-group.ts';
 import { type ApiError, isAlreadyExists, isQuotaRefusal, isStatus } from '../runtime/api-error.ts';

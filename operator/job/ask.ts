@@ -1,5 +1,5 @@
 // What a decision needs and no cache holds: asked of the API server only where the facts say that it matters, which is nearly never.
-import { childName } from '../../crds/child-names.ts';
+import { childName } from '../../crds/names/child-names.ts';
 import { isStatus } from '../runtime/api-error.ts';
 import type { KubeClient } from '../runtime/client.ts';
 import { isNamespaceDeleted } from '../runtime/deleted-namespace.ts';

@@ -1,7 +1,7 @@
 // Who has just been told to prepare, before the caches know: jobs of a sweep are decided on at the
 // same time, and one of them is to do it for all. In memory alone: after a change of leaders two
 // may do the same, which costs time and nothing else.
-import { Component, label } from '../../crds/labels.ts';
+import { Component, label } from '../../crds/names/labels.ts';
 import { runName } from '../../crds/wire/pod.ts';
 import type { Call } from './decision.ts';
 import type { Facts } from './facts.ts';

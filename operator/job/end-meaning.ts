@@ -1,7 +1,12 @@
 // What the end of a pod means: its last words where it had any, else what Kubernetes says, else its exit code.
 
 import type { RetryClass } from '../../crds/failures/failure.ts';
-import { type FailureCode, failureOf, isFailureCode, workerExitOf } from '../../crds/failures.ts';
+import {
+  type FailureCode,
+  failureOf,
+  isFailureCode,
+  workerExitOf,
+} from '../../crds/failures/table.ts';
 import type { PodEnd, PodFacts } from './facts.ts';
 import type { FailureFacts } from './settle.ts';
 

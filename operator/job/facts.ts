@@ -1,7 +1,7 @@
 // Everything that a decision may look at, as plain data. Nothing in here is read lazily, so a decision can be repeated from a log.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
-import type { Component } from '../../crds/labels.ts';
+import type { Component } from '../../crds/names/labels.ts';
 import type { LastWords } from '../../crds/wire/last-words.ts';
 import type {
   AckRecord,

@@ -1,6 +1,6 @@
 // Finds what went wrong with the workers: a failure that they recorded, a Job that failed, pods that ended badly, members of the world whose pods are
 // gone. What each costs is the business of incident.ts.
-import { Exit, isFailureCode } from '../../crds/failures.ts';
+import { Exit, isFailureCode } from '../../crds/failures/table.ts';
 import { maxLost } from '../../crds/wire/state.ts';
 import { none, type Opinion } from './decision.ts';
 import { failureOfPod, meaningOf } from './end-meaning.ts';

@@ -1,7 +1,7 @@
 // Model and data are put in place by an init Job before a device is taken: on the volume that the
 // pods share. An only worker may do it in a container before its own (objects/preparation.ts).
 // Where pods share no volume, each does it for itself, and there is nothing to do here.
-import type { FailureCode, FailureReason } from '../../crds/failures.ts';
+import type { FailureCode, FailureReason } from '../../crds/failures/table.ts';
 import { runName } from '../../crds/wire/pod.ts';
 import { initJob } from '../objects/io-job.ts';
 import { placesOf } from '../objects/places.ts';

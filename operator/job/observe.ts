@@ -1,6 +1,6 @@
 // From what the caches hold to the facts of one job. No I/O, and no clock but `now`.
-import { childName, sharedName } from '../../crds/child-names.ts';
-import { annotation, type Component, finalizer, label, Network } from '../../crds/labels.ts';
+import { childName, sharedName } from '../../crds/names/child-names.ts';
+import { annotation, type Component, finalizer, label, Network } from '../../crds/names/labels.ts';
 import { parseLastWords } from '../../crds/wire/last-words.ts';
 import { containerName } from '../../crds/wire/pod.ts';
 import type { JobBus } from '../bus/job-bus.ts';

@@ -1,5 +1,5 @@
 // The pods of the present epoch: how many are ready, why others are not, and those that only force gives back.
-import { Component, label } from '../../crds/labels.ts';
+import { Component, label } from '../../crds/names/labels.ts';
 import { type Call, none, type Opinion } from './decision.ts';
 import type { ChildJob, PodFacts } from './facts.ts';
 import { stalledBy } from './initialize.ts';

@@ -2,7 +2,7 @@
 // them takes.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { Worker } from '../../crds/api/worker.ts';
-import { UserError } from '../../crds/errors.ts';
+import { UserError } from '../../crds/failures/errors.ts';
 import { resolveMethod } from '../../crds/methods/resolve.ts';
 import { planJob } from '../../crds/plan/job-plan.ts';
 import type { MemoryPlan, StagePeak } from '../../crds/plan/memory.ts';
@@ -10,7 +10,7 @@ import type { MemoryQuestion } from '../../crds/plan/memory-question.ts';
 import { parametersOf, trainedOf } from '../../crds/plan/parameters.ts';
 import { processorOf, unlimited } from '../../crds/plan/processor.ts';
 import { plannedWorld } from '../../crds/plan/world.ts';
-import { formatBytes } from '../../crds/quantity.ts';
+import { formatBytes } from '../../crds/schema/quantity.ts';
 import type { LastWords } from '../../crds/wire/last-words.ts';
 import type { Opinion } from './decision.ts';
 import type { Sibling } from './facts.ts';

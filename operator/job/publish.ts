@@ -1,6 +1,6 @@
 // After training: whether it ended well, and the publish Job that takes the result where it belongs. It needs no device and no quota, so a
 // suspended job publishes too.
-import { Exit, failureOf } from '../../crds/failures.ts';
+import { Exit, failureOf } from '../../crds/failures/table.ts';
 import { publishesInWorker } from '../../crds/plan/publication.ts';
 import { publishJob } from '../objects/io-job.ts';
 import { auxiliaryQueue } from '../objects/scheduling.ts';

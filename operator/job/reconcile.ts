@@ -2,8 +2,8 @@
 // created next is named by it, and because events speak of what was written.
 import { isDeepStrictEqual } from 'node:util';
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
-import { apiVersion, controllerName, kind } from '../../crds/group.ts';
-import { fieldManager } from '../../crds/labels.ts';
+import { apiVersion, controllerName, kind } from '../../crds/names/group.ts';
+import { fieldManager } from '../../crds/names/labels.ts';
 import type { JobBus } from '../bus/job-bus.ts';
 import type { GangFlavour } from '../objects/pod-group.ts';
 import { isStatus } from '../runtime/api-error.ts';

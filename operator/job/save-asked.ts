@@ -1,6 +1,6 @@
 // A durable save while training goes on, asked for by an annotation whose value names the wish: the same value is one wish, another value is
 // another one. The count of `desired.save` is raised for it; it is done when a worker acknowledges that count.
-import { annotation } from '../../crds/labels.ts';
+import { annotation } from '../../crds/names/labels.ts';
 import { none, type Opinion } from './decision.ts';
 import { epochOf, has, presentBus, stateOf, type View } from './view.ts';
 

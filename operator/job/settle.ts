@@ -1,6 +1,6 @@
 // The two ends of a job. Both are for ever: a terminal condition is set once and nothing is created after it.
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
-import { type FailureCode, failureOf } from '../../crds/failures.ts';
+import { type FailureCode, failureOf } from '../../crds/failures/table.ts';
 import { timeText } from '../runtime/conditions.ts';
 import type { Opinion } from './decision.ts';
 import type { View } from './view.ts';

@@ -3,7 +3,7 @@
 // have found where nothing can have changed since: by the spec, or because this job was there
 // already.
 import type { Source } from '../../crds/api/source.ts';
-import { annotation, Component, label } from '../../crds/labels.ts';
+import { annotation, Component, label } from '../../crds/names/labels.ts';
 import { prepareDigest } from '../../crds/plan/prepare-digest.ts';
 import { parseLastWords } from '../../crds/wire/last-words.ts';
 import { containerName, runName } from '../../crds/wire/pod.ts';

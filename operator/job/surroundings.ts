@@ -1,6 +1,6 @@
 // What stands around the pods of a job and has to be there before them: the finalizer, the claim, the service, the policies. Those that are
 // missing are created; those of ours are brought to what they should contain where that differs from what they were last made to contain.
-import { annotation } from '../../crds/labels.ts';
+import { annotation } from '../../crds/names/labels.ts';
 import { digestOf } from '../../crds/plan/digest.ts';
 import { planConfigMap } from '../objects/config-map.ts';
 import { dataClaim } from '../objects/data-claim.ts';

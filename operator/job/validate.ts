@@ -1,10 +1,10 @@
 // Whether a job can be run at all, before anything is created for it: can it be read, do its parts fit together, does the site have what
 // it asks for. What can be changed on a suspended job does not end it while it is suspended.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
-import { notBuiltOnCluster } from '../../crds/cluster-limits.ts';
-import { incompatibilities } from '../../crds/compatibility.ts';
-import type { FailureCode } from '../../crds/failures.ts';
-import { failureOf } from '../../crds/failures.ts';
+import { incompatibilities } from '../../crds/combinations/compatibility.ts';
+import { notBuiltOnCluster } from '../../crds/crd/cluster-limits.ts';
+import type { FailureCode } from '../../crds/failures/table.ts';
+import { failureOf } from '../../crds/failures/table.ts';
 import { methodStatus } from '../../crds/methods/in-words.ts';
 import { resolveMethod } from '../../crds/methods/resolve.ts';
 import { placesOf } from '../objects/places.ts';

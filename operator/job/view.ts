@@ -3,8 +3,8 @@
 import type { ConditionType } from '../../crds/api/conditions.ts';
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
-import type { Component } from '../../crds/labels.ts';
-import { annotation } from '../../crds/labels.ts';
+import type { Component } from '../../crds/names/labels.ts';
+import { annotation } from '../../crds/names/labels.ts';
 import { prepareDigest } from '../../crds/plan/prepare-digest.ts';
 import type { BuiltJob } from '../objects/child.ts';
 import { conditionOf, isTrue } from '../runtime/conditions.ts';

@@ -1,8 +1,8 @@
 // The worker Job of the present epoch: created when everything before it is done and nothing of an earlier epoch is left, recognised when
 // somebody removed it, replaced when the plan under it changed.
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
-import { childName } from '../../crds/child-names.ts';
-import { parseQuantity } from '../../crds/quantity.ts';
+import { childName } from '../../crds/names/child-names.ts';
+import { parseQuantity } from '../../crds/schema/quantity.ts';
 import { runName } from '../../crds/wire/pod.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
 import { podGroup } from '../objects/pod-group.ts';

@@ -1,8 +1,8 @@
 // What all objects of a job have in common: owner, labels, and the digest of the plan they were made for.
 import type { V1OwnerReference } from '@kubernetes/client-node';
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
-import { apiVersion, group, kind } from '../../crds/group.ts';
-import { annotation, type Component, label } from '../../crds/labels.ts';
+import { apiVersion, group, kind } from '../../crds/names/group.ts';
+import { annotation, type Component, label } from '../../crds/names/labels.ts';
 
 /** A job as builders see it. */
 export interface BuiltJob {

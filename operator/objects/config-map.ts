@@ -1,6 +1,6 @@
 // The plan as an immutable ConfigMap whose name holds its digest: the operator needs the right to create it, and no other.
 import type { V1ConfigMap } from '@kubernetes/client-node';
-import { childName } from '../../crds/child-names.ts';
+import { childName } from '../../crds/names/child-names.ts';
 import { podPath } from '../../crds/wire/pod.ts';
 import { type BuiltJob, metadataOf } from './child.ts';
 

@@ -2,7 +2,7 @@
 // before them. The real budget of restarts is the operator's; the Job's only matters while the operator is away.
 import type { V1PodFailurePolicy, V1PodFailurePolicyRule } from '@kubernetes/client-node';
 import type { FailurePolicy } from '../../crds/api/policy.ts';
-import { workerExits } from '../../crds/failures.ts';
+import { workerExits } from '../../crds/failures/table.ts';
 
 /** Kubernetes takes at most 20 rules; a job may have 16, and three are ours. */
 export function podFailurePolicy(policy: Pick<FailurePolicy, 'rules'>): V1PodFailurePolicy {

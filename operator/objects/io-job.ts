@@ -1,8 +1,8 @@
 // The Jobs before and after training: `init` puts model and tokens in place before a device is taken, `publish` takes the result where it
 // belongs after all devices are free. One pod each, tried again a few times by the Job controller.
 import type { V1Job, V1ResourceRequirements } from '@kubernetes/client-node';
-import { childName } from '../../crds/child-names.ts';
-import { annotation, Component, label } from '../../crds/labels.ts';
+import { childName } from '../../crds/names/child-names.ts';
+import { annotation, Component, label } from '../../crds/names/labels.ts';
 import { type BuiltJob, labelsOf, metadataOf } from './child.ts';
 import { podFailurePolicy } from './failure-policy.ts';
 import { networkLabels } from './network-policy.ts';

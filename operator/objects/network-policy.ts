@@ -1,9 +1,9 @@
 // Whom the pods of a job may talk to. Workers: each other, names, the bus, and object stores that they use themselves. `init` and
 // `publish`: names, the bus, https, and nobody talks to them. The metadata service of a cloud is out of reach unless the job says else, also
 // by a network that holds it among others.
-import { childName, sharedName } from '../../crds/child-names.ts';
-import { closedWithin, isClosed, parseCidr } from '../../crds/cidr.ts';
-import { Component, label, Network } from '../../crds/labels.ts';
+import { childName, sharedName } from '../../crds/names/child-names.ts';
+import { Component, label, Network } from '../../crds/names/labels.ts';
+import { closedWithin, isClosed, parseCidr } from '../../crds/schema/cidr.ts';
 import { podPort } from '../../crds/wire/pod.ts';
 import { type BuiltJob, managedLabels, metadataOf } from './child.ts';
 import { type PodRole, placesOf } from './places.ts';

@@ -2,7 +2,7 @@
 // another one uses: the hub is read by `prepare`, written by `publish`, and known to no worker.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { Destination, Source } from '../../crds/api/source.ts';
-import { childName } from '../../crds/child-names.ts';
+import { childName } from '../../crds/names/child-names.ts';
 import { publishesInWorker } from '../../crds/plan/publication.ts';
 
 export type PodRole = 'prepare' | 'worker' | 'publish';

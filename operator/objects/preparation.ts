@@ -4,7 +4,7 @@
 // without a plan: one pod less to be made, placed, started and told of.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { Source } from '../../crds/api/source.ts';
-import { parseQuantity } from '../../crds/quantity.ts';
+import { parseQuantity } from '../../crds/schema/quantity.ts';
 import { placesOf } from './places.ts';
 import type { PodSettings } from './settings.ts';
 

@@ -2,7 +2,7 @@
 // asked for, so that a namespace with a quota lets the pods in and a scheduler knows what it places.
 import type { V1ResourceRequirements } from '@kubernetes/client-node';
 import { memoryConstants } from '../../crds/plan/memory-constants.ts';
-import { formatBytes, parseQuantity } from '../../crds/quantity.ts';
+import { formatBytes, parseQuantity } from '../../crds/schema/quantity.ts';
 import type { BuiltJob } from './child.ts';
 import type { PodSettings, ResourceMaps } from './settings.ts';
 

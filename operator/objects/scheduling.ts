@@ -1,6 +1,6 @@
 // Where pods may run: tolerations, affinity, topology, nodes that failed before, and the words that a queue reads.
 import type { V1Affinity, V1NodeSelectorTerm, V1Toleration } from '@kubernetes/client-node';
-import { Component, label, priorityClassLabel, queueLabel } from '../../crds/labels.ts';
+import { Component, label, priorityClassLabel, queueLabel } from '../../crds/names/labels.ts';
 import type { BuiltJob } from './child.ts';
 import type { Sent } from './sent.ts';
 

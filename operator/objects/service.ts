@@ -1,8 +1,8 @@
 // Stable names for worker pods: `<job>-w<epoch>-<index>.<job>`. For people and debugging; workers find each other through the bus.
 import type { V1Service } from '@kubernetes/client-node';
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
-import { childName } from '../../crds/child-names.ts';
-import { Component, label } from '../../crds/labels.ts';
+import { childName } from '../../crds/names/child-names.ts';
+import { Component, label } from '../../crds/names/labels.ts';
 import { type BuiltJob, metadataOf } from './child.ts';
 
 export function hasService({ network, worker }: FineTuneJobSpec): boolean {

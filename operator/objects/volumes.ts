@@ -1,8 +1,8 @@
 // Volumes of a pod and where they are mounted. Paths are the contract of crds/wire/pod.ts.
 import type { V1Volume, V1VolumeMount } from '@kubernetes/client-node';
-import { childName } from '../../crds/child-names.ts';
-import { group } from '../../crds/group.ts';
-import { formatBytes } from '../../crds/quantity.ts';
+import { childName } from '../../crds/names/child-names.ts';
+import { group } from '../../crds/names/group.ts';
+import { formatBytes } from '../../crds/schema/quantity.ts';
 import { busAudience, podPath } from '../../crds/wire/pod.ts';
 import type { BuiltJob } from './child.ts';
 import { type Places, type PodRole, placesOf } from './places.ts';

@@ -1,9 +1,9 @@
 // The Indexed Job of one epoch of workers. It is created once with its whole template and never applied again: a queue writes into it
 // too. Another template is another epoch.
 import type { V1Job } from '@kubernetes/client-node';
-import { childName } from '../../crds/child-names.ts';
-import { Component, label } from '../../crds/labels.ts';
-import { parseQuantity } from '../../crds/quantity.ts';
+import { childName } from '../../crds/names/child-names.ts';
+import { Component, label } from '../../crds/names/labels.ts';
+import { parseQuantity } from '../../crds/schema/quantity.ts';
 import { podPort } from '../../crds/wire/pod.ts';
 import { type BuiltJob, labelsOf, metadataOf } from './child.ts';
 import { backoffLimit, podFailurePolicy } from './failure-policy.ts';

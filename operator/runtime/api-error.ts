@@ -1,7 +1,7 @@
 // What the API server refuses, as one error of ours. Callers compare `status` and `reason`, never the words.
 import * as z from 'zod';
-import { AnnealError, type ErrorFacts } from '../../crds/errors.ts';
-import type { FailureCode } from '../../crds/failures.ts';
+import { AnnealError, type ErrorFacts } from '../../crds/failures/errors.ts';
+import type { FailureCode } from '../../crds/failures/table.ts';
 
 const kubernetesStatus = z.object({
   kind: z.literal('Status'),

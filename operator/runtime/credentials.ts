@@ -2,7 +2,7 @@
 // token of a pod are read by the official client; here they are only asked again, when a minute has passed or after a 401.
 import type { RequestOptions } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
-import { TerminalError } from '../../crds/errors.ts';
+import { TerminalError } from '../../crds/failures/errors.ts';
 import type { Clock } from './clock.ts';
 
 export interface TlsMaterial {

@@ -2,7 +2,7 @@
 // meaning as well, so that dashboards carry over; ours begin with anneal_. No label holds the name or UID of a job: there is no bound
 // on those.
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { failures } from '../../crds/failures.ts';
+import { failures } from '../../crds/failures/table.ts';
 import { generationCauseNames } from '../../crds/wire/generation-causes.ts';
 import { collectProcessMetrics } from './process-metrics.ts';
 

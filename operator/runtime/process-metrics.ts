@@ -1,6 +1,6 @@
 // What every program of ours tells of its own process.
 import { collectDefaultMetrics, Gauge, type Registry } from 'prom-client';
-import { programVersion } from '../../crds/version.ts';
+import { programVersion } from '../../crds/names/version.ts';
 
 /** Sums that prom-client names like counters though they are gauges; each is there without the suffix too, by type. */
 const misnamed = [

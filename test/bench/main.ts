@@ -1,6 +1,6 @@
 // npm run bench -- NAME [OPTIONS]: paired measurements beside the named peers.
 import { attempt } from '../../cli/setup/attempt.ts';
-import { UserError } from '../../crds/errors.ts';
+import { UserError } from '../../crds/failures/errors.ts';
 
 /** Each is loaded when it is asked for: most need the native addon, the command line does not. */
 const benches = {

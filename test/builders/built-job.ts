@@ -1,7 +1,7 @@
 // Jobs as builders of objects see them, from the examples or from changes to the smallest job.
 import { readFileSync } from 'node:fs';
 import type { FineTuneJob } from '../../crds/api/job.ts';
-import { parseJob } from '../../crds/manifest.ts';
+import { parseJob } from '../../crds/manifest/manifest.ts';
 import { writePlan } from '../../operator/job/plan.ts';
 import type { BuiltJob } from '../../operator/objects/child.ts';
 import type { PodSettings } from '../../operator/objects/settings.ts';

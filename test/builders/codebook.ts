@@ -1,7 +1,8 @@
 // Matrices as codes into codebooks, drawn.
+
+import type { CodebookMatrix } from '../../worker/methods/weights/codebook.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
 import { normal, streamOf, uniform } from '../../worker/tensor/rng.ts';
-import type { CodebookMatrix } from '../../worker/weights/codebook.ts';
 
 export interface CodebookShape {
   readonly outputs: number;

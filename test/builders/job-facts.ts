@@ -1,7 +1,7 @@
 // Facts about a job for tests of policies: the smallest job, at work on a quiet site, with whatever a test wants to be different.
 import type { Condition, ConditionType } from '../../crds/api/conditions.ts';
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
-import { childName } from '../../crds/child-names.ts';
+import { childName } from '../../crds/names/child-names.ts';
 import { prepareDigest } from '../../crds/plan/prepare-digest.ts';
 import type { MemberRecord, StateRecord } from '../../crds/wire/state.ts';
 import type {

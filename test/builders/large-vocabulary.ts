@@ -2,11 +2,11 @@
 // weights say. Nothing is downloaded.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { PlannedPanels } from '../../worker/checkpoint/safetensors.ts';
-import { writeSafetensorsModel } from '../../worker/checkpoint/safetensors-model.ts';
 import { readConfig } from '../../worker/decoder/config.ts';
 import { tensorSpecs } from '../../worker/decoder/names.ts';
 import { rowPanels } from '../../worker/files/row-panels.ts';
+import type { PlannedPanels } from '../../worker/files/safetensors.ts';
+import { writeSafetensorsModel } from '../../worker/files/safetensors-model.ts';
 import { normal, streamOf } from '../../worker/tensor/rng.ts';
 import { keep } from '../../worker/tensor/scope.ts';
 

@@ -1,7 +1,7 @@
 // What every way to train has to do before anything else is asked of it.
 import type { ExecutionContext } from 'ava';
-import { train } from '../../worker/trainer.ts';
-import { freshState } from '../../worker/trainer-state.ts';
+import { freshState } from '../../worker/checkpoint/trainer-state.ts';
+import { train } from '../../worker/train/loop.ts';
 import { countUp, Training, type TrainingOptions } from './toy-training.ts';
 import { aBin } from './training.ts';
 

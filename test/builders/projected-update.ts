@@ -1,6 +1,10 @@
 // What a step does around an optimizer that takes gradients in a subspace.
-import type { Subspaces } from '../../worker/optimizers/galore.ts';
-import type { Optimizer, OptimizerState, UpdateStep } from '../../worker/optimizers/optimizer.ts';
+import type { Subspaces } from '../../worker/methods/optimizers/galore.ts';
+import type {
+  Optimizer,
+  OptimizerState,
+  UpdateStep,
+} from '../../worker/methods/optimizers/optimizer.ts';
 import type { Tensor } from '../../worker/tensor/tensor.ts';
 
 /** One update by a gradient, which is brought into the subspace of the update first. */

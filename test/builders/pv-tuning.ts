@@ -1,8 +1,8 @@
 // PV-Tuning at the size of a toy.
 
-import type { Optimizer } from '../../worker/optimizers/optimizer.ts';
-import { type CodeSettings, pvTuning } from '../../worker/optimizers/pv-tuning.ts';
-import type { CodeChoice } from '../../worker/weights/choose-codes.ts';
+import type { Optimizer } from '../../worker/methods/optimizers/optimizer.ts';
+import { type CodeSettings, pvTuning } from '../../worker/methods/optimizers/pv-tuning.ts';
+import type { CodeChoice } from '../../worker/methods/weights/choose-codes.ts';
 
 export const toyCodebook: CodeChoice = {
   ...{ codebooks: 2, bits: 4, groupSize: 4, beam: 4, refinements: 2 },

@@ -1,16 +1,17 @@
 // Trainings that any number of ranks can do: by name, so that a process can be told which.
-import { lora } from '../../worker/adapters/lora.ts';
-import type { HostBin } from '../../worker/engine/bin.ts';
+
+import type { HostBin } from '../../worker/engine/packed-sequence.ts';
 import type { Parameters } from '../../worker/engine/parameters.ts';
-import { type AdamWSettings, adamW } from '../../worker/optimizers/adamw.ts';
-import { adamW8bit } from '../../worker/optimizers/adamw-8bit.ts';
-import { exactSubspaces, galore } from '../../worker/optimizers/galore.ts';
-import { lazySubspaces } from '../../worker/optimizers/lazy-subspaces.ts';
-import { sgd } from '../../worker/optimizers/sgd.ts';
-import { Halo, type HaloSettings } from '../../worker/precision/halo.ts';
-import { lisa } from '../../worker/selection/lisa.ts';
-import type { Selection } from '../../worker/selection/selection.ts';
-import { nf4 } from '../../worker/weights/nf4.ts';
+import { lora } from '../../worker/methods/adapters/lora.ts';
+import { type AdamWSettings, adamW } from '../../worker/methods/optimizers/adamw.ts';
+import { adamW8bit } from '../../worker/methods/optimizers/adamw-8bit.ts';
+import { exactSubspaces, galore } from '../../worker/methods/optimizers/galore.ts';
+import { lazySubspaces } from '../../worker/methods/optimizers/lazy-subspaces.ts';
+import { sgd } from '../../worker/methods/optimizers/sgd.ts';
+import { Halo, type HaloSettings } from '../../worker/methods/precision/halo.ts';
+import { lisa } from '../../worker/methods/selection/lisa.ts';
+import type { Selection } from '../../worker/methods/selection/selection.ts';
+import { nf4 } from '../../worker/methods/weights/nf4.ts';
 import { aPvTuning, toyCodebook, toyCodes } from './pv-tuning.ts';
 import { countUp, plainAdamW, type TrainingOptions } from './toy-training.ts';
 import { aBin } from './training.ts';

@@ -1,6 +1,6 @@
 // A store of tokenised documents, as `prepare` leaves it.
-import { storeVersion } from '../../worker/prepare/store-manifest.ts';
-import { TokenStoreWriter } from '../../worker/prepare/token-store-writer.ts';
+import { storeVersion } from '../../worker/data/store-manifest.ts';
+import { TokenStoreWriter } from '../../worker/data/token-store-writer.ts';
 
 export interface WrittenDocument {
   readonly ids: readonly number[];

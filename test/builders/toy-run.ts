@@ -20,7 +20,7 @@ import { prepareRole } from '../../worker/prepare/prepare-role.ts';
 import { publishRole } from '../../worker/publish/publish.ts';
 import type { Role } from '../../worker/role.ts';
 import { requireRecord, writeRecord } from '../../worker/run-folder.ts';
-import { trainRole } from '../../worker/train.ts';
+import { trainRole } from '../../worker/train/role.ts';
 import { temporaryFolder } from '../doubles/sources.ts';
 import { type ToyJobOptions, writeToyJob } from '../toy/toy-job.ts';
 

@@ -1,18 +1,18 @@
 // A model, bins and an update for tests of the engine, small enough to reason about.
 import { tmpdir } from 'node:os';
 import type { TapeMode } from '../../crds/plan/memory-question.ts';
-import type { Adapter } from '../../worker/adapters/adapter.ts';
-import type { HostBin } from '../../worker/engine/bin.ts';
-import { toBin } from '../../worker/engine/bin.ts';
+import { FileShelf } from '../../worker/engine/activation-offload.ts';
 import { buildModel } from '../../worker/engine/build-model.ts';
 import type { Model } from '../../worker/engine/model.ts';
+import type { HostBin } from '../../worker/engine/packed-sequence.ts';
+import { toBin } from '../../worker/engine/packed-sequence.ts';
 import type { Parameter } from '../../worker/engine/parameters.ts';
-import { FileShelf } from '../../worker/engine/shelf.ts';
-import type { Precision } from '../../worker/precision/precision.ts';
-import { all } from '../../worker/selection/all.ts';
-import { type StepUpdateSink, step } from '../../worker/step.ts';
+import type { Adapter } from '../../worker/methods/adapters/adapter.ts';
+import type { Precision } from '../../worker/methods/precision/precision.ts';
+import { all } from '../../worker/methods/selection/all.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { item, type Tensor, tensor, toArray } from '../../worker/tensor/tensor.ts';
+import { type StepUpdateSink, step } from '../../worker/train/step.ts';
 import type { GoldenCase } from '../toy/golden.ts';
 import { goldenConfig, goldenTensors } from '../toy/golden.ts';
 

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import test from 'ava';
-import { customResourceDefinition } from '../../crds/custom-resource.ts';
+import { customResourceDefinition } from '../../crds/crd/custom-resource.ts';
 import { ofKind, only, render, renderText } from './render.ts';
 
 test('Helm renders the definition that the schemas print, unchanged by its templates', async (t) => {

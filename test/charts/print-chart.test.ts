@@ -11,7 +11,7 @@ import {
   valuesSchema,
 } from '../../charts/print-chart.ts';
 import { chartValues } from '../../charts/values/index.ts';
-import { programVersion } from '../../crds/version.ts';
+import { programVersion } from '../../crds/names/version.ts';
 import { root } from '../architecture/sources.ts';
 
 interface Node {

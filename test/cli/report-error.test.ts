@@ -1,6 +1,6 @@
 import test from 'ava';
 import { reportError } from '../../cli/report-error.ts';
-import { TerminalError, UserError } from '../../crds/errors.ts';
+import { TerminalError, UserError } from '../../crds/failures/errors.ts';
 
 function told(thrown: unknown, how: { verbose?: boolean; debug?: boolean } = {}) {
   const lines: string[] = [];

@@ -2,7 +2,7 @@
 // calls the program; fields and flags are added, never renamed.
 import test from 'ava';
 import { createProgram, run } from '../../cli/program.ts';
-import { failureOf, failures, isFailureCode } from '../../crds/failures.ts';
+import { failureOf, failures, isFailureCode } from '../../crds/failures/table.ts';
 import { storedRun } from '../builders/stored-run.ts';
 import { temporaryFolder } from '../doubles/temporary-folder.ts';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { parse } from 'yaml';
 import { seamEntries } from '../../crds/methods/index.ts';
-import { placedRules } from '../../crds/schema-tree.ts';
+import { placedRules } from '../../crds/tree/schema-tree.ts';
 import { ApiError } from '../../operator/runtime/api-error.ts';
 import type { KubeClient } from '../../operator/runtime/client.ts';
 import { aWrittenJob, changed } from '../builders/job.ts';

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import type { ExecutionContext } from 'ava';
 import { execa } from 'execa';
-import { Component, label } from '../../crds/labels.ts';
+import { Component, label } from '../../crds/names/labels.ts';
 import {
   networkLabels,
   networkPolicies,

@@ -2,7 +2,7 @@
 // quotas, specs that only the API server can judge. Each is told, waited for or ended; nothing of somebody else is touched.
 import type { ExecutionContext } from 'ava';
 import { fineTuneJobSpec } from '../../crds/api/job.ts';
-import { childName } from '../../crds/child-names.ts';
+import { childName } from '../../crds/names/child-names.ts';
 import { writePlan } from '../../operator/job/plan.ts';
 import { eventually } from '../doubles/eventually.ts';
 import { aJobIn, is, messageOf } from './a-job.ts';

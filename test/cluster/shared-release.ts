@@ -1,7 +1,7 @@
 // One release of the images of this checkout for many jobs: installing it takes as long as a small job. Each job has a namespace of its own, and two are
 // at work at a time, so that the machine has something to do while the pods of one come and go.
 import type { ExecutionContext } from 'ava';
-import { gate } from '../../worker/prepare/gate.ts';
+import { gate } from '../../worker/remote/gate.ts';
 import { aNamespace, type Closing, installCrd } from './access.ts';
 import { installAnneal, loadImages } from './installed.ts';
 

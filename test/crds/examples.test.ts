@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import test from 'ava';
-import { incompatibilities } from '../../crds/compatibility.ts';
-import { openApiSchema } from '../../crds/custom-resource.ts';
-import { parseJob } from '../../crds/manifest.ts';
+import { incompatibilities } from '../../crds/combinations/compatibility.ts';
+import { openApiSchema } from '../../crds/crd/custom-resource.ts';
+import { parseJob } from '../../crds/manifest/manifest.ts';
 import { serverProblems, withDefaults } from '../doubles/api-server-schema.ts';
 
 const folder = new URL('../../crds/examples/', import.meta.url);

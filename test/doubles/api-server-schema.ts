@@ -1,8 +1,8 @@
 // How an API server judges an object against a structural schema: defaults first, then types and bounds, then the rules.
 // Strict about unknown fields, as under `fieldValidation: Strict`. Written from the documentation of CRDs, not from our
 // generator, so that the two can disagree.
-import { intOrStringKey } from '../../crds/quantity.ts';
-import type { SchemaNode } from '../../crds/schema-tree.ts';
+import { intOrStringKey } from '../../crds/schema/quantity.ts';
+import type { SchemaNode } from '../../crds/tree/schema-tree.ts';
 import { celHolds } from './cel.ts';
 
 export function withDefaults(node: SchemaNode, value: unknown): unknown {

@@ -1,6 +1,6 @@
 // The API server's judgement of a rule, by an interpreter of CEL that is not ours. Whole numbers become CEL integers.
 import { Environment } from '@marcbachmann/cel-js';
-import { contains, parseCidr } from '../../crds/cidr.ts';
+import { contains, parseCidr } from '../../crds/schema/cidr.ts';
 
 class CelCidr {
   readonly text: string;

@@ -2,10 +2,10 @@
 // Prints one line of JSON an event.
 import { systemClock } from '../../worker/clock.ts';
 import { fetchFiles } from '../../worker/prepare/fetch.ts';
-import { gate } from '../../worker/prepare/gate.ts';
 import { locate } from '../../worker/prepare/locate.ts';
-import { brisk } from '../../worker/prepare/retry.ts';
-import { sourceEnvironment } from '../../worker/prepare/source-environment.ts';
+import { gate } from '../../worker/remote/gate.ts';
+import { brisk } from '../../worker/remote/retry.ts';
+import { sourceEnvironment } from '../../worker/remote/source-environment.ts';
 
 const [endpoint = '', cache = '', repository = ''] = process.argv.slice(2);
 const signal = new AbortController().signal;

@@ -1,7 +1,7 @@
 // One rank of a group, as a process of its own: does what its parent says, line by line, and answers with a line of JSON each.
 //   group-member.ts PLAN-AS-JSON
 import { createInterface } from 'node:readline';
-import { ProcessGroup } from '../../worker/cluster/process-group.ts';
+import { ProcessGroup } from '../../worker/sharding/process-group.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
 import { fromBytes, type Tensor, toBytes } from '../../worker/tensor/tensor.ts';
 import { setThreads } from '../../worker/tensor/threads.ts';

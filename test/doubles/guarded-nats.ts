@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { connect, type NatsConnection, tokenAuthenticator } from 'nats';
 import { freePort } from '../../cli/client/free-port.ts';
 import { thisSetup } from '../../cli/setup/setup.ts';
-import { group } from '../../crds/group.ts';
+import { group } from '../../crds/names/group.ts';
 import { Bus } from '../../crds/wire/bus.ts';
 import { viewAudience } from '../../crds/wire/pod.ts';
 import { PodBus } from '../../crds/wire/pod-bus.ts';

@@ -2,10 +2,10 @@
 import { openSync, readSync } from 'node:fs';
 import * as z from 'zod';
 import { readManifest } from '../../worker/checkpoint/folder.ts';
-import { readGgufHeader, readSafetensorsHeader } from '../../worker/checkpoint/header-files.ts';
 import { readJsonLines } from '../../worker/data/jsonl.ts';
 import { readTokenizerFolder } from '../../worker/data/tokenizer-definition.ts';
 import { readModelHeaders } from '../../worker/decoder/model-headers.ts';
+import { readGgufHeader, readSafetensorsHeader } from '../../worker/files/header-files.ts';
 import { requireRecord } from '../../worker/run-folder.ts';
 
 export interface Answer {

@@ -3,10 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FetchEvent } from '../../worker/prepare/fetch.ts';
-import { fileDigests } from '../../worker/prepare/file-digests.ts';
-import { gate } from '../../worker/prepare/gate.ts';
-import type { Network } from '../../worker/prepare/http.ts';
-import type { SourceEnvironment } from '../../worker/prepare/source-environment.ts';
+import { fileDigests } from '../../worker/remote/file-digests.ts';
+import { gate } from '../../worker/remote/gate.ts';
+import type { Network } from '../../worker/remote/http.ts';
+import type { SourceEnvironment } from '../../worker/remote/source-environment.ts';
 import { FakeClock } from './clock.ts';
 
 export interface Folder extends AsyncDisposable {

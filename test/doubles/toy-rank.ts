@@ -4,12 +4,12 @@
 
 import type { ShardLayout } from '../../crds/plan/shards.ts';
 import { checkpointsOf } from '../../worker/checkpoint/checkpoints.ts';
-import { type GroupPlan, ProcessGroup } from '../../worker/cluster/process-group.ts';
-import { worldOf } from '../../worker/cluster/world.ts';
+import { freshState } from '../../worker/checkpoint/trainer-state.ts';
+import { type GroupPlan, ProcessGroup } from '../../worker/sharding/process-group.ts';
+import { worldOf } from '../../worker/sharding/world.ts';
 import { liveHandles, memoryStatistics, resetMemoryPeaks } from '../../worker/tensor/memory.ts';
 import { setThreads } from '../../worker/tensor/threads.ts';
-import { train } from '../../worker/trainer.ts';
-import { freshState } from '../../worker/trainer-state.ts';
+import { train } from '../../worker/train/loop.ts';
 import { type ShardedCase, shardedCases } from '../builders/sharded-cases.ts';
 import { Training, type TrainingOptions } from '../builders/toy-training.ts';
 import { FakeClock } from './clock.ts';

@@ -3,8 +3,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { attempt } from '../../cli/setup/attempt.ts';
-import { UserError } from '../../crds/errors.ts';
-import { gate, gatherThrough } from '../../worker/prepare/gate.ts';
+import { UserError } from '../../crds/failures/errors.ts';
+import { gate, gatherThrough } from '../../worker/remote/gate.ts';
 import { inWords, runTarget } from './run-target.ts';
 import type { Target } from './target.ts';
 import { moduleOf, targetNames } from './target-names.ts';

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { gate } from '../../worker/prepare/gate.ts';
+import { gate } from '../../worker/remote/gate.ts';
 import { type Finding, isStuck } from './engine.ts';
 import { inWords, runTarget } from './run-target.ts';
 

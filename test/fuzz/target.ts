@@ -1,6 +1,6 @@
 // What is fuzzed: a reader of foreign bytes. It may throw UserError and TerminalError, which are sentences for people;
 // everything else that leaves it is a finding, as are time, memory and writing.
-import { TerminalError, UserError } from '../../crds/errors.ts';
+import { TerminalError, UserError } from '../../crds/failures/errors.ts';
 
 export interface Target {
   /** Good inputs to begin with; files in corpus/<name>/ come on top. */

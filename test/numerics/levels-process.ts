@@ -1,20 +1,20 @@
 // One process at the level that ANNEAL_CPU_LEVEL says: products and training steps with one, two and three threads. Prints
 // what came out, for levels.test.ts to compare with what other levels make of the same.
 import { createHash } from 'node:crypto';
-import { lora } from '../../worker/adapters/lora.ts';
-import { adamW } from '../../worker/optimizers/adamw.ts';
-import { adamW8bit } from '../../worker/optimizers/adamw-8bit.ts';
-import { exactSubspaces, galore } from '../../worker/optimizers/galore.ts';
-import { sgd } from '../../worker/optimizers/sgd.ts';
-import { Halo } from '../../worker/precision/halo.ts';
+import { freshState } from '../../worker/checkpoint/trainer-state.ts';
+import { lora } from '../../worker/methods/adapters/lora.ts';
+import { adamW } from '../../worker/methods/optimizers/adamw.ts';
+import { adamW8bit } from '../../worker/methods/optimizers/adamw-8bit.ts';
+import { exactSubspaces, galore } from '../../worker/methods/optimizers/galore.ts';
+import { sgd } from '../../worker/methods/optimizers/sgd.ts';
+import { Halo } from '../../worker/methods/precision/halo.ts';
+import { nf4 } from '../../worker/methods/weights/nf4.ts';
 import { type DType, dtypeEpsilon } from '../../worker/tensor/dtype.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { type Tensor, toArray, toBytes } from '../../worker/tensor/tensor.ts';
 import { setThreads } from '../../worker/tensor/threads.ts';
-import { train } from '../../worker/trainer.ts';
-import { freshState } from '../../worker/trainer-state.ts';
-import { nf4 } from '../../worker/weights/nf4.ts';
+import { train } from '../../worker/train/loop.ts';
 import { aPvTuning, toyCodebook, toyCodes } from '../builders/pv-tuning.ts';
 import { countUp, plainAdamW, Training, type TrainingOptions } from '../builders/toy-training.ts';
 import { aBin } from '../builders/training.ts';

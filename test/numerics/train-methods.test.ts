@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import test from 'ava';
 import { runFiles, scoresRecord } from '../../crds/wire/run-folder.ts';
 import { verifyCheckpoint } from '../../worker/checkpoint/folder.ts';
-import { openSafetensors } from '../../worker/checkpoint/safetensors.ts';
+import { openSafetensors } from '../../worker/files/safetensors.ts';
+import { decode } from '../../worker/methods/weights/affine-groups.ts';
 import { requireRecord } from '../../worker/run-folder.ts';
 import { keep, scope } from '../../worker/tensor/scope.ts';
 import { toArray } from '../../worker/tensor/tensor.ts';
 import { setThreads } from '../../worker/tensor/threads.ts';
-import { decode } from '../../worker/weights/affine-groups.ts';
 import { aToyRun, type ToyRun } from '../builders/toy-run.ts';
 import type { ToyJobOptions } from '../toy/toy-job.ts';
 

@@ -1,10 +1,10 @@
 // PV-Tuning beside what it is a middle of: codebooks alone, straight-through estimation, and the linearised step. Blocks of a toy learn
 // eight texts by heart, from the same codes.
 import test from 'ava';
-import type { CodeSettings } from '../../worker/optimizers/pv-tuning.ts';
+import { freshState } from '../../worker/checkpoint/trainer-state.ts';
+import type { CodeSettings } from '../../worker/methods/optimizers/pv-tuning.ts';
 import { setThreads } from '../../worker/tensor/threads.ts';
-import { train } from '../../worker/trainer.ts';
-import { freshState } from '../../worker/trainer-state.ts';
+import { train } from '../../worker/train/loop.ts';
 import { aPvTuning, toyCodebook, toyCodes } from '../builders/pv-tuning.ts';
 import { countUp, Training } from '../builders/toy-training.ts';
 import { aBin } from '../builders/training.ts';

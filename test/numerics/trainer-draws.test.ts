@@ -1,10 +1,10 @@
 // What the loop tells its parts beside gradients: where random numbers come from, and how many updates there were.
 import test from 'ava';
-import { lora } from '../../worker/adapters/lora.ts';
-import type { Optimizer, UpdateStep } from '../../worker/optimizers/optimizer.ts';
+import { freshState } from '../../worker/checkpoint/trainer-state.ts';
+import { lora } from '../../worker/methods/adapters/lora.ts';
+import type { Optimizer, UpdateStep } from '../../worker/methods/optimizers/optimizer.ts';
 import { setThreads } from '../../worker/tensor/threads.ts';
-import { train } from '../../worker/trainer.ts';
-import { freshState } from '../../worker/trainer-state.ts';
+import { train } from '../../worker/train/loop.ts';
 import { batchOf, countUp, Training } from '../builders/toy-training.ts';
 import { aBin } from '../builders/training.ts';
 

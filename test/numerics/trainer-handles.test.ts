@@ -1,11 +1,11 @@
 // Live tensors before and after each step are equal. In a file of its own: tests of one file take turns within a training,
 // and this one counts the tensors of the whole process.
 import test from 'ava';
-import { lora } from '../../worker/adapters/lora.ts';
+import { freshState } from '../../worker/checkpoint/trainer-state.ts';
+import { lora } from '../../worker/methods/adapters/lora.ts';
 import { liveHandles } from '../../worker/tensor/memory.ts';
 import { setThreads } from '../../worker/tensor/threads.ts';
-import { train } from '../../worker/trainer.ts';
-import { freshState } from '../../worker/trainer-state.ts';
+import { train } from '../../worker/train/loop.ts';
 import { countUp, Training, type TrainingOptions } from '../builders/toy-training.ts';
 import { aBin } from '../builders/training.ts';
 

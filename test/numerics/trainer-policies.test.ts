@@ -1,9 +1,9 @@
 // What the loop does when numbers go wrong, and when it does not get better any more.
 import test from 'ava';
-import type { HostBin } from '../../worker/engine/bin.ts';
+import { freshState } from '../../worker/checkpoint/trainer-state.ts';
+import type { HostBin } from '../../worker/engine/packed-sequence.ts';
 import { setThreads } from '../../worker/tensor/threads.ts';
-import { type NonFinitePolicy, type TrainerPlan, train } from '../../worker/trainer.ts';
-import { freshState } from '../../worker/trainer-state.ts';
+import { type NonFinitePolicy, type TrainerPlan, train } from '../../worker/train/loop.ts';
 import {
   batchOf,
   countUp,

@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import test from 'ava';
 import { checkpointsOf, type RunCheckpoints } from '../../worker/checkpoint/checkpoints.ts';
 import { listCheckpoints } from '../../worker/checkpoint/folder.ts';
+import { freshState } from '../../worker/checkpoint/trainer-state.ts';
 import { setThreads } from '../../worker/tensor/threads.ts';
 import {
   type Checkpoints,
   type NonFinitePolicy,
   type TrainerParts,
   train,
-} from '../../worker/trainer.ts';
-import { freshState } from '../../worker/trainer-state.ts';
+} from '../../worker/train/loop.ts';
 import { jobDigest } from '../builders/checkpoint.ts';
 import { batchOf, countUp, Training, type TrainingOptions } from '../builders/toy-training.ts';
 import { aBin } from '../builders/training.ts';

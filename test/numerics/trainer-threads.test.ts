@@ -1,8 +1,8 @@
 // In a file of its own: the number of threads is one for the whole process.
 import test from 'ava';
+import { freshState } from '../../worker/checkpoint/trainer-state.ts';
 import { setThreads } from '../../worker/tensor/threads.ts';
-import { train } from '../../worker/trainer.ts';
-import { freshState } from '../../worker/trainer-state.ts';
+import { train } from '../../worker/train/loop.ts';
 import { countUp, Training } from '../builders/toy-training.ts';
 import { aBin } from '../builders/training.ts';
 

@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { openSafetensors } from '../../worker/checkpoint/safetensors.ts';
+import { openSafetensors } from '../../worker/files/safetensors.ts';
 import { checkIds, checkLogits } from '../../worker/publish/reload-check.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import { makeToy } from '../toy/make-toy.ts';

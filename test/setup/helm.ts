@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureEntry } from '../../cli/setup/entry.ts';
 import { type Setup, thisSetup } from '../../cli/setup/setup.ts';
-import { UserError } from '../../crds/errors.ts';
+import { UserError } from '../../crds/failures/errors.ts';
 import { runGo } from './go.ts';
 
 const helmPackage = 'helm.sh/helm/v3/cmd/helm';

@@ -10,7 +10,7 @@ import { buildTrouble } from '../../cli/setup/native.ts';
 import { findPip } from '../../cli/setup/pip.ts';
 import type { Setup } from '../../cli/setup/setup.ts';
 import { findToolchain } from '../../cli/setup/toolchain.ts';
-import { TerminalError } from '../../crds/errors.ts';
+import { TerminalError } from '../../crds/failures/errors.ts';
 import { mustRun, type Python } from './python.ts';
 
 /** A requirement with the digest of the file. */

@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureEntry } from '../../cli/setup/entry.ts';
 import type { Setup } from '../../cli/setup/setup.ts';
-import { UserError } from '../../crds/errors.ts';
+import { UserError } from '../../crds/failures/errors.ts';
 import { runGo } from './go.ts';
 
 export const natsModule = 'github.com/nats-io/nats-server/v2';

@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { Ran } from '../../cli/setup/machine.ts';
-import { TerminalError } from '../../crds/errors.ts';
+import { TerminalError } from '../../crds/failures/errors.ts';
 import { aSetup, says } from '../doubles/machine.ts';
 import { findPython, mustRun } from './python.ts';
 

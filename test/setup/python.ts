@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { pipTrouble } from '../../cli/setup/pip.ts';
 import type { Setup } from '../../cli/setup/setup.ts';
-import { TerminalError } from '../../crds/errors.ts';
+import { TerminalError } from '../../crds/failures/errors.ts';
 
 export interface Python {
   readonly file: string;

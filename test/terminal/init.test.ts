@@ -2,7 +2,7 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { parseJob } from '../../crds/manifest.ts';
+import { parseJob } from '../../crds/manifest/manifest.ts';
 import { temporaryFolder } from '../doubles/temporary-folder.ts';
 import { Terminal, type TerminalOptions } from './terminal.ts';
 

@@ -2,9 +2,9 @@
 // weights; a larger vocabulary or other sizes may be asked for, and follow the same rule of integers.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeSafetensorsModel } from '../../worker/checkpoint/safetensors-model.ts';
 import { readConfig } from '../../worker/decoder/config.ts';
 import { printConfig } from '../../worker/decoder/print-config.ts';
+import { writeSafetensorsModel } from '../../worker/files/safetensors-model.ts';
 import type { DType } from '../../worker/tensor/dtype.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
 import { scope } from '../../worker/tensor/scope.ts';

@@ -6,12 +6,11 @@ import {
   isStorageFull,
   TerminalError,
   toAnnealError,
-} from '../../crds/errors.ts';
+} from '../../crds/failures/errors.ts';
 import { mostKeptTold, type TelemetryBody, warningReason } from '../../crds/wire/telemetry.ts';
 import type { Clock } from '../clock.ts';
-import { alone, type World } from '../cluster/world.ts';
-import type { Checkpoints } from '../trainer.ts';
-import { type RollbackAccount, type TrainerState, trainerState } from '../trainer-state.ts';
+import { alone, type World } from '../sharding/world.ts';
+import type { Checkpoints } from '../train/loop.ts';
 import {
   checkpointFolder,
   expired,
@@ -29,6 +28,7 @@ import { readRollback, writeRollback } from './rollback-file.ts';
 import { RunningSave, type WrittenCheckpoint } from './running-save.ts';
 import type { ShardPart } from './shard-file.ts';
 import { stateTensors, type TrainedTensors } from './state-tensors.ts';
+import { type RollbackAccount, type TrainerState, trainerState } from './trainer-state.ts';
 
 export interface CheckpointSettings {
   readonly root: string;

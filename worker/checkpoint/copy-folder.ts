@@ -9,7 +9,7 @@ import {
   newestFirst,
   parseCopyName,
 } from '../../crds/wire/copies.ts';
-import { isErrno } from '../prepare/errno.ts';
+import { isErrno } from '../files/errno.ts';
 
 type CopyKind = 'own' | 'kept';
 

@@ -2,10 +2,10 @@
 // name, synced, and renamed: a kill at any moment leaves either the whole checkpoint or none.
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TerminalError } from '../../crds/errors.ts';
-import { jsonLimits, RefusedBytes } from '../../crds/json.ts';
+import { TerminalError } from '../../crds/failures/errors.ts';
+import { jsonLimits, RefusedBytes } from '../../crds/text/json.ts';
 import { readBounded } from '../files/bounded-file.ts';
-import { sha256OfFile } from './file-digest.ts';
+import { sha256OfFile } from '../files/file-digest.ts';
 import { type CheckpointManifest, parseManifest } from './manifest.ts';
 
 export const manifestName = 'manifest.json';

@@ -1,13 +1,13 @@
 // Reads a verified checkpoint into tensors that are already there, or into pieces of them: whatever world wrote it, and whatever world
 // reads it, the elements are the same.
 import { join } from 'node:path';
-import { TerminalError } from '../../crds/errors.ts';
-import { type KeptTensor, sizeOf } from '../engine/pieces.ts';
+import { TerminalError } from '../../crds/failures/errors.ts';
+import { openSafetensors, type SafetensorsFile } from '../files/safetensors.ts';
+import { type KeptTensor, sizeOf } from '../sharding/shards.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { releasePages } from '../tensor/tensor.ts';
 import type { CheckpointManifest } from './manifest.ts';
-import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
 
 /**
  * Copies the elements of every target from the checkpoint, in the types that the targets have. A tensor that the checkpoint lacks, in

@@ -2,8 +2,8 @@
 // folder appears by one rename after everything in it is on the disk, so a torn save is never seen
 // under its final name; digests tell a folder that was damaged later.
 import * as z from 'zod';
-import { UserError } from '../../crds/errors.ts';
-import { jsonLimits, parseJson, RefusedBytes } from '../../crds/json.ts';
+import { UserError } from '../../crds/failures/errors.ts';
+import { jsonLimits, parseJson, RefusedBytes } from '../../crds/text/json.ts';
 
 /** Raised when the layout changes in a way that older readers cannot follow. */
 export const manifestVersion = 1;

@@ -2,8 +2,8 @@
 // one. A file that cannot be read costs only the replay of that rollback.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type RollbackAccount, rollbackAccount } from '../trainer-state.ts';
-import { AtomicFile } from './atomic-file.ts';
+import { AtomicFile } from '../files/atomic-file.ts';
+import { type RollbackAccount, rollbackAccount } from './trainer-state.ts';
 
 const rollbackName = 'rollback.json';
 

@@ -2,10 +2,10 @@
 // copying memory does; that it gets to the disk, and its name, comes while the next steps run. All ranks write into one folder, and rank 0 gives
 // it its name when all have. A disk that is full for one is full for all.
 import { setImmediate } from 'node:timers/promises';
-import { isStorageFull } from '../../crds/errors.ts';
+import { isStorageFull } from '../../crds/failures/errors.ts';
 import type { Clock } from '../clock.ts';
-import type { World } from '../cluster/world.ts';
-import type { KeptTensor } from '../engine/pieces.ts';
+import type { KeptTensor } from '../sharding/shards.ts';
+import type { World } from '../sharding/world.ts';
 import {
   beginCheckpoint,
   type CheckpointWriter,

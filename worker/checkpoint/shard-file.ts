@@ -3,11 +3,11 @@
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { jsonLimits } from '../../crds/json.ts';
-import type { KeptTensor } from '../engine/pieces.ts';
+import { jsonLimits } from '../../crds/text/json.ts';
 import { readJsonFile } from '../files/bounded-file.ts';
+import { beginSafetensors } from '../files/safetensors.ts';
+import type { KeptTensor } from '../sharding/shards.ts';
 import { manifestFile, manifestTensor } from './manifest.ts';
-import { beginSafetensors } from './safetensors.ts';
 
 const shardPart = z.object({
   file: manifestFile,

@@ -3,21 +3,21 @@
 // moment of which every part is there twice, whoever is lost.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type AnnealError, isStorageFull, toAnnealError } from '../../crds/errors.ts';
+import { type AnnealError, isStorageFull, toAnnealError } from '../../crds/failures/errors.ts';
 import { copiesOfAKind } from '../../crds/plan/copies.ts';
-import { bytesInWords } from '../../crds/quantity.ts';
+import { bytesInWords } from '../../crds/schema/quantity.ts';
 import { type CopiesPlan, copyNameText } from '../../crds/wire/copies.ts';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { Clock } from '../clock.ts';
-import type { World } from '../cluster/world.ts';
+import type { World } from '../sharding/world.ts';
 import { dtypeBytes } from '../tensor/dtype.ts';
-import type { TrainerState } from '../trainer-state.ts';
 import { beginCopy, deliveredCopy, endCopy } from './copy-folder.ts';
 import { manifestName } from './folder.ts';
 import { stepsBetween } from './interval.ts';
 import { type CheckpointManifest, manifestVersion } from './manifest.ts';
 import { beginShard } from './shard-file.ts';
 import { stateTensors, type TrainedTensors } from './state-tensors.ts';
+import type { TrainerState } from './trainer-state.ts';
 
 interface CopySettings {
   readonly plan: CopiesPlan;

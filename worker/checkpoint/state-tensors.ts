@@ -1,8 +1,9 @@
 // Which tensors a checkpoint holds: the value of every trained parameter under its own name, and the
 // optimizer state that lives under `<name>#<suffix>`. A frozen base is not among them: the manifest names it by
 // its digest. A rank of a world keeps a piece of each.
-import { type KeptTensor, keptState, keptWhole, type Piece } from '../engine/pieces.ts';
-import type { OptimizerStates } from '../optimizers/states.ts';
+
+import type { OptimizerStates } from '../sharding/optimizer-states.ts';
+import { type KeptTensor, keptState, keptWhole, type Piece } from '../sharding/shards.ts';
 
 export interface TrainedTensors {
   readonly pieces: readonly Piece[];

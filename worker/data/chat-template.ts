@@ -1,7 +1,7 @@
 // A chat template: Jinja text that turns messages into the text a model was trained on. Rendering is reproducible: a
 // template that asks for the time gets the day the job was made, in UTC.
 import { Template } from '@huggingface/jinja';
-import { UserError } from '../../crds/errors.ts';
+import { UserError } from '../../crds/failures/errors.ts';
 import { type Message, UnusableRecord } from './sample.ts';
 
 interface TemplateSetup {

@@ -1,20 +1,20 @@
 // What the trainer is fed: the bins of a step, and those of an evaluation, from the token stores that
 // `prepare` left.
 
-import { TerminalError, UserError } from '../../crds/errors.ts';
+import { TerminalError, UserError } from '../../crds/failures/errors.ts';
 import type { FineTuneJobSpec } from '../../crds/index.ts';
 import { sequencesPerStep, tokensPerSequence } from '../../crds/plan/batches.ts';
 import type { PreparedRecord } from '../../crds/wire/run-folder.ts';
-import type { HostBin } from '../engine/bin.ts';
-import { openTokenStore, type TokenStore } from '../prepare/token-store.ts';
-import type { Batch } from '../trainer.ts';
-import { fillBin } from './bins.ts';
-import { dealBins, onlySeat, type Seat } from './deal-bins.ts';
+import type { HostBin } from '../engine/packed-sequence.ts';
+import type { Batch } from '../train/loop.ts';
+import { dealBins, onlySeat, type Seat } from './deal-sequences.ts';
 import type { Documents } from './documents.ts';
 import { chooseHeldOut } from './held-out.ts';
 import { openLoader } from './loader.ts';
-import { mergeBins } from './merge-bins.ts';
+import { mergeBins } from './merge-sequences.ts';
 import { packBins } from './pack.ts';
+import { fillBin } from './packed-sequences.ts';
+import { openTokenStore, type TokenStore } from './token-store.ts';
 
 export interface Feed extends Disposable {
   /** Bins of one pass over the data. */

@@ -1,7 +1,7 @@
 // The sequence of bins of a whole training, as a function: which documents lie in which bin depends on the documents,
 // the seed and the size of a bin, never on ranks or on where a run was stopped. An epoch is a permutation of the
 // documents, cut into windows; the documents of a window are packed into bins, and the bins are permuted.
-import { invariant } from '../../crds/errors.ts';
+import { invariant } from '../../crds/failures/errors.ts';
 import type { Documents } from './documents.ts';
 import { permutation } from './order.ts';
 import { packBins } from './pack.ts';

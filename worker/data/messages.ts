@@ -1,5 +1,5 @@
 // Conversations as people store them (OpenAI messages, ShareGPT turns, Alpaca fields) → messages.
-import { parseJson as boundedJson, jsonLimits } from '../../crds/json.ts';
+import { parseJson as boundedJson, jsonLimits } from '../../crds/text/json.ts';
 import { type Message, type Range, type Role, roles, UnusableRecord } from './sample.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;

@@ -1,4 +1,4 @@
-import { UserError } from '../../crds/errors.ts';
+import { UserError } from '../../crds/failures/errors.ts';
 import type { ModelOnDisk } from '../decoder/model-headers.ts';
 import { readTokenizerFolder, type TokenizerDefinition } from './tokenizer-definition.ts';
 import { tokenizerFromGguf } from './tokenizer-gguf.ts';

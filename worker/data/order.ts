@@ -1,7 +1,7 @@
 // Orders that anyone can compute alone: a permutation of any size whose every position is a function of the key (a
 // Feistel network of keyed hashes, walked until it lands inside), and the interleaving of weighted sources.
 import { createHash } from 'node:crypto';
-import { invariant } from '../../crds/errors.ts';
+import { invariant } from '../../crds/failures/errors.ts';
 
 interface Permutation {
   readonly size: number;

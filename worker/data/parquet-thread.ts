@@ -1,7 +1,7 @@
 // Decodes one parquet file and sends its readings in batches; the next one is sent when the last was taken.
 import { once } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
-import { invariant } from '../../crds/errors.ts';
+import { invariant } from '../../crds/failures/errors.ts';
 import type { ParquetBatch } from './parquet.ts';
 import { decodeParquet } from './parquet-decode.ts';
 import type { Reading } from './reading.ts';

@@ -2,7 +2,7 @@
 // applied last, so that a word seen before needs one look-up. The library's own steps run where they are exact; three
 // are written anew, because JavaScript's \d and \s are not Unicode's, and because it ignores where Metaspace splits.
 import * as z from 'zod';
-import { UserError } from '../../crds/errors.ts';
+import { UserError } from '../../crds/failures/errors.ts';
 import { toByteAlphabet } from './token-bytes.ts';
 import { createSplit } from './tokenizer-library.ts';
 

@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { UserError } from '../../crds/errors.ts';
-import { type JsonLimit, jsonLimits, parseJson, RefusedBytes } from '../../crds/json.ts';
+import { UserError } from '../../crds/failures/errors.ts';
+import { type JsonLimit, jsonLimits, parseJson, RefusedBytes } from '../../crds/text/json.ts';
 import { readJsonFile, readTextFile } from '../files/bounded-file.ts';
 import { normalizer } from './tokenizer-normalizer.ts';
 

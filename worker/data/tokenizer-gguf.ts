@@ -2,7 +2,7 @@
 // merges (byte-level) or scores (sentencepiece), and only the name of the splitting rules. The JSON is whole, so that
 // other programs can read it from an exported model.
 import * as z from 'zod';
-import { UserError } from '../../crds/errors.ts';
+import { UserError } from '../../crds/failures/errors.ts';
 import { gpt2Pattern } from './token-words.ts';
 import { parseTokenizerJson, type TokenizerDefinition } from './tokenizer-definition.ts';
 

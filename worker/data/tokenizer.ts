@@ -1,7 +1,7 @@
 // Text ↔ tokens. Normalisers, patterns and the Unigram model are the library's; what is ours is the order of the steps,
 // a memory of words already encoded (real text repeats its words: ten times faster) and byte-pair encoding. In return
 // every piece knows what its tokens spell, which is how learned text is found again in tokens (spans.ts).
-import { UserError } from '../../crds/errors.ts';
+import { UserError } from '../../crds/failures/errors.ts';
 import { splitAt } from './added-tokens.ts';
 import { createBpe, type EncodeWord } from './bpe.ts';
 import { fromByteAlphabet, fromSentencePiece } from './token-bytes.ts';

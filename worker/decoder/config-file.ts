@@ -1,7 +1,7 @@
 // The border where a foreign `config.json` becomes typed: the fields that decide what is computed, with bounds
 // that keep later loops and products small. Fields without effect on training are dropped silently.
 import { z } from 'zod';
-import { UserError } from '../../crds/errors.ts';
+import { UserError } from '../../crds/failures/errors.ts';
 
 const count = (max: number) => z.int().min(1).max(max);
 const finite = z.number().refine(Number.isFinite, 'must be finite');

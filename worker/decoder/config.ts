@@ -2,7 +2,7 @@
 // record alone; whether the tensors agree with it is asked in confirm.ts.
 //
 // Legend: V vocabulary rows · H hidden size · L layers · NH query heads · NK key/value heads · D head size · I MLP size
-import { UserError } from '../../crds/errors.ts';
+import { UserError } from '../../crds/failures/errors.ts';
 import { type ConfigFields, parseConfigFile } from './config-file.ts';
 import { type Family, type FamilyName, families, familyNames } from './families.ts';
 import { type LayerKind, layersOf, windowOf } from './layers.ts';

@@ -1,6 +1,6 @@
 // Headers confirm the record: before anything is downloaded or placed, the presence and shape of every tensor is
 // compared with what `config.json` promised, and all differences come in one error.
-import { UserError } from '../../crds/errors.ts';
+import { UserError } from '../../crds/failures/errors.ts';
 import type { DecoderConfig } from './config.ts';
 import { canonicalName, type TensorSpec, tensorName, tensorSpecs } from './names.ts';
 

@@ -1,8 +1,8 @@
 // What a model is, from its configuration and headers alone, wherever they were read: on this disk or by ranges from a
 // hub. No tensor is read and libtorch is not loaded.
-import { UserError } from '../../crds/errors.ts';
-import type { GgufHeader } from '../checkpoint/gguf-header.ts';
-import type { SafetensorsHeader } from '../checkpoint/safetensors-header.ts';
+import { UserError } from '../../crds/failures/errors.ts';
+import type { GgufHeader } from '../files/gguf-header.ts';
+import type { SafetensorsHeader } from '../files/safetensors-header.ts';
 import { type DecoderConfig, type ReadOptions, readConfig } from './config.ts';
 import { textConfigJson } from './config-file.ts';
 import { confirmTensors } from './confirm.ts';

@@ -1,7 +1,7 @@
 // GGUF metadata → the `config.json` that the model would have, so that one reader (config.ts) decides what is
 // computed, and so that a model that came as GGUF can be written as a Hugging Face folder.
-import { UserError } from '../../crds/errors.ts';
-import type { GgufHeader } from '../checkpoint/gguf-header.ts';
+import { UserError } from '../../crds/failures/errors.ts';
+import type { GgufHeader } from '../files/gguf-header.ts';
 import { type FamilyName, families, familyNames } from './families.ts';
 import { GgufMetadata } from './gguf-metadata.ts';
 import { ggufArchitectures, ggufName, ropeTables } from './gguf-names.ts';

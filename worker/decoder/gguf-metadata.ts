@@ -1,7 +1,7 @@
 // Typed access to the key-value pairs of a GGUF file; a pair of the wrong type is a sentence, never a guess.
-import { UserError } from '../../crds/errors.ts';
-import type { GgufHeader } from '../checkpoint/gguf-header.ts';
-import { GgufValueType } from '../checkpoint/gguf-types.ts';
+import { UserError } from '../../crds/failures/errors.ts';
+import type { GgufHeader } from '../files/gguf-header.ts';
+import { GgufValueType } from '../files/gguf-types.ts';
 
 export class GgufMetadata {
   readonly #header: Pick<GgufHeader, 'metadata'>;

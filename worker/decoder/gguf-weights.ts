@@ -1,8 +1,8 @@
 // Tensors of a mapped GGUF file in the layout of Hugging Face: blocks decoded, q and k rows in halves, Gemma's norms
 // without the 1 that the format adds.
-import { Bug } from '../../crds/errors.ts';
-import type { GgufHeader, GgufTensorInfo } from '../checkpoint/gguf-header.ts';
-import { type LoadOptions, typed } from '../checkpoint/safetensors.ts';
+import { Bug } from '../../crds/failures/errors.ts';
+import type { GgufHeader, GgufTensorInfo } from '../files/gguf-header.ts';
+import { type LoadOptions, typed } from '../files/safetensors.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';

@@ -2,13 +2,9 @@
 // a tensor is read, decoded and put into the layout of here when it is asked for.
 import { createHash, type Hash } from 'node:crypto';
 import { join } from 'node:path';
-import { Bug, UserError } from '../../crds/errors.ts';
-import { forEachPiece } from '../checkpoint/header-files.ts';
-import {
-  type LoadOptions,
-  openSafetensors,
-  type SafetensorsFile,
-} from '../checkpoint/safetensors.ts';
+import { Bug, UserError } from '../../crds/failures/errors.ts';
+import { forEachPiece } from '../files/header-files.ts';
+import { type LoadOptions, openSafetensors, type SafetensorsFile } from '../files/safetensors.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { releasePages, type Tensor } from '../tensor/tensor.ts';

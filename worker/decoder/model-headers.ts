@@ -1,12 +1,12 @@
 // The configuration and headers of a model on this disk: a Hugging Face folder, a GGUF file, or a folder with one.
 import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { UserError } from '../../crds/errors.ts';
-import { jsonLimits, parseJson, RefusedBytes } from '../../crds/json.ts';
-import type { GgufHeader } from '../checkpoint/gguf-header.ts';
-import { readBytes, readGgufHeader, readSafetensorsHeader } from '../checkpoint/header-files.ts';
-import { indexFileName, parseSafetensorsIndex } from '../checkpoint/safetensors-index.ts';
+import { UserError } from '../../crds/failures/errors.ts';
+import { jsonLimits, parseJson, RefusedBytes } from '../../crds/text/json.ts';
 import { readBoundedSync } from '../files/bounded-file.ts';
+import type { GgufHeader } from '../files/gguf-header.ts';
+import { readBytes, readGgufHeader, readSafetensorsHeader } from '../files/header-files.ts';
+import { indexFileName, parseSafetensorsIndex } from '../files/safetensors-index.ts';
 import type { ReadOptions } from './config.ts';
 import { describeGguf, describeSafetensors, type ModelHeaders } from './describe-model.ts';
 

@@ -2,7 +2,7 @@
 // cosines and the rotation itself are the engine's.
 //
 // Legend: d rotated dims of a head · i pair index, 0 <= i < d/2 · f_i = theta^(-2i/d)
-import { UserError } from '../../crds/errors.ts';
+import { UserError } from '../../crds/failures/errors.ts';
 
 export type RopeKind = 'default' | 'linear' | 'dynamic' | 'llama3' | 'yarn' | 'longrope';
 

@@ -2,19 +2,19 @@
 // memory, no second forward), or only the block's input is kept and the backward runs the block
 // again with a tape (`recompute`; `offload` keeps the input outside memory). All give the same
 // numbers: the block draws nothing at random that is not named by step, layer and bin.
-import { Bug } from '../../crds/errors.ts';
+import { Bug } from '../../crds/failures/errors.ts';
 import type { TapeMode } from '../../crds/plan/memory-question.ts';
-import type { DropoutDraw } from '../adapters/adapter.ts';
+import type { DropoutDraw } from '../methods/adapters/adapter.ts';
 import { block } from '../nn/block.ts';
 import { grad, leaf, withTape } from '../tensor/autograd.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { type Bin, binContext } from './bin.ts';
+import type { Shelf, Shelved } from './activation-offload.ts';
 import { FactorTaps, type Projectors, projected, tensorsOfFactors } from './gradient-factors.ts';
 import { type Model, tensorsOf } from './model.ts';
+import { type Bin, binContext } from './packed-sequence.ts';
 import type { Parameter } from './parameters.ts';
-import type { Shelf, Shelved } from './shelf.ts';
 
 /** What the forward of a block leaves behind for its backward. */
 export type BlockTrace =

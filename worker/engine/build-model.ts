@@ -1,17 +1,18 @@
 // Files + method → a model whose seams are filled in, on the device, ready for its first step.
-import type { Adapter, LinearLayer } from '../adapters/adapter.ts';
+
 import type { DecoderConfig } from '../decoder/config.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
 import { ropeFrequencies } from '../decoder/rope.ts';
-import type { Precision } from '../precision/precision.ts';
+import type { Adapter, LinearLayer } from '../methods/adapters/adapter.ts';
+import type { Precision } from '../methods/precision/precision.ts';
+import { codeNearest } from '../methods/weights/affine-groups.ts';
+import { type CodebookScheme, emptyCodebook } from '../methods/weights/codebook.ts';
+import { dense } from '../methods/weights/dense.ts';
+import type { WeightStore } from '../methods/weights/weight-store.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { releasePages, type Tensor } from '../tensor/tensor.ts';
-import { codeNearest } from '../weights/affine-groups.ts';
-import { type CodebookScheme, emptyCodebook } from '../weights/codebook.ts';
-import { dense } from '../weights/dense.ts';
-import type { WeightStore } from '../weights/weight-store.ts';
 import { requireFinite } from './finite.ts';
 import { embeddingName, type Model } from './model.ts';
 import { type Parameter, Parameters } from './parameters.ts';

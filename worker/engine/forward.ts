@@ -1,13 +1,13 @@
 // The forward pass without a tape, for evaluation and checks.
-import { Bug } from '../../crds/errors.ts';
+import { Bug } from '../../crds/failures/errors.ts';
 import type { DecoderConfig } from '../decoder/config.ts';
 import { rmsNorm } from '../nn/rms-norm.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { type Bin, toBin } from './bin.ts';
 import { runBlock } from './block-tape.ts';
 import { embed } from './embedding.ts';
 import { finalNormName, type Model } from './model.ts';
+import { type Bin, toBin } from './packed-sequence.ts';
 import { type Place, withPlace } from './weights.ts';
 
 /** The residual streams of the bins behind the last block, `[T, H]` each. Each block runs all bins before the next one does. */

@@ -7,8 +7,8 @@ import { grad, leaf, withTape } from '../tensor/autograd.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { Bin } from './bin.ts';
 import { finalNormName, headName, type Model } from './model.ts';
+import type { Bin } from './packed-sequence.ts';
 
 interface HeadLoss {
   /** Sum of the negative log-likelihoods over the learned rows; a float64 scalar. */

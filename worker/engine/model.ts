@@ -1,11 +1,12 @@
 // A decoder with its seams filled in: configuration, parameters, and the adapter beside the linears.
-import type { Adapter, Delta, DropoutDraw, LinearLayer } from '../adapters/adapter.ts';
+
 import type { DecoderConfig } from '../decoder/config.ts';
+import type { Adapter, Delta, DropoutDraw, LinearLayer } from '../methods/adapters/adapter.ts';
+import type { Precision } from '../methods/precision/precision.ts';
 import type { BlockTensors } from '../nn/block.ts';
-import type { Precision } from '../precision/precision.ts';
 import type { DType } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { BinRope } from './bin.ts';
+import type { BinRope } from './packed-sequence.ts';
 import type { Parameter, Parameters } from './parameters.ts';
 import type { Weights } from './weights.ts';
 

@@ -1,9 +1,9 @@
 // All tensors of a model by name, as in Hugging Face files, adapters included. A parameter is frozen
 // or trained for the whole run; which of the trained ones move in a step is the selection's choice.
-import { Bug } from '../../crds/errors.ts';
+import { Bug } from '../../crds/failures/errors.ts';
+import { type Coding, decoded } from '../methods/weights/coding.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { moveStorage, resizeStorage, type Tensor } from '../tensor/tensor.ts';
-import { type Coding, decoded } from '../weights/coding.ts';
 
 export interface Parameter {
   readonly name: string;

@@ -1,20 +1,26 @@
 // From gradients to new parameters. Gradients arrive block by block, last block first. `Global`
 // keeps them until the last has come, because the factor depends on all; `Block` and `None` step
 // at once and hold nothing.
-import { alone, type World } from '../cluster/world.ts';
+
 import {
   codebooksOf,
   type Optimizer,
   type OptimizerState,
   type Projector,
   type UpdateStep,
-} from '../optimizers/optimizer.ts';
+} from '../methods/optimizers/optimizer.ts';
+import {
+  type Coded,
+  changeByChance_,
+  codeByChance_,
+  decode,
+} from '../methods/weights/affine-groups.ts';
+import { alone, type World } from '../sharding/world.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Stream } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
 import { item, type Tensor } from '../tensor/tensor.ts';
-import { type Coded, changeByChance_, codeByChance_, decode } from '../weights/affine-groups.ts';
 import type { Parameter } from './parameters.ts';
 
 export interface Clip {

@@ -2,7 +2,7 @@
 // What is not read is a RefusedBytes, whose message completes the sentence "FILE …".
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { type JsonLimit, parseJson, RefusedBytes, requireLength } from '../../crds/json.ts';
+import { type JsonLimit, parseJson, RefusedBytes, requireLength } from '../../crds/text/json.ts';
 
 /** Opening a pipe would wait for somebody who writes. */
 const flags = constants.O_RDONLY | constants.O_NONBLOCK;

@@ -2,9 +2,10 @@
 //
 // Shapes: T tokens of a bin · H hidden size · N query heads · K key/value heads · D head size
 //         I MLP size
-import type { Delta } from '../adapters/adapter.ts';
+
 import type { DecoderConfig } from '../decoder/config.ts';
-import type { Precision } from '../precision/precision.ts';
+import type { Delta } from '../methods/adapters/adapter.ts';
+import type { Precision } from '../methods/precision/precision.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { gatedLinear, type LinearTensors, linear, normLinears, type Tap } from './linear.ts';

@@ -1,7 +1,7 @@
 // Linear layers: the stored weights, and an adapter beside each where there is one. Which arithmetic
 // is used and how a weight is stored is the business of two seams; here they meet.
-import type { Delta } from '../adapters/adapter.ts';
-import type { Precision } from '../precision/precision.ts';
+import type { Delta } from '../methods/adapters/adapter.ts';
+import type { Precision } from '../methods/precision/precision.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { type Norm, rmsNorm } from './rms-norm.ts';

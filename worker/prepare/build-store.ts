@@ -1,11 +1,11 @@
 // Reads, tokenises and writes one token store into an empty folder. What becomes of every record is counted; nothing
 // is dropped silently.
-import { UserError } from '../../crds/errors.ts';
+import { UserError } from '../../crds/failures/errors.ts';
+import { type Problem, type StoreManifest, storeVersion } from '../data/store-manifest.ts';
+import { TokenStoreWriter } from '../data/token-store-writer.ts';
 import { createTokenizer, type Tokenizer } from '../data/tokenizer.ts';
 import { createEncoder, type EncodingRules, type SkipReason } from './encode-sample.ts';
 import { type ReadingRules, readBatches } from './read-batches.ts';
-import { type Problem, type StoreManifest, storeVersion } from './store-manifest.ts';
-import { TokenStoreWriter } from './token-store-writer.ts';
 import { tokenise } from './tokenise.ts';
 import type { EncodedBatch, EncodedRecord, StuckBatch, TimeLimits } from './tokenise-batch.ts';
 

@@ -4,10 +4,10 @@ import { decoderFacts } from '../../crds/plan/decoder-facts.ts';
 import { describedModel, describedModelFile } from '../../crds/wire/described-model.ts';
 import { runFiles, runRecord } from '../../crds/wire/run-folder.ts';
 import type { ModelHeaders } from '../decoder/describe-model.ts';
+import { systemNetwork } from '../remote/network.ts';
+import { sourceEnvironment } from '../remote/source-environment.ts';
 import type { Role } from '../role.ts';
 import { requireRecord, writeRecord } from '../run-folder.ts';
-import { systemNetwork } from './network.ts';
-import { sourceEnvironment } from './source-environment.ts';
 import { fetchModelHeaders } from './source-headers.ts';
 
 export const describeRole: Role = async ({ folder, config, clock, stop, emit }) => {

@@ -1,6 +1,6 @@
 // A sample → documents: tokens and which of them are learned, cut to what one sequence may hold. The rules are plain
 // data, so that every thread makes the same encoder from them.
-import { Bug } from '../../crds/errors.ts';
+import { Bug } from '../../crds/failures/errors.ts';
 import { renderChat } from '../data/chat.ts';
 import { type ChatTemplate, compileTemplate } from '../data/chat-template.ts';
 import { type Range, type Sample, UnusableRecord } from '../data/sample.ts';

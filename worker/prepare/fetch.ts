@@ -3,18 +3,18 @@
 // A blob that exists was verified before it got its name.
 import { mkdir, stat, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { TerminalError, TransientError } from '../../crds/errors.ts';
-import { isErrno } from './errno.ts';
+import { TerminalError, TransientError } from '../../crds/failures/errors.ts';
+import { isErrno } from '../files/errno.ts';
+import { lockFile } from '../files/file-lock.ts';
+import { diskFull, ensureSpace } from '../files/free-space.ts';
+import type { FileDigests } from '../remote/file-digests.ts';
+import { gate, gatherThrough } from '../remote/gate.ts';
+import type { Network } from '../remote/http.ts';
+import { retry } from '../remote/retry.ts';
+import type { FileDigest, SourceFile } from '../remote/source-files.ts';
+import { verify } from '../remote/verify.ts';
 import type { Extent } from './extents.ts';
-import type { FileDigests } from './file-digests.ts';
-import { lockFile } from './file-lock.ts';
-import { diskFull, ensureSpace } from './free-space.ts';
-import { gate, gatherThrough } from './gate.ts';
-import type { Network } from './http.ts';
 import { PartialFile } from './partial-file.ts';
-import { retry } from './retry.ts';
-import type { FileDigest, SourceFile } from './source-files.ts';
-import { verify } from './verify.ts';
 
 export type FetchEvent =
   | { readonly type: 'Start'; readonly path: string; readonly held: number; readonly bytes: number }

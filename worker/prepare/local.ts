@@ -3,9 +3,9 @@
 import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
-import { UserError } from '../../crds/errors.ts';
-import { isErrno } from './errno.ts';
-import type { SourceFile, SourceListing } from './source-files.ts';
+import { UserError } from '../../crds/failures/errors.ts';
+import { isErrno } from '../files/errno.ts';
+import type { SourceFile, SourceListing } from '../remote/source-files.ts';
 
 interface LocalListing extends SourceListing {
   /** The folder that the paths of the files count from. */

@@ -1,15 +1,20 @@
 // From a source of a job file to the listing of its place: the union of crds/api/source.ts, taken apart once.
 import { isAbsolute, join } from 'node:path';
 import type { Source } from '../../crds/api/source.ts';
-import { UserError } from '../../crds/errors.ts';
-import { listBucket } from './bucket.ts';
-import type { Bucket } from './bucket-client.ts';
-import { bucketCredentials, hubToken } from './credentials.ts';
-import { type HubRepository, listEntries, listHub, resolveCommit } from './hub.ts';
-import { recallCommit, recallEntries, rememberCommit, rememberEntries } from './hub-memory.ts';
+import { UserError } from '../../crds/failures/errors.ts';
+import { listBucket } from '../remote/bucket.ts';
+import type { Bucket } from '../remote/bucket-client.ts';
+import { bucketCredentials, hubToken } from '../remote/credentials.ts';
+import { type HubRepository, listEntries, listHub, resolveCommit } from '../remote/hub.ts';
+import {
+  recallCommit,
+  recallEntries,
+  rememberCommit,
+  rememberEntries,
+} from '../remote/hub-memory.ts';
+import type { SourceEnvironment } from '../remote/source-environment.ts';
+import type { SourceListing } from '../remote/source-files.ts';
 import { listLocal } from './local.ts';
-import type { SourceEnvironment } from './source-environment.ts';
-import type { SourceListing } from './source-files.ts';
 
 export interface Place {
   readonly listing: SourceListing;

@@ -6,20 +6,20 @@ import { podVariable } from '../../crds/wire/pod.ts';
 import { preparedRecord, type RunRecord, runFiles, runRecord } from '../../crds/wire/run-folder.ts';
 import { chooseHeldOut } from '../data/held-out.ts';
 import { modelTokenizer } from '../data/model-tokenizer.ts';
+import type { StoreManifest } from '../data/store-manifest.ts';
+import type { TokenStore } from '../data/token-store.ts';
 import { readModelHeaders } from '../decoder/model-headers.ts';
-import { destinationFolder, requireApart, requireWritable } from '../publish/destination.ts';
-import { uploadTargets } from '../publish/upload-targets.ts';
+import { destinationFolder, requireApart, requireWritable } from '../remote/destination.ts';
+import { systemNetwork } from '../remote/network.ts';
+import { fetchReporter, prepareReporter } from '../remote/progress.ts';
+import { type SourceEnvironment, sourceEnvironment } from '../remote/source-environment.ts';
+import { uploadTargets } from '../remote/upload-targets.ts';
 import type { Role, RoleContext } from '../role.ts';
 import { requireRecord, writeRecord } from '../run-folder.ts';
-import { systemNetwork } from './network.ts';
 import { type PrepareTools, prepareDataset } from './prepare.ts';
-import { fetchReporter, prepareReporter } from './progress.ts';
 import { requireNoTemplate } from './read-batches.ts';
 import { type ResolvedSource, resolveData, resolveModel } from './resolve-source.ts';
-import { type SourceEnvironment, sourceEnvironment } from './source-environment.ts';
 import { fetchHasChatTemplate } from './source-headers.ts';
-import type { StoreManifest } from './store-manifest.ts';
-import type { TokenStore } from './token-store.ts';
 
 export const prepareRole: Role = async (context) => {
   const run = await requireRecord(context.folder, runFiles.run, runRecord);

@@ -2,16 +2,16 @@
 // prepared once is opened at once by every later job on the same volume.
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UserError } from '../../crds/errors.ts';
+import { UserError } from '../../crds/failures/errors.ts';
 import { digestOf } from '../../crds/plan/digest.ts';
 import type { Clock } from '../clock.ts';
 import type { Format } from '../data/formats.ts';
+import { type StoreManifest, storeVersion } from '../data/store-manifest.ts';
+import { DamagedStore, openTokenStore, type TokenStore } from '../data/token-store.ts';
 import { type TokenizerDefinition, tokenizerDigest } from '../data/tokenizer-definition.ts';
+import { lockFile } from '../files/file-lock.ts';
 import { buildStore, type DataFile, invalidRecord, type PrepareProgress } from './build-store.ts';
 import type { EncodingRules, Overlength } from './encode-sample.ts';
-import { lockFile } from './file-lock.ts';
-import { type StoreManifest, storeVersion } from './store-manifest.ts';
-import { DamagedStore, openTokenStore, type TokenStore } from './token-store.ts';
 import { type TimeLimits, usualTimeLimits } from './tokenise-batch.ts';
 
 export interface DatasetInput {

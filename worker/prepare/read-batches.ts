@@ -1,6 +1,6 @@
 // Files of records → batches of samples, in the order of the files and of the lines in them. The shape is decided by
 // the first records, before anything is tokenised.
-import { UserError } from '../../crds/errors.ts';
+import { UserError } from '../../crds/failures/errors.ts';
 import { detectShape, sampleForDetection } from '../data/detect.ts';
 import { type Format, type Shape, toSample } from '../data/formats.ts';
 import { isProblem, type Reading } from '../data/reading.ts';

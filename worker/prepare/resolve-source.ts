@@ -3,13 +3,13 @@
 import { join } from 'node:path';
 import type { DataSource } from '../../crds/api/dataset.ts';
 import type { Model } from '../../crds/api/model.ts';
-import { TerminalError } from '../../crds/errors.ts';
+import { TerminalError } from '../../crds/failures/errors.ts';
+import { digestOfFiles, type FileDigests } from '../remote/file-digests.ts';
+import type { SourceEnvironment } from '../remote/source-environment.ts';
+import type { SourceFile } from '../remote/source-files.ts';
 import { fetchFiles } from './fetch.ts';
-import { digestOfFiles, type FileDigests } from './file-digests.ts';
 import { locate, type Place } from './locate.ts';
 import { selectDataFiles, selectModelFiles } from './select-files.ts';
-import type { SourceEnvironment } from './source-environment.ts';
-import type { SourceFile } from './source-files.ts';
 
 interface ResolvedFile {
   /** Relative to the root, with forward slashes. */

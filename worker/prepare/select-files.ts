@@ -1,9 +1,9 @@
 // Which files of a place are wanted. For a model that is an allow-list: names that this project reads or copies into
 // an export, never code and never pickled weights, whatever else a repository holds. For data: the files of known
 // kinds, or those that the job names.
-import { UserError } from '../../crds/errors.ts';
+import { UserError } from '../../crds/failures/errors.ts';
 import { isRecordFile } from '../data/records.ts';
-import type { SourceFile, SourceListing } from './source-files.ts';
+import type { SourceFile, SourceListing } from '../remote/source-files.ts';
 
 interface ModelChoice {
   /** Of several models in one place, this file. */

@@ -1,23 +1,23 @@
 // What `anneal estimate` needs of a model, without its weights: config.json and the headers of its files, read by ranges
 // from wherever they are. A 70 billion parameter model in safetensors is 30 headers, about 2 MB.
 import type { Model } from '../../crds/api/model.ts';
-import { TransientError, UserError } from '../../crds/errors.ts';
-import { jsonLimits, parseJson, RefusedBytes, requireLength } from '../../crds/json.ts';
-import { type GgufHeader, HeaderGoesOn, parseGguf } from '../checkpoint/gguf-header.ts';
+import { TransientError, UserError } from '../../crds/failures/errors.ts';
+import { jsonLimits, parseJson, RefusedBytes, requireLength } from '../../crds/text/json.ts';
+import { bringsTemplate } from '../data/tokenizer-definition.ts';
+import { describeGguf, describeSafetensors, type ModelHeaders } from '../decoder/describe-model.ts';
+import { ropeTables } from '../decoder/gguf-names.ts';
+import { type GgufHeader, HeaderGoesOn, parseGguf } from '../files/gguf-header.ts';
 import {
   parseSafetensorsHeader,
   type SafetensorsHeader,
   safetensorsDataStart,
-} from '../checkpoint/safetensors-header.ts';
-import { bringsTemplate } from '../data/tokenizer-definition.ts';
-import { describeGguf, describeSafetensors, type ModelHeaders } from '../decoder/describe-model.ts';
-import { ropeTables } from '../decoder/gguf-names.ts';
-import { gatherThrough } from './gate.ts';
+} from '../files/safetensors-header.ts';
+import { gatherThrough } from '../remote/gate.ts';
+import { retry } from '../remote/retry.ts';
+import type { SourceEnvironment } from '../remote/source-environment.ts';
+import { readAll, type SourceFile } from '../remote/source-files.ts';
 import { locate } from './locate.ts';
-import { retry } from './retry.ts';
 import { selectModelFiles } from './select-files.ts';
-import type { SourceEnvironment } from './source-environment.ts';
-import { readAll, type SourceFile } from './source-files.ts';
 
 /** Most headers end before this, so most files cost one request. */
 const firstReadBytes = 256 * 1024;

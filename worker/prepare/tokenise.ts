@@ -1,7 +1,7 @@
 // A pool of threads that tokenises batches and gives them back in the order in which they came: what is written does
 // not depend on timing or on the number of threads. As many batches are under way as keep all threads busy.
 import { Worker } from 'node:worker_threads';
-import { Bug } from '../../crds/errors.ts';
+import { Bug } from '../../crds/failures/errors.ts';
 import type { Encoder, EncodingRules } from './encode-sample.ts';
 import {
   type Batch,

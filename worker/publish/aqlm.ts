@@ -4,22 +4,18 @@
 // Codebooks and scales keep the digits that they were trained with, so what is read back are the same bits; they are a small part.
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Bug } from '../../crds/errors.ts';
-import { resultFolder } from '../../crds/result-folders.ts';
-import {
-  openSafetensors,
-  type PlannedTensor,
-  type WritableTensor,
-} from '../checkpoint/safetensors.ts';
-import { writeSafetensorsModel } from '../checkpoint/safetensors-model.ts';
+import { Bug } from '../../crds/failures/errors.ts';
+import { resultFolder } from '../../crds/names/result-folders.ts';
 import { printConfig } from '../decoder/print-config.ts';
 import { buildModel } from '../engine/build-model.ts';
 import type { Parameter } from '../engine/parameters.ts';
+import { openSafetensors, type PlannedTensor, type WritableTensor } from '../files/safetensors.ts';
+import { writeSafetensorsModel } from '../files/safetensors-model.ts';
+import { decodeCodebook } from '../methods/weights/codebook.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { releasePages, type Tensor } from '../tensor/tensor.ts';
-import { decodeCodebook } from '../weights/codebook.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 import { mergedPanels } from './merge.ts';
 import { writeModelFiles } from './model-folder.ts';

@@ -3,7 +3,7 @@
 import { cp, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type RunRecord, runFiles } from '../../crds/wire/run-folder.ts';
-import { replaceFolder } from './destination.ts';
+import { replaceFolder } from '../remote/destination.ts';
 import { below, type ResultFile, resultFiles } from './result-files.ts';
 
 /** Returns what was put in place, by paths below the destination; nothing where the job asks for none. */

@@ -3,7 +3,7 @@
 // are tried again here, part by part, and what a failure or a stop leaves of an upload in parts is removed.
 import { createReadStream } from 'node:fs';
 import type { S3Client } from '@aws-sdk/client-s3';
-import { UserError } from '../../crds/errors.ts';
+import { UserError } from '../../crds/failures/errors.ts';
 import {
   type Bucket,
   bucketClient,
@@ -13,11 +13,11 @@ import {
   parseUri,
   patiently,
   type Sdk,
-} from '../prepare/bucket-client.ts';
-import type { Network } from '../prepare/http.ts';
-import { retry } from '../prepare/retry.ts';
-import type { FileDigest } from '../prepare/source-files.ts';
-import { verify } from '../prepare/verify.ts';
+} from '../remote/bucket-client.ts';
+import type { Network } from '../remote/http.ts';
+import { retry } from '../remote/retry.ts';
+import type { FileDigest } from '../remote/source-files.ts';
+import { verify } from '../remote/verify.ts';
 import type { ResultFile } from './result-files.ts';
 import type { UploadProgress } from './upload-progress.ts';
 

@@ -1,6 +1,6 @@
 // One GGUF file of the whole model, adapters folded in, for llama.cpp and what is built on it.
 import { join } from 'node:path';
-import { resultFolder } from '../../crds/result-folders.ts';
+import { resultFolder } from '../../crds/names/result-folders.ts';
 import { modelTokenizer } from '../data/model-tokenizer.ts';
 import { openModel } from '../decoder/model-files.ts';
 import { buildModel, modelSource } from '../engine/build-model.ts';

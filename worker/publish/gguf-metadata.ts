@@ -1,9 +1,10 @@
 // The facts of a decoder as the key-value pairs and tables that readers of GGUF look for.
-import type { GgufPair } from '../checkpoint/gguf-writer.ts';
+
 import type { DecoderConfig, RopeConfig } from '../decoder/config.ts';
 import { ggufArchitectures, ropeTables } from '../decoder/gguf-names.ts';
 import { ropeFrequencies } from '../decoder/rope.ts';
 import { ropeDivisors } from '../decoder/rope-divisors.ts';
+import type { GgufPair } from '../files/gguf-writer.ts';
 
 type Pairs = readonly (readonly [string, GgufPair])[];
 

@@ -1,12 +1,12 @@
 // A tokenizer as the key-value pairs of a GGUF file. One that came out of a GGUF file goes back bit for bit; one from
 // tokenizer.json is translated: tokens and types, merges (byte-level) or scores (sentencepiece), and the name of the
 // splitting rules, which the format knows only by name.
-import { UserError } from '../../crds/errors.ts';
-import type { GgufPair } from '../checkpoint/gguf-writer.ts';
+import { UserError } from '../../crds/failures/errors.ts';
 import { gpt2Pattern } from '../data/token-words.ts';
 import { addsBos } from '../data/tokenizer.ts';
 import type { BpeModel, TokenizerDefinition } from '../data/tokenizer-definition.ts';
 import { splittingRules } from '../data/tokenizer-gguf.ts';
+import type { GgufPair } from '../files/gguf-writer.ts';
 
 type Pairs = ReadonlyMap<string, GgufPair>;
 

@@ -1,15 +1,15 @@
 // A model as one GGUF file: matrices in the chosen type, norms and biases in F32, q and k of the architecture `llama` as
 // neighbouring pairs, Gemma's norms with their 1. Tensors are made one after the other while the file is written.
-import { TerminalError } from '../../crds/errors.ts';
-import type { WrittenFile } from '../checkpoint/atomic-file.ts';
-import type { GgufHeader } from '../checkpoint/gguf-header.ts';
-import { type GgufTypeName, ggufTensorType } from '../checkpoint/gguf-types.ts';
-import { type GgufPair, type GgufPlannedTensor, writeGguf } from '../checkpoint/gguf-writer.ts';
+import { TerminalError } from '../../crds/failures/errors.ts';
 import type { TokenizerDefinition } from '../data/tokenizer-definition.ts';
 import type { DecoderConfig } from '../decoder/config.ts';
 import { ggufName, hasShiftedNorm, pairedHeads } from '../decoder/gguf-names.ts';
 import { pairs } from '../decoder/gguf-weights.ts';
 import { type TensorSpec, tensorSpecs } from '../decoder/names.ts';
+import type { WrittenFile } from '../files/atomic-file.ts';
+import type { GgufHeader } from '../files/gguf-header.ts';
+import { type GgufTypeName, ggufTensorType } from '../files/gguf-types.ts';
+import { type GgufPair, type GgufPlannedTensor, writeGguf } from '../files/gguf-writer.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';

@@ -1,19 +1,19 @@
 // The fetch that @huggingface/hub uploads with: the token goes to the hub and never to the storage that it sends us to, bodies are
 // counted as they leave, silence ends a request, and what failed for a while is tried again; all but the commit itself, of which nobody
 // knows whether it was made when its answer is lost: whoever made the request looks first (hub-upload.ts).
-import { AnnealError, TerminalError } from '../../crds/errors.ts';
-import { RefusedBytes } from '../../crds/json.ts';
+import { AnnealError, TerminalError } from '../../crds/failures/errors.ts';
+import { RefusedBytes } from '../../crds/text/json.ts';
 import {
   connectionError,
   type Network,
   readBody,
   readJsonBody,
   withinSilence,
-} from '../prepare/http.ts';
-import { retry } from '../prepare/retry.ts';
+} from '../remote/http.ts';
+import { retry } from '../remote/retry.ts';
+import type { HubDestination } from '../remote/upload-targets.ts';
 import { hubRefusal } from './hub-refusal.ts';
 import type { UploadProgress } from './upload-progress.ts';
-import type { HubDestination } from './upload-targets.ts';
 
 interface UploadTools {
   readonly network: Network;

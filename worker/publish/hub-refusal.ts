@@ -1,8 +1,8 @@
 // What a hub's refusal of an upload means, beside hub-error.ts for reading. Tokens are named, never shown.
-import { type AnnealError, TransientError, UserError } from '../../crds/errors.ts';
+import { type AnnealError, TransientError, UserError } from '../../crds/failures/errors.ts';
 import type { Clock } from '../clock.ts';
-import { isTransientStatus, retryAfterMs } from '../prepare/http.ts';
-import type { HubTarget } from '../prepare/hub-error.ts';
+import { isTransientStatus, retryAfterMs } from '../remote/http.ts';
+import type { HubTarget } from '../remote/hub-error.ts';
 
 export function hubRefusal(response: Response, target: HubTarget, clock: Clock): AnnealError {
   const { repository, tokenName, field: path } = target;

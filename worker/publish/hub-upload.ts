@@ -2,15 +2,15 @@
 // was made for, so a push of somebody else in between is seen and never overwritten; after every failure is looked first whether the
 // files are there already.
 import { openAsBlob } from 'node:fs';
-import { AnnealError, UserError } from '../../crds/errors.ts';
-import type { Network } from '../prepare/http.ts';
-import { type HubEntry, listEntries, resolveCommit } from '../prepare/hub.ts';
-import { retry } from '../prepare/retry.ts';
-import { verify } from '../prepare/verify.ts';
+import { AnnealError, UserError } from '../../crds/failures/errors.ts';
+import type { Network } from '../remote/http.ts';
+import { type HubEntry, listEntries, resolveCommit } from '../remote/hub.ts';
+import { retry } from '../remote/retry.ts';
+import type { HubDestination } from '../remote/upload-targets.ts';
+import { verify } from '../remote/verify.ts';
 import { hubFetch } from './hub-fetch.ts';
 import type { ResultFile } from './result-files.ts';
 import type { UploadProgress } from './upload-progress.ts';
-import type { HubDestination } from './upload-targets.ts';
 
 interface Push {
   readonly files: readonly ResultFile[];

@@ -1,13 +1,14 @@
 // `W + scale * B A`, added in float32 to the weight that was trained with and rounded once: the original of the file, which has more
 // digits than a dense copy in the model's type, or what a quantised one stands for.
-import type { Delta } from '../adapters/adapter.ts';
+
 import { tensorsOf } from '../engine/model.ts';
 import { type Rows, rowPanels } from '../files/row-panels.ts';
+import type { Delta } from '../methods/adapters/adapter.ts';
+import { denseCopy, denseOf, isQuantized } from '../methods/weights/weight-store.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import { denseCopy, denseOf, isQuantized } from '../weights/weight-store.ts';
 import type { ArtifactFacts } from './artifact.ts';
 
 /**

@@ -1,10 +1,10 @@
 // The whole model in Hugging Face form. An adapter is folded in: its change is added in float32 to the
 // original weight, and rounded once to the type of the file.
-import { resultFolder } from '../../crds/result-folders.ts';
-import type { PlannedPanels } from '../checkpoint/safetensors.ts';
-import { writeSafetensorsModel } from '../checkpoint/safetensors-model.ts';
+import { resultFolder } from '../../crds/names/result-folders.ts';
 import { openModel } from '../decoder/model-files.ts';
 import { buildModel, modelSource } from '../engine/build-model.ts';
+import type { PlannedPanels } from '../files/safetensors.ts';
+import { writeSafetensorsModel } from '../files/safetensors-model.ts';
 import type { ArtifactFacts, ArtifactWriter } from './artifact.ts';
 import { mergedPanels } from './merge.ts';
 import { writeModelFiles } from './model-folder.ts';

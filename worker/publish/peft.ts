@@ -3,10 +3,10 @@
 // the training started from: any other value makes a loader recompute and change the base.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Bug } from '../../crds/errors.ts';
-import { resultFolder } from '../../crds/result-folders.ts';
-import { openSafetensors, writeSafetensors } from '../checkpoint/safetensors.ts';
+import { Bug } from '../../crds/failures/errors.ts';
+import { resultFolder } from '../../crds/names/result-folders.ts';
 import { type Parameter, Parameters } from '../engine/parameters.ts';
+import { openSafetensors, writeSafetensors } from '../files/safetensors.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';

@@ -12,18 +12,18 @@ import {
   trainedRecord,
 } from '../../crds/wire/run-folder.ts';
 import { type RunReport, runReport } from '../../crds/wire/run-report.ts';
-import { lockFile } from '../prepare/file-lock.ts';
-import type { Network } from '../prepare/http.ts';
-import { systemNetwork } from '../prepare/network.ts';
-import { type SourceEnvironment, sourceEnvironment } from '../prepare/source-environment.ts';
+import { lockFile } from '../files/file-lock.ts';
+import { destinationFolder } from '../remote/destination.ts';
+import type { Network } from '../remote/http.ts';
+import { systemNetwork } from '../remote/network.ts';
+import { type SourceEnvironment, sourceEnvironment } from '../remote/source-environment.ts';
+import { uploadTargets } from '../remote/upload-targets.ts';
 import type { Role, RoleContext } from '../role.ts';
 import { requireRecord, writeRecord } from '../run-folder.ts';
 import { memoryStatistics, resetMemoryPeaks, trimMemory } from '../tensor/memory.ts';
 import { setThreads } from '../tensor/threads.ts';
 import { publishBoard } from './board.ts';
-import { destinationFolder } from './destination.ts';
 import { uploadArtifacts, uploadReport } from './upload.ts';
-import { uploadTargets } from './upload-targets.ts';
 import { type WrittenArtifact, writeArtifacts } from './write-artifacts.ts';
 
 export const publishRole: Role = async (context) => {

@@ -1,6 +1,6 @@
 // What makes a publish fail: an artefact that does not give what was trained. One that holds the very bits must give the very
 // logits; one that was rounded may diverge as far as rounding explains (rounding.ts), and how far it does is reported.
-import { TerminalError } from '../../crds/errors.ts';
+import { TerminalError } from '../../crds/failures/errors.ts';
 import type { RunReport } from '../../crds/wire/run-report.ts';
 import type { Model } from '../engine/model.ts';
 import { keep } from '../tensor/scope.ts';

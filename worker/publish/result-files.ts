@@ -3,7 +3,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { digestOf } from '../../crds/plan/digest.ts';
-import { verify } from '../prepare/verify.ts';
+import { verify } from '../remote/verify.ts';
 
 export interface ResultFile {
   /** Below the artefact, later below a prefix or a folder of a repository; with forward slashes. */

@@ -1,7 +1,7 @@
 // What an upload reports: bytes that left this machine, over all files of one place. Something that is sent again counts once.
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { Clock } from '../clock.ts';
-import { throttle } from '../prepare/progress.ts';
+import { throttle } from '../remote/progress.ts';
 
 /** `sent` bytes of what has that key so far: a file, a part of one. */
 export type UploadProgress = (key: string, sent: number) => void;

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { runFiles } from '../../crds/wire/run-folder.ts';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { Clock } from '../clock.ts';
-import type { Network } from '../prepare/http.ts';
+import type { Network } from '../remote/http.ts';
+import type { UploadTargets } from '../remote/upload-targets.ts';
 import { uploadToBucket } from './bucket-upload.ts';
 import { uploadToHub } from './hub-upload.ts';
 import { below, type ResultFile, resultFile } from './result-files.ts';
 import { reportUpload } from './upload-progress.ts';
-import type { UploadTargets } from './upload-targets.ts';
 
 interface Uploaded {
   /** Name of its folder. */

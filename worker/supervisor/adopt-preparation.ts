@@ -3,7 +3,7 @@
 // the pod says so, and the operator has it prepared anew.
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { TransientError } from '../../crds/errors.ts';
+import { TransientError } from '../../crds/failures/errors.ts';
 import { prepareDigest } from '../../crds/plan/prepare-digest.ts';
 import { type PreparedRecord, preparedRecord, runFiles } from '../../crds/wire/run-folder.ts';
 import { readRecord, requireRecord, writeRecord } from '../run-folder.ts';

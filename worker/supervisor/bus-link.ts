@@ -2,7 +2,7 @@
 // the job, and says since when it hears them or does not. "Connected" means that all records were read since the connection came
 // back, so what is decided then is never decided on old ones.
 import { readFileSync } from 'node:fs';
-import { toAnnealError } from '../../crds/errors.ts';
+import { toAnnealError } from '../../crds/failures/errors.ts';
 import { PodBus } from '../../crds/wire/pod-bus.ts';
 import type { PodOnBus } from '../../crds/wire/subjects.ts';
 import type { Clock } from '../clock.ts';

@@ -2,7 +2,7 @@
 // ended it, and what the kernel says about memory.
 import { constants } from 'node:os';
 import type { RetryClass } from '../../crds/failures/failure.ts';
-import { Exit, type FailureCode, failureOf, isFailureCode } from '../../crds/failures.ts';
+import { Exit, type FailureCode, failureOf, isFailureCode } from '../../crds/failures/table.ts';
 import type { TelemetryOf } from '../../crds/wire/telemetry.ts';
 
 export interface ChildEnd {

@@ -10,7 +10,7 @@
 import { copyFile, link, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
-import { TerminalError } from '../../crds/errors.ts';
+import { TerminalError } from '../../crds/failures/errors.ts';
 import {
   preparedRecord,
   type RunRecord,
@@ -21,7 +21,7 @@ import {
 } from '../../crds/wire/run-folder.ts';
 import type { CheckpointHead } from '../../crds/wire/state.ts';
 import { listCheckpoints } from '../checkpoint/folder.ts';
-import { isErrno } from '../prepare/errno.ts';
+import { isErrno } from '../files/errno.ts';
 import { readRecord, requireRecord, writeRecord } from '../run-folder.ts';
 
 export interface RunPlace {

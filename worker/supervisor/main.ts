@@ -1,7 +1,7 @@
 // The program of every pod of a job: `main.ts prepare | supervise | publish`. It is pid 1 of its container: its children start
 // no processes of their own, so there is nothing to reap. It ends with an exit code of the failure table.
-import { toAnnealError } from '../../crds/errors.ts';
-import { failureOf } from '../../crds/failures.ts';
+import { toAnnealError } from '../../crds/failures/errors.ts';
+import { failureOf } from '../../crds/failures/table.ts';
 import { terminationLog } from '../../crds/wire/last-words.ts';
 import { podRole } from '../../crds/wire/pod.ts';
 import { systemClock } from '../clock.ts';

@@ -1,6 +1,6 @@
 // From a generation that was opened to a world that trains: pods join, one of them writes who is in, the first member prepares the folder,
 // and all start. Pure; each of them is asked again after each change.
-import { Exit } from '../../crds/failures.ts';
+import { Exit } from '../../crds/failures/table.ts';
 import { restartPauseSeconds } from '../../crds/plan/restart-account.ts';
 import { generationCauses } from '../../crds/wire/generation-causes.ts';
 import { placeOf } from './records.ts';

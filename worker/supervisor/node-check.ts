@@ -3,8 +3,8 @@
 // having to meet again.
 import { mkdir, open, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { bytesInWords } from '../../crds/quantity.ts';
-import { isErrno } from '../prepare/errno.ts';
+import { bytesInWords } from '../../crds/schema/quantity.ts';
+import { isErrno } from '../files/errno.ts';
 import type { ControlGroup } from './control-group.ts';
 import { type Trouble, troubleOf } from './end-of-child.ts';
 

@@ -2,12 +2,12 @@
 // thing by it.
 import { basename, dirname } from 'node:path';
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
-import { childName } from '../../crds/child-names.ts';
-import { notBuiltOnCluster } from '../../crds/cluster-limits.ts';
-import { TerminalError } from '../../crds/errors.ts';
-import { jsonLimits, parseJson } from '../../crds/json.ts';
+import { notBuiltOnCluster } from '../../crds/crd/cluster-limits.ts';
+import { TerminalError } from '../../crds/failures/errors.ts';
 import { resolveMethod } from '../../crds/methods/resolve.ts';
+import { childName } from '../../crds/names/child-names.ts';
 import { digestOf, digestOfText } from '../../crds/plan/digest.ts';
+import { jsonLimits, parseJson } from '../../crds/text/json.ts';
 import { type PlanRecord, planRecord, specOf } from '../../crds/wire/plan-record.ts';
 import { podPath, protocol } from '../../crds/wire/pod.ts';
 import { readTextFile } from '../files/bounded-file.ts';

@@ -1,10 +1,11 @@
 // The part of a job's trace that one pod adds: the pod itself, and within it what its worker says of its stages. It is made here, in the
 // process that watches, so that the one that trains has no part in it.
+
+import { programVersion } from '../../crds/names/version.ts';
 import { parseTraceparent } from '../../crds/trace/context.ts';
 import { newSpanId, SpanExporter } from '../../crds/trace/exporter.ts';
 import { type ProcessRole, ProcessSpans } from '../../crds/trace/process-spans.ts';
 import { SampledSpans, type TraceSampling } from '../../crds/trace/sampled.ts';
-import { programVersion } from '../../crds/version.ts';
 import type { podRole } from '../../crds/wire/pod.ts';
 import type { PodEventType } from '../../crds/wire/pod-messages.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';

@@ -1,6 +1,6 @@
 // One pod from its first line to its last words: reads what it was given, does its role, tells how it ended. Returns the exit code.
-import { toAnnealError } from '../../crds/errors.ts';
-import { failureOf } from '../../crds/failures.ts';
+import { toAnnealError } from '../../crds/failures/errors.ts';
+import { failureOf } from '../../crds/failures/table.ts';
 import { publishesInWorker } from '../../crds/plan/publication.ts';
 import type { LastWords } from '../../crds/wire/last-words.ts';
 import type { podRole } from '../../crds/wire/pod.ts';

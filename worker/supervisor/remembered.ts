@@ -3,16 +3,16 @@
 // while the operator was away.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { jsonLimits, RefusedBytes } from '../../crds/json.ts';
+import { jsonLimits, RefusedBytes } from '../../crds/text/json.ts';
 import {
   type CheckpointHead,
   checkpointHead,
   restartsRecord,
   type StateRecord,
 } from '../../crds/wire/state.ts';
-import { AtomicFile } from '../checkpoint/atomic-file.ts';
+import { AtomicFile } from '../files/atomic-file.ts';
 import { readJsonFile } from '../files/bounded-file.ts';
-import { isErrno } from '../prepare/errno.ts';
+import { isErrno } from '../files/errno.ts';
 import { generationIn, type RunPlace } from './generation-folder.ts';
 
 const markName = 'committed.json';

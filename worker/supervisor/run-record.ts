@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import { digestOf } from '../../crds/plan/digest.ts';
 import { immutablePart } from '../../crds/plan/live.ts';
-import { parseQuantity } from '../../crds/quantity.ts';
+import { parseQuantity } from '../../crds/schema/quantity.ts';
 import { type RunRecord, runFiles, runRecord } from '../../crds/wire/run-folder.ts';
 import { readRecord, writeRecord } from '../run-folder.ts';
 import type { PodConfig } from './config.ts';

@@ -1,7 +1,7 @@
 // A pod that does one stage and ends: `prepare`, `publish`, and the training of a site without a bus, where the next pod goes on from
 // the newest checkpoint in the folder of the run. What it put in place is in its last words.
-import { toAnnealError } from '../../crds/errors.ts';
-import { failureOf } from '../../crds/failures.ts';
+import { toAnnealError } from '../../crds/failures/errors.ts';
+import { failureOf } from '../../crds/failures/table.ts';
 import { prepareDigest } from '../../crds/plan/prepare-digest.ts';
 import type { LastWords } from '../../crds/wire/last-words.ts';
 import { preparedRecord, runFiles, trainedRecord } from '../../crds/wire/run-folder.ts';

@@ -1,5 +1,5 @@
 // What the state record says of the end of the training, as a pod tells it.
-import { isFailureCode } from '../../crds/failures.ts';
+import { isFailureCode } from '../../crds/failures/table.ts';
 import type { LastWords } from '../../crds/wire/last-words.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
 import { type Trouble, troubleOf } from './end-of-child.ts';

@@ -1,6 +1,6 @@
 // Keeps one trainer running inside one pod: looks at the records, decides (decide.ts), does it, and looks again. Everything that it
 // decides on is on the bus or can be seen again, so it may be killed between any two lines.
-import { isStorageFull, toAnnealError } from '../../crds/errors.ts';
+import { isStorageFull, toAnnealError } from '../../crds/failures/errors.ts';
 import { causeInWords } from '../../crds/wire/generation-causes.ts';
 import type { LastWords } from '../../crds/wire/last-words.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';

@@ -3,7 +3,7 @@
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import type { Telemetry, TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { Clock } from '../clock.ts';
-import { isErrno } from '../prepare/errno.ts';
+import { isErrno } from '../files/errno.ts';
 
 const newline = 0x0a;
 

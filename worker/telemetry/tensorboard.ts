@@ -5,7 +5,7 @@ import { closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, writeSync }
 import { join } from 'node:path';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { Clock } from '../clock.ts';
-import { isErrno } from '../prepare/errno.ts';
+import { isErrno } from '../files/errno.ts';
 import { bytesPerStride, isKept } from './emit.ts';
 import { type BoardEvent, eventRecord, fileHeader } from './event-file.ts';
 

@@ -2,7 +2,7 @@
 // read it themselves (kernels/isa.cc); the libraries below have variables of their own, which they
 // read when they first compute something. So one processor can compute as a lesser one does, and
 // every level is tested wherever it is there.
-import { UserError } from '../../crds/errors.ts';
+import { UserError } from '../../crds/failures/errors.ts';
 
 export const levelVariable = 'ANNEAL_CPU_LEVEL';
 

@@ -1,5 +1,5 @@
 // The border where errors of libtorch become ours. The addon calls `toNativeError` for each one.
-import { TerminalError } from '../../crds/errors.ts';
+import { TerminalError } from '../../crds/failures/errors.ts';
 
 /** libtorch refused: wrong shapes, types, devices, or a tensor that was released. */
 export class NativeError extends Error {

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { TerminalError } from '../../crds/errors.ts';
+import { TerminalError } from '../../crds/failures/errors.ts';
 import { holdToLevel, letIdleThreadsSleep, nativeOverride } from './config.ts';
 import { requireLevel } from './cpu-level.ts';
 import { toNativeError } from './native-error.ts';

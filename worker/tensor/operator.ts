@@ -1,5 +1,5 @@
 // What ops.generated.ts stands on: looking an operator up, and turning results into tensors.
-import { TerminalError } from '../../crds/errors.ts';
+import { TerminalError } from '../../crds/failures/errors.ts';
 import { native } from './native.ts';
 import { NativeError } from './native-error.ts';
 import { Tensor } from './tensor.ts';

@@ -3,7 +3,7 @@
 import * as z from 'zod';
 import { type FineTuneJobSpec, fineTuneJobSpec } from '../../../crds/api/job.ts';
 import type { FineTuneJobStatus } from '../../../crds/api/status.ts';
-import { controllerName, group, kind, plural, version } from '../../../crds/group.ts';
+import { controllerName, group, kind, plural, version } from '../../../crds/names/group.ts';
 import type { ObjectMeta, Resource } from '../../runtime/resource.ts';
 import { metadata } from './metadata.ts';
 

@@ -1,14 +1,15 @@
 /** Codes of 8 bits with a scale and a zero a group, of a layer of SmolLM2-135M, beside the same in operators of libtorch. */
-import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { normal, streamOf, uniform } from '../../../worker/tensor/rng.ts';
-import type { Tensor } from '../../../worker/tensor/tensor.ts';
+
 import {
   changeByChance_,
   codeByChance_,
   codeNearest,
   decode,
   groupOf,
-} from '../../../worker/weights/affine-groups.ts';
+} from '../../../worker/methods/weights/affine-groups.ts';
+import * as ops from '../../../worker/tensor/ops.generated.ts';
+import { normal, streamOf, uniform } from '../../../worker/tensor/rng.ts';
+import type { Tensor } from '../../../worker/tensor/tensor.ts';
 import type { KernelCase } from './cases.ts';
 
 const [outputs, inputs] = [1536, 576];

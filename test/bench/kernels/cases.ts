@@ -2,15 +2,15 @@
  * Kernels beside what they replace, float32, at the sizes of a SmolLM2-135M block with 512 tokens. Both
  * sides compute the same values: test/numerics compares them.
  */
-import { adamW } from '../../../worker/optimizers/adamw.ts';
-import { adamW8bit } from '../../../worker/optimizers/adamw-8bit.ts';
-import type { Optimizer } from '../../../worker/optimizers/optimizer.ts';
+import { adamW } from '../../../worker/methods/optimizers/adamw.ts';
+import { adamW8bit } from '../../../worker/methods/optimizers/adamw-8bit.ts';
+import type { Optimizer } from '../../../worker/methods/optimizers/optimizer.ts';
+import { formats } from '../../../worker/methods/weights/weight-store.ts';
 import { grad, leaf, withTape } from '../../../worker/tensor/autograd.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { normal, streamOf } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { type Tensor, tensor } from '../../../worker/tensor/tensor.ts';
-import { formats } from '../../../worker/weights/weight-store.ts';
 import { affineCases } from './affine-cases.ts';
 import { codebookCases } from './codebook-cases.ts';
 import { subspaceCases } from './subspace-cases.ts';

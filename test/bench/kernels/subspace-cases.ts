@@ -1,5 +1,5 @@
 /** The choice of directions of a matrix of SmolLM2-135M, at a quarter of its smaller side, beside torch's singular vectors. */
-import { sketchedSubspace, topSubspace } from '../../../worker/optimizers/subspace.ts';
+import { sketchedSubspace, topSubspace } from '../../../worker/methods/optimizers/subspace.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { normal, streamOf } from '../../../worker/tensor/rng.ts';
 import type { Tensor } from '../../../worker/tensor/tensor.ts';

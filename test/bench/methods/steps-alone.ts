@@ -7,20 +7,25 @@ import { type FineTuneJobSpec, fineTuneJob } from '../../../crds/api/job.ts';
 import { resolveMethod } from '../../../crds/index.ts';
 import { planMemory } from '../../../crds/plan/memory.ts';
 import { type ModelFiles, openModel } from '../../../worker/decoder/model-files.ts';
-import type { HostBin } from '../../../worker/engine/bin.ts';
-import { toBin } from '../../../worker/engine/bin.ts';
 import { buildModel, modelSource } from '../../../worker/engine/build-model.ts';
-import { wholePieces } from '../../../worker/engine/pieces.ts';
+import type { HostBin } from '../../../worker/engine/packed-sequence.ts';
+import { toBin } from '../../../worker/engine/packed-sequence.ts';
 import { Updater } from '../../../worker/engine/update.ts';
-import { freeMemory } from '../../../worker/free-memory.ts';
-import { OptimizerStates } from '../../../worker/optimizers/states.ts';
-import { buildOptionsOf, optimizerOf, precisionOf, selectionOf } from '../../../worker/seams.ts';
-import { grown } from '../../../worker/selection/selection.ts';
-import { step } from '../../../worker/step.ts';
+import {
+  buildOptionsOf,
+  optimizerOf,
+  precisionOf,
+  selectionOf,
+} from '../../../worker/methods/index.ts';
+import { grown } from '../../../worker/methods/selection/selection.ts';
+import { OptimizerStates } from '../../../worker/sharding/optimizer-states.ts';
+import { wholePieces } from '../../../worker/sharding/shards.ts';
 import { memoryStatistics, trimMemory } from '../../../worker/tensor/memory.ts';
 import { drawsOf, streamOf } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { item } from '../../../worker/tensor/tensor.ts';
+import { freeMemory } from '../../../worker/train/free-memory.ts';
+import { step } from '../../../worker/train/step.ts';
 import type { AloneRequest, AloneResult } from './alone.ts';
 
 const tokens = 512;

@@ -5,7 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Setup } from '../../../cli/setup/setup.ts';
-import { UserError } from '../../../crds/errors.ts';
+import { UserError } from '../../../crds/failures/errors.ts';
 import type { LastWords } from '../../../crds/wire/last-words.ts';
 import { temporaryFolder } from '../../doubles/temporary-folder.ts';
 import { clusterVariables, startCluster } from '../../setup/cluster/cluster.ts';

@@ -5,9 +5,9 @@
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { PlannedTensor } from '../../../worker/checkpoint/safetensors.ts';
-import { writeSafetensorsModel } from '../../../worker/checkpoint/safetensors-model.ts';
 import { openModel } from '../../../worker/decoder/model-files.ts';
+import type { PlannedTensor } from '../../../worker/files/safetensors.ts';
+import { writeSafetensorsModel } from '../../../worker/files/safetensors-model.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import type { StepRequest } from './request.ts';
 

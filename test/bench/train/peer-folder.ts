@@ -1,8 +1,8 @@
 /** The demo's model as a Hugging Face folder, so that both programs load the same weights. */
 import { mkdir } from 'node:fs/promises';
-import type { PlannedTensor } from '../../../worker/checkpoint/safetensors.ts';
-import { writeSafetensorsModel } from '../../../worker/checkpoint/safetensors-model.ts';
 import { openModel } from '../../../worker/decoder/model-files.ts';
+import type { PlannedTensor } from '../../../worker/files/safetensors.ts';
+import { writeSafetensorsModel } from '../../../worker/files/safetensors-model.ts';
 import { writeModelFiles } from '../../../worker/publish/model-folder.ts';
 
 /** Writes `model` in the type that the benchmark trains in, as users have it on disk. */

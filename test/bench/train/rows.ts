@@ -2,8 +2,8 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../../../worker/clock.ts';
-import { ignored } from '../../../worker/data/bins.ts';
 import { modelTokenizer } from '../../../worker/data/model-tokenizer.ts';
+import { ignored } from '../../../worker/data/packed-sequences.ts';
 import { readModelHeaders } from '../../../worker/decoder/model-headers.ts';
 import { prepareDataset } from '../../../worker/prepare/prepare.ts';
 import type { TokenRows } from './request.ts';

@@ -1,7 +1,7 @@
 // The whole of it, with real processes, is in test/e2e/trace.test.ts.
 import test from 'ava';
 import { openRunTrace } from '../../../cli/client/run-trace.ts';
-import { TerminalError } from '../../../crds/errors.ts';
+import { TerminalError } from '../../../crds/failures/errors.ts';
 import { traceSettings } from '../../../crds/trace/settings.ts';
 import { messagesOfARun } from '../../builders/run-messages.ts';
 import { OtlpCollector } from '../../doubles/otlp-collector.ts';

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { parse } from 'yaml';
 import { initText, writeNew } from '../../../cli/commands/init.ts';
 import { preferences } from '../../../cli/init/manifest-text.ts';
-import { parseJob } from '../../../crds/manifest.ts';
+import { parseJob } from '../../../crds/manifest/manifest.ts';
 
 const places = [
   'owner/model',

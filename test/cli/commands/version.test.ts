@@ -1,5 +1,5 @@
 import test from 'ava';
-import { programVersion } from '../../../crds/version.ts';
+import { programVersion } from '../../../crds/names/version.ts';
 import type { Answer, Asked } from '../../doubles/kube/server.ts';
 import { aCluster } from '../cluster.ts';
 

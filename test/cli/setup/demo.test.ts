@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { ensureDemo } from '../../../cli/setup/demo.ts';
-import type { AnnealError } from '../../../crds/errors.ts';
+import type { AnnealError } from '../../../crds/failures/errors.ts';
 import { aSetup, type Program, says } from '../../doubles/machine.ts';
 
 test('a demo package with other bytes is refused and leaves no volume', async (t) => {

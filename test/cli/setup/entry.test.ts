@@ -3,7 +3,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { ensureEntry } from '../../../cli/setup/entry.ts';
-import type { AnnealError } from '../../../crds/errors.ts';
+import type { AnnealError } from '../../../crds/failures/errors.ts';
 import { aSetup } from '../../doubles/machine.ts';
 
 test('an entry is made once, and appears whole', async (t) => {

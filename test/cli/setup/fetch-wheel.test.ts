@@ -4,7 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { fetchWheel } from '../../../cli/setup/fetch-wheel.ts';
-import type { AnnealError } from '../../../crds/errors.ts';
+import type { AnnealError } from '../../../crds/failures/errors.ts';
 import { aSetup, breaks, type Program, says } from '../../doubles/machine.ts';
 
 const bytes = 'the bytes of the wheel';

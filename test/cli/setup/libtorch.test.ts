@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { ensureLibtorch, keepForCpu, keepForCuda, versionOf } from '../../../cli/setup/libtorch.ts';
 import { torchVersion } from '../../../cli/setup/wheels.ts';
-import type { AnnealError } from '../../../crds/errors.ts';
+import type { AnnealError } from '../../../crds/failures/errors.ts';
 import { aMachine, aSetup, breaks, says } from '../../doubles/machine.ts';
 
 /** A folder that looks like libtorch of a version. */

@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import { buildTrouble, ensureNative } from '../../../cli/setup/native.ts';
 import type { Setup } from '../../../cli/setup/setup.ts';
 import { torchVersion } from '../../../cli/setup/wheels.ts';
-import type { AnnealError } from '../../../crds/errors.ts';
+import type { AnnealError } from '../../../crds/failures/errors.ts';
 import { aMachine, aSetup, breaks, type Program, says } from '../../doubles/machine.ts';
 
 const cxx: Program = (args) => says(args.includes('--version') ? 'g++ 12.2.0' : '');

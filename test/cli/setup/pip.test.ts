@@ -1,6 +1,6 @@
 import test from 'ava';
 import { downloadArgs, findPip, pipTrouble } from '../../../cli/setup/pip.ts';
-import type { AnnealError } from '../../../crds/errors.ts';
+import type { AnnealError } from '../../../crds/failures/errors.ts';
 import { aMachine, breaks, says } from '../../doubles/machine.ts';
 
 test('pip is found under each of its names, and the first that runs is used', async (t) => {

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { findToolchain } from '../../../cli/setup/toolchain.ts';
-import type { AnnealError } from '../../../crds/errors.ts';
+import type { AnnealError } from '../../../crds/failures/errors.ts';
 import type { Program } from '../../doubles/machine.ts';
 import { aMachine, breaks, says } from '../../doubles/machine.ts';
 

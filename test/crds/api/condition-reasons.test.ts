@@ -1,7 +1,7 @@
 import test from 'ava';
 import { conditionReasons, isReasonOf } from '../../../crds/api/condition-reasons.ts';
 import { condition, conditionTypes } from '../../../crds/api/conditions.ts';
-import { failures } from '../../../crds/failures.ts';
+import { failures } from '../../../crds/failures/table.ts';
 import { generationCauseNames } from '../../../crds/wire/generation-causes.ts';
 
 const failureReasons = new Set<string>(Object.values(failures).map(({ reason }) => reason));

@@ -6,7 +6,7 @@ import {
   isTerminal,
   phases,
 } from '../../../crds/api/conditions.ts';
-import { failures } from '../../../crds/failures.ts';
+import { failures } from '../../../crds/failures/table.ts';
 
 test('every condition type says what True means', (t) => {
   t.deepEqual(Object.keys(conditionMeaning), [...conditionTypes]);

@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { Bug } from '../../../crds/errors.ts';
+import { Bug } from '../../../crds/failures/errors.ts';
 import { formWorld, type Member, plannedWorld } from '../../../crds/plan/world.ts';
 import { aSpec } from '../../builders/job.ts';
 

@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Registry } from 'prom-client';
 import { parse } from 'yaml';
-import { markdownTable } from '../../../crds/markdown-table.ts';
+import { markdownTable } from '../../../crds/text/markdown-table.ts';
 import { BusAuthMetrics } from '../../../operator/bus-auth/metrics.ts';
 import { createMetrics } from '../../../operator/runtime/metrics.ts';
 import { type PodNumbers, registryOf } from '../../../worker/supervisor/probes.ts';

@@ -1,6 +1,6 @@
 // What may happen to a job of several workers, as fast-check draws it, and the budgets of such jobs.
 import fc from 'fast-check';
-import { failureOf } from '../../../crds/failures.ts';
+import { failureOf } from '../../../crds/failures/table.ts';
 
 const who = fc.nat(2);
 /** By the kernel. */

@@ -3,7 +3,7 @@
 import type { V1PodSpec } from '@kubernetes/client-node';
 import { isReasonOf } from '../../../crds/api/condition-reasons.ts';
 import type { ConditionType } from '../../../crds/api/conditions.ts';
-import { failures } from '../../../crds/failures.ts';
+import { failures } from '../../../crds/failures/table.ts';
 import { phaseOf } from '../../../operator/job/phase.ts';
 import { isTrue } from '../../../operator/runtime/conditions.ts';
 import type { KubeRequest } from '../../../operator/runtime/transport.ts';

@@ -3,7 +3,7 @@
 // and what did not hold. The tests draw a few, always the same.
 import { parseArgs } from 'node:util';
 import { attempt } from '../../../cli/setup/attempt.ts';
-import { UserError } from '../../../crds/errors.ts';
+import { UserError } from '../../../crds/failures/errors.ts';
 import * as workers from './happenings.ts';
 import { runMany } from './many.ts';
 import { jobKinds, operatorEnds } from './operator-ends.ts';

@@ -2,7 +2,7 @@
 // they write may be lost. In place of revisions, records are compared by identity: each write makes a new one.
 
 import type { FailurePolicy } from '../../../crds/api/policy.ts';
-import { Exit } from '../../../crds/failures.ts';
+import { Exit } from '../../../crds/failures/table.ts';
 import { digestOf } from '../../../crds/plan/digest.ts';
 import { copyNameText } from '../../../crds/wire/copies.ts';
 import type { AckRecord, StateRecord, WorldRecord } from '../../../crds/wire/state.ts';

@@ -2,7 +2,7 @@
 // when a test says so; nothing is random but what the test draws.
 
 import { fineTuneJob } from '../../../crds/api/job.ts';
-import { label } from '../../../crds/labels.ts';
+import { label } from '../../../crds/names/labels.ts';
 import { noBus } from '../../../operator/bus/job-bus.ts';
 import { byJob, type Caches } from '../../../operator/job/observe.ts';
 import { type BatchJob, batchJobs } from '../../../operator/job/observed/batch-job.ts';

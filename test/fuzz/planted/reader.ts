@@ -1,6 +1,6 @@
 // A reader with planted faults, one behind each letter; only block coverage leads to them.
 import { writeFileSync } from 'node:fs';
-import { UserError } from '../../../crds/errors.ts';
+import { UserError } from '../../../crds/failures/errors.ts';
 import type { Target } from '../target.ts';
 
 /** A target in which only the fault of this letter is awake. */

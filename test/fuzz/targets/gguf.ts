@@ -1,10 +1,11 @@
 // A GGUF as far as it is read before its weights: header, the config and the tokenizer that are inside it.
-import { type GgufHeader, parseGguf } from '../../../worker/checkpoint/gguf-header.ts';
+
 import { createTokenizer } from '../../../worker/data/tokenizer.ts';
 import { tokenizerFromGguf } from '../../../worker/data/tokenizer-gguf.ts';
 import { readConfig } from '../../../worker/decoder/config.ts';
 import { ggufToConfigJson } from '../../../worker/decoder/gguf-config.ts';
 import { GgufMetadata } from '../../../worker/decoder/gguf-metadata.ts';
+import { type GgufHeader, parseGguf } from '../../../worker/files/gguf-header.ts';
 import {
   GgufType,
   ggufFile,

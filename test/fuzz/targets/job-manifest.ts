@@ -1,7 +1,7 @@
 // A job file. parseManifest never throws: all that is wrong is in its answer, each with a place.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseManifest } from '../../../crds/manifest.ts';
+import { parseManifest } from '../../../crds/manifest/manifest.ts';
 import type { Target } from '../target.ts';
 
 const first = readFileSync(join(import.meta.dirname, '../../../crds/examples/first.yaml'), 'utf8');

@@ -1,5 +1,5 @@
 // config.json of a model: any JSON gives a decoder or a sentence.
-import { jsonLimits, parseJson, RefusedBytes } from '../../../crds/json.ts';
+import { jsonLimits, parseJson, RefusedBytes } from '../../../crds/text/json.ts';
 import { readConfig } from '../../../worker/decoder/config.ts';
 import { tensorSpecs } from '../../../worker/decoder/names.ts';
 import { ropeFrequencies } from '../../../worker/decoder/rope.ts';

@@ -1,4 +1,4 @@
-import { parseSafetensorsHeader } from '../../../worker/checkpoint/safetensors-header.ts';
+import { parseSafetensorsHeader } from '../../../worker/files/safetensors-header.ts';
 import type { Target } from '../target.ts';
 
 function file(header: unknown, data: number): Uint8Array {

@@ -1,4 +1,4 @@
-import { parseSafetensorsIndex } from '../../../worker/checkpoint/safetensors-index.ts';
+import { parseSafetensorsIndex } from '../../../worker/files/safetensors-index.ts';
 import { nests } from '../nests.ts';
 import type { Target } from '../target.ts';
 

@@ -1,5 +1,5 @@
 // tokenizer.json: parsed, built, and used on a text, since a lying table shows itself only there.
-import { jsonLimits, parseJson, RefusedBytes } from '../../../crds/json.ts';
+import { jsonLimits, parseJson, RefusedBytes } from '../../../crds/text/json.ts';
 import { createTokenizer } from '../../../worker/data/tokenizer.ts';
 import { parseTokenizerJson } from '../../../worker/data/tokenizer-definition.ts';
 import { nests } from '../nests.ts';

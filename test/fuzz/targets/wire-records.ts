@@ -1,7 +1,7 @@
 // What one process says to another: records of the bus, a plan, last words, lines of telemetry. Anybody with a token may write one; a reader
 // gets a record, or the words of the schema, and nothing else.
 import * as z from 'zod';
-import { jsonLimits, parseJson, RefusedBytes } from '../../../crds/json.ts';
+import { jsonLimits, parseJson, RefusedBytes } from '../../../crds/text/json.ts';
 import { parseLastWords } from '../../../crds/wire/last-words.ts';
 import { planRecord } from '../../../crds/wire/plan-record.ts';
 import { logRecord, podEvent } from '../../../crds/wire/pod-messages.ts';

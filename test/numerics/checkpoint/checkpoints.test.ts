@@ -3,7 +3,6 @@ import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { TelemetryBody } from '../../../crds/wire/telemetry.ts';
-import { lora } from '../../../worker/adapters/lora.ts';
 import {
   type CheckpointSettings,
   checkpointsOf,
@@ -12,16 +11,17 @@ import {
 import { listCheckpoints } from '../../../worker/checkpoint/folder.ts';
 import { loadState } from '../../../worker/checkpoint/load-state.ts';
 import { parseManifest } from '../../../worker/checkpoint/manifest.ts';
-import { openSafetensors } from '../../../worker/checkpoint/safetensors.ts';
 import { stateTensors } from '../../../worker/checkpoint/state-tensors.ts';
-import { keptWhole } from '../../../worker/engine/pieces.ts';
-import { adamW } from '../../../worker/optimizers/adamw.ts';
-import { adamW8bit } from '../../../worker/optimizers/adamw-8bit.ts';
+import { freshState, type TrainerState } from '../../../worker/checkpoint/trainer-state.ts';
+import { openSafetensors } from '../../../worker/files/safetensors.ts';
+import { lora } from '../../../worker/methods/adapters/lora.ts';
+import { adamW } from '../../../worker/methods/optimizers/adamw.ts';
+import { adamW8bit } from '../../../worker/methods/optimizers/adamw-8bit.ts';
+import { keptWhole } from '../../../worker/sharding/shards.ts';
 import { liveHandles } from '../../../worker/tensor/memory.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { tensor, toArray } from '../../../worker/tensor/tensor.ts';
-import { freshState, type TrainerState } from '../../../worker/trainer-state.ts';
 import { jobDigest, save } from '../../builders/checkpoint.ts';
 import { plainAdamW, shake, Training, type TrainingOptions } from '../../builders/toy-training.ts';
 import { FakeClock } from '../../doubles/clock.ts';

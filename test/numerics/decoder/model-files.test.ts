@@ -3,11 +3,11 @@ import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { UserError } from '../../../crds/errors.ts';
-import type { FailureCode } from '../../../crds/failures.ts';
-import { writeSafetensors } from '../../../worker/checkpoint/safetensors.ts';
+import { UserError } from '../../../crds/failures/errors.ts';
+import type { FailureCode } from '../../../crds/failures/table.ts';
 import { openModel } from '../../../worker/decoder/model-files.ts';
 import { readModelHeaders } from '../../../worker/decoder/model-headers.ts';
+import { writeSafetensors } from '../../../worker/files/safetensors.ts';
 import { liveHandles } from '../../../worker/tensor/memory.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';

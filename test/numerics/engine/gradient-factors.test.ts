@@ -1,12 +1,12 @@
 // Gradients that are never made, against those that are: the same steps, to the last digits of float64.
 import test from 'ava';
-import { adamW } from '../../../worker/optimizers/adamw.ts';
-import { exactSubspaces, galore } from '../../../worker/optimizers/galore.ts';
-import type { Optimizer } from '../../../worker/optimizers/optimizer.ts';
+import { freshState } from '../../../worker/checkpoint/trainer-state.ts';
+import { adamW } from '../../../worker/methods/optimizers/adamw.ts';
+import { exactSubspaces, galore } from '../../../worker/methods/optimizers/galore.ts';
+import type { Optimizer } from '../../../worker/methods/optimizers/optimizer.ts';
 import { toArray } from '../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../worker/tensor/threads.ts';
-import { train } from '../../../worker/trainer.ts';
-import { freshState } from '../../../worker/trainer-state.ts';
+import { train } from '../../../worker/train/loop.ts';
 import {
   countUp,
   plainAdamW,

@@ -1,12 +1,12 @@
 import test from 'ava';
 import { type Parameter, Parameters } from '../../../worker/engine/parameters.ts';
+import { codeNearest } from '../../../worker/methods/weights/affine-groups.ts';
 import { grad, leaf, withTape } from '../../../worker/tensor/autograd.ts';
 import { memoryStatistics } from '../../../worker/tensor/memory.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { normal, streamOf } from '../../../worker/tensor/rng.ts';
 import { keep, scope } from '../../../worker/tensor/scope.ts';
 import { type Tensor, toArray } from '../../../worker/tensor/tensor.ts';
-import { codeNearest } from '../../../worker/weights/affine-groups.ts';
 
 /** All that `Parameters` asks of a tensor is to end. */
 function aParameter(name: string, changes: Partial<Parameter> = {}, onEnd = () => {}): Parameter {

@@ -2,7 +2,7 @@
 import test from 'ava';
 import type { Parameter } from '../../../worker/engine/parameters.ts';
 import { type Clip, Updater } from '../../../worker/engine/update.ts';
-import type { Optimizer, UpdateStep } from '../../../worker/optimizers/optimizer.ts';
+import type { Optimizer, UpdateStep } from '../../../worker/methods/optimizers/optimizer.ts';
 import { liveHandles } from '../../../worker/tensor/memory.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { streamOf } from '../../../worker/tensor/rng.ts';

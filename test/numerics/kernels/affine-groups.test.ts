@@ -2,11 +2,6 @@
 // JavaScript.
 import test from 'ava';
 import fc from 'fast-check';
-import * as ops from '../../../worker/tensor/ops.generated.ts';
-import { philox4x32 } from '../../../worker/tensor/philox.ts';
-import { streamOf } from '../../../worker/tensor/rng.ts';
-import { scope } from '../../../worker/tensor/scope.ts';
-import { type Tensor, tensor, toArray, toBytes } from '../../../worker/tensor/tensor.ts';
 import {
   type Coded,
   changeByChance_,
@@ -16,7 +11,12 @@ import {
   decodeHalves,
   groupOf,
   packHalves,
-} from '../../../worker/weights/affine-groups.ts';
+} from '../../../worker/methods/weights/affine-groups.ts';
+import * as ops from '../../../worker/tensor/ops.generated.ts';
+import { philox4x32 } from '../../../worker/tensor/philox.ts';
+import { streamOf } from '../../../worker/tensor/rng.ts';
+import { scope } from '../../../worker/tensor/scope.ts';
+import { type Tensor, tensor, toArray, toBytes } from '../../../worker/tensor/tensor.ts';
 import { bytesByThreads, distance, draw, onEachIsa } from './compare.ts';
 
 interface Case {

@@ -2,12 +2,12 @@
 // against the same products of the values that it stands for.
 import test from 'ava';
 import fc from 'fast-check';
+import { formats } from '../../../worker/methods/weights/weight-store.ts';
 import { grad, leaf, withTape } from '../../../worker/tensor/autograd.ts';
 import { type DType, dtypeEpsilon } from '../../../worker/tensor/dtype.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { type Tensor, tensor, toArray, toBytes } from '../../../worker/tensor/tensor.ts';
-import { formats } from '../../../worker/weights/weight-store.ts';
 import { bytesByThreads, distance, draw, largest, onEachIsa, run } from './compare.ts';
 
 const groups = [32, 64, 128] as const;

@@ -1,9 +1,9 @@
 // Decoupled weight decay shrinks matrices and leaves norms and biases alone: with a gradient of zeros an update does
 // nothing else.
 import test from 'ava';
-import { adamW } from '../../../worker/optimizers/adamw.ts';
-import { adamW8bit, smallestQuantized } from '../../../worker/optimizers/adamw-8bit.ts';
-import type { Optimizer } from '../../../worker/optimizers/optimizer.ts';
+import { adamW } from '../../../worker/methods/optimizers/adamw.ts';
+import { adamW8bit, smallestQuantized } from '../../../worker/methods/optimizers/adamw-8bit.ts';
+import type { Optimizer } from '../../../worker/methods/optimizers/optimizer.ts';
 import type { DType } from '../../../worker/tensor/dtype.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { normal, streamOf } from '../../../worker/tensor/rng.ts';

@@ -2,8 +2,8 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { openSafetensors } from '../../../worker/checkpoint/safetensors.ts';
 import { openModel } from '../../../worker/decoder/model-files.ts';
+import { openSafetensors } from '../../../worker/files/safetensors.ts';
 import { dtypeEpsilon } from '../../../worker/tensor/dtype.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';

@@ -1,8 +1,8 @@
 // Which artefacts are refused: those that lost something, and none that was only rounded.
 import test from 'ava';
-import { lora } from '../../../worker/adapters/lora.ts';
 import { buildModel } from '../../../worker/engine/build-model.ts';
 import { type Model, tensorsOf } from '../../../worker/engine/model.ts';
+import { lora } from '../../../worker/methods/adapters/lora.ts';
 import { checkLogits } from '../../../worker/publish/reload-check.ts';
 import { requireSame } from '../../../worker/publish/require-same.ts';
 import type { StoredType } from '../../../worker/publish/rounding.ts';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { controllerName } from '../../../crds/group.ts';
+import { controllerName } from '../../../crds/names/group.ts';
 import { decide } from '../../../operator/job/decide.ts';
 import { decided } from '../../builders/decided.ts';
 import { smol135 as smolFacts } from '../../builders/facts.ts';

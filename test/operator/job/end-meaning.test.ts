@@ -1,5 +1,5 @@
 import test from 'ava';
-import { workerExits } from '../../../crds/failures.ts';
+import { workerExits } from '../../../crds/failures/table.ts';
 import { failureOfPod, meaningOf } from '../../../operator/job/end-meaning.ts';
 import { aPodOf, ended } from '../../builders/job-facts.ts';
 

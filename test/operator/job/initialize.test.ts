@@ -1,7 +1,7 @@
 import test from 'ava';
 import { parametersOf } from '../../../crds/plan/parameters.ts';
 import { prepareDigest } from '../../../crds/plan/prepare-digest.ts';
-import { parseQuantity } from '../../../crds/quantity.ts';
+import { parseQuantity } from '../../../crds/schema/quantity.ts';
 import { decided } from '../../builders/decided.ts';
 import { smol135 } from '../../builders/facts.ts';
 import { aSpec, preparingAlone } from '../../builders/job.ts';

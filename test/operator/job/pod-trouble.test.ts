@@ -1,7 +1,7 @@
 // Why pods are missing or do not start: what a job says of it by itself, when it looks again, and when it has waited for long enough.
 import test from 'ava';
 import type { Condition } from '../../../crds/api/conditions.ts';
-import { childName } from '../../../crds/child-names.ts';
+import { childName } from '../../../crds/names/child-names.ts';
 import type { Facts } from '../../../operator/job/facts.ts';
 import { silentObjects } from '../../../operator/job/silent-objects.ts';
 import { decided } from '../../builders/decided.ts';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { annotation } from '../../../crds/labels.ts';
+import { annotation } from '../../../crds/names/labels.ts';
 import type { AckRecord, DesiredRecord } from '../../../crds/wire/state.ts';
 import type { BusFacts, Facts } from '../../../operator/job/facts.ts';
 import { decided } from '../../builders/decided.ts';

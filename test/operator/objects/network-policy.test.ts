@@ -1,5 +1,5 @@
 import test from 'ava';
-import { contains, parseCidr } from '../../../crds/cidr.ts';
+import { contains, parseCidr } from '../../../crds/schema/cidr.ts';
 import { initJob, publishJob } from '../../../operator/objects/io-job.ts';
 import { networkPolicies, sharedPolicies } from '../../../operator/objects/network-policy.ts';
 import { workerJob } from '../../../operator/objects/worker-job.ts';

@@ -1,7 +1,7 @@
 import type { V1PodSpec } from '@kubernetes/client-node';
 import test from 'ava';
 import fc from 'fast-check';
-import { parseQuantity } from '../../../crds/quantity.ts';
+import { parseQuantity } from '../../../crds/schema/quantity.ts';
 import { initJob, publishJob } from '../../../operator/objects/io-job.ts';
 import { placesOf } from '../../../operator/objects/places.ts';
 import { podSpec } from '../../../operator/objects/pod-template.ts';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { parseQuantity } from '../../../crds/quantity.ts';
+import { parseQuantity } from '../../../crds/schema/quantity.ts';
 import { initJob, publishJob } from '../../../operator/objects/io-job.ts';
 import {
   prepareResources,

@@ -1,7 +1,7 @@
 /** `npm run cluster -- up | down | build`: the test cluster by hand, to look at it between runs. */
 import { join } from 'node:path';
 import { attempt } from '../../../cli/setup/attempt.ts';
-import { UserError } from '../../../crds/errors.ts';
+import { UserError } from '../../../crds/failures/errors.ts';
 import { clusterVariables, startCluster, takeDown } from './cluster.ts';
 import { ensurePrograms } from './programs.ts';
 

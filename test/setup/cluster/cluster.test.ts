@@ -1,5 +1,5 @@
 import test from 'ava';
-import { UserError } from '../../../crds/errors.ts';
+import { UserError } from '../../../crds/failures/errors.ts';
 import { aSetup } from '../../doubles/machine.ts';
 import { givenCluster, takeDown } from './cluster.ts';
 

@@ -6,7 +6,7 @@ import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import type { Setup } from '../../../cli/setup/setup.ts';
-import { TerminalError, UserError } from '../../../crds/errors.ts';
+import { TerminalError, UserError } from '../../../crds/failures/errors.ts';
 import { keepAsItIs } from './foreign.ts';
 import { ensurePrograms, programsFolder } from './programs.ts';
 

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { ensureEntry } from '../../../cli/setup/entry.ts';
 import type { Setup } from '../../../cli/setup/setup.ts';
-import { TerminalError } from '../../../crds/errors.ts';
+import { TerminalError } from '../../../crds/failures/errors.ts';
 
 const here = import.meta.dirname;
 

@@ -1,7 +1,7 @@
 // Scripts beside this file, whose output is told only where they fail.
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { TerminalError } from '../../../crds/errors.ts';
+import { TerminalError } from '../../../crds/failures/errors.ts';
 
 export async function runScript(
   script: string,

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { jsonLimits } from '../../../crds/json.ts';
+import { jsonLimits } from '../../../crds/text/json.ts';
 import { checkpointManifest, parseManifest } from '../../../worker/checkpoint/manifest.ts';
 import { aManifest } from '../../builders/checkpoint.ts';
 

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { UserError } from '../../../crds/errors.ts';
+import { UserError } from '../../../crds/failures/errors.ts';
 import { compileTemplate, tagMarks } from '../../../worker/data/chat-template.ts';
 import { type Message, UnusableRecord } from '../../../worker/data/sample.ts';
 import { chatTemplates, type TemplateName } from '../../builders/chat-templates.ts';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { UserError } from '../../../crds/errors.ts';
+import { UserError } from '../../../crds/failures/errors.ts';
 import { detectShape } from '../../../worker/data/detect.ts';
 
 test('The one shape that fits is found, and a few odd records do not hide it', (t) => {

@@ -1,9 +1,9 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { Bug } from '../../../crds/errors.ts';
+import { Bug } from '../../../crds/failures/errors.ts';
 import { assignToRanks } from '../../../crds/plan/batches.ts';
-import { fillBin } from '../../../worker/data/bins.ts';
 import { type Cursor, type LoaderPlan, openLoader } from '../../../worker/data/loader.ts';
+import { fillBin } from '../../../worker/data/packed-sequences.ts';
 import { numberedDocuments } from '../../builders/documents.ts';
 
 const trainings = fc.record({

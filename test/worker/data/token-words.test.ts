@@ -1,5 +1,5 @@
 import test from 'ava';
-import { UserError } from '../../../crds/errors.ts';
+import { UserError } from '../../../crds/failures/errors.ts';
 import { createWords } from '../../../worker/data/token-words.ts';
 
 const splits = test.macro({

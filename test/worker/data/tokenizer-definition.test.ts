@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { UserError } from '../../../crds/errors.ts';
+import { UserError } from '../../../crds/failures/errors.ts';
 import {
   parseTokenizerJson,
   readTokenizerFolder,

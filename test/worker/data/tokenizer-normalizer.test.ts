@@ -1,5 +1,5 @@
 import test from 'ava';
-import { UserError } from '../../../crds/errors.ts';
+import { UserError } from '../../../crds/failures/errors.ts';
 import { createTokenizer } from '../../../worker/data/tokenizer.ts';
 import { parseTokenizerJson } from '../../../worker/data/tokenizer-definition.ts';
 

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { UserError } from '../../../crds/errors.ts';
+import { UserError } from '../../../crds/failures/errors.ts';
 import { readConfig } from '../../../worker/decoder/config.ts';
 import { textConfigJson } from '../../../worker/decoder/config-file.ts';
 import { families, familyNames } from '../../../worker/decoder/families.ts';

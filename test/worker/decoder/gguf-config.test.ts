@@ -1,8 +1,8 @@
 import test from 'ava';
-import type { GgufHeader, GgufValue } from '../../../worker/checkpoint/gguf-header.ts';
-import { GgufValueType, ggufTensorType } from '../../../worker/checkpoint/gguf-types.ts';
 import { readConfig } from '../../../worker/decoder/config.ts';
 import { ggufToConfigJson } from '../../../worker/decoder/gguf-config.ts';
+import type { GgufHeader, GgufValue } from '../../../worker/files/gguf-header.ts';
+import { GgufValueType, ggufTensorType } from '../../../worker/files/gguf-types.ts';
 
 type Values = Readonly<Record<string, string | number | boolean | readonly number[]>>;
 

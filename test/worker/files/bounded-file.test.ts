@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { RefusedBytes } from '../../../crds/json.ts';
+import { RefusedBytes } from '../../../crds/text/json.ts';
 import {
   readBounded,
   readBoundedSync,

@@ -4,7 +4,7 @@ import { open, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
-import { jsonLimits } from '../../../crds/json.ts';
+import { jsonLimits } from '../../../crds/text/json.ts';
 import type { Answer } from '../../doubles/read-hostile.ts';
 import { temporaryFolder } from '../../doubles/temporary-folder.ts';
 

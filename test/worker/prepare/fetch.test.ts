@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import test from 'ava';
 import fc from 'fast-check';
-import { TerminalError } from '../../../crds/errors.ts';
+import { TerminalError } from '../../../crds/failures/errors.ts';
 import { type FetchEvent, fetchFiles } from '../../../worker/prepare/fetch.ts';
 import { locate } from '../../../worker/prepare/locate.ts';
 import { chunkBytes } from '../../doubles/http-server.ts';

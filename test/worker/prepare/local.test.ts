@@ -1,9 +1,9 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { UserError } from '../../../crds/errors.ts';
+import { UserError } from '../../../crds/failures/errors.ts';
 import { listLocal } from '../../../worker/prepare/local.ts';
-import { readAll } from '../../../worker/prepare/source-files.ts';
+import { readAll } from '../../../worker/remote/source-files.ts';
 import { temporaryFolder } from '../../doubles/sources.ts';
 
 const never = new AbortController().signal;

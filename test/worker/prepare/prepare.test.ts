@@ -2,16 +2,16 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { UserError } from '../../../crds/errors.ts';
+import { UserError } from '../../../crds/failures/errors.ts';
 import { systemClock } from '../../../worker/clock.ts';
+import { storeFiles } from '../../../worker/data/store-manifest.ts';
+import type { TokenStore } from '../../../worker/data/token-store.ts';
 import type { DataFile, PrepareProgress } from '../../../worker/prepare/build-store.ts';
 import {
   type DatasetInput,
   type PrepareTools,
   prepareDataset,
 } from '../../../worker/prepare/prepare.ts';
-import { storeFiles } from '../../../worker/prepare/store-manifest.ts';
-import type { TokenStore } from '../../../worker/prepare/token-store.ts';
 import { chatTemplates } from '../../builders/chat-templates.ts';
 import { goldenTokenizer } from '../../builders/tokenizers.ts';
 import { temporaryFolder } from '../../doubles/sources.ts';

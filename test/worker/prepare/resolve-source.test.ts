@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { TerminalError, UserError } from '../../../crds/errors.ts';
+import { TerminalError, UserError } from '../../../crds/failures/errors.ts';
 import { resolveData, resolveModel } from '../../../worker/prepare/resolve-source.ts';
 import { HubServer } from '../../doubles/hub-server.ts';
 import { S3Server } from '../../doubles/s3-server.ts';

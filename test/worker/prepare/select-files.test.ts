@@ -1,7 +1,7 @@
 import test from 'ava';
-import { UserError } from '../../../crds/errors.ts';
+import { UserError } from '../../../crds/failures/errors.ts';
 import { selectDataFiles, selectModelFiles } from '../../../worker/prepare/select-files.ts';
-import type { SourceListing } from '../../../worker/prepare/source-files.ts';
+import type { SourceListing } from '../../../worker/remote/source-files.ts';
 
 function listingOf(paths: readonly string[]): SourceListing {
   const nothing = async function* () {};

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { UserError } from '../../../crds/errors.ts';
+import { UserError } from '../../../crds/failures/errors.ts';
 import { readConfig } from '../../../worker/decoder/config.ts';
 import { ggufName } from '../../../worker/decoder/gguf-names.ts';
 import { tensorSpecs } from '../../../worker/decoder/names.ts';

@@ -1,7 +1,7 @@
 import test from 'ava';
-import { listBucket } from '../../../worker/prepare/bucket.ts';
-import type { Bucket } from '../../../worker/prepare/bucket-client.ts';
 import { uploadToBucket } from '../../../worker/publish/bucket-upload.ts';
+import { listBucket } from '../../../worker/remote/bucket.ts';
+import type { Bucket } from '../../../worker/remote/bucket-client.ts';
 import { filesIn } from '../../builders/result-files.ts';
 import { S3Server } from '../../doubles/s3-server.ts';
 import { someBytes, temporaryFolder, testNetwork } from '../../doubles/sources.ts';

@@ -3,7 +3,7 @@ import { locate } from '../../../worker/prepare/locate.ts';
 import { resolveModel } from '../../../worker/prepare/resolve-source.ts';
 import { uploadToHub } from '../../../worker/publish/hub-upload.ts';
 import type { ResultFile } from '../../../worker/publish/result-files.ts';
-import type { HubDestination } from '../../../worker/publish/upload-targets.ts';
+import type { HubDestination } from '../../../worker/remote/upload-targets.ts';
 import { aSpec } from '../../builders/job.ts';
 import { filesIn } from '../../builders/result-files.ts';
 import { HubServer } from '../../doubles/hub-server.ts';

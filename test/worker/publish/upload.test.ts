@@ -9,7 +9,7 @@ import {
   resultFiles,
 } from '../../../worker/publish/result-files.ts';
 import { uploadArtifacts, uploadReport } from '../../../worker/publish/upload.ts';
-import { uploadTargets } from '../../../worker/publish/upload-targets.ts';
+import { uploadTargets } from '../../../worker/remote/upload-targets.ts';
 import { aSpec } from '../../builders/job.ts';
 import { HubServer } from '../../doubles/hub-server.ts';
 import { S3Server } from '../../doubles/s3-server.ts';

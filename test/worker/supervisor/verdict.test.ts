@@ -1,5 +1,5 @@
 import test from 'ava';
-import type { FailureCode } from '../../../crds/failures.ts';
+import type { FailureCode } from '../../../crds/failures/table.ts';
 import { troubleOf } from '../../../worker/supervisor/end-of-child.ts';
 import { type Case, recomputeAll, verdictOn } from '../../../worker/supervisor/verdict.ts';
 import { aPolicy, aState, startMs } from '../../builders/situation.ts';

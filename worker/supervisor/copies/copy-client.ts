@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { TransientError } from '../../../crds/errors.ts';
+import { TransientError } from '../../../crds/failures/errors.ts';
 import { type CopyName, copyFiles, copyNameText } from '../../../crds/wire/copies.ts';
 import { beginCopy, endCopy, type StoredCopy } from '../../checkpoint/copy-folder.ts';
 import { manifestName, readManifest } from '../../checkpoint/folder.ts';

@@ -2,7 +2,7 @@
 // what its trainer is to go on from is fetched where it is not here. They are files, so they outlive every trainer; with the pod they go.
 import { mkdir, watch } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TransientError, toAnnealError } from '../../../crds/errors.ts';
+import { TransientError, toAnnealError } from '../../../crds/failures/errors.ts';
 import { copyModeOf } from '../../../crds/plan/copies.ts';
 import {
   type CopiesPlan,

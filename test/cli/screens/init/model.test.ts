@@ -12,7 +12,7 @@ import {
 } from '../../../../cli/screens/init/model.ts';
 import { draft, shownLines } from '../../../../cli/screens/init/state.ts';
 import type { Pressed } from '../../../../cli/screens/pressed.ts';
-import { parseJob } from '../../../../crds/manifest.ts';
+import { parseJob } from '../../../../crds/manifest/manifest.ts';
 import { estimatorOfTests, whatIsFound } from '../../../builders/wizard.ts';
 
 const seen: Seen = { found: whatIsFound(), needs: {} };

@@ -3,7 +3,7 @@
 //
 // Elements are taken in blocks of kBlock; the last one may be shorter. A moment is stored as
 // map[code] * absmax[block], where absmax is the block's largest magnitude and map (256 ascending
-// values from -1 or 0 to 1, worker/optimizers/dynamic-map.ts) is signed for m and unsigned for v. A
+// values from -1 or 0 to 1, worker/methods/optimizers/dynamic-map.ts) is signed for m and unsigned for v. A
 // block is read to float32, updated as in adamw.h (m and v enter the step before they are rounded),
 // and written as the codes nearest to m / absmax and v / absmax; a value half way between two codes
 // takes the lower.

@@ -1,4 +1,4 @@
-// Numbers in a few bits: groups of up to 256 neighbours of a row share a scale and a zero (worker/weights/affine-groups.ts says why the
+// Numbers in a few bits: groups of up to 256 neighbours of a row share a scale and a zero (worker/methods/weights/affine-groups.ts says why the
 // range is as it is).
 //
 //   code    low = min(x, 0), high = max(x, 0) of the group     s = max((high - low) / (2^bits - 2), 1e-12)     z = ceil(-low / s)

@@ -1,0 +1,324 @@
+// What cannot be combined, with a sentence. Each part is right by itself, so the schema cannot say it; a job is refused here,
+// before anything is fetched. `where` is a cluster or this one machine.
+import type { FineTuneJobSpec } from '../api/job.ts';
+import type { Worker } from '../api/worker.ts';
+import type { FailureCode } from '../failures/table.ts';
+import { levelOf } from '../methods/halo-level.ts';
+import { projectionOf } from '../methods/projection.ts';
+import { type ResolvedMethod, resolveMethod } from '../methods/resolve.ts';
+import { typeInCel } from '../methods/types-in-cel.ts';
+import { resultsHitModel } from '../names/result-folders.ts';
+import { sequencesPerStep } from '../plan/batches.ts';
+import { isPresent } from '../schema/union.ts';
+import { placedRules, printedJob } from '../tree/schema-tree.ts';
+
+/** Anywhere: what can be planned, wherever it would run. */
+export type Where = 'machine' | 'cluster' | 'anywhere';
+
+export interface Incompatibility {
+  readonly code: FailureCode;
+  readonly path: readonly string[];
+  readonly message: string;
+  readonly hint?: string | undefined;
+}
+
+interface Pair {
+  /** Tests keep a rejecting example under this name. */
+  readonly id: string;
+  readonly where?: Where;
+  /** `E_NOT_BUILT` for names of the API that this version does not do yet. */
+  readonly code?: FailureCode;
+  readonly path: readonly string[];
+  readonly meets: (spec: FineTuneJobSpec, method: ResolvedMethod) => boolean;
+  /**
+   * The opposite, as CEL asks it of a spec, so that the API server refuses the job at once; absent where parameters of presets decide, which
+   * only resolving tells.
+   */
+  readonly cel?: string;
+  /** Follows the path: "is Preference, which ...". */
+  readonly sentence: string;
+  readonly hint?: string;
+}
+
+const is = {
+  precision: typeInCel('precision'),
+  base: typeInCel('base'),
+  adapter: typeInCel('adapter'),
+  selection: typeInCel('selection'),
+  optimizer: typeInCel('optimizer'),
+};
+const noForm = (form: string) => `!has(self.output.formats) || !('${form}' in self.output.formats)`;
+const mostWorkersInCel =
+  "(self.worker.elasticity == 'None' || !has(self.worker.maxReplicas) || self.worker.maxReplicas < self.worker.replicas ? self.worker.replicas : self.worker.maxReplicas)";
+const binInCel =
+  '(has(self.dataset.tokensPerBin) ? self.dataset.tokensPerBin : self.dataset.sequenceLength)';
+const sequencesInCel = `(has(self.training.globalBatchSize) ? self.training.globalBatchSize : has(self.training.globalBatchTokens) ? self.training.globalBatchTokens / ${binInCel} : ${mostWorkersInCel})`;
+const hasHeldOut = 'has(self.dataset.eval) || has(self.dataset.heldOut)';
+
+export const pairs: readonly Pair[] = [
+  {
+    id: 'an adapter file needs an adapter',
+    path: ['output', 'formats'],
+    meets: ({ output }, { adapter }) =>
+      adapter.type === 'None' && output.formats?.includes('PEFTAdapter') === true,
+    cel: `${is.adapter} != 'None' || ${noForm('PEFTAdapter')}`,
+    sentence: 'asks for PEFTAdapter, but method.adapter is None: there is no adapter to write',
+    hint: 'ask for MergedSafetensors, which is then the whole model',
+  },
+  {
+    id: 'codes are written where there are some',
+    path: ['output', 'formats'],
+    meets: ({ output }, { base }) =>
+      base.type !== 'Codebook' && output.formats?.includes('AQLM') === true,
+    cel: `${is.base} == 'Codebook' || ${noForm('AQLM')}`,
+    sentence: 'asks for AQLM, but method.base is not Codebook: there are no codes to write',
+    hint: 'ask for MergedSafetensors, or write method.preset: PVTuning',
+  },
+  {
+    id: 'results do not replace their model',
+    code: 'E_INVALID_SPEC',
+    path: ['output', 'destination'],
+    meets: resultsHitModel,
+    sentence:
+      'is where the model lies: results would be put among its files, or in their place while they are read',
+    hint: 'name a folder of its own, such as out',
+  },
+  {
+    id: 'a quantised base needs an adapter',
+    path: ['method', 'base'],
+    meets: (_, { adapter, base }) =>
+      adapter.type === 'None' && base.type !== 'Dense' && base.type !== 'Codebook',
+    cel: `${is.adapter} != 'None' || ${is.base} in ['Dense', 'Codebook']`,
+    sentence:
+      'stores frozen weights in fewer bits, but method.adapter is None: the weights themselves would be trained',
+    hint: 'write method.adapter: { type: LoRA }, or method.base: { type: Dense }',
+  },
+  {
+    id: 'codebooks are what trains',
+    path: ['method', 'adapter', 'type'],
+    meets: (_, { adapter, base }) => adapter.type !== 'None' && base.type === 'Codebook',
+    cel: `${is.adapter} == 'None' || ${is.base} != 'Codebook'`,
+    sentence:
+      'trains beside frozen weights; those of a Codebook base train themselves, by their codes and vectors',
+    hint: 'write adapter: { type: None }, or method.base: { type: NF4 }',
+  },
+  {
+    id: 'codes and vectors are moved by PV-Tuning',
+    path: ['method', 'base', 'type'],
+    meets: (_, { base, optimizer }) => base.type === 'Codebook' && optimizer.type !== 'PVTuning',
+    cel: `${is.base} != 'Codebook' || ${is.optimizer} == 'PVTuning'`,
+    sentence: 'is Codebook, and of the optimizers only PVTuning knows how to move codes',
+    hint: 'write method.optimizer: { type: PVTuning }, or preset: PVTuning',
+  },
+  {
+    id: 'PV-Tuning moves codes and vectors',
+    path: ['method', 'optimizer', 'type'],
+    meets: (_, { base, optimizer }) => optimizer.type === 'PVTuning' && base.type !== 'Codebook',
+    cel: `${is.optimizer} != 'PVTuning' || ${is.base} == 'Codebook'`,
+    sentence: 'is PVTuning, which trains codes and codebooks; method.base has none',
+    hint: 'write method.base: { type: Codebook }, or another optimizer such as AdamW',
+  },
+  {
+    id: 'weights are stored in one kind of codes',
+    path: ['method', 'precision', 'bfloat16', 'trainedWeights'],
+    meets: (_, { base, precision }) =>
+      base.type === 'Codebook' &&
+      precision.type === 'BFloat16' &&
+      precision.bfloat16.trainedWeights === 'Int8',
+    sentence: 'is Int8, and method.base stores the same weights as codes into codebooks',
+    hint: 'leave it out',
+  },
+  {
+    id: 'outliers are those of the weights in the files',
+    path: ['method', 'selection', 'type'],
+    meets: (_, { base, selection }) => base.type === 'Codebook' && selection.type === 'OwLore',
+    cel: `${is.base} != 'Codebook' || ${is.selection} != 'OwLore'`,
+    sentence:
+      'draws blocks by the outliers of their weights, which are counted before there are codes',
+    hint: 'write selection: { type: All } or { type: LISA }',
+  },
+  {
+    id: 'products in 8 bits are of dense weights',
+    path: ['method', 'base'],
+    meets: (_, { base, precision }) => precision.type === 'HALO' && base.type !== 'Dense',
+    cel: `${is.precision} != 'HALO' || ${is.base} == 'Dense'`,
+    sentence:
+      'stores weights in fewer bits, but method.precision is HALO, which rotates dense weights and stores the codes of those: they would be rounded twice',
+    hint: 'write method.base: { type: Dense }, or method.precision: { type: BFloat16 }',
+  },
+  {
+    id: 'level 3 reuses what the forward has made',
+    path: ['method', 'precision', 'halo', 'backward'],
+    meets: (_, { precision }) =>
+      precision.type === 'HALO' &&
+      precision.halo.backward === 'Textbook' &&
+      levelOf(precision.halo) === 3,
+    sentence: 'is Textbook, but level 3 computes with what the forward has made',
+    hint: 'write backward: Reuse, or level: 2',
+  },
+  {
+    id: 'tokens are mixed in blocks of a power of two',
+    path: ['method', 'precision', 'halo', 'tokenBlock'],
+    meets: (_, { precision }) =>
+      precision.type === 'HALO' && !Number.isInteger(Math.log2(precision.halo.tokenBlock)),
+    sentence: 'must be a power of two, such as 256 or 1024',
+  },
+  {
+    id: 'weights of blocks are for drawing by weights',
+    path: ['method', 'selection', 'lisa', 'weights'],
+    meets: (_, { selection }) =>
+      selection.type === 'LISA' &&
+      (selection.lisa.weights !== undefined) !== (selection.lisa.sampling === 'Weighted'),
+    sentence: 'must be there when sampling is Weighted, and only then',
+    hint: 'write sampling: Weighted and one weight for each block of the model, or neither',
+  },
+  {
+    id: 'weights in 8 bits are those that train',
+    path: ['method', 'precision', 'bfloat16', 'trainedWeights'],
+    meets: (_, { adapter, precision }) =>
+      adapter.type !== 'None' &&
+      precision.type === 'BFloat16' &&
+      precision.bfloat16.trainedWeights === 'Int8',
+    sentence:
+      'is Int8, which is about weights that train; beside an adapter they are frozen, and how frozen weights are stored is said by method.base',
+    hint: 'leave it out, or write adapter: { type: None }',
+  },
+  {
+    id: 'projected gradients are those of the weights',
+    path: ['method', 'optimizer', 'type'],
+    meets: (_, { adapter, optimizer }) =>
+      adapter.type !== 'None' && projectionOf(optimizer) !== null,
+    cel: `${is.adapter} == 'None' || !(${is.optimizer} in ['GaLore', 'QGaLore'])`,
+    sentence:
+      'is one that trains the matrices of the blocks by their largest directions; with an adapter they are frozen, and what trains is of low rank already',
+    hint: 'write adapter: { type: None }, or another optimizer such as AdamW8bit',
+  },
+  {
+    id: 'evaluation at intervals needs held-out records',
+    path: ['training', 'evaluation', 'intervalSteps'],
+    meets: ({ training, dataset }) =>
+      training.evaluation.intervalSteps !== undefined &&
+      dataset.eval === undefined &&
+      dataset.heldOut === undefined,
+    cel: `!has(self.training.evaluation.intervalSteps) || ${hasHeldOut}`,
+    sentence: 'is set, but the job has no records to evaluate on',
+    hint: 'set spec.dataset.heldOut: { samples: 32 }, or spec.dataset.eval',
+  },
+  {
+    id: 'preference data needs an objective of its own',
+    code: 'E_NOT_BUILT',
+    path: ['dataset', 'format'],
+    meets: ({ dataset }) => dataset.format === 'Preference',
+    cel: "self.dataset.format != 'Preference'",
+    sentence: 'is Preference; this version learns from Text, PromptCompletion, Chat and Tokenized',
+  },
+  {
+    id: 'some strategies are only names so far',
+    code: 'E_NOT_BUILT',
+    path: ['parallelism', 'strategy'],
+    meets: ({ parallelism: { strategy } }) =>
+      strategy !== 'Auto' && strategy !== 'FullyShardedDataParallel',
+    cel: "self.parallelism.strategy in ['Auto', 'FullyShardedDataParallel']",
+    sentence:
+      'is a strategy that this version does not have; it shards weights, gradients and state over all workers',
+    hint: 'write Auto or FullyShardedDataParallel',
+  },
+  {
+    id: 'sharing one sequence or product is not built',
+    code: 'E_NOT_BUILT',
+    path: ['parallelism'],
+    meets: ({ parallelism: { tensorSize, pipelineSize, contextSize, expertSize } }) =>
+      Math.max(tensorSize, pipelineSize, contextSize, expertSize) > 1,
+    cel: 'self.parallelism.tensorSize == 1 && self.parallelism.pipelineSize == 1 && self.parallelism.contextSize == 1 && self.parallelism.expertSize == 1',
+    sentence:
+      'has a size above 1; this version shares neither products nor sequences between devices',
+  },
+  {
+    id: 'each worker has a sequence of each step',
+    where: 'cluster',
+    path: ['training'],
+    meets: ({ training, dataset, worker }) =>
+      sequencesPerStep(training, dataset) < mostWorkers(worker),
+    cel: `${mostWorkersInCel} <= ${sequencesInCel}`,
+    sentence: 'gives a step fewer sequences than there are workers; each needs at least one',
+    hint: 'ask for fewer workers, or raise globalBatchSize or globalBatchTokens',
+  },
+  {
+    id: 'images are mounted by a cluster',
+    where: 'machine',
+    path: ['model', 'source', 'image'],
+    meets: ({ model }) => model.source.image !== undefined,
+    sentence: 'is a container image, which only a cluster can mount',
+    hint: 'use local, persistentVolumeClaim, huggingFace or s3',
+  },
+  {
+    id: 'data in images is mounted by a cluster',
+    where: 'machine',
+    path: ['dataset', 'train', 'image'],
+    meets: ({ dataset }) => dataset.train.image !== undefined || dataset.eval?.image !== undefined,
+    sentence: 'is a container image, which only a cluster can mount',
+    hint: 'use local, persistentVolumeClaim, huggingFace or s3',
+  },
+  {
+    id: 'one machine goes on with its own runs only',
+    where: 'machine',
+    code: 'E_NOT_BUILT',
+    path: ['checkpoint', 'resumeFrom'],
+    meets: ({ checkpoint }) => checkpoint.resumeFrom !== undefined,
+    sentence: 'is set; on one machine this version goes on with a run of the same job only',
+    hint: 'run the same job file again: it goes on from its last checkpoint',
+  },
+];
+
+function mostWorkers({ elasticity, replicas, maxReplicas }: Worker): number {
+  return elasticity === 'None' ? replicas : Math.max(replicas, maxReplicas ?? replicas);
+}
+
+/** Everything that speaks against running this job there; empty when nothing does. */
+export function incompatibilities(spec: FineTuneJobSpec, where: Where): readonly Incompatibility[] {
+  const method = resolveMethod(spec.method);
+  const met = pairs
+    .filter((pair) => (pair.where ?? where) === where && pair.meets(spec, method))
+    .map(({ code = 'E_INCOMPATIBLE_METHOD', path, sentence, hint }) =>
+      problemAt(['spec', ...path], sentence, code, hint),
+    );
+  return where === 'cluster' ? [...met, ...clusterRules(spec)] : met;
+}
+
+/** The rules that the CRD carries and a local run does not know. */
+function clusterRules(spec: FineTuneJobSpec): readonly Incompatibility[] {
+  const { rules } = printedJob();
+  return placedRules()
+    .filter(({ rule }) => rule.where === 'cluster')
+    .flatMap(({ path, rule }) => {
+      const keys = path.split('.');
+      const value = valueAt({ spec }, keys);
+      if (value === undefined || rules.get(rule.id)?.check(value) !== false) return [];
+      return [
+        problemAt(
+          [...keys, ...(rule.path ?? [])],
+          rule.message,
+          'E_INCOMPATIBLE_METHOD',
+          rule.hint,
+        ),
+      ];
+    });
+}
+
+function problemAt(
+  path: readonly string[],
+  sentence: string,
+  code: FailureCode,
+  hint: string | undefined,
+): Incompatibility {
+  return { code, path, message: `${path.join('.')} ${sentence}`, hint };
+}
+
+function valueAt(root: unknown, path: readonly string[]): unknown {
+  let value = root;
+  for (const key of path) {
+    if (!isPresent(value, key)) return undefined;
+    value = Reflect.get(value as object, key);
+  }
+  return value;
+}

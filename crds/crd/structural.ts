@@ -1,0 +1,129 @@
+// From our schema tree to a structural schema of Kubernetes (KEP-2335), or a reason why not. Structural means: every value has
+// a type stated outside anyOf, and nothing is said that the API server does not understand. Our own strictness about unknown
+// keys is dropped here, because the API server prunes unknown keys itself and rejects them under strict field validation.
+import { Bug } from '../failures/errors.ts';
+import { intOrStringKey } from '../schema/quantity.ts';
+import type { Rule } from '../schema/rule.ts';
+import { celText, wordsKey } from '../schema/text.ts';
+import { rulesIn, type SchemaNode } from '../tree/schema-tree.ts';
+
+const kept = new Set([
+  'type',
+  'description',
+  'required',
+  'enum',
+  'default',
+  'format',
+  'pattern',
+  'minimum',
+  'maximum',
+  'minLength',
+  'maxLength',
+  'minItems',
+  'maxItems',
+  'maxProperties',
+]);
+
+/** Bounds that only say what a 32-bit or a safe integer is. */
+const bareBounds = new Set([
+  2 ** 31 - 1,
+  -(2 ** 31),
+  Number.MAX_SAFE_INTEGER,
+  Number.MIN_SAFE_INTEGER,
+]);
+
+export function toStructural(node: SchemaNode, path = ''): SchemaNode {
+  if (node[intOrStringKey] === true) return intOrString(node);
+  const out: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(node)) {
+    if (key.startsWith('x-kubernetes-') || kept.has(key)) out[key] = value;
+    else if (!isDropped(key))
+      throw new Bug(`the schema of ${path} has ${key}, which no CRD can say`);
+  }
+  if (node.type === undefined) throw new Bug(`the schema of ${path} has no type`);
+  if (node.format === 'date-time') delete out['pattern'];
+  for (const bound of ['minimum', 'maximum'] as const) {
+    if (bareBounds.has(node[bound] ?? Number.NaN)) delete out[bound];
+  }
+  const words = node[wordsKey];
+  const form = typeof words === 'string' ? [formOf(node, words)] : [];
+  if (form.length > 0) delete out['pattern'];
+  const rules = [...form, ...rulesIn(node).map(toValidation)];
+  if (rules.length > 0) {
+    out['x-kubernetes-validations'] = rules;
+    // The API server holds a default against the rules before it fills in the defaults inside.
+    if (node.default !== undefined) out['default'] = filledIn(node, node.default);
+  }
+  Object.assign(out, structuralParts(node, path));
+  // Built key by key from a node of the same shape.
+  return out as SchemaNode;
+}
+
+function filledIn(node: SchemaNode, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || node.properties === undefined) return value;
+  const inside = Object.entries(node.properties).flatMap(([key, child]) => {
+    const given: unknown = Reflect.get(value, key) ?? child.default;
+    return given === undefined ? [] : [[key, filledIn(child, given)] as const];
+  });
+  return Object.fromEntries(inside);
+}
+
+export interface Validation {
+  readonly rule: string;
+  readonly message: string;
+  /** Stands above the message where it can be evaluated. */
+  readonly messageExpression?: string;
+  readonly fieldPath?: string;
+}
+
+/** The API server says of a pattern only what it is; of a rule, the words that belong to it. */
+function formOf({ pattern = '' }: SchemaNode, words: string): Validation {
+  return { rule: `self.matches(${celText(pattern)})`, message: `must be ${words}` };
+}
+
+export function toValidation({
+  cel,
+  message,
+  hint,
+  path,
+}: Pick<Rule, 'cel' | 'message' | 'hint' | 'path'>): Validation {
+  const text = hint === undefined ? message : `${message} (${hint})`;
+  return path === undefined
+    ? { rule: cel, message: text }
+    : { rule: cel, message: text, fieldPath: `.${path.join('.')}` };
+}
+
+function structuralParts(node: SchemaNode, path: string): Record<string, unknown> {
+  const parts: Record<string, unknown> = {};
+  if (node.properties !== undefined) {
+    parts['properties'] = Object.fromEntries(
+      Object.entries(node.properties).map(([key, child]) => [
+        key,
+        toStructural(child, `${path}.${key}`),
+      ]),
+    );
+  }
+  if (node.items !== undefined) parts['items'] = toStructural(node.items, `${path}[]`);
+  if (typeof node.additionalProperties === 'object') {
+    parts['additionalProperties'] = toStructural(node.additionalProperties, `${path}.*`);
+  }
+  return parts;
+}
+
+/** The one union that a structural schema allows, in the spelling of Kubernetes' own types. */
+function intOrString({ description, pattern, minimum }: SchemaNode): SchemaNode {
+  return {
+    ...(description === undefined ? {} : { description }),
+    ...(pattern === undefined ? {} : { pattern }),
+    ...(minimum === undefined ? {} : { minimum }),
+    anyOf: [{ type: 'integer' }, { type: 'string' }],
+    'x-kubernetes-int-or-string': true,
+  };
+}
+
+function isDropped(key: string): boolean {
+  return (
+    key.startsWith('x-anneal-') ||
+    ['properties', 'items', 'additionalProperties', 'propertyNames', '$schema'].includes(key)
+  );
+}

@@ -1,0 +1,64 @@
+// What `anneal explain QLoRA` knows about a name of a method: a preset and the seams that it sets, or one value of a seam and
+// its parameters. A name may be both (LoRA).
+import { presets, seamEntries } from '../methods/index.ts';
+import { type Paper, type SeamEntry, type SeamName, seamNames } from '../methods/method.ts';
+
+export interface MethodDoc {
+  readonly name: string;
+  readonly kind: 'preset' | SeamName;
+  readonly summary: string;
+  readonly paper: Paper | undefined;
+  /** What writing the name sets: `spec.method.adapter.type` and `LoRA`. */
+  readonly sets: readonly (readonly [path: string, value: string])[];
+  /** Path of its parameters, for `explain`; undefined when there are none. */
+  readonly parameters: string | undefined;
+}
+
+const entries: readonly SeamEntry[] = seamNames.flatMap(
+  (seam): readonly SeamEntry[] => seamEntries[seam],
+);
+
+/** All docs of a name; case, hyphens and underscores do not count. Empty when it is no method. */
+export function explainMethod(name: string): readonly MethodDoc[] {
+  const wanted = plain(name);
+  return [
+    ...presets.filter(({ preset }) => plain(preset) === wanted).map(presetDoc),
+    ...entries.filter(({ type }) => plain(type) === wanted).map(entryDoc),
+  ];
+}
+
+/** Names to choose from, presets first, each once. */
+export function methodNames(): readonly string[] {
+  return [...new Set([...presets.map(({ preset }) => preset), ...entries.map(({ type }) => type)])];
+}
+
+function presetDoc(one: (typeof presets)[number]): MethodDoc {
+  return {
+    name: one.preset,
+    kind: 'preset',
+    summary: one.summary,
+    paper: 'paper' in one ? one.paper : undefined,
+    sets: flatten('spec.method', one.seams),
+    parameters: undefined,
+  };
+}
+
+function entryDoc({ type, seam, member, summary, paper }: SeamEntry): MethodDoc {
+  return {
+    name: type,
+    kind: seam,
+    summary,
+    paper,
+    sets: [[`spec.method.${seam}.type`, type]],
+    parameters: member === undefined ? undefined : `spec.method.${seam}.${member}`,
+  };
+}
+
+function flatten(path: string, value: unknown): (readonly [string, string])[] {
+  if (typeof value !== 'object' || value === null) return [[path, String(value)]];
+  return Object.entries(value).flatMap(([key, child]) => flatten(`${path}.${key}`, child));
+}
+
+function plain(name: string): string {
+  return name.toLowerCase().replaceAll(/[-_+ ]/g, '');
+}

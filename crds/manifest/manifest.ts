@@ -1,0 +1,147 @@
+// A job file: YAML text to a FineTuneJob, or a list of everything that is wrong with it, each at its line and column.
+// Nothing is guessed and nothing is ignored: a job with a mistyped key never runs.
+import { type FineTuneJob, fineTuneJob } from '../api/job.ts';
+import { UserError } from '../failures/errors.ts';
+import { apiVersion, group, kind } from '../names/group.ts';
+import { editDistance } from '../text/nearest-name.ts';
+import { jobSchema } from '../tree/schema-tree.ts';
+import { byPlace, formatProblems, type Problem, valueInWords } from './problem.ts';
+import { sentenceOf } from './sentences.ts';
+import { splitKnown } from './unknown-keys.ts';
+import { maxBytes, readYaml, type YamlDocument } from './yaml-text.ts';
+
+export { formatProblems, type Problem } from './problem.ts';
+
+export interface ParsedJob {
+  readonly job: FineTuneJob;
+  readonly file: string;
+  /** Turns what a later check found at a path into a problem at its place in the file. */
+  problemAt(
+    path: readonly PropertyKey[],
+    found: Omit<Problem, 'file' | 'line' | 'column' | 'path'>,
+  ): Problem;
+}
+
+export type Manifest =
+  | { readonly ok: true; readonly jobs: readonly ParsedJob[] }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** All jobs of a file, which may hold several documents. */
+export function parseManifest(text: string, file: string): Manifest {
+  const whole = (message: string, hint?: string): Manifest => ({
+    ok: false,
+    problems: [{ code: 'E_INVALID_SPEC', file, path: '', message: `${file} ${message}`, hint }],
+  });
+  const bytes = Buffer.byteLength(text);
+  if (bytes > maxBytes) return whole(`has ${bytes} bytes; a job file has at most ${maxBytes}`);
+  const documents = readYaml(text);
+  if (documents === undefined) return whole('has more parts than a job file can have');
+  const results = documents
+    .filter(({ value, problems }) => value !== undefined || problems.length > 0)
+    .map((document) => parseDocument(document, file));
+  if (results.length === 0)
+    return whole('has no job', `a job begins with apiVersion: ${apiVersion}`);
+  const problems = results.flatMap((result) => (Array.isArray(result) ? result : []));
+  if (problems.length > 0) return { ok: false, problems: problems.toSorted(byPlace) };
+  return {
+    ok: true,
+    jobs: results.filter((result): result is ParsedJob => !Array.isArray(result)),
+  };
+}
+
+/** The one job of a file; throws one UserError that tells all problems. */
+export function parseJob(text: string, file: string): ParsedJob {
+  const manifest = parseManifest(text, file);
+  if (!manifest.ok) throw invalidManifest(manifest.problems);
+  const [first, second] = manifest.jobs;
+  if (first === undefined || second !== undefined) {
+    throw new UserError({
+      code: 'E_INVALID_SPEC',
+      message: `${file} has ${manifest.jobs.length} jobs; exactly one can be run at a time`,
+      hint: 'split the file, or submit it to a cluster',
+    });
+  }
+  return first;
+}
+
+export function invalidManifest(problems: readonly Problem[]): UserError {
+  const [first] = problems;
+  return new UserError({
+    code: first?.code ?? 'E_INVALID_SPEC',
+    message: formatProblems(problems),
+    path: first?.path,
+  });
+}
+
+function parseDocument(document: YamlDocument, file: string): ParsedJob | Problem[] {
+  const code = 'E_INVALID_SPEC' as const;
+  const at = (path: readonly PropertyKey[], place = document.placeOf(path)) => ({
+    code,
+    file,
+    line: place.line,
+    column: place.column,
+    path: path.map(String).join('.'),
+  });
+  if (document.problems.length > 0) {
+    return document.problems.map(({ line, column, message }) => ({
+      ...at([], { line, column }),
+      message: `${file} ${message}`,
+    }));
+  }
+  const foreign = notAJob(document.value);
+  if (foreign !== undefined)
+    return [{ ...at(foreign.path), message: foreign.message, hint: foreign.hint }];
+  const known = splitKnown(document.value, jobSchema());
+  const parsed = fineTuneJob.safeParse(known.value);
+  const problems: Problem[] = known.unknown.map(({ path, message, hint }) => ({
+    ...at(path, document.placeOfKey(path)),
+    message,
+    hint,
+  }));
+  for (const issue of parsed.error?.issues ?? []) {
+    const observed = {
+      value: valueAt(known.value, issue.path),
+      source: document.sourceOf(issue.path),
+    };
+    problems.push({ ...at(issue.path), ...sentenceOf(issue, observed) });
+  }
+  if (!parsed.success || problems.length > 0) return problems;
+  return {
+    job: parsed.data,
+    file,
+    problemAt: (path, found) => ({ ...at(path), ...found }),
+  };
+}
+
+interface Foreign {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/** A document that is not meant to be a job gets one sentence; a misspelt job is checked to its end. */
+function notAJob(value: unknown): Foreign | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return { path: [], message: `the document is ${valueInWords(value)}; it must be a ${kind}` };
+  }
+  const given: unknown = Reflect.get(value, 'kind');
+  const from: unknown = Reflect.get(value, 'apiVersion');
+  if (given === undefined || given === kind) return undefined;
+  const meant =
+    editDistance(String(given), kind) <= 3 || (typeof from === 'string' && from.startsWith(group));
+  if (meant) return undefined;
+  return {
+    path: ['kind'],
+    message: `kind is ${valueInWords(given)}; it must be ${kind}`,
+    hint: 'other objects are applied with kubectl',
+  };
+}
+
+function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
+  let value = root;
+  for (const key of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
+    value = Reflect.get(value, key);
+  }
+  return value;
+}

@@ -1,0 +1,44 @@
+// Folders below the destination into which results are put, and what lies in their way. A result replaces the whole folder of its name, so a
+// model or data in there would be lost, while it is read.
+import type { FineTuneJobSpec } from '../api/job.ts';
+
+/** By form of the result. */
+export const resultFolder = {
+  PEFTAdapter: 'adapter',
+  MergedSafetensors: 'merged',
+  GGUF: 'gguf',
+  AQLM: 'aqlm',
+} as const;
+
+/** Whether results would be put into the model's own folder, or in the place of what is read. `read`: the model. Plain paths of one volume. */
+export function liesInTheWay(destination: string, read: string): boolean {
+  const [to, from] = [partsOf(destination), partsOf(read)];
+  if (to.some((part, index) => from[index] !== part)) return false;
+  const [next] = from.slice(to.length);
+  return next === undefined || Object.values<string>(resultFolder).includes(next);
+}
+
+/** As far as the spec says it: two paths of one claim, or of this machine. */
+export function resultsHitModel({ model, output }: FineTuneJobSpec): boolean {
+  const { source } = model;
+  const { destination } = output;
+  const claim = source.persistentVolumeClaim;
+  const claimOut = destination?.persistentVolumeClaim;
+  if (claim !== undefined && claimOut !== undefined) {
+    return claim.claimName === claimOut.claimName && liesInTheWay(claimOut.path, claim.path);
+  }
+  if (source.local === undefined || destination?.local === undefined) return false;
+  const [to, from] = [destination.local.path, source.local.path];
+  // What a relative path is in an absolute one is seen where the files are.
+  return to.startsWith('/') === from.startsWith('/') && liesInTheWay(to, from);
+}
+
+function partsOf(path: string): readonly string[] {
+  const parts: string[] = [];
+  for (const part of path.split('/')) {
+    if (part === '' || part === '.') continue;
+    if (part === '..' && parts.length > 0 && parts.at(-1) !== '..') parts.pop();
+    else parts.push(part);
+  }
+  return parts;
+}

@@ -1,0 +1,66 @@
+import test from 'ava';
+import {
+  allCombinations,
+  coveringCombinations,
+  pairsOfSeams,
+  refusalOf,
+  typesOf,
+  verdicts,
+} from '../../../crds/combinations/combinations.ts';
+import { combinationsPage } from '../../../crds/explain/combinations-page.ts';
+import { seamNames } from '../../../crds/methods/method.ts';
+
+test('every value of every seam stands in some job that is allowed', (t) => {
+  const allowed = allCombinations().filter((one) => refusalOf(one) === null);
+  for (const seam of seamNames) {
+    for (const type of typesOf(seam)) {
+      t.true(
+        allowed.some((one) => one[seam] === type),
+        `${seam} ${type}`,
+      );
+    }
+  }
+});
+
+test('a pair is refused exactly where no job has it, with the sentence of a job that has', (t) => {
+  const all = allCombinations();
+  for (const { one, other, refused } of verdicts()) {
+    const both = all.filter((each) => each[one[0]] === one[1] && each[other[0]] === other[1]);
+    const refusals = both.map(refusalOf);
+    t.is(refused === null, refusals.includes(null), `${one} ${other}`);
+    if (refused !== null) t.true(refusals.includes(refused));
+  }
+  const sizes = pairsOfSeams().map(([a, b]) => typesOf(a).length * typesOf(b).length);
+  t.is(
+    verdicts().length,
+    sizes.reduce((a, b) => a + b),
+  );
+});
+
+test('what is known of some pairs', (t) => {
+  const of = (a: string, b: string) =>
+    verdicts().find(({ one, other }) => one[1] === a && other[1] === b)?.refused;
+  t.is(of('LISA', 'AdamW8bit'), null);
+  t.is(of('OwLore', 'GaLore'), null);
+  t.is(of('LoRA', 'LISA'), null);
+  t.regex(of('LoRA', 'GaLore') ?? '', /^spec\.method\.optimizer\.type is one that trains the matr/);
+});
+
+test('few combinations hold every pair that is allowed', (t) => {
+  const chosen = coveringCombinations();
+  const allowed = allCombinations().filter((one) => refusalOf(one) === null);
+  t.true(chosen.length <= allowed.length);
+  for (const one of chosen) t.is(refusalOf(one), null);
+  for (const { one, other, refused } of verdicts()) {
+    const isRun = chosen.some((each) => each[one[0]] === one[1] && each[other[0]] === other[1]);
+    t.is(isRun, refused === null, `${one} ${other}`);
+  }
+});
+
+test('the page has a table for each two seams and a sentence for each number', (t) => {
+  const page = combinationsPage();
+  for (const [one, other] of pairsOfSeams()) t.true(page.includes(`## ${one} and ${other}\n`));
+  const numbers = new Set([...page.matchAll(/no \((\d+)\)/g)].map(([, number]) => Number(number)));
+  const sentences = [...page.matchAll(/^(\d+)\. `spec\./gm)].map(([, number]) => Number(number));
+  t.deepEqual([...numbers].sort(), sentences);
+});

@@ -1,0 +1,263 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { incompatibilities, pairs, type Where } from '../../../crds/combinations/compatibility.ts';
+import { fieldDocs } from '../../../crds/explain/explain.ts';
+import { presets, seamEntries } from '../../../crds/methods/index.ts';
+import { resolveMethod } from '../../../crds/methods/resolve.ts';
+import { aSpec, type Changes } from '../../builders/job.ts';
+import { celHolds } from '../../doubles/cel.ts';
+
+/** For each pair: changes to the smallest job that make the two meet, and changes that keep them apart. */
+const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Where }>> = {
+  'an adapter file needs an adapter': {
+    meet: { method: { preset: 'Full' }, 'output.formats': ['PEFTAdapter'] },
+    apart: { 'output.formats': ['PEFTAdapter'] },
+  },
+  'codes are written where there are some': {
+    meet: { method: { preset: 'Full' }, 'output.formats': ['AQLM'] },
+    apart: { method: { preset: 'PVTuning' }, 'output.formats': ['AQLM'] },
+  },
+  'results do not replace their model': {
+    meet: {
+      'model.source': { persistentVolumeClaim: { claimName: 'notes', path: 'out/merged' } },
+    },
+    apart: {
+      'model.source': { persistentVolumeClaim: { claimName: 'notes', path: 'out-2/merged' } },
+    },
+  },
+  'a quantised base needs an adapter': {
+    meet: { method: { preset: 'Full', base: { type: 'NF4' } } },
+    apart: { method: { preset: 'QLoRA' } },
+  },
+  'codebooks are what trains': {
+    meet: { method: { preset: 'PVTuning', adapter: { type: 'LoRA' } } },
+    apart: { method: { preset: 'PVTuning' } },
+  },
+  'codes and vectors are moved by PV-Tuning': {
+    meet: { method: { preset: 'PVTuning', optimizer: { type: 'AdamW' } } },
+    apart: { method: { preset: 'PVTuning', optimizer: { type: 'PVTuning' } } },
+  },
+  'PV-Tuning moves codes and vectors': {
+    meet: { method: { preset: 'Full', optimizer: { type: 'PVTuning' } } },
+    apart: {
+      method: { preset: 'Full', optimizer: { type: 'PVTuning' }, base: { type: 'Codebook' } },
+    },
+  },
+  'weights are stored in one kind of codes': {
+    meet: {
+      method: {
+        preset: 'PVTuning',
+        precision: { type: 'BFloat16', bfloat16: { trainedWeights: 'Int8' } },
+      },
+    },
+    apart: { method: { preset: 'PVTuning', precision: { type: 'BFloat16' } } },
+  },
+  'outliers are those of the weights in the files': {
+    meet: { method: { preset: 'PVTuning', selection: { type: 'OwLore' } } },
+    apart: { method: { preset: 'PVTuning', selection: { type: 'LISA' } } },
+  },
+  'products in 8 bits are of dense weights': {
+    meet: { method: { preset: 'QLoRA', precision: { type: 'HALO' } } },
+    apart: { method: { preset: 'LoRA', precision: { type: 'HALO' } } },
+  },
+  'level 3 reuses what the forward has made': {
+    meet: {
+      method: {
+        preset: 'HALO',
+        precision: { type: 'HALO', halo: { level: 3, backward: 'Textbook' } },
+      },
+    },
+    apart: {
+      method: {
+        preset: 'HALO',
+        precision: { type: 'HALO', halo: { level: 2, backward: 'Textbook' } },
+      },
+    },
+  },
+  'tokens are mixed in blocks of a power of two': {
+    meet: { method: { preset: 'HALO', precision: { type: 'HALO', halo: { tokenBlock: 96 } } } },
+    apart: { method: { preset: 'HALO', precision: { type: 'HALO', halo: { tokenBlock: 64 } } } },
+  },
+  'weights of blocks are for drawing by weights': {
+    meet: {
+      'method.preset': 'LISA',
+      'method.selection': { type: 'LISA', lisa: { weights: ['1', '2'] } },
+    },
+    apart: {
+      'method.preset': 'LISA',
+      'method.selection': { type: 'LISA', lisa: { weights: ['1', '2'], sampling: 'Weighted' } },
+    },
+  },
+  'weights in 8 bits are those that train': {
+    meet: {
+      'method.preset': 'LoRA',
+      'method.precision': { type: 'BFloat16', bfloat16: { trainedWeights: 'Int8' } },
+    },
+    apart: {
+      'method.preset': 'LISA',
+      'method.precision': { type: 'BFloat16', bfloat16: { trainedWeights: 'Int8' } },
+    },
+  },
+  'projected gradients are those of the weights': {
+    meet: { 'method.preset': 'LoRA', 'method.optimizer': { type: 'GaLore' } },
+    apart: { 'method.preset': 'LISA', 'method.optimizer': { type: 'GaLore' } },
+  },
+  'evaluation at intervals needs held-out records': {
+    meet: { 'training.evaluation': { intervalSteps: 5 } },
+    apart: { 'training.evaluation': { intervalSteps: 5 }, 'dataset.heldOut': { samples: 4 } },
+  },
+  'preference data needs an objective of its own': {
+    meet: { 'dataset.format': 'Preference' },
+    apart: { 'dataset.format': 'Chat' },
+  },
+  'some strategies are only names so far': {
+    meet: { 'parallelism.strategy': 'Hybrid' },
+    apart: { 'parallelism.strategy': 'FullyShardedDataParallel' },
+  },
+  'sharing one sequence or product is not built': {
+    meet: { 'parallelism.expertSize': 2 },
+    apart: { 'parallelism.expertSize': 1 },
+  },
+  'each worker has a sequence of each step': {
+    meet: { 'worker.replicas': 3, 'training.globalBatchSize': 2 },
+    apart: { 'worker.replicas': 3, 'training.globalBatchSize': 3 },
+    where: 'cluster',
+  },
+  'images are mounted by a cluster': {
+    meet: { 'model.source': { image: { reference: 'a' } } },
+    apart: {},
+    where: 'machine',
+  },
+  'data in images is mounted by a cluster': {
+    meet: { 'dataset.train': { image: { reference: 'a' } } },
+    apart: {},
+    where: 'machine',
+  },
+  'one machine goes on with its own runs only': {
+    meet: { 'checkpoint.resumeFrom': { job: 'earlier' } },
+    apart: {},
+    where: 'machine',
+  },
+};
+
+test('every pair has a case, and no case is left of a pair that is gone', (t) => {
+  t.deepEqual(pairs.map(({ id }) => id).sort(), Object.keys(cases).sort());
+});
+
+/** Parameters of a preset decide about these, and only resolving a method tells them; or paths, which CEL cannot normalise. */
+const unaskable = [
+  'results do not replace their model',
+  'weights are stored in one kind of codes',
+  'level 3 reuses what the forward has made',
+  'tokens are mixed in blocks of a power of two',
+  'weights of blocks are for drawing by weights',
+  'weights in 8 bits are those that train',
+];
+
+test('the API server asks for all pairs of a cluster that it can', (t) => {
+  const silent = pairs.filter(({ cel, where }) => cel === undefined && where !== 'machine');
+  t.deepEqual(
+    silent.map(({ id }) => id),
+    unaskable,
+  );
+});
+
+for (const { id, cel } of pairs) {
+  if (cel === undefined) continue;
+  test(`the API server refuses the same: ${id}`, (t) => {
+    const { meet, apart } = cases[id]!;
+    t.false(celHolds(cel, aSpec(meet)));
+    t.true(celHolds(cel, aSpec(apart)));
+  });
+}
+
+test('for any method the API server asks for the same as the operator', (t) => {
+  const seams = ['precision', 'base', 'adapter', 'selection', 'optimizer'] as const;
+  const typeOrNone = (seam: (typeof seams)[number]) =>
+    fc.constantFrom(undefined, ...seamEntries[seam].map(({ type }) => ({ type })));
+  const method = fc.record({
+    preset: fc.constantFrom(...presets.map(({ preset }) => preset)),
+    ...{ precision: typeOrNone('precision'), base: typeOrNone('base') },
+    ...{ adapter: typeOrNone('adapter'), selection: typeOrNone('selection') },
+    optimizer: typeOrNone('optimizer'),
+  });
+  fc.assert(
+    fc.property(method, (written) => {
+      const kept = Object.fromEntries(Object.entries(written).filter(([, value]) => value));
+      const spec = aSpec({ method: kept });
+      for (const { id, cel, meets } of pairs) {
+        if (cel === undefined) continue;
+        t.is(celHolds(cel, spec), !meets(spec, resolveMethod(spec.method)), id);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+for (const { id, path, sentence, code } of pairs) {
+  test(`refused with a sentence at its field: ${id}`, (t) => {
+    const { meet, apart, where = 'machine' } = cases[id]!;
+    const [found, ...more] = incompatibilities(aSpec(meet), where);
+    t.deepEqual(more, []);
+    t.is(found?.code, code ?? 'E_INCOMPATIBLE_METHOD');
+    t.is(found?.message, `spec.${path.join('.')} ${sentence}`);
+    t.deepEqual(incompatibilities(aSpec(apart), where), []);
+    t.true(fieldDocs().has(['spec', ...path].join('.')), 'the field exists');
+  });
+}
+
+test('a local path is refused on a cluster and welcome on this machine', (t) => {
+  const spec = aSpec({
+    'model.source': { local: { path: './model' } },
+    'output.destination': { local: { path: './out' } },
+  });
+  t.deepEqual(incompatibilities(spec, 'machine'), []);
+  const found = incompatibilities(spec, 'cluster').map(({ path, message }) => [
+    path.join('.'),
+    message,
+  ]);
+  t.deepEqual(found, [
+    [
+      'spec.model.source.local',
+      'spec.model.source.local is a local path, which no pod can see; it must be a claim, a bucket or a repository',
+    ],
+    [
+      'spec.output.destination.local',
+      'spec.output.destination.local is a local path, which no pod can see; it must be a claim, a bucket or a repository',
+    ],
+  ]);
+});
+
+test('what only a cluster does is welcome there, and can be planned anywhere', (t) => {
+  const spec = aSpec({
+    'model.source': { image: { reference: 'a' } },
+    'checkpoint.resumeFrom': { job: 'earlier' },
+  });
+  t.deepEqual(incompatibilities(spec, 'cluster'), []);
+  t.deepEqual(incompatibilities(spec, 'anywhere'), []);
+  t.is(incompatibilities(spec, 'machine').length, 2);
+});
+
+test('results may go to a bucket and to a hub from everywhere', (t) => {
+  const spec = aSpec({
+    'output.destination': { s3: { uri: 's3://bucket/results' } },
+    'output.pushToHub': { repository: 'owner/name' },
+  });
+  for (const where of ['machine', 'cluster', 'anywhere'] as const) {
+    t.deepEqual(incompatibilities(spec, where), []);
+  }
+});
+
+test('a job that may grow needs a sequence for each worker of its largest world', (t) => {
+  const speaks = (maxReplicas: number, elasticity = 'Live') =>
+    incompatibilities(
+      aSpec({
+        ...{ 'worker.elasticity': elasticity, 'worker.replicas': 1, 'worker.minReplicas': 1 },
+        ...{ 'worker.maxReplicas': maxReplicas, 'training.globalBatchSize': 2 },
+      }),
+      'cluster',
+    ).some(({ message }) => message.includes('fewer sequences than there are workers'));
+  t.false(speaks(2));
+  t.true(speaks(3));
+  t.false(speaks(3, 'None'), 'it stays as small as it is');
+});

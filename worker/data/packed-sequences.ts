@@ -1,0 +1,41 @@
+// Documents → the arrays of one bin: laid side by side, positions starting anew in each, and at every token the one to
+// predict. The last token of a document predicts nothing, so no document sees the next.
+import type { HostBin } from '../engine/packed-sequence.ts';
+import type { Documents } from './documents.ts';
+
+/** Stands where nothing is to be predicted. */
+export const ignored = -100;
+
+/** `padTo`: length of the arrays; what is left over is a segment of its own that predicts nothing. */
+export function fillBin(
+  documents: Documents,
+  members: readonly number[],
+  key: number,
+  padTo?: number,
+): HostBin {
+  const tokens = members.reduce((sum, document) => sum + documents.lengthOf(document), 0);
+  const length = Math.max(tokens, padTo ?? 0);
+  const ids = new Int32Array(length);
+  const labels = new Int32Array(length).fill(ignored);
+  const positions = new Int32Array(length);
+  const marks = new Uint8Array(length);
+  const offsets = [0];
+  let start = 0;
+  for (const document of members) {
+    documents.copyTo(document, ids, marks, start);
+    start += documents.lengthOf(document);
+    offsets.push(start);
+  }
+  if (length > tokens) offsets.push(length);
+  let learned = 0;
+  for (const [index, end] of offsets.slice(1).entries()) {
+    const begin = offsets[index] ?? 0;
+    for (let at = begin; at < end; at += 1) {
+      positions[at] = at - begin;
+      if (at + 1 === end || marks[at + 1] === 0) continue;
+      labels[at] = ids[at + 1] ?? ignored;
+      learned += 1;
+    }
+  }
+  return { ids, labels, positions, offsets: Int32Array.from(offsets), learned, key };
+}

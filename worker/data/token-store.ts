@@ -1,0 +1,144 @@
+// Tokenised documents on disk. The index is read whole; tokens are read from the file when a bin is filled, and the
+// system's cache keeps what is used. A store is never changed: other inputs give another folder.
+import { createHash } from 'node:crypto';
+import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ZodError } from 'zod';
+import { Bug } from '../../crds/failures/errors.ts';
+import { jsonLimits, RefusedBytes } from '../../crds/text/json.ts';
+import { readJsonFile } from '../files/bounded-file.ts';
+import type { Documents } from './documents.ts';
+import {
+  indexEntryBytes,
+  type StoreManifest,
+  storeFiles,
+  storeManifest,
+} from './store-manifest.ts';
+
+/** A store that is not what its manifest says. It can be made again; nobody else should use it. */
+export class DamagedStore extends Error {}
+
+/** Undefined when there is none. Every byte is checked once. */
+export async function openTokenStore(
+  folder: string,
+  signal: AbortSignal,
+): Promise<TokenStore | undefined> {
+  const manifest = await readManifest(folder);
+  if (manifest === undefined) return undefined;
+  await checkFile(folder, 'tokens', manifest, signal);
+  await checkFile(folder, 'learned', manifest, signal);
+  const index = await readFile(join(folder, storeFiles.index)).catch(missing);
+  if (digest(index) !== manifest.contents.index) {
+    throw new DamagedStore(`${storeFiles.index} does not have its digest`);
+  }
+  return new TokenStore(folder, manifest, index);
+}
+
+async function checkFile(
+  folder: string,
+  name: 'tokens' | 'learned',
+  manifest: StoreManifest,
+  signal: AbortSignal,
+): Promise<void> {
+  const hash = createHash('sha256');
+  try {
+    for await (const chunk of createReadStream(join(folder, storeFiles[name]), { signal })) {
+      hash.update(chunk);
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    missing(error);
+  }
+  if (hash.digest('hex') !== manifest.contents[name]) {
+    throw new DamagedStore(`${storeFiles[name]} does not have its digest`);
+  }
+}
+
+function digest(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+export class TokenStore implements Documents, Disposable {
+  readonly folder: string;
+  readonly manifest: StoreManifest;
+  readonly #index: Buffer;
+  readonly #tokens: number;
+  readonly #learned: number;
+  #scratch = Buffer.alloc(0);
+
+  constructor(folder: string, manifest: StoreManifest, index: Buffer) {
+    this.folder = folder;
+    this.manifest = manifest;
+    this.#index = index;
+    this.#tokens = openSync(join(folder, storeFiles.tokens), 'r');
+    this.#learned = openSync(join(folder, storeFiles.learned), 'r');
+  }
+
+  get digest(): string {
+    return this.manifest.digest;
+  }
+
+  get count(): number {
+    return this.manifest.documents;
+  }
+
+  // Arrow members: they are handed over as functions.
+  readonly lengthOf = (document: number): number => this.#field(document, 8);
+  readonly learnedOf = (document: number): number => this.#field(document, 12);
+  readonly lineOf = (document: number): number => this.#field(document, 16);
+  readonly sampleOf = (document: number): number => this.#field(document, 20);
+
+  readonly copyTo = (document: number, ids: Int32Array, learned: Uint8Array, at: number): void => {
+    const first = Number(this.#index.readBigUInt64LE(document * indexEntryBytes));
+    const length = this.lengthOf(document);
+    const { bytesPerToken } = this.manifest;
+    const tokens = this.#read(this.#tokens, first * bytesPerToken, length * bytesPerToken);
+    for (let token = 0; token < length; token += 1) {
+      ids[at + token] =
+        bytesPerToken === 2 ? tokens.readUInt16LE(2 * token) : tokens.readInt32LE(4 * token);
+    }
+    const firstByte = Math.floor(first / 8);
+    const bits = this.#read(
+      this.#learned,
+      firstByte,
+      Math.floor((first + length - 1) / 8) - firstByte + 1,
+    );
+    for (let token = 0, bit = first % 8; token < length; token += 1, bit += 1) {
+      learned[at + token] = ((bits[bit >>> 3] ?? 0) >>> (bit & 7)) & 1;
+    }
+  };
+
+  [Symbol.dispose](): void {
+    closeSync(this.#tokens);
+    closeSync(this.#learned);
+  }
+
+  #field(document: number, offset: number): number {
+    return this.#index.readUInt32LE(document * indexEntryBytes + offset);
+  }
+
+  #read(file: number, position: number, length: number): Buffer {
+    if (this.#scratch.length < length) this.#scratch = Buffer.alloc(length);
+    for (let filled = 0; filled < length; ) {
+      const read = readSync(file, this.#scratch, filled, length - filled, position + filled);
+      if (read === 0) throw new Bug(`the token store ${this.folder} ends before its index says`);
+      filled += read;
+    }
+    return this.#scratch;
+  }
+}
+
+async function readManifest(folder: string): Promise<StoreManifest | undefined> {
+  try {
+    const manifest = await readJsonFile(join(folder, storeFiles.manifest), jsonLimits.runRecord);
+    return manifest === undefined ? undefined : storeManifest.parse(manifest);
+  } catch (cause) {
+    if (!(cause instanceof RefusedBytes) && !(cause instanceof ZodError)) throw cause;
+    throw new DamagedStore(`${storeFiles.manifest} cannot be read`, { cause });
+  }
+}
+
+function missing(cause: unknown): never {
+  throw new DamagedStore('a file of the store is missing', { cause });
+}

@@ -1,0 +1,86 @@
+// Inputs of blocks that wait for their backward outside memory (`offload`). Training on a processor they go to a file of the run: the
+// system writes it when it likes, and drops what it has written when memory is short. A step writes and reads each once, T x H values
+// a block and bin, which is nothing beside computing the block.
+import { closeSync, openSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { isStorageFull, TerminalError } from '../../crds/failures/errors.ts';
+import * as ops from '../tensor/ops.generated.ts';
+import { readValues, type Tensor, writeValues } from '../tensor/tensor.ts';
+
+export interface Shelf {
+  /** Copies the values; the tensor stays the caller's. */
+  put(x: Tensor): Shelved;
+  /** Forgets all, as each step does when it begins: one before it may have been cut off. */
+  clear(): void;
+}
+
+export interface Shelved {
+  /** The tensor again, bit for bit; once. */
+  take(): Tensor;
+}
+
+/** In a file without a name, which is gone with the process however that ends. */
+export class FileShelf implements Shelf, Disposable {
+  readonly #folder: string;
+  readonly #open: (folder: string) => number;
+  #file: number | undefined;
+  /** Where the next tensor goes. */
+  #end = 0;
+
+  constructor(folder: string, open = openUnnamed) {
+    this.#folder = folder;
+    this.#open = open;
+  }
+
+  put(x: Tensor): Shelved {
+    const { shape, dtype, bytes } = x;
+    const start = this.#end;
+    this.#write(x, start);
+    this.#end += bytes;
+    return {
+      take: () => {
+        const taken = ops.empty(shape, { dtype });
+        readValues(taken, this.#opened(), start);
+        return taken;
+      },
+    };
+  }
+
+  clear(): void {
+    this.#end = 0;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#file !== undefined) closeSync(this.#file);
+    this.#file = undefined;
+  }
+
+  #write(x: Tensor, start: number): void {
+    try {
+      writeValues(x, this.#opened(), start);
+    } catch (error) {
+      throw isStorageFull(error) ? noSpace(this.#folder, start, error) : error;
+    }
+  }
+
+  #opened(): number {
+    this.#file ??= this.#open(this.#folder);
+    return this.#file;
+  }
+}
+
+function noSpace(folder: string, written: number, cause: unknown): TerminalError {
+  return new TerminalError({
+    code: 'E_STORAGE_FULL',
+    message: `${folder} has no space for inputs of blocks: the disk is full after ${written} bytes of them`,
+    hint: 'spec.parallelism.activationRecomputation: Full keeps them in memory',
+    cause,
+  });
+}
+
+function openUnnamed(folder: string): number {
+  const path = join(folder, `.inputs-${process.pid}`);
+  const file = openSync(path, 'w+', 0o600);
+  unlinkSync(path);
+  return file;
+}

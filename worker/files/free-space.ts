@@ -1,0 +1,42 @@
+// Asked before the first byte is fetched: a disk that fills up after an hour is an hour lost.
+import { stat, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TerminalError } from '../../crds/failures/errors.ts';
+import type { SourceFile } from '../remote/source-files.ts';
+
+/** Left for the rest of the system: a disk at its last byte stops more than us. */
+const reservedBytes = 64 << 20;
+
+export async function ensureSpace(files: readonly SourceFile[], blobs: string): Promise<void> {
+  // Two paths with the same content are one blob.
+  const distinct = new Map(files.map((file) => [file.version, file]));
+  let needed = 0;
+  for (const file of distinct.values()) needed += await missingBytes(file, blobs);
+  if (needed === 0) return;
+  const { bavail, bsize } = await statfs(blobs);
+  const free = bavail * bsize;
+  if (free >= needed + reservedBytes) return;
+  throw new TerminalError({
+    code: 'E_NO_SPACE',
+    message: `the disk of ${blobs} has ${inGigabytes(free)} free; ${inGigabytes(
+      needed + reservedBytes,
+    )} are needed`,
+  });
+}
+
+export function diskFull(path: string, cause: unknown): TerminalError {
+  const message = `the disk of ${path} is full, or a quota on it is used up`;
+  return new TerminalError({ code: 'E_NO_SPACE', message, cause });
+}
+
+async function missingBytes(file: SourceFile, blobs: string): Promise<number> {
+  const blob = join(blobs, file.version);
+  if (await stat(blob).catch(() => undefined)) return 0;
+  // A sparse file: only its blocks take space already.
+  const partial = await stat(`${blob}.partial`).catch(() => undefined);
+  return Math.max(0, file.bytes - (partial?.blocks ?? 0) * 512);
+}
+
+function inGigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(2)} GB`;
+}

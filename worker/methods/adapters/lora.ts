@@ -1,0 +1,64 @@
+// LoRA: Low-Rank Adaptation of Large Language Models (Hu et al. 2021).
+//
+// Against plain fine-tuning: W stays frozen, W + s B A acts, only A and B train.
+//   y = x W^T + s (drop(x) A^T) B^T      A [R, I] · B [O, R] · s = alpha / R
+// With rsLoRA (Kalajdzievski 2023) s = alpha / sqrt(R). With LoRA+ (Hayou et al. 2024) B learns
+// `learningRateRatio` times faster than A.
+// Initialisation: A uniform in ±1/sqrt(I) (Kaiming with a = sqrt 5) or normal with deviation 1/R, as
+// PEFT does; B zero: identity at step 0.
+// State: A and B in float32 whatever the model's type (float64 when the model is float64).
+import * as ops from '../../tensor/ops.generated.ts';
+import { dropoutMask, normal, streamOf, uniform } from '../../tensor/rng.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
+import type { Adapter, DropoutDraw, LinearLayer } from './adapter.ts';
+
+const factorA = 'lora_A.weight';
+const factorB = 'lora_B.weight';
+
+export interface LoraSettings {
+  readonly rank: number;
+  readonly alpha: number;
+  readonly dropout: number;
+  readonly scaling: 'Standard' | 'RankStabilized';
+  readonly learningRateRatio: number;
+  readonly initialization: 'KaimingUniform' | 'Gaussian';
+  /** Whether a module path gets an adapter. */
+  readonly targets: (path: string) => boolean;
+  readonly seed: bigint;
+  readonly dtype: 'float32' | 'float64';
+}
+
+export function lora(settings: LoraSettings): Adapter {
+  const { rank, alpha, dropout, dtype } = settings;
+  const scale = alpha / (settings.scaling === 'Standard' ? rank : Math.sqrt(rank));
+  return {
+    name: 'LoRA',
+    targets: ({ path }) => settings.targets(path),
+    initialize(layer) {
+      const bound = 1 / Math.sqrt(layer.in);
+      const shape = [rank, layer.in];
+      const stream = streamOf(settings.seed, 'lora_A', layer.path);
+      return {
+        [factorA]:
+          settings.initialization === 'Gaussian'
+            ? normal(shape, 1 / rank, stream, dtype)
+            : uniform(shape, -bound, bound, stream, dtype),
+        [factorB]: ops.zeros([layer.out, rank], { dtype }),
+      };
+    },
+    factors: (layer, tensors, draw) => ({
+      A: tensors(factorA),
+      B: tensors(factorB),
+      scale,
+      drops: draw !== null && dropout > 0,
+      dropped: (x) => (draw === null || dropout === 0 ? null : drop(x, dropout, layer, draw)),
+    }),
+    learningRateFactor: (suffix) => (suffix === factorB ? settings.learningRateRatio : 1),
+  };
+}
+
+/** Inverted dropout: kept values are divided by the share that is kept. */
+function drop(x: Tensor, share: number, layer: LinearLayer, draw: DropoutDraw): Tensor {
+  const stream = streamOf(draw.seed, 'dropout', layer.path, draw.step, draw.key);
+  return ops.mul(x, dropoutMask(x.shape, share, stream, x.dtype));
+}

@@ -1,0 +1,245 @@
+// From the method that a job resolved to, to the implementations that run: one line for each member
+// of each seam. Everything else in the worker knows interfaces only.
+import type { FineTuneJobSpec } from '../../crds/api/job.ts';
+import type { ResolvedMethod } from '../../crds/index.ts';
+import { codedForm } from '../../crds/methods/coded.ts';
+import { drawOf } from '../../crds/methods/draw.ts';
+import { levelOf } from '../../crds/methods/halo-level.ts';
+import { mastersOf } from '../../crds/methods/masters.ts';
+import type { BuildOptions, Trains } from '../engine/build-model.ts';
+import { finalNormName } from '../engine/model.ts';
+import type { Parameters } from '../engine/parameters.ts';
+import type { DType } from '../tensor/dtype.ts';
+import type { Adapter } from './adapters/adapter.ts';
+import { lora } from './adapters/lora.ts';
+import { adamW } from './optimizers/adamw.ts';
+import { adamW8bit } from './optimizers/adamw-8bit.ts';
+import { exactSubspaces, galore } from './optimizers/galore.ts';
+import { lazySubspaces } from './optimizers/lazy-subspaces.ts';
+import type { Masters } from './optimizers/master-weights.ts';
+import type { Optimizer } from './optimizers/optimizer.ts';
+import { pvTuning } from './optimizers/pv-tuning.ts';
+import { sgd } from './optimizers/sgd.ts';
+import { sketchedSubspace, topSubspace } from './optimizers/subspace.ts';
+import { Halo } from './precision/halo.ts';
+import type { Precision } from './precision/precision.ts';
+import { all } from './selection/all.ts';
+import { lisa } from './selection/lisa.ts';
+import { owlore } from './selection/owlore.ts';
+import type { Selection } from './selection/selection.ts';
+import type { CodeChoice } from './weights/choose-codes.ts';
+import { dense } from './weights/dense.ts';
+import { int4 } from './weights/int4.ts';
+import { int8 } from './weights/int8.ts';
+import { nf4 } from './weights/nf4.ts';
+import type { WeightStore } from './weights/weight-store.ts';
+
+/** Type of the residual stream, of stored weights and of products. */
+export function dtypeOf(method: ResolvedMethod): 'bfloat16' | 'float32' {
+  return method.precision.type === 'Float32' ? 'float32' : 'bfloat16';
+}
+
+/** How the model of a job is built: the same for whoever trains it and for whoever makes results of what was trained. */
+export function buildOptionsOf(spec: FineTuneJobSpec, method: ResolvedMethod): BuildOptions {
+  const dtype = dtypeOf(method);
+  return {
+    dtype,
+    adapter: adapterOf(method, BigInt(spec.training.seed), dtype),
+    store: weightStoreOf(method),
+    trains: trainsOf(method),
+    coded: codedForm(method) === 'Groups',
+    codebook: codebookOf(method),
+    sequenceLength: spec.dataset.sequenceLength,
+  };
+}
+
+/** How the linear layers of the blocks multiply while they train; null: in the type of the model. */
+export function precisionOf({ precision }: ResolvedMethod): Precision | null {
+  if (precision.type !== 'HALO') return null;
+  const { format, backward, rotation, tokenBlock, exclude = [] } = precision.halo;
+  return new Halo({
+    ...{ format, rotation, tokenBlock, level: levelOf(precision.halo) },
+    reuses: backward === 'Reuse',
+    excludes: exclude.length === 0 ? () => false : targetsOf(exclude),
+  });
+}
+
+export function weightStoreOf({ base }: ResolvedMethod): WeightStore {
+  switch (base.type) {
+    case 'Dense':
+      return dense;
+    // Of weights that train; those that are frozen stay dense.
+    case 'Codebook':
+      return { ...dense, name: 'Codebook' };
+    case 'NF4':
+      return nf4(base.nf4);
+    case 'Int8':
+      return int8(base.int8);
+    case 'Int4':
+      return int4(base.int4);
+  }
+}
+
+/** How matrices of the blocks become codes into codebooks; null where they do not. */
+export function codebookOf({ base }: ResolvedMethod): CodeChoice | null {
+  return base.type === 'Codebook' ? base.codebook : null;
+}
+
+export function adapterOf(method: ResolvedMethod, seed: bigint, dtype: DType): Adapter | null {
+  if (method.adapter.type === 'None') return null;
+  const { rank, alpha, dropout, targetModules, scaling, learningRateRatio, initialization } =
+    method.adapter.lora;
+  return lora({
+    rank,
+    alpha: alpha === undefined ? 2 * rank : Number(alpha),
+    dropout: Number(dropout),
+    scaling,
+    learningRateRatio: Number(learningRateRatio),
+    initialization,
+    targets: targetsOf(targetModules),
+    seed,
+    dtype: dtype === 'float64' ? 'float64' : 'float32',
+  });
+}
+
+/** A name matches a whole path or its last parts, as in PEFT. */
+function targetsOf(modules: readonly string[]): (path: string) => boolean {
+  if (modules.includes('AllLinear')) return () => true;
+  return (path) => modules.some((module) => path === module || path.endsWith(`.${module}`));
+}
+
+/** `peak` is the learning rate of the job, which rates of parts are multiples of. */
+export function optimizerOf(method: ResolvedMethod, peak: number): Optimizer {
+  const masters = mastersOf(method) ?? 'Float32';
+  switch (method.optimizer.type) {
+    case 'SGD': {
+      const { momentum, weightDecay } = method.optimizer.sgd;
+      return sgd({ momentum: Number(momentum), weightDecay: Number(weightDecay), masters });
+    }
+    case 'AdamW':
+      return adamW({
+        ...adamSettings(method.optimizer.adamW),
+        masters,
+        moments: method.optimizer.adamW.moments ?? 'Float32',
+      });
+    case 'AdamW8bit':
+      return adamW8bit({ ...adamSettings(method.optimizer.adamW8bit), masters });
+    case 'GaLore':
+      return galoreOf(method.optimizer.galore, masters);
+    case 'QGaLore':
+      return qGaloreOf(method.optimizer.qGalore, masters);
+    case 'PVTuning':
+      return pvTuningOf(method.optimizer.pvTuning, masters, peak);
+  }
+}
+
+type QGaloreParameters = Extract<ResolvedMethod['optimizer'], { type: 'QGaLore' }>['qGalore'];
+
+function qGaloreOf(
+  {
+    rank,
+    scale,
+    refreshSteps,
+    directions,
+    cosineThreshold,
+    gapGrowth,
+    queueSize,
+    ...adam
+  }: QGaloreParameters,
+  masters: Masters,
+): Optimizer {
+  const settings = { ...adamSettings(adam), masters };
+  const { weightDecay } = settings;
+  const projected = { rank, scale: Number(scale), weightDecay, masters };
+  const lazy = { cosineThreshold: Number(cosineThreshold), gapGrowth: Number(gapGrowth) };
+  const subspaces = lazySubspaces({ refreshSteps, queueSize, ...lazy }, finderOf(directions));
+  return galore(projected, adamW8bit(settings), subspaces, 'QGaLore');
+}
+
+type GaloreParameters = Extract<ResolvedMethod['optimizer'], { type: 'GaLore' }>['galore'];
+
+function galoreOf(
+  { rank, scale, refreshSteps, directions, moments, ...adam }: GaloreParameters,
+  masters: Masters,
+): Optimizer {
+  const settings = { ...adamSettings(adam), masters };
+  const inner = moments === 'EightBit' ? adamW8bit(settings) : adamW({ ...settings, moments });
+  const { weightDecay } = settings;
+  const projected = { rank, scale: Number(scale), weightDecay, masters };
+  return galore(projected, inner, exactSubspaces(refreshSteps, finderOf(directions)));
+}
+
+function finderOf(directions: GaloreParameters['directions']) {
+  return directions === 'Exact' ? topSubspace : sketchedSubspace;
+}
+
+type PvParameters = Extract<ResolvedMethod['optimizer'], { type: 'PVTuning' }>['pvTuning'];
+
+function pvTuningOf(parameters: PvParameters, masters: Masters, peak: number): Optimizer {
+  const { betas, codeBetas, epsilon, lamb, updateCodes, updateCodebooks } = parameters;
+  const { codeLearningRate, maxCodeChange, codeTrustRatio, beamSize, deltaDecay } = parameters;
+  const common = { epsilon: Number(epsilon), lamb };
+  const codes = {
+    ...twoOf(codeBetas),
+    rateRatio: Number(codeLearningRate) / peak,
+    maxChange: Number(maxCodeChange),
+    trustRatio: codeTrustRatio === undefined ? null : Number(codeTrustRatio),
+    beam: beamSize,
+    deltaDecay: Number(deltaDecay),
+  };
+  return pvTuning({
+    ...{ ...common, ...twoOf(betas), updateCodebooks, masters },
+    codes: updateCodes ? codes : null,
+  });
+}
+
+function twoOf([beta1 = '0', beta2 = '0']: readonly string[]) {
+  return { beta1: Number(beta1), beta2: Number(beta2) };
+}
+
+interface AdamParameters {
+  readonly betas: readonly string[];
+  readonly epsilon: string;
+  readonly weightDecay: string;
+}
+
+function adamSettings({ betas, epsilon, weightDecay }: AdamParameters) {
+  const [beta1 = '0.9', beta2 = '0.999'] = betas;
+  return {
+    beta1: Number(beta1),
+    beta2: Number(beta2),
+    epsilon: Number(epsilon),
+    weightDecay: Number(weightDecay),
+  };
+}
+
+/** Whether a tensor of the model trains at some time; those of an adapter always do. */
+function trainsOf({ adapter, selection }: ResolvedMethod): Trains {
+  if (adapter.type !== 'None') return () => false;
+  const draw = drawOf(selection);
+  if (draw === null) return () => true;
+  const { trainEmbeddings, trainHead, trainFinalNorm } = draw;
+  return (name, place) => {
+    if (typeof place === 'number') return true;
+    if (place === 'embedding') return trainEmbeddings;
+    return name === finalNormName ? trainFinalNorm : trainHead;
+  };
+}
+
+/** `scores` of the blocks are those of outliers.ts, for the selection that draws by them. */
+export function selectionOf(
+  { selection }: ResolvedMethod,
+  parameters: Parameters,
+  seed: bigint,
+  scores: readonly number[] = [],
+): Selection {
+  if (selection.type === 'All') return all(parameters);
+  if (selection.type === 'LISA') {
+    const { activeLayers, intervalSteps, state, sampling, weights = [] } = selection.lisa;
+    const settings = { activeLayers, intervalSteps, state, sampling, weights: weights.map(Number) };
+    return lisa({ ...settings, seed }, parameters);
+  }
+  const { activeLayers, intervalSteps, state, floor } = selection.owlore;
+  const settings = { activeLayers, intervalSteps, state, floor: Number(floor), scores, seed };
+  return owlore(settings, parameters);
+}

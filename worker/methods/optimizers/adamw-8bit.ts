@@ -1,0 +1,88 @@
+// AdamW with 8-bit moments: 8-bit Optimizers via Block-wise Quantization (Dettmers et al. 2022).
+//
+// The rule is that of adamw.ts; m and v are stored as one byte a value, an index into a dynamic map,
+// and one float32 scale (the largest magnitude) a block of 256 values. Each step decodes a block,
+// updates it in float32 and encodes it again.
+//
+// State per parameter: two bytes and 8/256 bytes a value, and the master of a bfloat16 parameter.
+// Left out: paged state (CPU memory pages by itself). Parameters of fewer than 4,096 values keep
+// float32 moments, as in the paper's release: they are small, and norms are sensitive.
+import { Bug } from '../../../crds/failures/errors.ts';
+import * as ops from '../../tensor/ops.generated.ts';
+import { keep } from '../../tensor/scope.ts';
+import { type Tensor, tensor } from '../../tensor/tensor.ts';
+import { type AdamWSettings, adamW } from './adamw.ts';
+import { dynamicMap } from './dynamic-map.ts';
+import { masterOf } from './master-weights.ts';
+import type { Optimizer, OptimizerState, UpdateStep } from './optimizer.ts';
+
+export const blockSize = 256;
+export const smallestQuantized = 4096;
+
+export function adamW8bit(settings: AdamWSettings): Optimizer {
+  const exact = adamW(settings);
+  const maps = {
+    signed: keep(tensor(dynamicMap('signed'), [256], 'float32')),
+    unsigned: keep(tensor(dynamicMap('unsigned'), [256], 'float32')),
+  };
+  return {
+    name: 'AdamW8bit',
+    initialize: (value, role) =>
+      (role?.count ?? value.numel) >= smallestQuantized && value.dtype !== 'float64'
+        ? initialize(value, settings.masters)
+        : exact.initialize(value),
+    update(value, gradient, state, step) {
+      if (state['m_codes'] !== undefined) update(settings, maps, value, gradient, state, step);
+      else exact.update(value, gradient, state, step);
+    },
+  };
+}
+
+function initialize(value: Tensor, masters: AdamWSettings['masters']): OptimizerState {
+  const blocks = Math.ceil(value.numel / blockSize);
+  const zero = (kind: 'signed' | 'unsigned'): Tensor =>
+    ops.full([value.numel], dynamicMap(kind).indexOf(0), { dtype: 'uint8' });
+  return {
+    m_codes: zero('signed'),
+    m_absmax: ops.zeros([blocks], { dtype: 'float32' }),
+    v_codes: zero('unsigned'),
+    v_absmax: ops.zeros([blocks], { dtype: 'float32' }),
+    ...masterOf(value, masters),
+  };
+}
+
+function update(
+  settings: AdamWSettings,
+  maps: { readonly signed: Tensor; readonly unsigned: Tensor },
+  value: Tensor,
+  gradient: Tensor,
+  state: OptimizerState,
+  step: UpdateStep,
+): void {
+  const { m_codes, m_absmax, v_codes, v_absmax, master } = state;
+  if (!m_codes || !m_absmax || !v_codes || !v_absmax) throw new Bug('AdamW8bit has no state');
+  const exact = master ?? value;
+  const same = gradient.dtype === exact.dtype || exact.dtype === 'bfloat16';
+  using wide = same ? null : keep(ops.to(gradient, 'float32'));
+  ops.adamw8bit_(
+    exact,
+    wide ?? gradient,
+    m_codes,
+    m_absmax,
+    v_codes,
+    v_absmax,
+    maps.signed,
+    maps.unsigned,
+    {
+      lr: step.learningRate,
+      beta1: settings.beta1,
+      beta2: settings.beta2,
+      eps: settings.epsilon,
+      weightDecay: step.decayed ? settings.weightDecay : 0,
+      step: step.count,
+      gradScale: step.gradientScale,
+      roundingKey: exact.dtype === 'bfloat16' ? step.stream.key : null,
+    },
+  );
+  if (master !== undefined) ops.copy_(value, master);
+}

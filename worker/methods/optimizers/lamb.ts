@@ -1,0 +1,75 @@
+// Large Batch Optimization for Deep Learning: Training BERT in 76 minutes (You et al. 2020), in the form of PV-Tuning's release.
+//
+//   m ← β1 m + (1 - β1) g      v ← β2 v + (1 - β2) g²      u = m / (√v + ε)
+//   w ← w - η r c u            r = |w| / |u|, or 1 where either is 0      c = √(1 - β2^t) / (1 - β1^t)
+//
+// r is that of the whole tensor: η is the share of it that a step moves. c is Adam's correction of young means; since r divides by |u|,
+// which it does not change, it acts as a warm-up (0.22, 0.31, … for β2 = 0.95 and β1 = 0). Without LAMB r = 1: Adam, its ε not corrected.
+// β1 = 0 keeps no m. State is float32, or float64 for float64 values.
+import { Bug } from '../../../crds/failures/errors.ts';
+import * as ops from '../../tensor/ops.generated.ts';
+import { scope } from '../../tensor/scope.ts';
+import { item, type Tensor } from '../../tensor/tensor.ts';
+import type { OptimizerState } from './optimizer.ts';
+
+export interface LambSettings {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  /** Whether updates are scaled by the norm of what they change. */
+  readonly lamb: boolean;
+}
+
+/** State under `<prefix>exp_avg` and `<prefix>exp_avg_sq`. */
+export function lambState(
+  { shape, dtype: type }: Tensor,
+  { beta1 }: LambSettings,
+  prefix = '',
+): OptimizerState {
+  const dtype = type === 'float64' ? 'float64' : 'float32';
+  return {
+    ...(beta1 > 0 ? { [`${prefix}exp_avg`]: ops.zeros(shape, { dtype }) } : {}),
+    [`${prefix}exp_avg_sq`]: ops.zeros(shape, { dtype }),
+  };
+}
+
+interface LambStep {
+  readonly settings: LambSettings;
+  readonly learningRate: number;
+  /** Updates of this state, including this one. */
+  readonly count: number;
+  readonly prefix?: string;
+}
+
+/** Changes `value` in place and uses `gradient` up; both are of the type of the state. Takes the room of one more tensor of that size. */
+export function lamb_(
+  value: Tensor,
+  gradient: Tensor,
+  state: OptimizerState,
+  { settings, learningRate, count, prefix = '' }: LambStep,
+): void {
+  const mean = state[`${prefix}exp_avg`];
+  const square = state[`${prefix}exp_avg_sq`];
+  if (square === undefined) throw new Bug('LAMB has no state');
+  const { beta1, beta2, epsilon, lamb } = settings;
+  scope(() => {
+    ops.addcmul_(ops.mulScalar_(square, beta2), gradient, gradient, { value: 1 - beta2 });
+    const root = ops.addScalar_(ops.sqrt(square), epsilon);
+    if (mean !== undefined) {
+      ops.add_(ops.mulScalar_(mean, beta1), gradient, { alpha: 1 - beta1 });
+      ops.copy_(gradient, mean);
+    }
+    const update = ops.div_(gradient, root);
+    const correction = Math.sqrt(1 - beta2 ** count) / (1 - beta1 ** count);
+    const ratio = lamb ? ratioOf(value, update) : 1;
+    ops.add_(value, update, { alpha: -learningRate * ratio * correction });
+  });
+}
+
+function ratioOf(value: Tensor, update: Tensor): number {
+  const [size, step] = [value, update].map((each) => item(ops.linalgVectorNorm(each))) as [
+    number,
+    number,
+  ];
+  return size > 0 && step > 0 ? size / step : 1;
+}

@@ -1,0 +1,108 @@
+// The V step of PV-Tuning (Malinovskii et al. 2024): codes are chosen anew for what a reference says that the weights should be, in the
+// few groups where it is farthest from what they are.
+//
+//   delta[o, j] = |B[o, j] - s_o sum_k C_k[code]|²        n = ceil(tau · groups)
+//   S = the n groups with the largest delta, largest first
+//   codes of S ← beam search for B[o, j] / s_o, from the codes that are there
+//   with a trust ratio: as many of the changes, in that order, as keep |W' - W| <= trust · |W|, and always the first
+//
+// Never further from B than before: a search keeps the codes it started from unless others are strictly nearer. Scores are float32.
+import * as ops from '../../tensor/ops.generated.ts';
+import { drawsOf, type Stream } from '../../tensor/rng.ts';
+import { scope } from '../../tensor/scope.ts';
+import { item, type Tensor } from '../../tensor/tensor.ts';
+import { type CodebookMatrix, decodeCodebook, nearestCodes, sumsOf } from '../weights/codebook.ts';
+
+export interface SearchLimits {
+  /** tau: share of the groups whose codes may change. */
+  readonly maxChange: number;
+  /** Share of the norm of the matrix that codes may move it by; null: no limit. */
+  readonly trustRatio: number | null;
+  readonly beam: number;
+}
+
+/** Changes codes in place, for a reference `[O, J g]` in the type of the codebooks; returns how many groups have other ones. */
+export function searchCodes(
+  matrix: CodebookMatrix,
+  reference: Tensor,
+  limits: SearchLimits,
+  stream: Stream,
+): number {
+  return scope(() => {
+    const { codes, codebooks } = matrix;
+    const [outputs = 0, groups = 0, count = 0] = codes.shape;
+    const size = codebooks.shape[2] ?? 1;
+    const flat = ops.view(codes, [-1, count]);
+    const chosen = farthest(matrix, reference, limits.maxChange);
+    const scales = ops.unsqueeze(
+      ops.indexSelect(
+        matrix.scales,
+        0,
+        ops.divScalarMode(chosen, groups, { roundingMode: 'floor' }),
+      ),
+      1,
+    );
+    const wanted = ops.indexSelect(ops.view(reference, [outputs * groups, size]), 0, chosen);
+    const before = ops.indexSelect(flat, 0, chosen);
+    const order = shuffled(count, stream);
+    const found = nearestCodes(ops.div(wanted, scales), codebooks, before, {
+      order,
+      beam: limits.beam,
+    });
+    const changes = ops.gtScalar(ops.sumDim(ops.to(ops.ne(found, before), 'int64'), [1]), 0);
+    const kept =
+      limits.trustRatio === null
+        ? changes
+        : trusted(matrix, { before, found, scales, changes }, limits.trustRatio);
+    const next = ops.where(ops.unsqueeze(kept, 1), found, before);
+    ops.indexCopy_(flat, 0, chosen, next);
+    return item(ops.sum(ops.to(kept, 'int64')));
+  });
+}
+
+/** Indices of the groups in which the reference is farthest from what codes stand for, farthest first. */
+function farthest(matrix: CodebookMatrix, reference: Tensor, share: number): Tensor {
+  return scope(() => {
+    const { codes, codebooks } = matrix;
+    const all = (codes.shape[0] ?? 0) * (codes.shape[1] ?? 0);
+    const count = Math.max(1, Math.min(all, Math.ceil(share * all)));
+    const gap = ops.sub_(decodeCodebook(matrix, reference.dtype), reference);
+    const grouped = ops.view(gap, [all, codebooks.shape[2] ?? 1]);
+    const [, indices] = ops.topk(ops.sumDim(ops.mul_(grouped, grouped), [1]), count);
+    return indices;
+  });
+}
+
+interface Changes {
+  readonly before: Tensor;
+  readonly found: Tensor;
+  readonly scales: Tensor;
+  /** Which of them are changes. */
+  readonly changes: Tensor;
+}
+
+/** The first changes that together move the matrix no further than its norm allows, and at least one. */
+function trusted(
+  matrix: CodebookMatrix,
+  { before, found, scales, changes }: Changes,
+  ratio: number,
+) {
+  const { codebooks } = matrix;
+  const norm = item(ops.linalgVectorNorm(decodeCodebook(matrix, codebooks.dtype)));
+  const moved = ops.mul(ops.sub(sumsOf(found, codebooks), sumsOf(before, codebooks)), scales);
+  const squares = ops.cumsum(ops.to(ops.sumDim(ops.mul(moved, moved), [1]), 'float64'), 0);
+  const within = ops.leScalar(squares, (ratio * norm) ** 2);
+  const isFirst = ops.eqScalar(ops.cumsum(ops.to(changes, 'int64'), 0), 1);
+  return ops.logicalAnd(changes, ops.logicalOr(within, isFirst));
+}
+
+/** In which order codebooks are visited; the same again for the same stream. */
+function shuffled(count: number, stream: Stream): readonly number[] {
+  const draws = drawsOf(stream);
+  const order = Array.from({ length: count }, (_, index) => index);
+  for (let last = count - 1; last > 0; last -= 1) {
+    const other = draws.below(last + 1);
+    [order[last], order[other]] = [order[other] ?? 0, order[last] ?? 0];
+  }
+  return order;
+}

@@ -1,0 +1,49 @@
+// Stochastic gradient descent with momentum and L2 pull.
+//
+//   u ← μ u + g + λ w      w ← w - η u      (g is scaled by the clip factor first)
+//
+// State per parameter: u in float32 when μ > 0, and for a bfloat16 parameter a float32 master, unless
+// updates are rounded at random.
+import * as ops from '../../tensor/ops.generated.ts';
+import { scope } from '../../tensor/scope.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
+import { exactOf, type Masters, masterOf, takeOver_ } from './master-weights.ts';
+import type { Optimizer, OptimizerState, UpdateStep } from './optimizer.ts';
+
+export interface SgdSettings {
+  readonly momentum: number;
+  readonly weightDecay: number;
+  readonly masters: Masters;
+}
+
+export function sgd(settings: SgdSettings): Optimizer {
+  return {
+    name: 'SGD',
+    initialize(value): OptimizerState {
+      const dtype = value.dtype === 'float64' ? 'float64' : 'float32';
+      return {
+        ...(settings.momentum > 0 ? { momentum: ops.zeros(value.shape, { dtype }) } : {}),
+        ...masterOf(value, settings.masters),
+      };
+    },
+    update: (value, gradient, state, step) => {
+      scope(() => update(settings, value, gradient, state, step));
+    },
+  };
+}
+
+function update(
+  { momentum, weightDecay }: SgdSettings,
+  value: Tensor,
+  gradient: Tensor,
+  state: OptimizerState,
+  step: UpdateStep,
+): void {
+  const exact = exactOf(value, state['master']);
+  let direction = ops.mulScalar(ops.to(gradient, exact.dtype), step.gradientScale);
+  if (step.decayed && weightDecay > 0) ops.add_(direction, exact, { alpha: weightDecay });
+  const buffer = state['momentum'];
+  if (buffer !== undefined) direction = ops.add_(ops.mulScalar_(buffer, momentum), direction);
+  ops.add_(exact, direction, { alpha: -step.learningRate });
+  takeOver_(value, exact, state['master'], step.stream);
+}

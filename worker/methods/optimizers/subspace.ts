@@ -1,0 +1,185 @@
+// The subspace in which a matrix's gradient is largest, and the way into it and back.
+//
+// O rows · I columns · N = min(O, I) · R rank · B basis [N, R], orthonormal columns
+//   tall or square (O >= I):  low = G B        back(u) = u B^T
+//   wide           (O <  I):  low = B^T G      back(u) = B u
+//
+// B holds the first R singular vectors of the smaller side. They are the eigenvectors of the Gram matrix of that side,
+// G^T G or G G^T, which is a sum over the other side: ranks that hold slices of G add theirs and find the same basis, where
+// an SVD of a slice finds another. Forming it squares the spread of the singular values, so it is done in float64 where all directions
+// are to be exact. Drawn ones are found in float32, which tells directions apart that have a three-thousandth of the largest or more: of a
+// gradient in bfloat16 the others are its rounding.
+// A vector is defined up to its sign; the element of the largest magnitude is made positive, so that a basis depends on G
+// and not on the path of a solver.
+import * as ops from '../../tensor/ops.generated.ts';
+import { streamOf, uniform } from '../../tensor/rng.ts';
+import { scope } from '../../tensor/scope.ts';
+import { item, type Tensor } from '../../tensor/tensor.ts';
+import { setThreads, threads } from '../../tensor/threads.ts';
+import type { ProductChange } from '../weights/affine-groups.ts';
+
+/** Shape of a gradient `[O, I]` in a subspace of rank R. */
+export function lowShape([out = 0, inputs = 0]: readonly number[], rank: number): number[] {
+  return out >= inputs ? [out, rank] : [rank, inputs];
+}
+
+/** `[O, I]` → `[O, R]` or `[R, I]`, in the type of both; bfloat16 ones are multiplied as they are and summed in float32. */
+export function intoSubspace(gradient: Tensor, basis: Tensor): Tensor {
+  const tall = isTall(gradient.shape);
+  const dtype = wideOf(gradient);
+  const low = ops.zeros(lowShape(gradient.shape, basis.shape[1] ?? 0), { dtype });
+  return tall ? ops.linearDw_(low, ops.t(gradient), basis) : ops.linearDw_(low, basis, gradient);
+}
+
+/** What `intoSubspace` makes of the gradient `dy^T x`, of `dy [T, O]` and `x [T, I]`: the smaller of both is projected, and no gradient made. */
+export function productInSubspace(dy: Tensor, x: Tensor, basis: Tensor): Tensor {
+  const shape = [dy.shape[1] ?? 0, x.shape[1] ?? 0];
+  const low = ops.zeros(lowShape(shape, basis.shape[1] ?? 0), { dtype: wideOf(dy) });
+  const turned = ops.t(basis);
+  if (isTall(shape)) return ops.linearDw_(low, dy, ops.linear(x, turned));
+  return ops.linearDw_(low, ops.linear(dy, turned), x);
+}
+
+/** Whether that is less work than the gradient and its way into the subspace. */
+export function isLessInFactors(
+  [out = 0, inputs = 0]: readonly number[],
+  rank: number,
+  tokens: number,
+) {
+  return tokens * rank * (out + inputs) < (tokens + rank) * out * inputs;
+}
+
+type Factors = Pick<ProductChange, 'left' | 'right'>;
+
+/** What `low` is in the whole space `shape`, as a product; beside a bfloat16 basis it is rounded to it. */
+export function fromSubspace(low: Tensor, basis: Tensor, shape: readonly number[]): Factors {
+  const rounded = basis.dtype === 'bfloat16' ? ops.to(low, 'bfloat16') : low;
+  return isTall(shape) ? { left: rounded, right: ops.t(basis) } : { left: basis, right: rounded };
+}
+
+/** Adds `alpha` times the product to `into [O, I]`. */
+export function addProduct_(into: Tensor, { left, right }: Factors, alpha: number): void {
+  ops.linearDw_(into, ops.t(left), right, { alpha });
+}
+
+/** The basis of the `rank` largest singular values, in descending order, in float32 or, of a float64 gradient, float64. */
+export function topSubspace(gradient: Tensor, rank: number): Tensor {
+  return scope(() => {
+    const [, vectors] = byOneThread(() => ops.linalgEigh(gramOf(gradient)));
+    return ops.to(withSigns(lastFirst(vectors, rank)), wideOf(gradient));
+  });
+}
+
+/**
+ * Nearly the basis of `topSubspace`, for a fraction of its work: directions drawn by the shape alone, a twelfth more than are
+ * wanted, are turned towards the largest ones twice (Halko, Martinsson & Tropp 2011) and sorted among themselves.
+ */
+export function sketchedSubspace(gradient: Tensor, rank: number): Tensor {
+  const smaller = Math.min(...gradient.shape);
+  const drawn = rank + Math.max(leastSpare, Math.ceil(rank / 12));
+  if (drawn >= smaller) return topSubspace(gradient, rank);
+  return scope(() => {
+    const times = timesGram(gradient, drawn);
+    const stream = streamOf(0, 'directions', smaller, drawn);
+    let found = uniform([smaller, drawn], -1, 1, stream, wideOf(gradient));
+    for (let turn = 0; turn < turns; turn += 1) {
+      const turned = times(found);
+      [found] = byOneThread(() => ops.linalgQr(turned));
+    }
+    const within = product(ops.t(found), times(found));
+    const square = item(ops.amax(within));
+    if (!(square > leastSquare && square < 1 / leastSquare)) return topSubspace(gradient, rank);
+    const [, vectors] = byOneThread(() => ops.linalgEigh(within));
+    return withSigns(product(found, lastFirst(vectors, rank)));
+  });
+}
+
+/** `a b`, the same for any number of threads. */
+function product(a: Tensor, b: Tensor): Tensor {
+  return ops.linear(a, ops.t(b));
+}
+
+/** What LAPACK computes, and a product in float64, depends on how many threads it has. */
+function byOneThread<T>(compute: () => T): T {
+  const before = threads();
+  setThreads(1);
+  try {
+    return compute();
+  } finally {
+    setThreads(before);
+  }
+}
+
+const leastSpare = 8;
+const turns = 2;
+/** Of a singular value: far from where numbers of float32 end. */
+const leastSquare = 1e-24;
+
+/** What takes `[N, drawn]` times the Gram matrix: that matrix or, for few directions, the gradient and back. */
+function timesGram(gradient: Tensor, drawn: number): (some: Tensor) => Tensor {
+  const [smaller = 0, larger = 0] = [...gradient.shape].sort((a, b) => a - b);
+  const products = turns + 1;
+  const byGram = smaller * ((2 / 3) * larger + products * drawn);
+  if (byGram <= 2 * products * drawn * larger) {
+    const gram = gramOf(gradient, wideOf(gradient));
+    return (some) => product(gram, some);
+  }
+  const tall = ops.to(isTall(gradient.shape) ? gradient : ops.t(gradient), wideOf(gradient));
+  return (some) => product(ops.t(tall), product(tall, some));
+}
+
+/** Sums are made, and directions looked for, in float32 at least. */
+export function wideOf({ dtype }: Tensor): 'float32' | 'float64' {
+  return dtype === 'float64' ? 'float64' : 'float32';
+}
+
+/**
+ * `[N, N]`: a sum over the larger side of the gradient, in float64 some of it at a time; bfloat16 ones are multiplied as they are
+ * where the sum is in float32. Half of it is computed, in bands of rows from the diagonal on, and the other copied.
+ */
+export function gramOf(gradient: Tensor, dtype: 'float32' | 'float64' = 'float64'): Tensor {
+  const tall = isTall(gradient.shape) ? gradient : ops.t(gradient);
+  const [length = 0, size = 0] = tall.shape;
+  const sum = ops.zeros([size, size], { dtype });
+  const width = Math.ceil(size / bands);
+  for (let at = 0; at < length; at += atOnce) {
+    scope(() => {
+      const some = ops.narrow(tall, 0, at, Math.min(atOnce, length - at));
+      const part = dtype === 'float32' ? some : ops.to(some, dtype);
+      for (let first = 0; first < size; first += width) {
+        const rows = Math.min(width, size - first);
+        const to = ops.narrow(ops.narrow(sum, 0, first, rows), 1, first, size - first);
+        const [band, rest] = [
+          ops.narrow(part, 1, first, rows),
+          ops.narrow(part, 1, first, size - first),
+        ];
+        ops.linearDw_(to, band, rest);
+      }
+    });
+  }
+  for (let next = width; next < size; next += width) {
+    const above = ops.narrow(ops.narrow(sum, 0, next - width, width), 1, next, size - next);
+    const left = ops.narrow(ops.narrow(sum, 0, next, size - next), 1, next - width, width);
+    ops.copy_(left, ops.t(above));
+  }
+  return sum;
+}
+
+/** Rows of the larger side that are multiplied at one time. */
+const atOnce = 1024;
+/** Bands of rows of a Gram matrix. */
+const bands = 3;
+
+/** The last `count` columns, the last one first. */
+function lastFirst(vectors: Tensor, count: number): Tensor {
+  return ops.flip(ops.narrow(vectors, 1, (vectors.shape[1] ?? 0) - count, count), [1]);
+}
+
+function withSigns(vectors: Tensor): Tensor {
+  const largest = ops.argmax(ops.abs(vectors), 0, true);
+  return ops.mul(vectors, ops.sign(ops.gather(vectors, 0, largest)));
+}
+
+function isTall([out = 0, inputs = 0]: readonly number[]): boolean {
+  return out >= inputs;
+}

@@ -1,0 +1,137 @@
+// HALO: Hadamard-Assisted Lower-Precision Optimization for LLMs (Ashkboos et al. 2025).
+//
+// Against plain mixed precision: the three products of a linear layer are of operands in 8 bits, each with one scale a tensor,
+// which is made of the tensor at hand (absmax / 127, or / 448 for e4m3). Rotations spread what stands out before it sets the scale.
+//   Y = q(X H) q(W H)^T · dX = B [q(B dY) q(W H)] H^T · dW = [q(dY)^T q(X H)] H^T          (level 2; all levels: kernels/halo/halo.h)
+// H rotates channels, B blocks of tokens: activations have channels that stand out, errors have tokens.
+//
+// State: none beside the weights. Codes of a weight are made when it is first used and serve until it moves: all micro-batches of
+// a step, a whole evaluation, the whole run where it is frozen. A resumed run makes the same. Ranks of a world make them of each block
+// that they have gathered, by the scale of the whole matrix, and keep them as long as the block: a tape has its own hold of them.
+// As the release: scales a tensor, e4m3 for errors too, embedding, head and norms outside. Otherwise: an all-zero tensor has a scale
+// (the release divides by zero), what is above 448 becomes 448 (a cast of libtorch makes NaN of it), biases are allowed, q, k
+// and v quantize their input once, widths of any odd part are rotated, and an input that is not finite makes a loss that is not,
+// which the job's policy for such steps then sees.
+// Left out: scales a row, errors in e5m2, codes that are gathered instead of weights.
+import type { Parameter } from '../../engine/parameters.ts';
+import * as ops from '../../tensor/ops.generated.ts';
+import { keep, scope } from '../../tensor/scope.ts';
+import type { Tensor } from '../../tensor/tensor.ts';
+import type { PlainLinear, Precision } from './precision.ts';
+
+export interface HaloSettings {
+  readonly format: 'INT8' | 'FP8' | 'Exact';
+  readonly level: number;
+  readonly reuses: boolean;
+  readonly rotation: 'Hartley' | 'Hadamard' | 'Blocks';
+  readonly tokenBlock: number;
+  /** Whether a module path stays in the type of the model. */
+  readonly excludes: (path: string) => boolean;
+}
+
+/** Numbers of kernels/hadamard/hadamard.h. */
+const formatCode = { Exact: 0, INT8: 1, FP8: 2 } as const;
+const kindCode = { Hartley: 1, Hadamard: 2, Blocks: 3 } as const;
+/** Parts that a rotation mixes at most: kLargestPart of kernels/hadamard/plan.h. */
+const mostParts = 1024;
+
+interface Codes {
+  readonly values: Tensor;
+  readonly scale: Tensor;
+}
+
+export class Halo implements Precision {
+  readonly name = 'HALO';
+  readonly #settings: HaloSettings;
+  readonly #codes = new Map<string, Codes>();
+
+  constructor(settings: HaloSettings) {
+    this.#settings = settings;
+  }
+
+  linears(x: Tensor, layers: readonly PlainLinear[]): readonly Tensor[] {
+    const isPlain = layers.map(({ name, weight }) => this.#reason(name, weight.shape) !== null);
+    const coded = layers.filter((_, i) => isPlain[i] === false);
+    const products = coded.length === 0 ? [] : this.#products(x, coded);
+    const next = products.values();
+    return layers.map(
+      ({ weight, bias }, i) =>
+        (isPlain[i] ? undefined : next.next().value) ?? ops.linear(x, weight, bias),
+    );
+  }
+
+  fallbacks(parameters: readonly Parameter[]): readonly string[] {
+    const matrices = parameters.filter(
+      ({ name, place, shape }) =>
+        typeof place === 'number' && shape.length === 2 && isBlockLinear(name),
+    );
+    const reasons = Map.groupBy(matrices, ({ name, shape }) => this.#reason(name, shape));
+    return [...reasons].flatMap(([reason, layers]) =>
+      reason === null
+        ? []
+        : [`${layers.length} of ${matrices.length} linear layers stay in bfloat16: ${reason}`],
+    );
+  }
+
+  forget(name: string): void {
+    const codes = this.#codes.get(name);
+    codes?.values.dispose();
+    codes?.scale.dispose();
+    this.#codes.delete(name);
+  }
+
+  forgetAll(): void {
+    for (const name of [...this.#codes.keys()]) this.forget(name);
+  }
+
+  #products(x: Tensor, layers: readonly PlainLinear[]): readonly Tensor[] {
+    const { format, level, reuses, rotation, tokenBlock } = this.#settings;
+    const codes = layers.map((layer) => this.#codesOf(layer));
+    return ops.haloLinearGroup(
+      x,
+      layers.map(({ weight }) => weight),
+      codes.map(({ values }) => values),
+      codes.map(({ scale }) => scale),
+      layers.map(({ bias }) => bias),
+      level,
+      formatCode[format],
+      reuses,
+      kindCode[rotation],
+      tokenBlock,
+    );
+  }
+
+  #codesOf({ name, weight }: PlainLinear): Codes {
+    const known = this.#codes.get(name);
+    if (known !== undefined) return known;
+    const { format, level, rotation } = this.#settings;
+    const kind = level > 0 ? kindCode[rotation] : 0;
+    const [values, scale] = scope(() =>
+      ops.quantizeRotated(ops.detach(weight), formatCode[format], kind),
+    );
+    const made = { values: keep(values), scale: keep(scale) };
+    this.#codes.set(name, made);
+    return made;
+  }
+
+  /** Why a layer is not computed in 8 bits; null where it is. */
+  #reason(name: string, [, inputs = 1]: readonly number[]): string | null {
+    const { excludes, level, rotation } = this.#settings;
+    if (excludes(name.replace(/\.weight$/, ''))) return 'the job excludes them';
+    if (level === 0 || rotation === 'Blocks') return null;
+    const parts = oddPart(inputs);
+    if (parts <= mostParts) return null;
+    return `their ${inputs} inputs have an odd part of ${parts}, and a rotation mixes at most ${mostParts} parts; rotation: Blocks has no such limit`;
+  }
+}
+
+/** Matrices of an adapter lie beside them. */
+function isBlockLinear(name: string): boolean {
+  return /_proj\.weight$/.test(name);
+}
+
+function oddPart(n: number): number {
+  let odd = n;
+  while (odd > 1 && odd % 2 === 0) odd /= 2;
+  return odd;
+}

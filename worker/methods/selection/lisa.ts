@@ -1,0 +1,100 @@
+// LISA: Layerwise Importance Sampling for Memory-Efficient Large Language Model Fine-Tuning (Pan et al. 2024).
+//
+// Against plain fine-tuning: in interval i = floor(step / K) only the gamma blocks A_i train, with their full rank, beside
+// embedding, head and last norm; the others have no gradient and no optimizer state.
+//   A_i = gamma different blocks,  p(block) = gamma / L  (or by weights, one after the other)
+// K interval · gamma active layers · L blocks
+//
+// State: that of the optimizer, for A_i and what is outside the blocks. Drop (as the authors announced it): a block that
+// leaves frees its state, one that stays keeps it, one that returns begins at update 1. Keep is the released code: nothing
+// is ever freed, counts stand still while a block rests. Reset is the paper's experiments, where each interval was a run of
+// its own. A bfloat16 weight's master is part of the state: it is made from the weight when a block enters.
+// Differently from the release: state is made when a block enters (there the optimizer is built before the first freeze,
+// and sharded ones allocate everything), blocks are known from the model and not by class names, and a draw is named by
+// seed and interval, so that all ranks and resumed runs agree. With as many active layers as blocks nothing is drawn.
+import { UserError } from '../../../crds/failures/errors.ts';
+import { inWords } from '../../../crds/schema/text.ts';
+import type { Moving } from '../../engine/model.ts';
+import type { Parameter, Parameters } from '../../engine/parameters.ts';
+import { drawInTurn, drawWeighted } from './draw.ts';
+import { type Ages, placesOf, type Selection } from './selection.ts';
+
+export interface LisaSettings {
+  /** gamma */
+  readonly activeLayers: number;
+  /** K */
+  readonly intervalSteps: number;
+  readonly state: 'Drop' | 'Keep' | 'Reset';
+  readonly sampling: 'Uniform' | 'Cyclic' | 'Increasing' | 'Decreasing' | 'Weighted';
+  /** For Weighted: one for each block. */
+  readonly weights: readonly number[];
+  readonly seed: bigint;
+}
+
+export function lisa(settings: LisaSettings, parameters: Parameters): Selection {
+  const byPlace = placesOf(parameters.trained());
+  const blocks = [...byPlace.keys()].filter((place) => typeof place === 'number');
+  const drawn = drawerOf(settings, blocks.length);
+  const moves = (step: number) => {
+    const active = new Set<Parameter['place']>(drawn(intervalAt(settings, step)));
+    return (place: Parameter['place']) => typeof place !== 'number' || active.has(place);
+  };
+  return {
+    name: 'LISA',
+    at(step): Moving {
+      const isMoving = moves(step);
+      return (place) => (isMoving(place) ? (byPlace.get(place) ?? []) : []);
+    },
+    ages(step, before): Ages {
+      const isMoving = moves(step);
+      const anew = settings.state === 'Reset' && step % settings.intervalSteps === 0;
+      const kept = (place: Parameter['place']) =>
+        isMoving(place) || (settings.state === 'Keep' && before[place] !== undefined);
+      return Object.fromEntries(
+        [...byPlace.keys()]
+          .filter(kept)
+          .map((place) => [place, anew ? 0 : (before[place] ?? 0)] as const),
+      );
+    },
+    describe(step): string {
+      const interval = intervalAt(settings, step);
+      const active = drawn(interval);
+      if (active.length === blocks.length) return `all ${blocks.length} blocks`;
+      const names = inWords(active.map(String), 'and');
+      const until = (interval + 1) * settings.intervalSteps;
+      return `block${active.length === 1 ? '' : 's'} ${names} of ${blocks.length}, until step ${until}`;
+    },
+  };
+}
+
+function intervalAt({ intervalSteps }: LisaSettings, step: number): number {
+  return Math.floor(step / intervalSteps);
+}
+
+/** The active blocks of an interval; the last draw is remembered. */
+function drawerOf(settings: LisaSettings, blocks: number): (interval: number) => readonly number[] {
+  const { activeLayers: count, sampling, seed } = settings;
+  const weights = weightsOf(settings, blocks);
+  let last: { readonly interval: number; readonly active: readonly number[] } | null = null;
+  return (interval) => {
+    if (last?.interval !== interval) {
+      const draw = { seed, interval, count };
+      const active = sampling === 'Cyclic' ? drawInTurn(blocks, draw) : drawWeighted(weights, draw);
+      last = { interval, active };
+    }
+    return last.active;
+  };
+}
+
+function weightsOf({ sampling, weights }: LisaSettings, blocks: number): readonly number[] {
+  if (sampling === 'Weighted') {
+    if (weights.length === blocks) return weights;
+    const path = 'spec.method.selection.lisa.weights';
+    const message = `${path} has ${weights.length} numbers, and the model has ${blocks} blocks; each block needs one`;
+    throw new UserError({ code: 'E_INVALID_SPEC', message, path, value: weights.length });
+  }
+  return Array.from({ length: blocks }, (_, block) => {
+    if (sampling === 'Increasing') return block + 1;
+    return sampling === 'Decreasing' ? blocks - block : 1;
+  });
+}

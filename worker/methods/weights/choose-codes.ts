@@ -1,0 +1,163 @@
+// The codes that a run begins with: residual k-means, then codes, vectors and scales fitted to the weights in turn (AQLM, Egiazarian et
+// al. 2024, without its calibration on activations).
+//
+//   s_o = |W_o| + 1e-9      t = W / s, in groups of g
+//   for each codebook k: k-means of what is left of t, E centroids, random points as start; an empty cluster keeps its centroid
+//   some times: codes ← beam search for t      C_k[c] ← C_k[c] + mean of what is left over the groups with code c, k by k
+//               s_o ← <W_o, U_o> / |U_o|², U the sum of vectors
+// k-means looks at 64 groups for each centroid; codes are then of all. Everything is drawn from one stream and added up in an order that
+// does not depend on threads: the same weights have the same codes.
+import * as ops from '../../tensor/ops.generated.ts';
+import { drawsOf, type Stream } from '../../tensor/rng.ts';
+import { scope } from '../../tensor/scope.ts';
+import { item, type Tensor, tensor } from '../../tensor/tensor.ts';
+import { type CodebookMatrix, type CodebookScheme, nearestCodes, sumsOf } from './codebook.ts';
+
+export interface CodeChoice extends CodebookScheme {
+  readonly beam: number;
+  readonly refinements: number;
+}
+
+const pointsPerCentroid = 64;
+const mostIterations = 25;
+/** k-means has settled when an iteration takes less than this share off the error. */
+const settled = 1e-3;
+
+/** For `weight [O, J g]` float32. */
+export function chooseCodes(weight: Tensor, choice: CodeChoice, stream: Stream): CodebookMatrix {
+  return scope(() => {
+    const [outputs = 0, inputs = 0] = weight.shape;
+    const groups = inputs / choice.groupSize;
+    const scales = ops.addScalar(ops.linalgVectorNorm(weight, 2, [1]), 1e-9);
+    const draws = drawsOf(stream);
+    let rest = targetsOf(weight, scales, choice.groupSize);
+    const fitted = Array.from({ length: choice.codebooks }, () => {
+      const codebook = kMeans(rest, 2 ** choice.bits, draws);
+      const codes = assigned(rest, codebook);
+      rest = ops.sub(rest, sumsOf(codes, codebook));
+      return { codebook, codes };
+    });
+    const matrix = {
+      codes: ops.view(
+        ops.cat(
+          fitted.map(({ codes }) => codes),
+          1,
+        ),
+        [outputs, groups, choice.codebooks],
+      ),
+      codebooks: ops.cat(
+        fitted.map(({ codebook }) => codebook),
+        0,
+      ),
+      scales,
+    };
+    for (let round = 0; round < choice.refinements; round += 1) refine_(matrix, weight, choice);
+    return matrix;
+  });
+}
+
+/** One round: none of the three parts makes the error of the normed rows larger but the last, which lessens that of the weights. */
+function refine_(matrix: CodebookMatrix, weight: Tensor, { beam, groupSize }: CodeChoice): void {
+  scope(() => {
+    const { codes, codebooks, scales } = matrix;
+    const [count = 0] = codebooks.shape;
+    const targets = targetsOf(weight, scales, groupSize);
+    const flat = ops.view(codes, [-1, count]);
+    const order = Array.from({ length: count }, (_, index) => index);
+    ops.copy_(flat, nearestCodes(targets, codebooks, flat, { order, beam }));
+    for (const k of order) moveToMeans_(flat, codebooks, targets, k);
+    const sums = ops.view(sumsOf(flat, codebooks), weight.shape);
+    const squares = ops.sumDim(ops.mul(sums, sums), [1]);
+    const best = ops.div(ops.sumDim(ops.mul(weight, sums), [1]), squares);
+    // A scale of 0, or one that is no number, would leave nothing to divide a row of zeros by.
+    ops.copy_(scales, ops.where(ops.gtScalar(best, 0), best, scales));
+  });
+}
+
+/** Each vector of codebook k by what is left over its groups, on average. */
+function moveToMeans_(flat: Tensor, codebooks: Tensor, targets: Tensor, k: number): void {
+  scope(() => {
+    const rest = ops.sub(targets, sumsOf(flat, codebooks));
+    const own = ops.contiguous(ops.narrow(flat, 1, k, 1));
+    const change = meansOf(own, rest, codebooks.shape[1] ?? 0);
+    ops.add_(ops.select(codebooks, 0, k), ops.mul(change.means, change.isUsed));
+  });
+}
+
+type Draws = ReturnType<typeof drawsOf>;
+
+/** `[1, E, g]` for `points [n, g]`. */
+function kMeans(points: Tensor, entries: number, draws: Draws): Tensor {
+  return scope(() => {
+    const [all = 0] = points.shape;
+    const sample = ops.indexSelect(points, 0, drawn(all, entries * pointsPerCentroid, draws));
+    const start = drawn(sample.shape[0] ?? 0, entries, draws);
+    const codebook = startOf(sample, start, entries);
+    let error = Number.POSITIVE_INFINITY;
+    for (let iteration = 0; iteration < mostIterations; iteration += 1) {
+      const next = scope(() => {
+        const codes = assigned(sample, codebook);
+        const gap = ops.sub(sample, sumsOf(codes, codebook));
+        const { means, isUsed } = meansOf(codes, sample, entries);
+        const [own = codebook] = ops.unbind(codebook, 0);
+        ops.copy_(own, ops.where(ops.gtScalar(isUsed, 0), means, own));
+        // Not `sum`, which adds up in another order with each number of threads.
+        return item(ops.linalgVectorNorm(gap)) ** 2;
+      });
+      if (error - next <= settled * error) break;
+      error = next;
+    }
+    return codebook;
+  });
+}
+
+/** Points as first centroids; where there are fewer of them, the others are the first again, and stay empty. */
+function startOf(points: Tensor, indices: Tensor, entries: number): Tensor {
+  const found = ops.indexSelect(points, 0, indices);
+  const missing = entries - (found.shape[0] ?? 0);
+  if (missing === 0) return ops.unsqueeze(found, 0);
+  const first = ops.expand(ops.narrow(found, 0, 0, 1), [missing, found.shape[1] ?? 0]);
+  return ops.unsqueeze(ops.cat([found, first], 0), 0);
+}
+
+/** `[n, 1]`: the nearest of one codebook. */
+function assigned(points: Tensor, codebook: Tensor): Tensor {
+  return scope(() => {
+    const codes = ops.zeros([points.shape[0] ?? 0, 1], { dtype: 'uint8' });
+    return nearestCodes(points, codebook, codes, { order: [0], beam: 1 });
+  });
+}
+
+/** Means of points by code `[n, 1]`, and 1 where there is one, 0 elsewhere: `[E, g]`, `[E, 1]`. */
+function meansOf(codes: Tensor, points: Tensor, entries: number) {
+  return scope(() => {
+    const shape = [1, entries, points.shape[1] ?? 0];
+    const scales = ops.ones([codes.shape[0] ?? 0], { dtype: 'float32' });
+    const room = ops.zeros(shape, { dtype: 'float32' });
+    const [sums] = ops.codebookGradient(ops.unsqueeze(codes, 1), room, scales, points);
+    const indices = ops.to(ops.view(codes, [-1]), 'int64');
+    const counts = ops.to(ops.bincount(indices, null, entries), 'float32');
+    const perEntry = ops.unsqueeze(counts, 1);
+    return {
+      means: ops.div(ops.select(sums, 0, 0), ops.clamp(perEntry, 1)),
+      isUsed: ops.to(ops.gtScalar(perEntry, 0), 'float32'),
+    };
+  });
+}
+
+function targetsOf(weight: Tensor, scales: Tensor, groupSize: number): Tensor {
+  return ops.view(ops.div(weight, ops.unsqueeze(scales, 1)), [-1, groupSize]);
+}
+
+/** So many different indices below `all`, or all of them, in the order in which they were drawn. */
+function drawn(all: number, wanted: number, draws: Draws): Tensor {
+  const count = Math.min(all, wanted);
+  const swapped = new Map<number, number>();
+  const indices = Array.from({ length: count }, (_, place) => {
+    const other = place + draws.below(all - place);
+    const found = swapped.get(other) ?? other;
+    swapped.set(other, swapped.get(place) ?? place);
+    return found;
+  });
+  return tensor(indices, [count], 'int64');
+}

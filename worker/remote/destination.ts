@@ -1,0 +1,92 @@
+// Where results are written on this machine, from where they may be uploaded. Each artefact is written under another name beside its place and
+// renamed when it has passed its check: a reader never sees half of one, and an older result stays
+// until the new one is whole.
+import { mkdir, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { Destination } from '../../crds/api/source.ts';
+import { UserError } from '../../crds/failures/errors.ts';
+import { liesInTheWay } from '../../crds/names/result-folders.ts';
+import type { RunRecord } from '../../crds/wire/run-folder.ts';
+
+/** The folder for results: a claim's folder, a local path, or the run's own where they go elsewhere from there. */
+export function destinationFolder(run: RunRecord, runFolder: string): string {
+  const destination: Destination | undefined = run.spec.output.destination;
+  if (destination?.local !== undefined) return resolve(run.folder, destination.local.path);
+  if (destination?.persistentVolumeClaim !== undefined) {
+    const { claimName, path } = destination.persistentVolumeClaim;
+    return join(run.volumes[claimName] ?? join(run.cache, 'volumes', claimName), path);
+  }
+  return join(runFolder, 'artifacts');
+}
+
+/** Finds out before anything is trained whether results can be written, by writing; nothing is left behind. */
+export async function requireWritable(folder: string): Promise<void> {
+  const probe = join(folder, `.anneal-probe-${process.pid}`);
+  try {
+    await mkdir(folder, { recursive: true });
+    await writeFile(probe, '');
+  } catch (error) {
+    throw notWritable(error, folder);
+  } finally {
+    await rm(probe, { force: true }).catch(() => {});
+  }
+}
+
+/** Results must not be put among the files of the model, or in their place: by what the paths are, whatever links lead to them. */
+export async function requireApart(destination: string, model: string): Promise<void> {
+  const [to, from] = await Promise.all([realpath(destination), realpath(model)]);
+  if (!liesInTheWay(to, from)) return;
+  throw new UserError({
+    code: 'E_PUBLISH_FAILED',
+    path: 'spec.output.destination',
+    value: destination,
+    message: `results would be put into ${destination}, and the model is ${from}: they would lie among its files, or take their place`,
+    hint: 'name a folder of its own, such as out',
+  });
+}
+
+function notWritable(error: unknown, folder: string): unknown {
+  const why = unwritable[(error as NodeJS.ErrnoException).code ?? ''];
+  if (why === undefined) return error;
+  return new UserError({
+    code: 'E_PUBLISH_FAILED',
+    path: 'spec.output.destination',
+    value: folder,
+    message: `results cannot be written to ${folder}: ${why}`,
+    hint: 'let this user write there, or name another place; pods are user and group 10001',
+    cause: error,
+  });
+}
+
+const unwritable: Readonly<Record<string, string>> = {
+  EACCES: 'this user has no right to',
+  EPERM: 'this user has no right to',
+  EROFS: 'it is on a file system that can only be read',
+  ENOTDIR: 'a part of its path is a file',
+  EEXIST: 'a file has that name',
+};
+
+/** Lets `write` fill a folder, then puts it in the place of `folder`. */
+export async function replaceFolder<T>(
+  folder: string,
+  write: (partial: string) => Promise<T>,
+): Promise<T> {
+  const partial = `${folder}.partial`;
+  const previous = `${folder}.previous`;
+  await rm(partial, { recursive: true, force: true });
+  await mkdir(dirname(folder), { recursive: true });
+  await mkdir(partial);
+  try {
+    const result = await write(partial);
+    await rm(previous, { recursive: true, force: true });
+    await rename(folder, previous).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
+    await rename(partial, folder);
+    await rm(previous, { recursive: true, force: true });
+    return result;
+  } catch (error) {
+    await rm(partial, { recursive: true, force: true });
+    throw error;
+  }
+}

@@ -1,0 +1,79 @@
+// What fetching and tokenising report, as messages: at most a few a second, whatever the number of
+// events, and the last one of a stage always.
+import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
+import type { Clock } from '../clock.ts';
+import type { PrepareProgress } from '../prepare/build-store.ts';
+import type { FetchEvent } from '../prepare/fetch.ts';
+
+const reportEveryMs = 250;
+
+type Emit = (message: TelemetryBody) => void;
+
+/** Adds up the bytes of all files that are fetched at one time. */
+export function fetchReporter(
+  subject: string,
+  emit: Emit,
+  clock: Clock,
+): (event: FetchEvent) => void {
+  const totals = new Map<string, number>();
+  const done = new Map<string, number>();
+  const due = throttle(clock);
+  const say = (state: 'Started' | 'Running' | 'Done'): void => {
+    emit({
+      ...{ type: 'stage', stage: 'Fetch', state, subject, unit: 'Bytes' },
+      done: sum(done),
+      total: sum(totals),
+    });
+  };
+  return (event) => {
+    switch (event.type) {
+      case 'Start':
+        totals.set(event.path, event.bytes);
+        done.set(event.path, event.held);
+        return say('Started');
+      case 'Bytes':
+        done.set(event.path, (done.get(event.path) ?? 0) + event.count);
+        return due() ? say('Running') : undefined;
+      case 'Retry':
+        // The network tells of every wait, also of those before a file is known.
+        return;
+      case 'Waiting': {
+        const message = `${event.path} is being fetched by another process; waiting for it`;
+        return emit({ type: 'warning', reason: 'FetchWaiting', message });
+      }
+      case 'Verify':
+        return emit({ type: 'stage', stage: 'Verify', state: 'Running', subject: event.path });
+      case 'Done':
+        return say('Done');
+    }
+  };
+}
+
+export function prepareReporter(emit: Emit, clock: Clock): (progress: PrepareProgress) => void {
+  const due = throttle(clock);
+  return ({ bytes, totalBytes, records, tokens }) => {
+    if (!due()) return;
+    emit({
+      ...{ type: 'stage', stage: 'Prepare', state: 'Running', unit: 'Bytes' },
+      done: Math.min(bytes, totalBytes),
+      total: totalBytes,
+      note: `${records} records, ${tokens} tokens`,
+    });
+  };
+}
+
+export function throttle(clock: Clock): () => boolean {
+  let last = Number.NEGATIVE_INFINITY;
+  return () => {
+    const now = clock.monotonic();
+    if (now - last < reportEveryMs) return false;
+    last = now;
+    return true;
+  };
+}
+
+function sum(values: ReadonlyMap<string, number>): number {
+  let total = 0;
+  for (const value of values.values()) total += value;
+  return total;
+}

@@ -1,0 +1,51 @@
+// Tries again what failed with a TransientError, with doubling waits and jitter, until no progress was made for the
+// budget. Every other error passes at once. A server's own Retry-After wins over our wait when it is longer.
+import { TransientError } from '../../crds/failures/errors.ts';
+import type { Clock } from '../clock.ts';
+
+export interface RetryPolicy {
+  readonly firstMs: number;
+  readonly longestMs: number;
+  /** How long without progress until the last error is thrown. */
+  readonly budgetMs: number;
+}
+
+/** A person who waits in front of a terminal wants to know within two minutes. */
+export const brisk: RetryPolicy = { firstMs: 500, longestMs: 15_000, budgetMs: 2 * 60_000 };
+
+export interface RetryTools {
+  readonly policy: RetryPolicy;
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly rng: () => number;
+  readonly onRetry?: (error: TransientError, waitMs: number) => void;
+}
+
+/** `attempt` calls `progressed` whenever it got further, which starts waits and budget anew. */
+export async function retry<T>(
+  attempt: (progressed: () => void) => Promise<T>,
+  tools: RetryTools,
+  signal: AbortSignal,
+): Promise<T> {
+  const { policy, clock, rng } = tools;
+  let failures = 0;
+  let since = clock.monotonic();
+  const progressed = () => {
+    failures = 0;
+    since = clock.monotonic();
+  };
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      return await attempt(progressed);
+    } catch (error) {
+      if (!(error instanceof TransientError)) throw error;
+      const backOffMs = Math.min(policy.longestMs, policy.firstMs * 2 ** failures);
+      const waitMs = Math.round(Math.max(error.retryAfterMs ?? 0, backOffMs * (0.5 + rng() / 2)));
+      if (clock.monotonic() - since + waitMs > policy.budgetMs) throw error;
+      failures += 1;
+      tools.onRetry?.(error, waitMs);
+      await clock.sleep(waitMs, signal);
+    }
+  }
+}

@@ -1,0 +1,207 @@
+// Parameters that travel together, and the share of this rank: those of one place that are of one type and move alike.
+//
+// What is stored in codes lies on a line as bytes, each matrix at one owner, who alone can round it or look for other codes; its gradient
+// is that of the values that the codes stand for, at the same owner.
+import { Bug } from '../../crds/failures/errors.ts';
+import {
+  followOwners,
+  type LinePiece,
+  type LinePlan,
+  piecesOf,
+  planLine,
+  type ShardLayout,
+} from '../../crds/plan/shards.ts';
+import type { Parameter } from '../engine/parameters.ts';
+import type { Place } from '../engine/weights.ts';
+import type { DType } from '../tensor/dtype.ts';
+import * as ops from '../tensor/ops.generated.ts';
+import { keep, scope } from '../tensor/scope.ts';
+import { releasePages, resizeStorage, type Tensor } from '../tensor/tensor.ts';
+import { type Carrier, evenCarrier, soleCarrier } from './collectives.ts';
+import type { ProcessGroup, Work } from './process-group.ts';
+import { bytesOf, laidOver, tensorsOf } from './quantized-bytes.ts';
+import { type Piece, sizeOf } from './shards.ts';
+
+export interface LineOptions {
+  readonly group: ProcessGroup;
+  readonly layout: ShardLayout;
+  /** Type of trained tensors that come in the bfloat16 of their files. */
+  readonly dtype: DType;
+}
+
+/** Parameters with the same one lie on the same line. */
+export function lineName(parameter: Parameter, options: LineOptions): string {
+  const { place, trained, coded } = parameter;
+  return `${place} ${trained} ${coded?.type ?? typeOf(parameter, options)}`;
+}
+
+/** Adapters are never bfloat16: what is, is the model's own. */
+function typeOf({ trained, value }: Parameter, { dtype }: LineOptions): DType {
+  return trained && value.dtype === 'bfloat16' ? dtype : value.dtype;
+}
+
+export class Line implements Disposable {
+  readonly place: Place;
+  readonly trained: boolean;
+  /** Of the values, as gradients have them. */
+  readonly plan: LinePlan;
+  readonly parameters: readonly Parameter[];
+  /** Where the values of the pieces lie in the share of them. */
+  readonly shared: readonly LinePiece[];
+  readonly pieces: readonly Piece[];
+  /** Type in which gradients are summed up: bfloat16 would lose more with every rank. */
+  readonly gradientType: 'float32' | 'float64';
+  readonly carrier: Carrier;
+  /** Of what is stored: values, or bytes of codes. */
+  readonly #stored: LinePlan;
+  readonly #share: Tensor;
+  readonly #whole: Tensor;
+  /** Both as bytes: how values are stored is nothing to those who carry them. */
+  readonly #shareBytes: Tensor;
+  readonly #wholeBytes: Tensor;
+  #state: 'away' | 'here' | { readonly coming: Work } = 'here';
+
+  constructor(members: readonly Parameter[], options: LineOptions) {
+    const { group } = options;
+    const [first] = members;
+    if (first === undefined) throw new Bug('a line without parameters');
+    const { place, trained, coded } = first;
+    this.place = place;
+    this.trained = trained;
+    this.gradientType = gradientTypeOf(first);
+    const way = wayOf(first, options);
+    this.carrier = way === 'sole' ? soleCarrier(group, keeperOf(place, group)) : evenCarrier(group);
+    const keeps = way !== 'sole' || group.rank === keeperOf(place, group);
+    const values = members.map(({ name, shape, value }) => ({
+      name,
+      count: coded === undefined ? value.numel : sizeOf(shape),
+    }));
+    this.plan =
+      way === 'sole'
+        ? planLine(values, 1, 'slice')
+        : planLine(values, group.size, way, typeof place === 'number' ? place : 0);
+    this.#stored = coded === undefined ? this.plan : followOwners(this.plan, bytesByName(members));
+    const rank = way === 'sole' ? 0 : group.rank;
+    this.shared = keeps ? piecesOf(this.plan, rank) : [];
+    const dtype = coded === undefined ? typeOf(first, options) : 'uint8';
+    const { share } = this.#stored;
+    this.#share = keep(ops.zeros([this.carrier.shareOf(share)], { dtype }));
+    this.pieces = this.#takePieces(members, keeps ? piecesOf(this.#stored, rank) : []);
+    this.#whole = keep(ops.empty([this.carrier.wholeOf(share)], { dtype }));
+    this.#shareBytes = keep(ops.viewDtype(this.#share, 'uint8'));
+    this.#wholeBytes = keep(ops.viewDtype(this.#whole, 'uint8'));
+    this.parameters = this.#viewsOf(members);
+    this.drop();
+  }
+
+  has(name: string): boolean {
+    return this.plan.tensors.some((one) => one.name === name);
+  }
+
+  beginGather(): void {
+    if (this.#state !== 'away') return;
+    resizeStorage(this.#whole, this.#whole.bytes);
+    this.#state = { coming: this.carrier.gather(this.#wholeBytes, this.#shareBytes) };
+  }
+
+  finishGather(): void {
+    if (typeof this.#state === 'string') return;
+    this.#state.coming.wait();
+    this.#state = 'here';
+  }
+
+  /** Gives back the memory of the whole line. */
+  drop(): void {
+    this.finishGather();
+    if (this.#state === 'away') return;
+    resizeStorage(this.#whole, 0);
+    this.#state = 'away';
+  }
+
+  [Symbol.dispose](): void {
+    const views = [...this.parameters, ...this.pieces.map(({ parameter }) => parameter)];
+    for (const tensor of views.flatMap(tensorsOf)) tensor.dispose();
+    for (const one of [this.#share, this.#whole, this.#shareBytes, this.#wholeBytes]) one.dispose();
+  }
+
+  #takePieces(members: readonly Parameter[], kept: readonly LinePiece[]): readonly Piece[] {
+    const byName = new Map(members.map((one) => [one.name, one]));
+    const pieces = kept.map((piece) => {
+      const parameter = byName.get(piece.name) ?? missing(piece.name);
+      const own =
+        parameter.coded === undefined
+          ? this.#cut(parameter, piece)
+          : this.#copied(parameter, piece);
+      return { parameter: own, start: piece.start, whole: parameter.value.shape };
+    });
+    for (const tensor of members.flatMap(tensorsOf)) releasePages(tensor);
+    return pieces;
+  }
+
+  /** A piece of a tensor in its own part of the share. */
+  #cut(parameter: Parameter, { start, count, at }: LinePiece): Parameter {
+    const { shape, numel } = parameter.value;
+    const value = scope(() => {
+      const piece = ops.narrow(this.#share, 0, at, count);
+      ops.copy_(piece, ops.narrow(ops.view(parameter.value, [-1]), 0, start, count));
+      return count === numel ? ops.view(piece, shape) : piece;
+    });
+    return { ...parameter, value: keep(value) };
+  }
+
+  /** Codes with their parts, which are never cut. */
+  #copied(parameter: Parameter, { count, at }: LinePiece): Parameter {
+    return scope(() => {
+      const own = laidOver(ops.narrow(this.#share, 0, at, count), parameter);
+      const targets = tensorsOf(own);
+      for (const [i, from] of tensorsOf(parameter).entries()) {
+        const target = targets[i];
+        if (target !== undefined) ops.copy_(target, from);
+      }
+      return own;
+    });
+  }
+
+  #viewsOf(members: readonly Parameter[]): readonly Parameter[] {
+    const places = new Map(this.#stored.tensors.map((one) => [one.name, one]));
+    return members.map((parameter) => {
+      const { at, count } = places.get(parameter.name) ?? missing(parameter.name);
+      const view = scope(() => {
+        const own = ops.narrow(this.#whole, 0, at, count);
+        if (parameter.coded !== undefined) return laidOver(own, parameter);
+        return { ...parameter, value: keep(ops.view(own, parameter.value.shape)) };
+      });
+      for (const tensor of tensorsOf(parameter)) tensor.dispose();
+      return view;
+    });
+  }
+}
+
+/** How a line is kept: cut into slices, each tensor at an owner, or all of it at one rank. */
+function wayOf(
+  { place, trained, coded }: Parameter,
+  { layout }: LineOptions,
+): 'slice' | 'owner' | 'sole' {
+  if (coded !== undefined) return 'owner';
+  if (!trained) return 'slice';
+  if (typeof place !== 'number') return layout === 'owner' ? 'sole' : 'slice';
+  return layout === 'slice' ? 'slice' : 'owner';
+}
+
+/** Embedding and head are the largest of all: not the same rank keeps both. */
+function keeperOf(place: Place, { size }: ProcessGroup): number {
+  return place === 'head' ? size - 1 : 0;
+}
+
+function gradientTypeOf({ value, coded }: Parameter): 'float32' | 'float64' {
+  const exact = coded?.type === 'Codebook' ? coded.parts.codebooks : value;
+  return exact.dtype === 'float64' ? 'float64' : 'float32';
+}
+
+function bytesByName(members: readonly Parameter[]): ReadonlyMap<string, number> {
+  return new Map(members.map((parameter) => [parameter.name, bytesOf(parameter)]));
+}
+
+function missing(name: string): never {
+  throw new Bug(`the line has no tensor ${name}`);
+}

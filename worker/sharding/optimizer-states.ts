@@ -1,0 +1,57 @@
+// The optimizer state of a run: made when a place begins to move, freed when it rests. What lives is what a checkpoint
+// holds and what the plan of the memory counts.
+
+import {
+  codebooksOf,
+  type Optimizer,
+  type OptimizerState,
+} from '../methods/optimizers/optimizer.ts';
+import type { Ages } from '../methods/selection/selection.ts';
+import { keep, scope } from '../tensor/scope.ts';
+import { type Piece, sizeOf } from './shards.ts';
+
+export class OptimizerStates implements Disposable {
+  readonly #pieces: readonly Piece[];
+  readonly #optimizer: Optimizer;
+  readonly #byName = new Map<string, OptimizerState>();
+
+  constructor(pieces: readonly Piece[], optimizer: Optimizer) {
+    this.#pieces = pieces;
+    this.#optimizer = optimizer;
+  }
+
+  /** By name of the parameter. Changes with `follow`. */
+  get byName(): ReadonlyMap<string, OptimizerState> {
+    return this.#byName;
+  }
+
+  /**
+   * Makes what these places need and lacks, and what is to begin anew (age 0), from the values that parameters have now; frees
+   * what is of other places, first.
+   */
+  follow(ages: Ages): void {
+    const kept = this.#pieces.map(({ parameter, whole }) => ({ ...parameter, whole }));
+    for (const { name, place } of kept) if ((ages[place] ?? 0) === 0) this.#free(name);
+    for (const { name, place, value, whole, coded } of kept) {
+      if (ages[place] === undefined || this.#byName.has(name)) continue;
+      const isBlockMatrix = typeof place === 'number' && whole.length === 2;
+      const role = { isBlockMatrix, count: sizeOf(whole) };
+      const state = scope(() =>
+        coded?.type === 'Codebook'
+          ? codebooksOf(this.#optimizer).initialize({ codes: value, ...coded.parts })
+          : this.#optimizer.initialize(value, role),
+      );
+      for (const tensor of Object.values(state)) keep(tensor);
+      this.#byName.set(name, state);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const name of [...this.#byName.keys()]) this.#free(name);
+  }
+
+  #free(name: string): void {
+    for (const tensor of Object.values(this.#byName.get(name) ?? {})) tensor.dispose();
+    this.#byName.delete(name);
+  }
+}

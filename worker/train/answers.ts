@@ -1,0 +1,106 @@
+// The job's prompts through the model's own chat template, and its answers as text. The tokenizer is
+// loaded only where a job asks for samples.
+import { setImmediate } from 'node:timers/promises';
+import { UserError } from '../../crds/failures/errors.ts';
+import type { RunRecord } from '../../crds/wire/run-folder.ts';
+import { compileTemplate } from '../data/chat-template.ts';
+import { modelTokenizer } from '../data/model-tokenizer.ts';
+import { TookTooLong, withinTime } from '../data/time-limit.ts';
+import { createTokenizer, type Tokenizer } from '../data/tokenizer.ts';
+import type { ModelFiles } from '../decoder/model-files.ts';
+import type { Model } from '../engine/model.ts';
+import { alone, type World } from '../sharding/world.ts';
+import { drawsOf, streamOf } from '../tensor/rng.ts';
+import { generateTogether } from './generate.ts';
+
+interface Sample {
+  readonly prompt: string;
+  readonly text: string;
+}
+
+/** A function that answers all prompts with the model as it is then; the order is the job's. */
+export async function samplerOf(
+  { spec }: RunRecord,
+  files: ModelFiles,
+  model: Model,
+  world: World = alone,
+): Promise<(stopped: () => boolean) => Promise<readonly Sample[] | null>> {
+  const { samples, seed } = spec.training;
+  if (samples === undefined) return async () => [];
+  const definition = await modelTokenizer(files.headers);
+  const tokenizer = createTokenizer(definition);
+  const source = spec.dataset.chatTemplate ?? definition.chatTemplate;
+  const template =
+    source === undefined
+      ? null
+      : compileTemplate({
+          source,
+          bos: definition.bos,
+          eos: definition.eos,
+          arguments: spec.dataset.chatTemplateArguments,
+        });
+  const prompts = samples.prompts.map((prompt) => {
+    const message = { role: 'user', content: prompt, learned: false } as const;
+    const encode = (): readonly number[] =>
+      tokenizer.encode(template?.render([message], undefined, true) ?? prompt);
+    return { prompt, ids: encodeInTime(encode) };
+  });
+  const stop = stopIds(tokenizer);
+  return async (stopped) => {
+    const answers: Sample[] = [];
+    const questions = prompts.map(({ prompt, ids }, index) => {
+      const draws = drawsOf(streamOf(seed, 'sample', index));
+      return { text: prompt, prompt: ids, draw: () => draws.uniform() };
+    });
+    for (const group of groupsOf(questions, world)) {
+      // A wish to stop is heard here.
+      await setImmediate();
+      const made = generateTogether(model, group, {
+        maxTokens: samples.maxTokens,
+        temperature: Number(samples.temperature),
+        ...{ stop, stopped, world },
+      });
+      // Cut off by the stop, or as good as that.
+      if (stopped()) return null;
+      for (const [i, { text }] of group.entries()) {
+        answers.push({ prompt: text, text: tokenizer.decode([...(made[i] ?? [])]).trim() });
+      }
+    }
+    return answers;
+  };
+}
+
+/** Ranks answer all prompts at once, since each token of an answer gathers the model; a process by itself saves the memory. */
+function groupsOf<T>(questions: readonly T[], { size }: World): readonly (readonly T[])[] {
+  return size > 1 ? [questions] : questions.map((question) => [question]);
+}
+
+/** Generous: it takes milliseconds. */
+const promptMs = 60_000;
+
+function encodeInTime(encode: () => readonly number[]): readonly number[] {
+  try {
+    return withinTime(promptMs, encode);
+  } catch (error) {
+    throw error instanceof TookTooLong ? stuck(error) : error;
+  }
+}
+
+function stuck(cause: TookTooLong): UserError {
+  return new UserError({
+    code: 'E_INVALID_TOKENIZER',
+    message: `the model's tokenizer or chat template did not come to an end with a prompt of spec.training.samples in ${promptMs / 1000} s`,
+    cause,
+  });
+}
+
+/** Tokens that end an answer: the end token, and those that chat templates close a turn with. */
+function stopIds(tokenizer: Tokenizer): ReadonlySet<number> {
+  const ids = tokenizer.specialTexts
+    .filter((text) => /end|eot|eos|<\/s>/i.test(text))
+    .flatMap((text) => {
+      const [id, ...more] = tokenizer.encode(text);
+      return id === undefined || more.length > 0 ? [] : [id];
+    });
+  return new Set(tokenizer.eos === undefined ? ids : [tokenizer.eos, ...ids]);
+}

@@ -1,0 +1,62 @@
+// The scores by which blocks are drawn, where the job's method has any: computed from the model as it was fetched, before a
+// checkpoint is read into it, and kept in the folder of the run, so that a run that goes on draws as it did.
+
+import type { ResolvedMethod } from '../../crds/index.ts';
+import { digestOf } from '../../crds/plan/digest.ts';
+import { type PreparedRecord, runFiles, scoresRecord } from '../../crds/wire/run-folder.ts';
+import type { Feed } from '../data/feed.ts';
+import type { Model } from '../engine/model.ts';
+import type { HostBin } from '../engine/packed-sequence.ts';
+import type { RoleContext } from '../role.ts';
+import { readRecord, writeRecord } from '../run-folder.ts';
+import type { World } from '../sharding/world.ts';
+import { outlierScores } from './outlier-scores.ts';
+
+interface Scored {
+  readonly method: ResolvedMethod;
+  readonly prepared: PreparedRecord;
+  readonly model: Model;
+  readonly feed: Feed;
+  readonly world: World;
+}
+
+/** One for each block; none where blocks are not drawn by scores. */
+export async function blockScores(
+  { folder, emit }: Pick<RoleContext, 'folder' | 'emit'>,
+  { method: { selection }, prepared, model, feed, world }: Scored,
+): Promise<readonly number[]> {
+  if (selection.type !== 'OwLore') return [];
+  const { outlierThreshold, calibrationSequences } = selection.owlore;
+  const count = Math.min(calibrationSequences, feed.sequences);
+  const digest = digestOf({
+    ...{ model: prepared.model.digest, data: prepared.data.digest },
+    ...{ outlierThreshold, count, blocks: model.config.L },
+  });
+  const known = await readRecord(folder, runFiles.scores, scoresRecord);
+  const isKnown = known?.digest === digest;
+  // Ranks compute them together, or none does.
+  if (!world.agree(!isKnown) && isKnown) return known.scores;
+  const report = { type: 'stage', stage: 'Prepare', subject: 'outliers of blocks' } as const;
+  const bins = firstBins(feed, count);
+  const progress = { ...report, unit: 'Records', total: bins.length } as const;
+  emit({ ...progress, state: 'Started' });
+  const scores = outlierScores(model, bins, Number(outlierThreshold), (done) =>
+    emit({ ...progress, state: 'Running', done }),
+  );
+  if (world.rank === 0) {
+    const record = { digest, scores: [...scores] };
+    await writeRecord(folder, runFiles.scores, scoresRecord, { version: 1, ...record });
+  }
+  const [least, most] = [Math.min(...scores), Math.max(...scores)].map((each) =>
+    each.toPrecision(3),
+  );
+  emit({ ...report, state: 'Done', note: `${least} % to ${most} %` });
+  return scores;
+}
+
+/** Those that the first steps learn from. */
+function firstBins(feed: Feed, count: number): readonly HostBin[] {
+  const bins: HostBin[] = [];
+  for (let position = 0; bins.length < count; position += 1) bins.push(...feed.allBins(position));
+  return bins.slice(0, count);
+}

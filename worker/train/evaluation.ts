@@ -1,0 +1,79 @@
+// A look at the model on the way: its loss on held-out records, and its answers to the job's prompts. A look counts whole or not
+// at all: what a stop cuts short is left out of the state, and whoever goes on does it again in its place.
+
+import type { TrainerState } from '../checkpoint/trainer-state.ts';
+import { type Evaluation, evaluate } from './held-out-loss.ts';
+import type { TrainerParts, TrainerPlan } from './parts.ts';
+
+/** Evaluation and samples before the first step: what the model could do by itself. */
+export async function firstLook(parts: TrainerParts, state: TrainerState): Promise<TrainerState> {
+  const looked = await look(parts, { ...state, evaluations: [] });
+  return { ...looked, samplesBefore: looked.samplesLast, samplesBest: [], best: null, stale: 0 };
+}
+
+/** A stop on the way leaves the state as it was: all of it is done again by whoever goes on. */
+export async function look(parts: TrainerParts, state: TrainerState): Promise<TrainerState> {
+  const { model, emit, clock, stopping, world } = parts;
+  const began = clock.monotonic();
+  const stage = { type: 'stage', stage: 'Evaluate' } as const;
+  emit({ ...stage, state: 'Started', subject: 'on held-out records' });
+  const found = await evaluate(model, parts.evaluationBins(), stopping, world);
+  if (found === null) return state;
+  emit({ ...stage, state: 'Running', subject: 'by answering the prompts' });
+  const answers = await parts.sample(stopping);
+  if (answers === null) return state;
+  emit({ ...stage, state: 'Done' });
+  for (const [index, { prompt, text }] of answers.entries()) {
+    emit({ type: 'sample', step: state.step, index, prompt, text });
+  }
+  const looked = {
+    ...state,
+    looked: state.step,
+    samplesLast: answers.map(({ text }) => text),
+  };
+  return found.tokens === 0 ? looked : judge(parts, looked, found, clock.monotonic() - began);
+}
+
+/** Puts an evaluation into the state, and says whether it is the best so far. */
+function judge(
+  { plan, emit }: TrainerParts,
+  state: TrainerState,
+  found: Evaluation,
+  ms: number,
+): TrainerState {
+  const value = plan.earlyStopping?.metric === 'Accuracy' ? -found.accuracy : found.loss;
+  const threshold =
+    (state.best?.value ?? Number.POSITIVE_INFINITY) - (plan.earlyStopping?.minDelta ?? 0);
+  const best = value < threshold;
+  const point = {
+    step: state.step,
+    loss: finiteOrNull(found.loss),
+    perplexity: finiteOrNull(found.perplexity),
+    accuracy: finiteOrNull(found.accuracy),
+    tokens: found.tokens,
+  };
+  emit({ type: 'evaluation', ...point, seconds: ms / 1000, best: best && state.step > 0 });
+  const evaluations = [...state.evaluations, point];
+  if (!best) return { ...state, evaluations, stale: state.stale + 1 };
+  const samplesBest = state.samplesLast;
+  return { ...state, evaluations, samplesBest, stale: 0, best: { step: state.step, value } };
+}
+
+function isEvaluationStep(plan: TrainerPlan, { step: done }: TrainerState): boolean {
+  if (done === 0) return false;
+  if (done === plan.totalSteps) return true;
+  return plan.evaluationInterval !== null && done % plan.evaluationInterval === 0;
+}
+
+/** A stop cut the evaluation of this step short: whoever goes on makes up for it first. */
+export function missedEvaluation(plan: TrainerPlan, state: TrainerState): boolean {
+  return state.looked !== state.step && isEvaluationStep(plan, state);
+}
+
+export function stoppedEarly(plan: TrainerPlan, { stale }: TrainerState): boolean {
+  return plan.earlyStopping !== null && stale >= plan.earlyStopping.patience;
+}
+
+export function finiteOrNull(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
+}

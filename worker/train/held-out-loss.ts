@@ -1,0 +1,77 @@
+// Loss on records that are never learned from: the forward of training without a tape.
+import { setImmediate } from 'node:timers/promises';
+import { residualStreams } from '../engine/forward.ts';
+import { headLoss } from '../engine/head.ts';
+import type { Model } from '../engine/model.ts';
+import { type HostBin, toBin } from '../engine/packed-sequence.ts';
+import { withPlace } from '../engine/weights.ts';
+import { alone, type World } from '../sharding/world.ts';
+import { scope } from '../tensor/scope.ts';
+import { item } from '../tensor/tensor.ts';
+
+export interface Evaluation {
+  /** Mean negative log-likelihood of a learned token, nats. */
+  readonly loss: number;
+  readonly perplexity: number;
+  /** Share of learned tokens that the model would have chosen itself. */
+  readonly accuracy: number;
+  readonly tokens: number;
+}
+
+/** Runs the bins one by one, each rank of a world one; `stopped` is asked before each round. */
+export async function evaluate(
+  model: Model,
+  bins: Iterable<HostBin>,
+  stopped: () => boolean,
+  world: World = alone,
+): Promise<Evaluation | null> {
+  const own: Sums = { nll: 0, correct: 0 };
+  let tokens = 0;
+  for (const round of roundsOf(bins, world.size)) {
+    // A wish to stop is heard here, as between steps.
+    await setImmediate();
+    if (stopped()) return null;
+    // Whoever has no bin in the last round still gathers the weights with the others.
+    const sums = scope(() => lossOf(model, round.slice(world.rank, world.rank + 1)));
+    own.nll += sums.nll;
+    own.correct += sums.correct;
+    for (const { learned } of round) tokens += learned;
+  }
+  const [nll = own.nll, correct = own.correct] = world.sum([own.nll, own.correct]);
+  const loss = nll / tokens;
+  return { loss, perplexity: Math.exp(loss), accuracy: correct / tokens, tokens };
+}
+
+/** Bins that ranks run at the same time; those with nothing to measure are left out. */
+function* roundsOf(bins: Iterable<HostBin>, size: number): Generator<readonly HostBin[]> {
+  let round: HostBin[] = [];
+  for (const bin of bins) {
+    if (bin.learned === 0) continue;
+    round.push(bin);
+    if (round.length < size) continue;
+    yield round;
+    round = [];
+  }
+  if (round.length > 0) yield round;
+}
+
+interface Sums {
+  nll: number;
+  correct: number;
+}
+
+function lossOf(model: Model, hosts: readonly HostBin[]): Sums {
+  const bins = hosts.map((host) => toBin(model.rope, host, model.dtype));
+  const streams = residualStreams(model, bins);
+  return withPlace(model, 'head', null, () => {
+    const sums: Sums = { nll: 0, correct: 0 };
+    for (const [a, bin] of bins.entries()) {
+      const x = streams[a];
+      if (x === undefined) continue;
+      const { nll, correct } = headLoss(model, x, bin);
+      sums.nll += item(nll);
+      sums.correct += item(correct);
+    }
+    return sums;
+  });
+}

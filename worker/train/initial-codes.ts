@@ -1,0 +1,51 @@
+// The codes that the weights of a run are stored as, before its first step.
+import { setImmediate } from 'node:timers/promises';
+import type { ResolvedMethod } from '../../crds/index.ts';
+import type { RunRecord } from '../../crds/wire/run-folder.ts';
+import type { ModelFiles } from '../decoder/model-files.ts';
+import { modelSource } from '../engine/build-model.ts';
+import { codebookOf } from '../methods/index.ts';
+import type { RoleContext } from '../role.ts';
+import type { HeldModel } from '../sharding/sharded-model.ts';
+import type { World } from '../sharding/world.ts';
+import { type Filled, fillCodebooks } from './fill-codebooks.ts';
+
+interface Choosing {
+  readonly files: ModelFiles;
+  readonly held: HeldModel;
+  readonly world: World;
+  readonly stopping: () => boolean;
+}
+
+/** A run that begins chooses the codes that weights are stored as, each rank those that it keeps; one that goes on has them. */
+export async function chooseAllCodes(
+  { emit, stop }: RoleContext,
+  run: RunRecord,
+  method: ResolvedMethod,
+  { files, held, world, stopping }: Choosing,
+): Promise<void> {
+  const choice = codebookOf(method);
+  if (choice === null) return;
+  const report = { type: 'stage', stage: 'Prepare', subject: 'codes of weights' } as const;
+  const seed = BigInt(run.spec.training.seed);
+  emit({ ...report, state: 'Started' });
+  const kept = held.pieces.map(({ parameter }) => parameter);
+  const filling = fillCodebooks(modelSource(files), kept, { choice, seed });
+  let squares: Filled['squares'] = { left: 0, all: 0 };
+  for (let isOver = false; !isOver; ) {
+    const next = filling.next();
+    if (next.done !== true) {
+      const { done, total } = next.value;
+      squares = next.value.squares;
+      emit({ ...report, state: 'Running', unit: 'Tensors', done, total });
+    }
+    // A wish to stop is heard here, and nowhere inside a matrix: nor does a rank wait longer than for one matrix of another.
+    await setImmediate();
+    if (stopping()) stop.throwIfAborted();
+    isOver = !world.agree(next.done !== true);
+  }
+  held.changed();
+  const [left = 0, all = 0] = world.sum([squares.left, squares.all]);
+  const note = `what codes leave out is ${(100 * Math.sqrt(left / all)).toPrecision(3)} % of the weights`;
+  emit({ ...report, state: 'Done', note });
+}

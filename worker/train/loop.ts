@@ -1,0 +1,196 @@
+// The loop: steps, evaluations, checkpoints, and the end. Everything that decides the result is in
+// the state that a checkpoint holds or in the job; nothing else is carried from step to step, so a
+// run that was killed and started again ends with the same bits as one that was not.
+import { setImmediate } from 'node:timers/promises';
+import { TerminalError } from '../../crds/failures/errors.ts';
+import type { TrainerState } from '../checkpoint/trainer-state.ts';
+import { toBin } from '../engine/packed-sequence.ts';
+import { grown } from '../methods/selection/selection.ts';
+import { memoryStatistics } from '../tensor/memory.ts';
+import { streamOf } from '../tensor/rng.ts';
+import { scope } from '../tensor/scope.ts';
+import { item } from '../tensor/tensor.ts';
+import { finiteOrNull, firstLook, look, missedEvaluation, stoppedEarly } from './evaluation.ts';
+import type { TrainerParts } from './parts.ts';
+import { step } from './step.ts';
+
+export type {
+  Batch,
+  Checkpoints,
+  NonFinitePolicy,
+  TrainerParts,
+  TrainerPlan,
+} from './parts.ts';
+
+export interface TrainerResult {
+  readonly reason: 'Finished' | 'FinishedEarly' | 'Stopped';
+  readonly state: TrainerState;
+}
+
+/** Trains from `start` to the end of the plan, the early stop, or the wish to stop. */
+export async function train(parts: TrainerParts, start: TrainerState): Promise<TrainerResult> {
+  const { plan, checkpoints, copies } = parts;
+  let state = start.step === 0 ? await firstLook(parts, start) : start;
+  if (missedEvaluation(plan, state)) state = await look(parts, state);
+  let saved = state === start ? (checkpoints.savedStep ?? 0) : -1;
+  // Whoever goes on from a copy in memory may have lost the checkpoint of its very step, which may be the best.
+  if (state.step > 0 && saved !== state.step && checkpoints.due(state)) {
+    await checkpoints.begin(state);
+    saved = state.step;
+  }
+  while (state.step < plan.totalSteps) {
+    // Messages from the parent process are read here and between parts of a look, and nowhere inside a step.
+    await setImmediate();
+    if (parts.stopping() || stoppedEarly(plan, state)) break;
+    const next = oneStep(parts, state);
+    state = next === 'rollback' ? await rollBack(parts, state) : next;
+    // The step that a rollback went back to is on the disk; a later one is not, whatever was saved before.
+    if (next === 'rollback') saved = state.step;
+    if (missedEvaluation(plan, state)) state = await look(parts, state);
+    await checkpoints.follow();
+    if (checkpoints.due(state)) {
+      await checkpoints.begin(state);
+      saved = state.step;
+    }
+    // Whoever went on from a copy of then would miss the best checkpoint, if that were lost on its way.
+    if (checkpoints.runningStep !== state.best?.step) await copies?.take(state);
+  }
+  if (saved !== state.step) await checkpoints.begin(state);
+  await checkpoints.finish();
+  const early = state.step < plan.totalSteps || missedEvaluation(plan, state);
+  const reason = !early ? 'Finished' : stoppedEarly(plan, state) ? 'FinishedEarly' : 'Stopped';
+  return { reason, state };
+}
+
+function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'rollback' {
+  const { model, plan, selection, states, updater, clock, world } = parts;
+  const began = clock.monotonic();
+  const batch = parts.batch(state.position);
+  const loaded = clock.monotonic();
+  const before = parts.waited();
+  const learningRate = plan.learningRate(state.step) * state.learningRateFactor;
+  const moving = selection.at(state.step);
+  const ages = selection.ages(state.step, state.ages);
+  states.follow(ages);
+  const outcome = scope(() => {
+    const bins = batch.bins.map((host) => toBin(model.rope, host, model.dtype));
+    const update = updater.begin({
+      learningRate,
+      count: (place) => (ages[place] ?? 0) + 1,
+      stream: (name) => streamOf(plan.seed, 'update', name, state.step),
+    });
+    const { nll, gradientNorm, clipFactor, applied } = step({
+      model,
+      bins,
+      learnedTokens: batch.learnedTokens,
+      moving,
+      modes: plan.modes,
+      shelf: parts.shelf,
+      update,
+      draw: (bin) => ({ seed: plan.seed, step: state.step, key: bin.key }),
+    });
+    // No tensor: what the outermost scope returns would live on.
+    const [sum = Number.NaN] = world.sum([item(nll)]);
+    return { gradientNorm, clipFactor, applied, loss: sum / batch.learnedTokens };
+  });
+  const done = clock.monotonic();
+  const said = saidOf(parts, state.step);
+  const finite = outcome.applied && Number.isFinite(outcome.loss);
+  const next: TrainerState = {
+    ...state,
+    step: state.step + 1,
+    updates: state.updates + (outcome.applied ? 1 : 0),
+    ages: outcome.applied ? grown(ages, moving) : ages,
+    position: state.position + 1,
+    tokensSeen: state.tokensSeen + batch.tokens,
+    skipsInRow: finite ? 0 : state.skipsInRow + 1,
+    firstLoss: state.firstLoss ?? finiteOrNull(outcome.loss),
+    lastLoss: finiteOrNull(outcome.loss),
+    seconds: state.seconds + (done - began) / 1000,
+  };
+  parts.emit({
+    type: 'step',
+    step: next.step,
+    totalSteps: plan.totalSteps,
+    epoch: batch.epoch,
+    loss: next.lastLoss,
+    learnedTokens: batch.learnedTokens,
+    tokens: batch.tokens,
+    tokensSeen: next.tokensSeen,
+    tokensPerSecond: (batch.tokens * 1000) / (done - began),
+    gradNorm: finiteOrNull(outcome.gradientNorm),
+    clipFactor: finiteOrNull(outcome.clipFactor),
+    learningRate,
+    stepMs: {
+      ...{ total: done - began, data: loaded - began, compute: done - loaded },
+      ...waitedSince(parts, before),
+    },
+    memory: memoryNow(),
+    ...(finite ? {} : { skipped: true }),
+    ...(said === null ? {} : { method: said }),
+  });
+  return finite ? next : afterNonFinite(parts, next, outcome.applied);
+}
+
+/** What selection and optimizer say of a step that has just been done. */
+function saidOf({ selection, said }: TrainerParts, step: number): string | null {
+  const words = [selection.describe(step), said?.() ?? null].filter((each) => each !== null);
+  return words.length === 0 ? null : words.join(', ');
+}
+
+/** Part of the time to compute; absent for a process that waits for nobody. */
+function waitedSince({ world, waited }: TrainerParts, before: ReturnType<TrainerParts['waited']>) {
+  if (world.size === 1) return {};
+  const { gather, reduce } = waited();
+  return { gather: gather - before.gather, reduce: reduce - before.reduce };
+}
+
+/** What the policy says about a step whose loss or gradient is not finite. */
+function afterNonFinite(
+  { plan, emit }: TrainerParts,
+  state: TrainerState,
+  applied: boolean,
+): TrainerState | 'rollback' {
+  const { action, maxSkips } = plan.nonFinite;
+  const what = `step ${state.step}: loss or gradient is not finite`;
+  if (action === 'SkipStep' && !applied && state.skipsInRow <= maxSkips) {
+    const message = `${what}; the step was skipped (${state.skipsInRow} of ${maxSkips} in a row)`;
+    emit({ type: 'warning', reason: 'NonFinite', message, step: state.step });
+    return state;
+  }
+  if (action !== 'Fail') return 'rollback';
+  throw new TerminalError({ code: 'E_DIVERGED', message: `${what}, and nonFinitePolicy is Fail` });
+}
+
+async function rollBack(parts: TrainerParts, failed: TrainerState): Promise<TrainerState> {
+  const { maxRollbacks, learningRateFactor } = parts.plan.nonFinite;
+  const at = failed.step + 1;
+  if (failed.rollbacks >= maxRollbacks) {
+    const message = `step ${at}: not finite again after ${failed.rollbacks} rollbacks; ${maxRollbacks} are allowed`;
+    throw new TerminalError({ code: 'E_DIVERGED', message });
+  }
+  const restored = await parts.checkpoints.restore();
+  if (restored === null) {
+    const message = `step ${at}: loss or gradient is not finite, and there is no checkpoint to go back to`;
+    throw new TerminalError({ code: 'E_DIVERGED', message });
+  }
+  parts.emit({
+    type: 'warning',
+    reason: 'RolledBack',
+    message: `step ${at}: not finite; went back to step ${restored.step}, leaving this batch out`,
+    step: restored.step,
+  });
+  const account = {
+    position: failed.position + 1,
+    rollbacks: failed.rollbacks + 1,
+    // Not that of the checkpoint, which may be from before the rollback before this one.
+    learningRateFactor: failed.learningRateFactor * learningRateFactor,
+  };
+  await parts.checkpoints.rememberRollback(account);
+  return { ...restored, ...account, skipsInRow: 0 };
+}
+
+function memoryNow(): { readonly now: number; readonly peak: number } {
+  const { residentBytes, residentPeakBytes } = memoryStatistics();
+  return { now: residentBytes, peak: residentPeakBytes };
+}

@@ -1,0 +1,110 @@
+// The outlier score of each block: how much of |W| * norm(x) is far above its mean. One pass of the model over some bins, in
+// which every linear layer shows its inputs; then two passes over the weights. Linear layers of a block are judged together.
+
+import { embed } from '../engine/embedding.ts';
+import { type Model, tensorsOf } from '../engine/model.ts';
+import { binContext, type HostBin, toBin } from '../engine/packed-sequence.ts';
+import { withPlace } from '../engine/weights.ts';
+import { denseOf } from '../methods/weights/weight-store.ts';
+import { block } from '../nn/block.ts';
+import * as ops from '../tensor/ops.generated.ts';
+import { keep, scope } from '../tensor/scope.ts';
+import { item, type Tensor } from '../tensor/tensor.ts';
+
+/** D of each block, in percent: values above `threshold` times the mean of their block. */
+export function outlierScores(
+  model: Model,
+  bins: readonly HostBin[],
+  threshold: number,
+  onBin: (done: number) => void = () => {},
+): readonly number[] {
+  using inputs = new InputSquares();
+  for (const [index, host] of bins.entries()) {
+    scope(() => observe(model, host, inputs));
+    onBin(index + 1);
+  }
+  return Array.from({ length: model.config.L }, (_, layer) => {
+    return withPlace(model, layer, null, () =>
+      scope(() => {
+        const linears = inputs.of(layer).map(([path, squares]) => ({
+          weight: denseOf(model.parameters.value(`${path}.weight`)),
+          squares,
+        }));
+        return scoreOf(linears, threshold);
+      }),
+    );
+  });
+}
+
+interface Judged {
+  /** `[O, I]` */
+  readonly weight: Tensor;
+  /** `[I]`, sums of the squares of what came in. */
+  readonly squares: Tensor;
+}
+
+/** D of linear layers that are judged together. */
+export function scoreOf(linears: readonly Judged[], threshold: number): number {
+  const count = linears.reduce((sum, { weight }) => sum + weight.numel, 0);
+  // Not `sum`, which adds up in another order with each number of threads; nothing in it is negative.
+  const sum = linears.reduce(
+    (total, one) => total + within(one, (a) => ops.linalgVectorNorm(a, 1)),
+    0,
+  );
+  const bound = (threshold * sum) / count;
+  const above = linears.reduce(
+    (total, one) => total + within(one, (a) => ops.sum(ops.to(ops.gtScalar(a, bound), 'float64'))),
+    0,
+  );
+  return (100 * above) / count;
+}
+
+/** One number of `|W| * sqrt(c)`, in float64. */
+function within({ weight, squares }: Judged, number: (a: Tensor) => Tensor): number {
+  return scope(() => {
+    const norms = ops.sqrt(squares);
+    return item(number(ops.mul(ops.abs(ops.to(weight, 'float64')), norms)));
+  });
+}
+
+/** Runs the bin through the blocks; each linear layer adds the squares of its inputs. */
+function observe(model: Model, host: HostBin, inputs: InputSquares): void {
+  const bin = toBin(model.rope, host, model.dtype);
+  const context = binContext(model.config, bin);
+  const { config } = model;
+  let x = withPlace(model, 'embedding', 0, () => embed(model, bin.ids));
+  for (let layer = 0; layer < config.L; layer += 1) {
+    const tensors = {
+      ...tensorsOf(model, new Map(), null),
+      observe: (path: string, input: Tensor) => inputs.add(layer, path, input),
+    };
+    const before = x;
+    const next = layer + 1 < config.L ? layer + 1 : null;
+    x = withPlace(model, layer, next, () =>
+      scope(() => block(config, layer, tensors, before, context)),
+    );
+    before.dispose();
+  }
+}
+
+/** Sums of squares by column, by path of the linear layer. */
+class InputSquares implements Disposable {
+  readonly #byLayer = new Map<number, Map<string, Tensor>>();
+
+  add(layer: number, path: string, input: Tensor): void {
+    const paths = this.#byLayer.get(layer) ?? new Map<string, Tensor>();
+    this.#byLayer.set(layer, paths);
+    const sums =
+      paths.get(path) ?? keep(ops.zeros([input.shape.at(-1) ?? 0], { dtype: 'float64' }));
+    paths.set(path, sums);
+    scope(() => ops.add_(sums, ops.sumDim(ops.square(ops.to(input, 'float64')), [0])));
+  }
+
+  of(layer: number): readonly (readonly [string, Tensor])[] {
+    return [...(this.#byLayer.get(layer) ?? [])];
+  }
+
+  [Symbol.dispose](): void {
+    for (const paths of this.#byLayer.values()) for (const sums of paths.values()) sums.dispose();
+  }
+}

@@ -1,0 +1,243 @@
+// Watches the messages of a training and makes the run report from them: whatever the report says was
+// said to the watcher before.
+import { cpus } from 'node:os';
+import type { ResolvedMethod } from '../../crds/index.ts';
+import { methodInWords } from '../../crds/methods/in-words.ts';
+import type { MemoryPlan, StagePeak } from '../../crds/plan/memory.ts';
+import { parametersOf } from '../../crds/plan/parameters.ts';
+import type { PreparedRecord, RunRecord } from '../../crds/wire/run-folder.ts';
+import type { RunReport } from '../../crds/wire/run-report.ts';
+import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
+import type { StoredSave } from '../checkpoint/stored-save.ts';
+import type { TrainerState } from '../checkpoint/trainer-state.ts';
+import type { Feed } from '../data/feed.ts';
+import type { ModelFiles } from '../decoder/model-files.ts';
+import type { Model } from '../engine/model.ts';
+import { sizeOf } from '../sharding/shards.ts';
+import {
+  type Life,
+  newLife,
+  speedOf,
+  withEvaluation,
+  withSpeed,
+  withWarning,
+} from '../telemetry/life.ts';
+import { memoryStatistics } from '../tensor/memory.ts';
+import type { TrainerPlan, TrainerResult } from './loop.ts';
+
+interface RecorderFacts {
+  readonly run: RunRecord;
+  readonly prepared: PreparedRecord;
+  readonly method: ResolvedMethod;
+  readonly files: ModelFiles;
+  readonly model: Model;
+  readonly memory: MemoryPlan;
+  readonly plan: TrainerPlan;
+  readonly feed: Feed;
+  /** Trainers that share the model. */
+  readonly workers: number;
+  readonly version: string;
+  /** Milliseconds since 1970 at which the process began. */
+  readonly startedAt: number;
+}
+
+type BodyOf<T extends TelemetryBody['type']> = Extract<TelemetryBody, { type: T }>;
+
+export class Recorder {
+  readonly #facts: RecorderFacts;
+  /** Up to now, but for the time of this process. */
+  #life: Life;
+  /** The first step of a process fills caches, and is not measured. */
+  #isWarm = false;
+  #resumedFrom = 0;
+
+  constructor(facts: RecorderFacts) {
+    this.#facts = facts;
+    this.#life = newLife(facts.startedAt);
+  }
+
+  /** What the processes before this one went through; what this one did so far comes on top. */
+  goOnFrom(before: Life | undefined): void {
+    if (before === undefined) return;
+    const { warnings } = this.#life;
+    this.#life = warnings.reduce((life, each) => withWarning(life, each), before);
+  }
+
+  /** Sees what it passes on. */
+  hearing(emit: (message: TelemetryBody) => void): (message: TelemetryBody) => void {
+    return (message) => {
+      this.see(message);
+      emit(message);
+    };
+  }
+
+  see(message: TelemetryBody): void {
+    if (message.type === 'step') {
+      if (this.#isWarm) this.#life = withSpeed(this.#life, message);
+      this.#isWarm = true;
+    }
+    if (message.type === 'warning') this.#life = withWarning(this.#life, message);
+    if (message.type === 'evaluation') this.#life = withEvaluation(this.#life, message);
+  }
+
+  /** Of the run up to a moment of this process. */
+  lifeAt(now: number): Life {
+    const { startedAt } = this.#facts;
+    return {
+      ...this.#life,
+      seconds: this.#life.seconds + Math.max(0, now - startedAt) / 1000,
+      peakBytes: Math.max(this.#life.peakBytes, memoryStatistics().residentPeakBytes),
+    };
+  }
+
+  /** What will happen, before the first step of this process. */
+  planMessage(firstStep: number): BodyOf<'plan'> {
+    const { run, prepared, method, files, model, memory, plan, feed, workers } = this.#facts;
+    this.#resumedFrom = firstStep;
+    const count = (mode: string) => memory.blocks.filter((block) => block === mode).length;
+    return {
+      type: 'plan',
+      job: run.name,
+      model: {
+        name: prepared.model.name,
+        family: files.config.family,
+        parameters: parametersOf(files.config).total,
+      },
+      method: methodInWords(method),
+      trainableParameters: trainable(model),
+      precision: method.precision.type,
+      device: run.device,
+      threads: run.threads,
+      workers,
+      totalSteps: plan.totalSteps,
+      firstStep,
+      sequencesPerStep: feed.binsPerStep,
+      tokensPerStep: feed.binsPerStep * feed.largestBin,
+      samples: prepared.data.samples,
+      heldOutSamples: prepared.data.heldOutSamples,
+      blocks: {
+        keep: count('keep'),
+        recompute: count('recompute'),
+        offload: count('offload'),
+      },
+      memory: { ...memory.parts, peak: memory.peak },
+      memoryStage: memory.stage,
+      memoryStages: memory.stages.map(({ stage, peak }) => ({ stage, peak })),
+      memoryLimit: memory.limit,
+    };
+  }
+
+  report(
+    { reason, state }: TrainerResult,
+    result: NonNullable<RunReport['result']>,
+    checkpoints: readonly StoredSave[],
+    endedAt: number,
+  ): RunReport {
+    const { run, prepared, method, files, model, memory, plan, feed, version } = this.#facts;
+    const life = this.lifeAt(endedAt);
+    const measured = life.peakBytes;
+    const predicted = worstOf(memory.stages.filter(({ stage }) => stage !== 'Publish'));
+    const publish = memory.stages.find(({ stage }) => stage === 'Publish');
+    return {
+      version: 1,
+      job: {
+        name: run.name,
+        specDigest: run.digest,
+        method,
+        summary: methodInWords(method),
+      },
+      program: { version, node: process.version },
+      device: { type: 'cpu', name: cpus()[0]?.model ?? 'unknown', threads: run.threads },
+      model: {
+        name: prepared.model.name,
+        family: files.config.family,
+        format: files.headers.format === 'gguf' ? 'GGUF' : 'Safetensors',
+        digest: prepared.model.digest,
+        parameters: parametersOf(files.config).total,
+        trainableParameters: trainable(model),
+      },
+      dataset: datasetOf(prepared, feed),
+      training: {
+        steps: state.step,
+        totalSteps: plan.totalSteps,
+        tokensSeen: state.tokensSeen,
+        firstLoss: state.firstLoss,
+        lastLoss: state.lastLoss,
+        skippedSteps: state.step - state.updates,
+        rollbacks: state.rollbacks,
+        ...speedOf(life),
+      },
+      evaluation: evaluationOf(state),
+      samples: samplesOf(run, state, result),
+      result,
+      memory: {
+        predicted,
+        measured: { peak: measured },
+        gap: (measured - predicted.peak) / predicted.peak,
+        ...(publish === undefined ? {} : { publish: { predicted: publish.peak } }),
+        blocks: this.planMessage(this.#resumedFrom).blocks,
+      },
+      artifacts: [],
+      checkpoints: [...checkpoints],
+      seconds: { train: state.seconds, evaluate: life.evaluateSeconds, total: life.seconds },
+      warnings: [...life.warnings],
+      end: {
+        reason,
+        startedAt: new Date(life.startedAt).toISOString(),
+        endedAt: new Date(endedAt).toISOString(),
+        resumedFrom: this.#resumedFrom,
+      },
+    };
+  }
+}
+
+/** From the state, and not from messages: another process may have said them. */
+function samplesOf(
+  { spec }: RunRecord,
+  { samplesBefore, samplesBest, samplesLast }: TrainerState,
+  { choice }: NonNullable<RunReport['result']>,
+): RunReport['samples'] {
+  const after = choice === 'Best' ? samplesBest : samplesLast;
+  return (spec.training.samples?.prompts ?? []).map((prompt, index) => ({
+    prompt,
+    ...textAt('before', samplesBefore[index]),
+    ...textAt('after', after[index]),
+  }));
+}
+
+function textAt<K extends string>(key: K, text: string | undefined): Partial<Record<K, string>> {
+  return text === undefined ? {} : ({ [key]: text } as Record<K, string>);
+}
+
+function evaluationOf({ evaluations, best }: TrainerState): RunReport['evaluation'] {
+  const [before] = evaluations;
+  const after = evaluations.at(-1);
+  const found = evaluations.find(({ step }) => step === best?.step);
+  return {
+    ...(before === undefined ? {} : { before }),
+    ...(after === undefined ? {} : { after }),
+    ...(found === undefined ? {} : { best: found }),
+    all: [...evaluations],
+  };
+}
+
+function worstOf(stages: readonly StagePeak[]): StagePeak {
+  return stages.reduce((a, b) => (b.peak > a.peak ? b : a));
+}
+
+function datasetOf({ data }: PreparedRecord, feed: Feed): RunReport['dataset'] {
+  const { digest, samples, heldOutSamples, tokens, learnedTokens, skipped } = data;
+  return {
+    digest,
+    samples,
+    heldOutSamples,
+    sequences: feed.sequences,
+    tokens,
+    learnedTokens,
+    skipped,
+  };
+}
+
+function trainable({ parameters }: Model): number {
+  return parameters.trained().reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+}

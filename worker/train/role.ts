@@ -1,0 +1,374 @@
+// The role `train`: prepared model and data in, checkpoints and a report out. Puts the parts together
+// as the job says and hands them to the loop.
+import { join } from 'node:path';
+import { programVersion, type ResolvedMethod, resolveMethod } from '../../crds/index.ts';
+import { copyBytes } from '../../crds/plan/copies.ts';
+import { layoutOf } from '../../crds/plan/kept-parts.ts';
+import { type MemoryPlan, planMemory } from '../../crds/plan/memory.ts';
+import { stagesOf } from '../../crds/plan/memory-question.ts';
+import { trainedOf } from '../../crds/plan/parameters.ts';
+import { learningRateAt, totalSteps } from '../../crds/plan/steps.ts';
+import {
+  type PreparedRecord,
+  preparedRecord,
+  type RunRecord,
+  runFiles,
+  runRecord,
+  trainedRecord,
+} from '../../crds/wire/run-folder.ts';
+import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
+import { checkpointsOf, type RunCheckpoints } from '../checkpoint/checkpoints.ts';
+import { removeJoined } from '../checkpoint/joined-copy.ts';
+import { StateCopies } from '../checkpoint/state-copies.ts';
+import { storedSaves } from '../checkpoint/stored-save.ts';
+import { freshState, type TrainerState } from '../checkpoint/trainer-state.ts';
+import type { WorkerConfig } from '../config.ts';
+import { type Feed, openFeed } from '../data/feed.ts';
+import type { DecoderConfig } from '../decoder/config.ts';
+import { type ModelFiles, openModel } from '../decoder/model-files.ts';
+import { FileShelf } from '../engine/activation-offload.ts';
+import { buildModel, modelSource, type ShareOut } from '../engine/build-model.ts';
+import type { Model } from '../engine/model.ts';
+import { Updater } from '../engine/update.ts';
+import {
+  buildOptionsOf,
+  dtypeOf,
+  optimizerOf,
+  precisionOf,
+  selectionOf,
+} from '../methods/index.ts';
+import type { Role, RoleContext } from '../role.ts';
+import { requireRecord, writeRecord } from '../run-folder.ts';
+import { joinWorld } from '../sharding/join-world.ts';
+import { OptimizerStates } from '../sharding/optimizer-states.ts';
+import type { ProcessGroup } from '../sharding/process-group.ts';
+import { type HeldModel, sharedModel, wholeModel } from '../sharding/sharded-model.ts';
+import type { World } from '../sharding/world.ts';
+import { lifeIn } from '../telemetry/life.ts';
+import { type Board, noBoard, openBoard } from '../telemetry/tensorboard.ts';
+import { memoryStatistics, resetMemoryPeaks, trimMemory } from '../tensor/memory.ts';
+import { setThreads } from '../tensor/threads.ts';
+import { samplerOf } from './answers.ts';
+import { blockScores } from './block-scores.ts';
+import { freeMemory } from './free-memory.ts';
+import { chooseAllCodes } from './initial-codes.ts';
+import { type TrainerParts, type TrainerPlan, type TrainerResult, train } from './loop.ts';
+import { Recorder } from './recorder.ts';
+import { chooseResult } from './result.ts';
+
+export const trainRole: Role = async (context) => {
+  const { config, folder, clock, stop } = context;
+  const run = await requireRecord(folder, runFiles.run, runRecord);
+  const prepared = await requireRecord(folder, runFiles.prepared, preparedRecord);
+  const startedAt = clock.now();
+  setThreads(run.threads);
+  resetMemoryPeaks();
+  const method = resolveMethod(run.spec.method);
+  using joined = joinWorld(config.member);
+  const { world } = joined;
+  using files = openModel(prepared.model.path);
+  using feed = await openFeed(run.spec, prepared.data, stop, {
+    ...{ rank: world.rank, size: world.size },
+    attentionCost: attentionCost(files.config),
+  });
+  const memory = memoryPlan(run, method, files, feed, config);
+  const optimizer = optimizerOf(method, Number(run.spec.training.learningRate));
+  const build = (shareOut?: ShareOut) => load(context, run, method, files, shareOut);
+  using held = hold(build, joined.group, {
+    ...{ layout: layoutOf(method), config: files.config, dtype: dtypeOf(method) },
+    now: () => clock.monotonic(),
+  });
+  const { model, pieces } = held;
+  using states = new OptimizerStates(pieces, optimizer);
+  const plan = trainerPlan(run, memory, feed);
+  const recorder = new Recorder({
+    ...{ run, prepared, method, files, model, memory, plan, feed },
+    ...{ workers: world.size, version: programVersion, startedAt },
+  });
+  using board = world.rank === 0 ? boardOf(context, run, prepared, method) : noBoard;
+  const emit = toldTo(recorder, board, context);
+  if (config.member?.cause !== undefined) emit(restarted(config.member.cause));
+  const trained = { pieces, states };
+  const life = () => recorder.lifeAt(clock.now());
+  const saving = { world, clock, emit, life, ...checkpointSettings(run, prepared) };
+  const checkpoints = checkpointsOf(trained, { ...placeOf(context), ...saving });
+  const copies =
+    config.copies &&
+    new StateCopies(trained, { plan: config.copies, room: () => roomBeside(config), ...saving });
+  const scores = await blockScores(context, { method, prepared, model, feed, world });
+  const restored = await restoreAny(held, checkpoints, config.copies);
+  recorder.goOnFrom(lifeIn(checkpoints.life));
+  const stopping = stopOf(context, world);
+  if (restored === null) {
+    await chooseAllCodes(context, run, method, { files, held, world, stopping });
+  }
+  emit(recorder.planMessage(restored?.step ?? 0));
+  if (!memory.fits) emit(doesNotFit(memory));
+  using shelf = new FileShelf(folder);
+  const parts: TrainerParts = {
+    ...{ model, world, plan, emit, clock, states, shelf },
+    said: () => optimizer.describe?.(world.sum) ?? null,
+    ...(copies && { copies }),
+    selection: selectionOf(method, model.parameters, BigInt(run.spec.training.seed), scores),
+    updater: held.offered(new Updater(optimizer, states.byName, clipOf(run), world)),
+    batch: feed.batch,
+    evaluationBins: feed.evaluationBins,
+    waited: held.waited,
+    sample: await samplerOf(run, files, model, world),
+    checkpoints: agreedOn(checkpoints, context, world, held),
+    stopping,
+  };
+  trimMemory();
+  const ended = await train(parts, restored ?? freshState);
+  if (world.rank === 0) await leaveResult({ context, run, checkpoints, recorder }, ended);
+  if (ended.reason === 'Stopped') stop.throwIfAborted();
+};
+
+function boardOf(
+  { folder, clock }: RoleContext,
+  run: RunRecord,
+  prepared: PreparedRecord,
+  method: ResolvedMethod,
+): Board {
+  const { observability, training } = run.spec;
+  if (observability.tensorboard === 'Disabled') return noBoard;
+  return openBoard({
+    folder: run.tensorboard ?? join(folder, runFiles.tensorboard),
+    clock,
+    settings: { job: run.name, model: prepared.model.name, method, training },
+  });
+}
+
+function toldTo(recorder: Recorder, board: Board, { emit }: RoleContext): RoleContext['emit'] {
+  return recorder.hearing((message) => {
+    board.see(message);
+    emit(message);
+  });
+}
+
+function placeOf({ folder, countedStep }: RoleContext) {
+  const root = join(folder, runFiles.checkpoints);
+  return countedStep === undefined ? { root } : { root, counted: countedStep };
+}
+
+/** The checkpoints as the loop sees them: when to save, all ranks agree on. */
+function agreedOn(
+  checkpoints: RunCheckpoints,
+  { takeSave }: RoleContext,
+  world: World,
+  held: HeldModel,
+): TrainerParts['checkpoints'] {
+  return {
+    get savedStep() {
+      return checkpoints.savedStep;
+    },
+    due: (state) => world.agree((takeSave?.() ?? false) || checkpoints.due(state)),
+    begin: (state) => checkpoints.begin(state),
+    get runningStep() {
+      return checkpoints.runningStep;
+    },
+    follow: () => checkpoints.follow(),
+    finish: () => checkpoints.finish(),
+    restore: () => restoreInto(held, () => checkpoints.restore()),
+    rememberRollback: (account) => checkpoints.rememberRollback(account),
+  };
+}
+
+/** From memory where that is later, else from the newest checkpoint. */
+async function restoreAny(
+  held: HeldModel,
+  checkpoints: RunCheckpoints,
+  copies: WorkerConfig['copies'],
+): Promise<TrainerState | null> {
+  const restored = await restoreInto(held, () => checkpoints.restore(copies?.from));
+  // Copies of this world come to lie in its place.
+  if (copies !== undefined) await removeJoined(copies.folder);
+  return restored;
+}
+
+/** Whoever has made something of the values that were there before has to make it again. */
+async function restoreInto(
+  held: HeldModel,
+  restore: () => Promise<TrainerState | null>,
+): Promise<TrainerState | null> {
+  const state = await restore();
+  held.changed();
+  return state;
+}
+
+interface Trained {
+  readonly context: RoleContext;
+  readonly run: RunRecord;
+  readonly checkpoints: RunCheckpoints;
+  readonly recorder: Recorder;
+}
+
+/** What publishing goes on with. */
+async function leaveResult(
+  { context: { folder, clock }, run, checkpoints, recorder }: Trained,
+  ended: TrainerResult,
+): Promise<void> {
+  const result = await chooseResult(ended.state, run.spec, (step) => checkpoints.isWhole(step));
+  await writeRecord(folder, runFiles.trained, trainedRecord, {
+    version: 1,
+    checkpoint: checkpoints.at(ended.state.step),
+    ...(result.choice === 'Best' ? { result: checkpoints.folderOf(result.step) } : {}),
+    report: recorder.report(
+      ended,
+      result,
+      await storedSaves(join(folder, runFiles.checkpoints)),
+      clock.now(),
+    ),
+  });
+}
+
+/** Asked by all ranks: whoever did not hear of the stop himself hears it from another. */
+function stopOf({ stop, stopToo }: RoleContext, world: World): () => boolean {
+  return () => {
+    const wanted = world.agree(stop.aborted);
+    if (wanted) stopToo?.();
+    return wanted;
+  };
+}
+
+const byItself = { size: 1, neighbours: 1 } as const;
+
+/** All of the model, or this rank's share of it. */
+function hold(
+  build: (shareOut?: ShareOut) => Model,
+  group: ProcessGroup | null,
+  shared: Omit<Parameters<typeof sharedModel>[0], 'group'>,
+): HeldModel {
+  return group === null ? wholeModel(build()) : sharedModel({ ...shared, group }, build);
+}
+
+/** Products of a token with itself take some 24 L H^2, and with each token it may look at 4 L H. */
+function attentionCost({ H }: DecoderConfig): number {
+  return 1 / (6 * H);
+}
+
+function restarted(cause: string): TelemetryBody {
+  return { type: 'warning', reason: 'Restarted', message: cause };
+}
+
+function load(
+  { emit }: RoleContext,
+  run: RunRecord,
+  method: ResolvedMethod,
+  files: ModelFiles,
+  shareOut?: ShareOut,
+): Model {
+  const report = { type: 'stage', stage: 'Load', unit: 'Tensors' } as const;
+  emit({ ...report, state: 'Started', total: files.tensorNames.length });
+  const precision = precisionOf(method);
+  const model = buildModel(modelSource(files), {
+    ...buildOptionsOf(run.spec, method),
+    precision,
+    ...(shareOut === undefined ? {} : { shareOut }),
+  });
+  emit({
+    ...report,
+    state: 'Done',
+    done: files.tensorNames.length,
+    total: files.tensorNames.length,
+  });
+  for (const message of precision?.fallbacks(model.parameters.all()) ?? []) {
+    emit({ type: 'warning', reason: 'PlainArithmetic', message });
+  }
+  return model;
+}
+
+function memoryPlan(
+  run: RunRecord,
+  method: ResolvedMethod,
+  files: ModelFiles,
+  feed: Feed,
+  { member, copies }: WorkerConfig,
+): MemoryPlan {
+  const { size, neighbours } = member ?? byItself;
+  const { config } = files;
+  const trained = trainedOf(config, method).total;
+  const mode = copies === undefined ? 'None' : copies.hasPeer ? 'LocalAndPeer' : 'Local';
+  const { gradientClip } = run.spec.training;
+  return planMemory({
+    facts: config,
+    storedBfloat16: files.storedBfloat16,
+    method,
+    microBatchTokens: feed.largestMicroBatch,
+    perWave: Math.ceil(Math.ceil(feed.binsPerStep / size) / feed.microBatchSize),
+    waves: 1,
+    shards: size,
+    clip: gradientClip.mode,
+    recomputation: recomputationOf(run),
+    learnedShare: feed.learnedShare,
+    stages: stagesOf(run.spec, feed.largestEvaluationBin),
+    device: {
+      type: 'cpu',
+      // They come up at the same time, and find the same memory free; copies of the state come to lie in it too.
+      bytes: Math.floor(freeMemory() / neighbours) - copyBytes(trained, size, mode),
+    },
+  });
+}
+
+/** Memory that no step has taken so far. */
+function roomBeside({ member }: WorkerConfig): number {
+  const { residentBytes, residentPeakBytes } = memoryStatistics();
+  const { neighbours } = member ?? byItself;
+  return Math.floor(freeMemory() / neighbours) - (residentPeakBytes - residentBytes);
+}
+
+/** Told and tried: what is free now need not be what is free then, and a plan for a processor is no promise. */
+function doesNotFit({ stage, peak, limit }: MemoryPlan): TelemetryBody {
+  const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(2)} GiB`;
+  const message = `${stageWords[stage]} needs ${gib(peak)} by plan, and ${gib(limit)} are free; anneal estimate tells what needs less`;
+  return { type: 'warning', reason: 'DoesNotFit', message };
+}
+
+const stageWords = {
+  Step: 'a training step',
+  Evaluate: 'an evaluation',
+  Sample: 'answering the prompts',
+  Publish: 'reading the result back',
+} as const;
+
+function recomputationOf({ spec }: RunRecord): 'Auto' | 'None' | 'Full' | 'Offload' {
+  return spec.parallelism.activationRecomputation ?? 'Auto';
+}
+
+function trainerPlan(run: RunRecord, memory: MemoryPlan, feed: Feed): TrainerPlan {
+  const { training } = run.spec;
+  const total = totalSteps(training, feed.sequences, feed.binsPerStep);
+  const { evaluation, nonFinitePolicy: policy } = training;
+  const { earlyStopping } = evaluation;
+  return {
+    totalSteps: total,
+    modes: memory.blocks,
+    seed: BigInt(training.seed),
+    learningRate: (step) =>
+      learningRateAt(
+        { schedule: training.schedule, learningRate: training.learningRate, totalSteps: total },
+        step,
+      ),
+    evaluationInterval: evaluation.intervalSteps ?? null,
+    earlyStopping:
+      earlyStopping === undefined
+        ? null
+        : { ...earlyStopping, minDelta: Number(earlyStopping.minDelta) },
+    nonFinite: { ...policy, learningRateFactor: Number(policy.learningRateFactor) },
+  };
+}
+
+function checkpointSettings(run: RunRecord, prepared: PreparedRecord) {
+  const { intervalSteps, intervalSeconds, retain } = run.spec.checkpoint;
+  return {
+    job: run.digest,
+    base: prepared.model.digest,
+    wish: { intervalSteps: intervalSteps ?? null, intervalSeconds: intervalSeconds ?? null },
+    retain: { ...retain, everySteps: retain.everySteps ?? null },
+  };
+}
+
+function clipOf({ spec }: RunRecord) {
+  const { mode, norm } = spec.training.gradientClip;
+  return { mode, norm: Number(norm) };
+}

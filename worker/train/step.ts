@@ -1,0 +1,222 @@
+// One optimizer step, block by block. No rank, however large the model, ever holds the gradient of
+// more than it updates: the forward keeps only what the plan allows (`modes`), the backward takes
+// the blocks from last to first, and each block's gradients go to the update as soon as all
+// micro-batches have added to them (block-major accumulation).
+import type { TapeMode } from '../../crds/plan/memory-question.ts';
+import type { Shelf } from '../engine/activation-offload.ts';
+import {
+  type BlockPass,
+  type BlockTrace,
+  backwardBlock,
+  forwardBlock,
+  runBlock,
+} from '../engine/block-tape.ts';
+import { embed, embedBackward_ } from '../engine/embedding.ts';
+import { placeAfter } from '../engine/forward.ts';
+import type { Projectors } from '../engine/gradient-factors.ts';
+import { GradientSum } from '../engine/gradient-sum.ts';
+import { headBackward } from '../engine/head.ts';
+import {
+  embeddingName,
+  finalNormName,
+  headName,
+  type Model,
+  type Moving,
+} from '../engine/model.ts';
+import type { Bin } from '../engine/packed-sequence.ts';
+import type { StepUpdate, UpdateOutcome } from '../engine/update.ts';
+import { withPlace } from '../engine/weights.ts';
+import type { DropoutDraw } from '../methods/adapters/adapter.ts';
+import type { Projector } from '../methods/optimizers/optimizer.ts';
+import * as ops from '../tensor/ops.generated.ts';
+import { scope } from '../tensor/scope.ts';
+import type { Tensor } from '../tensor/tensor.ts';
+
+/** Takes gradients as they become whole, place by place. */
+export type StepUpdateSink = Pick<StepUpdate, 'offer' | 'finish'> &
+  Partial<Pick<StepUpdate, 'projector'>>;
+
+interface StepInputs {
+  readonly model: Model;
+  /** This rank's micro-batches. */
+  readonly bins: readonly Bin[];
+  /** Learned tokens of the global batch: every rank normalises by the same number. */
+  readonly learnedTokens: number;
+  readonly moving: Moving;
+  readonly modes: readonly TapeMode[];
+  /** Needed where a mode is `offload`. */
+  readonly shelf?: Shelf | undefined;
+  readonly update: StepUpdateSink;
+  readonly draw: (bin: Bin) => DropoutDraw;
+}
+
+interface StepOutcome extends UpdateOutcome {
+  /** Sums over this rank's bins; read them a step late, so that no step waits for the device. */
+  readonly nll: Tensor;
+  readonly correct: Tensor;
+}
+
+/** Runs the step on the current scope's device; every tensor but the two sums is freed inside. */
+export function step(inputs: StepInputs): StepOutcome {
+  return scope(() => {
+    const { model, bins, moving, update } = inputs;
+    const projectors = projectorsOf(inputs);
+    const traces = forwardBlocks(inputs, projectors);
+    const top = headPass(inputs, traces.outputs);
+    let g = top.gradients;
+    const lowest = lowestMoving(inputs);
+    for (let layer = model.config.L - 1; layer >= lowest; layer -= 1) {
+      const sum = new GradientSum(moving(layer), bins.length);
+      const next = layer > lowest ? layer - 1 : null;
+      g = withPlace(model, layer, next, () =>
+        bins.map((bin, a) => {
+          const pass = passOf(inputs, layer, bin, projectors);
+          const back = backwardBlock(pass, traceAt(traces.blocks, layer, a), tensorAt(g, a));
+          tensorAt(g, a).dispose();
+          sum.add(back.parameters);
+          return back.input;
+        }),
+      );
+      update.offer(sum.finish());
+    }
+    if (top.dEmbedding !== null) {
+      for (const [a, bin] of bins.entries()) {
+        embedBackward_(model.config, top.dEmbedding, tensorAt(g, a), bin.ids);
+      }
+      update.offer([{ parameter: model.parameters.get(embeddingName), value: top.dEmbedding }]);
+    }
+    const outcome = update.finish();
+    forgetMoved(inputs);
+    return { ...outcome, nll: top.nll, correct: top.correct };
+  });
+}
+
+/** What the arithmetic of the layers has made of weights that moved is of no use any more. */
+function forgetMoved({ model, moving }: StepInputs): void {
+  for (let layer = 0; layer < model.config.L; layer += 1) {
+    for (const { name } of moving(layer)) model.precision?.forget(name);
+  }
+}
+
+interface Traces {
+  /** By layer, then by bin. */
+  readonly blocks: readonly (readonly BlockTrace[])[];
+  readonly outputs: readonly Tensor[];
+}
+
+function forwardBlocks(inputs: StepInputs, projectors: Projectors): Traces {
+  const { model, bins, modes } = inputs;
+  inputs.shelf?.clear();
+  const { config } = model;
+  let x = withPlace(model, 'embedding', 0, () => bins.map((bin) => embed(model, bin.ids)));
+  const blocks: BlockTrace[][] = [];
+  const lowest = lowestMoving(inputs);
+  for (let layer = 0; layer < config.L; layer += 1) {
+    const passed = withPlace(model, layer, placeAfter(config, layer), () =>
+      bins.map((bin, a) => {
+        const pass = passOf(inputs, layer, bin, projectors);
+        if (layer < lowest) return { output: withoutTrace(pass, tensorAt(x, a)), trace: null };
+        return forwardBlock(pass, tensorAt(x, a), modes[layer] ?? 'recompute');
+      }),
+    );
+    blocks.push(passed.flatMap(({ trace }) => trace ?? []));
+    x = passed.map(({ output }) => output);
+  }
+  return { blocks, outputs: x };
+}
+
+/** A block that the backward does not reach leaves nothing behind. */
+function withoutTrace(pass: BlockPass, x: Tensor): Tensor {
+  const output = runBlock(pass, x);
+  x.dispose();
+  return output;
+}
+
+interface HeadPass {
+  readonly nll: Tensor;
+  readonly correct: Tensor;
+  readonly gradients: Tensor[];
+  /** Gradient of the embedding so far, where it moves; a tied head has added its part. */
+  readonly dEmbedding: Tensor | null;
+}
+
+function headPass(inputs: StepInputs, outputs: readonly Tensor[]): HeadPass {
+  const { model, bins, moving, learnedTokens, update } = inputs;
+  const head = moving('head');
+  const dEmbedding = moving('embedding').length > 0 ? matrixGradient(model, embeddingName) : null;
+  const headMoves = head.find(({ name }) => name === headName(model.config));
+  const dHead = headMoves
+    ? matrixGradient(model, headMoves.name)
+    : model.config.tied
+      ? dEmbedding
+      : null;
+  const norm = head.find(({ name }) => name === finalNormName);
+  const norms = new GradientSum(norm ? [norm] : [], bins.length);
+  const results = withPlace(model, 'head', null, () =>
+    bins.map((bin, a) => {
+      const x = tensorAt(outputs, a);
+      const back = headBackward(model, x, bin, 1 / learnedTokens, norm !== undefined, dHead);
+      x.dispose();
+      if (norm) norms.add([back.norm]);
+      return back;
+    }),
+  );
+  const gradients = norms.finish();
+  if (headMoves && dHead) gradients.push({ parameter: headMoves, value: dHead });
+  update.offer(gradients);
+  return {
+    nll: ops.sum(ops.stack(results.map(({ nll }) => nll))),
+    correct: ops.sum(ops.stack(results.map(({ correct }) => correct))),
+    gradients: results.map(({ input }) => input),
+    dEmbedding,
+  };
+}
+
+/** A zero gradient for a vocabulary matrix: many small contributions are added, so not in 16 bit. */
+function matrixGradient(model: Model, name: string): Tensor {
+  const { shape, dtype } = model.parameters.value(name);
+  return ops.zeros(shape, { dtype: dtype === 'float64' ? 'float64' : 'float32' });
+}
+
+/** Blocks below the first one that moves need no backward, unless the embedding below them does. */
+function lowestMoving({ model, moving }: StepInputs): number {
+  if (moving('embedding').length > 0) return 0;
+  for (let layer = 0; layer < model.config.L; layer += 1) {
+    if (moving(layer).length > 0) return layer;
+  }
+  return model.config.L;
+}
+
+function passOf(
+  { model, moving, draw, shelf }: StepInputs,
+  layer: number,
+  bin: Bin,
+  projectors: Projectors,
+): BlockPass {
+  return { model, layer, moving: moving(layer), bin, draw: draw(bin), projectors, shelf };
+}
+
+/** Of matrices of blocks. Layers with an adapter or another arithmetic make the gradients that they have. */
+function projectorsOf({ model, bins, moving, update }: StepInputs): Projectors {
+  if (model.adapter !== null || model.precision !== null) return new Map();
+  const tokens = bins.reduce((sum, bin) => sum + bin.tokens, 0);
+  const found = model.config.layers.flatMap((_, layer) =>
+    moving(layer).flatMap((parameter): [string, Projector][] => {
+      const projector = update.projector?.(parameter, tokens, model.dtype) ?? null;
+      return projector === null ? [] : [[parameter.name, projector]];
+    }),
+  );
+  return new Map(found);
+}
+
+function tensorAt(tensors: readonly Tensor[], index: number): Tensor {
+  const tensor = tensors[index];
+  if (tensor === undefined) throw new RangeError(`no micro-batch ${index}`);
+  return tensor;
+}
+
+function traceAt(blocks: Traces['blocks'], layer: number, index: number): BlockTrace {
+  const trace = blocks[layer]?.[index];
+  if (trace === undefined) throw new RangeError(`no trace of layer ${layer}, bin ${index}`);
+  return trace;
+}
