@@ -4,7 +4,7 @@ import { projectionOf } from '../methods/projection.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import { linearsOf, parametersOf, trainedOf } from './parameters.ts';
-import { piecesOf, planLine, type ShardLayout } from './shards.ts';
+import { planFlatParameter, type ShardLayout, shardsOf } from './shards.ts';
 
 /** What the optimizer has to see as a whole; others work value by value, or cell by cell. Codes have owners in any layout. */
 export function layoutOf({ optimizer }: Pick<ResolvedMethod, 'optimizer'>): ShardLayout {
@@ -36,10 +36,10 @@ export function keptParts(facts: DecoderFacts, method: ResolvedMethod, shards: n
 function ownedParts(facts: DecoderFacts, shards: number) {
   const matrices = linearsOf(facts).map((one) => ({ name: one.name, count: one.out * one.in }));
   const plans = Array.from({ length: facts.L }, (_, layer) =>
-    planLine(matrices, shards, 'owner', layer),
+    planFlatParameter(matrices, shards, 'owner', layer),
   );
   const kept = Array.from({ length: shards }, (_, rank) =>
-    plans.flatMap((plan) => piecesOf(plan, rank)).reduce((sum, { count }) => sum + count, 0),
+    plans.flatMap((plan) => shardsOf(plan, rank)).reduce((sum, { count }) => sum + count, 0),
   );
   const { blockMatrices } = parametersOf(facts);
   const share = plans[0]?.share ?? 0;

@@ -1,4 +1,4 @@
-// Which rank keeps which part of the tensors of a place. They lie one behind the other on a line of cells, and the line is cut into
+// Which rank keeps which part of the tensors of a place. They lie one behind the other in a flat parameter of cells, and the flat parameter is cut into
 // equal shares, one a rank: whoever gathers the shares has every tensor whole, in place, by one collective and without a copy.
 //
 // Two ways to cut it. `slice` cuts where a share ends, between two cells: a cell is as long as the blocks of 8-bit moments, so optimizers
@@ -14,22 +14,22 @@ type Cut = 'slice' | 'owner';
 /** Of a model: all in slices; matrices of the blocks whole and slices of the embedding and the head; each tensor whole at one rank. */
 export type ShardLayout = 'slice' | 'matrices' | 'owner';
 
-export interface LinePlan {
-  /** Elements of each rank's share; the line has as many for each rank. */
+export interface FlatParameterPlan {
+  /** Elements of each rank's share; the flat parameter has as many for each rank. */
   readonly share: number;
-  readonly tensors: readonly LineTensor[];
+  readonly tensors: readonly FlatTensor[];
 }
 
-interface LineTensor {
+interface FlatTensor {
   readonly name: string;
   /** Elements of the whole tensor. */
   readonly count: number;
-  /** Where it begins on the line. */
+  /** Where it begins on the flat parameter. */
   readonly at: number;
 }
 
 /** What one rank keeps of a tensor. */
-export interface LinePiece {
+export interface FlatShard {
   readonly name: string;
   /** First element of the tensor that is kept, in row order, and how many. */
   readonly start: number;
@@ -39,12 +39,12 @@ export interface LinePiece {
 }
 
 /** `first` is the rank that gets the largest tensor where they have owners: another one for each block, or all would keep large ones. */
-export function planLine(
-  tensors: readonly Pick<LineTensor, 'name' | 'count'>[],
+export function planFlatParameter(
+  tensors: readonly Pick<FlatTensor, 'name' | 'count'>[],
   ranks: number,
   cut: Cut,
   first = 0,
-): LinePlan {
+): FlatParameterPlan {
   return cut === 'slice' ? inOrder(tensors, ranks) : byOwner(tensors, ranks, first);
 }
 
@@ -52,7 +52,10 @@ export function planLine(
  * The same tensors at the owners that they have in a plan by `owner`, with other counts: bytes of codes, beside the values that they stand
  * for.
  */
-export function followOwners(plan: LinePlan, counts: ReadonlyMap<string, number>): LinePlan {
+export function followOwners(
+  plan: FlatParameterPlan,
+  counts: ReadonlyMap<string, number>,
+): FlatParameterPlan {
   const held = new Map<number, number>();
   const placed = plan.tensors.map(({ name, at }) => {
     const count = counts.get(name) ?? 0;
@@ -69,8 +72,11 @@ export function followOwners(plan: LinePlan, counts: ReadonlyMap<string, number>
   return { share, tensors };
 }
 
-/** The pieces of a rank, in the order of the line; tensors of which it has nothing are left out. */
-export function piecesOf({ share, tensors }: LinePlan, rank: number): readonly LinePiece[] {
+/** The shards of a rank, in the order of the flat parameter; tensors of which it has nothing are left out. */
+export function shardsOf(
+  { share, tensors }: FlatParameterPlan,
+  rank: number,
+): readonly FlatShard[] {
   const begin = rank * share;
   return tensors.flatMap(({ name, count, at }) => {
     const from = Math.max(at, begin);
@@ -79,7 +85,10 @@ export function piecesOf({ share, tensors }: LinePlan, rank: number): readonly L
   });
 }
 
-function inOrder(tensors: readonly Pick<LineTensor, 'name' | 'count'>[], ranks: number): LinePlan {
+function inOrder(
+  tensors: readonly Pick<FlatTensor, 'name' | 'count'>[],
+  ranks: number,
+): FlatParameterPlan {
   let cells = 0;
   const placed = tensors.map(({ name, count }) => {
     const at = cells * cellSize;
@@ -92,10 +101,10 @@ function inOrder(tensors: readonly Pick<LineTensor, 'name' | 'count'>[], ranks: 
 
 /** Largest tensor first, each to the rank that holds least so far; ties to the one that comes first, counted from `first`. */
 function byOwner(
-  tensors: readonly Pick<LineTensor, 'name' | 'count'>[],
+  tensors: readonly Pick<FlatTensor, 'name' | 'count'>[],
   ranks: number,
   first: number,
-): LinePlan {
+): FlatParameterPlan {
   const held = new Array<number>(ranks).fill(0);
   const order = [...tensors.entries()].sort(([i, a], [j, b]) => b.count - a.count || i - j);
   const owned = order.map(([, { name, count }]) => {

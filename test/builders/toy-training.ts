@@ -7,7 +7,7 @@ import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 import { stateTensors } from '../../worker/checkpoint/state-tensors.ts';
 import type { RollbackAccount, TrainerState } from '../../worker/checkpoint/trainer-state.ts';
 import { readConfig } from '../../worker/decoder/config.ts';
-import { FileShelf } from '../../worker/engine/activation-offload.ts';
+import { FileActivationOffload } from '../../worker/engine/activation-offload.ts';
 import { buildModel, type ShareOut, type Trains } from '../../worker/engine/build-model.ts';
 import type { Model } from '../../worker/engine/model.ts';
 import type { HostBin } from '../../worker/engine/packed-sequence.ts';
@@ -24,7 +24,7 @@ import { dense } from '../../worker/methods/weights/dense.ts';
 import type { WeightStore } from '../../worker/methods/weights/weight-store.ts';
 import { OptimizerStates } from '../../worker/sharding/optimizer-states.ts';
 import type { ProcessGroup } from '../../worker/sharding/process-group.ts';
-import { type HeldModel, sharedModel, wholeModel } from '../../worker/sharding/sharded-model.ts';
+import { type ShardedModel, sharedModel, wholeModel } from '../../worker/sharding/sharded-model.ts';
 import { alone, type World, worldOf } from '../../worker/sharding/world.ts';
 import type { DType } from '../../worker/tensor/dtype.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
@@ -127,11 +127,11 @@ export interface TrainingOptions extends ToyModelOptions {
 
 export class Training implements Disposable {
   readonly model: Model;
-  readonly held: HeldModel;
+  readonly held: ShardedModel;
   readonly states: OptimizerStates;
   readonly parts: TrainerParts;
   readonly messages: TelemetryBody[] = [];
-  readonly #shelf = new FileShelf(tmpdir());
+  readonly #offload = new FileActivationOffload(tmpdir());
 
   constructor(options: TrainingOptions = {}) {
     const { optimizer = adamW(plainAdamW), clip = { mode: 'Global', norm: 1 } } = options;
@@ -141,7 +141,7 @@ export class Training implements Disposable {
     this.model = this.held.model;
     const { parameters, config } = this.model;
     const selection = (options.selection ?? all)(parameters);
-    this.states = new OptimizerStates(this.held.pieces, optimizer);
+    this.states = new OptimizerStates(this.held.shards, optimizer);
     this.states.follow(selection.ages(0, {}));
     const batches = options.batches ?? [[aBin([countUp(0, 12)])]];
     const clock = new FakeClock();
@@ -160,7 +160,7 @@ export class Training implements Disposable {
       emit: (message) => void this.messages.push(message),
       clock,
       stopping: () => false,
-      shelf: this.#shelf,
+      offload: this.#offload,
       ...options.parts,
     };
   }
@@ -172,7 +172,7 @@ export class Training implements Disposable {
   }
 
   trained() {
-    return { pieces: this.held.pieces, states: this.states };
+    return { shards: this.held.shards, states: this.states };
   }
 
   ofType<T extends TelemetryBody['type']>(type: T): readonly Extract<TelemetryBody, { type: T }>[] {
@@ -184,7 +184,7 @@ export class Training implements Disposable {
   [Symbol.dispose](): void {
     this.held[Symbol.dispose]();
     this.states[Symbol.dispose]();
-    this.#shelf[Symbol.dispose]();
+    this.#offload[Symbol.dispose]();
   }
 }
 
@@ -200,7 +200,7 @@ function aPlan(layers: number, mode: TapeMode): TrainerPlan {
   };
 }
 
-function holdToy(options: TrainingOptions): HeldModel {
+function holdToy(options: TrainingOptions): ShardedModel {
   const { group, layout = 'slice', dtype = 'float32', name = 'llama', config: changes } = options;
   if (group === undefined) return wholeModel(aToyModel(options));
   const config = readConfig({ ...goldenCase(name).config, ...changes });
@@ -209,7 +209,7 @@ function holdToy(options: TrainingOptions): HeldModel {
   );
   chooseToyCodes(
     options,
-    held.pieces.map(({ parameter }) => parameter),
+    held.shards.map(({ parameter }) => parameter),
   );
   return held;
 }

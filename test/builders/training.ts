@@ -1,7 +1,7 @@
 // A model, bins and an update for tests of the engine, small enough to reason about.
 import { tmpdir } from 'node:os';
 import type { TapeMode } from '../../crds/plan/memory-question.ts';
-import { FileShelf } from '../../worker/engine/activation-offload.ts';
+import { FileActivationOffload } from '../../worker/engine/activation-offload.ts';
 import { buildModel } from '../../worker/engine/build-model.ts';
 import type { Model } from '../../worker/engine/model.ts';
 import type { HostBin } from '../../worker/engine/packed-sequence.ts';
@@ -78,7 +78,7 @@ export function gradientsOf(
     finish: () => ({ gradientNorm: 0, clipFactor: 1, applied: true }),
   };
   const learnedTokens = bins.reduce((sum, { learned }) => sum + learned, 0);
-  using shelf = new FileShelf(tmpdir());
+  using offload = new FileActivationOffload(tmpdir());
   return scope(() => {
     const outcome = step({
       model,
@@ -86,7 +86,7 @@ export function gradientsOf(
       learnedTokens,
       moving: all(model.parameters).at(0),
       modes: new Array<TapeMode>(model.config.L).fill(mode),
-      shelf,
+      offload,
       update: sink,
       draw: ({ key }) => ({ seed: 1n, step: 0, key }),
     });

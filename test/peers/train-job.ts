@@ -14,7 +14,7 @@ import { hiddenStates } from '../../worker/engine/forward.ts';
 import { headName, type Model } from '../../worker/engine/model.ts';
 import { buildOptionsOf } from '../../worker/methods/index.ts';
 import { requireRecord, writeRecord } from '../../worker/run-folder.ts';
-import { wholePieces } from '../../worker/sharding/shards.ts';
+import { wholeShards } from '../../worker/sharding/shards.ts';
 import * as ops from '../../worker/tensor/ops.generated.ts';
 import { scope } from '../../worker/tensor/scope.ts';
 import type { Tensor } from '../../worker/tensor/tensor.ts';
@@ -108,7 +108,7 @@ export async function trainedModel({ folder }: TrainedRun): Promise<Model> {
   const method = resolveMethod(spec.method);
   using files = openModel(prepared.path);
   const model = buildModel(modelSource(files), buildOptionsOf(spec, method));
-  const targets = valueTensors(wholePieces(model.parameters));
+  const targets = valueTensors(wholeShards(model.parameters));
   loadState(checkpoint, await verifyCheckpoint(checkpoint), targets);
   return model;
 }

@@ -19,9 +19,9 @@ export function toyTokenizer(size: number): Readonly<Record<string, unknown>> {
   const letters = 'abcdefghijklmnopqrstuvwxyz';
   const first = [...`${letters}\u0120\u010a0123456789`];
   const bytes = [...first, ...byteAlphabet().filter((character) => !first.includes(character))];
-  const pieces = bytes.slice(0, Math.max(0, size - 2));
-  const merges = pairsOf(letters).slice(0, Math.max(0, size - 2 - pieces.length));
-  const tokens = [begin, end, ...pieces, ...merges.map(([a, b]) => a + b)];
+  const shards = bytes.slice(0, Math.max(0, size - 2));
+  const merges = pairsOf(letters).slice(0, Math.max(0, size - 2 - shards.length));
+  const tokens = [begin, end, ...shards, ...merges.map(([a, b]) => a + b)];
   if (tokens.length !== size) throw new RangeError(`${size} tokens are more than the toy has`);
   return {
     version: '1.0',

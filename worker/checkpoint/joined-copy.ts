@@ -1,4 +1,4 @@
-// The parts of all ranks of one moment as one copy, for a world of another size: there each rank needs pieces of several parts, as it would of
+// The parts of all ranks of one moment as one copy, for a world of another size: there each rank needs shards of several parts, as it would of
 // the files of a checkpoint. Files that are here get a second name; they take no more memory.
 import { link, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,9 +1,9 @@
-// Reads a verified checkpoint into tensors that are already there, or into pieces of them: whatever world wrote it, and whatever world
+// Reads a verified checkpoint into tensors that are already there, or into shards of them: whatever world wrote it, and whatever world
 // reads it, the elements are the same.
 import { join } from 'node:path';
 import { TerminalError } from '../../crds/failures/errors.ts';
 import { openSafetensors, type SafetensorsFile } from '../files/safetensors.ts';
-import { type KeptTensor, sizeOf } from '../sharding/shards.ts';
+import { sizeOf, type TensorShard } from '../sharding/shards.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import { releasePages } from '../tensor/tensor.ts';
@@ -16,7 +16,7 @@ import type { CheckpointManifest } from './manifest.ts';
 export function loadState(
   folder: string,
   manifest: CheckpointManifest,
-  targets: ReadonlyMap<string, KeptTensor>,
+  targets: ReadonlyMap<string, TensorShard>,
 ): void {
   const stored = Map.groupBy(manifest.tensors, ({ name }) => name);
   const copies = [...targets].flatMap(([name, target]) =>
@@ -33,7 +33,7 @@ type StoredTensor = CheckpointManifest['tensors'][number];
 interface Copy {
   readonly file: string;
   readonly name: string;
-  readonly target: KeptTensor;
+  readonly target: TensorShard;
   /** First element in what is stored and in the target, and how many. */
   readonly from: number;
   readonly to: number;
@@ -44,7 +44,7 @@ interface Copy {
 function copiesOf(
   folder: string,
   name: string,
-  target: KeptTensor,
+  target: TensorShard,
   stored: readonly StoredTensor[],
 ): readonly Copy[] {
   const refuse = (what: string): never => {
@@ -56,15 +56,15 @@ function copiesOf(
   const end = target.start + target.tensor.numel;
   let at = target.start;
   const copies: Copy[] = [];
-  for (const piece of stored.map(rangeOf).sort((a, b) => a.start - b.start)) {
-    if (!areAlike(piece.whole, target.whole)) {
-      refuse(`has ${name} as [${piece.whole}]; it is [${target.whole}] here`);
+  for (const shard of stored.map(rangeOf).sort((a, b) => a.start - b.start)) {
+    if (!areAlike(shard.whole, target.whole)) {
+      refuse(`has ${name} as [${shard.whole}]; it is [${target.whole}] here`);
     }
-    const last = Math.min(end, piece.start + piece.count);
-    if (piece.start > at || last <= at) continue;
-    const from = at - piece.start;
+    const last = Math.min(end, shard.start + shard.count);
+    if (shard.start > at || last <= at) continue;
+    const from = at - shard.start;
     copies.push({
-      ...{ file: piece.file, name, target, from, to: at - target.start, count: last - at },
+      ...{ file: shard.file, name, target, from, to: at - target.start, count: last - at },
     });
     at = last;
   }
@@ -84,7 +84,7 @@ function rangeOf({ file, start, shape, whole }: StoredTensor) {
 }
 
 function perform(open: SafetensorsFile, { name, target, from, to, count }: Copy): void {
-  const flat = (tensor: KeptTensor['tensor'], first: number) =>
+  const flat = (tensor: TensorShard['tensor'], first: number) =>
     ops.narrow(ops.view(tensor, [-1]), 0, first, count);
   const stored = open.load(name);
   ops.copy_(flat(target.tensor, to), flat(stored, from));

@@ -20,10 +20,10 @@ export const manifestFile = z.object({
 export const manifestTensor = z.object({
   name: z.string().max(512),
   file: z.string().max(100),
-  /** Where the stored piece begins in the whole tensor, and the shape of the piece. */
+  /** Where the stored shard begins in the whole tensor, and the shape of the shard. */
   start: z.array(count).max(8),
   shape: z.array(count).max(8),
-  /** Shape of the whole tensor where the piece is a range of its elements, in row order: then both are one number. */
+  /** Shape of the whole tensor where the shard is a range of its elements, in row order: then both are one number. */
   whole: z.array(count).max(8).optional(),
 });
 

@@ -4,7 +4,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { isStorageFull } from '../../crds/failures/errors.ts';
 import type { Clock } from '../clock.ts';
-import type { KeptTensor } from '../sharding/shards.ts';
+import type { TensorShard } from '../sharding/shards.ts';
 import type { World } from '../sharding/world.ts';
 import {
   beginCheckpoint,
@@ -26,7 +26,7 @@ interface SavePlan {
   readonly world: World;
   readonly clock: Clock;
   /** What this rank keeps of the tensors. */
-  readonly kept: ReadonlyMap<string, KeptTensor>;
+  readonly kept: ReadonlyMap<string, TensorShard>;
   /** Of rank 0: from the parts of all. */
   readonly manifest: (parts: readonly ShardPart[]) => CheckpointManifest;
 }

@@ -6,7 +6,7 @@ import * as z from 'zod';
 import { jsonLimits } from '../../crds/text/json.ts';
 import { readJsonFile } from '../files/bounded-file.ts';
 import { beginSafetensors } from '../files/safetensors.ts';
-import type { KeptTensor } from '../sharding/shards.ts';
+import type { TensorShard } from '../sharding/shards.ts';
 import { manifestFile, manifestTensor } from './manifest.ts';
 
 const shardPart = z.object({
@@ -26,7 +26,7 @@ interface BegunShard extends AsyncDisposable {
 export async function beginShard(
   folder: string,
   rank: number,
-  kept: ReadonlyMap<string, KeptTensor>,
+  kept: ReadonlyMap<string, TensorShard>,
 ): Promise<BegunShard> {
   const name = shardName(rank);
   const tensors = new Map([...kept].map(([each, { tensor }]) => [each, tensor] as const));
@@ -67,7 +67,7 @@ function placeOf({
   tensor,
   start,
   whole,
-}: KeptTensor): Omit<ShardPart['tensors'][number], 'name' | 'file'> {
+}: TensorShard): Omit<ShardPart['tensors'][number], 'name' | 'file'> {
   const shape = [...tensor.shape];
   if (String(shape) === String(whole)) return { start: shape.map(() => 0), shape };
   return { start: [start], shape, whole: [...whole] };

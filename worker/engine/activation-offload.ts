@@ -7,7 +7,7 @@ import { isStorageFull, TerminalError } from '../../crds/failures/errors.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { readValues, type Tensor, writeValues } from '../tensor/tensor.ts';
 
-export interface Shelf {
+export interface ActivationOffload {
   /** Copies the values; the tensor stays the caller's. */
   put(x: Tensor): Shelved;
   /** Forgets all, as each step does when it begins: one before it may have been cut off. */
@@ -20,7 +20,7 @@ export interface Shelved {
 }
 
 /** In a file without a name, which is gone with the process however that ends. */
-export class FileShelf implements Shelf, Disposable {
+export class FileActivationOffload implements ActivationOffload, Disposable {
   readonly #folder: string;
   readonly #open: (folder: string) => number;
   #file: number | undefined;

@@ -10,7 +10,7 @@ import { grad, leaf, withTape } from '../tensor/autograd.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { Shelf, Shelved } from './activation-offload.ts';
+import type { ActivationOffload, Shelved } from './activation-offload.ts';
 import { FactorTaps, type Projectors, projected, tensorsOfFactors } from './gradient-factors.ts';
 import { type Model, tensorsOf } from './model.ts';
 import { type Bin, binContext } from './packed-sequence.ts';
@@ -40,7 +40,7 @@ export interface BlockPass {
   /** Of weights whose gradients are wanted in subspaces. @default all are made */
   readonly projectors?: Projectors;
   /** Where inputs wait that are to be offloaded. */
-  readonly shelf?: Shelf | undefined;
+  readonly offload?: ActivationOffload | undefined;
 }
 
 /**
@@ -59,8 +59,8 @@ export function forwardBlock(
   }
   const output = runBlock(pass, x);
   if (mode === 'recompute') return { output, trace: { mode, input: x } };
-  if (pass.shelf === undefined) throw new Bug('nothing to put the input of a block on');
-  const input = pass.shelf.put(x);
+  if (pass.offload === undefined) throw new Bug('nothing to put the input of a block on');
+  const input = pass.offload.put(x);
   x.dispose();
   return { output, trace: { mode, input } };
 }

@@ -59,7 +59,7 @@ export class Updater {
   readonly #clip: Clip;
   readonly #world: World;
 
-  /** Ranks of a world offer the gradients of their own pieces; norms are those of all. */
+  /** Ranks of a world offer the gradients of their own shards; norms are those of all. */
   constructor(
     optimizer: Optimizer,
     states: ReadonlyMap<string, OptimizerState>,

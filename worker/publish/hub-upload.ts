@@ -46,7 +46,7 @@ async function commitOnce(hub: HubDestination, push: Push, signal: AbortSignal):
       ),
       fetch: hubFetch(hub, push, signal),
       abortSignal: signal,
-      // The other protocol cuts files into pieces in WebAssembly; every hub takes whole files too.
+      // The other protocol cuts files into parts in WebAssembly; every hub takes whole files too.
       useXet: false,
     }),
   );

@@ -13,7 +13,7 @@ import { buildModel, modelSource } from '../engine/build-model.ts';
 import { buildOptionsOf } from '../methods/index.ts';
 import { replaceFolder } from '../remote/destination.ts';
 import type { RoleContext } from '../role.ts';
-import { wholePieces } from '../sharding/shards.ts';
+import { wholeShards } from '../sharding/shards.ts';
 import { trimMemory } from '../tensor/memory.ts';
 import { keep } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -58,7 +58,7 @@ export async function writeArtifacts(
   using _parameters = model.parameters;
   const checkpoint = trained.result ?? trained.checkpoint;
   const manifest = await verifyCheckpoint(checkpoint);
-  const targets = valueTensors(wholePieces(model.parameters));
+  const targets = valueTensors(wholeShards(model.parameters));
   loadState(checkpoint, manifest, targets);
   using reference = keep(checkLogits(model));
   const facts: ArtifactFacts = { run, prepared, method, files, model, report: trained.report };

@@ -1,7 +1,7 @@
-// How the tensors of a line come to all ranks, and their gradients to those who keep them.
+// How the tensors of a flat parameter come to all ranks, and their gradients to those who keep them.
 //
-// A line that every rank keeps an equal share of is gathered and summed up share by share. One that a single rank keeps, as optimizers
-// want that must see an embedding whole, would be as long for each rank then: it is sent by its keeper instead.
+// A flat parameter that every rank keeps an equal share of is gathered and summed up share by share. One that a single rank keeps, as optimizers
+// want that must see an embedding whole, would be as long for each rank then: it is sent by its owner instead.
 
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -13,18 +13,18 @@ interface Sum {
   readonly share: Tensor;
 }
 
-export interface Carrier {
-  /** Values of the whole line for shares of so many. */
+export interface Collectives {
+  /** Values of the whole flat parameter for shares of so many. */
   wholeOf(share: number): number;
   /** Values that this rank keeps of shares of so many. */
   shareOf(share: number): number;
-  /** `whole` gets the line; both are bytes. */
+  /** `whole` gets the flat parameter; both are bytes. */
   gather(whole: Tensor, share: Tensor): Work;
-  /** Sums a whole line up over the ranks; `whole` is used up. */
+  /** Sums a whole flat parameter up over the ranks; `whole` is used up. */
   sum(whole: Tensor): Sum;
 }
 
-export function evenCarrier(group: ProcessGroup): Carrier {
+export function shardedCollectives(group: ProcessGroup): Collectives {
   return {
     wholeOf: (share) => group.size * share,
     shareOf: (share) => share,
@@ -36,14 +36,14 @@ export function evenCarrier(group: ProcessGroup): Carrier {
   };
 }
 
-export function soleCarrier(group: ProcessGroup, keeper: number): Carrier {
-  const keeps = group.rank === keeper;
+export function singleOwnerCollectives(group: ProcessGroup, owner: number): Collectives {
+  const keeps = group.rank === owner;
   return {
     wholeOf: (share) => share,
     shareOf: (share) => (keeps ? share : 0),
     gather(whole, share) {
       if (keeps) ops.copy_(whole, share);
-      return group.broadcast(whole, keeper);
+      return group.broadcast(whole, owner);
     },
     sum(whole) {
       const work = group.allReduce(whole);

@@ -1,15 +1,15 @@
 // Parameters that travel together, and the share of this rank: those of one place that are of one type and move alike.
 //
-// What is stored in codes lies on a line as bytes, each matrix at one owner, who alone can round it or look for other codes; its gradient
+// What is stored in codes lies in a flat parameter as bytes, each matrix at one owner, who alone can round it or look for other codes; its gradient
 // is that of the values that the codes stand for, at the same owner.
 import { Bug } from '../../crds/failures/errors.ts';
 import {
+  type FlatParameterPlan,
+  type FlatShard,
   followOwners,
-  type LinePiece,
-  type LinePlan,
-  piecesOf,
-  planLine,
+  planFlatParameter,
   type ShardLayout,
+  shardsOf,
 } from '../../crds/plan/shards.ts';
 import type { Parameter } from '../engine/parameters.ts';
 import type { Place } from '../engine/weights.ts';
@@ -17,43 +17,43 @@ import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { releasePages, resizeStorage, type Tensor } from '../tensor/tensor.ts';
-import { type Carrier, evenCarrier, soleCarrier } from './collectives.ts';
+import { type Collectives, shardedCollectives, singleOwnerCollectives } from './collectives.ts';
 import type { ProcessGroup, Work } from './process-group.ts';
 import { bytesOf, laidOver, tensorsOf } from './quantized-bytes.ts';
-import { type Piece, sizeOf } from './shards.ts';
+import { type Shard, sizeOf } from './shards.ts';
 
-export interface LineOptions {
+export interface FlatParameterOptions {
   readonly group: ProcessGroup;
   readonly layout: ShardLayout;
   /** Type of trained tensors that come in the bfloat16 of their files. */
   readonly dtype: DType;
 }
 
-/** Parameters with the same one lie on the same line. */
-export function lineName(parameter: Parameter, options: LineOptions): string {
+/** Parameters with the same one lie in the same flat parameter. */
+export function flatParameterName(parameter: Parameter, options: FlatParameterOptions): string {
   const { place, trained, coded } = parameter;
   return `${place} ${trained} ${coded?.type ?? typeOf(parameter, options)}`;
 }
 
 /** Adapters are never bfloat16: what is, is the model's own. */
-function typeOf({ trained, value }: Parameter, { dtype }: LineOptions): DType {
+function typeOf({ trained, value }: Parameter, { dtype }: FlatParameterOptions): DType {
   return trained && value.dtype === 'bfloat16' ? dtype : value.dtype;
 }
 
-export class Line implements Disposable {
+export class FlatParameter implements Disposable {
   readonly place: Place;
   readonly trained: boolean;
   /** Of the values, as gradients have them. */
-  readonly plan: LinePlan;
+  readonly plan: FlatParameterPlan;
   readonly parameters: readonly Parameter[];
-  /** Where the values of the pieces lie in the share of them. */
-  readonly shared: readonly LinePiece[];
-  readonly pieces: readonly Piece[];
+  /** Where the values of the shards lie in the share of them. */
+  readonly shared: readonly FlatShard[];
+  readonly shards: readonly Shard[];
   /** Type in which gradients are summed up: bfloat16 would lose more with every rank. */
   readonly gradientType: 'float32' | 'float64';
-  readonly carrier: Carrier;
+  readonly collectives: Collectives;
   /** Of what is stored: values, or bytes of codes. */
-  readonly #stored: LinePlan;
+  readonly #stored: FlatParameterPlan;
   readonly #share: Tensor;
   readonly #whole: Tensor;
   /** Both as bytes: how values are stored is nothing to those who carry them. */
@@ -61,7 +61,7 @@ export class Line implements Disposable {
   readonly #wholeBytes: Tensor;
   #state: 'away' | 'here' | { readonly coming: Work } = 'here';
 
-  constructor(members: readonly Parameter[], options: LineOptions) {
+  constructor(members: readonly Parameter[], options: FlatParameterOptions) {
     const { group } = options;
     const [first] = members;
     if (first === undefined) throw new Bug('a line without parameters');
@@ -70,24 +70,27 @@ export class Line implements Disposable {
     this.trained = trained;
     this.gradientType = gradientTypeOf(first);
     const way = wayOf(first, options);
-    this.carrier = way === 'sole' ? soleCarrier(group, keeperOf(place, group)) : evenCarrier(group);
-    const keeps = way !== 'sole' || group.rank === keeperOf(place, group);
+    this.collectives =
+      way === 'sole'
+        ? singleOwnerCollectives(group, ownerOf(place, group))
+        : shardedCollectives(group);
+    const keeps = way !== 'sole' || group.rank === ownerOf(place, group);
     const values = members.map(({ name, shape, value }) => ({
       name,
       count: coded === undefined ? value.numel : sizeOf(shape),
     }));
     this.plan =
       way === 'sole'
-        ? planLine(values, 1, 'slice')
-        : planLine(values, group.size, way, typeof place === 'number' ? place : 0);
+        ? planFlatParameter(values, 1, 'slice')
+        : planFlatParameter(values, group.size, way, typeof place === 'number' ? place : 0);
     this.#stored = coded === undefined ? this.plan : followOwners(this.plan, bytesByName(members));
     const rank = way === 'sole' ? 0 : group.rank;
-    this.shared = keeps ? piecesOf(this.plan, rank) : [];
+    this.shared = keeps ? shardsOf(this.plan, rank) : [];
     const dtype = coded === undefined ? typeOf(first, options) : 'uint8';
     const { share } = this.#stored;
-    this.#share = keep(ops.zeros([this.carrier.shareOf(share)], { dtype }));
-    this.pieces = this.#takePieces(members, keeps ? piecesOf(this.#stored, rank) : []);
-    this.#whole = keep(ops.empty([this.carrier.wholeOf(share)], { dtype }));
+    this.#share = keep(ops.zeros([this.collectives.shareOf(share)], { dtype }));
+    this.shards = this.#takePieces(members, keeps ? shardsOf(this.#stored, rank) : []);
+    this.#whole = keep(ops.empty([this.collectives.wholeOf(share)], { dtype }));
     this.#shareBytes = keep(ops.viewDtype(this.#share, 'uint8'));
     this.#wholeBytes = keep(ops.viewDtype(this.#whole, 'uint8'));
     this.parameters = this.#viewsOf(members);
@@ -101,7 +104,7 @@ export class Line implements Disposable {
   beginGather(): void {
     if (this.#state !== 'away') return;
     resizeStorage(this.#whole, this.#whole.bytes);
-    this.#state = { coming: this.carrier.gather(this.#wholeBytes, this.#shareBytes) };
+    this.#state = { coming: this.collectives.gather(this.#wholeBytes, this.#shareBytes) };
   }
 
   finishGather(): void {
@@ -110,7 +113,7 @@ export class Line implements Disposable {
     this.#state = 'here';
   }
 
-  /** Gives back the memory of the whole line. */
+  /** Gives back the memory of the whole flat parameter. */
   drop(): void {
     this.finishGather();
     if (this.#state === 'away') return;
@@ -119,38 +122,38 @@ export class Line implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    const views = [...this.parameters, ...this.pieces.map(({ parameter }) => parameter)];
+    const views = [...this.parameters, ...this.shards.map(({ parameter }) => parameter)];
     for (const tensor of views.flatMap(tensorsOf)) tensor.dispose();
     for (const one of [this.#share, this.#whole, this.#shareBytes, this.#wholeBytes]) one.dispose();
   }
 
-  #takePieces(members: readonly Parameter[], kept: readonly LinePiece[]): readonly Piece[] {
+  #takePieces(members: readonly Parameter[], kept: readonly FlatShard[]): readonly Shard[] {
     const byName = new Map(members.map((one) => [one.name, one]));
-    const pieces = kept.map((piece) => {
-      const parameter = byName.get(piece.name) ?? missing(piece.name);
+    const shards = kept.map((shard) => {
+      const parameter = byName.get(shard.name) ?? missing(shard.name);
       const own =
         parameter.coded === undefined
-          ? this.#cut(parameter, piece)
-          : this.#copied(parameter, piece);
-      return { parameter: own, start: piece.start, whole: parameter.value.shape };
+          ? this.#cut(parameter, shard)
+          : this.#copied(parameter, shard);
+      return { parameter: own, start: shard.start, whole: parameter.value.shape };
     });
     for (const tensor of members.flatMap(tensorsOf)) releasePages(tensor);
-    return pieces;
+    return shards;
   }
 
-  /** A piece of a tensor in its own part of the share. */
-  #cut(parameter: Parameter, { start, count, at }: LinePiece): Parameter {
+  /** A shard of a tensor in its own part of the share. */
+  #cut(parameter: Parameter, { start, count, at }: FlatShard): Parameter {
     const { shape, numel } = parameter.value;
     const value = scope(() => {
-      const piece = ops.narrow(this.#share, 0, at, count);
-      ops.copy_(piece, ops.narrow(ops.view(parameter.value, [-1]), 0, start, count));
-      return count === numel ? ops.view(piece, shape) : piece;
+      const shard = ops.narrow(this.#share, 0, at, count);
+      ops.copy_(shard, ops.narrow(ops.view(parameter.value, [-1]), 0, start, count));
+      return count === numel ? ops.view(shard, shape) : shard;
     });
     return { ...parameter, value: keep(value) };
   }
 
   /** Codes with their parts, which are never cut. */
-  #copied(parameter: Parameter, { count, at }: LinePiece): Parameter {
+  #copied(parameter: Parameter, { count, at }: FlatShard): Parameter {
     return scope(() => {
       const own = laidOver(ops.narrow(this.#share, 0, at, count), parameter);
       const targets = tensorsOf(own);
@@ -177,10 +180,10 @@ export class Line implements Disposable {
   }
 }
 
-/** How a line is kept: cut into slices, each tensor at an owner, or all of it at one rank. */
+/** How a flat parameter is kept: cut into slices, each tensor at an owner, or all of it at one rank. */
 function wayOf(
   { place, trained, coded }: Parameter,
-  { layout }: LineOptions,
+  { layout }: FlatParameterOptions,
 ): 'slice' | 'owner' | 'sole' {
   if (coded !== undefined) return 'owner';
   if (!trained) return 'slice';
@@ -189,7 +192,7 @@ function wayOf(
 }
 
 /** Embedding and head are the largest of all: not the same rank keeps both. */
-function keeperOf(place: Place, { size }: ProcessGroup): number {
+function ownerOf(place: Place, { size }: ProcessGroup): number {
   return place === 'head' ? size - 1 : 0;
 }
 
@@ -203,5 +206,5 @@ function bytesByName(members: readonly Parameter[]): ReadonlyMap<string, number>
 }
 
 function missing(name: string): never {
-  throw new Bug(`the line has no tensor ${name}`);
+  throw new Bug(`the flat parameter has no tensor ${name}`);
 }

@@ -8,15 +8,15 @@ import {
 } from '../methods/optimizers/optimizer.ts';
 import type { Ages } from '../methods/selection/selection.ts';
 import { keep, scope } from '../tensor/scope.ts';
-import { type Piece, sizeOf } from './shards.ts';
+import { type Shard, sizeOf } from './shards.ts';
 
 export class OptimizerStates implements Disposable {
-  readonly #pieces: readonly Piece[];
+  readonly #shards: readonly Shard[];
   readonly #optimizer: Optimizer;
   readonly #byName = new Map<string, OptimizerState>();
 
-  constructor(pieces: readonly Piece[], optimizer: Optimizer) {
-    this.#pieces = pieces;
+  constructor(shards: readonly Shard[], optimizer: Optimizer) {
+    this.#shards = shards;
     this.#optimizer = optimizer;
   }
 
@@ -30,7 +30,7 @@ export class OptimizerStates implements Disposable {
    * what is of other places, first.
    */
   follow(ages: Ages): void {
-    const kept = this.#pieces.map(({ parameter, whole }) => ({ ...parameter, whole }));
+    const kept = this.#shards.map(({ parameter, whole }) => ({ ...parameter, whole }));
     for (const { name, place } of kept) if ((ages[place] ?? 0) === 0) this.#free(name);
     for (const { name, place, value, whole, coded } of kept) {
       if (ages[place] === undefined || this.#byName.has(name)) continue;

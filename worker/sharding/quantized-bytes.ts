@@ -1,4 +1,4 @@
-// A parameter that is stored in codes as one run of bytes: its codes, and behind them what makes numbers of them. So they have one keeper,
+// A parameter that is stored in codes as one run of bytes: its codes, and behind them what makes numbers of them. So they have one owner,
 // and travel as one.
 
 import type { Parameter } from '../engine/parameters.ts';

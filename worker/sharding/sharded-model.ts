@@ -7,15 +7,15 @@ import type { DType } from '../tensor/dtype.ts';
 import type { TrainerParts } from '../train/parts.ts';
 import { ShardedUpdater } from './sharded-update.ts';
 import { ShardedWeights, type ShardedWeightsOptions } from './sharded-weights.ts';
-import { type Piece, wholePieces } from './shards.ts';
+import { type Shard, wholeShards } from './shards.ts';
 
-export interface HeldModel extends Disposable {
+export interface ShardedModel extends Disposable {
   readonly model: Model;
   /** Of the trained parameters. */
-  readonly pieces: readonly Piece[];
-  /** An updater that is offered whole gradients, around one that updates the pieces. */
+  readonly shards: readonly Shard[];
+  /** An updater that is offered whole gradients, around one that updates the shards. */
   offered(updater: Updater): TrainerParts['updater'];
-  /** The pieces were changed by somebody else than the updater. */
+  /** The shards were changed by somebody else than the updater. */
   changed(): void;
   /** Milliseconds that were waited for other ranks so far. */
   waited(): Waited;
@@ -26,10 +26,10 @@ interface Waited {
   readonly reduce: number;
 }
 
-export function wholeModel(model: Model): HeldModel {
+export function wholeModel(model: Model): ShardedModel {
   return {
     model,
-    pieces: wholePieces(model.parameters),
+    shards: wholeShards(model.parameters),
     offered: (updater) => updater,
     changed: () => model.precision?.forgetAll(),
     waited: () => ({ gather: 0, reduce: 0 }),
@@ -49,7 +49,7 @@ interface SharedOut extends Omit<ShardedWeightsOptions, 'dtype' | 'tied' | 'onDr
 export function sharedModel(
   { config, ...shared }: SharedOut,
   build: (shareOut: ShareOut) => Model,
-): HeldModel {
+): ShardedModel {
   const { now } = shared;
   let precision: Model['precision'] = null;
   // Codes of a weight are there as long as the weight is: for a block at a time, not for the model.
@@ -60,7 +60,7 @@ export function sharedModel(
   const updaters: ShardedUpdater[] = [];
   return {
     model: { ...model, weights },
-    pieces: weights.pieces,
+    shards: weights.shards,
     offered(updater) {
       const sharded = new ShardedUpdater(updater, weights, now);
       updaters.push(sharded);

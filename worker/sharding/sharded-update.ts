@@ -1,4 +1,4 @@
-// From the gradients of every rank to those of a rank's own share: summed over the ranks and cut in one collective a line, which runs
+// From the gradients of every rank to those of a rank's own share: summed over the ranks and cut in one collective for each flat parameter, which runs
 // while the backward goes on with the next place. What then happens to the share is the business of the update inside.
 
 import type { Parameter } from '../engine/parameters.ts';
@@ -7,14 +7,14 @@ import * as ops from '../tensor/ops.generated.ts';
 import { streamOf } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { Line } from './flat-parameter.ts';
+import type { FlatParameter } from './flat-parameter.ts';
 import type { Work } from './process-group.ts';
 import type { ShardedWeights } from './sharded-weights.ts';
 
 interface Reduction {
-  readonly line: Line;
+  readonly flat: FlatParameter;
   readonly offered: readonly Parameter[];
-  /** Gradients of the whole line, until the work is done. */
+  /** Gradients of the whole flat parameter, until the work is done. */
   readonly whole: Tensor;
   /** The sums of the own share. */
   readonly share: Tensor;
@@ -36,7 +36,7 @@ export class ShardedUpdater {
 
   begin(update: Update): ShardedUpdate {
     const starts = new Map(
-      this.#weights.pieces.map(({ parameter, start }) => [parameter.name, start]),
+      this.#weights.shards.map(({ parameter, start }) => [parameter.name, start]),
     );
     const inner = this.#updater.begin({
       ...update,
@@ -74,8 +74,10 @@ class ShardedUpdate {
   offer(gradients: readonly Gradient[]): void {
     // Whatever was under way while this place was computed has arrived, or is waited for before more memory is taken.
     this.#settle();
-    const byLine = Map.groupBy(gradients, ({ parameter }) => this.#weights.lineOf(parameter));
-    this.#underWay = [...byLine].map(([line, own]) => this.#begin(line, own));
+    const byFlatParameter = Map.groupBy(gradients, ({ parameter }) =>
+      this.#weights.lineOf(parameter),
+    );
+    this.#underWay = [...byFlatParameter].map(([flat, own]) => this.#begin(flat, own));
   }
 
   finish(): UpdateOutcome {
@@ -85,9 +87,9 @@ class ShardedUpdate {
     return outcome;
   }
 
-  #begin(line: Line, gradients: readonly Gradient[]): Reduction {
-    const { carrier, gradientType: dtype, plan } = line;
-    const whole = ops.zeros([carrier.wholeOf(plan.share)], { dtype });
+  #begin(flat: FlatParameter, gradients: readonly Gradient[]): Reduction {
+    const { collectives, gradientType: dtype, plan } = flat;
+    const whole = ops.zeros([collectives.wholeOf(plan.share)], { dtype });
     const places = new Map(plan.tensors.map(({ name, at }) => [name, at]));
     for (const { parameter, value } of gradients) {
       const at = places.get(parameter.name) ?? 0;
@@ -98,7 +100,7 @@ class ShardedUpdate {
       value.dispose();
     }
     const offered = gradients.map(({ parameter }) => parameter);
-    return { line, offered, whole, ...carrier.sum(whole) };
+    return { flat, offered, whole, ...collectives.sum(whole) };
   }
 
   /** Hands on what is under way. */
@@ -108,20 +110,20 @@ class ShardedUpdate {
     if (reductions !== null) this.#inner.offer(reductions.flatMap((one) => this.#finish(one)));
   }
 
-  /** The sums of the own pieces. */
-  #finish({ line, offered, whole, share, work }: Reduction): readonly Gradient[] {
+  /** The sums of the own shards. */
+  #finish({ flat, offered, whole, share, work }: Reduction): readonly Gradient[] {
     this.#wait(work);
     whole.dispose();
     const names = new Set(offered.map(({ name }) => name));
-    const gradients = line.pieces.flatMap(({ parameter }, i) => {
-      const place = line.shared[i];
+    const gradients = flat.shards.flatMap(({ parameter }, i) => {
+      const place = flat.shared[i];
       if (place === undefined || !names.has(parameter.name)) return [];
       // Of codes it is the gradient of what they stand for.
       const shape = parameter.coded === undefined ? parameter.value.shape : parameter.shape;
       const value = ops.view(ops.narrow(share, 0, place.at, place.count), shape);
       return [{ parameter, value }];
     });
-    // The pieces hold what they need of it.
+    // The shards hold what they need of it.
     share.dispose();
     return gradients;
   }

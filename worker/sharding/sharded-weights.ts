@@ -1,18 +1,18 @@
 // The tensors of a model shared out over the ranks of a world. The parameters of a place that are of one type and move alike lie on a
-// line (crds/plan/shards.ts); a rank keeps its share, and the whole line exists only while its place is computed.
+// flat parameter (crds/plan/shards.ts); a rank keeps its share, and the whole flat parameter exists only while its place is computed.
 //
-// Whole lines keep their tensors for the whole run: between two uses only the memory behind them is given back. So a tape that was
+// Whole flat parameters keep their tensors for the whole run: between two uses only the memory behind them is given back. So a tape that was
 // recorded in the forward finds its weights again in the backward, at the place where it left them.
 import { Bug } from '../../crds/failures/errors.ts';
 import type { Parameter } from '../engine/parameters.ts';
 import type { Place, Weights } from '../engine/weights.ts';
-import { Line, type LineOptions, lineName } from './flat-parameter.ts';
-import type { Piece } from './shards.ts';
+import { FlatParameter, type FlatParameterOptions, flatParameterName } from './flat-parameter.ts';
+import type { Shard } from './shards.ts';
 
 /** Blocks that are whole at one time: the one that computes, and the one that comes. */
 const wholeBlocks = 2;
 
-export interface ShardedWeightsOptions extends LineOptions {
+export interface ShardedWeightsOptions extends FlatParameterOptions {
   /** The head computes with the embedding. */
   readonly tied: boolean;
   /** Milliseconds that only differences are taken of. */
@@ -22,7 +22,7 @@ export interface ShardedWeightsOptions extends LineOptions {
 }
 
 export class ShardedWeights implements Weights, Disposable {
-  readonly #lines: Line[] = [];
+  readonly #flats: FlatParameter[] = [];
   readonly #options: ShardedWeightsOptions;
   readonly #taken = new Set<Place>();
   /** Blocks that are whole or coming, the one that was used longest ago first. */
@@ -39,30 +39,32 @@ export class ShardedWeights implements Weights, Disposable {
    * order, and is whole only while its place is taken.
    */
   share(parameters: readonly Parameter[]): readonly Parameter[] {
-    const byLine = Map.groupBy(parameters, (one) => lineName(one, this.#options));
-    const lines = [...byLine.values()].map((members) => new Line(members, this.#options));
-    this.#lines.push(...lines);
+    const byFlatParameter = Map.groupBy(parameters, (one) => flatParameterName(one, this.#options));
+    const flats = [...byFlatParameter.values()].map(
+      (members) => new FlatParameter(members, this.#options),
+    );
+    this.#flats.push(...flats);
     const whole = new Map(
-      lines.flatMap((line) => line.parameters.map((one) => [one.name, one] as const)),
+      flats.flatMap((flat) => flat.parameters.map((one) => [one.name, one] as const)),
     );
     return parameters.map(({ name }) => whole.get(name) ?? missing(name));
   }
 
   /** What this rank keeps of the trained parameters. */
-  get pieces(): readonly Piece[] {
-    return this.#lines.flatMap((line) => (line.trained ? line.pieces : []));
+  get shards(): readonly Shard[] {
+    return this.#flats.flatMap((flat) => (flat.trained ? flat.shards : []));
   }
 
-  /** The line that a trained parameter lies on. */
-  lineOf(parameter: Parameter): Line {
-    return this.#lines.find((line) => line.has(parameter.name)) ?? missing(parameter.name);
+  /** The flat parameter that a trained parameter lies on. */
+  lineOf(parameter: Parameter): FlatParameter {
+    return this.#flats.find((flat) => flat.has(parameter.name)) ?? missing(parameter.name);
   }
 
   take(place: Place): void {
     this.#taken.add(place);
     this.#begin(place);
     const began = this.#options.now();
-    for (const line of this.#linesOf(place)) line.finishGather();
+    for (const flat of this.#linesOf(place)) flat.finishGather();
     this.waitedMs += this.#options.now() - began;
   }
 
@@ -78,16 +80,16 @@ export class ShardedWeights implements Weights, Disposable {
 
   /** The trained shares have changed: what was gathered of them is of no use any more. */
   moved(): void {
-    this.#drop(this.#lines.filter((line) => line.trained));
+    this.#drop(this.#flats.filter((flat) => flat.trained));
   }
 
   [Symbol.dispose](): void {
-    for (const line of this.#lines) line[Symbol.dispose]();
+    for (const flat of this.#flats) flat[Symbol.dispose]();
   }
 
   #begin(place: Place): void {
     if (typeof place === 'number') this.#makeRoomFor(place);
-    for (const line of this.#linesOf(place)) line.beginGather();
+    for (const flat of this.#linesOf(place)) flat.beginGather();
   }
 
   #makeRoomFor(block: number): void {
@@ -98,17 +100,17 @@ export class ShardedWeights implements Weights, Disposable {
     this.#blocks = [...others.filter((one) => !gone.has(one)), block];
   }
 
-  #drop(lines: readonly Line[]): void {
-    for (const line of lines) {
-      line.drop();
-      for (const { name } of line.parameters) this.#options.onDrop?.(name);
+  #drop(flats: readonly FlatParameter[]): void {
+    for (const flat of flats) {
+      flat.drop();
+      for (const { name } of flat.parameters) this.#options.onDrop?.(name);
     }
   }
 
-  #linesOf(place: Place): readonly Line[] {
+  #linesOf(place: Place): readonly FlatParameter[] {
     const tiedHead = place === 'head' && this.#options.tied;
-    return this.#lines.filter(
-      (line) => line.place === place || (tiedHead && line.place === 'embedding'),
+    return this.#flats.filter(
+      (flat) => flat.place === place || (tiedHead && flat.place === 'embedding'),
     );
   }
 }

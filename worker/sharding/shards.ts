@@ -4,8 +4,8 @@ import { cellSize } from '../../crds/plan/shards.ts';
 import type { Parameter, Parameters } from '../engine/parameters.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 
-export interface Piece {
-  /** Its value is the piece: flat where it is not the whole tensor. */
+export interface Shard {
+  /** Its value is the shard: flat where it is not the whole tensor. */
   readonly parameter: Parameter;
   /** First element of the whole tensor that is kept, in row order. */
   readonly start: number;
@@ -14,7 +14,7 @@ export interface Piece {
 }
 
 /** All of every trained parameter. */
-export function wholePieces(parameters: Parameters): readonly Piece[] {
+export function wholeShards(parameters: Parameters): readonly Shard[] {
   return parameters.trained().map((parameter) => ({
     parameter,
     start: 0,
@@ -23,21 +23,21 @@ export function wholePieces(parameters: Parameters): readonly Piece[] {
 }
 
 /** A tensor that is kept of a logical one. */
-export interface KeptTensor {
+export interface TensorShard {
   readonly tensor: Tensor;
   readonly start: number;
   readonly whole: readonly number[];
 }
 
 /** All of a tensor. */
-export function keptWhole(tensor: Tensor): KeptTensor {
+export function wholeTensor(tensor: Tensor): TensorShard {
   return { tensor, start: 0, whole: tensor.shape };
 }
 
-/** The tensor of the state of a piece as a part of that of the whole parameter: a value an element, or a value a cell. */
-export function keptState({ parameter, start, whole }: Piece, tensor: Tensor): KeptTensor {
+/** The tensor of the state of a shard as a part of that of the whole parameter: a value an element, or a value a cell. */
+export function stateShard({ parameter, start, whole }: Shard, tensor: Tensor): TensorShard {
   const { numel: count } = parameter.value;
-  if (count === sizeOf(whole)) return keptWhole(tensor);
+  if (count === sizeOf(whole)) return wholeTensor(tensor);
   if (tensor.numel === count) return { tensor, start, whole };
   const cells = Math.ceil(sizeOf(whole) / cellSize);
   if (tensor.numel === Math.ceil(count / cellSize)) {

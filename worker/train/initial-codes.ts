@@ -6,13 +6,13 @@ import type { ModelFiles } from '../decoder/model-files.ts';
 import { modelSource } from '../engine/build-model.ts';
 import { codebookOf } from '../methods/index.ts';
 import type { RoleContext } from '../role.ts';
-import type { HeldModel } from '../sharding/sharded-model.ts';
+import type { ShardedModel } from '../sharding/sharded-model.ts';
 import type { World } from '../sharding/world.ts';
 import { type Filled, fillCodebooks } from './fill-codebooks.ts';
 
 interface Choosing {
   readonly files: ModelFiles;
-  readonly held: HeldModel;
+  readonly held: ShardedModel;
   readonly world: World;
   readonly stopping: () => boolean;
 }
@@ -29,7 +29,7 @@ export async function chooseAllCodes(
   const report = { type: 'stage', stage: 'Prepare', subject: 'codes of weights' } as const;
   const seed = BigInt(run.spec.training.seed);
   emit({ ...report, state: 'Started' });
-  const kept = held.pieces.map(({ parameter }) => parameter);
+  const kept = held.shards.map(({ parameter }) => parameter);
   const filling = fillCodebooks(modelSource(files), kept, { choice, seed });
   let squares: Filled['squares'] = { left: 0, all: 0 };
   for (let isOver = false; !isOver; ) {

@@ -85,7 +85,7 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
       learnedTokens: batch.learnedTokens,
       moving,
       modes: plan.modes,
-      shelf: parts.shelf,
+      offload: parts.offload,
       update,
       draw: (bin) => ({ seed: plan.seed, step: state.step, key: bin.key }),
     });

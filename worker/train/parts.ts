@@ -3,7 +3,7 @@ import type { TapeMode } from '../../crds/plan/memory-question.ts';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { RollbackAccount, TrainerState } from '../checkpoint/trainer-state.ts';
 import type { Clock } from '../clock.ts';
-import type { Shelf } from '../engine/activation-offload.ts';
+import type { ActivationOffload } from '../engine/activation-offload.ts';
 import type { Model } from '../engine/model.ts';
 import type { HostBin } from '../engine/packed-sequence.ts';
 import type { Update } from '../engine/update.ts';
@@ -56,7 +56,7 @@ export interface TrainerParts {
   said?(): string | null;
   readonly plan: TrainerPlan;
   /** For blocks whose plan is `offload`. */
-  readonly shelf?: Shelf;
+  readonly offload?: ActivationOffload;
   /** The global batch at a position of the data, from 0. */
   batch(position: number): Batch;
   evaluationBins(): Iterable<HostBin>;

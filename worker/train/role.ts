@@ -26,7 +26,7 @@ import type { WorkerConfig } from '../config.ts';
 import { type Feed, openFeed } from '../data/feed.ts';
 import type { DecoderConfig } from '../decoder/config.ts';
 import { type ModelFiles, openModel } from '../decoder/model-files.ts';
-import { FileShelf } from '../engine/activation-offload.ts';
+import { FileActivationOffload } from '../engine/activation-offload.ts';
 import { buildModel, modelSource, type ShareOut } from '../engine/build-model.ts';
 import type { Model } from '../engine/model.ts';
 import { Updater } from '../engine/update.ts';
@@ -42,7 +42,7 @@ import { requireRecord, writeRecord } from '../run-folder.ts';
 import { joinWorld } from '../sharding/join-world.ts';
 import { OptimizerStates } from '../sharding/optimizer-states.ts';
 import type { ProcessGroup } from '../sharding/process-group.ts';
-import { type HeldModel, sharedModel, wholeModel } from '../sharding/sharded-model.ts';
+import { type ShardedModel, sharedModel, wholeModel } from '../sharding/sharded-model.ts';
 import type { World } from '../sharding/world.ts';
 import { lifeIn } from '../telemetry/life.ts';
 import { type Board, noBoard, openBoard } from '../telemetry/tensorboard.ts';
@@ -78,8 +78,8 @@ export const trainRole: Role = async (context) => {
     ...{ layout: layoutOf(method), config: files.config, dtype: dtypeOf(method) },
     now: () => clock.monotonic(),
   });
-  const { model, pieces } = held;
-  using states = new OptimizerStates(pieces, optimizer);
+  const { model, shards } = held;
+  using states = new OptimizerStates(shards, optimizer);
   const plan = trainerPlan(run, memory, feed);
   const recorder = new Recorder({
     ...{ run, prepared, method, files, model, memory, plan, feed },
@@ -88,7 +88,7 @@ export const trainRole: Role = async (context) => {
   using board = world.rank === 0 ? boardOf(context, run, prepared, method) : noBoard;
   const emit = toldTo(recorder, board, context);
   if (config.member?.cause !== undefined) emit(restarted(config.member.cause));
-  const trained = { pieces, states };
+  const trained = { shards, states };
   const life = () => recorder.lifeAt(clock.now());
   const saving = { world, clock, emit, life, ...checkpointSettings(run, prepared) };
   const checkpoints = checkpointsOf(trained, { ...placeOf(context), ...saving });
@@ -104,9 +104,9 @@ export const trainRole: Role = async (context) => {
   }
   emit(recorder.planMessage(restored?.step ?? 0));
   if (!memory.fits) emit(doesNotFit(memory));
-  using shelf = new FileShelf(folder);
+  using offload = new FileActivationOffload(folder);
   const parts: TrainerParts = {
-    ...{ model, world, plan, emit, clock, states, shelf },
+    ...{ model, world, plan, emit, clock, states, offload },
     said: () => optimizer.describe?.(world.sum) ?? null,
     ...(copies && { copies }),
     selection: selectionOf(method, model.parameters, BigInt(run.spec.training.seed), scores),
@@ -156,7 +156,7 @@ function agreedOn(
   checkpoints: RunCheckpoints,
   { takeSave }: RoleContext,
   world: World,
-  held: HeldModel,
+  held: ShardedModel,
 ): TrainerParts['checkpoints'] {
   return {
     get savedStep() {
@@ -176,7 +176,7 @@ function agreedOn(
 
 /** From memory where that is later, else from the newest checkpoint. */
 async function restoreAny(
-  held: HeldModel,
+  held: ShardedModel,
   checkpoints: RunCheckpoints,
   copies: WorkerConfig['copies'],
 ): Promise<TrainerState | null> {
@@ -188,7 +188,7 @@ async function restoreAny(
 
 /** Whoever has made something of the values that were there before has to make it again. */
 async function restoreInto(
-  held: HeldModel,
+  held: ShardedModel,
   restore: () => Promise<TrainerState | null>,
 ): Promise<TrainerState | null> {
   const state = await restore();
@@ -238,7 +238,7 @@ function hold(
   build: (shareOut?: ShareOut) => Model,
   group: ProcessGroup | null,
   shared: Omit<Parameters<typeof sharedModel>[0], 'group'>,
-): HeldModel {
+): ShardedModel {
   return group === null ? wholeModel(build()) : sharedModel({ ...shared, group }, build);
 }
 

@@ -3,7 +3,7 @@
 // the blocks from last to first, and each block's gradients go to the update as soon as all
 // micro-batches have added to them (block-major accumulation).
 import type { TapeMode } from '../../crds/plan/memory-question.ts';
-import type { Shelf } from '../engine/activation-offload.ts';
+import type { ActivationOffload } from '../engine/activation-offload.ts';
 import {
   type BlockPass,
   type BlockTrace,
@@ -45,7 +45,7 @@ interface StepInputs {
   readonly moving: Moving;
   readonly modes: readonly TapeMode[];
   /** Needed where a mode is `offload`. */
-  readonly shelf?: Shelf | undefined;
+  readonly offload?: ActivationOffload | undefined;
   readonly update: StepUpdateSink;
   readonly draw: (bin: Bin) => DropoutDraw;
 }
@@ -106,7 +106,7 @@ interface Traces {
 
 function forwardBlocks(inputs: StepInputs, projectors: Projectors): Traces {
   const { model, bins, modes } = inputs;
-  inputs.shelf?.clear();
+  inputs.offload?.clear();
   const { config } = model;
   let x = withPlace(model, 'embedding', 0, () => bins.map((bin) => embed(model, bin.ids)));
   const blocks: BlockTrace[][] = [];
@@ -188,12 +188,12 @@ function lowestMoving({ model, moving }: StepInputs): number {
 }
 
 function passOf(
-  { model, moving, draw, shelf }: StepInputs,
+  { model, moving, draw, offload }: StepInputs,
   layer: number,
   bin: Bin,
   projectors: Projectors,
 ): BlockPass {
-  return { model, layer, moving: moving(layer), bin, draw: draw(bin), projectors, shelf };
+  return { model, layer, moving: moving(layer), bin, draw: draw(bin), projectors, offload };
 }
 
 /** Of matrices of blocks. Layers with an adapter or another arithmetic make the gradients that they have. */

@@ -19,7 +19,7 @@ import {
 } from '../../../worker/methods/index.ts';
 import { grown } from '../../../worker/methods/selection/selection.ts';
 import { OptimizerStates } from '../../../worker/sharding/optimizer-states.ts';
-import { wholePieces } from '../../../worker/sharding/shards.ts';
+import { wholeShards } from '../../../worker/sharding/shards.ts';
 import { memoryStatistics, trimMemory } from '../../../worker/tensor/memory.ts';
 import { drawsOf, streamOf } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
@@ -54,7 +54,7 @@ function runSteps(spec: FineTuneJobSpec, files: ModelFiles, count: number): Alon
   using _parameters = model.parameters;
   const rate = Number(spec.training.learningRate);
   const optimizer = optimizerOf(method, rate);
-  using states = new OptimizerStates(wholePieces(model.parameters), optimizer);
+  using states = new OptimizerStates(wholeShards(model.parameters), optimizer);
   const updater = new Updater(optimizer, states.byName, { mode, norm: Number(norm) });
   const selection = selectionOf(method, model.parameters, 1n);
   trimMemory();

@@ -14,7 +14,7 @@ import { type HostBin, toBin } from '../../../worker/engine/packed-sequence.ts';
 import { Updater } from '../../../worker/engine/update.ts';
 import { adapterOf, dtypeOf, optimizerOf, selectionOf } from '../../../worker/methods/index.ts';
 import { OptimizerStates } from '../../../worker/sharding/optimizer-states.ts';
-import { wholePieces } from '../../../worker/sharding/shards.ts';
+import { wholeShards } from '../../../worker/sharding/shards.ts';
 import { memoryStatistics, trimMemory } from '../../../worker/tensor/memory.ts';
 import { streamOf } from '../../../worker/tensor/rng.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
@@ -40,7 +40,7 @@ function runSteps(request: StepRequest): StepResult {
   using _parameters = model.parameters;
   trimMemory();
   const optimizer = optimizerOf(method, 1e-4);
-  using states = new OptimizerStates(wholePieces(model.parameters), optimizer);
+  using states = new OptimizerStates(wholeShards(model.parameters), optimizer);
   const clip = {
     mode: request.clip === null ? ('None' as const) : ('Global' as const),
     norm: request.clip ?? 1,

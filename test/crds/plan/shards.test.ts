@@ -2,10 +2,10 @@ import test from 'ava';
 import fc from 'fast-check';
 import {
   cellSize,
+  type FlatParameterPlan,
   followOwners,
-  type LinePlan,
-  piecesOf,
-  planLine,
+  planFlatParameter,
+  shardsOf,
 } from '../../../crds/plan/shards.ts';
 
 const counts = fc.array(fc.integer({ min: 1, max: 3000 }), { minLength: 1, maxLength: 12 });
@@ -15,12 +15,17 @@ const layout = fc.constantFrom('slice' as const, 'owner' as const);
 const named = (sizes: readonly number[]) => sizes.map((count, i) => ({ name: `w${i}`, count }));
 
 /** How often each element of a tensor is kept, by counting them one by one. */
-function keepers(plan: LinePlan, world: number, name: string, count: number): readonly number[] {
+function keepers(
+  plan: FlatParameterPlan,
+  world: number,
+  name: string,
+  count: number,
+): readonly number[] {
   const kept = new Array<number>(count).fill(0);
   for (let rank = 0; rank < world; rank++) {
-    for (const piece of piecesOf(plan, rank)) {
-      if (piece.name !== name) continue;
-      for (let i = 0; i < piece.count; i++) kept[piece.start + i]! += 1;
+    for (const shard of shardsOf(plan, rank)) {
+      if (shard.name !== name) continue;
+      for (let i = 0; i < shard.count; i++) kept[shard.start + i]! += 1;
     }
   }
   return kept;
@@ -29,7 +34,7 @@ function keepers(plan: LinePlan, world: number, name: string, count: number): re
 test('every element has exactly one keeper in any world and layout', (t) => {
   fc.assert(
     fc.property(counts, ranks, layout, fc.nat(40), (sizes, world, how, first) => {
-      const plan = planLine(named(sizes), world, how, first);
+      const plan = planFlatParameter(named(sizes), world, how, first);
       return named(sizes).every(({ name, count }) =>
         keepers(plan, world, name, count).every((times) => times === 1),
       );
@@ -41,15 +46,15 @@ test('every element has exactly one keeper in any world and layout', (t) => {
 test('the shares one after the other have every tensor whole, where the plan says', (t) => {
   fc.assert(
     fc.property(counts, ranks, layout, (sizes, world, how) => {
-      const plan = planLine(named(sizes), world, how);
-      const line = new Array<string>(world * plan.share).fill('');
+      const plan = planFlatParameter(named(sizes), world, how);
+      const flat = new Array<string>(world * plan.share).fill('');
       for (let rank = 0; rank < world; rank++) {
-        for (const { name, start, count, at } of piecesOf(plan, rank)) {
-          for (let i = 0; i < count; i++) line[rank * plan.share + at + i] = `${name}/${start + i}`;
+        for (const { name, start, count, at } of shardsOf(plan, rank)) {
+          for (let i = 0; i < count; i++) flat[rank * plan.share + at + i] = `${name}/${start + i}`;
         }
       }
       return plan.tensors.every(({ name, count, at }) =>
-        Array.from({ length: count }, (_, i) => line[at + i]).every(
+        Array.from({ length: count }, (_, i) => flat[at + i]).every(
           (is, i) => is === `${name}/${i}`,
         ),
       );
@@ -61,8 +66,8 @@ test('the shares one after the other have every tensor whole, where the plan say
 test('no cell is cut: pieces begin with one, in the tensor and in the share', (t) => {
   fc.assert(
     fc.property(counts, ranks, layout, (sizes, world, how) => {
-      const plan = planLine(named(sizes), world, how);
-      return Array.from({ length: world }, (_, rank) => piecesOf(plan, rank))
+      const plan = planFlatParameter(named(sizes), world, how);
+      return Array.from({ length: world }, (_, rank) => shardsOf(plan, rank))
         .flat()
         .every(({ start, at }) => start % cellSize === 0 && at % cellSize === 0);
     }),
@@ -73,7 +78,7 @@ test('no cell is cut: pieces begin with one, in the tensor and in the share', (t
 test('slices waste less than a cell a tensor and a rank', (t) => {
   fc.assert(
     fc.property(counts, ranks, (sizes, world) => {
-      const { share } = planLine(named(sizes), world, 'slice');
+      const { share } = planFlatParameter(named(sizes), world, 'slice');
       const needed = sizes.reduce((sum, size) => sum + size, 0);
       return world * share - needed < cellSize * (sizes.length + world);
     }),
@@ -84,10 +89,10 @@ test('slices waste less than a cell a tensor and a rank', (t) => {
 test('owners keep tensors whole, none more than the lightest and one tensor', (t) => {
   fc.assert(
     fc.property(counts, ranks, (sizes, world) => {
-      const plan = planLine(named(sizes), world, 'owner');
-      const held = Array.from({ length: world }, (_, rank) => piecesOf(plan, rank));
-      const cells = held.map((pieces) =>
-        pieces.reduce((sum, { count }) => sum + Math.ceil(count / cellSize), 0),
+      const plan = planFlatParameter(named(sizes), world, 'owner');
+      const held = Array.from({ length: world }, (_, rank) => shardsOf(plan, rank));
+      const cells = held.map((shards) =>
+        shards.reduce((sum, { count }) => sum + Math.ceil(count / cellSize), 0),
       );
       const largest = Math.ceil(Math.max(...sizes) / cellSize);
       return (
@@ -102,17 +107,17 @@ test('owners keep tensors whole, none more than the lightest and one tensor', (t
 test('what follows owners has each tensor at the owner that it has, whole, in cells of its own', (t) => {
   fc.assert(
     fc.property(counts, ranks, fc.integer({ min: 1, max: 9 }), (sizes, world, factor) => {
-      const plan = planLine(named(sizes), world, 'owner', factor);
+      const plan = planFlatParameter(named(sizes), world, 'owner', factor);
       const other = new Map(named(sizes).map(({ name, count }, i) => [name, factor * count + i]));
       const found = followOwners(plan, other);
       for (let rank = 0; rank < world; rank++) {
-        const pieces = piecesOf(found, rank);
+        const shards = shardsOf(found, rank);
         t.deepEqual(
-          pieces.map(({ name }) => name),
-          piecesOf(plan, rank).map(({ name }) => name),
+          shards.map(({ name }) => name),
+          shardsOf(plan, rank).map(({ name }) => name),
         );
         let free = 0;
-        for (const { name, start, count, at } of pieces) {
+        for (const { name, start, count, at } of shards) {
           t.deepEqual({ start, count }, { start: 0, count: other.get(name)! });
           t.true(at >= free && at % cellSize === 0);
           free = at + count;
@@ -129,9 +134,9 @@ test('the first rank of a block has its largest tensor', (t) => {
     { name: 'large', count: 9000 },
   ];
   for (let first = 0; first < 7; first++) {
-    const plan = planLine(sizes, 3, 'owner', first);
+    const plan = planFlatParameter(sizes, 3, 'owner', first);
     t.deepEqual(
-      piecesOf(plan, first % 3).map(({ name }) => name),
+      shardsOf(plan, first % 3).map(({ name }) => name),
       ['large'],
     );
   }

@@ -17,7 +17,7 @@ import { openSafetensors } from '../../../worker/files/safetensors.ts';
 import { lora } from '../../../worker/methods/adapters/lora.ts';
 import { adamW } from '../../../worker/methods/optimizers/adamw.ts';
 import { adamW8bit } from '../../../worker/methods/optimizers/adamw-8bit.ts';
-import { keptWhole } from '../../../worker/sharding/shards.ts';
+import { wholeTensor } from '../../../worker/sharding/shards.ts';
 import { liveHandles } from '../../../worker/tensor/memory.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
@@ -390,10 +390,10 @@ test('what is loaded is a part of what was saved, in the types that are wanted',
     const { value } = training.model.parameters.get('model.norm.weight');
     const target = ops.zeros(value.shape, { dtype: 'bfloat16' });
     const before = liveHandles();
-    loadState(path, manifest, new Map([['model.norm.weight', keptWhole(target)]]));
+    loadState(path, manifest, new Map([['model.norm.weight', wholeTensor(target)]]));
     t.deepEqual(toArray(target), toArray(ops.to(value, 'bfloat16')));
     t.true(liveHandles() - before <= 1, 'only the copy that this test made');
-    const missing = new Map([['model.other.weight', keptWhole(tensor([1], [1]))]]);
+    const missing = new Map([['model.other.weight', wholeTensor(tensor([1], [1]))]]);
     t.throws(() => loadState(path, manifest, missing), {
       code: 'E_CHECKPOINT_CORRUPTED',
       message: `${path} has no tensor model.other.weight; it was written by another method or version`,

@@ -4,7 +4,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { FileShelf } from '../../../worker/engine/activation-offload.ts';
+import { FileActivationOffload } from '../../../worker/engine/activation-offload.ts';
 import { liveHandles } from '../../../worker/tensor/memory.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { normal, streamOf } from '../../../worker/tensor/rng.ts';
@@ -21,12 +21,12 @@ const draw = (name: string, rows: number): Tensor => normal([rows, 5], 1, stream
 
 for (const dtype of ['bfloat16', 'float32', 'float64'] as const) {
   test(`values of ${dtype} come back as they were, whatever the order`, async (t) => {
-    using shelf = new FileShelf(await aFolder(t));
+    using offload = new FileActivationOffload(await aFolder(t));
     const before = liveHandles();
     for (let round = 0; round < 3; round += 1) {
       scope(() => {
         const tensors = [7, 1, 300].map((rows) => ops.to(draw(`${round}-${rows}`, rows), dtype));
-        const waiting = tensors.map((x) => shelf.put(x));
+        const waiting = tensors.map((x) => offload.put(x));
         for (const index of [2, 0, 1]) {
           const taken = waiting[index]?.take();
           const put = tensors[index];
@@ -44,31 +44,31 @@ for (const dtype of ['bfloat16', 'float32', 'float64'] as const) {
 test('the file has no name, and does not grow from step to step', async (t) => {
   const folder = await aFolder(t);
   let file = -1;
-  using shelf = new FileShelf(folder, (where) => {
+  using offload = new FileActivationOffload(folder, (where) => {
     file = openSync(join(where, 'seen'), 'w+');
     return file;
   });
   scope(() => {
     for (let step = 0; step < 4; step += 1) {
-      shelf.clear();
+      offload.clear();
       // The last step is cut off before its backward.
-      const waiting = [1, 2, 3].map((n) => shelf.put(draw(`${step}-${n}`, 100)));
+      const waiting = [1, 2, 3].map((n) => offload.put(draw(`${step}-${n}`, 100)));
       if (step < 3) for (const one of waiting.toReversed()) one.take();
     }
   });
   t.is(fstatSync(file).size, 3 * 100 * 5 * 4);
-  using real = new FileShelf(folder);
+  using real = new FileActivationOffload(folder);
   scope(() => real.put(draw('x', 3)));
   t.deepEqual(await readdir(folder), ['seen']);
 });
 
 test('a full disk is told with what would need none', (t) => {
-  using shelf = new FileShelf('/runs/7', () => openSync('/dev/full', 'w+'));
-  const error = t.throws(() => scope(() => shelf.put(draw('x', 3))), { code: 'E_STORAGE_FULL' });
+  using offload = new FileActivationOffload('/runs/7', () => openSync('/dev/full', 'w+'));
+  const error = t.throws(() => scope(() => offload.put(draw('x', 3))), { code: 'E_STORAGE_FULL' });
   t.regex(String(error?.message), /^\/runs\/7 has no space for inputs of blocks/);
 });
 
 test('a file that lost its end is no tensor of zeros', (t) => {
-  using shelf = new FileShelf('/dev', () => openSync('/dev/null', 'w+'));
-  t.throws(() => scope(() => shelf.put(draw('x', 3)).take()), { message: /ends before them/ });
+  using offload = new FileActivationOffload('/dev', () => openSync('/dev/null', 'w+'));
+  t.throws(() => scope(() => offload.put(draw('x', 3)).take()), { message: /ends before them/ });
 });

@@ -187,7 +187,7 @@ function never(): Tensor {
 
 test('a large tensor is written in pieces, and is whole in the file', async (t) => {
   const path = join(folder, 'large.safetensors');
-  // More than one piece of 16 MiB, and rows that no piece divides evenly.
+  // More than one part of 16 MiB, and rows that no part divides evenly.
   const large = keep(normal([1500, 3001], 1, streamOf(1, 'safetensors.test', 'large')));
   await writeSafetensors(path, new Map([['large', large]]));
   using file = openSafetensors(path);

@@ -2,7 +2,7 @@
 import test from 'ava';
 import { adamW } from '../../../worker/methods/optimizers/adamw.ts';
 import { OptimizerStates } from '../../../worker/sharding/optimizer-states.ts';
-import { wholePieces } from '../../../worker/sharding/shards.ts';
+import { wholeShards } from '../../../worker/sharding/shards.ts';
 import { liveHandles } from '../../../worker/tensor/memory.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { toArray } from '../../../worker/tensor/tensor.ts';
@@ -15,7 +15,7 @@ test('state lives for the places that have an age, and a state of age 0 is a new
   using parameters = model.parameters;
   const before = liveHandles();
   {
-    using states = new OptimizerStates(wholePieces(parameters), adamW(plainAdamW));
+    using states = new OptimizerStates(wholeShards(parameters), adamW(plainAdamW));
     states.follow({ 1: 0, head: 0 });
     const places = [...states.byName.keys()].map((each) => String(parameters.get(each).place));
     t.deepEqual([...new Set(places)].sort(), ['1', 'head']);
@@ -36,7 +36,7 @@ test('state lives for the places that have an age, and a state of age 0 is a new
 test('a bfloat16 weight that begins to move gets its master from the value that it has now', (t) => {
   const model = aToyModel({ dtype: 'bfloat16' });
   using parameters = model.parameters;
-  using states = new OptimizerStates(wholePieces(parameters), adamW(plainAdamW));
+  using states = new OptimizerStates(wholeShards(parameters), adamW(plainAdamW));
   states.follow({ 0: 0 });
   ops.fill_(parameters.value(name), 0.5);
   states.follow({ 0: 1, 1: 0 });

@@ -76,12 +76,12 @@ test('what has moved is gathered again, what is frozen is not', async (t) => {
   ]);
   weights.take(0);
   weights.release(0);
-  const [piece] = weights.pieces;
+  const [shard] = weights.shards;
   t.deepEqual(
-    weights.pieces.map(({ parameter }) => parameter.name),
+    weights.shards.map(({ parameter }) => parameter.name),
     ['trained'],
   );
-  scope(() => ops.fill_(piece!.parameter.value, 7));
+  scope(() => ops.fill_(shard!.parameter.value, 7));
   t.is(toArray(trained!.value)[0], 1);
   const before = held();
   weights.moved();
@@ -100,5 +100,5 @@ test('a trained tensor in the bfloat16 of its file becomes what the model comput
   weights.take(0);
   t.is(value?.value.dtype, 'float32');
   t.deepEqual(toArray(value!.value), [0.5, -1.25, 3]);
-  t.is(weights.pieces[0]?.parameter.value.dtype, 'float32');
+  t.is(weights.shards[0]?.parameter.value.dtype, 'float32');
 });

@@ -29,14 +29,14 @@ export interface UpdateStep {
 interface ParameterRole {
   /** A weight of a linear layer inside a block; not the embedding, the head, a norm or a bias. */
   readonly isBlockMatrix: boolean;
-  /** Values of the whole parameter, where `value` may be a piece of it. @default those of the value */
+  /** Values of the whole parameter, where `value` may be a shard of it. @default those of the value */
   readonly count?: number;
 }
 
 export interface Optimizer {
   readonly name: string;
   /**
-   * Fresh state for a parameter with this value, or for a flat piece of one. State of a piece has a value for each of its own, or for
+   * Fresh state for a parameter with this value, or for a flat shard of one. State of a shard has a value for each of its own, or for
    * each cell of 256 of them.
    */
   initialize(value: Tensor, role?: ParameterRole): OptimizerState;
