@@ -36,12 +36,14 @@ function pick({ peak, fits }: Planned): Planned {
 
 /** From those that change nothing but time to those that change what is learned. */
 function candidates(spec: FineTuneJobSpec): readonly (readonly Assignment[])[] {
-  const { sequenceLength, tokensPerBin } = spec.dataset;
+  const { sequenceLength, tokensPerSequence } = spec.dataset;
   const half = String(Math.max(16, Math.floor(sequenceLength / 2)));
   const one = (path: string, value: string): readonly Assignment[] => [{ path, value }];
   return [
     one('parallelism.activationRecomputation', 'Full'),
-    ...(tokensPerBin === undefined ? [] : [one('dataset.tokensPerBin', String(sequenceLength))]),
+    ...(tokensPerSequence === undefined
+      ? []
+      : [one('dataset.tokensPerSequence', String(sequenceLength))]),
     one('method.precision', '{ type: BFloat16 }'),
     one('method.optimizer', '{ type: AdamW8bit }'),
     one('method.precision', '{ type: BFloat16, bfloat16: { masters: StochasticRounding } }'),

@@ -74,14 +74,14 @@ const fields = z.strictObject({
     .enum(['None', 'Packed'])
     .default('None')
     .describe(
-      'None: a sequence is one document, cut to its length. Packed: documents are laid side by side into bins of sequenceLength tokens, and never see each other.',
+      'None: a sequence is one document, cut to its length. Packed: documents are laid side by side into one sequence of tokensPerSequence tokens, and never see each other.',
     ),
-  tokensPerBin: z
+  tokensPerSequence: z
     .int32()
     .min(16)
     .max(16_777_216)
     .optional()
-    .describe('Size of a bin with Packed, in tokens; sequenceLength when absent.'),
+    .describe('Tokens of a packed sequence, with Packed; sequenceLength when absent.'),
   overlength: z
     .enum(['Split', 'Truncate', 'Skip', 'Fail'])
     .optional()
@@ -97,19 +97,20 @@ const fields = z.strictObject({
 export const dataset = rule(
   fields,
   {
-    id: 'dataset: bins only when packed',
-    cel: "!has(self.tokensPerBin) || self.packing == 'Packed'",
-    check: (self) => self.tokensPerBin === undefined || self.packing === 'Packed',
+    id: 'dataset: tokensPerSequence only when packed',
+    cel: "!has(self.tokensPerSequence) || self.packing == 'Packed'",
+    check: (self) => self.tokensPerSequence === undefined || self.packing === 'Packed',
     message: 'is set, but packing is None',
     hint: 'set spec.dataset.packing: Packed',
-    path: ['tokensPerBin'],
+    path: ['tokensPerSequence'],
   },
   {
-    id: 'dataset: a bin holds a sequence',
-    cel: '!has(self.tokensPerBin) || self.tokensPerBin >= self.sequenceLength',
-    check: (self) => self.tokensPerBin === undefined || self.tokensPerBin >= self.sequenceLength,
+    id: 'dataset: a packed sequence holds the longest document',
+    cel: '!has(self.tokensPerSequence) || self.tokensPerSequence >= self.sequenceLength',
+    check: (self) =>
+      self.tokensPerSequence === undefined || self.tokensPerSequence >= self.sequenceLength,
     message: 'must be at least sequenceLength',
-    path: ['tokensPerBin'],
+    path: ['tokensPerSequence'],
   },
   {
     id: 'dataset: eval or heldOut',

@@ -5,21 +5,23 @@ import type { SpecFields } from './spec.ts';
 
 const specRules: readonly Rule<SpecFields>[] = [
   {
-    id: 'spec: a batch in tokens needs bins',
+    id: 'spec: a batch in tokens needs packed sequences',
     cel: "!has(self.training.globalBatchTokens) || self.dataset.packing == 'Packed'",
     check: ({ training, dataset }) =>
       training.globalBatchTokens === undefined || dataset.packing === 'Packed',
-    message: 'counts tokens, which needs bins of equal size: dataset.packing must be Packed',
+    message:
+      'counts tokens, which needs packed sequences of equal size: dataset.packing must be Packed',
     hint: 'set spec.dataset.packing: Packed, or count sequences with globalBatchSize',
     path: ['training', 'globalBatchTokens'],
   },
   {
-    id: 'spec: a batch in tokens is whole bins',
-    cel: '!has(self.training.globalBatchTokens) || (has(self.dataset.tokensPerBin) ? self.training.globalBatchTokens % self.dataset.tokensPerBin == 0 : self.training.globalBatchTokens % self.dataset.sequenceLength == 0)',
+    id: 'spec: a batch in tokens is so many packed sequences',
+    cel: '!has(self.training.globalBatchTokens) || (has(self.dataset.tokensPerSequence) ? self.training.globalBatchTokens % self.dataset.tokensPerSequence == 0 : self.training.globalBatchTokens % self.dataset.sequenceLength == 0)',
     check: ({ training, dataset }) =>
       training.globalBatchTokens === undefined ||
-      training.globalBatchTokens % (dataset.tokensPerBin ?? dataset.sequenceLength) === 0,
-    message: 'must be a multiple of the size of a bin (dataset.tokensPerBin, or sequenceLength)',
+      training.globalBatchTokens % (dataset.tokensPerSequence ?? dataset.sequenceLength) === 0,
+    message:
+      'must be a multiple of the size of a packed sequence (dataset.tokensPerSequence, or sequenceLength)',
     path: ['training', 'globalBatchTokens'],
   },
   {

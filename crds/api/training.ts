@@ -107,14 +107,14 @@ const fields = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      'Sequences of one step over all devices: documents, or with Packed bins of tokensPerBin tokens. Exactly one of globalBatchSize and globalBatchTokens.',
+      'Sequences of one step over all devices: documents, or packed sequences of tokensPerSequence tokens. Exactly one of globalBatchSize and globalBatchTokens.',
     ),
   globalBatchTokens: z
     .int()
     .min(16)
     .optional()
     .describe(
-      'Tokens of one step over all devices, for Packed data: a multiple of the size of a bin. Exactly one of globalBatchSize and globalBatchTokens.',
+      'Tokens of one step over all devices, for Packed data: a multiple of the size of a packed sequence. Exactly one of globalBatchSize and globalBatchTokens.',
     ),
   microBatchSize: mutable(z.int32().min(1), 'Suspended')
     .optional()

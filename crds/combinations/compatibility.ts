@@ -50,9 +50,9 @@ const is = {
 const noForm = (form: string) => `!has(self.output.formats) || !('${form}' in self.output.formats)`;
 const mostWorkersInCel =
   "(self.worker.elasticity == 'None' || !has(self.worker.maxReplicas) || self.worker.maxReplicas < self.worker.replicas ? self.worker.replicas : self.worker.maxReplicas)";
-const binInCel =
-  '(has(self.dataset.tokensPerBin) ? self.dataset.tokensPerBin : self.dataset.sequenceLength)';
-const sequencesInCel = `(has(self.training.globalBatchSize) ? self.training.globalBatchSize : has(self.training.globalBatchTokens) ? self.training.globalBatchTokens / ${binInCel} : ${mostWorkersInCel})`;
+const sequenceInCel =
+  '(has(self.dataset.tokensPerSequence) ? self.dataset.tokensPerSequence : self.dataset.sequenceLength)';
+const sequencesInCel = `(has(self.training.globalBatchSize) ? self.training.globalBatchSize : has(self.training.globalBatchTokens) ? self.training.globalBatchTokens / ${sequenceInCel} : ${mostWorkersInCel})`;
 const hasHeldOut = 'has(self.dataset.eval) || has(self.dataset.heldOut)';
 
 export const pairs: readonly Pair[] = [

@@ -4,10 +4,10 @@ import type { Dataset } from '../api/dataset.ts';
 import type { Training } from '../api/training.ts';
 import { invariant } from '../failures/errors.ts';
 
-/** Tokens of one sequence at most: a bin when packed, else the longest document. */
+/** Tokens of one sequence at most: a sequence when packed, else the longest document. */
 export function tokensPerSequence(dataset: Dataset): number {
   return dataset.packing === 'Packed'
-    ? (dataset.tokensPerBin ?? dataset.sequenceLength)
+    ? (dataset.tokensPerSequence ?? dataset.sequenceLength)
     : dataset.sequenceLength;
 }
 

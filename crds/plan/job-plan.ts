@@ -25,7 +25,7 @@ export interface JobQuestion {
 }
 
 export interface PreparedData {
-  /** Sequences of one pass: documents, or bins when packed. */
+  /** Sequences of one pass: documents, or sequences when packed. */
   readonly sequences: number;
   readonly learnedShare: number;
   /** Tokens of the longest sequence. */

@@ -11,7 +11,7 @@ export type ResultForm = NonNullable<FineTuneJobSpec['output']['formats']>[numbe
 
 /** What a run does besides steps. */
 interface OtherStages {
-  /** Tokens of an evaluation bin; absent where nothing is held out. */
+  /** Tokens of an evaluation sequence; absent where nothing is held out. */
   readonly evaluationTokens?: number;
   /** Tokens of the longest prompt with its answer; absent where nothing is asked. */
   readonly sampleTokens?: number;
@@ -48,7 +48,7 @@ export interface MemoryQuestion {
 const charactersPerToken = 3;
 const templateTokens = 64;
 
-/** `evaluationTokens`: of the largest bin of an evaluation. */
+/** `evaluationTokens`: of the largest sequence of an evaluation. */
 export function stagesOf(
   { dataset, training, output, method }: FineTuneJobSpec,
   evaluationTokens: number,

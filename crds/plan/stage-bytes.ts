@@ -23,7 +23,7 @@ export function tokenizerBytes({ facts, stages }: MemoryQuestion): number {
   return stages?.sampleTokens === undefined ? 0 : facts.V * memoryConstants.tokenizerBytesPerToken;
 }
 
-/** One bin after the other, without a tape: the stream into a block and out of it, and the head without a gradient. */
+/** One sequence after the other, without a tape: the stream into a block and out of it, and the head without a gradient. */
 function evaluate(question: MemoryQuestion, tokens: number): StagePeak {
   const { facts, method } = question;
   const { head } = memoryConstants;

@@ -11,7 +11,7 @@ interface Amount {
 }
 
 /**
- * Steps of the whole job. `sequences` is what one pass over the data has: documents, or bins when packed. A batch that
+ * Steps of the whole job. `sequences` is what one pass over the data has: documents, or sequences when packed. A batch that
  * reaches the end of the data goes on with the next pass, so all batches have the same size.
  */
 export function totalSteps(amount: Amount, sequences: number, batch: number): number {

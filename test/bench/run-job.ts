@@ -36,7 +36,12 @@ export function documentOf(job: BenchJob): object {
     model: { source: job.modelVolume === undefined ? demo('model') : claim('drawn', 'model') },
     dataset: {
       ...{ train: demo('sharegpt.json'), format: 'Chat', maxSamples: 60, overlength: 'Skip' },
-      ...{ heldOut: { samples: 4 }, sequenceLength: 256, packing: 'Packed', tokensPerBin: 512 },
+      ...{
+        heldOut: { samples: 4 },
+        sequenceLength: 256,
+        packing: 'Packed',
+        tokensPerSequence: 512,
+      },
       ...dataset,
     },
     method,

@@ -3,11 +3,11 @@ import type { ExecutionContext } from 'ava';
 import { freshState } from '../../worker/checkpoint/trainer-state.ts';
 import { train } from '../../worker/train/loop.ts';
 import { countUp, Training, type TrainingOptions } from './toy-training.ts';
-import { aBin } from './training.ts';
+import { aSequence } from './training.ts';
 
 /** A toy sees one text sixty times, and can say it then. */
 export async function learnsByHeart(t: ExecutionContext, options: TrainingOptions): Promise<void> {
-  const text = [aBin([countUp(0, 12)])];
+  const text = [aSequence([countUp(0, 12)])];
   const setting = { batches: [text], evaluation: text, plan: { totalSteps: 60 } };
   using training = new Training({ ...setting, ...options });
   const { state } = await train(training.parts, freshState);

@@ -1,6 +1,6 @@
 // Trainings that any number of ranks can do: by name, so that a process can be told which.
 
-import type { HostBin } from '../../worker/engine/packed-sequence.ts';
+import type { HostSequence } from '../../worker/engine/packed-sequence.ts';
 import type { Parameters } from '../../worker/engine/parameters.ts';
 import { lora } from '../../worker/methods/adapters/lora.ts';
 import { type AdamWSettings, adamW } from '../../worker/methods/optimizers/adamw.ts';
@@ -14,24 +14,26 @@ import type { Selection } from '../../worker/methods/selection/selection.ts';
 import { nf4 } from '../../worker/methods/weights/nf4.ts';
 import { aPvTuning, toyCodebook, toyCodes } from './pv-tuning.ts';
 import { countUp, plainAdamW, type TrainingOptions } from './toy-training.ts';
-import { aBin } from './training.ts';
+import { aSequence } from './training.ts';
 
 /** Matrices of more cells than ranks, some of which do not come out even; three blocks. */
 const config = { hidden_size: 64, intermediate_size: 96, num_hidden_layers: 3 };
 
-/** Bins of unlike lengths, as many as the largest world has ranks. */
+/** Packed sequences of unlike lengths, as many as the largest world has ranks. */
 const batches = [0, 1, 2].map((n) =>
   [9, 14, 5, 11, 7].map((length, i) =>
-    aBin([countUp(n + i, length), countUp(n + 13 * i, 4 + i)], 10 * n + i),
+    aSequence([countUp(n + i, length), countUp(n + 13 * i, 4 + i)], 10 * n + i),
   ),
 );
-const evaluation = [9, 4, 12].map((length, i) => aBin([countUp(3 * i, length)], i));
+const evaluation = [9, 4, 12].map((length, i) => aSequence([countUp(3 * i, length)], i));
 
-/** Only the first bin has something to learn: whoever gets the others adds nothing. */
-const oneSpeaks = batches.map((bins) => bins.map((bin, i) => (i === 0 ? bin : silent(bin))));
+/** Only the first sequence has something to learn: whoever gets the others adds nothing. */
+const oneSpeaks = batches.map((sequences) =>
+  sequences.map((sequence, i) => (i === 0 ? sequence : silent(sequence))),
+);
 
-function silent(bin: HostBin): HostBin {
-  return { ...bin, labels: bin.labels.map(() => -100), learned: 0 };
+function silent(sequence: HostSequence): HostSequence {
+  return { ...sequence, labels: sequence.labels.map(() => -100), learned: 0 };
 }
 
 function anAdapter(dtype: 'float32' | 'float64', dropout = 0) {
@@ -146,7 +148,7 @@ export const shardedCases = {
   // So many tokens and directions that one process makes gradients too: what it takes of their factors is rounded elsewhere.
   'exact-q-galore': () => ({
     ...{ ...exact, ...inInt8, optimizer: aQGalore(plainAdamW, 56) },
-    batches: oneSpeaks.map((bins) => [...bins, ...bins.map(silent)]),
+    batches: oneSpeaks.map((sequences) => [...sequences, ...sequences.map(silent)]),
   }),
   'q-galore': () => ({
     ...{ ...shared, ...inInt8, optimizer: aQGalore(byChance) },

@@ -10,7 +10,7 @@ import { readConfig } from '../../worker/decoder/config.ts';
 import { FileActivationOffload } from '../../worker/engine/activation-offload.ts';
 import { buildModel, type ShareOut, type Trains } from '../../worker/engine/build-model.ts';
 import type { Model } from '../../worker/engine/model.ts';
-import type { HostBin } from '../../worker/engine/packed-sequence.ts';
+import type { HostSequence } from '../../worker/engine/packed-sequence.ts';
 import type { Parameter, Parameters } from '../../worker/engine/parameters.ts';
 import { type Clip, Updater } from '../../worker/engine/update.ts';
 import type { Adapter } from '../../worker/methods/adapters/adapter.ts';
@@ -36,7 +36,7 @@ import type { Batch, Checkpoints, TrainerParts, TrainerPlan } from '../../worker
 import { FakeClock } from '../doubles/clock.ts';
 import { goldenTensors } from '../toy/golden.ts';
 import { goldenCase } from '../toy/make-toy.ts';
-import { aBin } from './training.ts';
+import { aSequence } from './training.ts';
 
 export interface ToyModelOptions {
   /** @default 'float32' */
@@ -114,8 +114,8 @@ export interface TrainingOptions extends ToyModelOptions {
   /** @default `keep` for every block */
   readonly mode?: TapeMode;
   /** The global batch of each position, from the first again after the last. */
-  readonly batches?: readonly (readonly HostBin[])[];
-  readonly evaluation?: readonly HostBin[];
+  readonly batches?: readonly (readonly HostSequence[])[];
+  readonly evaluation?: readonly HostSequence[];
   readonly parts?: Partial<TrainerParts>;
   /** The ranks that train it together; absent for one process. */
   readonly group?: ProcessGroup;
@@ -143,7 +143,7 @@ export class Training implements Disposable {
     const selection = (options.selection ?? all)(parameters);
     this.states = new OptimizerStates(this.held.shards, optimizer);
     this.states.follow(selection.ages(0, {}));
-    const batches = options.batches ?? [[aBin([countUp(0, 12)])]];
+    const batches = options.batches ?? [[aSequence([countUp(0, 12)])]];
     const clock = new FakeClock();
     this.parts = {
       model: this.model,
@@ -154,7 +154,7 @@ export class Training implements Disposable {
       states: this.states,
       updater: this.held.offered(new Updater(optimizer, this.states.byName, clip, world)),
       batch: (position) => batchOf(batches[position % batches.length] ?? [], position, world),
-      evaluationBins: () => options.evaluation ?? [],
+      evaluationSequences: () => options.evaluation ?? [],
       sample: async () => [],
       checkpoints: options.checkpoints?.(this) ?? new MemoryCheckpoints(this),
       emit: (message) => void this.messages.push(message),
@@ -214,16 +214,16 @@ function holdToy(options: TrainingOptions): ShardedModel {
   return held;
 }
 
-/** The bins are dealt to the ranks in turn. */
+/** The sequences are dealt to the ranks in turn. */
 export function batchOf(
-  bins: readonly HostBin[],
+  sequences: readonly HostSequence[],
   position: number,
   { rank, size }: Pick<World, 'rank' | 'size'> = alone,
 ): Batch {
   return {
-    bins: bins.filter((_, index) => index % size === rank),
-    learnedTokens: bins.reduce((sum, { learned }) => sum + learned, 0),
-    tokens: bins.reduce((sum, { ids }) => sum + ids.length, 0),
+    sequences: sequences.filter((_, index) => index % size === rank),
+    learnedTokens: sequences.reduce((sum, { learned }) => sum + learned, 0),
+    tokens: sequences.reduce((sum, { ids }) => sum + ids.length, 0),
     epoch: position,
   };
 }

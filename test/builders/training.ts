@@ -1,11 +1,11 @@
-// A model, bins and an update for tests of the engine, small enough to reason about.
+// A model, sequences and an update for tests of the engine, small enough to reason about.
 import { tmpdir } from 'node:os';
 import type { TapeMode } from '../../crds/plan/memory-question.ts';
 import { FileActivationOffload } from '../../worker/engine/activation-offload.ts';
 import { buildModel } from '../../worker/engine/build-model.ts';
 import type { Model } from '../../worker/engine/model.ts';
-import type { HostBin } from '../../worker/engine/packed-sequence.ts';
-import { toBin } from '../../worker/engine/packed-sequence.ts';
+import type { HostSequence } from '../../worker/engine/packed-sequence.ts';
+import { toSequence } from '../../worker/engine/packed-sequence.ts';
 import type { Parameter } from '../../worker/engine/parameters.ts';
 import type { Adapter } from '../../worker/methods/adapters/adapter.ts';
 import type { Precision } from '../../worker/methods/precision/precision.ts';
@@ -40,7 +40,7 @@ export function aModel(
 }
 
 /** Documents side by side, every token but each document's last predicts the next. */
-export function aBin(documents: readonly (readonly number[])[], key = 0): HostBin {
+export function aSequence(documents: readonly (readonly number[])[], key = 0): HostSequence {
   const ids = documents.flat();
   const labels = documents.flatMap((ids) => [...ids.slice(1), -100]);
   const positions = documents.flatMap((ids) => ids.map((_, position) => position));
@@ -61,10 +61,10 @@ export interface StepFacts {
   readonly gradients: ReadonlyMap<string, readonly number[]>;
 }
 
-/** Loss and gradients of one step over the bins; nothing is updated. */
+/** Loss and gradients of one step over the sequences; nothing is updated. */
 export function gradientsOf(
   model: Model,
-  bins: readonly HostBin[],
+  sequences: readonly HostSequence[],
   mode: TapeMode = 'keep',
 ): StepFacts {
   const gradients = new Map<string, readonly number[]>();
@@ -77,12 +77,12 @@ export function gradientsOf(
     },
     finish: () => ({ gradientNorm: 0, clipFactor: 1, applied: true }),
   };
-  const learnedTokens = bins.reduce((sum, { learned }) => sum + learned, 0);
+  const learnedTokens = sequences.reduce((sum, { learned }) => sum + learned, 0);
   using offload = new FileActivationOffload(tmpdir());
   return scope(() => {
     const outcome = step({
       model,
-      bins: bins.map((bin) => toBin(model.rope, bin, model.dtype)),
+      sequences: sequences.map((sequence) => toSequence(model.rope, sequence, model.dtype)),
       learnedTokens,
       moving: all(model.parameters).at(0),
       modes: new Array<TapeMode>(model.config.L).fill(mode),

@@ -115,19 +115,19 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
     accepts: [{ metadata: { name: 'a'.repeat(40) } }],
     rejects: [{ metadata: { name: 'a'.repeat(41) } }],
   },
-  'spec: a batch in tokens needs bins': {
+  'spec: a batch in tokens needs packed sequences': {
     accepts: [spec({}), spec({ 'training.globalBatchTokens': 4096, 'dataset.packing': 'Packed' })],
     rejects: [spec({ 'training.globalBatchTokens': 4096 })],
   },
-  'spec: a batch in tokens is whole bins': {
+  'spec: a batch in tokens is so many packed sequences': {
     accepts: [
       spec({}),
       spec({ 'training.globalBatchTokens': 4096 }),
-      spec({ 'training.globalBatchTokens': 6000, 'dataset.tokensPerBin': 3000 }),
+      spec({ 'training.globalBatchTokens': 6000, 'dataset.tokensPerSequence': 3000 }),
     ],
     rejects: [
       spec({ 'training.globalBatchTokens': 4097 }),
-      spec({ 'training.globalBatchTokens': 4096, 'dataset.tokensPerBin': 3000 }),
+      spec({ 'training.globalBatchTokens': 4096, 'dataset.tokensPerSequence': 3000 }),
     ],
   },
   'spec: stopping early needs held-out data': {
@@ -201,13 +201,13 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
     accepts: ['a', '.', 'a/b..c', '..a/b', 'a/...'],
     rejects: ['/a', '..', '../a', 'a/../b', 'a/..'],
   },
-  'dataset: bins only when packed': {
-    accepts: [dataset({}), dataset({ packing: 'Packed', tokensPerBin: 2048 })],
-    rejects: [dataset({ tokensPerBin: 2048 })],
+  'dataset: tokensPerSequence only when packed': {
+    accepts: [dataset({}), dataset({ packing: 'Packed', tokensPerSequence: 2048 })],
+    rejects: [dataset({ tokensPerSequence: 2048 })],
   },
-  'dataset: a bin holds a sequence': {
-    accepts: [dataset({}), dataset({ tokensPerBin: 1024 })],
-    rejects: [dataset({ tokensPerBin: 1023 })],
+  'dataset: a packed sequence holds the longest document': {
+    accepts: [dataset({}), dataset({ tokensPerSequence: 1024 })],
+    rejects: [dataset({ tokensPerSequence: 1023 })],
   },
   'dataset: eval or heldOut': {
     accepts: [dataset({}), dataset({ heldOut: { samples: 3 } }), dataset({ eval: { s3 } })],

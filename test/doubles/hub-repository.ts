@@ -27,7 +27,7 @@ export interface HubBlob {
   readonly large: boolean;
 }
 
-export const largeEnding = /\.(safetensors|gguf|parquet|bin|model)$/;
+export const largeEnding = /\.(safetensors|gguf|parquet|sequence|model)$/;
 
 /** A commit of these files, at which the branches then stand. */
 export function commitTo(

@@ -75,7 +75,7 @@ const packs = test.macro({
       t.true(gap <= rounding, `gap ${gap}`);
     });
   },
-  title: (_, { name }: GoldenCase) => `${name}: documents in one bin do not see each other`,
+  title: (_, { name }: GoldenCase) => `${name}: documents in one sequence do not see each other`,
 });
 for (const each of golden.cases) if (each.packedLoss !== undefined) test(packs, each);
 

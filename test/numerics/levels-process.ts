@@ -17,7 +17,7 @@ import { setThreads } from '../../worker/tensor/threads.ts';
 import { train } from '../../worker/train/loop.ts';
 import { aPvTuning, toyCodebook, toyCodes } from '../builders/pv-tuning.ts';
 import { countUp, plainAdamW, Training, type TrainingOptions } from '../builders/toy-training.ts';
-import { aBin } from '../builders/training.ts';
+import { aSequence } from '../builders/training.ts';
 import { draw, run, wide } from './kernels/compare.ts';
 import { exactly } from './kernels/products.ts';
 
@@ -81,7 +81,10 @@ function steps(unit: number, options: TrainingOptions): () => Promise<Made> {
     using training = new Training({
       // Matrices of more values than one thread's share.
       ...{ config: { hidden_size: 256, intermediate_size: 512, num_hidden_layers: 1 } },
-      ...{ batches: [[aBin([countUp(0, 40)]), aBin([countUp(3, 24)])]], plan: { totalSteps: 2 } },
+      ...{
+        batches: [[aSequence([countUp(0, 40)]), aSequence([countUp(3, 24)])]],
+        plan: { totalSteps: 2 },
+      },
       ...options,
     });
     await train(training.parts, freshState);

@@ -7,11 +7,11 @@ import { setThreads } from '../../worker/tensor/threads.ts';
 import { train } from '../../worker/train/loop.ts';
 import { aPvTuning, toyCodebook, toyCodes } from '../builders/pv-tuning.ts';
 import { countUp, Training } from '../builders/toy-training.ts';
-import { aBin } from '../builders/training.ts';
+import { aSequence } from '../builders/training.ts';
 
 test.before(() => setThreads(1));
 
-const batches = Array.from({ length: 8 }, (_, n) => [aBin([countUp(n, 40)], n)]);
+const batches = Array.from({ length: 8 }, (_, n) => [aSequence([countUp(n, 40)], n)]);
 const published = { ...toyCodes, rateRatio: 3 };
 
 /** Mean loss of the last round over the texts, after a hundred steps. */

@@ -6,11 +6,11 @@ import type { Optimizer, UpdateStep } from '../../worker/methods/optimizers/opti
 import { setThreads } from '../../worker/tensor/threads.ts';
 import { train } from '../../worker/train/loop.ts';
 import { batchOf, countUp, Training } from '../builders/toy-training.ts';
-import { aBin } from '../builders/training.ts';
+import { aSequence } from '../builders/training.ts';
 
 test.before(() => setThreads(1));
 
-const same = [[aBin([countUp(0, 12)])]];
+const same = [[aSequence([countUp(0, 12)])]];
 
 /** Moves nothing, and remembers what it was told. */
 function listener() {

@@ -7,7 +7,7 @@ import { liveHandles } from '../../worker/tensor/memory.ts';
 import { setThreads } from '../../worker/tensor/threads.ts';
 import { train } from '../../worker/train/loop.ts';
 import { countUp, Training, type TrainingOptions } from '../builders/toy-training.ts';
-import { aBin } from '../builders/training.ts';
+import { aSequence } from '../builders/training.ts';
 
 const adapter = lora({
   ...{ rank: 4, alpha: 8, dropout: 0.2, scaling: 'Standard', learningRateRatio: 2 },
@@ -27,8 +27,8 @@ test('no tensor of a step survives it, nor one of an evaluation, a save, a skip 
   for (const options of settings) {
     using training = new Training({
       ...options,
-      batches: [[aBin([countUp(0, 9), countUp(20, 5)], 0), aBin([countUp(11, 12)], 1)]],
-      evaluation: [aBin([countUp(3, 10)])],
+      batches: [[aSequence([countUp(0, 9), countUp(20, 5)], 0), aSequence([countUp(11, 12)], 1)]],
+      evaluation: [aSequence([countUp(3, 10)])],
       plan: {
         ...{ totalSteps: 7, evaluationInterval: 2 },
         nonFinite: { action: 'SkipStep', maxSkips: 1, maxRollbacks: 5, learningRateFactor: 1 },

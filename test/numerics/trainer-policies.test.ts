@@ -1,7 +1,7 @@
 // What the loop does when numbers go wrong, and when it does not get better any more.
 import test from 'ava';
 import { freshState } from '../../worker/checkpoint/trainer-state.ts';
-import type { HostBin } from '../../worker/engine/packed-sequence.ts';
+import type { HostSequence } from '../../worker/engine/packed-sequence.ts';
 import { setThreads } from '../../worker/tensor/threads.ts';
 import { type NonFinitePolicy, type TrainerPlan, train } from '../../worker/train/loop.ts';
 import {
@@ -11,21 +11,25 @@ import {
   Training,
   type TrainingOptions,
 } from '../builders/toy-training.ts';
-import { aBin } from '../builders/training.ts';
+import { aSequence } from '../builders/training.ts';
 
 test.before(() => setThreads(1));
 
 const skip: NonFinitePolicy = {
   ...{ action: 'SkipStep', maxSkips: 2, maxRollbacks: 2, learningRateFactor: 0.5 },
 };
-const bins = [0, 1, 2, 3, 4].map((n) => [aBin([countUp(n, 10)], n)]);
+const sequences = [0, 1, 2, 3, 4].map((n) => [aSequence([countUp(n, 10)], n)]);
 
 /** The batches at these positions give a loss and gradients that are no numbers. */
 function poisoned(at: (position: number) => boolean, nonFinite: NonFinitePolicy, more = {}) {
-  const options: TrainingOptions = { batches: bins, plan: { totalSteps: 6, nonFinite }, ...more };
+  const options: TrainingOptions = {
+    batches: sequences,
+    plan: { totalSteps: 6, nonFinite },
+    ...more,
+  };
   const training = new Training(options);
   const batch = (position: number) => {
-    const good = batchOf(bins[position % bins.length] ?? [], position);
+    const good = batchOf(sequences[position % sequences.length] ?? [], position);
     return at(position) ? { ...good, learnedTokens: Number.NaN } : good;
   };
   return { training, parts: { ...training.parts, batch } };
@@ -88,7 +92,7 @@ test('Rollback puts back every tensor, also those that were stepped before the b
   using clean = new Training({ clip: { mode: 'Block', norm: 1 }, plan: { totalSteps: 6 } });
   const without = (position: number) => {
     const behind = position < 3 ? position : position + 1;
-    return batchOf(bins[behind % bins.length] ?? [], position);
+    return batchOf(sequences[behind % sequences.length] ?? [], position);
   };
   await train({ ...clean.parts, batch: without }, freshState);
   t.deepEqual(training.bits(), clean.bits());
@@ -126,7 +130,7 @@ test('Fail ends the run with the first step that is not finite', async (t) => {
 });
 
 /** Measured on what is learned, so that it gets better for a while. */
-const held: readonly HostBin[] = [aBin([countUp(0, 10)])];
+const held: readonly HostSequence[] = [aSequence([countUp(0, 10)])];
 
 function measured(plan: Partial<TrainerPlan>, more: TrainingOptions = {}): Training {
   return new Training({

@@ -14,13 +14,13 @@ import {
 } from '../../worker/train/loop.ts';
 import { jobDigest } from '../builders/checkpoint.ts';
 import { batchOf, countUp, Training, type TrainingOptions } from '../builders/toy-training.ts';
-import { aBin } from '../builders/training.ts';
+import { aSequence } from '../builders/training.ts';
 import { FakeClock } from '../doubles/clock.ts';
 import { temporaryFolder } from '../doubles/sources.ts';
 
 test.before(() => setThreads(1));
 
-const bins = [0, 1, 2, 3, 4].map((n) => [aBin([countUp(n, 10)], n)]);
+const sequences = [0, 1, 2, 3, 4].map((n) => [aSequence([countUp(n, 10)], n)]);
 const nonFinite: NonFinitePolicy = {
   ...{ action: 'Rollback', maxSkips: 0, maxRollbacks: 3, learningRateFactor: 0.5 },
 };
@@ -35,7 +35,7 @@ interface Run extends Disposable {
 /** A process on the folder of a run: saves after every second step, and the batches at these positions are no numbers. */
 function aRun(root: string, bad: readonly number[], options: TrainingOptions = {}): Run {
   const plan = { totalSteps: 6, nonFinite, ...options.plan };
-  const training = new Training({ batches: bins, ...options, plan });
+  const training = new Training({ batches: sequences, ...options, plan });
   const checkpoints = checkpointsOf(training.trained(), {
     ...{ root, job: jobDigest, base: 'base', clock: new FakeClock() },
     wish: { intervalSteps: 2, intervalSeconds: null },
@@ -45,7 +45,7 @@ function aRun(root: string, bad: readonly number[], options: TrainingOptions = {
   const drawn: number[] = [];
   const batch = (position: number) => {
     drawn.push(position);
-    const good = batchOf(bins[position % bins.length] ?? [], position);
+    const good = batchOf(sequences[position % sequences.length] ?? [], position);
     return bad.includes(position) ? { ...good, learnedTokens: Number.NaN } : good;
   };
   const parts = { ...training.parts, batch, checkpoints };
@@ -156,7 +156,7 @@ test('a later checkpoint has the account in itself; a damaged note of it costs a
 test('an evaluation is not done again where a rollback goes back to it', async (t) => {
   await using folder = await temporaryFolder();
   using run = aRun(folder.path, threeBad, {
-    evaluation: [aBin([countUp(0, 10)])],
+    evaluation: [aSequence([countUp(0, 10)])],
     plan: { evaluationInterval: 2 },
   });
   const { state } = await train(run.parts, freshState);

@@ -4,7 +4,7 @@ import { freshState } from '../../worker/checkpoint/trainer-state.ts';
 import { setThreads } from '../../worker/tensor/threads.ts';
 import { train } from '../../worker/train/loop.ts';
 import { countUp, Training } from '../builders/toy-training.ts';
-import { aBin } from '../builders/training.ts';
+import { aSequence } from '../builders/training.ts';
 
 test('any number of threads gives the same bits, so that a run may go on with another one', async (t) => {
   for (const dtype of ['float32', 'bfloat16'] as const) {
@@ -14,7 +14,10 @@ test('any number of threads gives the same bits, so that a run may go on with an
       using training = new Training({
         // Matrices of more values than one thread's share.
         ...{ dtype, config: { hidden_size: 256, intermediate_size: 512, num_hidden_layers: 1 } },
-        ...{ batches: [[aBin([countUp(0, 40)]), aBin([countUp(3, 24)])]], plan: { totalSteps: 2 } },
+        ...{
+          batches: [[aSequence([countUp(0, 40)]), aSequence([countUp(3, 24)])]],
+          plan: { totalSteps: 2 },
+        },
       });
       await train(training.parts, freshState);
       bits.push(training.bits());

@@ -1,39 +1,39 @@
-// What the trainer is fed: the bins of a step, and those of an evaluation, from the token stores that
+// What the trainer is fed: the sequences of a step, and those of an evaluation, from the token stores that
 // `prepare` left.
 
 import { TerminalError, UserError } from '../../crds/failures/errors.ts';
 import type { FineTuneJobSpec } from '../../crds/index.ts';
 import { sequencesPerStep, tokensPerSequence } from '../../crds/plan/batches.ts';
 import type { PreparedRecord } from '../../crds/wire/run-folder.ts';
-import type { HostBin } from '../engine/packed-sequence.ts';
+import type { HostSequence } from '../engine/packed-sequence.ts';
 import type { Batch } from '../train/loop.ts';
-import { dealBins, onlySeat, type Seat } from './deal-sequences.ts';
+import { dealSequences, onlySeat, type Seat } from './deal-sequences.ts';
 import type { Documents } from './documents.ts';
 import { chooseHeldOut } from './held-out.ts';
 import { openLoader } from './loader.ts';
-import { mergeBins } from './merge-sequences.ts';
-import { packBins } from './pack.ts';
-import { fillBin } from './packed-sequences.ts';
+import { mergeSequences } from './merge-sequences.ts';
+import { packSequences } from './pack.ts';
+import { fillSequence } from './packed-sequences.ts';
 import { openTokenStore, type TokenStore } from './token-store.ts';
 
 export interface Feed extends Disposable {
-  /** Bins of one pass over the data. */
+  /** Sequences of one pass over the data. */
   readonly sequences: number;
   /** Over all ranks. */
-  readonly binsPerStep: number;
-  /** Tokens of the largest bin there can be, of so many bins as are computed at once, and of the largest that is evaluated. */
-  readonly largestBin: number;
+  readonly sequencesPerStep: number;
+  /** Tokens of the largest sequence there can be, of so many sequences as are computed at once, and of the largest that is evaluated. */
+  readonly largestSequence: number;
   readonly largestMicroBatch: number;
-  readonly largestEvaluationBin: number;
-  /** Bins that are computed at once. */
+  readonly largestEvaluationSequence: number;
+  /** Sequences that are computed at once. */
   readonly microBatchSize: number;
   /** Share of tokens that are learned. */
   readonly learnedShare: number;
-  /** The global batch at a position, from 0: its numbers, and the bins of this rank. */
+  /** The global batch at a position, from 0: its numbers, and the sequences of this rank. */
   batch(position: number): Batch;
-  /** The bins of all ranks. */
-  allBins(position: number): readonly HostBin[];
-  evaluationBins(): Iterable<HostBin>;
+  /** The sequences of all ranks. */
+  allSequences(position: number): readonly HostSequence[];
+  evaluationSequences(): Iterable<HostSequence>;
 }
 
 export async function openFeed(
@@ -48,39 +48,44 @@ export async function openFeed(
   const held = new Set(separate === null ? chooseHeldOut(data.samples, amountOf(dataset)) : []);
   const all = Array.from({ length: store.count }, (_, document) => document);
   const members = all.filter((document) => !held.has(store.sampleOf(document)));
-  const tokensPerBin = dataset.packing === 'Packed' ? tokensPerSequence(dataset) : undefined;
-  const binsPerStep = sequencesPerStep(training, dataset);
-  requireShares(binsPerStep, seat.size);
-  const most = Math.ceil(binsPerStep / seat.size);
+  const packedTokens = dataset.packing === 'Packed' ? tokensPerSequence(dataset) : undefined;
+  const perStep = sequencesPerStep(training, dataset);
+  requireShares(perStep, seat.size);
+  const most = Math.ceil(perStep / seat.size);
   const microBatchSize = Math.min(training.microBatchSize ?? 1, most);
   const loader = openLoader({
     documents: store,
     members,
     seed: dataset.shuffleSeed,
-    tokensPerBin,
-    binsPerStep,
+    tokensPerSequence: packedTokens,
+    sequencesPerStep: perStep,
   });
   const evaluated = separate ?? store;
   const evaluationMembers =
     separate === null
       ? all.filter((document) => held.has(store.sampleOf(document)))
       : Array.from({ length: separate.count }, (_, document) => document);
-  const bins = packedForEvaluation(evaluated, evaluationMembers, tokensPerSequence(dataset));
+  const sequences = packedForEvaluation(evaluated, evaluationMembers, tokensPerSequence(dataset));
   const lengths = members.map((document) => store.lengthOf(document));
   return {
-    sequences: loader.binsIn(0),
-    binsPerStep,
-    largestBin: largestBins(lengths, tokensPerBin, 1),
-    largestMicroBatch: largestBins(lengths, tokensPerBin, microBatchSize),
-    largestEvaluationBin: bins.reduce((most, bin) => Math.max(most, tokensOf(evaluated, bin)), 0),
+    sequences: loader.sequencesIn(0),
+    sequencesPerStep: perStep,
+    largestSequence: largestSequences(lengths, packedTokens, 1),
+    largestMicroBatch: largestSequences(lengths, packedTokens, microBatchSize),
+    largestEvaluationSequence: sequences.reduce(
+      (most, sequence) => Math.max(most, tokensOf(evaluated, sequence)),
+      0,
+    ),
     microBatchSize,
     learnedShare: data.tokens === 0 ? 1 : data.learnedTokens / data.tokens,
     batch(position) {
-      const { bins, learnedTokens, tokens } = loader.take(loader.seek(position));
-      const epoch = (position * binsPerStep) / loader.binsIn(0);
+      const { sequences, learnedTokens, tokens } = loader.take(loader.seek(position));
+      const epoch = (position * perStep) / loader.sequencesIn(0);
       return {
-        bins: mergeBins(
-          dealBins(bins, seat).map(({ documents, key }) => fillBin(store, documents, key)),
+        sequences: mergeSequences(
+          dealSequences(sequences, seat).map(({ documents, key }) =>
+            fillSequence(store, documents, key),
+          ),
           microBatchSize,
         ),
         learnedTokens,
@@ -88,12 +93,12 @@ export async function openFeed(
         epoch,
       };
     },
-    allBins(position) {
-      const { bins } = loader.take(loader.seek(position));
-      return bins.map(({ documents, key }) => fillBin(store, documents, key));
+    allSequences(position) {
+      const { sequences } = loader.take(loader.seek(position));
+      return sequences.map(({ documents, key }) => fillSequence(store, documents, key));
     },
-    *evaluationBins() {
-      for (const [key, members] of bins.entries()) yield fillBin(evaluated, members, key);
+    *evaluationSequences() {
+      for (const [key, members] of sequences.entries()) yield fillSequence(evaluated, members, key);
     },
     [Symbol.dispose]() {
       store[Symbol.dispose]();
@@ -123,14 +128,14 @@ async function open(folder: string, signal: AbortSignal): Promise<TokenStore> {
   });
 }
 
-/** Tokens of the `count` largest bins together: whole bins where documents are packed, else the longest documents. */
-function largestBins(
+/** Tokens of the `count` largest sequences together: whole sequences where documents are packed, else the longest documents. */
+function largestSequences(
   lengths: readonly number[],
-  tokensPerBin: number | undefined,
+  tokensPerSequence: number | undefined,
   count: number,
 ): number {
   const sum = (of: readonly number[]) => of.reduce((all, one) => all + one, 0);
-  if (tokensPerBin !== undefined) return count * Math.min(tokensPerBin, sum(lengths));
+  if (tokensPerSequence !== undefined) return count * Math.min(tokensPerSequence, sum(lengths));
   const longest = lengths.toSorted((a, b) => b - a);
   // Where there are fewer than that, the next pass begins in the same micro-batch.
   return sum(Array.from({ length: count }, (_, at) => longest[at % longest.length] ?? 0));
@@ -143,7 +148,9 @@ function packedForEvaluation(
   tokens: number,
 ): readonly (readonly number[])[] {
   const lengths = members.map((document) => documents.lengthOf(document));
-  return packBins(lengths, tokens).map((bin) => bin.flatMap((index) => members[index] ?? []));
+  return packSequences(lengths, tokens).map((sequence) =>
+    sequence.flatMap((index) => members[index] ?? []),
+  );
 }
 
 function tokensOf(documents: Documents, members: readonly number[]): number {

@@ -1,20 +1,20 @@
-// The sequence of bins of a whole training, as a function: which documents lie in which bin depends on the documents,
-// the seed and the size of a bin, never on ranks or on where a run was stopped. An epoch is a permutation of the
-// documents, cut into windows; the documents of a window are packed into bins, and the bins are permuted.
+// The sequence of sequences of a whole training, as a function: which documents lie in which sequence depends on the documents,
+// the seed and the size of a sequence, never on ranks or on where a run was stopped. An epoch is a permutation of the
+// documents, cut into windows; the documents of a window are packed into sequences, and the sequences are permuted.
 import { invariant } from '../../crds/failures/errors.ts';
 import type { Documents } from './documents.ts';
 import { permutation } from './order.ts';
-import { packBins } from './pack.ts';
+import { packSequences } from './pack.ts';
 
 export interface LoaderPlan {
   readonly documents: Documents;
   /** Documents to learn from; the others are set aside. */
   readonly members: readonly number[];
   readonly seed: number | bigint;
-  /** Tokens of a bin; undefined: a bin is one document. */
-  readonly tokensPerBin: number | undefined;
-  /** Bins of one step over all ranks. */
-  readonly binsPerStep: number;
+  /** Tokens of a sequence; undefined: a sequence is one document. */
+  readonly tokensPerSequence: number | undefined;
+  /** Sequences of one step over all ranks. */
+  readonly sequencesPerStep: number;
   /** Documents that are packed together. */
   readonly window?: number;
 }
@@ -24,25 +24,25 @@ export interface Cursor {
   readonly epoch: number;
   readonly window: number;
   /** Counts inside the window. */
-  readonly bin: number;
+  readonly sequence: number;
   readonly seed: string;
   readonly storeDigest: string;
 }
 
 interface GlobalBatch {
-  readonly bins: readonly PlannedBin[];
-  /** Learned tokens of all bins: what every rank divides by. */
+  readonly sequences: readonly PlannedSequence[];
+  /** Learned tokens of all sequences: what every rank divides by. */
   readonly learnedTokens: number;
   readonly tokens: number;
-  /** Epoch of the first bin. */
+  /** Epoch of the first sequence. */
   readonly epoch: number;
   readonly next: Cursor;
 }
 
-interface PlannedBin {
+interface PlannedSequence {
   readonly documents: readonly number[];
   readonly lengths: readonly number[];
-  /** Number of the bin in the whole training: names its random streams. */
+  /** Number of the sequence in the whole training: names its random streams. */
   readonly key: number;
 }
 
@@ -52,16 +52,16 @@ interface Loader {
   readonly take: (cursor: Cursor) => GlobalBatch;
   /** The cursor of a step, counted from 0: packs all windows before it, without reading a token. */
   readonly seek: (step: number) => Cursor;
-  /** Bins of one epoch. */
-  readonly binsIn: (epoch: number) => number;
+  /** Sequences of one epoch. */
+  readonly sequencesIn: (epoch: number) => number;
 }
 
 const documentsPerWindow = 65_536;
 
 export function openLoader(plan: LoaderPlan): Loader {
-  const { documents, members, binsPerStep } = plan;
+  const { documents, members, sequencesPerStep } = plan;
   invariant(members.length > 0, 'no documents to learn from');
-  invariant(binsPerStep > 0, 'a step without bins');
+  invariant(sequencesPerStep > 0, 'a step without sequences');
   const name = { seed: String(plan.seed), storeDigest: documents.digest };
   const windowSize = plan.window ?? documentsPerWindow;
   const windows = Math.ceil(members.length / windowSize);
@@ -73,60 +73,62 @@ export function openLoader(plan: LoaderPlan): Loader {
     counts.set(key, count);
     return count;
   };
-  const binsIn = (epoch: number) => {
-    let bins = 0;
-    for (let window = 0; window < windows; window += 1) bins += countIn(epoch, window);
-    return bins;
+  const sequencesIn = (epoch: number) => {
+    let sequences = 0;
+    for (let window = 0; window < windows; window += 1) sequences += countIn(epoch, window);
+    return sequences;
   };
-  /** The same place, with `bin` inside its window. */
-  const settle = (epoch: number, window: number, bin: number): Cursor => {
-    let place = { epoch, window, bin };
-    for (let count = countIn(epoch, window); place.bin >= count; ) {
+  /** The same place, with `sequence` inside its window. */
+  const settle = (epoch: number, window: number, sequence: number): Cursor => {
+    let place = { epoch, window, sequence };
+    for (let count = countIn(epoch, window); place.sequence >= count; ) {
       const isLast = place.window + 1 === windows;
       place = {
         epoch: isLast ? place.epoch + 1 : place.epoch,
         window: isLast ? 0 : place.window + 1,
-        bin: place.bin - count,
+        sequence: place.sequence - count,
       };
       count = countIn(place.epoch, place.window);
     }
     return { ...place, ...name };
   };
-  /** Bins before each window, windows of all epochs counted on; as far as anyone has asked. */
+  /** Sequences before each window, windows of all epochs counted on; as far as anyone has asked. */
   const before = [0];
-  /** The window of a bin of the whole training. */
-  const placeOf = (bin: number): number => {
-    while ((before.at(-1) ?? 0) <= bin) {
+  /** The window of a sequence of the whole training. */
+  const placeOf = (sequence: number): number => {
+    while ((before.at(-1) ?? 0) <= sequence) {
       const last = before.length - 1;
       before.push((before[last] ?? 0) + countIn(Math.floor(last / windows), last % windows));
     }
-    return lastAtMost(before, bin);
+    return lastAtMost(before, sequence);
   };
   const keyOf = (cursor: Cursor): number =>
-    (cursor.epoch * windows + cursor.window) * windowSize + cursor.bin;
+    (cursor.epoch * windows + cursor.window) * windowSize + cursor.sequence;
   return {
-    start: { epoch: 0, window: 0, bin: 0, ...name },
-    binsIn,
+    start: { epoch: 0, window: 0, sequence: 0, ...name },
+    sequencesIn,
     seek: (step) => {
-      const bin = step * binsPerStep;
-      const place = placeOf(bin);
+      const sequence = step * sequencesPerStep;
+      const place = placeOf(sequence);
       const start = before[place] ?? 0;
-      return settle(Math.floor(place / windows), place % windows, bin - start);
+      return settle(Math.floor(place / windows), place % windows, sequence - start);
     },
     take: (cursor) => {
       checkCursor(cursor, name);
-      const bins: PlannedBin[] = [];
-      let at = settle(cursor.epoch, cursor.window, cursor.bin);
-      while (bins.length < binsPerStep) {
-        const bin = packed(at.epoch, at.window)[at.bin] ?? [];
-        const lengths = bin.map(documents.lengthOf);
-        bins.push({ documents: bin, lengths, key: keyOf(at) });
-        at = settle(at.epoch, at.window, at.bin + 1);
+      const sequences: PlannedSequence[] = [];
+      let at = settle(cursor.epoch, cursor.window, cursor.sequence);
+      while (sequences.length < sequencesPerStep) {
+        const sequence = packed(at.epoch, at.window)[at.sequence] ?? [];
+        const lengths = sequence.map(documents.lengthOf);
+        sequences.push({ documents: sequence, lengths, key: keyOf(at) });
+        at = settle(at.epoch, at.window, at.sequence + 1);
       }
       return {
-        bins,
-        learnedTokens: sum(bins.flatMap((bin) => bin.documents.map(documents.learnedOf))),
-        tokens: sum(bins.flatMap((bin) => bin.lengths)),
+        sequences,
+        learnedTokens: sum(
+          sequences.flatMap((sequence) => sequence.documents.map(documents.learnedOf)),
+        ),
+        tokens: sum(sequences.flatMap((sequence) => sequence.lengths)),
         epoch: cursor.epoch,
         next: at,
       };
@@ -134,9 +136,9 @@ export function openLoader(plan: LoaderPlan): Loader {
   };
 }
 
-/** Documents of each bin of a window, in the order of training. */
+/** Documents of each sequence of a window, in the order of training. */
 function packWindow(plan: LoaderPlan, epoch: number, window: number): number[][] {
-  const { documents, members, seed, tokensPerBin } = plan;
+  const { documents, members, seed, tokensPerSequence } = plan;
   const size = plan.window ?? documentsPerWindow;
   const order = permutation(members.length, 'documents', seed, epoch);
   const chosen: number[] = [];
@@ -144,11 +146,11 @@ function packWindow(plan: LoaderPlan, epoch: number, window: number): number[][]
   for (let place = window * size; place < end; place += 1) {
     chosen.push(members[order.at(place)] ?? 0);
   }
-  if (tokensPerBin === undefined) return chosen.map((document) => [document]);
-  const bins = packBins(chosen.map(documents.lengthOf), tokensPerBin);
-  const shuffled = permutation(bins.length, 'bins', seed, epoch, window);
-  return bins.map((_, place) =>
-    (bins[shuffled.at(place)] ?? []).map((index) => chosen[index] ?? 0),
+  if (tokensPerSequence === undefined) return chosen.map((document) => [document]);
+  const sequences = packSequences(chosen.map(documents.lengthOf), tokensPerSequence);
+  const shuffled = permutation(sequences.length, 'bins', seed, epoch, window);
+  return sequences.map((_, place) =>
+    (sequences[shuffled.at(place)] ?? []).map((index) => chosen[index] ?? 0),
   );
 }
 

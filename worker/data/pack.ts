@@ -1,28 +1,28 @@
-// Documents → bins by best fit, longest first: each document goes where it leaves least room. Pure, so that every rank
-// computes the same bins.
+// Documents → sequences by best fit, longest first: each document goes where it leaves least room. Pure, so that every rank
+// computes the same sequences.
 
-/** Documents of each bin, by their place in `lengths`, in ascending order. No length may exceed the capacity. */
-export function packBins(lengths: readonly number[], capacity: number): number[][] {
+/** Documents of each sequence, by their place in `lengths`, in ascending order. No length may exceed the capacity. */
+export function packSequences(lengths: readonly number[], capacity: number): number[][] {
   const order = [...lengths.keys()].sort((a, b) => (lengths[b] ?? 0) - (lengths[a] ?? 0) || a - b);
-  const bins: number[][] = [];
+  const sequences: number[][] = [];
   const room = new RoomIndex(capacity);
   for (const place of order) {
     const length = lengths[place] ?? 0;
     const fit = room.takeSmallest(length);
     if (fit === undefined) {
-      bins.push([place]);
-      room.put(capacity - length, bins.length - 1);
+      sequences.push([place]);
+      room.put(capacity - length, sequences.length - 1);
     } else {
-      bins[fit.bin]?.push(place);
-      room.put(fit.room - length, fit.bin);
+      sequences[fit.sequence]?.push(place);
+      room.put(fit.room - length, fit.sequence);
     }
   }
-  return bins.map((bin) => bin.sort((a, b) => a - b));
+  return sequences.map((sequence) => sequence.sort((a, b) => a - b));
 }
 
-/** Open bins by the room that they have left: a bit a size, in a tree of words of 32, finds the next size that is used. */
+/** Open sequences by the room that they have left: a bit a size, in a tree of words of 32, finds the next size that is used. */
 class RoomIndex {
-  readonly #bins: (number[] | undefined)[] = [];
+  readonly #sequences: (number[] | undefined)[] = [];
   readonly #levels: Uint32Array[] = [];
 
   constructor(capacity: number) {
@@ -33,21 +33,21 @@ class RoomIndex {
     } while (size > 1);
   }
 
-  put(room: number, bin: number): void {
-    const bins = this.#bins[room];
-    if (bins === undefined) this.#bins[room] = [bin];
-    else bins.push(bin);
-    if (bins === undefined || bins.length === 1) this.#mark(room, true);
+  put(room: number, sequence: number): void {
+    const sequences = this.#sequences[room];
+    if (sequences === undefined) this.#sequences[room] = [sequence];
+    else sequences.push(sequence);
+    if (sequences === undefined || sequences.length === 1) this.#mark(room, true);
   }
 
-  /** Takes out a bin with the least room that is at least `length`. */
-  takeSmallest(length: number): { readonly room: number; readonly bin: number } | undefined {
+  /** Takes out a sequence with the least room that is at least `length`. */
+  takeSmallest(length: number): { readonly room: number; readonly sequence: number } | undefined {
     const room = this.#next(length);
-    const bins = room === undefined ? undefined : this.#bins[room];
-    const bin = bins?.pop();
-    if (room === undefined || bin === undefined) return undefined;
-    if (bins?.length === 0) this.#mark(room, false);
-    return { room, bin };
+    const sequences = room === undefined ? undefined : this.#sequences[room];
+    const sequence = sequences?.pop();
+    if (room === undefined || sequence === undefined) return undefined;
+    if (sequences?.length === 0) this.#mark(room, false);
+    return { room, sequence };
   }
 
   #mark(room: number, used: boolean): void {

@@ -1,4 +1,4 @@
-// Tokenised documents on disk. The index is read whole; tokens are read from the file when a bin is filled, and the
+// Tokenised documents on disk. The index is read whole; tokens are read from the file when a sequence is filled, and the
 // system's cache keeps what is used. A store is never changed: other inputs give another folder.
 import { createHash } from 'node:crypto';
 import { closeSync, createReadStream, openSync, readSync } from 'node:fs';

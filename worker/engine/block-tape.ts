@@ -1,7 +1,7 @@
 // Autograd lives for one block. Either the tape is made in the forward and kept (`keep`: more
 // memory, no second forward), or only the block's input is kept and the backward runs the block
 // again with a tape (`recompute`; `offload` keeps the input outside memory). All give the same
-// numbers: the block draws nothing at random that is not named by step, layer and bin.
+// numbers: the block draws nothing at random that is not named by step, layer and sequence.
 import { Bug } from '../../crds/failures/errors.ts';
 import type { TapeMode } from '../../crds/plan/memory-question.ts';
 import type { DropoutDraw } from '../methods/adapters/adapter.ts';
@@ -13,7 +13,7 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { ActivationOffload, Shelved } from './activation-offload.ts';
 import { FactorTaps, type Projectors, projected, tensorsOfFactors } from './gradient-factors.ts';
 import { type Model, tensorsOf } from './model.ts';
-import { type Bin, binContext } from './packed-sequence.ts';
+import { type PackedSequence, sequenceContext } from './packed-sequence.ts';
 import type { Parameter } from './parameters.ts';
 
 /** What the forward of a block leaves behind for its backward. */
@@ -35,7 +35,7 @@ export interface BlockPass {
   readonly model: Model;
   readonly layer: number;
   readonly moving: readonly Parameter[];
-  readonly bin: Bin;
+  readonly sequence: PackedSequence;
   readonly draw: DropoutDraw | null;
   /** Of weights whose gradients are wanted in subspaces. @default all are made */
   readonly projectors?: Projectors;
@@ -74,7 +74,7 @@ export function runBlock(pass: Omit<BlockPass, 'moving'>, x: Tensor): Tensor {
       pass.layer,
       tensors,
       x,
-      binContext(pass.model.config, pass.bin),
+      sequenceContext(pass.model.config, pass.sequence),
     );
   });
 }
@@ -124,7 +124,7 @@ function record(pass: BlockPass, x: Tensor): Tape {
       );
       const taps = new FactorTaps(projectorsOf(pass));
       const tensors = { ...tensorsOf(pass.model, byName, pass.draw), tap: taps.of };
-      const context = binContext(pass.model.config, pass.bin);
+      const context = sequenceContext(pass.model.config, pass.sequence);
       const output = block(pass.model.config, pass.layer, tensors, input, context);
       return { input, leaves: [...byName.values()], factors: taps.found, output };
     }),

@@ -7,19 +7,24 @@ import type { Tensor } from '../tensor/tensor.ts';
 import { runBlock } from './block-tape.ts';
 import { embed } from './embedding.ts';
 import { finalNormName, type Model } from './model.ts';
-import { type Bin, toBin } from './packed-sequence.ts';
+import { type PackedSequence, toSequence } from './packed-sequence.ts';
 import { type Place, withPlace } from './weights.ts';
 
-/** The residual streams of the bins behind the last block, `[T, H]` each. Each block runs all bins before the next one does. */
-export function residualStreams(model: Model, bins: readonly Bin[]): readonly Tensor[] {
+/** The residual streams of the sequences behind the last block, `[T, H]` each. Each block runs all sequences before the next one does. */
+export function residualStreams(
+  model: Model,
+  sequences: readonly PackedSequence[],
+): readonly Tensor[] {
   const { config } = model;
   return scope(() => {
-    let streams = withPlace(model, 'embedding', 0, () => bins.map(({ ids }) => embed(model, ids)));
+    let streams = withPlace(model, 'embedding', 0, () =>
+      sequences.map(({ ids }) => embed(model, ids)),
+    );
     for (let layer = 0; layer < config.L; layer += 1) {
       streams = withPlace(model, layer, placeAfter(config, layer), () =>
-        bins.map((bin, a) => {
+        sequences.map((sequence, a) => {
           const x = streams[a] ?? missing(a);
-          const next = runBlock({ model, layer, bin, draw: null }, x);
+          const next = runBlock({ model, layer, sequence, draw: null }, x);
           x.dispose();
           return next;
         }),
@@ -35,13 +40,13 @@ export function placeAfter({ L }: DecoderConfig, layer: number): Place {
 }
 
 function missing(index: number): never {
-  throw new Bug(`no stream of the bin ${index}`);
+  throw new Bug(`no stream of the sequence ${index}`);
 }
 
 /** Normed hidden states of one document, ready for the head: `[T, H]`. */
 export function hiddenStates(model: Model, ids: Int32Array): Tensor {
   return scope(() => {
-    const bin = toBin(
+    const sequence = toSequence(
       model.rope,
       {
         ids,
@@ -56,7 +61,7 @@ export function hiddenStates(model: Model, ids: Int32Array): Tensor {
     const { normEps, normOffset } = model.config;
     const weight = model.parameters.value(finalNormName);
     const norm = { weight, epsilon: normEps, offset: normOffset };
-    const [x = missing(0)] = residualStreams(model, [bin]);
+    const [x = missing(0)] = residualStreams(model, [sequence]);
     return rmsNorm(x, norm);
   });
 }

@@ -8,7 +8,7 @@ import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';
 import type { Tensor } from '../tensor/tensor.ts';
 import { finalNormName, headName, type Model } from './model.ts';
-import type { Bin } from './packed-sequence.ts';
+import type { PackedSequence } from './packed-sequence.ts';
 
 interface HeadLoss {
   /** Sum of the negative log-likelihoods over the learned rows; a float64 scalar. */
@@ -24,12 +24,16 @@ interface HeadGradients {
   readonly norm: Tensor | null;
 }
 
-/** The loss of the bin's learned rows; nothing is kept for a backward. */
-export function headLoss(model: Model, x: Tensor, bin: Bin): HeadLoss {
+/** The loss of the sequence's learned rows; nothing is kept for a backward. */
+export function headLoss(model: Model, x: Tensor, sequence: PackedSequence): HeadLoss {
   return scope(() => {
-    const h = normed(model, ops.indexSelect(x, 0, bin.rows), model.parameters.value(finalNormName));
+    const h = normed(
+      model,
+      ops.indexSelect(x, 0, sequence.rows),
+      model.parameters.value(finalNormName),
+    );
     const cap = model.config.logitCap ?? 0;
-    const [, sums] = ops.headNll(h, headWeight(model), bin.labels, { cap, needDh: false });
+    const [, sums] = ops.headNll(h, headWeight(model), sequence.labels, { cap, needDh: false });
     return lossOf(sums);
   });
 }
@@ -41,24 +45,24 @@ export function headLoss(model: Model, x: Tensor, bin: Bin): HeadLoss {
 export function headBackward(
   model: Model,
   x: Tensor,
-  bin: Bin,
+  sequence: PackedSequence,
   scale: number,
   normMoves: boolean,
   dHead: Tensor | null,
 ): HeadLoss & HeadGradients {
   return scope(() => {
     const weight = model.parameters.value(finalNormName);
-    const rows = leaf(ops.indexSelect(x, 0, bin.rows));
+    const rows = leaf(ops.indexSelect(x, 0, sequence.rows));
     const norm = normMoves ? leaf(weight) : weight;
     const h = withTape(() => normed(model, rows, norm));
-    const [, sums, dh] = ops.headNll(ops.detach(h), headWeight(model), bin.labels, {
+    const [, sums, dh] = ops.headNll(ops.detach(h), headWeight(model), sequence.labels, {
       invN: scale,
       cap: model.config.logitCap ?? 0,
       dweight: dHead,
     });
     const [dRows, dNorm] = grad([h], normMoves ? [rows, norm] : [rows], [dh]);
     const input = ops.zerosLike(x);
-    if (dRows !== undefined && dRows !== null) ops.indexCopy_(input, 0, bin.rows, dRows);
+    if (dRows !== undefined && dRows !== null) ops.indexCopy_(input, 0, sequence.rows, dRows);
     return { ...lossOf(sums), input, norm: dNorm ?? null };
   });
 }

@@ -6,7 +6,7 @@ import type { Precision } from '../methods/precision/precision.ts';
 import type { BlockTensors } from '../nn/block.ts';
 import type { DType } from '../tensor/dtype.ts';
 import type { Tensor } from '../tensor/tensor.ts';
-import type { BinRope } from './packed-sequence.ts';
+import type { SequenceRope } from './packed-sequence.ts';
 import type { Parameter, Parameters } from './parameters.ts';
 import type { Weights } from './weights.ts';
 
@@ -14,7 +14,7 @@ export interface Model {
   readonly config: DecoderConfig;
   /** Type of the residual stream and of all products. */
   readonly dtype: DType;
-  readonly rope: BinRope;
+  readonly rope: SequenceRope;
   readonly parameters: Parameters;
   readonly weights: Weights;
   /** How the linear layers of the blocks multiply; null: in the types of their tensors. */

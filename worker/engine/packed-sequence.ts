@@ -1,4 +1,4 @@
-// One bin on the device: the documents of a micro-batch back to back, with what every block needs
+// One sequence on the device: the documents of a micro-batch back to back, with what every block needs
 // to keep them apart. Made once a step, used by all blocks in forward and backward.
 import type { DecoderConfig } from '../decoder/config.ts';
 import type { RopeFrequencies } from '../decoder/rope.ts';
@@ -8,8 +8,8 @@ import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
 
-/** A bin as the loader hands it over: `T` tokens of one or more whole documents. */
-export interface HostBin {
+/** A sequence as the loader hands it over: `T` tokens of one or more whole documents. */
+export interface HostSequence {
   readonly ids: Int32Array;
   /** Token to predict at each position; -100 where nothing is learned. */
   readonly labels: Int32Array;
@@ -19,11 +19,11 @@ export interface HostBin {
   readonly offsets: Int32Array;
   /** Positions with a label. */
   readonly learned: number;
-  /** Names the random streams of this bin: the same bin draws the same dropout in any world. */
+  /** Names the random streams of this sequence: the same sequence draws the same dropout in any world. */
   readonly key: number;
 }
 
-export interface Bin {
+export interface PackedSequence {
   readonly tokens: number;
   readonly ids: Tensor;
   /** Rows with a label, and their labels. */
@@ -35,14 +35,14 @@ export interface Bin {
   readonly key: number;
 }
 
-/** Frequencies of the run: longrope chooses them by the configured length, not by a bin's. */
-export interface BinRope {
+/** Frequencies of the run: longrope chooses them by the configured length, not by a sequence's. */
+export interface SequenceRope {
   readonly full: RopeFrequencies;
   readonly sliding: RopeFrequencies | null;
 }
 
-/** Puts a bin on the device, in the type of the model. */
-export function toBin(rope: BinRope, host: HostBin, dtype: DType): Bin {
+/** Puts a sequence on the device, in the type of the model. */
+export function toSequence(rope: SequenceRope, host: HostSequence, dtype: DType): PackedSequence {
   const rows: number[] = [];
   const labels: number[] = [];
   for (const [row, label] of host.labels.entries()) {
@@ -64,16 +64,16 @@ export function toBin(rope: BinRope, host: HostBin, dtype: DType): Bin {
   };
 }
 
-/** The bin's documents back to back: none sees another, each token sees itself and what is before. */
-export function binContext(config: DecoderConfig, bin: Bin): BlockContext {
+/** The sequence's documents back to back: none sees another, each token sees itself and what is before. */
+export function sequenceContext(config: DecoderConfig, sequence: PackedSequence): BlockContext {
   return {
-    rope: bin.rope,
+    rope: sequence.rope,
     attend: (layer, q, k, v) =>
       ops.attention(
         q,
         k,
         v,
-        bin.offsets,
+        sequence.offsets,
         config.attentionScale,
         config.layers[layer]?.attention === 'sliding' ? (config.window ?? 0) : 0,
         config.attentionCap ?? 0,

@@ -1,6 +1,6 @@
 // One decoder block from the record: every family of `decoder/families.ts` is this function.
 //
-// Shapes: T tokens of a bin · H hidden size · N query heads · K key/value heads · D head size
+// Shapes: T tokens of a sequence · H hidden size · N query heads · K key/value heads · D head size
 //         I MLP size
 
 import type { DecoderConfig } from '../decoder/config.ts';

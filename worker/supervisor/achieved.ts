@@ -42,7 +42,7 @@ export async function wordsOf(
       ...{ digest: data.digest, samples: data.samples, tokens: data.tokens, skipped },
       learnedTokens: data.learnedTokens,
       sequences: feed.sequences,
-      longest: feed.largestBin,
+      longest: feed.largestSequence,
     },
   };
 }

@@ -6,7 +6,7 @@ import { digestOf } from '../../crds/plan/digest.ts';
 import { type PreparedRecord, runFiles, scoresRecord } from '../../crds/wire/run-folder.ts';
 import type { Feed } from '../data/feed.ts';
 import type { Model } from '../engine/model.ts';
-import type { HostBin } from '../engine/packed-sequence.ts';
+import type { HostSequence } from '../engine/packed-sequence.ts';
 import type { RoleContext } from '../role.ts';
 import { readRecord, writeRecord } from '../run-folder.ts';
 import type { World } from '../sharding/world.ts';
@@ -37,10 +37,10 @@ export async function blockScores(
   // Ranks compute them together, or none does.
   if (!world.agree(!isKnown) && isKnown) return known.scores;
   const report = { type: 'stage', stage: 'Prepare', subject: 'outliers of blocks' } as const;
-  const bins = firstBins(feed, count);
-  const progress = { ...report, unit: 'Records', total: bins.length } as const;
+  const sequences = firstSequences(feed, count);
+  const progress = { ...report, unit: 'Records', total: sequences.length } as const;
   emit({ ...progress, state: 'Started' });
-  const scores = outlierScores(model, bins, Number(outlierThreshold), (done) =>
+  const scores = outlierScores(model, sequences, Number(outlierThreshold), (done) =>
     emit({ ...progress, state: 'Running', done }),
   );
   if (world.rank === 0) {
@@ -55,8 +55,9 @@ export async function blockScores(
 }
 
 /** Those that the first steps learn from. */
-function firstBins(feed: Feed, count: number): readonly HostBin[] {
-  const bins: HostBin[] = [];
-  for (let position = 0; bins.length < count; position += 1) bins.push(...feed.allBins(position));
-  return bins.slice(0, count);
+function firstSequences(feed: Feed, count: number): readonly HostSequence[] {
+  const sequences: HostSequence[] = [];
+  for (let position = 0; sequences.length < count; position += 1)
+    sequences.push(...feed.allSequences(position));
+  return sequences.slice(0, count);
 }

@@ -17,7 +17,7 @@ export async function look(parts: TrainerParts, state: TrainerState): Promise<Tr
   const began = clock.monotonic();
   const stage = { type: 'stage', stage: 'Evaluate' } as const;
   emit({ ...stage, state: 'Started', subject: 'on held-out records' });
-  const found = await evaluate(model, parts.evaluationBins(), stopping, world);
+  const found = await evaluate(model, parts.evaluationSequences(), stopping, world);
   if (found === null) return state;
   emit({ ...stage, state: 'Running', subject: 'by answering the prompts' });
   const answers = await parts.sample(stopping);

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { residualStreams } from '../engine/forward.ts';
 import { headLoss } from '../engine/head.ts';
 import type { Model } from '../engine/model.ts';
-import { type HostBin, toBin } from '../engine/packed-sequence.ts';
+import { type HostSequence, toSequence } from '../engine/packed-sequence.ts';
 import { withPlace } from '../engine/weights.ts';
 import { alone, type World } from '../sharding/world.ts';
 import { scope } from '../tensor/scope.ts';
@@ -18,20 +18,20 @@ export interface Evaluation {
   readonly tokens: number;
 }
 
-/** Runs the bins one by one, each rank of a world one; `stopped` is asked before each round. */
+/** Runs the sequences one by one, each rank of a world one; `stopped` is asked before each round. */
 export async function evaluate(
   model: Model,
-  bins: Iterable<HostBin>,
+  sequences: Iterable<HostSequence>,
   stopped: () => boolean,
   world: World = alone,
 ): Promise<Evaluation | null> {
   const own: Sums = { nll: 0, correct: 0 };
   let tokens = 0;
-  for (const round of roundsOf(bins, world.size)) {
+  for (const round of roundsOf(sequences, world.size)) {
     // A wish to stop is heard here, as between steps.
     await setImmediate();
     if (stopped()) return null;
-    // Whoever has no bin in the last round still gathers the weights with the others.
+    // Whoever has no sequence in the last round still gathers the weights with the others.
     const sums = scope(() => lossOf(model, round.slice(world.rank, world.rank + 1)));
     own.nll += sums.nll;
     own.correct += sums.correct;
@@ -42,12 +42,15 @@ export async function evaluate(
   return { loss, perplexity: Math.exp(loss), accuracy: correct / tokens, tokens };
 }
 
-/** Bins that ranks run at the same time; those with nothing to measure are left out. */
-function* roundsOf(bins: Iterable<HostBin>, size: number): Generator<readonly HostBin[]> {
-  let round: HostBin[] = [];
-  for (const bin of bins) {
-    if (bin.learned === 0) continue;
-    round.push(bin);
+/** Sequences that ranks run at the same time; those with nothing to measure are left out. */
+function* roundsOf(
+  sequences: Iterable<HostSequence>,
+  size: number,
+): Generator<readonly HostSequence[]> {
+  let round: HostSequence[] = [];
+  for (const sequence of sequences) {
+    if (sequence.learned === 0) continue;
+    round.push(sequence);
     if (round.length < size) continue;
     yield round;
     round = [];
@@ -60,15 +63,15 @@ interface Sums {
   correct: number;
 }
 
-function lossOf(model: Model, hosts: readonly HostBin[]): Sums {
-  const bins = hosts.map((host) => toBin(model.rope, host, model.dtype));
-  const streams = residualStreams(model, bins);
+function lossOf(model: Model, hosts: readonly HostSequence[]): Sums {
+  const sequences = hosts.map((host) => toSequence(model.rope, host, model.dtype));
+  const streams = residualStreams(model, sequences);
   return withPlace(model, 'head', null, () => {
     const sums: Sums = { nll: 0, correct: 0 };
-    for (const [a, bin] of bins.entries()) {
+    for (const [a, sequence] of sequences.entries()) {
       const x = streams[a];
       if (x === undefined) continue;
-      const { nll, correct } = headLoss(model, x, bin);
+      const { nll, correct } = headLoss(model, x, sequence);
       sums.nll += item(nll);
       sums.correct += item(correct);
     }

@@ -4,7 +4,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { TerminalError } from '../../crds/failures/errors.ts';
 import type { TrainerState } from '../checkpoint/trainer-state.ts';
-import { toBin } from '../engine/packed-sequence.ts';
+import { toSequence } from '../engine/packed-sequence.ts';
 import { grown } from '../methods/selection/selection.ts';
 import { memoryStatistics } from '../tensor/memory.ts';
 import { streamOf } from '../tensor/rng.ts';
@@ -73,7 +73,7 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
   const ages = selection.ages(state.step, state.ages);
   states.follow(ages);
   const outcome = scope(() => {
-    const bins = batch.bins.map((host) => toBin(model.rope, host, model.dtype));
+    const sequences = batch.sequences.map((host) => toSequence(model.rope, host, model.dtype));
     const update = updater.begin({
       learningRate,
       count: (place) => (ages[place] ?? 0) + 1,
@@ -81,13 +81,13 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
     });
     const { nll, gradientNorm, clipFactor, applied } = step({
       model,
-      bins,
+      sequences,
       learnedTokens: batch.learnedTokens,
       moving,
       modes: plan.modes,
       offload: parts.offload,
       update,
-      draw: (bin) => ({ seed: plan.seed, step: state.step, key: bin.key }),
+      draw: (sequence) => ({ seed: plan.seed, step: state.step, key: sequence.key }),
     });
     // No tensor: what the outermost scope returns would live on.
     const [sum = Number.NaN] = world.sum([item(nll)]);

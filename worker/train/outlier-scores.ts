@@ -1,9 +1,9 @@
-// The outlier score of each block: how much of |W| * norm(x) is far above its mean. One pass of the model over some bins, in
+// The outlier score of each block: how much of |W| * norm(x) is far above its mean. One pass of the model over some sequences, in
 // which every linear layer shows its inputs; then two passes over the weights. Linear layers of a block are judged together.
 
 import { embed } from '../engine/embedding.ts';
 import { type Model, tensorsOf } from '../engine/model.ts';
-import { binContext, type HostBin, toBin } from '../engine/packed-sequence.ts';
+import { type HostSequence, sequenceContext, toSequence } from '../engine/packed-sequence.ts';
 import { withPlace } from '../engine/weights.ts';
 import { denseOf } from '../methods/weights/weight-store.ts';
 import { block } from '../nn/block.ts';
@@ -14,14 +14,14 @@ import { item, type Tensor } from '../tensor/tensor.ts';
 /** D of each block, in percent: values above `threshold` times the mean of their block. */
 export function outlierScores(
   model: Model,
-  bins: readonly HostBin[],
+  sequences: readonly HostSequence[],
   threshold: number,
-  onBin: (done: number) => void = () => {},
+  onSequence: (done: number) => void = () => {},
 ): readonly number[] {
   using inputs = new InputSquares();
-  for (const [index, host] of bins.entries()) {
+  for (const [index, host] of sequences.entries()) {
     scope(() => observe(model, host, inputs));
-    onBin(index + 1);
+    onSequence(index + 1);
   }
   return Array.from({ length: model.config.L }, (_, layer) => {
     return withPlace(model, layer, null, () =>
@@ -67,12 +67,12 @@ function within({ weight, squares }: Judged, number: (a: Tensor) => Tensor): num
   });
 }
 
-/** Runs the bin through the blocks; each linear layer adds the squares of its inputs. */
-function observe(model: Model, host: HostBin, inputs: InputSquares): void {
-  const bin = toBin(model.rope, host, model.dtype);
-  const context = binContext(model.config, bin);
+/** Runs the sequence through the blocks; each linear layer adds the squares of its inputs. */
+function observe(model: Model, host: HostSequence, inputs: InputSquares): void {
+  const sequence = toSequence(model.rope, host, model.dtype);
+  const context = sequenceContext(model.config, sequence);
   const { config } = model;
-  let x = withPlace(model, 'embedding', 0, () => embed(model, bin.ids));
+  let x = withPlace(model, 'embedding', 0, () => embed(model, sequence.ids));
   for (let layer = 0; layer < config.L; layer += 1) {
     const tensors = {
       ...tensorsOf(model, new Map(), null),

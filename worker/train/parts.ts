@@ -5,7 +5,7 @@ import type { RollbackAccount, TrainerState } from '../checkpoint/trainer-state.
 import type { Clock } from '../clock.ts';
 import type { ActivationOffload } from '../engine/activation-offload.ts';
 import type { Model } from '../engine/model.ts';
-import type { HostBin } from '../engine/packed-sequence.ts';
+import type { HostSequence } from '../engine/packed-sequence.ts';
 import type { Update } from '../engine/update.ts';
 import type { Selection } from '../methods/selection/selection.ts';
 import type { OptimizerStates } from '../sharding/optimizer-states.ts';
@@ -14,7 +14,7 @@ import type { StepUpdateSink } from './step.ts';
 
 export interface Batch {
   /** Those of this rank. */
-  readonly bins: readonly HostBin[];
+  readonly sequences: readonly HostSequence[];
   /** Learned tokens of the global batch, all ranks. */
   readonly learnedTokens: number;
   readonly tokens: number;
@@ -59,7 +59,7 @@ export interface TrainerParts {
   readonly offload?: ActivationOffload;
   /** The global batch at a position of the data, from 0. */
   batch(position: number): Batch;
-  evaluationBins(): Iterable<HostBin>;
+  evaluationSequences(): Iterable<HostSequence>;
   /** Milliseconds that were waited for other ranks since the process began. */
   waited(): { readonly gather: number; readonly reduce: number };
   /** Answers to the job's prompts, in order; none where the job has none, null when `stopped`. */

@@ -111,8 +111,8 @@ export class Recorder {
       workers,
       totalSteps: plan.totalSteps,
       firstStep,
-      sequencesPerStep: feed.binsPerStep,
-      tokensPerStep: feed.binsPerStep * feed.largestBin,
+      sequencesPerStep: feed.sequencesPerStep,
+      tokensPerStep: feed.sequencesPerStep * feed.largestSequence,
       samples: prepared.data.samples,
       heldOutSamples: prepared.data.heldOutSamples,
       blocks: {

@@ -112,7 +112,7 @@ export const trainRole: Role = async (context) => {
     selection: selectionOf(method, model.parameters, BigInt(run.spec.training.seed), scores),
     updater: held.offered(new Updater(optimizer, states.byName, clipOf(run), world)),
     batch: feed.batch,
-    evaluationBins: feed.evaluationBins,
+    evaluationSequences: feed.evaluationSequences,
     waited: held.waited,
     sample: await samplerOf(run, files, model, world),
     checkpoints: agreedOn(checkpoints, context, world, held),
@@ -295,13 +295,13 @@ function memoryPlan(
     storedBfloat16: files.storedBfloat16,
     method,
     microBatchTokens: feed.largestMicroBatch,
-    perWave: Math.ceil(Math.ceil(feed.binsPerStep / size) / feed.microBatchSize),
+    perWave: Math.ceil(Math.ceil(feed.sequencesPerStep / size) / feed.microBatchSize),
     waves: 1,
     shards: size,
     clip: gradientClip.mode,
     recomputation: recomputationOf(run),
     learnedShare: feed.learnedShare,
-    stages: stagesOf(run.spec, feed.largestEvaluationBin),
+    stages: stagesOf(run.spec, feed.largestEvaluationSequence),
     device: {
       type: 'cpu',
       // They come up at the same time, and find the same memory free; copies of the state come to lie in it too.
@@ -337,7 +337,7 @@ function recomputationOf({ spec }: RunRecord): 'Auto' | 'None' | 'Full' | 'Offlo
 
 function trainerPlan(run: RunRecord, memory: MemoryPlan, feed: Feed): TrainerPlan {
   const { training } = run.spec;
-  const total = totalSteps(training, feed.sequences, feed.binsPerStep);
+  const total = totalSteps(training, feed.sequences, feed.sequencesPerStep);
   const { evaluation, nonFinitePolicy: policy } = training;
   const { earlyStopping } = evaluation;
   return {

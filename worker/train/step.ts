@@ -23,7 +23,7 @@ import {
   type Model,
   type Moving,
 } from '../engine/model.ts';
-import type { Bin } from '../engine/packed-sequence.ts';
+import type { PackedSequence } from '../engine/packed-sequence.ts';
 import type { StepUpdate, UpdateOutcome } from '../engine/update.ts';
 import { withPlace } from '../engine/weights.ts';
 import type { DropoutDraw } from '../methods/adapters/adapter.ts';
@@ -39,7 +39,7 @@ export type StepUpdateSink = Pick<StepUpdate, 'offer' | 'finish'> &
 interface StepInputs {
   readonly model: Model;
   /** This rank's micro-batches. */
-  readonly bins: readonly Bin[];
+  readonly sequences: readonly PackedSequence[];
   /** Learned tokens of the global batch: every rank normalises by the same number. */
   readonly learnedTokens: number;
   readonly moving: Moving;
@@ -47,11 +47,11 @@ interface StepInputs {
   /** Needed where a mode is `offload`. */
   readonly offload?: ActivationOffload | undefined;
   readonly update: StepUpdateSink;
-  readonly draw: (bin: Bin) => DropoutDraw;
+  readonly draw: (sequence: PackedSequence) => DropoutDraw;
 }
 
 interface StepOutcome extends UpdateOutcome {
-  /** Sums over this rank's bins; read them a step late, so that no step waits for the device. */
+  /** Sums over this rank's sequences; read them a step late, so that no step waits for the device. */
   readonly nll: Tensor;
   readonly correct: Tensor;
 }
@@ -59,18 +59,18 @@ interface StepOutcome extends UpdateOutcome {
 /** Runs the step on the current scope's device; every tensor but the two sums is freed inside. */
 export function step(inputs: StepInputs): StepOutcome {
   return scope(() => {
-    const { model, bins, moving, update } = inputs;
+    const { model, sequences, moving, update } = inputs;
     const projectors = projectorsOf(inputs);
     const traces = forwardBlocks(inputs, projectors);
     const top = headPass(inputs, traces.outputs);
     let g = top.gradients;
     const lowest = lowestMoving(inputs);
     for (let layer = model.config.L - 1; layer >= lowest; layer -= 1) {
-      const sum = new GradientSum(moving(layer), bins.length);
+      const sum = new GradientSum(moving(layer), sequences.length);
       const next = layer > lowest ? layer - 1 : null;
       g = withPlace(model, layer, next, () =>
-        bins.map((bin, a) => {
-          const pass = passOf(inputs, layer, bin, projectors);
+        sequences.map((sequence, a) => {
+          const pass = passOf(inputs, layer, sequence, projectors);
           const back = backwardBlock(pass, traceAt(traces.blocks, layer, a), tensorAt(g, a));
           tensorAt(g, a).dispose();
           sum.add(back.parameters);
@@ -80,8 +80,8 @@ export function step(inputs: StepInputs): StepOutcome {
       update.offer(sum.finish());
     }
     if (top.dEmbedding !== null) {
-      for (const [a, bin] of bins.entries()) {
-        embedBackward_(model.config, top.dEmbedding, tensorAt(g, a), bin.ids);
+      for (const [a, sequence] of sequences.entries()) {
+        embedBackward_(model.config, top.dEmbedding, tensorAt(g, a), sequence.ids);
       }
       update.offer([{ parameter: model.parameters.get(embeddingName), value: top.dEmbedding }]);
     }
@@ -99,22 +99,24 @@ function forgetMoved({ model, moving }: StepInputs): void {
 }
 
 interface Traces {
-  /** By layer, then by bin. */
+  /** By layer, then by sequence. */
   readonly blocks: readonly (readonly BlockTrace[])[];
   readonly outputs: readonly Tensor[];
 }
 
 function forwardBlocks(inputs: StepInputs, projectors: Projectors): Traces {
-  const { model, bins, modes } = inputs;
+  const { model, sequences, modes } = inputs;
   inputs.offload?.clear();
   const { config } = model;
-  let x = withPlace(model, 'embedding', 0, () => bins.map((bin) => embed(model, bin.ids)));
+  let x = withPlace(model, 'embedding', 0, () =>
+    sequences.map((sequence) => embed(model, sequence.ids)),
+  );
   const blocks: BlockTrace[][] = [];
   const lowest = lowestMoving(inputs);
   for (let layer = 0; layer < config.L; layer += 1) {
     const passed = withPlace(model, layer, placeAfter(config, layer), () =>
-      bins.map((bin, a) => {
-        const pass = passOf(inputs, layer, bin, projectors);
+      sequences.map((sequence, a) => {
+        const pass = passOf(inputs, layer, sequence, projectors);
         if (layer < lowest) return { output: withoutTrace(pass, tensorAt(x, a)), trace: null };
         return forwardBlock(pass, tensorAt(x, a), modes[layer] ?? 'recompute');
       }),
@@ -141,7 +143,7 @@ interface HeadPass {
 }
 
 function headPass(inputs: StepInputs, outputs: readonly Tensor[]): HeadPass {
-  const { model, bins, moving, learnedTokens, update } = inputs;
+  const { model, sequences, moving, learnedTokens, update } = inputs;
   const head = moving('head');
   const dEmbedding = moving('embedding').length > 0 ? matrixGradient(model, embeddingName) : null;
   const headMoves = head.find(({ name }) => name === headName(model.config));
@@ -151,11 +153,11 @@ function headPass(inputs: StepInputs, outputs: readonly Tensor[]): HeadPass {
       ? dEmbedding
       : null;
   const norm = head.find(({ name }) => name === finalNormName);
-  const norms = new GradientSum(norm ? [norm] : [], bins.length);
+  const norms = new GradientSum(norm ? [norm] : [], sequences.length);
   const results = withPlace(model, 'head', null, () =>
-    bins.map((bin, a) => {
+    sequences.map((sequence, a) => {
       const x = tensorAt(outputs, a);
-      const back = headBackward(model, x, bin, 1 / learnedTokens, norm !== undefined, dHead);
+      const back = headBackward(model, x, sequence, 1 / learnedTokens, norm !== undefined, dHead);
       x.dispose();
       if (norm) norms.add([back.norm]);
       return back;
@@ -190,16 +192,24 @@ function lowestMoving({ model, moving }: StepInputs): number {
 function passOf(
   { model, moving, draw, offload }: StepInputs,
   layer: number,
-  bin: Bin,
+  sequence: PackedSequence,
   projectors: Projectors,
 ): BlockPass {
-  return { model, layer, moving: moving(layer), bin, draw: draw(bin), projectors, offload };
+  return {
+    model,
+    layer,
+    moving: moving(layer),
+    sequence,
+    draw: draw(sequence),
+    projectors,
+    offload,
+  };
 }
 
 /** Of matrices of blocks. Layers with an adapter or another arithmetic make the gradients that they have. */
-function projectorsOf({ model, bins, moving, update }: StepInputs): Projectors {
+function projectorsOf({ model, sequences, moving, update }: StepInputs): Projectors {
   if (model.adapter !== null || model.precision !== null) return new Map();
-  const tokens = bins.reduce((sum, bin) => sum + bin.tokens, 0);
+  const tokens = sequences.reduce((sum, sequence) => sum + sequence.tokens, 0);
   const found = model.config.layers.flatMap((_, layer) =>
     moving(layer).flatMap((parameter): [string, Projector][] => {
       const projector = update.projector?.(parameter, tokens, model.dtype) ?? null;
@@ -217,6 +227,6 @@ function tensorAt(tensors: readonly Tensor[], index: number): Tensor {
 
 function traceAt(blocks: Traces['blocks'], layer: number, index: number): BlockTrace {
   const trace = blocks[layer]?.[index];
-  if (trace === undefined) throw new RangeError(`no trace of layer ${layer}, bin ${index}`);
+  if (trace === undefined) throw new RangeError(`no trace of layer ${layer}, sequence ${index}`);
   return trace;
 }

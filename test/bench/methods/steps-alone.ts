@@ -8,8 +8,8 @@ import { resolveMethod } from '../../../crds/index.ts';
 import { planMemory } from '../../../crds/plan/memory.ts';
 import { type ModelFiles, openModel } from '../../../worker/decoder/model-files.ts';
 import { buildModel, modelSource } from '../../../worker/engine/build-model.ts';
-import type { HostBin } from '../../../worker/engine/packed-sequence.ts';
-import { toBin } from '../../../worker/engine/packed-sequence.ts';
+import type { HostSequence } from '../../../worker/engine/packed-sequence.ts';
+import { toSequence } from '../../../worker/engine/packed-sequence.ts';
 import { Updater } from '../../../worker/engine/update.ts';
 import {
   buildOptionsOf,
@@ -40,11 +40,11 @@ process.stdout.write(`${JSON.stringify(runSteps(spec, files, request.steps))}\n`
 function runSteps(spec: FineTuneJobSpec, files: ModelFiles, count: number): AloneResult {
   const method = resolveMethod(spec.method);
   const { mode, norm } = spec.training.gradientClip;
-  const bins = spec.training.globalBatchSize ?? 1;
+  const sequences = spec.training.globalBatchSize ?? 1;
   const plan = planMemory({
     facts: files.config,
     ...{ method, storedBfloat16: files.storedBfloat16, clip: mode },
-    ...{ microBatchTokens: tokens, perWave: bins, waves: 1, shards: 1 },
+    ...{ microBatchTokens: tokens, perWave: sequences, waves: 1, shards: 1 },
     recomputation: spec.parallelism.activationRecomputation ?? 'Auto',
     learnedShare: learned / tokens,
     device: { type: 'cpu', bytes: freeMemory() },
@@ -63,14 +63,14 @@ function runSteps(spec: FineTuneJobSpec, files: ModelFiles, count: number): Alon
     ages = selection.ages(index, ages);
     const [began, before] = [performance.now(), process.cpuUsage()];
     states.follow(ages);
-    const batch = Array.from({ length: bins }, (_, at) =>
-      drawnBin(files.config.V, index * bins + at),
+    const batch = Array.from({ length: sequences }, (_, at) =>
+      drawnSequence(files.config.V, index * sequences + at),
     );
     const moving = selection.at(index);
     scope(() => {
       const outcome = step({
-        ...{ model, moving, modes: plan.blocks, learnedTokens: bins * learned },
-        bins: batch.map((bin) => toBin(model.rope, bin, model.dtype)),
+        ...{ model, moving, modes: plan.blocks, learnedTokens: sequences * learned },
+        sequences: batch.map((sequence) => toSequence(model.rope, sequence, model.dtype)),
         update: updater.begin({
           learningRate: rate,
           count: (place) => (ages[place] ?? 0) + 1,
@@ -88,7 +88,7 @@ function runSteps(spec: FineTuneJobSpec, files: ModelFiles, count: number): Alon
 }
 
 /** One document. */
-function drawnBin(vocabulary: number, index: number): HostBin {
+function drawnSequence(vocabulary: number, index: number): HostSequence {
   const draws = drawsOf(streamOf(0n, 'tokens', index));
   const ids = Int32Array.from({ length: tokens }, () => draws.below(vocabulary));
   const labels = Int32Array.from(ids, (_, at) => (at < learned ? (ids[at + 1] ?? 0) : -100));

@@ -39,7 +39,7 @@ export async function benchSharding(setup: Setup, args: readonly string[]): Prom
     options: {
       rounds: { type: 'string', default: '3' },
       steps: { type: 'string', default: '4' },
-      bins: { type: 'string', default: '4' },
+      sequences: { type: 'string', default: '4' },
       workers: { type: 'string', default: '2' },
       only: { type: 'string', default: '' },
     },
@@ -54,7 +54,7 @@ export async function benchSharding(setup: Setup, args: readonly string[]): Prom
   for (const method of (Object.keys(methods) as Method[]).filter((one) =>
     one.includes(values.only),
   )) {
-    const file = await writeJob(scratch, method, Number(values.steps), Number(values.bins));
+    const file = await writeJob(scratch, method, Number(values.steps), Number(values.sequences));
     const found = new Map<number, Round[]>([1, many].map((workers) => [workers, []]));
     for (let round = 0; round < Number(values.rounds); round += 1) {
       for (const [workers, rounds] of inTurn([...found], round)) {
@@ -80,7 +80,7 @@ async function writeJob(
     model: { source: demo('model') },
     dataset: {
       ...{ train: demo('sharegpt.json'), format: 'Chat', maxSamples: 400, overlength: 'Skip' },
-      ...{ sequenceLength: 512, packing: 'Packed', tokensPerBin: 1024 },
+      ...{ sequenceLength: 512, packing: 'Packed', tokensPerSequence: 1024 },
     },
     method: methods[method],
     training: { maxSteps, globalBatchSize, learningRate: '1e-4' },

@@ -10,7 +10,7 @@ import { planMemory } from '../../../crds/plan/memory.ts';
 import { ignored } from '../../../worker/data/packed-sequences.ts';
 import { openModel } from '../../../worker/decoder/model-files.ts';
 import { buildModel, modelSource } from '../../../worker/engine/build-model.ts';
-import { type HostBin, toBin } from '../../../worker/engine/packed-sequence.ts';
+import { type HostSequence, toSequence } from '../../../worker/engine/packed-sequence.ts';
 import { Updater } from '../../../worker/engine/update.ts';
 import { adapterOf, dtypeOf, optimizerOf, selectionOf } from '../../../worker/methods/index.ts';
 import { OptimizerStates } from '../../../worker/sharding/optimizer-states.ts';
@@ -31,7 +31,7 @@ function runSteps(request: StepRequest): StepResult {
   setThreads(request.threads);
   const method = methodFor(request);
   using files = openModel(request.model);
-  const batches = request.batches.map(toHostBin);
+  const batches = request.batches.map(toHostSequence);
   const tokens = Math.max(...batches.map(({ ids }) => ids.length));
   const dtype = dtypeOf(method);
   const sequenceLength = request.batches[0]?.ids[0]?.length ?? 1;
@@ -70,7 +70,7 @@ function runSteps(request: StepRequest): StepResult {
     const { loss, norm } = scope(() => {
       const outcome = step({
         model,
-        bins: [toBin(model.rope, host, dtype)],
+        sequences: [toSequence(model.rope, host, dtype)],
         learnedTokens: host.learned,
         moving: selection.at(index),
         modes,
@@ -79,7 +79,7 @@ function runSteps(request: StepRequest): StepResult {
           count: () => index + 1,
           stream: (name) => streamOf(0n, 'update', name, index),
         }),
-        draw: (bin) => ({ seed: 0n, step: index, key: bin.key }),
+        draw: (sequence) => ({ seed: 0n, step: index, key: sequence.key }),
       });
       return { loss: item(outcome.nll) / host.learned, norm: outcome.gradientNorm };
     });
@@ -121,7 +121,7 @@ function methodFor({ method, dtype, rank, alpha, optimizer: wanted }: StepReques
 }
 
 /** Rows back to back, as the loader packs documents; labels move one to the left. */
-function toHostBin({ ids, labels }: TokenRows, key: number): HostBin {
+function toHostSequence({ ids, labels }: TokenRows, key: number): HostSequence {
   const length = ids[0]?.length ?? 0;
   const shifted = labels.flatMap((row) => [...row.slice(1), ignored]);
   return {

@@ -35,7 +35,7 @@ const others: Readonly<Record<string, unknown>> = {
   'dataset.chatTemplateArguments': { a: 'b' },
   'dataset.sequenceLength': 99,
   'dataset.packing': 'Packed',
-  'dataset.tokensPerBin': 4096,
+  'dataset.tokensPerSequence': 4096,
   'dataset.overlength': 'Fail',
   'dataset.invalidSamplePolicy': 'Fail',
   'dataset.shuffleSeed': 1,

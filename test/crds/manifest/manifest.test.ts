@@ -277,7 +277,7 @@ spec:
     train: { s3: { uri: "bucket" } }
     sequenceLength: long
     packing: packed
-    tokensPerBin: 64
+    tokensPerSequence: 64
   method:
     adaptor: { type: LoRA }
     preset: LoRA

@@ -11,10 +11,10 @@ import { aSpec } from '../../builders/job.ts';
 
 const small = fc.integer({ min: 1, max: 200 });
 
-test('a batch in tokens is as many bins as fit into it', (t) => {
+test('a batch in tokens is as many packed sequences as fit into it', (t) => {
   const spec = aSpec({
     'dataset.packing': 'Packed',
-    'dataset.tokensPerBin': 2048,
+    'dataset.tokensPerSequence': 2048,
     'training.globalBatchSize': undefined,
     'training.globalBatchTokens': 8192,
   });

@@ -31,7 +31,7 @@ test('the record stays below 4 KiB with everything at its longest', (t) => {
     opened: { ...opened, by: long(253) },
     world: { key: long(200), digest: long(64), size: 5000, committedAt: at },
     checkpoint: { step: 1e9, generation: 1e6, manifest: long(512), digest: long(71), time: at },
-    cursor: { epoch: 1, window: 1, bin: 1, seed: '1', storeDigest: long(64) },
+    cursor: { epoch: 1, window: 1, sequence: 1, seed: '1', storeDigest: long(64) },
     adjustments: Array(6).fill(long(64)),
     restarts: { window: Array(12).fill(at) },
     result: { type: 'Failed', code: long(64), reason: long(64), message: long(1024) },

@@ -13,13 +13,13 @@ import {
   Training,
   type TrainingOptions,
 } from '../../builders/toy-training.ts';
-import { aBin } from '../../builders/training.ts';
+import { aSequence } from '../../builders/training.ts';
 
 test.before(() => setThreads(1));
 
 const batches = [0, 1].map((n) => [
-  aBin([countUp(n, 9), countUp(n + 20, 5)], 2 * n),
-  aBin([countUp(n + 11, 12)], 2 * n + 1),
+  aSequence([countUp(n, 9), countUp(n + 20, 5)], 2 * n),
+  aSequence([countUp(n + 11, 12)], 2 * n + 1),
 ]);
 
 const refreshSteps = 4;

@@ -5,7 +5,7 @@ import { grad, leaf, withTape } from '../../../worker/tensor/autograd.ts';
 import { liveHandles } from '../../../worker/tensor/memory.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { tensor, toArray } from '../../../worker/tensor/tensor.ts';
-import { aBin, aModel, gradientsOf } from '../../builders/training.ts';
+import { aModel, aSequence, gradientsOf } from '../../builders/training.ts';
 import {
   type GoldenCase,
   golden,
@@ -31,7 +31,7 @@ const meetsTable = test.macro({
     const model = aModel(each);
     using _parameters = model.parameters;
     const before = liveHandles();
-    const { loss, gradients } = gradientsOf(model, [aBin([goldenIds])], mode);
+    const { loss, gradients } = gradientsOf(model, [aSequence([goldenIds])], mode);
     t.is(liveHandles(), before, 'a step leaves no tensor behind');
     t.true(Math.abs(loss - each.loss) <= nineDecimals, `loss ${loss}`);
     const gnorm = norm(gradients.values());
@@ -67,7 +67,7 @@ const equalsAutograd = test.macro({
     });
     const model = aModel(each);
     using _parameters = model.parameters;
-    const { gradients } = gradientsOf(model, [aBin([goldenIds])]);
+    const { gradients } = gradientsOf(model, [aSequence([goldenIds])]);
     for (const [name, values] of expected) {
       const ours = gradients.get(name) ?? [];
       t.is(ours.length, values.length, name);
@@ -93,12 +93,12 @@ test('splitting a batch into micro-batches in any way gives the same gradients',
     goldenIds.slice(0, 3),
     goldenIds.slice(4),
   ];
-  const whole = gradientsOf(model, [aBin(texts)]);
+  const whole = gradientsOf(model, [aSequence(texts)]);
   const splits = [texts.map((ids) => [ids]), [texts.slice(0, 2), texts.slice(2)]];
   for (const split of splits) {
     const parts = gradientsOf(
       model,
-      split.map((documents) => aBin(documents)),
+      split.map((documents) => aSequence(documents)),
     );
     t.true(Math.abs(parts.loss - whole.loss) <= reordered * 10);
     for (const [name, values] of whole.gradients) {
@@ -120,23 +120,23 @@ const packs = test.macro({
     const model = aModel(each);
     using _parameters = model.parameters;
     const documents = packedDocuments();
-    const packed = gradientsOf(model, [aBin(documents)]);
+    const packed = gradientsOf(model, [aSequence(documents)]);
     const apart = gradientsOf(
       model,
-      documents.map((ids) => aBin([ids])),
+      documents.map((ids) => aSequence([ids])),
     );
     t.true(Math.abs(packed.loss - apart.loss) <= reordered * 10);
-    const swapped = gradientsOf(model, [aBin(documents.toReversed())]);
+    const swapped = gradientsOf(model, [aSequence(documents.toReversed())]);
     t.true(
       Math.abs(packed.loss - swapped.loss) <= reordered * 10,
-      'order in the bin is irrelevant',
+      'order in the sequence is irrelevant',
     );
     if (each.packedLoss !== undefined) {
       t.true(Math.abs(packed.loss - each.packedLoss) <= nineDecimals, `loss ${packed.loss}`);
     }
   },
   title: (_, { name }: GoldenCase) =>
-    `documents of ${name} packed into one bin have the loss that they have apart`,
+    `documents of ${name} packed into one sequence have the loss that they have apart`,
 });
 
 for (const each of golden.cases) test(packs, each);

@@ -190,7 +190,7 @@ test('attention gives the same bits for any number of threads', (t) => {
   });
 });
 
-test('a document gives the same bits alone and inside a bin', (t) => {
+test('a document gives the same bits alone and inside a packed sequence', (t) => {
   scope(() => {
     const whole: Case = { name: '', lengths: [70, 133, 20], heads: [6, 2], D: 64 };
     const inputs = inputsOf(whole, 'bfloat16');

@@ -1,12 +1,12 @@
 import test from 'ava';
-import type { HostBin } from '../../../worker/engine/packed-sequence.ts';
+import type { HostSequence } from '../../../worker/engine/packed-sequence.ts';
 import { liveHandles } from '../../../worker/tensor/memory.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { tensor, toArray } from '../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../worker/tensor/threads.ts';
 import { evaluate } from '../../../worker/train/held-out-loss.ts';
 import { countUp } from '../../builders/toy-training.ts';
-import { aBin, aModel } from '../../builders/training.ts';
+import { aModel, aSequence } from '../../builders/training.ts';
 import { type GoldenCase, golden, goldenConfig, goldenTensors } from '../../toy/golden.ts';
 import { document, referenceLogits } from '../../toy/reference-decoder.ts';
 
@@ -55,7 +55,11 @@ const measures = test.macro({
     using _parameters = model.parameters;
     const all = textsOf(each);
     const before = liveHandles();
-    const found = await evaluate(model, [aBin(all.slice(0, 2)), aBin(all.slice(2))], never);
+    const found = await evaluate(
+      model,
+      [aSequence(all.slice(0, 2)), aSequence(all.slice(2))],
+      never,
+    );
     t.is(liveHandles(), before);
     const { loss, accuracy } = reference(each);
     t.true(Math.abs((found?.loss ?? 0) - loss) <= rounding, `${found?.loss} for ${loss}`);
@@ -65,7 +69,7 @@ const measures = test.macro({
       all.reduce((sum, { length }) => sum + length - 1, 0),
     );
     t.is(found?.perplexity, Math.exp(found?.loss ?? 0));
-    const apart = all.map((ids) => aBin([ids]));
+    const apart = all.map((ids) => aSequence([ids]));
     const others = await evaluate(model, apart, never);
     t.true(Math.abs((others?.loss ?? 0) - loss) <= rounding, 'packed or not');
   },
@@ -77,13 +81,13 @@ const [llama] = golden.cases;
 if (llama === undefined) throw new Error('the golden table is empty');
 
 test.serial(
-  'tokens without a label do not count, and bins without any are passed over',
+  'tokens without a label do not count, and sequences without any are passed over',
   async (t) => {
     const model = aModel(llama);
     using _parameters = model.parameters;
-    const whole = aBin([countUp(0, 12)]);
-    const silent: HostBin = { ...whole, labels: whole.labels.map(() => -100), learned: 0 };
-    const half: HostBin = {
+    const whole = aSequence([countUp(0, 12)]);
+    const silent: HostSequence = { ...whole, labels: whole.labels.map(() => -100), learned: 0 };
+    const half: HostSequence = {
       ...whole,
       labels: whole.labels.map((label, i) => (i < 6 ? -100 : label)),
       learned: 5,
@@ -104,7 +108,7 @@ test.serial('nothing to measure is no token, and no number', async (t) => {
 });
 
 test.serial(
-  'a wish to stop is heard between two bins, and half a measurement is none',
+  'a wish to stop is heard between two sequences, and half a measurement is none',
   async (t) => {
     const model = aModel(llama);
     using _parameters = model.parameters;
@@ -113,8 +117,8 @@ test.serial(
       asked += 1;
       return asked > 1;
     };
-    const bins = texts.map((ids) => aBin([ids]));
-    t.is(await evaluate(model, bins, stopping), null);
+    const sequences = texts.map((ids) => aSequence([ids]));
+    t.is(await evaluate(model, sequences, stopping), null);
     t.is(asked, 2);
   },
 );

@@ -2,7 +2,7 @@
 import test from 'ava';
 import { checkpointsOf } from '../../../worker/checkpoint/checkpoints.ts';
 import { freshState, type TrainerState } from '../../../worker/checkpoint/trainer-state.ts';
-import type { HostBin } from '../../../worker/engine/packed-sequence.ts';
+import type { HostSequence } from '../../../worker/engine/packed-sequence.ts';
 import type { Parameters } from '../../../worker/engine/parameters.ts';
 import { lora } from '../../../worker/methods/adapters/lora.ts';
 import { adamW } from '../../../worker/methods/optimizers/adamw.ts';
@@ -25,7 +25,7 @@ import {
   Training,
   type TrainingOptions,
 } from '../../builders/toy-training.ts';
-import { aBin } from '../../builders/training.ts';
+import { aSequence } from '../../builders/training.ts';
 import { FakeClock } from '../../doubles/clock.ts';
 import { temporaryFolder } from '../../doubles/sources.ts';
 
@@ -70,12 +70,12 @@ function withQGalore(): Optimizer {
   );
 }
 
-/** Three batches of two bins, and one bin to be measured on. */
+/** Three batches of two sequences, and one sequence to be measured on. */
 const batches = [0, 1, 2].map((n) => [
-  aBin([countUp(n, 9), countUp(n + 20, 5)], 2 * n),
-  aBin([countUp(n + 11, 12)], 2 * n + 1),
+  aSequence([countUp(n, 9), countUp(n + 20, 5)], 2 * n),
+  aSequence([countUp(n + 11, 12)], 2 * n + 1),
 ]);
-const evaluation = [aBin([countUp(3, 10)]), aBin([countUp(9, 6), countUp(2, 4)])];
+const evaluation = [aSequence([countUp(3, 10)]), aSequence([countUp(9, 6), countUp(2, 4)])];
 
 const learns = test.macro({
   exec: (t, _: string, options: TrainingOptions) => learnsByHeart(t, options),
@@ -130,16 +130,16 @@ test(learns, 'LoRA in bfloat16 with dropout', { dtype: 'bfloat16', adapter: anAd
 const splits = test.macro({
   async exec(t, _: string, optimizer: Optimizer, allowed: number) {
     const texts = [countUp(0, 5), countUp(2, 10), countUp(30, 3), countUp(7, 8)];
-    const ways: readonly (readonly HostBin[])[] = [
-      [aBin(texts)],
-      [aBin(texts.slice(0, 2)), aBin(texts.slice(2))],
-      [aBin(texts.slice(0, 3)), aBin(texts.slice(3))],
-      texts.map((ids) => aBin([ids])),
+    const ways: readonly (readonly HostSequence[])[] = [
+      [aSequence(texts)],
+      [aSequence(texts.slice(0, 2)), aSequence(texts.slice(2))],
+      [aSequence(texts.slice(0, 3)), aSequence(texts.slice(3))],
+      texts.map((ids) => aSequence([ids])),
     ];
     const results: Map<string, readonly number[]>[] = [];
-    for (const bins of ways) {
+    for (const sequences of ways) {
       using training = new Training({
-        ...{ dtype: 'float64', optimizer, batches: [bins], plan: { totalSteps: 3 } },
+        ...{ dtype: 'float64', optimizer, batches: [sequences], plan: { totalSteps: 3 } },
       });
       await train(training.parts, freshState);
       const named = training.model.parameters.trained();
@@ -375,7 +375,7 @@ test('an evaluation that a stop cut short is made up for, in its place', async (
   for (const at of [2, 4]) {
     await using folder = await temporaryFolder();
     let asked = 0;
-    // Between the first and the second bin of the evaluation of this step.
+    // Between the first and the second sequence of the evaluation of this step.
     const first = await trainIn(folder.path, options, (training) => {
       if (training.ofType('step').length === at) asked += 1;
       return asked > 1;
@@ -403,8 +403,8 @@ test('a stop that comes while an evaluation runs is heard in it', async (t) => {
     }
     return isStopping;
   };
-  const bins = [0, 1, 2, 3].map((n) => aBin([countUp(n, 6)]));
-  const options = { batches, evaluation: bins, plan: { totalSteps: 2 } };
+  const sequences = [0, 1, 2, 3].map((n) => aSequence([countUp(n, 6)]));
+  const options = { batches, evaluation: sequences, plan: { totalSteps: 2 } };
   const { reason, state } = await trainIn(folder.path, options, told);
   t.is(reason, 'Stopped');
   t.deepEqual(
@@ -430,7 +430,7 @@ test('a run that was stopped before its first step measures the start once', asy
 test('no copy is made while the best checkpoint is on its way: who goes on from it would miss that', async (t) => {
   using training = new Training({
     plan: { totalSteps: 5, evaluationInterval: 1 },
-    evaluation: [aBin([countUp(0, 12)])],
+    evaluation: [aSequence([countUp(0, 12)])],
   });
   const taken: number[] = [];
   const checkpoints = new SlowCheckpoints(training, ({ step }) => step === 2);

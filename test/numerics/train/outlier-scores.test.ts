@@ -2,7 +2,7 @@
 import test from 'ava';
 import { forwardBlock } from '../../../worker/engine/block-tape.ts';
 import { embed } from '../../../worker/engine/embedding.ts';
-import { toBin } from '../../../worker/engine/packed-sequence.ts';
+import { toSequence } from '../../../worker/engine/packed-sequence.ts';
 import { liveHandles } from '../../../worker/tensor/memory.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { normal, streamOf } from '../../../worker/tensor/rng.ts';
@@ -11,7 +11,7 @@ import { tensor, toArray } from '../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../worker/tensor/threads.ts';
 import { outlierScores, scoreOf } from '../../../worker/train/outlier-scores.ts';
 import { aToyModel, countUp } from '../../builders/toy-training.ts';
-import { aBin } from '../../builders/training.ts';
+import { aSequence } from '../../builders/training.ts';
 
 test.before(() => setThreads(1));
 
@@ -63,7 +63,7 @@ test('units and order do not change it, and inputs of zeros are borne', (t) => {
   });
 });
 
-const bins = [aBin([countUp(0, 9), countUp(20, 5)]), aBin([countUp(11, 12)])];
+const sequences = [aSequence([countUp(0, 9), countUp(20, 5)]), aSequence([countUp(11, 12)])];
 
 test('every linear layer of every block is judged by what really goes in, for all ways in which families store them', (t) => {
   for (const name of ['llama', 'phi3', 'gemma2', 'qwen3']) {
@@ -71,7 +71,7 @@ test('every linear layer of every block is judged by what really goes in, for al
     using _parameters = model.parameters;
     const before = liveHandles();
     const done: number[] = [];
-    const scores = outlierScores(model, bins, 2, (count) => done.push(count));
+    const scores = outlierScores(model, sequences, 2, (count) => done.push(count));
     t.is(liveHandles(), before, name);
     t.deepEqual(done, [1, 2]);
     t.is(scores.length, model.config.L);
@@ -92,12 +92,12 @@ test('weights in codes are judged by what they stand for, and leave nothing behi
   using _parameters = model.parameters;
   const plain = aToyModel({ dtype: 'bfloat16' });
   using _plainParameters = plain.parameters;
-  const scores = outlierScores(model, bins, 2);
+  const scores = outlierScores(model, sequences, 2);
   // The tensors of what is made of codes stay with the model.
   const before = liveHandles();
-  t.deepEqual(outlierScores(model, bins, 2), scores);
+  t.deepEqual(outlierScores(model, sequences, 2), scores);
   t.is(liveHandles(), before);
-  for (const [block, score] of outlierScores(plain, bins, 2).entries()) {
+  for (const [block, score] of outlierScores(plain, sequences, 2).entries()) {
     t.true(Math.abs(scores[block]! - score) < 3, `${scores[block]} ${score}`);
   }
 });
@@ -107,21 +107,21 @@ test('watching changes nothing of what is computed', (t) => {
   using _parameters = model.parameters;
   const output = () =>
     scope(() => {
-      const bin = toBin(model.rope, bins[0]!, model.dtype);
-      const pass = { model, layer: 0, moving: [], bin, draw: null };
-      return toArray(forwardBlock(pass, embed(model, bin.ids), 'recompute').output);
+      const sequence = toSequence(model.rope, sequences[0]!, model.dtype);
+      const pass = { model, layer: 0, moving: [], sequence, draw: null };
+      return toArray(forwardBlock(pass, embed(model, sequence.ids), 'recompute').output);
     });
   const before = output();
-  outlierScores(model, bins, 2);
+  outlierScores(model, sequences, 2);
   t.deepEqual(output(), before);
 });
 
 test('a block whose weights have outliers scores higher than its neighbours', (t) => {
   const model = aToyModel({ dtype: 'float64' });
   using parameters = model.parameters;
-  const before = outlierScores(model, bins, 13);
+  const before = outlierScores(model, sequences, 13);
   const { value } = parameters.get('model.layers.1.mlp.up_proj.weight');
   scope(() => ops.mulScalar_(ops.narrow(value, 0, 4, 1), 300));
-  const after = outlierScores(model, bins, 13);
+  const after = outlierScores(model, sequences, 13);
   t.true(after[1]! > before[1]! && after[1]! > after[0]! && after[1]! > after[2]!, `${after}`);
 });

@@ -25,7 +25,7 @@ import { train } from '../../../worker/train/loop.ts';
 import { learnsByHeart } from '../../builders/learns-by-heart.ts';
 import { aToyRun, type ToyRun } from '../../builders/toy-run.ts';
 import { aToyModel, countUp, Training, type TrainingOptions } from '../../builders/toy-training.ts';
-import { aBin, gradientsOf } from '../../builders/training.ts';
+import { aSequence, gradientsOf } from '../../builders/training.ts';
 import type { ToyJobOptions } from '../../toy/toy-job.ts';
 
 test.before(() => setThreads(1));
@@ -124,7 +124,7 @@ const gradients = test.macro({
   exec(t, _: string, base: Base) {
     const model = aToyModel({ ...onBase(base, 'float64'), adapter: anAdapter('float64') });
     using _parameters = model.parameters;
-    const bins = [aBin([countUp(0, 9), countUp(3, 4)])];
+    const sequences = [aSequence([countUp(0, 9), countUp(3, 4)])];
     scope(() => {
       for (const { name, value } of model.parameters.trained()) {
         // Both factors away from zero, so that both have a gradient.
@@ -137,7 +137,7 @@ const gradients = test.macro({
         }
       }
     });
-    const { gradients } = gradientsOf(model, bins);
+    const { gradients } = gradientsOf(model, sequences);
     const step = 1e-5;
     for (const { name, value } of model.parameters.trained().filter((_, i) => i % 5 === 0)) {
       scope(() => {
@@ -145,7 +145,7 @@ const gradients = test.macro({
         const before = item(place);
         const lossAt = (x: number) => {
           ops.fill_(place, x);
-          return gradientsOf(model, bins).loss;
+          return gradientsOf(model, sequences).loss;
         };
         const slope = (lossAt(before + step) - lossAt(before - step)) / (2 * step);
         ops.fill_(place, before);
@@ -163,7 +163,7 @@ const gradients = test.macro({
 test(gradients, 'NF4, double quantised', bases['NF4, double quantised']);
 test(gradients, 'Int4', bases.Int4);
 
-const text = [aBin([countUp(0, 12)])];
+const text = [aSequence([countUp(0, 12)])];
 const learns = test.macro({
   exec: (t, _: string, options: TrainingOptions) => learnsByHeart(t, options),
   title: (_, words) => `a toy learns its text by heart on ${words}`,

@@ -1,24 +1,27 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { dealBins, onlySeat } from '../../../worker/data/deal-sequences.ts';
+import { dealSequences, onlySeat } from '../../../worker/data/deal-sequences.ts';
 
-const bins = fc.array(fc.array(fc.integer({ min: 1, max: 900 }), { minLength: 1, maxLength: 5 }), {
-  minLength: 9,
-  maxLength: 40,
-});
+const sequences = fc.array(
+  fc.array(fc.integer({ min: 1, max: 900 }), { minLength: 1, maxLength: 5 }),
+  {
+    minLength: 9,
+    maxLength: 40,
+  },
+);
 const sizes = fc.integer({ min: 1, max: 9 });
 const costs = fc.constantFrom(0, 1 / 3456, 1);
 
 function dealtAll(lengths: readonly (readonly number[])[], size: number, attentionCost: number) {
   const named = lengths.map((each, key) => ({ lengths: each, key }));
   return Array.from({ length: size }, (_, rank) =>
-    dealBins(named, { rank, size, attentionCost }).map(({ key }) => key),
+    dealSequences(named, { rank, size, attentionCost }).map(({ key }) => key),
   );
 }
 
-test('every bin is computed by one rank, every rank computes one at least, in the order of the batch', (t) => {
+test('every sequence is computed by one rank, every rank computes one at least, in the order of the batch', (t) => {
   fc.assert(
-    fc.property(bins, sizes, costs, (lengths, size, attentionCost) => {
+    fc.property(sequences, sizes, costs, (lengths, size, attentionCost) => {
       const dealt = dealtAll(lengths, size, attentionCost);
       const all = dealt.flat().sort((a, b) => a - b);
       return (
@@ -31,9 +34,9 @@ test('every bin is computed by one rank, every rank computes one at least, in th
   t.pass();
 });
 
-test('no rank has more to do than the one with least and the largest bin', (t) => {
+test('no rank has more to do than the one with least and the largest sequence', (t) => {
   fc.assert(
-    fc.property(bins, sizes, costs, (lengths, size, attentionCost) => {
+    fc.property(sequences, sizes, costs, (lengths, size, attentionCost) => {
       const costOf = (key: number) =>
         lengths[key]!.reduce((sum, one) => sum + one + (attentionCost * one * one) / 2, 0);
       const loads = dealtAll(lengths, size, attentionCost).map((own) =>
@@ -57,5 +60,5 @@ test('long documents weigh more where attention costs more', (t) => {
 
 test('a process by itself computes everything', (t) => {
   const all = [{ lengths: [3] }, { lengths: [1] }];
-  t.is(dealBins(all, onlySeat), all);
+  t.is(dealSequences(all, onlySeat), all);
 });

@@ -58,22 +58,22 @@ const sizes = fc.record({
   sequences: fc.constantFrom(6, 12),
 });
 
-const largest = (bins: Iterable<{ readonly ids: ArrayLike<number> }>) =>
-  Math.max(0, ...[...bins].map(({ ids }) => ids.length));
+const largest = (sequences: Iterable<{ readonly ids: ArrayLike<number> }>) =>
+  Math.max(0, ...[...sequences].map(({ ids }) => ids.length));
 
-test('no bin is larger than memory is planned for, and no bin of an evaluation is smaller than the largest', async (t) => {
+test('no sequence is larger than memory is planned for, and none of an evaluation is smaller than the largest', async (t) => {
   await fc.assert(
     fc.asyncProperty(sizes, (given) =>
       withFeed(given, (feed) => {
-        t.true(feed.largestBin <= given.sequenceLength);
+        t.true(feed.largestSequence <= given.sequenceLength);
         for (let step = 0; step < 5; step += 1) {
-          t.true(largest(feed.allBins(step)) <= feed.largestBin);
+          t.true(largest(feed.allSequences(step)) <= feed.largestSequence);
           // A document may come twice where a step begins the next pass.
-          const most = feed.microBatchSize * feed.largestBin;
-          t.true(largest(feed.batch(step).bins) <= most);
+          const most = feed.microBatchSize * feed.largestSequence;
+          t.true(largest(feed.batch(step).sequences) <= most);
         }
-        t.true(feed.largestMicroBatch <= feed.microBatchSize * feed.largestBin);
-        t.is(largest(feed.evaluationBins()), feed.largestEvaluationBin);
+        t.true(feed.largestMicroBatch <= feed.microBatchSize * feed.largestSequence);
+        t.is(largest(feed.evaluationSequences()), feed.largestEvaluationSequence);
       }),
     ),
     { numRuns: 30 },
@@ -82,29 +82,29 @@ test('no bin is larger than memory is planned for, and no bin of an evaluation i
 
 const short = { lengths: [9, 30, 12, 20], evaluated: [7, 8], sequenceLength: 1024, sequences: 4 };
 
-test('records shorter than a sequence make bins of their own length', async (t) => {
+test('records shorter than a sequence make sequences of their own length', async (t) => {
   await withFeed({ ...short, packing: 'None', microBatchSize: 2 }, (feed) => {
-    t.is(feed.largestBin, 30);
+    t.is(feed.largestSequence, 30);
     t.is(feed.largestMicroBatch, 30 + 20);
-    t.is(feed.largestEvaluationBin, 7 + 8);
+    t.is(feed.largestEvaluationSequence, 7 + 8);
   });
   await withFeed({ ...short, packing: 'Packed', microBatchSize: 1 }, (feed) => {
-    t.is(feed.largestBin, 9 + 30 + 12 + 20);
-    t.is(feed.largestMicroBatch, feed.largestBin);
+    t.is(feed.largestSequence, 9 + 30 + 12 + 20);
+    t.is(feed.largestMicroBatch, feed.largestSequence);
   });
 });
 
-test('bins that are packed are as large as they may be', async (t) => {
+test('packed sequences are as large as they may be', async (t) => {
   const full = { ...short, sequenceLength: 32, packing: 'Packed', microBatchSize: 2 } as const;
   await withFeed(full, (feed) => {
-    t.is(feed.largestBin, 32);
+    t.is(feed.largestSequence, 32);
     t.is(feed.largestMicroBatch, 64);
   });
 });
 
 test('nothing is evaluated where nothing is held out', async (t) => {
   await withFeed({ ...short, evaluated: [], packing: 'None', microBatchSize: 1 }, (feed) => {
-    t.is(feed.largestEvaluationBin, 0);
-    t.deepEqual([...feed.evaluationBins()], []);
+    t.is(feed.largestEvaluationSequence, 0);
+    t.deepEqual([...feed.evaluationSequences()], []);
   });
 });

@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { packBins } from '../../../worker/data/pack.ts';
+import { packSequences } from '../../../worker/data/pack.ts';
 
 const capacities = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 5000 }));
 const packings = capacities.chain((capacity) =>
@@ -10,22 +10,22 @@ const packings = capacities.chain((capacity) =>
   ),
 );
 
-const totalOf = (bin: readonly number[], lengths: readonly number[]) =>
-  bin.reduce((sum, place) => sum + (lengths[place] ?? 0), 0);
+const totalOf = (sequence: readonly number[], lengths: readonly number[]) =>
+  sequence.reduce((sum, place) => sum + (lengths[place] ?? 0), 0);
 
-test('Every document lies in one bin, and no bin holds more than it may', (t) => {
+test('Every document lies in one packed sequence, and no packed sequence holds more than it may', (t) => {
   fc.assert(
     fc.property(packings, ([capacity, lengths]) => {
-      const bins = packBins(lengths, capacity);
+      const sequences = packSequences(lengths, capacity);
       t.deepEqual(
-        bins.flat().toSorted((a, b) => a - b),
+        sequences.flat().toSorted((a, b) => a - b),
         [...lengths.keys()],
       );
-      for (const bin of bins) {
-        t.true(totalOf(bin, lengths) <= capacity);
+      for (const sequence of sequences) {
+        t.true(totalOf(sequence, lengths) <= capacity);
         t.deepEqual(
-          bin,
-          bin.toSorted((a, b) => a - b),
+          sequence,
+          sequence.toSorted((a, b) => a - b),
         );
       }
     }),
@@ -36,29 +36,29 @@ test('Every document lies in one bin, and no bin holds more than it may', (t) =>
 test('It is best fit, longest first, as a slow search finds it', (t) => {
   fc.assert(
     fc.property(packings, ([capacity, lengths]) => {
-      const totals = (bins: readonly (readonly number[])[]) =>
-        bins.map((bin) => totalOf(bin, lengths)).toSorted((a, b) => a - b);
-      t.deepEqual(totals(packBins(lengths, capacity)), totals(slowly(lengths, capacity)));
+      const totals = (sequences: readonly (readonly number[])[]) =>
+        sequences.map((sequence) => totalOf(sequence, lengths)).toSorted((a, b) => a - b);
+      t.deepEqual(totals(packSequences(lengths, capacity)), totals(slowly(lengths, capacity)));
     }),
     { numRuns: 300 },
   );
 });
 
 function slowly(lengths: readonly number[], capacity: number): number[][] {
-  const bins: { room: number; places: number[] }[] = [];
+  const sequences: { room: number; places: number[] }[] = [];
   const longestFirst = [...lengths.keys()].sort((a, b) => lengths[b]! - lengths[a]! || a - b);
   for (const place of longestFirst) {
     const length = lengths[place]!;
-    const fitting = bins.filter(({ room }) => room >= length).sort((a, b) => a.room - b.room);
-    const bin = fitting[0] ?? { room: capacity, places: [] };
-    if (fitting.length === 0) bins.push(bin);
-    bin.room -= length;
-    bin.places.push(place);
+    const fitting = sequences.filter(({ room }) => room >= length).sort((a, b) => a.room - b.room);
+    const sequence = fitting[0] ?? { room: capacity, places: [] };
+    if (fitting.length === 0) sequences.push(sequence);
+    sequence.room -= length;
+    sequence.places.push(place);
   }
-  return bins.map(({ places }) => places);
+  return sequences.map(({ places }) => places);
 }
 
-test('Documents of the lengths of real conversations fill more than 95 % of their bins', (t) => {
+test('Documents of the lengths of real conversations fill more than 95 % of their packed sequences', (t) => {
   // Lengths in tokens of 2,000 ShareGPT conversations at 1,024: counts up to each power of two (token store).
   const counts = [
     [32, 1],
@@ -80,6 +80,6 @@ test('Documents of the lengths of real conversations fill more than 95 % of thei
   for (const capacity of [1024, 2048, 8192]) {
     const all = [...lengths, ...cut];
     const filled = all.reduce((sum, length) => sum + length, 0);
-    t.true(filled / (packBins(all, capacity).length * capacity) > 0.95, `${capacity}`);
+    t.true(filled / (packSequences(all, capacity).length * capacity) > 0.95, `${capacity}`);
   }
 });

@@ -1,14 +1,14 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { fillBin, ignored } from '../../../worker/data/packed-sequences.ts';
+import { fillSequence, ignored } from '../../../worker/data/packed-sequences.ts';
 import { documentsOf, randomDocuments } from '../../builders/documents.ts';
 
-test('A bin predicts the next token where that one is learned, and never over the end of a document', (t) => {
+test('A packed sequence predicts the next token where that one is learned, and never over the end of a document', (t) => {
   const documents = documentsOf([
     { ids: [10, 11, 12], learned: [1, 0, 1] },
     { ids: [20, 21], learned: [0, 1] },
   ]);
-  t.deepEqual(fillBin(documents, [0, 1], 7), {
+  t.deepEqual(fillSequence(documents, [0, 1], 7), {
     ids: Int32Array.of(10, 11, 12, 20, 21),
     labels: Int32Array.of(ignored, 12, ignored, 21, ignored),
     positions: Int32Array.of(0, 1, 2, 0, 1),
@@ -20,23 +20,23 @@ test('A bin predicts the next token where that one is learned, and never over th
 
 test('Padding is a segment of its own that predicts nothing', (t) => {
   const documents = documentsOf([{ ids: [10, 11], learned: [0, 1] }]);
-  const bin = fillBin(documents, [0], 0, 5);
-  t.deepEqual(bin.ids, Int32Array.of(10, 11, 0, 0, 0));
-  t.deepEqual(bin.labels, Int32Array.of(11, ignored, ignored, ignored, ignored));
-  t.deepEqual(bin.positions, Int32Array.of(0, 1, 0, 1, 2));
-  t.deepEqual(bin.offsets, Int32Array.of(0, 2, 5));
-  t.is(bin.learned, 1);
+  const sequence = fillSequence(documents, [0], 0, 5);
+  t.deepEqual(sequence.ids, Int32Array.of(10, 11, 0, 0, 0));
+  t.deepEqual(sequence.labels, Int32Array.of(11, ignored, ignored, ignored, ignored));
+  t.deepEqual(sequence.positions, Int32Array.of(0, 1, 0, 1, 2));
+  t.deepEqual(sequence.offsets, Int32Array.of(0, 2, 5));
+  t.is(sequence.learned, 1);
 });
 
-test('What a bin learns is what its documents say they have to learn', (t) => {
+test('What a packed sequence learns is what its documents say they have to learn', (t) => {
   fc.assert(
     fc.property(randomDocuments, (documents) => {
       const members = Array.from({ length: documents.count }, (_, index) => index);
-      const bin = fillBin(documents, members, 0);
+      const sequence = fillSequence(documents, members, 0);
       const learned = members.reduce((sum, document) => sum + documents.learnedOf(document), 0);
-      t.is(bin.learned, learned);
-      t.is(bin.labels.filter((label) => label !== ignored).length, learned);
-      t.is(bin.offsets.length, documents.count + 1);
+      t.is(sequence.learned, learned);
+      t.is(sequence.labels.filter((label) => label !== ignored).length, learned);
+      t.is(sequence.offsets.length, documents.count + 1);
     }),
   );
 });

@@ -112,7 +112,7 @@ test('the share of inputs is dropped, and the others grow so that the mean stays
   t.true(Math.abs(mean - 1) <= 5 * Math.sqrt(share / (1 - share) / n), `${mean}`);
 });
 
-test('a mask belongs to a seed, a step, a bin and a layer, and comes again for the same ones', (t) => {
+test('a mask belongs to a seed, a step, a sequence and a layer, and comes again for the same ones', (t) => {
   const first = dropped(0.5, draw);
   t.deepEqual(dropped(0.5, { ...draw }), first, 'a block that is recomputed');
   t.notDeepEqual(dropped(0.5, { ...draw, step: 4 }), first);

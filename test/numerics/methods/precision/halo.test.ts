@@ -7,7 +7,7 @@ import { scope } from '../../../../worker/tensor/scope.ts';
 import { type Tensor, toBytes } from '../../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../../worker/tensor/threads.ts';
 import { ToyRun } from '../../../builders/toy-run.ts';
-import { aBin, aModel, gradientsOf } from '../../../builders/training.ts';
+import { aModel, aSequence, gradientsOf } from '../../../builders/training.ts';
 import { temporaryFolder } from '../../../doubles/sources.ts';
 import { golden, goldenIds } from '../../../toy/golden.ts';
 import { draw } from '../../kernels/compare.ts';
@@ -32,7 +32,7 @@ for (const each of golden.cases) {
       using _parameters = model.parameters;
       const before = liveHandles();
       for (const mode of ['keep', 'recompute'] as const) {
-        const { loss, gradients } = gradientsOf(model, [aBin([goldenIds])], mode);
+        const { loss, gradients } = gradientsOf(model, [aSequence([goldenIds])], mode);
         t.true(Math.abs(loss - each.loss) <= nineDecimals, `loss ${loss}`);
         let squares = 0;
         for (const values of gradients.values()) for (const x of values) squares += x * x;

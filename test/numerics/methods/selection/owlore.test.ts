@@ -13,7 +13,7 @@ import { toArray } from '../../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../../worker/tensor/threads.ts';
 import { train } from '../../../../worker/train/loop.ts';
 import { aToyModel, countUp, plainAdamW, Training } from '../../../builders/toy-training.ts';
-import { aBin } from '../../../builders/training.ts';
+import { aSequence } from '../../../builders/training.ts';
 
 test.before(() => setThreads(1));
 
@@ -63,7 +63,7 @@ test('blocks are drawn as often as their scores say', (t) => {
   }
 });
 
-const batches = [0, 1, 2].map((n) => [aBin([countUp(n, 9), countUp(n + 20, 5)], n)]);
+const batches = [0, 1, 2].map((n) => [aSequence([countUp(n, 9), countUp(n + 20, 5)], n)]);
 
 async function values(
   selection: (parameters: Parameters) => Selection,

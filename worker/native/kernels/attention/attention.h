@@ -1,4 +1,4 @@
-// Causal attention over the documents of a packed bin.
+// Causal attention over the documents of a packed sequence.
 //
 //   out[i] = sum over j of softmax_j(cap(scale q[i].k[j])) v[j],  j <= i, same document, j > i -
 //   window

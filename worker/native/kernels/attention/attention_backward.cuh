@@ -32,7 +32,7 @@ __global__ void delta_kernel(const T* grad, const T* out, void* delta, int size,
 }
 
 template <class T, int kChunks, int kRows>
-__global__ void __launch_bounds__(kThreads) dq_kernel(Backward p, Bin bin) {
+__global__ void __launch_bounds__(kThreads) dq_kernel(Backward p, PackedSequence sequence) {
   using S = typename Arithmetic<T>::Type;
   extern __shared__ __align__(16) unsigned char memory[];
   constexpr int rows = kWarps * kRows;
@@ -47,30 +47,30 @@ __global__ void __launch_bounds__(kThreads) dq_kernel(Backward p, Bin bin) {
   const int lane = threadIdx.x % kWarp;
   const int first = static_cast<int>(blockIdx.x) * rows;
   const int mine = first + static_cast<int>(threadIdx.x) / kWarp * kRows;
-  copy_rows(static_cast<const T*>(p.q.data) + head * p.q.head, p.q.token, first, rows, bin.tokens,
+  copy_rows(static_cast<const T*>(p.q.data) + head * p.q.head, p.q.token, first, rows, sequence.tokens,
             p.size, q, p.size);
   copy_rows(static_cast<const T*>(p.grad) + head * p.size, static_cast<int64_t>(p.heads) * p.size,
-            first, rows, bin.tokens, p.size, grad, p.size);
+            first, rows, sequence.tokens, p.size, grad, p.size);
   int from[kRows];
   S dq[kRows][kChunks] = {};
   for (int r = 0; r < kRows; ++r) {
-    const Span document = bin.document_of(mine + r);
+    const Span document = sequence.document_of(mine + r);
     from[r] = document.from == document.to ? mine + r + 1 : document.from;
     if (p.window > 0) from[r] = max(from[r], mine + r - p.window + 1);
   }
-  const Span document = bin.document_of(first);
+  const Span document = sequence.document_of(first);
   const int lowest = p.window > 0 ? max(document.from, first - p.window + 1) : document.from;
-  for (int tile = lowest; tile < min(first + rows, bin.tokens); tile += kWarp) {
+  for (int tile = lowest; tile < min(first + rows, sequence.tokens); tile += kWarp) {
     __syncthreads();
     copy_rows(static_cast<const T*>(p.k.data) + kv_head * p.k.head, p.k.token, tile, kWarp,
-              bin.tokens, p.size, k, shared.ld);
+              sequence.tokens, p.size, k, shared.ld);
     copy_rows(static_cast<const T*>(p.v.data) + kv_head * p.v.head, p.v.token, tile, kWarp,
-              bin.tokens, p.size, v, shared.ld);
+              sequence.tokens, p.size, v, shared.ld);
     __syncthreads();
     for (int r = 0; r < kRows; ++r) {
       const int row = mine + r;
       const int key = tile + lane;
-      const bool allowed = key >= from[r] && key <= row && row < bin.tokens;
+      const bool allowed = key >= from[r] && key <= row && row < sequence.tokens;
       if (!__any_sync(0xffffffffu, allowed)) continue;
       const int64_t at = static_cast<int64_t>(row) * p.heads + head;
       const S product = dot(q + (row - first) * p.size, k + lane * shared.ld, p.size);
@@ -90,7 +90,7 @@ __global__ void __launch_bounds__(kThreads) dq_kernel(Backward p, Bin bin) {
     }
   }
   for (int r = 0; r < kRows; ++r) {
-    if (mine + r >= bin.tokens) continue;
+    if (mine + r >= sequence.tokens) continue;
     const int64_t row = static_cast<int64_t>(mine + r) * p.heads + head;
     for (int c = 0; c < kChunks; ++c) {
       const int d = lane + c * kWarp;
@@ -100,7 +100,7 @@ __global__ void __launch_bounds__(kThreads) dq_kernel(Backward p, Bin bin) {
 }
 
 template <class T, int kChunks, int kRows>
-__global__ void __launch_bounds__(kThreads) dkv_kernel(Backward p, Bin bin) {
+__global__ void __launch_bounds__(kThreads) dkv_kernel(Backward p, PackedSequence sequence) {
   using S = typename Arithmetic<T>::Type;
   extern __shared__ __align__(16) unsigned char memory[];
   constexpr int rows = kWarps * kRows;
@@ -116,31 +116,31 @@ __global__ void __launch_bounds__(kThreads) dkv_kernel(Backward p, Bin bin) {
   const int first = static_cast<int>(blockIdx.x) * rows;
   const int mine = first + static_cast<int>(threadIdx.x) / kWarp * kRows;
   copy_rows(static_cast<const T*>(p.k.data) + kv_head * p.k.head, p.k.token, first, rows,
-            bin.tokens, p.size, k, p.size);
+            sequence.tokens, p.size, k, p.size);
   copy_rows(static_cast<const T*>(p.v.data) + kv_head * p.v.head, p.v.token, first, rows,
-            bin.tokens, p.size, v, p.size);
+            sequence.tokens, p.size, v, p.size);
   int end[kRows]; // queries [key, end) see the key
   S dk[kRows][kChunks] = {}, dv[kRows][kChunks] = {};
   int furthest = first;
   for (int r = 0; r < kRows; ++r) {
-    end[r] = mine + r < bin.tokens ? bin.document_of(mine + r).to : 0;
+    end[r] = mine + r < sequence.tokens ? sequence.document_of(mine + r).to : 0;
     if (p.window > 0) end[r] = min(end[r], mine + r + p.window);
   }
-  for (int row = first; row < min(first + rows, bin.tokens); ++row) {
-    const int to = bin.document_of(row).to;
+  for (int row = first; row < min(first + rows, sequence.tokens); ++row) {
+    const int to = sequence.document_of(row).to;
     furthest = max(furthest, p.window > 0 ? min(to, row + p.window) : to);
   }
   for (int head = kv_head * group; head < (kv_head + 1) * group; ++head) {
     for (int tile = first; tile < furthest; tile += kWarp) {
       __syncthreads();
       copy_rows(static_cast<const T*>(p.q.data) + head * p.q.head, p.q.token, tile, kWarp,
-                bin.tokens, p.size, q, shared.ld);
+                sequence.tokens, p.size, q, shared.ld);
       copy_rows(static_cast<const T*>(p.grad) + head * p.size,
-                static_cast<int64_t>(p.heads) * p.size, tile, kWarp, bin.tokens, p.size, grad,
+                static_cast<int64_t>(p.heads) * p.size, tile, kWarp, sequence.tokens, p.size, grad,
                 shared.ld);
       __syncthreads();
       const int query = tile + lane;
-      const int64_t at = static_cast<int64_t>(min(query, bin.tokens - 1)) * p.heads + head;
+      const int64_t at = static_cast<int64_t>(min(query, sequence.tokens - 1)) * p.heads + head;
       const S log2_total = static_cast<const S*>(p.lse)[at] * static_cast<S>(kLog2E);
       const S delta = static_cast<const S*>(p.delta)[at];
       for (int r = 0; r < kRows; ++r) {
@@ -166,7 +166,7 @@ __global__ void __launch_bounds__(kThreads) dkv_kernel(Backward p, Bin bin) {
     }
   }
   for (int r = 0; r < kRows; ++r) {
-    if (mine + r >= bin.tokens) continue;
+    if (mine + r >= sequence.tokens) continue;
     const int64_t row = static_cast<int64_t>(mine + r) * p.kv_heads + kv_head;
     for (int c = 0; c < kChunks; ++c) {
       const int d = lane + c * kWarp;

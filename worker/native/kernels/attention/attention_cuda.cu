@@ -12,7 +12,7 @@ namespace anneal::attention {
 
 namespace {
 
-Bin bin_of(const at::Tensor& cu, const at::Tensor& q) {
+PackedSequence sequence_of(const at::Tensor& cu, const at::Tensor& q) {
   TORCH_CHECK(cu.dim() == 1 && cu.numel() >= 1 && cu.scalar_type() == at::kInt && cu.is_contiguous(),
               "cu is ", cu.scalar_type(), " ", cu.sizes(), "; it must be int32 [documents + 1]");
   TORCH_CHECK(cu.device() == q.device(), "cu is on ", cu.device(), " and q on ", q.device(),
@@ -61,7 +61,7 @@ std::tuple<at::Tensor, at::Tensor> forward(const at::Tensor& q_in, const at::Ten
   const c10::cuda::CUDAGuard guard(q_in.device());
   check(q_in, k_in, v_in, window, cap);
   const at::Tensor q = dense_last(q_in), k = dense_last(k_in), v = dense_last(v_in);
-  const Bin bin = bin_of(cu, q);
+  const PackedSequence sequence = sequence_of(cu, q);
   const at::Tensor out = at::empty(q.sizes(), q.options());
   const auto sums = q.options().dtype(rows::arithmetic_of(q));
   const at::Tensor lse = at::empty({q.size(0), q.size(1)}, sums);
@@ -74,7 +74,7 @@ std::tuple<at::Tensor, at::Tensor> forward(const at::Tensor& q_in, const at::Ten
     const auto kernel = forward_kernel<T, decltype(shape)::kChunks, decltype(shape)::kRows>;
     const size_t bytes = ForwardShared<T>(rows, p.size).bytes(p.size);
     allow_shared(kernel, bytes);
-    kernel<<<grid_of(bin.tokens, rows, p.heads), kThreads, bytes, stream>>>(p, bin);
+    kernel<<<grid_of(sequence.tokens, rows, p.heads), kThreads, bytes, stream>>>(p, sequence);
   });
   C10_CUDA_KERNEL_LAUNCH_CHECK();
   return {out, lse};
@@ -88,7 +88,7 @@ backward(const at::Tensor& grad_in, const at::Tensor& q_in, const at::Tensor& k_
   check(q_in, k_in, v_in, window, cap);
   const at::Tensor q = dense_last(q_in), k = dense_last(k_in), v = dense_last(v_in);
   const at::Tensor grad = grad_in.contiguous();
-  const Bin bin = bin_of(cu, q);
+  const PackedSequence sequence = sequence_of(cu, q);
   const at::Tensor dq = at::empty(q.sizes(), q.options());
   const at::Tensor dk = at::empty(k.sizes(), k.options());
   const at::Tensor dv = at::empty(v.sizes(), v.options());
@@ -115,8 +115,8 @@ backward(const at::Tensor& grad_in, const at::Tensor& q_in, const at::Tensor& k_
     const auto by_key = dkv_kernel<T, decltype(shape)::kChunks, decltype(shape)::kRows>;
     allow_shared(by_query, bytes);
     allow_shared(by_key, bytes);
-    by_query<<<grid_of(bin.tokens, rows, p.heads), kThreads, bytes, stream>>>(p, bin);
-    by_key<<<grid_of(bin.tokens, rows, p.kv_heads), kThreads, bytes, stream>>>(p, bin);
+    by_query<<<grid_of(sequence.tokens, rows, p.heads), kThreads, bytes, stream>>>(p, sequence);
+    by_key<<<grid_of(sequence.tokens, rows, p.kv_heads), kThreads, bytes, stream>>>(p, sequence);
   });
   C10_CUDA_KERNEL_LAUNCH_CHECK();
   return {dq, dk, dv};

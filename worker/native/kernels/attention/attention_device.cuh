@@ -3,7 +3,7 @@
 // A warp works for a few rows (queries in the forward and for dq, keys for dk and dv); the block walks
 // the other side in tiles of one token a lane, held in shared memory. A lane computes the score of its
 // token with each row and owns the dimensions lane, lane + 32, … of the row's sums. Blocks cut
-// the packed bin, not documents: each row finds its own document, so many short ones share a block.
+// the packed sequence, not documents: each row finds its own document, so many short ones share a block.
 // No atomic operation: the same bits every time.
 #pragma once
 
@@ -23,7 +23,7 @@ struct Span {
   int to;
 };
 
-struct Bin {
+struct PackedSequence {
   const int32_t* offsets;
   int documents;
   int tokens;
@@ -71,7 +71,7 @@ template <class T> __host__ __device__ constexpr int shared_stride(int size) {
   return sizeof(T) == 2 ? ((size + 1) / 2 | 1) * 2 : size | 1;
 }
 
-// Rows [first, first + count) of a head, all threads together; rows outside of the bin read as zero.
+// Rows [first, first + count) of a head, all threads together; rows outside of the sequence read as zero.
 template <class T, class To>
 __device__ void copy_rows(const T* head, int64_t stride, int first, int count, int tokens, int size,
                           To* to, int ld) {

@@ -15,7 +15,7 @@ template <class T> struct ForwardShared {
 };
 
 template <class T, int kChunks, int kRows>
-__global__ void __launch_bounds__(kThreads) forward_kernel(Problem p, Bin bin) {
+__global__ void __launch_bounds__(kThreads) forward_kernel(Problem p, PackedSequence sequence) {
   using S = typename Arithmetic<T>::Type;
   extern __shared__ __align__(16) unsigned char memory[];
   constexpr int rows = kWarps * kRows;
@@ -29,31 +29,31 @@ __global__ void __launch_bounds__(kThreads) forward_kernel(Problem p, Bin bin) {
   const int lane = threadIdx.x % kWarp;
   const int first = static_cast<int>(blockIdx.x) * rows;
   const int mine = first + static_cast<int>(threadIdx.x) / kWarp * kRows;
-  copy_rows(static_cast<const T*>(p.q.data) + head * p.q.head, p.q.token, first, rows, bin.tokens,
+  copy_rows(static_cast<const T*>(p.q.data) + head * p.q.head, p.q.token, first, rows, sequence.tokens,
             p.size, q, p.size);
   int from[kRows];
   S top[kRows], total[kRows], out[kRows][kChunks];
   for (int r = 0; r < kRows; ++r) {
-    const Span document = bin.document_of(mine + r);
+    const Span document = sequence.document_of(mine + r);
     from[r] = document.from == document.to ? mine + r + 1 : document.from;
     if (p.window > 0) from[r] = max(from[r], mine + r - p.window + 1);
     top[r] = -INFINITY;
     total[r] = 0;
     for (int c = 0; c < kChunks; ++c) out[r][c] = 0;
   }
-  const Span document = bin.document_of(first);
+  const Span document = sequence.document_of(first);
   const int lowest = p.window > 0 ? max(document.from, first - p.window + 1) : document.from;
-  for (int tile = lowest; tile < min(first + rows, bin.tokens); tile += kWarp) {
+  for (int tile = lowest; tile < min(first + rows, sequence.tokens); tile += kWarp) {
     __syncthreads();
     copy_rows(static_cast<const T*>(p.k.data) + kv_head * p.k.head, p.k.token, tile, kWarp,
-              bin.tokens, p.size, k, shared.ld);
+              sequence.tokens, p.size, k, shared.ld);
     copy_rows(static_cast<const T*>(p.v.data) + kv_head * p.v.head, p.v.token, tile, kWarp,
-              bin.tokens, p.size, v, shared.ld);
+              sequence.tokens, p.size, v, shared.ld);
     __syncthreads();
     for (int r = 0; r < kRows; ++r) {
       const int row = mine + r;
       const int key = tile + lane;
-      const bool allowed = key >= from[r] && key <= row && row < bin.tokens;
+      const bool allowed = key >= from[r] && key <= row && row < sequence.tokens;
       if (!__any_sync(0xffffffffu, allowed)) continue;
       const S s = scores(dot(q + (row - first) * p.size, k + lane * shared.ld, p.size));
       const S highest = warp_max(allowed ? s : static_cast<S>(-INFINITY));
@@ -73,7 +73,7 @@ __global__ void __launch_bounds__(kThreads) forward_kernel(Problem p, Bin bin) {
     }
   }
   for (int r = 0; r < kRows; ++r) {
-    if (mine + r >= bin.tokens) continue;
+    if (mine + r >= sequence.tokens) continue;
     const int64_t row = static_cast<int64_t>(mine + r) * p.heads + head;
     const bool is_outside = from[r] > mine + r;
     for (int c = 0; c < kChunks; ++c) {

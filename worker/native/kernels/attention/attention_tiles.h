@@ -15,7 +15,7 @@
 // Policy: float64, float32 or bfloat16 in memory, arithmetic in float64 or float32; dk and dv of a
 // key block belong to one task, dq of a query block is added to in ascending order of key blocks.
 // So every bit of the result is independent of the number of threads, and of what else is in the
-// bin.
+// sequence.
 #pragma once
 
 #include "backward_tiles.h"
