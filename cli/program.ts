@@ -2,11 +2,11 @@
 // and completion stay fast.
 import { Command, CommanderError } from 'commander';
 import { programVersion } from '../crds/names/version.ts';
-import { addActCommands } from './command-table/act.ts';
-import { addJobCommands } from './command-table/jobs.ts';
-import { addLookCommands } from './command-table/look.ts';
-import { addStartCommands } from './command-table/start.ts';
-import { withConfigFile } from './config-file.ts';
+import { addActCommands } from './commands/change/command.ts';
+import { addLookCommands } from './commands/completion/command.ts';
+import { addStartCommands } from './commands/init/command.ts';
+import { addJobCommands } from './commands/list/command.ts';
+import { withConfigFile } from './process/config-file.ts';
 import { usageError } from './usage-error.ts';
 
 export interface Surroundings {

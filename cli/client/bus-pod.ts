@@ -2,7 +2,7 @@
 // numbers may read these pods one by one, by their names, and nothing else there.
 import * as z from 'zod';
 import { TerminalError, toAnnealError } from '../../crds/index.ts';
-import type { CliConfig } from '../config.ts';
+import type { CliConfig } from '../process/config.ts';
 import type { Kube } from './kube.ts';
 import { KubeError } from './kube-error.ts';
 import { listAll } from './kube-watch.ts';

@@ -6,7 +6,7 @@ import { group, TerminalError } from '../../crds/index.ts';
 import { label } from '../../crds/names/labels.ts';
 import { podPath, viewAudience } from '../../crds/wire/pod.ts';
 import { ViewBus } from '../../crds/wire/view-bus.ts';
-import type { CliConfig } from '../config.ts';
+import type { CliConfig } from '../process/config.ts';
 import { readyBusPod, requireForward } from './bus-pod.ts';
 import type { Kube } from './kube.ts';
 import { KubeError } from './kube-error.ts';

@@ -12,7 +12,7 @@ import {
 } from '../../crds/wire/described-model.ts';
 import { type RunRecord, runFiles } from '../../crds/wire/run-folder.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
-import { now } from '../clock.ts';
+import { now } from '../process/clock.ts';
 import { readJsonFile } from './json-file.ts';
 import { runRole } from './local-run.ts';
 

@@ -8,7 +8,7 @@ import { countRestart, overdrawn, restartPauseSeconds } from '../../crds/plan/re
 import { type MemberRecord, memberVariable } from '../../crds/wire/member.ts';
 import { restartsRecord } from '../../crds/wire/state.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
-import { now } from '../clock.ts';
+import { now } from '../process/clock.ts';
 import { freePort } from './free-port.ts';
 import { type RoleEnd, type StartedRole, startRole } from './local-role.ts';
 import type { LocalOutcome, LocalRun } from './local-run.ts';

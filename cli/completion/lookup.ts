@@ -2,8 +2,8 @@
 // long for a tab.
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { now } from '../clock.ts';
-import type { CliConfig } from '../config.ts';
+import { now } from '../process/clock.ts';
+import type { CliConfig } from '../process/config.ts';
 import type { Lookup, Suggestion } from './suggest.ts';
 
 const freshMs = 5_000;
@@ -28,7 +28,7 @@ export function lookupIn(config: CliConfig): Lookup {
           }));
       }
       case 'explain': {
-        const { explain } = await import('../commands/explain.ts');
+        const { explain } = await import('../commands/explain/run.ts');
         const { methods = [], failures = [], fields = [] } = explain(undefined).names ?? {};
         return [...methods, ...fields, ...failures].map((value) => ({ value }));
       }

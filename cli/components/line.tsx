@@ -1,9 +1,9 @@
 // One line of a screen: never broken, without anything that moves the cursor, in the characters that the terminal has.
 import { Text } from 'ink';
 import { memo, type ReactNode } from 'react';
-import type { GlyphSet } from '../format/glyphs.ts';
-import { harmless } from '../format/harmless.ts';
-import { type Colors, type Style, shadeOf } from '../format/palette.ts';
+import type { GlyphSet } from '../terminal/glyphs.ts';
+import { harmless } from '../terminal/harmless.ts';
+import { type Colors, type Style, shadeOf } from '../terminal/palette.ts';
 
 export interface Look {
   readonly columns: number;

@@ -4,11 +4,11 @@ import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toAnnealError } from '../../crds/index.ts';
-import { bytes } from '../format/numbers.ts';
 import type { Machine } from '../setup/machine.ts';
 import { findPip } from '../setup/pip.ts';
 import { findToolchain } from '../setup/toolchain.ts';
 import { torchVersion } from '../setup/wheels.ts';
+import { bytes } from '../terminal/numbers.ts';
 import type { Check } from './check.ts';
 
 const build = 'npm run native builds it';

@@ -1,8 +1,8 @@
 // What this machine is: program, processor, memory, disk.
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { passedMs } from '../clock.ts';
-import { bytes } from '../format/numbers.ts';
+import { passedMs } from '../process/clock.ts';
+import { bytes } from '../terminal/numbers.ts';
 import type { Check } from './check.ts';
 
 export interface MachineFacts {

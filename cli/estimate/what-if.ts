@@ -7,7 +7,7 @@ import {
   parseManifest,
   UserError,
 } from '../../crds/index.ts';
-import type { Assignment } from '../command-table/flags.ts';
+import type { Assignment } from '../process/flags.ts';
 
 type Changed =
   | { readonly ok: true; readonly spec: FineTuneJobSpec }

@@ -2,7 +2,7 @@
 // tell product and memory by the labels of NVIDIA's feature discovery; without them only the number is known.
 import * as z from 'zod';
 import { type Device, gpuOf, knownDevices, thisMachine } from '../estimate/devices.ts';
-import { bytes } from '../format/numbers.ts';
+import { bytes } from '../terminal/numbers.ts';
 import type { DeviceOption } from './questions.ts';
 
 const node = z.object({

@@ -10,7 +10,7 @@ import {
 } from '../../crds/index.ts';
 import type { DescribedModel } from '../../crds/wire/described-model.ts';
 import type { Device } from '../estimate/devices.ts';
-import { bytes } from '../format/numbers.ts';
+import { bytes } from '../terminal/numbers.ts';
 import { type Answers, manifestText, preferences } from './manifest-text.ts';
 import type { Needs } from './questions.ts';
 

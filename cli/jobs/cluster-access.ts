@@ -1,7 +1,7 @@
 // The cluster and the namespace that a command means, by its flags, the settings and the kubeconfig.
 import { type KubeAccess, readKubeconfig } from '../client/kubeconfig.ts';
-import type { SourceFlags } from '../command-table/source-flags.ts';
-import type { CliConfig } from '../config.ts';
+import type { CliConfig } from '../process/config.ts';
+import type { SourceFlags } from '../process/source-flags.ts';
 
 interface ClusterAccess {
   readonly access: KubeAccess;

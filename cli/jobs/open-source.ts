@@ -1,8 +1,8 @@
 // Which jobs a command is about: those of a cluster where one is named or known, else those of this machine. `--local` and names that
 // begin with `local/` mean this machine always.
 import { existsSync } from 'node:fs';
-import type { SourceFlags } from '../command-table/source-flags.ts';
-import { type CliConfig, podToken } from '../config.ts';
+import { type CliConfig, podToken } from '../process/config.ts';
+import type { SourceFlags } from '../process/source-flags.ts';
 import { LocalSource } from './local-source.ts';
 import type { JobSource } from './source.ts';
 

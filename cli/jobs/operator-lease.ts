@@ -5,8 +5,8 @@ import * as z from 'zod';
 import type { Kube } from '../client/kube.ts';
 import { KubeError } from '../client/kube-error.ts';
 import { leaseName } from '../client/system-pods.ts';
-import { now } from '../clock.ts';
-import type { CliConfig } from '../config.ts';
+import { now } from '../process/clock.ts';
+import type { CliConfig } from '../process/config.ts';
 
 /** Whoever must hold the lease, and what is seen of it. */
 export interface OperatorLease {

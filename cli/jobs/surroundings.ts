@@ -1,7 +1,7 @@
 // What stands around a job that its own status cannot tell: whether an operator acts on it, and whose words keep its pods from being made.
 import type { Kube } from '../client/kube.ts';
-import { now } from '../clock.ts';
-import type { CliConfig } from '../config.ts';
+import { now } from '../process/clock.ts';
+import type { CliConfig } from '../process/config.ts';
 import type { Job } from './job.ts';
 import { type OperatorLease, operatorLease } from './operator-lease.ts';
 import { type RefusedPods, refusedPods } from './refused-pods.ts';

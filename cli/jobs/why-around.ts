@@ -1,8 +1,8 @@
 // What the status of a job means where nobody acts on it, or where Kubernetes makes no pods for it: the status goes on saying what was
 // true before, and nothing in it would tell.
 import { fieldManager, isTerminal } from '../../crds/index.ts';
-import { ageInWords } from '../format/age.ts';
-import { sentence } from '../format/sentence.ts';
+import { ageInWords } from '../terminal/age.ts';
+import { sentence } from '../terminal/sentence.ts';
 import { type Job, phaseOf } from './job.ts';
 import type { RefusedPods } from './refused-pods.ts';
 import type { Surroundings } from './surroundings.ts';

@@ -1,8 +1,8 @@
 // Why a job stands where it stands, for somebody who is tired: what happened, what is done about it without them, what they can do.
 // The first cause, not the last: a peer that left because another ran out of memory is not told first.
 import { type Failure, failureOf, failures, isFailureCode, type Phase } from '../../crds/index.ts';
-import { clockText } from '../format/age.ts';
-import { sentence } from '../format/sentence.ts';
+import { clockText } from '../terminal/age.ts';
+import { sentence } from '../terminal/sentence.ts';
 import { type Job, localNamespace, phaseOf, type Unread } from './job.ts';
 import type { Surroundings } from './surroundings.ts';
 import { withSurroundings } from './why-around.ts';

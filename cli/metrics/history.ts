@@ -1,6 +1,6 @@
 // The numbers of a job over its steps.
 import type { Telemetry, TelemetryOf } from '../../crds/wire/telemetry.ts';
-import { mergedByStep } from './by-step.ts';
+import { mergedByStep } from '../jobs/by-step.ts';
 
 export interface History {
   /** By step, rising. */

@@ -11,9 +11,10 @@ import {
 } from 'react';
 import { Help, KeyBar } from '../components/keys.tsx';
 import { Line, type Look, Rule } from '../components/line.tsx';
-import type { GlyphSet } from '../format/glyphs.ts';
-import type { Colors } from '../format/palette.ts';
 import type { Job } from '../jobs/job.ts';
+import type { GlyphSet } from '../terminal/glyphs.ts';
+import type { Colors } from '../terminal/palette.ts';
+import { pressesOf } from '../terminal/pressed.ts';
 import { LiveComparison } from './compare/live-comparison.tsx';
 import { JobScreen } from './job/screen.tsx';
 import { Board } from './jobs/screen.tsx';
@@ -22,7 +23,6 @@ import type { Live } from './live.ts';
 import { Logs, Pages } from './logs/screen.tsx';
 import type { Effect, Navigation, Question, TextOf, View } from './navigation.ts';
 import { Pilot } from './pilot.ts';
-import { pressesOf } from './pressed.ts';
 
 export interface AppProps {
   readonly live: Live;

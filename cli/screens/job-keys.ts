@@ -1,8 +1,8 @@
 // Keys that mean the same wherever a job is chosen, and why one of them does nothing now.
 import { isTerminal } from '../../crds/index.ts';
 import { type Job, keyOf, phaseOf } from '../jobs/job.ts';
+import type { Pressed } from '../terminal/pressed.ts';
 import { type Answer, type Navigation, opened, type Question, same } from './navigation.ts';
-import type { Pressed } from './pressed.ts';
 
 export function forJob(
   navigation: Navigation,

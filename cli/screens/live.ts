@@ -1,13 +1,13 @@
 // The live data behind the screens: subscribes to a source, folds what comes into the states of the reducers, and tells a screen at most
 // ten times a second that there is something new.
 import { toAnnealError } from '../../crds/index.ts';
-import { passedMs } from '../clock.ts';
+import { type BoardState, emptyBoard, seeBoard, type TimedChange } from '../jobs/board-state.ts';
 import { type Job, keyOf } from '../jobs/job.ts';
+import { emptyJob, type JobEvent, type JobState, seeJob } from '../jobs/job-state.ts';
 import type { JobSource, LogLine, LogsAsked } from '../jobs/source.ts';
 import type { Surroundings } from '../jobs/surroundings.ts';
+import { passedMs } from '../process/clock.ts';
 import { LiveHistories } from './compare/live-histories.ts';
-import { emptyJob, type JobEvent, type JobState, seeJob } from './job/model.ts';
-import { type BoardState, emptyBoard, seeBoard, type TimedChange } from './jobs/model.ts';
 
 export interface LiveFacts {
   readonly source: JobSource;

@@ -1,10 +1,11 @@
 // Where a person is, kept beside what is drawn: keys come faster than pictures, and each of them has to find what the one before it did.
+
+import { rowsOf } from '../jobs/board-state.ts';
 import type { Job } from '../jobs/job.ts';
-import { rowsOf } from './jobs/model.ts';
+import type { Pressed } from '../terminal/pressed.ts';
 import type { Live } from './live.ts';
 import { type Effect, type Navigation, startAt, type View, viewOf } from './navigation.ts';
 import { press } from './press.ts';
-import type { Pressed } from './pressed.ts';
 
 type Known = Pick<Live, 'board' | 'job'>;
 

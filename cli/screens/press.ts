@@ -1,5 +1,6 @@
 // What a key means where a person is. Pure, so that every key can be tested without a terminal.
 import { keyOf } from '../jobs/job.ts';
+import type { Pressed } from '../terminal/pressed.ts';
 import { obey } from './command-line.ts';
 import { forJob } from './job-keys.ts';
 import {
@@ -11,7 +12,6 @@ import {
   same,
   viewOf,
 } from './navigation.ts';
-import type { Pressed } from './pressed.ts';
 
 export function press(navigation: Navigation, pressed: Pressed, seen: Seen): Answer {
   if (navigation.question !== null) return answer(navigation, navigation.question, pressed);

@@ -1,6 +1,7 @@
 // Opens the full screen on the alternate buffer, and gives the shell back as it was, with what happened below the prompt.
+
+import { showFullScreen } from '../components/full-screen.ts';
 import { App, type AppProps } from './app.tsx';
-import { showFullScreen } from './full-screen.ts';
 
 /** Resolves when the person leaves or the signal is aborted. */
 export async function showApp(props: AppProps, signal: AbortSignal): Promise<void> {

@@ -1,7 +1,7 @@
 // What is heard of a job of a cluster: its object at several versions, what its workers say, what happened to its pods.
 import type { Job } from '../../cli/jobs/job.ts';
+import type { JobEvent } from '../../cli/jobs/job-state.ts';
 import type { Heard } from '../../cli/jobs/source.ts';
-import type { JobEvent } from '../../cli/screens/job/model.ts';
 import { aListedJob, holds } from './listed-job.ts';
 import { messagesOfARun } from './run-messages.ts';
 

@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { readJob } from '../../cli/client/read-job.ts';
-import { resultDigest } from '../../cli/commands/run.ts';
+import { resultDigest } from '../../cli/commands/run/run-on-machine.ts';
 import {
   type PreparedRecord,
   preparedRecord,

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import test from 'ava';
 import { run } from '../../cli/program.ts';
 
@@ -48,30 +48,32 @@ test('without a command the groups and three examples are printed, and that is n
   t.is(out.match(/^ {2}anneal \w+ /gm)?.length, 3);
 });
 
-test('the table of commands loads neither the schema library nor the screens', async (t) => {
-  const light = ['program.ts', 'usage-error.ts', 'main.ts'];
-  const table = [
-    'start.ts',
-    'act.ts',
-    'jobs.ts',
-    'look.ts',
-    'flags.ts',
-    'source-flags.ts',
-    'json.ts',
-  ].map((name) => `command-table/${name}`);
-  for (const file of [...light, ...table]) {
-    const text = await readFile(join(import.meta.dirname, '../../cli', file), 'utf8');
-    const imports = [...text.matchAll(/^import (?!type)[^;]*? from '([^']+)';/gms)].map(
-      ([, from]) => from,
-    );
-    const allowed =
-      /^(commander|node:path|node:v8|\.\/[\w/-]+\.ts|\.\.\/program\.ts|(\.\.\/)+crds\/version\.ts)$/;
-    t.deepEqual(
-      imports.filter((from) => !allowed.test(from!)),
-      [],
-      file,
-    );
+/** Packages that are loaded with a file: through what it imports and what that imports, but not later, on demand. */
+async function packagesOf(start: string): Promise<readonly string[]> {
+  const files = new Set([start]);
+  const packages = new Set<string>();
+  for (const file of files) {
+    const text = await readFile(join(import.meta.dirname, '../..', file), 'utf8');
+    const loaded = text.matchAll(/^(?:import|export) (?!type\b)(?:[^;]*? from )?'([^']+)';/gms);
+    for (const [, from = ''] of loaded) {
+      if (from.startsWith('.')) files.add(posix.join(posix.dirname(file), from));
+      else if (!from.startsWith('node:')) packages.add(from);
+    }
   }
+  return [...packages].sort();
+}
+
+test('the table of commands loads neither the schema library nor the screens', async (t) => {
+  t.deepEqual(await packagesOf('cli/main.ts'), ['commander']);
+});
+
+test('version loads neither the screens nor the client of Kubernetes', async (t) => {
+  const loaded = await packagesOf('cli/commands/version/run.ts');
+  t.true(loaded.includes('zod'), loaded.join(', '));
+  t.deepEqual(
+    loaded.filter((name) => /^(ink|react|@kubernetes|nats)/.test(name)),
+    [],
+  );
 });
 
 const mistakes: readonly (readonly [words: string, code: number, said: string])[] = [

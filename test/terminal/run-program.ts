@@ -1,7 +1,7 @@
 // `anneal run` with a worker for tests: `run-program.ts FILE`. What the command table does, with another worker.
 import { join } from 'node:path';
-import { runFromTerminal } from '../../cli/commands/run-from-terminal.ts';
-import { cliConfig } from '../../cli/config.ts';
+import { runFromTerminal } from '../../cli/commands/run/run.ts';
+import { cliConfig } from '../../cli/process/config.ts';
 import { reportError } from '../../cli/report-error.ts';
 
 const [file = ''] = process.argv.slice(2);

@@ -1,8 +1,8 @@
 // The command line on the bus: a token from the API server, a connection that a responder judges, what is kept and what comes.
 import test from 'ava';
-import { cliConfig } from '../../cli/config.ts';
 import { openCluster } from '../../cli/jobs/cluster-source.ts';
 import type { Heard } from '../../cli/jobs/source.ts';
+import { cliConfig } from '../../cli/process/config.ts';
 import { type JobOnBus, type StreamName, subjects } from '../../crds/wire/subjects.ts';
 import { aListedJob } from '../builders/listed-job.ts';
 import { messagesOfARun } from '../builders/run-messages.ts';

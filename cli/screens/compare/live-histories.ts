@@ -1,9 +1,9 @@
 // The histories of jobs that are compared while they go on: what is kept, then what comes. A screen is told at most twice a second that there
 // is something new, and of long runs less often: a comparison looks at every step, and may take a twentieth of the time.
 import { toAnnealError } from '../../../crds/index.ts';
-import type { Compared } from '../../commands/compare.ts';
 import { type Job, keyOf } from '../../jobs/job.ts';
 import type { JobSource } from '../../jobs/source.ts';
+import type { Compared } from '../../metrics/comparison.ts';
 import { HistoryKeeper } from '../../metrics/history.ts';
 
 export interface Followed {

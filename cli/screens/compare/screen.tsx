@@ -2,16 +2,21 @@
 // the window reaches. Curves differ by dash and by letter; colours repeat it.
 import { Box, Text } from 'ink';
 import { type ReactNode, useEffect, useMemo } from 'react';
-import { passedMs } from '../../clock.ts';
-import { type Compared, type Comparison, compareJobs, type Equal } from '../../commands/compare.ts';
+import { differenceLines, tableLines } from '../../commands/compare/text.ts';
 import { ends, Line, type Look, Rule } from '../../components/line.tsx';
-import { clockText } from '../../format/age.ts';
-import { axisOf, curvePicture, seriesMark } from '../../format/compare-curves.ts';
-import { differenceLines, tableLines } from '../../format/compare-text.ts';
-import { seconds } from '../../format/numbers.ts';
-import { shadeOf, styleOf } from '../../format/palette.ts';
 import { phaseOf } from '../../jobs/job.ts';
+import {
+  type Compared,
+  type Comparison,
+  compareJobs,
+  type Equal,
+} from '../../metrics/comparison.ts';
 import { type MetricName, metricLabel } from '../../metrics/history.ts';
+import { passedMs } from '../../process/clock.ts';
+import { clockText } from '../../terminal/age.ts';
+import { seconds } from '../../terminal/numbers.ts';
+import { shadeOf, styleOf } from '../../terminal/palette.ts';
+import { axisOf, curvePicture, seriesMark } from '../../text/compare-curves.ts';
 import type { Away } from './live-histories.ts';
 
 export interface CompareProps {

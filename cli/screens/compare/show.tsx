@@ -1,11 +1,11 @@
 // Opens the comparison on the alternate buffer; resolves when the person leaves or the signal is aborted.
 import { useApp, useInput, useWindowSize } from 'ink';
 import type { ReactNode } from 'react';
-import type { Equal } from '../../commands/compare.ts';
-import type { GlyphSet } from '../../format/glyphs.ts';
-import type { Colors } from '../../format/palette.ts';
+import { showFullScreen } from '../../components/full-screen.ts';
+import type { Equal } from '../../metrics/comparison.ts';
 import type { MetricName } from '../../metrics/history.ts';
-import { showFullScreen } from '../full-screen.ts';
+import type { GlyphSet } from '../../terminal/glyphs.ts';
+import type { Colors } from '../../terminal/palette.ts';
 import { LiveComparison } from './live-comparison.tsx';
 import type { LiveHistories } from './live-histories.ts';
 

@@ -1,6 +1,6 @@
 // The wizard where nothing may be redrawn: each question once, its answers as a numbered list, a number or a place typed back.
 import { existsSync } from 'node:fs';
-import { openLines } from '../../ask.ts';
+import { draft } from '../../init/draft.ts';
 import { manifestText } from '../../init/manifest-text.ts';
 import { asked, other } from '../../init/questions.ts';
 import {
@@ -11,9 +11,9 @@ import {
   type Page,
   pressKey,
   type Wizard,
-} from './model.ts';
+} from '../../init/wizard.ts';
+import { openLines } from '../../terminal/ask.ts';
 import type { Ended, WizardFacts } from './show.tsx';
-import { draft } from './state.ts';
 
 type Facts = Pick<WizardFacts, 'start' | 'estimator' | 'cluster' | 'write' | 'glyphs'>;
 

@@ -3,12 +3,12 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { ends, Line, type Look, Rule } from '../../components/line.tsx';
-import { bytes } from '../../format/numbers.ts';
-import { bar } from '../../format/plot.ts';
-import { wrap } from '../../format/wrap.ts';
+import { type Drafted, shownLines } from '../../init/draft.ts';
 import { asked, type Found, other } from '../../init/questions.ts';
-import { chosenOn, numberOf, optionsOn, type Wizard } from './model.ts';
-import { type Drafted, shownLines } from './state.ts';
+import { chosenOn, numberOf, optionsOn, type Wizard } from '../../init/wizard.ts';
+import { bytes } from '../../terminal/numbers.ts';
+import { bar } from '../../terminal/plot.ts';
+import { wrap } from '../../terminal/wrap.ts';
 
 interface WizardProps {
   readonly look: Look;

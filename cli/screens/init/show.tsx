@@ -2,16 +2,16 @@
 import { existsSync } from 'node:fs';
 import { useApp, useInput, useWindowSize } from 'ink';
 import { type ReactNode, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
-import type { GlyphSet } from '../../format/glyphs.ts';
-import type { Colors } from '../../format/palette.ts';
+import { showFullScreen } from '../../components/full-screen.ts';
+import { type Drafted, draft } from '../../init/draft.ts';
 import type { Estimator } from '../../init/estimator.ts';
 import { manifestText } from '../../init/manifest-text.ts';
 import type { Found } from '../../init/questions.ts';
-import { showFullScreen } from '../full-screen.ts';
-import { typedOf } from '../pressed.ts';
-import { pressKey, type Wizard } from './model.ts';
+import { pressKey, type Wizard } from '../../init/wizard.ts';
+import type { GlyphSet } from '../../terminal/glyphs.ts';
+import type { Colors } from '../../terminal/palette.ts';
+import { typedOf } from '../../terminal/pressed.ts';
 import { WizardScreen } from './screen.tsx';
-import { type Drafted, draft } from './state.ts';
 
 export interface WizardFacts {
   readonly start: Wizard;

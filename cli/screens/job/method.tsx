@@ -2,10 +2,10 @@
 import type { ReactNode } from 'react';
 import { parseQuantity } from '../../../crds/index.ts';
 import { Line, type Look, Rule } from '../../components/line.tsx';
-import { bytes } from '../../format/numbers.ts';
-import { wrap } from '../../format/wrap.ts';
 import { methodOf } from '../../jobs/job.ts';
-import type { JobState } from './model.ts';
+import type { JobState } from '../../jobs/job-state.ts';
+import { bytes } from '../../terminal/numbers.ts';
+import { wrap } from '../../terminal/wrap.ts';
 
 const seams = ['precision', 'base', 'adapter', 'selection', 'optimizer'] as const;
 const column = 11;

@@ -3,19 +3,19 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { ends, Line, type Look, Rule } from '../../components/line.tsx';
-import { ageOf, clockText } from '../../format/age.ts';
-import { shortCount } from '../../format/job-columns.ts';
-import { bytes, percent, real, seconds } from '../../format/numbers.ts';
-import { styleOf } from '../../format/palette.ts';
-import { bar, boundsOf, plot, trailingMeans } from '../../format/plot.ts';
-import { wrap } from '../../format/wrap.ts';
 import { methodOf, modelOf, phaseOf } from '../../jobs/job.ts';
+import { isOver, type JobState } from '../../jobs/job-state.ts';
+import { secondsLeft } from '../../jobs/run-state.ts';
 import { whyOf } from '../../jobs/why.ts';
+import { ageOf, clockText } from '../../terminal/age.ts';
+import { bytes, percent, real, seconds } from '../../terminal/numbers.ts';
+import { styleOf } from '../../terminal/palette.ts';
+import { bar, boundsOf, plot, trailingMeans } from '../../terminal/plot.ts';
+import { wrap } from '../../terminal/wrap.ts';
+import { shortCount } from '../../text/job-columns.ts';
 import type { Navigation } from '../navigation.ts';
-import { secondsLeft } from '../run/model.ts';
 import { heightsOf } from './heights.ts';
 import { Method, methodLines } from './method.tsx';
-import { isOver, type JobState } from './model.ts';
 import { linesBelow, Workers } from './workers.tsx';
 
 interface JobProps {

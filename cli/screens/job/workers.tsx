@@ -1,8 +1,8 @@
 // The panel of the workers: how far each of them is, what it does, who is behind. The slowest is told in a word.
 import type { ReactNode } from 'react';
 import { Line, type Look, Rule } from '../../components/line.tsx';
-import { bytes } from '../../format/numbers.ts';
-import type { JobState } from './model.ts';
+import type { JobState } from '../../jobs/job-state.ts';
+import { bytes } from '../../terminal/numbers.ts';
 
 interface WorkersProps {
   readonly look: Look;

@@ -2,13 +2,13 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { ends, Line, type Look, Rule } from '../../components/line.tsx';
-import { clockText } from '../../format/age.ts';
-import { columnsOf } from '../../format/columns.ts';
-import { jobColumns } from '../../format/job-columns.ts';
-import { seconds } from '../../format/numbers.ts';
-import { styleOf } from '../../format/palette.ts';
+import { type BoardState, windowOf } from '../../jobs/board-state.ts';
 import { type Job, keyOf, phaseOf } from '../../jobs/job.ts';
-import { type BoardState, windowOf } from './model.ts';
+import { clockText } from '../../terminal/age.ts';
+import { columnsOf } from '../../terminal/columns.ts';
+import { seconds } from '../../terminal/numbers.ts';
+import { styleOf } from '../../terminal/palette.ts';
+import { jobColumns } from '../../text/job-columns.ts';
 
 /** Of a clock with seconds: with them the whole picture would be made anew every second, although nothing happens. */
 const minutes = '14:38'.length;

@@ -2,9 +2,9 @@
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { ends, Line, type Look, Rule } from '../../components/line.tsx';
-import { type FoldedLine, foldLines, isWanted, logLineText } from '../../format/log-lines.ts';
-import { wrap } from '../../format/wrap.ts';
 import type { LogLine } from '../../jobs/source.ts';
+import { wrap } from '../../terminal/wrap.ts';
+import { type FoldedLine, foldLines, isWanted, logLineText } from '../../text/log-lines.ts';
 
 interface LogsProps {
   readonly look: Look;

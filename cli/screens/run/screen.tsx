@@ -2,13 +2,13 @@
 // and colours repeat it. Below 60 columns only the essentials are left.
 import { Box, Text } from 'ink';
 import type { ReactNode } from 'react';
-import type { GlyphSet } from '../../format/glyphs.ts';
-import { harmless } from '../../format/harmless.ts';
-import { predictedWords, trainingPeak } from '../../format/memory-words.ts';
-import { bytes, count, percent, real, seconds } from '../../format/numbers.ts';
-import { type Colors, shadeOf } from '../../format/palette.ts';
-import { bar, boundsOf, plot, trailingMeans } from '../../format/plot.ts';
-import { type RunState, secondsLeft } from './model.ts';
+import { predictedWords, trainingPeak } from '../../jobs/memory-words.ts';
+import { type RunState, secondsLeft } from '../../jobs/run-state.ts';
+import type { GlyphSet } from '../../terminal/glyphs.ts';
+import { harmless } from '../../terminal/harmless.ts';
+import { bytes, count, percent, real, seconds } from '../../terminal/numbers.ts';
+import { type Colors, shadeOf } from '../../terminal/palette.ts';
+import { bar, boundsOf, plot, trailingMeans } from '../../terminal/plot.ts';
 
 export interface RunScreenProps {
   readonly name: string;

@@ -1,11 +1,11 @@
 // Shows a run on a terminal: one live region below what was printed before, not a screen of its own, so that scrolling back
 // keeps working. At the end the last picture stays and the summary follows it.
 import { render } from 'ink';
-import type { GlyphSet } from '../../format/glyphs.ts';
-import type { Colors } from '../../format/palette.ts';
-import { summaryLines } from '../../format/run-summary.ts';
-import type { RunView } from '../../format/run-view.ts';
-import { emptyRun, see } from './model.ts';
+import { emptyRun, see } from '../../jobs/run-state.ts';
+import type { GlyphSet } from '../../terminal/glyphs.ts';
+import type { Colors } from '../../terminal/palette.ts';
+import { summaryLines } from '../../text/run-summary.ts';
+import type { RunView } from '../../text/run-view.ts';
 import { RunScreen } from './screen.tsx';
 
 export interface Terminal {

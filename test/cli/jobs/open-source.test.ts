@@ -1,6 +1,6 @@
 import test from 'ava';
-import type { SourceFlags } from '../../../cli/command-table/source-flags.ts';
 import { namesCluster } from '../../../cli/jobs/open-source.ts';
+import type { SourceFlags } from '../../../cli/process/source-flags.ts';
 
 test('a cluster is named by its own flags, not by those that tell errors at more length', (t) => {
   // As commander gives them: all flags of the command.

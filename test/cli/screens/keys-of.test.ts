@@ -2,7 +2,7 @@ import test from 'ava';
 import { keysOf } from '../../../cli/screens/keys-of.ts';
 import { type Seen, startAt, type View } from '../../../cli/screens/navigation.ts';
 import { press } from '../../../cli/screens/press.ts';
-import type { Pressed } from '../../../cli/screens/pressed.ts';
+import type { Pressed } from '../../../cli/terminal/pressed.ts';
 import { aListedJob } from '../../builders/listed-job.ts';
 
 const job = aListedJob({ namespace: 'team-a', name: 'a', status: { phase: 'Running' } });

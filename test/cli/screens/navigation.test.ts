@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { whyNot } from '../../../cli/screens/job-keys.ts';
 import { type Navigation, type Seen, startAt, viewOf } from '../../../cli/screens/navigation.ts';
 import { press } from '../../../cli/screens/press.ts';
-import type { Pressed } from '../../../cli/screens/pressed.ts';
+import type { Pressed } from '../../../cli/terminal/pressed.ts';
 import { aListedJob } from '../../builders/listed-job.ts';
 
 const rows = ['a', 'b', 'c'].map((name) => aListedJob({ name, status: { phase: 'Running' } }));

@@ -1,8 +1,8 @@
 import test from 'ava';
-import { emptyJob } from '../../../cli/screens/job/model.ts';
-import { emptyBoard, seeBoard } from '../../../cli/screens/jobs/model.ts';
+import { emptyBoard, seeBoard } from '../../../cli/jobs/board-state.ts';
+import { emptyJob } from '../../../cli/jobs/job-state.ts';
 import { Pilot } from '../../../cli/screens/pilot.ts';
-import { pressesOf, typedOf } from '../../../cli/screens/pressed.ts';
+import { pressesOf, typedOf } from '../../../cli/terminal/pressed.ts';
 import { aListedJob } from '../../builders/listed-job.ts';
 
 const jobs = ['a', 'b', 'c'].map((name) => aListedJob({ name, status: { phase: 'Running' } }));

@@ -4,13 +4,13 @@ import { renderToString } from 'ink';
 import type { ReactNode } from 'react';
 import { Help } from '../../../cli/components/keys.tsx';
 import type { Look } from '../../../cli/components/line.tsx';
-import { ascii, braille } from '../../../cli/format/glyphs.ts';
-import { emptyJob, seeJob } from '../../../cli/screens/job/model.ts';
+import { emptyBoard, rowsOf, seeBoard } from '../../../cli/jobs/board-state.ts';
+import { emptyJob, seeJob } from '../../../cli/jobs/job-state.ts';
 import { JobScreen } from '../../../cli/screens/job/screen.tsx';
-import { emptyBoard, rowsOf, seeBoard } from '../../../cli/screens/jobs/model.ts';
 import { Board } from '../../../cli/screens/jobs/screen.tsx';
 import { Logs, Pages } from '../../../cli/screens/logs/screen.tsx';
 import { startAt } from '../../../cli/screens/navigation.ts';
+import { ascii, braille } from '../../../cli/terminal/glyphs.ts';
 import { heardOfAJob } from '../../builders/heard.ts';
 import { aListedJob } from '../../builders/listed-job.ts';
 

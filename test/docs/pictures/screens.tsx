@@ -1,22 +1,22 @@
 // The screens that docs/ shows: made-up jobs, drawn by the components that the commands draw with, at a clock that stands still.
 import { renderToString } from 'ink';
 import type { ReactNode } from 'react';
-import type { Compared } from '../../../cli/commands/compare.ts';
 import { KeyBar } from '../../../cli/components/keys.tsx';
 import type { Look } from '../../../cli/components/line.tsx';
-import { braille } from '../../../cli/format/glyphs.ts';
+import { draft } from '../../../cli/init/draft.ts';
+import { startWizard } from '../../../cli/init/wizard.ts';
+import { emptyBoard, rowsOf, seeBoard } from '../../../cli/jobs/board-state.ts';
 import type { Job } from '../../../cli/jobs/job.ts';
+import { emptyJob, seeJob } from '../../../cli/jobs/job-state.ts';
+import type { Compared } from '../../../cli/metrics/comparison.ts';
 import { historyOf } from '../../../cli/metrics/history.ts';
 import { CompareScreen } from '../../../cli/screens/compare/screen.tsx';
-import { startWizard } from '../../../cli/screens/init/model.ts';
 import { WizardScreen } from '../../../cli/screens/init/screen.tsx';
-import { draft } from '../../../cli/screens/init/state.ts';
-import { emptyJob, seeJob } from '../../../cli/screens/job/model.ts';
 import { JobScreen } from '../../../cli/screens/job/screen.tsx';
-import { emptyBoard, rowsOf, seeBoard } from '../../../cli/screens/jobs/model.ts';
 import { Board } from '../../../cli/screens/jobs/screen.tsx';
 import { keysOf } from '../../../cli/screens/keys-of.ts';
 import { startAt, type View } from '../../../cli/screens/navigation.ts';
+import { braille } from '../../../cli/terminal/glyphs.ts';
 import type { Telemetry } from '../../../crds/wire/telemetry.ts';
 import { heardOfAJob } from '../../builders/heard.ts';
 import { aListedJob } from '../../builders/listed-job.ts';

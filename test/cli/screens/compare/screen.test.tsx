@@ -1,10 +1,10 @@
 import test from 'ava';
 import { renderToString } from 'ink';
-import type { Compared } from '../../../../cli/commands/compare.ts';
 import type { Look } from '../../../../cli/components/line.tsx';
-import { ascii, braille } from '../../../../cli/format/glyphs.ts';
+import type { Compared } from '../../../../cli/metrics/comparison.ts';
 import { historyOf } from '../../../../cli/metrics/history.ts';
 import { CompareScreen } from '../../../../cli/screens/compare/screen.tsx';
+import { ascii, braille } from '../../../../cli/terminal/glyphs.ts';
 import type { Telemetry } from '../../../../crds/wire/telemetry.ts';
 import { aListedJob } from '../../../builders/listed-job.ts';
 import { messagesOfARun } from '../../../builders/run-messages.ts';

@@ -1,10 +1,10 @@
 import test from 'ava';
 import { renderToString } from 'ink';
 import type { Look } from '../../../../cli/components/line.tsx';
-import { ascii, braille } from '../../../../cli/format/glyphs.ts';
-import { type Page, startWizard, type Wizard } from '../../../../cli/screens/init/model.ts';
+import { draft } from '../../../../cli/init/draft.ts';
+import { type Page, startWizard, type Wizard } from '../../../../cli/init/wizard.ts';
 import { WizardScreen } from '../../../../cli/screens/init/screen.tsx';
-import { draft } from '../../../../cli/screens/init/state.ts';
+import { ascii, braille } from '../../../../cli/terminal/glyphs.ts';
 import { estimatorOfTests, whatIsFound } from '../../../builders/wizard.ts';
 
 const found = whatIsFound();

@@ -1,8 +1,8 @@
 import test from 'ava';
 import { renderToString } from 'ink';
-import { ascii, block, braille } from '../../../../cli/format/glyphs.ts';
-import { emptyRun, see } from '../../../../cli/screens/run/model.ts';
+import { emptyRun, see } from '../../../../cli/jobs/run-state.ts';
 import { fewestRows, RunScreen, type RunScreenProps } from '../../../../cli/screens/run/screen.tsx';
+import { ascii, block, braille } from '../../../../cli/terminal/glyphs.ts';
 import type { Telemetry } from '../../../../crds/wire/telemetry.ts';
 import { messagesOfARun } from '../../../builders/run-messages.ts';
 

@@ -1,0 +1,162 @@
+// Commands that change jobs of a cluster: submit, pause, resume, checkpoint, scale, cancel, delete.
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import {
+  type Assignment,
+  assignments,
+  wholeNumber,
+  withLook,
+  withMotion,
+  withVerbosity,
+} from '../../process/flags.ts';
+import { type SourceFlags, withCluster, withOutput } from '../../process/source-flags.ts';
+import type { Perform, Surroundings } from '../../program.ts';
+import { jobArgument, look } from '../list/command.ts';
+import type { ActFlags, Verb } from './run.ts';
+
+interface SubmitCommandFlags extends SourceFlags {
+  readonly set?: readonly (readonly Assignment[])[];
+  readonly name?: string;
+  readonly generateName?: string;
+  readonly label?: Readonly<Record<string, string>>;
+  readonly dryRun?: 'client' | 'server';
+  readonly forceConflicts?: boolean;
+  readonly watch?: boolean;
+  readonly wait?: boolean;
+  readonly logs?: boolean;
+  readonly force?: boolean;
+  readonly confirm?: boolean;
+  readonly motion?: boolean;
+  readonly output: 'text' | 'json' | 'name';
+}
+
+export function addSubmit(program: Command, at: Surroundings, perform: Perform): void {
+  const command = program
+    .command('submit')
+    .argument('<files...>', 'job files; - reads standard input')
+    .summary('give jobs to a cluster')
+    .description(
+      'Checks job files here and on the server, then applies them. On a terminal the job is watched; leaving never stops it. ' +
+        'With --watch, --wait or --logs the exit code is that of the job; it is 12 where a job would not fit, and none is sent then.',
+    )
+    .option('--set <path=value>', 'change a field of the file (repeatable)', assignments)
+    .option('--name <name>', 'name in place of the one in the file')
+    .option('--generate-name <prefix>', 'let the cluster complete the name')
+    .option('-l, --label <key=value>', 'label (repeatable)', keyValue)
+    .addOption(
+      new Option('--dry-run <where>', 'check, and change nothing').choices(['client', 'server']),
+    )
+    .option('--force-conflicts', 'take fields over that others have set')
+    .option('--watch', 'watch it; the default on a terminal')
+    .option('--no-watch', 'do not watch it')
+    .option('--wait', 'wait for the end in silence')
+    .option('--logs', 'show what its workers say, until it ends')
+    .option('--confirm', 'show what it needs, and ask before it is sent')
+    .option('--force', 'send it also where it would not fit')
+    .option('-n, --namespace <name>', 'namespace of the cluster');
+  withOutput(withMotion(withLook(withCluster(command))), ['text', 'json', 'name']);
+  withVerbosity(command).action((files: readonly string[], flags: SubmitCommandFlags) =>
+    perform(() =>
+      look(flags, at, async (looking) => {
+        const { submitFromTerminal } = await import('../submit/run.ts');
+        const { set = [], name, generateName, label = {}, dryRun = 'none', watch, output } = flags;
+        return submitFromTerminal(
+          files,
+          {
+            ...{ set: set.flat(), name, generateName, labels: label, dryRun, watch, output },
+            forceConflicts: flags.forceConflicts === true,
+            wait: flags.wait === true,
+            logs: flags.logs === true,
+            force: flags.force === true,
+            confirm: flags.confirm === true,
+            motion: flags.motion !== false,
+          },
+          looking,
+        );
+      }),
+    ),
+  );
+}
+
+function keyValue(
+  text: string,
+  before: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const [, key, value] = /^([^=]+)=(.*)$/.exec(text) ?? [];
+  if (key === undefined || value === undefined) {
+    throw new InvalidArgumentError('it must be key=value');
+  }
+  return { ...before, [key]: value };
+}
+
+const verbs: readonly {
+  readonly verb: Verb;
+  readonly summary: string;
+  readonly description: string;
+}[] = [
+  {
+    verb: 'pause',
+    summary: 'save and release the devices',
+    description:
+      'Saves, then removes the workers and gives their devices back. resume goes on from there.',
+  },
+  {
+    verb: 'resume',
+    summary: 'go on with a paused job',
+    description: 'Goes on with a paused job from its last checkpoint.',
+  },
+  {
+    verb: 'checkpoint',
+    summary: 'save now, and go on',
+    description:
+      'Asks the workers for a checkpoint that outlives them, while they train, and tells its step once it is there.',
+  },
+  {
+    verb: 'scale',
+    summary: 'change the number of workers',
+    description: 'Changes the number of workers of an elastic job, or of a paused one.',
+  },
+  {
+    verb: 'cancel',
+    summary: 'save, stop and remove a job',
+    description: 'Saves, stops the workers and removes the job. Checkpoints and results stay.',
+  },
+  {
+    verb: 'delete',
+    summary: 'remove the record of a job that ended',
+    description: 'Removes the record of a job that ended. Checkpoints and results stay.',
+  },
+];
+
+export function addActCommands(program: Command, at: Surroundings, perform: Perform): void {
+  program.commandsGroup('Act:');
+  for (const { verb, summary, description } of verbs) {
+    const command = program
+      .command(verb)
+      .argument('<name>', jobArgument)
+      .summary(summary)
+      .description(description);
+    if (verb === 'scale') command.argument('<workers>', 'how many', wholeNumber);
+    if (verb === 'cancel') {
+      command
+        .option('--now', 'end at once, without a save')
+        .option('--delete-data', 'remove its checkpoints and results too, for ever')
+        .option('--confirm <name>', 'name of the job, where --delete-data would ask for it');
+    }
+    command
+      .option('--no-wait', 'do not wait until it is done')
+      .option('--timeout <seconds>', 'wait so long at most', wholeNumber, 900)
+      .option('-n, --namespace <name>', 'namespace of the cluster');
+    withVerbosity(withLook(withCluster(command))).action(
+      (name: string, second: unknown, third: unknown) => {
+        const flags = (verb === 'scale' ? third : second) as SourceFlags & ActFlags;
+        const workers = verb === 'scale' ? Number(second) : 0;
+        return perform(() =>
+          look(flags, at, async (looking) => {
+            const { actFromTerminal } = await import('./run.ts');
+            return actFromTerminal(verb, name, flags, looking, workers);
+          }),
+        );
+      },
+    );
+  }
+}

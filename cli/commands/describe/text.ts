@@ -1,0 +1,174 @@
+// `anneal describe`: what the job is, where it runs, how it stands, why.
+import { isTerminal, parseQuantity } from '../../../crds/index.ts';
+import { type Job, keyOf, localNamespace, methodOf, modelOf, phaseOf } from '../../jobs/job.ts';
+import type { Happening } from '../../jobs/source.ts';
+import type { Why } from '../../jobs/why.ts';
+import { curveSentence } from '../../metrics/curve-sentence.ts';
+import type { Sample } from '../../metrics/history.ts';
+import { ageOf, clockText } from '../../terminal/age.ts';
+import { bytes } from '../../terminal/numbers.ts';
+import type { Paint } from '../../terminal/palette.ts';
+import { styleOf } from '../../terminal/palette.ts';
+import { entry } from '../../terminal/wrap.ts';
+import { shortCount, workersWords } from '../../text/job-columns.ts';
+import { lossWords } from '../../text/loss-words.ts';
+
+interface Described {
+  readonly job: Job;
+  readonly losses: readonly Sample[];
+  readonly happenings: readonly Happening[];
+  readonly why: Why;
+}
+
+interface DescribeStyle {
+  readonly width: number;
+  readonly now: Date;
+  readonly paint: Paint;
+}
+
+const column = 13;
+
+export function describeText(described: Described, style: DescribeStyle): string {
+  const { job } = described;
+  const { width, paint } = style;
+  const phase = phaseOf(job);
+  const mark = paint(`${styleOf(phase).glyph} ${phase}`, styleOf(phase));
+  const row = (label: string, text: string | undefined): readonly string[] =>
+    text === undefined || text === '' ? [] : entry(label, text, { width, column });
+  const title = job.namespace === localNamespace ? job.name : keyOf(job);
+  const lines = [
+    `${paint(title, { bold: true })}  ${mark}`,
+    ...section('What', whatRows(job, row)),
+    ...section('Where', whereRows(job, row)),
+    ...section('Now', nowRows(described, row, style)),
+    ...section('Why', whyRows(described, row)),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+type Row = (label: string, text: string | undefined) => readonly string[];
+
+function section(title: string, lines: readonly string[]): readonly string[] {
+  return lines.length === 0 ? [] : ['', title, ...lines];
+}
+
+function whatRows(job: Job, row: Row): readonly string[] {
+  const { spec, status } = job;
+  const { plan, model, dataset } = status;
+  const { training } = spec;
+  const long =
+    training.maxSteps === undefined ? passesWords(training.epochs) : `${training.maxSteps} steps`;
+  const data =
+    dataset?.samples === undefined
+      ? undefined
+      : `${dataset.samples} records, ${shortCount(dataset.tokens)} tokens`;
+  return [
+    ...row('model', [modelOf(job), model?.family].filter(Boolean).join(', ')),
+    ...row('method', plan?.method?.summary ?? methodOf(job).summary),
+    ...row('data', data),
+    ...row(
+      'training',
+      `${long}, ${batchWords(training)} a step, learning rate ${training.learningRate}`,
+    ),
+    ...row(
+      'trained',
+      plan?.trainableParameters === undefined
+        ? undefined
+        : `${shortCount(plan.trainableParameters)} of ${shortCount(plan.totalParameters)} parameters`,
+    ),
+    ...row(
+      'memory',
+      plan?.memory?.peak === undefined
+        ? undefined
+        : `${bytes(parseQuantity(plan.memory.peak))} planned`,
+    ),
+  ];
+}
+
+function batchWords({ globalBatchSize, globalBatchTokens }: Job['spec']['training']): string {
+  return globalBatchSize === undefined
+    ? `${shortCount(globalBatchTokens)} tokens`
+    : `${globalBatchSize} sequences`;
+}
+
+function passesWords(epochs = '1'): string {
+  return Number(epochs) === 1 ? 'one pass over the data' : `${epochs} passes over the data`;
+}
+
+function whereRows(job: Job, row: Row): readonly string[] {
+  const { spec, status, namespace, uid } = job;
+  if (namespace === localNamespace) return row('folder', uid);
+  const devices = spec.worker.devicesPerWorker;
+  const each =
+    devices === 0 ? 'the processor' : `${devices} ${devices === 1 ? 'GPU' : 'GPUs'} each`;
+  return [
+    ...row('workers', `${workersWords(job)} ready, ${each}`),
+    ...(status.workers?.notReadyReasons ?? []).flatMap(({ reason, count, example }) =>
+      row('', `${count} ${reason}${example === undefined ? '' : ` (${example})`}`),
+    ),
+    ...row(
+      'world',
+      status.rendezvous?.generation === undefined
+        ? undefined
+        : `generation ${status.rendezvous.generation}, opened by ${openerWords(job)}`,
+    ),
+    ...row('queue', status.queue?.name),
+    ...row('avoided', status.restarts?.excludedNodes?.join(', ')),
+  ];
+}
+
+/** A worker by its pod; any other is a process of the operator, whose name tells nobody anything. */
+function openerWords({ name, status }: Job): string {
+  const by = status.rendezvous?.openedBy ?? '';
+  return by.startsWith(`${name}-w`) ? by : 'the operator';
+}
+
+function nowRows({ job, losses, happenings }: Described, row: Row, style: DescribeStyle) {
+  const { status } = job;
+  const { progress, checkpoint, restarts, conditions = [], artifacts = [] } = status;
+  const step =
+    progress?.step === undefined
+      ? undefined
+      : [
+          `${progress.step} of ${progress.totalSteps ?? '?'}`,
+          ...lossWords(status),
+          ...(progress.tokensPerSecond === undefined
+            ? []
+            : [`${shortCount(Number(progress.tokensPerSecond))} tokens/s`]),
+        ].join(', ');
+  return [
+    ...row('step', step),
+    ...row('curve', curveSentence(losses)),
+    ...row('until', isTerminal(phaseOf(job)) ? undefined : progress?.estimatedCompletionTime),
+    ...row(
+      'checkpoint',
+      checkpoint?.latestStep === undefined
+        ? undefined
+        : `step ${checkpoint.latestStep}, ${checkpoint.latestURI ?? ''}`.replace(/, $/, ''),
+    ),
+    ...row(
+      'restarts',
+      restarts?.counted === undefined || restarts.counted === 0
+        ? undefined
+        : `${restarts.counted}, the last: ${restarts.lastCause ?? 'unknown'}`,
+    ),
+    ...artifacts.flatMap(({ type, uri }) => row('result', `${type}: ${uri}`)),
+    ...conditions
+      .filter(({ status: is }) => is === 'True')
+      .flatMap(({ type, reason, lastTransitionTime }) =>
+        row('condition', `${type}, ${reason}, for ${ageOf(lastTransitionTime, style.now)}`),
+      ),
+    ...happenings
+      .slice(-5)
+      .flatMap(({ time, reason, message, count }) =>
+        row('event', `${clockText(time)} ${reason}${count > 1 ? ` ×${count}` : ''}: ${message}`),
+      ),
+  ];
+}
+
+function whyRows({ job, why: found }: Described, row: Row): readonly string[] {
+  const { happened, doing } = found;
+  // Of a job that went well the results are told above.
+  const change = phaseOf(job) === 'Succeeded' ? '' : found.change;
+  return [...row('happened', happened), ...row('then', doing), ...row('change', change)];
+}

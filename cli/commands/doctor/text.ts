@@ -1,0 +1,35 @@
+// `anneal doctor` as text: a mark, a name, what was seen, and below it the fix.
+
+import type { Check } from '../../doctor/check.ts';
+import type { Diagnosis } from '../../doctor/diagnosis.ts';
+
+const marks: Readonly<Record<Check['state'], string>> = {
+  Passed: '✓',
+  Failed: '✗',
+  Warning: '!',
+  Unused: '–',
+};
+
+/** `cluster`: its checks, where one is known. */
+export function diagnosisText(
+  { checks: here, healthy }: Diagnosis,
+  cluster: readonly Check[] = [],
+): string {
+  const checks = [...here, ...cluster];
+  const column = Math.max(...checks.map(({ name }) => name.length)) + 2;
+  const lines = checks.flatMap(({ name, state, observed, fix }) => {
+    const line = `${marks[state]} ${name.padEnd(column)}${observed}`;
+    return fix === undefined ? [line] : [line, `  ${' '.repeat(column)}fix: ${fix}`];
+  });
+  return `${[...lines, '', verdictOf(checks, healthy, cluster)].join('\n')}\n`;
+}
+
+function verdictOf(checks: readonly Check[], healthy: boolean, cluster: readonly Check[]): string {
+  const failed = checks.filter(({ state }) => state === 'Failed').length;
+  const count = `${failed} of ${checks.length} checks failed`;
+  const isReady = cluster.length > 0 && cluster.every(({ state }) => state === 'Passed');
+  if (healthy) return `this machine ${isReady ? 'and the cluster ' : ''}can run jobs`;
+  return isReady
+    ? `${count}; the cluster can run jobs, this machine cannot yet`
+    : `${count}; jobs cannot run here yet`;
+}

@@ -1,0 +1,53 @@
+import { availableParallelism, freemem } from 'node:os';
+import { join, resolve } from 'node:path';
+import { failureOf } from '../../../crds/index.ts';
+import { describeModel } from '../../client/describe-model.ts';
+import { reportsOf } from '../../client/run-store.ts';
+import { estimate } from '../../estimate/estimate.ts';
+import { now } from '../../process/clock.ts';
+import type { CliConfig } from '../../process/config.ts';
+import type { Assignment, OutputFormat } from '../../process/flags.ts';
+import type { Surroundings } from '../../program.ts';
+import { glyphSet } from '../../terminal/glyphs.ts';
+import { harmless } from '../../terminal/harmless.ts';
+import { jsonOf } from '../../terminal/json.ts';
+import { estimateText } from './text.ts';
+
+export interface EstimateFlags {
+  readonly gpuMemory?: number;
+  readonly workers?: number;
+  readonly whatIf?: readonly (readonly Assignment[])[];
+  readonly volume?: Readonly<Record<string, string>>;
+  readonly output: OutputFormat;
+}
+
+/** `anneal estimate` on this machine; the exit code says whether the job fits. */
+export async function estimateFromTerminal(
+  file: string,
+  flags: EstimateFlags,
+  config: CliConfig,
+  { out, err }: Pick<Surroundings, 'out' | 'err'>,
+): Promise<number> {
+  const interrupted = new AbortController();
+  process.once('SIGINT', () => interrupted.abort());
+  const { gpuMemory, workers, whatIf = [], volume = {}, output } = flags;
+  const volumes = Object.fromEntries(
+    Object.entries(volume).map(([name, folder]) => [name, resolve(folder)]),
+  );
+  const warn = (message: string): void => err(`${harmless(message)}\n`);
+  const worker = join(import.meta.dirname, '../../../worker/main.ts');
+  const found = await estimate(
+    { file, gpuMemory, workers, whatIf, volumes },
+    {
+      cache: config.cache,
+      freeBytes: freemem(),
+      cores: availableParallelism(),
+      now,
+      reports: (job) => reportsOf(config.cache, job),
+      describe: (record) => describeModel(record, worker, warn, interrupted.signal),
+    },
+  );
+  const text = output === 'json' ? jsonOf('Estimate', found) : estimateText(found);
+  out(output === 'json' ? text : glyphSet(config).text(text));
+  return found.fits ? 0 : failureOf('E_DOES_NOT_FIT').cliExit;
+}

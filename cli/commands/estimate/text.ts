@@ -1,0 +1,127 @@
+// `anneal estimate` as text: what is trained, memory by device, memory of each change, time by device.
+import type { Estimate, MemoryRow } from '../../estimate/estimate.ts';
+import { changesInWords } from '../../estimate/what-if.ts';
+import { bytes, count, percent, seconds, short } from '../../terminal/numbers.ts';
+import { table } from '../../terminal/table.ts';
+import { entry } from '../../terminal/wrap.ts';
+
+export function estimateText(found: Estimate): string {
+  const lines = [
+    ...planLines(found),
+    '',
+    ...memoryTable('GiB of one device', found.devices),
+    ...(found.whatIf.rows.length === 0 ? [] : ['', ...whatIfTable(found.whatIf)]),
+    ...stageTable(found.stages),
+    ...timeTable(found),
+    ...suggestionLines(found),
+    ...noteLines(found),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function planLines({ model, method, steps, tokensPerStep, ranks, ...rest }: Estimate) {
+  const stored = Object.entries(model.storedBytes)
+    .toSorted(([, a], [, b]) => b - a)
+    .map(([type, size]) => `${type} ${bytes(size)}`);
+  const share = rest.trainedParameters / model.parameters;
+  const long = steps === undefined ? 'as many as the data gives, each' : count(steps);
+  const row = (label: string, text: string): readonly string[] =>
+    entry(label, text, { width: 80, column: 8, indent: '' });
+  return [
+    ...row('model', model.place),
+    ...row(
+      '',
+      `${model.family}, ${short(model.parameters)} parameters, stored as ${stored.join(', ')}`,
+    ),
+    ...row('method', method),
+    ...row('', `${short(rest.trainedParameters)} trained parameters (${percent(share)})`),
+    ...row(
+      'steps',
+      `${long} of up to ${count(tokensPerStep)} tokens${ranks > 1 ? ` on ${ranks} devices` : ''}`,
+    ),
+  ];
+}
+
+/** A change may be longer than a line has room for beside the numbers: it stands above them. */
+function whatIfTable({ device, rows }: Estimate['whatIf']): readonly string[] {
+  const [head = '', ...lines] = memoryTable(
+    `on ${device}`,
+    rows.map((row) => ({ ...row, name: '' })),
+  );
+  return [head, ...lines.flatMap((line, index) => [rows[index]?.name ?? '', line])];
+}
+
+function memoryTable(title: string, rows: readonly MemoryRow[]): readonly string[] {
+  const parts = ['weights', 'grads', 'state', 'activ.', 'work'];
+  const head = [title, ...parts, 'peak', 'limit', 'fits'];
+  return table([
+    head,
+    ...rows.map(({ name, parts: memory, peak, limit, fits }) => [
+      name,
+      gib(memory.weights),
+      gib(memory.gradients),
+      gib(memory.optimizer),
+      gib(memory.activations),
+      gib(memory.workspace),
+      gib(peak),
+      gib(limit),
+      fits ? 'yes' : 'no',
+    ]),
+  ]);
+}
+
+const stageWords = {
+  ...{ Step: 'training step', Evaluate: 'evaluation', Sample: 'answers to prompts' },
+  Publish: 'publishing, a process of its own',
+} as const;
+
+/** One stage alone needs no table. */
+function stageTable({ device, rows }: Estimate['stages']): readonly string[] {
+  if (rows.length < 2) return [];
+  const lines = rows.map(({ stage, peak }) => [stageWords[stage], gib(peak)]);
+  return ['', ...table([[`GiB by stage, ${device}`, 'peak'], ...lines])];
+}
+
+function gib(value: number): string {
+  const amount = value / 2 ** 30;
+  return amount.toFixed(amount < 10 ? 2 : 1);
+}
+
+function timeTable({ times, devices, steps, assumedShareOfPeak }: Estimate): readonly string[] {
+  const known = times.map((row) => [
+    row.measured ? `${row.device}, measured` : row.device,
+    short(row.tokensPerSecond),
+    timeWords(row.seconds),
+  ]);
+  const unknown = devices
+    .filter(({ fits, name }) => fits && times.every(({ device }) => device !== name))
+    .map(({ name }) => [name, '', 'known after a run']);
+  const assumed = times.some(({ measured }) => !measured)
+    ? `time at ${percent(assumedShareOfPeak, 0)} of the peak`
+    : 'time';
+  const head = [assumed, 'tokens/s', steps === undefined ? 'all' : `${count(steps)} steps`];
+  const rows = [...unknown, ...known];
+  return rows.length === 0 ? [] : ['', ...table([head, ...rows])];
+}
+
+function suggestionLines({ fits, suggestion, whatIf }: Estimate): readonly string[] {
+  if (fits) return [];
+  const verdict = `does not fit on ${whatIf.device}`;
+  if (suggestion === undefined) return ['', `${verdict}; no single change needs less memory`];
+  const { changes, peak } = suggestion;
+  const then = suggestion.fits ? 'and fits' : 'the least of all single changes, and does not fit';
+  const hint = `with ${changesInWords(changes)} it needs ${bytes(peak)}, ${then}`;
+  return ['', verdict, ...entry('hint:', hint, { width: 80, column: 6, indent: '' })];
+}
+
+function noteLines({ notes }: Estimate): readonly string[] {
+  return notes.flatMap((note) => [
+    '',
+    ...entry('note:', note, { width: 80, column: 6, indent: '' }),
+  ]);
+}
+
+function timeWords(value: number | undefined): string {
+  if (value === undefined) return 'depends on the data';
+  return value < 1 ? 'under 1 s' : seconds(value);
+}

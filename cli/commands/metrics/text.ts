@@ -1,0 +1,94 @@
+// `anneal metrics` as plots, as rows for a pipe, as CSV.
+
+import { curveSentence } from '../../metrics/curve-sentence.ts';
+import type { MetricName, Sample } from '../../metrics/history.ts';
+import { type Axis, placeOn, type Series } from '../../metrics/series.ts';
+import type { GlyphSet } from '../../terminal/glyphs.ts';
+import { bytes, seconds } from '../../terminal/numbers.ts';
+import { boundsOf, plot } from '../../terminal/plot.ts';
+import { shortCount } from '../../text/job-columns.ts';
+
+interface PlotStyle {
+  readonly axis: Axis;
+  readonly log: boolean;
+  readonly width: number;
+  readonly glyphs: GlyphSet;
+  readonly ema: number;
+}
+
+const height = 8;
+
+export function metricsPlots(series: readonly Series[], style: PlotStyle): string {
+  return series.map((one) => `${plotLines(one, style).join('\n')}\n`).join('\n');
+}
+
+function plotLines({ metric, samples }: Series, style: PlotStyle): readonly string[] {
+  const { axis, log, width, glyphs, ema } = style;
+  const [first] = samples;
+  const points = samples.map((sample) => ({
+    x: placeOn(axis, sample, first),
+    y: scaled(sample.value, log),
+  }));
+  const finite = points.filter(({ y }) => Number.isFinite(y));
+  if (finite.length === 0) return [metric, '  nothing was measured yet'];
+  const bounds = boundsOf(finite);
+  const greatest = metricText(metric, log ? 10 ** bounds.greatest : bounds.greatest);
+  const least = metricText(metric, log ? 10 ** bounds.least : bounds.least);
+  const label = Math.max(greatest.length, least.length, 6);
+  const lines = plot(points, { width: Math.max(10, width - label - 3), height }, glyphs);
+  const mean = ema === 0 ? '' : `mean by ${ema}`;
+  const scale = log ? 'logarithmic' : '';
+  return [
+    [metric, mean, scale].filter((part) => part !== '').join(', '),
+    ...lines.map((line, row) => {
+      const text = row === 0 ? greatest : row === height - 1 ? least : '';
+      return `${text.padStart(label)} ┤${line}`;
+    }),
+    `${' '.repeat(label)} └ ${axis} ${placeText(axis, finite[0]?.x)} to ${placeText(axis, finite.at(-1)?.x)}`,
+    ...sentenceLines(metric, samples),
+  ];
+}
+
+function sentenceLines(metric: MetricName, samples: readonly Sample[]): readonly string[] {
+  const sentence = curveSentence(samples, metric);
+  return sentence === undefined ? [] : [`  ${sentence}`];
+}
+
+function scaled(value: number | null, log: boolean): number {
+  if (value === null) return Number.NaN;
+  if (!log) return value;
+  return value > 0 ? Math.log10(value) : Number.NaN;
+}
+
+/** A value of a metric in its unit. */
+export function metricText(metric: MetricName, value: number): string {
+  if (metric === 'memory') return bytes(value);
+  if (value !== 0 && Math.abs(value) < 0.01) return value.toExponential(1);
+  return Math.abs(value) >= 1000 ? shortCount(value) : value.toFixed(Math.abs(value) < 10 ? 3 : 1);
+}
+
+function placeText(axis: Axis, place = 0): string {
+  if (axis === 'time') return seconds(place);
+  return axis === 'tokens' ? shortCount(place) : place.toLocaleString('en');
+}
+
+/** One row a step, a column a metric: for spreadsheets and other programs. */
+export function metricsCsv(series: readonly Series[]): string {
+  const steps = new Map<number, { sample: Sample; values: (number | null | undefined)[] }>();
+  for (const [index, { samples }] of series.entries()) {
+    for (const sample of samples) {
+      const row = steps.get(sample.step) ?? { sample, values: [] };
+      row.values[index] = sample.value;
+      steps.set(sample.step, row);
+    }
+  }
+  const head = ['step', 'tokens', 'time', ...series.map(({ metric }) => metric)].join(',');
+  const rows = [...steps]
+    .sort(([a], [b]) => a - b)
+    .map(([step, { sample, values }]) =>
+      [step, sample.tokens, sample.time, ...series.map((_, index) => values[index] ?? '')].join(
+        ',',
+      ),
+    );
+  return `${[head, ...rows].join('\n')}\n`;
+}

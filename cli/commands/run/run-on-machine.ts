@@ -1,0 +1,172 @@
+// `anneal run FILE`: the job on this machine. Prints what the worker says, and ends with the outcome.
+import { availableParallelism } from 'node:os';
+import { dirname, resolve } from 'node:path';
+import { type FineTuneJobSpec, isStorageFull, UserError } from '../../../crds/index.ts';
+import { sequencesPerStep } from '../../../crds/plan/batches.ts';
+import { digestOf } from '../../../crds/plan/digest.ts';
+import type { OutcomeRecord, RunRecord } from '../../../crds/wire/run-folder.ts';
+import { type LocalOutcome, runStages } from '../../client/local-run.ts';
+import { readJob } from '../../client/read-job.ts';
+import { lockJob, lockRun } from '../../client/run-lock.ts';
+import {
+  continueRun,
+  createRun,
+  modelPathOf,
+  reportOf,
+  resumable,
+  runsOf,
+  type StoredRun,
+  writeOutcome,
+} from '../../client/run-store.ts';
+import { openRunTrace, type RunTrace } from '../../client/run-trace.ts';
+import type { CliConfig } from '../../process/config.ts';
+import type { RunView } from '../../text/run-view.ts';
+
+export interface RunOptions {
+  readonly file: string;
+  /** Of each worker. */
+  readonly threads: number | undefined;
+  /** Trainers that share the model. */
+  readonly workers?: number | undefined;
+  /** Folder by claim name. */
+  readonly volumes: Readonly<Record<string, string>>;
+  readonly steps: number | undefined;
+  /** Start anew even where a run could be continued. */
+  readonly fresh: boolean;
+}
+
+interface RunContext {
+  readonly config: CliConfig;
+  /** File to run as the worker. */
+  readonly worker: string;
+  readonly view: RunView;
+  readonly now: () => Date;
+  readonly stop: AbortSignal;
+  readonly kill: AbortSignal;
+  /** A sentence for the person, after the run. */
+  readonly warn: (sentence: string) => void;
+}
+
+export async function runCommand(options: RunOptions, context: RunContext): Promise<LocalOutcome> {
+  const { config, view, now } = context;
+  const startMs = now().getTime();
+  const record = await recordOf(options, context);
+  const { run, continued, lock } = await chooseRun(record, config.cache, options.fresh);
+  using _lock = lock;
+  view.begin(run, continued);
+  const trace = traceOf(record, startMs, context);
+  const outcome = await runStages(
+    {
+      folder: run.folder,
+      worker: context.worker,
+      onMessage: (message) => {
+        view.see(message);
+        trace.hear(message);
+      },
+      onStage: trace,
+      stop: context.stop,
+      kill: context.kill,
+      world: { size: record.workers ?? 1, policy: record.spec.failurePolicy },
+    },
+    'prepare',
+  );
+  await writeOutcome(run.folder, outcomeOf(outcome, now())).catch((error: unknown) => {
+    // Without a record the run counts as killed: the same command goes on with it, and the worker's words are told.
+    if (!isStorageFull(error)) throw error;
+  });
+  await view.end({
+    file: options.file,
+    run,
+    outcome,
+    report: await reportOf(run.folder),
+    modelPath: await modelPathOf(run.folder),
+  });
+  await trace.close(outcome);
+  return outcome;
+}
+
+function traceOf(
+  { name, namespace, spec }: RunRecord,
+  startMs: number,
+  { config, now, warn }: RunContext,
+): RunTrace {
+  return openRunTrace({
+    settings: config.traces,
+    traceparent: config.traceparent,
+    sampling: spec.observability.traceSampling,
+    attributes: { 'anneal.job': name, 'anneal.namespace': namespace },
+    ...{ startMs, now, warn },
+  });
+}
+
+interface ChosenRun {
+  readonly run: StoredRun;
+  readonly continued: boolean;
+  /** Keeps other commands out of the run. */
+  readonly lock: Disposable;
+}
+
+async function chooseRun(record: RunRecord, cache: string, fresh: boolean): Promise<ChosenRun> {
+  using _choosing = lockJob(cache, record.name);
+  const runs = await runsOf(cache, record.name);
+  const known = fresh ? null : resumable(runs, record.digest);
+  if (known === null) {
+    const run = await createRun(cache, runs, record);
+    return { run, continued: false, lock: lockRun(run) };
+  }
+  const lock = lockRun(known);
+  return { run: await continueRun(known, record), continued: true, lock };
+}
+
+async function recordOf(options: RunOptions, { config, now }: RunContext): Promise<RunRecord> {
+  const { job } = await readJob(options.file, 'machine');
+  const spec: FineTuneJobSpec =
+    options.steps === undefined
+      ? job.spec
+      : {
+          ...job.spec,
+          training: { ...job.spec.training, maxSteps: options.steps, epochs: undefined },
+        };
+  const workers = options.workers ?? 1;
+  requireShares(spec, workers);
+  const share = Math.max(1, Math.floor(availableParallelism() / workers));
+  return {
+    version: 1,
+    name: job.metadata.name ?? 'job',
+    namespace: job.metadata.namespace ?? 'default',
+    folder: dirname(resolve(options.file)),
+    spec,
+    digest: resultDigest(spec),
+    volumes: options.volumes,
+    cache: config.cache,
+    device: 'cpu',
+    threads: options.threads ?? config.threads ?? share,
+    workers,
+    createdAt: now().toISOString(),
+  };
+}
+
+function requireShares({ training, dataset }: FineTuneJobSpec, workers: number): void {
+  const sequences = sequencesPerStep(training, dataset);
+  if (sequences >= workers) return;
+  throw new UserError({
+    code: 'E_USAGE',
+    path: '--workers',
+    value: workers,
+    message: `--workers is ${workers}, and a step of the job has ${sequences} sequences; each worker needs at least one`,
+    hint: `use --workers ${sequences}, or raise spec.training.globalBatchSize`,
+  });
+}
+
+/** Digest of what decides the trained weights: not where results go, nor how often is saved. */
+export function resultDigest({ model, dataset, method, training }: FineTuneJobSpec): string {
+  const { samples: _samples, ...decisive } = training;
+  return digestOf({ model, dataset, method, training: decisive });
+}
+
+function outcomeOf(outcome: LocalOutcome, at: Date): OutcomeRecord {
+  const endedAt = at.toISOString();
+  if (outcome.type !== 'Failed') return { version: 1, state: outcome.type, endedAt };
+  const { code, message, hint } = outcome.error;
+  return { version: 1, state: 'Failed', code, message, hint, endedAt };
+}

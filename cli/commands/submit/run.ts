@@ -1,0 +1,258 @@
+// `anneal submit` on a terminal or in a script: what the job needs, what the cluster made of it, and the job itself where somebody wants to see it.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { text as readAll } from 'node:stream/consumers';
+import { setTimeout as wait } from 'node:timers/promises';
+import { failureOf, UserError } from '../../../crds/index.ts';
+import { describeModelOf } from '../../client/describe-model.ts';
+import { listAll } from '../../client/kube-watch.ts';
+import { readText } from '../../client/read-job.ts';
+import { type Foreseen, type Foresight, foresee } from '../../estimate/foresee.ts';
+import { gpusOf } from '../../init/devices.ts';
+import { clusterAccess } from '../../jobs/cluster-access.ts';
+import { type ClusterSource, openCluster } from '../../jobs/cluster-source.ts';
+import { type Job, keyOf } from '../../jobs/job.ts';
+import { asksYes } from '../../terminal/ask.ts';
+import { jsonOf } from '../../terminal/json.ts';
+import { bytes } from '../../terminal/numbers.ts';
+import { styleOf } from '../../terminal/palette.ts';
+import { jobSummary } from '../list/filter.ts';
+import type { Looking } from '../list/run.ts';
+import {
+  readJobs,
+  type SubmitOptions,
+  type Submitted,
+  submitJob,
+  tryJob,
+  type WrittenJob,
+} from './send.ts';
+import { column, planLines } from './text.ts';
+
+export interface SubmitFlags extends SubmitOptions {
+  readonly watch: boolean | undefined;
+  readonly wait: boolean;
+  /** What its workers say, until it ends. */
+  readonly logs: boolean;
+  /** Also where it would not fit. */
+  readonly force: boolean;
+  /** Show the plan and ask. */
+  readonly confirm: boolean;
+  /** False: nothing moves by itself where it is watched. */
+  readonly motion: boolean;
+  readonly output: 'text' | 'json' | 'name';
+}
+
+/** Exit codes of `watch` where it is watched or waited for. */
+export async function submitFromTerminal(
+  files: readonly string[],
+  flags: SubmitFlags,
+  looking: Looking,
+): Promise<number> {
+  const { output, config, signal } = looking;
+  // Everything is read before anything is sent: a mistake in the second file must not leave half of them submitted.
+  const jobs: WrittenJob[] = [];
+  for (const file of files) {
+    const text = file === '-' ? await readAll(process.stdin) : await readText(file);
+    jobs.push(...readJobs(text, file === '-' ? 'stdin' : file, flags));
+  }
+  if (jobs.length === 0) throw new UserError({ code: 'E_USAGE', message: 'no job is given' });
+  if (flags.dryRun === 'client') {
+    const home = await homeOf(looking);
+    const foreseen = await foreseeJobs(jobs, undefined, flags, looking);
+    tell(
+      jobs.map((job) => tryJob(job, home)),
+      foreseen,
+      flags,
+      looking,
+    );
+    return 0;
+  }
+  await using source = await openCluster(looking.flags, config);
+  const foreseen = await foreseeJobs(jobs, source, flags, looking);
+  if (flags.dryRun === 'none' && (jobs.length > 1 || flags.confirm)) {
+    const tried: Submitted[] = [];
+    for (const job of jobs) {
+      tried.push(await submitJob(source, job, { ...flags, dryRun: 'server' }, signal));
+    }
+    if (flags.confirm && !(await confirmed(tried, foreseen, looking))) {
+      output.talk('nothing was submitted\n');
+      return failureOf('E_INTERRUPTED').cliExit;
+    }
+  }
+  const submitted: Submitted[] = [];
+  for (const job of jobs) submitted.push(await submitJob(source, job, flags, signal));
+  tell(submitted, foreseen, flags, looking);
+  const [only, second] = submitted;
+  if (only === undefined || flags.dryRun !== 'none' || second !== undefined) return 0;
+  return follow(only.job, flags, looking);
+}
+
+/** The namespace that is meant, where no cluster need be known. */
+async function homeOf({ flags, config }: Looking): Promise<string> {
+  const said = flags.namespace ?? config.namespace;
+  if (said !== undefined) return said;
+  try {
+    return (await clusterAccess(flags, config)).home;
+  } catch (error) {
+    const isNamed = [flags.context, flags.kubeconfig, config.context].some(
+      (one) => one !== undefined,
+    );
+    if (isNamed) throw error;
+    return 'default';
+  }
+}
+
+/** What each of them will need; one that would not fit is not submitted. */
+async function foreseeJobs(
+  jobs: readonly WrittenJob[],
+  source: ClusterSource | undefined,
+  { force }: SubmitFlags,
+  { config, signal }: Looking,
+): Promise<readonly Foreseen[]> {
+  const { cache, offline, command } = config;
+  const place = { folder: process.cwd(), cache };
+  const foresight: Foresight = {
+    describe: (spec, until) => describeModelOf(spec, place, until),
+    offline,
+    hasVolume: (claim: string) => existsSync(join(cache, 'volumes', claim)),
+    // A dry run by the client asks nobody.
+    gpus: async () => (source === undefined ? [] : await clusterGpus(source, signal)),
+  };
+  const all: Foreseen[] = [];
+  for (const { parsed } of jobs) all.push(await foresee(parsed.job.spec, foresight, signal));
+  const misfits = jobs.flatMap(({ parsed }, index) => {
+    const { [index]: found } = all;
+    if (found?.type !== 'Known' || found.fits) return [];
+    const { metadata, spec } = parsed.job;
+    const each = spec.worker.devicesPerWorker === 0 ? 'a worker' : 'a GPU';
+    const name = metadata.name ?? metadata.generateName ?? 'the job';
+    return [`${name} needs ${bytes(found.peak)} of memory; ${each} has ${bytes(found.limit ?? 0)}`];
+  });
+  if (misfits.length === 0 || force) return all;
+  throw new UserError({
+    code: 'E_DOES_NOT_FIT',
+    message: misfits.join('\n'),
+    hint: `${command} estimate FILE tells which change helps; --force submits it all the same`,
+  });
+}
+
+async function clusterGpus({ kube, place }: ClusterSource, signal: AbortSignal) {
+  try {
+    const { objects } = await listAll(kube, { path: '/api/v1/nodes' }, signal);
+    return gpusOf(objects, place);
+  } catch {
+    signal.throwIfAborted();
+    return []; // whoever may not look at nodes learns it from the operator
+  }
+}
+
+async function confirmed(
+  tried: readonly Submitted[],
+  foreseen: readonly Foreseen[],
+  { output, signal }: Looking,
+): Promise<boolean> {
+  output.write(plansOf(tried, foreseen, output).join(''));
+  const [first] = tried;
+  const what = tried.length === 1 ? `${first?.job.name || 'it'}` : `${tried.length} jobs`;
+  return asksYes(`Submit ${what} to ${first?.job.namespace}?`, '--confirm', output, signal);
+}
+
+/** A text for each job. */
+function plansOf(
+  submitted: readonly Submitted[],
+  foreseen: readonly Foreseen[],
+  { columns = Number.POSITIVE_INFINITY, glyphs }: Looking['output'],
+): readonly string[] {
+  return submitted.map(({ job }, index) => {
+    const known = foreseen[index];
+    const lines = known === undefined ? [] : planLines(job, known, { width: columns, glyphs });
+    return `${lines.join('\n')}\n`;
+  });
+}
+
+function tell(
+  submitted: readonly Submitted[],
+  foreseen: readonly Foreseen[],
+  flags: SubmitFlags,
+  { output, config: { command } }: Looking,
+): void {
+  if (flags.output === 'json') {
+    const items = submitted.map(({ job, change }, index) => {
+      const known = foreseen[index];
+      if (known?.type !== 'Known') return { ...jobSummary(job), change };
+      const { peak, limit, fits } = known;
+      return { ...jobSummary(job), change, memory: { peak, limit, fits } };
+    });
+    output.write(jsonOf('SubmittedList', { items }));
+    return;
+  }
+  if (flags.output === 'name') {
+    output.write(submitted.map(({ job }) => `${keyOf(job)}\n`).join(''));
+    return;
+  }
+  const plans = flags.confirm ? [] : plansOf(submitted, foreseen, output);
+  for (const [index, { job, change }] of submitted.entries()) {
+    const words = change === 'valid' ? 'valid  ' : change;
+    const dry = flags.dryRun === 'none' ? '' : ` (dry run by the ${flags.dryRun})`;
+    output.write(plans[index] ?? '');
+    output.write(
+      `${output.paint(words, styleOf('Succeeded'))} ${job.name} in ${job.namespace}${dry}\n`,
+    );
+    if (flags.dryRun === 'none') output.talk(nextLines(job, command, output.columns));
+  }
+}
+
+function nextLines({ name }: Job, command: string, width = Number.POSITIVE_INFINITY): string {
+  const names = ['watch', 'logs -f', 'cancel'].map((verb) => `${command} ${verb} ${name}`);
+  const line = names.join('   ');
+  const lines = line.length + column <= width ? [line] : names;
+  return lines.map((text, at) => `${(at === 0 ? 'next' : '').padEnd(column)}${text}\n`).join('');
+}
+
+async function follow(job: Job, flags: SubmitFlags, looking: Looking): Promise<number> {
+  const { output } = looking;
+  const isWatched = flags.watch ?? (output.isTerminal && flags.output === 'text');
+  if (!isWatched && !flags.wait && !flags.logs) return 0;
+  const { watchFromTerminal } = await import('../watch/run.ts');
+  const from = { ...looking, flags: { ...looking.flags, namespace: job.namespace } };
+  const watch = { exitStatus: true, until: undefined, motion: flags.motion };
+  if (flags.logs) {
+    return besideLogs(job, from, (last) =>
+      watchFromTerminal(job.name, { ...watch, display: 'quiet' }, last),
+    );
+  }
+  const display = flags.wait && !isWatched ? 'quiet' : undefined;
+  return watchFromTerminal(job.name, { ...watch, display }, from);
+}
+
+/** The last lines of a job that ended are still on their way. */
+const lateMs = 1_000;
+
+/** What the workers say until the job ends, then how it ended. */
+async function besideLogs(
+  { name }: Job,
+  looking: Looking,
+  watch: (looking: Looking) => Promise<number>,
+): Promise<number> {
+  const { output, signal } = looking;
+  const ended = new AbortController();
+  const both = AbortSignal.any([signal, ended.signal]);
+  const { logsFromTerminal } = await import('../logs/run.ts');
+  const asked = { follow: true, level: 'info', output: 'text' } as const;
+  const lines = logsFromTerminal(name, asked, { ...looking, signal: both });
+  const broken = new Promise<never>((_, reject) => lines.catch(reject));
+  const held: (() => void)[] = [];
+  const last: Looking['output'] = {
+    ...output,
+    write: (text) => void held.push(() => output.write(text)),
+    talk: (text) => void held.push(() => output.talk(text)),
+  };
+  try {
+    return await Promise.race([watch({ ...looking, output: last }), broken]);
+  } finally {
+    await wait(lateMs, undefined, { signal }).catch(() => undefined); // interrupted: nobody waits
+    ended.abort();
+    await lines.catch(() => undefined); // told above
+    for (const say of held) say();
+  }
+}

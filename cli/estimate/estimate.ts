@@ -1,0 +1,242 @@
+// `anneal estimate FILE`: the memory plan and the time of a job on devices that it could run on. The same pure plan that the
+// worker runs by, so a prediction that is wrong here is wrong there too, and shows in the report of the run.
+import { dirname, resolve } from 'node:path';
+import {
+  type DecoderFacts,
+  type FineTuneJobSpec,
+  type JobPlan,
+  methodInWords,
+  parametersOf,
+  planJob,
+  type RunReport,
+  UserError,
+} from '../../crds/index.ts';
+import type { DescribedModel } from '../../crds/wire/described-model.ts';
+import type { RunRecord } from '../../crds/wire/run-folder.ts';
+import { readJob, readText } from '../client/read-job.ts';
+import type { Assignment } from '../process/flags.ts';
+import { assumedShare, type Device, gpuOf, knownDevices, thisMachine } from './devices.ts';
+import { type Suggestion, suggest } from './suggest.ts';
+import { changesInWords, requireChanged } from './what-if.ts';
+
+export interface EstimateOptions {
+  readonly file: string;
+  readonly gpuMemory: number | undefined;
+  readonly workers: number | undefined;
+  readonly whatIf: readonly (readonly Assignment[])[];
+  readonly volumes: Readonly<Record<string, string>>;
+}
+
+interface EstimateContext {
+  readonly cache: string;
+  readonly freeBytes: number;
+  readonly cores: number;
+  readonly now: () => Date;
+  readonly describe: (record: RunRecord) => Promise<DescribedModel>;
+  /** Reports of earlier runs of the job on this machine, oldest first. */
+  readonly reports: (job: string) => Promise<readonly RunReport[]>;
+}
+
+export interface MemoryRow {
+  readonly name: string;
+  readonly parts: JobPlan['memory']['parts'];
+  readonly peak: number;
+  readonly limit: number;
+  readonly fits: boolean;
+  /** Blocks whose inner values are computed a second time. */
+  readonly recomputed: number;
+}
+
+interface TimeRow {
+  readonly device: string;
+  readonly tokensPerSecond: number;
+  /** By an earlier run of this job; else from the peak of the device. */
+  readonly measured: boolean;
+  /** Undefined when the job counts passes over data that nobody has looked at yet. */
+  readonly seconds: number | undefined;
+}
+
+export interface Estimate {
+  readonly job: string;
+  readonly model: DescribedModel & { readonly parameters: number };
+  readonly method: string;
+  readonly trainedParameters: number;
+  readonly steps: number | undefined;
+  readonly tokensPerStep: number;
+  readonly ranks: number;
+  readonly devices: readonly MemoryRow[];
+  readonly whatIf: { readonly device: string; readonly rows: readonly MemoryRow[] };
+  /** What a run does one after the other, on the device that decides; the largest is the peak. */
+  readonly stages: {
+    readonly device: string;
+    readonly rows: readonly Pick<JobPlan['memory']['stages'][number], 'stage' | 'peak'>[];
+  };
+  readonly times: readonly TimeRow[];
+  readonly assumedShareOfPeak: number;
+  readonly fits: boolean;
+  readonly suggestion: Suggestion | undefined;
+  /** What may end the job whatever its memory. */
+  readonly notes: readonly string[];
+}
+
+export async function estimate(
+  options: EstimateOptions,
+  context: EstimateContext,
+): Promise<Estimate> {
+  const { file } = options;
+  const { job } = await readJob(file, 'anywhere');
+  const { spec } = job;
+  const changed = await changedSpecs(options);
+  const name = job.metadata.name ?? 'job';
+  const model = await context.describe(recordOf(name, spec, options, context));
+  const notes = templateNotes(spec, model);
+  const devices = devicesFor(spec, options, context);
+  const ask = {
+    facts: model.facts,
+    storedBfloat16: (model.storedBytes['BF16'] ?? 0) / 2,
+    ranks: ranksOf(spec, options.workers),
+  };
+  const rows = devices.map((device) => memoryRow(device.name, plan(spec, device, ask)));
+  const judged = devices[judgedIndex(rows)] ?? thisMachine(context.freeBytes, context.cores);
+  const written = plan(spec, judged, ask);
+  return {
+    ...{ job: name, notes },
+    model: { ...model, parameters: parametersOf(model.facts).total },
+    method: methodInWords(written.method),
+    trainedParameters: written.trained.total,
+    steps: written.totalSteps,
+    tokensPerStep: written.tokensPerStep,
+    ranks: ask.ranks,
+    devices: rows,
+    whatIf: {
+      device: judged.name,
+      rows: changed.map(({ changes, spec: other }) =>
+        memoryRow(`with ${changesInWords(changes)}`, plan(other, judged, ask)),
+      ),
+    },
+    stages: {
+      device: judged.name,
+      rows: written.memory.stages.map(({ stage, peak }) => ({ stage, peak })),
+    },
+    times: [
+      ...measuredRow(written, await context.reports(name), devices),
+      ...devices.flatMap((device) => timeRow(device, plan(spec, device, ask), ask.ranks)),
+    ],
+    assumedShareOfPeak: assumedShare,
+    fits: written.memory.fits,
+    suggestion: written.memory.fits
+      ? undefined
+      : suggest(await readText(file), spec, written.memory, (s) => plan(s, judged, ask).memory),
+  };
+}
+
+/** Conversations need a template: what the data are is seen only where they are read, unless the job says it. */
+function templateNotes(
+  { dataset }: FineTuneJobSpec,
+  { hasChatTemplate }: DescribedModel,
+): readonly string[] {
+  const isMissing = hasChatTemplate === false && dataset.chatTemplate === undefined;
+  if (!isMissing || (dataset.format !== 'Chat' && dataset.format !== 'Auto')) return [];
+  const hint = 'set spec.dataset.chatTemplate to the template that the model is to learn';
+  if (dataset.format === 'Auto') {
+    return [`the model has no chat template: if the records are conversations, ${hint}`];
+  }
+  throw new UserError({
+    code: 'E_INVALID_DATA',
+    path: 'spec.dataset.chatTemplate',
+    message: 'spec.dataset.format is Chat, but the model has no chat template',
+    hint,
+  });
+}
+
+interface Ask {
+  readonly facts: DecoderFacts;
+  readonly storedBfloat16: number;
+  readonly ranks: number;
+}
+
+function plan(spec: FineTuneJobSpec, { memory }: Device, ask: Ask): JobPlan {
+  const { facts, storedBfloat16, ranks } = ask;
+  return planJob({ spec, facts, storedBfloat16, device: memory, ranks, shards: ranks });
+}
+
+async function changedSpecs({ file, whatIf }: EstimateOptions) {
+  if (whatIf.length === 0) return [];
+  const text = await readText(file);
+  return whatIf.map((changes) => ({ changes, spec: requireChanged(text, changes) }));
+}
+
+function devicesFor(
+  spec: FineTuneJobSpec,
+  { gpuMemory }: EstimateOptions,
+  { freeBytes, cores }: EstimateContext,
+): readonly Device[] {
+  if (gpuMemory !== undefined) return [gpuOf(gpuMemory)];
+  const here = thisMachine(freeBytes, cores);
+  return spec.worker.devicesPerWorker === 0 ? [here, ...knownDevices] : [...knownDevices, here];
+}
+
+/** The device that decides: the first one asked about, or for a job of GPUs the first one that it fits. */
+function judgedIndex(rows: readonly MemoryRow[]): number {
+  if (rows[0]?.name.startsWith('NVIDIA') !== true) return 0;
+  const fitting = rows.findIndex(({ fits }) => fits);
+  return fitting === -1 ? rows.length - 2 : fitting;
+}
+
+function ranksOf({ worker }: FineTuneJobSpec, workers: number | undefined): number {
+  return (workers ?? worker.replicas) * Math.max(1, worker.devicesPerWorker);
+}
+
+function memoryRow(name: string, { memory }: JobPlan): MemoryRow {
+  const { parts, peak, limit, fits, blocks } = memory;
+  const recomputed = blocks.filter((mode) => mode !== 'keep').length;
+  return { name, parts, peak, limit, fits, recomputed };
+}
+
+function timeRow({ name, peak }: Device, planned: JobPlan, ranks: number): readonly TimeRow[] {
+  if (peak === undefined || !planned.memory.fits) return [];
+  const { method, flops } = planned;
+  const speed = method.precision.type === 'Float32' ? peak.float32 : peak.bfloat16;
+  const tokensPerSecond = (ranks * assumedShare * speed) / flops.total;
+  return [{ ...timeAt(tokensPerSecond, planned), device: name, measured: false }];
+}
+
+/** This machine, as the newest run of the same sizes was. */
+function measuredRow(
+  planned: JobPlan,
+  reports: readonly RunReport[],
+  devices: readonly Device[],
+): readonly TimeRow[] {
+  const here = devices.find(({ memory }) => memory.type === 'cpu');
+  const same = reports.findLast(({ model }) => model.trainableParameters === planned.trained.total);
+  const speed = same?.training.tokensPerSecond;
+  if (here === undefined || speed === undefined) return [];
+  return [{ ...timeAt(speed, planned), device: here.name, measured: true }];
+}
+
+function timeAt(tokensPerSecond: number, { totalSteps, tokensPerStep }: JobPlan) {
+  const seconds =
+    totalSteps === undefined ? undefined : (totalSteps * tokensPerStep) / tokensPerSecond;
+  return { tokensPerSecond, seconds };
+}
+
+function recordOf(
+  name: string,
+  spec: FineTuneJobSpec,
+  { file, volumes }: EstimateOptions,
+  { cache, now }: EstimateContext,
+): RunRecord {
+  return {
+    version: 1,
+    name,
+    namespace: 'default',
+    folder: dirname(resolve(file)),
+    spec,
+    digest: '',
+    volumes,
+    cache,
+    device: 'cpu',
+    threads: 1,
+    createdAt: now().toISOString(),
+  };
+}

@@ -1,0 +1,41 @@
+// `anneal init`: a job file to begin with, from flags. What it writes is parsed first: it never leaves a file that does not run.
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { formatProblems, invariant, parseManifest, UserError } from '../../crds/index.ts';
+import { manifestText, type Preference } from './manifest-text.ts';
+import { placeOf } from './place.ts';
+import type { Goal } from './questions.ts';
+
+export interface InitOptions {
+  readonly goal: Goal;
+  readonly model: string;
+  readonly data: string;
+  readonly gpuMemory: number | undefined;
+  readonly prefer: Preference;
+}
+
+export function initText({ goal, model, data, gpuMemory, prefer }: InitOptions): string {
+  const text = manifestText({
+    goal,
+    model: placeOf(model, existsSync),
+    data: placeOf(data, existsSync),
+    gpuMemory,
+    prefer,
+  });
+  const parsed = parseManifest(text, 'job');
+  invariant(parsed.ok, parsed.ok ? '' : formatProblems(parsed.problems));
+  return text;
+}
+
+export async function writeNew(file: string, text: string): Promise<void> {
+  await writeFile(file, text, { flag: 'wx' }).catch((cause: NodeJS.ErrnoException) => {
+    const exists = cause.code === 'EEXIST';
+    throw new UserError({
+      code: exists ? 'E_CONFLICT' : 'E_NOT_FOUND',
+      path: file,
+      message: exists ? `${file} exists already` : `${file} cannot be written (${cause.code})`,
+      hint: 'name another file with --file, or print the job with -o yaml',
+      cause,
+    });
+  });
+}

@@ -1,0 +1,216 @@
+// `anneal compare A B`: what differs in what was asked, and what came out at equal tokens, steps or time. A difference is only called one when
+// it is larger than the noise of its two means.
+import { type Job, methodOf } from '../jobs/job.ts';
+import type { History } from './history.ts';
+
+export interface Compared {
+  readonly job: Job;
+  readonly history: History;
+}
+
+/** What is equal where jobs are compared. */
+export type Equal = 'tokens' | 'steps' | 'time';
+
+export interface Comparison {
+  readonly names: readonly string[];
+  /** Paths of the spec that are not equal everywhere; undefined where a job has none. */
+  readonly differences: readonly { readonly path: string; readonly values: readonly string[] }[];
+  /** Where the jobs are compared: the most that all of them reached. Time is seconds of steps. */
+  readonly at: { readonly equal: Equal; readonly value: number };
+  /** Tokens that all of them had seen by then. */
+  readonly tokens: number;
+  readonly rows: readonly ComparedRow[];
+  /** Where nobody heard the workers of one of them, its status has the last numbers: each job at its own step, and no noise is known. */
+  readonly from: 'workers' | 'status';
+}
+
+export interface ComparedRow {
+  readonly name: 'steps' | 'train loss' | 'eval loss' | 'tokens/s' | 'peak memory' | 'time';
+  readonly values: readonly (number | undefined)[];
+  /** Of each against the first. */
+  readonly differences: readonly (number | undefined)[];
+  /** Half the width of the 95 % interval of each difference; undefined: nothing is known of the noise. */
+  readonly noise: readonly (number | undefined)[];
+}
+
+/** Steps of the mean: as many as the noise of single steps needs, and no more than a sixth of all. */
+const meanSteps = 50;
+
+export function compareJobs(all: readonly Compared[], equal: Equal = 'tokens'): Comparison {
+  const reached = all.map((one) => ({ ...one, places: reachedBy(one.history, equal) }));
+  const value = Math.min(...reached.map(({ places }) => places.at(-1) ?? 0));
+  const until = reached.map(({ history, places }) => historyUntil(history, places, value));
+  const seen = until.map(({ steps }) => steps.at(-1)?.tokensSeen ?? 0);
+  const common = {
+    names: all.map(({ job }) => job.name),
+    differences: specDifferences(all.map(({ job }) => job)),
+    at: { equal, value },
+    tokens: equal === 'tokens' ? value : Math.min(...seen),
+  };
+  // Where one has done nothing there is nothing to compare, whatever the others did.
+  if (value === 0) {
+    const isKnown = all.every(({ job }) => (job.status.progress?.step ?? 0) > 0);
+    return {
+      ...common,
+      from: 'status',
+      rows: isKnown ? statusRows(all.map(({ job }) => job)) : [],
+    };
+  }
+  return {
+    ...common,
+    from: 'workers',
+    rows: [
+      rowOf('train loss', until.map(lastLosses)),
+      rowOf('eval loss', until.map(lastEvaluation)),
+      rowOf('tokens/s', until.map(medianSpeed)),
+      rowOf('peak memory', until.map(peakMemory)),
+      rowOf('time', until.map(duration)),
+    ].filter(({ values }) => values.some((one) => one !== undefined)),
+  };
+}
+
+function statusRows(jobs: readonly Job[]): readonly ComparedRow[] {
+  const row = (name: ComparedRow['name'], read: (status: Job['status']) => unknown) => {
+    const values = jobs.map(({ status }) => Number(read(status) ?? Number.NaN));
+    return rowOf(
+      name,
+      values.map((value) => ({ value: Number.isFinite(value) ? value : undefined })),
+    );
+  };
+  return [
+    row('steps', ({ progress }) => progress?.step),
+    row('train loss', ({ progress }) => progress?.trainLoss),
+    row('eval loss', ({ progress }) => progress?.evalLoss),
+    row('tokens/s', ({ progress }) => progress?.tokensPerSecond),
+    row('time', secondsOf),
+  ].filter(({ values }) => values.some((one) => one !== undefined));
+}
+
+/** From the first step to the end, or to the last word; pauses count. */
+function secondsOf({ startTime = '', completionTime, progress }: Job['status']): number {
+  return (Date.parse(completionTime ?? progress?.updatedAt ?? '') - Date.parse(startTime)) / 1000;
+}
+
+/** What a history had reached after each of its steps, rising: of steps that are kept. */
+function reachedBy(history: History, equal: Equal): Float64Array {
+  if (equal === 'time') return secondsAfter(history);
+  const { steps } = history;
+  const places = new Float64Array(steps.length);
+  let index = 0;
+  for (const { step, tokensSeen } of steps) places[index++] = equal === 'steps' ? step : tokensSeen;
+  return places;
+}
+
+interface Mean {
+  readonly value: number | undefined;
+  /** Variance of the value. */
+  readonly variance?: number;
+}
+
+function rowOf(name: ComparedRow['name'], means: readonly Mean[]): ComparedRow {
+  const [base] = means;
+  return {
+    name,
+    values: means.map(({ value }) => value),
+    differences: means.map(({ value }) =>
+      value === undefined || base?.value === undefined ? undefined : value - base.value,
+    ),
+    noise: means.map(({ variance }) =>
+      variance === undefined || base?.variance === undefined
+        ? undefined
+        : 1.96 * Math.sqrt(variance + base.variance),
+    ),
+  };
+}
+
+/** The mean of the last steps; those that are not finite do not count. */
+function lastLosses({ steps }: History): Mean {
+  const count = Math.max(1, Math.min(meanSteps, Math.floor(steps.length / 6)));
+  const values: number[] = [];
+  for (let index = steps.length - 1; index >= 0 && values.length < count; index--) {
+    const loss = steps[index]?.loss;
+    if (loss !== null && loss !== undefined) values.push(loss);
+  }
+  if (values.length === 0) return { value: undefined };
+  const value = values.reduce((sum, one) => sum + one, 0) / values.length;
+  if (values.length < 2) return { value };
+  const squares = values.reduce((sum, one) => sum + (one - value) ** 2, 0);
+  return { value, variance: squares / (values.length - 1) / values.length };
+}
+
+function historyUntil(
+  { steps, evaluations }: History,
+  reached: Float64Array,
+  value: number,
+): History {
+  const count = 1 + reached.findLastIndex((place) => place <= value);
+  const last = steps[count - 1]?.step ?? 0;
+  return {
+    steps: steps.slice(0, count),
+    evaluations: evaluations.filter(({ step }) => step <= last),
+  };
+}
+
+/** One number over held-out records: how far it is from another by chance, nobody measured. */
+function lastEvaluation({ evaluations }: History): Mean {
+  return { value: evaluations.at(-1)?.loss ?? undefined };
+}
+
+function medianSpeed({ steps }: History): Mean {
+  const speeds = new Float64Array(steps.length);
+  let index = 0;
+  for (const { tokensPerSecond } of steps) speeds[index++] = tokensPerSecond;
+  return { value: speeds.sort()[Math.floor(speeds.length / 2)] };
+}
+
+function peakMemory({ steps }: History): Mean {
+  if (steps.length === 0) return { value: undefined };
+  return { value: steps.reduce((most, { memory }) => Math.max(most, memory.peak), 0) };
+}
+
+function duration(history: History): Mean {
+  return { value: secondsAfter(history).at(-1) };
+}
+
+/**
+ * Seconds of steps; pauses and restarts between them do not count. Of a long run not every step is kept: one stands for those that were
+ * left out before it.
+ */
+function secondsAfter({ steps }: History): Float64Array {
+  const after = new Float64Array(steps.length);
+  let ms = 0;
+  let index = 0;
+  let before: number | undefined;
+  for (const { step, stepMs } of steps) {
+    ms += stepMs.total * (step - (before ?? step - 1));
+    before = step;
+    after[index++] = ms / 1000;
+  }
+  return after;
+}
+
+function specDifferences(jobs: readonly Job[]): Comparison['differences'] {
+  const flat = jobs.map((job) => {
+    const values = new Map<string, string>([['method', methodOf(job).summary]]);
+    flatten(job.unread === undefined ? job.spec : writtenSpec(job), 'spec', values);
+    return values;
+  });
+  const paths = [...new Set(flat.flatMap((values) => [...values.keys()]))];
+  return paths
+    .map((path) => ({ path, values: flat.map((values) => values.get(path) ?? '–') }))
+    .filter(({ values }) => new Set(values).size > 1);
+}
+
+/** Of a job that cannot be read whole, what was written says more than what is left of it. */
+function writtenSpec({ object }: Job): unknown {
+  return Reflect.get(object, 'spec');
+}
+
+function flatten(value: unknown, path: string, into: Map<string, string>): void {
+  if (Array.isArray(value) || typeof value !== 'object' || value === null) {
+    if (value !== undefined)
+      into.set(path, typeof value === 'string' ? value : JSON.stringify(value));
+    return;
+  }
+  for (const [key, child] of Object.entries(value)) flatten(child, `${path}.${key}`, into);
+}

@@ -1,0 +1,159 @@
+// What a run leaves on the screen: whether it learned, what it says now, where the result lies, what to try next. Everything
+// is read from the report that the run wrote, so it says nothing that was not measured.
+import { basename, dirname } from 'node:path';
+import type { Source } from '../../crds/api/source.ts';
+import type { RunReport } from '../../crds/index.ts';
+import { harmless } from '../terminal/harmless.ts';
+import { bytes, count, real, seconds } from '../terminal/numbers.ts';
+import { entry } from '../terminal/wrap.ts';
+import type { EndedRun, RunView } from './run-view.ts';
+
+const column = 12;
+
+export function summaryLines(ended: EndedRun, width: number, command: string): readonly string[] {
+  return linesFor(ended, width, command).map(harmless);
+}
+
+function linesFor(ended: EndedRun, width: number, command: string): readonly string[] {
+  const { run, outcome, report } = ended;
+  const { name } = run.record;
+  if (outcome.type === 'Stopped') {
+    return [
+      `‖ ${name} stopped; the same command goes on from the last checkpoint`,
+      `  ${run.folder}`,
+    ];
+  }
+  if (outcome.type === 'Failed') return [`✗ ${name} failed; what it wrote is in ${run.folder}`];
+  if (report === null) return [`✓ ${name} done; it left no report in ${run.folder}`];
+  const row = (label: string, text: string): readonly string[] =>
+    entry(label, text, { width, column });
+  const { training, memory } = report;
+  const speed = training.tokensPerSecond;
+  return [
+    `✓ ${name} trained ${training.steps} of ${training.totalSteps} steps ${timeWords(report)}`,
+    ...row('loss', lossWords(report)),
+    ...(report.result?.choice === 'Best' ? row('published', report.result.why) : []),
+    ...(speed === undefined ? [] : row('speed', `${count(Math.round(speed))} tokens a second`)),
+    ...row('memory', memoryWords(memory)),
+    ...report.artifacts.flatMap((artifact) => row('result', artifactWords(artifact))),
+    ...report.artifacts.flatMap(({ uris = [] }) => uris.flatMap((uri) => row('uploaded', uri))),
+    ...report.samples.slice(0, 1).flatMap((sample) => sampleLines(sample, width)),
+    ...nextLines(ended, report, width, command),
+  ];
+}
+
+/** Of all processes that worked on it. */
+function timeWords({ seconds: took, end }: RunReport): string {
+  const since =
+    end.resumedFrom > 0 ? ` over several starts, the last after step ${end.resumedFrom}` : '';
+  return `in ${seconds(took.total)}${since}`;
+}
+
+/** After means: of the state that was published. */
+function lossWords({ evaluation, training, dataset, result }: RunReport): string {
+  const { before, best } = evaluation;
+  const after = result?.choice === 'Best' ? best : evaluation.after;
+  if (before === undefined || after === undefined) {
+    return `${real(training.firstLoss)} at the first step, ${real(training.lastLoss)} at the last; no records were held out`;
+  }
+  const held = `on ${dataset.heldOutSamples} held-out records`;
+  const loss = `${real(before.loss)} before, ${real(after.loss)} after`;
+  return `${loss} ${held} (perplexity ${real(before.perplexity, 2)} → ${real(after.perplexity, 2)})`;
+}
+
+function memoryWords({ measured, predicted, publish }: RunReport['memory']): string {
+  const peak = `${bytes(measured.peak)} at most`;
+  const training = predicted === undefined ? peak : `${peak}, ${bytes(predicted.peak)} predicted`;
+  const written = publish?.measured ?? 0;
+  if (publish === undefined || written <= measured.peak) return training;
+  const words = `${bytes(written)} to write the result, ${bytes(publish.predicted)} predicted`;
+  return `${training}; ${words}`;
+}
+
+function artifactWords({
+  format,
+  path,
+  bytes: size,
+  reload,
+}: RunReport['artifacts'][number]): string {
+  const check = reload === undefined ? '' : `, ${reloadWords(reload)}`;
+  return `${format}, ${bytes(size)}${check}: ${path}`;
+}
+
+/** How much of the trained model is in what was written. Rounding moves single logits far and predictions little. */
+export function reloadWords({ largestLogitGap: gap, klDivergence: divergence }: Reload): string {
+  if (gap === 0) return 'read back with the same logits';
+  const logits = `logits at most ${real(gap, gap !== null && gap < 0.01 ? 6 : 2)} apart`;
+  if (divergence === undefined) return `read back with ${logits}`;
+  return `read back with KL divergence ${real(divergence)}, ${logits}`;
+}
+
+type Reload = NonNullable<RunReport['artifacts'][number]['reload']>;
+
+function sampleLines(
+  { prompt, before, after }: RunReport['samples'][number],
+  width: number,
+): readonly string[] {
+  const row = (label: string, text: string | undefined): readonly string[] =>
+    text === undefined ? [] : entry(label, flat(text), { width, column });
+  return ['', ...row('asked', prompt), ...row('before', before), ...row('after', after)];
+}
+
+/** One paragraph. */
+function flat(text: string): string {
+  return text.replaceAll(/\s+/g, ' ').trim();
+}
+
+function nextLines(
+  ended: EndedRun,
+  report: RunReport,
+  width: number,
+  command: string,
+): readonly string[] {
+  const { file, run } = ended;
+  const { preset, adapter } = run.record.spec.method;
+  const steps = 4 * report.training.totalSteps;
+  const suggestions: readonly (readonly [string, string])[] = [
+    ['longer', `${command} run ${file} --steps ${steps}`],
+    ['your data', `${command} init --model ${placeOf(run.record.spec.model.source)} --data FILE`],
+    ['method', `${command} explain ${preset ?? adapter?.type ?? 'Full'}`],
+    ...pythonLine(ended, report),
+  ];
+  return [
+    '',
+    'Try next',
+    ...suggestions.flatMap(([label, text]) => entry(label, text, { width, column })),
+  ];
+}
+
+/** A place in one word, as `init` takes it. */
+function placeOf({ huggingFace, s3, persistentVolumeClaim: claim, local }: Source): string {
+  if (huggingFace !== undefined) return huggingFace.repository;
+  if (claim !== undefined) return `claim:${claim.claimName}/${claim.path}`;
+  return s3?.uri ?? local?.path ?? 'MODEL';
+}
+
+/** How transformers and PEFT load the result; a GGUF base is named by its folder and file. */
+function pythonLine({ run, modelPath }: EndedRun, report: RunReport): [string, string][] {
+  const adapter = report.artifacts.find(({ format }) => format === 'PEFTAdapter');
+  if (adapter === undefined) return [];
+  const { huggingFace } = run.record.spec.model.source;
+  const isFile = modelPath?.endsWith('.gguf') === true;
+  const place = huggingFace?.repository ?? (isFile ? dirname(modelPath) : modelPath);
+  if (place === null) return [];
+  const file = isFile ? `, gguf_file=${JSON.stringify(basename(modelPath))}` : '';
+  const base = `model = AutoModelForCausalLM.from_pretrained(${JSON.stringify(place)}${file})`;
+  const whole = `model = PeftModel.from_pretrained(model, ${JSON.stringify(adapter.path)})`;
+  return [['in Python', `${base}\n${whole}`]];
+}
+
+/** Only the end: for scripts that want the result and no talk. */
+export function runSummary(write: (line: string) => void, command = 'anneal'): RunView {
+  return {
+    begin() {},
+    see() {},
+    end(ended) {
+      for (const line of summaryLines(ended, 100, command)) write(line);
+    },
+  };
+}

@@ -1,0 +1,74 @@
+import test from 'ava';
+import { watchList } from '../../../../cli/commands/list/watch.ts';
+import type { JobSource, JobsChange } from '../../../../cli/jobs/source.ts';
+import { cliConfig } from '../../../../cli/process/config.ts';
+import { ascii } from '../../../../cli/terminal/glyphs.ts';
+import { aListedJob } from '../../../builders/listed-job.ts';
+
+const everyJob = { phase: undefined, method: undefined, selector: undefined, sort: 'age' } as const;
+const running = aListedJob({ name: 'halo', status: { phase: 'Running' } });
+const failed = aListedJob({ name: 'a-much-longer-name', status: { phase: 'Failed' } });
+
+async function told(
+  changes: readonly JobsChange[],
+  format: 'table' | 'json' | 'name',
+  filter = {},
+) {
+  let out = '';
+  let err = '';
+  const source = {
+    changes: async function* () {
+      yield* changes;
+    },
+  } as unknown as JobSource;
+  await watchList(source, { ...everyJob, ...filter }, format, {
+    flags: {},
+    config: cliConfig({}),
+    signal: new AbortController().signal,
+    output: {
+      ...{ glyphs: ascii, paint: (text: string) => text, isTerminal: false, columns: undefined },
+      write: (text: string) => {
+        out += text;
+      },
+      talk: (text: string) => {
+        err += text;
+      },
+    },
+  });
+  return { out, err };
+}
+
+const all: JobsChange = { type: 'All', jobs: [running, failed] };
+const done = { ...running, status: { ...running.status, phase: 'Succeeded' } } as typeof running;
+
+test('the table, then a line for each change in its columns, and what is gone', async (t) => {
+  const { out, err } = await told(
+    [
+      all,
+      { type: 'Changed', job: done },
+      { type: 'Away', why: 'cut' },
+      { type: 'Gone', job: done },
+    ],
+    'table',
+  );
+  const lines = out.trimEnd().split('\n');
+  t.is(lines.length, 4);
+  const column = lines[0]?.indexOf('PHASE') ?? -1;
+  for (const line of lines.slice(1)) t.regex(line.slice(column), /^. (Running|Failed|Succeeded)/);
+  t.regex(lines[3] ?? '', /^halo .*Succeeded/);
+  t.is(err, 'cut\nhalo deleted\n');
+});
+
+test('what a filter leaves out is not told; programs get an object a line', async (t) => {
+  const changes = [all, { type: 'Changed', job: done }, { type: 'Gone', job: failed }] as const;
+  t.is((await told(changes, 'name', { phase: ['running'] })).out, 'team-a/halo\n');
+  const { out } = await told(changes, 'json');
+  const rows = out
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  t.deepEqual(rows.map(({ name, phase, deleted }) => [name, phase, deleted]).slice(2), [
+    ['halo', 'Succeeded', undefined],
+    ['a-much-longer-name', 'Failed', true],
+  ]);
+});

@@ -1,0 +1,170 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { estimateText } from '../../../cli/commands/estimate/text.ts';
+import { type EstimateOptions, estimate } from '../../../cli/estimate/estimate.ts';
+import type { DecoderFacts, RunReport } from '../../../crds/index.ts';
+import { llama8b, smol135 } from '../../builders/facts.ts';
+import { aWrittenJob, type Changes, changed } from '../../builders/job.ts';
+import { aReport } from '../../builders/run-report.ts';
+
+interface Setting {
+  readonly changes?: Changes;
+  readonly facts?: DecoderFacts;
+  readonly reports?: readonly RunReport[];
+  readonly hasChatTemplate?: boolean;
+}
+
+async function estimated(
+  t: ExecutionContext,
+  options: Partial<Omit<EstimateOptions, 'file'>>,
+  { changes = {}, facts = llama8b, reports = [], hasChatTemplate = true }: Setting = {},
+) {
+  const folder = await mkdtemp(join(tmpdir(), 'anneal-estimate-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'job.yaml');
+  const steps = { 'spec.training.epochs': undefined, 'spec.training.maxSteps': 100 };
+  const precision = { 'spec.method.precision': { type: 'BFloat16' } };
+  await writeFile(
+    file,
+    JSON.stringify(changed(aWrittenJob(), { ...steps, ...precision, ...changes })),
+  );
+  const asked = { gpuMemory: undefined, workers: undefined, whatIf: [], volumes: {}, ...options };
+  return estimate(
+    { file, ...asked },
+    {
+      ...{ cache: folder, freeBytes: 16 * 2 ** 30, cores: 8, now: () => new Date(0) },
+      reports: async () => reports,
+      describe: async () => ({
+        version: 1,
+        place: 'owner/model at 01234567',
+        family: 'llama',
+        format: 'safetensors',
+        contextLength: 8192,
+        storedBytes: { BF16: 16_060_522_496 },
+        hasChatTemplate,
+        facts,
+      }),
+    },
+  );
+}
+
+const gib = 2 ** 30;
+const one = (path: string, value: string) => [{ path, value }];
+
+test('a model without a chat template is told where conversations may come, and refused where they do', async (t) => {
+  const hasChatTemplate = false;
+  const found = await estimated(t, {}, { hasChatTemplate });
+  t.regex(
+    estimateText(found),
+    /\nnote: the model has no chat template: if the records are conversations,/,
+  );
+  const format = (name: string): Setting => ({
+    hasChatTemplate,
+    changes: { 'spec.dataset.format': name },
+  });
+  await t.throwsAsync(() => estimated(t, {}, format('Chat')), {
+    code: 'E_INVALID_DATA',
+    message: 'spec.dataset.format is Chat, but the model has no chat template',
+  });
+  t.deepEqual((await estimated(t, {}, format('Text'))).notes, []);
+  t.deepEqual((await estimated(t, {})).notes, []);
+});
+
+test('a job of GPUs is judged by the first that it fits, and all devices are listed', async (t) => {
+  const found = await estimated(t, {}, { changes: { 'spec.worker.devicesPerWorker': 1 } });
+  t.snapshot(estimateText(found));
+  t.true(found.fits);
+  t.is(found.devices.find(({ fits }) => fits)?.name, found.whatIf.device);
+  for (const { parts, peak } of found.devices) {
+    t.is(
+      peak,
+      Object.values(parts).reduce((sum, part) => sum + part),
+    );
+  }
+});
+
+test('what does not fit is told with the change that helps most', async (t) => {
+  const found = await estimated(
+    t,
+    { gpuMemory: 16 * gib },
+    {
+      changes: { 'spec.method': { preset: 'Full', precision: { type: 'BFloat16' } } },
+    },
+  );
+  t.false(found.fits);
+  t.snapshot(estimateText(found));
+  t.true(found.suggestion !== undefined && found.suggestion.peak < found.devices[0]!.peak);
+});
+
+test('each what-if is a row of its own, and rows of less work need less memory', async (t) => {
+  const whatIf = [
+    one('method.adapter', '{ type: LoRA, lora: { rank: 4 } }'),
+    one('spec.dataset.sequenceLength', '256'),
+    [...one('training.learningRate', '1e-3'), ...one('dataset.sequenceLength', '256')],
+  ];
+  const found = await estimated(t, { gpuMemory: 24 * gib, whatIf }, { facts: smol135 });
+  const { rows } = found.whatIf;
+  t.deepEqual(
+    rows.map(({ name }) => name),
+    [
+      'with method.adapter={ type: LoRA, lora: { rank: 4 } }',
+      'with dataset.sequenceLength=256',
+      'with training.learningRate=1e-3, dataset.sequenceLength=256',
+    ],
+  );
+  const lines = estimateText(found).split('\n');
+  t.deepEqual(
+    lines.filter((line) => line.length > 80),
+    [],
+  );
+  t.true(lines.includes('with dataset.sequenceLength=256'));
+  t.true(rows[0]!.parts.optimizer < found.devices[0]!.parts.optimizer);
+  t.true(rows[1]!.peak < found.devices[0]!.peak);
+  t.is(rows[2]!.peak, rows[1]!.peak);
+});
+
+test('a what-if that is wrong is told with the sentence of the field', async (t) => {
+  await t.throwsAsync(estimated(t, { whatIf: [one('learningRate', '3')] }), {
+    code: 'E_INVALID_SPEC',
+    message: '--what-if learningRate=3: spec.learningRate is not a field of spec',
+  });
+  await t.throwsAsync(estimated(t, { whatIf: [one('training.seed', '-1')] }), {
+    message: /^--what-if training\.seed=-1: spec\.training\.seed is -1; it must be/,
+  });
+});
+
+test('an earlier run of the same sizes gives the time on this machine, another does not', async (t) => {
+  const cpu = { 'spec.worker': { devicesPerWorker: 0 } };
+  const setting = { changes: cpu, facts: smol135 };
+  const before = await estimated(t, {}, setting);
+  t.false(before.times.some(({ measured }) => measured));
+  t.regex(estimateText(before), /this machine, 8 cores +known after a run/);
+  const report = aReport();
+  const same = { ...report.model, trainableParameters: before.trainedParameters };
+  const after = await estimated(
+    t,
+    {},
+    { ...setting, reports: [report, { ...report, model: same }] },
+  );
+  const row = after.times.find(({ measured }) => measured);
+  t.is(row?.device, 'this machine, 8 cores');
+  t.is(row?.tokensPerSecond, 812.4);
+  t.is(row?.seconds, (100 * after.tokensPerStep) / 812.4);
+});
+
+test('steps that follow from the data are not invented', async (t) => {
+  const epochs = { 'spec.training.epochs': '1', 'spec.training.maxSteps': undefined };
+  const found = await estimated(t, {}, { changes: epochs });
+  t.is(found.steps, undefined);
+  t.true(found.times.every(({ seconds }) => seconds === undefined));
+  t.regex(estimateText(found), /as many as the data gives, each of up to/);
+});
+
+test('more workers share weights and state', async (t) => {
+  const alone = await estimated(t, { gpuMemory: 80 * gib });
+  const shared = await estimated(t, { gpuMemory: 80 * gib, workers: 4 });
+  t.is(shared.ranks, 4);
+  t.true(shared.devices[0]!.parts.weights < alone.devices[0]!.parts.weights);
+});

@@ -1,0 +1,33 @@
+import test from 'ava';
+import { predictedWords, trainingPeak } from '../../../cli/jobs/memory-words.ts';
+
+const mib = 2 ** 20;
+const parts = { weights: 0, optimizer: 0, gradients: 0, activations: 0, workspace: 0 };
+
+type Stages = NonNullable<Parameters<typeof predictedWords>[0]['memoryStages']>;
+
+const plan = (
+  peakMiB: number,
+  stages: Readonly<Partial<Record<Stages[number]['stage'], number>>>,
+) => ({
+  memory: { ...parts, peak: peakMiB * mib },
+  memoryStages: Object.entries(stages).map(([stage, peak]) => ({
+    stage,
+    peak: peak * mib,
+  })) as Stages,
+});
+
+test('writing the result is told beside training where it needs more', (t) => {
+  const publishes = plan(844, { Step: 761, Evaluate: 600, Publish: 844 });
+  t.is(trainingPeak(publishes), 761 * mib);
+  t.is(predictedWords(publishes), '761.0 MiB predicted, 844.0 MiB to write the result');
+  t.is(
+    predictedWords({ ...publishes, workers: 2 }),
+    '761.0 MiB predicted for each, 844.0 MiB to write the result',
+  );
+});
+
+test('and is left out where it needs less, or is not known', (t) => {
+  t.is(predictedWords(plan(900, { Step: 800, Sample: 900, Publish: 844 })), '900.0 MiB predicted');
+  t.is(predictedWords(plan(900, {})), '900.0 MiB predicted');
+});
