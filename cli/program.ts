@@ -1,24 +1,11 @@
-// The command table. It imports commander and light files only: each action loads its command when it runs, so that help
-// and completion stay fast.
+// The program as commander is told it. It imports commander and light files only: each action loads
+// its command when it runs, so that help and completion stay fast.
 import { Command, CommanderError } from 'commander';
 import { programVersion } from '../crds/names/version.ts';
-import { addActCommands } from './commands/change/command.ts';
-import { addLookCommands } from './commands/completion/command.ts';
-import { addStartCommands } from './commands/init/command.ts';
-import { addJobCommands } from './commands/list/command.ts';
+import { commandTable } from './command-table.ts';
 import { withConfigFile } from './process/config-file.ts';
+import type { Perform, Surroundings } from './process/context.ts';
 import { usageError } from './usage-error.ts';
-
-export interface Surroundings {
-  readonly variables: Readonly<Record<string, string | undefined>>;
-  /** Answers. */
-  readonly out: (text: string) => void;
-  /** Talk: hints, warnings, errors. */
-  readonly err: (text: string) => void;
-}
-
-/** What an action answers with: the exit code of `cli.md`. */
-export type Perform = (action: () => Promise<number>) => Promise<void>;
 
 /** Runs the command line; the exit code follows the failure table. */
 export async function run(argv: readonly string[], surroundings: Surroundings): Promise<number> {
@@ -71,10 +58,10 @@ export function createProgram(surroundings: Surroundings, perform: Perform): Com
     .exitOverride()
     .configureOutput({ writeOut: out, writeErr: () => {}, getOutHelpWidth: () => 80 })
     .addHelpText('after', examples);
-  addStartCommands(program, surroundings, perform);
-  addJobCommands(program, surroundings, perform);
-  addActCommands(program, surroundings, perform);
-  addLookCommands(program, surroundings, perform);
+  for (const [group, commands] of commandTable) {
+    program.commandsGroup(group);
+    for (const add of commands) add(program, surroundings, perform);
+  }
   return program;
 }
 

@@ -7,7 +7,7 @@ export interface Suggestion {
   readonly about?: string;
 }
 
-export interface Suggestions {
+interface Suggestions {
   readonly list: readonly Suggestion[];
   /** The shell's own names of files. */
   readonly files: boolean;

@@ -1,8 +1,14 @@
 // The keys of a view: the few that matter as a line, all of them as help. A key that does nothing now says why.
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
-import type { Key } from '../screens/keys-of.ts';
 import { Line, type Look, Rule } from './line.tsx';
+
+export interface Key {
+  readonly key: string;
+  readonly does: string;
+  /** Why it does nothing now. */
+  readonly not?: string | undefined;
+}
 
 export function KeyBar({
   look,

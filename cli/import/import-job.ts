@@ -13,7 +13,7 @@ import { placeOf } from '../init/place.ts';
 import { type DialectName, dialectNames, dialectOf, dialects } from './dialects.ts';
 import { Told, type Wanted } from './wanted.ts';
 
-export interface Imported {
+interface Imported {
   readonly from: DialectName;
   /** The job file. */
   readonly text: string;

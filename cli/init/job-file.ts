@@ -6,7 +6,7 @@ import { manifestText, type Preference } from './manifest-text.ts';
 import { placeOf } from './place.ts';
 import type { Goal } from './questions.ts';
 
-export interface InitOptions {
+interface InitOptions {
   readonly goal: Goal;
   readonly model: string;
   readonly data: string;

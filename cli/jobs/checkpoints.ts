@@ -1,5 +1,5 @@
-// `anneal checkpoints`: what a job could go on from. On this machine the folder says; of a cluster the status knows the newest and the
-// best, and the workers tell with each save which are there.
+// What a job could go on from. On this machine the folder says; of a cluster the status knows the
+// newest and the best, and the workers tell with each save which are there.
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runFiles } from '../../crds/wire/run-folder.ts';
@@ -7,7 +7,7 @@ import { mostKeptTold, type Telemetry, type TelemetryOf } from '../../crds/wire/
 import { outsideOfPod } from './data-places.ts';
 import { type Job, localNamespace } from './job.ts';
 
-interface Checkpoint {
+export interface Checkpoint {
   readonly step: number;
   readonly place: string;
   readonly bytes?: number;

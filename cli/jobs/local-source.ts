@@ -7,8 +7,8 @@ import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import { isRunLocked } from '../client/run-lock.ts';
 import { type BegunRun, begunRuns, outcomeOf } from '../client/run-store.ts';
 import { lastMessages, runMessages } from '../client/run-telemetry.ts';
-import { linesOf } from '../commands/run/text.ts';
 import { type Job, keyOf } from './job.ts';
+import { linesOf } from './message-lines.ts';
 import { runAsJob } from './run-as-job.ts';
 import type { Follow, Heard, JobSource, JobsChange, LogsAsked } from './source.ts';
 

@@ -1,4 +1,4 @@
-// `anneal metrics`: the numbers of a job over steps, tokens or time, as samples; format/ prints them as plots, rows or JSON.
+// The numbers of a job over steps, tokens or time, as samples.
 import { nearestName, UserError } from '../../crds/index.ts';
 import {
   exponentialMean,

@@ -1,6 +1,8 @@
 // The flags that say which jobs a command is about; those of kubectl mean what they mean there.
 import { type Command, Option } from 'commander';
 
+export const jobArgument = 'name, namespace/name, the beginning of a name, or @latest';
+
 export interface SourceFlags {
   readonly local?: boolean;
   readonly namespace?: string;

@@ -9,7 +9,7 @@ import {
   useState,
   useSyncExternalStore,
 } from 'react';
-import { Help, KeyBar } from '../components/keys.tsx';
+import { Help, type Key, KeyBar } from '../components/keys.tsx';
 import { Line, type Look, Rule } from '../components/line.tsx';
 import type { Job } from '../jobs/job.ts';
 import type { GlyphSet } from '../terminal/glyphs.ts';
@@ -18,7 +18,7 @@ import { pressesOf } from '../terminal/pressed.ts';
 import { LiveComparison } from './compare/live-comparison.tsx';
 import { JobScreen } from './job/screen.tsx';
 import { Board } from './jobs/screen.tsx';
-import { type Key, keysOf } from './keys-of.ts';
+import { keysOf } from './keys-of.ts';
 import type { Live } from './live.ts';
 import { Logs, Pages } from './logs/screen.tsx';
 import type { Effect, Navigation, Question, TextOf, View } from './navigation.ts';

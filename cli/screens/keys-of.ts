@@ -1,14 +1,8 @@
 // Every key of a view, for the line at the foot and for the help: those that matter most first. A key that does nothing now says why.
+import type { Key } from '../components/keys.tsx';
 import type { Job } from '../jobs/job.ts';
 import { whyNot } from './job-keys.ts';
 import type { View } from './navigation.ts';
-
-export interface Key {
-  readonly key: string;
-  readonly does: string;
-  /** Why it does nothing now. */
-  readonly not?: string | undefined;
-}
 
 export function keysOf(view: View, job: Job | null, isCluster: boolean): readonly Key[] {
   const acts: readonly Key[] = [

@@ -30,6 +30,23 @@ export function short(value: number): string {
   return String(Math.round(value));
 }
 
+/** `41.2k`, in columns. */
+export function shortCount(value: number | undefined): string {
+  if (value === undefined || !Number.isFinite(value)) return '–';
+  for (const [unit, size] of [
+    ['T', 1e12],
+    ['B', 1e9],
+    ['M', 1e6],
+    ['k', 1e3],
+  ] as const) {
+    if (value >= size) {
+      const scaled = value / size;
+      return `${scaled.toFixed(scaled >= 100 ? 0 : scaled >= 10 ? 1 : 2)}${unit}`;
+    }
+  }
+  return String(Math.round(value));
+}
+
 export function seconds(value: number): string {
   const whole = Math.max(0, Math.round(value));
   if (whole < 60) return `${whole} s`;

@@ -1,15 +1,13 @@
 // The curves of jobs that are compared, in one picture, and how each of them is told apart: a letter, a dash, a colour.
-
-import { metricText } from '../commands/metrics/text.ts';
 import type { Compared, Comparison } from '../metrics/comparison.ts';
 import { exponentialMean, type History, type MetricName, seriesOf } from '../metrics/history.ts';
 import { type Axis, placeOn } from '../metrics/series.ts';
 import type { GlyphSet } from '../terminal/glyphs.ts';
-import { seconds } from '../terminal/numbers.ts';
+import { seconds, shortCount } from '../terminal/numbers.ts';
 import { mostSeries, overlay, seriesLetters } from '../terminal/overlay.ts';
 import type { Style } from '../terminal/palette.ts';
 import { boundsOf, type Point } from '../terminal/plot.ts';
-import { shortCount } from './job-columns.ts';
+import { metricText } from './metric-text.ts';
 
 const seriesColors: readonly NonNullable<Style['color']>[] = ['cyan', 'yellow', 'magenta', 'red'];
 const lines = ['─', '╌', '┈', '┄'] as const;

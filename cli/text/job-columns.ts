@@ -2,6 +2,7 @@
 import { type Job, methodOf, modelOf, phaseOf } from '../jobs/job.ts';
 import { ageOf } from '../terminal/age.ts';
 import type { Column } from '../terminal/columns.ts';
+import { shortCount } from '../terminal/numbers.ts';
 import { type Paint, styleOf } from '../terminal/palette.ts';
 
 /** What is not known. */
@@ -103,21 +104,4 @@ function reasonOf(job: Pick<Job, 'status' | 'unread'>): string {
   const suspended = phase === 'Suspended' ? named('Suspended') : undefined;
   const unasked = suspended === 'SuspendedByUser' ? undefined : suspended;
   return named('Stalled') ?? named('Degraded') ?? named('Restarting') ?? unasked ?? '';
-}
-
-/** `41.2k`. */
-export function shortCount(value: number | undefined): string {
-  if (value === undefined || !Number.isFinite(value)) return none;
-  for (const [unit, size] of [
-    ['T', 1e12],
-    ['B', 1e9],
-    ['M', 1e6],
-    ['k', 1e3],
-  ] as const) {
-    if (value >= size) {
-      const scaled = value / size;
-      return `${scaled.toFixed(scaled >= 100 ? 0 : scaled >= 10 ? 1 : 2)}${unit}`;
-    }
-  }
-  return String(Math.round(value));
 }

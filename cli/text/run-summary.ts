@@ -3,6 +3,7 @@
 import { basename, dirname } from 'node:path';
 import type { Source } from '../../crds/api/source.ts';
 import type { RunReport } from '../../crds/index.ts';
+import { reloadWords } from '../jobs/message-lines.ts';
 import { harmless } from '../terminal/harmless.ts';
 import { bytes, count, real, seconds } from '../terminal/numbers.ts';
 import { entry } from '../terminal/wrap.ts';
@@ -79,16 +80,6 @@ function artifactWords({
   const check = reload === undefined ? '' : `, ${reloadWords(reload)}`;
   return `${format}, ${bytes(size)}${check}: ${path}`;
 }
-
-/** How much of the trained model is in what was written. Rounding moves single logits far and predictions little. */
-export function reloadWords({ largestLogitGap: gap, klDivergence: divergence }: Reload): string {
-  if (gap === 0) return 'read back with the same logits';
-  const logits = `logits at most ${real(gap, gap !== null && gap < 0.01 ? 6 : 2)} apart`;
-  if (divergence === undefined) return `read back with ${logits}`;
-  return `read back with KL divergence ${real(divergence)}, ${logits}`;
-}
-
-type Reload = NonNullable<RunReport['artifacts'][number]['reload']>;
 
 function sampleLines(
   { prompt, before, after }: RunReport['samples'][number],

@@ -1,92 +1,9 @@
-// Commands that change jobs of a cluster: submit, pause, resume, checkpoint, scale, cancel, delete.
-import { type Command, InvalidArgumentError, Option } from 'commander';
-import {
-  type Assignment,
-  assignments,
-  wholeNumber,
-  withLook,
-  withMotion,
-  withVerbosity,
-} from '../../process/flags.ts';
-import { type SourceFlags, withCluster, withOutput } from '../../process/source-flags.ts';
-import type { Perform, Surroundings } from '../../program.ts';
-import { jobArgument, look } from '../list/command.ts';
-import type { ActFlags, Verb } from './run.ts';
-
-interface SubmitCommandFlags extends SourceFlags {
-  readonly set?: readonly (readonly Assignment[])[];
-  readonly name?: string;
-  readonly generateName?: string;
-  readonly label?: Readonly<Record<string, string>>;
-  readonly dryRun?: 'client' | 'server';
-  readonly forceConflicts?: boolean;
-  readonly watch?: boolean;
-  readonly wait?: boolean;
-  readonly logs?: boolean;
-  readonly force?: boolean;
-  readonly confirm?: boolean;
-  readonly motion?: boolean;
-  readonly output: 'text' | 'json' | 'name';
-}
-
-export function addSubmit(program: Command, at: Surroundings, perform: Perform): void {
-  const command = program
-    .command('submit')
-    .argument('<files...>', 'job files; - reads standard input')
-    .summary('give jobs to a cluster')
-    .description(
-      'Checks job files here and on the server, then applies them. On a terminal the job is watched; leaving never stops it. ' +
-        'With --watch, --wait or --logs the exit code is that of the job; it is 12 where a job would not fit, and none is sent then.',
-    )
-    .option('--set <path=value>', 'change a field of the file (repeatable)', assignments)
-    .option('--name <name>', 'name in place of the one in the file')
-    .option('--generate-name <prefix>', 'let the cluster complete the name')
-    .option('-l, --label <key=value>', 'label (repeatable)', keyValue)
-    .addOption(
-      new Option('--dry-run <where>', 'check, and change nothing').choices(['client', 'server']),
-    )
-    .option('--force-conflicts', 'take fields over that others have set')
-    .option('--watch', 'watch it; the default on a terminal')
-    .option('--no-watch', 'do not watch it')
-    .option('--wait', 'wait for the end in silence')
-    .option('--logs', 'show what its workers say, until it ends')
-    .option('--confirm', 'show what it needs, and ask before it is sent')
-    .option('--force', 'send it also where it would not fit')
-    .option('-n, --namespace <name>', 'namespace of the cluster');
-  withOutput(withMotion(withLook(withCluster(command))), ['text', 'json', 'name']);
-  withVerbosity(command).action((files: readonly string[], flags: SubmitCommandFlags) =>
-    perform(() =>
-      look(flags, at, async (looking) => {
-        const { submitFromTerminal } = await import('../submit/run.ts');
-        const { set = [], name, generateName, label = {}, dryRun = 'none', watch, output } = flags;
-        return submitFromTerminal(
-          files,
-          {
-            ...{ set: set.flat(), name, generateName, labels: label, dryRun, watch, output },
-            forceConflicts: flags.forceConflicts === true,
-            wait: flags.wait === true,
-            logs: flags.logs === true,
-            force: flags.force === true,
-            confirm: flags.confirm === true,
-            motion: flags.motion !== false,
-          },
-          looking,
-        );
-      }),
-    ),
-  );
-}
-
-function keyValue(
-  text: string,
-  before: Readonly<Record<string, string>> = {},
-): Record<string, string> {
-  const [, key, value] = /^([^=]+)=(.*)$/.exec(text) ?? [];
-  if (key === undefined || value === undefined) {
-    throw new InvalidArgumentError('it must be key=value');
-  }
-  return { ...before, [key]: value };
-}
+// Commands that change jobs of a cluster: pause, resume, checkpoint, scale, cancel, delete.
+import type { Command } from 'commander';
+import { look, type Perform, type Surroundings } from '../../process/context.ts';
+import { wholeNumber, withLook, withVerbosity } from '../../process/flags.ts';
+import { jobArgument, type SourceFlags, withCluster } from '../../process/source-flags.ts';
+import type { ChangeFlags, Verb } from './run.ts';
 
 const verbs: readonly {
   readonly verb: Verb;
@@ -127,8 +44,7 @@ const verbs: readonly {
   },
 ];
 
-export function addActCommands(program: Command, at: Surroundings, perform: Perform): void {
-  program.commandsGroup('Act:');
+export function addChanges(program: Command, at: Surroundings, perform: Perform): void {
   for (const { verb, summary, description } of verbs) {
     const command = program
       .command(verb)
@@ -148,12 +64,12 @@ export function addActCommands(program: Command, at: Surroundings, perform: Perf
       .option('-n, --namespace <name>', 'namespace of the cluster');
     withVerbosity(withLook(withCluster(command))).action(
       (name: string, second: unknown, third: unknown) => {
-        const flags = (verb === 'scale' ? third : second) as SourceFlags & ActFlags;
+        const flags = (verb === 'scale' ? third : second) as SourceFlags & ChangeFlags;
         const workers = verb === 'scale' ? Number(second) : 0;
         return perform(() =>
           look(flags, at, async (looking) => {
-            const { actFromTerminal } = await import('./run.ts');
-            return actFromTerminal(verb, name, flags, looking, workers);
+            const { changeFromTerminal } = await import('./run.ts');
+            return changeFromTerminal(verb, name, flags, looking, workers);
           }),
         );
       },

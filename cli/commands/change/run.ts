@@ -2,9 +2,10 @@
 import { isTerminal, UserError } from '../../../crds/index.ts';
 import { uriOf } from '../../jobs/data-places.ts';
 import { phaseOf } from '../../jobs/job.ts';
+import { withJob } from '../../jobs/with-job.ts';
 import { now } from '../../process/clock.ts';
+import type { Looking } from '../../process/context.ts';
 import { answerTo } from '../../terminal/ask.ts';
-import { type Looking, withJob } from '../list/run.ts';
 import {
   type Acting,
   cancel,
@@ -17,7 +18,7 @@ import {
 } from './changes.ts';
 import { erase, prepareErasure } from './erase.ts';
 
-export interface ActFlags {
+export interface ChangeFlags {
   readonly wait: boolean;
   /** Seconds. */
   readonly timeout: number;
@@ -30,10 +31,10 @@ export interface ActFlags {
 
 export type Verb = 'pause' | 'resume' | 'checkpoint' | 'scale' | 'cancel' | 'delete';
 
-export async function actFromTerminal(
+export async function changeFromTerminal(
   verb: Verb,
   word: string,
-  flags: ActFlags,
+  flags: ChangeFlags,
   looking: Looking,
   workers = 0,
 ): Promise<number> {
@@ -62,7 +63,7 @@ const nextAfter: Readonly<Record<Verb, string | undefined>> = {
 function perform(
   verb: Verb,
   acting: Acting,
-  flags: ActFlags,
+  flags: ChangeFlags,
   workers: number,
   looking: Looking,
 ): Promise<string> {
@@ -86,7 +87,7 @@ function perform(
 /** What cannot be undone needs the name of the job, typed or written. */
 async function cancelWithData(
   acting: Acting,
-  { confirm }: ActFlags,
+  { confirm }: ChangeFlags,
   { output, signal }: Looking,
 ): Promise<string> {
   const { source, job, timeoutMs } = acting;

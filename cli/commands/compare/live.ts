@@ -5,9 +5,9 @@ import { openSource } from '../../jobs/open-source.ts';
 import { compareJobs, type Equal } from '../../metrics/comparison.ts';
 import type { MetricName } from '../../metrics/history.ts';
 import { now } from '../../process/clock.ts';
+import type { Looking } from '../../process/context.ts';
 import type { Colors } from '../../terminal/palette.ts';
 import { fewestRows } from '../../terminal/window.ts';
-import type { Looking } from '../list/run.ts';
 import { compareText } from './text.ts';
 
 interface CompareLook {

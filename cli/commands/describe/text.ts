@@ -6,11 +6,11 @@ import type { Why } from '../../jobs/why.ts';
 import { curveSentence } from '../../metrics/curve-sentence.ts';
 import type { Sample } from '../../metrics/history.ts';
 import { ageOf, clockText } from '../../terminal/age.ts';
-import { bytes } from '../../terminal/numbers.ts';
+import { bytes, shortCount } from '../../terminal/numbers.ts';
 import type { Paint } from '../../terminal/palette.ts';
 import { styleOf } from '../../terminal/palette.ts';
 import { entry } from '../../terminal/wrap.ts';
-import { shortCount, workersWords } from '../../text/job-columns.ts';
+import { workersWords } from '../../text/job-columns.ts';
 import { lossWords } from '../../text/loss-words.ts';
 
 interface Described {

@@ -14,6 +14,9 @@ import {
   nearestName,
   UserError,
 } from '../../../crds/index.ts';
+import type { OutputFormat } from '../../process/flags.ts';
+import { jsonOf } from '../../terminal/json.ts';
+import { explanationText } from './text.ts';
 
 export interface FieldAbout extends FieldDoc {
   /** The fields inside, in short. */
@@ -36,6 +39,16 @@ export interface Names {
   readonly methods: readonly string[];
   readonly fields: readonly string[];
   readonly failures: readonly string[];
+}
+
+export function explainFromTerminal(
+  name: string | undefined,
+  format: OutputFormat,
+  out: (text: string) => void,
+): number {
+  const found = explain(name);
+  out(format === 'json' ? jsonOf('Explanation', found) : explanationText(found, 80));
+  return 0;
 }
 
 export function explain(name: string | undefined): Explanation {

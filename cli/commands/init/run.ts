@@ -11,10 +11,10 @@ import type { Found, Goal } from '../../init/questions.ts';
 import { startWizard } from '../../init/wizard.ts';
 import { knowsCluster } from '../../jobs/open-source.ts';
 import type { CliConfig } from '../../process/config.ts';
+import type { Looking } from '../../process/context.ts';
 import type { Theme } from '../../process/flags.ts';
 import type { SourceFlags } from '../../process/source-flags.ts';
 import { colorsOf } from '../../terminal/output.ts';
-import type { Looking } from '../list/run.ts';
 
 export interface InitFlags {
   readonly goal?: Goal;

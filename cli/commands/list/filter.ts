@@ -1,6 +1,6 @@
-// `anneal list`: the jobs of a place, newest first.
+// Which jobs `anneal list` tells of, and in which order.
 import { type Phase, phases, UserError } from '../../../crds/index.ts';
-import { type Job, methodOf, modelOf, phaseOf } from '../../jobs/job.ts';
+import { type Job, methodOf, phaseOf } from '../../jobs/job.ts';
 
 export interface ListFilter {
   readonly phase: readonly string[] | undefined;
@@ -11,6 +11,7 @@ export interface ListFilter {
 }
 
 const sortFields = ['age', 'name', 'phase', 'step', 'loss', 'restarts'] as const;
+
 type SortField = (typeof sortFields)[number];
 
 export function listJobs(jobs: readonly Job[], filter: ListFilter): readonly Job[] {
@@ -51,6 +52,7 @@ function selectorOf(text: string | undefined): readonly (readonly [string, strin
 type Compare = (a: Job, b: Job) => number;
 
 const byAge: Compare = (a, b) => b.createdAt.localeCompare(a.createdAt);
+
 const byNumber =
   (numberIn: (job: Job) => number): Compare =>
   (a, b) =>
@@ -64,32 +66,3 @@ const comparers: Readonly<Record<SortField, Compare>> = {
   loss: byNumber(({ status }) => Number(status.progress?.trainLoss ?? Number.POSITIVE_INFINITY)),
   restarts: byNumber(({ status }) => -(status.restarts?.counted ?? 0)),
 };
-
-/** The fields of `-o json`; only ever added to. */
-export function jobSummary(job: Job): object {
-  const { status } = job;
-  return {
-    namespace: job.namespace,
-    name: job.name,
-    uid: job.uid,
-    phase: phaseOf(job),
-    reason: status.failure?.reason,
-    unread: job.unread?.message,
-    step: status.progress?.step,
-    totalSteps: status.progress?.totalSteps,
-    trainLoss: numberOf(status.progress?.trainLoss),
-    evalLoss: numberOf(status.progress?.evalLoss),
-    tokensPerSecond: numberOf(status.progress?.tokensPerSecond),
-    tokensSeen: status.progress?.tokensSeen,
-    workers: status.workers?.summary,
-    restarts: status.restarts?.counted ?? 0,
-    method: methodOf(job).name,
-    model: modelOf(job),
-    createdAt: job.createdAt,
-    completedAt: status.completionTime,
-  };
-}
-
-function numberOf(text: string | undefined): number | undefined {
-  return text === undefined ? undefined : Number(text);
-}

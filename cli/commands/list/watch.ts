@@ -1,14 +1,14 @@
 // `anneal list --watch`, and the board in a pipe: the table, then a line for each change, in the columns of the table.
-
 import { emptyBoard, seeBoard } from '../../jobs/board-state.ts';
 import { type Job, keyOf } from '../../jobs/job.ts';
+import { jobSummary } from '../../jobs/job-summary.ts';
 import type { JobSource } from '../../jobs/source.ts';
 import { tellUnread } from '../../jobs/unread.ts';
 import { now } from '../../process/clock.ts';
+import type { Looking } from '../../process/context.ts';
 import { columnsOf } from '../../terminal/columns.ts';
 import { jobColumns } from '../../text/job-columns.ts';
-import { jobSummary, type ListFilter, listJobs } from './filter.ts';
-import type { Looking } from './run.ts';
+import { type ListFilter, listJobs } from './filter.ts';
 
 const outputs = ['table', 'wide', 'json', 'name'] as const;
 export type WatchOutput = (typeof outputs)[number];

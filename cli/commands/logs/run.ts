@@ -3,7 +3,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { UserError } from '../../../crds/index.ts';
 import type { Heard, LogLine } from '../../jobs/source.ts';
+import { withJob } from '../../jobs/with-job.ts';
 import { now } from '../../process/clock.ts';
+import type { Looking } from '../../process/context.ts';
 import {
   type FoldedLine,
   foldLines,
@@ -11,7 +13,6 @@ import {
   type LogFilter,
   logLineText,
 } from '../../text/log-lines.ts';
-import { type Looking, withJob } from '../list/run.ts';
 
 export interface LogsFlags {
   readonly follow?: boolean;

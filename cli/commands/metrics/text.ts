@@ -1,12 +1,12 @@
 // `anneal metrics` as plots, as rows for a pipe, as CSV.
-
+import type { Job } from '../../jobs/job.ts';
 import { curveSentence } from '../../metrics/curve-sentence.ts';
 import type { MetricName, Sample } from '../../metrics/history.ts';
 import { type Axis, placeOn, type Series } from '../../metrics/series.ts';
 import type { GlyphSet } from '../../terminal/glyphs.ts';
-import { bytes, seconds } from '../../terminal/numbers.ts';
+import { seconds, shortCount } from '../../terminal/numbers.ts';
 import { boundsOf, plot } from '../../terminal/plot.ts';
-import { shortCount } from '../../text/job-columns.ts';
+import { metricText } from '../../text/metric-text.ts';
 
 interface PlotStyle {
   readonly axis: Axis;
@@ -60,13 +60,6 @@ function scaled(value: number | null, log: boolean): number {
   return value > 0 ? Math.log10(value) : Number.NaN;
 }
 
-/** A value of a metric in its unit. */
-export function metricText(metric: MetricName, value: number): string {
-  if (metric === 'memory') return bytes(value);
-  if (value !== 0 && Math.abs(value) < 0.01) return value.toExponential(1);
-  return Math.abs(value) >= 1000 ? shortCount(value) : value.toFixed(Math.abs(value) < 10 ? 3 : 1);
-}
-
 function placeText(axis: Axis, place = 0): string {
   if (axis === 'time') return seconds(place);
   return axis === 'tokens' ? shortCount(place) : place.toLocaleString('en');
@@ -91,4 +84,17 @@ export function metricsCsv(series: readonly Series[]): string {
       ),
     );
   return `${[head, ...rows].join('\n')}\n`;
+}
+
+/** Where nobody heard the workers, their last numbers. */
+export function tellStatus({ status: { progress } }: Job, talk: (text: string) => void): void {
+  const { step, totalSteps, trainLoss, evalLoss, tokensPerSecond } = progress ?? {};
+  if (step === undefined) return;
+  const numbers = [
+    `step ${step}${totalSteps === undefined ? '' : ` of ${totalSteps}`}`,
+    ...(trainLoss === undefined ? [] : [`loss ${trainLoss}`]),
+    ...(evalLoss === undefined ? [] : [`held out ${evalLoss}`]),
+    ...(tokensPerSecond === undefined ? [] : [`${tokensPerSecond} tokens/s`]),
+  ];
+  talk(`the status says: ${numbers.join(', ')}\n`);
 }

@@ -1,10 +1,10 @@
 // A run for screen readers: whole sentences, said when something changes and at most every ten seconds while training. No
 // boxes, no bars, nothing that is drawn twice.
+import { linesOf } from '../../jobs/message-lines.ts';
 import { emptyRun, type RunState, secondsLeft, see } from '../../jobs/run-state.ts';
 import { real, seconds } from '../../terminal/numbers.ts';
 import { summaryLines } from '../../text/run-summary.ts';
 import type { RunView } from '../../text/run-view.ts';
-import { linesOf } from './text.ts';
 
 const everySeconds = 10;
 

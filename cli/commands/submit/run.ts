@@ -11,13 +11,10 @@ import { type Foreseen, type Foresight, foresee } from '../../estimate/foresee.t
 import { gpusOf } from '../../init/devices.ts';
 import { clusterAccess } from '../../jobs/cluster-access.ts';
 import { type ClusterSource, openCluster } from '../../jobs/cluster-source.ts';
-import { type Job, keyOf } from '../../jobs/job.ts';
+import type { Job } from '../../jobs/job.ts';
+import type { Looking } from '../../process/context.ts';
 import { asksYes } from '../../terminal/ask.ts';
-import { jsonOf } from '../../terminal/json.ts';
 import { bytes } from '../../terminal/numbers.ts';
-import { styleOf } from '../../terminal/palette.ts';
-import { jobSummary } from '../list/filter.ts';
-import type { Looking } from '../list/run.ts';
 import {
   readJobs,
   type SubmitOptions,
@@ -26,7 +23,7 @@ import {
   tryJob,
   type WrittenJob,
 } from './send.ts';
-import { column, planLines } from './text.ts';
+import { plansOf, tell } from './text.ts';
 
 export interface SubmitFlags extends SubmitOptions {
   readonly watch: boolean | undefined;
@@ -155,58 +152,6 @@ async function confirmed(
   const [first] = tried;
   const what = tried.length === 1 ? `${first?.job.name || 'it'}` : `${tried.length} jobs`;
   return asksYes(`Submit ${what} to ${first?.job.namespace}?`, '--confirm', output, signal);
-}
-
-/** A text for each job. */
-function plansOf(
-  submitted: readonly Submitted[],
-  foreseen: readonly Foreseen[],
-  { columns = Number.POSITIVE_INFINITY, glyphs }: Looking['output'],
-): readonly string[] {
-  return submitted.map(({ job }, index) => {
-    const known = foreseen[index];
-    const lines = known === undefined ? [] : planLines(job, known, { width: columns, glyphs });
-    return `${lines.join('\n')}\n`;
-  });
-}
-
-function tell(
-  submitted: readonly Submitted[],
-  foreseen: readonly Foreseen[],
-  flags: SubmitFlags,
-  { output, config: { command } }: Looking,
-): void {
-  if (flags.output === 'json') {
-    const items = submitted.map(({ job, change }, index) => {
-      const known = foreseen[index];
-      if (known?.type !== 'Known') return { ...jobSummary(job), change };
-      const { peak, limit, fits } = known;
-      return { ...jobSummary(job), change, memory: { peak, limit, fits } };
-    });
-    output.write(jsonOf('SubmittedList', { items }));
-    return;
-  }
-  if (flags.output === 'name') {
-    output.write(submitted.map(({ job }) => `${keyOf(job)}\n`).join(''));
-    return;
-  }
-  const plans = flags.confirm ? [] : plansOf(submitted, foreseen, output);
-  for (const [index, { job, change }] of submitted.entries()) {
-    const words = change === 'valid' ? 'valid  ' : change;
-    const dry = flags.dryRun === 'none' ? '' : ` (dry run by the ${flags.dryRun})`;
-    output.write(plans[index] ?? '');
-    output.write(
-      `${output.paint(words, styleOf('Succeeded'))} ${job.name} in ${job.namespace}${dry}\n`,
-    );
-    if (flags.dryRun === 'none') output.talk(nextLines(job, command, output.columns));
-  }
-}
-
-function nextLines({ name }: Job, command: string, width = Number.POSITIVE_INFINITY): string {
-  const names = ['watch', 'logs -f', 'cancel'].map((verb) => `${command} ${verb} ${name}`);
-  const line = names.join('   ');
-  const lines = line.length + column <= width ? [line] : names;
-  return lines.map((text, at) => `${(at === 0 ? 'next' : '').padEnd(column)}${text}\n`).join('');
 }
 
 async function follow(job: Job, flags: SubmitFlags, looking: Looking): Promise<number> {

@@ -1,20 +1,81 @@
-// What `submit` says of a job: the plan, the memory that it needs, how long it is.
+// What `submit` says of jobs: the plan, the memory that each needs, how long it is, and what became
+// of it.
 import type { Foreseen } from '../../estimate/foresee.ts';
-import { type Job, methodOf, modelOf } from '../../jobs/job.ts';
+import { type Job, keyOf, methodOf, modelOf } from '../../jobs/job.ts';
+import { jobSummary } from '../../jobs/job-summary.ts';
+import type { Looking } from '../../process/context.ts';
 import type { GlyphSet } from '../../terminal/glyphs.ts';
+import { jsonOf } from '../../terminal/json.ts';
 import { bytes, count } from '../../terminal/numbers.ts';
+import { styleOf } from '../../terminal/palette.ts';
 import { bar } from '../../terminal/plot.ts';
 import { entry } from '../../terminal/wrap.ts';
+import type { SubmitFlags } from './run.ts';
+import type { Submitted } from './send.ts';
 
 interface Style {
   readonly width: number;
   readonly glyphs: Pick<GlyphSet, 'full' | 'empty'>;
 }
 
-export const column = 8;
+const column = 8;
+
 const barWidth = 20;
 
-export function planLines(job: Job, foreseen: Foreseen, style: Style): readonly string[] {
+/** A text for each job. */
+export function plansOf(
+  submitted: readonly Submitted[],
+  foreseen: readonly Foreseen[],
+  { columns = Number.POSITIVE_INFINITY, glyphs }: Looking['output'],
+): readonly string[] {
+  return submitted.map(({ job }, index) => {
+    const known = foreseen[index];
+    const lines = known === undefined ? [] : planLines(job, known, { width: columns, glyphs });
+    return `${lines.join('\n')}\n`;
+  });
+}
+
+/** Answers and what comes next. */
+export function tell(
+  submitted: readonly Submitted[],
+  foreseen: readonly Foreseen[],
+  flags: SubmitFlags,
+  { output, config: { command } }: Looking,
+): void {
+  if (flags.output === 'json') {
+    const items = submitted.map(({ job, change }, index) => {
+      const known = foreseen[index];
+      if (known?.type !== 'Known') return { ...jobSummary(job), change };
+      const { peak, limit, fits } = known;
+      return { ...jobSummary(job), change, memory: { peak, limit, fits } };
+    });
+    output.write(jsonOf('SubmittedList', { items }));
+    return;
+  }
+  if (flags.output === 'name') {
+    output.write(submitted.map(({ job }) => `${keyOf(job)}\n`).join(''));
+    return;
+  }
+  const plans = flags.confirm ? [] : plansOf(submitted, foreseen, output);
+  for (const [index, { job, change }] of submitted.entries()) {
+    const words = change === 'valid' ? 'valid  ' : change;
+    const dry = flags.dryRun === 'none' ? '' : ` (dry run by the ${flags.dryRun})`;
+    output.write(plans[index] ?? '');
+    output.write(
+      `${output.paint(words, styleOf('Succeeded'))} ${job.name} in ${job.namespace}${dry}\n`,
+    );
+    if (flags.dryRun === 'none') output.talk(nextLines(job, command, output.columns));
+  }
+}
+
+function nextLines({ name }: Job, command: string, width = Number.POSITIVE_INFINITY): string {
+  const names = ['watch', 'logs -f', 'cancel'].map((verb) => `${command} ${verb} ${name}`);
+  const line = names.join('   ');
+  const lines = line.length + column <= width ? [line] : names;
+  return lines.map((text, at) => `${(at === 0 ? 'next' : '').padEnd(column)}${text}\n`).join('');
+}
+
+function planLines(job: Job, foreseen: Foreseen, style: Style): readonly string[] {
   const row = (label: string, text: string): readonly string[] =>
     entry(label, text, { width: style.width, column, indent: '' });
   return [

@@ -6,7 +6,10 @@ import type { Kube } from '../../client/kube.ts';
 import { partsOf } from '../../client/system-pods.ts';
 import { knowsCluster } from '../../jobs/open-source.ts';
 import type { CliConfig } from '../../process/config.ts';
+import type { OutputFormat } from '../../process/flags.ts';
 import type { SourceFlags } from '../../process/source-flags.ts';
+import { jsonOf } from '../../terminal/json.ts';
+import { versionText } from './text.ts';
 
 export interface Versions {
   readonly program: string;
@@ -17,7 +20,7 @@ export interface Versions {
   readonly cluster?: ClusterVersions;
 }
 
-interface ClusterVersions {
+export interface ClusterVersions {
   readonly context?: string;
   readonly server?: string;
   /** Versions of the job files that the API server takes. */
@@ -28,11 +31,18 @@ interface ClusterVersions {
   readonly away?: string;
 }
 
-/** Undefined: only what is here. */
-export async function versionsOf(
+/** Without a configuration only what is here is told. */
+export async function versionFromTerminal(
+  { output, asked }: { readonly output: OutputFormat; readonly asked: SourceFlags },
   config: CliConfig | undefined,
-  asked: SourceFlags,
-): Promise<Versions> {
+  out: (text: string) => void,
+): Promise<number> {
+  const versions = await versionsOf(config, asked);
+  out(output === 'json' ? jsonOf('Version', versions) : versionText(versions));
+  return 0;
+}
+
+async function versionsOf(config: CliConfig | undefined, asked: SourceFlags): Promise<Versions> {
   const here = {
     ...{ program: programVersion, jobs: apiVersion, node: process.versions.node },
     platform: `${process.platform} ${process.arch}`,
@@ -42,10 +52,13 @@ export async function versionsOf(
 }
 
 const timeoutMs = 5_000;
+
 const server = z.object({ gitVersion: z.string() });
+
 const definition = z.object({
   spec: z.object({ versions: z.array(z.object({ name: z.string(), served: z.boolean() })) }),
 });
+
 const deployments = z.object({
   items: z.array(
     z.object({
@@ -111,46 +124,4 @@ async function operatorVersions(
   if (container === undefined) return {};
   const worker = container.env.find(({ name }) => name === 'ANNEAL_WORKER_IMAGE')?.value;
   return { operator: container.image, ...(worker === undefined ? {} : { worker }) };
-}
-
-export function versionText({ cluster, ...here }: Versions): string {
-  return [...Object.entries<string>(here), ...clusterLines(cluster)]
-    .map(([name, value]) => `${name.padEnd(10)} ${value}\n`)
-    .concat(differenceLines(here.program, cluster))
-    .join('');
-}
-
-function clusterLines(cluster: ClusterVersions | undefined): (readonly [string, string])[] {
-  if (cluster === undefined) return [];
-  const {
-    away,
-    context = '',
-    server: version = '',
-    definition: defined,
-    operator,
-    worker,
-  } = cluster;
-  if (away !== undefined) return [['cluster', away]];
-  return [
-    ['cluster', `${version}, context ${context}`],
-    ['definition', defined?.join(', ') ?? 'not seen'],
-    ['operator', operator ?? 'not seen'],
-    ['worker', worker ?? 'not seen'],
-  ];
-}
-
-/** Versions may differ by one minor; messages of others are read in part or not at all. */
-function differenceLines(program: string, cluster: ClusterVersions | undefined): string[] {
-  const [major, minor] = numbersOf(program) ?? [0, 0];
-  const tag = /:v?([^:/@]+)$/.exec(cluster?.operator ?? '')?.[1];
-  const [theirMajor, theirMinor] = numbersOf(tag ?? '') ?? [major, minor];
-  if (major === theirMajor && Math.abs(minor - theirMinor) <= 1) return [];
-  return [
-    `warning: the operator is ${tag}, this program ${program}; they should differ by one minor version at most\n`,
-  ];
-}
-
-function numbersOf(text: string): readonly [number, number] | undefined {
-  const [, major, minor] = /^(\d+)\.(\d+)\./.exec(text) ?? [];
-  return major === undefined ? undefined : [Number(major), Number(minor)];
 }

@@ -3,9 +3,8 @@ import { phaseOf } from '../../jobs/job.ts';
 import type { JobState } from '../../jobs/job-state.ts';
 import { isOver } from '../../jobs/job-state.ts';
 import { whyOf } from '../../jobs/why.ts';
-import { seconds } from '../../terminal/numbers.ts';
+import { seconds, shortCount } from '../../terminal/numbers.ts';
 import { type Paint, styleOf } from '../../terminal/palette.ts';
-import { shortCount } from '../../text/job-columns.ts';
 import { lossWords } from '../../text/loss-words.ts';
 
 interface SummaryStyle {

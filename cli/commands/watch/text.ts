@@ -5,8 +5,7 @@ import { isOver, type JobEvent, type JobState } from '../../jobs/job-state.ts';
 import { secondsLeft } from '../../jobs/run-state.ts';
 import { clockText } from '../../terminal/age.ts';
 import { harmless } from '../../terminal/harmless.ts';
-import { percent, real, seconds } from '../../terminal/numbers.ts';
-import { shortCount } from '../../text/job-columns.ts';
+import { percent, real, seconds, shortCount } from '../../terminal/numbers.ts';
 
 export interface WatchView {
   /** Until it is disposed nothing is told; then all of it, by time: of a job that has ended everything comes at once. */

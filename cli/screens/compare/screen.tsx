@@ -2,7 +2,6 @@
 // the window reaches. Curves differ by dash and by letter; colours repeat it.
 import { Box, Text } from 'ink';
 import { type ReactNode, useEffect, useMemo } from 'react';
-import { differenceLines, tableLines } from '../../commands/compare/text.ts';
 import { ends, Line, type Look, Rule } from '../../components/line.tsx';
 import { phaseOf } from '../../jobs/job.ts';
 import {
@@ -17,6 +16,7 @@ import { clockText } from '../../terminal/age.ts';
 import { seconds } from '../../terminal/numbers.ts';
 import { shadeOf, styleOf } from '../../terminal/palette.ts';
 import { axisOf, curvePicture, seriesMark } from '../../text/compare-curves.ts';
+import { differenceLines, tableLines } from '../../text/compare-table.ts';
 import type { Away } from './live-histories.ts';
 
 export interface CompareProps {

@@ -1,0 +1,32 @@
+// `anneal describe`: what is known of a job, gathered.
+import { jobSummary } from '../../jobs/job-summary.ts';
+import { messagesOf } from '../../jobs/messages.ts';
+import { whyOf } from '../../jobs/why.ts';
+import { withJob } from '../../jobs/with-job.ts';
+import { historyOf, seriesOf } from '../../metrics/history.ts';
+import { now } from '../../process/clock.ts';
+import type { Looking } from '../../process/context.ts';
+import { jsonOf } from '../../terminal/json.ts';
+import { pipeWidth } from '../../terminal/output.ts';
+import { describeText } from './text.ts';
+
+export async function describeFromTerminal(
+  word: string,
+  format: string,
+  looking: Looking,
+): Promise<number> {
+  const { output, config, signal } = looking;
+  return withJob(word, looking, async (job, source) => {
+    const losses = seriesOf(historyOf(await messagesOf(source, job, output.talk, signal)), 'loss');
+    const happenings = await source.happenings(job, signal);
+    const why = whyOf(job, config.command, await source.surroundings(job, signal));
+    if (format === 'json') {
+      output.write(jsonOf('JobDescription', { job: jobSummary(job), why, happenings }));
+      return 0;
+    }
+    const width = Math.min(100, output.columns ?? pipeWidth);
+    const style = { width, now: now(), paint: output.paint };
+    output.write(describeText({ job, losses, happenings, why }, style));
+    return 0;
+  });
+}

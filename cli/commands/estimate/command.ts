@@ -1,0 +1,37 @@
+import type { Command } from 'commander';
+import type { Perform, Surroundings } from '../../process/context.ts';
+import {
+  assignments,
+  byteQuantity,
+  volume,
+  wholeNumber,
+  withJson,
+  withVerbosity,
+} from '../../process/flags.ts';
+import type { EstimateFlags } from './run.ts';
+
+export function addEstimate(program: Command, surroundings: Surroundings, perform: Perform): void {
+  const command = program
+    .command('estimate')
+    .argument('<file>', 'job file')
+    .summary('memory and time of a job, before it runs')
+    .description(
+      'Tells how much memory a job takes and how long it runs, from the sizes of the model alone: no weights are read. ' +
+        'Exit code 12 when it does not fit.',
+    )
+    .option('--gpu-memory <amount>', 'memory of one GPU, such as 24Gi', byteQuantity)
+    .option('--workers <n>', 'workers that share the job', wholeNumber)
+    .option(
+      '--what-if <path=value>',
+      'one more row with this change, or with several: a=1,b=2 (repeatable)',
+      assignments,
+    )
+    .option('--volume <name=folder>', 'folder that stands for a claim (repeatable)', volume);
+  withVerbosity(withJson(command)).action((file: string, flags: EstimateFlags) =>
+    perform(async () => {
+      const { estimateFromTerminal } = await import('./run.ts');
+      const { cliConfig } = await import('../../process/config.ts');
+      return estimateFromTerminal(file, flags, cliConfig(surroundings.variables), surroundings);
+    }),
+  );
+}

@@ -1,0 +1,21 @@
+import type { Command } from 'commander';
+import type { Perform, Surroundings } from '../../process/context.ts';
+import { type OutputFormat, withJson, withVerbosity } from '../../process/flags.ts';
+
+interface ExplainFlags {
+  readonly output: OutputFormat;
+}
+
+export function addExplain(program: Command, { out }: Surroundings, perform: Perform): void {
+  const command = program
+    .command('explain')
+    .argument('[name]', 'field, method or failure: training.epochs, LoRA, E_DOES_NOT_FIT')
+    .summary('what a field, a method or a failure is')
+    .description('Tells what a field of a job file, a method or a failure is. Needs no network.');
+  withVerbosity(withJson(command)).action((name: string | undefined, flags: ExplainFlags) =>
+    perform(async () => {
+      const { explainFromTerminal } = await import('./run.ts');
+      return explainFromTerminal(name, flags.output, out);
+    }),
+  );
+}

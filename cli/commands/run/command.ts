@@ -1,0 +1,46 @@
+import type { Command } from 'commander';
+import type { Perform, Surroundings } from '../../process/context.ts';
+import {
+  type DisplayFlags,
+  volume,
+  wholeNumber,
+  withDisplay,
+  withVerbosity,
+} from '../../process/flags.ts';
+
+interface RunFlags extends DisplayFlags {
+  readonly threads?: number;
+  readonly workers?: number;
+  readonly steps?: number;
+  readonly volume?: Readonly<Record<string, string>>;
+  readonly fresh?: boolean;
+}
+
+export function addRun(program: Command, { variables }: Surroundings, perform: Perform): void {
+  const command = program
+    .command('run')
+    .argument('<file>', 'job file')
+    .summary('train on this machine')
+    .description(
+      'Trains a job on this machine, without a cluster. The first Ctrl-C saves and stops, the second ends at once; ' +
+        'the same command goes on from the last checkpoint.',
+    )
+    .option(
+      '--workers <n>',
+      'processes that train together, each with a share of the model',
+      wholeNumber,
+    )
+    .option('--threads <n>', 'processor threads of each worker', wholeNumber)
+    .option('--steps <n>', 'train so many steps instead of what the file says', wholeNumber)
+    .option('--volume <name=folder>', 'folder that stands for a claim (repeatable)', volume)
+    .option('--fresh', 'start anew where an earlier run could be continued');
+  withVerbosity(withDisplay(command)).action((file: string, flags: RunFlags) =>
+    perform(async () => {
+      const { runFromTerminal } = await import('./run.ts');
+      const { cliConfig } = await import('../../process/config.ts');
+      const { threads, workers, steps, volume: volumes = {}, fresh = false, ...display } = flags;
+      const options = { file, threads, workers, volumes, steps, fresh };
+      return runFromTerminal(options, display, cliConfig(variables));
+    }),
+  );
+}

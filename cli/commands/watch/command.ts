@@ -1,0 +1,40 @@
+import type { Command } from 'commander';
+import { type LookFlags, look, type Perform, type Surroundings } from '../../process/context.ts';
+import { wholeNumber, withDisplay, withVerbosity } from '../../process/flags.ts';
+import { jobArgument, withSource } from '../../process/source-flags.ts';
+
+interface WatchCommandFlags extends LookFlags {
+  readonly until?: string;
+  readonly interval?: number;
+  readonly exitStatus: boolean;
+}
+
+export function addWatch(program: Command, at: Surroundings, perform: Perform): void {
+  const command = program
+    .command('watch')
+    .argument('[name]', `${jobArgument}; none: all jobs`)
+    .summary('follow a job, or all jobs, on a live screen')
+    .description(
+      'Follows a job until it ends, or shows all jobs. Leaving never changes a job. In a pipe it prints a line a change. ' +
+        'The exit code is that of the job: 10 when it failed, 11 when it was deleted.',
+    )
+    .option('--until <what>', 'leave at a phase such as Running, or at step=500')
+    .option(
+      '--interval <seconds>',
+      'between two lines about steps; 10 where nothing is said',
+      wholeNumber,
+    )
+    .option('--no-exit-status', 'exit with 0 whatever became of the job');
+  withVerbosity(withDisplay(withSource(command, true))).action(
+    (name: string | undefined, flags: WatchCommandFlags) =>
+      perform(() =>
+        look(flags, at, async (looking) => {
+          const { watchFromTerminal } = await import('./run.ts');
+          const { display, until, interval, exitStatus, accessible = false } = flags;
+          const { color = true, theme, motion } = flags;
+          const watch = { display, until, interval, exitStatus, accessible, color, theme, motion };
+          return watchFromTerminal(name, watch, looking);
+        }),
+      ),
+  );
+}

@@ -1,0 +1,87 @@
+// What a worker says, as plain lines: for a run that is printed, and for the log of one that was.
+import type { RunReport } from '../../crds/index.ts';
+import type { Telemetry, TelemetryOf } from '../../crds/wire/telemetry.ts';
+import { harmless } from '../terminal/harmless.ts';
+import { bytes, count, percent, real } from '../terminal/numbers.ts';
+import { wrap } from '../terminal/wrap.ts';
+import { predictedWords } from './memory-words.ts';
+
+/** Columns where nobody says how many there are. */
+export const lineWidth = 100;
+
+/** What a message is worth in lines; none for progress within a stage, nor for a step. */
+export function linesOf(message: Telemetry): readonly string[] {
+  return wordsOf(message).map(harmless);
+}
+
+function wordsOf(message: Telemetry): readonly string[] {
+  switch (message.type) {
+    case 'stage': {
+      // The line of the result tells more.
+      if (message.state !== 'Done' || message.stage === 'Export') return [];
+      const what = [message.subject, message.note].filter((part) => part !== undefined).join(': ');
+      if (what === '') return [];
+      return [`${message.stage.toLowerCase().padEnd(10)} ${what}`.trimEnd()];
+    }
+    case 'plan':
+      return planLines(message);
+    case 'evaluation': {
+      const { step, loss, perplexity, accuracy } = message;
+      const right =
+        accuracy === undefined || accuracy === null ? '' : ` · ${percent(accuracy)} right`;
+      return [
+        `held out   step ${step} · loss ${real(loss)} · perplexity ${real(perplexity, 2)}${right}`,
+      ];
+    }
+    case 'sample':
+      return [`sample     step ${message.step} · ${message.prompt}`, ...indented(message.text)];
+    case 'checkpoint':
+      return [`checkpoint step ${message.step} · ${bytes(message.bytes)}`];
+    case 'artifact': {
+      const { format, path, bytes: size, report } = message;
+      const check = report === undefined ? '' : ` · ${reloadWords(report)}`;
+      return [`result     ${format} · ${bytes(size)}${check} · ${path}`];
+    }
+    case 'warning':
+      return [`warning: ${message.message}`];
+    case 'step':
+    case 'end':
+    case 'failure':
+      return [];
+  }
+}
+
+function planLines(plan: TelemetryOf<'plan'>): readonly string[] {
+  const { model, blocks } = plan;
+  const share = (100 * plan.trainableParameters) / model.parameters;
+  return [
+    `plan       ${model.name} · ${model.family}, ${count(model.parameters)} parameters`,
+    `           ${plan.method} · ${count(plan.trainableParameters)} trained (${share.toFixed(1)} %)`,
+    `           ${plan.totalSteps} steps of up to ${count(plan.tokensPerStep)} tokens · ${plan.device}, ${processorWords(plan)}`,
+    `           memory ${predictedWords(plan)} · ${blocksInWords(blocks)}`,
+    ...(plan.firstStep > 0 ? [`           going on after step ${plan.firstStep}`] : []),
+  ];
+}
+
+function blocksInWords({ keep, recompute, offload }: TelemetryOf<'plan'>['blocks']): string {
+  const aside = offload > 0 ? `, ${offload} recomputed from a file` : '';
+  return `${keep} blocks kept, ${recompute} recomputed${aside}`;
+}
+
+function processorWords({ threads = 1, workers = 1 }: TelemetryOf<'plan'>): string {
+  return workers === 1 ? `${threads} threads` : `${workers} workers of ${threads} threads`;
+}
+
+function indented(text: string): readonly string[] {
+  return wrap(text, lineWidth, '           ').filter((line) => line !== '');
+}
+
+/** How much of the trained model is in what was written. Rounding moves single logits far and predictions little. */
+export function reloadWords({ largestLogitGap: gap, klDivergence: divergence }: Reload): string {
+  if (gap === 0) return 'read back with the same logits';
+  const logits = `logits at most ${real(gap, gap !== null && gap < 0.01 ? 6 : 2)} apart`;
+  if (divergence === undefined) return `read back with ${logits}`;
+  return `read back with KL divergence ${real(divergence)}, ${logits}`;
+}
+
+type Reload = NonNullable<RunReport['artifacts'][number]['reload']>;

@@ -1,0 +1,21 @@
+import type { Looking } from '../process/context.ts';
+import { findJob } from './find.ts';
+import type { Job } from './job.ts';
+import { openSource } from './open-source.ts';
+import type { JobSource } from './source.ts';
+import { tellUnread } from './unread.ts';
+
+/** Opens the source and finds the job that a word means. */
+export async function withJob<T>(
+  word: string,
+  { flags, config, output, signal }: Looking,
+  use: (job: Job, source: JobSource) => Promise<T>,
+): Promise<T> {
+  const local = word.startsWith('local/');
+  const asked = local ? { ...flags, local: true } : flags;
+  await using source = await openSource(asked, config);
+  const name = local ? word.slice('local/'.length) : word;
+  const job = findJob(await source.list(signal), name, source.place);
+  tellUnread([job], output.talk);
+  return await use(job, source);
+}

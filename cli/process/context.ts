@@ -1,0 +1,55 @@
+// What a command is given: streams and variables by whoever starts it; one that looks at jobs also
+// knows what the terminal shows, and ends by Ctrl-C.
+import type { Output } from '../terminal/output.ts';
+import type { CliConfig } from './config.ts';
+import type { DisplayFlags } from './flags.ts';
+import type { SourceFlags } from './source-flags.ts';
+
+export interface Surroundings {
+  readonly variables: Readonly<Record<string, string | undefined>>;
+  /** Answers. */
+  readonly out: (text: string) => void;
+  /** Talk: hints, warnings, errors. */
+  readonly err: (text: string) => void;
+}
+
+/** What an action answers with: the exit code of `cli.md`. */
+export type Perform = (action: () => Promise<number>) => Promise<void>;
+
+/** What commands that look at jobs are given. */
+export interface Looking {
+  readonly flags: SourceFlags;
+  readonly config: CliConfig;
+  readonly output: Output;
+  readonly signal: AbortSignal;
+}
+
+export type LookFlags = SourceFlags & Partial<DisplayFlags>;
+type Look = (looking: Looking) => Promise<number>;
+
+/** Opens what every command that looks needs, and turns Ctrl-C into an exit code. */
+export async function look(
+  flags: LookFlags,
+  surroundings: Surroundings,
+  act: Look,
+): Promise<number> {
+  const { cliConfig } = await import('./config.ts');
+  const { outputOf } = await import('../terminal/output.ts');
+  const { onInterrupt } = await import('./interrupts.ts');
+  const config = cliConfig(surroundings.variables);
+  using interrupts = onInterrupt();
+  const { signal } = interrupts;
+  try {
+    const code = await act({
+      flags,
+      config,
+      output: outputOf(config, flags, surroundings),
+      signal,
+    });
+    return interrupts.code() ?? code;
+  } catch (thrown) {
+    const code = interrupts.code();
+    if (code !== undefined) return code;
+    throw thrown;
+  }
+}
