@@ -75,10 +75,7 @@ test('no file imports itself through others', (t) => {
   t.is(findCycle(edges)?.join(' → '), undefined);
 });
 
-/** Of `cli` the screens, the commands and what they print still need each other. */
-const partsWithoutCircles = ['crds', 'operator', 'worker'];
-
-for (const part of partsWithoutCircles) {
+for (const part of ['crds', 'operator', 'worker', 'cli']) {
   test(`no folder of ${part} imports values of itself through other folders`, (t) => {
     const folderOf = (path: string) => posix.dirname(path);
     const edges = new Map<string, string[]>();
@@ -94,6 +91,19 @@ for (const part of partsWithoutCircles) {
     t.is(findCycle(edges)?.join(' → '), undefined);
   });
 }
+
+test('only a command loads a screen, on demand; reducers know none, not even its types', (t) => {
+  const screens = /^cli\/(screens|components)\//;
+  const wrong = product
+    .filter(({ path }) => path.startsWith('cli/') && !screens.test(path))
+    .flatMap((file) =>
+      importsIn(file)
+        .filter(({ file: to }) => to !== undefined && screens.test(to))
+        .filter(({ typeOnly }) => !typeOnly || !file.path.startsWith('cli/commands/'))
+        .map(({ file: to }) => `${file.path} imports ${to}`),
+    );
+  t.deepEqual(wrong, []);
+});
 
 test('relative imports name a file that is there, with its extension', (t) => {
   const paths = new Set(all.map(({ path }) => path));
