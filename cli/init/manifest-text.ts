@@ -140,7 +140,7 @@ export function manifestLines(answers: Answers): readonly ManifestLine[] {
     ...of('data', ...learning.format.map((line) => `    ${line}`)),
     ...of(
       'data',
-      '    heldOut: { percent: "2" }   # never learned from; tells whether learning helps',
+      '    heldOut: { percent: "2" }   # never trained on; tells whether learning helps',
     ),
     ...of('prefer', `    sequenceLength: ${String(tokens).padEnd(11)} # longer takes more memory`),
     ...of('data', '    packing: Packed             # no time is spent on padding'),

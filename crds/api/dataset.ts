@@ -43,7 +43,7 @@ const heldOut = exactlyOne(
 
 const fields = z.strictObject({
   train: trainSource.describe('Records to learn from.'),
-  eval: evalSource.optional().describe('Records to evaluate on, never learned from.'),
+  eval: evalSource.optional().describe('Records to evaluate on, never trained on.'),
   heldOut: heldOut
     .optional()
     .describe(

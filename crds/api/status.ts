@@ -184,7 +184,7 @@ const resolvedDataset = z.strictObject({
   digest: words(71).describe('Digest of the token store.'),
   samples: count().describe('Records that are used.'),
   tokens: count().describe('Tokens of those records.'),
-  learnedTokens: count().describe('Tokens that are learned.'),
+  targetTokens: count().describe('Target tokens: those that the loss is computed on.'),
   skipped: count().describe('Records that were left out.'),
 });
 

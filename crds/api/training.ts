@@ -132,7 +132,7 @@ const fields = z.strictObject({
     .describe('Infinite and undefined losses or gradients.'),
   evaluation: mutable(evaluation, 'Suspended')
     .prefault({})
-    .describe('Measurement on records that are not learned from.'),
+    .describe('Measurement on records that are not trained on.'),
   samples: mutable(samples, 'Suspended').optional().describe('Answers to fixed questions.'),
 });
 

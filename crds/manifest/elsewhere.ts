@@ -16,7 +16,7 @@ const sentences = new Map(
       'for packing sequences, set spec.dataset.packing; packing of jobs is not in this version',
     'spec.preflight': 'the name is kept, and this version does not have it',
     'spec.dataset.trainOn':
-      'the name is kept; chats are learned on the turns of the assistant, completions without their prompts',
+      'the name is kept; chats are trained on the turns of the assistant, completions without their prompts',
     'spec.model.ref': 'places are written under spec.model.source',
     'spec.model.precision': 'set spec.method.precision; frozen weights are stored in its type',
     'spec.model.format': 'the format is recognised by the files; remove this line',

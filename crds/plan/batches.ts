@@ -1,5 +1,5 @@
 // From the global batch to what one device computes at once: ranks, waves, micro-batches. Who computes a sequence never
-// changes the result: the global batch is what the job says, and the loss is divided by its learned tokens.
+// changes the result: the global batch is what the job says, and the loss is divided by its target tokens.
 import type { Dataset } from '../api/dataset.ts';
 import type { Training } from '../api/training.ts';
 import { invariant } from '../failures/errors.ts';

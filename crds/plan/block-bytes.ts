@@ -91,9 +91,9 @@ function units({ H, NH, NK, D, I }: DecoderFacts, count: Units): number {
   return count.H * H + count.headsD * NH * D + count.keyValueD * NK * D + count.I * I;
 }
 
-function headWorking({ facts, method, microBatchTokens, learnedShare }: MemoryQuestion): number {
+function headWorking({ facts, method, microBatchTokens, targetShare }: MemoryQuestion): number {
   const { head } = memoryConstants;
-  const learned = microBatchTokens * learnedShare;
+  const learned = microBatchTokens * targetShare;
   const bytes = trainedOf(facts, method).head ? head.bytesWithGradient : head.bytes;
   const fitting = Math.max(head.fewestRows, Math.min(head.mostRows, bytes / (4 * facts.V)));
   const logits = Math.min(fitting, learned) * facts.V * 4;

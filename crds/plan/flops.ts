@@ -12,7 +12,7 @@ export interface FlopsPerToken {
   readonly weightGradients: number;
   /** Second forward of the blocks whose tape is not kept. */
   readonly recompute: number;
-  /** Head of the learned tokens: logits and their gradient. */
+  /** Head of the target tokens: logits and their gradient. */
   readonly head: number;
   readonly total: number;
 }
@@ -24,12 +24,12 @@ interface FlopsQuestion {
   readonly meanAttended: number;
   /** Share of the blocks that are run a second time. */
   readonly recomputedShare: number;
-  /** Share of the tokens that are learned: only they pass through the head. */
-  readonly learnedShare: number;
+  /** Share of target tokens: only they pass through the head. */
+  readonly targetShare: number;
 }
 
 export function flopsPerToken(question: FlopsQuestion): FlopsPerToken {
-  const { facts, method, meanAttended, recomputedShare, learnedShare } = question;
+  const { facts, method, meanAttended, recomputedShare, targetShare } = question;
   const { blockMatrices } = parametersOf(facts);
   const trained = trainedOf(facts, method);
   const adapter = trained.adapter;
@@ -42,7 +42,7 @@ export function flopsPerToken(question: FlopsQuestion): FlopsPerToken {
   const weightGradients = 2 * trainedMatrices;
   const recompute = recomputedShare * forward;
   const headMatrix = facts.V * facts.H;
-  const head = learnedShare * headMatrix * (trained.head ? 6 : 4);
+  const head = targetShare * headMatrix * (trained.head ? 6 : 4);
   return {
     forward,
     inputGradients,

@@ -27,7 +27,7 @@ export interface JobQuestion {
 export interface PreparedData {
   /** Sequences of one pass: documents, or sequences when packed. */
   readonly sequences: number;
-  readonly learnedShare: number;
+  readonly targetShare: number;
   /** Tokens of the longest sequence. */
   readonly longest: number;
   /** Mean tokens of a document. */
@@ -68,7 +68,7 @@ export function planJob(question: JobQuestion): JobPlan {
       method,
       meanAttended: (data?.meanLength ?? tokens) / 2,
       recomputedShare: recomputed / facts.L,
-      learnedShare: data?.learnedShare ?? 1,
+      targetShare: data?.targetShare ?? 1,
     }),
   };
 }
@@ -121,7 +121,7 @@ function memoryQuestion(
     shards,
     clip: spec.training.gradientClip.mode,
     recomputation: spec.parallelism.activationRecomputation,
-    learnedShare: data?.learnedShare ?? 1,
+    targetShare: data?.targetShare ?? 1,
     // Evaluations are packed, however long a record is.
     stages: stagesOf(spec, tokensPerSequence(spec.dataset)),
     device,

@@ -30,7 +30,7 @@ export const memoryConstants = {
     bytesWithGradient: 64 * 2 ** 20,
     fewestRows: 64,
     mostRows: 512,
-    /** Copies of the learned rows of a micro-batch, in units of H: rows, normed, two gradients. */
+    /** Copies of the target rows of a micro-batch, in units of H: rows, normed, two gradients. */
     H: 4,
   },
   optimizer: {

@@ -37,8 +37,8 @@ export interface MemoryQuestion {
   readonly shards: number;
   readonly clip: 'Global' | 'Block' | 'None';
   readonly recomputation: 'Auto' | 'None' | 'Full' | 'Offload';
-  /** Share of tokens that are learned, and pass through the head. */
-  readonly learnedShare: number;
+  /** Share of target tokens, and pass through the head. */
+  readonly targetShare: number;
   /** Absent: steps alone. */
   readonly stages?: OtherStages;
   readonly device: { readonly type: DeviceType; readonly bytes: number };

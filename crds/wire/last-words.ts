@@ -40,7 +40,7 @@ const preparedWords = z.object({
     digest: z.string().max(71),
     samples: count,
     tokens: count,
-    learnedTokens: count,
+    targetTokens: count,
     skipped: count,
     /** Sequences of one pass, and tokens of the longest. */
     sequences: count,

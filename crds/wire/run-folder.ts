@@ -87,7 +87,7 @@ export const preparedRecord = z.object({
     /** Records left out, by reason. */
     skipped: z.record(z.string(), z.int()),
     tokens: z.int(),
-    learnedTokens: z.int(),
+    targetTokens: z.int(),
   }),
 });
 

@@ -18,7 +18,7 @@ const memoryParts = z.object({
 
 const evaluationPoint = z.object({
   step: count,
-  /** Mean over learned tokens, in nats; null when it was not finite. */
+  /** Mean over target tokens, in nats; null when it was not finite. */
   loss: real,
   perplexity: real,
   accuracy: real.optional(),
@@ -56,7 +56,7 @@ export const runReport = z.object({
     heldOutSamples: count,
     sequences: count,
     tokens: count,
-    learnedTokens: count,
+    targetTokens: count,
     /** By reason. */
     skipped: z.record(z.string(), count),
   }),

@@ -100,10 +100,10 @@ export const stepMessage = z.object({
   step: count,
   totalSteps: count,
   epoch: z.number(),
-  /** Mean over learned tokens, in nats. */
+  /** Mean over target tokens, in nats. */
   loss: real,
-  learnedTokens: count,
-  /** All tokens of this step, learned or not. */
+  targetTokens: count,
+  /** All tokens of this step, targets or not. */
   tokens: count,
   /** Since the start of the job, runs before a resume included. */
   tokensSeen: count,
@@ -127,7 +127,7 @@ export const evaluationMessage = z.object({
   step: count,
   loss: real,
   perplexity: real,
-  /** Share of learned tokens that the model would have chosen itself. */
+  /** Share of target tokens that the model would have chosen itself. */
   accuracy: real.optional(),
   tokens: count,
   seconds: z.number().optional(),

@@ -150,7 +150,7 @@ function planOf(
     shards: spec.parallelism.strategy === 'DataParallel' ? 1 : ranks,
     data: {
       sequences: dataset.sequences,
-      learnedShare: dataset.tokens === 0 ? 1 : dataset.learnedTokens / dataset.tokens,
+      targetShare: dataset.tokens === 0 ? 1 : dataset.targetTokens / dataset.tokens,
       longest: dataset.longest,
       meanLength: dataset.sequences === 0 ? 0 : dataset.tokens / dataset.sequences,
     },

@@ -5,7 +5,7 @@ import type { Documents } from '../../worker/data/documents.ts';
 export interface ListedDocument {
   readonly ids: readonly number[];
   /** 1 for learned. */
-  readonly learned: readonly number[];
+  readonly targets: readonly number[];
 }
 
 export function documentsOf(list: readonly ListedDocument[], digest = 'list'): Documents {
@@ -14,10 +14,11 @@ export function documentsOf(list: readonly ListedDocument[], digest = 'list'): D
     count: list.length,
     sampleOf: (document) => document,
     lengthOf: (document) => list[document]!.ids.length,
-    learnedOf: (document) => list[document]!.learned.slice(1).reduce((sum, mark) => sum + mark, 0),
-    copyTo(document, ids, learned, at) {
+    targetTokensOf: (document) =>
+      list[document]!.targets.slice(1).reduce((sum, mark) => sum + mark, 0),
+    copyTo(document, ids, targets, at) {
       ids.set(list[document]!.ids, at);
-      learned.set(list[document]!.learned, at);
+      targets.set(list[document]!.targets, at);
     },
   };
 }
@@ -27,14 +28,14 @@ export function numberedDocuments(lengths: readonly number[]): Documents {
   return documentsOf(
     lengths.map((length, document) => ({
       ids: new Array<number>(length).fill(document),
-      learned: new Array<number>(length).fill(1),
+      targets: new Array<number>(length).fill(1),
     })),
   );
 }
 
 const document = fc
   .array(fc.tuple(fc.nat(65_535), fc.nat(1)), { minLength: 1, maxLength: 20 })
-  .map((tokens) => ({ ids: tokens.map(([id]) => id), learned: tokens.map(([, mark]) => mark) }));
+  .map((tokens) => ({ ids: tokens.map(([id]) => id), targets: tokens.map(([, mark]) => mark) }));
 
 export const randomDocuments = fc
   .array(document, { minLength: 1, maxLength: 12 })

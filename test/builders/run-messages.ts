@@ -95,7 +95,7 @@ export function aStep(step: number, totalSteps: number): TelemetryBody {
     totalSteps,
     epoch: step / totalSteps,
     loss: 2.1 + 0.9 * Math.exp(-step / 6) + 0.05 * Math.sin(step),
-    learnedTokens: 900,
+    targetTokens: 900,
     tokens: 2000,
     tokensSeen: 2000 * step,
     tokensPerSecond: 812.4,

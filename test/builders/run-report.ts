@@ -15,7 +15,7 @@ export function aReport(more: Partial<RunReport> = {}): RunReport {
     },
     dataset: {
       ...{ digest: 'def', samples: 368, heldOutSamples: 32, sequences: 90 },
-      ...{ tokens: 120_000, learnedTokens: 60_000, skipped: { TooLong: 4 } },
+      ...{ tokens: 120_000, targetTokens: 60_000, skipped: { TooLong: 4 } },
     },
     training: {
       ...{ steps: 20, totalSteps: 20, tokensSeen: 40_000, firstLoss: 2.9, lastLoss: 2.13 },
@@ -55,7 +55,7 @@ export function aPreparedRecord(path: string) {
     model: { path, name: 'SmolLM2-135M-Instruct.Q4_1.gguf', digest: 'm' },
     data: {
       ...{ train: '/tokens', digest: 'd', samples: 368, heldOutSamples: 32 },
-      ...{ skipped: {}, tokens: 120_000, learnedTokens: 60_000 },
+      ...{ skipped: {}, tokens: 120_000, targetTokens: 60_000 },
     },
   };
 }

@@ -33,7 +33,7 @@ const oneSpeaks = batches.map((sequences) =>
 );
 
 function silent(sequence: HostSequence): HostSequence {
-  return { ...sequence, labels: sequence.labels.map(() => -100), learned: 0 };
+  return { ...sequence, labels: sequence.labels.map(() => -100), targetCount: 0 };
 }
 
 function anAdapter(dtype: 'float32' | 'float64', dropout = 0) {

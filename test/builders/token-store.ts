@@ -4,7 +4,7 @@ import { TokenStoreWriter } from '../../worker/data/token-store-writer.ts';
 
 export interface WrittenDocument {
   readonly ids: readonly number[];
-  readonly learned: readonly number[];
+  readonly targets: readonly number[];
 }
 
 /** Two documents of each sample. */
@@ -14,9 +14,9 @@ export async function writeStore(
   bytesPerToken: 2 | 4 = 2,
 ): Promise<void> {
   await using writer = await TokenStoreWriter.create(folder, bytesPerToken);
-  for (const [index, { ids, learned }] of documents.entries()) {
+  for (const [index, { ids, targets }] of documents.entries()) {
     const origin = { line: 10 + index, sample: Math.floor(index / 2) };
-    await writer.append(Uint32Array.from(ids), Uint8Array.from(learned), origin);
+    await writer.append(Uint32Array.from(ids), Uint8Array.from(targets), origin);
   }
   await writer.finish({
     version: storeVersion,
@@ -26,7 +26,7 @@ export async function writeStore(
     vocabularySize: 100,
     bytesPerToken,
     samples: documents.length,
-    skipped: { Invalid: 0, NothingLearned: 0, TooLong: 0 },
+    skipped: { Invalid: 0, NoTargets: 0, TooLong: 0 },
     problems: [],
     cutSamples: 0,
     lostTokens: 0,

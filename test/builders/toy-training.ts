@@ -222,7 +222,7 @@ export function batchOf(
 ): Batch {
   return {
     sequences: sequences.filter((_, index) => index % size === rank),
-    learnedTokens: sequences.reduce((sum, { learned }) => sum + learned, 0),
+    targetTokens: sequences.reduce((sum, { targetCount }) => sum + targetCount, 0),
     tokens: sequences.reduce((sum, { ids }) => sum + ids.length, 0),
     epoch: position,
   };

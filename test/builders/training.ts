@@ -51,7 +51,7 @@ export function aSequence(documents: readonly (readonly number[])[], key = 0): H
     labels: Int32Array.from(labels),
     positions: Int32Array.from(positions),
     offsets: Int32Array.from(offsets),
-    learned: labels.filter((label) => label >= 0).length,
+    targetCount: labels.filter((label) => label >= 0).length,
     key,
   };
 }
@@ -77,19 +77,19 @@ export function gradientsOf(
     },
     finish: () => ({ gradientNorm: 0, clipFactor: 1, applied: true }),
   };
-  const learnedTokens = sequences.reduce((sum, { learned }) => sum + learned, 0);
+  const targetTokens = sequences.reduce((sum, { targetCount }) => sum + targetCount, 0);
   using offload = new FileActivationOffload(tmpdir());
   return scope(() => {
     const outcome = step({
       model,
       sequences: sequences.map((sequence) => toSequence(model.rope, sequence, model.dtype)),
-      learnedTokens,
+      targetTokens,
       moving: all(model.parameters).at(0),
       modes: new Array<TapeMode>(model.config.L).fill(mode),
       offload,
       update: sink,
       draw: ({ key }) => ({ seed: 1n, step: 0, key }),
     });
-    return { loss: item(outcome.nll) / learnedTokens, gradients };
+    return { loss: item(outcome.nll) / targetTokens, gradients };
   });
 }

@@ -74,7 +74,7 @@ while (step < steps && !stop) {
       totalSteps: steps,
       epoch: 0,
       loss: 1 / step,
-      learnedTokens: 1,
+      targetTokens: 1,
       tokens: 1,
     },
     ...{ tokensSeen: step, tokensPerSecond: 1, gradNorm: 1, clipFactor: 1, learningRate: 1 },

@@ -60,7 +60,7 @@ test('a step that was skipped is no update: the next one has the number that it 
   using training = new Training({ optimizer, batches: same, plan: { totalSteps: 4 } });
   const batch = (position: number) => {
     const good = batchOf(same[0] ?? [], position);
-    return position === 1 ? { ...good, learnedTokens: Number.NaN } : good;
+    return position === 1 ? { ...good, targetTokens: Number.NaN } : good;
   };
   const { state } = await train({ ...training.parts, batch }, freshState);
   const each = training.model.parameters.trained().length;

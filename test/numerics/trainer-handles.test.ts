@@ -37,7 +37,7 @@ test('no tensor of a step survives it, nor one of an evaluation, a save, a skip 
     const { parts } = training;
     const batch = (position: number) => {
       const good = parts.batch(position);
-      return position === 3 || position === 4 ? { ...good, learnedTokens: Number.NaN } : good;
+      return position === 3 || position === 4 ? { ...good, targetTokens: Number.NaN } : good;
     };
     const before = liveHandles();
     const counts: number[] = [];

@@ -30,7 +30,7 @@ function poisoned(at: (position: number) => boolean, nonFinite: NonFinitePolicy,
   const training = new Training(options);
   const batch = (position: number) => {
     const good = batchOf(sequences[position % sequences.length] ?? [], position);
-    return at(position) ? { ...good, learnedTokens: Number.NaN } : good;
+    return at(position) ? { ...good, targetTokens: Number.NaN } : good;
   };
   return { training, parts: { ...training.parts, batch } };
 }

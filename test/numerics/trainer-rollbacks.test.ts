@@ -46,7 +46,7 @@ function aRun(root: string, bad: readonly number[], options: TrainingOptions = {
   const batch = (position: number) => {
     drawn.push(position);
     const good = batchOf(sequences[position % sequences.length] ?? [], position);
-    return bad.includes(position) ? { ...good, learnedTokens: Number.NaN } : good;
+    return bad.includes(position) ? { ...good, targetTokens: Number.NaN } : good;
   };
   const parts = { ...training.parts, batch, checkpoints };
   return {

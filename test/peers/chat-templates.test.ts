@@ -28,7 +28,7 @@ const words = fc.array(
   { maxLength: 5 },
 );
 const said = (role: Message['role']) =>
-  words.map((all): Message => ({ role, content: all.join(''), learned: true }));
+  words.map((all): Message => ({ role, content: all.join(''), isTarget: true }));
 const pair = fc.tuple(said('user'), said('assistant')).map((both) => [...both]);
 // Not blank: @huggingface/jinja compares '' and false as JavaScript does, so that Llama 2 prints no empty system text.
 const system = said('system').filter(({ content }) => content.trim() !== '');
@@ -49,10 +49,10 @@ const call = {
   function: { name: 'now', arguments: { zone: 'UTC', list: [1, 2.5, null, true], text: 'é "q"' } },
 };
 const calling: readonly Message[] = [
-  { role: 'user', content: 'What time?', learned: true },
-  { role: 'assistant', content: '', learned: true, fields: { tool_calls: [call] } },
-  { role: 'tool', content: '12:00', learned: true },
-  { role: 'assistant', content: 'Noon.', learned: true },
+  { role: 'user', content: 'What time?', isTarget: true },
+  { role: 'assistant', content: '', isTarget: true, fields: { tool_calls: [call] } },
+  { role: 'tool', content: '12:00', isTarget: true },
+  { role: 'assistant', content: 'Noon.', isTarget: true },
 ];
 const tools = [
   {
@@ -114,7 +114,7 @@ test('What a template with tags has learned is what transformers masks in', (t) 
     const expected = ranges.map(([start, end]) => points.slice(start, end).join(''));
     const ours = renderChat({ type: 'Chat', messages: one.messages }, template, endTexts);
     t.deepEqual(
-      ours.learned.map(({ start, end }) => ours.text.slice(start, end)),
+      ours.targets.map(({ start, end }) => ours.text.slice(start, end)),
       expected,
     );
   }

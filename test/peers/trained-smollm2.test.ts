@@ -92,7 +92,7 @@ test('PEFT and transformers compute the logits of the trained model from its art
 const question = {
   role: 'user',
   content: 'List the seven days of the week.',
-  learned: false,
+  isTarget: false,
 } as const;
 
 /** The question as the model's template has it, in text and in tokens. */

@@ -40,9 +40,9 @@ export function referenceLogits(model: ReferenceModel, input: Document): Tensor 
 /** Mean cross-entropy of the positions whose next token is of the same document. */
 export function referenceLoss(model: ReferenceModel, input: Document): Tensor {
   const { ids, segments } = input;
-  const learned = ids.flatMap((_, i) => (segments[i] === segments[i + 1] ? [i] : []));
-  const logits = ops.indexSelect(referenceLogits(model, input), 0, indices(learned));
-  const labels = indices(learned.map((i) => ids[i + 1] ?? 0));
+  const targetCount = ids.flatMap((_, i) => (segments[i] === segments[i + 1] ? [i] : []));
+  const logits = ops.indexSelect(referenceLogits(model, input), 0, indices(targetCount));
+  const labels = indices(targetCount.map((i) => ids[i + 1] ?? 0));
   const picked = ops.gather(ops.logSoftmax(logits, 1), 1, ops.unsqueeze(labels, 1));
   return ops.neg(ops.mean(picked));
 }

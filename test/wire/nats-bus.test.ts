@@ -198,7 +198,7 @@ test('steps that workers tell become progress', async (t) => {
       totalSteps: 9,
       epoch: 0,
       loss: 1,
-      learnedTokens: 1,
+      targetTokens: 1,
       tokens: 1,
     },
     ...{ tokensSeen: 1, tokensPerSecond: 1, gradNorm: 1, clipFactor: 1, learningRate: 1 },

@@ -8,7 +8,7 @@ import { markersIn } from './turn-markers.ts';
 interface RenderedChat {
   readonly text: string;
   /** Sorted, disjoint. */
-  readonly learned: readonly Range[];
+  readonly targets: readonly Range[];
 }
 
 /** `endTexts`: texts of special tokens; blanks that a template prints after one are not the assistant's. */
@@ -28,7 +28,10 @@ export function renderChat(
       `has ${speaking.length} turns of the assistant that cannot be told apart in the text of the chat template`,
     );
   }
-  return { text, learned: turns.flatMap((turn, index) => learnedOf(text, turn, speaking[index])) };
+  return {
+    text,
+    targets: turns.flatMap((turn, index) => targetRanges(text, turn, speaking[index])),
+  };
 }
 
 const marked = new RegExp(
@@ -80,7 +83,7 @@ function byGrowth(
 
 function goesOn(text: string, { messages, tools }: ChatSample, template: ChatTemplate): boolean {
   if (messages.at(-1)?.role !== 'assistant') return true;
-  const question: Message = { role: 'user', content: '?', learned: false };
+  const question: Message = { role: 'user', content: '?', isTarget: false };
   return (
     attempt(() => template.render([...messages, question], tools, false))?.startsWith(text) === true
   );
@@ -136,8 +139,8 @@ function withoutReasoning(content: string): string {
 }
 
 /** The turn without what its message excludes. */
-function learnedOf(text: string, turn: Range, message: Message | undefined): Range[] {
-  if (message === undefined || !message.learned || turn.start === turn.end) return [];
+function targetRanges(text: string, turn: Range, message: Message | undefined): Range[] {
+  if (message === undefined || !message.isTarget || turn.start === turn.end) return [];
   if (message.excluded === undefined) return [turn];
   const content = text.indexOf(message.content, turn.start);
   if (content < 0 || content + message.content.length > turn.end) {
@@ -145,11 +148,11 @@ function learnedOf(text: string, turn: Range, message: Message | undefined): Ran
       'has parts not to be learned in a turn that the chat template rewrites',
     );
   }
-  const learned: Range[] = [];
+  const targets: Range[] = [];
   let start = turn.start;
   for (const range of message.excluded) {
-    if (content + range.start > start) learned.push({ start, end: content + range.start });
+    if (content + range.start > start) targets.push({ start, end: content + range.start });
     start = content + range.end;
   }
-  return start < turn.end ? [...learned, { start, end: turn.end }] : learned;
+  return start < turn.end ? [...targets, { start, end: turn.end }] : targets;
 }

@@ -8,7 +8,7 @@ export interface Documents {
   readonly sampleOf: (document: number) => number;
   readonly lengthOf: (document: number) => number;
   /** Tokens that are learned and have one before them to be predicted from. */
-  readonly learnedOf: (document: number) => number;
+  readonly targetTokensOf: (document: number) => number;
   /** Copies the tokens of a document, and 1 for each that is learned, to the place `at`. */
-  readonly copyTo: (document: number, ids: Int32Array, learned: Uint8Array, at: number) => void;
+  readonly copyTo: (document: number, ids: Int32Array, targets: Uint8Array, at: number) => void;
 }

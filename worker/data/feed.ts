@@ -27,8 +27,8 @@ export interface Feed extends Disposable {
   readonly largestEvaluationSequence: number;
   /** Sequences that are computed at once. */
   readonly microBatchSize: number;
-  /** Share of tokens that are learned. */
-  readonly learnedShare: number;
+  /** Share of target tokens. */
+  readonly targetShare: number;
   /** The global batch at a position, from 0: its numbers, and the sequences of this rank. */
   batch(position: number): Batch;
   /** The sequences of all ranks. */
@@ -77,9 +77,9 @@ export async function openFeed(
       0,
     ),
     microBatchSize,
-    learnedShare: data.tokens === 0 ? 1 : data.learnedTokens / data.tokens,
+    targetShare: data.tokens === 0 ? 1 : data.targetTokens / data.tokens,
     batch(position) {
-      const { sequences, learnedTokens, tokens } = loader.take(loader.seek(position));
+      const { sequences, targetTokens, tokens } = loader.take(loader.seek(position));
       const epoch = (position * perStep) / loader.sequencesIn(0);
       return {
         sequences: mergeSequences(
@@ -88,7 +88,7 @@ export async function openFeed(
           ),
           microBatchSize,
         ),
-        learnedTokens,
+        targetTokens,
         tokens,
         epoch,
       };

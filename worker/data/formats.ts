@@ -125,7 +125,7 @@ function systemOf(record: Fields): Message[] {
 }
 
 function turn(role: Message['role'], content: string): Message {
-  return { role, content: content.toWellFormed(), learned: true };
+  return { role, content: content.toWellFormed(), isTarget: true };
 }
 
 function convertAlpaca(record: Fields, hasTemplate: boolean): Sample {
@@ -152,7 +152,7 @@ function convertPromptCompletion(record: Fields): Sample {
   if (isText(prompt) || isText(completion)) {
     throw new UnusableRecord('has a prompt and a completion of which only one is text');
   }
-  const before = prompt.map((message) => ({ ...message, learned: false }));
+  const before = prompt.map((message) => ({ ...message, isTarget: false }));
   return chat([...before, ...completion], record);
 }
 
@@ -193,7 +193,7 @@ function convertSegments(record: Fields): Sample {
     if (!isFields(segment) || !isText(segment['text']) || typeof segment['label'] !== 'boolean') {
       throw new UnusableRecord('has segments that are not all {label: true or false, text}');
     }
-    return { text: segment['text'].toWellFormed(), learned: segment['label'] };
+    return { text: segment['text'].toWellFormed(), isTarget: segment['label'] };
   });
   return { type: 'Segments', segments };
 }
@@ -209,12 +209,12 @@ function convertTokens(record: Fields): Sample {
     throw new UnusableRecord(`has ${tokens.length} input_ids and ${marks.length} ${name}`);
   }
   if (labels === undefined)
-    return { type: 'Tokenized', tokens, learned: marks.map((mark) => mark !== 0) };
+    return { type: 'Tokenized', tokens, targets: marks.map((mark) => mark !== 0) };
   const other = marks.findIndex((mark, index) => mark !== -100 && mark !== tokens[index]);
   if (other >= 0) {
     throw new UnusableRecord(`has labels[${other}] that is neither -100 nor input_ids[${other}]`);
   }
-  return { type: 'Tokenized', tokens, learned: marks.map((mark) => mark !== -100) };
+  return { type: 'Tokenized', tokens, targets: marks.map((mark) => mark !== -100) };
 }
 
 function toIntegers(value: unknown, name: string): number[] {

@@ -31,8 +31,8 @@ export interface Cursor {
 
 interface GlobalBatch {
   readonly sequences: readonly PlannedSequence[];
-  /** Learned tokens of all sequences: what every rank divides by. */
-  readonly learnedTokens: number;
+  /** Target tokens of all sequences: what every rank divides by. */
+  readonly targetTokens: number;
   readonly tokens: number;
   /** Epoch of the first sequence. */
   readonly epoch: number;
@@ -125,8 +125,8 @@ export function openLoader(plan: LoaderPlan): Loader {
       }
       return {
         sequences,
-        learnedTokens: sum(
-          sequences.flatMap((sequence) => sequence.documents.map(documents.learnedOf)),
+        targetTokens: sum(
+          sequences.flatMap((sequence) => sequence.documents.map(documents.targetTokensOf)),
         ),
         tokens: sum(sequences.flatMap((sequence) => sequence.lengths)),
         epoch: cursor.epoch,

@@ -37,7 +37,7 @@ function merged(sequences: readonly HostSequence[]): HostSequence {
     labels: joined('labels'),
     positions: joined('positions'),
     offsets: Int32Array.from(offsets),
-    learned: sequences.reduce((sum, { learned }) => sum + learned, 0),
+    targetCount: sequences.reduce((sum, { targetCount }) => sum + targetCount, 0),
     key: first?.key ?? 0,
   };
 }

@@ -48,7 +48,7 @@ function toMessage(item: unknown, where: string): Message {
   return {
     role,
     content,
-    learned: item['train'] !== false,
+    isTarget: item['train'] !== false,
     ...(excluded.length > 0 && { excluded }),
     ...(fields !== undefined && { fields }),
   };
@@ -104,7 +104,7 @@ function functionCall(value: unknown, where: string): Message {
     throw new UnusableRecord(`has ${where} with a function_call that is not JSON with a name`);
   }
   const fields = { tool_calls: [toToolCall(call, where)] };
-  return { role: 'assistant', content: '', learned: true, fields };
+  return { role: 'assistant', content: '', isTarget: true, fields };
 }
 
 /** Tools as a list, or as JSON text of a list. */

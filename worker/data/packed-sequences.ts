@@ -27,15 +27,15 @@ export function fillSequence(
     offsets.push(start);
   }
   if (length > tokens) offsets.push(length);
-  let learned = 0;
+  let targetCount = 0;
   for (const [index, end] of offsets.slice(1).entries()) {
     const begin = offsets[index] ?? 0;
     for (let at = begin; at < end; at += 1) {
       positions[at] = at - begin;
       if (at + 1 === end || marks[at + 1] === 0) continue;
       labels[at] = ids[at + 1] ?? ignored;
-      learned += 1;
+      targetCount += 1;
     }
   }
-  return { ids, labels, positions, offsets: Int32Array.from(offsets), learned, key };
+  return { ids, labels, positions, offsets: Int32Array.from(offsets), targetCount, key };
 }

@@ -41,21 +41,21 @@ export type Conversation = string | readonly Message[];
 /** Pieces of text, each learned or not; the sequence is exactly their concatenation. */
 interface SegmentsSample {
   readonly type: 'Segments';
-  readonly segments: readonly { readonly text: string; readonly learned: boolean }[];
+  readonly segments: readonly { readonly text: string; readonly isTarget: boolean }[];
 }
 
 interface TokenizedSample {
   readonly type: 'Tokenized';
   readonly tokens: readonly number[];
   /** One a token; all are learned when absent. */
-  readonly learned?: readonly boolean[];
+  readonly targets?: readonly boolean[];
 }
 
 export interface Message {
   readonly role: Role;
   readonly content: string;
   /** False where the record says that this turn is not to be learned. */
-  readonly learned: boolean;
+  readonly isTarget: boolean;
   /** Ranges of the content that the record excludes from learning. */
   readonly excluded?: readonly Range[];
   /** What else templates look at: tool calls, a name, reasoning. */

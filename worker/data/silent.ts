@@ -6,7 +6,7 @@ export function isSilent(sample: Sample): boolean {
   switch (sample.type) {
     case 'Chat': {
       const answers = sample.messages.filter(
-        ({ role, learned }) => role === 'assistant' && learned,
+        ({ role, isTarget }) => role === 'assistant' && isTarget,
       );
       // A turn that only calls a tool has no content.
       return answers.every(({ content, fields }) => isBlank(content) && fields === undefined);
@@ -14,7 +14,7 @@ export function isSilent(sample: Sample): boolean {
     case 'PromptCompletion':
       return isBlank(sample.completion);
     case 'Segments':
-      return sample.segments.every(({ text, learned }) => !learned || isBlank(text));
+      return sample.segments.every(({ text, isTarget }) => !isTarget || isBlank(text));
     case 'Text':
     case 'Tokenized':
     case 'Preference':

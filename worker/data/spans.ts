@@ -1,13 +1,13 @@
-// Learned ranges of a text → learned tokens. Tokenizers give no offsets, so the bytes of the tokens are laid along the
+// Learned ranges of a text → target tokens. Tokenizers give no offsets, so the bytes of the tokens are laid along the
 // bytes of the text that they spell; every byte must be accounted for. A token that overlaps a learned range is learned.
 import { type Range, UnusableRecord } from './sample.ts';
 import { plainSpaces } from './token-bytes.ts';
 import type { Piece, Tokenizer } from './tokenizer.ts';
 
-interface LearnedTokens {
+interface TargetedTokens {
   readonly ids: readonly number[];
   /** One a token: 1 learned, 0 not. */
-  readonly learned: Uint8Array;
+  readonly targets: Uint8Array;
 }
 
 /**
@@ -19,11 +19,11 @@ export function encodeWithRanges(
   ranges: readonly Range[],
   tokenizer: Tokenizer,
   most: number,
-): LearnedTokens | undefined {
+): TargetedTokens | undefined {
   const pieces = tokenizer.pieces(text, most);
   const ids = pieces.flatMap((piece) => piece.ids);
   if (ids.length > most) return undefined;
-  const learned = new Uint8Array(ids.length);
+  const targets = new Uint8Array(ids.length);
   let start = 0;
   let token = 0;
   for (const [index, piece] of pieces.entries()) {
@@ -34,17 +34,17 @@ export function encodeWithRanges(
         start: Math.max(0, range.start - start),
         end: Math.min(range.end, end) - start,
       }));
-    mark(piece, inside, learned.subarray(token, token + piece.ids.length), tokenizer, index === 0);
+    mark(piece, inside, targets.subarray(token, token + piece.ids.length), tokenizer, index === 0);
     start = end;
     token += piece.ids.length;
   }
-  return { ids, learned };
+  return { ids, targets };
 }
 
 function mark(
   piece: Piece,
   ranges: readonly Range[],
-  learned: Uint8Array,
+  targets: Uint8Array,
   tokenizer: Tokenizer,
   first: boolean,
 ): void {
@@ -52,11 +52,11 @@ function mark(
   if (range === undefined) return;
   if (piece.spelled === undefined) {
     const own = ownText(piece, tokenizer);
-    if (ranges.some(({ start, end }) => start < own.end && end > own.start)) learned.fill(1);
+    if (ranges.some(({ start, end }) => start < own.end && end > own.start)) targets.fill(1);
     return;
   }
   if (range.start === 0 && range.end === piece.text.length) {
-    learned.fill(1);
+    targets.fill(1);
     return;
   }
   const bytes = ranges.map(({ start, end }) => ({
@@ -67,7 +67,7 @@ function mark(
   let at = 0;
   for (const [index, length] of lengths.entries()) {
     const next = at + length;
-    if (bytes.some((span) => span.start < next && span.end > at)) learned[index] = 1;
+    if (bytes.some((span) => span.start < next && span.end > at)) targets[index] = 1;
     at = next;
   }
 }

@@ -2,12 +2,12 @@
 import * as z from 'zod';
 
 /** Counts up when the same inputs would give other bytes, or the layout changes. */
-export const storeVersion = 2;
+export const storeVersion = 3;
 
 export const storeFiles = {
   manifest: 'manifest.json',
   tokens: 'tokens-000.bin',
-  learned: 'learn-000.bin',
+  targets: 'targets-000.bin',
   index: 'index.bin',
 } as const;
 
@@ -30,8 +30,8 @@ export const storeManifest = z.strictObject({
   samples: count,
   documents: count,
   tokens: count,
-  learnedTokens: count,
-  skipped: z.strictObject({ Invalid: count, NothingLearned: count, TooLong: count }),
+  targetTokens: count,
+  skipped: z.strictObject({ Invalid: count, NoTargets: count, TooLong: count }),
   /** The first hundred records that were skipped as invalid, and as too long. */
   problems: z.array(
     z.strictObject({
@@ -50,9 +50,9 @@ export const storeManifest = z.strictObject({
   lengths: z.array(z.strictObject({ upTo: count, documents: count })),
   files: z.array(z.strictObject({ path: z.string(), sha256, firstDocument: count })),
   /** The first documents, as text that is learned and text that is not. */
-  examples: z.array(z.array(z.strictObject({ text: z.string(), learned: z.boolean() }))),
+  examples: z.array(z.array(z.strictObject({ text: z.string(), isTarget: z.boolean() }))),
   /** SHA-256 of the other files. */
-  contents: z.strictObject({ tokens: sha256, learned: sha256, index: sha256 }),
+  contents: z.strictObject({ tokens: sha256, targets: sha256, index: sha256 }),
 });
 export type StoreManifest = z.output<typeof storeManifest>;
 export type Problem = StoreManifest['problems'][number];

@@ -22,17 +22,17 @@ export class TokenStoreWriter implements AsyncDisposable {
   readonly #folder: string;
   readonly #bytesPerToken: 2 | 4;
   readonly #tokens: HashedFile;
-  readonly #learned: HashedFile;
+  readonly #targets: HashedFile;
   readonly #index: HashedFile;
   /** Bits of a byte that is not full. */
   #bits = 0;
   tokens = 0;
   documents = 0;
-  learnedTokens = 0;
+  targetTokens = 0;
 
   static async create(folder: string, bytesPerToken: 2 | 4): Promise<TokenStoreWriter> {
     const files: HashedFile[] = [];
-    for (const name of [storeFiles.tokens, storeFiles.learned, storeFiles.index]) {
+    for (const name of [storeFiles.tokens, storeFiles.targets, storeFiles.index]) {
       files.push(new HashedFile(await open(join(folder, name), 'wx')));
     }
     return new TokenStoreWriter(folder, bytesPerToken, files);
@@ -41,50 +41,50 @@ export class TokenStoreWriter implements AsyncDisposable {
   constructor(
     folder: string,
     bytesPerToken: 2 | 4,
-    [tokens, learned, index]: readonly HashedFile[],
+    [tokens, targets, index]: readonly HashedFile[],
   ) {
-    if (tokens === undefined || learned === undefined || index === undefined) {
+    if (tokens === undefined || targets === undefined || index === undefined) {
       throw new RangeError('a store has three files');
     }
     this.#folder = folder;
     this.#bytesPerToken = bytesPerToken;
     this.#tokens = tokens;
-    this.#learned = learned;
+    this.#targets = targets;
     this.#index = index;
   }
 
-  async append(ids: Uint32Array, learned: Uint8Array, { line, sample }: Origin): Promise<void> {
+  async append(ids: Uint32Array, targets: Uint8Array, { line, sample }: Origin): Promise<void> {
     const entry = Buffer.alloc(indexEntryBytes);
-    const countable = countLearned(learned);
+    const countable = countTargets(targets);
     entry.writeBigUInt64LE(BigInt(this.tokens), 0);
     for (const [field, value] of [ids.length, countable, line, sample].entries()) {
       entry.writeUInt32LE(value, 8 + 4 * field);
     }
     await this.#index.write(entry);
     await this.#tokens.write(this.#bytesOf(ids));
-    await this.#learned.write(this.#packBits(learned));
+    await this.#targets.write(this.#packBits(targets));
     this.documents += 1;
-    this.learnedTokens += countable;
+    this.targetTokens += countable;
   }
 
   async finish(
-    facts: Omit<StoreManifest, 'contents' | 'documents' | 'tokens' | 'learnedTokens'>,
+    facts: Omit<StoreManifest, 'contents' | 'documents' | 'tokens' | 'targetTokens'>,
   ): Promise<void> {
-    if (this.tokens % 8 !== 0) await this.#learned.write(Buffer.of(this.#bits));
+    if (this.tokens % 8 !== 0) await this.#targets.write(Buffer.of(this.#bits));
     const contents = {
       tokens: await this.#tokens.finish(),
-      learned: await this.#learned.finish(),
+      targets: await this.#targets.finish(),
       index: await this.#index.finish(),
     };
-    const { documents, tokens, learnedTokens } = this;
-    const manifest = storeManifest.parse({ ...facts, documents, tokens, learnedTokens, contents });
+    const { documents, tokens, targetTokens } = this;
+    const manifest = storeManifest.parse({ ...facts, documents, tokens, targetTokens, contents });
     await using file = await open(join(this.#folder, storeFiles.manifest), 'wx');
     await file.writeFile(`${JSON.stringify(manifest, null, 2)}\n`);
     await file.sync();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const file of [this.#tokens, this.#learned, this.#index]) await file.close();
+    for (const file of [this.#tokens, this.#targets, this.#index]) await file.close();
   }
 
   #bytesOf(ids: Uint32Array): Buffer {
@@ -92,10 +92,10 @@ export class TokenStoreWriter implements AsyncDisposable {
     return Buffer.from(narrow.buffer, narrow.byteOffset, narrow.byteLength);
   }
 
-  #packBits(learned: Uint8Array): Buffer {
-    const bytes = Buffer.alloc(Math.floor(((this.tokens % 8) + learned.length) / 8));
+  #packBits(targets: Uint8Array): Buffer {
+    const bytes = Buffer.alloc(Math.floor(((this.tokens % 8) + targets.length) / 8));
     let filled = 0;
-    for (const mark of learned) {
+    for (const mark of targets) {
       this.#bits |= mark << (this.tokens % 8);
       this.tokens += 1;
       if (this.tokens % 8 !== 0) continue;
@@ -108,9 +108,9 @@ export class TokenStoreWriter implements AsyncDisposable {
 }
 
 /** A first token has nothing before it to be predicted from. */
-function countLearned(learned: Uint8Array): number {
+function countTargets(targets: Uint8Array): number {
   let count = 0;
-  for (let token = 1; token < learned.length; token += 1) count += learned[token] ?? 0;
+  for (let token = 1; token < targets.length; token += 1) count += targets[token] ?? 0;
   return count;
 }
 

@@ -27,7 +27,7 @@ export async function openTokenStore(
   const manifest = await readManifest(folder);
   if (manifest === undefined) return undefined;
   await checkFile(folder, 'tokens', manifest, signal);
-  await checkFile(folder, 'learned', manifest, signal);
+  await checkFile(folder, 'targets', manifest, signal);
   const index = await readFile(join(folder, storeFiles.index)).catch(missing);
   if (digest(index) !== manifest.contents.index) {
     throw new DamagedStore(`${storeFiles.index} does not have its digest`);
@@ -37,7 +37,7 @@ export async function openTokenStore(
 
 async function checkFile(
   folder: string,
-  name: 'tokens' | 'learned',
+  name: 'tokens' | 'targets',
   manifest: StoreManifest,
   signal: AbortSignal,
 ): Promise<void> {
@@ -64,7 +64,7 @@ export class TokenStore implements Documents, Disposable {
   readonly manifest: StoreManifest;
   readonly #index: Buffer;
   readonly #tokens: number;
-  readonly #learned: number;
+  readonly #targets: number;
   #scratch = Buffer.alloc(0);
 
   constructor(folder: string, manifest: StoreManifest, index: Buffer) {
@@ -72,7 +72,7 @@ export class TokenStore implements Documents, Disposable {
     this.manifest = manifest;
     this.#index = index;
     this.#tokens = openSync(join(folder, storeFiles.tokens), 'r');
-    this.#learned = openSync(join(folder, storeFiles.learned), 'r');
+    this.#targets = openSync(join(folder, storeFiles.targets), 'r');
   }
 
   get digest(): string {
@@ -85,11 +85,11 @@ export class TokenStore implements Documents, Disposable {
 
   // Arrow members: they are handed over as functions.
   readonly lengthOf = (document: number): number => this.#field(document, 8);
-  readonly learnedOf = (document: number): number => this.#field(document, 12);
+  readonly targetTokensOf = (document: number): number => this.#field(document, 12);
   readonly lineOf = (document: number): number => this.#field(document, 16);
   readonly sampleOf = (document: number): number => this.#field(document, 20);
 
-  readonly copyTo = (document: number, ids: Int32Array, learned: Uint8Array, at: number): void => {
+  readonly copyTo = (document: number, ids: Int32Array, targets: Uint8Array, at: number): void => {
     const first = Number(this.#index.readBigUInt64LE(document * indexEntryBytes));
     const length = this.lengthOf(document);
     const { bytesPerToken } = this.manifest;
@@ -100,18 +100,18 @@ export class TokenStore implements Documents, Disposable {
     }
     const firstByte = Math.floor(first / 8);
     const bits = this.#read(
-      this.#learned,
+      this.#targets,
       firstByte,
       Math.floor((first + length - 1) / 8) - firstByte + 1,
     );
     for (let token = 0, bit = first % 8; token < length; token += 1, bit += 1) {
-      learned[at + token] = ((bits[bit >>> 3] ?? 0) >>> (bit & 7)) & 1;
+      targets[at + token] = ((bits[bit >>> 3] ?? 0) >>> (bit & 7)) & 1;
     }
   };
 
   [Symbol.dispose](): void {
     closeSync(this.#tokens);
-    closeSync(this.#learned);
+    closeSync(this.#targets);
   }
 
   #field(document: number, offset: number): number {

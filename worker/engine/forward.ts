@@ -53,7 +53,7 @@ export function hiddenStates(model: Model, ids: Int32Array): Tensor {
         labels: new Int32Array(ids.length).fill(-100),
         positions: Int32Array.from(ids, (_, position) => position),
         offsets: Int32Array.of(0, ids.length),
-        learned: 0,
+        targetCount: 0,
         key: 0,
       },
       model.dtype,

@@ -11,9 +11,9 @@ import { finalNormName, headName, type Model } from './model.ts';
 import type { PackedSequence } from './packed-sequence.ts';
 
 interface HeadLoss {
-  /** Sum of the negative log-likelihoods over the learned rows; a float64 scalar. */
+  /** Sum of the negative log-likelihoods over the target rows; a float64 scalar. */
   readonly nll: Tensor;
-  /** Learned rows whose label has the largest logit; a float64 scalar. */
+  /** Target rows whose label has the largest logit; a float64 scalar. */
   readonly correct: Tensor;
 }
 
@@ -24,7 +24,7 @@ interface HeadGradients {
   readonly norm: Tensor | null;
 }
 
-/** The loss of the sequence's learned rows; nothing is kept for a backward. */
+/** The loss of the sequence's target rows; nothing is kept for a backward. */
 export function headLoss(model: Model, x: Tensor, sequence: PackedSequence): HeadLoss {
   return scope(() => {
     const h = normed(
@@ -39,7 +39,7 @@ export function headLoss(model: Model, x: Tensor, sequence: PackedSequence): Hea
 }
 
 /**
- * Loss and gradients at once. `scale` is 1 over the learned tokens of the whole global batch;
+ * Loss and gradients at once. `scale` is 1 over the target tokens of the whole global batch;
  * `dHead [V, H]` in float32 takes the head's gradient where the head moves.
  */
 export function headBackward(

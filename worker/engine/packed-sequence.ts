@@ -18,7 +18,7 @@ export interface HostSequence {
   /** Document offsets, `documents + 1` values, the last one `T`. */
   readonly offsets: Int32Array;
   /** Positions with a label. */
-  readonly learned: number;
+  readonly targetCount: number;
   /** Names the random streams of this sequence: the same sequence draws the same dropout in any world. */
   readonly key: number;
 }
@@ -29,7 +29,7 @@ export interface PackedSequence {
   /** Rows with a label, and their labels. */
   readonly rows: Tensor;
   readonly labels: Tensor;
-  readonly learned: number;
+  readonly targetCount: number;
   readonly offsets: Tensor;
   readonly rope: BlockContext['rope'];
   readonly key: number;
@@ -57,7 +57,7 @@ export function toSequence(rope: SequenceRope, host: HostSequence, dtype: DType)
     ids: tensor(host.ids, [host.ids.length], 'int64'),
     rows: tensor(rows, [rows.length], 'int64'),
     labels: tensor(labels, [labels.length], 'int64'),
-    learned: rows.length,
+    targetCount: rows.length,
     offsets: tensor(host.offsets, [host.offsets.length], 'int32'),
     rope: { full, sliding },
     key: host.key,

@@ -102,7 +102,7 @@ function newTally(plan: StorePlan) {
     cutSamples: 0,
     lostTokens: 0,
     silentSamples: 0,
-    skipped: { Invalid: 0, NothingLearned: 0, TooLong: 0 },
+    skipped: { Invalid: 0, NoTargets: 0, TooLong: 0 },
     problems: [] as Problem[],
     examples: [] as StoreManifest['examples'],
     enter(file: number, documents: number) {
@@ -144,11 +144,11 @@ async function store(
     }
     for (const length of record.lengths) {
       const ids = batch.ids.subarray(at, at + length);
-      const learned = batch.learned.subarray(at, at + length);
-      await writer.append(ids, learned, { line: record.line, sample: tally.samples });
+      const targets = batch.targets.subarray(at, at + length);
+      await writer.append(ids, targets, { line: record.line, sample: tally.samples });
       tally.addLength(length);
       if (tally.examples.length < exampleDocuments) {
-        tally.examples.push(exampleOf(ids, learned, tokenizer));
+        tally.examples.push(exampleOf(ids, targets, tokenizer));
       }
       at += length;
     }
@@ -166,7 +166,7 @@ function noteSkipped(
   tally: Tally,
 ): void {
   tally.skipped[skipped] += 1;
-  if (skipped === 'NothingLearned') return;
+  if (skipped === 'NoTargets') return;
   const problem = { skipped, file: plan.files[file]?.path ?? '', line, reason: detail };
   const fails = skipped === 'Invalid' ? plan.failAtInvalid : plan.rules.overlength === 'Fail';
   if (fails) throw invalidRecord(problem);
@@ -195,13 +195,16 @@ function stuck({ file, stuckAt, limitMs }: StuckBatch, { files, rules }: StorePl
 }
 
 /** Runs of tokens that are learned and that are not, as text. */
-function exampleOf(ids: Uint32Array, learned: Uint8Array, tokenizer: Tokenizer) {
-  const runs: { text: string; learned: boolean }[] = [];
+function exampleOf(ids: Uint32Array, targets: Uint8Array, tokenizer: Tokenizer) {
+  const runs: { text: string; isTarget: boolean }[] = [];
   const end = Math.min(ids.length, exampleTokens);
   for (let start = 0; start < end; ) {
     let stop = start + 1;
-    while (stop < end && learned[stop] === learned[start]) stop += 1;
-    runs.push({ text: tokenizer.decode(ids.subarray(start, stop)), learned: learned[start] === 1 });
+    while (stop < end && targets[stop] === targets[start]) stop += 1;
+    runs.push({
+      text: tokenizer.decode(ids.subarray(start, stop)),
+      isTarget: targets[start] === 1,
+    });
     start = stop;
   }
   return runs;
@@ -223,8 +226,8 @@ function nothingKept({ records, skipped, problems }: Tally): UserError {
     code: 'E_INVALID_DATA',
     path: 'spec.dataset.train',
     message:
-      `none of ${records} records can be learned from: ${skipped.Invalid} cannot be used, ` +
-      `${skipped.NothingLearned} have nothing to learn, ${skipped.TooLong} are too long${reason}`,
+      `none of ${records} records can be trained on: ${skipped.Invalid} cannot be used, ` +
+      `${skipped.NoTargets} have no target tokens, ${skipped.TooLong} are too long${reason}`,
     ...(skipped.TooLong > 0 && {
       hint: 'set spec.dataset.overlength: Truncate, or a larger sequenceLength',
     }),

@@ -27,10 +27,10 @@ export interface EncodingRules {
 interface EncodedDocument {
   readonly ids: readonly number[];
   /** One a token, 1 for learned. */
-  readonly learned: Uint8Array;
+  readonly targets: Uint8Array;
 }
 
-export type SkipReason = 'Invalid' | 'NothingLearned' | 'TooLong';
+export type SkipReason = 'Invalid' | 'NoTargets' | 'TooLong';
 
 export interface Skipped {
   readonly skipped: SkipReason;
@@ -60,7 +60,7 @@ export function createEncoder(
       const most = overlength === 'Skip' ? rules.sequenceLength : Number.POSITIVE_INFINITY;
       const whole = encode(sample, tokenizer, template, most);
       if (whole === undefined) return tooLong('more', rules);
-      if (whole.learned.indexOf(1, 1) < 0) return nothingLearned;
+      if (whole.targets.indexOf(1, 1) < 0) return noTargets;
       const kept = cut(whole, rules, overlength);
       return 'documents' in kept && isSilent(sample) ? { ...kept, silent: true } : kept;
     } catch (error) {
@@ -70,8 +70,8 @@ export function createEncoder(
   };
 }
 
-const nothingLearned: Skipped = { skipped: 'NothingLearned', detail: 'has nothing to learn' };
-const empty: EncodedDocument = { ids: [], learned: new Uint8Array(0) };
+const noTargets: Skipped = { skipped: 'NoTargets', detail: 'has no target tokens' };
+const empty: EncodedDocument = { ids: [], targets: new Uint8Array(0) };
 
 /** Undefined for one of more than `most` tokens, where that can be told early. */
 function encode(
@@ -89,7 +89,7 @@ function encode(
     }
     case 'Segments': {
       const text = sample.segments.map((segment) => segment.text).join('');
-      return encodeWithRanges(text, learnedSegments(sample.segments), tokenizer, most);
+      return encodeWithRanges(text, targetSegments(sample.segments), tokenizer, most);
     }
     case 'Tokenized': {
       const outside = sample.tokens.find((id) => id < 0 || id >= tokenizer.vocabularySize);
@@ -98,19 +98,19 @@ function encode(
           `has the token ${outside}; the vocabulary has ${tokenizer.vocabularySize}`,
         );
       }
-      const learned = Uint8Array.from(sample.tokens, (_, i) =>
-        (sample.learned?.[i] ?? true) ? 1 : 0,
+      const targets = Uint8Array.from(sample.tokens, (_, i) =>
+        (sample.targets?.[i] ?? true) ? 1 : 0,
       );
-      return { ids: sample.tokens, learned };
+      return { ids: sample.tokens, targets };
     }
     case 'Chat': {
-      if (!sample.messages.some((message) => message.role === 'assistant' && message.learned)) {
+      if (!sample.messages.some((message) => message.role === 'assistant' && message.isTarget)) {
         return empty;
       }
       if (template === undefined) throw new Bug('a conversation without a chat template');
       const chat = renderChat(sample, template, tokenizer.specialTexts);
       // The template has written all special tokens there are to be.
-      return encodeWithRanges(chat.text, chat.learned, tokenizer, most);
+      return encodeWithRanges(chat.text, chat.targets, tokenizer, most);
     }
     case 'Preference':
       throw new Bug('a preference where sequences are made');
@@ -130,19 +130,19 @@ function withEnds(
   if (inner === undefined) return undefined;
   const before = tokenizer.addBos && tokenizer.bos !== undefined ? [tokenizer.bos] : [];
   const after = tokenizer.eos === undefined ? [] : [tokenizer.eos];
-  const learned = Uint8Array.from([
+  const targets = Uint8Array.from([
     ...before.map(() => 0),
-    ...inner.learned,
+    ...inner.targets,
     ...after.map(() => 1),
   ]);
-  return { ids: [...before, ...inner.ids, ...after], learned };
+  return { ids: [...before, ...inner.ids, ...after], targets };
 }
 
-function learnedSegments(segments: readonly { text: string; learned: boolean }[]): Range[] {
+function targetSegments(segments: readonly { text: string; isTarget: boolean }[]): Range[] {
   const ranges: Range[] = [];
   let at = 0;
-  for (const { text, learned } of segments) {
-    if (learned && text.length > 0) ranges.push({ start: at, end: at + text.length });
+  for (const { text, isTarget } of segments) {
+    if (isTarget && text.length > 0) ranges.push({ start: at, end: at + text.length });
     at += text.length;
   }
   return ranges;
@@ -164,13 +164,13 @@ function cut(whole: EncodedDocument, rules: EncodingRules, overlength: Overlengt
   const count = overlength === 'Truncate' ? 1 : Math.ceil(tokens / sequenceLength);
   const pieces = Array.from({ length: count }, (_, index) => {
     const [start, end] = [index * sequenceLength, (index + 1) * sequenceLength];
-    return { ids: whole.ids.slice(start, end), learned: whole.learned.slice(start, end) };
+    return { ids: whole.ids.slice(start, end), targets: whole.targets.slice(start, end) };
   });
-  const documents = pieces.filter((piece) => piece.learned.indexOf(1, 1) >= 0);
+  const documents = pieces.filter((piece) => piece.targets.indexOf(1, 1) >= 0);
   if (documents.length === 0) {
     return {
-      skipped: 'NothingLearned',
-      detail: `has nothing to learn in ${sequenceLength} tokens`,
+      skipped: 'NoTargets',
+      detail: `has no target tokens in ${sequenceLength} tokens`,
     };
   }
   const kept = documents.reduce((sum, document) => sum + document.ids.length, 0);

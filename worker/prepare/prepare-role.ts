@@ -61,7 +61,7 @@ export const prepareRole: Role = async (context) => {
     dataset.eval === undefined
       ? null
       : await tokenise(await resolveData(dataset.eval, 'spec.dataset.eval', data, stop));
-  const { samples, tokens, learnedTokens, skipped, digest } = store.manifest;
+  const { samples, tokens, targetTokens, skipped, digest } = store.manifest;
   await writeRecord(context.folder, runFiles.prepared, preparedRecord, {
     version: 1,
     request: prepareDigest(run.spec),
@@ -74,7 +74,7 @@ export const prepareRole: Role = async (context) => {
       heldOutSamples: held?.manifest.samples ?? chooseHeldOut(samples, heldOutAmount(run)).length,
       skipped,
       tokens,
-      learnedTokens,
+      targetTokens,
     },
   });
 };
@@ -165,13 +165,13 @@ function nameOf({ spec }: RunRecord, { files, origin }: ResolvedSource): string 
   return gguf?.path.replace(/^.*\//, '') ?? origin;
 }
 
-function summary({ samples, documents, tokens, learnedTokens, skipped }: StoreManifest): string {
+function summary({ samples, documents, tokens, targetTokens, skipped }: StoreManifest): string {
   const left = Object.entries(skipped).flatMap(([reason, count]) =>
     count === 0 ? [] : [`${inWords(count)} ${skipWords[reason] ?? reason}`],
   );
-  const share = tokens === 0 ? 0 : Math.round((100 * learnedTokens) / tokens);
-  const learned = `${inWords(tokens)} tokens, ${share} % learned`;
-  const kept = `${inWords(samples)} records, ${inWords(documents)} documents, ${learned}`;
+  const share = tokens === 0 ? 0 : Math.round((100 * targetTokens) / tokens);
+  const targets = `${inWords(tokens)} tokens, ${share} % target tokens`;
+  const kept = `${inWords(samples)} records, ${inWords(documents)} documents, ${targets}`;
   return left.length === 0 ? kept : `${kept}; skipped: ${left.join(', ')}`;
 }
 
@@ -181,6 +181,6 @@ function inWords(count: number): string {
 
 const skipWords: Readonly<Record<string, string>> = {
   Invalid: 'unusable',
-  NothingLearned: 'with nothing to learn',
+  NoTargets: 'without target tokens',
   TooLong: 'too long',
 };

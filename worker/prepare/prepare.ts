@@ -154,7 +154,7 @@ function refusal(manifest: StoreManifest, policy: 'Skip' | 'Fail'): UserError | 
   const first = problems.find((problem) => problem.skipped === 'Invalid');
   if (skipped.Invalid === 0 || first === undefined) return undefined;
   if (policy === 'Fail') return invalidRecord(first);
-  const records = samples + skipped.Invalid + skipped.NothingLearned + skipped.TooLong;
+  const records = samples + skipped.Invalid + skipped.NoTargets + skipped.TooLong;
   if (skipped.Invalid * 100 <= records) return undefined;
   const share = ((100 * skipped.Invalid) / records).toFixed(1);
   return new UserError({

@@ -29,7 +29,7 @@ const modelFiles = new Set([
   'chat_template.json',
   'adapter_config.json',
 ]);
-const pickles = /\.(sequence|pt|pth|ckpt|pkl)$/;
+const pickles = /\.(bin|pt|pth|ckpt|pkl)$/;
 const shard = /^(.*)-\d{5}-of-\d{5}\.(safetensors|gguf)$/;
 const indexName = 'model.safetensors.index.json';
 

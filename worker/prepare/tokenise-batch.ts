@@ -30,7 +30,7 @@ export interface EncodedBatch {
   readonly records: readonly EncodedRecord[];
   /** Tokens of all documents of all records, back to back. */
   readonly ids: Uint32Array<ArrayBuffer>;
-  readonly learned: Uint8Array<ArrayBuffer>;
+  readonly targets: Uint8Array<ArrayBuffer>;
 }
 
 export type EncodedRecord =
@@ -78,11 +78,11 @@ type Encoded = ({ readonly line: number } & Skipped) | ({ readonly line: number 
 function flatten(file: number, encoded: readonly Encoded[]): EncodedBatch {
   const documents = encoded.flatMap((record) => ('documents' in record ? record.documents : []));
   const ids = new Uint32Array(documents.reduce((sum, document) => sum + document.ids.length, 0));
-  const learned = new Uint8Array(ids.length);
+  const targets = new Uint8Array(ids.length);
   let at = 0;
   for (const document of documents) {
     ids.set(document.ids, at);
-    learned.set(document.learned, at);
+    targets.set(document.targets, at);
     at += document.ids.length;
   }
   const records = encoded.map((record) =>
@@ -95,5 +95,5 @@ function flatten(file: number, encoded: readonly Encoded[]): EncodedBatch {
         }
       : record,
   );
-  return { file, records, ids, learned };
+  return { file, records, ids, targets };
 }

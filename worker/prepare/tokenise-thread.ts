@@ -10,6 +10,6 @@ const encode = createEncoder(rules);
 
 parentPort?.on('message', (batch: Batch) => {
   const encoded = encodeBatch(batch, encode, limits);
-  const moved = 'stuckAt' in encoded ? [] : [encoded.ids.buffer, encoded.learned.buffer];
+  const moved = 'stuckAt' in encoded ? [] : [encoded.ids.buffer, encoded.targets.buffer];
   parentPort?.postMessage(encoded, moved);
 });

@@ -40,7 +40,7 @@ export async function wordsOf(
     },
     dataset: {
       ...{ digest: data.digest, samples: data.samples, tokens: data.tokens, skipped },
-      learnedTokens: data.learnedTokens,
+      targetTokens: data.targetTokens,
       sequences: feed.sequences,
       longest: feed.largestSequence,
     },

@@ -40,7 +40,7 @@ export async function samplerOf(
           arguments: spec.dataset.chatTemplateArguments,
         });
   const prompts = samples.prompts.map((prompt) => {
-    const message = { role: 'user', content: prompt, learned: false } as const;
+    const message = { role: 'user', content: prompt, isTarget: false } as const;
     const encode = (): readonly number[] =>
       tokenizer.encode(template?.render([message], undefined, true) ?? prompt);
     return { prompt, ids: encodeInTime(encode) };

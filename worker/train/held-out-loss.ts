@@ -1,4 +1,4 @@
-// Loss on records that are never learned from: the forward of training without a tape.
+// Loss on records that are never trained on: the forward of training without a tape.
 import { setImmediate } from 'node:timers/promises';
 import { residualStreams } from '../engine/forward.ts';
 import { headLoss } from '../engine/head.ts';
@@ -10,10 +10,10 @@ import { scope } from '../tensor/scope.ts';
 import { item } from '../tensor/tensor.ts';
 
 export interface Evaluation {
-  /** Mean negative log-likelihood of a learned token, nats. */
+  /** Mean negative log-likelihood of a target token, nats. */
   readonly loss: number;
   readonly perplexity: number;
-  /** Share of learned tokens that the model would have chosen itself. */
+  /** Share of target tokens that the model would have chosen itself. */
   readonly accuracy: number;
   readonly tokens: number;
 }
@@ -35,7 +35,7 @@ export async function evaluate(
     const sums = scope(() => lossOf(model, round.slice(world.rank, world.rank + 1)));
     own.nll += sums.nll;
     own.correct += sums.correct;
-    for (const { learned } of round) tokens += learned;
+    for (const { targetCount } of round) tokens += targetCount;
   }
   const [nll = own.nll, correct = own.correct] = world.sum([own.nll, own.correct]);
   const loss = nll / tokens;
@@ -49,7 +49,7 @@ function* roundsOf(
 ): Generator<readonly HostSequence[]> {
   let round: HostSequence[] = [];
   for (const sequence of sequences) {
-    if (sequence.learned === 0) continue;
+    if (sequence.targetCount === 0) continue;
     round.push(sequence);
     if (round.length < size) continue;
     yield round;

@@ -82,7 +82,7 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
     const { nll, gradientNorm, clipFactor, applied } = step({
       model,
       sequences,
-      learnedTokens: batch.learnedTokens,
+      targetTokens: batch.targetTokens,
       moving,
       modes: plan.modes,
       offload: parts.offload,
@@ -91,7 +91,7 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
     });
     // No tensor: what the outermost scope returns would live on.
     const [sum = Number.NaN] = world.sum([item(nll)]);
-    return { gradientNorm, clipFactor, applied, loss: sum / batch.learnedTokens };
+    return { gradientNorm, clipFactor, applied, loss: sum / batch.targetTokens };
   });
   const done = clock.monotonic();
   const said = saidOf(parts, state.step);
@@ -114,7 +114,7 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
     totalSteps: plan.totalSteps,
     epoch: batch.epoch,
     loss: next.lastLoss,
-    learnedTokens: batch.learnedTokens,
+    targetTokens: batch.targetTokens,
     tokens: batch.tokens,
     tokensSeen: next.tokensSeen,
     tokensPerSecond: (batch.tokens * 1000) / (done - began),

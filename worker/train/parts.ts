@@ -15,8 +15,8 @@ import type { StepUpdateSink } from './step.ts';
 export interface Batch {
   /** Those of this rank. */
   readonly sequences: readonly HostSequence[];
-  /** Learned tokens of the global batch, all ranks. */
-  readonly learnedTokens: number;
+  /** Target tokens of the global batch, all ranks. */
+  readonly targetTokens: number;
   readonly tokens: number;
   readonly epoch: number;
 }

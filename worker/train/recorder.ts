@@ -226,14 +226,14 @@ function worstOf(stages: readonly StagePeak[]): StagePeak {
 }
 
 function datasetOf({ data }: PreparedRecord, feed: Feed): RunReport['dataset'] {
-  const { digest, samples, heldOutSamples, tokens, learnedTokens, skipped } = data;
+  const { digest, samples, heldOutSamples, tokens, targetTokens, skipped } = data;
   return {
     digest,
     samples,
     heldOutSamples,
     sequences: feed.sequences,
     tokens,
-    learnedTokens,
+    targetTokens,
     skipped,
   };
 }

@@ -300,7 +300,7 @@ function memoryPlan(
     shards: size,
     clip: gradientClip.mode,
     recomputation: recomputationOf(run),
-    learnedShare: feed.learnedShare,
+    targetShare: feed.targetShare,
     stages: stagesOf(run.spec, feed.largestEvaluationSequence),
     device: {
       type: 'cpu',

@@ -40,8 +40,8 @@ interface StepInputs {
   readonly model: Model;
   /** This rank's micro-batches. */
   readonly sequences: readonly PackedSequence[];
-  /** Learned tokens of the global batch: every rank normalises by the same number. */
-  readonly learnedTokens: number;
+  /** Target tokens of the global batch: every rank normalises by the same number. */
+  readonly targetTokens: number;
   readonly moving: Moving;
   readonly modes: readonly TapeMode[];
   /** Needed where a mode is `offload`. */
@@ -143,7 +143,7 @@ interface HeadPass {
 }
 
 function headPass(inputs: StepInputs, outputs: readonly Tensor[]): HeadPass {
-  const { model, sequences, moving, learnedTokens, update } = inputs;
+  const { model, sequences, moving, targetTokens, update } = inputs;
   const head = moving('head');
   const dEmbedding = moving('embedding').length > 0 ? matrixGradient(model, embeddingName) : null;
   const headMoves = head.find(({ name }) => name === headName(model.config));
@@ -157,7 +157,7 @@ function headPass(inputs: StepInputs, outputs: readonly Tensor[]): HeadPass {
   const results = withPlace(model, 'head', null, () =>
     sequences.map((sequence, a) => {
       const x = tensorAt(outputs, a);
-      const back = headBackward(model, x, sequence, 1 / learnedTokens, norm !== undefined, dHead);
+      const back = headBackward(model, x, sequence, 1 / targetTokens, norm !== undefined, dHead);
       x.dispose();
       if (norm) norms.add([back.norm]);
       return back;

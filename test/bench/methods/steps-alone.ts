@@ -30,7 +30,7 @@ import type { AloneRequest, AloneResult } from './alone.ts';
 
 const tokens = 512;
 /** About as many as of the demo's conversations. */
-const learned = 328;
+const targetCount = 328;
 
 const request = JSON.parse(await text(process.stdin)) as AloneRequest;
 using files = openModel(request.model);
@@ -46,7 +46,7 @@ function runSteps(spec: FineTuneJobSpec, files: ModelFiles, count: number): Alon
     ...{ method, storedBfloat16: files.storedBfloat16, clip: mode },
     ...{ microBatchTokens: tokens, perWave: sequences, waves: 1, shards: 1 },
     recomputation: spec.parallelism.activationRecomputation ?? 'Auto',
-    learnedShare: learned / tokens,
+    targetShare: targetCount / tokens,
     device: { type: 'cpu', bytes: freeMemory() },
   });
   const precision = precisionOf(method);
@@ -69,7 +69,7 @@ function runSteps(spec: FineTuneJobSpec, files: ModelFiles, count: number): Alon
     const moving = selection.at(index);
     scope(() => {
       const outcome = step({
-        ...{ model, moving, modes: plan.blocks, learnedTokens: sequences * learned },
+        ...{ model, moving, modes: plan.blocks, targetTokens: sequences * targetCount },
         sequences: batch.map((sequence) => toSequence(model.rope, sequence, model.dtype)),
         update: updater.begin({
           learningRate: rate,
@@ -91,7 +91,7 @@ function runSteps(spec: FineTuneJobSpec, files: ModelFiles, count: number): Alon
 function drawnSequence(vocabulary: number, index: number): HostSequence {
   const draws = drawsOf(streamOf(0n, 'tokens', index));
   const ids = Int32Array.from({ length: tokens }, () => draws.below(vocabulary));
-  const labels = Int32Array.from(ids, (_, at) => (at < learned ? (ids[at + 1] ?? 0) : -100));
+  const labels = Int32Array.from(ids, (_, at) => (at < targetCount ? (ids[at + 1] ?? 0) : -100));
   const positions = Int32Array.from(ids, (_, at) => at);
-  return { ids, labels, positions, offsets: Int32Array.of(0, tokens), learned, key: index };
+  return { ids, labels, positions, offsets: Int32Array.of(0, tokens), targetCount, key: index };
 }

@@ -98,7 +98,7 @@ const prepared: LastWords = {
       },
     },
     dataset: {
-      ...{ digest: '0', samples: 100, tokens: 10_000, learnedTokens: 5_000, skipped: 0 },
+      ...{ digest: '0', samples: 100, tokens: 10_000, targetTokens: 5_000, skipped: 0 },
       ...{ sequences: 100, longest: 900 },
     },
   },

@@ -58,7 +58,7 @@ function runSteps(request: StepRequest): StepResult {
     shards: 1,
     clip: clip.mode,
     recomputation: request.recompute ? 'Full' : 'None',
-    learnedShare: Math.max(...batches.map(({ learned }) => learned)) / tokens,
+    targetShare: Math.max(...batches.map(({ targetCount }) => targetCount)) / tokens,
     device: { type: 'cpu', bytes: freemem() },
   });
   const modes = plan.blocks.map((mode) => (mode === 'keep' ? 'keep' : 'recompute'));
@@ -71,7 +71,7 @@ function runSteps(request: StepRequest): StepResult {
       const outcome = step({
         model,
         sequences: [toSequence(model.rope, host, dtype)],
-        learnedTokens: host.learned,
+        targetTokens: host.targetCount,
         moving: selection.at(index),
         modes,
         update: updater.begin({
@@ -81,7 +81,7 @@ function runSteps(request: StepRequest): StepResult {
         }),
         draw: (sequence) => ({ seed: 0n, step: index, key: sequence.key }),
       });
-      return { loss: item(outcome.nll) / host.learned, norm: outcome.gradientNorm };
+      return { loss: item(outcome.nll) / host.targetCount, norm: outcome.gradientNorm };
     });
     const { user, system } = process.cpuUsage(processor);
     return {
@@ -129,7 +129,7 @@ function toHostSequence({ ids, labels }: TokenRows, key: number): HostSequence {
     labels: Int32Array.from(shifted),
     positions: Int32Array.from(ids.flatMap((row) => row.map((_, position) => position))),
     offsets: Int32Array.from({ length: ids.length + 1 }, (_, row) => row * length),
-    learned: shifted.filter((label) => label !== ignored).length,
+    targetCount: shifted.filter((label) => label !== ignored).length,
     key,
   };
 }

@@ -62,7 +62,7 @@ export async function benchPacking(setup: Setup, bench: Packing): Promise<string
       const rate = await (settings.program === 'ours'
         ? ours(setup, bench, data, settings.packing)
         : trl(setup, bench, data, settings));
-      setup.steps.note(`packing, ${arm}: ${rate.toFixed(0)} learned tokens a second`);
+      setup.steps.note(`packing, ${arm}: ${rate.toFixed(0)} target tokens a second`);
       rates.set(arm, [...(rates.get(arm) ?? []), rate]);
     }
   }
@@ -79,7 +79,7 @@ export function packingTables(rates: ReadonlyMap<string, readonly number[]>): st
   const tableOf = (rows: readonly (readonly string[])[]) => rows.map(line).join('\n');
   return [
     tableOf([
-      [`LoRA float32, ${rows} x ${length} tokens`, 'learned tokens a second'],
+      [`LoRA float32, ${rows} x ${length} tokens`, 'target tokens a second'],
       ['---', '---'],
       ...(Object.keys(arms) as Arm[]).map((arm) => [arm, spread(of(arm), 0)]),
     ]),
@@ -92,7 +92,7 @@ export function packingTables(rates: ReadonlyMap<string, readonly number[]>): st
 }
 
 interface Step {
-  readonly learned: number;
+  readonly targets: number;
   /** Seconds. */
   readonly wall: number;
 }
@@ -101,7 +101,7 @@ interface Step {
 function rateOf(steps: readonly Step[]): number {
   const warm = steps.slice(1);
   const sum = (value: (step: Step) => number) => warm.reduce((total, s) => total + value(s), 0);
-  return sum(({ learned }) => learned) / sum(({ wall }) => wall);
+  return sum(({ targets }) => targets) / sum(({ wall }) => wall);
 }
 
 async function trl(
@@ -123,7 +123,7 @@ async function trl(
 
 const stepMessage = z.object({
   type: z.literal('step'),
-  learnedTokens: z.number(),
+  targetTokens: z.number(),
   stepMs: z.object({ total: z.number() }),
 });
 
@@ -144,7 +144,7 @@ async function ours(setup: Setup, bench: Packing, data: string, packing: boolean
   const steps = telemetry.split('\n').flatMap((line): Step[] => {
     if (line === '') return [];
     const { success, data } = stepMessage.safeParse(JSON.parse(line));
-    return success ? [{ learned: data.learnedTokens, wall: data.stepMs.total / 1000 }] : [];
+    return success ? [{ targets: data.targetTokens, wall: data.stepMs.total / 1000 }] : [];
   });
   return rateOf(steps);
 }

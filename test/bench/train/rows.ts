@@ -53,15 +53,15 @@ export async function realRows(wanted: RowsWanted, signal: AbortSignal): Promise
   );
   const tokens = store.manifest.tokens;
   const ids = new Int32Array(tokens);
-  const learned = new Uint8Array(tokens);
+  const targets = new Uint8Array(tokens);
   for (let document = 0, at = 0; document < store.count; document += 1) {
-    store.copyTo(document, ids, learned, at);
+    store.copyTo(document, ids, targets, at);
     at += store.lengthOf(document);
   }
   const rowAt = (row: number) => {
     const from = row * length;
     const own = Array.from(ids.subarray(from, from + length));
-    const labels = own.map((id, i) => (learned[from + i] === 1 ? id : ignored));
+    const labels = own.map((id, i) => (targets[from + i] === 1 ? id : ignored));
     return { ids: own, labels };
   };
   return Array.from({ length: batches }, (_, batch) => {

@@ -4,7 +4,7 @@ Reads one JSON line from standard input:
   {"model": folder, "data": conversations as JSON lines, "template": text, "threads": n, "rank": r,
    "alpha": a, "learning_rate": lr, "rows": r, "length": t, "steps": n, "packing": bool,
    "defaults": bool}   # as users get it: activations are recomputed unless that is switched off
-and writes one JSON line: learned tokens and wall seconds of each step, and the peak resident memory.
+and writes one JSON line: target tokens and wall seconds of each step, and the peak resident memory.
 """
 
 import json

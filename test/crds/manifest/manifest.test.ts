@@ -186,7 +186,7 @@ test(
   6,
   '  dataset: { train: { s3: { uri: "s3://b" } }, sequenceLength: 512, trainOn: assistant }',
   `job.yaml:6:69  spec.dataset.trainOn is not a field of spec.dataset
-  hint: the name is kept; chats are learned on the turns of the assistant, completions without their prompts`,
+  hint: the name is kept; chats are trained on the turns of the assistant, completions without their prompts`,
 );
 
 test(

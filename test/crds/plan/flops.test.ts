@@ -5,7 +5,7 @@ import { parametersOf } from '../../../crds/plan/parameters.ts';
 import { smol135 } from '../../builders/facts.ts';
 
 const linears = smol135.L * parametersOf(smol135).blockMatrices;
-const base = { facts: smol135, meanAttended: 0, learnedShare: 0 } as const;
+const base = { facts: smol135, meanAttended: 0, targetShare: 0 } as const;
 
 test('full fine-tuning costs 6 operations a parameter and token, and 8 with recomputation', (t) => {
   const method = resolveMethod({ preset: 'Full' });
@@ -23,7 +23,7 @@ test('LoRA spares the gradients of the frozen weights', (t) => {
 test('LISA spares the weight gradients of blocks that rest, and what is below the lowest that moves', (t) => {
   const at = (lisa: object) => {
     const method = resolveMethod({ preset: 'LISA', selection: { type: 'LISA', lisa } });
-    return flopsPerToken({ ...base, method, recomputedShare: 0, learnedShare: 1 });
+    return flopsPerToken({ ...base, method, recomputedShare: 0, targetShare: 1 });
   };
   const open = at({});
   t.is(open.weightGradients, (2 * linears * 2) / 30);
@@ -37,8 +37,8 @@ test('LISA spares the weight gradients of blocks that rest, and what is below th
 
 test('attention grows with the tokens that are seen, the head with those that are learned', (t) => {
   const method = resolveMethod({ preset: 'Full' });
-  const at = (meanAttended: number, learnedShare: number) =>
-    flopsPerToken({ facts: smol135, method, recomputedShare: 0, meanAttended, learnedShare });
+  const at = (meanAttended: number, targetShare: number) =>
+    flopsPerToken({ facts: smol135, method, recomputedShare: 0, meanAttended, targetShare });
   t.is(at(200, 0).forward - at(100, 0).forward, 4 * 9 * 64 * 100 * 30);
   t.is(at(0, 0.5).head * 2, at(0, 1).head);
 });

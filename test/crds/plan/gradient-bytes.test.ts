@@ -11,7 +11,7 @@ const block = blockMatrices + blockVectors;
 
 const asked = (method: object, more: Partial<MemoryQuestion> = {}): MemoryQuestion => ({
   ...{ facts: smol135, method: resolveMethod(method), microBatchTokens: 512, perWave: 1, waves: 1 },
-  ...{ shards: 1, clip: 'Global', recomputation: 'None', learnedShare: 1 },
+  ...{ shards: 1, clip: 'Global', recomputation: 'None', targetShare: 1 },
   ...{ formats: [], device: { type: 'cpu', bytes: 2 ** 34 } },
   ...more,
 });

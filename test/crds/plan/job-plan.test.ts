@@ -21,12 +21,12 @@ const packed = { 'dataset.packing': 'Packed', 'training.globalBatchSize': 4 };
 test('steps are unknown until the data is, unless the job counts steps itself', (t) => {
   t.is(ask().totalSteps, undefined);
   t.is(ask({ 'training.epochs': undefined, 'training.maxSteps': 9 }).totalSteps, 9);
-  const data = { sequences: 640, learnedShare: 0.5, longest: 1024, meanLength: 300 };
+  const data = { sequences: 640, targetShare: 0.5, longest: 1024, meanLength: 300 };
   t.is(ask({}, { data }).totalSteps, 20);
 });
 
 test('data that is shorter than the job allows needs less memory', (t) => {
-  const data = { sequences: 100, learnedShare: 1, longest: 100, meanLength: 50 };
+  const data = { sequences: 100, targetShare: 1, longest: 100, meanLength: 50 };
   t.is(ask(packed, { data }).tokensPerStep, 400);
   t.true(ask(packed, { data }).memory.peak < ask(packed).memory.peak);
 });

@@ -28,7 +28,7 @@ function ask(changes: Partial<MemoryQuestion> = {}): MemoryQuestion {
     shards: 1,
     clip: 'Global',
     recomputation: 'Auto',
-    learnedShare: 0.7,
+    targetShare: 0.7,
     device: { type: 'cpu', bytes: 8 * gib },
     ...changes,
   };
@@ -49,7 +49,7 @@ const question = fc
     perWave: fc.integer({ min: 1, max: 8 }),
     shards: fc.constantFrom(1, 2, 8),
     clip: fc.constantFrom('Global' as const, 'Block' as const, 'None' as const),
-    learnedShare: fc.constantFrom(0.1, 1),
+    targetShare: fc.constantFrom(0.1, 1),
     gibs: fc.integer({ min: 1, max: 200 }),
     device: fc.constantFrom('cpu' as const, 'cuda' as const),
   })
@@ -302,7 +302,7 @@ test('eight ranks share what one would hold', (t) => {
     method: full,
     microBatchTokens: 8192,
     perWave: 1,
-    learnedShare: 1,
+    targetShare: 1,
   } as const;
   const device = { type: 'cuda', bytes: 80 * gib } as const;
   const shared = planMemory(ask({ ...big, shards: 8, recomputation: 'Full', device }));
@@ -462,7 +462,7 @@ test('a quantised base saves its weights and nothing else', (t) => {
 test('of drawn blocks without an embedding the lowest is one: gradients wait beside the tapes of all blocks for one fewer', (t) => {
   const lisa = (activeLayers: number, trainEmbeddings: boolean) =>
     ask({
-      ...{ perWave: 1, recomputation: 'None', learnedShare: 0.05 },
+      ...{ perWave: 1, recomputation: 'None', targetShare: 0.05 },
       // So little is made in the head that the peak lies in the backward.
       facts: { ...smol135, V: 256 },
       method: resolveMethod({

@@ -13,7 +13,7 @@ test('a failure and a preparation are read back', (t) => {
   const prepared = {
     model: { digest: 'sha256:0', family: 'Llama', format: 'GGUF', facts: smol135 },
     dataset: {
-      ...{ digest: 'd', samples: 1, tokens: 2, learnedTokens: 1, skipped: 0 },
+      ...{ digest: 'd', samples: 1, tokens: 2, targetTokens: 1, skipped: 0 },
       ...{ sequences: 1, longest: 2 },
     },
   };

@@ -42,7 +42,7 @@ const messages: { readonly [T in Telemetry['type']]: Extract<Telemetry, { type: 
     totalSteps: 30,
     epoch: 0.1,
     loss: 2.5,
-    learnedTokens: 900,
+    targetTokens: 900,
     tokens: 2048,
     tokensSeen: 2048,
     tokensPerSecond: 700.5,

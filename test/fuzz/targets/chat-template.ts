@@ -5,8 +5,8 @@ import { UnusableRecord } from '../../../worker/data/sample.ts';
 import type { Target } from '../target.ts';
 
 const messages: readonly Message[] = [
-  { role: 'user', content: 'a', learned: true },
-  { role: 'assistant', content: 'b', learned: true },
+  { role: 'user', content: 'a', isTarget: true },
+  { role: 'assistant', content: 'b', isTarget: true },
 ];
 
 const chatml =

@@ -118,7 +118,7 @@ for (const size of [2, 4]) test.serial(trainsAlike, 'full-float32', size, coarse
 test.serial(trainsAlike, 'lora-float32', 2, coarse);
 test.serial(trainsAlike, 'halo-float64', 3, reordered);
 test.serial(trainsAlike, 'halo-float64-recompute', 2, reordered);
-// Whoever has nothing to learn adds zeros: what an optimizer does to a share is what it does to the whole, to the last bit.
+// Whoever has no target tokens adds zeros: what an optimizer does to a share is what it does to the whole, to the last bit.
 for (const name of [
   'exact-adamw',
   'exact-adamw-masters',

@@ -133,13 +133,13 @@ test.serial('the number of threads changes no bit', (t) => {
     scope(() => {
       const { codes, codebooks, scales } = matrixOf(shape, 'float32');
       const gradient = draw('g', [200, 248], 'float32');
-      const targets = draw('t', [6200, 8], 'float32');
+      const targetCount = draw('t', [6200, 8], 'float32');
       const flat = ops.view(codes, [6200, 3]);
       return {
         outputs: [
           ops.codebookDecode(codes, codebooks, scales, { dtype: 'bfloat16' }),
           ...ops.codebookGradient(codes, codebooks, scales, gradient),
-          ops.codebookSearch(targets, codebooks, flat, [2, 0, 1], 3),
+          ops.codebookSearch(targetCount, codebooks, flat, [2, 0, 1], 3),
         ],
         gradients: [],
       };
@@ -149,15 +149,15 @@ test.serial('the number of threads changes no bit', (t) => {
   t.deepEqual(outcomes[2], outcomes[0]);
 });
 
-/** Squared distances of targets from what codes `[n, K]` stand for, float64. */
-function errors(targets: Tensor, codebooks: Tensor, codes: Tensor): Tensor {
+/** Squared distances of vectors from what codes `[n, K]` stand for, float64. */
+function errors(targetCount: Tensor, codebooks: Tensor, codes: Tensor): Tensor {
   const scales = ops.ones([codes.shape[0] ?? 0], { dtype: 'float64' });
   const values = defined({
     codes: ops.unsqueeze(codes, 1),
     codebooks: wide(codebooks),
     scales,
   } as Matrix);
-  return ops.sumDim(ops.square(ops.sub(wide(targets), values)), [1]);
+  return ops.sumDim(ops.square(ops.sub(wide(targetCount), values)), [1]);
 }
 
 const anySearch = fc.record({
@@ -173,15 +173,15 @@ test.serial('a search never ends further away than it began, whatever order and 
         scope(() => {
           const { codebooks, codes } = matrixOf(shape, 'float32');
           const flat = ops.view(codes, [-1, shape.codebooks]);
-          const targets = draw('t', [flat.shape[0] ?? 0, shape.values], 'float32', 1.5);
+          const targetCount = draw('t', [flat.shape[0] ?? 0, shape.values], 'float32', 1.5);
           const order = Array.from(
             { length: shape.codebooks },
             (_, k) => (k + turn) % shape.codebooks,
           );
-          const found = ops.codebookSearch(targets, codebooks, flat, order, beam);
+          const found = ops.codebookSearch(targetCount, codebooks, flat, order, beam);
           const grown = ops.sub(
-            errors(targets, codebooks, found),
-            errors(targets, codebooks, flat),
+            errors(targetCount, codebooks, found),
+            errors(targetCount, codebooks, flat),
           );
           return item(ops.amax(grown)) <= 0;
         }),
@@ -197,15 +197,15 @@ test.serial(
   (t) => {
     onEachIsa((isa) => {
       scope(() => {
-        const targets = draw('t', [500, 8], 'float32', 1.4);
+        const targetCount = draw('t', [500, 8], 'float32', 1.4);
         const one = draw('one', [1, 200, 8], 'float32');
         const zeros = ops.zeros([500, 1], { dtype: 'uint8' });
-        const nearest = ops.codebookSearch(targets, one, zeros, [0], 1);
+        const nearest = ops.codebookSearch(targetCount, one, zeros, [0], 1);
         const [vectors] = ops.unbind(wide(one), 0) as [Tensor];
-        const gaps = ops.sub(ops.unsqueeze(wide(targets), 1), ops.unsqueeze(vectors, 0));
+        const gaps = ops.sub(ops.unsqueeze(wide(targetCount), 1), ops.unsqueeze(vectors, 0));
         const least = ops.amin(ops.sumDim(ops.square(gaps), [2]), [1]);
         const unit = 16 * dtypeEpsilon('float32') * largest(least);
-        t.true(distance(errors(targets, one, nearest), least) <= unit, `${isa}, one`);
+        t.true(distance(errors(targetCount, one, nearest), least) <= unit, `${isa}, one`);
 
         const two = draw('two', [2, 16, 8], 'float32');
         const pairs = ops.view(
@@ -215,19 +215,19 @@ test.serial(
           ),
           [256, 8],
         );
-        const ofPairs = ops.sub(ops.unsqueeze(wide(targets), 1), ops.unsqueeze(pairs, 0));
+        const ofPairs = ops.sub(ops.unsqueeze(wide(targetCount), 1), ops.unsqueeze(pairs, 0));
         const best = ops.amin(ops.sumDim(ops.square(ofPairs), [2]), [1]);
         const start = ops.zeros([500, 2], { dtype: 'uint8' });
         for (const order of [
           [0, 1],
           [1, 0],
         ]) {
-          const found = ops.codebookSearch(targets, two, start, order, 16);
-          t.true(distance(errors(targets, two, found), best) <= unit, `${isa}, pairs ${order}`);
+          const found = ops.codebookSearch(targetCount, two, start, order, 16);
+          t.true(distance(errors(targetCount, two, found), best) <= unit, `${isa}, pairs ${order}`);
         }
         // A narrow beam misses some, else the test above would say nothing.
-        const narrow = ops.codebookSearch(targets, two, start, [0, 1], 1);
-        t.true(distance(errors(targets, two, narrow), best) > unit, `${isa}, narrow`);
+        const narrow = ops.codebookSearch(targetCount, two, start, [0, 1], 1);
+        t.true(distance(errors(targetCount, two, narrow), best) > unit, `${isa}, narrow`);
       });
     });
   },
@@ -261,13 +261,13 @@ test('what does not fit is told in a sentence', (t) => {
       message: /a code is 4; the codebooks have 4 entries/,
     });
     const codes = tensor([0, 1], [1, 2], 'uint8');
-    const targets = draw('t', [1, 2], 'float32');
-    t.throws(() => ops.codebookSearch(targets, codebooks, codes, [0, 0], 1), {
+    const targetCount = draw('t', [1, 2], 'float32');
+    t.throws(() => ops.codebookSearch(targetCount, codebooks, codes, [0, 0], 1), {
       message: /each of the 2 codebooks once/,
     });
-    t.throws(() => ops.codebookSearch(targets, codebooks, codes, [0, 1], 17), {
+    t.throws(() => ops.codebookSearch(targetCount, codebooks, codes, [0, 1], 17), {
       message: /beam is 17; it must be 1 to 16/,
     });
-    t.deepEqual(toArray(ops.codebookSearch(targets, codebooks, codes, [0, 1], 16)).length, 2);
+    t.deepEqual(toArray(ops.codebookSearch(targetCount, codebooks, codes, [0, 1], 16)).length, 2);
   });
 });

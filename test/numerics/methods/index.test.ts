@@ -57,15 +57,15 @@ const lora = (parameters: object, dtype: 'float32' | 'bfloat16' | 'float64' = 'f
 };
 
 test('modules are named by their last parts or by their whole path', (t) => {
-  const targets = (...targetModules: string[]) => {
+  const targetCount = (...targetModules: string[]) => {
     const adapter = lora({ targetModules });
     return [q, down].map((each) => adapter.targets(each));
   };
-  t.deepEqual(targets('AllLinear'), [true, true]);
-  t.deepEqual(targets('q_proj'), [true, false]);
-  t.deepEqual(targets('mlp.down_proj'), [false, true]);
-  t.deepEqual(targets(q.path, 'down_proj'), [true, true]);
-  t.deepEqual(targets('proj', '_proj', 'self_attn', 'layers.0'), [false, false]);
+  t.deepEqual(targetCount('AllLinear'), [true, true]);
+  t.deepEqual(targetCount('q_proj'), [true, false]);
+  t.deepEqual(targetCount('mlp.down_proj'), [false, true]);
+  t.deepEqual(targetCount(q.path, 'down_proj'), [true, true]);
+  t.deepEqual(targetCount('proj', '_proj', 'self_attn', 'layers.0'), [false, false]);
 });
 
 test('rank, strength and scaling reach the adapter; strength is twice the rank when it is not said', (t) => {

@@ -30,7 +30,7 @@ function reference(each: GoldenCase): { readonly loss: number; readonly accuracy
         tensor(values, spec.shape),
       ]),
     );
-    let [nll, right, learned] = [0, 0, 0];
+    let [nll, right, targetCount] = [0, 0, 0];
     for (const ids of textsOf(each)) {
       const logits = toArray(referenceLogits({ config, weights }, document(ids)));
       for (const [position, label] of ids.slice(1).entries()) {
@@ -39,10 +39,10 @@ function reference(each: GoldenCase): { readonly loss: number; readonly accuracy
         const total = row.reduce((sum, z) => sum + Math.exp(z - largest), 0);
         nll += largest + Math.log(total) - (row[label] ?? Number.NaN);
         right += row[label] === largest ? 1 : 0;
-        learned += 1;
+        targetCount += 1;
       }
     }
-    return { loss: nll / learned, accuracy: right / learned };
+    return { loss: nll / targetCount, accuracy: right / targetCount };
   });
 }
 
@@ -73,7 +73,7 @@ const measures = test.macro({
     const others = await evaluate(model, apart, never);
     t.true(Math.abs((others?.loss ?? 0) - loss) <= rounding, 'packed or not');
   },
-  title: (_, { name }: GoldenCase) => `${name} is measured by loss and accuracy of learned tokens`,
+  title: (_, { name }: GoldenCase) => `${name} is measured by loss and accuracy of target tokens`,
 });
 for (const each of golden.cases) test.serial(measures, each);
 
@@ -86,11 +86,11 @@ test.serial(
     const model = aModel(llama);
     using _parameters = model.parameters;
     const whole = aSequence([countUp(0, 12)]);
-    const silent: HostSequence = { ...whole, labels: whole.labels.map(() => -100), learned: 0 };
+    const silent: HostSequence = { ...whole, labels: whole.labels.map(() => -100), targetCount: 0 };
     const half: HostSequence = {
       ...whole,
       labels: whole.labels.map((label, i) => (i < 6 ? -100 : label)),
-      learned: 5,
+      targetCount: 5,
     };
     const alone = await evaluate(model, [half], never);
     t.is(alone?.tokens, 5);

@@ -78,7 +78,7 @@ test('the plan counts what will train, and the checkpoint holds just that', asyn
   await run.prepare();
   await run.train();
   const [plan] = run.ofType('plan');
-  // Two targets in each of three blocks; q is 64 x 64, down is 64 x 96, rank 4.
+  // Two targetCount in each of three blocks; q is 64 x 64, down is 64 x 96, rank 4.
   const expected = 3 * 4 * (64 + 64 + (64 + 96));
   t.like(plan, { totalSteps: 6, firstStep: 0, trainableParameters: expected, sequencesPerStep: 3 });
   const { checkpoint } = await run.trained();

@@ -66,7 +66,7 @@ test('when data is in place the workers are created, with what stands around the
     prepared: {
       model: { digest: 'sha256:0', family: 'Llama', format: 'GGUF', facts: smolFacts },
       dataset: {
-        ...{ digest: 'd', samples: 10, tokens: 100, learnedTokens: 50, skipped: 1 },
+        ...{ digest: 'd', samples: 10, tokens: 100, targetTokens: 50, skipped: 1 },
         ...{ sequences: 10, longest: 20 },
       },
     },

@@ -170,7 +170,7 @@ const preparedWords = {
   prepared: {
     model: { digest: 'sha256:0', family: 'Llama', format: 'Safetensors', facts: smol135 },
     dataset: {
-      ...{ digest: 'd', samples: 10, tokens: 100, learnedTokens: 50, skipped: 0 },
+      ...{ digest: 'd', samples: 10, tokens: 100, targetTokens: 50, skipped: 0 },
       ...{ sequences: 10, longest: 20 },
     },
   },

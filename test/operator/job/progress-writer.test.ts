@@ -37,7 +37,7 @@ function fixture(count: number) {
       totalSteps: 100,
       epoch: 0,
       loss: 1,
-      learnedTokens: 1,
+      targetTokens: 1,
     },
     ...{
       tokens: 1,

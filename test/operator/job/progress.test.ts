@@ -4,7 +4,7 @@ import { aBus, aState, now } from '../../builders/job-facts.ts';
 
 const step = {
   ...{ time: now / 1000 - 2, type: 'step' as const, step: 30, totalSteps: 120, epoch: 0.25 },
-  ...{ loss: 1.23456, learnedTokens: 5, tokens: 10, tokensSeen: 300, tokensPerSecond: 99.6 },
+  ...{ loss: 1.23456, targetTokens: 5, tokens: 10, tokensSeen: 300, tokensPerSecond: 99.6 },
   ...{ gradNorm: null, clipFactor: 1, learningRate: 0.0002 },
   stepMs: { total: 500, compute: 400, data: 10 },
   memory: { now: 1, peak: 2 },

@@ -17,7 +17,7 @@ import { aChildJob, aPodOf, ended, now, seconds, someFacts } from '../../builder
 const words = {
   model: { digest: 'sha256:0', family: 'Llama', format: 'GGUF', facts: smol135 },
   dataset: {
-    ...{ digest: 'd', samples: 10, tokens: 100, learnedTokens: 50, skipped: 1 },
+    ...{ digest: 'd', samples: 10, tokens: 100, targetTokens: 50, skipped: 1 },
     ...{ sequences: 10, longest: 20 },
   },
 } as const;

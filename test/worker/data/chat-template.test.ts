@@ -5,8 +5,8 @@ import { type Message, UnusableRecord } from '../../../worker/data/sample.ts';
 import { chatTemplates, type TemplateName } from '../../builders/chat-templates.ts';
 
 const talk: readonly Message[] = [
-  { role: 'user', content: 'Hi', learned: true },
-  { role: 'assistant', content: 'Hello', learned: true },
+  { role: 'user', content: 'Hi', isTarget: true },
+  { role: 'assistant', content: 'Hello', isTarget: true },
 ];
 
 test('The time that a template asks for is the day of the job, in UTC and in English', (t) => {

@@ -30,7 +30,7 @@ async function withFeed(sizes: Sizes, look: (feed: Feed) => void): Promise<void>
     const document = (length: number) => new Array<number>(length).fill(1);
     await writeStore(
       place,
-      lengths.map((length) => ({ ids: document(length), learned: document(length) })),
+      lengths.map((length) => ({ ids: document(length), targets: document(length) })),
     );
     return place;
   };
@@ -38,7 +38,7 @@ async function withFeed(sizes: Sizes, look: (feed: Feed) => void): Promise<void>
     train: await store('train', sizes.lengths),
     ...(sizes.evaluated.length === 0 ? {} : { evaluation: await store('eval', sizes.evaluated) }),
     ...{ digest: 'a'.repeat(64), samples: sizes.lengths.length, heldOutSamples: 0, skipped: {} },
-    ...{ tokens: 1, learnedTokens: 1 },
+    ...{ tokens: 1, targetTokens: 1 },
   } satisfies PreparedRecord['data'];
   const spec = aSpec({
     ...{ 'dataset.packing': packing, 'dataset.sequenceLength': sequenceLength },

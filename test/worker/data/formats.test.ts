@@ -15,10 +15,10 @@ const becomes = test.macro({
   },
 });
 
-const said = (role: 'system' | 'user' | 'assistant', content: string, learned = true) => ({
+const said = (role: 'system' | 'user' | 'assistant', content: string, isTarget = true) => ({
   role,
   content,
-  learned,
+  isTarget,
 });
 
 test(
@@ -152,8 +152,8 @@ test(
   {
     type: 'Segments',
     segments: [
-      { learned: false, text: 'a' },
-      { learned: true, text: 'b' },
+      { isTarget: false, text: 'a' },
+      { isTarget: true, text: 'b' },
     ],
   },
 );
@@ -176,14 +176,14 @@ test(
   becomes,
   'tokens',
   { input_ids: [1, 2, 3], labels: [-100, 2, -100] },
-  { type: 'Tokenized', tokens: [1, 2, 3], learned: [false, true, false] },
+  { type: 'Tokenized', tokens: [1, 2, 3], targets: [false, true, false] },
 );
 test(
   'tokens with a mask of numbers or truth values are learned where it is set',
   becomes,
   'tokens',
   { input_ids: [1, 2], mask: [true, 0] },
-  { type: 'Tokenized', tokens: [1, 2], learned: [true, false] },
+  { type: 'Tokenized', tokens: [1, 2], targets: [true, false] },
 );
 
 const refused = test.macro({

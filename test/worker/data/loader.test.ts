@@ -95,7 +95,7 @@ test('The cursor of a step can be found without the steps before it', (t) => {
   );
 });
 
-test('Learned tokens of a batch are those of its sequences, and every one has its own key', (t) => {
+test('Target tokens of a batch are those of its sequences, and every one has its own key', (t) => {
   fc.assert(
     fc.property(trainings, (training) => {
       const plan = planOf(training);
@@ -109,8 +109,8 @@ test('Learned tokens of a batch are those of its sequences, and every one has it
         );
         t.is(batch.sequences.length, training.sequencesPerStep);
         t.is(
-          filled.reduce((sum, sequence) => sum + sequence.learned, 0),
-          batch.learnedTokens,
+          filled.reduce((sum, sequence) => sum + sequence.targetCount, 0),
+          batch.targetTokens,
         );
         t.is(
           filled.reduce((sum, sequence) => sum + sequence.ids.length, 0),

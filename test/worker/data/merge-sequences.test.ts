@@ -33,8 +33,8 @@ test('neighbours are merged in their order, and the last group takes what is lef
         sequences.flatMap(({ ids }) => [...ids]),
       );
       t.is(
-        merged.reduce((sum, { learned }) => sum + learned, 0),
-        sequences.reduce((sum, { learned }) => sum + learned, 0),
+        merged.reduce((sum, { targetCount }) => sum + targetCount, 0),
+        sequences.reduce((sum, { targetCount }) => sum + targetCount, 0),
       );
       if (size === 1) t.is(merged, sequences);
     }),

@@ -31,13 +31,13 @@ test('Parts of text are joined, and those not to be learned are remembered by th
     { type: 'text', text: 'f' },
   ];
   t.deepEqual(toMessages([{ role: 'assistant', content }], 'messages'), [
-    { role: 'assistant', content: 'abcdef', learned: true, excluded: [{ start: 2, end: 5 }] },
+    { role: 'assistant', content: 'abcdef', isTarget: true, excluded: [{ start: 2, end: 5 }] },
   ]);
 });
 
 test('train: false on a message is kept', (t) => {
   const [message] = toMessages([{ role: 'assistant', content: 'a', train: false }], 'messages');
-  t.false(message?.learned);
+  t.false(message?.isTarget);
 });
 
 test('Calls of tools become objects, whether their arguments were text or not', (t) => {
@@ -52,7 +52,7 @@ test('Calls of tools become objects, whether their arguments were text or not', 
     {
       role: 'assistant',
       content: '',
-      learned: true,
+      isTarget: true,
       fields: { tool_calls: [{ id: '1', function: { name: 'f', arguments: { x: 1 } } }] },
     },
   ];

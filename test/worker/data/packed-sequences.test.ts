@@ -5,27 +5,27 @@ import { documentsOf, randomDocuments } from '../../builders/documents.ts';
 
 test('A packed sequence predicts the next token where that one is learned, and never over the end of a document', (t) => {
   const documents = documentsOf([
-    { ids: [10, 11, 12], learned: [1, 0, 1] },
-    { ids: [20, 21], learned: [0, 1] },
+    { ids: [10, 11, 12], targets: [1, 0, 1] },
+    { ids: [20, 21], targets: [0, 1] },
   ]);
   t.deepEqual(fillSequence(documents, [0, 1], 7), {
     ids: Int32Array.of(10, 11, 12, 20, 21),
     labels: Int32Array.of(ignored, 12, ignored, 21, ignored),
     positions: Int32Array.of(0, 1, 2, 0, 1),
     offsets: Int32Array.of(0, 3, 5),
-    learned: 2,
+    targetCount: 2,
     key: 7,
   });
 });
 
 test('Padding is a segment of its own that predicts nothing', (t) => {
-  const documents = documentsOf([{ ids: [10, 11], learned: [0, 1] }]);
+  const documents = documentsOf([{ ids: [10, 11], targets: [0, 1] }]);
   const sequence = fillSequence(documents, [0], 0, 5);
   t.deepEqual(sequence.ids, Int32Array.of(10, 11, 0, 0, 0));
   t.deepEqual(sequence.labels, Int32Array.of(11, ignored, ignored, ignored, ignored));
   t.deepEqual(sequence.positions, Int32Array.of(0, 1, 0, 1, 2));
   t.deepEqual(sequence.offsets, Int32Array.of(0, 2, 5));
-  t.is(sequence.learned, 1);
+  t.is(sequence.targetCount, 1);
 });
 
 test('What a packed sequence learns is what its documents say they have to learn', (t) => {
@@ -33,9 +33,12 @@ test('What a packed sequence learns is what its documents say they have to learn
     fc.property(randomDocuments, (documents) => {
       const members = Array.from({ length: documents.count }, (_, index) => index);
       const sequence = fillSequence(documents, members, 0);
-      const learned = members.reduce((sum, document) => sum + documents.learnedOf(document), 0);
-      t.is(sequence.learned, learned);
-      t.is(sequence.labels.filter((label) => label !== ignored).length, learned);
+      const targetCount = members.reduce(
+        (sum, document) => sum + documents.targetTokensOf(document),
+        0,
+      );
+      t.is(sequence.targetCount, targetCount);
+      t.is(sequence.labels.filter((label) => label !== ignored).length, targetCount);
       t.is(sequence.offsets.length, documents.count + 1);
     }),
   );

@@ -3,7 +3,7 @@ import type { Message, Sample } from '../../../worker/data/sample.ts';
 import { isSilent } from '../../../worker/data/silent.ts';
 
 const turn = (role: Message['role'], content: string, more: Partial<Message> = {}): Message => ({
-  ...{ role, content, learned: true },
+  ...{ role, content, isTarget: true },
   ...more,
 });
 const chat = (...messages: Message[]): Sample => ({ type: 'Chat', messages });
@@ -18,20 +18,20 @@ const cases: readonly (readonly [what: string, sample: Sample, silent: boolean])
   ],
   [
     'an answer that is not learned beside an empty one',
-    chat(turn('assistant', 'b', { learned: false }), turn('assistant', '')),
+    chat(turn('assistant', 'b', { isTarget: false }), turn('assistant', '')),
     true,
   ],
   ['a call of a tool', chat(turn('assistant', '', { fields: { tool_calls: [] } })), false],
   ['an empty completion', { type: 'PromptCompletion', prompt: 'a', completion: '' }, true],
   ['a completion', { type: 'PromptCompletion', prompt: 'a', completion: 'b' }, false],
-  ['segments', { type: 'Segments', segments: [{ text: 'a', learned: true }] }, false],
+  ['segments', { type: 'Segments', segments: [{ text: 'a', isTarget: true }] }, false],
   [
     'blank segments',
     {
       type: 'Segments',
       segments: [
-        { text: 'a', learned: false },
-        { text: ' ', learned: true },
+        { text: 'a', isTarget: false },
+        { text: ' ', isTarget: true },
       ],
     },
     true,

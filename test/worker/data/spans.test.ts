@@ -55,7 +55,7 @@ function rangesOf(texts: readonly string[]): Range[] {
 
 const marksOverlaps = test.macro({
   title: (_, family: TokenizerFamily) =>
-    `${family}: a token is learned exactly when its bytes overlap what is learned`,
+    `${family}: a token is a target exactly when its bytes overlap a target range`,
   exec(t, family: TokenizerFamily) {
     const { tokenizer } = goldenTokenizer(family);
     let compared = 0;
@@ -63,11 +63,11 @@ const marksOverlaps = test.macro({
       fc.property(parts, (given) => {
         const texts = given.map((text) => text.toWellFormed().replaceAll('▁', '_'));
         const text = texts.join('');
-        const { ids, learned } = encodeWhole(text, rangesOf(texts), tokenizer);
+        const { ids, targets } = encodeWhole(text, rangesOf(texts), tokenizer);
         t.deepEqual(ids, tokenizer.encode(text));
         for (const most of [0, 1, ids.length - 1, ids.length, ids.length + 1]) {
           const short = encodeWithRanges(text, rangesOf(texts), tokenizer, most);
-          t.deepEqual(short, ids.length > most ? undefined : { ids, learned });
+          t.deepEqual(short, ids.length > most ? undefined : { ids, targets });
         }
         // Where every piece is spelled as it stands, bytes can be counted from the beginning.
         const bytes = ids.map((id) => Buffer.from(tokenizer.bytesOf(id)));
@@ -86,7 +86,7 @@ const marksOverlaps = test.macro({
           const overlaps = byteRanges.some(
             ({ start, end }) => start < at + token.length && end > at,
           );
-          t.is(learned[index], overlaps ? 1 : 0, `${index} of ${JSON.stringify(texts)}`);
+          t.is(targets[index], overlaps ? 1 : 0, `${index} of ${JSON.stringify(texts)}`);
           at += token.length;
         }
       }),
@@ -103,9 +103,9 @@ for (const family of spelling) test(marksOverlaps, family);
 
 test('A space that Llama 2 puts before a text belongs to what follows it', (t) => {
   const { tokenizer } = goldenTokenizer('llama-2');
-  const { ids, learned } = encodeWhole('zz', [{ start: 0, end: 1 }], tokenizer);
+  const { ids, targets } = encodeWhole('zz', [{ start: 0, end: 1 }], tokenizer);
   t.deepEqual(
-    ids.map((id, index) => [Buffer.from(tokenizer.bytesOf(id)).toString(), learned[index]]),
+    ids.map((id, index) => [Buffer.from(tokenizer.bytesOf(id)).toString(), targets[index]]),
     [
       [' ', 1],
       ['z', 1],
@@ -117,7 +117,7 @@ test('A space that Llama 2 puts before a text belongs to what follows it', (t) =
 test('A token that takes blanks along is learned for its own text and not for them', (t) => {
   const { tokenizer } = goldenTokenizer('phi-3');
   const marks = (start: number, end: number) => [
-    ...encodeWhole('<|end|> \n', [{ start, end }], tokenizer).learned,
+    ...encodeWhole('<|end|> \n', [{ start, end }], tokenizer).targets,
   ];
   t.deepEqual(marks(8, 9), [0]);
   t.deepEqual(marks(6, 9), [1]);
@@ -126,8 +126,8 @@ test('A token that takes blanks along is learned for its own text and not for th
 test('Characters that are composed before the tokens are found again behind them', (t) => {
   const { tokenizer } = goldenTokenizer('qwen2');
   const text = 'e\u0301e\u0301 yes';
-  const { ids, learned } = encodeWhole(text, [{ start: 5, end: text.length }], tokenizer);
-  const said = ids.filter((_, index) => learned[index] === 1);
+  const { ids, targets } = encodeWhole(text, [{ start: 5, end: text.length }], tokenizer);
+  const said = ids.filter((_, index) => targets[index] === 1);
   t.is(tokenizer.decode(said), 'yes');
 });
 
@@ -145,7 +145,7 @@ test('Text that the vocabulary cannot spell is refused where borders must be fou
     model: { type: 'BPE' as const, vocab: { a: 0, b: 1, '?': 2 }, merges: [], unk_token: '?' },
   };
   const tokenizer = createTokenizer({ json });
-  t.deepEqual([...encodeWhole('ab', [{ start: 1, end: 2 }], tokenizer).learned], [0, 1]);
+  t.deepEqual([...encodeWhole('ab', [{ start: 1, end: 2 }], tokenizer).targets], [0, 1]);
   const error = t.throws(() => encodeWhole('axb', [{ start: 2, end: 3 }], tokenizer), {
     instanceOf: UnusableRecord,
   });

@@ -14,7 +14,7 @@ const documents = fc.array(
   fc.array(token, { minLength: 1, maxLength: 40 }).map(
     (tokens): WrittenDocument => ({
       ids: tokens.map(({ id }) => id),
-      learned: tokens.map(({ mark }) => mark),
+      targets: tokens.map(({ mark }) => mark),
     }),
   ),
   { minLength: 1, maxLength: 12 },
@@ -27,14 +27,14 @@ test('What was written is read, whatever the lengths and the width of a token', 
       await writeStore(folder.path, written, width);
       using store = await openTokenStore(folder.path, never);
       t.is(store?.count, written.length);
-      for (const [index, { ids, learned }] of written.entries()) {
+      for (const [index, { ids, targets }] of written.entries()) {
         const outIds = new Int32Array(ids.length + 2);
         const outMarks = new Uint8Array(ids.length + 2);
         store?.copyTo(index, outIds, outMarks, 1);
         t.deepEqual([...outIds], [0, ...ids, 0]);
-        t.deepEqual([...outMarks], [0, ...learned, 0]);
+        t.deepEqual([...outMarks], [0, ...targets, 0]);
         t.is(store?.lengthOf(index), ids.length);
-        t.is(store?.learnedOf(index), learned.slice(1).filter((mark) => mark === 1).length);
+        t.is(store?.targetTokensOf(index), targets.slice(1).filter((mark) => mark === 1).length);
         t.is(store?.lineOf(index), 10 + index);
         t.is(store?.sampleOf(index), Math.floor(index / 2));
       }
@@ -49,7 +49,7 @@ test('What was written is read, whatever the lengths and the width of a token', 
 
 test('Ids above 65,535 are kept in four bytes', async (t) => {
   await using folder = await temporaryFolder();
-  await writeStore(folder.path, [{ ids: [200_000, 7], learned: [0, 1] }], 4);
+  await writeStore(folder.path, [{ ids: [200_000, 7], targets: [0, 1] }], 4);
   using store = await openTokenStore(folder.path, never);
   const ids = new Int32Array(2);
   store?.copyTo(0, ids, new Uint8Array(2), 0);
@@ -59,12 +59,12 @@ test('Ids above 65,535 are kept in four bytes', async (t) => {
 test('The files have the layout that their names promise', async (t) => {
   await using folder = await temporaryFolder();
   await writeStore(folder.path, [
-    { ids: [1, 2, 3], learned: [1, 0, 1] },
-    { ids: [4], learned: [1] },
+    { ids: [1, 2, 3], targets: [1, 0, 1] },
+    { ids: [4], targets: [1] },
   ]);
   const read = (name: string) => readFile(join(folder.path, name));
   t.deepEqual([...(await read(storeFiles.tokens))], [1, 0, 2, 0, 3, 0, 4, 0]);
-  t.deepEqual([...(await read(storeFiles.learned))], [0b1101]);
+  t.deepEqual([...(await read(storeFiles.targets))], [0b1101]);
   const index = await read(storeFiles.index);
   t.is(index.length, 2 * indexEntryBytes);
   t.deepEqual(
@@ -80,7 +80,7 @@ test('The files have the layout that their names promise', async (t) => {
 
 test('A folder without a manifest holds no store', async (t) => {
   await using folder = await temporaryFolder();
-  await writeStore(folder.path, [{ ids: [1, 2], learned: [0, 1] }]);
+  await writeStore(folder.path, [{ ids: [1, 2], targets: [0, 1] }]);
   await rm(join(folder.path, storeFiles.manifest));
   t.is(await openTokenStore(folder.path, never), undefined);
 });
@@ -89,7 +89,7 @@ const damaged = test.macro({
   title: (given = '') => given,
   async exec(t, damage: (folder: string) => Promise<void>, reason: RegExp) {
     await using folder = await temporaryFolder();
-    await writeStore(folder.path, [{ ids: [1, 2], learned: [0, 1] }]);
+    await writeStore(folder.path, [{ ids: [1, 2], targets: [0, 1] }]);
     await damage(folder.path);
     const error = await t.throwsAsync(() => openTokenStore(folder.path, never), {
       instanceOf: DamagedStore,
@@ -112,8 +112,8 @@ test(
 test(
   'A store with more than there was',
   damaged,
-  (folder) => appendFile(join(folder, storeFiles.learned), 'x'),
-  /learn-000\.bin does not have/,
+  (folder) => appendFile(join(folder, storeFiles.targets), 'x'),
+  /targets-000\.bin does not have/,
 );
 test(
   'A store without a file',

@@ -17,23 +17,21 @@ function rules(more: Partial<EncodingRules> = {}): EncodingRules {
 
 const encode = createEncoder(rules());
 
-/** Text of the learned tokens, of each document. */
-function learnedText(result: ReturnType<typeof encode>): string[] {
+/** Text of the target tokens, of each document. */
+function targetText(result: ReturnType<typeof encode>): string[] {
   if ('skipped' in result) throw new Error(result.detail);
-  return result.documents.map(({ ids, learned }) =>
-    tokenizer.decode(ids.filter((_, index) => learned[index] === 1)),
+  return result.documents.map(({ ids, targets }) =>
+    tokenizer.decode(ids.filter((_, index) => targets[index] === 1)),
   );
 }
 
 test('Text is learned as a whole, with its end', (t) => {
-  t.deepEqual(learnedText(encode({ type: 'Text', text: 'Hello there' })), [
-    'Hello there<|im_end|>',
-  ]);
+  t.deepEqual(targetText(encode({ type: 'Text', text: 'Hello there' })), ['Hello there<|im_end|>']);
 });
 
 test('Of a prompt and its completion the completion is learned, with its end', (t) => {
   const sample = { type: 'PromptCompletion', prompt: '1 + 1 = ', completion: '2' } as const;
-  t.deepEqual(learnedText(encode(sample)), ['2<|im_end|>']);
+  t.deepEqual(targetText(encode(sample)), ['2<|im_end|>']);
 });
 
 test('A begin token stands where the tokenizer asks for one, and is not learned', (t) => {
@@ -44,16 +42,16 @@ test('A begin token stands where the tokenizer asks for one, and is not learned'
   const [document] = 'documents' in result ? result.documents : [];
   t.is(document?.ids[0], llama.tokenizer.bos);
   t.is(document?.ids.at(-1), llama.tokenizer.eos);
-  t.deepEqual(document?.learned, Uint8Array.of(0, 1, 1));
+  t.deepEqual(document?.targets, Uint8Array.of(0, 1, 1));
 });
 
 test('A conversation gets no tokens but those of its template', (t) => {
   const messages = [
-    { role: 'user', content: 'Hi', learned: true },
-    { role: 'assistant', content: 'Hello', learned: true },
+    { role: 'user', content: 'Hi', isTarget: true },
+    { role: 'assistant', content: 'Hello', isTarget: true },
   ] as const;
   const result = encode({ type: 'Chat', messages });
-  t.deepEqual(learnedText(result), ['Hello<|im_end|>']);
+  t.deepEqual(targetText(result), ['Hello<|im_end|>']);
   const [document] = 'documents' in result ? result.documents : [];
   t.is(
     tokenizer.decode(document?.ids ?? []),
@@ -63,21 +61,21 @@ test('A conversation gets no tokens but those of its template', (t) => {
 
 test('Segments are exactly their text, learned where they say so', (t) => {
   const segments = [
-    { text: '<|im_start|>a', learned: false },
-    { text: ' bc', learned: true },
-    { text: '', learned: true },
-    { text: ' d', learned: false },
+    { text: '<|im_start|>a', isTarget: false },
+    { text: ' bc', isTarget: true },
+    { text: '', isTarget: true },
+    { text: ' d', isTarget: false },
   ];
   const result = encode({ type: 'Segments', segments });
-  t.deepEqual(learnedText(result), [' bc']);
+  t.deepEqual(targetText(result), [' bc']);
   const [document] = 'documents' in result ? result.documents : [];
   t.is(tokenizer.decode(document?.ids ?? []), '<|im_start|>a bc d');
 });
 
 test('Tokens are taken as they are', (t) => {
-  const result = encode({ type: 'Tokenized', tokens: [5, 6, 7], learned: [true, false, true] });
+  const result = encode({ type: 'Tokenized', tokens: [5, 6, 7], targets: [true, false, true] });
   t.deepEqual(result, {
-    documents: [{ ids: [5, 6, 7], learned: Uint8Array.of(1, 0, 1) }],
+    documents: [{ ids: [5, 6, 7], targets: Uint8Array.of(1, 0, 1) }],
     lost: 0,
   });
   t.deepEqual(encode({ type: 'Tokenized', tokens: [5, 100_000] }), {
@@ -90,18 +88,18 @@ const nothing = test.macro({
   title: (given = '') => given,
   exec(t, sample: Parameters<typeof encode>[0]) {
     const result = encode(sample);
-    t.is('skipped' in result ? result.skipped : 'kept', 'NothingLearned');
+    t.is('skipped' in result ? result.skipped : 'kept', 'NoTargets');
   },
 });
 test('No messages', nothing, { type: 'Chat', messages: [] });
 test('Nobody but the user', nothing, {
   type: 'Chat',
-  messages: [{ role: 'user', content: 'a', learned: true }],
+  messages: [{ role: 'user', content: 'a', isTarget: true }],
 });
 test('Only a first token, which nothing predicts', nothing, {
   type: 'Tokenized',
   tokens: [5, 6],
-  learned: [true, false],
+  targets: [true, false],
 });
 test('No tokens', nothing, { type: 'Tokenized', tokens: [] });
 test('An empty text, which is its end alone', nothing, { type: 'Text', text: '' });
@@ -111,8 +109,8 @@ test('A conversation that the template refuses is invalid, with the reason', (t)
     rules({ template: { ...template, source: chatTemplates.gemma.source } }),
   );
   const messages = [
-    { role: 'system', content: 'a', learned: true },
-    { role: 'assistant', content: 'b', learned: true },
+    { role: 'system', content: 'a', isTarget: true },
+    { role: 'assistant', content: 'b', isTarget: true },
   ] as const;
   t.deepEqual(gemma({ type: 'Chat', messages }), {
     skipped: 'Invalid',
@@ -149,11 +147,11 @@ const cuts = test.macro({
     `${overlength}: ${JSON.stringify(expected)}`,
   exec(t, overlength: Overlength, expected: unknown) {
     const tokens = [10, 11, 12, 13, 14, 15, 16, 17, 18];
-    const learned = tokens.map((token) => token === 12 || token === 17);
+    const targets = tokens.map((token) => token === 12 || token === 17);
     const result = createEncoder(rules({ sequenceLength: 4, overlength }))({
       type: 'Tokenized',
       tokens,
-      learned,
+      targets,
     });
     const shown =
       'skipped' in result
@@ -175,8 +173,8 @@ test(cuts, 'Fail', 'TooLong');
 
 test('What is cut so that nothing to learn is left is skipped as such', (t) => {
   const short = createEncoder(rules({ sequenceLength: 2, overlength: 'Truncate' }));
-  const result = short({ type: 'Tokenized', tokens: [1, 2, 3], learned: [true, false, true] });
-  t.deepEqual(result, { skipped: 'NothingLearned', detail: 'has nothing to learn in 2 tokens' });
+  const result = short({ type: 'Tokenized', tokens: [1, 2, 3], targets: [true, false, true] });
+  t.deepEqual(result, { skipped: 'NoTargets', detail: 'has no target tokens in 2 tokens' });
 });
 
 test('The tokenizer of an encoder can be given, and is then not made again', (t) => {

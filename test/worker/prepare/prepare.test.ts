@@ -185,7 +185,7 @@ test('A conversation file that is cut off gives its complete records and says th
   await using here = await desk({ 'a.json': whole.slice(0, -100) });
   using store = await here.prepare();
   t.is(store.manifest.samples, 199);
-  t.deepEqual(store.manifest.skipped, { Invalid: 1, NothingLearned: 0, TooLong: 0 });
+  t.deepEqual(store.manifest.skipped, { Invalid: 1, NoTargets: 0, TooLong: 0 });
   t.regex(store.manifest.problems[0]?.reason ?? '', /is truncated/);
 });
 
@@ -196,10 +196,10 @@ test('The first documents are kept as text that is learned and text that is not'
     [
       {
         text: '<|im_start|>system\nYou are helpful.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n',
-        learned: false,
+        isTarget: false,
       },
-      { text: 'Hello<|im_end|>', learned: true },
-      { text: '\n', learned: false },
+      { text: 'Hello<|im_end|>', isTarget: true },
+      { text: '\n', isTarget: false },
     ],
   ]);
 });
@@ -208,7 +208,7 @@ test('Skipped records are counted by reason, with file, line and reason of the f
   const records = [...texts(300), { text: 3 }, { text: '' }];
   await using here = await desk({ 'a.jsonl': `${lines(records)}{"text": "cut` });
   using store = await here.prepare();
-  t.deepEqual(store.manifest.skipped, { Invalid: 2, NothingLearned: 1, TooLong: 0 });
+  t.deepEqual(store.manifest.skipped, { Invalid: 2, NoTargets: 1, TooLong: 0 });
   t.deepEqual(
     store.manifest.problems.map(({ file, line }) => `${file}:${line}`),
     ['a.jsonl:301', 'a.jsonl:303'],
@@ -260,7 +260,7 @@ test(
   fails,
   lines([{ conversations: [] }]),
   {},
-  /^none of 1 records can be learned from: 0 cannot be used, 1 have nothing to learn/,
+  /^none of 1 records can be trained on: 0 cannot be used, 1 have no target tokens/,
   'spec.dataset.train',
 );
 test(

@@ -88,7 +88,7 @@ test(
   refused,
   ['config.json', 'pytorch_model.bin'],
   undefined,
-  /only pickled weights \(pytorch_model.sequence\), which are never loaded · convert/,
+  /only pickled weights \(pytorch_model.bin\), which are never loaded · convert/,
 );
 test(
   'A place without weights says so',

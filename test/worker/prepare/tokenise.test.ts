@@ -91,8 +91,8 @@ for (const threads of [1, 2]) {
 const loops = (depth: number): string =>
   depth === 0 ? '' : `{% for x${depth} in range(60000) %}${loops(depth - 1)}{% endfor %}`;
 const said = (content: string): readonly Message[] => [
-  { role: 'user', content, learned: false },
-  { role: 'assistant', content: 'b', learned: true },
+  { role: 'user', content, isTarget: false },
+  { role: 'assistant', content: 'b', isTarget: true },
 ];
 const looping: EncodingRules = {
   ...usual,

@@ -19,7 +19,7 @@ const prepared = {
   model: { path: 'model', name: 'toy', digest: 'sha256:toy' },
   data: {
     ...{ train: 'store', digest: 'd', samples: 1, heldOutSamples: 0, skipped: {} },
-    ...{ tokens: 1, learnedTokens: 1 },
+    ...{ tokens: 1, targetTokens: 1 },
   },
 };
 const run: RunRecord = {

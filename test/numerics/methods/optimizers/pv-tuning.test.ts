@@ -130,9 +130,9 @@ test('straight-through estimation: with one codebook each code is the nearest to
     const state = coded.initialize(matrix);
     for (const count of [1, 2, 3]) coded.update(matrix, gradientOf(count), state, stepOf(count));
     const buffer = state['buffer'] as Tensor;
-    const targets = ops.view(ops.div(buffer, ops.unsqueeze(matrix.scales, 1)), [96, 1, 4]);
+    const targetCount = ops.view(ops.div(buffer, ops.unsqueeze(matrix.scales, 1)), [96, 1, 4]);
     const [vectors] = ops.unbind(matrix.codebooks, 0) as [Tensor];
-    const distances = ops.sumDim(ops.square(ops.sub(targets, ops.unsqueeze(vectors, 0))), [2]);
+    const distances = ops.sumDim(ops.square(ops.sub(targetCount, ops.unsqueeze(vectors, 0))), [2]);
     const nearest = toArray(ops.argmin(distances, 1)).map(Number);
     t.deepEqual(toArray(ops.view(matrix.codes, [-1])).map(Number), nearest);
   });

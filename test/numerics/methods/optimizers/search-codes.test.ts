@@ -145,9 +145,9 @@ test('with all groups, one codebook and a beam of one, each group takes the near
     const matrix = aCodebookMatrix(shape, 'float64');
     const reference = referenceFor(matrix, 2);
     searchCodes(matrix, reference, { maxChange: 1, trustRatio: null, beam: 1 }, stream);
-    const targets = ops.view(ops.div(reference, ops.unsqueeze(matrix.scales, 1)), [120, 1, 4]);
+    const targetCount = ops.view(ops.div(reference, ops.unsqueeze(matrix.scales, 1)), [120, 1, 4]);
     const [vectors] = ops.unbind(matrix.codebooks, 0) as [Tensor];
-    const distances = ops.sumDim(ops.square(ops.sub(targets, ops.unsqueeze(vectors, 0))), [2]);
+    const distances = ops.sumDim(ops.square(ops.sub(targetCount, ops.unsqueeze(vectors, 0))), [2]);
     const nearest = ops.argmin(distances, 1);
     t.deepEqual(toArray(nearest).map(Number), toArray(ops.view(matrix.codes, [-1])).map(Number));
   });

@@ -23,7 +23,7 @@ void check_labels(const Tensor& labels, int64_t vocabulary) {
   const int64_t* label = labels.const_data_ptr<int64_t>();
   for (int64_t i = 0; i < labels.numel(); ++i)
     TORCH_CHECK(label[i] >= 0 && label[i] < vocabulary, "labels[", i, "] is ", label[i], "; it must be in [0, ",
-                vocabulary, "): select the learned rows first");
+                vocabulary, "): select the target rows first");
 }
 
 void check(const Input& in, const Settings& set) {
