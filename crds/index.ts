@@ -27,7 +27,7 @@ export {
   parseManifest,
 } from './manifest/manifest.ts';
 export { methodInWords, methodName, methodStatus } from './methods/in-words.ts';
-export { presets, seamEntries } from './methods/index.ts';
+export { axisEntries, presets } from './methods/index.ts';
 export { type ResolvedMethod, resolveMethod } from './methods/resolve.ts';
 export * from './names/group.ts';
 export * from './names/labels.ts';

@@ -11,7 +11,7 @@ import { type Telemetry, telemetry } from '../../crds/wire/telemetry.ts';
 const tailBytes = 64 * 1024;
 const chunkBytes = 256 * 1024;
 /** A watcher of files would tell earlier, and not at all on some network disks. */
-const lookMs = 200;
+const pollMs = 200;
 
 /** The newest messages, oldest first. Enough to know where a run stands. */
 export async function lastMessages(folder: string): Promise<readonly Telemetry[]> {
@@ -53,7 +53,7 @@ export async function* runMessages(
     }
     if (over) return;
     yield [];
-    await wait(lookMs, undefined, { signal }).catch(() => undefined); // aborted: told above
+    await wait(pollMs, undefined, { signal }).catch(() => undefined); // aborted: told above
   }
 }
 

@@ -5,7 +5,7 @@ import type { GlyphSet } from '../terminal/glyphs.ts';
 import { harmless } from '../terminal/harmless.ts';
 import { type Colors, type Style, shadeOf } from '../terminal/palette.ts';
 
-export interface Look {
+export interface Display {
   readonly columns: number;
   readonly rows: number;
   readonly glyphs: GlyphSet;
@@ -17,7 +17,7 @@ export interface Look {
 }
 
 interface LineProps {
-  readonly look: Look;
+  readonly display: Display;
   readonly children: string;
   readonly style?: Omit<Style, 'glyph'>;
   /** The chosen row. */
@@ -31,8 +31,8 @@ function isSame(before: LineProps, after: LineProps): boolean {
   const [one, two] = [before.style ?? {}, after.style ?? {}];
   return (
     before.children === after.children &&
-    before.look.glyphs === after.look.glyphs &&
-    before.look.color === after.look.color &&
+    before.display.glyphs === after.display.glyphs &&
+    before.display.color === after.display.color &&
     before.inverse === after.inverse &&
     one.color === two.color &&
     one.bold === two.bold &&
@@ -40,9 +40,9 @@ function isSame(before: LineProps, after: LineProps): boolean {
   );
 }
 
-function PlainLine({ look, children, style = {}, inverse = false }: LineProps): ReactNode {
+function PlainLine({ display, children, style = {}, inverse = false }: LineProps): ReactNode {
   const { bold = false, dim = false } = style;
-  const color = shadeOf(style.color, look.color);
+  const color = shadeOf(style.color, display.color);
   return (
     <Text
       wrap="truncate-end"
@@ -51,17 +51,23 @@ function PlainLine({ look, children, style = {}, inverse = false }: LineProps): 
       inverse={inverse}
       {...(color === undefined ? {} : { color })}
     >
-      {look.glyphs.text(harmless(children).replaceAll('\n', ' ')) || ' '}
+      {display.glyphs.text(harmless(children).replaceAll('\n', ' ')) || ' '}
     </Text>
   );
 }
 
 /** `── loss ───────────`: the head of a panel. */
-export function Rule({ look, title }: { readonly look: Look; readonly title: string }): ReactNode {
+export function Rule({
+  display,
+  title,
+}: {
+  readonly display: Display;
+  readonly title: string;
+}): ReactNode {
   const head = title === '' ? '' : `── ${title} `;
-  const rest = '─'.repeat(Math.max(0, look.columns - [...head].length));
+  const rest = '─'.repeat(Math.max(0, display.columns - [...head].length));
   return (
-    <Line look={look} style={{ dim: true }}>
+    <Line display={display} style={{ dim: true }}>
       {head + rest}
     </Line>
   );

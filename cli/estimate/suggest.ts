@@ -46,7 +46,7 @@ function candidates(spec: FineTuneJobSpec): readonly (readonly Assignment[])[] {
       : [one('dataset.tokensPerSequence', String(sequenceLength))]),
     one('method.precision', '{ type: BFloat16 }'),
     one('method.optimizer', '{ type: AdamW8bit }'),
-    one('method.precision', '{ type: BFloat16, bfloat16: { masters: StochasticRounding } }'),
+    one('method.precision', '{ type: BFloat16, bfloat16: { masterWeights: StochasticRounding } }'),
     one('method.base', '{ type: NF4 }'),
     one('dataset.sequenceLength', half),
     one('method', '{ preset: LoRA }'),

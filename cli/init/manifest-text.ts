@@ -52,7 +52,7 @@ export const choices: Readonly<Record<Preference, Choice>> = {
     format: 'PEFTAdapter',
   },
   quality: {
-    reason: 'quality: all weights move; needs the most memory and leaves a whole model',
+    reason: 'quality: all weights are trained; needs the most memory and leaves a whole model',
     preset: 'Full',
     adapter: [],
     learningRate: '1e-5',

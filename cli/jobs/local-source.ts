@@ -12,7 +12,7 @@ import { linesOf } from './message-lines.ts';
 import { runAsJob } from './run-as-job.ts';
 import type { Follow, Heard, JobSource, JobsChange, LogsAsked } from './source.ts';
 
-const lookMs = 500;
+const pollMs = 500;
 
 export class LocalSource implements JobSource {
   readonly type = 'local';
@@ -51,7 +51,7 @@ export class LocalSource implements JobSource {
         for (const [key, job] of before) if (!now.has(key)) yield { type: 'Gone', job };
       }
       before = now;
-      await wait(lookMs, undefined, { signal }).catch(() => undefined); // aborted: the loop ends
+      await wait(pollMs, undefined, { signal }).catch(() => undefined); // aborted: the loop ends
     }
   }
 

@@ -1,4 +1,4 @@
-import type { Looking } from '../process/context.ts';
+import type { Viewing } from '../process/context.ts';
 import { findJob } from './find.ts';
 import type { Job } from './job.ts';
 import { openSource } from './open-source.ts';
@@ -8,7 +8,7 @@ import { tellUnread } from './unread.ts';
 /** Opens the source and finds the job that a word means. */
 export async function withJob<T>(
   word: string,
-  { flags, config, output, signal }: Looking,
+  { flags, config, output, signal }: Viewing,
   use: (job: Job, source: JobSource) => Promise<T>,
 ): Promise<T> {
   const local = word.startsWith('local/');

@@ -1,5 +1,5 @@
 // `anneal compare A B`: what differs in what was asked, and what came out at equal tokens, steps or time. A difference is only called one when
-// it is larger than the noise of its two means.
+// it is larger than the noise of its two moments.
 import { type Job, methodOf } from '../jobs/job.ts';
 import type { History } from './history.ts';
 

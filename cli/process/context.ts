@@ -17,21 +17,21 @@ export interface Surroundings {
 export type Perform = (action: () => Promise<number>) => Promise<void>;
 
 /** What commands that look at jobs are given. */
-export interface Looking {
+export interface Viewing {
   readonly flags: SourceFlags;
   readonly config: CliConfig;
   readonly output: Output;
   readonly signal: AbortSignal;
 }
 
-export type LookFlags = SourceFlags & Partial<DisplayFlags>;
-type Look = (looking: Looking) => Promise<number>;
+export type ViewFlags = SourceFlags & Partial<DisplayFlags>;
+type View = (viewing: Viewing) => Promise<number>;
 
 /** Opens what every command that looks needs, and turns Ctrl-C into an exit code. */
-export async function look(
-  flags: LookFlags,
+export async function display(
+  flags: ViewFlags,
   surroundings: Surroundings,
-  act: Look,
+  act: View,
 ): Promise<number> {
   const { cliConfig } = await import('./config.ts');
   const { outputOf } = await import('../terminal/output.ts');

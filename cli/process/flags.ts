@@ -89,7 +89,7 @@ export interface DisplayFlags {
 
 export function withDisplay(command: Command): Command {
   const display = new Option('--display <how>', 'live screen, lines, JSON lines, or only the end');
-  withLook(command.addOption(display.choices([...displays])));
+  withColors(command.addOption(display.choices([...displays])));
   return withMotion(command).option('--accessible', 'sentences instead of a screen');
 }
 
@@ -98,7 +98,7 @@ export function withMotion(command: Command): Command {
 }
 
 /** Colours and characters, for commands that print lines. */
-export function withLook(command: Command): Command {
+export function withColors(command: Command): Command {
   return command
     .addOption(new Option('--glyphs <set>', 'characters of plots and bars').choices([...glyphSets]))
     .addOption(

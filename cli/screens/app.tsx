@@ -10,7 +10,7 @@ import {
   useSyncExternalStore,
 } from 'react';
 import { Help, type Key, KeyBar } from '../components/keys.tsx';
-import { Line, type Look, Rule } from '../components/line.tsx';
+import { type Display, Line, Rule } from '../components/line.tsx';
 import type { Job } from '../jobs/job.ts';
 import type { GlyphSet } from '../terminal/glyphs.ts';
 import type { Colors } from '../terminal/palette.ts';
@@ -22,7 +22,7 @@ import { keysOf } from './keys-of.ts';
 import type { Live } from './live.ts';
 import { Logs, Pages } from './logs/screen.tsx';
 import type { Effect, Navigation, Question, TextOf, View } from './navigation.ts';
-import { Pilot } from './pilot.ts';
+import { Navigator } from './navigator.ts';
 
 export interface AppProps {
   readonly live: Live;
@@ -53,16 +53,16 @@ export function App(props: AppProps): ReactNode {
   const { live, first, now } = props;
   const { exit } = useApp();
   const { columns, rows } = useWindowSize();
-  const [pilot] = useState(() => new Pilot(live, first, props));
+  const [navigator] = useState(() => new Navigator(live, first, props));
   const [, redraw] = useReducer((count: number) => count + 1, 0);
   const [said, setSaid] = useState('');
   useSyncExternalStore(live.subscribe, () => live.version);
-  const look: Look = {
+  const display: Display = {
     ...{ columns: Math.max(20, columns), rows: Math.max(8, rows) },
     ...{ glyphs: props.glyphs, color: props.color, now: now().getTime() / 1000 },
     still: props.still,
   };
-  const { at, view, rows: list, job } = pilot;
+  const { at, view, rows: list, job } = navigator;
   const every = props.still ? null : tickMs(view, live.board.away !== null);
   useEffect(() => {
     if (every === null) return;
@@ -77,7 +77,7 @@ export function App(props: AppProps): ReactNode {
     }
     setSaid('');
     for (const pressed of pressesOf(input, key)) {
-      const { effect, said: words } = pilot.press(pressed);
+      const { effect, said: words } = navigator.press(pressed);
       if (words !== undefined) setSaid(words);
       if (effect?.type === 'Leave') return exit();
       if (effect !== undefined) act(effect);
@@ -91,17 +91,17 @@ export function App(props: AppProps): ReactNode {
     props.act(effect.act, about).then(setSaid, (error: Error) => setSaid(error.message));
   };
   const keys = keysOf(view, job ?? list[at.row] ?? null, props.isCluster);
-  const body = <Body {...props} look={look} at={at} list={list} view={view} job={job} />;
+  const body = <Body {...props} display={display} at={at} list={list} view={view} job={job} />;
   const frozen = useFrozen(body, at.frozen);
   return (
-    <Box flexDirection="column" height={look.rows} width={look.columns} overflow="hidden">
+    <Box flexDirection="column" height={display.rows} width={display.columns} overflow="hidden">
       <Box flexDirection="column" flexGrow={1} overflow="hidden">
         {/* What is too long is cut at its end, not squeezed. */}
         <Box flexDirection="column" flexShrink={0}>
-          {at.help ? <Help look={look} keys={keys} title={titles[view.type]} /> : frozen}
+          {at.help ? <Help display={display} keys={keys} title={titles[view.type]} /> : frozen}
         </Box>
       </Box>
-      <Foot look={look} at={at} said={said} keys={keys} />
+      <Foot display={display} at={at} said={said} keys={keys} />
     </Box>
   );
 }
@@ -112,85 +112,88 @@ const titles = {
 } as const;
 
 interface BodyProps extends AppProps {
-  readonly look: Look;
+  readonly display: Display;
   readonly at: Navigation;
   readonly list: readonly Job[];
   readonly view: View;
   readonly job: Job | null;
 }
 
-function Body({ live, look, at, list, view, job, ...props }: BodyProps): ReactNode {
+function Body({ live, display, at, list, view, job, ...props }: BodyProps): ReactNode {
   switch (view.type) {
     case 'Board': {
       const { filter, typing, row: chosen, marked } = at;
       const { place, namespaces } = props;
       const board = { board: live.board, rows: list, chosen, filter, typing, marked };
-      return <Board look={look} place={place} namespaces={namespaces} {...board} />;
+      return <Board display={display} place={place} namespaces={namespaces} {...board} />;
     }
     case 'Job':
-      return <JobScreen look={look} name={nameOf(view.key)} state={live.job(view.key)} at={at} />;
+      return (
+        <JobScreen display={display} name={nameOf(view.key)} state={live.job(view.key)} at={at} />
+      );
     case 'Logs': {
       const { scroll, rank, typing, filter: search, wrap, times, previous } = at;
       const lines = live.lines(view.key, previous);
       const shown = { lines, scroll, rank, search, typing, wrap, times, previous };
-      return <Logs look={look} name={nameOf(view.key)} {...shown} />;
+      return <Logs display={display} name={nameOf(view.key)} {...shown} />;
     }
     case 'Text': {
-      const text = job === null ? 'asking for the job' : props.textOf(view.what, job, look.columns);
+      const text =
+        job === null ? 'asking for the job' : props.textOf(view.what, job, display.columns);
       const title = `${view.what} ${nameOf(view.key)}`;
-      return <Pages look={look} title={title} text={text} scroll={at.scroll} />;
+      return <Pages display={display} title={title} text={text} scroll={at.scroll} />;
     }
     case 'Compare':
-      return <Compared look={look} live={live} keys={view.keys} />;
+      return <Compared display={display} live={live} keys={view.keys} />;
   }
 }
 
 interface ComparedProps {
-  readonly look: Look;
+  readonly display: Display;
   readonly live: Live;
   readonly keys: readonly string[];
 }
 
 /** Their workers are listened to as long as the comparison is seen. */
-function Compared({ look, live, keys }: ComparedProps): ReactNode {
+function Compared({ display, live, keys }: ComparedProps): ReactNode {
   const [stop] = useState(() => new AbortController());
   const [histories] = useState(() => live.histories(keys, stop.signal));
   useEffect(() => () => stop.abort(), [stop]);
   // One row is for the keys, which are those of the whole screen.
-  const rows = { ...look, rows: look.rows - 1 };
-  const shown = { look: rows, histories, equal: 'tokens', metric: 'loss', keys: '' } as const;
+  const rows = { ...display, rows: display.rows - 1 };
+  const shown = { display: rows, histories, equal: 'tokens', metric: 'loss', keys: '' } as const;
   return <LiveComparison {...shown} />;
 }
 
 interface FootProps {
-  readonly look: Look;
+  readonly display: Display;
   readonly at: Navigation;
   readonly said: string;
   readonly keys: readonly Key[];
 }
 
-function Foot({ look, at: { question, command, marked }, said, keys }: FootProps): ReactNode {
-  if (command !== null) return <Line look={look}>{`:${command}▏`}</Line>;
+function Foot({ display, at: { question, command, marked }, said, keys }: FootProps): ReactNode {
+  if (command !== null) return <Line display={display}>{`:${command}▏`}</Line>;
   if (question !== null) {
     return (
       <>
-        <Rule look={look} title="" />
-        <Line look={look} style={{ color: 'yellow', bold: true }}>
+        <Rule display={display} title="" />
+        <Line display={display} style={{ color: 'yellow', bold: true }}>
           {`${question.text}  ${question.yes} ${question.act} · any other key: no`}
         </Line>
       </>
     );
   }
-  if (said !== '') return <Line look={look}>{said}</Line>;
+  if (said !== '') return <Line display={display}>{said}</Line>;
   if (marked !== null) {
     const words = `compare ${nameOf(marked)} with which job? choose it and press c · esc: none`;
     return (
-      <Line look={look} style={{ bold: true }}>
+      <Line display={display} style={{ bold: true }}>
         {words}
       </Line>
     );
   }
-  return <KeyBar look={look} keys={keys} />;
+  return <KeyBar display={display} keys={keys} />;
 }
 
 /** What was drawn when it was frozen. */

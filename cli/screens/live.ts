@@ -116,12 +116,12 @@ export class Live {
     const known = this.#around.get(key);
     if (known === undefined || passedMs() - known.askedAt > aroundMs) {
       this.#around.set(key, { askedAt: passedMs(), found: known?.found });
-      void this.#look(job, key);
+      void this.#display(job, key);
     }
     return known?.found;
   }
 
-  async #look(job: Job, key: string): Promise<void> {
+  async #display(job: Job, key: string): Promise<void> {
     const { source, signal } = this.#facts;
     const found = await source.surroundings(job, signal).catch(() => undefined); // shown by the status alone
     if (found === undefined) return;

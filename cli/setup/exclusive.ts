@@ -12,7 +12,7 @@ import type { Setup } from './setup.ts';
 
 const touchEveryMs = 5_000;
 const staleAfterMs = 60_000;
-const lookEveryMs = 200;
+const pollMs = 200;
 
 export async function exclusively<T>(
   setup: Setup,
@@ -47,7 +47,7 @@ async function take(setup: Setup, path: string, name: string): Promise<void> {
     }
     if (!told) setup.steps.note(`${name}: process ${holder.pid} is making it; waiting for it`);
     told = true;
-    await wait(lookEveryMs, undefined, { signal: setup.signal });
+    await wait(pollMs, undefined, { signal: setup.signal });
   }
 }
 

@@ -13,7 +13,7 @@ import type { Setup } from './setup.ts';
 import { megabytes, type Progress } from './steps.ts';
 import type { Wheel } from './wheels.ts';
 
-const lookEveryMs = 500;
+const pollMs = 500;
 
 /** The path of the wheel below `folder`, which must be empty of wheels of that name. */
 export async function fetchWheel(
@@ -46,7 +46,7 @@ async function download(
       // A file that pip moved while we looked; the next look finds it.
       () => undefined,
     );
-  }, lookEveryMs);
+  }, pollMs);
   try {
     // pip downloads to TMPDIR first: kept on the disk whose space was looked at.
     const env = { TMPDIR: folder };

@@ -1,7 +1,7 @@
-// What changes and how: a point in the space of seams. `preset` is sugar for a known point; what the job writes itself wins.
+// What changes and how: a point in the space of axes. `preset` is sugar for a known point; what the job writes itself wins.
 import * as z from 'zod';
-import { presets, seamEntries } from '../methods/index.ts';
-import { writtenSeam } from '../methods/seam.ts';
+import { writtenAxis } from '../methods/axis.ts';
+import { axisEntries, presets } from '../methods/index.ts';
 import { rule } from '../schema/rule.ts';
 
 const presetNames = presets.map((one) => one.preset);
@@ -11,20 +11,20 @@ const fields = z.strictObject({
   preset: z
     .enum(presetNames)
     .optional()
-    .describe(`Short name of a method; fills the seams below that are not written. ${presetWords}`),
-  precision: writtenSeam('precision', seamEntries.precision)
+    .describe(`Short name of a method; fills the axes below that are not written. ${presetWords}`),
+  precision: writtenAxis('precision', axisEntries.precision)
     .optional()
     .describe('Arithmetic of the linear layers. BFloat16 when absent.'),
-  base: writtenSeam('base', seamEntries.base)
+  base: writtenAxis('base', axisEntries.base)
     .optional()
     .describe('How frozen weights are stored. Dense when absent.'),
-  adapter: writtenSeam('adapter', seamEntries.adapter)
+  adapter: writtenAxis('adapter', axisEntries.adapter)
     .optional()
     .describe('What is added to the model and trained in its place. None when absent.'),
-  selection: writtenSeam('selection', seamEntries.selection)
+  selection: writtenAxis('selection', axisEntries.selection)
     .optional()
-    .describe('Which tensors move at a step. All when absent.'),
-  optimizer: writtenSeam('optimizer', seamEntries.optimizer)
+    .describe('Which tensors are trained in a step. All when absent.'),
+  optimizer: writtenAxis('optimizer', axisEntries.optimizer)
     .optional()
     .describe('How a gradient becomes an update. AdamW when absent.'),
 });

@@ -17,7 +17,7 @@ import { worker } from './worker.ts';
 export const specFields = z.strictObject({
   model: model.describe('The model to start from.'),
   dataset: dataset.describe('What it learns from.'),
-  method: method.describe('What is changed and how, seam by seam.'),
+  method: method.describe('What is changed and how, axis by axis.'),
   training: training.describe('How long, how fast, on how much at once.'),
   parallelism: parallelism.prefault({}).describe('How the model is spread over devices.'),
   worker: worker.prefault({}).describe('The pods that train.'),

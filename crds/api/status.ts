@@ -12,7 +12,7 @@ const words = (max: number) => z.string().max(max).optional();
 
 const memoryPlan = z.strictObject({
   weights: quantity().optional().describe('Weights of the model and adapters.'),
-  optimizer: quantity().optional().describe('Masters and state of the optimizer.'),
+  optimizer: quantity().optional().describe('MasterWeights and state of the optimizer.'),
   gradients: quantity().optional().describe('Gradients at their peak.'),
   activations: quantity().optional().describe('What is kept between forward and backward.'),
   workspace: quantity().optional().describe('Head chunk, working set of a block, libraries.'),
@@ -25,8 +25,8 @@ const memoryPlan = z.strictObject({
   publish: quantity().optional().describe('Peak of the process that writes the results.'),
 });
 
-const resolvedSeam = z.strictObject({
-  type: text(64).describe('Value of the seam.'),
+const resolvedAxis = z.strictObject({
+  type: text(64).describe('Value of the axis.'),
   parameters: mapOf(text(64), z.string().max(1024), 32)
     .optional()
     .describe('All parameters in force, as text.'),
@@ -34,11 +34,11 @@ const resolvedSeam = z.strictObject({
 
 const resolvedMethod = z.strictObject({
   preset: words(64).describe('Preset that the job names.'),
-  precision: resolvedSeam.optional().describe('Arithmetic of the linear layers.'),
-  base: resolvedSeam.optional().describe('Storage of frozen weights.'),
-  adapter: resolvedSeam.optional().describe('What is added and trained.'),
-  selection: resolvedSeam.optional().describe('Which tensors move.'),
-  optimizer: resolvedSeam.optional().describe('How gradients become updates.'),
+  precision: resolvedAxis.optional().describe('Arithmetic of the linear layers.'),
+  base: resolvedAxis.optional().describe('Storage of frozen weights.'),
+  adapter: resolvedAxis.optional().describe('What is added and trained.'),
+  selection: resolvedAxis.optional().describe('Which tensors are trained.'),
+  optimizer: resolvedAxis.optional().describe('How gradients become updates.'),
   summary: words(128).describe('The method in a few words, for the column of kubectl.'),
 });
 
@@ -48,7 +48,7 @@ const plan = z.strictObject({
   preparedBy: words(128).describe(
     'Run of another job, `<job>-<first eight of its UID>`, that put in place what this one trains on; its own name once that was of no use.',
   ),
-  method: resolvedMethod.optional().describe('The seams in force, presets resolved.'),
+  method: resolvedMethod.optional().describe('The axes in force, presets resolved.'),
   parallelism: words(128).describe('How the model is spread, in words.'),
   trainableParameters: count().describe('Parameters that are trained.'),
   totalParameters: count().describe('Parameters of the model.'),

@@ -1,33 +1,33 @@
-// Which values of two seams combine, asked of the same rules that refuse a job. Two values combine when some job with both is
-// allowed: whatever a third seam would have to be, the page of the two says no only where nothing helps.
+// Which values of two axes combine, asked of the same rules that refuse a job. Two values combine when some job with both is
+// allowed: whatever a third axis would have to be, the page of the two says no only where nothing helps.
 import { type FineTuneJobSpec, fineTuneJob } from '../api/job.ts';
-import { seamEntries } from '../methods/index.ts';
-import { type SeamName, seamNames } from '../methods/method.ts';
+import { axisEntries } from '../methods/index.ts';
+import { type AxisName, axisNames } from '../methods/method.ts';
 import { apiVersion, kind } from '../names/group.ts';
 import { incompatibilities } from './compatibility.ts';
 
-/** A value of each seam. */
-export type Combination = Readonly<Record<SeamName, string>>;
+/** A value of each axis. */
+export type Combination = Readonly<Record<AxisName, string>>;
 
 export interface Verdict {
-  readonly one: readonly [SeamName, string];
-  readonly other: readonly [SeamName, string];
+  readonly one: readonly [AxisName, string];
+  readonly other: readonly [AxisName, string];
   /** Why not, where they do not combine. */
   readonly refused: string | null;
 }
 
-/** Types of a seam, in the order of their list. */
-export function typesOf(seam: SeamName): readonly string[] {
-  return seamEntries[seam].map(({ type }) => type);
+/** Types of an axis, in the order of their list. */
+export function typesOf(axis: AxisName): readonly string[] {
+  return axisEntries[axis].map(({ type }) => type);
 }
 
-/** Every choice of one value for each seam. */
+/** Every choice of one value for each axis. */
 export function allCombinations(): readonly Combination[] {
   let made: readonly Partial<Combination>[] = [{}];
-  for (const seam of seamNames) {
-    made = made.flatMap((one) => typesOf(seam).map((type) => ({ ...one, [seam]: type })));
+  for (const axis of axisNames) {
+    made = made.flatMap((one) => typesOf(axis).map((type) => ({ ...one, [axis]: type })));
   }
-  // Every seam was filled in.
+  // Every axis was filled in.
   return made as readonly Combination[];
 }
 
@@ -38,13 +38,13 @@ export function refusalOf(combination: Combination): string | null {
 
 /** A method of a job with these values and all else as it comes. */
 export function methodOf(combination: Combination) {
-  return Object.fromEntries(seamNames.map((seam) => [seam, { type: combination[seam] }]));
+  return Object.fromEntries(axisNames.map((axis) => [axis, { type: combination[axis] }]));
 }
 
-/** Each pair of values of two different seams, once. */
+/** Each pair of values of two different axes, once. */
 export function verdicts(): readonly Verdict[] {
   const judged = allCombinations().map((one) => ({ one, refusal: refusalOf(one) }));
-  return pairsOfSeams().flatMap(([a, b]) =>
+  return pairsOfAxes().flatMap(([a, b]) =>
     typesOf(a).flatMap((first) =>
       typesOf(b).map((second): Verdict => {
         const both = judged.filter(({ one }) => one[a] === first && one[b] === second);
@@ -59,9 +59,9 @@ export function verdicts(): readonly Verdict[] {
   );
 }
 
-export function pairsOfSeams(): readonly (readonly [SeamName, SeamName])[] {
-  return seamNames.flatMap((one, index) =>
-    seamNames.slice(index + 1).map((other) => [one, other] as const),
+export function pairsOfAxes(): readonly (readonly [AxisName, AxisName])[] {
+  return axisNames.flatMap((one, index) =>
+    axisNames.slice(index + 1).map((other) => [one, other] as const),
   );
 }
 
@@ -83,7 +83,7 @@ export function coveringCombinations(): readonly Combination[] {
 }
 
 function pairsIn(one: Combination): readonly string[] {
-  return pairsOfSeams().map(([a, b]) => `${a} ${one[a]}, ${b} ${one[b]}`);
+  return pairsOfAxes().map(([a, b]) => `${a} ${one[a]}, ${b} ${one[b]}`);
 }
 
 function commonest(sentences: readonly string[]): string {

@@ -1,16 +1,16 @@
-// docs/reference/combinations.md: a table for each two seams, and the sentences behind each no.
-import { pairsOfSeams, typesOf, type Verdict, verdicts } from '../combinations/combinations.ts';
-import type { SeamName } from '../methods/method.ts';
+// docs/reference/combinations.md: a table for each two axes, and the sentences behind each no.
+import { pairsOfAxes, typesOf, type Verdict, verdicts } from '../combinations/combinations.ts';
+import type { AxisName } from '../methods/method.ts';
 import { markdownTable } from '../text/markdown-table.ts';
 
 /** The page without its header comment. */
 export function combinationsPage(): string {
   const all = verdicts();
   const reasons = [...new Set(all.flatMap(({ refused }) => refused ?? []))];
-  const tables = pairsOfSeams().flatMap(([one, other]) => pairTable(one, other, all, reasons));
+  const tables = pairsOfAxes().flatMap(([one, other]) => pairTable(one, other, all, reasons));
   return [
     '# What combines',
-    'A method is a value for each of five seams. Two values combine (`yes`) when a job may have both, whatever its other seams\nhave to be for that; a number names the reason why not. The tables come from the rules that refuse a job, and a test trains a toy for\ntwo steps in every pair that is allowed.',
+    'A method is a value for each of five axes. Two values combine (`yes`) when a job may have both, whatever its other axes\nhave to be for that; a number names the reason why not. The tables come from the rules that refuse a job, and a test trains a toy for\ntwo steps in every pair that is allowed.',
     ...tables,
     ...(reasons.length === 0
       ? []
@@ -19,8 +19,8 @@ export function combinationsPage(): string {
 }
 
 function pairTable(
-  one: SeamName,
-  other: SeamName,
+  one: AxisName,
+  other: AxisName,
   all: readonly Verdict[],
   reasons: readonly string[],
 ): readonly string[] {
@@ -40,6 +40,6 @@ function pairTable(
   return [`## ${one} and ${other}`, markdownTable(head, rows)];
 }
 
-function isAt(place: Verdict['one'], seam: SeamName, type: string): boolean {
-  return place[0] === seam && place[1] === type;
+function isAt(place: Verdict['one'], axis: AxisName, type: string): boolean {
+  return place[0] === axis && place[1] === type;
 }

@@ -1,11 +1,11 @@
-// What `anneal explain QLoRA` knows about a name of a method: a preset and the seams that it sets, or one value of a seam and
+// What `anneal explain QLoRA` knows about a name of a method: a preset and the axes that it sets, or one value of an axis and
 // its parameters. A name may be both (LoRA).
-import { presets, seamEntries } from '../methods/index.ts';
-import { type Paper, type SeamEntry, type SeamName, seamNames } from '../methods/method.ts';
+import { axisEntries, presets } from '../methods/index.ts';
+import { type AxisEntry, type AxisName, axisNames, type Paper } from '../methods/method.ts';
 
 export interface MethodDoc {
   readonly name: string;
-  readonly kind: 'preset' | SeamName;
+  readonly kind: 'preset' | AxisName;
   readonly summary: string;
   readonly paper: Paper | undefined;
   /** What writing the name sets: `spec.method.adapter.type` and `LoRA`. */
@@ -14,8 +14,8 @@ export interface MethodDoc {
   readonly parameters: string | undefined;
 }
 
-const entries: readonly SeamEntry[] = seamNames.flatMap(
-  (seam): readonly SeamEntry[] => seamEntries[seam],
+const entries: readonly AxisEntry[] = axisNames.flatMap(
+  (axis): readonly AxisEntry[] => axisEntries[axis],
 );
 
 /** All docs of a name; case, hyphens and underscores do not count. Empty when it is no method. */
@@ -38,19 +38,19 @@ function presetDoc(one: (typeof presets)[number]): MethodDoc {
     kind: 'preset',
     summary: one.summary,
     paper: 'paper' in one ? one.paper : undefined,
-    sets: flatten('spec.method', one.seams),
+    sets: flatten('spec.method', one.axes),
     parameters: undefined,
   };
 }
 
-function entryDoc({ type, seam, member, summary, paper }: SeamEntry): MethodDoc {
+function entryDoc({ type, axis, member, summary, paper }: AxisEntry): MethodDoc {
   return {
     name: type,
-    kind: seam,
+    kind: axis,
     summary,
     paper,
-    sets: [[`spec.method.${seam}.type`, type]],
-    parameters: member === undefined ? undefined : `spec.method.${seam}.${member}`,
+    sets: [[`spec.method.${axis}.type`, type]],
+    parameters: member === undefined ? undefined : `spec.method.${axis}.${member}`,
   };
 }
 

@@ -25,7 +25,7 @@ const sentences = new Map(
     'spec.worker.securityContext': 'workers always run under the restricted Pod Security profile',
     'spec.worker.hostNetwork': 'workers never use the network of their node',
     'spec.method.type':
-      'the method is written seam by seam: set spec.method.preset, or spec.method.adapter',
+      'the method is written axis by axis: set spec.method.preset, or spec.method.adapter',
     'spec.training.gradientClipNorm': 'write spec.training.gradientClip: { norm: "1" }',
   }),
 );

@@ -1,15 +1,15 @@
 import * as z from 'zod';
-import { masters } from './masters.ts';
-import { seamEntry } from './method.ts';
+import { masterWeights } from './master-weights.ts';
+import { axisEntry } from './method.ts';
 
 /** Linear layers in bfloat16, sums in float32. */
-export const bfloat16 = seamEntry({
-  seam: 'precision',
+export const bfloat16 = axisEntry({
+  axis: 'precision',
   type: 'BFloat16',
   member: 'bfloat16',
   summary: 'Linear layers compute in bfloat16 and add up in float32.',
   parameters: z.strictObject({
-    masters,
+    masterWeights,
     trainedWeights: z
       .enum(['BFloat16', 'Int8'])
       .optional()

@@ -3,10 +3,10 @@
 //   W[o, group j] = s_o * sum_k C_k[code[o, j, k]]
 // `codebooks` x `bits` / `groupSize` bits a weight; codebooks and scales come on top. Codes, vectors and scales train.
 import * as z from 'zod';
-import { seamEntry } from './method.ts';
+import { axisEntry } from './method.ts';
 
-export const codebook = seamEntry({
-  seam: 'base',
+export const codebook = axisEntry({
+  axis: 'base',
   type: 'Codebook',
   member: 'codebook',
   summary:

@@ -1,7 +1,7 @@
 import { plainEntry } from './method.ts';
 
 export const float32 = plainEntry({
-  seam: 'precision',
+  axis: 'precision',
   type: 'Float32',
   summary: 'Everything is stored and computed in float32.',
 });

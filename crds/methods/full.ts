@@ -1,15 +1,15 @@
 import { type Preset, plainEntry } from './method.ts';
 
 export const allTensors = plainEntry({
-  seam: 'selection',
+  axis: 'selection',
   type: 'All',
   summary: 'Every tensor that can be trained is trained at every step.',
 });
 
 export const fullPreset = {
   preset: 'Full',
-  summary: 'Full fine-tuning: all weights move, with AdamW.',
-  seams: {
+  summary: 'Full fine-tuning: all weights are trained, with AdamW.',
+  axes: {
     adapter: { type: 'None' },
     selection: { type: 'All' },
     optimizer: { type: 'AdamW' },

@@ -4,7 +4,7 @@
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
 import { adamParameters } from './adamw.ts';
-import { type Preset, seamEntry } from './method.ts';
+import { axisEntry, type Preset } from './method.ts';
 
 const paper = {
   title: 'GaLore: Memory-Efficient LLM Training by Gradient Low-Rank Projection',
@@ -40,19 +40,19 @@ export const projectionParameters = adamParameters.extend({
     ),
 });
 
-export const galore = seamEntry({
-  seam: 'optimizer',
+export const galore = axisEntry({
+  axis: 'optimizer',
   type: 'GaLore',
   member: 'galore',
   summary:
-    'AdamW on gradients in their largest directions: state of the size of the rank, all weights move.',
+    'AdamW on gradients in their largest directions: state of the size of the rank, all weights are trained.',
   paper,
   parameters: projectionParameters.extend({
     moments: z
       .enum(['Float32', 'BFloat16', 'EightBit'])
       .default('Float32')
       .describe(
-        'How the running means are stored: 8, 4 or about 2 bytes for each value in the subspace.',
+        'How the moments are stored: 8, 4 or about 2 bytes for each value in the subspace.',
       ),
   }),
 });
@@ -64,8 +64,8 @@ export function rankWithin(smaller: number, wanted: number | undefined): number 
 
 export const galorePreset = {
   preset: 'GaLore',
-  summary: 'All weights move, by gradients in their largest directions.',
-  seams: {
+  summary: 'All weights are trained, by gradients in their largest directions.',
+  axes: {
     adapter: { type: 'None' },
     selection: { type: 'All' },
     optimizer: { type: 'GaLore' },

@@ -2,16 +2,16 @@
 // each with one scale; operands are rotated first, so that what stands out in one place is spread over all of them.
 import * as z from 'zod';
 import { text } from '../schema/text.ts';
-import { masters } from './masters.ts';
-import { type Preset, seamEntry } from './method.ts';
+import { masterWeights } from './master-weights.ts';
+import { axisEntry, type Preset } from './method.ts';
 
 const paper = {
   title: 'HALO: Hadamard-Assisted Lower-Precision Optimization for LLMs',
   arxiv: '2501.02625',
 } as const;
 
-export const halo = seamEntry({
-  seam: 'precision',
+export const halo = axisEntry({
+  axis: 'precision',
   type: 'HALO',
   member: 'halo',
   summary:
@@ -56,14 +56,14 @@ export const halo = seamEntry({
       .max(64)
       .optional()
       .describe('Linear layers that stay in bfloat16, by names such as down_proj.'),
-    masters,
+    masterWeights,
   }),
 });
 
 export const haloPreset = {
   preset: 'HALO',
   summary: 'Full fine-tuning with products in 8 bits (INT8, level 2), with AdamW.',
-  seams: {
+  axes: {
     precision: { type: 'HALO' },
     base: { type: 'Dense' },
     adapter: { type: 'None' },

@@ -1,8 +1,8 @@
-// A method in a few words for screens and columns, and as text by seam for `status.plan.method`.
+// A method in a few words for screens and columns, and as text by axis for `status.plan.method`.
 import type { Method } from '../api/method.ts';
 import { drawOf } from './draw.ts';
 import { levelOf } from './halo-level.ts';
-import { mastersOf } from './masters.ts';
+import { masterWeightsOf } from './master-weights.ts';
 import type { ResolvedMethod } from './resolve.ts';
 
 /** `LoRA r=16 on all linear layers, AdamW, bfloat16`. */
@@ -41,7 +41,7 @@ function optimizerInWords({ optimizer }: ResolvedMethod): string {
 
 function precisionInWords({ precision }: ResolvedMethod): string {
   if (precision.type === 'Float32') return 'float32';
-  const rounded = mastersOf({ precision }) === 'StochasticRounding';
+  const rounded = masterWeightsOf({ precision }) === 'StochasticRounding';
   const words = rounded ? 'bfloat16 with stochastic rounding' : 'bfloat16';
   if (precision.type === 'HALO') {
     const { format, backward } = precision.halo;
@@ -87,14 +87,14 @@ function pvInWords({ updateCodes, updateCodebooks, maxCodeChange, deltaDecay }: 
 interface MethodStatus {
   readonly preset?: string;
   readonly summary: string;
-  readonly precision: SeamStatus;
-  readonly base: SeamStatus;
-  readonly adapter: SeamStatus;
-  readonly selection: SeamStatus;
-  readonly optimizer: SeamStatus;
+  readonly precision: AxisStatus;
+  readonly base: AxisStatus;
+  readonly adapter: AxisStatus;
+  readonly selection: AxisStatus;
+  readonly optimizer: AxisStatus;
 }
 
-interface SeamStatus {
+interface AxisStatus {
   readonly type: string;
   readonly parameters?: Readonly<Record<string, string>>;
 }
@@ -103,22 +103,22 @@ export function methodStatus(method: ResolvedMethod, preset: Method['preset']): 
   return {
     ...(preset === undefined ? {} : { preset }),
     summary: methodInWords(method),
-    precision: seamStatus(method.precision),
-    base: seamStatus(method.base),
-    adapter: seamStatus(method.adapter),
-    selection: seamStatus(method.selection),
-    optimizer: seamStatus(method.optimizer),
+    precision: axisStatus(method.precision),
+    base: axisStatus(method.base),
+    adapter: axisStatus(method.adapter),
+    selection: axisStatus(method.selection),
+    optimizer: axisStatus(method.optimizer),
   };
 }
 
-function seamStatus(seam: { readonly type: string }): SeamStatus {
-  const members: readonly [string, unknown][] = Object.entries(seam);
+function axisStatus(axis: { readonly type: string }): AxisStatus {
+  const members: readonly [string, unknown][] = Object.entries(axis);
   const parameters = members.flatMap(([, value]) =>
     typeof value === 'object' && value !== null ? Object.entries(value) : [],
   );
-  if (parameters.length === 0) return { type: seam.type };
+  if (parameters.length === 0) return { type: axis.type };
   return {
-    type: seam.type,
+    type: axis.type,
     parameters: Object.fromEntries(
       parameters
         .filter(([, value]) => value !== undefined)

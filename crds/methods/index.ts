@@ -1,4 +1,4 @@
-// The list of methods: one line each. The first entry of a seam is its default.
+// The list of methods: one line each. The first entry of an axis is its default.
 import { adamW } from './adamw.ts';
 import { adamW8bit } from './adamw-8bit.ts';
 import { bfloat16 } from './bfloat16.ts';
@@ -20,7 +20,7 @@ import { pvTuning, pvTuningPreset } from './pv-tuning.ts';
 import { qGalore, qGalorePreset } from './q-galore.ts';
 import { sgd } from './sgd.ts';
 
-export const seamEntries = {
+export const axisEntries = {
   precision: [bfloat16, float32, halo],
   base: [dense, nf4, int8, int4, codebook],
   adapter: [noAdapter, lora],

@@ -2,10 +2,10 @@
 // smallest and largest value; symmetric ones have zero in the middle.
 import * as z from 'zod';
 import { groupSize } from './group-size.ts';
-import { seamEntry } from './method.ts';
+import { axisEntry } from './method.ts';
 
-export const int4 = seamEntry({
-  seam: 'base',
+export const int4 = axisEntry({
+  axis: 'base',
   type: 'Int4',
   member: 'int4',
   summary:

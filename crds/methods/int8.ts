@@ -1,10 +1,10 @@
 // Frozen weights as whole numbers of 8 bits: w = code * absmax / 127, one absmax a row, or one for a group of its values.
 import * as z from 'zod';
 import { groupSize } from './group-size.ts';
-import { seamEntry } from './method.ts';
+import { axisEntry } from './method.ts';
 
-export const int8 = seamEntry({
-  seam: 'base',
+export const int8 = axisEntry({
+  axis: 'base',
   type: 'Int8',
   member: 'int8',
   summary:

@@ -3,7 +3,7 @@
 //   p(embedding) = p(head) = 1,   p(block) = gamma / L
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
-import { type Preset, seamEntry } from './method.ts';
+import { axisEntry, type Preset } from './method.ts';
 
 const paper = {
   title:
@@ -46,8 +46,8 @@ export const drawParameters = z.strictObject({
     .describe('Whether the norm behind the last block trains at every step.'),
 });
 
-export const lisa = seamEntry({
-  seam: 'selection',
+export const lisa = axisEntry({
+  axis: 'selection',
   type: 'LISA',
   member: 'lisa',
   summary: 'A few blocks, drawn anew every some steps, train; the others rest and need no state.',
@@ -70,8 +70,9 @@ export const lisa = seamEntry({
 
 export const lisaPreset = {
   preset: 'LISA',
-  summary: 'All weights can move, two blocks at a time beside embedding and head, with AdamW.',
-  seams: {
+  summary:
+    'All weights can be trained, two blocks at a time beside embedding and head, with AdamW.',
+  axes: {
     adapter: { type: 'None' },
     selection: { type: 'LISA' },
     optimizer: { type: 'AdamW' },

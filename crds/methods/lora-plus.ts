@@ -4,7 +4,7 @@ import type { Preset } from './method.ts';
 export const loraPlusPreset = {
   preset: 'LoRAPlus',
   summary: 'LoRA whose matrix B learns sixteen times as fast as A.',
-  seams: {
+  axes: {
     base: { type: 'Dense' },
     adapter: { type: 'LoRA', lora: { learningRateRatio: '16' } },
     selection: { type: 'All' },

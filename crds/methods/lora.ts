@@ -4,15 +4,15 @@
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
 import { text } from '../schema/text.ts';
-import { type Preset, seamEntry } from './method.ts';
+import { axisEntry, type Preset } from './method.ts';
 
 const paper = {
   title: 'LoRA: Low-Rank Adaptation of Large Language Models',
   arxiv: '2106.09685',
 } as const;
 
-export const lora = seamEntry({
-  seam: 'adapter',
+export const lora = axisEntry({
+  axis: 'adapter',
   type: 'LoRA',
   member: 'lora',
   summary:
@@ -51,7 +51,7 @@ export const lora = seamEntry({
 export const loraPreset = {
   preset: 'LoRA',
   summary: 'Low-rank adapters on all linear layers of a frozen dense model, with AdamW.',
-  seams: {
+  axes: {
     base: { type: 'Dense' },
     adapter: { type: 'LoRA' },
     selection: { type: 'All' },

@@ -1,17 +1,17 @@
-// What an entry of the method registry is. A method is a point in a space of five seams; an entry is one value of one seam,
-// with its parameters. From the entries come the enum of the seam, its typed members, the rules, the pages and the presets.
+// What an entry of the method registry is. A method is a point in a space of five axes; an entry is one value of one axis,
+// with its parameters. From the entries come the enum of the axis, its typed members, the rules, the pages and the presets.
 import type * as z from 'zod';
 
-export const seamNames = ['precision', 'base', 'adapter', 'selection', 'optimizer'] as const;
-export type SeamName = (typeof seamNames)[number];
+export const axisNames = ['precision', 'base', 'adapter', 'selection', 'optimizer'] as const;
+export type AxisName = (typeof axisNames)[number];
 
-export interface SeamEntry<
-  Seam extends SeamName = SeamName,
+export interface AxisEntry<
+  Axis extends AxisName = AxisName,
   Type extends string = string,
   Member extends string = string,
   Parameters extends z.ZodObject = z.ZodObject,
 > {
-  readonly seam: Seam;
+  readonly axis: Axis;
   /** Value of `type`, in the spelling of the paper. */
   readonly type: Type;
   /** Key of the parameters beside `type`; absent together with `parameters`. */
@@ -29,21 +29,21 @@ export interface Paper {
   readonly arxiv: string;
 }
 
-/** A short name for a choice of seams. It fills only what the job does not write. */
-export interface Preset<Name extends string = string, Seams = unknown> {
+/** A short name for a choice of axes. It fills only what the job does not write. */
+export interface Preset<Name extends string = string, Axes = unknown> {
   readonly preset: Name;
   readonly summary: string;
-  readonly seams: Seams;
+  readonly axes: Axes;
   readonly paper?: Paper;
 }
 
-export function seamEntry<
-  const Seam extends SeamName,
+export function axisEntry<
+  const Axis extends AxisName,
   const Type extends string,
   const Member extends string,
   Parameters extends z.ZodObject,
 >(
-  entry: SeamEntry<Seam, Type, Member, Parameters> & {
+  entry: AxisEntry<Axis, Type, Member, Parameters> & {
     readonly member: Member;
     readonly parameters: Parameters;
   },
@@ -52,8 +52,8 @@ export function seamEntry<
 }
 
 /** An entry that has nothing to set. */
-export function plainEntry<const Seam extends SeamName, const Type extends string>(entry: {
-  readonly seam: Seam;
+export function plainEntry<const Axis extends AxisName, const Type extends string>(entry: {
+  readonly axis: Axis;
   readonly type: Type;
   readonly summary: string;
   readonly paper?: Paper;

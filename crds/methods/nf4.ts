@@ -4,15 +4,15 @@
 // Double quantisation stores each absmax in 8 bits, with one float32 for 256 of them.
 import * as z from 'zod';
 import { groupSize } from './group-size.ts';
-import { type Preset, seamEntry } from './method.ts';
+import { axisEntry, type Preset } from './method.ts';
 
 const paper = {
   title: 'QLoRA: Efficient Finetuning of Quantized LLMs',
   arxiv: '2305.14314',
 } as const;
 
-export const nf4 = seamEntry({
-  seam: 'base',
+export const nf4 = axisEntry({
+  axis: 'base',
   type: 'NF4',
   member: 'nf4',
   summary:
@@ -36,7 +36,7 @@ export const nf4 = seamEntry({
 export const qloraPreset = {
   preset: 'QLoRA',
   summary: 'Low-rank adapters on all linear layers of a base frozen in 4 bits, with AdamW.',
-  seams: {
+  axes: {
     base: { type: 'NF4' },
     adapter: { type: 'LoRA' },
     selection: { type: 'All' },

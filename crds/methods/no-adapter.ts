@@ -1,7 +1,7 @@
 import { plainEntry } from './method.ts';
 
 export const noAdapter = plainEntry({
-  seam: 'adapter',
+  axis: 'adapter',
   type: 'None',
   summary: 'The weights themselves are trained.',
 });

@@ -4,7 +4,7 @@
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
 import { drawParameters } from './lisa.ts';
-import { type Preset, seamEntry } from './method.ts';
+import { axisEntry, type Preset } from './method.ts';
 
 const paper = {
   title:
@@ -14,8 +14,8 @@ const paper = {
 
 const { activeLayers, intervalSteps } = drawParameters.shape;
 
-export const owlore = seamEntry({
-  seam: 'selection',
+export const owlore = axisEntry({
+  axis: 'selection',
   type: 'OwLore',
   member: 'owlore',
   summary:
@@ -53,7 +53,7 @@ export const owlorePreset = {
   preset: 'OwLore',
   summary:
     'Five blocks at a time, drawn by their outliers, by gradients in their largest directions.',
-  seams: {
+  axes: {
     adapter: { type: 'None' },
     selection: { type: 'OwLore' },
     optimizer: { type: 'GaLore', galore: { rank: 256, refreshSteps: 100, scale: '1' } },

@@ -4,7 +4,7 @@
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
 import { adamParameters } from './adamw.ts';
-import { type Preset, seamEntry } from './method.ts';
+import { axisEntry, type Preset } from './method.ts';
 
 const paper = {
   title: 'PV-Tuning: Beyond Straight-Through Estimation for Extreme LLM Compression',
@@ -13,8 +13,8 @@ const paper = {
 
 const { betas, epsilon } = adamParameters.shape;
 
-export const pvTuning = seamEntry({
-  seam: 'optimizer',
+export const pvTuning = axisEntry({
+  axis: 'optimizer',
   type: 'PVTuning',
   member: 'pvTuning',
   summary:
@@ -24,7 +24,7 @@ export const pvTuning = seamEntry({
     betas: betas
       .unwrap()
       .default(['0.9', '0.95'])
-      .describe('How much of the running means is kept at each step, for all but codes.'),
+      .describe('How much of the moments is kept at each step, for all but codes.'),
     epsilon: epsilon
       .unwrap()
       .default('1e-6')
@@ -77,7 +77,7 @@ export const pvTuningPreset = {
   preset: 'PVTuning',
   summary:
     'Linear layers in 2 bits a weight, as sums of vectors from codebooks; codes, codebooks and all that is dense train.',
-  seams: {
+  axes: {
     base: { type: 'Codebook' },
     adapter: { type: 'None' },
     selection: { type: 'All' },

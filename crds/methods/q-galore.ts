@@ -1,9 +1,9 @@
 // Q-GaLore: Quantized GaLore with INT4 Projection and Layer-Adaptive Low-Rank Gradients. GaLore whose directions are kept in 4 bits
-// and chosen ever more rarely where they settle, with means in 8 bits.
+// and chosen ever more rarely where they settle, with moments in 8 bits.
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
 import { projectionParameters } from './galore.ts';
-import { type Preset, seamEntry } from './method.ts';
+import { axisEntry, type Preset } from './method.ts';
 
 const paper = {
   title: 'Q-GaLore: Quantized GaLore with INT4 Projection and Layer-Adaptive Low-Rank Gradients',
@@ -12,12 +12,12 @@ const paper = {
 
 const { betas } = projectionParameters.shape;
 
-export const qGalore = seamEntry({
-  seam: 'optimizer',
+export const qGalore = axisEntry({
+  axis: 'optimizer',
   type: 'QGaLore',
   member: 'qGalore',
   summary:
-    'GaLore with directions in 4 bits that are chosen more rarely where they settle, and means in 8 bits.',
+    'GaLore with directions in 4 bits that are chosen more rarely where they settle, and moments in 8 bits.',
   paper,
   parameters: projectionParameters.extend({
     betas: betas
@@ -37,11 +37,11 @@ export const qGalore = seamEntry({
 export const qGalorePreset = {
   preset: 'QGaLore',
   summary:
-    'All weights move, in 8 bits and rounded by chance, by gradients in their largest directions, with state in 4 and 8 bits.',
-  seams: {
+    'All weights are trained, in 8 bits and rounded stochastically, by gradients in their largest directions, with state in 4 and 8 bits.',
+  axes: {
     precision: {
       type: 'BFloat16',
-      bfloat16: { masters: 'StochasticRounding', trainedWeights: 'Int8' },
+      bfloat16: { masterWeights: 'StochasticRounding', trainedWeights: 'Int8' },
     },
     adapter: { type: 'None' },
     selection: { type: 'All' },

@@ -1,27 +1,27 @@
-// From what a job writes to what runs: defaults of the seams, then the preset, then the job's own words, parameter by
-// parameter. Where a job writes another `type` than the preset has, the preset's parameters of that seam are dropped.
+// From what a job writes to what runs: defaults of the axes, then the preset, then the job's own words, parameter by
+// parameter. Where a job writes another `type` than the preset has, the preset's parameters of that axis are dropped.
 import type { Method } from '../api/method.ts';
-import { presets, seamEntries } from './index.ts';
-import { type ResolvedSeam, resolveSeam } from './seam.ts';
+import { type ResolvedAxis, resolveAxis } from './axis.ts';
+import { axisEntries, presets } from './index.ts';
 
-type Entries = typeof seamEntries;
+type Entries = typeof axisEntries;
 
 export interface ResolvedMethod {
-  readonly precision: ResolvedSeam<Entries['precision'][number]>;
-  readonly base: ResolvedSeam<Entries['base'][number]>;
-  readonly adapter: ResolvedSeam<Entries['adapter'][number]>;
-  readonly selection: ResolvedSeam<Entries['selection'][number]>;
-  readonly optimizer: ResolvedSeam<Entries['optimizer'][number]>;
+  readonly precision: ResolvedAxis<Entries['precision'][number]>;
+  readonly base: ResolvedAxis<Entries['base'][number]>;
+  readonly adapter: ResolvedAxis<Entries['adapter'][number]>;
+  readonly selection: ResolvedAxis<Entries['selection'][number]>;
+  readonly optimizer: ResolvedAxis<Entries['optimizer'][number]>;
 }
 
 export function resolveMethod(method: Method): ResolvedMethod {
-  const preset: Partial<Method> = presets.find((one) => one.preset === method.preset)?.seams ?? {};
+  const preset: Partial<Method> = presets.find((one) => one.preset === method.preset)?.axes ?? {};
   return {
-    precision: resolveSeam(seamEntries.precision, overlay(preset.precision, method.precision)),
-    base: resolveSeam(seamEntries.base, overlay(preset.base, method.base)),
-    adapter: resolveSeam(seamEntries.adapter, overlay(preset.adapter, method.adapter)),
-    selection: resolveSeam(seamEntries.selection, overlay(preset.selection, method.selection)),
-    optimizer: resolveSeam(seamEntries.optimizer, overlay(preset.optimizer, method.optimizer)),
+    precision: resolveAxis(axisEntries.precision, overlay(preset.precision, method.precision)),
+    base: resolveAxis(axisEntries.base, overlay(preset.base, method.base)),
+    adapter: resolveAxis(axisEntries.adapter, overlay(preset.adapter, method.adapter)),
+    selection: resolveAxis(axisEntries.selection, overlay(preset.selection, method.selection)),
+    optimizer: resolveAxis(axisEntries.optimizer, overlay(preset.optimizer, method.optimizer)),
   };
 }
 

@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
-import { seamEntry } from './method.ts';
+import { axisEntry } from './method.ts';
 
 /** w -= lr * u,  u = momentum * u + g + weightDecay * w */
-export const sgd = seamEntry({
-  seam: 'optimizer',
+export const sgd = axisEntry({
+  axis: 'optimizer',
   type: 'SGD',
   member: 'sgd',
   summary: 'Stochastic gradient descent; without momentum it keeps no state.',

@@ -1,13 +1,13 @@
-// Which value of a seam a job resolves to, as CEL asks it of a spec: the job's own, else that of its preset, else the first of the seam.
+// Which value of an axis a job resolves to, as CEL asks it of a spec: the job's own, else that of its preset, else the first of the axis.
 import { celText } from '../schema/text.ts';
-import { presets, seamEntries } from './index.ts';
-import type { SeamName } from './method.ts';
+import { axisEntries, presets } from './index.ts';
+import type { AxisName } from './method.ts';
 
-export function typeInCel(seam: SeamName): string {
-  const own = `self.method.${seam}`;
-  const [{ type: first }] = seamEntries[seam];
+export function typeInCel(axis: AxisName): string {
+  const own = `self.method.${axis}`;
+  const [{ type: first }] = axisEntries[axis];
   const filled = presets.flatMap((one) => {
-    const { [seam]: value }: Partial<Record<SeamName, { readonly type: string }>> = one.seams;
+    const { [axis]: value }: Partial<Record<AxisName, { readonly type: string }>> = one.axes;
     return value === undefined || value.type === first ? [] : [[one.preset, value.type] as const];
   });
   const byPreset = filled

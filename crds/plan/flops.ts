@@ -38,7 +38,7 @@ export function flopsPerToken(question: FlopsQuestion): FlopsPerToken {
   const forward = 2 * (linears + adapter) + attention;
   // The backward of attention costs twice its forward, and all of it goes to inputs.
   const inputGradients = passedShare(facts.L, trained) * (2 * (linears + adapter) + 2 * attention);
-  const trainedMatrices = (adapter > 0 ? adapter : linears) * (trained.movingBlocks / facts.L);
+  const trainedMatrices = (adapter > 0 ? adapter : linears) * (trained.activeBlocks / facts.L);
   const weightGradients = 2 * trainedMatrices;
   const recompute = recomputedShare * forward;
   const headMatrix = facts.V * facts.H;
@@ -54,10 +54,10 @@ export function flopsPerToken(question: FlopsQuestion): FlopsPerToken {
 }
 
 /**
- * Share of the blocks that a backward passes through on average: down to the lowest that moves, unless something below
+ * Share of the blocks that a backward passes through on average: down to the lowest active one, unless something below
  * moves as well. Of gamma out of L, drawn alike, the lowest is the (L + 1) / (gamma + 1)th on average.
  */
-function passedShare(blocks: number, { movingBlocks, embedding }: TrainedCounts): number {
+function passedShare(blocks: number, { activeBlocks, embedding }: TrainedCounts): number {
   if (embedding) return 1;
-  return (blocks + 1 - (blocks + 1) / (movingBlocks + 1)) / blocks;
+  return (blocks + 1 - (blocks + 1) / (activeBlocks + 1)) / blocks;
 }

@@ -36,7 +36,7 @@ export const memoryConstants = {
   optimizer: {
     /** Bytes a trained parameter. */
     AdamW: 8,
-    /** Two means in 8 bits, with a float32 scale each for a block of values. */
+    /** Two moments in 8 bits, with a float32 scale each for a block of values. */
     AdamW8bit: 2 + (2 * 4) / 256,
     SGDMomentum: 4,
     master: 4,

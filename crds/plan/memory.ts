@@ -118,9 +118,9 @@ function stepParts(question: MemoryQuestion, blocks: readonly TapeMode[]): Memor
 
 function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): readonly Moment[] {
   const { facts, method, perWave, clip } = question;
-  const { movingBlocks, embedding } = trainedOf(facts, method);
+  const { activeBlocks, embedding } = trainedOf(facts, method);
   // Where less moves, no backward goes below the lowest block that does, and no tape is kept there.
-  const reachesAll = embedding || movingBlocks === facts.L;
+  const reachesAll = embedding || activeBlocks === facts.L;
   const bytes = blockBytes(question);
   const { made, offered, waiting: kept } = gradientBytes(question);
   const shared = sharedBytes(question);
@@ -128,7 +128,7 @@ function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): reado
   const before = [0];
   for (const one of held) before.push((before.at(-1) ?? 0) + one);
   const stream = perWave * bytes.stream;
-  const everyBlock = movingBlocks * kept;
+  const everyBlock = activeBlocks * kept;
   const outside = bytes.outsideGradient;
   const atHead: Moment = {
     gradients: outside,
@@ -141,7 +141,7 @@ function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): reado
     working: bytes.forwardWorking,
   };
   const backward = blocks.flatMap((mode, layer): readonly Moment[] => {
-    // Which blocks move is drawn: at worst those above this one have, and their gradients wait.
+    // the active blocks are drawn: at worst those above this one have, and their gradients wait.
     const waiting = (count: number) =>
       clip === 'Global' ? Math.min(facts.L - 1 - layer, Math.max(0, count)) * kept : 0;
     const at = (gradients: number, held: number): Moment => ({
@@ -154,12 +154,12 @@ function momentsOf(question: MemoryQuestion, blocks: readonly TapeMode[]): reado
       working: bytes.backwardWorking,
     });
     const [below = 0, withOwn = 0] = before.slice(layer, layer + 2);
-    if (reachesAll) return [at(made + waiting(movingBlocks - 1), withOwn)];
-    const lowest = at(made + waiting(movingBlocks - 1), withOwn - below);
+    if (reachesAll) return [at(made + waiting(activeBlocks - 1), withOwn)];
+    const lowest = at(made + waiting(activeBlocks - 1), withOwn - below);
     if (layer === 0) return [lowest];
-    // One of those that move is further down, or nothing would be held of the blocks below.
-    const own = movingBlocks > 1 ? made : 0;
-    return [lowest, at(own + waiting(movingBlocks - 2), withOwn)];
+    // One of the active ones is further down, or nothing would be held of the blocks below.
+    const own = activeBlocks > 1 ? made : 0;
+    return [lowest, at(own + waiting(activeBlocks - 2), withOwn)];
   });
   const updating = updateWorking(facts, method);
   // Of the block on top: by an update, or the choice of a subspace, which is not put off.

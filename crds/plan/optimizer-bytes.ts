@@ -1,8 +1,8 @@
-// Bytes that an optimizer keeps: masters, running means, bases of subspaces. Of blocks that rest it keeps nothing, unless the
+// Bytes that an optimizer keeps: master weights, moments, bases of subspaces. Of blocks that rest it keeps nothing, unless the
 // method says so.
 import { codedForm, storesCodes } from '../methods/coded.ts';
 import { drawOf } from '../methods/draw.ts';
-import { mastersOf } from '../methods/masters.ts';
+import { masterWeightsOf } from '../methods/master-weights.ts';
 import { projectionOf } from '../methods/projection.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { codebookBlock } from './codebook-bytes.ts';
@@ -21,8 +21,8 @@ interface OptimizerBytes {
 }
 
 export function optimizerBytes(facts: DecoderFacts, method: ResolvedMethod): OptimizerBytes {
-  const { block, outside, movingBlocks } = trainedOf(facts, method);
-  const blocks = keepsAll(method) ? facts.L : movingBlocks;
+  const { block, outside, activeBlocks } = trainedOf(facts, method);
+  const blocks = keepsAll(method) ? facts.L : activeBlocks;
   const mastered = storesCodes(method) ? parametersOf(facts).blockVectors : block;
   const master = masterBytes(method);
   return {
@@ -122,6 +122,6 @@ function valueBytes({ optimizer }: { readonly optimizer: Optimizer }): number {
 
 /** Of one trained parameter. Adapters are float32 and need no master. */
 function masterBytes(method: ResolvedMethod): number {
-  const mastered = mastersOf(method) === 'Float32' && method.adapter.type === 'None';
+  const mastered = masterWeightsOf(method) === 'Float32' && method.adapter.type === 'None';
   return mastered ? memoryConstants.optimizer.master : 0;
 }

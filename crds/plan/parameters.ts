@@ -68,24 +68,24 @@ export interface TrainedCounts {
   readonly total: number;
   /** Of the total: matrices of an adapter. */
   readonly adapter: number;
-  /** Blocks that move in one step, and all that moves in it. */
-  readonly movingBlocks: number;
-  readonly moving: number;
-  /** Whether the embedding moves, and the matrix that makes logits. */
+  /** Active blocks of one step, and active parameters in all. */
+  readonly activeBlocks: number;
+  readonly active: number;
+  /** Whether the embedding is active, and the matrix that makes logits. */
   readonly embedding: boolean;
   readonly head: boolean;
 }
 
 export function trainedOf(facts: DecoderFacts, method: ResolvedMethod): TrainedCounts {
-  const movingBlocks = movingBlocksOf(facts, method);
+  const activeBlocks = activeBlocksOf(facts, method);
   const counted = (block: number, outside: number) => ({
     ...{ block, outside, total: block * facts.L + outside },
-    ...{ movingBlocks, moving: block * movingBlocks + outside },
+    ...{ activeBlocks, active: block * activeBlocks + outside },
   });
   if (method.adapter.type === 'None') {
     const { blockMatrices, blockVectors } = parametersOf(facts);
-    const { outside, ...moves } = outsideOf(facts, method);
-    return { ...counted(blockMatrices + blockVectors, outside), adapter: 0, ...moves };
+    const { outside, ...isActiveIn } = outsideOf(facts, method);
+    return { ...counted(blockMatrices + blockVectors, outside), adapter: 0, ...isActiveIn };
   }
   const { rank, targetModules } = method.adapter.lora;
   const block = adaptedLinears(facts, targetModules).reduce(
@@ -95,7 +95,7 @@ export function trainedOf(facts: DecoderFacts, method: ResolvedMethod): TrainedC
   return { ...counted(block, 0), adapter: block * facts.L, ...nothingOutside };
 }
 
-function movingBlocksOf({ L }: DecoderFacts, { selection }: ResolvedMethod): number {
+function activeBlocksOf({ L }: DecoderFacts, { selection }: ResolvedMethod): number {
   return Math.min(L, drawOf(selection)?.activeLayers ?? L);
 }
 

@@ -1,4 +1,4 @@
-// Bytes that are there from the first step to the last: weights, masters, state of the optimizer.
+// Bytes that are there from the first step to the last: weights, master weights, state of the optimizer.
 import { codedForm } from '../methods/coded.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { codebookBlock } from './codebook-bytes.ts';
@@ -36,7 +36,7 @@ export function staticBytes(question: MemoryQuestion): StaticBytes {
         2 * frozenInBfloat16(question) +
         trained.adapter * memoryConstants.adapterBytes) /
         shards,
-    // Which blocks move is drawn: at worst one rank owns most of each.
+    // the active blocks are drawn: at worst one rank owns most of each.
     optimizer:
       (optimizer.ofAll ? kept.blocks : kept.block) * optimizer.blocks +
       kept.outside * optimizer.outside,

@@ -2,7 +2,7 @@
 // defaults. The CRD, `explain`, the sentences about a bad job file and the mutability rules are all read from this one tree.
 import * as z from 'zod';
 import { fineTuneJob } from '../api/job.ts';
-import { defaultKey } from '../methods/seam.ts';
+import { defaultKey } from '../methods/axis.ts';
 import { type Mutability, mutabilityKey } from '../schema/mutability.ts';
 import { type Rule, ruleKey } from '../schema/rule.ts';
 

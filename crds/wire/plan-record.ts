@@ -9,7 +9,7 @@ export const planRecord = z.object({
   job: z.object({ name: z.string(), namespace: z.string(), uid: z.string() }),
   /** The spec with its defaults and without the live fields. */
   spec: z.record(z.string(), z.unknown()),
-  /** The seams in force, presets resolved: for people, and for a worker that resolves differently and must refuse. */
+  /** The axes in force, presets resolved: for people, and for a worker that resolves differently and must refuse. */
   method: z.unknown(),
 });
 

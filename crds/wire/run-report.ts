@@ -31,7 +31,7 @@ export const runReport = z.object({
     name: z.string(),
     /** SHA-256 of the spec with all defaults, in canonical JSON. */
     specDigest: z.string(),
-    /** Seams in force, presets resolved, as in `status.plan.method`. */
+    /** Axes in force, presets resolved, as in `status.plan.method`. */
     method: z.unknown(),
     summary: z.string(),
   }),

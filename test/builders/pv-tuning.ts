@@ -17,7 +17,7 @@ export const toyCodes: CodeSettings = {
 /** Codebooks and what is dense move; codes as is said, or not at all. */
 export function aPvTuning(codes: CodeSettings | null): Optimizer {
   return pvTuning({
-    ...{ beta1: 0.9, beta2: 0.95, epsilon: 1e-6, lamb: true, masters: 'Float32' },
+    ...{ beta1: 0.9, beta2: 0.95, epsilon: 1e-6, lamb: true, masterWeights: 'Float32' },
     ...{ updateCodebooks: true, codes },
   });
 }

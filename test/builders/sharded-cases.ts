@@ -51,13 +51,13 @@ function aHalo(settings: Partial<HaloSettings> = {}) {
   });
 }
 
-/** Matrices of the blocks in codes of 8 bits, rounded by chance at each step; the rest has masters, since a slice draws numbers of its own. */
+/** Matrices of the blocks in codes of 8 bits, rounded stochastically at each step; the rest has master weights, since a slice draws numbers of its own. */
 const inInt8 = { dtype: 'bfloat16', coded: true } as const;
-const byChance = { ...plainAdamW, masters: 'StochasticRounding' } as const;
+const stochastic = { ...plainAdamW, masterWeights: 'StochasticRounding' } as const;
 
 function aQGalore(adam: AdamWSettings = plainAdamW, rank = 8) {
   const lazy = { refreshSteps: 2, queueSize: 2, cosineThreshold: 0.4, gapGrowth: 2 };
-  const projected = { rank, scale: 0.25, weightDecay: 0.01, masters: adam.masters };
+  const projected = { rank, scale: 0.25, weightDecay: 0.01, masterWeights: adam.masterWeights };
   return galore(projected, adamW8bit(adam), lazySubspaces(lazy), 'QGaLore');
 }
 
@@ -91,11 +91,11 @@ export const shardedCases = {
   'lora-float32': () => ({ ...shared, adapter: anAdapter('float32', 0.2) }),
   'full-bfloat16': () => ({ ...shared, dtype: 'bfloat16' }),
   'exact-adamw': () => exact,
-  'exact-adamw-masters': () => ({ ...exact, dtype: 'bfloat16' }),
+  'exact-adamw-master-weights': () => ({ ...exact, dtype: 'bfloat16' }),
   'exact-8bit': () => ({ ...exact, dtype: 'bfloat16', optimizer: adamW8bit(plainAdamW) }),
   'exact-sgd': () => ({
     ...exact,
-    optimizer: sgd({ momentum: 0.9, weightDecay: 0.01, masters: 'Float32' }),
+    optimizer: sgd({ momentum: 0.9, weightDecay: 0.01, masterWeights: 'Float32' }),
   }),
   'exact-lora': () => ({ ...exact, dtype: 'bfloat16', adapter: anAdapter('float32') }),
   // Frozen weights travel as codes and scales.
@@ -106,7 +106,7 @@ export const shardedCases = {
   'galore-float64': () => ({
     ...{ ...shared, dtype: 'float64' },
     optimizer: galore(
-      { rank: 8, scale: 0.25, weightDecay: 0.01, masters: 'Float32' },
+      { rank: 8, scale: 0.25, weightDecay: 0.01, masterWeights: 'Float32' },
       adamW(plainAdamW),
       exactSubspaces(3),
     ),
@@ -151,7 +151,7 @@ export const shardedCases = {
     batches: oneSpeaks.map((sequences) => [...sequences, ...sequences.map(silent)]),
   }),
   'q-galore': () => ({
-    ...{ ...shared, ...inInt8, optimizer: aQGalore(byChance) },
+    ...{ ...shared, ...inInt8, optimizer: aQGalore(stochastic) },
     clip: { mode: 'Global', norm: 0.5 },
   }),
   'exact-pv': () => ({ ...exact, codebook: toyCodebook, optimizer: aPvTuning(toyCodes) }),
@@ -165,9 +165,9 @@ export const shardedCases = {
     ...{ ...shared, dtype: 'float64', codebook: toyCodebook, optimizer: aPvTuning(null) },
   }),
   pv: () => ({ ...shared, codebook: toyCodebook, optimizer: aPvTuning(toyCodes) }),
-  'by-chance': () => ({
+  stochastic: () => ({
     ...{ ...shared, dtype: 'bfloat16' },
-    optimizer: adamW({ ...plainAdamW, masters: 'StochasticRounding', moments: 'BFloat16' }),
+    optimizer: adamW({ ...plainAdamW, masterWeights: 'StochasticRounding', moments: 'BFloat16' }),
   }),
 } as const satisfies Readonly<Record<string, () => TrainingOptions>>;
 

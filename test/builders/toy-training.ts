@@ -102,7 +102,7 @@ function toySource({ name = 'llama', config: changes = {}, ...options }: ToyMode
 
 export const plainAdamW = {
   ...{ beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.01 },
-  masters: 'Float32',
+  masterWeights: 'Float32',
 } as const;
 
 export interface TrainingOptions extends ToyModelOptions {
@@ -142,7 +142,7 @@ export class Training implements Disposable {
     const { parameters, config } = this.model;
     const selection = (options.selection ?? all)(parameters);
     this.states = new OptimizerStates(this.held.shards, optimizer);
-    this.states.follow(selection.ages(0, {}));
+    this.states.follow(selection.stepCounts(0, {}));
     const batches = options.batches ?? [[aSequence([countUp(0, 12)])]];
     const clock = new FakeClock();
     this.parts = {
@@ -286,7 +286,7 @@ export class MemoryCheckpoints implements Checkpoints {
   async restore(): Promise<TrainerState | null> {
     const state = this.saved.at(-1);
     if (state === undefined) return null;
-    this.#trained.states.follow(state.ages);
+    this.#trained.states.follow(state.stepCounts);
     for (const [name, { tensor: target }] of stateTensors(this.#trained.trained())) {
       const bytes = this.#bytes.get(name);
       if (bytes === undefined) throw new Error(`nothing was saved of ${name}`);

@@ -84,7 +84,7 @@ export function gradientsOf(
       model,
       sequences: sequences.map((sequence) => toSequence(model.rope, sequence, model.dtype)),
       targetTokens,
-      moving: all(model.parameters).at(0),
+      active: all(model.parameters).at(0),
       modes: new Array<TapeMode>(model.config.L).fill(mode),
       offload,
       update: sink,

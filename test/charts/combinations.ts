@@ -1,5 +1,5 @@
 // Values that switch parts of the chart on and off. Every flag meets every value of every other flag in some combination (pairs), and the
-// rights are looked at in all combinations of the flags that they depend on.
+// rights are evaluated at in all combinations of the flags that they depend on.
 export type Values = Readonly<Record<string, unknown>>;
 
 const own = 'own';

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { parse } from 'yaml';
-import { seamEntries } from '../../crds/methods/index.ts';
+import { axisEntries } from '../../crds/methods/index.ts';
 import { placedRules } from '../../crds/tree/schema-tree.ts';
 import { ApiError } from '../../operator/runtime/api-error.ts';
 import type { KubeClient } from '../../operator/runtime/client.ts';
@@ -112,15 +112,15 @@ const required: Record<string, object> = {
   namespaceSelector: { topologyKey: 'kubernetes.io/hostname' },
 };
 
-const entries: readonly { seam: string; type: string; member?: string }[] =
-  Object.values(seamEntries).flat();
+const entries: readonly { axis: string; type: string; member?: string }[] =
+  Object.values(axisEntries).flat();
 
 /** What must stand beside a value, so that the schema has nothing to say and the rule is asked. */
 function companions(keys: readonly string[]): Record<string, unknown> {
   const parent = keys.join('.');
   const [last = '', before = ''] = keys.toReversed();
   if (last === 'persistentVolumeClaim') return { [parent]: { claimName: 'c' } };
-  const entry = entries.find((one) => one.seam === before && one.member === last);
+  const entry = entries.find((one) => one.axis === before && one.member === last);
   if (entry !== undefined) return { [`spec.method.${before}`]: { type: entry.type } };
   if (last === 'earlyStopping') {
     return { [parent]: { patience: 1 }, 'spec.dataset.heldOut': { samples: 1 } };

@@ -32,7 +32,7 @@ test('a job trains on while the release around it is upgraded and rolled back, a
   const folder = await aSharedFolder(jobs, 'toy');
   const { file } = await writeToyJob(folder, {
     ...{ name: 'toy', claim: 'toy', method: { preset: 'LoRA' }, formats: ['PEFTAdapter'] },
-    // More than any machine does while this is looked at: it ends when it is told to.
+    // More than any machine does while this is evaluated at: it ends when it is told to.
     training: { maxSteps: 1_000_000, schedule: { type: 'Constant' } },
     checkpoint: { intervalSteps: 500 },
     worker: { devicesPerWorker: 0, terminationGracePeriodSeconds: 10 },

@@ -1,6 +1,6 @@
 // The part of S3 that the worker uses: listing in pages, head (of a part too), attributes, ranged get with If-Match, put, multipart
 // (s3-uploads.ts), delete; XML errors, checksums that are verified, faults on demand. Path-style addresses only. Binds 127.0.0.1, unless pods of a test cluster are to reach it. Signatures are not computed,
-// the access key in them is looked up. No server in the registries fits: s3rver was given up in 2021 and knows neither
+// the access key in them is evaluated up. No server in the registries fits: s3rver was given up in 2021 and knows neither
 // checksums nor chunked uploads of today's SDK.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Faults } from './faults.ts';

@@ -51,12 +51,12 @@ if (script.untilStop) {
   });
   process.exit(75);
 }
-while (script.after !== undefined && !linesOf('stages.txt').includes(script.after)) await wait(5);
+while (script.after !== undefined && !flatsOf('stages.txt').includes(script.after)) await wait(5);
 if (script.signal !== undefined) process.kill(process.pid, script.signal);
 process.exitCode = script.exit ?? 0;
 if (process.connected) process.disconnect();
 
-function linesOf(name: string): readonly string[] {
+function flatsOf(name: string): readonly string[] {
   return readFileSync(join(folder, name), 'utf8').split('\n');
 }
 

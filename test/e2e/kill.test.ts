@@ -128,7 +128,7 @@ async function goOn(
   if (ended.folder === '' || before === null) return ended;
   t.true(ended.continued);
   t.is(ended.folder, before.folder);
-  // A worker whose command was killed saves once more, after this test has looked.
+  // A worker whose command was killed saves once more, after this test has evaluated.
   if (ended.firstStep !== null) t.true(ended.firstStep >= newest);
   return ended;
 }
@@ -171,7 +171,7 @@ test(survives, 3, {
   name: 'full-bfloat16-stochastic-rounding',
   method: {
     preset: 'Full',
-    precision: { type: 'BFloat16', bfloat16: { masters: 'StochasticRounding' } },
+    precision: { type: 'BFloat16', bfloat16: { masterWeights: 'StochasticRounding' } },
     optimizer: { type: 'AdamW8bit' },
   },
   training: { learningRate: '1e-3', schedule: { type: 'WarmupStableDecay', warmupSteps: 4 } },

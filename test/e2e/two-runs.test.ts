@@ -21,7 +21,7 @@ async function aJob(t: ExecutionContext): Promise<ToyJob & { readonly cache: str
   return { ...job, cache: join(folder, 'cache') };
 }
 
-/** Resolves with the first line that is looked for; rejects when the command ends without it. */
+/** Resolves with the first line that is evaluated for; rejects when the command ends without it. */
 function startUntil(
   t: ExecutionContext,
   { file, cache }: { readonly file: string; readonly cache: string },

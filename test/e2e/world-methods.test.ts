@@ -30,7 +30,7 @@ const methods = {
   'pv-tuning': { preset: 'PVTuning', base: codebook },
 };
 
-/** Of a loss, through twelve steps: sums in bfloat16 differ by their order, and what is rounded by chance once to the other side. */
+/** Of a loss, through twelve steps: sums in bfloat16 differ by their order, and what is rounded stochastically once to the other side. */
 const allowed = 0.02;
 
 for (const [name, method] of Object.entries(methods)) {

@@ -98,7 +98,7 @@ const lora = {
 };
 const full = {
   preset: 'Full',
-  precision: { type: 'BFloat16', bfloat16: { masters: 'StochasticRounding' } },
+  precision: { type: 'BFloat16', bfloat16: { masterWeights: 'StochasticRounding' } },
   optimizer: { type: 'AdamW8bit' },
 };
 

@@ -98,13 +98,13 @@ function steps(unit: number, options: TrainingOptions): () => Promise<Made> {
   };
 }
 
-const chance = { ...plainAdamW, masters: 'StochasticRounding' } as const;
+const chance = { ...plainAdamW, masterWeights: 'StochasticRounding' } as const;
 const adapter = lora({
   ...{ rank: 4, alpha: 8, dropout: 0.1, scaling: 'Standard', learningRateRatio: 2 },
   ...{ initialization: 'KaimingUniform', targets: () => true, seed: 5n, dtype: 'float32' },
 });
-const galoreOf = (masters: 'Float32' | 'StochasticRounding') => ({
-  ...{ rank: 16, scale: 1, weightDecay: 0.01, masters },
+const galoreOf = (masterWeights: 'Float32' | 'StochasticRounding') => ({
+  ...{ rank: 16, scale: 1, weightDecay: 0.01, masterWeights },
 });
 const halo = () =>
   new Halo({
@@ -121,7 +121,9 @@ const inEightBits = 1 / 127;
 const cases: Readonly<Record<string, () => Made | Promise<Made>>> = {
   'a product in float32': product('float32'),
   'a product in bfloat16': product('bfloat16'),
-  SGD: steps(inFloat32, { optimizer: sgd({ momentum: 0.9, weightDecay: 0, masters: 'Float32' }) }),
+  SGD: steps(inFloat32, {
+    optimizer: sgd({ momentum: 0.9, weightDecay: 0, masterWeights: 'Float32' }),
+  }),
   AdamW: steps(inFloat32, {}),
   'AdamW in bfloat16': steps(inBfloat16, { dtype: 'bfloat16', optimizer: adamW(chance) }),
   '8-bit AdamW': steps(inBfloat16, { dtype: 'bfloat16', optimizer: adamW8bit(chance) }),

@@ -70,7 +70,7 @@ test('GaLore keeps a basis and means of its size for each matrix of a block, and
     name: 'galore',
     method: {
       preset: 'GaLore',
-      precision: { type: 'BFloat16', bfloat16: { masters: 'StochasticRounding' } },
+      precision: { type: 'BFloat16', bfloat16: { masterWeights: 'StochasticRounding' } },
       optimizer: { type: 'GaLore', galore: { rank: 4, scale: '1', refreshSteps: 2 } },
     },
     training: { maxSteps: 4, learningRate: '1e-3' },

@@ -69,5 +69,5 @@ test('a step that was skipped is no update: the next one has the number that it 
     counts,
     [1, 2, 3].flatMap((count) => new Array<number>(each).fill(count)),
   );
-  t.deepEqual([...new Set(Object.values(state.ages))], [3]);
+  t.deepEqual([...new Set(Object.values(state.stepCounts))], [3]);
 });

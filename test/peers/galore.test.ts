@@ -68,9 +68,14 @@ for (const name of names) {
     using ours = openSafetensors(given());
     using peer = openSafetensors(answered());
     scope(() => {
-      const settings = { rank: 6, scale: 0.25, weightDecay: 0.1, masters: 'Float32' } as const;
+      const settings = {
+        rank: 6,
+        scale: 0.25,
+        weightDecay: 0.1,
+        masterWeights: 'Float32',
+      } as const;
       const adam = { beta1: 0.9, beta2: 0.999, epsilon: 1e-12, weightDecay: 0.1 };
-      const inner = adamW({ ...adam, masters: 'Float32' });
+      const inner = adamW({ ...adam, masterWeights: 'Float32' });
       const optimizer = galore(settings, inner, exactSubspaces(7));
       const start = ours.load(`${name}.w`);
       const value = ops.clone(start);

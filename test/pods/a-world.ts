@@ -16,7 +16,7 @@ export const aWorld = (t: ExecutionContext, plan: Parameters<typeof JobWorld.mak
 };
 
 /** The last lines of each. */
-export const linesOf = (pods: readonly Pod[]) =>
+export const flatsOf = (pods: readonly Pod[]) =>
   pods.map(({ uid, lines }) => `${uid}:\n${lines.slice(-12).join('\n')}`).join('\n');
 
 /** Step that a generation went on after, as a pod tells it. */
@@ -41,7 +41,7 @@ export async function endsWell(
   t.deepEqual(
     codes,
     pods.map(() => 0),
-    linesOf(pods),
+    flatsOf(pods),
   );
   t.like((await world.state()).result, { type: 'Succeeded' });
   const [published, ...others] = pods.flatMap(({ words }) => words()?.published ?? []);

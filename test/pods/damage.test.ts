@@ -6,7 +6,7 @@ import test, { type ExecutionContext } from 'ava';
 import { damages } from '../doubles/damaged-checkpoint.ts';
 import type { JobWorld } from '../doubles/job-world.ts';
 import { emptyDisk, fillDisk } from '../doubles/small-disk.ts';
-import { aWorld, beganAfter, endsWell, linesOf } from './a-world.ts';
+import { aWorld, beganAfter, endsWell, flatsOf } from './a-world.ts';
 
 /** Every weight is trained: a checkpoint is some megabytes. */
 const full = { preset: 'Full', precision: { type: 'Float32' } };
@@ -87,7 +87,7 @@ async function endsBadly(
   const workers = world.pods.filter(({ uid }) => uid.startsWith('w'));
   const codes = await Promise.all(workers.map(({ ended }) => ended));
   const { result } = await world.state();
-  t.like(result, { type: 'Failed', ...expected }, linesOf(workers));
+  t.like(result, { type: 'Failed', ...expected }, flatsOf(workers));
   const speaker = result?.type === 'Failed' ? result.index : undefined;
   t.deepEqual(
     codes,
@@ -131,7 +131,7 @@ test.serial('a checkpoint that is damaged is left for the one before by all rank
     pods = await world.startAll(2);
     await world.until('they train again', () => restoredAt(world, since) !== undefined);
     t.is(Number(restoredAt(world, since)), newest - 3, what);
-    t.true(hasLine(world, words), `${what}\n${linesOf(pods)}`);
+    t.true(hasLine(world, words), `${what}\n${flatsOf(pods)}`);
     const aside = readdirSync(checkpointsOf(world, generation + 1));
     t.true(
       aside.some((name) => name.endsWith('.damaged')),

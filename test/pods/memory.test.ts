@@ -5,7 +5,7 @@ import { eventually } from '../doubles/eventually.ts';
 import type { Pod } from '../doubles/job-pods.ts';
 import type { JobWorld } from '../doubles/job-world.ts';
 import { type MemoryGroup, memoryGroup } from '../doubles/memory-group.ts';
-import { aWorld, endsWell, linesOf } from './a-world.ts';
+import { aWorld, endsWell, flatsOf } from './a-world.ts';
 
 const plentyBytes = 4 * 2 ** 30;
 /** With this much beside the pod, its limit is never one that is refused at once. */
@@ -54,7 +54,7 @@ test.serial(
     await endsWell(t, world, pods, 2);
     t.true(
       pods[1]?.lines.some((line) => line.includes('because the memory limit was reached')),
-      linesOf(pods),
+      flatsOf(pods),
     );
   },
 );
@@ -66,7 +66,7 @@ test.serial('a memory that stays too small ends the job at the third time', asyn
   const pods = await startBoth(world, group);
   await takeMemory(world, group);
   const codes = await Promise.all(pods.map(({ ended }) => ended));
-  t.deepEqual(codes, [75, 137], linesOf(pods));
+  t.deepEqual(codes, [75, 137], flatsOf(pods));
   const { result, restarts } = await world.state();
   t.like(result, {
     type: 'Failed',

@@ -3,7 +3,7 @@
 import { setTimeout } from 'node:timers/promises';
 import test from 'ava';
 import fc from 'fast-check';
-import { aWorld, beganAfter, endsWell, inMemory, linesOf } from './a-world.ts';
+import { aWorld, beganAfter, endsWell, flatsOf, inMemory } from './a-world.ts';
 
 test.serial('two pods train one model, and end with the bits of two local workers', async (t) => {
   await using world = await aWorld(t, { workers: 2 });
@@ -146,7 +146,7 @@ test.serial('a trainer that stands still is found, named and replaced', async (t
   await endsWell(t, world, pods, 2);
   t.true(
     pods[0]?.lines.some((line) => line.includes('rank 1 did not answer')),
-    linesOf(pods),
+    flatsOf(pods),
   );
 });
 
@@ -159,7 +159,7 @@ test.serial('a pod that was frozen wakes up in a later world and spoils nothing'
   const third = await world.start(1);
   await world.until('the next world commits', ({ checkpoint }) => checkpoint?.generation === 2);
   second?.signalAll('SIGCONT');
-  t.is(await second?.ended, 75, linesOf(second === undefined ? [] : [second]));
+  t.is(await second?.ended, 75, flatsOf(second === undefined ? [] : [second]));
   await endsWell(t, world, first === undefined ? [] : [first, third], 2);
 });
 

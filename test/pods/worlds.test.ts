@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import test from 'ava';
 import { eventually } from '../doubles/eventually.ts';
 import type { Pod } from '../doubles/job-pods.ts';
-import { aWorld, beganAfter, endsWell, inMemory, linesOf, onThisMachine } from './a-world.ts';
+import { aWorld, beganAfter, endsWell, flatsOf, inMemory, onThisMachine } from './a-world.ts';
 
 test.serial('a job is suspended with one save, and goes on at that step', async (t) => {
   await using world = await aWorld(t, {
@@ -44,7 +44,7 @@ test.serial('the number of workers changes both ways while they train', async (t
   await world.until('one trains', ({ world: formed }) => formed?.size === 1);
   for (const pod of [second, third]) pod?.signal('SIGTERM');
   t.deepEqual(await Promise.all([second?.ended, third?.ended]), [75, 75]);
-  t.is(await first?.ended, 0, linesOf(first === undefined ? [] : [first]));
+  t.is(await first?.ended, 0, flatsOf(first === undefined ? [] : [first]));
   t.like(await world.state(), { generation: 3, result: { type: 'Succeeded', step: 90 } });
 });
 
@@ -76,7 +76,7 @@ test.serial('worlds of other sizes go on from the copies of the one before', asy
   await world.until('three train', ({ world: formed }) => formed?.size === 3);
   await world.until('from memory', () => beganAfter(pods, 3) > beganAfter(pods, 2));
   t.is((await world.state()).checkpoint, undefined, 'nothing else was there to go on from');
-  t.deepEqual(await Promise.all(pods.map(({ ended }) => ended)), [0, 0, 0], linesOf(pods));
+  t.deepEqual(await Promise.all(pods.map(({ ended }) => ended)), [0, 0, 0], flatsOf(pods));
   const here = new Map<number, number>();
   await onThisMachine(t, world, 3, here);
   const told = lossesTold(world.pods);

@@ -8,7 +8,7 @@ export interface ImageSettings {
 
 /** Knows the few instructions that decide it; a stage or an entry point that is not there is an error. */
 export function settingsOf(dockerfile: string, stage: string): ImageSettings {
-  const lines = linesOf(dockerfile, stage);
+  const lines = flatsOf(dockerfile, stage);
   const last = (instruction: string) =>
     lines.findLast((line) => line.startsWith(`${instruction} `))?.slice(instruction.length + 1);
   const entry = last('ENTRYPOINT');
@@ -27,7 +27,7 @@ export function settingsOf(dockerfile: string, stage: string): ImageSettings {
 }
 
 /** Instructions of the stage, after those of the stage that it begins from. */
-function linesOf(dockerfile: string, stage: string): readonly string[] {
+function flatsOf(dockerfile: string, stage: string): readonly string[] {
   const begin = /^FROM (\S+)(?: AS (\S+))?$/;
   const all = dockerfile.replaceAll('\\\n', ' ').split('\n');
   const first = all.findIndex((line) => begin.exec(line)?.[2] === stage);
@@ -38,5 +38,5 @@ function linesOf(dockerfile: string, stage: string): readonly string[] {
   }
   const next = all.findIndex((line, i) => i > first && begin.test(line));
   const own = all.slice(first + 1, next < 0 ? undefined : next);
-  return [...linesOf(dockerfile, begin.exec(all[first] ?? '')?.[1] ?? ''), ...own];
+  return [...flatsOf(dockerfile, begin.exec(all[first] ?? '')?.[1] ?? ''), ...own];
 }

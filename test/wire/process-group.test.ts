@@ -30,7 +30,7 @@ async function members(
   const store = { host: '127.0.0.1', port: await freePort() };
   const name = randomUUID();
   return Array.from({ length: started }, (_, rank) => {
-    const plan = { name, rank, size, store, address: '127.0.0.1', timeoutMs, lookMs: 10_000 };
+    const plan = { name, rank, size, store, address: '127.0.0.1', timeoutMs, probeMs: 10_000 };
     const quiet = '--disable-warning=ExperimentalWarning';
     const child = spawn(process.execPath, [quiet, program, JSON.stringify(plan)], {
       stdio: ['pipe', 'pipe', 'inherit'],

@@ -152,7 +152,7 @@ class Folders implements RunCheckpoints {
   }
 
   async follow(): Promise<void> {
-    const ended = await this.#running?.save.look();
+    const ended = await this.#running?.save.poll();
     if (ended !== undefined) await this.#end(ended);
   }
 
@@ -240,7 +240,7 @@ class Folders implements RunCheckpoints {
     if (isBad) throw found;
     const { manifest, state } = found;
     this.life = manifest.life;
-    this.#trained.states.follow(state.ages);
+    this.#trained.states.follow(state.stepCounts);
     loadState(folder, manifest, stateTensors(this.#trained));
     const saved = world.fromFirst(newest);
     this.#savedStep = saved === none ? null : saved;
@@ -292,7 +292,7 @@ class Folders implements RunCheckpoints {
       const manifest = await readManifest(folder);
       this.#confirm(manifest, folder);
       const state = stateOf(manifest, folder);
-      this.#trained.states.follow(state.ages);
+      this.#trained.states.follow(state.stepCounts);
       loadState(folder, manifest, stateTensors(this.#trained));
       this.life = manifest.life;
       return { ...state, ...(await readRollback(folder)) };

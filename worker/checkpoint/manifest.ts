@@ -6,7 +6,7 @@ import { UserError } from '../../crds/failures/errors.ts';
 import { jsonLimits, parseJson, RefusedBytes } from '../../crds/text/json.ts';
 
 /** Raised when the layout changes in a way that older readers cannot follow. */
-export const manifestVersion = 1;
+export const manifestVersion = 2;
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const count = z.int().min(0);

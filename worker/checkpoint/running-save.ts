@@ -65,7 +65,7 @@ export class RunningSave {
   }
 
   /** Asked by all ranks between two steps: undefined while it goes on. */
-  async look(): Promise<WrittenCheckpoint | 'full' | undefined> {
+  async poll(): Promise<WrittenCheckpoint | 'full' | undefined> {
     const { clock } = this.#plan;
     const until = clock.monotonic() + attentionMs;
     do await setImmediate();
@@ -108,7 +108,7 @@ export class RunningSave {
   }
 }
 
-/** Work under way whose end can be looked at without waiting for it. */
+/** Work under way whose end can be evaluated at without waiting for it. */
 class Work {
   outcome: 'done' | 'full' | Error | undefined;
   /** Never rejects. */

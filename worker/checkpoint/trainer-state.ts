@@ -17,7 +17,7 @@ export const trainerState = z.object({
   /** Steps that changed parameters. */
   updates: z.int(),
   /** Of the optimizer state that lives, by place: the exponent of Adam's bias corrections. */
-  ages: z.record(z.string(), z.int()),
+  stepCounts: z.record(z.string(), z.int()),
   /** Global batches drawn. A rollback goes back in `step`, never here: it leaves the batch out. */
   position: z.int(),
   tokensSeen: z.int(),
@@ -32,7 +32,7 @@ export const trainerState = z.object({
   stale: z.int(),
   best: z.object({ step: z.int(), value: z.number() }).nullable(),
   /** Step of the last evaluation that came to its end, samples included. */
-  looked: z.int().default(-1),
+  evaluated: z.int().default(-1),
   /** Answers to the job's prompts: before the first step, at the best evaluation, at the last one. */
   samplesBefore: z.array(z.string()),
   samplesBest: z.array(z.string()).default([]),
@@ -55,7 +55,7 @@ export type TrainerState = z.output<typeof trainerState>;
 export const freshState: TrainerState = {
   step: 0,
   updates: 0,
-  ages: {},
+  stepCounts: {},
   position: 0,
   tokensSeen: 0,
   skipsInRow: 0,
@@ -66,7 +66,7 @@ export const freshState: TrainerState = {
   evaluations: [],
   stale: 0,
   best: null,
-  looked: -1,
+  evaluated: -1,
   samplesBefore: [],
   samplesBest: [],
   samplesLast: [],

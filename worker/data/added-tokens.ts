@@ -10,7 +10,7 @@ interface Section {
 
 type SplitSections = (text: string) => Section[];
 
-/** `spell` gives the text under which a token is looked for. */
+/** `spell` gives the text under which a token is evaluated for. */
 export function splitAt(
   tokens: readonly AddedToken[],
   spell: (content: string) => string = (content) => content,

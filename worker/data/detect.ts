@@ -4,7 +4,7 @@ import { UserError } from '../../crds/failures/errors.ts';
 import { type Format, type Shape, shapes } from './formats.ts';
 import { isFields } from './messages.ts';
 
-/** So many records are looked at. */
+/** So many records are evaluated at. */
 export const sampleForDetection = 100;
 
 export function detectShape(records: readonly unknown[], format: Format | 'Auto'): Shape {

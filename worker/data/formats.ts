@@ -8,7 +8,7 @@ export type Format = 'Text' | 'PromptCompletion' | 'Chat' | 'Preference' | 'Toke
 
 export interface Shape {
   readonly name: string;
-  /** Formats under which this shape is looked for. */
+  /** Formats under which this shape is evaluated for. */
   readonly formats: readonly Format[];
   /** Fields that it reads. */
   readonly keys: readonly string[];

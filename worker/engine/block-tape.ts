@@ -34,7 +34,7 @@ interface Tape {
 export interface BlockPass {
   readonly model: Model;
   readonly layer: number;
-  readonly moving: readonly Parameter[];
+  readonly active: readonly Parameter[];
   readonly sequence: PackedSequence;
   readonly draw: DropoutDraw | null;
   /** Of weights whose gradients are wanted in subspaces. @default all are made */
@@ -66,7 +66,7 @@ export function forwardBlock(
 }
 
 /** The block without a tape. */
-export function runBlock(pass: Omit<BlockPass, 'moving'>, x: Tensor): Tensor {
+export function runBlock(pass: Omit<BlockPass, 'active'>, x: Tensor): Tensor {
   return scope(() => {
     const tensors = tensorsOf(pass.model, new Map(), pass.draw);
     return block(
@@ -100,7 +100,7 @@ export function backwardBlock(
   if (trace.mode !== 'keep') x.dispose();
   if (input === undefined || input === null) throw new Bug('a block ignores its input');
   const gradients = new Map([...made, ...low]);
-  return { input, parameters: pass.moving.map(({ name }) => gradients.get(name) ?? null) };
+  return { input, parameters: pass.active.map(({ name }) => gradients.get(name) ?? null) };
 }
 
 const noProjectors: Projectors = new Map();
@@ -112,7 +112,7 @@ function projectorsOf({ projectors = noProjectors }: BlockPass): Projectors {
 /** Parameters whose gradients are made. */
 function madeOf(pass: BlockPass): readonly Parameter[] {
   const projectors = projectorsOf(pass);
-  return pass.moving.filter(({ name }) => !projectors.has(name));
+  return pass.active.filter(({ name }) => !projectors.has(name));
 }
 
 function record(pass: BlockPass, x: Tensor): Tape {

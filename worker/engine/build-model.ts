@@ -1,4 +1,4 @@
-// Files + method → a model whose seams are filled in, on the device, ready for its first step.
+// Files + method → a model whose axes are filled in, on the device, ready for its first step.
 
 import type { DecoderConfig } from '../decoder/config.ts';
 import type { ModelFiles } from '../decoder/model-files.ts';
@@ -43,7 +43,7 @@ export function modelSource(files: ModelFiles): ModelSource {
 export type ShareOut = (parameters: readonly Parameter[]) => readonly Parameter[];
 
 /** Whether a tensor of the model's own trains at some time of the run. */
-export type Trains = (name: string, place: Parameter['place']) => boolean;
+export type Trains = (name: string, layer: Parameter['layer']) => boolean;
 
 export interface BuildOptions {
   readonly dtype: DType;
@@ -70,15 +70,15 @@ export function buildModel(source: ModelSource, options: BuildOptions): Model {
   const { config, tensorNames } = source;
   const { adapter, dtype, trains = () => adapter === null, shareOut = (all) => all } = options;
   const parameters = new Parameters();
-  const add = (ofPlace: readonly Parameter[]): void => {
-    for (const parameter of shareOut(ofPlace)) parameters.add(parameter);
+  const add = (ofLayer: readonly Parameter[]): void => {
+    for (const parameter of shareOut(ofLayer)) parameters.add(parameter);
   };
   let done = 0;
   try {
-    for (const names of Map.groupBy(tensorNames, placeOf).values()) {
+    for (const names of Map.groupBy(tensorNames, layerOf).values()) {
       add(
         names.map((name) => {
-          const loaded = loadParameter(source, name, trains(name, placeOf(name)), options);
+          const loaded = loadParameter(source, name, trains(name, layerOf(name)), options);
           done += 1;
           options.onTensor?.(done, tensorNames.length);
           return loaded;
@@ -158,7 +158,7 @@ function isVector(name: string): boolean {
 
 /** Norms and biases have no other dimension; embedding and head stand outside the blocks. */
 function isBlockMatrix(name: string): boolean {
-  return typeof placeOf(name) === 'number' && !isVector(name);
+  return typeof layerOf(name) === 'number' && !isVector(name);
 }
 
 /** `frozenAs` is null for a tensor that trains: that is a copy in `dtype`, the other may be the file itself. */
@@ -186,7 +186,7 @@ function borrowedParameter(source: ModelSource, name: string, dtype: DType): Par
   return { ...baseParameter(name, value.shape), value: keep(value), trained: true };
 }
 
-/** What is the file itself was looked at once, and is not to stay in memory for that. */
+/** What is the file itself was evaluated at once, and is not to stay in memory for that. */
 function loadFinite(source: ModelSource, name: string, dtype: DType): Tensor {
   const loaded = source.load(name, dtype);
   requireFinite(name, loaded);
@@ -224,10 +224,10 @@ function codebookParameter(
 
 function baseParameter(name: string, shape: readonly number[]) {
   const decayed = shape.length > 1;
-  return { name, place: placeOf(name), shape, learningRateFactor: 1, decayed } as const;
+  return { name, layer: layerOf(name), shape, learningRateFactor: 1, decayed } as const;
 }
 
-function placeOf(name: string): Parameter['place'] {
+function layerOf(name: string): Parameter['layer'] {
   const layer = /^model\.layers\.(\d+)\./.exec(name)?.[1];
   if (layer !== undefined) return Number(layer);
   return name === embeddingName ? 'embedding' : 'head';
@@ -239,13 +239,13 @@ function adaptedLayers(
   parameters: Parameters,
   adapter: Adapter,
 ): readonly LinearLayer[] {
-  return parameters.all().flatMap(({ name, place, shape }) => {
+  return parameters.all().flatMap(({ name, layer, shape }) => {
     const [out, inputs] = shape;
     const path = name.replace(/\.weight$/, '');
-    if (typeof place !== 'number' || out === undefined || inputs === undefined) return [];
-    if (place >= config.L) return [];
-    const layer = { path, layer: place, out, in: inputs };
-    return adapter.targets(layer) ? [layer] : [];
+    if (typeof layer !== 'number' || out === undefined || inputs === undefined) return [];
+    if (layer >= config.L) return [];
+    const linear = { path, layer, out, in: inputs };
+    return adapter.targets(linear) ? [linear] : [];
   });
 }
 
@@ -254,7 +254,7 @@ function adapterParameters(adapter: Adapter | null, layer: LinearLayer): readonl
   const tensors = scope(() => adapter.initialize(layer));
   return Object.entries(tensors).map(([suffix, value]) => ({
     name: `${layer.path}.${suffix}`,
-    place: layer.layer,
+    layer: layer.layer,
     value: keep(value),
     shape: value.shape,
     trained: true,

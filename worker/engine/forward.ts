@@ -8,7 +8,7 @@ import { runBlock } from './block-tape.ts';
 import { embed } from './embedding.ts';
 import { finalNormName, type Model } from './model.ts';
 import { type PackedSequence, toSequence } from './packed-sequence.ts';
-import { type Place, withPlace } from './weights.ts';
+import { type Layer, withLayer } from './weights.ts';
 
 /** The residual streams of the sequences behind the last block, `[T, H]` each. Each block runs all sequences before the next one does. */
 export function residualStreams(
@@ -17,11 +17,11 @@ export function residualStreams(
 ): readonly Tensor[] {
   const { config } = model;
   return scope(() => {
-    let streams = withPlace(model, 'embedding', 0, () =>
+    let streams = withLayer(model, 'embedding', 0, () =>
       sequences.map(({ ids }) => embed(model, ids)),
     );
     for (let layer = 0; layer < config.L; layer += 1) {
-      streams = withPlace(model, layer, placeAfter(config, layer), () =>
+      streams = withLayer(model, layer, layerAfter(config, layer), () =>
         sequences.map((sequence, a) => {
           const x = streams[a] ?? missing(a);
           const next = runBlock({ model, layer, sequence, draw: null }, x);
@@ -35,7 +35,7 @@ export function residualStreams(
 }
 
 /** Where the forward goes from a block. */
-export function placeAfter({ L }: DecoderConfig, layer: number): Place {
+export function layerAfter({ L }: DecoderConfig, layer: number): Layer {
   return layer + 1 < L ? layer + 1 : 'head';
 }
 

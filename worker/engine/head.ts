@@ -20,7 +20,7 @@ interface HeadLoss {
 interface HeadGradients {
   /** Gradient of the residual stream, `[T, H]`. */
   readonly input: Tensor;
-  /** Gradient of the final norm's weight, null while it does not move. */
+  /** Gradient of the final norm's weight, null while it is not active. */
   readonly norm: Tensor | null;
 }
 
@@ -40,27 +40,27 @@ export function headLoss(model: Model, x: Tensor, sequence: PackedSequence): Hea
 
 /**
  * Loss and gradients at once. `scale` is 1 over the target tokens of the whole global batch;
- * `dHead [V, H]` in float32 takes the head's gradient where the head moves.
+ * `dHead [V, H]` in float32 takes the head's gradient where the head is active.
  */
 export function headBackward(
   model: Model,
   x: Tensor,
   sequence: PackedSequence,
   scale: number,
-  normMoves: boolean,
+  normIsActive: boolean,
   dHead: Tensor | null,
 ): HeadLoss & HeadGradients {
   return scope(() => {
     const weight = model.parameters.value(finalNormName);
     const rows = leaf(ops.indexSelect(x, 0, sequence.rows));
-    const norm = normMoves ? leaf(weight) : weight;
+    const norm = normIsActive ? leaf(weight) : weight;
     const h = withTape(() => normed(model, rows, norm));
     const [, sums, dh] = ops.headNll(ops.detach(h), headWeight(model), sequence.labels, {
       invN: scale,
       cap: model.config.logitCap ?? 0,
       dweight: dHead,
     });
-    const [dRows, dNorm] = grad([h], normMoves ? [rows, norm] : [rows], [dh]);
+    const [dRows, dNorm] = grad([h], normIsActive ? [rows, norm] : [rows], [dh]);
     const input = ops.zerosLike(x);
     if (dRows !== undefined && dRows !== null) ops.indexCopy_(input, 0, sequence.rows, dRows);
     return { ...lossOf(sums), input, norm: dNorm ?? null };

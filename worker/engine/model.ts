@@ -1,4 +1,4 @@
-// A decoder with its seams filled in: configuration, parameters, and the adapter beside the linears.
+// A decoder with its axes filled in: configuration, parameters, and the adapter beside the linears.
 
 import type { DecoderConfig } from '../decoder/config.ts';
 import type { Adapter, Delta, DropoutDraw, LinearLayer } from '../methods/adapters/adapter.ts';
@@ -55,5 +55,5 @@ export function tensorsOf(
   };
 }
 
-/** Parameters that move in this step, by place. */
-export type Moving = (place: Parameter['place']) => readonly Parameter[];
+/** Active parameters of this step, by layer. */
+export type Active = (layer: Parameter['layer']) => readonly Parameter[];

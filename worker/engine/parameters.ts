@@ -1,5 +1,5 @@
 // All tensors of a model by name, as in Hugging Face files, adapters included. A parameter is frozen
-// or trained for the whole run; which of the trained ones move in a step is the selection's choice.
+// or trained for the whole run; which of the trained ones are active in a step is the selection's choice.
 import { Bug } from '../../crds/failures/errors.ts';
 import { type Coding, decoded } from '../methods/weights/coding.ts';
 import { keep, scope } from '../tensor/scope.ts';
@@ -8,7 +8,7 @@ import { moveStorage, resizeStorage, type Tensor } from '../tensor/tensor.ts';
 export interface Parameter {
   readonly name: string;
   /** Block number, or where outside the blocks the tensor is used. */
-  readonly place: number | 'embedding' | 'head';
+  readonly layer: number | 'embedding' | 'head';
   /** The value that the forward computes with, or its codes; bytes where it is quantised. */
   readonly value: Tensor;
   /** Of what the value stands for: `[out, in]` of a matrix, however it is stored. */
@@ -27,7 +27,7 @@ export class Parameters implements Disposable {
   readonly #byName = new Map<string, Parameter>();
   /** What codes stand for. The tensors stay, so that a tape finds them again; their memory comes and goes with their place. */
   readonly #made = new Map<string, Tensor>();
-  readonly #madeAt = new Set<Parameter['place']>();
+  readonly #madeAt = new Set<Parameter['layer']>();
 
   add(parameter: Parameter): void {
     if (this.#byName.has(parameter.name)) throw new Bug(`${parameter.name} was added twice`);
@@ -48,15 +48,15 @@ export class Parameters implements Disposable {
    * What is computed with. Where it is stored in codes it is there while its place is made; else it is made anew, in the caller's scope.
    */
   value(name: string): Tensor {
-    const { value, coded, place } = this.get(name);
+    const { value, coded, layer } = this.get(name);
     if (coded === undefined) return value;
-    const made = this.#madeAt.has(place) ? this.#made.get(name) : undefined;
+    const made = this.#madeAt.has(layer) ? this.#made.get(name) : undefined;
     return made ?? decoded(value, coded);
   }
 
   /** Makes the values of a place that are stored in codes, once for all that compute with them until `unmake`. */
-  make(place: Parameter['place']): void {
-    for (const { name, value, coded } of this.#codedAt(place)) {
+  make(layer: Parameter['layer']): void {
+    for (const { name, value, coded } of this.#codedAt(layer)) {
       scope(() => {
         const fresh = decoded(value, coded);
         const made = this.#made.get(name);
@@ -64,13 +64,13 @@ export class Parameters implements Disposable {
         else moveStorage(made, fresh);
       });
     }
-    this.#madeAt.add(place);
+    this.#madeAt.add(layer);
   }
 
   /** Gives the memory of what was made back; a tape may read it again when it has been made again. */
-  unmake(place: Parameter['place']): void {
-    this.#madeAt.delete(place);
-    for (const { name } of this.#codedAt(place)) {
+  unmake(layer: Parameter['layer']): void {
+    this.#madeAt.delete(layer);
+    for (const { name } of this.#codedAt(layer)) {
       const made = this.#made.get(name);
       if (made !== undefined) resizeStorage(made, 0);
     }
@@ -85,8 +85,8 @@ export class Parameters implements Disposable {
   }
 
   /** Trained tensors of one block, or of the embedding or head. */
-  trainedAt(place: Parameter['place']): readonly Parameter[] {
-    return this.trained().filter((parameter) => parameter.place === place);
+  trainedAt(layer: Parameter['layer']): readonly Parameter[] {
+    return this.trained().filter((parameter) => parameter.layer === layer);
   }
 
   [Symbol.dispose](): void {
@@ -104,9 +104,9 @@ export class Parameters implements Disposable {
     this.#madeAt.clear();
   }
 
-  #codedAt(place: Parameter['place']) {
-    return this.all().flatMap(({ name, value, coded, place: own }) =>
-      own === place && coded !== undefined ? [{ name, value, coded }] : [],
+  #codedAt(layer: Parameter['layer']) {
+    return this.all().flatMap(({ name, value, coded, layer: own }) =>
+      own === layer && coded !== undefined ? [{ name, value, coded }] : [],
     );
   }
 }

@@ -11,9 +11,9 @@ import {
 } from '../methods/optimizers/optimizer.ts';
 import {
   type Coded,
-  changeByChance_,
-  codeByChance_,
+  changeStochastically_,
   decode,
+  quantizeStochastically_,
 } from '../methods/weights/affine-groups.ts';
 import { alone, type World } from '../sharding/world.ts';
 import type { DType } from '../tensor/dtype.ts';
@@ -33,7 +33,7 @@ export interface Update {
   /** Learning rate of this step before parameters' own factors. */
   readonly learningRate: number;
   /** Updates of the state of a place, including this one. */
-  count(place: Parameter['place']): number;
+  count(layer: Parameter['layer']): number;
   /** Random stream of a parameter in this step. */
   stream(name: string): Stream;
 }
@@ -170,8 +170,8 @@ export class StepUpdate {
   }
 
   /** And how many updates it has had before this one. */
-  #stateOf({ name, place }: Parameter): readonly [OptimizerState, number] {
-    return [this.#states.get(name) ?? {}, this.#update.count(place) - 1];
+  #stateOf({ name, layer }: Parameter): readonly [OptimizerState, number] {
+    return [this.#states.get(name) ?? {}, this.#update.count(layer) - 1];
   }
 
   #factor(square: number): number {
@@ -214,16 +214,16 @@ export class StepUpdate {
     }
   }
 
-  /** Codes are made whole for the change unless that is of low rank, and rounded by chance behind it. */
+  /** Codes are made whole for the change unless that is of low rank, and rounded stochastically behind it. */
   #changeGroups(coded: Coded, gradient: Tensor, state: OptimizerState, step: UpdateStep): void {
     const optimizer = this.#optimizer;
     scope(() => {
       const { shape } = coded.codes;
       const change = optimizer.projection?.change(gradient, state, step, shape) ?? null;
-      if (change !== null) return changeByChance_(coded, change, step.stream);
+      if (change !== null) return changeStochastically_(coded, change, step.stream);
       const exact = decode(coded, 'float32');
       optimizer.update(exact, gradient, state, step);
-      codeByChance_(coded, exact, 8, step.stream);
+      quantizeStochastically_(coded, exact, 8, step.stream);
     });
   }
 }

@@ -3,31 +3,31 @@
 import type { Model } from './model.ts';
 import type { Parameter } from './parameters.ts';
 
-export type Place = Parameter['place'];
+export type Layer = Parameter['layer'];
 
 export interface Weights {
   /** The tensors of the place are whole from now on, until it is released. The head's include a tied embedding. */
-  take(place: Place): void;
+  take(layer: Layer): void;
   /** The place comes next: it may be gathered already. */
-  prefetch(place: Place): void;
-  release(place: Place): void;
+  prefetch(layer: Layer): void;
+  release(layer: Layer): void;
 }
 
 /** Everything is there, always. */
 export const residentWeights: Weights = { take() {}, prefetch() {}, release() {} };
 
 /** Runs `body` while the place is whole, and gathers the one that comes next meanwhile. What is stored in codes is made for it. */
-export function withPlace<T>(
+export function withLayer<T>(
   { weights, parameters }: Pick<Model, 'weights' | 'parameters'>,
-  place: Place,
-  next: Place | null,
+  layer: Layer,
+  next: Layer | null,
   body: () => T,
 ): T {
-  weights.take(place);
+  weights.take(layer);
   if (next !== null) weights.prefetch(next);
-  parameters.make(place);
+  parameters.make(layer);
   const result = body();
-  parameters.unmake(place);
-  weights.release(place);
+  parameters.unmake(layer);
+  weights.release(layer);
   return result;
 }

@@ -1,11 +1,11 @@
 // From the method that a job resolved to, to the implementations that run: one line for each member
-// of each seam. Everything else in the worker knows interfaces only.
+// of each axis. Everything else in the worker knows interfaces only.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { ResolvedMethod } from '../../crds/index.ts';
 import { codedForm } from '../../crds/methods/coded.ts';
 import { drawOf } from '../../crds/methods/draw.ts';
 import { levelOf } from '../../crds/methods/halo-level.ts';
-import { mastersOf } from '../../crds/methods/masters.ts';
+import { masterWeightsOf } from '../../crds/methods/master-weights.ts';
 import type { BuildOptions, Trains } from '../engine/build-model.ts';
 import { finalNormName } from '../engine/model.ts';
 import type { Parameters } from '../engine/parameters.ts';
@@ -16,7 +16,7 @@ import { adamW } from './optimizers/adamw.ts';
 import { adamW8bit } from './optimizers/adamw-8bit.ts';
 import { exactSubspaces, galore } from './optimizers/galore.ts';
 import { lazySubspaces } from './optimizers/lazy-subspaces.ts';
-import type { Masters } from './optimizers/master-weights.ts';
+import type { MasterWeights } from './optimizers/master-weights.ts';
 import type { Optimizer } from './optimizers/optimizer.ts';
 import { pvTuning } from './optimizers/pv-tuning.ts';
 import { sgd } from './optimizers/sgd.ts';
@@ -110,26 +110,26 @@ function targetsOf(modules: readonly string[]): (path: string) => boolean {
 
 /** `peak` is the learning rate of the job, which rates of parts are multiples of. */
 export function optimizerOf(method: ResolvedMethod, peak: number): Optimizer {
-  const masters = mastersOf(method) ?? 'Float32';
+  const masterWeights = masterWeightsOf(method) ?? 'Float32';
   switch (method.optimizer.type) {
     case 'SGD': {
       const { momentum, weightDecay } = method.optimizer.sgd;
-      return sgd({ momentum: Number(momentum), weightDecay: Number(weightDecay), masters });
+      return sgd({ momentum: Number(momentum), weightDecay: Number(weightDecay), masterWeights });
     }
     case 'AdamW':
       return adamW({
         ...adamSettings(method.optimizer.adamW),
-        masters,
+        masterWeights,
         moments: method.optimizer.adamW.moments ?? 'Float32',
       });
     case 'AdamW8bit':
-      return adamW8bit({ ...adamSettings(method.optimizer.adamW8bit), masters });
+      return adamW8bit({ ...adamSettings(method.optimizer.adamW8bit), masterWeights });
     case 'GaLore':
-      return galoreOf(method.optimizer.galore, masters);
+      return galoreOf(method.optimizer.galore, masterWeights);
     case 'QGaLore':
-      return qGaloreOf(method.optimizer.qGalore, masters);
+      return qGaloreOf(method.optimizer.qGalore, masterWeights);
     case 'PVTuning':
-      return pvTuningOf(method.optimizer.pvTuning, masters, peak);
+      return pvTuningOf(method.optimizer.pvTuning, masterWeights, peak);
   }
 }
 
@@ -146,11 +146,11 @@ function qGaloreOf(
     queueSize,
     ...adam
   }: QGaloreParameters,
-  masters: Masters,
+  masterWeights: MasterWeights,
 ): Optimizer {
-  const settings = { ...adamSettings(adam), masters };
+  const settings = { ...adamSettings(adam), masterWeights };
   const { weightDecay } = settings;
-  const projected = { rank, scale: Number(scale), weightDecay, masters };
+  const projected = { rank, scale: Number(scale), weightDecay, masterWeights };
   const lazy = { cosineThreshold: Number(cosineThreshold), gapGrowth: Number(gapGrowth) };
   const subspaces = lazySubspaces({ refreshSteps, queueSize, ...lazy }, finderOf(directions));
   return galore(projected, adamW8bit(settings), subspaces, 'QGaLore');
@@ -160,12 +160,12 @@ type GaloreParameters = Extract<ResolvedMethod['optimizer'], { type: 'GaLore' }>
 
 function galoreOf(
   { rank, scale, refreshSteps, directions, moments, ...adam }: GaloreParameters,
-  masters: Masters,
+  masterWeights: MasterWeights,
 ): Optimizer {
-  const settings = { ...adamSettings(adam), masters };
+  const settings = { ...adamSettings(adam), masterWeights };
   const inner = moments === 'EightBit' ? adamW8bit(settings) : adamW({ ...settings, moments });
   const { weightDecay } = settings;
-  const projected = { rank, scale: Number(scale), weightDecay, masters };
+  const projected = { rank, scale: Number(scale), weightDecay, masterWeights };
   return galore(projected, inner, exactSubspaces(refreshSteps, finderOf(directions)));
 }
 
@@ -175,7 +175,11 @@ function finderOf(directions: GaloreParameters['directions']) {
 
 type PvParameters = Extract<ResolvedMethod['optimizer'], { type: 'PVTuning' }>['pvTuning'];
 
-function pvTuningOf(parameters: PvParameters, masters: Masters, peak: number): Optimizer {
+function pvTuningOf(
+  parameters: PvParameters,
+  masterWeights: MasterWeights,
+  peak: number,
+): Optimizer {
   const { betas, codeBetas, epsilon, lamb, updateCodes, updateCodebooks } = parameters;
   const { codeLearningRate, maxCodeChange, codeTrustRatio, beamSize, deltaDecay } = parameters;
   const common = { epsilon: Number(epsilon), lamb };
@@ -188,7 +192,7 @@ function pvTuningOf(parameters: PvParameters, masters: Masters, peak: number): O
     deltaDecay: Number(deltaDecay),
   };
   return pvTuning({
-    ...{ ...common, ...twoOf(betas), updateCodebooks, masters },
+    ...{ ...common, ...twoOf(betas), updateCodebooks, masterWeights },
     codes: updateCodes ? codes : null,
   });
 }
@@ -219,9 +223,9 @@ function trainsOf({ adapter, selection }: ResolvedMethod): Trains {
   const draw = drawOf(selection);
   if (draw === null) return () => true;
   const { trainEmbeddings, trainHead, trainFinalNorm } = draw;
-  return (name, place) => {
-    if (typeof place === 'number') return true;
-    if (place === 'embedding') return trainEmbeddings;
+  return (name, layer) => {
+    if (typeof layer === 'number') return true;
+    if (layer === 'embedding') return trainEmbeddings;
     return name === finalNormName ? trainFinalNorm : trainHead;
   };
 }

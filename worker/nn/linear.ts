@@ -1,5 +1,5 @@
 // Linear layers: the stored weights, and an adapter beside each where there is one. Which arithmetic
-// is used and how a weight is stored is the business of two seams; here they meet.
+// is used and how a weight is stored is the business of two axes; here they meet.
 import type { Delta } from '../methods/adapters/adapter.ts';
 import type { Precision } from '../methods/precision/precision.ts';
 import * as ops from '../tensor/ops.generated.ts';

@@ -45,8 +45,8 @@ export async function requireNoTemplate(
   rules: Pick<ReadingRules, 'files' | 'format'>,
   signal: AbortSignal,
 ): Promise<void> {
-  const look = { ...rules, hasTemplate: false, onBytes: () => undefined };
-  const { batches } = await readBatches(look, signal);
+  const withoutTemplate = { ...rules, hasTemplate: false, onBytes: () => undefined };
+  const { batches } = await readBatches(withoutTemplate, signal);
   await batches.next();
   await batches.return(undefined);
 }

@@ -33,7 +33,7 @@ export function hubRefusal(response: Response, target: HubTarget, clock: Clock):
     });
   }
   if (status === 412) {
-    // Somebody else pushed meanwhile: what is there now is looked at again.
+    // Somebody else pushed meanwhile: what is there now is evaluated at again.
     return new TransientError({
       code: 'E_PUBLISH_FAILED',
       message: `${repository} was changed by somebody else while the result was uploaded`,

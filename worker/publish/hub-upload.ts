@@ -1,5 +1,5 @@
 // A result as one commit of a repository on a hub, which is made where it is missing, and its branch too. The commit names the one that it
-// was made for, so a push of somebody else in between is seen and never overwritten; after every failure is looked first whether the
+// was made for, so a push of somebody else in between is seen and never overwritten; after every failure is evaluated first whether the
 // files are there already.
 import { openAsBlob } from 'node:fs';
 import { AnnealError, UserError } from '../../crds/failures/errors.ts';

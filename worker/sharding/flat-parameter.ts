@@ -1,4 +1,4 @@
-// Parameters that travel together, and the share of this rank: those of one place that are of one type and move alike.
+// Parameters that travel together, and the share of this rank: those of one place that are of one type and are active alike.
 //
 // What is stored in codes lies in a flat parameter as bytes, each matrix at one owner, who alone can round it or look for other codes; its gradient
 // is that of the values that the codes stand for, at the same owner.
@@ -12,7 +12,7 @@ import {
   shardsOf,
 } from '../../crds/plan/shards.ts';
 import type { Parameter } from '../engine/parameters.ts';
-import type { Place } from '../engine/weights.ts';
+import type { Layer } from '../engine/weights.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { keep, scope } from '../tensor/scope.ts';
@@ -31,8 +31,8 @@ export interface FlatParameterOptions {
 
 /** Parameters with the same one lie in the same flat parameter. */
 export function flatParameterName(parameter: Parameter, options: FlatParameterOptions): string {
-  const { place, trained, coded } = parameter;
-  return `${place} ${trained} ${coded?.type ?? typeOf(parameter, options)}`;
+  const { layer, trained, coded } = parameter;
+  return `${layer} ${trained} ${coded?.type ?? typeOf(parameter, options)}`;
 }
 
 /** Adapters are never bfloat16: what is, is the model's own. */
@@ -41,7 +41,7 @@ function typeOf({ trained, value }: Parameter, { dtype }: FlatParameterOptions):
 }
 
 export class FlatParameter implements Disposable {
-  readonly place: Place;
+  readonly layer: Layer;
   readonly trained: boolean;
   /** Of the values, as gradients have them. */
   readonly plan: FlatParameterPlan;
@@ -65,16 +65,16 @@ export class FlatParameter implements Disposable {
     const { group } = options;
     const [first] = members;
     if (first === undefined) throw new Bug('a line without parameters');
-    const { place, trained, coded } = first;
-    this.place = place;
+    const { layer, trained, coded } = first;
+    this.layer = layer;
     this.trained = trained;
     this.gradientType = gradientTypeOf(first);
     const way = wayOf(first, options);
     this.collectives =
       way === 'sole'
-        ? singleOwnerCollectives(group, ownerOf(place, group))
+        ? singleOwnerCollectives(group, ownerOf(layer, group))
         : shardedCollectives(group);
-    const keeps = way !== 'sole' || group.rank === ownerOf(place, group);
+    const keeps = way !== 'sole' || group.rank === ownerOf(layer, group);
     const values = members.map(({ name, shape, value }) => ({
       name,
       count: coded === undefined ? value.numel : sizeOf(shape),
@@ -82,7 +82,7 @@ export class FlatParameter implements Disposable {
     this.plan =
       way === 'sole'
         ? planFlatParameter(values, 1, 'slice')
-        : planFlatParameter(values, group.size, way, typeof place === 'number' ? place : 0);
+        : planFlatParameter(values, group.size, way, typeof layer === 'number' ? layer : 0);
     this.#stored = coded === undefined ? this.plan : followOwners(this.plan, bytesByName(members));
     const rank = way === 'sole' ? 0 : group.rank;
     this.shared = keeps ? shardsOf(this.plan, rank) : [];
@@ -166,9 +166,9 @@ export class FlatParameter implements Disposable {
   }
 
   #viewsOf(members: readonly Parameter[]): readonly Parameter[] {
-    const places = new Map(this.#stored.tensors.map((one) => [one.name, one]));
+    const layers = new Map(this.#stored.tensors.map((one) => [one.name, one]));
     return members.map((parameter) => {
-      const { at, count } = places.get(parameter.name) ?? missing(parameter.name);
+      const { at, count } = layers.get(parameter.name) ?? missing(parameter.name);
       const view = scope(() => {
         const own = ops.narrow(this.#whole, 0, at, count);
         if (parameter.coded !== undefined) return laidOver(own, parameter);
@@ -182,18 +182,18 @@ export class FlatParameter implements Disposable {
 
 /** How a flat parameter is kept: cut into slices, each tensor at an owner, or all of it at one rank. */
 function wayOf(
-  { place, trained, coded }: Parameter,
+  { layer, trained, coded }: Parameter,
   { layout }: FlatParameterOptions,
 ): 'slice' | 'owner' | 'sole' {
   if (coded !== undefined) return 'owner';
   if (!trained) return 'slice';
-  if (typeof place !== 'number') return layout === 'owner' ? 'sole' : 'slice';
+  if (typeof layer !== 'number') return layout === 'owner' ? 'sole' : 'slice';
   return layout === 'slice' ? 'slice' : 'owner';
 }
 
 /** Embedding and head are the largest of all: not the same rank keeps both. */
-function ownerOf(place: Place, { size }: ProcessGroup): number {
-  return place === 'head' ? size - 1 : 0;
+function ownerOf(layer: Layer, { size }: ProcessGroup): number {
+  return layer === 'head' ? size - 1 : 0;
 }
 
 function gradientTypeOf({ value, coded }: Parameter): 'float32' | 'float64' {

@@ -1,4 +1,4 @@
-// The optimizer state of a run: made when a place begins to move, freed when it rests. What lives is what a checkpoint
+// The optimizer state of a run: made when a place becomes active, freed when it rests. What lives is what a checkpoint
 // holds and what the plan of the memory counts.
 
 import {
@@ -6,7 +6,7 @@ import {
   type Optimizer,
   type OptimizerState,
 } from '../methods/optimizers/optimizer.ts';
-import type { Ages } from '../methods/selection/selection.ts';
+import type { StepCounts } from '../methods/selection/selection.ts';
 import { keep, scope } from '../tensor/scope.ts';
 import { type Shard, sizeOf } from './shards.ts';
 
@@ -29,12 +29,12 @@ export class OptimizerStates implements Disposable {
    * Makes what these places need and lacks, and what is to begin anew (age 0), from the values that parameters have now; frees
    * what is of other places, first.
    */
-  follow(ages: Ages): void {
+  follow(stepCounts: StepCounts): void {
     const kept = this.#shards.map(({ parameter, whole }) => ({ ...parameter, whole }));
-    for (const { name, place } of kept) if ((ages[place] ?? 0) === 0) this.#free(name);
-    for (const { name, place, value, whole, coded } of kept) {
-      if (ages[place] === undefined || this.#byName.has(name)) continue;
-      const isBlockMatrix = typeof place === 'number' && whole.length === 2;
+    for (const { name, layer } of kept) if ((stepCounts[layer] ?? 0) === 0) this.#free(name);
+    for (const { name, layer, value, whole, coded } of kept) {
+      if (stepCounts[layer] === undefined || this.#byName.has(name)) continue;
+      const isBlockMatrix = typeof layer === 'number' && whole.length === 2;
       const role = { isBlockMatrix, count: sizeOf(whole) };
       const state = scope(() =>
         coded?.type === 'Codebook'

@@ -18,7 +18,7 @@ export interface GroupPlan {
   /** Of a collective: a rank that is silent for so long is taken for lost. */
   readonly timeoutMs: number;
   /** How long the ranks that are left look for each other after a failure, to say who is missing. */
-  readonly lookMs?: number;
+  readonly probeMs?: number;
 }
 
 /** A collective under way. */
@@ -27,7 +27,7 @@ export interface Work {
   wait(): void;
 }
 
-const usualLookMs = 2_000;
+const usualProbeMs = 2_000;
 
 export class ProcessGroup implements Disposable {
   readonly rank: number;
@@ -124,7 +124,7 @@ export class ProcessGroup implements Disposable {
 
   #missing(): readonly number[] {
     try {
-      return native.groupMissing(this.#group, this.#plan.lookMs ?? usualLookMs);
+      return native.groupMissing(this.#group, this.#plan.probeMs ?? usualProbeMs);
     } catch {
       return [0]; // it serves the store
     }

@@ -90,9 +90,9 @@ class ShardedUpdate {
   #begin(flat: FlatParameter, gradients: readonly Gradient[]): Reduction {
     const { collectives, gradientType: dtype, plan } = flat;
     const whole = ops.zeros([collectives.wholeOf(plan.share)], { dtype });
-    const places = new Map(plan.tensors.map(({ name, at }) => [name, at]));
+    const layers = new Map(plan.tensors.map(({ name, at }) => [name, at]));
     for (const { parameter, value } of gradients) {
-      const at = places.get(parameter.name) ?? 0;
+      const at = layers.get(parameter.name) ?? 0;
       scope(() => {
         const target = ops.narrow(whole, 0, at, value.numel);
         ops.copy_(ops.view(target, value.shape), value);
@@ -116,11 +116,11 @@ class ShardedUpdate {
     whole.dispose();
     const names = new Set(offered.map(({ name }) => name));
     const gradients = flat.shards.flatMap(({ parameter }, i) => {
-      const place = flat.shared[i];
-      if (place === undefined || !names.has(parameter.name)) return [];
+      const layer = flat.shared[i];
+      if (layer === undefined || !names.has(parameter.name)) return [];
       // Of codes it is the gradient of what they stand for.
       const shape = parameter.coded === undefined ? parameter.value.shape : parameter.shape;
-      const value = ops.view(ops.narrow(share, 0, place.at, place.count), shape);
+      const value = ops.view(ops.narrow(share, 0, layer.at, layer.count), shape);
       return [{ parameter, value }];
     });
     // The shards hold what they need of it.

@@ -1,11 +1,11 @@
-// The tensors of a model shared out over the ranks of a world. The parameters of a place that are of one type and move alike lie on a
+// The tensors of a model shared out over the ranks of a world. The parameters of a place that are of one type and are active alike lie on a
 // flat parameter (crds/plan/shards.ts); a rank keeps its share, and the whole flat parameter exists only while its place is computed.
 //
 // Whole flat parameters keep their tensors for the whole run: between two uses only the memory behind them is given back. So a tape that was
 // recorded in the forward finds its weights again in the backward, at the place where it left them.
 import { Bug } from '../../crds/failures/errors.ts';
 import type { Parameter } from '../engine/parameters.ts';
-import type { Place, Weights } from '../engine/weights.ts';
+import type { Layer, Weights } from '../engine/weights.ts';
 import { FlatParameter, type FlatParameterOptions, flatParameterName } from './flat-parameter.ts';
 import type { Shard } from './shards.ts';
 
@@ -24,7 +24,7 @@ export interface ShardedWeightsOptions extends FlatParameterOptions {
 export class ShardedWeights implements Weights, Disposable {
   readonly #flats: FlatParameter[] = [];
   readonly #options: ShardedWeightsOptions;
-  readonly #taken = new Set<Place>();
+  readonly #taken = new Set<Layer>();
   /** Blocks that are whole or coming, the one that was used longest ago first. */
   #blocks: readonly number[] = [];
   /** Milliseconds that were waited for gathers. */
@@ -60,22 +60,22 @@ export class ShardedWeights implements Weights, Disposable {
     return this.#flats.find((flat) => flat.has(parameter.name)) ?? missing(parameter.name);
   }
 
-  take(place: Place): void {
-    this.#taken.add(place);
-    this.#begin(place);
+  take(layer: Layer): void {
+    this.#taken.add(layer);
+    this.#begin(layer);
     const began = this.#options.now();
-    for (const flat of this.#linesOf(place)) flat.finishGather();
+    for (const flat of this.#flatsOf(layer)) flat.finishGather();
     this.waitedMs += this.#options.now() - began;
   }
 
-  prefetch(place: Place): void {
-    this.#begin(place);
+  prefetch(layer: Layer): void {
+    this.#begin(layer);
   }
 
-  release(place: Place): void {
-    this.#taken.delete(place);
+  release(layer: Layer): void {
+    this.#taken.delete(layer);
     // Embedding and head are the largest matrices, and not asked for again soon.
-    if (typeof place !== 'number') this.#drop(this.#linesOf(place));
+    if (typeof layer !== 'number') this.#drop(this.#flatsOf(layer));
   }
 
   /** The trained shares have changed: what was gathered of them is of no use any more. */
@@ -87,16 +87,16 @@ export class ShardedWeights implements Weights, Disposable {
     for (const flat of this.#flats) flat[Symbol.dispose]();
   }
 
-  #begin(place: Place): void {
-    if (typeof place === 'number') this.#makeRoomFor(place);
-    for (const flat of this.#linesOf(place)) flat.beginGather();
+  #begin(layer: Layer): void {
+    if (typeof layer === 'number') this.#makeRoomFor(layer);
+    for (const flat of this.#flatsOf(layer)) flat.beginGather();
   }
 
   #makeRoomFor(block: number): void {
     const others = this.#blocks.filter((one) => one !== block);
     const idle = others.filter((one) => !this.#taken.has(one));
     const gone = new Set(idle.slice(0, Math.max(0, others.length + 1 - wholeBlocks)));
-    for (const one of gone) this.#drop(this.#linesOf(one));
+    for (const one of gone) this.#drop(this.#flatsOf(one));
     this.#blocks = [...others.filter((one) => !gone.has(one)), block];
   }
 
@@ -107,10 +107,10 @@ export class ShardedWeights implements Weights, Disposable {
     }
   }
 
-  #linesOf(place: Place): readonly FlatParameter[] {
-    const tiedHead = place === 'head' && this.#options.tied;
+  #flatsOf(layer: Layer): readonly FlatParameter[] {
+    const tiedHead = layer === 'head' && this.#options.tied;
     return this.#flats.filter(
-      (flat) => flat.place === place || (tiedHead && flat.place === 'embedding'),
+      (flat) => flat.layer === layer || (tiedHead && flat.layer === 'embedding'),
     );
   }
 }

@@ -94,7 +94,7 @@ export class BusLink {
         this.#fresh = false;
       } finally {
         await this.#bus?.[Symbol.asyncDispose]();
-        this.#look();
+        this.#refresh();
       }
       await clock.sleep(againMs, signal).catch(() => {});
     }
@@ -123,7 +123,7 @@ export class BusLink {
     });
     using _connection = bus.onConnection((connected) => {
       if (!connected) this.#fresh = false;
-      this.#look();
+      this.#refresh();
     });
     /** Keys that are being told again; undefined when all were. */
     let retold: KeyEntry[] | undefined = [];
@@ -137,7 +137,7 @@ export class BusLink {
           this.#fold({ type: 'All', entries: retold ?? [] });
           retold = undefined;
           this.#fresh = true;
-          this.#look();
+          this.#refresh();
         },
         again: () => {
           retold = [];
@@ -152,7 +152,7 @@ export class BusLink {
     this.#settings.onChange();
   }
 
-  #look(): void {
+  #refresh(): void {
     const connected = this.#fresh && this.#bus?.connected === true;
     if (connected === this.#connected) return;
     this.#connected = connected;

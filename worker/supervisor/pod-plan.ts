@@ -35,7 +35,7 @@ export async function readPlan(config: PodConfig): Promise<PodPlan> {
   const { record, spec } = parsePlan(text, config.live);
   const method = resolveMethod(spec.method);
   if (digestOf(method) !== digestOf(record.method)) {
-    throw skew('this worker resolves the method of the plan to other seams than the operator did');
+    throw skew('this worker resolves the method of the plan to other axes than the operator did');
   }
   const missing = notBuiltOnCluster(spec) ?? withoutMeetingPlace(config);
   if (missing !== undefined) throw missing;

@@ -200,20 +200,20 @@ const noNumbers = {
 } as const;
 
 const resultMs = 60_000;
-const lookMs = 250;
+const probeMs = 250;
 
 /** The supervisor may have been killed between the commit of the result and its copy: the record knows where it is. */
 async function requireTrained(pod: RunningPod, plan: PodPlan): Promise<void> {
   const { config, clock, link, terminate } = pod;
   const place = runPlace(config.runFolder, plan.spec, config.volumes);
-  for (let waited = 0; waited < resultMs; waited += lookMs) {
+  for (let waited = 0; waited < resultMs; waited += probeMs) {
     const state = link?.records.state?.record;
     if (state?.result?.type === 'Succeeded' && state.checkpoint !== undefined) {
       await settleTrained(place, state.checkpoint.generation);
     }
     if ((await readRecord(config.runFolder, runFiles.trained, trainedRecord)) !== null) return;
     if (link === undefined) return;
-    await clock.sleep(lookMs, terminate);
+    await clock.sleep(probeMs, terminate);
   }
 }
 

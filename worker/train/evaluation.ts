@@ -1,23 +1,33 @@
-// A look at the model on the way: its loss on held-out records, and its answers to the job's prompts. A look counts whole or not
-// at all: what a stop cuts short is left out of the state, and whoever goes on does it again in its place.
+// An evaluation of the model during training: its loss on held-out records, and its answers to the
+// job's prompts. It counts whole or not at all: one that a stop cuts short leaves the state as it was,
+// and the process that resumes evaluates again.
 
 import type { TrainerState } from '../checkpoint/trainer-state.ts';
-import { type Evaluation, evaluate } from './held-out-loss.ts';
+import { type Evaluation, heldOutLoss } from './held-out-loss.ts';
 import type { TrainerParts, TrainerPlan } from './parts.ts';
 
 /** Evaluation and samples before the first step: what the model could do by itself. */
-export async function firstLook(parts: TrainerParts, state: TrainerState): Promise<TrainerState> {
-  const looked = await look(parts, { ...state, evaluations: [] });
-  return { ...looked, samplesBefore: looked.samplesLast, samplesBest: [], best: null, stale: 0 };
+export async function firstEvaluation(
+  parts: TrainerParts,
+  state: TrainerState,
+): Promise<TrainerState> {
+  const evaluated = await evaluate(parts, { ...state, evaluations: [] });
+  return {
+    ...evaluated,
+    samplesBefore: evaluated.samplesLast,
+    samplesBest: [],
+    best: null,
+    stale: 0,
+  };
 }
 
 /** A stop on the way leaves the state as it was: all of it is done again by whoever goes on. */
-export async function look(parts: TrainerParts, state: TrainerState): Promise<TrainerState> {
+export async function evaluate(parts: TrainerParts, state: TrainerState): Promise<TrainerState> {
   const { model, emit, clock, stopping, world } = parts;
   const began = clock.monotonic();
   const stage = { type: 'stage', stage: 'Evaluate' } as const;
   emit({ ...stage, state: 'Started', subject: 'on held-out records' });
-  const found = await evaluate(model, parts.evaluationSequences(), stopping, world);
+  const found = await heldOutLoss(model, parts.evaluationSequences(), stopping, world);
   if (found === null) return state;
   emit({ ...stage, state: 'Running', subject: 'by answering the prompts' });
   const answers = await parts.sample(stopping);
@@ -26,12 +36,12 @@ export async function look(parts: TrainerParts, state: TrainerState): Promise<Tr
   for (const [index, { prompt, text }] of answers.entries()) {
     emit({ type: 'sample', step: state.step, index, prompt, text });
   }
-  const looked = {
+  const evaluated = {
     ...state,
-    looked: state.step,
+    evaluated: state.step,
     samplesLast: answers.map(({ text }) => text),
   };
-  return found.tokens === 0 ? looked : judge(parts, looked, found, clock.monotonic() - began);
+  return found.tokens === 0 ? evaluated : judge(parts, evaluated, found, clock.monotonic() - began);
 }
 
 /** Puts an evaluation into the state, and says whether it is the best so far. */
@@ -67,7 +77,7 @@ function isEvaluationStep(plan: TrainerPlan, { step: done }: TrainerState): bool
 
 /** A stop cut the evaluation of this step short: whoever goes on makes up for it first. */
 export function missedEvaluation(plan: TrainerPlan, state: TrainerState): boolean {
-  return state.looked !== state.step && isEvaluationStep(plan, state);
+  return state.evaluated !== state.step && isEvaluationStep(plan, state);
 }
 
 export function stoppedEarly(plan: TrainerPlan, { stale }: TrainerState): boolean {

@@ -3,9 +3,9 @@
 // of short answers.
 
 import { embed } from '../engine/embedding.ts';
-import { placeAfter } from '../engine/forward.ts';
+import { layerAfter } from '../engine/forward.ts';
 import { finalNormName, headName, type Model, tensorsOf } from '../engine/model.ts';
-import { withPlace } from '../engine/weights.ts';
+import { withLayer } from '../engine/weights.ts';
 import { type BlockContext, block } from '../nn/block.ts';
 import { rmsNorm } from '../nn/rms-norm.ts';
 import { ropeTable } from '../nn/rope.ts';
@@ -100,17 +100,17 @@ class Answer {
 function lastLogits(model: Model, answers: readonly Answer[]): readonly Tensor[] {
   const { config, parameters } = model;
   const contexts = answers.map(({ cache, ids }) => cache.extend(ids.length));
-  let streams = withPlace(model, 'embedding', 0, () =>
+  let streams = withLayer(model, 'embedding', 0, () =>
     answers.map(({ ids }) => embed(model, tensor(ids, [ids.length], 'int64'))),
   );
   const tensors = tensorsOf(model, new Map(), null);
   for (let layer = 0; layer < config.L; layer += 1) {
-    const next = placeAfter(config, layer);
-    streams = withPlace(model, layer, next, () =>
+    const next = layerAfter(config, layer);
+    streams = withLayer(model, layer, next, () =>
       streams.map((x, i) => scope(() => block(config, layer, tensors, x, contextAt(contexts, i)))),
     );
   }
-  return withPlace(model, 'head', null, () =>
+  return withLayer(model, 'head', null, () =>
     streams.map((x) => {
       const norm = parameters.value(finalNormName);
       const last = ops.narrow(x, 0, (x.shape[0] ?? 1) - 1, 1);

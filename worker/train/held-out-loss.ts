@@ -4,7 +4,7 @@ import { residualStreams } from '../engine/forward.ts';
 import { headLoss } from '../engine/head.ts';
 import type { Model } from '../engine/model.ts';
 import { type HostSequence, toSequence } from '../engine/packed-sequence.ts';
-import { withPlace } from '../engine/weights.ts';
+import { withLayer } from '../engine/weights.ts';
 import { alone, type World } from '../sharding/world.ts';
 import { scope } from '../tensor/scope.ts';
 import { item } from '../tensor/tensor.ts';
@@ -19,7 +19,7 @@ export interface Evaluation {
 }
 
 /** Runs the sequences one by one, each rank of a world one; `stopped` is asked before each round. */
-export async function evaluate(
+export async function heldOutLoss(
   model: Model,
   sequences: Iterable<HostSequence>,
   stopped: () => boolean,
@@ -66,7 +66,7 @@ interface Sums {
 function lossOf(model: Model, hosts: readonly HostSequence[]): Sums {
   const sequences = hosts.map((host) => toSequence(model.rope, host, model.dtype));
   const streams = residualStreams(model, sequences);
-  return withPlace(model, 'head', null, () => {
+  return withLayer(model, 'head', null, () => {
     const sums: Sums = { nll: 0, correct: 0 };
     for (const [a, sequence] of sequences.entries()) {
       const x = streams[a];

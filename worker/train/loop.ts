@@ -10,7 +10,13 @@ import { memoryStatistics } from '../tensor/memory.ts';
 import { streamOf } from '../tensor/rng.ts';
 import { scope } from '../tensor/scope.ts';
 import { item } from '../tensor/tensor.ts';
-import { finiteOrNull, firstLook, look, missedEvaluation, stoppedEarly } from './evaluation.ts';
+import {
+  evaluate,
+  finiteOrNull,
+  firstEvaluation,
+  missedEvaluation,
+  stoppedEarly,
+} from './evaluation.ts';
 import type { TrainerParts } from './parts.ts';
 import { step } from './step.ts';
 
@@ -30,8 +36,8 @@ export interface TrainerResult {
 /** Trains from `start` to the end of the plan, the early stop, or the wish to stop. */
 export async function train(parts: TrainerParts, start: TrainerState): Promise<TrainerResult> {
   const { plan, checkpoints, copies } = parts;
-  let state = start.step === 0 ? await firstLook(parts, start) : start;
-  if (missedEvaluation(plan, state)) state = await look(parts, state);
+  let state = start.step === 0 ? await firstEvaluation(parts, start) : start;
+  if (missedEvaluation(plan, state)) state = await evaluate(parts, state);
   let saved = state === start ? (checkpoints.savedStep ?? 0) : -1;
   // Whoever goes on from a copy in memory may have lost the checkpoint of its very step, which may be the best.
   if (state.step > 0 && saved !== state.step && checkpoints.due(state)) {
@@ -46,7 +52,7 @@ export async function train(parts: TrainerParts, start: TrainerState): Promise<T
     state = next === 'rollback' ? await rollBack(parts, state) : next;
     // The step that a rollback went back to is on the disk; a later one is not, whatever was saved before.
     if (next === 'rollback') saved = state.step;
-    if (missedEvaluation(plan, state)) state = await look(parts, state);
+    if (missedEvaluation(plan, state)) state = await evaluate(parts, state);
     await checkpoints.follow();
     if (checkpoints.due(state)) {
       await checkpoints.begin(state);
@@ -69,21 +75,21 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
   const loaded = clock.monotonic();
   const before = parts.waited();
   const learningRate = plan.learningRate(state.step) * state.learningRateFactor;
-  const moving = selection.at(state.step);
-  const ages = selection.ages(state.step, state.ages);
-  states.follow(ages);
+  const active = selection.at(state.step);
+  const stepCounts = selection.stepCounts(state.step, state.stepCounts);
+  states.follow(stepCounts);
   const outcome = scope(() => {
     const sequences = batch.sequences.map((host) => toSequence(model.rope, host, model.dtype));
     const update = updater.begin({
       learningRate,
-      count: (place) => (ages[place] ?? 0) + 1,
+      count: (layer) => (stepCounts[layer] ?? 0) + 1,
       stream: (name) => streamOf(plan.seed, 'update', name, state.step),
     });
     const { nll, gradientNorm, clipFactor, applied } = step({
       model,
       sequences,
       targetTokens: batch.targetTokens,
-      moving,
+      active,
       modes: plan.modes,
       offload: parts.offload,
       update,
@@ -100,7 +106,7 @@ function oneStep(parts: TrainerParts, state: TrainerState): TrainerState | 'roll
     ...state,
     step: state.step + 1,
     updates: state.updates + (outcome.applied ? 1 : 0),
-    ages: outcome.applied ? grown(ages, moving) : ages,
+    stepCounts: outcome.applied ? grown(stepCounts, active) : stepCounts,
     position: state.position + 1,
     tokensSeen: state.tokensSeen + batch.tokens,
     skipsInRow: finite ? 0 : state.skipsInRow + 1,

@@ -4,7 +4,7 @@
 import { embed } from '../engine/embedding.ts';
 import { type Model, tensorsOf } from '../engine/model.ts';
 import { type HostSequence, sequenceContext, toSequence } from '../engine/packed-sequence.ts';
-import { withPlace } from '../engine/weights.ts';
+import { withLayer } from '../engine/weights.ts';
 import { denseOf } from '../methods/weights/weight-store.ts';
 import { block } from '../nn/block.ts';
 import * as ops from '../tensor/ops.generated.ts';
@@ -24,7 +24,7 @@ export function outlierScores(
     onSequence(index + 1);
   }
   return Array.from({ length: model.config.L }, (_, layer) => {
-    return withPlace(model, layer, null, () =>
+    return withLayer(model, layer, null, () =>
       scope(() => {
         const linears = inputs.of(layer).map(([path, squares]) => ({
           weight: denseOf(model.parameters.value(`${path}.weight`)),
@@ -72,7 +72,7 @@ function observe(model: Model, host: HostSequence, inputs: InputSquares): void {
   const sequence = toSequence(model.rope, host, model.dtype);
   const context = sequenceContext(model.config, sequence);
   const { config } = model;
-  let x = withPlace(model, 'embedding', 0, () => embed(model, sequence.ids));
+  let x = withLayer(model, 'embedding', 0, () => embed(model, sequence.ids));
   for (let layer = 0; layer < config.L; layer += 1) {
     const tensors = {
       ...tensorsOf(model, new Map(), null),
@@ -80,7 +80,7 @@ function observe(model: Model, host: HostSequence, inputs: InputSquares): void {
     };
     const before = x;
     const next = layer + 1 < config.L ? layer + 1 : null;
-    x = withPlace(model, layer, next, () =>
+    x = withLayer(model, layer, next, () =>
       scope(() => block(config, layer, tensors, before, context)),
     );
     before.dispose();

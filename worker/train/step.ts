@@ -12,20 +12,20 @@ import {
   runBlock,
 } from '../engine/block-tape.ts';
 import { embed, embedBackward_ } from '../engine/embedding.ts';
-import { placeAfter } from '../engine/forward.ts';
+import { layerAfter } from '../engine/forward.ts';
 import type { Projectors } from '../engine/gradient-factors.ts';
 import { GradientSum } from '../engine/gradient-sum.ts';
 import { headBackward } from '../engine/head.ts';
 import {
+  type Active,
   embeddingName,
   finalNormName,
   headName,
   type Model,
-  type Moving,
 } from '../engine/model.ts';
 import type { PackedSequence } from '../engine/packed-sequence.ts';
 import type { StepUpdate, UpdateOutcome } from '../engine/update.ts';
-import { withPlace } from '../engine/weights.ts';
+import { withLayer } from '../engine/weights.ts';
 import type { DropoutDraw } from '../methods/adapters/adapter.ts';
 import type { Projector } from '../methods/optimizers/optimizer.ts';
 import * as ops from '../tensor/ops.generated.ts';
@@ -42,7 +42,7 @@ interface StepInputs {
   readonly sequences: readonly PackedSequence[];
   /** Target tokens of the global batch: every rank normalises by the same number. */
   readonly targetTokens: number;
-  readonly moving: Moving;
+  readonly active: Active;
   readonly modes: readonly TapeMode[];
   /** Needed where a mode is `offload`. */
   readonly offload?: ActivationOffload | undefined;
@@ -59,16 +59,16 @@ interface StepOutcome extends UpdateOutcome {
 /** Runs the step on the current scope's device; every tensor but the two sums is freed inside. */
 export function step(inputs: StepInputs): StepOutcome {
   return scope(() => {
-    const { model, sequences, moving, update } = inputs;
+    const { model, sequences, active, update } = inputs;
     const projectors = projectorsOf(inputs);
     const traces = forwardBlocks(inputs, projectors);
     const top = headPass(inputs, traces.outputs);
     let g = top.gradients;
-    const lowest = lowestMoving(inputs);
+    const lowest = lowestActive(inputs);
     for (let layer = model.config.L - 1; layer >= lowest; layer -= 1) {
-      const sum = new GradientSum(moving(layer), sequences.length);
+      const sum = new GradientSum(active(layer), sequences.length);
       const next = layer > lowest ? layer - 1 : null;
-      g = withPlace(model, layer, next, () =>
+      g = withLayer(model, layer, next, () =>
         sequences.map((sequence, a) => {
           const pass = passOf(inputs, layer, sequence, projectors);
           const back = backwardBlock(pass, traceAt(traces.blocks, layer, a), tensorAt(g, a));
@@ -86,15 +86,15 @@ export function step(inputs: StepInputs): StepOutcome {
       update.offer([{ parameter: model.parameters.get(embeddingName), value: top.dEmbedding }]);
     }
     const outcome = update.finish();
-    forgetMoved(inputs);
+    forgetChanged(inputs);
     return { ...outcome, nll: top.nll, correct: top.correct };
   });
 }
 
 /** What the arithmetic of the layers has made of weights that moved is of no use any more. */
-function forgetMoved({ model, moving }: StepInputs): void {
+function forgetChanged({ model, active }: StepInputs): void {
   for (let layer = 0; layer < model.config.L; layer += 1) {
-    for (const { name } of moving(layer)) model.precision?.forget(name);
+    for (const { name } of active(layer)) model.precision?.forget(name);
   }
 }
 
@@ -108,13 +108,13 @@ function forwardBlocks(inputs: StepInputs, projectors: Projectors): Traces {
   const { model, sequences, modes } = inputs;
   inputs.offload?.clear();
   const { config } = model;
-  let x = withPlace(model, 'embedding', 0, () =>
+  let x = withLayer(model, 'embedding', 0, () =>
     sequences.map((sequence) => embed(model, sequence.ids)),
   );
   const blocks: BlockTrace[][] = [];
-  const lowest = lowestMoving(inputs);
+  const lowest = lowestActive(inputs);
   for (let layer = 0; layer < config.L; layer += 1) {
-    const passed = withPlace(model, layer, placeAfter(config, layer), () =>
+    const passed = withLayer(model, layer, layerAfter(config, layer), () =>
       sequences.map((sequence, a) => {
         const pass = passOf(inputs, layer, sequence, projectors);
         if (layer < lowest) return { output: withoutTrace(pass, tensorAt(x, a)), trace: null };
@@ -138,23 +138,23 @@ interface HeadPass {
   readonly nll: Tensor;
   readonly correct: Tensor;
   readonly gradients: Tensor[];
-  /** Gradient of the embedding so far, where it moves; a tied head has added its part. */
+  /** Gradient of the embedding so far, where it is active; a tied head has added its part. */
   readonly dEmbedding: Tensor | null;
 }
 
 function headPass(inputs: StepInputs, outputs: readonly Tensor[]): HeadPass {
-  const { model, sequences, moving, targetTokens, update } = inputs;
-  const head = moving('head');
-  const dEmbedding = moving('embedding').length > 0 ? matrixGradient(model, embeddingName) : null;
-  const headMoves = head.find(({ name }) => name === headName(model.config));
-  const dHead = headMoves
-    ? matrixGradient(model, headMoves.name)
+  const { model, sequences, active, targetTokens, update } = inputs;
+  const head = active('head');
+  const dEmbedding = active('embedding').length > 0 ? matrixGradient(model, embeddingName) : null;
+  const headIsActive = head.find(({ name }) => name === headName(model.config));
+  const dHead = headIsActive
+    ? matrixGradient(model, headIsActive.name)
     : model.config.tied
       ? dEmbedding
       : null;
   const norm = head.find(({ name }) => name === finalNormName);
   const norms = new GradientSum(norm ? [norm] : [], sequences.length);
-  const results = withPlace(model, 'head', null, () =>
+  const results = withLayer(model, 'head', null, () =>
     sequences.map((sequence, a) => {
       const x = tensorAt(outputs, a);
       const back = headBackward(model, x, sequence, 1 / targetTokens, norm !== undefined, dHead);
@@ -164,7 +164,7 @@ function headPass(inputs: StepInputs, outputs: readonly Tensor[]): HeadPass {
     }),
   );
   const gradients = norms.finish();
-  if (headMoves && dHead) gradients.push({ parameter: headMoves, value: dHead });
+  if (headIsActive && dHead) gradients.push({ parameter: headIsActive, value: dHead });
   update.offer(gradients);
   return {
     nll: ops.sum(ops.stack(results.map(({ nll }) => nll))),
@@ -181,16 +181,16 @@ function matrixGradient(model: Model, name: string): Tensor {
 }
 
 /** Blocks below the first one that moves need no backward, unless the embedding below them does. */
-function lowestMoving({ model, moving }: StepInputs): number {
-  if (moving('embedding').length > 0) return 0;
+function lowestActive({ model, active }: StepInputs): number {
+  if (active('embedding').length > 0) return 0;
   for (let layer = 0; layer < model.config.L; layer += 1) {
-    if (moving(layer).length > 0) return layer;
+    if (active(layer).length > 0) return layer;
   }
   return model.config.L;
 }
 
 function passOf(
-  { model, moving, draw, offload }: StepInputs,
+  { model, active, draw, offload }: StepInputs,
   layer: number,
   sequence: PackedSequence,
   projectors: Projectors,
@@ -198,7 +198,7 @@ function passOf(
   return {
     model,
     layer,
-    moving: moving(layer),
+    active: active(layer),
     sequence,
     draw: draw(sequence),
     projectors,
@@ -207,11 +207,11 @@ function passOf(
 }
 
 /** Of matrices of blocks. Layers with an adapter or another arithmetic make the gradients that they have. */
-function projectorsOf({ model, sequences, moving, update }: StepInputs): Projectors {
+function projectorsOf({ model, sequences, active, update }: StepInputs): Projectors {
   if (model.adapter !== null || model.precision !== null) return new Map();
   const tokens = sequences.reduce((sum, sequence) => sum + sequence.tokens, 0);
   const found = model.config.layers.flatMap((_, layer) =>
-    moving(layer).flatMap((parameter): [string, Projector][] => {
+    active(layer).flatMap((parameter): [string, Projector][] => {
       const projector = update.projector?.(parameter, tokens, model.dtype) ?? null;
       return projector === null ? [] : [[parameter.name, projector]];
     }),

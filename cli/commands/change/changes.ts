@@ -25,7 +25,7 @@ export interface Acting {
 }
 
 const manager = 'anneal-cli';
-const lookMs = 500;
+const pollMs = 500;
 
 export function requireCluster(source: JobSource, what: string): ClusterSource {
   if (source.type === 'cluster') return source as ClusterSource;
@@ -215,7 +215,7 @@ async function until(
     const words = now.deleting ? 'stopping' : phaseOf(now);
     if (words !== last) talk(`${job.name} ${words}\n`);
     last = words;
-    await wait(lookMs, undefined, { signal: both }).catch(() => undefined); // looked at below
+    await wait(pollMs, undefined, { signal: both }).catch(() => undefined); // looked at below
     signal.throwIfAborted();
     if (limit.aborted) {
       throw new TransientError({

@@ -1,7 +1,7 @@
 // Commands that change jobs of a cluster: pause, resume, checkpoint, scale, cancel, delete.
 import type { Command } from 'commander';
-import { look, type Perform, type Surroundings } from '../../process/context.ts';
-import { wholeNumber, withLook, withVerbosity } from '../../process/flags.ts';
+import { display, type Perform, type Surroundings } from '../../process/context.ts';
+import { wholeNumber, withColors, withVerbosity } from '../../process/flags.ts';
 import { jobArgument, type SourceFlags, withCluster } from '../../process/source-flags.ts';
 import type { ChangeFlags, Verb } from './run.ts';
 
@@ -62,12 +62,12 @@ export function addChanges(program: Command, at: Surroundings, perform: Perform)
       .option('--no-wait', 'do not wait until it is done')
       .option('--timeout <seconds>', 'wait so long at most', wholeNumber, 900)
       .option('-n, --namespace <name>', 'namespace of the cluster');
-    withVerbosity(withLook(withCluster(command))).action(
+    withVerbosity(withColors(withCluster(command))).action(
       (name: string, second: unknown, third: unknown) => {
         const flags = (verb === 'scale' ? third : second) as SourceFlags & ChangeFlags;
         const workers = verb === 'scale' ? Number(second) : 0;
         return perform(() =>
-          look(flags, at, async (looking) => {
+          display(flags, at, async (looking) => {
             const { changeFromTerminal } = await import('./run.ts');
             return changeFromTerminal(verb, name, flags, looking, workers);
           }),

@@ -31,7 +31,7 @@ interface Erasing {
   readonly signal: AbortSignal;
 }
 
-const lookMs = 500;
+const pollMs = 500;
 /** Its record goes by itself. */
 const keepSeconds = 60;
 
@@ -65,7 +65,7 @@ export async function erase({ source, job, timeoutMs, signal }: Erasing, { manif
   const both = AbortSignal.any([signal, limit]);
   const until = async (holds: () => Promise<boolean>): Promise<void> => {
     while (!(await holds())) {
-      await wait(lookMs, undefined, { signal: both }).catch(() => undefined); // looked at below
+      await wait(pollMs, undefined, { signal: both }).catch(() => undefined); // looked at below
       signal.throwIfAborted();
       if (limit.aborted) throw late(name, timeoutMs);
     }

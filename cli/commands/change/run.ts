@@ -4,7 +4,7 @@ import { uriOf } from '../../jobs/data-places.ts';
 import { phaseOf } from '../../jobs/job.ts';
 import { withJob } from '../../jobs/with-job.ts';
 import { now } from '../../process/clock.ts';
-import type { Looking } from '../../process/context.ts';
+import type { Viewing } from '../../process/context.ts';
 import { answerTo } from '../../terminal/ask.ts';
 import {
   type Acting,
@@ -35,7 +35,7 @@ export async function changeFromTerminal(
   verb: Verb,
   word: string,
   flags: ChangeFlags,
-  looking: Looking,
+  looking: Viewing,
   workers = 0,
 ): Promise<number> {
   const { output, config, signal } = looking;
@@ -65,7 +65,7 @@ function perform(
   acting: Acting,
   flags: ChangeFlags,
   workers: number,
-  looking: Looking,
+  looking: Viewing,
 ): Promise<string> {
   switch (verb) {
     case 'pause':
@@ -88,7 +88,7 @@ function perform(
 async function cancelWithData(
   acting: Acting,
   { confirm }: ChangeFlags,
-  { output, signal }: Looking,
+  { output, signal }: Viewing,
 ): Promise<string> {
   const { source, job, timeoutMs } = acting;
   if (timeoutMs === undefined) {

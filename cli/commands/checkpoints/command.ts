@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { type LookFlags, look, type Perform, type Surroundings } from '../../process/context.ts';
-import { withLook, withVerbosity } from '../../process/flags.ts';
+import { display, type Perform, type Surroundings, type ViewFlags } from '../../process/context.ts';
+import { withColors, withVerbosity } from '../../process/flags.ts';
 import { jobArgument, withOutput, withSource } from '../../process/source-flags.ts';
 
 export function addCheckpoints(program: Command, at: Surroundings, perform: Perform): void {
@@ -9,10 +9,10 @@ export function addCheckpoints(program: Command, at: Surroundings, perform: Perf
     .argument('<name>', jobArgument)
     .summary('what a job can go on from')
     .description('Lists the checkpoints of a job: the newest, the best, where they are.');
-  withOutput(withLook(withSource(command)), ['table', 'json']);
-  withVerbosity(command).action((name: string, flags: LookFlags & { readonly output: string }) =>
+  withOutput(withColors(withSource(command)), ['table', 'json']);
+  withVerbosity(command).action((name: string, flags: ViewFlags & { readonly output: string }) =>
     perform(() =>
-      look(flags, at, async (looking) => {
+      display(flags, at, async (looking) => {
         const { checkpointsFromTerminal } = await import('./run.ts');
         return checkpointsFromTerminal(name, flags.output, looking);
       }),

@@ -2,14 +2,14 @@
 import { checkpointsOf } from '../../jobs/checkpoints.ts';
 import { messagesOf } from '../../jobs/messages.ts';
 import { withJob } from '../../jobs/with-job.ts';
-import type { Looking } from '../../process/context.ts';
+import type { Viewing } from '../../process/context.ts';
 import { jsonOf } from '../../terminal/json.ts';
 import { checkpointsText } from './text.ts';
 
 export async function checkpointsFromTerminal(
   word: string,
   format: string,
-  looking: Looking,
+  looking: Viewing,
 ): Promise<number> {
   const { output, config, signal } = looking;
   return withJob(word, looking, async (job, source) => {

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
-import { type LookFlags, look, type Perform, type Surroundings } from '../../process/context.ts';
-import { withLook, withVerbosity } from '../../process/flags.ts';
+import { display, type Perform, type Surroundings, type ViewFlags } from '../../process/context.ts';
+import { withColors, withVerbosity } from '../../process/flags.ts';
 import { withOutput, withSource } from '../../process/source-flags.ts';
 import type { CompareFlags } from './run.ts';
 
@@ -20,10 +20,10 @@ export function addCompare(program: Command, at: Surroundings, perform: Perform)
     )
     .option('--metric <name>', 'the curve that is drawn, such as eval_loss', 'loss')
     .option('--live', 'on a screen, while they go on');
-  withOutput(withLook(withSource(command)), ['text', 'json']);
-  withVerbosity(command).action((names: readonly string[], flags: LookFlags & CompareFlags) =>
+  withOutput(withColors(withSource(command)), ['text', 'json']);
+  withVerbosity(command).action((names: readonly string[], flags: ViewFlags & CompareFlags) =>
     perform(() =>
-      look(flags, at, async (looking) => {
+      display(flags, at, async (looking) => {
         const { compareFromTerminal } = await import('./run.ts');
         return compareFromTerminal(names, flags, looking);
       }),

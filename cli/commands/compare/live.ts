@@ -5,12 +5,12 @@ import { openSource } from '../../jobs/open-source.ts';
 import { compareJobs, type Equal } from '../../metrics/comparison.ts';
 import type { MetricName } from '../../metrics/history.ts';
 import { now } from '../../process/clock.ts';
-import type { Looking } from '../../process/context.ts';
+import type { Viewing } from '../../process/context.ts';
 import type { Colors } from '../../terminal/palette.ts';
 import { fewestRows } from '../../terminal/window.ts';
 import { compareText } from './text.ts';
 
-interface CompareLook {
+interface CompareDisplay {
   readonly color: Colors;
   readonly at: Equal;
   readonly metric: MetricName;
@@ -18,8 +18,8 @@ interface CompareLook {
 
 export async function compareLive(
   words: readonly string[],
-  { color, at, metric }: CompareLook,
-  { flags, config, output, signal }: Looking,
+  { color, at, metric }: CompareDisplay,
+  { flags, config, output, signal }: Viewing,
 ): Promise<number> {
   const able = output.isTerminal && process.stdin.isTTY === true && !config.dumbTerminal;
   if (!able || (process.stdout.rows ?? 24) < fewestRows) {

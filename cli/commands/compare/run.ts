@@ -5,7 +5,7 @@ import { withJob } from '../../jobs/with-job.ts';
 import { type Compared, compareJobs, type Equal } from '../../metrics/comparison.ts';
 import { historyOf } from '../../metrics/history.ts';
 import { metricNamed } from '../../metrics/series.ts';
-import type { Looking } from '../../process/context.ts';
+import type { Viewing } from '../../process/context.ts';
 import type { Theme } from '../../process/flags.ts';
 import { jsonOf } from '../../terminal/json.ts';
 import { colorsOf, pipeWidth } from '../../terminal/output.ts';
@@ -24,7 +24,7 @@ export interface CompareFlags {
 export async function compareFromTerminal(
   words: readonly string[],
   flags: CompareFlags,
-  looking: Looking,
+  looking: Viewing,
 ): Promise<number> {
   const { output, signal, config } = looking;
   const { output: format, at, metric: name, live } = flags;

@@ -5,7 +5,7 @@ import { whyOf } from '../../jobs/why.ts';
 import { withJob } from '../../jobs/with-job.ts';
 import { historyOf, seriesOf } from '../../metrics/history.ts';
 import { now } from '../../process/clock.ts';
-import type { Looking } from '../../process/context.ts';
+import type { Viewing } from '../../process/context.ts';
 import { jsonOf } from '../../terminal/json.ts';
 import { pipeWidth } from '../../terminal/output.ts';
 import { describeText } from './text.ts';
@@ -13,7 +13,7 @@ import { describeText } from './text.ts';
 export async function describeFromTerminal(
   word: string,
   format: string,
-  looking: Looking,
+  looking: Viewing,
 ): Promise<number> {
   const { output, config, signal } = looking;
   return withJob(word, looking, async (job, source) => {

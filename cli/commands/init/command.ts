@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
-import { look, type Perform, type Surroundings } from '../../process/context.ts';
-import { byteQuantity, withLook, withVerbosity } from '../../process/flags.ts';
+import { display, type Perform, type Surroundings } from '../../process/context.ts';
+import { byteQuantity, withColors, withVerbosity } from '../../process/flags.ts';
 import { type SourceFlags, withCluster } from '../../process/source-flags.ts';
 import type { InitFlags } from './run.ts';
 
@@ -38,9 +38,9 @@ export function addInit(program: Command, at: Surroundings, perform: Perform): v
     .option('--file <file>', 'file to write', 'job.yaml')
     .addOption(new Option('-o, --output <format>', 'print it instead').choices(['yaml']))
     .option('--accessible', 'questions as lines instead of a screen');
-  withVerbosity(withLook(withCluster(command))).action((flags: InitFlags & SourceFlags) =>
+  withVerbosity(withColors(withCluster(command))).action((flags: InitFlags & SourceFlags) =>
     perform(() =>
-      look(flags, at, async (looking) => {
+      display(flags, at, async (looking) => {
         const { initFromTerminal } = await import('./run.ts');
         return initFromTerminal(flags, looking);
       }),

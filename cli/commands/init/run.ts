@@ -11,7 +11,7 @@ import type { Found, Goal } from '../../init/questions.ts';
 import { startWizard } from '../../init/wizard.ts';
 import { knowsCluster } from '../../jobs/open-source.ts';
 import type { CliConfig } from '../../process/config.ts';
-import type { Looking } from '../../process/context.ts';
+import type { Viewing } from '../../process/context.ts';
 import type { Theme } from '../../process/flags.ts';
 import type { SourceFlags } from '../../process/source-flags.ts';
 import { colorsOf } from '../../terminal/output.ts';
@@ -29,7 +29,7 @@ export interface InitFlags {
   readonly theme?: Theme;
 }
 
-export async function initFromTerminal(flags: InitFlags, looking: Looking): Promise<number> {
+export async function initFromTerminal(flags: InitFlags, looking: Viewing): Promise<number> {
   const { model, data, goal = 'chat', gpuMemory, prefer = 'speed', file, output } = flags;
   if (model === undefined || data === undefined) {
     if (canAsk(looking)) return wizard(flags, looking);
@@ -44,7 +44,7 @@ export async function initFromTerminal(flags: InitFlags, looking: Looking): Prom
   return 0;
 }
 
-function canAsk({ output, config }: Looking): boolean {
+function canAsk({ output, config }: Viewing): boolean {
   return output.isTerminal && process.stdin.isTTY === true && config.display !== 'plain';
 }
 
@@ -56,7 +56,7 @@ function missing(flag: string): UserError {
   });
 }
 
-async function wizard(flags: InitFlags, looking: Looking): Promise<number> {
+async function wizard(flags: InitFlags, looking: Viewing): Promise<number> {
   const { config, output, signal } = looking;
   const machine = { freeBytes: freemem(), cores: availableParallelism() };
   const here = await placesHere(process.cwd(), config.cache);
@@ -95,7 +95,7 @@ async function wizard(flags: InitFlags, looking: Looking): Promise<number> {
 
 type Facts = Parameters<typeof import('../../screens/init/show.tsx').showWizard>[0];
 
-async function ask(facts: Facts, { accessible }: InitFlags, { config, signal, output }: Looking) {
+async function ask(facts: Facts, { accessible }: InitFlags, { config, signal, output }: Viewing) {
   const { fewestRows } = await import('../../terminal/window.ts');
   const plain = accessible === true || config.accessible || config.dumbTerminal;
   if (plain || (process.stdout.rows ?? 24) < fewestRows) {

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
-import { type LookFlags, look, type Perform, type Surroundings } from '../../process/context.ts';
-import { withLook, withVerbosity } from '../../process/flags.ts';
+import { display, type Perform, type Surroundings, type ViewFlags } from '../../process/context.ts';
+import { withColors, withVerbosity } from '../../process/flags.ts';
 import { structuredOutputs, withOutput, withSource } from '../../process/source-flags.ts';
 
 export function addList(program: Command, at: Surroundings, perform: Perform): void {
@@ -20,10 +20,10 @@ export function addList(program: Command, at: Surroundings, perform: Perform): v
         .choices(['age', 'name', 'phase', 'step', 'loss', 'restarts'])
         .default('age'),
     );
-  withOutput(withLook(withSource(command, true)), structuredOutputs);
-  withVerbosity(command).action((flags: LookFlags & ListFlags) =>
+  withOutput(withColors(withSource(command, true)), structuredOutputs);
+  withVerbosity(command).action((flags: ViewFlags & ListFlags) =>
     perform(() =>
-      look(flags, at, async (looking) => {
+      display(flags, at, async (looking) => {
         const { listFromTerminal } = await import('./run.ts');
         const { phase, method, selector, sort, output, watch = false } = flags;
         return listFromTerminal({ phase, method, selector, sort }, { output, watch }, looking);

@@ -7,7 +7,7 @@ import { jobSummary } from '../../jobs/job-summary.ts';
 import { openSource } from '../../jobs/open-source.ts';
 import { tellUnread } from '../../jobs/unread.ts';
 import { now } from '../../process/clock.ts';
-import type { Looking } from '../../process/context.ts';
+import type { Viewing } from '../../process/context.ts';
 import { columnsOf } from '../../terminal/columns.ts';
 import { jsonOf } from '../../terminal/json.ts';
 import { jobColumns } from '../../text/job-columns.ts';
@@ -16,7 +16,7 @@ import { type ListFilter, listJobs } from './filter.ts';
 export async function listFromTerminal(
   filter: ListFilter,
   { output: format, watch }: { readonly output: string; readonly watch: boolean },
-  looking: Looking,
+  looking: Viewing,
 ): Promise<number> {
   const { flags, config, output, signal } = looking;
   await using source = await openSource(flags, config);

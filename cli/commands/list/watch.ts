@@ -5,7 +5,7 @@ import { jobSummary } from '../../jobs/job-summary.ts';
 import type { JobSource } from '../../jobs/source.ts';
 import { tellUnread } from '../../jobs/unread.ts';
 import { now } from '../../process/clock.ts';
-import type { Looking } from '../../process/context.ts';
+import type { Viewing } from '../../process/context.ts';
 import { columnsOf } from '../../terminal/columns.ts';
 import { jobColumns } from '../../text/job-columns.ts';
 import { type ListFilter, listJobs } from './filter.ts';
@@ -22,7 +22,7 @@ export async function watchList(
   source: JobSource,
   filter: ListFilter,
   format: WatchOutput,
-  { flags, output, signal }: Looking,
+  { flags, output, signal }: Viewing,
 ): Promise<void> {
   let board = emptyBoard;
   const namespaces = flags.allNamespaces === true;

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
-import { type LookFlags, look, type Perform, type Surroundings } from '../../process/context.ts';
-import { wholeNumber, withLook, withVerbosity } from '../../process/flags.ts';
+import { display, type Perform, type Surroundings, type ViewFlags } from '../../process/context.ts';
+import { wholeNumber, withColors, withVerbosity } from '../../process/flags.ts';
 import { jobArgument, withOutput, withSource } from '../../process/source-flags.ts';
 import type { LogsFlags } from './run.ts';
 
@@ -26,11 +26,11 @@ export function addLogs(program: Command, at: Surroundings, perform: Perform): v
     .option('--previous', 'of the container before the last restart')
     .option('--operator', 'what the operator says of this job')
     .option('--raw', 'only the words, as they were said');
-  withOutput(withLook(withSource(command)), ['text', 'json']);
+  withOutput(withColors(withSource(command)), ['text', 'json']);
   withVerbosity(command).action(
-    (name: string, flags: LookFlags & LogsFlags & { readonly full?: boolean }) =>
+    (name: string, flags: ViewFlags & LogsFlags & { readonly full?: boolean }) =>
       perform(() =>
-        look(flags, at, async (looking) => {
+        display(flags, at, async (looking) => {
           if (flags.full) {
             const { watchLogs } = await import('../watch/run.ts');
             return watchLogs(name, flags, looking);

@@ -5,7 +5,7 @@ import { UserError } from '../../../crds/index.ts';
 import type { Heard, LogLine } from '../../jobs/source.ts';
 import { withJob } from '../../jobs/with-job.ts';
 import { now } from '../../process/clock.ts';
-import type { Looking } from '../../process/context.ts';
+import type { Viewing } from '../../process/context.ts';
 import {
   type FoldedLine,
   foldLines,
@@ -33,7 +33,7 @@ const gatherMs = 150;
 export async function logsFromTerminal(
   word: string,
   flags: LogsFlags,
-  looking: Looking,
+  looking: Viewing,
 ): Promise<number> {
   const { output, signal } = looking;
   const filter = filterOf(flags, now());
@@ -83,11 +83,11 @@ function lastOf(lines: readonly LogLine[], tail: number | undefined): readonly L
 
 class Printer {
   readonly #flags: LogsFlags;
-  readonly #looking: Looking;
+  readonly #looking: Viewing;
   readonly #marks: boolean;
   #held: LogLine[] = [];
 
-  constructor(flags: LogsFlags, looking: Looking, marks: boolean) {
+  constructor(flags: LogsFlags, looking: Viewing, marks: boolean) {
     this.#flags = flags;
     this.#looking = looking;
     this.#marks = marks;

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type LookFlags, look, type Perform, type Surroundings } from '../../process/context.ts';
-import { wholeNumber, withLook, withVerbosity } from '../../process/flags.ts';
+import { display, type Perform, type Surroundings, type ViewFlags } from '../../process/context.ts';
+import { wholeNumber, withColors, withVerbosity } from '../../process/flags.ts';
 import { jobArgument, withSource } from '../../process/source-flags.ts';
 import type { MetricsFlags } from './run.ts';
 
@@ -29,11 +29,11 @@ export function addMetrics(program: Command, at: Surroundings, perform: Perform)
     .addOption(
       new Option('-o, --output <format>', 'plot or rows').choices(['plot', 'csv', 'json']),
     );
-  withLook(withSource(command));
+  withColors(withSource(command));
   withVerbosity(command).action(
-    (name: string, metrics: readonly string[], flags: LookFlags & MetricsFlags) =>
+    (name: string, metrics: readonly string[], flags: ViewFlags & MetricsFlags) =>
       perform(() =>
-        look(flags, at, async (looking) => {
+        display(flags, at, async (looking) => {
           const { metricsFromTerminal } = await import('./run.ts');
           return metricsFromTerminal(name, metrics, flags, looking);
         }),

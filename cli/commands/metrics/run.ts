@@ -3,7 +3,7 @@ import { messagesOf } from '../../jobs/messages.ts';
 import { withJob } from '../../jobs/with-job.ts';
 import { historyOf } from '../../metrics/history.ts';
 import { type Axis, metricsOf } from '../../metrics/series.ts';
-import type { Looking } from '../../process/context.ts';
+import type { Viewing } from '../../process/context.ts';
 import { jsonOf } from '../../terminal/json.ts';
 import { pipeWidth } from '../../terminal/output.ts';
 import { metricsCsv, metricsPlots, tellStatus } from './text.ts';
@@ -22,7 +22,7 @@ export async function metricsFromTerminal(
   word: string,
   names: readonly string[],
   flags: MetricsFlags,
-  looking: Looking,
+  looking: Viewing,
 ): Promise<number> {
   const { output, signal } = looking;
   // A name that is no metric is told before a cluster is asked.

@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { look, type Perform, type Surroundings } from '../../process/context.ts';
+import { display, type Perform, type Surroundings } from '../../process/context.ts';
 import {
   type Assignment,
   assignments,
-  withLook,
+  withColors,
   withMotion,
   withVerbosity,
 } from '../../process/flags.ts';
@@ -49,10 +49,10 @@ export function addSubmit(program: Command, at: Surroundings, perform: Perform):
     .option('--confirm', 'show what it needs, and ask before it is sent')
     .option('--force', 'send it also where it would not fit')
     .option('-n, --namespace <name>', 'namespace of the cluster');
-  withOutput(withMotion(withLook(withCluster(command))), ['text', 'json', 'name']);
+  withOutput(withMotion(withColors(withCluster(command))), ['text', 'json', 'name']);
   withVerbosity(command).action((files: readonly string[], flags: SubmitCommandFlags) =>
     perform(() =>
-      look(flags, at, async (looking) => {
+      display(flags, at, async (looking) => {
         const { submitFromTerminal } = await import('./run.ts');
         const { set = [], name, generateName, label = {}, dryRun = 'none', watch, output } = flags;
         return submitFromTerminal(

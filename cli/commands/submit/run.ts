@@ -7,12 +7,12 @@ import { failureOf, UserError } from '../../../crds/index.ts';
 import { describeModelOf } from '../../client/describe-model.ts';
 import { listAll } from '../../client/kube-watch.ts';
 import { readText } from '../../client/read-job.ts';
-import { type Foreseen, type Foresight, foresee } from '../../estimate/foresee.ts';
+import { type Preflight, type Preflighted, preflight } from '../../estimate/preflight.ts';
 import { gpusOf } from '../../init/devices.ts';
 import { clusterAccess } from '../../jobs/cluster-access.ts';
 import { type ClusterSource, openCluster } from '../../jobs/cluster-source.ts';
 import type { Job } from '../../jobs/job.ts';
-import type { Looking } from '../../process/context.ts';
+import type { Viewing } from '../../process/context.ts';
 import { asksYes } from '../../terminal/ask.ts';
 import { bytes } from '../../terminal/numbers.ts';
 import {
@@ -43,7 +43,7 @@ export interface SubmitFlags extends SubmitOptions {
 export async function submitFromTerminal(
   files: readonly string[],
   flags: SubmitFlags,
-  looking: Looking,
+  looking: Viewing,
 ): Promise<number> {
   const { output, config, signal } = looking;
   // Everything is read before anything is sent: a mistake in the second file must not leave half of them submitted.
@@ -55,37 +55,37 @@ export async function submitFromTerminal(
   if (jobs.length === 0) throw new UserError({ code: 'E_USAGE', message: 'no job is given' });
   if (flags.dryRun === 'client') {
     const home = await homeOf(looking);
-    const foreseen = await foreseeJobs(jobs, undefined, flags, looking);
+    const preflighted = await preflightJobs(jobs, undefined, flags, looking);
     tell(
       jobs.map((job) => tryJob(job, home)),
-      foreseen,
+      preflighted,
       flags,
       looking,
     );
     return 0;
   }
   await using source = await openCluster(looking.flags, config);
-  const foreseen = await foreseeJobs(jobs, source, flags, looking);
+  const preflighted = await preflightJobs(jobs, source, flags, looking);
   if (flags.dryRun === 'none' && (jobs.length > 1 || flags.confirm)) {
     const tried: Submitted[] = [];
     for (const job of jobs) {
       tried.push(await submitJob(source, job, { ...flags, dryRun: 'server' }, signal));
     }
-    if (flags.confirm && !(await confirmed(tried, foreseen, looking))) {
+    if (flags.confirm && !(await confirmed(tried, preflighted, looking))) {
       output.talk('nothing was submitted\n');
       return failureOf('E_INTERRUPTED').cliExit;
     }
   }
   const submitted: Submitted[] = [];
   for (const job of jobs) submitted.push(await submitJob(source, job, flags, signal));
-  tell(submitted, foreseen, flags, looking);
+  tell(submitted, preflighted, flags, looking);
   const [only, second] = submitted;
   if (only === undefined || flags.dryRun !== 'none' || second !== undefined) return 0;
   return follow(only.job, flags, looking);
 }
 
 /** The namespace that is meant, where no cluster need be known. */
-async function homeOf({ flags, config }: Looking): Promise<string> {
+async function homeOf({ flags, config }: Viewing): Promise<string> {
   const said = flags.namespace ?? config.namespace;
   if (said !== undefined) return said;
   try {
@@ -100,23 +100,23 @@ async function homeOf({ flags, config }: Looking): Promise<string> {
 }
 
 /** What each of them will need; one that would not fit is not submitted. */
-async function foreseeJobs(
+async function preflightJobs(
   jobs: readonly WrittenJob[],
   source: ClusterSource | undefined,
   { force }: SubmitFlags,
-  { config, signal }: Looking,
-): Promise<readonly Foreseen[]> {
+  { config, signal }: Viewing,
+): Promise<readonly Preflighted[]> {
   const { cache, offline, command } = config;
   const place = { folder: process.cwd(), cache };
-  const foresight: Foresight = {
+  const knowledge: Preflight = {
     describe: (spec, until) => describeModelOf(spec, place, until),
     offline,
     hasVolume: (claim: string) => existsSync(join(cache, 'volumes', claim)),
     // A dry run by the client asks nobody.
     gpus: async () => (source === undefined ? [] : await clusterGpus(source, signal)),
   };
-  const all: Foreseen[] = [];
-  for (const { parsed } of jobs) all.push(await foresee(parsed.job.spec, foresight, signal));
+  const all: Preflighted[] = [];
+  for (const { parsed } of jobs) all.push(await preflight(parsed.job.spec, knowledge, signal));
   const misfits = jobs.flatMap(({ parsed }, index) => {
     const { [index]: found } = all;
     if (found?.type !== 'Known' || found.fits) return [];
@@ -145,16 +145,16 @@ async function clusterGpus({ kube, place }: ClusterSource, signal: AbortSignal) 
 
 async function confirmed(
   tried: readonly Submitted[],
-  foreseen: readonly Foreseen[],
-  { output, signal }: Looking,
+  preflighted: readonly Preflighted[],
+  { output, signal }: Viewing,
 ): Promise<boolean> {
-  output.write(plansOf(tried, foreseen, output).join(''));
+  output.write(plansOf(tried, preflighted, output).join(''));
   const [first] = tried;
   const what = tried.length === 1 ? `${first?.job.name || 'it'}` : `${tried.length} jobs`;
   return asksYes(`Submit ${what} to ${first?.job.namespace}?`, '--confirm', output, signal);
 }
 
-async function follow(job: Job, flags: SubmitFlags, looking: Looking): Promise<number> {
+async function follow(job: Job, flags: SubmitFlags, looking: Viewing): Promise<number> {
   const { output } = looking;
   const isWatched = flags.watch ?? (output.isTerminal && flags.output === 'text');
   if (!isWatched && !flags.wait && !flags.logs) return 0;
@@ -176,8 +176,8 @@ const lateMs = 1_000;
 /** What the workers say until the job ends, then how it ended. */
 async function besideLogs(
   { name }: Job,
-  looking: Looking,
-  watch: (looking: Looking) => Promise<number>,
+  looking: Viewing,
+  watch: (looking: Viewing) => Promise<number>,
 ): Promise<number> {
   const { output, signal } = looking;
   const ended = new AbortController();
@@ -187,7 +187,7 @@ async function besideLogs(
   const lines = logsFromTerminal(name, asked, { ...looking, signal: both });
   const broken = new Promise<never>((_, reject) => lines.catch(reject));
   const held: (() => void)[] = [];
-  const last: Looking['output'] = {
+  const last: Viewing['output'] = {
     ...output,
     write: (text) => void held.push(() => output.write(text)),
     talk: (text) => void held.push(() => output.talk(text)),

@@ -1,9 +1,9 @@
 // What `submit` says of jobs: the plan, the memory that each needs, how long it is, and what became
 // of it.
-import type { Foreseen } from '../../estimate/foresee.ts';
+import type { Preflighted } from '../../estimate/preflight.ts';
 import { type Job, keyOf, methodOf, modelOf } from '../../jobs/job.ts';
 import { jobSummary } from '../../jobs/job-summary.ts';
-import type { Looking } from '../../process/context.ts';
+import type { Viewing } from '../../process/context.ts';
 import type { GlyphSet } from '../../terminal/glyphs.ts';
 import { jsonOf } from '../../terminal/json.ts';
 import { bytes, count } from '../../terminal/numbers.ts';
@@ -25,11 +25,11 @@ const barWidth = 20;
 /** A text for each job. */
 export function plansOf(
   submitted: readonly Submitted[],
-  foreseen: readonly Foreseen[],
-  { columns = Number.POSITIVE_INFINITY, glyphs }: Looking['output'],
+  preflighted: readonly Preflighted[],
+  { columns = Number.POSITIVE_INFINITY, glyphs }: Viewing['output'],
 ): readonly string[] {
   return submitted.map(({ job }, index) => {
-    const known = foreseen[index];
+    const known = preflighted[index];
     const lines = known === undefined ? [] : planLines(job, known, { width: columns, glyphs });
     return `${lines.join('\n')}\n`;
   });
@@ -38,13 +38,13 @@ export function plansOf(
 /** Answers and what comes next. */
 export function tell(
   submitted: readonly Submitted[],
-  foreseen: readonly Foreseen[],
+  preflighted: readonly Preflighted[],
   flags: SubmitFlags,
-  { output, config: { command } }: Looking,
+  { output, config: { command } }: Viewing,
 ): void {
   if (flags.output === 'json') {
     const items = submitted.map(({ job, change }, index) => {
-      const known = foreseen[index];
+      const known = preflighted[index];
       if (known?.type !== 'Known') return { ...jobSummary(job), change };
       const { peak, limit, fits } = known;
       return { ...jobSummary(job), change, memory: { peak, limit, fits } };
@@ -56,7 +56,7 @@ export function tell(
     output.write(submitted.map(({ job }) => `${keyOf(job)}\n`).join(''));
     return;
   }
-  const plans = flags.confirm ? [] : plansOf(submitted, foreseen, output);
+  const plans = flags.confirm ? [] : plansOf(submitted, preflighted, output);
   for (const [index, { job, change }] of submitted.entries()) {
     const words = change === 'valid' ? 'valid  ' : change;
     const dry = flags.dryRun === 'none' ? '' : ` (dry run by the ${flags.dryRun})`;
@@ -75,13 +75,13 @@ function nextLines({ name }: Job, command: string, width = Number.POSITIVE_INFIN
   return lines.map((text, at) => `${(at === 0 ? 'next' : '').padEnd(column)}${text}\n`).join('');
 }
 
-function planLines(job: Job, foreseen: Foreseen, style: Style): readonly string[] {
+function planLines(job: Job, preflighted: Preflighted, style: Style): readonly string[] {
   const row = (label: string, text: string): readonly string[] =>
     entry(label, text, { width: style.width, column, indent: '' });
   return [
     ...row('plan', planWords(job)),
-    ...row('memory', memoryWords(job, foreseen, style)),
-    ...(foreseen.type === 'Known' ? row('steps', stepsWords(job, foreseen)) : []),
+    ...row('memory', memoryWords(job, preflighted, style)),
+    ...(preflighted.type === 'Known' ? row('steps', stepsWords(job, preflighted)) : []),
   ];
 }
 
@@ -100,11 +100,11 @@ const partWords = [
   ['workspace', 'work'],
 ] as const;
 
-function memoryWords({ spec }: Job, foreseen: Foreseen, { glyphs }: Style): string {
-  if (foreseen.type === 'Unknown') {
-    return `not known here: ${foreseen.why}; the cluster looks before it trains`;
+function memoryWords({ spec }: Job, preflighted: Preflighted, { glyphs }: Style): string {
+  if (preflighted.type === 'Unknown') {
+    return `not known here: ${preflighted.why}; the cluster looks before it trains`;
   }
-  const { peak, limit, parts } = foreseen;
+  const { peak, limit, parts } = preflighted;
   const each = spec.worker.devicesPerWorker === 0 ? 'a worker' : 'a GPU';
   const amount =
     limit === undefined
@@ -116,8 +116,8 @@ function memoryWords({ spec }: Job, foreseen: Foreseen, { glyphs }: Style): stri
   return `${amount} ${of.join(' · ')}`;
 }
 
-function stepsWords({ spec }: Job, foreseen: Extract<Foreseen, { type: 'Known' }>): string {
-  const { steps, tokensPerStep } = foreseen;
+function stepsWords({ spec }: Job, preflighted: Extract<Preflighted, { type: 'Known' }>): string {
+  const { steps, tokensPerStep } = preflighted;
   const long = steps === undefined ? 'as many as the data gives, each' : count(steps);
   const { intervalSteps } = spec.checkpoint;
   const saves = intervalSteps === undefined ? '' : ` · checkpoint every ${intervalSteps}`;

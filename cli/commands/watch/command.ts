@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { type LookFlags, look, type Perform, type Surroundings } from '../../process/context.ts';
+import { display, type Perform, type Surroundings, type ViewFlags } from '../../process/context.ts';
 import { wholeNumber, withDisplay, withVerbosity } from '../../process/flags.ts';
 import { jobArgument, withSource } from '../../process/source-flags.ts';
 
-interface WatchCommandFlags extends LookFlags {
+interface WatchCommandFlags extends ViewFlags {
   readonly until?: string;
   readonly interval?: number;
   readonly exitStatus: boolean;
@@ -28,7 +28,7 @@ export function addWatch(program: Command, at: Surroundings, perform: Perform): 
   withVerbosity(withDisplay(withSource(command, true))).action(
     (name: string | undefined, flags: WatchCommandFlags) =>
       perform(() =>
-        look(flags, at, async (looking) => {
+        display(flags, at, async (looking) => {
           const { watchFromTerminal } = await import('./run.ts');
           const { display, until, interval, exitStatus, accessible = false } = flags;
           const { color = true, theme, motion } = flags;

@@ -5,7 +5,7 @@ import { emptyJob, isOver, type JobEvent, type JobState, seeJob } from '../../jo
 import { Queue } from '../../jobs/queue.ts';
 import type { JobSource } from '../../jobs/source.ts';
 import { now } from '../../process/clock.ts';
-import type { Looking } from '../../process/context.ts';
+import type { Viewing } from '../../process/context.ts';
 import type { WatchFlags } from './run.ts';
 import { type WatchView, watchJson, watchLines, watchSentences } from './text.ts';
 
@@ -14,7 +14,7 @@ export async function lines(
   source: JobSource,
   job: Job,
   flags: WatchFlags,
-  looking: Looking,
+  looking: Viewing,
 ): Promise<JobState> {
   const { signal } = looking;
   const view = viewOf(job, flags, looking);
@@ -51,7 +51,7 @@ export async function lines(
   return state;
 }
 
-function viewOf(job: Job, flags: WatchFlags, { output, config }: Looking): WatchView | undefined {
+function viewOf(job: Job, flags: WatchFlags, { output, config }: Viewing): WatchView | undefined {
   const display = flags.display ?? config.display;
   const write = (line: string): void => output.write(`${line}\n`);
   if (display === 'quiet') return undefined;

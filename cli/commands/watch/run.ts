@@ -8,7 +8,7 @@ import { openSource } from '../../jobs/open-source.ts';
 import type { JobSource } from '../../jobs/source.ts';
 import { tellUnread } from '../../jobs/unread.ts';
 import { withJob } from '../../jobs/with-job.ts';
-import type { Looking } from '../../process/context.ts';
+import type { Viewing } from '../../process/context.ts';
 import type { DisplayFlags, Theme } from '../../process/flags.ts';
 import { lines } from './follow.ts';
 import { loadScreens, screen } from './screen.ts';
@@ -31,7 +31,7 @@ export interface WatchFlags {
 export async function watchFromTerminal(
   word: string | undefined,
   flags: WatchFlags,
-  looking: Looking,
+  looking: Viewing,
 ): Promise<number> {
   const local = word?.startsWith('local/') === true;
   const asked = local ? { ...looking.flags, local: true } : looking.flags;
@@ -65,7 +65,7 @@ export async function watchFromTerminal(
 export async function watchLogs(
   word: string,
   { color, theme }: Pick<WatchFlags, 'color' | 'theme'>,
-  looking: Looking,
+  looking: Viewing,
 ): Promise<number> {
   const flags = { display: 'auto', color, theme, exitStatus: false, until: undefined } as const;
   if (!(await wantsScreen(flags, looking))) {
@@ -82,7 +82,7 @@ export async function watchLogs(
 /** Newest first. */
 const everyJob = { phase: undefined, method: undefined, selector: undefined, sort: 'age' } as const;
 
-async function wantsScreen(flags: WatchFlags, { config, output }: Looking): Promise<boolean> {
+async function wantsScreen(flags: WatchFlags, { config, output }: Viewing): Promise<boolean> {
   const display = flags.display ?? config.display;
   if (flags.accessible || config.accessible) return false;
   if (display === 'tty') return true;
@@ -95,7 +95,7 @@ function ended(
   state: JobState,
   source: JobSource,
   flags: WatchFlags,
-  { output, config }: Looking,
+  { output, config }: Viewing,
 ): number {
   const { command } = config;
   if (flags.display !== 'json') {

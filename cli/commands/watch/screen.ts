@@ -5,7 +5,7 @@ import { emptyJob, type JobState } from '../../jobs/job-state.ts';
 import type { JobSource } from '../../jobs/source.ts';
 import { type Why, whyOf } from '../../jobs/why.ts';
 import { now } from '../../process/clock.ts';
-import type { Looking } from '../../process/context.ts';
+import type { Viewing } from '../../process/context.ts';
 import type { Question } from '../../screens/navigation.ts';
 import { colorsOf } from '../../terminal/output.ts';
 import { painter } from '../../terminal/palette.ts';
@@ -24,7 +24,7 @@ export async function screen(
   source: JobSource,
   job: Job | undefined,
   flags: WatchFlags,
-  looking: Looking,
+  looking: Viewing,
   first: 'Job' | 'Logs' = 'Job',
 ): Promise<{ readonly state: JobState; readonly interrupted: boolean }> {
   const { config, output, signal } = looking;

@@ -19,11 +19,11 @@ export function watchSummary(state: JobState, style: SummaryStyle): readonly str
   if (job === null) return [];
   if (gone) return [`✗ ${job.name} was deleted`];
   const phase = phaseOf(job);
-  const { glyph, ...look } = styleOf(phase);
+  const { glyph, ...display } = styleOf(phase);
   if (!isOver(state)) {
     const where = isCluster ? 'the job goes on' : 'the run goes on';
     return [
-      `${paint(`${glyph} ${job.name} ${phase}`, look)}; ${where}`,
+      `${paint(`${glyph} ${job.name} ${phase}`, display)}; ${where}`,
       `next: ${command} watch ${job.name}`,
     ];
   }
@@ -45,7 +45,7 @@ export function watchSummary(state: JobState, style: SummaryStyle): readonly str
   const word = phase === 'Succeeded' ? 'succeeded' : 'failed';
   const why = whyOf(job, command);
   return [
-    paint(`${glyph} ${job.name} ${word}${took}`, look),
+    paint(`${glyph} ${job.name} ${word}${took}`, display),
     ...(facts.length === 0 ? [] : [`  ${facts.join(' · ')}`]),
     ...(phase === 'Failed'
       ? [`  ${why.happened}`, ...(why.change === '' ? [] : [`  ${why.change}`])]

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { type LookFlags, look, type Perform, type Surroundings } from '../../process/context.ts';
-import { withLook, withVerbosity } from '../../process/flags.ts';
+import { display, type Perform, type Surroundings, type ViewFlags } from '../../process/context.ts';
+import { withColors, withVerbosity } from '../../process/flags.ts';
 import { jobArgument, withOutput, withSource } from '../../process/source-flags.ts';
 
 export function addWhy(program: Command, at: Surroundings, perform: Perform): void {
@@ -12,10 +12,10 @@ export function addWhy(program: Command, at: Surroundings, perform: Perform): vo
       'Tells the first cause of trouble, what goes on by itself, and what you can change. ' +
         'For a job that is well: what it waits for.',
     );
-  withOutput(withLook(withSource(command)), ['text', 'json']);
-  withVerbosity(command).action((name: string, flags: LookFlags & { readonly output: string }) =>
+  withOutput(withColors(withSource(command)), ['text', 'json']);
+  withVerbosity(command).action((name: string, flags: ViewFlags & { readonly output: string }) =>
     perform(() =>
-      look(flags, at, async (looking) => {
+      display(flags, at, async (looking) => {
         const { whyFromTerminal } = await import('./run.ts');
         return whyFromTerminal(name, flags.output, looking);
       }),

@@ -2,7 +2,7 @@
 import { jobSummary } from '../../jobs/job-summary.ts';
 import { whyOf } from '../../jobs/why.ts';
 import { withJob } from '../../jobs/with-job.ts';
-import type { Looking } from '../../process/context.ts';
+import type { Viewing } from '../../process/context.ts';
 import { jsonOf } from '../../terminal/json.ts';
 import { pipeWidth } from '../../terminal/output.ts';
 import { whyText } from './text.ts';
@@ -10,7 +10,7 @@ import { whyText } from './text.ts';
 export async function whyFromTerminal(
   word: string,
   format: string,
-  looking: Looking,
+  looking: Viewing,
 ): Promise<number> {
   const { output, config, signal } = looking;
   return withJob(word, looking, async (job, source) => {

@@ -2,7 +2,7 @@
 // the window reaches. Curves differ by dash and by letter; colours repeat it.
 import { Box, Text } from 'ink';
 import { type ReactNode, useEffect, useMemo } from 'react';
-import { ends, Line, type Look, Rule } from '../../components/line.tsx';
+import { type Display, ends, Line, Rule } from '../../components/line.tsx';
 import { phaseOf } from '../../jobs/job.ts';
 import {
   type Compared,
@@ -20,7 +20,7 @@ import { differenceLines, tableLines } from '../../text/compare-table.ts';
 import type { Away } from './live-histories.ts';
 
 export interface CompareProps {
-  readonly look: Look;
+  readonly display: Display;
   readonly all: readonly Compared[];
   readonly away: readonly (Away & { readonly name: string })[];
   readonly equal: Equal;
@@ -32,43 +32,43 @@ export interface CompareProps {
 }
 
 export function CompareScreen(props: CompareProps): ReactNode {
-  const { look, all, away, equal, metric, keys = 'q leave; jobs go on' } = props;
+  const { display, all, away, equal, metric, keys = 'q leave; jobs go on' } = props;
   // Time passes between two messages too, and alone it changes no comparison.
   const compared = useMemo(() => timed(() => compareJobs(all, equal)), [all, equal]);
   const { found: comparison } = compared;
-  const table = tableLines(comparison, look.columns);
-  const differences = differenceLines(comparison, look.columns);
+  const table = tableLines(comparison, display.columns);
+  const differences = differenceLines(comparison, display.columns);
   // Head, rule, keys, the frame of the picture, the rules above table and differences.
   const fixed = 7 + away.length + all.length + table.length;
-  const height = Math.max(3, Math.min(14, look.rows - fixed - Math.min(6, differences.length)));
-  const room = look.rows - fixed - height;
+  const height = Math.max(3, Math.min(14, display.rows - fixed - Math.min(6, differences.length)));
+  const room = display.rows - fixed - height;
   return (
-    <Box flexDirection="column" height={look.rows} width={look.columns} overflow="hidden">
-      <Line look={look} style={{ bold: true }}>
-        {ends(`anneal compare · ${all.length} jobs`, clockText(look.now), look.columns)}
+    <Box flexDirection="column" height={display.rows} width={display.columns} overflow="hidden">
+      <Line display={display} style={{ bold: true }}>
+        {ends(`anneal compare · ${all.length} jobs`, clockText(display.now), display.columns)}
       </Line>
       {away.map(({ name, since, why }) => (
-        <Line key={name} look={look} style={{ color: 'yellow', bold: true }}>
-          {`stale ${seconds(look.now - since)} · ${name}: ${why}`}
+        <Line key={name} display={display} style={{ color: 'yellow', bold: true }}>
+          {`stale ${seconds(display.now - since)} · ${name}: ${why}`}
         </Line>
       ))}
       {all.map((one, index) => (
-        <Mark key={one.job.uid} look={look} one={one} index={index} />
+        <Mark key={one.job.uid} display={display} one={one} index={index} />
       ))}
       <Picture
-        {...{ look, all, height, comparison, metric, took: props.took }}
+        {...{ display, all, height, comparison, metric, took: props.took }}
         before={compared.ms}
       />
-      <Rule look={look} title={all.length === 2 ? 'B beside A' : 'beside A'} />
+      <Rule display={display} title={all.length === 2 ? 'B beside A' : 'beside A'} />
       {table.map((line) => (
-        <Line key={line} look={look}>
+        <Line key={line} display={display}>
           {line}
         </Line>
       ))}
-      <Differences look={look} lines={differences} room={room} />
+      <Differences display={display} lines={differences} room={room} />
       <Box flexGrow={1} />
       {keys === '' ? null : (
-        <Line look={look} style={{ dim: true }}>
+        <Line display={display} style={{ dim: true }}>
           {keys}
         </Line>
       )}
@@ -76,17 +76,25 @@ export function CompareScreen(props: CompareProps): ReactNode {
   );
 }
 
-function Mark({ look, one, index }: { look: Look; one: Compared; index: number }): ReactNode {
+function Mark({
+  display,
+  one,
+  index,
+}: {
+  display: Display;
+  one: Compared;
+  index: number;
+}): ReactNode {
   const { job, history } = one;
-  const { text, color } = seriesMark(job.name, index, look.glyphs);
+  const { text, color } = seriesMark(job.name, index, display.glyphs);
   const phase = phaseOf(job);
   const last = history.steps.at(-1);
   const total = last?.totalSteps ?? job.status.progress?.totalSteps;
   const step = last === undefined ? '' : ` step ${last.step}/${total}`;
   const words = `${styleOf(phase).glyph} ${phase}${step}`;
   return (
-    <Line look={look} style={color === undefined ? {} : { color }}>
-      {ends(text, words, look.columns)}
+    <Line display={display} style={color === undefined ? {} : { color }}>
+      {ends(text, words, display.columns)}
     </Line>
   );
 }
@@ -97,7 +105,7 @@ function timed<T>(find: () => T): { readonly found: T; readonly ms: number } {
   return { found, ms: passedMs() - began };
 }
 
-interface PictureProps extends Pick<CompareProps, 'look' | 'all' | 'metric'> {
+interface PictureProps extends Pick<CompareProps, 'display' | 'all' | 'metric'> {
   readonly took: CompareProps['took'] | undefined;
   /** Milliseconds of what was found before. */
   readonly before: number;
@@ -106,8 +114,8 @@ interface PictureProps extends Pick<CompareProps, 'look' | 'all' | 'metric'> {
 }
 
 function Picture(props: PictureProps): ReactNode {
-  const { look, all, height, comparison, metric, took, before } = props;
-  const { columns, glyphs, color: colors } = look;
+  const { display, all, height, comparison, metric, took, before } = props;
+  const { columns, glyphs, color: colors } = display;
   const axis = axisOf(comparison);
   const title = metricLabel(metric);
   const { found: picture, ms } = useMemo(
@@ -118,8 +126,8 @@ function Picture(props: PictureProps): ReactNode {
   if (picture === undefined) {
     return (
       <>
-        <Rule look={look} title={title} />
-        <Line look={look}>
+        <Rule display={display} title={title} />
+        <Line display={display}>
           {metric === 'loss' ? '  no steps yet' : '  nothing was measured yet'}
         </Line>
       </>
@@ -127,12 +135,12 @@ function Picture(props: PictureProps): ReactNode {
   }
   return (
     <>
-      <Rule look={look} title={title} />
+      <Rule display={display} title={title} />
       {picture.rows.map(({ label, pieces }, row) => (
         // Rows have no identity beyond their place.
         // biome-ignore lint/suspicious/noArrayIndexKey: the number of rows is fixed
         <Text key={row} wrap="truncate-end">
-          {look.glyphs.text(`${label} ┤`)}
+          {display.glyphs.text(`${label} ┤`)}
           {joined(pieces).map(({ text, color }, at) => {
             const shade = shadeOf(color, colors);
             if (shade === undefined) return text;
@@ -145,7 +153,7 @@ function Picture(props: PictureProps): ReactNode {
           })}
         </Text>
       ))}
-      <Line look={look} style={{ dim: true }}>
+      <Line display={display} style={{ dim: true }}>
         {picture.foot}
       </Line>
     </>
@@ -166,26 +174,26 @@ function joined(pieces: Pieces): Pieces {
 }
 
 interface DifferencesProps {
-  readonly look: Look;
+  readonly display: Display;
   readonly lines: readonly string[];
   readonly room: number;
 }
 
-function Differences({ look, lines, room }: DifferencesProps): ReactNode {
+function Differences({ display, lines, room }: DifferencesProps): ReactNode {
   if (room < 2) return null;
   const shown = lines.length <= room ? lines : lines.slice(0, room - 1);
   const more = lines.length - shown.length;
   return (
     <>
-      <Rule look={look} title="what was asked differently" />
+      <Rule display={display} title="what was asked differently" />
       {shown.map((line) => (
-        <Line key={line} look={look}>
+        <Line key={line} display={display}>
           {line}
         </Line>
       ))}
       {more === 0 ? null : (
         <Line
-          look={look}
+          display={display}
           style={{ dim: true }}
         >{`and ${more} lines more; anneal compare prints all`}</Line>
       )}

@@ -32,9 +32,9 @@ function App({ histories, glyphs, color, now, interrupted, ...asked }: CompareFa
     if (isInterrupt) interrupted();
     if (isInterrupt || input === 'q' || key.escape) exit();
   });
-  const look = {
+  const display = {
     ...{ columns: Math.max(20, columns), rows: Math.max(8, rows), glyphs, color },
     now: now().getTime() / 1000,
   };
-  return <LiveComparison histories={histories} look={look} {...asked} />;
+  return <LiveComparison histories={histories} display={display} {...asked} />;
 }

@@ -2,7 +2,7 @@
 // the question. Everything is a word; the bar repeats it.
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
-import { ends, Line, type Look, Rule } from '../../components/line.tsx';
+import { type Display, ends, Line, Rule } from '../../components/line.tsx';
 import { type Drafted, shownLines } from '../../init/draft.ts';
 import { asked, type Found, other } from '../../init/questions.ts';
 import { chosenOn, numberOf, optionsOn, type Wizard } from '../../init/wizard.ts';
@@ -11,7 +11,7 @@ import { bar } from '../../terminal/plot.ts';
 import { wrap } from '../../terminal/wrap.ts';
 
 interface WizardProps {
-  readonly look: Look;
+  readonly display: Display;
   readonly wizard: Wizard;
   readonly found: Found;
   readonly drafted: Drafted;
@@ -20,45 +20,49 @@ interface WizardProps {
 }
 
 export function WizardScreen(props: WizardProps): ReactNode {
-  const { look, wizard } = props;
-  const wide = look.columns >= 100;
-  const half = { ...look, columns: Math.floor((look.columns - 1) / 2) };
-  const right = { ...look, columns: look.columns - 1 - half.columns };
+  const { display, wizard } = props;
+  const wide = display.columns >= 100;
+  const half = { ...display, columns: Math.floor((display.columns - 1) / 2) };
+  const right = { ...display, columns: display.columns - 1 - half.columns };
   const { number, of } = numberOf(wizard);
   const step = wizard.page === 'file' ? 'the file' : `question ${number} of ${of}`;
-  const question = askedLines({ ...props, look: wide ? half : look });
+  const question = askedLines({ ...props, display: wide ? half : display });
   // Head, rule, estimate and keys have a row each, and so has the rule above the manifest.
-  const room = look.rows - 5 - (wide ? 0 : question.length);
+  const room = display.rows - 5 - (wide ? 0 : question.length);
   return (
-    <Box flexDirection="column" height={look.rows} width={look.columns} overflow="hidden">
-      <Line look={look} style={{ bold: true }}>
-        {ends(wide ? 'anneal init · a job file to begin with' : 'anneal init', step, look.columns)}
+    <Box flexDirection="column" height={display.rows} width={display.columns} overflow="hidden">
+      <Line display={display} style={{ bold: true }}>
+        {ends(
+          wide ? 'anneal init · a job file to begin with' : 'anneal init',
+          step,
+          display.columns,
+        )}
       </Line>
-      <Rule look={look} title="" />
+      <Rule display={display} title="" />
       <Box flexGrow={1} flexDirection={wide ? 'row' : 'column'}>
-        <Box flexDirection="column" width={wide ? half.columns : look.columns} flexShrink={0}>
+        <Box flexDirection="column" width={wide ? half.columns : display.columns} flexShrink={0}>
           {question.map(({ key, text, style }) => (
-            <Line key={key} look={look} style={style}>
+            <Line key={key} display={display} style={style}>
               {text}
             </Line>
           ))}
         </Box>
         <Box flexDirection="column" marginLeft={wide ? 1 : 0}>
-          {room < 2 ? null : <Manifest {...props} look={wide ? right : look} room={room} />}
+          {room < 2 ? null : <Manifest {...props} display={wide ? right : display} room={room} />}
         </Box>
       </Box>
       <Estimate {...props} />
       <Line
-        look={look}
+        display={display}
         style={wizard.said === '' ? { dim: true } : { color: 'yellow', bold: true }}
       >
-        {wizard.said === '' ? keysText(wizard, look) : wizard.said}
+        {wizard.said === '' ? keysText(wizard, display) : wizard.said}
       </Line>
     </Box>
   );
 }
 
-function keysText({ page, typing }: Wizard, { columns }: Look): string {
+function keysText({ page, typing }: Wizard, { columns }: Display): string {
   const enter = page === 'file' ? 'enter write' : 'enter next';
   const words = typing
     ? [enter, 'esc back to the list', 'ctrl-c leave']
@@ -72,7 +76,13 @@ interface AskedLine {
   readonly style: { readonly bold?: boolean; readonly dim?: boolean };
 }
 
-function askedLines({ look, wizard, found, drafted, cluster }: WizardProps): readonly AskedLine[] {
+function askedLines({
+  display,
+  wizard,
+  found,
+  drafted,
+  cluster,
+}: WizardProps): readonly AskedLine[] {
   const { page } = wizard;
   const seen = { found, needs: drafted.needs };
   const options = optionsOn(page, seen, wizard);
@@ -83,12 +93,12 @@ function askedLines({ look, wizard, found, drafted, cluster }: WizardProps): rea
     const name = id === other ? typedLabel(label, wizard, isChosen) : label;
     const text = `${isChosen ? '▸' : ' '} ${index + 1} ${name}`;
     const word = index === 0 && page !== 'file' ? ' (recommended)' : '';
-    const fits = text.length + word.length <= look.columns;
+    const fits = text.length + word.length <= display.columns;
     return { key: id, text: fits ? text + word : text, style: isChosen ? { bold: true } : {} };
   });
   const why = [
-    ...wrap(chosen?.why ?? '', look.columns - 2),
-    ...(page === 'device' && cluster !== '' ? wrap(cluster, look.columns - 2) : []),
+    ...wrap(chosen?.why ?? '', display.columns - 2),
+    ...(page === 'device' && cluster !== '' ? wrap(cluster, display.columns - 2) : []),
   ];
   return [
     { key: 'title', text: title, style: { bold: true } },
@@ -105,7 +115,7 @@ function typedLabel(label: string, { page, typed, typing }: Wizard, isChosen: bo
 
 /** The lines around the newest ones, where the window is too low for all. */
 function Manifest({
-  look,
+  display,
   wizard,
   drafted,
   room,
@@ -115,11 +125,14 @@ function Manifest({
   const from = Math.max(0, Math.min(lines.length - room, last + 2 - room));
   return (
     <>
-      <Rule look={look} title={wizard.page === 'file' ? 'the job file' : 'the job file so far'} />
+      <Rule
+        display={display}
+        title={wizard.page === 'file' ? 'the job file' : 'the job file so far'}
+      />
       {lines.slice(from, from + room).map(({ text, isNew }, index) => (
         // Lines of a text have no identity beyond their place.
         // biome-ignore lint/suspicious/noArrayIndexKey: the text grows
-        <Line key={from + index} look={look} style={isNew ? { bold: true } : { dim: true }}>
+        <Line key={from + index} display={display} style={isNew ? { bold: true } : { dim: true }}>
           {text}
         </Line>
       ))}
@@ -127,23 +140,23 @@ function Manifest({
   );
 }
 
-function Estimate({ look, drafted }: WizardProps): ReactNode {
+function Estimate({ display, drafted }: WizardProps): ReactNode {
   const { plan, device } = drafted;
   if (plan === undefined || device === undefined) {
-    return <Line look={look}>{`memory ${unknownWords(drafted)}`}</Line>;
+    return <Line display={display}>{`memory ${unknownWords(drafted)}`}</Line>;
   }
   const { peak, limit, fits } = plan.memory;
   const verdict = fits ? 'fits' : 'does not fit';
   const words = `${bytes(peak)} of ${bytes(limit)} · ${verdict}`;
   const style = fits ? {} : ({ color: 'red', bold: true } as const);
-  if (look.columns < 60) {
-    return <Line look={look} style={style}>{`memory ${words}`}</Line>;
+  if (display.columns < 60) {
+    return <Line display={display} style={style}>{`memory ${words}`}</Line>;
   }
   const where = ` · ${device.device.name}`;
-  const width = Math.max(8, Math.min(40, look.columns - words.length - where.length - 9));
+  const width = Math.max(8, Math.min(40, display.columns - words.length - where.length - 9));
   return (
-    <Line look={look} style={style}>
-      {`memory ${bar(Math.min(1, peak / limit), width, look.glyphs)} ${words}${where}`}
+    <Line display={display} style={style}>
+      {`memory ${bar(Math.min(1, peak / limit), width, display.glyphs)} ${words}${where}`}
     </Line>
   );
 }

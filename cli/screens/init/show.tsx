@@ -70,10 +70,10 @@ function App(props: AppProps): ReactNode {
       (error: Error) => setWizard({ ...before, said: error.message }),
     );
   };
-  const look = {
+  const display = {
     ...{ columns: Math.max(20, columns), rows: Math.max(8, rows), glyphs, color, now: 0 },
   };
-  const shown = { look, wizard, found, drafted, cluster: words };
+  const shown = { display, wizard, found, drafted, cluster: words };
   return <WizardScreen {...shown} />;
 }
 

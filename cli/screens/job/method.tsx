@@ -1,13 +1,13 @@
-// The panel of the method: what each seam was set to, what it says of itself now.
+// The panel of the method: what each axis was set to, what it says of itself now.
 import type { ReactNode } from 'react';
 import { parseQuantity } from '../../../crds/index.ts';
-import { Line, type Look, Rule } from '../../components/line.tsx';
+import { type Display, Line, Rule } from '../../components/line.tsx';
 import { methodOf } from '../../jobs/job.ts';
 import type { JobState } from '../../jobs/job-state.ts';
 import { bytes } from '../../terminal/numbers.ts';
 import { wrap } from '../../terminal/wrap.ts';
 
-const seams = ['precision', 'base', 'adapter', 'selection', 'optimizer'] as const;
+const axes = ['precision', 'base', 'adapter', 'selection', 'optimizer'] as const;
 const column = 11;
 /** Parameters that people look for first. */
 const first = ['rank', 'alpha'];
@@ -15,13 +15,13 @@ const first = ['rank', 'alpha'];
 export function methodLines({ job, run }: JobState, columns: number): readonly string[] {
   if (job === null) return [];
   const { method, memory } = job.status.plan ?? {};
-  const rows = seams.flatMap((seam): readonly (readonly [string, string])[] => {
-    const found = method?.[seam];
+  const rows = axes.flatMap((axis): readonly (readonly [string, string])[] => {
+    const found = method?.[axis];
     if (found === undefined) return [];
     const names = Object.keys(found.parameters ?? {});
     const ordered = new Set([...first.filter((name) => names.includes(name)), ...names]);
     const words = [...ordered].map((name) => `${name} ${found.parameters?.[name]}`);
-    return [[seam, [found.type, ...words].join(' · ')]];
+    return [[axis, [found.type, ...words].join(' · ')]];
   });
   const told = memory?.peak === undefined ? undefined : parseQuantity(memory.peak);
   const peak = run.plan?.memory.peak ?? told;
@@ -37,12 +37,18 @@ export function methodLines({ job, run }: JobState, columns: number): readonly s
   );
 }
 
-export function Method({ look, lines }: { look: Look; lines: readonly string[] }): ReactNode {
+export function Method({
+  display,
+  lines,
+}: {
+  display: Display;
+  lines: readonly string[];
+}): ReactNode {
   return (
     <>
-      <Rule look={look} title="4 method" />
+      <Rule display={display} title="4 method" />
       {lines.map((line) => (
-        <Line key={line} look={look}>
+        <Line key={line} display={display}>
           {line}
         </Line>
       ))}

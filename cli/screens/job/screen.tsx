@@ -2,7 +2,7 @@
 // columns only the essentials are left. Everything is a word; bars and colours repeat it.
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
-import { ends, Line, type Look, Rule } from '../../components/line.tsx';
+import { type Display, ends, Line, Rule } from '../../components/line.tsx';
 import { methodOf, modelOf, phaseOf } from '../../jobs/job.ts';
 import { isOver, type JobState } from '../../jobs/job-state.ts';
 import { secondsLeft } from '../../jobs/run-state.ts';
@@ -18,24 +18,24 @@ import { Method, methodLines } from './method.tsx';
 import { linesBelow, Workers } from './workers.tsx';
 
 interface JobProps {
-  readonly look: Look;
+  readonly display: Display;
   readonly state: JobState;
   readonly name: string;
   readonly at: Pick<Navigation, 'panels' | 'metric' | 'axis' | 'zoom' | 'frozen'>;
 }
 
 export function JobScreen(props: JobProps): ReactNode {
-  const { look, state, name } = props;
+  const { display, state, name } = props;
   const { job } = state;
-  if (job === null) return <Line look={look}>{`${name}: asking for the job`}</Line>;
-  const wide = look.columns >= 60;
-  const two = look.columns >= 100 && props.at.panels.has(1) && props.at.panels.has(2);
-  const half = { ...look, columns: Math.floor((look.columns - 1) / 2) };
-  const left = { ...look, columns: look.columns - 1 - half.columns };
-  const method = methodLines(state, look.columns);
+  if (job === null) return <Line display={display}>{`${name}: asking for the job`}</Line>;
+  const wide = display.columns >= 60;
+  const two = display.columns >= 100 && props.at.panels.has(1) && props.at.panels.has(2);
+  const half = { ...display, columns: Math.floor((display.columns - 1) / 2) };
+  const left = { ...display, columns: display.columns - 1 - half.columns };
+  const method = methodLines(state, display.columns);
   const heights = heightsOf({
     // Without head, progress and the line of the keys.
-    rows: look.rows - 3 - bannersOf(props).length,
+    rows: display.rows - 3 - bannersOf(props).length,
     ...{ beside: two, panels: props.at.panels, method: method.length },
     ...{ workers: state.workers.length, belowWorkers: linesBelow(state) },
     happened: state.happened.length,
@@ -49,37 +49,37 @@ export function JobScreen(props: JobProps): ReactNode {
       {wide && two ? (
         <Box>
           <Box flexDirection="column" width={left.columns} marginRight={1}>
-            <Curve {...props} look={left} height={heights.plot} />
+            <Curve {...props} display={left} height={heights.plot} />
           </Box>
           <Box flexDirection="column" width={half.columns}>
-            <Workers {...workers} look={half} />
+            <Workers {...workers} display={half} />
           </Box>
         </Box>
       ) : null}
       {wide && !two && props.at.panels.has(1) ? <Curve {...props} height={heights.plot} /> : null}
-      {wide && !two && props.at.panels.has(2) ? <Workers {...workers} look={look} /> : null}
-      {wide && props.at.panels.has(4) ? <Method look={look} lines={method} /> : null}
+      {wide && !two && props.at.panels.has(2) ? <Workers {...workers} display={display} /> : null}
+      {wide && props.at.panels.has(4) ? <Method display={display} lines={method} /> : null}
       {wide && props.at.panels.has(3) ? <What {...props} room={heights.what} /> : null}
       {wide ? null : <Essentials {...props} />}
     </Box>
   );
 }
 
-function Head({ look, state: { job, gone }, name }: JobProps): ReactNode {
+function Head({ display, state: { job, gone }, name }: JobProps): ReactNode {
   if (job === null) return null;
   const phase = phaseOf(job);
   const { glyph, ...style } = styleOf(phase);
-  const age = ageOf(job.status.startTime ?? job.createdAt, new Date(look.now * 1000));
+  const age = ageOf(job.status.startTime ?? job.createdAt, new Date(display.now * 1000));
   const word = gone
     ? '✗ deleted'
     : `${glyph} ${phase}${isOver({ job, gone } as JobState) ? '' : ` ${age}`}`;
-  if (look.columns < 60) {
+  if (display.columns < 60) {
     return (
       <>
-        <Line look={look} style={{ bold: true }}>
+        <Line display={display} style={{ bold: true }}>
           {name}
         </Line>
-        <Line look={look} style={style}>
+        <Line display={display} style={style}>
           {word}
         </Line>
       </>
@@ -87,24 +87,24 @@ function Head({ look, state: { job, gone }, name }: JobProps): ReactNode {
   }
   const title = [name, modelOf(job), methodOf(job).summary].join(' · ');
   return (
-    <Line look={look} style={{ ...style, bold: true }}>
-      {ends(title, word, look.columns)}
+    <Line display={display} style={{ ...style, bold: true }}>
+      {ends(title, word, display.columns)}
     </Line>
   );
 }
 
-function bannersOf({ look, state: { away }, at }: JobProps): readonly string[] {
+function bannersOf({ display, state: { away }, at }: JobProps): readonly string[] {
   return [
     ...(at.frozen ? ['frozen; space goes on'] : []),
     ...[away.jobs, away.bus].flatMap((one) =>
-      one === null ? [] : [`stale ${seconds(look.now - one.since)} · ${one.why}`],
+      one === null ? [] : [`stale ${seconds(display.now - one.since)} · ${one.why}`],
     ),
   ];
 }
 
 function Banner(props: JobProps): ReactNode {
   return bannersOf(props).map((line) => (
-    <Line key={line} look={props.look} style={{ color: 'yellow', bold: true }}>
+    <Line key={line} display={props.display} style={{ color: 'yellow', bold: true }}>
       {line}
     </Line>
   ));
@@ -117,14 +117,14 @@ function stepsOf({ job, run }: JobState): { step: number; total: number } | unde
   return step === undefined ? undefined : { step, total: totalSteps ?? step };
 }
 
-function Progress({ look, state }: JobProps): ReactNode {
+function Progress({ display, state }: JobProps): ReactNode {
   const { job, run } = state;
   if (job === null) return null;
   const steps = stepsOf(state);
   const { stage } = run;
   if (steps === undefined) {
     const words = stage === null || stage.state === 'Done' ? whyOf(job).happened : stageText(state);
-    return <Line look={look}>{words}</Line>;
+    return <Line display={display}>{words}</Line>;
   }
   const { step, total } = steps;
   const left = isOver(state) ? null : secondsLeft(run);
@@ -135,21 +135,21 @@ function Progress({ look, state }: JobProps): ReactNode {
     ...(tokens === undefined ? [] : [`${shortCount(tokens)} tokens`]),
   ].join(' · ');
   const share = total === 0 ? 0 : step / total;
-  if (look.columns < 60) {
+  if (display.columns < 60) {
     const [first = '', ...rest] = words.split(' · ');
     return (
       <>
-        <Line look={look}>{`${percent(share, 0)} · ${first}`}</Line>
-        {rest.length === 0 ? null : <Line look={look}>{rest.join(' · ')}</Line>}
+        <Line display={display}>{`${percent(share, 0)} · ${first}`}</Line>
+        {rest.length === 0 ? null : <Line display={display}>{rest.join(' · ')}</Line>}
       </>
     );
   }
-  if (look.still) return <Line look={look}>{`${percent(share, 0)}  ${words}`}</Line>;
-  const width = Math.max(8, Math.min(40, look.columns - words.length - 9));
+  if (display.still) return <Line display={display}>{`${percent(share, 0)}  ${words}`}</Line>;
+  const width = Math.max(8, Math.min(40, display.columns - words.length - 9));
   return (
     <Line
-      look={look}
-    >{`${bar(share, width, look.glyphs)} ${percent(share, 0).padStart(5)}  ${words}`}</Line>
+      display={display}
+    >{`${bar(share, width, display.glyphs)} ${percent(share, 0).padStart(5)}  ${words}`}</Line>
   );
 }
 
@@ -172,7 +172,7 @@ type Step = JobState['run']['steps'][number];
 
 const axes = ['step', 'tokens', 'time'] as const;
 
-function Curve({ look, state, at, height }: JobProps & { readonly height: number }): ReactNode {
+function Curve({ display, state, at, height }: JobProps & { readonly height: number }): ReactNode {
   const metric = metrics[at.metric] ?? metrics[0];
   const axis = axes[at.axis] ?? 'step';
   const all = state.run.steps;
@@ -193,9 +193,9 @@ function Curve({ look, state, at, height }: JobProps & { readonly height: number
     const words = state.away.bus === null ? 'no steps yet' : 'not known without the bus';
     return (
       <>
-        <Rule look={look} title={title} />
-        <Line look={look}>{`  ${words}`}</Line>
-        <Numbers look={look} state={state} />
+        <Rule display={display} title={title} />
+        <Line display={display}>{`  ${words}`}</Line>
+        <Numbers display={display} state={state} />
       </>
     );
   }
@@ -204,22 +204,22 @@ function Curve({ look, state, at, height }: JobProps & { readonly height: number
     least.toFixed(metric.digits).length,
     greatest.toFixed(metric.digits).length,
   );
-  const lines = plot(points, { width: look.columns - label - 3, height }, look.glyphs);
+  const lines = plot(points, { width: display.columns - label - 3, height }, display.glyphs);
   const lastX = finite.at(-1)?.x ?? 0;
   return (
     <>
-      <Rule look={look} title={title} />
+      <Rule display={display} title={title} />
       {lines.map((line, row) => {
         const edge = row === 0 ? greatest : row === height - 1 ? least : undefined;
         const text = (edge?.toFixed(metric.digits) ?? '').padStart(label);
         // Rows have no identity beyond their place.
         // biome-ignore lint/suspicious/noArrayIndexKey: the number of rows is fixed
-        return <Line key={row} look={look}>{`${text} ┤${line}`}</Line>;
+        return <Line key={row} display={display}>{`${text} ┤${line}`}</Line>;
       })}
-      <Line look={look} style={{ dim: true }}>
+      <Line display={display} style={{ dim: true }}>
         {`${' '.repeat(label)} └ ${axis} ${placeText(axis, finite[0]?.x ?? 0)} to ${placeText(axis, lastX)}`}
       </Line>
-      <Numbers look={look} state={state} />
+      <Numbers display={display} state={state} />
     </>
   );
 }
@@ -233,7 +233,7 @@ function placeText(axis: (typeof axes)[number], place: number): string {
   return axis === 'tokens' ? shortCount(place) : String(place);
 }
 
-function Numbers({ look, state: { run, job } }: Pick<JobProps, 'look' | 'state'>): ReactNode {
+function Numbers({ display, state: { run, job } }: Pick<JobProps, 'display' | 'state'>): ReactNode {
   const { progress } = job?.status ?? {};
   const evaluation = run.evaluations.at(-1);
   const held = evaluation?.loss ?? progress?.evalLoss;
@@ -247,30 +247,30 @@ function Numbers({ look, state: { run, job } }: Pick<JobProps, 'look' | 'state'>
     ...(rate === undefined ? [] : [`lr ${Number(rate).toExponential(1)}`]),
   ];
   if (words.length === 0) return null;
-  if (look.columns >= 60) return <Line look={look}>{words.join(' · ')}</Line>;
+  if (display.columns >= 60) return <Line display={display}>{words.join(' · ')}</Line>;
   return [words.slice(0, 2), words.slice(2)]
     .map((part) => part.join(' · '))
     .filter((text) => text !== '')
     .map((text) => (
-      <Line key={text} look={look}>
+      <Line key={text} display={display}>
         {text}
       </Line>
     ));
 }
 
 function What({
-  look,
+  display,
   state: { happened },
   room,
 }: JobProps & { readonly room: number }): ReactNode {
   return (
     <>
-      <Rule look={look} title="3 what happened" />
-      {happened.length === 0 ? <Line look={look}>{'  nothing yet'}</Line> : null}
+      <Rule display={display} title="3 what happened" />
+      {happened.length === 0 ? <Line display={display}>{'  nothing yet'}</Line> : null}
       {(room === 0 ? [] : happened.slice(-room)).map(({ time, words, trouble }) => (
         <Line
           key={`${time} ${words}`}
-          look={look}
+          display={display}
           style={trouble ? { color: 'yellow', bold: true } : {}}
         >
           {`${clockText(time)} ${words}`}
@@ -281,15 +281,15 @@ function What({
 }
 
 /** What is left below 60 columns. */
-function Essentials({ look, state }: JobProps): ReactNode {
+function Essentials({ display, state }: JobProps): ReactNode {
   const last = state.happened.at(-1);
   return (
     <>
-      <Numbers look={look} state={state} />
+      <Numbers display={display} state={state} />
       {last === undefined
         ? null
-        : wrap(`${clockText(last.time)} ${last.words}`, look.columns).map((text) => (
-            <Line key={text} look={look}>
+        : wrap(`${clockText(last.time)} ${last.words}`, display.columns).map((text) => (
+            <Line key={text} display={display}>
               {text}
             </Line>
           ))}

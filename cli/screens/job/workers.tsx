@@ -1,11 +1,11 @@
 // The panel of the workers: how far each of them is, what it does, who is behind. The slowest is told in a word.
 import type { ReactNode } from 'react';
-import { Line, type Look, Rule } from '../../components/line.tsx';
+import { type Display, Line, Rule } from '../../components/line.tsx';
 import type { JobState } from '../../jobs/job-state.ts';
 import { bytes } from '../../terminal/numbers.ts';
 
 interface WorkersProps {
-  readonly look: Look;
+  readonly display: Display;
   readonly state: JobState;
   /** Lines for workers. */
   readonly room: number;
@@ -17,7 +17,7 @@ export function linesBelow({ job, run }: JobState): number {
   return reasons + (run.step?.memory === undefined ? 0 : 1);
 }
 
-export function Workers({ look, state, room }: WorkersProps): ReactNode {
+export function Workers({ display, state, room }: WorkersProps): ReactNode {
   const { job, workers, run } = state;
   if (job === null) return null;
   const { summary = '0', notReadyReasons = [] } = job.status.workers ?? {};
@@ -28,9 +28,9 @@ export function Workers({ look, state, room }: WorkersProps): ReactNode {
   const memory = run.step?.memory;
   return (
     <>
-      <Rule look={look} title={`2 workers ${summary}${world}`} />
+      <Rule display={display} title={`2 workers ${summary}${world}`} />
       {workers.length === 0 ? null : (
-        <Line look={look} style={{ dim: true }}>
+        <Line display={display} style={{ dim: true }}>
           {'rank    step   behind  doing'}
         </Line>
       )}
@@ -40,21 +40,23 @@ export function Workers({ look, state, room }: WorkersProps): ReactNode {
         const doing =
           beat.waitingOn === undefined ? beat.stage.toLowerCase() : `waits in ${beat.waitingOn}`;
         return (
-          <Line key={index} look={look} style={behind > 1 ? { bold: true } : {}}>
+          <Line key={index} display={display} style={behind > 1 ? { bold: true } : {}}>
             {`${String(index).padStart(4)} ${String(beat.step).padStart(7)} ${String(behind).padStart(8)}  ${doing}${late}`}
           </Line>
         );
       })}
       {workers.length > shown.length ? (
-        <Line look={look}>{`and ${workers.length - shown.length} more`}</Line>
+        <Line display={display}>{`and ${workers.length - shown.length} more`}</Line>
       ) : null}
       {notReadyReasons.map(({ reason, count, example = '' }) => (
-        <Line key={reason + example} look={look} style={{ color: 'yellow' }}>
+        <Line key={reason + example} display={display} style={{ color: 'yellow' }}>
           {`${count} not ready: ${reason}${example === '' ? '' : `, ${example}`}`}
         </Line>
       ))}
       {memory === undefined ? null : (
-        <Line look={look}>{`memory ${bytes(memory.now)} now · ${bytes(memory.peak)} at most`}</Line>
+        <Line
+          display={display}
+        >{`memory ${bytes(memory.now)} now · ${bytes(memory.peak)} at most`}</Line>
       )}
     </>
   );

@@ -1,7 +1,7 @@
 // The board: the jobs of a place, one a line, kept up to date.
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
-import { ends, Line, type Look, Rule } from '../../components/line.tsx';
+import { type Display, ends, Line, Rule } from '../../components/line.tsx';
 import { type BoardState, windowOf } from '../../jobs/board-state.ts';
 import { type Job, keyOf, phaseOf } from '../../jobs/job.ts';
 import { clockText } from '../../terminal/age.ts';
@@ -14,7 +14,7 @@ import { jobColumns } from '../../text/job-columns.ts';
 const minutes = '14:38'.length;
 
 interface BoardProps {
-  readonly look: Look;
+  readonly display: Display;
   readonly place: string;
   readonly board: BoardState;
   readonly rows: readonly Job[];
@@ -27,49 +27,55 @@ interface BoardProps {
 }
 
 export function Board(props: BoardProps): ReactNode {
-  const { look, place, board, rows, filter, typing } = props;
+  const { display, place, board, rows, filter, typing } = props;
   const count = `${rows.length} ${rows.length === 1 ? 'job' : 'jobs'}`;
   const all = rows.length === board.jobs.size ? count : `${count} of ${board.jobs.size}`;
   return (
     <Box flexDirection="column">
-      <Line look={look} style={{ bold: true }}>
-        {ends(`anneal · ${place} · ${all}`, clockText(look.now).slice(0, minutes), look.columns)}
+      <Line display={display} style={{ bold: true }}>
+        {ends(
+          `anneal · ${place} · ${all}`,
+          clockText(display.now).slice(0, minutes),
+          display.columns,
+        )}
       </Line>
       {board.away === null ? (
-        <Rule look={look} title="" />
+        <Rule display={display} title="" />
       ) : (
-        <Line look={look} style={{ color: 'yellow', bold: true }}>
-          {`stale ${seconds(look.now - board.away.since)} · ${board.away.why}`}
+        <Line display={display} style={{ color: 'yellow', bold: true }}>
+          {`stale ${seconds(display.now - board.away.since)} · ${board.away.why}`}
         </Line>
       )}
       <Rows {...props} />
-      {filter !== '' || typing ? <Line look={look}>{`/${filter}${typing ? '▏' : ''}`}</Line> : null}
+      {filter !== '' || typing ? (
+        <Line display={display}>{`/${filter}${typing ? '▏' : ''}`}</Line>
+      ) : null}
     </Box>
   );
 }
 
-function Rows({ look, rows, chosen, board, namespaces, marked = null }: BoardProps): ReactNode {
+function Rows({ display, rows, chosen, board, namespaces, marked = null }: BoardProps): ReactNode {
   if (rows.length === 0) {
     const words = board.isLoaded ? 'no jobs; anneal submit FILE starts one' : 'asking for the jobs';
-    return <Line look={look}>{`  ${words}`}</Line>;
+    return <Line display={display}>{`  ${words}`}</Line>;
   }
-  const height = Math.max(1, look.rows - 6);
+  const height = Math.max(1, display.rows - 6);
   const at = Math.min(chosen, rows.length - 1);
   const first = windowOf(at, rows.length, height);
   const shown = rows.slice(first, first + height);
   const columns = jobColumns({
-    ...{ wide: look.columns >= 140, namespaces, now: new Date(look.now * 1000) },
+    ...{ wide: display.columns >= 140, namespaces, now: new Date(display.now * 1000) },
     paint: (text) => text,
   });
-  const [head = '', ...lines] = columnsOf(shown, columns, look.columns - 2);
+  const [head = '', ...lines] = columnsOf(shown, columns, display.columns - 2);
   return (
     <>
-      <Line look={look} style={{ dim: true }}>{`  ${head}`}</Line>
+      <Line display={display} style={{ dim: true }}>{`  ${head}`}</Line>
       {shown.map((job, index) => {
         const isChosen = first + index === at;
         const { glyph: _, ...style } = styleOf(phaseOf(job));
         return (
-          <Line key={keyOf(job)} look={look} style={isChosen ? { bold: true } : style}>
+          <Line key={keyOf(job)} display={display} style={isChosen ? { bold: true } : style}>
             {`${isChosen ? '▸' : keyOf(job) === marked ? 'A' : ' '} ${lines[index] ?? ''}`}
           </Line>
         );

@@ -1,13 +1,13 @@
 // Lines of the workers, and texts that are longer than a window.
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
-import { ends, Line, type Look, Rule } from '../../components/line.tsx';
+import { type Display, ends, Line, Rule } from '../../components/line.tsx';
 import type { LogLine } from '../../jobs/source.ts';
 import { wrap } from '../../terminal/wrap.ts';
 import { type FoldedLine, foldLines, isWanted, logLineText } from '../../text/log-lines.ts';
 
 interface LogsProps {
-  readonly look: Look;
+  readonly display: Display;
   readonly name: string;
   readonly lines: readonly LogLine[];
   /** Lines above the end. */
@@ -31,8 +31,8 @@ const levelStyles = {
 } as const;
 
 export function Logs(props: LogsProps): ReactNode {
-  const { look, name, lines, scroll, rank, search, typing } = props;
-  const height = Math.max(1, look.rows - 4 - (typing || search !== '' ? 1 : 0));
+  const { display, name, lines, scroll, rank, search, typing } = props;
+  const height = Math.max(1, display.rows - 4 - (typing || search !== '' ? 1 : 0));
   const words = search.toLowerCase();
   const filter = {
     ranks: rank === null ? undefined : new Set([rank]),
@@ -52,17 +52,19 @@ export function Logs(props: LogsProps): ReactNode {
   const nothing = search === '' ? 'nothing was said yet' : `no line has ${JSON.stringify(search)}`;
   return (
     <Box flexDirection="column">
-      <Line look={look} style={{ bold: true }}>
-        {ends(`${name} · logs of ${who}${when}`, where, look.columns)}
+      <Line display={display} style={{ bold: true }}>
+        {ends(`${name} · logs of ${who}${when}`, where, display.columns)}
       </Line>
-      <Rule look={look} title="" />
-      {shown.length === 0 ? <Line look={look}>{`  ${nothing}`}</Line> : null}
+      <Rule display={display} title="" />
+      {shown.length === 0 ? <Line display={display}>{`  ${nothing}`}</Line> : null}
       {shown.map(({ key, text, level }) => (
-        <Line key={key} look={look} style={levelStyles[level]}>
+        <Line key={key} display={display} style={levelStyles[level]}>
           {text}
         </Line>
       ))}
-      {typing || search !== '' ? <Line look={look}>{`/${search}${typing ? '▏' : ''}`}</Line> : null}
+      {typing || search !== '' ? (
+        <Line display={display}>{`/${search}${typing ? '▏' : ''}`}</Line>
+      ) : null}
     </Box>
   );
 }
@@ -89,13 +91,13 @@ interface Row {
 
 function rowsOf(
   line: FoldedLine,
-  { look, wrap: wraps = false, times = true }: LogsProps,
+  { display, wrap: wraps = false, times = true }: LogsProps,
 ): readonly Row[] {
   const { level, time } = line;
   const text = logLineText(line, { ...plain, time: times });
   const key = `${time} ${line.text}`;
   if (!wraps) return [{ key, text, level }];
-  return wrap(text, look.columns).map((part, index) => ({
+  return wrap(text, display.columns).map((part, index) => ({
     key: `${key} ${index}`,
     text: part,
     level,
@@ -103,30 +105,30 @@ function rowsOf(
 }
 
 interface PagesProps {
-  readonly look: Look;
+  readonly display: Display;
   readonly title: string;
   readonly text: string;
   /** Lines below the top. */
   readonly scroll: number;
 }
 
-export function Pages({ look, title, text, scroll }: PagesProps): ReactNode {
+export function Pages({ display, title, text, scroll }: PagesProps): ReactNode {
   const lines = text.trimEnd().split('\n');
-  const height = Math.max(1, look.rows - 4);
+  const height = Math.max(1, display.rows - 4);
   const first = Math.min(scroll, Math.max(0, lines.length - height));
   const shown = lines.slice(first, first + height);
   const where =
     lines.length <= height ? '' : `${first + 1} to ${first + shown.length} of ${lines.length}`;
   return (
     <Box flexDirection="column">
-      <Line look={look} style={{ bold: true }}>
-        {ends(title, where, look.columns)}
+      <Line display={display} style={{ bold: true }}>
+        {ends(title, where, display.columns)}
       </Line>
-      <Rule look={look} title="" />
+      <Rule display={display} title="" />
       {shown.map((line, index) => (
         // Lines of a text have no identity beyond their place.
         // biome-ignore lint/suspicious/noArrayIndexKey: the text does not move
-        <Line key={first + index} look={look}>
+        <Line key={first + index} display={display}>
           {line}
         </Line>
       ))}

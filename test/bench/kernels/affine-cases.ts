@@ -1,11 +1,11 @@
 /** Codes of 8 bits with a scale and a zero a group, of a layer of SmolLM2-135M, beside the same in operators of libtorch. */
 
 import {
-  changeByChance_,
-  codeByChance_,
+  changeStochastically_,
   codeNearest,
   decode,
   groupOf,
+  quantizeStochastically_,
 } from '../../../worker/methods/weights/affine-groups.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { normal, streamOf, uniform } from '../../../worker/tensor/rng.ts';
@@ -22,9 +22,9 @@ export function affineCases(): readonly KernelCase[] {
   const bytes = x.bytes + coded.codes.bytes;
   return [
     {
-      name: 'affine groups, codes by chance',
+      name: 'affine groups, stochastic rounding',
       reference: 'aten::amin, amax, div, ceil, add, clamp, to, on numbers of philox_uniform_',
-      ours: () => codeByChance_(coded, x, 8, stream),
+      ours: () => quantizeStochastically_(coded, x, 8, stream),
       theirs: () => byOperators(x),
       bytes,
     },
@@ -58,11 +58,11 @@ function changed(rows: number, columns: number): KernelCase {
   return {
     name: `affine groups, a product added, ${rows} × ${columns}`,
     reference: 'anneal::affine_decode, linear_dw_, affine_code_',
-    ours: () => changeByChance_(coded, change, stream),
+    ours: () => changeStochastically_(coded, change, stream),
     theirs: () => {
       const exact = decode(coded, 'float32');
       ops.linearDw_(exact, ops.t(change.left), change.right, { alpha: 0.25 });
-      codeByChance_(coded, exact, 8, stream);
+      quantizeStochastically_(coded, exact, 8, stream);
     },
     flops: 2 * rows * columns * rank,
   };

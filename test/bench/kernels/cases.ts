@@ -349,7 +349,7 @@ const settings = {
   beta2: 0.999,
   epsilon: 1e-8,
   weightDecay: 0,
-  masters: 'Float32',
+  masterWeights: 'Float32',
 } as const;
 
 function adam(): KernelCase {

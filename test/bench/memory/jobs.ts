@@ -19,10 +19,10 @@ const asked = {
 const many = { globalBatchSize: 16 };
 const float32 = { type: 'Float32' };
 const bfloat16 = { type: 'BFloat16' };
-const rounded = { type: 'BFloat16', bfloat16: { masters: 'StochasticRounding' } };
+const rounded = { type: 'BFloat16', bfloat16: { masterWeights: 'StochasticRounding' } };
 const adapter = { type: 'LoRA', lora: { rank: 16 } };
 
-const halo = { type: 'HALO', halo: { masters: 'StochasticRounding' } };
+const halo = { type: 'HALO', halo: { masterWeights: 'StochasticRounding' } };
 const unclipped = { gradientClip: { mode: 'None' }, nonFinitePolicy: { action: 'Rollback' } };
 
 /** The draw for which memory is planned: backwards go through all blocks. */

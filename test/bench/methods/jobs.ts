@@ -2,8 +2,8 @@
 import type { BenchJob } from '../run-job.ts';
 
 const float32 = { type: 'Float32' };
-const rounded = { type: 'BFloat16', bfloat16: { masters: 'StochasticRounding' } };
-const halo = { type: 'HALO', halo: { masters: 'StochasticRounding' } };
+const rounded = { type: 'BFloat16', bfloat16: { masterWeights: 'StochasticRounding' } };
+const halo = { type: 'HALO', halo: { masterWeights: 'StochasticRounding' } };
 const formats = ['MergedSafetensors'];
 /** Inputs of blocks are all that stays between the passes, as it is where memory is short. */
 const lean = { parallelism: { activationRecomputation: 'Full' } };

@@ -58,29 +58,29 @@ function runSteps(spec: FineTuneJobSpec, files: ModelFiles, count: number): Alon
   const updater = new Updater(optimizer, states.byName, { mode, norm: Number(norm) });
   const selection = selectionOf(method, model.parameters, 1n);
   trimMemory();
-  let ages = selection.ages(0, {});
+  let stepCounts = selection.stepCounts(0, {});
   const steps = Array.from({ length: count }, (_, index) => {
-    ages = selection.ages(index, ages);
+    stepCounts = selection.stepCounts(index, stepCounts);
     const [began, before] = [performance.now(), process.cpuUsage()];
-    states.follow(ages);
+    states.follow(stepCounts);
     const batch = Array.from({ length: sequences }, (_, at) =>
       drawnSequence(files.config.V, index * sequences + at),
     );
-    const moving = selection.at(index);
+    const active = selection.at(index);
     scope(() => {
       const outcome = step({
-        ...{ model, moving, modes: plan.blocks, targetTokens: sequences * targetCount },
+        ...{ model, active, modes: plan.blocks, targetTokens: sequences * targetCount },
         sequences: batch.map((sequence) => toSequence(model.rope, sequence, model.dtype)),
         update: updater.begin({
           learningRate: rate,
-          count: (place) => (ages[place] ?? 0) + 1,
+          count: (layer) => (stepCounts[layer] ?? 0) + 1,
           stream: (name) => streamOf(0n, 'update', name, index),
         }),
         draw: ({ key }) => ({ seed: 0n, step: index, key }),
       });
       return item(outcome.nll);
     });
-    ages = grown(ages, moving);
+    stepCounts = grown(stepCounts, active);
     const { user, system } = process.cpuUsage(before);
     return { wallMs: performance.now() - began, processorMs: (user + system) / 1000 };
   });

@@ -67,7 +67,7 @@ export async function measureMemory(setup: Setup, count: number): Promise<string
       const { suspending, pods } = await numbersOf(operator.port);
       return suspending >= made && pods >= made;
     };
-    await eventually(`${made} jobs are looked after`, told, patience);
+    await eventually(`${made} jobs are evaluated after`, told, patience);
     const taken = await sample(operator.port);
     samples.push(taken);
     setup.steps.note(lineOf(taken));
@@ -166,6 +166,6 @@ function report(
     '| --- | --- | --- | --- | --- |',
     ...rows,
     '',
-    `The most at any time: ${mib(peaks.before)} MiB. Another operator, started when all were there: ${mib(again.resident)} MiB, ${mib(peaks.after)} at most; from the start of its process until it had looked at every job ${peaks.takeoverSeconds.toFixed(1)} s.`,
+    `The most at any time: ${mib(peaks.before)} MiB. Another operator, started when all were there: ${mib(again.resident)} MiB, ${mib(peaks.after)} at most; from the start of its process until it had evaluated at every job ${peaks.takeoverSeconds.toFixed(1)} s.`,
   ].join('\n');
 }

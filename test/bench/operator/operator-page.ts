@@ -13,7 +13,7 @@ export function writesOn(page: string): number {
 
 /**
  * How many jobs it knows that were suspended and still have pods, and how many pods; the bytes of
- * its objects, how often it has looked at a job, how many wait.
+ * its objects, how often it has evaluated at a job, how many wait.
  */
 export async function numbersOf(port: number) {
   const page = await pageAt(local(port));

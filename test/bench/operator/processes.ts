@@ -28,7 +28,7 @@ export function usedBy(isOurs: (commandLine: string) => boolean): Used {
       used.peakBytes += bytes('VmHWM');
       count += 1;
     } catch {
-      // It ended while we looked.
+      // It ended while we evaluated.
     }
   }
   if (count === 0) throw new Error('no process of the controller that is measured is running');

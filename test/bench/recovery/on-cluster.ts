@@ -116,7 +116,7 @@ interface Listed {
   };
 }
 
-/** What becomes of the pod of an index, looked at five times a second; milliseconds since 1970. */
+/** What becomes of the pod of an index, evaluated at five times a second; milliseconds since 1970. */
 async function lookAt(namespace: string, index: number, uid: string, signal: AbortSignal) {
   const { listJson } = await import('../../cluster/access.ts');
   const seen: { ended?: number; made?: number; running?: number } = {};

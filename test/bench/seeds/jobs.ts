@@ -12,10 +12,10 @@ export interface SeedJob extends Omit<BenchJob, 'steps'> {
   readonly against: readonly string[];
 }
 
-const rounded = { type: 'BFloat16', bfloat16: { masters: 'StochasticRounding' } };
+const rounded = { type: 'BFloat16', bfloat16: { masterWeights: 'StochasticRounding' } };
 const halo = (format: string) => ({
   type: 'HALO',
-  halo: { format, masters: 'StochasticRounding' },
+  halo: { format, masterWeights: 'StochasticRounding' },
 });
 const adapter = { type: 'LoRA', lora: { rank: 16 } };
 const asAdapter = { formats: ['PEFTAdapter'] };

@@ -47,7 +47,7 @@ function runSteps(request: StepRequest): StepResult {
   };
   const updater = new Updater(optimizer, states.byName, clip);
   const selection = selectionOf(method, model.parameters, 1n);
-  states.follow(selection.ages(0, {}));
+  states.follow(selection.stepCounts(0, {}));
   const plan = planMemory({
     facts: files.config,
     method,
@@ -72,7 +72,7 @@ function runSteps(request: StepRequest): StepResult {
         model,
         sequences: [toSequence(model.rope, host, dtype)],
         targetTokens: host.targetCount,
-        moving: selection.at(index),
+        active: selection.at(index),
         modes,
         update: updater.begin({
           learningRate: request.learning_rate,
@@ -107,8 +107,8 @@ function methodFor({ method, dtype, rank, alpha, optimizer: wanted }: StepReques
   const precision =
     dtype === 'float32'
       ? { type: 'Float32' }
-      : // The peer keeps no float32 masters either.
-        { type: 'BFloat16', bfloat16: { masters: 'StochasticRounding' } };
+      : // The peer keeps no float32 master weights either.
+        { type: 'BFloat16', bfloat16: { masterWeights: 'StochasticRounding' } };
   const written =
     method === 'full'
       ? { preset: 'Full', precision, optimizer }

@@ -3,7 +3,7 @@ import test from 'ava';
 import { renderToString } from 'ink';
 import type { ReactNode } from 'react';
 import { Help } from '../../../cli/components/keys.tsx';
-import type { Look } from '../../../cli/components/line.tsx';
+import type { Display } from '../../../cli/components/line.tsx';
 import { emptyBoard, rowsOf, seeBoard } from '../../../cli/jobs/board-state.ts';
 import { emptyJob, seeJob } from '../../../cli/jobs/job-state.ts';
 import { JobScreen } from '../../../cli/screens/job/screen.tsx';
@@ -17,7 +17,7 @@ import { aListedJob } from '../../builders/listed-job.ts';
 // A screen shows the clock of the person; this one is everywhere the same.
 process.env['TZ'] = 'UTC';
 
-const lookAt = (columns: number, more: Partial<Look> = {}): Look => {
+const lookAt = (columns: number, more: Partial<Display> = {}): Display => {
   const now = Date.parse('2026-01-01T04:33:00Z') / 1000;
   return { columns, rows: 30, glyphs: braille, color: false as const, now, ...more };
 };
@@ -77,14 +77,14 @@ const lines = [0, 1, 2, 3].map((index) => {
 
 for (const columns of [40, 80, 120]) {
   test(`board, job, logs and help at ${columns} columns`, (t) => {
-    const look = lookAt(columns);
+    const display = lookAt(columns);
     const shown = {
-      board: <Board look={look} place="prod/team-a" namespaces={false} {...boardProps} />,
-      job: <JobScreen look={look} name="halo-x7k2" state={state} at={at} />,
-      'all panels': <JobScreen look={look} name="halo-x7k2" state={state} at={everything} />,
+      board: <Board display={display} place="prod/team-a" namespaces={false} {...boardProps} />,
+      job: <JobScreen display={display} name="halo-x7k2" state={state} at={at} />,
+      'all panels': <JobScreen display={display} name="halo-x7k2" state={state} at={everything} />,
       logs: (
         <Logs
-          look={look}
+          display={display}
           name="halo-x7k2"
           lines={lines}
           scroll={0}
@@ -93,9 +93,13 @@ for (const columns of [40, 80, 120]) {
           typing={false}
         />
       ),
-      text: <Pages look={look} title="why halo-x7k2" text={'one\ntwo'} scroll={0} />,
+      text: <Pages display={display} title="why halo-x7k2" text={'one\ntwo'} scroll={0} />,
       help: (
-        <Help look={look} title="a job" keys={[{ key: 'p', does: 'pause', not: 'it has ended' }]} />
+        <Help
+          display={display}
+          title="a job"
+          keys={[{ key: 'p', does: 'pause', not: 'it has ended' }]}
+        />
       ),
     };
     for (const [name, node] of Object.entries(shown)) {
@@ -107,11 +111,11 @@ for (const columns of [40, 80, 120]) {
 }
 
 test('without Braille and colours there are plain letters, and nothing is lost', (t) => {
-  const look = lookAt(80, { glyphs: ascii });
-  const job = drawn(<JobScreen look={look} name="halo-x7k2" state={state} at={at} />, 80);
+  const display = lookAt(80, { glyphs: ascii });
+  const job = drawn(<JobScreen display={display} name="halo-x7k2" state={state} at={at} />, 80);
   t.snapshot(job, 'job');
   const text = drawn(
-    <Board look={look} place="prod/team-a" namespaces={false} {...boardProps} />,
+    <Board display={display} place="prod/team-a" namespaces={false} {...boardProps} />,
     80,
   );
   t.snapshot(text, 'board');
@@ -119,15 +123,19 @@ test('without Braille and colours there are plain letters, and nothing is lost',
 });
 
 test('who cannot be asked is told in words, with since when', (t) => {
-  const look = lookAt(80);
-  const event = { type: 'Away', why: 'the API server does not answer', at: look.now - 14 } as const;
+  const display = lookAt(80);
+  const event = {
+    type: 'Away',
+    why: 'the API server does not answer',
+    at: display.now - 14,
+  } as const;
   const stale = seeJob(state, [event]);
-  const text = drawn(<JobScreen look={look} name="halo-x7k2" state={stale} at={at} />, 80);
+  const text = drawn(<JobScreen display={display} name="halo-x7k2" state={stale} at={at} />, 80);
   t.regex(text, /^stale 14 s · the API server does not answer$/m);
-  const empty = seeBoard(emptyBoard, [{ at: look.now - 3, change: event }]);
+  const empty = seeBoard(emptyBoard, [{ at: display.now - 3, change: event }]);
   const props = { ...boardProps, board: empty, rows: [] };
   t.regex(
-    drawn(<Board look={look} place="prod/team-a" namespaces={false} {...props} />, 80),
+    drawn(<Board display={display} place="prod/team-a" namespaces={false} {...props} />, 80),
     /^stale 3 s · the API server does not answer$/m,
   );
 });
@@ -135,13 +143,17 @@ test('who cannot be asked is told in words, with since when', (t) => {
 test('no screen is taller than its window', (t) => {
   for (const rows of [12, 20, 30, 50]) {
     for (const columns of [40, 80, 120]) {
-      const look = lookAt(columns, { rows });
-      const text = drawn(<JobScreen look={look} name="halo-x7k2" state={state} at={at} />, columns);
+      const display = lookAt(columns, { rows });
+      const text = drawn(
+        <JobScreen display={display} name="halo-x7k2" state={state} at={at} />,
+        columns,
+      );
       if (rows >= 24) t.true(text.split('\n').length < rows, `${columns}x${rows}`);
       t.true(
-        drawn(<Board look={look} place="p" namespaces={false} {...boardProps} />, columns).split(
-          '\n',
-        ).length < rows,
+        drawn(
+          <Board display={display} place="p" namespaces={false} {...boardProps} />,
+          columns,
+        ).split('\n').length < rows,
       );
     }
   }

@@ -2,21 +2,21 @@ import test from 'ava';
 import {
   allCombinations,
   coveringCombinations,
-  pairsOfSeams,
+  pairsOfAxes,
   refusalOf,
   typesOf,
   verdicts,
 } from '../../../crds/combinations/combinations.ts';
 import { combinationsPage } from '../../../crds/explain/combinations-page.ts';
-import { seamNames } from '../../../crds/methods/method.ts';
+import { axisNames } from '../../../crds/methods/method.ts';
 
-test('every value of every seam stands in some job that is allowed', (t) => {
+test('every value of every axis stands in some job that is allowed', (t) => {
   const allowed = allCombinations().filter((one) => refusalOf(one) === null);
-  for (const seam of seamNames) {
-    for (const type of typesOf(seam)) {
+  for (const axis of axisNames) {
+    for (const type of typesOf(axis)) {
       t.true(
-        allowed.some((one) => one[seam] === type),
-        `${seam} ${type}`,
+        allowed.some((one) => one[axis] === type),
+        `${axis} ${type}`,
       );
     }
   }
@@ -30,7 +30,7 @@ test('a pair is refused exactly where no job has it, with the sentence of a job 
     t.is(refused === null, refusals.includes(null), `${one} ${other}`);
     if (refused !== null) t.true(refusals.includes(refused));
   }
-  const sizes = pairsOfSeams().map(([a, b]) => typesOf(a).length * typesOf(b).length);
+  const sizes = pairsOfAxes().map(([a, b]) => typesOf(a).length * typesOf(b).length);
   t.is(
     verdicts().length,
     sizes.reduce((a, b) => a + b),
@@ -57,9 +57,9 @@ test('few combinations hold every pair that is allowed', (t) => {
   }
 });
 
-test('the page has a table for each two seams and a sentence for each number', (t) => {
+test('the page has a table for each two axes and a sentence for each number', (t) => {
   const page = combinationsPage();
-  for (const [one, other] of pairsOfSeams()) t.true(page.includes(`## ${one} and ${other}\n`));
+  for (const [one, other] of pairsOfAxes()) t.true(page.includes(`## ${one} and ${other}\n`));
   const numbers = new Set([...page.matchAll(/no \((\d+)\)/g)].map(([, number]) => Number(number)));
   const sentences = [...page.matchAll(/^(\d+)\. `spec\./gm)].map(([, number]) => Number(number));
   t.deepEqual([...numbers].sort(), sentences);

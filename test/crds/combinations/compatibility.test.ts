@@ -2,7 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { incompatibilities, pairs, type Where } from '../../../crds/combinations/compatibility.ts';
 import { fieldDocs } from '../../../crds/explain/explain.ts';
-import { presets, seamEntries } from '../../../crds/methods/index.ts';
+import { axisEntries, presets } from '../../../crds/methods/index.ts';
 import { resolveMethod } from '../../../crds/methods/resolve.ts';
 import { aSpec, type Changes } from '../../builders/job.ts';
 import { celHolds } from '../../doubles/cel.ts';
@@ -172,9 +172,9 @@ for (const { id, cel } of pairs) {
 }
 
 test('for any method the API server asks for the same as the operator', (t) => {
-  const seams = ['precision', 'base', 'adapter', 'selection', 'optimizer'] as const;
-  const typeOrNone = (seam: (typeof seams)[number]) =>
-    fc.constantFrom(undefined, ...seamEntries[seam].map(({ type }) => ({ type })));
+  const axes = ['precision', 'base', 'adapter', 'selection', 'optimizer'] as const;
+  const typeOrNone = (axis: (typeof axes)[number]) =>
+    fc.constantFrom(undefined, ...axisEntries[axis].map(({ type }) => ({ type })));
   const method = fc.record({
     preset: fc.constantFrom(...presets.map(({ preset }) => preset)),
     ...{ precision: typeOrNone('precision'), base: typeOrNone('base') },

@@ -2,7 +2,7 @@ import test from 'ava';
 import { fieldDocs } from '../../../crds/explain/explain.ts';
 import { explainMethod, methodNames } from '../../../crds/explain/explain-method.ts';
 
-test('a preset tells the seams that it sets', (t) => {
+test('a preset tells the axes that it sets', (t) => {
   const [doc] = explainMethod('lora-plus');
   t.is(doc?.name, 'LoRAPlus');
   t.deepEqual(doc?.sets, [
@@ -15,7 +15,7 @@ test('a preset tells the seams that it sets', (t) => {
   t.is(doc?.paper?.arxiv, '2402.12354');
 });
 
-test('a name may be a preset and a value of a seam', (t) => {
+test('a name may be a preset and a value of an axis', (t) => {
   t.deepEqual(
     explainMethod('LORA').map(({ kind }) => kind),
     ['preset', 'adapter'],

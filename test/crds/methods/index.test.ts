@@ -1,18 +1,18 @@
 import test from 'ava';
-import { seamEntries } from '../../../crds/methods/index.ts';
-import { type SeamEntry, seamNames } from '../../../crds/methods/method.ts';
+import { axisEntries } from '../../../crds/methods/index.ts';
+import { type AxisEntry, axisNames } from '../../../crds/methods/method.ts';
 
-const entries = seamNames.flatMap((seam) =>
-  (seamEntries[seam] as readonly SeamEntry[]).map((entry) => ({ seam, entry })),
+const entries = axisNames.flatMap((axis) =>
+  (axisEntries[axis] as readonly AxisEntry[]).map((entry) => ({ axis, entry })),
 );
 
-test('an entry stands in the list of its own seam', (t) => {
-  for (const { seam, entry } of entries) t.is(entry.seam, seam, entry.type);
+test('an entry stands in the list of its own axis', (t) => {
+  for (const { axis, entry } of entries) t.is(entry.axis, axis, entry.type);
 });
 
-test('types and members of a seam are different from each other', (t) => {
-  for (const seam of seamNames) {
-    const own = entries.filter((one) => one.seam === seam).map(({ entry }) => entry);
+test('types and members of an axis are different from each other', (t) => {
+  for (const axis of axisNames) {
+    const own = entries.filter((one) => one.axis === axis).map(({ entry }) => entry);
     t.is(new Set(own.map(({ type }) => type)).size, own.length);
     const members = own.map(({ member }) => member).filter((member) => member !== undefined);
     t.is(new Set(members).size, members.length);

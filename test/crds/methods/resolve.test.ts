@@ -3,15 +3,15 @@ import fc from 'fast-check';
 import { method as methodSchema } from '../../../crds/api/method.ts';
 import { status } from '../../../crds/api/status.ts';
 import { methodInWords, methodName, methodStatus } from '../../../crds/methods/in-words.ts';
-import { presets, seamEntries } from '../../../crds/methods/index.ts';
-import { seamNames } from '../../../crds/methods/method.ts';
+import { axisEntries, presets } from '../../../crds/methods/index.ts';
+import { axisNames } from '../../../crds/methods/method.ts';
 import { resolveMethod } from '../../../crds/methods/resolve.ts';
 
 const resolve = (written: unknown) => resolveMethod(methodSchema.parse(written));
 
-test('a preset sets its seams and defaults fill the rest', (t) => {
+test('a preset sets its axes and defaults fill the rest', (t) => {
   t.deepEqual(resolve({ preset: 'LoRA' }), {
-    precision: { type: 'BFloat16', bfloat16: { masters: 'Float32' } },
+    precision: { type: 'BFloat16', bfloat16: { masterWeights: 'Float32' } },
     base: { type: 'Dense' },
     adapter: {
       type: 'LoRA',
@@ -44,17 +44,17 @@ test('another type than that of the preset drops the parameters of the preset', 
   t.deepEqual(resolve({ preset: 'LoRAPlus', adapter: { type: 'None' } }).adapter, { type: 'None' });
 });
 
-test('without a preset, absent seams take the first entry of their list', (t) => {
+test('without a preset, absent axes take the first entry of their list', (t) => {
   const resolved = resolve({ adapter: { type: 'None' } });
-  for (const seam of seamNames) t.is(resolved[seam].type, seamEntries[seam][0].type);
+  for (const axis of axisNames) t.is(resolved[axis].type, axisEntries[axis][0].type);
 });
 
 test('every preset is itself a valid method, and resolves to the types that it names', (t) => {
-  for (const { preset, seams } of presets) {
-    t.true(methodSchema.safeParse(seams).success, preset);
+  for (const { preset, axes } of presets) {
+    t.true(methodSchema.safeParse(axes).success, preset);
     const resolved = resolve({ preset });
-    for (const [seam, value] of Object.entries(seams)) {
-      t.like(resolved[seam as 'base'], { type: value.type as 'Dense' }, preset);
+    for (const [axis, value] of Object.entries(axes)) {
+      t.like(resolved[axis as 'base'], { type: value.type as 'Dense' }, preset);
     }
   }
 });

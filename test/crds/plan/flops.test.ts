@@ -20,7 +20,7 @@ test('LoRA spares the gradients of the frozen weights', (t) => {
   t.true(total < 4.3 * linears);
 });
 
-test('LISA spares the weight gradients of blocks that rest, and what is below the lowest that moves', (t) => {
+test('LISA spares the weight gradients of blocks that rest, and what is below the lowest active one', (t) => {
   const at = (lisa: object) => {
     const method = resolveMethod({ preset: 'LISA', selection: { type: 'LISA', lisa } });
     return flopsPerToken({ ...base, method, recomputedShare: 0, targetShare: 1 });

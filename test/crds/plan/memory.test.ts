@@ -150,13 +150,13 @@ test('weights are those of the model in its type, and a LoRA job has little stat
   t.is(parts.optimizer, 4_884_480 * memoryConstants.optimizer.AdamW);
 });
 
-test('full fine-tuning in bfloat16 has masters and means of every weight', (t) => {
+test('full fine-tuning in bfloat16 has master weights and moments of every weight', (t) => {
   const { parts } = planMemory(ask({ method: full }));
   t.is(parts.weights, 134_515_008 * 2);
   t.is(parts.optimizer, 134_515_008 * (4 + 8));
   const rounded = resolveMethod({
     preset: 'Full',
-    precision: { type: 'BFloat16', bfloat16: { masters: 'StochasticRounding' } },
+    precision: { type: 'BFloat16', bfloat16: { masterWeights: 'StochasticRounding' } },
     optimizer: { type: 'AdamW8bit' },
   });
   t.true(planMemory(ask({ method: rounded })).parts.optimizer < 134_515_008 * 2.1);
@@ -195,7 +195,7 @@ const galoreOf = (galore: object, written: object = {}) =>
   resolveMethod({ preset: 'GaLore', optimizer: { type: 'GaLore', galore }, ...written });
 
 test('GaLore has means of the size of the subspace and a basis for each matrix, plain means for the rest', (t) => {
-  const precision = { type: 'BFloat16', bfloat16: { masters: 'StochasticRounding' } };
+  const precision = { type: 'BFloat16', bfloat16: { masterWeights: 'StochasticRounding' } };
   const state = (galore: object, written: object = {}) =>
     planMemory(ask({ method: galoreOf(galore, { precision, ...written }) })).parts.optimizer;
   // q and o 576 x 576, k and v 192 x 576, gate and up 1536 x 576, down 576 x 1536.
@@ -208,7 +208,7 @@ test('GaLore has means of the size of the subspace and a basis for each matrix, 
   t.is(
     state({ rank }, { precision: { type: 'BFloat16' } }) - state({ rank }),
     134_515_008 * 4,
-    'masters',
+    'masterWeights',
   );
   const owlore = { selection: { type: 'LISA', lisa: { activeLayers: 5 } } };
   t.is(state({ rank }, owlore), 5 * (low * 8 + bases + 2 * 576 * 8) + (49_152 * 576 + 576) * 8);
@@ -216,7 +216,7 @@ test('GaLore has means of the size of the subspace and a basis for each matrix, 
   t.true(state({}) < planMemory(ask({ method: full })).parts.optimizer / 2);
 });
 
-test('Q-GaLore has a basis in 4 bits and means in 8', (t) => {
+test('Q-GaLore has a basis in 4 bits and moments in 8', (t) => {
   const optimizer = { type: 'QGaLore', qGalore: { rank: 16 } } as const;
   const { parts } = planMemory(ask({ method: resolveMethod({ preset: 'QGaLore', optimizer }) }));
   const low = 30 * 16 * (2 * 576 + 2 * 576 + 3 * 1536);
@@ -234,7 +234,7 @@ test('trained weights in 8 bits take a byte and a little, and every pass makes m
     );
   const coded = of(int8);
   t.is(coded.parts.weights, Math.ceil(matrices * (1 + 5 / 192) + vectors * 2));
-  // Masters are for what is not coded.
+  // MasterWeights are for what is not coded.
   t.is(coded.parts.optimizer, (matrices + vectors) * 8 + vectors * 4);
   t.true(coded.peak < of({ type: 'BFloat16' }).peak);
 });
@@ -306,7 +306,7 @@ test('eight ranks share what one would hold', (t) => {
   } as const;
   const device = { type: 'cuda', bytes: 80 * gib } as const;
   const shared = planMemory(ask({ ...big, shards: 8, recomputation: 'Full', device }));
-  // worker.md 5: about 26 GB for 8B in bfloat16 with float32 masters and means on 8 ranks.
+  // worker.md 5: about 26 GB for 8B in bfloat16 with float32 master weights and moments on 8 ranks.
   t.true(shared.peak > 20 * gib && shared.peak < 32 * gib, `${shared.peak / gib} GiB`);
   t.false(planMemory(ask({ ...big, shards: 1, device })).fits);
 });

@@ -2,7 +2,7 @@
 import { renderToString } from 'ink';
 import type { ReactNode } from 'react';
 import { KeyBar } from '../../../cli/components/keys.tsx';
-import type { Look } from '../../../cli/components/line.tsx';
+import type { Display } from '../../../cli/components/line.tsx';
 import { draft } from '../../../cli/init/draft.ts';
 import { startWizard } from '../../../cli/init/wizard.ts';
 import { emptyBoard, rowsOf, seeBoard } from '../../../cli/jobs/board-state.ts';
@@ -25,7 +25,7 @@ import { estimatorOfTests, whatIsFound } from '../../builders/wizard.ts';
 
 const now = Date.parse('2026-01-01T04:33:00Z') / 1000;
 const size = { columns: 100, rows: 28 };
-const look: Look = { ...size, glyphs: braille, color: 'terminal', now };
+const display: Display = { ...size, glyphs: braille, color: 'terminal', now };
 const key = 'team-a/halo-x7k2';
 
 export interface Picture {
@@ -69,9 +69,9 @@ function picture(
   file: string,
   title: string,
   rows: number,
-  draw: (look: Look) => ReactNode,
+  draw: (display: Display) => ReactNode,
 ): Picture {
-  const text = renderToString(draw({ ...look, rows }), { columns: size.columns });
+  const text = renderToString(draw({ ...display, rows }), { columns: size.columns });
   return { file, title, rows: text.split('\n').length, text };
 }
 
@@ -79,7 +79,7 @@ function withKeys(view: View, of: Job | null, node: ReactNode): ReactNode {
   return (
     <>
       {node}
-      <KeyBar look={look} keys={keysOf(view, of, true)} />
+      <KeyBar display={display} keys={keysOf(view, of, true)} />
     </>
   );
 }
@@ -108,24 +108,24 @@ const jobs: readonly Job[] = [
   }),
 ];
 
-function board(at: Look): ReactNode {
+function board(at: Display): ReactNode {
   const state = seeBoard(emptyBoard, [{ at: 0, change: { type: 'All', jobs } }]);
   const rows = rowsOf(state, '');
   const shown = { board: state, rows, chosen: 0, filter: '', typing: false };
   return withKeys(
     { type: 'Board' },
     rows[0] ?? null,
-    <Board look={at} place="prod/team-a" namespaces={false} {...shown} />,
+    <Board display={at} place="prod/team-a" namespaces={false} {...shown} />,
   );
 }
 
-function job(at: Look): ReactNode {
+function job(at: Display): ReactNode {
   const state = seeJob(emptyJob, heardOfAJob());
   const view: View = { type: 'Job', key };
   return withKeys(
     view,
     state.job,
-    <JobScreen look={at} name="halo-x7k2" state={state} at={startAt(view)} />,
+    <JobScreen display={at} name="halo-x7k2" state={state} at={startAt(view)} />,
   );
 }
 
@@ -149,13 +149,13 @@ const compared: readonly Compared[] = [
   },
 ];
 
-function compare(at: Look): ReactNode {
-  return <CompareScreen look={at} all={compared} away={[]} equal="tokens" metric="loss" />;
+function compare(at: Display): ReactNode {
+  return <CompareScreen display={at} all={compared} away={[]} equal="tokens" metric="loss" />;
 }
 
-function init(at: Look): ReactNode {
+function init(at: Display): ReactNode {
   const found = whatIsFound();
   const wizard = { ...startWizard({}), page: 'prefer' as const };
   const drafted = draft(wizard, found, estimatorOfTests, () => false);
-  return <WizardScreen look={at} wizard={wizard} found={found} drafted={drafted} cluster="" />;
+  return <WizardScreen display={at} wizard={wizard} found={found} drafted={drafted} cluster="" />;
 }

@@ -83,13 +83,13 @@ function words(run: Run): readonly Run[] {
 function svgOfRun({ column, text, fill, bold, dim }: Run, row: number): string {
   const x = margin + column * cell.width;
   const y = margin + row * cell.height + 13;
-  const look = [
+  const display = [
     `fill="${fill}"`,
     ...(bold ? ['font-weight="bold"'] : []),
     ...(dim ? ['opacity="0.65"'] : []),
   ].join(' ');
   const length = number([...text].length * cell.width);
-  return `<text x="${number(x)}" y="${number(y)}" textLength="${length}" lengthAdjust="spacingAndGlyphs" ${look}>${escaped(text)}</text>`;
+  return `<text x="${number(x)}" y="${number(y)}" textLength="${length}" lengthAdjust="spacingAndGlyphs" ${display}>${escaped(text)}</text>`;
 }
 
 function number(value: number): string {

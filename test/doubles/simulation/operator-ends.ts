@@ -64,7 +64,7 @@ function endOf({ world: { phase, observed }, injected }: Run): string | undefine
 }
 
 /**
- * I3: looked at again and again, a world in which nothing moves is left alone after a few looks.
+ * I3: evaluated at again and again, a world in which nothing moves is left alone after a few looks.
  */
 async function settles(world: World): Promise<void> {
   for (let look = 0; look < 12; look++) {

@@ -29,7 +29,7 @@ import { temporaryFolder } from '../../doubles/sources.ts';
 
 const at = (step: number, changes: Partial<TrainerState> = {}): TrainerState => ({
   ...{ ...freshState, step, updates: step, position: step, seconds: step },
-  ages: { 0: step, 1: step, 2: step, embedding: step, head: step },
+  stepCounts: { 0: step, 1: step, 2: step, embedding: step, head: step },
   ...changes,
 });
 
@@ -76,14 +76,14 @@ const comesBack = test.macro({
 });
 
 test(comesBack, 'all weights in float32', {}, [/q_proj\.weight$/, /norm\.weight#exp_avg_sq$/]);
-test(comesBack, 'all weights in bfloat16 with masters', { dtype: 'bfloat16' }, [/#master$/]);
+test(comesBack, 'all weights in bfloat16 with master weights', { dtype: 'bfloat16' }, [/#master$/]);
 test(comesBack, 'an adapter', { dtype: 'bfloat16', adapter }, [/lora_A\.weight$/]);
 test(
   comesBack,
   '8-bit moments',
   {
     ...{ dtype: 'bfloat16', config: { hidden_size: 64, intermediate_size: 96 } },
-    optimizer: adamW8bit({ ...plainAdamW, masters: 'StochasticRounding' }),
+    optimizer: adamW8bit({ ...plainAdamW, masterWeights: 'StochasticRounding' }),
   },
   [/#m_codes$/, /#v_absmax$/, /norm\.weight#exp_avg$/],
 );

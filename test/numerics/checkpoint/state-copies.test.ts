@@ -16,7 +16,7 @@ import { temporaryFolder } from '../../doubles/sources.ts';
 
 const at = (step: number): TrainerState => ({
   ...{ ...freshState, step, updates: step, position: step + 1, seconds: step },
-  ages: { 0: step, 1: step, 2: step, embedding: step, head: step },
+  stepCounts: { 0: step, 1: step, 2: step, embedding: step, head: step },
 });
 
 function copiesOf(

@@ -121,7 +121,7 @@ test.serial(trainsAlike, 'halo-float64-recompute', 2, reordered);
 // Whoever has no target tokens adds zeros: what an optimizer does to a share is what it does to the whole, to the last bit.
 for (const name of [
   'exact-adamw',
-  'exact-adamw-masters',
+  'exact-adamw-master-weights',
   'exact-8bit',
   'exact-sgd',
   'exact-lora',
@@ -154,7 +154,7 @@ const repeats = test.macro({
   title: (_, training: ShardedCase) => `the same world gives the same bits: ${training}`,
 });
 
-test.serial(repeats, 'by-chance', 'slice');
+test.serial(repeats, 'stochastic', 'slice');
 test.serial(repeats, 'q-galore', 'matrices');
 test.serial(repeats, 'pv', 'owner');
 
@@ -185,7 +185,7 @@ test.serial(readsAny, 'full-float64', [2, 1, 3]);
 test.serial(readsAny, 'lora-float64', [1, 3, 2]);
 test.serial(readsAny, 'exact-8bit', [3, 2, 1]);
 test.serial(readsAny, 'exact-qlora', [2, 1, 3]);
-test.serial(readsAny, 'exact-adamw-masters', [1, 4, 2]);
+test.serial(readsAny, 'exact-adamw-master-weights', [1, 4, 2]);
 test.serial(readsAny, 'exact-halo', [2, 1, 3]);
 test.serial(readsAny, 'exact-q-galore', [3, 1, 2], 'matrices');
 test.serial(readsAny, 'exact-pv', [1, 3, 2], 'owner');

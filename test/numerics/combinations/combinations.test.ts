@@ -1,4 +1,4 @@
-// Every pair of values of two seams that is allowed trains a toy for two steps, goes on after a stop with the same bits, and gives a
+// Every pair of values of two axes that is allowed trains a toy for two steps, goes on after a stop with the same bits, and gives a
 // result that is read back.
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
@@ -9,7 +9,7 @@ import {
   coveringCombinations,
   methodOf,
 } from '../../../crds/combinations/combinations.ts';
-import { seamNames } from '../../../crds/methods/method.ts';
+import { axisNames } from '../../../crds/methods/method.ts';
 import { setThreads } from '../../../worker/tensor/threads.ts';
 import { ToyRun } from '../../builders/toy-run.ts';
 import { temporaryFolder } from '../../doubles/sources.ts';
@@ -17,7 +17,7 @@ import { temporaryFolder } from '../../doubles/sources.ts';
 test.before(() => setThreads(1));
 
 for (const combination of coveringCombinations()) {
-  const words = seamNames.map((seam) => combination[seam]).join(', ');
+  const words = axisNames.map((axis) => combination[axis]).join(', ');
   test.serial(`trains, goes on and is published: ${words}`, async (t) => {
     await using whole = await temporaryFolder();
     await using halved = await temporaryFolder();

@@ -28,7 +28,7 @@ const unreached = { mode: 'Global', norm: 1e9 } as const;
 
 /** Without `projector` gradients are made at each step. */
 function withGalore(counts: { factors: number }, makes: boolean): Optimizer {
-  const settings = { rank: 4, scale: 1, weightDecay: 0.01, masters: 'Float32' } as const;
+  const settings = { rank: 4, scale: 1, weightDecay: 0.01, masterWeights: 'Float32' } as const;
   const optimizer = galore(
     settings,
     adamW({ ...plainAdamW, epsilon: 1e-4 }),

@@ -12,18 +12,18 @@ import { type Tensor, toArray } from '../../../worker/tensor/tensor.ts';
 function aParameter(name: string, changes: Partial<Parameter> = {}, onEnd = () => {}): Parameter {
   const value = { dispose: onEnd } as unknown as Tensor;
   return {
-    ...{ name, place: 0, value, shape: [], trained: true, learningRateFactor: 1, decayed: true },
+    ...{ name, layer: 0, value, shape: [], trained: true, learningRateFactor: 1, decayed: true },
     ...changes,
   };
 }
 
 function some(): Parameters {
   const parameters = new Parameters();
-  parameters.add(aParameter('model.embed_tokens.weight', { place: 'embedding', trained: false }));
-  parameters.add(aParameter('model.layers.0.a', { place: 0 }));
-  parameters.add(aParameter('model.layers.1.a', { place: 1, trained: false }));
-  parameters.add(aParameter('model.layers.1.b', { place: 1 }));
-  parameters.add(aParameter('model.norm.weight', { place: 'head' }));
+  parameters.add(aParameter('model.embed_tokens.weight', { layer: 'embedding', trained: false }));
+  parameters.add(aParameter('model.layers.0.a', { layer: 0 }));
+  parameters.add(aParameter('model.layers.1.a', { layer: 1, trained: false }));
+  parameters.add(aParameter('model.layers.1.b', { layer: 1 }));
+  parameters.add(aParameter('model.norm.weight', { layer: 'head' }));
   return parameters;
 }
 
@@ -34,7 +34,7 @@ test('parameters are found by name and by place, trained ones apart', (t) => {
   t.is(parameters.all().length, 5);
   t.true(parameters.has('model.layers.1.a'));
   t.false(parameters.has('model.layers.2.a'));
-  t.is(parameters.get('model.layers.1.b').place, 1);
+  t.is(parameters.get('model.layers.1.b').layer, 1);
   t.is(parameters.value('model.layers.1.b'), parameters.get('model.layers.1.b').value);
   t.deepEqual(namesOf(parameters.trained()), [
     ...['model.layers.0.a', 'model.layers.1.b', 'model.norm.weight'],
@@ -72,12 +72,12 @@ const draw = (shape: readonly number[], name: string): Tensor =>
 /** Two blocks of one matrix each, in codes of 8 bits. */
 function inCodes(): Parameters {
   const parameters = new Parameters();
-  for (const place of [0, 1]) {
-    const { codes, scales, zeros } = scope(() => codeNearest(draw([256, 512], `${place}`), 8));
+  for (const layer of [0, 1]) {
+    const { codes, scales, zeros } = scope(() => codeNearest(draw([256, 512], `${layer}`), 8));
     const parts = { scales: keep(scales), zeros: keep(zeros) };
     parameters.add(
-      aParameter(`model.layers.${place}.a`, {
-        ...{ place, value: keep(codes), shape: [256, 512] },
+      aParameter(`model.layers.${layer}.a`, {
+        ...{ layer, value: keep(codes), shape: [256, 512] },
         coded: { type: 'Groups', parts },
       }),
     );

@@ -4,13 +4,13 @@ import test from 'ava';
 import fc from 'fast-check';
 import {
   type Coded,
-  changeByChance_,
-  codeByChance_,
+  changeStochastically_,
   codeNearest,
   decode,
   decodeHalves,
   groupOf,
   packHalves,
+  quantizeStochastically_,
 } from '../../../worker/methods/weights/affine-groups.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { philox4x32 } from '../../../worker/tensor/philox.ts';
@@ -82,7 +82,7 @@ const same = (a: Coded, b: Coded): boolean =>
     Buffer.from(toBytes(a[part])).equals(toBytes(b[part])),
   );
 
-test.serial('codes to nearest and by chance are those of the rule, bit by bit', (t) => {
+test.serial('codes to nearest and stochastically are those of the rule, bit by bit', (t) => {
   onEachIsa((isa) => {
     fc.assert(
       fc.property(anyCase, (each) =>
@@ -91,7 +91,7 @@ test.serial('codes to nearest and by chance are those of the rule, bit by bit', 
           const half = ops.full(x.shape, 0.5);
           const nearest = codeNearest(x, each.bits);
           const isNearest = same(nearest, defined(x, each.bits, half));
-          codeByChance_(nearest, x, each.bits, { key });
+          quantizeStochastically_(nearest, x, each.bits, { key });
           return isNearest && same(nearest, defined(x, each.bits, chance(each)));
         }),
       ),
@@ -160,14 +160,14 @@ test.serial('a product is added to codes as to what they stand for, bit by bit',
           ops.to(ops.mulScalar(product, alpha), 'float32'),
         );
         const expected = codeNearest(sum, 8);
-        codeByChance_(expected, ops.mulScalar(sum, kept), 8, { key });
+        quantizeStochastically_(expected, ops.mulScalar(sum, kept), 8, { key });
         onEachIsa((isa) => {
           const coded = {
             codes: ops.clone(before.codes),
             scales: ops.clone(before.scales),
             zeros: ops.clone(before.zeros),
           };
-          changeByChance_(coded, { left, right, alpha, kept }, { key });
+          changeStochastically_(coded, { left, right, alpha, kept }, { key });
           const name = `${rows} x ${columns}, rank ${rank}, ${dtype}, ${isa}`;
           t.deepEqual(toBytes(coded.codes), toBytes(expected.codes), name);
           t.deepEqual(toBytes(coded.scales), toBytes(expected.scales), name);
@@ -184,8 +184,8 @@ test.serial('the number of threads changes no bit', (t) => {
     const [left, right] = [draw('left', [300, 40], 'float32'), draw('right', [40, 576], 'float32')];
     const [one, two] = bytesByThreads([1, 2], () => {
       const coded = codeNearest(x, 8);
-      codeByChance_(coded, x, 8, { key });
-      changeByChance_(coded, { left, right, alpha: 1e-3, kept: 1 }, { key });
+      quantizeStochastically_(coded, x, 8, { key });
+      changeStochastically_(coded, { left, right, alpha: 1e-3, kept: 1 }, { key });
       return {
         outputs: [coded.codes, coded.scales, coded.zeros, decode(coded, 'float32')],
         gradients: [],

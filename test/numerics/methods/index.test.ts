@@ -2,7 +2,7 @@
 import test from 'ava';
 import type { Method } from '../../../crds/api/method.ts';
 import { type ResolvedMethod, resolveMethod } from '../../../crds/index.ts';
-import { seamEntries } from '../../../crds/methods/index.ts';
+import { axisEntries } from '../../../crds/methods/index.ts';
 import type { LinearLayer } from '../../../worker/methods/adapters/adapter.ts';
 import {
   adapterOf,
@@ -25,14 +25,14 @@ const q = layer('model.layers.0.self_attn.q_proj');
 const down = layer('model.layers.0.mlp.down_proj');
 
 test('every member of the contract has an implementation of its name', (t) => {
-  for (const { type } of seamEntries.optimizer) {
+  for (const { type } of axisEntries.optimizer) {
     t.is(optimizerOf(method({ optimizer: { type } as never }), 1e-4).name, type);
   }
-  for (const { type } of seamEntries.adapter) {
+  for (const { type } of axisEntries.adapter) {
     const adapter = adapterOf(method({ adapter: { type } as never }), 1n, 'float32');
     t.is(adapter?.name ?? 'None', type);
   }
-  for (const { type } of seamEntries.precision) {
+  for (const { type } of axisEntries.precision) {
     const dtype = dtypeOf(method({ precision: { type } as never }));
     t.is(dtype, type === 'Float32' ? 'float32' : 'bfloat16');
     const precision = precisionOf(method({ precision: { type } as never }));
@@ -40,7 +40,7 @@ test('every member of the contract has an implementation of its name', (t) => {
   }
   const model = aToyModel();
   using _parameters = model.parameters;
-  for (const { type } of seamEntries.selection) {
+  for (const { type } of axisEntries.selection) {
     const resolved = method({ selection: { type } as never });
     t.is(selectionOf(resolved, model.parameters, 1n, [1, 2, 3]).name, type);
   }
@@ -115,18 +115,30 @@ test('adapters train in float32 beside any model, and in float64 beside a float6
 test('numbers of the job reach the optimizer', (t) => {
   const step = {
     ...{ learningRate: 0.1, count: 1, gradientScale: 1, decayed: true },
-    stream: streamOf(1, 'seams.test'),
+    stream: streamOf(1, 'axes.test'),
   };
   scope(() => {
     const adam = { betas: ['0.5', '0.75'], epsilon: '0.01', weightDecay: '0.3' };
     const cases = [
       [
         optimizerOf(method({ optimizer: { type: 'AdamW', adamW: adam } as never }), 1e-4),
-        adamW({ beta1: 0.5, beta2: 0.75, epsilon: 0.01, weightDecay: 0.3, masters: 'Float32' }),
+        adamW({
+          beta1: 0.5,
+          beta2: 0.75,
+          epsilon: 0.01,
+          weightDecay: 0.3,
+          masterWeights: 'Float32',
+        }),
       ],
       [
         optimizerOf(method({ optimizer: { type: 'AdamW8bit', adamW8bit: adam } as never }), 1e-4),
-        adamW({ beta1: 0.5, beta2: 0.75, epsilon: 0.01, weightDecay: 0.3, masters: 'Float32' }),
+        adamW({
+          beta1: 0.5,
+          beta2: 0.75,
+          epsilon: 0.01,
+          weightDecay: 0.3,
+          masterWeights: 'Float32',
+        }),
       ],
       [
         optimizerOf(
@@ -135,7 +147,7 @@ test('numbers of the job reach the optimizer', (t) => {
           }),
           1e-4,
         ),
-        sgd({ momentum: 0.5, weightDecay: 0.3, masters: 'Float32' }),
+        sgd({ momentum: 0.5, weightDecay: 0.3, masterWeights: 'Float32' }),
       ],
     ] as const;
     for (const pair of cases) {
@@ -153,21 +165,21 @@ test('numbers of the job reach the optimizer', (t) => {
   });
 });
 
-test('bfloat16 keeps float32 masters unless the job wants rounding by chance', (t) => {
+test('bfloat16 keeps float32 master weights unless the job wants stochastic rounding', (t) => {
   scope(() => {
-    const hasMaster = (masters: string, type: string, size = 3) => {
+    const hasMasterWeight = (masterWeights: string, type: string, size = 3) => {
       const written = {
-        precision: { type: 'BFloat16', bfloat16: { masters } },
+        precision: { type: 'BFloat16', bfloat16: { masterWeights } },
         optimizer: { type },
       };
       const value = ops.zeros([size], { dtype: 'bfloat16' });
       return 'master' in optimizerOf(method(written as never), 1e-4).initialize(value);
     };
     for (const type of ['SGD', 'AdamW', 'AdamW8bit']) {
-      t.true(hasMaster('Float32', type), type);
-      t.false(hasMaster('StochasticRounding', type), type);
+      t.true(hasMasterWeight('Float32', type), type);
+      t.false(hasMasterWeight('StochasticRounding', type), type);
     }
-    t.true(hasMaster('Float32', 'AdamW8bit', 5000));
-    t.false(hasMaster('StochasticRounding', 'AdamW8bit', 5000));
+    t.true(hasMasterWeight('Float32', 'AdamW8bit', 5000));
+    t.false(hasMasterWeight('StochasticRounding', 'AdamW8bit', 5000));
   });
 });

@@ -13,7 +13,7 @@ import { toArray } from '../../../worker/tensor/tensor.ts';
 const [learningRate, weightDecay] = [0.5, 0.25];
 const settings = {
   ...{ beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay },
-  masters: 'Float32',
+  masterWeights: 'Float32',
 } as const;
 
 const decays = test.macro({
@@ -47,7 +47,7 @@ const decays = test.macro({
 });
 
 test(decays, 'AdamW', adamW(settings), 'float64', [7]);
-test(decays, 'AdamW with masters', adamW(settings), 'bfloat16', [7]);
+test(decays, 'AdamW with master weights', adamW(settings), 'bfloat16', [7]);
 test(
   decays,
   'AdamW with moments in bfloat16',

@@ -17,8 +17,8 @@ test('state lives for the places that have an age, and a state of age 0 is a new
   {
     using states = new OptimizerStates(wholeShards(parameters), adamW(plainAdamW));
     states.follow({ 1: 0, head: 0 });
-    const places = [...states.byName.keys()].map((each) => String(parameters.get(each).place));
-    t.deepEqual([...new Set(places)].sort(), ['1', 'head']);
+    const layers = [...states.byName.keys()].map((each) => String(parameters.get(each).layer));
+    t.deepEqual([...new Set(layers)].sort(), ['1', 'head']);
     const first = states.byName.get(name)!;
     ops.fill_(first['exp_avg']!, 3);
     states.follow({ 1: 5, 2: 0 });

@@ -13,17 +13,17 @@ import { tensor, toArray } from '../../../worker/tensor/tensor.ts';
 
 async function onlyRank(): Promise<ProcessGroup> {
   const store = { host: '127.0.0.1', port: await freePort() };
-  const place = { rank: 0, size: 1, store, address: '127.0.0.1', timeoutMs: 60_000 };
-  return ProcessGroup.join({ name: randomUUID(), ...place });
+  const layer = { rank: 0, size: 1, store, address: '127.0.0.1', timeoutMs: 60_000 };
+  return ProcessGroup.join({ name: randomUUID(), ...layer });
 }
 
 const count = 2 ** 18;
 const bytes = 4 * count;
 
-function aParameter(place: Parameter['place'], more: Partial<Parameter> = {}): Parameter {
+function aParameter(layer: Parameter['layer'], more: Partial<Parameter> = {}): Parameter {
   const value = keep(ops.full([512, count / 512], 1, { dtype: 'float32' }));
   const rest = { trained: false, learningRateFactor: 1, decayed: true };
-  return { name: `${place}.weight`, place, value, shape: value.shape, ...rest, ...more };
+  return { name: `${layer}.weight`, layer, value, shape: value.shape, ...rest, ...more };
 }
 
 function weightsOf(group: ProcessGroup, dtype: DType = 'float32') {
@@ -37,8 +37,8 @@ test('two blocks are whole at most, and the vocabulary only while it is used', a
   const handles = liveHandles();
   {
     using weights = weightsOf(group);
-    const places = ['embedding', 0, 1, 2, 3, 'head'] as const;
-    for (const place of places) weights.share([aParameter(place)]);
+    const layers = ['embedding', 0, 1, 2, 3, 'head'] as const;
+    for (const layer of layers) weights.share([aParameter(layer)]);
     const shares = held();
     const whole = () => Math.round((held() - shares) / bytes);
     t.is(whole(), 0);

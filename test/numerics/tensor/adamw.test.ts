@@ -166,7 +166,7 @@ test('every instruction set and number of threads gives the same bits', (t) => {
   }
 });
 
-test('rounding by chance keeps changes that rounding to nearest loses', (t) => {
+test('stochastic rounding keeps changes that rounding to nearest loses', (t) => {
   scope(() => {
     const bits = dtypeEpsilon('bfloat16');
     // A gradient of 1 from the first step moves by lr exactly: here an eighth of a step of bfloat16.
@@ -194,7 +194,7 @@ test('rounding by chance keeps changes that rounding to nearest loses', (t) => {
   });
 });
 
-test('moments in bfloat16 move by chance where rounding to nearest would hold them still', (t) => {
+test('moments in bfloat16 are rounded stochastically where rounding to nearest would hold them still', (t) => {
   scope(() => {
     const step = dtypeEpsilon('bfloat16') / 2; // between 1/2 and 1
     const beta2 = 0.999;
@@ -225,7 +225,7 @@ test('moments in bfloat16 move by chance where rounding to nearest would hold th
   });
 });
 
-test('rounding by chance leaves infinities and NaN alone', (t) => {
+test('stochastic rounding leaves infinities and NaN alone', (t) => {
   scope(() => {
     const param = tensor([Infinity, -Infinity, Number.NaN, 3.3895e38], [4], 'bfloat16');
     const zero = (): Tensor => ops.zeros([4]);

@@ -4,7 +4,7 @@ import { liveHandles } from '../../../worker/tensor/memory.ts';
 import { scope } from '../../../worker/tensor/scope.ts';
 import { tensor, toArray } from '../../../worker/tensor/tensor.ts';
 import { setThreads } from '../../../worker/tensor/threads.ts';
-import { evaluate } from '../../../worker/train/held-out-loss.ts';
+import { heldOutLoss } from '../../../worker/train/held-out-loss.ts';
 import { countUp } from '../../builders/toy-training.ts';
 import { aModel, aSequence } from '../../builders/training.ts';
 import { type GoldenCase, golden, goldenConfig, goldenTensors } from '../../toy/golden.ts';
@@ -55,7 +55,7 @@ const measures = test.macro({
     using _parameters = model.parameters;
     const all = textsOf(each);
     const before = liveHandles();
-    const found = await evaluate(
+    const found = await heldOutLoss(
       model,
       [aSequence(all.slice(0, 2)), aSequence(all.slice(2))],
       never,
@@ -70,7 +70,7 @@ const measures = test.macro({
     );
     t.is(found?.perplexity, Math.exp(found?.loss ?? 0));
     const apart = all.map((ids) => aSequence([ids]));
-    const others = await evaluate(model, apart, never);
+    const others = await heldOutLoss(model, apart, never);
     t.true(Math.abs((others?.loss ?? 0) - loss) <= rounding, 'packed or not');
   },
   title: (_, { name }: GoldenCase) => `${name} is measured by loss and accuracy of target tokens`,
@@ -92,17 +92,17 @@ test.serial(
       labels: whole.labels.map((label, i) => (i < 6 ? -100 : label)),
       targetCount: 5,
     };
-    const alone = await evaluate(model, [half], never);
+    const alone = await heldOutLoss(model, [half], never);
     t.is(alone?.tokens, 5);
-    t.deepEqual(await evaluate(model, [silent, half, silent], never), alone);
-    t.notDeepEqual(await evaluate(model, [whole], never), alone);
+    t.deepEqual(await heldOutLoss(model, [silent, half, silent], never), alone);
+    t.notDeepEqual(await heldOutLoss(model, [whole], never), alone);
   },
 );
 
 test.serial('nothing to measure is no token, and no number', async (t) => {
   const model = aModel(llama);
   using _parameters = model.parameters;
-  const found = await evaluate(model, [], never);
+  const found = await heldOutLoss(model, [], never);
   t.is(found?.tokens, 0);
   t.is(found?.loss, Number.NaN);
 });
@@ -118,7 +118,7 @@ test.serial(
       return asked > 1;
     };
     const sequences = texts.map((ids) => aSequence([ids]));
-    t.is(await evaluate(model, sequences, stopping), null);
+    t.is(await heldOutLoss(model, sequences, stopping), null);
     t.is(asked, 2);
   },
 );

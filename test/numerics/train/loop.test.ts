@@ -31,7 +31,7 @@ import { temporaryFolder } from '../../doubles/sources.ts';
 
 test.before(() => setThreads(1));
 
-const chance = adamW({ ...plainAdamW, masters: 'StochasticRounding' });
+const chance = adamW({ ...plainAdamW, masterWeights: 'StochasticRounding' });
 
 function anAdapter(dropout: number) {
   return lora({
@@ -50,21 +50,21 @@ const withLisa = (state: 'Drop' | 'Keep' | 'Reset') => (parameters: Parameters) 
   );
 
 /** Half of the rank, so that little is lost in sixty steps. */
-function withGalore(masters: 'Float32' | 'StochasticRounding', eightBit: boolean): Optimizer {
-  const settings = { ...plainAdamW, masters };
+function withGalore(masterWeights: 'Float32' | 'StochasticRounding', eightBit: boolean): Optimizer {
+  const settings = { ...plainAdamW, masterWeights };
   return galore(
-    { rank: 12, scale: 1, weightDecay: 0.01, masters },
+    { rank: 12, scale: 1, weightDecay: 0.01, masterWeights },
     eightBit ? adamW8bit(settings) : adamW(settings),
     exactSubspaces(3),
   );
 }
 
 function withQGalore(): Optimizer {
-  const masters = 'StochasticRounding';
+  const masterWeights = 'StochasticRounding';
   const lazy = { refreshSteps: 1, cosineThreshold: 0.1, gapGrowth: 2, queueSize: 2 };
   return galore(
-    { rank: 16, scale: 1, weightDecay: 0.01, masters },
-    adamW8bit({ ...plainAdamW, masters }),
+    { rank: 16, scale: 1, weightDecay: 0.01, masterWeights },
+    adamW8bit({ ...plainAdamW, masterWeights }),
     lazySubspaces(lazy),
     'QGaLore',
   );
@@ -84,16 +84,16 @@ const learns = test.macro({
 
 const faster = { totalSteps: 60, learningRate: () => 3e-2 };
 test(learns, 'all weights in float32', {});
-test(learns, 'all weights in bfloat16 and float32 masters', { dtype: 'bfloat16' });
-test(learns, 'all weights in bfloat16, rounded by chance', {
+test(learns, 'all weights in bfloat16 and float32 master weights', { dtype: 'bfloat16' });
+test(learns, 'all weights in bfloat16, rounded stochastically', {
   dtype: 'bfloat16',
   optimizer: chance,
 });
-test(learns, '8-bit moments, rounded by chance', {
+test(learns, '8-bit moments, rounded stochastically', {
   dtype: 'bfloat16',
   // Matrices large enough to be quantised.
   config: { hidden_size: 64, intermediate_size: 96 },
-  optimizer: adamW8bit({ ...plainAdamW, masters: 'StochasticRounding' }),
+  optimizer: adamW8bit({ ...plainAdamW, masterWeights: 'StochasticRounding' }),
 });
 test(learns, 'moments in bfloat16', { optimizer: adamW({ ...plainAdamW, moments: 'BFloat16' }) });
 test(learns, 'two of four blocks at a time by LISA', {
@@ -101,7 +101,7 @@ test(learns, 'two of four blocks at a time by LISA', {
   selection: withLisa('Drop'),
 });
 test(learns, 'GaLore', { optimizer: withGalore('Float32', false) });
-test(learns, 'Q-GaLore, rounded by chance', {
+test(learns, 'Q-GaLore, rounded stochastically', {
   ...{ dtype: 'bfloat16', optimizer: withQGalore() },
   config: { hidden_size: 64, intermediate_size: 96 },
 });
@@ -121,7 +121,7 @@ test(learns, 'PV-Tuning in bfloat16, drawn back and within its trust', {
   optimizer: aPvTuning({ ...toyCodes, deltaDecay: 0.1, trustRatio: 0.05 }),
 });
 test(learns, 'SGD', {
-  optimizer: sgd({ momentum: 0.9, weightDecay: 0, masters: 'Float32' }),
+  optimizer: sgd({ momentum: 0.9, weightDecay: 0, masterWeights: 'Float32' }),
   plan: faster,
 });
 test(learns, 'LoRA in float32', { adapter: anAdapter(0) });
@@ -160,7 +160,7 @@ const splits = test.macro({
 
 // Sums in another order differ by 1e-12 on gradients of size 1 (see the tests of the step); three steps of at most 1e-2
 // times the momentum's sum. Adam divides a gradient by itself, or by its epsilon where it is smaller than that.
-test(splits, 'SGD', sgd({ momentum: 0.9, weightDecay: 0.1, masters: 'Float32' }), 3e-13);
+test(splits, 'SGD', sgd({ momentum: 0.9, weightDecay: 0.1, masterWeights: 'Float32' }), 3e-13);
 test(splits, 'AdamW', adamW({ ...plainAdamW, epsilon: 1e-4 }), (3 * 1e-2 * 1e-12) / 1e-4);
 
 const recomputes = test.macro({
@@ -186,7 +186,7 @@ test('GaLore moves embedding, head, norms and matrices alike, once a step, with 
     return topSubspace(gradient, rank);
   };
   const optimizer = galore(
-    { rank: 4, scale: 1, weightDecay: 0, masters: 'Float32' },
+    { rank: 4, scale: 1, weightDecay: 0, masterWeights: 'Float32' },
     adamW(plainAdamW),
     exactSubspaces(1, find),
   );
@@ -216,7 +216,7 @@ test('where nothing is clipped, updates inside the backward give the bits of upd
   }
 });
 
-test(recomputes, 'all weights in bfloat16, rounded by chance', {
+test(recomputes, 'all weights in bfloat16, rounded stochastically', {
   dtype: 'bfloat16',
   optimizer: chance,
 });
@@ -326,30 +326,30 @@ const goesOn = test.macro({
 });
 
 test(goesOn, 'all weights in float32', {});
-test(goesOn, 'moments in bfloat16, rounded by chance', {
+test(goesOn, 'moments in bfloat16, rounded stochastically', {
   optimizer: adamW({ ...plainAdamW, moments: 'BFloat16' }),
 });
 test(goesOn, 'LoRA in bfloat16 with dropout', { dtype: 'bfloat16', adapter: anAdapter(0.3) });
-test(goesOn, '8-bit moments, rounded by chance', {
+test(goesOn, '8-bit moments, rounded stochastically', {
   dtype: 'bfloat16',
   config: { hidden_size: 64, intermediate_size: 96 },
-  optimizer: adamW8bit({ ...plainAdamW, masters: 'StochasticRounding' }),
+  optimizer: adamW8bit({ ...plainAdamW, masterWeights: 'StochasticRounding' }),
 });
 for (const state of ['Drop', 'Keep', 'Reset'] as const) {
-  test(goesOn, `LISA with ${state}, across draws, masters in float32`, {
+  test(goesOn, `LISA with ${state}, across draws, masterWeights in float32`, {
     ...{ dtype: 'bfloat16', config: { num_hidden_layers: 5 } },
     selection: withLisa(state),
   });
 }
-test(goesOn, 'GaLore with a refresh every third update, 8-bit means, rounded by chance', {
+test(goesOn, 'GaLore with a refresh every third update, 8-bit moments, rounded stochastically', {
   ...{ dtype: 'bfloat16', optimizer: withGalore('StochasticRounding', true) },
   config: { hidden_size: 64, intermediate_size: 96 },
 });
-test(goesOn, 'GaLore in the blocks that LISA draws, masters in float32', {
+test(goesOn, 'GaLore in the blocks that LISA draws, masterWeights in float32', {
   ...{ dtype: 'bfloat16', optimizer: withGalore('Float32', false) },
   ...{ selection: withLisa('Drop'), config: { num_hidden_layers: 5 } },
 });
-test(goesOn, 'Q-GaLore in the middle of its queue, rounded by chance', {
+test(goesOn, 'Q-GaLore in the middle of its queue, rounded stochastically', {
   ...{ dtype: 'bfloat16', optimizer: withQGalore() },
   config: { hidden_size: 64, intermediate_size: 96 },
 });

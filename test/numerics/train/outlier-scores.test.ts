@@ -75,8 +75,8 @@ test('every linear layer of every block is judged by what really goes in, for al
     t.is(liveHandles(), before, name);
     t.deepEqual(done, [1, 2]);
     t.is(scores.length, model.config.L);
-    const matrices = model.parameters.all().filter(({ place, value }) => {
-      return place === 0 && value.shape.length === 2;
+    const matrices = model.parameters.all().filter(({ layer, value }) => {
+      return layer === 0 && value.shape.length === 2;
     });
     const count = matrices.reduce((sum, { value }) => sum + value.numel, 0);
     for (const score of scores) {
@@ -108,7 +108,7 @@ test('watching changes nothing of what is computed', (t) => {
   const output = () =>
     scope(() => {
       const sequence = toSequence(model.rope, sequences[0]!, model.dtype);
-      const pass = { model, layer: 0, moving: [], sequence, draw: null };
+      const pass = { model, layer: 0, active: [], sequence, draw: null };
       return toArray(forwardBlock(pass, embed(model, sequence.ids), 'recompute').output);
     });
   const before = output();

@@ -302,7 +302,7 @@ test('all weights are trained without an adapter, in the type and with the state
     name: 'full',
     method: {
       preset: 'Full',
-      precision: { type: 'BFloat16', bfloat16: { masters: 'StochasticRounding' } },
+      precision: { type: 'BFloat16', bfloat16: { masterWeights: 'StochasticRounding' } },
       optimizer: { type: 'AdamW8bit' },
     },
     training: { maxSteps: 2, learningRate: '1e-3' },

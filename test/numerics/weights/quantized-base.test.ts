@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import type { Method } from '../../../crds/api/method.ts';
 import { resolveMethod } from '../../../crds/index.ts';
-import { seamEntries } from '../../../crds/methods/index.ts';
+import { axisEntries } from '../../../crds/methods/index.ts';
 import { matrixBytes, quantizedBlock } from '../../../crds/plan/quantized-base.ts';
 import { verifyCheckpoint } from '../../../worker/checkpoint/folder.ts';
 import { freshState } from '../../../worker/checkpoint/trainer-state.ts';
@@ -59,7 +59,7 @@ function onBase(base: Base, dtype: DType = 'float32', dropout = 0): TrainingOpti
 }
 
 test('every member of the contract has a store of its name', (t) => {
-  for (const { type } of seamEntries.base) {
+  for (const { type } of axisEntries.base) {
     t.is(weightStoreOf(resolveMethod({ base: { type } as never })).name, type);
   }
 });

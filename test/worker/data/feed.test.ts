@@ -21,7 +21,7 @@ interface Sizes {
 
 const none = new AbortController().signal;
 
-async function withFeed(sizes: Sizes, look: (feed: Feed) => void): Promise<void> {
+async function withFeed(sizes: Sizes, inspect: (feed: Feed) => void): Promise<void> {
   await using folder = await temporaryFolder();
   const { packing, sequenceLength, microBatchSize, sequences } = sizes;
   const store = async (name: string, lengths: readonly number[]) => {
@@ -45,7 +45,7 @@ async function withFeed(sizes: Sizes, look: (feed: Feed) => void): Promise<void>
     ...{ 'training.globalBatchSize': sequences, 'training.microBatchSize': microBatchSize },
   });
   using feed = await openFeed(spec, data, none);
-  look(feed);
+  inspect(feed);
 }
 
 const some = fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 9 });

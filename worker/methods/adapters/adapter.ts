@@ -1,4 +1,4 @@
-// The adapter seam: what trains beside a frozen linear layer. An adapter says which tensors it adds
+// The adapter axis: what trains beside a frozen linear layer. An adapter says which tensors it adds
 // and what they do to the weight (`factors`); forward, merge and export follow from that alone.
 import type { Tensor } from '../../tensor/tensor.ts';
 

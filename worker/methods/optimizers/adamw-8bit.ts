@@ -13,7 +13,7 @@ import { keep } from '../../tensor/scope.ts';
 import { type Tensor, tensor } from '../../tensor/tensor.ts';
 import { type AdamWSettings, adamW } from './adamw.ts';
 import { dynamicMap } from './dynamic-map.ts';
-import { masterOf } from './master-weights.ts';
+import { masterWeightOf } from './master-weights.ts';
 import type { Optimizer, OptimizerState, UpdateStep } from './optimizer.ts';
 
 export const blockSize = 256;
@@ -29,7 +29,7 @@ export function adamW8bit(settings: AdamWSettings): Optimizer {
     name: 'AdamW8bit',
     initialize: (value, role) =>
       (role?.count ?? value.numel) >= smallestQuantized && value.dtype !== 'float64'
-        ? initialize(value, settings.masters)
+        ? initialize(value, settings.masterWeights)
         : exact.initialize(value),
     update(value, gradient, state, step) {
       if (state['m_codes'] !== undefined) update(settings, maps, value, gradient, state, step);
@@ -38,7 +38,7 @@ export function adamW8bit(settings: AdamWSettings): Optimizer {
   };
 }
 
-function initialize(value: Tensor, masters: AdamWSettings['masters']): OptimizerState {
+function initialize(value: Tensor, masterWeights: AdamWSettings['masterWeights']): OptimizerState {
   const blocks = Math.ceil(value.numel / blockSize);
   const zero = (kind: 'signed' | 'unsigned'): Tensor =>
     ops.full([value.numel], dynamicMap(kind).indexOf(0), { dtype: 'uint8' });
@@ -47,7 +47,7 @@ function initialize(value: Tensor, masters: AdamWSettings['masters']): Optimizer
     m_absmax: ops.zeros([blocks], { dtype: 'float32' }),
     v_codes: zero('unsigned'),
     v_absmax: ops.zeros([blocks], { dtype: 'float32' }),
-    ...masterOf(value, masters),
+    ...masterWeightOf(value, masterWeights),
   };
 }
 

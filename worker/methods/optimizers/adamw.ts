@@ -10,7 +10,7 @@
 import { Bug } from '../../../crds/failures/errors.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import { type Masters, masterOf } from './master-weights.ts';
+import { type MasterWeights, masterWeightOf } from './master-weights.ts';
 import type { Optimizer, OptimizerState, UpdateStep } from './optimizer.ts';
 
 export interface AdamWSettings {
@@ -18,7 +18,7 @@ export interface AdamWSettings {
   readonly beta2: number;
   readonly epsilon: number;
   readonly weightDecay: number;
-  readonly masters: Masters;
+  readonly masterWeights: MasterWeights;
   /** @default 'Float32' */
   readonly moments?: 'Float32' | 'BFloat16';
 }
@@ -31,13 +31,16 @@ export function adamW(settings: AdamWSettings): Optimizer {
   };
 }
 
-function initialize(value: Tensor, { masters, moments: kept }: AdamWSettings): OptimizerState {
+function initialize(
+  value: Tensor,
+  { masterWeights, moments: kept }: AdamWSettings,
+): OptimizerState {
   const dtype =
     value.dtype === 'float64' ? 'float64' : kept === 'BFloat16' ? 'bfloat16' : 'float32';
   return {
     exp_avg: ops.zeros(value.shape, { dtype }),
     exp_avg_sq: ops.zeros(value.shape, { dtype }),
-    ...masterOf(value, masters),
+    ...masterWeightOf(value, masterWeights),
   };
 }
 

@@ -11,7 +11,7 @@
 // Means are neither turned nor cleared at a refresh, as in the release: old ones are read in the new basis.
 // Between refreshes one process makes low of dy and x, whose product G is: (dy^T x) B = dy^T (x B) is a third of the work and makes no G
 // (engine/gradient-factors.ts). Ranks of a world, of which only the owner of a matrix has its basis, sum G up.
-// Differently from the release: the norms by which gradients are clipped are those of low, the gradient of what moves; B comes from
+// Differently from the release: the norms by which gradients are clipped are those of low, the gradient of the active parameters; B comes from
 // the Gram matrix, by directions that are drawn and turned where not all are asked for, with signs of its own rule (subspace.ts); a rank above the smaller side is that side; the update happens
 // once a step, when all micro-batches have been added, also where it runs inside the backward; state is freed with its block by
 // LISA and OwLore, and a block that enters begins with a refresh.
@@ -22,7 +22,7 @@ import * as ops from '../../tensor/ops.generated.ts';
 import { scope } from '../../tensor/scope.ts';
 import { item, type Tensor } from '../../tensor/tensor.ts';
 import type { ProductChange } from '../weights/affine-groups.ts';
-import { exactOf, type Masters, masterOf, takeOver_ } from './master-weights.ts';
+import { exactOf, type MasterWeights, masterWeightOf, takeOver_ } from './master-weights.ts';
 import type { Optimizer, OptimizerState, UpdateStep } from './optimizer.ts';
 import {
   addProduct_,
@@ -42,7 +42,7 @@ export interface GaloreSettings {
   readonly scale: number;
   /** λ */
   readonly weightDecay: number;
-  readonly masters: Masters;
+  readonly masterWeights: MasterWeights;
 }
 
 /** How bases are kept and when they are chosen. */
@@ -61,7 +61,7 @@ export interface Subspaces {
   takeChosen(): boolean;
 }
 
-/** `inner` has the same decay and masters, for what is not projected. */
+/** `inner` has the same decay and master weights, for what is not projected. */
 export function galore(
   settings: GaloreSettings,
   inner: Optimizer,
@@ -161,7 +161,7 @@ function initialize(
   return {
     ...inner.initialize(low),
     ...subspaces.initialize(smaller, rank, dtype),
-    ...masterOf(value, settings.masters),
+    ...masterWeightOf(value, settings.masterWeights),
   };
 }
 

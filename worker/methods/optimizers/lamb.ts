@@ -3,7 +3,7 @@
 //   m ← β1 m + (1 - β1) g      v ← β2 v + (1 - β2) g²      u = m / (√v + ε)
 //   w ← w - η r c u            r = |w| / |u|, or 1 where either is 0      c = √(1 - β2^t) / (1 - β1^t)
 //
-// r is that of the whole tensor: η is the share of it that a step moves. c is Adam's correction of young means; since r divides by |u|,
+// r is that of the whole tensor: η is the share of it that a step moves. c is Adam's correction of young moments; since r divides by |u|,
 // which it does not change, it acts as a warm-up (0.22, 0.31, … for β2 = 0.95 and β1 = 0). Without LAMB r = 1: Adam, its ε not corrected.
 // β1 = 0 keeps no m. State is float32, or float64 for float64 values.
 import { Bug } from '../../../crds/failures/errors.ts';

@@ -1,15 +1,15 @@
 // What a bfloat16 parameter is changed through: a float32 master beside it, or with stochastic rounding none, when each change is made in
-// float32 and rounded up or down by chance.
+// float32 and rounded up or down stochastically.
 import * as ops from '../../tensor/ops.generated.ts';
 import type { Stream } from '../../tensor/rng.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import type { OptimizerState } from './optimizer.ts';
 
-export type Masters = 'Float32' | 'StochasticRounding';
+export type MasterWeights = 'Float32' | 'StochasticRounding';
 
 /** `{ master }` where the value has one, else `{}`. */
-export function masterOf(value: Tensor, masters: Masters): OptimizerState {
-  return value.dtype === 'bfloat16' && masters === 'Float32'
+export function masterWeightOf(value: Tensor, masterWeights: MasterWeights): OptimizerState {
+  return value.dtype === 'bfloat16' && masterWeights === 'Float32'
     ? { master: ops.to(value, 'float32') }
     : {};
 }

@@ -1,4 +1,4 @@
-// The optimizer seam: what happens to a parameter once its gradient is whole.
+// The optimizer axis: what happens to a parameter once its gradient is whole.
 import { Bug } from '../../../crds/failures/errors.ts';
 import type { World } from '../../sharding/world.ts';
 import type { DType } from '../../tensor/dtype.ts';
@@ -71,7 +71,7 @@ interface Projection {
   ): Projector | null;
   /**
    * From the gradient, of which the subspace is chosen first where that is due. Null for a parameter that is taken as it is, and where
-   * directions would be looked for in what is not finite.
+   * directions would be evaluated for in what is not finite.
    */
   project(gradient: Tensor, state: OptimizerState, updates: number): Tensor | null;
   /**

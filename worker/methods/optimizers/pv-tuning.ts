@@ -18,7 +18,7 @@ import { scope } from '../../tensor/scope.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { type CodebookMatrix, decodeCodebook } from '../weights/codebook.ts';
 import { type LambSettings, lamb_, lambState } from './lamb.ts';
-import { exactOf, type Masters, masterOf, takeOver_ } from './master-weights.ts';
+import { exactOf, type MasterWeights, masterWeightOf, takeOver_ } from './master-weights.ts';
 import type { Optimizer, OptimizerState, UpdateStep } from './optimizer.ts';
 import { type SearchLimits, searchCodes } from './search-codes.ts';
 
@@ -27,7 +27,7 @@ export interface PvTuningSettings extends LambSettings {
   readonly codes: CodeSettings | null;
   /** Whether codebooks and scales move. */
   readonly updateCodebooks: boolean;
-  readonly masters: Masters;
+  readonly masterWeights: MasterWeights;
 }
 
 export interface CodeSettings extends SearchLimits {
@@ -44,7 +44,7 @@ export function pvTuning(settings: PvTuningSettings): Optimizer {
     name: 'PVTuning',
     initialize: (value) => ({
       ...lambState(value, settings),
-      ...masterOf(value, settings.masters),
+      ...masterWeightOf(value, settings.masterWeights),
     }),
     update: (value, gradient, state, step) =>
       scope(() => updateDense(settings, value, gradient, state, step)),

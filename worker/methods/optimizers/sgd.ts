@@ -7,13 +7,13 @@
 import * as ops from '../../tensor/ops.generated.ts';
 import { scope } from '../../tensor/scope.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
-import { exactOf, type Masters, masterOf, takeOver_ } from './master-weights.ts';
+import { exactOf, type MasterWeights, masterWeightOf, takeOver_ } from './master-weights.ts';
 import type { Optimizer, OptimizerState, UpdateStep } from './optimizer.ts';
 
 export interface SgdSettings {
   readonly momentum: number;
   readonly weightDecay: number;
-  readonly masters: Masters;
+  readonly masterWeights: MasterWeights;
 }
 
 export function sgd(settings: SgdSettings): Optimizer {
@@ -23,7 +23,7 @@ export function sgd(settings: SgdSettings): Optimizer {
       const dtype = value.dtype === 'float64' ? 'float64' : 'float32';
       return {
         ...(settings.momentum > 0 ? { momentum: ops.zeros(value.shape, { dtype }) } : {}),
-        ...masterOf(value, settings.masters),
+        ...masterWeightOf(value, settings.masterWeights),
       };
     },
     update: (value, gradient, state, step) => {

@@ -128,7 +128,7 @@ function timesGram(gradient: Tensor, drawn: number): (some: Tensor) => Tensor {
   return (some) => product(ops.t(tall), product(tall, some));
 }
 
-/** Sums are made, and directions looked for, in float32 at least. */
+/** Sums are made, and directions evaluated for, in float32 at least. */
 export function wideOf({ dtype }: Tensor): 'float32' | 'float64' {
   return dtype === 'float64' ? 'float64' : 'float32';
 }

@@ -62,8 +62,8 @@ export class Halo implements Precision {
 
   fallbacks(parameters: readonly Parameter[]): readonly string[] {
     const matrices = parameters.filter(
-      ({ name, place, shape }) =>
-        typeof place === 'number' && shape.length === 2 && isBlockLinear(name),
+      ({ name, layer, shape }) =>
+        typeof layer === 'number' && shape.length === 2 && isBlockLinear(name),
     );
     const reasons = Map.groupBy(matrices, ({ name, shape }) => this.#reason(name, shape));
     return [...reasons].flatMap(([reason, layers]) =>

@@ -1,4 +1,4 @@
-// The precision seam: the arithmetic of the linear layers of the blocks, where it is another than that of the tensors' types.
+// The precision axis: the arithmetic of the linear layers of the blocks, where it is another than that of the tensors' types.
 import type { Parameter } from '../../engine/parameters.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 
@@ -6,7 +6,7 @@ import type { Tensor } from '../../tensor/tensor.ts';
 export interface PlainLinear {
   /** Of the weight, as in Hugging Face files. */
   readonly name: string;
-  /** `[out, in]`; a leaf of the tape where it moves. */
+  /** `[out, in]`; a leaf of the tape where it is active. */
   readonly weight: Tensor;
   readonly bias: Tensor | null;
 }

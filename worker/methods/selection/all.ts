@@ -1,15 +1,15 @@
 import type { Parameter, Parameters } from '../../engine/parameters.ts';
-import { placesOf, type Selection } from './selection.ts';
+import { layersOf, type Selection } from './selection.ts';
 
-/** Every trained parameter moves in every step. */
+/** Every trained parameter is active in every step. */
 export function all(parameters: Parameters): Selection {
-  const byPlace = placesOf(parameters.trained());
-  const moving = (place: Parameter['place']): readonly Parameter[] => byPlace.get(place) ?? [];
+  const byLayer = layersOf(parameters.trained());
+  const active = (layer: Parameter['layer']): readonly Parameter[] => byLayer.get(layer) ?? [];
   return {
     name: 'All',
-    at: () => moving,
-    ages: (_, before) =>
-      Object.fromEntries([...byPlace.keys()].map((place) => [place, before[place] ?? 0])),
+    at: () => active,
+    stepCounts: (_, before) =>
+      Object.fromEntries([...byLayer.keys()].map((layer) => [layer, before[layer] ?? 0])),
     describe: () => null,
   };
 }

@@ -14,10 +14,10 @@
 // seed and interval, so that all ranks and resumed runs agree. With as many active layers as blocks nothing is drawn.
 import { UserError } from '../../../crds/failures/errors.ts';
 import { inWords } from '../../../crds/schema/text.ts';
-import type { Moving } from '../../engine/model.ts';
+import type { Active } from '../../engine/model.ts';
 import type { Parameter, Parameters } from '../../engine/parameters.ts';
 import { drawInTurn, drawWeighted } from './draw.ts';
-import { type Ages, placesOf, type Selection } from './selection.ts';
+import { layersOf, type Selection, type StepCounts } from './selection.ts';
 
 export interface LisaSettings {
   /** gamma */
@@ -32,28 +32,28 @@ export interface LisaSettings {
 }
 
 export function lisa(settings: LisaSettings, parameters: Parameters): Selection {
-  const byPlace = placesOf(parameters.trained());
-  const blocks = [...byPlace.keys()].filter((place) => typeof place === 'number');
+  const byLayer = layersOf(parameters.trained());
+  const blocks = [...byLayer.keys()].filter((layer) => typeof layer === 'number');
   const drawn = drawerOf(settings, blocks.length);
-  const moves = (step: number) => {
-    const active = new Set<Parameter['place']>(drawn(intervalAt(settings, step)));
-    return (place: Parameter['place']) => typeof place !== 'number' || active.has(place);
+  const isActiveIn = (step: number) => {
+    const active = new Set<Parameter['layer']>(drawn(intervalAt(settings, step)));
+    return (layer: Parameter['layer']) => typeof layer !== 'number' || active.has(layer);
   };
   return {
     name: 'LISA',
-    at(step): Moving {
-      const isMoving = moves(step);
-      return (place) => (isMoving(place) ? (byPlace.get(place) ?? []) : []);
+    at(step): Active {
+      const isActive = isActiveIn(step);
+      return (layer) => (isActive(layer) ? (byLayer.get(layer) ?? []) : []);
     },
-    ages(step, before): Ages {
-      const isMoving = moves(step);
+    stepCounts(step, before): StepCounts {
+      const isActive = isActiveIn(step);
       const anew = settings.state === 'Reset' && step % settings.intervalSteps === 0;
-      const kept = (place: Parameter['place']) =>
-        isMoving(place) || (settings.state === 'Keep' && before[place] !== undefined);
+      const kept = (layer: Parameter['layer']) =>
+        isActive(layer) || (settings.state === 'Keep' && before[layer] !== undefined);
       return Object.fromEntries(
-        [...byPlace.keys()]
+        [...byLayer.keys()]
           .filter(kept)
-          .map((place) => [place, anew ? 0 : (before[place] ?? 0)] as const),
+          .map((layer) => [layer, anew ? 0 : (before[layer] ?? 0)] as const),
       );
     },
     describe(step): string {

@@ -5,7 +5,7 @@
 // one sign too (the release of Q-GaLore clamps z instead, and is wrong by half for numbers from 0.5 to 0.6).
 //
 // The range has one step less than there are codes, 2^bits - 2, and z is rounded up: then w/s + z + u stays within the codes for
-// every u from 0 to 1, and no number is cut off. To nearest, all are off by half a scale at most; by chance, the mean of what
+// every u from 0 to 1, and no number is cut off. To nearest, all are off by half a scale at most; stochastically, the mean of what
 // comes back is w, for the least and the largest of a group too (the release rounds z to nearest and loses up to a third of a step there).
 import * as ops from '../../tensor/ops.generated.ts';
 import type { Stream } from '../../tensor/rng.ts';
@@ -43,7 +43,7 @@ export function codeNearest(x: Tensor, bits: 4 | 8): Coded {
 }
 
 /** Each number by a code beside it, up with the probability of its distance from below, in the place of what was coded before. */
-export function codeByChance_(
+export function quantizeStochastically_(
   { codes, scales, zeros }: Coded,
   x: Tensor,
   bits: 4 | 8,
@@ -61,8 +61,8 @@ export interface ProductChange {
   readonly kept: number;
 }
 
-/** The same as changing numbers of 8 bits that were decoded and are coded by chance, without a matrix of them. */
-export function changeByChance_(
+/** The same as changing numbers of 8 bits that were decoded and are quantized stochastically, without a matrix of them. */
+export function changeStochastically_(
   { codes, scales, zeros }: Coded,
   { left, right, alpha, kept }: ProductChange,
   stream: Stream,

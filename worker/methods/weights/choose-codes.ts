@@ -65,7 +65,7 @@ function refine_(matrix: CodebookMatrix, weight: Tensor, { beam, groupSize }: Co
     const flat = ops.view(codes, [-1, count]);
     const order = Array.from({ length: count }, (_, index) => index);
     ops.copy_(flat, nearestCodes(targets, codebooks, flat, { order, beam }));
-    for (const k of order) moveToMeans_(flat, codebooks, targets, k);
+    for (const k of order) moveToCentroids_(flat, codebooks, targets, k);
     const sums = ops.view(sumsOf(flat, codebooks), weight.shape);
     const squares = ops.sumDim(ops.mul(sums, sums), [1]);
     const best = ops.div(ops.sumDim(ops.mul(weight, sums), [1]), squares);
@@ -75,7 +75,7 @@ function refine_(matrix: CodebookMatrix, weight: Tensor, { beam, groupSize }: Co
 }
 
 /** Each vector of codebook k by what is left over its groups, on average. */
-function moveToMeans_(flat: Tensor, codebooks: Tensor, targets: Tensor, k: number): void {
+function moveToCentroids_(flat: Tensor, codebooks: Tensor, targets: Tensor, k: number): void {
   scope(() => {
     const rest = ops.sub(targets, sumsOf(flat, codebooks));
     const own = ops.contiguous(ops.narrow(flat, 1, k, 1));

@@ -1,4 +1,4 @@
-// The base seam: how the frozen matrices of the blocks' linear layers are stored. Products read what is stored (`ops.linear` and its
+// The base axis: how the frozen matrices of the blocks' linear layers are stored. Products read what is stored (`ops.linear` and its
 // groups take dense and quantised weights alike), so that nothing else in the engine knows the form.
 import type { DType } from '../../tensor/dtype.ts';
 import * as ops from '../../tensor/ops.generated.ts';

@@ -38,7 +38,7 @@ ANNEAL_HOST_DEVICE static inline uint32_t place_of(uint64_t index) {
 }
 
 // 32 random bits of element `index` of the stream `key`: two rounds of a multiply-xorshift mix, for
-// rounding by chance, where a hundred million draws a step are made. Not for anything else.
+// stochastic rounding, where a hundred million draws a step are made. Not for anything else.
 ANNEAL_HOST_DEVICE static inline uint32_t random_bits(uint64_t key, uint64_t index) {
   uint32_t x = place_of(index) * 0x9e3779b1u ^ static_cast<uint32_t>(key);
   x = (x ^ (x >> 16)) * 0x85ebca6bu;
@@ -47,8 +47,8 @@ ANNEAL_HOST_DEVICE static inline uint32_t random_bits(uint64_t key, uint64_t ind
   return x ^ (x >> 16);
 }
 
-// Up or down by chance, so that the expected value is `value`. Infinities and NaN stay.
-ANNEAL_HOST_DEVICE static inline uint16_t to_bfloat16_by_chance(float value, uint32_t random) {
+// Up or down at random, so that the expected value is `value`. Infinities and NaN stay.
+ANNEAL_HOST_DEVICE static inline uint16_t to_bfloat16_stochastic(float value, uint32_t random) {
   const uint32_t bits = float_to_bits(value);
   const bool is_finite = (bits & 0x7f800000u) != 0x7f800000u;
   const bool is_nan = (bits & 0x7fffffffu) > 0x7f800000u;

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { renderToString } from 'ink';
-import type { Look } from '../../../../cli/components/line.tsx';
+import type { Display } from '../../../../cli/components/line.tsx';
 import type { Compared } from '../../../../cli/metrics/comparison.ts';
 import { historyOf } from '../../../../cli/metrics/history.ts';
 import { CompareScreen } from '../../../../cli/screens/compare/screen.tsx';
@@ -30,11 +30,11 @@ const all: readonly Compared[] = [
   },
 ];
 
-function drawn(shown: readonly Compared[], columns: number, more: Partial<Look> = {}): string {
+function drawn(shown: readonly Compared[], columns: number, more: Partial<Display> = {}): string {
   const now = Date.parse('2026-01-01T04:33:00Z') / 1000;
-  const look = { columns, rows: 30, glyphs: braille, color: false as const, now, ...more };
+  const display = { columns, rows: 30, glyphs: braille, color: false as const, now, ...more };
   const text = renderToString(
-    <CompareScreen look={look} all={shown} away={[]} equal="tokens" metric="loss" />,
+    <CompareScreen display={display} all={shown} away={[]} equal="tokens" metric="loss" />,
     { columns },
   );
   return text
@@ -71,11 +71,11 @@ test('before the first step there is nothing to compare, and that is said', (t) 
 });
 
 test('a source that is away is told with its job and since when', (t) => {
-  const look = { columns: 80, rows: 30, glyphs: braille, color: false as const, now: 100 };
+  const display = { columns: 80, rows: 30, glyphs: braille, color: false as const, now: 100 };
   const away = [{ name: 'halo-fast', since: 86, why: 'the bus does not answer' }];
   t.regex(
     renderToString(
-      <CompareScreen look={look} all={all} away={away} equal="tokens" metric="loss" />,
+      <CompareScreen display={display} all={all} away={away} equal="tokens" metric="loss" />,
       { columns: 80 },
     ),
     /stale 14 s · halo-fast: the bus does not answer/,

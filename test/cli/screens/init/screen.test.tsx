@@ -1,6 +1,6 @@
 import test from 'ava';
 import { renderToString } from 'ink';
-import type { Look } from '../../../../cli/components/line.tsx';
+import type { Display } from '../../../../cli/components/line.tsx';
 import { draft } from '../../../../cli/init/draft.ts';
 import { type Page, startWizard, type Wizard } from '../../../../cli/init/wizard.ts';
 import { WizardScreen } from '../../../../cli/screens/init/screen.tsx';
@@ -9,11 +9,11 @@ import { estimatorOfTests, whatIsFound } from '../../../builders/wizard.ts';
 
 const found = whatIsFound();
 
-function drawn(wizard: Wizard, columns: number, more: Partial<Look> = {}): string {
-  const look = { columns, rows: 24, glyphs: braille, color: false as const, now: 0, ...more };
+function drawn(wizard: Wizard, columns: number, more: Partial<Display> = {}): string {
+  const display = { columns, rows: 24, glyphs: braille, color: false as const, now: 0, ...more };
   const drafted = draft(wizard, found, estimatorOfTests, () => false);
   const cluster = 'The cluster prod was asked for its GPUs.';
-  const shown = { look, wizard, found, drafted, cluster };
+  const shown = { display, wizard, found, drafted, cluster };
   const text = renderToString(<WizardScreen {...shown} />, { columns });
   return text
     .split('\n')

@@ -20,7 +20,7 @@ import { setThreads, threads } from '../../../../worker/tensor/threads.ts';
 
 const settings = {
   ...{ beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1 },
-  masters: 'Float32',
+  masterWeights: 'Float32',
 } as const;
 /** The last block is not full. */
 const count = smallestQuantized + 3 * blockSize + 77;
@@ -148,19 +148,19 @@ test('a parameter takes two bytes of moments a value, and the scales', (t) => {
   });
 });
 
-test('a bfloat16 parameter follows its master, or is rounded by chance', (t) => {
+test('a bfloat16 parameter follows its master, or is rounded stochastically', (t) => {
   scope(() => {
-    const masters = adamW8bit(settings);
+    const masterWeights = adamW8bit(settings);
     const value = draw('w', 'bfloat16');
     const exact = ops.to(value, 'float32');
-    const [state, exactState] = [masters.initialize(value), masters.initialize(exact)];
+    const [state, exactState] = [masterWeights.initialize(value), masterWeights.initialize(exact)];
     t.true('master' in state);
     const gradient = draw('g', 'bfloat16', 0.1);
-    masters.update(value, gradient, state, stepOf(1));
-    masters.update(exact, ops.to(gradient, 'float32'), exactState, stepOf(1));
+    masterWeights.update(value, gradient, state, stepOf(1));
+    masterWeights.update(exact, ops.to(gradient, 'float32'), exactState, stepOf(1));
     t.deepEqual(toBytes(value), toBytes(ops.to(exact, 'bfloat16')));
 
-    const chance = adamW8bit({ ...settings, masters: 'StochasticRounding' });
+    const chance = adamW8bit({ ...settings, masterWeights: 'StochasticRounding' });
     const rounded = draw('w', 'bfloat16');
     const chanceState = chance.initialize(rounded);
     t.false('master' in chanceState);
@@ -181,7 +181,7 @@ test('any number of threads gives the same bits', (t) => {
   const bits = [1, 3].map((many) => {
     setThreads(many);
     return scope(() => {
-      const optimizer = adamW8bit({ ...settings, masters: 'StochasticRounding' });
+      const optimizer = adamW8bit({ ...settings, masterWeights: 'StochasticRounding' });
       const value = draw('w', 'bfloat16');
       const state = optimizer.initialize(value);
       for (let number = 1; number <= 3; number += 1) {

@@ -24,14 +24,14 @@ test.before(() => setThreads(1));
 
 const adam = {
   ...{ beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 },
-  masters: 'Float32',
+  masterWeights: 'Float32',
 } as const;
 interface Options extends GaloreSettings {
   readonly refreshSteps: number;
   readonly find?: typeof topSubspace;
 }
 const whole: Options = {
-  ...{ rank: 1000, scale: 1, refreshSteps: 3, weightDecay: 0, masters: 'Float32' },
+  ...{ rank: 1000, scale: 1, refreshSteps: 3, weightDecay: 0, masterWeights: 'Float32' },
 };
 const galore = ({ refreshSteps, find, ...settings }: Options, inner: Optimizer): Optimizer =>
   projected(settings, inner, exactSubspaces(refreshSteps, find));
@@ -77,7 +77,7 @@ test('with the identity as basis it is the optimizer inside, to the last digit',
     for (const shape of shapes) {
       for (const inner of [
         adamW(adam),
-        sgd({ momentum: 0.9, weightDecay: 0, masters: 'Float32' }),
+        sgd({ momentum: 0.9, weightDecay: 0, masterWeights: 'Float32' }),
       ]) {
         const low = galore({ ...whole, find: identity }, inner);
         const gap = gapOf(after(low, shape), after(inner, shape));
@@ -89,7 +89,7 @@ test('with the identity as basis it is the optimizer inside, to the last digit',
 
 test('in the whole space plain descent does not see the basis, however often it changes', (t) => {
   scope(() => {
-    const inner = sgd({ momentum: 0, weightDecay: 0, masters: 'Float32' });
+    const inner = sgd({ momentum: 0, weightDecay: 0, masterWeights: 'Float32' });
     for (const shape of shapes) {
       for (const refreshSteps of [1, 3, 100]) {
         const low = galore({ ...whole, refreshSteps }, inner);
@@ -102,7 +102,7 @@ test('in the whole space plain descent does not see the basis, however often it 
 
 test('in the whole space momentum does not see a basis that stays; Adam does, and momentum one that changes', (t) => {
   scope(() => {
-    const momentum = sgd({ momentum: 0.9, weightDecay: 0, masters: 'Float32' });
+    const momentum = sgd({ momentum: 0.9, weightDecay: 0, masterWeights: 'Float32' });
     const gapAt = (inner: Optimizer, refreshSteps: number) =>
       gapOf(after(galore({ ...whole, refreshSteps }, inner), shapes[0]), after(inner, shapes[0]));
     t.true(gapAt(momentum, 100) <= 10 * lastDigits);
@@ -167,9 +167,9 @@ test('what is no matrix of a block goes through the optimizer inside as it is', 
 
 test('state has the size of the subspace: means of low, a basis, a master where there is none', (t) => {
   scope(() => {
-    const state = (dtype: DType, masters: 'Float32' | 'StochasticRounding') => {
-      const settings = { ...whole, rank: 3, masters };
-      const inner = adamW({ ...adam, masters });
+    const state = (dtype: DType, masterWeights: 'Float32' | 'StochasticRounding') => {
+      const settings = { ...whole, rank: 3, masterWeights };
+      const inner = adamW({ ...adam, masterWeights });
       const made = galore(settings, inner).initialize(draw([10, 6], 'w', dtype), {
         isBlockMatrix: true,
       });
@@ -201,7 +201,7 @@ test('decay takes its share of the weight after the update, and of matrices alon
   });
 });
 
-test('means in 8 bits follow means in float32 as closely as their codes', (t) => {
+test('moments in 8 bits follow moments in float32 as closely as their codes', (t) => {
   scope(() => {
     // 600 by 8 values of a subspace: enough to be quantised.
     const shape = [600, 32];
@@ -214,10 +214,10 @@ test('means in 8 bits follow means in float32 as closely as their codes', (t) =>
   });
 });
 
-test('bfloat16 weights that are rounded by chance move by the mean of the exact change', (t) => {
+test('bfloat16 weights that are rounded stochastically move by the mean of the exact change', (t) => {
   scope(() => {
-    const settings = { ...whole, rank: 4, masters: 'StochasticRounding' } as const;
-    const optimizer = galore(settings, adamW({ ...adam, masters: 'StochasticRounding' }));
+    const settings = { ...whole, rank: 4, masterWeights: 'StochasticRounding' } as const;
+    const optimizer = galore(settings, adamW({ ...adam, masterWeights: 'StochasticRounding' }));
     const shape = [64, 64];
     const gradient = draw(shape, 'g', 'float32');
     const change = (dtype: DType, round: number): Tensor => {

@@ -21,7 +21,7 @@ const codes = {
   ...{ maxChange: 0.1, trustRatio: null, beam: 3 },
 };
 const settings: PvTuningSettings = {
-  ...{ beta1: 0.9, beta2: 0.95, epsilon: 1e-6, lamb: true, masters: 'Float32' },
+  ...{ beta1: 0.9, beta2: 0.95, epsilon: 1e-6, lamb: true, masterWeights: 'Float32' },
   ...{ updateCodebooks: true, codes },
 };
 
@@ -188,18 +188,18 @@ test('a step in float32 is near to that in float64, and one on a loss of distanc
   });
 });
 
-test('what is dense has a master in float32 beside bfloat16, or is rounded by chance', (t) => {
+test('what is dense has a master in float32 beside bfloat16, or is rounded stochastically', (t) => {
   scope(() => {
     const value = () => ops.to(normal([4, 3], 1, streamOf(2, 'dense')), 'bfloat16');
     const gradient = ops.to(normal([4, 3], 1, streamOf(3, 'dense')), 'bfloat16');
-    for (const masters of ['Float32', 'StochasticRounding'] as const) {
-      const optimizer = pvTuning({ ...settings, masters });
+    for (const masterWeights of ['Float32', 'StochasticRounding'] as const) {
+      const optimizer = pvTuning({ ...settings, masterWeights });
       const own = value();
       const state = optimizer.initialize(own);
-      t.is('master' in state, masters === 'Float32');
+      t.is('master' in state, masterWeights === 'Float32');
       optimizer.update(own, gradient, state, stepOf(1, 0.1));
       t.notDeepEqual(toBytes(own), toBytes(value()));
-      if (masters === 'Float32') {
+      if (masterWeights === 'Float32') {
         t.deepEqual(toBytes(own), toBytes(ops.to(state['master'] as Tensor, 'bfloat16')));
       }
     }

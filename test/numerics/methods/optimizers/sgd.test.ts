@@ -7,7 +7,7 @@ import { normal, streamOf } from '../../../../worker/tensor/rng.ts';
 import { scope } from '../../../../worker/tensor/scope.ts';
 import { type Tensor, tensor, toArray } from '../../../../worker/tensor/tensor.ts';
 
-const plain: SgdSettings = { momentum: 0, weightDecay: 0, masters: 'Float32' };
+const plain: SgdSettings = { momentum: 0, weightDecay: 0, masterWeights: 'Float32' };
 const count = 1000;
 const steps = 5;
 
@@ -103,10 +103,10 @@ test('a bfloat16 parameter with a master follows float32 arithmetic and shows it
   });
 });
 
-test('rounding by chance goes to a neighbour, up as often as the value is near to it', (t) => {
+test('stochastic rounding goes to a neighbour, up as often as the value is near to it', (t) => {
   scope(() => {
     const repeats = 200_000;
-    const optimizer = sgd({ ...plain, masters: 'StochasticRounding' });
+    const optimizer = sgd({ ...plain, masterWeights: 'StochasticRounding' });
     // Between 1 and its next neighbour 1 + 2^-7, at a quarter of the way.
     const share = 0.25;
     const value = ops.full([repeats], 1, { dtype: 'bfloat16' });
@@ -125,8 +125,8 @@ test('rounding by chance goes to a neighbour, up as often as the value is near t
 test('updates too small for bfloat16 move it on average, in either direction', (t) => {
   scope(() => {
     const width = 2000;
-    const optimizer = sgd({ ...plain, masters: 'StochasticRounding' });
-    const nearest = sgd({ ...plain, masters: 'Float32' });
+    const optimizer = sgd({ ...plain, masterWeights: 'StochasticRounding' });
+    const nearest = sgd({ ...plain, masterWeights: 'Float32' });
     const rounds = 100;
     const tiny = 2 ** -12;
     const value = ops.full([width], -1, { dtype: 'bfloat16' });
@@ -152,7 +152,7 @@ test('the same stream rounds the same way, another one another way', (t) => {
     scope(() => {
       const value = draw('w', 'bfloat16');
       const step = { ...stepOf(1), stream: streamOf(1, name) };
-      sgd({ ...plain, masters: 'StochasticRounding' }).update(
+      sgd({ ...plain, masterWeights: 'StochasticRounding' }).update(
         value,
         draw('g', 'float32'),
         {},
@@ -165,15 +165,15 @@ test('the same stream rounds the same way, another one another way', (t) => {
 });
 
 test('an update leaves no tensor behind', (t) => {
-  for (const masters of ['Float32', 'StochasticRounding'] as const) {
+  for (const masterWeights of ['Float32', 'StochasticRounding'] as const) {
     scope(() => {
-      const optimizer = sgd({ momentum: 0.9, weightDecay: 0.1, masters });
+      const optimizer = sgd({ momentum: 0.9, weightDecay: 0.1, masterWeights });
       const value = draw('w', 'bfloat16');
       const gradient = draw('g', 'float32');
       const state = optimizer.initialize(value);
       const before = liveHandles();
       optimizer.update(value, gradient, state, stepOf(1));
-      t.is(liveHandles(), before, masters);
+      t.is(liveHandles(), before, masterWeights);
     });
   }
 });

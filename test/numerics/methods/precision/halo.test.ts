@@ -87,7 +87,7 @@ test('layers that the job excludes, and widths that no rotation mixes, stay in t
     t.notDeepEqual(linearOf(blocks, x, weight), plain);
     blocks.forgetAll();
     const parameter = (name: string, shape: readonly number[]) => ({
-      ...{ name, shape, value: weight, place: 3, trained: true },
+      ...{ name, shape, value: weight, layer: 3, trained: true },
       ...{ learningRateFactor: 1, decayed: true },
     });
     const parameters = [
@@ -133,7 +133,7 @@ const forms = [
   { level: 1, backward: 'Textbook', rotation: 'Hadamard' },
   { level: 2 },
   { level: 2, backward: 'Textbook', rotation: 'Blocks' },
-  { level: 2, exclude: ['down_proj', 'o_proj'], masters: 'StochasticRounding' },
+  { level: 2, exclude: ['down_proj', 'o_proj'], masterWeights: 'StochasticRounding' },
   { level: 3, tokenBlock: 32 },
   { format: 'FP8' },
   { format: 'FP8', level: 1 },

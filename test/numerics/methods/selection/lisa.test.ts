@@ -41,9 +41,9 @@ const batches = [0, 1, 2].map((n) => [
 
 /** Blocks that move at a step. */
 function activeAt(selection: Selection, step: number): readonly number[] {
-  const moving = selection.at(step);
+  const active = selection.at(step);
   return Array.from({ length: blocks }, (_, block) => block).filter(
-    (block) => moving(block).length > 0,
+    (block) => active(block).length > 0,
   );
 }
 
@@ -80,9 +80,9 @@ test('a block that rests keeps its bits over the interval, under weight decay to
   const emit: typeof training.parts.emit = (message) => {
     if (message.type !== 'step') return;
     const active = activeAt(training.parts.selection, step);
-    for (const { name, place, value } of training.model.parameters.trained()) {
+    for (const { name, layer, value } of training.model.parameters.trained()) {
       const same = before.get(name)?.equals(Buffer.from(toBytes(value))) ?? false;
-      const rests = typeof place === 'number' && !active.includes(place);
+      const rests = typeof layer === 'number' && !active.includes(layer);
       t.is(same, rests, `${name} in step ${step}, where ${active} move`);
     }
     before = valuesOf(training);
@@ -114,11 +114,11 @@ test('blocks are drawn at the first step of an interval, and by the seed alone',
 
 /** Names of the parameters that have state, without their blocks' numbers being all. */
 function liveBlocks(training: Training): readonly number[] {
-  const places = new Set<Parameter['place']>();
+  const layers = new Set<Parameter['layer']>();
   for (const name of training.states.byName.keys()) {
-    places.add(training.model.parameters.get(name).place);
+    layers.add(training.model.parameters.get(name).layer);
   }
-  return [...places].filter((place) => typeof place === 'number').sort((a, b) => a - b);
+  return [...layers].filter((layer) => typeof layer === 'number').sort((a, b) => a - b);
 }
 
 test('Drop holds the state of the active blocks and of nothing else, Keep that of all that moved so far', async (t) => {
@@ -137,7 +137,7 @@ test('Drop holds the state of the active blocks and of nothing else, Keep that o
       step += 1;
     };
     const { state: end } = await train({ ...training.parts, emit }, freshState);
-    t.is(end.ages['embedding'], state === 'Reset' ? 3 : 30);
+    t.is(end.stepCounts['embedding'], state === 'Reset' ? 3 : 30);
   }
 });
 
@@ -159,7 +159,7 @@ function scripted(
     return {
       name: 'Scripted',
       at: (step) => turn(step).at(step),
-      ages: (step, before) => turn(step).ages(step, before),
+      stepCounts: (step, before) => turn(step).stepCounts(step, before),
       describe: () => null,
     };
   };
@@ -177,18 +177,18 @@ test('a block that returns after Drop makes the first step of AdamW: the rate ti
   });
   const name = 'model.layers.1.mlp.down_proj.weight';
   const { value } = training.model.parameters.get(name);
-  const moves: (readonly number[])[] = [];
+  const isActiveIn: (readonly number[])[] = [];
   let before = toArray(value);
   const emit: typeof training.parts.emit = (message) => {
     if (message.type !== 'step') return;
     const now = toArray(value);
-    moves.push(now.map((x, i) => x - before[i]!));
+    isActiveIn.push(now.map((x, i) => x - before[i]!));
     before = now;
   };
   await train({ ...training.parts, emit }, freshState);
-  t.true(moves[1]?.every((move) => move === 0));
+  t.true(isActiveIn[1]?.every((move) => move === 0));
   for (const step of [0, 2]) {
-    for (const move of moves[step] ?? []) {
+    for (const move of isActiveIn[step] ?? []) {
       if (move === 0) continue; // a gradient of exactly 0
       t.true(Math.abs(Math.abs(move) / learningRate - 1) <= 1e-9, `step ${step}: ${move}`);
     }
@@ -209,7 +209,7 @@ test('under Keep a block goes on as if the steps in which it rested had not been
     });
     const result = await train(training.parts, freshState);
     const own = [...training.bits()].filter(([name]) => /layers\.0\..*#/.test(name));
-    return { age: result.state.ages['0'], state: new Map(own) };
+    return { stepCount: result.state.stepCounts['0'], state: new Map(own) };
   };
   // The fourth batch is the first again.
   const rests = [[0], [1], [2], [0]];
@@ -217,15 +217,15 @@ test('under Keep a block goes on as if the steps in which it rested had not been
   const twice = await after([[0], [0]], 'Keep', first);
   t.true(twice.state.size > 0);
   t.deepEqual(await after(rests, 'Keep', batches), twice);
-  t.is(twice.age, 2);
+  t.is(twice.stepCount, 2);
   const once = await after([[0]], 'Drop', first);
   t.deepEqual(await after(rests, 'Drop', batches), once);
-  t.is(once.age, 1);
+  t.is(once.stepCount, 1);
   t.notDeepEqual(once.state, twice.state);
 });
 
-test('nothing is computed below the lowest block that moves when the embedding rests, and what moves still gets a gradient', async (t) => {
-  const trains = (_: string, place: Parameter['place']) => typeof place === 'number';
+test('nothing is computed below the lowest active block when the embedding rests, and what moves still gets a gradient', async (t) => {
+  const trains = (_: string, layer: Parameter['layer']) => typeof layer === 'number';
   for (const mode of ['keep', 'recompute'] as const) {
     using training = new Training({
       ...{ config, batches, mode, trains, selection: scripted([[4], [5], [3]], 'Drop') },
@@ -313,7 +313,7 @@ test('on adapters the matrices of the drawn blocks move', async (t) => {
   }
 });
 
-test('it says which blocks move and until when', (t) => {
+test('it says which blocks are active and until when', (t) => {
   const model = aToyModel({ config });
   using parameters = model.parameters;
   const said = (changes: Partial<LisaSettings>, step: number) =>

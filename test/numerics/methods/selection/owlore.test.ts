@@ -52,8 +52,8 @@ test('blocks are drawn as often as their scores say', (t) => {
   const found = scores.map(() => 0);
   const intervals = 4000;
   for (let interval = 0; interval < intervals; interval += 1) {
-    const moving = selection.at(2 * interval);
-    for (const block of found.keys()) found[block]! += moving(block).length > 0 ? 1 : 0;
+    const active = selection.at(2 * interval);
+    for (const block of found.keys()) found[block]! += active(block).length > 0 ? 1 : 0;
   }
   // Of two draws: 8/20 + 8/20 * 8/12 + 4 * 1/20 * 8/19 for the outer ones; the six add up to 2.
   const outer = 0.4 + 0.4 * (8 / 12) + (4 / 20) * (8 / 19);
@@ -80,7 +80,7 @@ test('a block that enters has its directions chosen at its first step, wherever 
   const selection = (parameters: Parameters) =>
     owlore({ ...draw, activeLayers: 1, scores: [1, 1, 1, 1, 1, 1], floor: 0 }, parameters);
   const optimizer = galore(
-    { rank: 2, scale: 1, weightDecay: 0, masters: 'Float32' },
+    { rank: 2, scale: 1, weightDecay: 0, masterWeights: 'Float32' },
     adamW({ ...plainAdamW, weightDecay: 0 }),
     exactSubspaces(1000),
   );
@@ -109,7 +109,7 @@ test('with equal scores and a projection that is the identity it is LISA, to the
   const plain = adamW({ ...plainAdamW, weightDecay: 0 });
   const projected = (find?: typeof topSubspace) =>
     galore(
-      { rank: 1000, scale: 1, weightDecay: 0, masters: 'Float32' },
+      { rank: 1000, scale: 1, weightDecay: 0, masterWeights: 'Float32' },
       plain,
       exactSubspaces(3, find),
     );

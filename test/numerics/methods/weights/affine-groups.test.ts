@@ -2,12 +2,12 @@
 import test from 'ava';
 import {
   type Coded,
-  codeByChance_,
   codeNearest,
   decode,
   decodeHalves,
   groupOf,
   packHalves,
+  quantizeStochastically_,
 } from '../../../../worker/methods/weights/affine-groups.ts';
 import * as ops from '../../../../worker/tensor/ops.generated.ts';
 import { normal, type Stream, streamOf } from '../../../../worker/tensor/rng.ts';
@@ -20,9 +20,9 @@ test.before(() => setThreads(1));
 const draw = (shape: readonly number[], std: number): Tensor =>
   normal(shape, std, streamOf(1, 'affine-groups.test'), 'float32');
 
-function codeByChance(x: Tensor, bits: 4 | 8, stream: Stream): Coded {
+function quantizeStochastically(x: Tensor, bits: 4 | 8, stream: Stream): Coded {
   const coded = codeNearest(x, bits);
-  codeByChance_(coded, x, bits, stream);
+  quantizeStochastically_(coded, x, bits, stream);
   return coded;
 }
 
@@ -61,14 +61,14 @@ test('to nearest, a number comes back within half a scale of its group', (t) => 
   });
 });
 
-test('by chance, the mean of what comes back is the number, at the ends of a group too', (t) => {
+test('stochastically, the mean of what comes back is the number, at the ends of a group too', (t) => {
   scope(() => {
     const values = [-0.9, -0.31, -0.07, 0, 0.0021, 0.2, 0.55, 1.3];
     for (const x of [row(values), row(values.map((v) => v + 2)), row(values.map((v) => v - 2))]) {
       const draws = 20_000;
       // Many rows of the same numbers are as many draws.
       const many = ops.contiguous(ops.expand(x, [draws, values.length]));
-      const coded = codeByChance(many, 8, streamOf(1, 'chance'));
+      const coded = quantizeStochastically(many, 8, streamOf(1, 'chance'));
       const mean = toArray(ops.meanDim(ops.to(decode(coded, 'float32'), 'float64'), [0]));
       const scale = toArray(ops.narrow(coded.scales, 0, 0, 1))[0] ?? 0;
       for (const [i, value] of toArray(x).entries()) {
@@ -80,16 +80,16 @@ test('by chance, the mean of what comes back is the number, at the ends of a gro
   });
 });
 
-test('changes far below a scale add up by chance, and are lost to nearest', (t) => {
+test('changes far below a scale add up under stochastic rounding, and are lost under rounding to nearest', (t) => {
   scope(() => {
     const start = draw([8, 512], 0.02);
     const drift = 1e-6;
     const updates = 400;
-    let chance = codeByChance(start, 8, streamOf(1, 'start'));
+    let chance = quantizeStochastically(start, 8, streamOf(1, 'start'));
     let nearest = codeNearest(start, 8);
     const first = { chance: decode(chance, 'float32'), nearest: decode(nearest, 'float32') };
     for (let n = 0; n < updates; n += 1) {
-      chance = codeByChance(
+      chance = quantizeStochastically(
         ops.addScalar(decode(chance, 'float32'), drift),
         8,
         streamOf(1, 'drift', n),
@@ -98,9 +98,9 @@ test('changes far below a scale add up by chance, and are lost to nearest', (t) 
     }
     const moved = (now: Tensor, before: Tensor) =>
       toArray(ops.mean(ops.to(ops.sub(now, before), 'float64')))[0] ?? Number.NaN;
-    const byChance = moved(decode(chance, 'float32'), first.chance);
+    const stochastic = moved(decode(chance, 'float32'), first.chance);
     // A scale is some 5e-4; each update adds a deviation of a third of it to 4096 numbers.
-    t.true(Math.abs(byChance / (drift * updates) - 1) <= 0.6, `${byChance}`);
+    t.true(Math.abs(stochastic / (drift * updates) - 1) <= 0.6, `${stochastic}`);
     t.true(Math.abs(moved(decode(nearest, 'float32'), first.nearest)) < 0.1 * drift * updates);
   });
 });
@@ -114,7 +114,7 @@ test('groups are the largest that fill a row and have 256 numbers at most', (t) 
 test('the same names give the same codes, others give others', (t) => {
   scope(() => {
     const x = draw([2, 64], 1);
-    const codes = (name: string) => toArray(codeByChance(x, 8, streamOf(1, name)).codes);
+    const codes = (name: string) => toArray(quantizeStochastically(x, 8, streamOf(1, name)).codes);
     t.deepEqual(codes('a'), codes('a'));
     t.notDeepEqual(codes('a'), codes('b'));
   });

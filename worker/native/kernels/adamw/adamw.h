@@ -8,7 +8,7 @@
 //
 // param float32, or bfloat16: then with a float32 master copy (the master is updated and param is
 // its rounding), or without one. grad, m and v float32 or bfloat16, m and v alike. What is bfloat16
-// is rounded to nearest, or with roundingKey up or down by chance so that the expected value is
+// is rounded to nearest, or with roundingKey up or down at random so that the expected value is
 // exact: param without master, m and v, each by a stream of its own. All float64
 // also works, for tests. Arithmetic in float32 (float64), bias corrections in float64. All
 // contiguous, written in place, element by element: the same bits for any number of threads.
@@ -46,7 +46,7 @@ struct Factors {
   double step_size;   // lr / (1 − β1^step)
   double root_bias2;  // √(1 − β2^step)
   double eps;
-  bool by_chance; // how a bfloat16 param without master, and bfloat16 moments, are rounded
+  bool stochastic; // how a bfloat16 param without master, and bfloat16 moments, are rounded
   uint64_t rounding_key;
 };
 

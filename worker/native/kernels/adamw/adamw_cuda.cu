@@ -64,8 +64,8 @@ void by_param(const Arrays& a, const Factors& f, int64_t count, Launch launch) {
     update_master_kernel<<<launch.blocks, kThreads, 0, launch.stream>>>(
         static_cast<Bf16*>(a.param), a.master, static_cast<const Grad*>(a.grad),
         static_cast<State*>(a.exp_avg), static_cast<State*>(a.exp_avg_sq), count, Scaled<float>(f));
-  } else if (f.by_chance) {
-    update_in_place<Bf16, Grad, State>(a, f, ByChance{f.rounding_key}, count, launch);
+  } else if (f.stochastic) {
+    update_in_place<Bf16, Grad, State>(a, f, StochasticRounding{f.rounding_key}, count, launch);
   } else {
     update_in_place<Bf16, Grad, State>(a, f, ToParam{}, count, launch);
   }
@@ -75,7 +75,7 @@ template <class Grad>
 void by_state(const Arrays& a, const Factors& f, int64_t count, Launch launch) {
   if (a.state_type == Type::kFloat32) {
     by_param<Grad, float>(a, f, count, launch);
-  } else if (f.by_chance) {
+  } else if (f.stochastic) {
     by_param<Grad, ChanceBf16>(a, f, count, launch);
   } else {
     by_param<Grad, Bf16>(a, f, count, launch);

@@ -14,7 +14,7 @@ struct Bf16 {
   uint16_t bits;
 };
 
-// A moment that is rounded up or down by chance: to nearest, v would stand still where (1 - beta2) of
+// A moment that is rounded up or down stochastically: to nearest, v would stand still where (1 - beta2) of
 // its change is less than half a step.
 struct ChanceBf16 {
   uint16_t bits;
@@ -76,7 +76,7 @@ ANNEAL_HOST_DEVICE inline void store_state(State& place, Real value, uint64_t, i
 }
 ANNEAL_HOST_DEVICE inline void store_state(ChanceBf16& place, float value, uint64_t key,
                                            int64_t i) {
-  place.bits = to_bfloat16_by_chance(value, random_bits(key, static_cast<uint64_t>(i)));
+  place.bits = to_bfloat16_stochastic(value, random_bits(key, static_cast<uint64_t>(i)));
 }
 
 // The new value of `p`, element i; moves m and v.
@@ -92,7 +92,7 @@ ANNEAL_HOST_DEVICE inline Real moved(Real p, const Grad& grad, State& exp_avg, S
   return p * f.keep - f.step_size * (m / (root(v) / f.root_bias2 + f.eps));
 }
 
-// How a new value is written where no master is kept: to nearest, or up or down by chance.
+// How a new value is written where no master is kept: to nearest, or up or down at random.
 struct ToParam {
   template <class Param, class Real>
   ANNEAL_HOST_DEVICE void operator()(Param& param, Real value, int64_t) const {
@@ -100,10 +100,10 @@ struct ToParam {
   }
 };
 
-struct ByChance {
+struct StochasticRounding {
   uint64_t key;
   ANNEAL_HOST_DEVICE void operator()(Bf16& param, float value, int64_t i) const {
-    param.bits = to_bfloat16_by_chance(value, random_bits(key, static_cast<uint64_t>(i)));
+    param.bits = to_bfloat16_stochastic(value, random_bits(key, static_cast<uint64_t>(i)));
   }
 };
 

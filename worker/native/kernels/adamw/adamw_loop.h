@@ -38,8 +38,8 @@ void by_param(const Arrays& a, const Factors& f, int64_t begin, int64_t end) {
     update_in_place<float, Grad, State>(a, f, ToParam{}, begin, end);
   } else if (a.master != nullptr) {
     update_with_master<Grad, State>(a, f, begin, end);
-  } else if (f.by_chance) {
-    update_in_place<Bf16, Grad, State>(a, f, ByChance{f.rounding_key}, begin, end);
+  } else if (f.stochastic) {
+    update_in_place<Bf16, Grad, State>(a, f, StochasticRounding{f.rounding_key}, begin, end);
   } else {
     update_in_place<Bf16, Grad, State>(a, f, ToParam{}, begin, end);
   }
@@ -48,7 +48,7 @@ void by_param(const Arrays& a, const Factors& f, int64_t begin, int64_t end) {
 template <class Grad> void by_state(const Arrays& a, const Factors& f, int64_t begin, int64_t end) {
   if (a.state_type == Type::kFloat32) {
     by_param<Grad, float>(a, f, begin, end);
-  } else if (f.by_chance) {
+  } else if (f.stochastic) {
     by_param<Grad, ChanceBf16>(a, f, begin, end);
   } else {
     by_param<Grad, Bf16>(a, f, begin, end);

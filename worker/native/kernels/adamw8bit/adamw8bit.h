@@ -8,7 +8,7 @@
 // and written as the codes nearest to m / absmax and v / absmax; a value half way between two codes
 // takes the lower.
 //
-// param float32, or bfloat16 rounded to nearest or, with rounding_key, by chance as in adamw.h;
+// param float32, or bfloat16 rounded to nearest or, with rounding_key, stochastically as in adamw.h;
 // grad float32 or bfloat16; codes uint8 [numel]; absmax float32 [blocks], 0 at first. All
 // contiguous. Arithmetic in float32, bias corrections in float64. Blocks are independent: the same
 // bits for any number of threads.
@@ -63,7 +63,7 @@ struct Factors {
   float step_size;   // lr / (1 - beta1^step)
   float root_bias2;  // sqrt(1 - beta2^step)
   float eps;
-  bool by_chance;
+  bool stochastic;
   uint64_t rounding_key;
 };
 

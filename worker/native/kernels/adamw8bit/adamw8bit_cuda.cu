@@ -62,8 +62,8 @@ __global__ void update_kernel(Arrays a, Factors f, const float* map_signed,
           load(param[i]) * f.keep - f.step_size * (m / (sqrtf(v) / f.root_bias2 + f.eps));
       if constexpr (sizeof(Param) == sizeof(Bf16)) {
         const uint32_t random =
-            f.by_chance ? random_bits(f.rounding_key, static_cast<uint64_t>(i)) : 0;
-        param[i].bits = f.by_chance ? to_bfloat16_by_chance(p, random) : to_bfloat16(p);
+            f.stochastic ? random_bits(f.rounding_key, static_cast<uint64_t>(i)) : 0;
+        param[i].bits = f.stochastic ? to_bfloat16_stochastic(p, random) : to_bfloat16(p);
       } else {
         param[i] = p;
       }

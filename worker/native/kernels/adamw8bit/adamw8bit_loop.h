@@ -156,7 +156,7 @@ void update_block(const Arrays& a, const Factors& factors, int64_t block, int n,
   const uint32_t place = place_of(static_cast<uint64_t>(block) * kBlock); // a block crosses no multiple of 2^32
   for (int i = 0; a.param_is_bf16 && i < kBlock; ++i)
     reinterpret_cast<uint16_t*>(at[0])[i] =
-        c.by_chance ? to_bfloat16_by_chance(p_wide[i], random_bits(c.rounding_key, place + static_cast<uint32_t>(i)))
+        c.stochastic ? to_bfloat16_stochastic(p_wide[i], random_bits(c.rounding_key, place + static_cast<uint32_t>(i)))
                     : to_bfloat16(p_wide[i]);
 }
 

@@ -6,7 +6,7 @@
 //   decode  x = (q - z) s, rounded once to the type that is wanted
 //   add     x = (x + (q - z) s) kept, for codes that are changed by a product of low rank before they are coded again
 //
-// u is 1/2 to nearest; by chance it is (h + 1/2) 2^-16, where h are 16 bits of Philox4x32-10 (philox.h): value i of group g takes half
+// u is 1/2 to nearest; stochastically it is (h + 1/2) 2^-16, where h are 16 bits of Philox4x32-10 (philox.h): value i of group g takes half
 // i % 8 of block 32 g + i / 8 of domain kDomain, halves of the four words in order, low half first. So a code depends on the key and its
 // place alone, and is the same on each device and for any number of threads. All arithmetic is float32, each operation rounded.
 // A group with a value that is not finite has a scale that is none.
@@ -28,7 +28,7 @@ constexpr float kLeast = 1e-12f;    // scale of a group that is narrower
 struct Coding {
   int size; // of a group
   int last; // largest code
-  bool by_chance;
+  bool stochastic;
   uint64_t key;
   uint8_t *codes;
   float *scales;

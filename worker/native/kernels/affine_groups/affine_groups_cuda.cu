@@ -39,7 +39,7 @@ __global__ void code_kernel(const float* x, Coding to, int64_t groups) {
     const float scale = (wide > kLeast ? wide : kLeast) + rest;
     const float zero = ceilf(__fdiv_rn(-low, scale));
     for (int i = lane; i < to.size; i += kWarp) {
-      const float lift = to.by_chance ? (static_cast<float>(half_of(to.key, g, i)) + 0.5f) * 0x1p-16f : 0.5f;
+      const float lift = to.stochastic ? (static_cast<float>(half_of(to.key, g, i)) + 0.5f) * 0x1p-16f : 0.5f;
       const float place = __fadd_rn(__fadd_rn(__fdiv_rn(values[i], scale), zero), lift);
       const float largest = static_cast<float>(to.last);
       to.codes[g * to.size + i] = place > 0 ? static_cast<uint8_t>(place < largest ? place : largest) : 0;

@@ -47,7 +47,7 @@ ANNEAL_INLINE void draw_halves(uint64_t key, int64_t group, int size, uint16_t* 
   }
 }
 
-template <bool ByChance>
+template <bool StochasticRounding>
 void code_groups(const float* x, const Coding& coding, int64_t first, int64_t count) {
   alignas(64) float copy[kMost] = {};
   alignas(64) int32_t codes[kMost];
@@ -62,11 +62,11 @@ void code_groups(const float* x, const Coding& coding, int64_t first, int64_t co
     const float wide = (range.high - range.low) / static_cast<float>(to.last - 1);
     const float scale = (wide > kLeast ? wide : kLeast) + range.rest;
     const float at_zero = __builtin_ceilf(-range.low / scale);
-    if constexpr (ByChance) draw_halves(to.key, g, size, halves);
+    if constexpr (StochasticRounding) draw_halves(to.key, g, size, halves);
     const F scales = splat(scale), zeros = splat(at_zero);
     for (int i = 0; i < size; i += kWide) {
       F lift = splat(0.5f);
-      if constexpr (ByChance) {
+      if constexpr (StochasticRounding) {
         Half drawn;
         memcpy(&drawn, halves + i, sizeof drawn);
         lift = (__builtin_convertvector(__builtin_convertvector(drawn, I), F) + splat(0.5f)) * splat(0x1p-16f);
@@ -108,7 +108,7 @@ ANNEAL_INLINE void decode_groups(const Coded& from, Out* x, int64_t first, int64
 }  // namespace
 
 void code(const float* x, const Coding& to, int64_t first, int64_t count) {
-  if (to.by_chance)
+  if (to.stochastic)
     code_groups<true>(x, to, first, count);
   else
     code_groups<false>(x, to, first, count);

@@ -1,4 +1,4 @@
-// Rounding by chance from float32 to bfloat16: up with the probability of the distance from below,
+// Stochastic rounding from float32 to bfloat16: up with the probability of the distance from below,
 // so that the expected value is exact.
 //
 // The 16 bits that element i is compared with come from Philox4x32-10 (philox.h): key `seed`,

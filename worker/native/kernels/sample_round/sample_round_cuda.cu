@@ -37,7 +37,7 @@ __global__ void round_kernel(const float* from, uint16_t* to, Stream stream, int
     const Words words = draw(stream, static_cast<uint64_t>(group));
     for (int i = 0; i < kGroup && group * kGroup + i < count; ++i) {
       const int64_t at = group * kGroup + i;
-      to[at] = to_bfloat16_by_chance(from[at], words.word[i / 2] >> (i % 2 * 16));
+      to[at] = to_bfloat16_stochastic(from[at], words.word[i / 2] >> (i % 2 * 16));
     }
   }
 }

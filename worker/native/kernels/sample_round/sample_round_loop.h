@@ -19,10 +19,10 @@ void round(const float* from, uint16_t* to, Stream stream, int64_t first, int64_
     uint16_t* y = to + first + i;
     if (n - i >= step) {
       for (int j = 0; j < step; ++j)
-        y[j] = to_bfloat16_by_chance(x[j], bits[j]);
+        y[j] = to_bfloat16_stochastic(x[j], bits[j]);
     } else {
       for (int j = 0; j < static_cast<int>(n - i); ++j)
-        y[j] = to_bfloat16_by_chance(x[j], bits[j]);
+        y[j] = to_bfloat16_stochastic(x[j], bits[j]);
     }
   }
 }

@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import type { ResolvedMethod } from './resolve.ts';
 
-export const masters = z
+export const masterWeights = z
   .enum(['Float32', 'StochasticRounding'])
   .default('Float32')
   .describe(
@@ -10,14 +10,14 @@ export const masters = z
   );
 
 /** Of the method's trained weights; null where they are float32 themselves. */
-export function mastersOf({
+export function masterWeightsOf({
   precision,
 }: Pick<ResolvedMethod, 'precision'>): 'Float32' | 'StochasticRounding' | null {
   switch (precision.type) {
     case 'BFloat16':
-      return precision.bfloat16.masters;
+      return precision.bfloat16.masterWeights;
     case 'HALO':
-      return precision.halo.masters;
+      return precision.halo.masterWeights;
     case 'Float32':
       return null;
   }

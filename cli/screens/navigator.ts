@@ -9,19 +9,19 @@ import { press } from './press.ts';
 
 type Known = Pick<Live, 'board' | 'job'>;
 
-interface PilotFacts {
+interface NavigatorFacts {
   readonly isCluster: boolean;
   /** Keys that do what others do. */
   readonly keys: Readonly<Record<string, string>>;
 }
 
-export class Pilot {
+export class Navigator {
   readonly #live: Known;
-  readonly #facts: PilotFacts;
+  readonly #facts: NavigatorFacts;
   #at: Navigation;
   #rows: { board: Known['board']; filter: string; rows: readonly Job[] } | undefined;
 
-  constructor(live: Known, first: View, facts: PilotFacts) {
+  constructor(live: Known, first: View, facts: NavigatorFacts) {
     this.#live = live;
     this.#facts = facts;
     this.#at = startAt(first);

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { emptyBoard, seeBoard } from '../../../cli/jobs/board-state.ts';
 import { emptyJob } from '../../../cli/jobs/job-state.ts';
-import { Pilot } from '../../../cli/screens/pilot.ts';
+import { Navigator } from '../../../cli/screens/navigator.ts';
 import { pressesOf, typedOf } from '../../../cli/terminal/pressed.ts';
 import { aListedJob } from '../../builders/listed-job.ts';
 
@@ -10,10 +10,10 @@ const board = seeBoard(emptyBoard, [{ at: 0, change: { type: 'All', jobs } }]);
 const live = { board, job: () => emptyJob };
 const noKey = {} as Parameters<typeof pressesOf>[1];
 
-function flying(text: string, keys = {}): Pilot {
-  const pilot = new Pilot(live, { type: 'Board' }, { isCluster: true, keys });
-  for (const pressed of pressesOf(text, noKey)) pilot.press(pressed);
-  return pilot;
+function flying(text: string, keys = {}): Navigator {
+  const navigator = new Navigator(live, { type: 'Board' }, { isCluster: true, keys });
+  for (const pressed of pressesOf(text, noKey)) navigator.press(pressed);
+  return navigator;
 }
 
 test('keys that come faster than pictures each find what the one before them did', (t) => {
@@ -26,8 +26,8 @@ test('keys that come faster than pictures each find what the one before them did
 });
 
 test('the rows of the board stay the same array until the board or the filter changes', (t) => {
-  const pilot = flying('');
-  t.is(pilot.rows, pilot.rows);
+  const navigator = flying('');
+  t.is(navigator.rows, navigator.rows);
   t.deepEqual(
     flying('/c').rows.map(({ name }) => name),
     ['c'],

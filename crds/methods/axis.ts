@@ -1,15 +1,15 @@
-// From the entries of a seam: its schema as written in a job (nothing filled in), and as resolved (all filled in).
+// From the entries of an axis: its schema as written in a job (nothing filled in), and as resolved (all filled in).
 // Defaults do not stand in the printed schema: the API server would fill them in before a preset could. They are kept in
 // metadata, so that `explain` and the field descriptions tell them.
 import * as z from 'zod';
 import { onlyNamedMember } from '../schema/union.ts';
-import type { SeamEntry } from './method.ts';
+import type { AxisEntry } from './method.ts';
 
 export const defaultKey = 'x-anneal-default';
 
 type Entries = readonly [AnyEntry, ...AnyEntry[]];
-type AnyEntry = Pick<SeamEntry, 'seam' | 'type' | 'summary'> &
-  Partial<Pick<SeamEntry, 'member' | 'parameters' | 'paper'>>;
+type AnyEntry = Pick<AxisEntry, 'axis' | 'type' | 'summary'> &
+  Partial<Pick<AxisEntry, 'member' | 'parameters' | 'paper'>>;
 
 type Written<E> = E extends {
   member: infer M extends string;
@@ -22,10 +22,10 @@ type Intersection<U> = (U extends unknown ? (u: U) => void : never) extends (i: 
   : never;
 
 /** `{type, lora?: {rank?: ...}}`: what a person writes. */
-type WrittenSeam<E extends AnyEntry> = { readonly type: E['type'] } & Intersection<Written<E>>;
+type WrittenAxis<E extends AnyEntry> = { readonly type: E['type'] } & Intersection<Written<E>>;
 
 /** `{type: 'LoRA', lora: {rank: 16, ...}} | {type: 'None'}`: what runs. */
-export type ResolvedSeam<E extends AnyEntry> = E extends {
+export type ResolvedAxis<E extends AnyEntry> = E extends {
   type: infer T;
   member: infer M extends string;
   parameters: infer P extends z.ZodObject;
@@ -33,7 +33,7 @@ export type ResolvedSeam<E extends AnyEntry> = E extends {
   ? { readonly type: T } & { readonly [key in M]: z.output<P> }
   : { readonly type: E['type'] };
 
-export function writtenSeam<const E extends Entries>(seam: string, entries: E) {
+export function writtenAxis<const E extends Entries>(axis: string, entries: E) {
   const types = entries.map((entry) => entry.type);
   const members: Record<string, z.ZodType> = {};
   const memberOf: Record<string, string> = {};
@@ -47,27 +47,27 @@ export function writtenSeam<const E extends Entries>(seam: string, entries: E) {
   const told = entries.map((entry) => `${entry.type}: ${entry.summary}`).join(' ');
   const schema = z.strictObject({ type: z.enum(types).describe(told), ...members });
   // The members are made in a loop, which types cannot follow; the entries say what they are.
-  return onlyNamedMember(schema, `method.${seam}`, memberOf) as unknown as z.ZodType<
-    WrittenSeam<E[number]>,
-    WrittenSeam<E[number]>
+  return onlyNamedMember(schema, `method.${axis}`, memberOf) as unknown as z.ZodType<
+    WrittenAxis<E[number]>,
+    WrittenAxis<E[number]>
   >;
 }
 
 /** Fills the parameters of the entry named by `type`. */
-export function resolveSeam<const E extends Entries>(
+export function resolveAxis<const E extends Entries>(
   entries: E,
-  written: WrittenSeam<E[number]> | undefined,
-): ResolvedSeam<E[number]> {
+  written: WrittenAxis<E[number]> | undefined,
+): ResolvedAxis<E[number]> {
   const type = written?.type ?? entries[0].type;
   const entry = entries.find((candidate) => candidate.type === type) ?? entries[0];
   if (entry.member === undefined || entry.parameters === undefined) {
-    return { type } as unknown as ResolvedSeam<E[number]>;
+    return { type } as unknown as ResolvedAxis<E[number]>;
   }
   const parameters: unknown = Reflect.get(written ?? {}, entry.member) ?? {};
   return {
     type,
     [entry.member]: entry.parameters.parse(parameters),
-  } as unknown as ResolvedSeam<E[number]>;
+  } as unknown as ResolvedAxis<E[number]>;
 }
 
 function withoutDefaults(parameters: z.ZodObject): z.ZodObject {

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { gpuOf } from '../../../cli/estimate/devices.ts';
-import { type Foresight, foresee } from '../../../cli/estimate/foresee.ts';
+import { type Preflight, preflight } from '../../../cli/estimate/preflight.ts';
 import { type DecoderFacts, planJob } from '../../../crds/index.ts';
 import { llama8b, smol135 } from '../../builders/facts.ts';
 import { aSpec, type Changes } from '../../builders/job.ts';
@@ -13,7 +13,7 @@ const described = (facts: DecoderFacts) => async () => ({
   ...{ format: 'safetensors' as const, contextLength: 8192, storedBytes: { BF16: 1e9 }, facts },
 });
 
-const small: Foresight = {
+const small: Preflight = {
   describe: described(smol135),
   hasVolume: () => false,
   offline: false,
@@ -37,7 +37,7 @@ test('a worker on a processor has what its limit or its request says', async (t)
     [{ ...processor, 'worker.resources': { requests: { memory: '24Gi' } } }, 24 * gib, true],
     [processor, undefined, true],
   ] as const) {
-    const found = await foresee(aSpec(changes), small, signal);
+    const found = await preflight(aSpec(changes), small, signal);
     t.like(found, { type: 'Known', limit, fits }, JSON.stringify(changes));
   }
 });
@@ -54,7 +54,7 @@ test('the numbers are those of the plan', async (t) => {
     device: { type: 'cpu', bytes: 24 * gib },
   });
   const { parts, peak } = memory;
-  const found = await foresee(spec, small, signal);
+  const found = await preflight(spec, small, signal);
   t.like(found, { parts, peak, steps: totalSteps, tokensPerStep });
   t.is(totalSteps, 30);
 });
@@ -62,7 +62,7 @@ test('the numbers are those of the plan', async (t) => {
 test('a job of GPUs is held against the largest of the cluster', async (t) => {
   const large = { ...small, describe: described(llama8b) };
   const on = (...sizes: readonly number[]) =>
-    foresee(
+    preflight(
       aSpec({ 'worker.devicesPerWorker': 1 }),
       { ...large, gpus: async () => sizes.map(gpuOf) },
       signal,
@@ -76,8 +76,8 @@ test('a job of GPUs is held against the largest of the cluster', async (t) => {
 
 test('where this machine cannot read the model, nothing is asked and the reason is told', async (t) => {
   const describe = () => t.fail() as never;
-  const why = async (changes: Changes, more: Partial<Foresight> = {}) => {
-    const found = await foresee(aSpec(changes), { ...small, describe, ...more }, signal);
+  const why = async (changes: Changes, more: Partial<Preflight> = {}) => {
+    const found = await preflight(aSpec(changes), { ...small, describe, ...more }, signal);
     return found.type === 'Unknown' ? found.why : 'known';
   };
   t.is(await why(inClaim), 'the model is in the claim models');
@@ -88,12 +88,12 @@ test('where this machine cannot read the model, nothing is asked and the reason 
 
 test('a claim that this machine has too is read, also without a network', async (t) => {
   const here = { ...small, hasVolume: (claim: string) => claim === 'models', offline: true };
-  t.like(await foresee(aSpec(inClaim), here, signal), { type: 'Known', fits: true });
+  t.like(await preflight(aSpec(inClaim), here, signal), { type: 'Known', fits: true });
 });
 
 test('a model that cannot be read is no reason to refuse; an interruption ends it', async (t) => {
   const broken = { ...small, describe: () => Promise.reject(new Error('no such repository')) };
-  t.like(await foresee(aSpec(processor), broken, signal), { why: 'no such repository' });
+  t.like(await preflight(aSpec(processor), broken, signal), { why: 'no such repository' });
   const stopped = AbortSignal.abort(new Error('stopped'));
-  await t.throwsAsync(foresee(aSpec(processor), broken, stopped), { message: 'stopped' });
+  await t.throwsAsync(preflight(aSpec(processor), broken, stopped), { message: 'stopped' });
 });

@@ -11,7 +11,7 @@ import {
 import type { DescribedModel } from '../../crds/wire/described-model.ts';
 import type { Device } from './devices.ts';
 
-export type Foreseen =
+export type Preflighted =
   | {
       readonly type: 'Known';
       readonly parts: MemoryPlan['parts'];
@@ -26,7 +26,7 @@ export type Foreseen =
     }
   | { readonly type: 'Unknown'; readonly why: string };
 
-export interface Foresight {
+export interface Preflight {
   /** A process that reads headers, here or on the hub. */
   readonly describe: (spec: FineTuneJobSpec, signal: AbortSignal) => Promise<DescribedModel>;
   /** Whether this machine has a folder that stands for the claim. */
@@ -40,11 +40,11 @@ export interface Foresight {
 /** A hub that is slow must not keep a job from being submitted. */
 const describeMs = 10_000;
 
-export async function foresee(
+export async function preflight(
   spec: FineTuneJobSpec,
-  { describe, hasVolume, offline, gpus }: Foresight,
+  { describe, hasVolume, offline, gpus }: Preflight,
   signal: AbortSignal,
-): Promise<Foreseen> {
+): Promise<Preflighted> {
   const { persistentVolumeClaim: claim, image } = spec.model.source;
   if (image !== undefined) return unknown('the model is in an image');
   if (claim === undefined && offline) return unknown('the model is not on this machine');
@@ -64,14 +64,14 @@ export async function foresee(
   }
 }
 
-function unknown(why: string): Foreseen {
+function unknown(why: string): Preflighted {
   return { type: 'Unknown', why };
 }
 
 /** The largest that the cluster has; null where nobody knows. */
 async function deviceOf(
   { worker }: FineTuneJobSpec,
-  gpus: Foresight['gpus'],
+  gpus: Preflight['gpus'],
 ): Promise<Device['memory'] | null> {
   if (worker.devicesPerWorker > 0) {
     const [largest] = (await gpus()).toSorted((a, b) => b.memory.bytes - a.memory.bytes);
@@ -84,7 +84,7 @@ function plannedOn(
   device: Device['memory'],
   spec: FineTuneJobSpec,
   { facts, storedBytes }: DescribedModel,
-): Foreseen {
+): Preflighted {
   const ranks = spec.worker.replicas * Math.max(1, spec.worker.devicesPerWorker);
   const storedBfloat16 = (storedBytes['BF16'] ?? 0) / 2;
   const plan = planJob({ spec, facts, storedBfloat16, device, ranks, shards: ranks });
