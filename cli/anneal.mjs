@@ -1,9 +1,10 @@
 #!/usr/bin/env node
-// The command in a checkout: main.ts, with what Node.js made of the sources the last time. Stripping types costs more than
-// half of the time of `anneal --help`; a release has plain JavaScript and starts main.js itself.
+// The command in a checkout: main.ts, with what Node.js made of the sources the last time.
+// Stripping types costs more than half of the time of `anneal --help`; a release has plain
+// JavaScript and starts main.js itself.
 //
-// `npm link` puts it on the PATH, where `node` may be older than what runs TypeScript; then the Node.js that came with the
-// packages takes over.
+// `npm link` puts it on the PATH, where `node` may be older than what runs TypeScript; then the
+// Node.js that came with the packages takes over.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import * as module from 'node:module';

@@ -4,16 +4,20 @@ import { basename } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { run } from './program.ts';
 
-// React looks at it when the first screen is loaded: without a word it is the slower one for developers.
+// React looks at it when the first screen is loaded: without a word it is the slower one for
+// developers.
 process.env['NODE_ENV'] ??= 'production';
-// Young objects may fill one MiB, not 48, before they are looked through, and the old ones grow by a fifth between two looks: a screen of 500
-// jobs then takes 120 MiB, not 175, and 135 instead of 190 while jobs change.
+// Young objects may fill one MiB, not 48, before they are looked through, and the old ones grow by
+// a fifth between two looks: a screen of 500 jobs then takes 120 MiB, not 175, and 135 instead of
+// 190 while jobs change.
 setFlagsFromString('--semi-space-growth-factor=1');
 setFlagsFromString('--heap-growing-percent=20');
 setFlagsFromString('--optimize-for-size');
-// What is collected because nothing happens is two looks through all of it, half a second of processor some eight seconds after the start.
+// What is collected because nothing happens is two looks through all of it, half a second of
+// processor some eight seconds after the start.
 setFlagsFromString('--no-memory-reducer');
-// The compiler between the quick one and the thorough one keeps some 20 MiB in the threads that it works in, and a screen is no faster by it.
+// The compiler between the quick one and the thorough one keeps some 20 MiB in the threads that it
+// works in, and a screen is no faster by it.
 setFlagsFromString('--no-maglev');
 
 // Whoever reads has seen enough, as `head` has: nothing is wrong, and nobody hears what comes.

@@ -1,4 +1,5 @@
-// What commander says about a wrong command line, in our grammar: the thing, what was seen, the rule; then what to do.
+// What commander says about a wrong command line, in our grammar: the thing, what was seen, the
+// rule; then what to do.
 import type { Command, CommanderError } from 'commander';
 
 interface UsageError {
@@ -54,7 +55,9 @@ function longName(flags: string): string {
   return /--[\w-]+/.exec(flags)?.[0] ?? flags;
 }
 
-/** What follows the sentence about the value; commander's own list of choices is put into our words. */
+/**
+ * What follows the sentence about the value; commander's own list of choices is put into our words.
+ */
 function ruleOf(message: string): string {
   const rule = /is invalid\. (.*)$/.exec(message)?.[1] ?? 'it is not understood';
   const choices = /^Allowed choices are (.*)\.$/.exec(rule)?.[1];

@@ -1,5 +1,6 @@
-// The tree is the architecture, so a machine reads it: who imports whom, sizes, names, tests that mirror
-// sources, things that must not occur. A rule that cannot hold yet reports its count instead of failing.
+// The tree is the architecture, so a machine reads it: who imports whom, sizes, names, tests that
+// mirror sources, things that must not occur. A rule that cannot hold yet reports its count instead
+// of failing.
 import { posix } from 'node:path';
 import test from 'ava';
 import { exportsOf, findCycle, importsOf, withoutComments } from './architecture/imports.ts';
@@ -22,12 +23,18 @@ const importsIn = (file: SourceFile) => imports.get(file.path) ?? [];
 
 /** Lines of one file; a file of C++ or CUDA may have as many as one of TypeScript. */
 const size = { warn: 250, fail: 400, failTest: 600 };
-/** Kernels whose loops share one set of registers: cut apart, each part would need the others beside it to be read. */
+/**
+ * Kernels whose loops share one set of registers: cut apart, each part would need the others beside
+ * it to be read.
+ */
 const wholeKernels: ReadonlyMap<string, number> = new Map([
   ['worker/native/kernels/hadamard/hadamard_loops.h', 620],
   ['worker/native/kernels/gemm/gemm_kernels.h', 460],
 ]);
-/** Lines of one folder of kernels: contract, processor by instruction set, CUDA, gradient. Products have ten inner loops. */
+/**
+ * Lines of one folder of kernels: contract, processor by instruction set, CUDA, gradient. Products
+ * have ten inner loops.
+ */
 const kernelFolder = { fail: 1500, failProducts: 2500 };
 
 test('arrows point only to crds, and the parts import no other part', (t) => {

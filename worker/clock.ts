@@ -1,4 +1,5 @@
-// Time as a parameter. Decision code and everything that waits takes a Clock, so that tests drive time themselves.
+// Time as a parameter. Decision code and everything that waits takes a Clock, so that tests drive
+// time themselves.
 import { setTimeout as wait } from 'node:timers/promises';
 
 export interface Clock {

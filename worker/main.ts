@@ -33,7 +33,8 @@ async function perform(messages: Emitter): Promise<number> {
   const stop = new AbortController();
   let saveWanted = false;
   let counted: number | undefined;
-  // The parent says "stop" so that the run saves first; a terminal's Ctrl-C reaches only the parent.
+  // The parent says "stop" so that the run saves first; a terminal's Ctrl-C reaches only the
+  // parent.
   process.on('message', (message) => {
     const { data: order } = trainerOrder.safeParse(message);
     if (order === 'stop') stop.abort();

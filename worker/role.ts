@@ -11,11 +11,17 @@ export interface RoleContext {
   emit(message: TelemetryBody): void;
   /** Aborted when somebody wants the run to save and stop. */
   readonly stop: AbortSignal;
-  /** Another worker of the run heard that it is to stop: aborts `stop`. Absent where there is no other. */
+  /**
+   * Another worker of the run heard that it is to stop: aborts `stop`. Absent where there is no
+   * other.
+   */
   stopToo?(): void;
   /** True once after somebody wanted a save while training goes on. Absent where nobody can. */
   takeSave?(): boolean;
-  /** Step of the checkpoint that others would go on from; undefined where whatever is written counts. */
+  /**
+   * Step of the checkpoint that others would go on from; undefined where whatever is written
+   * counts.
+   */
   countedStep?: () => number | undefined;
 }
 

@@ -1,6 +1,7 @@
-// One worker at a time in the folder of a run, or one of each rank. Two can meet there: the command was killed, its worker still saves, and the
-// command is started again. The lock is SQLite's own on an empty file: the kernel drops it with the process that has it,
-// however that ends, and file systems that several machines share carry it too.
+// One worker at a time in the folder of a run, or one of each rank. Two can meet there: the command
+// was killed, its worker still saves, and the command is started again. The lock is SQLite's own on
+// an empty file: the kernel drops it with the process that has it, however that ends, and file
+// systems that several machines share carry it too.
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { runFiles } from '../crds/wire/run-folder.ts';

@@ -1,5 +1,6 @@
-// The pod of the bus to which a port-forward goes. Whoever administers that namespace lists its pods; whom the chart lets in for live
-// numbers may read these pods one by one, by their names, and nothing else there.
+// The pod of the bus to which a port-forward goes. Whoever administers that namespace lists its
+// pods; whom the chart lets in for live numbers may read these pods one by one, by their names, and
+// nothing else there.
 import * as z from 'zod';
 import { TerminalError, toAnnealError } from '../../crds/index.ts';
 import type { CliConfig } from '../process/config.ts';

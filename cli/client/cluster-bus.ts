@@ -1,5 +1,6 @@
-// The bus of a cluster from outside of it: where it is, and a token that lets a person read the jobs of one namespace. The token is one
-// that the API server gives for an account of that namespace, so whoever may not ask for it reads nothing.
+// The bus of a cluster from outside of it: where it is, and a token that lets a person read the
+// jobs of one namespace. The token is one that the API server gives for an account of that
+// namespace, so whoever may not ask for it reads nothing.
 import { setTimeout as wait } from 'node:timers/promises';
 import * as z from 'zod';
 import { group, TerminalError } from '../../crds/index.ts';
@@ -77,7 +78,8 @@ async function renewedToken(kube: Kube, namespace: string, signal: AbortSignal) 
   const renew = async (): Promise<void> => {
     while (!both.aborted) {
       await wait((tokenSeconds / 2) * 1000, undefined, { signal: both, ref: false });
-      // An API server that is away now may be there in half an hour; until then the old one is good.
+      // An API server that is away now may be there in half an hour; until then the old one is
+      // good.
       token = await viewToken(kube, namespace, both).catch(() => token);
     }
   };

@@ -1,5 +1,5 @@
-// Asks a worker process what the model of a job is. The command line reads no model files itself: that is the worker's
-// knowledge, and it is worth a process of half a second.
+// Asks a worker process what the model of a job is. The command line reads no model files itself:
+// that is the worker's knowledge, and it is worth a process of half a second.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,7 +41,7 @@ export async function describeModel(
   }
 }
 
-interface Place {
+interface Location {
   /** Where paths of the spec count from. */
   readonly folder: string;
   readonly cache: string;
@@ -50,7 +50,7 @@ interface Place {
 /** The model of a spec that is no run of this machine, without a word about what is odd in it. */
 export function describeModelOf(
   spec: FineTuneJobSpec,
-  { folder, cache }: Place,
+  { folder, cache }: Location,
   signal: AbortSignal,
 ): Promise<DescribedModel> {
   const record: RunRecord = {

@@ -1,11 +1,12 @@
-// A port of this machine that nobody listens at, for programs that want theirs told before they start.
+// A port of this machine that nobody listens at, for programs that want theirs told before they
+// start.
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 /**
- * Below those that Linux gives to whoever connects or asks for any (from 32768 on): a port of these would soon be taken by somebody's
- * connection, before the program listens there.
+ * Below those that Linux gives to whoever connects or asks for any (from 32768 on): a port of these
+ * would soon be taken by somebody's connection, before the program listens there.
  */
 const first = 10_240;
 const end = 32_768;

@@ -1,4 +1,5 @@
-// What the API server refuses, in words for the person who asked. Callers look at `status`; the code decides the exit code.
+// What the API server refuses, in words for the person who asked. Callers look at `status`; the
+// code decides the exit code.
 import * as z from 'zod';
 import { AnnealError, type ErrorFacts, type FailureCode, group } from '../../crds/index.ts';
 
@@ -72,7 +73,10 @@ function messageOf(what: string, status: number, message: string): string {
 
 const isForJobs = new RegExp(`/apis/${group}/`);
 
-/** Of a resource that it does not know the server says so in plain text; a job that is not there has a reason. */
+/**
+ * Of a resource that it does not know the server says so in plain text; a job that is not there has
+ * a reason.
+ */
 function notInstalled(what: string): KubeError {
   return new KubeError({
     ...{ code: 'E_NOT_FOUND', status: 404, reason: 'NotInstalled' },

@@ -1,5 +1,5 @@
-// A list that is kept up to date: all objects, then each change, again after every cut. A watch that ends by itself is opened anew
-// where it ended; one that is too old begins with a list.
+// A list that is kept up to date: all objects, then each change, again after every cut. A watch
+// that ends by itself is opened anew where it ended; one that is too old begins with a list.
 import { setTimeout as wait } from 'node:timers/promises';
 import * as z from 'zod';
 import { AnnealError } from '../../crds/index.ts';

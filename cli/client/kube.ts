@@ -1,5 +1,5 @@
-// The API server, as the command line needs it: requests with a deadline, and answers that go on. Nothing is retried here, since a person
-// can press a key again and a watch knows when to.
+// The API server, as the command line needs it: requests with a deadline, and answers that go on.
+// Nothing is retried here, since a person can press a key again and a watch knows when to.
 import {
   type ClientRequest,
   Agent as HttpAgent,
@@ -96,7 +96,8 @@ export class Kube implements AsyncDisposable {
     let answer: IncomingMessage;
     try {
       answer = await this.#answer(asked, signal, quietMs).catch((error: unknown) => {
-        // The server closed a kept connection while we took it for open; what is asked for twice is the same but for a create.
+        // The server closed a kept connection while we took it for open; what is asked for twice is
+        // the same but for a create.
         if (!(error instanceof ClosedUnused) || verb === 'POST') throw error;
         return this.#answer(asked, signal, quietMs);
       });

@@ -1,6 +1,7 @@
-// Which API server is meant and who asks: kubeconfig files, merged as kubectl merges them. Read with the light parts of the official client;
-// the whole of it has 900 modules, which took a third of a second and 60 MiB of every command. It is loaded only for what is rare: logging
-// in by an old auth provider, a proxy, being inside of a pod.
+// Which API server is meant and who asks: kubeconfig files, merged as kubectl merges them. Read
+// with the light parts of the official client; the whole of it has 900 modules, which took a third
+// of a second and 60 MiB of every command. It is loaded only for what is rare: logging in by an old
+// auth provider, a proxy, being inside of a pod.
 import { existsSync, readFileSync } from 'node:fs';
 import type { RequestOptions } from 'node:https';
 import { dirname, resolve } from 'node:path';
@@ -23,7 +24,10 @@ export interface KubeAccess {
   readonly namespace: string | undefined;
   /** Without a slash at its end. */
   readonly server: string;
-  /** What makes a request one of this person: keys, headers, an agent for a proxy. Asked anew for each, since tokens run out. */
+  /**
+   * What makes a request one of this person: keys, headers, an agent for a proxy. Asked anew for
+   * each, since tokens run out.
+   */
   authorize(): Promise<RequestOptions>;
 }
 
@@ -101,7 +105,10 @@ const pathKeys = [
   'token-file',
 ];
 
-/** Paths in a kubeconfig are relative to the file. kubectl writes tokenFile; the client reads token-file. */
+/**
+ * Paths in a kubeconfig are relative to the file. kubectl writes tokenFile; the client reads
+ * token-file.
+ */
 function withPaths(list: unknown, member: string, near: (path: string) => string): unknown {
   if (!Array.isArray(list)) return list;
   return list.map((entry: Readonly<Record<string, unknown>>) => {

@@ -1,4 +1,5 @@
-// One process of the worker on the folder of a run: what it says is passed on as it comes, and how it ended is told.
+// One process of the worker on the folder of a run: what it says is passed on as it comes, and how
+// it ended is told.
 import { execa } from 'execa';
 import { type AnnealError, failureOf, TerminalError, UserError } from '../../crds/index.ts';
 import { type Telemetry, type TelemetryOf, telemetry } from '../../crds/wire/telemetry.ts';

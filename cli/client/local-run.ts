@@ -1,8 +1,9 @@
 // A job on this machine, without a cluster: the stages prepare, train and publish, each a worker
-// process on the run's folder, one after the other; or several that train together. What they say is passed on as it comes.
+// process on the run's folder, one after the other; or several that train together. What they say
+// is passed on as it comes.
 //
-// The first wish to stop lets the trainer save and end; the second kills it. Either way the folder is
-// in order: the next `anneal run` of the same job goes on from the last checkpoint.
+// The first wish to stop lets the trainer save and end; the second kills it. Either way the folder
+// is in order: the next `anneal run` of the same job goes on from the last checkpoint.
 import type { AnnealError, FineTuneJobSpec } from '../../crds/index.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import { startRole } from './local-role.ts';
@@ -25,7 +26,10 @@ export interface LocalRun {
   readonly stop: AbortSignal;
   /** Aborted: end at once. */
   readonly kill: AbortSignal;
-  /** Trainers that share the model, and how often they may be started again. @default one, which is not */
+  /**
+   * Trainers that share the model, and how often they may be started again. @default one, which is
+   * not
+   */
   readonly world?: {
     readonly size: number;
     readonly policy: FineTuneJobSpec['failurePolicy'];

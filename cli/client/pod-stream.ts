@@ -1,5 +1,6 @@
-// One connection to a port of a pod, as `kubectl port-forward` makes it: a web socket to the API server whose messages begin with the number
-// of a channel. Channel 0 carries the bytes, channel 1 words about what went wrong; the first message of each is the number of the port.
+// One connection to a port of a pod, as `kubectl port-forward` makes it: a web socket to the API
+// server whose messages begin with the number of a channel. Channel 0 carries the bytes, channel 1
+// words about what went wrong; the first message of each is the number of the port.
 import type { Socket } from 'node:net';
 import { WebSocketHandler } from '@kubernetes/client-node/dist/web-socket-handler.js';
 import type { KubeAccess } from './kubeconfig.ts';

@@ -1,4 +1,5 @@
-// A job file from this disk, with everything that speaks against running it here told at its place in the file.
+// A job file from this disk, with everything that speaks against running it here told at its place
+// in the file.
 import { readFile } from 'node:fs/promises';
 import {
   incompatibilities,

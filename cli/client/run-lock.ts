@@ -1,6 +1,7 @@
-// One `anneal run` at a time in the folder of a run. The lock is SQLite's own on an empty file: the kernel keeps it for a
-// living process and drops it with the process, however that ends. So nothing is ever left over, and nobody has to guess
-// from a process number whether its owner is still there.
+// One `anneal run` at a time in the folder of a run. The lock is SQLite's own on an empty file: the
+// kernel keeps it for a living process and drops it with the process, however that ends. So nothing
+// is ever left over, and nobody has to guess from a process number whether its owner is still
+// there.
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';

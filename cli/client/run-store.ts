@@ -22,7 +22,10 @@ export interface StoredRun {
   readonly outcome: OutcomeRecord | null;
 }
 
-/** How it ended is another file, which has to be read after its lock by whoever tells a run that ended from one that was killed. */
+/**
+ * How it ended is another file, which has to be read after its lock by whoever tells a run that
+ * ended from one that was killed.
+ */
 export type BegunRun = Omit<StoredRun, 'outcome'>;
 
 /** Runs of a job, oldest first. */
@@ -56,8 +59,8 @@ export function resumable(runs: readonly StoredRun[], digest: string): StoredRun
 }
 
 /**
- * Goes on with a run by the job as it is now: where results go, how often is saved and on what may have been changed since.
- * The day stays, since chat templates may print it.
+ * Goes on with a run by the job as it is now: where results go, how often is saved and on what may
+ * have been changed since. The day stays, since chat templates may print it.
  */
 export async function continueRun(run: StoredRun, record: RunRecord): Promise<StoredRun> {
   const continued = { ...record, createdAt: run.record.createdAt };

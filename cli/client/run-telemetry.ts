@@ -1,5 +1,6 @@
-// What a run of this machine said, from the file that it keeps: all of it, its end, or all of it and then whatever is added by a
-// process that is still at work. A line that is cut off is waited for; one that cannot be read is passed over.
+// What a run of this machine said, from the file that it keeps: all of it, its end, or all of it
+// and then whatever is added by a process that is still at work. A line that is cut off is waited
+// for; one that cannot be read is passed over.
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -30,7 +31,10 @@ export async function lastMessages(folder: string): Promise<readonly Telemetry[]
   }
 }
 
-/** Everything there is; with `isOver`, then what is added until it says so and nothing more is there. */
+/**
+ * Everything there is; with `isOver`, then what is added until it says so and nothing more is
+ * there.
+ */
 export async function* runMessages(
   folder: string,
   isOver: () => boolean,

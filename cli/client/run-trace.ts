@@ -1,5 +1,6 @@
-// The trace of `anneal run`: from the command to the end of the run, sent where the environment says. It belongs to the trace of TRACEPARENT
-// where one is set, as in a pipeline. Spans are made from what the worker says; the process that trains has no part in it.
+// The trace of `anneal run`: from the command to the end of the run, sent where the environment
+// says. It belongs to the trace of TRACEPARENT where one is set, as in a pipeline. Spans are made
+// from what the worker says; the process that trains has no part in it.
 
 import { programVersion } from '../../crds/names/version.ts';
 import { parseTraceparent } from '../../crds/trace/context.ts';

@@ -1,5 +1,6 @@
-// What Ctrl-C means to a run: the first saves and stops, the second ends at once. npm passes a Ctrl-C on to what it started,
-// which the terminal has told already, so two within a moment are one.
+// What Ctrl-C means to a run: the first saves and stops, the second ends at once. npm passes a
+// Ctrl-C on to what it started, which the terminal has told already, so two within a moment are
+// one.
 
 /** Both come within a millisecond or two; no person presses twice so fast. */
 const sameMs = 250;

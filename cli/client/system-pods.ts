@@ -1,5 +1,5 @@
-// The parts of the project that run in a cluster: by the labels that the chart gives them, and by their names, for whoever may read
-// single objects of that namespace and not list them.
+// The parts of the project that run in a cluster: by the labels that the chart gives them, and by
+// their names, for whoever may read single objects of that namespace and not list them.
 
 export function partsOf(component: 'operator' | 'nats'): string {
   return `app.kubernetes.io/name=anneal,app.kubernetes.io/component=${component}`;

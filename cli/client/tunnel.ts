@@ -1,5 +1,6 @@
-// A port of this machine that leads to a port of a pod, through the API server: for the bus, which lives inside of the cluster. A new
-// connection here is a new stream there, so a reconnect of the bus finds whatever pod is ready then.
+// A port of this machine that leads to a port of a pod, through the API server: for the bus, which
+// lives inside of the cluster. A new connection here is a new stream there, so a reconnect of the
+// bus finds whatever pod is ready then.
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Kube } from './kube.ts';
 import { openPodStream } from './pod-stream.ts';

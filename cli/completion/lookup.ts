@@ -1,5 +1,5 @@
-// Names for completion. Those of jobs are asked from the cluster, which takes a second, so they are kept for five; a shell must never wait
-// long for a tab.
+// Names for completion. Those of jobs are asked from the cluster, which takes a second, so they are
+// kept for five; a shell must never wait long for a tab.
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { now } from '../process/clock.ts';

@@ -1,5 +1,6 @@
-// What may come next on a command line, from the table of commands itself. Names of jobs, fields and metrics are looked up by whoever asks,
-// and only where one is wanted: completing a flag loads nothing.
+// What may come next on a command line, from the table of commands itself. Names of jobs, fields
+// and metrics are looked up by whoever asks, and only where one is wanted: completing a flag loads
+// nothing.
 import type { Command, Option } from 'commander';
 
 export interface Suggestion {

@@ -1,8 +1,11 @@
-// The alternate buffer of the terminal: one picture that keys change, and the shell as it was behind it.
+// The alternate buffer of the terminal: one picture that keys change, and the shell as it was
+// behind it.
 import { render } from 'ink';
 import type { ReactNode } from 'react';
 
-/** What comes is drawn ten times a second at most, which live.ts sees to; a key is answered sooner. */
+/**
+ * What comes is drawn ten times a second at most, which live.ts sees to; a key is answered sooner.
+ */
 const mostFps = 30;
 
 /** Resolves when the person leaves or the signal is aborted. */

@@ -1,4 +1,5 @@
-// The keys of a view: the few that matter as a line, all of them as help. A key that does nothing now says why.
+// The keys of a view: the few that matter as a line, all of them as help. A key that does nothing
+// now says why.
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { type Display, Line, Rule } from './line.tsx';

@@ -1,4 +1,5 @@
-// One line of a screen: never broken, without anything that moves the cursor, in the characters that the terminal has.
+// One line of a screen: never broken, without anything that moves the cursor, in the characters
+// that the terminal has.
 import { Text } from 'ink';
 import { memo, type ReactNode } from 'react';
 import type { GlyphSet } from '../terminal/glyphs.ts';
@@ -24,7 +25,10 @@ interface LineProps {
   readonly inverse?: boolean;
 }
 
-/** Drawn again only where it says something else or looks otherwise: most lines of a picture are those of the one before. */
+/**
+ * Drawn again only where it says something else or looks otherwise: most lines of a picture are
+ * those of the one before.
+ */
 export const Line = memo(PlainLine, isSame);
 
 function isSame(before: LineProps, after: LineProps): boolean {

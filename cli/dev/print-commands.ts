@@ -1,5 +1,5 @@
-// Writes docs/reference/commands.md from the help texts: `node cli/dev/print-commands.ts`. A test compares the file with what
-// this prints.
+// Writes docs/reference/commands.md from the help texts: `node cli/dev/print-commands.ts`. A test
+// compares the file with what this prints.
 import { writeFileSync } from 'node:fs';
 import { createProgram, run } from '../program.ts';
 

@@ -17,7 +17,10 @@ registerHooks({
   },
 });
 
-/** Kept beside what Node.js compiled, where it keeps anything: starting esbuild takes longer than all the rest. */
+/**
+ * Kept beside what Node.js compiled, where it keeps anything: starting esbuild takes longer than
+ * all the rest.
+ */
 function compiled(path: string): string {
   const source = readFileSync(path, 'utf8');
   const folder = getCompileCacheDir();

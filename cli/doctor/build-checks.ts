@@ -1,5 +1,5 @@
-// What `anneal run` computes with: the addon, libtorch, and the tools that build and fetch them. Tools are only needed while
-// the addon is not built.
+// What `anneal run` computes with: the addon, libtorch, and the tools that build and fetch them.
+// Tools are only needed while the addon is not built.
 import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';

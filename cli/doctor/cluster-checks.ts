@@ -1,5 +1,6 @@
-// What jobs of a cluster need, in the order in which one thing needs the other: a kubeconfig, an API server that answers, the resource
-// definition, rights, an operator, a bus. What fails is a warning: this machine can run jobs without any of it.
+// What jobs of a cluster need, in the order in which one thing needs the other: a kubeconfig, an
+// API server that answers, the resource definition, rights, an operator, a bus. What fails is a
+// warning: this machine can run jobs without any of it.
 import * as z from 'zod';
 import { group, plural, toAnnealError, version } from '../../crds/index.ts';
 import type { Kube } from '../client/kube.ts';

@@ -73,12 +73,12 @@ async function sizeOf(folder: string): Promise<{ size: number; isWhole: boolean 
   let size = 0;
   for (let here = folders.pop(); here !== undefined; here = folders.pop()) {
     if (passedMs() > until) return { size, isWhole: false };
-    const place = here;
-    const entries = await readdir(place, { withFileTypes: true }).catch(() => []);
+    const location = here;
+    const entries = await readdir(location, { withFileTypes: true }).catch(() => []);
     const sizes = entries.map(async (entry) => {
-      if (entry.isDirectory()) folders.push(join(place, entry.name));
+      if (entry.isDirectory()) folders.push(join(location, entry.name));
       if (!entry.isFile()) return 0;
-      const found = await stat(join(place, entry.name)).catch(() => undefined);
+      const found = await stat(join(location, entry.name)).catch(() => undefined);
       return found?.size ?? 0;
     });
     for (const each of await Promise.all(sizes)) size += each;

@@ -1,5 +1,5 @@
-// Devices that an estimate is made for. Sizes and peaks are those that the makers publish (dense products, no sparsity);
-// what a job reaches of the peak is an assumption, and the table says so.
+// Devices that an estimate is made for. Sizes and peaks are those that the makers publish (dense
+// products, no sparsity); what a job reaches of the peak is an assumption, and the table says so.
 import type { MemoryQuestion } from '../../crds/index.ts';
 
 export interface Device {

@@ -1,5 +1,6 @@
-// `anneal estimate FILE`: the memory plan and the time of a job on devices that it could run on. The same pure plan that the
-// worker runs by, so a prediction that is wrong here is wrong there too, and shows in the report of the run.
+// `anneal estimate FILE`: the memory plan and the time of a job on devices that it could run on.
+// The same pure plan that the worker runs by, so a prediction that is wrong here is wrong there
+// too, and shows in the report of the run.
 import { dirname, resolve } from 'node:path';
 import {
   type DecoderFacts,
@@ -130,7 +131,10 @@ export async function estimate(
   };
 }
 
-/** Conversations need a template: what the data are is seen only where they are read, unless the job says it. */
+/**
+ * Conversations need a template: what the data are is seen only where they are read, unless the job
+ * says it.
+ */
 function templateNotes(
   { dataset }: FineTuneJobSpec,
   { hasChatTemplate }: DescribedModel,
@@ -176,7 +180,10 @@ function devicesFor(
   return spec.worker.devicesPerWorker === 0 ? [here, ...knownDevices] : [...knownDevices, here];
 }
 
-/** The device that decides: the first one asked about, or for a job of GPUs the first one that it fits. */
+/**
+ * The device that decides: the first one asked about, or for a job of GPUs the first one that it
+ * fits.
+ */
 function judgedIndex(rows: readonly MemoryRow[]): number {
   if (rows[0]?.name.startsWith('NVIDIA') !== true) return 0;
   const fitting = rows.findIndex(({ fits }) => fits);

@@ -1,5 +1,6 @@
-// What a job that is about to be submitted will need: the same plan as that of `anneal estimate`, held against what the job file gives a worker.
-// The command line reads what this machine can read; the cluster looks again, at the files themselves, before it trains.
+// What a job that is about to be submitted will need: the same plan as that of `anneal estimate`,
+// held against what the job file gives a worker. The command line reads what this machine can read;
+// the cluster looks again, at the files themselves, before it trains.
 import {
   type FineTuneJobSpec,
   type MemoryPlan,

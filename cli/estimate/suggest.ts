@@ -1,5 +1,5 @@
-// The one change that helps most when a job does not fit: every candidate is planned like a --what-if, and the first that
-// fits is told, in the order of how little it changes the result.
+// The one change that helps most when a job does not fit: every candidate is planned like a
+// --what-if, and the first that fits is told, in the order of how little it changes the result.
 import type { FineTuneJobSpec } from '../../crds/index.ts';
 import type { Assignment } from '../process/flags.ts';
 import { changedSpec } from './what-if.ts';

@@ -18,7 +18,9 @@ interface Sentence {
   readonly hint?: string | undefined;
 }
 
-/** The spec of the file with these values set; sentences where they are wrong or do not go together. */
+/**
+ * The spec of the file with these values set; sentences where they are wrong or do not go together.
+ */
 export function changedSpec(text: string, changes: readonly Assignment[]): Changed {
   const document: Document = parseDocument(text);
   for (const { path, value } of changes) document.setIn(keysOf(path), typedValue(path, value));

@@ -1,5 +1,5 @@
-// Four trainers, by the keys of their configuration files. A key that stands in none of these tables is named to the person: nothing is
-// dropped in silence.
+// Four trainers, by the keys of their configuration files. A key that stands in none of these
+// tables is named to the person: nothing is dropped in silence.
 import {
   type Dialect,
   decimal,

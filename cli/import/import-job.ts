@@ -9,7 +9,7 @@ import {
   parseManifest,
   UserError,
 } from '../../crds/index.ts';
-import { placeOf } from '../init/place.ts';
+import { sourceOf } from '../init/written-source.ts';
 import { type DialectName, dialectNames, dialectOf, dialects } from './dialects.ts';
 import { Told, type Wanted } from './wanted.ts';
 
@@ -50,7 +50,7 @@ export function importJob(text: string, file: string): Imported {
   }
   for (const [name, what] of [
     ['model', 'model'],
-    ['data', 'data to learn from'],
+    ['data', 'data to train on'],
   ] as const) {
     if (wanted[name] !== undefined) continue;
     notes.push(`the ${what} is not named in a way that is known; write it where OWNER/NAME stands`);
@@ -91,8 +91,8 @@ function flattened(value: unknown, prefix = ''): Map<string, unknown> {
 
 function jobText(wanted: Wanted, from: DialectName): string {
   const exists = (): boolean => false;
-  const model = placeOf(wanted.model ?? '', exists);
-  const data = placeOf(wanted.data ?? '', exists);
+  const model = sourceOf(wanted.model ?? '', exists);
+  const data = sourceOf(wanted.data ?? '', exists);
   const local = model.isLocal || data.isLocal;
   const micro = wanted.microBatch ?? 1;
   const globalBatchSize = micro * (wanted.accumulation ?? 1);

@@ -1,5 +1,6 @@
-// Where a job could train: the GPUs of a cluster, the processor of this machine, and common GPUs for a cluster that is not there yet. Nodes
-// tell product and memory by the labels of NVIDIA's feature discovery; without them only the number is known.
+// Where a job could train: the GPUs of a cluster, the processor of this machine, and common GPUs
+// for a cluster that is not there yet. Nodes tell product and memory by the labels of NVIDIA's
+// feature discovery; without them only the number is known.
 import * as z from 'zod';
 import { type Device, gpuOf, knownDevices, thisMachine } from '../estimate/devices.ts';
 import { bytes } from '../terminal/numbers.ts';
@@ -20,7 +21,7 @@ interface Machine {
 
 /** What the cluster has, or why nobody knows. */
 export type ClusterDevices =
-  | { readonly type: 'Nodes'; readonly place: string; readonly nodes: readonly object[] }
+  | { readonly type: 'Nodes'; readonly cluster: string; readonly nodes: readonly object[] }
   | { readonly type: 'Unknown'; readonly why: string };
 
 const mib = 2 ** 20;
@@ -47,8 +48,8 @@ export function deviceOptions(
 }
 
 /** Of a cluster, from its nodes. */
-export function gpusOf(nodes: readonly object[], place: string): readonly Device[] {
-  return clusterGpus({ type: 'Nodes', place, nodes }).map(({ device }) => device);
+export function gpusOf(nodes: readonly object[], cluster: string): readonly Device[] {
+  return clusterGpus({ type: 'Nodes', cluster, nodes }).map(({ device }) => device);
 }
 
 function processor({ freeBytes, cores }: Machine): DeviceOption {
@@ -63,7 +64,7 @@ function commonGpu(device: Device): DeviceOption {
   return { id: name, label: `${name}, elsewhere`, why, device };
 }
 
-function clusterGpus({ place, nodes }: Extract<ClusterDevices, { type: 'Nodes' }>) {
+function clusterGpus({ cluster, nodes }: Extract<ClusterDevices, { type: 'Nodes' }>) {
   const kinds = new Map<string, { name: string; bytes: number | undefined; count: number }>();
   for (const object of nodes) {
     const parsed = node.safeParse(object);
@@ -79,12 +80,12 @@ function clusterGpus({ place, nodes }: Extract<ClusterDevices, { type: 'Nodes' }
   }
   return [...kinds.values()]
     .toSorted((a, b) => (b.bytes ?? 0) - (a.bytes ?? 0))
-    .map((kind) => clusterGpu(kind, place));
+    .map((kind) => clusterGpu(kind, cluster));
 }
 
 function clusterGpu(
   { name, bytes: size, count }: { name: string; bytes: number | undefined; count: number },
-  place: string,
+  cluster: string,
 ): DeviceOption {
   const similar = knownDevices.find((one) => isSame(one.name, name));
   const device: Device = {
@@ -94,11 +95,14 @@ function clusterGpu(
   };
   const memory =
     device.memory.bytes === 0 ? 'of unknown memory' : `with ${bytes(device.memory.bytes)}`;
-  const why = `${count} in ${place}, each ${memory}. anneal submit starts the job there.`;
-  return { id: `cluster ${name}`, label: `1 of ${count} ${name} in ${place}`, why, device };
+  const why = `${count} in ${cluster}, each ${memory}. anneal submit starts the job there.`;
+  return { id: `cluster ${name}`, label: `1 of ${count} ${name} in ${cluster}`, why, device };
 }
 
-/** `NVIDIA A100 SXM4 80GB` is an `NVIDIA A100 80GB`: all words of the short name are in the long one. */
+/**
+ * `NVIDIA A100 SXM4 80GB` is an `NVIDIA A100 80GB`: all words of the short name are in the long
+ * one.
+ */
 function isSame(short: string, long: string): boolean {
   const words = long.toLowerCase().split(' ');
   return short

@@ -1,4 +1,5 @@
-// What the wizard shows, computed from what was answered: the manifest so far, what it needs on the chosen device.
+// What the wizard shows, computed from what was answered: the manifest so far, what it needs on the
+// chosen device.
 import type { JobPlan } from '../../crds/index.ts';
 import { type Described, type Estimator, needsOf, planOf } from './estimator.ts';
 import {
@@ -7,13 +8,13 @@ import {
   manifestLines,
   type Preference,
 } from './manifest-text.ts';
-import { placeOf } from './place.ts';
+import { sourceOf } from './written-source.ts';
 import type { DeviceOption, Found, Goal, Needs } from './questions.ts';
 import { answerOn, isAnswered, type Seen, type Wizard } from './wizard.ts';
 
 export interface Drafted {
   /** Of the model, once it was chosen. */
-  readonly place: string | undefined;
+  readonly source: string | undefined;
   readonly answers: Answers;
   readonly device: DeviceOption | undefined;
   readonly described: Described | undefined;
@@ -21,7 +22,9 @@ export interface Drafted {
   readonly needs: Needs;
 }
 
-/** Everything that follows from the answers; what was not asked yet counts with its recommendation. */
+/**
+ * Everything that follows from the answers; what was not asked yet counts with its recommendation.
+ */
 export function draft(
   wizard: Wizard,
   found: Found,
@@ -29,15 +32,15 @@ export function draft(
   existsHere: (path: string) => boolean,
 ): Drafted {
   const first: Seen = { found, needs: {} };
-  const place = isAnswered(wizard, 'model') ? answerOn('model', first, wizard) : undefined;
+  const source = isAnswered(wizard, 'model') ? answerOn('model', first, wizard) : undefined;
   const deviceId = answerOn('device', first, wizard);
   const device = found.devices.find(({ id }) => id === deviceId);
   const isGpu = device?.device.memory.type === 'cuda';
-  const described = place === undefined ? undefined : estimator.of(place);
+  const described = source === undefined ? undefined : estimator.of(source);
   const answers = (prefer: Preference): Answers => ({
     goal: answerOn('goal', first, wizard) as Goal,
-    model: placeOf(answerOn('model', first, wizard) || '…', existsHere),
-    data: placeOf(answerOn('data', first, wizard) || '…', existsHere),
+    model: sourceOf(answerOn('model', first, wizard) || '…', existsHere),
+    data: sourceOf(answerOn('data', first, wizard) || '…', existsHere),
     gpuMemory: isGpu ? device.device.memory.bytes : undefined,
     prefer,
   });
@@ -46,7 +49,7 @@ export function draft(
   const needs = known ? needsOf(answers('speed'), described.model, device.device) : {};
   const chosen = answers(answerOn('prefer', { found, needs }, wizard) as Preference);
   const plan = known ? planOf(chosen, described.model, device.device) : undefined;
-  return { place, answers: chosen, device, described, plan, needs };
+  return { source, answers: chosen, device, described, plan, needs };
 }
 
 interface ShownLine extends ManifestLine {
@@ -54,7 +57,10 @@ interface ShownLine extends ManifestLine {
   readonly isNew: boolean;
 }
 
-/** Lines of the questions so far: the manifest grows. What it says of commands is told with the whole file. */
+/**
+ * Lines of the questions so far: the manifest grows. What it says of commands is told with the
+ * whole file.
+ */
 export function shownLines(
   wizard: Wizard,
   { answers }: Pick<Drafted, 'answers'>,

@@ -1,5 +1,6 @@
-// The memory of a job that is still being written. What a model is, a process of its own finds out, from configuration and headers alone, once
-// a place; the plan itself is arithmetic and is made anew for every answer.
+// The memory of a job that is still being written. What a model is, a process of its own finds out,
+// from configuration and headers alone, once a place; the plan itself is arithmetic and is made
+// anew for every answer.
 import {
   formatProblems,
   invariant,
@@ -43,20 +44,20 @@ export class Estimator implements Disposable {
   }
 
   /** What is known of the model at a place; undefined where nobody asked. */
-  of(place: string): Described | undefined {
-    return this.#known.get(place);
+  of(source: string): Described | undefined {
+    return this.#known.get(source);
   }
 
   /** Asks for the model at a place, and no longer for the one before. */
-  ask(place: string, answers: Answers): void {
-    if (place === '' || this.#known.has(place)) return;
+  ask(source: string, answers: Answers): void {
+    if (source === '' || this.#known.has(source)) return;
     this.#asking.abort();
     for (const [key, { type }] of this.#known) if (type === 'Asking') this.#known.delete(key);
     this.#asking = new AbortController();
     const { signal } = this.#asking;
-    this.#tell(place, { type: 'Asking' });
+    this.#tell(source, { type: 'Asking' });
     const tell = (found: Described): void => {
-      if (!signal.aborted) this.#tell(place, found);
+      if (!signal.aborted) this.#tell(source, found);
     };
     this.#describe(answers, signal).then(
       (model) => tell({ type: 'Known', model }),
@@ -64,8 +65,8 @@ export class Estimator implements Disposable {
     );
   }
 
-  #tell(place: string, found: Described): void {
-    this.#known.set(place, found);
+  #tell(source: string, found: Described): void {
+    this.#known.set(source, found);
     this.#version += 1;
     for (const listener of this.#listeners) listener();
   }

@@ -1,9 +1,10 @@
-// `anneal init`: a job file to begin with, from flags. What it writes is parsed first: it never leaves a file that does not run.
+// `anneal init`: a job file to begin with, from flags. What it writes is parsed first: it never
+// leaves a file that does not run.
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { formatProblems, invariant, parseManifest, UserError } from '../../crds/index.ts';
 import { manifestText, type Preference } from './manifest-text.ts';
-import { placeOf } from './place.ts';
+import { sourceOf } from './written-source.ts';
 import type { Goal } from './questions.ts';
 
 interface InitOptions {
@@ -17,8 +18,8 @@ interface InitOptions {
 export function initText({ goal, model, data, gpuMemory, prefer }: InitOptions): string {
   const text = manifestText({
     goal,
-    model: placeOf(model, existsSync),
-    data: placeOf(data, existsSync),
+    model: sourceOf(model, existsSync),
+    data: sourceOf(data, existsSync),
     gpuMemory,
     prefer,
   });

@@ -1,8 +1,8 @@
-// A job file with comments, made from few answers. The reason of each choice stands beside it, so that it can be changed by
-// somebody who has never seen one.
+// A job file with comments, made from few answers. The reason of each choice stands beside it, so
+// that it can be changed by somebody who has never seen one.
 import { parse } from 'yaml';
 import { apiVersion, kind } from '../../crds/names/group.ts';
-import type { Place } from './place.ts';
+import type { WrittenSource } from './written-source.ts';
 import type { Goal, Question } from './questions.ts';
 
 export const preferences = ['memory', 'speed', 'quality', 'size'] as const;
@@ -10,8 +10,8 @@ export type Preference = (typeof preferences)[number];
 
 export interface Answers {
   readonly goal: Goal;
-  readonly model: Place;
-  readonly data: Place;
+  readonly model: WrittenSource;
+  readonly data: WrittenSource;
   /** Bytes of a GPU; undefined: trained on the processor. */
   readonly gpuMemory: number | undefined;
   readonly prefer: Preference;
@@ -168,7 +168,7 @@ export function manifestLines(answers: Answers): readonly ManifestLine[] {
 }
 
 /** Results go where the inputs are: what lies on this machine stays on it. */
-function destinationLines(model: Place, data: Place): readonly string[] {
+function destinationLines(model: WrittenSource, data: WrittenSource): readonly string[] {
   if (model.isLocal || data.isLocal) {
     return ['    destination:', '      local: { path: results }   # beside this file'];
   }
@@ -179,7 +179,7 @@ function destinationLines(model: Place, data: Place): readonly string[] {
   ];
 }
 
-function flow(source: Place['source']): string {
+function flow(source: WrittenSource['source']): string {
   const members = Object.entries(source).map(([member, fields]) => {
     const inside = Object.entries(fields).map(([key, value]) => `${key}: ${scalar(value)}`);
     return `${member}: { ${inside.join(', ')} }`;
@@ -187,7 +187,10 @@ function flow(source: Place['source']): string {
   return `{ ${members.join(', ')} }`;
 }
 
-/** Without quotes where everybody reads it as these letters: kubectl takes `on` and `no` for truth values, others `0e0` for a number. */
+/**
+ * Without quotes where everybody reads it as these letters: kubectl takes `on` and `no` for truth
+ * values, others `0e0` for a number.
+ */
 function scalar(text: string): string {
   const isPlain = /^\w[\w./-]*$/.test(text);
   return isPlain && versions.every((version) => parse(text, { version }) === text)

@@ -1,5 +1,5 @@
-// The five questions of `anneal init` and what can be answered. The first option of each is the recommended one. Pure: what this machine
-// and a cluster have comes in as facts.
+// The five questions of `anneal init` and what can be answered. The first option of each is the
+// recommended one. Pure: what this machine and a cluster have comes in as facts.
 import { explainMethod } from '../../crds/explain/explain-method.ts';
 import type { Device } from '../estimate/devices.ts';
 import { choices, type preferences } from './manifest-text.ts';
@@ -59,12 +59,14 @@ const goalOptions: readonly Option[] = [
   },
 ];
 
-const placeForms =
-  'A place is owner/name on the Hugging Face hub, s3://bucket/prefix, claim:NAME/path in a volume, or a path on this machine.';
+const sourceForms =
+  'A source is owner/name on the Hugging Face hub, s3://bucket/prefix, claim:NAME/path in a volume, or a path on this machine.';
 
-const typedOption: Option = { id: other, label: 'another place', why: placeForms };
+const typedOption: Option = { id: other, label: 'another source', why: sourceForms };
 
-/** Needs of each preference on the chosen device, where they are known: bytes, and whether they fit. */
+/**
+ * Needs of each preference on the chosen device, where they are known: bytes, and whether they fit.
+ */
 export type Needs = Readonly<
   Partial<Record<(typeof preferences)[number], { readonly words: string; readonly fits: boolean }>>
 >;

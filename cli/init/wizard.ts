@@ -1,5 +1,6 @@
-// The wizard as a value: which question is open, what was answered, what a key does. Pure. Answers are kept by what they are, not by their
-// place in a list, so that a list which grows while one looks at it changes nothing, and going back loses nothing.
+// The wizard as a value: which question is open, what was answered, what a key does. Pure. Answers
+// are kept by what they are, not by their place in a list, so that a list which grows while one
+// looks at it changes nothing, and going back loses nothing.
 
 import type { Pressed } from '../terminal/pressed.ts';
 import {
@@ -156,8 +157,9 @@ function accepted(wizard: Wizard, seen: Seen): Answered {
   }
   const answer = answerOn(page, seen, wizard);
   if (option === undefined || answer === '')
-    return { wizard: { ...wizard, said: 'type a place first' } };
-  // Kept by its name, so that a better recommendation that comes later does not change what was answered.
+    return { wizard: { ...wizard, said: 'type a source first' } };
+  // Kept by its name, so that a better recommendation that comes later does not change what was
+  // answered.
   const kept = page === 'file' ? wizard : choose(wizard, option.id);
   if (page === 'file') {
     return { wizard: { ...kept, typing: false }, effect: { type: 'Write', file: answer } };

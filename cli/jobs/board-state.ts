@@ -1,4 +1,5 @@
-// What the board knows: the jobs of a place, the row that is chosen, what is filtered. Pure; the order of messages does not matter.
+// What the board knows: the jobs of a place, the row that is chosen, what is filtered. Pure; the
+// order of messages does not matter.
 import { type Job, keyOf } from './job.ts';
 import type { JobsChange } from './source.ts';
 

@@ -1,5 +1,6 @@
-// Messages by their step, rising. Late, doubled and missing ones do no harm: for each step the newest message counts, so that steps that were
-// done again after a rollback replace what was there.
+// Messages by their step, rising. Late, doubled and missing ones do no harm: for each step the
+// newest message counts, so that steps that were done again after a rollback replace what was
+// there.
 
 interface Stepped {
   readonly step: number;
@@ -7,7 +8,10 @@ interface Stepped {
   readonly time: number;
 }
 
-/** The list with more in it. What mostly comes, steps behind the last one, costs no more than the copy. */
+/**
+ * The list with more in it. What mostly comes, steps behind the last one, costs no more than the
+ * copy.
+ */
 export function mergedByStep<T extends Stepped>(
   list: readonly T[],
   more: readonly T[],

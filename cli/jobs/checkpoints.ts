@@ -4,12 +4,12 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runFiles } from '../../crds/wire/run-folder.ts';
 import { mostKeptTold, type Telemetry, type TelemetryOf } from '../../crds/wire/telemetry.ts';
-import { outsideOfPod } from './data-places.ts';
+import { outsideOfPod } from './data-locations.ts';
 import { type Job, localNamespace } from './job.ts';
 
 export interface Checkpoint {
   readonly step: number;
-  readonly place: string;
+  readonly location: string;
   readonly bytes?: number;
   readonly time?: string;
   readonly evalLoss?: number;
@@ -54,15 +54,15 @@ async function inFolder(folder: string): Promise<readonly Found[]> {
   for (const name of names) {
     const [, step] = /^step-(\d+)$/.exec(name) ?? [];
     if (step === undefined) continue;
-    const place = join(folder, name);
-    const files = await readdir(place, { withFileTypes: true });
+    const location = join(folder, name);
+    const files = await readdir(location, { withFileTypes: true });
     // A folder without a manifest is one that was being written.
     if (!files.some((file) => file.name === 'manifest.json')) continue;
-    const sizes = await Promise.all(files.map((file) => stat(join(place, file.name))));
+    const sizes = await Promise.all(files.map((file) => stat(join(location, file.name))));
     const time = sizes.reduce((last, { mtimeMs }) => Math.max(last, mtimeMs), 0);
     found.push({
       step: Number(step),
-      place,
+      location,
       bytes: sizes.reduce((sum, { size }) => sum + size, 0),
       time: new Date(time).toISOString(),
     });
@@ -70,25 +70,31 @@ async function inFolder(folder: string): Promise<readonly Found[]> {
   return found;
 }
 
-/** Those that were written and are still there, as the first worker said last; where nobody heard it, what the status names. */
+/**
+ * Those that were written and are still there, as the first worker said last; where nobody heard
+ * it, what the status names.
+ */
 function fromMessages({ status }: Job, messages: readonly Telemetry[]): readonly Found[] {
   const written = messages.filter((message) => message.type === 'checkpoint');
   const last = written.findLast(({ kept }) => kept !== undefined);
   const found = new Map<number, Found>();
   for (const { step, path, bytes, time } of written) {
     if (last !== undefined && !isThere(step, last)) continue;
-    const place = outsideOfPod(path);
-    found.set(step, { step, place, bytes, time: new Date(time * 1000).toISOString() });
+    const location = outsideOfPod(path);
+    found.set(step, { step, location, bytes, time: new Date(time * 1000).toISOString() });
   }
   const { latestStep, latestURI = '', latestTime } = status.checkpoint ?? {};
   if (latestStep !== undefined && latestStep > Math.max(...found.keys())) {
     const time = latestTime === undefined ? {} : { time: latestTime };
-    found.set(latestStep, { step: latestStep, place: latestURI, ...time });
+    found.set(latestStep, { step: latestStep, location: latestURI, ...time });
   }
   return [...found.values()];
 }
 
-/** By the last list, which says nothing of what was written since, nor, where it has its full length, of what is older than its first. */
+/**
+ * By the last list, which says nothing of what was written since, nor, where it has its full
+ * length, of what is older than its first.
+ */
 function isThere(step: number, { step: told, kept = [] }: TelemetryOf<'checkpoint'>): boolean {
   const isOlder = kept.length >= mostKeptTold && step < (kept[0] ?? 0);
   return kept.includes(step) || step > told || isOlder;

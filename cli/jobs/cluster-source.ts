@@ -1,5 +1,5 @@
-// The jobs of a cluster: the objects from the API server, what the workers say from the bus. Without the bus everything still works,
-// at the pace of the status.
+// The jobs of a cluster: the objects from the API server, what the workers say from the bus.
+// Without the bus everything still works, at the pace of the status.
 import { group, plural, version } from '../../crds/index.ts';
 import { Kube } from '../client/kube.ts';
 import { listAll, watchAll } from '../client/kube-watch.ts';
@@ -30,7 +30,7 @@ export class ClusterSource implements JobSource {
   readonly kube: Kube;
   /** Undefined: all. */
   readonly namespace: string | undefined;
-  readonly place: string;
+  readonly location: string;
   /** Namespace of the context, also where all are looked at. */
   readonly home: string;
   readonly config: CliConfig;
@@ -39,7 +39,7 @@ export class ClusterSource implements JobSource {
     this.kube = new Kube(access, config.requestTimeoutMs);
     this.home = home;
     this.namespace = everywhere ? undefined : home;
-    this.place = `${access.contextName}/${everywhere ? 'all namespaces' : home}`;
+    this.location = `${access.contextName}/${everywhere ? 'all namespaces' : home}`;
     this.config = config;
   }
 

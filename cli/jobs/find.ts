@@ -1,19 +1,20 @@
-// Which job a word means: its name, `namespace/name`, the beginning of a name that no other has, or `@latest`.
+// Which job a word means: its name, `namespace/name`, the beginning of a name that no other has, or
+// `@latest`.
 import { nearestName, UserError } from '../../crds/index.ts';
 import { type Job, keyOf, localNamespace } from './job.ts';
 
 /** `in prod/team-a`, `on this machine`. */
-export function at(place: string): string {
-  return `${place.startsWith('this ') ? 'on' : 'in'} ${place}`;
+export function at(location: string): string {
+  return `${location.startsWith('this ') ? 'on' : 'in'} ${location}`;
 }
 
 /** `place` is named in the sentence when there is none. */
-export function findJob(jobs: readonly Job[], word: string, place: string): Job {
+export function findJob(jobs: readonly Job[], word: string, location: string): Job {
   const newest = jobs.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));
   if (word === '@latest') {
     if (newest[0] !== undefined) return newest[0];
     throw notFound(
-      `there is no job ${at(place)}`,
+      `there is no job ${at(location)}`,
       'anneal submit FILE or anneal run FILE starts one',
     );
   }
@@ -33,7 +34,7 @@ export function findJob(jobs: readonly Job[], word: string, place: string): Job 
     newest.map(({ name }) => name),
   );
   throw notFound(
-    `there is no job ${JSON.stringify(word)} ${at(place)}`,
+    `there is no job ${JSON.stringify(word)} ${at(location)}`,
     near === undefined ? 'anneal list shows the jobs' : `did you mean ${near}?`,
   );
 }

@@ -1,5 +1,6 @@
-// A job as every command sees it, wherever it lives: the contract's own spec and status. A run of this machine is told in the
-// same words (run-as-job.ts), so there is one list, one `describe`, one screen.
+// A job as every command sees it, wherever it lives: the contract's own spec and status. A run of
+// this machine is told in the same words (run-as-job.ts), so there is one list, one `describe`, one
+// screen.
 import {
   type FineTuneJobSpec,
   type FineTuneJobStatus,
@@ -73,7 +74,7 @@ export function methodOf({ spec, unread }: Pick<Job, 'spec' | 'unread'>): Method
 export function modelOf({ spec, unread }: Pick<Job, 'spec' | 'unread'>): string {
   if (isUnread(unread, 'spec.model')) return unknown;
   const { huggingFace, s3, persistentVolumeClaim: claim, local, image } = spec.model.source;
-  const place =
+  const location =
     huggingFace?.repository ?? s3?.uri ?? claim?.path ?? local?.path ?? image?.reference ?? '';
-  return place.replace(/\/+$/, '').split('/').at(-1) || claim?.claimName || unknown;
+  return location.replace(/\/+$/, '').split('/').at(-1) || claim?.claimName || unknown;
 }

@@ -1,4 +1,5 @@
-// The runs of this machine as jobs: read from their folders, looked at again now and then while somebody watches.
+// The runs of this machine as jobs: read from their folders, looked at again now and then while
+// somebody watches.
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -16,7 +17,7 @@ const pollMs = 500;
 
 export class LocalSource implements JobSource {
   readonly type = 'local';
-  readonly place = 'this machine';
+  readonly location = 'this machine';
   readonly #cache: string;
   /** Newest messages by folder, as long as its file does not grow. */
   readonly #seen = new Map<
@@ -93,7 +94,8 @@ export class LocalSource implements JobSource {
 
   async #jobOf(begun: BegunRun): Promise<Job> {
     const { folder } = begun;
-    // Before its end is read: a run that ends in between is not to look like one that was killed, or as it ended before it went on.
+    // Before its end is read: a run that ends in between is not to look like one that was killed,
+    // or as it ended before it went on.
     const isRunning = isRunLocked(folder);
     const run = { ...begun, outcome: await outcomeOf(folder) };
     const facts = await stat(join(folder, runFiles.telemetry)).catch(() => undefined);

@@ -1,4 +1,5 @@
-// The memory of a run in words. Training and writing the result are two processes: what was predicted for one says nothing of the other.
+// The memory of a run in words. Training and writing the result are two processes: what was
+// predicted for one says nothing of the other.
 import type { TelemetryOf } from '../../crds/wire/telemetry.ts';
 import { bytes } from '../terminal/numbers.ts';
 

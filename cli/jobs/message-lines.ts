@@ -76,7 +76,10 @@ function indented(text: string): readonly string[] {
   return wrap(text, lineWidth, '           ').filter((line) => line !== '');
 }
 
-/** How much of the trained model is in what was written. Rounding moves single logits far and predictions little. */
+/**
+ * How much of the trained model is in what was written. Rounding moves single logits far and
+ * predictions little.
+ */
 export function reloadWords({ largestLogitGap: gap, klDivergence: divergence }: Reload): string {
   if (gap === 0) return 'read back with the same logits';
   const logits = `logits at most ${real(gap, gap !== null && gap < 0.01 ? 6 : 2)} apart`;

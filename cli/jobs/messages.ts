@@ -2,7 +2,10 @@ import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import type { Job } from './job.ts';
 import type { JobSource } from './source.ts';
 
-/** Everything that is kept of what the workers of a job said. Where nobody can be asked, that is told, and there is nothing. */
+/**
+ * Everything that is kept of what the workers of a job said. Where nobody can be asked, that is
+ * told, and there is nothing.
+ */
 export async function messagesOf(
   source: JobSource,
   job: Job,

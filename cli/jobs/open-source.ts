@@ -1,5 +1,5 @@
-// Which jobs a command is about: those of a cluster where one is named or known, else those of this machine. `--local` and names that
-// begin with `local/` mean this machine always.
+// Which jobs a command is about: those of a cluster where one is named or known, else those of this
+// machine. `--local` and names that begin with `local/` mean this machine always.
 import { existsSync } from 'node:fs';
 import { type CliConfig, podToken } from '../process/config.ts';
 import type { SourceFlags } from '../process/source-flags.ts';

@@ -1,5 +1,5 @@
-// Whether anybody acts on jobs: the lease that the leading operator renews every two seconds. It outlives the operator, so a lease that
-// nobody renews says since when nobody acts.
+// Whether anybody acts on jobs: the lease that the leading operator renews every two seconds. It
+// outlives the operator, so a lease that nobody renews says since when nobody acts.
 import { setTimeout as wait } from 'node:timers/promises';
 import * as z from 'zod';
 import type { Kube } from '../client/kube.ts';

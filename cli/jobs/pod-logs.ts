@@ -1,4 +1,5 @@
-// The logs of the pods that are there, from the API server: for a cluster without a bus, and for the container before the last restart.
+// The logs of the pods that are there, from the API server: for a cluster without a bus, and for
+// the container before the last restart.
 import * as z from 'zod';
 import { label } from '../../crds/index.ts';
 import { jsonLimits, parseJson } from '../../crds/text/json.ts';
@@ -86,7 +87,8 @@ async function* podLines(
       yield { line, index };
     }
   } catch (error) {
-    // A pod that has not started or has no earlier container has no log: that is no trouble of the others.
+    // A pod that has not started or has no earlier container has no log: that is no trouble of the
+    // others.
     if (!(error instanceof KubeError) || ![400, 404].includes(error.status)) throw error;
   }
 }
@@ -98,7 +100,9 @@ async function* wanted(said: AsyncGenerator<Said>, read: ReadLine): AsyncGenerat
   }
 }
 
-/** `2026-01-01T00:00:00.1Z {"level":"info","msg":"…"}`: what a supervisor writes, or any other text. */
+/**
+ * `2026-01-01T00:00:00.1Z {"level":"info","msg":"…"}`: what a supervisor writes, or any other text.
+ */
 export function lineOf(line: string, index: number): LogLine {
   const space = line.indexOf(' ');
   const time = Date.parse(line.slice(0, space)) / 1000;

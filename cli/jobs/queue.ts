@@ -1,4 +1,5 @@
-// Items from several writers for one reader, in the order in which they came. Writers that can wait do, when the reader is far behind.
+// Items from several writers for one reader, in the order in which they came. Writers that can wait
+// do, when the reader is far behind.
 
 /** Items that may wait for the reader. */
 const room = 1_000;

@@ -1,6 +1,7 @@
-// An object of the cluster as a job. What cannot be read of it, because another version wrote it or because the schema of the API server
-// cannot say every rule of ours, is left out and told in a sentence: one such object must not hide the others, and must not escape
-// the commands that stop or remove it.
+// An object of the cluster as a job. What cannot be read of it, because another version wrote it or
+// because the schema of the API server cannot say every rule of ours, is left out and told in a
+// sentence: one such object must not hide the others, and must not escape the commands that stop or
+// remove it.
 import * as z from 'zod';
 import { fineTuneJobSpec } from '../../crds/api/job.ts';
 import { status } from '../../crds/api/status.ts';
@@ -82,7 +83,10 @@ function isWithin(path: Path, other: Path): boolean {
   return path.every((key, index) => other[index] === key);
 }
 
-/** Without the value at the path; where that is missing, without what it is missing from; of a member that is needed, the blank one. */
+/**
+ * Without the value at the path; where that is missing, without what it is missing from; of a
+ * member that is needed, the blank one.
+ */
 function without(value: unknown, path: Path, blank: unknown): unknown {
   const [key] = path;
   if (key === undefined || typeof value !== 'object' || value === null) return blank;
@@ -121,14 +125,17 @@ function valueAt(root: unknown, path: Path): unknown {
   );
 }
 
-/** Stands for members that every job has, where those of an object are not to be read; nobody is shown its values. */
+/**
+ * Stands for members that every job has, where those of an object are not to be read; nobody is
+ * shown its values.
+ */
 function blankSpec(): z.input<typeof fineTuneJobSpec> {
-  const place = { local: { path: '/unread' } };
+  const location = { local: { path: '/unread' } };
   return {
-    model: { source: place },
-    dataset: { train: place, sequenceLength: 1024 },
+    model: { source: location },
+    dataset: { train: location, sequenceLength: 1024 },
     method: { preset: 'LoRA' },
     training: { epochs: '1', globalBatchSize: 1, learningRate: '1e-4' },
-    output: { destination: place },
+    output: { destination: location },
   };
 }

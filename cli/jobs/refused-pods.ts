@@ -1,5 +1,6 @@
-// Why Kubernetes makes no pods for a Job of a job: the words of whoever refuses them, a quota, an admission policy, an account that is not
-// there. They are in the events of the Job and nowhere else; the operator may not read events.
+// Why Kubernetes makes no pods for a Job of a job: the words of whoever refuses them, a quota, an
+// admission policy, an account that is not there. They are in the events of the Job and nowhere
+// else; the operator may not read events.
 import * as z from 'zod';
 import { label } from '../../crds/index.ts';
 import type { Kube } from '../client/kube.ts';
@@ -30,7 +31,10 @@ const child = z.object({
 });
 type Child = z.output<typeof child>;
 
-/** The newest Job that waits for pods, where somebody refuses them. Of a job that ended, its last Job is asked about. */
+/**
+ * The newest Job that waits for pods, where somebody refuses them. Of a job that ended, its last
+ * Job is asked about.
+ */
 export async function refusedPods(
   kube: Kube,
   { namespace, uid, status }: Job,
@@ -66,7 +70,10 @@ function isEnd({ type, status }: { readonly type: string; readonly status: strin
   return status === 'True' && (type === 'Complete' || type === 'Failed');
 }
 
-/** `Error creating: pods "first-w1-0-" is forbidden: exceeded quota …`: what follows the name of a pod that does not exist. */
+/**
+ * `Error creating: pods "first-w1-0-" is forbidden: exceeded quota …`: what follows the name of a
+ * pod that does not exist.
+ */
 function plainWords(note: string): string {
   return note.replace(/^Error creating: /, '').replace(/^pods "[^"]*" is forbidden: /, '');
 }

@@ -1,5 +1,5 @@
-// A run of this machine in the words of the contract: spec and status as an operator would write them. Only what the run's own
-// files say is told; what nobody measured is absent.
+// A run of this machine in the words of the contract: spec and status as an operator would write
+// them. Only what the run's own files say is told; what nobody measured is absent.
 import type { FineTuneJobStatus, Phase, Telemetry, TelemetryOf } from '../../crds/index.ts';
 import { apiVersion, failureOf, formatDecimal, isFailureCode, kind } from '../../crds/index.ts';
 import type { OutcomeRecord } from '../../crds/wire/run-folder.ts';

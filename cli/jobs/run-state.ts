@@ -1,5 +1,6 @@
-// What a run looks like at a moment: a pure function of the messages seen. Late, doubled and missing messages do no harm:
-// whatever the order, the same set of messages gives the same state. The newest message wins by its own time.
+// What a run looks like at a moment: a pure function of the messages seen. Late, doubled and
+// missing messages do no harm: whatever the order, the same set of messages gives the same state.
+// The newest message wins by its own time.
 import type { Telemetry, TelemetryOf } from '../../crds/wire/telemetry.ts';
 import { mergedByStep } from './by-step.ts';
 
@@ -77,8 +78,8 @@ export function see(state: RunState, message: Telemetry): RunState {
         artifacts: withEntry(state.artifacts, message.format, message, (one) => one.format),
       };
     case 'sample': {
-      const place = (one: TelemetryOf<'sample'>) => one.step * 1000 + one.index;
-      return { ...timed, samples: withEntry(state.samples, place(message), message, place) };
+      const location = (one: TelemetryOf<'sample'>) => one.step * 1000 + one.index;
+      return { ...timed, samples: withEntry(state.samples, location(message), message, location) };
     }
     case 'warning':
       return {

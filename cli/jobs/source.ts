@@ -1,5 +1,6 @@
-// Where jobs are: this machine or a cluster. Commands and screens know only this; the two implementations are local-source.ts and
-// cluster-source.ts. Everything that goes on ends with its signal.
+// Where jobs are: this machine or a cluster. Commands and screens know only this; the two
+// implementations are local-source.ts and cluster-source.ts. Everything that goes on ends with its
+// signal.
 import type { PodEvent } from '../../crds/wire/pod-messages.ts';
 import type { BeatRecord } from '../../crds/wire/state.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
@@ -57,7 +58,7 @@ export interface LogsAsked extends Follow {
 export interface JobSource extends AsyncDisposable {
   readonly type: 'local' | 'cluster';
   /** `this machine`, `prod/team-a`: for headers. */
-  readonly place: string;
+  readonly location: string;
   list(signal: AbortSignal): Promise<readonly Job[]>;
   changes(signal: AbortSignal): AsyncIterable<JobsChange>;
   telemetry(job: Job, asked: Follow, signal: AbortSignal): AsyncIterable<Heard>;

@@ -1,4 +1,5 @@
-// What stands around a job that its own status cannot tell: whether an operator acts on it, and whose words keep its pods from being made.
+// What stands around a job that its own status cannot tell: whether an operator acts on it, and
+// whose words keep its pods from being made.
 import type { Kube } from '../client/kube.ts';
 import { now } from '../process/clock.ts';
 import type { CliConfig } from '../process/config.ts';

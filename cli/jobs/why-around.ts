@@ -1,5 +1,5 @@
-// What the status of a job means where nobody acts on it, or where Kubernetes makes no pods for it: the status goes on saying what was
-// true before, and nothing in it would tell.
+// What the status of a job means where nobody acts on it, or where Kubernetes makes no pods for it:
+// the status goes on saying what was true before, and nothing in it would tell.
 import { fieldManager, isTerminal } from '../../crds/index.ts';
 import { ageInWords } from '../terminal/age.ts';
 import { sentence } from '../terminal/sentence.ts';

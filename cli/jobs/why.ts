@@ -1,5 +1,6 @@
-// Why a job stands where it stands, for somebody who is tired: what happened, what is done about it without them, what they can do.
-// The first cause, not the last: a peer that left because another ran out of memory is not told first.
+// Why a job stands where it stands, for somebody who is tired: what happened, what is done about it
+// without them, what they can do. The first cause, not the last: a peer that left because another
+// ran out of memory is not told first.
 import { type Failure, failureOf, failures, isFailureCode, type Phase } from '../../crds/index.ts';
 import { clockText } from '../terminal/age.ts';
 import { sentence } from '../terminal/sentence.ts';
@@ -116,12 +117,12 @@ function failedWords(job: Job, command: string): Why {
     return { happened: sentence(message), doing: 'The job ended.', change: '' };
   }
   const { code = '', message, index, node, step } = failure;
-  const places = [
+  const locations = [
     ...(index === undefined ? [] : [`worker ${index}`]),
     ...(node === undefined ? [] : [`on node ${node}`]),
     ...(step === undefined ? [] : [`after step ${step}`]),
   ];
-  const where = places.length === 0 ? '' : ` (${places.join(', ')})`;
+  const where = locations.length === 0 ? '' : ` (${locations.join(', ')})`;
   const known = isFailureCode(code) ? failureOf(code) : undefined;
   return {
     happened: sentence(`${message}${where}`),

@@ -15,7 +15,7 @@ export async function withJob<T>(
   const asked = local ? { ...flags, local: true } : flags;
   await using source = await openSource(asked, config);
   const name = local ? word.slice('local/'.length) : word;
-  const job = findJob(await source.list(signal), name, source.place);
+  const job = findJob(await source.list(signal), name, source.location);
   tellUnread([job], output.talk);
   return await use(job, source);
 }

@@ -1,5 +1,5 @@
-// `anneal compare A B`: what differs in what was asked, and what came out at equal tokens, steps or time. A difference is only called one when
-// it is larger than the noise of its two moments.
+// `anneal compare A B`: what differs in what was asked, and what came out at equal tokens, steps or
+// time. A difference is only called one when it is larger than the noise of its two moments.
 import { type Job, methodOf } from '../jobs/job.ts';
 import type { History } from './history.ts';
 
@@ -20,7 +20,10 @@ export interface Comparison {
   /** Tokens that all of them had seen by then. */
   readonly tokens: number;
   readonly rows: readonly ComparedRow[];
-  /** Where nobody heard the workers of one of them, its status has the last numbers: each job at its own step, and no noise is known. */
+  /**
+   * Where nobody heard the workers of one of them, its status has the last numbers: each job at its
+   * own step, and no noise is known.
+   */
   readonly from: 'workers' | 'status';
 }
 
@@ -29,17 +32,22 @@ export interface ComparedRow {
   readonly values: readonly (number | undefined)[];
   /** Of each against the first. */
   readonly differences: readonly (number | undefined)[];
-  /** Half the width of the 95 % interval of each difference; undefined: nothing is known of the noise. */
+  /**
+   * Half the width of the 95 % interval of each difference; undefined: nothing is known of the
+   * noise.
+   */
   readonly noise: readonly (number | undefined)[];
 }
 
-/** Steps of the mean: as many as the noise of single steps needs, and no more than a sixth of all. */
+/**
+ * Steps of the mean: as many as the noise of single steps needs, and no more than a sixth of all.
+ */
 const meanSteps = 50;
 
 export function compareJobs(all: readonly Compared[], equal: Equal = 'tokens'): Comparison {
-  const reached = all.map((one) => ({ ...one, places: reachedBy(one.history, equal) }));
-  const value = Math.min(...reached.map(({ places }) => places.at(-1) ?? 0));
-  const until = reached.map(({ history, places }) => historyUntil(history, places, value));
+  const reached = all.map((one) => ({ ...one, positions: reachedBy(one.history, equal) }));
+  const value = Math.min(...reached.map(({ positions }) => positions.at(-1) ?? 0));
+  const until = reached.map(({ history, positions }) => historyUntil(history, positions, value));
   const seen = until.map(({ steps }) => steps.at(-1)?.tokensSeen ?? 0);
   const common = {
     names: all.map(({ job }) => job.name),
@@ -95,10 +103,10 @@ function secondsOf({ startTime = '', completionTime, progress }: Job['status']):
 function reachedBy(history: History, equal: Equal): Float64Array {
   if (equal === 'time') return secondsAfter(history);
   const { steps } = history;
-  const places = new Float64Array(steps.length);
+  const positions = new Float64Array(steps.length);
   let index = 0;
-  for (const { step, tokensSeen } of steps) places[index++] = equal === 'steps' ? step : tokensSeen;
-  return places;
+  for (const { step, tokensSeen } of steps) positions[index++] = equal === 'steps' ? step : tokensSeen;
+  return positions;
 }
 
 interface Mean {
@@ -143,7 +151,7 @@ function historyUntil(
   reached: Float64Array,
   value: number,
 ): History {
-  const count = 1 + reached.findLastIndex((place) => place <= value);
+  const count = 1 + reached.findLastIndex((position) => position <= value);
   const last = steps[count - 1]?.step ?? 0;
   return {
     steps: steps.slice(0, count),
@@ -173,8 +181,8 @@ function duration(history: History): Mean {
 }
 
 /**
- * Seconds of steps; pauses and restarts between them do not count. Of a long run not every step is kept: one stands for those that were
- * left out before it.
+ * Seconds of steps; pauses and restarts between them do not count. Of a long run not every step is
+ * kept: one stands for those that were left out before it.
  */
 function secondsAfter({ steps }: History): Float64Array {
   const after = new Float64Array(steps.length);

@@ -127,8 +127,8 @@ function tokensAt(steps: readonly TelemetryOf<'step'>[], step: number): number {
 }
 
 /**
- * An exponential mean that begins at the first value without leaning on it: y_t = Σ k^(t-i) x_i / Σ k^(t-i). Values that are not
- * finite count nothing.
+ * An exponential mean that begins at the first value without leaning on it: y_t = Σ k^(t-i) x_i / Σ
+ * k^(t-i). Values that are not finite count nothing.
  */
 export function exponentialMean(samples: readonly Sample[], keep: number): readonly Sample[] {
   if (keep === 0) return samples;

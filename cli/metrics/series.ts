@@ -48,7 +48,7 @@ export function metricNamed(word: string): MetricName {
 }
 
 /** The place of a sample on an axis; time in seconds since the first one. */
-export function placeOn(axis: Axis, sample: Sample, first: Sample | undefined): number {
+export function positionOn(axis: Axis, sample: Sample, first: Sample | undefined): number {
   if (axis === 'step') return sample.step;
   return axis === 'tokens' ? sample.tokens : sample.time - (first?.time ?? sample.time);
 }

@@ -1,5 +1,6 @@
-// What a person always wants, from `$XDG_CONFIG_HOME/anneal/config.yaml`: defaults of flags, and keys of screens. The environment stands above
-// it, flags above both. Each setting is an environment variable too, so that the rest of the program knows one kind of default only.
+// What a person always wants, from `$XDG_CONFIG_HOME/anneal/config.yaml`: defaults of flags, and
+// keys of screens. The environment stands above it, flags above both. Each setting is an
+// environment variable too, so that the rest of the program knows one kind of default only.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 

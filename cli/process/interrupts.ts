@@ -1,4 +1,5 @@
-// Ctrl-C and SIGTERM for commands that look: they end at once, the job goes on, and the exit code says which it was.
+// Ctrl-C and SIGTERM for commands that look: they end at once, the job goes on, and the exit code
+// says which it was.
 import { failureOf } from '../../crds/index.ts';
 
 export interface Interrupts extends Disposable {
@@ -18,7 +19,8 @@ export function onInterrupt(): Interrupts {
   };
   const interrupted = (): void => end('E_INTERRUPTED');
   const terminated = (): void => end('E_TERMINATED');
-  // Not `once`: a listener that is gone by the time the screen looks lets the screen end the process by the signal.
+  // Not `once`: a listener that is gone by the time the screen looks lets the screen end the
+  // process by the signal.
   process.on('SIGINT', interrupted);
   process.on('SIGTERM', terminated);
   return {

@@ -1,5 +1,6 @@
-// The full screen: one view at a time, its keys below, a question or the help above it. Data flows one way, from live.ts; keys go through
-// press.ts; what they cause is done by whoever opened the screen.
+// The full screen: one view at a time, its keys below, a question or the help above it. Data flows
+// one way, from live.ts; keys go through press.ts; what they cause is done by whoever opened the
+// screen.
 import { Box, useApp, useInput, useWindowSize } from 'ink';
 import {
   type ReactNode,
@@ -27,7 +28,7 @@ import { Navigator } from './navigator.ts';
 export interface AppProps {
   readonly live: Live;
   readonly first: View;
-  readonly place: string;
+  readonly location: string;
   readonly isCluster: boolean;
   /** Keys that do what others do. */
   readonly keys: Readonly<Record<string, string>>;
@@ -43,7 +44,10 @@ export interface AppProps {
   readonly textOf: (what: TextOf, job: Job, columns: number) => string;
 }
 
-/** Time that passes without a message is shown too: how long a source is away, how old jobs are. Other views show none. */
+/**
+ * Time that passes without a message is shown too: how long a source is away, how old jobs are.
+ * Other views show none.
+ */
 function tickMs(view: View, isAway: boolean): number | null {
   if (view.type === 'Job' || isAway) return 1_000;
   return view.type === 'Board' ? 5_000 : null;
@@ -123,9 +127,9 @@ function Body({ live, display, at, list, view, job, ...props }: BodyProps): Reac
   switch (view.type) {
     case 'Board': {
       const { filter, typing, row: chosen, marked } = at;
-      const { place, namespaces } = props;
+      const { location, namespaces } = props;
       const board = { board: live.board, rows: list, chosen, filter, typing, marked };
-      return <Board display={display} place={place} namespaces={namespaces} {...board} />;
+      return <Board display={display} location={location} namespaces={namespaces} {...board} />;
     }
     case 'Job':
       return (

@@ -1,4 +1,5 @@
-// Words that are typed behind a colon: those of the shell, about the job in view or one that is named. Pure.
+// Words that are typed behind a colon: those of the shell, about the job in view or one that is
+// named. Pure.
 import { findJob } from '../jobs/find.ts';
 import { type Job, keyOf } from '../jobs/job.ts';
 import { forJob, whyNot } from './job-keys.ts';

@@ -1,4 +1,5 @@
-// Every key of a view, for the line at the foot and for the help: those that matter most first. A key that does nothing now says why.
+// Every key of a view, for the line at the foot and for the help: those that matter most first. A
+// key that does nothing now says why.
 import type { Key } from '../components/keys.tsx';
 import type { Job } from '../jobs/job.ts';
 import { whyNot } from './job-keys.ts';

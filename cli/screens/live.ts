@@ -1,5 +1,5 @@
-// The live data behind the screens: subscribes to a source, folds what comes into the states of the reducers, and tells a screen at most
-// ten times a second that there is something new.
+// The live data behind the screens: subscribes to a source, folds what comes into the states of the
+// reducers, and tells a screen at most ten times a second that there is something new.
 import { toAnnealError } from '../../crds/index.ts';
 import { type BoardState, emptyBoard, seeBoard, type TimedChange } from '../jobs/board-state.ts';
 import { type Job, keyOf } from '../jobs/job.ts';
@@ -110,7 +110,10 @@ export class Live {
     }
   }
 
-  /** What stands around a job; undefined until it is known. Whoever draws it asks again and again: the cluster is asked now and then. */
+  /**
+   * What stands around a job; undefined until it is known. Whoever draws it asks again and again:
+   * the cluster is asked now and then.
+   */
   around(job: Job): Surroundings | undefined {
     const key = keyOf(job);
     const known = this.#around.get(key);
@@ -190,7 +193,10 @@ export class Live {
     }
   }
 
-  /** At once where the last picture is old enough: what is rare is seen without delay, what is frequent ten times a second. */
+  /**
+   * At once where the last picture is old enough: what is rare is seen without delay, what is
+   * frequent ten times a second.
+   */
   #wake(): void {
     const since = passedMs() - this.#foldedAt;
     this.#timer ??= setTimeout(() => this.#fold(), Math.max(0, frameMs - since));

@@ -1,4 +1,5 @@
-// Where a person is: views that lie on each other, a question, the help, and what each view remembers. What keys make of it is in press.ts.
+// Where a person is: views that lie on each other, a question, the help, and what each view
+// remembers. What keys make of it is in press.ts.
 import type { Job } from '../jobs/job.ts';
 
 export type View =

@@ -1,4 +1,5 @@
-// Where a person is, kept beside what is drawn: keys come faster than pictures, and each of them has to find what the one before it did.
+// Where a person is, kept beside what is drawn: keys come faster than pictures, and each of them
+// has to find what the one before it did.
 
 import { rowsOf } from '../jobs/board-state.ts';
 import type { Job } from '../jobs/job.ts';
@@ -45,7 +46,9 @@ export class Navigator {
     return this.#rows.rows;
   }
 
-  /** The job that the view is about; null where it is about several, and where nobody knows it yet. */
+  /**
+   * The job that the view is about; null where it is about several, and where nobody knows it yet.
+   */
   get job(): Job | null {
     const { view } = this;
     if (view.type === 'Board' || view.type === 'Compare') return null;

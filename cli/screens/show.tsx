@@ -1,4 +1,5 @@
-// Opens the full screen on the alternate buffer, and gives the shell back as it was, with what happened below the prompt.
+// Opens the full screen on the alternate buffer, and gives the shell back as it was, with what
+// happened below the prompt.
 
 import { showFullScreen } from '../components/full-screen.ts';
 import { App, type AppProps } from './app.tsx';

@@ -1,4 +1,7 @@
-/** Runs an entry point of set-up: Ctrl-C stops it, an error becomes a sentence, a hint and an exit code. */
+/**
+ * Runs an entry point of set-up: Ctrl-C stops it, an error becomes a sentence, a hint and an exit
+ * code.
+ */
 import {
   type AnnealError,
   TerminalError,

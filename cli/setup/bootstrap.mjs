@@ -38,7 +38,9 @@ function platformRefusal(platform, arch, node) {
   return undefined;
 }
 
-/** npm writes what it installed into a second lock file, last; equal entries mean a whole install. */
+/**
+ * npm writes what it installed into a second lock file, last; equal entries mean a whole install.
+ */
 function packagesAreInstalled() {
   const installed = join(root, 'node_modules/.package-lock.json');
   if (!existsSync(installed) || !existsSync(node24())) return false;
@@ -135,7 +137,10 @@ async function goOn(entry, rest) {
   });
 }
 
-/** The shell of npm dies of the signal that npm got and tells nobody; what it started would go on alone. */
+/**
+ * The shell of npm dies of the signal that npm got and tells nobody; what it started would go on
+ * alone.
+ */
 function endWithShell() {
   const shell = process.ppid;
   const looking = setInterval(() => {

@@ -23,7 +23,9 @@ export function openCache(env: Readonly<Record<string, string | undefined>>, hom
   };
 }
 
-/** The first of ANNEAL_CACHE, XDG_CACHE_HOME/anneal, ~/.cache/anneal; empty values count as absent. */
+/**
+ * The first of ANNEAL_CACHE, XDG_CACHE_HOME/anneal, ~/.cache/anneal; empty values count as absent.
+ */
 export function cacheFolder(
   env: Readonly<Record<string, string | undefined>>,
   home: string,

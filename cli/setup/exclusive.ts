@@ -24,7 +24,8 @@ export async function exclusively<T>(
   await take(setup, path, name);
   const touch = setInterval(() => {
     const now = new Date();
-    // A lock that vanished was taken for stale; the atomic rename of the result keeps that harmless.
+    // A lock that vanished was taken for stale; the atomic rename of the result keeps that
+    // harmless.
     utimes(path, now, now).catch(() => undefined);
   }, touchEveryMs);
   touch.unref();
@@ -82,7 +83,9 @@ async function readHolder(path: string): Promise<Holder | undefined> {
   }
 }
 
-/** Two processes may find it stale and the slower one then moves the faster one's new lock: back. */
+/**
+ * Two processes may find it stale and the slower one then moves the faster one's new lock: back.
+ */
 async function breakLock(path: string, stale: string): Promise<void> {
   const aside = `${path}.${process.pid}.stale`;
   try {

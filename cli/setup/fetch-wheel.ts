@@ -1,6 +1,7 @@
 /**
- * Fetches one pinned wheel into a folder and refuses any other bytes. A wheel that an earlier set-up
- * left in the cache (ANNEAL_KEEP_WHEELS=1, as the tests do) is used instead, after the same check.
+ * Fetches one pinned wheel into a folder and refuses any other bytes. A wheel that an earlier
+ * set-up left in the cache (ANNEAL_KEEP_WHEELS=1, as the tests do) is used instead, after the same
+ * check.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
@@ -87,9 +88,9 @@ async function keptWheel(setup: Setup, wheel: Wheel): Promise<string | undefined
 async function keep(setup: Setup, path: string): Promise<void> {
   const { wheels } = setup.cache;
   await mkdir(wheels, { recursive: true });
-  const place = join(wheels, path.slice(path.lastIndexOf('/') + 1));
-  if (existsSync(place)) return;
-  await link(path, place).catch(() => copyFile(path, place));
+  const location = join(wheels, path.slice(path.lastIndexOf('/') + 1));
+  if (existsSync(location)) return;
+  await link(path, location).catch(() => copyFile(path, location));
 }
 
 async function requireDigest(wheel: Wheel, path: string): Promise<void> {

@@ -1,7 +1,7 @@
 /**
  * libtorch, from the first place that has it: $LIBTORCH, an installed Python torch of exactly our
- * version, or PyPI's wheel, of which the files that the CPU needs are kept (0.5 of 1.1 GB). No Python
- * runs: pip only says where packages lie and downloads a file.
+ * version, or PyPI's wheel, of which the files that the CPU needs are kept (0.5 of 1.1 GB). No
+ * Python runs: pip only says where packages lie and downloads a file.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -82,8 +82,8 @@ async function askPip({ machine, signal }: Setup): Promise<string | undefined> {
   const [file, ...first] = await findPip(machine);
   const ran = await machine.run(file, [...first, 'show', 'torch'], { signal });
   if (ran.kind === 'missing' || !ran.ok) return undefined;
-  const place = /^Location:\s*(.+)$/m.exec(ran.stdout)?.[1];
-  return place === undefined ? undefined : join(place, 'torch');
+  const location = /^Location:\s*(.+)$/m.exec(ran.stdout)?.[1];
+  return location === undefined ? undefined : join(location, 'torch');
 }
 
 async function fetchLibtorch(
@@ -114,13 +114,15 @@ function addWheel(setup: Setup, wheel: Wheel, staging: string, withCuda: boolean
     const archive = await fetchWheel(setup, wheel, scratch, progress);
     progress('unpacking');
     const keep = withCuda ? keepForCuda : keepForCpu;
-    const place = (name: string) => (keep(name) ? name : undefined);
-    await unpack({ archive, into: staging, place }, setup.signal);
+    const location = (name: string) => (keep(name) ? name : undefined);
+    await unpack({ archive, into: staging, location }, setup.signal);
     await rm(scratch, { recursive: true });
   });
 }
 
-/** Headers, and of the libraries all but Python's and CUDA's; arm64 has BLAS libraries of its own. */
+/**
+ * Headers, and of the libraries all but Python's and CUDA's; arm64 has BLAS libraries of its own.
+ */
 export function keepForCpu(name: string): boolean {
   if (/^torch\/include\//.test(name)) return true;
   if (/^torch\.libs\//.test(name)) return true;

@@ -1,5 +1,6 @@
 /**
- * Builds worker/native with CMake into the cache and puts the two libraries into worker/native/dist.
+ * Builds worker/native with CMake into the cache and puts the two libraries into
+ * worker/native/dist.
  *
  * The result is keyed by everything that it depends on (sources, libtorch, compiler, processor), so
  * a second clone copies instead of building. CMake's own tree is kept per checkout: after an edit
@@ -112,7 +113,9 @@ export function buildTrouble(ran: Ran): string {
   return cause ?? lines.findLast((line) => line !== '') ?? 'CMake said nothing';
 }
 
-/** Running processes keep the addon that they loaded: files are replaced by rename, never rewritten. */
+/**
+ * Running processes keep the addon that they loaded: files are replaced by rename, never rewritten.
+ */
 async function publish(setup: Setup, built: string, dist: string, key: string): Promise<void> {
   await exclusively(setup, `native-dist-${sha256(dist).slice(0, 12)}`, async () => {
     await mkdir(dist, { recursive: true });

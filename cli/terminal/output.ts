@@ -1,4 +1,5 @@
-// What commands know of the place where they print: its width, whether it shows colours, which characters.
+// What commands know of the place where they print: its width, whether it shows colours, which
+// characters.
 
 import type { CliConfig } from '../process/config.ts';
 import type { DisplayFlags, Theme } from '../process/flags.ts';

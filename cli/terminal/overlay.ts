@@ -1,5 +1,6 @@
-// Several curves in one picture, in one frame. Each has a dash of its own beside its colour: solid, dashed, dotted, dash-dotted; where
-// there are no dots, a letter. A cell that two curves cross belongs to the later one and shows the dots of both.
+// Several curves in one picture, in one frame. Each has a dash of its own beside its colour: solid,
+// dashed, dotted, dash-dotted; where there are no dots, a letter. A cell that two curves cross
+// belongs to the later one and shows the dots of both.
 import type { GlyphSet } from './glyphs.ts';
 import { brailleBits, dots, frameOf, type Point, type Range, rangesOf } from './plot.ts';
 

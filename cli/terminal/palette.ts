@@ -1,6 +1,7 @@
-// Colours and marks of states. The word says it, mark and colour repeat it; nothing is green, which two in a hundred people cannot tell
-// from yellow. The names are those of the terminal's own sixteen colours, so that themes and light backgrounds keep working; who asks for it gets
-// true colours that were measured for three kinds of colour blindness, on a dark or on a light ground.
+// Colours and marks of states. The word says it, mark and colour repeat it; nothing is green, which
+// two in a hundred people cannot tell from yellow. The names are those of the terminal's own
+// sixteen colours, so that themes and light backgrounds keep working; who asks for it gets true
+// colours that were measured for three kinds of colour blindness, on a dark or on a light ground.
 import { styleText } from 'node:util';
 import type { Phase } from '../../crds/index.ts';
 import type { Theme } from '../process/flags.ts';

@@ -30,7 +30,9 @@ export function pressesOf(input: string, key: Key): readonly Pressed[] {
   );
 }
 
-/** Where places are typed, a text is pasted as one; its last line end is the key that follows it. */
+/**
+ * Where places are typed, a text is pasted as one; its last line end is the key that follows it.
+ */
 export function typedOf(input: string, key: Key): readonly Pressed[] {
   const [, text = '', end] = /^([^\r\n]+)([\r\n])$/.exec(input) ?? [];
   if (end === undefined) return [pressedOf(input, key)];

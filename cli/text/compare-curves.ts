@@ -1,7 +1,8 @@
-// The curves of jobs that are compared, in one picture, and how each of them is told apart: a letter, a dash, a colour.
+// The curves of jobs that are compared, in one picture, and how each of them is told apart: a
+// letter, a dash, a colour.
 import type { Compared, Comparison } from '../metrics/comparison.ts';
 import { exponentialMean, type History, type MetricName, seriesOf } from '../metrics/history.ts';
-import { type Axis, placeOn } from '../metrics/series.ts';
+import { type Axis, positionOn } from '../metrics/series.ts';
 import type { GlyphSet } from '../terminal/glyphs.ts';
 import { seconds, shortCount } from '../terminal/numbers.ts';
 import { mostSeries, overlay, seriesLetters } from '../terminal/overlay.ts';
@@ -59,7 +60,7 @@ function curveOf(history: History, { metric, axis }: Drawn): readonly Point[] {
   const [first] = samples;
   const means = exponentialMean(samples, samples.length > 50 ? 0.9 : 0);
   const curve = thinned(
-    means.map((sample) => ({ x: placeOn(axis, sample, first), y: sample.value ?? Number.NaN })),
+    means.map((sample) => ({ x: positionOn(axis, sample, first), y: sample.value ?? Number.NaN })),
   );
   curves.set(key, curve);
   return curve;
@@ -68,7 +69,10 @@ function curveOf(history: History, { metric, axis }: Drawn): readonly Point[] {
 /** Far more than a terminal has columns of dots. */
 const mostPoints = 4_000;
 
-/** Of many neighbours the least and the greatest, so that no spike is lost; those that are not finite are left out. */
+/**
+ * Of many neighbours the least and the greatest, so that no spike is lost; those that are not
+ * finite are left out.
+ */
 function thinned(points: readonly Point[]): readonly Point[] {
   if (points.length <= mostPoints) return points;
   const size = Math.ceil((2 * points.length) / mostPoints);

@@ -36,7 +36,7 @@ export function differenceLines(
 }
 
 /** `at 604 M tokens`, `at step 400`, `after 2 h`. */
-function placeText({ equal, value }: { readonly equal: Equal; readonly value: number }): string {
+function positionText({ equal, value }: { readonly equal: Equal; readonly value: number }): string {
   if (equal === 'time') return `after ${seconds(value)}`;
   return equal === 'tokens'
     ? `at ${shortCount(value)} tokens`
@@ -69,7 +69,7 @@ export function tableLines(comparison: Comparison, width: number): readonly stri
 function valueColumns({ at, names, from }: Comparison): readonly Column<ComparedRow>[] {
   return [
     {
-      head: from === 'status' ? 'as each status ends' : placeText(at),
+      head: from === 'status' ? 'as each status ends' : positionText(at),
       rank: 0,
       cell: ({ name }) => name,
     },

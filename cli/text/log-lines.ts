@@ -1,5 +1,5 @@
-// Lines of several workers as one log: in the order of time, with a short mark of the worker, and a line that several of them said is
-// said once.
+// Lines of several workers as one log: in the order of time, with a short mark of the worker, and a
+// line that several of them said is said once.
 import type { LogLine } from '../jobs/source.ts';
 import { clockText } from '../terminal/age.ts';
 import { harmless } from '../terminal/harmless.ts';

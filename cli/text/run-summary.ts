@@ -1,5 +1,6 @@
-// What a run leaves on the screen: whether it learned, what it says now, where the result lies, what to try next. Everything
-// is read from the report that the run wrote, so it says nothing that was not measured.
+// What a run leaves on the screen: whether it learned, what it says now, where the result lies,
+// what to try next. Everything is read from the report that the run wrote, so it says nothing that
+// was not measured.
 import { basename, dirname } from 'node:path';
 import type { Source } from '../../crds/api/source.ts';
 import type { RunReport } from '../../crds/index.ts';
@@ -106,7 +107,7 @@ function nextLines(
   const steps = 4 * report.training.totalSteps;
   const suggestions: readonly (readonly [string, string])[] = [
     ['longer', `${command} run ${file} --steps ${steps}`],
-    ['your data', `${command} init --model ${placeOf(run.record.spec.model.source)} --data FILE`],
+    ['your data', `${command} init --model ${sourceText(run.record.spec.model.source)} --data FILE`],
     ['method', `${command} explain ${preset ?? adapter?.type ?? 'Full'}`],
     ...pythonLine(ended, report),
   ];
@@ -118,7 +119,7 @@ function nextLines(
 }
 
 /** A place in one word, as `init` takes it. */
-function placeOf({ huggingFace, s3, persistentVolumeClaim: claim, local }: Source): string {
+function sourceText({ huggingFace, s3, persistentVolumeClaim: claim, local }: Source): string {
   if (huggingFace !== undefined) return huggingFace.repository;
   if (claim !== undefined) return `claim:${claim.claimName}/${claim.path}`;
   return s3?.uri ?? local?.path ?? 'MODEL';
@@ -130,10 +131,10 @@ function pythonLine({ run, modelPath }: EndedRun, report: RunReport): [string, s
   if (adapter === undefined) return [];
   const { huggingFace } = run.record.spec.model.source;
   const isFile = modelPath?.endsWith('.gguf') === true;
-  const place = huggingFace?.repository ?? (isFile ? dirname(modelPath) : modelPath);
-  if (place === null) return [];
+  const location = huggingFace?.repository ?? (isFile ? dirname(modelPath) : modelPath);
+  if (location === null) return [];
   const file = isFile ? `, gguf_file=${JSON.stringify(basename(modelPath))}` : '';
-  const base = `model = AutoModelForCausalLM.from_pretrained(${JSON.stringify(place)}${file})`;
+  const base = `model = AutoModelForCausalLM.from_pretrained(${JSON.stringify(location)}${file})`;
   const whole = `model = PeftModel.from_pretrained(model, ${JSON.stringify(adapter.path)})`;
   return [['in Python', `${base}\n${whole}`]];
 }

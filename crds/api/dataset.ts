@@ -42,7 +42,7 @@ const heldOut = exactlyOne(
 );
 
 const fields = z.strictObject({
-  train: trainSource.describe('Records to learn from.'),
+  train: trainSource.describe('Records to train on.'),
   eval: evalSource.optional().describe('Records to evaluate on, never trained on.'),
   heldOut: heldOut
     .optional()

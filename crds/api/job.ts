@@ -1,4 +1,5 @@
-// FineTuneJob: spec and status in one schema. Everything that two processes must agree on about a job begins here.
+// FineTuneJob: spec and status in one schema. Everything that two processes must agree on about a
+// job begins here.
 import * as z from 'zod';
 import { apiVersion, kind } from '../names/group.ts';
 import { rule } from '../schema/rule.ts';

@@ -1,4 +1,5 @@
-// What changes and how: a point in the space of axes. `preset` is sugar for a known point; what the job writes itself wins.
+// What changes and how: a point in the space of axes. `preset` is sugar for a known point; what the
+// job writes itself wins.
 import * as z from 'zod';
 import { writtenAxis } from '../methods/axis.ts';
 import { axisEntries, presets } from '../methods/index.ts';

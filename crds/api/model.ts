@@ -11,7 +11,10 @@ const modelSource = sourceOf('model.source', {
     ),
 });
 
-/** The format is never asked for: a folder of safetensors and a GGUF file are told apart by their content. */
+/**
+ * The format is never asked for: a folder of safetensors and a GGUF file are told apart by their
+ * content.
+ */
 export const model = z.strictObject({
   source: modelSource.describe(
     'Where the weights are: a folder of safetensors with config.json and tokenizer.json, or a GGUF file.',

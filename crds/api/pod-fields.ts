@@ -1,5 +1,5 @@
-// The few fields of a pod that a job may set, as Kubernetes spells them. Not the whole pod: no sidecars, no security
-// context, no host network, no arbitrary volumes.
+// The few fields of a pod that a job may set, as Kubernetes spells them. Not the whole pod: no
+// sidecars, no security context, no host network, no arbitrary volumes.
 import * as z from 'zod';
 import { compareQuantities, quantity } from '../schema/quantity.ts';
 import { type Rule, rule } from '../schema/rule.ts';
@@ -7,7 +7,10 @@ import { mapOf, objectName, text, wordsKey } from '../schema/text.ts';
 import { exactlyOne } from '../schema/union.ts';
 
 const labelKey = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
-/** Keys stand in lists of lists: as rules they would cost the API server more than it lets a definition have. */
+/**
+ * Keys stand in lists of lists: as rules they would cost the API server more than it lets a
+ * definition have.
+ */
 export const key = () =>
   text(317, labelKey, 'a label key such as example.com/name').meta({ [wordsKey]: undefined });
 
@@ -128,7 +131,10 @@ export const resourceClaim = exactlyOne(
   ['resourceClaimName', 'resourceClaimTemplateName'],
 );
 
-/** Devices have fields of their own, which limits of a site count: no other name of one may stand here. */
+/**
+ * Devices have fields of their own, which limits of a site count: no other name of one may stand
+ * here.
+ */
 const plainResources = ['cpu', 'memory', 'ephemeral-storage'] as const;
 const plainPrefixes = ['hugepages-', 'rdma/', 'vpc.amazonaws.com/'] as const;
 const isPlain = (name: string) =>

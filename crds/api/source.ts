@@ -1,5 +1,6 @@
-// A place from which bytes come or to which they go: a union by member presence, exactly one member.
-// The same file runs on a cluster and on one machine, where a claim is a folder of that name in the cache.
+// A place from which bytes come or to which they go: a union by member presence, exactly one
+// member. The same file runs on a cluster and on one machine, where a claim is a folder of that
+// name in the cache.
 import * as z from 'zod';
 import { type Rule, rule } from '../schema/rule.ts';
 import { objectName, text } from '../schema/text.ts';

@@ -1,4 +1,5 @@
-// Volumes of the pods: fetched models and tokens (`data`), and space that nobody misses (`scratch`).
+// Volumes of the pods: fetched models and tokens (`data`), and space that nobody misses
+// (`scratch`).
 import * as z from 'zod';
 import { quantity } from '../schema/quantity.ts';
 import { objectName } from '../schema/text.ts';

@@ -1,4 +1,5 @@
-// How long, how fast and on how much at once the model learns. The optimizer is an axis: see method.ts.
+// How long, how fast and on how much at once the model learns. The optimizer is an axis: see
+// method.ts.
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
 import { mutable } from '../schema/mutability.ts';

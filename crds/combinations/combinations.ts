@@ -1,5 +1,6 @@
-// Which values of two axes combine, asked of the same rules that refuse a job. Two values combine when some job with both is
-// allowed: whatever a third axis would have to be, the page of the two says no only where nothing helps.
+// Which values of two axes combine, asked of the same rules that refuse a job. Two values combine
+// when some job with both is allowed: whatever a third axis would have to be, the page of the two
+// says no only where nothing helps.
 import { type FineTuneJobSpec, fineTuneJob } from '../api/job.ts';
 import { axisEntries } from '../methods/index.ts';
 import { type AxisName, axisNames } from '../methods/method.ts';
@@ -66,8 +67,8 @@ export function pairsOfAxes(): readonly (readonly [AxisName, AxisName])[] {
 }
 
 /**
- * As few allowed combinations as a greedy choice finds, in which every pair that is allowed stands at least once: what a
- * test has to run to have seen all of them.
+ * As few allowed combinations as a greedy choice finds, in which every pair that is allowed stands
+ * at least once: what a test has to run to have seen all of them.
  */
 export function coveringCombinations(): readonly Combination[] {
   const allowed = allCombinations().filter((one) => refusalOf(one) === null);

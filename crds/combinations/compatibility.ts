@@ -1,5 +1,5 @@
-// What cannot be combined, with a sentence. Each part is right by itself, so the schema cannot say it; a job is refused here,
-// before anything is fetched. `where` is a cluster or this one machine.
+// What cannot be combined, with a sentence. Each part is right by itself, so the schema cannot say
+// it; a job is refused here, before anything is fetched. `where` is a cluster or this one machine.
 import type { FineTuneJobSpec } from '../api/job.ts';
 import type { Worker } from '../api/worker.ts';
 import type { FailureCode } from '../failures/table.ts';
@@ -31,8 +31,8 @@ interface Pair {
   readonly path: readonly string[];
   readonly meets: (spec: FineTuneJobSpec, method: ResolvedMethod) => boolean;
   /**
-   * The opposite, as CEL asks it of a spec, so that the API server refuses the job at once; absent where parameters of presets decide, which
-   * only resolving tells.
+   * The opposite, as CEL asks it of a spec, so that the API server refuses the job at once; absent
+   * where parameters of presets decide, which only resolving tells.
    */
   readonly cel?: string;
   /** Follows the path: "is Preference, which ...". */

@@ -1,8 +1,10 @@
-// Transition rules, made from the marks of mutability.ts: what may change on an existing job, as CEL for the API server and
-// as a comparison for the command line. All stand at `spec`, because most need to see `oldSelf.suspend`.
+// Transition rules, made from the marks of mutability.ts: what may change on an existing job, as
+// CEL for the API server and as a comparison for the command line. All stand at `spec`, because
+// most need to see `oldSelf.suspend`.
 //
-// The API server is given one rule that holds them all. It evaluates the rules of the spec at every write of the status too, where the spec
-// is the same: comparing it once, as a whole, took a third off what such a write costs it.
+// The API server is given one rule that holds them all. It evaluates the rules of the spec at every
+// write of the status too, where the spec is the same: comparing it once, as a whole, took a third
+// off what such a write costs it.
 import { isDeepStrictEqual } from 'node:util';
 import { invariant } from '../failures/errors.ts';
 import type { Mutability } from '../schema/mutability.ts';
@@ -35,7 +37,10 @@ export function transitionRules(): readonly TransitionRule[] {
   );
 }
 
-/** Holds when every transition rule does; where it does not, `message` is an expression for the sentence about the first that is broken. */
+/**
+ * Holds when every transition rule does; where it does not, `message` is an expression for the
+ * sentence about the first that is broken.
+ */
 export function wholeTransition(): { readonly cel: string; readonly message: string } {
   const rules = transitionRules();
   const sentences = rules.map(({ path, cel, message }) => {

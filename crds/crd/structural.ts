@@ -1,6 +1,7 @@
-// From our schema tree to a structural schema of Kubernetes (KEP-2335), or a reason why not. Structural means: every value has
-// a type stated outside anyOf, and nothing is said that the API server does not understand. Our own strictness about unknown
-// keys is dropped here, because the API server prunes unknown keys itself and rejects them under strict field validation.
+// From our schema tree to a structural schema of Kubernetes (KEP-2335), or a reason why not.
+// Structural means: every value has a type stated outside anyOf, and nothing is said that the API
+// server does not understand. Our own strictness about unknown keys is dropped here, because the
+// API server prunes unknown keys itself and rejects them under strict field validation.
 import { Bug } from '../failures/errors.ts';
 import { intOrStringKey } from '../schema/quantity.ts';
 import type { Rule } from '../schema/rule.ts';

@@ -1,5 +1,5 @@
-// What `anneal explain QLoRA` knows about a name of a method: a preset and the axes that it sets, or one value of an axis and
-// its parameters. A name may be both (LoRA).
+// What `anneal explain QLoRA` knows about a name of a method: a preset and the axes that it sets,
+// or one value of an axis and its parameters. A name may be both (LoRA).
 import { axisEntries, presets } from '../methods/index.ts';
 import { type AxisEntry, type AxisName, axisNames, type Paper } from '../methods/method.ts';
 

@@ -1,5 +1,5 @@
-// What `anneal explain PATH` knows about a field, read from the schema: what it is, what it takes, what it is when absent,
-// and whether it can be changed later.
+// What `anneal explain PATH` knows about a field, read from the schema: what it is, what it takes,
+// what it is when absent, and whether it can be changed later.
 
 import type { Mutability } from '../schema/mutability.ts';
 import { boundsOf } from '../tree/field-words.ts';

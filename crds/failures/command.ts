@@ -1,4 +1,5 @@
-// Failures of a command and of the machine it runs on, and those the cluster reports before any worker runs.
+// Failures of a command and of the machine it runs on, and those the cluster reports before any
+// worker runs.
 import type { Failure } from './failure.ts';
 
 export const commandFailures = {

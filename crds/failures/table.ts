@@ -1,6 +1,7 @@
-// The closed list of failures: everything that can end or disturb a job, a worker or a command. A failure has a code,
-// a condition reason, a class, a retry rule and two exit codes (worker: sysexits numbers that a Pod failure policy
-// matches; command line: the table of `anneal --help`). Nothing else in the project invents codes, reasons or exits.
+// The closed list of failures: everything that can end or disturb a job, a worker or a command. A
+// failure has a code, a condition reason, a class, a retry rule and two exit codes (worker:
+// sysexits numbers that a Pod failure policy matches; command line: the table of `anneal --help`).
+// Nothing else in the project invents codes, reasons or exits.
 import { commandFailures } from './command.ts';
 import type { Failure, RetryClass } from './failure.ts';
 import { inputFailures } from './input.ts';
@@ -31,8 +32,8 @@ export function isFailureCode(text: string): text is FailureCode {
 export const Exit = { Done: 0, PlannedStop: 75 } as const;
 
 /**
- * What the exit code of a worker container means to whoever only sees the code: a Pod failure policy, the supervisor,
- * the command line of a local run. Signals are 128 + number.
+ * What the exit code of a worker container means to whoever only sees the code: a Pod failure
+ * policy, the supervisor, the command line of a local run. Signals are 128 + number.
  */
 export const workerExits: readonly WorkerExit[] = [
   { code: 0, meaning: 'finished, or the result was already recorded', retry: 'None' },

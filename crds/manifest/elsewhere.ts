@@ -1,4 +1,5 @@
-// Where a name belongs that stands at the wrong place, and what other tools call our fields. Used in hints only.
+// Where a name belongs that stands at the wrong place, and what other tools call our fields. Used
+// in hints only.
 import { allPaths } from '../explain/explain.ts';
 import { nearestName } from '../text/nearest-name.ts';
 import { pathInWords } from './problem.ts';

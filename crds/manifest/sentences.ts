@@ -104,7 +104,10 @@ function ofSize(
   return `${thing} is ${observed}; it must be ${words}`;
 }
 
-/** Beyond what JavaScript can count the schema names that limit, however near the limit of the field is. */
+/**
+ * Beyond what JavaScript can count the schema names that limit, however near the limit of the field
+ * is.
+ */
 function nearerBound(issue: SizeIssue, node: SchemaNode | undefined): number {
   if (issue.code === 'too_small') {
     return Math.max(Number(issue.minimum), node?.minimum ?? Number.NEGATIVE_INFINITY);

@@ -1,4 +1,5 @@
-// 8-bit Optimizers via Block-wise Quantization. AdamW whose moments are stored in 8 bits, a scale for each block.
+// 8-bit Optimizers via Block-wise Quantization. AdamW whose moments are stored in 8 bits, a scale
+// for each block.
 import { adamParameters } from './adamw.ts';
 import { axisEntry } from './method.ts';
 

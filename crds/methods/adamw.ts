@@ -1,4 +1,5 @@
-// Decoupled Weight Decay Regularization. Adam with moments m, v of gradient and square, and decay apart from them:
+// Decoupled Weight Decay Regularization. Adam with moments m, v of gradient and square, and decay
+// apart from them:
 //   w -= lr * (m^ / (sqrt(v^) + epsilon) + weightDecay * w)
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';

@@ -1,6 +1,7 @@
-// From the entries of an axis: its schema as written in a job (nothing filled in), and as resolved (all filled in).
-// Defaults do not stand in the printed schema: the API server would fill them in before a preset could. They are kept in
-// metadata, so that `explain` and the field descriptions tell them.
+// From the entries of an axis: its schema as written in a job (nothing filled in), and as resolved
+// (all filled in). Defaults do not stand in the printed schema: the API server would fill them in
+// before a preset could. They are kept in metadata, so that `explain` and the field descriptions
+// tell them.
 import * as z from 'zod';
 import { onlyNamedMember } from '../schema/union.ts';
 import type { AxisEntry } from './method.ts';

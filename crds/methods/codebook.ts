@@ -1,7 +1,8 @@
-// AQLM: Extreme Compression of Large Language Models via Additive Quantization. A group of neighbours of a row is the sum of one
-// vector from each codebook, times a scale of the row:
+// AQLM: Extreme Compression of Large Language Models via Additive Quantization. A group of
+// neighbours of a row is the sum of one vector from each codebook, times a scale of the row:
 //   W[o, group j] = s_o * sum_k C_k[code[o, j, k]]
-// `codebooks` x `bits` / `groupSize` bits a weight; codebooks and scales come on top. Codes, vectors and scales train.
+// `codebooks` x `bits` / `groupSize` bits a weight; codebooks and scales come on top. Codes,
+// vectors and scales train.
 import * as z from 'zod';
 import { axisEntry } from './method.ts';
 

@@ -1,5 +1,6 @@
-// GaLore: Memory-Efficient LLM Training by Gradient Low-Rank Projection. The optimizer of a block's matrix sees its gradient
-// in the R directions in which it is largest, and its state is of that size:
+// GaLore: Memory-Efficient LLM Training by Gradient Low-Rank Projection. The optimizer of a block's
+// matrix sees its gradient in the R directions in which it is largest, and its state is of that
+// size:
 //   low = G B,   W -= scale * back(Adam(low)),   B anew every T updates
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';

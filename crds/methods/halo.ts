@@ -1,5 +1,6 @@
-// HALO: Hadamard-Assisted Lower-Precision Optimization for LLMs. The three products of a linear layer are of operands in 8 bits,
-// each with one scale; operands are rotated first, so that what stands out in one place is spread over all of them.
+// HALO: Hadamard-Assisted Lower-Precision Optimization for LLMs. The three products of a linear
+// layer are of operands in 8 bits, each with one scale; operands are rotated first, so that what
+// stands out in one place is spread over all of them.
 import * as z from 'zod';
 import { text } from '../schema/text.ts';
 import { masterWeights } from './master-weights.ts';

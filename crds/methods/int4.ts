@@ -1,5 +1,6 @@
-// Frozen weights as whole numbers of 4 bits in groups: w = (code - zero) * step. Asymmetric groups spend all 16 codes between their
-// smallest and largest value; symmetric ones have zero in the middle.
+// Frozen weights as whole numbers of 4 bits in groups: w = (code - zero) * step. Asymmetric groups
+// spend all 16 codes between their smallest and largest value; symmetric ones have zero in the
+// middle.
 import * as z from 'zod';
 import { groupSize } from './group-size.ts';
 import { axisEntry } from './method.ts';

@@ -1,4 +1,5 @@
-// Frozen weights as whole numbers of 8 bits: w = code * absmax / 127, one absmax a row, or one for a group of its values.
+// Frozen weights as whole numbers of 8 bits: w = code * absmax / 127, one absmax a row, or one for
+// a group of its values.
 import * as z from 'zod';
 import { groupSize } from './group-size.ts';
 import { axisEntry } from './method.ts';

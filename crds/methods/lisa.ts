@@ -1,5 +1,6 @@
-// LISA: Layerwise Importance Sampling for Memory-Efficient Large Language Model Fine-Tuning. Every K steps gamma blocks are
-// drawn; these train with their full rank, the others rest without gradient and without state:
+// LISA: Layerwise Importance Sampling for Memory-Efficient Large Language Model Fine-Tuning. Every
+// K steps gamma blocks are drawn; these train with their full rank, the others rest without
+// gradient and without state:
 //   p(embedding) = p(head) = 1,   p(block) = gamma / L
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';

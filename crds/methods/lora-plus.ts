@@ -1,4 +1,5 @@
-// LoRA+: Efficient Low Rank Adaptation of Large Models. LoRA with a larger learning rate for B than for A.
+// LoRA+: Efficient Low Rank Adaptation of Large Models. LoRA with a larger learning rate for B than
+// for A.
 import type { Preset } from './method.ts';
 
 export const loraPlusPreset = {

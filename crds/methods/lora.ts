@@ -1,5 +1,7 @@
-// LoRA: Low-Rank Adaptation of Large Language Models. Freezes W and learns a product of two thin matrices beside it:
-//   y = x W^T + s * drop(x) A^T B^T,   A: R x I, B: O x R,   s = alpha / R, or alpha / sqrt(R) (rank-stabilized)
+// LoRA: Low-Rank Adaptation of Large Language Models. Freezes W and learns a product of two thin
+// matrices beside it:
+//   y = x W^T + s * drop(x) A^T B^T,   A: R x I, B: O x R
+//   s = alpha / R, or alpha / sqrt(R) (rank-stabilized)
 // A starts random, B starts at zero, so that the first step sees the model as it was.
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';

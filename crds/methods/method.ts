@@ -1,5 +1,6 @@
-// What an entry of the method registry is. A method is a point in a space of five axes; an entry is one value of one axis,
-// with its parameters. From the entries come the enum of the axis, its typed members, the rules, the pages and the presets.
+// What an entry of the method registry is. A method is a point in a space of five axes; an entry is
+// one value of one axis, with its parameters. From the entries come the enum of the axis, its typed
+// members, the rules, the pages and the presets.
 import type * as z from 'zod';
 
 export const axisNames = ['precision', 'base', 'adapter', 'selection', 'optimizer'] as const;

@@ -1,6 +1,7 @@
-// QLoRA: Efficient Finetuning of Quantized LLMs. Frozen weights in 4-bit NormalFloat, whose 16 values are quantiles of a normal
-// distribution, with adapters trained beside them:
-//   y = x decode(W)^T + s x A^T B^T,   decode(W) = nf4[code] * absmax,   one absmax for `blockSize` neighbours
+// QLoRA: Efficient Finetuning of Quantized LLMs. Frozen weights in 4-bit NormalFloat, whose 16
+// values are quantiles of a normal distribution, with adapters trained beside them:
+//   y = x decode(W)^T + s x A^T B^T
+//   decode(W) = nf4[code] * absmax,   one absmax for `blockSize` neighbours
 // Double quantisation stores each absmax in 8 bits, with one float32 for 256 of them.
 import * as z from 'zod';
 import { groupSize } from './group-size.ts';

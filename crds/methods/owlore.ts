@@ -1,6 +1,8 @@
-// OwLore: Outlier-weighed Layerwise Sampled Low-Rank Projection for Memory-Efficient LLM Fine-tuning. Blocks are drawn as by LISA,
-// with the probability of their share of outliers, and the gradients of those that are drawn are projected (GaLore):
-//   A = |W| * norm of the column's inputs,   D(block) = share of A above M * mean(A),   p(block) ~ D(block)
+// OwLore: Outlier-weighed Layerwise Sampled Low-Rank Projection for Memory-Efficient LLM
+// Fine-tuning. Blocks are drawn as by LISA, with the probability of their share of outliers, and
+// the gradients of those that are drawn are projected (GaLore):
+//   A = |W| * norm of the column's inputs,   D(block) = share of A above M * mean(A)
+//   p(block) ~ D(block)
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
 import { drawParameters } from './lisa.ts';

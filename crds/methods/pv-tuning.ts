@@ -1,6 +1,8 @@
-// PV-Tuning: Beyond Straight-Through Estimation for Extreme LLM Compression. What codes stand for trains while they are fixed (P), and
-// a few codes, those that would move most, are chosen anew for the vectors that result (V):
-//   C, s, norms, embeddings <- LAMB(gradients)      buffer <- buffer - LAMB(dL/dW)      codes <- nearest to the buffer, where it is far
+// PV-Tuning: Beyond Straight-Through Estimation for Extreme LLM Compression. What codes stand for
+// trains while they are fixed (P), and a few codes, those that would move most, are chosen anew for
+// the vectors that result (V):
+//   C, s, norms, embeddings <- LAMB(gradients)      buffer <- buffer - LAMB(dL/dW)
+//   codes <- nearest to the buffer, where it is far
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
 import { adamParameters } from './adamw.ts';

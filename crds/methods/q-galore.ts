@@ -1,5 +1,6 @@
-// Q-GaLore: Quantized GaLore with INT4 Projection and Layer-Adaptive Low-Rank Gradients. GaLore whose directions are kept in 4 bits
-// and chosen ever more rarely where they settle, with moments in 8 bits.
+// Q-GaLore: Quantized GaLore with INT4 Projection and Layer-Adaptive Low-Rank Gradients. GaLore
+// whose directions are kept in 4 bits and chosen ever more rarely where they settle, with moments
+// in 8 bits.
 import * as z from 'zod';
 import { decimal } from '../schema/decimal.ts';
 import { projectionParameters } from './galore.ts';

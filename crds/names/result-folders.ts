@@ -1,5 +1,6 @@
-// Folders below the destination into which results are put, and what lies in their way. A result replaces the whole folder of its name, so a
-// model or data in there would be lost, while it is read.
+// Folders below the destination into which results are put, and what lies in their way. A result
+// replaces the whole folder of its name, so a model or data in there would be lost, while it is
+// read.
 import type { FineTuneJobSpec } from '../api/job.ts';
 
 /** By form of the result. */
@@ -10,7 +11,10 @@ export const resultFolder = {
   AQLM: 'aqlm',
 } as const;
 
-/** Whether results would be put into the model's own folder, or in the place of what is read. `read`: the model. Plain paths of one volume. */
+/**
+ * Whether results would be put into the model's own folder, or in the place of what is read.
+ * `read`: the model. Plain paths of one volume.
+ */
 export function liesInTheWay(destination: string, read: string): boolean {
   const [to, from] = [partsOf(destination), partsOf(read)];
   if (to.some((part, index) => from[index] !== part)) return false;

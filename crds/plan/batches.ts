@@ -1,5 +1,6 @@
-// From the global batch to what one device computes at once: ranks, waves, micro-batches. Who computes a sequence never
-// changes the result: the global batch is what the job says, and the loss is divided by its target tokens.
+// From the global batch to what one device computes at once: ranks, waves, micro-batches. Who
+// computes a sequence never changes the result: the global batch is what the job says, and the loss
+// is divided by its target tokens.
 import type { Dataset } from '../api/dataset.ts';
 import type { Training } from '../api/training.ts';
 import { invariant } from '../failures/errors.ts';
@@ -61,8 +62,8 @@ export function planBatches({ sequences, ranks, microBatchSize, waves }: BatchQu
 }
 
 /**
- * Which rank takes which sequence of a batch: the most expensive first, each to the rank with the least to do, ties to the
- * lower index. Ranks keep their sequences in the order of the batch.
+ * Which rank takes which sequence of a batch: the most expensive first, each to the rank with the
+ * least to do, ties to the lower index. Ranks keep their sequences in the order of the batch.
  */
 export function assignToRanks(
   costs: readonly number[],

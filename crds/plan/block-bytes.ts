@@ -50,7 +50,10 @@ export function madeOfCodes(facts: DecoderFacts, method: ResolvedMethod): number
   return storesCodes(method) ? parametersOf(facts).blockMatrices * valueBytes(method) : 0;
 }
 
-/** That of the embedding grows through the whole backward; that of the head is summed up over the ranks at once. */
+/**
+ * That of the embedding grows through the whole backward; that of the head is summed up over the
+ * ranks at once.
+ */
 function outsideGradient({ facts, method, shards }: MemoryQuestion): number {
   const { outside, embedding } = trainedOf(facts, method);
   if (shards === 1) return outside * 4;
@@ -70,7 +73,10 @@ function tapeBytesPerToken(question: MemoryQuestion): number {
   return values + extra + 4 * rank * adaptedLinears(facts, targetModules).length;
 }
 
-/** Whether layers that read the same input are computed one by one: some have no adapter, it drops inputs, or stands beside products in 8 bits. */
+/**
+ * Whether layers that read the same input are computed one by one: some have no adapter, it drops
+ * inputs, or stands beside products in 8 bits.
+ */
 function isApart({ facts, method }: MemoryQuestion): boolean {
   if (method.adapter.type === 'None') return false;
   if (method.precision.type === 'HALO') return true;

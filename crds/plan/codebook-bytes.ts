@@ -16,7 +16,10 @@ interface CodebookBlock {
 /** Share of the bytes that codebooks may take. */
 const largestShare = 0.25;
 
-/** Of each block; a scheme that does not fit the layers is refused. Codes take a byte each, codebooks and scales float32. */
+/**
+ * Of each block; a scheme that does not fit the layers is refused. Codes take a byte each,
+ * codebooks and scales float32.
+ */
 export function codebookBlock(facts: DecoderFacts, { base }: ResolvedMethod): CodebookBlock {
   if (base.type !== 'Codebook') return { codes: 0, values: 0, bytes: 0 };
   const scheme = base.codebook;

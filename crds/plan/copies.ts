@@ -1,5 +1,5 @@
-// Copies of the state in the memory of pods: whether there are any, and the room that they take. Pure, so that the operator gives a pod what its
-// supervisor will use.
+// Copies of the state in the memory of pods: whether there are any, and the room that they take.
+// Pure, so that the operator gives a pod what its supervisor will use.
 import type { FineTuneJobSpec } from '../api/job.ts';
 
 type CopyMode = NonNullable<FineTuneJobSpec['checkpoint']['memory']['mode']>;
@@ -18,7 +18,8 @@ const bytesPerParameter = 12;
 export const copiesOfAKind = 2;
 
 /**
- * The most bytes that a pod keeps. `shards`: ranks of the smallest world that may train, among which the parameters are shared out.
+ * The most bytes that a pod keeps. `shards`: ranks of the smallest world that may train, among
+ * which the parameters are shared out.
  */
 export function copyBytes(trainedParameters: number, shards: number, mode: CopyMode): number {
   const kinds = { None: 0, Local: 1, LocalAndPeer: 2 }[mode];

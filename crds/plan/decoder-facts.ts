@@ -1,7 +1,9 @@
-// What a plan has to know about a decoder: sizes and a few traits. The worker derives them from config.json (its record
-// satisfies this type), and `estimate` gets them over the same path. Nothing here needs weights.
+// What a plan has to know about a decoder: sizes and a few traits. The worker derives them from
+// config.json (its record satisfies this type), and `estimate` gets them over the same path.
+// Nothing here needs weights.
 //
-// Legend: V vocabulary · H hidden size · L blocks · NH query heads · NK key/value heads · D head size · I MLP size
+// Legend: V vocabulary · H hidden size · L blocks · NH query heads · NK key/value heads · D head
+// size · I MLP size
 import * as z from 'zod';
 
 const size = z.int().min(1);

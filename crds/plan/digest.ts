@@ -1,4 +1,5 @@
-// A digest that does not depend on the order of keys or on spaces: SHA-256 over canonical JSON (RFC 8785).
+// A digest that does not depend on the order of keys or on spaces: SHA-256 over canonical JSON (RFC
+// 8785).
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import { invariant } from '../failures/errors.ts';

@@ -1,5 +1,5 @@
-// Work of one token, in floating-point operations (a multiply-add counts as two). Used for times in `estimate` and for the
-// share of the device's peak in telemetry.
+// Work of one token, in floating-point operations (a multiply-add counts as two). Used for times in
+// `estimate` and for the share of the device's peak in telemetry.
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import { parametersOf, type TrainedCounts, trainedOf } from './parameters.ts';
@@ -54,8 +54,9 @@ export function flopsPerToken(question: FlopsQuestion): FlopsPerToken {
 }
 
 /**
- * Share of the blocks that a backward passes through on average: down to the lowest active one, unless something below
- * moves as well. Of gamma out of L, drawn alike, the lowest is the (L + 1) / (gamma + 1)th on average.
+ * Share of the blocks that a backward passes through on average: down to the lowest active one,
+ * unless something below moves as well. Of gamma out of L, drawn alike, the lowest is the (L + 1) /
+ * (gamma + 1)th on average.
  */
 function passedShare(blocks: number, { activeBlocks, embedding }: TrainedCounts): number {
   if (embedding) return 1;

@@ -1,4 +1,5 @@
-// Bytes of the gradients of one block: while they are made, as the step offers them, and as they wait where all are clipped together.
+// Bytes of the gradients of one block: while they are made, as the step offers them, and as they
+// wait where all are clipped together.
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import type { DecoderFacts } from './decoder-facts.ts';
 import { keptParts } from './kept-parts.ts';
@@ -8,7 +9,10 @@ import { projectedLinears } from './projected-linears.ts';
 import { valueBytes } from './static-bytes.ts';
 
 interface GradientBytes {
-  /** All of them, or what they are products of where they are wanted in a subspace (worker/engine/gradient-factors.ts). */
+  /**
+   * All of them, or what they are products of where they are wanted in a subspace
+   * (worker/engine/gradient-factors.ts).
+   */
   readonly made: number;
   /** This rank's. */
   readonly offered: number;
@@ -31,8 +35,9 @@ export function gradientBytes(question: MemoryQuestion): GradientBytes {
   const offered = trained.block * kept * part;
   const low = isAdapter ? null : lowValues(facts, method);
   if (low === null) return { made: whole, offered, waiting: offered };
-  // Ranks make gradients whole, and choose directions while tapes, sums on their way and what logits left in the allocator are still there:
-  // by measurement two of them take what they would if their shares waited whole.
+  // Ranks make gradients whole, and choose directions while tapes, sums on their way and what
+  // logits left in the allocator are still there: by measurement two of them take what they would
+  // if their shares waited whole.
   if (shards > 1) return { made: whole, offered, waiting: offered };
   const sums = 4 * low * Math.min(2, micros);
   return {
@@ -42,13 +47,19 @@ export function gradientBytes(question: MemoryQuestion): GradientBytes {
   };
 }
 
-/** Values of the gradients of a block's matrices in their subspaces; null where they are seen as they are. */
+/**
+ * Values of the gradients of a block's matrices in their subspaces; null where they are seen as
+ * they are.
+ */
 export function lowValues(facts: DecoderFacts, method: Pick<ResolvedMethod, 'optimizer'>) {
   const projected = projectedLinears(facts, method);
   return projected?.reduce((sum, { rank, larger }) => sum + rank * larger, 0) ?? null;
 }
 
-/** Of one micro-batch, until the backward of its block is done: gradients of what layers put out, and what they read, made again. */
+/**
+ * Of one micro-batch, until the backward of its block is done: gradients of what layers put out,
+ * and what they read, made again.
+ */
 function factors({ facts, method, microBatchTokens }: MemoryQuestion): number {
   if (method.precision.type === 'HALO') return 0;
   const outputs = linearsOf(facts).reduce((sum, { out }) => sum + out, 0);

@@ -6,7 +6,9 @@ import { type Linear, lastPart, linearsOf } from './parameters.ts';
 interface HaloBytes {
   /** Codes of the weights of a block. */
   readonly codes: number;
-  /** Of them, what the tape of a block holds for all tokens; nothing more where codes stay anyway. */
+  /**
+   * Of them, what the tape of a block holds for all tokens; nothing more where codes stay anyway.
+   */
   readonly taped: number;
   /** What a token leaves on the tape of a block. */
   readonly tapePerToken: number;
@@ -33,7 +35,8 @@ export function haloBytes(facts: DecoderFacts, method: ResolvedMethod, tokens: n
     taped: backward === 'Reuse' ? codes : 0,
     tapePerToken: perInput * sum(inputs),
     forwardWorking: tokens * Math.max(0, ...inputs),
-    // The gradient of the input in float32, before and behind a rotation, and two forms of the errors; or, of the weight.
+    // The gradient of the input in float32, before and behind a rotation, and two forms of the
+    // errors; or, of the weight.
     backwardWorking: Math.max(
       ...coded.map((group) => {
         const outputs = sum(group.map(({ out }) => out));

@@ -1,5 +1,5 @@
-// The whole plan of a job on one kind of device: method, steps, batches, memory, work. What the worker runs, `estimate`
-// prints and admission checks are fields of this one value.
+// The whole plan of a job on one kind of device: method, steps, batches, memory, work. What the
+// worker runs, `estimate` prints and admission checks are fields of this one value.
 import type { FineTuneJobSpec } from '../api/job.ts';
 import { type ResolvedMethod, resolveMethod } from '../methods/resolve.ts';
 import { type BatchPlan, planBatches, sequencesPerStep, tokensPerSequence } from './batches.ts';
@@ -83,7 +83,10 @@ interface DevicePlan {
   readonly memory: MemoryPlan;
 }
 
-/** All micro-batches at once where that fits; then more waves, where the engine has them; then what comes closest. */
+/**
+ * All micro-batches at once where that fits; then more waves, where the engine has them; then what
+ * comes closest.
+ */
 function planDevice(
   question: JobQuestion,
   method: ResolvedMethod,

@@ -6,7 +6,10 @@ import type { DecoderFacts } from './decoder-facts.ts';
 import { linearsOf, parametersOf, trainedOf } from './parameters.ts';
 import { planFlatParameter, type ShardLayout, shardsOf } from './shards.ts';
 
-/** What the optimizer has to see as a whole; others work value by value, or cell by cell. Codes have owners in any layout. */
+/**
+ * What the optimizer has to see as a whole; others work value by value, or cell by cell. Codes have
+ * owners in any layout.
+ */
 export function layoutOf({ optimizer }: Pick<ResolvedMethod, 'optimizer'>): ShardLayout {
   // Updates are scaled by norms of whole tensors.
   if (optimizer.type === 'PVTuning') return 'owner';

@@ -1,5 +1,5 @@
-// Splits a spec into what is fixed while workers run and what may change under them. Which field is which is said where the field is
-// declared (mutability.ts).
+// Splits a spec into what is fixed while workers run and what may change under them. Which field is
+// which is said where the field is declared (mutability.ts).
 import type { FineTuneJobSpec } from '../api/job.ts';
 import type { Mutability } from '../schema/mutability.ts';
 import { jobSchema, mutabilityOf, type SchemaNode } from '../tree/schema-tree.ts';

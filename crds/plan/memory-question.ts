@@ -25,7 +25,9 @@ interface OtherStages {
 
 export interface MemoryQuestion {
   readonly facts: DecoderFacts;
-  /** Base values that the files hold in bfloat16: frozen matrices stay so, whatever is computed in. */
+  /**
+   * Base values that the files hold in bfloat16: frozen matrices stay so, whatever is computed in.
+   */
   readonly storedBfloat16?: number;
   readonly method: ResolvedMethod;
   /** Tokens that a device computes at once. */

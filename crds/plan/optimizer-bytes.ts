@@ -1,5 +1,5 @@
-// Bytes that an optimizer keeps: master weights, moments, bases of subspaces. Of blocks that rest it keeps nothing, unless the
-// method says so.
+// Bytes that an optimizer keeps: master weights, moments, bases of subspaces. Of blocks that rest
+// it keeps nothing, unless the method says so.
 import { codedForm, storesCodes } from '../methods/coded.ts';
 import { drawOf } from '../methods/draw.ts';
 import { masterWeightsOf } from '../methods/master-weights.ts';
@@ -32,7 +32,10 @@ export function optimizerBytes(facts: DecoderFacts, method: ResolvedMethod): Opt
   };
 }
 
-/** What one update needs while it runs; most optimizers work in place. Of the largest matrix, with the choice of its directions. */
+/**
+ * What one update needs while it runs; most optimizers work in place. Of the largest matrix, with
+ * the choice of its directions.
+ */
 export function updateWorking(facts: DecoderFacts, method: ResolvedMethod): number {
   const projection = projectionOf(method.optimizer);
   const copied = wideCopies(method) * 4;
@@ -49,7 +52,10 @@ export function updateWorking(facts: DecoderFacts, method: ResolvedMethod): numb
   return Math.max(...each);
 }
 
-/** In float32, of one matrix: a weight that has no master. One in groups of codes is changed row by row where its change is of low rank. */
+/**
+ * In float32, of one matrix: a weight that has no master. One in groups of codes is changed row by
+ * row where its change is of low rank.
+ */
 function wideCopies(method: ResolvedMethod): number {
   const form = codedForm(method);
   if (form === 'Codebook') return memoryConstants.codebookCopies;
@@ -57,7 +63,10 @@ function wideCopies(method: ResolvedMethod): number {
   return method.precision.type === 'Float32' || masterBytes(method) > 0 ? 0 : 1;
 }
 
-/** The same for what trains outside the blocks: LAMB needs an update as a whole before it knows how far to go. */
+/**
+ * The same for what trains outside the blocks: LAMB needs an update as a whole before it knows how
+ * far to go.
+ */
 export function outsideWorking(facts: DecoderFacts, method: ResolvedMethod): number {
   if (method.optimizer.type !== 'PVTuning') return 0;
   const { embedding, head } = trainedOf(facts, method);

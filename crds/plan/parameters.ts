@@ -1,5 +1,5 @@
-// Counts and shapes that follow from the sizes of a decoder: its linear layers, its parameters, and those of them that a
-// method trains.
+// Counts and shapes that follow from the sizes of a decoder: its linear layers, its parameters, and
+// those of them that a method trains.
 import { UserError } from '../failures/errors.ts';
 import { drawOf } from '../methods/draw.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
@@ -99,7 +99,9 @@ function activeBlocksOf({ L }: DecoderFacts, { selection }: ResolvedMethod): num
   return Math.min(L, drawOf(selection)?.activeLayers ?? L);
 }
 
-/** What trains outside the blocks, when the weights themselves train. A tied head is the embedding. */
+/**
+ * What trains outside the blocks, when the weights themselves train. A tied head is the embedding.
+ */
 function outsideOf(
   facts: DecoderFacts,
   { selection }: ResolvedMethod,
@@ -118,8 +120,8 @@ function outsideOf(
 const nothingOutside = { embedding: false, head: false } as const;
 
 /**
- * The linears of a block that get an adapter. A name is the last part of a module path, or a longer tail of it
- * (`mlp.up_proj`); `AllLinear` is all of them, and never the head.
+ * The linears of a block that get an adapter. A name is the last part of a module path, or a longer
+ * tail of it (`mlp.up_proj`); `AllLinear` is all of them, and never the head.
  */
 export function adaptedLinears(facts: DecoderFacts, targets: readonly string[]): readonly Linear[] {
   const all = linearsOf(facts);
@@ -132,7 +134,9 @@ export function adaptedLinears(facts: DecoderFacts, targets: readonly string[]):
   return all.filter(({ name }) => wanted.has(name));
 }
 
-/** Of a name as jobs write it, which may be a longer tail of a module path: the name of the linear. */
+/**
+ * Of a name as jobs write it, which may be a longer tail of a module path: the name of the linear.
+ */
 export function lastPart(target: string): string {
   return target.slice(target.lastIndexOf('.') + 1);
 }

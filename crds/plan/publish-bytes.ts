@@ -1,5 +1,6 @@
-// What the process takes that writes the result: the trained model and its logits, then what one form is written with, or the copy that
-// was read back and its logits beside them. Forms are written one after the other, and the memory of one is given back before the next.
+// What the process takes that writes the result: the trained model and its logits, then what one
+// form is written with, or the copy that was read back and its logits beside them. Forms are
+// written one after the other, and the memory of one is given back before the next.
 import { codedForm } from '../methods/coded.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { madeOfCodes } from './block-bytes.ts';
@@ -71,7 +72,10 @@ function formBytes(question: MemoryQuestion, format: ResultForm): FormBytes {
   };
 }
 
-/** Rows at a time; whole are only values that a tensor of codes stands for, and the tables of a vocabulary. */
+/**
+ * Rows at a time; whole are only values that a tensor of codes stands for, and the tables of a
+ * vocabulary.
+ */
 function writingBytes({ facts, method }: MemoryQuestion, format: ResultForm): number {
   if (format === 'PEFTAdapter') return 0;
   const largest = largestLinear(facts);
@@ -96,7 +100,9 @@ function isQuantized({ base }: ResolvedMethod): boolean {
   return base.type !== 'Dense' && base.type !== 'Codebook';
 }
 
-/** Matrices that an adapter was folded into came from their file again, whose pages were given back. */
+/**
+ * Matrices that an adapter was folded into came from their file again, whose pages were given back.
+ */
 function leftByWriting(question: MemoryQuestion, format: ResultForm): number {
   const { facts, method, storedBfloat16 = 0 } = question;
   const { adapter, base } = method;

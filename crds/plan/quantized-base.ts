@@ -1,5 +1,6 @@
-// Bytes of linear layers that are stored in fewer bits: codes, scales, and what scales are made from. A matrix is one piece of
-// memory with a header; its sections begin at whole multiples of 64 bytes (worker/native/kernels/quantized/layout.h).
+// Bytes of linear layers that are stored in fewer bits: codes, scales, and what scales are made
+// from. A matrix is one piece of memory with a header; its sections begin at whole multiples of 64
+// bytes (worker/native/kernels/quantized/layout.h).
 import { UserError } from '../failures/errors.ts';
 import { groupSizes } from '../methods/group-size.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
@@ -12,7 +13,10 @@ interface QuantizedBlock {
   readonly bytes: number;
 }
 
-/** Of each block; nothing where no matrix is frozen so. A group that does not divide a layer is refused. */
+/**
+ * Of each block; nothing where no matrix is frozen so. A group that does not divide a layer is
+ * refused.
+ */
 export function quantizedBlock(facts: DecoderFacts, { base }: ResolvedMethod): QuantizedBlock {
   if (base.type === 'Dense' || base.type === 'Codebook') return { values: 0, bytes: 0 };
   const linears = linearsOf(facts);

@@ -1,4 +1,5 @@
-// What a rank of several holds beside its share: what it has gathered, and gradients on their way. Nothing for a process by itself.
+// What a rank of several holds beside its share: what it has gathered, and gradients on their way.
+// Nothing for a process by itself.
 import { haloBytes } from './halo-bytes.ts';
 import { keptParts } from './kept-parts.ts';
 import type { MemoryQuestion } from './memory-question.ts';
@@ -7,11 +8,17 @@ import { quantizedBlock } from './quantized-base.ts';
 import { codedBlock, frozenInBfloat16, valueBytes } from './static-bytes.ts';
 
 interface SharedBytes {
-  /** Two whole blocks, the one that computes and the one that comes, with what is made of their weights. */
+  /**
+   * Two whole blocks, the one that computes and the one that comes, with what is made of their
+   * weights.
+   */
   readonly blocks: number;
   /** The embedding, or the head, whole while it is used. */
   readonly vocabulary: number;
-  /** Of a block and of the matrix of the head and the embedding: gradients on their way to the sum, and the own part of it. */
+  /**
+   * Of a block and of the matrix of the head and the embedding: gradients on their way to the sum,
+   * and the own part of it.
+   */
   readonly blockExchange: number;
   readonly headExchange: number;
   readonly embeddingExchange: number;

@@ -1,5 +1,6 @@
-// What a run needs apart from training steps: evaluation and answers to prompts, which happen in the same process beside the state
-// of the optimizer, and the publishing of the result, a process of its own.
+// What a run needs apart from training steps: evaluation and answers to prompts, which happen in
+// the same process beside the state of the optimizer, and the publishing of the result, a process
+// of its own.
 import { madeOfCodes } from './block-bytes.ts';
 import { memoryConstants } from './memory-constants.ts';
 import type { MemoryQuestion } from './memory-question.ts';
@@ -8,7 +9,10 @@ import { sharedBytes } from './shared-bytes.ts';
 import { type StageName, type StagePeak, stagePeak } from './stage-peak.ts';
 import { staticBytes, valueBytes } from './static-bytes.ts';
 
-/** Those that the job has. Results are written on a processor, so they do not count on another device. */
+/**
+ * Those that the job has. Results are written on a processor, so they do not count on another
+ * device.
+ */
 export function otherStages(question: MemoryQuestion): readonly StagePeak[] {
   const { evaluationTokens, sampleTokens } = question.stages ?? {};
   return [
@@ -18,12 +22,17 @@ export function otherStages(question: MemoryQuestion): readonly StagePeak[] {
   ];
 }
 
-/** What a tokenizer takes in JavaScript; only jobs that ask the model something load one to train. */
+/**
+ * What a tokenizer takes in JavaScript; only jobs that ask the model something load one to train.
+ */
 export function tokenizerBytes({ facts, stages }: MemoryQuestion): number {
   return stages?.sampleTokens === undefined ? 0 : facts.V * memoryConstants.tokenizerBytesPerToken;
 }
 
-/** One sequence after the other, without a tape: the stream into a block and out of it, and the head without a gradient. */
+/**
+ * One sequence after the other, without a tape: the stream into a block and out of it, and the head
+ * without a gradient.
+ */
 function evaluate(question: MemoryQuestion, tokens: number): StagePeak {
   const { facts, method } = question;
   const { head } = memoryConstants;

@@ -1,4 +1,5 @@
-// Bytes that are there from the first step to the last: weights, master weights, state of the optimizer.
+// Bytes that are there from the first step to the last: weights, master weights, state of the
+// optimizer.
 import { codedForm } from '../methods/coded.ts';
 import type { ResolvedMethod } from '../methods/resolve.ts';
 import { codebookBlock } from './codebook-bytes.ts';
@@ -40,12 +41,16 @@ export function staticBytes(question: MemoryQuestion): StaticBytes {
     optimizer:
       (optimizer.ofAll ? kept.blocks : kept.block) * optimizer.blocks +
       kept.outside * optimizer.outside,
-    // Made in the forward of each step; there at all its largest moments. Ranks make those of whole blocks (shared-bytes.ts).
+    // Made in the forward of each step; there at all its largest moments. Ranks make those of whole
+    // blocks (shared-bytes.ts).
     codes: shards === 1 ? facts.L * haloBytes(facts, method, 0).codes : 0,
   };
 }
 
-/** Frozen values that stay in the 16 bits of their file while the rest is float32: each saves two bytes. */
+/**
+ * Frozen values that stay in the 16 bits of their file while the rest is float32: each saves two
+ * bytes.
+ */
 export function frozenInBfloat16({ facts, method, storedBfloat16 = 0 }: MemoryQuestion): number {
   if (valueBytes(method) === 2) return 0;
   const trained = trainedOf(facts, method);
@@ -60,7 +65,9 @@ function codedSaving({ facts, method }: MemoryQuestion): number {
   return facts.L * (parametersOf(facts).blockMatrices * valueBytes(method) - stored);
 }
 
-/** Bytes of the trained matrices of a block in codes; null where they are stored as their values. */
+/**
+ * Bytes of the trained matrices of a block in codes; null where they are stored as their values.
+ */
 export function codedBlock(facts: DecoderFacts, method: ResolvedMethod): number | null {
   switch (codedForm(method)) {
     case 'Groups':

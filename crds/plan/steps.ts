@@ -1,5 +1,5 @@
-// How many optimizer steps a job has, and the learning rate of each. Steps count from 0 here: step s is the update that makes
-// checkpoint s + 1.
+// How many optimizer steps a job has, and the learning rate of each. Steps count from 0 here: step
+// s is the update that makes checkpoint s + 1.
 import type { Schedule } from '../api/training.ts';
 import { invariant } from '../failures/errors.ts';
 import { parseDecimal } from '../schema/decimal.ts';
@@ -11,8 +11,9 @@ interface Amount {
 }
 
 /**
- * Steps of the whole job. `sequences` is what one pass over the data has: documents, or sequences when packed. A batch that
- * reaches the end of the data goes on with the next pass, so all batches have the same size.
+ * Steps of the whole job. `sequences` is what one pass over the data has: documents, or sequences
+ * when packed. A batch that reaches the end of the data goes on with the next pass, so all batches
+ * have the same size.
  */
 export function totalSteps(amount: Amount, sequences: number, batch: number): number {
   if (amount.maxSteps !== undefined) return amount.maxSteps;
@@ -33,8 +34,8 @@ interface LearningRate {
 }
 
 /**
- * Rate of step s. It rises over warmupSteps in equal parts without being 0, is at its largest at step warmupSteps, and
- * would reach its end (minRatio) one step behind the last.
+ * Rate of step s. It rises over warmupSteps in equal parts without being 0, is at its largest at
+ * step warmupSteps, and would reach its end (minRatio) one step behind the last.
  */
 export function learningRateAt(
   { schedule, learningRate, totalSteps: total }: LearningRate,

@@ -1,4 +1,5 @@
-// Networks in CIDR notation, read as the API server reads them (Go's netip): no leading zeros, no zone, no IPv4 inside of IPv6.
+// Networks in CIDR notation, read as the API server reads them (Go's netip): no leading zeros, no
+// zone, no IPv4 inside of IPv6.
 interface Cidr {
   /** Length of an address: 32 or 128. */
   readonly bits: 32 | 128;
@@ -6,9 +7,13 @@ interface Cidr {
   readonly prefix: number;
 }
 
-/** Where clouds answer a pod with the rights of its node, and what else is local to a link. Hosts on the way, never a job's own. */
+/**
+ * Where clouds answer a pod with the rights of its node, and what else is local to a link. Hosts on
+ * the way, never a job's own.
+ */
 export const closedNetworks = [
-  // Link-local: the metadata service of AWS, Google, Azure, Oracle, OpenStack and others is 169.254.169.254.
+  // Link-local: the metadata service of AWS, Google, Azure, Oracle, OpenStack and others is
+  // 169.254.169.254.
   '169.254.0.0/16',
   // Alibaba.
   '100.100.100.200/32',
@@ -68,7 +73,10 @@ function sixOf(text: string): bigint | undefined {
   return address >> 32n === mapped ? undefined : address;
 }
 
-/** Eight groups of 16 bits; `::` stands for as many zeros as are missing, an IPv4 address at the end for two. */
+/**
+ * Eight groups of 16 bits; `::` stands for as many zeros as are missing, an IPv4 address at the end
+ * for two.
+ */
 function groupsOf(text: string): readonly bigint[] | undefined {
   const halves = text.split('::');
   if (halves.length > 2) return undefined;

@@ -1,5 +1,6 @@
-// Decimal numbers as strings. The API has no floating-point fields: different languages print them differently, and an
-// object that is read and written back must not change. A decimal is parsed once, where it is used.
+// Decimal numbers as strings. The API has no floating-point fields: different languages print them
+// differently, and an object that is read and written back must not change. A decimal is parsed
+// once, where it is used.
 import * as z from 'zod';
 import { invariant } from '../failures/errors.ts';
 import { type Rule, rule } from './rule.ts';
@@ -27,7 +28,10 @@ export function decimal(bounds: DecimalBounds = {}): z.ZodString {
   return rules.length === 0 ? text : rule(text, ...rules);
 }
 
-/** The pattern bounds the exponent, so that no value overflows where it is multiplied; whoever met that limit is told it. */
+/**
+ * The pattern bounds the exponent, so that no value overflows where it is multiplied; whoever met
+ * that limit is told it.
+ */
 const anyExponent = /^-?(0|[1-9][0-9]*)(\.[0-9]+)?[eE][+-]?[0-9]{3,}$/;
 
 function patternInWords(input: unknown): string {

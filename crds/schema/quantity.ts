@@ -1,9 +1,12 @@
-// Kubernetes quantities ("16Gi", "500m", 2): schema, parse, print, compare. Numbers are kept as doubles: exact to 2^53,
-// which is 8 PiB in bytes.
+// Kubernetes quantities ("16Gi", "500m", 2): schema, parse, print, compare. Numbers are kept as
+// doubles: exact to 2^53, which is 8 PiB in bytes.
 import * as z from 'zod';
 import { invariant } from '../failures/errors.ts';
 
-/** The pattern that Kubernetes itself prints into CRDs for quantities, without its rarer spellings: of what is given, none is negative. */
+/**
+ * The pattern that Kubernetes itself prints into CRDs for quantities, without its rarer spellings:
+ * of what is given, none is negative.
+ */
 const pattern =
   /^([+]?[0-9]+(?:\.[0-9]*)?|[+]?\.[0-9]+)(Ki|Mi|Gi|Ti|Pi|Ei|n|u|m|k|M|G|T|P|E|[eE][+-]?[0-9]{1,2})?$/;
 
@@ -27,7 +30,10 @@ const factors: Readonly<Record<string, number>> = {
 
 export type Quantity = string | number;
 
-/** Marks the one union that a structural schema can express: structural.ts prints it as int-or-string. */
+/**
+ * Marks the one union that a structural schema can express: structural.ts prints it as
+ * int-or-string.
+ */
 export const intOrStringKey = 'x-kubernetes-int-or-string';
 
 export function quantity(): z.ZodUnion<readonly [z.ZodString, z.ZodInt]> {

@@ -1,8 +1,8 @@
-// One validation rule, once as a predicate for our own checks and once as CEL for the API server. The two are written
-// side by side, and a test runs the same cases through both.
+// One validation rule, once as a predicate for our own checks and once as CEL for the API server.
+// The two are written side by side, and a test runs the same cases through both.
 //
-// A rule is judged only when what it reads is of the right type: otherwise one wrong value would be reported twice. What a
-// rule reads is taken from its CEL text (`self.a.b`).
+// A rule is judged only when what it reads is of the right type: otherwise one wrong value would be
+// reported twice. What a rule reads is taken from its CEL text (`self.a.b`).
 import type * as z from 'zod';
 
 export interface Rule<T = unknown> {
@@ -17,8 +17,8 @@ export interface Rule<T = unknown> {
   /** Where the problem is shown, below the value; the value itself when absent. */
   readonly path?: readonly string[];
   /**
-   * `everywhere` is the default; `cluster` rules are printed into the CRD, and `problemsOnCluster` checks them, but a
-   * local run does not know them.
+   * `everywhere` is the default; `cluster` rules are printed into the CRD, and `problemsOnCluster`
+   * checks them, but a local run does not know them.
    */
   readonly where?: 'everywhere' | 'cluster';
 }

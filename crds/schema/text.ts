@@ -1,7 +1,10 @@
 // Bounded strings for the schema, and lists of words for its sentences.
 import * as z from 'zod';
 
-/** Of a text with a pattern: what completes the sentence "it must be ...". The CRD says it in place of the pattern. */
+/**
+ * Of a text with a pattern: what completes the sentence "it must be ...". The CRD says it in place
+ * of the pattern.
+ */
 export const wordsKey = 'x-anneal-words';
 
 /**

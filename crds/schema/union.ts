@@ -1,5 +1,6 @@
-// Unions in the only form that a structural schema allows: an object whose members are all optional.
-// Two kinds: by `type` (`{type: LoRA, lora: {...}}`), and by presence (exactly one place of a source).
+// Unions in the only form that a structural schema allows: an object whose members are all
+// optional. Two kinds: by `type` (`{type: LoRA, lora: {...}}`), and by presence (exactly one place
+// of a source).
 import type * as z from 'zod';
 import { type Rule, rule } from './rule.ts';
 import { inWords } from './text.ts';

@@ -1,11 +1,15 @@
-// JSON from bytes that nobody vouches for: bounded in bytes, depth and number of values before it is parsed. `JSON.parse` itself has no
-// bound: 200 MB of nested brackets take it 8 GB and minutes. One linear pass without recursion counts; the text is decoded behind it.
+// JSON from bytes that nobody vouches for: bounded in bytes, depth and number of values before it
+// is parsed. `JSON.parse` itself has no bound: 200 MB of nested brackets take it 8 GB and minutes.
+// One linear pass without recursion counts; the text is decoded behind it.
 
 export interface JsonLimit {
   readonly bytes: number;
   /** Lists and objects inside of each other. */
   readonly depth: number;
-  /** Values of lists and objects, each of which costs some 50 bytes of memory whatever it takes in the text. */
+  /**
+   * Values of lists and objects, each of which costs some 50 bytes of memory whatever it takes in
+   * the text.
+   */
   readonly values: number;
 }
 
@@ -16,7 +20,10 @@ const million = 1e6;
 export const jsonLimits = {
   /** `config.json`: some KB; a megabyte where each layer is described. */
   modelConfig: { bytes: 16 * mib, depth: 32, values: million },
-  /** `tokenizer.json`: 33 MB and 1.8 million values (Gemma 3), 60 MB and 2.7 million (a vocabulary of 900,000). */
+  /**
+   * `tokenizer.json`: 33 MB and 1.8 million values (Gemma 3), 60 MB and 2.7 million (a vocabulary
+   * of 900,000).
+   */
   tokenizer: { bytes: 128 * mib, depth: 64, values: 4 * million },
   /** `tokenizer_config.json`: 1.2 MB (Gemma 3). */
   tokenizerConfig: { bytes: 16 * mib, depth: 32, values: million },
@@ -32,7 +39,10 @@ export const jsonLimits = {
   runRecord: { bytes: 64 * mib, depth: 64, values: 4 * million },
   /** A line of telemetry or of a log. */
   line: { bytes: 16 * mib, depth: 64, values: million },
-  /** A record of the bus, a plan, a variable of the environment: servers refuse more than a megabyte or two. */
+  /**
+   * A record of the bus, a plan, a variable of the environment: servers refuse more than a megabyte
+   * or two.
+   */
   message: { bytes: 8 * mib, depth: 64, values: million },
   /** A page of a hub's listing has 1,000 files. */
   hubAnswer: { bytes: 64 * mib, depth: 32, values: 4 * million },
@@ -55,7 +65,10 @@ export function parseJson(source: Uint8Array | string, limit: JsonLimit): unknow
   }
 }
 
-/** Throws where `bytes` are more, nest deeper or have more values than the limit says; whether they are JSON is not asked. */
+/**
+ * Throws where `bytes` are more, nest deeper or have more values than the limit says; whether they
+ * are JSON is not asked.
+ */
 export function requireBounded(bytes: Uint8Array, { bytes: most, depth, values }: JsonLimit): void {
   requireLength(bytes.length, most);
   let open = 0;
@@ -103,7 +116,10 @@ function decoded(bytes: Uint8Array): string {
   }
 }
 
-/** V8 quotes the text around the error; what is read may be somebody's data and stays out of messages. */
+/**
+ * V8 quotes the text around the error; what is read may be somebody's data and stays out of
+ * messages.
+ */
 function withoutText(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return message.replace(/(, )?(\.\.\.)?".*$/s, '').toLowerCase();

@@ -1,5 +1,5 @@
-// "Did you mean": the known name that is closest to a mistyped one. Case, hyphens and underscores do not count, so that
-// names from other tools (`learning_rate`) find ours.
+// "Did you mean": the known name that is closest to a mistyped one. Case, hyphens and underscores
+// do not count, so that names from other tools (`learning_rate`) find ours.
 
 /** Undefined when nothing is close enough to be a likely slip. */
 export function nearestName(typed: string, known: readonly string[]): string | undefined {

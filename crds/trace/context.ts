@@ -1,12 +1,16 @@
-// Which trace a job belongs to. `traceparent` is that of W3C Trace Context: whoever creates a job may put one on it, and its spans become
-// part of that trace; otherwise the trace follows from the UID of the job, so that any replica of the operator names the same one.
+// Which trace a job belongs to. `traceparent` is that of W3C Trace Context: whoever creates a job
+// may put one on it, and its spans become part of that trace; otherwise the trace follows from the
+// UID of the job, so that any replica of the operator names the same one.
 import { createHash } from 'node:crypto';
 import type { SpanContext } from './span.ts';
 
 const form =
   /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(-.*)?$/;
 
-/** Undefined for text that is none, as the recommendation asks: whoever gets it begins a trace of his own. */
+/**
+ * Undefined for text that is none, as the recommendation asks: whoever gets it begins a trace of
+ * his own.
+ */
 export function parseTraceparent(text: string | undefined): SpanContext | undefined {
   const [, traceId, spanId] = form.exec(text?.trim() ?? '') ?? [];
   return traceId === undefined || spanId === undefined ? undefined : { traceId, spanId };

@@ -1,6 +1,7 @@
-// The only place that knows OpenTelemetry: takes finished spans and sends them by OTLP. Nothing waits for it: spans wait in a bounded queue,
-// one request at a time is on its way, what a collector does not take is given up and counted, and the end waits a few seconds at
-// most. Its packages are loaded with the first span, so a process that sends none does not carry them.
+// The only place that knows OpenTelemetry: takes finished spans and sends them by OTLP. Nothing
+// waits for it: spans wait in a bounded queue, one request at a time is on its way, what a
+// collector does not take is given up and counted, and the end waits a few seconds at most. Its
+// packages are loaded with the first span, so a process that sends none does not carry them.
 import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { BatchSpanProcessor, ReadableSpan } from '@opentelemetry/sdk-trace';

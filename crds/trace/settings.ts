@@ -1,5 +1,6 @@
-// Where traces are sent to, by the variables that every OpenTelemetry program reads. The exporter reads the rest of them itself (headers,
-// certificates, compression); these decide whether there is one.
+// Where traces are sent to, by the variables that every OpenTelemetry program reads. The exporter
+// reads the rest of them itself (headers, certificates, compression); these decide whether there is
+// one.
 
 export type TraceSettings =
   | { readonly type: 'Off' }

@@ -1,4 +1,5 @@
-// A span as our processes make it: work that has ended, with the place in the trace that it belongs to. Sending it is the exporter's affair.
+// A span as our processes make it: work that has ended, with the place in the trace that it belongs
+// to. Sending it is the exporter's affair.
 
 export interface Span {
   /** 32 hexadecimal digits: the same for all that belongs to one job. */

@@ -1,5 +1,5 @@
-// A schema node in words: what kind of value it takes, and within which bounds. Shared by `explain` and the sentences about
-// a bad job file, so that both say the same.
+// A schema node in words: what kind of value it takes, and within which bounds. Shared by `explain`
+// and the sentences about a bad job file, so that both say the same.
 import { decimalPattern } from '../schema/decimal.ts';
 import { intOrStringKey } from '../schema/quantity.ts';
 import { inWords } from '../schema/text.ts';

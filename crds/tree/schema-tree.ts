@@ -1,5 +1,6 @@
-// The schema of a job as a plain tree, printed from zod, with our own notes still on it: rules, mutability, documented
-// defaults. The CRD, `explain`, the sentences about a bad job file and the mutability rules are all read from this one tree.
+// The schema of a job as a plain tree, printed from zod, with our own notes still on it: rules,
+// mutability, documented defaults. The CRD, `explain`, the sentences about a bad job file and the
+// mutability rules are all read from this one tree.
 import * as z from 'zod';
 import { fineTuneJob } from '../api/job.ts';
 import { defaultKey } from '../methods/axis.ts';
@@ -30,7 +31,10 @@ export interface SchemaNode {
 
 interface PrintedSchema {
   readonly root: SchemaNode;
-  /** Rules with their predicates, which do not survive printing. The same id is the same rule wherever it stands. */
+  /**
+   * Rules with their predicates, which do not survive printing. The same id is the same rule
+   * wherever it stands.
+   */
   readonly rules: ReadonlyMap<string, Rule>;
 }
 
@@ -80,7 +84,10 @@ interface PlacedRule {
 
 let placed: readonly PlacedRule[] | undefined;
 
-/** Every rule with the path of the value it is attached to: `spec.training`, `spec.worker.env[]`. Walked once a process. */
+/**
+ * Every rule with the path of the value it is attached to: `spec.training`, `spec.worker.env[]`.
+ * Walked once a process.
+ */
 export function placedRules(): readonly PlacedRule[] {
   placed ??= rulesBelow(jobSchema(), '');
   return placed;

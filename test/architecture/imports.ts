@@ -1,6 +1,6 @@
 /**
- * What a TypeScript file imports and exports, read with regular expressions: biome has brought every
- * file into one form, and TypeScript 7 has no stable programming interface.
+ * What a TypeScript file imports and exports, read with regular expressions: biome has brought
+ * every file into one form, and TypeScript 7 has no stable programming interface.
  */
 import { posix } from 'node:path';
 import type { SourceFile } from './sources.ts';

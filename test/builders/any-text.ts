@@ -1,6 +1,7 @@
 /**
- * Text of any characters, for properties. fast-check's own unit 'binary' is the same set; it writes a table
- * of a million characters before the first text, which takes longer than most properties run.
+ * Text of any characters, for properties. fast-check's own unit 'binary' is the same set; it writes
+ * a table of a million characters before the first text, which takes longer than most properties
+ * run.
  */
 import fc from 'fast-check';
 
@@ -15,7 +16,9 @@ export function anyText(constraints: { readonly maxLength?: number } = {}): fc.A
   return fc.string({ unit: character, ...constraints });
 }
 
-/** fast-check asks whether dangerous texts of its own (`__proto__`) are made of these characters. */
+/**
+ * fast-check asks whether dangerous texts of its own (`__proto__`) are made of these characters.
+ */
 function numberOf(text: unknown): number {
   const point = typeof text === 'string' ? text.codePointAt(0) : undefined;
   const isWhole = point !== undefined && String.fromCodePoint(point) === text;

@@ -1,5 +1,6 @@
-// Chat templates of the main families, written anew after the structure of each: what they print, what they refuse, and
-// what they do to earlier turns is what matters to the search for the assistant's turns.
+// Chat templates of the main families, written anew after the structure of each: what they print,
+// what they refuse, and what they do to earlier turns is what matters to the search for the
+// assistant's turns.
 
 const chatml = `{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\\nYou are helpful.<|im_end|>\\n' }}{% endif %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}`;
 

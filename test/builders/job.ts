@@ -32,7 +32,10 @@ export const preparingAlone = {
 
 export type Changes = Readonly<Record<string, unknown>>;
 
-/** `aJob({'training.epochs': undefined, 'training.maxSteps': 10})`: paths below spec; undefined removes. */
+/**
+ * `aJob({'training.epochs': undefined, 'training.maxSteps': 10})`: paths below spec; undefined
+ * removes.
+ */
 export function aJob(changes: Changes = {}): FineTuneJob {
   const written = aWrittenJob();
   return fineTuneJob.parse({ ...written, spec: changed(written['spec'] as object, changes) });

@@ -1,5 +1,5 @@
-// A Gemma-3 whose vocabulary is most of it, with drawn weights and a tokenizer of that size: for memory, which does not depend on what
-// weights say. Nothing is downloaded.
+// A Gemma-3 whose vocabulary is most of it, with drawn weights and a tokenizer of that size: for
+// memory, which does not depend on what weights say. Nothing is downloaded.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readConfig } from '../../worker/decoder/config.ts';
@@ -78,7 +78,10 @@ const tokenizerConfig = {
     "{% if add_generation_prompt %}{{ '<start_of_turn>assistant\\n' }}{% endif %}",
 };
 
-/** Bytes, characters, and all that is made of two to four letters, with each way to make it of two; the rest is unused. */
+/**
+ * Bytes, characters, and all that is made of two to four letters, with each way to make it of two;
+ * the rest is unused.
+ */
 function tokenizerOf(size: number) {
   const characters = [...new Set([...letters, ...others])].filter((each) => each !== '\x7f');
   const bytes = Array.from({ length: 256 }, (_, byte) => {

@@ -24,7 +24,10 @@ export function projectedUpdate(
   }
 }
 
-/** `[N, R]` in the type of this gradient, of a matrix that has had so many updates; chosen anew where that is due. */
+/**
+ * `[N, R]` in the type of this gradient, of a matrix that has had so many updates; chosen anew
+ * where that is due.
+ */
 export function basisFor(
   subspaces: Subspaces,
   gradient: Tensor,

@@ -51,7 +51,10 @@ function aHalo(settings: Partial<HaloSettings> = {}) {
   });
 }
 
-/** Matrices of the blocks in codes of 8 bits, rounded stochastically at each step; the rest has master weights, since a slice draws numbers of its own. */
+/**
+ * Matrices of the blocks in codes of 8 bits, rounded stochastically at each step; the rest has
+ * master weights, since a slice draws numbers of its own.
+ */
 const inInt8 = { dtype: 'bfloat16', coded: true } as const;
 const stochastic = { ...plainAdamW, masterWeights: 'StochasticRounding' } as const;
 
@@ -145,7 +148,8 @@ export const shardedCases = {
   'exact-int8-lisa': () => ({
     ...{ ...exact, ...inInt8, optimizer: adamW8bit(plainAdamW), selection: oneBlock },
   }),
-  // So many tokens and directions that one process makes gradients too: what it takes of their factors is rounded elsewhere.
+  // So many tokens and directions that one process makes gradients too: what it takes of their
+  // factors is rounded elsewhere.
   'exact-q-galore': () => ({
     ...{ ...exact, ...inInt8, optimizer: aQGalore(plainAdamW, 56) },
     batches: oneSpeaks.map((sequences) => [...sequences, ...sequences.map(silent)]),

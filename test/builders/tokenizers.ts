@@ -1,4 +1,5 @@
-// Small tokenizers of each family with the ids that the Rust library gives awkward texts (test/peers/tokenizers_peer.py).
+// Small tokenizers of each family with the ids that the Rust library gives awkward texts
+// (test/peers/tokenizers_peer.py).
 import { readFileSync } from 'node:fs';
 import { createTokenizer, type Tokenizer } from '../../worker/data/tokenizer.ts';
 import {

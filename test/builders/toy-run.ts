@@ -1,4 +1,5 @@
-// A run of the worker in this process: the roles one after the other on a folder, as main.ts starts them.
+// A run of the worker in this process: the roles one after the other on a folder, as main.ts starts
+// them.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';

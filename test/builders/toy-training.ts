@@ -1,4 +1,5 @@
-// A training in memory: a toy model, its optimizer, batches from a list, and a place for checkpoints.
+// A training in memory: a toy model, its optimizer, batches from a list, and a place for
+// checkpoints.
 
 import { tmpdir } from 'node:os';
 import type { TapeMode } from '../../crds/plan/memory-question.ts';
@@ -245,7 +246,10 @@ export function shake(training: Training, name: string): void {
   }
 }
 
-/** Copies of all that a checkpoint holds; saved after each step that is not saved yet, unless told otherwise. */
+/**
+ * Copies of all that a checkpoint holds; saved after each step that is not saved yet, unless told
+ * otherwise.
+ */
 export class MemoryCheckpoints implements Checkpoints {
   readonly saved: TrainerState[] = [];
   readonly #trained: Training;

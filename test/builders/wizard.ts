@@ -1,4 +1,5 @@
-// What the wizard of `anneal init` finds in tests: two places of each sort, a cluster with GPUs, and an estimator that knows one model.
+// What the wizard of `anneal init` finds in tests: two places of each sort, a cluster with GPUs,
+// and an estimator that knows one model.
 import { deviceOptions } from '../../cli/init/devices.ts';
 import type { Described } from '../../cli/init/estimator.ts';
 import type { Found } from '../../cli/init/questions.ts';
@@ -22,7 +23,7 @@ export function whatIsFound(): Found {
   return {
     models: [{ id: './model', label: './model', why: 'A model in this folder.' }],
     data: [{ id: './chats.jsonl', label: './chats.jsonl', why: 'A file in this folder.' }],
-    devices: deviceOptions({ type: 'Nodes', place: 'prod', nodes }, machine),
+    devices: deviceOptions({ type: 'Nodes', cluster: 'prod', nodes }, machine),
   };
 }
 
@@ -36,5 +37,5 @@ export const described: Described = {
 
 /** Knows the model at `./model` and no other. */
 export const estimatorOfTests = {
-  of: (place: string): Described | undefined => (place === './model' ? described : undefined),
+  of: (source: string): Described | undefined => (source === './model' ? described : undefined),
 };

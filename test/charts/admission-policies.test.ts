@@ -1,4 +1,5 @@
-// The limits of a site, evaluated as the API server would: by an interpreter of CEL that is not ours, over the rendered expressions.
+// The limits of a site, evaluated as the API server would: by an interpreter of CEL that is not
+// ours, over the rendered expressions.
 import test from 'ava';
 import { celOf, toCel } from '../doubles/cel.ts';
 import { jobWith, limitCases, writtenJob } from './limit-cases.ts';

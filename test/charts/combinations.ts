@@ -1,5 +1,6 @@
-// Values that switch parts of the chart on and off. Every flag meets every value of every other flag in some combination (pairs), and the
-// rights are evaluated at in all combinations of the flags that they depend on.
+// Values that switch parts of the chart on and off. Every flag meets every value of every other
+// flag in some combination (pairs), and the rights are evaluated at in all combinations of the
+// flags that they depend on.
 export type Values = Readonly<Record<string, unknown>>;
 
 const own = 'own';
@@ -110,7 +111,9 @@ export function valuesOf(choice: Choice): Values {
   return Object.assign({}, ...parts);
 }
 
-/** A small set of choices in which every two values of two flags meet; greedy, the same each time. */
+/**
+ * A small set of choices in which every two values of two flags meet; greedy, the same each time.
+ */
 export function pairwise(): readonly Choice[] {
   const open = new Set(
     flagNames.flatMap((a, at) =>

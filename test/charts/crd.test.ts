@@ -25,7 +25,8 @@ test('a site that installs definitions by itself gets none', async (t) => {
 });
 
 test('a release stays well below the size of the Secret that Helm keeps it in', async (t) => {
-  // Helm keeps the chart and the manifest, compressed and then in base64, in one object of at most 1 MiB.
+  // Helm keeps the chart and the manifest, compressed and then in base64, in one object of at most
+  // 1 MiB.
   const once = gzipSync(await renderText()).length;
   t.true(2 * once * (4 / 3) < 512 * 1024, `${once} bytes compressed`);
 });

@@ -1,4 +1,5 @@
-// The operator reads what the chart tells it: every variable by its name, and every value as the operator's own schema takes it.
+// The operator reads what the chart tells it: every variable by its name, and every value as the
+// operator's own schema takes it.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';

@@ -1,5 +1,6 @@
-// What the fields of Kubernetes' own kinds are called and take, from the models that the official client is generated with. Says which
-// fields of an object no API server knows, and which have a value of another type.
+// What the fields of Kubernetes' own kinds are called and take, from the models that the official
+// client is generated with. Says which fields of an object no API server knows, and which have a
+// value of another type.
 import * as client from '@kubernetes/client-node';
 
 interface Attribute {

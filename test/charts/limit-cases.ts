@@ -1,4 +1,5 @@
-// Limits of a site, with jobs that they let pass and refuse: for an interpreter of CEL here, and for the API server in test/cluster.
+// Limits of a site, with jobs that they let pass and refuse: for an interpreter of CEL here, and
+// for the API server in test/cluster.
 import { aWrittenJob, type Changes, changed } from '../builders/job.ts';
 
 export const writtenJob = aWrittenJob();
@@ -13,7 +14,9 @@ export interface LimitCase {
   readonly allowed: readonly Changes[];
   readonly refused: readonly Changes[];
   readonly words: RegExp;
-  /** What the definition itself says of such jobs, which the API server asks before it asks a limit. */
+  /**
+   * What the definition itself says of such jobs, which the API server asks before it asks a limit.
+   */
   readonly ofDefinition?: RegExp;
 }
 

@@ -1,4 +1,5 @@
-// Alert rules and the dashboard ask for numbers that the operator exports, by labels that they have.
+// Alert rules and the dashboard ask for numbers that the operator exports, by labels that they
+// have.
 import test from 'ava';
 import { BusAuthMetrics } from '../../operator/bus-auth/metrics.ts';
 import { createMetrics } from '../../operator/runtime/metrics.ts';
@@ -37,7 +38,10 @@ function exported(): readonly Metric[] {
     });
 }
 
-/** Sentences about what is wrong with expressions: they cannot be parsed, or name what nobody exports. */
+/**
+ * Sentences about what is wrong with expressions: they cannot be parsed, or name what nobody
+ * exports.
+ */
 async function faultsOf(expressions: readonly string[]): Promise<readonly string[]> {
   const metrics = exported();
   const asked = await parsePromQL(expressions);

@@ -1,5 +1,5 @@
-// The configuration that the chart gives to NATS, read by a real nats-server; and three servers of it, which become one cluster that
-// keeps three copies and lets in who shows a good token.
+// The configuration that the chart gives to NATS, read by a real nats-server; and three servers of
+// it, which become one cluster that keeps three copies and lets in who shows a good token.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -104,7 +104,8 @@ test('three servers form one cluster that keeps three copies', async (t) => {
       ...{ servers: `127.0.0.1:${ports[0]}`, timeout: 20_000 },
       tls: { ca: tls['ca.crt'] ?? '' },
     });
-    // Until the servers have chosen one of them, a bucket cannot be made; the operator tries again as well.
+    // Until the servers have chosen one of them, a bucket cannot be made; the operator tries again
+    // as well.
     let copies: readonly unknown[] = [];
     const made = async () => {
       try {

@@ -1,4 +1,5 @@
-// Names inside rendered objects that must lead to another object of the chart, or to one that a person was asked to make.
+// Names inside rendered objects that must lead to another object of the chart, or to one that a
+// person was asked to make.
 import type { Rendered } from './render.ts';
 
 interface Pod {

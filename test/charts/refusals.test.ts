@@ -1,4 +1,5 @@
-// Helm holds values against values.schema.json before it renders anything, and says what is wrong and where.
+// Helm holds values against values.schema.json before it renders anything, and says what is wrong
+// and where.
 import test from 'ava';
 import { refusal, renderText } from './render.ts';
 

@@ -1,5 +1,5 @@
-// What Helm makes of the chart, over all pairs of flags: objects that an API server takes, names that lead somewhere, pods that a
-// namespace with the restricted profile admits.
+// What Helm makes of the chart, over all pairs of flags: objects that an API server takes, names
+// that lead somewhere, pods that a namespace with the restricted profile admits.
 import { X509Certificate } from 'node:crypto';
 import test from 'ava';
 import { violations } from '../doubles/restricted-profile.ts';

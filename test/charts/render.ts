@@ -25,7 +25,10 @@ export interface Rendered {
 
 export const release = { name: 'prod', namespace: 'anneal-system' } as const;
 
-/** Without the definition of FineTuneJob unless the values speak of it: reading its 4,000 lines is most of the time. */
+/**
+ * Without the definition of FineTuneJob unless the values speak of it: reading its 4,000 lines is
+ * most of the time.
+ */
 export async function render(values: object = {}): Promise<readonly Rendered[]> {
   const text = await renderText({ crds: { install: false }, ...values });
   return parseAllDocuments(text)

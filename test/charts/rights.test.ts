@@ -1,5 +1,6 @@
-// The rights of the operator are exactly those of this table, in every combination of the flags that they depend on, and those of its
-// bindings lead to nobody else. The table is that of the design; the one addition is said in its row.
+// The rights of the operator are exactly those of this table, in every combination of the flags
+// that they depend on, and those of its bindings lead to nobody else. The table is that of the
+// design; the one addition is said in its row.
 import test from 'ava';
 import { ofKind, only, type Rendered, release, render } from './render.ts';
 
@@ -111,7 +112,10 @@ const gangs = [
   ['Native', 'Coscheduling', 'Volcano'],
 ];
 
-/** Every combination; the three PodGroup rows do not touch each other, so gangs are taken one by one and all together. */
+/**
+ * Every combination; the three PodGroup rows do not touch each other, so gangs are taken one by one
+ * and all together.
+ */
 const features: readonly Features[] = booleans.flatMap((volumeClaimTemplate) =>
   booleans.flatMap((forceReplace) =>
     booleans.flatMap((deleteFinishedJobs) =>

@@ -1,4 +1,5 @@
-// The command as npm links it, run as a process: on a Node.js that runs TypeScript, and on one that is too old.
+// The command as npm links it, run as a process: on a Node.js that runs TypeScript, and on one that
+// is too old.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -19,7 +20,10 @@ import { execa } from 'execa';
 
 const checkout = join(import.meta.dirname, '../..');
 
-/** A checkout with this `main.ts`; `run` starts the command on a Node.js that says it is of this version. */
+/**
+ * A checkout with this `main.ts`; `run` starts the command on a Node.js that says it is of this
+ * version.
+ */
 async function commandWith(t: ExecutionContext, main: string, version: string) {
   const root = await mkdtemp(join(tmpdir(), 'anneal-command-'));
   t.teardown(() => rm(root, { recursive: true }));

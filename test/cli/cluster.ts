@@ -1,4 +1,5 @@
-// The command line before a small API server: what it prints, what it asks for, with what code it ends.
+// The command line before a small API server: what it prints, what it asks for, with what code it
+// ends.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../../cli/program.ts';

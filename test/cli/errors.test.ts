@@ -1,5 +1,5 @@
-// The errors that people meet most, as the command prints them: what is wrong, with its value; the rule; what to do. Golden: a change of a
-// sentence is read before it is accepted.
+// The errors that people meet most, as the command prints them: what is wrong, with its value; the
+// rule; what to do. Golden: a change of a sentence is read before it is accepted.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';

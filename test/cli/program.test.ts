@@ -48,7 +48,10 @@ test('without a command the groups and three examples are printed, and that is n
   t.is(out.match(/^ {2}anneal \w+ /gm)?.length, 3);
 });
 
-/** Packages that are loaded with a file: through what it imports and what that imports, but not later, on demand. */
+/**
+ * Packages that are loaded with a file: through what it imports and what that imports, but not
+ * later, on demand.
+ */
 async function packagesOf(start: string): Promise<readonly string[]> {
   const files = new Set([start]);
   const packages = new Set<string>();

@@ -1,5 +1,6 @@
-// The surface that scripts rely on: commands, flags, exit codes, fields of JSON. A change of this snapshot is a change for everybody who
-// calls the program; fields and flags are added, never renamed.
+// The surface that scripts rely on: commands, flags, exit codes, fields of JSON. A change of this
+// snapshot is a change for everybody who calls the program; fields and flags are added, never
+// renamed.
 import test from 'ava';
 import { createProgram, run } from '../../cli/program.ts';
 import { failureOf, failures, isFailureCode } from '../../crds/failures/table.ts';

@@ -1,4 +1,5 @@
-// Pages say what is true: links lead somewhere, commands and flags exist, job files are accepted, names are names.
+// Pages say what is true: links lead somewhere, commands and flags exist, job files are accepted,
+// names are names.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';

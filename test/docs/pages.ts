@@ -1,4 +1,5 @@
-// The pages of the project taken apart: links, commands, job files and names that can be checked against the code.
+// The pages of the project taken apart: links, commands, job files and names that can be checked
+// against the code.
 import { dirname, join, normalize } from 'node:path/posix';
 import { readSources, type SourceFile } from '../architecture/sources.ts';
 
@@ -13,7 +14,9 @@ export function pages(): readonly SourceFile[] {
   return readSources().filter(({ path }) => path.endsWith('.md') && !path.includes('/snapshots/'));
 }
 
-/** Targets of `[words](target)` that are not addresses, as paths from the root with their `#anchor`. */
+/**
+ * Targets of `[words](target)` that are not addresses, as paths from the root with their `#anchor`.
+ */
 export function linksIn(page: SourceFile): readonly Found[] {
   return proseLines(page).flatMap(({ at, text }) =>
     [...text.matchAll(/\]\(([^)\s]+)\)/g)]
@@ -41,7 +44,10 @@ export function anchorsIn(page: SourceFile): readonly string[] {
     );
 }
 
-/** What stands in backticks, and the lines of code blocks of shells; a `$ ` before a command is left out. */
+/**
+ * What stands in backticks, and the lines of code blocks of shells; a `$ ` before a command is left
+ * out.
+ */
 export function codeIn(page: SourceFile): readonly Found[] {
   const spans = proseLines(page).flatMap(({ at, text }) =>
     [...text.matchAll(/`([^`]+)`/g)].map(([, code = '']) => ({ at, text: code })),

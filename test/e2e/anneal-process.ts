@@ -1,4 +1,5 @@
-// The real `anneal run` as a tree of real processes that a test can kill. What it says is read from its stdout as it comes.
+// The real `anneal run` as a tree of real processes that a test can kill. What it says is read from
+// its stdout as it comes.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -18,7 +19,9 @@ export type Victim = 'tree' | 'command' | 'worker';
 export interface Anneal {
   /** Exit code, or null when it was killed; what it printed on stderr. */
   readonly ended: Promise<{ readonly code: number | null; readonly stderr: string }>;
-  /** SIGKILL: to the command and all that it started, to it alone, or to the worker that runs now. */
+  /**
+   * SIGKILL: to the command and all that it started, to it alone, or to the worker that runs now.
+   */
   kill(victim: Victim): void;
   /** SIGTERM to the command. */
   stop(): void;

@@ -1,5 +1,5 @@
-// The real command on a run whose best step is not its last: what is published, what is said of it, and that a stop in the last
-// evaluation changes neither.
+// The real command on a run whose best step is not its last: what is published, what is said of it,
+// and that a stop in the last evaluation changes neither.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,7 +51,8 @@ test('the best step is published and named, also when the last evaluation was st
 
   let steps = 0;
   let isStopped = false;
-  // Once: an evaluation is told several times on its way, and a second signal ends the run without saving.
+  // Once: an evaluation is told several times on its way, and a second signal ends the run without
+  // saving.
   const stopAtEnd = (line: RunLine) => {
     if (line.type === 'step') steps += 1;
     if (line.type !== 'stage' || line.stage !== 'Evaluate' || steps < 8 || isStopped) return;

@@ -1,5 +1,5 @@
-// Checkpoints that are not whole any more, and a disk that is full: the next older checkpoint is used, people are told in
-// words, and nothing half written is taken for a whole thing.
+// Checkpoints that are not whole any more, and a disk that is full: the next older checkpoint is
+// used, people are told in words, and nothing half written is taken for a whole thing.
 import {
   appendFileSync,
   readdirSync,
@@ -131,7 +131,8 @@ test('with no whole checkpoint left the run ends in words, and does not begin an
   const folder = await aFolder(t);
   const job = await aToyJob(folder);
   const cache = join(folder, 'cache');
-  // A save ends before the next one begins, two steps later: by now three are whole, and maybe a fourth.
+  // A save ends before the next one begins, two steps later: by now three are whole, and maybe a
+  // fourth.
   const before = await session(job, cache, { at: 'step', count: 9, ms: 0 });
   const { whole } = checkpointsIn(before.folder);
   t.true(whole.length >= 2);

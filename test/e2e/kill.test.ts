@@ -1,5 +1,6 @@
-// kill -9 at any moment: the same command goes on, and the end has the bits of a run that nobody disturbed. Real processes,
-// real files; the points are random, and the seed that is printed repeats them.
+// kill -9 at any moment: the same command goes on, and the end has the bits of a run that nobody
+// disturbed. Real processes, real files; the points are random, and the seed that is printed
+// repeats them.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// A run that is killed at a chosen point, and what a run left behind, in a form that two runs can be compared by.
+// A run that is killed at a chosen point, and what a run left behind, in a form that two runs can
+// be compared by.
 import { createHash } from 'node:crypto';
 import { existsSync, type FSWatcher, mkdirSync, readdirSync, readFileSync, watch } from 'node:fs';
 import { join } from 'node:path';
@@ -96,7 +97,9 @@ export function onPartial(folder: string, act: () => void): FSWatcher {
   });
 }
 
-/** Steps of the checkpoints that have their name, ascending, and the folders that have it not yet. */
+/**
+ * Steps of the checkpoints that have their name, ascending, and the folders that have it not yet.
+ */
 export function checkpointsIn(folder: string): {
   readonly whole: readonly number[];
   readonly partial: readonly string[];
@@ -120,7 +123,10 @@ export function isComplete(folder: string): boolean {
 }
 
 export interface Result {
-  /** SHA-256 of every file of tensors: artefacts, and the last checkpoint with the optimizer's state. */
+  /**
+   * SHA-256 of every file of tensors: artefacts, and the last checkpoint with the optimizer's
+   * state.
+   */
   readonly digests: Readonly<Record<string, string>>;
   /** The trainer's record in the last checkpoint, without the time that it took. */
   readonly state: unknown;

@@ -1,5 +1,5 @@
-// One trace of `anneal run`, from the command to its result, as a collector of OTLP gets it from real processes; and a collector that is
-// no help, which changes nothing but a sentence.
+// One trace of `anneal run`, from the command to its result, as a collector of OTLP gets it from
+// real processes; and a collector that is no help, which changes nothing but a sentence.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// Two commands on one job at the same time: only one trains. What holds a run is a process, not a file that stays behind.
+// Two commands on one job at the same time: only one trains. What holds a run is a process, not a
+// file that stays behind.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

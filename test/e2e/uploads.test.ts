@@ -1,5 +1,5 @@
-// The real command on jobs whose result goes to a bucket and to a hub: what lies there, who can read it, and what happens when the
-// place is away for a moment, or refuses.
+// The real command on jobs whose result goes to a bucket and to a hub: what lies there, who can
+// read it, and what happens when the place is away for a moment, or refuses.
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

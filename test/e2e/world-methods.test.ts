@@ -1,5 +1,6 @@
-// Methods that store, multiply or move weights in few bits, on one worker and on three: the same curve, the same bits after a worker was
-// lost, and a result that is written. Real processes, real files.
+// Methods that store, multiply or move weights in few bits, on one worker and on three: the same
+// curve, the same bits after a worker was lost, and a result that is written. Real processes, real
+// files.
 import { join } from 'node:path';
 import test from 'ava';
 import { resultOf } from './killed-run.ts';
@@ -30,7 +31,10 @@ const methods = {
   'pv-tuning': { preset: 'PVTuning', base: codebook },
 };
 
-/** Of a loss, through twelve steps: sums in bfloat16 differ by their order, and what is rounded stochastically once to the other side. */
+/**
+ * Of a loss, through twelve steps: sums in bfloat16 differ by their order, and what is rounded
+ * stochastically once to the other side.
+ */
 const allowed = 0.02;
 
 for (const [name, method] of Object.entries(methods)) {

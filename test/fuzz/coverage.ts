@@ -1,7 +1,8 @@
-// Which blocks of the sources have run at all: V8's own block coverage, so that .ts files and packages are seen as they
-// are, without instrumentation. (The registry's fuzzer for Node, @jazzer.js/core 4, comes as a binary for a newer C
-// library than Debian 12 has, and its sources are not in the package.) Reading costs about a millisecond; the engine
-// therefore reads once for many inputs and looks closer only when something was new.
+// Which blocks of the sources have run at all: V8's own block coverage, so that .ts files and
+// packages are seen as they are, without instrumentation. (The registry's fuzzer for Node,
+// @jazzer.js/core 4, comes as a binary for a newer C library than Debian 12 has, and its sources
+// are not in the package.) Reading costs about a millisecond; the engine therefore reads once for
+// many inputs and looks closer only when something was new.
 import { Session } from 'node:inspector';
 import { type Extent, gaps, merge } from '../../worker/prepare/extents.ts';
 

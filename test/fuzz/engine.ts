@@ -1,5 +1,6 @@
-// The loop: take an input that reached something new, damage it, run it, keep it if it reached something new again.
-// Inputs run in batches between two readings of the coverage; a batch that was new is run again one by one.
+// The loop: take an input that reached something new, damage it, run it, keep it if it reached
+// something new again. Inputs run in batches between two readings of the coverage; a batch that was
+// new is run again one by one.
 import { getHeapStatistics } from 'node:v8';
 import { Coverage } from './coverage.ts';
 import { mutate } from './mutate.ts';
@@ -24,7 +25,9 @@ export interface Finding {
 
 export interface Outcome {
   readonly runs: number;
-  /** Inputs that reached something new; the seeds, which are kept whatever they reach, do not count. */
+  /**
+   * Inputs that reached something new; the seeds, which are kept whatever they reach, do not count.
+   */
   readonly kept: number;
   readonly functions: number;
   /** Threads that had to be ended, of a target that is isolated. */
@@ -38,7 +41,9 @@ export function isStuck({ functions, kept }: Outcome): boolean {
 }
 
 export interface Watch {
-  /** Called with each input before it runs, so that somebody else can tell which one never ended. */
+  /**
+   * Called with each input before it runs, so that somebody else can tell which one never ended.
+   */
   begin(input: Uint8Array): void;
   /** Called when an input has brought something new. */
   reached(kept: number, functions: number): void;
@@ -92,7 +97,8 @@ export async function fuzz(
     const ranMs = performance.now() - began;
     const isNew = coverage.take();
     const readMs = performance.now() - began - ranMs;
-    // So many that reading the coverage costs a tenth of the time, and the end is not missed by long.
+    // So many that reading the coverage costs a tenth of the time, and the end is not missed by
+    // long.
     const wantedMs = Math.min(10 * readMs, longestBatchMs);
     batch = Math.max(8, Math.min(8192, Math.round((batch * wantedMs) / ranMs)));
     if (!isNew) continue;

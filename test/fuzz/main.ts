@@ -1,5 +1,5 @@
-// npm run fuzz -- [--seconds N] [--target NAME] [--seed N] [--input FILE]: each target for N seconds, two at a time; or
-// one input once, with the error that leaves the reader.
+// npm run fuzz -- [--seconds N] [--target NAME] [--seed N] [--input FILE]: each target for N
+// seconds, two at a time; or one input once, with the error that leaves the reader.
 import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { attempt } from '../../cli/setup/attempt.ts';

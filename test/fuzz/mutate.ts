@@ -1,5 +1,5 @@
-// Small damage to bytes, of the kinds that break parsers: flipped bits, lying lengths, cut and doubled parts, pieces of
-// other inputs, words that the format knows.
+// Small damage to bytes, of the kinds that break parsers: flipped bits, lying lengths, cut and
+// doubled parts, pieces of other inputs, words that the format knows.
 import type { Random } from './random.ts';
 
 export interface Material {
@@ -100,7 +100,10 @@ function replaceNumeral(bytes: Uint8Array, random: Random): Uint8Array {
   return join(bytes.subarray(0, index), Buffer.from(fresh), bytes.subarray(index + old.length));
 }
 
-/** Little-endian, of 1 to 8 bytes; sometimes near the length of the input, which lengths in headers are. */
+/**
+ * Little-endian, of 1 to 8 bytes; sometimes near the length of the input, which lengths in headers
+ * are.
+ */
 function integer(random: Random, length: number): Uint8Array {
   const all = new DataView(new ArrayBuffer(8));
   const near = BigInt(Math.max(0, length - random.below(16)));

@@ -1,4 +1,5 @@
-// The fuzzer itself: each planted fault lies behind three conditions that chance alone would meet once in 2^24 inputs.
+// The fuzzer itself: each planted fault lies behind three conditions that chance alone would meet
+// once in 2^24 inputs.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';

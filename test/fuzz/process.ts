@@ -1,6 +1,6 @@
-// The process around one target: node --permission … process.ts TARGET SECONDS SEED. It may read files and write none
-// (one scratch file excepted), so a reader that writes anything is caught by the runtime itself. Prints the outcome as
-// one line of JSON, the input of a finding in base64.
+// The process around one target: node --permission … process.ts TARGET SECONDS SEED. It may read
+// files and write none (one scratch file excepted), so a reader that writes anything is caught by
+// the runtime itself. Prints the outcome as one line of JSON, the input of a finding in base64.
 import { Worker } from 'node:worker_threads';
 import type { Finding, Outcome } from './engine.ts';
 import type { Target } from './target.ts';
@@ -9,7 +9,10 @@ import { sharedInputBytes, sharedWords, type ThreadData } from './thread-data.ts
 
 const [name = '', seconds = '60', firstSeed = '1'] = process.argv.slice(2);
 const { target } = (await import(moduleOf(name))) as { readonly target: Target };
-/** An input that runs so long is taken for one that never ends. Generous: the machine may be busy with other things. */
+/**
+ * An input that runs so long is taken for one that never ends. Generous: the machine may be busy
+ * with other things.
+ */
 const hangMs = target.isIsolated ? 1000 : 20_000;
 
 const deadline = performance.now() + Number(seconds) * 1000;

@@ -1,4 +1,5 @@
-// Starts one target in a process of its own and gives back what it found; a finding is kept as a file that runs again.
+// Starts one target in a process of its own and gives back what it found; a finding is kept as a
+// file that runs again.
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, setPriority, tmpdir } from 'node:os';
@@ -32,7 +33,8 @@ export async function runTarget(
       ],
       { cancelSignal: signal, env: { ANNEAL_FUZZ_SCRATCH: scratch }, stderr: 'inherit' },
     );
-    // As many inputs as fit into the time: other tests, which wait for something to happen, go first.
+    // As many inputs as fit into the time: other tests, which wait for something to happen, go
+    // first.
     if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
     const { stdout } = await child;
     const parsed = JSON.parse(stdout) as Omit<Outcome, 'finding'> & {

@@ -1,4 +1,5 @@
-// All targets: the files of targets/. Those of planted/ are there to test the fuzzer, and go by `planted/NAME`.
+// All targets: the files of targets/. Those of planted/ are there to test the fuzzer, and go by
+// `planted/NAME`.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 

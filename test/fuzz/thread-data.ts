@@ -4,8 +4,8 @@ export interface ThreadData {
   readonly seconds: number;
   readonly seed: number;
   /**
-   * Four words: number and length of the input that runs; how many inputs were kept and functions reached, for a thread
-   * that is ended has no last word. Behind them the bytes of the input.
+   * Four words: number and length of the input that runs; how many inputs were kept and functions
+   * reached, for a thread that is ended has no last word. Behind them the bytes of the input.
    */
   readonly shared: SharedArrayBuffer;
 }

@@ -1,5 +1,5 @@
-// One target in a thread, so that the main thread can end it when an input never ends. Before each input runs, its
-// bytes stand in memory that both share.
+// One target in a thread, so that the main thread can end it when an input never ends. Before each
+// input runs, its bytes stand in memory that both share.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';

@@ -19,8 +19,8 @@ import {
   referenceLoss,
 } from '../toy/reference-decoder.ts';
 
-// The table is printed with 9 decimals, the logits with 8: half a unit of the last one, and the rounding of a float64
-// computation in another order, some 10^4 operations on values of size 10.
+// The table is printed with 9 decimals, the logits with 8: half a unit of the last one, and the
+// rounding of a float64 computation in another order, some 10^4 operations on values of size 10.
 const rounding = 1e4 * 10 * 2 ** -53;
 const loss9 = 0.5e-9 + rounding;
 const logits8 = 0.5e-8 + rounding;

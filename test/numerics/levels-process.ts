@@ -1,5 +1,6 @@
-// One process at the level that ANNEAL_CPU_LEVEL says: products and training steps with one, two and three threads. Prints
-// what came out, for levels.test.ts to compare with what other levels make of the same.
+// One process at the level that ANNEAL_CPU_LEVEL says: products and training steps with one, two
+// and three threads. Prints what came out, for levels.test.ts to compare with what other levels
+// make of the same.
 import { createHash } from 'node:crypto';
 import { freshState } from '../../worker/checkpoint/trainer-state.ts';
 import { lora } from '../../worker/methods/adapters/lora.ts';
@@ -71,9 +72,10 @@ function product(dtype: DType): () => Made {
 const tokens = 39 + 23;
 
 /**
- * Loss and gradient of the first step, on the same weights everywhere, and the bytes of two. A step of this toy is a chain of some
- * thirty operations, there and back; each rounds what it puts out to `unit`, and the errors add up as a walk does. The loss is a mean
- * over the tokens, the norm a root of squares over even more: their walks are independent, and the mean of them shorter by the root
+ * Loss and gradient of the first step, on the same weights everywhere, and the bytes of two. A step
+ * of this toy is a chain of some thirty operations, there and back; each rounds what it puts out to
+ * `unit`, and the errors add up as a walk does. The loss is a mean over the tokens, the norm a root
+ * of squares over even more: their walks are independent, and the mean of them shorter by the root
  * of their number.
  */
 function steps(unit: number, options: TrainingOptions): () => Promise<Made> {

@@ -1,5 +1,6 @@
-// The same products and training steps at each level of instructions that this processor has, in a process each, because
-// libraries choose once: within a level the same bits for any number of threads, between levels no more than rounding.
+// The same products and training steps at each level of instructions that this processor has, in a
+// process each, because libraries choose once: within a level the same bits for any number of
+// threads, between levels no more than rounding.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';

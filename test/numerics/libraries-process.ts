@@ -1,4 +1,5 @@
-// Products of the libraries below, which say with MKL_VERBOSE and ONEDNN_VERBOSE what instructions they use.
+// Products of the libraries below, which say with MKL_VERBOSE and ONEDNN_VERBOSE what instructions
+// they use.
 import * as ops from '../../worker/tensor/ops.generated.ts';
 import { draw } from './kernels/compare.ts';
 

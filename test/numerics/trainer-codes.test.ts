@@ -1,5 +1,5 @@
-// PV-Tuning beside what it is a middle of: codebooks alone, straight-through estimation, and the linearised step. Blocks of a toy learn
-// eight texts by heart, from the same codes.
+// PV-Tuning beside what it is a middle of: codebooks alone, straight-through estimation, and the
+// linearised step. Blocks of a toy learn eight texts by heart, from the same codes.
 import test from 'ava';
 import { freshState } from '../../worker/checkpoint/trainer-state.ts';
 import type { CodeSettings } from '../../worker/methods/optimizers/pv-tuning.ts';

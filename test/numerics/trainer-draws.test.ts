@@ -1,4 +1,5 @@
-// What the loop tells its parts beside gradients: where random numbers come from, and how many updates there were.
+// What the loop tells its parts beside gradients: where random numbers come from, and how many
+// updates there were.
 import test from 'ava';
 import { freshState } from '../../worker/checkpoint/trainer-state.ts';
 import { lora } from '../../worker/methods/adapters/lora.ts';

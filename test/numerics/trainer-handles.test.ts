@@ -1,5 +1,5 @@
-// Live tensors before and after each step are equal. In a file of its own: tests of one file take turns within a training,
-// and this one counts the tensors of the whole process.
+// Live tensors before and after each step are equal. In a file of its own: tests of one file take
+// turns within a training, and this one counts the tensors of the whole process.
 import test from 'ava';
 import { freshState } from '../../worker/checkpoint/trainer-state.ts';
 import { lora } from '../../worker/methods/adapters/lora.ts';

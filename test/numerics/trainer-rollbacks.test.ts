@@ -32,7 +32,10 @@ interface Run extends Disposable {
   readonly drawn: number[];
 }
 
-/** A process on the folder of a run: saves after every second step, and the batches at these positions are no numbers. */
+/**
+ * A process on the folder of a run: saves after every second step, and the batches at these
+ * positions are no numbers.
+ */
 function aRun(root: string, bad: readonly number[], options: TrainingOptions = {}): Run {
   const plan = { totalSteps: 6, nonFinite, ...options.plan };
   const training = new Training({ batches: sequences, ...options, plan });

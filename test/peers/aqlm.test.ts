@@ -1,4 +1,5 @@
-// Results in the layout of AQLM, read by the package aqlm and by transformers: the values that codes stand for, and logits.
+// Results in the layout of AQLM, read by the package aqlm and by transformers: the values that
+// codes stand for, and logits.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

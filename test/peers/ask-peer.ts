@@ -1,4 +1,5 @@
-// Runs one of the Python scripts beside this file with the peers' interpreter and returns what it prints.
+// Runs one of the Python scripts beside this file with the peers' interpreter and returns what it
+// prints.
 import { fileURLToPath } from 'node:url';
 import { type Setup, thisSetup } from '../../cli/setup/setup.ts';
 import { ensureLlama } from '../setup/llama.ts';

@@ -1,5 +1,6 @@
-// Quantised weights beside those of bitsandbytes: the same codes and scales, bit for bit; and an adapter that was trained on our
-// NF4 base, put by PEFT on the base that transformers and bitsandbytes made of the same files.
+// Quantised weights beside those of bitsandbytes: the same codes and scales, bit for bit; and an
+// adapter that was trained on our NF4 base, put by PEFT on the base that transformers and
+// bitsandbytes made of the same files.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// Our rendering of chat templates against that of transformers: the same text, the same refusals, and for a template
-// with generation tags the same ranges of what is learned.
+// Our rendering of chat templates against that of transformers: the same text, the same refusals,
+// and for a template with generation tags the same ranges of what is learned.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,7 +30,8 @@ const words = fc.array(
 const said = (role: Message['role']) =>
   words.map((all): Message => ({ role, content: all.join(''), isTarget: true }));
 const pair = fc.tuple(said('user'), said('assistant')).map((both) => [...both]);
-// Not blank: @huggingface/jinja compares '' and false as JavaScript does, so that Llama 2 prints no empty system text.
+// Not blank: @huggingface/jinja compares '' and false as JavaScript does, so that Llama 2 prints no
+// empty system text.
 const system = said('system').filter(({ content }) => content.trim() !== '');
 const talk = fc
   .tuple(

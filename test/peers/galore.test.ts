@@ -1,4 +1,5 @@
-// GaLore and the lazy projection of Q-GaLore against the packages galore_torch and q_galore_torch, on the same gradients.
+// GaLore and the lazy projection of Q-GaLore against the packages galore_torch and q_galore_torch,
+// on the same gradients.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -88,7 +89,8 @@ for (const name of names) {
         const theirs = peer.load(`${name}.w${step}`);
         const moved = gapOf(theirs, start);
         const gap = gapOf(value, theirs);
-        // Bases are float32 numbers, so steps are off by some 1e-5 of themselves; and each rounds weights of size 4.
+        // Bases are float32 numbers, so steps are off by some 1e-5 of themselves; and each rounds
+        // weights of size 4.
         const allowed = 2e-5 * moved + (step + 1) * 4 * 2 ** -23;
         t.true(moved > 1e-3 && gap <= allowed, `step ${step}: ${gap} of ${moved}`);
       }

@@ -1,5 +1,6 @@
-// Our GGUF files in the hands of another reader: transformers opens the file and the folder that it came from, and
-// computes the same logits from both. The toys have the head sizes, caps and scalars that its reader takes for granted.
+// Our GGUF files in the hands of another reader: transformers opens the file and the folder that it
+// came from, and computes the same logits from both. The toys have the head sizes, caps and scalars
+// that its reader takes for granted.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,7 +52,8 @@ const agrees = test.macro({
     scope(() => {
       const [fromFolder, fromFile] = [peer.load(`${name}.folder`), peer.load(`${name}.gguf`)];
       const gap = item(ops.amax(ops.abs(ops.sub(fromFolder, fromFile))));
-      // Gemma's norms go through 1 + w in float32 and back; all else is the same bits. Logits of size 10.
+      // Gemma's norms go through 1 + w in float32 and back; all else is the same bits. Logits of
+      // size 10.
       t.true(gap <= 64 * 2 ** -24 * 10, `largest gap ${gap}`);
     });
   },

@@ -1,5 +1,6 @@
-// Real models in GGUF: every tensor bit for bit, the logits of transformers' own loading, and plain English that the model
-// finds likely (a wrong layout or scale of one block type gives fluent nonsense, which costs 10 nats a token).
+// Real models in GGUF: every tensor bit for bit, the logits of transformers' own loading, and plain
+// English that the model finds likely (a wrong layout or scale of one block type gives fluent
+// nonsense, which costs 10 nats a token).
 import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,5 @@
-// The hub double against the hub's own Python client: what our code is tested with is what that client understands.
+// The hub double against the hub's own Python client: what our code is tested with is what that
+// client understands.
 import { createHash } from 'node:crypto';
 import test from 'ava';
 import { HubServer } from '../doubles/hub-server.ts';

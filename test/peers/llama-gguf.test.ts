@@ -1,5 +1,6 @@
-// Our GGUF files in llama.cpp: permuted heads, shifted norms, fused matrices, tables of divisors and scaling keys mean to it
-// what they mean here. Sizes that its reader takes for granted (scalars, caps, no window) are those of published models.
+// Our GGUF files in llama.cpp: permuted heads, shifted norms, fused matrices, tables of divisors
+// and scaling keys mean to it what they mean here. Sizes that its reader takes for granted
+// (scalars, caps, no window) are those of published models.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -70,7 +71,8 @@ const agrees = test.macro({
       t.is(ours.length, theirs.length);
       const largest = Math.max(...ours.map(Math.abs));
       const gap = Math.max(...ours.map((z, i) => Math.abs(z - (theirs[i] ?? Number.NaN))));
-      // Both compute in float32, in another order: some 64 roundings. Its gelu is a table in float16.
+      // Both compute in float32, in another order: some 64 roundings. Its gelu is a table in
+      // float16.
       const share = model.config.activation === 'silu' ? 64 * 2 ** -24 : 2 ** -11;
       t.true(gap <= share * largest, `largest gap ${gap} of ${largest}`);
     });

@@ -1,5 +1,5 @@
-// TensorBoard's own reader judges the event files: of a run by `anneal run` that was killed and went on, and of files that were cut off
-// and rolled back as runs do it.
+// TensorBoard's own reader judges the event files: of a run by `anneal run` that was killed and
+// went on, and of files that were cut off and rolled back as runs do it.
 import { mkdtemp, readdir, readFile, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

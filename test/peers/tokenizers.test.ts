@@ -1,5 +1,6 @@
-// Our tokenizer against the Rust library behind transformers: small ones of each family on texts at random, the golden
-// files that unit tests use, and the tokenizers inside of two real GGUF files on real conversations.
+// Our tokenizer against the Rust library behind transformers: small ones of each family on texts at
+// random, the golden files that unit tests use, and the tokenizers inside of two real GGUF files on
+// real conversations.
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// Trains a few steps by `anneal run`, as a person would, in a cache of its own; and the model that came out, read from the
-// checkpoint and not from any artefact that a judge is shown.
+// Trains a few steps by `anneal run`, as a person would, in a cache of its own; and the model that
+// came out, read from the checkpoint and not from any artefact that a judge is shown.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';

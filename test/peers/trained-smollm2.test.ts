@@ -1,5 +1,5 @@
-// A real model from a GGUF file, trained for three steps on real conversations, in the hands of others: PEFT and
-// transformers compute its logits, and llama.cpp says what our own sampler says.
+// A real model from a GGUF file, trained for three steps on real conversations, in the hands of
+// others: PEFT and transformers compute its logits, and llama.cpp says what our own sampler says.
 import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -112,7 +112,10 @@ test('transformers reads a conversation with the merged folder as we do with the
   t.deepEqual(theirs, { text: prompt, ids });
 });
 
-/** Up to where the answer is clear-cut: llama.cpp rounds what it multiplies with Q8_0 to eight bits too. */
+/**
+ * Up to where the answer is clear-cut: llama.cpp rounds what it multiplies with Q8_0 to eight bits
+ * too.
+ */
 const tokens = 32;
 
 const saysTheSame = test.macro({

@@ -1,5 +1,6 @@
-// Toys that were trained for a few steps, in the hands of others: PEFT puts our adapter on the base that transformers
-// loaded, transformers loads the merged model, and both compute the logits of the model that was trained.
+// Toys that were trained for a few steps, in the hands of others: PEFT puts our adapter on the base
+// that transformers loaded, transformers loads the merged model, and both compute the logits of the
+// model that was trained.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

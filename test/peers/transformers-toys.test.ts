@@ -1,5 +1,5 @@
-// A toy of each family, written as a Hugging Face folder, against transformers: what it loads and computes from our files
-// is what the reference decoder computes.
+// A toy of each family, written as a Hugging Face folder, against transformers: what it loads and
+// computes from our files is what the reference decoder computes.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

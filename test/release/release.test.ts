@@ -1,5 +1,6 @@
-// A release with a real cosign and a registry: what it signs is verified by the key, and by no other; the list that it attests is the one that
-// it wrote. Only Docker has a double: an image of one small layer.
+// A release with a real cosign and a registry: what it signs is verified by the key, and by no
+// other; the list that it attests is the one that it wrote. Only Docker has a double: an image of
+// one small layer.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';

@@ -10,7 +10,9 @@ import { execa } from 'execa';
 import type { Tally } from './tally.ts';
 import { readTap, type TestResult } from './tap.ts';
 
-/** A difference of two tensors can be a hundred thousand lines; the first ones tell what is wrong. */
+/**
+ * A difference of two tensors can be a hundred thousand lines; the first ones tell what is wrong.
+ */
 const maxFacts = 60;
 const maxFactLength = 400;
 

@@ -1,6 +1,6 @@
 /**
- * Reads the TAP that AVA prints. AVA speaks a small part of it: one line a test, an indented block of
- * facts below a failure, `#` lines for what a test logged, and a plan at the very end. A stream
+ * Reads the TAP that AVA prints. AVA speaks a small part of it: one line a test, an indented block
+ * of facts below a failure, `#` lines for what a test logged, and a plan at the very end. A stream
  * without that plan means that AVA itself died, which must count as a failure.
  */
 export type TapEvent =

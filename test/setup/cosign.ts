@@ -1,6 +1,6 @@
 /**
- * A real cosign, the one that $ANNEAL_COSIGN names or the Go module of the version below, and a registry of images that keeps them in memory. Both
- * are built once into the cache.
+ * A real cosign, the one that $ANNEAL_COSIGN names or the Go module of the version below, and a
+ * registry of images that keeps them in memory. Both are built once into the cache.
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';

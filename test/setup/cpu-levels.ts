@@ -1,13 +1,15 @@
 /**
- * Which levels of instructions this machine has: tests whose results depend on the level run at each of
- * them, the best one first and with everything else.
+ * Which levels of instructions this machine has: tests whose results depend on the level run at
+ * each of them, the best one first and with everything else.
  */
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { type CpuLevel, cpuLevels, levelVariable } from '../../worker/tensor/cpu-level.ts';
 
 export interface CpuLevels {
-  /** The best, at which a test runs of its own accord; another word where the processor has none. */
+  /**
+   * The best, at which a test runs of its own accord; another word where the processor has none.
+   */
   readonly best: string;
   /** Lesser ones that it has too. */
   readonly below: readonly CpuLevel[];

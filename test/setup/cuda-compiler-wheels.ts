@@ -50,7 +50,9 @@ export function compilerWheels(system: System): readonly Wheel[] {
   ];
 }
 
-/** ATen/cuda includes the headers of these three; their wheels hold nearly a gigabyte of libraries. */
+/**
+ * ATen/cuda includes the headers of these three; their wheels hold nearly a gigabyte of libraries.
+ */
 export function mathHeaderWheels(system: System): readonly Wheel[] {
   const names = ['nvidia-cublas', 'nvidia-cusparse', 'nvidia-cusolver'];
   return cudaWheels[system].filter(({ name }) => names.includes(name));

@@ -1,8 +1,8 @@
 /**
- * Compiles and links the CUDA sources of worker/native/kernels without a GPU, all of them as one unit:
- * nearly all of the time goes into torch's headers, four times a unit (twice for the host, once for each
- * architecture), and nine units took eleven minutes of two cores. Each source has its own namespace. The
- * object is kept in the cache under the digest of the sources and headers.
+ * Compiles and links the CUDA sources of worker/native/kernels without a GPU, all of them as one
+ * unit: nearly all of the time goes into torch's headers, four times a unit (twice for the host,
+ * once for each architecture), and nine units took eleven minutes of two cores. Each source has its
+ * own namespace. The object is kept in the cache under the digest of the sources and headers.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
@@ -80,7 +80,9 @@ async function compile(setup: Setup, compiler: Nvcc, compilation: Compilation): 
 
 interface Linking {
   readonly object: string;
-  /** lib folder of a torch that holds libtorch_cuda; what it needs lies where its own run path says. */
+  /**
+   * lib folder of a torch that holds libtorch_cuda; what it needs lies where its own run path says.
+   */
   readonly torchLib: string;
   readonly output: string;
 }

@@ -1,4 +1,5 @@
-// How an image is started, read from its stage of the Dockerfile and the stages that this one builds on.
+// How an image is started, read from its stage of the Dockerfile and the stages that this one
+// builds on.
 export interface ImageSettings {
   readonly env: Readonly<Record<string, string>>;
   readonly user: string;
@@ -6,7 +7,10 @@ export interface ImageSettings {
   readonly entry: readonly string[];
 }
 
-/** Knows the few instructions that decide it; a stage or an entry point that is not there is an error. */
+/**
+ * Knows the few instructions that decide it; a stage or an entry point that is not there is an
+ * error.
+ */
 export function settingsOf(dockerfile: string, stage: string): ImageSettings {
   const lines = flatsOf(dockerfile, stage);
   const last = (instruction: string) =>

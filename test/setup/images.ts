@@ -1,6 +1,7 @@
 /**
- * The images of the operator and the worker without a Docker daemon: what charts/images/Dockerfile copies into them is assembled by the same
- * program, user, environment and entry point are read from it, and the base is the Debian layer of the test cluster.
+ * The images of the operator and the worker without a Docker daemon: what charts/images/Dockerfile
+ * copies into them is assembled by the same program, user, environment and entry point are read
+ * from it, and the base is the Debian layer of the test cluster.
  */
 import { createHash } from 'node:crypto';
 import { glob, readFile, rm } from 'node:fs/promises';

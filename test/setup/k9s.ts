@@ -1,4 +1,7 @@
-/** k9s, which the bench of the terminal is measured beside: the Go module of the version below, built once into the cache. */
+/**
+ * k9s, which the bench of the terminal is measured beside: the Go module of the version below,
+ * built once into the cache.
+ */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { ensureEntry } from '../../cli/setup/entry.ts';

@@ -1,7 +1,7 @@
 /**
- * AVA's `test` for one file of a suite (suite.ts). Its titles begin with the file, so that none occurs twice; its
- * tests begin when those of the file before have ended, as if the file ran by itself: what waits for an answer
- * does not stand in line behind the work of seventy other files.
+ * AVA's `test` for one file of a suite (suite.ts). Its titles begin with the file, so that none
+ * occurs twice; its tests begin when those of the file before have ended, as if the file ran by
+ * itself: what waits for an answer does not stand in line behind the work of seventy other files.
  */
 import test from 'ava';
 import { suiteQueue } from './suite-queue.ts';
@@ -19,7 +19,10 @@ interface Macro {
 
 export default withPrefix(test, true);
 
-/** The same function, and so for what hangs on it: serial, skip, before.always. Hooks and what is skipped do not queue; AVA runs serial tests before all others. */
+/**
+ * The same function, and so for what hangs on it: serial, skip, before.always. Hooks and what is
+ * skipped do not queue; AVA runs serial tests before all others.
+ */
 function withPrefix<F extends object>(chain: F, isRun: boolean): F {
   return new Proxy(chain, {
     apply: (target, self, args: readonly unknown[]) =>

@@ -1,6 +1,6 @@
 /**
- * A real nats-server for tests: the one that $ANNEAL_NATS_SERVER names, or the Go module of the version below, built once into the
- * cache. The cluster of the tests runs the same version.
+ * A real nats-server for tests: the one that $ANNEAL_NATS_SERVER names, or the Go module of the
+ * version below, built once into the cache. The cluster of the tests runs the same version.
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';

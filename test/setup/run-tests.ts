@@ -4,8 +4,8 @@
  *   run-tests.ts check | all [GROUP…] | everything
  *
  * Everything runs even after a failure, so that one run tells all. The closing line is printed
- * whatever happens, and is the last line. `everything` is for a release: it runs the groups that `all`
- * holds back, and a group that cannot run fails it.
+ * whatever happens, and is the last line. `everything` is for a release: it runs the groups that
+ * `all` holds back, and a group that cannot run fails it.
  */
 import { createHash } from 'node:crypto';
 import { glob } from 'node:fs/promises';
@@ -34,7 +34,8 @@ process.env['ANNEAL_KEEP_WHEELS'] ??= '1';
 const [mode = 'all', ...names] = process.argv.slice(2);
 if (mode === 'everything') process.env['ANNEAL_FUZZ_SECONDS'] ??= '60';
 const stop = new AbortController();
-// However often it is said, and npm says it once more than the person: what was started is taken down first.
+// However often it is said, and npm says it once more than the person: what was started is taken
+// down first.
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(name, () => {
     if (!stop.signal.aborted) print('interrupted: what was started is taken down');
@@ -65,7 +66,10 @@ async function runAll(setup: Setup): Promise<void> {
   await Promise.all([names.length === 0 && checkSources(setup), runGroups(setup, groups)]);
 }
 
-/** What the groups need is made while others run; each group waits for what it needs, and makes it itself where that was not begun. */
+/**
+ * What the groups need is made while others run; each group waits for what it needs, and makes it
+ * itself where that was not begun.
+ */
 async function startAhead(
   setup: Setup,
   groups: readonly TestGroup[],

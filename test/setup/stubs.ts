@@ -1,10 +1,10 @@
 /**
- * Empty stand-ins for NVIDIA's libraries, so that libtorch_cuda and Python's torch load on a machine
- * without a GPU and without 3 GB of wheels.
+ * Empty stand-ins for NVIDIA's libraries, so that libtorch_cuda and Python's torch load on a
+ * machine without a GPU and without 3 GB of wheels.
  *
  * The loader wants each name of the NEEDED lists, and a definition of each symbol that is asked for
- * by address; nothing is ever called, because torch finds no driver first. So each stand-in defines,
- * as eight bytes of data, whatever libtorch leaves undefined in that library's name.
+ * by address; nothing is ever called, because torch finds no driver first. So each stand-in
+ * defines, as eight bytes of data, whatever libtorch leaves undefined in that library's name.
  */
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** The test files of a suite in their order: the tests of one begin when all of the file before have ended. */
+/**
+ * The test files of a suite in their order: the tests of one begin when all of the file before have
+ * ended.
+ */
 interface Queue {
   /** Once for each file, in their order. */
   join(): Place;

@@ -1,4 +1,6 @@
-/** Loads several test files into one process of AVA; their titles begin with the path of their file. */
+/**
+ * Loads several test files into one process of AVA; their titles begin with the path of their file.
+ */
 import { registerHooks } from 'node:module';
 import { join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';

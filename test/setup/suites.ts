@@ -1,7 +1,8 @@
 /**
- * Many small test files in few processes. A process of AVA costs a third of a second before its first
- * test, and each loads the same schemas again; on two cores that was more than half of `npm run check`.
- * So a run writes some files that import many, and AVA runs those. `npx ava FILE` is as it always was.
+ * Many small test files in few processes. A process of AVA costs a third of a second before its
+ * first test, and each loads the same schemas again; on two cores that was more than half of `npm
+ * run check`. So a run writes some files that import many, and AVA runs those. `npx ava FILE` is as
+ * it always was.
  *
  * A file with snapshots is run by AVA itself, which looks for them beside the file that it started.
  */

@@ -1,4 +1,5 @@
-// `anneal init` as a person sees it: the wizard in a pseudo-terminal, in a folder with data and a model that nobody can read.
+// `anneal init` as a person sees it: the wizard in a pseudo-terminal, in a folder with data and a
+// model that nobody can read.
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -44,9 +45,9 @@ test('five answers become a job file; going back keeps them; the model that is m
   terminal.type('3');
   await terminal.shows(/Which model does it start from\?/);
   terminal.type('4');
-  await terminal.shows(/another place: ▏/);
+  await terminal.shows(/another location: ▏/);
   terminal.type('./no-such-model');
-  await terminal.shows(/another place: \.\/no-such-model▏/);
+  await terminal.shows(/another location: \.\/no-such-model▏/);
   terminal.type('\r');
   await terminal.shows(/What does it learn from\?[\s\S]*1 \.\/chats\.jsonl \(recommended\)/);
   await terminal.shows(/memory is not known: .*no-such-model/);
@@ -55,7 +56,7 @@ test('five answers become a job file; going back keeps them; the model that is m
   terminal.type('\u001b');
   await terminal.shows(/What does it learn from\?/);
   terminal.type('\u001b');
-  await terminal.shows(/another place: \.\/no-such-model/);
+  await terminal.shows(/another location: \.\/no-such-model/);
   terminal.type('\r');
   await terminal.shows(/What does it learn from\?/);
   terminal.type('\r');
@@ -123,7 +124,7 @@ test('where nothing may be redrawn the questions are lines, answered by numbers 
     const { terminal } = at;
     await terminal.shows(/Question 1 of 5\. What should[\s\S]*number \[1\]: /);
     terminal.type('\r');
-    await terminal.shows(/Question 2 of 5[\s\S]*number or a place \[1\]: /);
+    await terminal.shows(/Question 2 of 5[\s\S]*number or a location \[1\]: /);
     terminal.type('./model\r');
     await terminal.shows(/Question 3 of 5[\s\S]*1 \.\/chats\.jsonl\. A file in this folder\./);
     terminal.type('\r');

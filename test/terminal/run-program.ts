@@ -1,4 +1,5 @@
-// `anneal run` with a worker for tests: `run-program.ts FILE`. What the command table does, with another worker.
+// `anneal run` with a worker for tests: `run-program.ts FILE`. What the command table does, with
+// another worker.
 import { join } from 'node:path';
 import { runFromTerminal } from '../../cli/commands/run/run.ts';
 import { cliConfig } from '../../cli/process/config.ts';

@@ -1,4 +1,5 @@
-// `anneal run` as a person sees it: in a pseudo-terminal, with a worker that says what a worker says.
+// `anneal run` as a person sees it: in a pseudo-terminal, with a worker that says what a worker
+// says.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

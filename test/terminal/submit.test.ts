@@ -1,4 +1,5 @@
-// `anneal submit` in a pseudo-terminal, before a small API server and a real bus: the question of --confirm, the lines of --logs.
+// `anneal submit` in a pseudo-terminal, before a small API server and a real bus: the question of
+// --confirm, the lines of --logs.
 import { join } from 'node:path';
 import test from 'ava';
 import { subjects } from '../../crds/wire/subjects.ts';

@@ -1,4 +1,5 @@
-// A real terminal for tests: a pseudo-terminal with a program in it, and an emulator that says what a person would see.
+// A real terminal for tests: a pseudo-terminal with a program in it, and an emulator that says what
+// a person would see.
 import { type IPty, spawn } from '@lydell/node-pty';
 import xterm from '@xterm/headless';
 

@@ -1,5 +1,6 @@
-// The golden decoder: one toy of each family whose weights follow a rule of integers, so that any program in any
-// language makes the same bits. Expected values stand in test/golden/decoder.json; another program computed them.
+// The golden decoder: one toy of each family whose weights follow a rule of integers, so that any
+// program in any language makes the same bits. Expected values stand in test/golden/decoder.json;
+// another program computed them.
 import { readFileSync } from 'node:fs';
 import { type DecoderConfig, readConfig } from '../../worker/decoder/config.ts';
 import { type TensorSpec, tensorSpecs } from '../../worker/decoder/names.ts';
@@ -59,7 +60,10 @@ export function goldenTensors(config: DecoderConfig): ReadonlyMap<string, Golden
   );
 }
 
-/** Element j of tensor t: `u = ((31 j^2 + 17 j + 101 t + 7) mod 997) / 997 - 0.5`, scaled by what the tensor is. */
+/**
+ * Element j of tensor t: `u = ((31 j^2 + 17 j + 101 t + 7) mod 997) / 997 - 0.5`, scaled by what
+ * the tensor is.
+ */
 function goldenValues(config: DecoderConfig, spec: TensorSpec, t: number): Float64Array {
   const { shape, name, part, role } = spec;
   const size = shape.reduce((product, each) => product * each, 1);

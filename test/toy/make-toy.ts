@@ -1,5 +1,6 @@
-// Writes a toy as a Hugging Face folder: config.json, model.safetensors, a byte-level tokenizer. Golden cases keep their
-// weights; a larger vocabulary or other sizes may be asked for, and follow the same rule of integers.
+// Writes a toy as a Hugging Face folder: config.json, model.safetensors, a byte-level tokenizer.
+// Golden cases keep their weights; a larger vocabulary or other sizes may be asked for, and follow
+// the same rule of integers.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readConfig } from '../../worker/decoder/config.ts';

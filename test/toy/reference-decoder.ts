@@ -1,7 +1,9 @@
-// The judge: the decoder written down literally, one operator after the other, with an explicit mask and no fused
-// kernel, block tape or cleverness. It is slow and obvious; the engine is compared with it.
+// The judge: the decoder written down literally, one operator after the other, with an explicit
+// mask and no fused kernel, block tape or cleverness. It is slow and obvious; the engine is
+// compared with it.
 //
-// Legend: T tokens · H hidden size · N query heads · K key/value heads · D head size · I MLP size · V vocabulary
+// Legend: T tokens · H hidden size · N query heads · K key/value heads · D head size · I MLP size ·
+// V vocabulary
 import type { DecoderConfig, RopeConfig } from '../../worker/decoder/config.ts';
 import { type Role, tensorName } from '../../worker/decoder/names.ts';
 import { ropeFrequencies } from '../../worker/decoder/rope.ts';

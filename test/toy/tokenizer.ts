@@ -1,5 +1,6 @@
-// A byte-level tokenizer of any size: two special tokens, then letters and signs, then the rest of the 256 bytes,
-// then merges. With 40 tokens it spells lower-case English and digits; from 258 on it spells every text.
+// A byte-level tokenizer of any size: two special tokens, then letters and signs, then the rest of
+// the 256 bytes, then merges. With 40 tokens it spells lower-case English and digits; from 258 on
+// it spells every text.
 
 const begin = '<|begin|>';
 const end = '<|end|>';

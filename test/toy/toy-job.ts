@@ -1,4 +1,5 @@
-// A whole job in a folder: toy model, conversations, job file. Made once a test, in a second, from fixed integers only.
+// A whole job in a folder: toy model, conversations, job file. Made once a test, in a second, from
+// fixed integers only.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
@@ -16,7 +17,10 @@ export interface ToyJobOptions {
   readonly checkpoint?: Readonly<Record<string, unknown>>;
   readonly dataset?: Readonly<Record<string, unknown>>;
   readonly formats?: readonly string[];
-  /** The folder is a claim of this name, as jobs on a cluster need it; otherwise the job names its files by their paths. */
+  /**
+   * The folder is a claim of this name, as jobs on a cluster need it; otherwise the job names its
+   * files by their paths.
+   */
   readonly claim?: string;
   readonly worker?: Readonly<Record<string, unknown>>;
   readonly failurePolicy?: Readonly<Record<string, unknown>>;

@@ -42,7 +42,10 @@ export interface CheckpointSettings {
     readonly best: number;
     readonly everySteps: number | null;
   };
-  /** Step of the checkpoint that others would go on from, which is kept whatever its age; undefined where whatever is written counts. */
+  /**
+   * Step of the checkpoint that others would go on from, which is kept whatever its age; undefined
+   * where whatever is written counts.
+   */
   counted?(): number | undefined;
   /** @default a process by itself */
   readonly world?: World;
@@ -56,13 +59,19 @@ export interface CheckpointSettings {
 export interface RunCheckpoints extends Checkpoints {
   /** As of a checkpoint; of `copy`, a folder in memory, where all ranks have theirs. */
   restore(copy?: string): Promise<TrainerState | null>;
-  /** Folder of the checkpoint of this step, the last that was saved or restored; else the disk was full. */
+  /**
+   * Folder of the checkpoint of this step, the last that was saved or restored; else the disk was
+   * full.
+   */
   at(step: number): string;
   /** Folder of the checkpoint of a step, whether it is there or not. */
   folderOf(step: number): string;
   /** Whether the checkpoint of a step is there and whole; a damaged one is set aside. */
   isWhole(step: number): Promise<boolean>;
-  /** What the run had been through by the checkpoint that was restored; undefined where none was, or where it does not say. */
+  /**
+   * What the run had been through by the checkpoint that was restored; undefined where none was, or
+   * where it does not say.
+   */
   readonly life: Readonly<Record<string, unknown>> | undefined;
 }
 
@@ -225,7 +234,8 @@ class Folders implements RunCheckpoints {
   }
 
   /**
-   * All ranks go on from their parts of one moment, or none does: what is wrong with any of them is found before anything is read into the model.
+   * All ranks go on from their parts of one moment, or none does: what is wrong with any of them is
+   * found before anything is read into the model.
    */
   async #restoreCopy(folder: string, newest: number): Promise<TrainerState | undefined> {
     const { world, emit } = this.#settings;
@@ -255,7 +265,10 @@ class Folders implements RunCheckpoints {
     return { manifest, state: stateOf(manifest, folder) };
   }
 
-  /** Place of the first of the checkpoints from `next` on that is whole; the others are set aside. Rank 0 alone looks. */
+  /**
+   * Place of the first of the checkpoints from `next` on that is whole; the others are set aside.
+   * Rank 0 alone looks.
+   */
   async #firstWhole(stored: readonly StoredCheckpoint[], next: number): Promise<number> {
     for (const [place, checkpoint] of stored.entries()) {
       if (place < next) continue;

@@ -1,5 +1,6 @@
-// The folder of copies on disk, or rather in memory: parts by their names, and which of them are kept. Two of each kind are all there ever are: one
-// that is whole everywhere, and the one that is being made; so the room that they take is known before.
+// The folder of copies on disk, or rather in memory: parts by their names, and which of them are
+// kept. Two of each kind are all there ever are: one that is whole everywhere, and the one that is
+// being made; so the room that they take is known before.
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -44,7 +45,10 @@ export async function findCopy(folder: string, text: string): Promise<string | u
   return all.find(({ name }) => copyNameText(name) === text)?.folder;
 }
 
-/** Makes room for another copy of this kind: all but the newest go, and what was never finished. Returns where it is to be written. */
+/**
+ * Makes room for another copy of this kind: all but the newest go, and what was never finished.
+ * Returns where it is to be written.
+ */
 export async function beginCopy(folder: string, kind: CopyKind, text: string): Promise<string> {
   const root = join(folder, copyFiles[kind]);
   await mkdir(root, { recursive: true });

@@ -1,5 +1,6 @@
-// Checkpoints of one run on disk: `step-00000042` beside each other. A save is written under another
-// name, synced, and renamed: a kill at any moment leaves either the whole checkpoint or none.
+// Checkpoints of one run on disk: `step-00000042` beside each other. A save is written under
+// another name, synced, and renamed: a kill at any moment leaves either the whole checkpoint or
+// none.
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TerminalError } from '../../crds/failures/errors.ts';
@@ -88,7 +89,9 @@ export async function readManifest(folder: string): Promise<CheckpointManifest> 
   return parseManifest(bytes, path);
 }
 
-/** The manifest of a checkpoint, after every file of it was found whole; else throws what is wrong. */
+/**
+ * The manifest of a checkpoint, after every file of it was found whole; else throws what is wrong.
+ */
 export async function verifyCheckpoint(folder: string): Promise<CheckpointManifest> {
   const manifest = await readManifest(folder);
   for (const file of manifest.files) {

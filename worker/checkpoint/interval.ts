@@ -1,6 +1,6 @@
 // When to save. A checkpoint costs time and a lost step costs time; without a wish of the user the
-// interval is the smallest one at which saving takes at most this share of training. Copies in memory
-// may take as much again: with what is lost around them they stay below two percent.
+// interval is the smallest one at which saving takes at most this share of training. Copies in
+// memory may take as much again: with what is lost around them they stay below two percent.
 export const saveShare = 0.005;
 /** Before the first save its cost is not known: it comes after so many seconds of training. */
 export const firstSaveSeconds = 60;

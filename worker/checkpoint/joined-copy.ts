@@ -1,5 +1,6 @@
-// The parts of all ranks of one moment as one copy, for a world of another size: there each rank needs shards of several parts, as it would of
-// the files of a checkpoint. Files that are here get a second name; they take no more memory.
+// The parts of all ranks of one moment as one copy, for a world of another size: there each rank
+// needs shards of several parts, as it would of the files of a checkpoint. Files that are here get
+// a second name; they take no more memory.
 import { link, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { copyFiles } from '../../crds/wire/copies.ts';
@@ -7,7 +8,10 @@ import { allCopies, type StoredCopy } from './copy-folder.ts';
 import { manifestName, readManifest } from './folder.ts';
 import type { CheckpointManifest } from './manifest.ts';
 
-/** An empty folder for the joined copy; what is of no use for it goes, to make room for the parts that are elsewhere. */
+/**
+ * An empty folder for the joined copy; what is of no use for it goes, to make room for the parts
+ * that are elsewhere.
+ */
 export async function beginJoined(
   folder: string,
   isPart: (copy: StoredCopy) => boolean,

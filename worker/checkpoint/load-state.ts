@@ -1,5 +1,5 @@
-// Reads a verified checkpoint into tensors that are already there, or into shards of them: whatever world wrote it, and whatever world
-// reads it, the elements are the same.
+// Reads a verified checkpoint into tensors that are already there, or into shards of them: whatever
+// world wrote it, and whatever world reads it, the elements are the same.
 import { join } from 'node:path';
 import { TerminalError } from '../../crds/failures/errors.ts';
 import { openSafetensors, type SafetensorsFile } from '../files/safetensors.ts';
@@ -10,8 +10,9 @@ import { releasePages } from '../tensor/tensor.ts';
 import type { CheckpointManifest } from './manifest.ts';
 
 /**
- * Copies the elements of every target from the checkpoint, in the types that the targets have. A tensor that the checkpoint lacks, in
- * whole or in part, is an error; those it has besides are left alone.
+ * Copies the elements of every target from the checkpoint, in the types that the targets have. A
+ * tensor that the checkpoint lacks, in whole or in part, is an error; those it has besides are left
+ * alone.
  */
 export function loadState(
   folder: string,
@@ -72,7 +73,10 @@ function copiesOf(
   return copies;
 }
 
-/** Whether elements in row order mean the same: state that belongs to no shape is flat in one world and not in another. */
+/**
+ * Whether elements in row order mean the same: state that belongs to no shape is flat in one world
+ * and not in another.
+ */
 function areAlike(a: readonly number[], b: readonly number[]): boolean {
   if (a.length === 1 || b.length === 1) return sizeOf(a) === sizeOf(b);
   return String(a) === String(b);

@@ -1,6 +1,6 @@
-// What a checkpoint is: a folder `step-<n>` with files of tensors and this manifest beside them. The
-// folder appears by one rename after everything in it is on the disk, so a torn save is never seen
-// under its final name; digests tell a folder that was damaged later.
+// What a checkpoint is: a folder `step-<n>` with files of tensors and this manifest beside them.
+// The folder appears by one rename after everything in it is on the disk, so a torn save is never
+// seen under its final name; digests tell a folder that was damaged later.
 import * as z from 'zod';
 import { UserError } from '../../crds/failures/errors.ts';
 import { jsonLimits, parseJson, RefusedBytes } from '../../crds/text/json.ts';
@@ -23,7 +23,10 @@ export const manifestTensor = z.object({
   /** Where the stored shard begins in the whole tensor, and the shape of the shard. */
   start: z.array(count).max(8),
   shape: z.array(count).max(8),
-  /** Shape of the whole tensor where the shard is a range of its elements, in row order: then both are one number. */
+  /**
+   * Shape of the whole tensor where the shard is a range of its elements, in row order: then both
+   * are one number.
+   */
   whole: z.array(count).max(8).optional(),
 });
 

@@ -1,5 +1,6 @@
-// What a rollback changed, beside the checkpoint that it went back to: a checkpoint is never changed, and the run may be killed before the next
-// one. A file that cannot be read costs only the replay of that rollback.
+// What a rollback changed, beside the checkpoint that it went back to: a checkpoint is never
+// changed, and the run may be killed before the next one. A file that cannot be read costs only the
+// replay of that rollback.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AtomicFile } from '../files/atomic-file.ts';

@@ -1,6 +1,7 @@
-// One save of a checkpoint that goes on while training does. What is to be saved is written as it is between two steps, which costs as much as
-// copying memory does; that it gets to the disk, and its name, comes while the next steps run. All ranks write into one folder, and rank 0 gives
-// it its name when all have. A disk that is full for one is full for all.
+// One save of a checkpoint that goes on while training does. What is to be saved is written as it
+// is between two steps, which costs as much as copying memory does; that it gets to the disk, and
+// its name, comes while the next steps run. All ranks write into one folder, and rank 0 gives it
+// its name when all have. A disk that is full for one is full for all.
 import { setImmediate } from 'node:timers/promises';
 import { isStorageFull } from '../../crds/failures/errors.ts';
 import type { Clock } from '../clock.ts';

@@ -1,5 +1,6 @@
-// What one rank adds to a checkpoint: a file of tensors, and what the manifest says of it. The ranks write into one folder; each leaves
-// its part of the manifest beside its file, and rank 0 takes the parts when all are there.
+// What one rank adds to a checkpoint: a file of tensors, and what the manifest says of it. The
+// ranks write into one folder; each leaves its part of the manifest beside its file, and rank 0
+// takes the parts when all are there.
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';

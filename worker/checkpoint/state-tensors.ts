@@ -1,6 +1,6 @@
-// Which tensors a checkpoint holds: the value of every trained parameter under its own name, and the
-// optimizer state that lives under `<name>#<suffix>`. A frozen base is not among them: the manifest names it by
-// its digest. A rank of a world keeps a shard of each.
+// Which tensors a checkpoint holds: the value of every trained parameter under its own name, and
+// the optimizer state that lives under `<name>#<suffix>`. A frozen base is not among them: the
+// manifest names it by its digest. A rank of a world keeps a shard of each.
 
 import type { OptimizerStates } from '../sharding/optimizer-states.ts';
 import { type Shard, stateShard, type TensorShard, wholeTensor } from '../sharding/shards.ts';
@@ -10,7 +10,10 @@ export interface TrainedTensors {
   readonly states: OptimizerStates;
 }
 
-/** What was trained, by name: values, or codes with what makes numbers of them, `#scales` and the like. */
+/**
+ * What was trained, by name: values, or codes with what makes numbers of them, `#scales` and the
+ * like.
+ */
 export function valueTensors(shards: readonly Shard[]): ReadonlyMap<string, TensorShard> {
   return new Map(
     shards.flatMap(({ parameter: { name, value, coded }, start, whole }) => [

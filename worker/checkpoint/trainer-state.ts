@@ -33,7 +33,9 @@ export const trainerState = z.object({
   best: z.object({ step: z.int(), value: z.number() }).nullable(),
   /** Step of the last evaluation that came to its end, samples included. */
   evaluated: z.int().default(-1),
-  /** Answers to the job's prompts: before the first step, at the best evaluation, at the last one. */
+  /**
+   * Answers to the job's prompts: before the first step, at the best evaluation, at the last one.
+   */
   samplesBefore: z.array(z.string()),
   samplesBest: z.array(z.string()).default([]),
   samplesLast: z.array(z.string()).default([]),

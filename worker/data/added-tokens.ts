@@ -1,5 +1,5 @@
-// Added tokens are found in the text before anything else, the longest at each place, left to right. A token that
-// strips takes the blanks beside it along.
+// Added tokens are found in the text before anything else, the longest at each place, left to
+// right. A token that strips takes the blanks beside it along.
 import type { AddedToken } from './tokenizer-definition.ts';
 
 interface Section {
@@ -38,10 +38,16 @@ export function splitAt(
   };
 }
 
-/** Blanks of Unicode: JavaScript's trim takes U+FEFF along and leaves U+0085. All are one UTF-16 unit. */
+/**
+ * Blanks of Unicode: JavaScript's trim takes U+FEFF along and leaves U+0085. All are one UTF-16
+ * unit.
+ */
 const blanksAtStart = /^\p{White_Space}+/u;
 
-/** Where the blanks before a place begin. A pattern would look at each run of blanks in the text again and again. */
+/**
+ * Where the blanks before a place begin. A pattern would look at each run of blanks in the text
+ * again and again.
+ */
 function withoutBlanks(text: string, end: number): number {
   let start = end;
   while (start > 0 && blanksAtStart.test(text.charAt(start - 1))) start -= 1;

@@ -1,6 +1,7 @@
-// Byte-pair encoding of one word: of all neighbours that the table of merges knows, the best ranked pair is joined, the
-// leftmost of equals, until none is left. The library's model does the same with strings and took about twenty times as
-// long on real text; it stays the judge in tests. A heap of candidates keeps a word of any length at n log n.
+// Byte-pair encoding of one word: of all neighbours that the table of merges knows, the best ranked
+// pair is joined, the leftmost of equals, until none is left. The library's model does the same
+// with strings and took about twenty times as long on real text; it stays the judge in tests. A
+// heap of candidates keeps a word of any length at n log n.
 
 interface BpeTable {
   readonly vocabulary: ReadonlyMap<string, number>;
@@ -99,7 +100,10 @@ function merge(
   return symbols.filter((symbol) => symbol !== gone);
 }
 
-/** A binary heap of (rank, place), lowest rank first, then lowest place; both are packed into one number. */
+/**
+ * A binary heap of (rank, place), lowest rank first, then lowest place; both are packed into one
+ * number.
+ */
 class Candidates {
   readonly #heap: number[] = [];
 
@@ -143,5 +147,7 @@ class Candidates {
   }
 }
 
-/** Longer than any word that fits in memory as a string; rank * placeRange stays exact below 2^53. */
+/**
+ * Longer than any word that fits in memory as a string; rank * placeRange stays exact below 2^53.
+ */
 const placeRange = 2 ** 30;

@@ -1,5 +1,5 @@
-// The bytes of a file in chunks, unpacked when they are gzip or zstd. What the bytes are is told by their first four,
-// not by the name, so that a misnamed file is still read.
+// The bytes of a file in chunks, unpacked when they are gzip or zstd. What the bytes are is told by
+// their first four, not by the name, so that a misnamed file is still read.
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';

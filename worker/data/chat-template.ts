@@ -1,5 +1,5 @@
-// A chat template: Jinja text that turns messages into the text a model was trained on. Rendering is reproducible: a
-// template that asks for the time gets the day the job was made, in UTC.
+// A chat template: Jinja text that turns messages into the text a model was trained on. Rendering
+// is reproducible: a template that asks for the time gets the day the job was made, in UTC.
 import { Template } from '@huggingface/jinja';
 import { UserError } from '../../crds/failures/errors.ts';
 import { type Message, UnusableRecord } from './sample.ts';
@@ -21,7 +21,10 @@ export interface ChatTemplate {
     tools: readonly unknown[] | undefined,
     addGenerationPrompt: boolean,
   ) => string;
-  /** The same template with marks around what its generation tags enclose; undefined without such tags. */
+  /**
+   * The same template with marks around what its generation tags enclose; undefined without such
+   * tags.
+   */
   readonly tagged: ((...args: Parameters<ChatTemplate['render']>) => string) | undefined;
 }
 
@@ -56,8 +59,9 @@ function compile(source: string, setup: TemplateSetup): ChatTemplate['render'] {
 }
 
 /**
- * Two functions of the library cannot be replaced under their names, so calls go to other ones: strftime_now reads the
- * clock of the machine, and range fills memory with as many numbers as a template asks for.
+ * Two functions of the library cannot be replaced under their names, so calls go to other ones:
+ * strftime_now reads the clock of the machine, and range fills memory with as many numbers as a
+ * template asks for.
  */
 const ownFunctions: ReadonlyMap<unknown, string> = new Map([
   ['strftime_now', 'strftime_of_job'],
@@ -107,8 +111,9 @@ function unreadable(cause: unknown): UserError {
 }
 
 /**
- * `{% generation %}` … `{% endgeneration %}` → expressions that print the marks. A block at the beginning of a line
- * swallows the blanks before it, and every block the line end behind it; an expression does neither, so both go here.
+ * `{% generation %}` … `{% endgeneration %}` → expressions that print the marks. A block at the
+ * beginning of a line swallows the blanks before it, and every block the line end behind it; an
+ * expression does neither, so both go here.
  */
 function markTags(source: string): string {
   return source.replace(

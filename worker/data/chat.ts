@@ -1,6 +1,7 @@
-// A conversation → its text and the ranges of it that the model learns: the assistant's turns with the token that ends
-// them. Three ways to find the turns, in order; each is checked on the very text, and the first that holds is taken:
-// tags of the template, growing conversations (each rendering must begin with the one before), markers of the family.
+// A conversation → its text and the ranges of it that the model learns: the assistant's turns with
+// the token that ends them. Three ways to find the turns, in order; each is checked on the very
+// text, and the first that holds is taken: tags of the template, growing conversations (each
+// rendering must begin with the one before), markers of the family.
 import { type ChatTemplate, tagMarks } from './chat-template.ts';
 import { type ChatSample, type Message, type Range, UnusableRecord } from './sample.ts';
 import { markersIn } from './turn-markers.ts';
@@ -11,7 +12,10 @@ interface RenderedChat {
   readonly targets: readonly Range[];
 }
 
-/** `endTexts`: texts of special tokens; blanks that a template prints after one are not the assistant's. */
+/**
+ * `endTexts`: texts of special tokens; blanks that a template prints after one are not the
+ * assistant's.
+ */
 export function renderChat(
   sample: ChatSample,
   template: ChatTemplate,
@@ -56,8 +60,9 @@ function byTags(
 }
 
 /**
- * Renders the conversation up to each turn of the assistant, without and with it. The last turn must bear a further
- * question behind it: else a template that ends every text in a token would have it learned in some records only.
+ * Renders the conversation up to each turn of the assistant, without and with it. The last turn
+ * must bear a further question behind it: else a template that ends every text in a token would
+ * have it learned in some records only.
  */
 function byGrowth(
   text: string,
@@ -99,7 +104,9 @@ function attempt(render: () => string): string | undefined {
   }
 }
 
-/** The end of a turn, without the line end that many templates print after the token that ends it. */
+/**
+ * The end of a turn, without the line end that many templates print after the token that ends it.
+ */
 function withoutBlanks(text: string, start: number, endTexts: readonly string[]): number {
   const end = text.trimEnd().length;
   const stops = end > start && endTexts.some((token) => text.endsWith(token, end));
@@ -120,7 +127,9 @@ function byMarkers(text: string): readonly Range[] | undefined {
   return turns;
 }
 
-/** One turn a message, each with what the message says; reasoning may be dropped by the template. */
+/**
+ * One turn a message, each with what the message says; reasoning may be dropped by the template.
+ */
 function holdContents(
   text: string,
   turns: readonly Range[],

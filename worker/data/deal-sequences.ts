@@ -1,5 +1,5 @@
-// Which rank computes which sequences of a global batch: dealt by what they cost, so that ranks end at about the same time. Who computes a
-// sequence changes nothing about it.
+// Which rank computes which sequences of a global batch: dealt by what they cost, so that ranks end
+// at about the same time. Who computes a sequence changes nothing about it.
 import { assignToRanks } from '../../crds/plan/batches.ts';
 
 /** Who is dealt to. */
@@ -12,7 +12,10 @@ export interface Seat {
 
 export const onlySeat: Seat = { rank: 0, size: 1, attentionCost: 0 };
 
-/** The sequences of the seat, in their order; each seat gets at least one where there are as many as seats. */
+/**
+ * The sequences of the seat, in their order; each seat gets at least one where there are as many as
+ * seats.
+ */
 export function dealSequences<T extends { readonly lengths: readonly number[] }>(
   sequences: readonly T[],
   { rank, size, attentionCost }: Seat,

@@ -1,5 +1,5 @@
-// Which shape the records of a data set have, by its first records. Nothing is guessed: exactly one shape must fit most
-// of them, or the job ends with both names and the field to set.
+// Which shape the records of a data set have, by its first records. Nothing is guessed: exactly one
+// shape must fit most of them, or the job ends with both names and the field to set.
 import { UserError } from '../../crds/failures/errors.ts';
 import { type Format, type Shape, shapes } from './formats.ts';
 import { isFields } from './messages.ts';

@@ -1,4 +1,5 @@
-// What the loader needs to know about tokenised documents, wherever they lie: a token store, or a list in a test.
+// What the loader needs to know about tokenised documents, wherever they lie: a token store, or a
+// list in a test.
 
 export interface Documents {
   /** Names the content: a cursor is only good for the documents it was made on. */

@@ -1,5 +1,5 @@
-// What the trainer is fed: the sequences of a step, and those of an evaluation, from the token stores that
-// `prepare` left.
+// What the trainer is fed: the sequences of a step, and those of an evaluation, from the token
+// stores that `prepare` left.
 
 import { TerminalError, UserError } from '../../crds/failures/errors.ts';
 import type { FineTuneJobSpec } from '../../crds/index.ts';
@@ -21,7 +21,10 @@ export interface Feed extends Disposable {
   readonly sequences: number;
   /** Over all ranks. */
   readonly sequencesPerStep: number;
-  /** Tokens of the largest sequence there can be, of so many sequences as are computed at once, and of the largest that is evaluated. */
+  /**
+   * Tokens of the largest sequence there can be, of so many sequences as are computed at once, and
+   * of the largest that is evaluated.
+   */
   readonly largestSequence: number;
   readonly largestMicroBatch: number;
   readonly largestEvaluationSequence: number;
@@ -128,7 +131,10 @@ async function open(folder: string, signal: AbortSignal): Promise<TokenStore> {
   });
 }
 
-/** Tokens of the `count` largest sequences together: whole sequences where documents are packed, else the longest documents. */
+/**
+ * Tokens of the `count` largest sequences together: whole sequences where documents are packed,
+ * else the longest documents.
+ */
 function largestSequences(
   lengths: readonly number[],
   tokensPerSequence: number | undefined,

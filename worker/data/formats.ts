@@ -1,5 +1,6 @@
-// The shapes in which people keep records, as a table: how a shape is recognised and what it becomes. A shape claims a
-// record by its fields alone; whether the record is sound is found when it is converted.
+// The shapes in which people keep records, as a table: how a shape is recognised and what it
+// becomes. A shape claims a record by its fields alone; whether the record is sound is found when
+// it is converted.
 import { type Fields, isFields, toMessages, toTools } from './messages.ts';
 import { type Conversation, type Message, type Sample, UnusableRecord } from './sample.ts';
 

@@ -1,5 +1,6 @@
-// Which records are set aside for evaluation: those whose number hashes lowest. The choice knows neither the seed of the
-// job nor what is in the records, so that jobs with other seeds are measured on the same ones.
+// Which records are set aside for evaluation: those whose number hashes lowest. The choice knows
+// neither the seed of the job nor what is in the records, so that jobs with other seeds are
+// measured on the same ones.
 import { hash } from './order.ts';
 
 interface HeldOutAmount {

@@ -1,7 +1,8 @@
-// A JSON array of records, read one element at a time: the brackets and quotes are scanned here, each element is parsed
-// by JSON.parse alone. Streaming parsers of the registry were measured on a real 125 MB file and took 1.5 to 2.6 times
-// as long; none goes on after a bad element, tells lines, or bounds the memory of one. A file that is cut off gives all
-// its complete records, then one problem.
+// A JSON array of records, read one element at a time: the brackets and quotes are scanned here,
+// each element is parsed by JSON.parse alone. Streaming parsers of the registry were measured on a
+// real 125 MB file and took 1.5 to 2.6 times as long; none goes on after a bad element, tells
+// lines, or bounds the memory of one. A file that is cut off gives all its complete records, then
+// one problem.
 import { maxRecordBytes, parseRecord, type Reading, type ReadProblem } from './reading.ts';
 
 export async function* readJsonArray(
@@ -34,14 +35,19 @@ const backslash = 0x5c;
 const comma = 0x2c;
 const [openList, closeList, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d];
 
-/** Splits the bytes of an array into its elements. Holds the bytes of one unfinished element and no more. */
+/**
+ * Splits the bytes of an array into its elements. Holds the bytes of one unfinished element and no
+ * more.
+ */
 class ArrayScan {
   /** Line of the next element. */
   line = 1;
   #bytes: Buffer = Buffer.alloc(0);
   #at = 0;
   #expects: 'array' | 'element' | 'separator' | 'nothing' = 'array';
-  /** Of the element being scanned: where it starts, how deep the scan is, whether inside a string. */
+  /**
+   * Of the element being scanned: where it starts, how deep the scan is, whether inside a string.
+   */
   #start = -1;
   #depth = 0;
   #inString = false;

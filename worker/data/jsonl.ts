@@ -1,5 +1,6 @@
-// JSON lines: one record a line, LF or CRLF, blank lines skipped. A line is split off as bytes and decoded alone, so a
-// bad one costs one record, and memory is bounded by the longest line that is allowed.
+// JSON lines: one record a line, LF or CRLF, blank lines skipped. A line is split off as bytes and
+// decoded alone, so a bad one costs one record, and memory is bounded by the longest line that is
+// allowed.
 import { maxRecordBytes, parseRecord, type Reading } from './reading.ts';
 
 const newline = 0x0a;

@@ -1,6 +1,7 @@
-// The sequence of sequences of a whole training, as a function: which documents lie in which sequence depends on the documents,
-// the seed and the size of a sequence, never on ranks or on where a run was stopped. An epoch is a permutation of the
-// documents, cut into windows; the documents of a window are packed into sequences, and the sequences are permuted.
+// The sequence of sequences of a whole training, as a function: which documents lie in which
+// sequence depends on the documents, the seed and the size of a sequence, never on ranks or on
+// where a run was stopped. An epoch is a permutation of the documents, cut into windows; the
+// documents of a window are packed into sequences, and the sequences are permuted.
 import { invariant } from '../../crds/failures/errors.ts';
 import type { Documents } from './documents.ts';
 import { permutation } from './order.ts';

@@ -1,5 +1,6 @@
-// Sequences that pass through the model as one: documents stay apart as inside a sequence, so only the order of sums changes. Several short
-// sequences at once make better use of the processor, and take more memory at a time.
+// Sequences that pass through the model as one: documents stay apart as inside a sequence, so only
+// the order of sums changes. Several short sequences at once make better use of the processor, and
+// take more memory at a time.
 import type { HostSequence } from '../engine/packed-sequence.ts';
 
 /** Neighbours in groups of `size`, the last one smaller where it does not come out even. */
@@ -14,7 +15,10 @@ export function mergeSequences(
   return groups.map(merged);
 }
 
-/** Random streams are those of the first sequence: a dropout mask covers the whole, so it differs from that of two sequences. */
+/**
+ * Random streams are those of the first sequence: a dropout mask covers the whole, so it differs
+ * from that of two sequences.
+ */
 function merged(sequences: readonly HostSequence[]): HostSequence {
   const [first] = sequences;
   const offsets = [0];

@@ -118,7 +118,10 @@ export function toTools(value: unknown): readonly unknown[] | undefined {
 
 const maxDepth = 64;
 
-/** Templates and threads walk these values recursively; a hostile record must not overflow their stack. */
+/**
+ * Templates and threads walk these values recursively; a hostile record must not overflow their
+ * stack.
+ */
 function checkedDepth<T>(value: T, where: string): T {
   let level: unknown[] = [value];
   for (let depth = 0; level.length > 0; depth += 1) {

@@ -16,7 +16,9 @@ export async function modelTokenizer(
   return definition;
 }
 
-/** An embedding may have more rows than there are tokens (they are padded for speed), never fewer. */
+/**
+ * An embedding may have more rows than there are tokens (they are padded for speed), never fewer.
+ */
 function requireRows({ json }: TokenizerDefinition, rows: number, path: string): void {
   const { model, added_tokens: added } = json;
   const count = Array.isArray(model.vocab) ? model.vocab.length : 0;

@@ -1,5 +1,6 @@
-// Orders that anyone can compute alone: a permutation of any size whose every position is a function of the key (a
-// Feistel network of keyed hashes, walked until it lands inside), and the interleaving of weighted sources.
+// Orders that anyone can compute alone: a permutation of any size whose every position is a
+// function of the key (a Feistel network of keyed hashes, walked until it lands inside), and the
+// interleaving of weighted sources.
 import { createHash } from 'node:crypto';
 import { invariant } from '../../crds/failures/errors.ts';
 
@@ -16,7 +17,8 @@ export function permutation(
   ...key: readonly (string | number | bigint)[]
 ): Permutation {
   invariant(Number.isSafeInteger(size) && size >= 0 && size <= 2 ** 48, `permutation of ${size}`);
-  // Two halves of `bits` bits each, so that the domain is the smallest even power of two that holds the size.
+  // Two halves of `bits` bits each, so that the domain is the smallest even power of two that holds
+  // the size.
   const bits = Math.max(1, Math.ceil(Math.ceil(Math.log2(Math.max(2, size))) / 2));
   const half = 2 ** bits;
   const keys = roundKeys(key);
@@ -56,8 +58,8 @@ export function hash(value: number, key: number): number {
 }
 
 /**
- * Which source gives the next document, over and over: always the one that is furthest behind its share of the tokens
- * given so far (largest remainder), ties to the first.
+ * Which source gives the next document, over and over: always the one that is furthest behind its
+ * share of the tokens given so far (largest remainder), ties to the first.
  */
 export function* interleave(
   weights: readonly number[],

@@ -1,7 +1,10 @@
-// Documents → sequences by best fit, longest first: each document goes where it leaves least room. Pure, so that every rank
-// computes the same sequences.
+// Documents → sequences by best fit, longest first: each document goes where it leaves least room.
+// Pure, so that every rank computes the same sequences.
 
-/** Documents of each sequence, by their place in `lengths`, in ascending order. No length may exceed the capacity. */
+/**
+ * Documents of each sequence, by their place in `lengths`, in ascending order. No length may exceed
+ * the capacity.
+ */
 export function packSequences(lengths: readonly number[], capacity: number): number[][] {
   const order = [...lengths.keys()].sort((a, b) => (lengths[b] ?? 0) - (lengths[a] ?? 0) || a - b);
   const sequences: number[][] = [];
@@ -20,7 +23,10 @@ export function packSequences(lengths: readonly number[], capacity: number): num
   return sequences.map((sequence) => sequence.sort((a, b) => a - b));
 }
 
-/** Open sequences by the room that they have left: a bit a size, in a tree of words of 32, finds the next size that is used. */
+/**
+ * Open sequences by the room that they have left: a bit a size, in a tree of words of 32, finds the
+ * next size that is used.
+ */
 class RoomIndex {
   readonly #sequences: (number[] | undefined)[] = [];
   readonly #levels: Uint32Array[] = [];

@@ -1,12 +1,15 @@
-// Documents → the arrays of one sequence: laid side by side, positions starting anew in each, and at every token the one to
-// predict. The last token of a document predicts nothing, so no document sees the next.
+// Documents → the arrays of one sequence: laid side by side, positions starting anew in each, and
+// at every token the one to predict. The last token of a document predicts nothing, so no document
+// sees the next.
 import type { HostSequence } from '../engine/packed-sequence.ts';
 import type { Documents } from './documents.ts';
 
 /** Stands where nothing is to be predicted. */
 export const ignored = -100;
 
-/** `padTo`: length of the arrays; what is left over is a segment of its own that predicts nothing. */
+/**
+ * `padTo`: length of the arrays; what is left over is a segment of its own that predicts nothing.
+ */
 export function fillSequence(
   documents: Documents,
   members: readonly number[],

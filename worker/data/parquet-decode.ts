@@ -1,5 +1,6 @@
-// Parquet: row group by row group, only the columns that some shape of record reads. Rows count from 1, as lines do.
-// Runs in a thread (parquet.ts says why), so it is given up by ending the thread.
+// Parquet: row group by row group, only the columns that some shape of record reads. Rows count
+// from 1, as lines do. Runs in a thread (parquet.ts says why), so it is given up by ending the
+// thread.
 import { type FileHandle, open } from 'node:fs/promises';
 import {
   type AsyncBuffer,
@@ -31,7 +32,8 @@ export async function* decodeParquet(
       }
     }
   } catch (error) {
-    // Any error of the library means that the bytes are not what they claim; its text names the structure.
+    // Any error of the library means that the bytes are not what they claim; its text names the
+    // structure.
     const reason = error instanceof Error ? error.message : String(error);
     yield { line: row + 1, problem: `cannot be read as parquet: ${reason}`, ends: true };
   }

@@ -1,4 +1,5 @@
-// Decodes one parquet file and sends its readings in batches; the next one is sent when the last was taken.
+// Decodes one parquet file and sends its readings in batches; the next one is sent when the last
+// was taken.
 import { once } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
 import { invariant } from '../../crds/failures/errors.ts';

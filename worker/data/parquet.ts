@@ -1,6 +1,6 @@
-// Parquet files in a thread of their own. The library believes what a file says of itself: a run length in one damaged
-// byte makes it fill memory or loop for hours, which nothing outside the loop can stop. A thread can be ended, by the
-// limit of its memory or by ours of time.
+// Parquet files in a thread of their own. The library believes what a file says of itself: a run
+// length in one damaged byte makes it fill memory or loop for hours, which nothing outside the loop
+// can stop. A thread can be ended, by the limit of its memory or by ours of time.
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { type Clock, systemClock } from '../clock.ts';

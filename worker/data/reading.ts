@@ -1,5 +1,6 @@
-// What every reader of records yields: a value with its place in the file, or the reason why there is none. A problem
-// is data, not an exception: whether one bad record ends a job is decided by spec.dataset.invalidSamplePolicy.
+// What every reader of records yields: a value with its place in the file, or the reason why there
+// is none. A problem is data, not an exception: whether one bad record ends a job is decided by
+// spec.dataset.invalidSamplePolicy.
 
 import { jsonLimits, parseJson, RefusedBytes } from '../../crds/text/json.ts';
 

@@ -1,5 +1,5 @@
-// One file of records, whatever its form: parquet by name, text by name, JSON by its first byte. `[` begins an array,
-// `{` a line, since data.json is as often the one as the other.
+// One file of records, whatever its form: parquet by name, text by name, JSON by its first byte.
+// `[` begins an array, `{` a line, since data.json is as often the one as the other.
 import { byteChunks, firstByte, isDamagedPacking } from './byte-stream.ts';
 import { readJsonArray } from './json-array.ts';
 import { readJsonLines } from './jsonl.ts';

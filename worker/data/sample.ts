@@ -1,5 +1,5 @@
-// A record after its shape has been understood: the five things that a model can learn from. Plain data, since samples
-// travel to the threads that tokenise them.
+// A record after its shape has been understood: the five things that a model can learn from. Plain
+// data, since samples travel to the threads that tokenise them.
 
 export type Sample =
   | TextSample
@@ -71,5 +71,8 @@ export interface Range {
   readonly end: number;
 }
 
-/** Why one record cannot be used. Completes "FILE:LINE …"; caught where records are counted, never shown alone. */
+/**
+ * Why one record cannot be used. Completes "FILE:LINE …"; caught where records are counted, never
+ * shown alone.
+ */
 export class UnusableRecord extends Error {}

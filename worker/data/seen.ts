@@ -1,5 +1,6 @@
-// What a file holds from which no record could be read, by its first bytes and without a word of it: records are user data and stay out of
-// messages, and a file that was named by mistake may hold anything.
+// What a file holds from which no record could be read, by its first bytes and without a word of
+// it: records are user data and stay out of messages, and a file that was named by mistake may hold
+// anything.
 import { byteChunks, isDamagedPacking } from './byte-stream.ts';
 
 interface Seen {

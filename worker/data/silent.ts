@@ -1,5 +1,6 @@
-// Whether a record teaches a model to say nothing: there is something to learn in it, the end of an answer, and the answer before it is
-// empty. One such record may be meant; a file of them is an export that lost its answers.
+// Whether a record teaches a model to say nothing: there is something to learn in it, the end of an
+// answer, and the answer before it is empty. One such record may be meant; a file of them is an
+// export that lost its answers.
 import type { Sample } from './sample.ts';
 
 export function isSilent(sample: Sample): boolean {

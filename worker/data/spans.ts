@@ -1,5 +1,6 @@
-// Learned ranges of a text → target tokens. Tokenizers give no offsets, so the bytes of the tokens are laid along the
-// bytes of the text that they spell; every byte must be accounted for. A token that overlaps a learned range is learned.
+// Learned ranges of a text → target tokens. Tokenizers give no offsets, so the bytes of the tokens
+// are laid along the bytes of the text that they spell; every byte must be accounted for. A token
+// that overlaps a learned range is learned.
 import { type Range, UnusableRecord } from './sample.ts';
 import { plainSpaces } from './token-bytes.ts';
 import type { Piece, Tokenizer } from './tokenizer.ts';
@@ -11,8 +12,8 @@ interface TargetedTokens {
 }
 
 /**
- * `ranges` are sorted, do not overlap, and count in UTF-16 units of the text. Undefined for a text of more than `most` tokens, which is
- * not read to its end.
+ * `ranges` are sorted, do not overlap, and count in UTF-16 units of the text. Undefined for a text
+ * of more than `most` tokens, which is not read to its end.
  */
 export function encodeWithRanges(
   text: string,

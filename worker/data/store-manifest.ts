@@ -1,4 +1,5 @@
-// What is said about a token store beside its bytes. Written last, read first; a store without it does not exist.
+// What is said about a token store beside its bytes. Written last, read first; a store without it
+// does not exist.
 import * as z from 'zod';
 
 /** Counts up when the same inputs would give other bytes, or the layout changes. */
@@ -11,7 +12,10 @@ export const storeFiles = {
   index: 'index.bin',
 } as const;
 
-/** Bytes of a document in the index: u64 place of the first token, then u32 length, learned, line and sample. */
+/**
+ * Bytes of a document in the index: u64 place of the first token, then u32 length, learned, line
+ * and sample.
+ */
 export const indexEntryBytes = 24;
 
 const count = z.int().min(0);

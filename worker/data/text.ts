@@ -1,5 +1,6 @@
-// Plain text: a file is one document. A long one is cut at a blank line or a line end near every mebibyte, so that a
-// file of any size is read in bounded memory; tokens are cut into sequences later anyway.
+// Plain text: a file is one document. A long one is cut at a blank line or a line end near every
+// mebibyte, so that a file of any size is read in bounded memory; tokens are cut into sequences
+// later anyway.
 import type { Reading } from './reading.ts';
 
 const pieceCharacters = 1024 * 1024;

@@ -1,6 +1,6 @@
-// Ends code that need not end by itself: a pattern in a tokenizer that backtracks for ever, the loops of a chat template.
-// Both come with a model from anywhere. V8 stops them in the middle, in the thread where they run; what they worked on is
-// thrown away by the caller.
+// Ends code that need not end by itself: a pattern in a tokenizer that backtracks for ever, the
+// loops of a chat template. Both come with a model from anywhere. V8 stops them in the middle, in
+// the thread where they run; what they worked on is thrown away by the caller.
 import { createContext, Script } from 'node:vm';
 
 export class TookTooLong extends Error {}
@@ -9,7 +9,10 @@ const script = new Script('body()');
 const place: { body?: () => void } = {};
 createContext(place);
 
-/** What `body` returns, within so many milliseconds of the clock on the wall. Costs about a millisecond. */
+/**
+ * What `body` returns, within so many milliseconds of the clock on the wall. Costs about a
+ * millisecond.
+ */
 export function withinTime<T>(limitMs: number, body: () => T): T {
   const results: T[] = [];
   place.body = () => void results.push(body());

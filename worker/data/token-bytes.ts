@@ -1,7 +1,10 @@
-// The bytes behind the spelling of a token: byte-level vocabularies write every byte as one printable character,
-// sentencepiece vocabularies write a space as ▁ and lone bytes as <0xNN>.
+// The bytes behind the spelling of a token: byte-level vocabularies write every byte as one
+// printable character, sentencepiece vocabularies write a space as ▁ and lone bytes as <0xNN>.
 
-/** Byte → character: printable Latin-1 stands for itself, the other 68 bytes for the characters from U+0100 on. */
+/**
+ * Byte → character: printable Latin-1 stands for itself, the other 68 bytes for the characters from
+ * U+0100 on.
+ */
 const characterOf: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
   String.fromCharCode(isPrintable(byte) ? byte : 0x100 + countHidden(byte)),
 );

@@ -1,5 +1,5 @@
-// Writes a token store into a folder of its own: tokens and bits as they come, the index and the manifest at the end,
-// everything synced before the caller gives the folder its name.
+// Writes a token store into a folder of its own: tokens and bits as they come, the index and the
+// manifest at the end, everything synced before the caller gives the folder its name.
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';

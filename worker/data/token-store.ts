@@ -1,5 +1,6 @@
-// Tokenised documents on disk. The index is read whole; tokens are read from the file when a sequence is filled, and the
-// system's cache keeps what is used. A store is never changed: other inputs give another folder.
+// Tokenised documents on disk. The index is read whole; tokens are read from the file when a
+// sequence is filled, and the system's cache keeps what is used. A store is never changed: other
+// inputs give another folder.
 import { createHash } from 'node:crypto';
 import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';

@@ -1,13 +1,17 @@
-// Text → words: what tokenizer.json calls pre-tokenizer. Words are kept in plain characters, and the byte alphabet is
-// applied last, so that a word seen before needs one look-up. The library's own steps run where they are exact; three
-// are written anew, because JavaScript's \d and \s are not Unicode's, and because it ignores where Metaspace splits.
+// Text → words: what tokenizer.json calls pre-tokenizer. Words are kept in plain characters, and
+// the byte alphabet is applied last, so that a word seen before needs one look-up. The library's
+// own steps run where they are exact; three are written anew, because JavaScript's \d and \s are
+// not Unicode's, and because it ignores where Metaspace splits.
 import * as z from 'zod';
 import { UserError } from '../../crds/failures/errors.ts';
 import { toByteAlphabet } from './token-bytes.ts';
 import { createSplit } from './tokenizer-library.ts';
 
 export interface Words {
-  /** `first`: whether the text is the beginning of the whole. Pieces concatenated are what the tokens spell. */
+  /**
+   * `first`: whether the text is the beginning of the whole. Pieces concatenated are what the
+   * tokens spell.
+   */
   readonly split: (text: string, first: boolean) => string[];
   /** A word in the alphabet of the vocabulary. */
   readonly spell: (word: string) => string;
@@ -135,7 +139,10 @@ function isolate(regex: string): Step {
   return librarySplit({ pattern: { Regex: regex }, behavior: 'Isolated', invert: false });
 }
 
-/** The library rewrites Oniguruma's syntax to JavaScript's, and throws at what it cannot, but for \G. */
+/**
+ * The library rewrites Oniguruma's syntax to JavaScript's, and throws at what it cannot, but for
+ * \G.
+ */
 function librarySplit(config: Parameters<typeof createSplit>[0]): Step {
   const { pattern } = config;
   if ('Regex' in pattern && pattern.Regex.includes('\\G')) {

@@ -1,5 +1,5 @@
-// What a tokenizer is made of, wherever it was read: a parsed tokenizer.json and the few facts that live beside it.
-// Plain data, so that it can be digested and sent to threads.
+// What a tokenizer is made of, wherever it was read: a parsed tokenizer.json and the few facts that
+// live beside it. Plain data, so that it can be digested and sent to threads.
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -52,7 +52,9 @@ const unigramModel = z.object({
   byte_fallback: z.boolean().nullish(),
 });
 
-/** What the tokens do not depend on, such as the decoder, is kept for whoever writes the file again. */
+/**
+ * What the tokens do not depend on, such as the decoder, is kept for whoever writes the file again.
+ */
 const tokenizerJson = z.looseObject({
   added_tokens: z.array(addedToken).default([]),
   normalizer: normalizer.nullish(),
@@ -110,7 +112,10 @@ export async function readTokenizerFolder(folder: string): Promise<TokenizerDefi
   };
 }
 
-/** Whether files that a folder would have, wherever they are, bring a chat template: from their texts alone. */
+/**
+ * Whether files that a folder would have, wherever they are, bring a chat template: from their
+ * texts alone.
+ */
 export function bringsTemplate(tokenizerConfigText: string | undefined, jinja: boolean): boolean {
   if (jinja) return true;
   const config = tokenizerConfig.safeParse(jsonOr(tokenizerConfigText ?? '{}'));

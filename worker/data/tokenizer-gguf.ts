@@ -1,6 +1,6 @@
-// The tokenizer inside a GGUF file, as the tokenizer.json that it was converted from: GGUF keeps tokens, their types and
-// merges (byte-level) or scores (sentencepiece), and only the name of the splitting rules. The JSON is whole, so that
-// other programs can read it from an exported model.
+// The tokenizer inside a GGUF file, as the tokenizer.json that it was converted from: GGUF keeps
+// tokens, their types and merges (byte-level) or scores (sentencepiece), and only the name of the
+// splitting rules. The JSON is whole, so that other programs can read it from an exported model.
 import * as z from 'zod';
 import { UserError } from '../../crds/failures/errors.ts';
 import { gpt2Pattern } from './token-words.ts';
@@ -176,7 +176,10 @@ function beginning(bos: string, id: number) {
   };
 }
 
-/** Sentencepiece joins the pair whose token scores best; as a list of merges this is every split of every token. */
+/**
+ * Sentencepiece joins the pair whose token scores best; as a list of merges this is every split of
+ * every token.
+ */
 function mergesByScore(
   tokens: readonly string[],
   scores: readonly number[],

@@ -1,5 +1,6 @@
-// The parts of @huggingface/tokenizers that we use, typed. Its declaration files import each other without endings,
-// which TypeScript cannot follow under Node's rules, so that the classes arrive untyped: this is the one cast.
+// The parts of @huggingface/tokenizers that we use, typed. Its declaration files import each other
+// without endings, which TypeScript cannot follow under Node's rules, so that the classes arrive
+// untyped: this is the one cast.
 import * as untyped from '@huggingface/tokenizers';
 
 interface TokenizerParts {

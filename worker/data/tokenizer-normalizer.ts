@@ -1,5 +1,6 @@
-// What tokenizer.json may ask to be done to a text before it is split. The library skips what it does not understand,
-// with a warning on the terminal, and the tokens are then quietly other ones; here it is refused by name instead.
+// What tokenizer.json may ask to be done to a text before it is split. The library skips what it
+// does not understand, with a warning on the terminal, and the tokens are then quietly other ones;
+// here it is refused by name instead.
 import * as z from 'zod';
 
 const pattern = z.union([z.object({ Regex: z.string() }), z.object({ String: z.string() })]);
@@ -19,7 +20,9 @@ const steps = [
   }),
 ] as const;
 
-/** A sequence inside a sequence is in no file that was seen, and would be a way to nest without end. */
+/**
+ * A sequence inside a sequence is in no file that was seen, and would be a way to nest without end.
+ */
 const sequence = z.object({
   type: z.literal('Sequence'),
   normalizers: z.array(z.discriminatedUnion('type', steps)),

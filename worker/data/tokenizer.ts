@@ -1,6 +1,7 @@
-// Text ↔ tokens. Normalisers, patterns and the Unigram model are the library's; what is ours is the order of the steps,
-// a memory of words already encoded (real text repeats its words: ten times faster) and byte-pair encoding. In return
-// every piece knows what its tokens spell, which is how learned text is found again in tokens (spans.ts).
+// Text ↔ tokens. Normalisers, patterns and the Unigram model are the library's; what is ours is the
+// order of the steps, a memory of words already encoded (real text repeats its words: ten times
+// faster) and byte-pair encoding. In return every piece knows what its tokens spell, which is how
+// learned text is found again in tokens (spans.ts).
 import { UserError } from '../../crds/failures/errors.ts';
 import { splitAt } from './added-tokens.ts';
 import { createBpe, type EncodeWord } from './bpe.ts';
@@ -20,7 +21,10 @@ export interface Tokenizer {
   readonly specialTexts: readonly string[];
   /** Tokens of a text without begin or end token. */
   readonly encode: (text: string) => number[];
-  /** The same tokens, in pieces: added tokens, and the text between them. Of more than `most` tokens only the first ones, `most` and some. */
+  /**
+   * The same tokens, in pieces: added tokens, and the text between them. Of more than `most` tokens
+   * only the first ones, `most` and some.
+   */
   readonly pieces: (text: string, most?: number) => Piece[];
   /** What the pieces of a text would spell, without tokens. */
   readonly spelling: (text: string, first: boolean) => string;
@@ -118,7 +122,9 @@ function hasToken({ model, added_tokens: added }: TokenizerJson, text: string): 
     : model.vocab.some(([token]) => token === text);
 }
 
-/** The library without a byte-pair model: building that one again would cost more than all the rest. */
+/**
+ * The library without a byte-pair model: building that one again would cost more than all the rest.
+ */
 function openLibrary(json: TokenizerJson): LibraryTokenizer {
   const model = json.model.type === 'BPE' ? { type: 'BPE', vocab: {}, merges: [] } : json.model;
   const parts = {
@@ -168,8 +174,9 @@ function splitPair(pair: string): readonly [string, string] {
 }
 
 /**
- * Sentencepiece vocabularies have no pre-tokenizer: a whole text is one word. Before a ▁ it can be cut without changing
- * any token, unless some token holds the character before it and the ▁ side by side.
+ * Sentencepiece vocabularies have no pre-tokenizer: a whole text is one word. Before a ▁ it can be
+ * cut without changing any token, unless some token holds the character before it and the ▁ side by
+ * side.
  */
 function cutWhereNoTokenReaches({ model }: TokenizerJson): (word: string) => string[] {
   if (model.type !== 'BPE') return whole;
@@ -185,7 +192,9 @@ function cutWhereNoTokenReaches({ model }: TokenizerJson): (word: string) => str
 const mostWords = 200_000;
 const longestWord = 48;
 
-/** Remembers the ids of words; forgets all when full, which costs less than knowing the least used. */
+/**
+ * Remembers the ids of words; forgets all when full, which costs less than knowing the least used.
+ */
 function remembered(words: Words, encode: EncodeWord): (word: string) => readonly number[] {
   const known = new Map<string, readonly number[]>();
   return (word) => {

@@ -1,5 +1,5 @@
-// Strings between which the assistant speaks, by family of chat templates: the last resort for templates that rewrite
-// earlier turns, such as those that drop reasoning.
+// Strings between which the assistant speaks, by family of chat templates: the last resort for
+// templates that rewrite earlier turns, such as those that drop reasoning.
 
 interface TurnMarkers {
   readonly family: string;

@@ -1,5 +1,6 @@
-// The border where a foreign `config.json` becomes typed: the fields that decide what is computed, with bounds
-// that keep later loops and products small. Fields without effect on training are dropped silently.
+// The border where a foreign `config.json` becomes typed: the fields that decide what is computed,
+// with bounds that keep later loops and products small. Fields without effect on training are
+// dropped silently.
 import { z } from 'zod';
 import { UserError } from '../../crds/failures/errors.ts';
 
@@ -105,8 +106,8 @@ function textPart(outer: Fields, path: string): Fields {
 }
 
 /**
- * The `config.json` of the decoder alone, for a folder that holds its tensors and nothing else: no towers, and no names of
- * code that is not there.
+ * The `config.json` of the decoder alone, for a folder that holds its tensors and nothing else: no
+ * towers, and no names of code that is not there.
  */
 export function textConfigJson(json: unknown, path: string): Fields {
   const outer = record(json, path);
@@ -133,7 +134,9 @@ function pick(from: Fields, keys: readonly string[]) {
   return Object.fromEntries(keys.filter((key) => key in from).map((key) => [key, from[key]]));
 }
 
-/** Fields whose mere presence means that the model computes something that this decoder does not. */
+/**
+ * Fields whose mere presence means that the model computes something that this decoder does not.
+ */
 const foreign: Readonly<Record<string, string>> = {
   num_experts: 'a mixture of experts',
   num_local_experts: 'a mixture of experts',

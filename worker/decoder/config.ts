@@ -1,7 +1,8 @@
-// `config.json` → one record that says what the decoder computes. Everything behind this file works from the
-// record alone; whether the tensors agree with it is asked in confirm.ts.
+// `config.json` → one record that says what the decoder computes. Everything behind this file works
+// from the record alone; whether the tensors agree with it is asked in confirm.ts.
 //
-// Legend: V vocabulary rows · H hidden size · L layers · NH query heads · NK key/value heads · D head size · I MLP size
+// Legend: V vocabulary rows · H hidden size · L layers · NH query heads · NK key/value heads · D
+// head size · I MLP size
 import { UserError } from '../../crds/failures/errors.ts';
 import { type ConfigFields, parseConfigFile } from './config-file.ts';
 import { type Family, type FamilyName, families, familyNames } from './families.ts';
@@ -130,7 +131,10 @@ function familyOf(fields: ConfigFields, path: string): FamilyName {
   return name;
 }
 
-/** Published Phi-3 files name their own classes, which are the library's; other code may compute anything. */
+/**
+ * Published Phi-3 files name their own classes, which are the library's; other code may compute
+ * anything.
+ */
 function refuseForeignCode(fields: ConfigFields, known: readonly string[], path: string): void {
   for (const [key, value] of Object.entries(fields.auto_map ?? {})) {
     const className = typeof value === 'string' ? value.split('.').at(-1) : undefined;

@@ -1,5 +1,5 @@
-// Headers confirm the record: before anything is downloaded or placed, the presence and shape of every tensor is
-// compared with what `config.json` promised, and all differences come in one error.
+// Headers confirm the record: before anything is downloaded or placed, the presence and shape of
+// every tensor is compared with what `config.json` promised, and all differences come in one error.
 import { UserError } from '../../crds/failures/errors.ts';
 import type { DecoderConfig } from './config.ts';
 import { canonicalName, type TensorSpec, tensorName, tensorSpecs } from './names.ts';
@@ -21,7 +21,10 @@ interface Binding {
 interface Confirmed {
   /** By the name that the worker uses. */
   readonly tensors: ReadonlyMap<string, Binding>;
-  /** A head beside a tied embedding: legal when both hold the same bytes, which only the data can show. */
+  /**
+   * A head beside a tied embedding: legal when both hold the same bytes, which only the data can
+   * show.
+   */
   readonly tiedHead?: string;
 }
 

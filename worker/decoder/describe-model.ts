@@ -1,5 +1,5 @@
-// What a model is, from its configuration and headers alone, wherever they were read: on this disk or by ranges from a
-// hub. No tensor is read and libtorch is not loaded.
+// What a model is, from its configuration and headers alone, wherever they were read: on this disk
+// or by ranges from a hub. No tensor is read and libtorch is not loaded.
 import { UserError } from '../../crds/failures/errors.ts';
 import type { GgufHeader } from '../files/gguf-header.ts';
 import type { SafetensorsHeader } from '../files/safetensors-header.ts';

@@ -1,5 +1,5 @@
-// What sets the supported decoder families apart, as data. A value that a `config.json` omits is the
-// default of that model's class in transformers, so the class defaults stand here too.
+// What sets the supported decoder families apart, as data. A value that a `config.json` omits is
+// the default of that model's class in transformers, so the class defaults stand here too.
 
 export const familyNames = [
   'llama',
@@ -30,7 +30,9 @@ export interface Family {
   readonly qkNorm: boolean;
   readonly sandwichNorms: boolean;
   readonly fused: boolean;
-  /** `always` and `never` are in the class; the rest is read from `attention_bias`, for o as well. */
+  /**
+   * `always` and `never` are in the class; the rest is read from `attention_bias`, for o as well.
+   */
   readonly qkvBias: 'always' | 'never' | 'configured';
   readonly mlpBias: 'never' | 'configured';
   /** The embedding is multiplied by sqrt(H). */

@@ -1,5 +1,6 @@
-// GGUF metadata → the `config.json` that the model would have, so that one reader (config.ts) decides what is
-// computed, and so that a model that came as GGUF can be written as a Hugging Face folder.
+// GGUF metadata → the `config.json` that the model would have, so that one reader (config.ts)
+// decides what is computed, and so that a model that came as GGUF can be written as a Hugging Face
+// folder.
 import { UserError } from '../../crds/failures/errors.ts';
 import type { GgufHeader } from '../files/gguf-header.ts';
 import { type FamilyName, families, familyNames } from './families.ts';
@@ -120,14 +121,18 @@ function attentionOf({ metadata, family, arch }: Facts, sizes: Sizes): ConfigJso
   };
 }
 
-/** A whole number in every published model; the scale in the file is its root, rounded to float32. */
+/**
+ * A whole number in every published model; the scale in the file is its root, rounded to float32.
+ */
 function scalarOf(scale: number): number {
   const scalar = scale ** -2;
   const whole = Math.round(scalar);
   return Math.abs(scalar - whole) <= 4 * 2 ** -24 * scalar ? whole : scalar;
 }
 
-/** The format has no field for it: the two 27B models scale by H / NH, all others by the head size. */
+/**
+ * The format has no field for it: the two 27B models scale by H / NH, all others by the head size.
+ */
 function scalarBySize(family: FamilyName, sizes: Sizes): number {
   const layersOf27B = family === 'gemma2' ? 46 : 62;
   const { hidden_size: H, num_attention_heads: NH, head_dim: D } = sizes;
@@ -202,7 +207,9 @@ function scalingOf(facts: Facts, rope: RopeFacts, readTable: ReadTable | null): 
   });
 }
 
-/** The file always has the number; it is left out where it is the one that follows from the lengths. */
+/**
+ * The file always has the number; it is left out where it is the one that follows from the lengths.
+ */
 function longropeAttention(
   inFile: number | undefined,
   { metadata, arch }: Facts,

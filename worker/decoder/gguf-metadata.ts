@@ -1,4 +1,5 @@
-// Typed access to the key-value pairs of a GGUF file; a pair of the wrong type is a sentence, never a guess.
+// Typed access to the key-value pairs of a GGUF file; a pair of the wrong type is a sentence, never
+// a guess.
 import { UserError } from '../../crds/failures/errors.ts';
 import type { GgufHeader } from '../files/gguf-header.ts';
 import { GgufValueType } from '../files/gguf-types.ts';

@@ -50,8 +50,9 @@ export const ropeTables = {
 } as const;
 
 /**
- * Heads whose rows stand as neighbouring pairs (2i, 2i + 1) in the file and as halves (i, i + D/2) here: q and k of
- * the architecture `llama`. A wrong choice gives fluent nonsense. 0: rows are as they are here.
+ * Heads whose rows stand as neighbouring pairs (2i, 2i + 1) in the file and as halves (i, i + D/2)
+ * here: q and k of the architecture `llama`. A wrong choice gives fluent nonsense. 0: rows are as
+ * they are here.
  */
 export function pairedHeads(config: DecoderConfig, role: Role): number {
   if (ggufArchitectures[config.family] !== 'llama') return 0;

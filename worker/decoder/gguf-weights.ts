@@ -1,5 +1,5 @@
-// Tensors of a mapped GGUF file in the layout of Hugging Face: blocks decoded, q and k rows in halves, Gemma's norms
-// without the 1 that the format adds.
+// Tensors of a mapped GGUF file in the layout of Hugging Face: blocks decoded, q and k rows in
+// halves, Gemma's norms without the 1 that the format adds.
 import { Bug } from '../../crds/failures/errors.ts';
 import type { GgufHeader, GgufTensorInfo } from '../files/gguf-header.ts';
 import { type LoadOptions, typed } from '../files/safetensors.ts';
@@ -43,7 +43,9 @@ export class GgufWeights implements Disposable {
     });
   }
 
-  /** Rows of paired heads are put in order head by head: those of the heads that the range touches. */
+  /**
+   * Rows of paired heads are put in order head by head: those of the heads that the range touches.
+   */
   #inHalves(info: GgufTensorInfo, heads: number, rows: LoadOptions['rows'], dtype: DType): Tensor {
     const whole = info.shape[0] ?? 0;
     const [first, behind] = rows ?? [0, whole];

@@ -1,5 +1,5 @@
-// Which layers attend inside a window, and with which rotation: `layer_types` where the file has them, else the rule
-// of the family.
+// Which layers attend inside a window, and with which rotation: `layer_types` where the file has
+// them, else the rule of the family.
 import { UserError } from '../../crds/failures/errors.ts';
 import type { ConfigFields } from './config-file.ts';
 import type { Family } from './families.ts';

@@ -1,5 +1,6 @@
-// Tensors that are converted while they are loaded: some rows at a time, or an embedding would be there twice, as its file has it and
-// as it is computed with, before any other part of the model is.
+// Tensors that are converted while they are loaded: some rows at a time, or an embedding would be
+// there twice, as its file has it and as it is computed with, before any other part of the model
+// is.
 import { type Rows, rowPanels } from '../files/row-panels.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';

@@ -1,5 +1,5 @@
-// The tensors of a model by the names that the worker uses, whatever files they come from. Opening reads headers;
-// a tensor is read, decoded and put into the layout of here when it is asked for.
+// The tensors of a model by the names that the worker uses, whatever files they come from. Opening
+// reads headers; a tensor is read, decoded and put into the layout of here when it is asked for.
 import { createHash, type Hash } from 'node:crypto';
 import { join } from 'node:path';
 import { Bug, UserError } from '../../crds/failures/errors.ts';
@@ -25,8 +25,9 @@ export interface ModelFiles extends Disposable {
   /** Values that the files hold in bfloat16. */
   readonly storedBfloat16: number;
   /**
-   * A tensor in the layout of here. Without a conversion it is the mapped file itself: clone what is to be trained.
-   * The default type is the file's own; blocks of a quantised file become float32.
+   * A tensor in the layout of here. Without a conversion it is the mapped file itself: clone what
+   * is to be trained. The default type is the file's own; blocks of a quantised file become
+   * float32.
    */
   load(name: string, options?: LoadOptions): Tensor;
   /** SHA-256 over the bytes of all files with tensors: what a checkpoint names its base by. */

@@ -1,4 +1,5 @@
-// The configuration and headers of a model on this disk: a Hugging Face folder, a GGUF file, or a folder with one.
+// The configuration and headers of a model on this disk: a Hugging Face folder, a GGUF file, or a
+// folder with one.
 import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { UserError } from '../../crds/failures/errors.ts';

@@ -1,5 +1,6 @@
-// The tensors of a decoder: names of Hugging Face files, what each is for, and its shape from the record. A module
-// path is such a name without `.weight`, so names need no translation anywhere in the worker.
+// The tensors of a decoder: names of Hugging Face files, what each is for, and its shape from the
+// record. A module path is such a name without `.weight`, so names need no translation anywhere in
+// the worker.
 import type { DecoderConfig } from './config.ts';
 
 export type Role =
@@ -109,7 +110,8 @@ export function tensorName(
   layer?: number,
   part: 'weight' | 'bias' = 'weight',
 ): string {
-  // A trap: with two norms a block, the name of Gemma's norm *behind* attention is the one *before* the MLP.
+  // A trap: with two norms a block, the name of Gemma's norm *behind* attention is the one *before*
+  // the MLP.
   const isMlpNorm = role === 'preMlpNorm' && !config.sandwichNorms;
   const module = blockNames[isMlpNorm ? 'postAttentionNorm' : role];
   return layer === undefined ? `${module}.${part}` : `model.layers.${layer}.${module}.${part}`;

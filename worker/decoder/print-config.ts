@@ -1,5 +1,5 @@
-// Prints a `config.json`. JSON has one kind of number and JavaScript prints 30 for 30.0; transformers checks types, so
-// the fields that are fractions there keep their point.
+// Prints a `config.json`. JSON has one kind of number and JavaScript prints 30 for 30.0;
+// transformers checks types, so the fields that are fractions there keep their point.
 
 const fractions = new Set([
   'attn_logit_softcapping',

@@ -1,5 +1,6 @@
-// GGUF stores llama3 scaling as a table of divisors of the frequencies, not as the numbers it came from. All published
-// models share three of the four numbers, so the table is recognised; any other one is kept as a table.
+// GGUF stores llama3 scaling as a table of divisors of the frequencies, not as the numbers it came
+// from. All published models share three of the four numbers, so the table is recognised; any other
+// one is kept as a table.
 import { type RopeConfig, ropeFrequencies } from './rope.ts';
 
 interface RopeScalingJson {
@@ -37,8 +38,9 @@ export function ropeDivisors(rope: RopeConfig): readonly number[] {
 }
 
 /**
- * Writers compute the table in float32: the frequencies carry a relative error of 2^-24 ln(theta), a divisor between 1
- * and the factor up to `factor` times as much. Other lengths differ in the first digit.
+ * Writers compute the table in float32: the frequencies carry a relative error of 2^-24 ln(theta),
+ * a divisor between 1 and the factor up to `factor` times as much. Other lengths differ in the
+ * first digit.
  */
 function isSame(a: readonly number[], b: readonly number[]): boolean {
   const tolerance = 64 * 2 ** -24 * Math.max(...a);

@@ -1,6 +1,7 @@
-// The two spellings of RoPE in `config.json`. Old: `rope_theta`, `rope_scaling`, `partial_rotary_factor` at top
-// level. New: `rope_parameters` with the same facts inside, once or once for each layer type. The dictionary wins over the
-// top-level key, which wins over the class default.
+// The two spellings of RoPE in `config.json`. Old: `rope_theta`, `rope_scaling`,
+// `partial_rotary_factor` at top level. New: `rope_parameters` with the same facts inside, once or
+// once for each layer type. The dictionary wins over the top-level key, which wins over the class
+// default.
 import { UserError } from '../../crds/failures/errors.ts';
 import type { ConfigFields, RopeDictionary } from './config-file.ts';
 import type { Family } from './families.ts';

@@ -1,5 +1,5 @@
-// Rotation frequencies of every RoPE variant, in float64. Only numbers come from here; the tables of
-// cosines and the rotation itself are the engine's.
+// Rotation frequencies of every RoPE variant, in float64. Only numbers come from here; the tables
+// of cosines and the rotation itself are the engine's.
 //
 // Legend: d rotated dims of a head · i pair index, 0 <= i < d/2 · f_i = theta^(-2i/d)
 import { UserError } from '../../crds/failures/errors.ts';

@@ -1,6 +1,7 @@
-// Inputs of blocks that wait for their backward outside memory (`offload`). Training on a processor they go to a file of the run: the
-// system writes it when it likes, and drops what it has written when memory is short. A step writes and reads each once, T x H values
-// a block and sequence, which is nothing beside computing the block.
+// Inputs of blocks that wait for their backward outside memory (`offload`). Training on a processor
+// they go to a file of the run: the system writes it when it likes, and drops what it has written
+// when memory is short. A step writes and reads each once, T x H values a block and sequence, which
+// is nothing beside computing the block.
 import { closeSync, openSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { isStorageFull, TerminalError } from '../../crds/failures/errors.ts';

@@ -39,7 +39,9 @@ export function modelSource(files: ModelFiles): ModelSource {
   };
 }
 
-/** Takes the tensors of a place over, to keep a share of them, and gives back what stands for them. */
+/**
+ * Takes the tensors of a place over, to keep a share of them, and gives back what stands for them.
+ */
 export type ShareOut = (parameters: readonly Parameter[]) => readonly Parameter[];
 
 /** Whether a tensor of the model's own trains at some time of the run. */
@@ -50,15 +52,24 @@ export interface BuildOptions {
   readonly adapter: Adapter | null;
   /** How frozen matrices are stored. @default dense */
   readonly store?: WeightStore;
-  /** How the linear layers of the blocks multiply. The model owns it. @default in the type of the model */
+  /**
+   * How the linear layers of the blocks multiply. The model owns it. @default in the type of the
+   * model
+   */
   readonly precision?: Precision | null;
   /** @default without an adapter all train, with one none of the model's own */
   readonly trains?: Trains;
   /** Whether trained matrices of blocks are stored as codes of 8 bits. @default false */
   readonly coded?: boolean;
-  /** Or as codes into codebooks, which stand for zeros until they are chosen (choose-codes.ts). @default null */
+  /**
+   * Or as codes into codebooks, which stand for zeros until they are chosen (choose-codes.ts).
+   * @default null
+   */
   readonly codebook?: CodebookScheme | null;
-  /** Called for one place after the other, so that no more than one is ever whole. @default all is kept */
+  /**
+   * Called for one place after the other, so that no more than one is ever whole. @default all is
+   * kept
+   */
   readonly shareOut?: ShareOut;
   /** Longest sequence of the run; longrope depends on it. */
   readonly sequenceLength: number;
@@ -144,8 +155,8 @@ function quantizedParameter(
 }
 
 /**
- * Frozen matrices stay in the bfloat16 of their file in a float32 model: products widen them on the way,
- * which gives the same bits for half the memory.
+ * Frozen matrices stay in the bfloat16 of their file in a float32 model: products widen them on the
+ * way, which gives the same bits for half the memory.
  */
 function frozenType(source: ModelSource, name: string, dtype: DType): DType {
   return dtype === 'float32' && source.isBfloat16(name) && !isVector(name) ? 'bfloat16' : dtype;
@@ -161,7 +172,10 @@ function isBlockMatrix(name: string): boolean {
   return typeof layerOf(name) === 'number' && !isVector(name);
 }
 
-/** `frozenAs` is null for a tensor that trains: that is a copy in `dtype`, the other may be the file itself. */
+/**
+ * `frozenAs` is null for a tensor that trains: that is a copy in `dtype`, the other may be the file
+ * itself.
+ */
 function plainParameter(
   source: ModelSource,
   name: string,

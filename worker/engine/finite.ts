@@ -1,5 +1,6 @@
-// Weights that are no numbers: a conversion that overflowed, a file that was damaged after its digest was made. They train without a word, since
-// every loss is then skipped or NaN, so they are named where they are loaded: one pass over bytes that have to be read in any case.
+// Weights that are no numbers: a conversion that overflowed, a file that was damaged after its
+// digest was made. They train without a word, since every loss is then skipped or NaN, so they are
+// named where they are loaded: one pass over bytes that have to be read in any case.
 import { UserError } from '../../crds/failures/errors.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { scope } from '../tensor/scope.ts';

@@ -10,7 +10,10 @@ import { finalNormName, type Model } from './model.ts';
 import { type PackedSequence, toSequence } from './packed-sequence.ts';
 import { type Layer, withLayer } from './weights.ts';
 
-/** The residual streams of the sequences behind the last block, `[T, H]` each. Each block runs all sequences before the next one does. */
+/**
+ * The residual streams of the sequences behind the last block, `[T, H]` each. Each block runs all
+ * sequences before the next one does.
+ */
 export function residualStreams(
   model: Model,
   sequences: readonly PackedSequence[],

@@ -1,6 +1,7 @@
-// The gradient of a weight as what it is a product of, dy^T x, for updates that want it in a subspace (methods/optimizers/galore.ts): then it is
-// never made. Of x `[T, I]` a tape keeps what it was made from anyway; dy `[T, O]` is the gradient of zeros that are added to what
-// the layer puts out, which take no memory.
+// The gradient of a weight as what it is a product of, dy^T x, for updates that want it in a
+// subspace (methods/optimizers/galore.ts): then it is never made. Of x `[T, I]` a tape keeps what
+// it was made from anyway; dy `[T, O]` is the gradient of zeros that are added to what the layer
+// puts out, which take no memory.
 import { Bug } from '../../crds/failures/errors.ts';
 import type { Projector } from '../methods/optimizers/optimizer.ts';
 import type { LayerInput, Tap } from '../nn/linear.ts';

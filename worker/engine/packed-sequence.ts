@@ -1,5 +1,5 @@
-// One sequence on the device: the documents of a micro-batch back to back, with what every block needs
-// to keep them apart. Made once a step, used by all blocks in forward and backward.
+// One sequence on the device: the documents of a micro-batch back to back, with what every block
+// needs to keep them apart. Made once a step, used by all blocks in forward and backward.
 import type { DecoderConfig } from '../decoder/config.ts';
 import type { RopeFrequencies } from '../decoder/rope.ts';
 import type { BlockContext } from '../nn/block.ts';
@@ -19,7 +19,10 @@ export interface HostSequence {
   readonly offsets: Int32Array;
   /** Positions with a label. */
   readonly targetCount: number;
-  /** Names the random streams of this sequence: the same sequence draws the same dropout in any world. */
+  /**
+   * Names the random streams of this sequence: the same sequence draws the same dropout in any
+   * world.
+   */
   readonly key: number;
 }
 
@@ -64,7 +67,10 @@ export function toSequence(rope: SequenceRope, host: HostSequence, dtype: DType)
   };
 }
 
-/** The sequence's documents back to back: none sees another, each token sees itself and what is before. */
+/**
+ * The sequence's documents back to back: none sees another, each token sees itself and what is
+ * before.
+ */
 export function sequenceContext(config: DecoderConfig, sequence: PackedSequence): BlockContext {
   return {
     rope: sequence.rope,

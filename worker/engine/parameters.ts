@@ -1,5 +1,6 @@
-// All tensors of a model by name, as in Hugging Face files, adapters included. A parameter is frozen
-// or trained for the whole run; which of the trained ones are active in a step is the selection's choice.
+// All tensors of a model by name, as in Hugging Face files, adapters included. A parameter is
+// frozen or trained for the whole run; which of the trained ones are active in a step is the
+// selection's choice.
 import { Bug } from '../../crds/failures/errors.ts';
 import { type Coding, decoded } from '../methods/weights/coding.ts';
 import { keep, scope } from '../tensor/scope.ts';
@@ -25,7 +26,10 @@ export interface Parameter {
 /** The parameters of a model; owns their tensors. */
 export class Parameters implements Disposable {
   readonly #byName = new Map<string, Parameter>();
-  /** What codes stand for. The tensors stay, so that a tape finds them again; their memory comes and goes with their place. */
+  /**
+   * What codes stand for. The tensors stay, so that a tape finds them again; their memory comes and
+   * goes with their place.
+   */
   readonly #made = new Map<string, Tensor>();
   readonly #madeAt = new Set<Parameter['layer']>();
 
@@ -45,7 +49,8 @@ export class Parameters implements Disposable {
   }
 
   /**
-   * What is computed with. Where it is stored in codes it is there while its place is made; else it is made anew, in the caller's scope.
+   * What is computed with. Where it is stored in codes it is there while its place is made; else it
+   * is made anew, in the caller's scope.
    */
   value(name: string): Tensor {
     const { value, coded, layer } = this.get(name);
@@ -54,7 +59,10 @@ export class Parameters implements Disposable {
     return made ?? decoded(value, coded);
   }
 
-  /** Makes the values of a place that are stored in codes, once for all that compute with them until `unmake`. */
+  /**
+   * Makes the values of a place that are stored in codes, once for all that compute with them until
+   * `unmake`.
+   */
   make(layer: Parameter['layer']): void {
     for (const { name, value, coded } of this.#codedAt(layer)) {
       scope(() => {
@@ -67,7 +75,9 @@ export class Parameters implements Disposable {
     this.#madeAt.add(layer);
   }
 
-  /** Gives the memory of what was made back; a tape may read it again when it has been made again. */
+  /**
+   * Gives the memory of what was made back; a tape may read it again when it has been made again.
+   */
   unmake(layer: Parameter['layer']): void {
     this.#madeAt.delete(layer);
     for (const { name } of this.#codedAt(layer)) {

@@ -84,7 +84,10 @@ export class StepUpdate {
   readonly #world: World;
   readonly #update: Update;
   readonly #waiting: Gradient[] = [];
-  /** Parameters whose gradients are offered in their subspaces, and the type in which they got there. */
+  /**
+   * Parameters whose gradients are offered in their subspaces, and the type in which they got
+   * there.
+   */
   readonly #projected = new Map<string, DType>();
   #squares = 0;
   #smallestFactor = 1;
@@ -105,8 +108,9 @@ export class StepUpdate {
   }
 
   /**
-   * How the gradient of a matrix gets into the subspace of its update without being made, which is how it is offered then; null where
-   * it is to be offered whole. `tokens` of all micro-batches, in products of the type `dtype`.
+   * How the gradient of a matrix gets into the subspace of its update without being made, which is
+   * how it is offered then; null where it is to be offered whole. `tokens` of all micro-batches, in
+   * products of the type `dtype`.
    */
   projector(parameter: Parameter, tokens: number, dtype: DType): Projector | null {
     const { name, shape } = parameter;
@@ -156,7 +160,10 @@ export class StepUpdate {
     return { gradientNorm, clipFactor, applied: true };
   }
 
-  /** What the optimizer sees of a gradient. Norms are of that, in steps that choose subspaces as in others, and nothing else waits. */
+  /**
+   * What the optimizer sees of a gradient. Norms are of that, in steps that choose subspaces as in
+   * others, and nothing else waits.
+   */
   #seen(gradient: Gradient): Gradient {
     const { parameter, value } = gradient;
     const { projection } = this.#optimizer;
@@ -214,7 +221,10 @@ export class StepUpdate {
     }
   }
 
-  /** Codes are made whole for the change unless that is of low rank, and rounded stochastically behind it. */
+  /**
+   * Codes are made whole for the change unless that is of low rank, and rounded stochastically
+   * behind it.
+   */
   #changeGroups(coded: Coded, gradient: Tensor, state: OptimizerState, step: UpdateStep): void {
     const optimizer = this.#optimizer;
     scope(() => {

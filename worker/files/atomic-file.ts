@@ -1,4 +1,5 @@
-// A file that appears whole or not at all: written under another name, hashed on the way, synced, renamed.
+// A file that appears whole or not at all: written under another name, hashed on the way, synced,
+// renamed.
 import { createHash, type Hash, randomUUID } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';

@@ -1,5 +1,6 @@
-// Files that are read whole: never more of one than its limit says, and regular files only, since a pipe or a device has no end.
-// What is not read is a RefusedBytes, whose message completes the sentence "FILE …".
+// Files that are read whole: never more of one than its limit says, and regular files only, since a
+// pipe or a device has no end. What is not read is a RefusedBytes, whose message completes the
+// sentence "FILE …".
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { type JsonLimit, parseJson, RefusedBytes, requireLength } from '../../crds/text/json.ts';

@@ -1,7 +1,8 @@
-// One process at a time on a file, also between pods on one volume, where no operating system lock reaches. The lock
-// is a file made with O_EXCL that its owner touches; who sees it untouched for a minute of its own time (clocks of two
-// machines are never compared) takes it over; on the same host it is the process that counts, dead or alive. Taking over is
-// itself decided by one hard link that only one contender can make.
+// One process at a time on a file, also between pods on one volume, where no operating system lock
+// reaches. The lock is a file made with O_EXCL that its owner touches; who sees it untouched for a
+// minute of its own time (clocks of two machines are never compared) takes it over; on the same
+// host it is the process that counts, dead or alive. Taking over is itself decided by one hard link
+// that only one contender can make.
 import { randomUUID } from 'node:crypto';
 import { link, open, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -81,7 +82,8 @@ async function takeOver(path: string, silentMs: number): Promise<boolean> {
   try {
     await link(path, tomb);
   } catch (error) {
-    // Another contender is at it, or the lock has gone; a contender that died here is forgotten after a minute.
+    // Another contender is at it, or the lock has gone; a contender that died here is forgotten
+    // after a minute.
     if (isErrno(error, 'EEXIST') && silentMs > 2 * staleMs) await rm(tomb, { force: true });
     return false;
   }
@@ -118,7 +120,10 @@ async function readOwner(path: string): Promise<Owner | undefined> {
   }
 }
 
-/** Tells a process from a later one with the same number: its start, in ticks since boot, where /proc shows it. */
+/**
+ * Tells a process from a later one with the same number: its start, in ticks since boot, where
+ * /proc shows it.
+ */
 async function startOf(pid: number): Promise<string> {
   try {
     const line = await readFile(`/proc/${pid}/stat`, 'utf8');

@@ -1,5 +1,6 @@
-// The header of a GGUF file, from bytes that nobody vouches for. Pure and total: any bytes give a header or a
-// UserError. Every count is checked against the bytes that are left before anything of its size is made.
+// The header of a GGUF file, from bytes that nobody vouches for. Pure and total: any bytes give a
+// header or a UserError. Every count is checked against the bytes that are left before anything of
+// its size is made.
 import type { UserError } from '../../crds/failures/errors.ts';
 import {
   defaultAlignment,

@@ -1,5 +1,5 @@
-// Reading on through the bytes of a GGUF header: counts, strings and typed values, each checked against the bytes that are
-// left before anything of its size is made.
+// Reading on through the bytes of a GGUF header: counts, strings and typed values, each checked
+// against the bytes that are left before anything of its size is made.
 import { UserError } from '../../crds/failures/errors.ts';
 import { GgufValueType } from './gguf-types.ts';
 
@@ -9,13 +9,18 @@ export interface GgufValue {
   readonly type: GgufValueType;
   /** Of an array: the type of its elements. */
   readonly elementType?: GgufValueType;
-  /** 64-bit integers beyond 2^53 are bigints. A list is made when it is asked for, each time: of a vocabulary most readers want nothing. */
+  /**
+   * 64-bit integers beyond 2^53 are bigints. A list is made when it is asked for, each time: of a
+   * vocabulary most readers want nothing.
+   */
   readonly value: GgufScalar | readonly GgufScalar[];
   /** The value as it stands in the file, behind its type: what a copy writes again, bit for bit. */
   readonly raw: Uint8Array;
 }
 
-/** The bytes are the beginning of a longer file and end inside its header. Internal to the reader. */
+/**
+ * The bytes are the beginning of a longer file and end inside its header. Internal to the reader.
+ */
 export class HeaderGoesOn extends Error {}
 
 /** Longest tokens are a few hundred bytes, templates some ten thousand. */

@@ -1,5 +1,6 @@
-// GGUF v3 files, written in one pass: header, then each tensor as it is made. Values of the metadata are typed by the
-// caller, because the format has nine kinds of number and readers insist on the right one.
+// GGUF v3 files, written in one pass: header, then each tensor as it is made. Values of the
+// metadata are typed by the caller, because the format has nine kinds of number and readers insist
+// on the right one.
 import { Bug } from '../../crds/failures/errors.ts';
 import { AtomicFile, type WrittenFile } from './atomic-file.ts';
 import {
@@ -121,7 +122,10 @@ function string(text: string): Uint8Array {
   return Buffer.concat([uint64(bytes.length), bytes]);
 }
 
-/** In one piece: a vocabulary with its merges has a million strings, and a buffer for each takes some 500 MB. */
+/**
+ * In one piece: a vocabulary with its merges has a million strings, and a buffer for each takes
+ * some 500 MB.
+ */
 function strings(texts: readonly string[]): Uint8Array {
   const bytes = Buffer.alloc(texts.reduce((sum, text) => sum + 8 + Buffer.byteLength(text), 0));
   let at = 0;

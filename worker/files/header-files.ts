@@ -1,5 +1,5 @@
-// Headers of model files from disk, without the data behind them and without libtorch: `estimate` and the checks
-// before a run need no more.
+// Headers of model files from disk, without the data behind them and without libtorch: `estimate`
+// and the checks before a run need no more.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { UserError } from '../../crds/failures/errors.ts';
 import { type GgufHeader, HeaderGoesOn, parseGguf } from './gguf-header.ts';
@@ -80,7 +80,9 @@ function notFound(path: string, code: 'ENOENT' | 'EACCES', cause: unknown): User
   });
 }
 
-/** Hands a range of a file to `visit`, a megabyte at a time; the bytes are valid during the call. */
+/**
+ * Hands a range of a file to `visit`, a megabyte at a time; the bytes are valid during the call.
+ */
 export function forEachPiece(
   path: string,
   begin: number,

@@ -1,4 +1,5 @@
-// Large matrices are written some rows at a time: a float32 copy of an embedding would be as large as a small model.
+// Large matrices are written some rows at a time: a float32 copy of an embedding would be as large
+// as a small model.
 
 /** Rows from the first to the one behind the last. */
 export type Rows = readonly [first: number, behind: number];
@@ -6,7 +7,10 @@ export type Rows = readonly [first: number, behind: number];
 /** Values of a panel: 4 MiB of them in float32. */
 const panelValues = 2 ** 20;
 
-/** Ranges that cover all rows of a tensor in order; each but the last is a multiple of `step` rows long. */
+/**
+ * Ranges that cover all rows of a tensor in order; each but the last is a multiple of `step` rows
+ * long.
+ */
 export function rowPanels(shape: readonly number[], step = 1): readonly Rows[] {
   const [rows = 1, ...inner] = shape;
   const rowValues = inner.reduce((product, size) => product * size, 1);

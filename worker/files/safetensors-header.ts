@@ -1,5 +1,6 @@
-// The header of a safetensors file, from bytes that nobody vouches for. Pure and total: any bytes give a header
-// or a UserError. Layout: u64 little-endian N, N bytes of JSON, data; offsets in the JSON are relative to the data.
+// The header of a safetensors file, from bytes that nobody vouches for. Pure and total: any bytes
+// give a header or a UserError. Layout: u64 little-endian N, N bytes of JSON, data; offsets in the
+// JSON are relative to the data.
 import { UserError } from '../../crds/failures/errors.ts';
 import { jsonLimits, RefusedBytes, requireBounded } from '../../crds/text/json.ts';
 import { parseStrictJson, type StrictJson, StrictJsonError } from './strict-json.ts';
@@ -152,7 +153,9 @@ function sizes(value: StrictJson | undefined): readonly number[] | null {
   return all.every(isSize) ? all : null;
 }
 
-/** Bytes of a tensor; null where the count leaves the safe integers or is no whole number of bytes. */
+/**
+ * Bytes of a tensor; null where the count leaves the safe integers or is no whole number of bytes.
+ */
 export function byteCount(shape: readonly number[], type: SafetensorsType): number | null {
   const elements = product(shape);
   if (elements === null) return null;

@@ -1,4 +1,5 @@
-// The tensors of a model as the files that other tools expect: `model.safetensors`, or shards and their index.
+// The tensors of a model as the files that other tools expect: `model.safetensors`, or shards and
+// their index.
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dtypeBytes } from '../tensor/dtype.ts';
@@ -13,7 +14,9 @@ interface ShardOptions {
 
 type Tensors = ReadonlyMap<string, WritableTensor>;
 
-/** Tensors keep the order of the map over the shards. Returns the files, the index not among them. */
+/**
+ * Tensors keep the order of the map over the shards. Returns the files, the index not among them.
+ */
 export async function writeSafetensorsModel(
   folder: string,
   tensors: Tensors,

@@ -1,5 +1,6 @@
-// Safetensors files to tensors and back. Reading maps: a tensor of the wanted type is the file itself, and only
-// the ranges that are touched are read. Writing streams: all sizes are known before the first tensor is made.
+// Safetensors files to tensors and back. Reading maps: a tensor of the wanted type is the file
+// itself, and only the ranges that are touched are read. Writing streams: all sizes are known
+// before the first tensor is made.
 import { Bug, UserError } from '../../crds/failures/errors.ts';
 import { type DType, dtypeBytes } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
@@ -88,7 +89,9 @@ export class SafetensorsFile implements Disposable {
   }
 }
 
-/** A type can be laid over bytes only where they are aligned for it; foreign writers need not align. */
+/**
+ * A type can be laid over bytes only where they are aligned for it; foreign writers need not align.
+ */
 export function typed(bytes: Tensor, begin: number, dtype: DType): Tensor {
   const isAligned = begin % dtypeBytes(dtype) === 0;
   return ops.viewDtype(isAligned ? bytes : ops.clone(bytes), dtype);
@@ -121,8 +124,9 @@ export async function writeSafetensors(
 }
 
 /**
- * Everything is written but nothing is on the disk for certain, nor under its name, until the file is committed. Tensors go to it by falling size of
- * their type, then by name, so that each is aligned.
+ * Everything is written but nothing is on the disk for certain, nor under its name, until the file
+ * is committed. Tensors go to it by falling size of their type, then by name, so that each is
+ * aligned.
  */
 export async function beginSafetensors(
   path: string,
@@ -189,7 +193,10 @@ function* piecesOf(name: string, source: WritableTensor): Generator<Uint8Array> 
   yield* bytesOfRows(made);
 }
 
-/** The bytes of a large tensor all at once would be a second copy of it, beside everything that a step holds. */
+/**
+ * The bytes of a large tensor all at once would be a second copy of it, beside everything that a
+ * step holds.
+ */
 function* bytesOfRows(tensor: Tensor): Generator<Uint8Array> {
   const panels = rowPanels(tensor.shape);
   if (panels.length === 1) {

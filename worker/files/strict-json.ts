@@ -1,5 +1,5 @@
-// JSON as RFC 8259 has it, for headers of untrusted files: `JSON.parse` keeps the last of two equal keys and nests
-// without end, and both have been used to make two readers see two different files.
+// JSON as RFC 8259 has it, for headers of untrusted files: `JSON.parse` keeps the last of two equal
+// keys and nests without end, and both have been used to make two readers see two different files.
 
 export type StrictJson =
   | null

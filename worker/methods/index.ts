@@ -39,7 +39,10 @@ export function dtypeOf(method: ResolvedMethod): 'bfloat16' | 'float32' {
   return method.precision.type === 'Float32' ? 'float32' : 'bfloat16';
 }
 
-/** How the model of a job is built: the same for whoever trains it and for whoever makes results of what was trained. */
+/**
+ * How the model of a job is built: the same for whoever trains it and for whoever makes results of
+ * what was trained.
+ */
 export function buildOptionsOf(spec: FineTuneJobSpec, method: ResolvedMethod): BuildOptions {
   const dtype = dtypeOf(method);
   return {
@@ -53,7 +56,9 @@ export function buildOptionsOf(spec: FineTuneJobSpec, method: ResolvedMethod): B
   };
 }
 
-/** How the linear layers of the blocks multiply while they train; null: in the type of the model. */
+/**
+ * How the linear layers of the blocks multiply while they train; null: in the type of the model.
+ */
 export function precisionOf({ precision }: ResolvedMethod): Precision | null {
   if (precision.type !== 'HALO') return null;
   const { format, backward, rotation, tokenBlock, exclude = [] } = precision.halo;

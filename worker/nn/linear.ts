@@ -1,5 +1,5 @@
-// Linear layers: the stored weights, and an adapter beside each where there is one. Which arithmetic
-// is used and how a weight is stored is the business of two axes; here they meet.
+// Linear layers: the stored weights, and an adapter beside each where there is one. Which
+// arithmetic is used and how a weight is stored is the business of two axes; here they meet.
 import type { Delta } from '../methods/adapters/adapter.ts';
 import type { Precision } from '../methods/precision/precision.ts';
 import * as ops from '../tensor/ops.generated.ts';
@@ -35,7 +35,9 @@ export function linear(x: Tensor, layer: LinearTensors): Tensor {
   return y;
 }
 
-/** Layers that read the same `x`. Beside another arithmetic adapters stay in the type of the model. */
+/**
+ * Layers that read the same `x`. Beside another arithmetic adapters stay in the type of the model.
+ */
 function linears(x: Tensor, layers: readonly LinearTensors[]): readonly Tensor[] {
   for (const { observe } of layers) observe?.(x);
   const precision = layers[0]?.precision ?? null;
@@ -63,8 +65,9 @@ function branch(x: Tensor, delta: Delta): Tensor {
 }
 
 /**
- * Layers that read the same normed `x`: it is packed once for all, the gradient of `x` is one sum, and
- * the tape keeps `x` alone. Only where they are alike: with adapters that drop nothing, or all without.
+ * Layers that read the same normed `x`: it is packed once for all, the gradient of `x` is one sum,
+ * and the tape keeps `x` alone. Only where they are alike: with adapters that drop nothing, or all
+ * without.
  */
 export function normLinears(
   x: Tensor,

@@ -1,12 +1,14 @@
 // Rotary position embedding in the half-split form of Hugging Face files. Angles are computed in
-// float64 from the positions of a sequence and rounded once to the table's type: in bfloat16 position
-// 5,000 is not representable, so the tables are float32 (float64 when the model is).
+// float64 from the positions of a sequence and rounded once to the table's type: in bfloat16
+// position 5,000 is not representable, so the tables are float32 (float64 when the model is).
 import type { RopeFrequencies } from '../decoder/rope.ts';
 import type { DType } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
 import { type Tensor, tensor } from '../tensor/tensor.ts';
 
-/** Rotation tables of one sequence: cos and sin, `[T, dims / 2]`, attention factor multiplied in. */
+/**
+ * Rotation tables of one sequence: cos and sin, `[T, dims / 2]`, attention factor multiplied in.
+ */
 export interface RopeTable {
   readonly cos: Tensor;
   readonly sin: Tensor;

@@ -1,5 +1,5 @@
-// Reads, tokenises and writes one token store into an empty folder. What becomes of every record is counted; nothing
-// is dropped silently.
+// Reads, tokenises and writes one token store into an empty folder. What becomes of every record is
+// counted; nothing is dropped silently.
 import { UserError } from '../../crds/failures/errors.ts';
 import { type Problem, type StoreManifest, storeVersion } from '../data/store-manifest.ts';
 import { TokenStoreWriter } from '../data/token-store-writer.ts';

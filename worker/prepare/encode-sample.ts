@@ -1,5 +1,5 @@
-// A sample → documents: tokens and which of them are learned, cut to what one sequence may hold. The rules are plain
-// data, so that every thread makes the same encoder from them.
+// A sample → documents: tokens and which of them are learned, cut to what one sequence may hold.
+// The rules are plain data, so that every thread makes the same encoder from them.
 import { Bug } from '../../crds/failures/errors.ts';
 import { renderChat } from '../data/chat.ts';
 import { type ChatTemplate, compileTemplate } from '../data/chat-template.ts';
@@ -119,7 +119,10 @@ function encode(
   }
 }
 
-/** With the begin token where the tokenizer asks for one, and always with the end token, which is learned. */
+/**
+ * With the begin token where the tokenizer asks for one, and always with the end token, which is
+ * learned.
+ */
 function withEnds(
   text: string,
   ranges: readonly Range[],

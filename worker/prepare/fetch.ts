@@ -1,6 +1,6 @@
-// Brings files of a listing onto this disk: each once, whole and verified, whatever happens on the way. Contents lie in
-// `blobs/` by version and are linked into a folder a state of the place, so a new commit fetches only what it changed.
-// A blob that exists was verified before it got its name.
+// Brings files of a listing onto this disk: each once, whole and verified, whatever happens on the
+// way. Contents lie in `blobs/` by version and are linked into a folder a state of the place, so a
+// new commit fetches only what it changed. A blob that exists was verified before it got its name.
 import { mkdir, stat, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { TerminalError, TransientError } from '../../crds/failures/errors.ts';
@@ -43,7 +43,10 @@ interface FetchTarget {
 
 const pieceBytes = 32 << 20;
 const journalledBytes = 1 << 20;
-/** Files beyond the gate of connections only wait; a few more than one keep it full across file ends. */
+/**
+ * Files beyond the gate of connections only wait; a few more than one keep it full across file
+ * ends.
+ */
 const filesAtOnce = 4;
 
 /** Returns the folder that then holds the files under their paths. */

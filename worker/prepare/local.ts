@@ -1,5 +1,5 @@
-// A folder or file on this machine as a listing: a local path, or a claim that is mounted (on one machine: a folder in
-// the cache). Nothing is copied; the files are used where they lie.
+// A folder or file on this machine as a listing: a local path, or a claim that is mounted (on one
+// machine: a folder in the cache). Nothing is copied; the files are used where they lie.
 import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';

@@ -1,4 +1,5 @@
-// From a source of a job file to the listing of its place: the union of crds/api/source.ts, taken apart once.
+// From a source of a job file to the listing of its place: the union of crds/api/source.ts, taken
+// apart once.
 import { isAbsolute, join } from 'node:path';
 import type { Source } from '../../crds/api/source.ts';
 import { UserError } from '../../crds/failures/errors.ts';
@@ -69,7 +70,10 @@ function placeOf(field: string): string {
   return field.replace(/\.source$/, '').replace(/^.*\./, '');
 }
 
-/** On one machine nobody provides a claim but the person; only the one of the examples is made by set-up. */
+/**
+ * On one machine nobody provides a claim but the person; only the one of the examples is made by
+ * set-up.
+ */
 function claimHint(claim: string): string {
   const own = `--volume ${claim}=FOLDER names the folder that stands for the claim`;
   return claim === 'demo' ? `npm start fills the claim demo; ${own}` : own;

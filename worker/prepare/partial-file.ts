@@ -1,6 +1,7 @@
-// A file that is still coming: full size from the start (holes where bytes are missing), and beside it a journal of
-// the extents that are there. The journal is only appended to, one line an extent and after the bytes it speaks of, so
-// a process that is killed anywhere leaves a state that the next one goes on from; a torn last line is ignored.
+// A file that is still coming: full size from the start (holes where bytes are missing), and beside
+// it a journal of the extents that are there. The journal is only appended to, one line an extent
+// and after the bytes it speaks of, so a process that is killed anywhere leaves a state that the
+// next one goes on from; a torn last line is ignored.
 import { type FileHandle, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { type Extent, gaps, merge } from './extents.ts';
 
@@ -8,7 +9,10 @@ interface PartialIdentity {
   readonly bytes: number;
   /** Of the content that is fetched; another one starts anew. */
   readonly version: string;
-  /** Bytes reach the disk before the journal: for content that no digest will check after a power failure. */
+  /**
+   * Bytes reach the disk before the journal: for content that no digest will check after a power
+   * failure.
+   */
   readonly durable: boolean;
 }
 
@@ -111,7 +115,8 @@ async function writeFully(
 ): Promise<void> {
   const { bytesWritten } = await file.writev(chunks, position);
   if (bytesWritten === length) return;
-  // A short write is rare (a signal, a nearly full disk); the rest goes out by itself and reports the reason.
+  // A short write is rare (a signal, a nearly full disk); the rest goes out by itself and reports
+  // the reason.
   const rest = Buffer.concat(chunks).subarray(bytesWritten);
   await writeFully(file, [rest], position + bytesWritten, rest.length);
 }

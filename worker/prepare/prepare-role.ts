@@ -80,8 +80,8 @@ export const prepareRole: Role = async (context) => {
 };
 
 /**
- * Of a model that brings no chat template, the data are evaluated at first: conversations without one end the job, and gigabytes of weights
- * need not be fetched and digested for that.
+ * Of a model that brings no chat template, the data are evaluated at first: conversations without
+ * one end the job, and gigabytes of weights need not be fetched and digested for that.
  */
 async function dataBeforeModel(
   run: RunRecord,

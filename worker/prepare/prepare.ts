@@ -1,5 +1,5 @@
-// A data set → its token store. The name of the store is the digest of everything that its tokens depend on, so what was
-// prepared once is opened at once by every later job on the same volume.
+// A data set → its token store. The name of the store is the digest of everything that its tokens
+// depend on, so what was prepared once is opened at once by every later job on the same volume.
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../../crds/failures/errors.ts';

@@ -1,5 +1,5 @@
-// Files of records → batches of samples, in the order of the files and of the lines in them. The shape is decided by
-// the first records, before anything is tokenised.
+// Files of records → batches of samples, in the order of the files and of the lines in them. The
+// shape is decided by the first records, before anything is tokenised.
 import { UserError } from '../../crds/failures/errors.ts';
 import { detectShape, sampleForDetection } from '../data/detect.ts';
 import { type Format, type Shape, toSample } from '../data/formats.ts';
@@ -40,7 +40,10 @@ export async function readBatches(rules: ReadingRules, signal: AbortSignal): Pro
   return { shape, batches: intoBatches(first, readings, shape, rules.hasTemplate) };
 }
 
-/** Throws where the first records need a chat template and there is none: before a model is fetched for them. */
+/**
+ * Throws where the first records need a chat template and there is none: before a model is fetched
+ * for them.
+ */
 export async function requireNoTemplate(
   rules: Pick<ReadingRules, 'files' | 'format'>,
   signal: AbortSignal,

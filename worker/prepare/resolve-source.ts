@@ -1,5 +1,6 @@
-// A source of a job file becomes files on this disk and one digest. What is here already is used where it lies; what is
-// away is fetched into the cache, verified, and never fetched again for the same content.
+// A source of a job file becomes files on this disk and one digest. What is here already is used
+// where it lies; what is away is fetched into the cache, verified, and never fetched again for the
+// same content.
 import { join } from 'node:path';
 import type { DataSource } from '../../crds/api/dataset.ts';
 import type { Model } from '../../crds/api/model.ts';
@@ -27,7 +28,9 @@ export interface ResolvedSource {
   readonly digest: `sha256:${string}`;
   /** For sentences: "meta-llama/Llama-3.2-1B at 4e20de36", a path, a uri. */
   readonly origin: string;
-  /** Commit, or what else names the state of the place; `local` for files that anyone may change. */
+  /**
+   * Commit, or what else names the state of the place; `local` for files that anyone may change.
+   */
   readonly version: string;
 }
 

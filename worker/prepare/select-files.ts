@@ -1,6 +1,6 @@
-// Which files of a place are wanted. For a model that is an allow-list: names that this project reads or copies into
-// an export, never code and never pickled weights, whatever else a repository holds. For data: the files of known
-// kinds, or those that the job names.
+// Which files of a place are wanted. For a model that is an allow-list: names that this project
+// reads or copies into an export, never code and never pickled weights, whatever else a repository
+// holds. For data: the files of known kinds, or those that the job names.
 import { UserError } from '../../crds/failures/errors.ts';
 import { isRecordFile } from '../data/records.ts';
 import type { SourceFile, SourceListing } from '../remote/source-files.ts';
@@ -84,7 +84,10 @@ export function selectDataFiles(listing: SourceListing, choice: DataChoice): Sou
 const notData =
   /^(dataset_infos?|dataset_dict|state|config|.*_config)\.json$|^(requirements|license.*)\.txt$/i;
 
-/** `train` finds train.jsonl, data/train-00000-of-00004.parquet and train/part.json, not pretrain.jsonl. */
+/**
+ * `train` finds train.jsonl, data/train-00000-of-00004.parquet and train/part.json, not
+ * pretrain.jsonl.
+ */
 function isOfSplit(path: string, split: string): boolean {
   return path.split('/').some((part) => part.split(/[-_.]/).includes(split) || part === split);
 }
@@ -133,8 +136,8 @@ function about(files: readonly SourceFile[]): SourceFile[] {
 }
 
 /**
- * Some repositories hold the same weights twice: model-0000N-of-0000M beside consolidated.safetensors. What the index
- * or the standard name speaks of is the model.
+ * Some repositories hold the same weights twice: model-0000N-of-0000M beside
+ * consolidated.safetensors. What the index or the standard name speaks of is the model.
  */
 function withoutTwins(top: readonly SourceFile[], weights: readonly SourceFile[]): SourceFile[] {
   const index = top.filter(({ path }) => path === indexName);

@@ -1,5 +1,6 @@
-// What `anneal estimate` needs of a model, without its weights: config.json and the headers of its files, read by ranges
-// from wherever they are. A 70 billion parameter model in safetensors is 30 headers, about 2 MB.
+// What `anneal estimate` needs of a model, without its weights: config.json and the headers of its
+// files, read by ranges from wherever they are. A 70 billion parameter model in safetensors is 30
+// headers, about 2 MB.
 import type { Model } from '../../crds/api/model.ts';
 import { TransientError, UserError } from '../../crds/failures/errors.ts';
 import { jsonLimits, parseJson, RefusedBytes, requireLength } from '../../crds/text/json.ts';

@@ -1,5 +1,5 @@
-// What travels between the thread that reads and the threads that tokenise: some records in, their tokens out, as flat
-// arrays that change hands without a copy.
+// What travels between the thread that reads and the threads that tokenise: some records in, their
+// tokens out, as flat arrays that change hands without a copy.
 import type { Sample } from '../data/sample.ts';
 import { TookTooLong, withinTime } from '../data/time-limit.ts';
 import type { Encoder, Kept, Skipped } from './encode-sample.ts';
@@ -17,7 +17,9 @@ export interface Batch {
   readonly characters: number;
 }
 
-/** How long a batch may take. Tokenising takes a microsecond a character; the machine may be busy. */
+/**
+ * How long a batch may take. Tokenising takes a microsecond a character; the machine may be busy.
+ */
 export interface TimeLimits {
   readonly batchMs: number;
   readonly characterMs: number;

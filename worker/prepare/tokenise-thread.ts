@@ -1,4 +1,5 @@
-// The thread that tokenises: makes an encoder from the rules it was started with, then answers batch by batch.
+// The thread that tokenises: makes an encoder from the rules it was started with, then answers
+// batch by batch.
 import { parentPort, workerData } from 'node:worker_threads';
 import { createEncoder } from './encode-sample.ts';
 import type { ThreadRules } from './tokenise.ts';

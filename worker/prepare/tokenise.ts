@@ -1,5 +1,6 @@
-// A pool of threads that tokenises batches and gives them back in the order in which they came: what is written does
-// not depend on timing or on the number of threads. As many batches are under way as keep all threads busy.
+// A pool of threads that tokenises batches and gives them back in the order in which they came:
+// what is written does not depend on timing or on the number of threads. As many batches are under
+// way as keep all threads busy.
 import { Worker } from 'node:worker_threads';
 import { Bug } from '../../crds/failures/errors.ts';
 import type { Encoder, EncodingRules } from './encode-sample.ts';
@@ -125,8 +126,9 @@ class Pool implements AsyncDisposable {
 
 /** Beside this file, in the same language: sources in development, compiled in a release. */
 /**
- * As the main thread of a process has. A template whose macro calls itself ends when the stack does, in time that grows with the
- * square of it: 86 ms a record with 1 MB, two seconds with the usual 4.
+ * As the main thread of a process has. A template whose macro calls itself ends when the stack
+ * does, in time that grows with the square of it: 86 ms a record with 1 MB, two seconds with the
+ * usual 4.
  */
 const stackSizeMb = 1;
 

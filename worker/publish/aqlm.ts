@@ -1,7 +1,9 @@
-// The model as `aqlm` and transformers read it: codes, codebooks and scales of the linear layers as they were trained, all else dense.
+// The model as `aqlm` and transformers read it: codes, codebooks and scales of the linear layers as
+// they were trained, all else dense.
 //   <layer>.codes      int8 [O, J, K], a code of `bits` bits as a signed number of so many
 //   <layer>.codebooks  float32 [K, E, 1, g]      <layer>.scales  float32 [O, 1, 1, 1]
-// Codebooks and scales keep the digits that they were trained with, so what is read back are the same bits; they are a small part.
+// Codebooks and scales keep the digits that they were trained with, so what is read back are the
+// same bits; they are a small part.
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Bug } from '../../crds/failures/errors.ts';
@@ -86,7 +88,10 @@ function signed(codes: Tensor, bits: number): Tensor {
   });
 }
 
-/** In the names of transformers' AqlmConfig. Whatever is no linear layer of a block is not quantised. */
+/**
+ * In the names of transformers' AqlmConfig. Whatever is no linear layer of a block is not
+ * quantised.
+ */
 function configOf({ files, model, method }: ArtifactFacts): Readonly<Record<string, unknown>> {
   if (method.base.type !== 'Codebook') throw new Bug('AQLM is a form of codebooks');
   const { codebooks, bits, groupSize } = method.base.codebook;

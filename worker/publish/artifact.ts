@@ -24,10 +24,15 @@ export interface ArtifactWriter {
   readonly format: ArtifactFormat;
   /** Name of the artefact's folder below the destination. */
   readonly folder: string;
-  /** Type that its matrices are rounded to; null where the artefact holds the very bits of the trained model. */
+  /**
+   * Type that its matrices are rounded to; null where the artefact holds the very bits of the
+   * trained model.
+   */
   readonly rounding: StoredType | null;
   /** Fills the folder; returns the bytes of the tensors written. */
   write(folder: string): Promise<number>;
-  /** The model as somebody else would load it from the folder, in `dtype`; the caller disposes it. */
+  /**
+   * The model as somebody else would load it from the folder, in `dtype`; the caller disposes it.
+   */
   reload(folder: string, dtype: DType): Promise<Model>;
 }

@@ -1,6 +1,7 @@
-// Files of a result as objects of a bucket. Every byte travels under a SHA-256 that the service checks: of the file, or of each part of
-// a large one. An object appears whole or not at all; one that is there with the same size and checksum is not sent again. Requests
-// are tried again here, part by part, and what a failure or a stop leaves of an upload in parts is removed.
+// Files of a result as objects of a bucket. Every byte travels under a SHA-256 that the service
+// checks: of the file, or of each part of a large one. An object appears whole or not at all; one
+// that is there with the same size and checksum is not sent again. Requests are tried again here,
+// part by part, and what a failure or a stop leaves of an upload in parts is removed.
 import { createReadStream } from 'node:fs';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { UserError } from '../../crds/failures/errors.ts';
@@ -96,8 +97,9 @@ async function uploadObject(
 }
 
 /**
- * A process that was killed could not remove the parts that it had sent, and the bucket is charged for them. There is one writer of a
- * result, so what is begun under its key and not ended is of no use to anybody. Keys that may only write cannot see it: it stays.
+ * A process that was killed could not remove the parts that it had sent, and the bucket is charged
+ * for them. There is one writer of a result, so what is begun under its key and not ended is of no
+ * use to anybody. Keys that may only write cannot see it: it stays.
  */
 async function removeLeftParts(
   target: Target,
@@ -159,8 +161,9 @@ function digestOf(checksum: string | undefined, file: ResultFile): FileDigest | 
 }
 
 /**
- * The client as `Upload` is to see it: each of its requests is tried again by our rules and ends with our signal, which `Upload` does
- * not pass on. Only the request that removes the parts goes on after a stop; that it fails is nothing to tell beside what went before.
+ * The client as `Upload` is to see it: each of its requests is tried again by our rules and ends
+ * with our signal, which `Upload` does not pass on. Only the request that removes the parts goes on
+ * after a stop; that it fails is nothing to tell beside what went before.
  */
 function patientClient({ client, sdk, bucket, network }: Session, signal: AbortSignal): S3Client {
   type Command = Parameters<S3Client['send']>[0];

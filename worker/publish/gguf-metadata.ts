@@ -124,7 +124,10 @@ export function ggufTables({
   ]);
 }
 
-/** What the format does not carry for this model, in sentences; readers compute something else there. */
+/**
+ * What the format does not carry for this model, in sentences; readers compute something else
+ * there.
+ */
 export function ggufLosses(config: DecoderConfig): readonly string[] {
   const { family, window, H, NH, D, L, attentionScale } = config;
   const losses: string[] = [];

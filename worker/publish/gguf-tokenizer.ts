@@ -1,6 +1,6 @@
-// A tokenizer as the key-value pairs of a GGUF file. One that came out of a GGUF file goes back bit for bit; one from
-// tokenizer.json is translated: tokens and types, merges (byte-level) or scores (sentencepiece), and the name of the
-// splitting rules, which the format knows only by name.
+// A tokenizer as the key-value pairs of a GGUF file. One that came out of a GGUF file goes back bit
+// for bit; one from tokenizer.json is translated: tokens and types, merges (byte-level) or scores
+// (sentencepiece), and the name of the splitting rules, which the format knows only by name.
 import { UserError } from '../../crds/failures/errors.ts';
 import { gpt2Pattern } from '../data/token-words.ts';
 import { addsBos } from '../data/tokenizer.ts';
@@ -91,7 +91,10 @@ function mergesOf({ merges }: BpeModel): readonly string[] {
   return merges.map((merge) => (typeof merge === 'string' ? merge : merge.join(' ')));
 }
 
-/** Sentencepiece joins the best-scored pair first: the earlier the merge that makes a token, the higher. */
+/**
+ * Sentencepiece joins the best-scored pair first: the earlier the merge that makes a token, the
+ * higher.
+ */
 function scoresOf(model: BpeModel, tokens: readonly Token[]): readonly number[] {
   const ranks = new Map<string, number>();
   for (const [rank, merge] of model.merges.entries()) {

@@ -1,5 +1,6 @@
-// A model as one GGUF file: matrices in the chosen type, norms and biases in F32, q and k of the architecture `llama` as
-// neighbouring pairs, Gemma's norms with their 1. Tensors are made one after the other while the file is written.
+// A model as one GGUF file: matrices in the chosen type, norms and biases in F32, q and k of the
+// architecture `llama` as neighbouring pairs, Gemma's norms with their 1. Tensors are made one
+// after the other while the file is written.
 import { TerminalError } from '../../crds/failures/errors.ts';
 import type { TokenizerDefinition } from '../data/tokenizer-definition.ts';
 import type { DecoderConfig } from '../decoder/config.ts';
@@ -27,8 +28,8 @@ interface GgufModel {
   /** Of a Hugging Face folder, or the header of the GGUF file that the model came from. */
   readonly tokenizer: TokenizerDefinition | Pick<GgufHeader, 'metadata'>;
   /**
-   * A tensor by its Hugging Face name and layout, some rows at a time and a multiple of `step`; each is disposed of before the next.
-   * Asked for once, in the order of the file.
+   * A tensor by its Hugging Face name and layout, some rows at a time and a multiple of `step`;
+   * each is disposed of before the next. Asked for once, in the order of the file.
    */
   panels(name: string, step: number): Iterable<Tensor>;
 }
@@ -107,7 +108,10 @@ function encode(name: string, values: Tensor, type: GgufTypeName): Uint8Array {
   return toBytes(converted);
 }
 
-/** Float16 ends at 65,504; a block has one scale for 32 values. Neither has a place for what is not finite. */
+/**
+ * Float16 ends at 65,504; a block has one scale for 32 values. Neither has a place for what is not
+ * finite.
+ */
 function requireFinite(name: string, values: Tensor, type: GgufTypeName): void {
   if (values.numel === 0 || item(ops.all(ops.isfinite(values))) !== 0) return;
   throw new TerminalError({

@@ -1,6 +1,7 @@
-// The fetch that @huggingface/hub uploads with: the token goes to the hub and never to the storage that it sends us to, bodies are
-// counted as they leave, silence ends a request, and what failed for a while is tried again; all but the commit itself, of which nobody
-// knows whether it was made when its answer is lost: whoever made the request looks first (hub-upload.ts).
+// The fetch that @huggingface/hub uploads with: the token goes to the hub and never to the storage
+// that it sends us to, bodies are counted as they leave, silence ends a request, and what failed
+// for a while is tried again; all but the commit itself, of which nobody knows whether it was made
+// when its answer is lost: whoever made the request looks first (hub-upload.ts).
 import { AnnealError, TerminalError } from '../../crds/failures/errors.ts';
 import { RefusedBytes } from '../../crds/text/json.ts';
 import {
@@ -20,7 +21,10 @@ interface UploadTools {
   readonly progress: UploadProgress;
 }
 
-/** Answers with a status of `accepts` are handed out as they are; every other refusal is thrown, in words. */
+/**
+ * Answers with a status of `accepts` are handed out as they are; every other refusal is thrown, in
+ * words.
+ */
 export function hubFetch(
   hub: HubDestination,
   { network, progress }: UploadTools,
@@ -80,7 +84,10 @@ function oddAnswer(host: string, cause: RefusedBytes): TerminalError {
   return new TerminalError({ code: 'E_PUBLISH_FAILED', message, cause });
 }
 
-/** Everything is sent as a stream of known length: storages refuse bodies whose length they are not told. */
+/**
+ * Everything is sent as a stream of known length: storages refuse bodies whose length they are not
+ * told.
+ */
 function bodyOf(
   body: RequestInit['body'],
   headers: Headers,

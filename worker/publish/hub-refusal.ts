@@ -1,4 +1,5 @@
-// What a hub's refusal of an upload means, beside hub-error.ts for reading. Tokens are named, never shown.
+// What a hub's refusal of an upload means, beside hub-error.ts for reading. Tokens are named, never
+// shown.
 import { type AnnealError, TransientError, UserError } from '../../crds/failures/errors.ts';
 import type { Clock } from '../clock.ts';
 import { isTransientStatus, retryAfterMs } from '../remote/http.ts';

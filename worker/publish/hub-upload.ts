@@ -1,6 +1,7 @@
-// A result as one commit of a repository on a hub, which is made where it is missing, and its branch too. The commit names the one that it
-// was made for, so a push of somebody else in between is seen and never overwritten; after every failure is evaluated first whether the
-// files are there already.
+// A result as one commit of a repository on a hub, which is made where it is missing, and its
+// branch too. The commit names the one that it was made for, so a push of somebody else in between
+// is seen and never overwritten; after every failure is evaluated first whether the files are there
+// already.
 import { openAsBlob } from 'node:fs';
 import { AnnealError, UserError } from '../../crds/failures/errors.ts';
 import type { Network } from '../remote/http.ts';
@@ -122,7 +123,10 @@ async function holdsAll(
   return true;
 }
 
-/** The package's own errors carry addresses and numbers of requests; those of our fetch pass through it. */
+/**
+ * The package's own errors carry addresses and numbers of requests; those of our fetch pass through
+ * it.
+ */
 async function worded<T>(
   hub: HubDestination,
   signal: AbortSignal,

@@ -1,5 +1,6 @@
-// `W + scale * B A`, added in float32 to the weight that was trained with and rounded once: the original of the file, which has more
-// digits than a dense copy in the model's type, or what a quantised one stands for.
+// `W + scale * B A`, added in float32 to the weight that was trained with and rounded once: the
+// original of the file, which has more digits than a dense copy in the model's type, or what a
+// quantised one stands for.
 
 import { tensorsOf } from '../engine/model.ts';
 import { type Rows, rowPanels } from '../files/row-panels.ts';
@@ -12,8 +13,8 @@ import type { Tensor } from '../tensor/tensor.ts';
 import type { ArtifactFacts } from './artifact.ts';
 
 /**
- * The tensor `name` of the trained model, adapters folded in, in `dtype`: some rows at a time, a multiple of `step`. Whoever asks for
- * the next disposes of the one before.
+ * The tensor `name` of the trained model, adapters folded in, in `dtype`: some rows at a time, a
+ * multiple of `step`. Whoever asks for the next disposes of the one before.
  */
 export function* mergedPanels(
   facts: Pick<ArtifactFacts, 'files' | 'model'>,
@@ -28,7 +29,10 @@ export function* mergedPanels(
   }
 }
 
-/** The values of a tensor that is stored in fewer bits, which are made as a whole; null where they are there. */
+/**
+ * The values of a tensor that is stored in fewer bits, which are made as a whole; null where they
+ * are there.
+ */
 function madeOfCodes({ parameters }: ArtifactFacts['model'], name: string): Tensor | null {
   const { value, coded } = parameters.get(name);
   if (coded === undefined && !isQuantized(value)) return null;

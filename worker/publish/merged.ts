@@ -1,5 +1,5 @@
-// The whole model in Hugging Face form. An adapter is folded in: its change is added in float32 to the
-// original weight, and rounded once to the type of the file.
+// The whole model in Hugging Face form. An adapter is folded in: its change is added in float32 to
+// the original weight, and rounded once to the type of the file.
 import { resultFolder } from '../../crds/names/result-folders.ts';
 import { openModel } from '../decoder/model-files.ts';
 import { buildModel, modelSource } from '../engine/build-model.ts';

@@ -1,6 +1,6 @@
-// The adapter as PEFT reads it: `adapter_model.safetensors` and `adapter_config.json`.
-// Keys are `base_model.model.` + module path + `.lora_A.weight`. `init_lora_weights` is true whatever
-// the training started from: any other value makes a loader recompute and change the base.
+// The adapter as PEFT reads it: `adapter_model.safetensors` and `adapter_config.json`. Keys are
+// `base_model.model.` + module path + `.lora_A.weight`. `init_lora_weights` is true whatever the
+// training started from: any other value makes a loader recompute and change the base.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Bug } from '../../crds/failures/errors.ts';

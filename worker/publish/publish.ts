@@ -1,6 +1,7 @@
-// The role `publish`: a checkpoint in (the best one, or the last: choose-result.ts), artefacts out, each read back and compared with the
-// model that was trained before it takes its place; then uploaded, where the job says so. The report in the folder of the run is written
-// last of all: it says that the run is done.
+// The role `publish`: a checkpoint in (the best one, or the last: choose-result.ts), artefacts out,
+// each read back and compared with the model that was trained before it takes its place; then
+// uploaded, where the job says so. The report in the folder of the run is written last of all: it
+// says that the run is done.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -65,7 +66,9 @@ export const publishRole: Role = async (context) => {
   });
 };
 
-/** Two runs may name one place for their results: the second waits, and then replaces all of them. */
+/**
+ * Two runs may name one place for their results: the second waits, and then replaces all of them.
+ */
 async function lockDestination({ clock, emit, stop }: RoleContext, destination: string) {
   await mkdir(destination, { recursive: true });
   return lockFile(join(destination, '.publishing'), clock, stop, () => {

@@ -1,6 +1,6 @@
-// An export is believed when it has been read back and gives the same logits. The check runs a fixed
-// text of 64 tokens through the trained model and through the artefact, and reports the largest gap
-// between two logits and the divergence of the distributions.
+// An export is believed when it has been read back and gives the same logits. The check runs a
+// fixed text of 64 tokens through the trained model and through the artefact, and reports the
+// largest gap between two logits and the divergence of the distributions.
 
 import { hiddenStates } from '../engine/forward.ts';
 import { headName, type Model } from '../engine/model.ts';
@@ -34,7 +34,10 @@ export function checkLogits(model: Model): Tensor {
   });
 }
 
-/** How far the artefact's logits are from the trained model's. Some rows at a time: in float64 a row is large. */
+/**
+ * How far the artefact's logits are from the trained model's. Some rows at a time: in float64 a row
+ * is large.
+ */
 export function compareLogits(trained: Tensor, artefact: Tensor): ReloadReport {
   const [rows = 0, vocabulary = 1] = trained.shape;
   const rowsAtOnce = Math.max(1, Math.floor(valuesAtOnce / vocabulary));

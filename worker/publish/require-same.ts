@@ -1,5 +1,6 @@
-// What makes a publish fail: an artefact that does not give what was trained. One that holds the very bits must give the very
-// logits; one that was rounded may diverge as far as rounding explains (rounding.ts), and how far it does is reported.
+// What makes a publish fail: an artefact that does not give what was trained. One that holds the
+// very bits must give the very logits; one that was rounded may diverge as far as rounding explains
+// (rounding.ts), and how far it does is reported.
 import { TerminalError } from '../../crds/failures/errors.ts';
 import type { RunReport } from '../../crds/wire/run-report.ts';
 import type { Model } from '../engine/model.ts';
@@ -12,7 +13,10 @@ import { roundingDivergence } from './rounding.ts';
 type Reload = NonNullable<RunReport['artifacts'][number]['reload']>;
 type Written = Pick<ArtifactWriter, 'format' | 'rounding'>;
 
-/** Compares the logits of the trained model with those of what was read back; `copy` is of no use behind this. */
+/**
+ * Compares the logits of the trained model with those of what was read back; `copy` is of no use
+ * behind this.
+ */
 export function requireSame({ format, rounding }: Written, trained: Tensor, copy: Model): Reload {
   using logits = keep(checkLogits(copy));
   const found = compareLogits(trained, logits);

@@ -1,5 +1,5 @@
-// The files of one artefact as they lie on this disk, hashed once: for the report, for the checksums of an upload, and to see whether a
-// place holds them already.
+// The files of one artefact as they lie on this disk, hashed once: for the report, for the
+// checksums of an upload, and to see whether a place holds them already.
 import { readdir, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { digestOf } from '../../crds/plan/digest.ts';
@@ -40,7 +40,9 @@ export async function resultFile(
   return { path, absolute, bytes, sha256 };
 }
 
-/** Of the names of the files and what is in them, so that it is the same wherever the artefact lies. */
+/**
+ * Of the names of the files and what is in them, so that it is the same wherever the artefact lies.
+ */
 export function digestOfResult(files: readonly ResultFile[]): `sha256:${string}` {
   return `sha256:${digestOf(Object.fromEntries(files.map(({ path, sha256 }) => [path, sha256])))}`;
 }

@@ -1,8 +1,10 @@
-// How far rounding alone may move an artefact. No formula bounds the logits of a deep network: a few of its activations are a
-// thousand times larger than the rest, and a unit in their last place moves single logits far. So it is measured on the artefact
-// itself: each weight is moved by one unit in its last place, up or down at random, and the divergence that this makes is the
-// bound. Rounding moves a weight by half a unit at most and by 0.29 in the root mean square, and a divergence grows with the square
-// of what moves it, so what was only rounded stays some ten times below; a weight that was lost, swapped or scaled does not.
+// How far rounding alone may move an artefact. No formula bounds the logits of a deep network: a
+// few of its activations are a thousand times larger than the rest, and a unit in their last place
+// moves single logits far. So it is measured on the artefact itself: each weight is moved by one
+// unit in its last place, up or down at random, and the divergence that this makes is the bound.
+// Rounding moves a weight by half a unit at most and by 0.29 in the root mean square, and a
+// divergence grows with the square of what moves it, so what was only rounded stays some ten times
+// below; a weight that was lost, swapped or scaled does not.
 import type { Model } from '../engine/model.ts';
 import { type DType, dtypeEpsilon } from '../tensor/dtype.ts';
 import * as ops from '../tensor/ops.generated.ts';
@@ -14,11 +16,17 @@ import { checkLogits, compareLogits } from './reload-check.ts';
 /** The type of the matrices in a file. */
 export type StoredType = Extract<DType, 'float32' | 'float16' | 'bfloat16'> | 'Q8_0';
 
-/** A linear and its adapter add their products in another order than the merged one: some units of the float32 sums. */
+/**
+ * A linear and its adapter add their products in another order than the merged one: some units of
+ * the float32 sums.
+ */
 const sumUnits = 8;
 const q8Values = 32;
 
-/** The largest divergence that rounding to `stored` explains. Changes the weights of `model`, whose logits are `logits`. */
+/**
+ * The largest divergence that rounding to `stored` explains. Changes the weights of `model`, whose
+ * logits are `logits`.
+ */
 export function roundingDivergence(model: Model, logits: Tensor, stored: StoredType): number {
   for (const { name, value } of model.parameters.all()) {
     move_(value, name, unitOf(model, stored), stored === 'Q8_0');
@@ -27,13 +35,19 @@ export function roundingDivergence(model: Model, logits: Tensor, stored: StoredT
   return compareLogits(logits, after).klDivergence;
 }
 
-/** Of the coarser of the two types that a weight passes through: that of the file, and that which is computed in. */
+/**
+ * Of the coarser of the two types that a weight passes through: that of the file, and that which is
+ * computed in.
+ */
 function unitOf({ dtype }: Model, stored: StoredType): number {
   const inFile = stored === 'Q8_0' ? 0 : dtypeEpsilon(stored);
   return Math.max(inFile, dtypeEpsilon(dtype)) + sumUnits * dtypeEpsilon('float32');
 }
 
-/** Some rows at a time: an embedding in float32, and what is made of it, would be as large as the model. */
+/**
+ * Some rows at a time: an embedding in float32, and what is made of it, would be as large as the
+ * model.
+ */
 function move_(value: Tensor, name: string, unit: number, inBlocks: boolean): void {
   const [rows = 0] = value.shape;
   const atOnce = Math.max(1, Math.floor((rows * valuesAtOnce) / Math.max(1, value.numel)));

@@ -1,4 +1,5 @@
-// What an upload reports: bytes that left this machine, over all files of one place. Something that is sent again counts once.
+// What an upload reports: bytes that left this machine, over all files of one place. Something that
+// is sent again counts once.
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { Clock } from '../clock.ts';
 import { throttle } from '../remote/progress.ts';

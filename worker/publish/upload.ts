@@ -1,5 +1,6 @@
-// Takes what was written and checked to where the job says: into a bucket, onto a hub, or both. The report of the run goes last into the
-// bucket, so that whoever finds it knows that all it names is there.
+// Takes what was written and checked to where the job says: into a bucket, onto a hub, or both. The
+// report of the run goes last into the bucket, so that whoever finds it knows that all it names is
+// there.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runFiles } from '../../crds/wire/run-folder.ts';

@@ -1,5 +1,6 @@
-// From a checkpoint to artefacts on this disk: the trained model is put together once, each form of it is written, read back and compared
-// before it takes its place, and hashed for whoever takes it further.
+// From a checkpoint to artefacts on this disk: the trained model is put together once, each form of
+// it is written, read back and compared before it takes its place, and hashed for whoever takes it
+// further.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { resolveMethod } from '../../crds/index.ts';
@@ -90,7 +91,8 @@ async function writeOne(
     trimMemory();
     return { bytes: written, reload: requireSame(writer, reference, copy) };
   });
-  // What the copy was read into: its files are read for their digests, and the next form has a copy of its own.
+  // What the copy was read into: its files are read for their digests, and the next form has a copy
+  // of its own.
   trimMemory();
   emit({ type: 'artifact', format, path, bytes, report: reload });
   emit({ type: 'stage', stage: 'Export', state: 'Done', subject: format });

@@ -1,6 +1,6 @@
-// The client of an S3 service. The SDK does signing and the chain of credentials (workload identity included); trying again is ours,
-// so that there is one back-off and a download goes on where the bytes stopped. The SDK is 13 MB and optional: it is loaded when
-// the first bucket is named.
+// The client of an S3 service. The SDK does signing and the chain of credentials (workload identity
+// included); trying again is ours, so that there is one back-off and a download goes on where the
+// bytes stopped. The SDK is 13 MB and optional: it is loaded when the first bucket is named.
 import type { S3Client } from '@aws-sdk/client-s3';
 import { isErrno } from '../files/errno.ts';
 import { type BucketTarget, bucketError, withoutSdk } from './bucket-error.ts';

@@ -1,6 +1,7 @@
-// What a bucket states about the content of an object. Of what was uploaded in parts, most services state a checksum over the checksums
-// of the parts (COMPOSITE), which says nothing until the sizes of the parts are known: they are asked for, in one call where the
-// service allows it, else part by part.
+// What a bucket states about the content of an object. Of what was uploaded in parts, most services
+// state a checksum over the checksums of the parts (COMPOSITE), which says nothing until the sizes
+// of the parts are known: they are asked for, in one call where the service allows it, else part by
+// part.
 import type { HeadObjectCommandOutput, S3Client } from '@aws-sdk/client-s3';
 import { UserError } from '../../crds/failures/errors.ts';
 import { type Bucket, patiently, type Sdk } from './bucket-client.ts';

@@ -1,4 +1,5 @@
-// What an S3 service's refusal means. The SDK throws one class with a name from the service and the status beside it.
+// What an S3 service's refusal means. The SDK throws one class with a name from the service and the
+// status beside it.
 import {
   type AnnealError,
   AnnealError as Ours,

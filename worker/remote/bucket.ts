@@ -1,6 +1,7 @@
-// A prefix of an S3 bucket as a listing of files. The SDK does signing and the chain of credentials (workload identity
-// included); trying again is ours, so that there is one back-off and it starts where the bytes stopped. The SDK is
-// 13 MB and optional: it is loaded when the first bucket is named.
+// A prefix of an S3 bucket as a listing of files. The SDK does signing and the chain of credentials
+// (workload identity included); trying again is ours, so that there is one back-off and it starts
+// where the bytes stopped. The SDK is 13 MB and optional: it is loaded when the first bucket is
+// named.
 import { createHash } from 'node:crypto';
 import type { S3Client } from '@aws-sdk/client-s3';
 import {
@@ -89,8 +90,8 @@ function bucketFile(
 }
 
 /**
- * `s3://b/model` means the object `model` or what lies below `model/`, not `model-old/x`; undefined for what is not
- * meant and for keys that end in a slash, which is how some tools draw a folder.
+ * `s3://b/model` means the object `model` or what lies below `model/`, not `model-old/x`; undefined
+ * for what is not meant and for keys that end in a slash, which is how some tools draw a folder.
  */
 function pathBelow(key: string, prefix: string): string | undefined {
   if (key.endsWith('/')) return undefined;

@@ -1,4 +1,5 @@
-// Tokens and keys for the places of a job: those of the Secret that the job names, else what the person has on this machine.
+// Tokens and keys for the places of a job: those of the Secret that the job names, else what the
+// person has on this machine.
 import { UserError } from '../../crds/failures/errors.ts';
 import type { BucketCredentials } from './bucket-client.ts';
 import type { Named, SourceEnvironment } from './source-environment.ts';

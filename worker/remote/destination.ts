@@ -1,6 +1,6 @@
-// Where results are written on this machine, from where they may be uploaded. Each artefact is written under another name beside its place and
-// renamed when it has passed its check: a reader never sees half of one, and an older result stays
-// until the new one is whole.
+// Where results are written on this machine, from where they may be uploaded. Each artefact is
+// written under another name beside its place and renamed when it has passed its check: a reader
+// never sees half of one, and an older result stays until the new one is whole.
 import { mkdir, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Destination } from '../../crds/api/source.ts';
@@ -8,7 +8,10 @@ import { UserError } from '../../crds/failures/errors.ts';
 import { liesInTheWay } from '../../crds/names/result-folders.ts';
 import type { RunRecord } from '../../crds/wire/run-folder.ts';
 
-/** The folder for results: a claim's folder, a local path, or the run's own where they go elsewhere from there. */
+/**
+ * The folder for results: a claim's folder, a local path, or the run's own where they go elsewhere
+ * from there.
+ */
 export function destinationFolder(run: RunRecord, runFolder: string): string {
   const destination: Destination | undefined = run.spec.output.destination;
   if (destination?.local !== undefined) return resolve(run.folder, destination.local.path);
@@ -19,7 +22,10 @@ export function destinationFolder(run: RunRecord, runFolder: string): string {
   return join(runFolder, 'artifacts');
 }
 
-/** Finds out before anything is trained whether results can be written, by writing; nothing is left behind. */
+/**
+ * Finds out before anything is trained whether results can be written, by writing; nothing is left
+ * behind.
+ */
 export async function requireWritable(folder: string): Promise<void> {
   const probe = join(folder, `.anneal-probe-${process.pid}`);
   try {
@@ -32,7 +38,10 @@ export async function requireWritable(folder: string): Promise<void> {
   }
 }
 
-/** Results must not be put among the files of the model, or in their place: by what the paths are, whatever links lead to them. */
+/**
+ * Results must not be put among the files of the model, or in their place: by what the paths are,
+ * whatever links lead to them.
+ */
 export async function requireApart(destination: string, model: string): Promise<void> {
   const [to, from] = await Promise.all([realpath(destination), realpath(model)]);
   if (!liesInTheWay(to, from)) return;

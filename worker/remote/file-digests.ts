@@ -1,6 +1,6 @@
-// SHA-256 of files on this disk, remembered by what `stat` shows, since hashing a large model at every start would cost
-// what the start is meant to save. As in git, a file changed so recently that a second change could hide behind the
-// same time stamp is not remembered.
+// SHA-256 of files on this disk, remembered by what `stat` shows, since hashing a large model at
+// every start would cost what the start is meant to save. As in git, a file changed so recently
+// that a second change could hide behind the same time stamp is not remembered.
 import { createHash } from 'node:crypto';
 import { mkdir, realpath, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -55,8 +55,8 @@ async function recordOf(file: string, cache: string): Promise<RecordPlace> {
 }
 
 /**
- * One digest for a set of files: SHA-256 over lines "sha256 path", sorted by path. That of a single file is the digest
- * of its content, so that `sha256sum` shows it too.
+ * One digest for a set of files: SHA-256 over lines "sha256 path", sorted by path. That of a single
+ * file is the digest of its content, so that `sha256sum` shows it too.
  */
 export function digestOfFiles(
   files: readonly { readonly path: string; readonly sha256: string }[],

@@ -1,12 +1,16 @@
-// One GET over fetch, with what fetch lacks: a limit on silence (before the headers and inside the body), one kind of
-// error for everything that trying again may cure, and a sentence for what it will not.
+// One GET over fetch, with what fetch lacks: a limit on silence (before the headers and inside the
+// body), one kind of error for everything that trying again may cure, and a sentence for what it
+// will not.
 import { TransientError, UserError } from '../../crds/failures/errors.ts';
 import { jsonLimits, requireBounded, requireLength } from '../../crds/text/json.ts';
 import type { Clock } from '../clock.ts';
 import type { Gate } from './gate.ts';
 import type { RetryTools } from './retry.ts';
 
-/** All that reading from afar needs. One gate for all requests bounds the connections of the process. */
+/**
+ * All that reading from afar needs. One gate for all requests bounds the connections of the
+ * process.
+ */
 export interface Network extends RetryTools {
   readonly fetch: typeof fetch;
   /** A request without a byte for so long is given up and tried again. */
@@ -32,7 +36,9 @@ export async function get(
   }
 }
 
-/** Gives up an answer that does not begin within `stallMs`, counted anew whenever the sender feeds. */
+/**
+ * Gives up an answer that does not begin within `stallMs`, counted anew whenever the sender feeds.
+ */
 export async function withinSilence<T>(
   where: string,
   network: Network,
@@ -73,12 +79,16 @@ export async function* readBody(
     signal.throwIfAborted();
     throw error instanceof TransientError ? error : connectionError(where, error);
   } finally {
-    // A reader that is left half-way must let go of its connection; whether that works is of no interest.
+    // A reader that is left half-way must let go of its connection; whether that works is of no
+    // interest.
     await reader.cancel().catch(() => undefined);
   }
 }
 
-/** The JSON of a hub's answer, which others parse, a package among them: no more of it than is read, or a RefusedBytes. */
+/**
+ * The JSON of a hub's answer, which others parse, a package among them: no more of it than is read,
+ * or a RefusedBytes.
+ */
 export async function readJsonBody(
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<Buffer<ArrayBuffer>> {
@@ -95,7 +105,10 @@ export async function readJsonBody(
   return body;
 }
 
-/** `Retry-After` in milliseconds: seconds, or a date; else the reset time of the `RateLimit` draft header. */
+/**
+ * `Retry-After` in milliseconds: seconds, or a date; else the reset time of the `RateLimit` draft
+ * header.
+ */
 export function retryAfterMs(headers: Headers, clock: Clock): number | undefined {
   const text = headers.get('retry-after');
   if (text !== null) {
@@ -147,7 +160,10 @@ interface Watchdog extends Disposable {
   rest(): void;
 }
 
-/** Aborts its signal `ms` after the last feed; a resting dog (the reader is busy elsewhere) does not count time. */
+/**
+ * Aborts its signal `ms` after the last feed; a resting dog (the reader is busy elsewhere) does not
+ * count time.
+ */
 function watchdog(ms: number, clock: Clock): Watchdog {
   const barked = new AbortController();
   const ended = new AbortController();

@@ -1,5 +1,5 @@
-// What was learned from a hub and stays true: the files of a commit, for ever; the commit that a branch named, as of
-// when it was asked (used only when a job says that it runs offline).
+// What was learned from a hub and stays true: the files of a commit, for ever; the commit that a
+// branch named, as of when it was asked (used only when a job says that it runs offline).
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';

@@ -1,6 +1,7 @@
-// A repository of a Hugging Face hub as a listing of files. The branch is resolved to a commit once and everything
-// else names the commit, so a push in the middle of a download changes nothing. Listing goes through @huggingface/hub
-// with our fetch underneath (token, retries, abort); ranges are plain requests, which that package does not offer.
+// A repository of a Hugging Face hub as a listing of files. The branch is resolved to a commit once
+// and everything else names the commit, so a push in the middle of a download changes nothing.
+// Listing goes through @huggingface/hub with our fetch underneath (token, retries, abort); ranges
+// are plain requests, which that package does not offer.
 import { z } from 'zod';
 import { UserError } from '../../crds/failures/errors.ts';
 import { RefusedBytes } from '../../crds/text/json.ts';

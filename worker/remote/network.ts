@@ -13,8 +13,8 @@ const stallMs = 30_000;
 const toldMs = 1000;
 
 /**
- * The network of this machine. Jitter needs no seed: nothing that is trained depends on it. Who waits is told what for: a
- * hub that does not answer is asked for two minutes.
+ * The network of this machine. Jitter needs no seed: nothing that is trained depends on it. Who
+ * waits is told what for: a hub that does not answer is asked for two minutes.
  */
 export function systemNetwork(clock: Clock, emit: (message: TelemetryBody) => void): Network {
   const rng = (): number => {

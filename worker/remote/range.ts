@@ -1,4 +1,5 @@
-// The asked byte range out of an answer that may hold more: some servers ignore Range and send the whole file.
+// The asked byte range out of an answer that may hold more: some servers ignore Range and send the
+// whole file.
 import { TerminalError, TransientError } from '../../crds/failures/errors.ts';
 
 interface AskedRange {

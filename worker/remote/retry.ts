@@ -1,5 +1,6 @@
-// Tries again what failed with a TransientError, with doubling waits and jitter, until no progress was made for the
-// budget. Every other error passes at once. A server's own Retry-After wins over our wait when it is longer.
+// Tries again what failed with a TransientError, with doubling waits and jitter, until no progress
+// was made for the budget. Every other error passes at once. A server's own Retry-After wins over
+// our wait when it is longer.
 import { TransientError } from '../../crds/failures/errors.ts';
 import type { Clock } from '../clock.ts';
 

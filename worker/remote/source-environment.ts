@@ -1,5 +1,6 @@
-// What the resolving of sources must know about the machine that it runs on: where the cache is, what folder a claim is
-// mounted at, which tokens there are and what to call them in a sentence. Made from environment variables in one place.
+// What the resolving of sources must know about the machine that it runs on: where the cache is,
+// what folder a claim is mounted at, which tokens there are and what to call them in a sentence.
+// Made from environment variables in one place.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -41,7 +42,10 @@ interface MachineFacts extends Omit<FetchTools, 'digests'> {
   readonly secret?: (name: string, key: string) => string | undefined;
 }
 
-/** The names of the variables are those that other tools for hubs and buckets read, so nothing is set twice. */
+/**
+ * The names of the variables are those that other tools for hubs and buckets read, so nothing is
+ * set twice.
+ */
 export async function sourceEnvironment(facts: MachineFacts): Promise<SourceEnvironment> {
   const { variables: env } = facts;
   return {
@@ -63,7 +67,9 @@ export async function sourceEnvironment(facts: MachineFacts): Promise<SourceEnvi
 
 const imageFolders = z.record(z.string(), z.string());
 
-/** In a pod each key of a Secret is in a variable of its own, and one variable says which is which. */
+/**
+ * In a pod each key of a Secret is in a variable of its own, and one variable says which is which.
+ */
 function secretsOf(env: MachineFacts['variables']): SourceEnvironment['secret'] {
   const known = fromJson(env[podVariable.secrets], z.array(secretVariable)) ?? [];
   return (name, key) => {

@@ -1,5 +1,6 @@
-// What every place of models and data looks like from above: a list of files whose byte ranges can be read. Hub,
-// bucket and folder each make one; downloading and reading of headers are written once, against this.
+// What every place of models and data looks like from above: a list of files whose byte ranges can
+// be read. Hub, bucket and folder each make one; downloading and reading of headers are written
+// once, against this.
 
 /** A digest that the place itself states for a file. */
 export type FileDigest =
@@ -23,7 +24,10 @@ export interface SourceFile {
   readonly version: string;
   /** What the place states about the whole content, where it states anything. */
   digest(signal: AbortSignal): Promise<FileDigest | undefined>;
-  /** One try to read bytes `begin` to `end` (exclusive). Throws a TransientError when trying again may help. */
+  /**
+   * One try to read bytes `begin` to `end` (exclusive). Throws a TransientError when trying again
+   * may help.
+   */
   read(begin: number, end: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
 }
 

@@ -1,5 +1,6 @@
-// Does a file on disk hold what its place says it holds? The SHA-256 is computed in the same pass whatever the place
-// states, because our own records (source digests, token store) are always SHA-256.
+// Does a file on disk hold what its place says it holds? The SHA-256 is computed in the same pass
+// whatever the place states, because our own records (source digests, token store) are always
+// SHA-256.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';

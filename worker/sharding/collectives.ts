@@ -1,7 +1,9 @@
-// How the tensors of a flat parameter come to all ranks, and their gradients to those who keep them.
+// How the tensors of a flat parameter come to all ranks, and their gradients to those who keep
+// them.
 //
-// A flat parameter that every rank keeps an equal share of is gathered and summed up share by share. One that a single rank keeps, as optimizers
-// want that must see an embedding whole, would be as long for each rank then: it is sent by its owner instead.
+// A flat parameter that every rank keeps an equal share of is gathered and summed up share by
+// share. One that a single rank keeps, as optimizers want that must see an embedding whole, would
+// be as long for each rank then: it is sent by its owner instead.
 
 import * as ops from '../tensor/ops.generated.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -9,7 +11,10 @@ import type { ProcessGroup, Work } from './process-group.ts';
 
 interface Sum {
   readonly work: Work;
-  /** What this rank keeps of the sum when the work is done; its own tensor, as long as `whole` at most. */
+  /**
+   * What this rank keeps of the sum when the work is done; its own tensor, as long as `whole` at
+   * most.
+   */
   readonly share: Tensor;
 }
 

@@ -1,7 +1,9 @@
-// Parameters that travel together, and the share of this rank: those of one place that are of one type and are active alike.
+// Parameters that travel together, and the share of this rank: those of one place that are of one
+// type and are active alike.
 //
-// What is stored in codes lies in a flat parameter as bytes, each matrix at one owner, who alone can round it or look for other codes; its gradient
-// is that of the values that the codes stand for, at the same owner.
+// What is stored in codes lies in a flat parameter as bytes, each matrix at one owner, who alone
+// can round it or look for other codes; its gradient is that of the values that the codes stand
+// for, at the same owner.
 import { Bug } from '../../crds/failures/errors.ts';
 import {
   type FlatParameterPlan,
@@ -180,7 +182,9 @@ export class FlatParameter implements Disposable {
   }
 }
 
-/** How a flat parameter is kept: cut into slices, each tensor at an owner, or all of it at one rank. */
+/**
+ * How a flat parameter is kept: cut into slices, each tensor at an owner, or all of it at one rank.
+ */
 function wayOf(
   { layer, trained, coded }: Parameter,
   { layout }: FlatParameterOptions,

@@ -1,5 +1,5 @@
-// The optimizer state of a run: made when a place becomes active, freed when it rests. What lives is what a checkpoint
-// holds and what the plan of the memory counts.
+// The optimizer state of a run: made when a place becomes active, freed when it rests. What lives
+// is what a checkpoint holds and what the plan of the memory counts.
 
 import {
   codebooksOf,
@@ -26,8 +26,8 @@ export class OptimizerStates implements Disposable {
   }
 
   /**
-   * Makes what these places need and lacks, and what is to begin anew (age 0), from the values that parameters have now; frees
-   * what is of other places, first.
+   * Makes what these places need and lacks, and what is to begin anew (age 0), from the values that
+   * parameters have now; frees what is of other places, first.
    */
   follow(stepCounts: StepCounts): void {
     const kept = this.#shards.map(({ parameter, whole }) => ({ ...parameter, whole }));

@@ -1,7 +1,9 @@
-// A group of processes that train one model: collectives over tensors, and what is known when one of them fails. gloo on the processor.
+// A group of processes that train one model: collectives over tensors, and what is known when one
+// of them fails. gloo on the processor.
 //
-// A collective is begun and, later, waited for; between the two the caller computes. All ranks begin the same collectives in the same
-// order. After a failure the group is of no use: leave it, and join another under another name.
+// A collective is begun and, later, waited for; between the two the caller computes. All ranks
+// begin the same collectives in the same order. After a failure the group is of no use: leave it,
+// and join another under another name.
 import { TransientError } from '../../crds/failures/errors.ts';
 import { native } from '../tensor/native.ts';
 import type { Tensor } from '../tensor/tensor.ts';
@@ -17,13 +19,18 @@ export interface GroupPlan {
   readonly address: string;
   /** Of a collective: a rank that is silent for so long is taken for lost. */
   readonly timeoutMs: number;
-  /** How long the ranks that are left look for each other after a failure, to say who is missing. */
+  /**
+   * How long the ranks that are left look for each other after a failure, to say who is missing.
+   */
   readonly probeMs?: number;
 }
 
 /** A collective under way. */
 export interface Work {
-  /** Blocks this thread until it is done. Throws `TransientError` (`E_PEER_LOST`) when a rank is gone, with those that are missing. */
+  /**
+   * Blocks this thread until it is done. Throws `TransientError` (`E_PEER_LOST`) when a rank is
+   * gone, with those that are missing.
+   */
   wait(): void;
 }
 
@@ -36,7 +43,10 @@ export class ProcessGroup implements Disposable {
   readonly #plan: GroupPlan;
   #failure: TransientError | undefined;
 
-  /** Blocks until all ranks are connected; throws `E_PEER_LOST` when they are not within the timeout. */
+  /**
+   * Blocks until all ranks are connected; throws `E_PEER_LOST` when they are not within the
+   * timeout.
+   */
   static join(plan: GroupPlan): ProcessGroup {
     const { name, rank, size, store, timeoutMs, address } = plan;
     try {

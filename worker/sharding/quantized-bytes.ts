@@ -1,5 +1,5 @@
-// A parameter that is stored in codes as one run of bytes: its codes, and behind them what makes numbers of them. So they have one owner,
-// and travel as one.
+// A parameter that is stored in codes as one run of bytes: its codes, and behind them what makes
+// numbers of them. So they have one owner, and travel as one.
 
 import type { Parameter } from '../engine/parameters.ts';
 import { withParts } from '../methods/weights/coding.ts';

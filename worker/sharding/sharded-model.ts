@@ -1,4 +1,5 @@
-// What this process holds of the model that it trains: all of it, or a rank's share. The loop is the same for both.
+// What this process holds of the model that it trains: all of it, or a rank's share. The loop is
+// the same for both.
 import type { DecoderConfig } from '../decoder/config.ts';
 import type { ShareOut } from '../engine/build-model.ts';
 import type { Model } from '../engine/model.ts';

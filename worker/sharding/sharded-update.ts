@@ -1,5 +1,6 @@
-// From the gradients of every rank to those of a rank's own share: summed over the ranks and cut in one collective for each flat parameter, which runs
-// while the backward goes on with the next place. What then happens to the share is the business of the update inside.
+// From the gradients of every rank to those of a rank's own share: summed over the ranks and cut in
+// one collective for each flat parameter, which runs while the backward goes on with the next
+// place. What then happens to the share is the business of the update inside.
 
 import type { Parameter } from '../engine/parameters.ts';
 import type { Gradient, StepUpdate, Update, UpdateOutcome, Updater } from '../engine/update.ts';
@@ -72,7 +73,8 @@ class ShardedUpdate {
 
   /** Takes over the gradients of one place; the other ranks offer theirs of the same parameters. */
   offer(gradients: readonly Gradient[]): void {
-    // Whatever was under way while this place was computed has arrived, or is waited for before more memory is taken.
+    // Whatever was under way while this place was computed has arrived, or is waited for before
+    // more memory is taken.
     this.#settle();
     const byFlatParameter = Map.groupBy(gradients, ({ parameter }) =>
       this.#weights.lineOf(parameter),

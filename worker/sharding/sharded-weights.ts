@@ -1,8 +1,10 @@
-// The tensors of a model shared out over the ranks of a world. The parameters of a place that are of one type and are active alike lie on a
-// flat parameter (crds/plan/shards.ts); a rank keeps its share, and the whole flat parameter exists only while its place is computed.
+// The tensors of a model shared out over the ranks of a world. The parameters of a place that are
+// of one type and are active alike lie on a flat parameter (crds/plan/shards.ts); a rank keeps its
+// share, and the whole flat parameter exists only while its place is computed.
 //
-// Whole flat parameters keep their tensors for the whole run: between two uses only the memory behind them is given back. So a tape that was
-// recorded in the forward finds its weights again in the backward, at the place where it left them.
+// Whole flat parameters keep their tensors for the whole run: between two uses only the memory
+// behind them is given back. So a tape that was recorded in the forward finds its weights again in
+// the backward, at the place where it left them.
 import { Bug } from '../../crds/failures/errors.ts';
 import type { Parameter } from '../engine/parameters.ts';
 import type { Layer, Weights } from '../engine/weights.ts';
@@ -17,7 +19,10 @@ export interface ShardedWeightsOptions extends FlatParameterOptions {
   readonly tied: boolean;
   /** Milliseconds that only differences are taken of. */
   readonly now: () => number;
-  /** Told of parameters that are whole no more: what was made of their values goes with them. @default nobody is */
+  /**
+   * Told of parameters that are whole no more: what was made of their values goes with them.
+   * @default nobody is
+   */
   readonly onDrop?: (name: string) => void;
 }
 
@@ -35,8 +40,8 @@ export class ShardedWeights implements Weights, Disposable {
   }
 
   /**
-   * Takes parameters over and keeps this rank's share: their own tensors are disposed of. What it gives back stands for them, in their
-   * order, and is whole only while its place is taken.
+   * Takes parameters over and keeps this rank's share: their own tensors are disposed of. What it
+   * gives back stands for them, in their order, and is whole only while its place is taken.
    */
   share(parameters: readonly Parameter[]): readonly Parameter[] {
     const byFlatParameter = Map.groupBy(parameters, (one) => flatParameterName(one, this.#options));

@@ -1,4 +1,5 @@
-// What a process keeps and updates of the trained parameters: all of each, or its share of them in a world.
+// What a process keeps and updates of the trained parameters: all of each, or its share of them in
+// a world.
 import { Bug } from '../../crds/failures/errors.ts';
 import { cellSize } from '../../crds/plan/shards.ts';
 import type { Parameter, Parameters } from '../engine/parameters.ts';
@@ -34,7 +35,10 @@ export function wholeTensor(tensor: Tensor): TensorShard {
   return { tensor, start: 0, whole: tensor.shape };
 }
 
-/** The tensor of the state of a shard as a part of that of the whole parameter: a value an element, or a value a cell. */
+/**
+ * The tensor of the state of a shard as a part of that of the whole parameter: a value an element,
+ * or a value a cell.
+ */
 export function stateShard({ parameter, start, whole }: Shard, tensor: Tensor): TensorShard {
   const { numel: count } = parameter.value;
   if (count === sizeOf(whole)) return wholeTensor(tensor);

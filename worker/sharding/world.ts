@@ -1,5 +1,6 @@
-// The ranks that train one model together, as everything but the engine sees them: a few numbers that all of them agree on. Every
-// function is asked by all ranks in the same order, or all of them wait for ever.
+// The ranks that train one model together, as everything but the engine sees them: a few numbers
+// that all of them agree on. Every function is asked by all ranks in the same order, or all of them
+// wait for ever.
 import { scope } from '../tensor/scope.ts';
 import { tensor, toArray } from '../tensor/tensor.ts';
 import type { ProcessGroup } from './process-group.ts';

@@ -1,5 +1,6 @@
-// Where messages go: to the parent process, which shows them, and into the run's own file, from which
-// they can be shown again. Neither a parent that went away nor a full disk is a reason to stop.
+// Where messages go: to the parent process, which shows them, and into the run's own file, from
+// which they can be shown again. Neither a parent that went away nor a full disk is a reason to
+// stop.
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import type { Telemetry, TelemetryBody } from '../../crds/wire/telemetry.ts';
 import type { Clock } from '../clock.ts';
@@ -8,9 +9,10 @@ import { isErrno } from '../files/errno.ts';
 const newline = 0x0a;
 
 /**
- * So many bytes of a file are written with every step, so many more with every second, so many more with every fourth: a run of a million steps
- * leaves 50 MB, not 400. The step before anything else that is told is always there, so a checkpoint, an evaluation and the end stand
- * behind the step that they are about.
+ * So many bytes of a file are written with every step, so many more with every second, so many more
+ * with every fourth: a run of a million steps leaves 50 MB, not 400. The step before anything else
+ * that is told is always there, so a checkpoint, an evaluation and the end stand behind the step
+ * that they are about.
  */
 export const bytesPerStride = 8 * 2 ** 20;
 
@@ -33,7 +35,10 @@ export interface Parent {
   ): boolean;
 }
 
-/** Passes messages to `parent`, and to no file: the other ranks of a run, whose words are rank 0's too. */
+/**
+ * Passes messages to `parent`, and to no file: the other ranks of a run, whose words are rank 0's
+ * too.
+ */
 export function emitterTo(parent: Parent, clock: Clock): Emitter {
   return {
     emit: (body) => tell(parent, { ...body, time: clock.now() / 1000 }),
@@ -41,7 +46,10 @@ export function emitterTo(parent: Parent, clock: Clock): Emitter {
   };
 }
 
-/** Appends one line a message to `file`, steps of a long run thinned, and passes each message to `parent`. */
+/**
+ * Appends one line a message to `file`, steps of a long run thinned, and passes each message to
+ * `parent`.
+ */
 export function emitter(
   file: string,
   parent: Parent,

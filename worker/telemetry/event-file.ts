@@ -1,5 +1,6 @@
-// The file that TensorBoard reads: TFRecord framing around protobuf messages `tensorflow.Event`. Five messages with nine fields are all
-// that is written, so they are encoded by hand here; field numbers are those of event.proto, summary.proto and tensor.proto.
+// The file that TensorBoard reads: TFRecord framing around protobuf messages `tensorflow.Event`.
+// Five messages with nine fields are all that is written, so they are encoded by hand here; field
+// numbers are those of event.proto, summary.proto and tensor.proto.
 
 /** What one record tells. */
 export type BoardEvent = { readonly time: number; readonly step: number } & (
@@ -66,7 +67,9 @@ const table = Uint32Array.from({ length: 256 }, (_, byte) => {
   return rest;
 });
 
-/** TFRecord rotates and shifts the checksum, so that data which holds checksums can be checksummed. */
+/**
+ * TFRecord rotates and shifts the checksum, so that data which holds checksums can be checksummed.
+ */
 export function maskedCrc32c(data: Uint8Array): number {
   let crc = 0xffffffff;
   for (const byte of data) crc = (crc >>> 8) ^ (table[(crc ^ byte) & 0xff] ?? 0);

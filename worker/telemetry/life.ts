@@ -1,5 +1,6 @@
-// What a run has been through, over all processes that worked on it: each checkpoint holds it beside the state, so that the report of the last
-// process tells of the first as well. Bounded, however long the run; time after the last save of a process that was killed is not known.
+// What a run has been through, over all processes that worked on it: each checkpoint holds it
+// beside the state, so that the report of the last process tells of the first as well. Bounded,
+// however long the run; time after the last save of a process that was killed is not known.
 import * as z from 'zod';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
 
@@ -64,7 +65,10 @@ export function withEvaluation(life: Life, { seconds = 0 }: BodyOf<'evaluation'>
   return { ...life, evaluateSeconds: life.evaluateSeconds + seconds };
 }
 
-/** What a checkpoint says of it; undefined for one of a version that said nothing, or something else. */
+/**
+ * What a checkpoint says of it; undefined for one of a version that said nothing, or something
+ * else.
+ */
 export function lifeIn(record: unknown): Life | undefined {
   return lifeRecord.safeParse(record).data;
 }

@@ -1,6 +1,7 @@
-// The run in files that TensorBoard opens: what the trainer says, as scalars. Each process writes a file of its own, so a run that goes on
-// never touches what a killed one left. Steps that are done again are told by a restart record, after which TensorBoard forgets what
-// was there for them. A full disk costs points of a curve, not the run.
+// The run in files that TensorBoard opens: what the trainer says, as scalars. Each process writes a
+// file of its own, so a run that goes on never touches what a killed one left. Steps that are done
+// again are told by a restart record, after which TensorBoard forgets what was there for them. A
+// full disk costs points of a curve, not the run.
 import { closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TelemetryBody } from '../../crds/wire/telemetry.ts';
@@ -65,7 +66,10 @@ function appendWhole(descriptor: number, data: Uint8Array, size: number): boolea
   return written === data.length;
 }
 
-/** TensorBoard reads the files of a folder in the order of their names: a later process gets a later name, whatever its clock says. */
+/**
+ * TensorBoard reads the files of a folder in the order of their names: a later process gets a later
+ * name, whatever its clock says.
+ */
 function create(folder: string, clock: Clock): number {
   mkdirSync(folder, { recursive: true });
   const names = readdirSync(folder).map((name) => /^events\.out\.tfevents\.(\d{10})\./.exec(name));
@@ -94,7 +98,8 @@ class Reduced {
       case 'step':
         return [{ type: 'scalars', step: message.step, values: stepValues(message) }];
       case 'evaluation':
-        // After a rollback the evaluation of the step that was gone back to is done again, and comes to the same.
+        // After a rollback the evaluation of the step that was gone back to is done again, and
+        // comes to the same.
         if (this.#evaluated === message.step) return [];
         this.#evaluated = message.step;
         return [{ type: 'scalars', step: message.step, values: evaluationValues(message) }];
@@ -139,7 +144,9 @@ function evaluationValues({ loss, perplexity, accuracy }: BodyOf<'evaluation'>):
   ];
 }
 
-/** Markdown, which the tab shows as a table: `training.learningRate` and its value, line by line. */
+/**
+ * Markdown, which the tab shows as a table: `training.learningRate` and its value, line by line.
+ */
 function tableOf(settings: object): string {
   const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
   const rows = leavesOf('', settings).map(([name, value]) => `| ${name} | ${cell(value)} |`);

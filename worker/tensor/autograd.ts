@@ -1,5 +1,5 @@
-// The tape. It is off in the whole process: `withTape` turns it on for one function, `grad` consumes
-// what was recorded. There is no `.backward()` and no accumulated `.grad`.
+// The tape. It is off in the whole process: `withTape` turns it on for one function, `grad`
+// consumes what was recorded. There is no `.backward()` and no accumulated `.grad`.
 import { native } from './native.ts';
 import { Tensor } from './tensor.ts';
 

@@ -7,10 +7,11 @@ export function nativeOverride(): string | undefined {
 }
 
 /**
- * Threads that have nothing to do turn in a loop for a moment, and then sleep: for the libgomp that is loaded next. Of its own accord it
- * turns 300,000 times. That makes a step six times as long where two programs share the processors, each waiting for threads that the
- * other keeps from running. After 5,000 turns a step takes as long as after 300,000 where nobody else runs (0.79 and 0.77 s), after 500
- * 0.92.
+ * Threads that have nothing to do turn in a loop for a moment, and then sleep: for the libgomp that
+ * is loaded next. Of its own accord it turns 300,000 times. That makes a step six times as long
+ * where two programs share the processors, each waiting for threads that the other keeps from
+ * running. After 5,000 turns a step takes as long as after 300,000 where nobody else runs (0.79 and
+ * 0.77 s), after 500 0.92.
  */
 export function letIdleThreadsSleep(): void {
   process.env['GOMP_SPINCOUNT'] ??= '5000';

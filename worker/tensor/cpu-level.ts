@@ -1,7 +1,7 @@
-// One switch for the instruction set of all arithmetic in the process: ANNEAL_CPU_LEVEL. Our kernels
-// read it themselves (kernels/isa.cc); the libraries below have variables of their own, which they
-// read when they first compute something. So one processor can compute as a lesser one does, and
-// every level is tested wherever it is there.
+// One switch for the instruction set of all arithmetic in the process: ANNEAL_CPU_LEVEL. Our
+// kernels read it themselves (kernels/isa.cc); the libraries below have variables of their own,
+// which they read when they first compute something. So one processor can compute as a lesser one
+// does, and every level is tested wherever it is there.
 import { UserError } from '../../crds/failures/errors.ts';
 
 export const levelVariable = 'ANNEAL_CPU_LEVEL';

@@ -4,8 +4,8 @@ import { native } from './native.ts';
 import { type Tensor, watchTensors } from './tensor.ts';
 
 /**
- * Calls `report` with the place of birth of each tensor that was collected without being freed. When
- * the collector looks is its own business: no report proves nothing, one report is a bug.
+ * Calls `report` with the place of birth of each tensor that was collected without being freed.
+ * When the collector looks is its own business: no report proves nothing, one report is a bug.
  */
 export function reportLeaks(report: (madeAt: string) => void): Disposable {
   const registry = new FinalizationRegistry<{ handle: number; madeAt: string }>((held) => {

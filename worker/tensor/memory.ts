@@ -8,7 +8,9 @@ export function liveHandles(): number {
 }
 
 interface MemoryStatistics {
-  /** Bytes in CPU tensors of this process, mapped files apart, and the most since the last reset. */
+  /**
+   * Bytes in CPU tensors of this process, mapped files apart, and the most since the last reset.
+   */
   readonly tensorBytes: number;
   readonly tensorPeakBytes: number;
   /** Resident memory of the process as the system counts it, mapped pages included. */
@@ -33,10 +35,13 @@ export function resetMemoryPeaks(): void {
   }
 }
 
-/** Gives memory back to the system that only loading needed: dead objects, heap pages that no tensor uses, pages of libraries. */
+/**
+ * Gives memory back to the system that only loading needed: dead objects, heap pages that no tensor
+ * uses, pages of libraries.
+ */
 export function trimMemory(): void {
-  // Only there where Node was started with --expose-gc. Of its own accord V8 keeps pages that it has emptied for later: 170 MiB behind a
-  // vocabulary of 262,144 tokens.
+  // Only there where Node was started with --expose-gc. Of its own accord V8 keeps pages that it
+  // has emptied for later: 170 MiB behind a vocabulary of 262,144 tokens.
   globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
   native.trim();
 }

@@ -1,4 +1,5 @@
-// Finds and loads the addon, once a process or worker thread. Everything native goes through `native`.
+// Finds and loads the addon, once a process or worker thread. Everything native goes through
+// `native`.
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';

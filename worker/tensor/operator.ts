@@ -4,7 +4,10 @@ import { native } from './native.ts';
 import { NativeError } from './native-error.ts';
 import { Tensor } from './tensor.ts';
 
-/** A number for libtorch: without a fraction it is an integer there, which float tensors do not mind. */
+/**
+ * A number for libtorch: without a fraction it is an integer there, which float tensors do not
+ * mind.
+ */
 export type Scalar = number | bigint | boolean;
 
 const changed: string[] = [];

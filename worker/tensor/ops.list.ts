@@ -1,6 +1,7 @@
-// The operators that the code base uses: our name → name in libtorch. To add one, add a line and run
-// `node worker/tensor/print-ops.ts`. The plain name goes to the overload that takes tensors, `Scalar`
-// is appended where a number stands in its place, and `_` marks writing in place, as in libtorch.
+// The operators that the code base uses: our name → name in libtorch. To add one, add a line and
+// run `node worker/tensor/print-ops.ts`. The plain name goes to the overload that takes tensors,
+// `Scalar` is appended where a number stands in its place, and `_` marks writing in place, as in
+// libtorch.
 
 export const operatorNames = {
   // arithmetic

@@ -28,7 +28,9 @@ export function streamOf(
   return { key: BigInt.asIntN(64, (BigInt(words[1]) << 32n) | BigInt(words[0])) };
 }
 
-/** Uniform in [low, high), in steps of 2^-24 of the range; the cast to `dtype` may round up to high. */
+/**
+ * Uniform in [low, high), in steps of 2^-24 of the range; the cast to `dtype` may round up to high.
+ */
 export function uniform(
   shape: readonly number[],
   low: number,

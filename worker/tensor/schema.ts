@@ -1,4 +1,5 @@
-// Reads libtorch's text of an operator: `aten::add.Tensor(Tensor self, …, *, Scalar alpha=1) -> Tensor`.
+// Reads libtorch's text of an operator: `aten::add.Tensor(Tensor self, …, *, Scalar alpha=1) ->
+// Tensor`.
 
 export interface Schema {
   /** `aten::add` and `Tensor`; the overload may be empty. */

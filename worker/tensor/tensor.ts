@@ -1,6 +1,6 @@
 // A tensor is a handle into the addon; values are read and written through the functions below, and
-// computed with `ops`. Its life ends with its scope, with `using`, or with `dispose()`: never with the
-// garbage collector (a tensor that the collector finds is a leak, see leaks.ts).
+// computed with `ops`. Its life ends with its scope, with `using`, or with `dispose()`: never with
+// the garbage collector (a tensor that the collector finds is a leak, see leaks.ts).
 import { getSystemErrorMap } from 'node:util';
 import { type Device, deviceOfIndex } from './device.ts';
 import { type DType, dtypeBytes, dtypeCode, dtypeOfCode } from './dtype.ts';
@@ -78,7 +78,9 @@ export function watchTensors(watch: ((made: Tensor) => void) | undefined): void 
   watcher = watch;
 }
 
-/** Copies JavaScript numbers, in row order, into a new tensor; `dtype` defaults to the array's own. */
+/**
+ * Copies JavaScript numbers, in row order, into a new tensor; `dtype` defaults to the array's own.
+ */
 export function tensor(
   data: readonly number[] | TypedArray,
   shape: readonly number[],
@@ -102,8 +104,8 @@ export function toBytes(t: Tensor): Uint8Array {
 }
 
 /**
- * Writes the elements of a contiguous tensor to an open file, from byte `position` on. What the system refuses is thrown as its own
- * errors are, with a `code`.
+ * Writes the elements of a contiguous tensor to an open file, from byte `position` on. What the
+ * system refuses is thrown as its own errors are, with a `code`.
  */
 export function writeValues(t: Tensor, file: number, position: number): void {
   const number = native.writeValues(t.handle, file, position);
@@ -128,32 +130,34 @@ export function item(t: Tensor): number {
 }
 
 /**
- * A whole file as uint8, mapped and not read: pages come when they are touched. Slices share it, and
- * `ops.viewDtype` gives them a type. Writing reaches a private copy of the page, never the file.
+ * A whole file as uint8, mapped and not read: pages come when they are touched. Slices share it,
+ * and `ops.viewDtype` gives them a type. Writing reaches a private copy of the page, never the
+ * file.
  */
 export function mapFile(path: string): Tensor {
   return new Tensor(native.map(path));
 }
 
 /**
- * Drops the pages of a slice of a mapped file from memory; they are read again when touched, and what
- * was written to them is lost. Returns the bytes dropped; 0 for any other tensor.
+ * Drops the pages of a slice of a mapped file from memory; they are read again when touched, and
+ * what was written to them is lost. Returns the bytes dropped; 0 for any other tensor.
  */
 export function releasePages(t: Tensor): number {
   return native.releasePages(t.handle);
 }
 
 /**
- * Gives back the memory behind a tensor and all its views (0 bytes), or takes it again. Values are lost; reading the tensor while it has
- * no memory crashes the process.
+ * Gives back the memory behind a tensor and all its views (0 bytes), or takes it again. Values are
+ * lost; reading the tensor while it has no memory crashes the process.
  */
 export function resizeStorage(t: Tensor, bytes: number): void {
   native.resizeStorage(t.handle, bytes);
 }
 
 /**
- * Gives the memory of `from` to `to`, a whole tensor of the same shape and type, and to the views of it; `from` has none afterwards. A tape
- * that holds `to` reads the new values, and does not say that they have changed as it would if they were copied.
+ * Gives the memory of `from` to `to`, a whole tensor of the same shape and type, and to the views
+ * of it; `from` has none afterwards. A tape that holds `to` reads the new values, and does not say
+ * that they have changed as it would if they were copied.
  */
 export function moveStorage(to: Tensor, from: Tensor): void {
   native.moveStorage(to.handle, from.handle);

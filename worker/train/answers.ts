@@ -1,5 +1,5 @@
-// The job's prompts through the model's own chat template, and its answers as text. The tokenizer is
-// loaded only where a job asks for samples.
+// The job's prompts through the model's own chat template, and its answers as text. The tokenizer
+// is loaded only where a job asks for samples.
 import { setImmediate } from 'node:timers/promises';
 import { UserError } from '../../crds/failures/errors.ts';
 import type { RunRecord } from '../../crds/wire/run-folder.ts';
@@ -70,7 +70,10 @@ export async function samplerOf(
   };
 }
 
-/** Ranks answer all prompts at once, since each token of an answer gathers the model; a process by itself saves the memory. */
+/**
+ * Ranks answer all prompts at once, since each token of an answer gathers the model; a process by
+ * itself saves the memory.
+ */
 function groupsOf<T>(questions: readonly T[], { size }: World): readonly (readonly T[])[] {
   return size > 1 ? [questions] : questions.map((question) => [question]);
 }

@@ -1,5 +1,6 @@
-// The scores by which blocks are drawn, where the job's method has any: computed from the model as it was fetched, before a
-// checkpoint is read into it, and kept in the folder of the run, so that a run that goes on draws as it did.
+// The scores by which blocks are drawn, where the job's method has any: computed from the model as
+// it was fetched, before a checkpoint is read into it, and kept in the folder of the run, so that a
+// run that goes on draws as it did.
 
 import type { ResolvedMethod } from '../../crds/index.ts';
 import { digestOf } from '../../crds/plan/digest.ts';

@@ -1,6 +1,6 @@
 // An evaluation of the model during training: its loss on held-out records, and its answers to the
-// job's prompts. It counts whole or not at all: one that a stop cuts short leaves the state as it was,
-// and the process that resumes evaluates again.
+// job's prompts. It counts whole or not at all: one that a stop cuts short leaves the state as it
+// was, and the process that resumes evaluates again.
 
 import type { TrainerState } from '../checkpoint/trainer-state.ts';
 import { type Evaluation, heldOutLoss } from './held-out-loss.ts';

@@ -1,4 +1,5 @@
-// The first codes of a run: each matrix that is to be stored as codes into codebooks is read, its codes are chosen, and it is forgotten.
+// The first codes of a run: each matrix that is to be stored as codes into codebooks is read, its
+// codes are chosen, and it is forgotten.
 
 import type { ModelSource } from '../engine/build-model.ts';
 import { requireFinite } from '../engine/finite.ts';
@@ -22,7 +23,10 @@ export interface Filled {
   readonly squares: { readonly left: number; readonly all: number };
 }
 
-/** Chooses codes in place, one matrix at each turn: whoever asks for the next can stop between them. What is not coded is passed over. */
+/**
+ * Chooses codes in place, one matrix at each turn: whoever asks for the next can stop between them.
+ * What is not coded is passed over.
+ */
 export function* fillCodebooks(
   source: ModelSource,
   parameters: readonly Parameter[],

@@ -44,7 +44,9 @@ export function generate(
   return made;
 }
 
-/** Answers token by token side by side: whoever gathers the weights of a block does it once for all. */
+/**
+ * Answers token by token side by side: whoever gathers the weights of a block does it once for all.
+ */
 export function generateTogether(
   model: Model,
   questions: readonly Question[],
@@ -192,8 +194,8 @@ class KeyValueCache {
 }
 
 /**
- * Attention of one token: `q [1, N, D]` over `k, v [K, S, D]`. In float32: for bfloat16 libtorch makes a program for each length it meets,
- * and keeps them, 56 MiB for 48 tokens.
+ * Attention of one token: `q [1, N, D]` over `k, v [K, S, D]`. In float32: for bfloat16 libtorch
+ * makes a program for each length it meets, and keeps them, 56 MiB for 48 tokens.
  */
 function decode(q: Tensor, k: Tensor, v: Tensor, scale: number, cap: number): Tensor {
   const [, heads = 0, size = 0] = q.shape;

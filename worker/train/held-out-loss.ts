@@ -18,7 +18,9 @@ export interface Evaluation {
   readonly tokens: number;
 }
 
-/** Runs the sequences one by one, each rank of a world one; `stopped` is asked before each round. */
+/**
+ * Runs the sequences one by one, each rank of a world one; `stopped` is asked before each round.
+ */
 export async function heldOutLoss(
   model: Model,
   sequences: Iterable<HostSequence>,

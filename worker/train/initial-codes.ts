@@ -17,7 +17,10 @@ interface Choosing {
   readonly stopping: () => boolean;
 }
 
-/** A run that begins chooses the codes that weights are stored as, each rank those that it keeps; one that goes on has them. */
+/**
+ * A run that begins chooses the codes that weights are stored as, each rank those that it keeps;
+ * one that goes on has them.
+ */
 export async function chooseAllCodes(
   { emit, stop }: RoleContext,
   run: RunRecord,
@@ -39,7 +42,8 @@ export async function chooseAllCodes(
       squares = next.value.squares;
       emit({ ...report, state: 'Running', unit: 'Tensors', done, total });
     }
-    // A wish to stop is heard here, and nowhere inside a matrix: nor does a rank wait longer than for one matrix of another.
+    // A wish to stop is heard here, and nowhere inside a matrix: nor does a rank wait longer than
+    // for one matrix of another.
     await setImmediate();
     if (stopping()) stop.throwIfAborted();
     isOver = !world.agree(next.done !== true);

@@ -39,18 +39,21 @@ export async function train(parts: TrainerParts, start: TrainerState): Promise<T
   let state = start.step === 0 ? await firstEvaluation(parts, start) : start;
   if (missedEvaluation(plan, state)) state = await evaluate(parts, state);
   let saved = state === start ? (checkpoints.savedStep ?? 0) : -1;
-  // Whoever goes on from a copy in memory may have lost the checkpoint of its very step, which may be the best.
+  // Whoever goes on from a copy in memory may have lost the checkpoint of its very step, which may
+  // be the best.
   if (state.step > 0 && saved !== state.step && checkpoints.due(state)) {
     await checkpoints.begin(state);
     saved = state.step;
   }
   while (state.step < plan.totalSteps) {
-    // Messages from the parent process are read here and between parts of a look, and nowhere inside a step.
+    // Messages from the parent process are read here and between parts of a look, and nowhere
+    // inside a step.
     await setImmediate();
     if (parts.stopping() || stoppedEarly(plan, state)) break;
     const next = oneStep(parts, state);
     state = next === 'rollback' ? await rollBack(parts, state) : next;
-    // The step that a rollback went back to is on the disk; a later one is not, whatever was saved before.
+    // The step that a rollback went back to is on the disk; a later one is not, whatever was saved
+    // before.
     if (next === 'rollback') saved = state.step;
     if (missedEvaluation(plan, state)) state = await evaluate(parts, state);
     await checkpoints.follow();
@@ -58,7 +61,8 @@ export async function train(parts: TrainerParts, start: TrainerState): Promise<T
       await checkpoints.begin(state);
       saved = state.step;
     }
-    // Whoever went on from a copy of then would miss the best checkpoint, if that were lost on its way.
+    // Whoever went on from a copy of then would miss the best checkpoint, if that were lost on its
+    // way.
     if (checkpoints.runningStep !== state.best?.step) await copies?.take(state);
   }
   if (saved !== state.step) await checkpoints.begin(state);

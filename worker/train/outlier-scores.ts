@@ -1,5 +1,6 @@
-// The outlier score of each block: how much of |W| * norm(x) is far above its mean. One pass of the model over some sequences, in
-// which every linear layer shows its inputs; then two passes over the weights. Linear layers of a block are judged together.
+// The outlier score of each block: how much of |W| * norm(x) is far above its mean. One pass of the
+// model over some sequences, in which every linear layer shows its inputs; then two passes over the
+// weights. Linear layers of a block are judged together.
 
 import { embed } from '../engine/embedding.ts';
 import { type Model, tensorsOf } from '../engine/model.ts';
@@ -46,7 +47,8 @@ interface Judged {
 /** D of linear layers that are judged together. */
 export function scoreOf(linears: readonly Judged[], threshold: number): number {
   const count = linears.reduce((sum, { weight }) => sum + weight.numel, 0);
-  // Not `sum`, which adds up in another order with each number of threads; nothing in it is negative.
+  // Not `sum`, which adds up in another order with each number of threads; nothing in it is
+  // negative.
   const sum = linears.reduce(
     (total, one) => total + within(one, (a) => ops.linalgVectorNorm(a, 1)),
     0,

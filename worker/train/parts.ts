@@ -47,7 +47,10 @@ export interface NonFinitePolicy {
 
 export interface TrainerParts {
   readonly model: Model;
-  /** The ranks that train the model together; functions below that say so are asked by all of them at the same time. */
+  /**
+   * The ranks that train the model together; functions below that say so are asked by all of them
+   * at the same time.
+   */
   readonly world: World;
   readonly selection: Selection;
   readonly states: OptimizerStates;
@@ -76,11 +79,17 @@ export interface TrainerParts {
 }
 
 export interface Checkpoints {
-  /** Step of the newest save, or of the newest that there was when the run went on; null where there is none. */
+  /**
+   * Step of the newest save, or of the newest that there was when the run went on; null where there
+   * is none.
+   */
   readonly savedStep: number | null;
   /** Whether a save is due after this step, by interval or measured cost. Asked by all ranks. */
   due(state: TrainerState): boolean;
-  /** Saves what is there now; when it returns, that may change, and the save goes on. One that goes on is waited for first. */
+  /**
+   * Saves what is there now; when it returns, that may change, and the save goes on. One that goes
+   * on is waited for first.
+   */
   begin(state: TrainerState): Promise<void>;
   /** Step of the save that goes on; null where none does. */
   readonly runningStep: number | null;
@@ -90,6 +99,9 @@ export interface Checkpoints {
   finish(): Promise<void>;
   /** Puts the newest whole checkpoint into the model; null when there is none. */
   restore(): Promise<TrainerState | null>;
-  /** Beside the checkpoint that was restored last: who goes on from it again goes on from here. Asked by all ranks. */
+  /**
+   * Beside the checkpoint that was restored last: who goes on from it again goes on from here.
+   * Asked by all ranks.
+   */
   rememberRollback(account: RollbackAccount): Promise<void>;
 }

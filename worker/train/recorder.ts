@@ -1,5 +1,5 @@
-// Watches the messages of a training and makes the run report from them: whatever the report says was
-// said to the watcher before.
+// Watches the messages of a training and makes the run report from them: whatever the report says
+// was said to the watcher before.
 import { cpus } from 'node:os';
 import type { ResolvedMethod } from '../../crds/index.ts';
 import { methodInWords } from '../../crds/methods/in-words.ts';

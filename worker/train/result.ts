@@ -1,4 +1,5 @@
-// Which state of a training is published: the best one that was measured on held-out records, else the last.
+// Which state of a training is published: the best one that was measured on held-out records, else
+// the last.
 import { parseDecimal } from '../../crds/schema/decimal.ts';
 import type { RunRecord } from '../../crds/wire/run-folder.ts';
 import type { RunReport } from '../../crds/wire/run-report.ts';

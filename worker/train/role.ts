@@ -1,5 +1,5 @@
-// The role `train`: prepared model and data in, checkpoints and a report out. Puts the parts together
-// as the job says and hands them to the loop.
+// The role `train`: prepared model and data in, checkpoints and a report out. Puts the parts
+// together as the job says and hands them to the loop.
 import { join } from 'node:path';
 import { programVersion, type ResolvedMethod, resolveMethod } from '../../crds/index.ts';
 import { copyBytes } from '../../crds/plan/copies.ts';
@@ -304,7 +304,8 @@ function memoryPlan(
     stages: stagesOf(run.spec, feed.largestEvaluationSequence),
     device: {
       type: 'cpu',
-      // They come up at the same time, and find the same memory free; copies of the state come to lie in it too.
+      // They come up at the same time, and find the same memory free; copies of the state come to
+      // lie in it too.
       bytes: Math.floor(freeMemory() / neighbours) - copyBytes(trained, size, mode),
     },
   });
@@ -317,7 +318,10 @@ function roomBeside({ member }: WorkerConfig): number {
   return Math.floor(freeMemory() / neighbours) - (residentPeakBytes - residentBytes);
 }
 
-/** Told and tried: what is free now need not be what is free then, and a plan for a processor is no promise. */
+/**
+ * Told and tried: what is free now need not be what is free then, and a plan for a processor is no
+ * promise.
+ */
 function doesNotFit({ stage, peak, limit }: MemoryPlan): TelemetryBody {
   const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(2)} GiB`;
   const message = `${stageWords[stage]} needs ${gib(peak)} by plan, and ${gib(limit)} are free; anneal estimate tells what needs less`;

@@ -51,7 +51,9 @@ interface StepInputs {
 }
 
 interface StepOutcome extends UpdateOutcome {
-  /** Sums over this rank's sequences; read them a step late, so that no step waits for the device. */
+  /**
+   * Sums over this rank's sequences; read them a step late, so that no step waits for the device.
+   */
   readonly nll: Tensor;
   readonly correct: Tensor;
 }
@@ -174,7 +176,9 @@ function headPass(inputs: StepInputs, outputs: readonly Tensor[]): HeadPass {
   };
 }
 
-/** A zero gradient for a vocabulary matrix: many small contributions are added, so not in 16 bit. */
+/**
+ * A zero gradient for a vocabulary matrix: many small contributions are added, so not in 16 bit.
+ */
 function matrixGradient(model: Model, name: string): Tensor {
   const { shape, dtype } = model.parameters.value(name);
   return ops.zeros(shape, { dtype: dtype === 'float64' ? 'float64' : 'float32' });
@@ -206,7 +210,10 @@ function passOf(
   };
 }
 
-/** Of matrices of blocks. Layers with an adapter or another arithmetic make the gradients that they have. */
+/**
+ * Of matrices of blocks. Layers with an adapter or another arithmetic make the gradients that they
+ * have.
+ */
 function projectorsOf({ model, sequences, active, update }: StepInputs): Projectors {
   if (model.adapter !== null || model.precision !== null) return new Map();
   const tokens = sequences.reduce((sum, sequence) => sum + sequence.tokens, 0);

@@ -1,5 +1,6 @@
-// Commands that change a job: pause, resume, checkpoint, scale, cancel, delete. Everything goes through the object, so kubectl could do the same; each
-// says what changed and waits until the operator has done it, unless it is told not to.
+// Commands that change a job: pause, resume, checkpoint, scale, cancel, delete. Everything goes
+// through the object, so kubectl could do the same; each says what changed and waits until the
+// operator has done it, unless it is told not to.
 import { setTimeout as wait } from 'node:timers/promises';
 import {
   annotation,
@@ -122,7 +123,10 @@ export async function cancel(acting: Acting, { now }: CancelOptions): Promise<st
     : `${job.name} will be cancelled${saved}; checkpoints and results stay`;
 }
 
-/** Of an object that breaks a rule the server may refuse every change; it is deleted all the same. False: it was refused. */
+/**
+ * Of an object that breaks a rule the server may refuse every change; it is deleted all the same.
+ * False: it was refused.
+ */
 async function setDeletionPolicy(acting: Acting, deletionPolicy: 'Now' | 'Save'): Promise<boolean> {
   const { job, talk } = acting;
   if (job.unread === undefined && job.spec.deletionPolicy === deletionPolicy) return true;

@@ -1,5 +1,6 @@
-// `anneal cancel --delete-data`: removes what a job has written in volumes, by a Job of the cluster that mounts them. Its pod is like those
-// of the job: the same image, the same rights, nothing more.
+// `anneal cancel --delete-data`: removes what a job has written in volumes, by a Job of the cluster
+// that mounts them. Its pod is like those of the job: the same image, the same rights, nothing
+// more.
 import { setTimeout as wait } from 'node:timers/promises';
 import * as z from 'zod';
 import { label, TerminalError, TransientError } from '../../../crds/index.ts';
@@ -9,16 +10,16 @@ import type { ClusterSource } from '../../jobs/cluster-source.ts';
 import {
   type ChildJob,
   childJob,
-  dataPlacesOf,
+  dataLocationsOf,
   uriOf,
-  type VolumePlace,
-} from '../../jobs/data-places.ts';
+  type VolumePath,
+} from '../../jobs/data-locations.ts';
 import type { Job } from '../../jobs/job.ts';
 import { seconds } from '../../terminal/numbers.ts';
 
 /** What can be removed, and how. */
 interface Erasure {
-  readonly volumes: readonly VolumePlace[];
+  readonly volumes: readonly VolumePath[];
   readonly elsewhere: readonly string[];
   /** Undefined where nothing lies in a volume. */
   readonly manifest: object | undefined;
@@ -35,7 +36,10 @@ const pollMs = 500;
 /** Its record goes by itself. */
 const keepSeconds = 60;
 
-/** Asks the server whether it would take the Job, so that nothing is cancelled whose data then cannot be removed. */
+/**
+ * Asks the server whether it would take the Job, so that nothing is cancelled whose data then
+ * cannot be removed.
+ */
 export async function prepareErasure({ source, job, signal }: Omit<Erasing, 'timeoutMs'>) {
   const { namespace, uid } = job;
   const selection = { path: jobsPath(namespace), labelSelector: `${label.jobUid}=${uid}` };
@@ -44,20 +48,23 @@ export async function prepareErasure({ source, job, signal }: Omit<Erasing, 'tim
     const parsed = childJob.safeParse(object);
     return parsed.success ? [parsed.data] : [];
   });
-  const places = dataPlacesOf(job, children);
+  const locations = dataLocationsOf(job, children);
   const [child] = children;
-  if (places.volumes.length > 0 && child === undefined) throw noPod(job, places.volumes);
-  const isNeeded = places.volumes.length > 0 && child !== undefined;
-  const manifest = isNeeded ? eraseJob(job, child, places.volumes) : undefined;
+  if (locations.volumes.length > 0 && child === undefined) throw noPod(job, locations.volumes);
+  const isNeeded = locations.volumes.length > 0 && child !== undefined;
+  const manifest = isNeeded ? eraseJob(job, child, locations.volumes) : undefined;
   if (manifest !== undefined) {
     const asked = { verb: 'POST', path: jobsPath(namespace), body: manifest } as const;
     await source.kube.send({ ...asked, query: { dryRun: 'All' } }, signal);
   }
-  const erasure: Erasure = { ...places, manifest };
+  const erasure: Erasure = { ...locations, manifest };
   return erasure;
 }
 
-/** After the job is gone: waits until its last pod has ended, which may still write, then until everything is removed. */
+/**
+ * After the job is gone: waits until its last pod has ended, which may still write, then until
+ * everything is removed.
+ */
 export async function erase({ source, job, timeoutMs, signal }: Erasing, { manifest }: Erasure) {
   if (manifest === undefined) return;
   const { namespace, name, uid } = job;
@@ -114,7 +121,7 @@ const jobsPath = (namespace: string) => `/apis/batch/v1/namespaces/${namespace}/
 const script =
   'for (const p of process.argv.slice(1)) fs.rmSync(p, { recursive: true, force: true })';
 
-function eraseJob({ name, uid }: Job, { spec }: ChildJob, volumes: readonly VolumePlace[]): object {
+function eraseJob({ name, uid }: Job, { spec }: ChildJob, volumes: readonly VolumePath[]): object {
   const { containers, securityContext, imagePullSecrets } = spec.template.spec;
   const [like] = containers;
   const claims = [...new Set(volumes.map(({ claimName }) => claimName))];
@@ -161,7 +168,7 @@ function eraseJob({ name, uid }: Job, { spec }: ChildJob, volumes: readonly Volu
   };
 }
 
-function noPod({ name }: Job, volumes: readonly VolumePlace[]): TerminalError {
+function noPod({ name }: Job, volumes: readonly VolumePath[]): TerminalError {
   return new TerminalError({
     code: 'E_CONFLICT',
     message: `the data of ${name} cannot be removed: no Job of it is left that tells which image mounts its volumes`,

@@ -1,6 +1,7 @@
-// pause, resume, checkpoint, scale, cancel and delete with their words: what changed, and the commands that come next.
+// pause, resume, checkpoint, scale, cancel and delete with their words: what changed, and the
+// commands that come next.
 import { isTerminal, UserError } from '../../../crds/index.ts';
-import { uriOf } from '../../jobs/data-places.ts';
+import { uriOf } from '../../jobs/data-locations.ts';
 import { phaseOf } from '../../jobs/job.ts';
 import { withJob } from '../../jobs/with-job.ts';
 import { now } from '../../process/clock.ts';
@@ -96,7 +97,7 @@ async function cancelWithData(
     throw new UserError({ code: 'E_USAGE', message, hint: 'leave one of them out' });
   }
   const erasure = await prepareErasure({ source, job, signal });
-  for (const place of erasure.volumes) output.talk(`removes ${uriOf(place)}\n`);
+  for (const location of erasure.volumes) output.talk(`removes ${uriOf(location)}\n`);
   for (const uri of erasure.elsewhere) output.talk(`stays ${uri}\n`);
   const question = `Type the name of the job to cancel it and remove its data: `;
   const typed = confirm ?? (await answerTo(question, '--delete-data', output, signal));

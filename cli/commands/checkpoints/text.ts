@@ -4,14 +4,14 @@ import { columnsOf, shortened } from '../../terminal/columns.ts';
 import { bytes } from '../../terminal/numbers.ts';
 
 /** What stands before the places of checkpoints. */
-const placeColumn = 66;
+const locationColumn = 66;
 
 export function checkpointsText(
   found: readonly Checkpoint[],
   columns = Number.POSITIVE_INFINITY,
 ): string {
   // The end of a place tells one from another; programs get all of it.
-  const room = Math.max(20, columns - placeColumn);
+  const room = Math.max(20, columns - locationColumn);
   const lines = columnsOf(
     found,
     [
@@ -35,7 +35,7 @@ export function checkpointsText(
         cell: (one) => (one.bytes === undefined ? '–' : bytes(one.bytes)),
       },
       { head: 'WRITTEN', rank: 4, cell: ({ time }) => time?.replace(/\.\d+Z$/, 'Z') ?? '–' },
-      { head: 'PLACE', rank: 5, cell: ({ place }) => shortened(place, room) },
+      { head: 'LOCATION', rank: 5, cell: ({ location }) => shortened(location, room) },
     ],
     Number.POSITIVE_INFINITY,
   );

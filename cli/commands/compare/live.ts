@@ -1,4 +1,5 @@
-// `anneal compare A B --live`: the comparison on a screen while the jobs go on; what it last said is left on the normal screen.
+// `anneal compare A B --live`: the comparison on a screen while the jobs go on; what it last said
+// is left on the normal screen.
 import { failureOf, UserError } from '../../../crds/index.ts';
 import { findJob } from '../../jobs/find.ts';
 import { openSource } from '../../jobs/open-source.ts';
@@ -35,7 +36,7 @@ export async function compareLive(
     const local = word.startsWith('local/');
     const source = sources.use(await openSource(local ? { ...flags, local: true } : flags, config));
     const name = local ? word.slice('local/'.length) : word;
-    followed.push({ source, job: findJob(await source.list(signal), name, source.place) });
+    followed.push({ source, job: findJob(await source.list(signal), name, source.location) });
   }
   await import('../../dev/tsx-hook.ts');
   const { LiveHistories } = await import('../../screens/compare/live-histories.ts');

@@ -1,5 +1,6 @@
-// `anneal explain NAME`: a field by its path, a method by its paper's name, a failure by its code or reason. A name may mean
-// several of them (LoRA is a preset and a value of an axis); then all are told.
+// `anneal explain NAME`: a field by its path, a method by its paper's name, a failure by its code
+// or reason. A name may mean several of them (LoRA is a preset and a value of an axis); then all
+// are told.
 import {
   explainField,
   explainMethod,

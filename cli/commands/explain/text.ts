@@ -49,7 +49,8 @@ function fieldLines(doc: FieldAbout, width: number): readonly string[] {
 }
 
 function insideLines(doc: FieldAbout, width: number): readonly string[] {
-  // What has no description is not for people: fields that a cluster fills, the form of a list's items.
+  // What has no description is not for people: fields that a cluster fills, the form of a list's
+  // items.
   const short = doc.inside
     .filter(({ description }) => description !== '')
     .map(({ path, description, required }) => ({

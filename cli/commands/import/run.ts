@@ -1,4 +1,5 @@
-// `anneal import`: a job file from a configuration of another trainer, and what could not be taken over.
+// `anneal import`: a job file from a configuration of another trainer, and what could not be taken
+// over.
 import { readText } from '../../client/read-job.ts';
 import { importJob } from '../../import/import-job.ts';
 import { writeNew } from '../../init/job-file.ts';

@@ -10,11 +10,11 @@ export function addInit(program: Command, at: Surroundings, perform: Perform): v
     .summary('write a job file to begin with')
     .description(
       'Writes a job file with comments. On a terminal it asks five questions and shows the file as it grows; what is given is ' +
-        'not asked. A place is owner/name on the Hugging Face hub, s3://bucket/prefix, claim:NAME/path in a volume, or a path ' +
+        'not asked. A source is owner/name on the Hugging Face hub, s3://bucket/prefix, claim:NAME/path in a volume, or a path ' +
         'on this machine.',
     )
-    .option('--model <place>', 'model to start from')
-    .option('--data <place>', 'conversations or text to learn from')
+    .option('--model <source>', 'model to start from')
+    .option('--data <source>', 'conversations or text to train on')
     .addOption(
       new Option('--goal <what>', 'what the model learns; chat where nothing is said').choices([
         'chat',

@@ -6,7 +6,7 @@ import { type ClusterDevices, deviceOptions, givenDevice } from '../../init/devi
 import { type Describe, Estimator } from '../../init/estimator.ts';
 import { initText, writeNew } from '../../init/job-file.ts';
 import { type Answers, manifestText, type Preference } from '../../init/manifest-text.ts';
-import { placesHere } from '../../init/places-here.ts';
+import { sourcesHere } from '../../init/sources-here.ts';
 import type { Found, Goal } from '../../init/questions.ts';
 import { startWizard } from '../../init/wizard.ts';
 import { knowsCluster } from '../../jobs/open-source.ts';
@@ -59,7 +59,7 @@ function missing(flag: string): UserError {
 async function wizard(flags: InitFlags, looking: Viewing): Promise<number> {
   const { config, output, signal } = looking;
   const machine = { freeBytes: freemem(), cores: availableParallelism() };
-  const here = await placesHere(process.cwd(), config.cache);
+  const here = await sourcesHere(process.cwd(), config.cache);
   const foundWith = (cluster: ClusterDevices | null): Found => ({
     ...here,
     devices: deviceOptions(cluster, machine, flags.gpuMemory),
@@ -119,7 +119,7 @@ async function devicesOf(
     const { listAll } = await import('../../client/kube-watch.ts');
     await using source = await openCluster(flags, config);
     const { objects } = await listAll(source.kube, { path: '/api/v1/nodes' }, signal);
-    return { type: 'Nodes', place: source.place.split('/')[0] ?? '', nodes: objects };
+    return { type: 'Nodes', cluster: source.location.split('/')[0] ?? '', nodes: objects };
   } catch (thrown) {
     return { type: 'Unknown', why: toAnnealError(thrown).message };
   }
@@ -128,7 +128,7 @@ async function devicesOf(
 function clusterWords(devices: ClusterDevices | null): string {
   if (devices === null) return 'No kubeconfig is there, so no cluster was asked for its GPUs.';
   if (devices.type === 'Unknown') return `The cluster does not tell its GPUs: ${devices.why}.`;
-  return `The cluster ${devices.place} was asked for its GPUs.`;
+  return `The cluster ${devices.cluster} was asked for its GPUs.`;
 }
 
 /** A hub that does not answer must not keep the bar waiting for ever. */
@@ -140,7 +140,7 @@ function describer(config: CliConfig, outer: AbortSignal): Describe {
     const { job } = parseJob(manifestText(answers), 'job');
     const limit = AbortSignal.timeout(describeMs);
     const any = AbortSignal.any([outer, signal, limit]);
-    const place = { folder: process.cwd(), cache: config.cache };
-    return describeModelOf(job.spec, place, any);
+    const location = { folder: process.cwd(), cache: config.cache };
+    return describeModelOf(job.spec, location, any);
   };
 }

@@ -35,7 +35,7 @@ export async function listFromTerminal(
   else if (format === 'yaml') output.write(stringify({ items: jobs.map(({ object }) => object) }));
   else if (format === 'name') output.write(jobs.map((job) => `${keyOf(job)}\n`).join(''));
   else if (jobs.length === 0) {
-    output.talk(`there are no jobs ${at(source.place)}\n`);
+    output.talk(`there are no jobs ${at(source.location)}\n`);
     const next = source.type === 'local' ? 'run' : 'submit';
     output.talk(`next: ${config.command} init, then ${config.command} ${next} job.yaml\n`);
   } else {

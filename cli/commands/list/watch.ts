@@ -1,4 +1,5 @@
-// `anneal list --watch`, and the board in a pipe: the table, then a line for each change, in the columns of the table.
+// `anneal list --watch`, and the board in a pipe: the table, then a line for each change, in the
+// columns of the table.
 import { emptyBoard, seeBoard } from '../../jobs/board-state.ts';
 import { type Job, keyOf } from '../../jobs/job.ts';
 import { jobSummary } from '../../jobs/job-summary.ts';

@@ -1,5 +1,6 @@
-// `anneal logs`: what the workers of a job say. Lines that are there are put in order and folded; lines that come are held for a moment,
-// so that what several workers say at once is one line here too.
+// `anneal logs`: what the workers of a job say. Lines that are there are put in order and folded;
+// lines that come are held for a moment, so that what several workers say at once is one line here
+// too.
 import { setTimeout as wait } from 'node:timers/promises';
 import { UserError } from '../../../crds/index.ts';
 import type { Heard, LogLine } from '../../jobs/source.ts';

@@ -2,7 +2,7 @@
 import type { Job } from '../../jobs/job.ts';
 import { curveSentence } from '../../metrics/curve-sentence.ts';
 import type { MetricName, Sample } from '../../metrics/history.ts';
-import { type Axis, placeOn, type Series } from '../../metrics/series.ts';
+import { type Axis, positionOn, type Series } from '../../metrics/series.ts';
 import type { GlyphSet } from '../../terminal/glyphs.ts';
 import { seconds, shortCount } from '../../terminal/numbers.ts';
 import { boundsOf, plot } from '../../terminal/plot.ts';
@@ -26,7 +26,7 @@ function plotLines({ metric, samples }: Series, style: PlotStyle): readonly stri
   const { axis, log, width, glyphs, ema } = style;
   const [first] = samples;
   const points = samples.map((sample) => ({
-    x: placeOn(axis, sample, first),
+    x: positionOn(axis, sample, first),
     y: scaled(sample.value, log),
   }));
   const finite = points.filter(({ y }) => Number.isFinite(y));
@@ -44,7 +44,7 @@ function plotLines({ metric, samples }: Series, style: PlotStyle): readonly stri
       const text = row === 0 ? greatest : row === height - 1 ? least : '';
       return `${text.padStart(label)} ┤${line}`;
     }),
-    `${' '.repeat(label)} └ ${axis} ${placeText(axis, finite[0]?.x)} to ${placeText(axis, finite.at(-1)?.x)}`,
+    `${' '.repeat(label)} └ ${axis} ${positionText(axis, finite[0]?.x)} to ${positionText(axis, finite.at(-1)?.x)}`,
     ...sentenceLines(metric, samples),
   ];
 }
@@ -60,9 +60,9 @@ function scaled(value: number | null, log: boolean): number {
   return value > 0 ? Math.log10(value) : Number.NaN;
 }
 
-function placeText(axis: Axis, place = 0): string {
-  if (axis === 'time') return seconds(place);
-  return axis === 'tokens' ? shortCount(place) : place.toLocaleString('en');
+function positionText(axis: Axis, position = 0): string {
+  if (axis === 'time') return seconds(position);
+  return axis === 'tokens' ? shortCount(position) : position.toLocaleString('en');
 }
 
 /** One row a step, a column a metric: for spreadsheets and other programs. */

@@ -1,4 +1,5 @@
-// A run as JSON, one object a line: what the worker says, with a line before and a line after. Fields are only ever added.
+// A run as JSON, one object a line: what the worker says, with a line before and a line after.
+// Fields are only ever added.
 import type { RunView } from '../../text/run-view.ts';
 
 export function runJson(write: (line: string) => void): RunView {

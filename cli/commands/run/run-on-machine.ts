@@ -1,4 +1,5 @@
-// `anneal run FILE`: the job on this machine. Prints what the worker says, and ends with the outcome.
+// `anneal run FILE`: the job on this machine. Prints what the worker says, and ends with the
+// outcome.
 import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { type FineTuneJobSpec, isStorageFull, UserError } from '../../../crds/index.ts';
@@ -71,7 +72,8 @@ export async function runCommand(options: RunOptions, context: RunContext): Prom
     'prepare',
   );
   await writeOutcome(run.folder, outcomeOf(outcome, now())).catch((error: unknown) => {
-    // Without a record the run counts as killed: the same command goes on with it, and the worker's words are told.
+    // Without a record the run counts as killed: the same command goes on with it, and the worker's
+    // words are told.
     if (!isStorageFull(error)) throw error;
   });
   await view.end({

@@ -1,5 +1,5 @@
-// A run for screen readers: whole sentences, said when something changes and at most every ten seconds while training. No
-// boxes, no bars, nothing that is drawn twice.
+// A run for screen readers: whole sentences, said when something changes and at most every ten
+// seconds while training. No boxes, no bars, nothing that is drawn twice.
 import { linesOf } from '../../jobs/message-lines.ts';
 import { emptyRun, type RunState, secondsLeft, see } from '../../jobs/run-state.ts';
 import { real, seconds } from '../../terminal/numbers.ts';

@@ -1,4 +1,5 @@
-// `anneal submit` on a terminal or in a script: what the job needs, what the cluster made of it, and the job itself where somebody wants to see it.
+// `anneal submit` on a terminal or in a script: what the job needs, what the cluster made of it,
+// and the job itself where somebody wants to see it.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
@@ -46,7 +47,8 @@ export async function submitFromTerminal(
   looking: Viewing,
 ): Promise<number> {
   const { output, config, signal } = looking;
-  // Everything is read before anything is sent: a mistake in the second file must not leave half of them submitted.
+  // Everything is read before anything is sent: a mistake in the second file must not leave half of
+  // them submitted.
   const jobs: WrittenJob[] = [];
   for (const file of files) {
     const text = file === '-' ? await readAll(process.stdin) : await readText(file);
@@ -107,9 +109,9 @@ async function preflightJobs(
   { config, signal }: Viewing,
 ): Promise<readonly Preflighted[]> {
   const { cache, offline, command } = config;
-  const place = { folder: process.cwd(), cache };
+  const location = { folder: process.cwd(), cache };
   const knowledge: Preflight = {
-    describe: (spec, until) => describeModelOf(spec, place, until),
+    describe: (spec, until) => describeModelOf(spec, location, until),
     offline,
     hasVolume: (claim: string) => existsSync(join(cache, 'volumes', claim)),
     // A dry run by the client asks nobody.
@@ -133,10 +135,10 @@ async function preflightJobs(
   });
 }
 
-async function clusterGpus({ kube, place }: ClusterSource, signal: AbortSignal) {
+async function clusterGpus({ kube, location }: ClusterSource, signal: AbortSignal) {
   try {
     const { objects } = await listAll(kube, { path: '/api/v1/nodes' }, signal);
-    return gpusOf(objects, place);
+    return gpusOf(objects, location);
   } catch {
     signal.throwIfAborted();
     return []; // whoever may not look at nodes learns it from the operator

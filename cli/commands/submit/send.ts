@@ -1,5 +1,6 @@
-// `anneal submit`: job files become objects of the cluster. Everything that is wrong is told at once and at its place in the file: first by
-// the schema, then by the rules of the server, which knows policies and quotas that nobody else knows.
+// `anneal submit`: job files become objects of the cluster. Everything that is wrong is told at
+// once and at its place in the file: first by the schema, then by the rules of the server, which
+// knows policies and quotas that nobody else knows.
 import { isMap, parseAllDocuments } from 'yaml';
 import {
   formatProblems,

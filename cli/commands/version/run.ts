@@ -1,4 +1,5 @@
-// `anneal version`: what this program is, and what runs in the cluster beside it. A cluster that does not answer keeps nobody from the rest.
+// `anneal version`: what this program is, and what runs in the cluster beside it. A cluster that
+// does not answer keeps nobody from the rest.
 import * as z from 'zod';
 import { apiVersion, group, plural } from '../../../crds/names/group.ts';
 import { programVersion } from '../../../crds/names/version.ts';

@@ -1,5 +1,5 @@
-// `anneal watch`: the board, or one job until it ends. On a terminal a full screen, in a pipe lines.
-// Leaving never changes the job.
+// `anneal watch`: the board, or one job until it ends. On a terminal a full screen, in a pipe
+// lines. Leaving never changes the job.
 import { failureOf, TerminalError, UserError } from '../../../crds/index.ts';
 import { findJob } from '../../jobs/find.ts';
 import { phaseOf } from '../../jobs/job.ts';
@@ -50,7 +50,7 @@ export async function watchFromTerminal(
     return interrupted ? failureOf('E_INTERRUPTED').cliExit : 0;
   }
   const name = local ? word.slice('local/'.length) : word;
-  const job = findJob(await source.list(looking.signal), name, source.place);
+  const job = findJob(await source.list(looking.signal), name, source.location);
   tellUnread([job], looking.output.talk);
   if (isScreen && flags.until === undefined) {
     const { state, interrupted } = await screen(source, job, flags, looking);

@@ -49,7 +49,7 @@ export async function screen(
   const { showApp } = await loadScreens();
   await showApp(
     {
-      ...{ live, place: source.place, now, glyphs: output.glyphs },
+      ...{ live, location: source.location, now, glyphs: output.glyphs },
       first: key === undefined ? { type: 'Board' } : { type: first, key },
       isCluster: source.type === 'cluster',
       namespaces: looking.flags.allNamespaces === true,

@@ -1,5 +1,5 @@
-// A job as plain lines while it goes on: one when something changes, and while it trains one now and then. As sentences for screen
-// readers, as JSON for programs.
+// A job as plain lines while it goes on: one when something changes, and while it trains one now
+// and then. As sentences for screen readers, as JSON for programs.
 import { type Job, localNamespace, phaseOf } from '../../jobs/job.ts';
 import { isOver, type JobEvent, type JobState } from '../../jobs/job-state.ts';
 import { secondsLeft } from '../../jobs/run-state.ts';
@@ -8,7 +8,10 @@ import { harmless } from '../../terminal/harmless.ts';
 import { percent, real, seconds, shortCount } from '../../terminal/numbers.ts';
 
 export interface WatchView {
-  /** Until it is disposed nothing is told; then all of it, by time: of a job that has ended everything comes at once. */
+  /**
+   * Until it is disposed nothing is told; then all of it, by time: of a job that has ended
+   * everything comes at once.
+   */
   readonly held?: () => Disposable;
   see(before: JobState, after: JobState, events: readonly JobEvent[]): void;
 }

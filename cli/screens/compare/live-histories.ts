@@ -1,5 +1,6 @@
-// The histories of jobs that are compared while they go on: what is kept, then what comes. A screen is told at most twice a second that there
-// is something new, and of long runs less often: a comparison looks at every step, and may take a twentieth of the time.
+// The histories of jobs that are compared while they go on: what is kept, then what comes. A screen
+// is told at most twice a second that there is something new, and of long runs less often: a
+// comparison looks at every step, and may take a twentieth of the time.
 import { toAnnealError } from '../../../crds/index.ts';
 import { type Job, keyOf } from '../../jobs/job.ts';
 import type { JobSource } from '../../jobs/source.ts';

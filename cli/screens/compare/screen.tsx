@@ -1,5 +1,6 @@
-// Jobs beside each other while they go on: the curves in one picture, the table with its verdicts, then what was asked differently, as far as
-// the window reaches. Curves differ by dash and by letter; colours repeat it.
+// Jobs beside each other while they go on: the curves in one picture, the table with its verdicts,
+// then what was asked differently, as far as the window reaches. Curves differ by dash and by
+// letter; colours repeat it.
 import { Box, Text } from 'ink';
 import { type ReactNode, useEffect, useMemo } from 'react';
 import { type Display, ends, Line, Rule } from '../../components/line.tsx';

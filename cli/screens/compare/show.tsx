@@ -1,4 +1,5 @@
-// Opens the comparison on the alternate buffer; resolves when the person leaves or the signal is aborted.
+// Opens the comparison on the alternate buffer; resolves when the person leaves or the signal is
+// aborted.
 import { useApp, useInput, useWindowSize } from 'ink';
 import type { ReactNode } from 'react';
 import { showFullScreen } from '../../components/full-screen.ts';

@@ -1,4 +1,5 @@
-// The wizard where nothing may be redrawn: each question once, its answers as a numbered list, a number or a place typed back.
+// The wizard where nothing may be redrawn: each question once, its answers as a numbered list, a
+// number or a place typed back.
 import { existsSync } from 'node:fs';
 import { draft } from '../../init/draft.ts';
 import { manifestText } from '../../init/manifest-text.ts';
@@ -28,7 +29,7 @@ export async function askInLines(
   for (;;) {
     const { page } = wizard;
     const drafted = draft(wizard, found, estimator, existsSync);
-    if (drafted.place !== undefined) estimator.ask(drafted.place, drafted.answers);
+    if (drafted.source !== undefined) estimator.ask(drafted.source, drafted.answers);
     const seen = { found, needs: drafted.needs };
     out(`${questionText(page, wizard, seen, page === 'device' ? words : '')}\n`);
     const said = await lines.ask(glyphs.text(promptOf(page)));
@@ -60,7 +61,7 @@ function questionText(page: Page, wizard: Wizard, seen: Seen, words: string): st
 }
 
 function promptOf(page: Page): string {
-  const typed = { model: ' or a place', data: ' or a place', file: ' or a name' } as const;
+  const typed = { model: ' or a source', data: ' or a source', file: ' or a name' } as const;
   return `number${page in typed ? typed[page as keyof typeof typed] : ''} [1]: `;
 }
 
@@ -72,7 +73,7 @@ function answered(wizard: Wizard, text: string, seen: Seen): ReturnType<typeof p
     if (option !== undefined && option.id !== other) return taken(wizard, option.id, seen);
     const known = answerOn(page, seen, { ...wizard, chosen: { ...wizard.chosen, [page]: other } });
     if (option !== undefined && known !== '') return taken(wizard, other, seen);
-    return { wizard: { ...wizard, said: 'type a place, or the number of an answer' } };
+    return { wizard: { ...wizard, said: 'type a source, or the number of an answer' } };
   }
   if (page !== 'model' && page !== 'data' && page !== 'file') {
     return { wizard: { ...wizard, said: 'type the number of an answer' } };

@@ -1,5 +1,5 @@
-// The wizard: the question at the left, the manifest as it grows at the right, what it needs below. In a narrow window the manifest is below
-// the question. Everything is a word; the bar repeats it.
+// The wizard: the question at the left, the manifest as it grows at the right, what it needs below.
+// In a narrow window the manifest is below the question. Everything is a word; the bar repeats it.
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { type Display, ends, Line, Rule } from '../../components/line.tsx';
@@ -161,8 +161,8 @@ function Estimate({ display, drafted }: WizardProps): ReactNode {
   );
 }
 
-function unknownWords({ described, device, place }: Drafted): string {
-  if (place === undefined) return 'is told once a model is chosen';
+function unknownWords({ described, device, source }: Drafted): string {
+  if (source === undefined) return 'is told once a model is chosen';
   if (described?.type === 'Asking') return 'is told in a moment: reading what the model is';
   if (described?.type === 'Unknown') return `is not known: ${described.why}`;
   if (device?.device.memory.bytes === 0) return 'is not known: nobody says how much the GPU has';

@@ -1,4 +1,5 @@
-// Opens the wizard on the alternate buffer; resolves with the file to write and its text, or with nothing where the person left.
+// Opens the wizard on the alternate buffer; resolves with the file to write and its text, or with
+// nothing where the person left.
 import { existsSync } from 'node:fs';
 import { useApp, useInput, useWindowSize } from 'ink';
 import { type ReactNode, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
@@ -92,9 +93,9 @@ function useDraft(wizard: Wizard, found: Found, estimator: Estimator): Drafted {
     () => draft(wizard, found, estimator, existsSync),
     [wizard, found, estimator, version],
   );
-  const { place, answers } = drafted;
+  const { source, answers } = drafted;
   useEffect(() => {
-    if (place !== undefined) estimator.ask(place, answers);
-  }, [estimator, place, answers]);
+    if (source !== undefined) estimator.ask(source, answers);
+  }, [estimator, source, answers]);
   return drafted;
 }

@@ -1,5 +1,5 @@
-// How many rows each part of the screen of a job gets, so that all of them are seen: first what is needed to understand each, then more of the
-// curve, of what happened, of the workers.
+// How many rows each part of the screen of a job gets, so that all of them are seen: first what is
+// needed to understand each, then more of the curve, of what happened, of the workers.
 
 interface Heights {
   readonly plot: number;
@@ -22,7 +22,10 @@ interface Wanted {
   readonly method: number;
 }
 
-/** The head of a panel; of a curve also its axis and its numbers; of workers also the names of their columns. */
+/**
+ * The head of a panel; of a curve also its axis and its numbers; of workers also the names of their
+ * columns.
+ */
 const around = { curve: 3, workers: 2, what: 1, method: 1 } as const;
 const least = { plot: 3, workers: 2, what: 2 } as const;
 /** Rows of a plot: enough to see a curve, and more than anybody needs. */

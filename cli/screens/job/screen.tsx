@@ -1,5 +1,6 @@
-// The screen of one job: how far it is, the curve, the workers, what happened, the method. Panels are switched by their numbers; below 60
-// columns only the essentials are left. Everything is a word; bars and colours repeat it.
+// The screen of one job: how far it is, the curve, the workers, what happened, the method. Panels
+// are switched by their numbers; below 60 columns only the essentials are left. Everything is a
+// word; bars and colours repeat it.
 import { Box } from 'ink';
 import type { ReactNode } from 'react';
 import { type Display, ends, Line, Rule } from '../../components/line.tsx';
@@ -217,7 +218,7 @@ function Curve({ display, state, at, height }: JobProps & { readonly height: num
         return <Line key={row} display={display}>{`${text} ┤${line}`}</Line>;
       })}
       <Line display={display} style={{ dim: true }}>
-        {`${' '.repeat(label)} └ ${axis} ${placeText(axis, finite[0]?.x ?? 0)} to ${placeText(axis, lastX)}`}
+        {`${' '.repeat(label)} └ ${axis} ${positionText(axis, finite[0]?.x ?? 0)} to ${positionText(axis, lastX)}`}
       </Line>
       <Numbers display={display} state={state} />
     </>
@@ -228,9 +229,9 @@ function meanOver(steps: number): number {
   return Math.max(1, Math.min(20, Math.floor(steps / 6)));
 }
 
-function placeText(axis: (typeof axes)[number], place: number): string {
-  if (axis === 'time') return seconds(place);
-  return axis === 'tokens' ? shortCount(place) : String(place);
+function positionText(axis: (typeof axes)[number], position: number): string {
+  if (axis === 'time') return seconds(position);
+  return axis === 'tokens' ? shortCount(position) : String(position);
 }
 
 function Numbers({ display, state: { run, job } }: Pick<JobProps, 'display' | 'state'>): ReactNode {

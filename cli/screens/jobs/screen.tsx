@@ -10,12 +10,15 @@ import { seconds } from '../../terminal/numbers.ts';
 import { styleOf } from '../../terminal/palette.ts';
 import { jobColumns } from '../../text/job-columns.ts';
 
-/** Of a clock with seconds: with them the whole picture would be made anew every second, although nothing happens. */
+/**
+ * Of a clock with seconds: with them the whole picture would be made anew every second, although
+ * nothing happens.
+ */
 const minutes = '14:38'.length;
 
 interface BoardProps {
   readonly display: Display;
-  readonly place: string;
+  readonly location: string;
   readonly board: BoardState;
   readonly rows: readonly Job[];
   readonly chosen: number;
@@ -27,14 +30,14 @@ interface BoardProps {
 }
 
 export function Board(props: BoardProps): ReactNode {
-  const { display, place, board, rows, filter, typing } = props;
+  const { display, location, board, rows, filter, typing } = props;
   const count = `${rows.length} ${rows.length === 1 ? 'job' : 'jobs'}`;
   const all = rows.length === board.jobs.size ? count : `${count} of ${board.jobs.size}`;
   return (
     <Box flexDirection="column">
       <Line display={display} style={{ bold: true }}>
         {ends(
-          `anneal · ${place} · ${all}`,
+          `anneal · ${location} · ${all}`,
           clockText(display.now).slice(0, minutes),
           display.columns,
         )}

@@ -1,5 +1,5 @@
-// The live part of `anneal run`: what is trained, how far it is, the curve, what was measured. Everything is a word; bars
-// and colours repeat it. Below 60 columns only the essentials are left.
+// The live part of `anneal run`: what is trained, how far it is, the curve, what was measured.
+// Everything is a word; bars and colours repeat it. Below 60 columns only the essentials are left.
 import { Box, Text } from 'ink';
 import type { ReactNode } from 'react';
 import { predictedWords, trainingPeak } from '../../jobs/memory-words.ts';
@@ -99,7 +99,10 @@ function Progress({ state, columns, glyphs, color, now, still }: RunScreenProps)
   );
 }
 
-/** Steps are what is going on, unless something that began after the newest one has not ended: an evaluation, a save. */
+/**
+ * Steps are what is going on, unless something that began after the newest one has not ended: an
+ * evaluation, a save.
+ */
 function isTraining({ step, stage, end }: RunState): boolean {
   if (step === null || end !== null || step.step === step.totalSteps) return false;
   return (
@@ -185,7 +188,9 @@ function Curve({ state: { steps }, columns, glyphs }: RunScreenProps): ReactNode
   );
 }
 
-/** Steps differ by what they happen to learn from; a mean over a sixth of them shows where they go. */
+/**
+ * Steps differ by what they happen to learn from; a mean over a sixth of them shows where they go.
+ */
 function meanOver(steps: number): number {
   return Math.max(1, Math.min(20, Math.floor(steps / 6)));
 }

@@ -1,5 +1,6 @@
-// Shows a run on a terminal: one live region below what was printed before, not a screen of its own, so that scrolling back
-// keeps working. At the end the last picture stays and the summary follows it.
+// Shows a run on a terminal: one live region below what was printed before, not a screen of its
+// own, so that scrolling back keeps working. At the end the last picture stays and the summary
+// follows it.
 import { render } from 'ink';
 import { emptyRun, see } from '../../jobs/run-state.ts';
 import type { GlyphSet } from '../../terminal/glyphs.ts';

@@ -1,6 +1,7 @@
-// npm run bench -- cli: how long a person waits for the command line, and what a live screen costs, beside `kubectl get --watch` and k9s before
-// the same server. Real processes in a pseudo-terminal; medians, with the least and the greatest. --rounds and --seconds say how long; the first
-// time k9s is built, unless --without k9s leaves it out.
+// npm run bench -- cli: how long a person waits for the command line, and what a live screen costs,
+// beside `kubectl get --watch` and k9s before the same server. Real processes in a pseudo-terminal;
+// medians, with the least and the greatest. --rounds and --seconds say how long; the first time k9s
+// is built, unless --without k9s leaves it out.
 import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';

@@ -1,4 +1,5 @@
-// A program in a pseudo-terminal and what it costs: processor and memory as the kernel counts them, pictures as they come out.
+// A program in a pseudo-terminal and what it costs: processor and memory as the kernel counts them,
+// pictures as they come out.
 import { readFile } from 'node:fs/promises';
 import { Terminal } from '../../terminal/terminal.ts';
 import type { Stage } from './stage.ts';

@@ -1,5 +1,6 @@
-// What the terminal is measured before: a small API server with 500 jobs of which one changes ten times a second, and a bus on which the
-// workers of that job say 200 lines a second. Discovery is answered too, so that kubectl can be measured before the same server.
+// What the terminal is measured before: a small API server with 500 jobs of which one changes ten
+// times a second, and a bus on which the workers of that job say 200 lines a second. Discovery is
+// answered too, so that kubectl can be measured before the same server.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -123,7 +124,10 @@ function answerTo({ path }: Asked): Record<string, unknown> | undefined {
   return discovery[path];
 }
 
-/** k9s shows what the server made a table of; kubectl, which asks for one too, is content with objects. */
+/**
+ * k9s shows what the server made a table of; kubectl, which asks for one too, is content with
+ * objects.
+ */
 function tableFor(
   { verb, path, headers }: Asked,
   { objects }: KubeServer,

@@ -1,4 +1,7 @@
-/** Codes of 8 bits with a scale and a zero a group, of a layer of SmolLM2-135M, beside the same in operators of libtorch. */
+/**
+ * Codes of 8 bits with a scale and a zero a group, of a layer of SmolLM2-135M, beside the same in
+ * operators of libtorch.
+ */
 
 import {
   changeStochastically_,

@@ -1,6 +1,6 @@
 /**
- * Each kernel of ours and the operators that it replaces, in one process, one call of the one after one
- * of the other, so that a neighbour on the machine disturbs both alike; medians of wall time.
+ * Each kernel of ours and the operators that it replaces, in one process, one call of the one after
+ * one of the other, so that a neighbour on the machine disturbs both alike; medians of wall time.
  */
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';

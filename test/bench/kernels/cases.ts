@@ -1,6 +1,6 @@
 /**
- * Kernels beside what they replace, float32, at the sizes of a SmolLM2-135M block with 512 tokens. Both
- * sides compute the same values: test/numerics compares them.
+ * Kernels beside what they replace, float32, at the sizes of a SmolLM2-135M block with 512 tokens.
+ * Both sides compute the same values: test/numerics compares them.
  */
 import { adamW } from '../../../worker/methods/optimizers/adamw.ts';
 import { adamW8bit } from '../../../worker/methods/optimizers/adamw-8bit.ts';
@@ -129,7 +129,9 @@ function linear(dtype: Float): KernelCase {
   };
 }
 
-/** The peer keeps a frozen weight in the type of the model, ours keeps it in the type of its file. */
+/**
+ * The peer keeps a frozen weight in the type of the model, ours keeps it in the type of its file.
+ */
 function lora(dtype: Float, frozen: typeof draw): KernelCase {
   const drawn = dtype === 'float32' ? draw : drawBfloat16;
   const [x, dy] = [drawn(T, H), drawn(T, I)];
@@ -155,7 +157,10 @@ function lora(dtype: Float, frozen: typeof draw): KernelCase {
   };
 }
 
-/** Frozen weights in fewer bits beside the same in bfloat16: a forward and the gradient of the input. */
+/**
+ * Frozen weights in fewer bits beside the same in bfloat16: a forward and the gradient of the
+ * input.
+ */
 function quantized(format: keyof typeof formats): KernelCase {
   const [x, w, dy] = [draw(T, H), draw(I, H), draw(T, I)].map((each) => ops.to(each, 'bfloat16'));
   const stored = ops.quantizeWeight(w as Tensor, formats[format], 64);
@@ -170,7 +175,10 @@ function quantized(format: keyof typeof formats): KernelCase {
   };
 }
 
-/** Three products in 8 bits, everything counted; codes of the weight too, unless they are kept as a step keeps them after its first micro-batch. */
+/**
+ * Three products in 8 bits, everything counted; codes of the weight too, unless they are kept as a
+ * step keeps them after its first micro-batch.
+ */
 function halo(
   dtype: Float,
   format: 'INT8' | 'FP8',
@@ -205,7 +213,10 @@ function drawBfloat16Like(tensors: readonly Tensor[]): Tensor[] {
   return tensors.map((one) => ops.to(one, 'bfloat16'));
 }
 
-/** Rows beside their copy, as a plain copy reads and writes them: many, which fit no cache, or few, some times. */
+/**
+ * Rows beside their copy, as a plain copy reads and writes them: many, which fit no cache, or few,
+ * some times.
+ */
 function rotation(width: number, rows: number, times: number): KernelCase {
   const x = drawBfloat16(rows, width);
   const into = ops.emptyLike(x);

@@ -1,4 +1,7 @@
-/** Codes into codebooks (2x8g8) of a layer of SmolLM2-135M, beside the same in operators of libtorch. */
+/**
+ * Codes into codebooks (2x8g8) of a layer of SmolLM2-135M, beside the same in operators of
+ * libtorch.
+ */
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { normal, streamOf, uniform } from '../../../worker/tensor/rng.ts';
 import type { Tensor } from '../../../worker/tensor/tensor.ts';

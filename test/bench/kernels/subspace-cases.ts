@@ -1,4 +1,7 @@
-/** The choice of directions of a matrix of SmolLM2-135M, at a quarter of its smaller side, beside torch's singular vectors. */
+/**
+ * The choice of directions of a matrix of SmolLM2-135M, at a quarter of its smaller side, beside
+ * torch's singular vectors.
+ */
 import { sketchedSubspace, topSubspace } from '../../../worker/methods/optimizers/subspace.ts';
 import * as ops from '../../../worker/tensor/ops.generated.ts';
 import { normal, streamOf } from '../../../worker/tensor/rng.ts';
@@ -34,7 +37,9 @@ export function subspaceCases(): readonly KernelCase[] {
   });
 }
 
-/** Of 512 tokens, in bfloat16: a sum of so many outer products, whose sizes differ a thousandfold. */
+/**
+ * Of 512 tokens, in bfloat16: a sum of so many outer products, whose sizes differ a thousandfold.
+ */
 function gradientLike(rows: number, columns: number): Tensor {
   const tokens = 512;
   const sizes = ops.mulScalar(

@@ -1,6 +1,7 @@
 /**
- * The memory plan beside what processes took: whole runs of the real command on the demo's model, two steps each, with evaluation,
- * answers and results. Peaks do not depend on what else runs, so one round is enough.
+ * The memory plan beside what processes took: whole runs of the real command on the demo's model,
+ * two steps each, with evaluation, answers and results. Peaks do not depend on what else runs, so
+ * one round is enough.
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -38,7 +39,9 @@ export async function benchMemory(setup: Setup, args: readonly string[]): Promis
   process.stdout.write(`\n${[...head, '| --- | --- | --- | --- | --- |', ...rows].join('\n')}\n`);
 }
 
-/** A folder that holds a model of the shape of Gemma-3-270M as `model`, made now if it is not there. */
+/**
+ * A folder that holds a model of the shape of Gemma-3-270M as `model`, made now if it is not there.
+ */
 function ensureDrawn(setup: Setup): Promise<string> {
   return ensureEntry(setup, {
     folder: join(setup.cache.volumes, 'drawn-large-vocabulary'),

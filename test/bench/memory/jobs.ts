@@ -62,7 +62,8 @@ export const memoryJobs: readonly MemoryJob[] = [
     name: 'lora-bfloat16',
     ...{ method: { precision: bfloat16, adapter }, training: {}, formats: ['MergedSafetensors'] },
   },
-  // Sixteen micro-batches a step, whose inputs of blocks wait for their backward: in memory, and in a file.
+  // Sixteen micro-batches a step, whose inputs of blocks wait for their backward: in memory, and in
+  // a file.
   {
     name: 'lora-bfloat16-recomputed',
     ...{ method: { precision: bfloat16, adapter }, training: many, formats: ['PEFTAdapter'] },

@@ -1,8 +1,10 @@
 /**
- * Methods beside full fine-tuning of the same model, in rounds of whole runs of the real command, every second one backwards: time of a step, peak of
- * the training process, loss on the same held-out conversations; or, with --alone, of steps and nothing else. The time is the median of
- * the steps behind the first: that one fills caches, and is the only one of GaLore and Q-GaLore that chooses directions, as long as there
- * are fewer steps than `refreshSteps`. OwLore chooses at every draw, and draws every second step here.
+ * Methods beside full fine-tuning of the same model, in rounds of whole runs of the real command,
+ * every second one backwards: time of a step, peak of the training process, loss on the same
+ * held-out conversations; or, with --alone, of steps and nothing else. The time is the median of
+ * the steps behind the first: that one fills caches, and is the only one of GaLore and Q-GaLore
+ * that chooses directions, as long as there are fewer steps than `refreshSteps`. OwLore chooses at
+ * every draw, and draws every second step here.
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { loadavg } from 'node:os';
@@ -80,7 +82,8 @@ async function runWhole(
   const asked =
     drawn === undefined ? job : { ...job, modelVolume: drawn, dataset: { heldOut: undefined } };
   const report = await runJob(setup, asked, volume, scratch);
-  // Checkpoints and results of larger models are gigabytes. What is kept are the data in tokens, which the next run takes.
+  // Checkpoints and results of larger models are gigabytes. What is kept are the data in tokens,
+  // which the next run takes.
   for (const folder of [job.name, `runs/${job.name}`]) {
     await rm(join(scratch, folder), { recursive: true, force: true });
   }

@@ -1,4 +1,5 @@
-// What is wanted of methods beside others, and whether it was seen: from medians of the same run of the benchmark alone.
+// What is wanted of methods beside others, and whether it was seen: from medians of the same run of
+// the benchmark alone.
 
 export interface Comparison {
   readonly method: string;

@@ -7,7 +7,10 @@ const halo = { type: 'HALO', halo: { masterWeights: 'StochasticRounding' } };
 const formats = ['MergedSafetensors'];
 /** Inputs of blocks are all that stays between the passes, as it is where memory is short. */
 const lean = { parallelism: { activationRecomputation: 'Full' } };
-/** Eight micro-batches a step: what is done once a step weighs as it does in training, where a step has thousands of tokens. */
+/**
+ * Eight micro-batches a step: what is done once a step weighs as it does in training, where a step
+ * has thousands of tokens.
+ */
 const eight = { training: { globalBatchSize: 8 } };
 const adapted = {
   precision: { type: 'BFloat16' },
@@ -20,7 +23,10 @@ function lisa(words: Readonly<Record<string, unknown>>) {
   return { preset: 'LISA', precision: rounded, selection };
 }
 
-/** The draw that takes most time and memory: a backward through all blocks, a gradient kept all the way. */
+/**
+ * The draw that takes most time and memory: a backward through all blocks, a gradient kept all the
+ * way.
+ */
 function endsOf(blocks: number): readonly string[] {
   return Array.from({ length: blocks }, (_, at) => (at % (blocks - 1) === 0 ? '1' : '0'));
 }

@@ -1,6 +1,7 @@
 /**
- * Steps of a job in a process of its own, and nothing besides: no evaluation, checkpoint or result. Tokens are drawn, since neither
- * memory nor time depends on them. Reads a request from standard input, writes one line of JSON.
+ * Steps of a job in a process of its own, and nothing besides: no evaluation, checkpoint or result.
+ * Tokens are drawn, since neither memory nor time depends on them. Reads a request from standard
+ * input, writes one line of JSON.
  */
 import { text } from 'node:stream/consumers';
 import { type FineTuneJobSpec, fineTuneJob } from '../../../crds/api/job.ts';

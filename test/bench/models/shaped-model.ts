@@ -1,6 +1,7 @@
 /**
- * A model of one of the published shapes as a Hugging Face folder in the cache: tokenizer and everything else of `config.json` are the
- * demo's, weights are drawn, so what it answers means nothing.
+ * A model of one of the published shapes as a Hugging Face folder in the cache: tokenizer and
+ * everything else of `config.json` are the demo's, weights are drawn, so what it answers means
+ * nothing.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -22,7 +23,9 @@ const dtype = 'bfloat16';
 /** As decoders begin. */
 const deviation = 0.02;
 
-/** A folder that holds it as `model`, made now if it is not there. `demo` is the folder of the demo. */
+/**
+ * A folder that holds it as `model`, made now if it is not there. `demo` is the folder of the demo.
+ */
 export async function ensureShapedModel(
   setup: Setup,
   demo: string,

@@ -1,5 +1,5 @@
-// Larger models than the demo's, by the sizes that their `config.json` on the hub has: for memory and time of a step, which do not
-// depend on what the weights say.
+// Larger models than the demo's, by the sizes that their `config.json` on the hub has: for memory
+// and time of a step, which do not depend on what the weights say.
 
 interface ModelSizes {
   readonly num_hidden_layers: number;

@@ -1,10 +1,14 @@
-// A burst of objects created at once, and when the jobs of the batch API that a controller makes for them are there.
+// A burst of objects created at once, and when the jobs of the batch API that a controller makes
+// for them are there.
 import type { Transport } from '../../../operator/runtime/transport.ts';
 import type { Contender } from './contenders.ts';
 
 export interface Burst {
   readonly contender: Contender;
-  /** Names of what is created: no name is used in two bursts, because what is deleted may be seen for a while. */
+  /**
+   * Names of what is created: no name is used in two bursts, because what is deleted may be seen
+   * for a while.
+   */
   readonly names: readonly string[];
 }
 

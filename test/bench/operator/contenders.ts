@@ -1,5 +1,6 @@
-// Whose controllers are measured, and what each of them is given: one object for one training pod. Kubeflow Trainer twice, because its
-// smallest job begins to train at once, where ours first puts model and data in place; with an initializer it does the same.
+// Whose controllers are measured, and what each of them is given: one object for one training pod.
+// Kubeflow Trainer twice, because its smallest job begins to train at once, where ours first puts
+// model and data in place; with an initializer it does the same.
 import { aWrittenJob, type Changes, changed, preparingAlone } from '../../builders/job.ts';
 
 export interface Contender {
@@ -10,7 +11,9 @@ export interface Contender {
   readonly body: (name: string) => object;
   /** One job of it, not measured, has prepared before. */
   readonly isPrepared?: true;
-  /** Name of the object that a job of the batch API stands for, and whether workers run in that job. */
+  /**
+   * Name of the object that a job of the batch API stands for, and whether workers run in that job.
+   */
   readonly ownerOf: (
     job: string,
   ) => { readonly owner: string; readonly trains: boolean } | undefined;
@@ -109,7 +112,9 @@ function replicated(name: string, role: string, annotations: Readonly<Record<str
   };
 }
 
-/** One pod with one container, as our worker Job has; and the same behind a pod that ends at once. */
+/**
+ * One pod with one container, as our worker Job has; and the same behind a pod that ends at once.
+ */
 export const runtimes: readonly object[] = [
   runtime(alone, [replicated('node', 'trainer', {})]),
   runtime(prepared, [

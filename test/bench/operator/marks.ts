@@ -1,4 +1,5 @@
-// When objects of a namespace were first seen as they are: made, placed on a node, ended. Told by watches, in milliseconds since 1970.
+// When objects of a namespace were first seen as they are: made, placed on a node, ended. Told by
+// watches, in milliseconds since 1970.
 import type { Transport } from '../../../operator/runtime/transport.ts';
 
 const collections = {

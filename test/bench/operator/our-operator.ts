@@ -1,12 +1,15 @@
-// The operator as it ships: compiled, with its own packages, with the heap that Node.js gives it in a container of the chart's limit, and
-// with a bus beside it.
+// The operator as it ships: compiled, with its own packages, with the heap that Node.js gives it in
+// a container of the chart's limit, and with a bus beside it.
 import { join } from 'node:path';
 import { assemble } from '../../../charts/images/assemble.ts';
 import { launchOperator, type RunningOperator } from '../../cluster/running-operator.ts';
 import { NatsServer } from '../../doubles/nats-server.ts';
 import { temporaryFolder } from '../../doubles/temporary-folder.ts';
 
-/** Half of `operator.resources.limits.memory`, as V8 divides the memory of a machine with 64-bit pointers. */
+/**
+ * Half of `operator.resources.limits.memory`, as V8 divides the memory of a machine with 64-bit
+ * pointers.
+ */
 const heapMiB = 384;
 
 export interface OurOperator extends AsyncDisposable {

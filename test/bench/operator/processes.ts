@@ -1,4 +1,5 @@
-// Processor time and memory of the processes whose command line has a text in it; those of containers are seen from here too.
+// Processor time and memory of the processes whose command line has a text in it; those of
+// containers are seen from here too.
 import { readdirSync, readFileSync } from 'node:fs';
 
 export interface Used {

@@ -1,4 +1,5 @@
-// How fast objects become jobs of the batch API, and what that costs: bursts of ours and of the peers in turns, on one API server.
+// How fast objects become jobs of the batch API, and what that costs: bursts of ours and of the
+// peers in turns, on one API server.
 import type { Setup } from '../../../cli/setup/setup.ts';
 import type { Transport } from '../../../operator/runtime/transport.ts';
 import { aClaim, configFrom, kubectl, transportTo } from '../../cluster/access.ts';

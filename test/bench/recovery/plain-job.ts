@@ -1,6 +1,8 @@
 /**
- * The peer of recovery on a cluster: a plain Job of the batch API with as many pods, whose container needs nothing to be ready. It trains nothing
- * and meets nobody: a line from the container that took the place of the killed one is the least that any training on such a Job waits for.
+ * The peer of recovery on a cluster: a plain Job of the batch API with as many pods, whose
+ * container needs nothing to be ready. It trains nothing and meets nobody: a line from the
+ * container that took the place of the killed one is the least that any training on such a Job
+ * waits for.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +10,10 @@ import { kubectl } from '../../cluster/access.ts';
 import { eventually } from '../../doubles/eventually.ts';
 import { imageName } from '../../setup/images.ts';
 
-/** How the Job has its containers started again: by kubelet in their pod, or by the Job controller with another pod. */
+/**
+ * How the Job has its containers started again: by kubelet in their pod, or by the Job controller
+ * with another pod.
+ */
 export type RestartPolicy = 'OnFailure' | 'Never';
 
 const name = 'plain';

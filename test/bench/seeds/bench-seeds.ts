@@ -1,8 +1,9 @@
 /**
- * Real training, method by method, from several seeds: whole runs of the real command on the demo's model and conversations, as many
- * steps of as many tokens each. A seed says the order of the data and all else that is drawn; what is held out is the same for all.
- * Outcomes lie in a file to which each run adds a line: runs that are in it are not made again, and the table is of what is there. What a step takes is
- * no part of it, so that it may run beside other work.
+ * Real training, method by method, from several seeds: whole runs of the real command on the demo's
+ * model and conversations, as many steps of as many tokens each. A seed says the order of the data
+ * and all else that is drawn; what is held out is the same for all. Outcomes lie in a file to which
+ * each run adds a line: runs that are in it are not made again, and the table is of what is there.
+ * What a step takes is no part of it, so that it may run beside other work.
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { loadavg } from 'node:os';

@@ -1,8 +1,9 @@
 /**
- * Methods that learn from real conversations, each beside what it is a cheaper form of. No learning rate was chosen by these runs.
- * Adapters have the one of the example of QLoRA, all weights that of the benchmark of methods. What computes the same by other
- * arithmetic has the rate of what it stands beside. GaLore has it too, by a scale of 1; blocks that are drawn, of which each moves
- * in few steps, have three times as much.
+ * Methods that learn from real conversations, each beside what it is a cheaper form of. No learning
+ * rate was chosen by these runs. Adapters have the one of the example of QLoRA, all weights that of
+ * the benchmark of methods. What computes the same by other arithmetic has the rate of what it
+ * stands beside. GaLore has it too, by a scale of 1; blocks that are drawn, of which each moves in
+ * few steps, have three times as much.
  */
 import type { BenchJob } from '../run-job.ts';
 

@@ -1,4 +1,7 @@
-/** What one run came to: a line of JSON in a file that grows, so that a table that was cut off goes on where it was. */
+/**
+ * What one run came to: a line of JSON in a file that grows, so that a table that was cut off goes
+ * on where it was.
+ */
 import { createHash } from 'node:crypto';
 import { appendFile, readFile } from 'node:fs/promises';
 import * as z from 'zod';

@@ -1,4 +1,7 @@
-/** Outcomes of several seeds → a Markdown table. Differences are those of runs of the same seed, which saw the same data. */
+/**
+ * Outcomes of several seeds → a Markdown table. Differences are those of runs of the same seed,
+ * which saw the same data.
+ */
 import { spread } from '../train/table.ts';
 import type { Outcome } from './outcome.ts';
 

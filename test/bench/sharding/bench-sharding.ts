@@ -1,7 +1,8 @@
 /**
- * Two workers of one thread beside one worker of one thread: whole runs of the real command on the demo's model, in turn and every second
- * round backwards, so that a machine that grows slower does so for both. Tokens a second are those of the steps behind the first, which fills caches; waiting is
- * what a step waited for weights and gradients of the other worker.
+ * Two workers of one thread beside one worker of one thread: whole runs of the real command on the
+ * demo's model, in turn and every second round backwards, so that a machine that grows slower does
+ * so for both. Tokens a second are those of the steps behind the first, which fills caches; waiting
+ * is what a step waited for weights and gradients of the other worker.
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,8 +1,9 @@
 /**
- * A training step beside transformers + PEFT: the same weights, the same rows of real conversations,
- * the same threads. Every measurement is a fresh process; rounds alternate which program goes first,
- * and what is compared is the median of a round's warm steps, then the median over rounds. The peer is
- * measured as it comes and, where torch.compile works on the machine, compiled; compiling is in the first step.
+ * A training step beside transformers + PEFT: the same weights, the same rows of real
+ * conversations, the same threads. Every measurement is a fresh process; rounds alternate which
+ * program goes first, and what is compared is the median of a round's warm steps, then the median
+ * over rounds. The peer is measured as it comes and, where torch.compile works on the machine,
+ * compiled; compiling is in the first step.
  */
 import { readFileSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
@@ -77,7 +78,10 @@ export async function benchTrain(setup: Setup, args: readonly string[]): Promise
   process.stdout.write(`\n${await benchPacking(setup, packing)}\n`);
 }
 
-/** Where the CPU has no bfloat16 instructions a step of the peer takes minutes: one warm step must do. */
+/**
+ * Where the CPU has no bfloat16 instructions a step of the peer takes minutes: one warm step must
+ * do.
+ */
 function stepsOf({ dtype }: Case, wanted: string): number {
   return dtype === 'bfloat16' && !hasBfloat16() ? 2 : Number(wanted);
 }
@@ -128,7 +132,10 @@ function program(
   };
 }
 
-/** torch.compile asks for a compiler and for the headers of Python; without them its column stays away. */
+/**
+ * torch.compile asks for a compiler and for the headers of Python; without them its column stays
+ * away.
+ */
 function whereItWorks(setup: Setup, { name, run }: Program): Program {
   let works = true;
   return {

@@ -18,7 +18,10 @@ const sizes = [
   { rows: 4, length: 512 },
 ];
 
-/** Full fine-tuning where memory counts more than time: optimizer in the backward, no tape; means of 16 and of 8 bits. */
+/**
+ * Full fine-tuning where memory counts more than time: optimizer in the backward, no tape; means of
+ * 16 and of 8 bits.
+ */
 const lean: readonly Case[] = (['float32', 'bfloat16'] as const).flatMap((dtype) => [
   {
     name: `full-lean-${dtype}-2x256`,

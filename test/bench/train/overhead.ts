@@ -1,7 +1,8 @@
 /**
- * What a step costs besides arithmetic: the same step (same blocks, same calls) on a model whose sizes
- * are so small that its arithmetic is next to nothing. Everything between the kernels is in it:
- * JavaScript, the crossing into C++, the dispatcher, the tape. An upper bound for JavaScript alone.
+ * What a step costs besides arithmetic: the same step (same blocks, same calls) on a model whose
+ * sizes are so small that its arithmetic is next to nothing. Everything between the kernels is in
+ * it: JavaScript, the crossing into C++, the dispatcher, the tape. An upper bound for JavaScript
+ * alone.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,7 +1,8 @@
 /**
- * Conversations of different lengths, float32, the same conversations, chat template, sequence length and threads. What counts is learned
- * tokens a second: each program may pack as well as it can. A job with packing is held against TRL's SFTTrainer as users get it, and
- * what lies between is taken apart: packing alone, in either program, and the step alone, with and without it.
+ * Conversations of different lengths, float32, the same conversations, chat template, sequence
+ * length and threads. What counts is learned tokens a second: each program may pack as well as it
+ * can. A job with packing is held against TRL's SFTTrainer as users get it, and what lies between
+ * is taken apart: packing alone, in either program, and the step alone, with and without it.
  */
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -69,7 +70,10 @@ export async function benchPacking(setup: Setup, bench: Packing): Promise<string
   return packingTables(rates);
 }
 
-/** Rates by arm, in the order of their rounds → the rates, and ratios of their medians with those of the rounds. */
+/**
+ * Rates by arm, in the order of their rounds → the rates, and ratios of their medians with those of
+ * the rounds.
+ */
 export function packingTables(rates: ReadonlyMap<string, readonly number[]>): string {
   const of = (arm: Arm) => rates.get(arm) ?? [];
   const ratioOf = (a: readonly number[], b: readonly number[]) => {

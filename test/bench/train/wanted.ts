@@ -1,4 +1,7 @@
-/** What is wanted of LoRA beside the peer, compiled and not, and whether it was seen in this run of the benchmark. */
+/**
+ * What is wanted of LoRA beside the peer, compiled and not, and whether it was seen in this run of
+ * the benchmark.
+ */
 import {
   line,
   type Measured,
@@ -23,7 +26,10 @@ const wanted: readonly Wanted[] = [
   { cases: /^lora-/, against: 'compiled', what: 'time', target: 0.65 },
 ];
 
-/** A row for each of them of which both sides were measured; a ratio that is no number meets nothing. */
+/**
+ * A row for each of them of which both sides were measured; a ratio that is no number meets
+ * nothing.
+ */
 export function wantedTable(measured: readonly Measured[]): string {
   const head = ['case', 'held against', 'what', 'ratio', 'target', ''];
   const names = [...new Set(measured.map((one) => one.case.name))];

@@ -1,4 +1,5 @@
-// A release step by step, without Docker and without cosign. test/release runs it with a real cosign and a registry.
+// A release step by step, without Docker and without cosign. test/release runs it with a real
+// cosign and a registry.
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';

@@ -1,4 +1,5 @@
-// Trainers that a file tells what to do, as real processes: who is started again, who is not, and what is said of it.
+// Trainers that a file tells what to do, as real processes: who is started again, who is not, and
+// what is said of it.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -87,7 +88,8 @@ test('the loss of another is not the cause where the other one is known', async 
     'train 0': { messages: [lost], exit: 76, later: { 2: {} } },
     'train 1': { signal: 'SIGSEGV', later: { 2: {} } },
   });
-  // Where the loss is heard of first, the lost one is ended with the others before it can say anything.
+  // Where the loss is heard of first, the lost one is ended with the others before it can say
+  // anything.
   t.regex(causes[0] ?? '', /^worker (1 of 2 was ended by SIGSEGV|0 of 2 ended: rank 1); all/);
 });
 

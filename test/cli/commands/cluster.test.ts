@@ -1,4 +1,5 @@
-// Commands for jobs of a cluster, before a small API server. What a real one says to them is tested in test/cluster.
+// Commands for jobs of a cluster, before a small API server. What a real one says to them is tested
+// in test/cluster.
 import { rm } from 'node:fs/promises';
 import test from 'ava';
 import { aWrittenJob } from '../../builders/job.ts';
@@ -47,7 +48,8 @@ test('one job that cannot be read is a row with what is wrong; the others and it
   }
   t.regex((await cluster.anneal('why', 'odd')).out, /kubectl edit finetunejob odd/);
   t.regex((await cluster.anneal('get', 'odd')).out, /a b: x/);
-  // A rule of the server that the stored object breaks refuses every change; deleting it is no change.
+  // A rule of the server that the stored object breaks refuses every change; deleting it is no
+  // change.
   cluster.server.intercept = ({ verb }) =>
     verb === 'PATCH' ? { status: 422, body: { message: 'spec.worker.labels: no' } } : undefined;
   const cancelled = await cluster.anneal('cancel', 'odd', '--no-wait');

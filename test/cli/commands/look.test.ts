@@ -1,4 +1,5 @@
-// The commands that look at jobs, on runs of this machine: what is printed and with what code they end.
+// The commands that look at jobs, on runs of this machine: what is printed and with what code they
+// end.
 import test from 'ava';
 import { run } from '../../../cli/program.ts';
 import type { Telemetry } from '../../../crds/wire/telemetry.ts';

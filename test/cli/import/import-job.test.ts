@@ -138,7 +138,7 @@ test('a file of torchtune, whose keys lie in groups', (t) => {
   const found = importJob(torchtune, 'x.yaml');
   t.is(found.from, 'torchtune');
   t.deepEqual(found.unknown, []);
-  t.regex(found.notes.join('\n'), /data to learn from is not named/);
+  t.regex(found.notes.join('\n'), /data to train on is not named/);
   t.like(specOf(torchtune), {
     model: { source: { local: { path: './Llama-3.2-1B-Instruct' } } },
     method: { adapter: { lora: { rank: 64, targetModules: ['q_proj', 'v_proj'] } } },

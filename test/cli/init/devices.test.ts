@@ -5,7 +5,7 @@ import { gpuNode } from '../../builders/wizard.ts';
 const gib = 2 ** 30;
 const machine = { freeBytes: 20 * gib, cores: 8 };
 const options = (nodes: readonly object[]) =>
-  deviceOptions({ type: 'Nodes', place: 'prod', nodes }, machine);
+  deviceOptions({ type: 'Nodes', cluster: 'prod', nodes }, machine);
 
 test('GPUs of a cluster come first, the largest first, counted over all nodes that take pods', (t) => {
   const [first, second, third] = options([

@@ -1,13 +1,13 @@
 import test from 'ava';
 import { Estimator } from '../../../cli/init/estimator.ts';
 import type { Answers } from '../../../cli/init/manifest-text.ts';
-import { placeOf } from '../../../cli/init/place.ts';
+import { sourceOf } from '../../../cli/init/written-source.ts';
 import type { DescribedModel } from '../../../crds/wire/described-model.ts';
 import { described } from '../../builders/wizard.ts';
 
 const answers: Answers = {
   ...{ goal: 'chat', gpuMemory: undefined, prefer: 'speed' },
-  ...{ model: placeOf('a/b', () => false), data: placeOf('a/c', () => false) },
+  ...{ model: sourceOf('a/b', () => false), data: sourceOf('a/c', () => false) },
 };
 const model = (described as { model: DescribedModel }).model;
 

@@ -97,7 +97,7 @@ test('a place is typed, pasted and corrected; control characters of a paste are 
   t.is(after(['backspace', 'x'], typed).typed.model, 'owner/[2Jx');
   const empty = after(['enter', '5', 'enter']);
   t.is(empty.page, 'model');
-  t.is(empty.said, 'type a place first');
+  t.is(empty.said, 'type a source first');
 });
 
 test('esc leaves the typing, then the question, then the wizard', (t) => {

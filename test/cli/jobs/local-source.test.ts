@@ -48,7 +48,8 @@ for (const [what, before] of [
   test(`a run that ends while runs are being read is not one that was ${what}`, async (t) => {
     await using cache = await temporaryFolder();
     const folder = await storedRun(cache.path, { number: 2, outcome: before });
-    // A pipe in the place of what the run before it said: the listing waits there, when it has read both records.
+    // A pipe in the place of what the run before it said: the listing waits there, when it has read
+    // both records.
     const pipe = join(await storedRun(cache.path), 'telemetry.jsonl');
     await rm(pipe);
     await execa('mkfifo', [pipe]);

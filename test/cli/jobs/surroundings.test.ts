@@ -1,4 +1,5 @@
-// `anneal why` of jobs whose status says that all is well while nobody acts on them, or while the cluster makes no pods.
+// `anneal why` of jobs whose status says that all is well while nobody acts on them, or while the
+// cluster makes no pods.
 import test from 'ava';
 import type { Tree } from '../../doubles/kube/patches.ts';
 import { aCluster } from '../cluster.ts';

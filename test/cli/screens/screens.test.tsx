@@ -79,7 +79,7 @@ for (const columns of [40, 80, 120]) {
   test(`board, job, logs and help at ${columns} columns`, (t) => {
     const display = lookAt(columns);
     const shown = {
-      board: <Board display={display} place="prod/team-a" namespaces={false} {...boardProps} />,
+      board: <Board display={display} location="prod/team-a" namespaces={false} {...boardProps} />,
       job: <JobScreen display={display} name="halo-x7k2" state={state} at={at} />,
       'all panels': <JobScreen display={display} name="halo-x7k2" state={state} at={everything} />,
       logs: (
@@ -115,7 +115,7 @@ test('without Braille and colours there are plain letters, and nothing is lost',
   const job = drawn(<JobScreen display={display} name="halo-x7k2" state={state} at={at} />, 80);
   t.snapshot(job, 'job');
   const text = drawn(
-    <Board display={display} place="prod/team-a" namespaces={false} {...boardProps} />,
+    <Board display={display} location="prod/team-a" namespaces={false} {...boardProps} />,
     80,
   );
   t.snapshot(text, 'board');
@@ -135,7 +135,7 @@ test('who cannot be asked is told in words, with since when', (t) => {
   const empty = seeBoard(emptyBoard, [{ at: display.now - 3, change: event }]);
   const props = { ...boardProps, board: empty, rows: [] };
   t.regex(
-    drawn(<Board display={display} place="prod/team-a" namespaces={false} {...props} />, 80),
+    drawn(<Board display={display} location="prod/team-a" namespaces={false} {...props} />, 80),
     /^stale 3 s · the API server does not answer$/m,
   );
 });
@@ -151,7 +151,7 @@ test('no screen is taller than its window', (t) => {
       if (rows >= 24) t.true(text.split('\n').length < rows, `${columns}x${rows}`);
       t.true(
         drawn(
-          <Board display={display} place="p" namespaces={false} {...boardProps} />,
+          <Board display={display} location="p" namespaces={false} {...boardProps} />,
           columns,
         ).split('\n').length < rows,
       );

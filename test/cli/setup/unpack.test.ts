@@ -19,8 +19,8 @@ test('chosen members go to the places that were chosen for them, and no others',
       { name: 'bin/nvcc', text: '#!', mode: 0o755 },
     ]),
   );
-  const place = (name: string) => (name.endsWith('.py') ? undefined : `out/${name}`);
-  t.is(await unpack({ archive, into: folder, place }, signal), 2);
+  const location = (name: string) => (name.endsWith('.py') ? undefined : `out/${name}`);
+  t.is(await unpack({ archive, into: folder, location }, signal), 2);
   t.is(await readFile(join(folder, 'out/torch/lib/libc10.so'), 'utf8'), long);
   t.deepEqual((await readdir(join(folder, 'out'))).sort(), ['bin', 'torch']);
   t.is((await stat(join(folder, 'out/bin/nvcc'))).mode & 0o777, 0o755);
@@ -30,8 +30,8 @@ test('an archive that names a file outside its folder is refused', async (t) => 
   const { folder } = await aSetup(t);
   const archive = join(folder, 'a.whl');
   await writeFile(archive, zipOf([{ name: '../outside', text: 'x' }]));
-  const place = (name: string) => name;
-  await t.throwsAsync(unpack({ archive, into: join(folder, 'in'), place }, signal), {
+  const location = (name: string) => name;
+  await t.throwsAsync(unpack({ archive, into: join(folder, 'in'), location }, signal), {
     message: /invalid relative path/,
   });
 });
@@ -40,6 +40,6 @@ test('a file that is no archive is refused', async (t) => {
   const { folder } = await aSetup(t);
   const archive = join(folder, 'a.whl');
   await writeFile(archive, '<html>not found</html>');
-  const place = (name: string) => name;
-  await t.throwsAsync(unpack({ archive, into: folder, place }, signal));
+  const location = (name: string) => name;
+  await t.throwsAsync(unpack({ archive, into: folder, location }, signal));
 });

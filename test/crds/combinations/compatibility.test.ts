@@ -7,7 +7,10 @@ import { resolveMethod } from '../../../crds/methods/resolve.ts';
 import { aSpec, type Changes } from '../../builders/job.ts';
 import { celHolds } from '../../doubles/cel.ts';
 
-/** For each pair: changes to the smallest job that make the two meet, and changes that keep them apart. */
+/**
+ * For each pair: changes to the smallest job that make the two meet, and changes that keep them
+ * apart.
+ */
 const cases: Readonly<Record<string, { meet: Changes; apart: Changes; where?: Where }>> = {
   'an adapter file needs an adapter': {
     meet: { method: { preset: 'Full' }, 'output.formats': ['PEFTAdapter'] },
@@ -144,7 +147,10 @@ test('every pair has a case, and no case is left of a pair that is gone', (t) =>
   t.deepEqual(pairs.map(({ id }) => id).sort(), Object.keys(cases).sort());
 });
 
-/** Parameters of a preset decide about these, and only resolving a method tells them; or paths, which CEL cannot normalise. */
+/**
+ * Parameters of a preset decide about these, and only resolving a method tells them; or paths,
+ * which CEL cannot normalise.
+ */
 const unaskable = [
   'results do not replace their model',
   'weights are stored in one kind of codes',

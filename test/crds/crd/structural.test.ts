@@ -205,7 +205,10 @@ function nearMiss(): fc.Arbitrary<Record<string, unknown>> {
   });
 }
 
-/** What the printed schema refuses and a local run does not know: places and parts of a cluster, and what does not combine. */
+/**
+ * What the printed schema refuses and a local run does not know: places and parts of a cluster, and
+ * what does not combine.
+ */
 function isRefusedOnCluster({ spec }: FineTuneJob): boolean {
   const method = resolveMethod(spec.method);
   const asked = pairs.filter(({ cel, where }) => cel !== undefined && where !== 'machine');

@@ -29,7 +29,8 @@ test('LISA spares the weight gradients of blocks that rest, and what is below th
   t.is(open.weightGradients, (2 * linears * 2) / 30);
   t.is(open.inputGradients, 2 * linears);
   const closed = at({ trainEmbeddings: false });
-  // The lower of two of thirty, drawn alike, is the 31/3rd on average: 20.67 of 30 blocks are passed.
+  // The lower of two of thirty, drawn alike, is the 31/3rd on average: 20.67 of 30 blocks are
+  // passed.
   t.true(Math.abs(closed.inputGradients - (2 * linears * (31 - 31 / 3)) / 30) < 1);
   t.is(closed.head * 6, open.head * 4);
   t.is(at({ activeLayers: 30, trainEmbeddings: false }).inputGradients, 2 * linears);

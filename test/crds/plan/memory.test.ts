@@ -390,7 +390,10 @@ test('a short training of a large model is at its peak where the result is read 
   t.is(published([]).stages.length, 1);
 });
 
-/** As measured on a model of the shape of Gemma-3-270M, bfloat16 with LoRA of rank 16 on all linears, MiB. */
+/**
+ * As measured on a model of the shape of Gemma-3-270M, bfloat16 with LoRA of rank 16 on all
+ * linears, MiB.
+ */
 const publishedMiB = [
   [{ formats: ['PEFTAdapter'], ggufType: 'BF16' }, 878],
   [{ formats: ['MergedSafetensors'], ggufType: 'BF16' }, 1232],

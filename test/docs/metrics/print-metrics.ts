@@ -1,5 +1,5 @@
-// Writes docs/reference/metrics.md: `node test/docs/metrics/print-metrics.ts`. A test compares the file with what this prints, so that no
-// metric and no alert is without its line.
+// Writes docs/reference/metrics.md: `node test/docs/metrics/print-metrics.ts`. A test compares the
+// file with what this prints, so that no metric and no alert is without its line.
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Registry } from 'prom-client';
 import { parse } from 'yaml';

@@ -1,4 +1,5 @@
-// Writes docs/pictures/*.svg: `node test/docs/pictures/print-pictures.ts`. A test compares the files with what this prints.
+// Writes docs/pictures/*.svg: `node test/docs/pictures/print-pictures.ts`. A test compares the
+// files with what this prints.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import '../../../cli/dev/tsx-hook.ts';

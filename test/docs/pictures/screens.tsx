@@ -1,4 +1,5 @@
-// The screens that docs/ shows: made-up jobs, drawn by the components that the commands draw with, at a clock that stands still.
+// The screens that docs/ shows: made-up jobs, drawn by the components that the commands draw with,
+// at a clock that stands still.
 import { renderToString } from 'ink';
 import type { ReactNode } from 'react';
 import { KeyBar } from '../../../cli/components/keys.tsx';
@@ -115,7 +116,7 @@ function board(at: Display): ReactNode {
   return withKeys(
     { type: 'Board' },
     rows[0] ?? null,
-    <Board display={at} place="prod/team-a" namespaces={false} {...shown} />,
+    <Board display={at} location="prod/team-a" namespaces={false} {...shown} />,
   );
 }
 

@@ -1,5 +1,6 @@
-// What a terminal shows as a picture: escape sequences go through the emulator, its cells become an SVG of letters in a grid. Colours are the
-// sixteen of the palette; letters stay letters, so a picture can be searched and compared as text.
+// What a terminal shows as a picture: escape sequences go through the emulator, its cells become an
+// SVG of letters in a grid. Colours are the sixteen of the palette; letters stay letters, so a
+// picture can be searched and compared as text.
 import xterm from '@xterm/headless';
 
 interface Size {
@@ -74,7 +75,10 @@ function runsOf(
   return runs.flatMap(words);
 }
 
-/** Dots of a plot alone, words that one blank parts together: each begins at its own column, whatever font draws it. */
+/**
+ * Dots of a plot alone, words that one blank parts together: each begins at its own column,
+ * whatever font draws it.
+ */
 function words(run: Run): readonly Run[] {
   const parts = run.text.matchAll(/[\u2800-\u28ff]+|[^ \u2800-\u28ff]+(?: [^ \u2800-\u28ff]+)*/gu);
   return [...parts].map((part) => ({ ...run, column: run.column + part.index, text: part[0] }));

@@ -1,4 +1,5 @@
-// A reader that refuses whatever it is given, at once: nothing that is done to its seeds can reach anything new.
+// A reader that refuses whatever it is given, at once: nothing that is done to its seeds can reach
+// anything new.
 import { UserError } from '../../../crds/failures/errors.ts';
 import type { Target } from '../target.ts';
 

@@ -1,4 +1,5 @@
-// What is counted before a text is parsed, held against what is there once it is: the scan and the parser must never see two texts.
+// What is counted before a text is parsed, held against what is there once it is: the scan and the
+// parser must never see two texts.
 import { type JsonLimit, parseJson, RefusedBytes } from '../../../crds/text/json.ts';
 import { nests } from '../nests.ts';
 import type { Target } from '../target.ts';

@@ -1,4 +1,5 @@
-// A chat template comes with a model from anywhere and is a program: it may end in a text or a sentence, not run away.
+// A chat template comes with a model from anywhere and is a program: it may end in a text or a
+// sentence, not run away.
 import { compileTemplate } from '../../../worker/data/chat-template.ts';
 import type { Message } from '../../../worker/data/sample.ts';
 import { UnusableRecord } from '../../../worker/data/sample.ts';

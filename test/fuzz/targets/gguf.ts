@@ -1,4 +1,5 @@
-// A GGUF as far as it is read before its weights: header, the config and the tokenizer that are inside it.
+// A GGUF as far as it is read before its weights: header, the config and the tokenizer that are
+// inside it.
 
 import { createTokenizer } from '../../../worker/data/tokenizer.ts';
 import { tokenizerFromGguf } from '../../../worker/data/tokenizer-gguf.ts';
@@ -63,7 +64,8 @@ export const target: Target = {
   ],
   run(bytes) {
     const header = parseGguf(bytes, bytes.length, 'model.gguf');
-    // Config and tokenizer are read from the same header; one that is refused must not hide the other.
+    // Config and tokenizer are read from the same header; one that is refused must not hide the
+    // other.
     const refusal = attempt(() => configOf(header));
     createTokenizer(tokenizerFromGguf(new GgufMetadata(header, 'model.gguf'))).encode('abba a');
     if (refusal) throw refusal;

@@ -1,4 +1,5 @@
-// A parquet file. Its reader wants a path, so each input is written to the one file that this process may write.
+// A parquet file. Its reader wants a path, so each input is written to the one file that this
+// process may write.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parquetWriteBuffer } from 'hyparquet-writer';

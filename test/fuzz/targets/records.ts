@@ -1,5 +1,5 @@
-// JSON lines and JSON arrays in chunks of any size, and what is made of the records: shape, sample. The first byte of an
-// input chooses the reader, the second the size of the chunks.
+// JSON lines and JSON arrays in chunks of any size, and what is made of the records: shape, sample.
+// The first byte of an input chooses the reader, the second the size of the chunks.
 import { detectShape } from '../../../worker/data/detect.ts';
 import { toSample } from '../../../worker/data/formats.ts';
 import { readJsonArray } from '../../../worker/data/json-array.ts';

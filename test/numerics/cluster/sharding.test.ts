@@ -1,5 +1,6 @@
-// Ranks that share a model train it as one process does: real processes, real collectives, toys. What they end with is read back from
-// the checkpoint that they wrote together, by a process of another world.
+// Ranks that share a model train it as one process does: real processes, real collectives, toys.
+// What they end with is read back from the checkpoint that they wrote together, by a process of
+// another world.
 import test from 'ava';
 import type { ShardLayout } from '../../../crds/plan/shards.ts';
 import { checkpointsOf } from '../../../worker/checkpoint/checkpoints.ts';
@@ -19,7 +20,10 @@ test.before(() => setThreads(1));
 
 const steps = 6;
 
-/** Sums of some 50 terms in another order, in float64, through six steps that each enlarge a difference a few times. */
+/**
+ * Sums of some 50 terms in another order, in float64, through six steps that each enlarge a
+ * difference a few times.
+ */
 const reordered = 1e-12;
 /** The same in float32. */
 const coarse = reordered * 2 ** (53 - 24);
@@ -86,7 +90,8 @@ const trainsAlike = test.macro({
     t.is(first?.losses.length, steps);
     for (const field of ['losses', 'norms', 'evaluations'] as const) {
       const gap = largestGap(expected[field], first?.[field] ?? []);
-      // Summed up rank by rank, norms in float32, even where nothing else is summed in another order.
+      // Summed up rank by rank, norms in float32, even where nothing else is summed in another
+      // order.
       const least = { losses: 0, norms: coarse, evaluations: reordered }[field];
       const most = Math.max(allowed, least);
       t.true(gap <= most, `${field}: ${gap}`);
@@ -118,7 +123,8 @@ for (const size of [2, 4]) test.serial(trainsAlike, 'full-float32', size, coarse
 test.serial(trainsAlike, 'lora-float32', 2, coarse);
 test.serial(trainsAlike, 'halo-float64', 3, reordered);
 test.serial(trainsAlike, 'halo-float64-recompute', 2, reordered);
-// Whoever has no target tokens adds zeros: what an optimizer does to a share is what it does to the whole, to the last bit.
+// Whoever has no target tokens adds zeros: what an optimizer does to a share is what it does to the
+// whole, to the last bit.
 for (const name of [
   'exact-adamw',
   'exact-adamw-master-weights',

@@ -1,5 +1,5 @@
-// Every pair of values of two axes that is allowed trains a toy for two steps, goes on after a stop with the same bits, and gives a
-// result that is read back.
+// Every pair of values of two axes that is allowed trains a toy for two steps, goes on after a stop
+// with the same bits, and gives a result that is read back.
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// Gradients that are never made, against those that are: the same steps, to the last digits of float64.
+// Gradients that are never made, against those that are: the same steps, to the last digits of
+// float64.
 import test from 'ava';
 import { freshState } from '../../../worker/checkpoint/trainer-state.ts';
 import { adamW } from '../../../worker/methods/optimizers/adamw.ts';
@@ -81,7 +82,8 @@ for (const mode of ['keep', 'recompute', 'offload'] as const) test(agrees, { mod
 test(agrees, { clip: { mode: 'Global', norm: 0.1 } }, 7);
 test(agrees, { clip: { mode: 'None', norm: 1 } }, 7);
 test(agrees, { clip: { mode: 'Block', norm: 0.1 } }, 7);
-// Biases; products of several layers in one; norms behind layers, of queries and keys; caps and windows.
+// Biases; products of several layers in one; norms behind layers, of queries and keys; caps and
+// windows.
 test(agrees, { name: 'qwen2' }, 7);
 test(agrees, { name: 'phi3' }, 4);
 test(agrees, { name: 'gemma2' }, 7);

@@ -1,4 +1,5 @@
-// From gradients to parameters, with the plainest optimizer there is: w ← w - rate · factor · g, in float64.
+// From gradients to parameters, with the plainest optimizer there is: w ← w - rate · factor · g, in
+// float64.
 import test from 'ava';
 import type { Parameter } from '../../../worker/engine/parameters.ts';
 import { type Clip, Updater } from '../../../worker/engine/update.ts';

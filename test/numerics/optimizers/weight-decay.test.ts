@@ -1,5 +1,5 @@
-// Decoupled weight decay shrinks matrices and leaves norms and biases alone: with a gradient of zeros an update does
-// nothing else.
+// Decoupled weight decay shrinks matrices and leaves norms and biases alone: with a gradient of
+// zeros an update does nothing else.
 import test from 'ava';
 import { adamW } from '../../../worker/methods/optimizers/adamw.ts';
 import { adamW8bit, smallestQuantized } from '../../../worker/methods/optimizers/adamw-8bit.ts';

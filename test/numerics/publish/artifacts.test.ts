@@ -1,4 +1,5 @@
-// What a run leaves for others: each form read back from its folder and compared with what was trained.
+// What a run leaves for others: each form read back from its folder and compared with what was
+// trained.
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
@@ -94,8 +95,8 @@ const merges = test.macro({
         const change = ops.mulScalar(ops.mm(B!, A!), alpha / Math.sqrt(rank));
         const expected = ops.add(original, change);
         const gap = ops.abs(ops.sub(ops.to(found, 'float64'), expected));
-        // One rounding to the type of the file of values up to 2, and those of float32 before it: not the two of a
-        // base that was rounded to the model's type first.
+        // One rounding to the type of the file of values up to 2, and those of float32 before it:
+        // not the two of a base that was rounded to the model's type first.
         const allowed = ops.addScalar(
           ops.mulScalar(ops.abs(expected), dtypeEpsilon(dtype) / 2),
           2 * (rank + 3) * dtypeEpsilon('float32'),

@@ -60,7 +60,8 @@ const roundTrip = test.macro({
     if (isMistral) return;
     scope(() => {
       const gap = item(ops.amax(ops.abs(ops.sub(logits(before), logits(after)))));
-      // Gemma's norms lose a rounding of 1 + w; divisors of llama3 are float32. Logits are of size 10.
+      // Gemma's norms lose a rounding of 1 + w; divisors of llama3 are float32. Logits are of size
+      // 10.
       t.true(gap <= 64 * 2 ** -24 * 10, `largest gap ${gap}`);
     });
   },

@@ -1,5 +1,5 @@
-// The memory plan beside what real processes of the worker take: a vocabulary that is most of the model, in each form; a toy, which is all
-// program; records shorter than a sequence.
+// The memory plan beside what real processes of the worker take: a vocabulary that is most of the
+// model, in each form; a toy, which is all program; records shorter than a sequence.
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -45,9 +45,10 @@ interface Measured {
 }
 
 /**
- * A run from its beginning to its end. What is measured is a peak, which is less where the kernel was short of memory and took pages of
- * mapped files away (-21 % here with a gigabyte for all processes): then another run is measured,
- * three at most. One that takes more than its plan ends it.
+ * A run from its beginning to its end. What is measured is a peak, which is less where the kernel
+ * was short of memory and took pages of mapped files away (-21 % here with a gigabyte for all
+ * processes): then another run is measured, three at most. One that takes more than its plan ends
+ * it.
  */
 async function wholeRun(
   t: ExecutionContext,

@@ -83,7 +83,8 @@ for (const dtype of ['float32', 'bfloat16'] as const) {
           copy,
         );
         t.is(liveHandles(), before);
-        // The bound is one of rounding: moved by a unit each, weights diverge more than rounded, and not by orders.
+        // The bound is one of rounding: moved by a unit each, weights diverge more than rounded,
+        // and not by orders.
         t.true((klDivergence ?? 1) <= allowedDivergence, stored);
         t.log(stored, klDivergence, allowedDivergence);
       }

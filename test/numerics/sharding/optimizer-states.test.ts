@@ -1,4 +1,5 @@
-// The life of optimizer state: made for the places of the ages, anew where an age is 0, freed for the others.
+// The life of optimizer state: made for the places of the ages, anew where an age is 0, freed for
+// the others.
 import test from 'ava';
 import { adamW } from '../../../worker/methods/optimizers/adamw.ts';
 import { OptimizerStates } from '../../../worker/sharding/optimizer-states.ts';

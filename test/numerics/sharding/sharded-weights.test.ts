@@ -1,4 +1,5 @@
-// What is whole when: a world of one rank, in this process, holds its share of everything and gathers it as any other world does.
+// What is whole when: a world of one rank, in this process, holds its share of everything and
+// gathers it as any other world does.
 import { randomUUID } from 'node:crypto';
 import test from 'ava';
 import { freePort } from '../../../cli/client/free-port.ts';

@@ -96,7 +96,8 @@ for (const types of cases) {
       const p = make(types);
       const expected = textbook(p, 5, 0.5);
       update(p, 5, { gradScale: 0.5 });
-      // Ten float32 (float64) roundings, then one to the stored type. The floor is the size of what is added.
+      // Ten float32 (float64) roundings, then one to the stored type. The floor is the size of what
+      // is added.
       const arithmetic = 10 * dtypeEpsilon(types.param === 'float64' ? 'float64' : 'float32');
       const stored = (dtype: DType): number =>
         arithmetic + (dtype === 'bfloat16' ? dtypeEpsilon(dtype) / 2 : 0);
@@ -169,7 +170,8 @@ test('every instruction set and number of threads gives the same bits', (t) => {
 test('stochastic rounding keeps changes that rounding to nearest loses', (t) => {
   scope(() => {
     const bits = dtypeEpsilon('bfloat16');
-    // A gradient of 1 from the first step moves by lr exactly: here an eighth of a step of bfloat16.
+    // A gradient of 1 from the first step moves by lr exactly: here an eighth of a step of
+    // bfloat16.
     const lr = bits / 8;
     const once = (key: bigint | null): Tensor => {
       const zero = (): Tensor => ops.zeros([count]);

@@ -1,5 +1,5 @@
-// A process that makes tensors and forgets them, or does not: leaks-process.ts forgets | frees, with --expose-gc. Prints
-// where those were made that were reported, and how many live.
+// A process that makes tensors and forgets them, or does not: leaks-process.ts forgets | frees,
+// with --expose-gc. Prints where those were made that were reported, and how many live.
 import { reportLeaks } from '../../../worker/tensor/leaks.ts';
 import { liveHandles } from '../../../worker/tensor/memory.ts';
 import { scope } from '../../../worker/tensor/scope.ts';

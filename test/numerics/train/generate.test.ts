@@ -38,8 +38,8 @@ function shortfalls(model: Model, prompt: readonly number[], made: readonly numb
   });
 }
 
-// Keys and values of the cache are those of the whole text; the shares of attention are rounded to float32, some hundred
-// sums of it on logits of size 10.
+// Keys and values of the cache are those of the whole text; the shares of attention are rounded to
+// float32, some hundred sums of it on logits of size 10.
 const rounding = 100 * 10 * 2 ** -24;
 
 const agrees = test.macro({

@@ -15,12 +15,17 @@ test.before(() => setThreads(1));
 const never = () => false;
 const texts = [countUp(0, 12), countUp(5, 3), countUp(31, 7)];
 
-/** The reference chooses the factors of longrope by the text, a run by its configured length: the same for long texts. */
+/**
+ * The reference chooses the factors of longrope by the text, a run by its configured length: the
+ * same for long texts.
+ */
 function textsOf({ name }: GoldenCase): readonly (readonly number[])[] {
   return name === 'phi3-longrope' ? texts.map(([first = 0]) => countUp(first, 12)) : texts;
 }
 
-/** Mean loss and share of right guesses by the decoder that is written down literally, text by text. */
+/**
+ * Mean loss and share of right guesses by the decoder that is written down literally, text by text.
+ */
 function reference(each: GoldenCase): { readonly loss: number; readonly accuracy: number } {
   return scope(() => {
     const config = goldenConfig(each);

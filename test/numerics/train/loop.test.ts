@@ -1,4 +1,5 @@
-// The loop on toys: what it learns, that splitting, recomputing, stopping and going on change nothing, and what it says.
+// The loop on toys: what it learns, that splitting, recomputing, stopping and going on change
+// nothing, and what it says.
 import test from 'ava';
 import { checkpointsOf } from '../../../worker/checkpoint/checkpoints.ts';
 import { freshState, type TrainerState } from '../../../worker/checkpoint/trainer-state.ts';
@@ -113,8 +114,8 @@ test(learns, 'Q-GaLore on weights in 8 bits', {
 test(learns, 'PV-Tuning in float32', {
   ...{ codebook: toyCodebook, optimizer: aPvTuning(toyCodes), plan: faster },
 });
-// At three times this rate codes are thrown about until the last step, and one in four ends above ln 2: of six seeds at each
-// level of instructions, at this one the worst is at 0.004.
+// At three times this rate codes are thrown about until the last step, and one in four ends above
+// ln 2: of six seeds at each level of instructions, at this one the worst is at 0.004.
 test(learns, 'PV-Tuning in bfloat16, drawn back and within its trust', {
   ...{ codebook: toyCodebook, dtype: 'bfloat16' },
   plan: { totalSteps: 120, learningRate: () => 1e-2 },
@@ -158,8 +159,9 @@ const splits = test.macro({
     `one micro-batch, two, an uneven split and one a document give the same parameters with ${words}`,
 });
 
-// Sums in another order differ by 1e-12 on gradients of size 1 (see the tests of the step); three steps of at most 1e-2
-// times the momentum's sum. Adam divides a gradient by itself, or by its epsilon where it is smaller than that.
+// Sums in another order differ by 1e-12 on gradients of size 1 (see the tests of the step); three
+// steps of at most 1e-2 times the momentum's sum. Adam divides a gradient by itself, or by its
+// epsilon where it is smaller than that.
 test(splits, 'SGD', sgd({ momentum: 0.9, weightDecay: 0.1, masterWeights: 'Float32' }), 3e-13);
 test(splits, 'AdamW', adamW({ ...plainAdamW, epsilon: 1e-4 }), (3 * 1e-2 * 1e-12) / 1e-4);
 

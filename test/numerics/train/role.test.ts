@@ -1,4 +1,5 @@
-// The roles of the worker one after the other in this process: what they leave for each other, and what the report says.
+// The roles of the worker one after the other in this process: what they leave for each other, and
+// what the report says.
 import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -375,7 +376,8 @@ test('several sequences at once give the same training but for the order of sums
   for (const other of others) {
     t.notDeepEqual(other, []);
     for (const [step, loss] of other.entries()) {
-      // Six steps of Adam on sums in another order: a unit of float32 in a gradient, as a share of the rate.
+      // Six steps of Adam on sums in another order: a unit of float32 in a gradient, as a share of
+      // the rate.
       t.true(Math.abs(loss - (one[step] ?? 0)) <= 1e-4 * loss, `step ${step}: ${loss}`);
     }
   }

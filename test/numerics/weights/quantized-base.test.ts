@@ -1,5 +1,5 @@
-// Training on frozen weights that are stored in fewer bits: what is stored and what is not, that it learns, that stopping changes
-// nothing, and what comes out.
+// Training on frozen weights that are stored in fewer bits: what is stored and what is not, that it
+// learns, that stopping changes nothing, and what comes out.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';

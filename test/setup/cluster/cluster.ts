@@ -81,7 +81,8 @@ async function runScript(name: string, programs: string, signal: AbortSignal): P
     env: { CLUSTER_PROGRAMS: programs },
     reject: false,
     cancelSignal: signal,
-    // Ctrl-C in a terminal reaches every process there; the one that takes the cluster down has to end.
+    // Ctrl-C in a terminal reaches every process there; the one that takes the cluster down has to
+    // end.
     detached: true,
   });
   signal.throwIfAborted();

@@ -1,6 +1,7 @@
 /**
- * A cluster of somebody else, which is used as it is and left as it was: what tests made in it goes, also when they were interrupted, and
- * the definition of our kind is there afterwards as it was before, or is not there.
+ * A cluster of somebody else, which is used as it is and left as it was: what tests made in it
+ * goes, also when they were interrupted, and the definition of our kind is there afterwards as it
+ * was before, or is not there.
  */
 import { execa } from 'execa';
 

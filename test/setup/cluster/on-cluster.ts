@@ -1,6 +1,7 @@
 /**
- * A group of tests on the cluster, from start to end: it is started, used, taken down, and then the machine is as it was. That is one more
- * test, whose outcome is counted whether the others passed, failed or were interrupted.
+ * A group of tests on the cluster, from start to end: it is started, used, taken down, and then the
+ * machine is as it was. That is one more test, whose outcome is counted whether the others passed,
+ * failed or were interrupted.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -1,4 +1,7 @@
-/** Kubeflow Trainer and JobSet, built once into the cache, for measurements beside them on the test cluster. */
+/**
+ * Kubeflow Trainer and JobSet, built once into the cache, for measurements beside them on the test
+ * cluster.
+ */
 import type { Setup } from '../../../cli/setup/setup.ts';
 import { ensureBuilt } from './ensure-built.ts';
 import { runScript } from './run-script.ts';

@@ -1,6 +1,7 @@
 /**
  * The programs of a real cluster, built once from source and kept in the cache under the digest of
- * everything that they are built from. Only Linux on x64, as root: it is made of network namespaces.
+ * everything that they are built from. Only Linux on x64, as root: it is made of network
+ * namespaces.
  */
 import { createHash } from 'node:crypto';
 import { glob, readFile } from 'node:fs/promises';

@@ -1,6 +1,7 @@
 /**
- * What a run on a cluster leaves behind: on this machine processes, mounts, networks, control groups and rules of its firewall, and on a
- * cluster of somebody else its objects. Looked at before and after; a run that leaves something has failed.
+ * What a run on a cluster leaves behind: on this machine processes, mounts, networks, control
+ * groups and rules of its firewall, and on a cluster of somebody else its objects. Looked at before
+ * and after; a run that leaves something has failed.
  */
 
 import { join } from 'node:path';

@@ -36,13 +36,15 @@ test('Another key gives another order, the same key the same', (t) => {
     orderOf('bins', 7, 0),
   ]) {
     const same = orderOf('documents', 7, 0).filter((value, index) => value === other[index]);
-    // Two random orders of n things agree in 1 place on average; 12 or more have a chance below 1e-8.
+    // Two random orders of n things agree in 1 place on average; 12 or more have a chance below
+    // 1e-8.
     t.true(same.length < 12, `${same.length}`);
   }
 });
 
 test('Where a thing lands does not depend on where it was', (t) => {
-  // Things are counted by the quarter they come from and the quarter they go to: 16 cells of size/16 each.
+  // Things are counted by the quarter they come from and the quarter they go to: 16 cells of
+  // size/16 each.
   const size = 1 << 14;
   const cells = new Array<number>(16).fill(0);
   for (let seed = 0; seed < 8; seed += 1) {
@@ -78,7 +80,8 @@ test('Interleaving keeps every source within one document of its share of the to
           turn += 1;
           for (const [index, weight] of given.entries()) {
             const share = (weight / total) * all;
-            // Chosen one token ahead of its share at most, then given a document; the others share what that is.
+            // Chosen one token ahead of its share at most, then given a document; the others share
+            // what that is.
             const ahead = (tokens[index] ?? 0) - share;
             t.true(ahead <= most + 1);
             t.true(-ahead <= (most + 1) * (given.length - 1));

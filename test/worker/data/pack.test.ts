@@ -59,7 +59,8 @@ function slowly(lengths: readonly number[], capacity: number): number[][] {
 }
 
 test('Documents of the lengths of real conversations fill more than 95 % of their packed sequences', (t) => {
-  // Lengths in tokens of 2,000 ShareGPT conversations at 1,024: counts up to each power of two (token store).
+  // Lengths in tokens of 2,000 ShareGPT conversations at 1,024: counts up to each power of two
+  // (token store).
   const counts = [
     [32, 1],
     [64, 14],

@@ -9,7 +9,9 @@ import { temporaryFolder } from '../../doubles/sources.ts';
 
 const never = new AbortController().signal;
 
-/** Found by fuzzing: a run of equal values whose length, one damaged byte, is some hundred millions. */
+/**
+ * Found by fuzzing: a run of equal values whose length, one damaged byte, is some hundred millions.
+ */
 const endlessRun =
   'UEFSMRUGFXY2FTZcFQgVABUIFQAVBBUAAAADDwMAAABvbmUDAAAAdHdvAwAAAAAAAPg/NgAAGRwVBhUAFf//AAACAAAAFqQBFgY2pAEAKAloeXBhcnF1ZXQZLBwAABwAAAC8AAAAUEFSMT0AAHR3bwAAAAAVBBksSARyb290FQIAFQwlAhgEdGV4dCUAABYIGRwZHCYIHBUMGRUAGRgEdGV4dBUAFgEWYBZgJgg8NgAoA3R3bxgAABkcFQYVABUCAAAAFmAWCDZgACgJaHlwYXJxdWV0GRwcAAAAZwAAAFBBUjE=';
 

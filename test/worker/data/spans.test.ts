@@ -90,7 +90,8 @@ const marksOverlaps = test.macro({
           at += token.length;
         }
       }),
-      // About one text in seven is spelled as it stands by Mistral's tokenizer: 1,000 leave some 150.
+      // About one text in seven is spelled as it stands by Mistral's tokenizer: 1,000 leave some
+      // 150.
       { numRuns: family === 'mistral' ? 1000 : 150 },
     );
     t.true(

@@ -6,7 +6,10 @@ import { GgufValueType, ggufTensorType } from '../../../worker/files/gguf-types.
 
 type Values = Readonly<Record<string, string | number | boolean | readonly number[]>>;
 
-/** A header of these pairs and of tensors with these shapes; single precision for what is no whole number. */
+/**
+ * A header of these pairs and of tensors with these shapes; single precision for what is no whole
+ * number.
+ */
 function header(pairs: Values, tensors: Readonly<Record<string, readonly number[]>> = {}) {
   const type = (value: unknown) =>
     typeof value === 'number' && !Number.isInteger(value)

@@ -71,7 +71,8 @@ test('A process with the number of a dead one does not keep its lock', async (t)
 test('A lock whose owner lives on this machine is never taken over, however long it is silent', async (t) => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, 'blob.lock');
-  // Made by the lock itself, so that it says of this process what the lock looks for; then nobody touches it.
+  // Made by the lock itself, so that it says of this process what the lock looks for; then nobody
+  // touches it.
   const before = await lockFile(path, new FakeClock(), never);
   const clock = new FakeClock();
   let taken = false;

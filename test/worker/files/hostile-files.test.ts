@@ -1,4 +1,5 @@
-// 200 MB of what costs a parser most, under every name that is read whole: an answer within two seconds of a processor and 300 MB.
+// 200 MB of what costs a parser most, under every name that is read whole: an answer within two
+// seconds of a processor and 300 MB.
 import { execFile } from 'node:child_process';
 import { open, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// What ends a preparation before the model is fetched, digested or read. Whole preparations are in test/numerics and test/e2e.
+// What ends a preparation before the model is fetched, digested or read. Whole preparations are in
+// test/numerics and test/e2e.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';

@@ -142,7 +142,8 @@ test('Whatever decides a token gives another store, and what decides none does n
 });
 
 test('The bytes of a store do not depend on the number of threads', async (t) => {
-  // More than four megabytes, below which one thread does it all; most of it is read and not tokenised.
+  // More than four megabytes, below which one thread does it all; most of it is read and not
+  // tokenised.
   const records = Array.from({ length: 400 }, (_, index) => ({
     ...talk(
       `Question ${index}`,

@@ -1,4 +1,5 @@
-// Processes of a worker that is one line long: what they are told while they run, and after they have ended.
+// Processes of a worker that is one line long: what they are told while they run, and after they
+// have ended.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';

@@ -55,7 +55,8 @@ test('a use above the limit leaves nothing, and never less', async (t) => {
 test('without a limit the machine counts', async (t) => {
   const near = (found: number) => {
     const free = freemem();
-    // Others take and give memory between the two readings; a limit of a group would be none of them.
+    // Others take and give memory between the two readings; a limit of a group would be none of
+    // them.
     t.true(found > free / 2 && found < free * 2, `${found} beside ${free}`);
   };
   near(await groups(t, { 'memory.max': 'max', 'memory.current': String(5 * mib) }));

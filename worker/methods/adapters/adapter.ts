@@ -33,7 +33,9 @@ export interface Adapter {
   learningRateFactor(suffix: string): number;
 }
 
-/** Names one dropout mask; null in evaluation. The same draw gives the same mask in recomputation. */
+/**
+ * Names one dropout mask; null in evaluation. The same draw gives the same mask in recomputation.
+ */
 export interface DropoutDraw {
   readonly seed: bigint;
   readonly step: number;

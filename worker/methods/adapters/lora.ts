@@ -3,10 +3,9 @@
 // Against plain fine-tuning: W stays frozen, W + s B A acts, only A and B train.
 //   y = x W^T + s (drop(x) A^T) B^T      A [R, I] · B [O, R] · s = alpha / R
 // With rsLoRA (Kalajdzievski 2023) s = alpha / sqrt(R). With LoRA+ (Hayou et al. 2024) B learns
-// `learningRateRatio` times faster than A.
-// Initialisation: A uniform in ±1/sqrt(I) (Kaiming with a = sqrt 5) or normal with deviation 1/R, as
-// PEFT does; B zero: identity at step 0.
-// State: A and B in float32 whatever the model's type (float64 when the model is float64).
+// `learningRateRatio` times faster than A. Initialisation: A uniform in ±1/sqrt(I) (Kaiming with a
+// = sqrt 5) or normal with deviation 1/R, as PEFT does; B zero: identity at step 0. State: A and B
+// in float32 whatever the model's type (float64 when the model is float64).
 import * as ops from '../../tensor/ops.generated.ts';
 import { dropoutMask, normal, streamOf, uniform } from '../../tensor/rng.ts';
 import type { Tensor } from '../../tensor/tensor.ts';

@@ -1,20 +1,24 @@
 // GaLore: Memory-Efficient LLM Training by Gradient Low-Rank Projection (Zhao et al. 2024).
 //
-// Against plain training: the optimizer of a block's matrix sees its gradient in a subspace of rank R, and its state is
-// of that size; every T updates the subspace is that of the gradient of the moment.
+// Against plain training: the optimizer of a block's matrix sees its gradient in a subspace of rank
+// R, and its state is of that size; every T updates the subspace is that of the gradient of the
+// moment.
 //   B ← about the first R singular vectors of the smaller side of G, when (t - 1) mod T = 0
 //   low = G B (or B^T G)     u = inner(low)     W ← W - α back(u)     W ← W (1 - η λ)
 // G [O, I] · B [min(O, I), R] · α scale · T refresh · η rate · λ decay · t updates of the state
 //
-// State per matrix: B in float32, the inner optimizer's of low, and a master of a bfloat16 weight unless it is rounded by
-// chance. Embedding, head, norms and biases go through the inner optimizer as they are, at the rate without α.
-// Means are neither turned nor cleared at a refresh, as in the release: old ones are read in the new basis.
-// Between refreshes one process makes low of dy and x, whose product G is: (dy^T x) B = dy^T (x B) is a third of the work and makes no G
-// (engine/gradient-factors.ts). Ranks of a world, of which only the owner of a matrix has its basis, sum G up.
-// Differently from the release: the norms by which gradients are clipped are those of low, the gradient of the active parameters; B comes from
-// the Gram matrix, by directions that are drawn and turned where not all are asked for, with signs of its own rule (subspace.ts); a rank above the smaller side is that side; the update happens
-// once a step, when all micro-batches have been added, also where it runs inside the backward; state is freed with its block by
-// LISA and OwLore, and a block that enters begins with a refresh.
+// State per matrix: B in float32, the inner optimizer's of low, and a master of a bfloat16 weight
+// unless it is rounded by chance. Embedding, head, norms and biases go through the inner optimizer
+// as they are, at the rate without α. Means are neither turned nor cleared at a refresh, as in the
+// release: old ones are read in the new basis. Between refreshes one process makes low of dy and x,
+// whose product G is: (dy^T x) B = dy^T (x B) is a third of the work and makes no G
+// (engine/gradient-factors.ts). Ranks of a world, of which only the owner of a matrix has its
+// basis, sum G up. Differently from the release: the norms by which gradients are clipped are those
+// of low, the gradient of the active parameters; B comes from the Gram matrix, by directions that
+// are drawn and turned where not all are asked for, with signs of its own rule (subspace.ts); a
+// rank above the smaller side is that side; the update happens once a step, when all micro-batches
+// have been added, also where it runs inside the backward; state is freed with its block by LISA
+// and OwLore, and a block that enters begins with a refresh.
 import { Bug } from '../../../crds/failures/errors.ts';
 import { rankWithin } from '../../../crds/methods/galore.ts';
 import { trimMemory } from '../../tensor/memory.ts';
@@ -180,7 +184,8 @@ function change(
 ): ProductChange {
   const { scale, weightDecay } = settings;
   if (step.projectedIn === undefined) throw new Bug("a gradient is not in GaLore's subspace");
-  // A gradient in bfloat16 has no digits that products of bfloat16 would lose on the way back, and they take half the time or less.
+  // A gradient in bfloat16 has no digits that products of bfloat16 would lose on the way back, and
+  // they take half the time or less.
   const basis = subspaces.kept(state, step.projectedIn);
   // What the inner optimizer does to zeros is its change.
   const moved = ops.zeros(low.shape, { dtype: low.dtype });

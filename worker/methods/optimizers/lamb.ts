@@ -1,11 +1,14 @@
-// Large Batch Optimization for Deep Learning: Training BERT in 76 minutes (You et al. 2020), in the form of PV-Tuning's release.
+// Large Batch Optimization for Deep Learning: Training BERT in 76 minutes (You et al. 2020), in the
+// form of PV-Tuning's release.
 //
 //   m ← β1 m + (1 - β1) g      v ← β2 v + (1 - β2) g²      u = m / (√v + ε)
-//   w ← w - η r c u            r = |w| / |u|, or 1 where either is 0      c = √(1 - β2^t) / (1 - β1^t)
+//   w ← w - η r c u            r = |w| / |u|, or 1 where either is 0
+//                              c = √(1 - β2^t) / (1 - β1^t)
 //
-// r is that of the whole tensor: η is the share of it that a step moves. c is Adam's correction of young moments; since r divides by |u|,
-// which it does not change, it acts as a warm-up (0.22, 0.31, … for β2 = 0.95 and β1 = 0). Without LAMB r = 1: Adam, its ε not corrected.
-// β1 = 0 keeps no m. State is float32, or float64 for float64 values.
+// r is that of the whole tensor: η is the share of it that a step moves. c is Adam's correction of
+// young moments; since r divides by |u|, which it does not change, it acts as a warm-up (0.22,
+// 0.31, … for β2 = 0.95 and β1 = 0). Without LAMB r = 1: Adam, its ε not corrected. β1 = 0 keeps no
+// m. State is float32, or float64 for float64 values.
 import { Bug } from '../../../crds/failures/errors.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { scope } from '../../tensor/scope.ts';
@@ -41,7 +44,10 @@ interface LambStep {
   readonly prefix?: string;
 }
 
-/** Changes `value` in place and uses `gradient` up; both are of the type of the state. Takes the room of one more tensor of that size. */
+/**
+ * Changes `value` in place and uses `gradient` up; both are of the type of the state. Takes the
+ * room of one more tensor of that size.
+ */
 export function lamb_(
   value: Tensor,
   gradient: Tensor,

@@ -1,7 +1,8 @@
 // Bases in 4 bits that are chosen rarely: what Q-GaLore keeps in place of GaLore's.
 //
-// N smaller side · R rank. State of a matrix: the basis turned, `[R, N]`, in 4 bits with a scale and a zero a group; the first
-// direction in float32; gap and cosines (subspace-control.ts). Projecting and going back use the 4-bit basis alike.
+// N smaller side · R rank. State of a matrix: the basis turned, `[R, N]`, in 4 bits with a scale
+// and a zero a group; the first direction in float32; gap and cosines (subspace-control.ts).
+// Projecting and going back use the 4-bit basis alike.
 import { Bug } from '../../../crds/failures/errors.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { scope } from '../../tensor/scope.ts';

@@ -1,5 +1,5 @@
-// What a bfloat16 parameter is changed through: a float32 master beside it, or with stochastic rounding none, when each change is made in
-// float32 and rounded up or down stochastically.
+// What a bfloat16 parameter is changed through: a float32 master beside it, or with stochastic
+// rounding none, when each change is made in float32 and rounded up or down stochastically.
 import * as ops from '../../tensor/ops.generated.ts';
 import type { Stream } from '../../tensor/rng.ts';
 import type { Tensor } from '../../tensor/tensor.ts';

@@ -1,18 +1,23 @@
-// PV-Tuning: Beyond Straight-Through Estimation for Extreme LLM Compression (Malinovskii et al. 2024).
+// PV-Tuning: Beyond Straight-Through Estimation for Extreme LLM Compression (Malinovskii et al.
+// 2024).
 //
-// Against LAMB on weights: the matrices W = s sum_k C_k[code] of the blocks are trained by what they are made of.
+// Against LAMB on weights: the matrices W = s sum_k C_k[code] of the blocks are trained by what
+// they are made of.
 //   G = dL/dW
 //   P: (dC, ds) = G through the decoding      C, s ← LAMB(dC, ds)
-//   V: B ← B - LAMB(G), at a rate of its own  codes ← nearest to B under the new C, s, in the groups where B is far (search-codes.ts)
+//   V: B ← B - LAMB(G), at a rate of its own  codes ← nearest to B under the new C, s, in the
+//                                             groups where B is far (search-codes.ts)
 //   B ← d W + (1 - d) B                       W = what the new codes stand for
-// B: the buffer, float32 [O, I], at first W · d: `deltaDecay`. 0 keeps all that has gathered (the published recipe); with 1 there is no
-// buffer and each step starts from W: as the paper says of the linearised step, codes then hardly move unless the rate is large. A share
-// tau of 1 with d = 0 is straight-through estimation.
+// B: the buffer, float32 [O, I], at first W · d: `deltaDecay`. 0 keeps all that has gathered (the
+// published recipe); with 1 there is no buffer and each step starts from W: as the paper says of
+// the linearised step, codes then hardly move unless the rate is large. A share tau of 1 with d = 0
+// is straight-through estimation.
 //
-// State of a matrix: buffer (d < 1), exp_avg_sq and, with a first code beta, exp_avg of W; those of codebooks and scales. Nothing of W
-// where codes stay. Norms, biases, embedding and head go through LAMB as they are.
-// Otherwise than the release: codebooks are visited in an order that the job's seed says (there it is different at each run), and the
-// loss is the job's, not the divergence from the dense model.
+// State of a matrix: buffer (d < 1), exp_avg_sq and, with a first code beta, exp_avg of W; those of
+// codebooks and scales. Nothing of W where codes stay. Norms, biases, embedding and head go through
+// LAMB as they are. Otherwise than the release: codebooks are visited in an order that the job's
+// seed says (there it is different at each run), and the loss is the job's, not the divergence from
+// the dense model.
 import * as ops from '../../tensor/ops.generated.ts';
 import { scope } from '../../tensor/scope.ts';
 import type { Tensor } from '../../tensor/tensor.ts';

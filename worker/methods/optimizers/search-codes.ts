@@ -1,12 +1,14 @@
-// The V step of PV-Tuning (Malinovskii et al. 2024): codes are chosen anew for what a reference says that the weights should be, in the
-// few groups where it is farthest from what they are.
+// The V step of PV-Tuning (Malinovskii et al. 2024): codes are chosen anew for what a reference
+// says that the weights should be, in the few groups where it is farthest from what they are.
 //
 //   delta[o, j] = |B[o, j] - s_o sum_k C_k[code]|²        n = ceil(tau · groups)
 //   S = the n groups with the largest delta, largest first
 //   codes of S ← beam search for B[o, j] / s_o, from the codes that are there
-//   with a trust ratio: as many of the changes, in that order, as keep |W' - W| <= trust · |W|, and always the first
+//   with a trust ratio: as many of the changes, in that order, as keep |W' - W| <= trust · |W|,
+//   and always the first
 //
-// Never further from B than before: a search keeps the codes it started from unless others are strictly nearer. Scores are float32.
+// Never further from B than before: a search keeps the codes it started from unless others are
+// strictly nearer. Scores are float32.
 import * as ops from '../../tensor/ops.generated.ts';
 import { drawsOf, type Stream } from '../../tensor/rng.ts';
 import { scope } from '../../tensor/scope.ts';
@@ -21,7 +23,10 @@ export interface SearchLimits {
   readonly beam: number;
 }
 
-/** Changes codes in place, for a reference `[O, J g]` in the type of the codebooks; returns how many groups have other ones. */
+/**
+ * Changes codes in place, for a reference `[O, J g]` in the type of the codebooks; returns how many
+ * groups have other ones.
+ */
 export function searchCodes(
   matrix: CodebookMatrix,
   reference: Tensor,
@@ -60,7 +65,10 @@ export function searchCodes(
   });
 }
 
-/** Indices of the groups in which the reference is farthest from what codes stand for, farthest first. */
+/**
+ * Indices of the groups in which the reference is farthest from what codes stand for, farthest
+ * first.
+ */
 function farthest(matrix: CodebookMatrix, reference: Tensor, share: number): Tensor {
   return scope(() => {
     const { codes, codebooks } = matrix;
@@ -81,7 +89,10 @@ interface Changes {
   readonly changes: Tensor;
 }
 
-/** The first changes that together move the matrix no further than its norm allows, and at least one. */
+/**
+ * The first changes that together move the matrix no further than its norm allows, and at least
+ * one.
+ */
 function trusted(
   matrix: CodebookMatrix,
   { before, found, scales, changes }: Changes,

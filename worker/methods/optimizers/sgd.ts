@@ -2,8 +2,8 @@
 //
 //   u ← μ u + g + λ w      w ← w - η u      (g is scaled by the clip factor first)
 //
-// State per parameter: u in float32 when μ > 0, and for a bfloat16 parameter a float32 master, unless
-// updates are rounded at random.
+// State per parameter: u in float32 when μ > 0, and for a bfloat16 parameter a float32 master,
+// unless updates are rounded at random.
 import * as ops from '../../tensor/ops.generated.ts';
 import { scope } from '../../tensor/scope.ts';
 import type { Tensor } from '../../tensor/tensor.ts';

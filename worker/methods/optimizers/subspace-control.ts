@@ -1,8 +1,9 @@
-// When the directions of a matrix are chosen anew: Q-GaLore's lazy, layer-adaptive rule. Choices that turn out alike make the
-// next ones rarer.
+// When the directions of a matrix are chosen anew: Q-GaLore's lazy, layer-adaptive rule. Choices
+// that turn out alike make the next ones rarer.
 //
 //   a choice is due when there is none, or (updates before this one) mod gap = 0
-//   at a choice: c = |cos(first direction of before, first direction now)| goes into a queue of Q, the oldest out
+//   at a choice: c = |cos(first direction of before, first direction now)| goes into a queue of Q,
+//   the oldest out
 //   if the queue is full and its mean >= threshold: gap ← floor(gap · growth); the queue stays
 // Differently from the release: |cos|, since a direction is defined up to its sign.
 

@@ -4,13 +4,14 @@
 //   tall or square (O >= I):  low = G B        back(u) = u B^T
 //   wide           (O <  I):  low = B^T G      back(u) = B u
 //
-// B holds the first R singular vectors of the smaller side. They are the eigenvectors of the Gram matrix of that side,
-// G^T G or G G^T, which is a sum over the other side: ranks that hold slices of G add theirs and find the same basis, where
-// an SVD of a slice finds another. Forming it squares the spread of the singular values, so it is done in float64 where all directions
-// are to be exact. Drawn ones are found in float32, which tells directions apart that have a three-thousandth of the largest or more: of a
-// gradient in bfloat16 the others are its rounding.
-// A vector is defined up to its sign; the element of the largest magnitude is made positive, so that a basis depends on G
-// and not on the path of a solver.
+// B holds the first R singular vectors of the smaller side. They are the eigenvectors of the Gram
+// matrix of that side, G^T G or G G^T, which is a sum over the other side: ranks that hold slices
+// of G add theirs and find the same basis, where an SVD of a slice finds another. Forming it
+// squares the spread of the singular values, so it is done in float64 where all directions are to
+// be exact. Drawn ones are found in float32, which tells directions apart that have a
+// three-thousandth of the largest or more: of a gradient in bfloat16 the others are its rounding. A
+// vector is defined up to its sign; the element of the largest magnitude is made positive, so that
+// a basis depends on G and not on the path of a solver.
 import * as ops from '../../tensor/ops.generated.ts';
 import { streamOf, uniform } from '../../tensor/rng.ts';
 import { scope } from '../../tensor/scope.ts';
@@ -23,7 +24,10 @@ export function lowShape([out = 0, inputs = 0]: readonly number[], rank: number)
   return out >= inputs ? [out, rank] : [rank, inputs];
 }
 
-/** `[O, I]` → `[O, R]` or `[R, I]`, in the type of both; bfloat16 ones are multiplied as they are and summed in float32. */
+/**
+ * `[O, I]` → `[O, R]` or `[R, I]`, in the type of both; bfloat16 ones are multiplied as they are
+ * and summed in float32.
+ */
 export function intoSubspace(gradient: Tensor, basis: Tensor): Tensor {
   const tall = isTall(gradient.shape);
   const dtype = wideOf(gradient);
@@ -31,7 +35,10 @@ export function intoSubspace(gradient: Tensor, basis: Tensor): Tensor {
   return tall ? ops.linearDw_(low, ops.t(gradient), basis) : ops.linearDw_(low, basis, gradient);
 }
 
-/** What `intoSubspace` makes of the gradient `dy^T x`, of `dy [T, O]` and `x [T, I]`: the smaller of both is projected, and no gradient made. */
+/**
+ * What `intoSubspace` makes of the gradient `dy^T x`, of `dy [T, O]` and `x [T, I]`: the smaller of
+ * both is projected, and no gradient made.
+ */
 export function productInSubspace(dy: Tensor, x: Tensor, basis: Tensor): Tensor {
   const shape = [dy.shape[1] ?? 0, x.shape[1] ?? 0];
   const low = ops.zeros(lowShape(shape, basis.shape[1] ?? 0), { dtype: wideOf(dy) });
@@ -51,7 +58,10 @@ export function isLessInFactors(
 
 type Factors = Pick<ProductChange, 'left' | 'right'>;
 
-/** What `low` is in the whole space `shape`, as a product; beside a bfloat16 basis it is rounded to it. */
+/**
+ * What `low` is in the whole space `shape`, as a product; beside a bfloat16 basis it is rounded to
+ * it.
+ */
 export function fromSubspace(low: Tensor, basis: Tensor, shape: readonly number[]): Factors {
   const rounded = basis.dtype === 'bfloat16' ? ops.to(low, 'bfloat16') : low;
   return isTall(shape) ? { left: rounded, right: ops.t(basis) } : { left: basis, right: rounded };
@@ -62,7 +72,10 @@ export function addProduct_(into: Tensor, { left, right }: Factors, alpha: numbe
   ops.linearDw_(into, ops.t(left), right, { alpha });
 }
 
-/** The basis of the `rank` largest singular values, in descending order, in float32 or, of a float64 gradient, float64. */
+/**
+ * The basis of the `rank` largest singular values, in descending order, in float32 or, of a float64
+ * gradient, float64.
+ */
 export function topSubspace(gradient: Tensor, rank: number): Tensor {
   return scope(() => {
     const [, vectors] = byOneThread(() => ops.linalgEigh(gramOf(gradient)));
@@ -71,8 +84,9 @@ export function topSubspace(gradient: Tensor, rank: number): Tensor {
 }
 
 /**
- * Nearly the basis of `topSubspace`, for a fraction of its work: directions drawn by the shape alone, a twelfth more than are
- * wanted, are turned towards the largest ones twice (Halko, Martinsson & Tropp 2011) and sorted among themselves.
+ * Nearly the basis of `topSubspace`, for a fraction of its work: directions drawn by the shape
+ * alone, a twelfth more than are wanted, are turned towards the largest ones twice (Halko,
+ * Martinsson & Tropp 2011) and sorted among themselves.
  */
 export function sketchedSubspace(gradient: Tensor, rank: number): Tensor {
   const smaller = Math.min(...gradient.shape);
@@ -115,7 +129,10 @@ const turns = 2;
 /** Of a singular value: far from where numbers of float32 end. */
 const leastSquare = 1e-24;
 
-/** What takes `[N, drawn]` times the Gram matrix: that matrix or, for few directions, the gradient and back. */
+/**
+ * What takes `[N, drawn]` times the Gram matrix: that matrix or, for few directions, the gradient
+ * and back.
+ */
 function timesGram(gradient: Tensor, drawn: number): (some: Tensor) => Tensor {
   const [smaller = 0, larger = 0] = [...gradient.shape].sort((a, b) => a - b);
   const products = turns + 1;
@@ -134,8 +151,9 @@ export function wideOf({ dtype }: Tensor): 'float32' | 'float64' {
 }
 
 /**
- * `[N, N]`: a sum over the larger side of the gradient, in float64 some of it at a time; bfloat16 ones are multiplied as they are
- * where the sum is in float32. Half of it is computed, in bands of rows from the diagonal on, and the other copied.
+ * `[N, N]`: a sum over the larger side of the gradient, in float64 some of it at a time; bfloat16
+ * ones are multiplied as they are where the sum is in float32. Half of it is computed, in bands of
+ * rows from the diagonal on, and the other copied.
  */
 export function gramOf(gradient: Tensor, dtype: 'float32' | 'float64' = 'float64'): Tensor {
   const tall = isTall(gradient.shape) ? gradient : ops.t(gradient);

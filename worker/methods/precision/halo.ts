@@ -1,18 +1,23 @@
 // HALO: Hadamard-Assisted Lower-Precision Optimization for LLMs (Ashkboos et al. 2025).
 //
-// Against plain mixed precision: the three products of a linear layer are of operands in 8 bits, each with one scale a tensor,
-// which is made of the tensor at hand (absmax / 127, or / 448 for e4m3). Rotations spread what stands out before it sets the scale.
-//   Y = q(X H) q(W H)^T · dX = B [q(B dY) q(W H)] H^T · dW = [q(dY)^T q(X H)] H^T          (level 2; all levels: kernels/halo/halo.h)
-// H rotates channels, B blocks of tokens: activations have channels that stand out, errors have tokens.
+// Against plain mixed precision: the three products of a linear layer are of operands in 8 bits,
+// each with one scale a tensor, which is made of the tensor at hand (absmax / 127, or / 448 for
+// e4m3). Rotations spread what stands out before it sets the scale.
+//   Y = q(X H) q(W H)^T · dX = B [q(B dY) q(W H)] H^T · dW = [q(dY)^T q(X H)] H^T
+//   (level 2; all levels: kernels/halo/halo.h)
+// H rotates channels, B blocks of tokens: activations have channels that stand out, errors have
+// tokens.
 //
-// State: none beside the weights. Codes of a weight are made when it is first used and serve until it moves: all micro-batches of
-// a step, a whole evaluation, the whole run where it is frozen. A resumed run makes the same. Ranks of a world make them of each block
-// that they have gathered, by the scale of the whole matrix, and keep them as long as the block: a tape has its own hold of them.
-// As the release: scales a tensor, e4m3 for errors too, embedding, head and norms outside. Otherwise: an all-zero tensor has a scale
-// (the release divides by zero), what is above 448 becomes 448 (a cast of libtorch makes NaN of it), biases are allowed, q, k
-// and v quantize their input once, widths of any odd part are rotated, and an input that is not finite makes a loss that is not,
-// which the job's policy for such steps then sees.
-// Left out: scales a row, errors in e5m2, codes that are gathered instead of weights.
+// State: none beside the weights. Codes of a weight are made when it is first used and serve until
+// it moves: all micro-batches of a step, a whole evaluation, the whole run where it is frozen. A
+// resumed run makes the same. Ranks of a world make them of each block that they have gathered, by
+// the scale of the whole matrix, and keep them as long as the block: a tape has its own hold of
+// them. As the release: scales a tensor, e4m3 for errors too, embedding, head and norms outside.
+// Otherwise: an all-zero tensor has a scale (the release divides by zero), what is above 448
+// becomes 448 (a cast of libtorch makes NaN of it), biases are allowed, q, k and v quantize their
+// input once, widths of any odd part are rotated, and an input that is not finite makes a loss that
+// is not, which the job's policy for such steps then sees. Left out: scales a row, errors in e5m2,
+// codes that are gathered instead of weights.
 import type { Parameter } from '../../engine/parameters.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { keep, scope } from '../../tensor/scope.ts';

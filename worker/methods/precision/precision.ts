@@ -1,4 +1,5 @@
-// The precision axis: the arithmetic of the linear layers of the blocks, where it is another than that of the tensors' types.
+// The precision axis: the arithmetic of the linear layers of the blocks, where it is another than
+// that of the tensors' types.
 import type { Parameter } from '../../engine/parameters.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 

@@ -1,5 +1,5 @@
-// Which blocks train in an interval. A draw is named by seed and interval: there is no generator whose state ranks would
-// have to share, or a checkpoint to hold.
+// Which blocks train in an interval. A draw is named by seed and interval: there is no generator
+// whose state ranks would have to share, or a checkpoint to hold.
 import { drawsOf, streamOf } from '../../tensor/rng.ts';
 
 interface Draw {
@@ -11,8 +11,8 @@ interface Draw {
 }
 
 /**
- * `count` different blocks, ascending: one after the other with the probability of its weight among those that are left.
- * A block of weight 0 is drawn only where no other is left.
+ * `count` different blocks, ascending: one after the other with the probability of its weight among
+ * those that are left. A block of weight 0 is drawn only where no other is left.
  */
 export function drawWeighted(weights: readonly number[], { seed, interval, count }: Draw) {
   const draws = drawsOf(streamOf(seed, 'blocks', interval));

@@ -1,17 +1,21 @@
-// LISA: Layerwise Importance Sampling for Memory-Efficient Large Language Model Fine-Tuning (Pan et al. 2024).
+// LISA: Layerwise Importance Sampling for Memory-Efficient Large Language Model Fine-Tuning (Pan et
+// al. 2024).
 //
-// Against plain fine-tuning: in interval i = floor(step / K) only the gamma blocks A_i train, with their full rank, beside
-// embedding, head and last norm; the others have no gradient and no optimizer state.
+// Against plain fine-tuning: in interval i = floor(step / K) only the gamma blocks A_i train, with
+// their full rank, beside embedding, head and last norm; the others have no gradient and no
+// optimizer state.
 //   A_i = gamma different blocks,  p(block) = gamma / L  (or by weights, one after the other)
 // K interval · gamma active layers · L blocks
 //
-// State: that of the optimizer, for A_i and what is outside the blocks. Drop (as the authors announced it): a block that
-// leaves frees its state, one that stays keeps it, one that returns begins at update 1. Keep is the released code: nothing
-// is ever freed, counts stand still while a block rests. Reset is the paper's experiments, where each interval was a run of
-// its own. A bfloat16 weight's master is part of the state: it is made from the weight when a block enters.
-// Differently from the release: state is made when a block enters (there the optimizer is built before the first freeze,
-// and sharded ones allocate everything), blocks are known from the model and not by class names, and a draw is named by
-// seed and interval, so that all ranks and resumed runs agree. With as many active layers as blocks nothing is drawn.
+// State: that of the optimizer, for A_i and what is outside the blocks. Drop (as the authors
+// announced it): a block that leaves frees its state, one that stays keeps it, one that returns
+// begins at update 1. Keep is the released code: nothing is ever freed, counts stand still while a
+// block rests. Reset is the paper's experiments, where each interval was a run of its own. A
+// bfloat16 weight's master is part of the state: it is made from the weight when a block enters.
+// Differently from the release: state is made when a block enters (there the optimizer is built
+// before the first freeze, and sharded ones allocate everything), blocks are known from the model
+// and not by class names, and a draw is named by seed and interval, so that all ranks and resumed
+// runs agree. With as many active layers as blocks nothing is drawn.
 import { UserError } from '../../../crds/failures/errors.ts';
 import { inWords } from '../../../crds/schema/text.ts';
 import type { Active } from '../../engine/model.ts';

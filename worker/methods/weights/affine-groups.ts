@@ -1,12 +1,15 @@
 // Numbers in a few bits: groups of up to 256 neighbours of a row share a scale and a zero.
 //
 //   w ≈ (q - z) s      q, z whole, from 0 to 2^bits - 1
-// Groups never cross a row, so that rows can be shared out. Zero lies in the range of every group, which so holds groups of
-// one sign too (the release of Q-GaLore clamps z instead, and is wrong by half for numbers from 0.5 to 0.6).
+// Groups never cross a row, so that rows can be shared out. Zero lies in the range of every group,
+// which so holds groups of one sign too (the release of Q-GaLore clamps z instead, and is wrong by
+// half for numbers from 0.5 to 0.6).
 //
-// The range has one step less than there are codes, 2^bits - 2, and z is rounded up: then w/s + z + u stays within the codes for
-// every u from 0 to 1, and no number is cut off. To nearest, all are off by half a scale at most; stochastically, the mean of what
-// comes back is w, for the least and the largest of a group too (the release rounds z to nearest and loses up to a third of a step there).
+// The range has one step less than there are codes, 2^bits - 2, and z is rounded up: then w/s + z +
+// u stays within the codes for every u from 0 to 1, and no number is cut off. To nearest, all are
+// off by half a scale at most; stochastically, the mean of what comes back is w, for the least and
+// the largest of a group too (the release rounds z to nearest and loses up to a third of a step
+// there).
 import * as ops from '../../tensor/ops.generated.ts';
 import type { Stream } from '../../tensor/rng.ts';
 import { scope } from '../../tensor/scope.ts';
@@ -42,7 +45,10 @@ export function codeNearest(x: Tensor, bits: 4 | 8): Coded {
   return { codes, scales, zeros };
 }
 
-/** Each number by a code beside it, up with the probability of its distance from below, in the place of what was coded before. */
+/**
+ * Each number by a code beside it, up with the probability of its distance from below, in the place
+ * of what was coded before.
+ */
 export function quantizeStochastically_(
   { codes, scales, zeros }: Coded,
   x: Tensor,
@@ -52,7 +58,10 @@ export function quantizeStochastically_(
   ops.affineCode_(codes, scales, zeros, x, bits, stream.key);
 }
 
-/** What a matrix becomes: `kept (W + alpha left right)`, left `[rows, R]`, right `[R, columns]`, both bfloat16 or both float32. */
+/**
+ * What a matrix becomes: `kept (W + alpha left right)`, left `[rows, R]`, right `[R, columns]`,
+ * both bfloat16 or both float32.
+ */
 export interface ProductChange {
   readonly left: Tensor;
   readonly right: Tensor;
@@ -61,7 +70,10 @@ export interface ProductChange {
   readonly kept: number;
 }
 
-/** The same as changing numbers of 8 bits that were decoded and are quantized stochastically, without a matrix of them. */
+/**
+ * The same as changing numbers of 8 bits that were decoded and are quantized stochastically,
+ * without a matrix of them.
+ */
 export function changeStochastically_(
   { codes, scales, zeros }: Coded,
   { left, right, alpha, kept }: ProductChange,

@@ -1,12 +1,15 @@
-// The codes that a run begins with: residual k-means, then codes, vectors and scales fitted to the weights in turn (AQLM, Egiazarian et
-// al. 2024, without its calibration on activations).
+// The codes that a run begins with: residual k-means, then codes, vectors and scales fitted to the
+// weights in turn (AQLM, Egiazarian et al. 2024, without its calibration on activations).
 //
 //   s_o = |W_o| + 1e-9      t = W / s, in groups of g
-//   for each codebook k: k-means of what is left of t, E centroids, random points as start; an empty cluster keeps its centroid
-//   some times: codes ← beam search for t      C_k[c] ← C_k[c] + mean of what is left over the groups with code c, k by k
-//               s_o ← <W_o, U_o> / |U_o|², U the sum of vectors
-// k-means looks at 64 groups for each centroid; codes are then of all. Everything is drawn from one stream and added up in an order that
-// does not depend on threads: the same weights have the same codes.
+//   for each codebook k: k-means of the residual of t, E centroids, random points as start; an
+//   empty cluster keeps its centroid
+//   `refinements` times: codes ← beam search for t
+//                        C_k[c] ← C_k[c] + mean residual of the groups with code c, k by k
+//                        s_o ← <W_o, U_o> / |U_o|², U the sum of vectors
+// k-means looks at 64 groups for each centroid; codes are then of all. Everything is drawn from one
+// stream and added up in an order that does not depend on threads: the same weights have the same
+// codes.
 import * as ops from '../../tensor/ops.generated.ts';
 import { drawsOf, type Stream } from '../../tensor/rng.ts';
 import { scope } from '../../tensor/scope.ts';
@@ -56,7 +59,10 @@ export function chooseCodes(weight: Tensor, choice: CodeChoice, stream: Stream):
   });
 }
 
-/** One round: none of the three parts makes the error of the normed rows larger but the last, which lessens that of the weights. */
+/**
+ * One round: none of the three parts makes the error of the normed rows larger but the last, which
+ * lessens that of the weights.
+ */
 function refine_(matrix: CodebookMatrix, weight: Tensor, { beam, groupSize }: CodeChoice): void {
   scope(() => {
     const { codes, codebooks, scales } = matrix;
@@ -111,7 +117,10 @@ function kMeans(points: Tensor, entries: number, draws: Draws): Tensor {
   });
 }
 
-/** Points as first centroids; where there are fewer of them, the others are the first again, and stay empty. */
+/**
+ * Points as first centroids; where there are fewer of them, the others are the first again, and
+ * stay empty.
+ */
 function startOf(points: Tensor, indices: Tensor, entries: number): Tensor {
   const found = ops.indexSelect(points, 0, indices);
   const missing = entries - (found.shape[0] ?? 0);

@@ -1,9 +1,11 @@
-// Extreme Compression of Large Language Models via Additive Quantization (Egiazarian et al. 2024): how a matrix is stored.
+// Extreme Compression of Large Language Models via Additive Quantization (Egiazarian et al. 2024):
+// how a matrix is stored.
 //
 //   W[o, group j] = s_o * sum_k C_k[code[o, j, k]]
 //
-// O outputs · J groups of g neighbours of a row, J g inputs · K codebooks of E vectors. Codes are a byte each, so E is at most 256.
-// 2 codebooks of 256 vectors over groups of 8 (2x8g8) are 2 bits a weight, and their vectors 16 KiB a matrix in float32.
+// O outputs · J groups of g neighbours of a row, J g inputs · K codebooks of E vectors. Codes are a
+// byte each, so E is at most 256. 2 codebooks of 256 vectors over groups of 8 (2x8g8) are 2 bits a
+// weight, and their vectors 16 KiB a matrix in float32.
 import type { DType } from '../../tensor/dtype.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import { scope } from '../../tensor/scope.ts';
@@ -55,7 +57,10 @@ export function emptyCodebook(
   };
 }
 
-/** Codes for `targets [n, g]` that are at least as near to them as `codes [n, K]`; computed in float32. */
+/**
+ * Codes for `targets [n, g]` that are at least as near to them as `codes [n, K]`; computed in
+ * float32.
+ */
 export function nearestCodes(
   targets: Tensor,
   codebooks: Tensor,

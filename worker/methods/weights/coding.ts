@@ -1,4 +1,5 @@
-// How a trained matrix is stored where that is not as its values: codes, and what makes numbers of them.
+// How a trained matrix is stored where that is not as its values: codes, and what makes numbers of
+// them.
 import type { DType } from '../../tensor/dtype.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 import { type Coded, decode } from './affine-groups.ts';

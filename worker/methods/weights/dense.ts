@@ -1,4 +1,5 @@
-// Frozen weights as they are: in the type of the model, or in the narrower one of their file (engine/build-model.ts).
+// Frozen weights as they are: in the type of the model, or in the narrower one of their file
+// (engine/build-model.ts).
 import type { WeightStore } from './weight-store.ts';
 
 export const dense: WeightStore = { name: 'Dense', quantize: null };

@@ -1,7 +1,9 @@
 // Whole numbers of 8 bits, symmetric.
-//   absmax_g = max |w| in g · code = round(127 w / absmax_g), ties to even · w' = code * absmax_g / 127
-// g: `groupSize` neighbours of a row, or the whole row. Shapes: W [O, I] → codes [O, I] · absmax [O, I/groupSize] or [O, 1] float32.
-// A row with one outlier loses the small values of that row; groups keep the loss within the group.
+//   absmax_g = max |w| in g · code = round(127 w / absmax_g), ties to even
+//   w' = code * absmax_g / 127
+// g: `groupSize` neighbours of a row, or the whole row. Shapes: W [O, I] → codes [O, I] · absmax
+// [O, I/groupSize] or [O, 1] float32. A row with one outlier loses the small values of that row;
+// groups keep the loss within the group.
 import * as ops from '../../tensor/ops.generated.ts';
 import { formats, type WeightStore } from './weight-store.ts';
 

@@ -1,12 +1,16 @@
-// The base axis: how the frozen matrices of the blocks' linear layers are stored. Products read what is stored (`ops.linear` and its
-// groups take dense and quantised weights alike), so that nothing else in the engine knows the form.
+// The base axis: how the frozen matrices of the blocks' linear layers are stored. Products read
+// what is stored (`ops.linear` and its groups take dense and quantised weights alike), so that
+// nothing else in the engine knows the form.
 import type { DType } from '../../tensor/dtype.ts';
 import * as ops from '../../tensor/ops.generated.ts';
 import type { Tensor } from '../../tensor/tensor.ts';
 
 export interface WeightStore {
   readonly name: string;
-  /** A frozen matrix `[out, in]` in the form that products read; null leaves all as they are in their files. */
+  /**
+   * A frozen matrix `[out, in]` in the form that products read; null leaves all as they are in
+   * their files.
+   */
   readonly quantize: ((matrix: Tensor) => Tensor) | null;
 }
 

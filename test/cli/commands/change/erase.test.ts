@@ -1,4 +1,5 @@
-// `anneal cancel --delete-data` before a small API server that has a Job of the job, and runs the one that removes.
+// `anneal cancel --delete-data` before a small API server that has a Job of the job, and runs the
+// one that removes.
 import test from 'ava';
 import { aCluster } from '../../cluster.ts';
 

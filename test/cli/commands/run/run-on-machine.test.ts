@@ -151,9 +151,9 @@ spec:
 `;
   const { start } = await inFolder(t, { text });
   const error = await t.throwsAsync(start, { code: 'E_INVALID_SPEC' });
-  const places = error?.message.split('\n').map((line) => /job\.yaml:(\d+:\d+)/.exec(line)?.[1]);
+  const locations = error?.message.split('\n').map((line) => /job\.yaml:(\d+:\d+)/.exec(line)?.[1]);
   t.deepEqual(
-    places?.filter((place) => place !== undefined),
+    locations?.filter((location) => location !== undefined),
     ['6:3', '8:5', '9:64'],
   );
   t.regex(error?.message ?? '', /hint: did you mean sequenceLength\?/);

@@ -18,7 +18,7 @@ function aSource(heard: readonly Heard[], changes: readonly JobsChange[] = []): 
     await promise;
   }
   return {
-    ...{ type: 'cluster', place: 'prod/team-a', list: async () => [job] },
+    ...{ type: 'cluster', location: 'prod/team-a', list: async () => [job] },
     changes: (signal: AbortSignal) => saying(changes, signal),
     telemetry: (_job: unknown, _asked: unknown, signal: AbortSignal) => saying(heard, signal),
     logs: (_job: unknown, _asked: unknown, signal: AbortSignal) => saying([], signal),

@@ -41,8 +41,8 @@ for (const columns of [40, 80, 120]) {
 test('what is typed is seen with its cursor, and why enter did nothing', (t) => {
   const typed = { model: 'owner/m', data: '', file: '' };
   const typing = at('model', { typed, typing: true, chosen: { model: 'other' } });
-  t.regex(drawn(typing, 80), /▸ 5 another place: owner\/m▏/);
-  t.regex(drawn({ ...typing, said: 'type a place first' }, 80), /\ntype a place first$/);
+  t.regex(drawn(typing, 80), /▸ 5 another source: owner\/m▏/);
+  t.regex(drawn({ ...typing, said: 'type a source first' }, 80), /\ntype a source first$/);
 });
 
 test('in plain letters nothing is lost, and a low window shows the question', (t) => {

@@ -1,5 +1,6 @@
-// GaLore against the optimizers that it must be equal to where the subspace is the whole space, and against itself where it must not
-// matter how a gradient came about. Float64, so that a difference is a mistake.
+// GaLore against the optimizers that it must be equal to where the subspace is the whole space, and
+// against itself where it must not matter how a gradient came about. Float64, so that a difference
+// is a mistake.
 import test from 'ava';
 import { adamW } from '../../../../worker/methods/optimizers/adamw.ts';
 import { adamW8bit } from '../../../../worker/methods/optimizers/adamw-8bit.ts';

@@ -1,4 +1,5 @@
-// PV-Tuning where it must be equal to something simpler, or must do nothing. Float64, so that a difference is a mistake.
+// PV-Tuning where it must be equal to something simpler, or must do nothing. Float64, so that a
+// difference is a mistake.
 import test from 'ava';
 import { lamb_, lambState } from '../../../../worker/methods/optimizers/lamb.ts';
 import type { UpdateStep } from '../../../../worker/methods/optimizers/optimizer.ts';

@@ -1,4 +1,5 @@
-// The basis of a gradient against what linear algebra promises: Eckart and Young, orthonormality, slices, transposes.
+// The basis of a gradient against what linear algebra promises: Eckart and Young, orthonormality,
+// slices, transposes.
 import test from 'ava';
 import {
   addProduct_,
@@ -65,7 +66,8 @@ test('a product gets into a subspace without being made, to the last digits, and
 test('a gradient is not made where its factors are less work', (t) => {
   t.true(isLessInFactors([1536, 576], 144, 512));
   t.true(isLessInFactors([1536, 576], 144, 100_000));
-  // More than half of the side of a square: the way into the subspace is what a gradient costs besides.
+  // More than half of the side of a square: the way into the subspace is what a gradient costs
+  // besides.
   t.false(isLessInFactors([576, 576], 400, 2000));
   t.true(isLessInFactors([576, 576], 400, 1000));
 });

@@ -1,4 +1,5 @@
-// HALO in a model: nothing but rounding where nothing is quantized, codes that follow their weights, layers that stay as they are.
+// HALO in a model: nothing but rounding where nothing is quantized, codes that follow their
+// weights, layers that stay as they are.
 import test from 'ava';
 import { Halo, type HaloSettings } from '../../../../worker/methods/precision/halo.ts';
 import { liveHandles } from '../../../../worker/tensor/memory.ts';
@@ -21,7 +22,10 @@ const settings: HaloSettings = {
   excludes: () => false,
 };
 
-/** Printed with 9 decimals; the rest is rounding of some 10^4 operations on values of size 10, and of as many in the rotations. */
+/**
+ * Printed with 9 decimals; the rest is rounding of some 10^4 operations on values of size 10, and
+ * of as many in the rotations.
+ */
 const nineDecimals = 0.5e-9 + 2e4 * 10 * 2 ** -53;
 
 for (const each of golden.cases) {

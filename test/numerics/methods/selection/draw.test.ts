@@ -1,4 +1,5 @@
-// Which blocks are drawn: always the asked number of different ones, as often as their weights say, the same for the same names.
+// Which blocks are drawn: always the asked number of different ones, as often as their weights say,
+// the same for the same names.
 import test from 'ava';
 import fc from 'fast-check';
 import { drawInTurn, drawWeighted } from '../../../../worker/methods/selection/draw.ts';

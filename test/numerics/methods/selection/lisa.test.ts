@@ -1,4 +1,5 @@
-// LISA on toys: what moves, what rests, what state lives, and that the arithmetic of the blocks that move is that of full training.
+// LISA on toys: what moves, what rests, what state lives, and that the arithmetic of the blocks
+// that move is that of full training.
 import test from 'ava';
 import { freshState } from '../../../../worker/checkpoint/trainer-state.ts';
 import type { Parameter, Parameters } from '../../../../worker/engine/parameters.ts';
@@ -196,7 +197,8 @@ test('a block that returns after Drop makes the first step of AdamW: the rate ti
 });
 
 test('under Keep a block goes on as if the steps in which it rested had not been; under Drop it begins anew', async (t) => {
-  // A rate of 0 leaves the gradients of a batch as they are, so that states can be compared bit for bit.
+  // A rate of 0 leaves the gradients of a batch as they are, so that states can be compared bit for
+  // bit.
   const still = { config, optimizer: adamW({ ...plainAdamW, weightDecay: 0 }) };
   const after = async (
     script: readonly (readonly number[])[],

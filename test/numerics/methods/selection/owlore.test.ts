@@ -122,7 +122,8 @@ test('with equal scores and a projection that is the identity it is LISA, to the
     equal,
     projected((gradient, rank) => ops.eye(rank, { dtype: gradient.dtype })),
   );
-  // Eight steps of rate 1e-2, whose gradients differ by what the last digits of weights of size 3 do to them.
+  // Eight steps of rate 1e-2, whose gradients differ by what the last digits of weights of size 3
+  // do to them.
   t.true(gap(identity) < 1e-10, `${gap(identity)}`);
   t.true(gap(await values(equal, projected())) > 1e-4);
 });

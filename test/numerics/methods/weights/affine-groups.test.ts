@@ -1,4 +1,5 @@
-// Groups of codes: how far a number comes back, that chance does not lean to one side, and that halves of bytes are whole.
+// Groups of codes: how far a number comes back, that chance does not lean to one side, and that
+// halves of bytes are whole.
 import test from 'ava';
 import {
   type Coded,

@@ -1,7 +1,10 @@
 import test from 'ava';
 import { dynamicMap } from '../../../../worker/methods/optimizers/dynamic-map.ts';
 
-/** The paper's construction in its own words: bounds in equal steps from 0.1 to 1, and the means between them. */
+/**
+ * The paper's construction in its own words: bounds in equal steps from 0.1 to 1, and the means
+ * between them.
+ */
 function fromThePaper(signed: boolean): readonly number[] {
   const values = [0, 1];
   for (let exponent = -6; exponent <= 0; exponent += 1) {

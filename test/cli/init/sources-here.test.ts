@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { placesHere } from '../../../cli/init/places-here.ts';
+import { sourcesHere } from '../../../cli/init/sources-here.ts';
 import { temporaryFolder } from '../../doubles/temporary-folder.ts';
 
 test('models and data of a folder are offered before what npm start has fetched; other files are not', async (t) => {
@@ -13,7 +13,7 @@ test('models and data of a folder are offered before what npm start has fetched;
   await writeFile(join(folder.path, 'llama/config.json'), '{}');
   for (const name of ['a.gguf', 'chats.jsonl', 'package.json', 'tsconfig.build.json', 'x.md'])
     await writeFile(join(folder.path, name), '');
-  const { models, data } = await placesHere(folder.path, cache);
+  const { models, data } = await sourcesHere(folder.path, cache);
   t.deepEqual(
     models.map(({ id }) => id).toSorted(),
     ['./a.gguf', './llama', 'claim:demo/model'].toSorted(),
@@ -26,5 +26,5 @@ test('models and data of a folder are offered before what npm start has fetched;
 });
 
 test('a folder that cannot be read has nothing', async (t) => {
-  t.deepEqual(await placesHere('no-such-folder', 'no-such-cache'), { models: [], data: [] });
+  t.deepEqual(await sourcesHere('no-such-folder', 'no-such-cache'), { models: [], data: [] });
 });

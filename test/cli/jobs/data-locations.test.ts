@@ -1,5 +1,5 @@
 import test from 'ava';
-import { type ChildJob, dataPlacesOf, outsideOfPod, uriOf } from '../../../cli/jobs/data-places.ts';
+import { type ChildJob, dataLocationsOf, outsideOfPod, uriOf } from '../../../cli/jobs/data-locations.ts';
 import type { Changes } from '../../builders/job.ts';
 import { aListedJob } from '../../builders/listed-job.ts';
 
@@ -11,9 +11,9 @@ const child = (folder: string): ChildJob => ({
   },
 });
 
-function places(folder: string, uris: readonly string[] = [], spec: Changes = {}) {
+function locations(folder: string, uris: readonly string[] = [], spec: Changes = {}) {
   const artifacts = uris.map((uri) => ({ type: 'PEFTAdapter' as const, uri, bytes: 1 }));
-  const { volumes, elsewhere } = dataPlacesOf(
+  const { volumes, elsewhere } = dataLocationsOf(
     aListedJob({ uid: '0123456789ab', spec, status: { artifacts } }),
     folder === '' ? [] : [child(folder), child(folder)],
   );
@@ -22,7 +22,7 @@ function places(folder: string, uris: readonly string[] = [], spec: Changes = {}
 
 test('the folder of the run, checkpoints elsewhere and results are the data of a job', (t) => {
   t.deepEqual(
-    places('/volumes/notes/.anneal/runs/first-01234567', ['pvc://notes/out/adapter', 's3://b/k'], {
+    locations('/volumes/notes/.anneal/runs/first-01234567', ['pvc://notes/out/adapter', 's3://b/k'], {
       'checkpoint.destination': { persistentVolumeClaim: { claimName: 'saves', path: 'deep/er' } },
     }),
     {
@@ -37,20 +37,20 @@ test('the folder of the run, checkpoints elsewhere and results are the data of a
 });
 
 test('a run on the disk of a node, and a claim that goes with the job, need no removing', (t) => {
-  t.deepEqual(places('/var/cache/anneal/run').volumes, []);
+  t.deepEqual(locations('/var/cache/anneal/run').volumes, []);
   const template = { 'storage.data': { volumeClaimTemplate: { size: '1Gi' } } };
-  t.deepEqual(places('/volumes/first-data/.anneal/runs/first-01234567', [], template).volumes, []);
+  t.deepEqual(locations('/volumes/first-data/.anneal/runs/first-01234567', [], template).volumes, []);
 });
 
 for (const uri of ['pvc://notes/', 'pvc://notes', 'pvc://notes/.', 'pvc://notes/a/../..']) {
   test(`a whole volume is never removed: ${uri}`, (t) => {
-    t.deepEqual(places('', [uri]), { volumes: [], elsewhere: [uri] });
+    t.deepEqual(locations('', [uri]), { volumes: [], elsewhere: [uri] });
   });
 }
 
 for (const folder of ['/volumes/notes', '/volumes/notes/', '/volumes/notes/../other', '/etc']) {
   test(`nor is it where a Job says that the run is: ${folder}`, (t) => {
-    t.deepEqual(places(folder).volumes, []);
+    t.deepEqual(locations(folder).volumes, []);
   });
 }
 

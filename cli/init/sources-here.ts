@@ -1,4 +1,5 @@
-// Models and data that are on this machine already: what somebody most likely means stands first in the wizard.
+// Models and data that are on this machine already: what somebody most likely means stands first in
+// the wizard.
 import { type Dirent, existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,7 +12,7 @@ const dataFile = /\.(jsonl|parquet|json|txt)$/;
 const notData =
   /^(package|package-lock|tsconfig.*|biome|config|tokenizer.*|generation_config)\.json$/;
 
-export async function placesHere(
+export async function sourcesHere(
   folder: string,
   cache: string,
 ): Promise<Pick<Found, 'models' | 'data'>> {
@@ -45,8 +46,8 @@ function here(name: string, why: string): Option {
   return { id: `./${name}`, label: `./${name}`, why };
 }
 
-function inDemo(path: string, place: string, why: string): readonly Option[] {
-  return existsSync(path) ? [{ id: place, label: place, why }] : [];
+function inDemo(path: string, source: string, why: string): readonly Option[] {
+  return existsSync(path) ? [{ id: source, label: source, why }] : [];
 }
 
 function isModel(folder: string, entry: Dirent): boolean {

@@ -1,7 +1,8 @@
-// Where a model or data lies, from one word on the command line: `owner/name` on the hub, `s3://bucket/prefix`,
-// `claim:NAME/path` in a volume, anything that looks like a path on this machine.
+// Where a model or data lies, from one word on the command line: `owner/name` on the hub,
+// `s3://bucket/prefix`, `claim:NAME/path` in a volume, anything that looks like a path on this
+// machine.
 
-export interface Place {
+export interface WrittenSource {
   /** The member of a source and its fields, for the file. */
   readonly source: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Last word of the place, for names. */
@@ -9,7 +10,7 @@ export interface Place {
   readonly isLocal: boolean;
 }
 
-export function placeOf(text: string, existsHere: (path: string) => boolean): Place {
+export function sourceOf(text: string, existsHere: (path: string) => boolean): WrittenSource {
   const name = lastWord(text);
   if (text.startsWith('s3://')) return { source: { s3: { uri: text } }, name, isLocal: false };
   const [, claimName, path] = /^claim:([a-z0-9][-a-z0-9.]*)(?:\/(.*))?$/.exec(text) ?? [];
