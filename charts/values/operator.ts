@@ -82,12 +82,12 @@ export const jobs = z
         worker: podResources(
           { cpu: '500m' },
           {},
-          'Of a worker, where the job says nothing. Memory is as its plan foresees.',
+          'Of a worker, where the job says nothing. Memory is that of its plan.',
         ),
         publish: podResources(
           { cpu: '250m', memory: '512Mi' },
           { memory: '4Gi' },
-          'Of a pod that writes the results: at least this memory, and what the plan foresees.',
+          'Of a pod that writes the results: at least this memory, and that of the plan.',
         ),
       })
       .prefault({})

@@ -8,9 +8,9 @@ import {
   manifestLines,
   type Preference,
 } from './manifest-text.ts';
-import { sourceOf } from './written-source.ts';
 import type { DeviceOption, Found, Goal, Needs } from './questions.ts';
 import { answerOn, isAnswered, type Seen, type Wizard } from './wizard.ts';
+import { sourceOf } from './written-source.ts';
 
 export interface Drafted {
   /** Of the model, once it was chosen. */

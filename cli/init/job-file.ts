@@ -4,8 +4,8 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { formatProblems, invariant, parseManifest, UserError } from '../../crds/index.ts';
 import { manifestText, type Preference } from './manifest-text.ts';
-import { sourceOf } from './written-source.ts';
 import type { Goal } from './questions.ts';
+import { sourceOf } from './written-source.ts';
 
 interface InitOptions {
   readonly goal: Goal;

@@ -2,8 +2,8 @@
 // that it can be changed by somebody who has never seen one.
 import { parse } from 'yaml';
 import { apiVersion, kind } from '../../crds/names/group.ts';
-import type { WrittenSource } from './written-source.ts';
 import type { Goal, Question } from './questions.ts';
+import type { WrittenSource } from './written-source.ts';
 
 export const preferences = ['memory', 'speed', 'quality', 'size'] as const;
 export type Preference = (typeof preferences)[number];

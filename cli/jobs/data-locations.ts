@@ -47,7 +47,9 @@ export function dataLocationsOf(
   const claim = spec.checkpoint.destination?.persistentVolumeClaim;
   // The folder that the workers make below the destination; the UID keeps jobs of one name apart.
   const checkpoints =
-    claim === undefined ? [] : [location(claim.claimName, `${claim.path}/${name}-${uid.slice(0, 8)}`)];
+    claim === undefined
+      ? []
+      : [location(claim.claimName, `${claim.path}/${name}-${uid.slice(0, 8)}`)];
   const uris = (status.artifacts ?? []).map(({ uri }) => uri ?? '');
   const artifacts = uris.map(volumePathOf);
   // A claim that was made for the job goes with it.

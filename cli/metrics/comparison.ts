@@ -105,7 +105,8 @@ function reachedBy(history: History, equal: Equal): Float64Array {
   const { steps } = history;
   const positions = new Float64Array(steps.length);
   let index = 0;
-  for (const { step, tokensSeen } of steps) positions[index++] = equal === 'steps' ? step : tokensSeen;
+  for (const { step, tokensSeen } of steps)
+    positions[index++] = equal === 'steps' ? step : tokensSeen;
   return positions;
 }
 
@@ -159,7 +160,7 @@ function historyUntil(
   };
 }
 
-/** One number over held-out records: how far it is from another by chance, nobody measured. */
+/** One number over held-out records: how far two runs differ by their seeds alone was not measured. */
 function lastEvaluation({ evaluations }: History): Mean {
   return { value: evaluations.at(-1)?.loss ?? undefined };
 }

@@ -26,7 +26,9 @@ export async function unpack(unpacking: Unpack, signal: AbortSignal): Promise<nu
   try {
     let count = 0;
     for await (const entry of entriesOf(zip)) {
-      const location = entry.fileName.endsWith('/') ? undefined : unpacking.location(entry.fileName);
+      const location = entry.fileName.endsWith('/')
+        ? undefined
+        : unpacking.location(entry.fileName);
       if (location === undefined) continue;
       await write(zip, entry, join(unpacking.into, location), signal);
       count += 1;

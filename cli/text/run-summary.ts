@@ -107,7 +107,10 @@ function nextLines(
   const steps = 4 * report.training.totalSteps;
   const suggestions: readonly (readonly [string, string])[] = [
     ['longer', `${command} run ${file} --steps ${steps}`],
-    ['your data', `${command} init --model ${sourceText(run.record.spec.model.source)} --data FILE`],
+    [
+      'your data',
+      `${command} init --model ${sourceText(run.record.spec.model.source)} --data FILE`,
+    ],
     ['method', `${command} explain ${preset ?? adapter?.type ?? 'Full'}`],
     ...pythonLine(ended, report),
   ];

@@ -1,4 +1,4 @@
-// Processor and memory of a container: what the job says, else what its plan foresees, else what the site gives to pods of that kind. Each is
+// Processor and memory of a container: what the job says, else what its plan says, else what the site gives to pods of that kind. Each is
 // asked for, so that a namespace with a quota lets the pods in and a scheduler knows what it places.
 import type { V1ResourceRequirements } from '@kubernetes/client-node';
 import { memoryConstants } from '../../crds/plan/memory-constants.ts';

@@ -1,6 +1,6 @@
 // Every reader of foreign files against damaged ones, ANNEAL_FUZZ_SECONDS each (20 when not set;
 // npm run test:all takes 60), two at a time. The seed is always the same, so that a change is
-// judged by itself and not by chance; npm run fuzz takes another each time.
+// judged by itself and not by a lucky seed; npm run fuzz takes another each time.
 import test from 'ava';
 import { gate } from '../../worker/remote/gate.ts';
 import { isStuck } from './engine.ts';

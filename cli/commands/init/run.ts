@@ -6,8 +6,8 @@ import { type ClusterDevices, deviceOptions, givenDevice } from '../../init/devi
 import { type Describe, Estimator } from '../../init/estimator.ts';
 import { initText, writeNew } from '../../init/job-file.ts';
 import { type Answers, manifestText, type Preference } from '../../init/manifest-text.ts';
-import { sourcesHere } from '../../init/sources-here.ts';
 import type { Found, Goal } from '../../init/questions.ts';
+import { sourcesHere } from '../../init/sources-here.ts';
 import { startWizard } from '../../init/wizard.ts';
 import { knowsCluster } from '../../jobs/open-source.ts';
 import type { CliConfig } from '../../process/config.ts';

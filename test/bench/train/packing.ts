@@ -1,6 +1,6 @@
 /**
  * Conversations of different lengths, float32, the same conversations, chat template, sequence
- * length and threads. What counts is learned tokens a second: each program may pack as well as it
+ * length and threads. What counts is target tokens a second: each program may pack as well as it
  * can. A job with packing is held against TRL's SFTTrainer as users get it, and what lies between
  * is taken apart: packing alone, in either program, and the step alone, with and without it.
  */

@@ -1,5 +1,10 @@
 import test from 'ava';
-import { type ChildJob, dataLocationsOf, outsideOfPod, uriOf } from '../../../cli/jobs/data-locations.ts';
+import {
+  type ChildJob,
+  dataLocationsOf,
+  outsideOfPod,
+  uriOf,
+} from '../../../cli/jobs/data-locations.ts';
 import type { Changes } from '../../builders/job.ts';
 import { aListedJob } from '../../builders/listed-job.ts';
 
@@ -22,9 +27,15 @@ function locations(folder: string, uris: readonly string[] = [], spec: Changes =
 
 test('the folder of the run, checkpoints elsewhere and results are the data of a job', (t) => {
   t.deepEqual(
-    locations('/volumes/notes/.anneal/runs/first-01234567', ['pvc://notes/out/adapter', 's3://b/k'], {
-      'checkpoint.destination': { persistentVolumeClaim: { claimName: 'saves', path: 'deep/er' } },
-    }),
+    locations(
+      '/volumes/notes/.anneal/runs/first-01234567',
+      ['pvc://notes/out/adapter', 's3://b/k'],
+      {
+        'checkpoint.destination': {
+          persistentVolumeClaim: { claimName: 'saves', path: 'deep/er' },
+        },
+      },
+    ),
     {
       volumes: [
         'pvc://notes/.anneal/runs/first-01234567',
@@ -39,7 +50,10 @@ test('the folder of the run, checkpoints elsewhere and results are the data of a
 test('a run on the disk of a node, and a claim that goes with the job, need no removing', (t) => {
   t.deepEqual(locations('/var/cache/anneal/run').volumes, []);
   const template = { 'storage.data': { volumeClaimTemplate: { size: '1Gi' } } };
-  t.deepEqual(locations('/volumes/first-data/.anneal/runs/first-01234567', [], template).volumes, []);
+  t.deepEqual(
+    locations('/volumes/first-data/.anneal/runs/first-01234567', [], template).volumes,
+    [],
+  );
 });
 
 for (const uri of ['pvc://notes/', 'pvc://notes', 'pvc://notes/.', 'pvc://notes/a/../..']) {

@@ -39,7 +39,7 @@ test('kubectl apply of a job ends Complete, through init, worker and publish pod
     ['pvc://demo/first'],
   );
   t.true((status.plan?.trainableParameters ?? 0) > 0);
-  t.true(parseQuantity(status.plan?.memory?.peak ?? '0') > 0, 'what a worker needs is foreseen');
+  t.true(parseQuantity(status.plan?.memory?.peak ?? '0') > 0, 'the memory of a worker is planned');
   t.is(status.restarts?.counted, undefined);
   t.deepEqual(await job.names('jobs'), ['first-init-1', 'first-publish-1', 'first-w1']);
   t.deepEqual(await job.names('networkpolicies'), ['anneal.dev.io', 'anneal.dev.worker']);

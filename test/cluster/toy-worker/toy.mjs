@@ -17,7 +17,7 @@ const good = {
     prepared: {
       model: { digest: 'sha256:toy', family: 'Toy', format: 'GGUF', facts },
       dataset: {
-        ...{ digest: 'toy', samples: 3, tokens: 30, learnedTokens: 20, skipped: 1 },
+        ...{ digest: 'toy', samples: 3, tokens: 30, targetTokens: 20, skipped: 1 },
         ...{ sequences: 3, longest: 10 },
       },
     },

@@ -12,7 +12,7 @@ import { scope } from '../../../worker/tensor/scope.ts';
 import { type Tensor, toArray } from '../../../worker/tensor/tensor.ts';
 
 async function aFolder(t: { teardown(clean: () => Promise<void>): void }): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'anneal-shelf-'));
+  const folder = await mkdtemp(join(tmpdir(), 'anneal-offload-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   return folder;
 }

@@ -104,7 +104,7 @@ test(
   /model\.vocab\.a/,
 );
 test(
-  'Tokens by chance',
+  'Tokens drawn at random',
   refused,
   { model: { ...json.model, dropout: 0.1 } },
   /must give the same tokens every time/,

@@ -8,7 +8,7 @@
 // G [O, I] · B [min(O, I), R] · α scale · T refresh · η rate · λ decay · t updates of the state
 //
 // State per matrix: B in float32, the inner optimizer's of low, and a master of a bfloat16 weight
-// unless it is rounded by chance. Embedding, head, norms and biases go through the inner optimizer
+// unless it is rounded stochastically. Embedding, head, norms and biases go through the inner optimizer
 // as they are, at the rate without α. Means are neither turned nor cleared at a refresh, as in the
 // release: old ones are read in the new basis. Between refreshes one process makes low of dy and x,
 // whose product G is: (dy^T x) B = dy^T (x B) is a third of the work and makes no G

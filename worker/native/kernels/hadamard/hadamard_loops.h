@@ -41,7 +41,7 @@ ANNEAL_INLINE Two<float> load_two(const Bf16* p) {
   memcpy(&words, p, sizeof(words));
   return {bits_of<F>(words << 16), bits_of<F>(words & 0xffff0000)};
 }
-// Asks for a place: a pass takes them far from each other, which the machine does not foresee. What is about to be written is asked for as well:
+// Asks for a place: a pass takes them far from each other, which the prefetcher does not predict. What is about to be written is asked for as well:
 // without it a store waits for the line that it falls into.
 template <int kWrites, int64_t kSize> ANNEAL_INLINE void expect(const void* at) {
 #pragma GCC unroll 4
