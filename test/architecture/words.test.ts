@@ -21,7 +21,7 @@ const refused: readonly Refused[] = [
   { pattern: /\b[Cc]arriers?\b|\w[a-z]Carrier\b/, instead: 'collectives' },
   { pattern: /\bheld-model|\b[Hh]eldModel/, instead: 'sharded model' },
   {
-    pattern: /\b[Mm]oving (parameters|blocks|weights)|\bMoving(?!:|')\b|\bmovingBlocks/,
+    pattern: /\b[Mm]oving (parameters|blocks|weights)|\bmovingBlocks/,
     instead: 'active',
   },
   {
