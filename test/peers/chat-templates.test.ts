@@ -115,7 +115,7 @@ test('What a template with tags has learned is what transformers masks in', (t) 
     const expected = ranges.map(([start, end]) => points.slice(start, end).join(''));
     const ours = renderChat({ type: 'Chat', messages: one.messages }, template, endTexts);
     t.deepEqual(
-      ours.targets.map(({ start, end }) => ours.text.slice(start, end)),
+      ours.targets().map(({ start, end }) => ours.text.slice(start, end)),
       expected,
     );
   }

@@ -8,8 +8,11 @@ import { markersIn } from './turn-markers.ts';
 
 interface RenderedChat {
   readonly text: string;
-  /** Sorted, disjoint. */
-  readonly targets: readonly Range[];
+  /**
+   * Ranges of the assistant's turns, sorted, disjoint. Throws UnusableRecord where they cannot be
+   * told apart. Renders twice for each turn, so it is asked only for what is kept.
+   */
+  targets(): readonly Range[];
 }
 
 /**
@@ -22,6 +25,15 @@ export function renderChat(
   endTexts: readonly string[],
 ): RenderedChat {
   const text = template.render(sample.messages, sample.tools, false);
+  return { text, targets: () => targetsOf(text, sample, template, endTexts) };
+}
+
+function targetsOf(
+  text: string,
+  sample: ChatSample,
+  template: ChatTemplate,
+  endTexts: readonly string[],
+): readonly Range[] {
   const speaking = sample.messages.filter((message) => message.role === 'assistant');
   const turns =
     byTags(text, sample, template, speaking.length) ??
@@ -32,10 +44,7 @@ export function renderChat(
       `has ${speaking.length} turns of the assistant that cannot be told apart in the text of the chat template`,
     );
   }
-  return {
-    text,
-    targets: turns.flatMap((turn, index) => targetRanges(text, turn, speaking[index])),
-  };
+  return turns.flatMap((turn, index) => targetRanges(text, turn, speaking[index]));
 }
 
 const marked = new RegExp(

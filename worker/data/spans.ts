@@ -1,35 +1,36 @@
-// Learned ranges of a text → target tokens. Tokenizers give no offsets, so the bytes of the tokens
+// Target ranges of a text → target tokens. Tokenizers give no offsets, so the bytes of the tokens
 // are laid along the bytes of the text that they spell; every byte must be accounted for. A token
-// that overlaps a learned range is learned.
+// that overlaps a target range is a target.
 import { type Range, UnusableRecord } from './sample.ts';
 import { plainSpaces } from './token-bytes.ts';
 import type { Piece, Tokenizer } from './tokenizer.ts';
 
 interface TargetedTokens {
   readonly ids: readonly number[];
-  /** One a token: 1 learned, 0 not. */
+  /** One a token: 1 for a target. */
   readonly targets: Uint8Array;
 }
 
 /**
- * `ranges` are sorted, do not overlap, and count in UTF-16 units of the text. Undefined for a text
- * of more than `most` tokens, which is not read to its end.
+ * `ranges` gives the target ranges, sorted, without overlap, in UTF-16 units of the text. Undefined
+ * for a text of more than `most` tokens: it is not read to its end, and `ranges` is not called.
  */
 export function encodeWithRanges(
   text: string,
-  ranges: readonly Range[],
+  ranges: () => readonly Range[],
   tokenizer: Tokenizer,
   most: number,
 ): TargetedTokens | undefined {
   const pieces = tokenizer.pieces(text, most);
   const ids = pieces.flatMap((piece) => piece.ids);
   if (ids.length > most) return undefined;
+  const all = ranges();
   const targets = new Uint8Array(ids.length);
   let start = 0;
   let token = 0;
   for (const [index, piece] of pieces.entries()) {
     const end = start + piece.text.length;
-    const inside = ranges
+    const inside = all
       .filter((range) => range.start < end && range.end > start)
       .map((range) => ({
         start: Math.max(0, range.start - start),

@@ -82,14 +82,14 @@ function encode(
 ): EncodedDocument | undefined {
   switch (sample.type) {
     case 'Text':
-      return withEnds(sample.text, [{ start: 0, end: sample.text.length }], tokenizer, most);
+      return withEnds(sample.text, { start: 0, end: sample.text.length }, tokenizer, most);
     case 'PromptCompletion': {
       const text = sample.prompt + sample.completion;
-      return withEnds(text, [{ start: sample.prompt.length, end: text.length }], tokenizer, most);
+      return withEnds(text, { start: sample.prompt.length, end: text.length }, tokenizer, most);
     }
     case 'Segments': {
       const text = sample.segments.map((segment) => segment.text).join('');
-      return encodeWithRanges(text, targetSegments(sample.segments), tokenizer, most);
+      return encodeWithRanges(text, () => targetSegments(sample.segments), tokenizer, most);
     }
     case 'Tokenized': {
       const outside = sample.tokens.find((id) => id < 0 || id >= tokenizer.vocabularySize);
@@ -109,7 +109,8 @@ function encode(
       }
       if (template === undefined) throw new Bug('a conversation without a chat template');
       const chat = renderChat(sample, template, tokenizer.specialTexts);
-      // The template has written all special tokens there are to be.
+      // The template has written all special tokens. Telling the turns apart renders once a turn: a
+      // conversation that is too long is spared that.
       return encodeWithRanges(chat.text, chat.targets, tokenizer, most);
     }
     case 'Preference':
@@ -120,16 +121,16 @@ function encode(
 }
 
 /**
- * With the begin token where the tokenizer asks for one, and always with the end token, which is
- * learned.
+ * With the begin token where the tokenizer asks for one, and always with the end token, which is a
+ * target.
  */
 function withEnds(
   text: string,
-  ranges: readonly Range[],
+  range: Range,
   tokenizer: Tokenizer,
   most: number,
 ): EncodedDocument | undefined {
-  const inner = encodeWithRanges(text, ranges, tokenizer, most);
+  const inner = encodeWithRanges(text, () => [range], tokenizer, most);
   if (inner === undefined) return undefined;
   const before = tokenizer.addBos && tokenizer.bos !== undefined ? [tokenizer.bos] : [];
   const after = tokenizer.eos === undefined ? [] : [tokenizer.eos];

@@ -21,7 +21,8 @@ function turns(...contents: readonly string[]): ChatSample {
 
 function targetTexts(name: TemplateName, sample: ChatSample): string[] {
   const template = compileTemplate(chatTemplates[name]);
-  const { text, targets } = renderChat(sample, template, endTexts);
+  const { text, targets: targetsOf } = renderChat(sample, template, endTexts);
+  const targets = targetsOf();
   return targets.map(({ start, end }) => text.slice(start, end));
 }
 
@@ -71,7 +72,8 @@ const anyTexts = test.macro({
       fc.property(talk, (pairs) => {
         const sample = turns(...pairs.flatMap(([q, a]) => [q.join(''), a.join('')]));
         try {
-          const { text, targets } = renderChat(sample, template, endTexts);
+          const { text, targets: targetsOf } = renderChat(sample, template, endTexts);
+          const targets = targetsOf();
           kept += 1;
           t.is(targets.length, pairs.length);
           let last = 0;
@@ -99,7 +101,8 @@ test('Blanks that a template prints after the end of a turn are not learned, tho
   t.deepEqual(targetTexts('chatml', turns('Hi', 'Hello\n\n')), ['Hello\n\n<|im_end|>']);
   const sample = turns('Hi', 'Hello ');
   const template = compileTemplate(chatTemplates.chatml);
-  const { text, targets } = renderChat(sample, template, []);
+  const { text, targets: targetsOf } = renderChat(sample, template, []);
+  const targets = targetsOf();
   t.deepEqual(
     targets.map(({ start, end }) => text.slice(start, end)),
     ['Hello <|im_end|>\n'],

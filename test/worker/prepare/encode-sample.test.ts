@@ -45,6 +45,20 @@ test('A begin token stands where the tokenizer asks for one, and is not learned'
   t.deepEqual(document?.targets, Uint8Array.of(0, 1, 1));
 });
 
+test('The turns of a conversation that is too long are not told apart', (t) => {
+  // Whoever renders all of it in capitals leaves no turn to be found.
+  const source = '{% for m in messages %}{{ m.content | upper }} {% endfor %}';
+  const shouting = { template: { source, date: new Date(0) } };
+  const messages = [
+    { role: 'user', content: 'Hi', isTarget: true },
+    { role: 'assistant', content: 'Hello there, and more', isTarget: true },
+  ] as const;
+  const whole = createEncoder(rules(shouting))({ type: 'Chat', messages });
+  t.is('skipped' in whole ? whole.skipped : '', 'Invalid');
+  const long = createEncoder(rules({ ...shouting, sequenceLength: 3 }))({ type: 'Chat', messages });
+  t.is('skipped' in long ? long.skipped : '', 'TooLong');
+});
+
 test('A conversation gets no tokens but those of its template', (t) => {
   const messages = [
     { role: 'user', content: 'Hi', isTarget: true },
