@@ -1,5 +1,6 @@
 // The API server, as the command line needs it: requests with a deadline, and answers that go on.
 // Nothing is retried here, since a person can press a key again and a watch knows when to.
+
 import {
   type ClientRequest,
   Agent as HttpAgent,
@@ -7,6 +8,7 @@ import {
   type IncomingMessage,
 } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
+import { linesOf } from '../../crds/text/lines.ts';
 import { refused, unanswered } from './kube-error.ts';
 import type { KubeAccess } from './kubeconfig.ts';
 
@@ -66,14 +68,8 @@ export class Kube implements AsyncDisposable {
   /** Lines of an answer that goes on; `quietMs` without a byte ends it with an error. */
   async *lines(asked: KubeAsked, quietMs: number, signal: AbortSignal): AsyncGenerator<string> {
     const answer = await this.#ask(asked, signal, signal, quietMs);
-    let rest = '';
     try {
-      for await (const chunk of answer as AsyncIterable<string>) {
-        const lines = (rest + chunk).split('\n');
-        rest = lines.pop() ?? '';
-        for (const line of lines) if (line !== '') yield line;
-      }
-      if (rest !== '') yield rest;
+      yield* linesOf(answer as AsyncIterable<string>);
     } catch (error) {
       signal.throwIfAborted();
       throw unanswered(this.server, error);

@@ -2,6 +2,7 @@
 // because the schema of the API server cannot say every rule of ours, is left out and told in a
 // sentence: one such object must not hide the others, and must not escape the commands that stop or
 // remove it.
+
 import * as z from 'zod';
 import { fineTuneJobSpec } from '../../crds/api/job.ts';
 import { status } from '../../crds/api/status.ts';
@@ -9,6 +10,7 @@ import { pathInWords } from '../../crds/manifest/problem.ts';
 import { sentenceOf } from '../../crds/manifest/sentences.ts';
 import { splitKnown } from '../../crds/manifest/unknown-keys.ts';
 import { nodeAt } from '../../crds/tree/schema-tree.ts';
+import { valueAt } from '../../crds/tree/value-at.ts';
 import type { Job, Unread } from './job.ts';
 
 /** The API server has judged it; a dot in a name is not ours to refuse here. */
@@ -113,16 +115,6 @@ function removed(value: unknown, path: Path): unknown {
     return rest.length === 0 ? [] : [[name, removed(child, rest)]];
   });
   return Object.fromEntries(entries);
-}
-
-function valueAt(root: unknown, path: Path): unknown {
-  return path.reduce<unknown>(
-    (value, key) =>
-      typeof value === 'object' && value !== null && Object.hasOwn(value, key)
-        ? Reflect.get(value, key)
-        : undefined,
-    root,
-  );
 }
 
 /**

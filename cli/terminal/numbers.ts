@@ -14,37 +14,29 @@ export function count(value: number): string {
   return value.toLocaleString('en');
 }
 
-/** `1.54 B`, `4.9 M`, `812`. */
+/** `1.54 B`, `4.9 M`, `8120`: in sentences. */
 export function short(value: number): string {
-  for (const [unit, size] of [
-    ['T', 1e12],
-    ['B', 1e9],
-    ['M', 1e6],
-    ['k', 1e3],
-  ] as const) {
-    if (value >= 10 * size || (unit !== 'k' && value >= size)) {
-      const scaled = value / size;
-      return `${scaled >= 100 ? Math.round(scaled) : scaled.toFixed(scaled >= 10 ? 1 : 2)} ${unit}`;
-    }
-  }
-  return String(Math.round(value));
+  return inUnits(value, 10_000, ' ');
 }
 
 /** `41.2k`, in columns. */
 export function shortCount(value: number | undefined): string {
-  if (value === undefined || !Number.isFinite(value)) return '–';
-  for (const [unit, size] of [
-    ['T', 1e12],
-    ['B', 1e9],
-    ['M', 1e6],
-    ['k', 1e3],
-  ] as const) {
-    if (value >= size) {
-      const scaled = value / size;
-      return `${scaled.toFixed(scaled >= 100 ? 0 : scaled >= 10 ? 1 : 2)}${unit}`;
-    }
-  }
-  return String(Math.round(value));
+  return value === undefined || !Number.isFinite(value) ? '–' : inUnits(value, 1000, '');
+}
+
+const units = [
+  ['T', 1e12],
+  ['B', 1e9],
+  ['M', 1e6],
+  ['k', 1e3],
+] as const;
+
+/** Three digits and a unit, from `least` on. */
+function inUnits(value: number, least: number, gap: string): string {
+  const [unit, size] = units.find(([, each]) => value >= each) ?? ['', 1];
+  if (value < least || unit === '') return String(Math.round(value));
+  const scaled = value / size;
+  return `${scaled.toFixed(scaled >= 100 ? 0 : scaled >= 10 ? 1 : 2)}${gap}${unit}`;
 }
 
 export function seconds(value: number): string {

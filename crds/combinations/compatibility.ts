@@ -1,5 +1,6 @@
 // What cannot be combined, with a sentence. Each part is right by itself, so the schema cannot say
 // it; a job is refused here, before anything is fetched. `where` is a cluster or this one machine.
+
 import type { FineTuneJobSpec } from '../api/job.ts';
 import type { Worker } from '../api/worker.ts';
 import type { FailureCode } from '../failures/table.ts';
@@ -9,8 +10,8 @@ import { type ResolvedMethod, resolveMethod } from '../methods/resolve.ts';
 import { typeInCel } from '../methods/types-in-cel.ts';
 import { resultsHitModel } from '../names/result-folders.ts';
 import { sequencesPerStep } from '../plan/batches.ts';
-import { isPresent } from '../schema/union.ts';
 import { placedRules, printedJob } from '../tree/schema-tree.ts';
+import { valueAt } from '../tree/value-at.ts';
 
 /** Anywhere: what can be planned, wherever it would run. */
 export type Where = 'machine' | 'cluster' | 'anywhere';
@@ -312,13 +313,4 @@ function problemAt(
   hint: string | undefined,
 ): Incompatibility {
   return { code, path, message: `${path.join('.')} ${sentence}`, hint };
-}
-
-function valueAt(root: unknown, path: readonly string[]): unknown {
-  let value = root;
-  for (const key of path) {
-    if (!isPresent(value, key)) return undefined;
-    value = Reflect.get(value as object, key);
-  }
-  return value;
 }

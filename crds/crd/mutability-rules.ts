@@ -5,11 +5,12 @@
 // The API server is given one rule that holds them all. It evaluates the rules of the spec at every
 // write of the status too, where the spec is the same: comparing it once, as a whole, took a third
 // off what such a write costs it.
+
 import { isDeepStrictEqual } from 'node:util';
 import { invariant } from '../failures/errors.ts';
 import type { Mutability } from '../schema/mutability.ts';
-import { isPresent } from '../schema/union.ts';
 import { jobSchema, mutabilityOf, type SchemaNode } from '../tree/schema-tree.ts';
+import { valueAt } from '../tree/value-at.ts';
 
 interface TransitionRule {
   /** Below `spec`: ['worker', 'replicas']. */
@@ -135,13 +136,4 @@ function messageOf(mutability: Exclude<Mutability, 'Live'>): string {
     default:
       return mutability satisfies never;
   }
-}
-
-function valueAt(root: unknown, path: readonly string[]): unknown {
-  let value = root;
-  for (const key of path) {
-    if (!isPresent(value, key)) return undefined;
-    value = Reflect.get(value as object, key);
-  }
-  return value;
 }

@@ -1,11 +1,13 @@
 // A job file: YAML text to a FineTuneJob, or a list of everything that is wrong with it, each at
 // its line and column. Nothing is guessed and nothing is ignored: a job with a mistyped key never
 // runs.
+
 import { type FineTuneJob, fineTuneJob } from '../api/job.ts';
 import { UserError } from '../failures/errors.ts';
 import { apiVersion, group, kind } from '../names/group.ts';
 import { editDistance } from '../text/nearest-name.ts';
 import { jobSchema } from '../tree/schema-tree.ts';
+import { valueAt } from '../tree/value-at.ts';
 import { byPlace, formatProblems, type Problem, valueInWords } from './problem.ts';
 import { sentenceOf } from './sentences.ts';
 import { splitKnown } from './unknown-keys.ts';
@@ -138,13 +140,4 @@ function notAJob(value: unknown): Foreign | undefined {
     message: `kind is ${valueInWords(given)}; it must be ${kind}`,
     hint: 'other objects are applied with kubectl',
   };
-}
-
-function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
-  let value = root;
-  for (const key of path) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
-    value = Reflect.get(value, key);
-  }
-  return value;
 }

@@ -39,7 +39,7 @@ export function onlyNamedMember<S extends z.ZodType>(
   return rule(schema, ...rules);
 }
 
-export function isPresent(value: unknown, key: string): boolean {
+function isPresent(value: unknown, key: string): boolean {
   return (
     typeof value === 'object' &&
     value !== null &&

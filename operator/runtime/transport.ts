@@ -1,6 +1,8 @@
 // Requests to the API server over one pool of connections. Each has a deadline and an AbortSignal; nothing is retried here,
 // because only the caller knows whether a second try is harmless: an error carries what the server said about waiting.
+
 import { Agent, type Dispatcher, request } from 'undici';
+import { linesOf } from '../../crds/text/lines.ts';
 import { type ApiError, toApiError, unanswered } from './api-error.ts';
 import type { Clock } from './clock.ts';
 import type { CredentialSource, TlsMaterial } from './credentials.ts';
@@ -66,15 +68,9 @@ export class Transport implements KubeTransport, AsyncDisposable {
 
   async *lines(asked: KubeRequest, quietMs: number, signal: AbortSignal): AsyncGenerator<string> {
     const { body } = await this.#request(asked, signal, signal, quietMs);
-    let rest = '';
     try {
       body.setEncoding('utf8');
-      for await (const chunk of body as AsyncIterable<string>) {
-        const lines = (rest + chunk).split('\n');
-        rest = lines.pop() ?? '';
-        for (const line of lines) if (line !== '') yield line;
-      }
-      if (rest !== '') yield rest;
+      yield* linesOf(body as AsyncIterable<string>);
     } catch (error) {
       signal.throwIfAborted();
       throw unanswered(wordsOf(asked), error);

@@ -1,7 +1,7 @@
 // What the trainer is fed: the sequences of a step, and those of an evaluation, from the token
 // stores that `prepare` left.
 
-import { TerminalError, UserError } from '../../crds/failures/errors.ts';
+import { invariant, TerminalError } from '../../crds/failures/errors.ts';
 import type { FineTuneJobSpec } from '../../crds/index.ts';
 import { sequencesPerStep, tokensPerSequence } from '../../crds/plan/batches.ts';
 import type { PreparedRecord } from '../../crds/wire/run-folder.ts';
@@ -53,7 +53,8 @@ export async function openFeed(
   const members = all.filter((document) => !held.has(store.sampleOf(document)));
   const packedTokens = dataset.packing === 'Packed' ? tokensPerSequence(dataset) : undefined;
   const perStep = sequencesPerStep(training, dataset);
-  requireShares(perStep, seat.size);
+  // The command line and the CRD refuse it, each in its own words.
+  invariant(perStep >= seat.size, `${seat.size} workers share ${perStep} sequences of a step`);
   const most = Math.ceil(perStep / seat.size);
   const microBatchSize = Math.min(training.microBatchSize ?? 1, most);
   const loader = openLoader({
@@ -108,17 +109,6 @@ export async function openFeed(
       separate?.[Symbol.dispose]();
     },
   };
-}
-
-function requireShares(sequences: number, workers: number): void {
-  if (sequences >= workers) return;
-  throw new UserError({
-    code: 'E_INVALID_SPEC',
-    path: 'spec.training.globalBatchSize',
-    value: sequences,
-    message: `a step has ${sequences} sequences, and ${workers} workers share it; each needs at least one`,
-    hint: 'start fewer workers, or raise spec.training.globalBatchSize',
-  });
 }
 
 async function open(folder: string, signal: AbortSignal): Promise<TokenStore> {
