@@ -447,7 +447,7 @@ test('what cannot be stored or read so is refused with a sentence', (t) => {
       ],
       [
         () => ops.dequantizeWeight(w, { dtype: 'float32' }),
-        /a quantised weight is one shard of bytes/,
+        /a quantised weight is one piece of bytes/,
       ],
       [
         () => ops.linear(draw('x', [3, 64], 'float32'), ops.quantizeWeight(w, 1, 32)),
