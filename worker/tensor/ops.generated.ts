@@ -1,6 +1,7 @@
 // Printed by `node worker/tensor/print-ops.ts` from ops.list.ts and the schemas of libtorch and of
-// worker/native/kernels. Arguments before `*` are positional, those behind it are options; layout, pinning,
-// memory format and generators stay at their defaults. What returns its own argument is written in place.
+// worker/native/kernels. Arguments before `*` are positional, those behind it are options;
+// layout, pinning, memory format and generators stay at their defaults. What returns its own
+// argument is written in place.
 import type { Device } from './device.ts';
 import { type DType, dtypeCode } from './dtype.ts';
 import { native } from './native.ts';
