@@ -47,7 +47,7 @@ export class JobMetrics {
   }
 
   #restarts(before: FineTuneJobStatus, after: FineTuneJobStatus): void {
-    const rung = isNextEpoch(before, after) ? 'NewEpoch' : 'NewGeneration';
+    const rung = isNextRevision(before, after) ? 'NewRevision' : 'NewGeneration';
     const [was, is] = [before.restarts ?? {}, after.restarts ?? {}];
     const more = (key: 'counted' | 'disruptions' | 'resizes') =>
       Math.max(0, (is[key] ?? 0) - (was[key] ?? 0));
@@ -62,6 +62,6 @@ export class JobMetrics {
   }
 }
 
-function isNextEpoch(before: FineTuneJobStatus, after: FineTuneJobStatus): boolean {
-  return before.workerEpoch !== undefined && (after.workerEpoch ?? 0) > before.workerEpoch;
+function isNextRevision(before: FineTuneJobStatus, after: FineTuneJobStatus): boolean {
+  return before.workerRevision !== undefined && (after.workerRevision ?? 0) > before.workerRevision;
 }

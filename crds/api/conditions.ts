@@ -47,7 +47,7 @@ export const conditionMeaning: Readonly<Record<ConditionType, string>> = {
   Suspended: 'There are no workers, on purpose.',
   QuotaReserved: 'The queue admitted the workers.',
   Initialized: 'Model and data are in place and verified.',
-  PodsReady: 'All workers of the epoch are ready.',
+  PodsReady: 'All workers of the revision are ready.',
   Running: 'A committed world is training.',
   Restarting: 'A new generation is being formed.',
   Resizing: 'The number of workers is changing.',

@@ -130,7 +130,7 @@ const checkpoint = z.strictObject({
 
 const save = z.strictObject({
   asked: words(64).describe('Newest wish: the value of the annotation `anneal.dev/save`.'),
-  epoch: count().describe('Worker epoch that was asked.'),
+  workerRevision: count().describe('Worker revision that was asked.'),
   count: count().describe('Saves that its workers were asked for.'),
   done: words(64).describe('Newest wish that was fulfilled.'),
   step: count().describe('Step that was saved for it.'),
@@ -146,7 +146,7 @@ const restarts = z.strictObject({
   sinceCommit: count().describe('Counted restarts since the last checkpoint.'),
   podFailures: z
     .strictObject({
-      epoch: z.int().min(0).describe('Worker epoch of the count.'),
+      workerRevision: z.int().min(0).describe('Worker revision of the count.'),
       count: z.int().min(0).describe('How many.'),
     })
     .optional()
@@ -219,7 +219,7 @@ export const status = z.strictObject({
   completionTime: time().describe('When the job ended.'),
   activeSeconds: count().describe('Time that counts for the deadline, up to activeSince.'),
   activeSince: time().describe('Since when time counts; absent while suspended or queued.'),
-  workerEpoch: count().describe('Number of the present worker Job.'),
+  workerRevision: count().describe('Number of the present worker Job.'),
   jobRef: z
     .strictObject({
       name: text(253).describe('Its name.'),

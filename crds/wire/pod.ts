@@ -13,9 +13,9 @@ export const podVariable = {
   planDigest: 'ANNEAL_PLAN_SHA256',
   /** JSON of the fields that may change while workers run, as they were when the pod was made. */
   live: 'ANNEAL_LIVE',
-  workerEpoch: 'ANNEAL_WORKER_EPOCH',
+  workerRevision: 'ANNEAL_WORKER_REVISION',
   workerIndex: 'ANNEAL_WORKER_INDEX',
-  /** Workers of the epoch when it was made. */
+  /** Workers of the revision when it was made. */
   workerCount: 'ANNEAL_WORKER_COUNT',
   podName: 'ANNEAL_POD_NAME',
   podUid: 'ANNEAL_POD_UID',

@@ -58,7 +58,7 @@ const succeededResult = z.object({
  */
 export const stateRecord = z.object({
   v: version,
-  epoch: count,
+  workerRevision: count,
   /** Number of the world that is formed or trains. */
   generation: count,
   opened: z.object({
@@ -126,7 +126,7 @@ export type JobRecord = z.output<typeof jobRecord>;
 /** `<J>.desired`: written by the operator alone. */
 export const desiredRecord = z.object({
   v: version,
-  epoch: count,
+  workerRevision: count,
   workers: z.int().min(1),
   min: z.int().min(1),
   max: z.int().min(1),

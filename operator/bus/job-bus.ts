@@ -9,7 +9,7 @@ import type { BusFacts } from '../job/facts.ts';
 export interface NewGeneration {
   readonly from: number;
   readonly cause: GenerationCause;
-  readonly epoch: number;
+  readonly workerRevision: number;
   readonly restarts: StateRecord['restarts'];
   readonly lost?: readonly string[];
 }

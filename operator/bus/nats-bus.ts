@@ -190,7 +190,7 @@ export class NatsBus implements JobBus {
     const { world: _, ...rest } = state;
     const record: StateRecord = {
       ...rest,
-      epoch: next.epoch,
+      workerRevision: next.workerRevision,
       generation: next.from + 1,
       opened: {
         by: this.#facts.identity,

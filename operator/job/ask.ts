@@ -38,8 +38,8 @@ export class Questions {
    * that of FineTuneJobs: only the API server knows.
    */
   async #workersAreUnseen({ job, workers }: Facts, signal: AbortSignal): Promise<boolean> {
-    const { jobRef, workerEpoch = 1 } = job.status;
-    if (jobRef === undefined || jobRef.name !== childName.workers(job.name, workerEpoch))
+    const { jobRef, workerRevision = 1 } = job.status;
+    if (jobRef === undefined || jobRef.name !== childName.workers(job.name, workerRevision))
       return false;
     if (workers.some(({ name }) => name === jobRef.name)) return false;
     try {

@@ -54,7 +54,7 @@ export type Call =
       readonly type: 'OpenGeneration';
       readonly from: number;
       readonly cause: GenerationCause;
-      readonly epoch: number;
+      readonly workerRevision: number;
       readonly restarts: StateRecord['restarts'];
       /** UIDs of pods that may join no more. */
       readonly lost?: readonly string[];

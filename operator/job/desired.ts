@@ -4,7 +4,7 @@ import { splitLive } from '../../crds/plan/live.ts';
 import type { DesiredRecord } from '../../crds/wire/state.ts';
 import { timeText } from '../runtime/conditions.ts';
 import type { Call } from './decision.ts';
-import { epochOf, presentBus, stateOf, type View } from './view.ts';
+import { presentBus, stateOf, type View } from './view.ts';
 
 interface Wanted {
   readonly stop?: DesiredRecord['stop'];
@@ -19,13 +19,13 @@ export function desiredOf(view: View, wanted: Wanted): Call | undefined {
   const bus = presentBus(view.facts);
   if (bus === undefined) return undefined;
   const { worker } = view.spec;
-  const epoch = epochOf(view);
-  const before = bus.desired?.epoch === epoch ? bus.desired : undefined;
+  const { workerRevision } = view;
+  const before = bus.desired?.workerRevision === workerRevision ? bus.desired : undefined;
   const trained = stateOf(view)?.world?.size;
   const elastic = worker.elasticity !== 'None';
   const record: DesiredRecord = {
     v: 1,
-    epoch,
+    workerRevision,
     // A change of their number is the business of resize.ts; until then those that train are wanted.
     workers: wanted.workers ?? before?.workers ?? trained ?? worker.replicas,
     min: elastic ? (worker.minReplicas ?? worker.replicas) : worker.replicas,

@@ -77,7 +77,7 @@ export interface Sibling {
 export interface ChildJob {
   readonly name: string;
   readonly uid: string;
-  /** Epoch of workers; attempt of init and publish. */
+  /** Revision of workers; attempt of init and publish. */
   readonly number: number;
   readonly createdAt: number;
   readonly isDeleting: boolean;
@@ -108,7 +108,7 @@ export interface PodFacts {
   readonly uid: string;
   readonly component: Component;
   readonly jobUid: string;
-  /** Epoch or attempt of its Job. */
+  /** Revision or attempt of its Job. */
   readonly number: number;
   readonly index: number;
   readonly node: string | undefined;

@@ -8,20 +8,20 @@ import type { ChildJob, PodFacts } from './facts.ts';
 import { gaveUp, incident } from './incident.ts';
 import { openGeneration, restartsOf } from './restarts.ts';
 import { fail } from './settle.ts';
-import { currentWorkers, epochOf, podsOf, presentBus, stateOf, type View } from './view.ts';
+import { currentWorkers, podsOf, presentBus, stateOf, type View } from './view.ts';
 
 /**
  * The workers agreed that the job has failed. It counts whatever the operator is about: they may have said it while they were being stopped, and
- * those of another epoch would find it in the record and end at once, for ever.
+ * those of another revision would find it in the record and end at once, for ever.
  */
 export function failedResult(view: View): Opinion {
-  const { epoch, result } = presentBus(view.facts)?.state ?? {};
+  const { workerRevision, result } = presentBus(view.facts)?.state ?? {};
   if (result?.type !== 'Failed') return none;
   const { code, message, index, step, exitCode } = result;
   return fail(view, {
     code: isFailureCode(code) ? code : 'E_INTERNAL',
     ...{ message, index, step, exitCode },
-    node: nodeOf(view, epoch, index),
+    node: nodeOf(view, workerRevision, index),
   });
 }
 
@@ -36,8 +36,12 @@ export function failures(view: View): Opinion {
 }
 
 /** Where the worker of this index runs, or ran last: a record of the workers does not tell. */
-function nodeOf(view: View, epoch = epochOf(view), index?: number): string | undefined {
-  const pods = podsOf(view, 'worker', epoch).filter((pod) => pod.index === index);
+function nodeOf(
+  view: View,
+  workerRevision = view.workerRevision,
+  index?: number,
+): string | undefined {
+  const pods = podsOf(view, 'worker', workerRevision).filter((pod) => pod.index === index);
   return pods.toSorted((a, b) => b.createdAt - a.createdAt)[0]?.node;
 }
 
@@ -74,12 +78,12 @@ function newlyFailed(view: View, workers: ChildJob): readonly PodFacts[] {
 
 function accounted({ status }: View, { number }: ChildJob): number {
   const { podFailures } = status.restarts ?? {};
-  return podFailures?.epoch === number ? podFailures.count : 0;
+  return podFailures?.workerRevision === number ? podFailures.count : 0;
 }
 
 function withCount(view: View, workers: ChildJob, found: Opinion): Opinion {
   if (presentBus(view.facts) !== undefined) return found;
-  const podFailures = { epoch: workers.number, count: workers.failed };
+  const podFailures = { workerRevision: workers.number, count: workers.failed };
   const restarts = { ...view.status.restarts, ...found.status?.restarts, podFailures };
   return { ...found, status: { ...found.status, restarts } };
 }
@@ -105,7 +109,7 @@ function lostMembers(view: View): Opinion {
     view,
     disrupted ? 'Disruption' : 'PodLost',
     { ...restarts, disruptions: restarts.disruptions + 1 },
-    epochOf(view),
+    view.workerRevision,
     // What is cut off from Kubernetes may run on, and would join at once: for that it would be lost again, and so on.
     lost.map(({ podUID }) => podUID).slice(0, maxLost),
   );

@@ -4,7 +4,7 @@ import type { StateRecord } from '../../crds/wire/state.ts';
 import { timeText } from '../runtime/conditions.ts';
 
 interface Beginning {
-  readonly epoch: number;
+  readonly workerRevision: number;
   readonly restarts: StateRecord['restarts'];
   /** Milliseconds since 1970. */
   readonly now: number;
@@ -16,7 +16,7 @@ interface Beginning {
  */
 export function firstState(
   { checkpoint, rendezvous, plan }: FineTuneJobStatus,
-  { epoch, restarts, now }: Beginning,
+  { workerRevision, restarts, now }: Beginning,
 ): StateRecord {
   const { latestStep, latestDigest, latestURI, latestTime, generation = 0 } = checkpoint ?? {};
   const last = Math.max(rendezvous?.generation ?? 0, generation);
@@ -34,7 +34,7 @@ export function firstState(
         };
   return {
     v: 1,
-    epoch,
+    workerRevision,
     generation: last + 1,
     opened: { by: 'operator', cause: 'Start', at: timeText(now) },
     adjustments: plan?.adjustments ?? [],

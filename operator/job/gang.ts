@@ -5,10 +5,10 @@ import { digestOf } from '../../crds/plan/digest.ts';
 import type { GangFlavour } from '../objects/pod-group.ts';
 import { timeText } from '../runtime/conditions.ts';
 import { none, type Opinion } from './decision.ts';
-import { leaveEpoch } from './epochs.ts';
 import type { ChildJob, SiteFacts } from './facts.ts';
 import { fail } from './settle.ts';
-import { currentWorkers, epochOf, later, podsOf, sinceOf, type View } from './view.ts';
+import { currentWorkers, later, podsOf, sinceOf, type View } from './view.ts';
+import { leaveRevision } from './worker-revisions.ts';
 
 type Gang = GangFlavour | 'Queue' | 'Fallback' | 'None';
 
@@ -30,7 +30,7 @@ export function gangMembers({ worker }: FineTuneJobSpec): number {
 export function schedulingDeadline(view: View): Opinion {
   const workers = currentWorkers(view);
   if (workers === undefined || workers.suspended || workers.outcome !== undefined) return none;
-  const pods = podsOf(view, 'worker', epochOf(view));
+  const pods = podsOf(view, 'worker', view.workerRevision);
   const placed = new Set(
     pods.filter((pod) => pod.scheduledAt !== undefined).map(({ index }) => index),
   );
@@ -57,10 +57,10 @@ function startOver(view: View, workers: ChildJob, message: string): Opinion {
   const { restarts } = view.status;
   const attempts = (restarts?.schedulingAttempts ?? 0) + 1;
   const pause = Math.min(firstPauseSeconds * 2 ** (attempts - 1), longestPauseSeconds);
-  const chance = drawOf(view.facts.job.uid, epochOf(view));
+  const chance = drawOf(view.facts.job.uid, view.workerRevision);
   const next = later(pause * (1 + jitter * chance), view.facts.now);
   const nextStartTime = timeText(next + 999);
-  const left = leaveEpoch(view, workers);
+  const left = leaveRevision(view, workers);
   return {
     status: {
       ...left.status,
@@ -85,7 +85,7 @@ function forgetAttempts({ status }: View): Opinion {
   return { status: { restarts } };
 }
 
-/** In [0, 1), the same for the same job and epoch: a decision is a function of its facts. */
-export function drawOf(uid: string, epoch: number): number {
-  return Number.parseInt(digestOf([uid, epoch]).slice(0, 8), 16) / 2 ** 32;
+/** In [0, 1), the same for the same job and revision: a decision is a function of its facts. */
+export function drawOf(uid: string, workerRevision: number): number {
+  return Number.parseInt(digestOf([uid, workerRevision]).slice(0, 8), 16) / 2 ** 32;
 }

@@ -1,5 +1,5 @@
 // One incident that workers could not mend themselves: what it costs, whether the job may go on, and on which rung. Counted ones draw on the
-// budget of restarts, which workers draw on too; a new template, or a Job that gave up, means a new epoch; else a new world is formed.
+// budget of restarts, which workers draw on too; a new template, or a Job that gave up, means a new revision; else a new world is formed.
 import {
   countRestart,
   overdrawn,
@@ -10,12 +10,12 @@ import { timeText } from '../runtime/conditions.ts';
 import { none, type Opinion } from './decision.ts';
 import type { EndMeaning } from './end-meaning.ts';
 import { failureOfPod } from './end-meaning.ts';
-import { leaveEpoch } from './epochs.ts';
 import type { ChildJob, PodFacts } from './facts.ts';
 import { drawOf } from './gang.ts';
 import { openGeneration, type Restarts, restartsOf, shown } from './restarts.ts';
 import { type FailureFacts, fail } from './settle.ts';
-import { currentWorkers, epochOf, later, presentBus, type View } from './view.ts';
+import { currentWorkers, later, presentBus, type View } from './view.ts';
+import { leaveRevision } from './worker-revisions.ts';
 
 interface Incident {
   /** The pod where it began; absent where a Job gave up and its pods are gone. */
@@ -62,11 +62,11 @@ function actionOf({ spec }: View, { pod, meaning }: Incident) {
 /** It costs nothing. A Job that gave up is followed by the next one, a world that lost the pod by another. */
 function ignored(view: View, { jobGaveUp }: Incident): Opinion {
   if (jobGaveUp) {
-    const next = leaveEpoch(view, currentWorkers(view));
+    const next = leaveRevision(view, currentWorkers(view));
     return { ...next, wakeAt: view.facts.now, final: true };
   }
   if (presentBus(view.facts) === undefined) return none;
-  return openGeneration(view, 'Requested', restartsOf(view), epochOf(view));
+  return openGeneration(view, 'Requested', restartsOf(view), view.workerRevision);
 }
 
 /** Why the job may not go on; undefined where it may. */
@@ -98,23 +98,23 @@ function ladder(view: View, found: Incident, restarts: Restarts, elsewhere: bool
     view.spec.failurePolicy.hostOutOfMemoryPolicy === 'Grow' &&
     repeats >= tooOften.grow;
   if (exclude.length > 0 || grows || jobGaveUp) {
-    return newEpoch(view, found, restarts, { exclude, grows });
+    return newRevision(view, found, restarts, { exclude, grows });
   }
-  const again = openGeneration(view, 'PodFailed', restarts, epochOf(view));
+  const again = openGeneration(view, 'PodFailed', restarts, view.workerRevision);
   return { ...again, events: [eventOf(meaning, 'a new world is formed')] };
 }
 
-function newEpoch(
+function newRevision(
   view: View,
   { meaning }: Incident,
   restarts: Restarts,
   change: { readonly exclude: readonly string[]; readonly grows: boolean },
 ): Opinion {
-  const next = leaveEpoch(view, currentWorkers(view));
-  const open = openGeneration(view, 'PodFailed', restarts, epochOf(view) + 1);
+  const next = leaveRevision(view, currentWorkers(view));
+  const open = openGeneration(view, 'PodFailed', restarts, view.workerRevision + 1);
   const before = view.status.restarts;
   const seconds = restartPauseSeconds(restarts);
-  const chance = drawOf(view.facts.job.uid, epochOf(view));
+  const chance = drawOf(view.facts.job.uid, view.workerRevision);
   const start = later(seconds * (1 + 0.1 * chance), view.facts.now);
   return {
     status: {

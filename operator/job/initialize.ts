@@ -8,7 +8,6 @@ import { placesOf } from '../objects/places.ts';
 import { preparesInWorker } from '../objects/preparation.ts';
 import { auxiliaryQueue } from '../objects/scheduling.ts';
 import { none, type Opinion, together } from './decision.ts';
-import { leaveEpoch } from './epochs.ts';
 import { removeJob } from './finalise.ts';
 import { progressOf } from './io-progress.ts';
 import { isStalling, troublesOf, worstOf } from './pod-trouble.ts';
@@ -17,7 +16,8 @@ import { auxiliaryAdmitted, auxiliaryHeld, enqueued } from './queue.ts';
 import { fail } from './settle.ts';
 import { usable } from './siblings.ts';
 import { groundwork, healPlan, surroundings } from './surroundings.ts';
-import { currentWorkers, epochOf, has, podsOf, type View } from './view.ts';
+import { currentWorkers, has, podsOf, type View } from './view.ts';
+import { leaveRevision } from './worker-revisions.ts';
 import { preparedByOther } from './workers.ts';
 
 export function initialize(view: View): Opinion {
@@ -65,7 +65,7 @@ export function initialize(view: View): Opinion {
 function inWorker(view: View): Opinion {
   const workers = currentWorkers(view);
   const isOfPlan = workers?.planDigest === view.plan.digest;
-  const pods = podsOf(view, 'worker', epochOf(view));
+  const pods = podsOf(view, 'worker', view.workerRevision);
   const done = pods.findLast(({ preparation }) => preparation?.type === 'Done');
   if (isOfPlan && done !== undefined) return finished(view, done.preparation?.words);
   const { facts } = view;
@@ -100,7 +100,7 @@ const siblingMs = 5_000;
 /** A worker looked for what another job had put in place, and it was gone or damaged. */
 function isOfNoUse(view: View): boolean {
   if (preparedByOther(view) === undefined) return false;
-  return podsOf(view, 'worker', epochOf(view)).some(
+  return podsOf(view, 'worker', view.workerRevision).some(
     ({ end }) => end?.words?.failure?.code === notPrepared,
   );
 }
@@ -109,7 +109,7 @@ const notPrepared: FailureCode = 'E_NOT_PREPARED';
 
 function anew(view: View): Opinion {
   const { status, facts } = view;
-  const left = leaveEpoch(view, currentWorkers(view));
+  const left = leaveRevision(view, currentWorkers(view));
   const plan = { ...status.plan, prepareSha256: undefined, preparedBy: runName(facts.job) };
   const message = `what ${status.plan?.preparedBy} had put in place is not there any more; it is done again`;
   return {

@@ -39,7 +39,7 @@ export function suspects(view: View, { opened, restarts, world }: StateRecord): 
   return removed(livePods(view).filter(({ createdAt }) => createdAt <= openedAt));
 }
 
-/** All of them: the pods of the present epoch. */
+/** All of them: the pods of the current revision. */
 export function removePods(view: View): readonly Call[] {
   return removed(livePods(view));
 }

@@ -116,7 +116,7 @@ function isOfWorkerJob({ metadata }: Pod): boolean {
 }
 
 function numberOf({ labels }: ObjectMeta): number {
-  return Number(labels[label.workerEpoch] ?? labels[label.attempt] ?? 0);
+  return Number(labels[label.workerRevision] ?? labels[label.attempt] ?? 0);
 }
 
 function childJob({ metadata, spec, status }: BatchJob): ChildJob {

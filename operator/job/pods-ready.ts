@@ -1,16 +1,16 @@
-// The pods of the present epoch: how many are ready, why others are not, and those that only force gives back.
+// The pods of the current revision: how many are ready, why others are not, and those that only force gives back.
 import { Component, label } from '../../crds/names/labels.ts';
 import { type Call, none, type Opinion } from './decision.ts';
 import type { ChildJob, PodFacts } from './facts.ts';
 import { stalledBy } from './initialize.ts';
 import { countByReason, isStalling, type Trouble, troublesOf, worstOf } from './pod-trouble.ts';
 import { fail } from './settle.ts';
-import { currentWorkers, earliest, epochOf, podsOf, type View } from './view.ts';
+import { currentWorkers, earliest, podsOf, type View } from './view.ts';
 
 export function podsReady(view: View): Opinion {
   const workers = currentWorkers(view);
   if (workers === undefined || workers.suspended) return none;
-  const pods = podsOf(view, 'worker', epochOf(view));
+  const pods = podsOf(view, 'worker', view.workerRevision);
   const { found: troubles, lookAt } = troublesOf(view, workers, pods);
   const worst = worstOf(troubles);
   const ended = troubles.find(({ fatal }) => fatal !== undefined && view.facts.now >= fatal.at);

@@ -16,7 +16,6 @@ import { groundwork, healPlan, surroundings } from './surroundings.ts';
 import {
   currentWorkers,
   earliest,
-  epochOf,
   later,
   livePods,
   podsOf,
@@ -78,7 +77,7 @@ export function publish(view: View): Opinion {
 /** The worker that writes the result itself: done, or at it; undefined where a Job has to do it. */
 function byWorker(view: View, ending: Ending): Opinion | undefined {
   if (!publishesInWorker(view.spec)) return undefined;
-  const pods = podsOf(view, 'worker', epochOf(view));
+  const pods = podsOf(view, 'worker', view.workerRevision);
   const isOver = currentWorkers(view)?.outcome !== undefined;
   const done = pods.find(({ end }) => end?.words?.published);
   if (done?.end !== undefined) {
@@ -114,7 +113,7 @@ function trainedTo(view: View): Ending | undefined {
   const workers = currentWorkers(view);
   // A worker exits with 0 only once the record has the result. A bus that lost its storage since
   // has forgotten it, and the Job never replaces that worker: no world would form again.
-  const done = podsOf(view, 'worker', epochOf(view)).filter(
+  const done = podsOf(view, 'worker', view.workerRevision).filter(
     ({ end }) => end?.exitCode === Exit.Done,
   );
   if (done.length === 0 && workers?.outcome?.type !== 'Complete') return undefined;

@@ -8,7 +8,6 @@ import type { ChildJob } from './facts.ts';
 import { openGeneration, restartsOf } from './restarts.ts';
 import {
   currentWorkers,
-  epochOf,
   later,
   livePods,
   type PresentBus,
@@ -81,7 +80,7 @@ function larger(view: View, sizes: Sizes, workers: number, late: boolean): Pick<
 }
 
 function desiredBefore(view: View, { bus }: Sizes): DesiredRecord | undefined {
-  return bus.desired?.epoch === epochOf(view) ? bus.desired : undefined;
+  return bus.desired?.workerRevision === view.workerRevision ? bus.desired : undefined;
 }
 
 function hasSaved({ bus, state }: Sizes, before: DesiredRecord | undefined): boolean {
@@ -114,7 +113,7 @@ function newWorld(view: View, workers: number): Pick<Opinion, 'calls'> {
   if (wanted !== undefined) return { calls: [wanted] };
   const restarts = restartsOf(view);
   const counted = { ...restarts, resizes: restarts.resizes + 1 };
-  const { calls = [] } = openGeneration(view, 'Resize', counted, epochOf(view));
+  const { calls = [] } = openGeneration(view, 'Resize', counted, view.workerRevision);
   return { calls };
 }
 

@@ -1,5 +1,5 @@
 // The account of restarts. With a bus its record is the truth and status a copy, because workers open generations too; without one status
-// is all there is. Only a step to the next epoch is written into status first, so there status may be ahead until the bus has heard of it.
+// is all there is. Only a step to the next revision is written into status first, so there status may be ahead until the bus has heard of it.
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import type { GenerationCause } from '../../crds/wire/generation-causes.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
@@ -48,7 +48,7 @@ export function openGeneration(
   view: View,
   cause: GenerationCause,
   restarts: Restarts,
-  epoch: number,
+  workerRevision: number,
   lost?: readonly string[],
 ): Opinion {
   const state = presentBus(view.facts)?.state;
@@ -57,7 +57,7 @@ export function openGeneration(
     : {
         calls: [
           {
-            ...{ type: 'OpenGeneration', from: state.generation, cause, epoch, restarts },
+            ...{ type: 'OpenGeneration', from: state.generation, cause, workerRevision, restarts },
             ...(lost === undefined ? {} : { lost }),
           },
         ],

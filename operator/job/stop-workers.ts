@@ -4,9 +4,9 @@
 import { hasStopped } from './deadline.ts';
 import type { Opinion } from './decision.ts';
 import { desiredOf } from './desired.ts';
-import { leaveEpoch } from './epochs.ts';
 import type { ChildJob } from './facts.ts';
 import { later, sinceOf, stateOf, type View } from './view.ts';
+import { leaveRevision } from './worker-revisions.ts';
 
 export const stopping = { type: 'Suspended', status: 'Unknown', reason: 'Suspending' } as const;
 
@@ -28,7 +28,7 @@ export function stopWorkers(view: View, workers: ChildJob, why: string): Opinion
       final: true,
     };
   }
-  const next = leaveEpoch(view, workers);
+  const next = leaveRevision(view, workers);
   const atRisk = view.status.checkpoint?.stepsAtRisk;
   return {
     conditions: [

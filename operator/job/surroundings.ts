@@ -10,7 +10,7 @@ import type { Manifest } from '../runtime/client.ts';
 import type { AppliedKind, Call } from './decision.ts';
 import type { ChildFacts, Facts, PodFacts } from './facts.ts';
 import { isStarting, startMs, startsSince } from './silent-objects.ts';
-import { epochOf, type View } from './view.ts';
+import type { View } from './view.ts';
 
 interface Wanted {
   readonly kind: AppliedKind;
@@ -81,11 +81,11 @@ export function groundwork(view: View): readonly Call[] {
 
 /**
  * A Job of this plan was only created after it; what somebody deleted since is made again with the
- * next epoch, or by `healPlan`.
+ * next revision, or by `healPlan`.
  */
 function isLaid(view: View): boolean {
   const { inits, workers, publishes } = view.facts;
-  const isFirst = epochOf(view) === 1;
+  const isFirst = view.workerRevision === 1;
   return (
     isFirst &&
     [...inits, ...workers, ...publishes].some(({ planDigest }) => planDigest === view.plan.digest)

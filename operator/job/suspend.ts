@@ -1,9 +1,9 @@
-// `spec.suspend`: workers save and go, and come back as the next epoch. Initial work on data goes on; nothing new is begun.
+// `spec.suspend`: workers save and go, and come back as the next revision. Initial work on data goes on; nothing new is begun.
 import { conditionOf } from '../runtime/conditions.ts';
 import { none, type Opinion } from './decision.ts';
-import { removeOutdated } from './epochs.ts';
 import { ended, stopping, stopWorkers } from './stop-workers.ts';
 import { currentWorkers, type View } from './view.ts';
+import { removeOutdated } from './worker-revisions.ts';
 
 export function suspend(view: View): Opinion {
   const before = conditionOf(view.status.conditions ?? [], 'Suspended');

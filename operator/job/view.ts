@@ -20,6 +20,8 @@ export interface View {
   /** Digest of what prepare is to put in place. */
   readonly prepareDigest: string;
   readonly built: BuiltJob;
+  /** Number of the worker Job that should exist. A policy that moves it is the last one asked. */
+  readonly workerRevision: number;
   readonly status: FineTuneJobStatus;
 }
 
@@ -37,6 +39,7 @@ export function viewOf(facts: Facts, spec: FineTuneJobSpec): View {
     canWritePlan: digest === written.digest,
     prepareDigest: prepareDigest(spec),
     built: { name, namespace, uid, spec, planDigest: plan.digest, traceparent },
+    workerRevision: revisionOf(facts),
     status,
   };
 }
@@ -46,6 +49,11 @@ function planInForce({ job }: Facts, status: FineTuneJobStatus): string | undefi
   const validated = conditionOf(status.conditions ?? [], 'Validated');
   const isOurs = validated?.status === 'True' && validated.observedGeneration === job.generation;
   return isOurs ? status.plan?.sha256 : undefined;
+}
+
+/** Where the status was lost, the children know. */
+function revisionOf({ job, workers }: Facts): number {
+  return job.status.workerRevision ?? workers.at(-1)?.number ?? 1;
 }
 
 export function has(view: Pick<View, 'status'>, type: ConditionType): boolean {
@@ -58,25 +66,23 @@ export function sinceOf(view: Pick<View, 'status'>, type: ConditionType): number
   return condition === undefined ? undefined : Date.parse(condition.lastTransitionTime);
 }
 
-/** Number of the worker Job that should exist. Where the status was lost, the children know. */
-export function epochOf({ facts, status }: View): number {
-  const newest = facts.workers.at(-1)?.number;
-  return status.workerEpoch ?? newest ?? 1;
-}
-
-/** The worker Job of the present epoch, unless it is on its way out. */
+/** The worker Job of the current revision, unless it is on its way out. */
 export function currentWorkers(view: View): ChildJob | undefined {
-  const epoch = epochOf(view);
-  return view.facts.workers.find(({ number, isDeleting }) => number === epoch && !isDeleting);
+  const { workerRevision } = view;
+  return view.facts.workers.find(
+    ({ number, isDeleting }) => number === workerRevision && !isDeleting,
+  );
 }
 
 export function podsOf(view: View, component: Component, number: number): readonly PodFacts[] {
   return view.facts.pods.filter((pod) => pod.component === component && pod.number === number);
 }
 
-/** Pods of the present epoch that have not ended. */
+/** Pods of the current revision that have not ended. */
 export function livePods(view: View): readonly PodFacts[] {
-  return podsOf(view, 'worker', epochOf(view)).filter(({ end, isDeleting }) => !end && !isDeleting);
+  return podsOf(view, 'worker', view.workerRevision).filter(
+    ({ end, isDeleting }) => !end && !isDeleting,
+  );
 }
 
 export type PresentBus = Extract<BusFacts, { type: 'Present' }>;
@@ -85,10 +91,10 @@ export function presentBus({ bus }: Facts): PresentBus | undefined {
   return bus.type === 'Present' ? bus : undefined;
 }
 
-/** The record of the bus, where it speaks of the present epoch. */
+/** The record of the bus, where it speaks of the current revision. */
 export function stateOf(view: View) {
   const state = presentBus(view.facts)?.state;
-  return state?.epoch === epochOf(view) ? state : undefined;
+  return state?.workerRevision === view.workerRevision ? state : undefined;
 }
 
 export function later(seconds: number, from: number): number {

@@ -16,7 +16,7 @@ import type { PodSettings } from './settings.ts';
 import { folderOfClaim, folderOfImage } from './volumes.ts';
 
 export interface WorkerPlace {
-  readonly epoch: number;
+  readonly workerRevision: number;
   readonly replicas: number;
   /** Run that put model and data in place, where it was not the job's own. */
   readonly preparedBy?: string | undefined;
@@ -71,10 +71,14 @@ const fromPod: readonly V1EnvVar[] = [
   fieldVariable(podVariable.nodeName, 'spec.nodeName'),
 ];
 
-function workerVariables({ epoch, replicas, preparedBy }: WorkerPlace): readonly V1EnvVar[] {
+function workerVariables({
+  workerRevision,
+  replicas,
+  preparedBy,
+}: WorkerPlace): readonly V1EnvVar[] {
   return [
     ...(preparedBy === undefined ? [] : [{ name: podVariable.preparedBy, value: preparedBy }]),
-    { name: podVariable.workerEpoch, value: String(epoch) },
+    { name: podVariable.workerRevision, value: String(workerRevision) },
     { name: podVariable.workerCount, value: String(replicas) },
     fieldVariable(
       podVariable.workerIndex,

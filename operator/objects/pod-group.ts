@@ -15,12 +15,16 @@ export const podGroupResources = {
 } as const satisfies Record<GangFlavour, object>;
 
 interface GangSize {
-  readonly epoch: number;
+  readonly workerRevision: number;
   readonly members: number;
 }
 
-export function podGroup(job: BuiltJob, flavour: GangFlavour, { epoch, members }: GangSize) {
-  const metadata = metadataOf(job, childName.workers(job.name, epoch), Component.Worker);
+export function podGroup(
+  job: BuiltJob,
+  flavour: GangFlavour,
+  { workerRevision, members }: GangSize,
+) {
+  const metadata = metadataOf(job, childName.workers(job.name, workerRevision), Component.Worker);
   switch (flavour) {
     case 'Native':
       return { metadata, spec: { schedulingPolicy: { gang: { minCount: members } } } };

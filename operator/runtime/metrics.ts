@@ -42,7 +42,7 @@ export function beginAtZero(metrics: Metrics, { name, resources }: Names): void 
   }
   for (const resource of resources) metrics.unreadable.inc({ resource }, 0);
   for (const cause of generationCauseNames) {
-    for (const rung of ['NewGeneration', 'NewEpoch']) metrics.restarts.inc({ cause, rung }, 0);
+    for (const rung of ['NewGeneration', 'NewRevision']) metrics.restarts.inc({ cause, rung }, 0);
   }
   for (const { reason } of Object.values(failures)) metrics.failures.inc({ reason }, 0);
 }
@@ -86,7 +86,7 @@ function jobMetrics({ counter, gauge, histogram }: Make) {
     ),
     restarts: counter(
       'anneal_restarts_total',
-      'Restarts of the workers of a job, by cause and by rung: in the same pods (NewGeneration), or in new ones (NewEpoch).',
+      'Restarts of the workers of a job, by cause and by rung: in the same pods (NewGeneration), or in new ones (NewRevision).',
       'cause',
       'rung',
     ),

@@ -20,7 +20,7 @@ export const startMs = Date.parse('2026-01-01T00:00:00Z');
 export function aState(changes: Partial<StateRecord> = {}): StateRecord {
   return stateRecord.parse({
     v: 1,
-    epoch: 1,
+    workerRevision: 1,
     generation: 1,
     opened: { by: 'operator', cause: 'Start', at: new Date(startMs).toISOString() },
     ...changes,
@@ -48,7 +48,17 @@ export function worldOfList(list: WorldRecord): NonNullable<StateRecord['world']
 
 export function aDesired(changes: Partial<DesiredRecord> = {}): DesiredRecord {
   return {
-    ...{ v: 1, epoch: 1, workers: 1, min: 1, max: 1, save: 0, stop: 'None', plan: 'p', live: {} },
+    ...{
+      v: 1,
+      workerRevision: 1,
+      workers: 1,
+      min: 1,
+      max: 1,
+      save: 0,
+      stop: 'None',
+      plan: 'p',
+      live: {},
+    },
     ...changes,
   };
 }
@@ -103,12 +113,12 @@ export function aPolicy(changes: Partial<FailurePolicy> = {}): FailurePolicy {
   return { ...aSpec().failurePolicy, ...changes };
 }
 
-/** Pod `pod-a`, the only worker of epoch 1, has just seen the first record. */
+/** Pod `pod-a`, the only worker of revision 1, has just seen the first record. */
 export function aSituation(changes: Partial<Situation> & RecordsOf = {}): Situation {
   const { state = aState(), desired = aDesired(), members, acks, list, ...rest } = changes;
   return {
     now: startMs + 5_000,
-    me: { index: 0, podUID: 'pod-a', epoch: 1, bootAt: startMs + 4_000 },
+    me: { index: 0, podUID: 'pod-a', workerRevision: 1, bootAt: startMs + 4_000 },
     policy: aPolicy(),
     recomputesAll: false,
     busOutageMs: 900_000,
@@ -133,7 +143,7 @@ export function aSituation(changes: Partial<Situation> & RecordsOf = {}): Situat
 export function aPair(index: 0 | 1, changes: Parameters<typeof aSituation>[0] = {}): Situation {
   const list = index === 0 ? aList('pod-a', 'pod-b') : aList('pod-b', 'pod-a');
   return aTraining({
-    me: { index, podUID: 'pod-a', epoch: 1, bootAt: startMs },
+    me: { index, podUID: 'pod-a', workerRevision: 1, bootAt: startMs },
     state: aState({ world: worldOfList(list) }),
     desired: aDesired({ workers: 2, min: 2, max: 2 }),
     members: { [`1.${index}`]: aMember(), [`1.${1 - index}`]: aMember('pod-b') },

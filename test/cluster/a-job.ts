@@ -13,7 +13,7 @@ export interface JobStatus {
     readonly reason: string;
     readonly message: string;
   }[];
-  readonly workerEpoch?: number;
+  readonly workerRevision?: number;
   readonly restarts?: {
     readonly counted?: number;
     readonly disruptions?: number;

@@ -103,9 +103,9 @@ test('Kueue admits, holds back, preempts and gets its quota back', async (t) => 
   t.like(held['metadata'], { labels: { 'kueue.x-k8s.io/queue-name': 'research' } });
   await second.untilPhase('Succeeded');
   await first.untilPhase('Running');
-  const { restarts, workerEpoch } = await first.status();
+  const { restarts, workerRevision } = await first.status();
   t.is(restarts?.counted, undefined, 'a preemption costs no restart');
-  t.is(workerEpoch, 1);
+  t.is(workerRevision, 1);
 
   // Suspended by a person, its quota is free at once.
   await first.patch({ suspend: true });
@@ -113,5 +113,5 @@ test('Kueue admits, holds back, preempts and gets its quota back', async (t) => 
   t.is((await first.status()).phase, 'Suspended');
   await first.patch({ suspend: false });
   await first.untilPhase('Running');
-  t.is((await first.status()).workerEpoch, 2);
+  t.is((await first.status()).workerRevision, 2);
 });

@@ -63,9 +63,9 @@ test('a job trains on while the release around it is upgraded and rolled back, a
       t.truthy(after.get(component), `${what}: ${component}`);
       t.not(after.get(component), before.get(component), `${what}: ${component} is another pod`);
     }
-    const { phase, progress, rendezvous, restarts, workerEpoch } = await statusOf(jobs, 'toy');
+    const { phase, progress, rendezvous, restarts, workerRevision } = await statusOf(jobs, 'toy');
     t.is(phase, 'Running', `${what}: the job was still training`);
-    t.deepEqual([workerEpoch, rendezvous?.generation], [1, 1], `${what}: no other world`);
+    t.deepEqual([workerRevision, rendezvous?.generation], [1, 1], `${what}: no other world`);
     t.is(restarts?.counted ?? 0, 0, what);
     t.deepEqual(await workerPod(jobs, 'toy'), worker, what);
     t.is(worker?.restarts, 0, what);

@@ -43,7 +43,7 @@ export interface Pod {
 interface PodPlace {
   readonly uid: string;
   /** @default 1 */
-  readonly epoch?: number;
+  readonly workerRevision?: number;
   /** @default 0 */
   readonly index?: number;
   /** @default node-1 */
@@ -65,14 +65,14 @@ export function runFolderOf({ job, settings, root }: PodsOf): string {
 export async function startPod(
   pods: PodsOf,
   role: PodRole,
-  { uid, epoch = 1, index = 0, node = 'node-1', replicas = 1, within = [] }: PodPlace,
+  { uid, workerRevision = 1, index = 0, node = 'node-1', replicas = 1, within = [] }: PodPlace,
 ): Promise<Pod> {
   const { job, settings, root, program } = pods;
   const own = join(root, `pod-${uid}`);
   await mkdir(own, { recursive: true });
   const plan = join(own, 'plan.json');
   await writeFile(plan, writePlan(job).text);
-  const place = role === 'worker' ? { epoch, replicas } : undefined;
+  const place = role === 'worker' ? { workerRevision, replicas } : undefined;
   const fields: Readonly<Record<string, string>> = {
     [podVariable.podName]: `${job.name}-${uid}`,
     [podVariable.podUid]: uid,

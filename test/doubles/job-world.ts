@@ -135,19 +135,21 @@ export class JobWorld implements AsyncDisposable {
   }
 
   /** A pod of this index, as the Job controller makes it. */
-  async start(index: number, epoch = 1, within: readonly string[] = []): Promise<Pod> {
-    const uid = `w${epoch}-${index}-${++this.#made}`;
+  async start(index: number, workerRevision = 1, within: readonly string[] = []): Promise<Pod> {
+    const uid = `w${workerRevision}-${index}-${++this.#made}`;
     const node = `node-${index % 2}`;
     const replicas = this.#wanted.workers;
     const pod = await startPod(this.#of, 'worker', {
-      ...{ uid, epoch, index, node, replicas, within },
+      ...{ uid, workerRevision, index, node, replicas, within },
     });
     this.pods.push(pod);
     return pod;
   }
 
-  startAll(count: number, epoch = 1): Promise<readonly Pod[]> {
-    return Promise.all(Array.from({ length: count }, (_, index) => this.start(index, epoch)));
+  startAll(count: number, workerRevision = 1): Promise<readonly Pod[]> {
+    return Promise.all(
+      Array.from({ length: count }, (_, index) => this.start(index, workerRevision)),
+    );
   }
 
   get uid(): string {
@@ -190,7 +192,7 @@ export class JobWorld implements AsyncDisposable {
         },
       }),
     };
-    const beginning = { epoch: this.#wanted.epoch, restarts, now: Date.now() };
+    const beginning = { workerRevision: this.#wanted.workerRevision, restarts, now: Date.now() };
     await this.#records.admit(8);
     const bucketOfState = await this.#records.bucket();
     await bucketOfState.create(keys.state(this.#of.job), firstState(status, beginning));
@@ -211,7 +213,7 @@ export class JobWorld implements AsyncDisposable {
   }
 
   /** As the operator does when it sees that something is not as it should be. */
-  async open(cause: GenerationCause, epoch?: number): Promise<void> {
+  async open(cause: GenerationCause, workerRevision?: number): Promise<void> {
     const bucketOfState = await this.#records.bucket();
     const key = keys.state(this.#of.job);
     for (let written: number | false = false; written === false; ) {
@@ -223,7 +225,7 @@ export class JobWorld implements AsyncDisposable {
       const isCounted = cause === 'PodFailed';
       const next: StateRecord = {
         ...record,
-        ...(epoch === undefined ? {} : { epoch }),
+        ...(workerRevision === undefined ? {} : { workerRevision }),
         generation: record.generation + 1,
         opened: { by: 'operator', cause, at: new Date(now).toISOString() },
         restarts: isCounted

@@ -23,7 +23,7 @@ test.serial('a job is suspended with one save, and goes on at that step', async 
   for (const pod of before) pod.signal('SIGTERM');
   t.deepEqual(await Promise.all(before.map(({ ended }) => ended)), [75, 75]);
   t.is((await world.state()).generation, 1, 'nobody is to take their place');
-  await world.want({ stop: 'None', epoch: 2 });
+  await world.want({ stop: 'None', workerRevision: 2 });
   await world.open('Start', 2);
   const after = await world.startAll(2, 2);
   await endsWell(t, world, after, 2);

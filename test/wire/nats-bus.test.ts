@@ -49,7 +49,17 @@ async function fixture(t: ExecutionContext, token?: string) {
 }
 
 const desired: DesiredRecord = {
-  ...{ v: 1, epoch: 1, workers: 2, min: 2, max: 2, save: 0, stop: 'None', plan: 'p', live: {} },
+  ...{
+    v: 1,
+    workerRevision: 1,
+    workers: 2,
+    min: 2,
+    max: 2,
+    save: 0,
+    stop: 'None',
+    plan: 'p',
+    live: {},
+  },
 };
 
 test('what is written is mirrored, and each job sees its own records', async (t) => {
@@ -82,13 +92,13 @@ test('a generation is opened once, however many ask, and never after the result'
   await bus.initState(job, aState(), never);
   const { restarts } = aState();
   const open = (from: number) =>
-    bus.openGeneration(job, { from, cause: 'PodLost', epoch: 2, restarts }, never);
+    bus.openGeneration(job, { from, cause: 'PodLost', workerRevision: 2, restarts }, never);
   await Promise.all([open(1), open(1), open(1)]);
   await eventually('it is open', () => present()?.state?.generation === 2);
   await open(1);
   t.like(present()?.state, {
     generation: 2,
-    epoch: 2,
+    workerRevision: 2,
     opened: { by: 'operator-1', cause: 'PodLost' },
   });
   t.is(present()?.state?.world, undefined);
@@ -196,7 +206,7 @@ test('steps that workers tell become progress', async (t) => {
       type: 'step',
       step: 3,
       totalSteps: 9,
-      epoch: 0,
+      workerRevision: 0,
       loss: 1,
       learnedTokens: 1,
       tokens: 1,

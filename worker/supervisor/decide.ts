@@ -17,7 +17,7 @@ const withBus: readonly Policy[] = [
   unreadable,
   noState,
   settled,
-  ofAnotherEpoch,
+  ofAnotherRevision,
   outdatedTrainer,
   hanging,
   endedTrainer,
@@ -91,13 +91,13 @@ function settled(situation: Situation): Action | undefined {
   return { type: 'Exit', code, why: message };
 }
 
-function ofAnotherEpoch(situation: Situation): Action | undefined {
+function ofAnotherRevision(situation: Situation): Action | undefined {
   const { me, trainer } = situation;
-  const { epoch } = stateOf(situation);
-  if (epoch === me.epoch) return undefined;
+  const { workerRevision } = stateOf(situation);
+  if (workerRevision === me.workerRevision) return undefined;
   if (trainer.type === 'Running') return { type: 'Kill', why: 'Outdated' };
-  if (epoch > me.epoch) {
-    const why = `workers of epoch ${epoch} have taken over from epoch ${me.epoch}`;
+  if (workerRevision > me.workerRevision) {
+    const why = `workers of revision ${workerRevision} have taken over from revision ${me.workerRevision}`;
     return { type: 'Exit', code: Exit.PlannedStop, why };
   }
   return terminating(situation) ?? { type: 'Wait' };
@@ -136,7 +136,11 @@ function terminating(situation: Situation): Action | undefined {
     state !== undefined && state.record.generation === joined && seatIn(situation) !== undefined;
   const stays = (desired?.record.stop ?? 'None') === 'None';
   const may = bus.connected && now < terminateBy && isMember && stays;
-  if (!may || state.record.world === undefined || state.record.epoch !== situation.me.epoch)
+  if (
+    !may ||
+    state.record.world === undefined ||
+    state.record.workerRevision !== situation.me.workerRevision
+  )
     return left;
   const { restarts } = state.record;
   const change = { restarts: { ...restarts, disruptions: restarts.disruptions + 1 } };
@@ -159,7 +163,7 @@ function stopTrainer({ now, trainer }: Situation, by: number): Action {
 function stopWanted(situation: Situation): Action | undefined {
   const { records, me, trainer, now } = situation;
   const desired = records.desired?.record;
-  if (desired?.epoch !== me.epoch || desired.stop === 'None') return undefined;
+  if (desired?.workerRevision !== me.workerRevision || desired.stop === 'None') return undefined;
   if (desired.stop === 'Now') {
     if (trainer.type === 'Running') return { type: 'Kill', why: 'Now' };
     return { type: 'Exit', code: Exit.PlannedStop, why: 'the operator asked for an end at once' };
@@ -176,7 +180,7 @@ function stopWanted(situation: Situation): Action | undefined {
 function saveWanted(situation: Situation): Action | undefined {
   const { records, me, trainer } = situation;
   const desired = records.desired?.record;
-  if (desired?.epoch !== me.epoch || trainer.type !== 'Running') return undefined;
+  if (desired?.workerRevision !== me.workerRevision || trainer.type !== 'Running') return undefined;
   // Told one, all save: two that hear of it at different steps would save twice.
   if (!isFirst(situation)) return undefined;
   const ack = records.acks.get(placeOf(trainer.generation, me.index))?.record;

@@ -44,7 +44,7 @@ const forget: Action = { type: 'Forget' };
 function stopped(situation: Situation, trainer: Ended): Action {
   const { terminateBy, records, me } = situation;
   const desired = records.desired?.record;
-  const isAsked = desired?.epoch === me.epoch && desired.stop !== 'None';
+  const isAsked = desired?.workerRevision === me.workerRevision && desired.stop !== 'None';
   if (terminateBy !== undefined || isAsked) return forget;
   const { restarts } = stateOf(situation);
   const change = { restarts: { ...restarts, disruptions: restarts.disruptions + 1 } };

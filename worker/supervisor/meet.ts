@@ -41,7 +41,7 @@ export function joining(situation: Situation): Action | undefined {
 
 function wantedOf({ records, me }: Situation): number {
   const wanted = records.desired?.record;
-  return wanted?.epoch === me.epoch ? wanted.workers : Number.POSITIVE_INFINITY;
+  return wanted?.workerRevision === me.workerRevision ? wanted.workers : Number.POSITIVE_INFINITY;
 }
 
 export function formingWorld(situation: Situation): Action | undefined {
@@ -49,7 +49,7 @@ export function formingWorld(situation: Situation): Action | undefined {
   const { generation, world, opened: by } = stateOf(situation);
   if (world !== undefined) return undefined;
   const wanted = records.desired?.record;
-  if (wanted?.epoch !== me.epoch) return { type: 'Wait' };
+  if (wanted?.workerRevision !== me.workerRevision) return { type: 'Wait' };
   const present = membersOf(situation).map(({ index }) => index);
   if (present.length < wanted.workers) {
     if (present.length < wanted.min || wanted.min >= wanted.workers) return { type: 'Wait' };

@@ -35,7 +35,7 @@ export interface Situation {
 interface Member {
   readonly index: number;
   readonly podUID: string;
-  readonly epoch: number;
+  readonly workerRevision: number;
   /** Milliseconds since 1970. */
   readonly bootAt: number;
 }

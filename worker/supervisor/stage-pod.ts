@@ -60,7 +60,7 @@ export async function runStage(parts: StageParts, terminate: AbortSignal): Promi
 }
 
 /**
- * A pod that takes the place of another, or the next epoch: what was put in place for the same
+ * A pod that takes the place of another, or the next revision: what was put in place for the same
  * request is there, and is read again as it will be.
  */
 async function knownPreparation({ config, plan, report }: StageParts) {

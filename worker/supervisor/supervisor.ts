@@ -144,10 +144,10 @@ export class Supervisor {
   #situation(): Situation {
     const { config, plan, clock, link } = this.#parts;
     const { failurePolicy, parallelism, busOutageTimeoutSeconds } = plan.spec;
-    const { index, uid, epoch } = config.pod;
+    const { index, uid, workerRevision } = config.pod;
     return {
       now: clock.now(),
-      me: { index, podUID: uid, epoch, bootAt: this.#bootAt },
+      me: { index, podUID: uid, workerRevision, bootAt: this.#bootAt },
       policy: failurePolicy,
       recomputesAll: parallelism.activationRecomputation === 'Full',
       busOutageMs: busOutageTimeoutSeconds * 1000,

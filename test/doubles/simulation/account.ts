@@ -78,26 +78,26 @@ export class Account {
   }
 
   /** This leader has heard of everything, also of this status. */
-  sees(leader: number, { restarts, workerEpoch = 0 }: FineTuneJobStatus = {}): void {
+  sees(leader: number, { restarts, workerRevision = 0 }: FineTuneJobStatus = {}): void {
     const { counted = 0, sinceCommit = 0, window = [] } = restarts ?? {};
     const inWindow = window.length;
     const lastRestart = Date.parse(window.at(-1) ?? '');
     this.#told.set(leader, { counted, sinceCommit, inWindow, lastRestart });
-    if (counted > this.#total) this.#complain(() => this.#promises(counted, workerEpoch));
+    if (counted > this.#total) this.#complain(() => this.#promises(counted, workerRevision));
   }
 
   /**
-   * A step to the next epoch is written into status first, with what it costs, and then into the
+   * A step to the next revision is written into status first, with what it costs, and then into the
    * record.
    */
-  #promises(counted: number, workerEpoch: number): void {
-    const { epoch = 0 } = this.#last ?? {};
-    const most = this.#total + (workerEpoch > epoch ? 1 : 0);
+  #promises(counted: number, next: number): void {
+    const { workerRevision = 0 } = this.#last ?? {};
+    const most = this.#total + (next > workerRevision ? 1 : 0);
     check(counted <= most, `status tells of ${counted} restarts, of ${most} that there were`);
     if (this.#promised !== undefined || this.#last === undefined) return;
     check(
       this.incidents.mayCharge(this.#judged(this.#last, 'operator')),
-      `the step to epoch ${workerEpoch} is charged, and nothing went wrong: ${this.#words()}`,
+      `the step to revision ${next} is charged, and nothing went wrong: ${this.#words()}`,
     );
     this.#promised = { at: this.#now(), counted };
   }
@@ -209,7 +209,7 @@ export class Account {
       const { counted, window } = before.restarts;
       const least = { counted, sinceCommit: 0, inWindow: window.length };
       this.#takeOver(after, least, what);
-    } else if (this.#promised !== undefined && after.epoch > before.epoch) {
+    } else if (this.#promised !== undefined && after.workerRevision > before.workerRevision) {
       this.#keepPromise(this.#promised, restarts, what);
     } else if (charged.has(cause)) {
       check(more === 1, `${what} is charged ${more} times`);

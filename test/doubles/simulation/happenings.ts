@@ -30,7 +30,7 @@ const usual = fc.oneof(
     arbitrary: fc.record({
       type: fc.constant('killPod' as const),
       who,
-      // Twice the second, and its node is avoided: by pods of the next epoch.
+      // Twice the second, and its node is avoided: by pods of the next revision.
       code: fc.constantFrom(killed, deviceFault, deviceFault),
     }),
   },

@@ -126,7 +126,7 @@ export function plantForeign(world: World): void {
   const uid = String(metaOf(world.find() ?? {})['uid']);
   const labels = {
     ...{ 'anneal.dev/job-uid': uid, 'anneal.dev/job-name': 'first' },
-    ...{ 'anneal.dev/component': 'worker', 'anneal.dev/worker-epoch': '9' },
+    ...{ 'anneal.dev/component': 'worker', 'anneal.dev/worker-revision': '9' },
   };
   const ownerReferences = [{ uid: metaOf(owner)['uid'], controller: true }];
   const metadata = { name: foreignName, namespace: 'team-a', labels, ownerReferences };

@@ -112,7 +112,7 @@ export class MemoryBus implements JobBus {
       const { state } = this.of(job);
       if (state === undefined || state.generation !== next.from || state.result) return;
       const { world: _, ...rest } = state;
-      const { epoch, cause, restarts, lost } = next;
+      const { workerRevision, cause, restarts, lost } = next;
       const opened = {
         by: 'operator',
         cause,
@@ -121,7 +121,7 @@ export class MemoryBus implements JobBus {
       };
       this.put(
         job,
-        structuredClone({ ...rest, epoch, opened, restarts, generation: next.from + 1 }),
+        structuredClone({ ...rest, workerRevision, opened, restarts, generation: next.from + 1 }),
       );
       this.opened += 1;
     });

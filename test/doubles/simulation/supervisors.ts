@@ -36,7 +36,7 @@ import type { World } from './world.ts';
 export interface SimPod {
   readonly uid: string;
   readonly index: number;
-  readonly epoch: number;
+  readonly workerRevision: number;
   readonly bootAt: number;
   joined: number;
   terminateBy: number | undefined;
@@ -143,7 +143,7 @@ export class Supervisors {
   #newPod(uid: string, tree: Tree): SimPod {
     return {
       ...{ uid, index: indexOf(tree), bootAt: this.#world.time, joined: 0 },
-      epoch: Number(labelsOf(tree)['anneal.dev/worker-epoch']),
+      workerRevision: Number(labelsOf(tree)['anneal.dev/worker-revision']),
       ...{ terminateBy: undefined, trainer: undefined, isFrozen: false, isBlind: false },
       ...{ seen: undefined, exit: undefined, copies: new Map() },
     };
@@ -199,11 +199,11 @@ export class Supervisors {
   }
 
   #situation(pod: SimPod, records: Records): Situation {
-    const { uid: podUID, index, epoch, bootAt, joined, terminateBy, trainer } = pod;
+    const { uid: podUID, index, workerRevision, bootAt, joined, terminateBy, trainer } = pod;
     const { awaySince } = this.#bus;
     return {
       now: this.#world.time,
-      me: { index, podUID, epoch, bootAt },
+      me: { index, podUID, workerRevision, bootAt },
       policy: this.#policyNow(),
       recomputesAll: false,
       busOutageMs: 900_000,

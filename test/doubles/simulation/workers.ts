@@ -25,7 +25,9 @@ export function workersMeet(world: World, bus: MemoryBus): void {
       .filter(
         (pod) => metaOf(pod)['namespace'] === job.namespace && statusOf(pod).phase === 'Running',
       )
-      .filter((pod) => labelsOf(pod)['anneal.dev/worker-epoch'] === String(state.epoch));
+      .filter(
+        (pod) => labelsOf(pod)['anneal.dev/worker-revision'] === String(state.workerRevision),
+      );
     if (state.world === undefined) {
       for (const pod of running) {
         const index = indexOf(pod);

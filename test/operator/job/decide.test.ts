@@ -84,7 +84,7 @@ test('when data is in place the workers are created, with what stands around the
     'Share anneal.dev.io',
     'Create Job first-w1',
   ]);
-  t.is(result.status.workerEpoch, 1);
+  t.is(result.status.workerRevision, 1);
   t.like(result.status.model, { family: 'Llama', format: 'GGUF' });
   t.like(result.status.dataset, { samples: 10, skipped: 1 });
   t.true((result.status.plan?.trainableParameters ?? 0) > 0);
@@ -201,10 +201,10 @@ test('a failure that the workers recorded while they were being stopped ends the
     reason: 'NoProgress',
     message: 'm',
   } as const;
-  const bus = aBus({ state: aState({ result, epoch: 1 }) });
+  const bus = aBus({ state: aState({ result, workerRevision: 1 }) });
   const suspended = decided(training({ bus, spec: { suspend: true } }));
   t.is(suspended.is('Failed'), 'True/NoProgress');
-  const resumed = decided(someFacts({ bus, status: trainingStatus({ workerEpoch: 2 }) }));
+  const resumed = decided(someFacts({ bus, status: trainingStatus({ workerRevision: 2 }) }));
   t.is(resumed.is('Failed'), 'True/NoProgress', 'its next workers would end at once, for ever');
   t.false(resumed.words.some((word) => word.startsWith('Create Job')));
 });
@@ -243,10 +243,10 @@ test('a published job whose publishing failed is failed, and says where it hurts
   t.is(is('Published'), 'False/HubForbidden');
 });
 
-test('somebody deleted the worker Job: the next epoch is created, as a disruption', (t) => {
+test('somebody deleted the worker Job: the next revision is created, as a disruption', (t) => {
   const facts = training({ workers: [], pods: [] });
   const first = decided(facts);
-  t.is(first.status.workerEpoch, 2);
+  t.is(first.status.workerRevision, 2);
   t.is(first.status.jobRef, undefined);
   t.is(first.status.restarts?.disruptions, 1);
   t.deepEqual(
@@ -258,8 +258,11 @@ test('somebody deleted the worker Job: the next epoch is created, as a disruptio
   t.is(second.status.restarts?.counted, 0);
 });
 
-test('a worker Job of an earlier epoch is removed before the next one is created', (t) => {
-  const facts = training({ status: { workerEpoch: 2, jobRef: undefined }, workers: [aChildJob()] });
+test('a worker Job of an earlier revision is removed before the next one is created', (t) => {
+  const facts = training({
+    status: { workerRevision: 2, jobRef: undefined },
+    workers: [aChildJob()],
+  });
   const { words } = decided(facts);
   t.true(words.includes('Delete Job first-w1'));
   t.false(words.includes('Create Job first-w2'));
@@ -275,7 +278,7 @@ test('a lost status is found again in the labels of the children', (t) => {
       spec: { 'output.destination': s3 },
     }),
   );
-  t.is(status.workerEpoch, 7);
+  t.is(status.workerRevision, 7);
 });
 
 const s3 = { s3: { uri: 's3://b/p' } };
@@ -310,7 +313,7 @@ test('workers of a plan that was changed under them are stopped and replaced', (
   };
   const first = decided({ ...facts, job: edited });
   t.is(first.is('Suspended'), 'Unknown/Suspending');
-  t.is(first.status.workerEpoch, 2);
+  t.is(first.status.workerRevision, 2);
   t.true(first.words.includes('Delete Job first-w1'));
   const second = decided({ ...facts, workers: [], job: { ...edited, status: first.status } });
   t.is(second.is('Suspended'), 'False/Resumed');

@@ -42,7 +42,7 @@ test('a pod that ended badly costs one restart, once', (t) => {
   const first = decided(facts);
   t.is(first.status.restarts?.counted, 1);
   t.is(first.status.restarts?.lastCause, 'InternalError');
-  t.deepEqual(first.status.restarts?.podFailures, { epoch: 1, count: 1 });
+  t.deepEqual(first.status.restarts?.podFailures, { workerRevision: 1, count: 1 });
   const second = decided({ ...facts, job: { ...facts.job, status: first.status } });
   t.is(second.status.restarts?.counted, 1);
   t.deepEqual(second.status, first.status);
@@ -67,13 +67,13 @@ test('of several pods that failed the one that failed last is the incident', (t)
   t.is(lastCause(at(76, 9), at(70, 5)), 'InternalError');
 });
 
-test('what was dealt with in an earlier epoch says nothing of this one', (t) => {
-  const podFailures = { epoch: 1, count: 4 };
+test('what was dealt with in an earlier revision says nothing of this one', (t) => {
+  const podFailures = { workerRevision: 1, count: 4 };
   const pods = [aPodOf({ number: 2, uid: 'uid-w2-0', ...ended(70) })];
   const workers = [aChildJob({ number: 2, failed: 1 })];
   const status = trainingStatus({ restarts: { counted: 4, podFailures } }, {}, 2);
   const { restarts } = decided(training({ status, workers, pods })).status;
-  t.like(restarts, { counted: 5, podFailures: { epoch: 2, count: 1 } });
+  t.like(restarts, { counted: 5, podFailures: { workerRevision: 2, count: 1 } });
 });
 
 test('without a bus nobody tells of checkpoints, and so nobody misses them', (t) => {
@@ -127,7 +127,7 @@ test('memory of the machine: twice is bad luck, three times is the job, and Grow
   const spec = { 'failurePolicy.hostOutOfMemoryPolicy': 'Grow' };
   const grown = decided(alone(137, { end, status: before(1), spec }));
   t.is(grown.status.restarts?.grown, 1);
-  t.is(grown.status.workerEpoch, 2);
+  t.is(grown.status.workerRevision, 2);
   t.true(grown.words.includes('Delete Job first-w1'));
 });
 
@@ -137,7 +137,7 @@ test('a device that fails twice in a row has its node avoided', (t) => {
   const before = { counted: 1, sinceCommit: 1, lastCause: 'DeviceFault', repeats: 1 };
   const second = decided(alone(71, { status: { restarts: before } }));
   t.deepEqual(second.status.restarts?.excludedNodes, ['n1']);
-  t.is(second.status.workerEpoch, 2);
+  t.is(second.status.workerRevision, 2);
   const known = Array.from({ length: 64 }, (_, node) => `known-${node}`);
   const full = { restarts: { ...before, excludedNodes: known } };
   const { excludedNodes = [] } = decided(alone(71, { status: full })).status.restarts ?? {};
@@ -148,7 +148,7 @@ test('a device that fails twice in a row has its node avoided', (t) => {
   );
 });
 
-test('the pause before the next epoch is a whole one, although status knows no fractions', (t) => {
+test('the pause before the next revision is a whole one, although status knows no fractions', (t) => {
   const status = { restarts: { counted: 1, sinceCommit: 1, lastCause: 'DeviceFault', repeats: 1 } };
   for (const fraction of [0, 1, 500, 999]) {
     const facts = { ...alone(71, { status }), now: now + fraction };
@@ -233,11 +233,11 @@ test('a Job that gave up did so for a pod that failed, not for one that was evic
   t.is(status.restarts?.lastCause, 'Hang');
 });
 
-test('a Job that gave up leads to the next epoch while there is budget', (t) => {
+test('a Job that gave up leads to the next revision while there is budget', (t) => {
   const { status, words } = decided(
     training({ workers: [aChildJob({ outcome: gaveUp, failed: 9 })], pods: [] }),
   );
-  t.is(status.workerEpoch, 2);
+  t.is(status.workerRevision, 2);
   t.is(status.restarts?.counted, 1);
   t.true(words.includes('Delete Job first-w1'));
 });
@@ -387,15 +387,15 @@ test('a worker that ended on purpose opens a generation that is not counted', (t
   t.is(open?.restarts.counted, 0);
 });
 
-test('a step to the next epoch keeps its count, although the bus did not hear of it', (t) => {
+test('a step to the next revision keeps its count, although the bus did not hear of it', (t) => {
   const before = restartsOf({ counted: 1, lastCause: 'DeviceFault', repeats: 1, sinceCommit: 1 });
   const facts = withState(before, 71);
   const { status, words } = decided(facts);
-  t.is(status.workerEpoch, 2);
+  t.is(status.workerRevision, 2);
   t.is(status.restarts?.counted, 2);
   t.true(words.includes('OpenGeneration 2 PodFailed'));
   const asked = decided(facts).calls.find((call) => call.type === 'OpenGeneration');
-  t.is(asked?.epoch, 2, 'for the pods of the next epoch');
+  t.is(asked?.workerRevision, 2, 'for the pods of the next revision');
   const next = decided({
     ...facts,
     now: seconds(600),
@@ -404,7 +404,7 @@ test('a step to the next epoch keeps its count, although the bus did not hear of
     pods: [],
   });
   const open = next.calls.find((call) => call.type === 'OpenGeneration');
-  t.like(open, { cause: 'Start', epoch: 2 });
+  t.like(open, { cause: 'Start', workerRevision: 2 });
   t.is(open?.restarts.counted, 2);
 });
 

@@ -26,7 +26,7 @@ const ownedBy = (uid: string) => ({ ownerReferences: [{ uid, controller: true }]
 
 const workerJob = (changes: object = {}) => ({
   metadata: metadata('first-w1', {
-    labels: labels('worker', { 'anneal.dev/worker-epoch': '1' }),
+    labels: labels('worker', { 'anneal.dev/worker-revision': '1' }),
     ...ownedBy('uid-first'),
   }),
   spec: { parallelism: 2 },
@@ -35,7 +35,7 @@ const workerJob = (changes: object = {}) => ({
 const workerPod = (status: object, changes: object = {}) => ({
   metadata: metadata('first-w1-0', {
     labels: labels('worker', {
-      'anneal.dev/worker-epoch': '1',
+      'anneal.dev/worker-revision': '1',
       'batch.kubernetes.io/job-completion-index': '3',
     }),
     ...ownedBy('uid-first-w1'),
@@ -86,7 +86,7 @@ const podOf = (status: object, changes: object = {}) => {
   return pod;
 };
 
-test('a worker Job is seen with its epoch, its plan and how it ended', (t) => {
+test('a worker Job is seen with its revision, its plan and how it ended', (t) => {
   const conditions = [
     {
       type: 'Failed',

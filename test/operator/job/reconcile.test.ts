@@ -231,12 +231,12 @@ test('a new leader whose list of Jobs is behind does not take the workers for re
   t.true((againAfterMs ?? Infinity) <= 1_000);
   world.deliver(0);
   await world.reconcile(0);
-  t.is(world.observed?.status.workerEpoch, 1);
-  // Once it is really gone, the next epoch takes its place.
+  t.is(world.observed?.status.workerRevision, 1);
+  // Once it is really gone, the next revision takes its place.
   world.objects.delete({ collection: jobsAt, namespace: 'team-a', name: 'first-w1' }, undefined);
   world.deliver(1);
   await world.reconcile(1);
-  t.is(world.observed?.status.workerEpoch, 2);
+  t.is(world.observed?.status.workerRevision, 2);
 });
 
 test('a job that has not ended is looked at again within ten minutes, whatever it waits for', async (t) => {

@@ -153,8 +153,8 @@ test('a checkpoint that came after the last restart has forgiven it, although st
   t.like(rewritten({ restarts })?.restarts, { sinceCommit: 2 }, 'nothing was ever saved');
 });
 
-test('a record of a later epoch is left alone by one that has not heard of it', (t) => {
-  const state = aState({ epoch: 3, generation: 7, world: undefined });
+test('a record of a later revision is left alone by one that has not heard of it', (t) => {
+  const state = aState({ workerRevision: 3, generation: 7, world: undefined });
   const { words } = decided(training({ bus: aBus({ state, members: new Map() }) }));
   t.false(words.some((word) => word.startsWith('OpenGeneration')));
 });

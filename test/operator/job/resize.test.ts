@@ -132,10 +132,10 @@ test('growing without nodes is refused after its time, nothing is lost, and it i
   t.deepEqual(interesting(anew.words), ['Resize first-w1 to 3'], 'the spec was changed again');
 });
 
-test('what was desired of an earlier epoch says nothing of this one', (t) => {
+test('what was desired of an earlier revision says nothing of this one', (t) => {
   const facts = sized({ wanted: 1, job: 3, world: 3 });
   const present = facts.bus as Extract<Facts['bus'], { type: 'Present' }>;
-  const desired = { ...present.desired!, epoch: 0, workers: 4, save: 5 };
+  const desired = { ...present.desired!, workerRevision: 0, workers: 4, save: 5 };
   const { words } = decided({ ...facts, bus: { ...present, desired } });
   t.true(words.includes('WriteDesired None workers=3 save=1'));
 });

@@ -81,7 +81,7 @@ test('a worker that finds nothing of use has the job prepare for itself, without
   t.is(second.is('Failed'), undefined);
   t.is(second.is('Initialized'), 'False/Preparing');
   t.deepEqual(second.words, ['Delete Job first-w1']);
-  t.is(second.status.workerEpoch, 2);
+  t.is(second.status.workerRevision, 2);
   t.is(second.status.restarts?.counted, undefined);
   const third = decided(someFacts({ siblings: [doneAt(now)], status: second.status }));
   t.true(createsInit(third), 'it is not taken again');

@@ -52,7 +52,7 @@ function podsOf({
   settings: typeof someSettings;
 }) {
   const worker = workerJob({
-    ...{ job, settings, epoch: 1, replicas: job.spec.worker.replicas },
+    ...{ job, settings, workerRevision: 1, replicas: job.spec.worker.replicas },
     ...{ gang: undefined, excludedNodes: ['n'], grown: 0, trainedParameters: undefined },
   });
   const pod = (each: { spec: { template: { spec: unknown } } }) =>

@@ -71,7 +71,7 @@ test('every container of every pod asks for processor and memory, so that a quot
   const jobs = [
     initJob({ job, settings, attempt: 1 }, 'd'),
     workerJob({
-      ...{ job, settings, epoch: 1, replicas: 1, gang: undefined, excludedNodes: [] },
+      ...{ job, settings, workerRevision: 1, replicas: 1, gang: undefined, excludedNodes: [] },
       ...{ grown: 0, trainedParameters: 1_000, planned },
     }),
     publishJob({ job, settings, attempt: 1, planned }),

@@ -70,7 +70,7 @@ test(
     members: { '1.1': aMember(), '1.0': aMember('pod-b') },
     joined: 1,
     desired: aDesired({ workers: 2 }),
-    me: { index: 1, podUID: 'pod-a', epoch: 1, bootAt: startMs },
+    me: { index: 1, podUID: 'pod-a', workerRevision: 1, bootAt: startMs },
   }),
   { type: 'Wait' },
 );
@@ -341,9 +341,9 @@ test('a stop at once does not save', decides, aTraining({ desired: aDesired({ st
 });
 
 test(
-  'a stop that was meant for an earlier epoch is none',
+  'a stop that was meant for an earlier revision is none',
   decides,
-  aTraining({ desired: aDesired({ stop: 'Now', epoch: 0 }) }),
+  aTraining({ desired: aDesired({ stop: 'Now', workerRevision: 0 }) }),
   { type: 'Wait' },
 );
 
@@ -376,23 +376,23 @@ test(
 );
 
 test(
-  'a pod of an earlier epoch goes when a later one has begun',
+  'a pod of an earlier revision goes when a later one has begun',
   decides,
-  aTraining({ trainer: { type: 'None' }, state: aState({ epoch: 2 }) }),
+  aTraining({ trainer: { type: 'None' }, state: aState({ workerRevision: 2 }) }),
   { type: 'Exit', code: 75 },
 );
 
 test(
-  'a pod of an earlier epoch ends its trainer first',
+  'a pod of an earlier revision ends its trainer first',
   decides,
-  aTraining({ state: aState({ epoch: 2 }) }),
+  aTraining({ state: aState({ workerRevision: 2 }) }),
   { type: 'Kill', why: 'Outdated' },
 );
 
 test(
-  'a pod of a new epoch waits for its record',
+  'a pod of a new revision waits for its record',
   decides,
-  aSituation({ state: aState({ epoch: 0, world: aWorld }) }),
+  aSituation({ state: aState({ workerRevision: 0, world: aWorld }) }),
   { type: 'Wait' },
 );
 

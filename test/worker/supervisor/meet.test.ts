@@ -15,7 +15,7 @@ import {
 import { decides } from './decides.ts';
 
 const none = { type: 'None' } as const;
-const second = { index: 1, podUID: 'pod-a', epoch: 1, bootAt: startMs } as const;
+const second = { index: 1, podUID: 'pod-a', workerRevision: 1, bootAt: startMs } as const;
 
 test('the first member starts at once', decides, aPair(0, { trainer: none, acks: {} }), {
   type: 'Start',

@@ -61,7 +61,7 @@ test('a bus that has just come back has told nothing yet', (t) => {
 });
 
 test('a pod that the world does without judges nobody', (t) => {
-  const me = { index: 3, podUID: 'pod-d', epoch: 1, bootAt: startMs };
+  const me = { index: 3, podUID: 'pod-d', workerRevision: 1, bootAt: startMs };
   const found = decide(
     three({ 'pod-b': 29_000, 'pod-c': 5_000 }, { me, trainer: { type: 'None' } }),
   );

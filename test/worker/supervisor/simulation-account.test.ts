@@ -187,30 +187,37 @@ test('what the operator takes for a write that failed is not forgotten', (t) => 
   t.throws(() => book.account.holds(), nobody);
 });
 
-test('status tells of one restart more than there were only on the way to the next epoch, and for a fault', (t) => {
-  const tells = (workerEpoch: number, counted: number, hasFault = true) => {
+test('status tells of one restart more than there were only on the way to the next revision, and for a fault', (t) => {
+  const tells = (workerRevision: number, counted: number, hasFault = true) => {
     const book = new Book();
     if (hasFault) book.incidents.podEnded(71, 1);
     return () => {
-      book.account.sees(0, { workerEpoch, restarts: { counted } });
+      book.account.sees(0, { workerRevision, restarts: { counted } });
       return book;
     };
   };
   t.throws(tells(1, 1), { message: /status tells of 1 restarts, of 0 that there were/ });
   t.throws(tells(2, 2), { message: /status tells of 2 restarts, of 1 that there were/ });
-  t.throws(tells(2, 1, false), { message: /step to epoch 2 is charged, and nothing went wrong/ });
+  t.throws(tells(2, 1, false), {
+    message: /step to revision 2 is charged, and nothing went wrong/,
+  });
   const promised = tells(2, 1)();
   const window = [new Date(promised.now).toISOString()];
   const restarts = { ...promised.state.restarts, counted: 1, sinceCommit: 1, window };
   const opened = { by: 'operator', cause: 'Start', at: window[0] ?? '' } as const;
   const forgotten = tells(2, 1)();
-  t.throws(() => forgotten.write({ epoch: 2, generation: 2, opened }), {
+  t.throws(() => forgotten.write({ workerRevision: 2, generation: 2, opened }), {
     message: /has 0 restarts, and status had told of 1 before/,
   });
-  t.notThrows(() => promised.write({ epoch: 2, generation: 2, opened, restarts }));
+  t.notThrows(() => promised.write({ workerRevision: 2, generation: 2, opened, restarts }));
   t.throws(
     () =>
-      promised.write({ epoch: 3, generation: 3, opened, restarts: { ...restarts, counted: 2 } }),
+      promised.write({
+        workerRevision: 3,
+        generation: 3,
+        opened,
+        restarts: { ...restarts, counted: 2 },
+      }),
     {
       message: /is charged 1 times, and is not the fault of the job/,
     },
@@ -227,7 +234,7 @@ test('a wiped bus may forget what nobody was told, and nothing may be held again
     }: { told?: { counted?: number; window?: string[] }; after?: Partial<StateRecord> } = {},
   ) => {
     const book = savedBook();
-    book.account.sees(0, { workerEpoch: 1, restarts: told });
+    book.account.sees(0, { workerRevision: 1, restarts: told });
     book.account.acts(0);
     book.account.wiped();
     const again = { restarts: { ...aState().restarts, ...restarts }, generation: 3, ...after };
@@ -266,7 +273,7 @@ test('restarts since a checkpoint that status told of outlive a wipe, but in the
     book.crash();
     const { checkpoint, restarts } = book.state;
     const { counted, sinceCommit, window } = restarts;
-    book.account.sees(0, { workerEpoch: 1, restarts: { counted, sinceCommit, window } });
+    book.account.sees(0, { workerRevision: 1, restarts: { counted, sinceCommit, window } });
     book.account.wiped();
     const forgiven = { ...restarts, sinceCommit: 0 };
     return () => book.account.written(undefined, aState({ checkpoint, restarts: forgiven }));
@@ -285,7 +292,7 @@ test('after a wipe a checkpoint forgives by its time, although it is of a lower 
   book.commit(7, {});
   const { checkpoint, restarts } = book.state;
   t.is(restarts.sinceCommit, 1, 'it is no progress');
-  book.account.sees(0, { workerEpoch: 1, restarts: { ...restarts, lastRecoverySeconds: '1' } });
+  book.account.sees(0, { workerRevision: 1, restarts: { ...restarts, lastRecoverySeconds: '1' } });
   book.account.wiped();
   const forgiven = aState({ checkpoint, restarts: { ...restarts, sinceCommit: 0 } });
   t.notThrows(() => book.account.written(undefined, forgiven));

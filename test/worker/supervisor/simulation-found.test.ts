@@ -82,7 +82,7 @@ test(
 );
 
 test(
-  'workers give up while they are stopped for good: their next epoch saw the result, the operator did not',
+  'workers give up while they are stopped for good: their next revision saw the result, the operator did not',
   comesTo,
   [
     { type: 'lose', who: 0 },

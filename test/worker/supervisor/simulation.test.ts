@@ -25,10 +25,10 @@ test('whatever happens to workers, operator and bus: nothing is lost, and the jo
   t.true(fromCopies > 0, 'no world went on from copies in memory');
 });
 
-test('a step to the next epoch of which the bus does not hear at once is charged once', async (t) => {
+test('a step to the next revision of which the bus does not hear at once is charged once', async (t) => {
   const scene = new Scene();
   await scene.pass(12);
-  // A device that fails twice in a row has its node avoided, which takes pods of another epoch.
+  // A device that fails twice in a row has its node avoided, which takes pods of another revision.
   const faulty = { type: 'killPod', who: 1, code: 71 } as const;
   await scene.happen(faulty);
   await scene.pass(5);
@@ -40,7 +40,7 @@ test('a step to the next epoch of which the bus does not hear at once is charged
   t.is(scene.end, 'Succeeded');
   const [job] = scene.world.bus?.jobs() ?? [];
   const state = job === undefined ? undefined : scene.world.bus?.of(job).state;
-  t.like(state, { epoch: 2, restarts: { counted: 2 } });
+  t.like(state, { workerRevision: 2, restarts: { counted: 2 } });
 });
 
 /** None of the workers hears of the fourth that came: their world trains on beside the next. */

@@ -34,7 +34,7 @@ async function aPod(t: ExecutionContext, index: number): Promise<TestPod> {
   const lines: string[] = [];
   const copies = await PodCopies.open({
     config: {
-      pod: { name: uid, uid, ip: '127.0.0.1', node: 'n', index, epoch: 1 },
+      pod: { name: uid, uid, ip: '127.0.0.1', node: 'n', index, workerRevision: 1 },
       ...{ copiesFolder: folder.path, copiesPort: 0 },
     },
     plan: { spec: aSpec({ 'checkpoint.memory.mode': 'LocalAndPeer' }) },
@@ -65,7 +65,7 @@ function begin(pods: readonly TestPod[], generation: number, restore?: Restore) 
   const state = aState({ world: worldOfList(world) });
   return Promise.all(
     pods.map(({ uid, copies }, index) => {
-      const me = { index, podUID: uid, epoch: 1, bootAt: 0 };
+      const me = { index, podUID: uid, workerRevision: 1, bootAt: 0 };
       const seat = seatIn({ records: someRecords({ state, list: world }), me });
       if (seat === undefined) throw new Error('it is in no world');
       return copies.begin({ generation, world, seat });

@@ -4,26 +4,26 @@ import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import type { Call } from './decision.ts';
 import type { ChildJob } from './facts.ts';
 import { removeJob } from './finalise.ts';
-import { epochOf, type View } from './view.ts';
+import type { View } from './view.ts';
 
-interface NextEpoch {
+interface NextRevision {
   readonly status: Partial<FineTuneJobStatus>;
   readonly calls: readonly Call[];
 }
 
 /** Removes the present worker Job for good; whoever starts workers again starts the next one. */
-export function leaveEpoch(view: View, workers: ChildJob | undefined): NextEpoch {
+export function leaveRevision(view: View, workers: ChildJob | undefined): NextRevision {
   return {
-    status: { workerEpoch: epochOf(view) + 1, jobRef: undefined },
+    status: { workerRevision: view.workerRevision + 1, jobRef: undefined },
     calls: workers === undefined ? [] : [removeJob(workers.name, workers.uid)],
   };
 }
 
-/** Worker Jobs of other epochs, and gangs of theirs, are left over from an interrupted step. */
+/** Worker Jobs of other revisions, and gangs of theirs, are left over from an interrupted step. */
 export function removeOutdated(view: View): readonly Call[] {
-  const epoch = epochOf(view);
+  const { workerRevision } = view;
   const groups = view.facts.children.filter(
-    ({ kind, name }) => kind === 'PodGroup' && !name.endsWith(`-w${epoch}`),
+    ({ kind, name }) => kind === 'PodGroup' && !name.endsWith(`-w${workerRevision}`),
   );
   return [
     ...outdatedWorkers(view).map(({ name, uid }) => removeJob(name, uid)),
@@ -37,6 +37,8 @@ export function removeOutdated(view: View): readonly Call[] {
 }
 
 export function outdatedWorkers(view: View): readonly ChildJob[] {
-  const epoch = epochOf(view);
-  return view.facts.workers.filter(({ number, isDeleting }) => number !== epoch && !isDeleting);
+  const { workerRevision } = view;
+  return view.facts.workers.filter(
+    ({ number, isDeleting }) => number !== workerRevision && !isDeleting,
+  );
 }
