@@ -47,7 +47,7 @@ export class JobMetrics {
   }
 
   #restarts(before: FineTuneJobStatus, after: FineTuneJobStatus): void {
-    const rung = isNextRevision(before, after) ? 'NewRevision' : 'NewGeneration';
+    const rung = isNextRevision(before, after) ? 'NewRevision' : 'NewRound';
     const [was, is] = [before.restarts ?? {}, after.restarts ?? {}];
     const more = (key: 'counted' | 'disruptions' | 'resizes') =>
       Math.max(0, (is[key] ?? 0) - (was[key] ?? 0));

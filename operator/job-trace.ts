@@ -72,7 +72,7 @@ export class JobTraces {
     const { traceId, spanId: parentId } = trace.job;
     spans.put({
       ...{ traceId, spanId: this.#newId(), parentId, name: stage, startMs: sinceMs, endMs: now },
-      attributes: { 'anneal.generation': after.rendezvous?.generation },
+      attributes: { 'anneal.round': after.rendezvous?.round },
       error: errorOf(after),
     });
   }

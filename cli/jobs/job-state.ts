@@ -21,7 +21,7 @@ export interface JobState {
 
 interface WorkerState {
   readonly index: number;
-  /** Greatest generation and step that it beat for. */
+  /** Greatest round and step that it beat for. */
   readonly beat: BeatRecord;
 }
 
@@ -137,10 +137,10 @@ function withBeat(
   return [...others, { index, beat }].sort((a, b) => a.index - b.index);
 }
 
-/** A later generation begins at an earlier step. Among equals the words decide, so that order does not. */
-function rank({ generation, step, stage, waitingOn = '' }: BeatRecord): string {
+/** A later round begins at an earlier step. Among equals the words decide, so that order does not. */
+function rank({ round, step, stage, waitingOn = '' }: BeatRecord): string {
   const number = (value: number) => String(value).padStart(12, '0');
-  return `${number(generation)} ${number(step)} ${stage} ${waitingOn}`;
+  return `${number(round)} ${number(step)} ${stage} ${waitingOn}`;
 }
 
 function withHappened(state: JobState, more: readonly Happened[]): JobState {
@@ -198,14 +198,14 @@ const troubles: ReadonlySet<PodEvent['type']> = new Set(['Ended', 'Hung', 'Telem
 /** Of these it matters in which world they happened. */
 const worlds: ReadonlySet<PodEvent['type']> = new Set(['Ended', 'Hung', 'Restored']);
 
-function fromPodEvent({ time, index, type, message, generation, step }: PodEvent): Happened {
+function fromPodEvent({ time, index, type, message, round, step }: PodEvent): Happened {
   if (type === 'Committed' && step !== undefined) {
     const words = `checkpoint of step ${step} counts`;
     return { time, words, trouble: false, saved: { step, counts: true } };
   }
-  const tells = generation !== undefined && worlds.has(type);
-  const isSaid = message.includes(`generation ${generation}`);
-  const world = tells && !isSaid ? `, generation ${generation}` : '';
+  const tells = round !== undefined && worlds.has(type);
+  const isSaid = message.includes(`round ${round}`);
+  const world = tells && !isSaid ? `, round ${round}` : '';
   return { time, words: `worker ${index}: ${message}${world}`, trouble: troubles.has(type) };
 }
 

@@ -49,7 +49,7 @@ export const conditionMeaning: Readonly<Record<ConditionType, string>> = {
   Initialized: 'Model and data are in place and verified.',
   PodsReady: 'All workers of the revision are ready.',
   Running: 'A committed world is training.',
-  Restarting: 'A new generation is being formed.',
+  Restarting: 'A new rendezvous round has begun.',
   Resizing: 'The number of workers is changing.',
   CheckpointReady: 'A committed checkpoint can be resumed.',
   Stalled: 'Progress is impossible without a change outside.',

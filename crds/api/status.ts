@@ -61,10 +61,10 @@ const plan = z.strictObject({
 });
 
 const rendezvous = z.strictObject({
-  generation: count().describe('Number of the present world.'),
+  round: count().describe('Number of the present world.'),
   worldSize: count().describe('Workers in it.'),
   targetWorkers: count().describe('Workers wanted.'),
-  openedBy: words(253).describe('Who opened the generation.'),
+  openedBy: words(253).describe('Who opened the round.'),
   openedAt: time().describe('When it was opened.'),
   committedAt: time().describe('When its members were agreed on.'),
 });
@@ -116,7 +116,7 @@ const checkpoint = z.strictObject({
   latestTime: time().describe('When it was committed.'),
   latestDigest: words(71).describe('Digest of its manifest.'),
   latestURI: words(1024).describe('Where it is.'),
-  generation: count().describe('Generation that wrote it.'),
+  round: count().describe('Round that wrote it.'),
   verified: z
     .enum(['Verified', 'Unverified'])
     .optional()

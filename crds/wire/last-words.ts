@@ -16,7 +16,7 @@ const failureWords = z.object({
   reason: z.string().max(128),
   message: z.string().max(2048),
   step: count.optional(),
-  generation: count.optional(),
+  round: count.optional(),
   index: count.optional(),
   rank: count.optional(),
   device: z.string().max(128).optional(),

@@ -39,7 +39,7 @@ export const podEvent = z.object({
     'BusBack',
     'TelemetryDropped',
   ]),
-  generation: count.optional(),
+  round: count.optional(),
   step: count.optional(),
   /** A row of the table of failures. */
   code: z.string().max(64).optional(),

@@ -51,7 +51,7 @@ export const runRecord = z.object({
   /** Trainers that share the model; one where nothing is said. */
   workers: z.int().min(1).optional(),
   createdAt: z.string(),
-  /** Folder for event files, where it is not in that of the run: a generation of workers adds to those of the one before. */
+  /** Folder for event files, where it is not in that of the run: a round of workers adds to those of the one before. */
   tensorboard: z.string().optional(),
 });
 

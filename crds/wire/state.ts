@@ -2,7 +2,7 @@
 // the small records around it. Reading is tolerant: unknown keys are dropped, so that versions may differ by one.
 import * as z from 'zod';
 import { copyMoment } from './copies.ts';
-import { generationCauseNames } from './generation-causes.ts';
+import { rendezvousCauseNames } from './rendezvous-causes.ts';
 
 const count = z.int().min(0);
 const time = z.iso.datetime();
@@ -10,8 +10,8 @@ const version = z.literal(1);
 
 export const checkpointHead = z.object({
   step: count,
-  generation: count,
-  /** Where the manifest is: `step-<n>/gen-<g>` below the destination. */
+  round: count,
+  /** Where the manifest is: `step-<n>/round-<r>` below the destination. */
   manifest: z.string().max(1024),
   digest: z.string().max(71),
   time,
@@ -33,7 +33,7 @@ export const restartsRecord = z.object({
   lastRecoverySeconds: z.number().min(0).optional(),
 });
 
-/** The record stays below 4 KiB. Of more the rest is told with the next generation. */
+/** The record stays below 4 KiB. Of more the rest is told with the next round. */
 export const maxLost = 24;
 
 const failedResult = z.object({
@@ -53,22 +53,22 @@ const succeededResult = z.object({
 });
 
 /**
- * `<J>.state`. World, checkpoint and result stand in one record on purpose: a commit and a new generation conflict on one
+ * `<J>.state`. World, checkpoint and result stand in one record on purpose: a commit and a new round conflict on one
  * revision, so there is no window between "am I still current" and "commit". Stays below 4 KiB.
  */
 export const stateRecord = z.object({
   v: version,
   workerRevision: count,
   /** Number of the world that is formed or trains. */
-  generation: count,
+  round: count,
   opened: z.object({
     by: z.string().max(253),
-    cause: z.enum(generationCauseNames),
+    cause: z.enum(rendezvousCauseNames),
     at: time,
     /** UIDs of pods that Kubernetes has no more. What still runs of them, on a node that is cut off, joins no world again. */
     lost: z.array(z.string().max(64)).max(maxLost).optional(),
   }),
-  /** Absent while the members of the generation are not agreed on. */
+  /** Absent while the members of the round are not agreed on. */
   world: z
     .object({
       key: z.string().max(512),
@@ -88,7 +88,7 @@ export const stateRecord = z.object({
 
 export type StateRecord = z.output<typeof stateRecord>;
 
-/** `<J>.world.<generation>.<index>`: written before its digest enters the state record. */
+/** `<J>.world.<round>.<index>`: written before its digest enters the state record. */
 export const worldRecord = z.object({
   v: version,
   members: z.array(
@@ -144,7 +144,7 @@ export const desiredRecord = z.object({
 
 export type DesiredRecord = z.output<typeof desiredRecord>;
 
-/** `<J>.member.<generation>.<index>`: created once by that supervisor. */
+/** `<J>.member.<round>.<index>`: created once by that supervisor. */
 export const memberRecord = z.object({
   v: version,
   podUID: z.string(),
@@ -164,11 +164,11 @@ export const memberRecord = z.object({
 
 export type MemberRecord = z.output<typeof memberRecord>;
 
-/** `<J>.ack.<generation>.<index>`: what that supervisor has done of what was asked. */
+/** `<J>.ack.<round>.<index>`: what that supervisor has done of what was asked. */
 export const ackRecord = z.object({
   v: version,
   podUID: z.string(),
-  /** Of rank 0: the folder of the generation is ready for the others. */
+  /** Of rank 0: the folder of the round is ready for the others. */
   opened: z.boolean().default(false),
   /** Restored and ready to train. */
   restored: z.boolean().default(false),
@@ -186,7 +186,7 @@ export type AckRecord = z.output<typeof ackRecord>;
 export const beatRecord = z.object({
   v: version,
   podUID: z.string(),
-  generation: count,
+  round: count,
   step: count,
   stage: z.string().max(64),
   /** The collective that it waits in; the one that does not wait is the suspect of a hang. */

@@ -19,7 +19,7 @@ export interface PodOnBus {
 export const bucket = { state: 'anneal_state' } as const;
 
 export const beatSeconds = 3;
-/** Values of a key that are kept: who opened which generation, for a person who looks later. */
+/** Values of a key that are kept: who opened which round, for a person who looks later. */
 export const stateHistory = 8;
 
 export const stream = {
@@ -49,12 +49,9 @@ export const keys = {
   job: (job: JobOnBus) => `${place(job)}.job`,
   state: (job: JobOnBus) => `${place(job)}.state`,
   desired: (job: JobOnBus) => `${place(job)}.desired`,
-  world: (job: JobOnBus, generation: number, index: number) =>
-    `${place(job)}.world.${generation}.${index}`,
-  member: (job: JobOnBus, generation: number, index: number) =>
-    `${place(job)}.member.${generation}.${index}`,
-  ack: (job: JobOnBus, generation: number, index: number) =>
-    `${place(job)}.ack.${generation}.${index}`,
+  world: (job: JobOnBus, round: number, index: number) => `${place(job)}.world.${round}.${index}`,
+  member: (job: JobOnBus, round: number, index: number) => `${place(job)}.member.${round}.${index}`,
+  ack: (job: JobOnBus, round: number, index: number) => `${place(job)}.ack.${round}.${index}`,
   /** Everything of a job in a bucket. */
   all: (job: JobOnBus) => `${place(job)}.>`,
 } as const;

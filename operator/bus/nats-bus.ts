@@ -29,7 +29,7 @@ import { type BackoffSettings, pauseOf } from '../runtime/backoff.ts';
 import type { Chance, Clock } from '../runtime/clock.ts';
 import { timeText } from '../runtime/conditions.ts';
 import { arrange } from './arrange.ts';
-import type { BusProgress, JobBus, NewGeneration } from './job-bus.ts';
+import type { BusProgress, JobBus, NewRound } from './job-bus.ts';
 import { Records } from './records.ts';
 
 interface NatsBusFacts {
@@ -40,7 +40,7 @@ interface NatsBusFacts {
   readonly replicas: number;
   /** UID of the cluster; every key begins with it. */
   readonly cluster: () => Promise<string>;
-  /** Name under which generations are opened. */
+  /** Name under which rounds are opened. */
   readonly identity: string;
 }
 
@@ -138,14 +138,14 @@ export class NatsBus implements JobBus {
   facts(job: JobOnBus): BusFacts {
     if (this.#awaySince !== undefined) return { type: 'Away', since: this.#awaySince };
     const state = this.#records.get(keys.state(job), stateRecord);
-    const generation = state?.generation ?? 0;
+    const round = state?.round ?? 0;
     return {
       type: 'Present',
       admitted: this.#records.get(keys.job(job), jobRecord),
       state,
       desired: this.#records.get(keys.desired(job), desiredRecord),
-      members: this.#records.numbered(job, `member.${generation}`, memberRecord),
-      acks: this.#records.numbered(job, `ack.${generation}`, ackRecord),
+      members: this.#records.numbered(job, `member.${round}`, memberRecord),
+      acks: this.#records.numbered(job, `ack.${round}`, ackRecord),
       unsaved: this.#heardOf(job).unsaved,
       straggling: this.#heardOf(job).straggling,
     };
@@ -179,19 +179,19 @@ export class NatsBus implements JobBus {
     await unlessAborted(state.create(keys.state(job), record), signal);
   }
 
-  async openGeneration(job: JobOnBus, next: NewGeneration, signal: AbortSignal): Promise<void> {
+  async openRound(job: JobOnBus, next: NewRound, signal: AbortSignal): Promise<void> {
     const key = keys.state(job);
     const { state: records } = this.#require();
     const found = await unlessAborted(records.get(key), signal);
     const state = stateRecord.safeParse(found?.value).data;
     // Somebody was faster, or the work is done.
     if (found === undefined || state === undefined) return;
-    if (state.generation !== next.from || state.result !== undefined) return;
+    if (state.round !== next.from || state.result !== undefined) return;
     const { world: _, ...rest } = state;
     const record: StateRecord = {
       ...rest,
       workerRevision: next.workerRevision,
-      generation: next.from + 1,
+      round: next.from + 1,
       opened: {
         by: this.#facts.identity,
         cause: next.cause,

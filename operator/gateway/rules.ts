@@ -28,12 +28,12 @@ const families: Readonly<Record<string, Family>> = {
   ack: { schema: ackRecord, ways: ['create', 'update'], most: () => 1_024 },
 };
 
-/** Generations whose records may lie on the bus; the operator removes older ones. */
-const generationsKept = 32;
+/** Rounds whose records may lie on the bus; the operator removes older ones. */
+const roundsKept = 32;
 
 /** Keys of a job of so many workers. */
 export function mostKeys({ workers }: JobRecord): number {
-  return 16 + 3 * workers * generationsKept;
+  return 16 + 3 * workers * roundsKept;
 }
 
 /** Why a pod may not write that; undefined: it may. */
@@ -44,9 +44,9 @@ export function refusalOf(
 ): string | undefined {
   const { key, value, what } = request;
   if (!key.startsWith(`${place(pod.job)}.`)) return `${key} is of another job`;
-  const [kind = '', generation, index, ...more] = (parseKey(key)?.what ?? '').split('.');
+  const [kind = '', round, index, ...more] = (parseKey(key)?.what ?? '').split('.');
   const family = families[kind];
-  const isPlace = kind === 'state' ? generation === undefined : isNumber(generation);
+  const isPlace = kind === 'state' ? round === undefined : isNumber(round);
   if (family === undefined || !isPlace || more.length > 0) return `${key} is no key of a worker`;
   if (!family.ways.includes(what))
     return `${what} of ${key}: it is written by ${family.ways.join(' or ')}`;

@@ -106,8 +106,8 @@ async function perform(
       return bus.writeDesired(onBus, call.record, signal);
     case 'InitState':
       return bus.initState(onBus, call.record, signal);
-    case 'OpenGeneration':
-      return bus.openGeneration(onBus, call, signal);
+    case 'OpenRound':
+      return bus.openRound(onBus, call, signal);
     case 'PurgeBus':
       return bus.purge(onBus, signal);
     default:

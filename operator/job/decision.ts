@@ -1,7 +1,7 @@
 // What a decision is made of: the next status, calls in order, events, and when to look again. Policies give opinions; folding them one
 // after the other makes the decision (decide.ts).
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
-import type { GenerationCause } from '../../crds/wire/generation-causes.ts';
+import type { RendezvousCause } from '../../crds/wire/rendezvous-causes.ts';
 import type { DesiredRecord, JobRecord, StateRecord } from '../../crds/wire/state.ts';
 import type { Manifest, OwnManifest, Propagation } from '../runtime/client.ts';
 import type { ConditionChange } from '../runtime/conditions.ts';
@@ -49,11 +49,11 @@ export type Call =
   | { readonly type: 'WriteDesired'; readonly record: DesiredRecord }
   /** Creates the state record; that it exists is fine. */
   | { readonly type: 'InitState'; readonly record: StateRecord }
-  /** Compare-and-set from a generation: that somebody was faster is fine. */
+  /** Compare-and-set from a round: that somebody was faster is fine. */
   | {
-      readonly type: 'OpenGeneration';
+      readonly type: 'OpenRound';
       readonly from: number;
-      readonly cause: GenerationCause;
+      readonly cause: RendezvousCause;
       readonly workerRevision: number;
       readonly restarts: StateRecord['restarts'];
       /** UIDs of pods that may join no more. */

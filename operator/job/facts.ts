@@ -172,7 +172,7 @@ export type BusFacts =
       readonly admitted: JobRecord | undefined;
       readonly state: StateRecord | undefined;
       readonly desired: DesiredRecord | undefined;
-      /** Of the present generation, by index. */
+      /** Of the current round, by index. */
       readonly members: ReadonlyMap<number, MemberRecord>;
       readonly acks: ReadonlyMap<number, AckRecord>;
       /** The last save for which there was no room, as the workers told it. */

@@ -6,7 +6,7 @@ import { none, type Opinion } from './decision.ts';
 import { failureOfPod, meaningOf } from './end-meaning.ts';
 import type { ChildJob, PodFacts } from './facts.ts';
 import { gaveUp, incident } from './incident.ts';
-import { openGeneration, restartsOf } from './restarts.ts';
+import { openRound, restartsOf } from './restarts.ts';
 import { fail } from './settle.ts';
 import { currentWorkers, podsOf, presentBus, stateOf, type View } from './view.ts';
 
@@ -60,7 +60,7 @@ function jobFailed(view: View, workers: ChildJob): Opinion {
 }
 
 /**
- * Failures that were not dealt with yet. Generations tell on a bus; without one, the Job controller's count does. While the bus is away no world is
+ * Failures that were not dealt with yet. Rounds tell on a bus; without one, the Job controller's count does. While the bus is away no world is
  * formed, and workers may have dealt with it before we see the record again: what was counted by then would be counted twice.
  */
 function newlyFailed(view: View, workers: ChildJob): readonly PodFacts[] {
@@ -72,7 +72,7 @@ function newlyFailed(view: View, workers: ChildJob): readonly PodFacts[] {
   if (state === undefined) return [];
   const members = new Set([...bus.members.values()].map(({ podUID }) => podUID));
   const openedAt = Date.parse(state.opened.at);
-  // A pod that died before it could join counts too, once: the next generation is younger than it.
+  // A pod that died before it could join counts too, once: the next round is younger than it.
   return failed.filter(({ uid, createdAt }) => members.has(uid) || createdAt > openedAt);
 }
 
@@ -105,7 +105,7 @@ function lostMembers(view: View): Opinion {
   if (first === undefined) return none;
   const disrupted = pods.get(first.podUID)?.disruption !== undefined;
   const restarts = restartsOf(view);
-  return openGeneration(
+  return openRound(
     view,
     disrupted ? 'Disruption' : 'PodLost',
     { ...restarts, disruptions: restarts.disruptions + 1 },

@@ -11,22 +11,22 @@ interface Beginning {
 }
 
 /**
- * Status remembers generation and checkpoint as far as they had been told; workers, who see their volume, put it right where they had come farther
+ * Status remembers round and checkpoint as far as they had been told; workers, who see their volume, put it right where they had come farther
  * (worker/supervisor/remembered.ts).
  */
 export function firstState(
   { checkpoint, rendezvous, plan }: FineTuneJobStatus,
   { workerRevision, restarts, now }: Beginning,
 ): StateRecord {
-  const { latestStep, latestDigest, latestURI, latestTime, generation = 0 } = checkpoint ?? {};
-  const last = Math.max(rendezvous?.generation ?? 0, generation);
+  const { latestStep, latestDigest, latestURI, latestTime, round = 0 } = checkpoint ?? {};
+  const last = Math.max(rendezvous?.round ?? 0, round);
   const head =
     latestStep === undefined
       ? {}
       : {
           checkpoint: {
             step: latestStep,
-            generation,
+            round,
             manifest: latestURI ?? '',
             digest: latestDigest ?? '',
             time: latestTime ?? timeText(now),
@@ -35,7 +35,7 @@ export function firstState(
   return {
     v: 1,
     workerRevision,
-    generation: last + 1,
+    round: last + 1,
     opened: { by: 'operator', cause: 'Start', at: timeText(now) },
     adjustments: plan?.adjustments ?? [],
     restarts: isForgiven(restarts, latestTime) ? forgiven(restarts) : restarts,

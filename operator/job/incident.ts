@@ -12,7 +12,7 @@ import type { EndMeaning } from './end-meaning.ts';
 import { failureOfPod } from './end-meaning.ts';
 import type { ChildJob, PodFacts } from './facts.ts';
 import { drawOf } from './gang.ts';
-import { openGeneration, type Restarts, restartsOf, shown } from './restarts.ts';
+import { openRound, type Restarts, restartsOf, shown } from './restarts.ts';
 import { type FailureFacts, fail } from './settle.ts';
 import { currentWorkers, later, presentBus, type View } from './view.ts';
 import { leaveRevision } from './worker-revisions.ts';
@@ -66,7 +66,7 @@ function ignored(view: View, { jobGaveUp }: Incident): Opinion {
     return { ...next, wakeAt: view.facts.now, final: true };
   }
   if (presentBus(view.facts) === undefined) return none;
-  return openGeneration(view, 'Requested', restartsOf(view), view.workerRevision);
+  return openRound(view, 'Requested', restartsOf(view), view.workerRevision);
 }
 
 /** Why the job may not go on; undefined where it may. */
@@ -100,7 +100,7 @@ function ladder(view: View, found: Incident, restarts: Restarts, elsewhere: bool
   if (exclude.length > 0 || grows || jobGaveUp) {
     return newRevision(view, found, restarts, { exclude, grows });
   }
-  const again = openGeneration(view, 'PodFailed', restarts, view.workerRevision);
+  const again = openRound(view, 'PodFailed', restarts, view.workerRevision);
   return { ...again, events: [eventOf(meaning, 'a new world is formed')] };
 }
 
@@ -111,7 +111,7 @@ function newRevision(
   change: { readonly exclude: readonly string[]; readonly grows: boolean },
 ): Opinion {
   const next = leaveRevision(view, currentWorkers(view));
-  const open = openGeneration(view, 'PodFailed', restarts, view.workerRevision + 1);
+  const open = openRound(view, 'PodFailed', restarts, view.workerRevision + 1);
   const before = view.status.restarts;
   const seconds = restartPauseSeconds(restarts);
   const chance = drawOf(view.facts.job.uid, view.workerRevision);

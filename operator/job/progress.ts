@@ -39,7 +39,7 @@ export function progressPart(
             latestTime: head.time,
             latestDigest: head.digest,
             latestURI: head.manifest,
-            generation: head.generation,
+            round: head.round,
             ...(step === undefined ? {} : { stepsAtRisk: Math.max(0, step.step - head.step) }),
           },
         }),

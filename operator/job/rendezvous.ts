@@ -1,10 +1,10 @@
 // Whether a world is training. With a bus its state record says so; without one a single worker trains when its pod is ready.
-import { causeInWords } from '../../crds/wire/generation-causes.ts';
+import { causeInWords } from '../../crds/wire/rendezvous-causes.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
 import { timeText } from '../runtime/conditions.ts';
 import { type Call, none, type Opinion } from './decision.ts';
 import { incident } from './incident.ts';
-import { isNewGeneration, newsOf, removePods, suspects } from './new-generation.ts';
+import { isNewRound, newsOf, removePods, suspects } from './new-round.ts';
 import { restartsOf, shown } from './restarts.ts';
 import {
   currentWorkers,
@@ -33,7 +33,7 @@ export function rendezvous(view: View): Opinion {
       return away(view, bus.since);
     case 'Present': {
       const state = stateOf(view);
-      if (state === undefined) return forming(view, 'the workers have not met yet');
+      if (state === undefined) return forming(view, 'the workers have not joined a rendezvous yet');
       const opinion = state.world === undefined ? open(view, state) : committed(view, state);
       return { ...opinion, events: [...newsOf(view, state), ...(opinion.events ?? [])] };
     }
@@ -90,9 +90,9 @@ function forming(view: View, message: string, cause = 'PodFailed'): Opinion {
 
 function committed(view: View, state: StateRecord): Opinion {
   const { size = 0, committedAt } = state.world ?? {};
-  const message = `${size} ${size === 1 ? 'worker trains' : 'workers train'} as generation ${state.generation}`;
+  const message = `${size} ${size === 1 ? 'worker trains' : 'workers train'} in round ${state.round}`;
   // A quick restart is over before we see it: the condition tells of it all the same.
-  const wasRestarted = has(view, 'Restarting') || isNewGeneration(view, state);
+  const wasRestarted = has(view, 'Restarting') || isNewRound(view, state);
   const opinion = training(view, message, wasRestarted);
   const { summary = '' } = view.status.workers ?? {};
   const status = { ...opinion.status, ...mirrored(view, state, size, committedAt) };
@@ -111,7 +111,7 @@ function readinessDue(view: View, size: number, committedAt: string | undefined)
 
 function open(view: View, state: StateRecord): Opinion {
   const { cause, at } = state.opened;
-  const message = `generation ${state.generation} is being formed: ${causeInWords(cause)}`;
+  const message = `round ${state.round} is being formed: ${causeInWords(cause)}`;
   const opinion = forming(view, message, cause);
   const status = { ...opinion.status, ...mirrored(view, state, undefined, undefined) };
   const due = agreementDue(view, at);
@@ -144,14 +144,14 @@ function agreementDue(view: View, openedAt: string): number | undefined {
 
 function mirrored(
   view: View,
-  { generation, opened, adjustments }: StateRecord,
+  { round, opened, adjustments }: StateRecord,
   worldSize: number | undefined,
   committedAt: string | undefined,
 ) {
   const { status, spec } = view;
   return {
     rendezvous: {
-      generation,
+      round,
       ...(worldSize === undefined ? {} : { worldSize }),
       targetWorkers: spec.worker.replicas,
       openedBy: opened.by,

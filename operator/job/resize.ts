@@ -5,7 +5,7 @@ import { conditionOf } from '../runtime/conditions.ts';
 import { type Call, none, type Opinion } from './decision.ts';
 import { desiredOf } from './desired.ts';
 import type { ChildJob } from './facts.ts';
-import { openGeneration, restartsOf } from './restarts.ts';
+import { openRound, restartsOf } from './restarts.ts';
 import {
   currentWorkers,
   later,
@@ -113,7 +113,7 @@ function newWorld(view: View, workers: number): Pick<Opinion, 'calls'> {
   if (wanted !== undefined) return { calls: [wanted] };
   const restarts = restartsOf(view);
   const counted = { ...restarts, resizes: restarts.resizes + 1 };
-  const { calls = [] } = openGeneration(view, 'Resize', counted, view.workerRevision);
+  const { calls = [] } = openRound(view, 'Resize', counted, view.workerRevision);
   return { calls };
 }
 

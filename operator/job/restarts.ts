@@ -1,7 +1,7 @@
-// The account of restarts. With a bus its record is the truth and status a copy, because workers open generations too; without one status
+// The account of restarts. With a bus its record is the truth and status a copy, because workers open rounds too; without one status
 // is all there is. Only a step to the next revision is written into status first, so there status may be ahead until the bus has heard of it.
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
-import type { GenerationCause } from '../../crds/wire/generation-causes.ts';
+import type { RendezvousCause } from '../../crds/wire/rendezvous-causes.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
 import type { Opinion } from './decision.ts';
 import { presentBus, type View } from './view.ts';
@@ -44,9 +44,9 @@ export function shown(before: FineTuneJobStatus['restarts'], restarts: Restarts)
 }
 
 /** Asks for a new world with this account, without the pods that are lost; both then stand in the record. Without a bus status keeps the account. */
-export function openGeneration(
+export function openRound(
   view: View,
-  cause: GenerationCause,
+  cause: RendezvousCause,
   restarts: Restarts,
   workerRevision: number,
   lost?: readonly string[],
@@ -57,7 +57,7 @@ export function openGeneration(
     : {
         calls: [
           {
-            ...{ type: 'OpenGeneration', from: state.generation, cause, workerRevision, restarts },
+            ...{ type: 'OpenRound', from: state.round, cause, workerRevision, restarts },
             ...(lost === undefined ? {} : { lost }),
           },
         ],

@@ -13,7 +13,7 @@ import { desiredOf } from './desired.ts';
 import { firstState } from './first-state.ts';
 import { gangMembers, gangOf } from './gang.ts';
 import { enqueued } from './queue.ts';
-import { openGeneration, restartsOf, shown } from './restarts.ts';
+import { openRound, restartsOf, shown } from './restarts.ts';
 import { saveCount } from './save-asked.ts';
 import { stopWorkers } from './stop-workers.ts';
 import { groundwork, healPlan, surroundings } from './surroundings.ts';
@@ -44,7 +44,7 @@ function afterRemoval(view: View): Opinion {
   const restarts = restartsOf(view);
   const counted = { ...restarts, disruptions: restarts.disruptions + 1 };
   const next = leaveRevision(view, undefined);
-  const open = openGeneration(view, 'PodLost', counted, view.workerRevision + 1);
+  const open = openRound(view, 'PodLost', counted, view.workerRevision + 1);
   const note = 'the worker Job was deleted by somebody; the next one takes its place';
   return {
     ...open,
@@ -133,7 +133,7 @@ export function plannedMemory({ plan }: FineTuneJobStatus): PlannedMemory | unde
   };
 }
 
-/** What the bus must say before workers can meet. */
+/** What the bus must say before workers can rendezvous. */
 function recordsOf(view: View): readonly Call[] {
   const bus = presentBus(view.facts);
   if (bus === undefined) return [];
@@ -152,13 +152,13 @@ function recordsOf(view: View): readonly Call[] {
 }
 
 /** A record of an earlier revision: the workers of the new one form a new world. */
-function adopted(view: View, { generation, workerRevision }: StateRecord): readonly Call[] {
+function adopted(view: View, { round, workerRevision }: StateRecord): readonly Call[] {
   if (stateOf(view) !== undefined || workerRevision > view.workerRevision) return [];
   const restarts = restartsOf(view);
   return [
     {
-      type: 'OpenGeneration',
-      from: generation,
+      type: 'OpenRound',
+      from: round,
       cause: 'Start',
       workerRevision: view.workerRevision,
       restarts,

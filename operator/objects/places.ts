@@ -29,7 +29,7 @@ interface ImageUse {
 }
 
 export interface Places {
-  /** Claim on which the pods of the job meet; absent: each prepares for itself. */
+  /** Claim that all pods of the job mount; absent: each prepares for itself. */
   readonly shared: string | undefined;
   readonly claims: readonly ClaimUse[];
   readonly secrets: readonly SecretUse[];

@@ -3,7 +3,7 @@
 // on those.
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { failures } from '../../crds/failures/table.ts';
-import { generationCauseNames } from '../../crds/wire/generation-causes.ts';
+import { rendezvousCauseNames } from '../../crds/wire/rendezvous-causes.ts';
 import { collectProcessMetrics } from './process-metrics.ts';
 
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -41,8 +41,8 @@ export function beginAtZero(metrics: Metrics, { name, resources }: Names): void 
     metrics.reconciles.inc({ controller: name, result }, 0);
   }
   for (const resource of resources) metrics.unreadable.inc({ resource }, 0);
-  for (const cause of generationCauseNames) {
-    for (const rung of ['NewGeneration', 'NewRevision']) metrics.restarts.inc({ cause, rung }, 0);
+  for (const cause of rendezvousCauseNames) {
+    for (const rung of ['NewRound', 'NewRevision']) metrics.restarts.inc({ cause, rung }, 0);
   }
   for (const { reason } of Object.values(failures)) metrics.failures.inc({ reason }, 0);
 }
@@ -86,7 +86,7 @@ function jobMetrics({ counter, gauge, histogram }: Make) {
     ),
     restarts: counter(
       'anneal_restarts_total',
-      'Restarts of the workers of a job, by cause and by rung: in the same pods (NewGeneration), or in new ones (NewRevision).',
+      'Restarts of the workers of a job, by cause and by rung: in the same pods (NewRound), or in new ones (NewRevision).',
       'cause',
       'rung',
     ),

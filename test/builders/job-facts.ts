@@ -199,7 +199,7 @@ export function aState(changes: Partial<StateRecord> = {}): StateRecord {
   return {
     v: 1,
     workerRevision: 1,
-    generation: 1,
+    round: 1,
     opened: { by: 'operator', cause: 'Start', at: timeText(now - 3_600_000) },
     world: { key: 'k', digest: 'd', size: 1, committedAt: timeText(now - 3_500_000) },
     adjustments: [],

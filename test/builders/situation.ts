@@ -21,7 +21,7 @@ export function aState(changes: Partial<StateRecord> = {}): StateRecord {
   return stateRecord.parse({
     v: 1,
     workerRevision: 1,
-    generation: 1,
+    round: 1,
     opened: { by: 'operator', cause: 'Start', at: new Date(startMs).toISOString() },
     ...changes,
   });
@@ -38,7 +38,7 @@ export function aList(...podUIDs: readonly string[]): WorldRecord {
 
 export const aWorld = worldOfList(aList('pod-a'));
 
-/** What the state record says of the list that pod 0 wrote for generation 1. */
+/** What the state record says of the list that pod 0 wrote for round 1. */
 export function worldOfList(list: WorldRecord): NonNullable<StateRecord['world']> {
   return {
     ...{ key: 'team-a.1.world.1.0', digest: digestOf(list), size: list.order.length },
@@ -161,7 +161,7 @@ type Ended = Extract<TrainerState, { type: 'Ended' }>;
 
 export function aRunning(changes: Partial<Running> = {}): Running {
   return {
-    ...{ type: 'Running', generation: 1, asked: 'Nothing', save: { asked: 0, done: false } },
+    ...{ type: 'Running', round: 1, asked: 'Nothing', save: { asked: 0, done: false } },
     ...{ since: startMs, restored: true, saved: undefined, hangsAt: startMs + 600_000 },
     ...changes,
   };
@@ -170,12 +170,12 @@ export function aRunning(changes: Partial<Running> = {}): Running {
 export function anEnded(ending: Ended['ending'], changes: Partial<Ended> = {}): Ended {
   const at = startMs + 4_900;
   return {
-    ...{ type: 'Ended', generation: 1, ending, at, saved: undefined, result: undefined },
+    ...{ type: 'Ended', round: 1, ending, at, saved: undefined, result: undefined },
     ...changes,
   };
 }
 
-/** In the world of generation 1, training. */
+/** In the world of round 1, training. */
 export function aTraining(changes: Parameters<typeof aSituation>[0] = {}): Situation {
   return aSituation({
     state: aState({ world: aWorld }),

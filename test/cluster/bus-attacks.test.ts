@@ -142,7 +142,7 @@ test('a worker with its own token does nothing to the job of another namespace',
   });
   const after = await statusOf(victims, 'toy');
   t.is(after.restarts?.counted ?? 0, 0);
-  t.is(after.rendezvous?.generation, 1);
+  t.is(after.rendezvous?.round, 1);
   // A person reads it through a tunnel, by the same authority; on a busy machine not always in the time that one gives it.
   const throughTunnel = async () => {
     const { stdout, stderr } = await annealOn(victims, release.namespace, ['logs', 'toy']);

@@ -177,7 +177,7 @@ const atApply: readonly (readonly [string, Record<string, unknown>, RegExp])[] =
   [
     'pods without a claim',
     { 'output.destination': { s3: { uri: 's3://b/x' } } },
-    /in this version the pods of a job meet on a claim/,
+    /in this version the pods of a job share a claim/,
   ],
   [
     'MultiKueue',

@@ -65,7 +65,7 @@ test('a job trains on while the release around it is upgraded and rolled back, a
     }
     const { phase, progress, rendezvous, restarts, workerRevision } = await statusOf(jobs, 'toy');
     t.is(phase, 'Running', `${what}: the job was still training`);
-    t.deepEqual([workerRevision, rendezvous?.generation], [1, 1], `${what}: no other world`);
+    t.deepEqual([workerRevision, rendezvous?.round], [1, 1], `${what}: no other world`);
     t.is(restarts?.counted ?? 0, 0, what);
     t.deepEqual(await workerPod(jobs, 'toy'), worker, what);
     t.is(worker?.restarts, 0, what);

@@ -10,7 +10,7 @@ import { parseJob } from '../../crds/manifest/manifest.ts';
 import { splitLive } from '../../crds/plan/live.ts';
 import { countRestart } from '../../crds/plan/restart-account.ts';
 import type { Bus } from '../../crds/wire/bus.ts';
-import type { GenerationCause } from '../../crds/wire/generation-causes.ts';
+import type { RendezvousCause } from '../../crds/wire/rendezvous-causes.ts';
 import {
   type AckRecord,
   type DesiredRecord,
@@ -166,10 +166,10 @@ export class JobWorld implements AsyncDisposable {
   }
 
   /**
-   * As the operator does when the bus has come back empty, and all that it knows of the job is what status says: generation and checkpoint as they
+   * As the operator does when the bus has come back empty, and all that it knows of the job is what status says: round and checkpoint as they
    * were then.
    */
-  async arrangeAgain({ generation, checkpoint, restarts }: StateRecord): Promise<void> {
+  async arrangeAgain({ round, checkpoint, restarts }: StateRecord): Promise<void> {
     // A server that has just come up does not answer all at once.
     await eventually('buckets and streams are there again', () =>
       arrange(this.#bus, 1).then(
@@ -181,14 +181,14 @@ export class JobWorld implements AsyncDisposable {
       ),
     );
     const status = {
-      rendezvous: { generation },
+      rendezvous: { round },
       ...(checkpoint && {
         checkpoint: {
           latestStep: checkpoint.step,
           latestTime: checkpoint.time,
           latestDigest: checkpoint.digest,
           latestURI: checkpoint.manifest,
-          generation: checkpoint.generation,
+          round: checkpoint.round,
         },
       }),
     };
@@ -208,12 +208,12 @@ export class JobWorld implements AsyncDisposable {
     return this.#records.state();
   }
 
-  ack(generation: number, index: number): Promise<AckRecord | undefined> {
-    return this.#records.ack(generation, index);
+  ack(round: number, index: number): Promise<AckRecord | undefined> {
+    return this.#records.ack(round, index);
   }
 
   /** As the operator does when it sees that something is not as it should be. */
-  async open(cause: GenerationCause, workerRevision?: number): Promise<void> {
+  async open(cause: RendezvousCause, workerRevision?: number): Promise<void> {
     const bucketOfState = await this.#records.bucket();
     const key = keys.state(this.#of.job);
     for (let written: number | false = false; written === false; ) {
@@ -226,7 +226,7 @@ export class JobWorld implements AsyncDisposable {
       const next: StateRecord = {
         ...record,
         ...(workerRevision === undefined ? {} : { workerRevision }),
-        generation: record.generation + 1,
+        round: record.round + 1,
         opened: { by: 'operator', cause, at: new Date(now).toISOString() },
         restarts: isCounted
           ? countRestart(restarts, cause, now, this.#of.job.spec.failurePolicy)

@@ -15,7 +15,7 @@ export interface RoleScript {
   readonly stderr?: string;
   /** Ends by this signal instead of an exit. */
   readonly signal?: NodeJS.Signals;
-  /** What trainers that meet for the n-th time or later do instead, by n. */
+  /** What trainers of round n or later do instead, by n. */
   readonly later?: Readonly<Record<number, RoleScript>>;
   /** Says a message, then waits to be told to stop, and ends as stopped; or does not listen. */
   readonly untilStop?: boolean | 'never';
@@ -27,7 +27,7 @@ const [role = '', folder = ''] = process.argv.slice(2);
 const scripts = readScript(folder) ?? readScript(jobFolder()) ?? {};
 const member = JSON.parse(process.env['ANNEAL_MEMBER'] ?? '{}');
 const own = scripts[`${role} ${member.rank}`] ?? scripts[role] ?? {};
-const script = laterOf(own, member.generation ?? 1);
+const script = laterOf(own, member.round ?? 1);
 
 const place = member.rank === undefined ? '' : ` ${member.rank} of ${member.size}`;
 appendFileSync(join(folder, 'stages.txt'), `${role}${place}\n`);
@@ -60,10 +60,10 @@ function linesOf(name: string): readonly string[] {
   return readFileSync(join(folder, name), 'utf8').split('\n');
 }
 
-function laterOf(script: RoleScript, generation: number): RoleScript {
+function laterOf(script: RoleScript, round: number): RoleScript {
   const [last] = Object.keys(script.later ?? {})
     .map(Number)
-    .filter((from) => from <= generation)
+    .filter((from) => from <= round)
     .sort((a, b) => b - a);
   return last === undefined ? script : (script.later?.[last] ?? script);
 }

@@ -51,8 +51,8 @@ test('restarts are counted by cause, and by whether new pods were needed', async
   to({ ...workerRevision, restarts: { counted: 1, disruptions: 1, lastCause: 'Hang' } });
   to({ workerRevision: 2, restarts: { counted: 2, disruptions: 1, lastCause: 'DeviceFault' } });
   t.deepEqual(await lines('restarts_total'), [
-    'anneal_restarts_total{cause="Hang",rung="NewGeneration"} 1',
-    'anneal_restarts_total{cause="Disruption",rung="NewGeneration"} 1',
+    'anneal_restarts_total{cause="Hang",rung="NewRound"} 1',
+    'anneal_restarts_total{cause="Disruption",rung="NewRound"} 1',
     'anneal_restarts_total{cause="DeviceFault",rung="NewRevision"} 1',
   ]);
 });

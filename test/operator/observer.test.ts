@@ -43,7 +43,7 @@ test('series that alerts look at are there before their first event', async (t) 
   t.deepEqual(await lines('anneal_unreadable_objects_total'), [
     'anneal_unreadable_objects_total{resource="pods"} 0',
   ]);
-  t.true((await lines('anneal_restarts_total{cause="Hang",rung="NewGeneration"} 0')).length === 1);
+  t.true((await lines('anneal_restarts_total{cause="Hang",rung="NewRound"} 0')).length === 1);
   t.true((await lines('controller_runtime_reconcile_errors_total')).length === 1);
   t.deepEqual(await lines('leader_election_master_status'), [
     'leader_election_master_status{name="finetunejob"} 0',

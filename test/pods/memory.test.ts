@@ -19,13 +19,13 @@ async function startBoth(world: JobWorld, { prefix, fill }: MemoryGroup): Promis
   return pods;
 }
 
-/** All meet again, and the second pod lacks a fifth of the memory that its trainer had. */
+/** All rendezvous again, and the second pod lacks a fifth of the memory that its trainer had. */
 async function takeMemory(world: JobWorld, group: MemoryGroup): Promise<void> {
   const whole = group.used() - ballastBytes;
   await world.open('Requested');
   const without = async () => {
-    const { generation } = await world.state();
-    return group.used() - ballastBytes < 0.75 * whole && generation > 1;
+    const { round } = await world.state();
+    return group.used() - ballastBytes < 0.75 * whole && round > 1;
   };
   await eventually('the trainer is gone', without, { withinMs: 30_000 });
   const trainer = whole + ballastBytes - group.used();

@@ -22,7 +22,7 @@ test.serial('a job is suspended with one save, and goes on at that step', async 
   t.deepEqual([await stopped(0), await stopped(1)], [checkpoint?.step, checkpoint?.step]);
   for (const pod of before) pod.signal('SIGTERM');
   t.deepEqual(await Promise.all(before.map(({ ended }) => ended)), [75, 75]);
-  t.is((await world.state()).generation, 1, 'nobody is to take their place');
+  t.is((await world.state()).round, 1, 'nobody is to take their place');
   await world.want({ stop: 'None', workerRevision: 2 });
   await world.open('Start', 2);
   const after = await world.startAll(2, 2);
@@ -38,14 +38,14 @@ test.serial('the number of workers changes both ways while they train', async (t
   await world.want({ workers: 3, min: 1, max: 3 });
   await world.open('Resize');
   await world.until('three train', ({ world: formed }) => formed?.size === 3);
-  await world.until('and commit', ({ checkpoint }) => checkpoint?.generation === 2);
+  await world.until('and commit', ({ checkpoint }) => checkpoint?.round === 2);
   await world.want({ workers: 1 });
   await world.open('Resize');
   await world.until('one trains', ({ world: formed }) => formed?.size === 1);
   for (const pod of [second, third]) pod?.signal('SIGTERM');
   t.deepEqual(await Promise.all([second?.ended, third?.ended]), [75, 75]);
   t.is(await first?.ended, 0, linesOf(first === undefined ? [] : [first]));
-  t.like(await world.state(), { generation: 3, result: { type: 'Succeeded', step: 90 } });
+  t.like(await world.state(), { round: 3, result: { type: 'Succeeded', step: 90 } });
 });
 
 /** Loss of each step that pods told of, to four places; of the last time where it was done again. */
@@ -96,7 +96,7 @@ test.serial('without the bus they train on; a trainer that dies waits for it', a
   t.true(pods[1]?.signalTrainer('SIGKILL'));
   await setTimeout(3000);
   await world.server.start();
-  await world.until('it is mended', ({ generation }) => generation === 2);
+  await world.until('it is mended', ({ round }) => round === 2);
   await endsWell(t, world, pods, 2);
   t.like((await world.state()).restarts, { counted: 1 });
 });
@@ -107,7 +107,7 @@ test.serial('of three, a pod that nobody hears any more is given up in time', as
   await world.untilStep(6);
   pods[2]?.signalAll('SIGSTOP');
   const began = Date.now();
-  await world.until('it is noticed', ({ generation }) => generation === 2);
+  await world.until('it is noticed', ({ round }) => round === 2);
   const seconds = (Date.now() - began) / 1000;
   t.true(seconds < 30, `it took ${seconds} s, and hangTimeoutSeconds is 600`);
   t.like((await world.state()).opened, { cause: 'MemberUnreachable' });
@@ -130,7 +130,7 @@ test.serial('a pod that makes the other wait is named, until it is quick again',
   await eventually('it is quick again', () => told(/no worker is much slower/), {
     withinMs: 300_000,
   });
-  t.is((await world.state()).generation, 1, 'nothing was done about it');
+  t.is((await world.state()).round, 1, 'nothing was done about it');
   await endsWell(t, world, pods, 2);
 });
 

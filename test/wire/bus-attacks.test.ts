@@ -215,7 +215,7 @@ test.serial('a pod says nothing in the name of the server or of another pod', as
   const peer = await server.podBus(own, { index: 1 });
   const beatsHeard: unknown[] = [];
   using _beats = peer.hearBeats((beat) => beatsHeard.push(beat));
-  bus.beat({ v: 1, podUID: otherUid, generation: 1, step: 1, stage: 'x' });
+  bus.beat({ v: 1, podUID: otherUid, round: 1, step: 1, stage: 'x' });
   await settled(pod);
   t.deepEqual([...heard, ...beatsHeard], []);
 });
@@ -255,8 +255,8 @@ test.serial('a job stores no more than its share, and others store on', async (t
   const { own, victim, bus } = await aScene();
   const most = mostKeys({ v: 1, name: 'first', workers: 1 });
   let refusal = '';
-  for (let generation = 1; generation <= 2 * most && refusal === ''; generation += 1) {
-    await bus.create(keys.member(own, generation, 0), aMember(0, uid)).catch(async (error) => {
+  for (let round = 1; round <= 2 * most && refusal === ''; round += 1) {
+    await bus.create(keys.member(own, round, 0), aMember(0, uid)).catch(async (error) => {
       if (/records; it may have/.test(error.message)) refusal = error.message;
       // Too often: in a moment again.
       else await new Promise((resolve) => setTimeout(resolve, 200));

@@ -29,7 +29,7 @@ async function aJob(namespace = 'team-a', workers = 1): Promise<JobOnBus> {
 }
 
 const pod = '0c0c0c0c-0000-4000-8000-000000000001';
-const beat = { v: 1, podUID: pod, generation: 1, step: 7, stage: 'training' } as const;
+const beat = { v: 1, podUID: pod, round: 1, step: 7, stage: 'training' } as const;
 
 function json(value: unknown): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(value));
@@ -43,10 +43,10 @@ test('a pod changes the state of its job, and sees what the operator wants', asy
   const job = await aJob();
   const bus = await server.podBus(job, { pod });
   const { revision } = await stateOf(bus, job);
-  const second = await bus.update(keys.state(job), aState({ generation: 2 }), revision);
+  const second = await bus.update(keys.state(job), aState({ round: 2 }), revision);
   t.true(Number(second) > revision);
-  t.is(await bus.update(keys.state(job), aState({ generation: 9 }), revision), false);
-  t.like((await stateOf(bus, job)).value, { generation: 2 });
+  t.is(await bus.update(keys.state(job), aState({ round: 9 }), revision), false);
+  t.like((await stateOf(bus, job)).value, { round: 2 });
   t.like((await bus.get(keys.desired(job)))?.value, { stop: 'None' });
   t.truthy(await bus.create(keys.member(job, 2, 0), aMember(0, pod)));
   t.is(await bus.create(keys.member(job, 2, 0), aMember(0, pod)), false);
@@ -130,7 +130,7 @@ test('a person reads what is kept, then what comes, of the own namespace', async
 test('a pod that prepares reads the records and says what it does; it changes none', async (t) => {
   const job = await aJob();
   const bus = await server.podBus(job, { index: undefined });
-  t.like((await stateOf(bus, job)).value, { generation: 1 });
+  t.like((await stateOf(bus, job)).value, { round: 1 });
   await bus.tell('events', json({ type: 'Started' }), '1');
   const raw = await server.pod(job, { index: undefined, pod });
   for (const what of ['update', 'create', 'put']) {
@@ -191,7 +191,7 @@ test('a job that the operator has not made known, or has removed, has nobody to 
   await t.throwsAsync(bus.get(keys.state(invented)), { code: 'E_BUS_UNAVAILABLE' });
   const job = await aJob();
   const known = await server.podBus(job);
-  t.like((await stateOf(known, job)).value, { generation: 1 });
+  t.like((await stateOf(known, job)).value, { round: 1 });
   await (await records(server.bus)).delete(keys.job(job));
   await eventually('the door is closed', () =>
     stateOf(known, job).then(

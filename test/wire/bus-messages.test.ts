@@ -80,7 +80,7 @@ test('what comes is followed after what is kept; a log line says whose it is', a
 test('what a worker does at this moment is heard while somebody watches', async (t) => {
   await using at = await aBus();
   const pod = '0c0c0c0c-0000-4000-8000-000000000009';
-  const beat = { v: 1, podUID: pod, generation: 2, step: 7, stage: 'training' } as const;
+  const beat = { v: 1, podUID: pod, round: 2, step: 7, stage: 'training' } as const;
   const own = await at.bus.podBus(job, { index: 3, pod });
   const other = { ...job, namespace: 'team-b' };
   const theirs = await at.bus.podBus(other, { pod });

@@ -117,9 +117,9 @@ export class BusLink {
   /** One watch until it breaks. */
   async #follow(bus: PodBus, signal: AbortSignal): Promise<void> {
     // Nobody is woken by a beat: only one that does not come is news, and whoever waits for it has its time.
-    using _beats = bus.hearBeats(({ podUID, generation, busyMs }) => {
+    using _beats = bus.hearBeats(({ podUID, round, busyMs }) => {
       this.#beats.set(podUID, this.#settings.clock.now());
-      if (busyMs !== undefined) this.#paces.set(podUID, { generation, busyMs });
+      if (busyMs !== undefined) this.#paces.set(podUID, { round, busyMs });
     });
     using _connection = bus.onConnection((connected) => {
       if (!connected) this.#fresh = false;

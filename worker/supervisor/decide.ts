@@ -3,9 +3,9 @@
 import { Exit, failureOf } from '../../crds/failures/table.ts';
 import { troubleOf } from './end-of-child.ts';
 import { endedTrainer, uncommitted } from './ended-trainer.ts';
-import { formingWorld, joining, opened, starting } from './meet.ts';
+import { assignmentIn, isFirst } from './rank-assignment.ts';
 import { placeOf } from './records.ts';
-import { isFirst, seatIn } from './seat.ts';
+import { formingWorld, joining, opened, starting } from './rendezvous.ts';
 import { silenceDue, silentMember } from './silent-member.ts';
 import { type Action, exit, type Situation, stateOf } from './situation.ts';
 import { pace } from './straggler.ts';
@@ -106,7 +106,7 @@ function ofAnotherRevision(situation: Situation): Action | undefined {
 /** A new world is being formed: what an earlier one makes can never be committed. */
 function outdatedTrainer(situation: Situation): Action | undefined {
   const { trainer } = situation;
-  if (trainer.type === 'None' || trainer.generation === stateOf(situation).generation) {
+  if (trainer.type === 'None' || trainer.round === stateOf(situation).round) {
     return undefined;
   }
   return trainer.type === 'Running' ? { type: 'Kill', why: 'Outdated' } : { type: 'Forget' };
@@ -133,7 +133,7 @@ function terminating(situation: Situation): Action | undefined {
   if (trainer.type === 'Running') return stopTrainer(situation, terminateBy);
   const { state, desired } = records;
   const isMember =
-    state !== undefined && state.record.generation === joined && seatIn(situation) !== undefined;
+    state !== undefined && state.record.round === joined && assignmentIn(situation) !== undefined;
   const stays = (desired?.record.stop ?? 'None') === 'None';
   const may = bus.connected && now < terminateBy && isMember && stays;
   if (
@@ -170,8 +170,8 @@ function stopWanted(situation: Situation): Action | undefined {
   }
   const by = desired.deadline === undefined ? now + idleMs : Date.parse(desired.deadline);
   if (trainer.type === 'Running') return stopTrainer(situation, by);
-  const { generation, checkpoint } = stateOf(situation);
-  const ack = records.acks.get(placeOf(generation, me.index))?.record;
+  const { round, checkpoint } = stateOf(situation);
+  const ack = records.acks.get(placeOf(round, me.index))?.record;
   const isMine = ack?.podUID === me.podUID;
   if (isMine && ack.stoppedStep !== undefined) return { type: 'Wait' };
   return { type: 'Acknowledge', change: { stoppedStep: checkpoint?.step ?? 0 } };
@@ -183,7 +183,7 @@ function saveWanted(situation: Situation): Action | undefined {
   if (desired?.workerRevision !== me.workerRevision || trainer.type !== 'Running') return undefined;
   // Told one, all save: two that hear of it at different steps would save twice.
   if (!isFirst(situation)) return undefined;
-  const ack = records.acks.get(placeOf(trainer.generation, me.index))?.record;
+  const ack = records.acks.get(placeOf(trainer.round, me.index))?.record;
   if (desired.save <= (ack?.saved ?? 0)) return undefined;
   const { save } = trainer;
   if (save.asked < desired.save) return { type: 'Ask', what: 'save', value: desired.save };
@@ -195,6 +195,6 @@ function saveWanted(situation: Situation): Action | undefined {
 function restored(situation: Situation): Action | undefined {
   const { records, me, trainer } = situation;
   if (trainer.type !== 'Running' || !trainer.restored) return undefined;
-  const ack = records.acks.get(placeOf(trainer.generation, me.index))?.record;
+  const ack = records.acks.get(placeOf(trainer.round, me.index))?.record;
   return ack?.restored ? undefined : { type: 'Acknowledge', change: { restored: true } };
 }

@@ -2,7 +2,7 @@
 // with them, leaves it to the one that knows why, and acts by itself when nobody does. Pure.
 import type { StateRecord } from '../../crds/wire/state.ts';
 import { type Trouble, troubleOf } from './end-of-child.ts';
-import { seatIn } from './seat.ts';
+import { assignmentIn } from './rank-assignment.ts';
 import { type Action, exit, type Situation, stateOf, type TrainerState } from './situation.ts';
 import type { Saved } from './trainer-facts.ts';
 import { verdictOn } from './verdict.ts';
@@ -16,8 +16,8 @@ export function endedTrainer(situation: Situation): Action | undefined {
   const { trainer } = situation;
   if (trainer.type !== 'Ended') return undefined;
   const { ending, saved, result } = trainer;
-  const seat = seatIn(situation);
-  if (ending === 'Done' && seat !== undefined && seat.rank > 0) {
+  const assignment = assignmentIn(situation);
+  if (ending === 'Done' && assignment !== undefined && assignment.rank > 0) {
     // The first member has the result, and commits it.
     return undefined;
   }
@@ -26,10 +26,10 @@ export function endedTrainer(situation: Situation): Action | undefined {
   // What was saved before it ended counts; also as progress, for the account.
   const fresh = uncommitted(situation, saved);
   if (fresh !== undefined) return { type: 'Commit', saved: fresh };
-  const isOneOfSeveral = (seat?.size ?? 1) > 1;
+  const isOneOfSeveral = (assignment?.size ?? 1) > 1;
   // The bus lost its storage and the operator, which had not heard of our world, gave its number to
   // a new one. That is no failure of ours: the first member has the result and commits it.
-  if (ending === 'Done' && seat === undefined) return forget;
+  if (ending === 'Done' && assignment === undefined) return forget;
   if (ending === 'Stopped') return isOneOfSeveral ? stopped(situation, trainer) : forget;
   const trouble =
     ending === 'Done' ? troubleOf('E_INTERNAL', 'training ended well and left no result') : ending;
@@ -74,12 +74,11 @@ export function answerTo(situation: Situation, trouble: Trouble): Action {
   }
 }
 
-/** The newest checkpoint of the present generation, where the record does not name it yet. */
+/** The newest checkpoint of the present round, where the record does not name it yet. */
 export function uncommitted(situation: Situation, saved: Saved | undefined): Saved | undefined {
   const { trainer } = situation;
-  const { checkpoint, generation } = stateOf(situation);
-  if (saved === undefined || trainer.type === 'None' || trainer.generation !== generation)
-    return undefined;
-  const known = checkpoint?.generation === generation && checkpoint.step >= saved.step;
+  const { checkpoint, round } = stateOf(situation);
+  if (saved === undefined || trainer.type === 'None' || trainer.round !== round) return undefined;
+  const known = checkpoint?.round === round && checkpoint.step >= saved.step;
   return known ? undefined : saved;
 }

@@ -6,7 +6,7 @@ import type { Trouble } from './end-of-child.ts';
 import type { Redactor } from './redact.ts';
 
 interface WhereItWas {
-  readonly generation?: number | undefined;
+  readonly round?: number | undefined;
   readonly index?: number | undefined;
 }
 
@@ -17,7 +17,7 @@ export function failureWords(trouble: Trouble, where: WhereItWas): LastWords {
     failure: {
       ...{ code, reason, message: message.slice(0, 2048) },
       ...(step === undefined ? {} : { step }),
-      ...(where.generation === undefined ? {} : { generation: where.generation }),
+      ...(where.round === undefined ? {} : { round: where.round }),
       ...(where.index === undefined ? {} : { index: where.index }),
       ...(lastError === undefined ? {} : { lastError: lastError.slice(-512) }),
     },

@@ -14,7 +14,7 @@ import type { PodConfig } from './config.ts';
 
 export interface PodTrace {
   telemetry(message: Telemetry): void;
-  event(type: PodEventType, generation: number | undefined): void;
+  event(type: PodEventType, round: number | undefined): void;
   /** Sends what is left, within seconds; `error` where the pod failed. */
   end(error: string | undefined): Promise<void>;
 }
@@ -62,8 +62,8 @@ export function openPodTrace(facts: PodTraceFacts): PodTrace {
   });
   return {
     telemetry: (message) => spans.hear(message),
-    event(type, generation) {
-      if (type === 'Started') spans.met(clock.now(), generation);
+    event(type, round) {
+      if (type === 'Started') spans.rendezvousDone(clock.now(), round);
       if (type === 'Ended') spans.lost(clock.now());
     },
     async end(error) {

@@ -13,13 +13,13 @@ import type { PodConfig } from './config.ts';
 import type { ControlGroup } from './control-group.ts';
 import { PodCopies } from './copies/pod-copies.ts';
 import { type Trouble, troubleOf } from './end-of-child.ts';
-import { runPlace, settleTrained } from './generation-folder.ts';
 import { failureWords, leaveWords, wordsText } from './last-words.ts';
 import { type PodPlan, readPlan } from './pod-plan.ts';
 import { noTrace, openPodTrace } from './pod-trace.ts';
 import { Probes } from './probes.ts';
 import { redactor } from './redact.ts';
 import { Report } from './report.ts';
+import { runPlace, settleTrained } from './round-folder.ts';
 import { runStage } from './stage-pod.ts';
 import { StateWriter } from './state-writer.ts';
 import { type PodEnd, Supervisor } from './supervisor.ts';
@@ -164,7 +164,7 @@ async function doRole(pod: RunningPod, plan: PodPlan): Promise<PodEnd> {
   return await supervisor.run();
 }
 
-/** Without a bus: no generations, one process, and the Job controller starts the next pod. */
+/** Without a bus: no rounds, one process, and the Job controller starts the next pod. */
 async function alone(pod: RunningPod, plan: PodPlan): Promise<PodEnd> {
   await using _probes = await Probes.listen({
     port: pod.config.probePort,
@@ -195,7 +195,7 @@ async function publishHere(pod: RunningPod, plan: PodPlan): Promise<LastWords['p
 
 const noNumbers = {
   ...{ step: 0, stepSeconds: undefined, loss: undefined, tokensPerSecond: undefined },
-  ...{ checkpointStep: undefined, generation: 0, busConnected: false },
+  ...{ checkpointStep: undefined, round: 0, busConnected: false },
   ...{ messagesWaiting: 0, messagesDropped: 0 },
 } as const;
 
@@ -209,7 +209,7 @@ async function requireTrained(pod: RunningPod, plan: PodPlan): Promise<void> {
   for (let waited = 0; waited < resultMs; waited += lookMs) {
     const state = link?.records.state?.record;
     if (state?.result?.type === 'Succeeded' && state.checkpoint !== undefined) {
-      await settleTrained(place, state.checkpoint.generation);
+      await settleTrained(place, state.checkpoint.round);
     }
     if ((await readRecord(config.runFolder, runFiles.trained, trainedRecord)) !== null) return;
     if (link === undefined) return;

@@ -11,7 +11,7 @@ export interface PodNumbers {
   readonly loss: number | undefined;
   readonly tokensPerSecond: number | undefined;
   readonly checkpointStep: number | undefined;
-  readonly generation: number;
+  readonly round: number;
   readonly busConnected: boolean;
   readonly messagesWaiting: number;
   readonly messagesDropped: number;
@@ -32,7 +32,7 @@ const gauges: readonly Reading[] = [
   ['train_loss', 'Loss of the last step, in nats for each target token.', (n) => n.loss],
   ['tokens_per_second', 'Tokens of the last step divided by its time.', (n) => n.tokensPerSecond],
   ['checkpoint_step', 'Step of the last committed checkpoint.', (n) => n.checkpointStep],
-  ['generation', 'Generation of the world that this worker belongs to.', (n) => n.generation],
+  ['round', 'Round of the world that this worker belongs to.', (n) => n.round],
   ['bus_connected', '1 while the bus answers this worker, else 0.', (n) => Number(n.busConnected)],
   ['messages_waiting', 'Messages on their way to the bus.', (n) => n.messagesWaiting],
 ];

@@ -100,7 +100,7 @@ export class Report {
   }
 
   event(type: PodEventType, message: string, facts: Partial<PodEvent> = {}): void {
-    this.#trace.event(type, facts.generation);
+    this.#trace.event(type, facts.round);
     const event: PodEvent = { ...facts, ...this.#head(), type, message: message.slice(0, 2048) };
     this.#put('events', event);
     this.line(type === 'Ended' || type === 'Hung' ? 'warn' : 'info', 'supervisor', message);

@@ -3,7 +3,7 @@
 import { beatSeconds } from '../../crds/wire/subjects.ts';
 import { troubleOf } from './end-of-child.ts';
 import { answerTo } from './ended-trainer.ts';
-import { othersIn } from './seat.ts';
+import { othersIn } from './rank-assignment.ts';
 import type { Action, Situation } from './situation.ts';
 
 /** Three beats that did not come. */

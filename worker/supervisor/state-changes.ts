@@ -1,6 +1,6 @@
 // The changes that a supervisor makes to the state record. Pure: from the record as it was read to the one that is to replace it; the
 // compare-and-set around them is what fences a pod that does not know yet that it was replaced.
-import type { GenerationCause } from '../../crds/wire/generation-causes.ts';
+import type { RendezvousCause } from '../../crds/wire/rendezvous-causes.ts';
 import type {
   CheckpointHead,
   MemberRecord,
@@ -11,13 +11,13 @@ import { chooseCopy } from './copies/choose-copy.ts';
 import type { Trouble } from './end-of-child.ts';
 import type { Change, TrainingResult } from './situation.ts';
 
-export function withGeneration(
+export function withRound(
   state: StateRecord,
-  opened: { readonly by: string; readonly cause: GenerationCause; readonly at: string },
+  opened: { readonly by: string; readonly cause: RendezvousCause; readonly at: string },
   change: Change,
 ): StateRecord {
   const { world: _, ...rest } = state;
-  return { ...rest, ...change, generation: state.generation + 1, opened };
+  return { ...rest, ...change, round: state.round + 1, opened };
 }
 
 export interface FoundMember {

@@ -1,8 +1,8 @@
 // Keeps one trainer running inside one pod: looks at the records, decides (decide.ts), does it, and looks again. Everything that it
 // decides on is on the bus or can be seen again, so it may be killed between any two lines.
 import { isStorageFull, toAnnealError } from '../../crds/failures/errors.ts';
-import { causeInWords } from '../../crds/wire/generation-causes.ts';
 import type { LastWords } from '../../crds/wire/last-words.ts';
+import { causeInWords } from '../../crds/wire/rendezvous-causes.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
 import { warningReason } from '../../crds/wire/telemetry.ts';
 import type { Clock } from '../clock.ts';
@@ -12,15 +12,15 @@ import type { PodCopies } from './copies/pod-copies.ts';
 import { decide } from './decide.ts';
 import { type Trouble, troubleOf } from './end-of-child.ts';
 import { failureWords } from './last-words.ts';
-import { membersOf } from './meet.ts';
 import type { NodeCheck } from './node-check.ts';
 import type { PodPlan } from './pod-plan.ts';
 import type { PodNumbers } from './probes.ts';
+import { isFirst, type RankAssignment, worldIn } from './rank-assignment.ts';
 import { caughtUp } from './remembered.ts';
+import { membersOf } from './rendezvous.ts';
 import type { Report } from './report.ts';
-import { isFirst, type Seat, worldIn } from './seat.ts';
 import type { Action, Situation, TrainerState, TrainingResult } from './situation.ts';
-import { withCheckpoint, withFailure, withGeneration, withSuccess } from './state-changes.ts';
+import { withCheckpoint, withFailure, withRound, withSuccess } from './state-changes.ts';
 import { failedOf, finishedWords } from './state-words.ts';
 import type { StateWriter } from './state-writer.ts';
 import type { ToldPace } from './straggler.ts';
@@ -114,7 +114,7 @@ export class Supervisor {
       loss: last?.loss ?? undefined,
       tokensPerSecond: last?.tokensPerSecond,
       checkpointStep: state?.checkpoint?.step,
-      generation: state?.generation ?? 0,
+      round: state?.round ?? 0,
       busConnected: link.connected,
       messagesWaiting: report.waiting,
       messagesDropped: report.dropped,
@@ -122,14 +122,14 @@ export class Supervisor {
   }
 
   get beat() {
-    const { generation, step } = this.numbers;
+    const { round, step } = this.numbers;
     const running = this.#process?.state.type === 'Running';
     const memoryStep = this.#parts.copies.deliveredStep;
     const busyMs = this.#process === undefined ? undefined : paceOf(this.#process.facts);
     return {
       ...(memoryStep === undefined ? {} : { memoryStep }),
       ...(busyMs === undefined ? {} : { busyMs }),
-      ...{ generation, step, stage: running ? (this.#process?.facts.stage ?? '') : 'Waiting' },
+      ...{ round, step, stage: running ? (this.#process?.facts.stage ?? '') : 'Waiting' },
     };
   }
 
@@ -168,11 +168,11 @@ export class Supervisor {
       case 'Wait':
         return this.#wait(action.until === undefined ? undefined : action.until - clock.now());
       case 'Join':
-        return this.#join(action.generation, action.over);
+        return this.#join(action.round, action.over);
       case 'CommitWorld':
         return this.#commitWorld();
       case 'Start':
-        return this.#start(action.seat);
+        return this.#start(action.assignment);
       case 'Ask':
         if (action.what === 'stop') this.#process?.askToStop();
         else this.#process?.askToSave(action.value);
@@ -217,28 +217,28 @@ export class Supervisor {
     over.abort();
   }
 
-  async #join(generation: number, over: number | undefined): Promise<void> {
+  async #join(round: number, over: number | undefined): Promise<void> {
     const { training, report, writer, copies, link } = this.#parts;
     const names = await copies.names();
     const hasBegun = names.length > 0 || link.records.state?.record.checkpoint !== undefined;
     const check: NodeCheck = await training.checkNode(hasBegun);
     if (check.type === 'Unfit') {
       const { trouble } = check;
-      report.event('NodeChecked', trouble.message, { code: trouble.code, generation });
-      this.#endedBefore(generation, trouble);
+      report.event('NodeChecked', trouble.message, { code: trouble.code, round });
+      this.#endedBefore(round, trouble);
       return;
     }
-    if (this.#joined === 0) report.event('NodeChecked', check.message, { generation });
+    if (this.#joined === 0) report.event('NodeChecked', check.message, { round });
     const own = {
       bootAt: new Date(this.#bootAt).toISOString(),
       ...{ copies: [...names], copyPort: copies.port },
     };
-    if (await writer.join(generation, over, own)) this.#joined = generation;
+    if (await writer.join(round, over, own)) this.#joined = round;
   }
 
-  /** There is no process, and there will be none in this generation. */
-  #endedBefore(generation: number, ending: Trouble): void {
-    const ended = { generation, ending, at: this.#parts.clock.now() } as const;
+  /** There is no process, and there will be none in this round. */
+  #endedBefore(round: number, ending: Trouble): void {
+    const ended = { round, ending, at: this.#parts.clock.now() } as const;
     this.#unfit = { type: 'Ended', ...ended, saved: undefined, result: undefined };
   }
 
@@ -253,37 +253,37 @@ export class Supervisor {
       return;
     }
     await writer.changeState((state) => caughtUp(state, remembered, opened) ?? state);
-    const { mark, generation } = remembered;
+    const { mark, round } = remembered;
     const last =
       mark === undefined ? 'none was committed' : `the last one is of step ${mark.head.step}`;
-    const text = `the bus has forgotten what was agreed on: ${generation} generations trained, and of their checkpoints ${last}`;
+    const text = `the bus has forgotten what was agreed on: ${round} rounds trained, and of their checkpoints ${last}`;
     report.line('warn', 'supervisor', text);
   }
 
-  async #start(seat: Seat): Promise<void> {
+  async #start(assignment: RankAssignment): Promise<void> {
     const { training, report, link } = this.#parts;
     const { record } = link.records.state ?? {};
     const world = worldIn(link.records);
     if (record === undefined || world === undefined) return;
     this.#recoverySeconds = undefined;
     this.#toldPace = undefined;
-    const { generation } = record;
+    const { round } = record;
     const from = world.restore?.step ?? record.checkpoint?.step ?? 0;
-    const place = seat.size === 1 ? '' : ` as rank ${seat.rank} of ${seat.size}`;
+    const place = assignment.size === 1 ? '' : ` as rank ${assignment.rank} of ${assignment.size}`;
     const memory = world.restore === undefined ? '' : ', from memory';
-    const goes = generation === 1 && from === 0 ? 'begins' : `goes on after step ${from}`;
-    const text = `training of generation ${generation} ${goes}${place}${memory}`;
-    report.event('Started', text, { generation, step: from });
+    const goes = round === 1 && from === 0 ? 'begins' : `goes on after step ${from}`;
+    const text = `training of round ${round} ${goes}${place}${memory}`;
+    report.event('Started', text, { round, step: from });
     try {
       this.#process = await training.start({
-        ...{ state: record, desired: link.records.desired?.record, seat, world },
+        ...{ state: record, desired: link.records.desired?.record, assignment, world },
         onChange: () => this.changed(),
       });
     } catch (thrown) {
       const { code, message } = toAnnealError(thrown);
       const found = isStorageFull(thrown) ? 'E_STORAGE_FULL' : code;
       if (found !== 'E_STORAGE_FULL' && found !== 'E_CHECKPOINT_CORRUPTED') throw thrown;
-      this.#endedBefore(generation, troubleOf(found, message));
+      this.#endedBefore(round, troubleOf(found, message));
     }
   }
 
@@ -293,7 +293,7 @@ export class Supervisor {
     if (process === undefined) return;
     if (why !== 'Hang') return process.kill('Stopped');
     const trouble = hangTrouble(process.facts, plan.spec.failurePolicy.hangTimeoutSeconds * 1000);
-    report.event('Hung', trouble.message, { generation: process.generation, code: trouble.code });
+    report.event('Hung', trouble.message, { round: process.round, code: trouble.code });
     await process.kill(trouble);
   }
 
@@ -301,22 +301,22 @@ export class Supervisor {
     const { writer, report, config } = this.#parts;
     const opened = { by: config.pod.name, cause, at: this.#time() };
     const ending = this.#process?.state.type === 'Ended' ? this.#process.state.ending : undefined;
-    if (!(await writer.changeState((state) => withGeneration(state, opened, change)))) return;
+    if (!(await writer.changeState((state) => withRound(state, opened, change)))) return;
     const why = typeof ending === 'object' ? ending.message : causeInWords(cause);
-    report.event('Ended', `${why}; a new generation is opened (${cause})`, {
+    report.event('Ended', `${why}; a new round is opened (${cause})`, {
       ...(typeof ending === 'object' ? { code: ending.code } : {}),
     });
   }
 
   async #commit(saved: Saved, result: TrainingResult | undefined): Promise<void> {
     const { writer, report, training } = this.#parts;
-    const generation = this.#process?.generation ?? 0;
-    const head = { ...(await training.headOf(generation, saved)), time: this.#time() };
+    const round = this.#process?.round ?? 0;
+    const head = { ...(await training.headOf(round, saved)), time: this.#time() };
     let counted = false;
     let restarts: StateRecord['restarts'] | undefined;
     const committed = await writer.changeState((state) => {
       const { checkpoint } = state;
-      counted = checkpoint?.generation === generation && checkpoint.step === head.step;
+      counted = checkpoint?.round === round && checkpoint.step === head.step;
       const next = withCheckpoint(state, head, this.#recoverySeconds);
       restarts = next.restarts;
       return result === undefined ? next : withSuccess(next, result);
@@ -326,7 +326,7 @@ export class Supervisor {
     // The last one is committed again with the result of the training, and told once.
     if (!counted) {
       const text = `the checkpoint of step ${head.step} counts`;
-      report.event('Committed', text, { generation, step: head.step });
+      report.event('Committed', text, { round, step: head.step });
     }
     await training.remember({ head, restarts }).catch((error: unknown) => {
       // The bus knows it; this is for the day on which it forgets.
@@ -343,16 +343,16 @@ export class Supervisor {
     const { writer, report, link } = this.#parts;
     const state = link.records.state?.record;
     if (state === undefined) return;
-    const { generation, opened } = state;
-    if (!(await writer.acknowledge(generation, change))) return;
+    const { round, opened } = state;
+    if (!(await writer.acknowledge(round, change))) return;
     if (change.stoppedStep !== undefined) {
-      report.event('Stopped', `stopped as asked after step ${change.stoppedStep}`, { generation });
+      report.event('Stopped', `stopped as asked after step ${change.stoppedStep}`, { round });
     }
     if (change.restored !== true) return;
     const step = this.#process?.facts.firstStep ?? 0;
-    report.event('Restored', `model and state are in place at step ${step}`, { generation, step });
+    report.event('Restored', `model and state are in place at step ${step}`, { round, step });
     const seconds = (this.#parts.clock.now() - Date.parse(opened.at)) / 1000;
-    if (generation > 1) this.#recoverySeconds = Math.max(0, seconds);
+    if (round > 1) this.#recoverySeconds = Math.max(0, seconds);
   }
 
   async #leave({ code, trouble, why }: Extract<Action, { type: 'Exit' }>): Promise<PodEnd> {
@@ -367,7 +367,7 @@ export class Supervisor {
         await training.settle(finished);
         published = await publish();
       }
-      await writer.acknowledge(finished.generation, { finished: true }).catch(() => {
+      await writer.acknowledge(finished.round, { finished: true }).catch(() => {
         // The result is in the record; this was a courtesy.
       });
     }
@@ -376,7 +376,7 @@ export class Supervisor {
     if (finished !== undefined)
       return { exitCode: code, words: finishedWords(finished, published) };
     if (bad === undefined) return { exitCode: code, words: undefined };
-    const where = { generation: state?.generation, index: config.pod.index };
+    const where = { round: state?.round, index: config.pod.index };
     return { exitCode: code, words: failureWords(bad, where) };
   }
 

@@ -2,14 +2,14 @@
 // what no pod can (another node, more memory). Pure; the table of failures and the job's own rules decide.
 import type { FailurePolicy } from '../../crds/api/policy.ts';
 import { countRestart, overdrawn, tooOften } from '../../crds/plan/restart-account.ts';
-import type { GenerationCause } from '../../crds/wire/generation-causes.ts';
+import type { RendezvousCause } from '../../crds/wire/rendezvous-causes.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
 import { type Trouble, troubleOf } from './end-of-child.ts';
 
 type Verdict =
   | {
       readonly type: 'Restart';
-      readonly cause: GenerationCause;
+      readonly cause: RendezvousCause;
       readonly account: StateRecord['restarts'];
       readonly adjustments: readonly string[];
     }
@@ -78,7 +78,7 @@ function restart({ trouble, account, adjustments, policy, nowMs }: Case): Verdic
   return { type: 'Restart', cause: causeOf(trouble), account: after, adjustments };
 }
 
-function causeOf({ code }: Trouble): GenerationCause {
+function causeOf({ code }: Trouble): RendezvousCause {
   if (code === 'E_PEER_LOST') return 'MemberUnreachable';
   return code === 'E_HANG' ? 'Hang' : 'ProcessFailed';
 }

@@ -21,8 +21,8 @@ export function Workers({ look, state, room }: WorkersProps): ReactNode {
   const { job, workers, run } = state;
   if (job === null) return null;
   const { summary = '0', notReadyReasons = [] } = job.status.workers ?? {};
-  const generation = job.status.rendezvous?.generation;
-  const world = generation === undefined ? '' : `, generation ${generation}`;
+  const round = job.status.rendezvous?.round;
+  const world = round === undefined ? '' : `, round ${round}`;
   const most = workers.reduce((max, { beat }) => Math.max(max, beat.step), 0);
   const shown = workers.length <= room ? workers : workers.slice(0, Math.max(0, room - 1));
   const memory = run.step?.memory;

@@ -60,7 +60,7 @@ test('a checkpoint is told once: that it counts, or that it was written and neve
     return { type: 'Heard', heard: { type: 'Message', index, message }, at: time };
   };
   const counts = (time: number, step: number): JobEvent => {
-    const facts = { ...head, index: 0, time, generation: 1, step, type: 'Committed' as const };
+    const facts = { ...head, index: 0, time, round: 1, step, type: 'Committed' as const };
     const event = { ...facts, message: `the checkpoint of step ${step} counts` };
     return { type: 'Heard', heard: { type: 'PodEvent', event }, at: time };
   };

@@ -18,7 +18,7 @@ const noProgressAfter = 3;
  * came first.
  */
 const tieMs = 1000;
-/** As docs/reference/failures.md has them: why a new generation is formed, and whether it is counted. */
+/** As docs/reference/failures.md has them: why a new rendezvous round begins, and whether it is counted. */
 const charged: ReadonlySet<string> = new Set([
   ...['ProcessFailed', 'PodFailed', 'Hang', 'MemberUnreachable'],
 ]);
@@ -140,7 +140,7 @@ export class Account {
 
   #judge(before: StateRecord | undefined, after: StateRecord): void {
     if (before === undefined) this.#begun(after);
-    else if (after.generation !== before.generation) this.#opened(before, after);
+    else if (after.round !== before.round) this.#opened(before, after);
     else {
       this.#committed(before, after);
       if (before.result === undefined && after.result !== undefined)
@@ -151,10 +151,10 @@ export class Account {
   }
 
   #begun(state: StateRecord): void {
-    const { generation, restarts, checkpoint } = state;
+    const { round, restarts, checkpoint } = state;
     this.#openedAt = this.#now();
     if (!this.#wasWiped) {
-      check(restarts.counted === 0 && generation === 1, 'a new job begins with an empty account');
+      check(restarts.counted === 0 && round === 1, 'a new job begins with an empty account');
       return;
     }
     this.isBehind = true;
@@ -199,10 +199,10 @@ export class Account {
   }
 
   #opened(before: StateRecord, after: StateRecord): void {
-    const { opened, restarts, generation } = after;
+    const { opened, restarts, round } = after;
     const { cause } = opened;
     const by = opened.by === 'operator' ? 'operator' : 'workers';
-    const what = `generation ${generation} of ${cause} by ${by}`;
+    const what = `round ${round} of ${cause} by ${by}`;
     const more = restarts.counted - before.restarts.counted;
     const judged = this.#judged(before, by);
     if (this.#wasWiped && cause === 'Start') {
@@ -246,8 +246,8 @@ export class Account {
     if (this.#counted < counted) this.#charge(at);
   }
 
-  #judged({ generation, world }: StateRecord, by: Judged['by']): Judged {
-    return { generation, openedAt: this.#openedAt, hasWorld: world !== undefined, by };
+  #judged({ round, world }: StateRecord, by: Judged['by']): Judged {
+    return { round, openedAt: this.#openedAt, hasWorld: world !== undefined, by };
   }
 
   #charge(at = this.#now()): void {
@@ -261,9 +261,9 @@ export class Account {
   }
 
   #committed(before: StateRecord, { checkpoint }: StateRecord): void {
-    const { step = 0, generation } = checkpoint ?? {};
+    const { step = 0, round } = checkpoint ?? {};
     const known = before.checkpoint;
-    if (step === known?.step && generation === known.generation) return;
+    if (step === known?.step && round === known.round) return;
     // Status tells when a checkpoint was committed, not of what step the one before it was.
     if (checkpoint !== undefined) this.#committedAt = this.#now();
     // Of a lower step after one that was damaged, which is no progress.
@@ -305,18 +305,18 @@ export class Account {
   }
 
   #holds(state: StateRecord): void {
-    const { generation, world, checkpoint, restarts } = state;
+    const { round, world, checkpoint, restarts } = state;
     const { counted, sinceCommit, window } = restarts;
     const step = checkpoint?.step ?? 0;
     // A bus that came back empty is told by status, which may be behind, and by the volume before a world is agreed on.
     if (world !== undefined) {
       check(
         this.isDamaged || step >= this.#step,
-        `I8: generation ${generation} trains from step ${step}, and step ${this.#step} was committed`,
+        `I8: round ${round} trains from step ${step}, and step ${this.#step} was committed`,
       );
       check(
         sinceCommit <= this.#sinceProgress,
-        `generation ${generation} has ${sinceCommit} restarts since the last checkpoint held against it, of ${this.#sinceProgress}`,
+        `round ${round} has ${sinceCommit} restarts since the last checkpoint held against it, of ${this.#sinceProgress}`,
       );
       this.#step = Math.max(this.#step, step);
       this.isBehind = false;
@@ -327,7 +327,7 @@ export class Account {
       counted === this.#counted &&
       sinceCommit === this.#sinceCommit &&
       window.length === this.#times.length;
-    check(isSame, `generation ${generation} has ${told}; the books say ${books}`);
+    check(isSame, `round ${round} has ${told}; the books say ${books}`);
   }
 
   #words(): string {

@@ -1,5 +1,5 @@
 // The invariants of a job, by the numbers that messages name. I4 and I11 are in the schedules themselves: calls fail before and after they took
-// effect, and there are two leaders. That a worker of an old generation cannot commit (I9) is proven with a real bus, test/wire/supervisor.
+// effect, and there are two leaders. That a worker of an old round cannot commit (I9) is proven with a real bus, test/wire/supervisor.
 import type { V1PodSpec } from '@kubernetes/client-node';
 import { isReasonOf } from '../../../crds/api/condition-reasons.ts';
 import type { ConditionType } from '../../../crds/api/conditions.ts';

@@ -210,7 +210,7 @@ export class Scene {
     const [job] = this.world.bus?.jobs() ?? [];
     const head = job === undefined ? undefined : this.world.bus?.of(job).state?.checkpoint;
     if (head === undefined || this.account.isDamaged || this.account.isBehind) return;
-    const chain = this.supervisors.trainers.files.get(`${head.generation}/${head.step}`);
+    const chain = this.supervisors.trainers.files.get(`${head.round}/${head.step}`);
     check(chain !== undefined, `the committed checkpoint of step ${head.step} is gone`);
     check(chain === chainOf(head.step), `the checkpoint of step ${head.step} holds something else`);
   }

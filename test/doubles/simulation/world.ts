@@ -23,7 +23,7 @@ import type { Tree } from '../kube/patches.ts';
 import { JobController, jobsAt, labelsOf, type PodScript } from './job-controller.ts';
 import { MemoryBus } from './memory-bus.ts';
 import { MemoryTransport } from './memory-transport.ts';
-import { workersMeet } from './workers.ts';
+import { workersRendezvous } from './workers.ts';
 
 export const finetunejobsAt = 'apis/anneal.dev/v1alpha1/finetunejobs';
 export const policiesAt = 'apis/networking.k8s.io/v1/networkpolicies';
@@ -45,7 +45,7 @@ export class World {
   readonly leaders: Leader[] = [];
   script: PodScript = () => undefined;
   /** What the worker pods do on the bus, where there is one. */
-  workers: (bus: MemoryBus) => void = (bus) => workersMeet(this, bus);
+  workers: (bus: MemoryBus) => void = (bus) => workersRendezvous(this, bus);
   /** Events that were told, each a write too. */
   readonly events: EventNote[] = [];
   /** Told what the operator's numbers and traces are told. */

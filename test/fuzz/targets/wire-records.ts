@@ -18,13 +18,13 @@ export const target: Target = {
   seeds: [
     '{"v":1,"failure":{"code":"E_CRASHED","reason":"Crashed","message":"a","step":3}}',
     '{"v":1,"finished":{"reason":"Finished","step":10}}',
-    '{"v":1,"generation":2,"step":10,"time":"2024-05-01T00:00:00.000Z","index":0}',
+    '{"v":1,"round":2,"step":10,"time":"2024-05-01T00:00:00.000Z","index":0}',
     '{"type":"step","step":3,"loss":1.5,"learningRate":0.1}',
     '{"time":"2024-05-01T00:00:00.000Z","level":"info","text":"a","index":0}',
   ],
   words: [
     ...nests,
-    ...['"v"', '"type"', '"step"', '"time"', '"generation"', '"world"', '"spec"', '"__proto__"'],
+    ...['"v"', '"type"', '"step"', '"time"', '"round"', '"world"', '"spec"', '"__proto__"'],
     ...['1e400', '-1', 'null', '[]', '{}', ',', '"', '"info"', '"step"'],
   ],
   run(bytes) {

@@ -26,10 +26,10 @@ test('a job that has as many records as it may is refused another, and may chang
   const most = mostKeys(record);
   const entries = new Map(Array.from({ length: most }, (_, i) => [keys.member(job, i, 2), i]));
   const full = { record, entries };
-  const write = (generation: number) =>
+  const write = (round: number) =>
     refusalOf(
       pod,
-      { what: 'create', key: keys.member(job, generation, 2), value: aMember(2, 'pod-2') },
+      { what: 'create', key: keys.member(job, round, 2), value: aMember(2, 'pod-2') },
       full,
     );
   t.regex(write(most + 1) ?? '', /has \d+ records; it may have \d+/);

@@ -179,7 +179,7 @@ test('a result on the bus is enough: pods and their Job may still be ending', (t
 
 test('a worker that ended well is enough, where the bus has lost the result that it had seen', (t) => {
   const finished = { reason: 'FinishedEarly', step: 10 } as const;
-  const begunAnew = aState({ generation: 2, world: undefined });
+  const begunAnew = aState({ round: 2, world: undefined });
   const facts = (exitCode: number) =>
     training({
       bus: aBus({ state: begunAnew, members: new Map() }),
@@ -305,7 +305,7 @@ test('workers of a plan that was changed under them are stopped and replaced', (
   const facts = training();
   const edited = {
     ...facts.job,
-    generation: 2,
+    round: 2,
     spec: {
       ...facts.job.spec!,
       checkpoint: { ...facts.job.spec!.checkpoint, memory: { mode: 'Local' as const } },
@@ -407,7 +407,7 @@ test('the deadline waits until every worker of the world has saved', (t) => {
   t.is(is('Failed'), 'True/DeadlineExceeded');
   t.is(status.failure?.step, undefined, 'nothing was ever saved');
   const time = '2026-01-01T11:00:00Z';
-  const checkpoint = { step: 4, generation: 1, manifest: 'm', digest: 'd', time };
+  const checkpoint = { step: 4, round: 1, manifest: 'm', digest: 'd', time };
   const saved = { ...facts(5, 5), bus: aBus({ state: { ...state, checkpoint } }) };
   t.is(decided({ ...saved, now: seconds(601) }).status.failure?.step, 4);
 });
@@ -461,7 +461,7 @@ test('a job of another controller is not ours to decide on', (t) => {
 });
 
 test('a checkpoint that could be resumed is told once, and a job without a place for one is warned', (t) => {
-  const head = { step: 4, generation: 1, manifest: 'm', digest: 'd', time: '2026-01-01T11:00:00Z' };
+  const head = { step: 4, round: 1, manifest: 'm', digest: 'd', time: '2026-01-01T11:00:00Z' };
   const saved = decided(training({ bus: aBus({ state: aState({ checkpoint: head }) }) }));
   t.is(saved.is('CheckpointReady'), 'True/Committed');
   const none = decided(training({ spec: { 'output.destination': s3 } }));
@@ -471,7 +471,7 @@ test('a checkpoint that could be resumed is told once, and a job without a place
 });
 
 test('a save for which there is no room is told until a later one counts', (t) => {
-  const head = { step: 4, generation: 1, manifest: 'm', digest: 'd', time: '2026-01-01T11:00:00Z' };
+  const head = { step: 4, round: 1, manifest: 'm', digest: 'd', time: '2026-01-01T11:00:00Z' };
   const at = (step: number) => {
     const unsaved = { step, message: `the checkpoint of step ${step} was not written` };
     const state = aState({ checkpoint: head });

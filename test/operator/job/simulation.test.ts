@@ -119,7 +119,7 @@ test('a bus that comes back empty is told the checkpoint that status remembers',
   const [job] = world.bus?.jobs() ?? [];
   const state = job === undefined ? undefined : world.bus?.of(job).state;
   t.is(state?.checkpoint?.step, 1);
-  t.true((state?.generation ?? 0) > 1);
+  t.true((state?.round ?? 0) > 1);
 });
 
 test('what workers mend in place is counted, and what is too much ends the job', async (t) => {

@@ -119,7 +119,7 @@ test('without a bus, and with a bus that is away, workers get SIGTERM and their 
   t.deepEqual(decided(training({ spec, bus })).words, ['Delete Job first-w1']);
 });
 
-test('workers that have not met have nothing to save', (t) => {
+test('workers that have not joined a rendezvous have nothing to save', (t) => {
   const { words } = decided(training({ spec, bus: aBus({ state: undefined }) }));
   t.deepEqual(words, ['Delete Job first-w1']);
 });

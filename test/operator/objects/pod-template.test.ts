@@ -137,7 +137,7 @@ test('a claim that only brings data is mounted read-only', (t) => {
   t.is(mount(worker, '/volumes/notes'), undefined, 'workers read tokens, not records');
 });
 
-test('pods meet on the data volume, else on that of the checkpoints, else on that of the result', (t) => {
+test('pods share the data volume, else on that of the checkpoints, else on that of the result', (t) => {
   const claim = (claimName: string) => ({ persistentVolumeClaim: { claimName } });
   const shared = (changes: Changes) => placesOf(aBuiltJob(changes)).shared;
   const all = {

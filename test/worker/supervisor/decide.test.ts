@@ -18,14 +18,14 @@ import {
 } from '../../builders/situation.ts';
 import { decides } from './decides.ts';
 
-const saved = { step: 6, path: 'gen-1/checkpoints/step-00000006' };
+const saved = { step: 6, path: 'round-1/checkpoints/step-00000006' };
 const head = {
-  ...{ step: 3, generation: 1, manifest: 'gen-1/step-00000003', digest: 'd' },
+  ...{ step: 3, round: 1, manifest: 'round-1/step-00000003', digest: 'd' },
   time: new Date(startMs).toISOString(),
 };
-const counted = (generation: number) =>
+const counted = (round: number) =>
   aState({
-    generation,
+    round,
     opened: { by: 'pod-a', cause: 'ProcessFailed', at: new Date(startMs + 4_900).toISOString() },
     restarts: { ...aState().restarts, counted: 2, sinceCommit: 2 },
   });
@@ -47,7 +47,7 @@ test(
   { type: 'Exit', code: 69 },
 );
 
-test('a new pod joins the open generation', decides, aSituation(), { type: 'Join', generation: 1 });
+test('a new pod joins the open round', decides, aSituation(), { type: 'Join', round: 1 });
 
 test(
   'the only member forms the world',
@@ -79,7 +79,7 @@ test(
   'a member of a committed world starts its trainer',
   decides,
   aTraining({ trainer: { type: 'None' } }),
-  { type: 'Start', generation: 1 },
+  { type: 'Start', round: 1 },
 );
 
 test('when the trainer has restored, the others are told', decides, aTraining({ acks: {} }), {
@@ -110,24 +110,24 @@ test(
 );
 
 test(
-  'a trainer of an earlier generation is ended, and what it saved is never committed',
+  'a trainer of an earlier round is ended, and what it saved is never committed',
   decides,
-  aTraining({ trainer: aRunning({ saved }), state: aState({ generation: 2 }) }),
+  aTraining({ trainer: aRunning({ saved }), state: aState({ round: 2 }) }),
   { type: 'Kill', why: 'Outdated' },
 );
 
 test(
-  'what is left of an earlier generation is forgotten',
+  'what is left of an earlier round is forgotten',
   decides,
-  aTraining({ trainer: anEnded('Stopped', { saved }), state: aState({ generation: 2 }) }),
+  aTraining({ trainer: anEnded('Stopped', { saved }), state: aState({ round: 2 }) }),
   { type: 'Forget' },
 );
 
 test(
-  'a survivor joins the next generation',
+  'a survivor joins the next round',
   decides,
-  aTraining({ trainer: { type: 'None' }, state: aState({ generation: 2 }) }),
-  { type: 'Join', generation: 2 },
+  aTraining({ trainer: { type: 'None' }, state: aState({ round: 2 }) }),
+  { type: 'Join', round: 2 },
 );
 
 test(
@@ -165,7 +165,7 @@ test(
 );
 
 test(
-  'a trainer that died is started again in a new generation, and counted',
+  'a trainer that died is started again in a new round, and counted',
   decides,
   aTraining({ trainer: anEnded(troubleOf('E_CRASHED', 'died')) }),
   {
@@ -261,7 +261,7 @@ test(
 );
 
 test(
-  'a pod that goes opens the generation for the next one, and nobody is charged',
+  'a pod that goes opens the round for the next one, and nobody is charged',
   decides,
   aTraining({ terminateBy: startMs + 100_000, trainer: { type: 'None' } }),
   {
@@ -277,7 +277,7 @@ test(
   aTraining({
     terminateBy: startMs + 100_000,
     trainer: { type: 'None' },
-    state: aState({ generation: 2 }),
+    state: aState({ round: 2 }),
   }),
   { type: 'Exit', code: 75 },
 );
@@ -404,7 +404,7 @@ test(
 );
 
 test(
-  'then it opens a generation by itself',
+  'then it opens a round by itself',
   decides,
   aSituation({
     now: startMs + 34_000,
@@ -418,7 +418,7 @@ test(
   'a new pod takes the place of one that joined and was lost before the world was formed',
   decides,
   aSituation({ members: { '1.0': aMember('pod-lost') } }),
-  { type: 'Join', generation: 1, over: 7 },
+  { type: 'Join', round: 1, over: 7 },
 );
 
 test(
@@ -426,7 +426,7 @@ test(
   decides,
   aTraining({
     trainer: { type: 'None' },
-    state: aState({ generation: 2 }),
+    state: aState({ round: 2 }),
     members: { '2.0': aYounger('pod-younger') },
   }),
   { type: 'Exit', code: 75 },
@@ -444,10 +444,10 @@ test(
   decides,
   aTraining({
     trainer: { type: 'None' },
-    state: aState({ generation: 2 }),
+    state: aState({ round: 2 }),
     members: { '2.0': aMember('pod-on-a-lost-node') },
   }),
-  { type: 'Join', generation: 2, over: 7 },
+  { type: 'Join', round: 2, over: 7 },
 );
 
 function aYounger(podUID: string): MemberRecord {

@@ -4,7 +4,7 @@ import { troubleOf } from '../../../worker/supervisor/end-of-child.ts';
 import { aDesired, anEnded, aPair, aState, startMs } from '../../builders/situation.ts';
 import { decides } from './decides.ts';
 
-const saved = { step: 6, path: 'gen-1/checkpoints/step-00000006' };
+const saved = { step: 6, path: 'round-1/checkpoints/step-00000006' };
 const lost = anEnded(troubleOf('E_PEER_LOST', 'rank 1 did not answer'));
 const patience = startMs + 4_900 + 5_000;
 
@@ -37,9 +37,9 @@ test(
 );
 
 test(
-  'the generation that another pod opened is followed',
+  'the round that another pod opened is followed',
   decides,
-  aPair(0, { trainer: lost, state: aState({ generation: 2 }) }),
+  aPair(0, { trainer: lost, state: aState({ round: 2 }) }),
   { type: 'Forget' },
 );
 

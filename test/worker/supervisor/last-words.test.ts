@@ -15,10 +15,10 @@ test('words of any length, in any letters, fit and can be read', (t) => {
         lastError: other.repeat(more),
         step: 3,
       };
-      const said = wordsText(failureWords(trouble, { generation: 2, index: 0 }), (each) => each);
+      const said = wordsText(failureWords(trouble, { round: 2, index: 0 }), (each) => each);
       t.true(Buffer.byteLength(said) <= longestLastWords);
       const { failure } = parseLastWords(said) ?? {};
-      t.like(failure, { code: 'E_CRASHED', step: 3, generation: 2, index: 0 });
+      t.like(failure, { code: 'E_CRASHED', step: 3, round: 2, index: 0 });
       t.true(message.startsWith(failure?.message ?? ''));
       t.true(count === 0 || (failure?.message ?? '') !== '', 'some of it is left');
     }),

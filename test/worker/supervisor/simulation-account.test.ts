@@ -33,9 +33,9 @@ class Book {
     restarts: Partial<StateRecord['restarts']> = {},
     by = 'pod',
   ): void {
-    const { generation } = this.state;
+    const { round } = this.state;
     this.write({
-      generation: generation + 1,
+      round: round + 1,
       opened: { by, cause, at: new Date(this.now).toISOString() },
       restarts: { ...this.state.restarts, ...restarts },
     });
@@ -50,14 +50,14 @@ class Book {
 
   /** A trainer dies, and it is charged. */
   crash(): void {
-    this.incidents.trainerEnded('E_CRASHED', this.state.generation);
+    this.incidents.trainerEnded('E_CRASHED', this.state.round);
     this.open('ProcessFailed', this.charged);
   }
 
   commit(step: number, restarts: Partial<StateRecord['restarts']> = { sinceCommit: 0 }): void {
-    const { generation } = this.state;
+    const { round } = this.state;
     const time = new Date(this.now).toISOString();
-    const checkpoint = { step, generation, manifest: 'm', digest: 'd', time };
+    const checkpoint = { step, round, manifest: 'm', digest: 'd', time };
     this.write({ checkpoint, restarts: { ...this.state.restarts, ...restarts } });
   }
 
@@ -70,7 +70,7 @@ class Book {
 const nothingWrong = { message: /is charged, and nothing went wrong/ };
 const nobody = { message: /is not charged, and nobody did anything to it/ };
 
-test('workers charge for a trainer of their generation, or for a member that is silent for long enough', (t) => {
+test('workers charge for a trainer of their round, or for a member that is silent for long enough', (t) => {
   const free = new Book();
   t.throws(() => free.open('ProcessFailed', free.charged), nothingWrong);
   const other = new Book();
@@ -91,13 +91,13 @@ test('workers charge for a trainer of their generation, or for a member that is 
   t.throws(() => twice.open('Hang', {}), { message: /Hang by workers is charged 0 times/ });
 });
 
-test('the operator charges for a pod of the generation, or where none is agreed on in five minutes', (t) => {
+test('the operator charges for a pod of the round, or where none is agreed on in five minutes', (t) => {
   const ofTrainer = new Book();
   ofTrainer.incidents.trainerEnded('E_CRASHED', 1);
   t.throws(() => ofTrainer.open('PodFailed', ofTrainer.charged, 'operator'), nothingWrong);
-  const ofPod = (generation: number) => {
+  const ofPod = (round: number) => {
     const book = new Book();
-    book.incidents.podEnded(137, generation);
+    book.incidents.podEnded(137, round);
     return () => book.open('PodFailed', book.charged, 'operator');
   };
   t.notThrows(ofPod(1));
@@ -115,7 +115,7 @@ test('the operator charges for a pod of the generation, or where none is agreed 
   t.notThrows(unmet(5));
 });
 
-test('a generation that is not charged wants somebody who disturbed the one before', (t) => {
+test('a round that is not charged wants somebody who disturbed the one before', (t) => {
   const laundered = new Book();
   laundered.incidents.trainerEnded('E_CRASHED', 1);
   t.throws(() => laundered.open('Disruption'), nobody);
@@ -206,15 +206,15 @@ test('status tells of one restart more than there were only on the way to the ne
   const restarts = { ...promised.state.restarts, counted: 1, sinceCommit: 1, window };
   const opened = { by: 'operator', cause: 'Start', at: window[0] ?? '' } as const;
   const forgotten = tells(2, 1)();
-  t.throws(() => forgotten.write({ workerRevision: 2, generation: 2, opened }), {
+  t.throws(() => forgotten.write({ workerRevision: 2, round: 2, opened }), {
     message: /has 0 restarts, and status had told of 1 before/,
   });
-  t.notThrows(() => promised.write({ workerRevision: 2, generation: 2, opened, restarts }));
+  t.notThrows(() => promised.write({ workerRevision: 2, round: 2, opened, restarts }));
   t.throws(
     () =>
       promised.write({
         workerRevision: 3,
-        generation: 3,
+        round: 3,
         opened,
         restarts: { ...restarts, counted: 2 },
       }),
@@ -237,7 +237,7 @@ test('a wiped bus may forget what nobody was told, and nothing may be held again
     book.account.sees(0, { workerRevision: 1, restarts: told });
     book.account.acts(0);
     book.account.wiped();
-    const again = { restarts: { ...aState().restarts, ...restarts }, generation: 3, ...after };
+    const again = { restarts: { ...aState().restarts, ...restarts }, round: 3, ...after };
     return () => book.account.written(undefined, aState(again));
   };
   const window = [new Date(startMs).toISOString()];
@@ -305,6 +305,6 @@ test('a world never trains from before what was committed, unless that was damag
     book.account.isDamaged = isDamaged;
     return () => book.commit(4);
   };
-  t.throws(back(false), { message: /^I8: generation 1 trains from step 4, and step 8/ });
+  t.throws(back(false), { message: /^I8: round 1 trains from step 4, and step 8/ });
   t.notThrows(back(true));
 });

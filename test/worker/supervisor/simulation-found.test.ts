@@ -36,7 +36,7 @@ test(
 );
 
 test(
-  'training ends while the bus is lost, in a generation of which the operator has not heard',
+  'training ends while the bus is lost, in a round of which the operator has not heard',
   comesTo,
   [
     { type: 'operator', away: true },

@@ -10,13 +10,13 @@ import { totalSteps } from '../../doubles/simulation/trainers.ts';
 /** A tenth of a second each. */
 const schedules = 30;
 
-test('workers that nothing happens to train to the end in one generation', async (t) => {
+test('workers that nothing happens to train to the end in one round', async (t) => {
   const scene = new Scene();
   await scene.calm();
   t.is(scene.world.phase, 'Succeeded');
   const [job] = scene.world.bus?.jobs() ?? [];
   const state = job === undefined ? undefined : scene.world.bus?.of(job).state;
-  t.like(state, { generation: 1, world: { size: 3 }, result: { step: totalSteps } });
+  t.like(state, { round: 1, world: { size: 3 }, result: { step: totalSteps } });
   scene.holdOfFiles();
 });
 

@@ -4,7 +4,7 @@ import { troubleOf } from '../../../worker/supervisor/end-of-child.ts';
 import {
   withCheckpoint,
   withFailure,
-  withGeneration,
+  withRound,
   withSuccess,
   withWorld,
   worldOf,
@@ -12,13 +12,13 @@ import {
 import { aMember, aState, aWorld, startMs } from '../../builders/situation.ts';
 
 const at = new Date(startMs).toISOString();
-const head = (step: number) => ({ step, generation: 1, manifest: 'm', digest: 'd', time: at });
+const head = (step: number) => ({ step, round: 1, manifest: 'm', digest: 'd', time: at });
 
-test('a new generation has no world yet and keeps the checkpoint', (t) => {
+test('a new round has no world yet and keeps the checkpoint', (t) => {
   const before = aState({ world: aWorld, checkpoint: head(3) });
-  const after = withGeneration(before, { by: 'pod', cause: 'Hang', at }, { adjustments: ['x'] });
+  const after = withRound(before, { by: 'pod', cause: 'Hang', at }, { adjustments: ['x'] });
   t.like(after, {
-    generation: 2,
+    round: 2,
     opened: { by: 'pod', cause: 'Hang' },
     checkpoint: { step: 3 },
     adjustments: ['x'],

@@ -100,6 +100,6 @@ test('host memory: mended once or twice, then more of it or the end', (t) => {
   t.is(verdict('E_HOST_OUT_OF_MEMORY', { account: again(1), policy }).type, 'Leave');
 });
 
-test('a hang opens a generation of its own cause', (t) => {
+test('a hang opens a round of its own cause', (t) => {
   t.like(verdict('E_HANG'), { type: 'Restart', cause: 'Hang' });
 });

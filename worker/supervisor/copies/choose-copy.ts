@@ -11,12 +11,12 @@ interface Holder {
 }
 
 /**
- * Undefined where the committed checkpoint is as new, or nothing whole is there. `holders` are in the order of their ranks. A moment of a generation
+ * Undefined where the committed checkpoint is as new, or nothing whole is there. `holders` are in the order of their ranks. A moment of a round
  * before that of the checkpoint is left alone: training went another way since.
  */
 export function chooseCopy(
   holders: readonly Holder[],
-  head: Pick<CheckpointHead, 'step' | 'generation'> | undefined,
+  head: Pick<CheckpointHead, 'step' | 'round'> | undefined,
 ): WorldRecord['restore'] {
   const found = holders.flatMap(({ index, copies }) =>
     copies.flatMap((text) => {
@@ -24,11 +24,11 @@ export function chooseCopy(
       return name === undefined ? [] : [{ name, index }];
     }),
   );
-  const isOfUse = ({ step, generation }: CopyName) =>
-    step > (head?.step ?? 0) && generation >= (head?.generation ?? 0);
+  const isOfUse = ({ step, round }: CopyName) =>
+    step > (head?.step ?? 0) && round >= (head?.round ?? 0);
   const moments = Map.groupBy(
     found.filter(({ name }) => isOfUse(name)),
-    ({ name: { generation, position, step, size } }) => `${generation}-${position}-${step}-${size}`,
+    ({ name: { round, position, step, size } }) => `${round}-${position}-${step}-${size}`,
   );
   for (const parts of [...moments.values()].sort((a, b) => newestOf(a, b))) {
     const [first] = parts;

@@ -1,6 +1,6 @@
-// What follows from a generation that somebody opened. Most are opened by the workers themselves, which mend in place what they can; the operator
+// What follows from a round that somebody opened. Most are opened by the workers themselves, which mend in place what they can; the operator
 // tells people, and takes the next step of the ladder where mending in place did not help.
-import { generationCauses } from '../../crds/wire/generation-causes.ts';
+import { rendezvousCauses } from '../../crds/wire/rendezvous-causes.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
 import type { EventNote } from '../runtime/events.ts';
 import type { Call } from './decision.ts';
@@ -12,28 +12,28 @@ const toldElsewhere: ReadonlySet<string> = new Set(['Start', 'PodFailed', 'Resiz
 const closeMs = 600_000;
 
 /** Whether it was opened since we last looked. */
-export function isNewGeneration({ status }: View, { generation }: StateRecord): boolean {
-  const known = status.rendezvous?.generation;
-  return known !== undefined && generation > known;
+export function isNewRound({ status }: View, { round }: StateRecord): boolean {
+  const known = status.rendezvous?.round;
+  return known !== undefined && round > known;
 }
 
 /** Told once. Several may have been opened since the last look: the account has them all, the newest is told. */
 export function newsOf(view: View, state: StateRecord): readonly EventNote[] {
-  const { generation, opened, restarts } = state;
-  if (!isNewGeneration(view, state) || toldElsewhere.has(opened.cause)) return [];
-  const { counted, meaning } = generationCauses[opened.cause];
+  const { round, opened, restarts } = state;
+  if (!isNewRound(view, state) || toldElsewhere.has(opened.cause)) return [];
+  const { counted, meaning } = rendezvousCauses[opened.cause];
   const { maxRestarts } = view.spec.failurePolicy;
   const cost = counted
     ? `${restarts.lastCause ?? opened.cause}, restart ${restarts.counted} of the job, which may have ${maxRestarts}`
     : 'it is not counted';
-  const note = `${opened.by} opened generation ${generation}: ${meaning.replace(/\.$/, '')} (${cost})`;
+  const note = `${opened.by} opened round ${round}: ${meaning.replace(/\.$/, '')} (${cost})`;
   const type = counted ? 'Warning' : 'Normal';
   return [{ type, reason: opened.cause, note, action: 'Restart' }];
 }
 
 /** Pods to replace before the next world trains in them. */
 export function suspects(view: View, { opened, restarts, world }: StateRecord): readonly Call[] {
-  const again = generationCauses[opened.cause].counted && restarts.sinceCommit === 2;
+  const again = rendezvousCauses[opened.cause].counted && restarts.sinceCommit === 2;
   if (world !== undefined || !again || !areClose(restarts)) return [];
   const openedAt = Date.parse(opened.at);
   return removed(livePods(view).filter(({ createdAt }) => createdAt <= openedAt));
