@@ -1,7 +1,7 @@
 // What the screen of a job knows: a pure function of what was heard, from the API server and from the workers. Late, doubled and missing
 // messages do no harm: whatever the order, the same set gives the same state.
 import type { PodEvent } from '../../crds/wire/pod-messages.ts';
-import type { BeatRecord } from '../../crds/wire/state.ts';
+import type { HeartbeatRecord } from '../../crds/wire/state.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import { type Job, phaseOf } from './job.ts';
 import { emptyRun, type RunState, seeAll } from './run-state.ts';
@@ -21,8 +21,8 @@ export interface JobState {
 
 interface WorkerState {
   readonly index: number;
-  /** Greatest round and step that it beat for. */
-  readonly beat: BeatRecord;
+  /** Greatest round and step that its heartbeats told. */
+  readonly heartbeat: HeartbeatRecord;
 }
 
 interface Happened {
@@ -103,8 +103,11 @@ function seeHeard(state: JobState, heard: Heard, at: number): JobState {
         backOnBus(state),
         unshown.has(heard.event.type) ? [] : [fromPodEvent(heard.event)],
       );
-    case 'Beat':
-      return { ...backOnBus(state), workers: withBeat(state.workers, heard.index, heard.beat) };
+    case 'Heartbeat':
+      return {
+        ...backOnBus(state),
+        workers: withHeartbeat(state.workers, heard.index, heard.heartbeat),
+      };
     case 'Message':
     case 'Log':
       return state;
@@ -126,19 +129,19 @@ function versionOf({ object }: Job): number {
   return Number.isNaN(version) ? 0 : version;
 }
 
-function withBeat(
+function withHeartbeat(
   workers: readonly WorkerState[],
   index: number,
-  beat: BeatRecord,
+  heartbeat: HeartbeatRecord,
 ): readonly WorkerState[] {
   const known = workers.find((one) => one.index === index);
-  if (known !== undefined && rank(known.beat) >= rank(beat)) return workers;
+  if (known !== undefined && rank(known.heartbeat) >= rank(heartbeat)) return workers;
   const others = workers.filter((one) => one.index !== index);
-  return [...others, { index, beat }].sort((a, b) => a.index - b.index);
+  return [...others, { index, heartbeat }].sort((a, b) => a.index - b.index);
 }
 
 /** A later round begins at an earlier step. Among equals the words decide, so that order does not. */
-function rank({ round, step, stage, waitingOn = '' }: BeatRecord): string {
+function rank({ round, step, stage, waitingOn = '' }: HeartbeatRecord): string {
   const number = (value: number) => String(value).padStart(12, '0');
   return `${number(round)} ${number(step)} ${stage} ${waitingOn}`;
 }

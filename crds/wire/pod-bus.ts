@@ -11,9 +11,16 @@ import {
   unavailable,
 } from './connection.ts';
 import { type AskRequest, answerOf, type GatewayAnswer } from './gateway.ts';
-import type { BeatRecord } from './state.ts';
-import { beatRecord } from './state.ts';
-import { inbox, type PodOnBus, parseBeat, place, type StreamName, subjects } from './subjects.ts';
+import type { HeartbeatRecord } from './state.ts';
+import { heartbeatRecord } from './state.ts';
+import {
+  inbox,
+  type PodOnBus,
+  parseHeartbeat,
+  place,
+  type StreamName,
+  subjects,
+} from './subjects.ts';
 
 interface PodBusOptions extends Omit<BusOptions, 'inboxPrefix'> {
   readonly pod: PodOnBus;
@@ -86,13 +93,13 @@ export class PodBus implements AsyncDisposable {
   }
 
   /** Peers and people hear it; nobody keeps it. */
-  beat(record: BeatRecord): void {
-    if (this.#connection.connected) this.#connection.send(subjects.beat(this.#pod), record);
+  sendHeartbeat(record: HeartbeatRecord): void {
+    if (this.#connection.connected) this.#connection.send(subjects.heartbeat(this.#pod), record);
   }
 
-  /** Beats of the pods of the job. The server lets a pod beat as itself alone. */
-  hearBeats(heard: (beat: BeatRecord) => void): Disposable {
-    return hearBeats(this.#connection, this.#pod.job, (_index, beat) => heard(beat));
+  /** Heartbeats of the pods of the job. The server lets a pod send its own alone. */
+  onHeartbeat(heard: (heartbeat: HeartbeatRecord) => void): Disposable {
+    return onHeartbeat(this.#connection, this.#pod.job, (_index, heartbeat) => heard(heartbeat));
   }
 
   /** Tells all records of the job, then every change, until the signal is aborted. Rejects when the connection is lost for good. */
@@ -202,16 +209,16 @@ export class PodBus implements AsyncDisposable {
   }
 }
 
-/** Beats whose record names the pod that the subject names. */
-export function hearBeats(
+/** Heartbeats whose record names the pod that the subject names. */
+export function onHeartbeat(
   connection: Connection,
   job: PodOnBus['job'],
-  heard: (index: number, beat: BeatRecord) => void,
+  heard: (index: number, heartbeat: HeartbeatRecord) => void,
 ): Disposable {
-  return connection.listen(subjects.beats(job), ({ subject, data }) => {
-    const from = parseBeat(subject);
-    const beat = beatRecord.safeParse(jsonOf(data)).data;
-    if (from !== undefined && beat?.podUID === from.uid) heard(from.index, beat);
+  return connection.listen(subjects.heartbeats(job), ({ subject, data }) => {
+    const from = parseHeartbeat(subject);
+    const heartbeat = heartbeatRecord.safeParse(jsonOf(data)).data;
+    if (from !== undefined && heartbeat?.podUID === from.uid) heard(from.index, heartbeat);
   });
 }
 

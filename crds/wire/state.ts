@@ -183,7 +183,7 @@ export const ackRecord = z.object({
 export type AckRecord = z.output<typeof ackRecord>;
 
 /** Heard by peers and people, kept by nobody. */
-export const beatRecord = z.object({
+export const heartbeatRecord = z.object({
   v: version,
   podUID: z.string(),
   round: count,
@@ -196,4 +196,4 @@ export const beatRecord = z.object({
   busyMs: z.number().min(0).optional(),
 });
 
-export type BeatRecord = z.output<typeof beatRecord>;
+export type HeartbeatRecord = z.output<typeof heartbeatRecord>;

@@ -18,7 +18,7 @@ export interface PodOnBus {
 /** Key-value buckets. A key begins with the cluster, which who opens the bucket names once. */
 export const bucket = { state: 'anneal_state' } as const;
 
-export const beatSeconds = 3;
+export const heartbeatSeconds = 3;
 /** Values of a key that are kept: who opened which round, for a person who looks later. */
 export const stateHistory = 8;
 
@@ -67,8 +67,8 @@ export const subjects = {
   metrics: (cluster: string) => `anneal.v1.${cluster}.*.*.metric.*`,
   told: (job: JobOnBus) => `anneal.told.*.${place(job)}.>`,
   kept: (job: JobOnBus, name: StreamName) => `anneal.kept.*.${place(job)}.${spoken[name]}.*`,
-  beat: ({ job, index, uid }: PodOnBus) => `anneal.beat.${place(job)}.${index}.${uid}`,
-  beats: (job: JobOnBus) => `anneal.beat.${place(job)}.*.*`,
+  heartbeat: ({ job, index, uid }: PodOnBus) => `anneal.heartbeat.${place(job)}.${index}.${uid}`,
+  heartbeats: (job: JobOnBus) => `anneal.heartbeat.${place(job)}.*.*`,
   /** Requests to the gateway: about records, to keep a message, to read what is kept. */
   ask: ({ job, index, uid }: PodOnBus, what: string) =>
     `anneal.ask.${place(job)}.${index}.${uid}.${what}`,
@@ -97,8 +97,8 @@ export function parseSubject(subject: string): JobOnBus | undefined {
   return { namespace, uid };
 }
 
-/** Whose beat that is: the server lets a pod publish its own alone. */
-export function parseBeat(subject: string): Omit<PodOnBus, 'job'> | undefined {
+/** Whose heartbeat it is: the server lets a pod publish its own alone. */
+export function parseHeartbeat(subject: string): Omit<PodOnBus, 'job'> | undefined {
   const [, , , , index = '', uid = ''] = subject.split('.');
   return /^\d{1,6}$/.test(index) && uid !== '' ? { index: Number(index), uid } : undefined;
 }

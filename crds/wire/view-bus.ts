@@ -2,8 +2,8 @@
 // kept; what it is, the gateway is asked for, so nothing is heard twice, out of order, or not at all.
 import { type BusOptions, Connection, jsonOf, pause } from './connection.ts';
 import { type AnswerOf, answerOf } from './gateway.ts';
-import { hearBeats } from './pod-bus.ts';
-import type { BeatRecord } from './state.ts';
+import { onHeartbeat } from './pod-bus.ts';
+import type { HeartbeatRecord } from './state.ts';
 import { inbox, type JobOnBus, type StreamName, subjects } from './subjects.ts';
 
 interface ViewBusOptions extends Omit<BusOptions, 'inboxPrefix'> {
@@ -35,8 +35,11 @@ export class ViewBus implements AsyncDisposable {
     return this.#connection.onConnection(listener);
   }
 
-  hearBeats(job: JobOnBus, heard: (index: number, beat: BeatRecord) => void): Disposable {
-    return hearBeats(this.#connection, job, heard);
+  onHeartbeat(
+    job: JobOnBus,
+    heard: (index: number, heartbeat: HeartbeatRecord) => void,
+  ): Disposable {
+    return onHeartbeat(this.#connection, job, heard);
   }
 
   /** What is kept from a place on, page by page, then what is added; a page that has nothing left is the newest. */

@@ -18,9 +18,9 @@ export function podRights(job: JobOnBus, uid: string, index: number | undefined)
     publish: [
       ...asks.map((what) => subjects.ask(pod, what)),
       ...(['metrics', 'logs', 'events'] as const).map((name) => subjects.tell(pod, name)),
-      ...(index === undefined ? [] : [subjects.beat(pod)]),
+      ...(index === undefined ? [] : [subjects.heartbeat(pod)]),
     ],
-    subscribe: [`${inbox.pod(pod)}.>`, subjects.told(job), subjects.beats(job)],
+    subscribe: [`${inbox.pod(pod)}.>`, subjects.told(job), subjects.heartbeats(job)],
   };
 }
 
@@ -31,7 +31,7 @@ export function viewRights(namespace: string): Rights {
     subscribe: [
       `${inbox.view(namespace)}.>`,
       `anneal.kept.*.${namespace}.>`,
-      `anneal.beat.${namespace}.>`,
+      `anneal.heartbeat.${namespace}.>`,
     ],
   };
 }

@@ -64,12 +64,12 @@ const podEvents: readonly Heard[] = [
   },
 ];
 
-const beats: readonly Heard[] = [0, 1, 2, 3].flatMap((index) => [
-  { type: 'Beat', index, beat: beat(1, 4 + (index === 2 ? 0 : 1)) } as const,
-  { type: 'Beat', index, beat: beat(2, index === 3 ? 7 : 9) } as const,
+const heartbeats: readonly Heard[] = [0, 1, 2, 3].flatMap((index) => [
+  { type: 'Heartbeat', index, heartbeat: heartbeat(1, 4 + (index === 2 ? 0 : 1)) } as const,
+  { type: 'Heartbeat', index, heartbeat: heartbeat(2, index === 3 ? 7 : 9) } as const,
 ]);
 
-function beat(round: number, step: number) {
+function heartbeat(round: number, step: number) {
   return { v: 1 as const, podUID: 'p', round, step, stage: 'training' };
 }
 
@@ -81,6 +81,6 @@ export function heardOfAJob(): readonly JobEvent[] {
     ...versions.map((job): JobEvent => ({ type: 'Job', job })),
     ...messages.map((message) => heard({ type: 'Message', index: 0, message })),
     ...podEvents.map(heard),
-    ...beats.map(heard),
+    ...heartbeats.map(heard),
   ];
 }

@@ -130,7 +130,7 @@ export function aSituation(changes: Partial<Situation> & RecordsOf = {}): Situat
       ...(acks === undefined ? {} : { acks }),
       ...(list === undefined ? {} : { list }),
     }),
-    beats: new Map(),
+    heartbeats: new Map(),
     ...{ paces: new Map(), toldPace: undefined },
     joined: 0,
     terminateBy: undefined,

@@ -40,7 +40,7 @@ const attempts = {
     JSON.stringify({ stream_name: 'KV_anneal_state', config }), inbox + '.x'],
   purge: ['$JS.API.STREAM.PURGE.KV_anneal_state', '', inbox + '.x'],
   put: [key(victim, 'desired'), '{"v":1}'],
-  beat: ['anneal.beat.' + victim + '.0.' + uid, '{}'],
+  heartbeat: ['anneal.heartbeat.' + victim + '.0.' + uid, '{}'],
   told: ['anneal.told.' + cluster + '.' + victim + '.desired', '{"v":1}'],
   others: [ask('get').replace(own, victim), '{}', inbox + '.x'],
   getToKey: [ask('get'), get, key(victim, 'desired')],
@@ -122,7 +122,7 @@ test('a worker with its own token does nothing to the job of another namespace',
   const run = ['-n', attackers, 'exec', pod.name, '--', 'node', '-e', attack, ...words];
   const { said, heard } = JSON.parse((await kubectl(run)).stdout) as Told;
   t.log(JSON.stringify(said));
-  for (const name of ['directGet', 'consumer', 'purge', 'put', 'beat', 'told', 'others'])
+  for (const name of ['directGet', 'consumer', 'purge', 'put', 'heartbeat', 'told', 'others'])
     t.is(said[name], 'PERMISSIONS_VIOLATION', name);
   t.false(
     heard.some((each) => each.includes(victims)),

@@ -41,7 +41,7 @@ async function aScene(workers = 1) {
   const listener = await server.pod(victim, { pod: otherUid });
   const heard: string[] = [];
   const at = { job: victim, uid: otherUid };
-  for (const subject of [`${inbox.pod(at)}.>`, subjects.told(victim), subjects.beats(victim)])
+  for (const subject of [`${inbox.pod(at)}.>`, subjects.told(victim), subjects.heartbeats(victim)])
     listener.subscribe(subject, {
       callback: (_, { subject, data }) =>
         heard.push(`${subject} ${new TextDecoder().decode(data)}`),
@@ -91,7 +91,7 @@ test.serial(
     const key = keys.state(own);
     const direct = `$JS.API.DIRECT.GET.KV_anneal_state.${inBucket(key)}`;
     t.is(await refused(pod, direct, '', target), 'PERMISSIONS_VIOLATION');
-    const byName = '$JS.API.DIRECT.GET.KV_anneal_beat.x';
+    const byName = '$JS.API.DIRECT.GET.KV_anneal_heartbeat.x';
     t.is(await refused(pod, byName, '', target), 'PERMISSIONS_VIOLATION');
     // The same by way of the gateway.
     for (const reply of [target, `anneal.told.${cluster}.${keys.desired(victim)}`])
@@ -206,18 +206,18 @@ test.serial('a pod says nothing in the name of the server or of another pod', as
   const told = [subjects.told(own), subjects.told(victim)].map((subject) =>
     subject.replace('*', cluster).replace('>', 'desired'),
   );
-  const beats = [
-    subjects.beat({ job: victim, index: 0, uid: otherUid }),
-    subjects.beat({ job: own, index: 1, uid: otherUid }),
+  const heartbeats = [
+    subjects.heartbeat({ job: victim, index: 0, uid: otherUid }),
+    subjects.heartbeat({ job: own, index: 1, uid: otherUid }),
   ];
-  for (const subject of [...told, ...beats])
+  for (const subject of [...told, ...heartbeats])
     t.is(await refused(pod, subject, {}), 'PERMISSIONS_VIOLATION', subject);
   const peer = await server.podBus(own, { index: 1 });
-  const beatsHeard: unknown[] = [];
-  using _beats = peer.hearBeats((beat) => beatsHeard.push(beat));
-  bus.beat({ v: 1, podUID: otherUid, round: 1, step: 1, stage: 'x' });
+  const heartbeatsHeard: unknown[] = [];
+  using _heartbeats = peer.onHeartbeat((heartbeat) => heartbeatsHeard.push(heartbeat));
+  bus.sendHeartbeat({ v: 1, podUID: otherUid, round: 1, step: 1, stage: 'x' });
   await settled(pod);
-  t.deepEqual([...heard, ...beatsHeard], []);
+  t.deepEqual([...heard, ...heartbeatsHeard], []);
 });
 
 test.serial(
@@ -311,7 +311,7 @@ test.serial('a person writes nothing, and reads no other namespace', async (t) =
   for (const subject of [
     subjects.ask({ job: own, index: 0, uid }, 'update'),
     subjects.tell({ job: own, index: 0, uid }, 'metrics'),
-    subjects.beat({ job: own, index: 0, uid }),
+    subjects.heartbeat({ job: own, index: 0, uid }),
     subjects.view(victim, 'page'),
     inBucket(keys.desired(own)),
   ]) {

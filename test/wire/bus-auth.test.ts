@@ -29,7 +29,7 @@ async function aJob(namespace = 'team-a', workers = 1): Promise<JobOnBus> {
 }
 
 const pod = '0c0c0c0c-0000-4000-8000-000000000001';
-const beat = { v: 1, podUID: pod, round: 1, step: 7, stage: 'training' } as const;
+const heartbeat = { v: 1, podUID: pod, round: 1, step: 7, stage: 'training' } as const;
 
 function json(value: unknown): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(value));
@@ -78,16 +78,18 @@ test('a pod watches the records of its job, and hears no others', async (t) => {
   await watching;
 });
 
-test('a pod beats to its peers and to people, and what it says is kept', async (t) => {
+test('a pod sends heartbeats to its peers and to people, and what it says is kept', async (t) => {
   const job = await aJob('team-a', 2);
   const bus = await server.podBus(job, { pod });
   const peer = await server.podBus(job, { index: 1 });
   const viewer = await server.viewer('team-a');
   const heard: string[] = [];
-  using _peer = peer.hearBeats(({ podUID, step }) => heard.push(`peer ${podUID} ${step}`));
-  using _viewer = viewer.hearBeats(job, (index, { step }) => heard.push(`viewer ${index} ${step}`));
-  await eventually('the beat is heard', () => {
-    bus.beat(beat);
+  using _peer = peer.onHeartbeat(({ podUID, step }) => heard.push(`peer ${podUID} ${step}`));
+  using _viewer = viewer.onHeartbeat(job, (index, { step }) =>
+    heard.push(`viewer ${index} ${step}`),
+  );
+  await eventually('the heartbeat is heard', () => {
+    bus.sendHeartbeat(heartbeat);
     return new Set(heard).size >= 2;
   });
   t.deepEqual([...new Set(heard)].toSorted(), [`peer ${pod} 7`, 'viewer 0 7']);
@@ -162,7 +164,7 @@ test('neither a pod nor a person may ask the server for what it stores, or hear 
       t.is(await told, 'PERMISSIONS_VIOLATION', subject);
       await connection.close();
     }
-    for (const subject of [...hears, subjects.told(other), subjects.beats(other)]) {
+    for (const subject of [...hears, subjects.told(other), subjects.heartbeats(other)]) {
       const connection = await connect();
       const told = violationOf(connection);
       connection.subscribe(subject);

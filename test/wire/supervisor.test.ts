@@ -1,4 +1,4 @@
-// A worker pod from its first beat to the result, with a real nats-server, real processes and a trainer of digests: whatever is killed,
+// A worker pod from its first heartbeat to the result, with a real nats-server, real processes and a trainer of digests: whatever is killed,
 // frozen or away in between, the end has the bits of a run that nobody disturbed, and the records say what happened.
 //
 // One test at a time: dozens of processes at once would only measure the machine.

@@ -32,7 +32,7 @@ export class BusLink {
   #connected = false;
   #since: number;
   #records = noRecords;
-  readonly #beats = new Map<string, number>();
+  readonly #heartbeats = new Map<string, number>();
   readonly #paces = new Map<string, Pace>();
 
   constructor(settings: BusLinkSettings) {
@@ -59,8 +59,8 @@ export class BusLink {
   }
 
   /** When each pod was heard last, by its UID. */
-  get beats(): ReadonlyMap<string, number> {
-    return this.#beats;
+  get heartbeats(): ReadonlyMap<string, number> {
+    return this.#heartbeats;
   }
 
   /** What each pod said of its steps, by its UID. */
@@ -116,9 +116,9 @@ export class BusLink {
 
   /** One watch until it breaks. */
   async #follow(bus: PodBus, signal: AbortSignal): Promise<void> {
-    // Nobody is woken by a beat: only one that does not come is news, and whoever waits for it has its time.
-    using _beats = bus.hearBeats(({ podUID, round, busyMs }) => {
-      this.#beats.set(podUID, this.#settings.clock.now());
+    // Nobody is woken by a heartbeat: only one that does not come is news, and whoever waits for it has its time.
+    using _heartbeats = bus.onHeartbeat(({ podUID, round, busyMs }) => {
+      this.#heartbeats.set(podUID, this.#settings.clock.now());
       if (busyMs !== undefined) this.#paces.set(podUID, { round, busyMs });
     });
     using _connection = bus.onConnection((connected) => {

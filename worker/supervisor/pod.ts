@@ -159,8 +159,7 @@ async function doRole(pod: RunningPod, plan: PodPlan): Promise<PodEnd> {
     notReady: () => supervisor.notReady,
     numbers: () => supervisor.numbers,
   });
-  const beating = report.beat(() => supervisor.beat, pod.ending);
-  void beating;
+  void report.sendHeartbeats(() => supervisor.heartbeat, pod.ending);
   return await supervisor.run();
 }
 

@@ -1,4 +1,4 @@
-// What a pod tells the bus: telemetry, lines of its log, facts, beats. Saying something never waits: it goes into an outbox, and one
+// What a pod tells the bus: telemetry, lines of its log, facts, heartbeats. Saying something never waits: it goes into an outbox, and one
 // loop sends. Everything passes the redactor first. Lines also go to stdout, for whoever asks the cluster for the log of the pod.
 import type { PodBus } from '../../crds/wire/pod-bus.ts';
 import {
@@ -7,8 +7,8 @@ import {
   type PodEvent,
   type PodEventType,
 } from '../../crds/wire/pod-messages.ts';
-import type { BeatRecord } from '../../crds/wire/state.ts';
-import { beatSeconds, type StreamName } from '../../crds/wire/subjects.ts';
+import type { HeartbeatRecord } from '../../crds/wire/state.ts';
+import { heartbeatSeconds, type StreamName } from '../../crds/wire/subjects.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import type { Clock } from '../clock.ts';
 import { lineOf, stepLineMs } from './line-of.ts';
@@ -131,13 +131,16 @@ export class Report {
     return true;
   }
 
-  /** Beats until the signal is aborted. */
-  async beat(facts: () => Omit<BeatRecord, 'v' | 'podUID'>, signal: AbortSignal): Promise<void> {
+  /** Sends heartbeats until the signal is aborted. */
+  async sendHeartbeats(
+    facts: () => Omit<HeartbeatRecord, 'v' | 'podUID'>,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { clock, pod, bus } = this.#settings;
     while (!signal.aborted) {
-      const record: BeatRecord = { v: 1, podUID: pod.uid, ...facts() };
-      bus()?.beat(record);
-      await clock.sleep(beatSeconds * 1000, signal).catch(() => {});
+      const record: HeartbeatRecord = { v: 1, podUID: pod.uid, ...facts() };
+      bus()?.sendHeartbeat(record);
+      await clock.sleep(heartbeatSeconds * 1000, signal).catch(() => {});
     }
   }
 

@@ -21,7 +21,7 @@ export interface Situation {
   readonly bus: { readonly connected: boolean; readonly since: number };
   readonly records: Records;
   /** When each pod was heard last, by its UID; milliseconds since 1970. */
-  readonly beats: ReadonlyMap<string, number>;
+  readonly heartbeats: ReadonlyMap<string, number>;
   /** What each pod said of its steps, by its UID. */
   readonly paces: ReadonlyMap<string, Pace>;
   readonly toldPace: ToldPace | undefined;

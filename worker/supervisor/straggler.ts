@@ -1,9 +1,9 @@
 // A worker that takes longer than the others for its own part of a step: its device is throttled, or somebody else uses its node. All wait for it
-// at every step, so that the step as a whole tells nothing; what each does between its waits does. Rank 0 knows it of all by their beats. Pure.
+// at every step, so that the step as a whole tells nothing; what each does between its waits does. Rank 0 knows it of all by their heartbeats. Pure.
 import { isFirst, worldIn } from './rank-assignment.ts';
 import type { Action, Situation } from './situation.ts';
 
-/** What a beat says of the steps of its pod. */
+/** What a heartbeat says of the steps of its pod. */
 export interface Pace {
   readonly round: number;
   /** Median time of its own work in a step, milliseconds. */

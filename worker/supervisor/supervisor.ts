@@ -121,7 +121,7 @@ export class Supervisor {
     };
   }
 
-  get beat() {
+  get heartbeat() {
     const { round, step } = this.numbers;
     const running = this.#process?.state.type === 'Running';
     const memoryStep = this.#parts.copies.deliveredStep;
@@ -154,7 +154,7 @@ export class Supervisor {
       patienceMs: config.newcomerPatienceMs,
       bus: { connected: link.connected, since: link.since },
       records: link.records,
-      beats: link.beats,
+      heartbeats: link.heartbeats,
       ...{ paces: link.paces, toldPace: this.#toldPace },
       joined: this.#joined,
       terminateBy: this.#terminateBy,

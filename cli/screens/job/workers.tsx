@@ -23,7 +23,7 @@ export function Workers({ look, state, room }: WorkersProps): ReactNode {
   const { summary = '0', notReadyReasons = [] } = job.status.workers ?? {};
   const round = job.status.rendezvous?.round;
   const world = round === undefined ? '' : `, round ${round}`;
-  const most = workers.reduce((max, { beat }) => Math.max(max, beat.step), 0);
+  const most = workers.reduce((max, { heartbeat }) => Math.max(max, heartbeat.step), 0);
   const shown = workers.length <= room ? workers : workers.slice(0, Math.max(0, room - 1));
   const memory = run.step?.memory;
   return (
@@ -34,14 +34,16 @@ export function Workers({ look, state, room }: WorkersProps): ReactNode {
           {'rank    step   behind  doing'}
         </Line>
       )}
-      {shown.map(({ index, beat }) => {
-        const behind = most - beat.step;
+      {shown.map(({ index, heartbeat }) => {
+        const behind = most - heartbeat.step;
         const late = behind > 1 ? '  slowest' : '';
         const doing =
-          beat.waitingOn === undefined ? beat.stage.toLowerCase() : `waits in ${beat.waitingOn}`;
+          heartbeat.waitingOn === undefined
+            ? heartbeat.stage.toLowerCase()
+            : `waits in ${heartbeat.waitingOn}`;
         return (
           <Line key={index} look={look} style={behind > 1 ? { bold: true } : {}}>
-            {`${String(index).padStart(4)} ${String(beat.step).padStart(7)} ${String(behind).padStart(8)}  ${doing}${late}`}
+            {`${String(index).padStart(4)} ${String(heartbeat.step).padStart(7)} ${String(behind).padStart(8)}  ${doing}${late}`}
           </Line>
         );
       })}

@@ -31,7 +31,7 @@ test('missing messages leave gaps and no wrong numbers', (t) => {
       const state = seeJob(emptyJob, some);
       const known = new Set(whole.happened.map(({ words }) => words));
       t.true(state.happened.every(({ words }) => known.has(words)));
-      t.true(state.workers.every(({ beat }) => beat.step <= 9));
+      t.true(state.workers.every(({ heartbeat }) => heartbeat.step <= 9));
       t.true((state.run.step?.step ?? 0) <= (whole.run.step?.step ?? 0));
     }),
   );

@@ -3,7 +3,7 @@
 
 /** A fault is dealt with by the round it befell; a disruption may be by the one after the next. */
 const disruptionMs = 120_000;
-/** Three beats that did not come, less the second between two looks. */
+/** Three missed heartbeats, less the second between two looks. */
 const silenceMs = 9_000;
 /** All are there and cannot agree. */
 const agreementMs = 300_000;

@@ -60,7 +60,7 @@ export class Supervisors {
   readonly #world: World;
   readonly #bus: MemoryBus;
   readonly #lists = new Map<string, WorldRecord>();
-  readonly #beats = new Map<string, number>();
+  readonly #heartbeats = new Map<string, number>();
   readonly #account: Account;
   /** When the bus came back, to the second: one that has is given time before others are missed. */
   #back = 0;
@@ -152,7 +152,7 @@ export class Supervisors {
   /** Without a word, as with a node; a zombie is one that is only frozen. */
   #gone(uid: string, { trainer, joined }: SimPod): void {
     this.#account.incidents.disruption('a pod is gone');
-    // Its beats stop as well, which the others may notice first.
+    // Its heartbeats stop as well, which the others may notice first.
     this.#account.incidents.silent(joined);
     if (trainer !== undefined) this.trainers.end(trainer, 'Stopped');
     this.pods.delete(uid);
@@ -160,7 +160,7 @@ export class Supervisors {
 
   #act(pod: SimPod): void {
     if (pod.isFrozen) return;
-    if (this.#bus.awaySince === undefined) this.#beats.set(pod.uid, this.#world.time);
+    if (this.#bus.awaySince === undefined) this.#heartbeats.set(pod.uid, this.#world.time);
     for (let count = 0; count < mostActions && pod.exit === undefined; count += 1) {
       if (!pod.isBlind || pod.seen === undefined) pod.seen = this.#look(pod);
       const situation = this.#situation(pod, pod.seen);
@@ -207,7 +207,7 @@ export class Supervisors {
       busOutageMs: 900_000,
       patienceMs: 30_000,
       bus: { connected: awaySince === undefined, since: awaySince ?? Math.max(bootAt, this.#back) },
-      ...{ records, joined, terminateBy, beats: this.#beats },
+      ...{ records, joined, terminateBy, heartbeats: this.#heartbeats },
       ...{ paces: new Map(), toldPace: undefined },
       trainer: trainer?.state ?? { type: 'None' },
     };

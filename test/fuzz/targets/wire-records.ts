@@ -5,13 +5,13 @@ import { jsonLimits, parseJson, RefusedBytes } from '../../../crds/text/json.ts'
 import { parseLastWords } from '../../../crds/wire/last-words.ts';
 import { planRecord } from '../../../crds/wire/plan-record.ts';
 import { logRecord, podEvent } from '../../../crds/wire/pod-messages.ts';
-import { beatRecord, desiredRecord, stateRecord } from '../../../crds/wire/state.ts';
+import { desiredRecord, heartbeatRecord, stateRecord } from '../../../crds/wire/state.ts';
 import { telemetry } from '../../../crds/wire/telemetry.ts';
 import { nests } from '../nests.ts';
 import type { Target } from '../target.ts';
 
 const schemas: readonly z.ZodType[] = [
-  ...[planRecord, stateRecord, desiredRecord, beatRecord, telemetry, logRecord, podEvent],
+  ...[planRecord, stateRecord, desiredRecord, heartbeatRecord, telemetry, logRecord, podEvent],
 ];
 
 export const target: Target = {

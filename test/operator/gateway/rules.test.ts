@@ -41,7 +41,7 @@ test('a job of more workers may say and store more', (t) => {
   const many = doorsOf({ job }, { ...record, workers: 1000 });
   for (const kind of ['ask', 'tell'] as const) t.true(many[kind].perSecond > few[kind].perSecond);
   t.true(mostKeys({ ...record, workers: 1000 }) > 3 * 1000);
-  // A beat of a member is no request; a rendezvous is three of each, and all at once.
+  // A heartbeat of a member is no request; a rendezvous is three of each, and all at once.
   t.true(many.ask.burst > 3 * 1000);
 });
 
