@@ -196,7 +196,7 @@ const failure = z.strictObject({
   node: words(253).describe('Its node.'),
   exitCode: z.int32().optional().describe('Its exit code.'),
   step: count().describe('Last step before it.'),
-  record: words(4096).describe('Last words of the worker.'),
+  record: words(4096).describe('Termination message of the worker.'),
   logs: words(1024).describe('Where the log lines around it are.'),
 });
 

@@ -121,7 +121,7 @@ const printerColumns = [
   { name: 'Model', type: 'string', jsonPath: '.status.model.family', priority: 1 },
   { name: 'Queue', type: 'string', jsonPath: '.spec.scheduling.queueName', priority: 1 },
   { name: 'Checkpoint', type: 'integer', jsonPath: '.status.checkpoint.latestStep', priority: 1 },
-  { name: 'Generation', type: 'integer', jsonPath: '.status.rendezvous.generation', priority: 1 },
+  { name: 'Round', type: 'integer', jsonPath: '.status.rendezvous.round', priority: 1 },
   { name: 'Reason', type: 'string', jsonPath: '.status.failure.reason', priority: 1 },
   { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
 ] as const;

@@ -2,7 +2,7 @@
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import type { Component } from '../../crds/names/labels.ts';
-import type { LastWords } from '../../crds/wire/last-words.ts';
+import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
 import type {
   AckRecord,
   DesiredRecord,
@@ -70,7 +70,7 @@ export interface Sibling {
   /** Name of its run, whose folder lies beside that of this job. */
   readonly run: string;
   /** What its pod told when all was in place; undefined: it is at it. */
-  readonly done: { readonly at: number; readonly words: LastWords['prepared'] } | undefined;
+  readonly done: { readonly at: number; readonly terminationMessage: TerminationMessage['prepared'] } | undefined;
 }
 
 /** A Job of the batch API that belongs to the job. */
@@ -135,7 +135,7 @@ export interface PodFacts {
 
 export interface PodPreparation {
   readonly type: 'Working' | 'Done';
-  readonly words: LastWords['prepared'];
+  readonly terminationMessage: TerminationMessage['prepared'];
 }
 
 export interface PodEnd {
@@ -144,7 +144,7 @@ export interface PodEnd {
   readonly reason: string;
   readonly message: string;
   readonly finishedAt: number;
-  readonly words: LastWords | undefined;
+  readonly terminationMessage: TerminationMessage | undefined;
 }
 
 export interface ChildFacts {

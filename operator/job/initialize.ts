@@ -40,7 +40,7 @@ export function initialize(view: View): Opinion {
   const progress = progressOf(view, mine, 'init');
   switch (progress.type) {
     case 'Done':
-      return together(admitted, finished(view, progress.words?.prepared));
+      return together(admitted, finished(view, progress.terminationMessage?.prepared));
     case 'Failed':
       return fail(view, progress.failure);
     case 'Working': {
@@ -67,7 +67,7 @@ function inWorker(view: View): Opinion {
   const isOfPlan = workers?.planDigest === view.plan.digest;
   const pods = podsOf(view, 'worker', view.workerRevision);
   const done = pods.findLast(({ preparation }) => preparation?.type === 'Done');
-  if (isOfPlan && done !== undefined) return finished(view, done.preparation?.words);
+  if (isOfPlan && done !== undefined) return finished(view, done.preparation?.prepared);
   const { facts } = view;
   const outdated = facts.inits.filter(({ isDeleting }) => !isDeleting);
   const found = workers === undefined ? [] : troublesOf(view, workers, pods).found;
@@ -87,7 +87,7 @@ function fromSibling(view: View): Opinion | undefined {
   const { facts, status } = view;
   if (status.plan?.preparedBy === runName(facts.job)) return undefined;
   const found = usable(facts.siblings, facts.job);
-  if (found?.done !== undefined) return finished(view, found.done.words, found);
+  if (found?.done !== undefined) return finished(view, found.done.prepared, found);
   const working = facts.siblings.find(({ done }) => done === undefined);
   if (working === undefined) return undefined;
   const message = `job "${working.name}" puts the same model and data in place; this one waits for it`;
@@ -101,7 +101,7 @@ const siblingMs = 5_000;
 function isOfNoUse(view: View): boolean {
   if (preparedByOther(view) === undefined) return false;
   return podsOf(view, 'worker', view.workerRevision).some(
-    ({ end }) => end?.words?.failure?.code === notPrepared,
+    ({ end }) => end?.terminationMessage?.failure?.code === notPrepared,
   );
 }
 

@@ -1,5 +1,5 @@
-// How an init or publish Job stands: not there, at work, done with its last words, or failed.
-import type { LastWords } from '../../crds/wire/last-words.ts';
+// How an init or publish Job stands: not there, at work, done with its termination message, or failed.
+import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
 import { failureOfPod } from './end-meaning.ts';
 import type { ChildJob, PodFacts } from './facts.ts';
 import { type Trouble, troublesOf, worstOf } from './pod-trouble.ts';
@@ -12,7 +12,7 @@ type IoProgress =
       readonly trouble: Trouble | undefined;
       readonly wakeAt: number | undefined;
     }
-  | { readonly type: 'Done'; readonly words: LastWords | undefined }
+  | { readonly type: 'Done'; readonly terminationMessage: TerminationMessage | undefined }
   | { readonly type: 'Failed'; readonly failure: FailureFacts };
 
 /** The Job may be seen finished before the pod that finished it. */
@@ -21,9 +21,9 @@ const podLagSeconds = 30;
 export function progressOf(view: View, job: ChildJob, component: 'init' | 'publish'): IoProgress {
   const pods = podsOf(view, component, job.number);
   const { outcome } = job;
-  // The words of the pod are as good as the Job's own, which come a second later. Of a publish Job the end is awaited: it is cleaned up after.
-  const prepared = pods.find(({ end }) => end?.exitCode === 0 && end.words?.prepared !== undefined);
-  if (prepared !== undefined) return { type: 'Done', words: prepared.end?.words };
+  // The message of the pod is as good as the outcome of the Job, which comes a second later. Of a publish Job the end is awaited: it is cleaned up after.
+  const prepared = pods.find(({ end }) => end?.exitCode === 0 && end.terminationMessage?.prepared !== undefined);
+  if (prepared !== undefined) return { type: 'Done', terminationMessage: prepared.end?.terminationMessage };
   if (outcome === undefined) return working(view, job, pods);
   const ended = pods.filter(({ end }) => end !== undefined);
   const until = later(podLagSeconds, outcome.at);
@@ -32,7 +32,7 @@ export function progressOf(view: View, job: ChildJob, component: 'init' | 'publi
   }
   if (outcome.type === 'Complete') {
     const good = ended.find(({ end }) => end?.exitCode === 0);
-    return { type: 'Done', words: good?.end?.words };
+    return { type: 'Done', terminationMessage: good?.end?.terminationMessage };
   }
   return { type: 'Failed', failure: lastFailure(ended) ?? withoutPod(job, component) };
 }

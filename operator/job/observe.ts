@@ -1,7 +1,7 @@
 // From what the caches hold to the facts of one job. No I/O, and no clock but `now`.
 import { childName, sharedName } from '../../crds/names/child-names.ts';
 import { annotation, type Component, finalizer, label, Network } from '../../crds/names/labels.ts';
-import { parseLastWords } from '../../crds/wire/last-words.ts';
+import { parseTerminationMessage } from '../../crds/wire/termination-message.ts';
 import { containerName } from '../../crds/wire/pod.ts';
 import type { JobBus } from '../bus/job-bus.ts';
 import { type KubeObject, keyOf, type ObjectMeta } from '../runtime/resource.ts';
@@ -186,9 +186,9 @@ function podFacts({ metadata, spec, status }: Pod, nodes: Caches['nodes']): PodF
 function preparationOf({ status }: Pod): PodPreparation | undefined {
   const found = status.initContainerStatuses?.find(({ name }) => name === containerName.prepare);
   const { running, terminated } = found?.state ?? {};
-  if (running !== undefined) return { type: 'Working', words: undefined };
+  if (running !== undefined) return { type: 'Working', prepared: undefined };
   if (terminated?.exitCode !== 0) return undefined;
-  return { type: 'Done', words: parseLastWords(terminated.message)?.prepared };
+  return { type: 'Done', prepared: parseTerminationMessage(terminated.message)?.prepared };
 }
 
 /** How the pod ended: by the container that ended badly, else by the last one. */
@@ -201,14 +201,14 @@ function endOf({ metadata, status }: Pod): PodEnd | undefined {
   const end = ends.find(({ exitCode }) => exitCode !== 0) ?? ends.at(-1);
   const finishedAt = timeOf(end?.finishedAt ?? undefined) ?? Date.parse(metadata.creationTimestamp);
   const reason = status.reason ?? end?.reason ?? '';
-  const words = parseLastWords(end?.message);
+  const terminationMessage = parseTerminationMessage(end?.message);
   return {
     exitCode: end?.exitCode ?? (status.phase === 'Succeeded' ? 0 : killed),
     reason,
     // Text that is no record of ours: the end of the log, or the words of kubelet.
-    message: status.message ?? (words === undefined ? (end?.message ?? '') : ''),
+    message: status.message ?? (terminationMessage === undefined ? (end?.message ?? '') : ''),
     finishedAt,
-    words,
+    terminationMessage,
   };
 }
 

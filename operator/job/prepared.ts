@@ -11,13 +11,13 @@ import { parametersOf, trainedOf } from '../../crds/plan/parameters.ts';
 import { processorOf, unlimited } from '../../crds/plan/processor.ts';
 import { plannedWorld } from '../../crds/plan/world.ts';
 import { formatBytes } from '../../crds/schema/quantity.ts';
-import type { LastWords } from '../../crds/wire/last-words.ts';
+import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
 import type { Opinion } from './decision.ts';
 import type { Sibling } from './facts.ts';
 import { fail } from './settle.ts';
 import type { View } from './view.ts';
 
-type Prepared = NonNullable<LastWords['prepared']>;
+type Prepared = NonNullable<TerminationMessage['prepared']>;
 
 export function initialized(reason: string, message: string): Opinion {
   return { conditions: [{ type: 'Initialized', status: 'True', reason, message }] };

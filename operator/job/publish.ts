@@ -49,7 +49,7 @@ export function publish(view: View): Opinion {
   const progress = progressOf(view, job, 'publish');
   switch (progress.type) {
     case 'Done':
-      return together(admitted, published(view, progress.words?.published?.artifacts, ending));
+      return together(admitted, published(view, progress.terminationMessage?.published?.artifacts, ending));
     case 'Failed': {
       const { code, message } = progress.failure;
       const failed = fail(view, progress.failure);
@@ -79,13 +79,13 @@ function byWorker(view: View, ending: Ending): Opinion | undefined {
   if (!publishesInWorker(view.spec)) return undefined;
   const pods = podsOf(view, 'worker', view.workerRevision);
   const isOver = currentWorkers(view)?.outcome !== undefined;
-  const done = pods.find(({ end }) => end?.words?.published);
+  const done = pods.find(({ end }) => end?.terminationMessage?.published);
   if (done?.end !== undefined) {
     // The Job controller notices a second later. To end the job sooner would scale its worker Job
     // to nothing, and that would never be Complete.
     const until = later(jobLagSeconds, done.end.finishedAt);
     if (isOver || view.facts.now >= until) {
-      return published(view, done.end.words?.published?.artifacts, ending);
+      return published(view, done.end.terminationMessage?.published?.artifacts, ending);
     }
     return { ...inWorker, wakeAt: until };
   }
@@ -117,8 +117,8 @@ function trainedTo(view: View): Ending | undefined {
     ({ end }) => end?.exitCode === Exit.Done,
   );
   if (done.length === 0 && workers?.outcome?.type !== 'Complete') return undefined;
-  const words = done.find(({ end }) => end?.words?.finished);
-  return words?.end?.words?.finished?.reason ?? 'Finished';
+  const last = done.find(({ end }) => end?.terminationMessage?.finished);
+  return last?.end?.terminationMessage?.finished?.reason ?? 'Finished';
 }
 
 function create(view: View): Opinion {

@@ -12,7 +12,7 @@ export interface FailureFacts {
   readonly node?: string | undefined;
   readonly exitCode?: number | undefined;
   readonly step?: number | undefined;
-  /** Last words of the worker, as it wrote them. */
+  /** Termination message of the worker, as it wrote them. */
   readonly record?: string | undefined;
 }
 

@@ -5,7 +5,7 @@
 import type { Source } from '../../crds/api/source.ts';
 import { annotation, Component, label } from '../../crds/names/labels.ts';
 import { prepareDigest } from '../../crds/plan/prepare-digest.ts';
-import { parseLastWords } from '../../crds/wire/last-words.ts';
+import { parseTerminationMessage } from '../../crds/wire/termination-message.ts';
 import { containerName, runName } from '../../crds/wire/pod.ts';
 import { placesOf } from '../objects/places.ts';
 import { sourcesOf } from '../objects/preparation.ts';
@@ -111,8 +111,8 @@ function doneBy(pods: readonly Pod[], init: BatchJob): Sibling['done'] {
     if (metadata.controlledBy !== init.metadata.uid) continue;
     const container = status.containerStatuses?.find(({ name }) => name === containerName.prepare);
     const { exitCode, message, finishedAt } = container?.state.terminated ?? {};
-    const words = exitCode === 0 ? parseLastWords(message)?.prepared : undefined;
-    if (words !== undefined) return { at: Date.parse(finishedAt ?? ''), words };
+    const prepared = exitCode === 0 ? parseTerminationMessage(message)?.prepared : undefined;
+    if (prepared !== undefined) return { at: Date.parse(finishedAt ?? ''), prepared };
   }
   return undefined;
 }

@@ -7,7 +7,7 @@ import { workerExits } from '../../crds/failures/table.ts';
 /** Kubernetes takes at most 20 rules; a job may have 16, and three are ours. */
 export function podFailurePolicy(policy: Pick<FailurePolicy, 'rules'>): V1PodFailurePolicy {
   const own = policy.rules.flatMap(({ onExitCodes, action }): V1PodFailurePolicyRule[] =>
-    // Rules about reasons need the last words of the pod, which only the operator reads.
+    // Rules about reasons need the termination message of the pod, which only the operator reads.
     onExitCodes === undefined ? [] : [exitRule(actions[action], onExitCodes)],
   );
   return {

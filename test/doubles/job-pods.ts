@@ -6,7 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { freePort } from '../../cli/client/free-port.ts';
-import { type LastWords, parseLastWords } from '../../crds/wire/last-words.ts';
+import { type TerminationMessage, parseTerminationMessage } from '../../crds/wire/termination-message.ts';
 import { podVariable } from '../../crds/wire/pod.ts';
 import { writePlan } from '../../operator/job/plan.ts';
 import type { BuiltJob } from '../../operator/objects/child.ts';
@@ -31,7 +31,7 @@ export interface Pod {
   readonly lines: readonly string[];
   /** Exit code, or null when it was killed. */
   readonly ended: Promise<number | null>;
-  words(): LastWords | undefined;
+  terminationMessage(): TerminationMessage | undefined;
   /** To the supervisor alone. */
   signal(name: NodeJS.Signals): void;
   /** To the supervisor and all that it started: what the end of a pod does. */
@@ -125,7 +125,7 @@ function podOf(place: Pick<Pod, 'uid' | 'index'>, child: ChildProcess, log: stri
   return {
     ...{ ...place, lines },
     ended: new Promise((resolve) => child.once('close', (code) => resolve(code))),
-    words: () => (existsSync(log) ? parseLastWords(readFileSync(log, 'utf8')) : undefined),
+    terminationMessage: () => (existsSync(log) ? parseTerminationMessage(readFileSync(log, 'utf8')) : undefined),
     signal: (name) => send(pid, name),
     signalAll: (name) => send(-pid, name),
     signalTrainer(name) {

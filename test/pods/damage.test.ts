@@ -90,7 +90,7 @@ async function endsBadly(
     codes,
     workers.map(({ index }) => (index === speaker ? expected.exitCode : 75)),
   );
-  const words = workers.find(({ index }) => index === speaker)?.words();
+  const words = workers.find(({ index }) => index === speaker)?.terminationMessage();
   t.like(words?.failure, { code: expected.code, reason: expected.reason });
   t.is(words?.failure?.message, failureOf(await world.state()));
 }

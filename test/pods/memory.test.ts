@@ -75,9 +75,9 @@ test.serial('a memory that stays too small ends the job at the third time', asyn
     index: 1,
   });
   t.is(restarts.counted, 2, 'the third time is the end and no restart');
-  t.like(pods[1]?.words()?.failure, { code: 'E_HOST_OUT_OF_MEMORY' });
+  t.like(pods[1]?.terminationMessage()?.failure, { code: 'E_HOST_OUT_OF_MEMORY' });
   t.regex(
-    pods[1]?.words()?.failure?.message ?? '',
+    pods[1]?.terminationMessage()?.failure?.message ?? '',
     /^the training process was ended by SIGKILL because the memory limit was reached/,
   );
   t.is(group.kills(), 3);

@@ -160,7 +160,7 @@ test.serial('a pod trains to the end, and everything it said outlives it', async
   await using scene = await Scene.make(t);
   const pod = await scene.start('a');
   t.is(await pod.ended, 0, pod.lines.join('\n'));
-  t.deepEqual(pod.words(), { v: 1, finished: { reason: 'Finished', step: 20 } });
+  t.deepEqual(pod.terminationMessage(), { v: 1, finished: { reason: 'Finished', step: 20 } });
   t.is(scene.result(), chainOf(20));
   const state = await scene.state();
   t.like(state, {
@@ -225,16 +225,16 @@ test.serial(
       index: 0,
       exitCode: 70,
     });
-    t.like(pod.words()?.failure, { reason: 'NoProgress', round: 3, index: 0 });
+    t.like(pod.terminationMessage()?.failure, { reason: 'NoProgress', round: 3, index: 0 });
     t.regex(
-      pod.words()?.failure?.message ?? '',
+      pod.terminationMessage()?.failure?.message ?? '',
       /3 restarts in a row led to no new checkpoint; the last cause: made to fail after step 2/,
     );
   },
 );
 
 test.serial(
-  'a permanent failure is the result, the exit code and the last words, and no pod after it trains',
+  'a permanent failure is the result, the exit code and the termination message, and no pod after it trains',
   async (t) => {
     const trouble = { name: 'diverged', afterStep: 7, how: 'Diverged' } as const;
     await using scene = await Scene.make(t, { trouble });
@@ -247,7 +247,7 @@ test.serial(
       exitCode: 74,
     });
     t.like((await scene.state()).checkpoint, { step: 6 }, 'what was saved before is kept');
-    t.like(pod.words()?.failure, { code: 'E_DIVERGED', step: 7 });
+    t.like(pod.terminationMessage()?.failure, { code: 'E_DIVERGED', step: 7 });
     const next = await scene.start('b');
     t.is(await next.ended, 74);
     t.false(next.lines.some((line) => line.includes('goes on after')));
@@ -290,7 +290,7 @@ test.serial(
       restarts: { counted: 0, disruptions: 1 },
     });
     t.true((left.checkpoint?.step ?? 0) >= 5);
-    t.is(pod.words(), undefined);
+    t.is(pod.terminationMessage(), undefined);
     const next = await scene.start('b');
     t.is(await next.ended, 0, next.lines.join('\n'));
     t.true(next.lines.some((line) => line.includes(`goes on after step ${left.checkpoint?.step}`)));
@@ -431,7 +431,7 @@ test.serial(
     const other = { ...scene.pods.job, planDigest: '0'.repeat(64) };
     const pod = await startPod({ ...scene.pods, job: other }, 'worker', { uid: 'a' });
     t.is(await pod.ended, 64);
-    t.like(pod.words()?.failure, { code: 'E_PLAN_MISMATCH' });
+    t.like(pod.terminationMessage()?.failure, { code: 'E_PLAN_MISMATCH' });
     t.is((await scene.state()).world, undefined);
   },
 );

@@ -63,7 +63,7 @@ export function startChild(plan: ChildPlan): Child {
     await hear();
     const { exitCode, signal } = await child;
     const outOfMemory = plan.group.memoryKills() > killsBefore;
-    return { exitCode, signal, failure, lastWords: last.join('\n'), outOfMemory };
+    return { exitCode, signal, failure, stderrTail: last.join('\n'), outOfMemory };
   };
   return {
     ended: finish(),

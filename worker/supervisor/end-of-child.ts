@@ -10,7 +10,7 @@ export interface ChildEnd {
   readonly signal: string | undefined;
   readonly failure: TelemetryOf<'failure'> | undefined;
   /** Last lines of what it wrote on stderr. */
-  readonly lastWords: string;
+  readonly stderrTail: string;
   /** The kernel killed something of this container for memory while it ran. */
   readonly outOfMemory: boolean;
 }
@@ -33,7 +33,7 @@ export function endingOf(end: ChildEnd, step: number): Ending {
   const { exitCode, failure } = end;
   if (exitCode === Exit.Done) return 'Done';
   if (exitCode === Exit.PlannedStop) return 'Stopped';
-  const lastError = end.lastWords === '' ? undefined : end.lastWords;
+  const lastError = end.stderrTail === '' ? undefined : end.stderrTail;
   if (failure !== undefined && isFailureCode(failure.code)) {
     const { reason, retry, workerExit } = failureOf(failure.code);
     const { code, message } = failure;
@@ -54,10 +54,10 @@ function codeOf({ exitCode, signal, outOfMemory }: ChildEnd): FailureCode {
   return signal === 'SIGTERM' ? 'E_TERMINATED' : 'E_CRASHED';
 }
 
-function wordsOf({ exitCode, signal, outOfMemory, lastWords }: ChildEnd): string {
+function wordsOf({ exitCode, signal, outOfMemory, stderrTail }: ChildEnd): string {
   const why = outOfMemory && signal === 'SIGKILL' ? ' because the memory limit was reached' : '';
   const how = signal === undefined ? `with exit code ${exitCode}` : `by ${signal}${why}`;
-  const last = lastWords.split('\n').at(-1) ?? '';
+  const last = stderrTail.split('\n').at(-1) ?? '';
   return `the training process was ended ${how}${last === '' ? '' : `: ${last}`}`;
 }
 

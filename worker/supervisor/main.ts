@@ -2,14 +2,14 @@
 // no processes of their own, so there is nothing to reap. It ends with an exit code of the failure table.
 import { toAnnealError } from '../../crds/failures/errors.ts';
 import { failureOf } from '../../crds/failures/table.ts';
-import { terminationLog } from '../../crds/wire/last-words.ts';
+import { terminationLog } from '../../crds/wire/termination-message.ts';
 import { podRole } from '../../crds/wire/pod.ts';
 import { systemClock } from '../clock.ts';
 import { workerFile } from './child.ts';
 import { type PodConfig, podConfig } from './config.ts';
 import { controlGroup } from './control-group.ts';
 import { troubleOf } from './end-of-child.ts';
-import { failureWords, leaveWords, wordsText } from './last-words.ts';
+import { failureMessage, writeTerminationMessage, terminationMessageText } from './termination-message.ts';
 import { runPod } from './pod.ts';
 
 const [asked = ''] = process.argv.slice(2);
@@ -41,14 +41,14 @@ function configOf(): PodConfig | string {
   }
 }
 
-/** Nothing is known about the job yet: words and exit code are all there is. */
+/** Nothing is known about the job yet: the message and the exit code are all there is. */
 async function refuse(message: string): Promise<number> {
   process.stderr.write(`${message}\n`);
   const path = process.env['ANNEAL_TERMINATION_LOG'] ?? terminationLog;
-  const words = failureWords(troubleOf('E_USAGE', message), {});
-  await leaveWords(
+  const terminationMessage = failureMessage(troubleOf('E_USAGE', message), {});
+  await writeTerminationMessage(
     path,
-    wordsText(words, (text) => text),
+    terminationMessageText(terminationMessage, (text) => text),
   );
   return failureOf('E_USAGE').workerExit;
 }

@@ -1,8 +1,8 @@
-// One pod from its first line to its last words: reads what it was given, does its role, tells how it ended. Returns the exit code.
+// One pod from its first line to its termination message: reads what it was given, does its role, tells how it ended. Returns the exit code.
 import { toAnnealError } from '../../crds/failures/errors.ts';
 import { failureOf } from '../../crds/failures/table.ts';
 import { publishesInWorker } from '../../crds/plan/publication.ts';
-import type { LastWords } from '../../crds/wire/last-words.ts';
+import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
 import type { podRole } from '../../crds/wire/pod.ts';
 import { runFiles, trainedRecord } from '../../crds/wire/run-folder.ts';
 import type { Clock } from '../clock.ts';
@@ -13,7 +13,7 @@ import type { PodConfig } from './config.ts';
 import type { ControlGroup } from './control-group.ts';
 import { PodCopies } from './copies/pod-copies.ts';
 import { type Trouble, troubleOf } from './end-of-child.ts';
-import { failureWords, leaveWords, wordsText } from './last-words.ts';
+import { failureMessage, writeTerminationMessage, terminationMessageText } from './termination-message.ts';
 import { type PodPlan, readPlan } from './pod-plan.ts';
 import { noTrace, openPodTrace } from './pod-trace.ts';
 import { Probes } from './probes.ts';
@@ -71,8 +71,8 @@ export async function runPod(parts: PodParts): Promise<number> {
   await Promise.all([...sent, link === undefined ? undefined : report.flush(flushMs)]);
   ending.abort();
   await Promise.all(running);
-  if (end.words !== undefined)
-    await leaveWords(config.terminationLog, wordsText(end.words, redact));
+  if (end.terminationMessage !== undefined)
+    await writeTerminationMessage(config.terminationLog, terminationMessageText(end.terminationMessage, redact));
   return end.exitCode;
 }
 
@@ -95,7 +95,7 @@ async function endOf(pod: RunningPod): Promise<PodEnd> {
     trace = traceOf(pod, plan);
     report.trace = trace;
     const end = await doRole(pod, plan);
-    sent.push(trace.end(end.words?.failure?.message));
+    sent.push(trace.end(end.terminationMessage?.failure?.message));
     return end;
   } catch (thrown) {
     const { code, message, cause } = toAnnealError(thrown);
@@ -104,8 +104,8 @@ async function endOf(pod: RunningPod): Promise<PodEnd> {
     const stack = code === 'E_INTERNAL' && cause instanceof Error ? cause.stack : undefined;
     if (stack !== undefined) report.line('error', 'supervisor', stack);
     const trouble: Trouble = troubleOf(code, message);
-    const words = failureWords(trouble, { index: config.pod.index });
-    return { exitCode: failureOf(code).workerExit, words };
+    const terminationMessage = failureMessage(trouble, { index: config.pod.index });
+    return { exitCode: failureOf(code).workerExit, terminationMessage };
   }
 }
 
@@ -171,20 +171,20 @@ async function alone(pod: RunningPod, plan: PodPlan): Promise<PodEnd> {
     numbers: () => noNumbers,
   });
   const end = await runStage({ ...stageParts(pod, plan), stage: 'train' }, pod.terminate);
-  if (end.words?.finished === undefined) return end;
+  if (end.terminationMessage?.finished === undefined) return end;
   const published = await publishHere(pod, plan);
-  return { ...end, words: { ...end.words, ...(published === undefined ? {} : { published }) } };
+  return { ...end, terminationMessage: { ...end.terminationMessage, ...(published === undefined ? {} : { published }) } };
 }
 
 /**
  * By the worker itself. Where it does not succeed the operator makes a Job for it, which tries
  * again and says why it cannot.
  */
-async function publishHere(pod: RunningPod, plan: PodPlan): Promise<LastWords['published']> {
+async function publishHere(pod: RunningPod, plan: PodPlan): Promise<TerminationMessage['published']> {
   if (!publishesInWorker(plan.spec)) return undefined;
   try {
-    const { words } = await runStage({ ...stageParts(pod, plan), stage: 'publish' }, pod.terminate);
-    return words?.published;
+    const { terminationMessage } = await runStage({ ...stageParts(pod, plan), stage: 'publish' }, pod.terminate);
+    return terminationMessage?.published;
   } catch (thrown) {
     const { message } = toAnnealError(thrown);
     pod.report.line('warn', 'supervisor', `the result is left to a pod of its own: ${message}`);

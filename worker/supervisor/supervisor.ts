@@ -1,7 +1,7 @@
 // Keeps one trainer running inside one pod: looks at the records, decides (decide.ts), does it, and looks again. Everything that it
 // decides on is on the bus or can be seen again, so it may be killed between any two lines.
 import { isStorageFull, toAnnealError } from '../../crds/failures/errors.ts';
-import type { LastWords } from '../../crds/wire/last-words.ts';
+import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
 import { causeInWords } from '../../crds/wire/rendezvous-causes.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
 import { warningReason } from '../../crds/wire/telemetry.ts';
@@ -11,7 +11,7 @@ import type { PodConfig } from './config.ts';
 import type { PodCopies } from './copies/pod-copies.ts';
 import { decide } from './decide.ts';
 import { type Trouble, troubleOf } from './end-of-child.ts';
-import { failureWords } from './last-words.ts';
+import { failureMessage } from './termination-message.ts';
 import type { NodeCheck } from './node-check.ts';
 import type { PodPlan } from './pod-plan.ts';
 import type { PodNumbers } from './probes.ts';
@@ -21,7 +21,7 @@ import { membersOf } from './rendezvous.ts';
 import type { Report } from './report.ts';
 import type { Action, Situation, TrainerState, TrainingResult } from './situation.ts';
 import { withCheckpoint, withFailure, withRound, withSuccess } from './state-changes.ts';
-import { failedOf, finishedWords } from './state-words.ts';
+import { failedOf, finishedMessage } from './state-result.ts';
 import type { StateWriter } from './state-writer.ts';
 import type { ToldPace } from './straggler.ts';
 import { paceOf, type Saved } from './trainer-facts.ts';
@@ -38,12 +38,12 @@ interface SupervisorParts {
   readonly training: Training;
   readonly copies: PodCopies;
   /** Writes the result where this pod is to do it; undefined: it did not, and another pod will. */
-  readonly publish: () => Promise<LastWords['published']>;
+  readonly publish: () => Promise<TerminationMessage['published']>;
 }
 
 export interface PodEnd {
   readonly exitCode: number;
-  readonly words: LastWords | undefined;
+  readonly terminationMessage: TerminationMessage | undefined;
 }
 
 /** So much of the grace period is left for saying good-bye. */
@@ -360,7 +360,7 @@ export class Supervisor {
     await this.#process?.kill('Stopped');
     const state = link.records.state?.record;
     const finished = state?.result?.type === 'Succeeded' ? state : undefined;
-    let published: LastWords['published'];
+    let published: TerminationMessage['published'];
     if (finished !== undefined) {
       // Of several, the first alone: whoever publishes does it again if that one was lost meanwhile.
       if (isFirst(this.#situation())) {
@@ -374,10 +374,10 @@ export class Supervisor {
     const bad = trouble ?? (code === 0 ? undefined : failedOf(state, code));
     report.line(bad === undefined ? 'info' : 'error', 'supervisor', why);
     if (finished !== undefined)
-      return { exitCode: code, words: finishedWords(finished, published) };
-    if (bad === undefined) return { exitCode: code, words: undefined };
+      return { exitCode: code, terminationMessage: finishedMessage(finished, published) };
+    if (bad === undefined) return { exitCode: code, terminationMessage: undefined };
     const where = { round: state?.round, index: config.pod.index };
-    return { exitCode: code, words: failureWords(bad, where) };
+    return { exitCode: code, terminationMessage: failureMessage(bad, where) };
   }
 
   #time(): string {

@@ -52,7 +52,7 @@ test('kubectl apply of a job ends Complete, through init, worker and publish pod
 
 const isFinished = ({ reason }: { readonly [key: string]: unknown }) => reason === 'Finished';
 
-test('last words of a failed init pod are the failure of the job', async (t) => {
+test('the termination message of a failed init pod are the failure of the job', async (t) => {
   const failure = {
     code: 'E_INVALID_DATA',
     reason: 'InvalidData',

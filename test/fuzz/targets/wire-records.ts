@@ -1,8 +1,8 @@
-// What one process says to another: records of the bus, a plan, last words, lines of telemetry. Anybody with a token may write one; a reader
+// What one process says to another: records of the bus, a plan, a termination message, lines of telemetry. Anybody with a token may write one; a reader
 // gets a record, or the words of the schema, and nothing else.
 import * as z from 'zod';
 import { jsonLimits, parseJson, RefusedBytes } from '../../../crds/text/json.ts';
-import { parseLastWords } from '../../../crds/wire/last-words.ts';
+import { parseTerminationMessage } from '../../../crds/wire/termination-message.ts';
 import { planRecord } from '../../../crds/wire/plan-record.ts';
 import { logRecord, podEvent } from '../../../crds/wire/pod-messages.ts';
 import { desiredRecord, heartbeatRecord, stateRecord } from '../../../crds/wire/state.ts';
@@ -28,7 +28,7 @@ export const target: Target = {
     ...['1e400', '-1', 'null', '[]', '{}', ',', '"', '"info"', '"step"'],
   ],
   run(bytes) {
-    parseLastWords(new TextDecoder().decode(bytes));
+    parseTerminationMessage(new TextDecoder().decode(bytes));
     const value = read(bytes);
     for (const schema of schemas) {
       const parsed = schema.safeParse(value);

@@ -21,7 +21,7 @@ test('an exit code of nobody is an internal error', (t) => {
   t.regex(meaning(3).message, /^pod first-w1-0 ended with exit code 3 \(Error\)$/);
 });
 
-test('Kubernetes’ own words count more than the exit code, last words more than both', (t) => {
+test('Kubernetes’ own words count more than the exit code, the termination message more than both', (t) => {
   t.is(meaning(137, { reason: 'OOMKilled' }).code, 'E_HOST_OUT_OF_MEMORY');
   t.is(
     meaning(137, { reason: 'Evicted', message: 'ephemeral local storage' }).code,

@@ -182,7 +182,7 @@ test('the rules of a job come first: an exit code or a reason to fail, to ignore
   t.is(decided(alone(72, { spec: device })).is('Failed'), 'True/DeviceOutOfMemory');
 });
 
-test('a permanent exit code ends the job with the last words of the pod that the Job names', (t) => {
+test('a permanent exit code ends the job with the termination message of the pod that the Job names', (t) => {
   const failure = {
     code: 'E_DIVERGED',
     reason: 'Diverged',

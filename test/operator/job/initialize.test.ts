@@ -87,7 +87,7 @@ test('other data than was prepared is prepared, and the old work is stopped', (t
   );
 });
 
-test('last words say why the job failed; without them the exit code does', (t) => {
+test('the termination message says why the job failed; without them the exit code does', (t) => {
   const failure = {
     code: 'E_HUB_UNAUTHORIZED',
     reason: 'HubUnauthorized',

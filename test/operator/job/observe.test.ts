@@ -141,7 +141,7 @@ test('a waiting pod says why: no node, no image, no Secret', (t) => {
   t.deepEqual(podOf({ initContainerStatuses: init }).waiting, waiting);
 });
 
-test('a pod that ended tells its code, its last words and when', (t) => {
+test('a pod that ended tells its code, its termination message and when', (t) => {
   const message = JSON.stringify({
     v: 1,
     failure: { code: 'E_HANG', reason: 'Hang', message: 'm' },

@@ -43,7 +43,7 @@ test('while the worker writes the result no Job is made for it', (t) => {
   t.false(words.some((word) => word.includes('Job')));
 });
 
-test('its last words end the job, once its Job has seen them too', (t) => {
+test('its termination message ends the job, once its Job has seen them too', (t) => {
   const pods = [aPodOf(hasPublished)];
   const early = decided(training({ bus: withResult, pods }));
   t.is(early.phase, 'Publishing');

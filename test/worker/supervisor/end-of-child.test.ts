@@ -6,7 +6,7 @@ const end = (changes: Partial<ChildEnd>): ChildEnd => ({
     exitCode: undefined,
     signal: undefined,
     failure: undefined,
-    lastWords: '',
+    stderrTail: '',
     outOfMemory: false,
   },
   ...changes,
@@ -35,7 +35,7 @@ test('what the process said of its failure goes before its exit code', (t) => {
 
 test('a signal is a crash, a kill, or a kill for memory where the kernel says so', (t) => {
   const last = 'first line\nlast line';
-  t.like(endingOf(end({ signal: 'SIGSEGV', lastWords: last }), 0), {
+  t.like(endingOf(end({ signal: 'SIGSEGV', stderrTail: last }), 0), {
     ...{ code: 'E_CRASHED', exitCode: 139 },
     message: 'the training process was ended by SIGSEGV: last line',
     lastError: last,

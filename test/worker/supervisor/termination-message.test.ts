@@ -1,8 +1,8 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { longestLastWords, parseLastWords } from '../../../crds/wire/last-words.ts';
+import { longestTerminationMessage, parseTerminationMessage } from '../../../crds/wire/termination-message.ts';
 import { troubleOf } from '../../../worker/supervisor/end-of-child.ts';
-import { failureWords, wordsText } from '../../../worker/supervisor/last-words.ts';
+import { failureMessage, terminationMessageText } from '../../../worker/supervisor/termination-message.ts';
 import { redactor } from '../../../worker/supervisor/redact.ts';
 
 test('words of any length, in any letters, fit and can be read', (t) => {
@@ -15,9 +15,9 @@ test('words of any length, in any letters, fit and can be read', (t) => {
         lastError: other.repeat(more),
         step: 3,
       };
-      const said = wordsText(failureWords(trouble, { round: 2, index: 0 }), (each) => each);
-      t.true(Buffer.byteLength(said) <= longestLastWords);
-      const { failure } = parseLastWords(said) ?? {};
+      const said = terminationMessageText(failureMessage(trouble, { round: 2, index: 0 }), (each) => each);
+      t.true(Buffer.byteLength(said) <= longestTerminationMessage);
+      const { failure } = parseTerminationMessage(said) ?? {};
       t.like(failure, { code: 'E_CRASHED', step: 3, round: 2, index: 0 });
       t.true(message.startsWith(failure?.message ?? ''));
       t.true(count === 0 || (failure?.message ?? '') !== '', 'some of it is left');
@@ -27,17 +27,17 @@ test('words of any length, in any letters, fit and can be read', (t) => {
 
 test('a long list of artefacts loses its end', (t) => {
   const artifact = { type: 'GGUF', uri: `pvc://${'x'.repeat(1000)}` };
-  const text = wordsText(
+  const text = terminationMessageText(
     { v: 1, published: { artifacts: Array(16).fill(artifact) } },
     (each) => each,
   );
-  t.is(parseLastWords(text)?.published?.artifacts.length, 3);
+  t.is(parseTerminationMessage(text)?.published?.artifacts.length, 3);
 });
 
-test('credentials do not get into last words', (t) => {
-  const text = wordsText(
-    failureWords(troubleOf('E_CRASHED', 'token secret-value here'), {}),
+test('credentials do not get into the termination message', (t) => {
+  const text = terminationMessageText(
+    failureMessage(troubleOf('E_CRASHED', 'token secret-value here'), {}),
     redactor(['secret-value']),
   );
-  t.is(parseLastWords(text)?.failure?.message, 'token [redacted] here');
+  t.is(parseTerminationMessage(text)?.failure?.message, 'token [redacted] here');
 });

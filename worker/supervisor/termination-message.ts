@@ -1,7 +1,7 @@
 // The record that a container leaves in its termination log: what it put in place, or why it ended. Kubernetes cuts longer ones, and
 // half a record is none, so texts are shortened until it fits. Credentials never get into it.
 import { writeFile } from 'node:fs/promises';
-import { type LastWords, lastWords, longestLastWords } from '../../crds/wire/last-words.ts';
+import { type TerminationMessage, terminationMessage, longestTerminationMessage } from '../../crds/wire/termination-message.ts';
 import type { Trouble } from './end-of-child.ts';
 import type { Redactor } from './redact.ts';
 
@@ -10,7 +10,7 @@ interface WhereItWas {
   readonly index?: number | undefined;
 }
 
-export function failureWords(trouble: Trouble, where: WhereItWas): LastWords {
+export function failureMessage(trouble: Trouble, where: WhereItWas): TerminationMessage {
   const { code, reason, message, step, lastError } = trouble;
   return {
     v: 1,
@@ -24,27 +24,27 @@ export function failureWords(trouble: Trouble, where: WhereItWas): LastWords {
   };
 }
 
-/** The text to leave: at most `longestLastWords` bytes of JSON that `parseLastWords` reads. */
-export function wordsText(words: LastWords, redact: Redactor): string {
-  const whole = redact(JSON.stringify(lastWords.parse(words)));
-  if (bytesOf(whole) <= longestLastWords) return whole;
-  const { failure } = words;
+/** The text to leave: at most `longestTerminationMessage` bytes of JSON that `parseTerminationMessage` reads. */
+export function terminationMessageText(message: TerminationMessage, redact: Redactor): string {
+  const whole = redact(JSON.stringify(terminationMessage.parse(message)));
+  if (bytesOf(whole) <= longestTerminationMessage) return whole;
+  const { failure } = message;
   if (failure !== undefined) {
     const { lastError, ...rest } = failure;
-    if (lastError !== undefined) return wordsText({ ...words, failure: rest }, redact);
+    if (lastError !== undefined) return terminationMessageText({ ...message, failure: rest }, redact);
     const half = rest.message.slice(0, Math.floor(rest.message.length / 2));
-    return wordsText({ ...words, failure: { ...rest, message: half } }, redact);
+    return terminationMessageText({ ...message, failure: { ...rest, message: half } }, redact);
   }
   // Long lists of artefacts: the first ones tell enough; the run report has all.
-  const artifacts = words.published?.artifacts ?? [];
-  return wordsText({ ...words, published: { artifacts: artifacts.slice(0, -1) } }, redact);
+  const artifacts = message.published?.artifacts ?? [];
+  return terminationMessageText({ ...message, published: { artifacts: artifacts.slice(0, -1) } }, redact);
 }
 
 function bytesOf(text: string): number {
   return Buffer.byteLength(text);
 }
 
-export async function leaveWords(path: string, text: string): Promise<void> {
+export async function writeTerminationMessage(path: string, text: string): Promise<void> {
   await writeFile(path, text).catch(() => {
     // Outside of a pod there may be no such file; the exit code and the log say the same.
   });

@@ -1,6 +1,6 @@
 // What the state record says of the end of the training, as a pod tells it.
 import { isFailureCode } from '../../crds/failures/table.ts';
-import type { LastWords } from '../../crds/wire/last-words.ts';
+import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
 import { type Trouble, troubleOf } from './end-of-child.ts';
 
@@ -13,10 +13,10 @@ export function failedOf(state: StateRecord | undefined, code: number): Trouble 
   return { ...troubleOf(known, message), ...{ reason, step, exitCode: code } };
 }
 
-export function finishedWords(
+export function finishedMessage(
   { result }: StateRecord,
-  published: LastWords['published'],
-): LastWords | undefined {
+  published: TerminationMessage['published'],
+): TerminationMessage | undefined {
   if (result?.type !== 'Succeeded') return undefined;
   const finished = { reason: result.reason, step: result.step };
   return { v: 1, finished, ...(published === undefined ? {} : { published }) };
