@@ -25,7 +25,7 @@ interface Actor {
   readonly bus: JobBus;
   readonly manager: string;
   readonly gang: GangFlavour | undefined;
-  /** Told every object that a call made or changed, so that the next decision waits for the cache to know. */
+  /** Told every object that a call made or changed, so that the next decision waits until the informers have it. */
   readonly wrote: (kind: string, object: KubeObject) => void;
 }
 
@@ -151,7 +151,7 @@ async function create(
     const { uid } = found.metadata;
     if (found.metadata.controlledBy === metadata.uid) {
       if (kind !== 'Service' && kind !== 'NetworkPolicy') return actor.wrote(kind, found);
-      // Our cache does not know it: its labels are gone, or the answer to another create got lost.
+      // Our informer does not have it: its labels are gone, or the answer to another create got lost.
       const own = { ...manifest, metadata: { ...manifest.metadata, uid } };
       return apply(actor, kind, own, signal);
     }

@@ -98,7 +98,7 @@ function lostMembers(view: View): Opinion {
     const pod = pods.get(podUID);
     // Our list of pods may be a little behind the bus, not a minute.
     return pod === undefined
-      ? view.facts.now - Date.parse(bootAt) > cacheLagMs
+      ? view.facts.now - Date.parse(bootAt) > informerLagMs
       : pod.end !== undefined;
   });
   const [first] = lost;
@@ -115,7 +115,7 @@ function lostMembers(view: View): Opinion {
   );
 }
 
-const cacheLagMs = 60_000;
+const informerLagMs = 60_000;
 
 /** Ended badly, and not because somebody took its node, removed it or asked it to stop. */
 function isCounted({ end, disruption, isDeleting }: PodFacts): boolean {

@@ -19,13 +19,13 @@ import { decide, isOver } from './decide.ts';
 import type { Decision, Refusal } from './decision.ts';
 import type { SiteFacts } from './facts.ts';
 import { drawOf } from './gang.ts';
-import { type Caches, observe } from './observe.ts';
+import { type Stores, observe } from './observe.ts';
 import { fineTuneJobs, type ObservedFineTuneJob } from './observed/fine-tune-job.ts';
-import { OwnWrites } from './own-writes.ts';
+import { Expectations } from './expectations.ts';
 import { earliest } from './view.ts';
 
 interface ReconcilerFacts {
-  readonly caches: Caches;
+  readonly stores: Stores;
   readonly client: KubeClient;
   readonly bus: JobBus;
   readonly site: SiteFacts;
@@ -43,9 +43,9 @@ export interface PhaseChange {
   readonly after: FineTuneJobStatus;
 }
 
-/** How soon to look whether a cache has caught up with us. */
+/** How soon to look whether the informers have caught up with our writes. */
 const catchUpMs = 50;
-/** The same with a cache that is behind the API server itself: its stream tells, this is for one that is broken. */
+/** The same with an informer that is behind the API server: its watch tells, this is for a broken one. */
 const behindMs = 1_000;
 /** How soon to try again what somebody else may have made possible. */
 const refusedMs = 30_000;
@@ -61,7 +61,7 @@ type Performed = 'Done' | 'Past' | RefusedCall;
 
 export class JobReconciler {
   readonly #facts: ReconcilerFacts;
-  readonly #writes = new OwnWrites();
+  readonly #expectations = new Expectations();
   /** What the cluster refused last; in memory, because the next try finds out again. */
   readonly #refused = new Map<string, Refused>();
   readonly #questions: Questions;
@@ -73,33 +73,33 @@ export class JobReconciler {
   }
 
   async reconcile(key: string, signal: AbortSignal): Promise<Reconciled> {
-    const { caches, bus, site, clock } = this.#facts;
-    const job = caches.jobs.get(key);
+    const { stores, bus, site, clock } = this.#facts;
+    const job = stores.jobs.get(key);
     if (job === undefined) {
-      this.#writes.forget(key);
+      this.#expectations.forget(key);
       this.#refused.delete(key);
       return {};
     }
     if (job.managedBy !== controllerName) return {};
     const now = clock.now();
-    if (!this.#writes.areSeen(key, now)) return { againAfterMs: catchUpMs };
-    const observed = observe(caches, job, bus, site, now);
+    if (!this.#expectations.areMet(key, now)) return { requeueAfterMs: catchUpMs };
+    const observed = observe(stores, job, bus, site, now);
     const answered = await this.#questions.answered(observed, signal);
-    if (answered === undefined) return { againAfterMs: behindMs };
+    if (answered === undefined) return { requeueAfterMs: behindMs };
     const facts = this.#begun.seenBy(job, answered);
     const refused = this.#refusedOf(key, job);
     const decision = decide({ ...facts, refused });
     this.#begun.note(job, decision.calls, now);
     const performed = await this.#perform(key, job, decision, signal);
-    if (performed === 'Past') return { againAfterMs: catchUpMs };
+    if (performed === 'Past') return { requeueAfterMs: catchUpMs };
     if (performed !== 'Done') return this.#refuse(key, job, performed);
     // What was refused is granted: the status need not say otherwise any longer.
-    if (this.#refused.delete(key)) return { againAfterMs: 0 };
+    if (this.#refused.delete(key)) return { requeueAfterMs: 0 };
     const { wakeAt } = decision;
     const longest = longestWaitMs * (1 + drawOf(job.metadata.uid, 0));
     const latest = isOver(decision.status) ? undefined : clock.now() + longest;
     const next = earliest(wakeAt, latest);
-    return next === undefined ? {} : { againAfterMs: Math.max(0, next - clock.now()) };
+    return next === undefined ? {} : { requeueAfterMs: Math.max(0, next - clock.now()) };
   }
 
   /** Another spec may be accepted. */
@@ -110,10 +110,10 @@ export class JobReconciler {
 
   /** Told at once, then tried again now and then: what is in the way is nothing that we follow. */
   #refuse(key: string, job: ObservedFineTuneJob, error: RefusedCall): Reconciled {
-    const againAfterMs = this.#refusedOf(key, job) === undefined ? 0 : refusedMs;
+    const requeueAfterMs = this.#refusedOf(key, job) === undefined ? 0 : refusedMs;
     const { reason, message, isFinal } = error;
     this.#refused.set(key, { reason, message, isFinal, generation: job.generation });
-    return { againAfterMs, error };
+    return { requeueAfterMs, error };
   }
 
   async #perform(
@@ -187,17 +187,17 @@ export class JobReconciler {
   }
 
   #note(key: string, kindOfObject: string, object: KubeObject): void {
-    const { caches, clock } = this.#facts;
-    const stores = {
-      [kind]: caches.jobs,
-      Job: caches.batchJobs,
-      Service: caches.services,
-      NetworkPolicy: caches.networkPolicies,
-      SharedPolicy: caches.sharedPolicies,
-      PodGroup: caches.podGroups,
+    const { stores, clock } = this.#facts;
+    const byKind = {
+      [kind]: stores.jobs,
+      Job: stores.batchJobs,
+      Service: stores.services,
+      NetworkPolicy: stores.networkPolicies,
+      SharedPolicy: stores.sharedPolicies,
+      PodGroup: stores.podGroups,
     };
-    const store = Object.entries(stores).find(([name]) => name === kindOfObject)?.[1];
-    if (store !== undefined) this.#writes.note(key, store, object, clock.now());
+    const store = Object.entries(byKind).find(([name]) => name === kindOfObject)?.[1];
+    if (store !== undefined) this.#expectations.expect(key, store, object, clock.now());
   }
 }
 

@@ -20,7 +20,7 @@ import type { Pod } from './observed/pod.ts';
 /** Jobs that prepare, by what they are asked for. */
 export type ByRequest = 'request';
 
-interface SiblingCaches {
+interface SiblingStores {
   readonly jobs: Store<ObservedFineTuneJob, 'uid'>;
   readonly batchJobs: Store<BatchJob, 'job' | ByRequest>;
   readonly pods: Store<Pod, 'job'>;
@@ -54,7 +54,7 @@ export function wakeWaiting(
 }
 
 /**
- * What a job asks for, and where: by this an operator knows who is at it before its caches do.
+ * What a job asks for, and where: by this an operator knows who is at it before its informers do.
  * Undefined where that is nobody else's business.
  */
 export function requestOf(job: ObservedFineTuneJob): string | undefined {
@@ -76,19 +76,19 @@ function claimOf({ metadata, spec }: Pick<ObservedFineTuneJob, 'metadata' | 'spe
   return spec === undefined ? undefined : placesOf({ name: metadata.name, spec }).shared;
 }
 
-export function siblingsOf(caches: SiblingCaches, job: ObservedFineTuneJob): readonly Sibling[] {
+export function siblingsOf(stores: SiblingStores, job: ObservedFineTuneJob): readonly Sibling[] {
   const wanted = wantedBy(job);
   if (wanted === undefined) return [];
   const { namespace, uid } = job.metadata;
-  const same = caches.batchJobs.by('request', `${namespace}/${wanted.digest}`);
+  const same = stores.batchJobs.by('request', `${namespace}/${wanted.digest}`);
   return same.flatMap((init): readonly Sibling[] => {
     const { controlledBy, labels, deletionTimestamp } = init.metadata;
-    const [owner] = caches.jobs.by('uid', controlledBy ?? '');
+    const [owner] = stores.jobs.by('uid', controlledBy ?? '');
     const isTheirs = owner !== undefined && controlledBy !== uid;
     if (!isTheirs || labels[label.component] !== Component.Init) return [];
     if (deletionTimestamp !== undefined || claimOf(owner) !== wanted.claim) return [];
     const about = { name: owner.metadata.name, run: runName(owner.metadata) };
-    const done = doneBy(caches.pods.by('job', owner.metadata.uid), init);
+    const done = doneBy(stores.pods.by('job', owner.metadata.uid), init);
     if (done !== undefined) return [{ ...about, done }];
     return isWorking(init, owner) ? [{ ...about, done: undefined }] : [];
   });

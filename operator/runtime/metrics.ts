@@ -218,8 +218,8 @@ function apiServerMetrics({ counter, gauge, histogram }: Make) {
       'Objects of the API server that could not be read and were skipped, by resource.',
       'resource',
     ),
-    cacheObjects: gauge(
-      'anneal_cache_objects',
+    informerObjects: gauge(
+      'anneal_informer_objects',
       'Objects of the API server in the memory of this replica, by resource.',
       'resource',
     ),

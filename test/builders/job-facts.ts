@@ -189,7 +189,7 @@ export function ended(exitCode: number, changes: Partial<PodEnd> = {}): Partial<
       reason: exitCode === 0 ? 'Completed' : 'Error',
       message: '',
       finishedAt: now - 1000,
-      words: undefined,
+      terminationMessage: undefined,
       ...changes,
     },
   };

@@ -10,8 +10,8 @@ function fixture(bus: JobBus = noBus) {
   const clock = new FakeClock();
   const observer = new Observer(pino({ level: 'silent' }), createMetrics(), clock);
   const queue = new WorkQueue({ clock, chance: () => 0, added: () => observer.queueAdd() });
-  const filled = { sizes: () => new Map([['pods', 3]]), caches: { jobs: new Map() } };
-  observer.follow({ queue, bus, filled: filled as never, transport: { skewMs: 0 } as never });
+  const informers = { sizes: () => new Map([['pods', 3]]), stores: { jobs: new Map() } };
+  observer.follow({ queue, bus, informers: informers as never, transport: { skewMs: 0 } as never });
   /** Samples whose name begins so. */
   const lines = async (name: string) =>
     (await observer.page()).text.split('\n').filter((line) => line.startsWith(name));

@@ -61,7 +61,7 @@ test('what the first Job needs comes before it, in order', (t) => {
 });
 
 test('when data is in place the workers are created, with what stands around them', (t) => {
-  const words = {
+  const terminationMessage = {
     v: 1,
     prepared: {
       model: { digest: 'sha256:0', family: 'Llama', format: 'GGUF', facts: smolFacts },
@@ -74,7 +74,7 @@ test('when data is in place the workers are created, with what stands around the
   const result = decided(
     someFacts({
       inits: [anInitJob({ outcome: { type: 'Complete', at: now, reason: '', message: '' } })],
-      pods: [aPodOf({ component: 'init', ...ended(0, { words }) })],
+      pods: [aPodOf({ component: 'init', ...ended(0, { terminationMessage }) })],
     }),
   );
   t.is(result.phase, 'Starting');
@@ -158,7 +158,7 @@ test('the worker Job that completed leads to publishing, and its end to the end 
     ...facts,
     job: { ...facts.job, status: first.status },
     publishes: [aPublishJob({ outcome: done })],
-    pods: [aPodOf({ component: 'publish', ...ended(0, { words: { v: 1, published } }) })],
+    pods: [aPodOf({ component: 'publish', ...ended(0, { terminationMessage: { v: 1, published } }) })],
   });
   t.is(second.phase, 'Succeeded');
   t.is(second.is('Complete'), 'True/Finished');
@@ -184,7 +184,7 @@ test('a worker that ended well is enough, where the bus has lost the result that
     training({
       bus: aBus({ state: begunAnew, members: new Map() }),
       pods: [
-        aPodOf(ended(exitCode, { words: { v: 1, finished } })),
+        aPodOf(ended(exitCode, { terminationMessage: { v: 1, finished } })),
         aPodOf({ name: 'first-w1-1', uid: 'uid-w1-1', index: 1 }),
       ],
     });
@@ -231,7 +231,7 @@ test('a published job whose publishing failed is failed, and says where it hurts
           outcome: { type: 'Failed', at: now, reason: 'PodFailurePolicy', message: 'm' },
         }),
       ],
-      pods: [aPodOf({ component: 'publish', ...ended(77, { words: { v: 1, failure } }) })],
+      pods: [aPodOf({ component: 'publish', ...ended(77, { terminationMessage: { v: 1, failure } }) })],
     }),
   );
   t.is(phase, 'Failed');
