@@ -1,10 +1,10 @@
 // A job is made known on the bus before any of its pods speaks there: the gateway has a door for no other. It is known until it is deleted.
 import { isDeepStrictEqual } from 'node:util';
 import type { JobRecord } from '../../crds/wire/state.ts';
-import { none, type Opinion } from './decision.ts';
+import { none, type PolicyResult } from './decision.ts';
 import { presentBus, type View } from './view.ts';
 
-export function admit({ facts, spec, built }: View): Opinion {
+export function admit({ facts, spec, built }: View): PolicyResult {
   const bus = presentBus(facts);
   // What is written there has to be removed again.
   if (bus === undefined || !facts.job.hasFinalizer) return none;

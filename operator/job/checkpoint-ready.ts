@@ -1,19 +1,19 @@
 // Whether the job could go on from somewhere if all its pods went now, and whether what it has done since can be saved.
 import { placesOf } from '../objects/places.ts';
-import { none, type Opinion } from './decision.ts';
+import { none, type PolicyResult } from './decision.ts';
 import { has, presentBus, type View } from './view.ts';
 
-export function checkpointReady(view: View): Opinion {
+export function checkpointReady(view: View): PolicyResult {
   const bus = presentBus(view.facts);
   const step = bus?.state?.checkpoint?.step ?? view.status.checkpoint?.latestStep;
-  const opinion = ready(view, step);
+  const result = ready(view, step);
   const unsaved = bus?.unsaved;
-  if (unsaved === undefined || unsaved.step <= (step ?? 0) || !has(view, 'Running')) return opinion;
-  return { ...opinion, degraded: { reason: 'StorageFull', message: unsaved.message } };
+  if (unsaved === undefined || unsaved.step <= (step ?? 0) || !has(view, 'Running')) return result;
+  return { ...result, degraded: { reason: 'StorageFull', message: unsaved.message } };
 }
 
-function ready(view: View, step: number | undefined): Opinion {
-  const condition = (status: 'True' | 'False', reason: string, message: string): Opinion => ({
+function ready(view: View, step: number | undefined): PolicyResult {
+  const condition = (status: 'True' | 'False', reason: string, message: string): PolicyResult => ({
     conditions: [{ type: 'CheckpointReady', status, reason, message }],
   });
   // Told once per phase of the job, not once per checkpoint: the step is in status.checkpoint.

@@ -1,13 +1,13 @@
 // The time that a job may be active, not counting when it is suspended or waits in a queue. Kept as a sum and the begin of the present
 // stretch, so that it survives restarts of the operator. When it is over, workers save first.
 import { conditionOf, isTrue, timeText } from '../runtime/conditions.ts';
-import { type Call, none, type Opinion } from './decision.ts';
+import { type Call, none, type PolicyResult } from './decision.ts';
 import { desiredOf } from './desired.ts';
 import { fail } from './settle.ts';
 import { currentWorkers, later, presentBus, stateOf, type View } from './view.ts';
 
 /** Stops or starts the clock, by what the other policies found. Asked last. */
-export function countTime({ facts, status }: View): Opinion {
+export function countTime({ facts, status }: View): PolicyResult {
   const conditions = status.conditions ?? [];
   const quota = conditionOf(conditions, 'QuotaReserved');
   const paused =
@@ -33,7 +33,7 @@ export function deadlineOf({ spec, status }: View): number | undefined {
 }
 
 /** The end of a job whose time is over. */
-export function overdue(view: View): Opinion | undefined {
+export function overdue(view: View): PolicyResult | undefined {
   const due = deadlineOf(view);
   if (due === undefined || view.facts.now < due) return undefined;
   return fail(view, {
@@ -43,7 +43,7 @@ export function overdue(view: View): Opinion | undefined {
   });
 }
 
-export function deadline(view: View): Opinion {
+export function deadline(view: View): PolicyResult {
   const due = deadlineOf(view);
   if (due === undefined) return none;
   if (view.facts.now < due) return { wakeAt: due };

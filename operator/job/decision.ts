@@ -1,5 +1,5 @@
-// What a decision is made of: the next status, calls in order, events, and when to look again. Policies give opinions; folding them one
-// after the other makes the decision (decide.ts).
+// What a decision is made of: the next status, calls in order, events, and when to look again. Each
+// policy gives a result; folding them one after the other makes the decision (decide.ts).
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import type { RendezvousCause } from '../../crds/wire/rendezvous-causes.ts';
 import type { DesiredRecord, JobRecord, StateRecord } from '../../crds/wire/state.ts';
@@ -61,29 +61,30 @@ export type Call =
     }
   | { readonly type: 'PurgeBus' };
 
-export interface Opinion {
+export interface PolicyResult {
   readonly conditions?: readonly ConditionChange[];
   /** Members that replace those of the status. */
   readonly status?: Partial<FineTuneJobStatus>;
   readonly calls?: readonly Call[];
   readonly events?: readonly EventNote[];
-  /** Why nothing can move; the first policy that says so is heard. */
-  readonly stalled?: Plight | undefined;
+  /** Why the job cannot proceed; the first policy that says so wins. */
+  readonly stalled?: ConditionReason | undefined;
   /** What is not as asked, although the job runs. */
-  readonly degraded?: Plight | undefined;
+  readonly degraded?: ConditionReason | undefined;
   /** When the answer may be another one by itself, in milliseconds since 1970. */
   readonly wakeAt?: number | undefined;
   /** No later policy is asked. */
   readonly final?: boolean;
 }
 
-export interface Plight {
+/** Reason and message of a condition. */
+export interface ConditionReason {
   readonly reason: string;
   readonly message: string;
 }
 
 /** A call that the cluster refused. */
-export interface Refusal extends Plight {
+export interface Refusal extends ConditionReason {
   /** It will refuse it again, whatever changes around the job. */
   readonly isFinal: boolean;
 }
@@ -95,10 +96,10 @@ export interface Decision {
   readonly wakeAt: number | undefined;
 }
 
-export const none: Opinion = {};
+export const none: PolicyResult = {};
 
-/** Two opinions as one: where both speak of the same, the second is heard. */
-export function together(first: Opinion, second: Opinion): Opinion {
+/** Two results as one: where both set the same, the second wins. */
+export function together(first: PolicyResult, second: PolicyResult): PolicyResult {
   return {
     ...first,
     ...second,

@@ -70,7 +70,7 @@ export interface Sibling {
   /** Name of its run, whose folder lies beside that of this job. */
   readonly run: string;
   /** What its pod told when all was in place; undefined: it is at it. */
-  readonly done: { readonly at: number; readonly terminationMessage: TerminationMessage['prepared'] } | undefined;
+  readonly done: { readonly at: number; readonly prepared: TerminationMessage['prepared'] } | undefined;
 }
 
 /** A Job of the batch API that belongs to the job. */
@@ -135,7 +135,7 @@ export interface PodFacts {
 
 export interface PodPreparation {
   readonly type: 'Working' | 'Done';
-  readonly terminationMessage: TerminationMessage['prepared'];
+  readonly prepared: TerminationMessage['prepared'];
 }
 
 export interface PodEnd {

@@ -2,7 +2,7 @@
 // gone. What each costs is the business of incident.ts.
 import { Exit, isFailureCode } from '../../crds/failures/table.ts';
 import { maxLost } from '../../crds/wire/state.ts';
-import { none, type Opinion } from './decision.ts';
+import { none, type PolicyResult } from './decision.ts';
 import { failureOfPod, meaningOf } from './end-meaning.ts';
 import type { ChildJob, PodFacts } from './facts.ts';
 import { gaveUp, incident } from './incident.ts';
@@ -14,7 +14,7 @@ import { currentWorkers, podsOf, presentBus, stateOf, type View } from './view.t
  * The workers agreed that the job has failed. It counts whatever the operator is about: they may have said it while they were being stopped, and
  * those of another revision would find it in the record and end at once, for ever.
  */
-export function failedResult(view: View): Opinion {
+export function failedResult(view: View): PolicyResult {
   const { workerRevision, result } = presentBus(view.facts)?.state ?? {};
   if (result?.type !== 'Failed') return none;
   const { code, message, index, step, exitCode } = result;
@@ -25,7 +25,7 @@ export function failedResult(view: View): Opinion {
   });
 }
 
-export function failures(view: View): Opinion {
+export function failures(view: View): PolicyResult {
   const workers = currentWorkers(view);
   if (workers === undefined) return none;
   if (workers.outcome?.type === 'Failed') return jobFailed(view, workers);
@@ -46,7 +46,7 @@ function nodeOf(
 }
 
 /** The Job controller ended the Job: by a permanent exit code, or because it had enough. */
-function jobFailed(view: View, workers: ChildJob): Opinion {
+function jobFailed(view: View, workers: ChildJob): PolicyResult {
   const failed = podsOf(view, 'worker', workers.number).filter(isCounted);
   const named = failed.find(({ name }) => workers.outcome?.message.includes(`/${name} `));
   if (workers.outcome?.reason === 'PodFailurePolicy') {
@@ -81,7 +81,7 @@ function accounted({ status }: View, { number }: ChildJob): number {
   return podFailures?.workerRevision === number ? podFailures.count : 0;
 }
 
-function withCount(view: View, workers: ChildJob, found: Opinion): Opinion {
+function withCount(view: View, workers: ChildJob, found: PolicyResult): PolicyResult {
   if (presentBus(view.facts) !== undefined) return found;
   const podFailures = { workerRevision: workers.number, count: workers.failed };
   const restarts = { ...view.status.restarts, ...found.status?.restarts, podFailures };
@@ -89,7 +89,7 @@ function withCount(view: View, workers: ChildJob, found: Opinion): Opinion {
 }
 
 /** A member of the committed world has no pod any more, and did not fail: evicted, drained, deleted, or its node is gone. */
-function lostMembers(view: View): Opinion {
+function lostMembers(view: View): PolicyResult {
   const bus = presentBus(view.facts);
   const state = stateOf(view);
   if (bus === undefined || state?.world === undefined) return none;

@@ -4,7 +4,7 @@ import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import { digestOf } from '../../crds/plan/digest.ts';
 import type { GangFlavour } from '../objects/pod-group.ts';
 import { timeText } from '../runtime/conditions.ts';
-import { none, type Opinion } from './decision.ts';
+import { none, type PolicyResult } from './decision.ts';
 import type { ChildJob, SiteFacts } from './facts.ts';
 import { fail } from './settle.ts';
 import { currentWorkers, later, podsOf, sinceOf, type View } from './view.ts';
@@ -27,7 +27,7 @@ export function gangMembers({ worker }: FineTuneJobSpec): number {
   return elasticity === 'None' ? replicas : (minReplicas ?? replicas);
 }
 
-export function schedulingDeadline(view: View): Opinion {
+export function schedulingDeadline(view: View): PolicyResult {
   const workers = currentWorkers(view);
   if (workers === undefined || workers.suspended || workers.outcome !== undefined) return none;
   const pods = podsOf(view, 'worker', view.workerRevision);
@@ -53,7 +53,7 @@ const firstPauseSeconds = 30;
 const longestPauseSeconds = 600;
 const jitter = 0.5;
 
-function startOver(view: View, workers: ChildJob, message: string): Opinion {
+function startOver(view: View, workers: ChildJob, message: string): PolicyResult {
   const { restarts } = view.status;
   const attempts = (restarts?.schedulingAttempts ?? 0) + 1;
   const pause = Math.min(firstPauseSeconds * 2 ** (attempts - 1), longestPauseSeconds);
@@ -79,7 +79,7 @@ function startOver(view: View, workers: ChildJob, message: string): Opinion {
   };
 }
 
-function forgetAttempts({ status }: View): Opinion {
+function forgetAttempts({ status }: View): PolicyResult {
   if (status.restarts?.schedulingAttempts === undefined) return none;
   const { schedulingAttempts: _, nextStartTime: __, ...restarts } = status.restarts;
   return { status: { restarts } };

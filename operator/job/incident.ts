@@ -7,7 +7,7 @@ import {
   tooOften,
 } from '../../crds/plan/restart-account.ts';
 import { timeText } from '../runtime/conditions.ts';
-import { none, type Opinion } from './decision.ts';
+import { none, type PolicyResult } from './decision.ts';
 import type { EndMeaning } from './end-meaning.ts';
 import { failureOfPod } from './end-meaning.ts';
 import type { ChildJob, PodFacts } from './facts.ts';
@@ -25,7 +25,7 @@ interface Incident {
   readonly jobGaveUp: boolean;
 }
 
-export function incident(view: View, found: Incident): Opinion {
+export function incident(view: View, found: Incident): PolicyResult {
   const action = actionOf(view, found);
   const failure = failureOf(found);
   if (action === 'Ignore') return ignored(view, found);
@@ -60,7 +60,7 @@ function actionOf({ spec }: View, { pod, meaning }: Incident) {
 }
 
 /** It costs nothing. A Job that gave up is followed by the next one, a world that lost the pod by another. */
-function ignored(view: View, { jobGaveUp }: Incident): Opinion {
+function ignored(view: View, { jobGaveUp }: Incident): PolicyResult {
   if (jobGaveUp) {
     const next = leaveRevision(view, currentWorkers(view));
     return { ...next, wakeAt: view.facts.now, final: true };
@@ -88,7 +88,7 @@ function endOf(
   return overdrawn(account, failurePolicy, message);
 }
 
-function ladder(view: View, found: Incident, restarts: Restarts, elsewhere: boolean): Opinion {
+function ladder(view: View, found: Incident, restarts: Restarts, elsewhere: boolean): PolicyResult {
   const { pod, meaning, jobGaveUp } = found;
   const { repeats } = restarts;
   const faulty = meaning.code === 'E_DEVICE_FAULT' && repeats >= tooOften.deviceFault;
@@ -109,7 +109,7 @@ function newRevision(
   { meaning }: Incident,
   restarts: Restarts,
   change: { readonly exclude: readonly string[]; readonly grows: boolean },
-): Opinion {
+): PolicyResult {
   const next = leaveRevision(view, currentWorkers(view));
   const open = openRound(view, 'PodFailed', restarts, view.workerRevision + 1);
   const before = view.status.restarts;

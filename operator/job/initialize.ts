@@ -7,10 +7,10 @@ import { initJob } from '../objects/io-job.ts';
 import { placesOf } from '../objects/places.ts';
 import { preparesInWorker } from '../objects/preparation.ts';
 import { auxiliaryQueue } from '../objects/scheduling.ts';
-import { none, type Opinion, together } from './decision.ts';
+import { none, type PolicyResult, together } from './decision.ts';
 import { removeJob } from './finalise.ts';
 import { progressOf } from './io-progress.ts';
-import { isStalling, troublesOf, worstOf } from './pod-trouble.ts';
+import { isStalling, podProblemsOf, worstOf } from './pod-problems.ts';
 import { finished, initialized } from './prepared.ts';
 import { auxiliaryAdmitted, auxiliaryHeld, enqueued } from './queue.ts';
 import { fail } from './settle.ts';
@@ -20,7 +20,7 @@ import { currentWorkers, has, podsOf, type View } from './view.ts';
 import { leaveRevision } from './worker-revisions.ts';
 import { preparedByOther } from './workers.ts';
 
-export function initialize(view: View): Opinion {
+export function initialize(view: View): PolicyResult {
   if (placesOf(view.built).shared === undefined) {
     return initialized('NotShared', 'each worker puts model and data in place for itself');
   }
@@ -44,12 +44,12 @@ export function initialize(view: View): Opinion {
     case 'Failed':
       return fail(view, progress.failure);
     case 'Working': {
-      const { trouble, wakeAt } = progress;
-      const message = trouble?.message ?? 'model and data are being put in place';
+      const { problem, wakeAt } = progress;
+      const message = problem?.message ?? 'model and data are being put in place';
       return together(admitted, {
-        ...waiting(trouble?.reason ?? 'Preparing', message),
+        ...waiting(problem?.reason ?? 'Preparing', message),
         calls: healPlan(view),
-        ...(trouble !== undefined && isStalling(trouble) ? { stalled: stalledBy(trouble) } : {}),
+        ...(problem !== undefined && isStalling(problem) ? { stalled: stalledBy(problem) } : {}),
         wakeAt,
       });
     }
@@ -62,7 +62,7 @@ export function initialize(view: View): Opinion {
  * The worker's pod puts them in place before it trains; what comes after this policy makes that pod
  * and looks after it.
  */
-function inWorker(view: View): Opinion {
+function inWorker(view: View): PolicyResult {
   const workers = currentWorkers(view);
   const isOfPlan = workers?.planDigest === view.plan.digest;
   const pods = podsOf(view, 'worker', view.workerRevision);
@@ -70,12 +70,12 @@ function inWorker(view: View): Opinion {
   if (isOfPlan && done !== undefined) return finished(view, done.preparation?.prepared);
   const { facts } = view;
   const outdated = facts.inits.filter(({ isDeleting }) => !isDeleting);
-  const found = workers === undefined ? [] : troublesOf(view, workers, pods).found;
-  const trouble = worstOf(found.filter(({ ordinary }) => ordinary !== true));
+  const found = workers === undefined ? [] : podProblemsOf(view, workers, pods).found;
+  const problem = worstOf(found.filter(({ ordinary }) => ordinary !== true));
   const {
     reason = 'InWorker',
     message = 'the worker puts model and data in place before it trains',
-  } = trouble ?? {};
+  } = problem ?? {};
   return {
     conditions: [{ type: 'Initialized', status: 'False', reason, message }],
     calls: outdated.map(({ name, uid }) => removeJob(name, uid)),
@@ -83,7 +83,7 @@ function inWorker(view: View): Opinion {
 }
 
 /** What another job has put in place, or is about to; undefined where the job has to do it. */
-function fromSibling(view: View): Opinion | undefined {
+function fromSibling(view: View): PolicyResult | undefined {
   const { facts, status } = view;
   if (status.plan?.preparedBy === runName(facts.job)) return undefined;
   const found = usable(facts.siblings, facts.job);
@@ -107,7 +107,7 @@ function isOfNoUse(view: View): boolean {
 
 const notPrepared: FailureCode = 'E_NOT_PREPARED';
 
-function anew(view: View): Opinion {
+function anew(view: View): PolicyResult {
   const { status, facts } = view;
   const left = leaveRevision(view, currentWorkers(view));
   const plan = { ...status.plan, prepareSha256: undefined, preparedBy: runName(facts.job) };
@@ -121,7 +121,7 @@ function anew(view: View): Opinion {
   };
 }
 
-function create(view: View): Opinion {
+function create(view: View): PolicyResult {
   const { facts, built, prepareDigest } = view;
   const attempt = (facts.inits.at(-1)?.number ?? 0) + 1;
   const manifest = initJob({ job: built, settings: facts.site.settings, attempt }, prepareDigest);
@@ -143,7 +143,7 @@ function create(view: View): Opinion {
   };
 }
 
-function waiting(reason: string, message: string): Opinion {
+function waiting(reason: string, message: string): PolicyResult {
   return { conditions: [{ type: 'Initialized', status: 'False', reason, message }], final: true };
 }
 

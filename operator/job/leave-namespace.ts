@@ -1,7 +1,7 @@
 // A namespace that is being deleted. Kubernetes deletes its pods, and all else when they are gone; the Job controller keeps the last pod of
 // an index until another is in its place, and no other can be made in there. Each would wait for the other for ever, with the job in between.
 // So its Jobs are deleted, which lets their pods go; the job itself is deleted by whoever deletes the namespace.
-import type { Opinion } from './decision.ts';
+import type { PolicyResult } from './decision.ts';
 import type { Facts } from './facts.ts';
 import { removeJob } from './finalise.ts';
 import type { View } from './view.ts';
@@ -16,7 +16,7 @@ export function keptPodsSince({ pods }: Pick<Facts, 'pods'>): number | undefined
   return ends.length === 0 ? undefined : Math.min(...ends) + replacedWithinMs;
 }
 
-export function leaveNamespace({ facts }: View): Opinion {
+export function leaveNamespace({ facts }: View): PolicyResult {
   const { namespaceIsDeleted, workers, inits, publishes, now } = facts;
   if (namespaceIsDeleted === true) {
     const left = [...workers, ...inits, ...publishes].filter(({ isDeleting }) => !isDeleting);

@@ -12,19 +12,19 @@ import { processorOf, unlimited } from '../../crds/plan/processor.ts';
 import { plannedWorld } from '../../crds/plan/world.ts';
 import { formatBytes } from '../../crds/schema/quantity.ts';
 import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
-import type { Opinion } from './decision.ts';
+import type { PolicyResult } from './decision.ts';
 import type { Sibling } from './facts.ts';
 import { fail } from './settle.ts';
 import type { View } from './view.ts';
 
 type Prepared = NonNullable<TerminationMessage['prepared']>;
 
-export function initialized(reason: string, message: string): Opinion {
+export function initialized(reason: string, message: string): PolicyResult {
   return { conditions: [{ type: 'Initialized', status: 'True', reason, message }] };
 }
 
 /** `sibling`: whose work it is, where it is not that of the job. */
-export function finished(view: View, prepared: Prepared | undefined, sibling?: Sibling): Opinion {
+export function finished(view: View, prepared: Prepared | undefined, sibling?: Sibling): PolicyResult {
   const { preparedBy: _, ...before } = view.status.plan ?? {};
   const plan = {
     ...before,
@@ -52,7 +52,7 @@ function known(
   prepared: Prepared,
   plan: NonNullable<View['status']['plan']>,
   sibling: Sibling | undefined,
-): Opinion {
+): PolicyResult {
   const { model, dataset } = prepared;
   const { facts, storedBfloat16: ___, ...resolved } = model;
   const { sequences: _, longest: __, ...counted } = dataset;
@@ -82,7 +82,7 @@ function known(
   };
 }
 
-function inPlace(what: string, sibling: Sibling | undefined): Opinion {
+function inPlace(what: string, sibling: Sibling | undefined): PolicyResult {
   if (sibling === undefined) return initialized('Ready', `${what} are in place`);
   return initialized('Reused', `${what} are those that job "${sibling.name}" put in place`);
 }

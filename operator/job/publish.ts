@@ -6,10 +6,10 @@ import { publishJob } from '../objects/io-job.ts';
 import { auxiliaryQueue } from '../objects/scheduling.ts';
 import { conditionOf } from '../runtime/conditions.ts';
 import { deadlineOf, overdue } from './deadline.ts';
-import { none, type Opinion, together } from './decision.ts';
+import { none, type PolicyResult, together } from './decision.ts';
 import { stalledBy } from './initialize.ts';
 import { progressOf } from './io-progress.ts';
-import { isStalling } from './pod-trouble.ts';
+import { isStalling } from './pod-problems.ts';
 import { auxiliaryAdmitted, auxiliaryHeld, enqueued } from './queue.ts';
 import { complete, fail } from './settle.ts';
 import { groundwork, healPlan, surroundings } from './surroundings.ts';
@@ -26,12 +26,12 @@ import { plannedMemory } from './workers.ts';
 
 type Ending = 'Finished' | 'FinishedEarly';
 
-export function publish(view: View): Opinion {
+export function publish(view: View): PolicyResult {
   const ending = trainedTo(view);
   if (ending === undefined) return none;
   const { facts } = view;
   const job = facts.publishes.findLast(({ isDeleting }) => !isDeleting);
-  const stopped: Opinion = {
+  const stopped: PolicyResult = {
     conditions: [
       { type: 'Running', status: 'False', reason: ending, message: 'training ended well' },
       ...settled(view),
@@ -58,14 +58,14 @@ export function publish(view: View): Opinion {
       return together(together(stopped, own), code === undefined ? own : failed);
     }
     case 'Working': {
-      const { trouble, wakeAt } = progress;
+      const { problem, wakeAt } = progress;
       return together(admitted, {
         ...publishing(
-          trouble?.reason ?? 'Publishing',
-          trouble?.message ?? 'the result is being written',
+          problem?.reason ?? 'Publishing',
+          problem?.message ?? 'the result is being written',
         ),
         calls: healPlan(view),
-        ...(trouble !== undefined && isStalling(trouble) ? { stalled: stalledBy(trouble) } : {}),
+        ...(problem !== undefined && isStalling(problem) ? { stalled: stalledBy(problem) } : {}),
         wakeAt: earliest(wakeAt, deadlineOf(view)),
       });
     }
@@ -75,7 +75,7 @@ export function publish(view: View): Opinion {
 }
 
 /** The worker that writes the result itself: done, or at it; undefined where a Job has to do it. */
-function byWorker(view: View, ending: Ending): Opinion | undefined {
+function byWorker(view: View, ending: Ending): PolicyResult | undefined {
   if (!publishesInWorker(view.spec)) return undefined;
   const pods = podsOf(view, 'worker', view.workerRevision);
   const isOver = currentWorkers(view)?.outcome !== undefined;
@@ -121,7 +121,7 @@ function trainedTo(view: View): Ending | undefined {
   return last?.end?.terminationMessage?.finished?.reason ?? 'Finished';
 }
 
-function create(view: View): Opinion {
+function create(view: View): PolicyResult {
   const { facts, built } = view;
   const attempt = (facts.publishes.at(-1)?.number ?? 0) + 1;
   const planned = plannedMemory(view.status);
@@ -141,7 +141,7 @@ interface Artifact {
   readonly bytes?: number | undefined;
 }
 
-function published(view: View, artifacts: readonly Artifact[] = [], ending: Ending): Opinion {
+function published(view: View, artifacts: readonly Artifact[] = [], ending: Ending): PolicyResult {
   const written = artifacts.map(({ type, uri, digest, bytes }) => ({
     ...{ type, uri },
     ...(digest === undefined ? {} : { digest }),
@@ -164,14 +164,14 @@ function published(view: View, artifacts: readonly Artifact[] = [], ending: Endi
   );
 }
 
-const inWorker: Opinion = publishing('InWorker', 'the worker writes the result before it ends');
+const inWorker: PolicyResult = publishing('InWorker', 'the worker writes the result before it ends');
 
-function publishing(reason: string, message: string): Opinion {
+function publishing(reason: string, message: string): PolicyResult {
   return { conditions: [{ type: 'Published', status: 'False', reason, message }], final: true };
 }
 
 /** Conditions about workers that would otherwise stay as they were when the workers ended. */
-function settled({ status }: View): NonNullable<Opinion['conditions']> {
+function settled({ status }: View): NonNullable<PolicyResult['conditions']> {
   return (['PodsReady', 'Restarting', 'Resizing'] as const)
     .filter((type) => conditionOf(status.conditions ?? [], type)?.status === 'True')
     .map((type) => ({

@@ -2,7 +2,7 @@
 // a smaller world, then the pods go: one that exits before would be replaced.
 import type { DesiredRecord, StateRecord } from '../../crds/wire/state.ts';
 import { conditionOf } from '../runtime/conditions.ts';
-import { type Call, none, type Opinion } from './decision.ts';
+import { type Call, none, type PolicyResult } from './decision.ts';
 import { desiredOf } from './desired.ts';
 import type { ChildJob } from './facts.ts';
 import { openRound, restartsOf } from './restarts.ts';
@@ -25,7 +25,7 @@ interface Sizes {
   readonly world: number;
 }
 
-export function resize(view: View): Opinion {
+export function resize(view: View): PolicyResult {
   const workers = currentWorkers(view);
   const bus = presentBus(view.facts);
   const state = stateOf(view);
@@ -39,7 +39,7 @@ export function resize(view: View): Opinion {
   return target > sizes.world ? grow(view, sizes) : shrink(view, sizes);
 }
 
-function settledSize(view: View, size: number): Opinion {
+function settledSize(view: View, size: number): PolicyResult {
   if (conditionOf(view.status.conditions ?? [], 'Resizing')?.status !== 'True') return none;
   return { conditions: [resizing('False', 'Resized', `${size} workers train`)] };
 }
@@ -50,7 +50,7 @@ function wasRefused({ status, facts }: View): boolean {
   return before?.reason === 'Refused' && before.observedGeneration === facts.job.generation;
 }
 
-function grow(view: View, sizes: Sizes): Opinion {
+function grow(view: View, sizes: Sizes): PolicyResult {
   const { workers, target, world } = sizes;
   const conditions = [resizing('True', 'ScaleUp', `from ${world} to ${target} workers`)];
   if (workers.parallelism < target) return { conditions, calls: [sizeTo(workers, target)] };
@@ -70,7 +70,7 @@ function grow(view: View, sizes: Sizes): Opinion {
 }
 
 /** The world that trains saves once more before the next one takes its place; when it is late, what it saved last has to do. */
-function larger(view: View, sizes: Sizes, workers: number, late: boolean): Pick<Opinion, 'calls'> {
+function larger(view: View, sizes: Sizes, workers: number, late: boolean): Pick<PolicyResult, 'calls'> {
   const before = desiredBefore(view, sizes);
   if (before?.workers !== workers) {
     const wanted = desiredOf(view, { workers, save: (before?.save ?? 0) + 1 });
@@ -88,7 +88,7 @@ function hasSaved({ bus, state }: Sizes, before: DesiredRecord | undefined): boo
   return state.checkpoint !== undefined && saved;
 }
 
-function shrink(view: View, sizes: Sizes): Opinion {
+function shrink(view: View, sizes: Sizes): PolicyResult {
   const { workers, target, world } = sizes;
   // The smaller world trains: now the others may go.
   if (world <= target) {
@@ -108,7 +108,7 @@ function shrink(view: View, sizes: Sizes): Opinion {
   return hasSaved(sizes, before) ? { conditions, ...newWorld(view, target) } : { conditions };
 }
 
-function newWorld(view: View, workers: number): Pick<Opinion, 'calls'> {
+function newWorld(view: View, workers: number): Pick<PolicyResult, 'calls'> {
   const wanted = desiredOf(view, { workers });
   if (wanted !== undefined) return { calls: [wanted] };
   const restarts = restartsOf(view);

@@ -3,7 +3,7 @@
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import type { RendezvousCause } from '../../crds/wire/rendezvous-causes.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
-import type { Opinion } from './decision.ts';
+import type { PolicyResult } from './decision.ts';
 import { presentBus, type View } from './view.ts';
 
 export type Restarts = StateRecord['restarts'];
@@ -50,7 +50,7 @@ export function openRound(
   restarts: Restarts,
   workerRevision: number,
   lost?: readonly string[],
-): Opinion {
+): PolicyResult {
   const state = presentBus(view.facts)?.state;
   return state === undefined
     ? { status: { restarts: shown(view.status.restarts, restarts) } }

@@ -1,12 +1,12 @@
 // A durable save while training goes on, asked for by an annotation whose value names the wish: the same value is one wish, another value is
 // another one. The count of `desired.save` is raised for it; it is done when a worker acknowledges that count.
 import { annotation } from '../../crds/names/labels.ts';
-import { none, type Opinion } from './decision.ts';
+import { none, type PolicyResult } from './decision.ts';
 import { has, presentBus, stateOf, type View } from './view.ts';
 
 const longest = 64;
 
-export function saveAsked(view: View): Opinion {
+export function saveAsked(view: View): PolicyResult {
   const { facts, status } = view;
   const wish = facts.job.annotations[annotation.save]?.slice(0, longest);
   const known = status.save;
@@ -37,7 +37,7 @@ export function saveAsked(view: View): Opinion {
 }
 
 /** Without a bus nobody can tell the worker; told once. */
-function refused({ status }: View, wish: string): Opinion {
+function refused({ status }: View, wish: string): PolicyResult {
   if (status.save?.asked === wish) return none;
   const note = 'a save cannot be asked for: the operator has no bus to tell the workers by';
   return {

@@ -2,7 +2,7 @@
 // SIGTERM and the grace period of the pod.
 
 import { hasStopped } from './deadline.ts';
-import type { Opinion } from './decision.ts';
+import type { PolicyResult } from './decision.ts';
 import { desiredOf } from './desired.ts';
 import type { ChildJob } from './facts.ts';
 import { later, sinceOf, stateOf, type View } from './view.ts';
@@ -10,7 +10,7 @@ import { leaveRevision } from './worker-revisions.ts';
 
 export const stopping = { type: 'Suspended', status: 'Unknown', reason: 'Suspending' } as const;
 
-export function stopWorkers(view: View, workers: ChildJob, why: string): Opinion {
+export function stopWorkers(view: View, workers: ChildJob, why: string): PolicyResult {
   const { facts, spec } = view;
   const isStopping = view.status.conditions?.some(
     ({ type, status }) => type === 'Suspended' && status === 'Unknown',
@@ -43,7 +43,7 @@ export function stopWorkers(view: View, workers: ChildJob, why: string): Opinion
 }
 
 /** Conditions about workers that are not there. */
-export function ended({ status }: View, message: string): NonNullable<Opinion['conditions']> {
+export function ended({ status }: View, message: string): NonNullable<PolicyResult['conditions']> {
   const reasons = {
     PodsReady: 'Pending',
     Running: 'Stopped',

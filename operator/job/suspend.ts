@@ -1,11 +1,11 @@
 // `spec.suspend`: workers save and go, and come back as the next revision. Initial work on data goes on; nothing new is begun.
 import { conditionOf } from '../runtime/conditions.ts';
-import { none, type Opinion } from './decision.ts';
+import { none, type PolicyResult } from './decision.ts';
 import { ended, stopping, stopWorkers } from './stop-workers.ts';
 import { currentWorkers, type View } from './view.ts';
 import { removeOutdated } from './worker-revisions.ts';
 
-export function suspend(view: View): Opinion {
+export function suspend(view: View): PolicyResult {
   const before = conditionOf(view.status.conditions ?? [], 'Suspended');
   const workers = currentWorkers(view);
   if (!view.spec.suspend) {

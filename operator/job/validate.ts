@@ -8,7 +8,7 @@ import { failureOf } from '../../crds/failures/table.ts';
 import { methodStatus } from '../../crds/methods/in-words.ts';
 import { resolveMethod } from '../../crds/methods/resolve.ts';
 import { placesOf } from '../objects/places.ts';
-import type { Opinion } from './decision.ts';
+import type { PolicyResult } from './decision.ts';
 import type { Facts } from './facts.ts';
 import { fail } from './settle.ts';
 import type { View } from './view.ts';
@@ -24,20 +24,20 @@ interface Problem {
 const lookAgainMs = 60_000;
 
 /** A spec that cannot be read was accepted by another version of the CRD: it does not end the job, an update may. */
-export function unreadable({ now, job }: Facts): Opinion {
+export function unreadable({ now, job }: Facts): PolicyResult {
   return refused(now, { code: 'E_INVALID_SPEC', message: job.problem, passing: true });
 }
 
-export function validate(view: View): Opinion {
+export function validate(view: View): PolicyResult {
   const { facts, spec, plan } = view;
   const [problem] = problemsOf(view);
   if (problem !== undefined) {
-    const opinion = refused(facts.now, problem);
-    if (problem.passing === true || spec.suspend) return opinion;
+    const result = refused(facts.now, problem);
+    if (problem.passing === true || spec.suspend) return result;
     const failed = fail(view, problem);
     return {
       ...failed,
-      conditions: [...(opinion.conditions ?? []), ...(failed.conditions ?? [])],
+      conditions: [...(result.conditions ?? []), ...(failed.conditions ?? [])],
     };
   }
   const method = methodStatus(resolveMethod(spec.method), spec.method.preset);
@@ -54,7 +54,7 @@ export function validate(view: View): Opinion {
   };
 }
 
-function refused(now: number, { code, message }: Problem): Opinion {
+function refused(now: number, { code, message }: Problem): PolicyResult {
   const { reason } = failureOf(code);
   return {
     conditions: [{ type: 'Validated', status: 'False', reason, message }],

@@ -8,7 +8,7 @@ import type { StateRecord } from '../../crds/wire/state.ts';
 import { podGroup } from '../objects/pod-group.ts';
 import type { PlannedMemory } from '../objects/resources.ts';
 import { workerJob } from '../objects/worker-job.ts';
-import type { Call, Opinion } from './decision.ts';
+import type { Call, PolicyResult } from './decision.ts';
 import { desiredOf } from './desired.ts';
 import { firstState } from './first-state.ts';
 import { gangMembers, gangOf } from './gang.ts';
@@ -20,7 +20,7 @@ import { groundwork, healPlan, surroundings } from './surroundings.ts';
 import { currentWorkers, presentBus, stateOf, type View } from './view.ts';
 import { leaveRevision, outdatedWorkers, removeOutdated } from './worker-revisions.ts';
 
-export function startWorkers(view: View): Opinion {
+export function startWorkers(view: View): PolicyResult {
   const workers = currentWorkers(view);
   const calls = [...surroundings(view), ...removeOutdated(view)];
   if (workers === undefined) return wasRemoved(view) ? afterRemoval(view) : create(view, calls);
@@ -40,7 +40,7 @@ function wasRemoved(view: View): boolean {
   return jobRef?.name === childName.workers(view.facts.job.name, view.workerRevision);
 }
 
-function afterRemoval(view: View): Opinion {
+function afterRemoval(view: View): PolicyResult {
   const restarts = restartsOf(view);
   const counted = { ...restarts, disruptions: restarts.disruptions + 1 };
   const next = leaveRevision(view, undefined);
@@ -56,10 +56,10 @@ function afterRemoval(view: View): Opinion {
   };
 }
 
-function create(view: View, before: readonly Call[]): Opinion {
+function create(view: View, before: readonly Call[]): PolicyResult {
   const { facts, status } = view;
   const notBefore = status.restarts?.nextStartTime;
-  const waiting: Opinion = { conditions: [notReady('workers are being started')], final: true };
+  const waiting: PolicyResult = { conditions: [notReady('workers are being started')], final: true };
   if (notBefore !== undefined && Date.parse(notBefore) > facts.now) {
     const gang = status.restarts?.schedulingAttempts ?? 0;
     return {
@@ -167,7 +167,7 @@ function adopted(view: View, { round, workerRevision }: StateRecord): readonly C
 }
 
 /** Pods that wait for the plan, because somebody deleted it, get it again. */
-export function replacePlan(view: View): Opinion {
+export function replacePlan(view: View): PolicyResult {
   return { calls: healPlan(view) };
 }
 

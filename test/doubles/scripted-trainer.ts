@@ -22,7 +22,7 @@ export interface TrainerScript {
   readonly stepMs?: number;
   readonly saveEvery?: number;
   /** Ends so after this step, once; the file `<name>` in the script's folder remembers that it did. */
-  readonly trouble?: {
+  readonly fault?: {
     readonly name: string;
     readonly afterStep: number;
     readonly how: 'SIGKILL' | 'SIGSEGV' | 'Hang' | 'Diverged' | 'Internal' | 'OutOfMemory';
@@ -37,7 +37,7 @@ if (role === 'publish') process.exit(0);
 const base = dirname(dirname(folder));
 const file = join(base, 'trainer.json');
 const script: TrainerScript = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
-const { steps = 20, stepMs = 20, saveEvery = 3, trouble } = script;
+const { steps = 20, stepMs = 20, saveEvery = 3, fault } = script;
 const checkpoints = join(folder, 'checkpoints');
 let stop = false;
 let save = false;
@@ -95,11 +95,11 @@ process.exitCode = step === steps ? 0 : 75;
 if (process.connected) process.disconnect();
 
 async function goWrong(): Promise<void> {
-  if (trouble === undefined || step !== trouble.afterStep) return;
-  const mark = join(base, trouble.name);
-  if (existsSync(mark) && trouble.always !== true) return;
+  if (fault === undefined || step !== fault.afterStep) return;
+  const mark = join(base, fault.name);
+  if (existsSync(mark) && fault.always !== true) return;
   writeFileSync(mark, '');
-  switch (trouble.how) {
+  switch (fault.how) {
     case 'Hang':
       return new Promise(() => setInterval(() => {}, 1e6));
     case 'Diverged':
@@ -109,7 +109,7 @@ async function goWrong(): Promise<void> {
     case 'OutOfMemory':
       return fail('E_DEVICE_OUT_OF_MEMORY', 72);
     default:
-      process.kill(process.pid, trouble.how);
+      process.kill(process.pid, fault.how);
       return new Promise(() => {});
   }
 }

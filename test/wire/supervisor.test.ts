@@ -29,7 +29,7 @@ import type { TrainerScript } from '../doubles/scripted-trainer.ts';
 
 const seed = Number(process.env['ANNEAL_TEST_SEED'] ?? fc.sample(fc.noBias(fc.nat()), 1)[0]);
 
-/** What `steps` steps without any trouble leave. */
+/** What `steps` steps without any fault leave. */
 function chainOf(steps: number): string {
   let chain = '';
   for (let step = 1; step <= steps; step += 1) {
@@ -192,8 +192,8 @@ test.serial('a pod trains to the end, and everything it said outlives it', async
 test.serial(
   'a trainer that dies is started again in place, once counted, with the same bits at the end',
   async (t) => {
-    const trouble = { name: 'died', afterStep: 8, how: 'SIGSEGV' } as const;
-    await using scene = await Scene.make(t, { trouble });
+    const fault = { name: 'died', afterStep: 8, how: 'SIGSEGV' } as const;
+    await using scene = await Scene.make(t, { fault });
     const pod = await scene.start('a');
     t.is(await pod.ended, 0, pod.lines.join('\n'));
     t.is(scene.result(), chainOf(20));
@@ -215,8 +215,8 @@ test.serial(
 test.serial(
   'three deaths without a new checkpoint end the job with words that name the cause',
   async (t) => {
-    const trouble = { name: 'died', afterStep: 2, how: 'Internal', always: true } as const;
-    await using scene = await Scene.make(t, { trouble });
+    const fault = { name: 'died', afterStep: 2, how: 'Internal', always: true } as const;
+    await using scene = await Scene.make(t, { fault });
     const pod = await scene.start('a');
     t.is(await pod.ended, 70);
     t.like((await scene.state()).result, {
@@ -236,8 +236,8 @@ test.serial(
 test.serial(
   'a permanent failure is the result, the exit code and the termination message, and no pod after it trains',
   async (t) => {
-    const trouble = { name: 'diverged', afterStep: 7, how: 'Diverged' } as const;
-    await using scene = await Scene.make(t, { trouble });
+    const fault = { name: 'diverged', afterStep: 7, how: 'Diverged' } as const;
+    await using scene = await Scene.make(t, { fault });
     const pod = await scene.start('a');
     t.is(await pod.ended, 74);
     t.like((await scene.state()).result, {
@@ -255,8 +255,8 @@ test.serial(
 );
 
 test.serial('a trainer that says nothing any more is ended and started again', async (t) => {
-  const trouble = { name: 'hung', afterStep: 5, how: 'Hang' } as const;
-  await using scene = await Scene.make(t, { trouble }, { 'failurePolicy.hangTimeoutSeconds': 10 });
+  const fault = { name: 'hung', afterStep: 5, how: 'Hang' } as const;
+  await using scene = await Scene.make(t, { fault }, { 'failurePolicy.hangTimeoutSeconds': 10 });
   const pod = await scene.start('a');
   t.is(await pod.ended, 0, pod.lines.join('\n'));
   t.is(scene.result(), chainOf(20));
@@ -264,8 +264,8 @@ test.serial('a trainer that says nothing any more is ended and started again', a
 });
 
 test.serial('a full device is met with the smaller plan, which costs no restart', async (t) => {
-  const trouble = { name: 'full', afterStep: 4, how: 'OutOfMemory' } as const;
-  await using scene = await Scene.make(t, { trouble });
+  const fault = { name: 'full', afterStep: 4, how: 'OutOfMemory' } as const;
+  await using scene = await Scene.make(t, { fault });
   const pod = await scene.start('a');
   t.is(await pod.ended, 0, pod.lines.join('\n'));
   const state = await scene.state();

@@ -1,7 +1,7 @@
 // What a supervisor does next: one action from (what the operator wants, the state record, the facts of this pod). Pure. It is asked
 // again after each action and each change, so an action that is lost or comes too late is only decided on again. First match wins.
 import { Exit, failureOf } from '../../crds/failures/table.ts';
-import { troubleOf } from './end-of-child.ts';
+import { failureWith } from './end-of-child.ts';
 import { endedTrainer, uncommitted } from './ended-trainer.ts';
 import { assignmentIn, isFirst } from './rank-assignment.ts';
 import { placeOf } from './records.ts';
@@ -57,7 +57,7 @@ function outOfReach({ now, bus, trainer, busOutageMs }: Situation): Action | und
   if (now < from + busOutageMs) return { type: 'Wait', until: from + busOutageMs };
   const seconds = Math.round((now - bus.since) / 1000);
   const limit = `busOutageTimeoutSeconds is ${busOutageMs / 1000}`;
-  return exit(troubleOf('E_BUS_UNAVAILABLE', `the bus has been away for ${seconds} s; ${limit}`));
+  return exit(failureWith('E_BUS_UNAVAILABLE', `the bus has been away for ${seconds} s; ${limit}`));
 }
 
 /** A newer version wrote what this one cannot read: it must not touch it. */
@@ -65,7 +65,7 @@ function unreadable({ records }: Situation): Action | undefined {
   const [key] = records.unreadable;
   if (key === undefined) return undefined;
   const message = `${key} is of a version that this worker cannot read`;
-  return exit(troubleOf('E_VERSION_SKEW', message));
+  return exit(failureWith('E_VERSION_SKEW', message));
 }
 
 function noState(situation: Situation): Action | undefined {
@@ -74,7 +74,7 @@ function noState(situation: Situation): Action | undefined {
   if (terminateBy !== undefined && situation.trainer.type !== 'Running') return left;
   if (situation.trainer.type === 'Running') return terminating(situation) ?? { type: 'Wait' };
   if (now < bus.since + busOutageMs) return { type: 'Wait', until: bus.since + busOutageMs };
-  return exit(troubleOf('E_BUS_UNAVAILABLE', 'nobody wrote the state record of the job'));
+  return exit(failureWith('E_BUS_UNAVAILABLE', 'nobody wrote the state record of the job'));
 }
 
 /** The job has its result: nothing that is done now counts any more. */

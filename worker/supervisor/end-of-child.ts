@@ -15,8 +15,8 @@ export interface ChildEnd {
   readonly outOfMemory: boolean;
 }
 
-/** A bad end. */
-export interface Trouble {
+/** Why a container or a trainer ended badly, by the table of failures. */
+export interface Failure {
   readonly code: FailureCode;
   readonly reason: string;
   readonly message: string;
@@ -27,7 +27,7 @@ export interface Trouble {
   readonly lastError?: string | undefined;
 }
 
-export type Ending = 'Done' | 'Stopped' | Trouble;
+export type Ending = 'Done' | 'Stopped' | Failure;
 
 export function endingOf(end: ChildEnd, step: number): Ending {
   const { exitCode, failure } = end;
@@ -39,11 +39,11 @@ export function endingOf(end: ChildEnd, step: number): Ending {
     const { code, message } = failure;
     return { ...{ code, reason, message, retry, step, lastError }, exitCode: workerExit };
   }
-  return { ...troubleOf(codeOf(end), wordsOf(end)), exitCode: numberOf(end), step, lastError };
+  return { ...failureWith(codeOf(end), wordsOf(end)), exitCode: numberOf(end), step, lastError };
 }
 
-/** A trouble that no process ended of. */
-export function troubleOf(code: FailureCode, message: string): Trouble {
+/** A failure that is not the end of a process. */
+export function failureWith(code: FailureCode, message: string): Failure {
   const { reason, retry, workerExit } = failureOf(code);
   return { code, reason, message, retry, exitCode: workerExit };
 }

@@ -1,7 +1,7 @@
 // What follows from the end of this pod's trainer. Of several, all end when one does: a pod whose trainer only lost the others, or was stopped
 // with them, leaves it to the one that knows why, and acts by itself when nobody does. Pure.
 import type { StateRecord } from '../../crds/wire/state.ts';
-import { type Trouble, troubleOf } from './end-of-child.ts';
+import { type Failure, failureWith } from './end-of-child.ts';
 import { assignmentIn } from './rank-assignment.ts';
 import { type Action, exit, type Situation, stateOf, type TrainerState } from './situation.ts';
 import type { Saved } from './trainer-facts.ts';
@@ -31,11 +31,11 @@ export function endedTrainer(situation: Situation): Action | undefined {
   // a new one. That is no failure of ours: the first member has the result and commits it.
   if (ending === 'Done' && assignment === undefined) return forget;
   if (ending === 'Stopped') return isOneOfSeveral ? stopped(situation, trainer) : forget;
-  const trouble =
-    ending === 'Done' ? troubleOf('E_INTERNAL', 'training ended well and left no result') : ending;
-  if (trouble.code !== 'E_PEER_LOST') return answerTo(situation, trouble);
+  const failure =
+    ending === 'Done' ? failureWith('E_INTERNAL', 'training ended well and left no result') : ending;
+  if (failure.code !== 'E_PEER_LOST') return answerTo(situation, failure);
   if (situation.terminateBy !== undefined) return forget;
-  return waitForOthers(situation, trainer) ?? answerTo(situation, trouble);
+  return waitForOthers(situation, trainer) ?? answerTo(situation, failure);
 }
 
 const forget: Action = { type: 'Forget' };
@@ -56,19 +56,19 @@ function waitForOthers({ now }: Situation, { at }: Ended): Action | undefined {
 }
 
 /** What the table of failures and the rules of the job say to it. */
-export function answerTo(situation: Situation, trouble: Trouble): Action {
+export function answerTo(situation: Situation, failure: Failure): Action {
   const { policy, recomputesAll, now: nowMs } = situation;
   const { restarts: account, adjustments }: StateRecord = stateOf(situation);
-  const verdict = verdictOn({ trouble, account, adjustments, policy, recomputesAll, nowMs });
+  const verdict = verdictOn({ failure, account, adjustments, policy, recomputesAll, nowMs });
   switch (verdict.type) {
     case 'Restart': {
       const change = { restarts: verdict.account, adjustments: [...verdict.adjustments] };
       return { type: 'Open', cause: verdict.cause, change };
     }
     case 'Fail':
-      return { type: 'Fail', trouble: verdict.trouble };
+      return { type: 'Fail', failure: verdict.failure };
     case 'Leave':
-      return exit(trouble);
+      return exit(failure);
     default:
       return verdict satisfies never;
   }

@@ -8,7 +8,7 @@ import { systemClock } from '../clock.ts';
 import { workerFile } from './child.ts';
 import { type PodConfig, podConfig } from './config.ts';
 import { controlGroup } from './control-group.ts';
-import { troubleOf } from './end-of-child.ts';
+import { failureWith } from './end-of-child.ts';
 import { failureMessage, writeTerminationMessage, terminationMessageText } from './termination-message.ts';
 import { runPod } from './pod.ts';
 
@@ -45,7 +45,7 @@ function configOf(): PodConfig | string {
 async function refuse(message: string): Promise<number> {
   process.stderr.write(`${message}\n`);
   const path = process.env['ANNEAL_TERMINATION_LOG'] ?? terminationLog;
-  const terminationMessage = failureMessage(troubleOf('E_USAGE', message), {});
+  const terminationMessage = failureMessage(failureWith('E_USAGE', message), {});
   await writeTerminationMessage(
     path,
     terminationMessageText(terminationMessage, (text) => text),

@@ -12,7 +12,7 @@ import { BusLink } from './bus-link.ts';
 import type { PodConfig } from './config.ts';
 import type { ControlGroup } from './control-group.ts';
 import { PodCopies } from './copies/pod-copies.ts';
-import { type Trouble, troubleOf } from './end-of-child.ts';
+import { type Failure, failureWith } from './end-of-child.ts';
 import { failureMessage, writeTerminationMessage, terminationMessageText } from './termination-message.ts';
 import { type PodPlan, readPlan } from './pod-plan.ts';
 import { noTrace, openPodTrace } from './pod-trace.ts';
@@ -103,8 +103,8 @@ async function endOf(pod: RunningPod): Promise<PodEnd> {
     sent.push(trace.end(`${message} (${code})`));
     const stack = code === 'E_INTERNAL' && cause instanceof Error ? cause.stack : undefined;
     if (stack !== undefined) report.line('error', 'supervisor', stack);
-    const trouble: Trouble = troubleOf(code, message);
-    const terminationMessage = failureMessage(trouble, { index: config.pod.index });
+    const failure: Failure = failureWith(code, message);
+    const terminationMessage = failureMessage(failure, { index: config.pod.index });
     return { exitCode: failureOf(code).workerExit, terminationMessage };
   }
 }

@@ -1,7 +1,7 @@
 // A member of the world whose pod says nothing any more: its node is gone, or the network between. Collectives would wait for it until their
 // limit; heartbeats from most of the world are enough to know better. Pure.
 import { heartbeatSeconds } from '../../crds/wire/subjects.ts';
-import { troubleOf } from './end-of-child.ts';
+import { failureWith } from './end-of-child.ts';
 import { answerTo } from './ended-trainer.ts';
 import { othersIn } from './rank-assignment.ts';
 import type { Action, Situation } from './situation.ts';
@@ -16,7 +16,7 @@ export function silentMember(situation: Situation): Action | undefined {
   const { index, node, tooLongAt } = first;
   const seconds = Math.round((now - tooLongAt + silenceMs) / 1000);
   const message = `worker ${index} on node ${node} was not heard for ${seconds} s`;
-  return answerTo(situation, troubleOf('E_PEER_LOST', message));
+  return answerTo(situation, failureWith('E_PEER_LOST', message));
 }
 
 /** When to look again, since no heartbeat wakes anybody: who hears too few now may hear more of them then. */

@@ -2,7 +2,7 @@
 import type { FailurePolicy } from '../../crds/api/policy.ts';
 import type { RendezvousCause } from '../../crds/wire/rendezvous-causes.ts';
 import type { AckRecord, StateRecord } from '../../crds/wire/state.ts';
-import type { Ending, Trouble } from './end-of-child.ts';
+import type { Ending, Failure } from './end-of-child.ts';
 import type { RankAssignment } from './rank-assignment.ts';
 import type { Records } from './records.ts';
 import type { Pace, ToldPace } from './straggler.ts';
@@ -76,7 +76,7 @@ export type Action =
   | {
       readonly type: 'Exit';
       readonly code: number;
-      readonly trouble?: Trouble;
+      readonly failure?: Failure;
       readonly why: string;
     }
   /** Member record of this round; `over` is the revision of the one that it replaces. */
@@ -88,7 +88,7 @@ export type Action =
   /** A new world, for this cause. */
   | { readonly type: 'Open'; readonly cause: RendezvousCause; readonly change: Change }
   | { readonly type: 'Commit'; readonly saved: Saved; readonly result?: TrainingResult }
-  | { readonly type: 'Fail'; readonly trouble: Trouble }
+  | { readonly type: 'Fail'; readonly failure: Failure }
   | { readonly type: 'Acknowledge'; readonly change: Partial<AckRecord> }
   /** That one is slower than the others, or that none is any more. */
   | { readonly type: 'TellPace'; readonly words: string | undefined }
@@ -104,6 +104,6 @@ export function stateOf({ records }: Situation): StateRecord {
   return state;
 }
 
-export function exit(trouble: Trouble): Action {
-  return { type: 'Exit', code: trouble.exitCode, trouble, why: trouble.message };
+export function exit(failure: Failure): Action {
+  return { type: 'Exit', code: failure.exitCode, failure, why: failure.message };
 }

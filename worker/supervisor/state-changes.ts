@@ -8,7 +8,7 @@ import type {
   WorldRecord,
 } from '../../crds/wire/state.ts';
 import { chooseCopy } from './copies/choose-copy.ts';
-import type { Trouble } from './end-of-child.ts';
+import type { Failure } from './end-of-child.ts';
 import type { Change, TrainingResult } from './situation.ts';
 
 export function withRound(
@@ -84,8 +84,8 @@ export function withSuccess(state: StateRecord, { reason, step }: TrainingResult
   return { ...state, result: { type: 'Succeeded', reason, step } };
 }
 
-export function withFailure(state: StateRecord, trouble: Trouble, index: number): StateRecord {
-  const { code, reason, message, step, exitCode } = trouble;
+export function withFailure(state: StateRecord, failure: Failure, index: number): StateRecord {
+  const { code, reason, message, step, exitCode } = failure;
   return {
     ...state,
     result: {

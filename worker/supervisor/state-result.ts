@@ -2,15 +2,15 @@
 import { isFailureCode } from '../../crds/failures/table.ts';
 import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
-import { type Trouble, troubleOf } from './end-of-child.ts';
+import { type Failure, failureWith } from './end-of-child.ts';
 
 /** The failure in the record, where this pod ends with its code. */
-export function failedOf(state: StateRecord | undefined, code: number): Trouble | undefined {
+export function failedOf(state: StateRecord | undefined, code: number): Failure | undefined {
   const result = state?.result;
   if (result?.type !== 'Failed' || result.exitCode !== code) return undefined;
   const { reason, message, step } = result;
   const known = isFailureCode(result.code) ? result.code : 'E_INTERNAL';
-  return { ...troubleOf(known, message), ...{ reason, step, exitCode: code } };
+  return { ...failureWith(known, message), ...{ reason, step, exitCode: code } };
 }
 
 export function finishedMessage(

@@ -10,7 +10,7 @@ import type { BusLink } from './bus-link.ts';
 import type { PodConfig } from './config.ts';
 import type { PodCopies } from './copies/pod-copies.ts';
 import { decide } from './decide.ts';
-import { type Trouble, troubleOf } from './end-of-child.ts';
+import { type Failure, failureWith } from './end-of-child.ts';
 import { failureMessage } from './termination-message.ts';
 import type { NodeCheck } from './node-check.ts';
 import type { PodPlan } from './pod-plan.ts';
@@ -25,7 +25,7 @@ import { failedOf, finishedMessage } from './state-result.ts';
 import type { StateWriter } from './state-writer.ts';
 import type { ToldPace } from './straggler.ts';
 import { paceOf, type Saved } from './trainer-facts.ts';
-import { hangTrouble, type TrainerProcess } from './trainer-process.ts';
+import { hangFailure, type TrainerProcess } from './trainer-process.ts';
 import type { Training } from './training.ts';
 
 interface SupervisorParts {
@@ -184,7 +184,7 @@ export class Supervisor {
       case 'Commit':
         return this.#commit(action.saved, action.result);
       case 'Fail':
-        return this.#fail(action.trouble);
+        return this.#fail(action.failure);
       case 'Acknowledge':
         return this.#acknowledge(action.change);
       case 'TellPace':
@@ -223,9 +223,9 @@ export class Supervisor {
     const hasBegun = names.length > 0 || link.records.state?.record.checkpoint !== undefined;
     const check: NodeCheck = await training.checkNode(hasBegun);
     if (check.type === 'Unfit') {
-      const { trouble } = check;
-      report.event('NodeChecked', trouble.message, { code: trouble.code, round });
-      this.#endedBefore(round, trouble);
+      const { failure } = check;
+      report.event('NodeChecked', failure.message, { code: failure.code, round });
+      this.#endedBefore(round, failure);
       return;
     }
     if (this.#joined === 0) report.event('NodeChecked', check.message, { round });
@@ -237,7 +237,7 @@ export class Supervisor {
   }
 
   /** There is no process, and there will be none in this round. */
-  #endedBefore(round: number, ending: Trouble): void {
+  #endedBefore(round: number, ending: Failure): void {
     const ended = { round, ending, at: this.#parts.clock.now() } as const;
     this.#unfit = { type: 'Ended', ...ended, saved: undefined, result: undefined };
   }
@@ -283,7 +283,7 @@ export class Supervisor {
       const { code, message } = toAnnealError(thrown);
       const found = isStorageFull(thrown) ? 'E_STORAGE_FULL' : code;
       if (found !== 'E_STORAGE_FULL' && found !== 'E_CHECKPOINT_CORRUPTED') throw thrown;
-      this.#endedBefore(round, troubleOf(found, message));
+      this.#endedBefore(round, failureWith(found, message));
     }
   }
 
@@ -292,9 +292,9 @@ export class Supervisor {
     const process = this.#process;
     if (process === undefined) return;
     if (why !== 'Hang') return process.kill('Stopped');
-    const trouble = hangTrouble(process.facts, plan.spec.failurePolicy.hangTimeoutSeconds * 1000);
-    report.event('Hung', trouble.message, { round: process.round, code: trouble.code });
-    await process.kill(trouble);
+    const failure = hangFailure(process.facts, plan.spec.failurePolicy.hangTimeoutSeconds * 1000);
+    report.event('Hung', failure.message, { round: process.round, code: failure.code });
+    await process.kill(failure);
   }
 
   async #open({ cause, change }: Extract<Action, { type: 'Open' }>): Promise<void> {
@@ -334,9 +334,9 @@ export class Supervisor {
     });
   }
 
-  async #fail(trouble: Trouble): Promise<void> {
+  async #fail(failure: Failure): Promise<void> {
     const { writer, config } = this.#parts;
-    await writer.changeState((state) => withFailure(state, trouble, config.pod.index));
+    await writer.changeState((state) => withFailure(state, failure, config.pod.index));
   }
 
   async #acknowledge(change: Extract<Action, { type: 'Acknowledge' }>['change']): Promise<void> {
@@ -355,7 +355,7 @@ export class Supervisor {
     if (round > 1) this.#recoverySeconds = Math.max(0, seconds);
   }
 
-  async #leave({ code, trouble, why }: Extract<Action, { type: 'Exit' }>): Promise<PodEnd> {
+  async #leave({ code, failure, why }: Extract<Action, { type: 'Exit' }>): Promise<PodEnd> {
     const { training, report, link, writer, config, publish } = this.#parts;
     await this.#process?.kill('Stopped');
     const state = link.records.state?.record;
@@ -371,7 +371,7 @@ export class Supervisor {
         // The result is in the record; this was a courtesy.
       });
     }
-    const bad = trouble ?? (code === 0 ? undefined : failedOf(state, code));
+    const bad = failure ?? (code === 0 ? undefined : failedOf(state, code));
     report.line(bad === undefined ? 'info' : 'error', 'supervisor', why);
     if (finished !== undefined)
       return { exitCode: code, terminationMessage: finishedMessage(finished, published) };

@@ -2,7 +2,7 @@
 // half a record is none, so texts are shortened until it fits. Credentials never get into it.
 import { writeFile } from 'node:fs/promises';
 import { type TerminationMessage, terminationMessage, longestTerminationMessage } from '../../crds/wire/termination-message.ts';
-import type { Trouble } from './end-of-child.ts';
+import type { Failure } from './end-of-child.ts';
 import type { Redactor } from './redact.ts';
 
 interface WhereItWas {
@@ -10,8 +10,8 @@ interface WhereItWas {
   readonly index?: number | undefined;
 }
 
-export function failureMessage(trouble: Trouble, where: WhereItWas): TerminationMessage {
-  const { code, reason, message, step, lastError } = trouble;
+export function failureMessage(failure: Failure, where: WhereItWas): TerminationMessage {
+  const { code, reason, message, step, lastError } = failure;
   return {
     v: 1,
     failure: {

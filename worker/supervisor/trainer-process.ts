@@ -2,7 +2,7 @@
 import type { Telemetry, TelemetryOf } from '../../crds/wire/telemetry.ts';
 import type { Clock } from '../clock.ts';
 import type { Child } from './child.ts';
-import { type Ending, endingOf, type Trouble, troubleOf } from './end-of-child.ts';
+import { type Ending, endingOf, type Failure, failureWith } from './end-of-child.ts';
 import type { TrainerState, TrainingResult } from './situation.ts';
 import { hangsAt, hear, type Saved, startedAt, type TrainerFacts } from './trainer-facts.ts';
 
@@ -111,9 +111,9 @@ export class TrainerProcess {
   }
 }
 
-export function hangTrouble({ stage, step }: TrainerFacts, silentMs: number): Trouble {
+export function hangFailure({ stage, step }: TrainerFacts, silentMs: number): Failure {
   const seconds = Math.round(silentMs / 1000);
-  return troubleOf(
+  return failureWith(
     'E_HANG',
     `nothing was heard for ${seconds} s in stage ${stage} after step ${step}`,
   );

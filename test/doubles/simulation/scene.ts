@@ -5,7 +5,7 @@ import { progressPart } from '../../../operator/job/progress.ts';
 import { metaOf } from '../kube/objects.ts';
 import type { Tree } from '../kube/patches.ts';
 import { Account, type Budget } from './account.ts';
-import type { Happening } from './happenings.ts';
+import type { SimulationEvent } from './events.ts';
 import { check, hold, memoryOf } from './invariants.ts';
 import { podsAt } from './job-controller.ts';
 import { type SimPod, Supervisors } from './supervisors.ts';
@@ -88,7 +88,7 @@ export class Scene {
     if (checkpoint !== undefined) world.mirrorCheckpoint(checkpoint);
   }
 
-  async happen(each: Happening): Promise<void> {
+  async happen(each: SimulationEvent): Promise<void> {
     const { world, supervisors } = this;
     switch (each.type) {
       case 'pass':
@@ -236,7 +236,7 @@ interface Survival {
 
 /** How the job came to its end after all of them; throws the sentence of what does not hold. */
 export async function survives(
-  events: readonly Happening[],
+  events: readonly SimulationEvent[],
   given: Budget = lavish,
 ): Promise<Survival> {
   const scene = new Scene(given);

@@ -9,7 +9,7 @@ import type { AckRecord, StateRecord, WorldRecord } from '../../../crds/wire/sta
 import { type JobOnBus, keys } from '../../../crds/wire/subjects.ts';
 import { timeText } from '../../../operator/runtime/conditions.ts';
 import { decide } from '../../../worker/supervisor/decide.ts';
-import { troubleOf } from '../../../worker/supervisor/end-of-child.ts';
+import { failureWith } from '../../../worker/supervisor/end-of-child.ts';
 import { worldIn } from '../../../worker/supervisor/rank-assignment.ts';
 import { noRecords, partsOf, placeOf, type Records } from '../../../worker/supervisor/records.ts';
 import { caughtUp, type Mark } from '../../../worker/supervisor/remembered.ts';
@@ -109,7 +109,7 @@ export class Supervisors {
   }
 
   killTrainer(pod: SimPod): void {
-    if (pod.trainer !== undefined) this.trainers.end(pod.trainer, troubleOf('E_CRASHED', 'killed'));
+    if (pod.trainer !== undefined) this.trainers.end(pod.trainer, failureWith('E_CRASHED', 'killed'));
   }
 
   /** Its container ends with this code. */
@@ -246,7 +246,7 @@ export class Supervisors {
         return;
       case 'Kill':
         if (trainer === undefined) return;
-        this.trainers.end(trainer, action.why === 'Hang' ? troubleOf('E_HANG', 'hung') : 'Stopped');
+        this.trainers.end(trainer, action.why === 'Hang' ? failureWith('E_HANG', 'hung') : 'Stopped');
         return;
       case 'Open': {
         const opened = { by: pod.uid, cause: action.cause, at: this.#time() };
@@ -257,7 +257,7 @@ export class Supervisors {
         this.#commit(pod, action);
         return;
       case 'Fail':
-        this.#change(pod, (state) => withFailure(state, action.trouble, pod.index));
+        this.#change(pod, (state) => withFailure(state, action.failure, pod.index));
         return;
       case 'Acknowledge':
         this.#acknowledge(pod, action.change);

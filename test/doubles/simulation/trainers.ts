@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { copyNameText, parseCopyName } from '../../../crds/wire/copies.ts';
 import type { CheckpointHead, WorldRecord } from '../../../crds/wire/state.ts';
-import { troubleOf } from '../../../worker/supervisor/end-of-child.ts';
+import { failureWith } from '../../../worker/supervisor/end-of-child.ts';
 import type { RankAssignment } from '../../../worker/supervisor/rank-assignment.ts';
 import type { TrainerState } from '../../../worker/supervisor/situation.ts';
 import { check } from './invariants.ts';
@@ -41,7 +41,7 @@ export interface SimTrainer extends Found {
   alone: number | undefined;
 }
 
-/** What so many steps without any trouble make. */
+/** What so many steps without any fault make. */
 export function chainOf(steps: number): string {
   let chain = '';
   for (let step = 1; step <= steps; step += 1) chain = linked(chain, step);
@@ -143,7 +143,7 @@ export class Trainers {
     trainer.alone ??= this.#now();
     const limit = isFrozen ? hangMs - 5_000 : 2_000;
     if (this.#now() < trainer.alone + limit) return;
-    this.end(trainer, troubleOf('E_PEER_LOST', 'a rank did not answer'));
+    this.end(trainer, failureWith('E_PEER_LOST', 'a rank did not answer'));
   }
 
   #isRestored({ state }: SimTrainer): boolean {
@@ -153,7 +153,7 @@ export class Trainers {
   #stepTogether(world: readonly SimTrainer[]): void {
     this.#restore(world);
     if (world.some(({ hasNoneWhole }) => hasNoneWhole)) {
-      const corrupted = troubleOf('E_CHECKPOINT_CORRUPTED', 'no checkpoint is whole');
+      const corrupted = failureWith('E_CHECKPOINT_CORRUPTED', 'no checkpoint is whole');
       for (const each of world) this.end(each, corrupted);
       return;
     }

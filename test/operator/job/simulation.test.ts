@@ -26,7 +26,7 @@ for (const kind of jobKinds) {
   });
 }
 
-test('an untroubled job succeeds, and deciding again changes nothing', async (t) => {
+test('an undisturbed job succeeds, and deciding again changes nothing', async (t) => {
   const world = new World();
   world.apply({ 'worker.devicesPerWorker': 0 });
   world.script = () => ({ exit: 0 });

@@ -1,7 +1,7 @@
 // What a worker pod does next, as a table: from the first record to the result, and through everything that goes wrong on the way.
 import test from 'ava';
 import type { MemberRecord, StateRecord } from '../../../crds/wire/state.ts';
-import { troubleOf } from '../../../worker/supervisor/end-of-child.ts';
+import { failureWith } from '../../../worker/supervisor/end-of-child.ts';
 import {
   aDesired,
   aMember,
@@ -167,7 +167,7 @@ test(
 test(
   'a trainer that died is started again in a new round, and counted',
   decides,
-  aTraining({ trainer: anEnded(troubleOf('E_CRASHED', 'died')) }),
+  aTraining({ trainer: anEnded(failureWith('E_CRASHED', 'died')) }),
   {
     type: 'Open',
     cause: 'ProcessFailed',
@@ -188,14 +188,14 @@ test(
 test(
   'what a trainer saved before it died is committed first',
   decides,
-  aTraining({ trainer: anEnded(troubleOf('E_CRASHED', 'died'), { saved }) }),
+  aTraining({ trainer: anEnded(failureWith('E_CRASHED', 'died'), { saved }) }),
   { type: 'Commit', saved },
 );
 
 test(
   'a permanent failure becomes the result of the job',
   decides,
-  aTraining({ trainer: anEnded(troubleOf('E_DIVERGED', 'not finite')) }),
+  aTraining({ trainer: anEnded(failureWith('E_DIVERGED', 'not finite')) }),
   { type: 'Fail' },
 );
 
@@ -203,7 +203,7 @@ test(
   'the pod that failed ends with its code',
   decides,
   aTraining({
-    trainer: anEnded(troubleOf('E_DIVERGED', 'not finite')),
+    trainer: anEnded(failureWith('E_DIVERGED', 'not finite')),
     state: aState({ result: failed(0) }),
   }),
   { type: 'Exit', code: 74 },
@@ -468,7 +468,7 @@ test(
 test(
   'without the bus a trainer that ended waits for it',
   decides,
-  aTraining({ bus: away, trainer: anEnded(troubleOf('E_CRASHED', 'died')) }),
+  aTraining({ bus: away, trainer: anEnded(failureWith('E_CRASHED', 'died')) }),
   { type: 'Wait', until: startMs + 4_900 + 900_000 },
 );
 
@@ -478,7 +478,7 @@ test(
   aTraining({
     bus: away,
     now: startMs + 4_900 + 900_000,
-    trainer: anEnded(troubleOf('E_CRASHED', 'died')),
+    trainer: anEnded(failureWith('E_CRASHED', 'died')),
   }),
   { type: 'Exit', code: 69 },
 );
@@ -508,7 +508,7 @@ test(
   'a second device fault is left to the operator, who knows other nodes',
   decides,
   aTraining({
-    trainer: anEnded(troubleOf('E_DEVICE_FAULT', 'ecc')),
+    trainer: anEnded(failureWith('E_DEVICE_FAULT', 'ecc')),
     state: aState({
       world: aWorld,
       restarts: { ...aState().restarts, lastCause: 'DeviceFault', repeats: 1 },
@@ -528,7 +528,7 @@ test(
   'a job that may not be restarted fails at the first crash',
   decides,
   aTraining({
-    trainer: anEnded(troubleOf('E_CRASHED', 'died')),
+    trainer: anEnded(failureWith('E_CRASHED', 'died')),
     policy: aPolicy({ maxRestarts: 0 }),
   }),
   { type: 'Fail' },

@@ -12,7 +12,7 @@ const end = (changes: Partial<ChildEnd>): ChildEnd => ({
   ...changes,
 });
 
-test('exit codes 0 and 75 are no trouble', (t) => {
+test('exit codes 0 and 75 are no failure', (t) => {
   t.is(endingOf(end({ exitCode: 0 }), 3), 'Done');
   t.is(endingOf(end({ exitCode: 75 }), 3), 'Stopped');
 });

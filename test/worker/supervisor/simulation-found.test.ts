@@ -2,11 +2,11 @@
 // others, and mended.
 import test from 'ava';
 import type { Budget } from '../../doubles/simulation/account.ts';
-import type { Happening } from '../../doubles/simulation/happenings.ts';
+import type { SimulationEvent } from '../../doubles/simulation/events.ts';
 import { survives } from '../../doubles/simulation/scene.ts';
 
 const comesTo = test.macro({
-  async exec(t, events: readonly Happening[], end: string, given?: Budget) {
+  async exec(t, events: readonly SimulationEvent[], end: string, given?: Budget) {
     t.is((await survives(events, given)).end, end);
   },
   title: (title = '') => title,

@@ -3,7 +3,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { holdsInAll, surviveAll } from '../../doubles/simulation/draws.ts';
-import { type Happening, happening } from '../../doubles/simulation/happenings.ts';
+import { type SimulationEvent, simulationEvent } from '../../doubles/simulation/events.ts';
 import { Scene } from '../../doubles/simulation/scene.ts';
 import { totalSteps } from '../../doubles/simulation/trainers.ts';
 
@@ -45,8 +45,8 @@ test('a step to the next revision of which the bus does not hear at once is char
 
 /** None of the workers hears of the fourth that came: their world trains on beside the next. */
 const outdated = fc
-  .tuple(fc.array(happening, { maxLength: 4 }), fc.integer({ min: 10, max: 20 }))
-  .map(([before, seconds]): readonly Happening[] => [
+  .tuple(fc.array(simulationEvent, { maxLength: 4 }), fc.integer({ min: 10, max: 20 }))
+  .map(([before, seconds]): readonly SimulationEvent[] => [
     ...before,
     ...[0, 1, 2].map((who) => ({ type: 'blind', who }) as const),
     { type: 'scale', replicas: 4 },
@@ -54,7 +54,7 @@ const outdated = fc
   ]);
 
 test('without the fence, workers that were replaced spoil the job', async (t) => {
-  const spoiled = async (events: readonly Happening[], isFenced: boolean): Promise<boolean> => {
+  const spoiled = async (events: readonly SimulationEvent[], isFenced: boolean): Promise<boolean> => {
     const scene = new Scene();
     scene.supervisors.isFenced = isFenced;
     await scene.pass(12);

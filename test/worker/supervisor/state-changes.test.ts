@@ -1,6 +1,6 @@
 import test from 'ava';
 import { stateRecord, worldRecord } from '../../../crds/wire/state.ts';
-import { troubleOf } from '../../../worker/supervisor/end-of-child.ts';
+import { failureWith } from '../../../worker/supervisor/end-of-child.ts';
 import {
   withCheckpoint,
   withFailure,
@@ -69,7 +69,7 @@ test('results can be read back as records', (t) => {
   t.notThrows(() => stateRecord.parse(withSuccess(aState(), { reason: 'Finished', step: 3 })));
   const failed = withFailure(
     aState(),
-    { ...troubleOf('E_DIVERGED', 'x'.repeat(9000)), step: 2 },
+    { ...failureWith('E_DIVERGED', 'x'.repeat(9000)), step: 2 },
     0,
   );
   t.like(stateRecord.parse(failed).result, {

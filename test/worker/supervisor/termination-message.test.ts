@@ -1,7 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { longestTerminationMessage, parseTerminationMessage } from '../../../crds/wire/termination-message.ts';
-import { troubleOf } from '../../../worker/supervisor/end-of-child.ts';
+import { failureWith } from '../../../worker/supervisor/end-of-child.ts';
 import { failureMessage, terminationMessageText } from '../../../worker/supervisor/termination-message.ts';
 import { redactor } from '../../../worker/supervisor/redact.ts';
 
@@ -10,12 +10,12 @@ test('words of any length, in any letters, fit and can be read', (t) => {
   fc.assert(
     fc.property(text, text, ([letter, count], [other, more]) => {
       const message = letter.repeat(count);
-      const trouble = {
-        ...troubleOf('E_CRASHED', message),
+      const crash = {
+        ...failureWith('E_CRASHED', message),
         lastError: other.repeat(more),
         step: 3,
       };
-      const said = terminationMessageText(failureMessage(trouble, { round: 2, index: 0 }), (each) => each);
+      const said = terminationMessageText(failureMessage(crash, { round: 2, index: 0 }), (each) => each);
       t.true(Buffer.byteLength(said) <= longestTerminationMessage);
       const { failure } = parseTerminationMessage(said) ?? {};
       t.like(failure, { code: 'E_CRASHED', step: 3, round: 2, index: 0 });
@@ -36,7 +36,7 @@ test('a long list of artefacts loses its end', (t) => {
 
 test('credentials do not get into the termination message', (t) => {
   const text = terminationMessageText(
-    failureMessage(troubleOf('E_CRASHED', 'token secret-value here'), {}),
+    failureMessage(failureWith('E_CRASHED', 'token secret-value here'), {}),
     redactor(['secret-value']),
   );
   t.is(parseTerminationMessage(text)?.failure?.message, 'token [redacted] here');

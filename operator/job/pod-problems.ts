@@ -13,7 +13,7 @@ import {
 } from './silent-objects.ts';
 import { earliest, has, later, sinceOf, type View } from './view.ts';
 
-export interface Trouble {
+export interface PodProblem {
   readonly reason:
     | 'Unschedulable'
     | 'ImagePullFailed'
@@ -30,14 +30,14 @@ export interface Trouble {
   readonly fatal?: { readonly at: number; readonly failure: FailureFacts } | undefined;
 }
 
-interface Troubles {
-  readonly found: readonly Trouble[];
-  /** When to look again: there may be trouble by then that nothing but a look shows. */
+interface PodProblems {
+  readonly found: readonly PodProblem[];
+  /** When to look again: by then there may be a problem that no watch tells of. */
   readonly lookAt: number | undefined;
 }
 
 /** Nothing moves before something around the job changes. */
-export function isStalling({ reason, fatal }: Trouble): boolean {
+export function isStalling({ reason, fatal }: PodProblem): boolean {
   return fatal !== undefined || reason === 'QuotaExceeded';
 }
 
@@ -56,18 +56,18 @@ const admissionLimitSeconds = 600;
 /** Events are not followed: while they are all that is told, they are asked for again. */
 const lookAgainMs = 60_000;
 
-export function troublesOf(view: View, job: ChildJob, pods: readonly PodFacts[]): Troubles {
+export function podProblemsOf(view: View, job: ChildJob, pods: readonly PodFacts[]): PodProblems {
   const refused = refusedPods(view, job, pods);
   const starting = pods.filter(isStarting);
   const { now } = view.facts;
   const looks = starting.map((pod) => later(startMs / 1000, startsSince(pod)));
   return {
-    found: [...refused.found, ...troublesOfPods(view, pods)],
+    found: [...refused.found, ...problemsOfPods(view, pods)],
     lookAt: earliest(refused.lookAt, ...looks.map((at) => (at > now ? at : now + lookAgainMs))),
   };
 }
 
-function troublesOfPods(view: View, pods: readonly PodFacts[]): readonly Trouble[] {
+function problemsOfPods(view: View, pods: readonly PodFacts[]): readonly PodProblem[] {
   const waiting = pods.filter(({ ready, end, isDeleting }) => !ready && !end && !isDeleting);
   const lost = pods.filter(({ nodeUnreachable, end }) => nodeUnreachable && !end);
   return [
@@ -76,11 +76,11 @@ function troublesOfPods(view: View, pods: readonly PodFacts[]): readonly Trouble
       message: `node ${node} of pod ${name} is not reachable`,
       example: name,
     })),
-    ...waiting.filter(({ nodeUnreachable }) => !nodeUnreachable).map((pod) => troubleOf(view, pod)),
+    ...waiting.filter(({ nodeUnreachable }) => !nodeUnreachable).map((pod) => podProblemOf(view, pod)),
   ];
 }
 
-function troubleOf(view: View, pod: PodFacts): Trouble {
+function podProblemOf(view: View, pod: PodFacts): PodProblem {
   const { name: example, waiting, unschedulable } = pod;
   const since = pod.scheduledAt ?? pod.createdAt;
   if (unschedulable !== undefined)
@@ -111,7 +111,7 @@ function troubleOf(view: View, pod: PodFacts): Trouble {
 }
 
 /** A Job that lacks pods: nobody makes them, or nobody lets them in. Its events tell which. */
-function refusedPods(view: View, job: ChildJob, pods: readonly PodFacts[]): Troubles {
+function refusedPods(view: View, job: ChildJob, pods: readonly PodFacts[]): PodProblems {
   if (!lacksPods(job)) return none;
   const { now, warnings } = view.facts;
   const told = warnings?.get(job.uid);
@@ -144,7 +144,7 @@ function withoutPod(words: string): string {
   return words.replace(/^Error creating: (pods "[^"]*" is forbidden: )?/, '');
 }
 
-const none: Troubles = { found: [], lookAt: undefined };
+const none: PodProblems = { found: [], lookAt: undefined };
 
 /** How long the Job controller itself waits before it replaces a pod: twice as long after each one. */
 function backoffSeconds(failed: number): number {
@@ -152,7 +152,7 @@ function backoffSeconds(failed: number): number {
 }
 
 /** The worst first: what cannot pass by itself before what only takes time. */
-const order: readonly Trouble['reason'][] = [
+const order: readonly PodProblem['reason'][] = [
   'AdmissionDenied',
   'QuotaExceeded',
   'ImagePullFailed',
@@ -162,17 +162,17 @@ const order: readonly Trouble['reason'][] = [
   'Pending',
 ];
 
-export function worstOf(troubles: readonly Trouble[]): Trouble | undefined {
-  return troubles.toSorted((a, b) => order.indexOf(a.reason) - order.indexOf(b.reason))[0];
+export function worstOf(problems: readonly PodProblem[]): PodProblem | undefined {
+  return problems.toSorted((a, b) => order.indexOf(a.reason) - order.indexOf(b.reason))[0];
 }
 
 type NotReadyReasons = NonNullable<NonNullable<FineTuneJobStatus['workers']>['notReadyReasons']>;
 
 const mostReasons = 16;
 
-export function countByReason(troubles: readonly Trouble[]): NotReadyReasons {
+export function countByReason(problems: readonly PodProblem[]): NotReadyReasons {
   const counts = new Map<string, { reason: string; count: number; example: string }>();
-  for (const { reason, example } of troubles) {
+  for (const { reason, example } of problems) {
     const known = counts.get(reason);
     counts.set(reason, {
       reason,
