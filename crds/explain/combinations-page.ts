@@ -40,6 +40,6 @@ function pairTable(
   return [`## ${one} and ${other}`, markdownTable(head, rows)];
 }
 
-function isAt(place: Verdict['one'], seam: SeamName, type: string): boolean {
-  return place[0] === seam && place[1] === type;
+function isAt(side: Verdict['one'], seam: SeamName, type: string): boolean {
+  return side[0] === seam && side[1] === type;
 }

@@ -93,7 +93,7 @@ export class Bus implements AsyncDisposable {
     );
   }
 
-  /** What a stream holds of a subject from a place on, up to so many messages and bytes. */
+  /** What a stream holds of a subject from a sequence number on, up to so many messages and bytes. */
   async page(
     stream: string,
     subject: string,

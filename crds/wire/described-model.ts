@@ -8,8 +8,8 @@ export const describedModelFile = 'described.json';
 
 export const describedModel = z.object({
   version: z.literal(1),
-  /** The place in words: `owner/model at 01234567`, a folder. */
-  place: z.string(),
+  /** Its source in words: `owner/model at 01234567`, a folder. */
+  source: z.string(),
   family: z.string(),
   format: z.enum(['safetensors', 'gguf']),
   /** Longest sequence that the model was made for. */

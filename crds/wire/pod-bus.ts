@@ -1,5 +1,5 @@
-// The bus as a pod of a job has it: the records of its job, and a place for what it says. Behind it is the gateway; it is there as long as
-// the gateway answers, so one that is away looks like a bus that is.
+// The bus as a pod of a job has it: the records of its job, and where to send what it says. Behind it
+// is the gateway; a gateway that does not answer looks like a bus that is away.
 import type { Entry, Watcher } from './bus-settings.ts';
 import {
   type BusOptions,
@@ -17,7 +17,7 @@ import {
   inbox,
   type PodOnBus,
   parseHeartbeat,
-  place,
+  jobPrefix,
   type StreamName,
   subjects,
 } from './subjects.ts';
@@ -127,7 +127,7 @@ export class PodBus implements AsyncDisposable {
     let known = 0;
     let early: HeardMessage[] | undefined = [];
     const take = (message: HeardMessage) => {
-      const change = changeOf(message, place(job));
+      const change = changeOf(message, jobPrefix(job));
       if (change === undefined || change.revision <= known) return;
       known = change.revision;
       watcher.entry(change.key, change.value, change.revision);

@@ -27,7 +27,7 @@ export const podVariable = {
   protocol: 'ANNEAL_PROTOCOL',
   /** JSON: claim name to the folder where it is mounted. */
   volumes: 'ANNEAL_VOLUMES',
-  /** JSON: place in the spec (`model`, `train`, `eval`) to the folder where its image is mounted. */
+  /** JSON: source of the spec (`model`, `train`, `eval`) to the folder where its image is mounted. */
   images: 'ANNEAL_IMAGES',
   /** JSON list of `secretVariable`. */
   secrets: 'ANNEAL_SECRETS',
@@ -62,7 +62,7 @@ export const podPath = {
   tokenFile: 'bus-token',
   /** Below it, a folder per claim. */
   volumes: '/volumes',
-  /** Below it, a folder per place of the spec whose source is an image. */
+  /** Below it, a folder per source of the spec that is an image. */
   images: '/images',
   /** Disk of the node: working space, and the cache where no volume is shared. */
   scratch: '/var/cache/anneal',

@@ -78,7 +78,7 @@ export const stateRecord = z.object({
     })
     .optional(),
   checkpoint: checkpointHead.optional(),
-  /** Place in the data, as the worker writes it. */
+  /** Position in the data, as the worker writes it. */
   cursor: z.unknown().optional(),
   /** Steps of the memory ladder that were taken, in order. */
   adjustments: z.array(z.string().max(256)).max(32).default([]),

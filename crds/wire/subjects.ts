@@ -46,40 +46,40 @@ export const republished = {
 } as const;
 
 export const keys = {
-  job: (job: JobOnBus) => `${place(job)}.job`,
-  state: (job: JobOnBus) => `${place(job)}.state`,
-  desired: (job: JobOnBus) => `${place(job)}.desired`,
-  world: (job: JobOnBus, round: number, index: number) => `${place(job)}.world.${round}.${index}`,
-  member: (job: JobOnBus, round: number, index: number) => `${place(job)}.member.${round}.${index}`,
-  ack: (job: JobOnBus, round: number, index: number) => `${place(job)}.ack.${round}.${index}`,
+  job: (job: JobOnBus) => `${jobPrefix(job)}.job`,
+  state: (job: JobOnBus) => `${jobPrefix(job)}.state`,
+  desired: (job: JobOnBus) => `${jobPrefix(job)}.desired`,
+  world: (job: JobOnBus, round: number, index: number) => `${jobPrefix(job)}.world.${round}.${index}`,
+  member: (job: JobOnBus, round: number, index: number) => `${jobPrefix(job)}.member.${round}.${index}`,
+  ack: (job: JobOnBus, round: number, index: number) => `${jobPrefix(job)}.ack.${round}.${index}`,
   /** Everything of a job in a bucket. */
-  all: (job: JobOnBus) => `${place(job)}.>`,
+  all: (job: JobOnBus) => `${jobPrefix(job)}.>`,
 } as const;
 
 export const subjects = {
   /** Where a message of a pod is kept. */
   message: (cluster: string, job: JobOnBus, name: StreamName, index: number) =>
-    `anneal.v1.${cluster}.${place(job)}.${spoken[name]}.${index}`,
+    `anneal.v1.${cluster}.${jobPrefix(job)}.${spoken[name]}.${index}`,
   messages: (cluster: string, job: JobOnBus, name: StreamName) =>
-    `anneal.v1.${cluster}.${place(job)}.${spoken[name]}.*`,
-  all: (cluster: string, job: JobOnBus) => `anneal.v1.${cluster}.${place(job)}.>`,
+    `anneal.v1.${cluster}.${jobPrefix(job)}.${spoken[name]}.*`,
+  all: (cluster: string, job: JobOnBus) => `anneal.v1.${cluster}.${jobPrefix(job)}.>`,
   /** Of all jobs of a cluster. */
   metrics: (cluster: string) => `anneal.v1.${cluster}.*.*.metric.*`,
-  told: (job: JobOnBus) => `anneal.told.*.${place(job)}.>`,
-  kept: (job: JobOnBus, name: StreamName) => `anneal.kept.*.${place(job)}.${spoken[name]}.*`,
-  heartbeat: ({ job, index, uid }: PodOnBus) => `anneal.heartbeat.${place(job)}.${index}.${uid}`,
-  heartbeats: (job: JobOnBus) => `anneal.heartbeat.${place(job)}.*.*`,
+  told: (job: JobOnBus) => `anneal.told.*.${jobPrefix(job)}.>`,
+  kept: (job: JobOnBus, name: StreamName) => `anneal.kept.*.${jobPrefix(job)}.${spoken[name]}.*`,
+  heartbeat: ({ job, index, uid }: PodOnBus) => `anneal.heartbeat.${jobPrefix(job)}.${index}.${uid}`,
+  heartbeats: (job: JobOnBus) => `anneal.heartbeat.${jobPrefix(job)}.*.*`,
   /** Requests to the gateway: about records, to keep a message, to read what is kept. */
   ask: ({ job, index, uid }: PodOnBus, what: string) =>
-    `anneal.ask.${place(job)}.${index}.${uid}.${what}`,
+    `anneal.ask.${jobPrefix(job)}.${index}.${uid}.${what}`,
   tell: ({ job, index, uid }: PodOnBus, name: StreamName) =>
-    `anneal.tell.${place(job)}.${index}.${uid}.${name}`,
-  view: (job: JobOnBus, what: string) => `anneal.view.${place(job)}.${what}`,
+    `anneal.tell.${jobPrefix(job)}.${index}.${uid}.${name}`,
+  view: (job: JobOnBus, what: string) => `anneal.view.${jobPrefix(job)}.${what}`,
 } as const;
 
 /** Beginnings of the subjects to which answers go. */
 export const inbox = {
-  pod: ({ job, uid }: Omit<PodOnBus, 'index'>) => `_INBOX.pod.${place(job)}.${uid}`,
+  pod: ({ job, uid }: Omit<PodOnBus, 'index'>) => `_INBOX.pod.${jobPrefix(job)}.${uid}`,
   view: (namespace: string) => `_INBOX.view.${namespace}`,
 } as const;
 
@@ -104,6 +104,6 @@ export function parseHeartbeat(subject: string): Omit<PodOnBus, 'job'> | undefin
 }
 
 /** `<namespace>.<uid>`: what every name of a job holds. */
-export function place({ namespace, uid }: JobOnBus): string {
+export function jobPrefix({ namespace, uid }: JobOnBus): string {
   return `${namespace}.${uid}`;
 }

@@ -42,7 +42,7 @@ export class ViewBus implements AsyncDisposable {
     return onHeartbeat(this.#connection, job, heard);
   }
 
-  /** What is kept from a place on, page by page, then what is added; a page that has nothing left is the newest. */
+  /** What is kept from a sequence number on, page by page, then what is added; a page that has nothing left is the newest. */
   async *pages(
     name: StreamName,
     job: JobOnBus,

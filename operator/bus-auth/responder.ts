@@ -2,7 +2,7 @@
 // questions. A refusal says nothing to the client; the log has the reason.
 import { connect, type Msg, type NatsConnection, nkeyAuthenticator } from 'nats';
 import * as z from 'zod';
-import { place } from '../../crds/wire/subjects.ts';
+import { jobPrefix } from '../../crds/wire/subjects.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type Bearer, type Bearers, Refused } from './bearer.ts';
 import { type BusKeys, signedClaims } from './keys.ts';
@@ -146,7 +146,7 @@ function userOf(bearer: Bearer): BusUser {
     case 'Job': {
       const { job, pod, index } = bearer;
       const rights = podRights(job, pod, index);
-      return { name: `${place(job)}.${pod}`, account: account.workers, rights };
+      return { name: `${jobPrefix(job)}.${pod}`, account: account.workers, rights };
     }
   }
 }

@@ -18,7 +18,7 @@ import {
   bucket,
   inbox,
   type PodOnBus,
-  place,
+  jobPrefix,
   type StreamName,
   stream,
   subjects,
@@ -153,7 +153,7 @@ export class Gateway {
 
   /** A job has doors for as long as the operator says that there is such a job. */
   #arrange({ job, record }: MirroredJob): void {
-    const at = place(job);
+    const at = jobPrefix(job);
     const open = this.#open;
     if (record?.workers === this.#doors.get(at)?.workers || open === undefined) return;
     this.#close(at);
@@ -263,7 +263,7 @@ export class Gateway {
         for (const part of partsOf(job)) reply(part);
         return;
       case 'get': {
-        if (!request.key.startsWith(`${place(pod.job)}.`)) return reply(unreadable);
+        if (!request.key.startsWith(`${jobPrefix(pod.job)}.`)) return reply(unreadable);
         return reply({ type: 'Entry', entry: await state.get(request.key) });
       }
       default: {

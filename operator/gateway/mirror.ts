@@ -3,7 +3,7 @@
 
 import type { Entry, Watcher } from '../../crds/wire/bus-settings.ts';
 import { type JobRecord, jobRecord } from '../../crds/wire/state.ts';
-import { type JobOnBus, keys, parseKey, place } from '../../crds/wire/subjects.ts';
+import { type JobOnBus, keys, parseKey, jobPrefix } from '../../crds/wire/subjects.ts';
 
 export interface MirroredJob {
   readonly job: JobOnBus;
@@ -39,7 +39,7 @@ export class Mirror implements Watcher {
   }
 
   job(at: JobOnBus): MirroredJob | undefined {
-    return this.#jobs.get(place(at));
+    return this.#jobs.get(jobPrefix(at));
   }
 
   entry(key: string, value: unknown, revision: number): void {
@@ -49,13 +49,13 @@ export class Mirror implements Watcher {
     const at = { namespace: parsed.namespace, uid: parsed.uid };
     const isJob = key === keys.job(at);
     if (isJob && value === undefined) {
-      const gone = jobs.get(place(at));
-      jobs.delete(place(at));
+      const gone = jobs.get(jobPrefix(at));
+      jobs.delete(jobPrefix(at));
       if (gone !== undefined && this.isReady) this.#changed({ ...gone, record: undefined });
       return;
     }
-    const kept = jobs.get(place(at)) ?? none(at);
-    jobs.set(place(at), kept);
+    const kept = jobs.get(jobPrefix(at)) ?? none(at);
+    jobs.set(jobPrefix(at), kept);
     if (value === undefined) kept.entries.delete(key);
     else kept.entries.set(key, { value, revision });
     kept.head = Math.max(kept.head, revision);

@@ -9,7 +9,7 @@ import {
   stateRecord,
   worldRecord,
 } from '../../crds/wire/state.ts';
-import { type PodOnBus, parseKey, place } from '../../crds/wire/subjects.ts';
+import { type PodOnBus, parseKey, jobPrefix } from '../../crds/wire/subjects.ts';
 import type { DoorSettings } from './door.ts';
 
 export type WriteRequest = Extract<AskRequest, { readonly value: unknown }>;
@@ -43,11 +43,11 @@ export function refusalOf(
   job: { readonly record: JobRecord; readonly entries: ReadonlyMap<string, unknown> },
 ): string | undefined {
   const { key, value, what } = request;
-  if (!key.startsWith(`${place(pod.job)}.`)) return `${key} is of another job`;
+  if (!key.startsWith(`${jobPrefix(pod.job)}.`)) return `${key} is of another job`;
   const [kind = '', round, index, ...more] = (parseKey(key)?.what ?? '').split('.');
   const family = families[kind];
-  const isPlace = kind === 'state' ? round === undefined : isNumber(round);
-  if (family === undefined || !isPlace || more.length > 0) return `${key} is no key of a worker`;
+  const isComplete = kind === 'state' ? round === undefined : isNumber(round);
+  if (family === undefined || !isComplete || more.length > 0) return `${key} is no key of a worker`;
   if (!family.ways.includes(what))
     return `${what} of ${key}: it is written by ${family.ways.join(' or ')}`;
   if (kind !== 'state' && index !== String(pod.index)) {
@@ -74,16 +74,16 @@ function isNumber(word: string | undefined): boolean {
 export function doorsOf({ job }: Pick<PodOnBus, 'job'>, { workers }: JobRecord) {
   return {
     ask: {
-      ...{ subject: `anneal.ask.${place(job)}.*.*.*`, window: 64 + 4 * workers },
+      ...{ subject: `anneal.ask.${jobPrefix(job)}.*.*.*`, window: 64 + 4 * workers },
       ...{ perSecond: 40 + 4 * workers, burst: 200 + 20 * workers, bytesPerUnit: 4_096 },
     },
     tell: {
       // A pod sends 64 at once, and half of the window is always open.
-      ...{ subject: `anneal.tell.${place(job)}.*.*.*`, window: 192 + 64 * Math.min(workers, 8) },
+      ...{ subject: `anneal.tell.${jobPrefix(job)}.*.*.*`, window: 192 + 64 * Math.min(workers, 8) },
       ...{ perSecond: 64 + 4 * workers, burst: 4_096, bytesPerUnit: 1_024 },
     },
     view: {
-      ...{ subject: `anneal.view.${place(job)}.*`, window: 64 },
+      ...{ subject: `anneal.view.${jobPrefix(job)}.*`, window: 64 },
       ...{ perSecond: 100, burst: 1_000, bytesPerUnit: 16_384 },
     },
   } as const satisfies Readonly<Record<string, DoorSettings>>;

@@ -1,5 +1,5 @@
 // Whether the job could go on from somewhere if all its pods went now, and whether what it has done since can be saved.
-import { placesOf } from '../objects/places.ts';
+import { referencesOf } from '../objects/references.ts';
 import { none, type PolicyResult } from './decision.ts';
 import { has, presentBus, type View } from './view.ts';
 
@@ -32,5 +32,5 @@ function ready(view: View, step: number | undefined): PolicyResult {
 }
 
 function hasDestination({ built, spec }: View): boolean {
-  return placesOf(built).shared !== undefined || spec.checkpoint.destination !== undefined;
+  return referencesOf(built).shared !== undefined || spec.checkpoint.destination !== undefined;
 }

@@ -4,7 +4,7 @@
 import type { FailureCode, FailureReason } from '../../crds/failures/table.ts';
 import { runName } from '../../crds/wire/pod.ts';
 import { initJob } from '../objects/io-job.ts';
-import { placesOf } from '../objects/places.ts';
+import { referencesOf } from '../objects/references.ts';
 import { preparesInWorker } from '../objects/preparation.ts';
 import { auxiliaryQueue } from '../objects/scheduling.ts';
 import { none, type PolicyResult, together } from './decision.ts';
@@ -21,7 +21,7 @@ import { leaveRevision } from './worker-revisions.ts';
 import { preparedByOther } from './workers.ts';
 
 export function initialize(view: View): PolicyResult {
-  if (placesOf(view.built).shared === undefined) {
+  if (referencesOf(view.built).shared === undefined) {
     return initialized('NotShared', 'each worker puts model and data in place for itself');
   }
   const done = view.status.plan?.prepareSha256 === view.prepareDigest;

@@ -7,7 +7,7 @@ import { annotation, Component, label } from '../../crds/names/labels.ts';
 import { prepareDigest } from '../../crds/plan/prepare-digest.ts';
 import { parseTerminationMessage } from '../../crds/wire/termination-message.ts';
 import { containerName, runName } from '../../crds/wire/pod.ts';
-import { placesOf } from '../objects/places.ts';
+import { referencesOf } from '../objects/references.ts';
 import { sourcesOf } from '../objects/preparation.ts';
 import { conditionOf, isTrue } from '../runtime/conditions.ts';
 import { type KubeObject, keyOf } from '../runtime/resource.ts';
@@ -73,7 +73,7 @@ function wantedBy({ metadata, spec, status }: ObservedFineTuneJob) {
 }
 
 function claimOf({ metadata, spec }: Pick<ObservedFineTuneJob, 'metadata' | 'spec'>) {
-  return spec === undefined ? undefined : placesOf({ name: metadata.name, spec }).shared;
+  return spec === undefined ? undefined : referencesOf({ name: metadata.name, spec }).shared;
 }
 
 export function siblingsOf(stores: SiblingStores, job: ObservedFineTuneJob): readonly Sibling[] {

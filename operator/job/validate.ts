@@ -7,7 +7,7 @@ import type { FailureCode } from '../../crds/failures/table.ts';
 import { failureOf } from '../../crds/failures/table.ts';
 import { methodStatus } from '../../crds/methods/in-words.ts';
 import { resolveMethod } from '../../crds/methods/resolve.ts';
-import { placesOf } from '../objects/places.ts';
+import { referencesOf } from '../objects/references.ts';
 import type { PolicyResult } from './decision.ts';
 import type { Facts } from './facts.ts';
 import { fail } from './settle.ts';
@@ -83,7 +83,7 @@ function foreignNames({ foreign }: Facts): readonly Problem[] {
 
 function siteProblems({ site, job }: Facts, spec: FineTuneJobSpec): readonly Problem[] {
   const found: Problem[] = [];
-  const { shared } = placesOf({ name: job.name, spec });
+  const { shared } = referencesOf({ name: job.name, spec });
   const store = spec.output.destination?.s3 ?? spec.checkpoint.destination?.s3;
   if (shared === undefined && store === undefined) {
     found.push({

@@ -81,7 +81,7 @@ function ioJob(
   } satisfies Sent<Pick<V1Job, 'metadata' | 'spec'>>;
 }
 
-/** Where workers may go: a volume that is bound to the place of its first pod must be one that they can reach. */
+/** As workers: a volume that is bound where its first pod runs must be one that they can reach. */
 function placement(job: BuiltJob) {
   const { nodeSelector, priorityClassName, affinity } = job.spec.worker;
   const { nodeAffinity } = affinity ?? {};

@@ -6,7 +6,7 @@ import { Component, label, Network } from '../../crds/names/labels.ts';
 import { closedWithin, isClosed, parseCidr } from '../../crds/schema/cidr.ts';
 import { podPort } from '../../crds/wire/pod.ts';
 import { type BuiltJob, managedLabels, metadataOf } from './child.ts';
-import { type PodRole, placesOf } from './places.ts';
+import { type PodRole, referencesOf } from './references.ts';
 import type { PodSettings } from './settings.ts';
 
 interface Rule {
@@ -52,7 +52,7 @@ export function networkLabels(
  */
 function isShared(job: BuiltJob, { traces }: PodSettings, network: Network): boolean {
   const { network: asked, worker, observability } = job.spec;
-  const { shared, stores } = placesOf(job);
+  const { shared, stores } = referencesOf(job);
   const isPlain =
     asked.policy === 'Restricted' &&
     asked.allowMetadataService === 'Deny' &&
@@ -87,7 +87,7 @@ function sharedPolicy(namespace: string, network: Network, settings: PodSettings
 }
 
 function workerPolicy(job: BuiltJob, settings: PodSettings) {
-  const alone = placesOf(job).shared === undefined;
+  const alone = referencesOf(job).shared === undefined;
   return policy(job, childName.workerPolicy(job.name), [Component.Worker], {
     ingress: [{ from: [sameJob(job)] }, ...monitors(settings)],
     egress: [
@@ -183,7 +183,7 @@ function collector({ traces }: PodSettings, outside: readonly object[]): readonl
 
 function stores(job: BuiltJob, role: PodRole): readonly Rule[] {
   const ports = new Set(
-    placesOf(job)
+    referencesOf(job)
       .stores.filter((store) => store.role === role)
       .map(({ port }) => port),
   );
@@ -191,7 +191,7 @@ function stores(job: BuiltJob, role: PodRole): readonly Rule[] {
 }
 
 function outside(job: BuiltJob, settings: PodSettings, role: PodRole): readonly Rule[] {
-  const own = placesOf(job).stores.filter((store) => store.role === role);
+  const own = referencesOf(job).stores.filter((store) => store.role === role);
   const ports = own.map(({ port }) => port);
   return [web(settings, ports, anywhere(job))];
 }

@@ -3,8 +3,8 @@ import type { V1Container, V1PodSpec, V1ResourceRequirements } from '@kubernetes
 import { copyBytes, copyModeOf } from '../../crds/plan/copies.ts';
 import { containerName, podRole } from '../../crds/wire/pod.ts';
 import type { BuiltJob } from './child.ts';
-import { environmentOf, type WorkerPlace } from './environment.ts';
-import { type PodRole, placesOf } from './places.ts';
+import { environmentOf, type WorkerEnvironment } from './environment.ts';
+import { type PodRole, referencesOf } from './references.ts';
 import { prepareResources } from './resources.ts';
 import { containerSecurity, podSecurity } from './security.ts';
 import type { PodSettings } from './settings.ts';
@@ -14,7 +14,7 @@ interface PodFacts {
   readonly job: BuiltJob;
   readonly role: PodRole;
   readonly settings: PodSettings;
-  readonly worker?: WorkerPlace;
+  readonly worker?: WorkerEnvironment;
   /** Parameters that are trained, where known: sizes the memory for copies. */
   readonly trainedParameters?: number | undefined;
   /**
@@ -44,7 +44,7 @@ export function podSpec(facts: PodFacts): V1PodSpec & { containers: [V1Container
     securityContext: containerSecurity,
     terminationMessagePolicy: 'File',
   });
-  const alone = placesOf(job).shared === undefined && role !== 'prepare';
+  const alone = referencesOf(job).shared === undefined && role !== 'prepare';
   const own = facts.preparation ?? (alone ? prepareResources(settings) : undefined);
   const first = own === undefined ? undefined : preparation(facts, volumes);
   return {

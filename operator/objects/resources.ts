@@ -1,5 +1,5 @@
 // Processor and memory of a container: what the job says, else what its plan foresees, else what the site gives to pods of that kind. Each is
-// asked for, so that a namespace with a quota lets the pods in and a scheduler knows what it places.
+// asked for, so that a namespace with a quota lets the pods in and a scheduler knows what to reserve.
 import type { V1ResourceRequirements } from '@kubernetes/client-node';
 import { memoryConstants } from '../../crds/plan/memory-constants.ts';
 import { formatBytes, parseQuantity } from '../../crds/schema/quantity.ts';

@@ -1,5 +1,5 @@
 // What the site decides about pods, as the chart tells it to the operator. Jobs decide the rest.
-import type { PodRole } from './places.ts';
+import type { PodRole } from './references.ts';
 
 interface BusSettings {
   /** Address that pods use. */

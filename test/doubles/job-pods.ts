@@ -11,7 +11,7 @@ import { podVariable } from '../../crds/wire/pod.ts';
 import { writePlan } from '../../operator/job/plan.ts';
 import type { BuiltJob } from '../../operator/objects/child.ts';
 import { environmentOf } from '../../operator/objects/environment.ts';
-import type { PodRole } from '../../operator/objects/places.ts';
+import type { PodRole } from '../../operator/objects/references.ts';
 import type { PodSettings } from '../../operator/objects/settings.ts';
 import { childrenOf } from './child-processes.ts';
 

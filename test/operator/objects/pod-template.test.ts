@@ -3,7 +3,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { parseQuantity } from '../../../crds/schema/quantity.ts';
 import { initJob, publishJob } from '../../../operator/objects/io-job.ts';
-import { placesOf } from '../../../operator/objects/places.ts';
+import { referencesOf } from '../../../operator/objects/references.ts';
 import { podSpec } from '../../../operator/objects/pod-template.ts';
 import { sharedMemoryBytes } from '../../../operator/objects/volumes.ts';
 import { workerJob } from '../../../operator/objects/worker-job.ts';
@@ -139,7 +139,7 @@ test('a claim that only brings data is mounted read-only', (t) => {
 
 test('pods share the data volume, else on that of the checkpoints, else on that of the result', (t) => {
   const claim = (claimName: string) => ({ persistentVolumeClaim: { claimName } });
-  const shared = (changes: Changes) => placesOf(aBuiltJob(changes)).shared;
+  const shared = (changes: Changes) => referencesOf(aBuiltJob(changes)).shared;
   const all = {
     'storage.data': claim('data'),
     'checkpoint.destination': claim('saves'),
