@@ -128,7 +128,8 @@ export class Observer {
     const underWay = queue.workUnderWayMs;
     metrics.unfinishedWork.set({ name }, underWay.reduce((sum, ms) => sum + ms, 0) / 1000);
     metrics.longestWork.set({ name }, Math.max(0, ...underWay) / 1000);
-    for (const [resource, size] of informers.sizes()) metrics.informerObjects.set({ resource }, size);
+    for (const [resource, size] of informers.sizes())
+      metrics.informerObjects.set({ resource }, size);
     const counts = new Map<string, number>(phases.map((phase) => [phase, 0]));
     const jobs = [...informers.stores.jobs.values()];
     const present = new Set(jobs.map(({ metadata }) => metadata.uid));

@@ -3,9 +3,9 @@
 import type { Logger } from 'pino';
 import type { SpanSink } from '../crds/trace/span.ts';
 import type { JobBus } from './bus/job-bus.ts';
-import { type Informers, createInformers } from './informers.ts';
 import type { OperatorConfig } from './config.ts';
 import { discover } from './discovery.ts';
+import { createInformers, type Informers } from './informers.ts';
 import type { SiteFacts } from './job/facts.ts';
 import { Janitor } from './job/janitor.ts';
 import { ProgressWriter } from './job/progress-writer.ts';
@@ -78,7 +78,10 @@ export async function runOperator(facts: OperatorFacts, signal: AbortSignal): Pr
     identity: facts.identity,
     tell: (event) => observer.lease(event),
   });
-  await election.run((leading) => lead(facts, { informers, queue, site, observer }, leading), signal);
+  await election.run(
+    (leading) => lead(facts, { informers, queue, site, observer }, leading),
+    signal,
+  );
   await following;
 }
 

@@ -158,7 +158,10 @@ class Reader {
     const entries = items.flatMap(({ key, value }): [string, unknown][] => {
       const offset = offsetOf(key);
       if (!isScalar(key)) {
-        this.#problems.push({ ...this.#position(offset), message: 'has a key that is no plain word' });
+        this.#problems.push({
+          ...this.#position(offset),
+          message: 'has a key that is no plain word',
+        });
         return [];
       }
       const name = typeof key.value === 'string' ? key.value : String(key.source ?? key.value);

@@ -15,9 +15,9 @@ import type { HeartbeatRecord } from './state.ts';
 import { heartbeatRecord } from './state.ts';
 import {
   inbox,
+  jobPrefix,
   type PodOnBus,
   parseHeartbeat,
-  jobPrefix,
   type StreamName,
   subjects,
 } from './subjects.ts';

@@ -49,8 +49,10 @@ export const keys = {
   job: (job: JobOnBus) => `${jobPrefix(job)}.job`,
   state: (job: JobOnBus) => `${jobPrefix(job)}.state`,
   desired: (job: JobOnBus) => `${jobPrefix(job)}.desired`,
-  world: (job: JobOnBus, round: number, index: number) => `${jobPrefix(job)}.world.${round}.${index}`,
-  member: (job: JobOnBus, round: number, index: number) => `${jobPrefix(job)}.member.${round}.${index}`,
+  world: (job: JobOnBus, round: number, index: number) =>
+    `${jobPrefix(job)}.world.${round}.${index}`,
+  member: (job: JobOnBus, round: number, index: number) =>
+    `${jobPrefix(job)}.member.${round}.${index}`,
   ack: (job: JobOnBus, round: number, index: number) => `${jobPrefix(job)}.ack.${round}.${index}`,
   /** Everything of a job in a bucket. */
   all: (job: JobOnBus) => `${jobPrefix(job)}.>`,
@@ -67,7 +69,8 @@ export const subjects = {
   metrics: (cluster: string) => `anneal.v1.${cluster}.*.*.metric.*`,
   told: (job: JobOnBus) => `anneal.told.*.${jobPrefix(job)}.>`,
   kept: (job: JobOnBus, name: StreamName) => `anneal.kept.*.${jobPrefix(job)}.${spoken[name]}.*`,
-  heartbeat: ({ job, index, uid }: PodOnBus) => `anneal.heartbeat.${jobPrefix(job)}.${index}.${uid}`,
+  heartbeat: ({ job, index, uid }: PodOnBus) =>
+    `anneal.heartbeat.${jobPrefix(job)}.${index}.${uid}`,
   heartbeats: (job: JobOnBus) => `anneal.heartbeat.${jobPrefix(job)}.*.*`,
   /** Requests to the gateway: about records, to keep a message, to read what is kept. */
   ask: ({ job, index, uid }: PodOnBus, what: string) =>

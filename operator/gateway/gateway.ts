@@ -17,8 +17,8 @@ import {
 import {
   bucket,
   inbox,
-  type PodOnBus,
   jobPrefix,
+  type PodOnBus,
   type StreamName,
   stream,
   subjects,

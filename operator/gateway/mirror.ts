@@ -3,7 +3,7 @@
 
 import type { Entry, Watcher } from '../../crds/wire/bus-settings.ts';
 import { type JobRecord, jobRecord } from '../../crds/wire/state.ts';
-import { type JobOnBus, keys, parseKey, jobPrefix } from '../../crds/wire/subjects.ts';
+import { type JobOnBus, jobPrefix, keys, parseKey } from '../../crds/wire/subjects.ts';
 
 export interface MirroredJob {
   readonly job: JobOnBus;

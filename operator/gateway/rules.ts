@@ -9,7 +9,7 @@ import {
   stateRecord,
   worldRecord,
 } from '../../crds/wire/state.ts';
-import { type PodOnBus, parseKey, jobPrefix } from '../../crds/wire/subjects.ts';
+import { jobPrefix, type PodOnBus, parseKey } from '../../crds/wire/subjects.ts';
 import type { DoorSettings } from './door.ts';
 
 export type WriteRequest = Extract<AskRequest, { readonly value: unknown }>;
@@ -79,7 +79,10 @@ export function doorsOf({ job }: Pick<PodOnBus, 'job'>, { workers }: JobRecord) 
     },
     tell: {
       // A pod sends 64 at once, and half of the window is always open.
-      ...{ subject: `anneal.tell.${jobPrefix(job)}.*.*.*`, window: 192 + 64 * Math.min(workers, 8) },
+      ...{
+        subject: `anneal.tell.${jobPrefix(job)}.*.*.*`,
+        window: 192 + 64 * Math.min(workers, 8),
+      },
       ...{ perSecond: 64 + 4 * workers, burst: 4_096, bytesPerUnit: 1_024 },
     },
     view: {

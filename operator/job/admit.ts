@@ -2,10 +2,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { JobRecord } from '../../crds/wire/state.ts';
 import { none, type PolicyResult } from './decision.ts';
-import { presentBus, type View } from './view.ts';
+import type { View } from './view.ts';
 
-export function admit({ facts, spec, built }: View): PolicyResult {
-  const bus = presentBus(facts);
+export function admit({ facts, spec, built, bus }: View): PolicyResult {
   // What is written there has to be removed again.
   if (bus === undefined || !facts.job.hasFinalizer) return none;
   const { replicas, maxReplicas = replicas, elasticity } = spec.worker;

@@ -1,10 +1,10 @@
 // Whether the job could go on from somewhere if all its pods went now, and whether what it has done since can be saved.
 import { referencesOf } from '../objects/references.ts';
 import { none, type PolicyResult } from './decision.ts';
-import { has, presentBus, type View } from './view.ts';
+import { has, type View } from './view.ts';
 
 export function checkpointReady(view: View): PolicyResult {
-  const bus = presentBus(view.facts);
+  const { bus } = view;
   const step = bus?.state?.checkpoint?.step ?? view.status.checkpoint?.latestStep;
   const result = ready(view, step);
   const unsaved = bus?.unsaved;

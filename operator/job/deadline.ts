@@ -4,7 +4,7 @@ import { conditionOf, isTrue, timeText } from '../runtime/conditions.ts';
 import { type Call, none, type PolicyResult } from './decision.ts';
 import { desiredOf } from './desired.ts';
 import { fail } from './settle.ts';
-import { currentWorkers, later, presentBus, stateOf, type View } from './view.ts';
+import { later, type View } from './view.ts';
 
 /** Stops or starts the clock, by what the other policies found. Asked last. */
 export function countTime({ facts, status }: View): PolicyResult {
@@ -39,7 +39,7 @@ export function overdue(view: View): PolicyResult | undefined {
   return fail(view, {
     code: 'E_DEADLINE_EXCEEDED',
     message: `the job was active for ${view.spec.activeDeadlineSeconds} s, which is all that activeDeadlineSeconds gives it`,
-    step: stateOf(view)?.checkpoint?.step,
+    step: view.state?.checkpoint?.step,
   });
 }
 
@@ -55,17 +55,17 @@ export function deadline(view: View): PolicyResult {
 
 /** Calls while a last checkpoint is awaited; undefined when there is nothing to wait for. */
 function savingFirst(view: View, last: number): readonly Call[] | undefined {
-  const world = stateOf(view)?.world;
+  const world = view.state?.world;
   if (world === undefined || view.facts.now >= last) return undefined;
-  if (currentWorkers(view) === undefined || hasStopped(view)) return undefined;
+  if (view.workers === undefined || hasStopped(view)) return undefined;
   const wanted = desiredOf(view, { stop: 'Save', deadline: last });
   return wanted === undefined ? [] : [wanted];
 }
 
 /** Every member of the world has saved and stopped. */
 export function hasStopped(view: View): boolean {
-  const { size = 0 } = stateOf(view)?.world ?? {};
-  const acks = [...(presentBus(view.facts)?.acks.values() ?? [])];
+  const { size = 0 } = view.state?.world ?? {};
+  const acks = [...(view.bus?.acks.values() ?? [])];
   return acks.filter(({ stoppedStep }) => stoppedStep !== undefined).length >= size;
 }
 

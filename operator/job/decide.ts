@@ -10,7 +10,7 @@ import type { EventNote } from '../runtime/events.ts';
 import { admit } from './admit.ts';
 import { checkpointReady } from './checkpoint-ready.ts';
 import { countTime, deadline } from './deadline.ts';
-import type { Call, Decision, PolicyResult, ConditionReason } from './decision.ts';
+import type { Call, ConditionReason, Decision, PolicyResult } from './decision.ts';
 import { expire } from './expiry.ts';
 import type { Facts } from './facts.ts';
 import { failedResult, failures } from './failure.ts';

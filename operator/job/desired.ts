@@ -4,7 +4,7 @@ import { splitLive } from '../../crds/plan/live.ts';
 import type { DesiredRecord } from '../../crds/wire/state.ts';
 import { timeText } from '../runtime/conditions.ts';
 import type { Call } from './decision.ts';
-import { presentBus, stateOf, type View } from './view.ts';
+import type { View } from './view.ts';
 
 interface Wanted {
   readonly stop?: DesiredRecord['stop'];
@@ -16,12 +16,12 @@ interface Wanted {
 
 /** A call that makes the bus say so; undefined where it does already, or does not answer. */
 export function desiredOf(view: View, wanted: Wanted): Call | undefined {
-  const bus = presentBus(view.facts);
+  const { bus } = view;
   if (bus === undefined) return undefined;
   const { worker } = view.spec;
   const { workerRevision } = view;
   const before = bus.desired?.workerRevision === workerRevision ? bus.desired : undefined;
-  const trained = stateOf(view)?.world?.size;
+  const trained = view.state?.world?.size;
   const elastic = worker.elasticity !== 'None';
   const record: DesiredRecord = {
     v: 1,

@@ -40,7 +40,8 @@ export function failureOfPod(pod: PodFacts, end: PodEnd): FailureFacts {
     node: pod.node,
     exitCode: end.exitCode,
     step: end.terminationMessage?.failure?.step,
-    record: end.terminationMessage === undefined ? undefined : JSON.stringify(end.terminationMessage),
+    record:
+      end.terminationMessage === undefined ? undefined : JSON.stringify(end.terminationMessage),
   };
 }
 

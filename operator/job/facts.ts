@@ -2,7 +2,6 @@
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import type { Component } from '../../crds/names/labels.ts';
-import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
 import type {
   AckRecord,
   DesiredRecord,
@@ -10,6 +9,7 @@ import type {
   MemberRecord,
   StateRecord,
 } from '../../crds/wire/state.ts';
+import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
 import type { GangFlavour } from '../objects/pod-group.ts';
 import type { PodSettings } from '../objects/settings.ts';
 import type { Warning } from '../runtime/warnings.ts';
@@ -70,7 +70,9 @@ export interface Sibling {
   /** Name of its run, whose folder lies beside that of this job. */
   readonly run: string;
   /** What its pod told when all was in place; undefined: it is at it. */
-  readonly done: { readonly at: number; readonly prepared: TerminationMessage['prepared'] } | undefined;
+  readonly done:
+    | { readonly at: number; readonly prepared: TerminationMessage['prepared'] }
+    | undefined;
 }
 
 /** A Job of the batch API that belongs to the job. */

@@ -8,14 +8,14 @@ import type { ChildJob, PodFacts } from './facts.ts';
 import { gaveUp, incident } from './incident.ts';
 import { openRound, restartsOf } from './restarts.ts';
 import { fail } from './settle.ts';
-import { currentWorkers, podsOf, presentBus, stateOf, type View } from './view.ts';
+import { podsOf, type View } from './view.ts';
 
 /**
  * The workers agreed that the job has failed. It counts whatever the operator is about: they may have said it while they were being stopped, and
  * those of another revision would find it in the record and end at once, for ever.
  */
 export function failedResult(view: View): PolicyResult {
-  const { workerRevision, result } = presentBus(view.facts)?.state ?? {};
+  const { workerRevision, result } = view.bus?.state ?? {};
   if (result?.type !== 'Failed') return none;
   const { code, message, index, step, exitCode } = result;
   return fail(view, {
@@ -26,7 +26,7 @@ export function failedResult(view: View): PolicyResult {
 }
 
 export function failures(view: View): PolicyResult {
-  const workers = currentWorkers(view);
+  const { workers } = view;
   if (workers === undefined) return none;
   if (workers.outcome?.type === 'Failed') return jobFailed(view, workers);
   const pod = latest(newlyFailed(view, workers));
@@ -68,7 +68,7 @@ function newlyFailed(view: View, workers: ChildJob): readonly PodFacts[] {
   const { bus } = view.facts;
   if (bus.type === 'Absent') return workers.failed > accounted(view, workers) ? failed : [];
   if (bus.type === 'Away') return [];
-  const state = stateOf(view);
+  const { state } = view;
   if (state === undefined) return [];
   const members = new Set([...bus.members.values()].map(({ podUID }) => podUID));
   const openedAt = Date.parse(state.opened.at);
@@ -82,7 +82,7 @@ function accounted({ status }: View, { number }: ChildJob): number {
 }
 
 function withCount(view: View, workers: ChildJob, found: PolicyResult): PolicyResult {
-  if (presentBus(view.facts) !== undefined) return found;
+  if (view.bus !== undefined) return found;
   const podFailures = { workerRevision: workers.number, count: workers.failed };
   const restarts = { ...view.status.restarts, ...found.status?.restarts, podFailures };
   return { ...found, status: { ...found.status, restarts } };
@@ -90,8 +90,8 @@ function withCount(view: View, workers: ChildJob, found: PolicyResult): PolicyRe
 
 /** A member of the committed world has no pod any more, and did not fail: evicted, drained, deleted, or its node is gone. */
 function lostMembers(view: View): PolicyResult {
-  const bus = presentBus(view.facts);
-  const state = stateOf(view);
+  const { bus } = view;
+  const { state } = view;
   if (bus === undefined || state?.world === undefined) return none;
   const pods = new Map(view.facts.pods.map((pod) => [pod.uid, pod]));
   const lost = [...bus.members.values()].filter(({ podUID, bootAt }) => {
@@ -105,14 +105,12 @@ function lostMembers(view: View): PolicyResult {
   if (first === undefined) return none;
   const disrupted = pods.get(first.podUID)?.disruption !== undefined;
   const restarts = restartsOf(view);
-  return openRound(
-    view,
-    disrupted ? 'Disruption' : 'PodLost',
-    { ...restarts, disruptions: restarts.disruptions + 1 },
-    view.workerRevision,
-    // What is cut off from Kubernetes may run on, and would join at once: for that it would be lost again, and so on.
-    lost.map(({ podUID }) => podUID).slice(0, maxLost),
-  );
+  return openRound(view, {
+    cause: disrupted ? 'Disruption' : 'PodLost',
+    restarts: { ...restarts, disruptions: restarts.disruptions + 1 },
+    // A pod that is cut off from Kubernetes may run on and would join at once, to be lost again.
+    lost: lost.map(({ podUID }) => podUID).slice(0, maxLost),
+  });
 }
 
 const informerLagMs = 60_000;

@@ -7,7 +7,7 @@ import { timeText } from '../runtime/conditions.ts';
 import { none, type PolicyResult } from './decision.ts';
 import type { ChildJob, SiteFacts } from './facts.ts';
 import { fail } from './settle.ts';
-import { currentWorkers, later, podsOf, sinceOf, type View } from './view.ts';
+import { later, sinceOf, type View } from './view.ts';
 import { leaveRevision } from './worker-revisions.ts';
 
 type Gang = GangFlavour | 'Queue' | 'Fallback' | 'None';
@@ -28,9 +28,9 @@ export function gangMembers({ worker }: FineTuneJobSpec): number {
 }
 
 export function schedulingDeadline(view: View): PolicyResult {
-  const workers = currentWorkers(view);
+  const { workers } = view;
   if (workers === undefined || workers.suspended || workers.outcome !== undefined) return none;
-  const pods = podsOf(view, 'worker', view.workerRevision);
+  const { workerPods: pods } = view;
   const placed = new Set(
     pods.filter((pod) => pod.scheduledAt !== undefined).map(({ index }) => index),
   );

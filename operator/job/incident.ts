@@ -14,7 +14,7 @@ import type { ChildJob, PodFacts } from './facts.ts';
 import { drawOf } from './gang.ts';
 import { openRound, type Restarts, restartsOf, shown } from './restarts.ts';
 import { type FailureFacts, fail } from './settle.ts';
-import { currentWorkers, later, presentBus, type View } from './view.ts';
+import { later, type View } from './view.ts';
 import { leaveRevision } from './worker-revisions.ts';
 
 interface Incident {
@@ -62,11 +62,11 @@ function actionOf({ spec }: View, { pod, meaning }: Incident) {
 /** It costs nothing. A Job that gave up is followed by the next one, a world that lost the pod by another. */
 function ignored(view: View, { jobGaveUp }: Incident): PolicyResult {
   if (jobGaveUp) {
-    const next = leaveRevision(view, currentWorkers(view));
+    const next = leaveRevision(view, view.workers);
     return { ...next, wakeAt: view.facts.now, final: true };
   }
-  if (presentBus(view.facts) === undefined) return none;
-  return openRound(view, 'Requested', restartsOf(view), view.workerRevision);
+  if (view.bus === undefined) return none;
+  return openRound(view, { cause: 'Requested', restarts: restartsOf(view) });
 }
 
 /** Why the job may not go on; undefined where it may. */
@@ -83,7 +83,7 @@ function endOf(
   if (code === 'E_EPHEMERAL_STORAGE' && repeats >= tooOften.ephemeralStorage)
     return { code, message };
   // Without a bus nobody tells about checkpoints, so nobody can tell that there were none.
-  const hasBus = presentBus(view.facts) !== undefined;
+  const hasBus = view.bus !== undefined;
   const account = hasBus ? restarts : { ...restarts, sinceCommit: 0 };
   return overdrawn(account, failurePolicy, message);
 }
@@ -100,7 +100,7 @@ function ladder(view: View, found: Incident, restarts: Restarts, elsewhere: bool
   if (exclude.length > 0 || grows || jobGaveUp) {
     return newRevision(view, found, restarts, { exclude, grows });
   }
-  const again = openRound(view, 'PodFailed', restarts, view.workerRevision);
+  const again = openRound(view, { cause: 'PodFailed', restarts });
   return { ...again, events: [eventOf(meaning, 'a new world is formed')] };
 }
 
@@ -110,8 +110,12 @@ function newRevision(
   restarts: Restarts,
   change: { readonly exclude: readonly string[]; readonly grows: boolean },
 ): PolicyResult {
-  const next = leaveRevision(view, currentWorkers(view));
-  const open = openRound(view, 'PodFailed', restarts, view.workerRevision + 1);
+  const next = leaveRevision(view, view.workers);
+  const open = openRound(view, {
+    cause: 'PodFailed',
+    restarts,
+    workerRevision: view.workerRevision + 1,
+  });
   const before = view.status.restarts;
   const seconds = restartPauseSeconds(restarts);
   const chance = drawOf(view.facts.job.uid, view.workerRevision);

@@ -4,8 +4,8 @@
 import type { FailureCode, FailureReason } from '../../crds/failures/table.ts';
 import { runName } from '../../crds/wire/pod.ts';
 import { initJob } from '../objects/io-job.ts';
-import { referencesOf } from '../objects/references.ts';
 import { preparesInWorker } from '../objects/preparation.ts';
+import { referencesOf } from '../objects/references.ts';
 import { auxiliaryQueue } from '../objects/scheduling.ts';
 import { none, type PolicyResult, together } from './decision.ts';
 import { removeJob } from './finalise.ts';
@@ -16,7 +16,7 @@ import { auxiliaryAdmitted, auxiliaryHeld, enqueued } from './queue.ts';
 import { fail } from './settle.ts';
 import { usable } from './siblings.ts';
 import { groundwork, healPlan, surroundings } from './surroundings.ts';
-import { currentWorkers, has, podsOf, type View } from './view.ts';
+import { has, type View } from './view.ts';
 import { leaveRevision } from './worker-revisions.ts';
 import { preparedByOther } from './workers.ts';
 
@@ -63,9 +63,9 @@ export function initialize(view: View): PolicyResult {
  * and looks after it.
  */
 function inWorker(view: View): PolicyResult {
-  const workers = currentWorkers(view);
+  const { workers } = view;
   const isOfPlan = workers?.planDigest === view.plan.digest;
-  const pods = podsOf(view, 'worker', view.workerRevision);
+  const { workerPods: pods } = view;
   const done = pods.findLast(({ preparation }) => preparation?.type === 'Done');
   if (isOfPlan && done !== undefined) return finished(view, done.preparation?.prepared);
   const { facts } = view;
@@ -100,16 +100,14 @@ const siblingMs = 5_000;
 /** A worker looked for what another job had put in place, and it was gone or damaged. */
 function isOfNoUse(view: View): boolean {
   if (preparedByOther(view) === undefined) return false;
-  return podsOf(view, 'worker', view.workerRevision).some(
-    ({ end }) => end?.terminationMessage?.failure?.code === notPrepared,
-  );
+  return view.workerPods.some(({ end }) => end?.terminationMessage?.failure?.code === notPrepared);
 }
 
 const notPrepared: FailureCode = 'E_NOT_PREPARED';
 
 function anew(view: View): PolicyResult {
   const { status, facts } = view;
-  const left = leaveRevision(view, currentWorkers(view));
+  const left = leaveRevision(view, view.workers);
   const plan = { ...status.plan, prepareSha256: undefined, preparedBy: runName(facts.job) };
   const message = `what ${status.plan?.preparedBy} had put in place is not there any more; it is done again`;
   return {

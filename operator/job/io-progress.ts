@@ -22,8 +22,11 @@ export function progressOf(view: View, job: ChildJob, component: 'init' | 'publi
   const pods = podsOf(view, component, job.number);
   const { outcome } = job;
   // The message of the pod is as good as the outcome of the Job, which comes a second later. Of a publish Job the end is awaited: it is cleaned up after.
-  const prepared = pods.find(({ end }) => end?.exitCode === 0 && end.terminationMessage?.prepared !== undefined);
-  if (prepared !== undefined) return { type: 'Done', terminationMessage: prepared.end?.terminationMessage };
+  const prepared = pods.find(
+    ({ end }) => end?.exitCode === 0 && end.terminationMessage?.prepared !== undefined,
+  );
+  if (prepared !== undefined)
+    return { type: 'Done', terminationMessage: prepared.end?.terminationMessage };
   if (outcome === undefined) return working(view, job, pods);
   const ended = pods.filter(({ end }) => end !== undefined);
   const until = later(podLagSeconds, outcome.at);

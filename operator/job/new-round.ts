@@ -4,7 +4,8 @@ import { rendezvousCauses } from '../../crds/wire/rendezvous-causes.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
 import type { EventNote } from '../runtime/events.ts';
 import type { Call } from './decision.ts';
-import { livePods, type View } from './view.ts';
+import type { PodFacts } from './facts.ts';
+import type { View } from './view.ts';
 
 /** Opened by the operator alone, which tells more of them where it opens them. */
 const toldElsewhere: ReadonlySet<string> = new Set(['Start', 'PodFailed', 'Resize']);
@@ -36,15 +37,15 @@ export function suspects(view: View, { opened, restarts, world }: StateRecord): 
   const again = rendezvousCauses[opened.cause].counted && restarts.sinceCommit === 2;
   if (world !== undefined || !again || !areClose(restarts)) return [];
   const openedAt = Date.parse(opened.at);
-  return removed(livePods(view).filter(({ createdAt }) => createdAt <= openedAt));
+  return removed(view.livePods.filter(({ createdAt }) => createdAt <= openedAt));
 }
 
 /** All of them: the pods of the current revision. */
 export function removePods(view: View): readonly Call[] {
-  return removed(livePods(view));
+  return removed(view.livePods);
 }
 
-function removed(pods: ReturnType<typeof livePods>): readonly Call[] {
+function removed(pods: readonly PodFacts[]): readonly Call[] {
   return pods.map(({ name, uid }) => ({
     ...{ type: 'Delete', kind: 'Pod', name, uid },
     propagation: 'Background',

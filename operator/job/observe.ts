@@ -1,8 +1,8 @@
 // From what the stores hold to the facts of one job. No I/O, and no clock but `now`.
 import { childName, sharedName } from '../../crds/names/child-names.ts';
 import { annotation, type Component, finalizer, label, Network } from '../../crds/names/labels.ts';
-import { parseTerminationMessage } from '../../crds/wire/termination-message.ts';
 import { containerName } from '../../crds/wire/pod.ts';
+import { parseTerminationMessage } from '../../crds/wire/termination-message.ts';
 import type { JobBus } from '../bus/job-bus.ts';
 import { type KubeObject, keyOf, type ObjectMeta } from '../runtime/resource.ts';
 import type { Store } from '../runtime/store.ts';

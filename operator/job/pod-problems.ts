@@ -76,7 +76,9 @@ function problemsOfPods(view: View, pods: readonly PodFacts[]): readonly PodProb
       message: `node ${node} of pod ${name} is not reachable`,
       example: name,
     })),
-    ...waiting.filter(({ nodeUnreachable }) => !nodeUnreachable).map((pod) => podProblemOf(view, pod)),
+    ...waiting
+      .filter(({ nodeUnreachable }) => !nodeUnreachable)
+      .map((pod) => podProblemOf(view, pod)),
   ];
 }
 

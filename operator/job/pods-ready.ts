@@ -3,14 +3,20 @@ import { Component, label } from '../../crds/names/labels.ts';
 import { type Call, none, type PolicyResult } from './decision.ts';
 import type { ChildJob, PodFacts } from './facts.ts';
 import { stalledBy } from './initialize.ts';
-import { countByReason, isStalling, type PodProblem, podProblemsOf, worstOf } from './pod-problems.ts';
+import {
+  countByReason,
+  isStalling,
+  type PodProblem,
+  podProblemsOf,
+  worstOf,
+} from './pod-problems.ts';
 import { fail } from './settle.ts';
-import { currentWorkers, earliest, podsOf, type View } from './view.ts';
+import { earliest, type View } from './view.ts';
 
 export function podsReady(view: View): PolicyResult {
-  const workers = currentWorkers(view);
+  const { workers } = view;
   if (workers === undefined || workers.suspended) return none;
-  const pods = podsOf(view, 'worker', view.workerRevision);
+  const { workerPods: pods } = view;
   const { found: problems, lookAt } = podProblemsOf(view, workers, pods);
   const worst = worstOf(problems);
   const ended = problems.find(({ fatal }) => fatal !== undefined && view.facts.now >= fatal.at);

@@ -24,7 +24,11 @@ export function initialized(reason: string, message: string): PolicyResult {
 }
 
 /** `sibling`: whose work it is, where it is not that of the job. */
-export function finished(view: View, prepared: Prepared | undefined, sibling?: Sibling): PolicyResult {
+export function finished(
+  view: View,
+  prepared: Prepared | undefined,
+  sibling?: Sibling,
+): PolicyResult {
   const { preparedBy: _, ...before } = view.status.plan ?? {};
   const plan = {
     ...before,

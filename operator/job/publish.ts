@@ -13,15 +13,7 @@ import { isStalling } from './pod-problems.ts';
 import { auxiliaryAdmitted, auxiliaryHeld, enqueued } from './queue.ts';
 import { complete, fail } from './settle.ts';
 import { groundwork, healPlan, surroundings } from './surroundings.ts';
-import {
-  currentWorkers,
-  earliest,
-  later,
-  livePods,
-  podsOf,
-  presentBus,
-  type View,
-} from './view.ts';
+import { earliest, later, type View } from './view.ts';
 import { plannedMemory } from './workers.ts';
 
 type Ending = 'Finished' | 'FinishedEarly';
@@ -49,7 +41,10 @@ export function publish(view: View): PolicyResult {
   const progress = progressOf(view, job, 'publish');
   switch (progress.type) {
     case 'Done':
-      return together(admitted, published(view, progress.terminationMessage?.published?.artifacts, ending));
+      return together(
+        admitted,
+        published(view, progress.terminationMessage?.published?.artifacts, ending),
+      );
     case 'Failed': {
       const { code, message } = progress.failure;
       const failed = fail(view, progress.failure);
@@ -77,8 +72,8 @@ export function publish(view: View): PolicyResult {
 /** The worker that writes the result itself: done, or at it; undefined where a Job has to do it. */
 function byWorker(view: View, ending: Ending): PolicyResult | undefined {
   if (!publishesInWorker(view.spec)) return undefined;
-  const pods = podsOf(view, 'worker', view.workerRevision);
-  const isOver = currentWorkers(view)?.outcome !== undefined;
+  const { workerPods: pods } = view;
+  const isOver = view.workers?.outcome !== undefined;
   const done = pods.find(({ end }) => end?.terminationMessage?.published);
   if (done?.end !== undefined) {
     // The Job controller notices a second later. To end the job sooner would scale its worker Job
@@ -89,7 +84,7 @@ function byWorker(view: View, ending: Ending): PolicyResult | undefined {
     }
     return { ...inWorker, wakeAt: until };
   }
-  if (isOver || livePods(view).length === 0 || isForgotten(view)) return undefined;
+  if (isOver || view.livePods.length === 0 || isForgotten(view)) return undefined;
   return overdue(view) ?? { ...inWorker, wakeAt: deadlineOf(view) };
 }
 
@@ -97,8 +92,7 @@ function byWorker(view: View, ending: Ending): PolicyResult | undefined {
  * The bus lost its storage since: a worker that starts again finds no result there, and waits for a
  * world that does not form.
  */
-function isForgotten({ facts }: View): boolean {
-  const bus = presentBus(facts);
+function isForgotten({ bus }: View): boolean {
   return bus !== undefined && bus.state?.result === undefined;
 }
 
@@ -108,14 +102,12 @@ const jobLagSeconds = 30;
 function trainedTo(view: View): Ending | undefined {
   const running = conditionOf(view.status.conditions ?? [], 'Running')?.reason;
   if (running === 'Finished' || running === 'FinishedEarly') return running;
-  const result = presentBus(view.facts)?.state?.result;
+  const result = view.bus?.state?.result;
   if (result?.type === 'Succeeded') return result.reason;
-  const workers = currentWorkers(view);
+  const { workers } = view;
   // A worker exits with 0 only once the record has the result. A bus that lost its storage since
   // has forgotten it, and the Job never replaces that worker: no world would form again.
-  const done = podsOf(view, 'worker', view.workerRevision).filter(
-    ({ end }) => end?.exitCode === Exit.Done,
-  );
+  const done = view.workerPods.filter(({ end }) => end?.exitCode === Exit.Done);
   if (done.length === 0 && workers?.outcome?.type !== 'Complete') return undefined;
   const last = done.find(({ end }) => end?.terminationMessage?.finished);
   return last?.end?.terminationMessage?.finished?.reason ?? 'Finished';
@@ -164,7 +156,10 @@ function published(view: View, artifacts: readonly Artifact[] = [], ending: Endi
   );
 }
 
-const inWorker: PolicyResult = publishing('InWorker', 'the worker writes the result before it ends');
+const inWorker: PolicyResult = publishing(
+  'InWorker',
+  'the worker writes the result before it ends',
+);
 
 function publishing(reason: string, message: string): PolicyResult {
   return { conditions: [{ type: 'Published', status: 'False', reason, message }], final: true };

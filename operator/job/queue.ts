@@ -5,7 +5,7 @@ import { conditionOf } from '../runtime/conditions.ts';
 import { none, type PolicyResult } from './decision.ts';
 import type { ChildJob } from './facts.ts';
 import { ended } from './stop-workers.ts';
-import { currentWorkers, has, type View } from './view.ts';
+import { has, type View } from './view.ts';
 
 interface Held extends PolicyResult {
   /** Why the Job does not start. */
@@ -15,7 +15,7 @@ interface Held extends PolicyResult {
 /** Of workers. */
 export function queue(view: View): PolicyResult {
   const { queueName } = view.spec.scheduling;
-  const workers = currentWorkers(view);
+  const { workers } = view;
   if (workers === undefined) return none;
   const held = heldBack(view, workers, queueName);
   if (held === undefined) return admitted(view, queueName);

@@ -17,11 +17,11 @@ import { Questions } from './ask.ts';
 import { BegunPreparations } from './begun-preparations.ts';
 import { decide, isOver } from './decide.ts';
 import type { Decision, Refusal } from './decision.ts';
+import { Expectations } from './expectations.ts';
 import type { SiteFacts } from './facts.ts';
 import { drawOf } from './gang.ts';
-import { type Stores, observe } from './observe.ts';
+import { observe, type Stores } from './observe.ts';
 import { fineTuneJobs, type ObservedFineTuneJob } from './observed/fine-tune-job.ts';
-import { Expectations } from './expectations.ts';
 import { earliest } from './view.ts';
 
 interface ReconcilerFacts {

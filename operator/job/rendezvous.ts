@@ -6,16 +6,7 @@ import { type Call, none, type PolicyResult } from './decision.ts';
 import { incident } from './incident.ts';
 import { isNewRound, newsOf, removePods, suspects } from './new-round.ts';
 import { restartsOf, shown } from './restarts.ts';
-import {
-  currentWorkers,
-  earliest,
-  has,
-  later,
-  livePods,
-  presentBus,
-  stateOf,
-  type View,
-} from './view.ts';
+import { earliest, has, later, type View } from './view.ts';
 
 /** All are there and cannot agree: their pods are at fault, or the network between them is. */
 const agreeSeconds = 300;
@@ -23,7 +14,7 @@ const agreeSeconds = 300;
 const readySeconds = 30;
 
 export function rendezvous(view: View): PolicyResult {
-  const workers = currentWorkers(view);
+  const { workers } = view;
   if (workers === undefined) return none;
   const { bus } = view.facts;
   switch (bus.type) {
@@ -32,7 +23,7 @@ export function rendezvous(view: View): PolicyResult {
     case 'Away':
       return away(view, bus.since);
     case 'Present': {
-      const state = stateOf(view);
+      const { state } = view;
       if (state === undefined) return forming(view, 'the workers have not joined a rendezvous yet');
       const result = state.world === undefined ? open(view, state) : committed(view, state);
       return { ...result, events: [...newsOf(view, state), ...(result.events ?? [])] };
@@ -47,10 +38,14 @@ function alone(view: View): PolicyResult {
   return training(view, 'the worker is ready');
 }
 
-function training(view: View, message: string, wasRestarted = has(view, 'Restarting')): PolicyResult {
+function training(
+  view: View,
+  message: string,
+  wasRestarted = has(view, 'Restarting'),
+): PolicyResult {
   const { facts, status, spec } = view;
   const quiet = later(2 * spec.failurePolicy.hangTimeoutSeconds, lastSign(view));
-  const silent = facts.now >= quiet && presentBus(facts) !== undefined;
+  const silent = facts.now >= quiet && view.bus !== undefined;
   return {
     conditions: [
       { type: 'Running', status: 'True', reason: 'Training', message },
@@ -105,7 +100,7 @@ function committed(view: View, state: StateRecord): PolicyResult {
 
 /** From when on it is said that pods of this world are not ready; at once where one of them is gone. */
 function readinessDue(view: View, size: number, committedAt: string | undefined): number {
-  if (committedAt === undefined || livePods(view).length < size) return 0;
+  if (committedAt === undefined || view.livePods.length < size) return 0;
   return later(readySeconds, Date.parse(committedAt));
 }
 
@@ -138,7 +133,7 @@ function open(view: View, state: StateRecord): PolicyResult {
 /** Undefined while somebody is still missing: then that is what is waited for. */
 function agreementDue(view: View, openedAt: string): number | undefined {
   if (!has(view, 'PodsReady')) return undefined;
-  const newest = livePods(view).map(({ createdAt }) => createdAt);
+  const newest = view.livePods.map(({ createdAt }) => createdAt);
   return later(agreeSeconds, Math.max(Date.parse(openedAt), ...newest));
 }
 

@@ -6,15 +6,7 @@ import { type Call, none, type PolicyResult } from './decision.ts';
 import { desiredOf } from './desired.ts';
 import type { ChildJob } from './facts.ts';
 import { openRound, restartsOf } from './restarts.ts';
-import {
-  currentWorkers,
-  later,
-  livePods,
-  type PresentBus,
-  presentBus,
-  stateOf,
-  type View,
-} from './view.ts';
+import { later, type PresentBus, type View } from './view.ts';
 
 interface Sizes {
   readonly workers: ChildJob;
@@ -26,9 +18,9 @@ interface Sizes {
 }
 
 export function resize(view: View): PolicyResult {
-  const workers = currentWorkers(view);
-  const bus = presentBus(view.facts);
-  const state = stateOf(view);
+  const { workers } = view;
+  const { bus } = view;
+  const { state } = view;
   const live = view.spec.worker.elasticity === 'Live';
   if (!live || workers === undefined || bus === undefined || state?.world === undefined)
     return none;
@@ -54,7 +46,7 @@ function grow(view: View, sizes: Sizes): PolicyResult {
   const { workers, target, world } = sizes;
   const conditions = [resizing('True', 'ScaleUp', `from ${world} to ${target} workers`)];
   if (workers.parallelism < target) return { conditions, calls: [sizeTo(workers, target)] };
-  const ready = livePods(view).filter((pod) => pod.ready).length;
+  const ready = view.livePods.filter((pod) => pod.ready).length;
   const since = conditionOf(view.status.conditions ?? [], 'Resizing');
   const begun = since?.status === 'True' ? Date.parse(since.lastTransitionTime) : view.facts.now;
   const due = later(view.spec.scheduling.schedulingTimeoutSeconds, begun);
@@ -70,7 +62,12 @@ function grow(view: View, sizes: Sizes): PolicyResult {
 }
 
 /** The world that trains saves once more before the next one takes its place; when it is late, what it saved last has to do. */
-function larger(view: View, sizes: Sizes, workers: number, late: boolean): Pick<PolicyResult, 'calls'> {
+function larger(
+  view: View,
+  sizes: Sizes,
+  workers: number,
+  late: boolean,
+): Pick<PolicyResult, 'calls'> {
   const before = desiredBefore(view, sizes);
   if (before?.workers !== workers) {
     const wanted = desiredOf(view, { workers, save: (before?.save ?? 0) + 1 });
@@ -113,7 +110,7 @@ function newWorld(view: View, workers: number): Pick<PolicyResult, 'calls'> {
   if (wanted !== undefined) return { calls: [wanted] };
   const restarts = restartsOf(view);
   const counted = { ...restarts, resizes: restarts.resizes + 1 };
-  const { calls = [] } = openRound(view, 'Resize', counted, view.workerRevision);
+  const { calls = [] } = openRound(view, { cause: 'Resize', restarts: counted });
   return { calls };
 }
 

@@ -4,12 +4,12 @@ import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import type { RendezvousCause } from '../../crds/wire/rendezvous-causes.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
 import type { PolicyResult } from './decision.ts';
-import { presentBus, type View } from './view.ts';
+import type { View } from './view.ts';
 
 export type Restarts = StateRecord['restarts'];
 
 export function restartsOf(view: View): Restarts {
-  const record = presentBus(view.facts)?.state?.restarts;
+  const record = view.bus?.state?.restarts;
   const own = ofStatus(view);
   return record !== undefined && events(record) >= events(own) ? record : own;
 }
@@ -43,23 +43,24 @@ export function shown(before: FineTuneJobStatus['restarts'], restarts: Restarts)
   };
 }
 
-/** Asks for a new world with this account, without the pods that are lost; both then stand in the record. Without a bus status keeps the account. */
-export function openRound(
-  view: View,
-  cause: RendezvousCause,
-  restarts: Restarts,
-  workerRevision: number,
-  lost?: readonly string[],
-): PolicyResult {
-  const state = presentBus(view.facts)?.state;
-  return state === undefined
-    ? { status: { restarts: shown(view.status.restarts, restarts) } }
-    : {
-        calls: [
-          {
-            ...{ type: 'OpenRound', from: state.round, cause, workerRevision, restarts },
-            ...(lost === undefined ? {} : { lost }),
-          },
-        ],
-      };
+interface Round {
+  readonly cause: RendezvousCause;
+  readonly restarts: Restarts;
+  /** Whose pods are to join; those of the present one where nothing is said. */
+  readonly workerRevision?: number;
+  /** UIDs of pods that may join no more. */
+  readonly lost?: readonly string[];
+}
+
+/**
+ * Asks for a new world with this account, without the pods that are lost; both then stand in the
+ * record. Without a bus, status keeps the account.
+ */
+export function openRound(view: View, round: Round): PolicyResult {
+  const state = view.bus?.state;
+  if (state === undefined) {
+    return { status: { restarts: shown(view.status.restarts, round.restarts) } };
+  }
+  const { workerRevision } = view;
+  return { calls: [{ type: 'OpenRound', from: state.round, workerRevision, ...round }] };
 }

@@ -2,18 +2,17 @@
 // another one. The count of `desired.save` is raised for it; it is done when a worker acknowledges that count.
 import { annotation } from '../../crds/names/labels.ts';
 import { none, type PolicyResult } from './decision.ts';
-import { has, presentBus, stateOf, type View } from './view.ts';
+import { has, type View } from './view.ts';
 
 const longest = 64;
 
 export function saveAsked(view: View): PolicyResult {
-  const { facts, status } = view;
+  const { facts, status, bus } = view;
   const wish = facts.job.annotations[annotation.save]?.slice(0, longest);
   const known = status.save;
   if (wish === undefined || wish === '' || known?.done === wish) return none;
   if (facts.bus.type === 'Absent') return refused(view, wish);
-  const bus = presentBus(facts);
-  const trains = has(view, 'Running') && stateOf(view)?.world !== undefined;
+  const trains = has(view, 'Running') && view.state?.world !== undefined;
   // Later is early enough: a change of the world saves by itself, and whoever asked waits.
   if (bus === undefined || !trains || has(view, 'Resizing')) return none;
   const { workerRevision } = view;
@@ -50,7 +49,7 @@ function refused({ status }: View, wish: string): PolicyResult {
 export function saveCount(view: View): number | undefined {
   const { save } = view.status;
   if (save?.count === undefined || save.workerRevision !== view.workerRevision) return undefined;
-  const bus = presentBus(view.facts);
+  const { bus } = view;
   const before = bus?.desired?.workerRevision === save.workerRevision ? bus.desired.save : 0;
   return Math.max(before, save.count);
 }

@@ -5,10 +5,10 @@
 import type { Source } from '../../crds/api/source.ts';
 import { annotation, Component, label } from '../../crds/names/labels.ts';
 import { prepareDigest } from '../../crds/plan/prepare-digest.ts';
-import { parseTerminationMessage } from '../../crds/wire/termination-message.ts';
 import { containerName, runName } from '../../crds/wire/pod.ts';
-import { referencesOf } from '../objects/references.ts';
+import { parseTerminationMessage } from '../../crds/wire/termination-message.ts';
 import { sourcesOf } from '../objects/preparation.ts';
+import { referencesOf } from '../objects/references.ts';
 import { conditionOf, isTrue } from '../runtime/conditions.ts';
 import { type KubeObject, keyOf } from '../runtime/resource.ts';
 import type { Store } from '../runtime/store.ts';

@@ -5,7 +5,7 @@ import { hasStopped } from './deadline.ts';
 import type { PolicyResult } from './decision.ts';
 import { desiredOf } from './desired.ts';
 import type { ChildJob } from './facts.ts';
-import { later, sinceOf, stateOf, type View } from './view.ts';
+import { later, sinceOf, type View } from './view.ts';
 import { leaveRevision } from './worker-revisions.ts';
 
 export const stopping = { type: 'Suspended', status: 'Unknown', reason: 'Suspending' } as const;
@@ -17,7 +17,7 @@ export function stopWorkers(view: View, workers: ChildJob, why: string): PolicyR
   );
   const since = isStopping ? (sinceOf(view, 'Suspended') ?? facts.now) : facts.now;
   const deadline = later(spec.suspendTimeoutSeconds, since);
-  const training = stateOf(view)?.world !== undefined && !workers.suspended;
+  const training = view.state?.world !== undefined && !workers.suspended;
   const late = facts.now >= deadline;
   if (training && !late && !hasStopped(view)) {
     const wanted = desiredOf(view, { stop: 'Save', deadline });

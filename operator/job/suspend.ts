@@ -2,12 +2,12 @@
 import { conditionOf } from '../runtime/conditions.ts';
 import { none, type PolicyResult } from './decision.ts';
 import { ended, stopping, stopWorkers } from './stop-workers.ts';
-import { currentWorkers, type View } from './view.ts';
+import type { View } from './view.ts';
 import { removeOutdated } from './worker-revisions.ts';
 
 export function suspend(view: View): PolicyResult {
   const before = conditionOf(view.status.conditions ?? [], 'Suspended');
-  const workers = currentWorkers(view);
+  const { workers } = view;
   if (!view.spec.suspend) {
     // A stop for a changed plan runs under the same condition; only when it is over do workers start again.
     const over = before !== undefined && before.status !== 'False';

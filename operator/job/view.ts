@@ -6,6 +6,7 @@ import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import type { Component } from '../../crds/names/labels.ts';
 import { annotation } from '../../crds/names/labels.ts';
 import { prepareDigest } from '../../crds/plan/prepare-digest.ts';
+import type { StateRecord } from '../../crds/wire/state.ts';
 import type { BuiltJob } from '../objects/child.ts';
 import { conditionOf, isTrue } from '../runtime/conditions.ts';
 import type { BusFacts, ChildJob, Facts, PodFacts } from './facts.ts';
@@ -22,16 +23,31 @@ export interface View {
   readonly built: BuiltJob;
   /** Number of the worker Job that should exist. A policy that moves it is the last one asked. */
   readonly workerRevision: number;
+  /** The worker Job of this revision, unless it is being deleted. */
+  readonly workers: ChildJob | undefined;
+  /** The pods of this revision, and those of them that have not ended. */
+  readonly workerPods: readonly PodFacts[];
+  readonly livePods: readonly PodFacts[];
+  /** Undefined where the site has no bus, or it does not answer. */
+  readonly bus: PresentBus | undefined;
+  /** The state record of the bus, where it is about this revision. */
+  readonly state: StateRecord | undefined;
   readonly status: FineTuneJobStatus;
 }
 
-/** The view of the first policy; each later one sees another status. */
+/**
+ * The view of the first policy; each later one sees another status. All else is computed here, once:
+ * it follows from the facts, and no policy changes them.
+ */
 export function viewOf(facts: Facts, spec: FineTuneJobSpec): View {
   const { name, namespace, uid, status, annotations } = facts.job;
   const traceparent = annotations[annotation.traceparent];
   const written = writePlan({ ...facts.job, spec });
   const digest = planInForce(facts, status) ?? written.digest;
   const plan = { ...written, digest };
+  const workerRevision = revisionOf(facts);
+  const workerPods = podsOf({ facts }, 'worker', workerRevision);
+  const bus = presentBus(facts);
   return {
     facts,
     spec,
@@ -39,7 +55,14 @@ export function viewOf(facts: Facts, spec: FineTuneJobSpec): View {
     canWritePlan: digest === written.digest,
     prepareDigest: prepareDigest(spec),
     built: { name, namespace, uid, spec, planDigest: plan.digest, traceparent },
-    workerRevision: revisionOf(facts),
+    workerRevision,
+    workers: facts.workers.find(
+      ({ number, isDeleting }) => number === workerRevision && !isDeleting,
+    ),
+    workerPods,
+    livePods: workerPods.filter(({ end, isDeleting }) => !end && !isDeleting),
+    bus,
+    state: bus?.state?.workerRevision === workerRevision ? bus.state : undefined,
     status,
   };
 }
@@ -66,35 +89,18 @@ export function sinceOf(view: Pick<View, 'status'>, type: ConditionType): number
   return condition === undefined ? undefined : Date.parse(condition.lastTransitionTime);
 }
 
-/** The worker Job of the current revision, unless it is on its way out. */
-export function currentWorkers(view: View): ChildJob | undefined {
-  const { workerRevision } = view;
-  return view.facts.workers.find(
-    ({ number, isDeleting }) => number === workerRevision && !isDeleting,
-  );
-}
-
-export function podsOf(view: View, component: Component, number: number): readonly PodFacts[] {
-  return view.facts.pods.filter((pod) => pod.component === component && pod.number === number);
-}
-
-/** Pods of the current revision that have not ended. */
-export function livePods(view: View): readonly PodFacts[] {
-  return podsOf(view, 'worker', view.workerRevision).filter(
-    ({ end, isDeleting }) => !end && !isDeleting,
-  );
+export function podsOf(
+  { facts }: Pick<View, 'facts'>,
+  component: Component,
+  number: number,
+): readonly PodFacts[] {
+  return facts.pods.filter((pod) => pod.component === component && pod.number === number);
 }
 
 export type PresentBus = Extract<BusFacts, { type: 'Present' }>;
 
 export function presentBus({ bus }: Facts): PresentBus | undefined {
   return bus.type === 'Present' ? bus : undefined;
-}
-
-/** The record of the bus, where it speaks of the current revision. */
-export function stateOf(view: View) {
-  const state = presentBus(view.facts)?.state;
-  return state?.workerRevision === view.workerRevision ? state : undefined;
 }
 
 export function later(seconds: number, from: number): number {

@@ -17,11 +17,11 @@ import { openRound, restartsOf, shown } from './restarts.ts';
 import { saveCount } from './save-asked.ts';
 import { stopWorkers } from './stop-workers.ts';
 import { groundwork, healPlan, surroundings } from './surroundings.ts';
-import { currentWorkers, presentBus, stateOf, type View } from './view.ts';
+import type { View } from './view.ts';
 import { leaveRevision, outdatedWorkers, removeOutdated } from './worker-revisions.ts';
 
 export function startWorkers(view: View): PolicyResult {
-  const workers = currentWorkers(view);
+  const { workers } = view;
   const calls = [...surroundings(view), ...removeOutdated(view)];
   if (workers === undefined) return wasRemoved(view) ? afterRemoval(view) : create(view, calls);
   if (workers.planDigest !== view.plan.digest) {
@@ -44,7 +44,11 @@ function afterRemoval(view: View): PolicyResult {
   const restarts = restartsOf(view);
   const counted = { ...restarts, disruptions: restarts.disruptions + 1 };
   const next = leaveRevision(view, undefined);
-  const open = openRound(view, 'PodLost', counted, view.workerRevision + 1);
+  const open = openRound(view, {
+    cause: 'PodLost',
+    restarts: counted,
+    workerRevision: view.workerRevision + 1,
+  });
   const note = 'the worker Job was deleted by somebody; the next one takes its place';
   return {
     ...open,
@@ -59,7 +63,10 @@ function afterRemoval(view: View): PolicyResult {
 function create(view: View, before: readonly Call[]): PolicyResult {
   const { facts, status } = view;
   const notBefore = status.restarts?.nextStartTime;
-  const waiting: PolicyResult = { conditions: [notReady('workers are being started')], final: true };
+  const waiting: PolicyResult = {
+    conditions: [notReady('workers are being started')],
+    final: true,
+  };
   if (notBefore !== undefined && Date.parse(notBefore) > facts.now) {
     const gang = status.restarts?.schedulingAttempts ?? 0;
     return {
@@ -135,7 +142,7 @@ export function plannedMemory({ plan }: FineTuneJobStatus): PlannedMemory | unde
 
 /** What the bus must say before workers can rendezvous. */
 function recordsOf(view: View): readonly Call[] {
-  const bus = presentBus(view.facts);
+  const { bus } = view;
   if (bus === undefined) return [];
   const save = saveCount(view);
   const desired = desiredOf(view, save === undefined ? {} : { save });
@@ -153,7 +160,7 @@ function recordsOf(view: View): readonly Call[] {
 
 /** A record of an earlier revision: the workers of the new one form a new world. */
 function adopted(view: View, { round, workerRevision }: StateRecord): readonly Call[] {
-  if (stateOf(view) !== undefined || workerRevision > view.workerRevision) return [];
+  if (view.state !== undefined || workerRevision > view.workerRevision) return [];
   const restarts = restartsOf(view);
   return [
     {

@@ -11,7 +11,7 @@ import {
   sharedFolder,
 } from '../../crds/wire/pod.ts';
 import type { BuiltJob } from './child.ts';
-import { type References, type PodRole, referencesOf } from './references.ts';
+import { type PodRole, type References, referencesOf } from './references.ts';
 import type { PodSettings } from './settings.ts';
 import { folderOfClaim, folderOfImage } from './volumes.ts';
 

@@ -47,7 +47,10 @@ interface Used {
   readonly token?: { readonly name: string; readonly key: string } | undefined;
 }
 
-export function referencesOf(job: { readonly name: string; readonly spec: FineTuneJobSpec }): References {
+export function referencesOf(job: {
+  readonly name: string;
+  readonly spec: FineTuneJobSpec;
+}): References {
   const shared = sharedClaim(job);
   const used = usesOf(job.spec);
   const roles: readonly PodRole[] = ['prepare', 'worker', 'publish'];

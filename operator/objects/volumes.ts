@@ -5,7 +5,7 @@ import { group } from '../../crds/names/group.ts';
 import { formatBytes } from '../../crds/schema/quantity.ts';
 import { busAudience, podPath } from '../../crds/wire/pod.ts';
 import type { BuiltJob } from './child.ts';
-import { type References, type PodRole, referencesOf } from './references.ts';
+import { type PodRole, type References, referencesOf } from './references.ts';
 import type { PodSettings } from './settings.ts';
 
 interface PodVolumes {

@@ -6,8 +6,11 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { freePort } from '../../cli/client/free-port.ts';
-import { type TerminationMessage, parseTerminationMessage } from '../../crds/wire/termination-message.ts';
 import { podVariable } from '../../crds/wire/pod.ts';
+import {
+  parseTerminationMessage,
+  type TerminationMessage,
+} from '../../crds/wire/termination-message.ts';
 import { writePlan } from '../../operator/job/plan.ts';
 import type { BuiltJob } from '../../operator/objects/child.ts';
 import { environmentOf } from '../../operator/objects/environment.ts';
@@ -125,7 +128,8 @@ function podOf(place: Pick<Pod, 'uid' | 'index'>, child: ChildProcess, log: stri
   return {
     ...{ ...place, lines },
     ended: new Promise((resolve) => child.once('close', (code) => resolve(code))),
-    terminationMessage: () => (existsSync(log) ? parseTerminationMessage(readFileSync(log, 'utf8')) : undefined),
+    terminationMessage: () =>
+      existsSync(log) ? parseTerminationMessage(readFileSync(log, 'utf8')) : undefined,
     signal: (name) => send(pid, name),
     signalAll: (name) => send(-pid, name),
     signalTrainer(name) {

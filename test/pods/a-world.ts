@@ -44,7 +44,9 @@ export async function endsWell(
     linesOf(pods),
   );
   t.like((await world.state()).result, { type: 'Succeeded' });
-  const [published, ...others] = pods.flatMap(({ terminationMessage }) => terminationMessage()?.published ?? []);
+  const [published, ...others] = pods.flatMap(
+    ({ terminationMessage }) => terminationMessage()?.published ?? [],
+  );
   t.deepEqual(others, [], 'the first alone publishes');
   if (publishesInWorker(world.spec)) t.is(published?.artifacts.length, 1);
   else await world.stage('publish');

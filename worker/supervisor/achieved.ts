@@ -2,7 +2,6 @@
 import { relative } from 'node:path';
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import { decoderFacts } from '../../crds/plan/decoder-facts.ts';
-import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
 import {
   type PreparedRecord,
   preparedRecord,
@@ -10,6 +9,7 @@ import {
   runRecord,
 } from '../../crds/wire/run-folder.ts';
 import { runReport } from '../../crds/wire/run-report.ts';
+import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
 import { openFeed } from '../data/feed.ts';
 import { readModelHeaders } from '../decoder/model-headers.ts';
 import { storedBfloat16 } from '../decoder/stored-bfloat16.ts';

@@ -4,8 +4,8 @@ import * as z from 'zod';
 import { UserError } from '../../crds/failures/errors.ts';
 import { jsonLimits, parseJson } from '../../crds/text/json.ts';
 import { traceSettings } from '../../crds/trace/settings.ts';
-import { terminationLog } from '../../crds/wire/termination-message.ts';
 import { podPath, podPort, podVariable, secretVariable } from '../../crds/wire/pod.ts';
+import { terminationLog } from '../../crds/wire/termination-message.ts';
 
 const json = z.string().transform((text, context) => {
   try {

@@ -32,7 +32,9 @@ export function endedTrainer(situation: Situation): Action | undefined {
   if (ending === 'Done' && assignment === undefined) return forget;
   if (ending === 'Stopped') return isOneOfSeveral ? stopped(situation, trainer) : forget;
   const failure =
-    ending === 'Done' ? failureWith('E_INTERNAL', 'training ended well and left no result') : ending;
+    ending === 'Done'
+      ? failureWith('E_INTERNAL', 'training ended well and left no result')
+      : ending;
   if (failure.code !== 'E_PEER_LOST') return answerTo(situation, failure);
   if (situation.terminateBy !== undefined) return forget;
   return waitForOthers(situation, trainer) ?? answerTo(situation, failure);

@@ -2,15 +2,19 @@
 // no processes of their own, so there is nothing to reap. It ends with an exit code of the failure table.
 import { toAnnealError } from '../../crds/failures/errors.ts';
 import { failureOf } from '../../crds/failures/table.ts';
-import { terminationLog } from '../../crds/wire/termination-message.ts';
 import { podRole } from '../../crds/wire/pod.ts';
+import { terminationLog } from '../../crds/wire/termination-message.ts';
 import { systemClock } from '../clock.ts';
 import { workerFile } from './child.ts';
 import { type PodConfig, podConfig } from './config.ts';
 import { controlGroup } from './control-group.ts';
 import { failureWith } from './end-of-child.ts';
-import { failureMessage, writeTerminationMessage, terminationMessageText } from './termination-message.ts';
 import { runPod } from './pod.ts';
+import {
+  failureMessage,
+  terminationMessageText,
+  writeTerminationMessage,
+} from './termination-message.ts';
 
 const [asked = ''] = process.argv.slice(2);
 const terminate = new AbortController();

@@ -2,9 +2,9 @@
 import { toAnnealError } from '../../crds/failures/errors.ts';
 import { failureOf } from '../../crds/failures/table.ts';
 import { publishesInWorker } from '../../crds/plan/publication.ts';
-import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
 import type { podRole } from '../../crds/wire/pod.ts';
 import { runFiles, trainedRecord } from '../../crds/wire/run-folder.ts';
+import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
 import type { Clock } from '../clock.ts';
 import { readRecord } from '../run-folder.ts';
 import { adoptPreparation } from './adopt-preparation.ts';
@@ -13,7 +13,6 @@ import type { PodConfig } from './config.ts';
 import type { ControlGroup } from './control-group.ts';
 import { PodCopies } from './copies/pod-copies.ts';
 import { type Failure, failureWith } from './end-of-child.ts';
-import { failureMessage, writeTerminationMessage, terminationMessageText } from './termination-message.ts';
 import { type PodPlan, readPlan } from './pod-plan.ts';
 import { noTrace, openPodTrace } from './pod-trace.ts';
 import { Probes } from './probes.ts';
@@ -23,6 +22,11 @@ import { runPlace, settleTrained } from './round-folder.ts';
 import { runStage } from './stage-pod.ts';
 import { StateWriter } from './state-writer.ts';
 import { type PodEnd, Supervisor } from './supervisor.ts';
+import {
+  failureMessage,
+  terminationMessageText,
+  writeTerminationMessage,
+} from './termination-message.ts';
 import { Training } from './training.ts';
 
 interface PodParts {
@@ -72,7 +76,10 @@ export async function runPod(parts: PodParts): Promise<number> {
   ending.abort();
   await Promise.all(running);
   if (end.terminationMessage !== undefined)
-    await writeTerminationMessage(config.terminationLog, terminationMessageText(end.terminationMessage, redact));
+    await writeTerminationMessage(
+      config.terminationLog,
+      terminationMessageText(end.terminationMessage, redact),
+    );
   return end.exitCode;
 }
 
@@ -173,17 +180,29 @@ async function alone(pod: RunningPod, plan: PodPlan): Promise<PodEnd> {
   const end = await runStage({ ...stageParts(pod, plan), stage: 'train' }, pod.terminate);
   if (end.terminationMessage?.finished === undefined) return end;
   const published = await publishHere(pod, plan);
-  return { ...end, terminationMessage: { ...end.terminationMessage, ...(published === undefined ? {} : { published }) } };
+  return {
+    ...end,
+    terminationMessage: {
+      ...end.terminationMessage,
+      ...(published === undefined ? {} : { published }),
+    },
+  };
 }
 
 /**
  * By the worker itself. Where it does not succeed the operator makes a Job for it, which tries
  * again and says why it cannot.
  */
-async function publishHere(pod: RunningPod, plan: PodPlan): Promise<TerminationMessage['published']> {
+async function publishHere(
+  pod: RunningPod,
+  plan: PodPlan,
+): Promise<TerminationMessage['published']> {
   if (!publishesInWorker(plan.spec)) return undefined;
   try {
-    const { terminationMessage } = await runStage({ ...stageParts(pod, plan), stage: 'publish' }, pod.terminate);
+    const { terminationMessage } = await runStage(
+      { ...stageParts(pod, plan), stage: 'publish' },
+      pod.terminate,
+    );
     return terminationMessage?.published;
   } catch (thrown) {
     const { message } = toAnnealError(thrown);

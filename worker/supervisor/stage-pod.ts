@@ -3,20 +3,20 @@
 import { toAnnealError } from '../../crds/failures/errors.ts';
 import { failureOf } from '../../crds/failures/table.ts';
 import { prepareDigest } from '../../crds/plan/prepare-digest.ts';
-import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
 import { preparedRecord, runFiles, trainedRecord } from '../../crds/wire/run-folder.ts';
+import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
 import type { Clock } from '../clock.ts';
 import { readRecord } from '../run-folder.ts';
-import { readPublished, readPrepared } from './achieved.ts';
+import { readPrepared, readPublished } from './achieved.ts';
 import { type Child, startChild } from './child.ts';
 import type { PodConfig } from './config.ts';
 import type { ControlGroup } from './control-group.ts';
 import { endingOf } from './end-of-child.ts';
-import { failureMessage } from './termination-message.ts';
 import type { PodPlan } from './pod-plan.ts';
 import type { Report } from './report.ts';
 import { writeRun } from './run-record.ts';
 import type { PodEnd } from './supervisor.ts';
+import { failureMessage } from './termination-message.ts';
 import { hear, startedAt } from './trainer-facts.ts';
 
 interface StageParts {
@@ -56,7 +56,10 @@ export async function runStage(parts: StageParts, terminate: AbortSignal): Promi
     return { exitCode: failureOf('E_PLANNED_STOP').workerExit, terminationMessage: undefined };
   }
   report.line('error', 'supervisor', ending.message);
-  return { exitCode: ending.exitCode, terminationMessage: failureMessage(ending, { index: config.pod.index }) };
+  return {
+    exitCode: ending.exitCode,
+    terminationMessage: failureMessage(ending, { index: config.pod.index }),
+  };
 }
 
 /**

@@ -1,7 +1,7 @@
 // What the state record says of the end of the training, as a pod tells it.
 import { isFailureCode } from '../../crds/failures/table.ts';
-import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
+import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
 import { type Failure, failureWith } from './end-of-child.ts';
 
 /** The failure in the record, where this pod ends with its code. */

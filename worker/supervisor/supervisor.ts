@@ -1,17 +1,16 @@
 // Keeps one trainer running inside one pod: looks at the records, decides (decide.ts), does it, and looks again. Everything that it
 // decides on is on the bus or can be seen again, so it may be killed between any two lines.
 import { isStorageFull, toAnnealError } from '../../crds/failures/errors.ts';
-import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
 import { causeInWords } from '../../crds/wire/rendezvous-causes.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
 import { warningReason } from '../../crds/wire/telemetry.ts';
+import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
 import type { Clock } from '../clock.ts';
 import type { BusLink } from './bus-link.ts';
 import type { PodConfig } from './config.ts';
 import type { PodCopies } from './copies/pod-copies.ts';
 import { decide } from './decide.ts';
 import { type Failure, failureWith } from './end-of-child.ts';
-import { failureMessage } from './termination-message.ts';
 import type { NodeCheck } from './node-check.ts';
 import type { PodPlan } from './pod-plan.ts';
 import type { PodNumbers } from './probes.ts';
@@ -24,6 +23,7 @@ import { withCheckpoint, withFailure, withRound, withSuccess } from './state-cha
 import { failedOf, finishedMessage } from './state-result.ts';
 import type { StateWriter } from './state-writer.ts';
 import type { ToldPace } from './straggler.ts';
+import { failureMessage } from './termination-message.ts';
 import { paceOf, type Saved } from './trainer-facts.ts';
 import { hangFailure, type TrainerProcess } from './trainer-process.ts';
 import type { Training } from './training.ts';

@@ -1,7 +1,11 @@
 // The record that a container leaves in its termination log: what it put in place, or why it ended. Kubernetes cuts longer ones, and
 // half a record is none, so texts are shortened until it fits. Credentials never get into it.
 import { writeFile } from 'node:fs/promises';
-import { type TerminationMessage, terminationMessage, longestTerminationMessage } from '../../crds/wire/termination-message.ts';
+import {
+  longestTerminationMessage,
+  type TerminationMessage,
+  terminationMessage,
+} from '../../crds/wire/termination-message.ts';
 import type { Failure } from './end-of-child.ts';
 import type { Redactor } from './redact.ts';
 
@@ -31,13 +35,17 @@ export function terminationMessageText(message: TerminationMessage, redact: Reda
   const { failure } = message;
   if (failure !== undefined) {
     const { lastError, ...rest } = failure;
-    if (lastError !== undefined) return terminationMessageText({ ...message, failure: rest }, redact);
+    if (lastError !== undefined)
+      return terminationMessageText({ ...message, failure: rest }, redact);
     const half = rest.message.slice(0, Math.floor(rest.message.length / 2));
     return terminationMessageText({ ...message, failure: { ...rest, message: half } }, redact);
   }
   // Long lists of artefacts: the first ones tell enough; the run report has all.
   const artifacts = message.published?.artifacts ?? [];
-  return terminationMessageText({ ...message, published: { artifacts: artifacts.slice(0, -1) } }, redact);
+  return terminationMessageText(
+    { ...message, published: { artifacts: artifacts.slice(0, -1) } },
+    redact,
+  );
 }
 
 function bytesOf(text: string): number {

@@ -1,5 +1,8 @@
 import test from 'ava';
-import { longestTerminationMessage, parseTerminationMessage } from '../../../crds/wire/termination-message.ts';
+import {
+  longestTerminationMessage,
+  parseTerminationMessage,
+} from '../../../crds/wire/termination-message.ts';
 import { smol135 } from '../../builders/facts.ts';
 
 test('words of somebody else, half a record and silence are no record', (t) => {

@@ -77,4 +77,8 @@ export const budget = fc.record({
 export type SimulationEvent = typeof simulationEvent extends fc.Arbitrary<infer E> ? E : never;
 
 /** Schedules of them. */
-export const simulationEvents = fc.array(simulationEvent, { minLength: 8, maxLength: 40, size: 'max' });
+export const simulationEvents = fc.array(simulationEvent, {
+  minLength: 8,
+  maxLength: 40,
+  size: 'max',
+});

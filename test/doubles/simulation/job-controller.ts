@@ -111,7 +111,12 @@ export class JobController {
     return before === undefined;
   }
 
-  #end(pod: Tree, exitCode: number, terminationMessage: object, conditions: readonly object[]): void {
+  #end(
+    pod: Tree,
+    exitCode: number,
+    terminationMessage: object,
+    conditions: readonly object[],
+  ): void {
     const finishedAt = stamp(this.#now());
     const message = JSON.stringify({ v: 1, ...terminationMessage });
     const terminated = {

@@ -109,7 +109,8 @@ export class Supervisors {
   }
 
   killTrainer(pod: SimPod): void {
-    if (pod.trainer !== undefined) this.trainers.end(pod.trainer, failureWith('E_CRASHED', 'killed'));
+    if (pod.trainer !== undefined)
+      this.trainers.end(pod.trainer, failureWith('E_CRASHED', 'killed'));
   }
 
   /** Its container ends with this code. */
@@ -246,7 +247,10 @@ export class Supervisors {
         return;
       case 'Kill':
         if (trainer === undefined) return;
-        this.trainers.end(trainer, action.why === 'Hang' ? failureWith('E_HANG', 'hung') : 'Stopped');
+        this.trainers.end(
+          trainer,
+          action.why === 'Hang' ? failureWith('E_HANG', 'hung') : 'Stopped',
+        );
         return;
       case 'Open': {
         const opened = { by: pod.uid, cause: action.cause, at: this.#time() };

@@ -2,11 +2,11 @@
 // gets a record, or the words of the schema, and nothing else.
 import * as z from 'zod';
 import { jsonLimits, parseJson, RefusedBytes } from '../../../crds/text/json.ts';
-import { parseTerminationMessage } from '../../../crds/wire/termination-message.ts';
 import { planRecord } from '../../../crds/wire/plan-record.ts';
 import { logRecord, podEvent } from '../../../crds/wire/pod-messages.ts';
 import { desiredRecord, heartbeatRecord, stateRecord } from '../../../crds/wire/state.ts';
 import { telemetry } from '../../../crds/wire/telemetry.ts';
+import { parseTerminationMessage } from '../../../crds/wire/termination-message.ts';
 import { nests } from '../nests.ts';
 import type { Target } from '../target.ts';
 

@@ -158,7 +158,9 @@ test('the worker Job that completed leads to publishing, and its end to the end 
     ...facts,
     job: { ...facts.job, status: first.status },
     publishes: [aPublishJob({ outcome: done })],
-    pods: [aPodOf({ component: 'publish', ...ended(0, { terminationMessage: { v: 1, published } }) })],
+    pods: [
+      aPodOf({ component: 'publish', ...ended(0, { terminationMessage: { v: 1, published } }) }),
+    ],
   });
   t.is(second.phase, 'Succeeded');
   t.is(second.is('Complete'), 'True/Finished');
@@ -231,7 +233,9 @@ test('a published job whose publishing failed is failed, and says where it hurts
           outcome: { type: 'Failed', at: now, reason: 'PodFailurePolicy', message: 'm' },
         }),
       ],
-      pods: [aPodOf({ component: 'publish', ...ended(77, { terminationMessage: { v: 1, failure } }) })],
+      pods: [
+        aPodOf({ component: 'publish', ...ended(77, { terminationMessage: { v: 1, failure } }) }),
+      ],
     }),
   );
   t.is(phase, 'Failed');

@@ -27,12 +27,21 @@ test('Kubernetes’ own words count more than the exit code, the termination mes
     meaning(137, { reason: 'Evicted', message: 'ephemeral local storage' }).code,
     'E_EPHEMERAL_STORAGE',
   );
-  const terminationMessage = { v: 1, failure: { code: 'E_HANG', reason: 'Hang', message: 'rank 2 waits' } };
-  t.like(meaning(137, { reason: 'OOMKilled', terminationMessage }), { code: 'E_HANG', message: 'rank 2 waits' });
+  const terminationMessage = {
+    v: 1,
+    failure: { code: 'E_HANG', reason: 'Hang', message: 'rank 2 waits' },
+  };
+  t.like(meaning(137, { reason: 'OOMKilled', terminationMessage }), {
+    code: 'E_HANG',
+    message: 'rank 2 waits',
+  });
 });
 
 test('a code that only a newer worker knows keeps its reason and its exit code’s class', (t) => {
-  const terminationMessage = { v: 1, failure: { code: 'E_FUTURE', reason: 'Future', message: 'm' } };
+  const terminationMessage = {
+    v: 1,
+    failure: { code: 'E_FUTURE', reason: 'Future', message: 'm' },
+  };
   t.like(meaning(76, { terminationMessage }), { code: 'E_HANG', reason: 'Future' });
 });
 

@@ -195,7 +195,10 @@ test('a permanent exit code ends the job with the termination message of the pod
   const { is, status } = decided(
     training({
       workers: [aChildJob({ outcome, failed: 1 })],
-      pods: [failedPod(74, { terminationMessage: { v: 1, failure } }), aPodOf({ index: 1, ...ended(143) })],
+      pods: [
+        failedPod(74, { terminationMessage: { v: 1, failure } }),
+        aPodOf({ index: 1, ...ended(143) }),
+      ],
     }),
   );
   t.is(is('Failed'), 'True/Diverged');

@@ -34,7 +34,9 @@ const failedInit = (exitCode: number, words?: object) =>
     inits: [
       anInitJob({ outcome: { type: 'Failed', at: now, reason: 'PodFailurePolicy', message: 'm' } }),
     ],
-    pods: [aPodOf({ component: 'init', ...ended(exitCode, { terminationMessage: words as never }) })],
+    pods: [
+      aPodOf({ component: 'init', ...ended(exitCode, { terminationMessage: words as never }) }),
+    ],
   });
 
 test('while prepare works there is nothing to do', (t) => {

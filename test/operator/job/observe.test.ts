@@ -1,6 +1,6 @@
 import test from 'ava';
 import { noBus } from '../../../operator/bus/job-bus.ts';
-import { byJob, type Stores, observe } from '../../../operator/job/observe.ts';
+import { byJob, observe, type Stores } from '../../../operator/job/observe.ts';
 import { type BatchJob, batchJobs } from '../../../operator/job/observed/batch-job.ts';
 import { services } from '../../../operator/job/observed/child-object.ts';
 import { fineTuneJobs } from '../../../operator/job/observed/fine-tune-job.ts';

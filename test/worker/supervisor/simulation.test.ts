@@ -54,7 +54,10 @@ const outdated = fc
   ]);
 
 test('without the fence, workers that were replaced spoil the job', async (t) => {
-  const spoiled = async (events: readonly SimulationEvent[], isFenced: boolean): Promise<boolean> => {
+  const spoiled = async (
+    events: readonly SimulationEvent[],
+    isFenced: boolean,
+  ): Promise<boolean> => {
     const scene = new Scene();
     scene.supervisors.isFenced = isFenced;
     await scene.pass(12);

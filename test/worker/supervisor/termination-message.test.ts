@@ -1,9 +1,15 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { longestTerminationMessage, parseTerminationMessage } from '../../../crds/wire/termination-message.ts';
+import {
+  longestTerminationMessage,
+  parseTerminationMessage,
+} from '../../../crds/wire/termination-message.ts';
 import { failureWith } from '../../../worker/supervisor/end-of-child.ts';
-import { failureMessage, terminationMessageText } from '../../../worker/supervisor/termination-message.ts';
 import { redactor } from '../../../worker/supervisor/redact.ts';
+import {
+  failureMessage,
+  terminationMessageText,
+} from '../../../worker/supervisor/termination-message.ts';
 
 test('words of any length, in any letters, fit and can be read', (t) => {
   const text = fc.tuple(fc.constantFrom('a', 'é', '💡', '\u0001', '"'), fc.nat(5000));
@@ -15,7 +21,10 @@ test('words of any length, in any letters, fit and can be read', (t) => {
         lastError: other.repeat(more),
         step: 3,
       };
-      const said = terminationMessageText(failureMessage(crash, { round: 2, index: 0 }), (each) => each);
+      const said = terminationMessageText(
+        failureMessage(crash, { round: 2, index: 0 }),
+        (each) => each,
+      );
       t.true(Buffer.byteLength(said) <= longestTerminationMessage);
       const { failure } = parseTerminationMessage(said) ?? {};
       t.like(failure, { code: 'E_CRASHED', step: 3, round: 2, index: 0 });
