@@ -1,5 +1,5 @@
-// Prints values.yaml and values.schema.json of the chart, and docs/chart.md: `node charts/print-chart.ts`. A test compares the files
-// with what this prints.
+// Prints values.yaml and values.schema.json of the chart, and docs/chart.md: `node
+// charts/print-chart.ts`. A test compares the files with what this prints.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { stringify } from 'yaml';
 import * as z from 'zod';

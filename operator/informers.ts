@@ -1,5 +1,5 @@
-// Informers: the stores that reconciling reads, each with the reflectors that fill it, and the rule by
-// which a change of an object puts its job in the queue.
+// Informers: the stores that reconciling reads, each with the reflectors that fill it, and the rule
+// by which a change of an object puts its job in the queue.
 import { label } from '../crds/names/labels.ts';
 import { type ByJob, byJob, type Stores } from './job/observe.ts';
 import { type BatchJob, batchJobs } from './job/observed/batch-job.ts';

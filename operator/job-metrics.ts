@@ -1,5 +1,5 @@
-// Numbers about jobs, counted from one status to the next. When a phase began is known only to the replica that saw it begin: a new leader
-// says nothing of the phases that it found.
+// Metrics of jobs, counted from one status to the next. Only the replica that saw a phase begin
+// knows when it began: a new leader reports no duration of the phases that it found.
 
 import type { FineTuneJobStatus } from '../crds/api/status.ts';
 import type { PhaseChange } from './job/reconcile.ts';

@@ -1,5 +1,5 @@
-// The operator as one thing that starts and stops: informers that every replica runs, and the work that
-// only the leader does.
+// The operator as one thing that starts and stops: informers that every replica runs, and the work
+// that only the leader does.
 import type { Logger } from 'pino';
 import type { SpanSink } from '../crds/trace/span.ts';
 import type { JobBus } from './bus/job-bus.ts';
@@ -150,7 +150,10 @@ async function untilSynced({ synced }: Informers, leading: AbortSignal): Promise
   return Promise.race([synced.then(() => !leading.aborted), lost]);
 }
 
-/** Two leaders at once can do no harm (names are deterministic), but a process that cannot stop its calls should not go on either. */
+/**
+ * Two leaders at once can do no harm (names are deterministic), but a process that cannot stop its
+ * calls should not go on either.
+ */
 function watchSettling({ clock, endNow }: OperatorFacts, work: Promise<unknown>): void {
   const settled = new AbortController();
   const done = () => settled.abort();

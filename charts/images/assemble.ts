@@ -1,5 +1,6 @@
-// Puts what an image holds into a folder: `node charts/images/assemble.ts PART OUT`, from a checkout with its packages (and, for the worker,
-// its addon) in place. The Dockerfile runs it in its build stage, the tests run it where no Docker is; so both make the same image.
+// Puts what an image holds into a folder: `node charts/images/assemble.ts PART OUT`, from a
+// checkout with its packages (and, for the worker, its addon) in place. The Dockerfile runs it in
+// its build stage, the tests run it where no Docker is; so both make the same image.
 //
 //   OUT/app                compiled modules that the part's programs reach
 //   OUT/app/sbom.cdx.json  what all of it is made of
@@ -42,7 +43,10 @@ export async function assemble(name: PartName, out: string): Promise<void> {
   await writeFile(join(app, 'sbom.cdx.json'), sbom(`anneal-${name}`, version, contents));
 }
 
-/** What the image of a part holds of ours and of npm and PyPI; Debian's packages are known by the image alone. */
+/**
+ * What the image of a part holds of ours and of npm and PyPI; Debian's packages are known by the
+ * image alone.
+ */
 export async function piecesOf(name: PartName, withCuda: boolean): Promise<readonly Piece[]> {
   const { packages } = await reached(parts[name].entries);
   const locked = await lockedPackages(checkout);
@@ -62,7 +66,10 @@ async function reached(entries: readonly string[]) {
   return { files: Object.keys(metafile.inputs), packages: [...new Set(names)].sort() };
 }
 
-/** By the compiler of a release; whether it types is the business of `npm run types`. Only the reached modules are kept. */
+/**
+ * By the compiler of a release; whether it types is the business of `npm run types`. Only the
+ * reached modules are kept.
+ */
 async function compile(files: readonly string[], out: string): Promise<void> {
   const all = await mkdtemp(join(tmpdir(), 'anneal-build-'));
   try {

@@ -1,4 +1,5 @@
-// What an image is made of, piece by piece: packages of npm by the lock file, wheels that libtorch was cut out of, packages of Debian, Node.js.
+// What an image is made of, piece by piece: packages of npm by the lock file, wheels that libtorch
+// was cut out of, packages of Debian, Node.js.
 import { cudaWheels } from '../../cli/setup/cuda-wheels.ts';
 import { libtorchWheels, type System, type Wheel } from '../../cli/setup/wheels.ts';
 import { closureOf, dependenciesOf, type LockedPackages } from './packages.ts';

@@ -1,4 +1,5 @@
-// The shared libraries of the worker image: what the addon is linked to, beyond what the base image has anyway.
+// The shared libraries of the worker image: what the addon is linked to, beyond what the base image
+// has anyway.
 import { copyFile, mkdir, readdir, realpath } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { execa } from 'execa';
@@ -25,7 +26,10 @@ export async function copyLibraries(addon: string, out: string): Promise<void> {
   }
 }
 
-/** `libx.so.1 => /path/libx.so.1 (0x…)`, line by line. A library that is not found makes the image useless. */
+/**
+ * `libx.so.1 => /path/libx.so.1 (0x…)`, line by line. A library that is not found makes the image
+ * useless.
+ */
 export function linked(output: string): readonly (readonly [name: string, path: string])[] {
   return output.split('\n').flatMap((line): (readonly [string, string])[] => {
     const [, name = '', path = ''] = /^\s*(\S+) => (.*?)(?: \(0x[0-9a-f]+\))?$/.exec(line) ?? [];

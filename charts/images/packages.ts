@@ -1,4 +1,5 @@
-// Which npm packages a program needs at run time: those that it imports and, by the lock file, those that they depend on.
+// Which npm packages a program needs at run time: those that it imports and, by the lock file,
+// those that they depend on.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -26,7 +27,10 @@ export function packageOf(specifier: string): string {
   return first.startsWith('@') ? `${first}/${second}` : first;
 }
 
-/** Folders below the checkout, `node_modules/a/node_modules/b`, sorted. Throws for a package that is only a tool of development. */
+/**
+ * Folders below the checkout, `node_modules/a/node_modules/b`, sorted. Throws for a package that is
+ * only a tool of development.
+ */
 export function closureOf(locked: LockedPackages, imported: readonly string[]): readonly string[] {
   const found = new Set<string>();
   const visit = (name: string, from: string, isOptional: boolean): void => {

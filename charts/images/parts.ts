@@ -1,6 +1,9 @@
 // What each image carries: the programs that are started in it, and whether it trains.
 export interface Part {
-  /** Modules that a process or a thread begins with, as paths of their sources; what they import comes along. */
+  /**
+   * Modules that a process or a thread begins with, as paths of their sources; what they import
+   * comes along.
+   */
   readonly entries: readonly string[];
   /** The addon and libtorch. */
   readonly native: boolean;

@@ -1,7 +1,9 @@
-// Builds the images, pushes them, lists what they are made of and signs both: `node charts/images/release.ts --registry HOST/PATH --key FILE`.
-// The folder `--out` (release/ unless given) then holds an SBOM of each image, and values for the chart that name the images by digest.
+// Builds the images, pushes them, lists what they are made of and signs both: `node
+// charts/images/release.ts --registry HOST/PATH --key FILE`. The folder `--out` (release/ unless
+// given) then holds an SBOM of each image, and values for the chart that name the images by digest.
 //
-// Docker and cosign do the work. A step of theirs that fails ends the release; run again, it begins anew, and pushing the same is harmless.
+// Docker and cosign do the work. A step of theirs that fails ends the release; run again, it begins
+// anew, and pushing the same is harmless.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -32,7 +34,10 @@ const targets: readonly Target[] = [
 export interface ReleaseOptions {
   readonly registry: string;
   readonly version: string;
-  /** Key of cosign, a file or an address of a key service; without one, cosign asks who you are in the browser. */
+  /**
+   * Key of cosign, a file or an address of a key service; without one, cosign asks who you are in
+   * the browser.
+   */
   readonly key: string | undefined;
   /** No line in the public log of signatures: for sites that keep to themselves. */
   readonly isPrivate: boolean;

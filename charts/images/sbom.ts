@@ -1,4 +1,5 @@
-// The list of what an image is made of (SBOM), as CycloneDX 1.6 JSON. The same pieces give the same text: no time, no random number.
+// The list of what an image is made of (SBOM), as CycloneDX 1.6 JSON. The same pieces give the same
+// text: no time, no random number.
 import { Enums, Models, Serialize, SPDX, Spec } from '@cyclonedx/cyclonedx-library';
 import { PackageURL } from 'packageurl-js';
 import type { Piece } from './contents.ts';

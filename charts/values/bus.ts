@@ -1,4 +1,5 @@
-// The bus: a NATS that the chart installs, or one that is there; who may connect to it, and what it keeps.
+// The bus: a NATS that the chart installs, or one that is there; who may connect to it, and what it
+// keeps.
 import * as z from 'zod';
 import { quantity } from '../../crds/schema/quantity.ts';
 import {

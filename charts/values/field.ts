@@ -1,5 +1,5 @@
-// Pieces that several values are made of. Each value has a default and a description: values.yaml, its schema and docs/chart.md are
-// printed from both.
+// Pieces that several values are made of. Each value has a default and a description: values.yaml,
+// its schema and docs/chart.md are printed from both.
 import * as z from 'zod';
 import { quantity } from '../../crds/schema/quantity.ts';
 
@@ -39,7 +39,9 @@ export interface Size {
   readonly memoryLimit: string;
 }
 
-/** Memory is limited, the processor only asked for: a slow operator is better than a throttled one. */
+/**
+ * Memory is limited, the processor only asked for: a slow operator is better than a throttled one.
+ */
 export function resources({ cpu, memory, memoryLimit }: Size) {
   const amounts = z.record(z.string(), quantity());
   return z

@@ -1,4 +1,5 @@
-// Every value of the chart. `node charts/print-chart.ts` prints values.yaml, values.schema.json and docs/chart.md from it.
+// Every value of the chart. `node charts/print-chart.ts` prints values.yaml, values.schema.json and
+// docs/chart.md from it.
 import * as z from 'zod';
 import { bus, nats } from './bus.ts';
 import { stringMap } from './field.ts';

@@ -1,4 +1,5 @@
-// What a site may add: network policies, monitoring, roles for people, rules for jobs. All of it is off by default but the roles.
+// What a site may add: network policies, monitoring, roles for people, rules for jobs. All of it is
+// off by default but the roles.
 import * as z from 'zod';
 import { optionalNamespace, stringMap } from './field.ts';
 import { monitoringNamespace } from './operator.ts';

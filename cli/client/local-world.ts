@@ -1,6 +1,7 @@
-// Several trainers of one run on this machine. They meet, share the model out, and end together. When one of them is lost the others
-// are of no use: all are ended and meet again, from the newest checkpoint, as often as the job's policy allows. What was computed since
-// then is computed again, so the result is that of a run that nobody disturbed.
+// Several trainers of one run on this machine. They meet, share the model out, and end together.
+// When one of them is lost the others are of no use: all are ended and meet again, from the newest
+// checkpoint, as often as the job's policy allows. What was computed since then is computed again,
+// so the result is that of a run that nobody disturbed.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { failureOf, TerminalError } from '../../crds/index.ts';
@@ -104,7 +105,10 @@ async function oneRound(
   return meaningOf(ends);
 }
 
-/** In the order in which they came. After the first that is not well, the others have a moment to end by themselves, or none. */
+/**
+ * In the order in which they came. After the first that is not well, the others have a moment to
+ * end by themselves, or none.
+ */
 async function endsOf(
   trainers: readonly StartedRole[],
   killAll: () => void,

@@ -1,5 +1,6 @@
-// What the workers of a job say, from the streams of the bus: everything that is kept, also of pods that are gone, then what comes. Cuts
-// of the connection are told and waited out; nothing is told twice or left out by them.
+// What the workers of a job say, from the streams of the bus: everything that is kept, also of pods
+// that are gone, then what comes. Cuts of the connection are told and waited out; nothing is told
+// twice or left out by them.
 import { setTimeout as wait } from 'node:timers/promises';
 import { toAnnealError } from '../../crds/index.ts';
 import { logRecord, podEvent } from '../../crds/wire/pod-messages.ts';
@@ -109,7 +110,8 @@ async function readOne(
       isBehind = false;
       caughtUp();
     }
-    // A stream of a million messages must not pile up before somebody who draws ten pictures a second.
+    // A stream of a million messages must not pile up before somebody who draws ten pictures a
+    // second.
     await queue.roomy();
   }
 }

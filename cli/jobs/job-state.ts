@@ -1,5 +1,6 @@
-// What the screen of a job knows: a pure function of what was heard, from the API server and from the workers. Late, doubled and missing
-// messages do no harm: whatever the order, the same set gives the same state.
+// What the screen of a job knows: a pure function of what was heard, from the API server and from
+// the workers. Late, doubled and missing messages do no harm: whatever the order, the same set
+// gives the same state.
 import type { PodEvent } from '../../crds/wire/pod-messages.ts';
 import type { HeartbeatRecord } from '../../crds/wire/state.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
@@ -140,7 +141,9 @@ function withHeartbeat(
   return [...others, { index, heartbeat }].sort((a, b) => a.index - b.index);
 }
 
-/** A later round begins at an earlier step. Among equals the words decide, so that order does not. */
+/**
+ * A later round begins at an earlier step. Among equals the words decide, so that order does not.
+ */
 function rank({ round, step, stage, waitingOn = '' }: HeartbeatRecord): string {
   const number = (value: number) => String(value).padStart(12, '0');
   return `${number(round)} ${number(step)} ${stage} ${waitingOn}`;
@@ -157,7 +160,10 @@ function withHappened(state: JobState, more: readonly Happened[]): JobState {
   return { ...state, happened: all.slice(-mostHappened) };
 }
 
-/** That a checkpoint was written says nothing more where it counts; where it never counted, it is all that is known. */
+/**
+ * That a checkpoint was written says nothing more where it counts; where it never counted, it is
+ * all that is known.
+ */
 function toldOnce(all: Happened[]): Happened[] {
   const counting = new Set(all.flatMap(({ saved }) => (saved?.counts ? [saved.step] : [])));
   return all.filter(
@@ -193,7 +199,10 @@ function fromMessage(index: number, message: Telemetry): readonly Happened[] {
   }
 }
 
-/** What a node has, and that a pod reached the bus: looked up where it matters; on the screen it would hide what happened. */
+/**
+ * What a node has, and that a pod reached the bus: looked up where it matters; on the screen it
+ * would hide what happened.
+ */
 const unshown: ReadonlySet<PodEvent['type']> = new Set(['NodeChecked', 'BusBack']);
 
 const troubles: ReadonlySet<PodEvent['type']> = new Set(['Ended', 'Hung', 'TelemetryDropped']);
@@ -214,7 +223,10 @@ function fromPodEvent({ time, index, type, message, round, step }: PodEvent): Ha
 
 const troubleConditions = ['Failed', 'Stalled', 'Degraded', 'Restarting'];
 
-/** When a condition became true is told by the object itself, so nothing is missed while nobody looked. */
+/**
+ * When a condition became true is told by the object itself, so nothing is missed while nobody
+ * looked.
+ */
 function fromConditions(job: Job): readonly Happened[] {
   return (job.status.conditions ?? [])
     .filter(({ status }) => status === 'True')

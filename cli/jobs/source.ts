@@ -1,5 +1,6 @@
-// Where jobs are: this machine or a cluster. Commands and screens know only this; the two implementations are local-source.ts and
-// cluster-source.ts. Everything that goes on ends with its signal.
+// Where jobs are: this machine or a cluster. Commands and screens know only this; the two
+// implementations are local-source.ts and cluster-source.ts. Everything that goes on ends with its
+// signal.
 import type { PodEvent } from '../../crds/wire/pod-messages.ts';
 import type { HeartbeatRecord } from '../../crds/wire/state.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';

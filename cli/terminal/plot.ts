@@ -1,5 +1,6 @@
-// A curve as lines of text: Braille dots, blocks, or plain letters. A column shows the range from the least to the greatest
-// value of its steps, so that spikes cannot hide; between far points the curve is drawn straight.
+// A curve as lines of text: Braille dots, blocks, or plain letters. A column shows the range from
+// the least to the greatest value of its steps, so that spikes cannot hide; between far points the
+// curve is drawn straight.
 import type { GlyphSet } from './glyphs.ts';
 
 export interface Point {
@@ -16,7 +17,10 @@ interface Size {
 /** Dots of a character: across, down. */
 export const dots = { braille: [2, 4], block: [1, 8], ascii: [1, 1] } as const;
 
-/** `height` lines of at most `width` characters; top is the greatest value. Empty without finite points. */
+/**
+ * `height` lines of at most `width` characters; top is the greatest value. Empty without finite
+ * points.
+ */
 export function plot(
   points: readonly Point[],
   { width, height }: Size,
@@ -172,7 +176,10 @@ export function bar(
   return full.repeat(filled) + empty.repeat(Math.max(0, width - filled));
 }
 
-/** Each value as the mean of the last so many that are finite, itself included; one that is not stays so. */
+/**
+ * Each value as the mean of the last so many that are finite, itself included; one that is not
+ * stays so.
+ */
 export function trailingMeans(points: readonly Point[], count: number): readonly Point[] {
   if (count === 1) return points;
   return points.map(({ x, y }, index) => {

@@ -1,5 +1,5 @@
-// The reasons that a condition may have besides those of the table of failures: what is going on, not what went wrong. Each with what it
-// means and what a person does about it, if anything.
+// The reasons that a condition may have besides those of the table of failures: what is going on,
+// not what went wrong. Each with what it means and what a person does about it, if anything.
 import type { ConditionType } from './conditions.ts';
 
 export interface ReasonMeaning {

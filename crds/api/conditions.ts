@@ -1,4 +1,5 @@
-// Condition types and phases, and how the phase follows from the conditions. A phase is for people; nothing reads it to decide.
+// Condition types and phases, and how the phase follows from the conditions. A phase is for people;
+// nothing reads it to decide.
 import * as z from 'zod';
 import { text } from '../schema/text.ts';
 

@@ -1,5 +1,5 @@
-// Where bytes come from or go to: a union by member presence, exactly one member.
-// The same file runs on a cluster and on one machine, where a claim is a folder of that name in the cache.
+// Where bytes come from or go to: a union by member presence, exactly one member. The same file
+// runs on a cluster and on one machine, where a claim is a folder of that name in the cache.
 import * as z from 'zod';
 import { type Rule, rule } from '../schema/rule.ts';
 import { objectName, text } from '../schema/text.ts';

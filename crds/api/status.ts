@@ -1,5 +1,5 @@
-// What the operator reports. Written only by the controller (all but progress) and by the progress writer, never by people.
-// Numbers that are not whole are decimals in strings, as everywhere.
+// What the operator reports. Written only by the controller (all but progress) and by the progress
+// writer, never by people. Numbers that are not whole are decimals in strings, as everywhere.
 import * as z from 'zod';
 import { quantity } from '../schema/quantity.ts';
 import { mapOf, text } from '../schema/text.ts';

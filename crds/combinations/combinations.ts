@@ -1,5 +1,6 @@
-// Which values of two seams combine, asked of the same rules that refuse a job. Two values combine when some job with both is
-// allowed: whatever a third seam would have to be, the page of the two says no only where nothing helps.
+// Which values of two seams combine, asked of the same rules that refuse a job. Two values combine
+// when some job with both is allowed: whatever a third seam would have to be, the page of the two
+// says no only where nothing helps.
 import { type FineTuneJobSpec, fineTuneJob } from '../api/job.ts';
 import { seamEntries } from '../methods/index.ts';
 import { type SeamName, seamNames } from '../methods/method.ts';
@@ -66,8 +67,8 @@ export function pairsOfSeams(): readonly (readonly [SeamName, SeamName])[] {
 }
 
 /**
- * As few allowed combinations as a greedy choice finds, in which every pair that is allowed stands at least once: what a
- * test has to run to have seen all of them.
+ * As few allowed combinations as a greedy choice finds, in which every pair that is allowed stands
+ * at least once: what a test has to run to have seen all of them.
  */
 export function coveringCombinations(): readonly Combination[] {
   const allowed = allCombinations().filter((one) => refusalOf(one) === null);

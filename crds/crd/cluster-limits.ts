@@ -1,5 +1,6 @@
-// What the API has a name for and pods of this version do not do yet. Said before anything is created, with a way around it: by the API
-// server when the job is applied, and by the operator of a job that another version of the definition let in.
+// What the API has a name for and pods of this version do not do yet. Said before anything is
+// created, with a way around it: by the API server when the job is applied, and by the operator of
+// a job that another version of the definition let in.
 import type { FineTuneJobSpec } from '../api/job.ts';
 import { UserError } from '../failures/errors.ts';
 import { controllerName } from '../names/group.ts';

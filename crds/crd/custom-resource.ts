@@ -81,7 +81,10 @@ function validationsOf(node: SchemaNode): readonly Validation[] {
   return (node['x-kubernetes-validations'] ?? []) as readonly Validation[];
 }
 
-/** What the operator would refuse as soon as it sees the job is refused before there is one, as far as the API server can ask for it. */
+/**
+ * What the operator would refuse as soon as it sees the job is refused before there is one, as far
+ * as the API server can ask for it.
+ */
 function withCombinations(spec: SchemaNode): SchemaNode {
   const limits = clusterLimits.map(({ cel, message, hint, path }) =>
     toValidation({ cel, message, hint, path: path.split('.') }),
@@ -104,7 +107,10 @@ function withTransitions(spec: SchemaNode): SchemaNode {
   return { ...spec, 'x-kubernetes-validations': [...validationsOf(spec), transition] };
 }
 
-/** Columns of `kubectl get ftj`; those with priority 1 only with `-o wide`. Loss is a decimal, which is a string here. */
+/**
+ * Columns of `kubectl get ftj`; those with priority 1 only with `-o wide`. Loss is a decimal, which
+ * is a string here.
+ */
 const printerColumns = [
   { name: 'Phase', type: 'string', jsonPath: '.status.phase' },
   { name: 'Workers', type: 'string', jsonPath: '.status.workers.summary' },

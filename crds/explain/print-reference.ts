@@ -1,5 +1,6 @@
-// Writes finetunejob.md, failures.md and combinations.md in docs/reference: `node crds/explain/print-reference.ts`. A test compares the
-// files with what this prints, so the pages are never older than the schemas, the table of failures and the rules.
+// Writes finetunejob.md, failures.md and combinations.md in docs/reference: `node
+// crds/explain/print-reference.ts`. A test compares the files with what this prints, so the pages
+// are never older than the schemas, the table of failures and the rules.
 import { writeFileSync } from 'node:fs';
 import { conditionReasons, type ReasonMeaning } from '../api/condition-reasons.ts';
 import { conditionMeaning } from '../api/conditions.ts';

@@ -1,5 +1,6 @@
-// The four kinds of error. Which kind a failure is, and with what codes a process ends, is a row of failures.ts;
-// these classes only carry the facts of one occurrence. Compare by `code`, never by message.
+// The four kinds of error. Which kind a failure is, and with what codes a process ends, is a row of
+// failures.ts; these classes only carry the facts of one occurrence. Compare by `code`, never by
+// message.
 import { type FailureCode, failureOf } from './table.ts';
 
 export interface ErrorFacts {
@@ -70,7 +71,10 @@ export function invariant(condition: unknown, message: string): asserts conditio
   if (!condition) throw new Bug(message);
 }
 
-/** Any thrown thing as an error of ours; foreign errors become bugs that keep their cause, but for a full disk. */
+/**
+ * Any thrown thing as an error of ours; foreign errors become bugs that keep their cause, but for a
+ * full disk.
+ */
 export function toAnnealError(thrown: unknown): AnnealError {
   if (thrown instanceof AnnealError) return thrown;
   if (isStorageFull(thrown)) {

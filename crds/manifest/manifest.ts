@@ -1,5 +1,6 @@
-// A job file: YAML text to a FineTuneJob, or a list of everything that is wrong with it, each at its line and column.
-// Nothing is guessed and nothing is ignored: a job with a mistyped key never runs.
+// A job file: YAML text to a FineTuneJob, or a list of everything that is wrong with it, each at
+// its line and column. Nothing is guessed and nothing is ignored: a job with a mistyped key never
+// runs.
 import { type FineTuneJob, fineTuneJob } from '../api/job.ts';
 import { UserError } from '../failures/errors.ts';
 import { apiVersion, group, kind } from '../names/group.ts';
@@ -119,7 +120,9 @@ interface Foreign {
   readonly hint?: string;
 }
 
-/** A document that is not meant to be a job gets one sentence; a misspelt job is checked to its end. */
+/**
+ * A document that is not meant to be a job gets one sentence; a misspelt job is checked to its end.
+ */
 function notAJob(value: unknown): Foreign | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return { path: [], message: `the document is ${valueInWords(value)}; it must be a ${kind}` };

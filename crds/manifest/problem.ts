@@ -14,7 +14,10 @@ export interface Problem {
   readonly hint?: string | undefined;
 }
 
-/** `first.yaml:14:13  spec.method.adapter.lora.rank is 0; it must be 1 to 1024`, one a line, hints below. */
+/**
+ * `first.yaml:14:13 spec.method.adapter.lora.rank is 0; it must be 1 to 1024`, one a line, hints
+ * below.
+ */
 export function formatProblems(problems: readonly Problem[], most = 20): string {
   const lines = problems.slice(0, most).flatMap((problem) => {
     const { file, message } = problem;
@@ -37,7 +40,10 @@ export function byPosition(a: Problem, b: Problem): number {
 
 const plainKey = /^[A-Za-z_][A-Za-z0-9_-]*$/;
 
-/** `spec.worker.env[2].name`; keys that are no plain words are quoted, so that they cannot disturb a terminal. */
+/**
+ * `spec.worker.env[2].name`; keys that are no plain words are quoted, so that they cannot disturb a
+ * terminal.
+ */
 export function pathInWords(path: readonly PropertyKey[]): string {
   return path
     .map((key, index) => {

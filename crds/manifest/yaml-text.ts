@@ -1,5 +1,5 @@
-// YAML text to plain values that remember where they stand. Hostile files are bounded by size, depth and the number of
-// values after aliases are followed, before anything is built from them.
+// YAML text to plain values that remember where they stand. Hostile files are bounded by size,
+// depth and the number of values after aliases are followed, before anything is built from them.
 import {
   type Alias,
   type Document,

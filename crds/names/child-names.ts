@@ -1,5 +1,5 @@
-// Names of the objects that belong to a job. Each can be told from the job alone, so that a lost answer to a create meets the same
-// name again.
+// Names of the objects that belong to a job. Each can be told from the job alone, so that a lost
+// answer to a create meets the same name again.
 
 /** Names of what the jobs of a namespace share. No name of a child has a dot. */
 export const sharedName = { policy: (network: string) => `anneal.dev.${network}` } as const;

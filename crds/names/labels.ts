@@ -42,7 +42,9 @@ export type Network = (typeof Network)[keyof typeof Network];
 export const queueLabel = 'kueue.x-k8s.io/queue-name';
 export const priorityClassLabel = 'kueue.x-k8s.io/priority-class';
 
-/** Prefixes that a user may not set on workers: they belong to us, to Kubernetes or to the queue. */
+/**
+ * Prefixes that a user may not set on workers: they belong to us, to Kubernetes or to the queue.
+ */
 export const reservedLabelPrefixes: readonly string[] = [
   `${group}/`,
   'kubernetes.io/',

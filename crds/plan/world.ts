@@ -1,5 +1,5 @@
-// Who is who: workers and devices become ranks. Ranks of one node stand together, so that groups that exchange much stay
-// inside a node.
+// Who is who: workers and devices become ranks. Ranks of one node stand together, so that groups
+// that exchange much stay inside a node.
 import type { Parallelism } from '../api/parallelism.ts';
 import type { Worker } from '../api/worker.ts';
 import { invariant } from '../failures/errors.ts';

@@ -1,5 +1,6 @@
-// What a process of a job did, as spans, from the messages that it sends anyway: so the process that trains knows nothing of traces, and
-// whoever watches it makes them. Stages, the plan, the first step, checkpoints, and the process itself around all of them.
+// What a process of a job did, as spans, from the messages that it sends anyway: so the process
+// that trains knows nothing of traces, and whoever watches it makes them. Stages, the plan, the
+// first step, checkpoints, and the process itself around all of them.
 import type { Telemetry, TelemetryOf } from '../wire/telemetry.ts';
 import type { Span, SpanAttributes, SpanContext, SpanSink } from './span.ts';
 
@@ -24,7 +25,10 @@ interface OpenStage {
 export class ProcessSpans {
   readonly #facts: ProcessFacts;
   readonly #own: SpanContext;
-  /** By stage and subject. Files are fetched and verified side by side, so those stay open until something else begins. */
+  /**
+   * By stage and subject. Files are fetched and verified side by side, so those stay open until
+   * something else begins.
+   */
   readonly #open = new Map<string, OpenStage>();
   /** When the last part before the first step ended; undefined once there was a step. */
   #readyMs: number | undefined;

@@ -1,8 +1,8 @@
 // Copies of the training state in the memory of its pods: each trainer writes its own part every
 // few steps, the supervisor of the next rank keeps another one, and the next world resumes from the
-// newest that its members still have. A copy is a folder like that of a checkpoint, with the part of
-// one rank in it; its name says what it is of, so that a list of names is all that pods have to tell
-// each other.
+// newest that its members still have. A copy is a folder like that of a checkpoint, with the part
+// of one rank in it; its name says what it is of, so that a list of names is all that pods have to
+// tell each other.
 import * as z from 'zod';
 
 const count = z.int().min(0);
@@ -36,7 +36,10 @@ export function parseCopyName(text: string): CopyName | undefined {
   return { round, position, step, rank, size };
 }
 
-/** Later rounds first, and of one the later moment: what a world left behind is of no use to the one after the next. */
+/**
+ * Later rounds first, and of one the later moment: what a world left behind is of no use to the one
+ * after the next.
+ */
 export function newestFirst(a: CopyMoment, b: CopyMoment): number {
   return b.round - a.round || b.position - a.position;
 }

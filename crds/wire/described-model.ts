@@ -1,5 +1,6 @@
-// What a model is, from its configuration and headers alone: the answer of the worker's role `describe` to `anneal estimate`.
-// No weights are read for it; of a model on a hub only some megabytes are fetched.
+// What a model is, from its configuration and headers alone: the answer of the worker's role
+// `describe` to `anneal estimate`. No weights are read for it; of a model on a hub only some
+// megabytes are fetched.
 import * as z from 'zod';
 import { decoderFacts } from '../plan/decoder-facts.ts';
 
@@ -16,7 +17,10 @@ export const describedModel = z.object({
   contextLength: z.int().min(1),
   /** Bytes of its tensors as they are stored, by type: `{ Q4_1: 98000000 }`. */
   storedBytes: z.record(z.string(), z.int().min(0)),
-  /** Conversations can be told apart without a template of the job's own; absent where nobody looked. */
+  /**
+   * Conversations can be told apart without a template of the job's own; absent where nobody
+   * looked.
+   */
   hasChatTemplate: z.boolean().optional(),
   facts: decoderFacts,
 });

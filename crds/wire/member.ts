@@ -1,6 +1,6 @@
-// What a trainer that is one of several is told when it is started: its rank, and the address of the
-// rendezvous. Whoever starts trainers writes it into the environment of each; a trainer without it
-// trains by itself.
+// What a trainer that is one of several is told when it is started: its rank, and the address of
+// the rendezvous. Whoever starts trainers writes it into the environment of each; a trainer without
+// it trains by itself.
 import * as z from 'zod';
 
 export const memberVariable = 'ANNEAL_MEMBER';

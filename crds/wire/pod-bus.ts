@@ -1,5 +1,5 @@
-// The bus as a pod of a job has it: the records of its job, and where to send what it says. Behind it
-// is the gateway; a gateway that does not answer looks like a bus that is away.
+// The bus as a pod of a job has it: the records of its job, and where to send what it says. Behind
+// it is the gateway; a gateway that does not answer looks like a bus that is away.
 import type { Entry, Watcher } from './bus-settings.ts';
 import {
   type BusOptions,
@@ -28,7 +28,10 @@ interface PodBusOptions extends Omit<BusOptions, 'inboxPrefix'> {
 
 type WriteRequest = Extract<AskRequest, { readonly key: string; readonly value: unknown }>;
 
-/** How often the gateway is asked for the newest revision: whether it is there, and whether nothing was missed. */
+/**
+ * How often the gateway is asked for the newest revision: whether it is there, and whether nothing
+ * was missed.
+ */
 const pulseMs = 5_000;
 /** At first sooner: a list may have been of a moment before. */
 const firstPulseMs = 500;
@@ -102,7 +105,10 @@ export class PodBus implements AsyncDisposable {
     return onHeartbeat(this.#connection, this.#pod.job, (_index, heartbeat) => heard(heartbeat));
   }
 
-  /** Tells all records of the job, then every change, until the signal is aborted. Rejects when the connection is lost for good. */
+  /**
+   * Tells all records of the job, then every change, until the signal is aborted. Rejects when the
+   * connection is lost for good.
+   */
   async watch(watcher: Watcher, signal: AbortSignal): Promise<void> {
     const { lost } = this.#connection;
     while (!signal.aborted) {
@@ -121,7 +127,10 @@ export class PodBus implements AsyncDisposable {
     }
   }
 
-  /** From a list of all records until the connection changes, the gateway does not answer, or something was missed. */
+  /**
+   * From a list of all records until the connection changes, the gateway does not answer, or
+   * something was missed.
+   */
   async #follow(watcher: Watcher, stop: AbortSignal): Promise<void> {
     const job = this.#pod.job;
     let known = 0;
@@ -149,7 +158,8 @@ export class PodBus implements AsyncDisposable {
       await pause(ms, stop);
       if (stop.aborted) return;
       const { head } = await this.#ask({ what: 'head' }, 'Head');
-      // What was told so long ago should have been heard. A bus that has forgotten begins to count anew.
+      // What was told so long ago should have been heard. A bus that has forgotten begins to count
+      // anew.
       const isAhead = known > head;
       if (known < before || (isAhead && wasAhead && head === before)) return;
       before = head;
@@ -182,7 +192,10 @@ export class PodBus implements AsyncDisposable {
     return answerOf(jsonOf(raw), 'key' in body ? `${what} ${body.key}` : what, ...types);
   }
 
-  /** A gateway that goes is followed by another, and a door that a job has closed by itself opens again: both in a moment. */
+  /**
+   * A gateway that goes is followed by another, and a door that a job has closed by itself opens
+   * again: both in a moment.
+   */
   async #request(subject: string, body: string): Promise<Uint8Array> {
     for (let left = doorTries; ; left -= 1) {
       try {

@@ -1,5 +1,6 @@
-// What a pod says beside the telemetry of its training: lines of its log, and facts that somebody may look for later. Both go to
-// streams that outlive the pod. Reading is tolerant: unknown keys are dropped.
+// What a pod says beside the telemetry of its training: lines of its log, and facts that somebody
+// may look for later. Both go to streams that outlive the pod. Reading is tolerant: unknown keys
+// are dropped.
 import * as z from 'zod';
 
 const count = z.int().min(0);

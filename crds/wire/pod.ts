@@ -1,5 +1,5 @@
-// What a pod of a job finds around it: variables, folders, files. The operator sets them, supervisor, prepare and publish read
-// them; a name that is spelled here is spelled nowhere else.
+// What a pod of a job finds around it: variables, folders, files. The operator sets them,
+// supervisor, prepare and publish read them; a name that is spelled here is spelled nowhere else.
 import * as z from 'zod';
 
 /** Oldest and newest version of the records on the bus that this build speaks. */
@@ -27,7 +27,9 @@ export const podVariable = {
   protocol: 'ANNEAL_PROTOCOL',
   /** JSON: claim name to the folder where it is mounted. */
   volumes: 'ANNEAL_VOLUMES',
-  /** JSON: source of the spec (`model`, `train`, `eval`) to the folder where its image is mounted. */
+  /**
+   * JSON: source of the spec (`model`, `train`, `eval`) to the folder where its image is mounted.
+   */
   images: 'ANNEAL_IMAGES',
   /** JSON list of `secretVariable`. */
   secrets: 'ANNEAL_SECRETS',
@@ -78,7 +80,9 @@ export function busAudience(group: string, namespace: string, name: string, uid:
   return `${group}/${namespace}/${name}/${uid}`;
 }
 
-/** Audience of a token by which a person reads what the jobs of a namespace say, and writes nothing. */
+/**
+ * Audience of a token by which a person reads what the jobs of a namespace say, and writes nothing.
+ */
 export function viewAudience(group: string, namespace: string): string {
   return `${group}/view/${namespace}`;
 }

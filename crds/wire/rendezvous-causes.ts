@@ -1,4 +1,5 @@
-// Why a new world is formed. Only what is the job's own fault counts against its budget of restarts.
+// Why a new world is formed. Only what is the job's own fault counts against its budget of
+// restarts.
 export const rendezvousCauses = {
   Start: { counted: false, meaning: 'The workers started.' },
   ProcessFailed: { counted: true, meaning: 'A training process ended badly.' },

@@ -1,5 +1,6 @@
-// What workers and operator agree on through the bus: one record with one revision per job, changed only by compare-and-set, and
-// the small records around it. Reading is tolerant: unknown keys are dropped, so that versions may differ by one.
+// What workers and operator agree on through the bus: one record with one revision per job, changed
+// only by compare-and-set, and the small records around it. Reading is tolerant: unknown keys are
+// dropped, so that versions may differ by one.
 import * as z from 'zod';
 import { copyMoment } from './copies.ts';
 import { rendezvousCauseNames } from './rendezvous-causes.ts';
@@ -53,8 +54,9 @@ const succeededResult = z.object({
 });
 
 /**
- * `<J>.state`. World, checkpoint and result stand in one record on purpose: a commit and a new round conflict on one
- * revision, so there is no window between "am I still current" and "commit". Stays below 4 KiB.
+ * `<J>.state`. World, checkpoint and result stand in one record on purpose: a commit and a new
+ * round conflict on one revision, so there is no window between "am I still current" and "commit".
+ * Stays below 4 KiB.
  */
 export const stateRecord = z.object({
   v: version,
@@ -65,7 +67,10 @@ export const stateRecord = z.object({
     by: z.string().max(253),
     cause: z.enum(rendezvousCauseNames),
     at: time,
-    /** UIDs of pods that Kubernetes has no more. What still runs of them, on a node that is cut off, joins no world again. */
+    /**
+     * UIDs of pods that Kubernetes has no more. What still runs of them, on a node that is cut off,
+     * joins no world again.
+     */
     lost: z.array(z.string().max(64)).max(maxLost).optional(),
   }),
   /** Absent while the members of the round are not agreed on. */
@@ -107,13 +112,19 @@ export const worldRecord = z.object({
   /** Address of rank 0, and where it serves the store by which the ranks find each other. */
   master: z.string(),
   port: z.int().min(0).max(65_535).default(0),
-  /** The copy in memory that it goes on from, and the index of the pod that has the part of each rank; absent: the committed checkpoint. */
+  /**
+   * The copy in memory that it goes on from, and the index of the pod that has the part of each
+   * rank; absent: the committed checkpoint.
+   */
   restore: copyMoment.extend({ holders: z.array(count) }).optional(),
 });
 
 export type WorldRecord = z.output<typeof worldRecord>;
 
-/** `<J>.job`: written by the operator alone, before anything else. Without it nobody may say anything about the job. */
+/**
+ * `<J>.job`: written by the operator alone, before anything else. Without it nobody may say
+ * anything about the job.
+ */
 export const jobRecord = z.object({
   v: version,
   name: z.string().max(253),
@@ -192,7 +203,10 @@ export const heartbeatRecord = z.object({
   /** The collective that it waits in; the one that does not wait is the suspect of a hang. */
   waitingOn: z.string().max(128).optional(),
   memoryStep: count.optional(),
-  /** Median of the last fifty steps: milliseconds of its own work, without waiting for others. Absent before there were so many. */
+  /**
+   * Median of the last fifty steps: milliseconds of its own work, without waiting for others.
+   * Absent before there were so many.
+   */
   busyMs: z.number().min(0).optional(),
 });
 

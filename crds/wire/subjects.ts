@@ -1,6 +1,7 @@
-// Every name on the bus. A job is `<namespace>.<uid>` in each of them, so that a right can be derived from a namespace alone,
-// and so that a name used again by a later job reads nothing of the earlier one. Where it is kept, the cluster stands before it: operators of
-// two clusters on one bus know their own from the other's. Pods and people need not know it; a UID is there once.
+// Every name on the bus. A job is `<namespace>.<uid>` in each of them, so that a right can be
+// derived from a namespace alone, and so that a name used again by a later job reads nothing of the
+// earlier one. Where it is kept, the cluster stands before it: operators of two clusters on one bus
+// know their own from the other's. Pods and people need not know it; a UID is there once.
 
 export interface JobOnBus {
   readonly namespace: string;
@@ -39,7 +40,10 @@ export const streamSubjects: Readonly<Record<StreamName, string>> = {
   events: 'anneal.v1.*.*.*.event.*',
 };
 
-/** The server says by itself, to whoever may listen, that a record has changed, and that a message is kept. */
+/**
+ * The server says by itself, to whoever may listen, that a record has changed, and that a message
+ * is kept.
+ */
 export const republished = {
   records: { src: `$KV.${bucket.state}.>`, dest: 'anneal.told.>' },
   messages: { src: 'anneal.v1.>', dest: 'anneal.kept.>', headers_only: true },

@@ -1,5 +1,6 @@
-// What a container says when it ends: JSON in its termination log, at most 4,096 bytes, the only channel that needs neither bus nor
-// network. The operator reads it from the pod's status, and from nowhere else.
+// What a container says when it ends: JSON in its termination log, at most 4,096 bytes, the only
+// channel that needs neither bus nor network. The operator reads it from the pod's status, and from
+// nowhere else.
 import * as z from 'zod';
 import { decoderFacts } from '../plan/decoder-facts.ts';
 import { jsonLimits, parseJson } from '../text/json.ts';
@@ -77,7 +78,10 @@ export const terminationMessage = z.object({
 
 export type TerminationMessage = z.output<typeof terminationMessage>;
 
-/** Undefined where the text is no record of ours: a crash before any word, or the words of somebody else. */
+/**
+ * Undefined where the text is no record of ours: a crash before any word, or the words of somebody
+ * else.
+ */
 export function parseTerminationMessage(text: string | undefined): TerminationMessage | undefined {
   if (text === undefined || text === '') return undefined;
   try {

@@ -1,5 +1,6 @@
-// The bus as a person has it who looks at the jobs of a namespace: what is kept of a job, and what comes. The server says that something was
-// kept; what it is, the gateway is asked for, so nothing is heard twice, out of order, or not at all.
+// The bus for a person who looks at the jobs of a namespace: what is kept of a job, and what is
+// added. The server announces that something was kept; its content is requested from the gateway,
+// so that nothing is seen twice, out of order, or missed.
 import { type BusOptions, Connection, jsonOf, pause } from './connection.ts';
 import { type AnswerOf, answerOf } from './gateway.ts';
 import { onHeartbeat } from './pod-bus.ts';
@@ -42,7 +43,10 @@ export class ViewBus implements AsyncDisposable {
     return onHeartbeat(this.#connection, job, heard);
   }
 
-  /** What is kept from a sequence number on, page by page, then what is added; a page that has nothing left is the newest. */
+  /**
+   * What is kept from a sequence number on, page by page, then what is added; a page that has
+   * nothing left is the newest.
+   */
   async *pages(
     name: StreamName,
     job: JobOnBus,
@@ -67,7 +71,10 @@ export class ViewBus implements AsyncDisposable {
     }
   }
 
-  /** A job that has just been made is known a moment later, and one that many look at waits for its turn. */
+  /**
+   * A job that has just been made is known a moment later, and one that many look at waits for its
+   * turn.
+   */
   async #patientPage(name: StreamName, job: JobOnBus, from: number, signal: AbortSignal) {
     for (let waited = 0; ; waited += retryMs) {
       try {

@@ -1,4 +1,5 @@
-// The bus with its writes counted. A bus that is connected and cannot store (no quorum, no space) shows nowhere else in the numbers.
+// The bus with its writes counted. A bus that is connected and cannot store (no quorum, no space)
+// shows nowhere else in the numbers.
 import type { JobBus } from './job-bus.ts';
 
 type BusWrite = 'admit' | 'prune' | 'desired' | 'state' | 'round' | 'purge';

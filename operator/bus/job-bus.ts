@@ -1,5 +1,5 @@
-// The bus as the reconciler needs it: a mirror of the records of all jobs, kept by watches, and a few writes. Reading never waits; a bus that
-// is away is a fact like any other.
+// The bus as the reconciler needs it: a mirror of the records of all jobs, kept by watches, and a
+// few writes. Reading never waits; a bus that is away is a fact like any other.
 import type { RendezvousCause } from '../../crds/wire/rendezvous-causes.ts';
 import type { DesiredRecord, JobRecord, StateRecord } from '../../crds/wire/state.ts';
 import type { JobOnBus } from '../../crds/wire/subjects.ts';

@@ -1,5 +1,6 @@
-// JobBus on NATS: a mirror of the state bucket, kept by one watch, and of the last step that each job told. Records that cannot be read are
-// as good as absent: they are of another version, or nobody's.
+// JobBus on NATS: a mirror of the state bucket, kept by one watch, and of the last step that each
+// job told. Records that cannot be read are as good as absent: they are of another version, or
+// nobody's.
 import { TransientError } from '../../crds/failures/errors.ts';
 import type { Bucket } from '../../crds/wire/bucket.ts';
 import { Bus } from '../../crds/wire/bus.ts';
@@ -283,7 +284,10 @@ export class NatsBus implements JobBus {
   }
 }
 
-/** A leader that lost its lease stops waiting at once. What was sent may still take effect; the next leader finds out. */
+/**
+ * A leader that lost its lease stops waiting at once. A request that was sent may still take
+ * effect; the next leader finds out.
+ */
 async function unlessAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const stop = () => reject(signal.reason);

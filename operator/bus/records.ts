@@ -1,5 +1,5 @@
-// The keys of the state bucket as last told, parsed once, when somebody asks: thousands of jobs are looked at every second. After a
-// reconnect everything is told again; what is not told then is gone.
+// The keys of the state bucket as last heard, parsed once, on demand: thousands of jobs are read
+// every second. After a reconnect, keys that are not listed again are gone.
 import type * as z from 'zod';
 import { stateRecord } from '../../crds/wire/state.ts';
 import { type JobOnBus, parseKey } from '../../crds/wire/subjects.ts';

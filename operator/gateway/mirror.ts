@@ -1,5 +1,6 @@
-// The records of all jobs of the cluster, as one watch tells them: lists are answered from here, and it is known which jobs there are. What
-// is told again after a reconnect replaces all of it at once; until then nothing is known.
+// The records of all jobs of the cluster, kept by one watch: lists are answered from here, and it
+// tells which jobs there are. After a reconnect, the new list replaces the old one as a whole;
+// until it is complete nothing is known.
 
 import type { Entry, Watcher } from '../../crds/wire/bus-settings.ts';
 import { type JobRecord, jobRecord } from '../../crds/wire/state.ts';

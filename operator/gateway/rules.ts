@@ -1,5 +1,6 @@
-// Which record a pod may write, and how much a job may store and say. Pure. Any worker may change the state by compare-and-set, and write the
-// records of its own index, in its own name; what the operator writes (job, desired) nobody else does.
+// Which record a pod may write, and how much a job may store and say. Pure. Any worker may change
+// the state by compare-and-set, and write the records of its own index, in its own name; what the
+// operator writes (job, desired) nobody else does.
 import type * as z from 'zod';
 import type { AskRequest } from '../../crds/wire/gateway.ts';
 import {

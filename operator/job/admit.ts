@@ -1,4 +1,5 @@
-// A job is made known on the bus before any of its pods speaks there: the gateway has a door for no other. It is known until it is deleted.
+// A job is admitted on the bus before any of its pods connects: the gateway serves no other. It
+// stays admitted until it is deleted.
 import { isDeepStrictEqual } from 'node:util';
 import type { JobRecord } from '../../crds/wire/state.ts';
 import { none, type PolicyResult } from './decision.ts';

@@ -1,4 +1,4 @@
-// Whether the job could go on from somewhere if all its pods went now, and whether what it has done since can be saved.
+// Whether the job could resume if it lost all pods now, and whether its newest state can be saved.
 import { referencesOf } from '../objects/references.ts';
 import { none, type PolicyResult } from './decision.ts';
 import { has, type View } from './view.ts';

@@ -1,5 +1,6 @@
-// The time that a job may be active, not counting when it is suspended or waits in a queue. Kept as a sum and the begin of the present
-// stretch, so that it survives restarts of the operator. When it is over, workers save first.
+// The time that a job may be active, without the time that it is suspended or queued. Kept as a sum
+// and the start of the present stretch, so that it survives restarts of the operator. At the
+// deadline, workers save first.
 import { conditionOf, isTrue, timeText } from '../runtime/conditions.ts';
 import { type Call, none, type PolicyResult } from './decision.ts';
 import { desiredOf } from './desired.ts';

@@ -1,8 +1,8 @@
-// The whole policy: from facts to the next status, the calls that bring it about, and the time to look again. Pure: the same facts give the
-// same decision, on any replica, at any time.
+// The whole policy: from facts to the next status, the calls that bring it about, and the time to
+// look again. Pure: the same facts give the same decision, on any replica, at any time.
 //
-// Policies are asked in this order, each seeing the status as those before left it. One that is `final` ends the questions: what comes after
-// it has nothing to decide on.
+// Policies are asked in this order; each sees the status as those before left it. A result that is
+// `final` ends the pass.
 import type { Condition, Phase } from '../../crds/api/conditions.ts';
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import { conditionOf, isTrue, setCondition } from '../runtime/conditions.ts';
@@ -136,7 +136,9 @@ class Draft {
     };
   }
 
-  /** A condition that is True where something is wrong; False once no policy gives a reason for it. */
+  /**
+   * Of the conditions that are True where something is wrong; False once no policy gives a reason.
+   */
   #takeAbnormal(
     type: 'Stalled' | 'Degraded',
     found: ConditionReason | undefined,
@@ -160,8 +162,8 @@ class Draft {
 }
 
 /**
- * Phases that an event tells. Each event is a write: of those that every job goes through in a
- * moment, conditions tell more; an end and a restart have events of their own.
+ * Phases that get an event. Each event is a write: of the phases that every job passes in a moment,
+ * conditions tell more; an end and a restart have events of their own.
  */
 const eventful: ReadonlySet<Phase> = new Set(['Queued', 'Running', 'Resizing', 'Suspended']);
 

@@ -69,7 +69,7 @@ export interface PolicyResult {
   readonly events?: readonly EventNote[];
   /** Why the job cannot proceed; the first policy that says so wins. */
   readonly stalled?: ConditionReason | undefined;
-  /** What is not as asked, although the job runs. */
+  /** What deviates from the spec although the job runs. */
   readonly degraded?: ConditionReason | undefined;
   /** When the answer may be another one by itself, in milliseconds since 1970. */
   readonly wakeAt?: number | undefined;

@@ -1,4 +1,5 @@
-// The record by which the operator tells workers what it wants: how many, whether to stop, the fields that may change while they run.
+// The record by which the operator tells workers what it wants: how many, whether to stop, the
+// fields that may change while they run.
 import { isDeepStrictEqual } from 'node:util';
 import { splitLive } from '../../crds/plan/live.ts';
 import type { DesiredRecord } from '../../crds/wire/state.ts';
@@ -26,7 +27,8 @@ export function desiredOf(view: View, wanted: Wanted): Call | undefined {
   const record: DesiredRecord = {
     v: 1,
     workerRevision,
-    // A change of their number is the business of resize.ts; until then those that train are wanted.
+    // A change of their number is the business of resize.ts; until then those that train are
+    // wanted.
     workers: wanted.workers ?? before?.workers ?? trained ?? worker.replicas,
     min: elastic ? (worker.minReplicas ?? worker.replicas) : worker.replicas,
     max: elastic ? (worker.maxReplicas ?? worker.replicas) : worker.replicas,

@@ -1,4 +1,5 @@
-// What the end of a pod means: its termination message where it has one, else what Kubernetes says, else its exit code.
+// What the end of a pod means: its termination message where it has one, else what Kubernetes says,
+// else its exit code.
 
 import type { RetryClass } from '../../crds/failures/failure.ts';
 import {

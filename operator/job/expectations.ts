@@ -1,5 +1,6 @@
-// Our own writes that the informers are expected to show. A decision on stores that are behind would
-// create or delete again; it waits until they have reached our last writes, for ten seconds at most.
+// Our own writes that the informers are expected to show. A decision on stores that are behind
+// would create or delete again; it waits until they have reached our last writes, for ten seconds
+// at most.
 import type { KubeObject } from '../runtime/resource.ts';
 import type { Store } from '../runtime/store.ts';
 

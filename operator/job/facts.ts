@@ -1,4 +1,5 @@
-// Everything that a decision may look at, as plain data. Nothing in here is read lazily, so a decision can be repeated from a log.
+// Everything that a decision may look at, as plain data. Nothing in here is read lazily, so a
+// decision can be repeated from a log.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import type { Component } from '../../crds/names/labels.ts';
@@ -29,7 +30,10 @@ export interface Facts {
    */
   readonly siblings: readonly Sibling[];
   readonly pods: readonly PodFacts[];
-  /** Worker pods whose Job is gone: they end by themselves, or the garbage collector has yet to come. */
+  /**
+   * Worker pods whose Job is gone: they end by themselves, or the garbage collector has yet to
+   * come.
+   */
   readonly leftPods: readonly PodFacts[];
   /** Names of the other children that are there, with what they were made to contain. */
   readonly children: readonly ChildFacts[];
@@ -192,6 +196,9 @@ export interface SiteFacts {
   readonly mayReplaceByForce: boolean;
   readonly mayCreateClaims: boolean;
   readonly mayDeleteJobs: boolean;
-  /** Jobs that ask for what pods of this version do not do are refused; false only where policies are tested beyond that. */
+  /**
+   * Jobs that ask for what pods of this version do not do are refused; false only where policies
+   * are tested beyond that.
+   */
   readonly refusesNotBuilt: boolean;
 }

@@ -1,5 +1,5 @@
-// Finds what went wrong with the workers: a failure that they recorded, a Job that failed, pods that ended badly, members of the world whose pods are
-// gone. What each costs is the business of incident.ts.
+// Finds failures of the workers: a result that they recorded, a failed Job, pods that ended badly,
+// and members of the world whose pods are gone. incident.ts decides what each costs.
 import { Exit, isFailureCode } from '../../crds/failures/table.ts';
 import { maxLost } from '../../crds/wire/state.ts';
 import { none, type PolicyResult } from './decision.ts';
@@ -11,8 +11,9 @@ import { fail } from './settle.ts';
 import { podsOf, type View } from './view.ts';
 
 /**
- * The workers agreed that the job has failed. It counts whatever the operator is about: they may have said it while they were being stopped, and
- * those of another revision would find it in the record and end at once, for ever.
+ * The workers agreed that the job has failed. It counts in every state of the job: they may have
+ * recorded it while they were being stopped, and pods of a later revision would find it in the
+ * record and end at once, again and again.
  */
 export function failedResult(view: View): PolicyResult {
   const { workerRevision, result } = view.bus?.state ?? {};
@@ -60,8 +61,9 @@ function jobFailed(view: View, workers: ChildJob): PolicyResult {
 }
 
 /**
- * Failures that were not dealt with yet. Rounds tell on a bus; without one, the Job controller's count does. While the bus is away no world is
- * formed, and workers may have dealt with it before we see the record again: what was counted by then would be counted twice.
+ * Failures that nobody has handled yet. With a bus, the round tells; without one, the failure count
+ * of the Job does. While the bus is away no world is formed, and workers may handle a failure
+ * before we see the record again: to count it now would count it twice.
  */
 function newlyFailed(view: View, workers: ChildJob): readonly PodFacts[] {
   const failed = podsOf(view, 'worker', workers.number).filter(isCounted);
@@ -88,7 +90,10 @@ function withCount(view: View, workers: ChildJob, found: PolicyResult): PolicyRe
   return { ...found, status: { ...found.status, restarts } };
 }
 
-/** A member of the committed world has no pod any more, and did not fail: evicted, drained, deleted, or its node is gone. */
+/**
+ * A member of the committed world has no pod any more and did not fail: it was evicted, drained or
+ * deleted, or its node is gone.
+ */
 function lostMembers(view: View): PolicyResult {
   const { bus } = view;
   const { state } = view;

@@ -1,4 +1,5 @@
-// The state record that the operator writes where there is none: the first of a job, or the one after the bus lost its memory.
+// The state record that the operator writes where there is none: the first of a job, or the one
+// after the bus lost its memory.
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
 import { timeText } from '../runtime/conditions.ts';
@@ -11,8 +12,8 @@ interface Beginning {
 }
 
 /**
- * Status remembers round and checkpoint as far as they had been told; workers, who see their volume, put it right where they had come farther
- * (worker/supervisor/remembered.ts).
+ * Status has round and checkpoint as far as they were reported. Workers see their volume, and
+ * correct the record where they had come further (worker/supervisor/remembered.ts).
  */
 export function firstState(
   { checkpoint, rendezvous, plan }: FineTuneJobStatus,
@@ -44,8 +45,9 @@ export function firstState(
 }
 
 /**
- * A checkpoint is told at once and the account that it cleared with the next pass: where the bus was lost between the two, their times tell which
- * came later. Those of checkpoints have whole seconds.
+ * A checkpoint is written into status at once, the cleared account of restarts with the next pass.
+ * Where the bus was lost between the two, their times tell which came later; times of checkpoints
+ * have whole seconds.
  */
 function isForgiven({ window }: StateRecord['restarts'], latestTime: string | undefined): boolean {
   const lastRestart = Date.parse(window.at(-1) ?? '');

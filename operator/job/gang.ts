@@ -1,5 +1,6 @@
-// All workers start or none does. Which scheduler sees to it, and what happens where none can: the Job is taken away when its pods found no
-// nodes in time, and comes back after a pause with so much chance in it that two gangs which hold half each get out of each other's way.
+// All workers start or none does. This picks the scheduler that guarantees it. Where none can, the
+// Job is removed when its pods found no nodes in time, and created again after a pause with random
+// jitter, so that two gangs which hold half of the nodes each do not block each other for ever.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import { digestOf } from '../../crds/plan/digest.ts';
 import type { GangFlavour } from '../objects/pod-group.ts';

@@ -1,5 +1,7 @@
-// One incident that workers could not mend themselves: what it costs, whether the job may go on, and on which rung. Counted ones draw on the
-// budget of restarts, which workers draw on too; a new template, or a Job that gave up, means a new revision; else a new world is formed.
+// One failure that the workers could not handle themselves: what it costs, whether the job may go
+// on, and on which rung of the ladder. Counted ones draw on the budget of restarts, as those that
+// workers handle do. A new template, or a Job that gave up, needs a new revision; otherwise a new
+// world is formed.
 import {
   countRestart,
   overdrawn,
@@ -53,13 +55,13 @@ function actionOf({ spec }: View, { pod, meaning }: Incident) {
   if (rule !== undefined) return rule.action;
   if (meaning.retry === 'Permanent') return 'Fail';
   if (meaning.retry === 'Ignored') return 'Ignore';
-  // The supervisor climbs the memory ladder in place; it gives the code on when there is no rung left.
+  // The supervisor climbs the memory ladder in place; the code reaches us when no rung is left.
   return meaning.retry === 'MemoryLadder' && deviceOutOfMemoryPolicy === 'Fail'
     ? 'Fail'
     : 'Restart';
 }
 
-/** It costs nothing. A Job that gave up is followed by the next one, a world that lost the pod by another. */
+/** Not charged. A Job that gave up is followed by the next one; a lost member by another round. */
 function ignored(view: View, { jobGaveUp }: Incident): PolicyResult {
   if (jobGaveUp) {
     const next = leaveRevision(view, view.workers);

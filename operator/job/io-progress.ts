@@ -1,4 +1,5 @@
-// How an init or publish Job stands: not there, at work, done with its termination message, or failed.
+// How an init or publish Job stands: not there, at work, done with its termination message, or
+// failed.
 import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
 import { failureOfPod } from './end-meaning.ts';
 import type { ChildJob, PodFacts } from './facts.ts';
@@ -21,7 +22,8 @@ const podLagSeconds = 30;
 export function progressOf(view: View, job: ChildJob, component: 'init' | 'publish'): IoProgress {
   const pods = podsOf(view, component, job.number);
   const { outcome } = job;
-  // The message of the pod is as good as the outcome of the Job, which comes a second later. Of a publish Job the end is awaited: it is cleaned up after.
+  // The message of the pod is as good as the outcome of the Job, which comes a second later. Of a
+  // publish Job the outcome is awaited, because its pods are cleaned up after it.
   const prepared = pods.find(
     ({ end }) => end?.exitCode === 0 && end.terminationMessage?.prepared !== undefined,
   );
@@ -52,7 +54,10 @@ function working(view: View, job: ChildJob, pods: readonly PodFacts[]): IoProgre
   return { type: 'Working', problem: told, wakeAt: earliest(fatal?.at, lookAt) };
 }
 
-/** Workers that find no node are tried again later as a whole; here is one pod, which the scheduler tries by itself until its time is over. */
+/**
+ * Workers without nodes are retried as a whole. This is one pod, which the scheduler retries until
+ * its time is over.
+ */
 function unplaced(view: View, problem: PodProblem, pods: readonly PodFacts[]): PodProblem {
   if (problem.reason !== 'Unschedulable') return problem;
   const seconds = view.spec.scheduling.schedulingTimeoutSeconds;

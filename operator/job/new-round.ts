@@ -1,5 +1,6 @@
-// What follows from a round that somebody opened. Most are opened by the workers themselves, which mend in place what they can; the operator
-// tells people, and takes the next step of the ladder where mending in place did not help.
+// What follows from a new round. Most are opened by the workers, which handle most failures in
+// place; the operator emits an event, and takes the next step of the ladder where that did not
+// help.
 import { rendezvousCauses } from '../../crds/wire/rendezvous-causes.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
 import type { EventNote } from '../runtime/events.ts';
@@ -7,9 +8,12 @@ import type { Call } from './decision.ts';
 import type { PodFacts } from './facts.ts';
 import type { View } from './view.ts';
 
-/** Opened by the operator alone, which tells more of them where it opens them. */
+/** Opened by the operator alone, which emits a better event where it opens them. */
 const toldElsewhere: ReadonlySet<string> = new Set(['Start', 'PodFailed', 'Resize']);
-/** Two counted restarts within this time without a checkpoint between them: the pods themselves may be at fault. */
+/**
+ * Two counted restarts within this time without a checkpoint between them: the pods themselves may
+ * be at fault.
+ */
 const closeMs = 600_000;
 
 /** Whether it was opened since we last looked. */
@@ -18,7 +22,10 @@ export function isNewRound({ status }: View, { round }: StateRecord): boolean {
   return known !== undefined && round > known;
 }
 
-/** Told once. Several may have been opened since the last look: the account has them all, the newest is told. */
+/**
+ * One event. Several rounds may have been opened since the last pass: the account has them all, the
+ * event is about the newest.
+ */
 export function newsOf(view: View, state: StateRecord): readonly EventNote[] {
   const { round, opened, restarts } = state;
   if (!isNewRound(view, state) || toldElsewhere.has(opened.cause)) return [];

@@ -240,7 +240,10 @@ function childFacts(kind: ChildFacts['kind'], { name, uid, annotations }: Object
   return { kind, name, uid, content: annotations[annotation.content] };
 }
 
-/** Names that a child of ours would have and an object of somebody else has. Only what is in the stores can be seen. */
+/**
+ * Names that a child of ours would have and an object of somebody else has. Only what is in the
+ * stores can be seen.
+ */
 function foreignNames(stores: Stores, { metadata }: ObservedFineTuneJob): readonly string[] {
   const { name, namespace, uid } = metadata;
   const wanted = [

@@ -1,4 +1,5 @@
-// Why pods are not running yet, in a word and in Kubernetes' own sentence, and when waiting longer is pointless.
+// Why pods are not running yet, in a word and in Kubernetes' own sentence, and when waiting longer
+// is pointless.
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import type { ChildJob, PodFacts } from './facts.ts';
 import type { FailureFacts } from './settle.ts';
@@ -41,7 +42,9 @@ export function isStalling({ reason, fatal }: PodProblem): boolean {
   return fatal !== undefined || reason === 'QuotaExceeded';
 }
 
-/** An image that is not there now may be pushed in a moment; one that may not be pulled stays so. */
+/**
+ * An image that is not there now may be pushed in a moment; one that may not be pulled stays so.
+ */
 const imageSeconds = 600;
 const hopelessImage =
   /not ?found|unauthori[sz]ed|denied|manifest unknown|invalid reference|InvalidImageName/i;
@@ -119,13 +122,14 @@ function refusedPods(view: View, job: ChildJob, pods: readonly PodFacts[]): PodP
   const told = warnings?.get(job.uid);
   const hasNone = pods.length === 0 && job.active === 0 && job.terminating === 0;
   const began = silentSince(job, pods);
-  // Pods that were there were not refused: their loss is a moment ago, or as old as the condition says.
+  // Pods that existed were not refused: they were lost just now, or when the condition changed.
   const since = hasNone ? Math.max(began, sinceOf(view, 'PodsReady') ?? began) : began;
   const patience = admissionMs / 1000 + backoffSeconds(job.failed);
   const due = later(patience, since);
   if (now < due) return { found: [], lookAt: due };
   const lookAt = now + lookAgainMs;
-  // What was told before its newest pod was made is over; and a few that are missing are none of ours to explain without words.
+  // An event from before its newest pod is over. Without an event, a few missing pods are no
+  // problem of ours to explain.
   const isRefusal = told?.reason === 'FailedCreate' && told.at >= began;
   const words = isRefusal ? withoutPod(told.message) : undefined;
   if (words === undefined && (!hasNone || has(view, 'PodsReady'))) return { found: [], lookAt };
@@ -148,7 +152,9 @@ function withoutPod(words: string): string {
 
 const none: PodProblems = { found: [], lookAt: undefined };
 
-/** How long the Job controller itself waits before it replaces a pod: twice as long after each one. */
+/**
+ * How long the Job controller itself waits before it replaces a pod: twice as long after each one.
+ */
 function backoffSeconds(failed: number): number {
   return failed === 0 ? 0 : Math.min(360, 10 * 2 ** (failed - 1));
 }

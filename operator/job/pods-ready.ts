@@ -1,4 +1,5 @@
-// The pods of the current revision: how many are ready, why others are not, and those that only force gives back.
+// The pods of the current revision: how many are ready, why others are not, and which are replaced
+// by force.
 import { Component, label } from '../../crds/names/labels.ts';
 import { type Call, none, type PolicyResult } from './decision.ts';
 import type { ChildJob, PodFacts } from './facts.ts';
@@ -67,8 +68,8 @@ function countsOf(
 }
 
 /**
- * A pod of a node that the cluster does not reach stays Terminating until somebody says that it failed. It may still run: that is harmless,
- * because nothing that it writes can be committed any more.
+ * A pod on an unreachable node stays Terminating until its status says that it failed. It may still
+ * run, which does no harm: nothing that it writes can be committed any more.
  */
 function replaceByForce({ facts, spec }: View, pods: readonly PodFacts[]): readonly Call[] {
   if (spec.failurePolicy.nodeLostPolicy !== 'ForceReplace') return [];

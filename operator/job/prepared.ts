@@ -1,5 +1,4 @@
-// What becomes known when model and data are in place: what they are, and the memory that a step on
-// them takes.
+// What is known once model and data are in place: what they are, and the memory that a step takes.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { Worker } from '../../crds/api/worker.ts';
 import { UserError } from '../../crds/failures/errors.ts';
@@ -23,7 +22,7 @@ export function initialized(reason: string, message: string): PolicyResult {
   return { conditions: [{ type: 'Initialized', status: 'True', reason, message }] };
 }
 
-/** `sibling`: whose work it is, where it is not that of the job. */
+/** `sibling`: the job that prepared, where it was another one. */
 export function finished(
   view: View,
   prepared: Prepared | undefined,

@@ -1,5 +1,5 @@
-// After training: whether it ended well, and the publish Job that takes the result where it belongs. It needs no device and no quota, so a
-// suspended job publishes too.
+// After training: whether it ended well, and the publish Job that takes the result where it
+// belongs. It needs no device and no quota, so a suspended job publishes too.
 import { Exit, failureOf } from '../../crds/failures/table.ts';
 import { publishesInWorker } from '../../crds/plan/publication.ts';
 import { publishJob } from '../objects/io-job.ts';
@@ -69,7 +69,10 @@ export function publish(view: View): PolicyResult {
   }
 }
 
-/** The worker that writes the result itself: done, or at it; undefined where a Job has to do it. */
+/**
+ * Where the worker writes the result itself: done, or in progress; undefined where a Job has to do
+ * it.
+ */
 function byWorker(view: View, ending: Ending): PolicyResult | undefined {
   if (!publishesInWorker(view.spec)) return undefined;
   const { workerPods: pods } = view;
@@ -98,7 +101,10 @@ function isForgotten({ bus }: View): boolean {
 
 const jobLagSeconds = 30;
 
-/** How training ended, where it ended well. Once it was seen, it stays so: pods and bus may be gone by now. */
+/**
+ * How training ended, where it ended well. Once in the status it stays: pods and bus may be gone by
+ * now.
+ */
 function trainedTo(view: View): Ending | undefined {
   const running = conditionOf(view.status.conditions ?? [], 'Running')?.reason;
   if (running === 'Finished' || running === 'FinishedEarly') return running;

@@ -1,5 +1,6 @@
-// A queue decides about quota by the `suspend` field of a Job. What it decided, and its own words, are mirrored; nothing is written to a Job
-// that it holds back. A Job that is suspended and has no queue was suspended by somebody else, which is told too: it will not start by itself.
+// A queue controls quota by the `suspend` field of a Job. Its decision and its message are mirrored
+// into the status; nothing is written to a Job that it holds back. A suspended Job without a queue
+// was suspended by somebody else, which is reported too: it will not start by itself.
 import { auxiliaryQueue } from '../objects/scheduling.ts';
 import { conditionOf } from '../runtime/conditions.ts';
 import { none, type PolicyResult } from './decision.ts';
@@ -41,7 +42,7 @@ export function auxiliaryAdmitted(view: View): PolicyResult {
   return admitted(view, auxiliaryQueue(view.spec));
 }
 
-/** A Job that is about to be created waits from the beginning: that it waits then is no preemption. */
+/** A Job that is about to be created waits from the start: that is no preemption. */
 export function enqueued(queueName: string | undefined): NonNullable<PolicyResult['conditions']> {
   if (queueName === undefined) return [];
   const message = `waiting in queue ${queueName}`;

@@ -1,5 +1,6 @@
-// One pass over one job: observe, decide, write the status where it changed, tell what happened, act. The status goes first, because what is
-// created next is named by it, and because events speak of what was written.
+// One pass over one job: observe, decide, write the status where it changed, emit events, act. The
+// status goes first, because the objects that are created next are named by it, and because events
+// speak of what was written.
 import { isDeepStrictEqual } from 'node:util';
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import { apiVersion, controllerName, kind } from '../../crds/names/group.ts';
@@ -45,18 +46,27 @@ export interface PhaseChange {
 
 /** How soon to look whether the informers have caught up with our writes. */
 const catchUpMs = 50;
-/** The same with an informer that is behind the API server: its watch tells, this is for a broken one. */
+/**
+ * The same with an informer that is behind the API server: its watch tells, this is for a broken
+ * one.
+ */
 const behindMs = 1_000;
 /** How soon to try again what somebody else may have made possible. */
 const refusedMs = 30_000;
-/** No job that has not ended is left alone for longer, whatever its policies wait for; up to twice that, so that not all come at once. */
+/**
+ * Longest time between two passes over a job that has not ended, whatever its policies wait for; up
+ * to twice that, so that the passes spread.
+ */
 const longestWaitMs = 300_000;
 
 interface Refused extends Refusal {
   readonly generation: number;
 }
 
-/** What came of a decision: the job may be another one by now, so that what was decided is about the past. */
+/**
+ * What came of a decision. Past: the job has changed meanwhile, so that it was decided on an old
+ * one.
+ */
 type Performed = 'Done' | 'Past' | RefusedCall;
 
 export class JobReconciler {
@@ -108,7 +118,10 @@ export class JobReconciler {
     return known?.generation === generation ? known : undefined;
   }
 
-  /** Told at once, then tried again now and then: what is in the way is nothing that we follow. */
+  /**
+   * In the status at once, then retried now and then: no informer would tell when the cause is
+   * gone.
+   */
   #refuse(key: string, job: ObservedFineTuneJob, error: RefusedCall): Reconciled {
     const requeueAfterMs = this.#refusedOf(key, job) === undefined ? 0 : refusedMs;
     const { reason, message, isFinal } = error;
@@ -146,8 +159,8 @@ export class JobReconciler {
   }
 
   /**
-   * Under the version that was decided on: a leader that slept, and wakes up beside its successor, must not write an old status over a new
-   * one, and a job that ended must stay so.
+   * Under the resourceVersion that was decided on: a former leader that wakes up beside its
+   * successor must not write an old status over a new one, and a job that ended must stay so.
    */
   async #writeStatus(
     key: string,
@@ -169,7 +182,7 @@ export class JobReconciler {
     }
   }
 
-  /** Nothing is to be written into the job, so nothing has told yet whether our copy of it is old. */
+  /** The status need not be written, so no conflict has told whether our copy of the job is old. */
   async #isCurrent(job: ObservedFineTuneJob, signal: AbortSignal): Promise<boolean> {
     try {
       const now = await this.#facts.client.get(fineTuneJobs, job.metadata, signal);

@@ -1,4 +1,5 @@
-// Whether a world is training. With a bus its state record says so; without one a single worker trains when its pod is ready.
+// Whether a world is training. With a bus its state record says so; without one a single worker
+// trains when its pod is ready.
 import { causeInWords } from '../../crds/wire/rendezvous-causes.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
 import { timeText } from '../runtime/conditions.ts';
@@ -10,7 +11,10 @@ import { earliest, has, later, type View } from './view.ts';
 
 /** All are there and cannot agree: their pods are at fault, or the network between them is. */
 const agreeSeconds = 300;
-/** A world trains before the kubelet has looked at its pods: it looks every five seconds, later on a node with much to do. */
+/**
+ * A world trains before the kubelet has looked at its pods: it looks every five seconds, later on a
+ * node with much to do.
+ */
 const readySeconds = 30;
 
 export function rendezvous(view: View): PolicyResult {
@@ -98,7 +102,9 @@ function committed(view: View, state: StateRecord): PolicyResult {
   return { ...result, status, degraded };
 }
 
-/** From when on it is said that pods of this world are not ready; at once where one of them is gone. */
+/**
+ * From when on the status says that pods of this world are not ready; at once where a pod is gone.
+ */
 function readinessDue(view: View, size: number, committedAt: string | undefined): number {
   if (committedAt === undefined || view.livePods.length < size) return 0;
   return later(readySeconds, Date.parse(committedAt));
@@ -158,7 +164,10 @@ function mirrored(
   };
 }
 
-/** A bus that is away changes nothing for a world that trains; what needs it waits, and says so when it has waited too long. */
+/**
+ * A bus that is away changes nothing for a world that trains. All else waits for it, and is Stalled
+ * when it has waited for too long.
+ */
 function away(view: View, since: number): PolicyResult {
   const due = later(view.spec.busOutageTimeoutSeconds, since);
   const stuck = !has(view, 'Running') || !has(view, 'PodsReady');

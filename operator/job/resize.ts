@@ -1,5 +1,6 @@
-// Another number of workers while they train. Growing: pods first, then a durable save, then a world with them. Shrinking: a durable save, then
-// a smaller world, then the pods go: one that exits before would be replaced.
+// Another number of workers while they train. Growing: pods first, then a durable save, then a
+// world with them. Shrinking: a durable save, then a smaller world, then the pods go: one that
+// exits before would be replaced.
 import type { DesiredRecord, StateRecord } from '../../crds/wire/state.ts';
 import { conditionOf } from '../runtime/conditions.ts';
 import { type Call, none, type PolicyResult } from './decision.ts';
@@ -36,7 +37,7 @@ function settledSize(view: View, size: number): PolicyResult {
   return { conditions: [resizing('False', 'Resized', `${size} workers train`)] };
 }
 
-/** The same wish is not tried again: another generation of the spec is another wish. */
+/** A refused resize is not tried again until the spec has another generation. */
 function wasRefused({ status, facts }: View): boolean {
   const before = conditionOf(status.conditions ?? [], 'Resizing');
   return before?.reason === 'Refused' && before.observedGeneration === facts.job.generation;
@@ -61,7 +62,10 @@ function grow(view: View, sizes: Sizes): PolicyResult {
   };
 }
 
-/** The world that trains saves once more before the next one takes its place; when it is late, what it saved last has to do. */
+/**
+ * The world saves once more before the next one replaces it; past the deadline its last checkpoint
+ * must do.
+ */
 function larger(
   view: View,
   sizes: Sizes,

@@ -1,5 +1,6 @@
-// The account of restarts. With a bus its record is the truth and status a copy, because workers open rounds too; without one status
-// is all there is. Only a step to the next revision is written into status first, so there status may be ahead until the bus has heard of it.
+// The account of restarts. With a bus, its record is the truth and status a copy, because workers
+// open rounds too; without one, there is only status. The step to the next revision alone is
+// written into status first, so status may be ahead until the bus has it.
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import type { RendezvousCause } from '../../crds/wire/rendezvous-causes.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';

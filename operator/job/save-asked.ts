@@ -1,5 +1,6 @@
-// A durable save while training goes on, asked for by an annotation whose value names the wish: the same value is one wish, another value is
-// another one. The count of `desired.save` is raised for it; it is done when a worker acknowledges that count.
+// A durable save while training goes on, requested by an annotation. Each new value of it is a new
+// request. The count of `desired.save` is raised for a request; it is done when a worker
+// acknowledges that count.
 import { annotation } from '../../crds/names/labels.ts';
 import { none, type PolicyResult } from './decision.ts';
 import { has, type View } from './view.ts';

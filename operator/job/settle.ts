@@ -1,4 +1,5 @@
-// The two ends of a job. Both are for ever: a terminal condition is set once and nothing is created after it.
+// The two ends of a job. Both are final: a terminal condition is set once, and nothing is created
+// after it.
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import { type FailureCode, failureOf } from '../../crds/failures/table.ts';
 import { timeText } from '../runtime/conditions.ts';

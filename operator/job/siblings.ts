@@ -1,7 +1,6 @@
-// Other jobs that put the same model and data in place: in a sweep one does it for all. A job is a
-// sibling where namespace, claim and request are the same. What it found is what this job would
-// have found where nothing can have changed since: by the spec, or because this job was there
-// already.
+// Other jobs that prepare the same model and data: in a sweep, one does it for all. A sibling has
+// the same namespace, claim and request. Its result is what this job would have found where nothing
+// can have changed since: the spec pins the sources, or this job existed already.
 import type { Source } from '../../crds/api/source.ts';
 import { annotation, Component, label } from '../../crds/names/labels.ts';
 import { prepareDigest } from '../../crds/plan/prepare-digest.ts';

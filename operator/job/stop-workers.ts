@@ -1,5 +1,5 @@
-// Stopping workers on purpose: they are asked to save, and removed when they have, or when their time is over. Without a bus there is only
-// SIGTERM and the grace period of the pod.
+// Stops workers on purpose: they are asked to save, and removed when they have, or at the deadline.
+// Without a bus there is only SIGTERM and the grace period of the pod.
 
 import { hasStopped } from './deadline.ts';
 import type { PolicyResult } from './decision.ts';

@@ -1,4 +1,5 @@
-// A worker that makes the others wait: said, and nothing is done about it. Whoever owns the node knows better whether it will be quick again.
+// A worker that makes the others wait is reported, and nothing else is done: whoever owns the node
+// knows better whether it will recover.
 import { none, type PolicyResult } from './decision.ts';
 import { has, type View } from './view.ts';
 

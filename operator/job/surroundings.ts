@@ -1,5 +1,6 @@
-// What stands around the pods of a job and has to be there before them: the finalizer, the claim, the service, the policies. Those that are
-// missing are created; those of ours are brought to what they should contain where that differs from what they were last made to contain.
+// Objects that must exist before the pods of a job: finalizer, claim, service, policies. Missing
+// ones are created; ours are applied again where the wanted content differs from what was last
+// applied.
 import { annotation } from '../../crds/names/labels.ts';
 import { digestOf } from '../../crds/plan/digest.ts';
 import { planConfigMap } from '../objects/config-map.ts';
@@ -103,8 +104,9 @@ function laid(view: View): readonly Call[] {
 }
 
 /**
- * A pod that mounts a plan which somebody deleted waits for it, and says no more than that it is being created; an event has the words.
- * The plan is made again for pods that wait for so long, unless they wait for something else.
+ * A pod whose plan was deleted waits for the mount, and its status says only ContainerCreating; an
+ * event names the plan. The plan is created again for pods that have waited for so long, unless
+ * they wait for something else.
  */
 export function healPlan(view: View): readonly Call[] {
   const { now, pods, warnings } = view.facts;

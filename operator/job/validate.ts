@@ -1,5 +1,6 @@
-// Whether a job can be run at all, before anything is created for it: can it be read, do its parts fit together, does the site have what
-// it asks for. What can be changed on a suspended job does not end it while it is suspended.
+// Whether a job can be run, before anything is created for it: the spec can be read, its parts are
+// compatible, and the site has what it asks for. While a job is suspended, a problem with a field
+// that may still be changed does not fail it.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import { incompatibilities } from '../../crds/combinations/compatibility.ts';
 import { notBuiltOnCluster } from '../../crds/crd/cluster-limits.ts';
@@ -23,7 +24,10 @@ interface Problem {
 /** How soon to look again at what somebody may have repaired. */
 const lookAgainMs = 60_000;
 
-/** A spec that cannot be read was accepted by another version of the CRD: it does not end the job, an update may. */
+/**
+ * A spec that cannot be read was accepted by another version of the CRD: it does not end the job,
+ * an update may.
+ */
 export function unreadable({ now, job }: Facts): PolicyResult {
   return refused(now, { code: 'E_INVALID_SPEC', message: job.problem, passing: true });
 }

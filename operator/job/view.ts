@@ -1,4 +1,5 @@
-// A job as the policies see it: the facts, what follows from the spec, and the status as the policies before have left it.
+// A job as the policies see it: the facts, what follows from the spec, and the status as the
+// policies before have left it.
 
 import type { ConditionType } from '../../crds/api/conditions.ts';
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
@@ -16,7 +17,10 @@ export interface View {
   readonly facts: Facts;
   readonly spec: FineTuneJobSpec;
   readonly plan: WrittenPlan;
-  /** Whether `plan.text` is what `plan.digest` stands for; not so after an update of the operator that plans otherwise. */
+  /**
+   * Whether `plan.digest` is the digest of `plan.text`; false after an update of the operator that
+   * plans otherwise.
+   */
   readonly canWritePlan: boolean;
   /** Digest of what prepare is to put in place. */
   readonly prepareDigest: string;
@@ -36,8 +40,8 @@ export interface View {
 }
 
 /**
- * The view of the first policy; each later one sees another status. All else is computed here, once:
- * it follows from the facts, and no policy changes them.
+ * The view of the first policy; each later one sees another status. All else is computed here,
+ * once: it follows from the facts, and no policy changes them.
  */
 export function viewOf(facts: Facts, spec: FineTuneJobSpec): View {
   const { name, namespace, uid, status, annotations } = facts.job;
@@ -67,7 +71,10 @@ export function viewOf(facts: Facts, spec: FineTuneJobSpec): View {
   };
 }
 
-/** The plan that was made for this very spec stays, even where a newer operator would make another one. */
+/**
+ * The plan that was made for this very spec stays, even where a newer operator would make another
+ * one.
+ */
 function planInForce({ job }: Facts, status: FineTuneJobStatus): string | undefined {
   const validated = conditionOf(status.conditions ?? [], 'Validated');
   const isOurs = validated?.status === 'True' && validated.observedGeneration === job.generation;

@@ -1,5 +1,5 @@
-// The step from one worker Job to the next: the number in status moves first, so that what was removed on purpose is never taken for
-// something that somebody removed.
+// From one worker Job to the next. The revision in status moves first, so that a Job which was
+// removed on purpose is never taken for one that somebody else removed.
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import type { Call } from './decision.ts';
 import type { ChildJob } from './facts.ts';
@@ -11,7 +11,7 @@ interface NextRevision {
   readonly calls: readonly Call[];
 }
 
-/** Removes the present worker Job for good; whoever starts workers again starts the next one. */
+/** Removes the present worker Job for good; workers start again as the next revision. */
 export function leaveRevision(view: View, workers: ChildJob | undefined): NextRevision {
   return {
     status: { workerRevision: view.workerRevision + 1, jobRef: undefined },

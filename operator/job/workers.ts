@@ -1,5 +1,6 @@
-// The worker Job of the current revision: created when everything before it is done and nothing of an earlier revision is left, recognised when
-// somebody removed it, replaced when the plan under it changed.
+// The worker Job of the current revision: created when all before it is done and no Job of an
+// earlier revision is left, followed by the next one when somebody removed it, replaced when its
+// plan changed.
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import { childName } from '../../crds/names/child-names.ts';
 import { parseQuantity } from '../../crds/schema/quantity.ts';
@@ -79,7 +80,8 @@ function create(view: View, before: readonly Call[]): PolicyResult {
       wakeAt: Date.parse(notBefore),
     };
   }
-  // Two worker Jobs must never run at once: the next waits until the removal of the last one is seen.
+  // Two worker Jobs must never run at once: the next waits until the removal of the last one is
+  // seen.
   if (outdatedWorkers(view).length > 0) return { ...waiting, calls: before };
   return {
     ...waiting,

@@ -1,5 +1,6 @@
-// What the Job controller does about a pod that ended badly, by its exit code: rows of the table of failures, with the job's own rules
-// before them. The real budget of restarts is the operator's; the Job's only matters while the operator is away.
+// What the Job controller does about a pod that ended badly, by its exit code: rows of the table of
+// failures, with the job's own rules before them. The real budget of restarts is the operator's;
+// the Job's only matters while the operator is away.
 import type { V1PodFailurePolicy, V1PodFailurePolicyRule } from '@kubernetes/client-node';
 import type { FailurePolicy } from '../../crds/api/policy.ts';
 import { workerExits } from '../../crds/failures/table.ts';

@@ -1,4 +1,5 @@
-// The object by which a scheduler starts all workers or none, in the spelling of three schedulers, and what pods say to belong to it.
+// The object by which a scheduler starts all workers or none, in the spelling of three schedulers,
+// and what pods say to belong to it.
 import type { V1PodSpec } from '@kubernetes/client-node';
 import { childName } from '../../crds/names/child-names.ts';
 import { Component } from '../../crds/names/labels.ts';

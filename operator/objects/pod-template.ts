@@ -1,4 +1,5 @@
-// The pod around a container of ours: the same for prepare, worker and publish but for what each of them is given.
+// The pod around a container of ours: the same for prepare, worker and publish but for what each of
+// them is given.
 import type { V1Container, V1PodSpec, V1ResourceRequirements } from '@kubernetes/client-node';
 import { copyBytes, copyModeOf } from '../../crds/plan/copies.ts';
 import { containerName, podRole } from '../../crds/wire/pod.ts';
@@ -68,7 +69,10 @@ export function podSpec(facts: PodFacts): V1PodSpec & { containers: [V1Container
   };
 }
 
-/** Nothing is shared: each pod fetches for itself, and the credential for it is seen by the init container alone. */
+/**
+ * Nothing is shared: each pod fetches for itself, and the credential for it is seen by the init
+ * container alone.
+ */
 function preparation(
   { job, settings }: PodFacts,
   present: NonNullable<V1PodSpec['volumes']>,

@@ -1,5 +1,6 @@
-// Which claims, images and Secrets a job names, and which of its pods needs which. One pod must never see a credential that only
-// another one uses: the hub is read by `prepare`, written by `publish`, and known to no worker.
+// Which claims, images and Secrets a job refers to, and which of its pods needs which. A pod must
+// not see a credential that only another one uses: the token of the hub is for `prepare` to read
+// and `publish` to write, and no worker gets it.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { Destination, Source } from '../../crds/api/source.ts';
 import { childName } from '../../crds/names/child-names.ts';

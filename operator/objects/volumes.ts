@@ -94,7 +94,9 @@ function busToken({ namespace, name, uid }: BuiltJob): Mounted {
   };
 }
 
-/** A claim is mounted once, whatever it is used for; for writing where any use of this pod writes. */
+/**
+ * A claim is mounted once, whatever it is used for; for writing where any use of this pod writes.
+ */
 function claimVolumes({ claims }: References, role: PodRole): readonly Mounted[] {
   const writes = new Map<string, boolean>();
   for (const use of claims) {

@@ -1,5 +1,5 @@
-// The Indexed Job of one revision of workers. It is created once with its whole template and never applied again: a queue writes into it
-// too. Another template is another revision.
+// The Indexed Job of one revision of workers. It is created once with its whole template and never
+// applied again: a queue writes into it too. Another template is another revision.
 import type { V1Job } from '@kubernetes/client-node';
 import { childName } from '../../crds/names/child-names.ts';
 import { Component, label } from '../../crds/names/labels.ts';
@@ -57,7 +57,8 @@ export function workerJob(facts: WorkerJobFacts) {
       parallelism: replicas,
       suspend: spec.scheduling.queueName !== undefined,
       backoffLimit: limit,
-      // Its pause before a new pod doubles with each that was lost: with those of the same index, not of the whole Job.
+      // Its pause before a new pod doubles with each that was lost: with those of the same index,
+      // not of the whole Job.
       backoffLimitPerIndex: limit,
       podReplacementPolicy: 'Failed',
       podFailurePolicy: podFailurePolicy(spec.failurePolicy),
@@ -131,7 +132,10 @@ function sharedBytes({ job, trainedParameters }: WorkerJobFacts): number {
     : parseQuantity(sharedMemorySize);
 }
 
-/** The supervisor answers while its trainer restarts: a restart in place must not make the pod unready. */
+/**
+ * The supervisor answers while its trainer restarts: a restart in place must not make the pod
+ * unready.
+ */
 function probe(path: string) {
   return { httpGet: { path, port: 'metrics' }, timeoutSeconds: 3 };
 }

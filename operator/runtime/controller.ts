@@ -1,5 +1,6 @@
-// Takes keys from a queue and reconciles them: so many at once, each within a deadline. Whatever a reconcile throws is caught,
-// counted, and tried again later; nothing that it does can end the loop.
+// Takes keys from a queue and reconciles them: so many at once, each within a deadline. Whatever a
+// reconcile throws is caught, counted, and tried again later; nothing that it does can end the
+// loop.
 import { AnnealError } from '../../crds/failures/errors.ts';
 import { ApiError, isPassing } from './api-error.ts';
 import type { Clock } from './clock.ts';
@@ -8,7 +9,10 @@ import type { WorkQueue } from './work-queue.ts';
 export interface Reconciled {
   /** Milliseconds after which the key is reconciled again, if nothing happens before. */
   readonly requeueAfterMs?: number | undefined;
-  /** What kept it from being done, where somebody else has to change it: told like an error, and tried again at that time. */
+  /**
+   * What kept it from being done, where somebody else has to change it: told like an error, and
+   * tried again at that time.
+   */
   readonly error?: unknown;
 }
 

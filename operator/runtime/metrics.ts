@@ -1,6 +1,6 @@
-// Every metric that the operator exports; docs/reference/metrics.md is printed from it. Names that Go operators use too have their
-// meaning as well, so that dashboards carry over; ours begin with anneal_. No label holds the name or UID of a job: there is no bound
-// on those.
+// Every metric that the operator exports; docs/reference/metrics.md is printed from it. Names that
+// Go operators use too have their meaning as well, so that dashboards carry over; ours begin with
+// anneal_. No label holds the name or UID of a job: there is no bound on those.
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { failures } from '../../crds/failures/table.ts';
 import { rendezvousCauseNames } from '../../crds/wire/rendezvous-causes.ts';
@@ -31,7 +31,10 @@ interface Names {
   readonly resources: Iterable<string>;
 }
 
-/** A series that appears with its first event has no increase: alerts and panels would miss that event. */
+/**
+ * A series that appears with its first event has no increase: alerts and panels would miss that
+ * event.
+ */
 export function beginAtZero(metrics: Metrics, { name, resources }: Names): void {
   metrics.isLeader.set({ name }, 0);
   metrics.queueAdds.inc({ name }, 0);

@@ -1,5 +1,6 @@
-// A resource of the API server and the paths of its objects. `read` turns what the server sends into what we keep: only the
-// fields that we look at, so that a store of thousands of objects stays small.
+// A resource of the API server and the paths of its objects. `read` turns what the server sends
+// into what we keep: only the fields that we look at, so that a store of thousands of objects stays
+// small.
 export interface Resource<T> {
   /** '' for the core group. */
   readonly group: string;

@@ -1,4 +1,5 @@
-// What is heard of a job of a cluster: its object at several versions, what its workers say, what happened to its pods.
+// What is heard of a job of a cluster: its object at several versions, what its workers say, what
+// happened to its pods.
 import type { Job } from '../../cli/jobs/job.ts';
 import type { JobEvent } from '../../cli/jobs/job-state.ts';
 import type { Heard } from '../../cli/jobs/source.ts';

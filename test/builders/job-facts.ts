@@ -1,4 +1,5 @@
-// Facts about a job for tests of policies: the smallest job, at work on a quiet site, with whatever a test wants to be different.
+// Facts about a job for tests of policies: the smallest job, at work on a quiet site, with whatever
+// a test wants to be different.
 import type { Condition, ConditionType } from '../../crds/api/conditions.ts';
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import { childName } from '../../crds/names/child-names.ts';
@@ -99,7 +100,10 @@ export function trainingStatus(
   };
 }
 
-/** True conditions by type and reason; a reason that begins with "!" is of a False one, with "?" of an Unknown one. */
+/**
+ * True conditions by type and reason; a reason that begins with "!" is of a False one, with "?" of
+ * an Unknown one.
+ */
 export function conditionsOf(reasons: Partial<Record<ConditionType, string>>): Condition[] {
   return Object.entries(reasons).map(([type, reason]) => ({
     type,

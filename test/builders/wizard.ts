@@ -1,4 +1,5 @@
-// What the wizard of `anneal init` finds in tests: two places of each sort, a cluster with GPUs, and an estimator that knows one model.
+// What the wizard of `anneal init` finds in tests: two places of each sort, a cluster with GPUs,
+// and an estimator that knows one model.
 import { deviceOptions } from '../../cli/init/devices.ts';
 import type { Described } from '../../cli/init/estimator.ts';
 import type { Found } from '../../cli/init/questions.ts';

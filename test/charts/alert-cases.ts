@@ -1,5 +1,6 @@
-// Series that should fire an alert, and series beside them that should not. Values are promtool's: `0x30` is thirty-one times 0, `0+1x30` goes up
-// by 1 each minute, `_` is no sample. Every alert has both kinds.
+// Series that should fire an alert, and series beside them that should not. Values are promtool's:
+// `0x30` is thirty-one times 0, `0+1x30` goes up by 1 each minute, `_` is no sample. Every alert
+// has both kinds.
 export interface AlertCase {
   /** What has happened. */
   readonly when: string;

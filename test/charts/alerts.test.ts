@@ -1,4 +1,5 @@
-// Prometheus' own tool judges what we export and plays our rules: `promtool check metrics`, `check rules` and `test rules`.
+// Prometheus' own tool judges what we export and plays our rules: `promtool check metrics`, `check
+// rules` and `test rules`.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

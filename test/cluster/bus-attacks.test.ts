@@ -1,5 +1,6 @@
-// A worker that was taken over, on a real cluster: from inside its own pod, with the token that kubelet gave it and the server of the chart, it
-// plays what once worked against the job of another namespace. That job trains on, and nothing of it has changed.
+// A worker that was taken over, on a real cluster: from inside its own pod, with the token that
+// kubelet gave it and the server of the chart, it plays what once worked against the job of another
+// namespace. That job trains on, and nothing of it has changed.
 import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually } from '../doubles/eventually.ts';
@@ -15,7 +16,10 @@ test.before(async () => {
   await loadImages();
 });
 
-/** Runs in the pod. Says for each attempt what the server said, and what came to the pod's own inbox. */
+/**
+ * Runs in the pod. Says for each attempt what the server said, and what came to the pod's own
+ * inbox.
+ */
 const attack = `
 const { readFileSync } = require('node:fs');
 const { connect, tokenAuthenticator } = require('/app/node_modules/nats');
@@ -143,7 +147,8 @@ test('a worker with its own token does nothing to the job of another namespace',
   const after = await statusOf(victims, 'toy');
   t.is(after.restarts?.counted ?? 0, 0);
   t.is(after.rendezvous?.round, 1);
-  // A person reads it through a tunnel, by the same authority; on a busy machine not always in the time that one gives it.
+  // A person reads it through a tunnel, by the same authority; on a busy machine not always in the
+  // time that one gives it.
   const throughTunnel = async () => {
     const { stdout, stderr } = await annealOn(victims, release.namespace, ['logs', 'toy']);
     return stdout.length > 0 && !/reading the pods|did not let anneal in/.test(stderr);

@@ -1,5 +1,5 @@
-// A real Kueue decides about the workers of our jobs: it holds them back, admits them, preempts them for a more important job, and gets
-// its quota back when a job is suspended.
+// A real Kueue decides about the workers of our jobs: it holds them back, admits them, preempts
+// them for a more important job, and gets its quota back when a job is suspended.
 import { thisSetup } from '../../cli/setup/setup.ts';
 import { ensureKueue, installKueue } from '../setup/cluster/kueue.ts';
 import { aJobIn, is, messageOf } from './a-job.ts';
@@ -22,7 +22,10 @@ test.after.always(() => kueue?.[Symbol.asyncDispose]());
 
 const api = 'kueue.x-k8s.io/v1beta1';
 
-/** Quota for one worker of ours in `research`, and plenty in `small` for what prepares and publishes. */
+/**
+ * Quota for one worker of ours in `research`, and plenty in `small` for what prepares and
+ * publishes.
+ */
 async function aQueue(namespace: string): Promise<void> {
   const of = (kind: string, name: string, rest: object, place: object = {}) => ({
     ...{ apiVersion: api, kind, metadata: { name, ...place } },

@@ -1,5 +1,5 @@
-// Steps of a job as its trainers write them on the volume, which on our cluster is a folder of this machine: which round did which
-// step, and when.
+// Steps of a job as its trainers write them on the volume, which on our cluster is a folder of this
+// machine: which round did which step, and when.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from '../doubles/eventually.ts';

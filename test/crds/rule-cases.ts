@@ -1,5 +1,6 @@
-// For each rule of the contract: values that it accepts and values that it rejects. `self` is the value that the rule stands
-// at; rules of the whole spec start from a small valid one. A rule without cases fails the test.
+// For each rule of the contract: values that it accepts and values that it rejects. `self` is the
+// value that the rule stands at; rules of the whole spec start from a small valid one. A rule
+// without cases fails the test.
 import { aSpec, changed } from '../builders/job.ts';
 
 export interface Cases {

@@ -1,5 +1,6 @@
-// The pods of one job as real processes, started as kubelet would: with the variables, the plan and the folders that the operator's own
-// builders give them. Claims are folders below `root`; there is no cluster.
+// The pods of one job as real processes, started as kubelet would: with the variables, the plan and
+// the folders that the operator's own builders give them. Claims are folders below `root`; there is
+// no cluster.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';

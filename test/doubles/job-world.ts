@@ -1,5 +1,6 @@
-// A job of several workers as real pods on this machine: real supervisors and trainers, a real bus, a real model. What the operator and
-// the Job controller would do in between, a test orders step by step.
+// A job of several workers as real pods on this machine: real supervisors and trainers, a real bus,
+// a real model. What the operator and the Job controller would do in between, a test orders step by
+// step.
 
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -166,8 +167,8 @@ export class JobWorld implements AsyncDisposable {
   }
 
   /**
-   * As the operator does when the bus has come back empty, and all that it knows of the job is what status says: round and checkpoint as they
-   * were then.
+   * As the operator does when the bus has come back empty, and all that it knows of the job is what
+   * status says: round and checkpoint as they were then.
    */
   async arrangeAgain({ round, checkpoint, restarts }: StateRecord): Promise<void> {
     // A server that has just come up does not answer all at once.

@@ -1,7 +1,8 @@
-// A trainer without a model for tests of the supervisor: a real process that trains a chain of digests, saves it as checkpoints, goes on
-// from the newest one, and obeys like the real one; as the one that publishes it has nothing to do.
-// The same steps give the same bits, however often it is killed. `trainer.json` beside the folder
-// of the run, or the defaults, say how fast it is and where it goes wrong.
+// A trainer without a model for tests of the supervisor: a real process that trains a chain of
+// digests, saves it as checkpoints, goes on from the newest one, and obeys like the real one; as
+// the one that publishes it has nothing to do. The same steps give the same bits, however often it
+// is killed. `trainer.json` beside the folder of the run, or the defaults, say how fast it is and
+// where it goes wrong.
 import { createHash } from 'node:crypto';
 import {
   existsSync,
@@ -21,7 +22,9 @@ export interface TrainerScript {
   readonly steps?: number;
   readonly stepMs?: number;
   readonly saveEvery?: number;
-  /** Ends so after this step, once; the file `<name>` in the script's folder remembers that it did. */
+  /**
+   * Ends so after this step, once; the file `<name>` in the script's folder remembers that it did.
+   */
   readonly fault?: {
     readonly name: string;
     readonly afterStep: number;

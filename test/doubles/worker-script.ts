@@ -1,6 +1,6 @@
-// A worker for tests of whoever starts workers: a real process that says what a file tells it to. In the run's folder,
-// or beside the job file that its record names, `script.json` holds for each role the messages and the end. `stages.txt` gets
-// a line for each role that was started.
+// A worker for tests of whoever starts workers: a real process that says what a file tells it to.
+// In the run's folder, or beside the job file that its record names, `script.json` holds for each
+// role the messages and the end. `stages.txt` gets a line for each role that was started.
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';

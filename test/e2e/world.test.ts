@@ -1,5 +1,6 @@
-// `anneal run --workers N`: trainers that are killed one by one meet again, and the end has the bits of a run that nobody disturbed. Real
-// processes, real files; the points are random, and the seed that is printed repeats them.
+// `anneal run --workers N`: trainers that are killed one by one meet again, and the end has the
+// bits of a run that nobody disturbed. Real processes, real files; the points are random, and the
+// seed that is printed repeats them.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -35,7 +36,8 @@ interface Kill {
 const killsOf = (workers: number): fc.Arbitrary<readonly Kill[]> =>
   fc.array(
     fc.record({
-      // A checkpoint is begun with every third step and whole before the next one begins: without one between two kills nothing would be gained.
+      // A checkpoint is begun with every third step and whole before the next one begins: without
+      // one between two kills nothing would be gained.
       steps: fc.integer({ min: 7, max: 9 }),
       ms: fc.integer({ min: 0, max: 60 }),
       rank: fc.nat(workers - 1),

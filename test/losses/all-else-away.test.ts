@@ -1,5 +1,6 @@
-// Everything around four workers that train is lost, one after the other: the API server for a minute with the operator in it, the server of the bus,
-// what the bus had stored, and both while the operator was away. They train on, and the result has the bits of four local workers.
+// Everything around four workers that train is lost, one after the other: the API server for a
+// minute with the operator in it, the server of the bus, what the bus had stored, and both while
+// the operator was away. They train on, and the result has the bits of four local workers.
 import { join } from 'node:path';
 import { onThisMachine, statusOf, untilComplete } from '../cluster/a-real-job.ts';
 import { aNamespace, installCrd, kubectl, listJson } from '../cluster/access.ts';

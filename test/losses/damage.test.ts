@@ -1,5 +1,7 @@
-// What is written down is lost or spoiled under jobs of four workers on the real cluster, their numbers stay not finite, or the kernel kills for memory. They
-// go on from what is left, to the bits of four local workers; where nothing is left, status says what it was, in the words of the worker.
+// What is written down is lost or spoiled under jobs of four workers on the real cluster, their
+// numbers stay not finite, or the kernel kills for memory. They go on from what is left, to the
+// bits of four local workers; where nothing is left, status says what it was, in the words of the
+// worker.
 import { readdirSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
@@ -72,7 +74,10 @@ interface BadEnd {
   readonly words: RegExp;
 }
 
-/** It has failed for this reason, which the condition names, and status keeps the evidence: where, how, the words of the worker. */
+/**
+ * It has failed for this reason, which the condition names, and status keeps the evidence: where,
+ * how, the words of the worker.
+ */
 async function endsBadly(t: ExecutionContext, job: JobOfSeveral, { words, ...expected }: BadEnd) {
   const failed = await until(job, 'failed', ({ phase }) => phase === 'Failed');
   const { failure } = failed;
@@ -129,7 +134,10 @@ const saving = {
   checkpoint: { retain: { latest: 20 }, memory: { mode: 'None' } },
 } as const;
 
-/** All pods are killed at once; what counts when nobody is left to save, and the round that it is of. */
+/**
+ * All pods are killed at once; what counts when nobody is left to save, and the round that it is
+ * of.
+ */
 async function killAll(job: JobOfSeveral) {
   const { step } = job.told.last;
   await job.told.untilStep(step + 8);

@@ -1,4 +1,5 @@
-// A node of the real cluster is gone: its kubelet says nothing any more. In a file of its own, because it takes half of the cluster with it.
+// A node of the real cluster is gone: its kubelet says nothing any more. In a file of its own,
+// because it takes half of the cluster with it.
 import { join } from 'node:path';
 import { onThisMachine, statusOf, untilComplete } from '../cluster/a-real-job.ts';
 import { aNamespace, installCrd, kubectl } from '../cluster/access.ts';

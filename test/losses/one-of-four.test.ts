@@ -1,5 +1,5 @@
-// Four workers on the real cluster, to one of which something happens, again and again. Whatever is lost on the way, the result has the bits
-// that `anneal run --workers 4` makes of the same file.
+// Four workers on the real cluster, to one of which something happens, again and again. Whatever is
+// lost on the way, the result has the bits that `anneal run --workers 4` makes of the same file.
 import { join } from 'node:path';
 import { onThisMachine, statusOf, untilComplete } from '../cluster/a-real-job.ts';
 import { aNamespace, installCrd, kubectl } from '../cluster/access.ts';

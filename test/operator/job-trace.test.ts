@@ -1,4 +1,5 @@
-// Jobs of the real reconciler on an API server in memory, and the spans that follow from what it writes.
+// Jobs of the real reconciler on an API server in memory, and the spans that follow from what it
+// writes.
 import test from 'ava';
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import { traceOfJob } from '../../crds/trace/context.ts';

@@ -1,5 +1,5 @@
-// What tests of jobs with several pods ask of them: a world to begin with, the step that a round went on after, and an end that has the bits of
-// the same file on this machine.
+// What tests of jobs with several pods ask of them: a world to begin with, the step that a round
+// went on after, and an end that has the bits of the same file on this machine.
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';

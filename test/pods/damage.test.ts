@@ -1,5 +1,6 @@
-// What is written down is lost or spoiled under the workers of one job: a volume without room, checkpoints that are not whole any more, a bus that
-// comes back empty. They go on from what is left, and where nothing is, the records say why.
+// What is written down is lost or spoiled under the workers of one job: a volume without room,
+// checkpoints that are not whole any more, a bus that comes back empty. They go on from what is
+// left, and where nothing is, the records say why.
 import { readdirSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';

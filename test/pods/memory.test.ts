@@ -1,5 +1,5 @@
-// The kernel kills a trainer because its container may not have more memory: the other pods stay, what the kernel says is in the records, and a
-// memory that stays too small ends the job.
+// The kernel kills a trainer because its container may not have more memory: the other pods stay,
+// what the kernel says is in the records, and a memory that stays too small ends the job.
 import test from 'ava';
 import { eventually } from '../doubles/eventually.ts';
 import type { Pod } from '../doubles/job-pods.ts';

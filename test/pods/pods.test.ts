@@ -1,5 +1,6 @@
-// The workers of one job as pods that rendezvous over a bus: whatever is killed, frozen or asked to go, the end has the
-// bits that `anneal run --workers N` makes of the same file, and the records say what happened. Real supervisors, trainers and files.
+// The workers of one job as pods that rendezvous over a bus: whatever is killed, frozen or asked to
+// go, the end has the bits that `anneal run --workers N` makes of the same file, and the records
+// say what happened. Real supervisors, trainers and files.
 import { setTimeout } from 'node:timers/promises';
 import test from 'ava';
 import fc from 'fast-check';
@@ -80,7 +81,8 @@ test.serial('a new pod gets its part from the one that kept it', async (t) => {
       ({ round }) => round === turn + 2 && beganAfter(pods, round) >= 0,
     );
     const from = beganAfter(pods, turn + 2);
-    // A copy waits until the one before it is at the other pod: how long that takes is the machine's.
+    // A copy waits until the one before it is at the other pod: how long that takes is the
+    // machine's.
     t.true(from > 0, `it went on after step ${from}; ${before} was done and told`);
     t.log(`it went on after step ${from}; ${before} was done and told`);
     t.is((await world.state()).checkpoint, undefined, 'nothing else was there to go on from');

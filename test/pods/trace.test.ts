@@ -1,4 +1,5 @@
-// What the pods of one job tell a collector and TensorBoard: real supervisors and trainers, one of which is killed on the way.
+// What the pods of one job tell a collector and TensorBoard: real supervisors and trainers, one of
+// which is killed on the way.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';

@@ -1,5 +1,5 @@
-// Worlds that change while they train: suspended, of another number of workers, without the bus, with a pod that is silent or slow. Real supervisors,
-// trainers and files, as in pods.test.ts.
+// Worlds that change while they train: suspended, of another number of workers, without the bus,
+// with a pod that is silent or slow. Real supervisors, trainers and files, as in pods.test.ts.
 import { setTimeout } from 'node:timers/promises';
 import test from 'ava';
 import { eventually } from '../doubles/eventually.ts';
@@ -48,7 +48,9 @@ test.serial('the number of workers changes both ways while they train', async (t
   t.like(await world.state(), { round: 3, result: { type: 'Succeeded', step: 90 } });
 });
 
-/** Loss of each step that pods told of, to four places; of the last time where it was done again. */
+/**
+ * Loss of each step that pods told of, to four places; of the last time where it was done again.
+ */
 const lossesTold = (pods: readonly Pod[]) =>
   new Map(
     pods
@@ -134,7 +136,10 @@ test.serial('a pod that makes the other wait is named, until it is quick again',
   await endsWell(t, world, pods, 2);
 });
 
-/** Lets its trainer work for a tenth of the time: less than it would get on a machine that does much else. */
+/**
+ * Lets its trainer work for a tenth of the time: less than it would get on a machine that does much
+ * else.
+ */
 async function slowDown(pod: Pod | undefined, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     pod?.signalTrainer('SIGSTOP');

@@ -1,5 +1,6 @@
-// What a pod that was taken over could try with its own token, against other jobs and against its own operator: on a real server, with real
-// guards. Each attempt is made as the protocol allows it, and what it was to bring about is asserted not to be so.
+// What a pod that was taken over could try with its own token, against other jobs and against its
+// own operator: on a real server, with real guards. Each attempt is made as the protocol allows it,
+// and what it was to bring about is asserted not to be so.
 import test from 'ava';
 import { connect, headers, type NatsConnection, nkeyAuthenticator } from 'nats';
 import { inbox, type JobOnBus, keys, stream, subjects } from '../../crds/wire/subjects.ts';
@@ -69,7 +70,10 @@ async function everything(job: JobOnBus) {
   return found.toSorted();
 }
 
-/** Everything that was sent has been seen by the server, the gateway, and whoever heard of it from them. */
+/**
+ * Everything that was sent has been seen by the server, the gateway, and whoever heard of it from
+ * them.
+ */
 async function settled(pod: NatsConnection): Promise<void> {
   await pod.flush().catch(() => undefined); // the server may have closed it
   const calm = await server.podBus(await aJob('calm'));
@@ -345,7 +349,8 @@ test.serial('the gateway itself may speak to inboxes alone, and change no stream
     const authenticator = nkeyAuthenticator(seed);
     const connection = await connect({ servers: server.url, authenticator, reconnect: false });
     const told = refused(connection, subject, {});
-    // The server says no before it answers what comes after; whoever listens hears it a moment later.
+    // The server says no before it answers what comes after; whoever listens hears it a moment
+    // later.
     const passed = connection
       .flush()
       .then(() => new Promise((resolve) => setTimeout(resolve, 300)));

@@ -1,5 +1,6 @@
-// Rights on a real server that asks a real responder, and a gateway behind it: what a pod of a job and a person who looks at it need works, and
-// nothing else does. What somebody could try against others is in bus-attacks.test.ts. One server for all tests; every test has jobs of its own.
+// Rights on a real server that asks a real responder, and a gateway behind it: what a pod of a job
+// and a person who looks at it need works, and nothing else does. What somebody could try against
+// others is in bus-attacks.test.ts. One server for all tests; every test has jobs of its own.
 import test from 'ava';
 import type { PodBus } from '../../crds/wire/pod-bus.ts';
 import { type JobOnBus, keys, subjects } from '../../crds/wire/subjects.ts';

@@ -1,5 +1,5 @@
-// Availability is each job's own: a worker that sends as fast as it can, over as many connections as it gets, does not keep the workers of
-// another job from a rendezvous.
+// Availability is each job's own: a worker that sends as fast as it can, over as many connections
+// as it gets, does not keep the workers of another job from a rendezvous.
 import test from 'ava';
 import { inbox, type JobOnBus, keys, subjects } from '../../crds/wire/subjects.ts';
 import { aMember } from '../builders/job-facts.ts';
@@ -50,7 +50,8 @@ test('while a worker floods, the workers of another job rendezvous within bounds
         took.push(performance.now() - began);
         return done;
       } catch (error) {
-        // As a supervisor does; on a machine that is busy with other things a request may be late by itself.
+        // As a supervisor does; on a machine that is busy with other things a request may be late
+        // by itself.
         if (performance.now() - began > boundMs) throw error;
       }
     }

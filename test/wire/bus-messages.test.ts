@@ -1,4 +1,5 @@
-// The command line on the bus: a token from the API server, a connection that a responder judges, what is kept and what comes.
+// The command line on the bus: a token from the API server, a connection that a responder judges,
+// what is kept and what comes.
 import test from 'ava';
 import { openCluster } from '../../cli/jobs/cluster-source.ts';
 import type { Heard } from '../../cli/jobs/source.ts';

@@ -1,5 +1,5 @@
-// The operator's side of the bus, with a real nats-server: what it mirrors, what it writes by compare-and-set, and what happens when the server
-// is away, comes back, or comes back empty.
+// The operator's side of the bus, with a real nats-server: what it mirrors, what it writes by
+// compare-and-set, and what happens when the server is away, comes back, or comes back empty.
 import test, { type ExecutionContext } from 'ava';
 import { Bus } from '../../crds/wire/bus.ts';
 import type { DesiredRecord } from '../../crds/wire/state.ts';

@@ -1,5 +1,6 @@
-// A worker pod from its first heartbeat to the result, with a real nats-server, real processes and a trainer of digests: whatever is killed,
-// frozen or away in between, the end has the bits of a run that nobody disturbed, and the records say what happened.
+// A worker pod from its first heartbeat to the result, with a real nats-server, real processes and
+// a trainer of digests: whatever is killed, frozen or away in between, the end has the bits of a
+// run that nobody disturbed, and the records say what happened.
 //
 // One test at a time: dozens of processes at once would only measure the machine.
 import { createHash } from 'node:crypto';

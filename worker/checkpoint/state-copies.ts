@@ -1,6 +1,7 @@
-// The copies that a trainer makes of its part of the state, every few steps, where its supervisor keeps them for the one that comes after it.
-// All ranks make one of the same moment, or none does. No copy is made before the one before is where it is to be: then there is always a
-// moment of which every part is there twice, whoever is lost.
+// The copies that a trainer makes of its part of the state, every few steps, where its supervisor
+// keeps them for the one that comes after it. All ranks make one of the same moment, or none does.
+// No copy is made before the one before is where it is to be: then there is always a moment of
+// which every part is there twice, whoever is lost.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AnnealError, isStorageFull, toAnnealError } from '../../crds/failures/errors.ts';
@@ -103,7 +104,9 @@ export class StateCopies {
     return `copies of the state in memory would take ${bytesInWords(all)}, and ${bytesInWords(room)} are free beside the steps`;
   }
 
-  /** Training goes on as it would without copies. `why` is absent where another rank has it to tell. */
+  /**
+   * Training goes on as it would without copies. `why` is absent where another rank has it to tell.
+   */
   #giveUp(step: number, why: string | undefined): void {
     this.#isGivenUp = true;
     if (why === undefined) return;

@@ -1,4 +1,5 @@
-// What `prepare` and `publish` put in place, read back from what they wrote, as the termination message has it.
+// What `prepare` and `publish` put in place, read back from what they wrote, as the termination
+// message has it.
 import { relative } from 'node:path';
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import { decoderFacts } from '../../crds/plan/decoder-facts.ts';

@@ -1,5 +1,5 @@
-// What a pod is told by its environment: the contract of crds/wire/pod.ts, parsed once in main.ts and passed down. The last ten
-// variables are for programs that run the same pod outside of one.
+// What a pod is told by its environment: the contract of crds/wire/pod.ts, parsed once in main.ts
+// and passed down. The last ten variables are for programs that run the same pod outside of one.
 import * as z from 'zod';
 import { UserError } from '../../crds/failures/errors.ts';
 import { jsonLimits, parseJson } from '../../crds/text/json.ts';

@@ -1,5 +1,6 @@
-// What a supervisor does next: one action from (what the operator wants, the state record, the facts of this pod). Pure. It is asked
-// again after each action and each change, so an action that is lost or comes too late is only decided on again. First match wins.
+// What a supervisor does next: one action from (what the operator wants, the state record, the
+// facts of this pod). Pure. It is asked again after each action and each change, so an action that
+// is lost or comes too late is only decided on again. First match wins.
 import { Exit, failureOf } from '../../crds/failures/table.ts';
 import { failureWith } from './end-of-child.ts';
 import { endedTrainer, uncommitted } from './ended-trainer.ts';

@@ -1,5 +1,5 @@
-// What the end of a process that the supervisor started means: its own words where it had any, else its exit code or the signal that
-// ended it, and what the kernel says about memory.
+// What the end of a process that the supervisor started means: its own words where it had any, else
+// its exit code or the signal that ended it, and what the kernel says about memory.
 import { constants } from 'node:os';
 import type { RetryClass } from '../../crds/failures/failure.ts';
 import { Exit, type FailureCode, failureOf, isFailureCode } from '../../crds/failures/table.ts';

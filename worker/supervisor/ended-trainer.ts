@@ -1,5 +1,6 @@
-// What follows from the end of this pod's trainer. Of several, all end when one does: a pod whose trainer only lost the others, or was stopped
-// with them, leaves it to the one that knows why, and acts by itself when nobody does. Pure.
+// What follows from the end of this pod's trainer. Of several, all end when one does: a pod whose
+// trainer only lost the others, or was stopped with them, leaves it to the one that knows why, and
+// acts by itself when nobody does. Pure.
 import type { StateRecord } from '../../crds/wire/state.ts';
 import { type Failure, failureWith } from './end-of-child.ts';
 import { assignmentIn } from './rank-assignment.ts';
@@ -9,7 +10,10 @@ import { verdictOn } from './verdict.ts';
 
 type Ended = Extract<TrainerState, { type: 'Ended' }>;
 
-/** The word of a pod whose trainer died is there in a moment, that of the operator about a lost pod in a few. */
+/**
+ * The word of a pod whose trainer died is there in a moment, that of the operator about a lost pod
+ * in a few.
+ */
 const othersMs = 5_000;
 
 export function endedTrainer(situation: Situation): Action | undefined {

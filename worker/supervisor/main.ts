@@ -1,5 +1,6 @@
-// The program of every pod of a job: `main.ts prepare | supervise | publish`. It is pid 1 of its container: its children start
-// no processes of their own, so there is nothing to reap. It ends with an exit code of the failure table.
+// The program of every pod of a job: `main.ts prepare | supervise | publish`. It is pid 1 of its
+// container: its children start no processes of their own, so there is nothing to reap. It ends
+// with an exit code of the failure table.
 import { toAnnealError } from '../../crds/failures/errors.ts';
 import { failureOf } from '../../crds/failures/table.ts';
 import { podRole } from '../../crds/wire/pod.ts';

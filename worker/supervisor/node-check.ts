@@ -1,6 +1,6 @@
-// Before a pod joins a world: can it write where results and checkpoints go, is there room, and what memory may it use? A node that
-// cannot is better found now than at the first save. A training that has begun goes on without room for checkpoints, as it would have without
-// another rendezvous.
+// Before a pod joins a world: can it write where results and checkpoints go, is there room, and
+// what memory may it use? A node that cannot is better found now than at the first save. A training
+// that has begun goes on without room for checkpoints, as it would have without another rendezvous.
 import { mkdir, open, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bytesInWords } from '../../crds/schema/quantity.ts';

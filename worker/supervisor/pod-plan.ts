@@ -1,5 +1,5 @@
-// The plan that the pod mounts: read, compared with the digest that the operator named, and refused where this version means another
-// thing by it.
+// The plan that the pod mounts: read, compared with the digest that the operator named, and refused
+// where this version means another thing by it.
 import { basename, dirname } from 'node:path';
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import { notBuiltOnCluster } from '../../crds/crd/cluster-limits.ts';

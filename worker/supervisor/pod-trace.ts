@@ -1,5 +1,6 @@
-// The part of a job's trace that one pod adds: the pod itself, and within it what its worker says of its stages. It is made here, in the
-// process that watches, so that the one that trains has no part in it.
+// The part of a job's trace that one pod adds: the pod itself, and within it what its worker says
+// of its stages. It is made here, in the process that watches, so that the one that trains has no
+// part in it.
 
 import { programVersion } from '../../crds/names/version.ts';
 import { parseTraceparent } from '../../crds/trace/context.ts';

@@ -1,4 +1,5 @@
-// One pod from its first line to its termination message: reads what it was given, does its role, tells how it ended. Returns the exit code.
+// One pod from its first line to its termination message: reads what it was given, does its role,
+// tells how it ended. Returns the exit code.
 import { toAnnealError } from '../../crds/failures/errors.ts';
 import { failureOf } from '../../crds/failures/table.ts';
 import { publishesInWorker } from '../../crds/plan/publication.ts';
@@ -220,7 +221,10 @@ const noNumbers = {
 const resultMs = 60_000;
 const lookMs = 250;
 
-/** The supervisor may have been killed between the commit of the result and its copy: the record knows where it is. */
+/**
+ * The supervisor may have been killed between the commit of the result and its copy: the record
+ * knows where it is.
+ */
 async function requireTrained(pod: RunningPod, plan: PodPlan): Promise<void> {
   const { config, clock, link, terminate } = pod;
   const place = runPlace(config.runFolder, plan.spec, config.volumes);

@@ -1,5 +1,6 @@
-// Three routes for kubelet and Prometheus. Ready means: this supervisor is up, and the bus answers or has not been away for too long.
-// It does not mean that the trainer runs: a restart in place must not make the pod unready.
+// Three routes for kubelet and Prometheus. Ready means: this supervisor is up, and the bus answers
+// or has not been away for too long. It does not mean that the trainer runs: a restart in place
+// must not make the pod unready.
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -74,7 +75,9 @@ export class Probes implements AsyncDisposable {
   }
 }
 
-/** Every metric of a worker; docs/reference/metrics.md is printed from it. Not known yet is no zero. */
+/**
+ * Every metric of a worker; docs/reference/metrics.md is printed from it. Not known yet is no zero.
+ */
 export function registryOf(numbers: () => PodNumbers): Registry {
   const registry = new Registry();
   const registers = [registry];

@@ -15,7 +15,10 @@ export interface RankAssignment {
   readonly neighbours: number;
 }
 
-/** Members of the present round's world; undefined while it is not agreed on, or its list was not told yet. */
+/**
+ * Members of the present round's world; undefined while it is not agreed on, or its list was not
+ * told yet.
+ */
 export function worldIn({ state, worlds }: Records): WorldRecord | undefined {
   const { world } = state?.record ?? {};
   if (world === undefined) return undefined;

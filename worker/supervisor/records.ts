@@ -1,5 +1,5 @@
-// What the bus says of one job, folded from the changes of its keys. Pure: the same changes give the same records, in whatever
-// order keys of different names come.
+// What the bus says of one job, folded from the changes of its keys. Pure: the same changes give
+// the same records, in whatever order keys of different names come.
 import type * as z from 'zod';
 import {
   type AckRecord,
@@ -40,7 +40,10 @@ export interface Records {
   readonly desired?: Stored<DesiredRecord> | undefined;
   readonly members: ReadonlyMap<string, Stored<MemberRecord>>;
   readonly acks: ReadonlyMap<string, Stored<AckRecord>>;
-  /** Lists of members, by the round and the index of the pod that wrote them; only the one that the state record names counts. */
+  /**
+   * Lists of members, by the round and the index of the pod that wrote them; only the one that the
+   * state record names counts.
+   */
   readonly worlds: ReadonlyMap<string, Stored<WorldRecord>>;
   /** Keys that hold something that this version cannot read. */
   readonly unreadable: readonly string[];
@@ -105,7 +108,10 @@ function withEntry(before: Records, entry: KeyEntry): Records {
   }
 }
 
-/** Our own write is folded at once; the watch tells of it later, when a newer one may be known already. */
+/**
+ * Our own write is folded at once; the watch tells of it later, when a newer one may be known
+ * already.
+ */
 function newer<T>(known: Stored<T> | undefined, found: Stored<T>): Stored<T> {
   return known !== undefined && known.revision > found.revision ? known : found;
 }

@@ -1,6 +1,7 @@
-// What the volume of a job remembers of its records: the last checkpoint that was committed, the restarts until then, and the rounds that
-// trained. It is asked before a world is agreed on, because a bus that lost its memory gets it back from the status of the job, which may be behind: nobody told it what happened
-// while the operator was away.
+// What the volume of a job remembers of its records: the last checkpoint that was committed, the
+// restarts until then, and the rounds that trained. It is asked before a world is agreed on,
+// because a bus that lost its memory gets it back from the status of the job, which may be behind:
+// nobody told it what happened while the operator was away.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { jsonLimits, RefusedBytes } from '../../crds/text/json.ts';
@@ -43,8 +44,8 @@ export async function rememberedIn({ folder }: RunPlace): Promise<Remembered> {
 }
 
 /**
- * The record as it has to be where it is behind what is remembered: a round that trained before has the same number, or a later checkpoint was
- * committed. Undefined where it is not. Pure.
+ * The record as it has to be where it is behind what is remembered: a round that trained before has
+ * the same number, or a later checkpoint was committed. Undefined where it is not. Pure.
  */
 export function caughtUp(
   { world: _, ...state }: StateRecord,

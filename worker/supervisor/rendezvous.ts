@@ -1,5 +1,6 @@
-// From a round that was opened to a world that trains: pods join, one of them writes who is in, the first member prepares the folder,
-// and all start. Pure; each of them is asked again after each change.
+// From a round that was opened to a world that trains: pods join, one of them writes who is in, the
+// first member prepares the folder, and all start. Pure; each of them is asked again after each
+// change.
 import { Exit } from '../../crds/failures/table.ts';
 import { restartPauseSeconds } from '../../crds/plan/restart-account.ts';
 import { rendezvousCauses } from '../../crds/wire/rendezvous-causes.ts';
@@ -11,8 +12,9 @@ import { type Action, type Situation, stateOf } from './situation.ts';
 const joinSeconds = 60;
 
 /**
- * The youngest pod of an index is its member: an older one that finds it in its place has been replaced, and a younger one takes it over. Which
- * of them joined first says nothing: on a node that is cut off from Kubernetes the old one runs on, and hears of a round as soon as any.
+ * The youngest pod of an index is its member: an older one that finds it in its place has been
+ * replaced, and a younger one takes it over. Which of them joined first says nothing: on a node
+ * that is cut off from Kubernetes the old one runs on, and hears of a round as soon as any.
  */
 export function joining(situation: Situation): Action | undefined {
   const { records, me, now, patienceMs } = situation;
@@ -33,7 +35,8 @@ export function joining(situation: Situation): Action | undefined {
     return { type: 'Exit', code: Exit.PlannedStop, why };
   }
   if (world === undefined) return { type: 'Join', round, over: member.revision };
-  // The operator knows why the pod before this one went, and what it costs; if it is away, this pod goes on by itself.
+  // The operator knows why the pod before this one went, and what it costs; if it is away, this pod
+  // goes on by itself.
   if (now < me.bootAt + patienceMs) return { type: 'Wait', until: me.bootAt + patienceMs };
   const change = { restarts: { ...restarts, disruptions: restarts.disruptions + 1 } };
   return { type: 'Open', cause: 'PodLost', change };

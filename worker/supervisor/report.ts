@@ -1,5 +1,6 @@
-// What a pod tells the bus: telemetry, lines of its log, facts, heartbeats. Saying something never waits: it goes into an outbox, and one
-// loop sends. Everything passes the redactor first. Lines also go to stdout, for whoever asks the cluster for the log of the pod.
+// What a pod tells the bus: telemetry, lines of its log, facts, heartbeats. Saying something never
+// waits: it goes into an outbox, and one loop sends. Everything passes the redactor first. Lines
+// also go to stdout, for whoever asks the cluster for the log of the pod.
 import type { PodBus } from '../../crds/wire/pod-bus.ts';
 import {
   type LogRecord,

@@ -1,6 +1,7 @@
-// Where a round trains: a folder of its own below the folder of the run, so that nothing a lost pod still writes can be read by
-// the one that took its place. A new one begins with the committed checkpoints of an earlier one, as further names of the same files;
-// what was never committed is left behind, unless it is all there is.
+// Where a round trains: a folder of its own below the folder of the run, so that nothing a lost pod
+// still writes can be read by the one that took its place. A new one begins with the committed
+// checkpoints of an earlier one, as further names of the same files; what was never committed is
+// left behind, unless it is all there is.
 //
 //   run.json prepared.json   of the whole run
 //   committed.json           what the bus says of the last checkpoint, should it forget
@@ -60,7 +61,8 @@ export function roundFolder({ folder }: RunPlace, round: number): string {
 
 /**
  * The folder, ready for a trainer that goes on from `head`, or begins.
- * @throws TerminalError E_CHECKPOINT_CORRUPTED where there is a head, and no checkpoint of its round: nobody begins anew unasked.
+ * @throws TerminalError E_CHECKPOINT_CORRUPTED where there is a head, and no checkpoint of its
+ * round: nobody begins anew unasked.
  */
 export async function openRound(
   place: RunPlace,
@@ -96,8 +98,8 @@ async function checkpointsIn(place: RunPlace, round: number): Promise<string> {
 }
 
 /**
- * Those up to the committed one; without it, later ones too. Workers that did not hear of a new record may have made room for those, and steps that
- * are done again come to the same.
+ * Those up to the committed one; without it, later ones too. Workers that did not hear of a new
+ * record may have made room for those, and steps that are done again come to the same.
  */
 async function linkCheckpoints(from: string, to: string, committed: number): Promise<void> {
   await mkdir(to, { recursive: true });
@@ -121,7 +123,10 @@ async function linkCheckpoint(folder: string, target: string): Promise<void> {
   await rm(partial, { recursive: true, force: true });
 }
 
-/** Checkpoints are never changed, so a second name is as good as a copy; some file systems have no second names. */
+/**
+ * Checkpoints are never changed, so a second name is as good as a copy; some file systems have no
+ * second names.
+ */
 async function linkOrCopy(from: string, to: string): Promise<void> {
   try {
     await link(from, to);
@@ -131,7 +136,10 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
   }
 }
 
-/** Older rounds but the one whose checkpoints are committed: until this one commits, they are all there is. */
+/**
+ * Older rounds but the one whose checkpoints are committed: until this one commits, they are all
+ * there is.
+ */
 async function removeOthers(
   place: RunPlace,
   round: number,

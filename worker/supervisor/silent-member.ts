@@ -1,5 +1,6 @@
-// A member of the world whose pod says nothing any more: its node is gone, or the network between. Collectives would wait for it until their
-// limit; heartbeats from most of the world are enough to know better. Pure.
+// A member of the world whose pod says nothing any more: its node is gone, or the network between.
+// Collectives would wait for it until their limit; heartbeats from most of the world are enough to
+// know better. Pure.
 import { heartbeatSeconds } from '../../crds/wire/subjects.ts';
 import { failureWith } from './end-of-child.ts';
 import { answerTo } from './ended-trainer.ts';
@@ -19,7 +20,10 @@ export function silentMember(situation: Situation): Action | undefined {
   return answerTo(situation, failureWith('E_PEER_LOST', message));
 }
 
-/** When to look again, since no heartbeat wakes anybody: who hears too few now may hear more of them then. */
+/**
+ * When to look again, since no heartbeat wakes anybody: who hears too few now may hear more of them
+ * then.
+ */
 export function silenceDue(situation: Situation): number | undefined {
   const { now } = situation;
   const times = silences(situation).map(({ tooLongAt }) =>
@@ -29,8 +33,9 @@ export function silenceDue(situation: Situation): number | undefined {
 }
 
 /**
- * The other members, with the time at which the silence of each is too long. It begins with the last heartbeat, or with this pod's own training:
- * one that was never heard has had time enough to send some by then. A bus that has just come back is given as much time.
+ * The other members, with the time at which the silence of each is too long. It begins with the
+ * last heartbeat, or with this pod's own training: one that was never heard has had time enough to
+ * send some by then. A bus that has just come back is given as much time.
  */
 function silences(situation: Situation) {
   const { heartbeats, bus, trainer } = situation;
@@ -41,7 +46,10 @@ function silences(situation: Situation) {
   });
 }
 
-/** More than half of the world is heard, this pod included: so it is not this pod that nobody reaches. */
+/**
+ * More than half of the world is heard, this pod included: so it is not this pod that nobody
+ * reaches.
+ */
 function isMajority(situation: Situation): boolean {
   const { heartbeats, now } = situation;
   const others = othersIn(situation);

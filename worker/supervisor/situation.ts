@@ -1,4 +1,5 @@
-// Everything that a supervisor's decision may look at, as plain data, and everything that it may decide.
+// Everything that a supervisor's decision may look at, as plain data, and everything that it may
+// decide.
 import type { FailurePolicy } from '../../crds/api/policy.ts';
 import type { RendezvousCause } from '../../crds/wire/rendezvous-causes.ts';
 import type { AckRecord, StateRecord } from '../../crds/wire/state.ts';

@@ -1,5 +1,6 @@
-// A pod that does one stage and ends: `prepare`, `publish`, and the training of a site without a bus, where the next pod goes on from
-// the newest checkpoint in the folder of the run. What it put in place is in its termination message.
+// A pod that does one stage and ends: `prepare`, `publish`, and the training of a site without a
+// bus, where the next pod goes on from the newest checkpoint in the folder of the run. What it put
+// in place is in its termination message.
 import { toAnnealError } from '../../crds/failures/errors.ts';
 import { failureOf } from '../../crds/failures/table.ts';
 import { prepareDigest } from '../../crds/plan/prepare-digest.ts';

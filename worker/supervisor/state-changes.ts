@@ -1,5 +1,6 @@
-// The changes that a supervisor makes to the state record. Pure: from the record as it was read to the one that is to replace it; the
-// compare-and-set around them is what fences a pod that does not know yet that it was replaced.
+// The changes that a supervisor makes to the state record. Pure: from the record as it was read to
+// the one that is to replace it; the compare-and-set around them is what fences a pod that does not
+// know yet that it was replaced.
 import type { RendezvousCause } from '../../crds/wire/rendezvous-causes.ts';
 import type {
   CheckpointHead,
@@ -25,7 +26,10 @@ export interface FoundMember {
   readonly member: MemberRecord;
 }
 
-/** Who is in the world, what it goes on from where that is not the committed checkpoint, and in which order: by node, so that neighbours in the order are near each other, then by index. */
+/**
+ * Who is in the world, what it goes on from where that is not the committed checkpoint, and in
+ * which order: by node, so that neighbours in the order are near each other, then by index.
+ */
 export function worldOf(
   members: readonly FoundMember[],
   head: StateRecord['checkpoint'],

@@ -1,5 +1,6 @@
-// Carries decisions to the bus. Each write names the revision that it was decided on; one that lost reads what won, and the supervisor
-// decides again. An answer that was lost is no harm either: the next look shows whether the write is there.
+// Carries decisions to the bus. Each write names the revision that it was decided on; one that lost
+// reads what won, and the supervisor decides again. An answer that was lost is no harm either: the
+// next look shows whether the write is there.
 
 import { digestOf } from '../../crds/plan/digest.ts';
 import { protocol } from '../../crds/wire/pod.ts';
@@ -47,7 +48,10 @@ export class StateWriter {
     return this.#write(key, record, over);
   }
 
-  /** First the list of members under a key of its own, then its digest into the record: a leader that dies between leaves a stray key. */
+  /**
+   * First the list of members under a key of its own, then its digest into the record: a leader
+   * that dies between leaves a stray key.
+   */
   async commitWorld(members: readonly FoundMember[], at: string): Promise<boolean> {
     const { job, pod } = this.#config;
     const { bus } = this.#link;

@@ -1,5 +1,6 @@
-// A worker that takes longer than the others for its own part of a step: its device is throttled, or somebody else uses its node. All wait for it
-// at every step, so that the step as a whole tells nothing; what each does between its waits does. Rank 0 knows it of all by their heartbeats. Pure.
+// A worker that takes longer than the others for its own part of a step: its device is throttled,
+// or somebody else uses its node. All wait for it at every step, so that the step as a whole tells
+// nothing; what each does between its waits does. Rank 0 knows it of all by their heartbeats. Pure.
 import { isFirst, worldIn } from './rank-assignment.ts';
 import type { Action, Situation } from './situation.ts';
 
@@ -31,7 +32,10 @@ export function pace(situation: Situation): Action | undefined {
   return isNews || isDue ? { type: 'TellPace', words } : undefined;
 }
 
-/** `worker 2 on node node-1 takes 2.1 times as long …`; undefined while none does, or somebody's pace is not known yet. */
+/**
+ * `worker 2 on node node-1 takes 2.1 times as long …`; undefined while none does, or somebody's
+ * pace is not known yet.
+ */
 function straggler({ paces, records }: Situation): string | undefined {
   const round = records.state?.record.round;
   const members = worldIn(records)?.members ?? [];

@@ -1,5 +1,6 @@
-// Keeps one trainer running inside one pod: looks at the records, decides (decide.ts), does it, and looks again. Everything that it
-// decides on is on the bus or can be seen again, so it may be killed between any two lines.
+// Keeps one trainer running inside one pod: looks at the records, decides (decide.ts), does it, and
+// looks again. Everything that it decides on is on the bus or can be seen again, so it may be
+// killed between any two lines.
 import { isStorageFull, toAnnealError } from '../../crds/failures/errors.ts';
 import { causeInWords } from '../../crds/wire/rendezvous-causes.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
@@ -362,7 +363,8 @@ export class Supervisor {
     const finished = state?.result?.type === 'Succeeded' ? state : undefined;
     let published: TerminationMessage['published'];
     if (finished !== undefined) {
-      // Of several, the first alone: whoever publishes does it again if that one was lost meanwhile.
+      // Of several, the first alone: whoever publishes does it again if that one was lost
+      // meanwhile.
       if (isFirst(this.#situation())) {
         await training.settle(finished);
         published = await publish();

@@ -1,5 +1,6 @@
-// The record that a container leaves in its termination log: what it put in place, or why it ended. Kubernetes cuts longer ones, and
-// half a record is none, so texts are shortened until it fits. Credentials never get into it.
+// The record that a container leaves in its termination log: what it put in place, or why it ended.
+// Kubernetes cuts longer ones, and half a record is none, so texts are shortened until it fits.
+// Credentials never get into it.
 import { writeFile } from 'node:fs/promises';
 import {
   longestTerminationMessage,
@@ -28,7 +29,10 @@ export function failureMessage(failure: Failure, where: WhereItWas): Termination
   };
 }
 
-/** The text to leave: at most `longestTerminationMessage` bytes of JSON that `parseTerminationMessage` reads. */
+/**
+ * The text to leave: at most `longestTerminationMessage` bytes of JSON that
+ * `parseTerminationMessage` reads.
+ */
 export function terminationMessageText(message: TerminationMessage, redact: Redactor): string {
   const whole = redact(JSON.stringify(terminationMessage.parse(message)));
   if (bytesOf(whole) <= longestTerminationMessage) return whole;

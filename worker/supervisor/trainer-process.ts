@@ -1,4 +1,5 @@
-// The trainer of one round as the supervisor's decisions see it: a process, what it said, and what was asked of it.
+// The trainer of one round as the supervisor's decisions see it: a process, what it said, and what
+// was asked of it.
 import type { Telemetry, TelemetryOf } from '../../crds/wire/telemetry.ts';
 import type { Clock } from '../clock.ts';
 import type { Child } from './child.ts';

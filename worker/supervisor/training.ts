@@ -1,4 +1,5 @@
-// The training of one job inside one pod: folders, processes, checkpoints. What the supervisor decides, this does on disk.
+// The training of one job inside one pod: folders, processes, checkpoints. What the supervisor
+// decides, this does on disk.
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
@@ -54,7 +55,10 @@ interface Beginning {
   readonly onChange: () => void;
 }
 
-/** A rank that waits for another in vain says which one: it is heard before its own silence is taken for a fault. */
+/**
+ * A rank that waits for another in vain says which one: it is heard before its own silence is taken
+ * for a fault.
+ */
 const peersFirstSeconds = 4;
 
 export class Training {
@@ -122,7 +126,10 @@ export class Training {
     return openRound(this.#place, round, checkpoint, run);
   }
 
-  /** What the record says of a checkpoint: where its manifest is below the destination, and what is in it. */
+  /**
+   * What the record says of a checkpoint: where its manifest is below the destination, and what is
+   * in it.
+   */
   async headOf(round: number, { step, path }: Saved): Promise<Omit<CheckpointHead, 'time'>> {
     const manifest = await readFile(join(path, 'manifest.json'), 'utf8');
     return {

@@ -1,5 +1,6 @@
-// What is done about a training process that ended badly: mend it in place, end the job, or leave the pod to the operator, who can do
-// what no pod can (another node, more memory). Pure; the table of failures and the job's own rules decide.
+// What is done about a training process that ended badly: mend it in place, end the job, or leave
+// the pod to the operator, who can do what no pod can (another node, more memory). Pure; the table
+// of failures and the job's own rules decide.
 import type { FailurePolicy } from '../../crds/api/policy.ts';
 import { countRestart, overdrawn, tooOften } from '../../crds/plan/restart-account.ts';
 import type { RendezvousCause } from '../../crds/wire/rendezvous-causes.ts';

@@ -117,7 +117,9 @@ function whereRows(job: Job, row: Row): readonly string[] {
   ];
 }
 
-/** A worker by its pod; any other is a process of the operator, whose name tells nobody anything. */
+/**
+ * A worker by its pod; any other is a process of the operator, whose name tells nobody anything.
+ */
 function openerWords({ name, status }: Job): string {
   const by = status.rendezvous?.openedBy ?? '';
   return by.startsWith(`${name}-w`) ? by : 'the operator';

@@ -1,4 +1,5 @@
-// `anneal estimate` as text: what is trained, memory by device, memory of each change, time by device.
+// `anneal estimate` as text: what is trained, memory by device, memory of each change, time by
+// device.
 import type { Estimate, MemoryRow } from '../../estimate/estimate.ts';
 import { changesInWords } from '../../estimate/what-if.ts';
 import { bytes, count, percent, seconds, short } from '../../terminal/numbers.ts';

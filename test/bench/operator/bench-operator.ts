@@ -1,6 +1,8 @@
-// npm run bench -- operator [--only rate|memory|first-step] [--rounds N] [--burst N] [--jobs N] [--runs N] [--no-peers]: how fast objects
-// become jobs, beside Kubeflow Trainer on the same API server; memory with many jobs; what passes between `kubectl apply` and the first
-// step. For rate and memory pods run on nodes that exist only in the API, so that the machine's two cores go to control planes alone.
+// npm run bench -- operator [--only rate|memory|first-step] [--rounds N] [--burst N] [--jobs N]
+// [--runs N] [--no-peers]: how fast objects become jobs, beside Kubeflow Trainer on the same API
+// server; memory with many jobs; what passes between `kubectl apply` and the first step. For rate
+// and memory pods run on nodes that exist only in the API, so that the machine's two cores go to
+// control planes alone.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';

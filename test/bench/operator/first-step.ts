@@ -1,6 +1,7 @@
-// From `kubectl apply` to the first optimizer step, stage by stage: the first example with SmolLM2, installed by the chart, on a real node.
-// Each run begins with nothing but model and data on the volume. When something is there is told by watches of this process and by the
-// times in the log of the pods; all clocks are the one of this machine.
+// From `kubectl apply` to the first optimizer step, stage by stage: the first example with SmolLM2,
+// installed by the chart, on a real node. Each run begins with nothing but model and data on the
+// volume. When something is there is told by watches of this process and by the times in the log of
+// the pods; all clocks are the one of this machine.
 import { cp, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';

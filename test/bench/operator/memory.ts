@@ -1,6 +1,7 @@
-// Memory of the operator while jobs and pods add up to many thousands, and of one that starts when all of them are there, as after the loss of
-// a leader. Jobs are suspended, so that nothing else is made for them; a pod for each is made here, by the builder and with the
-// status of a worker that runs, and no kubelet looks after it.
+// Memory of the operator while jobs and pods add up to many thousands, and of one that starts when
+// all of them are there, as after the loss of a leader. Jobs are suspended, so that nothing else is
+// made for them; a pod for each is made here, by the builder and with the status of a worker that
+// runs, and no kubelet looks after it.
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Setup } from '../../../cli/setup/setup.ts';
 import { fineTuneJobs } from '../../../operator/job/observed/fine-tune-job.ts';

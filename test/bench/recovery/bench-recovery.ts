@@ -1,8 +1,10 @@
 /**
- * How long a job of several workers stands still when something is killed: the trainer of one pod, or a whole pod, again and again in one long
- * job, with pods as processes on this machine (real supervisors, trainers and bus). A lost pod is replaced at once, so that its row holds
- * what is ours; on a cluster the Job controller, the scheduler and kubelet come on top (docs/chaos.md). Times are those that the pods
- * themselves tell with their lines. Before that, what being ready for it costs (overhead.ts). `--only cluster` does it with pods of a real cluster (on-cluster.ts).
+ * How long a job of several workers stands still when something is killed: the trainer of one pod,
+ * or a whole pod, again and again in one long job, with pods as processes on this machine (real
+ * supervisors, trainers and bus). A lost pod is replaced at once, so that its row holds what is
+ * ours; on a cluster the Job controller, the scheduler and kubelet come on top (docs/chaos.md).
+ * Times are those that the pods themselves tell with their lines. Before that, what being ready for
+ * it costs (overhead.ts). `--only cluster` does it with pods of a real cluster (on-cluster.ts).
  */
 import { parseArgs } from 'node:util';
 import { ensureNative } from '../../../cli/setup/native.ts';

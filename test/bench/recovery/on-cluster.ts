@@ -1,6 +1,7 @@
 /**
- * Recovery on a real cluster of two nodes: jobs of four workers, of which each trainer is killed once, then each pod deleted once, so that every loss is
- * the first of its index; beside plain Jobs with four pods, whose processes and pods go the same way (plain-job.ts). Images are on the nodes.
+ * Recovery on a real cluster of two nodes: jobs of four workers, of which each trainer is killed
+ * once, then each pod deleted once, so that every loss is the first of its index; beside plain Jobs
+ * with four pods, whose processes and pods go the same way (plain-job.ts). Images are on the nodes.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Setup } from '../../../cli/setup/setup.ts';
@@ -134,7 +135,9 @@ async function lookAt(namespace: string, index: number, uid: string, signal: Abo
   return seen;
 }
 
-/** Seconds until the container that takes the place of the lost one has begun, once for each index. */
+/**
+ * Seconds until the container that takes the place of the lost one has begun, once for each index.
+ */
 async function plainRound(namespace: string, restartPolicy: RestartPolicy, how: 'kill' | 'delete') {
   const { kubectl, listJson } = await import('../../cluster/access.ts');
   const { killContainers } = await import('../../cluster/pod-processes.ts');

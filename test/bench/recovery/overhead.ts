@@ -1,9 +1,11 @@
 /**
- * What saving costs a job that nothing happens to: two workers with everything as it is by default (durable saves and copies in memory as often as
- * their share of the time allows), and the same two with neither. The first save comes after a minute; what is measured begins behind it.
- * Shares are of the time from step to step. What lies between steps is counted exactly; how much slower steps are while files go to the disk and
- * copies to the other pod, only a difference of runs shows: the run with neither is made before and behind the other, so that what the machine
- * itself became slower or faster is seen.
+ * What saving costs a job that nothing happens to: two workers with everything as it is by default
+ * (durable saves and copies in memory as often as their share of the time allows), and the same two
+ * with neither. The first save comes after a minute; what is measured begins behind it. Shares are
+ * of the time from step to step. What lies between steps is counted exactly; how much slower steps
+ * are while files go to the disk and copies to the other pod, only a difference of runs shows: the
+ * run with neither is made before and behind the other, so that what the machine itself became
+ * slower or faster is seen.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// The operator against a real API server, scheduler, Job controller and kubelet, with a toy worker in the pods. One operator for all tests of
-// this file, each in a namespace of its own.
+// The operator against a real API server, scheduler, Job controller and kubelet, with a toy worker
+// in the pods. One operator for all tests of this file, each in a namespace of its own.
 import { parseQuantity } from '../../../crds/schema/quantity.ts';
 import { eventually } from '../../doubles/eventually.ts';
 import { aJobIn, is, messageOf } from '../a-job.ts';

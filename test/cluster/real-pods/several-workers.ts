@@ -54,7 +54,9 @@ async function suspended(t: ExecutionContext, namespace: string): Promise<void> 
   await endsAsHere(t, job);
 }
 
-/** With the bits of two workers of this machine, which are at work meanwhile, and without a restart. */
+/**
+ * With the bits of two workers of this machine, which are at work meanwhile, and without a restart.
+ */
 async function endsAsHere(t: ExecutionContext, { namespace, folder }: JobOfSeveral) {
   const here = onThisMachine(t, folder, 2);
   await Promise.all([untilComplete(t, namespace, 'toy'), here]);

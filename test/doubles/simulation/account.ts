@@ -1,5 +1,6 @@
-// The books of a simulated job, kept beside those of the product and by none of its functions: from what happened to it (incidents.ts), what was told in
-// status, and every state record that is written follows what may be charged, and why the job may end.
+// The books of a simulated job, kept beside those of the product and by none of its functions: from
+// what happened to it (incidents.ts), what was told in status, and every state record that is
+// written follows what may be charged, and why the job may end.
 import type { FineTuneJobStatus } from '../../../crds/api/status.ts';
 import type { StateRecord } from '../../../crds/wire/state.ts';
 import { Incidents, type Judged } from './incidents.ts';
@@ -18,7 +19,10 @@ const noProgressAfter = 3;
  * came first.
  */
 const tieMs = 1000;
-/** As docs/reference/failures.md has them: why a new rendezvous round begins, and whether it is counted. */
+/**
+ * As docs/reference/failures.md has them: why a new rendezvous round begins, and whether it is
+ * counted.
+ */
 const charged: ReadonlySet<string> = new Set([
   ...['ProcessFailed', 'PodFailed', 'Hang', 'MemberUnreachable'],
 ]);
@@ -164,7 +168,10 @@ export class Account {
     this.#takeOver(state, least, `after the wipe, of step ${checkpoint?.step}`);
   }
 
-  /** What the bus had forgotten comes from status or from the volume: never more than there was, never less than was told. */
+  /**
+   * What the bus had forgotten comes from status or from the volume: never more than there was,
+   * never less than was told.
+   */
   #takeOver(
     { restarts, checkpoint }: StateRecord,
     told: Omit<Told, 'lastRestart'>,
@@ -308,7 +315,8 @@ export class Account {
     const { round, world, checkpoint, restarts } = state;
     const { counted, sinceCommit, window } = restarts;
     const step = checkpoint?.step ?? 0;
-    // A bus that came back empty is told by status, which may be behind, and by the volume before a world is agreed on.
+    // A bus that came back empty is told by status, which may be behind, and by the volume before a
+    // world is agreed on.
     if (world !== undefined) {
       check(
         this.isDamaged || step >= this.#step,

@@ -1,4 +1,5 @@
-// What may happen to a job of several workers, as fast-check draws it, and the budgets of such jobs.
+// What may happen to a job of several workers, as fast-check draws it, and the budgets of such
+// jobs.
 import fc from 'fast-check';
 import { failureOf } from '../../../crds/failures/table.ts';
 
@@ -60,7 +61,8 @@ const usual = fc.oneof(
   },
   fc.constant({ type: 'wipe' as const }),
   fc.constant({ type: 'takeOver' as const }),
-  // One that does not lead any more and does not know: it acts once again, by what it heard long ago.
+  // One that does not lead any more and does not know: it acts once again, by what it heard long
+  // ago.
   fc.record({ type: fc.constant('late' as const), sees: fc.constantFrom(0, 1, 3, 10) }),
 );
 export const simulationEvent = fc.oneof(

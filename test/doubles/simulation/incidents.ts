@@ -1,5 +1,5 @@
-// What was done to a simulated job and what its trainers came to, from the outside: whether anybody had a reason to charge the job for a new round,
-// or to open one that is not charged.
+// What was done to a simulated job and what its trainers came to, from the outside: whether anybody
+// had a reason to charge the job for a new round, or to open one that is not charged.
 
 /** A fault is dealt with by the round it befell; a disruption may be by the one after the next. */
 const disruptionMs = 120_000;
@@ -83,7 +83,10 @@ export class Incidents {
     return this.#disruptions.some(({ at }) => at >= from) || this.#resizedAt >= from;
   }
 
-  /** Another size may have to wait for pods and for a save; and a world that went on with fewer grows again. */
+  /**
+   * Another size may have to wait for pods and for a save; and a world that went on with fewer
+   * grows again.
+   */
   mayResize(size: number | undefined): boolean {
     return this.#resizedAt > Number.NEGATIVE_INFINITY || size !== this.wanted;
   }

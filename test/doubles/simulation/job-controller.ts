@@ -1,5 +1,6 @@
-// What the Job controller, the scheduler, kubelet and the garbage collector do to our children, one step at a time: pods for missing indexes,
-// the failure policy, Complete and Failed, children of a deleted owner. How each pod ends is the script of the test.
+// What the Job controller, the scheduler, kubelet and the garbage collector do to our children, one
+// step at a time: pods for missing indexes, the failure policy, Complete and Failed, children of a
+// deleted owner. How each pod ends is the script of the test.
 import { type At, type KubeObjects, metaOf } from '../kube/objects.ts';
 import type { Tree } from '../kube/patches.ts';
 

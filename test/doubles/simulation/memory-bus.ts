@@ -1,4 +1,5 @@
-// The bus without a network: records in memory, compare-and-set as on the real one, faults as a test orders them.
+// The bus without a network: records in memory, compare-and-set as on the real one, faults as a
+// test orders them.
 import { TransientError } from '../../../crds/failures/errors.ts';
 import type {
   AckRecord,

@@ -1,5 +1,6 @@
-// Three workers of one job in virtual time, and whatever may happen to them in whatever order: the operator is the real one, each supervisor
-// decides by the real policies, and a training is a chain of digests, so that anything lost, done twice or read from the wrong place shows.
+// Three workers of one job in virtual time, and whatever may happen to them in whatever order: the
+// operator is the real one, each supervisor decides by the real policies, and a training is a chain
+// of digests, so that anything lost, done twice or read from the wrong place shows.
 import { TransientError } from '../../../crds/failures/errors.ts';
 import { progressPart } from '../../../operator/job/progress.ts';
 import { metaOf } from '../kube/objects.ts';

@@ -1,5 +1,6 @@
-// Supervisors of simulated pods: they decide by the supervisor's own policies and write by its own functions; what they see may be old, and what
-// they write may be lost. In place of revisions, records are compared by identity: each write makes a new one.
+// Supervisors of simulated pods: they decide by the supervisor's own policies and write by its own
+// functions; what they see may be old, and what they write may be lost. In place of revisions,
+// records are compared by identity: each write makes a new one.
 
 import type { FailurePolicy } from '../../../crds/api/policy.ts';
 import { Exit } from '../../../crds/failures/table.ts';
@@ -69,7 +70,10 @@ export class Supervisors {
   #mark: Mark | undefined;
   /** How many of the next writes are lost. */
   lostWrites = 0;
-  /** Whether a write must name what it replaces; false only where a test shows what that is good for. */
+  /**
+   * Whether a write must name what it replaces; false only where a test shows what that is good
+   * for.
+   */
   isFenced = true;
 
   constructor(world: World, bus: MemoryBus, account: Account) {

@@ -1,5 +1,6 @@
-// Trainers of simulated pods, and the folder that they share: a training is a chain of digests, one link a step, so that whatever was lost,
-// done twice or read from the wrong place shows in the last link. All ranks of a world step together or not at all.
+// Trainers of simulated pods, and the folder that they share: a training is a chain of digests, one
+// link a step, so that whatever was lost, done twice or read from the wrong place shows in the last
+// link. All ranks of a world step together or not at all.
 import { createHash } from 'node:crypto';
 import { copyNameText, parseCopyName } from '../../../crds/wire/copies.ts';
 import type { CheckpointHead, WorldRecord } from '../../../crds/wire/state.ts';
@@ -35,7 +36,9 @@ export interface SimTrainer extends Found {
   readonly copies: Copies;
   /** Memory of the pod of the next rank, where that is there. */
   readonly peer: () => Copies | undefined;
-  /** What its world wants to go on from, and whether it could be had; until all of them are there. */
+  /**
+   * What its world wants to go on from, and whether it could be had; until all of them are there.
+   */
   copy: { readonly step: number; readonly chain: string | undefined } | undefined;
   /** Since when its world is not whole. */
   alone: number | undefined;
@@ -79,7 +82,10 @@ export class Trainers {
     }
   }
 
-  /** Does what round-folder.ts does: the committed checkpoints under a further name, the rest forgotten. */
+  /**
+   * Does what round-folder.ts does: the committed checkpoints under a further name, the rest
+   * forgotten.
+   */
   openRound(round: number, head: CheckpointHead | undefined): void {
     for (const [key, chain] of this.#of(head?.round)) {
       const { step } = partsOf(key);
@@ -136,7 +142,10 @@ export class Trainers {
     }
   }
 
-  /** Who waits for a process that is gone hears of it at once; for one that stands still, when the time is over. */
+  /**
+   * Who waits for a process that is gone hears of it at once; for one that stands still, when the
+   * time is over.
+   */
   #wait(trainer: SimTrainer, isFrozen: boolean): void {
     // Not all have been there yet: whoever comes late is waited for.
     if (trainer.alone === undefined && !this.#isRestored(trainer)) return;

@@ -1,5 +1,6 @@
-// What supervisors do on the bus, as far as the operator can see it: join a round, commit a world when all are there, mend in place, save,
-// acknowledge a stop. The records they write are made by the supervisor's own functions.
+// What supervisors do on the bus, as far as the operator can see it: join a round, commit a world
+// when all are there, mend in place, save, acknowledge a stop. The records they write are made by
+// the supervisor's own functions.
 import type { FailurePolicy } from '../../../crds/api/policy.ts';
 import { countRestart, overdrawn } from '../../../crds/plan/restart-account.ts';
 import type { RendezvousCause } from '../../../crds/wire/rendezvous-causes.ts';
@@ -65,7 +66,9 @@ export type Mending = Extract<
   'ProcessFailed' | 'Hang' | 'OutOfMemory' | 'Requested' | 'Disruption' | 'PodLost'
 >;
 
-/** A training process ended badly, and its supervisor does what the account of restarts lets it do. */
+/**
+ * A training process ended badly, and its supervisor does what the account of restarts lets it do.
+ */
 export function workersMend(
   world: World,
   bus: MemoryBus,
@@ -93,7 +96,9 @@ export function workersMend(
   }
 }
 
-/** A checkpoint of the world that trains; its step is beyond the last one. False where none does. */
+/**
+ * A checkpoint of the world that trains; its step is beyond the last one. False where none does.
+ */
 export function workersSave(world: World, bus: MemoryBus): boolean {
   let isSaved = false;
   for (const job of bus.jobs()) {

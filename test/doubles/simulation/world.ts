@@ -1,5 +1,6 @@
-// A cluster in memory around real reconcilers: objects, controllers, workers on a bus, informers that may lag, leaders that may be two. Time passes
-// when a test says so; nothing is random but what the test draws.
+// A cluster in memory around real reconcilers: objects, controllers, workers on a bus, informers
+// that may lag, leaders that may be two. Time passes when a test says so; nothing is random but
+// what the test draws.
 
 import { fineTuneJob } from '../../../crds/api/job.ts';
 import { label } from '../../../crds/names/labels.ts';

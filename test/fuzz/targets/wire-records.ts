@@ -1,5 +1,6 @@
-// What one process says to another: records of the bus, a plan, a termination message, lines of telemetry. Anybody with a token may write one; a reader
-// gets a record, or the words of the schema, and nothing else.
+// What one process says to another: records of the bus, a plan, a termination message, lines of
+// telemetry. Anybody with a token may write one; a reader gets a record, or the words of the
+// schema, and nothing else.
 import * as z from 'zod';
 import { jsonLimits, parseJson, RefusedBytes } from '../../../crds/text/json.ts';
 import { planRecord } from '../../../crds/wire/plan-record.ts';

@@ -1,6 +1,6 @@
-// The operator in a simulated world: whatever happens in whatever order, the invariants hold, and when it is over the job comes to its end. The same
-// schedules are drawn at every run, so that a run here is worth what it was before; `npm run
-// simulate -- --of operator` draws many others.
+// The operator in a simulated world: whatever happens in whatever order, the invariants hold, and
+// when it is over the job comes to its end. The same schedules are drawn at every run, so that a
+// run here is worth what it was before; `npm run simulate -- --of operator` draws many others.
 import test from 'ava';
 import fc from 'fast-check';
 import { holdsInAll } from '../../doubles/simulation/draws.ts';

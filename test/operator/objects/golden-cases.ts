@@ -1,4 +1,5 @@
-// All objects of a few jobs, as text. `node test/operator/objects/print-golden.ts` writes them anew; the test compares.
+// All objects of a few jobs, as text. `node test/operator/objects/print-golden.ts` writes them
+// anew; the test compares.
 import { stringify } from 'yaml';
 import { writePlan } from '../../../operator/job/plan.ts';
 import type { BuiltJob } from '../../../operator/objects/child.ts';

@@ -40,7 +40,8 @@ test('claims of dynamic resource allocation take the place of the device', (t) =
 test('without a word of the job a worker asks for what its plan needs, and may use what it can', (t) => {
   const { requests = {}, limits = {} } = of({});
   t.is(requests['cpu'], '500m');
-  // The trainer plans with four fifths of what is free; shared memory and the supervisor lie beside it.
+  // The trainer plans with four fifths of what is free; shared memory and the supervisor lie beside
+  // it.
   t.is(parseQuantity(requests['memory'] ?? ''), 5 * gib + gib / 4 + gib / 8);
   t.is(parseQuantity(limits['memory'] ?? ''), 10 * gib + gib / 4 + gib / 8);
   const grown = of({}, { factor: 1.25 });

@@ -1,4 +1,5 @@
-// What a worker pod does next, as a table: from the first record to the result, and through everything that goes wrong on the way.
+// What a worker pod does next, as a table: from the first record to the result, and through
+// everything that goes wrong on the way.
 import test from 'ava';
 import type { MemberRecord, StateRecord } from '../../../crds/wire/state.ts';
 import { failureWith } from '../../../worker/supervisor/end-of-child.ts';

@@ -1,5 +1,5 @@
-// Operator, supervisors, trainers and their store in virtual time. The same schedules are drawn at every run; test/wire/simulation.test.ts draws
-// more of them.
+// Operator, supervisors, trainers and their store in virtual time. The same schedules are drawn at
+// every run; test/wire/simulation.test.ts draws more of them.
 import test from 'ava';
 import fc from 'fast-check';
 import { holdsInAll, surviveAll } from '../../doubles/simulation/draws.ts';

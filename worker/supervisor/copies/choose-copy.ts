@@ -1,5 +1,5 @@
-// Which copy in memory a world goes on from: the newest moment of which the part of every rank, of a world of whatever size, is with one of its
-// members. Pure.
+// Which copy in memory a world goes on from: the newest moment of which the part of every rank, of
+// a world of whatever size, is with one of its members. Pure.
 import { type CopyName, newestFirst, parseCopyName } from '../../../crds/wire/copies.ts';
 import type { CheckpointHead, WorldRecord } from '../../../crds/wire/state.ts';
 
@@ -11,8 +11,9 @@ interface Holder {
 }
 
 /**
- * Undefined where the committed checkpoint is as new, or nothing whole is there. `holders` are in the order of their ranks. A moment of a round
- * before that of the checkpoint is left alone: training went another way since.
+ * Undefined where the committed checkpoint is as new, or nothing whole is there. `holders` are in
+ * the order of their ranks. A moment of a round before that of the checkpoint is left alone:
+ * training went another way since.
  */
 export function chooseCopy(
   holders: readonly Holder[],

@@ -1,5 +1,6 @@
-// The copies in the memory of this pod: what it has is told to a world that forms, what its trainer makes is brought to the next rank, and
-// what its trainer is to go on from is fetched where it is not here. They are files, so they outlive every trainer; with the pod they go.
+// The copies in the memory of this pod: what it has is told to a world that forms, what its trainer
+// makes is brought to the next rank, and what its trainer is to go on from is fetched where it is
+// not here. They are files, so they outlive every trainer; with the pod they go.
 import { mkdir, watch } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TransientError, toAnnealError } from '../../../crds/failures/errors.ts';
@@ -95,7 +96,10 @@ export class PodCopies implements AsyncDisposable {
     await this.#server?.[Symbol.asyncDispose]();
   }
 
-  /** Folder of what this rank goes on from in memory; that it could not be had is for all ranks to find out together. */
+  /**
+   * Folder of what this rank goes on from in memory; that it could not be had is for all ranks to
+   * find out together.
+   */
   async #restorePoint(
     world: WorldRecord,
     { rank, size }: RankAssignment,
@@ -139,7 +143,10 @@ export class PodCopies implements AsyncDisposable {
     return joined;
   }
 
-  /** Brings each own copy of this round to the next rank, until the signal is aborted. Never rejects. */
+  /**
+   * Brings each own copy of this round to the next rank, until the signal is aborted. Never
+   * rejects.
+   */
   async #deliver(place: CopyPlace, round: number, signal: AbortSignal): Promise<void> {
     const { config, clock, report } = this.#parts;
     const own = join(config.copiesFolder, copyFiles.own);

@@ -1,4 +1,5 @@
-// Two pods of one job with their copies, as their supervisors keep them: real connections, real files, no trainers.
+// Two pods of one job with their copies, as their supervisors keep them: real connections, real
+// files, no trainers.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
