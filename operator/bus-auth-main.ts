@@ -1,6 +1,5 @@
-// The program that guards the bus: it says who a connection is, and stands between what is stored and those who may not ask for it
-// themselves. `serve` answers until it is told to stop; `print-config FILE` writes what a server
-// must know of the keys, before the server starts.
+// The program that guards the bus: it authenticates connections, and serves what is stored to those
+// who may not ask JetStream.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -23,7 +22,10 @@ import { Transport } from './runtime/transport.ts';
 const requestMs = 5_000;
 
 const schema = z.object({
-  /** Absent where the bus is somebody else's: it judges by itself who may connect, and there is the gateway alone. */
+  /**
+   * Absent where the bus is somebody else's: it judges by itself who may connect, and there is the
+   * gateway alone.
+   */
   ANNEAL_BUS_SEED: z.string().min(1).optional(),
   ANNEAL_NATS_URL: z.string().min(1).default('nats://127.0.0.1:4222'),
   ANNEAL_NATS_CA_FILE: z.string().min(1).optional(),

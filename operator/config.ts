@@ -1,4 +1,5 @@
-// What the operator is told by its environment; parsed once, in main.ts, and passed down. The chart sets these variables.
+// What the operator is told by its environment; parsed once, in main.ts, and passed down. The chart
+// sets these variables.
 import * as z from 'zod';
 import { programVersion } from '../crds/names/version.ts';
 import { parseCidr } from '../crds/schema/cidr.ts';
@@ -93,7 +94,10 @@ export interface BusConfig {
   readonly replicas: number;
 }
 
-/** `resolvConf` is that of our own pod: pods of jobs ask the servers that it names, whatever the cluster calls them. */
+/**
+ * `resolvConf` is that of our own pod: pods of jobs ask the servers that it names, whatever the
+ * cluster calls them.
+ */
 export function operatorConfig(
   variables: Readonly<Record<string, string | undefined>>,
   resolvConf = '',

@@ -1,4 +1,5 @@
-// What the cluster offers besides the Kubernetes that every cluster has: gang schedulers, a queue. Asked once, at the start.
+// What the cluster offers besides the Kubernetes that every cluster has: gang schedulers, a queue.
+// Asked once, at the start.
 import * as z from 'zod';
 import type { SiteFacts } from './job/facts.ts';
 import { type GangFlavour, podGroupResources } from './objects/pod-group.ts';

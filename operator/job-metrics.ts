@@ -1,5 +1,5 @@
-// Numbers about jobs, counted from one status to the next. When a phase began is known only to the replica that saw it begin: a new leader
-// says nothing of the phases that it found.
+// Metrics of jobs, counted from one status to the next. Only the replica that saw a phase begin
+// knows when it began: a new leader reports no duration of the phases that it found.
 
 import type { FineTuneJobStatus } from '../crds/api/status.ts';
 import type { PhaseChange } from './job/reconcile.ts';
@@ -47,7 +47,7 @@ export class JobMetrics {
   }
 
   #restarts(before: FineTuneJobStatus, after: FineTuneJobStatus): void {
-    const rung = isNextEpoch(before, after) ? 'NewEpoch' : 'NewGeneration';
+    const rung = isNextRevision(before, after) ? 'NewRevision' : 'NewRound';
     const [was, is] = [before.restarts ?? {}, after.restarts ?? {}];
     const more = (key: 'counted' | 'disruptions' | 'resizes') =>
       Math.max(0, (is[key] ?? 0) - (was[key] ?? 0));
@@ -62,6 +62,6 @@ export class JobMetrics {
   }
 }
 
-function isNextEpoch(before: FineTuneJobStatus, after: FineTuneJobStatus): boolean {
-  return before.workerEpoch !== undefined && (after.workerEpoch ?? 0) > before.workerEpoch;
+function isNextRevision(before: FineTuneJobStatus, after: FineTuneJobStatus): boolean {
+  return before.workerRevision !== undefined && (after.workerRevision ?? 0) > before.workerRevision;
 }

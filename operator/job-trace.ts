@@ -1,5 +1,6 @@
-// The life of a job as spans: one for each thing that it waits for or does, and one around all of them. They follow from the status as it
-// is written, so the operator does nothing for them but look. A job that is deleted before its end leaves the spans of what it did.
+// The life of a job as spans: one for each phase of work or waiting, and one around all of them.
+// They follow from each status as it is written, and cost the operator nothing else. A job that is
+// deleted before its end leaves the spans of what it did.
 import { isTerminal } from '../crds/api/conditions.ts';
 import type { FineTuneJobStatus } from '../crds/api/status.ts';
 import { annotation } from '../crds/names/labels.ts';
@@ -50,7 +51,10 @@ export class JobTraces {
     for (const uid of this.#jobs.keys()) if (!uids.has(uid)) this.#jobs.delete(uid);
   }
 
-  /** A new leader, and one that led before and did not see it all, goes by what stands in the status. */
+  /**
+   * A new leader, and one that led before and did not see it all, goes by what stands in the
+   * status.
+   */
   #follow({ uid, job, before = {} }: PhaseChange): Followed {
     const known = this.#jobs.get(uid);
     const stage = stageOf(before);
@@ -72,7 +76,7 @@ export class JobTraces {
     const { traceId, spanId: parentId } = trace.job;
     spans.put({
       ...{ traceId, spanId: this.#newId(), parentId, name: stage, startMs: sinceMs, endMs: now },
-      attributes: { 'anneal.generation': after.rendezvous?.generation },
+      attributes: { 'anneal.round': after.rendezvous?.round },
       error: errorOf(after),
     });
   }

@@ -1,10 +1,10 @@
-// What the operator says about itself: log lines and numbers, in one place, so that the parts that work need not know of either.
+// What the operator says about itself: log lines and metrics. The parts that work know of neither.
 import type { Logger } from 'pino';
 import { phases } from '../crds/api/conditions.ts';
 import { newSpanId } from '../crds/trace/exporter.ts';
 import type { SpanSink } from '../crds/trace/span.ts';
 import type { JobBus } from './bus/job-bus.ts';
-import type { FilledCaches } from './caches.ts';
+import type { Informers } from './informers.ts';
 import type { JanitorEvent } from './job/janitor.ts';
 import type { PhaseChange } from './job/reconcile.ts';
 import { JobMetrics } from './job-metrics.ts';
@@ -23,7 +23,7 @@ const largestSkewMs = 5_000;
 
 interface Followed {
   readonly queue: WorkQueue;
-  readonly filled: FilledCaches;
+  readonly informers: Informers;
   readonly bus: JobBus;
   readonly transport: KubeTransport;
 }
@@ -47,7 +47,7 @@ export class Observer {
 
   follow(followed: Followed): void {
     this.#followed = followed;
-    beginAtZero(this.#metrics, { name, resources: followed.filled.sizes().keys() });
+    beginAtZero(this.#metrics, { name, resources: followed.informers.sizes().keys() });
   }
 
   queueAdd(): void {
@@ -122,15 +122,16 @@ export class Observer {
     else this.#log.warn({ namespace, uid, err: event.error }, 'left-over records stay for now');
   }
 
-  #read({ queue, filled, bus, transport }: Followed): void {
+  #read({ queue, informers, bus, transport }: Followed): void {
     const metrics = this.#metrics;
     metrics.queueDepth.set({ name }, queue.depth);
     const underWay = queue.workUnderWayMs;
     metrics.unfinishedWork.set({ name }, underWay.reduce((sum, ms) => sum + ms, 0) / 1000);
     metrics.longestWork.set({ name }, Math.max(0, ...underWay) / 1000);
-    for (const [resource, size] of filled.sizes()) metrics.cacheObjects.set({ resource }, size);
+    for (const [resource, size] of informers.sizes())
+      metrics.informerObjects.set({ resource }, size);
     const counts = new Map<string, number>(phases.map((phase) => [phase, 0]));
-    const jobs = [...filled.caches.jobs.values()];
+    const jobs = [...informers.stores.jobs.values()];
     const present = new Set(jobs.map(({ metadata }) => metadata.uid));
     this.#jobs.keep(present);
     this.#traces?.keep(present);

@@ -1,10 +1,11 @@
-// The operator as one thing that starts and stops: caches that every replica keeps warm, and the work that only the leader does.
+// The operator as one thing that starts and stops: informers that every replica runs, and the work
+// that only the leader does.
 import type { Logger } from 'pino';
 import type { SpanSink } from '../crds/trace/span.ts';
 import type { JobBus } from './bus/job-bus.ts';
-import { type FilledCaches, fillCaches } from './caches.ts';
 import type { OperatorConfig } from './config.ts';
 import { discover } from './discovery.ts';
+import { createInformers, type Informers } from './informers.ts';
 import type { SiteFacts } from './job/facts.ts';
 import { Janitor } from './job/janitor.ts';
 import { ProgressWriter } from './job/progress-writer.ts';
@@ -46,7 +47,7 @@ export async function runOperator(facts: OperatorFacts, signal: AbortSignal): Pr
   const { gangs, hasQueues } = await discover(clients.work, config.gangs, signal);
   const gang = gangs[0];
   const queue = new WorkQueue({ clock, chance, added: () => observer.queueAdd() });
-  const filled = fillCaches({
+  const informers = createInformers({
     connection: { client: clients.work, clock, chance },
     namespaces: config.namespaces,
     gang,
@@ -63,26 +64,29 @@ export async function runOperator(facts: OperatorFacts, signal: AbortSignal): Pr
     refusesNotBuilt: true,
   };
   log.info({ gangs, hasQueues, features: [...config.features] }, 'cluster discovered');
-  observer.follow({ queue, filled, bus, transport: clients.work.transport });
+  observer.follow({ queue, informers, bus, transport: clients.work.transport });
   await using health = await HealthServer.listen({
     port: config.healthPort,
     loopLagMs: facts.loopLagMs,
-    ready: () => readiness(filled),
+    ready: () => readiness(informers),
     metrics: () => observer.page(),
   });
   log.info({ port: health.port }, 'health endpoints are open');
-  const following = filled.run(signal);
+  const following = informers.run(signal);
   const election = new LeaderElection({
     ...{ client: clients.lease, clock, chance, lease: config.lease },
     identity: facts.identity,
     tell: (event) => observer.lease(event),
   });
-  await election.run((leading) => lead(facts, { filled, queue, site, observer }, leading), signal);
+  await election.run(
+    (leading) => lead(facts, { informers, queue, site, observer }, leading),
+    signal,
+  );
   await following;
 }
 
 interface Standing {
-  readonly filled: FilledCaches;
+  readonly informers: Informers;
   readonly queue: WorkQueue;
   readonly site: SiteFacts;
   readonly observer: Observer;
@@ -91,33 +95,33 @@ interface Standing {
 /** What the leader alone does, until it leads no longer. */
 async function lead(facts: OperatorFacts, standing: Standing, leading: AbortSignal): Promise<void> {
   const { config, clients, bus, clock, metrics } = facts;
-  const { filled, queue, site, observer } = standing;
-  const { caches } = filled;
-  if (!(await untilSynced(filled, leading))) return;
+  const { informers, queue, site, observer } = standing;
+  const { stores } = informers;
+  if (!(await untilSynced(informers, leading))) return;
   const events = new EventRecorder({
     ...{ client: clients.work, clock, controller: 'anneal.dev/operator', instance: facts.identity },
     dropped: () => metrics.eventsDropped.inc(),
   });
   const reconciler = new JobReconciler({
-    ...{ caches, client: clients.work, bus, site, gang: site.gangs[0], clock, events },
+    ...{ stores, client: clients.work, bus, site, gang: site.gangs[0], clock, events },
     seen: (change) => observer.phase(change),
   });
   const progress = new ProgressWriter({
-    ...{ jobs: caches.jobs, bus, client: clients.work, clock },
+    ...{ jobs: stores.jobs, bus, client: clients.work, clock },
     seen: (result) => metrics.statusWrites.inc({ manager: 'progress', result }),
   });
   const janitor = new Janitor({
-    ...{ jobs: caches.jobs, bus, clock, namespaces: config.namespaces },
+    ...{ jobs: stores.jobs, bus, clock, namespaces: config.namespaces },
     tell: (event) => observer.janitor(event),
   });
   // A full pass: timers live in status, and whoever led before had them in memory.
   const all = () => {
-    for (const key of caches.jobs.keys()) queue.add(key);
+    for (const key of stores.jobs.keys()) queue.add(key);
   };
   using _bus = bus.subscribe((job) => {
     if (job === undefined) all();
     else
-      for (const { metadata } of caches.jobs.by('uid', job.uid))
+      for (const { metadata } of stores.jobs.by('uid', job.uid))
         queue.add(`${metadata.namespace}/${metadata.name}`);
   });
   all();
@@ -139,14 +143,17 @@ async function lead(facts: OperatorFacts, standing: Standing, leading: AbortSign
 }
 
 /** False when the lease was lost before. */
-async function untilSynced({ synced }: FilledCaches, leading: AbortSignal): Promise<boolean> {
+async function untilSynced({ synced }: Informers, leading: AbortSignal): Promise<boolean> {
   const lost = new Promise<boolean>((resolve) => {
     leading.addEventListener('abort', () => resolve(false), { once: true });
   });
   return Promise.race([synced.then(() => !leading.aborted), lost]);
 }
 
-/** Two leaders at once can do no harm (names are deterministic), but a process that cannot stop its calls should not go on either. */
+/**
+ * Two leaders at once can do no harm (names are deterministic), but a process that cannot stop its
+ * calls should not go on either.
+ */
 function watchSettling({ clock, endNow }: OperatorFacts, work: Promise<unknown>): void {
   const settled = new AbortController();
   const done = () => settled.abort();
@@ -157,8 +164,8 @@ function watchSettling({ clock, endNow }: OperatorFacts, work: Promise<unknown>)
   );
 }
 
-function readiness(filled: FilledCaches) {
-  const missing = filled.missing();
+function readiness(informers: Informers) {
+  const missing = informers.missing();
   if (missing.length === 0) return { ready: true } as const;
   return { ready: false, why: `not listed yet: ${missing.join(', ')}` } as const;
 }

@@ -13,7 +13,7 @@ import {
 export const operator = z
   .strictObject({
     image: image('anneal-operator', '', 'Image of the operator and of the bus responder.'),
-    replicas: replicas(2, 9, 'Pods; one leads, the others stand by with full caches.'),
+    replicas: replicas(2, 9, 'Pods; one leads, the others stand by with synced informers.'),
     namespaces: z
       .array(z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/))
       .default([])

@@ -32,12 +32,8 @@ export async function runWorld(run: LocalRun, { size, policy }: World): Promise<
     }
     run.onMessage(message);
   };
-  for (let generation = 1; ; generation += 1) {
-    const { rank, end } = await oneGeneration(
-      run,
-      await memberOf(size, policy, generation, cause),
-      see,
-    );
+  for (let round = 1; ; round += 1) {
+    const { rank, end } = await oneRound(run, await memberOf(size, policy, round, cause), see);
     if (run.kill.aborted) return { type: 'Stopped' };
     if (end.type !== 'Failed') return end;
     const { code, message } = end.error;
@@ -66,29 +62,29 @@ type Member = Omit<MemberRecord, 'rank'>;
 async function memberOf(
   size: number,
   { hangTimeoutSeconds }: World['policy'],
-  generation: number,
+  round: number,
   cause: string | undefined,
 ): Promise<Member> {
   return {
-    ...{ group: randomUUID(), generation, size, address: host, neighbours: size },
+    ...{ group: randomUUID(), round, size, address: host, neighbours: size },
     store: { host, port: await freePort(host) },
     timeoutMs: hangTimeoutSeconds * 1000,
     ...(cause === undefined ? {} : { cause }),
   };
 }
 
-interface GenerationEnd {
+interface RoundEnd {
   /** The one whose end counts. */
   readonly rank: number;
   readonly end: RoleEnd;
 }
 
 /** All trainers to their end. */
-async function oneGeneration(
+async function oneRound(
   run: LocalRun,
   member: Member,
   onMessage: (message: Telemetry) => void,
-): Promise<GenerationEnd> {
+): Promise<RoundEnd> {
   const { worker, folder, stop, kill } = run;
   const trainers = Array.from({ length: member.size }, (_, rank) =>
     startRole({
@@ -116,8 +112,8 @@ async function oneGeneration(
 async function endsOf(
   trainers: readonly StartedRole[],
   killAll: () => void,
-): Promise<readonly GenerationEnd[]> {
-  const ends: GenerationEnd[] = [];
+): Promise<readonly RoundEnd[]> {
+  const ends: RoundEnd[] = [];
   let grace: NodeJS.Timeout | undefined;
   let isOver = false;
   const end = (): void => {
@@ -142,7 +138,7 @@ async function endsOf(
 }
 
 /** A failure that is not the loss of another one, then any failure, then a stop. */
-function meaningOf(ends: readonly GenerationEnd[]): GenerationEnd {
+function meaningOf(ends: readonly RoundEnd[]): RoundEnd {
   const failed = ends.filter(
     (one): one is { rank: number; end: Failed } => one.end.type === 'Failed',
   );

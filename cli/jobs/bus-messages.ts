@@ -69,10 +69,12 @@ async function* readStreams(
       if (!both.aborted) queue.fail(error);
     });
   }
-  // Where nobody beats, a screen shows the workers by their status alone.
-  using _beats =
+  // Where no heartbeat comes, a screen shows the workers by their status alone.
+  using _heartbeats =
     follow && streams.includes('metrics')
-      ? bus.hearBeats(job, (index, beat) => queue.put({ type: 'Beat', index, beat }))
+      ? bus.onHeartbeat(job, (index, heartbeat) =>
+          queue.put({ type: 'Heartbeat', index, heartbeat }),
+        )
       : undefined;
   try {
     yield* queue.items(signal);

@@ -2,7 +2,7 @@
 // the workers. Late, doubled and missing messages do no harm: whatever the order, the same set
 // gives the same state.
 import type { PodEvent } from '../../crds/wire/pod-messages.ts';
-import type { BeatRecord } from '../../crds/wire/state.ts';
+import type { HeartbeatRecord } from '../../crds/wire/state.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import { type Job, phaseOf } from './job.ts';
 import { emptyRun, type RunState, seeAll } from './run-state.ts';
@@ -22,8 +22,8 @@ export interface JobState {
 
 interface WorkerState {
   readonly index: number;
-  /** Greatest generation and step that it beat for. */
-  readonly beat: BeatRecord;
+  /** Greatest round and step that its heartbeats told. */
+  readonly heartbeat: HeartbeatRecord;
 }
 
 interface Happened {
@@ -104,8 +104,11 @@ function seeHeard(state: JobState, heard: Heard, at: number): JobState {
         backOnBus(state),
         unshown.has(heard.event.type) ? [] : [fromPodEvent(heard.event)],
       );
-    case 'Beat':
-      return { ...backOnBus(state), workers: withBeat(state.workers, heard.index, heard.beat) };
+    case 'Heartbeat':
+      return {
+        ...backOnBus(state),
+        workers: withHeartbeat(state.workers, heard.index, heard.heartbeat),
+      };
     case 'Message':
     case 'Log':
       return state;
@@ -127,24 +130,23 @@ function versionOf({ object }: Job): number {
   return Number.isNaN(version) ? 0 : version;
 }
 
-function withBeat(
+function withHeartbeat(
   workers: readonly WorkerState[],
   index: number,
-  beat: BeatRecord,
+  heartbeat: HeartbeatRecord,
 ): readonly WorkerState[] {
   const known = workers.find((one) => one.index === index);
-  if (known !== undefined && rank(known.beat) >= rank(beat)) return workers;
+  if (known !== undefined && rank(known.heartbeat) >= rank(heartbeat)) return workers;
   const others = workers.filter((one) => one.index !== index);
-  return [...others, { index, beat }].sort((a, b) => a.index - b.index);
+  return [...others, { index, heartbeat }].sort((a, b) => a.index - b.index);
 }
 
 /**
- * A later generation begins at an earlier step. Among equals the words decide, so that order does
- * not.
+ * A later round begins at an earlier step. Among equals the words decide, so that order does not.
  */
-function rank({ generation, step, stage, waitingOn = '' }: BeatRecord): string {
+function rank({ round, step, stage, waitingOn = '' }: HeartbeatRecord): string {
   const number = (value: number) => String(value).padStart(12, '0');
-  return `${number(generation)} ${number(step)} ${stage} ${waitingOn}`;
+  return `${number(round)} ${number(step)} ${stage} ${waitingOn}`;
 }
 
 function withHappened(state: JobState, more: readonly Happened[]): JobState {
@@ -208,14 +210,14 @@ const troubles: ReadonlySet<PodEvent['type']> = new Set(['Ended', 'Hung', 'Telem
 /** Of these it matters in which world they happened. */
 const worlds: ReadonlySet<PodEvent['type']> = new Set(['Ended', 'Hung', 'Restored']);
 
-function fromPodEvent({ time, index, type, message, generation, step }: PodEvent): Happened {
+function fromPodEvent({ time, index, type, message, round, step }: PodEvent): Happened {
   if (type === 'Committed' && step !== undefined) {
     const words = `checkpoint of step ${step} counts`;
     return { time, words, trouble: false, saved: { step, counts: true } };
   }
-  const tells = generation !== undefined && worlds.has(type);
-  const isSaid = message.includes(`generation ${generation}`);
-  const world = tells && !isSaid ? `, generation ${generation}` : '';
+  const tells = round !== undefined && worlds.has(type);
+  const isSaid = message.includes(`round ${round}`);
+  const world = tells && !isSaid ? `, round ${round}` : '';
   return { time, words: `worker ${index}: ${message}${world}`, trouble: troubles.has(type) };
 }
 

@@ -2,7 +2,7 @@
 // implementations are local-source.ts and cluster-source.ts. Everything that goes on ends with its
 // signal.
 import type { PodEvent } from '../../crds/wire/pod-messages.ts';
-import type { BeatRecord } from '../../crds/wire/state.ts';
+import type { HeartbeatRecord } from '../../crds/wire/state.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import type { Job } from './job.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -18,7 +18,7 @@ export type JobsChange =
 /** What a worker says, or that nobody hears it. */
 export type Heard =
   | { readonly type: 'Message'; readonly index: number; readonly message: Telemetry }
-  | { readonly type: 'Beat'; readonly index: number; readonly beat: BeatRecord }
+  | { readonly type: 'Heartbeat'; readonly index: number; readonly heartbeat: HeartbeatRecord }
   | { readonly type: 'PodEvent'; readonly event: PodEvent }
   | { readonly type: 'Log'; readonly line: LogLine }
   /** Everything that was kept has been told. */

@@ -160,7 +160,9 @@ function historyUntil(
   };
 }
 
-/** One number over held-out records: how far two runs differ by their seeds alone was not measured. */
+/**
+ * One number over held-out records: how far two runs differ by their seeds alone was not measured.
+ */
 function lastEvaluation({ evaluations }: History): Mean {
   return { value: evaluations.at(-1)?.loss ?? undefined };
 }

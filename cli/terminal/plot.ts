@@ -85,7 +85,7 @@ export function rangesOf(
   };
   let column = -1;
   let row = 0;
-  for (const { x, y } of byPlace(points)) {
+  for (const { x, y } of byPosition(points)) {
     const toColumn =
       last === first ? 0 : Math.round(((x - first) / (last - first)) * (columns - 1));
     const toRow =
@@ -106,7 +106,7 @@ export function rangesOf(
 const nowhere = 2 ** 31 - 1;
 
 /** Rising; steps mostly come so. */
-function byPlace(points: readonly Point[]): readonly Point[] {
+function byPosition(points: readonly Point[]): readonly Point[] {
   const isRising = points.every(({ x }, index) => index === 0 || x >= (points[index - 1]?.x ?? x));
   return isRising ? points : points.toSorted((a, b) => a.x - b.x);
 }

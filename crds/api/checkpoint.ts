@@ -35,13 +35,13 @@ const retain = z.strictObject({
 const resumeFrom = exactlyOne(
   z.strictObject({
     job: text(253).optional().describe('Name of another job of this namespace.'),
-    place: destinationOf('checkpoint.resumeFrom.place')
+    source: destinationOf('checkpoint.resumeFrom.source')
       .optional()
       .describe('Folder of checkpoints of another run.'),
     step: z.int32().min(0).optional().describe('Step to start from; the newest when absent.'),
   }),
   'checkpoint.resumeFrom has one origin',
-  ['job', 'place'],
+  ['job', 'source'],
 );
 
 export const checkpoint = z.strictObject({

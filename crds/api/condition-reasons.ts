@@ -51,7 +51,7 @@ export const conditionReasons = {
     ContainerConfigError: containerConfigError,
   },
   PodsReady: {
-    AllReady: { meaning: 'All workers of the epoch are ready.' },
+    AllReady: { meaning: 'All workers of the revision are ready.' },
     Pending: { meaning: 'Workers start, or there are none on purpose; the message says which.' },
     ContainerConfigError: containerConfigError,
   },
@@ -64,7 +64,7 @@ export const conditionReasons = {
   },
   Restarting: {
     Restarted: { meaning: 'A world trains again.' },
-    Start: { meaning: 'The workers of another epoch form their first world.' },
+    Start: { meaning: 'The workers of another revision form their first world.' },
     ProcessFailed: {
       meaning: 'A training process ended badly and starts again in its pod.',
       remedy: 'Read the event and the log of the worker if it repeats.',
@@ -112,7 +112,7 @@ export const conditionReasons = {
       remedy:
         'Set `scheduling.queueName` where a queue manages all Jobs of the namespace; else see who suspended the Job, and lift it.',
     },
-    BackOff: { meaning: 'The next worker epoch starts at the time in the message.' },
+    BackOff: { meaning: 'The next worker revision starts at the time in the message.' },
     NoSteps: {
       meaning: 'A world trains and told no step for twice `hangTimeoutSeconds`.',
       remedy: 'Read the logs of the workers; raise the time if steps are that long.',

@@ -1,6 +1,5 @@
-// A place from which bytes come or to which they go: a union by member presence, exactly one
-// member. The same file runs on a cluster and on one machine, where a claim is a folder of that
-// name in the cache.
+// Where bytes come from or go to: a union by member presence, exactly one member. The same file
+// runs on a cluster and on one machine, where a claim is a folder of that name in the cache.
 import * as z from 'zod';
 import { type Rule, rule } from '../schema/rule.ts';
 import { objectName, text } from '../schema/text.ts';
@@ -78,7 +77,7 @@ const local = z.strictObject({
   ),
 });
 
-const places = {
+const sources = {
   huggingFace: huggingFace.optional().describe('A repository on the Hugging Face hub.'),
   s3: s3.optional().describe('A prefix in a bucket.'),
   persistentVolumeClaim: persistentVolumeClaim.optional().describe('A folder or file in a volume.'),
@@ -88,9 +87,9 @@ const places = {
 
 /** `extra` are the fields that a user of sources adds: which files, which split. */
 export function sourceOf<Extra extends z.ZodRawShape>(id: string, extra: Extra) {
-  const schema = z.strictObject({ ...places, ...extra });
+  const schema = z.strictObject({ ...sources, ...extra });
   return refuseLocalOnCluster(
-    exactlyOne(schema, `${id} has one place`, Object.keys(places)),
+    exactlyOne(schema, `${id} has one kind`, Object.keys(sources)),
     `${id} is not local`,
   );
 }
@@ -99,14 +98,14 @@ const source = sourceOf('source', {});
 export type Source = z.output<typeof source>;
 
 const sinks = {
-  s3: places.s3,
-  persistentVolumeClaim: places.persistentVolumeClaim,
-  local: places.local,
+  s3: sources.s3,
+  persistentVolumeClaim: sources.persistentVolumeClaim,
+  local: sources.local,
 };
 
 export function destinationOf(id: string) {
   return refuseLocalOnCluster(
-    exactlyOne(z.strictObject(sinks), `${id} has one place`, Object.keys(sinks)),
+    exactlyOne(z.strictObject(sinks), `${id} has one kind`, Object.keys(sinks)),
     `${id} is not local`,
   );
 }

@@ -61,10 +61,10 @@ const plan = z.strictObject({
 });
 
 const rendezvous = z.strictObject({
-  generation: count().describe('Number of the present world.'),
+  round: count().describe('Number of the present world.'),
   worldSize: count().describe('Workers in it.'),
   targetWorkers: count().describe('Workers wanted.'),
-  openedBy: words(253).describe('Who opened the generation.'),
+  openedBy: words(253).describe('Who opened the round.'),
   openedAt: time().describe('When it was opened.'),
   committedAt: time().describe('When its members were agreed on.'),
 });
@@ -116,7 +116,7 @@ const checkpoint = z.strictObject({
   latestTime: time().describe('When it was committed.'),
   latestDigest: words(71).describe('Digest of its manifest.'),
   latestURI: words(1024).describe('Where it is.'),
-  generation: count().describe('Generation that wrote it.'),
+  round: count().describe('Round that wrote it.'),
   verified: z
     .enum(['Verified', 'Unverified'])
     .optional()
@@ -130,7 +130,7 @@ const checkpoint = z.strictObject({
 
 const save = z.strictObject({
   asked: words(64).describe('Newest wish: the value of the annotation `anneal.dev/save`.'),
-  epoch: count().describe('Worker epoch that was asked.'),
+  workerRevision: count().describe('Worker revision that was asked.'),
   count: count().describe('Saves that its workers were asked for.'),
   done: words(64).describe('Newest wish that was fulfilled.'),
   step: count().describe('Step that was saved for it.'),
@@ -146,7 +146,7 @@ const restarts = z.strictObject({
   sinceCommit: count().describe('Counted restarts since the last checkpoint.'),
   podFailures: z
     .strictObject({
-      epoch: z.int().min(0).describe('Worker epoch of the count.'),
+      workerRevision: z.int().min(0).describe('Worker revision of the count.'),
       count: z.int().min(0).describe('How many.'),
     })
     .optional()
@@ -196,7 +196,7 @@ const failure = z.strictObject({
   node: words(253).describe('Its node.'),
   exitCode: z.int32().optional().describe('Its exit code.'),
   step: count().describe('Last step before it.'),
-  record: words(4096).describe('Last words of the worker.'),
+  record: words(4096).describe('Termination message of the worker.'),
   logs: words(1024).describe('Where the log lines around it are.'),
 });
 
@@ -219,7 +219,7 @@ export const status = z.strictObject({
   completionTime: time().describe('When the job ended.'),
   activeSeconds: count().describe('Time that counts for the deadline, up to activeSince.'),
   activeSince: time().describe('Since when time counts; absent while suspended or queued.'),
-  workerEpoch: count().describe('Number of the present worker Job.'),
+  workerRevision: count().describe('Number of the present worker Job.'),
   jobRef: z
     .strictObject({
       name: text(253).describe('Its name.'),

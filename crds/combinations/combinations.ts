@@ -95,15 +95,15 @@ function commonest(sentences: readonly string[]): string {
 
 /** The smallest job around the method. */
 function specOf(combination: Combination): FineTuneJobSpec {
-  const placeOf = (path: string) => ({ persistentVolumeClaim: { claimName: 'any', path } });
+  const onClaim = (path: string) => ({ persistentVolumeClaim: { claimName: 'any', path } });
   return fineTuneJob.parse({
     ...{ apiVersion, kind, metadata: { name: 'any' } },
     spec: {
-      model: { source: placeOf('model') },
-      dataset: { train: placeOf('data'), sequenceLength: 1024 },
+      model: { source: onClaim('model') },
+      dataset: { train: onClaim('data'), sequenceLength: 1024 },
       method: methodOf(combination),
       training: { maxSteps: 1, globalBatchSize: 1, learningRate: '1e-4' },
-      output: { destination: placeOf('out') },
+      output: { destination: onClaim('out') },
     },
   }).spec;
 }

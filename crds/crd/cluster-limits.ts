@@ -68,7 +68,7 @@ export const clusterLimits: readonly ClusterLimit[] = [
         output.destination?.persistentVolumeClaim,
       ].some((claim) => claim !== undefined),
     message:
-      'is no claim and no destination is one; in this version the pods of a job meet on a claim',
+      'is no claim and no destination is one; in this version the pods of a job share a claim',
     hint: 'set spec.storage.data: { volumeClaimTemplate: { size: 20Gi } }, or name a claim there',
   },
   {

@@ -50,7 +50,7 @@ export function openApiSchema(): SchemaNode {
   const { spec, status } = properties;
   invariant(spec && status, 'the schema of a job has no spec or no status');
   return {
-    ...withoutPlaces(toStructural(root)),
+    ...withoutFieldPaths(toStructural(root)),
     description: 'A fine-tuning job: a model, data, a method, and what is to come out.',
     required: ['spec'],
     properties: {
@@ -68,8 +68,8 @@ const typeMeta: Readonly<Record<string, SchemaNode>> = {
   metadata: { type: 'object' },
 };
 
-/** A CRD may not name a place inside `metadata`; the sentence names it instead. */
-function withoutPlaces(root: SchemaNode): SchemaNode {
+/** A CRD may not name a field path inside `metadata`; the sentence names it instead. */
+function withoutFieldPaths(root: SchemaNode): SchemaNode {
   const own = validationsOf(root).map(({ rule, message, fieldPath = '' }) => ({
     rule,
     message: `${fieldPath.slice(1)} ${message}`,
@@ -127,7 +127,7 @@ const printerColumns = [
   { name: 'Model', type: 'string', jsonPath: '.status.model.family', priority: 1 },
   { name: 'Queue', type: 'string', jsonPath: '.spec.scheduling.queueName', priority: 1 },
   { name: 'Checkpoint', type: 'integer', jsonPath: '.status.checkpoint.latestStep', priority: 1 },
-  { name: 'Generation', type: 'integer', jsonPath: '.status.rendezvous.generation', priority: 1 },
+  { name: 'Round', type: 'integer', jsonPath: '.status.rendezvous.round', priority: 1 },
   { name: 'Reason', type: 'string', jsonPath: '.status.failure.reason', priority: 1 },
   { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
 ] as const;

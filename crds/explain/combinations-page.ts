@@ -40,6 +40,6 @@ function pairTable(
   return [`## ${one} and ${other}`, markdownTable(head, rows)];
 }
 
-function isAt(place: Verdict['one'], axis: AxisName, type: string): boolean {
-  return place[0] === axis && place[1] === type;
+function isAt(side: Verdict['one'], axis: AxisName, type: string): boolean {
+  return side[0] === axis && side[1] === type;
 }

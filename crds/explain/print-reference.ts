@@ -11,7 +11,7 @@ import { sourceFailures } from '../failures/source.ts';
 import { type Failure, type RetryClass, workerExits } from '../failures/table.ts';
 import { apiVersion, kind } from '../names/group.ts';
 import { markdownTable } from '../text/markdown-table.ts';
-import { generationCauses } from '../wire/generation-causes.ts';
+import { rendezvousCauses } from '../wire/rendezvous-causes.ts';
 import { combinationsPage } from './combinations-page.ts';
 import { type FieldDoc, fieldDocs } from './explain.ts';
 
@@ -138,11 +138,11 @@ export function printFailureReference(): string {
     markdownTable(['Condition', 'True means'], Object.entries(conditionMeaning)),
     'The reasons that only conditions have:',
     reasonTable(),
-    '## Why a new generation is formed',
+    '## Why a new rendezvous round begins',
     'The events of a job on a cluster have these reasons, and `status.rendezvous` tells who opened the last one.',
     markdownTable(
       ['Cause', 'Meaning', 'Counted against `maxRestarts`'],
-      Object.entries(generationCauses).map(([cause, { meaning, counted }]) => [
+      Object.entries(rendezvousCauses).map(([cause, { meaning, counted }]) => [
         ...[cause, meaning, counted ? 'yes' : 'no'],
       ]),
     ),

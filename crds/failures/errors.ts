@@ -78,8 +78,8 @@ export function invariant(condition: unknown, message: string): asserts conditio
 export function toAnnealError(thrown: unknown): AnnealError {
   if (thrown instanceof AnnealError) return thrown;
   if (isStorageFull(thrown)) {
-    const place = 'path' in thrown ? String(thrown.path) : 'a file of this run';
-    const message = `${place} cannot be written: the disk is full`;
+    const path = 'path' in thrown ? String(thrown.path) : 'a file of this run';
+    const message = `${path} cannot be written: the disk is full`;
     return new TerminalError({ code: 'E_STORAGE_FULL', message, cause: thrown });
   }
   return new Bug(thrown instanceof Error ? thrown.message : String(thrown), thrown);

@@ -63,7 +63,7 @@ export const runtimeFailures = {
     workerExit: 76,
     cliExit: 10,
     meaning: 'Another worker left while this one was waiting for it.',
-    remedy: 'none needed: a new generation is formed from the last checkpoint',
+    remedy: 'none needed: a new rendezvous round begins from the last checkpoint',
   },
   E_BUS_UNAVAILABLE: {
     reason: 'BusUnavailable',

@@ -1,5 +1,4 @@
-// Where a name belongs that stands at the wrong place, and what other tools call our fields. Used
-// in hints only.
+// Where a misplaced name belongs, and what other tools call our fields. Used in hints only.
 import { allPaths } from '../explain/explain.ts';
 import { nearestName } from '../text/nearest-name.ts';
 import { pathInWords } from './problem.ts';
@@ -18,7 +17,7 @@ const sentences = new Map(
     'spec.preflight': 'the name is kept, and this version does not have it',
     'spec.dataset.trainOn':
       'the name is kept; chats are trained on the turns of the assistant, completions without their prompts',
-    'spec.model.ref': 'places are written under spec.model.source',
+    'spec.model.ref': 'sources are written under spec.model.source',
     'spec.model.precision': 'set spec.method.precision; frozen weights are stored in its type',
     'spec.model.format': 'the format is recognised by the files; remove this line',
     'spec.model.trustRemoteCode': 'code from a hub is never run; remove this line',

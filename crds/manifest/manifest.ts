@@ -1,14 +1,13 @@
 // A job file: YAML text to a FineTuneJob, or a list of everything that is wrong with it, each at
 // its line and column. Nothing is guessed and nothing is ignored: a job with a mistyped key never
 // runs.
-
 import { type FineTuneJob, fineTuneJob } from '../api/job.ts';
 import { UserError } from '../failures/errors.ts';
 import { apiVersion, group, kind } from '../names/group.ts';
 import { editDistance } from '../text/nearest-name.ts';
 import { jobSchema } from '../tree/schema-tree.ts';
 import { valueAt } from '../tree/value-at.ts';
-import { byPlace, formatProblems, type Problem, valueInWords } from './problem.ts';
+import { byPosition, formatProblems, type Problem, valueInWords } from './problem.ts';
 import { sentenceOf } from './sentences.ts';
 import { splitKnown } from './unknown-keys.ts';
 import { maxBytes, readYaml, type YamlDocument } from './yaml-text.ts';
@@ -18,7 +17,7 @@ export { formatProblems, type Problem } from './problem.ts';
 export interface ParsedJob {
   readonly job: FineTuneJob;
   readonly file: string;
-  /** Turns what a later check found at a path into a problem at its place in the file. */
+  /** Turns what a later check found at a path into a problem at its position in the file. */
   problemAt(
     path: readonly PropertyKey[],
     found: Omit<Problem, 'file' | 'line' | 'column' | 'path'>,
@@ -45,7 +44,7 @@ export function parseManifest(text: string, file: string): Manifest {
   if (results.length === 0)
     return whole('has no job', `a job begins with apiVersion: ${apiVersion}`);
   const problems = results.flatMap((result) => (Array.isArray(result) ? result : []));
-  if (problems.length > 0) return { ok: false, problems: problems.toSorted(byPlace) };
+  if (problems.length > 0) return { ok: false, problems: problems.toSorted(byPosition) };
   return {
     ok: true,
     jobs: results.filter((result): result is ParsedJob => !Array.isArray(result)),
@@ -78,11 +77,11 @@ export function invalidManifest(problems: readonly Problem[]): UserError {
 
 function parseDocument(document: YamlDocument, file: string): ParsedJob | Problem[] {
   const code = 'E_INVALID_SPEC' as const;
-  const at = (path: readonly PropertyKey[], place = document.placeOf(path)) => ({
+  const at = (path: readonly PropertyKey[], position = document.positionOf(path)) => ({
     code,
     file,
-    line: place.line,
-    column: place.column,
+    line: position.line,
+    column: position.column,
     path: path.map(String).join('.'),
   });
   if (document.problems.length > 0) {
@@ -97,7 +96,7 @@ function parseDocument(document: YamlDocument, file: string): ParsedJob | Proble
   const known = splitKnown(document.value, jobSchema());
   const parsed = fineTuneJob.safeParse(known.value);
   const problems: Problem[] = known.unknown.map(({ path, message, hint }) => ({
-    ...at(path, document.placeOfKey(path)),
+    ...at(path, document.positionOfKey(path)),
     message,
     hint,
   }));

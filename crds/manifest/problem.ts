@@ -21,20 +21,20 @@ export interface Problem {
 export function formatProblems(problems: readonly Problem[], most = 20): string {
   const lines = problems.slice(0, most).flatMap((problem) => {
     const { file, message } = problem;
-    // The place says the file already.
+    // The position names the file already.
     const told = message.startsWith(`${file} `) ? message.slice(file.length + 1) : message;
-    const line = `${placeOf(problem)}  ${told}`;
+    const line = `${positionOf(problem)}  ${told}`;
     return problem.hint === undefined ? [line] : [line, `  hint: ${problem.hint}`];
   });
   const more = problems.length - most;
   return [...lines, ...(more > 0 ? [`and ${more} more problems`] : [])].join('\n');
 }
 
-function placeOf({ file, line, column }: Problem): string {
+function positionOf({ file, line, column }: Problem): string {
   return [file, line, column].filter((part) => part !== undefined).join(':');
 }
 
-export function byPlace(a: Problem, b: Problem): number {
+export function byPosition(a: Problem, b: Problem): number {
   return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0);
 }
 

@@ -1,6 +1,6 @@
 // Keys that the schema does not know. They are found before the schema is applied and taken out, so
 // that one mistyped key does not hide what else is wrong. Each comes with the best guess: a name
-// nearby, the place where the name belongs, or a sentence for names that are kept for later or left
+// nearby, the path where the name belongs, or a sentence for names that are kept for later or left
 // out on purpose.
 
 import { inWords } from '../schema/text.ts';

@@ -21,7 +21,7 @@ const maxNodes = 20_000;
 const maxTokens = 60_000;
 const mostSyntaxProblems = 3;
 
-interface Place {
+interface Position {
   readonly line: number;
   readonly column: number;
 }
@@ -31,14 +31,14 @@ export interface YamlDocument {
   readonly value: unknown;
   readonly problems: readonly YamlProblem[];
   /** Where a value begins; for a missing value, the key of the closest object around it. */
-  placeOf(path: readonly PropertyKey[]): Place;
+  positionOf(path: readonly PropertyKey[]): Position;
   /** Where the key stands that leads to a value. */
-  placeOfKey(path: readonly PropertyKey[]): Place;
+  positionOfKey(path: readonly PropertyKey[]): Position;
   /** A scalar as it was written: `2e-4` where the value is 0.0002. */
   sourceOf(path: readonly PropertyKey[]): string | undefined;
 }
 
-interface YamlProblem extends Place {
+interface YamlProblem extends Position {
   readonly message: string;
 }
 
@@ -98,20 +98,20 @@ class Reader {
 
   read(): YamlDocument {
     const { errors, warnings, contents } = this.#document;
-    // One slip makes the parser stumble many times; the first places are the ones to look at.
+    // One slip makes the parser stumble many times; the first positions are the ones to look at.
     const found = [...errors, ...warnings].slice(0, mostSyntaxProblems);
     for (const error of found) this.#problems.push(this.#fromParser(error));
     const value = found.length > 0 ? undefined : this.#bounded(contents);
     const spots = this.#spots;
-    const at = (offset: number) => this.#place(offset);
+    const at = (offset: number) => this.#position(offset);
     return {
       value,
       problems: this.#problems,
-      placeOf: (path) => {
+      positionOf: (path) => {
         const own = spots.get(keyOf(path));
         return at(own?.value ?? nearestSpot(spots, path)?.key ?? 0);
       },
-      placeOfKey: (path) => at((spots.get(keyOf(path)) ?? nearestSpot(spots, path))?.key ?? 0),
+      positionOfKey: (path) => at((spots.get(keyOf(path)) ?? nearestSpot(spots, path))?.key ?? 0),
       sourceOf: (path) => spots.get(keyOf(path))?.source,
     };
   }
@@ -122,7 +122,7 @@ class Reader {
       return this.#value(contents, [], offsetOf(contents));
     } catch (thrown) {
       if (!(thrown instanceof TooLarge)) throw thrown;
-      this.#problems.push({ ...this.#place(thrown.offset), message: thrown.message });
+      this.#problems.push({ ...this.#position(thrown.offset), message: thrown.message });
       return undefined;
     }
   }
@@ -149,7 +149,7 @@ class Reader {
     const target = alias.resolve(this.#document);
     if (target === undefined) {
       const message = `repeats *${alias.source}, but nothing before it is marked &${alias.source}`;
-      this.#problems.push({ ...this.#place(offset), message });
+      this.#problems.push({ ...this.#position(offset), message });
     }
     return target ?? null;
   }
@@ -158,7 +158,10 @@ class Reader {
     const entries = items.flatMap(({ key, value }): [string, unknown][] => {
       const offset = offsetOf(key);
       if (!isScalar(key)) {
-        this.#problems.push({ ...this.#place(offset), message: 'has a key that is no plain word' });
+        this.#problems.push({
+          ...this.#position(offset),
+          message: 'has a key that is no plain word',
+        });
         return [];
       }
       const name = typeof key.value === 'string' ? key.value : String(key.source ?? key.value);
@@ -174,10 +177,10 @@ class Reader {
       code === 'DUPLICATE_KEY'
         ? `has the key ${key ?? 'here'} twice in one object; a key may stand once`
         : `is not valid YAML: ${firstLine(message)}`;
-    return { ...this.#place(pos[0]), message: words };
+    return { ...this.#position(pos[0]), message: words };
   }
 
-  #place(offset: number): Place {
+  #position(offset: number): Position {
     const { line, col } = this.#lines.linePos(offset);
     return { line: Math.max(1, line), column: Math.max(1, col) };
   }

@@ -10,7 +10,7 @@ export const childName = {
   workerPolicy: (job: string) => `${job}-workers`,
   ioPolicy: (job: string) => `${job}-io`,
   init: (job: string, attempt: number) => `${job}-init-${attempt}`,
-  workers: (job: string, epoch: number) => `${job}-w${epoch}`,
+  workers: (job: string, workerRevision: number) => `${job}-w${workerRevision}`,
   publish: (job: string, attempt: number) => `${job}-publish-${attempt}`,
   dataClaim: (job: string) => `${job}-data`,
 } as const;

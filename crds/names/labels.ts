@@ -5,7 +5,7 @@ export const label = {
   jobName: `${group}/job-name`,
   jobUid: `${group}/job-uid`,
   component: `${group}/component`,
-  workerEpoch: `${group}/worker-epoch`,
+  workerRevision: `${group}/worker-revision`,
   /** Number of an init or publish Job. */
   attempt: `${group}/attempt`,
   /** Of a pod, and of the policy of its namespace that holds it: values of `Network`. */

@@ -33,17 +33,17 @@ export function formWorld(members: readonly Member[], parallelism: Parallelism):
   const ordered = [...members].sort(
     (a, b) => compare(a.domain, b.domain) || compare(a.node, b.node) || a.index - b.index,
   );
-  const places = ordered.flatMap(({ index, devices }) =>
+  const ranks = ordered.flatMap(({ index, devices }) =>
     Array.from({ length: Math.max(1, devices) }, (_, device) => ({ worker: index, device })),
   );
   const shared = parallelism.tensorSize * parallelism.contextSize * parallelism.pipelineSize;
   invariant(
-    places.length % shared === 0,
-    `${places.length} ranks cannot be divided into groups of ${shared}`,
+    ranks.length % shared === 0,
+    `${ranks.length} ranks cannot be divided into groups of ${shared}`,
   );
   return {
-    ranks: places.map((place, rank) => ({ rank, ...place })),
-    dataParallelSize: places.length / shared,
+    ranks: ranks.map((each, rank) => ({ rank, ...each })),
+    dataParallelSize: ranks.length / shared,
   };
 }
 

@@ -73,9 +73,9 @@ export class ProcessSpans {
   }
 
   /** Workers have found each other, and a trainer starts. */
-  met(timeMs: number, generation: number | undefined): void {
+  rendezvousDone(timeMs: number, round: number | undefined): void {
     const startMs = this.#readyMs ?? timeMs;
-    this.#part('rendezvous', startMs, timeMs, { 'anneal.generation': generation });
+    this.#part('rendezvous', startMs, timeMs, { 'anneal.round': round });
     this.#readyMs = timeMs;
   }
 

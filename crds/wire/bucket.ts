@@ -1,7 +1,8 @@
-// A bucket of keys with compare-and-set, and watches. Whoever opens it names its cluster, which every key begins with: callers see keys without.
+// A bucket of keys with compare-and-set, and watches. It belongs to one cluster, whose name begins
+// every key; callers see keys without it.
 //
-// Watches of the client come back some ten seconds after a server was restarted. Ours begin anew on every reconnect instead, and tell all
-// keys again: a watcher that is told of a key twice must not mind.
+// Watches of the client library come back some ten seconds after a server restart. Ours begin anew
+// on every reconnect instead and list all keys again, so a watcher must accept a key twice.
 import { type JetStreamManager, type KV, type KvEntry, NatsError } from 'nats';
 import type { Entry, Watcher } from './bus-settings.ts';
 import { aborted, type Connection, jsonOf, translated, unavailable } from './connection.ts';
@@ -52,7 +53,10 @@ export class Bucket {
     await translated(`delete ${key}`, () => this.#parts.kv.delete(this.#full(key)));
   }
 
-  /** Removes keys without a trace. Watches are not told: purging is for keys that nobody needs any more. */
+  /**
+   * Removes keys without a trace. Watches are not told: purging is for keys that nobody needs any
+   * more.
+   */
   async purge(filter: string): Promise<void> {
     const { name, manager } = this.#parts;
     const subject = `$KV.${name}.${this.#full(filter)}`;
@@ -61,7 +65,10 @@ export class Bucket {
     );
   }
 
-  /** Tells all keys of the filter, then every change, until the signal is aborted. Rejects when the connection is lost for good. */
+  /**
+   * Tells all keys of the filter, then every change, until the signal is aborted. Rejects when the
+   * connection is lost for good.
+   */
   async watch(filter: string, watcher: Watcher, signal: AbortSignal): Promise<void> {
     const { kv, connection } = this.#parts;
     while (!signal.aborted) {

@@ -42,7 +42,7 @@ export interface Entry {
 
 /** A message as a stream keeps it. */
 interface Message {
-  /** Place in the stream. */
+  /** Sequence number in the stream. */
   readonly sequence: number;
   readonly subject: string;
   readonly value: unknown;

@@ -1,5 +1,5 @@
-// The bus with everything that it stores: streams of messages, and buckets of keys. Operator and gateway alone speak to it; pods and people
-// go through the gateway (pod-bus.ts, view-bus.ts).
+// The bus with everything that it stores: streams of messages, and buckets of keys. Operator and
+// gateway alone speak to it; pods and people go through the gateway (pod-bus.ts, view-bus.ts).
 import {
   DiscardPolicy,
   type JetStreamManager,
@@ -93,7 +93,9 @@ export class Bus implements AsyncDisposable {
     );
   }
 
-  /** What a stream holds of a subject from a place on, up to so many messages and bytes. */
+  /**
+   * What a stream holds of a subject from a sequence number on, up to so many messages and bytes.
+   */
   async page(
     stream: string,
     subject: string,

@@ -1,5 +1,6 @@
-// A connection to NATS, kept up until it is disposed: publish, listen, ask. It and what stands on it (bus.ts, bucket.ts) import the client,
-// so that another version of it is a change of these files.
+// A connection to NATS, kept up until it is disposed: publish, listen, ask. It and what stands on
+// it (bus.ts, bucket.ts) import the client, so that another version of it is a change of these
+// files.
 import {
   type ConnectionOptions,
   connect,
@@ -23,11 +24,16 @@ export interface BusOptions {
   readonly token?: () => string;
   /** Of a key, where the server knows its public half. */
   readonly seed?: Uint8Array;
-  /** Authorities that the server is trusted by, in PEM; those of the system where there are none. */
+  /**
+   * Authorities that the server is trusted by, in PEM; those of the system where there are none.
+   */
   readonly authority?: string;
   /** Where answers come back; a server that gives rights per job allows only the job's own. */
   readonly inboxPrefix?: string;
-  /** True behind a tunnel: the other servers that this one tells of cannot be reached, and its name is not in the address. */
+  /**
+   * True behind a tunnel: the other servers that this one tells of cannot be reached, and its name
+   * is not in the address.
+   */
   readonly oneServer?: boolean;
 }
 
@@ -90,8 +96,9 @@ export class Connection implements AsyncDisposable {
   }
 
   /**
-   * Aborted when the connection is closed and not by us: after the second refusal in a row, which may have been minutes apart, the client
-   * comes back no more. A server that has lost its storage refuses all until whoever knows the bearers is back.
+   * Aborted when the connection is closed and not by us: after the second refusal in a row, which
+   * may have been minutes apart, the client comes back no more. A server that has lost its storage
+   * refuses all until whoever knows the bearers is back.
    */
   get lost(): AbortSignal {
     return this.#lost.signal;

@@ -1,13 +1,15 @@
-// Copies of the state of a training in the memory of its pods: each trainer writes its own part every few steps, the supervisor of the next rank
-// keeps another one, and a world that meets again goes on from the newest that its members still have. A copy is a folder like that of a
-// checkpoint, with the part of one rank in it; its name says what it is of, so that a list of names is all that pods have to tell each other.
+// Copies of the training state in the memory of its pods: each trainer writes its own part every
+// few steps, the supervisor of the next rank keeps another one, and the next world resumes from the
+// newest that its members still have. A copy is a folder like that of a checkpoint, with the part
+// of one rank in it; its name says what it is of, so that a list of names is all that pods have to
+// tell each other.
 import * as z from 'zod';
 
 const count = z.int().min(0);
 
 /** The state of all ranks at one moment: parts of one moment make a whole. */
 export const copyMoment = z.object({
-  generation: count,
+  round: count,
   /** Global batches drawn: unlike the step it never goes back. */
   position: count,
   step: count,
@@ -22,21 +24,24 @@ export interface CopyName extends CopyMoment {
   readonly rank: number;
 }
 
-export function copyNameText({ generation, position, step, rank, size }: CopyName): string {
-  return `${generation}-${position}-${step}-${rank}-of-${size}`;
+export function copyNameText({ round, position, step, rank, size }: CopyName): string {
+  return `${round}-${position}-${step}-${rank}-of-${size}`;
 }
 
 /** Undefined for any other name: of a copy that is still written, of a file of ours. */
 export function parseCopyName(text: string): CopyName | undefined {
   const parts = /^(\d{1,15})-(\d{1,15})-(\d{1,15})-(\d{1,6})-of-(\d{1,6})$/.exec(text)?.slice(1);
-  const [generation = 0, position = 0, step = 0, rank = 0, size = 0] = (parts ?? []).map(Number);
+  const [round = 0, position = 0, step = 0, rank = 0, size = 0] = (parts ?? []).map(Number);
   if (parts === undefined || rank >= size) return undefined;
-  return { generation, position, step, rank, size };
+  return { round, position, step, rank, size };
 }
 
-/** Later generations first, and of one the later moment: what a world left behind is of no use to the one after the next. */
+/**
+ * Later rounds first, and of one the later moment: what a world left behind is of no use to the one
+ * after the next.
+ */
 export function newestFirst(a: CopyMoment, b: CopyMoment): number {
-  return b.generation - a.generation || b.position - a.position;
+  return b.round - a.round || b.position - a.position;
 }
 
 /** Below the folder for copies. */
@@ -56,7 +61,7 @@ export const copiesVariable = 'ANNEAL_COPIES';
 /** What a trainer is told of copies; one that is told nothing makes none. */
 export const copiesPlan = z.object({
   folder: z.string().min(1),
-  generation: count,
+  round: count,
   /** Steps between copies; null: from what they cost. */
   intervalSteps: z.int().min(1).nullable(),
   /** Somebody else keeps each, and none is made before the one before is there. */

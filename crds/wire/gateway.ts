@@ -1,6 +1,7 @@
-// What pods and people ask the gateway, and what it answers. They have no other way to what the bus stores: the server publishes an answer
-// to whatever subject was asked for, unchecked, so nobody whom we do not trust may ask the server itself. Who asks stands in the subject, which
-// the server checks; the body says what. Both sides read with these schemas.
+// What pods and people ask the gateway, and what it answers. They have no other way to what the bus
+// stores: the server publishes an answer to whatever subject was asked for, unchecked, so nobody
+// whom we do not trust may ask the server itself. Who asks stands in the subject, which the server
+// checks; the body says what. Both sides read with these schemas.
 import * as z from 'zod';
 import { unavailable } from './connection.ts';
 import { type StreamName, stream } from './subjects.ts';
@@ -79,7 +80,10 @@ const gatewayAnswer = z.discriminatedUnion('type', [
 export type GatewayAnswer = z.output<typeof gatewayAnswer>;
 export type AnswerOf<T extends GatewayAnswer['type']> = Extract<GatewayAnswer, { type: T }>;
 
-/** Who may do what depends on these; a request that is larger or more often than that spoils its own job. */
+/**
+ * Who may do what depends on these; a request that is larger or more often than that spoils its own
+ * job.
+ */
 export const limit = {
   /** Of a request, with what is around the value. */
   messageBytes: 64 * 1024,

@@ -1,14 +1,15 @@
-// What a trainer that is one of several is told when it is started: its place among them, and where they meet. Whoever starts trainers
-// writes it into the environment of each; a trainer without it trains by itself.
+// What a trainer that is one of several is told when it is started: its rank, and the address of
+// the rendezvous. Whoever starts trainers writes it into the environment of each; a trainer without
+// it trains by itself.
 import * as z from 'zod';
 
 export const memberVariable = 'ANNEAL_MEMBER';
 
 export const memberRecord = z.object({
-  /** Of the group: no other has ever met under it. */
+  /** Of the process group: no other group has ever had it. */
   group: z.string().min(1),
-  /** Times that the trainers of this run have met, this one included. */
-  generation: z.int().min(1),
+  /** Number of the rendezvous round: 1 for the first of this run. */
+  round: z.int().min(1),
   rank: z.int().min(0),
   size: z.int().min(1),
   /** Where rank 0 serves the store by which they find each other. */
@@ -19,7 +20,7 @@ export const memberRecord = z.object({
   neighbours: z.int().min(1),
   /** A trainer that is silent for so long is taken for lost. */
   timeoutMs: z.int().min(1),
-  /** Why they meet again; absent the first time. */
+  /** Why there is another round; absent in the first. */
   cause: z.string().optional(),
 });
 

@@ -1,5 +1,5 @@
-// The bus as a pod of a job has it: the records of its job, and a place for what it says. Behind it is the gateway; it is there as long as
-// the gateway answers, so one that is away looks like a bus that is.
+// The bus as a pod of a job has it: the records of its job, and where to send what it says. Behind
+// it is the gateway; a gateway that does not answer looks like a bus that is away.
 import type { Entry, Watcher } from './bus-settings.ts';
 import {
   type BusOptions,
@@ -11,9 +11,16 @@ import {
   unavailable,
 } from './connection.ts';
 import { type AskRequest, answerOf, type GatewayAnswer } from './gateway.ts';
-import type { BeatRecord } from './state.ts';
-import { beatRecord } from './state.ts';
-import { inbox, type PodOnBus, parseBeat, place, type StreamName, subjects } from './subjects.ts';
+import type { HeartbeatRecord } from './state.ts';
+import { heartbeatRecord } from './state.ts';
+import {
+  inbox,
+  jobPrefix,
+  type PodOnBus,
+  parseHeartbeat,
+  type StreamName,
+  subjects,
+} from './subjects.ts';
 
 interface PodBusOptions extends Omit<BusOptions, 'inboxPrefix'> {
   readonly pod: PodOnBus;
@@ -21,7 +28,10 @@ interface PodBusOptions extends Omit<BusOptions, 'inboxPrefix'> {
 
 type WriteRequest = Extract<AskRequest, { readonly key: string; readonly value: unknown }>;
 
-/** How often the gateway is asked for the newest revision: whether it is there, and whether nothing was missed. */
+/**
+ * How often the gateway is asked for the newest revision: whether it is there, and whether nothing
+ * was missed.
+ */
 const pulseMs = 5_000;
 /** At first sooner: a list may have been of a moment before. */
 const firstPulseMs = 500;
@@ -86,16 +96,19 @@ export class PodBus implements AsyncDisposable {
   }
 
   /** Peers and people hear it; nobody keeps it. */
-  beat(record: BeatRecord): void {
-    if (this.#connection.connected) this.#connection.send(subjects.beat(this.#pod), record);
+  sendHeartbeat(record: HeartbeatRecord): void {
+    if (this.#connection.connected) this.#connection.send(subjects.heartbeat(this.#pod), record);
   }
 
-  /** Beats of the pods of the job. The server lets a pod beat as itself alone. */
-  hearBeats(heard: (beat: BeatRecord) => void): Disposable {
-    return hearBeats(this.#connection, this.#pod.job, (_index, beat) => heard(beat));
+  /** Heartbeats of the pods of the job. The server lets a pod send its own alone. */
+  onHeartbeat(heard: (heartbeat: HeartbeatRecord) => void): Disposable {
+    return onHeartbeat(this.#connection, this.#pod.job, (_index, heartbeat) => heard(heartbeat));
   }
 
-  /** Tells all records of the job, then every change, until the signal is aborted. Rejects when the connection is lost for good. */
+  /**
+   * Tells all records of the job, then every change, until the signal is aborted. Rejects when the
+   * connection is lost for good.
+   */
   async watch(watcher: Watcher, signal: AbortSignal): Promise<void> {
     const { lost } = this.#connection;
     while (!signal.aborted) {
@@ -114,13 +127,16 @@ export class PodBus implements AsyncDisposable {
     }
   }
 
-  /** From a list of all records until the connection changes, the gateway does not answer, or something was missed. */
+  /**
+   * From a list of all records until the connection changes, the gateway does not answer, or
+   * something was missed.
+   */
   async #follow(watcher: Watcher, stop: AbortSignal): Promise<void> {
     const job = this.#pod.job;
     let known = 0;
     let early: HeardMessage[] | undefined = [];
     const take = (message: HeardMessage) => {
-      const change = changeOf(message, place(job));
+      const change = changeOf(message, jobPrefix(job));
       if (change === undefined || change.revision <= known) return;
       known = change.revision;
       watcher.entry(change.key, change.value, change.revision);
@@ -142,7 +158,8 @@ export class PodBus implements AsyncDisposable {
       await pause(ms, stop);
       if (stop.aborted) return;
       const { head } = await this.#ask({ what: 'head' }, 'Head');
-      // What was told so long ago should have been heard. A bus that has forgotten begins to count anew.
+      // What was told so long ago should have been heard. A bus that has forgotten begins to count
+      // anew.
       const isAhead = known > head;
       if (known < before || (isAhead && wasAhead && head === before)) return;
       before = head;
@@ -175,7 +192,10 @@ export class PodBus implements AsyncDisposable {
     return answerOf(jsonOf(raw), 'key' in body ? `${what} ${body.key}` : what, ...types);
   }
 
-  /** A gateway that goes is followed by another, and a door that a job has closed by itself opens again: both in a moment. */
+  /**
+   * A gateway that goes is followed by another, and a door that a job has closed by itself opens
+   * again: both in a moment.
+   */
   async #request(subject: string, body: string): Promise<Uint8Array> {
     for (let left = doorTries; ; left -= 1) {
       try {
@@ -202,16 +222,16 @@ export class PodBus implements AsyncDisposable {
   }
 }
 
-/** Beats whose record names the pod that the subject names. */
-export function hearBeats(
+/** Heartbeats whose record names the pod that the subject names. */
+export function onHeartbeat(
   connection: Connection,
   job: PodOnBus['job'],
-  heard: (index: number, beat: BeatRecord) => void,
+  heard: (index: number, heartbeat: HeartbeatRecord) => void,
 ): Disposable {
-  return connection.listen(subjects.beats(job), ({ subject, data }) => {
-    const from = parseBeat(subject);
-    const beat = beatRecord.safeParse(jsonOf(data)).data;
-    if (from !== undefined && beat?.podUID === from.uid) heard(from.index, beat);
+  return connection.listen(subjects.heartbeats(job), ({ subject, data }) => {
+    const from = parseHeartbeat(subject);
+    const heartbeat = heartbeatRecord.safeParse(jsonOf(data)).data;
+    if (from !== undefined && heartbeat?.podUID === from.uid) heard(from.index, heartbeat);
   });
 }
 

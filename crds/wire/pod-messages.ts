@@ -1,5 +1,6 @@
-// What a pod says beside the telemetry of its training: lines of its log, and facts that somebody may look for later. Both go to
-// streams that outlive the pod. Reading is tolerant: unknown keys are dropped.
+// What a pod says beside the telemetry of its training: lines of its log, and facts that somebody
+// may look for later. Both go to streams that outlive the pod. Reading is tolerant: unknown keys
+// are dropped.
 import * as z from 'zod';
 
 const count = z.int().min(0);
@@ -39,7 +40,7 @@ export const podEvent = z.object({
     'BusBack',
     'TelemetryDropped',
   ]),
-  generation: count.optional(),
+  round: count.optional(),
   step: count.optional(),
   /** A row of the table of failures. */
   code: z.string().max(64).optional(),

@@ -1,5 +1,5 @@
-// What a pod of a job finds around it: variables, folders, files. The operator sets them, supervisor, prepare and publish read
-// them; a name that is spelled here is spelled nowhere else.
+// What a pod of a job finds around it: variables, folders, files. The operator sets them,
+// supervisor, prepare and publish read them; a name that is spelled here is spelled nowhere else.
 import * as z from 'zod';
 
 /** Oldest and newest version of the records on the bus that this build speaks. */
@@ -13,9 +13,9 @@ export const podVariable = {
   planDigest: 'ANNEAL_PLAN_SHA256',
   /** JSON of the fields that may change while workers run, as they were when the pod was made. */
   live: 'ANNEAL_LIVE',
-  workerEpoch: 'ANNEAL_WORKER_EPOCH',
+  workerRevision: 'ANNEAL_WORKER_REVISION',
   workerIndex: 'ANNEAL_WORKER_INDEX',
-  /** Workers of the epoch when it was made. */
+  /** Workers of the revision when it was made. */
   workerCount: 'ANNEAL_WORKER_COUNT',
   podName: 'ANNEAL_POD_NAME',
   podUid: 'ANNEAL_POD_UID',
@@ -27,7 +27,9 @@ export const podVariable = {
   protocol: 'ANNEAL_PROTOCOL',
   /** JSON: claim name to the folder where it is mounted. */
   volumes: 'ANNEAL_VOLUMES',
-  /** JSON: place in the spec (`model`, `train`, `eval`) to the folder where its image is mounted. */
+  /**
+   * JSON: source of the spec (`model`, `train`, `eval`) to the folder where its image is mounted.
+   */
   images: 'ANNEAL_IMAGES',
   /** JSON list of `secretVariable`. */
   secrets: 'ANNEAL_SECRETS',
@@ -62,7 +64,7 @@ export const podPath = {
   tokenFile: 'bus-token',
   /** Below it, a folder per claim. */
   volumes: '/volumes',
-  /** Below it, a folder per place of the spec whose source is an image. */
+  /** Below it, a folder per source of the spec that is an image. */
   images: '/images',
   /** Disk of the node: working space, and the cache where no volume is shared. */
   scratch: '/var/cache/anneal',
@@ -78,7 +80,9 @@ export function busAudience(group: string, namespace: string, name: string, uid:
   return `${group}/${namespace}/${name}/${uid}`;
 }
 
-/** Audience of a token by which a person reads what the jobs of a namespace say, and writes nothing. */
+/**
+ * Audience of a token by which a person reads what the jobs of a namespace say, and writes nothing.
+ */
 export function viewAudience(group: string, namespace: string): string {
   return `${group}/view/${namespace}`;
 }

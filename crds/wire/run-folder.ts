@@ -13,8 +13,8 @@
 //   report.json     the run report              publish
 //   outcome.json    how the run ended           `anneal run`
 //   run.lock        the one that owns the run   `anneal run`, while it lasts
-//   worker.lock     the one that works in it    each stage, while it lasts; of several trainers the first,
-//                                               and the others in <rank>.worker.lock
+//   worker.lock     the one that works in it    each stage, while it lasts; of several trainers the
+//                                               first, and the others in <rank>.worker.lock
 import * as z from 'zod';
 import { fineTuneJobSpec } from '../api/job.ts';
 import { runReport } from './run-report.ts';
@@ -51,7 +51,10 @@ export const runRecord = z.object({
   /** Trainers that share the model; one where nothing is said. */
   workers: z.int().min(1).optional(),
   createdAt: z.string(),
-  /** Folder for event files, where it is not in that of the run: a generation of workers adds to those of the one before. */
+  /**
+   * Folder for event files, where it is not in that of the run: a round of workers adds to those of
+   * the one before.
+   */
   tensorboard: z.string().optional(),
 });
 

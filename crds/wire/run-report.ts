@@ -1,5 +1,6 @@
-// The report that a run leaves beside its results: what was asked, what was predicted, what was measured. People read it, and
-// benchmarks compare it, so it says nothing that was not observed: what was not measured is absent.
+// The report that a run leaves beside its results: what was asked, what was predicted, what was
+// measured. People read it, and benchmarks compare it, so it says nothing that was not observed:
+// what was not measured is absent.
 import * as z from 'zod';
 import { stageName } from './telemetry.ts';
 
@@ -68,7 +69,10 @@ export const runReport = z.object({
     lastLoss: real,
     skippedSteps: count,
     rollbacks: count,
-    /** Medians over the steps of all processes but the first step of each; of a long run over as many as 512 of them, evenly apart. */
+    /**
+     * Medians over the steps of all processes but the first step of each; of a long run over as
+     * many as 512 of them, evenly apart.
+     */
     stepMs: z.number().optional(),
     tokensPerSecond: z.number().optional(),
   }),
@@ -113,7 +117,9 @@ export const runReport = z.object({
         .object({
           largestLogitGap: real,
           klDivergence: real.optional(),
-          /** What rounding to the type of the file explains; 0 where the logits had to be the same. */
+          /**
+           * What rounding to the type of the file explains; 0 where the logits had to be the same.
+           */
           allowedDivergence: z.number().min(0).optional(),
           tokens: count.optional(),
         })
@@ -130,7 +136,10 @@ export const runReport = z.object({
       ms: z.number().optional(),
     }),
   ),
-  /** Of all processes that worked on the run; what one did after its last save before it was killed is not known. */
+  /**
+   * Of all processes that worked on the run; what one did after its last save before it was killed
+   * is not known.
+   */
   seconds: z.object({
     fetch: seconds.optional(),
     prepare: seconds.optional(),

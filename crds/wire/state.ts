@@ -1,8 +1,9 @@
-// What workers and operator agree on through the bus: one record with one revision per job, changed only by compare-and-set, and
-// the small records around it. Reading is tolerant: unknown keys are dropped, so that versions may differ by one.
+// What workers and operator agree on through the bus: one record with one revision per job, changed
+// only by compare-and-set, and the small records around it. Reading is tolerant: unknown keys are
+// dropped, so that versions may differ by one.
 import * as z from 'zod';
 import { copyMoment } from './copies.ts';
-import { generationCauseNames } from './generation-causes.ts';
+import { rendezvousCauseNames } from './rendezvous-causes.ts';
 
 const count = z.int().min(0);
 const time = z.iso.datetime();
@@ -10,8 +11,8 @@ const version = z.literal(1);
 
 export const checkpointHead = z.object({
   step: count,
-  generation: count,
-  /** Where the manifest is: `step-<n>/gen-<g>` below the destination. */
+  round: count,
+  /** Where the manifest is: `step-<n>/round-<r>` below the destination. */
   manifest: z.string().max(1024),
   digest: z.string().max(71),
   time,
@@ -33,7 +34,7 @@ export const restartsRecord = z.object({
   lastRecoverySeconds: z.number().min(0).optional(),
 });
 
-/** The record stays below 4 KiB. Of more the rest is told with the next generation. */
+/** The record stays below 4 KiB. Of more the rest is told with the next round. */
 export const maxLost = 24;
 
 const failedResult = z.object({
@@ -53,22 +54,26 @@ const succeededResult = z.object({
 });
 
 /**
- * `<J>.state`. World, checkpoint and result stand in one record on purpose: a commit and a new generation conflict on one
- * revision, so there is no window between "am I still current" and "commit". Stays below 4 KiB.
+ * `<J>.state`. World, checkpoint and result stand in one record on purpose: a commit and a new
+ * round conflict on one revision, so there is no window between "am I still current" and "commit".
+ * Stays below 4 KiB.
  */
 export const stateRecord = z.object({
   v: version,
-  epoch: count,
+  workerRevision: count,
   /** Number of the world that is formed or trains. */
-  generation: count,
+  round: count,
   opened: z.object({
     by: z.string().max(253),
-    cause: z.enum(generationCauseNames),
+    cause: z.enum(rendezvousCauseNames),
     at: time,
-    /** UIDs of pods that Kubernetes has no more. What still runs of them, on a node that is cut off, joins no world again. */
+    /**
+     * UIDs of pods that Kubernetes has no more. What still runs of them, on a node that is cut off,
+     * joins no world again.
+     */
     lost: z.array(z.string().max(64)).max(maxLost).optional(),
   }),
-  /** Absent while the members of the generation are not agreed on. */
+  /** Absent while the members of the round are not agreed on. */
   world: z
     .object({
       key: z.string().max(512),
@@ -78,7 +83,7 @@ export const stateRecord = z.object({
     })
     .optional(),
   checkpoint: checkpointHead.optional(),
-  /** Place in the data, as the worker writes it. */
+  /** Position in the data, as the worker writes it. */
   cursor: z.unknown().optional(),
   /** Steps of the memory ladder that were taken, in order. */
   adjustments: z.array(z.string().max(256)).max(32).default([]),
@@ -88,7 +93,7 @@ export const stateRecord = z.object({
 
 export type StateRecord = z.output<typeof stateRecord>;
 
-/** `<J>.world.<generation>.<index>`: written before its digest enters the state record. */
+/** `<J>.world.<round>.<index>`: written before its digest enters the state record. */
 export const worldRecord = z.object({
   v: version,
   members: z.array(
@@ -107,13 +112,19 @@ export const worldRecord = z.object({
   /** Address of rank 0, and where it serves the store by which the ranks find each other. */
   master: z.string(),
   port: z.int().min(0).max(65_535).default(0),
-  /** The copy in memory that it goes on from, and the index of the pod that has the part of each rank; absent: the committed checkpoint. */
+  /**
+   * The copy in memory that it goes on from, and the index of the pod that has the part of each
+   * rank; absent: the committed checkpoint.
+   */
   restore: copyMoment.extend({ holders: z.array(count) }).optional(),
 });
 
 export type WorldRecord = z.output<typeof worldRecord>;
 
-/** `<J>.job`: written by the operator alone, before anything else. Without it nobody may say anything about the job. */
+/**
+ * `<J>.job`: written by the operator alone, before anything else. Without it nobody may say
+ * anything about the job.
+ */
 export const jobRecord = z.object({
   v: version,
   name: z.string().max(253),
@@ -126,7 +137,7 @@ export type JobRecord = z.output<typeof jobRecord>;
 /** `<J>.desired`: written by the operator alone. */
 export const desiredRecord = z.object({
   v: version,
-  epoch: count,
+  workerRevision: count,
   workers: z.int().min(1),
   min: z.int().min(1),
   max: z.int().min(1),
@@ -144,7 +155,7 @@ export const desiredRecord = z.object({
 
 export type DesiredRecord = z.output<typeof desiredRecord>;
 
-/** `<J>.member.<generation>.<index>`: created once by that supervisor. */
+/** `<J>.member.<round>.<index>`: created once by that supervisor. */
 export const memberRecord = z.object({
   v: version,
   podUID: z.string(),
@@ -164,11 +175,11 @@ export const memberRecord = z.object({
 
 export type MemberRecord = z.output<typeof memberRecord>;
 
-/** `<J>.ack.<generation>.<index>`: what that supervisor has done of what was asked. */
+/** `<J>.ack.<round>.<index>`: what that supervisor has done of what was asked. */
 export const ackRecord = z.object({
   v: version,
   podUID: z.string(),
-  /** Of rank 0: the folder of the generation is ready for the others. */
+  /** Of rank 0: the folder of the round is ready for the others. */
   opened: z.boolean().default(false),
   /** Restored and ready to train. */
   restored: z.boolean().default(false),
@@ -183,17 +194,20 @@ export const ackRecord = z.object({
 export type AckRecord = z.output<typeof ackRecord>;
 
 /** Heard by peers and people, kept by nobody. */
-export const beatRecord = z.object({
+export const heartbeatRecord = z.object({
   v: version,
   podUID: z.string(),
-  generation: count,
+  round: count,
   step: count,
   stage: z.string().max(64),
   /** The collective that it waits in; the one that does not wait is the suspect of a hang. */
   waitingOn: z.string().max(128).optional(),
   memoryStep: count.optional(),
-  /** Median of the last fifty steps: milliseconds of its own work, without waiting for others. Absent before there were so many. */
+  /**
+   * Median of the last fifty steps: milliseconds of its own work, without waiting for others.
+   * Absent before there were so many.
+   */
   busyMs: z.number().min(0).optional(),
 });
 
-export type BeatRecord = z.output<typeof beatRecord>;
+export type HeartbeatRecord = z.output<typeof heartbeatRecord>;

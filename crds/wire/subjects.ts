@@ -1,6 +1,7 @@
-// Every name on the bus. A job is `<namespace>.<uid>` in each of them, so that a right can be derived from a namespace alone,
-// and so that a name used again by a later job reads nothing of the earlier one. Where it is kept, the cluster stands before it: operators of
-// two clusters on one bus know their own from the other's. Pods and people need not know it; a UID is there once.
+// Every name on the bus. A job is `<namespace>.<uid>` in each of them, so that a right can be
+// derived from a namespace alone, and so that a name used again by a later job reads nothing of the
+// earlier one. Where it is kept, the cluster stands before it: operators of two clusters on one bus
+// know their own from the other's. Pods and people need not know it; a UID is there once.
 
 export interface JobOnBus {
   readonly namespace: string;
@@ -18,8 +19,8 @@ export interface PodOnBus {
 /** Key-value buckets. A key begins with the cluster, which who opens the bucket names once. */
 export const bucket = { state: 'anneal_state' } as const;
 
-export const beatSeconds = 3;
-/** Values of a key that are kept: who opened which generation, for a person who looks later. */
+export const heartbeatSeconds = 3;
+/** Values of a key that are kept: who opened which round, for a person who looks later. */
 export const stateHistory = 8;
 
 export const stream = {
@@ -39,50 +40,53 @@ export const streamSubjects: Readonly<Record<StreamName, string>> = {
   events: 'anneal.v1.*.*.*.event.*',
 };
 
-/** The server says by itself, to whoever may listen, that a record has changed, and that a message is kept. */
+/**
+ * The server says by itself, to whoever may listen, that a record has changed, and that a message
+ * is kept.
+ */
 export const republished = {
   records: { src: `$KV.${bucket.state}.>`, dest: 'anneal.told.>' },
   messages: { src: 'anneal.v1.>', dest: 'anneal.kept.>', headers_only: true },
 } as const;
 
 export const keys = {
-  job: (job: JobOnBus) => `${place(job)}.job`,
-  state: (job: JobOnBus) => `${place(job)}.state`,
-  desired: (job: JobOnBus) => `${place(job)}.desired`,
-  world: (job: JobOnBus, generation: number, index: number) =>
-    `${place(job)}.world.${generation}.${index}`,
-  member: (job: JobOnBus, generation: number, index: number) =>
-    `${place(job)}.member.${generation}.${index}`,
-  ack: (job: JobOnBus, generation: number, index: number) =>
-    `${place(job)}.ack.${generation}.${index}`,
+  job: (job: JobOnBus) => `${jobPrefix(job)}.job`,
+  state: (job: JobOnBus) => `${jobPrefix(job)}.state`,
+  desired: (job: JobOnBus) => `${jobPrefix(job)}.desired`,
+  world: (job: JobOnBus, round: number, index: number) =>
+    `${jobPrefix(job)}.world.${round}.${index}`,
+  member: (job: JobOnBus, round: number, index: number) =>
+    `${jobPrefix(job)}.member.${round}.${index}`,
+  ack: (job: JobOnBus, round: number, index: number) => `${jobPrefix(job)}.ack.${round}.${index}`,
   /** Everything of a job in a bucket. */
-  all: (job: JobOnBus) => `${place(job)}.>`,
+  all: (job: JobOnBus) => `${jobPrefix(job)}.>`,
 } as const;
 
 export const subjects = {
   /** Where a message of a pod is kept. */
   message: (cluster: string, job: JobOnBus, name: StreamName, index: number) =>
-    `anneal.v1.${cluster}.${place(job)}.${spoken[name]}.${index}`,
+    `anneal.v1.${cluster}.${jobPrefix(job)}.${spoken[name]}.${index}`,
   messages: (cluster: string, job: JobOnBus, name: StreamName) =>
-    `anneal.v1.${cluster}.${place(job)}.${spoken[name]}.*`,
-  all: (cluster: string, job: JobOnBus) => `anneal.v1.${cluster}.${place(job)}.>`,
+    `anneal.v1.${cluster}.${jobPrefix(job)}.${spoken[name]}.*`,
+  all: (cluster: string, job: JobOnBus) => `anneal.v1.${cluster}.${jobPrefix(job)}.>`,
   /** Of all jobs of a cluster. */
   metrics: (cluster: string) => `anneal.v1.${cluster}.*.*.metric.*`,
-  told: (job: JobOnBus) => `anneal.told.*.${place(job)}.>`,
-  kept: (job: JobOnBus, name: StreamName) => `anneal.kept.*.${place(job)}.${spoken[name]}.*`,
-  beat: ({ job, index, uid }: PodOnBus) => `anneal.beat.${place(job)}.${index}.${uid}`,
-  beats: (job: JobOnBus) => `anneal.beat.${place(job)}.*.*`,
+  told: (job: JobOnBus) => `anneal.told.*.${jobPrefix(job)}.>`,
+  kept: (job: JobOnBus, name: StreamName) => `anneal.kept.*.${jobPrefix(job)}.${spoken[name]}.*`,
+  heartbeat: ({ job, index, uid }: PodOnBus) =>
+    `anneal.heartbeat.${jobPrefix(job)}.${index}.${uid}`,
+  heartbeats: (job: JobOnBus) => `anneal.heartbeat.${jobPrefix(job)}.*.*`,
   /** Requests to the gateway: about records, to keep a message, to read what is kept. */
   ask: ({ job, index, uid }: PodOnBus, what: string) =>
-    `anneal.ask.${place(job)}.${index}.${uid}.${what}`,
+    `anneal.ask.${jobPrefix(job)}.${index}.${uid}.${what}`,
   tell: ({ job, index, uid }: PodOnBus, name: StreamName) =>
-    `anneal.tell.${place(job)}.${index}.${uid}.${name}`,
-  view: (job: JobOnBus, what: string) => `anneal.view.${place(job)}.${what}`,
+    `anneal.tell.${jobPrefix(job)}.${index}.${uid}.${name}`,
+  view: (job: JobOnBus, what: string) => `anneal.view.${jobPrefix(job)}.${what}`,
 } as const;
 
 /** Beginnings of the subjects to which answers go. */
 export const inbox = {
-  pod: ({ job, uid }: Omit<PodOnBus, 'index'>) => `_INBOX.pod.${place(job)}.${uid}`,
+  pod: ({ job, uid }: Omit<PodOnBus, 'index'>) => `_INBOX.pod.${jobPrefix(job)}.${uid}`,
   view: (namespace: string) => `_INBOX.view.${namespace}`,
 } as const;
 
@@ -100,13 +104,13 @@ export function parseSubject(subject: string): JobOnBus | undefined {
   return { namespace, uid };
 }
 
-/** Whose beat that is: the server lets a pod publish its own alone. */
-export function parseBeat(subject: string): Omit<PodOnBus, 'job'> | undefined {
+/** Whose heartbeat it is: the server lets a pod publish its own alone. */
+export function parseHeartbeat(subject: string): Omit<PodOnBus, 'job'> | undefined {
   const [, , , , index = '', uid = ''] = subject.split('.');
   return /^\d{1,6}$/.test(index) && uid !== '' ? { index: Number(index), uid } : undefined;
 }
 
 /** `<namespace>.<uid>`: what every name of a job holds. */
-export function place({ namespace, uid }: JobOnBus): string {
+export function jobPrefix({ namespace, uid }: JobOnBus): string {
   return `${namespace}.${uid}`;
 }

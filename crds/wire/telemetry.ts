@@ -1,7 +1,9 @@
-// What a training process says while it works, to whoever watches: a terminal, a supervisor, the bus. One message is one
-// event; as text it is one line of JSON. Reading is tolerant: unknown keys are dropped, so that versions may differ by one.
+// What a training process says while it works, to whoever watches: a terminal, a supervisor, the
+// bus. One message is one event; as text it is one line of JSON. Reading is tolerant: unknown keys
+// are dropped, so that versions may differ by one.
 //
-// A watcher needs no state but the last messages: every `step` carries totals, and `plan` comes before the first step.
+// A watcher needs no state but the last messages: every `step` carries totals, and `plan` comes
+// before the first step.
 import * as z from 'zod';
 import type { FailureCode } from '../failures/table.ts';
 
@@ -48,7 +50,10 @@ export const memoryParts = z.object({
   peak: bytes,
 });
 
-/** Training steps, evaluation, answers to prompts, and reading the result back in a process of its own. */
+/**
+ * Training steps, evaluation, answers to prompts, and reading the result back in a process of its
+ * own.
+ */
 export const stageName = z.enum(['Step', 'Evaluate', 'Sample', 'Publish']);
 
 /** What will happen, once, before the first step. */

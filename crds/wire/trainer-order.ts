@@ -6,7 +6,10 @@ export const trainerOrder = z.union([
   z.literal('stop'),
   /** Save, and train on. */
   z.literal('save'),
-  /** The checkpoint of this step is the one that others go on from: it stays, however old it becomes. */
+  /**
+   * The checkpoint of this step is the one that others go on from: it stays, however old it
+   * becomes.
+   */
   z.object({ counts: z.int().min(0) }),
 ]);
 

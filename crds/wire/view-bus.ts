@@ -1,9 +1,10 @@
-// The bus as a person has it who looks at the jobs of a namespace: what is kept of a job, and what comes. The server says that something was
-// kept; what it is, the gateway is asked for, so nothing is heard twice, out of order, or not at all.
+// The bus for a person who looks at the jobs of a namespace: what is kept of a job, and what is
+// added. The server announces that something was kept; its content is requested from the gateway,
+// so that nothing is seen twice, out of order, or missed.
 import { type BusOptions, Connection, jsonOf, pause } from './connection.ts';
 import { type AnswerOf, answerOf } from './gateway.ts';
-import { hearBeats } from './pod-bus.ts';
-import type { BeatRecord } from './state.ts';
+import { onHeartbeat } from './pod-bus.ts';
+import type { HeartbeatRecord } from './state.ts';
 import { inbox, type JobOnBus, type StreamName, subjects } from './subjects.ts';
 
 interface ViewBusOptions extends Omit<BusOptions, 'inboxPrefix'> {
@@ -35,11 +36,17 @@ export class ViewBus implements AsyncDisposable {
     return this.#connection.onConnection(listener);
   }
 
-  hearBeats(job: JobOnBus, heard: (index: number, beat: BeatRecord) => void): Disposable {
-    return hearBeats(this.#connection, job, heard);
+  onHeartbeat(
+    job: JobOnBus,
+    heard: (index: number, heartbeat: HeartbeatRecord) => void,
+  ): Disposable {
+    return onHeartbeat(this.#connection, job, heard);
   }
 
-  /** What is kept from a place on, page by page, then what is added; a page that has nothing left is the newest. */
+  /**
+   * What is kept from a sequence number on, page by page, then what is added; a page that has
+   * nothing left is the newest.
+   */
   async *pages(
     name: StreamName,
     job: JobOnBus,
@@ -64,7 +71,10 @@ export class ViewBus implements AsyncDisposable {
     }
   }
 
-  /** A job that has just been made is known a moment later, and one that many look at waits for its turn. */
+  /**
+   * A job that has just been made is known a moment later, and one that many look at waits for its
+   * turn.
+   */
   async #patientPage(name: StreamName, job: JobOnBus, from: number, signal: AbortSignal) {
     for (let waited = 0; ; waited += retryMs) {
       try {

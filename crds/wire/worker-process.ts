@@ -1,4 +1,5 @@
-// How Node is started for a process of the worker: by the command line, by the supervisor in a pod, and by the benchmarks.
+// How Node is started for a process of the worker: by the command line, by the supervisor in a pod,
+// and by the benchmarks.
 
 /** Arguments of Node in front of the program and its role. */
 export function workerNodeArguments(role: string): readonly string[] {
@@ -9,8 +10,9 @@ export function workerNodeArguments(role: string): readonly string[] {
 const quiet = '--disable-warning=ExperimentalWarning';
 
 /**
- * MiB that young objects may fill before V8 looks through them: of its own accord it takes 16, three times. Roles that hold a model make
- * few objects, and 18 MiB less is resident; those that read data make many.
+ * MiB that young objects may fill before V8 looks through them: of its own accord it takes 16,
+ * three times. Roles that hold a model make few objects, and 18 MiB less is resident; those that
+ * read data make many.
  */
 const smallNursery = '--max-semi-space-size=2';
 

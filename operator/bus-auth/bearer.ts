@@ -1,5 +1,6 @@
-// Whose token that is: asked of the API server, under the audience that the token itself claims. The namespace is the one of the account
-// that the API server names, so a pod can never speak for a job of another namespace, whatever its token asks for.
+// Tells which pod or person a token belongs to, by a TokenReview under the audience that the token
+// claims. The namespace is that of the service account in the answer, so a pod can never speak for
+// a job of another namespace.
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { group } from '../../crds/names/group.ts';
@@ -55,7 +56,10 @@ const review = z.object({
 /** Tokens that were good before; one more than this and the oldest is forgotten. */
 const mostKnown = 10_000;
 
-/** A token that was good a moment ago is not asked about again: who connects over and over costs the API server nothing. */
+/**
+ * A token that was good a moment ago is not asked about again: who connects over and over costs the
+ * API server nothing.
+ */
 const freshMs = 10_000;
 
 export class Bearers {
@@ -66,7 +70,10 @@ export class Bearers {
     this.#facts = facts;
   }
 
-  /** Rejects with `Refused` for a token that is no good, with another error when nobody could be asked. */
+  /**
+   * Rejects with `Refused` for a token that is no good, with another error when nobody could be
+   * asked.
+   */
   async bearerOf(token: string, signal: AbortSignal): Promise<Bearer> {
     const key = createHash('sha256').update(token).digest('base64');
     const now = this.#facts.clock.now();
@@ -82,7 +89,8 @@ export class Bearers {
         this.#known.delete(key);
         throw error;
       }
-      // The API server is away: a token that was good stays good until it expires, or training would stop with it.
+      // The API server is away: a token that was good stays good until it expires, or training
+      // would stop with it.
       if (isGood) return known.bearer;
       throw error;
     }
@@ -152,12 +160,16 @@ const plainName = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
 const namespacePattern = /^[-a-z0-9]+$/;
 const uidPattern = /^[0-9a-f-]{8,64}$/;
 
-/** Kubelet's tokens are bound to their pod, which the API server names; one that somebody asked for without a pod speaks for none. */
+/**
+ * Kubelet's tokens are bound to their pod, which the API server names; one that somebody asked for
+ * without a pod speaks for none.
+ */
 function podOf(job: string, extra: Readonly<Record<string, readonly string[]>>) {
   const [pod = ''] = extra['authentication.kubernetes.io/pod-uid'] ?? [];
   const [name = ''] = extra['authentication.kubernetes.io/pod-name'] ?? [];
   if (!uidPattern.test(pod)) throw new Refused(`the token for ${job} is bound to no pod`);
-  // `<workers of the job>-<index>-<five letters>`, as the Job controller names them; it cuts the first part where it is long.
+  // `<workers of the job>-<index>-<five letters>`, as the Job controller names them; it cuts the
+  // first part where it is long.
   const worker = /^(.*)-(\d{1,9})-[a-z0-9]{5}$/.exec(name);
   const workers = new RegExp(`^${job.replaceAll('.', '\\.')}-w\\d+$`);
   const isWorker = worker?.[1] !== undefined && workers.test(worker[1]);

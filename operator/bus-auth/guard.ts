@@ -1,5 +1,6 @@
-// Responder and gateway as one thing: the one lets in, the other answers who is in. Where the bus is somebody else's, there are no keys and no
-// responder, and the gateway is a client like any other.
+// Responder and gateway as one unit: the responder lets connections in, the gateway answers their
+// requests. On a bus that the site runs itself there are no keys and no responder, and the gateway
+// is a client like any other.
 import type { NatsConnection } from 'nats';
 import type { Logger } from 'pino';
 import type { BusOptions } from '../../crds/wire/connection.ts';
@@ -46,7 +47,10 @@ export class Guard {
     this.#responds = keys === undefined;
   }
 
-  /** Without a gateway pods are told that the bus is away, without a responder nobody connects: a pod that has neither is of no use. */
+  /**
+   * Without a gateway pods are told that the bus is away, without a responder nobody connects: a
+   * pod that has neither is of no use.
+   */
   get ready(): Readiness {
     if (!this.#responds) return { ready: false, why: 'the bus does not answer the responder' };
     return { ready: true };
@@ -76,7 +80,7 @@ export class Guard {
     const tell = (event: ResponderEvent) => this.#tell(event);
     const facts = { keys, bearers, visits: new Visits(), clock, tell };
     const answering = respond(connection, facts, signal);
-    // From here on the server knows whom to ask.
+    // From here on the server has a responder to ask.
     await connection.flush();
     this.#responds = true;
     void this.#follow(connection);

@@ -1,5 +1,6 @@
-// The keys of the bus, all from one random seed, so that the site has one secret: the account key that signs who a connection is, and
-// the user keys by which responder and gateway themselves connect. Servers know the public halves only.
+// The keys of the bus, all from one random seed, so that the site has one secret: the account key
+// that signs who a connection is, and the user keys by which responder and gateway themselves
+// connect. Servers know the public halves only.
 import { createHash, hkdfSync } from 'node:crypto';
 import { nkeys } from 'nats';
 import { UserError } from '../../crds/failures/errors.ts';

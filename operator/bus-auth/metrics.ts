@@ -1,4 +1,5 @@
-// Numbers of the program that guards the bus. No label holds the name of a job or of a person: there is no bound on those.
+// Numbers of the program that guards the bus. No label holds the name of a job or of a person:
+// there is no bound on those.
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Gateway } from '../gateway/gateway.ts';
 import { collectProcessMetrics } from '../runtime/process-metrics.ts';

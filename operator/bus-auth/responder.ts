@@ -1,8 +1,8 @@
-// Answers the question that NATS servers ask for each new connection: who is that, and what may it do? Any number of responders share the
-// questions. A refusal says nothing to the client; the log has the reason.
+// The auth callout of NATS: for each new connection, the server asks who it is and what it may do.
+// Replicas share the questions. A refusal says nothing to the client; the log has the reason.
 import { connect, type Msg, type NatsConnection, nkeyAuthenticator } from 'nats';
 import * as z from 'zod';
-import { place } from '../../crds/wire/subjects.ts';
+import { jobPrefix } from '../../crds/wire/subjects.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { type Bearer, type Bearers, Refused } from './bearer.ts';
 import { type BusKeys, signedClaims } from './keys.ts';
@@ -123,7 +123,8 @@ interface BusUser {
 function userClaims(userKey: string, bearer: Bearer, { name, account, rights }: BusUser) {
   return {
     ...{ name, sub: userKey, aud: account },
-    // Then the server closes the connection, and the client comes back with the token that kubelet put in its place.
+    // Then the server closes the connection, and the client comes back with the token that kubelet
+    // put in its place.
     exp: seconds(bearer.expiresAt),
     nats: {
       // Servers keep to no limit of these where a responder sets them: those of the account hold.
@@ -146,7 +147,7 @@ function userOf(bearer: Bearer): BusUser {
     case 'Job': {
       const { job, pod, index } = bearer;
       const rights = podRights(job, pod, index);
-      return { name: `${place(job)}.${pod}`, account: account.workers, rights };
+      return { name: `${jobPrefix(job)}.${pod}`, account: account.workers, rights };
     }
   }
 }
@@ -159,7 +160,9 @@ function seconds(ms: number): number {
   return Math.floor(ms / 1000);
 }
 
-/** The question is a token signed by the server; it comes on a subject that only servers publish to. */
+/**
+ * The question is a token signed by the server; it comes on a subject that only servers publish to.
+ */
 function read(data: Uint8Array): Question | undefined {
   try {
     const payload = Buffer.from(data).toString().split('.')[1] ?? '';

@@ -1,6 +1,7 @@
-// What a connection may publish and subscribe to. A pod of a job speaks in its own name about that job alone; a person reads one namespace.
-// Neither may ask the server for what it stores: that answers to wherever it is told to, so whoever may ask it could write what it reads
-// under any subject. They ask the gateway.
+// What a connection may publish and subscribe to. A pod speaks in its own name about its own job; a
+// person reads one namespace. Neither may send requests to JetStream: it answers to any subject
+// that the request names, so a client could have stored messages published under any subject. Both
+// ask the gateway instead.
 import { askRequest, reading } from '../../crds/wire/gateway.ts';
 import { bucket, inbox, type JobOnBus, stream, subjects } from '../../crds/wire/subjects.ts';
 
@@ -18,9 +19,9 @@ export function podRights(job: JobOnBus, uid: string, index: number | undefined)
     publish: [
       ...asks.map((what) => subjects.ask(pod, what)),
       ...(['metrics', 'logs', 'events'] as const).map((name) => subjects.tell(pod, name)),
-      ...(index === undefined ? [] : [subjects.beat(pod)]),
+      ...(index === undefined ? [] : [subjects.heartbeat(pod)]),
     ],
-    subscribe: [`${inbox.pod(pod)}.>`, subjects.told(job), subjects.beats(job)],
+    subscribe: [`${inbox.pod(pod)}.>`, subjects.told(job), subjects.heartbeats(job)],
   };
 }
 
@@ -31,12 +32,15 @@ export function viewRights(namespace: string): Rights {
     subscribe: [
       `${inbox.view(namespace)}.>`,
       `anneal.kept.*.${namespace}.>`,
-      `anneal.beat.${namespace}.>`,
+      `anneal.heartbeat.${namespace}.>`,
     ],
   };
 }
 
-/** The gateway where things are stored: it reads, and writes what workers may write; it removes nothing, and changes no stream. */
+/**
+ * The gateway where things are stored: it reads, and writes what workers may write; it removes
+ * nothing, and changes no stream.
+ */
 export const storeRights: Rights = {
   publish: [
     ...['state', 'world.>', 'member.>', 'ack.>'].map((key) => `$KV.${bucket.state}.*.*.*.${key}`),

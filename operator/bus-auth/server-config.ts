@@ -1,8 +1,10 @@
-// What a NATS server has to know about authorisation: accounts, and whom to ask. Holds public keys only.
+// What a NATS server has to know about authorisation: accounts, and whom to ask. Holds public keys
+// only.
 //
-// Two accounts, because a server publishes what JetStream answers to whatever subject the asker named, without looking at what the asker may
-// do. BUS has JetStream, and nobody in it but the operator and the gateway. WORKERS has none: pods and people find nobody there who could be
-// made to publish for them. The one thing that goes from BUS to WORKERS by itself is that something has changed.
+// Two accounts, because JetStream answers to whatever subject a request names, without a check that
+// the requester may publish there. BUS has JetStream, and only the operator and the gateway are in
+// it. WORKERS has none, so pods and people find nothing there that would publish for them. The one
+// thing that goes from BUS to WORKERS by itself is the notice that something has changed.
 import { republished } from '../../crds/wire/subjects.ts';
 import type { BusKeys } from './keys.ts';
 import { counterRights, type Rights, storeRights } from './rights.ts';
@@ -10,9 +12,10 @@ import { counterRights, type Rights, storeRights } from './rights.ts';
 export const account = { bus: 'BUS', workers: 'WORKERS' } as const;
 
 /**
- * Room for the operator and the gateway, whatever the workers do: a server takes 65,536 connections. Limits of single users do not hold for
- * those whom a responder lets in, so these are of everybody here: a pod needs five subscriptions, and a gateway makes more connections where
- * it needs more.
+ * Room for the operator and the gateway, whatever the workers do: a server takes 65,536
+ * connections. Limits of single users do not hold for those whom a responder lets in, so these are
+ * of everybody here: a pod needs five subscriptions, and a gateway makes more connections where it
+ * needs more.
  */
 const limits = { max_connections: 60_000, max_subscriptions: 4_096 } as const;
 

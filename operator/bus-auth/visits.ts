@@ -1,5 +1,5 @@
-// How often somebody may connect: once and again when a server goes, not a thousand times. Asking the API server about a token costs it
-// something, and a connection costs the server of the bus memory for as long as it is there.
+// Limits how often one client may connect. Each connection costs the API server a review of the
+// token, and the bus memory for as long as it stays.
 import { TokenBucket } from '../runtime/token-bucket.ts';
 import type { Bearer } from './bearer.ts';
 

@@ -1,4 +1,5 @@
-// What the bus stores things in, and how much of it: buckets and streams, made where they are not there.
+// What the bus stores things in, and how much of it: buckets and streams, made where they are not
+// there.
 import type { Bus } from '../../crds/wire/bus.ts';
 import {
   bucket,
@@ -9,7 +10,10 @@ import {
   streamSubjects,
 } from '../../crds/wire/subjects.ts';
 
-/** Records of some thousand jobs; a job may have so much of it, and no more, that a few hundred would have to work at filling it. */
+/**
+ * Room for records of some thousand jobs; a job is limited so that some hundred would have to
+ * conspire to fill it.
+ */
 const recordBytes = 2 ** 30;
 const largestRecord = 1_000_000;
 /** The oldest messages go first. */

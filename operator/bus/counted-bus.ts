@@ -1,7 +1,8 @@
-// The bus with its writes counted. A bus that is connected and cannot store (no quorum, no space) shows nowhere else in the numbers.
+// The bus with its writes counted. A bus that is connected and cannot store (no quorum, no space)
+// shows nowhere else in the numbers.
 import type { JobBus } from './job-bus.ts';
 
-type BusWrite = 'admit' | 'prune' | 'desired' | 'state' | 'generation' | 'purge';
+type BusWrite = 'admit' | 'prune' | 'desired' | 'state' | 'round' | 'purge';
 
 /** Whether the bus is away is the same for all jobs. */
 const anyJob = { namespace: '', uid: '' };
@@ -38,8 +39,8 @@ export function countedBus(bus: JobBus, seen: (write: Seen) => void): JobBus {
       counted('desired', signal, () => bus.writeDesired(job, record, signal)),
     initState: (job, record, signal) =>
       counted('state', signal, () => bus.initState(job, record, signal)),
-    openGeneration: (job, next, signal) =>
-      counted('generation', signal, () => bus.openGeneration(job, next, signal)),
+    openRound: (job, next, signal) =>
+      counted('round', signal, () => bus.openRound(job, next, signal)),
     purge: (job, signal) => counted('purge', signal, () => bus.purge(job, signal)),
   };
 }

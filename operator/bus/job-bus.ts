@@ -1,15 +1,15 @@
-// The bus as the reconciler needs it: a mirror of the records of all jobs, kept by watches, and a few writes. Reading never waits; a bus that
-// is away is a fact like any other.
-import type { GenerationCause } from '../../crds/wire/generation-causes.ts';
+// The bus as the reconciler needs it: a mirror of the records of all jobs, kept by watches, and a
+// few writes. Reading never waits; a bus that is away is a fact like any other.
+import type { RendezvousCause } from '../../crds/wire/rendezvous-causes.ts';
 import type { DesiredRecord, JobRecord, StateRecord } from '../../crds/wire/state.ts';
 import type { JobOnBus } from '../../crds/wire/subjects.ts';
 import type { TelemetryOf } from '../../crds/wire/telemetry.ts';
 import type { BusFacts } from '../job/facts.ts';
 
-export interface NewGeneration {
+export interface NewRound {
   readonly from: number;
-  readonly cause: GenerationCause;
-  readonly epoch: number;
+  readonly cause: RendezvousCause;
+  readonly workerRevision: number;
   readonly restarts: StateRecord['restarts'];
   readonly lost?: readonly string[];
 }
@@ -27,11 +27,11 @@ export interface JobBus {
   writeDesired(job: JobOnBus, record: DesiredRecord, signal: AbortSignal): Promise<void>;
   /** Creates the record; that there is one already is fine. */
   initState(job: JobOnBus, record: StateRecord, signal: AbortSignal): Promise<void>;
-  /** Compare-and-set; that another generation is there by now is fine. */
-  openGeneration(job: JobOnBus, next: NewGeneration, signal: AbortSignal): Promise<void>;
+  /** Compare-and-set; that another round is there by now is fine. */
+  openRound(job: JobOnBus, next: NewRound, signal: AbortSignal): Promise<void>;
   /** Removes every key and message of a job; nobody may speak of it any more. */
   purge(job: JobOnBus, signal: AbortSignal): Promise<void>;
-  /** Removes records of generations that nobody needs any more. */
+  /** Removes records of rounds that nobody needs any more. */
   prune(signal: AbortSignal): Promise<void>;
 }
 
@@ -51,7 +51,7 @@ export const noBus: JobBus = {
   admit: () => Promise.resolve(),
   writeDesired: () => Promise.resolve(),
   initState: () => Promise.resolve(),
-  openGeneration: () => Promise.resolve(),
+  openRound: () => Promise.resolve(),
   purge: () => Promise.resolve(),
   prune: () => Promise.resolve(),
 };

@@ -1,5 +1,6 @@
-// JobBus on NATS: a mirror of the state bucket, kept by one watch, and of the last step that each job told. Records that cannot be read are
-// as good as absent: they are of another version, or nobody's.
+// JobBus on NATS: a mirror of the state bucket, kept by one watch, and of the last step that each
+// job told. Records that cannot be read are as good as absent: they are of another version, or
+// nobody's.
 import { TransientError } from '../../crds/failures/errors.ts';
 import type { Bucket } from '../../crds/wire/bucket.ts';
 import { Bus } from '../../crds/wire/bus.ts';
@@ -29,7 +30,7 @@ import { type BackoffSettings, pauseOf } from '../runtime/backoff.ts';
 import type { Chance, Clock } from '../runtime/clock.ts';
 import { timeText } from '../runtime/conditions.ts';
 import { arrange } from './arrange.ts';
-import type { BusProgress, JobBus, NewGeneration } from './job-bus.ts';
+import type { BusProgress, JobBus, NewRound } from './job-bus.ts';
 import { Records } from './records.ts';
 
 interface NatsBusFacts {
@@ -40,7 +41,7 @@ interface NatsBusFacts {
   readonly replicas: number;
   /** UID of the cluster; every key begins with it. */
   readonly cluster: () => Promise<string>;
-  /** Name under which generations are opened. */
+  /** Name under which rounds are opened. */
   readonly identity: string;
 }
 
@@ -138,14 +139,14 @@ export class NatsBus implements JobBus {
   facts(job: JobOnBus): BusFacts {
     if (this.#awaySince !== undefined) return { type: 'Away', since: this.#awaySince };
     const state = this.#records.get(keys.state(job), stateRecord);
-    const generation = state?.generation ?? 0;
+    const round = state?.round ?? 0;
     return {
       type: 'Present',
       admitted: this.#records.get(keys.job(job), jobRecord),
       state,
       desired: this.#records.get(keys.desired(job), desiredRecord),
-      members: this.#records.numbered(job, `member.${generation}`, memberRecord),
-      acks: this.#records.numbered(job, `ack.${generation}`, ackRecord),
+      members: this.#records.numbered(job, `member.${round}`, memberRecord),
+      acks: this.#records.numbered(job, `ack.${round}`, ackRecord),
       unsaved: this.#heardOf(job).unsaved,
       straggling: this.#heardOf(job).straggling,
     };
@@ -179,19 +180,19 @@ export class NatsBus implements JobBus {
     await unlessAborted(state.create(keys.state(job), record), signal);
   }
 
-  async openGeneration(job: JobOnBus, next: NewGeneration, signal: AbortSignal): Promise<void> {
+  async openRound(job: JobOnBus, next: NewRound, signal: AbortSignal): Promise<void> {
     const key = keys.state(job);
     const { state: records } = this.#require();
     const found = await unlessAborted(records.get(key), signal);
     const state = stateRecord.safeParse(found?.value).data;
     // Somebody was faster, or the work is done.
     if (found === undefined || state === undefined) return;
-    if (state.generation !== next.from || state.result !== undefined) return;
+    if (state.round !== next.from || state.result !== undefined) return;
     const { world: _, ...rest } = state;
     const record: StateRecord = {
       ...rest,
-      epoch: next.epoch,
-      generation: next.from + 1,
+      workerRevision: next.workerRevision,
+      round: next.from + 1,
       opened: {
         by: this.#facts.identity,
         cause: next.cause,
@@ -283,7 +284,10 @@ export class NatsBus implements JobBus {
   }
 }
 
-/** A leader that lost its lease stops waiting at once. What was sent may still take effect; the next leader finds out. */
+/**
+ * A leader that lost its lease stops waiting at once. A request that was sent may still take
+ * effect; the next leader finds out.
+ */
 async function unlessAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const stop = () => reject(signal.reason);

@@ -1,12 +1,12 @@
-// The keys of the state bucket as last told, parsed once, when somebody asks: thousands of jobs are looked at every second. After a
-// reconnect everything is told again; what is not told then is gone.
+// The keys of the state bucket as last heard, parsed once, on demand: thousands of jobs are read
+// every second. After a reconnect, keys that are not listed again are gone.
 import type * as z from 'zod';
 import { stateRecord } from '../../crds/wire/state.ts';
 import { type JobOnBus, parseKey } from '../../crds/wire/subjects.ts';
 
 const numberedKinds = ['world', 'member', 'ack'];
 /** Before the present one: a pod may still be on its way out of the last. */
-const generationsKept = 4;
+const roundsKept = 4;
 
 interface Kept {
   readonly value: unknown;
@@ -54,13 +54,13 @@ export class Records {
     return new Map([...found].sort(([a], [b]) => a - b));
   }
 
-  /** Keys of generations that are so far back that nobody asks for them any more. */
+  /** Keys of rounds that are so far back that nobody asks for them any more. */
   outdated(): readonly string[] {
     return [...this.#byJob].flatMap(([job, all]) => {
-      const generation = this.get(`${job}.state`, stateRecord)?.generation ?? 0;
+      const round = this.get(`${job}.state`, stateRecord)?.round ?? 0;
       return [...all].filter((key) => {
         const [kind = '', of] = (parseKey(key)?.what ?? '').split('.');
-        return numberedKinds.includes(kind) && Number(of) < generation - generationsKept;
+        return numberedKinds.includes(kind) && Number(of) < round - roundsKept;
       });
     });
   }

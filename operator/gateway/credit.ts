@@ -1,5 +1,6 @@
-// What a job may use of the gateway: so much a second, with a burst. What is used is known only after it was taken, so there may be debt; it is
-// paid before anything else is taken. Pure, in a clock's milliseconds.
+// Token bucket of a job at the gateway: a rate with a burst. The cost of a request is known only
+// after it was served, so the balance may be negative; it is positive again before the next request
+// is served. Pure, in milliseconds of a clock.
 export interface CreditSettings {
   readonly perSecond: number;
   readonly burst: number;

@@ -1,6 +1,6 @@
-// Requests of one job of one kind. The gateway asks the server for no more messages than the job has credit for: a subscription ends by itself
-// after so many, and what comes then is dropped by the server, before it costs anybody else anything. A job that floods finds its own door
-// closed.
+// Requests of one kind from one job. The gateway subscribes for as many messages as the job has
+// credit for; the server ends the subscription after so many and drops what comes later, before it
+// costs others anything. A job that floods closes its own door only.
 import type { Msg, NatsConnection, Subscription } from 'nats';
 import type { Clock } from '../runtime/clock.ts';
 import { Credit, type CreditSettings } from './credit.ts';

@@ -1,6 +1,7 @@
-// Stands between what the bus stores and those who may not ask the server for it: pods of jobs and people. It keeps nothing, so any number
-// of gateways share the requests. Who asks is in the subject, which the server checks; answers go to inboxes of that asker and nowhere else,
-// and the server lets a gateway publish to inboxes alone, so it cannot be made to speak for somebody.
+// Serves what the bus stores to pods and people, who may not ask JetStream. It keeps no state, so
+// any number of replicas share the requests. The subject of a request names the sender, which the
+// server checks; answers go to the inbox of that sender, and the server lets a gateway publish to
+// inboxes only.
 import type { Msg, NatsConnection } from 'nats';
 import { toAnnealError } from '../../crds/failures/errors.ts';
 import type { Bucket } from '../../crds/wire/bucket.ts';
@@ -17,8 +18,8 @@ import {
 import {
   bucket,
   inbox,
+  jobPrefix,
   type PodOnBus,
-  place,
   type StreamName,
   stream,
   subjects,
@@ -47,7 +48,10 @@ interface Doors {
   readonly counter: Counter;
 }
 
-/** A connection to where pods and people are; a server lets one connection have so many subscriptions. */
+/**
+ * A connection to where pods and people are; a server lets one connection have so many
+ * subscriptions.
+ */
 interface Counter {
   readonly connection: Connection;
   jobs: number;
@@ -153,7 +157,7 @@ export class Gateway {
 
   /** A job has doors for as long as the operator says that there is such a job. */
   #arrange({ job, record }: MirroredJob): void {
-    const at = place(job);
+    const at = jobPrefix(job);
     const open = this.#open;
     if (record?.workers === this.#doors.get(at)?.workers || open === undefined) return;
     this.#close(at);
@@ -212,7 +216,7 @@ export class Gateway {
     const what = words.at(-1) ?? '';
     const pod = { job, index: Number(words[4]), uid: words[5] ?? '' };
     const mine = kind === 'view' ? inbox.view(job.namespace) : inbox.pod(pod);
-    // An answer to anywhere else would be an order of ours to whoever listens there.
+    // An answer to another subject would be a message of ours to its subscribers.
     if (message.reply === undefined || !message.reply.startsWith(`${mine}.`)) return;
     if (kind !== 'view' && !isIndex(words[4])) return;
     const reply = (answer: GatewayAnswer) => {
@@ -263,7 +267,7 @@ export class Gateway {
         for (const part of partsOf(job)) reply(part);
         return;
       case 'get': {
-        if (!request.key.startsWith(`${place(pod.job)}.`)) return reply(unreadable);
+        if (!request.key.startsWith(`${jobPrefix(pod.job)}.`)) return reply(unreadable);
         return reply({ type: 'Entry', entry: await state.get(request.key) });
       }
       default: {

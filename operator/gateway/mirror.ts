@@ -1,9 +1,10 @@
-// The records of all jobs of the cluster, as one watch tells them: lists are answered from here, and it is known which jobs there are. What
-// is told again after a reconnect replaces all of it at once; until then nothing is known.
+// The records of all jobs of the cluster, kept by one watch: lists are answered from here, and it
+// tells which jobs there are. After a reconnect, the new list replaces the old one as a whole;
+// until it is complete nothing is known.
 
 import type { Entry, Watcher } from '../../crds/wire/bus-settings.ts';
 import { type JobRecord, jobRecord } from '../../crds/wire/state.ts';
-import { type JobOnBus, keys, parseKey, place } from '../../crds/wire/subjects.ts';
+import { type JobOnBus, jobPrefix, keys, parseKey } from '../../crds/wire/subjects.ts';
 
 export interface MirroredJob {
   readonly job: JobOnBus;
@@ -39,7 +40,7 @@ export class Mirror implements Watcher {
   }
 
   job(at: JobOnBus): MirroredJob | undefined {
-    return this.#jobs.get(place(at));
+    return this.#jobs.get(jobPrefix(at));
   }
 
   entry(key: string, value: unknown, revision: number): void {
@@ -49,13 +50,13 @@ export class Mirror implements Watcher {
     const at = { namespace: parsed.namespace, uid: parsed.uid };
     const isJob = key === keys.job(at);
     if (isJob && value === undefined) {
-      const gone = jobs.get(place(at));
-      jobs.delete(place(at));
+      const gone = jobs.get(jobPrefix(at));
+      jobs.delete(jobPrefix(at));
       if (gone !== undefined && this.isReady) this.#changed({ ...gone, record: undefined });
       return;
     }
-    const kept = jobs.get(place(at)) ?? none(at);
-    jobs.set(place(at), kept);
+    const kept = jobs.get(jobPrefix(at)) ?? none(at);
+    jobs.set(jobPrefix(at), kept);
     if (value === undefined) kept.entries.delete(key);
     else kept.entries.set(key, { value, revision });
     kept.head = Math.max(kept.head, revision);

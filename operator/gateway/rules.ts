@@ -1,5 +1,6 @@
-// Which record a pod may write, and how much a job may store and say. Pure. Any worker may change the state by compare-and-set, and write the
-// records of its own index, in its own name; what the operator writes (job, desired) nobody else does.
+// Which record a pod may write, and how much a job may store and say. Pure. Any worker may change
+// the state by compare-and-set, and write the records of its own index, in its own name; what the
+// operator writes (job, desired) nobody else does.
 import type * as z from 'zod';
 import type { AskRequest } from '../../crds/wire/gateway.ts';
 import {
@@ -9,7 +10,7 @@ import {
   stateRecord,
   worldRecord,
 } from '../../crds/wire/state.ts';
-import { type PodOnBus, parseKey, place } from '../../crds/wire/subjects.ts';
+import { jobPrefix, type PodOnBus, parseKey } from '../../crds/wire/subjects.ts';
 import type { DoorSettings } from './door.ts';
 
 export type WriteRequest = Extract<AskRequest, { readonly value: unknown }>;
@@ -28,12 +29,12 @@ const families: Readonly<Record<string, Family>> = {
   ack: { schema: ackRecord, ways: ['create', 'update'], most: () => 1_024 },
 };
 
-/** Generations whose records may lie on the bus; the operator removes older ones. */
-const generationsKept = 32;
+/** Rounds whose records may lie on the bus; the operator removes older ones. */
+const roundsKept = 32;
 
 /** Keys of a job of so many workers. */
 export function mostKeys({ workers }: JobRecord): number {
-  return 16 + 3 * workers * generationsKept;
+  return 16 + 3 * workers * roundsKept;
 }
 
 /** Why a pod may not write that; undefined: it may. */
@@ -43,11 +44,11 @@ export function refusalOf(
   job: { readonly record: JobRecord; readonly entries: ReadonlyMap<string, unknown> },
 ): string | undefined {
   const { key, value, what } = request;
-  if (!key.startsWith(`${place(pod.job)}.`)) return `${key} is of another job`;
-  const [kind = '', generation, index, ...more] = (parseKey(key)?.what ?? '').split('.');
+  if (!key.startsWith(`${jobPrefix(pod.job)}.`)) return `${key} is of another job`;
+  const [kind = '', round, index, ...more] = (parseKey(key)?.what ?? '').split('.');
   const family = families[kind];
-  const isPlace = kind === 'state' ? generation === undefined : isNumber(generation);
-  if (family === undefined || !isPlace || more.length > 0) return `${key} is no key of a worker`;
+  const isComplete = kind === 'state' ? round === undefined : isNumber(round);
+  if (family === undefined || !isComplete || more.length > 0) return `${key} is no key of a worker`;
   if (!family.ways.includes(what))
     return `${what} of ${key}: it is written by ${family.ways.join(' or ')}`;
   if (kind !== 'state' && index !== String(pod.index)) {
@@ -74,16 +75,19 @@ function isNumber(word: string | undefined): boolean {
 export function doorsOf({ job }: Pick<PodOnBus, 'job'>, { workers }: JobRecord) {
   return {
     ask: {
-      ...{ subject: `anneal.ask.${place(job)}.*.*.*`, window: 64 + 4 * workers },
+      ...{ subject: `anneal.ask.${jobPrefix(job)}.*.*.*`, window: 64 + 4 * workers },
       ...{ perSecond: 40 + 4 * workers, burst: 200 + 20 * workers, bytesPerUnit: 4_096 },
     },
     tell: {
       // A pod sends 64 at once, and half of the window is always open.
-      ...{ subject: `anneal.tell.${place(job)}.*.*.*`, window: 192 + 64 * Math.min(workers, 8) },
+      ...{
+        subject: `anneal.tell.${jobPrefix(job)}.*.*.*`,
+        window: 192 + 64 * Math.min(workers, 8),
+      },
       ...{ perSecond: 64 + 4 * workers, burst: 4_096, bytesPerUnit: 1_024 },
     },
     view: {
-      ...{ subject: `anneal.view.${place(job)}.*`, window: 64 },
+      ...{ subject: `anneal.view.${jobPrefix(job)}.*`, window: 64 },
       ...{ perSecond: 100, burst: 1_000, bytesPerUnit: 16_384 },
     },
   } as const satisfies Readonly<Record<string, DoorSettings>>;

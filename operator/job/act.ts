@@ -1,5 +1,5 @@
-// Performs what was decided, call by call in order, and stops at the first that fails: the next reconcile decides again from what is there
-// then. Answers that mean "it is so already" are successes.
+// Performs the calls of a decision in order and stops at the first that fails: the next reconcile
+// decides again from what is there then. Answers that mean "it is so already" are successes.
 import { TerminalError } from '../../crds/failures/errors.ts';
 import { annotation, finalizer, label } from '../../crds/names/labels.ts';
 import type { JobBus } from '../bus/job-bus.ts';
@@ -25,7 +25,10 @@ interface Actor {
   readonly bus: JobBus;
   readonly manager: string;
   readonly gang: GangFlavour | undefined;
-  /** Told every object that a call made or changed, so that the next decision waits for the cache to know. */
+  /**
+   * Told every object that a call made or changed, so that the next decision waits until the
+   * informers have it.
+   */
   readonly wrote: (kind: string, object: KubeObject) => void;
 }
 
@@ -106,8 +109,8 @@ async function perform(
       return bus.writeDesired(onBus, call.record, signal);
     case 'InitState':
       return bus.initState(onBus, call.record, signal);
-    case 'OpenGeneration':
-      return bus.openGeneration(onBus, call, signal);
+    case 'OpenRound':
+      return bus.openRound(onBus, call, signal);
     case 'PurgeBus':
       return bus.purge(onBus, signal);
     default:
@@ -115,7 +118,7 @@ async function perform(
   }
 }
 
-/** Its name holds its content: whoever made it made the same. */
+/** Its name holds the digest of its content, so an existing one is the same. */
 async function ensurePlan(client: KubeClient, manifest: Manifest, signal: AbortSignal) {
   try {
     await client.create(configMaps, manifest, signal);
@@ -134,7 +137,7 @@ async function apply(
   wrote(kind, await client.apply(resource, manifest, { manager }, signal));
 }
 
-/** What has the name already is only ours where the job controls it; anything else is left as it is. */
+/** An object of that name is ours only where the job controls it; any other is left as it is. */
 async function create(
   actor: Actor,
   { metadata }: ObservedFineTuneJob,
@@ -151,7 +154,8 @@ async function create(
     const { uid } = found.metadata;
     if (found.metadata.controlledBy === metadata.uid) {
       if (kind !== 'Service' && kind !== 'NetworkPolicy') return actor.wrote(kind, found);
-      // Our cache does not know it: its labels are gone, or the answer to another create got lost.
+      // Our informer does not have it: its labels are gone, or the answer to another create got
+      // lost.
       const own = { ...manifest, metadata: { ...manifest.metadata, uid } };
       return apply(actor, kind, own, signal);
     }

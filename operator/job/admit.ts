@@ -1,11 +1,11 @@
-// A job is made known on the bus before any of its pods speaks there: the gateway has a door for no other. It is known until it is deleted.
+// A job is admitted on the bus before any of its pods connects: the gateway serves no other. It
+// stays admitted until it is deleted.
 import { isDeepStrictEqual } from 'node:util';
 import type { JobRecord } from '../../crds/wire/state.ts';
-import { none, type Opinion } from './decision.ts';
-import { presentBus, type View } from './view.ts';
+import { none, type PolicyResult } from './decision.ts';
+import type { View } from './view.ts';
 
-export function admit({ facts, spec, built }: View): Opinion {
-  const bus = presentBus(facts);
+export function admit({ facts, spec, built, bus }: View): PolicyResult {
   // What is written there has to be removed again.
   if (bus === undefined || !facts.job.hasFinalizer) return none;
   const { replicas, maxReplicas = replicas, elasticity } = spec.worker;

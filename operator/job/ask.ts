@@ -1,4 +1,5 @@
-// What a decision needs and no cache holds: asked of the API server only where the facts say that it matters, which is nearly never.
+// What a decision needs and no informer holds: asked of the API server only in the rare states
+// where it matters.
 import { childName } from '../../crds/names/child-names.ts';
 import { isStatus } from '../runtime/api-error.ts';
 import type { KubeClient } from '../runtime/client.ts';
@@ -26,7 +27,10 @@ export class Questions {
     this.#client = client;
   }
 
-  /** The facts with what was asked; undefined where our cache is behind what it has told itself, so that nothing can be decided yet. */
+  /**
+   * The facts with the answers; undefined where one informer is behind another, so that nothing can
+   * be decided yet.
+   */
   async answered(facts: Facts, signal: AbortSignal): Promise<Facts | undefined> {
     if (await this.#workersAreUnseen(facts, signal)) return undefined;
     const namespaceIsDeleted = await this.#isNamespaceDeleted(facts, signal);
@@ -34,12 +38,12 @@ export class Questions {
   }
 
   /**
-   * Status names a worker Job that our cache does not have. Somebody deleted it, or, after a change of leaders, the stream of Jobs is behind
-   * that of FineTuneJobs: only the API server knows.
+   * Status names a worker Job that our informer does not have. Somebody deleted it, or, after a
+   * change of leaders, the watch of Jobs is behind that of FineTuneJobs: only the API server knows.
    */
   async #workersAreUnseen({ job, workers }: Facts, signal: AbortSignal): Promise<boolean> {
-    const { jobRef, workerEpoch = 1 } = job.status;
-    if (jobRef === undefined || jobRef.name !== childName.workers(job.name, workerEpoch))
+    const { jobRef, workerRevision = 1 } = job.status;
+    if (jobRef === undefined || jobRef.name !== childName.workers(job.name, workerRevision))
       return false;
     if (workers.some(({ name }) => name === jobRef.name)) return false;
     try {

@@ -1,6 +1,6 @@
-// Who has just been told to prepare, before the caches know: jobs of a sweep are decided on at the
-// same time, and one of them is to do it for all. In memory alone: after a change of leaders two
-// may do the same, which costs time and nothing else.
+// Jobs that have just been told to prepare, before the informers know: jobs of a sweep are decided
+// on at the same time, and one of them is to prepare for all. In memory only: after a change of
+// leaders two may do the same work, which costs time and nothing else.
 import { Component, label } from '../../crds/names/labels.ts';
 import { runName } from '../../crds/wire/pod.ts';
 import type { Call } from './decision.ts';
@@ -8,7 +8,7 @@ import type { Facts } from './facts.ts';
 import type { ObservedFineTuneJob } from './observed/fine-tune-job.ts';
 import { requestOf } from './siblings.ts';
 
-/** A cache knows within a moment; whoever could not create after all gives way to others. */
+/** An informer knows within a moment; a job that could not create after all gives way to others. */
 const longestMs = 5_000;
 
 interface Begun {
@@ -28,7 +28,7 @@ export class BegunPreparations {
     this.#begun.set(request, { name, uid, until: now + longestMs });
   }
 
-  /** The facts with those that the caches do not know yet. */
+  /** The facts with those that the informers do not know yet. */
   seenBy(job: ObservedFineTuneJob, facts: Facts): Facts {
     const request = requestOf(job);
     const begun = request === undefined ? undefined : this.#begun.get(request);

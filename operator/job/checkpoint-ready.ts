@@ -1,19 +1,19 @@
-// Whether the job could go on from somewhere if all its pods went now, and whether what it has done since can be saved.
-import { placesOf } from '../objects/places.ts';
-import { none, type Opinion } from './decision.ts';
-import { has, presentBus, type View } from './view.ts';
+// Whether the job could resume if it lost all pods now, and whether its newest state can be saved.
+import { referencesOf } from '../objects/references.ts';
+import { none, type PolicyResult } from './decision.ts';
+import { has, type View } from './view.ts';
 
-export function checkpointReady(view: View): Opinion {
-  const bus = presentBus(view.facts);
+export function checkpointReady(view: View): PolicyResult {
+  const { bus } = view;
   const step = bus?.state?.checkpoint?.step ?? view.status.checkpoint?.latestStep;
-  const opinion = ready(view, step);
+  const result = ready(view, step);
   const unsaved = bus?.unsaved;
-  if (unsaved === undefined || unsaved.step <= (step ?? 0) || !has(view, 'Running')) return opinion;
-  return { ...opinion, degraded: { reason: 'StorageFull', message: unsaved.message } };
+  if (unsaved === undefined || unsaved.step <= (step ?? 0) || !has(view, 'Running')) return result;
+  return { ...result, degraded: { reason: 'StorageFull', message: unsaved.message } };
 }
 
-function ready(view: View, step: number | undefined): Opinion {
-  const condition = (status: 'True' | 'False', reason: string, message: string): Opinion => ({
+function ready(view: View, step: number | undefined): PolicyResult {
+  const condition = (status: 'True' | 'False', reason: string, message: string): PolicyResult => ({
     conditions: [{ type: 'CheckpointReady', status, reason, message }],
   });
   // Told once per phase of the job, not once per checkpoint: the step is in status.checkpoint.
@@ -32,5 +32,5 @@ function ready(view: View, step: number | undefined): Opinion {
 }
 
 function hasDestination({ built, spec }: View): boolean {
-  return placesOf(built).shared !== undefined || spec.checkpoint.destination !== undefined;
+  return referencesOf(built).shared !== undefined || spec.checkpoint.destination !== undefined;
 }

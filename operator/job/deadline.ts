@@ -1,13 +1,14 @@
-// The time that a job may be active, not counting when it is suspended or waits in a queue. Kept as a sum and the begin of the present
-// stretch, so that it survives restarts of the operator. When it is over, workers save first.
+// The time that a job may be active, without the time that it is suspended or queued. Kept as a sum
+// and the start of the present stretch, so that it survives restarts of the operator. At the
+// deadline, workers save first.
 import { conditionOf, isTrue, timeText } from '../runtime/conditions.ts';
-import { type Call, none, type Opinion } from './decision.ts';
+import { type Call, none, type PolicyResult } from './decision.ts';
 import { desiredOf } from './desired.ts';
 import { fail } from './settle.ts';
-import { currentWorkers, later, presentBus, stateOf, type View } from './view.ts';
+import { later, type View } from './view.ts';
 
 /** Stops or starts the clock, by what the other policies found. Asked last. */
-export function countTime({ facts, status }: View): Opinion {
+export function countTime({ facts, status }: View): PolicyResult {
   const conditions = status.conditions ?? [];
   const quota = conditionOf(conditions, 'QuotaReserved');
   const paused =
@@ -33,17 +34,17 @@ export function deadlineOf({ spec, status }: View): number | undefined {
 }
 
 /** The end of a job whose time is over. */
-export function overdue(view: View): Opinion | undefined {
+export function overdue(view: View): PolicyResult | undefined {
   const due = deadlineOf(view);
   if (due === undefined || view.facts.now < due) return undefined;
   return fail(view, {
     code: 'E_DEADLINE_EXCEEDED',
     message: `the job was active for ${view.spec.activeDeadlineSeconds} s, which is all that activeDeadlineSeconds gives it`,
-    step: stateOf(view)?.checkpoint?.step,
+    step: view.state?.checkpoint?.step,
   });
 }
 
-export function deadline(view: View): Opinion {
+export function deadline(view: View): PolicyResult {
   const due = deadlineOf(view);
   if (due === undefined) return none;
   if (view.facts.now < due) return { wakeAt: due };
@@ -55,17 +56,17 @@ export function deadline(view: View): Opinion {
 
 /** Calls while a last checkpoint is awaited; undefined when there is nothing to wait for. */
 function savingFirst(view: View, last: number): readonly Call[] | undefined {
-  const world = stateOf(view)?.world;
+  const world = view.state?.world;
   if (world === undefined || view.facts.now >= last) return undefined;
-  if (currentWorkers(view) === undefined || hasStopped(view)) return undefined;
+  if (view.workers === undefined || hasStopped(view)) return undefined;
   const wanted = desiredOf(view, { stop: 'Save', deadline: last });
   return wanted === undefined ? [] : [wanted];
 }
 
 /** Every member of the world has saved and stopped. */
 export function hasStopped(view: View): boolean {
-  const { size = 0 } = stateOf(view)?.world ?? {};
-  const acks = [...(presentBus(view.facts)?.acks.values() ?? [])];
+  const { size = 0 } = view.state?.world ?? {};
+  const acks = [...(view.bus?.acks.values() ?? [])];
   return acks.filter(({ stoppedStep }) => stoppedStep !== undefined).length >= size;
 }
 

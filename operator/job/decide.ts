@@ -1,8 +1,8 @@
-// The whole policy: from facts to the next status, the calls that bring it about, and the time to look again. Pure: the same facts give the
-// same decision, on any replica, at any time.
+// The whole policy: from facts to the next status, the calls that bring it about, and the time to
+// look again. Pure: the same facts give the same decision, on any replica, at any time.
 //
-// Policies are asked in this order, each seeing the status as those before left it. One that is `final` ends the questions: what comes after
-// it has nothing to decide on.
+// Policies are asked in this order; each sees the status as those before left it. A result that is
+// `final` ends the pass.
 import type { Condition, Phase } from '../../crds/api/conditions.ts';
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import { conditionOf, isTrue, setCondition } from '../runtime/conditions.ts';
@@ -10,7 +10,7 @@ import type { EventNote } from '../runtime/events.ts';
 import { admit } from './admit.ts';
 import { checkpointReady } from './checkpoint-ready.ts';
 import { countTime, deadline } from './deadline.ts';
-import type { Call, Decision, Opinion, Plight } from './decision.ts';
+import type { Call, ConditionReason, Decision, PolicyResult } from './decision.ts';
 import { expire } from './expiry.ts';
 import type { Facts } from './facts.ts';
 import { failedResult, failures } from './failure.ts';
@@ -32,7 +32,7 @@ import { unreadable, validate } from './validate.ts';
 import { earliest, type View, viewOf } from './view.ts';
 import { replacePlan, startWorkers } from './workers.ts';
 
-const policies: readonly ((view: View) => Opinion)[] = [
+const policies: readonly ((view: View) => PolicyResult)[] = [
   admit,
   leaveNamespace,
   validate,
@@ -65,7 +65,7 @@ export function decide(facts: Facts): Decision {
     draft.take(fail({ facts, status: job.status }, { code: 'E_INVALID_SPEC', message }));
     return draft.decision();
   }
-  if (refused !== undefined) draft.take({ stalled: plightOf(refused) });
+  if (refused !== undefined) draft.take({ stalled: conditionReasonOf(refused) });
   if (job.spec === undefined) {
     draft.take(unreadable(facts));
     return draft.decision();
@@ -82,13 +82,13 @@ export function isOver({ conditions = [] }: FineTuneJobStatus): boolean {
   return isTrue(conditions, 'Complete') || isTrue(conditions, 'Failed');
 }
 
-/** Opinions, added up. It lives as long as one decision. */
+/** The results of the policies, folded. It lives as long as one decision. */
 class Draft {
   readonly #facts: Facts;
   #status: FineTuneJobStatus;
   #conditions: readonly Condition[];
-  #stalled: Plight | undefined;
-  #degraded: Plight | undefined;
+  #stalled: ConditionReason | undefined;
+  #degraded: ConditionReason | undefined;
   #wakeAt: number | undefined;
   readonly #calls: Call[] = [];
   readonly #events: EventNote[] = [];
@@ -104,25 +104,25 @@ class Draft {
   }
 
   /** True when no other policy should be asked. */
-  take(opinion: Opinion): boolean {
+  take(result: PolicyResult): boolean {
     const { now, job } = this.#facts;
     const stamp = { now, generation: job.generation };
-    for (const change of opinion.conditions ?? []) {
+    for (const change of result.conditions ?? []) {
       this.#conditions = setCondition(this.#conditions, change, stamp);
     }
-    this.#status = { ...this.#status, ...opinion.status };
-    this.#calls.push(...(opinion.calls ?? []));
-    this.#events.push(...(opinion.events ?? []));
-    this.#stalled ??= opinion.stalled;
-    this.#degraded ??= opinion.degraded;
-    this.#wakeAt = earliest(this.#wakeAt, opinion.wakeAt);
-    return opinion.final === true;
+    this.#status = { ...this.#status, ...result.status };
+    this.#calls.push(...(result.calls ?? []));
+    this.#events.push(...(result.events ?? []));
+    this.#stalled ??= result.stalled;
+    this.#degraded ??= result.degraded;
+    this.#wakeAt = earliest(this.#wakeAt, result.wakeAt);
+    return result.final === true;
   }
 
   decision(): Decision {
     const { job } = this.#facts;
-    this.#takePlight('Stalled', this.#stalled, 'Moving', 'nothing is in the way');
-    this.#takePlight('Degraded', this.#degraded, 'AsAsked', 'the job runs as it was asked to');
+    this.#takeAbnormal('Stalled', this.#stalled, 'Moving', 'nothing is in the way');
+    this.#takeAbnormal('Degraded', this.#degraded, 'AsAsked', 'the job runs as it was asked to');
     const status: FineTuneJobStatus = {
       ...this.status,
       observedGeneration: job.generation,
@@ -136,17 +136,19 @@ class Draft {
     };
   }
 
-  /** A plight that nobody speaks of any more is over. */
-  #takePlight(
+  /**
+   * Of the conditions that are True where something is wrong; False once no policy gives a reason.
+   */
+  #takeAbnormal(
     type: 'Stalled' | 'Degraded',
-    plight: Plight | undefined,
-    well: string,
-    words: string,
+    found: ConditionReason | undefined,
+    reason: string,
+    message: string,
   ) {
     const before = conditionOf(this.#conditions, type);
-    if (plight !== undefined) this.take({ conditions: [{ type, status: 'True', ...plight }] });
+    if (found !== undefined) this.take({ conditions: [{ type, status: 'True', ...found }] });
     else if (before?.status === 'True') {
-      this.take({ conditions: [{ type, status: 'False', reason: well, message: words }] });
+      this.take({ conditions: [{ type, status: 'False', reason, message }] });
     }
   }
 
@@ -160,12 +162,12 @@ class Draft {
 }
 
 /**
- * Phases that an event tells. Each event is a write: of those that every job goes through in a
- * moment, conditions tell more; an end and a restart have events of their own.
+ * Phases that get an event. Each event is a write: of the phases that every job passes in a moment,
+ * conditions tell more; an end and a restart have events of their own.
  */
 const eventful: ReadonlySet<Phase> = new Set(['Queued', 'Running', 'Resizing', 'Suspended']);
 
-function plightOf({ reason, message }: Plight): Plight {
+function conditionReasonOf({ reason, message }: ConditionReason): ConditionReason {
   return { reason, message };
 }
 

@@ -1,7 +1,7 @@
-// What a decision is made of: the next status, calls in order, events, and when to look again. Policies give opinions; folding them one
-// after the other makes the decision (decide.ts).
+// What a decision is made of: the next status, calls in order, events, and when to look again. Each
+// policy gives a result; folding them one after the other makes the decision (decide.ts).
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
-import type { GenerationCause } from '../../crds/wire/generation-causes.ts';
+import type { RendezvousCause } from '../../crds/wire/rendezvous-causes.ts';
 import type { DesiredRecord, JobRecord, StateRecord } from '../../crds/wire/state.ts';
 import type { Manifest, OwnManifest, Propagation } from '../runtime/client.ts';
 import type { ConditionChange } from '../runtime/conditions.ts';
@@ -49,41 +49,42 @@ export type Call =
   | { readonly type: 'WriteDesired'; readonly record: DesiredRecord }
   /** Creates the state record; that it exists is fine. */
   | { readonly type: 'InitState'; readonly record: StateRecord }
-  /** Compare-and-set from a generation: that somebody was faster is fine. */
+  /** Compare-and-set from a round: that somebody was faster is fine. */
   | {
-      readonly type: 'OpenGeneration';
+      readonly type: 'OpenRound';
       readonly from: number;
-      readonly cause: GenerationCause;
-      readonly epoch: number;
+      readonly cause: RendezvousCause;
+      readonly workerRevision: number;
       readonly restarts: StateRecord['restarts'];
       /** UIDs of pods that may join no more. */
       readonly lost?: readonly string[];
     }
   | { readonly type: 'PurgeBus' };
 
-export interface Opinion {
+export interface PolicyResult {
   readonly conditions?: readonly ConditionChange[];
   /** Members that replace those of the status. */
   readonly status?: Partial<FineTuneJobStatus>;
   readonly calls?: readonly Call[];
   readonly events?: readonly EventNote[];
-  /** Why nothing can move; the first policy that says so is heard. */
-  readonly stalled?: Plight | undefined;
-  /** What is not as asked, although the job runs. */
-  readonly degraded?: Plight | undefined;
+  /** Why the job cannot proceed; the first policy that says so wins. */
+  readonly stalled?: ConditionReason | undefined;
+  /** What deviates from the spec although the job runs. */
+  readonly degraded?: ConditionReason | undefined;
   /** When the answer may be another one by itself, in milliseconds since 1970. */
   readonly wakeAt?: number | undefined;
   /** No later policy is asked. */
   readonly final?: boolean;
 }
 
-export interface Plight {
+/** Reason and message of a condition. */
+export interface ConditionReason {
   readonly reason: string;
   readonly message: string;
 }
 
 /** A call that the cluster refused. */
-export interface Refusal extends Plight {
+export interface Refusal extends ConditionReason {
   /** It will refuse it again, whatever changes around the job. */
   readonly isFinal: boolean;
 }
@@ -95,10 +96,10 @@ export interface Decision {
   readonly wakeAt: number | undefined;
 }
 
-export const none: Opinion = {};
+export const none: PolicyResult = {};
 
-/** Two opinions as one: where both speak of the same, the second is heard. */
-export function together(first: Opinion, second: Opinion): Opinion {
+/** Two results as one: where both set the same, the second wins. */
+export function together(first: PolicyResult, second: PolicyResult): PolicyResult {
   return {
     ...first,
     ...second,

@@ -1,10 +1,11 @@
-// The record by which the operator tells workers what it wants: how many, whether to stop, the fields that may change while they run.
+// The record by which the operator tells workers what it wants: how many, whether to stop, the
+// fields that may change while they run.
 import { isDeepStrictEqual } from 'node:util';
 import { splitLive } from '../../crds/plan/live.ts';
 import type { DesiredRecord } from '../../crds/wire/state.ts';
 import { timeText } from '../runtime/conditions.ts';
 import type { Call } from './decision.ts';
-import { epochOf, presentBus, stateOf, type View } from './view.ts';
+import type { View } from './view.ts';
 
 interface Wanted {
   readonly stop?: DesiredRecord['stop'];
@@ -16,17 +17,18 @@ interface Wanted {
 
 /** A call that makes the bus say so; undefined where it does already, or does not answer. */
 export function desiredOf(view: View, wanted: Wanted): Call | undefined {
-  const bus = presentBus(view.facts);
+  const { bus } = view;
   if (bus === undefined) return undefined;
   const { worker } = view.spec;
-  const epoch = epochOf(view);
-  const before = bus.desired?.epoch === epoch ? bus.desired : undefined;
-  const trained = stateOf(view)?.world?.size;
+  const { workerRevision } = view;
+  const before = bus.desired?.workerRevision === workerRevision ? bus.desired : undefined;
+  const trained = view.state?.world?.size;
   const elastic = worker.elasticity !== 'None';
   const record: DesiredRecord = {
     v: 1,
-    epoch,
-    // A change of their number is the business of resize.ts; until then those that train are wanted.
+    workerRevision,
+    // A change of their number is the business of resize.ts; until then those that train are
+    // wanted.
     workers: wanted.workers ?? before?.workers ?? trained ?? worker.replicas,
     min: elastic ? (worker.minReplicas ?? worker.replicas) : worker.replicas,
     max: elastic ? (worker.maxReplicas ?? worker.replicas) : worker.replicas,

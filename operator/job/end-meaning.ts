@@ -1,4 +1,5 @@
-// What the end of a pod means: its last words where it had any, else what Kubernetes says, else its exit code.
+// What the end of a pod means: its termination message where it has one, else what Kubernetes says,
+// else its exit code.
 
 import type { RetryClass } from '../../crds/failures/failure.ts';
 import {
@@ -18,12 +19,12 @@ export interface EndMeaning {
 }
 
 export function meaningOf(pod: PodFacts, end: PodEnd): EndMeaning {
-  const said = end.words?.failure;
+  const said = end.terminationMessage?.failure;
   const code = said !== undefined && isFailureCode(said.code) ? said.code : codeOf(end);
   const { reason, retry } = failureOf(code);
   return {
     code,
-    // A newer worker may know reasons that we do not: its words are better than ours.
+    // A newer worker may know reasons that we do not: its message is better than ours.
     reason: said?.reason ?? reason,
     retry: said === undefined ? (workerExitOf(end.exitCode)?.retry ?? retry) : retry,
     message: said?.message ?? `pod ${pod.name} ${howItEnded(end)}`,
@@ -39,8 +40,9 @@ export function failureOfPod(pod: PodFacts, end: PodEnd): FailureFacts {
     index: pod.component === 'worker' ? pod.index : undefined,
     node: pod.node,
     exitCode: end.exitCode,
-    step: end.words?.failure?.step,
-    record: end.words === undefined ? undefined : JSON.stringify(end.words),
+    step: end.terminationMessage?.failure?.step,
+    record:
+      end.terminationMessage === undefined ? undefined : JSON.stringify(end.terminationMessage),
   };
 }
 
@@ -56,7 +58,7 @@ function codeOf({ exitCode, reason, message }: PodEnd): FailureCode {
   return codeByExit.get(exitCode) ?? 'E_INTERNAL';
 }
 
-/** For containers without last words: what their exit code says alone. */
+/** For containers without a termination message: what their exit code says alone. */
 const codeByExit: ReadonlyMap<number, FailureCode> = new Map([
   [64, 'E_INVALID_SPEC'],
   [65, 'E_INVALID_DATA'],

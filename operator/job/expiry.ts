@@ -1,5 +1,5 @@
-// After the end: what still runs is stopped, the queue gets its quota back, and the job itself goes when its time is over. Nothing is
-// created any more, by no path.
+// After the end: pods that still run are stopped, the queue gets its quota back, and the job is
+// deleted at the end of its time to live. Nothing is created any more.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { Call, Decision } from './decision.ts';
 import type { ChildJob, Facts } from './facts.ts';
@@ -42,7 +42,10 @@ function stillRuns({ outcome, parallelism, active, suspended }: ChildJob): boole
   return outcome === undefined && parallelism > 0 && !(suspended && active === 0);
 }
 
-/** Ends the pods that run and keeps those that ended, with their logs. A queue would start them again: there the Job goes. */
+/**
+ * Ends running pods and keeps ended ones, with their logs. A queue would start them again: there
+ * the Job is deleted.
+ */
 function stop({ name, uid, suspended }: ChildJob, { scheduling }: FineTuneJobSpec): Call {
   const { queueName, auxiliaryQueueName } = scheduling;
   const isQueued = queueName !== undefined || auxiliaryQueueName !== undefined;

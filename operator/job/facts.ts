@@ -1,8 +1,8 @@
-// Everything that a decision may look at, as plain data. Nothing in here is read lazily, so a decision can be repeated from a log.
+// Everything that a decision may look at, as plain data. Nothing in here is read lazily, so a
+// decision can be repeated from a log.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import type { Component } from '../../crds/names/labels.ts';
-import type { LastWords } from '../../crds/wire/last-words.ts';
 import type {
   AckRecord,
   DesiredRecord,
@@ -10,6 +10,7 @@ import type {
   MemberRecord,
   StateRecord,
 } from '../../crds/wire/state.ts';
+import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
 import type { GangFlavour } from '../objects/pod-group.ts';
 import type { PodSettings } from '../objects/settings.ts';
 import type { Warning } from '../runtime/warnings.ts';
@@ -29,7 +30,10 @@ export interface Facts {
    */
   readonly siblings: readonly Sibling[];
   readonly pods: readonly PodFacts[];
-  /** Worker pods whose Job is gone: they end by themselves, or the garbage collector has yet to come. */
+  /**
+   * Worker pods whose Job is gone: they end by themselves, or the garbage collector has yet to
+   * come.
+   */
   readonly leftPods: readonly PodFacts[];
   /** Names of the other children that are there, with what they were made to contain. */
   readonly children: readonly ChildFacts[];
@@ -70,14 +74,16 @@ export interface Sibling {
   /** Name of its run, whose folder lies beside that of this job. */
   readonly run: string;
   /** What its pod told when all was in place; undefined: it is at it. */
-  readonly done: { readonly at: number; readonly words: LastWords['prepared'] } | undefined;
+  readonly done:
+    | { readonly at: number; readonly prepared: TerminationMessage['prepared'] }
+    | undefined;
 }
 
 /** A Job of the batch API that belongs to the job. */
 export interface ChildJob {
   readonly name: string;
   readonly uid: string;
-  /** Epoch of workers; attempt of init and publish. */
+  /** Revision of workers; attempt of init and publish. */
   readonly number: number;
   readonly createdAt: number;
   readonly isDeleting: boolean;
@@ -108,7 +114,7 @@ export interface PodFacts {
   readonly uid: string;
   readonly component: Component;
   readonly jobUid: string;
-  /** Epoch or attempt of its Job. */
+  /** Revision or attempt of its Job. */
   readonly number: number;
   readonly index: number;
   readonly node: string | undefined;
@@ -135,7 +141,7 @@ export interface PodFacts {
 
 export interface PodPreparation {
   readonly type: 'Working' | 'Done';
-  readonly words: LastWords['prepared'];
+  readonly prepared: TerminationMessage['prepared'];
 }
 
 export interface PodEnd {
@@ -144,7 +150,7 @@ export interface PodEnd {
   readonly reason: string;
   readonly message: string;
   readonly finishedAt: number;
-  readonly words: LastWords | undefined;
+  readonly terminationMessage: TerminationMessage | undefined;
 }
 
 export interface ChildFacts {
@@ -172,7 +178,7 @@ export type BusFacts =
       readonly admitted: JobRecord | undefined;
       readonly state: StateRecord | undefined;
       readonly desired: DesiredRecord | undefined;
-      /** Of the present generation, by index. */
+      /** Of the current round, by index. */
       readonly members: ReadonlyMap<number, MemberRecord>;
       readonly acks: ReadonlyMap<number, AckRecord>;
       /** The last save for which there was no room, as the workers told it. */
@@ -190,6 +196,9 @@ export interface SiteFacts {
   readonly mayReplaceByForce: boolean;
   readonly mayCreateClaims: boolean;
   readonly mayDeleteJobs: boolean;
-  /** Jobs that ask for what pods of this version do not do are refused; false only where policies are tested beyond that. */
+  /**
+   * Jobs that ask for what pods of this version do not do are refused; false only where policies
+   * are tested beyond that.
+   */
   readonly refusesNotBuilt: boolean;
 }

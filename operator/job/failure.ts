@@ -1,32 +1,33 @@
-// Finds what went wrong with the workers: a failure that they recorded, a Job that failed, pods that ended badly, members of the world whose pods are
-// gone. What each costs is the business of incident.ts.
+// Finds failures of the workers: a result that they recorded, a failed Job, pods that ended badly,
+// and members of the world whose pods are gone. incident.ts decides what each costs.
 import { Exit, isFailureCode } from '../../crds/failures/table.ts';
 import { maxLost } from '../../crds/wire/state.ts';
-import { none, type Opinion } from './decision.ts';
+import { none, type PolicyResult } from './decision.ts';
 import { failureOfPod, meaningOf } from './end-meaning.ts';
 import type { ChildJob, PodFacts } from './facts.ts';
 import { gaveUp, incident } from './incident.ts';
-import { openGeneration, restartsOf } from './restarts.ts';
+import { openRound, restartsOf } from './restarts.ts';
 import { fail } from './settle.ts';
-import { currentWorkers, epochOf, podsOf, presentBus, stateOf, type View } from './view.ts';
+import { podsOf, type View } from './view.ts';
 
 /**
- * The workers agreed that the job has failed. It counts whatever the operator is about: they may have said it while they were being stopped, and
- * those of another epoch would find it in the record and end at once, for ever.
+ * The workers agreed that the job has failed. It counts in every state of the job: they may have
+ * recorded it while they were being stopped, and pods of a later revision would find it in the
+ * record and end at once, again and again.
  */
-export function failedResult(view: View): Opinion {
-  const { epoch, result } = presentBus(view.facts)?.state ?? {};
+export function failedResult(view: View): PolicyResult {
+  const { workerRevision, result } = view.bus?.state ?? {};
   if (result?.type !== 'Failed') return none;
   const { code, message, index, step, exitCode } = result;
   return fail(view, {
     code: isFailureCode(code) ? code : 'E_INTERNAL',
     ...{ message, index, step, exitCode },
-    node: nodeOf(view, epoch, index),
+    node: nodeOf(view, workerRevision, index),
   });
 }
 
-export function failures(view: View): Opinion {
-  const workers = currentWorkers(view);
+export function failures(view: View): PolicyResult {
+  const { workers } = view;
   if (workers === undefined) return none;
   if (workers.outcome?.type === 'Failed') return jobFailed(view, workers);
   const pod = latest(newlyFailed(view, workers));
@@ -36,13 +37,17 @@ export function failures(view: View): Opinion {
 }
 
 /** Where the worker of this index runs, or ran last: a record of the workers does not tell. */
-function nodeOf(view: View, epoch = epochOf(view), index?: number): string | undefined {
-  const pods = podsOf(view, 'worker', epoch).filter((pod) => pod.index === index);
+function nodeOf(
+  view: View,
+  workerRevision = view.workerRevision,
+  index?: number,
+): string | undefined {
+  const pods = podsOf(view, 'worker', workerRevision).filter((pod) => pod.index === index);
   return pods.toSorted((a, b) => b.createdAt - a.createdAt)[0]?.node;
 }
 
 /** The Job controller ended the Job: by a permanent exit code, or because it had enough. */
-function jobFailed(view: View, workers: ChildJob): Opinion {
+function jobFailed(view: View, workers: ChildJob): PolicyResult {
   const failed = podsOf(view, 'worker', workers.number).filter(isCounted);
   const named = failed.find(({ name }) => workers.outcome?.message.includes(`/${name} `));
   if (workers.outcome?.reason === 'PodFailurePolicy') {
@@ -56,62 +61,64 @@ function jobFailed(view: View, workers: ChildJob): Opinion {
 }
 
 /**
- * Failures that were not dealt with yet. Generations tell on a bus; without one, the Job controller's count does. While the bus is away no world is
- * formed, and workers may have dealt with it before we see the record again: what was counted by then would be counted twice.
+ * Failures that nobody has handled yet. With a bus, the round tells; without one, the failure count
+ * of the Job does. While the bus is away no world is formed, and workers may handle a failure
+ * before we see the record again: to count it now would count it twice.
  */
 function newlyFailed(view: View, workers: ChildJob): readonly PodFacts[] {
   const failed = podsOf(view, 'worker', workers.number).filter(isCounted);
   const { bus } = view.facts;
   if (bus.type === 'Absent') return workers.failed > accounted(view, workers) ? failed : [];
   if (bus.type === 'Away') return [];
-  const state = stateOf(view);
+  const { state } = view;
   if (state === undefined) return [];
   const members = new Set([...bus.members.values()].map(({ podUID }) => podUID));
   const openedAt = Date.parse(state.opened.at);
-  // A pod that died before it could join counts too, once: the next generation is younger than it.
+  // A pod that died before it could join counts too, once: the next round is younger than it.
   return failed.filter(({ uid, createdAt }) => members.has(uid) || createdAt > openedAt);
 }
 
 function accounted({ status }: View, { number }: ChildJob): number {
   const { podFailures } = status.restarts ?? {};
-  return podFailures?.epoch === number ? podFailures.count : 0;
+  return podFailures?.workerRevision === number ? podFailures.count : 0;
 }
 
-function withCount(view: View, workers: ChildJob, found: Opinion): Opinion {
-  if (presentBus(view.facts) !== undefined) return found;
-  const podFailures = { epoch: workers.number, count: workers.failed };
+function withCount(view: View, workers: ChildJob, found: PolicyResult): PolicyResult {
+  if (view.bus !== undefined) return found;
+  const podFailures = { workerRevision: workers.number, count: workers.failed };
   const restarts = { ...view.status.restarts, ...found.status?.restarts, podFailures };
   return { ...found, status: { ...found.status, restarts } };
 }
 
-/** A member of the committed world has no pod any more, and did not fail: evicted, drained, deleted, or its node is gone. */
-function lostMembers(view: View): Opinion {
-  const bus = presentBus(view.facts);
-  const state = stateOf(view);
+/**
+ * A member of the committed world has no pod any more and did not fail: it was evicted, drained or
+ * deleted, or its node is gone.
+ */
+function lostMembers(view: View): PolicyResult {
+  const { bus } = view;
+  const { state } = view;
   if (bus === undefined || state?.world === undefined) return none;
   const pods = new Map(view.facts.pods.map((pod) => [pod.uid, pod]));
   const lost = [...bus.members.values()].filter(({ podUID, bootAt }) => {
     const pod = pods.get(podUID);
     // Our list of pods may be a little behind the bus, not a minute.
     return pod === undefined
-      ? view.facts.now - Date.parse(bootAt) > cacheLagMs
+      ? view.facts.now - Date.parse(bootAt) > informerLagMs
       : pod.end !== undefined;
   });
   const [first] = lost;
   if (first === undefined) return none;
   const disrupted = pods.get(first.podUID)?.disruption !== undefined;
   const restarts = restartsOf(view);
-  return openGeneration(
-    view,
-    disrupted ? 'Disruption' : 'PodLost',
-    { ...restarts, disruptions: restarts.disruptions + 1 },
-    epochOf(view),
-    // What is cut off from Kubernetes may run on, and would join at once: for that it would be lost again, and so on.
-    lost.map(({ podUID }) => podUID).slice(0, maxLost),
-  );
+  return openRound(view, {
+    cause: disrupted ? 'Disruption' : 'PodLost',
+    restarts: { ...restarts, disruptions: restarts.disruptions + 1 },
+    // A pod that is cut off from Kubernetes may run on and would join at once, to be lost again.
+    lost: lost.map(({ podUID }) => podUID).slice(0, maxLost),
+  });
 }
 
-const cacheLagMs = 60_000;
+const informerLagMs = 60_000;
 
 /** Ended badly, and not because somebody took its node, removed it or asked it to stop. */
 function isCounted({ end, disruption, isDeleting }: PodFacts): boolean {

@@ -1,5 +1,6 @@
-// A deleted job: workers are told to stop, what lies on the bus is removed, the finalizer goes. Children inside Kubernetes are collected by
-// their owner. It takes a minute at most: a bus that is away must not keep an object from going.
+// A deleted job: workers are told to stop, its records on the bus are removed, the finalizer goes.
+// The garbage collector deletes its children. All of it takes a minute at most: a bus that is away
+// must not keep an object from going.
 import type { Call, Decision } from './decision.ts';
 import { desiredOf } from './desired.ts';
 import type { Facts } from './facts.ts';

@@ -1,14 +1,15 @@
-// All workers start or none does. Which scheduler sees to it, and what happens where none can: the Job is taken away when its pods found no
-// nodes in time, and comes back after a pause with so much chance in it that two gangs which hold half each get out of each other's way.
+// All workers start or none does. This picks the scheduler that guarantees it. Where none can, the
+// Job is removed when its pods found no nodes in time, and created again after a pause with random
+// jitter, so that two gangs which hold half of the nodes each do not block each other for ever.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import { digestOf } from '../../crds/plan/digest.ts';
 import type { GangFlavour } from '../objects/pod-group.ts';
 import { timeText } from '../runtime/conditions.ts';
-import { none, type Opinion } from './decision.ts';
-import { leaveEpoch } from './epochs.ts';
+import { none, type PolicyResult } from './decision.ts';
 import type { ChildJob, SiteFacts } from './facts.ts';
 import { fail } from './settle.ts';
-import { currentWorkers, epochOf, later, podsOf, sinceOf, type View } from './view.ts';
+import { later, sinceOf, type View } from './view.ts';
+import { leaveRevision } from './worker-revisions.ts';
 
 type Gang = GangFlavour | 'Queue' | 'Fallback' | 'None';
 
@@ -27,10 +28,10 @@ export function gangMembers({ worker }: FineTuneJobSpec): number {
   return elasticity === 'None' ? replicas : (minReplicas ?? replicas);
 }
 
-export function schedulingDeadline(view: View): Opinion {
-  const workers = currentWorkers(view);
+export function schedulingDeadline(view: View): PolicyResult {
+  const { workers } = view;
   if (workers === undefined || workers.suspended || workers.outcome !== undefined) return none;
-  const pods = podsOf(view, 'worker', epochOf(view));
+  const { workerPods: pods } = view;
   const placed = new Set(
     pods.filter((pod) => pod.scheduledAt !== undefined).map(({ index }) => index),
   );
@@ -53,14 +54,14 @@ const firstPauseSeconds = 30;
 const longestPauseSeconds = 600;
 const jitter = 0.5;
 
-function startOver(view: View, workers: ChildJob, message: string): Opinion {
+function startOver(view: View, workers: ChildJob, message: string): PolicyResult {
   const { restarts } = view.status;
   const attempts = (restarts?.schedulingAttempts ?? 0) + 1;
   const pause = Math.min(firstPauseSeconds * 2 ** (attempts - 1), longestPauseSeconds);
-  const chance = drawOf(view.facts.job.uid, epochOf(view));
+  const chance = drawOf(view.facts.job.uid, view.workerRevision);
   const next = later(pause * (1 + jitter * chance), view.facts.now);
   const nextStartTime = timeText(next + 999);
-  const left = leaveEpoch(view, workers);
+  const left = leaveRevision(view, workers);
   return {
     status: {
       ...left.status,
@@ -79,13 +80,13 @@ function startOver(view: View, workers: ChildJob, message: string): Opinion {
   };
 }
 
-function forgetAttempts({ status }: View): Opinion {
+function forgetAttempts({ status }: View): PolicyResult {
   if (status.restarts?.schedulingAttempts === undefined) return none;
   const { schedulingAttempts: _, nextStartTime: __, ...restarts } = status.restarts;
   return { status: { restarts } };
 }
 
-/** In [0, 1), the same for the same job and epoch: a decision is a function of its facts. */
-export function drawOf(uid: string, epoch: number): number {
-  return Number.parseInt(digestOf([uid, epoch]).slice(0, 8), 16) / 2 ** 32;
+/** In [0, 1), the same for the same job and revision: a decision is a function of its facts. */
+export function drawOf(uid: string, workerRevision: number): number {
+  return Number.parseInt(digestOf([uid, workerRevision]).slice(0, 8), 16) / 2 ** 32;
 }

@@ -1,5 +1,7 @@
-// One incident that workers could not mend themselves: what it costs, whether the job may go on, and on which rung. Counted ones draw on the
-// budget of restarts, which workers draw on too; a new template, or a Job that gave up, means a new epoch; else a new world is formed.
+// One failure that the workers could not handle themselves: what it costs, whether the job may go
+// on, and on which rung of the ladder. Counted ones draw on the budget of restarts, as those that
+// workers handle do. A new template, or a Job that gave up, needs a new revision; otherwise a new
+// world is formed.
 import {
   countRestart,
   overdrawn,
@@ -7,15 +9,15 @@ import {
   tooOften,
 } from '../../crds/plan/restart-account.ts';
 import { timeText } from '../runtime/conditions.ts';
-import { none, type Opinion } from './decision.ts';
+import { none, type PolicyResult } from './decision.ts';
 import type { EndMeaning } from './end-meaning.ts';
 import { failureOfPod } from './end-meaning.ts';
-import { leaveEpoch } from './epochs.ts';
 import type { ChildJob, PodFacts } from './facts.ts';
 import { drawOf } from './gang.ts';
-import { openGeneration, type Restarts, restartsOf, shown } from './restarts.ts';
+import { openRound, type Restarts, restartsOf, shown } from './restarts.ts';
 import { type FailureFacts, fail } from './settle.ts';
-import { currentWorkers, epochOf, later, presentBus, type View } from './view.ts';
+import { later, type View } from './view.ts';
+import { leaveRevision } from './worker-revisions.ts';
 
 interface Incident {
   /** The pod where it began; absent where a Job gave up and its pods are gone. */
@@ -25,7 +27,7 @@ interface Incident {
   readonly jobGaveUp: boolean;
 }
 
-export function incident(view: View, found: Incident): Opinion {
+export function incident(view: View, found: Incident): PolicyResult {
   const action = actionOf(view, found);
   const failure = failureOf(found);
   if (action === 'Ignore') return ignored(view, found);
@@ -53,20 +55,20 @@ function actionOf({ spec }: View, { pod, meaning }: Incident) {
   if (rule !== undefined) return rule.action;
   if (meaning.retry === 'Permanent') return 'Fail';
   if (meaning.retry === 'Ignored') return 'Ignore';
-  // The supervisor climbs the memory ladder in place; it gives the code on when there is no rung left.
+  // The supervisor climbs the memory ladder in place; the code reaches us when no rung is left.
   return meaning.retry === 'MemoryLadder' && deviceOutOfMemoryPolicy === 'Fail'
     ? 'Fail'
     : 'Restart';
 }
 
-/** It costs nothing. A Job that gave up is followed by the next one, a world that lost the pod by another. */
-function ignored(view: View, { jobGaveUp }: Incident): Opinion {
+/** Not charged. A Job that gave up is followed by the next one; a lost member by another round. */
+function ignored(view: View, { jobGaveUp }: Incident): PolicyResult {
   if (jobGaveUp) {
-    const next = leaveEpoch(view, currentWorkers(view));
+    const next = leaveRevision(view, view.workers);
     return { ...next, wakeAt: view.facts.now, final: true };
   }
-  if (presentBus(view.facts) === undefined) return none;
-  return openGeneration(view, 'Requested', restartsOf(view), epochOf(view));
+  if (view.bus === undefined) return none;
+  return openRound(view, { cause: 'Requested', restarts: restartsOf(view) });
 }
 
 /** Why the job may not go on; undefined where it may. */
@@ -83,12 +85,12 @@ function endOf(
   if (code === 'E_EPHEMERAL_STORAGE' && repeats >= tooOften.ephemeralStorage)
     return { code, message };
   // Without a bus nobody tells about checkpoints, so nobody can tell that there were none.
-  const hasBus = presentBus(view.facts) !== undefined;
+  const hasBus = view.bus !== undefined;
   const account = hasBus ? restarts : { ...restarts, sinceCommit: 0 };
   return overdrawn(account, failurePolicy, message);
 }
 
-function ladder(view: View, found: Incident, restarts: Restarts, elsewhere: boolean): Opinion {
+function ladder(view: View, found: Incident, restarts: Restarts, elsewhere: boolean): PolicyResult {
   const { pod, meaning, jobGaveUp } = found;
   const { repeats } = restarts;
   const faulty = meaning.code === 'E_DEVICE_FAULT' && repeats >= tooOften.deviceFault;
@@ -98,23 +100,27 @@ function ladder(view: View, found: Incident, restarts: Restarts, elsewhere: bool
     view.spec.failurePolicy.hostOutOfMemoryPolicy === 'Grow' &&
     repeats >= tooOften.grow;
   if (exclude.length > 0 || grows || jobGaveUp) {
-    return newEpoch(view, found, restarts, { exclude, grows });
+    return newRevision(view, found, restarts, { exclude, grows });
   }
-  const again = openGeneration(view, 'PodFailed', restarts, epochOf(view));
+  const again = openRound(view, { cause: 'PodFailed', restarts });
   return { ...again, events: [eventOf(meaning, 'a new world is formed')] };
 }
 
-function newEpoch(
+function newRevision(
   view: View,
   { meaning }: Incident,
   restarts: Restarts,
   change: { readonly exclude: readonly string[]; readonly grows: boolean },
-): Opinion {
-  const next = leaveEpoch(view, currentWorkers(view));
-  const open = openGeneration(view, 'PodFailed', restarts, epochOf(view) + 1);
+): PolicyResult {
+  const next = leaveRevision(view, view.workers);
+  const open = openRound(view, {
+    cause: 'PodFailed',
+    restarts,
+    workerRevision: view.workerRevision + 1,
+  });
   const before = view.status.restarts;
   const seconds = restartPauseSeconds(restarts);
-  const chance = drawOf(view.facts.job.uid, epochOf(view));
+  const chance = drawOf(view.facts.job.uid, view.workerRevision);
   const start = later(seconds * (1 + 0.1 * chance), view.facts.now);
   return {
     status: {

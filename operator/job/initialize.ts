@@ -4,24 +4,24 @@
 import type { FailureCode, FailureReason } from '../../crds/failures/table.ts';
 import { runName } from '../../crds/wire/pod.ts';
 import { initJob } from '../objects/io-job.ts';
-import { placesOf } from '../objects/places.ts';
 import { preparesInWorker } from '../objects/preparation.ts';
+import { referencesOf } from '../objects/references.ts';
 import { auxiliaryQueue } from '../objects/scheduling.ts';
-import { none, type Opinion, together } from './decision.ts';
-import { leaveEpoch } from './epochs.ts';
+import { none, type PolicyResult, together } from './decision.ts';
 import { removeJob } from './finalise.ts';
 import { progressOf } from './io-progress.ts';
-import { isStalling, troublesOf, worstOf } from './pod-trouble.ts';
+import { isStalling, podProblemsOf, worstOf } from './pod-problems.ts';
 import { finished, initialized } from './prepared.ts';
 import { auxiliaryAdmitted, auxiliaryHeld, enqueued } from './queue.ts';
 import { fail } from './settle.ts';
 import { usable } from './siblings.ts';
 import { groundwork, healPlan, surroundings } from './surroundings.ts';
-import { currentWorkers, epochOf, has, podsOf, type View } from './view.ts';
+import { has, type View } from './view.ts';
+import { leaveRevision } from './worker-revisions.ts';
 import { preparedByOther } from './workers.ts';
 
-export function initialize(view: View): Opinion {
-  if (placesOf(view.built).shared === undefined) {
+export function initialize(view: View): PolicyResult {
+  if (referencesOf(view.built).shared === undefined) {
     return initialized('NotShared', 'each worker puts model and data in place for itself');
   }
   const done = view.status.plan?.prepareSha256 === view.prepareDigest;
@@ -40,16 +40,16 @@ export function initialize(view: View): Opinion {
   const progress = progressOf(view, mine, 'init');
   switch (progress.type) {
     case 'Done':
-      return together(admitted, finished(view, progress.words?.prepared));
+      return together(admitted, finished(view, progress.terminationMessage?.prepared));
     case 'Failed':
       return fail(view, progress.failure);
     case 'Working': {
-      const { trouble, wakeAt } = progress;
-      const message = trouble?.message ?? 'model and data are being put in place';
+      const { problem, wakeAt } = progress;
+      const message = problem?.message ?? 'model and data are being put in place';
       return together(admitted, {
-        ...waiting(trouble?.reason ?? 'Preparing', message),
+        ...waiting(problem?.reason ?? 'Preparing', message),
         calls: healPlan(view),
-        ...(trouble !== undefined && isStalling(trouble) ? { stalled: stalledBy(trouble) } : {}),
+        ...(problem !== undefined && isStalling(problem) ? { stalled: stalledBy(problem) } : {}),
         wakeAt,
       });
     }
@@ -62,20 +62,20 @@ export function initialize(view: View): Opinion {
  * The worker's pod puts them in place before it trains; what comes after this policy makes that pod
  * and looks after it.
  */
-function inWorker(view: View): Opinion {
-  const workers = currentWorkers(view);
+function inWorker(view: View): PolicyResult {
+  const { workers } = view;
   const isOfPlan = workers?.planDigest === view.plan.digest;
-  const pods = podsOf(view, 'worker', epochOf(view));
+  const { workerPods: pods } = view;
   const done = pods.findLast(({ preparation }) => preparation?.type === 'Done');
-  if (isOfPlan && done !== undefined) return finished(view, done.preparation?.words);
+  if (isOfPlan && done !== undefined) return finished(view, done.preparation?.prepared);
   const { facts } = view;
   const outdated = facts.inits.filter(({ isDeleting }) => !isDeleting);
-  const found = workers === undefined ? [] : troublesOf(view, workers, pods).found;
-  const trouble = worstOf(found.filter(({ ordinary }) => ordinary !== true));
+  const found = workers === undefined ? [] : podProblemsOf(view, workers, pods).found;
+  const problem = worstOf(found.filter(({ ordinary }) => ordinary !== true));
   const {
     reason = 'InWorker',
     message = 'the worker puts model and data in place before it trains',
-  } = trouble ?? {};
+  } = problem ?? {};
   return {
     conditions: [{ type: 'Initialized', status: 'False', reason, message }],
     calls: outdated.map(({ name, uid }) => removeJob(name, uid)),
@@ -83,11 +83,11 @@ function inWorker(view: View): Opinion {
 }
 
 /** What another job has put in place, or is about to; undefined where the job has to do it. */
-function fromSibling(view: View): Opinion | undefined {
+function fromSibling(view: View): PolicyResult | undefined {
   const { facts, status } = view;
   if (status.plan?.preparedBy === runName(facts.job)) return undefined;
   const found = usable(facts.siblings, facts.job);
-  if (found?.done !== undefined) return finished(view, found.done.words, found);
+  if (found?.done !== undefined) return finished(view, found.done.prepared, found);
   const working = facts.siblings.find(({ done }) => done === undefined);
   if (working === undefined) return undefined;
   const message = `job "${working.name}" puts the same model and data in place; this one waits for it`;
@@ -100,16 +100,14 @@ const siblingMs = 5_000;
 /** A worker looked for what another job had put in place, and it was gone or damaged. */
 function isOfNoUse(view: View): boolean {
   if (preparedByOther(view) === undefined) return false;
-  return podsOf(view, 'worker', epochOf(view)).some(
-    ({ end }) => end?.words?.failure?.code === notPrepared,
-  );
+  return view.workerPods.some(({ end }) => end?.terminationMessage?.failure?.code === notPrepared);
 }
 
 const notPrepared: FailureCode = 'E_NOT_PREPARED';
 
-function anew(view: View): Opinion {
+function anew(view: View): PolicyResult {
   const { status, facts } = view;
-  const left = leaveEpoch(view, currentWorkers(view));
+  const left = leaveRevision(view, view.workers);
   const plan = { ...status.plan, prepareSha256: undefined, preparedBy: runName(facts.job) };
   const message = `what ${status.plan?.preparedBy} had put in place is not there any more; it is done again`;
   return {
@@ -121,7 +119,7 @@ function anew(view: View): Opinion {
   };
 }
 
-function create(view: View): Opinion {
+function create(view: View): PolicyResult {
   const { facts, built, prepareDigest } = view;
   const attempt = (facts.inits.at(-1)?.number ?? 0) + 1;
   const manifest = initJob({ job: built, settings: facts.site.settings, attempt }, prepareDigest);
@@ -143,7 +141,7 @@ function create(view: View): Opinion {
   };
 }
 
-function waiting(reason: string, message: string): Opinion {
+function waiting(reason: string, message: string): PolicyResult {
   return { conditions: [{ type: 'Initialized', status: 'False', reason, message }], final: true };
 }
 

@@ -1,5 +1,6 @@
-// Removes from the bus what nobody needs: records of old generations, and what jobs left that are not there any more: a job that was deleted while the bus was away could not do it itself. A job is
-// only taken for gone when it was missing in two rounds, because the bus may know of it before our list does.
+// Removes from the bus the records of old rounds, and what jobs left that no longer exist: a job
+// that was deleted while the bus was away could not do it itself. A job counts as gone when it was
+// missing in two passes, because the bus may know of it before our informer does.
 import type { JobOnBus } from '../../crds/wire/subjects.ts';
 import type { JobBus } from '../bus/job-bus.ts';
 import type { Clock } from '../runtime/clock.ts';

@@ -1,7 +1,8 @@
-// A namespace that is being deleted. Kubernetes deletes its pods, and all else when they are gone; the Job controller keeps the last pod of
-// an index until another is in its place, and no other can be made in there. Each would wait for the other for ever, with the job in between.
-// So its Jobs are deleted, which lets their pods go; the job itself is deleted by whoever deletes the namespace.
-import type { Opinion } from './decision.ts';
+// A namespace that is being deleted. Kubernetes deletes its pods first, and all else when they are
+// gone; the Job controller keeps the last pod of an index until a replacement exists, and no pod
+// can be created in there. Each would wait for the other for ever. So the Jobs are deleted, which
+// releases their pods; the job itself is deleted with the namespace.
+import type { PolicyResult } from './decision.ts';
 import type { Facts } from './facts.ts';
 import { removeJob } from './finalise.ts';
 import type { View } from './view.ts';
@@ -10,13 +11,16 @@ import type { View } from './view.ts';
 const replacedWithinMs = 5_000;
 const lookAgainMs = 10_000;
 
-/** Whether a pod that was deleted has ended and is kept: time to ask whether the namespace is being deleted, or the time when it will be. */
+/**
+ * When to ask whether the namespace is being deleted: some time after a deleted pod has ended and
+ * is still kept. Undefined where there is no such pod.
+ */
 export function keptPodsSince({ pods }: Pick<Facts, 'pods'>): number | undefined {
   const ends = pods.flatMap(({ end, isDeleting }) => (end && isDeleting ? [end.finishedAt] : []));
   return ends.length === 0 ? undefined : Math.min(...ends) + replacedWithinMs;
 }
 
-export function leaveNamespace({ facts }: View): Opinion {
+export function leaveNamespace({ facts }: View): PolicyResult {
   const { namespaceIsDeleted, workers, inits, publishes, now } = facts;
   if (namespaceIsDeleted === true) {
     const left = [...workers, ...inits, ...publishes].filter(({ isDeleting }) => !isDeleting);

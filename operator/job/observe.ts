@@ -1,8 +1,8 @@
-// From what the caches hold to the facts of one job. No I/O, and no clock but `now`.
+// From what the stores hold to the facts of one job. No I/O, and no clock but `now`.
 import { childName, sharedName } from '../../crds/names/child-names.ts';
 import { annotation, type Component, finalizer, label, Network } from '../../crds/names/labels.ts';
-import { parseLastWords } from '../../crds/wire/last-words.ts';
 import { containerName } from '../../crds/wire/pod.ts';
+import { parseTerminationMessage } from '../../crds/wire/termination-message.ts';
 import type { JobBus } from '../bus/job-bus.ts';
 import { type KubeObject, keyOf, type ObjectMeta } from '../runtime/resource.ts';
 import type { Store } from '../runtime/store.ts';
@@ -29,7 +29,7 @@ import { type ByRequest, siblingsOf } from './siblings.ts';
 /** Children are found by the UID of the job in their labels. */
 export type ByJob = 'job';
 
-export interface Caches {
+export interface Stores {
   readonly jobs: Store<ObservedFineTuneJob, 'uid'>;
   readonly batchJobs: Store<BatchJob, ByJob | ByRequest>;
   readonly pods: Store<Pod, ByJob>;
@@ -49,7 +49,7 @@ export function byJob({ metadata }: KubeObject): readonly string[] {
 }
 
 export function observe(
-  caches: Caches,
+  stores: Stores,
   job: ObservedFineTuneJob,
   bus: JobBus,
   site: SiteFacts,
@@ -57,7 +57,7 @@ export function observe(
 ): Facts {
   const { uid, namespace } = job.metadata;
   // A label is anybody's to write; only what the job owns is its child.
-  const owned = caches.batchJobs
+  const owned = stores.batchJobs
     .by('job', uid)
     .filter(({ metadata }) => metadata.controlledBy === uid);
   const jobs = owned.map((each) => ({
@@ -70,7 +70,7 @@ export function observe(
       .map(({ facts }) => facts)
       .toSorted((a, b) => a.number - b.number);
   const owners = new Set(owned.map(({ metadata }) => metadata.uid));
-  const pods = caches.pods.by('job', uid);
+  const pods = stores.pods.by('job', uid);
   const isOwned = ({ metadata }: Pod) => owners.has(metadata.controlledBy ?? '');
   return {
     now,
@@ -78,16 +78,16 @@ export function observe(
     workers: of('worker'),
     inits: of('init'),
     publishes: of('publish'),
-    siblings: siblingsOf(caches, job),
-    pods: pods.filter(isOwned).map((pod) => podFacts(pod, caches.nodes)),
+    siblings: siblingsOf(stores, job),
+    pods: pods.filter(isOwned).map((pod) => podFacts(pod, stores.nodes)),
     leftPods: pods
       .filter((pod) => !isOwned(pod) && isOfWorkerJob(pod))
-      .map((pod) => podFacts(pod, caches.nodes)),
-    children: childrenOf(caches, uid),
-    shared: sharedIn(caches, namespace),
-    foreign: foreignNames(caches, job),
+      .map((pod) => podFacts(pod, stores.nodes)),
+    children: childrenOf(stores, uid),
+    shared: sharedIn(stores, namespace),
+    foreign: foreignNames(stores, job),
     queue: queueFacts(
-      caches,
+      stores,
       jobs.map(({ facts }) => facts),
     ),
     bus: bus.facts({ namespace, uid }),
@@ -116,7 +116,7 @@ function isOfWorkerJob({ metadata }: Pod): boolean {
 }
 
 function numberOf({ labels }: ObjectMeta): number {
-  return Number(labels[label.workerEpoch] ?? labels[label.attempt] ?? 0);
+  return Number(labels[label.workerRevision] ?? labels[label.attempt] ?? 0);
 }
 
 function childJob({ metadata, spec, status }: BatchJob): ChildJob {
@@ -148,7 +148,7 @@ function outcomeOf(conditions: JobConditions): ChildOutcome | undefined {
   return undefined;
 }
 
-function podFacts({ metadata, spec, status }: Pod, nodes: Caches['nodes']): PodFacts {
+function podFacts({ metadata, spec, status }: Pod, nodes: Stores['nodes']): PodFacts {
   const containers = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])];
   const condition = (type: string) => status.conditions?.find((each) => each.type === type);
   const scheduled = condition('PodScheduled');
@@ -186,9 +186,9 @@ function podFacts({ metadata, spec, status }: Pod, nodes: Caches['nodes']): PodF
 function preparationOf({ status }: Pod): PodPreparation | undefined {
   const found = status.initContainerStatuses?.find(({ name }) => name === containerName.prepare);
   const { running, terminated } = found?.state ?? {};
-  if (running !== undefined) return { type: 'Working', words: undefined };
+  if (running !== undefined) return { type: 'Working', prepared: undefined };
   if (terminated?.exitCode !== 0) return undefined;
-  return { type: 'Done', words: parseLastWords(terminated.message)?.prepared };
+  return { type: 'Done', prepared: parseTerminationMessage(terminated.message)?.prepared };
 }
 
 /** How the pod ended: by the container that ended badly, else by the last one. */
@@ -201,34 +201,34 @@ function endOf({ metadata, status }: Pod): PodEnd | undefined {
   const end = ends.find(({ exitCode }) => exitCode !== 0) ?? ends.at(-1);
   const finishedAt = timeOf(end?.finishedAt ?? undefined) ?? Date.parse(metadata.creationTimestamp);
   const reason = status.reason ?? end?.reason ?? '';
-  const words = parseLastWords(end?.message);
+  const terminationMessage = parseTerminationMessage(end?.message);
   return {
     exitCode: end?.exitCode ?? (status.phase === 'Succeeded' ? 0 : killed),
     reason,
     // Text that is no record of ours: the end of the log, or the words of kubelet.
-    message: status.message ?? (words === undefined ? (end?.message ?? '') : ''),
+    message: status.message ?? (terminationMessage === undefined ? (end?.message ?? '') : ''),
     finishedAt,
-    words,
+    terminationMessage,
   };
 }
 
 /** A pod of a lost node has no container status: nothing is known but that it did not end well. */
 const killed = 137;
 
-function childrenOf(caches: Caches, uid: string): readonly ChildFacts[] {
-  const stores = [
-    ['Service', caches.services],
-    ['NetworkPolicy', caches.networkPolicies],
-    ['PodGroup', caches.podGroups],
+function childrenOf(stores: Stores, uid: string): readonly ChildFacts[] {
+  const byKind = [
+    ['Service', stores.services],
+    ['NetworkPolicy', stores.networkPolicies],
+    ['PodGroup', stores.podGroups],
   ] as const;
-  return stores.flatMap(([kind, store]) =>
+  return byKind.flatMap(([kind, store]) =>
     (store?.by('job', uid) ?? [])
       .filter(({ metadata }) => metadata.controlledBy === uid && !metadata.deletionTimestamp)
       .map(({ metadata }) => childFacts(kind, metadata)),
   );
 }
 
-function sharedIn({ sharedPolicies }: Caches, namespace: string): readonly ChildFacts[] {
+function sharedIn({ sharedPolicies }: Stores, namespace: string): readonly ChildFacts[] {
   return Object.values(Network).flatMap((network) => {
     const { metadata } = sharedPolicies.get(`${namespace}/${sharedName.policy(network)}`) ?? {};
     const isThere = metadata !== undefined && metadata.deletionTimestamp === undefined;
@@ -240,13 +240,16 @@ function childFacts(kind: ChildFacts['kind'], { name, uid, annotations }: Object
   return { kind, name, uid, content: annotations[annotation.content] };
 }
 
-/** Names that a child of ours would have and an object of somebody else has. Only what is in the caches can be seen. */
-function foreignNames(caches: Caches, { metadata }: ObservedFineTuneJob): readonly string[] {
+/**
+ * Names that a child of ours would have and an object of somebody else has. Only what is in the
+ * stores can be seen.
+ */
+function foreignNames(stores: Stores, { metadata }: ObservedFineTuneJob): readonly string[] {
   const { name, namespace, uid } = metadata;
   const wanted = [
-    ['Service', caches.services, childName.service(name)],
-    ['NetworkPolicy', caches.networkPolicies, childName.workerPolicy(name)],
-    ['NetworkPolicy', caches.networkPolicies, childName.ioPolicy(name)],
+    ['Service', stores.services, childName.service(name)],
+    ['NetworkPolicy', stores.networkPolicies, childName.workerPolicy(name)],
+    ['NetworkPolicy', stores.networkPolicies, childName.ioPolicy(name)],
   ] as const;
   return wanted.flatMap(([kind, store, child]) => {
     const found = store.get(`${namespace}/${child}`);
@@ -258,7 +261,7 @@ function foreignNames(caches: Caches, { metadata }: ObservedFineTuneJob): readon
  * Of the Job that goes on: that of one which has ended may be written to later, and says nothing of
  * what waits.
  */
-function queueFacts({ workloads }: Caches, jobs: readonly ChildJob[]): QueueFacts | undefined {
+function queueFacts({ workloads }: Stores, jobs: readonly ChildJob[]): QueueFacts | undefined {
   const going = jobs.filter(({ outcome }) => outcome === undefined);
   const found = (going.length > 0 ? going : jobs)
     .flatMap(({ uid }) => workloads?.by('owner', uid) ?? [])

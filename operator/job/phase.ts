@@ -1,4 +1,5 @@
-// The phase: one word for people, computed from conditions by this function alone and written beside them. Nothing reads it to decide.
+// The phase: one word for people, computed from conditions by this function alone and written
+// beside them. Nothing reads it to decide.
 import type { Condition, Phase } from '../../crds/api/conditions.ts';
 import { conditionOf, isTrue } from '../runtime/conditions.ts';
 

@@ -1,5 +1,5 @@
-// The plan of a job: what its pods mount, made once for what is fixed in the spec. Its digest names it. Live fields stand outside, so
-// changing one leaves the plan, and the workers, as they are.
+// The plan of a job: what its pods mount, made once for what is fixed in the spec. Its digest names
+// it. Live fields stand outside, so changing one leaves the plan, and the workers, as they are.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import { resolveMethod } from '../../crds/methods/resolve.ts';
 import { canonicalText, digestOfText } from '../../crds/plan/digest.ts';

@@ -1,34 +1,41 @@
-// The pods of the present epoch: how many are ready, why others are not, and those that only force gives back.
+// The pods of the current revision: how many are ready, why others are not, and which are replaced
+// by force.
 import { Component, label } from '../../crds/names/labels.ts';
-import { type Call, none, type Opinion } from './decision.ts';
+import { type Call, none, type PolicyResult } from './decision.ts';
 import type { ChildJob, PodFacts } from './facts.ts';
 import { stalledBy } from './initialize.ts';
-import { countByReason, isStalling, type Trouble, troublesOf, worstOf } from './pod-trouble.ts';
+import {
+  countByReason,
+  isStalling,
+  type PodProblem,
+  podProblemsOf,
+  worstOf,
+} from './pod-problems.ts';
 import { fail } from './settle.ts';
-import { currentWorkers, earliest, epochOf, podsOf, type View } from './view.ts';
+import { earliest, type View } from './view.ts';
 
-export function podsReady(view: View): Opinion {
-  const workers = currentWorkers(view);
+export function podsReady(view: View): PolicyResult {
+  const { workers } = view;
   if (workers === undefined || workers.suspended) return none;
-  const pods = podsOf(view, 'worker', epochOf(view));
-  const { found: troubles, lookAt } = troublesOf(view, workers, pods);
-  const worst = worstOf(troubles);
-  const ended = troubles.find(({ fatal }) => fatal !== undefined && view.facts.now >= fatal.at);
+  const { workerPods: pods } = view;
+  const { found: problems, lookAt } = podProblemsOf(view, workers, pods);
+  const worst = worstOf(problems);
+  const ended = problems.find(({ fatal }) => fatal !== undefined && view.facts.now >= fatal.at);
   if (ended?.fatal !== undefined) return fail(view, ended.fatal.failure);
   const live = pods.filter(({ end, isDeleting }) => !end && !isDeleting);
   const ready = live.filter((pod) => pod.ready).length;
   const wanted = workers.parallelism;
-  const opinion: Opinion = {
+  const result: PolicyResult = {
     conditions: [readiness(ready, wanted, worst)],
-    status: { workers: countsOf(view, workers, live, ready, troubles) },
+    status: { workers: countsOf(view, workers, live, ready, problems) },
     calls: replaceByForce(view, pods),
-    wakeAt: earliest(lookAt, ...troubles.map(({ fatal }) => fatal?.at)),
+    wakeAt: earliest(lookAt, ...problems.map(({ fatal }) => fatal?.at)),
   };
   const stalls = worst !== undefined && isStalling(worst);
-  return stalls ? { ...opinion, stalled: stalledBy(worst) } : opinion;
+  return stalls ? { ...result, stalled: stalledBy(worst) } : result;
 }
 
-function readiness(ready: number, wanted: number, worst: Trouble | undefined) {
+function readiness(ready: number, wanted: number, worst: PodProblem | undefined) {
   const type = 'PodsReady' as const;
   if (ready >= wanted) {
     return {
@@ -48,7 +55,7 @@ function countsOf(
   workers: ChildJob,
   live: readonly PodFacts[],
   ready: number,
-  troubles: readonly Trouble[],
+  problems: readonly PodProblem[],
 ) {
   return {
     replicas: live.length,
@@ -56,13 +63,13 @@ function countsOf(
     failed: workers.failed,
     summary: `${ready}/${workers.parallelism}`,
     selector: `${label.jobUid}=${facts.job.uid},${label.component}=${Component.Worker}`,
-    notReadyReasons: countByReason(troubles),
+    notReadyReasons: countByReason(problems),
   };
 }
 
 /**
- * A pod of a node that the cluster does not reach stays Terminating until somebody says that it failed. It may still run: that is harmless,
- * because nothing that it writes can be committed any more.
+ * A pod on an unreachable node stays Terminating until its status says that it failed. It may still
+ * run, which does no harm: nothing that it writes can be committed any more.
  */
 function replaceByForce({ facts, spec }: View, pods: readonly PodFacts[]): readonly Call[] {
   if (spec.failurePolicy.nodeLostPolicy !== 'ForceReplace') return [];

@@ -1,5 +1,4 @@
-// What becomes known when model and data are in place: what they are, and the memory that a step on
-// them takes.
+// What is known once model and data are in place: what they are, and the memory that a step takes.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { Worker } from '../../crds/api/worker.ts';
 import { UserError } from '../../crds/failures/errors.ts';
@@ -11,20 +10,24 @@ import { parametersOf, trainedOf } from '../../crds/plan/parameters.ts';
 import { processorOf, unlimited } from '../../crds/plan/processor.ts';
 import { plannedWorld } from '../../crds/plan/world.ts';
 import { formatBytes } from '../../crds/schema/quantity.ts';
-import type { LastWords } from '../../crds/wire/last-words.ts';
-import type { Opinion } from './decision.ts';
+import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
+import type { PolicyResult } from './decision.ts';
 import type { Sibling } from './facts.ts';
 import { fail } from './settle.ts';
 import type { View } from './view.ts';
 
-type Prepared = NonNullable<LastWords['prepared']>;
+type Prepared = NonNullable<TerminationMessage['prepared']>;
 
-export function initialized(reason: string, message: string): Opinion {
+export function initialized(reason: string, message: string): PolicyResult {
   return { conditions: [{ type: 'Initialized', status: 'True', reason, message }] };
 }
 
-/** `sibling`: whose work it is, where it is not that of the job. */
-export function finished(view: View, prepared: Prepared | undefined, sibling?: Sibling): Opinion {
+/** `sibling`: the job that prepared, where it was another one. */
+export function finished(
+  view: View,
+  prepared: Prepared | undefined,
+  sibling?: Sibling,
+): PolicyResult {
   const { preparedBy: _, ...before } = view.status.plan ?? {};
   const plan = {
     ...before,
@@ -52,7 +55,7 @@ function known(
   prepared: Prepared,
   plan: NonNullable<View['status']['plan']>,
   sibling: Sibling | undefined,
-): Opinion {
+): PolicyResult {
   const { model, dataset } = prepared;
   const { facts, storedBfloat16: ___, ...resolved } = model;
   const { sequences: _, longest: __, ...counted } = dataset;
@@ -82,7 +85,7 @@ function known(
   };
 }
 
-function inPlace(what: string, sibling: Sibling | undefined): Opinion {
+function inPlace(what: string, sibling: Sibling | undefined): PolicyResult {
   if (sibling === undefined) return initialized('Ready', `${what} are in place`);
   return initialized('Reused', `${what} are those that job "${sibling.name}" put in place`);
 }

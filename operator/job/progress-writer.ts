@@ -1,5 +1,6 @@
-// Writes progress into status: the second manager of status, with its own pace. A job is written every ten seconds at most, all jobs together
-// twenty times a second; what people watch live comes from the bus.
+// Writes progress into status: the second manager of status, with its own pace. A job is written
+// every ten seconds at most, all jobs together twenty times a second; what people watch live comes
+// from the bus.
 import { apiVersion, kind } from '../../crds/names/group.ts';
 import { fieldManager } from '../../crds/names/labels.ts';
 import type { JobBus } from '../bus/job-bus.ts';

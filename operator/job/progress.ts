@@ -1,4 +1,5 @@
-// What the workers told about their steps, as status shows it: decimals as text, and only what is known.
+// What the workers told about their steps, as status shows it: decimals as text, and only what is
+// known.
 import { isDeepStrictEqual } from 'node:util';
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import type { TelemetryOf } from '../../crds/wire/telemetry.ts';
@@ -10,7 +11,10 @@ export type ProgressPart = Pick<FineTuneJobStatus, 'progress' | 'checkpoint'>;
 
 interface Known {
   readonly now: number;
-  /** As status has it: its numbers stay until a step is told, which may be long after a start of the operator. */
+  /**
+   * From status: its numbers stay until a step is reported, which may be long after a start of the
+   * operator.
+   */
   readonly before?: ProgressPart['progress'];
   /** The job has ended: nothing is at work any more. */
   readonly over?: boolean;
@@ -39,7 +43,7 @@ export function progressPart(
             latestTime: head.time,
             latestDigest: head.digest,
             latestURI: head.manifest,
-            generation: head.generation,
+            round: head.round,
             ...(step === undefined ? {} : { stepsAtRisk: Math.max(0, step.step - head.step) }),
           },
         }),
@@ -100,7 +104,10 @@ function progressOf(
   };
 }
 
-/** Numbers that are not finite come as null: then nothing is said, and a warning of the worker says why. */
+/**
+ * Numbers that are not finite come as null: then nothing is said, and a warning of the worker says
+ * why.
+ */
 function decimal<Name extends string>(
   name: Name,
   value: number | null | undefined,
@@ -119,7 +126,10 @@ export function tellsMore(before: ProgressPart, after: ProgressPart): boolean {
   );
 }
 
-/** A commit is worth a write at once, and so is the begin of what takes long before and after training; a step can wait for its turn. */
+/**
+ * A commit is written at once, and so is the start of a long stage before or after training; a step
+ * can wait for its turn.
+ */
 export function isUrgent(before: ProgressPart, after: ProgressPart): boolean {
   const stage = after.progress?.stage?.type;
   const begins = stage !== undefined && stage !== before.progress?.stage?.type;

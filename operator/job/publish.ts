@@ -1,38 +1,29 @@
-// After training: whether it ended well, and the publish Job that takes the result where it belongs. It needs no device and no quota, so a
-// suspended job publishes too.
+// After training: whether it ended well, and the publish Job that takes the result where it
+// belongs. It needs no device and no quota, so a suspended job publishes too.
 import { Exit, failureOf } from '../../crds/failures/table.ts';
 import { publishesInWorker } from '../../crds/plan/publication.ts';
 import { publishJob } from '../objects/io-job.ts';
 import { auxiliaryQueue } from '../objects/scheduling.ts';
 import { conditionOf } from '../runtime/conditions.ts';
 import { deadlineOf, overdue } from './deadline.ts';
-import { none, type Opinion, together } from './decision.ts';
+import { none, type PolicyResult, together } from './decision.ts';
 import { stalledBy } from './initialize.ts';
 import { progressOf } from './io-progress.ts';
-import { isStalling } from './pod-trouble.ts';
+import { isStalling } from './pod-problems.ts';
 import { auxiliaryAdmitted, auxiliaryHeld, enqueued } from './queue.ts';
 import { complete, fail } from './settle.ts';
 import { groundwork, healPlan, surroundings } from './surroundings.ts';
-import {
-  currentWorkers,
-  earliest,
-  epochOf,
-  later,
-  livePods,
-  podsOf,
-  presentBus,
-  type View,
-} from './view.ts';
+import { earliest, later, type View } from './view.ts';
 import { plannedMemory } from './workers.ts';
 
 type Ending = 'Finished' | 'FinishedEarly';
 
-export function publish(view: View): Opinion {
+export function publish(view: View): PolicyResult {
   const ending = trainedTo(view);
   if (ending === undefined) return none;
   const { facts } = view;
   const job = facts.publishes.findLast(({ isDeleting }) => !isDeleting);
-  const stopped: Opinion = {
+  const stopped: PolicyResult = {
     conditions: [
       { type: 'Running', status: 'False', reason: ending, message: 'training ended well' },
       ...settled(view),
@@ -50,7 +41,10 @@ export function publish(view: View): Opinion {
   const progress = progressOf(view, job, 'publish');
   switch (progress.type) {
     case 'Done':
-      return together(admitted, published(view, progress.words?.published?.artifacts, ending));
+      return together(
+        admitted,
+        published(view, progress.terminationMessage?.published?.artifacts, ending),
+      );
     case 'Failed': {
       const { code, message } = progress.failure;
       const failed = fail(view, progress.failure);
@@ -59,14 +53,14 @@ export function publish(view: View): Opinion {
       return together(together(stopped, own), code === undefined ? own : failed);
     }
     case 'Working': {
-      const { trouble, wakeAt } = progress;
+      const { problem, wakeAt } = progress;
       return together(admitted, {
         ...publishing(
-          trouble?.reason ?? 'Publishing',
-          trouble?.message ?? 'the result is being written',
+          problem?.reason ?? 'Publishing',
+          problem?.message ?? 'the result is being written',
         ),
         calls: healPlan(view),
-        ...(trouble !== undefined && isStalling(trouble) ? { stalled: stalledBy(trouble) } : {}),
+        ...(problem !== undefined && isStalling(problem) ? { stalled: stalledBy(problem) } : {}),
         wakeAt: earliest(wakeAt, deadlineOf(view)),
       });
     }
@@ -75,22 +69,25 @@ export function publish(view: View): Opinion {
   }
 }
 
-/** The worker that writes the result itself: done, or at it; undefined where a Job has to do it. */
-function byWorker(view: View, ending: Ending): Opinion | undefined {
+/**
+ * Where the worker writes the result itself: done, or in progress; undefined where a Job has to do
+ * it.
+ */
+function byWorker(view: View, ending: Ending): PolicyResult | undefined {
   if (!publishesInWorker(view.spec)) return undefined;
-  const pods = podsOf(view, 'worker', epochOf(view));
-  const isOver = currentWorkers(view)?.outcome !== undefined;
-  const done = pods.find(({ end }) => end?.words?.published);
+  const { workerPods: pods } = view;
+  const isOver = view.workers?.outcome !== undefined;
+  const done = pods.find(({ end }) => end?.terminationMessage?.published);
   if (done?.end !== undefined) {
     // The Job controller notices a second later. To end the job sooner would scale its worker Job
     // to nothing, and that would never be Complete.
     const until = later(jobLagSeconds, done.end.finishedAt);
     if (isOver || view.facts.now >= until) {
-      return published(view, done.end.words?.published?.artifacts, ending);
+      return published(view, done.end.terminationMessage?.published?.artifacts, ending);
     }
     return { ...inWorker, wakeAt: until };
   }
-  if (isOver || livePods(view).length === 0 || isForgotten(view)) return undefined;
+  if (isOver || view.livePods.length === 0 || isForgotten(view)) return undefined;
   return overdue(view) ?? { ...inWorker, wakeAt: deadlineOf(view) };
 }
 
@@ -98,31 +95,31 @@ function byWorker(view: View, ending: Ending): Opinion | undefined {
  * The bus lost its storage since: a worker that starts again finds no result there, and waits for a
  * world that does not form.
  */
-function isForgotten({ facts }: View): boolean {
-  const bus = presentBus(facts);
+function isForgotten({ bus }: View): boolean {
   return bus !== undefined && bus.state?.result === undefined;
 }
 
 const jobLagSeconds = 30;
 
-/** How training ended, where it ended well. Once it was seen, it stays so: pods and bus may be gone by now. */
+/**
+ * How training ended, where it ended well. Once in the status it stays: pods and bus may be gone by
+ * now.
+ */
 function trainedTo(view: View): Ending | undefined {
   const running = conditionOf(view.status.conditions ?? [], 'Running')?.reason;
   if (running === 'Finished' || running === 'FinishedEarly') return running;
-  const result = presentBus(view.facts)?.state?.result;
+  const result = view.bus?.state?.result;
   if (result?.type === 'Succeeded') return result.reason;
-  const workers = currentWorkers(view);
+  const { workers } = view;
   // A worker exits with 0 only once the record has the result. A bus that lost its storage since
   // has forgotten it, and the Job never replaces that worker: no world would form again.
-  const done = podsOf(view, 'worker', epochOf(view)).filter(
-    ({ end }) => end?.exitCode === Exit.Done,
-  );
+  const done = view.workerPods.filter(({ end }) => end?.exitCode === Exit.Done);
   if (done.length === 0 && workers?.outcome?.type !== 'Complete') return undefined;
-  const words = done.find(({ end }) => end?.words?.finished);
-  return words?.end?.words?.finished?.reason ?? 'Finished';
+  const last = done.find(({ end }) => end?.terminationMessage?.finished);
+  return last?.end?.terminationMessage?.finished?.reason ?? 'Finished';
 }
 
-function create(view: View): Opinion {
+function create(view: View): PolicyResult {
   const { facts, built } = view;
   const attempt = (facts.publishes.at(-1)?.number ?? 0) + 1;
   const planned = plannedMemory(view.status);
@@ -142,7 +139,7 @@ interface Artifact {
   readonly bytes?: number | undefined;
 }
 
-function published(view: View, artifacts: readonly Artifact[] = [], ending: Ending): Opinion {
+function published(view: View, artifacts: readonly Artifact[] = [], ending: Ending): PolicyResult {
   const written = artifacts.map(({ type, uri, digest, bytes }) => ({
     ...{ type, uri },
     ...(digest === undefined ? {} : { digest }),
@@ -165,14 +162,17 @@ function published(view: View, artifacts: readonly Artifact[] = [], ending: Endi
   );
 }
 
-const inWorker: Opinion = publishing('InWorker', 'the worker writes the result before it ends');
+const inWorker: PolicyResult = publishing(
+  'InWorker',
+  'the worker writes the result before it ends',
+);
 
-function publishing(reason: string, message: string): Opinion {
+function publishing(reason: string, message: string): PolicyResult {
   return { conditions: [{ type: 'Published', status: 'False', reason, message }], final: true };
 }
 
 /** Conditions about workers that would otherwise stay as they were when the workers ended. */
-function settled({ status }: View): NonNullable<Opinion['conditions']> {
+function settled({ status }: View): NonNullable<PolicyResult['conditions']> {
   return (['PodsReady', 'Restarting', 'Resizing'] as const)
     .filter((type) => conditionOf(status.conditions ?? [], type)?.status === 'True')
     .map((type) => ({

@@ -1,33 +1,34 @@
-// A queue decides about quota by the `suspend` field of a Job. What it decided, and its own words, are mirrored; nothing is written to a Job
-// that it holds back. A Job that is suspended and has no queue was suspended by somebody else, which is told too: it will not start by itself.
+// A queue controls quota by the `suspend` field of a Job. Its decision and its message are mirrored
+// into the status; nothing is written to a Job that it holds back. A suspended Job without a queue
+// was suspended by somebody else, which is reported too: it will not start by itself.
 import { auxiliaryQueue } from '../objects/scheduling.ts';
 import { conditionOf } from '../runtime/conditions.ts';
-import { none, type Opinion } from './decision.ts';
+import { none, type PolicyResult } from './decision.ts';
 import type { ChildJob } from './facts.ts';
 import { ended } from './stop-workers.ts';
-import { currentWorkers, has, type View } from './view.ts';
+import { has, type View } from './view.ts';
 
-interface Held extends Opinion {
+interface Held extends PolicyResult {
   /** Why the Job does not start. */
   readonly message: string;
 }
 
 /** Of workers. */
-export function queue(view: View): Opinion {
+export function queue(view: View): PolicyResult {
   const { queueName } = view.spec.scheduling;
-  const workers = currentWorkers(view);
+  const { workers } = view;
   if (workers === undefined) return none;
   const held = heldBack(view, workers, queueName);
   if (held === undefined) return admitted(view, queueName);
-  const { message, ...opinion } = held;
+  const { message, ...result } = held;
   return {
-    ...opinion,
+    ...result,
     conditions: [
-      ...(opinion.conditions ?? []),
+      ...(result.conditions ?? []),
       ...ended(view, message),
       ...(queueName === undefined ? [notReady(message)] : []),
     ],
-    status: { ...opinion.status, workers: undefined },
+    status: { ...result.status, workers: undefined },
     final: true,
   };
 }
@@ -37,12 +38,12 @@ export function auxiliaryHeld(view: View, job: ChildJob): Held | undefined {
   return heldBack(view, job, auxiliaryQueue(view.spec));
 }
 
-export function auxiliaryAdmitted(view: View): Opinion {
+export function auxiliaryAdmitted(view: View): PolicyResult {
   return admitted(view, auxiliaryQueue(view.spec));
 }
 
-/** A Job that is about to be created waits from the beginning: that it waits then is no preemption. */
-export function enqueued(queueName: string | undefined): NonNullable<Opinion['conditions']> {
+/** A Job that is about to be created waits from the start: that is no preemption. */
+export function enqueued(queueName: string | undefined): NonNullable<PolicyResult['conditions']> {
   if (queueName === undefined) return [];
   const message = `waiting in queue ${queueName}`;
   return [{ type: 'QuotaReserved', status: 'False', reason: 'Pending', message }];
@@ -62,7 +63,7 @@ function heldBack(view: View, job: ChildJob, queueName: string | undefined): Hel
   };
 }
 
-function admitted(view: View, queueName: string | undefined): Opinion {
+function admitted(view: View, queueName: string | undefined): PolicyResult {
   if (queueName === undefined) return none;
   const message = `queue ${queueName} admitted the pods`;
   return {

@@ -1,5 +1,6 @@
-// One pass over one job: observe, decide, write the status where it changed, tell what happened, act. The status goes first, because what is
-// created next is named by it, and because events speak of what was written.
+// One pass over one job: observe, decide, write the status where it changed, emit events, act. The
+// status goes first, because the objects that are created next are named by it, and because events
+// speak of what was written.
 import { isDeepStrictEqual } from 'node:util';
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import { apiVersion, controllerName, kind } from '../../crds/names/group.ts';
@@ -17,15 +18,15 @@ import { Questions } from './ask.ts';
 import { BegunPreparations } from './begun-preparations.ts';
 import { decide, isOver } from './decide.ts';
 import type { Decision, Refusal } from './decision.ts';
+import { Expectations } from './expectations.ts';
 import type { SiteFacts } from './facts.ts';
 import { drawOf } from './gang.ts';
-import { type Caches, observe } from './observe.ts';
+import { observe, type Stores } from './observe.ts';
 import { fineTuneJobs, type ObservedFineTuneJob } from './observed/fine-tune-job.ts';
-import { OwnWrites } from './own-writes.ts';
 import { earliest } from './view.ts';
 
 interface ReconcilerFacts {
-  readonly caches: Caches;
+  readonly stores: Stores;
   readonly client: KubeClient;
   readonly bus: JobBus;
   readonly site: SiteFacts;
@@ -43,25 +44,34 @@ export interface PhaseChange {
   readonly after: FineTuneJobStatus;
 }
 
-/** How soon to look whether a cache has caught up with us. */
+/** How soon to look whether the informers have caught up with our writes. */
 const catchUpMs = 50;
-/** The same with a cache that is behind the API server itself: its stream tells, this is for one that is broken. */
+/**
+ * The same with an informer that is behind the API server: its watch tells, this is for a broken
+ * one.
+ */
 const behindMs = 1_000;
 /** How soon to try again what somebody else may have made possible. */
 const refusedMs = 30_000;
-/** No job that has not ended is left alone for longer, whatever its policies wait for; up to twice that, so that not all come at once. */
+/**
+ * Longest time between two passes over a job that has not ended, whatever its policies wait for; up
+ * to twice that, so that the passes spread.
+ */
 const longestWaitMs = 300_000;
 
 interface Refused extends Refusal {
   readonly generation: number;
 }
 
-/** What came of a decision: the job may be another one by now, so that what was decided is about the past. */
+/**
+ * What came of a decision. Past: the job has changed meanwhile, so that it was decided on an old
+ * one.
+ */
 type Performed = 'Done' | 'Past' | RefusedCall;
 
 export class JobReconciler {
   readonly #facts: ReconcilerFacts;
-  readonly #writes = new OwnWrites();
+  readonly #expectations = new Expectations();
   /** What the cluster refused last; in memory, because the next try finds out again. */
   readonly #refused = new Map<string, Refused>();
   readonly #questions: Questions;
@@ -73,33 +83,33 @@ export class JobReconciler {
   }
 
   async reconcile(key: string, signal: AbortSignal): Promise<Reconciled> {
-    const { caches, bus, site, clock } = this.#facts;
-    const job = caches.jobs.get(key);
+    const { stores, bus, site, clock } = this.#facts;
+    const job = stores.jobs.get(key);
     if (job === undefined) {
-      this.#writes.forget(key);
+      this.#expectations.forget(key);
       this.#refused.delete(key);
       return {};
     }
     if (job.managedBy !== controllerName) return {};
     const now = clock.now();
-    if (!this.#writes.areSeen(key, now)) return { againAfterMs: catchUpMs };
-    const observed = observe(caches, job, bus, site, now);
+    if (!this.#expectations.areMet(key, now)) return { requeueAfterMs: catchUpMs };
+    const observed = observe(stores, job, bus, site, now);
     const answered = await this.#questions.answered(observed, signal);
-    if (answered === undefined) return { againAfterMs: behindMs };
+    if (answered === undefined) return { requeueAfterMs: behindMs };
     const facts = this.#begun.seenBy(job, answered);
     const refused = this.#refusedOf(key, job);
     const decision = decide({ ...facts, refused });
     this.#begun.note(job, decision.calls, now);
     const performed = await this.#perform(key, job, decision, signal);
-    if (performed === 'Past') return { againAfterMs: catchUpMs };
+    if (performed === 'Past') return { requeueAfterMs: catchUpMs };
     if (performed !== 'Done') return this.#refuse(key, job, performed);
     // What was refused is granted: the status need not say otherwise any longer.
-    if (this.#refused.delete(key)) return { againAfterMs: 0 };
+    if (this.#refused.delete(key)) return { requeueAfterMs: 0 };
     const { wakeAt } = decision;
     const longest = longestWaitMs * (1 + drawOf(job.metadata.uid, 0));
     const latest = isOver(decision.status) ? undefined : clock.now() + longest;
     const next = earliest(wakeAt, latest);
-    return next === undefined ? {} : { againAfterMs: Math.max(0, next - clock.now()) };
+    return next === undefined ? {} : { requeueAfterMs: Math.max(0, next - clock.now()) };
   }
 
   /** Another spec may be accepted. */
@@ -108,12 +118,15 @@ export class JobReconciler {
     return known?.generation === generation ? known : undefined;
   }
 
-  /** Told at once, then tried again now and then: what is in the way is nothing that we follow. */
+  /**
+   * In the status at once, then retried now and then: no informer would tell when the cause is
+   * gone.
+   */
   #refuse(key: string, job: ObservedFineTuneJob, error: RefusedCall): Reconciled {
-    const againAfterMs = this.#refusedOf(key, job) === undefined ? 0 : refusedMs;
+    const requeueAfterMs = this.#refusedOf(key, job) === undefined ? 0 : refusedMs;
     const { reason, message, isFinal } = error;
     this.#refused.set(key, { reason, message, isFinal, generation: job.generation });
-    return { againAfterMs, error };
+    return { requeueAfterMs, error };
   }
 
   async #perform(
@@ -146,8 +159,8 @@ export class JobReconciler {
   }
 
   /**
-   * Under the version that was decided on: a leader that slept, and wakes up beside its successor, must not write an old status over a new
-   * one, and a job that ended must stay so.
+   * Under the resourceVersion that was decided on: a former leader that wakes up beside its
+   * successor must not write an old status over a new one, and a job that ended must stay so.
    */
   async #writeStatus(
     key: string,
@@ -169,7 +182,7 @@ export class JobReconciler {
     }
   }
 
-  /** Nothing is to be written into the job, so nothing has told yet whether our copy of it is old. */
+  /** The status need not be written, so no conflict has told whether our copy of the job is old. */
   async #isCurrent(job: ObservedFineTuneJob, signal: AbortSignal): Promise<boolean> {
     try {
       const now = await this.#facts.client.get(fineTuneJobs, job.metadata, signal);
@@ -187,17 +200,17 @@ export class JobReconciler {
   }
 
   #note(key: string, kindOfObject: string, object: KubeObject): void {
-    const { caches, clock } = this.#facts;
-    const stores = {
-      [kind]: caches.jobs,
-      Job: caches.batchJobs,
-      Service: caches.services,
-      NetworkPolicy: caches.networkPolicies,
-      SharedPolicy: caches.sharedPolicies,
-      PodGroup: caches.podGroups,
+    const { stores, clock } = this.#facts;
+    const byKind = {
+      [kind]: stores.jobs,
+      Job: stores.batchJobs,
+      Service: stores.services,
+      NetworkPolicy: stores.networkPolicies,
+      SharedPolicy: stores.sharedPolicies,
+      PodGroup: stores.podGroups,
     };
-    const store = Object.entries(stores).find(([name]) => name === kindOfObject)?.[1];
-    if (store !== undefined) this.#writes.note(key, store, object, clock.now());
+    const store = Object.entries(byKind).find(([name]) => name === kindOfObject)?.[1];
+    if (store !== undefined) this.#expectations.expect(key, store, object, clock.now());
   }
 }
 

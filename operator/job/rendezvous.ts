@@ -1,29 +1,24 @@
-// Whether a world is training. With a bus its state record says so; without one a single worker trains when its pod is ready.
-import { causeInWords } from '../../crds/wire/generation-causes.ts';
+// Whether a world is training. With a bus its state record says so; without one a single worker
+// trains when its pod is ready.
+import { causeInWords } from '../../crds/wire/rendezvous-causes.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
 import { timeText } from '../runtime/conditions.ts';
-import { type Call, none, type Opinion } from './decision.ts';
+import { type Call, none, type PolicyResult } from './decision.ts';
 import { incident } from './incident.ts';
-import { isNewGeneration, newsOf, removePods, suspects } from './new-generation.ts';
+import { isNewRound, newsOf, removePods, suspects } from './new-round.ts';
 import { restartsOf, shown } from './restarts.ts';
-import {
-  currentWorkers,
-  earliest,
-  has,
-  later,
-  livePods,
-  presentBus,
-  stateOf,
-  type View,
-} from './view.ts';
+import { earliest, has, later, type View } from './view.ts';
 
 /** All are there and cannot agree: their pods are at fault, or the network between them is. */
 const agreeSeconds = 300;
-/** A world trains before the kubelet has looked at its pods: it looks every five seconds, later on a node with much to do. */
+/**
+ * A world trains before the kubelet has looked at its pods: it looks every five seconds, later on a
+ * node with much to do.
+ */
 const readySeconds = 30;
 
-export function rendezvous(view: View): Opinion {
-  const workers = currentWorkers(view);
+export function rendezvous(view: View): PolicyResult {
+  const { workers } = view;
   if (workers === undefined) return none;
   const { bus } = view.facts;
   switch (bus.type) {
@@ -32,25 +27,29 @@ export function rendezvous(view: View): Opinion {
     case 'Away':
       return away(view, bus.since);
     case 'Present': {
-      const state = stateOf(view);
-      if (state === undefined) return forming(view, 'the workers have not met yet');
-      const opinion = state.world === undefined ? open(view, state) : committed(view, state);
-      return { ...opinion, events: [...newsOf(view, state), ...(opinion.events ?? [])] };
+      const { state } = view;
+      if (state === undefined) return forming(view, 'the workers have not joined a rendezvous yet');
+      const result = state.world === undefined ? open(view, state) : committed(view, state);
+      return { ...result, events: [...newsOf(view, state), ...(result.events ?? [])] };
     }
     default:
       return bus satisfies never;
   }
 }
 
-function alone(view: View): Opinion {
+function alone(view: View): PolicyResult {
   if (!has(view, 'PodsReady')) return forming(view, 'the worker is not ready');
   return training(view, 'the worker is ready');
 }
 
-function training(view: View, message: string, wasRestarted = has(view, 'Restarting')): Opinion {
+function training(
+  view: View,
+  message: string,
+  wasRestarted = has(view, 'Restarting'),
+): PolicyResult {
   const { facts, status, spec } = view;
   const quiet = later(2 * spec.failurePolicy.hangTimeoutSeconds, lastSign(view));
-  const silent = facts.now >= quiet && presentBus(facts) !== undefined;
+  const silent = facts.now >= quiet && view.bus !== undefined;
   return {
     conditions: [
       { type: 'Running', status: 'True', reason: 'Training', message },
@@ -76,7 +75,7 @@ function noSteps({ status, spec }: View): string {
   return `no step was reported since ${status.progress?.updatedAt ?? status.startTime}, twice the time of hangTimeoutSeconds, which is ${spec.failurePolicy.hangTimeoutSeconds}`;
 }
 
-function forming(view: View, message: string, cause = 'PodFailed'): Opinion {
+function forming(view: View, message: string, cause = 'PodFailed'): PolicyResult {
   const wasTraining = view.status.startTime !== undefined;
   return {
     conditions: [
@@ -88,35 +87,37 @@ function forming(view: View, message: string, cause = 'PodFailed'): Opinion {
   };
 }
 
-function committed(view: View, state: StateRecord): Opinion {
+function committed(view: View, state: StateRecord): PolicyResult {
   const { size = 0, committedAt } = state.world ?? {};
-  const message = `${size} ${size === 1 ? 'worker trains' : 'workers train'} as generation ${state.generation}`;
+  const message = `${size} ${size === 1 ? 'worker trains' : 'workers train'} in round ${state.round}`;
   // A quick restart is over before we see it: the condition tells of it all the same.
-  const wasRestarted = has(view, 'Restarting') || isNewGeneration(view, state);
-  const opinion = training(view, message, wasRestarted);
+  const wasRestarted = has(view, 'Restarting') || isNewRound(view, state);
+  const result = training(view, message, wasRestarted);
   const { summary = '' } = view.status.workers ?? {};
-  const status = { ...opinion.status, ...mirrored(view, state, size, committedAt) };
-  if (has(view, 'PodsReady')) return { ...opinion, status };
+  const status = { ...result.status, ...mirrored(view, state, size, committedAt) };
+  if (has(view, 'PodsReady')) return { ...result, status };
   const due = readinessDue(view, size, committedAt);
-  if (view.facts.now < due) return { ...opinion, status, wakeAt: earliest(opinion.wakeAt, due) };
+  if (view.facts.now < due) return { ...result, status, wakeAt: earliest(result.wakeAt, due) };
   const degraded = { reason: 'FewerWorkers', message: `${summary} workers are ready` } as const;
-  return { ...opinion, status, degraded };
+  return { ...result, status, degraded };
 }
 
-/** From when on it is said that pods of this world are not ready; at once where one of them is gone. */
+/**
+ * From when on the status says that pods of this world are not ready; at once where a pod is gone.
+ */
 function readinessDue(view: View, size: number, committedAt: string | undefined): number {
-  if (committedAt === undefined || livePods(view).length < size) return 0;
+  if (committedAt === undefined || view.livePods.length < size) return 0;
   return later(readySeconds, Date.parse(committedAt));
 }
 
-function open(view: View, state: StateRecord): Opinion {
+function open(view: View, state: StateRecord): PolicyResult {
   const { cause, at } = state.opened;
-  const message = `generation ${state.generation} is being formed: ${causeInWords(cause)}`;
-  const opinion = forming(view, message, cause);
-  const status = { ...opinion.status, ...mirrored(view, state, undefined, undefined) };
+  const message = `round ${state.round} is being formed: ${causeInWords(cause)}`;
+  const result = forming(view, message, cause);
+  const status = { ...result.status, ...mirrored(view, state, undefined, undefined) };
   const due = agreementDue(view, at);
   if (due === undefined || view.facts.now < due) {
-    return { ...opinion, status, calls: suspects(view, state), wakeAt: due };
+    return { ...result, status, calls: suspects(view, state), wakeAt: due };
   }
   const found = incident(view, {
     pod: undefined,
@@ -129,7 +130,7 @@ function open(view: View, state: StateRecord): Opinion {
   const calls: readonly Call[] = [...(found.calls ?? []), ...(found.final ? [] : removePods(view))];
   return {
     ...found,
-    conditions: [...(opinion.conditions ?? []), ...(found.conditions ?? [])],
+    conditions: [...(result.conditions ?? []), ...(found.conditions ?? [])],
     status: { ...status, ...found.status },
     calls,
   };
@@ -138,20 +139,20 @@ function open(view: View, state: StateRecord): Opinion {
 /** Undefined while somebody is still missing: then that is what is waited for. */
 function agreementDue(view: View, openedAt: string): number | undefined {
   if (!has(view, 'PodsReady')) return undefined;
-  const newest = livePods(view).map(({ createdAt }) => createdAt);
+  const newest = view.livePods.map(({ createdAt }) => createdAt);
   return later(agreeSeconds, Math.max(Date.parse(openedAt), ...newest));
 }
 
 function mirrored(
   view: View,
-  { generation, opened, adjustments }: StateRecord,
+  { round, opened, adjustments }: StateRecord,
   worldSize: number | undefined,
   committedAt: string | undefined,
 ) {
   const { status, spec } = view;
   return {
     rendezvous: {
-      generation,
+      round,
       ...(worldSize === undefined ? {} : { worldSize }),
       targetWorkers: spec.worker.replicas,
       openedBy: opened.by,
@@ -163,8 +164,11 @@ function mirrored(
   };
 }
 
-/** A bus that is away changes nothing for a world that trains; what needs it waits, and says so when it has waited too long. */
-function away(view: View, since: number): Opinion {
+/**
+ * A bus that is away changes nothing for a world that trains. All else waits for it, and is Stalled
+ * when it has waited for too long.
+ */
+function away(view: View, since: number): PolicyResult {
   const due = later(view.spec.busOutageTimeoutSeconds, since);
   const stuck = !has(view, 'Running') || !has(view, 'PodsReady');
   if (view.facts.now < due) return { wakeAt: earliest(due) };

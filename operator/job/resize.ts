@@ -1,21 +1,13 @@
-// Another number of workers while they train. Growing: pods first, then a durable save, then a world with them. Shrinking: a durable save, then
-// a smaller world, then the pods go: one that exits before would be replaced.
+// Another number of workers while they train. Growing: pods first, then a durable save, then a
+// world with them. Shrinking: a durable save, then a smaller world, then the pods go: one that
+// exits before would be replaced.
 import type { DesiredRecord, StateRecord } from '../../crds/wire/state.ts';
 import { conditionOf } from '../runtime/conditions.ts';
-import { type Call, none, type Opinion } from './decision.ts';
+import { type Call, none, type PolicyResult } from './decision.ts';
 import { desiredOf } from './desired.ts';
 import type { ChildJob } from './facts.ts';
-import { openGeneration, restartsOf } from './restarts.ts';
-import {
-  currentWorkers,
-  epochOf,
-  later,
-  livePods,
-  type PresentBus,
-  presentBus,
-  stateOf,
-  type View,
-} from './view.ts';
+import { openRound, restartsOf } from './restarts.ts';
+import { later, type PresentBus, type View } from './view.ts';
 
 interface Sizes {
   readonly workers: ChildJob;
@@ -26,10 +18,10 @@ interface Sizes {
   readonly world: number;
 }
 
-export function resize(view: View): Opinion {
-  const workers = currentWorkers(view);
-  const bus = presentBus(view.facts);
-  const state = stateOf(view);
+export function resize(view: View): PolicyResult {
+  const { workers } = view;
+  const { bus } = view;
+  const { state } = view;
   const live = view.spec.worker.elasticity === 'Live';
   if (!live || workers === undefined || bus === undefined || state?.world === undefined)
     return none;
@@ -40,22 +32,22 @@ export function resize(view: View): Opinion {
   return target > sizes.world ? grow(view, sizes) : shrink(view, sizes);
 }
 
-function settledSize(view: View, size: number): Opinion {
+function settledSize(view: View, size: number): PolicyResult {
   if (conditionOf(view.status.conditions ?? [], 'Resizing')?.status !== 'True') return none;
   return { conditions: [resizing('False', 'Resized', `${size} workers train`)] };
 }
 
-/** The same wish is not tried again: another generation of the spec is another wish. */
+/** A refused resize is not tried again until the spec has another generation. */
 function wasRefused({ status, facts }: View): boolean {
   const before = conditionOf(status.conditions ?? [], 'Resizing');
   return before?.reason === 'Refused' && before.observedGeneration === facts.job.generation;
 }
 
-function grow(view: View, sizes: Sizes): Opinion {
+function grow(view: View, sizes: Sizes): PolicyResult {
   const { workers, target, world } = sizes;
   const conditions = [resizing('True', 'ScaleUp', `from ${world} to ${target} workers`)];
   if (workers.parallelism < target) return { conditions, calls: [sizeTo(workers, target)] };
-  const ready = livePods(view).filter((pod) => pod.ready).length;
+  const ready = view.livePods.filter((pod) => pod.ready).length;
   const since = conditionOf(view.status.conditions ?? [], 'Resizing');
   const begun = since?.status === 'True' ? Date.parse(since.lastTransitionTime) : view.facts.now;
   const due = later(view.spec.scheduling.schedulingTimeoutSeconds, begun);
@@ -70,8 +62,16 @@ function grow(view: View, sizes: Sizes): Opinion {
   };
 }
 
-/** The world that trains saves once more before the next one takes its place; when it is late, what it saved last has to do. */
-function larger(view: View, sizes: Sizes, workers: number, late: boolean): Pick<Opinion, 'calls'> {
+/**
+ * The world saves once more before the next one replaces it; past the deadline its last checkpoint
+ * must do.
+ */
+function larger(
+  view: View,
+  sizes: Sizes,
+  workers: number,
+  late: boolean,
+): Pick<PolicyResult, 'calls'> {
   const before = desiredBefore(view, sizes);
   if (before?.workers !== workers) {
     const wanted = desiredOf(view, { workers, save: (before?.save ?? 0) + 1 });
@@ -81,7 +81,7 @@ function larger(view: View, sizes: Sizes, workers: number, late: boolean): Pick<
 }
 
 function desiredBefore(view: View, { bus }: Sizes): DesiredRecord | undefined {
-  return bus.desired?.epoch === epochOf(view) ? bus.desired : undefined;
+  return bus.desired?.workerRevision === view.workerRevision ? bus.desired : undefined;
 }
 
 function hasSaved({ bus, state }: Sizes, before: DesiredRecord | undefined): boolean {
@@ -89,7 +89,7 @@ function hasSaved({ bus, state }: Sizes, before: DesiredRecord | undefined): boo
   return state.checkpoint !== undefined && saved;
 }
 
-function shrink(view: View, sizes: Sizes): Opinion {
+function shrink(view: View, sizes: Sizes): PolicyResult {
   const { workers, target, world } = sizes;
   // The smaller world trains: now the others may go.
   if (world <= target) {
@@ -109,12 +109,12 @@ function shrink(view: View, sizes: Sizes): Opinion {
   return hasSaved(sizes, before) ? { conditions, ...newWorld(view, target) } : { conditions };
 }
 
-function newWorld(view: View, workers: number): Pick<Opinion, 'calls'> {
+function newWorld(view: View, workers: number): Pick<PolicyResult, 'calls'> {
   const wanted = desiredOf(view, { workers });
   if (wanted !== undefined) return { calls: [wanted] };
   const restarts = restartsOf(view);
   const counted = { ...restarts, resizes: restarts.resizes + 1 };
-  const { calls = [] } = openGeneration(view, 'Resize', counted, epochOf(view));
+  const { calls = [] } = openRound(view, { cause: 'Resize', restarts: counted });
   return { calls };
 }
 

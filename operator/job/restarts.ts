@@ -1,15 +1,16 @@
-// The account of restarts. With a bus its record is the truth and status a copy, because workers open generations too; without one status
-// is all there is. Only a step to the next epoch is written into status first, so there status may be ahead until the bus has heard of it.
+// The account of restarts. With a bus, its record is the truth and status a copy, because workers
+// open rounds too; without one, there is only status. The step to the next revision alone is
+// written into status first, so status may be ahead until the bus has it.
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
-import type { GenerationCause } from '../../crds/wire/generation-causes.ts';
+import type { RendezvousCause } from '../../crds/wire/rendezvous-causes.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
-import type { Opinion } from './decision.ts';
-import { presentBus, type View } from './view.ts';
+import type { PolicyResult } from './decision.ts';
+import type { View } from './view.ts';
 
 export type Restarts = StateRecord['restarts'];
 
 export function restartsOf(view: View): Restarts {
-  const record = presentBus(view.facts)?.state?.restarts;
+  const record = view.bus?.state?.restarts;
   const own = ofStatus(view);
   return record !== undefined && events(record) >= events(own) ? record : own;
 }
@@ -43,23 +44,24 @@ export function shown(before: FineTuneJobStatus['restarts'], restarts: Restarts)
   };
 }
 
-/** Asks for a new world with this account, without the pods that are lost; both then stand in the record. Without a bus status keeps the account. */
-export function openGeneration(
-  view: View,
-  cause: GenerationCause,
-  restarts: Restarts,
-  epoch: number,
-  lost?: readonly string[],
-): Opinion {
-  const state = presentBus(view.facts)?.state;
-  return state === undefined
-    ? { status: { restarts: shown(view.status.restarts, restarts) } }
-    : {
-        calls: [
-          {
-            ...{ type: 'OpenGeneration', from: state.generation, cause, epoch, restarts },
-            ...(lost === undefined ? {} : { lost }),
-          },
-        ],
-      };
+interface Round {
+  readonly cause: RendezvousCause;
+  readonly restarts: Restarts;
+  /** Whose pods are to join; those of the present one where nothing is said. */
+  readonly workerRevision?: number;
+  /** UIDs of pods that may join no more. */
+  readonly lost?: readonly string[];
+}
+
+/**
+ * Asks for a new world with this account, without the pods that are lost; both then stand in the
+ * record. Without a bus, status keeps the account.
+ */
+export function openRound(view: View, round: Round): PolicyResult {
+  const state = view.bus?.state;
+  if (state === undefined) {
+    return { status: { restarts: shown(view.status.restarts, round.restarts) } };
+  }
+  const { workerRevision } = view;
+  return { calls: [{ type: 'OpenRound', from: state.round, workerRevision, ...round }] };
 }

@@ -1,25 +1,29 @@
-// A durable save while training goes on, asked for by an annotation whose value names the wish: the same value is one wish, another value is
-// another one. The count of `desired.save` is raised for it; it is done when a worker acknowledges that count.
+// A durable save while training goes on, requested by an annotation. Each new value of it is a new
+// request. The count of `desired.save` is raised for a request; it is done when a worker
+// acknowledges that count.
 import { annotation } from '../../crds/names/labels.ts';
-import { none, type Opinion } from './decision.ts';
-import { epochOf, has, presentBus, stateOf, type View } from './view.ts';
+import { none, type PolicyResult } from './decision.ts';
+import { has, type View } from './view.ts';
 
 const longest = 64;
 
-export function saveAsked(view: View): Opinion {
-  const { facts, status } = view;
+export function saveAsked(view: View): PolicyResult {
+  const { facts, status, bus } = view;
   const wish = facts.job.annotations[annotation.save]?.slice(0, longest);
   const known = status.save;
   if (wish === undefined || wish === '' || known?.done === wish) return none;
   if (facts.bus.type === 'Absent') return refused(view, wish);
-  const bus = presentBus(facts);
-  const trains = has(view, 'Running') && stateOf(view)?.world !== undefined;
+  const trains = has(view, 'Running') && view.state?.world !== undefined;
   // Later is early enough: a change of the world saves by itself, and whoever asked waits.
   if (bus === undefined || !trains || has(view, 'Resizing')) return none;
-  const epoch = epochOf(view);
-  if (known?.asked !== wish || known.epoch !== epoch || known.count === undefined) {
-    const before = bus.desired?.epoch === epoch ? bus.desired.save : 0;
-    return { status: { save: { ...known, asked: wish, epoch, count: before + 1 } } };
+  const { workerRevision } = view;
+  if (
+    known?.asked !== wish ||
+    known.workerRevision !== workerRevision ||
+    known.count === undefined
+  ) {
+    const before = bus.desired?.workerRevision === workerRevision ? bus.desired.save : 0;
+    return { status: { save: { ...known, asked: wish, workerRevision, count: before + 1 } } };
   }
   const { count } = known;
   const ack = [...bus.acks.values()].find(({ saved }) => saved >= count);
@@ -27,13 +31,13 @@ export function saveAsked(view: View): Opinion {
   const step = ack.savedStep ?? 0;
   const note = `step ${step} is saved, as it was asked for`;
   return {
-    status: { save: { asked: wish, epoch, count, done: wish, step } },
+    status: { save: { asked: wish, workerRevision, count, done: wish, step } },
     events: [{ type: 'Normal', reason: 'Saved', note, action: 'Save' }],
   };
 }
 
 /** Without a bus nobody can tell the worker; told once. */
-function refused({ status }: View, wish: string): Opinion {
+function refused({ status }: View, wish: string): PolicyResult {
   if (status.save?.asked === wish) return none;
   const note = 'a save cannot be asked for: the operator has no bus to tell the workers by';
   return {
@@ -45,8 +49,8 @@ function refused({ status }: View, wish: string): Opinion {
 /** The count that workers are to have saved for; undefined where nothing is asked. */
 export function saveCount(view: View): number | undefined {
   const { save } = view.status;
-  if (save?.count === undefined || save.epoch !== epochOf(view)) return undefined;
-  const bus = presentBus(view.facts);
-  const before = bus?.desired?.epoch === save.epoch ? bus.desired.save : 0;
+  if (save?.count === undefined || save.workerRevision !== view.workerRevision) return undefined;
+  const { bus } = view;
+  const before = bus?.desired?.workerRevision === save.workerRevision ? bus.desired.save : 0;
   return Math.max(before, save.count);
 }

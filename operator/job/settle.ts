@@ -1,8 +1,9 @@
-// The two ends of a job. Both are for ever: a terminal condition is set once and nothing is created after it.
+// The two ends of a job. Both are final: a terminal condition is set once, and nothing is created
+// after it.
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import { type FailureCode, failureOf } from '../../crds/failures/table.ts';
 import { timeText } from '../runtime/conditions.ts';
-import type { Opinion } from './decision.ts';
+import type { PolicyResult } from './decision.ts';
 import type { View } from './view.ts';
 
 export interface FailureFacts {
@@ -12,14 +13,14 @@ export interface FailureFacts {
   readonly node?: string | undefined;
   readonly exitCode?: number | undefined;
   readonly step?: number | undefined;
-  /** Last words of the worker, as it wrote them. */
+  /** Termination message of the worker, as it wrote them. */
   readonly record?: string | undefined;
 }
 
 const longestMessage = 2048;
 
 /** `status.failure` keeps the first cause: what was written there is not written over. */
-export function fail(view: Pick<View, 'facts' | 'status'>, found: FailureFacts): Opinion {
+export function fail(view: Pick<View, 'facts' | 'status'>, found: FailureFacts): PolicyResult {
   const { code, message, ...where } = found;
   const { reason } = failureOf(code);
   const first: NonNullable<FineTuneJobStatus['failure']> = {
@@ -42,7 +43,7 @@ export function fail(view: Pick<View, 'facts' | 'status'>, found: FailureFacts):
   };
 }
 
-export function complete(view: View, reason: 'Finished' | 'FinishedEarly'): Opinion {
+export function complete(view: View, reason: 'Finished' | 'FinishedEarly'): PolicyResult {
   const message =
     reason === 'Finished'
       ? 'the job trained to its end and the result is in place'

@@ -1,14 +1,13 @@
-// Other jobs that put the same model and data in place: in a sweep one does it for all. A job is a
-// sibling where namespace, claim and request are the same. What it found is what this job would
-// have found where nothing can have changed since: by the spec, or because this job was there
-// already.
+// Other jobs that prepare the same model and data: in a sweep, one does it for all. A sibling has
+// the same namespace, claim and request. Its result is what this job would have found where nothing
+// can have changed since: the spec pins the sources, or this job existed already.
 import type { Source } from '../../crds/api/source.ts';
 import { annotation, Component, label } from '../../crds/names/labels.ts';
 import { prepareDigest } from '../../crds/plan/prepare-digest.ts';
-import { parseLastWords } from '../../crds/wire/last-words.ts';
 import { containerName, runName } from '../../crds/wire/pod.ts';
-import { placesOf } from '../objects/places.ts';
+import { parseTerminationMessage } from '../../crds/wire/termination-message.ts';
 import { sourcesOf } from '../objects/preparation.ts';
+import { referencesOf } from '../objects/references.ts';
 import { conditionOf, isTrue } from '../runtime/conditions.ts';
 import { type KubeObject, keyOf } from '../runtime/resource.ts';
 import type { Store } from '../runtime/store.ts';
@@ -20,7 +19,7 @@ import type { Pod } from './observed/pod.ts';
 /** Jobs that prepare, by what they are asked for. */
 export type ByRequest = 'request';
 
-interface SiblingCaches {
+interface SiblingStores {
   readonly jobs: Store<ObservedFineTuneJob, 'uid'>;
   readonly batchJobs: Store<BatchJob, 'job' | ByRequest>;
   readonly pods: Store<Pod, 'job'>;
@@ -54,7 +53,7 @@ export function wakeWaiting(
 }
 
 /**
- * What a job asks for, and where: by this an operator knows who is at it before its caches do.
+ * What a job asks for, and where: by this an operator knows who is at it before its informers do.
  * Undefined where that is nobody else's business.
  */
 export function requestOf(job: ObservedFineTuneJob): string | undefined {
@@ -73,22 +72,22 @@ function wantedBy({ metadata, spec, status }: ObservedFineTuneJob) {
 }
 
 function claimOf({ metadata, spec }: Pick<ObservedFineTuneJob, 'metadata' | 'spec'>) {
-  return spec === undefined ? undefined : placesOf({ name: metadata.name, spec }).shared;
+  return spec === undefined ? undefined : referencesOf({ name: metadata.name, spec }).shared;
 }
 
-export function siblingsOf(caches: SiblingCaches, job: ObservedFineTuneJob): readonly Sibling[] {
+export function siblingsOf(stores: SiblingStores, job: ObservedFineTuneJob): readonly Sibling[] {
   const wanted = wantedBy(job);
   if (wanted === undefined) return [];
   const { namespace, uid } = job.metadata;
-  const same = caches.batchJobs.by('request', `${namespace}/${wanted.digest}`);
+  const same = stores.batchJobs.by('request', `${namespace}/${wanted.digest}`);
   return same.flatMap((init): readonly Sibling[] => {
     const { controlledBy, labels, deletionTimestamp } = init.metadata;
-    const [owner] = caches.jobs.by('uid', controlledBy ?? '');
+    const [owner] = stores.jobs.by('uid', controlledBy ?? '');
     const isTheirs = owner !== undefined && controlledBy !== uid;
     if (!isTheirs || labels[label.component] !== Component.Init) return [];
     if (deletionTimestamp !== undefined || claimOf(owner) !== wanted.claim) return [];
     const about = { name: owner.metadata.name, run: runName(owner.metadata) };
-    const done = doneBy(caches.pods.by('job', owner.metadata.uid), init);
+    const done = doneBy(stores.pods.by('job', owner.metadata.uid), init);
     if (done !== undefined) return [{ ...about, done }];
     return isWorking(init, owner) ? [{ ...about, done: undefined }] : [];
   });
@@ -111,8 +110,8 @@ function doneBy(pods: readonly Pod[], init: BatchJob): Sibling['done'] {
     if (metadata.controlledBy !== init.metadata.uid) continue;
     const container = status.containerStatuses?.find(({ name }) => name === containerName.prepare);
     const { exitCode, message, finishedAt } = container?.state.terminated ?? {};
-    const words = exitCode === 0 ? parseLastWords(message)?.prepared : undefined;
-    if (words !== undefined) return { at: Date.parse(finishedAt ?? ''), words };
+    const prepared = exitCode === 0 ? parseTerminationMessage(message)?.prepared : undefined;
+    if (prepared !== undefined) return { at: Date.parse(finishedAt ?? ''), prepared };
   }
   return undefined;
 }

@@ -1,10 +1,12 @@
-// Children that should have moved by now and say nothing themselves: Jobs without the pods that they are to have, pods that have a node and
-// do not start. Why they do not is told by events alone.
+// Children that make no progress and whose status does not say why: Jobs that lack pods, and pods
+// that have a node and do not start. Only events tell the reason.
 import type { ChildJob, Facts, PodFacts } from './facts.ts';
 
 /** The Job controller makes pods within a moment where nothing refuses them. */
 export const admissionMs = 30_000;
-/** Kubelet mounts volumes within a moment; an image that is pulled is told as such a moment later. */
+/**
+ * Kubelet mounts volumes within a moment; an image that is pulled is told as such a moment later.
+ */
 export const startMs = 30_000;
 
 /** UIDs, a few at most: of a thousand pods that wait, one tells as much as all. */

@@ -1,23 +1,23 @@
-// Stopping workers on purpose: they are asked to save, and removed when they have, or when their time is over. Without a bus there is only
-// SIGTERM and the grace period of the pod.
+// Stops workers on purpose: they are asked to save, and removed when they have, or at the deadline.
+// Without a bus there is only SIGTERM and the grace period of the pod.
 
 import { hasStopped } from './deadline.ts';
-import type { Opinion } from './decision.ts';
+import type { PolicyResult } from './decision.ts';
 import { desiredOf } from './desired.ts';
-import { leaveEpoch } from './epochs.ts';
 import type { ChildJob } from './facts.ts';
-import { later, sinceOf, stateOf, type View } from './view.ts';
+import { later, sinceOf, type View } from './view.ts';
+import { leaveRevision } from './worker-revisions.ts';
 
 export const stopping = { type: 'Suspended', status: 'Unknown', reason: 'Suspending' } as const;
 
-export function stopWorkers(view: View, workers: ChildJob, why: string): Opinion {
+export function stopWorkers(view: View, workers: ChildJob, why: string): PolicyResult {
   const { facts, spec } = view;
   const isStopping = view.status.conditions?.some(
     ({ type, status }) => type === 'Suspended' && status === 'Unknown',
   );
   const since = isStopping ? (sinceOf(view, 'Suspended') ?? facts.now) : facts.now;
   const deadline = later(spec.suspendTimeoutSeconds, since);
-  const training = stateOf(view)?.world !== undefined && !workers.suspended;
+  const training = view.state?.world !== undefined && !workers.suspended;
   const late = facts.now >= deadline;
   if (training && !late && !hasStopped(view)) {
     const wanted = desiredOf(view, { stop: 'Save', deadline });
@@ -28,7 +28,7 @@ export function stopWorkers(view: View, workers: ChildJob, why: string): Opinion
       final: true,
     };
   }
-  const next = leaveEpoch(view, workers);
+  const next = leaveRevision(view, workers);
   const atRisk = view.status.checkpoint?.stepsAtRisk;
   return {
     conditions: [
@@ -43,7 +43,7 @@ export function stopWorkers(view: View, workers: ChildJob, why: string): Opinion
 }
 
 /** Conditions about workers that are not there. */
-export function ended({ status }: View, message: string): NonNullable<Opinion['conditions']> {
+export function ended({ status }: View, message: string): NonNullable<PolicyResult['conditions']> {
   const reasons = {
     PodsReady: 'Pending',
     Running: 'Stopped',

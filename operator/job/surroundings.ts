@@ -1,5 +1,6 @@
-// What stands around the pods of a job and has to be there before them: the finalizer, the claim, the service, the policies. Those that are
-// missing are created; those of ours are brought to what they should contain where that differs from what they were last made to contain.
+// Objects that must exist before the pods of a job: finalizer, claim, service, policies. Missing
+// ones are created; ours are applied again where the wanted content differs from what was last
+// applied.
 import { annotation } from '../../crds/names/labels.ts';
 import { digestOf } from '../../crds/plan/digest.ts';
 import { planConfigMap } from '../objects/config-map.ts';
@@ -10,7 +11,7 @@ import type { Manifest } from '../runtime/client.ts';
 import type { AppliedKind, Call } from './decision.ts';
 import type { ChildFacts, Facts, PodFacts } from './facts.ts';
 import { isStarting, startMs, startsSince } from './silent-objects.ts';
-import { epochOf, type View } from './view.ts';
+import type { View } from './view.ts';
 
 interface Wanted {
   readonly kind: AppliedKind;
@@ -81,11 +82,11 @@ export function groundwork(view: View): readonly Call[] {
 
 /**
  * A Job of this plan was only created after it; what somebody deleted since is made again with the
- * next epoch, or by `healPlan`.
+ * next revision, or by `healPlan`.
  */
 function isLaid(view: View): boolean {
   const { inits, workers, publishes } = view.facts;
-  const isFirst = epochOf(view) === 1;
+  const isFirst = view.workerRevision === 1;
   return (
     isFirst &&
     [...inits, ...workers, ...publishes].some(({ planDigest }) => planDigest === view.plan.digest)
@@ -103,8 +104,9 @@ function laid(view: View): readonly Call[] {
 }
 
 /**
- * A pod that mounts a plan which somebody deleted waits for it, and says no more than that it is being created; an event has the words.
- * The plan is made again for pods that wait for so long, unless they wait for something else.
+ * A pod whose plan was deleted waits for the mount, and its status says only ContainerCreating; an
+ * event names the plan. The plan is created again for pods that have waited for so long, unless
+ * they wait for something else.
  */
 export function healPlan(view: View): readonly Call[] {
   const { now, pods, warnings } = view.facts;

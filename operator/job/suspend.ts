@@ -1,15 +1,16 @@
-// `spec.suspend`: workers save and go, and come back as the next epoch. Initial work on data goes on; nothing new is begun.
+// `spec.suspend`: workers save and go, and come back as the next revision. Initial work on data
+// goes on; nothing new is begun.
 import { conditionOf } from '../runtime/conditions.ts';
-import { none, type Opinion } from './decision.ts';
-import { removeOutdated } from './epochs.ts';
+import { none, type PolicyResult } from './decision.ts';
 import { ended, stopping, stopWorkers } from './stop-workers.ts';
-import { currentWorkers, type View } from './view.ts';
+import type { View } from './view.ts';
+import { removeOutdated } from './worker-revisions.ts';
 
-export function suspend(view: View): Opinion {
+export function suspend(view: View): PolicyResult {
   const before = conditionOf(view.status.conditions ?? [], 'Suspended');
-  const workers = currentWorkers(view);
+  const { workers } = view;
   if (!view.spec.suspend) {
-    // A stop for a changed plan runs under the same condition; only when it is over do workers start again.
+    // A stop for a changed plan uses the same condition; workers start again only when it is over.
     const over = before !== undefined && before.status !== 'False';
     if (!over || (before.status === 'Unknown' && workers !== undefined)) return none;
     const message = 'the workers may start';
@@ -37,9 +38,9 @@ export function suspend(view: View): Opinion {
 }
 
 /**
- * A removed Job is gone before its pods: they have a grace period, and the garbage collector comes when
- * it comes. Until then they use what the suspended job is to leave to others. Nobody waits for a pod
- * that is to go on a node out of reach: it may stay for ever.
+ * A removed Job is gone before its pods, which have a grace period and wait for the garbage
+ * collector. Until then they use what a suspended job is to leave to others. A pod that is deleted
+ * on an unreachable node is not waited for: it may stay for ever.
  */
 function whatIsLeft({ facts }: View): string | undefined {
   const [job] = facts.workers;

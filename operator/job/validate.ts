@@ -1,5 +1,6 @@
-// Whether a job can be run at all, before anything is created for it: can it be read, do its parts fit together, does the site have what
-// it asks for. What can be changed on a suspended job does not end it while it is suspended.
+// Whether a job can be run, before anything is created for it: the spec can be read, its parts are
+// compatible, and the site has what it asks for. While a job is suspended, a problem with a field
+// that may still be changed does not fail it.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import { incompatibilities } from '../../crds/combinations/compatibility.ts';
 import { notBuiltOnCluster } from '../../crds/crd/cluster-limits.ts';
@@ -7,8 +8,8 @@ import type { FailureCode } from '../../crds/failures/table.ts';
 import { failureOf } from '../../crds/failures/table.ts';
 import { methodStatus } from '../../crds/methods/in-words.ts';
 import { resolveMethod } from '../../crds/methods/resolve.ts';
-import { placesOf } from '../objects/places.ts';
-import type { Opinion } from './decision.ts';
+import { referencesOf } from '../objects/references.ts';
+import type { PolicyResult } from './decision.ts';
 import type { Facts } from './facts.ts';
 import { fail } from './settle.ts';
 import type { View } from './view.ts';
@@ -23,21 +24,24 @@ interface Problem {
 /** How soon to look again at what somebody may have repaired. */
 const lookAgainMs = 60_000;
 
-/** A spec that cannot be read was accepted by another version of the CRD: it does not end the job, an update may. */
-export function unreadable({ now, job }: Facts): Opinion {
+/**
+ * A spec that cannot be read was accepted by another version of the CRD: it does not end the job,
+ * an update may.
+ */
+export function unreadable({ now, job }: Facts): PolicyResult {
   return refused(now, { code: 'E_INVALID_SPEC', message: job.problem, passing: true });
 }
 
-export function validate(view: View): Opinion {
+export function validate(view: View): PolicyResult {
   const { facts, spec, plan } = view;
   const [problem] = problemsOf(view);
   if (problem !== undefined) {
-    const opinion = refused(facts.now, problem);
-    if (problem.passing === true || spec.suspend) return opinion;
+    const result = refused(facts.now, problem);
+    if (problem.passing === true || spec.suspend) return result;
     const failed = fail(view, problem);
     return {
       ...failed,
-      conditions: [...(opinion.conditions ?? []), ...(failed.conditions ?? [])],
+      conditions: [...(result.conditions ?? []), ...(failed.conditions ?? [])],
     };
   }
   const method = methodStatus(resolveMethod(spec.method), spec.method.preset);
@@ -54,7 +58,7 @@ export function validate(view: View): Opinion {
   };
 }
 
-function refused(now: number, { code, message }: Problem): Opinion {
+function refused(now: number, { code, message }: Problem): PolicyResult {
   const { reason } = failureOf(code);
   return {
     conditions: [{ type: 'Validated', status: 'False', reason, message }],
@@ -83,7 +87,7 @@ function foreignNames({ foreign }: Facts): readonly Problem[] {
 
 function siteProblems({ site, job }: Facts, spec: FineTuneJobSpec): readonly Problem[] {
   const found: Problem[] = [];
-  const { shared } = placesOf({ name: job.name, spec });
+  const { shared } = referencesOf({ name: job.name, spec });
   const store = spec.output.destination?.s3 ?? spec.checkpoint.destination?.s3;
   if (shared === undefined && store === undefined) {
     found.push({

@@ -1,4 +1,5 @@
-// A job as the policies see it: the facts, what follows from the spec, and the status as the policies before have left it.
+// A job as the policies see it: the facts, what follows from the spec, and the status as the
+// policies before have left it.
 
 import type { ConditionType } from '../../crds/api/conditions.ts';
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
@@ -6,6 +7,7 @@ import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import type { Component } from '../../crds/names/labels.ts';
 import { annotation } from '../../crds/names/labels.ts';
 import { prepareDigest } from '../../crds/plan/prepare-digest.ts';
+import type { StateRecord } from '../../crds/wire/state.ts';
 import type { BuiltJob } from '../objects/child.ts';
 import { conditionOf, isTrue } from '../runtime/conditions.ts';
 import type { BusFacts, ChildJob, Facts, PodFacts } from './facts.ts';
@@ -15,21 +17,41 @@ export interface View {
   readonly facts: Facts;
   readonly spec: FineTuneJobSpec;
   readonly plan: WrittenPlan;
-  /** Whether `plan.text` is what `plan.digest` stands for; not so after an update of the operator that plans otherwise. */
+  /**
+   * Whether `plan.digest` is the digest of `plan.text`; false after an update of the operator that
+   * plans otherwise.
+   */
   readonly canWritePlan: boolean;
   /** Digest of what prepare is to put in place. */
   readonly prepareDigest: string;
   readonly built: BuiltJob;
+  /** Number of the worker Job that should exist. A policy that moves it is the last one asked. */
+  readonly workerRevision: number;
+  /** The worker Job of this revision, unless it is being deleted. */
+  readonly workers: ChildJob | undefined;
+  /** The pods of this revision, and those of them that have not ended. */
+  readonly workerPods: readonly PodFacts[];
+  readonly livePods: readonly PodFacts[];
+  /** Undefined where the site has no bus, or it does not answer. */
+  readonly bus: PresentBus | undefined;
+  /** The state record of the bus, where it is about this revision. */
+  readonly state: StateRecord | undefined;
   readonly status: FineTuneJobStatus;
 }
 
-/** The view of the first policy; each later one sees another status. */
+/**
+ * The view of the first policy; each later one sees another status. All else is computed here,
+ * once: it follows from the facts, and no policy changes them.
+ */
 export function viewOf(facts: Facts, spec: FineTuneJobSpec): View {
   const { name, namespace, uid, status, annotations } = facts.job;
   const traceparent = annotations[annotation.traceparent];
   const written = writePlan({ ...facts.job, spec });
   const digest = planInForce(facts, status) ?? written.digest;
   const plan = { ...written, digest };
+  const workerRevision = revisionOf(facts);
+  const workerPods = podsOf({ facts }, 'worker', workerRevision);
+  const bus = presentBus(facts);
   return {
     facts,
     spec,
@@ -37,15 +59,31 @@ export function viewOf(facts: Facts, spec: FineTuneJobSpec): View {
     canWritePlan: digest === written.digest,
     prepareDigest: prepareDigest(spec),
     built: { name, namespace, uid, spec, planDigest: plan.digest, traceparent },
+    workerRevision,
+    workers: facts.workers.find(
+      ({ number, isDeleting }) => number === workerRevision && !isDeleting,
+    ),
+    workerPods,
+    livePods: workerPods.filter(({ end, isDeleting }) => !end && !isDeleting),
+    bus,
+    state: bus?.state?.workerRevision === workerRevision ? bus.state : undefined,
     status,
   };
 }
 
-/** The plan that was made for this very spec stays, even where a newer operator would make another one. */
+/**
+ * The plan that was made for this very spec stays, even where a newer operator would make another
+ * one.
+ */
 function planInForce({ job }: Facts, status: FineTuneJobStatus): string | undefined {
   const validated = conditionOf(status.conditions ?? [], 'Validated');
   const isOurs = validated?.status === 'True' && validated.observedGeneration === job.generation;
   return isOurs ? status.plan?.sha256 : undefined;
+}
+
+/** Where the status was lost, the children know. */
+function revisionOf({ job, workers }: Facts): number {
+  return job.status.workerRevision ?? workers.at(-1)?.number ?? 1;
 }
 
 export function has(view: Pick<View, 'status'>, type: ConditionType): boolean {
@@ -58,37 +96,18 @@ export function sinceOf(view: Pick<View, 'status'>, type: ConditionType): number
   return condition === undefined ? undefined : Date.parse(condition.lastTransitionTime);
 }
 
-/** Number of the worker Job that should exist. Where the status was lost, the children know. */
-export function epochOf({ facts, status }: View): number {
-  const newest = facts.workers.at(-1)?.number;
-  return status.workerEpoch ?? newest ?? 1;
-}
-
-/** The worker Job of the present epoch, unless it is on its way out. */
-export function currentWorkers(view: View): ChildJob | undefined {
-  const epoch = epochOf(view);
-  return view.facts.workers.find(({ number, isDeleting }) => number === epoch && !isDeleting);
-}
-
-export function podsOf(view: View, component: Component, number: number): readonly PodFacts[] {
-  return view.facts.pods.filter((pod) => pod.component === component && pod.number === number);
-}
-
-/** Pods of the present epoch that have not ended. */
-export function livePods(view: View): readonly PodFacts[] {
-  return podsOf(view, 'worker', epochOf(view)).filter(({ end, isDeleting }) => !end && !isDeleting);
+export function podsOf(
+  { facts }: Pick<View, 'facts'>,
+  component: Component,
+  number: number,
+): readonly PodFacts[] {
+  return facts.pods.filter((pod) => pod.component === component && pod.number === number);
 }
 
 export type PresentBus = Extract<BusFacts, { type: 'Present' }>;
 
 export function presentBus({ bus }: Facts): PresentBus | undefined {
   return bus.type === 'Present' ? bus : undefined;
-}
-
-/** The record of the bus, where it speaks of the present epoch. */
-export function stateOf(view: View) {
-  const state = presentBus(view.facts)?.state;
-  return state?.epoch === epochOf(view) ? state : undefined;
 }
 
 export function later(seconds: number, from: number): number {

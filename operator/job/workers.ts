@@ -1,5 +1,6 @@
-// The worker Job of the present epoch: created when everything before it is done and nothing of an earlier epoch is left, recognised when
-// somebody removed it, replaced when the plan under it changed.
+// The worker Job of the current revision: created when all before it is done and no Job of an
+// earlier revision is left, followed by the next one when somebody removed it, replaced when its
+// plan changed.
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import { childName } from '../../crds/names/child-names.ts';
 import { parseQuantity } from '../../crds/schema/quantity.ts';
@@ -8,20 +9,20 @@ import type { StateRecord } from '../../crds/wire/state.ts';
 import { podGroup } from '../objects/pod-group.ts';
 import type { PlannedMemory } from '../objects/resources.ts';
 import { workerJob } from '../objects/worker-job.ts';
-import type { Call, Opinion } from './decision.ts';
+import type { Call, PolicyResult } from './decision.ts';
 import { desiredOf } from './desired.ts';
-import { leaveEpoch, outdatedWorkers, removeOutdated } from './epochs.ts';
 import { firstState } from './first-state.ts';
 import { gangMembers, gangOf } from './gang.ts';
 import { enqueued } from './queue.ts';
-import { openGeneration, restartsOf, shown } from './restarts.ts';
+import { openRound, restartsOf, shown } from './restarts.ts';
 import { saveCount } from './save-asked.ts';
 import { stopWorkers } from './stop-workers.ts';
 import { groundwork, healPlan, surroundings } from './surroundings.ts';
-import { currentWorkers, epochOf, presentBus, stateOf, type View } from './view.ts';
+import type { View } from './view.ts';
+import { leaveRevision, outdatedWorkers, removeOutdated } from './worker-revisions.ts';
 
-export function startWorkers(view: View): Opinion {
-  const workers = currentWorkers(view);
+export function startWorkers(view: View): PolicyResult {
+  const { workers } = view;
   const calls = [...surroundings(view), ...removeOutdated(view)];
   if (workers === undefined) return wasRemoved(view) ? afterRemoval(view) : create(view, calls);
   if (workers.planDigest !== view.plan.digest) {
@@ -29,22 +30,26 @@ export function startWorkers(view: View): Opinion {
   }
   const { name, uid, number } = workers;
   return {
-    status: { workerEpoch: number, jobRef: { name, uid } },
+    status: { workerRevision: number, jobRef: { name, uid } },
     calls: [...calls, ...recordsOf(view)],
   };
 }
 
-/** We saw the Job of this epoch, did not remove it, and it is gone or going. */
+/** We saw the Job of this revision, did not remove it, and it is gone or going. */
 function wasRemoved(view: View): boolean {
   const { jobRef } = view.status;
-  return jobRef?.name === childName.workers(view.facts.job.name, epochOf(view));
+  return jobRef?.name === childName.workers(view.facts.job.name, view.workerRevision);
 }
 
-function afterRemoval(view: View): Opinion {
+function afterRemoval(view: View): PolicyResult {
   const restarts = restartsOf(view);
   const counted = { ...restarts, disruptions: restarts.disruptions + 1 };
-  const next = leaveEpoch(view, undefined);
-  const open = openGeneration(view, 'PodLost', counted, epochOf(view) + 1);
+  const next = leaveRevision(view, undefined);
+  const open = openRound(view, {
+    cause: 'PodLost',
+    restarts: counted,
+    workerRevision: view.workerRevision + 1,
+  });
   const note = 'the worker Job was deleted by somebody; the next one takes its place';
   return {
     ...open,
@@ -56,10 +61,13 @@ function afterRemoval(view: View): Opinion {
   };
 }
 
-function create(view: View, before: readonly Call[]): Opinion {
+function create(view: View, before: readonly Call[]): PolicyResult {
   const { facts, status } = view;
   const notBefore = status.restarts?.nextStartTime;
-  const waiting: Opinion = { conditions: [notReady('workers are being started')], final: true };
+  const waiting: PolicyResult = {
+    conditions: [notReady('workers are being started')],
+    final: true,
+  };
   if (notBefore !== undefined && Date.parse(notBefore) > facts.now) {
     const gang = status.restarts?.schedulingAttempts ?? 0;
     return {
@@ -72,19 +80,20 @@ function create(view: View, before: readonly Call[]): Opinion {
       wakeAt: Date.parse(notBefore),
     };
   }
-  // Two worker Jobs must never run at once: the next waits until the removal of the last one is seen.
+  // Two worker Jobs must never run at once: the next waits until the removal of the last one is
+  // seen.
   if (outdatedWorkers(view).length > 0) return { ...waiting, calls: before };
   return {
     ...waiting,
     conditions: [...(waiting.conditions ?? []), ...enqueued(view.spec.scheduling.queueName)],
-    status: { workerEpoch: epochOf(view) },
+    status: { workerRevision: view.workerRevision },
     calls: [...groundwork(view), ...before, ...jobCalls(view), ...recordsOf(view)],
   };
 }
 
 function jobCalls(view: View): readonly Call[] {
   const { facts, built, spec, status } = view;
-  const epoch = epochOf(view);
+  const { workerRevision } = view;
   const { restarts } = status;
   const gang = gangOf(spec, facts.site);
   const flavour =
@@ -92,7 +101,7 @@ function jobCalls(view: View): readonly Call[] {
   const manifest = workerJob({
     job: built,
     settings: facts.site.settings,
-    epoch,
+    workerRevision,
     replicas: spec.worker.replicas,
     gang: flavour,
     excludedNodes: restarts?.excludedNodes ?? [],
@@ -101,7 +110,7 @@ function jobCalls(view: View): readonly Call[] {
     planned: plannedMemory(status),
     preparedBy: preparedByOther(view),
   });
-  const members = { epoch, members: gangMembers(spec) };
+  const members = { workerRevision, members: gangMembers(spec) };
   return [
     ...(flavour === undefined
       ? []
@@ -133,13 +142,17 @@ export function plannedMemory({ plan }: FineTuneJobStatus): PlannedMemory | unde
   };
 }
 
-/** What the bus must say before workers can meet. */
+/** What the bus must say before workers can rendezvous. */
 function recordsOf(view: View): readonly Call[] {
-  const bus = presentBus(view.facts);
+  const { bus } = view;
   if (bus === undefined) return [];
   const save = saveCount(view);
   const desired = desiredOf(view, save === undefined ? {} : { save });
-  const begun = { epoch: epochOf(view), restarts: restartsOf(view), now: view.facts.now };
+  const begun = {
+    workerRevision: view.workerRevision,
+    restarts: restartsOf(view),
+    now: view.facts.now,
+  };
   const init = { type: 'InitState', record: firstState(view.status, begun) } as const;
   return [
     ...(bus.state === undefined ? [init] : adopted(view, bus.state)),
@@ -147,17 +160,23 @@ function recordsOf(view: View): readonly Call[] {
   ];
 }
 
-/** A record of an earlier epoch: the workers of the new one form a new world. */
-function adopted(view: View, { generation, epoch }: StateRecord): readonly Call[] {
-  if (stateOf(view) !== undefined || epoch > epochOf(view)) return [];
+/** A record of an earlier revision: the workers of the new one form a new world. */
+function adopted(view: View, { round, workerRevision }: StateRecord): readonly Call[] {
+  if (view.state !== undefined || workerRevision > view.workerRevision) return [];
   const restarts = restartsOf(view);
   return [
-    { type: 'OpenGeneration', from: generation, cause: 'Start', epoch: epochOf(view), restarts },
+    {
+      type: 'OpenRound',
+      from: round,
+      cause: 'Start',
+      workerRevision: view.workerRevision,
+      restarts,
+    },
   ];
 }
 
 /** Pods that wait for the plan, because somebody deleted it, get it again. */
-export function replacePlan(view: View): Opinion {
+export function replacePlan(view: View): PolicyResult {
   return { calls: healPlan(view) };
 }
 

@@ -1,4 +1,5 @@
-// What all objects of a job have in common: owner, labels, and the digest of the plan they were made for.
+// What all objects of a job have in common: owner, labels, and the digest of the plan they were
+// made for.
 import type { V1OwnerReference } from '@kubernetes/client-node';
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import { apiVersion, group, kind } from '../../crds/names/group.ts';
@@ -11,7 +12,7 @@ export interface BuiltJob {
   readonly uid: string;
   readonly spec: FineTuneJobSpec;
   readonly planDigest: string;
-  /** Trace that whoever created the job wants it to be part of. */
+  /** Trace that the job is to be part of, given by its creator. */
   readonly traceparent?: string | undefined;
 }
 

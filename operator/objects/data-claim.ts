@@ -1,4 +1,5 @@
-// The claim that a job asks for by `storage.data.volumeClaimTemplate`. Created once, deleted with the job, never changed.
+// The claim that a job asks for by `storage.data.volumeClaimTemplate`. Created once, deleted with
+// the job, never changed.
 import type { V1PersistentVolumeClaim } from '@kubernetes/client-node';
 import { childName } from '../../crds/names/child-names.ts';
 import { type BuiltJob, metadataOf } from './child.ts';

@@ -11,12 +11,12 @@ import {
   sharedFolder,
 } from '../../crds/wire/pod.ts';
 import type { BuiltJob } from './child.ts';
-import { type Places, type PodRole, placesOf } from './places.ts';
+import { type PodRole, type References, referencesOf } from './references.ts';
 import type { PodSettings } from './settings.ts';
 import { folderOfClaim, folderOfImage } from './volumes.ts';
 
-export interface WorkerPlace {
-  readonly epoch: number;
+export interface WorkerEnvironment {
+  readonly workerRevision: number;
   readonly replicas: number;
   /** Run that put model and data in place, where it was not the job's own. */
   readonly preparedBy?: string | undefined;
@@ -26,10 +26,10 @@ export function environmentOf(
   job: BuiltJob,
   role: PodRole,
   settings: PodSettings,
-  worker?: WorkerPlace,
+  worker?: WorkerEnvironment,
 ): V1EnvVar[] {
-  const places = placesOf(job);
-  const { secrets, variables } = secretsFor(places, role);
+  const references = referencesOf(job);
+  const { secrets, variables } = secretsFor(references, role);
   return [
     { name: podVariable.jobName, value: job.name },
     { name: podVariable.jobNamespace, value: job.namespace },
@@ -37,7 +37,7 @@ export function environmentOf(
     { name: podVariable.planDigest, value: job.planDigest },
     { name: podVariable.live, value: JSON.stringify(splitLive(job.spec).live) },
     { name: podVariable.protocol, value: `${protocol.oldest}-${protocol.newest}` },
-    ...folders(job, places, role),
+    ...folders(job, references, role),
     ...fromPod,
     ...(worker === undefined ? [] : workerVariables(worker)),
     ...(settings.bus === undefined ? [] : [{ name: podVariable.natsUrl, value: settings.bus.url }]),
@@ -71,10 +71,14 @@ const fromPod: readonly V1EnvVar[] = [
   fieldVariable(podVariable.nodeName, 'spec.nodeName'),
 ];
 
-function workerVariables({ epoch, replicas, preparedBy }: WorkerPlace): readonly V1EnvVar[] {
+function workerVariables({
+  workerRevision,
+  replicas,
+  preparedBy,
+}: WorkerEnvironment): readonly V1EnvVar[] {
   return [
     ...(preparedBy === undefined ? [] : [{ name: podVariable.preparedBy, value: preparedBy }]),
-    { name: podVariable.workerEpoch, value: String(epoch) },
+    { name: podVariable.workerRevision, value: String(workerRevision) },
     { name: podVariable.workerCount, value: String(replicas) },
     fieldVariable(
       podVariable.workerIndex,
@@ -87,17 +91,17 @@ function fieldVariable(name: string, fieldPath: string): V1EnvVar {
   return { name, valueFrom: { fieldRef: { fieldPath } } };
 }
 
-function folders(job: BuiltJob, places: Places, role: PodRole): readonly V1EnvVar[] {
-  const claims = places.claims.filter((use) => use.role === role);
+function folders(job: BuiltJob, references: References, role: PodRole): readonly V1EnvVar[] {
+  const claims = references.claims.filter((use) => use.role === role);
   const volumes = Object.fromEntries(
     claims.map(({ claimName }) => [claimName, folderOfClaim(claimName)]),
   );
   const images = Object.fromEntries(
-    places.images
+    references.images
       .filter((use) => use.role === role)
-      .map(({ place }) => [place, folderOfImage(place)]),
+      .map(({ field }) => [field, folderOfImage(field)]),
   );
-  const root = places.shared === undefined ? undefined : folderOfClaim(places.shared);
+  const root = references.shared === undefined ? undefined : folderOfClaim(references.shared);
   const run = runName(job);
   return [
     { name: podVariable.volumes, value: JSON.stringify(volumes) },
@@ -119,9 +123,9 @@ interface SecretVariables {
 }
 
 /** Each key in a variable of its own; the list says which is which. */
-function secretsFor(places: Places, role: PodRole): SecretVariables {
+function secretsFor(references: References, role: PodRole): SecretVariables {
   const uses = new Map(
-    places.secrets
+    references.secrets
       .filter((use) => use.role === role)
       .map((use) => [`${use.name}/${use.key}`, use] as const),
   );

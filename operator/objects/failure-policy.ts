@@ -1,5 +1,6 @@
-// What the Job controller does about a pod that ended badly, by its exit code: rows of the table of failures, with the job's own rules
-// before them. The real budget of restarts is the operator's; the Job's only matters while the operator is away.
+// What the Job controller does about a pod that ended badly, by its exit code: rows of the table of
+// failures, with the job's own rules before them. The real budget of restarts is the operator's;
+// the Job's only matters while the operator is away.
 import type { V1PodFailurePolicy, V1PodFailurePolicyRule } from '@kubernetes/client-node';
 import type { FailurePolicy } from '../../crds/api/policy.ts';
 import { workerExits } from '../../crds/failures/table.ts';
@@ -7,7 +8,7 @@ import { workerExits } from '../../crds/failures/table.ts';
 /** Kubernetes takes at most 20 rules; a job may have 16, and three are ours. */
 export function podFailurePolicy(policy: Pick<FailurePolicy, 'rules'>): V1PodFailurePolicy {
   const own = policy.rules.flatMap(({ onExitCodes, action }): V1PodFailurePolicyRule[] =>
-    // Rules about reasons need the last words of the pod, which only the operator reads.
+    // Rules about reasons need the termination message of the pod, which only the operator reads.
     onExitCodes === undefined ? [] : [exitRule(actions[action], onExitCodes)],
   );
   return {

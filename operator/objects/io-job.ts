@@ -1,5 +1,6 @@
-// The Jobs before and after training: `init` puts model and tokens in place before a device is taken, `publish` takes the result where it
-// belongs after all devices are free. One pod each, tried again a few times by the Job controller.
+// The Jobs before and after training: `init` puts model and tokens in place before a device is
+// taken, `publish` takes the result where it belongs after all devices are free. One pod each,
+// tried again a few times by the Job controller.
 import type { V1Job, V1ResourceRequirements } from '@kubernetes/client-node';
 import { childName } from '../../crds/names/child-names.ts';
 import { annotation, Component, label } from '../../crds/names/labels.ts';
@@ -18,7 +19,9 @@ interface IoJobFacts {
   readonly attempt: number;
 }
 
-/** Pods that may fail before the Job does; each has tried its network for half an hour by itself. */
+/**
+ * Pods that may fail before the Job does; each has tried its network for half an hour by itself.
+ */
 const podRetries = 3;
 
 export function initJob(facts: IoJobFacts, prepareDigest: string) {
@@ -81,7 +84,7 @@ function ioJob(
   } satisfies Sent<Pick<V1Job, 'metadata' | 'spec'>>;
 }
 
-/** Where workers may go: a volume that is bound to the place of its first pod must be one that they can reach. */
+/** As workers: a volume that is bound where its first pod runs must be one that they can reach. */
 function placement(job: BuiltJob) {
   const { nodeSelector, priorityClassName, affinity } = job.spec.worker;
   const { nodeAffinity } = affinity ?? {};

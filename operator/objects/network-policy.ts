@@ -1,12 +1,13 @@
-// Whom the pods of a job may talk to. Workers: each other, names, the bus, and object stores that they use themselves. `init` and
-// `publish`: names, the bus, https, and nobody talks to them. The metadata service of a cloud is out of reach unless the job says else, also
-// by a network that holds it among others.
+// Network policies of the pods of a job. Workers reach each other, DNS, the bus, and object stores
+// that they use themselves; `init` and `publish` reach DNS, the bus and https, and nothing reaches
+// them. The metadata service of a cloud is out of reach unless the job allows it, also where a
+// permitted network contains it.
 import { childName, sharedName } from '../../crds/names/child-names.ts';
 import { Component, label, Network } from '../../crds/names/labels.ts';
 import { closedWithin, isClosed, parseCidr } from '../../crds/schema/cidr.ts';
 import { podPort } from '../../crds/wire/pod.ts';
 import { type BuiltJob, managedLabels, metadataOf } from './child.ts';
-import { type PodRole, placesOf } from './places.ts';
+import { type PodRole, referencesOf } from './references.ts';
 import type { PodSettings } from './settings.ts';
 
 interface Rule {
@@ -47,12 +48,12 @@ export function networkLabels(
 }
 
 /**
- * Nothing about the job changes whom its pods may talk to: an only worker talks to no other, and
- * stores and networks of its own are not named.
+ * The job changes nothing about the peers of its pods: an only worker talks to no other, and no
+ * stores or networks are named.
  */
 function isShared(job: BuiltJob, { traces }: PodSettings, network: Network): boolean {
   const { network: asked, worker, observability } = job.spec;
-  const { shared, stores } = placesOf(job);
+  const { shared, stores } = referencesOf(job);
   const isPlain =
     asked.policy === 'Restricted' &&
     asked.allowMetadataService === 'Deny' &&
@@ -87,7 +88,7 @@ function sharedPolicy(namespace: string, network: Network, settings: PodSettings
 }
 
 function workerPolicy(job: BuiltJob, settings: PodSettings) {
-  const alone = placesOf(job).shared === undefined;
+  const alone = referencesOf(job).shared === undefined;
   return policy(job, childName.workerPolicy(job.name), [Component.Worker], {
     ingress: [{ from: [sameJob(job)] }, ...monitors(settings)],
     egress: [
@@ -152,8 +153,9 @@ function inNamespace(name: string) {
 }
 
 /**
- * Whatever answers on the port of names: any pod of the cluster, because clusters run their servers under many labels, and addresses that
- * are no pod's: NodeLocal DNSCache listens on a link-local address of the node, or there on that of the service.
+ * Whatever answers on the port of names: any pod of the cluster, because clusters run their servers
+ * under many labels, and addresses that are no pod's: NodeLocal DNSCache listens on a link-local
+ * address of the node, or there on that of the service.
  */
 function names({ nameServers }: PodSettings): Rule {
   return {
@@ -183,7 +185,7 @@ function collector({ traces }: PodSettings, outside: readonly object[]): readonl
 
 function stores(job: BuiltJob, role: PodRole): readonly Rule[] {
   const ports = new Set(
-    placesOf(job)
+    referencesOf(job)
       .stores.filter((store) => store.role === role)
       .map(({ port }) => port),
   );
@@ -191,7 +193,7 @@ function stores(job: BuiltJob, role: PodRole): readonly Rule[] {
 }
 
 function outside(job: BuiltJob, settings: PodSettings, role: PodRole): readonly Rule[] {
-  const own = placesOf(job).stores.filter((store) => store.role === role);
+  const own = referencesOf(job).stores.filter((store) => store.role === role);
   const ports = own.map(({ port }) => port);
   return [web(settings, ports, anywhere(job))];
 }
@@ -216,7 +218,10 @@ function ownNetworks(job: BuiltJob): readonly Rule[] {
   return to.length === 0 ? [] : [{ to }];
 }
 
-/** Without what is closed. A network that is closed as a whole is refused with the job; here it opens nothing. */
+/**
+ * Without what is closed. A network that is closed as a whole is refused with the job; here it
+ * opens nothing.
+ */
 function networks(cidrs: readonly string[], allowsAll: boolean): readonly object[] {
   return cidrs.flatMap((cidr) => {
     const network = parseCidr(cidr);

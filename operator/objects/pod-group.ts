@@ -1,4 +1,5 @@
-// The object by which a scheduler starts all workers or none, in the spelling of three schedulers, and what pods say to belong to it.
+// The object by which a scheduler starts all workers or none, in the spelling of three schedulers,
+// and what pods say to belong to it.
 import type { V1PodSpec } from '@kubernetes/client-node';
 import { childName } from '../../crds/names/child-names.ts';
 import { Component } from '../../crds/names/labels.ts';
@@ -15,12 +16,16 @@ export const podGroupResources = {
 } as const satisfies Record<GangFlavour, object>;
 
 interface GangSize {
-  readonly epoch: number;
+  readonly workerRevision: number;
   readonly members: number;
 }
 
-export function podGroup(job: BuiltJob, flavour: GangFlavour, { epoch, members }: GangSize) {
-  const metadata = metadataOf(job, childName.workers(job.name, epoch), Component.Worker);
+export function podGroup(
+  job: BuiltJob,
+  flavour: GangFlavour,
+  { workerRevision, members }: GangSize,
+) {
+  const metadata = metadataOf(job, childName.workers(job.name, workerRevision), Component.Worker);
   switch (flavour) {
     case 'Native':
       return { metadata, spec: { schedulingPolicy: { gang: { minCount: members } } } };

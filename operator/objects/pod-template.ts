@@ -1,10 +1,11 @@
-// The pod around a container of ours: the same for prepare, worker and publish but for what each of them is given.
+// The pod around a container of ours: the same for prepare, worker and publish but for what each of
+// them is given.
 import type { V1Container, V1PodSpec, V1ResourceRequirements } from '@kubernetes/client-node';
 import { copyBytes, copyModeOf } from '../../crds/plan/copies.ts';
 import { containerName, podRole } from '../../crds/wire/pod.ts';
 import type { BuiltJob } from './child.ts';
-import { environmentOf, type WorkerPlace } from './environment.ts';
-import { type PodRole, placesOf } from './places.ts';
+import { environmentOf, type WorkerEnvironment } from './environment.ts';
+import { type PodRole, referencesOf } from './references.ts';
 import { prepareResources } from './resources.ts';
 import { containerSecurity, podSecurity } from './security.ts';
 import type { PodSettings } from './settings.ts';
@@ -14,7 +15,7 @@ interface PodFacts {
   readonly job: BuiltJob;
   readonly role: PodRole;
   readonly settings: PodSettings;
-  readonly worker?: WorkerPlace;
+  readonly worker?: WorkerEnvironment;
   /** Parameters that are trained, where known: sizes the memory for copies. */
   readonly trainedParameters?: number | undefined;
   /**
@@ -44,7 +45,7 @@ export function podSpec(facts: PodFacts): V1PodSpec & { containers: [V1Container
     securityContext: containerSecurity,
     terminationMessagePolicy: 'File',
   });
-  const alone = placesOf(job).shared === undefined && role !== 'prepare';
+  const alone = referencesOf(job).shared === undefined && role !== 'prepare';
   const own = facts.preparation ?? (alone ? prepareResources(settings) : undefined);
   const first = own === undefined ? undefined : preparation(facts, volumes);
   return {
@@ -68,7 +69,10 @@ export function podSpec(facts: PodFacts): V1PodSpec & { containers: [V1Container
   };
 }
 
-/** Nothing is shared: each pod fetches for itself, and the credential for it is seen by the init container alone. */
+/**
+ * Nothing is shared: each pod fetches for itself, and the credential for it is seen by the init
+ * container alone.
+ */
 function preparation(
   { job, settings }: PodFacts,
   present: NonNullable<V1PodSpec['volumes']>,

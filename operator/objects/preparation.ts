@@ -1,11 +1,11 @@
 // Where model and data are put in place. A pod of its own does it before workers hold anything, and
 // it alone reaches the web and sees what opens a hub or a bucket. The pod of an only worker does it
 // in a container before the worker's where that needs neither, and where its memory is known
-// without a plan: one pod less to be made, placed, started and told of.
+// without a plan: one pod less to be made, scheduled, started and told of.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { Source } from '../../crds/api/source.ts';
 import { parseQuantity } from '../../crds/schema/quantity.ts';
-import { placesOf } from './places.ts';
+import { referencesOf } from './references.ts';
 import type { PodSettings } from './settings.ts';
 
 interface Prepared {
@@ -19,7 +19,7 @@ export function preparesInWorker(job: Prepared, settings: PodSettings): boolean 
   const isQueued =
     scheduling.queueName !== undefined || scheduling.auxiliaryQueueName !== undefined;
   return (
-    placesOf(job).shared !== undefined &&
+    referencesOf(job).shared !== undefined &&
     isAlone(spec) &&
     // A queue lets a pod that prepares in before there is room for workers.
     !isQueued &&

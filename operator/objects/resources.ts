@@ -1,5 +1,6 @@
-// Processor and memory of a container: what the job says, else what its plan says, else what the site gives to pods of that kind. Each is
-// asked for, so that a namespace with a quota lets the pods in and a scheduler knows what it places.
+// Processor and memory of a container: what the job says, else what its plan says, else what
+// the site gives to pods of that kind. Each is asked for, so that a namespace with a quota lets the
+// pods in and a scheduler knows what to reserve.
 import type { V1ResourceRequirements } from '@kubernetes/client-node';
 import { memoryConstants } from '../../crds/plan/memory-constants.ts';
 import { formatBytes, parseQuantity } from '../../crds/schema/quantity.ts';
@@ -17,7 +18,10 @@ export interface PlannedMemory {
 
 /** The supervisor beside its trainer. */
 const supervisorBytes = 128 * 2 ** 20;
-/** What lies beyond a plan is reclaimed or is its error: a pod must not die of either after days of training. */
+/**
+ * What lies beyond a plan is reclaimed or is its error: a pod must not die of either after days of
+ * training.
+ */
 const publishSpare = 1.5;
 
 export function prepareResources({ resources }: PodSettings): V1ResourceRequirements {
@@ -57,7 +61,10 @@ interface WorkerMemory {
   readonly factor: number;
 }
 
-/** Devices, and memory that the job names, are given and limited alike; of the processor only the request is ours. */
+/**
+ * Devices, and memory that the job names, are given and limited alike; of the processor only the
+ * request is ours.
+ */
 export function workerResources(
   { spec }: BuiltJob,
   { resources: { worker: site } }: PodSettings,
@@ -99,7 +106,10 @@ function memoryOf(value: string | number | undefined, factor: number): Quantitie
   };
 }
 
-/** The trainer keeps what fits into a share of what is free: it gets so much that its plan is that share. */
+/**
+ * The trainer keeps what fits into a share of what is free: it gets so much that its plan is that
+ * share.
+ */
 function plannedBytes(bytes: number | undefined, sharedBytes: number): string | undefined {
   if (bytes === undefined) return undefined;
   return inMebibytes(bytes / memoryConstants.cpu.usable + sharedBytes + supervisorBytes);

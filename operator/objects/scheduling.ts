@@ -1,4 +1,5 @@
-// Where pods may run: tolerations, affinity, topology, nodes that failed before, and the words that a queue reads.
+// Where pods may run: tolerations, affinity, topology, nodes that failed before, and the words that
+// a queue reads.
 import type { V1Affinity, V1NodeSelectorTerm, V1Toleration } from '@kubernetes/client-node';
 import { Component, label, priorityClassLabel, queueLabel } from '../../crds/names/labels.ts';
 import type { BuiltJob } from './child.ts';
@@ -6,7 +7,9 @@ import type { Sent } from './sent.ts';
 
 type Affinity = Sent<V1Affinity>;
 
-/** A lost node gives its pods back after the job's own time, not after the cluster's five minutes. */
+/**
+ * A lost node gives its pods back after the job's own time, not after the cluster's five minutes.
+ */
 export function tolerationsOf({ spec }: BuiltJob): readonly Sent<V1Toleration>[] {
   const tolerationSeconds = spec.failurePolicy.nodeLostGraceSeconds;
   const gone = ['not-ready', 'unreachable'].map((state) => ({

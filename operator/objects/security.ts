@@ -1,4 +1,5 @@
-// The "restricted" profile of Pod Security, in full and for every container. The spec of a job has no field that could weaken it.
+// The "restricted" profile of Pod Security, in full and for every container. The spec of a job has
+// no field that could weaken it.
 import type { V1PodSecurityContext, V1SecurityContext } from '@kubernetes/client-node';
 
 /** User and group of the images; files on volumes get the group. */

@@ -1,4 +1,5 @@
-// Stable names for worker pods: `<job>-w<epoch>-<index>.<job>`. For people and debugging; workers find each other through the bus.
+// Stable names for worker pods: `<job>-w<revision>-<index>.<job>`. For people and debugging;
+// workers find each other through the bus.
 import type { V1Service } from '@kubernetes/client-node';
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import { childName } from '../../crds/names/child-names.ts';

@@ -1,5 +1,5 @@
 // What the site decides about pods, as the chart tells it to the operator. Jobs decide the rest.
-import type { PodRole } from './places.ts';
+import type { PodRole } from './references.ts';
 
 interface BusSettings {
   /** Address that pods use. */
@@ -42,7 +42,10 @@ export interface PodSettings {
   readonly nameServers: readonly string[];
   /** Namespace whose pods may read the metrics of workers. */
   readonly monitoringNamespace: string | undefined;
-  /** Memory of the smallest device of the site, where jobs that need more should be refused before they start. */
+  /**
+   * Memory of the smallest device of the site, where jobs that need more should be refused before
+   * they start.
+   */
   readonly deviceMemoryBytes: number | undefined;
   /** Name of the second scheduler, where gangs are scheduled by scheduler-plugins. */
   readonly coschedulingScheduler: string;

@@ -5,7 +5,7 @@ import { group } from '../../crds/names/group.ts';
 import { formatBytes } from '../../crds/schema/quantity.ts';
 import { busAudience, podPath } from '../../crds/wire/pod.ts';
 import type { BuiltJob } from './child.ts';
-import { type Places, type PodRole, placesOf } from './places.ts';
+import { type PodRole, type References, referencesOf } from './references.ts';
 import type { PodSettings } from './settings.ts';
 
 interface PodVolumes {
@@ -24,15 +24,15 @@ export function volumesOf(
   settings: PodSettings,
   shared: { readonly memoryBytes: number },
 ): PodVolumes {
-  const places = placesOf(job);
+  const references = referencesOf(job);
   const parts: readonly Mounted[] = [
     planVolume(job),
     { volume: { name: 'tmp', emptyDir: { sizeLimit: temporarySize } }, at: podPath.temporary },
     { volume: scratchVolume(job), at: podPath.scratch },
     ...(role === 'worker' ? [sharedMemory(job, shared.memoryBytes)] : []),
     ...(settings.bus === undefined ? [] : [busToken(job)]),
-    ...claimVolumes(places, role),
-    ...imageVolumes(places, role, settings),
+    ...claimVolumes(references, role),
+    ...imageVolumes(references, role, settings),
   ];
   return {
     volumes: parts.map(({ volume }) => volume),
@@ -94,8 +94,10 @@ function busToken({ namespace, name, uid }: BuiltJob): Mounted {
   };
 }
 
-/** A claim is mounted once, whatever it is used for; for writing where any use of this pod writes. */
-function claimVolumes({ claims }: Places, role: PodRole): readonly Mounted[] {
+/**
+ * A claim is mounted once, whatever it is used for; for writing where any use of this pod writes.
+ */
+function claimVolumes({ claims }: References, role: PodRole): readonly Mounted[] {
   const writes = new Map<string, boolean>();
   for (const use of claims) {
     if (use.role === role) {
@@ -114,21 +116,21 @@ export function folderOfClaim(claimName: string): string {
 }
 
 function imageVolumes(
-  { images }: Places,
+  { images }: References,
   role: PodRole,
   { imagePullPolicy: pullPolicy }: PodSettings,
 ): readonly Mounted[] {
   return images
     .filter((use) => use.role === role)
-    .map(({ place, reference }) => ({
-      volume: { name: `image-${place}`, image: { reference, pullPolicy } },
-      at: folderOfImage(place),
+    .map(({ field, reference }) => ({
+      volume: { name: `image-${field}`, image: { reference, pullPolicy } },
+      at: folderOfImage(field),
       readOnly: true,
     }));
 }
 
-export function folderOfImage(place: string): string {
-  return `${podPath.images}/${place}`;
+export function folderOfImage(field: string): string {
+  return `${podPath.images}/${field}`;
 }
 
 const mebibyte = 2 ** 20;

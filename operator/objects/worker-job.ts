@@ -1,5 +1,5 @@
-// The Indexed Job of one epoch of workers. It is created once with its whole template and never applied again: a queue writes into it
-// too. Another template is another epoch.
+// The Indexed Job of one revision of workers. It is created once with its whole template and never
+// applied again: a queue writes into it too. Another template is another revision.
 import type { V1Job } from '@kubernetes/client-node';
 import { childName } from '../../crds/names/child-names.ts';
 import { Component, label } from '../../crds/names/labels.ts';
@@ -26,7 +26,7 @@ import type { PodSettings } from './settings.ts';
 interface WorkerJobFacts {
   readonly job: BuiltJob;
   readonly settings: PodSettings;
-  readonly epoch: number;
+  readonly workerRevision: number;
   readonly replicas: number;
   readonly gang: GangFlavour | undefined;
   readonly excludedNodes: readonly string[];
@@ -41,14 +41,14 @@ interface WorkerJobFacts {
 const growth = 1.25;
 
 export function workerJob(facts: WorkerJobFacts) {
-  const { job, epoch, replicas } = facts;
+  const { job, workerRevision, replicas } = facts;
   const { spec } = job;
   const network = networkLabels(job, Component.Worker, facts.settings);
-  const epochLabel = { [label.workerEpoch]: String(epoch), ...network };
+  const revisionLabel = { [label.workerRevision]: String(workerRevision), ...network };
   const limit = backoffLimit(spec.failurePolicy, replicas);
   return {
-    metadata: metadataOf(job, childName.workers(job.name, epoch), Component.Worker, {
-      labels: { ...epochLabel, ...queueLabels(job) },
+    metadata: metadataOf(job, childName.workers(job.name, workerRevision), Component.Worker, {
+      labels: { ...revisionLabel, ...queueLabels(job) },
       annotations: queueAnnotations(job),
     }),
     spec: {
@@ -57,17 +57,18 @@ export function workerJob(facts: WorkerJobFacts) {
       parallelism: replicas,
       suspend: spec.scheduling.queueName !== undefined,
       backoffLimit: limit,
-      // Its pause before a new pod doubles with each that was lost: with those of the same index, not of the whole Job.
+      // Its pause before a new pod doubles with each that was lost: with those of the same index,
+      // not of the whole Job.
       backoffLimitPerIndex: limit,
       podReplacementPolicy: 'Failed',
       podFailurePolicy: podFailurePolicy(spec.failurePolicy),
-      template: workerTemplate(facts, epochLabel),
+      template: workerTemplate(facts, revisionLabel),
     },
   } satisfies Sent<Pick<V1Job, 'metadata' | 'spec'>>;
 }
 
-function workerTemplate(facts: WorkerJobFacts, epochLabel: Readonly<Record<string, string>>) {
-  const { job, settings, epoch, replicas, gang, excludedNodes } = facts;
+function workerTemplate(facts: WorkerJobFacts, revisionLabel: Readonly<Record<string, string>>) {
+  const { job, settings, workerRevision, replicas, gang, excludedNodes } = facts;
   const { worker } = job.spec;
   const { trainedParameters } = facts;
   const resources = workerResources(job, settings, {
@@ -79,13 +80,13 @@ function workerTemplate(facts: WorkerJobFacts, epochLabel: Readonly<Record<strin
     job,
     role: 'worker',
     settings,
-    worker: { epoch, replicas, preparedBy: facts.preparedBy },
+    worker: { workerRevision, replicas, preparedBy: facts.preparedBy },
     trainedParameters,
     preparation: preparesInWorker(job, settings)
       ? preparationResources(settings, resources)
       : undefined,
   });
-  const member = gangMembership(gang, childName.workers(job.name, epoch), settings);
+  const member = gangMembership(gang, childName.workers(job.name, workerRevision), settings);
   const affinity = affinityOf(job, excludedNodes);
   const [container] = pod.containers;
   return {
@@ -93,7 +94,7 @@ function workerTemplate(facts: WorkerJobFacts, epochLabel: Readonly<Record<strin
       labels: {
         ...worker.labels,
         ...labelsOf(job, Component.Worker),
-        ...epochLabel,
+        ...revisionLabel,
         ...member.labels,
       },
       annotations: {
@@ -131,7 +132,10 @@ function sharedBytes({ job, trainedParameters }: WorkerJobFacts): number {
     : parseQuantity(sharedMemorySize);
 }
 
-/** The supervisor answers while its trainer restarts: a restart in place must not make the pod unready. */
+/**
+ * The supervisor answers while its trainer restarts: a restart in place must not make the pod
+ * unready.
+ */
 function probe(path: string) {
   return { httpGet: { path, port: 'metrics' }, timeoutSeconds: 3 };
 }

@@ -1,4 +1,5 @@
-// What the API server refuses, as one error of ours. Callers compare `status` and `reason`, never the words.
+// What the API server refuses, as one error of ours. Callers compare `status` and `reason`, never
+// the words.
 import * as z from 'zod';
 import { AnnealError, type ErrorFacts } from '../../crds/failures/errors.ts';
 import type { FailureCode } from '../../crds/failures/table.ts';
@@ -32,7 +33,10 @@ export class ApiError extends AnnealError {
   readonly reason: string;
   /** The least time to wait before another try, where the server named one. */
   readonly retryAfterMs: number | undefined;
-  /** Words of the API server for what is wrong with which field: NamespaceTerminating, FieldManagerConflict, … */
+  /**
+   * Words of the API server for what is wrong with which field: NamespaceTerminating,
+   * FieldManagerConflict, …
+   */
   readonly causes: readonly string[];
 
   constructor(facts: ApiErrorFacts) {

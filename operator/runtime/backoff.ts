@@ -1,4 +1,5 @@
-// Growing pauses between attempts, per key. Jitter only ever adds: a pause is never shorter than asked.
+// Growing pauses between attempts, per key. Jitter only ever adds: a pause is never shorter than
+// asked.
 import type { Chance } from './clock.ts';
 
 export interface BackoffSettings {

@@ -1,5 +1,6 @@
-// The verbs that the operator uses, for any resource. What is there is only written to by its UID: a write can never hit
-// another object of the same name, and never makes somebody else's object ours.
+// The verbs that the operator uses, for any resource. What is there is only written to by its UID:
+// a write can never hit another object of the same name, and never makes somebody else's object
+// ours.
 import * as z from 'zod';
 import { apiVersionOf, pathOf, type Resource } from './resource.ts';
 import type { KubeTransport } from './transport.ts';
@@ -80,8 +81,8 @@ export class KubeClient {
   }
 
   /**
-   * Server-side apply to the object with this UID; 409 where another one, or none, has the name. Fields that another manager set are taken
-   * over, so the object must be known to be ours.
+   * Server-side apply to the object with this UID; 409 where another one, or none, has the name.
+   * Fields that another manager set are taken over, so the object must be known to be ours.
    */
   async apply<T>(
     resource: Resource<T>,

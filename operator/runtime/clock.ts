@@ -1,4 +1,5 @@
-// Time and chance as parameters. Everything that waits or draws takes them, so that tests drive both.
+// Time and chance as parameters. Everything that waits or draws takes them, so that tests drive
+// both.
 import { setTimeout as wait } from 'node:timers/promises';
 
 export interface Clock {
@@ -26,7 +27,10 @@ export const systemClock: Clock = {
 /** Node.js counts in 31 bits: 24.8 days. What is longer rings at once. */
 export const longestTimerMs = 2 ** 31 - 1;
 
-/** Timers to be set one after the other, each of them one that Node.js can set; without an end where the delay has none. */
+/**
+ * Timers to be set one after the other, each of them one that Node.js can set; without an end where
+ * the delay has none.
+ */
 export function* timersFor(ms: number): Generator<number, void> {
   let left = ms;
   for (; left > longestTimerMs; left -= longestTimerMs) yield longestTimerMs;

@@ -1,4 +1,5 @@
-// Which cluster this is: the UID of the namespace that every cluster has and nobody makes again. Two operators that share a bus keep apart by it.
+// Which cluster this is: the UID of the namespace that every cluster has and nobody makes again.
+// Two operators that share a bus keep apart by it.
 import * as z from 'zod';
 import { toAnnealError, UserError } from '../../crds/failures/errors.ts';
 import type { KubeTransport } from './transport.ts';

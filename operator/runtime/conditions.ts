@@ -1,4 +1,5 @@
-// A list of `metav1.Condition` as a value: setting one gives a new list. `lastTransitionTime` moves only when `status` does.
+// A list of `metav1.Condition` as a value: setting one gives a new list. `lastTransitionTime` moves
+// only when `status` does.
 import type { Condition, ConditionType } from '../../crds/api/conditions.ts';
 
 export interface ConditionChange {

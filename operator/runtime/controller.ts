@@ -1,14 +1,18 @@
-// Takes keys from a queue and reconciles them: so many at once, each within a deadline. Whatever a reconcile throws is caught,
-// counted, and tried again later; nothing that it does can end the loop.
+// Takes keys from a queue and reconciles them: so many at once, each within a deadline. Whatever a
+// reconcile throws is caught, counted, and tried again later; nothing that it does can end the
+// loop.
 import { AnnealError } from '../../crds/failures/errors.ts';
 import { ApiError, isPassing } from './api-error.ts';
 import type { Clock } from './clock.ts';
 import type { WorkQueue } from './work-queue.ts';
 
 export interface Reconciled {
-  /** Milliseconds until the key should be looked at again, if nothing happens before. */
-  readonly againAfterMs?: number | undefined;
-  /** What kept it from being done, where somebody else has to change it: told like an error, and tried again at that time. */
+  /** Milliseconds after which the key is reconciled again, if nothing happens before. */
+  readonly requeueAfterMs?: number | undefined;
+  /**
+   * What kept it from being done, where somebody else has to change it: told like an error, and
+   * tried again at that time.
+   */
   readonly error?: unknown;
 }
 
@@ -46,13 +50,13 @@ async function work(facts: ControllerFacts, signal: AbortSignal): Promise<void> 
     const { key, waitedMs } = taken;
     const began = clock.monotonic();
     try {
-      const { againAfterMs, error } = await withDeadline(facts, key, signal);
+      const { requeueAfterMs, error } = await withDeadline(facts, key, signal);
       queue.succeeded(key);
-      if (againAfterMs !== undefined) queue.addAfter(key, againAfterMs);
+      if (requeueAfterMs !== undefined) queue.addAfter(key, requeueAfterMs);
       const workedMs = clock.monotonic() - began;
       if (error !== undefined) seen({ key, result: 'error', waitedMs, workedMs, error });
       else {
-        const result = againAfterMs === undefined ? 'success' : 'requeue_after';
+        const result = requeueAfterMs === undefined ? 'success' : 'requeue_after';
         seen({ key, result, waitedMs, workedMs });
       }
     } catch (error) {

@@ -1,5 +1,6 @@
-// Who we are to the API server, and how to know that it is the API server. Kubeconfig files, exec plugins and the rotating
-// token of a pod are read by the official client; here they are only asked again, when a minute has passed or after a 401.
+// Who we are to the API server, and how to know that it is the API server. Kubeconfig files, exec
+// plugins and the rotating token of a pod are read by the official client; here they are only asked
+// again, when a minute has passed or after a 401.
 import type { RequestOptions } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { TerminalError } from '../../crds/failures/errors.ts';
@@ -21,7 +22,10 @@ interface Credentials {
   readonly tlsKey: string;
 }
 
-/** Kubelet rotates a pod's token long before it expires; the official clients look once a minute too. */
+/**
+ * Kubelet rotates a pod's token long before it expires; the official clients look once a minute
+ * too.
+ */
 const freshMs = 60_000;
 
 export class CredentialSource {

@@ -1,5 +1,5 @@
-// Whether a namespace is being deleted, without a right to read namespaces: what nobody may create in there any more is refused with that
-// reason, also where it is only tried.
+// Whether a namespace is being deleted, without a right to read namespaces: what nobody may create
+// in there any more is refused with that reason, also where it is only tried.
 import { ApiError } from './api-error.ts';
 import type { KubeClient } from './client.ts';
 import { apiVersionOf, pathOf, type Resource } from './resource.ts';

@@ -1,5 +1,6 @@
-// Kubernetes events about our objects, for `kubectl describe`. The same event again becomes a count on the first one; an object
-// that makes many is held to a burst and then one every five minutes. Events never hold up or fail a reconcile.
+// Kubernetes events about our objects, for `kubectl describe`. The same event again becomes a count
+// on the first one; an object that makes many is held to a burst and then one every five minutes.
+// Events never hold up or fail a reconcile.
 import { createHash } from 'node:crypto';
 import { isAlreadyExists, isPassing, isStatus } from './api-error.ts';
 import type { KubeClient, Manifest } from './client.ts';

@@ -1,4 +1,5 @@
-// Adding and removing our finalizer, as JSON patches that test what they stand on: the UID, and the place in the list.
+// Adding and removing our finalizer, as JSON patches that test what they stand on: the UID, and the
+// place in the list.
 import type { KubeClient, PatchStep } from './client.ts';
 import type { KubeObject, Resource } from './resource.ts';
 
@@ -15,7 +16,8 @@ export async function addFinalizer<T extends KubeObject>(
     finalizers.length > 0
       ? [{ op: 'add', path: '/metadata/finalizers/-', value: name }]
       : [
-          // Nothing may be replaced here: a finalizer that somebody adds meanwhile makes this a conflict.
+          // Nothing may be replaced here: a finalizer that somebody adds meanwhile makes this a
+          // conflict.
           { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },
           { op: 'add', path: '/metadata/finalizers', value: [name] },
         ];

@@ -1,4 +1,5 @@
-// Three routes for kubelet and Prometheus: is the loop alive, are the caches complete, what are the numbers.
+// Three routes for kubelet and Prometheus: is the loop alive, have the informers synced, what are
+// the numbers.
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -1,5 +1,6 @@
-// Leader election by a Lease, with the times of controller-runtime. Other replicas' clocks are never compared with ours: a
-// lease is stale when *we* saw no change of it for its whole length. Losing it aborts the signal that everything runs under.
+// Leader election by a Lease, with the times of controller-runtime. Other replicas' clocks are
+// never compared with ours: a lease is stale when *we* saw no change of it for its whole length.
+// Losing it aborts the signal that everything runs under.
 import * as z from 'zod';
 import { isAlreadyExists, isStatus } from './api-error.ts';
 import type { Address, KubeClient, Manifest } from './client.ts';
@@ -77,8 +78,9 @@ export class LeaderElection {
   }
 
   /**
-   * Waits for the lease, runs `body` under a signal that is aborted when the lease is lost, and starts over once `body` has
-   * settled. Ends when `signal` is aborted, after giving the lease back.
+   * Waits for the lease, runs `body` under a signal that is aborted when the lease is lost, and
+   * starts over once `body` has settled. Ends when `signal` is aborted, after giving the lease
+   * back.
    */
   async run(body: (leading: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
@@ -124,8 +126,8 @@ export class LeaderElection {
       const left = renewDeadlineMs - (clock.monotonic() - renewedAt);
       if (left <= 0) return lastError;
       try {
-        // An attempt may take as long as is left, not longer: a hanging call must not outlive the lease.
-        // A timeout takes whole milliseconds; the clock counts in fractions.
+        // An attempt may take as long as is left, not longer: a hanging call must not outlive the
+        // lease. A timeout takes whole milliseconds; the clock counts in fractions.
         const deadline = AbortSignal.any([signal, AbortSignal.timeout(Math.floor(left))]);
         if (!(await this.#try(deadline))) return new Error('another replica took the lease');
         renewedAt = clock.monotonic();

@@ -1,9 +1,9 @@
-// Every metric that the operator exports; docs/reference/metrics.md is printed from it. Names that Go operators use too have their
-// meaning as well, so that dashboards carry over; ours begin with anneal_. No label holds the name or UID of a job: there is no bound
-// on those.
+// Every metric that the operator exports; docs/reference/metrics.md is printed from it. Names that
+// Go operators use too have their meaning as well, so that dashboards carry over; ours begin with
+// anneal_. No label holds the name or UID of a job: there is no bound on those.
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { failures } from '../../crds/failures/table.ts';
-import { generationCauseNames } from '../../crds/wire/generation-causes.ts';
+import { rendezvousCauseNames } from '../../crds/wire/rendezvous-causes.ts';
 import { collectProcessMetrics } from './process-metrics.ts';
 
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -31,7 +31,10 @@ interface Names {
   readonly resources: Iterable<string>;
 }
 
-/** A series that appears with its first event has no increase: alerts and panels would miss that event. */
+/**
+ * A series that appears with its first event has no increase: alerts and panels would miss that
+ * event.
+ */
 export function beginAtZero(metrics: Metrics, { name, resources }: Names): void {
   metrics.isLeader.set({ name }, 0);
   metrics.queueAdds.inc({ name }, 0);
@@ -41,8 +44,8 @@ export function beginAtZero(metrics: Metrics, { name, resources }: Names): void 
     metrics.reconciles.inc({ controller: name, result }, 0);
   }
   for (const resource of resources) metrics.unreadable.inc({ resource }, 0);
-  for (const cause of generationCauseNames) {
-    for (const rung of ['NewGeneration', 'NewEpoch']) metrics.restarts.inc({ cause, rung }, 0);
+  for (const cause of rendezvousCauseNames) {
+    for (const rung of ['NewRound', 'NewRevision']) metrics.restarts.inc({ cause, rung }, 0);
   }
   for (const { reason } of Object.values(failures)) metrics.failures.inc({ reason }, 0);
 }
@@ -86,7 +89,7 @@ function jobMetrics({ counter, gauge, histogram }: Make) {
     ),
     restarts: counter(
       'anneal_restarts_total',
-      'Restarts of the workers of a job, by cause and by rung: in the same pods (NewGeneration), or in new ones (NewEpoch).',
+      'Restarts of the workers of a job, by cause and by rung: in the same pods (NewRound), or in new ones (NewRevision).',
       'cause',
       'rung',
     ),
@@ -218,8 +221,8 @@ function apiServerMetrics({ counter, gauge, histogram }: Make) {
       'Objects of the API server that could not be read and were skipped, by resource.',
       'resource',
     ),
-    cacheObjects: gauge(
-      'anneal_cache_objects',
+    informerObjects: gauge(
+      'anneal_informer_objects',
       'Objects of the API server in the memory of this replica, by resource.',
       'resource',
     ),

@@ -2,7 +2,10 @@
 import { collectDefaultMetrics, Gauge, type Registry } from 'prom-client';
 import { programVersion } from '../../crds/names/version.ts';
 
-/** Sums that prom-client names like counters though they are gauges; each is there without the suffix too, by type. */
+/**
+ * Sums that prom-client names like counters though they are gauges; each is there without the
+ * suffix too, by type.
+ */
 const misnamed = [
   'nodejs_active_resources_total',
   'nodejs_active_handles_total',

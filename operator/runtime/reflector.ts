@@ -1,5 +1,6 @@
-// Keeps a store equal to a resource of the API server: lists in pages, then watches with bookmarks, for ever. It survives what
-// the client's informer does not: a cut connection, a watch that ends, 410, 429, a server that is away, a stream gone silent.
+// Keeps a store equal to a resource of the API server: lists in pages, then watches with bookmarks,
+// for ever. It survives what the client's informer does not: a cut connection, a watch that ends,
+// 410, 429, a server that is away, a stream gone silent.
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import * as z from 'zod';
 import { ApiError, isStatus, toApiError } from './api-error.ts';

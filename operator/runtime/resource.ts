@@ -1,5 +1,6 @@
-// A resource of the API server and the paths of its objects. `read` turns what the server sends into what we keep: only the
-// fields that we look at, so that a cache of thousands of objects stays small.
+// A resource of the API server and the paths of its objects. `read` turns what the server sends
+// into what we keep: only the fields that we look at, so that a store of thousands of objects stays
+// small.
 export interface Resource<T> {
   /** '' for the core group. */
   readonly group: string;
@@ -33,7 +34,7 @@ export function keyOf({ metadata }: KubeObject): string {
   return `${metadata.namespace}/${metadata.name}`;
 }
 
-interface Place {
+interface PathParts {
   readonly namespace?: string | undefined;
   readonly name?: string | undefined;
   readonly subresource?: string | undefined;
@@ -41,7 +42,7 @@ interface Place {
 
 export function pathOf(
   { group, version, plural }: Omit<Resource<unknown>, 'read'>,
-  { namespace, name, subresource }: Place,
+  { namespace, name, subresource }: PathParts,
 ): string {
   const parts = [
     group === '' ? `/api/${version}` : `/apis/${group}/${version}`,

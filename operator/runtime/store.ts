@@ -1,4 +1,5 @@
-// Objects as the API server last told us, frozen, found by key or by what an index says of them. Only a reflector writes here.
+// Objects as the API server last told us, frozen, found by key or by what an index says of them.
+// Only a reflector writes here.
 import { type KubeObject, keyOf } from './resource.ts';
 
 export type Change<T> =
@@ -42,7 +43,7 @@ export class Store<T extends KubeObject, Name extends string = never> {
     return [...this.#objects.keys()];
   }
 
-  /** In the order of their keys, so that whoever decides by it decides the same again. */
+  /** In the order of their keys, so that a decision on them is the same each time. */
   by(index: Name, value: string): readonly T[] {
     const keys = this.#indexes.get(index)?.keys.get(value) ?? new Set<string>();
     return [...keys].sort().flatMap((key) => {
@@ -51,15 +52,19 @@ export class Store<T extends KubeObject, Name extends string = never> {
     });
   }
 
-  /** Called after each change, in order; an exception of a listener is the listener's bug and is not caught. */
+  /**
+   * Called after each change, in order; an exception of a listener is the listener's bug and is not
+   * caught.
+   */
   subscribe(listener: (change: Change<T>) => void): Disposable {
     this.#listeners.add(listener);
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
 
   /**
-   * Whether everything up to this version was seen, of this namespace. Versions of one resource are numbers that grow; the API
-   * promises that they can be compared since 1.35, and every earlier server behaves so.
+   * Whether everything up to this version was seen, of this namespace. Versions of one resource are
+   * numbers that grow; the API promises that they can be compared since 1.35, and every earlier
+   * server behaves so.
    */
   hasSeen(version: string, namespace: string): boolean {
     const seen = this.#versions.get('') ?? this.#versions.get(namespace) ?? 0n;
@@ -75,7 +80,7 @@ export class Store<T extends KubeObject, Name extends string = never> {
   put(object: T): void {
     const key = keyOf(object);
     const before = this.#objects.get(key);
-    // Another UID under the same name is another object: whoever watches must see the first one go.
+    // Another UID under the same name is another object: a subscriber must see the first one go.
     if (before !== undefined && before.metadata.uid !== object.metadata.uid) this.remove(before);
     const known = this.#objects.get(key);
     if (known?.metadata.resourceVersion === object.metadata.resourceVersion) return;

@@ -1,6 +1,6 @@
-// Requests to the API server over one pool of connections. Each has a deadline and an AbortSignal; nothing is retried here,
-// because only the caller knows whether a second try is harmless: an error carries what the server said about waiting.
-
+// Requests to the API server over one pool of connections. Each has a deadline and an AbortSignal;
+// nothing is retried here, because only the caller knows whether a second try is harmless: an error
+// carries what the server said about waiting.
 import { Agent, type Dispatcher, request } from 'undici';
 import { linesOf } from '../../crds/text/lines.ts';
 import { type ApiError, toApiError, unanswered } from './api-error.ts';
@@ -29,13 +29,16 @@ export interface TransportFacts {
 
 /** What the rest of the operator needs of a transport; a simulation has one without a network. */
 export interface KubeTransport {
-  /** Server time minus our time, by the `Date` of the last answer; that header has whole seconds. */
+  /**
+   * Server time minus our time, by the `Date` of the last answer; that header has whole seconds.
+   */
   readonly skewMs: number;
   /** The parsed body of the answer. */
   send(asked: KubeRequest, signal: AbortSignal): Promise<unknown>;
   /**
-   * The lines of an answer that goes on: a watch. `quietMs` without a byte ends it with an error. The caller must read it to its
-   * end, leave the loop, or abort; each of these frees the connection.
+   * The lines of an answer that goes on: a watch. `quietMs` without a byte ends it with an error.
+   * The caller must read it to its end, leave the loop, or abort; each of these frees the
+   * connection.
    */
   lines(asked: KubeRequest, quietMs: number, signal: AbortSignal): AsyncIterable<string>;
 }

@@ -1,5 +1,6 @@
-// The newest warning that the parts of Kubernetes have told about an object: why a Job has no pods, why a pod does not start. Asked when
-// somebody has waited for too long, not followed: nothing is decided by events, they are the words of a decision.
+// The newest warning that the parts of Kubernetes have told about an object: why a Job has no pods,
+// why a pod does not start. Asked when somebody has waited for too long, not followed: nothing is
+// decided by events, they are the words of a decision.
 import * as z from 'zod';
 import { isStatus } from './api-error.ts';
 import type { KubeClient } from './client.ts';

@@ -1,5 +1,6 @@
-// Keys that wait to be worked on. A key is in line at most once and worked on by one worker at a time; one that is added while
-// it is worked on comes again. Delays and back-off only ever put a key in line later. The rules are those of client-go.
+// Keys that wait to be worked on. A key is in line at most once and worked on by one worker at a
+// time; one that is added while it is worked on comes again. Delays and back-off only ever put a
+// key in line later. The rules are those of client-go.
 import { Backoff } from './backoff.ts';
 import type { Chance, Clock } from './clock.ts';
 import { TokenBucket } from './token-bucket.ts';

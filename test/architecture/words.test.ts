@@ -1,5 +1,5 @@
-// The words of the project are those of the field: what went must not come back, neither as a name nor in prose. Words
-// that are ours all the same stand in docs/glossary.md.
+// The words of the project are those of the field: what went must not come back, neither as a name
+// nor in prose. Words that are ours all the same stand in docs/glossary.md.
 import test from 'ava';
 import { readSources, root, type SourceFile } from './sources.ts';
 

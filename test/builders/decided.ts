@@ -9,7 +9,7 @@ export interface Decided extends Decision {
   /** `True/Reason` of a condition; undefined where there is none. */
   is(type: ConditionType): string | undefined;
   message(type: ConditionType): string | undefined;
-  /** `Create Job first-w1`, `OpenGeneration 3 PodFailed`, … */
+  /** `Create Job first-w1`, `OpenRound 3 PodFailed`, … */
   readonly words: readonly string[];
 }
 
@@ -48,9 +48,9 @@ export function callInWords(call: Call): string {
       return `WriteDesired ${stop} workers=${workers} save=${save}`;
     }
     case 'InitState':
-      return `InitState ${call.record.generation}`;
-    case 'OpenGeneration':
-      return `OpenGeneration ${call.from + 1} ${call.cause}`;
+      return `InitState ${call.record.round}`;
+    case 'OpenRound':
+      return `OpenRound ${call.from + 1} ${call.cause}`;
     default:
       return call.type;
   }

@@ -16,7 +16,7 @@ const workers = { summary: '4/4', replicas: 4, ready: 4 };
 const versions = [
   aVersion(10, { phase: 'Starting', workers: { summary: '2/4', replicas: 4, ready: 2 } }),
   aVersion(11, {
-    ...{ phase: 'Running', workers, progress, rendezvous: { generation: 1 } },
+    ...{ phase: 'Running', workers, progress, rendezvous: { round: 1 } },
     conditions: [holds('Running', 'Training', 'four workers train')],
   }),
   aVersion(12, {
@@ -25,7 +25,7 @@ const versions = [
     restarts: { counted: 0, disruptions: 1 },
   }),
   aVersion(13, {
-    ...{ phase: 'Running', workers, rendezvous: { generation: 2 } },
+    ...{ phase: 'Running', workers, rendezvous: { round: 2 } },
     progress: { ...progress, step: 9 },
     conditions: [holds('Running', 'Training', 'four workers train')],
     plan: {
@@ -48,7 +48,7 @@ const podEvents: readonly Heard[] = [
       index: 2,
       time: 1010,
       type: 'Ended',
-      generation: 1,
+      round: 1,
       message: 'left with exit code 71',
     },
   },
@@ -59,19 +59,19 @@ const podEvents: readonly Heard[] = [
       index: 0,
       time: 1012,
       type: 'Restored',
-      generation: 2,
+      round: 2,
       message: 'restored step 3',
     },
   },
 ];
 
-const beats: readonly Heard[] = [0, 1, 2, 3].flatMap((index) => [
-  { type: 'Beat', index, beat: beat(1, 4 + (index === 2 ? 0 : 1)) } as const,
-  { type: 'Beat', index, beat: beat(2, index === 3 ? 7 : 9) } as const,
+const heartbeats: readonly Heard[] = [0, 1, 2, 3].flatMap((index) => [
+  { type: 'Heartbeat', index, heartbeat: heartbeat(1, 4 + (index === 2 ? 0 : 1)) } as const,
+  { type: 'Heartbeat', index, heartbeat: heartbeat(2, index === 3 ? 7 : 9) } as const,
 ]);
 
-function beat(generation: number, step: number) {
-  return { v: 1 as const, podUID: 'p', generation, step, stage: 'training' };
+function heartbeat(round: number, step: number) {
+  return { v: 1 as const, podUID: 'p', round, step, stage: 'training' };
 }
 
 /** In the order in which they come when nothing is late. */
@@ -82,6 +82,6 @@ export function heardOfAJob(): readonly JobEvent[] {
     ...versions.map((job): JobEvent => ({ type: 'Job', job })),
     ...messages.map((message) => heard({ type: 'Message', index: 0, message })),
     ...podEvents.map(heard),
-    ...beats.map(heard),
+    ...heartbeats.map(heard),
   ];
 }

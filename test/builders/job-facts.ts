@@ -78,12 +78,12 @@ export function planDigestOf(spec: Changes = {}): string {
 export function trainingStatus(
   changes: FineTuneJobStatus = {},
   spec: Changes = {},
-  epoch = 1,
+  workerRevision = 1,
 ): FineTuneJobStatus {
   return {
     observedGeneration: 1,
-    workerEpoch: epoch,
-    jobRef: { name: childName.workers('first', epoch), uid: `uid-w${epoch}` },
+    workerRevision,
+    jobRef: { name: childName.workers('first', workerRevision), uid: `uid-w${workerRevision}` },
     plan: { sha256: planDigestOf(spec), prepareSha256: prepareDigest(aSpec(spec)) },
     activeSince: timeText(now - 3_600_000),
     startTime: timeText(now - 3_600_000),
@@ -193,7 +193,7 @@ export function ended(exitCode: number, changes: Partial<PodEnd> = {}): Partial<
       reason: exitCode === 0 ? 'Completed' : 'Error',
       message: '',
       finishedAt: now - 1000,
-      words: undefined,
+      terminationMessage: undefined,
       ...changes,
     },
   };
@@ -202,8 +202,8 @@ export function ended(exitCode: number, changes: Partial<PodEnd> = {}): Partial<
 export function aState(changes: Partial<StateRecord> = {}): StateRecord {
   return {
     v: 1,
-    epoch: 1,
-    generation: 1,
+    workerRevision: 1,
+    round: 1,
     opened: { by: 'operator', cause: 'Start', at: timeText(now - 3_600_000) },
     world: { key: 'k', digest: 'd', size: 1, committedAt: timeText(now - 3_500_000) },
     adjustments: [],

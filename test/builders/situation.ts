@@ -20,8 +20,8 @@ export const startMs = Date.parse('2026-01-01T00:00:00Z');
 export function aState(changes: Partial<StateRecord> = {}): StateRecord {
   return stateRecord.parse({
     v: 1,
-    epoch: 1,
-    generation: 1,
+    workerRevision: 1,
+    round: 1,
     opened: { by: 'operator', cause: 'Start', at: new Date(startMs).toISOString() },
     ...changes,
   });
@@ -38,7 +38,7 @@ export function aList(...podUIDs: readonly string[]): WorldRecord {
 
 export const aWorld = worldOfList(aList('pod-a'));
 
-/** What the state record says of the list that pod 0 wrote for generation 1. */
+/** What the state record says of the list that pod 0 wrote for round 1. */
 export function worldOfList(list: WorldRecord): NonNullable<StateRecord['world']> {
   return {
     ...{ key: 'team-a.1.world.1.0', digest: digestOf(list), size: list.order.length },
@@ -48,7 +48,17 @@ export function worldOfList(list: WorldRecord): NonNullable<StateRecord['world']
 
 export function aDesired(changes: Partial<DesiredRecord> = {}): DesiredRecord {
   return {
-    ...{ v: 1, epoch: 1, workers: 1, min: 1, max: 1, save: 0, stop: 'None', plan: 'p', live: {} },
+    ...{
+      v: 1,
+      workerRevision: 1,
+      workers: 1,
+      min: 1,
+      max: 1,
+      save: 0,
+      stop: 'None',
+      plan: 'p',
+      live: {},
+    },
     ...changes,
   };
 }
@@ -103,12 +113,12 @@ export function aPolicy(changes: Partial<FailurePolicy> = {}): FailurePolicy {
   return { ...aSpec().failurePolicy, ...changes };
 }
 
-/** Pod `pod-a`, the only worker of epoch 1, has just seen the first record. */
+/** Pod `pod-a`, the only worker of revision 1, has just seen the first record. */
 export function aSituation(changes: Partial<Situation> & RecordsOf = {}): Situation {
   const { state = aState(), desired = aDesired(), members, acks, list, ...rest } = changes;
   return {
     now: startMs + 5_000,
-    me: { index: 0, podUID: 'pod-a', epoch: 1, bootAt: startMs + 4_000 },
+    me: { index: 0, podUID: 'pod-a', workerRevision: 1, bootAt: startMs + 4_000 },
     policy: aPolicy(),
     recomputesAll: false,
     busOutageMs: 900_000,
@@ -120,7 +130,7 @@ export function aSituation(changes: Partial<Situation> & RecordsOf = {}): Situat
       ...(acks === undefined ? {} : { acks }),
       ...(list === undefined ? {} : { list }),
     }),
-    beats: new Map(),
+    heartbeats: new Map(),
     ...{ paces: new Map(), toldPace: undefined },
     joined: 0,
     terminateBy: undefined,
@@ -133,7 +143,7 @@ export function aSituation(changes: Partial<Situation> & RecordsOf = {}): Situat
 export function aPair(index: 0 | 1, changes: Parameters<typeof aSituation>[0] = {}): Situation {
   const list = index === 0 ? aList('pod-a', 'pod-b') : aList('pod-b', 'pod-a');
   return aTraining({
-    me: { index, podUID: 'pod-a', epoch: 1, bootAt: startMs },
+    me: { index, podUID: 'pod-a', workerRevision: 1, bootAt: startMs },
     state: aState({ world: worldOfList(list) }),
     desired: aDesired({ workers: 2, min: 2, max: 2 }),
     members: { [`1.${index}`]: aMember(), [`1.${1 - index}`]: aMember('pod-b') },
@@ -151,7 +161,7 @@ type Ended = Extract<TrainerState, { type: 'Ended' }>;
 
 export function aRunning(changes: Partial<Running> = {}): Running {
   return {
-    ...{ type: 'Running', generation: 1, asked: 'Nothing', save: { asked: 0, done: false } },
+    ...{ type: 'Running', round: 1, asked: 'Nothing', save: { asked: 0, done: false } },
     ...{ since: startMs, restored: true, saved: undefined, hangsAt: startMs + 600_000 },
     ...changes,
   };
@@ -160,12 +170,12 @@ export function aRunning(changes: Partial<Running> = {}): Running {
 export function anEnded(ending: Ended['ending'], changes: Partial<Ended> = {}): Ended {
   const at = startMs + 4_900;
   return {
-    ...{ type: 'Ended', generation: 1, ending, at, saved: undefined, result: undefined },
+    ...{ type: 'Ended', round: 1, ending, at, saved: undefined, result: undefined },
     ...changes,
   };
 }
 
-/** In the world of generation 1, training. */
+/** In the world of round 1, training. */
 export function aTraining(changes: Parameters<typeof aSituation>[0] = {}): Situation {
   return aSituation({
     state: aState({ world: aWorld }),

@@ -30,7 +30,7 @@ export function whatIsFound(): Found {
 export const described: Described = {
   type: 'Known',
   model: {
-    ...{ version: 1, place: './model', family: 'llama', format: 'safetensors' },
+    ...{ version: 1, source: './model', family: 'llama', format: 'safetensors' },
     ...{ contextLength: 8192, storedBytes: { BF16: 16 * gib }, facts: llama8b },
   },
 };

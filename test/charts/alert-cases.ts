@@ -187,13 +187,13 @@ export const alertCases: Readonly<Record<string, readonly AlertCase[]>> = {
   AnnealManyRestarts: [
     {
       when: 'a restart a minute',
-      series: { 'anneal_restarts_total{cause="Hang",rung="NewGeneration"}': '0+1x120' },
+      series: { 'anneal_restarts_total{cause="Hang",rung="NewRound"}': '0+1x120' },
       at: 90,
       fires: [{}],
     },
     {
       when: 'one every ten minutes',
-      series: { 'anneal_restarts_total{cause="Hang",rung="NewGeneration"}': '0+0.1x120' },
+      series: { 'anneal_restarts_total{cause="Hang",rung="NewRound"}': '0+0.1x120' },
       at: 90,
     },
   ],

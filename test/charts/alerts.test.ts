@@ -110,7 +110,7 @@ test('a rule that asks for somebody else too, or forgets a site without a bus, w
 
 const numbers: PodNumbers = {
   ...{ step: 7, stepSeconds: 0.5, loss: 2, tokensPerSecond: 100, checkpointStep: 6 },
-  ...{ generation: 2, busConnected: true, messagesWaiting: 3, messagesDropped: 0 },
+  ...{ round: 2, busConnected: true, messagesWaiting: 3, messagesDropped: 0 },
 };
 
 test('promtool has nothing to say to the pages of metrics', async (t) => {

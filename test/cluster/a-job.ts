@@ -13,7 +13,7 @@ export interface JobStatus {
     readonly reason: string;
     readonly message: string;
   }[];
-  readonly workerEpoch?: number;
+  readonly workerRevision?: number;
   readonly restarts?: {
     readonly counted?: number;
     readonly disruptions?: number;
@@ -35,9 +35,9 @@ export interface JobStatus {
     readonly trainableParameters?: number;
     readonly memory?: { readonly peak?: string; readonly limit?: string };
   };
-  readonly rendezvous?: { readonly generation?: number; readonly worldSize?: number };
+  readonly rendezvous?: { readonly round?: number; readonly worldSize?: number };
   readonly progress?: { readonly step?: number };
-  readonly checkpoint?: { readonly latestStep?: number; readonly generation?: number };
+  readonly checkpoint?: { readonly latestStep?: number; readonly round?: number };
   readonly save?: { readonly step?: number };
 }
 

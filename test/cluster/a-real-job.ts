@@ -1,4 +1,5 @@
-// What tests of jobs with real pods ask of the cluster: how a job stands, which pod trains, what the command line says about it.
+// What tests of jobs with real pods ask of the cluster: how a job stands, which pod trains, what
+// the command line says about it.
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -63,7 +64,10 @@ interface Pod {
   };
 }
 
-/** UIDs of the pods of a release, by component; of those that are on their way out there may be some for a while. */
+/**
+ * UIDs of the pods of a release, by component; of those that are on their way out there may be some
+ * for a while.
+ */
 export async function podsOfRelease(namespace: string): Promise<ReadonlyMap<string, string>> {
   const found = (await listJson(namespace, 'pods')) as PodOfRelease[];
   const staying = found.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
@@ -92,7 +96,10 @@ export async function annealOn(jobs: string, release: string, args: readonly str
 
 const made: readonly string[] = ['.anneal', 'out', 'saved'];
 
-/** The same file on this machine, by so many workers; its artefacts. The job may be at work in the folder meanwhile. */
+/**
+ * The same file on this machine, by so many workers; its artefacts. The job may be at work in the
+ * folder meanwhile.
+ */
 export async function onThisMachine(t: ExecutionContext, folder: string, workers: number) {
   const cache = await mkdtemp(join(tmpdir(), 'anneal-local-'));
   t.teardown(() => rm(cache, { recursive: true, force: true }));

@@ -1,5 +1,6 @@
-// How tests reach the cluster that was started for them, or that a person named: a client, kubectl, a namespace of their own. Every
-// namespace enforces the "restricted" profile, as a careful site would.
+// How tests reach the cluster that was started for them, or that a person named: a client, kubectl,
+// a namespace of their own. Every namespace enforces the "restricted" profile, as a careful site
+// would.
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
@@ -79,8 +80,8 @@ const roots = {
 export type Plural = keyof typeof roots;
 
 /**
- * The object as the API server has it now. Asked without kubectl, whose start takes as much of the processor as a step of training, and
- * some of those who wait for a job ask twice a second.
+ * The object as the API server has it now. Asked without kubectl, whose start takes as much of the
+ * processor as a step of training, and some of those who wait for a job ask twice a second.
  */
 export function getJson(namespace: string, plural: Plural, name: string): Promise<KubeAnswer> {
   return ask(`${roots[plural]}/namespaces/${namespace}/${plural}/${name}`);

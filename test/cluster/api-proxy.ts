@@ -1,4 +1,5 @@
-// A door to the API server that a test can shut: bytes go through untouched, TLS included, until the connections are cut or held back.
+// A door to the API server that a test can shut: bytes go through untouched, TLS included, until
+// the connections are cut or held back.
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';

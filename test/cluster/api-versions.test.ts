@@ -1,5 +1,5 @@
-// The way to v1beta1 that docs/upgrades.md describes, and the way back from each of its steps: a definition of two versions without a webhook,
-// rehearsed under a name of its own.
+// The way to v1beta1 that docs/upgrades.md describes, and the way back from each of its steps: a
+// definition of two versions without a webhook, rehearsed under a name of its own.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
@@ -86,7 +86,8 @@ test('jobs live through the way to v1beta1 and back, without a webhook', async (
   const before = await read('v1alpha1');
   t.truthy(before?.['spec']);
 
-  // Both are served; what was written in one is the same in the other, and the release can be taken back.
+  // Both are served; what was written in one is the same in the other, and the release can be taken
+  // back.
   await define(steps.both);
   await serves('v1beta1');
   t.deepEqual((await read('v1beta1'))?.['spec'], before?.['spec']);
@@ -98,7 +99,8 @@ test('jobs live through the way to v1beta1 and back, without a webhook', async (
   });
   t.deepEqual((await read('v1alpha1'))?.['spec'], before?.['spec']);
 
-  // The new one is stored. Both are in storedVersions then, so the release before, which knows both, can come back; one that knows one cannot.
+  // The new one is stored. Both are in storedVersions then, so the release before, which knows
+  // both, can come back; one that knows one cannot.
   await define(steps.both);
   await define(steps.stored);
   await serves('v1beta1');

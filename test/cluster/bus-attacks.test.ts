@@ -1,5 +1,6 @@
-// A worker that was taken over, on a real cluster: from inside its own pod, with the token that kubelet gave it and the server of the chart, it
-// plays what once worked against the job of another namespace. That job trains on, and nothing of it has changed.
+// A worker that was taken over, on a real cluster: from inside its own pod, with the token that
+// kubelet gave it and the server of the chart, it plays what once worked against the job of another
+// namespace. That job trains on, and nothing of it has changed.
 import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually } from '../doubles/eventually.ts';
@@ -15,7 +16,10 @@ test.before(async () => {
   await loadImages();
 });
 
-/** Runs in the pod. Says for each attempt what the server said, and what came to the pod's own inbox. */
+/**
+ * Runs in the pod. Says for each attempt what the server said, and what came to the pod's own
+ * inbox.
+ */
 const attack = `
 const { readFileSync } = require('node:fs');
 const { connect, tokenAuthenticator } = require('/app/node_modules/nats');
@@ -40,7 +44,7 @@ const attempts = {
     JSON.stringify({ stream_name: 'KV_anneal_state', config }), inbox + '.x'],
   purge: ['$JS.API.STREAM.PURGE.KV_anneal_state', '', inbox + '.x'],
   put: [key(victim, 'desired'), '{"v":1}'],
-  beat: ['anneal.beat.' + victim + '.0.' + uid, '{}'],
+  heartbeat: ['anneal.heartbeat.' + victim + '.0.' + uid, '{}'],
   told: ['anneal.told.' + cluster + '.' + victim + '.desired', '{"v":1}'],
   others: [ask('get').replace(own, victim), '{}', inbox + '.x'],
   getToKey: [ask('get'), get, key(victim, 'desired')],
@@ -122,7 +126,7 @@ test('a worker with its own token does nothing to the job of another namespace',
   const run = ['-n', attackers, 'exec', pod.name, '--', 'node', '-e', attack, ...words];
   const { said, heard } = JSON.parse((await kubectl(run)).stdout) as Told;
   t.log(JSON.stringify(said));
-  for (const name of ['directGet', 'consumer', 'purge', 'put', 'beat', 'told', 'others'])
+  for (const name of ['directGet', 'consumer', 'purge', 'put', 'heartbeat', 'told', 'others'])
     t.is(said[name], 'PERMISSIONS_VIOLATION', name);
   t.false(
     heard.some((each) => each.includes(victims)),
@@ -142,8 +146,9 @@ test('a worker with its own token does nothing to the job of another namespace',
   });
   const after = await statusOf(victims, 'toy');
   t.is(after.restarts?.counted ?? 0, 0);
-  t.is(after.rendezvous?.generation, 1);
-  // A person reads it through a tunnel, by the same authority; on a busy machine not always in the time that one gives it.
+  t.is(after.rendezvous?.round, 1);
+  // A person reads it through a tunnel, by the same authority; on a busy machine not always in the
+  // time that one gives it.
   const throughTunnel = async () => {
     const { stdout, stderr } = await annealOn(victims, release.namespace, ['logs', 'toy']);
     return stdout.length > 0 && !/reading the pods|did not let anneal in/.test(stderr);

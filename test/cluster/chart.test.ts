@@ -1,4 +1,5 @@
-// The chart before a real API server: every object is taken (nothing is kept of it), and the responder learns from it whose a token is.
+// The chart before a real API server: every object is taken (nothing is kept of it), and the
+// responder learns from it whose a token is.
 import test from 'ava';
 import { stringify } from 'yaml';
 import { Bearers, Refused } from '../../operator/bus-auth/bearer.ts';

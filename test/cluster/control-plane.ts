@@ -1,4 +1,5 @@
-// Killing and restarting parts of our own cluster. Nothing restarts them by itself: their command lines are read from the process first.
+// Killing and restarting parts of our own cluster. Nothing restarts them by itself: their command
+// lines are read from the process first.
 import { spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';

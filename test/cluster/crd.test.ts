@@ -1,5 +1,5 @@
-// The contract on a real API server: what it accepts, what it refuses, and in which words. The words of the command line are the same, because
-// both come from one rule.
+// The contract on a real API server: what it accepts, what it refuses, and in which words. The
+// words of the command line are the same, because both come from one rule.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
@@ -72,7 +72,9 @@ test('every rule accepts its good examples', async (t) => {
   }
 });
 
-/** A written job with a value at the place of a rule: `spec.worker.env[]` is one element of a list. */
+/**
+ * A written job with a value at the place of a rule: `spec.worker.env[]` is one element of a list.
+ */
 function withValue(namespace: string, place: string, value: unknown): unknown {
   const job = aWrittenJob() as Written;
   const base = { ...job, metadata: { name: 'a', namespace } };
@@ -177,7 +179,7 @@ const atApply: readonly (readonly [string, Record<string, unknown>, RegExp])[] =
   [
     'pods without a claim',
     { 'output.destination': { s3: { uri: 's3://b/x' } } },
-    /in this version the pods of a job meet on a claim/,
+    /in this version the pods of a job share a claim/,
   ],
   [
     'MultiKueue',
@@ -214,7 +216,8 @@ for (const [what, changes, words] of atApply) {
     const answer = await submit(clientOf(t), namespace, changed(base, Object.fromEntries(paths)));
     t.regex(answer, words);
     t.notRegex(answer, /no such key|no such overload/);
-    // Of a quantity a rule would be priced as if it were as long as a request may be: there the pattern is all that is said.
+    // Of a quantity a rule would be priced as if it were as long as a request may be: there the
+    // pattern is all that is said.
     if (!what.startsWith('a negative')) t.notRegex(answer, /should match/);
   });
 }

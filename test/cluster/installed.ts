@@ -1,4 +1,5 @@
-// Anneal as people install it: the chart, by a real Helm, with the images of this checkout, in charge of the namespaces of a test.
+// Anneal as people install it: the chart, by a real Helm, with the images of this checkout, in
+// charge of the namespaces of a test.
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { execa } from 'execa';
@@ -37,7 +38,10 @@ interface Release {
   uninstall(): Promise<void>;
 }
 
-/** A release in a namespace of its own; jobs are run in `jobs` alone. Gone with the test, or with the file. */
+/**
+ * A release in a namespace of its own; jobs are run in `jobs` alone. Gone with the test, or with
+ * the file.
+ */
 export async function installAnneal(
   t: Closing & Telling,
   jobs: string | readonly string[],

@@ -1,5 +1,5 @@
-// A real Kueue decides about the workers of our jobs: it holds them back, admits them, preempts them for a more important job, and gets
-// its quota back when a job is suspended.
+// A real Kueue decides about the workers of our jobs: it holds them back, admits them, preempts
+// them for a more important job, and gets its quota back when a job is suspended.
 import { thisSetup } from '../../cli/setup/setup.ts';
 import { ensureKueue, installKueue } from '../setup/cluster/kueue.ts';
 import { aJobIn, is, messageOf } from './a-job.ts';
@@ -22,7 +22,10 @@ test.after.always(() => kueue?.[Symbol.asyncDispose]());
 
 const api = 'kueue.x-k8s.io/v1beta1';
 
-/** Quota for one worker of ours in `research`, and plenty in `small` for what prepares and publishes. */
+/**
+ * Quota for one worker of ours in `research`, and plenty in `small` for what prepares and
+ * publishes.
+ */
 async function aQueue(namespace: string): Promise<void> {
   const of = (kind: string, name: string, rest: object, place: object = {}) => ({
     ...{ apiVersion: api, kind, metadata: { name, ...place } },
@@ -103,9 +106,9 @@ test('Kueue admits, holds back, preempts and gets its quota back', async (t) => 
   t.like(held['metadata'], { labels: { 'kueue.x-k8s.io/queue-name': 'research' } });
   await second.untilPhase('Succeeded');
   await first.untilPhase('Running');
-  const { restarts, workerEpoch } = await first.status();
+  const { restarts, workerRevision } = await first.status();
   t.is(restarts?.counted, undefined, 'a preemption costs no restart');
-  t.is(workerEpoch, 1);
+  t.is(workerRevision, 1);
 
   // Suspended by a person, its quota is free at once.
   await first.patch({ suspend: true });
@@ -113,5 +116,5 @@ test('Kueue admits, holds back, preempts and gets its quota back', async (t) => 
   t.is((await first.status()).phase, 'Suspended');
   await first.patch({ suspend: false });
   await first.untilPhase('Running');
-  t.is((await first.status()).workerEpoch, 2);
+  t.is((await first.status()).workerRevision, 2);
 });

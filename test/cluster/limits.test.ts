@@ -1,4 +1,5 @@
-// The limits of a site in force on a real API server: what they refuse is refused in their words, what they allow is created.
+// The limits of a site in force on a real API server: what they refuse is refused in their words,
+// what they allow is created.
 import test, { type ExecutionContext } from 'ava';
 import { stringify } from 'yaml';
 import { jobWith, type LimitCase, limitCases, writtenJob } from '../charts/limit-cases.ts';

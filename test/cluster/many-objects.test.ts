@@ -1,4 +1,5 @@
-// A list that is too long for one answer. In a file of its own: making the objects takes the whole machine.
+// A list that is too long for one answer. In a file of its own: making the objects takes the whole
+// machine.
 import { randomUUID } from 'node:crypto';
 import test from 'ava';
 import { configMaps } from '../../operator/job/observed/child-object.ts';

@@ -1,4 +1,5 @@
-// Monitors and alert rules before a real API server that has the definitions of the Prometheus operator: every field is one that it knows.
+// Monitors and alert rules before a real API server that has the definitions of the Prometheus
+// operator: every field is one that it knows.
 import { stringify } from 'yaml';
 import { ofKind, render } from '../charts/render.ts';
 import { monitoringPlurals, prometheus } from '../setup/prometheus.ts';

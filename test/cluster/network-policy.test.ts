@@ -1,5 +1,6 @@
-// The policies of a job, enforced on a real node: what pods may ask for names, and that no metadata service is reached, whatever else is open.
-// The node has a cache of names on its link-local address, as NodeLocal DNSCache has, and answers on the addresses of clouds.
+// The policies of a job, enforced on a real node: what pods may ask for names, and that no metadata
+// service is reached, whatever else is open. The node has a cache of names on its link-local
+// address, as NodeLocal DNSCache has, and answers on the addresses of clouds.
 import { spawn } from 'node:child_process';
 import type { ExecutionContext } from 'ava';
 import { execa } from 'execa';

@@ -1,5 +1,6 @@
-// The store behind the API server of our own cluster, written to directly: to make ten thousand objects takes the API server a minute or
-// more, and etcd a second. The API server takes them for its own, and tells those who watch.
+// The store behind the API server of our own cluster, written to directly: to make ten thousand
+// objects takes the API server a minute or more, and etcd a second. The API server takes them for
+// its own, and tells those who watch.
 
 /** etcd of the control plane, by its gateway for JSON. */
 const endpoint = 'http://127.0.0.1:2379/v3/kv';

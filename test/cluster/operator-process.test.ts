@@ -44,7 +44,7 @@ test('an operator that is killed is followed by another, which goes on where it 
   await startOperator(t, job.namespace);
   await job.untilPhase('Succeeded');
   t.deepEqual(await job.names('jobs'), ['first-init-1', 'first-publish-1', 'first-w1']);
-  t.is((await job.status()).workerEpoch, 1);
+  t.is((await job.status()).workerRevision, 1);
 });
 
 test('of two replicas one works, and the other takes over at once when it is told to stop', async (t) => {

@@ -1,5 +1,6 @@
-// For files whose tests put images on the nodes, add definitions that are not ours, or kill parts of the control plane. A cluster of somebody
-// else is spared that: there such a file is left out as a whole, and says why in the title of the one test that it then has.
+// For files whose tests put images on the nodes, add definitions that are not ours, or kill parts
+// of the control plane. A cluster of somebody else is spared that: there such a file is left out as
+// a whole, and says why in the title of the one test that it then has.
 import ava from 'ava';
 import { isOurs } from './control-plane.ts';
 

@@ -1,5 +1,5 @@
-// Processes of pods of our cluster, whose nodes are this machine: found by the variables that every container of a job has, or by the control
-// group of the pod.
+// Processes of pods of our cluster, whose nodes are this machine: found by the variables that every
+// container of a job has, or by the control group of the pod.
 import { readdirSync, readFileSync } from 'node:fs';
 import { podVariable } from '../../crds/wire/pod.ts';
 

@@ -1,5 +1,6 @@
-// Jobs with real pods: the images of this checkout, installed by the chart. What a cluster makes of a job file is what `anneal run` makes of it on
-// this machine, bit for bit. All share one release, and so they are in one file; what happens when something is lost is in test/losses.
+// Jobs with real pods: the images of this checkout, installed by the chart. What a cluster makes of
+// a job file is what `anneal run` makes of it on this machine, bit for bit. All share one release,
+// and so they are in one file; what happens when something is lost is in test/losses.
 import { closedAfter } from './closed-after.ts';
 import { test } from './our-cluster.ts';
 import { jobsThatTheHubRefuses } from './real-pods/hub-refuses.ts';

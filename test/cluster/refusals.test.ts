@@ -1,5 +1,6 @@
-// What stands in the way of a job, on a real cluster: objects of somebody else under the names of its children, accounts that are not there,
-// quotas, specs that only the API server can judge. Each is told, waited for or ended; nothing of somebody else is touched.
+// What stands in the way of a job, on a real cluster: objects of somebody else under the names of
+// its children, accounts that are not there, quotas, specs that only the API server can judge. Each
+// is told, waited for or ended; nothing of somebody else is touched.
 import type { ExecutionContext } from 'ava';
 import { fineTuneJobSpec } from '../../crds/api/job.ts';
 import { childName } from '../../crds/names/child-names.ts';
@@ -39,7 +40,10 @@ const theirPods = {
   securityContext: { runAsNonRoot: true, runAsUser: 1, seccompProfile: { type: 'RuntimeDefault' } },
 };
 
-/** Their objects, by the kind of child whose name they have; with labels of ours, as somebody hostile would give them. */
+/**
+ * Their objects, by the kind of child whose name they have; with labels of ours, as somebody
+ * hostile would give them.
+ */
 const theirs = {
   Service: ['v1', (job: string) => childName.service(job), { ports: [{ port: 80 }] }],
   NetworkPolicy: [

@@ -1,5 +1,6 @@
-// The life of a release around a job that trains: the command line reaches the workers through the API server, an upgrade replaces every
-// pod of the release and none of the job, a rollback too, and uninstalling takes nothing that is a person's.
+// The life of a release around a job that trains: the command line reaches the workers through the
+// API server, an upgrade replaces every pod of the release and none of the job, a rollback too, and
+// uninstalling takes nothing that is a person's.
 import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually } from '../doubles/eventually.ts';
@@ -63,9 +64,9 @@ test('a job trains on while the release around it is upgraded and rolled back, a
       t.truthy(after.get(component), `${what}: ${component}`);
       t.not(after.get(component), before.get(component), `${what}: ${component} is another pod`);
     }
-    const { phase, progress, rendezvous, restarts, workerEpoch } = await statusOf(jobs, 'toy');
+    const { phase, progress, rendezvous, restarts, workerRevision } = await statusOf(jobs, 'toy');
     t.is(phase, 'Running', `${what}: the job was still training`);
-    t.deepEqual([workerEpoch, rendezvous?.generation], [1, 1], `${what}: no other world`);
+    t.deepEqual([workerRevision, rendezvous?.round], [1, 1], `${what}: no other world`);
     t.is(restarts?.counted ?? 0, 0, what);
     t.deepEqual(await workerPod(jobs, 'toy'), worker, what);
     t.is(worker?.restarts, 0, what);
@@ -84,7 +85,8 @@ test('a job trains on while the release around it is upgraded and rolled back, a
       ['--take-ownership'],
     ),
   );
-  // The revision before did not hold the definition: Helm would delete it, and every job with it, if it were not to be kept.
+  // The revision before did not hold the definition: Helm would delete it, and every job with it,
+  // if it were not to be kept.
   await trainsThrough('rollback', () => release.rollback());
 
   // By the operator of now the job is suspended, cut short and resumed, and so comes to its end.

@@ -1,4 +1,5 @@
-// The operator with exactly the rights that the chart gives it, and no more: a whole life of a job, and no request that is refused.
+// The operator with exactly the rights that the chart gives it, and no more: a whole life of a job,
+// and no request that is refused.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';

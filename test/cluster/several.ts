@@ -88,7 +88,10 @@ export async function aJobOfSeveral(
       { withinMs: 120_000, everyMs: 250 },
     );
   };
-  /** Of a suspended job: it goes on, and ends some steps later. How far it has come by then is the machine's affair. */
+  /**
+   * Of a suspended job: it goes on, and ends some steps later. How far it has come by then is the
+   * machine's affair.
+   */
   const resumeFor = async (steps: number) => {
     const end = told.last.step + steps;
     await patchSpec(namespace, { suspend: false, training: { maxSteps: end } });

@@ -1,4 +1,5 @@
-// A claim that all pods can mount, seen from this machine: on our cluster a shared volume is a folder of the host.
+// A claim that all pods can mount, seen from this machine: on our cluster a shared volume is a
+// folder of the host.
 import { chmod } from 'node:fs/promises';
 import { eventually } from '../doubles/eventually.ts';
 import { aClaim, getJson, kubectl } from './access.ts';

@@ -1,5 +1,6 @@
-// One release of the images of this checkout for many jobs: installing it takes as long as a small job. Each job has a namespace of its own, and two are
-// at work at a time, so that the machine has something to do while the pods of one come and go.
+// One release of the images of this checkout for many jobs: installing it takes as long as a small
+// job. Each job has a namespace of its own, and two are at work at a time, so that the machine has
+// something to do while the pods of one come and go.
 import type { ExecutionContext } from 'ava';
 import { gate } from '../../worker/remote/gate.ts';
 import { aNamespace, type Closing, installCrd } from './access.ts';
@@ -18,7 +19,9 @@ export class SharedRelease {
     return this.#namespace;
   }
 
-  /** A test that gets a namespace when it is its turn; to be called before the release is installed. */
+  /**
+   * A test that gets a namespace when it is its turn; to be called before the release is installed.
+   */
   turn(body: Body): (t: ExecutionContext) => Promise<void> {
     this.#wanted += 1;
     return (t) =>

@@ -1,11 +1,11 @@
-// Steps of a job as its trainers write them on the volume, which on our cluster is a folder of this machine: which generation did which
-// step, and when.
+// Steps of a job as its trainers write them on the volume, which on our cluster is a folder of this
+// machine: which round did which step, and when.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from '../doubles/eventually.ts';
 
 interface ToldStep {
-  readonly generation: number;
+  readonly round: number;
   readonly step: number;
   /** Milliseconds since 1970. */
   readonly at: number;
@@ -19,27 +19,27 @@ export class ToldSteps {
     this.#folder = folder;
   }
 
-  /** Of the newest generation that has begun a step. */
+  /** Of the newest round that has begun a step. */
   get last(): ToldStep {
-    const steps = this.#generations().map((generation) => this.#stepsOf(generation));
-    return steps.findLast((of) => of.length > 0)?.at(-1) ?? { generation: 0, step: 0, at: 0 };
+    const steps = this.#rounds().map((round) => this.#stepsOf(round));
+    return steps.findLast((of) => of.length > 0)?.at(-1) ?? { round: 0, step: 0, at: 0 };
   }
 
-  of(generation: number): readonly ToldStep[] {
-    return this.#stepsOf(generation);
+  of(round: number): readonly ToldStep[] {
+    return this.#stepsOf(round);
   }
 
   async untilStep(step: number): Promise<void> {
     await eventually(`step ${step} is done`, () => this.last.step >= step, patience);
   }
 
-  /** The first step that a generation after this one did. */
-  async firstAfter(generation: number): Promise<ToldStep> {
+  /** The first step that a round after this one did. */
+  async firstAfter(round: number): Promise<ToldStep> {
     let found: ToldStep | undefined;
     await eventually(
-      `a generation after ${generation} trains`,
+      `a round after ${round} trains`,
       () => {
-        const later = this.#generations().filter((each) => each > generation);
+        const later = this.#rounds().filter((each) => each > round);
         found = later.flatMap((each) => this.#stepsOf(each))[0];
         return found !== undefined;
       },
@@ -49,9 +49,9 @@ export class ToldSteps {
     return found;
   }
 
-  /** Where a generation keeps its checkpoints. */
-  checkpointsOf(generation: number): string {
-    return join(this.#runFolder(), `gen-${generation}`, 'checkpoints');
+  /** Where a round keeps its checkpoints. */
+  checkpointsOf(round: number): string {
+    return join(this.#runFolder(), `round-${round}`, 'checkpoints');
   }
 
   /** Step of the checkpoint that counted last, as the volume remembers it; 0 before the first. */
@@ -60,20 +60,20 @@ export class ToldSteps {
     return found === '' ? 0 : Number((JSON.parse(found) as { step: number }).step);
   }
 
-  #generations(): readonly number[] {
+  #rounds(): readonly number[] {
     return names(this.#runFolder())
-      .flatMap((name) => /^gen-(\d+)$/.exec(name)?.[1] ?? [])
+      .flatMap((name) => /^round-(\d+)$/.exec(name)?.[1] ?? [])
       .map(Number)
       .sort((a, b) => a - b);
   }
 
-  #stepsOf(generation: number): readonly ToldStep[] {
-    const file = join(this.#runFolder(), `gen-${generation}`, 'telemetry.jsonl');
+  #stepsOf(round: number): readonly ToldStep[] {
+    const file = join(this.#runFolder(), `round-${round}`, 'telemetry.jsonl');
     return text(file)
       .split('\n')
       .filter((line) => line.includes('"type":"step"') && line.endsWith('}'))
       .map((line) => JSON.parse(line) as { step: number; time: number })
-      .map(({ step, time }) => ({ generation, step, at: time * 1000 }));
+      .map(({ step, time }) => ({ round, step, at: time * 1000 }));
   }
 
   #runFolder(): string {

@@ -1,5 +1,5 @@
-// What the command line says of jobs of a real cluster that nobody acts on, whose pods are refused, and that it cannot read: as a person with
-// the role edit in the namespace sees it.
+// What the command line says of jobs of a real cluster that nobody acts on, whose pods are refused,
+// and that it cannot read: as a person with the role edit in the namespace sees it.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
@@ -39,7 +39,10 @@ async function rightsOfPeople(
   t.teardown(() => kubectl(['delete', '-f', '-'], { input: textOf(placed), mayFail: true }));
 }
 
-/** Runs the command line as an account that has the role edit in a namespace, and in that of the chart what everybody has. */
+/**
+ * Runs the command line as an account that has the role edit in a namespace, and in that of the
+ * chart what everybody has.
+ */
 async function aPerson(t: ExecutionContext, namespace: string, system = namespace) {
   await rightsOfPeople(t, system);
   await kubectl(['-n', namespace, 'create', 'serviceaccount', 'person']);

@@ -1,6 +1,6 @@
-// How an API server judges an object against a structural schema: defaults first, then types and bounds, then the rules.
-// Strict about unknown fields, as under `fieldValidation: Strict`. Written from the documentation of CRDs, not from our
-// generator, so that the two can disagree.
+// How an API server judges an object against a structural schema: defaults first, then types and
+// bounds, then the rules. Strict about unknown fields, as under `fieldValidation: Strict`. Written
+// from the documentation of CRDs, not from our generator, so that the two can disagree.
 import { intOrStringKey } from '../../crds/schema/quantity.ts';
 import type { SchemaNode } from '../../crds/tree/schema-tree.ts';
 import { celHolds } from './cel.ts';
@@ -23,7 +23,10 @@ export function withDefaults(node: SchemaNode, value: unknown): unknown {
   return out;
 }
 
-/** Paths and reasons; the object must have its defaults. Rules run only where the types are right, as on a server. */
+/**
+ * Paths and reasons; the object must have its defaults. Rules run only where the types are right,
+ * as on a server.
+ */
 export function serverProblems(node: SchemaNode, value: unknown): readonly string[] {
   const typed = typeProblems(node, value, '');
   return typed.length > 0 ? typed : ruleProblems(node, value, '');

@@ -1,4 +1,5 @@
-// The API server's judgement of a rule, by an interpreter of CEL that is not ours. Whole numbers become CEL integers.
+// The API server's judgement of a rule, by an interpreter of CEL that is not ours. Whole numbers
+// become CEL integers.
 import { Environment } from '@marcbachmann/cel-js';
 import { contains, parseCidr } from '../../crds/schema/cidr.ts';
 

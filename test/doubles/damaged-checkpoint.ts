@@ -1,4 +1,5 @@
-// What may happen to the files of a checkpoint of several ranks, and the words in which the reader tells it.
+// What may happen to the files of a checkpoint of several ranks, and the words in which the reader
+// tells it.
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 

@@ -1,5 +1,5 @@
-// Waits for a state that other tasks bring about. It polls, because what it waits for has no event of its own; it fails with the
-// sentence given when the state does not come.
+// Waits for a state that other tasks bring about. It polls, because what it waits for has no event
+// of its own; it fails with the sentence given when the state does not come.
 import { setTimeout as wait } from 'node:timers/promises';
 
 export interface Patience {
@@ -7,7 +7,10 @@ export interface Patience {
   readonly everyMs?: number;
 }
 
-/** What one look may cost of the patience: a process that had no turn for a while has waited no longer than this. */
+/**
+ * What one look may cost of the patience: a process that had no turn for a while has waited no
+ * longer than this.
+ */
 const longestTurnMs = 100;
 
 export async function eventually(

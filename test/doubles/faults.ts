@@ -1,5 +1,5 @@
-// What can go wrong with a server, ordered by a test: each fault is for one path (by its ending), used up in the order
-// given, once unless `times` says otherwise.
+// What can go wrong with a server, ordered by a test: each fault is for one path (by its ending),
+// used up in the order given, once unless `times` says otherwise.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 export type BodyFault =
@@ -10,7 +10,10 @@ export type BodyFault =
   | { readonly type: 'Corrupt' }
   | { readonly type: 'IgnoreRange' };
 
-/** While something is written: the connection ends in its middle, or when all is done and before it is said. */
+/**
+ * While something is written: the connection ends in its middle, or when all is done and before it
+ * is said.
+ */
 export type WriteFault =
   | { readonly type: 'CutBody'; readonly afterBytes: number }
   | { readonly type: 'LoseAnswer' };

@@ -1,4 +1,5 @@
-// A pod that sends as fast as it can, in a thread of its own; how many messages that were, when it is told to stop.
+// A pod that sends as fast as it can, in a thread of its own; how many messages that were, when it
+// is told to stop.
 import { once } from 'node:events';
 import { parentPort, Worker, workerData } from 'node:worker_threads';
 import { connect, tokenAuthenticator } from 'nats';

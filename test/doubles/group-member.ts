@@ -1,4 +1,5 @@
-// One rank of a group, as a process of its own: does what its parent says, line by line, and answers with a line of JSON each.
+// One rank of a group, as a process of its own: does what its parent says, line by line, and
+// answers with a line of JSON each.
 //   group-member.ts PLAN-AS-JSON
 import { createInterface } from 'node:readline';
 import { ProcessGroup } from '../../worker/sharding/process-group.ts';

@@ -1,5 +1,6 @@
-// A real nats-server that asks a responder of ours about every connection, and the responder beside it. Tokens are judged by what they
-// say of themselves: who signs tokens is not what is tested here.
+// A real nats-server that asks a responder of ours about every connection, and the responder beside
+// it. Tokens are judged by what they say of themselves: who signs tokens is not what is tested
+// here.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

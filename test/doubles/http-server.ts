@@ -1,4 +1,5 @@
-// A server on a free port of this machine that ends with its test, on 127.0.0.1 unless pods of a test cluster are to reach it, and the sending of a body with ranges and faults.
+// A server on a free port of this machine that ends with its test, on 127.0.0.1 unless pods of a
+// test cluster are to reach it, and the sending of a body with ranges and faults.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -1,4 +1,5 @@
-// What a hub keeps and how it answers: repositories with commits, files by both of their digests, refusals with the words of the real one.
+// What a hub keeps and how it answers: repositories with commits, files by both of their digests,
+// refusals with the words of the real one.
 import { createHash } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 

@@ -1,7 +1,8 @@
-// A hub as its clients see it: repositories with commits, listings in pages, resolve with a redirect to a second origin
-// for large files, ranges, the headers and error codes of the real one, and faults on demand; what is written goes through
-// hub-writes.ts. Binds 127.0.0.1, unless pods of a test cluster are to reach it.
-// The protocol was read in huggingface_hub 2.4 and @huggingface/hub 2.17; both packages work against it.
+// A hub as its clients see it: repositories with commits, listings in pages, resolve with a
+// redirect to a second origin for large files, ranges, the headers and error codes of the real one,
+// and faults on demand; what is written goes through hub-writes.ts. Binds 127.0.0.1, unless pods of
+// a test cluster are to reach it. The protocol was read in huggingface_hub 2.4 and @huggingface/hub
+// 2.17; both packages work against it.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Faults } from './faults.ts';
 import { type Listening, listen, loopback, type Place, sendBytes } from './http-server.ts';

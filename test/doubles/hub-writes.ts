@@ -1,6 +1,7 @@
-// What a hub does with writes: repositories and branches are made, large files go to a storage of its own under their SHA-256, whole or
-// in parts, and a commit takes small ones with it. It refuses what the real one refuses: tokens that may only read, bytes of another
-// digest, commits that name what was never uploaded or that were made for an older state. The protocol was read in
+// What a hub does with writes: repositories and branches are made, large files go to a storage of
+// its own under their SHA-256, whole or in parts, and a commit takes small ones with it. It refuses
+// what the real one refuses: tokens that may only read, bytes of another digest, commits that name
+// what was never uploaded or that were made for an older state. The protocol was read in
 // @huggingface/hub 2.17 and huggingface_hub 2.4.
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -67,7 +68,10 @@ export class HubWrites {
     sendJson(response, { success: true, commitOid, commitUrl: `${name}/commit/${commitOid}` });
   }
 
-  /** PUT of a large file or a part of one, POST of the list of its parts. Signed addresses: no token comes here. */
+  /**
+   * PUT of a large file or a part of one, POST of the list of its parts. Signed addresses: no token
+   * comes here.
+   */
   async store(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const fault = this.#hub.faults.forWrite(path);
     const body = await receive(request, fault);

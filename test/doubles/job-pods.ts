@@ -1,17 +1,21 @@
-// The pods of one job as real processes, started as kubelet would: with the variables, the plan and the folders that the operator's own
-// builders give them. Claims are folders below `root`; there is no cluster.
+// The pods of one job as real processes, started as kubelet would: with the variables, the plan and
+// the folders that the operator's own builders give them. Claims are folders below `root`; there is
+// no cluster.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { freePort } from '../../cli/client/free-port.ts';
-import { type LastWords, parseLastWords } from '../../crds/wire/last-words.ts';
 import { podVariable } from '../../crds/wire/pod.ts';
+import {
+  parseTerminationMessage,
+  type TerminationMessage,
+} from '../../crds/wire/termination-message.ts';
 import { writePlan } from '../../operator/job/plan.ts';
 import type { BuiltJob } from '../../operator/objects/child.ts';
 import { environmentOf } from '../../operator/objects/environment.ts';
-import type { PodRole } from '../../operator/objects/places.ts';
+import type { PodRole } from '../../operator/objects/references.ts';
 import type { PodSettings } from '../../operator/objects/settings.ts';
 import { childrenOf } from './child-processes.ts';
 
@@ -31,7 +35,7 @@ export interface Pod {
   readonly lines: readonly string[];
   /** Exit code, or null when it was killed. */
   readonly ended: Promise<number | null>;
-  words(): LastWords | undefined;
+  terminationMessage(): TerminationMessage | undefined;
   /** To the supervisor alone. */
   signal(name: NodeJS.Signals): void;
   /** To the supervisor and all that it started: what the end of a pod does. */
@@ -43,7 +47,7 @@ export interface Pod {
 interface PodPlace {
   readonly uid: string;
   /** @default 1 */
-  readonly epoch?: number;
+  readonly workerRevision?: number;
   /** @default 0 */
   readonly index?: number;
   /** @default node-1 */
@@ -65,14 +69,14 @@ export function runFolderOf({ job, settings, root }: PodsOf): string {
 export async function startPod(
   pods: PodsOf,
   role: PodRole,
-  { uid, epoch = 1, index = 0, node = 'node-1', replicas = 1, within = [] }: PodPlace,
+  { uid, workerRevision = 1, index = 0, node = 'node-1', replicas = 1, within = [] }: PodPlace,
 ): Promise<Pod> {
   const { job, settings, root, program } = pods;
   const own = join(root, `pod-${uid}`);
   await mkdir(own, { recursive: true });
   const plan = join(own, 'plan.json');
   await writeFile(plan, writePlan(job).text);
-  const place = role === 'worker' ? { epoch, replicas } : undefined;
+  const place = role === 'worker' ? { workerRevision, replicas } : undefined;
   const fields: Readonly<Record<string, string>> = {
     [podVariable.podName]: `${job.name}-${uid}`,
     [podVariable.podUid]: uid,
@@ -125,7 +129,8 @@ function podOf(place: Pick<Pod, 'uid' | 'index'>, child: ChildProcess, log: stri
   return {
     ...{ ...place, lines },
     ended: new Promise((resolve) => child.once('close', (code) => resolve(code))),
-    words: () => (existsSync(log) ? parseLastWords(readFileSync(log, 'utf8')) : undefined),
+    terminationMessage: () =>
+      existsSync(log) ? parseTerminationMessage(readFileSync(log, 'utf8')) : undefined,
     signal: (name) => send(pid, name),
     signalAll: (name) => send(-pid, name),
     signalTrainer(name) {

@@ -35,8 +35,8 @@ export class JobRecords {
   }
 
   /** Undefined until the pod of this index has acknowledged something. */
-  async ack(generation: number, index: number): Promise<AckRecord | undefined> {
-    const entry = await (await this.bucket()).get(keys.ack(this.#job, generation, index));
+  async ack(round: number, index: number): Promise<AckRecord | undefined> {
+    const entry = await (await this.bucket()).get(keys.ack(this.#job, round, index));
     return ackRecord.safeParse(entry?.value).data;
   }
 

@@ -1,5 +1,6 @@
-// A job of several workers as real pods on this machine: real supervisors and trainers, a real bus, a real model. What the operator and
-// the Job controller would do in between, a test orders step by step.
+// A job of several workers as real pods on this machine: real supervisors and trainers, a real bus,
+// a real model. What the operator and the Job controller would do in between, a test orders step by
+// step.
 
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,7 +11,7 @@ import { parseJob } from '../../crds/manifest/manifest.ts';
 import { splitLive } from '../../crds/plan/live.ts';
 import { countRestart } from '../../crds/plan/restart-account.ts';
 import type { Bus } from '../../crds/wire/bus.ts';
-import type { GenerationCause } from '../../crds/wire/generation-causes.ts';
+import type { RendezvousCause } from '../../crds/wire/rendezvous-causes.ts';
 import {
   type AckRecord,
   type DesiredRecord,
@@ -135,19 +136,21 @@ export class JobWorld implements AsyncDisposable {
   }
 
   /** A pod of this index, as the Job controller makes it. */
-  async start(index: number, epoch = 1, within: readonly string[] = []): Promise<Pod> {
-    const uid = `w${epoch}-${index}-${++this.#made}`;
+  async start(index: number, workerRevision = 1, within: readonly string[] = []): Promise<Pod> {
+    const uid = `w${workerRevision}-${index}-${++this.#made}`;
     const node = `node-${index % 2}`;
     const replicas = this.#wanted.workers;
     const pod = await startPod(this.#of, 'worker', {
-      ...{ uid, epoch, index, node, replicas, within },
+      ...{ uid, workerRevision, index, node, replicas, within },
     });
     this.pods.push(pod);
     return pod;
   }
 
-  startAll(count: number, epoch = 1): Promise<readonly Pod[]> {
-    return Promise.all(Array.from({ length: count }, (_, index) => this.start(index, epoch)));
+  startAll(count: number, workerRevision = 1): Promise<readonly Pod[]> {
+    return Promise.all(
+      Array.from({ length: count }, (_, index) => this.start(index, workerRevision)),
+    );
   }
 
   get uid(): string {
@@ -164,10 +167,10 @@ export class JobWorld implements AsyncDisposable {
   }
 
   /**
-   * As the operator does when the bus has come back empty, and all that it knows of the job is what status says: generation and checkpoint as they
-   * were then.
+   * As the operator does when the bus has come back empty, and all that it knows of the job is what
+   * status says: round and checkpoint as they were then.
    */
-  async arrangeAgain({ generation, checkpoint, restarts }: StateRecord): Promise<void> {
+  async arrangeAgain({ round, checkpoint, restarts }: StateRecord): Promise<void> {
     // A server that has just come up does not answer all at once.
     await eventually('buckets and streams are there again', () =>
       arrange(this.#bus, 1).then(
@@ -179,18 +182,18 @@ export class JobWorld implements AsyncDisposable {
       ),
     );
     const status = {
-      rendezvous: { generation },
+      rendezvous: { round },
       ...(checkpoint && {
         checkpoint: {
           latestStep: checkpoint.step,
           latestTime: checkpoint.time,
           latestDigest: checkpoint.digest,
           latestURI: checkpoint.manifest,
-          generation: checkpoint.generation,
+          round: checkpoint.round,
         },
       }),
     };
-    const beginning = { epoch: this.#wanted.epoch, restarts, now: Date.now() };
+    const beginning = { workerRevision: this.#wanted.workerRevision, restarts, now: Date.now() };
     await this.#records.admit(8);
     const bucketOfState = await this.#records.bucket();
     await bucketOfState.create(keys.state(this.#of.job), firstState(status, beginning));
@@ -206,12 +209,12 @@ export class JobWorld implements AsyncDisposable {
     return this.#records.state();
   }
 
-  ack(generation: number, index: number): Promise<AckRecord | undefined> {
-    return this.#records.ack(generation, index);
+  ack(round: number, index: number): Promise<AckRecord | undefined> {
+    return this.#records.ack(round, index);
   }
 
   /** As the operator does when it sees that something is not as it should be. */
-  async open(cause: GenerationCause, epoch?: number): Promise<void> {
+  async open(cause: RendezvousCause, workerRevision?: number): Promise<void> {
     const bucketOfState = await this.#records.bucket();
     const key = keys.state(this.#of.job);
     for (let written: number | false = false; written === false; ) {
@@ -223,8 +226,8 @@ export class JobWorld implements AsyncDisposable {
       const isCounted = cause === 'PodFailed';
       const next: StateRecord = {
         ...record,
-        ...(epoch === undefined ? {} : { epoch }),
-        generation: record.generation + 1,
+        ...(workerRevision === undefined ? {} : { workerRevision }),
+        round: record.round + 1,
         opened: { by: 'operator', cause, at: new Date(now).toISOString() },
         restarts: isCounted
           ? countRestart(restarts, cause, now, this.#of.job.spec.failurePolicy)

@@ -1,5 +1,6 @@
-// A run of this machine in progress, as far as others can see: `living-run.ts CACHE`. It owns the run as `anneal run` does, and says what
-// its standard input tells it to: `say N` the first N messages of a run of a thousand steps, `end` or `fail` the outcome.
+// A run of this machine in progress, as far as others can see: `living-run.ts CACHE`. It owns the
+// run as `anneal run` does, and says what its standard input tells it to: `say N` the first N
+// messages of a run of a thousand steps, `end` or `fail` the outcome.
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';

@@ -1,5 +1,6 @@
-// A control group for memory as a container has one: a limit that can be moved, and a view of /sys/fs/cgroup in which it is the root. What is
-// started within is killed by the kernel when it takes more.
+// A control group for memory as a container has one: a limit that can be moved, and a view of
+// /sys/fs/cgroup in which it is the root. What is started within is killed by the kernel when it
+// takes more.
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, rmdir, writeFile } from 'node:fs/promises';

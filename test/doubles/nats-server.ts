@@ -1,5 +1,6 @@
-// A real nats-server with JetStream on a free port and a folder of its own. It can be killed and started again on the same port,
-// with its storage or without, and stopped in place as a partition would.
+// A real nats-server with JetStream on a free port and a folder of its own. It can be killed and
+// started again on the same port, with its storage or without, and stopped in place as a partition
+// would.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -88,7 +89,10 @@ export class NatsServer implements AsyncDisposable {
     await rm(this.#folder, { recursive: true, force: true });
   }
 
-  /** A connection, after buckets and streams were made as the operator makes them; and a gateway for those who are no operator. */
+  /**
+   * A connection, after buckets and streams were made as the operator makes them; and a gateway for
+   * those who are no operator.
+   */
   async bus(name = 'test'): Promise<Bus> {
     const bus = await this.connect(name);
     await arrange(bus, 1);

@@ -1,5 +1,6 @@
-// A collector of OTLP over HTTP, written from the protocol and not from the packages that send to it: takes `ExportTraceServiceRequest` as
-// protobuf, keeps the spans, and can be slow, refuse or never answer.
+// A collector of OTLP over HTTP, written from the protocol and not from the packages that send to
+// it: takes `ExportTraceServiceRequest` as protobuf, keeps the spans, and can be slow, refuse or
+// never answer.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 

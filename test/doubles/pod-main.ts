@@ -1,4 +1,5 @@
-// A pod of a job whose trainer is the scripted one: everything else is the supervisor as it runs in a cluster.
+// A pod of a job whose trainer is the scripted one: everything else is the supervisor as it runs in
+// a cluster.
 import { join } from 'node:path';
 import { systemClock } from '../../worker/clock.ts';
 import { podConfig } from '../../worker/supervisor/config.ts';

@@ -1,4 +1,5 @@
-// node read-hostile.ts READER PATH: reads a hostile file as the product does, in a process of its own; prints what it answered and what it took.
+// node read-hostile.ts READER PATH: reads a hostile file as the product does, in a process of its
+// own; prints what it answered and what it took.
 import { openSync, readSync } from 'node:fs';
 import * as z from 'zod';
 import { readManifest } from '../../worker/checkpoint/folder.ts';

@@ -1,5 +1,5 @@
-// The "restricted" Pod Security profile as its documentation lists it, written without a look at our builders. Returns what a pod
-// violates. A real API server judges too, in test/cluster.
+// The "restricted" Pod Security profile as its documentation lists it, written without a look at
+// our builders. Returns what a pod violates. A real API server judges too, in test/cluster.
 import type { V1PodSpec } from '@kubernetes/client-node';
 
 type Loose = { readonly [key: string]: unknown };

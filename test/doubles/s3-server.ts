@@ -1,7 +1,9 @@
-// The part of S3 that the worker uses: listing in pages, head (of a part too), attributes, ranged get with If-Match, put, multipart
-// (s3-uploads.ts), delete; XML errors, checksums that are verified, faults on demand. Path-style addresses only. Binds 127.0.0.1, unless pods of a test cluster are to reach it. Signatures are not computed,
-// the access key in them is evaluated up. No server in the registries fits: s3rver was given up in 2021 and knows neither
-// checksums nor chunked uploads of today's SDK.
+// The part of S3 that the worker uses: listing in pages, head (of a part too), attributes, ranged
+// get with If-Match, put, multipart (s3-uploads.ts), delete; XML errors, checksums that are
+// verified, faults on demand. Path-style addresses only. Binds 127.0.0.1, unless pods of a test
+// cluster are to reach it. Signatures are not computed, the access key in them is evaluated up. No
+// server in the registries fits: s3rver was given up in 2021 and knows neither checksums nor
+// chunked uploads of today's SDK.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Faults } from './faults.ts';
 import { type Listening, listen, loopback, type Place, receive, sendBytes } from './http-server.ts';
@@ -285,7 +287,10 @@ function writeOf(path: string, query: URLSearchParams): string {
   return query.has('uploadId') ? `${path}/complete` : path;
 }
 
-/** The SDK sends streams as signed chunks: size in hexadecimal, line, bytes, line; trailers behind the empty one. */
+/**
+ * The SDK sends streams as signed chunks: size in hexadecimal, line, bytes, line; trailers behind
+ * the empty one.
+ */
 function unchunked(request: IncomingMessage, all: Buffer): Buffer {
   const chunked = String(request.headers['x-amz-content-sha256'] ?? '').startsWith('STREAMING-');
   if (!chunked) return all;

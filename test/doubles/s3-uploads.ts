@@ -1,5 +1,6 @@
-// Uploads in parts, with the refusals of the real service: parts that are too small or out of order, other tags than were handed out,
-// and, where the upload was begun with a checksum, parts and lists of parts without one.
+// Uploads in parts, with the refusals of the real service: parts that are too small or out of
+// order, other tags than were handed out, and, where the upload was begun with a checksum, parts
+// and lists of parts without one.
 import { createHash, randomUUID } from 'node:crypto';
 
 interface Upload {

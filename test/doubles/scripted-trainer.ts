@@ -1,7 +1,8 @@
-// A trainer without a model for tests of the supervisor: a real process that trains a chain of digests, saves it as checkpoints, goes on
-// from the newest one, and obeys like the real one; as the one that publishes it has nothing to do.
-// The same steps give the same bits, however often it is killed. `trainer.json` beside the folder
-// of the run, or the defaults, say how fast it is and where it goes wrong.
+// A trainer without a model for tests of the supervisor: a real process that trains a chain of
+// digests, saves it as checkpoints, goes on from the newest one, and obeys like the real one; as
+// the one that publishes it has nothing to do. The same steps give the same bits, however often it
+// is killed. `trainer.json` beside the folder of the run, or the defaults, say how fast it is and
+// where it goes wrong.
 import { createHash } from 'node:crypto';
 import {
   existsSync,
@@ -21,8 +22,10 @@ export interface TrainerScript {
   readonly steps?: number;
   readonly stepMs?: number;
   readonly saveEvery?: number;
-  /** Ends so after this step, once; the file `<name>` in the script's folder remembers that it did. */
-  readonly trouble?: {
+  /**
+   * Ends so after this step, once; the file `<name>` in the script's folder remembers that it did.
+   */
+  readonly fault?: {
     readonly name: string;
     readonly afterStep: number;
     readonly how: 'SIGKILL' | 'SIGSEGV' | 'Hang' | 'Diverged' | 'Internal' | 'OutOfMemory';
@@ -37,7 +40,7 @@ if (role === 'publish') process.exit(0);
 const base = dirname(dirname(folder));
 const file = join(base, 'trainer.json');
 const script: TrainerScript = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
-const { steps = 20, stepMs = 20, saveEvery = 3, trouble } = script;
+const { steps = 20, stepMs = 20, saveEvery = 3, fault } = script;
 const checkpoints = join(folder, 'checkpoints');
 let stop = false;
 let save = false;
@@ -95,11 +98,11 @@ process.exitCode = step === steps ? 0 : 75;
 if (process.connected) process.disconnect();
 
 async function goWrong(): Promise<void> {
-  if (trouble === undefined || step !== trouble.afterStep) return;
-  const mark = join(base, trouble.name);
-  if (existsSync(mark) && trouble.always !== true) return;
+  if (fault === undefined || step !== fault.afterStep) return;
+  const mark = join(base, fault.name);
+  if (existsSync(mark) && fault.always !== true) return;
   writeFileSync(mark, '');
-  switch (trouble.how) {
+  switch (fault.how) {
     case 'Hang':
       return new Promise(() => setInterval(() => {}, 1e6));
     case 'Diverged':
@@ -109,7 +112,7 @@ async function goWrong(): Promise<void> {
     case 'OutOfMemory':
       return fail('E_DEVICE_OUT_OF_MEMORY', 72);
     default:
-      process.kill(process.pid, trouble.how);
+      process.kill(process.pid, fault.how);
       return new Promise(() => {});
   }
 }

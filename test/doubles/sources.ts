@@ -1,4 +1,5 @@
-// What tests of sources share: a network whose waits pass at once, an environment in a temporary folder, bytes.
+// What tests of sources share: a network whose waits pass at once, an environment in a temporary
+// folder, bytes.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// The memory of a container as the machine sees it from outside, and something that takes what is left of it.
+// The memory of a container as the machine sees it from outside, and something that takes what is
+// left of it.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,5 @@
-// The part of an API server that says whose a token is. It answers what it is told to; undefined: it does not answer at all.
+// The part of an API server that says whose a token is. It answers what it is told to; undefined:
+// it does not answer at all.
 import type { KubeRequest, KubeTransport } from '../../operator/runtime/transport.ts';
 
 export interface Review {

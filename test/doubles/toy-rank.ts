@@ -1,4 +1,5 @@
-// One rank of a toy training, as a process of its own, with its checkpoints in a folder that all ranks share.
+// One rank of a toy training, as a process of its own, with its checkpoints in a folder that all
+// ranks share.
 //   toy-rank.ts TASK-AS-JSON
 // Says what every step and evaluation gave, as one line of JSON, when it has come to its end.
 
@@ -57,7 +58,8 @@ const before = liveHandles();
 resetMemoryPeaks();
 const start = (await checkpoints.restore()) ?? freshState;
 await train({ ...training.parts, checkpoints }, start);
-// Codes of blocks that are whole still serve, and the tensors of what is made of codes stay with the model.
+// Codes of blocks that are whole still serve, and the tensors of what is made of codes stay with
+// the model.
 training.model.precision?.forgetAll();
 training.model.parameters.endMade();
 const result: RankResult = {

@@ -1,4 +1,5 @@
-// The server's end of one web socket: enough of RFC 6455 for short binary messages in one frame each.
+// The server's end of one web socket: enough of RFC 6455 for short binary messages in one frame
+// each.
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';

@@ -1,6 +1,6 @@
-// A worker for tests of whoever starts workers: a real process that says what a file tells it to. In the run's folder,
-// or beside the job file that its record names, `script.json` holds for each role the messages and the end. `stages.txt` gets
-// a line for each role that was started.
+// A worker for tests of whoever starts workers: a real process that says what a file tells it to.
+// In the run's folder, or beside the job file that its record names, `script.json` holds for each
+// role the messages and the end. `stages.txt` gets a line for each role that was started.
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -15,7 +15,7 @@ export interface RoleScript {
   readonly stderr?: string;
   /** Ends by this signal instead of an exit. */
   readonly signal?: NodeJS.Signals;
-  /** What trainers that meet for the n-th time or later do instead, by n. */
+  /** What trainers of round n or later do instead, by n. */
   readonly later?: Readonly<Record<number, RoleScript>>;
   /** Says a message, then waits to be told to stop, and ends as stopped; or does not listen. */
   readonly untilStop?: boolean | 'never';
@@ -27,7 +27,7 @@ const [role = '', folder = ''] = process.argv.slice(2);
 const scripts = readScript(folder) ?? readScript(jobFolder()) ?? {};
 const member = JSON.parse(process.env['ANNEAL_MEMBER'] ?? '{}');
 const own = scripts[`${role} ${member.rank}`] ?? scripts[role] ?? {};
-const script = laterOf(own, member.generation ?? 1);
+const script = laterOf(own, member.round ?? 1);
 
 const place = member.rank === undefined ? '' : ` ${member.rank} of ${member.size}`;
 appendFileSync(join(folder, 'stages.txt'), `${role}${place}\n`);
@@ -51,19 +51,19 @@ if (script.untilStop) {
   });
   process.exit(75);
 }
-while (script.after !== undefined && !flatsOf('stages.txt').includes(script.after)) await wait(5);
+while (script.after !== undefined && !linesOf('stages.txt').includes(script.after)) await wait(5);
 if (script.signal !== undefined) process.kill(process.pid, script.signal);
 process.exitCode = script.exit ?? 0;
 if (process.connected) process.disconnect();
 
-function flatsOf(name: string): readonly string[] {
+function linesOf(name: string): readonly string[] {
   return readFileSync(join(folder, name), 'utf8').split('\n');
 }
 
-function laterOf(script: RoleScript, generation: number): RoleScript {
+function laterOf(script: RoleScript, round: number): RoleScript {
   const [last] = Object.keys(script.later ?? {})
     .map(Number)
-    .filter((from) => from <= generation)
+    .filter((from) => from <= round)
     .sort((a, b) => b - a);
   return last === undefined ? script : (script.later?.[last] ?? script);
 }

@@ -25,7 +25,7 @@ function seeded(t: ExecutionContext, options: ToyJobOptions) {
 }
 
 interface Kill {
-  /** Steps of the generation until then, and milliseconds after. */
+  /** Steps of the round until then, and milliseconds after. */
   readonly steps: number;
   readonly ms: number;
   readonly rank: number;
@@ -46,7 +46,7 @@ const killsOf = (workers: number): fc.Arbitrary<readonly Kill[]> =>
     { minLength: 4, maxLength: 4 },
   );
 
-/** Does the kills one after the other, each in a generation of its own. */
+/** Does the kills one after the other, each in a round of its own. */
 function killer(t: ExecutionContext, kills: readonly Kill[]) {
   const left = [...kills];
   let steps = 0;

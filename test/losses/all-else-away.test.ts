@@ -32,7 +32,7 @@ test('four workers train on while all else is away, and after the bus has forgot
     const before = told.last;
     const began = Date.now();
     signalPod(pods[index]?.uid ?? '', 'SIGKILL', 'trainer');
-    const next = await told.firstAfter(before.generation);
+    const next = await told.firstAfter(before.round);
     return `${seconds(began, next.at)}, ${Math.max(0, before.step + 1 - next.step)} steps again`;
   };
   await told.untilStep(5);
@@ -110,9 +110,9 @@ async function wipe(
   const began = Date.now();
   await kubectl(['-n', release, 'delete', 'pod', name, '--grace-period=0', '--force']);
   await before();
-  const next = await told.firstAfter(last.generation);
-  const meanwhile = told.of(last.generation).filter(({ at }) => at > began).length;
-  const again = Math.max(0, (told.of(last.generation).at(-1)?.step ?? 0) + 1 - next.step);
+  const next = await told.firstAfter(last.round);
+  const meanwhile = told.of(last.round).filter(({ at }) => at > began).length;
+  const again = Math.max(0, (told.of(last.round).at(-1)?.step ?? 0) + 1 - next.step);
   const seconds = ((next.at - began) / 1000).toFixed(1);
   return `next world after ${seconds} s, ${meanwhile} steps meanwhile, ${again} steps again`;
 }

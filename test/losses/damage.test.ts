@@ -54,7 +54,7 @@ const untilSaved = (job: JobOfSeveral, step = 0) =>
     job,
     'saved',
     ({ checkpoint }) =>
-      (checkpoint?.latestStep ?? 0) > step && checkpoint?.generation === job.told.last.generation,
+      (checkpoint?.latestStep ?? 0) > step && checkpoint?.round === job.told.last.round,
   );
 
 /** It trains some steps more, and ends with the bits of as many local workers. */
@@ -114,9 +114,9 @@ test(
     t.log(messageOf(told, 'Degraded'));
     const saved = told.checkpoint?.latestStep ?? 0;
     await job.told.untilStep(job.told.last.step + 4);
-    const { generation, step } = job.told.last;
+    const { round, step } = job.told.last;
     t.is(signalPod((await podOf(job, 1)).uid, 'SIGKILL', 'trainer'), 1);
-    const next = await job.told.firstAfter(generation);
+    const next = await job.told.firstAfter(round);
     t.log(`step ${next.step} was next, where ${step} was told and ${saved} saved`);
     t.true(next.step - 1 > saved, 'it went on from memory');
     await job.told.untilStep(next.step + 4);
@@ -135,8 +135,8 @@ const saving = {
 } as const;
 
 /**
- * All pods are killed at once; what counts when nobody is left to save, and the generation that it
- * is of.
+ * All pods are killed at once; what counts when nobody is left to save, and the round that it is
+ * of.
  */
 async function killAll(job: JobOfSeveral) {
   const { step } = job.told.last;
@@ -150,7 +150,7 @@ async function killAll(job: JobOfSeveral) {
   const least = job.told.committedStep;
   const isTold = ({ checkpoint }: JobStatus) => (checkpoint?.latestStep ?? 0) >= least;
   const { checkpoint } = await until(job, 'the last commit is told', isTold);
-  return { newest: checkpoint?.latestStep ?? 0, generation: job.told.last.generation };
+  return { newest: checkpoint?.latestStep ?? 0, round: job.told.last.round };
 }
 
 test(
@@ -158,11 +158,11 @@ test(
   release.turn(async (t, namespace) => {
     const job = await aJobOfSeveral(t, namespace, saving);
     for (const { what, spoil, words } of damages) {
-      const { newest, generation } = await killAll(job);
-      spoil(join(job.told.checkpointsOf(generation), `step-${String(newest).padStart(8, '0')}`));
-      const next = await job.told.firstAfter(generation);
+      const { newest, round } = await killAll(job);
+      spoil(join(job.told.checkpointsOf(round), `step-${String(newest).padStart(8, '0')}`));
+      const next = await job.told.firstAfter(round);
       t.is(next.step, newest - 3 + 1, what);
-      const aside = readdirSync(job.told.checkpointsOf(next.generation));
+      const aside = readdirSync(job.told.checkpointsOf(next.round));
       t.true(
         aside.some((name) => name.endsWith('.damaged')),
         `${what}: ${aside}`,
@@ -179,8 +179,8 @@ test(
   'with no whole checkpoint left the job ends, and nobody begins anew',
   release.turn(async (t, namespace) => {
     const job = await aJobOfSeveral(t, namespace, saving);
-    const { generation } = await killAll(job);
-    const place = job.told.checkpointsOf(generation);
+    const { round } = await killAll(job);
+    const place = job.told.checkpointsOf(round);
     const steps = readdirSync(place).filter((name) => /^step-\d+$/.test(name));
     for (const step of steps) truncateSync(join(place, step, 'shard-0.safetensors'), 10);
     await endsBadly(t, job, {
@@ -212,7 +212,7 @@ test(
     const { uid } = await podOf(job, 1);
     const memory = memoryOfContainer(processIdsOf(uid, 'supervisor')[0] ?? 0);
     t.is(memory.limit, 2 * 2 ** 30);
-    const { generation } = job.told.last;
+    const { round } = job.told.last;
     {
       // Of its processes the trainer is the largest.
       using _ = await memory.take(memory.limit - memory.used() + 64 * 2 ** 20);
@@ -220,7 +220,7 @@ test(
       const soon = { withinMs: 30_000, everyMs: 5 };
       await eventually('something is killed', () => memory.kills() > 0, soon);
     }
-    const next = await job.told.firstAfter(generation);
+    const next = await job.told.firstAfter(round);
     t.log(`killed ${memory.kills()} times; step ${next.step} was next`);
     const { restarts } = await until(job, 'counted', (now) => (now.restarts?.counted ?? 0) > 0);
     t.is(restarts?.lastCause, 'HostOutOfMemory');

@@ -34,11 +34,11 @@ test('workers of a node that is gone are replaced, and what still runs there spo
   const lost = (await job.pods()).find(({ node }) => node !== busNode);
   if (lost === undefined) return t.fail(`all workers are on ${busNode}, where the bus is`);
   const kubelet = await partOf(`${lost.node}-kubelet`);
-  const { generation } = job.told.last;
+  const { round } = job.told.last;
   const began = Date.now();
   kubelet.kill();
   try {
-    const next = await job.told.firstAfter(generation);
+    const next = await job.told.firstAfter(round);
     t.log(`node ${lost.node} gone: next world after ${((next.at - began) / 1000).toFixed(1)} s`);
     const nodes = (await job.pods()).filter(({ uid }) => uid !== lost.uid).map(({ node }) => node);
     t.false(nodes.includes(lost.node), `the replacement is on ${nodes}`);

@@ -69,12 +69,10 @@ test('four workers survive whatever happens to one of them', async (t) => {
     const before = job.told.last;
     const began = Date.now();
     await act(job, pod);
-    const next = await job.told.firstAfter(before.generation);
+    const next = await job.told.firstAfter(before.round);
     const seconds = ((next.at - began) / 1000).toFixed(1);
     const again = Math.max(0, before.step + 1 - next.step);
-    t.log(
-      `${what}: next step after ${seconds} s, ${again} steps again, generation ${next.generation}`,
-    );
+    t.log(`${what}: next step after ${seconds} s, ${again} steps again, round ${next.round}`);
   }
   await job.suspend();
   await job.resumeFor(10);

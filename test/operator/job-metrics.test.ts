@@ -45,15 +45,15 @@ test('a job that is gone is forgotten', async (t) => {
 
 test('restarts are counted by cause, and by whether new pods were needed', async (t) => {
   const { to, lines } = fixture();
-  const epoch = { workerEpoch: 1 } as const;
-  to({ ...epoch, restarts: { counted: 1, lastCause: 'Hang' } });
-  to({ ...epoch, restarts: { counted: 1, disruptions: 1, lastCause: 'Hang' } });
-  to({ ...epoch, restarts: { counted: 1, disruptions: 1, lastCause: 'Hang' } });
-  to({ workerEpoch: 2, restarts: { counted: 2, disruptions: 1, lastCause: 'DeviceFault' } });
+  const workerRevision = { workerRevision: 1 } as const;
+  to({ ...workerRevision, restarts: { counted: 1, lastCause: 'Hang' } });
+  to({ ...workerRevision, restarts: { counted: 1, disruptions: 1, lastCause: 'Hang' } });
+  to({ ...workerRevision, restarts: { counted: 1, disruptions: 1, lastCause: 'Hang' } });
+  to({ workerRevision: 2, restarts: { counted: 2, disruptions: 1, lastCause: 'DeviceFault' } });
   t.deepEqual(await lines('restarts_total'), [
-    'anneal_restarts_total{cause="Hang",rung="NewGeneration"} 1',
-    'anneal_restarts_total{cause="Disruption",rung="NewGeneration"} 1',
-    'anneal_restarts_total{cause="DeviceFault",rung="NewEpoch"} 1',
+    'anneal_restarts_total{cause="Hang",rung="NewRound"} 1',
+    'anneal_restarts_total{cause="Disruption",rung="NewRound"} 1',
+    'anneal_restarts_total{cause="DeviceFault",rung="NewRevision"} 1',
   ]);
 });
 

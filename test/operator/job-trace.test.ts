@@ -1,4 +1,5 @@
-// Jobs of the real reconciler on an API server in memory, and the spans that follow from what it writes.
+// Jobs of the real reconciler on an API server in memory, and the spans that follow from what it
+// writes.
 import test from 'ava';
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import { traceOfJob } from '../../crds/trace/context.ts';
@@ -64,7 +65,7 @@ test('from its creation to its end a job is one trace without a gap', async (t) 
   t.is(at, root?.endMs);
 });
 
-test('pods that are ready meet, and meet again after a loss', (t) => {
+test('pods that are ready rendezvous, and again after a loss', (t) => {
   const world = aWorld();
   const spans = follow(world);
   const job = world.observed!;
@@ -74,9 +75,9 @@ test('pods that are ready meet, and meet again after a loss', (t) => {
     { phase: 'Starting' },
     { phase: 'Starting', jobRef: { name: 'j', uid: 'u' } },
     { phase: 'Starting', jobRef: { name: 'j', uid: 'u' }, conditions: [ready] },
-    { phase: 'Running', rendezvous: { generation: 1 } },
-    { phase: 'Restarting', rendezvous: { generation: 2 } },
-    { phase: 'Running', rendezvous: { generation: 2 } },
+    { phase: 'Running', rendezvous: { round: 1 } },
+    { phase: 'Restarting', rendezvous: { round: 2 } },
+    { phase: 'Running', rendezvous: { round: 2 } },
   ];
   for (const after of steps) {
     world.time += 1_000;
@@ -87,7 +88,7 @@ test('pods that are ready meet, and meet again after a loss', (t) => {
     ...['validate', 'create workers', 'wait for pods', 'rendezvous', 'train', 'restart'],
   ]);
   for (const { startMs, endMs } of spans.slice(1)) t.is(endMs - startMs, 1_000);
-  t.is(spans.at(-1)?.attributes['anneal.generation'], 2);
+  t.is(spans.at(-1)?.attributes['anneal.round'], 2);
 });
 
 function conditionOf(type: string) {

@@ -10,8 +10,8 @@ function fixture(bus: JobBus = noBus) {
   const clock = new FakeClock();
   const observer = new Observer(pino({ level: 'silent' }), createMetrics(), clock);
   const queue = new WorkQueue({ clock, chance: () => 0, added: () => observer.queueAdd() });
-  const filled = { sizes: () => new Map([['pods', 3]]), caches: { jobs: new Map() } };
-  observer.follow({ queue, bus, filled: filled as never, transport: { skewMs: 0 } as never });
+  const informers = { sizes: () => new Map([['pods', 3]]), stores: { jobs: new Map() } };
+  observer.follow({ queue, bus, informers: informers as never, transport: { skewMs: 0 } as never });
   /** Samples whose name begins so. */
   const lines = async (name: string) =>
     (await observer.page()).text.split('\n').filter((line) => line.startsWith(name));
@@ -43,7 +43,7 @@ test('series that alerts look at are there before their first event', async (t) 
   t.deepEqual(await lines('anneal_unreadable_objects_total'), [
     'anneal_unreadable_objects_total{resource="pods"} 0',
   ]);
-  t.true((await lines('anneal_restarts_total{cause="Hang",rung="NewGeneration"} 0')).length === 1);
+  t.true((await lines('anneal_restarts_total{cause="Hang",rung="NewRound"} 0')).length === 1);
   t.true((await lines('controller_runtime_reconcile_errors_total')).length === 1);
   t.deepEqual(await lines('leader_election_master_status'), [
     'leader_election_master_status{name="finetunejob"} 0',

@@ -1,5 +1,5 @@
-// What tests of jobs with several pods ask of them: a world to begin with, the step that a generation went on after, and an end that has the bits of
-// the same file on this machine.
+// What tests of jobs with several pods ask of them: a world to begin with, the step that a round
+// went on after, and an end that has the bits of the same file on this machine.
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -16,16 +16,16 @@ export const aWorld = (t: ExecutionContext, plan: Parameters<typeof JobWorld.mak
 };
 
 /** The last lines of each. */
-export const flatsOf = (pods: readonly Pod[]) =>
+export const linesOf = (pods: readonly Pod[]) =>
   pods.map(({ uid, lines }) => `${uid}:\n${lines.slice(-12).join('\n')}`).join('\n');
 
-/** Step that a generation went on after, as a pod tells it. */
-export const beganAfter = (pods: readonly Pod[], generation: number) =>
+/** Step that a round went on after, as a pod tells it. */
+export const beganAfter = (pods: readonly Pod[], round: number) =>
   Math.max(
     ...pods
       .flatMap(({ lines }) => lines)
       .map((line) => {
-        const told = new RegExp(`generation ${generation} goes on after step (\\d+)`).exec(line);
+        const told = new RegExp(`round ${round} goes on after step (\\d+)`).exec(line);
         return told === null ? -1 : Number(told[1]);
       }),
   );
@@ -41,10 +41,12 @@ export async function endsWell(
   t.deepEqual(
     codes,
     pods.map(() => 0),
-    flatsOf(pods),
+    linesOf(pods),
   );
   t.like((await world.state()).result, { type: 'Succeeded' });
-  const [published, ...others] = pods.flatMap(({ words }) => words()?.published ?? []);
+  const [published, ...others] = pods.flatMap(
+    ({ terminationMessage }) => terminationMessage()?.published ?? [],
+  );
   t.deepEqual(others, [], 'the first alone publishes');
   if (publishesInWorker(world.spec)) t.is(published?.artifacts.length, 1);
   else await world.stage('publish');

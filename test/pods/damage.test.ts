@@ -1,12 +1,13 @@
-// What is written down is lost or spoiled under the workers of one job: a volume without room, checkpoints that are not whole any more, a bus that
-// comes back empty. They go on from what is left, and where nothing is, the records say why.
+// What is written down is lost or spoiled under the workers of one job: a volume without room,
+// checkpoints that are not whole any more, a bus that comes back empty. They go on from what is
+// left, and where nothing is, the records say why.
 import { readdirSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { damages } from '../doubles/damaged-checkpoint.ts';
 import type { JobWorld } from '../doubles/job-world.ts';
 import { emptyDisk, fillDisk } from '../doubles/small-disk.ts';
-import { aWorld, beganAfter, endsWell, flatsOf } from './a-world.ts';
+import { aWorld, beganAfter, endsWell, linesOf } from './a-world.ts';
 
 /** Every weight is trained: a checkpoint is some megabytes. */
 const full = { preset: 'Full', precision: { type: 'Float32' } };
@@ -17,7 +18,7 @@ const littleBytes = 300_000;
 const hasLine = (world: JobWorld, words: RegExp) =>
   world.pods.some(({ lines }) => lines.some((line) => words.test(line)));
 
-/** Step that model and state were put in place at, by whoever is the first of a generation. */
+/** Step that model and state were put in place at, by whoever is the first of a round. */
 const restoredAt = ({ pods }: JobWorld, since: number) =>
   pods
     .slice(since)
@@ -44,16 +45,13 @@ test.serial('a volume without room costs checkpoints, and not what was trained',
   await world.untilStep(world.step + 4);
   const before = world.step;
   t.true(pods[1]?.signalTrainer('SIGKILL'));
-  await world.until(
-    'they train again',
-    ({ generation }) => generation === 2 && beganAfter(pods, 2) >= 0,
-  );
+  await world.until('they train again', ({ round }) => round === 2 && beganAfter(pods, 2) >= 0);
   const from = beganAfter(pods, 2);
   t.true(from > (checkpoint?.step ?? 0), `it went on after step ${from}, not from memory`);
   t.log(`it went on after step ${from}; ${before} was done and told, ${checkpoint?.step} saved`);
   await world.untilStep(before + 4);
   emptyDisk(world.folder);
-  await world.until('checkpoints count again', (state) => state.checkpoint?.generation === 2);
+  await world.until('checkpoints count again', (state) => state.checkpoint?.round === 2);
   await endsWell(t, world, pods, 2);
   t.like((await world.state()).restarts, { counted: 1, disruptions: 0 });
 });
@@ -87,13 +85,13 @@ async function endsBadly(
   const workers = world.pods.filter(({ uid }) => uid.startsWith('w'));
   const codes = await Promise.all(workers.map(({ ended }) => ended));
   const { result } = await world.state();
-  t.like(result, { type: 'Failed', ...expected }, flatsOf(workers));
+  t.like(result, { type: 'Failed', ...expected }, linesOf(workers));
   const speaker = result?.type === 'Failed' ? result.index : undefined;
   t.deepEqual(
     codes,
     workers.map(({ index }) => (index === speaker ? expected.exitCode : 75)),
   );
-  const words = workers.find(({ index }) => index === speaker)?.words();
+  const words = workers.find(({ index }) => index === speaker)?.terminationMessage();
   t.like(words?.failure, { code: expected.code, reason: expected.reason });
   t.is(words?.failure?.message, failureOf(await world.state()));
 }
@@ -107,32 +105,31 @@ const saved = {
   checkpoint: { intervalSteps: 3, retain: { latest: 20 }, memory: { mode: 'None' } },
 };
 
-const checkpointsOf = (world: JobWorld, generation: number) =>
-  join(world.runFolder, `gen-${generation}/checkpoints`);
+const checkpointsOf = (world: JobWorld, round: number) =>
+  join(world.runFolder, `round-${round}/checkpoints`);
 
 test.serial('a checkpoint that is damaged is left for the one before by all ranks', async (t) => {
   await using world = await aWorld(t, saved);
   let pods = await world.startAll(2);
-  for (const [round, { what, spoil, words }] of damages.entries()) {
-    const steps = 10 + 12 * round;
+  for (const [turn, { what, spoil, words }] of damages.entries()) {
+    const steps = 10 + 12 * turn;
     await world.until(
       'checkpoints are there',
-      ({ checkpoint, generation }) =>
-        checkpoint?.generation === generation && checkpoint.step >= steps,
+      ({ checkpoint, round }) => checkpoint?.round === round && checkpoint.step >= steps,
     );
     for (const pod of pods) pod.signalAll('SIGKILL');
     await Promise.all(pods.map(({ ended }) => ended));
-    const { generation, checkpoint } = await world.state();
+    const { round, checkpoint } = await world.state();
     const newest = checkpoint?.step ?? 0;
-    const known = checkpointsOf(world, generation);
+    const known = checkpointsOf(world, round);
     spoil(join(known, `step-${String(newest).padStart(8, '0')}`));
     await world.open('PodLost');
     const since = world.pods.length;
     pods = await world.startAll(2);
     await world.until('they train again', () => restoredAt(world, since) !== undefined);
     t.is(Number(restoredAt(world, since)), newest - 3, what);
-    t.true(hasLine(world, words), `${what}\n${flatsOf(pods)}`);
-    const aside = readdirSync(checkpointsOf(world, generation + 1));
+    t.true(hasLine(world, words), `${what}\n${linesOf(pods)}`);
+    const aside = readdirSync(checkpointsOf(world, round + 1));
     t.true(
       aside.some((name) => name.endsWith('.damaged')),
       `${what}: ${aside}`,
@@ -171,43 +168,39 @@ test.serial('numbers that stay not finite end the job for all ranks', async (t) 
   t.true(hasLine(world, /the step was skipped \(5 of 5 in a row\)/));
 });
 
-test.serial(
-  'a bus that comes back empty costs a generation, whatever status remembers',
-  async (t) => {
-    await using world = await aWorld(t, { ...saved, training: { maxSteps: 90 } });
-    const pods = await world.startAll(2);
-    const wipe = async (known: Awaited<ReturnType<JobWorld['state']>>) => {
-      await world.server.kill();
-      await world.server.wipe();
-      await world.untilStep(world.step + 5);
-      await world.server.start();
-      await world.arrangeAgain(known);
-    };
-    await world.until('it is saved', ({ checkpoint }) => (checkpoint?.step ?? 0) >= 9);
-    const first = await world.state();
-    await wipe(first);
-    // A trainer is there to be killed.
-    await world.until(
-      'the next commits',
-      ({ generation, checkpoint }) => generation > 1 && checkpoint?.generation === generation,
-    );
-    const second = await world.state();
-    t.true((second.checkpoint?.step ?? 0) >= (first.checkpoint?.step ?? 0));
-    // Now status is of long ago: the operator was away while these generations trained.
-    t.true(pods[0]?.signalTrainer('SIGKILL'));
-    await world.until(
-      'the next commits',
-      (state) =>
-        state.generation > second.generation && state.checkpoint?.generation === state.generation,
-    );
-    const third = await world.state();
-    await wipe(first);
-    await world.until('they go on', (state) => state.world !== undefined);
-    const fourth = await world.state();
-    t.true(fourth.generation > third.generation, `${fourth.generation} after ${third.generation}`);
-    t.true((fourth.checkpoint?.step ?? 0) >= (third.checkpoint?.step ?? 0), 'steps were lost');
-    t.is(fourth.restarts.counted, 1, 'the restart that only the bus knew was forgotten');
-    t.true(hasLine(world, /the bus has forgotten what was agreed on/));
-    await endsWell(t, world, pods, 2);
-  },
-);
+test.serial('a bus that comes back empty costs a round, whatever status remembers', async (t) => {
+  await using world = await aWorld(t, { ...saved, training: { maxSteps: 90 } });
+  const pods = await world.startAll(2);
+  const wipe = async (known: Awaited<ReturnType<JobWorld['state']>>) => {
+    await world.server.kill();
+    await world.server.wipe();
+    await world.untilStep(world.step + 5);
+    await world.server.start();
+    await world.arrangeAgain(known);
+  };
+  await world.until('it is saved', ({ checkpoint }) => (checkpoint?.step ?? 0) >= 9);
+  const first = await world.state();
+  await wipe(first);
+  // A trainer is there to be killed.
+  await world.until(
+    'the next commits',
+    ({ round, checkpoint }) => round > 1 && checkpoint?.round === round,
+  );
+  const second = await world.state();
+  t.true((second.checkpoint?.step ?? 0) >= (first.checkpoint?.step ?? 0));
+  // Now status is of long ago: the operator was away while these rounds trained.
+  t.true(pods[0]?.signalTrainer('SIGKILL'));
+  await world.until(
+    'the next commits',
+    (state) => state.round > second.round && state.checkpoint?.round === state.round,
+  );
+  const third = await world.state();
+  await wipe(first);
+  await world.until('they go on', (state) => state.world !== undefined);
+  const fourth = await world.state();
+  t.true(fourth.round > third.round, `${fourth.round} after ${third.round}`);
+  t.true((fourth.checkpoint?.step ?? 0) >= (third.checkpoint?.step ?? 0), 'steps were lost');
+  t.is(fourth.restarts.counted, 1, 'the restart that only the bus knew was forgotten');
+  t.true(hasLine(world, /the bus has forgotten what was agreed on/));
+  await endsWell(t, world, pods, 2);
+});

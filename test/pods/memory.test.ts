@@ -1,11 +1,11 @@
-// The kernel kills a trainer because its container may not have more memory: the other pods stay, what the kernel says is in the records, and a
-// memory that stays too small ends the job.
+// The kernel kills a trainer because its container may not have more memory: the other pods stay,
+// what the kernel says is in the records, and a memory that stays too small ends the job.
 import test from 'ava';
 import { eventually } from '../doubles/eventually.ts';
 import type { Pod } from '../doubles/job-pods.ts';
 import type { JobWorld } from '../doubles/job-world.ts';
 import { type MemoryGroup, memoryGroup } from '../doubles/memory-group.ts';
-import { aWorld, endsWell, flatsOf } from './a-world.ts';
+import { aWorld, endsWell, linesOf } from './a-world.ts';
 
 const plentyBytes = 4 * 2 ** 30;
 /** With this much beside the pod, its limit is never one that is refused at once. */
@@ -19,13 +19,13 @@ async function startBoth(world: JobWorld, { prefix, fill }: MemoryGroup): Promis
   return pods;
 }
 
-/** All meet again, and the second pod lacks a fifth of the memory that its trainer had. */
+/** All rendezvous again, and the second pod lacks a fifth of the memory that its trainer had. */
 async function takeMemory(world: JobWorld, group: MemoryGroup): Promise<void> {
   const whole = group.used() - ballastBytes;
   await world.open('Requested');
   const without = async () => {
-    const { generation } = await world.state();
-    return group.used() - ballastBytes < 0.75 * whole && generation > 1;
+    const { round } = await world.state();
+    return group.used() - ballastBytes < 0.75 * whole && round > 1;
   };
   await eventually('the trainer is gone', without, { withinMs: 30_000 });
   const trainer = whole + ballastBytes - group.used();
@@ -54,7 +54,7 @@ test.serial(
     await endsWell(t, world, pods, 2);
     t.true(
       pods[1]?.lines.some((line) => line.includes('because the memory limit was reached')),
-      flatsOf(pods),
+      linesOf(pods),
     );
   },
 );
@@ -66,7 +66,7 @@ test.serial('a memory that stays too small ends the job at the third time', asyn
   const pods = await startBoth(world, group);
   await takeMemory(world, group);
   const codes = await Promise.all(pods.map(({ ended }) => ended));
-  t.deepEqual(codes, [75, 137], flatsOf(pods));
+  t.deepEqual(codes, [75, 137], linesOf(pods));
   const { result, restarts } = await world.state();
   t.like(result, {
     type: 'Failed',
@@ -75,9 +75,9 @@ test.serial('a memory that stays too small ends the job at the third time', asyn
     index: 1,
   });
   t.is(restarts.counted, 2, 'the third time is the end and no restart');
-  t.like(pods[1]?.words()?.failure, { code: 'E_HOST_OUT_OF_MEMORY' });
+  t.like(pods[1]?.terminationMessage()?.failure, { code: 'E_HOST_OUT_OF_MEMORY' });
   t.regex(
-    pods[1]?.words()?.failure?.message ?? '',
+    pods[1]?.terminationMessage()?.failure?.message ?? '',
     /^the training process was ended by SIGKILL because the memory limit was reached/,
   );
   t.is(group.kills(), 3);

@@ -1,16 +1,17 @@
-// The workers of one job as pods that meet over a bus: whatever is killed, frozen or asked to go, the end has the
-// bits that `anneal run --workers N` makes of the same file, and the records say what happened. Real supervisors, trainers and files.
+// The workers of one job as pods that rendezvous over a bus: whatever is killed, frozen or asked to
+// go, the end has the bits that `anneal run --workers N` makes of the same file, and the records
+// say what happened. Real supervisors, trainers and files.
 import { setTimeout } from 'node:timers/promises';
 import test from 'ava';
 import fc from 'fast-check';
-import { aWorld, beganAfter, endsWell, flatsOf, inMemory } from './a-world.ts';
+import { aWorld, beganAfter, endsWell, inMemory, linesOf } from './a-world.ts';
 
 test.serial('two pods train one model, and end with the bits of two local workers', async (t) => {
   await using world = await aWorld(t, { workers: 2 });
   const pods = await world.startAll(2);
   await endsWell(t, world, pods, 2);
   t.like(await world.state(), {
-    generation: 1,
+    round: 1,
     world: { size: 2 },
     restarts: { counted: 0, disruptions: 0 },
   });
@@ -20,7 +21,7 @@ test.serial('what was prepared for the same request is found, and not made again
   await using world = await aWorld(t, { workers: 1 });
   await world.stage('prepare');
   const [first, again] = world.pods;
-  t.deepEqual(again?.words(), first?.words());
+  t.deepEqual(again?.terminationMessage(), first?.terminationMessage());
   const found = 'model and data were put in place before, and are there';
   t.false(first?.lines.some((line) => line.includes(found)));
   t.true(
@@ -29,14 +30,14 @@ test.serial('what was prepared for the same request is found, and not made again
   );
 });
 
-test.serial('trainers that are killed meet again in their pods', async (t) => {
+test.serial('trainers that are killed rendezvous again in their pods', async (t) => {
   await using world = await aWorld(t, { workers: 2, training: { maxSteps: 60 } });
   const pods = await world.startAll(2);
-  for (const [round, index] of [1, 0, 1].entries()) {
+  for (const [turn, index] of [1, 0, 1].entries()) {
     await world.until('the world trains', ({ world: formed }) => formed !== undefined);
-    await world.untilStep(8 + 12 * round);
+    await world.untilStep(8 + 12 * turn);
     t.true(pods[index]?.signalTrainer('SIGKILL'));
-    await world.until('it is noticed', ({ generation }) => generation === round + 2);
+    await world.until('it is noticed', ({ round }) => round === turn + 2);
     t.like((await world.state()).opened, { cause: 'ProcessFailed', by: `toy-${pods[index]?.uid}` });
   }
   await endsWell(t, world, pods, 2);
@@ -50,15 +51,15 @@ test.serial(
   async (t) => {
     await using world = await aWorld(t, inMemory('Local'));
     const pods = await world.startAll(2);
-    for (const [round, index] of [1, 0].entries()) {
-      await world.untilStep(10 + 15 * round);
+    for (const [turn, index] of [1, 0].entries()) {
+      await world.untilStep(10 + 15 * turn);
       const before = world.step;
       t.true(pods[index]?.signalTrainer('SIGKILL'));
       await world.until(
         'they train again',
-        ({ generation }) => generation === round + 2 && beganAfter(pods, generation) >= 0,
+        ({ round }) => round === turn + 2 && beganAfter(pods, round) >= 0,
       );
-      const from = beganAfter(pods, round + 2);
+      const from = beganAfter(pods, turn + 2);
       t.true(from >= before - 1, `it went on after step ${from}; ${before} was done and told`);
       t.is((await world.state()).checkpoint, undefined, 'nothing else was there to go on from');
     }
@@ -69,18 +70,19 @@ test.serial(
 test.serial('a new pod gets its part from the one that kept it', async (t) => {
   await using world = await aWorld(t, inMemory('LocalAndPeer'));
   const pods = [...(await world.startAll(2))];
-  for (const [round, index] of [0, 1].entries()) {
-    await world.untilStep(10 + 15 * round);
+  for (const [turn, index] of [0, 1].entries()) {
+    await world.untilStep(10 + 15 * turn);
     const before = world.step;
     pods[index]?.signalAll('SIGKILL');
     await world.open('PodLost');
     pods[index] = await world.start(index);
     await world.until(
       'they train again',
-      ({ generation }) => generation === round + 2 && beganAfter(pods, generation) >= 0,
+      ({ round }) => round === turn + 2 && beganAfter(pods, round) >= 0,
     );
-    const from = beganAfter(pods, round + 2);
-    // A copy waits until the one before it is at the other pod: how long that takes is the machine's.
+    const from = beganAfter(pods, turn + 2);
+    // A copy waits until the one before it is at the other pod: how long that takes is the
+    // machine's.
     t.true(from > 0, `it went on after step ${from}; ${before} was done and told`);
     t.log(`it went on after step ${from}; ${before} was done and told`);
     t.is((await world.state()).checkpoint, undefined, 'nothing else was there to go on from');
@@ -91,14 +93,14 @@ test.serial('a new pod gets its part from the one that kept it', async (t) => {
 test.serial('a pod that is gone is replaced, and the other one stays', async (t) => {
   await using world = await aWorld(t, { workers: 2, training: { maxSteps: 60 } });
   const pods = [...(await world.startAll(2))];
-  for (const [round, index] of [0, 1].entries()) {
-    await world.untilStep(8 + 12 * round);
+  for (const [turn, index] of [0, 1].entries()) {
+    await world.untilStep(8 + 12 * turn);
     pods[index]?.signalAll('SIGKILL');
     await world.open('PodLost');
     pods[index] = await world.start(index);
     await world.until(
-      'they meet',
-      (state) => state.generation === round + 2 && state.world?.size === 2,
+      'they rendezvous',
+      (state) => state.round === turn + 2 && state.world?.size === 2,
     );
   }
   await endsWell(t, world, pods, 2);
@@ -110,7 +112,7 @@ test.serial('nobody tells that a pod is gone: the survivor opens the next world'
   const [first, second] = await world.startAll(2);
   await world.untilStep(6);
   second?.signalAll('SIGKILL');
-  await world.until('it is noticed', ({ generation }) => generation === 2);
+  await world.until('it is noticed', ({ round }) => round === 2);
   t.like((await world.state()).opened, { cause: 'MemberUnreachable', by: `toy-${first?.uid}` });
   const third = await world.start(1);
   await endsWell(t, world, first === undefined ? [] : [first, third], 2);
@@ -125,13 +127,13 @@ test.serial('one pod that is asked to go saves with the others, and nothing is l
   second?.signal('SIGTERM');
   t.is(await second?.ended, 75);
   const left = await world.state();
-  t.like(left, { generation: 2, opened: { cause: 'Disruption' }, restarts: { disruptions: 1 } });
+  t.like(left, { round: 2, opened: { cause: 'Disruption' }, restarts: { disruptions: 1 } });
   const { step = 0 } = left.checkpoint ?? {};
   t.true(step >= 10, `the step that all stopped after was not committed, but ${step}`);
   const third = await world.start(1);
   await endsWell(t, world, first === undefined ? [] : [first, third], 2);
   t.true(
-    first?.lines.some((line) => line.includes(`generation 2 goes on after step ${step}`)),
+    first?.lines.some((line) => line.includes(`round 2 goes on after step ${step}`)),
     'the next world goes on at that very step',
   );
 });
@@ -141,12 +143,12 @@ test.serial('a trainer that stands still is found, named and replaced', async (t
   const pods = await world.startAll(2);
   await world.untilStep(6);
   pods[1]?.signalTrainer('SIGSTOP');
-  await world.until('it is noticed', ({ generation }) => generation === 2);
+  await world.until('it is noticed', ({ round }) => round === 2);
   t.like((await world.state()).opened, { cause: 'Hang', by: `toy-${pods[1]?.uid}` });
   await endsWell(t, world, pods, 2);
   t.true(
     pods[0]?.lines.some((line) => line.includes('rank 1 did not answer')),
-    flatsOf(pods),
+    linesOf(pods),
   );
 });
 
@@ -157,9 +159,9 @@ test.serial('a pod that was frozen wakes up in a later world and spoils nothing'
   second?.signalAll('SIGSTOP');
   await world.open('PodLost');
   const third = await world.start(1);
-  await world.until('the next world commits', ({ checkpoint }) => checkpoint?.generation === 2);
+  await world.until('the next world commits', ({ checkpoint }) => checkpoint?.round === 2);
   second?.signalAll('SIGCONT');
-  t.is(await second?.ended, 75, flatsOf(second === undefined ? [] : [second]));
+  t.is(await second?.ended, 75, linesOf(second === undefined ? [] : [second]));
   await endsWell(t, world, first === undefined ? [] : [first, third], 2);
 });
 
@@ -187,11 +189,11 @@ test.serial(
     const pods = [...(await world.startAll(workers))];
     const lost = { trainers: 0, pods: 0 };
     for (const { index, ms, isPod } of chosen) {
-      let generation = 0;
+      let round = 0;
       // A job whose restarts lead to nothing is ended: each kill comes after a commit.
       await world.until('this world commits', (state) => {
-        generation = state.generation;
-        return state.result !== undefined || state.checkpoint?.generation === generation;
+        round = state.round;
+        return state.result !== undefined || state.checkpoint?.round === round;
       });
       await setTimeout(ms);
       if ((await world.state()).result !== undefined) break;
@@ -203,12 +205,12 @@ test.serial(
       lost[isPod ? 'pods' : 'trainers'] += 1;
       await world.until(
         'the next world is formed',
-        (state) => state.result !== undefined || state.generation > generation,
+        (state) => state.result !== undefined || state.round > round,
       );
     }
     await endsWell(t, world, pods, workers);
-    const { restarts, generation } = await world.state();
-    t.log(`${JSON.stringify(lost)}, ${generation} generations`);
+    const { restarts, round } = await world.state();
+    t.log(`${JSON.stringify(lost)}, ${round} rounds`);
     t.true(lost.pods + lost.trainers >= 0.8 * kills, 'most kills were too late');
     t.is(restarts.disruptions, lost.pods);
   },

@@ -1,4 +1,5 @@
-// What the pods of one job tell a collector and TensorBoard: real supervisors and trainers, one of which is killed on the way.
+// What the pods of one job tell a collector and TensorBoard: real supervisors and trainers, one of
+// which is killed on the way.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
@@ -7,7 +8,7 @@ import { OtlpCollector } from '../doubles/otlp-collector.ts';
 import { aWorld, endsWell } from './a-world.ts';
 
 test.serial(
-  'all pods of a job add to one trace, also when a trainer is lost and they meet again',
+  'all pods of a job add to one trace, also when a trainer is lost and they rendezvous again',
   async (t) => {
     await using collector = await OtlpCollector.start();
     await using world = await aWorld(t, {
@@ -18,7 +19,7 @@ test.serial(
     const pods = await world.startAll(2);
     await world.untilStep(8);
     t.true(pods[1]?.signalTrainer('SIGKILL'));
-    await world.until('it is noticed', ({ generation }) => generation === 2);
+    await world.until('it is noticed', ({ round }) => round === 2);
     await endsWell(t, world, pods, 2);
     const { spans } = collector;
     const { job } = traceOfJob(world.uid, undefined);
@@ -43,7 +44,7 @@ test.serial(
     t.is(count(second, 'rendezvous'), 2);
     t.is(count(second, 'first step'), 0);
     const board = join(world.folder, 'out/tensorboard');
-    t.is((await readdir(board)).length, 2, 'a file for each generation');
+    t.is((await readdir(board)).length, 2, 'a file for each round');
   },
 );
 

@@ -1,10 +1,10 @@
-// Worlds that change while they train: suspended, of another number of workers, without the bus, with a pod that is silent or slow. Real supervisors,
-// trainers and files, as in pods.test.ts.
+// Worlds that change while they train: suspended, of another number of workers, without the bus,
+// with a pod that is silent or slow. Real supervisors, trainers and files, as in pods.test.ts.
 import { setTimeout } from 'node:timers/promises';
 import test from 'ava';
 import { eventually } from '../doubles/eventually.ts';
 import type { Pod } from '../doubles/job-pods.ts';
-import { aWorld, beganAfter, endsWell, flatsOf, inMemory, onThisMachine } from './a-world.ts';
+import { aWorld, beganAfter, endsWell, inMemory, linesOf, onThisMachine } from './a-world.ts';
 
 test.serial('a job is suspended with one save, and goes on at that step', async (t) => {
   await using world = await aWorld(t, {
@@ -22,8 +22,8 @@ test.serial('a job is suspended with one save, and goes on at that step', async 
   t.deepEqual([await stopped(0), await stopped(1)], [checkpoint?.step, checkpoint?.step]);
   for (const pod of before) pod.signal('SIGTERM');
   t.deepEqual(await Promise.all(before.map(({ ended }) => ended)), [75, 75]);
-  t.is((await world.state()).generation, 1, 'nobody is to take their place');
-  await world.want({ stop: 'None', epoch: 2 });
+  t.is((await world.state()).round, 1, 'nobody is to take their place');
+  await world.want({ stop: 'None', workerRevision: 2 });
   await world.open('Start', 2);
   const after = await world.startAll(2, 2);
   await endsWell(t, world, after, 2);
@@ -38,17 +38,19 @@ test.serial('the number of workers changes both ways while they train', async (t
   await world.want({ workers: 3, min: 1, max: 3 });
   await world.open('Resize');
   await world.until('three train', ({ world: formed }) => formed?.size === 3);
-  await world.until('and commit', ({ checkpoint }) => checkpoint?.generation === 2);
+  await world.until('and commit', ({ checkpoint }) => checkpoint?.round === 2);
   await world.want({ workers: 1 });
   await world.open('Resize');
   await world.until('one trains', ({ world: formed }) => formed?.size === 1);
   for (const pod of [second, third]) pod?.signal('SIGTERM');
   t.deepEqual(await Promise.all([second?.ended, third?.ended]), [75, 75]);
-  t.is(await first?.ended, 0, flatsOf(first === undefined ? [] : [first]));
-  t.like(await world.state(), { generation: 3, result: { type: 'Succeeded', step: 90 } });
+  t.is(await first?.ended, 0, linesOf(first === undefined ? [] : [first]));
+  t.like(await world.state(), { round: 3, result: { type: 'Succeeded', step: 90 } });
 });
 
-/** Loss of each step that pods told of, to four places; of the last time where it was done again. */
+/**
+ * Loss of each step that pods told of, to four places; of the last time where it was done again.
+ */
 const lossesTold = (pods: readonly Pod[]) =>
   new Map(
     pods
@@ -76,7 +78,7 @@ test.serial('worlds of other sizes go on from the copies of the one before', asy
   await world.until('three train', ({ world: formed }) => formed?.size === 3);
   await world.until('from memory', () => beganAfter(pods, 3) > beganAfter(pods, 2));
   t.is((await world.state()).checkpoint, undefined, 'nothing else was there to go on from');
-  t.deepEqual(await Promise.all(pods.map(({ ended }) => ended)), [0, 0, 0], flatsOf(pods));
+  t.deepEqual(await Promise.all(pods.map(({ ended }) => ended)), [0, 0, 0], linesOf(pods));
   const here = new Map<number, number>();
   await onThisMachine(t, world, 3, here);
   const told = lossesTold(world.pods);
@@ -96,7 +98,7 @@ test.serial('without the bus they train on; a trainer that dies waits for it', a
   t.true(pods[1]?.signalTrainer('SIGKILL'));
   await setTimeout(3000);
   await world.server.start();
-  await world.until('it is mended', ({ generation }) => generation === 2);
+  await world.until('it is mended', ({ round }) => round === 2);
   await endsWell(t, world, pods, 2);
   t.like((await world.state()).restarts, { counted: 1 });
 });
@@ -107,7 +109,7 @@ test.serial('of three, a pod that nobody hears any more is given up in time', as
   await world.untilStep(6);
   pods[2]?.signalAll('SIGSTOP');
   const began = Date.now();
-  await world.until('it is noticed', ({ generation }) => generation === 2);
+  await world.until('it is noticed', ({ round }) => round === 2);
   const seconds = (Date.now() - began) / 1000;
   t.true(seconds < 30, `it took ${seconds} s, and hangTimeoutSeconds is 600`);
   t.like((await world.state()).opened, { cause: 'MemberUnreachable' });
@@ -130,11 +132,14 @@ test.serial('a pod that makes the other wait is named, until it is quick again',
   await eventually('it is quick again', () => told(/no worker is much slower/), {
     withinMs: 300_000,
   });
-  t.is((await world.state()).generation, 1, 'nothing was done about it');
+  t.is((await world.state()).round, 1, 'nothing was done about it');
   await endsWell(t, world, pods, 2);
 });
 
-/** Lets its trainer work for a tenth of the time: less than it would get on a machine that does much else. */
+/**
+ * Lets its trainer work for a tenth of the time: less than it would get on a machine that does much
+ * else.
+ */
 async function slowDown(pod: Pod | undefined, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     pod?.signalTrainer('SIGSTOP');

@@ -12,7 +12,7 @@ export interface ImageSettings {
  * error.
  */
 export function settingsOf(dockerfile: string, stage: string): ImageSettings {
-  const lines = flatsOf(dockerfile, stage);
+  const lines = linesOf(dockerfile, stage);
   const last = (instruction: string) =>
     lines.findLast((line) => line.startsWith(`${instruction} `))?.slice(instruction.length + 1);
   const entry = last('ENTRYPOINT');
@@ -31,7 +31,7 @@ export function settingsOf(dockerfile: string, stage: string): ImageSettings {
 }
 
 /** Instructions of the stage, after those of the stage that it begins from. */
-function flatsOf(dockerfile: string, stage: string): readonly string[] {
+function linesOf(dockerfile: string, stage: string): readonly string[] {
   const begin = /^FROM (\S+)(?: AS (\S+))?$/;
   const all = dockerfile.replaceAll('\\\n', ' ').split('\n');
   const first = all.findIndex((line) => begin.exec(line)?.[2] === stage);
@@ -42,5 +42,5 @@ function flatsOf(dockerfile: string, stage: string): readonly string[] {
   }
   const next = all.findIndex((line, i) => i > first && begin.test(line));
   const own = all.slice(first + 1, next < 0 ? undefined : next);
-  return [...flatsOf(dockerfile, begin.exec(all[first] ?? '')?.[1] ?? ''), ...own];
+  return [...linesOf(dockerfile, begin.exec(all[first] ?? '')?.[1] ?? ''), ...own];
 }

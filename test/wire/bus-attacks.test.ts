@@ -1,5 +1,6 @@
-// What a pod that was taken over could try with its own token, against other jobs and against its own operator: on a real server, with real
-// guards. Each attempt is made as the protocol allows it, and what it was to bring about is asserted not to be so.
+// What a pod that was taken over could try with its own token, against other jobs and against its
+// own operator: on a real server, with real guards. Each attempt is made as the protocol allows it,
+// and what it was to bring about is asserted not to be so.
 import test from 'ava';
 import { connect, headers, type NatsConnection, nkeyAuthenticator } from 'nats';
 import { inbox, type JobOnBus, keys, stream, subjects } from '../../crds/wire/subjects.ts';
@@ -41,7 +42,7 @@ async function aScene(workers = 1) {
   const listener = await server.pod(victim, { pod: otherUid });
   const heard: string[] = [];
   const at = { job: victim, uid: otherUid };
-  for (const subject of [`${inbox.pod(at)}.>`, subjects.told(victim), subjects.beats(victim)])
+  for (const subject of [`${inbox.pod(at)}.>`, subjects.told(victim), subjects.heartbeats(victim)])
     listener.subscribe(subject, {
       callback: (_, { subject, data }) =>
         heard.push(`${subject} ${new TextDecoder().decode(data)}`),
@@ -69,7 +70,10 @@ async function everything(job: JobOnBus) {
   return found.toSorted();
 }
 
-/** Everything that was sent has been seen by the server, the gateway, and whoever heard of it from them. */
+/**
+ * Everything that was sent has been seen by the server, the gateway, and whoever heard of it from
+ * them.
+ */
 async function settled(pod: NatsConnection): Promise<void> {
   await pod.flush().catch(() => undefined); // the server may have closed it
   const calm = await server.podBus(await aJob('calm'));
@@ -91,7 +95,7 @@ test.serial(
     const key = keys.state(own);
     const direct = `$JS.API.DIRECT.GET.KV_anneal_state.${inBucket(key)}`;
     t.is(await refused(pod, direct, '', target), 'PERMISSIONS_VIOLATION');
-    const byName = '$JS.API.DIRECT.GET.KV_anneal_beat.x';
+    const byName = '$JS.API.DIRECT.GET.KV_anneal_heartbeat.x';
     t.is(await refused(pod, byName, '', target), 'PERMISSIONS_VIOLATION');
     // The same by way of the gateway.
     for (const reply of [target, `anneal.told.${cluster}.${keys.desired(victim)}`])
@@ -206,18 +210,18 @@ test.serial('a pod says nothing in the name of the server or of another pod', as
   const told = [subjects.told(own), subjects.told(victim)].map((subject) =>
     subject.replace('*', cluster).replace('>', 'desired'),
   );
-  const beats = [
-    subjects.beat({ job: victim, index: 0, uid: otherUid }),
-    subjects.beat({ job: own, index: 1, uid: otherUid }),
+  const heartbeats = [
+    subjects.heartbeat({ job: victim, index: 0, uid: otherUid }),
+    subjects.heartbeat({ job: own, index: 1, uid: otherUid }),
   ];
-  for (const subject of [...told, ...beats])
+  for (const subject of [...told, ...heartbeats])
     t.is(await refused(pod, subject, {}), 'PERMISSIONS_VIOLATION', subject);
   const peer = await server.podBus(own, { index: 1 });
-  const beatsHeard: unknown[] = [];
-  using _beats = peer.hearBeats((beat) => beatsHeard.push(beat));
-  bus.beat({ v: 1, podUID: otherUid, generation: 1, step: 1, stage: 'x' });
+  const heartbeatsHeard: unknown[] = [];
+  using _heartbeats = peer.onHeartbeat((heartbeat) => heartbeatsHeard.push(heartbeat));
+  bus.sendHeartbeat({ v: 1, podUID: otherUid, round: 1, step: 1, stage: 'x' });
   await settled(pod);
-  t.deepEqual([...heard, ...beatsHeard], []);
+  t.deepEqual([...heard, ...heartbeatsHeard], []);
 });
 
 test.serial(
@@ -255,8 +259,8 @@ test.serial('a job stores no more than its share, and others store on', async (t
   const { own, victim, bus } = await aScene();
   const most = mostKeys({ v: 1, name: 'first', workers: 1 });
   let refusal = '';
-  for (let generation = 1; generation <= 2 * most && refusal === ''; generation += 1) {
-    await bus.create(keys.member(own, generation, 0), aMember(0, uid)).catch(async (error) => {
+  for (let round = 1; round <= 2 * most && refusal === ''; round += 1) {
+    await bus.create(keys.member(own, round, 0), aMember(0, uid)).catch(async (error) => {
       if (/records; it may have/.test(error.message)) refusal = error.message;
       // Too often: in a moment again.
       else await new Promise((resolve) => setTimeout(resolve, 200));
@@ -311,7 +315,7 @@ test.serial('a person writes nothing, and reads no other namespace', async (t) =
   for (const subject of [
     subjects.ask({ job: own, index: 0, uid }, 'update'),
     subjects.tell({ job: own, index: 0, uid }, 'metrics'),
-    subjects.beat({ job: own, index: 0, uid }),
+    subjects.heartbeat({ job: own, index: 0, uid }),
     subjects.view(victim, 'page'),
     inBucket(keys.desired(own)),
   ]) {
@@ -345,7 +349,8 @@ test.serial('the gateway itself may speak to inboxes alone, and change no stream
     const authenticator = nkeyAuthenticator(seed);
     const connection = await connect({ servers: server.url, authenticator, reconnect: false });
     const told = refused(connection, subject, {});
-    // The server says no before it answers what comes after; whoever listens hears it a moment later.
+    // The server says no before it answers what comes after; whoever listens hears it a moment
+    // later.
     const passed = connection
       .flush()
       .then(() => new Promise((resolve) => setTimeout(resolve, 300)));

@@ -1,5 +1,6 @@
-// Rights on a real server that asks a real responder, and a gateway behind it: what a pod of a job and a person who looks at it need works, and
-// nothing else does. What somebody could try against others is in bus-attacks.test.ts. One server for all tests; every test has jobs of its own.
+// Rights on a real server that asks a real responder, and a gateway behind it: what a pod of a job
+// and a person who looks at it need works, and nothing else does. What somebody could try against
+// others is in bus-attacks.test.ts. One server for all tests; every test has jobs of its own.
 import test from 'ava';
 import type { PodBus } from '../../crds/wire/pod-bus.ts';
 import { type JobOnBus, keys, subjects } from '../../crds/wire/subjects.ts';
@@ -29,7 +30,7 @@ async function aJob(namespace = 'team-a', workers = 1): Promise<JobOnBus> {
 }
 
 const pod = '0c0c0c0c-0000-4000-8000-000000000001';
-const beat = { v: 1, podUID: pod, generation: 1, step: 7, stage: 'training' } as const;
+const heartbeat = { v: 1, podUID: pod, round: 1, step: 7, stage: 'training' } as const;
 
 function json(value: unknown): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(value));
@@ -43,10 +44,10 @@ test('a pod changes the state of its job, and sees what the operator wants', asy
   const job = await aJob();
   const bus = await server.podBus(job, { pod });
   const { revision } = await stateOf(bus, job);
-  const second = await bus.update(keys.state(job), aState({ generation: 2 }), revision);
+  const second = await bus.update(keys.state(job), aState({ round: 2 }), revision);
   t.true(Number(second) > revision);
-  t.is(await bus.update(keys.state(job), aState({ generation: 9 }), revision), false);
-  t.like((await stateOf(bus, job)).value, { generation: 2 });
+  t.is(await bus.update(keys.state(job), aState({ round: 9 }), revision), false);
+  t.like((await stateOf(bus, job)).value, { round: 2 });
   t.like((await bus.get(keys.desired(job)))?.value, { stop: 'None' });
   t.truthy(await bus.create(keys.member(job, 2, 0), aMember(0, pod)));
   t.is(await bus.create(keys.member(job, 2, 0), aMember(0, pod)), false);
@@ -78,16 +79,18 @@ test('a pod watches the records of its job, and hears no others', async (t) => {
   await watching;
 });
 
-test('a pod beats to its peers and to people, and what it says is kept', async (t) => {
+test('a pod sends heartbeats to its peers and to people, and what it says is kept', async (t) => {
   const job = await aJob('team-a', 2);
   const bus = await server.podBus(job, { pod });
   const peer = await server.podBus(job, { index: 1 });
   const viewer = await server.viewer('team-a');
   const heard: string[] = [];
-  using _peer = peer.hearBeats(({ podUID, step }) => heard.push(`peer ${podUID} ${step}`));
-  using _viewer = viewer.hearBeats(job, (index, { step }) => heard.push(`viewer ${index} ${step}`));
-  await eventually('the beat is heard', () => {
-    bus.beat(beat);
+  using _peer = peer.onHeartbeat(({ podUID, step }) => heard.push(`peer ${podUID} ${step}`));
+  using _viewer = viewer.onHeartbeat(job, (index, { step }) =>
+    heard.push(`viewer ${index} ${step}`),
+  );
+  await eventually('the heartbeat is heard', () => {
+    bus.sendHeartbeat(heartbeat);
     return new Set(heard).size >= 2;
   });
   t.deepEqual([...new Set(heard)].toSorted(), [`peer ${pod} 7`, 'viewer 0 7']);
@@ -130,7 +133,7 @@ test('a person reads what is kept, then what comes, of the own namespace', async
 test('a pod that prepares reads the records and says what it does; it changes none', async (t) => {
   const job = await aJob();
   const bus = await server.podBus(job, { index: undefined });
-  t.like((await stateOf(bus, job)).value, { generation: 1 });
+  t.like((await stateOf(bus, job)).value, { round: 1 });
   await bus.tell('events', json({ type: 'Started' }), '1');
   const raw = await server.pod(job, { index: undefined, pod });
   for (const what of ['update', 'create', 'put']) {
@@ -162,7 +165,7 @@ test('neither a pod nor a person may ask the server for what it stores, or hear 
       t.is(await told, 'PERMISSIONS_VIOLATION', subject);
       await connection.close();
     }
-    for (const subject of [...hears, subjects.told(other), subjects.beats(other)]) {
+    for (const subject of [...hears, subjects.told(other), subjects.heartbeats(other)]) {
       const connection = await connect();
       const told = violationOf(connection);
       connection.subscribe(subject);
@@ -191,7 +194,7 @@ test('a job that the operator has not made known, or has removed, has nobody to 
   await t.throwsAsync(bus.get(keys.state(invented)), { code: 'E_BUS_UNAVAILABLE' });
   const job = await aJob();
   const known = await server.podBus(job);
-  t.like((await stateOf(known, job)).value, { generation: 1 });
+  t.like((await stateOf(known, job)).value, { round: 1 });
   await (await records(server.bus)).delete(keys.job(job));
   await eventually('the door is closed', () =>
     stateOf(known, job).then(

@@ -1,5 +1,5 @@
-// Availability is each job's own: a worker that sends as fast as it can, over as many connections as it gets, does not keep the workers of
-// another job from meeting.
+// Availability is each job's own: a worker that sends as fast as it can, over as many connections
+// as it gets, does not keep the workers of another job from a rendezvous.
 import test from 'ava';
 import { inbox, type JobOnBus, keys, subjects } from '../../crds/wire/subjects.ts';
 import { aMember } from '../builders/job-facts.ts';
@@ -24,7 +24,7 @@ async function aServer(): Promise<GuardedNats> {
   return server;
 }
 
-test('while a worker floods, the workers of another job meet within bounds', async (t) => {
+test('while a worker floods, the workers of another job rendezvous within bounds', async (t) => {
   t.timeout(120_000);
   await using server = await aServer();
   const uids = Array.from({ length: 8 }, (_, i) => `0b0b0b0b-0000-4000-9000-00000000000${i}`);
@@ -50,31 +50,32 @@ test('while a worker floods, the workers of another job meet within bounds', asy
         took.push(performance.now() - began);
         return done;
       } catch (error) {
-        // As a supervisor does; on a machine that is busy with other things a request may be late by itself.
+        // As a supervisor does; on a machine that is busy with other things a request may be late
+        // by itself.
         if (performance.now() - began > boundMs) throw error;
       }
     }
   };
   const until = performance.now() + floodMs;
-  let generation = 1;
-  for (; performance.now() < until; generation += 1) {
+  let round = 1;
+  for (; performance.now() < until; round += 1) {
     for (const [index, bus] of buses.entries()) {
       const member = aMember(index, members[index] ?? '');
-      t.not(await timed(() => bus.create(keys.member(calm, generation, index), member)), undefined);
+      t.not(await timed(() => bus.create(keys.member(calm, round, index), member)), undefined);
     }
     const [leader] = buses;
     if (leader === undefined) return t.fail();
     const state = await timed(() => leader.get(keys.state(calm)));
-    const next = aState({ generation: generation + 1 });
+    const next = aState({ round: round + 1 });
     await timed(() => leader.update(keys.state(calm), next, state?.revision ?? 0));
-    // As fast as workers meet at their quickest, and below what a job may do.
+    // As fast as workers rendezvous at their quickest, and below what a job may do.
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   const sent = await flood.stop();
   const sorted = took.toSorted((a, b) => a - b);
   const [median, worst] = [sorted[Math.floor(sorted.length / 2)] ?? 0, sorted.at(-1) ?? 0];
   t.log(
-    `${sent} messages in ${floodMs / 1000} s; ${generation - 1} meetings, a request took ${Math.round(median)} ms, ${Math.round(worst)} at worst`,
+    `${sent} messages in ${floodMs / 1000} s; ${round - 1} rounds, a request took ${Math.round(median)} ms, ${Math.round(worst)} at worst`,
   );
   t.true(sent > 10_000, 'it was a flood');
   t.true(worst < boundMs);

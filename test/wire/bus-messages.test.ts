@@ -1,4 +1,5 @@
-// The command line on the bus: a token from the API server, a connection that a responder judges, what is kept and what comes.
+// The command line on the bus: a token from the API server, a connection that a responder judges,
+// what is kept and what comes.
 import test from 'ava';
 import { openCluster } from '../../cli/jobs/cluster-source.ts';
 import type { Heard } from '../../cli/jobs/source.ts';
@@ -80,22 +81,22 @@ test('what comes is followed after what is kept; a log line says whose it is', a
 test('what a worker does at this moment is heard while somebody watches', async (t) => {
   await using at = await aBus();
   const pod = '0c0c0c0c-0000-4000-8000-000000000009';
-  const beat = { v: 1, podUID: pod, generation: 2, step: 7, stage: 'training' } as const;
+  const heartbeat = { v: 1, podUID: pod, round: 2, step: 7, stage: 'training' } as const;
   const own = await at.bus.podBus(job, { index: 3, pod });
   const other = { ...job, namespace: 'team-b' };
   const theirs = await at.bus.podBus(other, { pod });
-  const beating = setInterval(() => {
-    theirs.beat(beat);
-    own.beat(beat);
+  const sending = setInterval(() => {
+    theirs.sendHeartbeat(heartbeat);
+    own.sendHeartbeat(heartbeat);
   }, 50);
   await using source = at.source;
   const stop = new AbortController();
   for await (const one of source.telemetry(job, { follow: true }, stop.signal)) {
-    if (one.type !== 'Beat') continue;
-    t.deepEqual(one, { type: 'Beat', index: 3, beat });
+    if (one.type !== 'Heartbeat') continue;
+    t.deepEqual(one, { type: 'Heartbeat', index: 3, heartbeat });
     break;
   }
-  clearInterval(beating);
+  clearInterval(sending);
   stop.abort();
 });
 

@@ -1,5 +1,5 @@
-// The bus against a real nats-server: what is written is read, a stale write loses, and a server that is killed, frozen or wiped in
-// the middle costs time and nothing else.
+// The bus against a real nats-server: what is written is read, a stale write loses, and a server
+// that is killed, frozen or wiped in the middle costs time and nothing else.
 import { setImmediate } from 'node:timers/promises';
 import test from 'ava';
 import type { Bucket } from '../../crds/wire/bucket.ts';

@@ -1,5 +1,5 @@
-// The operator's side of the bus, with a real nats-server: what it mirrors, what it writes by compare-and-set, and what happens when the server
-// is away, comes back, or comes back empty.
+// The operator's side of the bus, with a real nats-server: what it mirrors, what it writes by
+// compare-and-set, and what happens when the server is away, comes back, or comes back empty.
 import test, { type ExecutionContext } from 'ava';
 import { Bus } from '../../crds/wire/bus.ts';
 import type { DesiredRecord } from '../../crds/wire/state.ts';
@@ -49,7 +49,17 @@ async function fixture(t: ExecutionContext, token?: string) {
 }
 
 const desired: DesiredRecord = {
-  ...{ v: 1, epoch: 1, workers: 2, min: 2, max: 2, save: 0, stop: 'None', plan: 'p', live: {} },
+  ...{
+    v: 1,
+    workerRevision: 1,
+    workers: 2,
+    min: 2,
+    max: 2,
+    save: 0,
+    stop: 'None',
+    plan: 'p',
+    live: {},
+  },
 };
 
 test('what is written is mirrored, and each job sees its own records', async (t) => {
@@ -58,12 +68,12 @@ test('what is written is mirrored, and each job sees its own records', async (t)
   using _subscription = bus.subscribe((changed) => heard.push(changed?.uid));
   await bus.initState(job, aState(), never);
   await bus.writeDesired(job, desired, never);
-  await bus.initState(other, aState({ generation: 7 }), never);
+  await bus.initState(other, aState({ round: 7 }), never);
   await eventually(
     'all is mirrored',
-    () => present()?.desired !== undefined && present(other)?.state?.generation === 7,
+    () => present()?.desired !== undefined && present(other)?.state?.round === 7,
   );
-  t.is(present()?.state?.generation, 1);
+  t.is(present()?.state?.round, 1);
   t.is(present(other)?.desired, undefined);
   t.true(heard.includes('u1') && heard.includes('u2'));
   t.is(bus.jobs().length, 2);
@@ -71,38 +81,38 @@ test('what is written is mirrored, and each job sees its own records', async (t)
 
 test('a state that is there is not begun anew', async (t) => {
   const { bus, present } = await fixture(t);
-  await bus.initState(job, aState({ generation: 5 }), never);
-  await bus.initState(job, aState({ generation: 1 }), never);
+  await bus.initState(job, aState({ round: 5 }), never);
+  await bus.initState(job, aState({ round: 1 }), never);
   await eventually('it is mirrored', () => present()?.state !== undefined);
-  t.is(present()?.state?.generation, 5);
+  t.is(present()?.state?.round, 5);
 });
 
-test('a generation is opened once, however many ask, and never after the result', async (t) => {
+test('a round is opened once, however many ask, and never after the result', async (t) => {
   const { bus, present, worker } = await fixture(t);
   await bus.initState(job, aState(), never);
   const { restarts } = aState();
   const open = (from: number) =>
-    bus.openGeneration(job, { from, cause: 'PodLost', epoch: 2, restarts }, never);
+    bus.openRound(job, { from, cause: 'PodLost', workerRevision: 2, restarts }, never);
   await Promise.all([open(1), open(1), open(1)]);
-  await eventually('it is open', () => present()?.state?.generation === 2);
+  await eventually('it is open', () => present()?.state?.round === 2);
   await open(1);
   t.like(present()?.state, {
-    generation: 2,
-    epoch: 2,
+    round: 2,
+    workerRevision: 2,
     opened: { by: 'operator-1', cause: 'PodLost' },
   });
   t.is(present()?.state?.world, undefined);
   const kept = await records(worker);
   const result = { type: 'Succeeded', reason: 'Finished', step: 3 } as const;
-  await kept.put(keys.state(job), aState({ generation: 2, result }));
+  await kept.put(keys.state(job), aState({ round: 2, result }));
   await open(2);
   await eventually('the result is seen', () => present()?.state?.result !== undefined);
-  t.is(present()?.state?.generation, 2);
+  t.is(present()?.state?.round, 2);
 });
 
-test('members and acknowledgements are those of the present generation', async (t) => {
+test('members and acknowledgements are those of the present round', async (t) => {
   const { bus, present, worker } = await fixture(t);
-  await bus.initState(job, aState({ generation: 3 }), never);
+  await bus.initState(job, aState({ round: 3 }), never);
   const kept = await records(worker);
   await kept.create(keys.member(job, 2, 0), aMember(0, 'old'));
   await kept.create(keys.member(job, 3, 0), aMember(0, 'new'));
@@ -167,18 +177,18 @@ test('a purge is told to whoever watches, so that gateways close the door', asyn
   await watching;
 });
 
-test('records of generations that nobody asks for any more are removed', async (t) => {
+test('records of rounds that nobody asks for any more are removed', async (t) => {
   const { bus, worker, present } = await fixture(t);
   const kept = await records(worker);
-  for (const generation of [1, 2, 9, 10]) {
-    await kept.put(keys.member(job, generation, 0), aMember(0, `g${generation}`));
-    await kept.put(keys.ack(job, generation, 0), { v: 1, podUID: 'x' });
+  for (const round of [1, 2, 9, 10]) {
+    await kept.put(keys.member(job, round, 0), aMember(0, `g${round}`));
+    await kept.put(keys.ack(job, round, 0), { v: 1, podUID: 'x' });
   }
-  await bus.initState(job, aState({ generation: 10 }), never);
-  await eventually('all is mirrored', () => present()?.state?.generation === 10);
+  await bus.initState(job, aState({ round: 10 }), never);
+  await eventually('all is mirrored', () => present()?.state?.round === 10);
   await bus.prune(never);
   const left = await Promise.all(
-    [1, 2, 9, 10].map((generation) => kept.get(keys.member(job, generation, 0))),
+    [1, 2, 9, 10].map((round) => kept.get(keys.member(job, round, 0))),
   );
   t.deepEqual(
     left.map((entry) => entry !== undefined),
@@ -196,7 +206,7 @@ test('steps that workers tell become progress', async (t) => {
       type: 'step',
       step: 3,
       totalSteps: 9,
-      epoch: 0,
+      workerRevision: 0,
       loss: 1,
       targetTokens: 1,
       tokens: 1,
@@ -251,8 +261,8 @@ test('a worker that makes the others wait is heard of, and when it does no more'
 
 test('a server that lost its storage is arranged anew, and is told what is remembered', async (t) => {
   const { server, bus, present } = await fixture(t);
-  await bus.initState(job, aState({ generation: 4 }), never);
-  await eventually('it is mirrored', () => present()?.state?.generation === 4);
+  await bus.initState(job, aState({ round: 4 }), never);
+  await eventually('it is mirrored', () => present()?.state?.round === 4);
   await server.kill();
   await server.wipe();
   await server.start();
@@ -260,15 +270,15 @@ test('a server that lost its storage is arranged anew, and is told what is remem
     const now = present();
     return now !== undefined && now.state === undefined;
   });
-  await bus.initState(job, aState({ generation: 5 }), never);
-  await eventually('the new record is mirrored', () => present()?.state?.generation === 5);
+  await bus.initState(job, aState({ round: 5 }), never);
+  await eventually('the new record is mirrored', () => present()?.state?.round === 5);
   t.pass();
 });
 
 test('so is one that has turned the operator away meanwhile, so that it connects anew', async (t) => {
   const { server, bus, errors, present } = await fixture(t, 'known');
-  await bus.initState(job, aState({ generation: 4 }), never);
-  await eventually('it is mirrored', () => present()?.state?.generation === 4);
+  await bus.initState(job, aState({ round: 4 }), never);
+  await eventually('it is mirrored', () => present()?.state?.round === 4);
   await server.kill();
   await server.wipe();
   await server.start(['--auth', 'other']);

@@ -1,4 +1,5 @@
-// The bus of a pod while its gateway comes and goes: it looks like a bus that does, and nothing is missed.
+// The bus of a pod while its gateway comes and goes: it looks like a bus that does, and nothing is
+// missed.
 import test from 'ava';
 import { PodBus } from '../../crds/wire/pod-bus.ts';
 import { keys } from '../../crds/wire/subjects.ts';

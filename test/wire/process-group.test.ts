@@ -1,5 +1,5 @@
-// Groups of real processes over loopback: the results of each collective, and what the ones that are left say when one is killed,
-// frozen, or never came.
+// Groups of real processes over loopback: the results of each collective, and what the ones that
+// are left say when one is killed, frozen, or never came.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';

@@ -1,5 +1,6 @@
-// A worker pod from its first beat to the result, with a real nats-server, real processes and a trainer of digests: whatever is killed,
-// frozen or away in between, the end has the bits of a run that nobody disturbed, and the records say what happened.
+// A worker pod from its first heartbeat to the result, with a real nats-server, real processes and
+// a trainer of digests: whatever is killed, frozen or away in between, the end has the bits of a
+// run that nobody disturbed, and the records say what happened.
 //
 // One test at a time: dozens of processes at once would only measure the machine.
 import { createHash } from 'node:crypto';
@@ -29,7 +30,7 @@ import type { TrainerScript } from '../doubles/scripted-trainer.ts';
 
 const seed = Number(process.env['ANNEAL_TEST_SEED'] ?? fc.sample(fc.noBias(fc.nat()), 1)[0]);
 
-/** What `steps` steps without any trouble leave. */
+/** What `steps` steps without any fault leave. */
 function chainOf(steps: number): string {
   let chain = '';
   for (let step = 1; step <= steps; step += 1) {
@@ -91,8 +92,8 @@ class Scene implements AsyncDisposable {
     return this.#records.state();
   }
 
-  ack(generation: number): Promise<AckRecord | undefined> {
-    return this.#records.ack(generation, 0);
+  ack(round: number): Promise<AckRecord | undefined> {
+    return this.#records.ack(round, 0);
   }
 
   want(changes: Partial<DesiredRecord>): Promise<void> {
@@ -100,14 +101,14 @@ class Scene implements AsyncDisposable {
   }
 
   /** The operator has seen that a pod is gone. */
-  async openGeneration(): Promise<void> {
+  async openRound(): Promise<void> {
     const state = await this.#records.bucket();
     const key = keys.state(this.pods.job);
     const entry = await state.get(key);
     const { world: _, ...record } = stateRecord.parse(entry?.value);
     if (record.result !== undefined) return;
     const opened = { by: 'operator', cause: 'PodLost', at: new Date().toISOString() } as const;
-    const next = { ...record, generation: record.generation + 1, opened };
+    const next = { ...record, round: record.round + 1, opened };
     await state.update(key, next, entry?.revision ?? 0);
   }
 
@@ -160,13 +161,13 @@ test.serial('a pod trains to the end, and everything it said outlives it', async
   await using scene = await Scene.make(t);
   const pod = await scene.start('a');
   t.is(await pod.ended, 0, pod.lines.join('\n'));
-  t.deepEqual(pod.words(), { v: 1, finished: { reason: 'Finished', step: 20 } });
+  t.deepEqual(pod.terminationMessage(), { v: 1, finished: { reason: 'Finished', step: 20 } });
   t.is(scene.result(), chainOf(20));
   const state = await scene.state();
   t.like(state, {
-    generation: 1,
+    round: 1,
     world: { size: 1 },
-    checkpoint: { step: 20, generation: 1, manifest: 'gen-1/step-00000020' },
+    checkpoint: { step: 20, round: 1, manifest: 'round-1/step-00000020' },
     result: { type: 'Succeeded', reason: 'Finished', step: 20 },
   });
   t.like(await scene.ack(1), { podUID: 'a', restored: true, finished: true });
@@ -192,21 +193,21 @@ test.serial('a pod trains to the end, and everything it said outlives it', async
 test.serial(
   'a trainer that dies is started again in place, once counted, with the same bits at the end',
   async (t) => {
-    const trouble = { name: 'died', afterStep: 8, how: 'SIGSEGV' } as const;
-    await using scene = await Scene.make(t, { trouble });
+    const fault = { name: 'died', afterStep: 8, how: 'SIGSEGV' } as const;
+    await using scene = await Scene.make(t, { fault });
     const pod = await scene.start('a');
     t.is(await pod.ended, 0, pod.lines.join('\n'));
     t.is(scene.result(), chainOf(20));
     const state = await scene.state();
     t.like(state, {
-      generation: 2,
+      round: 2,
       opened: { by: 'first-a', cause: 'ProcessFailed' },
-      checkpoint: { generation: 2 },
+      checkpoint: { round: 2 },
     });
     t.like(state.restarts, { counted: 1, sinceCommit: 0 });
     t.true((state.restarts.lastRecoverySeconds ?? 0) >= 1, 'one second of pause is part of it');
     t.false(
-      existsSync(join(runFolderOf(scene.pods), 'gen-1')),
+      existsSync(join(runFolderOf(scene.pods), 'round-1')),
       'what is not needed any more is gone',
     );
   },
@@ -215,8 +216,8 @@ test.serial(
 test.serial(
   'three deaths without a new checkpoint end the job with words that name the cause',
   async (t) => {
-    const trouble = { name: 'died', afterStep: 2, how: 'Internal', always: true } as const;
-    await using scene = await Scene.make(t, { trouble });
+    const fault = { name: 'died', afterStep: 2, how: 'Internal', always: true } as const;
+    await using scene = await Scene.make(t, { fault });
     const pod = await scene.start('a');
     t.is(await pod.ended, 70);
     t.like((await scene.state()).result, {
@@ -225,19 +226,19 @@ test.serial(
       index: 0,
       exitCode: 70,
     });
-    t.like(pod.words()?.failure, { reason: 'NoProgress', generation: 3, index: 0 });
+    t.like(pod.terminationMessage()?.failure, { reason: 'NoProgress', round: 3, index: 0 });
     t.regex(
-      pod.words()?.failure?.message ?? '',
+      pod.terminationMessage()?.failure?.message ?? '',
       /3 restarts in a row led to no new checkpoint; the last cause: made to fail after step 2/,
     );
   },
 );
 
 test.serial(
-  'a permanent failure is the result, the exit code and the last words, and no pod after it trains',
+  'a permanent failure is the result, the exit code and the termination message, and no pod after it trains',
   async (t) => {
-    const trouble = { name: 'diverged', afterStep: 7, how: 'Diverged' } as const;
-    await using scene = await Scene.make(t, { trouble });
+    const fault = { name: 'diverged', afterStep: 7, how: 'Diverged' } as const;
+    await using scene = await Scene.make(t, { fault });
     const pod = await scene.start('a');
     t.is(await pod.ended, 74);
     t.like((await scene.state()).result, {
@@ -247,7 +248,7 @@ test.serial(
       exitCode: 74,
     });
     t.like((await scene.state()).checkpoint, { step: 6 }, 'what was saved before is kept');
-    t.like(pod.words()?.failure, { code: 'E_DIVERGED', step: 7 });
+    t.like(pod.terminationMessage()?.failure, { code: 'E_DIVERGED', step: 7 });
     const next = await scene.start('b');
     t.is(await next.ended, 74);
     t.false(next.lines.some((line) => line.includes('goes on after')));
@@ -255,23 +256,23 @@ test.serial(
 );
 
 test.serial('a trainer that says nothing any more is ended and started again', async (t) => {
-  const trouble = { name: 'hung', afterStep: 5, how: 'Hang' } as const;
-  await using scene = await Scene.make(t, { trouble }, { 'failurePolicy.hangTimeoutSeconds': 10 });
+  const fault = { name: 'hung', afterStep: 5, how: 'Hang' } as const;
+  await using scene = await Scene.make(t, { fault }, { 'failurePolicy.hangTimeoutSeconds': 10 });
   const pod = await scene.start('a');
   t.is(await pod.ended, 0, pod.lines.join('\n'));
   t.is(scene.result(), chainOf(20));
-  t.like(await scene.state(), { generation: 2, opened: { cause: 'Hang' } });
+  t.like(await scene.state(), { round: 2, opened: { cause: 'Hang' } });
 });
 
 test.serial('a full device is met with the smaller plan, which costs no restart', async (t) => {
-  const trouble = { name: 'full', afterStep: 4, how: 'OutOfMemory' } as const;
-  await using scene = await Scene.make(t, { trouble });
+  const fault = { name: 'full', afterStep: 4, how: 'OutOfMemory' } as const;
+  await using scene = await Scene.make(t, { fault });
   const pod = await scene.start('a');
   t.is(await pod.ended, 0, pod.lines.join('\n'));
   const state = await scene.state();
-  t.like(state, { generation: 2, opened: { cause: 'OutOfMemory' }, restarts: { counted: 0 } });
+  t.like(state, { round: 2, opened: { cause: 'OutOfMemory' }, restarts: { counted: 0 } });
   t.deepEqual(state.adjustments, ['ActivationRecomputation=Full']);
-  const run = JSON.parse(readFileSync(join(runFolderOf(scene.pods), 'gen-2/run.json'), 'utf8'));
+  const run = JSON.parse(readFileSync(join(runFolderOf(scene.pods), 'round-2/run.json'), 'utf8'));
   t.is(run.spec.parallelism.activationRecomputation, 'Full');
 });
 
@@ -285,12 +286,12 @@ test.serial(
     t.is(await pod.ended, 75);
     const left = await scene.state();
     t.like(left, {
-      generation: 2,
+      round: 2,
       opened: { cause: 'Disruption' },
       restarts: { counted: 0, disruptions: 1 },
     });
     t.true((left.checkpoint?.step ?? 0) >= 5);
-    t.is(pod.words(), undefined);
+    t.is(pod.terminationMessage(), undefined);
     const next = await scene.start('b');
     t.is(await next.ended, 0, next.lines.join('\n'));
     t.true(next.lines.some((line) => line.includes(`goes on after step ${left.checkpoint?.step}`)));
@@ -310,7 +311,7 @@ test.serial(
     t.is((await scene.ack(1))?.stoppedStep, state.checkpoint?.step);
     pod.signal('SIGTERM');
     t.is(await pod.ended, 75);
-    t.is((await scene.state()).generation, 1, 'nobody is to take its place');
+    t.is((await scene.state()).round, 1, 'nobody is to take its place');
   },
 );
 
@@ -339,7 +340,7 @@ test.serial(
     await scene.server.start();
     t.is(await pod.ended, 0, pod.lines.join('\n'));
     t.is(scene.result(), chainOf(150));
-    t.like(await scene.state(), { generation: 1, restarts: { counted: 0 } });
+    t.like(await scene.state(), { round: 1, restarts: { counted: 0 } });
     const metrics = (await scene.stored('metrics')) as { type: string; step: number }[];
     const steps = metrics.filter(({ type }) => type === 'step');
     t.deepEqual(
@@ -373,7 +374,7 @@ test.serial(
       pod.signalAll('SIGKILL');
       await pod.ended;
       t.log(`killed ${ms} ms after step ${from}, at step ${stepOf(pod)}`);
-      await scene.openGeneration();
+      await scene.openRound();
     }
     const last = await scene.start('last');
     t.is(await last.ended, 0, last.lines.join('\n'));
@@ -383,7 +384,7 @@ test.serial(
 );
 
 test.serial(
-  'a lost pod is replaced although there is no operator: the new one opens the generation',
+  'a lost pod is replaced although there is no operator: the new one opens the round',
   async (t) => {
     await using scene = await Scene.make(
       t,
@@ -399,7 +400,7 @@ test.serial(
     t.is(await next.ended, 0, next.lines.join('\n'));
     t.is(scene.result(), chainOf(60));
     t.like(await scene.state(), {
-      generation: 2,
+      round: 2,
       opened: { by: 'first-b', cause: 'PodLost' },
       restarts: { counted: 0, disruptions: 1 },
     });
@@ -413,14 +414,14 @@ test.serial(
     const zombie = await scene.start('zombie');
     await scene.until('a first checkpoint counts', ({ checkpoint }) => checkpoint !== undefined);
     zombie.signalAll('SIGSTOP');
-    await scene.openGeneration();
+    await scene.openRound();
     const next = await scene.start('b');
-    await scene.until('the new pod commits', ({ checkpoint }) => checkpoint?.generation === 2);
+    await scene.until('the new pod commits', ({ checkpoint }) => checkpoint?.round === 2);
     zombie.signalAll('SIGCONT');
     t.is(await zombie.ended, 75, zombie.lines.join('\n'));
     t.is(await next.ended, 0, next.lines.join('\n'));
     t.is(scene.result(), chainOf(80));
-    t.like(await scene.state(), { generation: 2, restarts: { counted: 0 } });
+    t.like(await scene.state(), { round: 2, restarts: { counted: 0 } });
   },
 );
 
@@ -431,7 +432,7 @@ test.serial(
     const other = { ...scene.pods.job, planDigest: '0'.repeat(64) };
     const pod = await startPod({ ...scene.pods, job: other }, 'worker', { uid: 'a' });
     t.is(await pod.ended, 64);
-    t.like(pod.words()?.failure, { code: 'E_PLAN_MISMATCH' });
+    t.like(pod.terminationMessage()?.failure, { code: 'E_PLAN_MISMATCH' });
     t.is((await scene.state()).world, undefined);
   },
 );

@@ -59,10 +59,10 @@ export class StateCopies {
     }
     if (plan.hasPeer && world.agree(await this.#isUnderWay())) return;
     const beganMs = clock.monotonic();
-    const { generation } = plan;
+    const { round } = plan;
     const { rank, size } = world;
     const { step, position } = state;
-    const name = copyNameText({ generation, position, step, rank, size });
+    const name = copyNameText({ round, position, step, rank, size });
     const failed = await this.#write(state, name).then(() => undefined, fullOrThrow);
     if (world.agree(failed !== undefined)) return this.#giveUp(step, failed?.message);
     const endedMs = clock.monotonic();

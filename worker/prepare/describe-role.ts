@@ -24,7 +24,7 @@ export const describeRole: Role = async ({ folder, config, clock, stop, emit }) 
   const model = await fetchModelHeaders(run.spec.model, environment, stop);
   await writeRecord(folder, describedModelFile, describedModel, {
     version: 1,
-    place: model.path,
+    source: model.path,
     family: model.config.family,
     format: model.format,
     contextLength: model.config.contextLength,

@@ -1,8 +1,8 @@
-// What `prepare` and `publish` put in place, read back from what they wrote, in the words of a pod.
+// What `prepare` and `publish` put in place, read back from what they wrote, as the termination
+// message has it.
 import { relative } from 'node:path';
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import { decoderFacts } from '../../crds/plan/decoder-facts.ts';
-import type { LastWords } from '../../crds/wire/last-words.ts';
 import {
   type PreparedRecord,
   preparedRecord,
@@ -10,15 +10,16 @@ import {
   runRecord,
 } from '../../crds/wire/run-folder.ts';
 import { runReport } from '../../crds/wire/run-report.ts';
+import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
 import { openFeed } from '../data/feed.ts';
 import { readModelHeaders } from '../decoder/model-headers.ts';
 import { storedBfloat16 } from '../decoder/stored-bfloat16.ts';
 import { requireRecord } from '../run-folder.ts';
 
-type Prepared = NonNullable<LastWords['prepared']>;
-type Published = NonNullable<LastWords['published']>;
+type Prepared = NonNullable<TerminationMessage['prepared']>;
+type Published = NonNullable<TerminationMessage['published']>;
 
-export async function preparedWords(runFolder: string): Promise<Prepared> {
+export async function readPrepared(runFolder: string): Promise<Prepared> {
   const { spec } = await requireRecord(runFolder, runFiles.run, runRecord);
   return wordsOf(spec, await requireRecord(runFolder, runFiles.prepared, preparedRecord));
 }
@@ -47,7 +48,7 @@ export async function wordsOf(
   };
 }
 
-export async function artifactWords(
+export async function readPublished(
   runFolder: string,
   volumes: Readonly<Record<string, string>>,
 ): Promise<Published> {
@@ -66,7 +67,7 @@ export async function artifactWords(
   return { artifacts: said.slice(0, mostPlaces) };
 }
 
-/** As many as last words take. */
+/** As many as fit into a termination message. */
 const mostPlaces = 16;
 
 /** `pvc://claim/path`: the folder where a claim is mounted means nothing outside of the pod. */

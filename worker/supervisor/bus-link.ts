@@ -1,6 +1,7 @@
-// The connection of a pod to the bus, kept up for as long as the pod lives: connects when a server answers, follows the records of
-// the job, and says since when it hears them or does not. "Connected" means that all records were read since the connection came
-// back, so what is decided then is never decided on old ones.
+// The connection of a pod to the bus, kept up for as long as the pod lives: connects when a server
+// answers, follows the records of the job, and says since when it hears them or does not.
+// "Connected" means that all records were read since the connection came back, so what is decided
+// then is never decided on old ones.
 import { readFileSync } from 'node:fs';
 import { toAnnealError } from '../../crds/failures/errors.ts';
 import { PodBus } from '../../crds/wire/pod-bus.ts';
@@ -32,7 +33,7 @@ export class BusLink {
   #connected = false;
   #since: number;
   #records = noRecords;
-  readonly #beats = new Map<string, number>();
+  readonly #heartbeats = new Map<string, number>();
   readonly #paces = new Map<string, Pace>();
 
   constructor(settings: BusLinkSettings) {
@@ -59,8 +60,8 @@ export class BusLink {
   }
 
   /** When each pod was heard last, by its UID. */
-  get beats(): ReadonlyMap<string, number> {
-    return this.#beats;
+  get heartbeats(): ReadonlyMap<string, number> {
+    return this.#heartbeats;
   }
 
   /** What each pod said of its steps, by its UID. */
@@ -88,7 +89,8 @@ export class BusLink {
         this.#bus = await this.#connect(signal);
         await this.#follow(this.#bus, signal);
       } catch (error) {
-        // Whatever it was, the answer is the same: try again; `since` tells how long it has been so.
+        // Whatever it was, the answer is the same: try again; `since` tells how long it has been
+        // so.
         if (!told || this.#connected) onNoAnswer(toAnnealError(error).message);
         told = true;
         this.#fresh = false;
@@ -116,10 +118,11 @@ export class BusLink {
 
   /** One watch until it breaks. */
   async #follow(bus: PodBus, signal: AbortSignal): Promise<void> {
-    // Nobody is woken by a beat: only one that does not come is news, and whoever waits for it has its time.
-    using _beats = bus.hearBeats(({ podUID, generation, busyMs }) => {
-      this.#beats.set(podUID, this.#settings.clock.now());
-      if (busyMs !== undefined) this.#paces.set(podUID, { generation, busyMs });
+    // Nobody is woken by a heartbeat: only one that does not come is news, and whoever waits for it
+    // has its time.
+    using _heartbeats = bus.onHeartbeat(({ podUID, round, busyMs }) => {
+      this.#heartbeats.set(podUID, this.#settings.clock.now());
+      if (busyMs !== undefined) this.#paces.set(podUID, { round, busyMs });
     });
     using _connection = bus.onConnection((connected) => {
       if (!connected) this.#fresh = false;
@@ -173,7 +176,8 @@ function readIfThere(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8').trim();
   } catch {
-    // A site without identities on its bus mounts no token; one whose authority everybody knows, no authority.
+    // A site without identities on its bus mounts no token; one whose authority everybody knows, no
+    // authority.
     return undefined;
   }
 }

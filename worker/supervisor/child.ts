@@ -1,5 +1,6 @@
-// A process that does one role of the worker, as pid 1's child: started through execa, heard over IPC, asked to save or to stop by a
-// word, ended by SIGKILL. What it writes on stdout and stderr is passed on line by line.
+// A process that does one role of the worker, as pid 1's child: started through execa, heard over
+// IPC, asked to save or to stop by a word, ended by SIGKILL. What it writes on stdout and stderr is
+// passed on line by line.
 import { createInterface } from 'node:readline';
 import { execa } from 'execa';
 import { type Telemetry, type TelemetryOf, telemetry } from '../../crds/wire/telemetry.ts';
@@ -63,7 +64,7 @@ export function startChild(plan: ChildPlan): Child {
     await hear();
     const { exitCode, signal } = await child;
     const outOfMemory = plan.group.memoryKills() > killsBefore;
-    return { exitCode, signal, failure, lastWords: last.join('\n'), outOfMemory };
+    return { exitCode, signal, failure, stderrTail: last.join('\n'), outOfMemory };
   };
   return {
     ended: finish(),

@@ -1,11 +1,11 @@
-// What a pod is told by its environment: the contract of crds/wire/pod.ts, parsed once in main.ts and passed down. The last ten
-// variables are for programs that run the same pod outside of one.
+// What a pod is told by its environment: the contract of crds/wire/pod.ts, parsed once in main.ts
+// and passed down. The last ten variables are for programs that run the same pod outside of one.
 import * as z from 'zod';
 import { UserError } from '../../crds/failures/errors.ts';
 import { jsonLimits, parseJson } from '../../crds/text/json.ts';
 import { traceSettings } from '../../crds/trace/settings.ts';
-import { terminationLog } from '../../crds/wire/last-words.ts';
 import { podPath, podPort, podVariable, secretVariable } from '../../crds/wire/pod.ts';
+import { terminationLog } from '../../crds/wire/termination-message.ts';
 
 const json = z.string().transform((text, context) => {
   try {
@@ -25,7 +25,7 @@ const schema = z.object({
   [podVariable.jobUid]: text,
   [podVariable.planDigest]: text,
   [podVariable.live]: json,
-  [podVariable.workerEpoch]: count.default(1),
+  [podVariable.workerRevision]: count.default(1),
   [podVariable.workerIndex]: count.default(0),
   [podVariable.podName]: text,
   [podVariable.podUid]: text,
@@ -72,7 +72,7 @@ export function podConfig(variables: Readonly<Record<string, string | undefined>
       ip: env[podVariable.podIp],
       node: env[podVariable.nodeName],
       index: env[podVariable.workerIndex],
-      epoch: env[podVariable.workerEpoch],
+      workerRevision: env[podVariable.workerRevision],
     },
     planDigest: env[podVariable.planDigest],
     live: env[podVariable.live],

@@ -1,11 +1,12 @@
-// What a supervisor does next: one action from (what the operator wants, the state record, the facts of this pod). Pure. It is asked
-// again after each action and each change, so an action that is lost or comes too late is only decided on again. First match wins.
+// What a supervisor does next: one action from (what the operator wants, the state record, the
+// facts of this pod). Pure. It is asked again after each action and each change, so an action that
+// is lost or comes too late is only decided on again. First match wins.
 import { Exit, failureOf } from '../../crds/failures/table.ts';
-import { troubleOf } from './end-of-child.ts';
+import { failureWith } from './end-of-child.ts';
 import { endedTrainer, uncommitted } from './ended-trainer.ts';
-import { formingWorld, joining, opened, starting } from './meet.ts';
+import { assignmentIn, isFirst } from './rank-assignment.ts';
 import { placeOf } from './records.ts';
-import { isFirst, seatIn } from './seat.ts';
+import { formingWorld, joining, opened, starting } from './rendezvous.ts';
 import { silenceDue, silentMember } from './silent-member.ts';
 import { type Action, exit, type Situation, stateOf } from './situation.ts';
 import { pace } from './straggler.ts';
@@ -17,7 +18,7 @@ const withBus: readonly Policy[] = [
   unreadable,
   noState,
   settled,
-  ofAnotherEpoch,
+  ofAnotherRevision,
   outdatedTrainer,
   hanging,
   endedTrainer,
@@ -57,7 +58,7 @@ function outOfReach({ now, bus, trainer, busOutageMs }: Situation): Action | und
   if (now < from + busOutageMs) return { type: 'Wait', until: from + busOutageMs };
   const seconds = Math.round((now - bus.since) / 1000);
   const limit = `busOutageTimeoutSeconds is ${busOutageMs / 1000}`;
-  return exit(troubleOf('E_BUS_UNAVAILABLE', `the bus has been away for ${seconds} s; ${limit}`));
+  return exit(failureWith('E_BUS_UNAVAILABLE', `the bus has been away for ${seconds} s; ${limit}`));
 }
 
 /** A newer version wrote what this one cannot read: it must not touch it. */
@@ -65,7 +66,7 @@ function unreadable({ records }: Situation): Action | undefined {
   const [key] = records.unreadable;
   if (key === undefined) return undefined;
   const message = `${key} is of a version that this worker cannot read`;
-  return exit(troubleOf('E_VERSION_SKEW', message));
+  return exit(failureWith('E_VERSION_SKEW', message));
 }
 
 function noState(situation: Situation): Action | undefined {
@@ -74,7 +75,7 @@ function noState(situation: Situation): Action | undefined {
   if (terminateBy !== undefined && situation.trainer.type !== 'Running') return left;
   if (situation.trainer.type === 'Running') return terminating(situation) ?? { type: 'Wait' };
   if (now < bus.since + busOutageMs) return { type: 'Wait', until: bus.since + busOutageMs };
-  return exit(troubleOf('E_BUS_UNAVAILABLE', 'nobody wrote the state record of the job'));
+  return exit(failureWith('E_BUS_UNAVAILABLE', 'nobody wrote the state record of the job'));
 }
 
 /** The job has its result: nothing that is done now counts any more. */
@@ -91,13 +92,13 @@ function settled(situation: Situation): Action | undefined {
   return { type: 'Exit', code, why: message };
 }
 
-function ofAnotherEpoch(situation: Situation): Action | undefined {
+function ofAnotherRevision(situation: Situation): Action | undefined {
   const { me, trainer } = situation;
-  const { epoch } = stateOf(situation);
-  if (epoch === me.epoch) return undefined;
+  const { workerRevision } = stateOf(situation);
+  if (workerRevision === me.workerRevision) return undefined;
   if (trainer.type === 'Running') return { type: 'Kill', why: 'Outdated' };
-  if (epoch > me.epoch) {
-    const why = `workers of epoch ${epoch} have taken over from epoch ${me.epoch}`;
+  if (workerRevision > me.workerRevision) {
+    const why = `workers of revision ${workerRevision} have taken over from revision ${me.workerRevision}`;
     return { type: 'Exit', code: Exit.PlannedStop, why };
   }
   return terminating(situation) ?? { type: 'Wait' };
@@ -106,7 +107,7 @@ function ofAnotherEpoch(situation: Situation): Action | undefined {
 /** A new world is being formed: what an earlier one makes can never be committed. */
 function outdatedTrainer(situation: Situation): Action | undefined {
   const { trainer } = situation;
-  if (trainer.type === 'None' || trainer.generation === stateOf(situation).generation) {
+  if (trainer.type === 'None' || trainer.round === stateOf(situation).round) {
     return undefined;
   }
   return trainer.type === 'Running' ? { type: 'Kill', why: 'Outdated' } : { type: 'Forget' };
@@ -133,10 +134,14 @@ function terminating(situation: Situation): Action | undefined {
   if (trainer.type === 'Running') return stopTrainer(situation, terminateBy);
   const { state, desired } = records;
   const isMember =
-    state !== undefined && state.record.generation === joined && seatIn(situation) !== undefined;
+    state !== undefined && state.record.round === joined && assignmentIn(situation) !== undefined;
   const stays = (desired?.record.stop ?? 'None') === 'None';
   const may = bus.connected && now < terminateBy && isMember && stays;
-  if (!may || state.record.world === undefined || state.record.epoch !== situation.me.epoch)
+  if (
+    !may ||
+    state.record.world === undefined ||
+    state.record.workerRevision !== situation.me.workerRevision
+  )
     return left;
   const { restarts } = state.record;
   const change = { restarts: { ...restarts, disruptions: restarts.disruptions + 1 } };
@@ -159,15 +164,15 @@ function stopTrainer({ now, trainer }: Situation, by: number): Action {
 function stopWanted(situation: Situation): Action | undefined {
   const { records, me, trainer, now } = situation;
   const desired = records.desired?.record;
-  if (desired?.epoch !== me.epoch || desired.stop === 'None') return undefined;
+  if (desired?.workerRevision !== me.workerRevision || desired.stop === 'None') return undefined;
   if (desired.stop === 'Now') {
     if (trainer.type === 'Running') return { type: 'Kill', why: 'Now' };
     return { type: 'Exit', code: Exit.PlannedStop, why: 'the operator asked for an end at once' };
   }
   const by = desired.deadline === undefined ? now + idleMs : Date.parse(desired.deadline);
   if (trainer.type === 'Running') return stopTrainer(situation, by);
-  const { generation, checkpoint } = stateOf(situation);
-  const ack = records.acks.get(placeOf(generation, me.index))?.record;
+  const { round, checkpoint } = stateOf(situation);
+  const ack = records.acks.get(placeOf(round, me.index))?.record;
   const isMine = ack?.podUID === me.podUID;
   if (isMine && ack.stoppedStep !== undefined) return { type: 'Wait' };
   return { type: 'Acknowledge', change: { stoppedStep: checkpoint?.step ?? 0 } };
@@ -176,10 +181,10 @@ function stopWanted(situation: Situation): Action | undefined {
 function saveWanted(situation: Situation): Action | undefined {
   const { records, me, trainer } = situation;
   const desired = records.desired?.record;
-  if (desired?.epoch !== me.epoch || trainer.type !== 'Running') return undefined;
+  if (desired?.workerRevision !== me.workerRevision || trainer.type !== 'Running') return undefined;
   // Told one, all save: two that hear of it at different steps would save twice.
   if (!isFirst(situation)) return undefined;
-  const ack = records.acks.get(placeOf(trainer.generation, me.index))?.record;
+  const ack = records.acks.get(placeOf(trainer.round, me.index))?.record;
   if (desired.save <= (ack?.saved ?? 0)) return undefined;
   const { save } = trainer;
   if (save.asked < desired.save) return { type: 'Ask', what: 'save', value: desired.save };
@@ -191,6 +196,6 @@ function saveWanted(situation: Situation): Action | undefined {
 function restored(situation: Situation): Action | undefined {
   const { records, me, trainer } = situation;
   if (trainer.type !== 'Running' || !trainer.restored) return undefined;
-  const ack = records.acks.get(placeOf(trainer.generation, me.index))?.record;
+  const ack = records.acks.get(placeOf(trainer.round, me.index))?.record;
   return ack?.restored ? undefined : { type: 'Acknowledge', change: { restored: true } };
 }

@@ -1,5 +1,5 @@
-// What the end of a process that the supervisor started means: its own words where it had any, else its exit code or the signal that
-// ended it, and what the kernel says about memory.
+// What the end of a process that the supervisor started means: its own words where it had any, else
+// its exit code or the signal that ended it, and what the kernel says about memory.
 import { constants } from 'node:os';
 import type { RetryClass } from '../../crds/failures/failure.ts';
 import { Exit, type FailureCode, failureOf, isFailureCode } from '../../crds/failures/table.ts';
@@ -10,13 +10,13 @@ export interface ChildEnd {
   readonly signal: string | undefined;
   readonly failure: TelemetryOf<'failure'> | undefined;
   /** Last lines of what it wrote on stderr. */
-  readonly lastWords: string;
+  readonly stderrTail: string;
   /** The kernel killed something of this container for memory while it ran. */
   readonly outOfMemory: boolean;
 }
 
-/** A bad end. */
-export interface Trouble {
+/** Why a container or a trainer ended badly, by the table of failures. */
+export interface Failure {
   readonly code: FailureCode;
   readonly reason: string;
   readonly message: string;
@@ -27,23 +27,23 @@ export interface Trouble {
   readonly lastError?: string | undefined;
 }
 
-export type Ending = 'Done' | 'Stopped' | Trouble;
+export type Ending = 'Done' | 'Stopped' | Failure;
 
 export function endingOf(end: ChildEnd, step: number): Ending {
   const { exitCode, failure } = end;
   if (exitCode === Exit.Done) return 'Done';
   if (exitCode === Exit.PlannedStop) return 'Stopped';
-  const lastError = end.lastWords === '' ? undefined : end.lastWords;
+  const lastError = end.stderrTail === '' ? undefined : end.stderrTail;
   if (failure !== undefined && isFailureCode(failure.code)) {
     const { reason, retry, workerExit } = failureOf(failure.code);
     const { code, message } = failure;
     return { ...{ code, reason, message, retry, step, lastError }, exitCode: workerExit };
   }
-  return { ...troubleOf(codeOf(end), wordsOf(end)), exitCode: numberOf(end), step, lastError };
+  return { ...failureWith(codeOf(end), wordsOf(end)), exitCode: numberOf(end), step, lastError };
 }
 
-/** A trouble that no process ended of. */
-export function troubleOf(code: FailureCode, message: string): Trouble {
+/** A failure that is not the end of a process. */
+export function failureWith(code: FailureCode, message: string): Failure {
   const { reason, retry, workerExit } = failureOf(code);
   return { code, reason, message, retry, exitCode: workerExit };
 }
@@ -54,10 +54,10 @@ function codeOf({ exitCode, signal, outOfMemory }: ChildEnd): FailureCode {
   return signal === 'SIGTERM' ? 'E_TERMINATED' : 'E_CRASHED';
 }
 
-function wordsOf({ exitCode, signal, outOfMemory, lastWords }: ChildEnd): string {
+function wordsOf({ exitCode, signal, outOfMemory, stderrTail }: ChildEnd): string {
   const why = outOfMemory && signal === 'SIGKILL' ? ' because the memory limit was reached' : '';
   const how = signal === undefined ? `with exit code ${exitCode}` : `by ${signal}${why}`;
-  const last = lastWords.split('\n').at(-1) ?? '';
+  const last = stderrTail.split('\n').at(-1) ?? '';
   return `the training process was ended ${how}${last === '' ? '' : `: ${last}`}`;
 }
 

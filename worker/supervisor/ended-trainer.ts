@@ -1,23 +1,27 @@
-// What follows from the end of this pod's trainer. Of several, all end when one does: a pod whose trainer only lost the others, or was stopped
-// with them, leaves it to the one that knows why, and acts by itself when nobody does. Pure.
+// What follows from the end of this pod's trainer. Of several, all end when one does: a pod whose
+// trainer only lost the others, or was stopped with them, leaves it to the one that knows why, and
+// acts by itself when nobody does. Pure.
 import type { StateRecord } from '../../crds/wire/state.ts';
-import { type Trouble, troubleOf } from './end-of-child.ts';
-import { seatIn } from './seat.ts';
+import { type Failure, failureWith } from './end-of-child.ts';
+import { assignmentIn } from './rank-assignment.ts';
 import { type Action, exit, type Situation, stateOf, type TrainerState } from './situation.ts';
 import type { Saved } from './trainer-facts.ts';
 import { verdictOn } from './verdict.ts';
 
 type Ended = Extract<TrainerState, { type: 'Ended' }>;
 
-/** The word of a pod whose trainer died is there in a moment, that of the operator about a lost pod in a few. */
+/**
+ * The word of a pod whose trainer died is there in a moment, that of the operator about a lost pod
+ * in a few.
+ */
 const othersMs = 5_000;
 
 export function endedTrainer(situation: Situation): Action | undefined {
   const { trainer } = situation;
   if (trainer.type !== 'Ended') return undefined;
   const { ending, saved, result } = trainer;
-  const seat = seatIn(situation);
-  if (ending === 'Done' && seat !== undefined && seat.rank > 0) {
+  const assignment = assignmentIn(situation);
+  if (ending === 'Done' && assignment !== undefined && assignment.rank > 0) {
     // The first member has the result, and commits it.
     return undefined;
   }
@@ -26,16 +30,18 @@ export function endedTrainer(situation: Situation): Action | undefined {
   // What was saved before it ended counts; also as progress, for the account.
   const fresh = uncommitted(situation, saved);
   if (fresh !== undefined) return { type: 'Commit', saved: fresh };
-  const isOneOfSeveral = (seat?.size ?? 1) > 1;
+  const isOneOfSeveral = (assignment?.size ?? 1) > 1;
   // The bus lost its storage and the operator, which had not heard of our world, gave its number to
   // a new one. That is no failure of ours: the first member has the result and commits it.
-  if (ending === 'Done' && seat === undefined) return forget;
+  if (ending === 'Done' && assignment === undefined) return forget;
   if (ending === 'Stopped') return isOneOfSeveral ? stopped(situation, trainer) : forget;
-  const trouble =
-    ending === 'Done' ? troubleOf('E_INTERNAL', 'training ended well and left no result') : ending;
-  if (trouble.code !== 'E_PEER_LOST') return answerTo(situation, trouble);
+  const failure =
+    ending === 'Done'
+      ? failureWith('E_INTERNAL', 'training ended well and left no result')
+      : ending;
+  if (failure.code !== 'E_PEER_LOST') return answerTo(situation, failure);
   if (situation.terminateBy !== undefined) return forget;
-  return waitForOthers(situation, trainer) ?? answerTo(situation, trouble);
+  return waitForOthers(situation, trainer) ?? answerTo(situation, failure);
 }
 
 const forget: Action = { type: 'Forget' };
@@ -44,7 +50,7 @@ const forget: Action = { type: 'Forget' };
 function stopped(situation: Situation, trainer: Ended): Action {
   const { terminateBy, records, me } = situation;
   const desired = records.desired?.record;
-  const isAsked = desired?.epoch === me.epoch && desired.stop !== 'None';
+  const isAsked = desired?.workerRevision === me.workerRevision && desired.stop !== 'None';
   if (terminateBy !== undefined || isAsked) return forget;
   const { restarts } = stateOf(situation);
   const change = { restarts: { ...restarts, disruptions: restarts.disruptions + 1 } };
@@ -56,30 +62,29 @@ function waitForOthers({ now }: Situation, { at }: Ended): Action | undefined {
 }
 
 /** What the table of failures and the rules of the job say to it. */
-export function answerTo(situation: Situation, trouble: Trouble): Action {
+export function answerTo(situation: Situation, failure: Failure): Action {
   const { policy, recomputesAll, now: nowMs } = situation;
   const { restarts: account, adjustments }: StateRecord = stateOf(situation);
-  const verdict = verdictOn({ trouble, account, adjustments, policy, recomputesAll, nowMs });
+  const verdict = verdictOn({ failure, account, adjustments, policy, recomputesAll, nowMs });
   switch (verdict.type) {
     case 'Restart': {
       const change = { restarts: verdict.account, adjustments: [...verdict.adjustments] };
       return { type: 'Open', cause: verdict.cause, change };
     }
     case 'Fail':
-      return { type: 'Fail', trouble: verdict.trouble };
+      return { type: 'Fail', failure: verdict.failure };
     case 'Leave':
-      return exit(trouble);
+      return exit(failure);
     default:
       return verdict satisfies never;
   }
 }
 
-/** The newest checkpoint of the present generation, where the record does not name it yet. */
+/** The newest checkpoint of the present round, where the record does not name it yet. */
 export function uncommitted(situation: Situation, saved: Saved | undefined): Saved | undefined {
   const { trainer } = situation;
-  const { checkpoint, generation } = stateOf(situation);
-  if (saved === undefined || trainer.type === 'None' || trainer.generation !== generation)
-    return undefined;
-  const known = checkpoint?.generation === generation && checkpoint.step >= saved.step;
+  const { checkpoint, round } = stateOf(situation);
+  if (saved === undefined || trainer.type === 'None' || trainer.round !== round) return undefined;
+  const known = checkpoint?.round === round && checkpoint.step >= saved.step;
   return known ? undefined : saved;
 }

@@ -1,16 +1,21 @@
-// The program of every pod of a job: `main.ts prepare | supervise | publish`. It is pid 1 of its container: its children start
-// no processes of their own, so there is nothing to reap. It ends with an exit code of the failure table.
+// The program of every pod of a job: `main.ts prepare | supervise | publish`. It is pid 1 of its
+// container: its children start no processes of their own, so there is nothing to reap. It ends
+// with an exit code of the failure table.
 import { toAnnealError } from '../../crds/failures/errors.ts';
 import { failureOf } from '../../crds/failures/table.ts';
-import { terminationLog } from '../../crds/wire/last-words.ts';
 import { podRole } from '../../crds/wire/pod.ts';
+import { terminationLog } from '../../crds/wire/termination-message.ts';
 import { systemClock } from '../clock.ts';
 import { workerFile } from './child.ts';
 import { type PodConfig, podConfig } from './config.ts';
 import { controlGroup } from './control-group.ts';
-import { troubleOf } from './end-of-child.ts';
-import { failureWords, leaveWords, wordsText } from './last-words.ts';
+import { failureWith } from './end-of-child.ts';
 import { runPod } from './pod.ts';
+import {
+  failureMessage,
+  terminationMessageText,
+  writeTerminationMessage,
+} from './termination-message.ts';
 
 const [asked = ''] = process.argv.slice(2);
 const terminate = new AbortController();
@@ -41,14 +46,14 @@ function configOf(): PodConfig | string {
   }
 }
 
-/** Nothing is known about the job yet: words and exit code are all there is. */
+/** Nothing is known about the job yet: the message and the exit code are all there is. */
 async function refuse(message: string): Promise<number> {
   process.stderr.write(`${message}\n`);
   const path = process.env['ANNEAL_TERMINATION_LOG'] ?? terminationLog;
-  const words = failureWords(troubleOf('E_USAGE', message), {});
-  await leaveWords(
+  const terminationMessage = failureMessage(failureWith('E_USAGE', message), {});
+  await writeTerminationMessage(
     path,
-    wordsText(words, (text) => text),
+    terminationMessageText(terminationMessage, (text) => text),
   );
   return failureOf('E_USAGE').workerExit;
 }

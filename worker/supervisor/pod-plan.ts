@@ -1,5 +1,5 @@
-// The plan that the pod mounts: read, compared with the digest that the operator named, and refused where this version means another
-// thing by it.
+// The plan that the pod mounts: read, compared with the digest that the operator named, and refused
+// where this version means another thing by it.
 import { basename, dirname } from 'node:path';
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import { notBuiltOnCluster } from '../../crds/crd/cluster-limits.ts';
@@ -37,7 +37,7 @@ export async function readPlan(config: PodConfig): Promise<PodPlan> {
   if (digestOf(method) !== digestOf(record.method)) {
     throw skew('this worker resolves the method of the plan to other axes than the operator did');
   }
-  const missing = notBuiltOnCluster(spec) ?? withoutMeetingPlace(config);
+  const missing = notBuiltOnCluster(spec) ?? withoutRunFolder(config);
   if (missing !== undefined) throw missing;
   return { record, spec };
 }
@@ -59,7 +59,7 @@ function requireProtocol({ protocol: theirs }: PodConfig): void {
 }
 
 /** What one pod leaves must be seen by the next one. */
-function withoutMeetingPlace({ runFolder }: PodConfig): TerminalError | undefined {
+function withoutRunFolder({ runFolder }: PodConfig): TerminalError | undefined {
   if (dirname(runFolder) !== podPath.scratch) return undefined;
   return new TerminalError({
     code: 'E_NOT_BUILT',

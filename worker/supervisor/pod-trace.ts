@@ -1,5 +1,6 @@
-// The part of a job's trace that one pod adds: the pod itself, and within it what its worker says of its stages. It is made here, in the
-// process that watches, so that the one that trains has no part in it.
+// The part of a job's trace that one pod adds: the pod itself, and within it what its worker says
+// of its stages. It is made here, in the process that watches, so that the one that trains has no
+// part in it.
 
 import { programVersion } from '../../crds/names/version.ts';
 import { parseTraceparent } from '../../crds/trace/context.ts';
@@ -14,7 +15,7 @@ import type { PodConfig } from './config.ts';
 
 export interface PodTrace {
   telemetry(message: Telemetry): void;
-  event(type: PodEventType, generation: number | undefined): void;
+  event(type: PodEventType, round: number | undefined): void;
   /** Sends what is left, within seconds; `error` where the pod failed. */
   end(error: string | undefined): Promise<void>;
 }
@@ -62,8 +63,8 @@ export function openPodTrace(facts: PodTraceFacts): PodTrace {
   });
   return {
     telemetry: (message) => spans.hear(message),
-    event(type, generation) {
-      if (type === 'Started') spans.met(clock.now(), generation);
+    event(type, round) {
+      if (type === 'Started') spans.rendezvousDone(clock.now(), round);
       if (type === 'Ended') spans.lost(clock.now());
     },
     async end(error) {

@@ -1,10 +1,11 @@
-// One pod from its first line to its last words: reads what it was given, does its role, tells how it ended. Returns the exit code.
+// One pod from its first line to its termination message: reads what it was given, does its role,
+// tells how it ended. Returns the exit code.
 import { toAnnealError } from '../../crds/failures/errors.ts';
 import { failureOf } from '../../crds/failures/table.ts';
 import { publishesInWorker } from '../../crds/plan/publication.ts';
-import type { LastWords } from '../../crds/wire/last-words.ts';
 import type { podRole } from '../../crds/wire/pod.ts';
 import { runFiles, trainedRecord } from '../../crds/wire/run-folder.ts';
+import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
 import type { Clock } from '../clock.ts';
 import { readRecord } from '../run-folder.ts';
 import { adoptPreparation } from './adopt-preparation.ts';
@@ -12,17 +13,21 @@ import { BusLink } from './bus-link.ts';
 import type { PodConfig } from './config.ts';
 import type { ControlGroup } from './control-group.ts';
 import { PodCopies } from './copies/pod-copies.ts';
-import { type Trouble, troubleOf } from './end-of-child.ts';
-import { runPlace, settleTrained } from './generation-folder.ts';
-import { failureWords, leaveWords, wordsText } from './last-words.ts';
+import { type Failure, failureWith } from './end-of-child.ts';
 import { type PodPlan, readPlan } from './pod-plan.ts';
 import { noTrace, openPodTrace } from './pod-trace.ts';
 import { Probes } from './probes.ts';
 import { redactor } from './redact.ts';
 import { Report } from './report.ts';
+import { runPlace, settleTrained } from './round-folder.ts';
 import { runStage } from './stage-pod.ts';
 import { StateWriter } from './state-writer.ts';
 import { type PodEnd, Supervisor } from './supervisor.ts';
+import {
+  failureMessage,
+  terminationMessageText,
+  writeTerminationMessage,
+} from './termination-message.ts';
 import { Training } from './training.ts';
 
 interface PodParts {
@@ -71,8 +76,11 @@ export async function runPod(parts: PodParts): Promise<number> {
   await Promise.all([...sent, link === undefined ? undefined : report.flush(flushMs)]);
   ending.abort();
   await Promise.all(running);
-  if (end.words !== undefined)
-    await leaveWords(config.terminationLog, wordsText(end.words, redact));
+  if (end.terminationMessage !== undefined)
+    await writeTerminationMessage(
+      config.terminationLog,
+      terminationMessageText(end.terminationMessage, redact),
+    );
   return end.exitCode;
 }
 
@@ -95,7 +103,7 @@ async function endOf(pod: RunningPod): Promise<PodEnd> {
     trace = traceOf(pod, plan);
     report.trace = trace;
     const end = await doRole(pod, plan);
-    sent.push(trace.end(end.words?.failure?.message));
+    sent.push(trace.end(end.terminationMessage?.failure?.message));
     return end;
   } catch (thrown) {
     const { code, message, cause } = toAnnealError(thrown);
@@ -103,9 +111,9 @@ async function endOf(pod: RunningPod): Promise<PodEnd> {
     sent.push(trace.end(`${message} (${code})`));
     const stack = code === 'E_INTERNAL' && cause instanceof Error ? cause.stack : undefined;
     if (stack !== undefined) report.line('error', 'supervisor', stack);
-    const trouble: Trouble = troubleOf(code, message);
-    const words = failureWords(trouble, { index: config.pod.index });
-    return { exitCode: failureOf(code).workerExit, words };
+    const failure: Failure = failureWith(code, message);
+    const terminationMessage = failureMessage(failure, { index: config.pod.index });
+    return { exitCode: failureOf(code).workerExit, terminationMessage };
   }
 }
 
@@ -159,12 +167,11 @@ async function doRole(pod: RunningPod, plan: PodPlan): Promise<PodEnd> {
     notReady: () => supervisor.notReady,
     numbers: () => supervisor.numbers,
   });
-  const beating = report.beat(() => supervisor.beat, pod.ending);
-  void beating;
+  void report.sendHeartbeats(() => supervisor.heartbeat, pod.ending);
   return await supervisor.run();
 }
 
-/** Without a bus: no generations, one process, and the Job controller starts the next pod. */
+/** Without a bus: no rounds, one process, and the Job controller starts the next pod. */
 async function alone(pod: RunningPod, plan: PodPlan): Promise<PodEnd> {
   await using _probes = await Probes.listen({
     port: pod.config.probePort,
@@ -172,20 +179,32 @@ async function alone(pod: RunningPod, plan: PodPlan): Promise<PodEnd> {
     numbers: () => noNumbers,
   });
   const end = await runStage({ ...stageParts(pod, plan), stage: 'train' }, pod.terminate);
-  if (end.words?.finished === undefined) return end;
+  if (end.terminationMessage?.finished === undefined) return end;
   const published = await publishHere(pod, plan);
-  return { ...end, words: { ...end.words, ...(published === undefined ? {} : { published }) } };
+  return {
+    ...end,
+    terminationMessage: {
+      ...end.terminationMessage,
+      ...(published === undefined ? {} : { published }),
+    },
+  };
 }
 
 /**
  * By the worker itself. Where it does not succeed the operator makes a Job for it, which tries
  * again and says why it cannot.
  */
-async function publishHere(pod: RunningPod, plan: PodPlan): Promise<LastWords['published']> {
+async function publishHere(
+  pod: RunningPod,
+  plan: PodPlan,
+): Promise<TerminationMessage['published']> {
   if (!publishesInWorker(plan.spec)) return undefined;
   try {
-    const { words } = await runStage({ ...stageParts(pod, plan), stage: 'publish' }, pod.terminate);
-    return words?.published;
+    const { terminationMessage } = await runStage(
+      { ...stageParts(pod, plan), stage: 'publish' },
+      pod.terminate,
+    );
+    return terminationMessage?.published;
   } catch (thrown) {
     const { message } = toAnnealError(thrown);
     pod.report.line('warn', 'supervisor', `the result is left to a pod of its own: ${message}`);
@@ -195,21 +214,24 @@ async function publishHere(pod: RunningPod, plan: PodPlan): Promise<LastWords['p
 
 const noNumbers = {
   ...{ step: 0, stepSeconds: undefined, loss: undefined, tokensPerSecond: undefined },
-  ...{ checkpointStep: undefined, generation: 0, busConnected: false },
+  ...{ checkpointStep: undefined, round: 0, busConnected: false },
   ...{ messagesWaiting: 0, messagesDropped: 0 },
 } as const;
 
 const resultMs = 60_000;
 const probeMs = 250;
 
-/** The supervisor may have been killed between the commit of the result and its copy: the record knows where it is. */
+/**
+ * The supervisor may have been killed between the commit of the result and its copy: the record
+ * knows where it is.
+ */
 async function requireTrained(pod: RunningPod, plan: PodPlan): Promise<void> {
   const { config, clock, link, terminate } = pod;
   const place = runPlace(config.runFolder, plan.spec, config.volumes);
   for (let waited = 0; waited < resultMs; waited += probeMs) {
     const state = link?.records.state?.record;
     if (state?.result?.type === 'Succeeded' && state.checkpoint !== undefined) {
-      await settleTrained(place, state.checkpoint.generation);
+      await settleTrained(place, state.checkpoint.round);
     }
     if ((await readRecord(config.runFolder, runFiles.trained, trainedRecord)) !== null) return;
     if (link === undefined) return;

@@ -1,5 +1,6 @@
-// Three routes for kubelet and Prometheus. Ready means: this supervisor is up, and the bus answers or has not been away for too long.
-// It does not mean that the trainer runs: a restart in place must not make the pod unready.
+// Three routes for kubelet and Prometheus. Ready means: this supervisor is up, and the bus answers
+// or has not been away for too long. It does not mean that the trainer runs: a restart in place
+// must not make the pod unready.
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -11,7 +12,7 @@ export interface PodNumbers {
   readonly loss: number | undefined;
   readonly tokensPerSecond: number | undefined;
   readonly checkpointStep: number | undefined;
-  readonly generation: number;
+  readonly round: number;
   readonly busConnected: boolean;
   readonly messagesWaiting: number;
   readonly messagesDropped: number;
@@ -32,7 +33,7 @@ const gauges: readonly Reading[] = [
   ['train_loss', 'Loss of the last step, in nats for each target token.', (n) => n.loss],
   ['tokens_per_second', 'Tokens of the last step divided by its time.', (n) => n.tokensPerSecond],
   ['checkpoint_step', 'Step of the last committed checkpoint.', (n) => n.checkpointStep],
-  ['generation', 'Generation of the world that this worker belongs to.', (n) => n.generation],
+  ['round', 'Round of the world that this worker belongs to.', (n) => n.round],
   ['bus_connected', '1 while the bus answers this worker, else 0.', (n) => Number(n.busConnected)],
   ['messages_waiting', 'Messages on their way to the bus.', (n) => n.messagesWaiting],
 ];
@@ -74,7 +75,9 @@ export class Probes implements AsyncDisposable {
   }
 }
 
-/** Every metric of a worker; docs/reference/metrics.md is printed from it. Not known yet is no zero. */
+/**
+ * Every metric of a worker; docs/reference/metrics.md is printed from it. Not known yet is no zero.
+ */
 export function registryOf(numbers: () => PodNumbers): Registry {
   const registry = new Registry();
   const registers = [registry];

@@ -1,5 +1,5 @@
-// What the bus says of one job, folded from the changes of its keys. Pure: the same changes give the same records, in whatever
-// order keys of different names come.
+// What the bus says of one job, folded from the changes of its keys. Pure: the same changes give
+// the same records, in whatever order keys of different names come.
 import type * as z from 'zod';
 import {
   type AckRecord,
@@ -34,13 +34,16 @@ export type Change =
   | { readonly type: 'Put'; readonly entry: KeyEntry }
   | { readonly type: 'Gone'; readonly key: string };
 
-/** `generation.index` in the maps. */
+/** `round.index` in the maps. */
 export interface Records {
   readonly state?: Stored<StateRecord> | undefined;
   readonly desired?: Stored<DesiredRecord> | undefined;
   readonly members: ReadonlyMap<string, Stored<MemberRecord>>;
   readonly acks: ReadonlyMap<string, Stored<AckRecord>>;
-  /** Lists of members, by the generation and the index of the pod that wrote them; only the one that the state record names counts. */
+  /**
+   * Lists of members, by the round and the index of the pod that wrote them; only the one that the
+   * state record names counts.
+   */
   readonly worlds: ReadonlyMap<string, Stored<WorldRecord>>;
   /** Keys that hold something that this version cannot read. */
   readonly unreadable: readonly string[];
@@ -53,8 +56,8 @@ export const noRecords: Records = {
   unreadable: [],
 };
 
-export function placeOf(generation: number, index: number): string {
-  return `${generation}.${index}`;
+export function placeOf(round: number, index: number): string {
+  return `${round}.${index}`;
 }
 
 export function foldRecords(before: Records, change: Change): Records {
@@ -105,7 +108,10 @@ function withEntry(before: Records, entry: KeyEntry): Records {
   }
 }
 
-/** Our own write is folded at once; the watch tells of it later, when a newer one may be known already. */
+/**
+ * Our own write is folded at once; the watch tells of it later, when a newer one may be known
+ * already.
+ */
 function newer<T>(known: Stored<T> | undefined, found: Stored<T>): Stored<T> {
   return known !== undefined && known.revision > found.revision ? known : found;
 }
@@ -132,7 +138,7 @@ function without(before: Records, key: string): Records {
   return { ...before, unreadable, members, acks, worlds };
 }
 
-/** What a key is of, and the generation and index that follow. */
+/** What a key is of, and the round and index that follow. */
 export function partsOf(key: string): { readonly kind: string; readonly place: string } {
   const [kind = '', ...place] = (parseKey(key)?.what ?? '').split('.');
   return { kind, place: place.join('.') };

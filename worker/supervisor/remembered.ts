@@ -1,6 +1,7 @@
-// What the volume of a job remembers of its records: the last checkpoint that was committed, the restarts until then, and the generations that
-// trained. It is asked before a world is agreed on, because a bus that lost its memory gets it back from the status of the job, which may be behind: nobody told it what happened
-// while the operator was away.
+// What the volume of a job remembers of its records: the last checkpoint that was committed, the
+// restarts until then, and the rounds that trained. It is asked before a world is agreed on,
+// because a bus that lost its memory gets it back from the status of the job, which may be behind:
+// nobody told it what happened while the operator was away.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { jsonLimits, RefusedBytes } from '../../crds/text/json.ts';
@@ -13,7 +14,7 @@ import {
 import { AtomicFile } from '../files/atomic-file.ts';
 import { readJsonFile } from '../files/bounded-file.ts';
 import { isErrno } from '../files/errno.ts';
-import { generationIn, type RunPlace } from './generation-folder.ts';
+import { type RunPlace, roundIn } from './round-folder.ts';
 
 const markName = 'committed.json';
 
@@ -26,7 +27,7 @@ export interface Mark {
 export interface Remembered {
   readonly mark: Mark | undefined;
   /** Newest that trained; 0 before the first. */
-  readonly generation: number;
+  readonly round: number;
 }
 
 /** Remembers a checkpoint that counts by now. */
@@ -38,32 +39,32 @@ export async function remember({ folder }: RunPlace, { head, restarts }: Mark): 
 
 export async function rememberedIn({ folder }: RunPlace): Promise<Remembered> {
   const names = await readdir(folder).catch(missing(() => []));
-  const generation = Math.max(0, ...names.flatMap((name) => generationIn(name) ?? []));
-  return { mark: await markIn(join(folder, markName)), generation };
+  const round = Math.max(0, ...names.flatMap((name) => roundIn(name) ?? []));
+  return { mark: await markIn(join(folder, markName)), round };
 }
 
 /**
- * The record as it has to be where it is behind what is remembered: a generation that trained before has the same number, or a later checkpoint was
- * committed. Undefined where it is not. Pure.
+ * The record as it has to be where it is behind what is remembered: a round that trained before has
+ * the same number, or a later checkpoint was committed. Undefined where it is not. Pure.
  */
 export function caughtUp(
   { world: _, ...state }: StateRecord,
-  { mark, generation }: Remembered,
+  { mark, round }: Remembered,
   opened: Pick<StateRecord['opened'], 'by' | 'at'>,
 ): StateRecord | undefined {
   const later = mark !== undefined && isBehind(state.checkpoint, mark.head) ? mark : undefined;
-  if (later === undefined && generation < state.generation) return undefined;
+  if (later === undefined && round < state.round) return undefined;
   return {
     ...state,
     ...(later && { checkpoint: later.head, restarts: laterOf(state.restarts, later.restarts) }),
-    generation: Math.max(state.generation, generation) + 1,
+    round: Math.max(state.round, round) + 1,
     opened: { ...opened, cause: 'Start' },
   };
 }
 
 function isBehind(known: StateRecord['checkpoint'], head: CheckpointHead): boolean {
-  if (known === undefined || known.generation < head.generation) return true;
-  return known.generation === head.generation && known.step < head.step;
+  if (known === undefined || known.round < head.round) return true;
+  return known.round === head.round && known.step < head.step;
 }
 
 /** Accounts only grow: the one with more in it is the later one. */

@@ -1,5 +1,6 @@
-// What a pod tells the bus: telemetry, lines of its log, facts, beats. Saying something never waits: it goes into an outbox, and one
-// loop sends. Everything passes the redactor first. Lines also go to stdout, for whoever asks the cluster for the log of the pod.
+// What a pod tells the bus: telemetry, lines of its log, facts, heartbeats. Saying something never
+// waits: it goes into an outbox, and one loop sends. Everything passes the redactor first. Lines
+// also go to stdout, for whoever asks the cluster for the log of the pod.
 import type { PodBus } from '../../crds/wire/pod-bus.ts';
 import {
   type LogRecord,
@@ -7,8 +8,8 @@ import {
   type PodEvent,
   type PodEventType,
 } from '../../crds/wire/pod-messages.ts';
-import type { BeatRecord } from '../../crds/wire/state.ts';
-import { beatSeconds, type StreamName } from '../../crds/wire/subjects.ts';
+import type { HeartbeatRecord } from '../../crds/wire/state.ts';
+import { heartbeatSeconds, type StreamName } from '../../crds/wire/subjects.ts';
 import type { Telemetry } from '../../crds/wire/telemetry.ts';
 import type { Clock } from '../clock.ts';
 import { lineOf, stepLineMs } from './line-of.ts';
@@ -100,7 +101,7 @@ export class Report {
   }
 
   event(type: PodEventType, message: string, facts: Partial<PodEvent> = {}): void {
-    this.#trace.event(type, facts.generation);
+    this.#trace.event(type, facts.round);
     const event: PodEvent = { ...facts, ...this.#head(), type, message: message.slice(0, 2048) };
     this.#put('events', event);
     this.line(type === 'Ended' || type === 'Hung' ? 'warn' : 'info', 'supervisor', message);
@@ -131,13 +132,16 @@ export class Report {
     return true;
   }
 
-  /** Beats until the signal is aborted. */
-  async beat(facts: () => Omit<BeatRecord, 'v' | 'podUID'>, signal: AbortSignal): Promise<void> {
+  /** Sends heartbeats until the signal is aborted. */
+  async sendHeartbeats(
+    facts: () => Omit<HeartbeatRecord, 'v' | 'podUID'>,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { clock, pod, bus } = this.#settings;
     while (!signal.aborted) {
-      const record: BeatRecord = { v: 1, podUID: pod.uid, ...facts() };
-      bus()?.beat(record);
-      await clock.sleep(beatSeconds * 1000, signal).catch(() => {});
+      const record: HeartbeatRecord = { v: 1, podUID: pod.uid, ...facts() };
+      bus()?.sendHeartbeat(record);
+      await clock.sleep(heartbeatSeconds * 1000, signal).catch(() => {});
     }
   }
 

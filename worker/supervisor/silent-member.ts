@@ -1,12 +1,13 @@
-// A member of the world whose pod says nothing any more: its node is gone, or the network between. Collectives would wait for it until their
-// limit; most of the world still beating is enough to know better. Pure.
-import { beatSeconds } from '../../crds/wire/subjects.ts';
-import { troubleOf } from './end-of-child.ts';
+// A member of the world whose pod says nothing any more: its node is gone, or the network between.
+// Collectives would wait for it until their limit; heartbeats from most of the world are enough to
+// know better. Pure.
+import { heartbeatSeconds } from '../../crds/wire/subjects.ts';
+import { failureWith } from './end-of-child.ts';
 import { answerTo } from './ended-trainer.ts';
-import { othersIn } from './seat.ts';
+import { othersIn } from './rank-assignment.ts';
 import type { Action, Situation } from './situation.ts';
 
-/** Three beats that did not come. */
+/** Three missed heartbeats. */
 const silenceMs = 10_000;
 
 export function silentMember(situation: Situation): Action | undefined {
@@ -16,35 +17,42 @@ export function silentMember(situation: Situation): Action | undefined {
   const { index, node, tooLongAt } = first;
   const seconds = Math.round((now - tooLongAt + silenceMs) / 1000);
   const message = `worker ${index} on node ${node} was not heard for ${seconds} s`;
-  return answerTo(situation, troubleOf('E_PEER_LOST', message));
+  return answerTo(situation, failureWith('E_PEER_LOST', message));
 }
 
-/** When to look again, since no beat wakes anybody: who hears too few now may hear more of them then. */
+/**
+ * When to look again, since no heartbeat wakes anybody: who hears too few now may hear more of them
+ * then.
+ */
 export function silenceDue(situation: Situation): number | undefined {
   const { now } = situation;
   const times = silences(situation).map(({ tooLongAt }) =>
-    tooLongAt > now ? tooLongAt : now + beatSeconds * 1000,
+    tooLongAt > now ? tooLongAt : now + heartbeatSeconds * 1000,
   );
   return times.length === 0 ? undefined : Math.min(...times);
 }
 
 /**
- * The other members, with the time at which the silence of each is too long. It begins with the last beat, or with this pod's own training:
- * one that was never heard had beaten for long by then. A bus that has just come back is given as much time.
+ * The other members, with the time at which the silence of each is too long. It begins with the
+ * last heartbeat, or with this pod's own training: one that was never heard has had time enough to
+ * send some by then. A bus that has just come back is given as much time.
  */
 function silences(situation: Situation) {
-  const { beats, bus, trainer } = situation;
+  const { heartbeats, bus, trainer } = situation;
   if (trainer.type !== 'Running' || !bus.connected) return [];
   return othersIn(situation).map(({ podUID, index, node }) => {
-    const heard = beats.get(podUID) ?? trainer.since;
+    const heard = heartbeats.get(podUID) ?? trainer.since;
     return { index, node, tooLongAt: Math.max(heard, bus.since) + silenceMs };
   });
 }
 
-/** More than half of the world is heard, this pod included: so it is not this pod that nobody reaches. */
+/**
+ * More than half of the world is heard, this pod included: so it is not this pod that nobody
+ * reaches.
+ */
 function isMajority(situation: Situation): boolean {
-  const { beats, now } = situation;
+  const { heartbeats, now } = situation;
   const others = othersIn(situation);
-  const heard = others.filter(({ podUID }) => (beats.get(podUID) ?? 0) > now - silenceMs);
+  const heard = others.filter(({ podUID }) => (heartbeats.get(podUID) ?? 0) > now - silenceMs);
   return 2 * (heard.length + 1) > others.length + 1;
 }

@@ -1,10 +1,11 @@
-// Everything that a supervisor's decision may look at, as plain data, and everything that it may decide.
+// Everything that a supervisor's decision may look at, as plain data, and everything that it may
+// decide.
 import type { FailurePolicy } from '../../crds/api/policy.ts';
-import type { GenerationCause } from '../../crds/wire/generation-causes.ts';
+import type { RendezvousCause } from '../../crds/wire/rendezvous-causes.ts';
 import type { AckRecord, StateRecord } from '../../crds/wire/state.ts';
-import type { Ending, Trouble } from './end-of-child.ts';
+import type { Ending, Failure } from './end-of-child.ts';
+import type { RankAssignment } from './rank-assignment.ts';
 import type { Records } from './records.ts';
-import type { Seat } from './seat.ts';
 import type { Pace, ToldPace } from './straggler.ts';
 import type { Saved } from './trainer-facts.ts';
 
@@ -16,16 +17,16 @@ export interface Situation {
   readonly recomputesAll: boolean;
   /** How long anything waits for the bus, milliseconds. */
   readonly busOutageMs: number;
-  /** How long a new pod leaves it to the operator to open a generation for it, milliseconds. */
+  /** How long a new pod leaves it to the operator to open a round for it, milliseconds. */
   readonly patienceMs: number;
   readonly bus: { readonly connected: boolean; readonly since: number };
   readonly records: Records;
   /** When each pod was heard last, by its UID; milliseconds since 1970. */
-  readonly beats: ReadonlyMap<string, number>;
+  readonly heartbeats: ReadonlyMap<string, number>;
   /** What each pod said of its steps, by its UID. */
   readonly paces: ReadonlyMap<string, Pace>;
   readonly toldPace: ToldPace | undefined;
-  /** Generations that this pod was a member of; 0 before the first. */
+  /** Rounds that this pod was a member of; 0 before the first. */
   readonly joined: number;
   /** When the last process, if any, must have saved: SIGTERM was received. */
   readonly terminateBy: number | undefined;
@@ -35,7 +36,7 @@ export interface Situation {
 interface Member {
   readonly index: number;
   readonly podUID: string;
-  readonly epoch: number;
+  readonly workerRevision: number;
   /** Milliseconds since 1970. */
   readonly bootAt: number;
 }
@@ -44,7 +45,7 @@ export type TrainerState =
   | { readonly type: 'None' }
   | {
       readonly type: 'Running';
-      readonly generation: number;
+      readonly round: number;
       /** When it was started. */
       readonly since: number;
       readonly asked: 'Nothing' | 'Stop';
@@ -57,7 +58,7 @@ export type TrainerState =
     }
   | {
       readonly type: 'Ended';
-      readonly generation: number;
+      readonly round: number;
       readonly ending: Ending;
       readonly at: number;
       readonly saved: Saved | undefined;
@@ -76,19 +77,19 @@ export type Action =
   | {
       readonly type: 'Exit';
       readonly code: number;
-      readonly trouble?: Trouble;
+      readonly failure?: Failure;
       readonly why: string;
     }
-  /** Member record of this generation; `over` is the revision of the one that it replaces. */
-  | { readonly type: 'Join'; readonly generation: number; readonly over?: number }
+  /** Member record of this round; `over` is the revision of the one that it replaces. */
+  | { readonly type: 'Join'; readonly round: number; readonly over?: number }
   | { readonly type: 'CommitWorld' }
-  | { readonly type: 'Start'; readonly generation: number; readonly seat: Seat }
+  | { readonly type: 'Start'; readonly round: number; readonly assignment: RankAssignment }
   | { readonly type: 'Ask'; readonly what: 'stop' | 'save'; readonly value: number }
   | { readonly type: 'Kill'; readonly why: 'Outdated' | 'Hang' | 'Late' | 'Now' }
   /** A new world, for this cause. */
-  | { readonly type: 'Open'; readonly cause: GenerationCause; readonly change: Change }
+  | { readonly type: 'Open'; readonly cause: RendezvousCause; readonly change: Change }
   | { readonly type: 'Commit'; readonly saved: Saved; readonly result?: TrainingResult }
-  | { readonly type: 'Fail'; readonly trouble: Trouble }
+  | { readonly type: 'Fail'; readonly failure: Failure }
   | { readonly type: 'Acknowledge'; readonly change: Partial<AckRecord> }
   /** That one is slower than the others, or that none is any more. */
   | { readonly type: 'TellPace'; readonly words: string | undefined }
@@ -104,6 +105,6 @@ export function stateOf({ records }: Situation): StateRecord {
   return state;
 }
 
-export function exit(trouble: Trouble): Action {
-  return { type: 'Exit', code: trouble.exitCode, trouble, why: trouble.message };
+export function exit(failure: Failure): Action {
+  return { type: 'Exit', code: failure.exitCode, failure, why: failure.message };
 }

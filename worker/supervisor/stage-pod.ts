@@ -1,22 +1,23 @@
-// A pod that does one stage and ends: `prepare`, `publish`, and the training of a site without a bus, where the next pod goes on from
-// the newest checkpoint in the folder of the run. What it put in place is in its last words.
+// A pod that does one stage and ends: `prepare`, `publish`, and the training of a site without a
+// bus, where the next pod goes on from the newest checkpoint in the folder of the run. What it put
+// in place is in its termination message.
 import { toAnnealError } from '../../crds/failures/errors.ts';
 import { failureOf } from '../../crds/failures/table.ts';
 import { prepareDigest } from '../../crds/plan/prepare-digest.ts';
-import type { LastWords } from '../../crds/wire/last-words.ts';
 import { preparedRecord, runFiles, trainedRecord } from '../../crds/wire/run-folder.ts';
+import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
 import type { Clock } from '../clock.ts';
 import { readRecord } from '../run-folder.ts';
-import { artifactWords, preparedWords } from './achieved.ts';
+import { readPrepared, readPublished } from './achieved.ts';
 import { type Child, startChild } from './child.ts';
 import type { PodConfig } from './config.ts';
 import type { ControlGroup } from './control-group.ts';
 import { endingOf } from './end-of-child.ts';
-import { failureWords } from './last-words.ts';
 import type { PodPlan } from './pod-plan.ts';
 import type { Report } from './report.ts';
 import { writeRun } from './run-record.ts';
 import type { PodEnd } from './supervisor.ts';
+import { failureMessage } from './termination-message.ts';
 import { hear, startedAt } from './trainer-facts.ts';
 
 interface StageParts {
@@ -35,7 +36,7 @@ export async function runStage(parts: StageParts, terminate: AbortSignal): Promi
   const { stage, config, plan, clock, group, report, worker } = parts;
   await writeRun(config, plan.spec, clock.now());
   const known = stage === 'prepare' ? await knownPreparation(parts) : undefined;
-  if (known !== undefined) return { exitCode: 0, words: { v: 1, prepared: known } };
+  if (known !== undefined) return { exitCode: 0, terminationMessage: { v: 1, prepared: known } };
   let facts = startedAt(clock.monotonic());
   const child = startChild({
     ...{ worker, role: stage, folder: config.runFolder, group },
@@ -51,16 +52,19 @@ export async function runStage(parts: StageParts, terminate: AbortSignal): Promi
   if (terminate.aborted) stop();
   const ending = endingOf(await child.ended, facts.step);
   terminate.removeEventListener('abort', stop);
-  if (ending === 'Done') return { exitCode: 0, words: await achieved(parts) };
+  if (ending === 'Done') return { exitCode: 0, terminationMessage: await achieved(parts) };
   if (ending === 'Stopped' || terminate.aborted) {
-    return { exitCode: failureOf('E_PLANNED_STOP').workerExit, words: undefined };
+    return { exitCode: failureOf('E_PLANNED_STOP').workerExit, terminationMessage: undefined };
   }
   report.line('error', 'supervisor', ending.message);
-  return { exitCode: ending.exitCode, words: failureWords(ending, { index: config.pod.index }) };
+  return {
+    exitCode: ending.exitCode,
+    terminationMessage: failureMessage(ending, { index: config.pod.index }),
+  };
 }
 
 /**
- * A pod that takes the place of another, or the next epoch: what was put in place for the same
+ * A pod that takes the place of another, or the next revision: what was put in place for the same
  * request is there, and is read again as it will be.
  */
 async function knownPreparation({ config, plan, report }: StageParts) {
@@ -68,7 +72,7 @@ async function knownPreparation({ config, plan, report }: StageParts) {
   try {
     const prepared = await readRecord(runFolder, runFiles.prepared, preparedRecord);
     if (prepared?.request !== prepareDigest(plan.spec)) return undefined;
-    const words = await preparedWords(runFolder);
+    const words = await readPrepared(runFolder);
     report.line('info', 'supervisor', 'model and data were put in place before, and are there');
     return words;
   } catch (thrown) {
@@ -90,10 +94,10 @@ async function endInTime(child: Child, graceMs: number, clock: Clock): Promise<v
   child.kill();
 }
 
-async function achieved({ stage, config }: StageParts): Promise<LastWords | undefined> {
+async function achieved({ stage, config }: StageParts): Promise<TerminationMessage | undefined> {
   const { runFolder, volumes } = config;
-  if (stage === 'prepare') return { v: 1, prepared: await preparedWords(runFolder) };
-  if (stage === 'publish') return { v: 1, published: await artifactWords(runFolder, volumes) };
+  if (stage === 'prepare') return { v: 1, prepared: await readPrepared(runFolder) };
+  if (stage === 'publish') return { v: 1, published: await readPublished(runFolder, volumes) };
   const trained = await readRecord(runFolder, runFiles.trained, trainedRecord);
   if (trained === null) return undefined;
   const { end, training } = trained.report;

@@ -1,6 +1,7 @@
-// The changes that a supervisor makes to the state record. Pure: from the record as it was read to the one that is to replace it; the
-// compare-and-set around them is what fences a pod that does not know yet that it was replaced.
-import type { GenerationCause } from '../../crds/wire/generation-causes.ts';
+// The changes that a supervisor makes to the state record. Pure: from the record as it was read to
+// the one that is to replace it; the compare-and-set around them is what fences a pod that does not
+// know yet that it was replaced.
+import type { RendezvousCause } from '../../crds/wire/rendezvous-causes.ts';
 import type {
   CheckpointHead,
   MemberRecord,
@@ -8,16 +9,16 @@ import type {
   WorldRecord,
 } from '../../crds/wire/state.ts';
 import { chooseCopy } from './copies/choose-copy.ts';
-import type { Trouble } from './end-of-child.ts';
+import type { Failure } from './end-of-child.ts';
 import type { Change, TrainingResult } from './situation.ts';
 
-export function withGeneration(
+export function withRound(
   state: StateRecord,
-  opened: { readonly by: string; readonly cause: GenerationCause; readonly at: string },
+  opened: { readonly by: string; readonly cause: RendezvousCause; readonly at: string },
   change: Change,
 ): StateRecord {
   const { world: _, ...rest } = state;
-  return { ...rest, ...change, generation: state.generation + 1, opened };
+  return { ...rest, ...change, round: state.round + 1, opened };
 }
 
 export interface FoundMember {
@@ -25,7 +26,10 @@ export interface FoundMember {
   readonly member: MemberRecord;
 }
 
-/** Who is in the world, what it goes on from where that is not the committed checkpoint, and in which order: by node, so that neighbours in the order are near each other, then by index. */
+/**
+ * Who is in the world, what it goes on from where that is not the committed checkpoint, and in
+ * which order: by node, so that neighbours in the order are near each other, then by index.
+ */
 export function worldOf(
   members: readonly FoundMember[],
   head: StateRecord['checkpoint'],
@@ -84,8 +88,8 @@ export function withSuccess(state: StateRecord, { reason, step }: TrainingResult
   return { ...state, result: { type: 'Succeeded', reason, step } };
 }
 
-export function withFailure(state: StateRecord, trouble: Trouble, index: number): StateRecord {
-  const { code, reason, message, step, exitCode } = trouble;
+export function withFailure(state: StateRecord, failure: Failure, index: number): StateRecord {
+  const { code, reason, message, step, exitCode } = failure;
   return {
     ...state,
     result: {

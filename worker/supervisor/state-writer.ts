@@ -1,5 +1,6 @@
-// Carries decisions to the bus. Each write names the revision that it was decided on; one that lost reads what won, and the supervisor
-// decides again. An answer that was lost is no harm either: the next look shows whether the write is there.
+// Carries decisions to the bus. Each write names the revision that it was decided on; one that lost
+// reads what won, and the supervisor decides again. An answer that was lost is no harm either: the
+// next look shows whether the write is there.
 
 import { digestOf } from '../../crds/plan/digest.ts';
 import { protocol } from '../../crds/wire/pod.ts';
@@ -28,12 +29,12 @@ export class StateWriter {
   }
 
   async join(
-    generation: number,
+    round: number,
     over: number | undefined,
     own: Pick<MemberRecord, 'bootAt' | 'copies' | 'copyPort'>,
   ): Promise<boolean> {
     const { job, pod, storePort } = this.#config;
-    const key = keys.member(job, generation, pod.index);
+    const key = keys.member(job, round, pod.index);
     const record: MemberRecord = {
       v: 1,
       podUID: pod.uid,
@@ -47,26 +48,29 @@ export class StateWriter {
     return this.#write(key, record, over);
   }
 
-  /** First the list of members under a key of its own, then its digest into the record: a leader that dies between leaves a stray key. */
+  /**
+   * First the list of members under a key of its own, then its digest into the record: a leader
+   * that dies between leaves a stray key.
+   */
   async commitWorld(members: readonly FoundMember[], at: string): Promise<boolean> {
     const { job, pod } = this.#config;
     const { bus } = this.#link;
     const state = this.#link.records.state?.record;
     if (bus === undefined || state === undefined) return false;
-    const { generation, checkpoint } = state;
+    const { round, checkpoint } = state;
     const list = worldOf(members, checkpoint);
-    const key = keys.world(job, generation, pod.index);
+    const key = keys.world(job, round, pod.index);
     this.#link.wrote({ key, value: list, revision: await bus.put(key, list) });
     const world = { key, digest: digestOf(list), size: members.length };
     return this.changeState((known) => withWorld(known, world, at));
   }
 
-  async acknowledge(generation: number, change: Partial<AckRecord>): Promise<boolean> {
+  async acknowledge(round: number, change: Partial<AckRecord>): Promise<boolean> {
     const { job, pod } = this.#config;
-    const known = this.#link.records.acks.get(placeOf(generation, pod.index));
+    const known = this.#link.records.acks.get(placeOf(round, pod.index));
     const before = known?.record.podUID === pod.uid ? known.record : undefined;
     const record = ackRecord.parse({ ...before, v: 1, podUID: pod.uid, ...change });
-    return this.#write(keys.ack(job, generation, pod.index), record, known?.revision);
+    return this.#write(keys.ack(job, round, pod.index), record, known?.revision);
   }
 
   async #write(key: string, value: object, over: number | undefined): Promise<boolean> {

@@ -1,11 +1,12 @@
-// A worker that takes longer than the others for its own part of a step: its device is throttled, or somebody else uses its node. All wait for it
-// at every step, so that the step as a whole tells nothing; what each does between its waits does. Rank 0 knows it of all by their beats. Pure.
-import { isFirst, worldIn } from './seat.ts';
+// A worker that takes longer than the others for its own part of a step: its device is throttled,
+// or somebody else uses its node. All wait for it at every step, so that the step as a whole tells
+// nothing; what each does between its waits does. Rank 0 knows it of all by their heartbeats. Pure.
+import { isFirst, worldIn } from './rank-assignment.ts';
 import type { Action, Situation } from './situation.ts';
 
-/** What a beat says of the steps of its pod. */
+/** What a heartbeat says of the steps of its pod. */
 export interface Pace {
-  readonly generation: number;
+  readonly round: number;
   /** Median time of its own work in a step, milliseconds. */
   readonly busyMs: number;
 }
@@ -31,13 +32,16 @@ export function pace(situation: Situation): Action | undefined {
   return isNews || isDue ? { type: 'TellPace', words } : undefined;
 }
 
-/** `worker 2 on node node-1 takes 2.1 times as long …`; undefined while none does, or somebody's pace is not known yet. */
+/**
+ * `worker 2 on node node-1 takes 2.1 times as long …`; undefined while none does, or somebody's
+ * pace is not known yet.
+ */
 function straggler({ paces, records }: Situation): string | undefined {
-  const generation = records.state?.record.generation;
+  const round = records.state?.record.round;
   const members = worldIn(records)?.members ?? [];
   const known = members.flatMap(({ index, node, podUID }) => {
     const found = paces.get(podUID);
-    if (found === undefined || found.generation !== generation) return [];
+    if (found === undefined || found.round !== round) return [];
     return [{ index, node, busyMs: found.busyMs }];
   });
   const [slowest, ...others] = known.sort((a, b) => b.busyMs - a.busyMs);

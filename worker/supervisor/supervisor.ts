@@ -1,31 +1,32 @@
-// Keeps one trainer running inside one pod: looks at the records, decides (decide.ts), does it, and looks again. Everything that it
-// decides on is on the bus or can be seen again, so it may be killed between any two lines.
+// Keeps one trainer running inside one pod: looks at the records, decides (decide.ts), does it, and
+// looks again. Everything that it decides on is on the bus or can be seen again, so it may be
+// killed between any two lines.
 import { isStorageFull, toAnnealError } from '../../crds/failures/errors.ts';
-import { causeInWords } from '../../crds/wire/generation-causes.ts';
-import type { LastWords } from '../../crds/wire/last-words.ts';
+import { causeInWords } from '../../crds/wire/rendezvous-causes.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
 import { warningReason } from '../../crds/wire/telemetry.ts';
+import type { TerminationMessage } from '../../crds/wire/termination-message.ts';
 import type { Clock } from '../clock.ts';
 import type { BusLink } from './bus-link.ts';
 import type { PodConfig } from './config.ts';
 import type { PodCopies } from './copies/pod-copies.ts';
 import { decide } from './decide.ts';
-import { type Trouble, troubleOf } from './end-of-child.ts';
-import { failureWords } from './last-words.ts';
-import { membersOf } from './meet.ts';
+import { type Failure, failureWith } from './end-of-child.ts';
 import type { NodeCheck } from './node-check.ts';
 import type { PodPlan } from './pod-plan.ts';
 import type { PodNumbers } from './probes.ts';
+import { isFirst, type RankAssignment, worldIn } from './rank-assignment.ts';
 import { caughtUp } from './remembered.ts';
+import { membersOf } from './rendezvous.ts';
 import type { Report } from './report.ts';
-import { isFirst, type Seat, worldIn } from './seat.ts';
 import type { Action, Situation, TrainerState, TrainingResult } from './situation.ts';
-import { withCheckpoint, withFailure, withGeneration, withSuccess } from './state-changes.ts';
-import { failedOf, finishedWords } from './state-words.ts';
+import { withCheckpoint, withFailure, withRound, withSuccess } from './state-changes.ts';
+import { failedOf, finishedMessage } from './state-result.ts';
 import type { StateWriter } from './state-writer.ts';
 import type { ToldPace } from './straggler.ts';
+import { failureMessage } from './termination-message.ts';
 import { paceOf, type Saved } from './trainer-facts.ts';
-import { hangTrouble, type TrainerProcess } from './trainer-process.ts';
+import { hangFailure, type TrainerProcess } from './trainer-process.ts';
 import type { Training } from './training.ts';
 
 interface SupervisorParts {
@@ -38,12 +39,12 @@ interface SupervisorParts {
   readonly training: Training;
   readonly copies: PodCopies;
   /** Writes the result where this pod is to do it; undefined: it did not, and another pod will. */
-  readonly publish: () => Promise<LastWords['published']>;
+  readonly publish: () => Promise<TerminationMessage['published']>;
 }
 
 export interface PodEnd {
   readonly exitCode: number;
-  readonly words: LastWords | undefined;
+  readonly terminationMessage: TerminationMessage | undefined;
 }
 
 /** So much of the grace period is left for saying good-bye. */
@@ -114,22 +115,22 @@ export class Supervisor {
       loss: last?.loss ?? undefined,
       tokensPerSecond: last?.tokensPerSecond,
       checkpointStep: state?.checkpoint?.step,
-      generation: state?.generation ?? 0,
+      round: state?.round ?? 0,
       busConnected: link.connected,
       messagesWaiting: report.waiting,
       messagesDropped: report.dropped,
     };
   }
 
-  get beat() {
-    const { generation, step } = this.numbers;
+  get heartbeat() {
+    const { round, step } = this.numbers;
     const running = this.#process?.state.type === 'Running';
     const memoryStep = this.#parts.copies.deliveredStep;
     const busyMs = this.#process === undefined ? undefined : paceOf(this.#process.facts);
     return {
       ...(memoryStep === undefined ? {} : { memoryStep }),
       ...(busyMs === undefined ? {} : { busyMs }),
-      ...{ generation, step, stage: running ? (this.#process?.facts.stage ?? '') : 'Waiting' },
+      ...{ round, step, stage: running ? (this.#process?.facts.stage ?? '') : 'Waiting' },
     };
   }
 
@@ -144,17 +145,17 @@ export class Supervisor {
   #situation(): Situation {
     const { config, plan, clock, link } = this.#parts;
     const { failurePolicy, parallelism, busOutageTimeoutSeconds } = plan.spec;
-    const { index, uid, epoch } = config.pod;
+    const { index, uid, workerRevision } = config.pod;
     return {
       now: clock.now(),
-      me: { index, podUID: uid, epoch, bootAt: this.#bootAt },
+      me: { index, podUID: uid, workerRevision, bootAt: this.#bootAt },
       policy: failurePolicy,
       recomputesAll: parallelism.activationRecomputation === 'Full',
       busOutageMs: busOutageTimeoutSeconds * 1000,
       patienceMs: config.newcomerPatienceMs,
       bus: { connected: link.connected, since: link.since },
       records: link.records,
-      beats: link.beats,
+      heartbeats: link.heartbeats,
       ...{ paces: link.paces, toldPace: this.#toldPace },
       joined: this.#joined,
       terminateBy: this.#terminateBy,
@@ -168,11 +169,11 @@ export class Supervisor {
       case 'Wait':
         return this.#wait(action.until === undefined ? undefined : action.until - clock.now());
       case 'Join':
-        return this.#join(action.generation, action.over);
+        return this.#join(action.round, action.over);
       case 'CommitWorld':
         return this.#commitWorld();
       case 'Start':
-        return this.#start(action.seat);
+        return this.#start(action.assignment);
       case 'Ask':
         if (action.what === 'stop') this.#process?.askToStop();
         else this.#process?.askToSave(action.value);
@@ -184,7 +185,7 @@ export class Supervisor {
       case 'Commit':
         return this.#commit(action.saved, action.result);
       case 'Fail':
-        return this.#fail(action.trouble);
+        return this.#fail(action.failure);
       case 'Acknowledge':
         return this.#acknowledge(action.change);
       case 'TellPace':
@@ -217,28 +218,28 @@ export class Supervisor {
     over.abort();
   }
 
-  async #join(generation: number, over: number | undefined): Promise<void> {
+  async #join(round: number, over: number | undefined): Promise<void> {
     const { training, report, writer, copies, link } = this.#parts;
     const names = await copies.names();
     const hasBegun = names.length > 0 || link.records.state?.record.checkpoint !== undefined;
     const check: NodeCheck = await training.checkNode(hasBegun);
     if (check.type === 'Unfit') {
-      const { trouble } = check;
-      report.event('NodeChecked', trouble.message, { code: trouble.code, generation });
-      this.#endedBefore(generation, trouble);
+      const { failure } = check;
+      report.event('NodeChecked', failure.message, { code: failure.code, round });
+      this.#endedBefore(round, failure);
       return;
     }
-    if (this.#joined === 0) report.event('NodeChecked', check.message, { generation });
+    if (this.#joined === 0) report.event('NodeChecked', check.message, { round });
     const own = {
       bootAt: new Date(this.#bootAt).toISOString(),
       ...{ copies: [...names], copyPort: copies.port },
     };
-    if (await writer.join(generation, over, own)) this.#joined = generation;
+    if (await writer.join(round, over, own)) this.#joined = round;
   }
 
-  /** There is no process, and there will be none in this generation. */
-  #endedBefore(generation: number, ending: Trouble): void {
-    const ended = { generation, ending, at: this.#parts.clock.now() } as const;
+  /** There is no process, and there will be none in this round. */
+  #endedBefore(round: number, ending: Failure): void {
+    const ended = { round, ending, at: this.#parts.clock.now() } as const;
     this.#unfit = { type: 'Ended', ...ended, saved: undefined, result: undefined };
   }
 
@@ -253,37 +254,37 @@ export class Supervisor {
       return;
     }
     await writer.changeState((state) => caughtUp(state, remembered, opened) ?? state);
-    const { mark, generation } = remembered;
+    const { mark, round } = remembered;
     const last =
       mark === undefined ? 'none was committed' : `the last one is of step ${mark.head.step}`;
-    const text = `the bus has forgotten what was agreed on: ${generation} generations trained, and of their checkpoints ${last}`;
+    const text = `the bus has forgotten what was agreed on: ${round} rounds trained, and of their checkpoints ${last}`;
     report.line('warn', 'supervisor', text);
   }
 
-  async #start(seat: Seat): Promise<void> {
+  async #start(assignment: RankAssignment): Promise<void> {
     const { training, report, link } = this.#parts;
     const { record } = link.records.state ?? {};
     const world = worldIn(link.records);
     if (record === undefined || world === undefined) return;
     this.#recoverySeconds = undefined;
     this.#toldPace = undefined;
-    const { generation } = record;
+    const { round } = record;
     const from = world.restore?.step ?? record.checkpoint?.step ?? 0;
-    const place = seat.size === 1 ? '' : ` as rank ${seat.rank} of ${seat.size}`;
+    const place = assignment.size === 1 ? '' : ` as rank ${assignment.rank} of ${assignment.size}`;
     const memory = world.restore === undefined ? '' : ', from memory';
-    const goes = generation === 1 && from === 0 ? 'begins' : `goes on after step ${from}`;
-    const text = `training of generation ${generation} ${goes}${place}${memory}`;
-    report.event('Started', text, { generation, step: from });
+    const goes = round === 1 && from === 0 ? 'begins' : `goes on after step ${from}`;
+    const text = `training of round ${round} ${goes}${place}${memory}`;
+    report.event('Started', text, { round, step: from });
     try {
       this.#process = await training.start({
-        ...{ state: record, desired: link.records.desired?.record, seat, world },
+        ...{ state: record, desired: link.records.desired?.record, assignment, world },
         onChange: () => this.changed(),
       });
     } catch (thrown) {
       const { code, message } = toAnnealError(thrown);
       const found = isStorageFull(thrown) ? 'E_STORAGE_FULL' : code;
       if (found !== 'E_STORAGE_FULL' && found !== 'E_CHECKPOINT_CORRUPTED') throw thrown;
-      this.#endedBefore(generation, troubleOf(found, message));
+      this.#endedBefore(round, failureWith(found, message));
     }
   }
 
@@ -292,31 +293,31 @@ export class Supervisor {
     const process = this.#process;
     if (process === undefined) return;
     if (why !== 'Hang') return process.kill('Stopped');
-    const trouble = hangTrouble(process.facts, plan.spec.failurePolicy.hangTimeoutSeconds * 1000);
-    report.event('Hung', trouble.message, { generation: process.generation, code: trouble.code });
-    await process.kill(trouble);
+    const failure = hangFailure(process.facts, plan.spec.failurePolicy.hangTimeoutSeconds * 1000);
+    report.event('Hung', failure.message, { round: process.round, code: failure.code });
+    await process.kill(failure);
   }
 
   async #open({ cause, change }: Extract<Action, { type: 'Open' }>): Promise<void> {
     const { writer, report, config } = this.#parts;
     const opened = { by: config.pod.name, cause, at: this.#time() };
     const ending = this.#process?.state.type === 'Ended' ? this.#process.state.ending : undefined;
-    if (!(await writer.changeState((state) => withGeneration(state, opened, change)))) return;
+    if (!(await writer.changeState((state) => withRound(state, opened, change)))) return;
     const why = typeof ending === 'object' ? ending.message : causeInWords(cause);
-    report.event('Ended', `${why}; a new generation is opened (${cause})`, {
+    report.event('Ended', `${why}; a new round is opened (${cause})`, {
       ...(typeof ending === 'object' ? { code: ending.code } : {}),
     });
   }
 
   async #commit(saved: Saved, result: TrainingResult | undefined): Promise<void> {
     const { writer, report, training } = this.#parts;
-    const generation = this.#process?.generation ?? 0;
-    const head = { ...(await training.headOf(generation, saved)), time: this.#time() };
+    const round = this.#process?.round ?? 0;
+    const head = { ...(await training.headOf(round, saved)), time: this.#time() };
     let counted = false;
     let restarts: StateRecord['restarts'] | undefined;
     const committed = await writer.changeState((state) => {
       const { checkpoint } = state;
-      counted = checkpoint?.generation === generation && checkpoint.step === head.step;
+      counted = checkpoint?.round === round && checkpoint.step === head.step;
       const next = withCheckpoint(state, head, this.#recoverySeconds);
       restarts = next.restarts;
       return result === undefined ? next : withSuccess(next, result);
@@ -326,7 +327,7 @@ export class Supervisor {
     // The last one is committed again with the result of the training, and told once.
     if (!counted) {
       const text = `the checkpoint of step ${head.step} counts`;
-      report.event('Committed', text, { generation, step: head.step });
+      report.event('Committed', text, { round, step: head.step });
     }
     await training.remember({ head, restarts }).catch((error: unknown) => {
       // The bus knows it; this is for the day on which it forgets.
@@ -334,50 +335,51 @@ export class Supervisor {
     });
   }
 
-  async #fail(trouble: Trouble): Promise<void> {
+  async #fail(failure: Failure): Promise<void> {
     const { writer, config } = this.#parts;
-    await writer.changeState((state) => withFailure(state, trouble, config.pod.index));
+    await writer.changeState((state) => withFailure(state, failure, config.pod.index));
   }
 
   async #acknowledge(change: Extract<Action, { type: 'Acknowledge' }>['change']): Promise<void> {
     const { writer, report, link } = this.#parts;
     const state = link.records.state?.record;
     if (state === undefined) return;
-    const { generation, opened } = state;
-    if (!(await writer.acknowledge(generation, change))) return;
+    const { round, opened } = state;
+    if (!(await writer.acknowledge(round, change))) return;
     if (change.stoppedStep !== undefined) {
-      report.event('Stopped', `stopped as asked after step ${change.stoppedStep}`, { generation });
+      report.event('Stopped', `stopped as asked after step ${change.stoppedStep}`, { round });
     }
     if (change.restored !== true) return;
     const step = this.#process?.facts.firstStep ?? 0;
-    report.event('Restored', `model and state are in place at step ${step}`, { generation, step });
+    report.event('Restored', `model and state are in place at step ${step}`, { round, step });
     const seconds = (this.#parts.clock.now() - Date.parse(opened.at)) / 1000;
-    if (generation > 1) this.#recoverySeconds = Math.max(0, seconds);
+    if (round > 1) this.#recoverySeconds = Math.max(0, seconds);
   }
 
-  async #leave({ code, trouble, why }: Extract<Action, { type: 'Exit' }>): Promise<PodEnd> {
+  async #leave({ code, failure, why }: Extract<Action, { type: 'Exit' }>): Promise<PodEnd> {
     const { training, report, link, writer, config, publish } = this.#parts;
     await this.#process?.kill('Stopped');
     const state = link.records.state?.record;
     const finished = state?.result?.type === 'Succeeded' ? state : undefined;
-    let published: LastWords['published'];
+    let published: TerminationMessage['published'];
     if (finished !== undefined) {
-      // Of several, the first alone: whoever publishes does it again if that one was lost meanwhile.
+      // Of several, the first alone: whoever publishes does it again if that one was lost
+      // meanwhile.
       if (isFirst(this.#situation())) {
         await training.settle(finished);
         published = await publish();
       }
-      await writer.acknowledge(finished.generation, { finished: true }).catch(() => {
+      await writer.acknowledge(finished.round, { finished: true }).catch(() => {
         // The result is in the record; this was a courtesy.
       });
     }
-    const bad = trouble ?? (code === 0 ? undefined : failedOf(state, code));
+    const bad = failure ?? (code === 0 ? undefined : failedOf(state, code));
     report.line(bad === undefined ? 'info' : 'error', 'supervisor', why);
     if (finished !== undefined)
-      return { exitCode: code, words: finishedWords(finished, published) };
-    if (bad === undefined) return { exitCode: code, words: undefined };
-    const where = { generation: state?.generation, index: config.pod.index };
-    return { exitCode: code, words: failureWords(bad, where) };
+      return { exitCode: code, terminationMessage: finishedMessage(finished, published) };
+    if (bad === undefined) return { exitCode: code, terminationMessage: undefined };
+    const where = { round: state?.round, index: config.pod.index };
+    return { exitCode: code, terminationMessage: failureMessage(bad, where) };
   }
 
   #time(): string {

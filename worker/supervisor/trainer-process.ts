@@ -1,13 +1,14 @@
-// The trainer of one generation as the supervisor's decisions see it: a process, what it said, and what was asked of it.
+// The trainer of one round as the supervisor's decisions see it: a process, what it said, and what
+// was asked of it.
 import type { Telemetry, TelemetryOf } from '../../crds/wire/telemetry.ts';
 import type { Clock } from '../clock.ts';
 import type { Child } from './child.ts';
-import { type Ending, endingOf, type Trouble, troubleOf } from './end-of-child.ts';
+import { type Ending, endingOf, type Failure, failureWith } from './end-of-child.ts';
 import type { TrainerState, TrainingResult } from './situation.ts';
 import { hangsAt, hear, type Saved, startedAt, type TrainerFacts } from './trainer-facts.ts';
 
 interface TrainerSettings {
-  readonly generation: number;
+  readonly round: number;
   readonly clock: Clock;
   readonly hangTimeoutSeconds: number;
   readonly start: (onMessage: (message: Telemetry) => void) => Child;
@@ -37,8 +38,8 @@ export class TrainerProcess {
     this.ended = this.#follow();
   }
 
-  get generation(): number {
-    return this.#settings.generation;
+  get round(): number {
+    return this.#settings.round;
   }
 
   get facts(): TrainerFacts {
@@ -51,12 +52,12 @@ export class TrainerProcess {
 
   get state(): TrainerState {
     if (this.#state !== undefined) return this.#state;
-    const { generation, clock, hangTimeoutSeconds } = this.#settings;
+    const { round, clock, hangTimeoutSeconds } = this.#settings;
     const { saved, firstStep } = this.#facts;
     const silence = hangsAt(this.#facts, hangTimeoutSeconds) - clock.monotonic();
     return {
       type: 'Running',
-      generation,
+      round,
       since: this.#since,
       asked: this.#asked,
       save: { asked: this.#save.asked, done: saved !== undefined && saved.step >= this.#save.step },
@@ -96,12 +97,12 @@ export class TrainerProcess {
   }
 
   async #follow(): Promise<void> {
-    const { generation, clock } = this.#settings;
+    const { round, clock } = this.#settings;
     const end = await this.#child.ended;
     const ending = this.#killedAs ?? endingOf(end, this.#facts.step);
     const result = ending === 'Done' ? await this.#result() : undefined;
     const saved = result?.saved ?? this.#facts.saved;
-    this.#state = { type: 'Ended', generation, ending, at: clock.now(), saved, result };
+    this.#state = { type: 'Ended', round, ending, at: clock.now(), saved, result };
     this.#settings.onChange();
   }
 
@@ -111,9 +112,9 @@ export class TrainerProcess {
   }
 }
 
-export function hangTrouble({ stage, step }: TrainerFacts, silentMs: number): Trouble {
+export function hangFailure({ stage, step }: TrainerFacts, silentMs: number): Failure {
   const seconds = Math.round(silentMs / 1000);
-  return troubleOf(
+  return failureWith(
     'E_HANG',
     `nothing was heard for ${seconds} s in stage ${stage} after step ${step}`,
   );

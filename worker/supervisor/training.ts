@@ -1,4 +1,5 @@
-// The training of one job inside one pod: folders, processes, checkpoints. What the supervisor decides, this does on disk.
+// The training of one job inside one pod: folders, processes, checkpoints. What the supervisor
+// decides, this does on disk.
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
@@ -17,20 +18,20 @@ import { startChild } from './child.ts';
 import type { PodConfig } from './config.ts';
 import type { ControlGroup } from './control-group.ts';
 import type { PodCopies } from './copies/pod-copies.ts';
+import { checkNode, type NodeCheck } from './node-check.ts';
+import type { PodPlan } from './pod-plan.ts';
+import type { RankAssignment } from './rank-assignment.ts';
+import { type Mark, type Remembered, remember, rememberedIn } from './remembered.ts';
+import type { Report } from './report.ts';
 import {
-  generationFolder,
-  openGeneration,
+  openRound,
   type RunPlace,
+  roundFolder,
   runPlace,
   settleTrained,
   trainedIn,
-} from './generation-folder.ts';
-import { checkNode, type NodeCheck } from './node-check.ts';
-import type { PodPlan } from './pod-plan.ts';
-import { type Mark, type Remembered, remember, rememberedIn } from './remembered.ts';
-import type { Report } from './report.ts';
+} from './round-folder.ts';
 import { adjusted, writeRun } from './run-record.ts';
-import type { Seat } from './seat.ts';
 import type { TrainingResult } from './situation.ts';
 import type { Saved } from './trainer-facts.ts';
 import { TrainerProcess } from './trainer-process.ts';
@@ -49,12 +50,15 @@ interface TrainingParts {
 interface Beginning {
   readonly state: StateRecord;
   readonly desired: DesiredRecord | undefined;
-  readonly seat: Seat;
+  readonly assignment: RankAssignment;
   readonly world: WorldRecord;
   readonly onChange: () => void;
 }
 
-/** A rank that waits for another in vain says which one: it is heard before its own silence is taken for a fault. */
+/**
+ * A rank that waits for another in vain says which one: it is heard before its own silence is taken
+ * for a fault.
+ */
 const peersFirstSeconds = 4;
 
 export class Training {
@@ -75,17 +79,17 @@ export class Training {
   }
 
   /** A trainer that goes on from the checkpoint in the record. */
-  async start({ state, desired, seat, world, onChange }: Beginning): Promise<TrainerProcess> {
+  async start({ state, desired, assignment, world, onChange }: Beginning): Promise<TrainerProcess> {
     const { config, plan, clock, group, report, worker, copies } = this.#parts;
-    const { generation } = state;
+    const { round } = state;
     // Fields that may change while workers run are taken as they are now.
     const spec = adjusted(specOf(plan.record, desired?.live ?? config.live), state.adjustments);
-    const folder = await this.#folderOf(state, spec, seat);
-    const kept = await copies.begin({ generation, world, seat });
+    const folder = await this.#folderOf(state, spec, assignment);
+    const kept = await copies.begin({ round, world, assignment });
     const { hangTimeoutSeconds } = spec.failurePolicy;
-    const member = memberOf(this.#parts, generation, seat, hangTimeoutSeconds);
+    const member = memberOf(this.#parts, round, assignment, hangTimeoutSeconds);
     const process = new TrainerProcess({
-      generation,
+      round,
       clock,
       hangTimeoutSeconds: hangTimeoutSeconds + (member === undefined ? 0 : peersFirstSeconds),
       start: (onMessage) =>
@@ -97,12 +101,12 @@ export class Training {
           },
           onMessage: (message) => {
             // What every rank says is told once; how one ended is its own to tell.
-            if (seat.rank === 0 || message.type === 'failure') report.telemetry(message);
+            if (assignment.rank === 0 || message.type === 'failure') report.telemetry(message);
             onMessage(message);
           },
           onLine: (line) => report.line('info', 'worker', line),
         }),
-      result: async () => (seat.rank === 0 ? this.#result(generation) : undefined),
+      result: async () => (assignment.rank === 0 ? this.#result(round) : undefined),
       onChange,
     });
     if (state.checkpoint !== undefined) process.tellCounted(state.checkpoint.step);
@@ -110,20 +114,27 @@ export class Training {
   }
 
   /** The first member makes it, before the others look. */
-  async #folderOf(state: StateRecord, spec: FineTuneJobSpec, { rank }: Seat): Promise<string> {
+  async #folderOf(
+    state: StateRecord,
+    spec: FineTuneJobSpec,
+    { rank }: RankAssignment,
+  ): Promise<string> {
     const { config, clock } = this.#parts;
-    const { generation, checkpoint } = state;
-    if (rank > 0) return generationFolder(this.#place, generation);
+    const { round, checkpoint } = state;
+    if (rank > 0) return roundFolder(this.#place, round);
     const run = await writeRun(config, spec, clock.now());
-    return openGeneration(this.#place, generation, checkpoint, run);
+    return openRound(this.#place, round, checkpoint, run);
   }
 
-  /** What the record says of a checkpoint: where its manifest is below the destination, and what is in it. */
-  async headOf(generation: number, { step, path }: Saved): Promise<Omit<CheckpointHead, 'time'>> {
+  /**
+   * What the record says of a checkpoint: where its manifest is below the destination, and what is
+   * in it.
+   */
+  async headOf(round: number, { step, path }: Saved): Promise<Omit<CheckpointHead, 'time'>> {
     const manifest = await readFile(join(path, 'manifest.json'), 'utf8');
     return {
-      ...{ step, generation },
-      manifest: `gen-${generation}/${basename(path)}`,
+      ...{ step, round },
+      manifest: `round-${round}/${basename(path)}`,
       digest: digestOfText(manifest),
     };
   }
@@ -138,20 +149,18 @@ export class Training {
 
   /** Makes the committed result the result of the run, for whoever publishes it. */
   async settle({ checkpoint }: StateRecord): Promise<void> {
-    if (checkpoint !== undefined) await settleTrained(this.#place, checkpoint.generation);
+    if (checkpoint !== undefined) await settleTrained(this.#place, checkpoint.round);
   }
 
-  async #result(
-    generation: number,
-  ): Promise<(TrainingResult & { readonly saved: Saved }) | undefined> {
-    const trained = await trainedIn(this.#place, generation);
+  async #result(round: number): Promise<(TrainingResult & { readonly saved: Saved }) | undefined> {
+    const trained = await trainedIn(this.#place, round);
     if (trained === null) return undefined;
     const { report, checkpoint } = trained;
     const reason = report.end.reason === 'FinishedEarly' ? 'FinishedEarly' : 'Finished';
     if (report.end.reason === 'Stopped' || report.end.reason === 'Failed') return undefined;
     const step = report.training.steps;
-    // The path that the trainer wrote leads through the folder of its generation.
-    const folder = join(generationFolder(this.#place, generation), 'checkpoints');
+    // The path that the trainer wrote leads through the folder of its round.
+    const folder = join(roundFolder(this.#place, round), 'checkpoints');
     return { reason, step, saved: { step, path: join(folder, basename(checkpoint)) } };
   }
 }
@@ -159,15 +168,15 @@ export class Training {
 /** What a trainer that is one of several is told; one by itself needs nothing. */
 function memberOf(
   { config, group }: TrainingParts,
-  generation: number,
-  { rank, size, store, neighbours }: Seat,
+  round: number,
+  { rank, size, store, neighbours }: RankAssignment,
   hangTimeoutSeconds: number,
 ): MemberRecord | undefined {
   if (size === 1) return undefined;
   return {
-    // A generation has one world at most, and each trains once.
-    group: `${config.job.uid}/${generation}`,
-    ...{ generation, rank, size, store },
+    // A round has one world at most, and each trains once.
+    group: `${config.job.uid}/${round}`,
+    ...{ round, rank, size, store },
     address: config.pod.ip,
     // Whoever has a limit of his own shares it with nobody.
     neighbours: group.memoryLimit() === undefined ? neighbours : 1,

@@ -1,23 +1,24 @@
-// What is done about a training process that ended badly: mend it in place, end the job, or leave the pod to the operator, who can do
-// what no pod can (another node, more memory). Pure; the table of failures and the job's own rules decide.
+// What is done about a training process that ended badly: mend it in place, end the job, or leave
+// the pod to the operator, who can do what no pod can (another node, more memory). Pure; the table
+// of failures and the job's own rules decide.
 import type { FailurePolicy } from '../../crds/api/policy.ts';
 import { countRestart, overdrawn, tooOften } from '../../crds/plan/restart-account.ts';
-import type { GenerationCause } from '../../crds/wire/generation-causes.ts';
+import type { RendezvousCause } from '../../crds/wire/rendezvous-causes.ts';
 import type { StateRecord } from '../../crds/wire/state.ts';
-import { type Trouble, troubleOf } from './end-of-child.ts';
+import { type Failure, failureWith } from './end-of-child.ts';
 
 type Verdict =
   | {
       readonly type: 'Restart';
-      readonly cause: GenerationCause;
+      readonly cause: RendezvousCause;
       readonly account: StateRecord['restarts'];
       readonly adjustments: readonly string[];
     }
-  | { readonly type: 'Fail'; readonly trouble: Trouble }
+  | { readonly type: 'Fail'; readonly failure: Failure }
   | { readonly type: 'Leave' };
 
 export interface Case {
-  readonly trouble: Trouble;
+  readonly failure: Failure;
   readonly account: StateRecord['restarts'];
   readonly adjustments: readonly string[];
   readonly policy: FailurePolicy;
@@ -30,10 +31,10 @@ export interface Case {
 export const recomputeAll = 'ActivationRecomputation=Full';
 
 export function verdictOn(found: Case): Verdict {
-  const { trouble, account, adjustments, policy } = found;
-  switch (actionOf(trouble, policy)) {
+  const { failure, account, adjustments, policy } = found;
+  switch (actionOf(failure, policy)) {
     case 'Fail':
-      return { type: 'Fail', trouble };
+      return { type: 'Fail', failure };
     case 'Ignore':
       return { type: 'Restart', cause: 'Requested', account, adjustments };
     case 'RestartExcludingNode':
@@ -47,7 +48,7 @@ export function verdictOn(found: Case): Verdict {
 
 type Action = FailurePolicy['rules'][number]['action'] | 'Ladder';
 
-function actionOf({ exitCode, reason, retry }: Trouble, policy: FailurePolicy): Action {
+function actionOf({ exitCode, reason, retry }: Failure, policy: FailurePolicy): Action {
   const rule = policy.rules.find(
     ({ onExitCodes, onReasons }) => onExitCodes?.includes(exitCode) || onReasons?.includes(reason),
   );
@@ -58,34 +59,34 @@ function actionOf({ exitCode, reason, retry }: Trouble, policy: FailurePolicy): 
   return policy.deviceOutOfMemoryPolicy === 'Fail' ? 'Fail' : 'Ladder';
 }
 
-function restart({ trouble, account, adjustments, policy, nowMs }: Case): Verdict {
-  const after = countRestart(account, trouble.reason, nowMs, policy);
+function restart({ failure, account, adjustments, policy, nowMs }: Case): Verdict {
+  const after = countRestart(account, failure.reason, nowMs, policy);
   const { repeats } = after;
-  if (trouble.code === 'E_DEVICE_FAULT' && repeats >= tooOften.deviceFault)
+  if (failure.code === 'E_DEVICE_FAULT' && repeats >= tooOften.deviceFault)
     return { type: 'Leave' };
-  if (trouble.code === 'E_HOST_OUT_OF_MEMORY') {
+  if (failure.code === 'E_HOST_OUT_OF_MEMORY') {
     const grows = policy.hostOutOfMemoryPolicy === 'Grow';
     if (grows && repeats >= tooOften.grow) return { type: 'Leave' };
-    if (!grows && repeats >= tooOften.hostMemory) return { type: 'Fail', trouble };
+    if (!grows && repeats >= tooOften.hostMemory) return { type: 'Fail', failure };
   }
-  const end = overdrawn(after, policy, trouble.message);
+  const end = overdrawn(after, policy, failure.message);
   // What it lacks is known, and no fault of the training.
-  if (end?.code === 'E_NO_PROGRESS' && trouble.code === 'E_STORAGE_FULL')
-    return { type: 'Fail', trouble };
+  if (end?.code === 'E_NO_PROGRESS' && failure.code === 'E_STORAGE_FULL')
+    return { type: 'Fail', failure };
   if (end !== undefined) {
-    return { type: 'Fail', trouble: { ...trouble, ...troubleOf(end.code, end.message) } };
+    return { type: 'Fail', failure: { ...failure, ...failureWith(end.code, end.message) } };
   }
-  return { type: 'Restart', cause: causeOf(trouble), account: after, adjustments };
+  return { type: 'Restart', cause: causeOf(failure), account: after, adjustments };
 }
 
-function causeOf({ code }: Trouble): GenerationCause {
+function causeOf({ code }: Failure): RendezvousCause {
   if (code === 'E_PEER_LOST') return 'MemberUnreachable';
   return code === 'E_HANG' ? 'Hang' : 'ProcessFailed';
 }
 
 /** The smaller plan is tried once; there is one rung today. */
-function ladder({ trouble, account, adjustments, recomputesAll }: Case): Verdict {
-  if (recomputesAll || adjustments.includes(recomputeAll)) return { type: 'Fail', trouble };
+function ladder({ failure, account, adjustments, recomputesAll }: Case): Verdict {
+  if (recomputesAll || adjustments.includes(recomputeAll)) return { type: 'Fail', failure };
   const taken = [...adjustments, recomputeAll];
   return { type: 'Restart', cause: 'OutOfMemory', account, adjustments: taken };
 }

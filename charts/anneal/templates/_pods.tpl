@@ -1,4 +1,4 @@
-{{/* What every pod of the chart has in common; the "restricted" profile of Pod Security in full. */}}
+{{/* Common to every pod of the chart; the "restricted" profile of Pod Security. */}}
 {{- define "anneal.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 10001

@@ -108,9 +108,9 @@ function whereRows(job: Job, row: Row): readonly string[] {
     ),
     ...row(
       'world',
-      status.rendezvous?.generation === undefined
+      status.rendezvous?.round === undefined
         ? undefined
-        : `generation ${status.rendezvous.generation}, opened by ${openerWords(job)}`,
+        : `round ${status.rendezvous.round}, opened by ${openerWords(job)}`,
     ),
     ...row('queue', status.queue?.name),
     ...row('avoided', status.restarts?.excludedNodes?.join(', ')),

@@ -29,7 +29,7 @@ function planLines({ model, method, steps, tokensPerStep, ranks, ...rest }: Esti
   const row = (label: string, text: string): readonly string[] =>
     entry(label, text, { width: 80, column: 8, indent: '' });
   return [
-    ...row('model', model.place),
+    ...row('model', model.source),
     ...row(
       '',
       `${model.family}, ${short(model.parameters)} parameters, stored as ${stored.join(', ')}`,

@@ -22,9 +22,9 @@ export function Workers({ display, state, room }: WorkersProps): ReactNode {
   const { job, workers, run } = state;
   if (job === null) return null;
   const { summary = '0', notReadyReasons = [] } = job.status.workers ?? {};
-  const generation = job.status.rendezvous?.generation;
-  const world = generation === undefined ? '' : `, generation ${generation}`;
-  const most = workers.reduce((max, { beat }) => Math.max(max, beat.step), 0);
+  const round = job.status.rendezvous?.round;
+  const world = round === undefined ? '' : `, round ${round}`;
+  const most = workers.reduce((max, { heartbeat }) => Math.max(max, heartbeat.step), 0);
   const shown = workers.length <= room ? workers : workers.slice(0, Math.max(0, room - 1));
   const memory = run.step?.memory;
   return (
@@ -35,14 +35,16 @@ export function Workers({ display, state, room }: WorkersProps): ReactNode {
           {'rank    step   behind  doing'}
         </Line>
       )}
-      {shown.map(({ index, beat }) => {
-        const behind = most - beat.step;
+      {shown.map(({ index, heartbeat }) => {
+        const behind = most - heartbeat.step;
         const late = behind > 1 ? '  slowest' : '';
         const doing =
-          beat.waitingOn === undefined ? beat.stage.toLowerCase() : `waits in ${beat.waitingOn}`;
+          heartbeat.waitingOn === undefined
+            ? heartbeat.stage.toLowerCase()
+            : `waits in ${heartbeat.waitingOn}`;
         return (
           <Line key={index} display={display} style={behind > 1 ? { bold: true } : {}}>
-            {`${String(index).padStart(4)} ${String(beat.step).padStart(7)} ${String(behind).padStart(8)}  ${doing}${late}`}
+            {`${String(index).padStart(4)} ${String(heartbeat.step).padStart(7)} ${String(behind).padStart(8)}  ${doing}${late}`}
           </Line>
         );
       })}

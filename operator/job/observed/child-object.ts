@@ -1,4 +1,5 @@
-// Children of which only their being there matters: what they should contain is in an annotation that we wrote.
+// Children of which only their being there matters: what they should contain is in an annotation
+// that we wrote.
 import * as z from 'zod';
 import type { KubeObject, Resource } from '../../runtime/resource.ts';
 import { metadata } from './metadata.ts';

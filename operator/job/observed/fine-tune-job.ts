@@ -1,5 +1,6 @@
-// A FineTuneJob, as the reconciler sees it. The API server has checked it against the CRD; the spec is parsed once more, so that a job
-// of another version of the CRD is a sentence in its status and not a crash.
+// A FineTuneJob, as the reconciler sees it. The API server has checked it against the CRD; the spec
+// is parsed once more, so that a job of another version of the CRD is a sentence in its status and
+// not a crash.
 import * as z from 'zod';
 import { type FineTuneJobSpec, fineTuneJobSpec } from '../../../crds/api/job.ts';
 import type { FineTuneJobStatus } from '../../../crds/api/status.ts';

@@ -1,4 +1,5 @@
-// The metadata of any object, as we keep it: no managedFields, of the owners only the controlling one.
+// The metadata of any object, as we keep it: no managedFields, of the owners only the controlling
+// one.
 import * as z from 'zod';
 import type { ObjectMeta } from '../../runtime/resource.ts';
 

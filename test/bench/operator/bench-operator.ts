@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Setup } from '../../../cli/setup/setup.ts';
 import { UserError } from '../../../crds/failures/errors.ts';
-import type { LastWords } from '../../../crds/wire/last-words.ts';
+import type { TerminationMessage } from '../../../crds/wire/termination-message.ts';
 import { temporaryFolder } from '../../doubles/temporary-folder.ts';
 import { clusterVariables, startCluster } from '../../setup/cluster/cluster.ts';
 import { ensureClusterPeers, installClusterPeers } from '../../setup/cluster/peers.ts';
@@ -80,7 +80,7 @@ function partNamed(name: string): Part {
 async function fakeStages(): Promise<string> {
   const read = (path: string) => readFile(join(import.meta.dirname, path), 'utf8');
   const words = JSON.stringify(prepared);
-  const own = (await read('stages.yaml')).replace('LAST_WORDS', words);
+  const own = (await read('stages.yaml')).replace('TERMINATION_MESSAGE', words);
   // Of a container before the worker's.
   const common = (await read('../../setup/cluster/fake-stages.yaml')).replace(
     "reason: Completed, message: ''",
@@ -89,7 +89,7 @@ async function fakeStages(): Promise<string> {
   return `${common}---\n${own}`;
 }
 
-const prepared: LastWords = {
+const prepared: TerminationMessage = {
   v: 1,
   prepared: {
     model: {

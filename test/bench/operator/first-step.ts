@@ -89,7 +89,7 @@ async function oneRun(namespace: string, signal: AbortSignal): Promise<Map<Stage
     'prepare speaks': prepare[0]?.at,
     'prepare is done': prepare.at(-1)?.at,
     'supervisor speaks': train[0]?.at,
-    'world agreed': find(train, /^training of generation/),
+    'world agreed': find(train, /^training of round/),
     'trainer has planned': find(train, /parameters are trained, steps/),
     'first evaluation': find(train, /^evaluation after step 0/),
     'first step': find(train, /^step 1 of/),

@@ -108,7 +108,12 @@ function podFor(raw: unknown): object {
   const { name, namespace, uid } = metadata;
   const planDigest = writePlan({ name, namespace, uid, spec }).digest;
   const job = workerJob({
-    ...{ job: { name, namespace, uid, spec, planDigest }, settings, epoch: 1, replicas: 1 },
+    ...{
+      job: { name, namespace, uid, spec, planDigest },
+      settings,
+      workerRevision: 1,
+      replicas: 1,
+    },
     ...{ gang: undefined, excludedNodes: [], grown: 0, trainedParameters: undefined },
   });
   const { template } = job.spec;

@@ -23,7 +23,7 @@ export async function numbersOf(port: number) {
   };
   return {
     suspending: value('anneal_jobs{phase="Suspending"}'),
-    pods: value('anneal_cache_objects{resource="pods"}'),
+    pods: value('anneal_informer_objects{resource="pods"}'),
     heap: value('nodejs_heap_size_used_bytes'),
     reconciled: ['success', 'requeue_after'].reduce(
       (sum, result) =>

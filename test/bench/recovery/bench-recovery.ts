@@ -20,10 +20,10 @@ type Victim = (typeof victims)[number];
 
 /** Seconds from the kill, each since the one before. */
 interface Recovery {
-  /** The next generation is opened. */
+  /** The next round is opened. */
   readonly noticed: number;
-  /** All have met, and rank 0 starts its trainer. */
-  readonly met: number;
+  /** The rendezvous is done, and rank 0 starts its trainer. */
+  readonly rendezvous: number;
   /** Model and state are in place. */
   readonly restored: number;
   /** The first step is done. */
@@ -65,7 +65,7 @@ export async function benchRecovery(setup: Setup, args: readonly string[]): Prom
     rows.push(rowOf(victim, found));
   }
   const head =
-    '| killed | times | to the next step (least to most) | noticed | met | restored | first step | steps again |';
+    '| killed | times | to the next step (least to most) | noticed | rendezvous | restored | first step | steps again |';
   const line = '| --- | --- | --- | --- | --- | --- | --- | --- |';
   process.stdout.write(`\n${[head, line, ...rows].join('\n')}\n`);
 }
@@ -90,10 +90,10 @@ async function killAgainAndAgain(
   const pods = [...(await world.startAll(workers))];
   for (let kill = 0; kill < kills; kill += 1) {
     setup.signal.throwIfAborted();
-    let generation = 0;
+    let round = 0;
     await world.until('this world commits', (state) => {
-      generation = state.generation;
-      return state.checkpoint?.generation === generation;
+      round = state.round;
+      return state.checkpoint?.round === round;
     });
     const index = kill % workers;
     const before = world.step;
@@ -108,9 +108,9 @@ async function killAgainAndAgain(
     }
     await world.until(
       'the next world restored',
-      async () => firstStepIn(later(), generation + 1) !== undefined,
+      async () => firstStepIn(later(), round + 1) !== undefined,
     );
-    const recovery = recoveryOf(later(), generation + 1, at, before);
+    const recovery = recoveryOf(later(), round + 1, at, before);
     found.push(recovery);
     setup.steps.note(`${victim} ${kill + 1} of ${kills}: ${totalOf(recovery).toFixed(2)} s`);
   }
@@ -131,41 +131,36 @@ function linesAfter(pods: readonly Pod[], told: ReadonlyMap<Pod, number>): reado
     .sort((a, b) => a.time - b.time);
 }
 
-function firstStepIn(lines: readonly Line[], generation: number): Line | undefined {
-  const started = lines.find(({ text }) => text.startsWith(startOf(generation)));
+function firstStepIn(lines: readonly Line[], round: number): Line | undefined {
+  const started = lines.find(({ text }) => text.startsWith(startOf(round)));
   return lines.find(
     ({ time, text }) => started !== undefined && time > started.time && /^step \d+ of/.test(text),
   );
 }
 
-const startOf = (generation: number) => `training of generation ${generation} goes on`;
+const startOf = (round: number) => `training of round ${round} goes on`;
 
-function recoveryOf(
-  told: readonly Line[],
-  generation: number,
-  at: number,
-  before: number,
-): Recovery {
+function recoveryOf(told: readonly Line[], round: number, at: number, before: number): Recovery {
   const lines = told.filter(({ time }) => time >= at);
-  const opened = lines.find(({ text }) => text.includes('a new generation is opened'))?.time ?? at;
-  const started = lines.find(({ text }) => text.startsWith(startOf(generation)))?.time ?? opened;
+  const opened = lines.find(({ text }) => text.includes('a new round is opened'))?.time ?? at;
+  const started = lines.find(({ text }) => text.startsWith(startOf(round)))?.time ?? opened;
   const restored =
     lines.find(
       ({ time, text }) => time > started && text.startsWith('model and state are in place'),
     )?.time ?? started;
-  const step = firstStepIn(lines, generation);
+  const step = firstStepIn(lines, round);
   const number = Number(/^step (\d+) of/.exec(step?.text ?? '')?.[1] ?? 0);
   return {
     noticed: Math.min(opened, started) - at,
-    met: started - Math.min(opened, started),
+    rendezvous: started - Math.min(opened, started),
     restored: restored - started,
     stepped: (step?.time ?? restored) - restored,
     again: Math.max(0, before + 1 - number),
   };
 }
 
-const totalOf = ({ noticed, met, restored, stepped }: Recovery) =>
-  noticed + met + restored + stepped;
+const totalOf = ({ noticed, rendezvous, restored, stepped }: Recovery) =>
+  noticed + rendezvous + restored + stepped;
 
 function rowOf(victim: Victim, found: readonly Recovery[]): string {
   const totals = found.map(totalOf);
@@ -173,7 +168,7 @@ function rowOf(victim: Victim, found: readonly Recovery[]): string {
   const cells = [
     ...[victim, found.length],
     `${median(totals).toFixed(2)} s (${Math.min(...totals).toFixed(2)} to ${Math.max(...totals).toFixed(2)})`,
-    ...[middle(({ noticed }) => noticed), middle(({ met }) => met)],
+    ...[middle(({ noticed }) => noticed), middle(({ rendezvous }) => rendezvous)],
     ...[middle(({ restored }) => restored), middle(({ stepped }) => stepped)],
     median(found.map(({ again }) => again)).toFixed(0),
   ];

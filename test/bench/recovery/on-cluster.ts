@@ -85,12 +85,12 @@ async function lose(
   await job.told.untilStep(job.told.last.step + 5);
   const pod = (await job.pods()).find((each) => each.index === index);
   if (pod === undefined) throw new Error(`pod ${index} does not run`);
-  const { generation } = job.told.last;
+  const { round } = job.told.last;
   const began = Date.now();
   await act(pod);
   const over = new AbortController();
   const looking = lookAt(job.namespace, index, pod.uid, over.signal);
-  const next = await job.told.firstAfter(generation);
+  const next = await job.told.firstAfter(round);
   over.abort();
   const seen = await looking;
   // Of what did not happen the time is that of what was before.

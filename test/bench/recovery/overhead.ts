@@ -73,7 +73,7 @@ async function trainFor(
     setup.signal.throwIfAborted();
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }
-  const said = readFileSync(join(world.runFolder, 'gen-1/telemetry.jsonl'), 'utf8')
+  const said = readFileSync(join(world.runFolder, 'round-1/telemetry.jsonl'), 'utf8')
     .split('\n')
     .filter((line) => line.endsWith('}'))
     .map((line) => telemetry.parse(JSON.parse(line)));

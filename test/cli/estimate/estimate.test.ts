@@ -38,7 +38,7 @@ async function estimated(
       reports: async () => reports,
       describe: async () => ({
         version: 1,
-        place: 'owner/model at 01234567',
+        source: 'owner/model at 01234567',
         family: 'llama',
         format: 'safetensors',
         contextLength: 8192,

@@ -9,7 +9,7 @@ const gib = 2 ** 30;
 const { signal } = new AbortController();
 
 const described = (facts: DecoderFacts) => async () => ({
-  ...{ version: 1 as const, place: 'owner/model at 01234567', family: 'llama' },
+  ...{ version: 1 as const, source: 'owner/model at 01234567', family: 'llama' },
   ...{ format: 'safetensors' as const, contextLength: 8192, storedBytes: { BF16: 1e9 }, facts },
 });
 

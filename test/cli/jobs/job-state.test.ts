@@ -31,7 +31,7 @@ test('missing messages leave gaps and no wrong numbers', (t) => {
       const state = seeJob(emptyJob, some);
       const known = new Set(whole.happened.map(({ words }) => words));
       t.true(state.happened.every(({ words }) => known.has(words)));
-      t.true(state.workers.every(({ beat }) => beat.step <= 9));
+      t.true(state.workers.every(({ heartbeat }) => heartbeat.step <= 9));
       t.true((state.run.step?.step ?? 0) <= (whole.run.step?.step ?? 0));
     }),
   );
@@ -60,7 +60,7 @@ test('a checkpoint is told once: that it counts, or that it was written and neve
     return { type: 'Heard', heard: { type: 'Message', index, message }, at: time };
   };
   const counts = (time: number, step: number): JobEvent => {
-    const facts = { ...head, index: 0, time, generation: 1, step, type: 'Committed' as const };
+    const facts = { ...head, index: 0, time, round: 1, step, type: 'Committed' as const };
     const event = { ...facts, message: `the checkpoint of step ${step} counts` };
     return { type: 'Heard', heard: { type: 'PodEvent', event }, at: time };
   };

@@ -72,7 +72,7 @@ const board = seeBoard(emptyBoard, [
 ]);
 const boardProps = { board, rows: rowsOf(board, ''), chosen: 1, filter: '', typing: false };
 const lines = [0, 1, 2, 3].map((index) => {
-  return { index, time: 1000, level: 'info' as const, text: 'world of 4 formed, generation 2' };
+  return { index, time: 1000, level: 'info' as const, text: 'world of 4 formed, round 2' };
 });
 
 for (const columns of [40, 80, 120]) {

@@ -1,4 +1,5 @@
-// The API server dies and comes back. In a file of its own, because it takes every other test of the cluster with it.
+// The API server dies and comes back. In a file of its own, because it takes every other test of
+// the cluster with it.
 import { configMaps } from '../../../operator/job/observed/child-object.ts';
 import { eventually } from '../../doubles/eventually.ts';
 import { aNamespace, clientOf, kubectl, never } from '../access.ts';

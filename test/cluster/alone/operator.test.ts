@@ -1,5 +1,5 @@
-// The operator against a real API server, scheduler, Job controller and kubelet, with a toy worker in the pods. One operator for all tests of
-// this file, each in a namespace of its own.
+// The operator against a real API server, scheduler, Job controller and kubelet, with a toy worker
+// in the pods. One operator for all tests of this file, each in a namespace of its own.
 import { parseQuantity } from '../../../crds/schema/quantity.ts';
 import { eventually } from '../../doubles/eventually.ts';
 import { aJobIn, is, messageOf } from '../a-job.ts';
@@ -52,7 +52,7 @@ test('kubectl apply of a job ends Complete, through init, worker and publish pod
 
 const isFinished = ({ reason }: { readonly [key: string]: unknown }) => reason === 'Finished';
 
-test('last words of a failed init pod are the failure of the job', async (t) => {
+test('the termination message of a failed init pod are the failure of the job', async (t) => {
   const failure = {
     code: 'E_INVALID_DATA',
     reason: 'InvalidData',
@@ -86,7 +86,7 @@ test('a counted exit code is tried again until the budget is spent', async (t) =
   t.truthy(status.failure?.node);
 });
 
-test('suspending removes the workers, and resuming starts the next epoch', async (t) => {
+test('suspending removes the workers, and resuming starts the next revision', async (t) => {
   const job = await aJobIn(t, long);
   await job.apply();
   await job.untilPhase('Running');
@@ -96,7 +96,7 @@ test('suspending removes the workers, and resuming starts the next epoch', async
   await job.patch({ suspend: false });
   await job.untilPhase('Running');
   const status = await job.status();
-  t.is(status.workerEpoch, 2);
+  t.is(status.workerRevision, 2);
   t.is(status.restarts?.counted, undefined);
   t.true((await job.names('jobs')).includes('first-w2'));
 });
@@ -106,7 +106,10 @@ test('a worker Job that somebody deletes comes back, and children of a deleted j
   await job.apply();
   await job.untilPhase('Running');
   await kubectl(['-n', job.namespace, 'delete', 'job', 'first-w1']);
-  await job.until('the next epoch runs', (now) => now.workerEpoch === 2 && now.phase === 'Running');
+  await job.until(
+    'the next revision runs',
+    (now) => now.workerRevision === 2 && now.phase === 'Running',
+  );
   t.is((await job.status()).restarts?.disruptions, 1);
   await kubectl(['-n', job.namespace, 'delete', 'ftj', 'first', '--timeout=60s']);
   const left = async () => {

@@ -1,5 +1,6 @@
-// What a hub answers when it does not give the model: each refusal ends its job in the words of the hub's answer, and an answer that will pass is
-// waited out. Three jobs in one namespace, at the same time.
+// What a hub answers when it does not give the model: each refusal ends its job in the words of the
+// hub's answer, and an answer that will pass is waited out. Three jobs in one namespace, at the
+// same time.
 import { chmod, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';

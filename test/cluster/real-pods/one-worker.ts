@@ -51,7 +51,7 @@ async function podLost(t: ExecutionContext, namespace: string): Promise<void> {
   await Promise.all([untilComplete(t, namespace, 'toy'), expected]);
   t.deepEqual(digestsBelow(join(folder, 'out')), await expected);
   const { rendezvous, artifacts = [] } = await statusOf(namespace, 'toy');
-  t.true((rendezvous?.generation ?? 0) >= 2, 'the second pod opened no generation');
+  t.true((rendezvous?.round ?? 0) >= 2, 'the second pod opened no round');
   t.deepEqual(
     artifacts.map(({ uri }) => uri.replace(/^(pvc:\/\/toy\/out)\/.*/, '$1')),
     [...['pvc://toy/out', 'pvc://toy/out']],

@@ -1,5 +1,6 @@
-// Pods that fetch from and publish to a hub and a bucket, which run on this machine: credentials, network policies and progress are those of
-// a real site. The servers listen on the bridge of the test cluster, which nothing but its pods can reach.
+// Pods that fetch from and publish to a hub and a bucket, which run on this machine: credentials,
+// network policies and progress are those of a real site. The servers listen on the bridge of the
+// test cluster, which nothing but its pods can reach.
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';

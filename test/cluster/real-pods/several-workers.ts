@@ -39,7 +39,7 @@ async function undisturbed(t: ExecutionContext, namespace: string): Promise<void
   const nodes = (await job.pods()).map(({ node }) => node);
   t.is(new Set(nodes).size, 2, `the pods are on ${nodes}`);
   await endsAsHere(t, job);
-  t.is((await statusOf(namespace, 'toy')).rendezvous?.generation, 1);
+  t.is((await statusOf(namespace, 'toy')).rendezvous?.round, 1);
 }
 
 async function suspended(t: ExecutionContext, namespace: string): Promise<void> {
@@ -54,7 +54,9 @@ async function suspended(t: ExecutionContext, namespace: string): Promise<void> 
   await endsAsHere(t, job);
 }
 
-/** With the bits of two workers of this machine, which are at work meanwhile, and without a restart. */
+/**
+ * With the bits of two workers of this machine, which are at work meanwhile, and without a restart.
+ */
 async function endsAsHere(t: ExecutionContext, { namespace, folder }: JobOfSeveral) {
   const here = onThisMachine(t, folder, 2);
   await Promise.all([untilComplete(t, namespace, 'toy'), here]);
@@ -66,11 +68,11 @@ async function scaled(t: ExecutionContext, namespace: string): Promise<void> {
   const worker = { elasticity: 'Live', minReplicas: 1, maxReplicas: 3 };
   const job = await aJobOfSeveral(t, namespace, { workers: 2, intervalSteps: 10, worker });
   await job.told.untilStep(20);
-  for (const [round, replicas] of [3, 1].entries()) {
-    const { generation, step } = job.told.last;
+  for (const [turn, replicas] of [3, 1].entries()) {
+    const { round, step } = job.told.last;
     const began = Date.now();
     await kubectl(['-n', namespace, 'scale', 'finetunejob/toy', `--replicas=${replicas}`]);
-    const next = await job.told.firstAfter(generation);
+    const next = await job.told.firstAfter(round);
     const seconds = ((next.at - began) / 1000).toFixed(1);
     t.log(`to ${replicas}: step ${next.step} after ${seconds} s, asked for at step ${step}`);
     await eventually(
@@ -87,7 +89,7 @@ async function scaled(t: ExecutionContext, namespace: string): Promise<void> {
       { withinMs: 90_000, everyMs: 500 },
     );
     await job.told.untilStep(job.told.last.step + 15);
-    t.is((await statusOf(namespace, 'toy')).restarts?.resizes, round + 1);
+    t.is((await statusOf(namespace, 'toy')).restarts?.resizes, turn + 1);
   }
   await job.suspend();
   await job.resumeFor(10);

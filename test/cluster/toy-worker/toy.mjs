@@ -1,5 +1,6 @@
-// A worker image without a model: it ends as the job says. The variable TOY in spec.worker.env is read from the plan, by role:
-// { "supervise": { "seconds": 2, "exit": 70, "words": { … } } }. Without it each role does what a good worker would tell.
+// A worker image without a model: it ends as the job says. The variable TOY in spec.worker.env is
+// read from the plan, by role: { "supervise": { "seconds": 2, "exit": 70, "words": { … } } }.
+// Without it each role does what a good worker would tell.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 

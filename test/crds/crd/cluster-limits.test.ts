@@ -53,7 +53,7 @@ const refused: readonly (readonly [string, Changes, RegExp])[] = [
     /^spec\.checkpoint\.destination\.s3 is a bucket; /,
   ],
   [
-    'a job without a claim on which its pods meet',
+    'a job without a claim that its pods share',
     { 'output.destination': { s3: { uri: 's3://b/x' } } },
     /^spec\.storage\.data is no claim and no destination is one; /,
   ],
@@ -76,7 +76,7 @@ for (const [what, changes, message] of refused) {
   });
 }
 
-test('results go to a bucket and to a hub where the pods meet on a claim', (t) => {
+test('results go to a bucket and to a hub where the pods share a claim', (t) => {
   const uploads = {
     'output.destination': { s3: { uri: 's3://b/x' } },
     'output.pushToHub': { repository: 'a/b' },

@@ -5,7 +5,7 @@ import { copyNameText, newestFirst, parseCopyName } from '../../../crds/wire/cop
 const number = fc.nat(1e9);
 const name = fc
   .record({
-    generation: number,
+    round: number,
     position: number,
     step: number,
     size: fc.integer({ min: 1, max: 99 }),
@@ -19,8 +19,8 @@ test('a name says what it is of, and nothing else is taken for one', (t) => {
   }
 });
 
-test('what a later generation made is newer, whatever its step', (t) => {
-  const at = (generation: number, position: number) => ({ generation, position, step: 9, size: 2 });
+test('what a later round made is newer, whatever its step', (t) => {
+  const at = (round: number, position: number) => ({ round, position, step: 9, size: 2 });
   const sorted = [at(1, 20), at(2, 9), at(2, 12)].sort(newestFirst);
   t.deepEqual(sorted, [at(2, 12), at(2, 9), at(1, 20)]);
 });

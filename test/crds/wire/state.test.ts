@@ -1,9 +1,9 @@
 import test from 'ava';
-import { generationCauses } from '../../../crds/wire/generation-causes.ts';
+import { rendezvousCauses } from '../../../crds/wire/rendezvous-causes.ts';
 import { ackRecord, desiredRecord, stateRecord, worldRecord } from '../../../crds/wire/state.ts';
 
 const opened = { by: 'operator', cause: 'Start', at: '2026-01-01T00:00:00Z' };
-const first = { v: 1, epoch: 1, generation: 1, opened };
+const first = { v: 1, workerRevision: 1, round: 1, opened };
 
 test('the first state of a job is short, and what is absent has its meaning', (t) => {
   const state = stateRecord.parse(first);
@@ -30,8 +30,8 @@ test('the record stays below 4 KiB with everything at its longest', (t) => {
     ...first,
     opened: { ...opened, by: long(253) },
     world: { key: long(200), digest: long(64), size: 5000, committedAt: at },
-    checkpoint: { step: 1e9, generation: 1e6, manifest: long(512), digest: long(71), time: at },
-    cursor: { epoch: 1, window: 1, sequence: 1, seed: '1', storeDigest: long(64) },
+    checkpoint: { step: 1e9, round: 1e6, manifest: long(512), digest: long(71), time: at },
+    cursor: { workerRevision: 1, window: 1, sequence: 1, seed: '1', storeDigest: long(64) },
     adjustments: Array(6).fill(long(64)),
     restarts: { window: Array(12).fill(at) },
     result: { type: 'Failed', code: long(64), reason: long(64), message: long(1024) },
@@ -58,7 +58,7 @@ test('what the operator wants and what a worker has done are small records with 
 });
 
 test('only what is the fault of the job counts', (t) => {
-  const counted = Object.entries(generationCauses)
+  const counted = Object.entries(rendezvousCauses)
     .filter(([, cause]) => cause.counted)
     .map(([name]) => name);
   t.deepEqual(counted, ['ProcessFailed', 'PodFailed', 'Hang', 'MemberUnreachable']);

@@ -1,7 +1,7 @@
 import test from 'ava';
 import {
   keys,
-  parseBeat,
+  parseHeartbeat,
   parseKey,
   parseSubject,
   streamSubjects,
@@ -44,8 +44,8 @@ test('each message is kept by exactly one stream', (t) => {
   }
 });
 
-test('a beat says whose it is by its subject', (t) => {
+test('a heartbeat says whose it is by its subject', (t) => {
   const pod = { job, index: 12, uid: 'p-1' };
-  t.deepEqual(parseBeat(subjects.beat(pod)), { index: 12, uid: 'p-1' });
-  t.is(parseBeat(subjects.beat(pod).replace('12', 'x')), undefined);
+  t.deepEqual(parseHeartbeat(subjects.heartbeat(pod)), { index: 12, uid: 'p-1' });
+  t.is(parseHeartbeat(subjects.heartbeat(pod).replace('12', 'x')), undefined);
 });

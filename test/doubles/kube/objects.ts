@@ -1,5 +1,6 @@
-// The memory of a small API server: objects by path, one growing version, a log that watches read and that can be compacted.
-// It knows nothing about kinds; what a real API server does with a schema is tested against a real one.
+// The memory of a small API server: objects by path, one growing version, a log that watches read
+// and that can be compacted. It knows nothing about kinds; what a real API server does with a
+// schema is tested against a real one.
 import { isDeepStrictEqual } from 'node:util';
 import { applied, jsonPatched, mergePatched, type PatchStep, type Tree } from './patches.ts';
 
@@ -155,7 +156,10 @@ export class KubeObjects {
     return this.#drop(at, kept);
   }
 
-  /** Calls back for what happened after `from`, and for all that follows; null when that is forgotten. */
+  /**
+   * Calls back for what happened after `from`, and for all that follows; null when that is
+   * forgotten.
+   */
   watch(from: number, listener: (entry: LogEntry) => void): Disposable | null {
     if (from < this.#compacted) return null;
     for (const entry of this.#log) if (entry.version > from) listener(entry);

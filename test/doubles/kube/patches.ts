@@ -1,5 +1,6 @@
-// The two kinds of patch that the operator sends, as small as they can be: JSON patch with `test`, and server-side apply where
-// each manager owns the leaves it applied last. Conditions are a map by type; every other list is one leaf.
+// The two kinds of patch that the operator sends, as small as they can be: JSON patch with `test`,
+// and server-side apply where each manager owns the leaves it applied last. Conditions are a map by
+// type; every other list is one leaf.
 import { isDeepStrictEqual } from 'node:util';
 
 export type Tree = { [key: string]: unknown };
@@ -48,7 +49,10 @@ export function mergePatched(object: unknown, patch: unknown): unknown {
   return copy;
 }
 
-/** `owned` is what every manager applied last, this one already replaced; `before` what this one applied before. */
+/**
+ * `owned` is what every manager applied last, this one already replaced; `before` what this one
+ * applied before.
+ */
 export function applied(object: Tree, next: Tree, before: Tree, others: readonly Tree[]): Tree {
   const copy = structuredClone(object);
   const kept = new Set([next, ...others].flatMap((tree) => leaves(tree).map(([path]) => path)));

@@ -1,5 +1,6 @@
-// KubeObjects behind HTTP, with the list and watch protocol as the API server speaks it: pages with `continue`, streams of JSON
-// lines, bookmarks, 410. A test orders faults: answers with a status, cut streams, answers that get lost after taking effect.
+// KubeObjects behind HTTP, with the list and watch protocol as the API server speaks it: pages with
+// `continue`, streams of JSON lines, bookmarks, 410. A test orders faults: answers with a status,
+// cut streams, answers that get lost after taking effect.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { type Listening, listen } from '../http-server.ts';

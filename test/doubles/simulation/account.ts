@@ -1,5 +1,6 @@
-// The books of a simulated job, kept beside those of the product and by none of its functions: from what happened to it (incidents.ts), what was told in
-// status, and every state record that is written follows what may be charged, and why the job may end.
+// The books of a simulated job, kept beside those of the product and by none of its functions: from
+// what happened to it (incidents.ts), what was told in status, and every state record that is
+// written follows what may be charged, and why the job may end.
 import type { FineTuneJobStatus } from '../../../crds/api/status.ts';
 import type { StateRecord } from '../../../crds/wire/state.ts';
 import { Incidents, type Judged } from './incidents.ts';
@@ -18,7 +19,10 @@ const noProgressAfter = 3;
  * came first.
  */
 const tieMs = 1000;
-/** As docs/reference/failures.md has them: why a new generation is formed, and whether it is counted. */
+/**
+ * As docs/reference/failures.md has them: why a new rendezvous round begins, and whether it is
+ * counted.
+ */
 const charged: ReadonlySet<string> = new Set([
   ...['ProcessFailed', 'PodFailed', 'Hang', 'MemberUnreachable'],
 ]);
@@ -78,26 +82,26 @@ export class Account {
   }
 
   /** This leader has heard of everything, also of this status. */
-  sees(leader: number, { restarts, workerEpoch = 0 }: FineTuneJobStatus = {}): void {
+  sees(leader: number, { restarts, workerRevision = 0 }: FineTuneJobStatus = {}): void {
     const { counted = 0, sinceCommit = 0, window = [] } = restarts ?? {};
     const inWindow = window.length;
     const lastRestart = Date.parse(window.at(-1) ?? '');
     this.#told.set(leader, { counted, sinceCommit, inWindow, lastRestart });
-    if (counted > this.#total) this.#complain(() => this.#promises(counted, workerEpoch));
+    if (counted > this.#total) this.#complain(() => this.#promises(counted, workerRevision));
   }
 
   /**
-   * A step to the next epoch is written into status first, with what it costs, and then into the
+   * A step to the next revision is written into status first, with what it costs, and then into the
    * record.
    */
-  #promises(counted: number, workerEpoch: number): void {
-    const { epoch = 0 } = this.#last ?? {};
-    const most = this.#total + (workerEpoch > epoch ? 1 : 0);
+  #promises(counted: number, next: number): void {
+    const { workerRevision = 0 } = this.#last ?? {};
+    const most = this.#total + (next > workerRevision ? 1 : 0);
     check(counted <= most, `status tells of ${counted} restarts, of ${most} that there were`);
     if (this.#promised !== undefined || this.#last === undefined) return;
     check(
       this.incidents.mayCharge(this.#judged(this.#last, 'operator')),
-      `the step to epoch ${workerEpoch} is charged, and nothing went wrong: ${this.#words()}`,
+      `the step to revision ${next} is charged, and nothing went wrong: ${this.#words()}`,
     );
     this.#promised = { at: this.#now(), counted };
   }
@@ -140,7 +144,7 @@ export class Account {
 
   #judge(before: StateRecord | undefined, after: StateRecord): void {
     if (before === undefined) this.#begun(after);
-    else if (after.generation !== before.generation) this.#opened(before, after);
+    else if (after.round !== before.round) this.#opened(before, after);
     else {
       this.#committed(before, after);
       if (before.result === undefined && after.result !== undefined)
@@ -151,10 +155,10 @@ export class Account {
   }
 
   #begun(state: StateRecord): void {
-    const { generation, restarts, checkpoint } = state;
+    const { round, restarts, checkpoint } = state;
     this.#openedAt = this.#now();
     if (!this.#wasWiped) {
-      check(restarts.counted === 0 && generation === 1, 'a new job begins with an empty account');
+      check(restarts.counted === 0 && round === 1, 'a new job begins with an empty account');
       return;
     }
     this.isBehind = true;
@@ -164,7 +168,10 @@ export class Account {
     this.#takeOver(state, least, `after the wipe, of step ${checkpoint?.step}`);
   }
 
-  /** What the bus had forgotten comes from status or from the volume: never more than there was, never less than was told. */
+  /**
+   * What the bus had forgotten comes from status or from the volume: never more than there was,
+   * never less than was told.
+   */
   #takeOver(
     { restarts, checkpoint }: StateRecord,
     told: Omit<Told, 'lastRestart'>,
@@ -199,17 +206,17 @@ export class Account {
   }
 
   #opened(before: StateRecord, after: StateRecord): void {
-    const { opened, restarts, generation } = after;
+    const { opened, restarts, round } = after;
     const { cause } = opened;
     const by = opened.by === 'operator' ? 'operator' : 'workers';
-    const what = `generation ${generation} of ${cause} by ${by}`;
+    const what = `round ${round} of ${cause} by ${by}`;
     const more = restarts.counted - before.restarts.counted;
     const judged = this.#judged(before, by);
     if (this.#wasWiped && cause === 'Start') {
       const { counted, window } = before.restarts;
       const least = { counted, sinceCommit: 0, inWindow: window.length };
       this.#takeOver(after, least, what);
-    } else if (this.#promised !== undefined && after.epoch > before.epoch) {
+    } else if (this.#promised !== undefined && after.workerRevision > before.workerRevision) {
       this.#keepPromise(this.#promised, restarts, what);
     } else if (charged.has(cause)) {
       check(more === 1, `${what} is charged ${more} times`);
@@ -246,8 +253,8 @@ export class Account {
     if (this.#counted < counted) this.#charge(at);
   }
 
-  #judged({ generation, world }: StateRecord, by: Judged['by']): Judged {
-    return { generation, openedAt: this.#openedAt, hasWorld: world !== undefined, by };
+  #judged({ round, world }: StateRecord, by: Judged['by']): Judged {
+    return { round, openedAt: this.#openedAt, hasWorld: world !== undefined, by };
   }
 
   #charge(at = this.#now()): void {
@@ -261,9 +268,9 @@ export class Account {
   }
 
   #committed(before: StateRecord, { checkpoint }: StateRecord): void {
-    const { step = 0, generation } = checkpoint ?? {};
+    const { step = 0, round } = checkpoint ?? {};
     const known = before.checkpoint;
-    if (step === known?.step && generation === known.generation) return;
+    if (step === known?.step && round === known.round) return;
     // Status tells when a checkpoint was committed, not of what step the one before it was.
     if (checkpoint !== undefined) this.#committedAt = this.#now();
     // Of a lower step after one that was damaged, which is no progress.
@@ -305,18 +312,19 @@ export class Account {
   }
 
   #holds(state: StateRecord): void {
-    const { generation, world, checkpoint, restarts } = state;
+    const { round, world, checkpoint, restarts } = state;
     const { counted, sinceCommit, window } = restarts;
     const step = checkpoint?.step ?? 0;
-    // A bus that came back empty is told by status, which may be behind, and by the volume before a world is agreed on.
+    // A bus that came back empty is told by status, which may be behind, and by the volume before a
+    // world is agreed on.
     if (world !== undefined) {
       check(
         this.isDamaged || step >= this.#step,
-        `I8: generation ${generation} trains from step ${step}, and step ${this.#step} was committed`,
+        `I8: round ${round} trains from step ${step}, and step ${this.#step} was committed`,
       );
       check(
         sinceCommit <= this.#sinceProgress,
-        `generation ${generation} has ${sinceCommit} restarts since the last checkpoint held against it, of ${this.#sinceProgress}`,
+        `round ${round} has ${sinceCommit} restarts since the last checkpoint held against it, of ${this.#sinceProgress}`,
       );
       this.#step = Math.max(this.#step, step);
       this.isBehind = false;
@@ -327,7 +335,7 @@ export class Account {
       counted === this.#counted &&
       sinceCommit === this.#sinceCommit &&
       window.length === this.#times.length;
-    check(isSame, `generation ${generation} has ${told}; the books say ${books}`);
+    check(isSame, `round ${round} has ${told}; the books say ${books}`);
   }
 
   #words(): string {

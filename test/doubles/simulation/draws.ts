@@ -2,7 +2,7 @@
 // before. One that fails is told as short as it could be made. `npm run simulate` draws many others
 // (main.ts).
 import fc from 'fast-check';
-import { budget, happenings } from './happenings.ts';
+import { budget, simulationEvents } from './events.ts';
 import { survives } from './scene.ts';
 
 interface Draws {
@@ -23,7 +23,7 @@ export async function holdsInAll<T>(property: fc.IAsyncProperty<T>, asked: Draws
 export async function surviveAll(asked: Draws) {
   const ends = new Map<string, number>();
   let fromCopies = 0;
-  const property = fc.asyncProperty(happenings, budget, async (events, given) => {
+  const property = fc.asyncProperty(simulationEvents, budget, async (events, given) => {
     const survival = await survives(events, given);
     ends.set(survival.end, (ends.get(survival.end) ?? 0) + 1);
     fromCopies += survival.fromCopies;

@@ -1,9 +1,9 @@
-// What was done to a simulated job and what its trainers came to, from the outside: whether anybody had a reason to charge the job for a new generation,
-// or to open one that is not charged.
+// What was done to a simulated job and what its trainers came to, from the outside: whether anybody
+// had a reason to charge the job for a new round, or to open one that is not charged.
 
-/** A fault is dealt with by the generation it befell; a disruption may be by the one after the next. */
+/** A fault is dealt with by the round it befell; a disruption may be by the one after the next. */
 const disruptionMs = 120_000;
-/** Three beats that did not come, less the second between two looks. */
+/** Three missed heartbeats, less the second between two looks. */
 const silenceMs = 9_000;
 /** All are there and cannot agree. */
 const agreementMs = 300_000;
@@ -13,12 +13,12 @@ interface Incident {
   /** From when on it can be noticed. */
   readonly at: number;
   /** That it befell; 0 for a pod that had not joined any. */
-  readonly generation: number;
+  readonly round: number;
 }
 
-/** A generation and who judges it. */
+/** A round and who judges it. */
 export interface Judged {
-  readonly generation: number;
+  readonly round: number;
   readonly openedAt: number;
   readonly hasWorld: boolean;
   /** Workers know of trainers and of each other, the operator of pods. */
@@ -38,22 +38,22 @@ export class Incidents {
     this.#now = now;
   }
 
-  trainerEnded(code: string, generation: number): void {
-    this.#trainers.push({ what: code, at: this.#now(), generation });
+  trainerEnded(code: string, round: number): void {
+    this.#trainers.push({ what: code, at: this.#now(), round });
   }
 
   /** The others hear nothing of it any more. */
-  silent(generation: number): void {
-    this.#trainers.push({ what: 'not heard', at: this.#now() + silenceMs, generation });
+  silent(round: number): void {
+    this.#trainers.push({ what: 'not heard', at: this.#now() + silenceMs, round });
   }
 
   /** With a code that is the fault of the job. */
-  podEnded(code: number, generation: number): void {
-    this.#pods.push({ what: `ended with ${code}`, at: this.#now(), generation });
+  podEnded(code: number, round: number): void {
+    this.#pods.push({ what: `ended with ${code}`, at: this.#now(), round });
   }
 
   disruption(what: string): void {
-    this.#disruptions.push({ what, at: this.#now(), generation: 0 });
+    this.#disruptions.push({ what, at: this.#now(), round: 0 });
   }
 
   resized(replicas: number): void {
@@ -61,19 +61,19 @@ export class Incidents {
     this.#resizedAt = this.#now();
   }
 
-  mayCharge({ generation, openedAt, hasWorld, by }: Judged): boolean {
+  mayCharge({ round, openedAt, hasWorld, by }: Judged): boolean {
     const now = this.#now();
     if (by === 'workers')
-      return this.#trainers.some((each) => each.generation === generation && each.at <= now);
+      return this.#trainers.some((each) => each.round === round && each.at <= now);
     const isLate = !hasWorld && now >= openedAt + agreementMs;
     const befell = (each: Incident) =>
-      each.generation === generation || (each.generation === 0 && each.at >= openedAt);
+      each.round === round || (each.round === 0 && each.at >= openedAt);
     return isLate || this.#pods.some(befell);
   }
 
-  isCorrupted({ generation }: Judged): boolean {
+  isCorrupted({ round }: Judged): boolean {
     return this.#trainers.some(
-      (each) => each.what === 'E_CHECKPOINT_CORRUPTED' && each.generation === generation,
+      (each) => each.what === 'E_CHECKPOINT_CORRUPTED' && each.round === round,
     );
   }
 
@@ -83,7 +83,10 @@ export class Incidents {
     return this.#disruptions.some(({ at }) => at >= from) || this.#resizedAt >= from;
   }
 
-  /** Another size may have to wait for pods and for a save; and a world that went on with fewer grows again. */
+  /**
+   * Another size may have to wait for pods and for a save; and a world that went on with fewer
+   * grows again.
+   */
   mayResize(size: number | undefined): boolean {
     return this.#resizedAt > Number.NEGATIVE_INFINITY || size !== this.wanted;
   }
@@ -92,7 +95,7 @@ export class Incidents {
     const last = (incidents: readonly Incident[]) =>
       incidents
         .slice(-4)
-        .map(({ what, at, generation }) => `${what} ${this.#ago(at)} s ago (${generation})`)
+        .map(({ what, at, round }) => `${what} ${this.#ago(at)} s ago (${round})`)
         .join(', ') || 'none';
     return `trainers: ${last(this.#trainers)}; pods: ${last(this.#pods)}; disruptions: ${last(this.#disruptions)}`;
   }

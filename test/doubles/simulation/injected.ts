@@ -1,5 +1,6 @@
-// What a schedule did to a job whose workers only end, save and mend: so much it may be charged for, and no more. Several faults may come to one
-// incident, so this bounds the account from above; what it has to be exactly is in account.ts, which can see trainers.
+// What a schedule did to a job whose workers only end, save and mend: so much it may be charged
+// for, and no more. Several faults may come to one incident, so this bounds the account from above;
+// what it has to be exactly is in account.ts, which can see trainers.
 import type { Budget } from './account.ts';
 
 export class Injected {

@@ -1,5 +1,6 @@
-// The invariants of a job, by the numbers that messages name. I4 and I11 are in the schedules themselves: calls fail before and after they took
-// effect, and there are two leaders. That a worker of an old generation cannot commit (I9) is proven with a real bus, test/wire/supervisor.
+// The invariants of a job, by the numbers that messages name. I4 and I11 are in the schedules
+// themselves: calls fail before and after they took effect, and there are two leaders. That a
+// worker of an old round cannot commit (I9) is proven with a real bus, test/wire/supervisor.
 import type { V1PodSpec } from '@kubernetes/client-node';
 import { isReasonOf } from '../../../crds/api/condition-reasons.ts';
 import type { ConditionType } from '../../../crds/api/conditions.ts';
@@ -92,7 +93,10 @@ function holdOfEnd(world: World, memory: Memory, created: readonly KubeRequest[]
   );
 }
 
-/** What was committed stays committed, whoever writes the record next, and after its storage was lost. */
+/**
+ * What was committed stays committed, whoever writes the record next, and after its storage was
+ * lost.
+ */
 function holdOfBus(world: World, memory: Memory): void {
   for (const job of world.bus?.jobs() ?? []) {
     const { state } = world.bus?.of(job) ?? {};
@@ -126,7 +130,7 @@ export function plantForeign(world: World): void {
   const uid = String(metaOf(world.find() ?? {})['uid']);
   const labels = {
     ...{ 'anneal.dev/job-uid': uid, 'anneal.dev/job-name': 'first' },
-    ...{ 'anneal.dev/component': 'worker', 'anneal.dev/worker-epoch': '9' },
+    ...{ 'anneal.dev/component': 'worker', 'anneal.dev/worker-revision': '9' },
   };
   const ownerReferences = [{ uid: metaOf(owner)['uid'], controller: true }];
   const metadata = { name: foreignName, namespace: 'team-a', labels, ownerReferences };

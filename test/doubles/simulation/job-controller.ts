@@ -1,5 +1,6 @@
-// What the Job controller, the scheduler, kubelet and the garbage collector do to our children, one step at a time: pods for missing indexes,
-// the failure policy, Complete and Failed, children of a deleted owner. How each pod ends is the script of the test.
+// What the Job controller, the scheduler, kubelet and the garbage collector do to our children, one
+// step at a time: pods for missing indexes, the failure policy, Complete and Failed, children of a
+// deleted owner. How each pod ends is the script of the test.
 import { type At, type KubeObjects, metaOf } from '../kube/objects.ts';
 import type { Tree } from '../kube/patches.ts';
 
@@ -16,7 +17,7 @@ const owned = [
 /** How a pod ends; undefined: it runs on. */
 export type PodScript = (
   pod: Tree,
-) => { readonly exit: number; readonly words?: object } | undefined;
+) => { readonly exit: number; readonly terminationMessage?: object } | undefined;
 
 interface JobSpec {
   readonly parallelism?: number;
@@ -95,7 +96,7 @@ export class JobController {
     }
     if (phase !== 'Running') return;
     const end = script(pod);
-    if (end !== undefined) this.#end(pod, end.exit, end.words ?? {}, []);
+    if (end !== undefined) this.#end(pod, end.exit, end.terminationMessage ?? {}, []);
   }
 
   /** A container before the worker's runs for one step, and ends well. */
@@ -111,9 +112,14 @@ export class JobController {
     return before === undefined;
   }
 
-  #end(pod: Tree, exitCode: number, words: object, conditions: readonly object[]): void {
+  #end(
+    pod: Tree,
+    exitCode: number,
+    terminationMessage: object,
+    conditions: readonly object[],
+  ): void {
     const finishedAt = stamp(this.#now());
-    const message = JSON.stringify({ v: 1, ...words });
+    const message = JSON.stringify({ v: 1, ...terminationMessage });
     const terminated = {
       exitCode,
       finishedAt,

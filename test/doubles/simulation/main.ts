@@ -4,7 +4,7 @@
 import { parseArgs } from 'node:util';
 import { attempt } from '../../../cli/setup/attempt.ts';
 import { UserError } from '../../../crds/failures/errors.ts';
-import * as workers from './happenings.ts';
+import * as workers from './events.ts';
 import { runMany } from './many.ts';
 import { jobKinds, operatorEnds } from './operator-ends.ts';
 import { survives } from './scene.ts';
@@ -31,7 +31,7 @@ await attempt(async ({ signal }) => {
 function chosen(of: string) {
   type Asked = Parameters<typeof runMany>[1];
   if (of === 'workers') {
-    const { happenings: events, budget: given } = workers;
+    const { simulationEvents: events, budget: given } = workers;
     const end = async (...drawn: Parameters<typeof survives>) => (await survives(...drawn)).end;
     return (asked: Asked) => runMany({ events, given, end }, asked);
   }

@@ -1,4 +1,5 @@
-// The bus without a network: records in memory, compare-and-set as on the real one, faults as a test orders them.
+// The bus without a network: records in memory, compare-and-set as on the real one, faults as a
+// test orders them.
 import { TransientError } from '../../../crds/failures/errors.ts';
 import type {
   AckRecord,
@@ -8,7 +9,7 @@ import type {
   StateRecord,
 } from '../../../crds/wire/state.ts';
 import type { JobOnBus } from '../../../crds/wire/subjects.ts';
-import type { JobBus, NewGeneration } from '../../../operator/bus/job-bus.ts';
+import type { JobBus, NewRound } from '../../../operator/bus/job-bus.ts';
 import type { BusFacts } from '../../../operator/job/facts.ts';
 import { timeText } from '../../../operator/runtime/conditions.ts';
 
@@ -22,7 +23,7 @@ export interface JobRecords {
 
 export class MemoryBus implements JobBus {
   readonly records = new Map<string, JobRecords & { readonly job: JobOnBus }>();
-  /** Generations opened, by job: whoever opened them. */
+  /** Rounds opened, by job: whoever opened them. */
   opened = 0;
   awaySince: number | undefined;
   /** Hears of every state record that is written. */
@@ -55,7 +56,7 @@ export class MemoryBus implements JobBus {
   put(job: JobOnBus, state: StateRecord): void {
     const records = this.of(job);
     const before = records.state;
-    if (before !== undefined && before.generation !== state.generation) {
+    if (before !== undefined && before.round !== state.round) {
       records.members.clear();
       records.acks.clear();
     }
@@ -107,12 +108,12 @@ export class MemoryBus implements JobBus {
     });
   }
 
-  async openGeneration(job: JobOnBus, next: NewGeneration): Promise<void> {
-    this.#effect('openGeneration', () => {
+  async openRound(job: JobOnBus, next: NewRound): Promise<void> {
+    this.#effect('openRound', () => {
       const { state } = this.of(job);
-      if (state === undefined || state.generation !== next.from || state.result) return;
+      if (state === undefined || state.round !== next.from || state.result) return;
       const { world: _, ...rest } = state;
-      const { epoch, cause, restarts, lost } = next;
+      const { workerRevision, cause, restarts, lost } = next;
       const opened = {
         by: 'operator',
         cause,
@@ -121,7 +122,7 @@ export class MemoryBus implements JobBus {
       };
       this.put(
         job,
-        structuredClone({ ...rest, epoch, opened, restarts, generation: next.from + 1 }),
+        structuredClone({ ...rest, workerRevision, opened, restarts, round: next.from + 1 }),
       );
       this.opened += 1;
     });

@@ -1,4 +1,5 @@
-// The API server without a network: requests act on KubeObjects at once. A test may make any of them fail before or after it took effect.
+// The API server without a network: requests act on KubeObjects at once. A test may make any of
+// them fail before or after it took effect.
 import { toApiError, unanswered } from '../../../operator/runtime/api-error.ts';
 import type { KubeRequest, KubeTransport } from '../../../operator/runtime/transport.ts';
 import { type KubeObjects, RefusalError } from '../kube/objects.ts';

@@ -15,11 +15,11 @@ export interface Beginning {
 const alone = { ...preparingAlone, 'worker.replicas': 1 };
 const published = { finished: { reason: 'Finished', step: 24 }, published: { artifacts: [] } };
 const kinds = {
-  operator: { hasBus: true, changes: {}, words: {} },
-  'operator-without-bus': { hasBus: false, changes: {}, words: {} },
+  operator: { hasBus: true, changes: {}, terminationMessage: {} },
+  'operator-without-bus': { hasBus: false, changes: {}, terminationMessage: {} },
   /** Its only worker prepares and publishes too. */
-  'operator-of-one': { hasBus: true, changes: alone, words: published },
-  'operator-of-one-without-bus': { hasBus: false, changes: alone, words: published },
+  'operator-of-one': { hasBus: true, changes: alone, terminationMessage: published },
+  'operator-of-one-without-bus': { hasBus: false, changes: alone, terminationMessage: published },
 } as const;
 
 export type JobKind = keyof typeof kinds;
@@ -27,7 +27,7 @@ export const jobKinds = Object.keys(kinds) as readonly JobKind[];
 
 /** How the job ended; throws the sentence of what does not hold. */
 export function operatorEnds(kind: JobKind) {
-  const { hasBus, changes, words } = kinds[kind];
+  const { hasBus, changes, terminationMessage } = kinds[kind];
   return async (events: readonly Event[], { isBegun, budget }: Beginning): Promise<string> => {
     const run = await newRun(hasBus, isBegun, budget, changes);
     const { world, mostCounted } = run;
@@ -45,7 +45,7 @@ export function operatorEnds(kind: JobKind) {
     holds();
     if (world.bus !== undefined) world.bus.awaySince = undefined;
     world.edit({ suspend: false });
-    world.script = () => ({ exit: 0, words });
+    world.script = () => ({ exit: 0, terminationMessage });
     await world.settle(600);
     holds();
     if (end === undefined) throw new Error(`it is ${world.phase}, and nothing is in its way`);

@@ -1,11 +1,12 @@
-// Three workers of one job in virtual time, and whatever may happen to them in whatever order: the operator is the real one, each supervisor
-// decides by the real policies, and a training is a chain of digests, so that anything lost, done twice or read from the wrong place shows.
+// Three workers of one job in virtual time, and whatever may happen to them in whatever order: the
+// operator is the real one, each supervisor decides by the real policies, and a training is a chain
+// of digests, so that anything lost, done twice or read from the wrong place shows.
 import { TransientError } from '../../../crds/failures/errors.ts';
 import { progressPart } from '../../../operator/job/progress.ts';
 import { metaOf } from '../kube/objects.ts';
 import type { Tree } from '../kube/patches.ts';
 import { Account, type Budget } from './account.ts';
-import type { Happening } from './happenings.ts';
+import type { SimulationEvent } from './events.ts';
 import { check, hold, memoryOf } from './invariants.ts';
 import { podsAt } from './job-controller.ts';
 import { type SimPod, Supervisors } from './supervisors.ts';
@@ -88,7 +89,7 @@ export class Scene {
     if (checkpoint !== undefined) world.mirrorCheckpoint(checkpoint);
   }
 
-  async happen(each: Happening): Promise<void> {
+  async happen(each: SimulationEvent): Promise<void> {
     const { world, supervisors } = this;
     switch (each.type) {
       case 'pass':
@@ -210,7 +211,7 @@ export class Scene {
     const [job] = this.world.bus?.jobs() ?? [];
     const head = job === undefined ? undefined : this.world.bus?.of(job).state?.checkpoint;
     if (head === undefined || this.account.isDamaged || this.account.isBehind) return;
-    const chain = this.supervisors.trainers.files.get(`${head.generation}/${head.step}`);
+    const chain = this.supervisors.trainers.files.get(`${head.round}/${head.step}`);
     check(chain !== undefined, `the committed checkpoint of step ${head.step} is gone`);
     check(chain === chainOf(head.step), `the checkpoint of step ${head.step} holds something else`);
   }
@@ -236,7 +237,7 @@ interface Survival {
 
 /** How the job came to its end after all of them; throws the sentence of what does not hold. */
 export async function survives(
-  events: readonly Happening[],
+  events: readonly SimulationEvent[],
   given: Budget = lavish,
 ): Promise<Survival> {
   const scene = new Scene(given);

@@ -1,5 +1,6 @@
-// What may happen around the operator of a job, as fast-check draws it: calls that fail before or after they took effect, caches that lag, leaders
-// that are two, processes that end, pods that die, people who edit and delete, a bus that goes, comes back, or comes back empty.
+// What may happen around the operator of a job, as fast-check draws it: calls that fail before or
+// after they took effect, caches that lag, leaders that are two, processes that end, pods that die,
+// people who edit and delete, a bus that goes, comes back, or comes back empty.
 import fc from 'fast-check';
 import type { Changes } from '../../builders/job.ts';
 import { metaOf } from '../kube/objects.ts';

@@ -1,5 +1,6 @@
-// Supervisors of simulated pods: they decide by the supervisor's own policies and write by its own functions; what they see may be old, and what
-// they write may be lost. In place of revisions, records are compared by identity: each write makes a new one.
+// Supervisors of simulated pods: they decide by the supervisor's own policies and write by its own
+// functions; what they see may be old, and what they write may be lost. In place of revisions,
+// records are compared by identity: each write makes a new one.
 
 import type { FailurePolicy } from '../../../crds/api/policy.ts';
 import { Exit } from '../../../crds/failures/table.ts';
@@ -9,16 +10,16 @@ import type { AckRecord, StateRecord, WorldRecord } from '../../../crds/wire/sta
 import { type JobOnBus, keys } from '../../../crds/wire/subjects.ts';
 import { timeText } from '../../../operator/runtime/conditions.ts';
 import { decide } from '../../../worker/supervisor/decide.ts';
-import { troubleOf } from '../../../worker/supervisor/end-of-child.ts';
-import { membersOf } from '../../../worker/supervisor/meet.ts';
+import { failureWith } from '../../../worker/supervisor/end-of-child.ts';
+import { worldIn } from '../../../worker/supervisor/rank-assignment.ts';
 import { noRecords, partsOf, placeOf, type Records } from '../../../worker/supervisor/records.ts';
 import { caughtUp, type Mark } from '../../../worker/supervisor/remembered.ts';
-import { worldIn } from '../../../worker/supervisor/seat.ts';
+import { membersOf } from '../../../worker/supervisor/rendezvous.ts';
 import type { Action, Situation } from '../../../worker/supervisor/situation.ts';
 import {
   withCheckpoint,
   withFailure,
-  withGeneration,
+  withRound,
   withSuccess,
   withWorld,
   worldOf,
@@ -36,7 +37,7 @@ import type { World } from './world.ts';
 export interface SimPod {
   readonly uid: string;
   readonly index: number;
-  readonly epoch: number;
+  readonly workerRevision: number;
   readonly bootAt: number;
   joined: number;
   terminateBy: number | undefined;
@@ -60,7 +61,7 @@ export class Supervisors {
   readonly #world: World;
   readonly #bus: MemoryBus;
   readonly #lists = new Map<string, WorldRecord>();
-  readonly #beats = new Map<string, number>();
+  readonly #heartbeats = new Map<string, number>();
   readonly #account: Account;
   /** When the bus came back, to the second: one that has is given time before others are missed. */
   #back = 0;
@@ -69,7 +70,10 @@ export class Supervisors {
   #mark: Mark | undefined;
   /** How many of the next writes are lost. */
   lostWrites = 0;
-  /** Whether a write must name what it replaces; false only where a test shows what that is good for. */
+  /**
+   * Whether a write must name what it replaces; false only where a test shows what that is good
+   * for.
+   */
   isFenced = true;
 
   constructor(world: World, bus: MemoryBus, account: Account) {
@@ -80,7 +84,7 @@ export class Supervisors {
       () => world.time,
       (trainer, ending) => {
         if (typeof ending === 'object')
-          account.incidents.trainerEnded(ending.code, trainer.state.generation);
+          account.incidents.trainerEnded(ending.code, trainer.state.round);
       },
     );
     world.script = (pod) => this.#endOf(pod);
@@ -90,7 +94,7 @@ export class Supervisors {
   /** Pods that run come to a decision, trainers do a step. */
   step(): void {
     if (this.#bus.awaySince !== undefined) this.#back = this.#world.time + 1000;
-    this.#meetPods();
+    this.#newPods();
     for (const pod of this.pods.values()) this.#act(pod);
     this.trainers.tick();
     for (const pod of this.pods.values()) this.#act(pod);
@@ -109,7 +113,8 @@ export class Supervisors {
   }
 
   killTrainer(pod: SimPod): void {
-    if (pod.trainer !== undefined) this.trainers.end(pod.trainer, troubleOf('E_CRASHED', 'killed'));
+    if (pod.trainer !== undefined)
+      this.trainers.end(pod.trainer, failureWith('E_CRASHED', 'killed'));
   }
 
   /** Its container ends with this code. */
@@ -128,7 +133,7 @@ export class Supervisors {
     return exit === undefined ? undefined : { exit };
   }
 
-  #meetPods(): void {
+  #newPods(): void {
     const there = new Set<string>();
     for (const tree of this.#world.objects.all(podsAt)) {
       if (labelsOf(tree)['anneal.dev/component'] !== 'worker') continue;
@@ -143,7 +148,7 @@ export class Supervisors {
   #newPod(uid: string, tree: Tree): SimPod {
     return {
       ...{ uid, index: indexOf(tree), bootAt: this.#world.time, joined: 0 },
-      epoch: Number(labelsOf(tree)['anneal.dev/worker-epoch']),
+      workerRevision: Number(labelsOf(tree)['anneal.dev/worker-revision']),
       ...{ terminateBy: undefined, trainer: undefined, isFrozen: false, isBlind: false },
       ...{ seen: undefined, exit: undefined, copies: new Map() },
     };
@@ -152,7 +157,7 @@ export class Supervisors {
   /** Without a word, as with a node; a zombie is one that is only frozen. */
   #gone(uid: string, { trainer, joined }: SimPod): void {
     this.#account.incidents.disruption('a pod is gone');
-    // Its beats stop as well, which the others may notice first.
+    // Its heartbeats stop as well, which the others may notice first.
     this.#account.incidents.silent(joined);
     if (trainer !== undefined) this.trainers.end(trainer, 'Stopped');
     this.pods.delete(uid);
@@ -160,7 +165,7 @@ export class Supervisors {
 
   #act(pod: SimPod): void {
     if (pod.isFrozen) return;
-    if (this.#bus.awaySince === undefined) this.#beats.set(pod.uid, this.#world.time);
+    if (this.#bus.awaySince === undefined) this.#heartbeats.set(pod.uid, this.#world.time);
     for (let count = 0; count < mostActions && pod.exit === undefined; count += 1) {
       if (!pod.isBlind || pod.seen === undefined) pod.seen = this.#look(pod);
       const situation = this.#situation(pod, pod.seen);
@@ -181,12 +186,10 @@ export class Supervisors {
   #look({ seen }: SimPod): Records {
     if (this.#bus.awaySince !== undefined) return seen ?? noRecords;
     const { state, desired, members, acks } = this.#bus.of(this.#job());
-    const generation = state?.generation ?? 0;
+    const round = state?.round ?? 0;
     const revision = 1;
     const stored = <T>(map: ReadonlyMap<number, T>) =>
-      new Map(
-        [...map].map(([index, record]) => [placeOf(generation, index), { record, revision }]),
-      );
+      new Map([...map].map(([index, record]) => [placeOf(round, index), { record, revision }]));
     const lists = [...this.#lists].map(([key, record]) => {
       return [partsOf(key).place, { record, revision }] as const;
     });
@@ -199,17 +202,17 @@ export class Supervisors {
   }
 
   #situation(pod: SimPod, records: Records): Situation {
-    const { uid: podUID, index, epoch, bootAt, joined, terminateBy, trainer } = pod;
+    const { uid: podUID, index, workerRevision, bootAt, joined, terminateBy, trainer } = pod;
     const { awaySince } = this.#bus;
     return {
       now: this.#world.time,
-      me: { index, podUID, epoch, bootAt },
+      me: { index, podUID, workerRevision, bootAt },
       policy: this.#policyNow(),
       recomputesAll: false,
       busOutageMs: 900_000,
       patienceMs: 30_000,
       bus: { connected: awaySince === undefined, since: awaySince ?? Math.max(bootAt, this.#back) },
-      ...{ records, joined, terminateBy, beats: this.#beats },
+      ...{ records, joined, terminateBy, heartbeats: this.#heartbeats },
       ...{ paces: new Map(), toldPace: undefined },
       trainer: trainer?.state ?? { type: 'None' },
     };
@@ -248,18 +251,21 @@ export class Supervisors {
         return;
       case 'Kill':
         if (trainer === undefined) return;
-        this.trainers.end(trainer, action.why === 'Hang' ? troubleOf('E_HANG', 'hung') : 'Stopped');
+        this.trainers.end(
+          trainer,
+          action.why === 'Hang' ? failureWith('E_HANG', 'hung') : 'Stopped',
+        );
         return;
       case 'Open': {
         const opened = { by: pod.uid, cause: action.cause, at: this.#time() };
-        this.#change(pod, (state) => withGeneration(state, opened, action.change));
+        this.#change(pod, (state) => withRound(state, opened, action.change));
         return;
       }
       case 'Commit':
         this.#commit(pod, action);
         return;
       case 'Fail':
-        this.#change(pod, (state) => withFailure(state, action.trouble, pod.index));
+        this.#change(pod, (state) => withFailure(state, action.failure, pod.index));
         return;
       case 'Acknowledge':
         this.#acknowledge(pod, action.change);
@@ -274,9 +280,9 @@ export class Supervisors {
     }
   }
 
-  #join(pod: SimPod, { generation, over }: Extract<Action, { type: 'Join' }>): void {
+  #join(pod: SimPod, { round, over }: Extract<Action, { type: 'Join' }>): void {
     const records = this.#records();
-    if (records === undefined || records.state?.generation !== generation) return;
+    if (records === undefined || records.state?.round !== round) return;
     if (records.members.has(pod.index) !== (over !== undefined)) return;
     records.members.set(pod.index, {
       ...{ v: 1, podUID: pod.uid, podIP: `10.0.0.${pod.index + 1}`, port: 1, node: 'n' },
@@ -288,13 +294,13 @@ export class Supervisors {
         protocol: [1, 1],
       },
     });
-    pod.joined = generation;
+    pod.joined = round;
   }
 
   #commitWorld(pod: SimPod, situation: Situation): void {
     const known = situation.records.state?.record;
-    const generation = known?.generation ?? 0;
-    const remembered = { mark: this.#mark, generation: this.trainers.newest };
+    const round = known?.round ?? 0;
+    const remembered = { mark: this.#mark, round: this.trainers.newest };
     const opened = { by: pod.uid, at: this.#time() };
     if (known !== undefined && caughtUp(known, remembered, opened) !== undefined) {
       this.#change(pod, (state) => caughtUp(state, remembered, opened) ?? state);
@@ -302,30 +308,30 @@ export class Supervisors {
     }
     const members = membersOf(situation);
     const list = worldOf(members, situation.records.state?.record.checkpoint);
-    const key = keys.world(this.#job(), generation, pod.index);
+    const key = keys.world(this.#job(), round, pod.index);
     this.#lists.set(key, list);
     const world = { key, digest: digestOf(list), size: members.length };
     this.#change(pod, (state) => withWorld(state, world, this.#time()));
   }
 
-  #start(pod: SimPod, { generation, seat }: Extract<Action, { type: 'Start' }>): void {
+  #start(pod: SimPod, { round, assignment }: Extract<Action, { type: 'Start' }>): void {
     const { seen = noRecords } = pod;
     const list = worldIn(seen);
     if (list === undefined) throw new Error('started without a world');
     const checkpoint = seen.state?.record.checkpoint;
-    if (seat.rank === 0) this.trainers.openGeneration(generation, checkpoint);
-    const next = list.order[(seat.rank + 1) % seat.size];
-    pod.trainer = this.trainers.start(generation, {
-      ...{ seat, list, copies: pod.copies, isFrozen: () => pod.isFrozen },
-      peer: () => (seat.size === 1 ? undefined : this.#memoryOf(list, next)),
-      copy: this.#copyFor(list, seat.rank),
+    if (assignment.rank === 0) this.trainers.openRound(round, checkpoint);
+    const next = list.order[(assignment.rank + 1) % assignment.size];
+    pod.trainer = this.trainers.start(round, {
+      ...{ assignment, list, copies: pod.copies, isFrozen: () => pod.isFrozen },
+      peer: () => (assignment.size === 1 ? undefined : this.#memoryOf(list, next)),
+      copy: this.#copyFor(list, assignment.rank),
     });
     const isDamaged =
       checkpoint !== undefined &&
-      this.trainers.damaged.has(`${checkpoint.generation}/${checkpoint.step}`);
+      this.trainers.damaged.has(`${checkpoint.round}/${checkpoint.step}`);
     check(
       isDamaged || pod.trainer.step >= (checkpoint?.step ?? 0),
-      `generation ${generation} goes on after step ${pod.trainer.step}, committed is ${checkpoint?.step}`,
+      `round ${round} goes on after step ${pod.trainer.step}, committed is ${checkpoint?.step}`,
     );
   }
 
@@ -347,13 +353,13 @@ export class Supervisors {
   }
 
   #commit(pod: SimPod, { saved, result }: Extract<Action, { type: 'Commit' }>): void {
-    const generation = pod.trainer?.state.generation ?? 0;
-    const manifest = `gen-${generation}/step-${saved.step}`;
-    const head = { step: saved.step, generation, manifest, digest: 'd', time: this.#time() };
+    const round = pod.trainer?.state.round ?? 0;
+    const manifest = `round-${round}/step-${saved.step}`;
+    const head = { step: saved.step, round, manifest, digest: 'd', time: this.#time() };
     const committed = this.#change(pod, (state) => {
       check(
-        state.generation === generation,
-        `I9: a trainer of generation ${generation} commits in generation ${state.generation}`,
+        state.round === round,
+        `I9: a trainer of round ${round} commits in round ${state.round}`,
       );
       const next = withCheckpoint(state, head, undefined);
       return result === undefined ? next : withSuccess(next, result);
@@ -364,8 +370,8 @@ export class Supervisors {
 
   #acknowledge(pod: SimPod, change: Partial<AckRecord>): void {
     const records = this.#records();
-    const generation = pod.seen?.state?.record.generation;
-    if (records === undefined || records.state?.generation !== generation) return;
+    const round = pod.seen?.state?.record.round;
+    if (records === undefined || records.state?.round !== round) return;
     const before = records.acks.get(pod.index);
     const own = before?.podUID === pod.uid ? before : undefined;
     records.acks.set(pod.index, {

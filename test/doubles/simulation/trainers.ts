@@ -1,10 +1,11 @@
-// Trainers of simulated pods, and the folder that they share: a training is a chain of digests, one link a step, so that whatever was lost,
-// done twice or read from the wrong place shows in the last link. All ranks of a world step together or not at all.
+// Trainers of simulated pods, and the folder that they share: a training is a chain of digests, one
+// link a step, so that whatever was lost, done twice or read from the wrong place shows in the last
+// link. All ranks of a world step together or not at all.
 import { createHash } from 'node:crypto';
 import { copyNameText, parseCopyName } from '../../../crds/wire/copies.ts';
 import type { CheckpointHead, WorldRecord } from '../../../crds/wire/state.ts';
-import { troubleOf } from '../../../worker/supervisor/end-of-child.ts';
-import type { Seat } from '../../../worker/supervisor/seat.ts';
+import { failureWith } from '../../../worker/supervisor/end-of-child.ts';
+import type { RankAssignment } from '../../../worker/supervisor/rank-assignment.ts';
 import type { TrainerState } from '../../../worker/supervisor/situation.ts';
 import { check } from './invariants.ts';
 
@@ -16,7 +17,7 @@ export type Copies = Map<string, string>;
 
 type Ending = Extract<TrainerState, { type: 'Ended' }>['ending'];
 
-/** In the folder of a generation. */
+/** In the folder of a round. */
 interface Found {
   step: number;
   chain: string;
@@ -28,20 +29,22 @@ interface Found {
 
 export interface SimTrainer extends Found {
   state: Exclude<TrainerState, { type: 'None' }>;
-  readonly seat: Seat;
+  readonly assignment: RankAssignment;
   readonly list: WorldRecord;
   readonly isFrozen: () => boolean;
   /** Copies of the state in the memory of its pod, by name. */
   readonly copies: Copies;
   /** Memory of the pod of the next rank, where that is there. */
   readonly peer: () => Copies | undefined;
-  /** What its world wants to go on from, and whether it could be had; until all of them are there. */
+  /**
+   * What its world wants to go on from, and whether it could be had; until all of them are there.
+   */
   copy: { readonly step: number; readonly chain: string | undefined } | undefined;
   /** Since when its world is not whole. */
   alone: number | undefined;
 }
 
-/** What so many steps without any trouble make. */
+/** What so many steps without any fault make. */
 export function chainOf(steps: number): string {
   let chain = '';
   for (let step = 1; step <= steps; step += 1) chain = linked(chain, step);
@@ -53,7 +56,7 @@ function linked(chain: string, step: number): string {
 }
 
 export class Trainers {
-  /** By generation and step: what a checkpoint holds. */
+  /** By round and step: what a checkpoint holds. */
   readonly files = new Map<string, string>();
   readonly running = new Set<SimTrainer>();
   /** Names of checkpoints whose bytes are not what they were. */
@@ -75,30 +78,33 @@ export class Trainers {
     const found = [...this.files.keys()].filter((key) => !this.damaged.has(key)).map(partsOf);
     const step = Math.max(...found.map((each) => each.step));
     for (const each of found) {
-      if (each.step === step) this.damaged.add(`${each.generation}/${each.step}`);
+      if (each.step === step) this.damaged.add(`${each.round}/${each.step}`);
     }
   }
 
-  /** Does what generation-folder.ts does: the committed checkpoints under a further name, the rest forgotten. */
-  openGeneration(generation: number, head: CheckpointHead | undefined): void {
-    for (const [key, chain] of this.#of(head?.generation)) {
+  /**
+   * Does what round-folder.ts does: the committed checkpoints under a further name, the rest
+   * forgotten.
+   */
+  openRound(round: number, head: CheckpointHead | undefined): void {
+    for (const [key, chain] of this.#of(head?.round)) {
       const { step } = partsOf(key);
       if (head === undefined || step > head.step) continue;
-      this.files.set(`${generation}/${step}`, chain);
-      if (this.damaged.has(key)) this.damaged.add(`${generation}/${step}`);
+      this.files.set(`${round}/${step}`, chain);
+      if (this.damaged.has(key)) this.damaged.add(`${round}/${step}`);
     }
-    this.newest = Math.max(this.newest, generation);
+    this.newest = Math.max(this.newest, round);
     for (const key of [...this.files.keys()]) {
-      const { generation: of } = partsOf(key);
-      if (of < generation && of !== head?.generation) this.files.delete(key);
+      const { round: of } = partsOf(key);
+      if (of < round && of !== head?.round) this.files.delete(key);
     }
   }
 
-  start(generation: number, given: Omit<SimTrainer, 'state' | 'alone' | keyof Found>): SimTrainer {
+  start(round: number, given: Omit<SimTrainer, 'state' | 'alone' | keyof Found>): SimTrainer {
     const trainer: SimTrainer = {
-      ...{ ...given, ...this.#found(generation), alone: undefined },
+      ...{ ...given, ...this.#found(round), alone: undefined },
       state: {
-        ...{ type: 'Running', generation, asked: 'Nothing', save: { asked: 0, done: false } },
+        ...{ type: 'Running', round, asked: 'Nothing', save: { asked: 0, done: false } },
         ...{ since: this.#now(), restored: false, saved: undefined },
         hangsAt: this.#now() + hangMs,
       },
@@ -107,27 +113,27 @@ export class Trainers {
     return trainer;
   }
 
-  #found(generation: number): Found {
-    const stored = [...this.#of(generation)].map(([key]) => key);
+  #found(round: number): Found {
+    const stored = [...this.#of(round)].map(([key]) => key);
     const whole = stored.filter((key) => !this.damaged.has(key));
     const step = Math.max(0, ...whole.map((key) => partsOf(key).step));
-    const chain = this.files.get(`${generation}/${step}`) ?? '';
+    const chain = this.files.get(`${round}/${step}`) ?? '';
     return { step, chain, savedStep: step, hasNoneWhole: stored.length > 0 && whole.length === 0 };
   }
 
   end(trainer: SimTrainer, ending: Ending): void {
     if (trainer.state.type !== 'Running') return;
     this.#onEnd(trainer, ending);
-    const { generation, saved } = trainer.state;
-    const isResult = ending === 'Done' && trainer.seat.rank === 0;
+    const { round, saved } = trainer.state;
+    const isResult = ending === 'Done' && trainer.assignment.rank === 0;
     const result = isResult ? ({ reason: 'Finished', step: totalSteps } as const) : undefined;
     this.running.delete(trainer);
-    trainer.state = { type: 'Ended', generation, ending, at: this.#now(), saved, result };
+    trainer.state = { type: 'Ended', round, ending, at: this.#now(), saved, result };
   }
 
   /** A second passes: every world that is whole does a step. */
   tick(): void {
-    for (const [, world] of Map.groupBy(this.running, ({ state }) => state.generation)) {
+    for (const [, world] of Map.groupBy(this.running, ({ state }) => state.round)) {
       const awake = world.filter((each) => !each.isFrozen());
       const [first] = awake;
       if (first === undefined) continue;
@@ -136,14 +142,17 @@ export class Trainers {
     }
   }
 
-  /** Who waits for a process that is gone hears of it at once; for one that stands still, when the time is over. */
+  /**
+   * Who waits for a process that is gone hears of it at once; for one that stands still, when the
+   * time is over.
+   */
   #wait(trainer: SimTrainer, isFrozen: boolean): void {
     // Not all have been there yet: whoever comes late is waited for.
     if (trainer.alone === undefined && !this.#isRestored(trainer)) return;
     trainer.alone ??= this.#now();
     const limit = isFrozen ? hangMs - 5_000 : 2_000;
     if (this.#now() < trainer.alone + limit) return;
-    this.end(trainer, troubleOf('E_PEER_LOST', 'a rank did not answer'));
+    this.end(trainer, failureWith('E_PEER_LOST', 'a rank did not answer'));
   }
 
   #isRestored({ state }: SimTrainer): boolean {
@@ -153,7 +162,7 @@ export class Trainers {
   #stepTogether(world: readonly SimTrainer[]): void {
     this.#restore(world);
     if (world.some(({ hasNoneWhole }) => hasNoneWhole)) {
-      const corrupted = troubleOf('E_CHECKPOINT_CORRUPTED', 'no checkpoint is whole');
+      const corrupted = failureWith('E_CHECKPOINT_CORRUPTED', 'no checkpoint is whole');
       for (const each of world) this.end(each, corrupted);
       return;
     }
@@ -187,7 +196,7 @@ export class Trainers {
   /** From a checkpoint that all agree on, when all are there; or from copies. */
   #restore(world: readonly SimTrainer[]): void {
     for (const each of world) {
-      if (!this.#isRestored(each)) Object.assign(each, this.#found(each.state.generation));
+      if (!this.#isRestored(each)) Object.assign(each, this.#found(each.state.round));
     }
     this.#restoreCopies(world);
   }
@@ -207,11 +216,11 @@ export class Trainers {
   }
 
   /** Now and then one is missing, as when a process was killed before it wrote. */
-  #keepCopies({ state, seat, step, chain, copies, peer }: SimTrainer): void {
-    if ((step + seat.rank) % 5 === 0) return;
-    const { generation } = state;
-    const { rank, size } = seat;
-    const name = copyNameText({ generation, position: step, step, rank, size });
+  #keepCopies({ state, assignment, step, chain, copies, peer }: SimTrainer): void {
+    if ((step + assignment.rank) % 5 === 0) return;
+    const { round } = state;
+    const { rank, size } = assignment;
+    const name = copyNameText({ round, position: step, step, rank, size });
     const isOwn = (text: string) => parseCopyName(text)?.rank === rank;
     for (const memory of [copies, peer()]) {
       if (memory === undefined) continue;
@@ -224,10 +233,10 @@ export class Trainers {
   #said(trainer: SimTrainer, isSaved: boolean): void {
     const { state, step, chain } = trainer;
     if (state.type !== 'Running') return;
-    const { generation } = state;
+    const { round } = state;
     if (isSaved) {
-      this.files.set(`${generation}/${step}`, chain);
-      this.damaged.delete(`${generation}/${step}`);
+      this.files.set(`${round}/${step}`, chain);
+      this.damaged.delete(`${round}/${step}`);
       trainer.savedStep = step;
     }
     trainer.state = {
@@ -235,17 +244,17 @@ export class Trainers {
       restored: true,
       hangsAt: this.#now() + hangMs,
       ...(isSaved
-        ? { saved: { step, path: `${generation}/${step}` }, save: { ...state.save, done: true } }
+        ? { saved: { step, path: `${round}/${step}` }, save: { ...state.save, done: true } }
         : {}),
     };
   }
 
-  #of(generation: number | undefined) {
-    return [...this.files].filter(([key]) => partsOf(key).generation === generation);
+  #of(round: number | undefined) {
+    return [...this.files].filter(([key]) => partsOf(key).round === round);
   }
 }
 
-function partsOf(key: string): { readonly generation: number; readonly step: number } {
-  const [generation = 0, step = 0] = key.split('/').map(Number);
-  return { generation, step };
+function partsOf(key: string): { readonly round: number; readonly step: number } {
+  const [round = 0, step = 0] = key.split('/').map(Number);
+  return { round, step };
 }

@@ -1,20 +1,17 @@
-// What supervisors do on the bus, as far as the operator can see it: join a generation, commit a world when all are there, mend in place, save,
-// acknowledge a stop. The records they write are made by the supervisor's own functions.
+// What supervisors do on the bus, as far as the operator can see it: join a round, commit a world
+// when all are there, mend in place, save, acknowledge a stop. The records they write are made by
+// the supervisor's own functions.
 import type { FailurePolicy } from '../../../crds/api/policy.ts';
 import { countRestart, overdrawn } from '../../../crds/plan/restart-account.ts';
-import type { GenerationCause } from '../../../crds/wire/generation-causes.ts';
+import type { RendezvousCause } from '../../../crds/wire/rendezvous-causes.ts';
 import { timeText } from '../../../operator/runtime/conditions.ts';
-import {
-  withCheckpoint,
-  withGeneration,
-  withWorld,
-} from '../../../worker/supervisor/state-changes.ts';
+import { withCheckpoint, withRound, withWorld } from '../../../worker/supervisor/state-changes.ts';
 import { metaOf } from '../kube/objects.ts';
 import { indexOf, labelsOf, podsAt, statusOf } from './job-controller.ts';
 import type { MemoryBus } from './memory-bus.ts';
 import type { World } from './world.ts';
 
-export function workersMeet(world: World, bus: MemoryBus): void {
+export function workersRendezvous(world: World, bus: MemoryBus): void {
   if (bus.awaySince !== undefined) return;
   for (const job of bus.jobs()) {
     const records = bus.of(job);
@@ -25,7 +22,9 @@ export function workersMeet(world: World, bus: MemoryBus): void {
       .filter(
         (pod) => metaOf(pod)['namespace'] === job.namespace && statusOf(pod).phase === 'Running',
       )
-      .filter((pod) => labelsOf(pod)['anneal.dev/worker-epoch'] === String(state.epoch));
+      .filter(
+        (pod) => labelsOf(pod)['anneal.dev/worker-revision'] === String(state.workerRevision),
+      );
     if (state.world === undefined) {
       for (const pod of running) {
         const index = indexOf(pod);
@@ -63,11 +62,13 @@ export function workersMeet(world: World, bus: MemoryBus): void {
 }
 
 export type Mending = Extract<
-  GenerationCause,
+  RendezvousCause,
   'ProcessFailed' | 'Hang' | 'OutOfMemory' | 'Requested' | 'Disruption' | 'PodLost'
 >;
 
-/** A training process ended badly, and its supervisor does what the account of restarts lets it do. */
+/**
+ * A training process ended badly, and its supervisor does what the account of restarts lets it do.
+ */
 export function workersMend(
   world: World,
   bus: MemoryBus,
@@ -89,29 +90,31 @@ export function workersMend(
       continue;
     }
     const opened = { by: 'worker-0', cause, at: timeText(world.time) };
-    records.state = withGeneration(state, opened, { restarts });
+    records.state = withRound(state, opened, { restarts });
     records.members.clear();
     records.acks.clear();
   }
 }
 
-/** A checkpoint of the world that trains; its step is beyond the last one. False where none does. */
+/**
+ * A checkpoint of the world that trains; its step is beyond the last one. False where none does.
+ */
 export function workersSave(world: World, bus: MemoryBus): boolean {
   let isSaved = false;
   for (const job of bus.jobs()) {
     const records = bus.of(job);
     const { state } = records;
     if (state?.world === undefined || state.result !== undefined) continue;
-    const { generation } = state;
+    const { round } = state;
     const step = (state.checkpoint?.step ?? 0) + 1;
     const time = timeText(world.time);
     records.state = withCheckpoint(
       state,
-      { step, generation, manifest: `step-${step}/gen-${generation}`, digest: 'd', time },
+      { step, round, manifest: `step-${step}/round-${round}`, digest: 'd', time },
       undefined,
     );
     // As the other manager of the status does, which is no part of a reconcile.
-    world.mirrorCheckpoint({ latestStep: step, generation, latestDigest: 'd', latestTime: time });
+    world.mirrorCheckpoint({ latestStep: step, round, latestDigest: 'd', latestTime: time });
     isSaved = true;
   }
   return isSaved;

@@ -1,10 +1,11 @@
-// A cluster in memory around real reconcilers: objects, controllers, workers on a bus, caches that may lag, leaders that may be two. Time passes
-// when a test says so; nothing is random but what the test draws.
+// A cluster in memory around real reconcilers: objects, controllers, workers on a bus, informers
+// that may lag, leaders that may be two. Time passes when a test says so; nothing is random but
+// what the test draws.
 
 import { fineTuneJob } from '../../../crds/api/job.ts';
 import { label } from '../../../crds/names/labels.ts';
 import { noBus } from '../../../operator/bus/job-bus.ts';
-import { byJob, type Caches } from '../../../operator/job/observe.ts';
+import { byJob, type Stores } from '../../../operator/job/observe.ts';
 import { type BatchJob, batchJobs } from '../../../operator/job/observed/batch-job.ts';
 import { networkPolicies, services } from '../../../operator/job/observed/child-object.ts';
 import { fineTuneJobs } from '../../../operator/job/observed/fine-tune-job.ts';
@@ -23,7 +24,7 @@ import type { Tree } from '../kube/patches.ts';
 import { JobController, jobsAt, labelsOf, type PodScript } from './job-controller.ts';
 import { MemoryBus } from './memory-bus.ts';
 import { MemoryTransport } from './memory-transport.ts';
-import { workersMeet } from './workers.ts';
+import { workersRendezvous } from './workers.ts';
 
 export const finetunejobsAt = 'apis/anneal.dev/v1alpha1/finetunejobs';
 export const policiesAt = 'apis/networking.k8s.io/v1/networkpolicies';
@@ -31,7 +32,7 @@ const at = { collection: finetunejobsAt, namespace: 'team-a', name: 'first' } as
 const never = new AbortController().signal;
 
 interface Leader {
-  readonly caches: Caches;
+  readonly stores: Stores;
   readonly pending: LogEntry[];
   reconciler: JobReconciler;
 }
@@ -45,7 +46,7 @@ export class World {
   readonly leaders: Leader[] = [];
   script: PodScript = () => undefined;
   /** What the worker pods do on the bus, where there is one. */
-  workers: (bus: MemoryBus) => void = (bus) => workersMeet(this, bus);
+  workers: (bus: MemoryBus) => void = (bus) => workersRendezvous(this, bus);
   /** Events that were told, each a write too. */
   readonly events: EventNote[] = [];
   /** Told what the operator's numbers and traces are told. */
@@ -121,8 +122,8 @@ export class World {
 
   /** Tells a leader what happened: all of it, or only the first changes. */
   deliver(leader = 0, count = Number.POSITIVE_INFINITY): void {
-    const { caches, pending } = this.leaders[leader] ?? this.#newLeader();
-    for (const entry of pending.splice(0, count)) put(caches, entry);
+    const { stores, pending } = this.leaders[leader] ?? this.#newLeader();
+    for (const entry of pending.splice(0, count)) put(stores, entry);
   }
 
   /** Tells a leader what happened before the first change that is wanted, and not that one. */
@@ -132,7 +133,7 @@ export class World {
     this.deliver(leader, index);
   }
 
-  /** The process of a leader ends and another one begins: caches are listed anew, memory is lost. */
+  /** The process of a leader ends and another one begins: informers list anew, memory is lost. */
   restart(leader = 0): void {
     this.leaders[leader] = this.#newLeader();
   }
@@ -157,29 +158,29 @@ export class World {
   }
 
   #newLeader(): Leader {
-    const caches = emptyCaches();
+    const stores = emptyStores();
     const pending: LogEntry[] = [];
-    for (const [collection, store, resource, wanted] of kept(caches)) {
+    for (const [collection, store, resource, wanted] of kept(stores)) {
       const followed = this.objects.all(collection).filter((each) => follows(wanted, each));
       for (const object of followed) store.put(readOnce(resource, object));
       store.reached(String(this.objects.version));
     }
     this.objects.watch(this.objects.version, (entry) => void pending.push(entry));
     const reconciler = new JobReconciler({
-      ...{ caches, client: this.#client, bus: this.bus ?? noBus, gang: undefined },
+      ...{ stores, client: this.#client, bus: this.bus ?? noBus, gang: undefined },
       site: this.bus === undefined ? quietSite : siteWithBus,
       clock: { now: () => this.time, monotonic: () => this.time, sleep: () => Promise.resolve() },
       events: { record: (_, note) => void this.events.push(note) },
       seen: (change) => this.seen(change),
     });
-    return { caches, pending, reconciler };
+    return { stores, pending, reconciler };
   }
 }
 
 const busSettings = { url: 'nats://bus:4222', port: 4222, namespace: undefined };
 const siteWithBus = { ...quietSite, settings: { ...quietSite.settings, bus: busSettings } };
 
-function emptyCaches(): Caches {
+function emptyStores(): Stores {
   const children = <T extends KubeObject>() => new Store<T, 'job'>({ indexes: { job: byJob } });
   return {
     jobs: new Store({ indexes: { uid: ({ metadata }) => [metadata.uid] } }),
@@ -207,21 +208,21 @@ type Kept = readonly [
   wanted: string | undefined,
 ];
 
-function kept(caches: Caches): readonly Kept[] {
+function kept(stores: Stores): readonly Kept[] {
   const ours = label.jobUid;
   // Each store with the resource that fills it, which the types cannot say of a list.
   return [
-    [finetunejobsAt, caches.jobs as unknown as AnyStore, fineTuneJobs, undefined],
-    [jobsAt, caches.batchJobs as unknown as AnyStore, batchJobs, ours],
-    ['api/v1/pods', caches.pods as unknown as AnyStore, pods, ours],
-    ['api/v1/services', caches.services as unknown as AnyStore, services, ours],
-    [policiesAt, caches.networkPolicies as unknown as AnyStore, networkPolicies, ours],
-    [policiesAt, caches.sharedPolicies as unknown as AnyStore, networkPolicies, label.network],
+    [finetunejobsAt, stores.jobs as unknown as AnyStore, fineTuneJobs, undefined],
+    [jobsAt, stores.batchJobs as unknown as AnyStore, batchJobs, ours],
+    ['api/v1/pods', stores.pods as unknown as AnyStore, pods, ours],
+    ['api/v1/services', stores.services as unknown as AnyStore, services, ours],
+    [policiesAt, stores.networkPolicies as unknown as AnyStore, networkPolicies, ours],
+    [policiesAt, stores.sharedPolicies as unknown as AnyStore, networkPolicies, label.network],
   ];
 }
 
-function put(caches: Caches, { collection, object, type, version }: LogEntry): void {
-  for (const [each, store, resource, wanted] of kept(caches)) {
+function put(stores: Stores, { collection, object, type, version }: LogEntry): void {
+  for (const [each, store, resource, wanted] of kept(stores)) {
     if (each === collection && follows(wanted, object)) {
       const read = readOnce(resource, object);
       if (type === 'DELETED') store.remove(read);

@@ -1,35 +1,35 @@
-// What one process says to another: records of the bus, a plan, last words, lines of telemetry.
-// Anybody with a token may write one; a reader gets a record, or the words of the schema, and
-// nothing else.
+// What one process says to another: records of the bus, a plan, a termination message, lines of
+// telemetry. Anybody with a token may write one; a reader gets a record, or the words of the
+// schema, and nothing else.
 import * as z from 'zod';
 import { jsonLimits, parseJson, RefusedBytes } from '../../../crds/text/json.ts';
-import { parseLastWords } from '../../../crds/wire/last-words.ts';
 import { planRecord } from '../../../crds/wire/plan-record.ts';
 import { logRecord, podEvent } from '../../../crds/wire/pod-messages.ts';
-import { beatRecord, desiredRecord, stateRecord } from '../../../crds/wire/state.ts';
+import { desiredRecord, heartbeatRecord, stateRecord } from '../../../crds/wire/state.ts';
 import { telemetry } from '../../../crds/wire/telemetry.ts';
+import { parseTerminationMessage } from '../../../crds/wire/termination-message.ts';
 import { nests } from '../nests.ts';
 import type { Target } from '../target.ts';
 
 const schemas: readonly z.ZodType[] = [
-  ...[planRecord, stateRecord, desiredRecord, beatRecord, telemetry, logRecord, podEvent],
+  ...[planRecord, stateRecord, desiredRecord, heartbeatRecord, telemetry, logRecord, podEvent],
 ];
 
 export const target: Target = {
   seeds: [
     '{"v":1,"failure":{"code":"E_CRASHED","reason":"Crashed","message":"a","step":3}}',
     '{"v":1,"finished":{"reason":"Finished","step":10}}',
-    '{"v":1,"generation":2,"step":10,"time":"2024-05-01T00:00:00.000Z","index":0}',
+    '{"v":1,"round":2,"step":10,"time":"2024-05-01T00:00:00.000Z","index":0}',
     '{"type":"step","step":3,"loss":1.5,"learningRate":0.1}',
     '{"time":"2024-05-01T00:00:00.000Z","level":"info","text":"a","index":0}',
   ],
   words: [
     ...nests,
-    ...['"v"', '"type"', '"step"', '"time"', '"generation"', '"world"', '"spec"', '"__proto__"'],
+    ...['"v"', '"type"', '"step"', '"time"', '"round"', '"world"', '"spec"', '"__proto__"'],
     ...['1e400', '-1', 'null', '[]', '{}', ',', '"', '"info"', '"step"'],
   ],
   run(bytes) {
-    parseLastWords(new TextDecoder().decode(bytes));
+    parseTerminationMessage(new TextDecoder().decode(bytes));
     const value = read(bytes);
     for (const schema of schemas) {
       const parsed = schema.safeParse(value);

@@ -31,7 +31,7 @@ function copiesOf(
   const emit = (message: TelemetryBody) => void messages.push(message);
   const copies = new StateCopies(training.trained(), {
     room: () => room,
-    plan: { folder, generation: 3, intervalSteps: 1, hasPeer: false, ...changes },
+    plan: { folder, round: 3, intervalSteps: 1, hasPeer: false, ...changes },
     ...{ job: jobDigest, base: 'base', world, clock, emit },
   });
   return { copies, clock, messages };
@@ -60,7 +60,7 @@ test('weights, moments and state come back from a copy bit for bit', async (t) =
   shake(training, 'two');
   t.notDeepEqual(training.bits(), expected);
   const [copy] = await listCopies(folder.path, 'own');
-  t.deepEqual(copy?.name, { generation: 3, position: 5, step: 4, rank: 0, size: 1 });
+  t.deepEqual(copy?.name, { round: 3, position: 5, step: 4, rank: 0, size: 1 });
   const { checkpoints } = checkpointsIn(training, join(folder.path, 'durable'));
   t.deepEqual(await checkpoints.restore(copy?.folder), at(4));
   t.deepEqual(training.bits(), expected);

@@ -17,9 +17,9 @@ test('writes are counted by operation and result, and give the answer that they 
   const { bus, seen } = fixture({ purge: () => Promise.reject(new Error('no space')) });
   await bus.writeDesired(job, { v: 1 } as never, never);
   await bus.initState(job, {} as never, never);
-  await bus.openGeneration(job, {} as never, never);
+  await bus.openRound(job, {} as never, never);
   await t.throwsAsync(bus.purge(job, never), { message: 'no space' });
-  t.deepEqual(seen, ['desired success', 'state success', 'generation success', 'purge error']);
+  t.deepEqual(seen, ['desired success', 'state success', 'round success', 'purge error']);
 });
 
 test('a write that fails while there is no connection is no fault of the storage', async (t) => {

@@ -26,10 +26,10 @@ test('a job that has as many records as it may is refused another, and may chang
   const most = mostKeys(record);
   const entries = new Map(Array.from({ length: most }, (_, i) => [keys.member(job, i, 2), i]));
   const full = { record, entries };
-  const write = (generation: number) =>
+  const write = (round: number) =>
     refusalOf(
       pod,
-      { what: 'create', key: keys.member(job, generation, 2), value: aMember(2, 'pod-2') },
+      { what: 'create', key: keys.member(job, round, 2), value: aMember(2, 'pod-2') },
       full,
     );
   t.regex(write(most + 1) ?? '', /has \d+ records; it may have \d+/);
@@ -41,7 +41,7 @@ test('a job of more workers may say and store more', (t) => {
   const many = doorsOf({ job }, { ...record, workers: 1000 });
   for (const kind of ['ask', 'tell'] as const) t.true(many[kind].perSecond > few[kind].perSecond);
   t.true(mostKeys({ ...record, workers: 1000 }) > 3 * 1000);
-  // A beat of a member is no request; a rendezvous is three of each, and all at once.
+  // A heartbeat of a member is no request; a rendezvous is three of each, and all at once.
   t.true(many.ask.burst > 3 * 1000);
 });
 

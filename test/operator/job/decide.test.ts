@@ -61,7 +61,7 @@ test('what the first Job needs comes before it, in order', (t) => {
 });
 
 test('when data is in place the workers are created, with what stands around them', (t) => {
-  const words = {
+  const terminationMessage = {
     v: 1,
     prepared: {
       model: { digest: 'sha256:0', family: 'Llama', format: 'GGUF', facts: smolFacts },
@@ -74,7 +74,7 @@ test('when data is in place the workers are created, with what stands around the
   const result = decided(
     someFacts({
       inits: [anInitJob({ outcome: { type: 'Complete', at: now, reason: '', message: '' } })],
-      pods: [aPodOf({ component: 'init', ...ended(0, { words }) })],
+      pods: [aPodOf({ component: 'init', ...ended(0, { terminationMessage }) })],
     }),
   );
   t.is(result.phase, 'Starting');
@@ -84,7 +84,7 @@ test('when data is in place the workers are created, with what stands around the
     'Share anneal.dev.io',
     'Create Job first-w1',
   ]);
-  t.is(result.status.workerEpoch, 1);
+  t.is(result.status.workerRevision, 1);
   t.like(result.status.model, { family: 'Llama', format: 'GGUF' });
   t.like(result.status.dataset, { samples: 10, skipped: 1 });
   t.true((result.status.plan?.trainableParameters ?? 0) > 0);
@@ -158,7 +158,9 @@ test('the worker Job that completed leads to publishing, and its end to the end 
     ...facts,
     job: { ...facts.job, status: first.status },
     publishes: [aPublishJob({ outcome: done })],
-    pods: [aPodOf({ component: 'publish', ...ended(0, { words: { v: 1, published } }) })],
+    pods: [
+      aPodOf({ component: 'publish', ...ended(0, { terminationMessage: { v: 1, published } }) }),
+    ],
   });
   t.is(second.phase, 'Succeeded');
   t.is(second.is('Complete'), 'True/Finished');
@@ -179,12 +181,12 @@ test('a result on the bus is enough: pods and their Job may still be ending', (t
 
 test('a worker that ended well is enough, where the bus has lost the result that it had seen', (t) => {
   const finished = { reason: 'FinishedEarly', step: 10 } as const;
-  const begunAnew = aState({ generation: 2, world: undefined });
+  const begunAnew = aState({ round: 2, world: undefined });
   const facts = (exitCode: number) =>
     training({
       bus: aBus({ state: begunAnew, members: new Map() }),
       pods: [
-        aPodOf(ended(exitCode, { words: { v: 1, finished } })),
+        aPodOf(ended(exitCode, { terminationMessage: { v: 1, finished } })),
         aPodOf({ name: 'first-w1-1', uid: 'uid-w1-1', index: 1 }),
       ],
     });
@@ -201,10 +203,10 @@ test('a failure that the workers recorded while they were being stopped ends the
     reason: 'NoProgress',
     message: 'm',
   } as const;
-  const bus = aBus({ state: aState({ result, epoch: 1 }) });
+  const bus = aBus({ state: aState({ result, workerRevision: 1 }) });
   const suspended = decided(training({ bus, spec: { suspend: true } }));
   t.is(suspended.is('Failed'), 'True/NoProgress');
-  const resumed = decided(someFacts({ bus, status: trainingStatus({ workerEpoch: 2 }) }));
+  const resumed = decided(someFacts({ bus, status: trainingStatus({ workerRevision: 2 }) }));
   t.is(resumed.is('Failed'), 'True/NoProgress', 'its next workers would end at once, for ever');
   t.false(resumed.words.some((word) => word.startsWith('Create Job')));
 });
@@ -231,7 +233,9 @@ test('a published job whose publishing failed is failed, and says where it hurts
           outcome: { type: 'Failed', at: now, reason: 'PodFailurePolicy', message: 'm' },
         }),
       ],
-      pods: [aPodOf({ component: 'publish', ...ended(77, { words: { v: 1, failure } }) })],
+      pods: [
+        aPodOf({ component: 'publish', ...ended(77, { terminationMessage: { v: 1, failure } }) }),
+      ],
     }),
   );
   t.is(phase, 'Failed');
@@ -243,10 +247,10 @@ test('a published job whose publishing failed is failed, and says where it hurts
   t.is(is('Published'), 'False/HubForbidden');
 });
 
-test('somebody deleted the worker Job: the next epoch is created, as a disruption', (t) => {
+test('somebody deleted the worker Job: the next revision is created, as a disruption', (t) => {
   const facts = training({ workers: [], pods: [] });
   const first = decided(facts);
-  t.is(first.status.workerEpoch, 2);
+  t.is(first.status.workerRevision, 2);
   t.is(first.status.jobRef, undefined);
   t.is(first.status.restarts?.disruptions, 1);
   t.deepEqual(
@@ -258,8 +262,11 @@ test('somebody deleted the worker Job: the next epoch is created, as a disruptio
   t.is(second.status.restarts?.counted, 0);
 });
 
-test('a worker Job of an earlier epoch is removed before the next one is created', (t) => {
-  const facts = training({ status: { workerEpoch: 2, jobRef: undefined }, workers: [aChildJob()] });
+test('a worker Job of an earlier revision is removed before the next one is created', (t) => {
+  const facts = training({
+    status: { workerRevision: 2, jobRef: undefined },
+    workers: [aChildJob()],
+  });
   const { words } = decided(facts);
   t.true(words.includes('Delete Job first-w1'));
   t.false(words.includes('Create Job first-w2'));
@@ -275,7 +282,7 @@ test('a lost status is found again in the labels of the children', (t) => {
       spec: { 'output.destination': s3 },
     }),
   );
-  t.is(status.workerEpoch, 7);
+  t.is(status.workerRevision, 7);
 });
 
 const s3 = { s3: { uri: 's3://b/p' } };
@@ -302,7 +309,7 @@ test('workers of a plan that was changed under them are stopped and replaced', (
   const facts = training();
   const edited = {
     ...facts.job,
-    generation: 2,
+    round: 2,
     spec: {
       ...facts.job.spec!,
       checkpoint: { ...facts.job.spec!.checkpoint, memory: { mode: 'Local' as const } },
@@ -310,7 +317,7 @@ test('workers of a plan that was changed under them are stopped and replaced', (
   };
   const first = decided({ ...facts, job: edited });
   t.is(first.is('Suspended'), 'Unknown/Suspending');
-  t.is(first.status.workerEpoch, 2);
+  t.is(first.status.workerRevision, 2);
   t.true(first.words.includes('Delete Job first-w1'));
   const second = decided({ ...facts, workers: [], job: { ...edited, status: first.status } });
   t.is(second.is('Suspended'), 'False/Resumed');
@@ -404,7 +411,7 @@ test('the deadline waits until every worker of the world has saved', (t) => {
   t.is(is('Failed'), 'True/DeadlineExceeded');
   t.is(status.failure?.step, undefined, 'nothing was ever saved');
   const time = '2026-01-01T11:00:00Z';
-  const checkpoint = { step: 4, generation: 1, manifest: 'm', digest: 'd', time };
+  const checkpoint = { step: 4, round: 1, manifest: 'm', digest: 'd', time };
   const saved = { ...facts(5, 5), bus: aBus({ state: { ...state, checkpoint } }) };
   t.is(decided({ ...saved, now: seconds(601) }).status.failure?.step, 4);
 });
@@ -458,7 +465,7 @@ test('a job of another controller is not ours to decide on', (t) => {
 });
 
 test('a checkpoint that could be resumed is told once, and a job without a place for one is warned', (t) => {
-  const head = { step: 4, generation: 1, manifest: 'm', digest: 'd', time: '2026-01-01T11:00:00Z' };
+  const head = { step: 4, round: 1, manifest: 'm', digest: 'd', time: '2026-01-01T11:00:00Z' };
   const saved = decided(training({ bus: aBus({ state: aState({ checkpoint: head }) }) }));
   t.is(saved.is('CheckpointReady'), 'True/Committed');
   const none = decided(training({ spec: { 'output.destination': s3 } }));
@@ -468,7 +475,7 @@ test('a checkpoint that could be resumed is told once, and a job without a place
 });
 
 test('a save for which there is no room is told until a later one counts', (t) => {
-  const head = { step: 4, generation: 1, manifest: 'm', digest: 'd', time: '2026-01-01T11:00:00Z' };
+  const head = { step: 4, round: 1, manifest: 'm', digest: 'd', time: '2026-01-01T11:00:00Z' };
   const at = (step: number) => {
     const unsaved = { step, message: `the checkpoint of step ${step} was not written` };
     const state = aState({ checkpoint: head });

@@ -21,19 +21,28 @@ test('an exit code of nobody is an internal error', (t) => {
   t.regex(meaning(3).message, /^pod first-w1-0 ended with exit code 3 \(Error\)$/);
 });
 
-test('Kubernetes’ own words count more than the exit code, last words more than both', (t) => {
+test('Kubernetes’ own words count more than the exit code, the termination message more than both', (t) => {
   t.is(meaning(137, { reason: 'OOMKilled' }).code, 'E_HOST_OUT_OF_MEMORY');
   t.is(
     meaning(137, { reason: 'Evicted', message: 'ephemeral local storage' }).code,
     'E_EPHEMERAL_STORAGE',
   );
-  const words = { v: 1, failure: { code: 'E_HANG', reason: 'Hang', message: 'rank 2 waits' } };
-  t.like(meaning(137, { reason: 'OOMKilled', words }), { code: 'E_HANG', message: 'rank 2 waits' });
+  const terminationMessage = {
+    v: 1,
+    failure: { code: 'E_HANG', reason: 'Hang', message: 'rank 2 waits' },
+  };
+  t.like(meaning(137, { reason: 'OOMKilled', terminationMessage }), {
+    code: 'E_HANG',
+    message: 'rank 2 waits',
+  });
 });
 
 test('a code that only a newer worker knows keeps its reason and its exit code’s class', (t) => {
-  const words = { v: 1, failure: { code: 'E_FUTURE', reason: 'Future', message: 'm' } };
-  t.like(meaning(76, { words }), { code: 'E_HANG', reason: 'Future' });
+  const terminationMessage = {
+    v: 1,
+    failure: { code: 'E_FUTURE', reason: 'Future', message: 'm' },
+  };
+  t.like(meaning(76, { terminationMessage }), { code: 'E_HANG', reason: 'Future' });
 });
 
 test('the failure of a job says where it began', (t) => {

@@ -42,7 +42,7 @@ test('a pod that ended badly costs one restart, once', (t) => {
   const first = decided(facts);
   t.is(first.status.restarts?.counted, 1);
   t.is(first.status.restarts?.lastCause, 'InternalError');
-  t.deepEqual(first.status.restarts?.podFailures, { epoch: 1, count: 1 });
+  t.deepEqual(first.status.restarts?.podFailures, { workerRevision: 1, count: 1 });
   const second = decided({ ...facts, job: { ...facts.job, status: first.status } });
   t.is(second.status.restarts?.counted, 1);
   t.deepEqual(second.status, first.status);
@@ -67,13 +67,13 @@ test('of several pods that failed the one that failed last is the incident', (t)
   t.is(lastCause(at(76, 9), at(70, 5)), 'InternalError');
 });
 
-test('what was dealt with in an earlier epoch says nothing of this one', (t) => {
-  const podFailures = { epoch: 1, count: 4 };
+test('what was dealt with in an earlier revision says nothing of this one', (t) => {
+  const podFailures = { workerRevision: 1, count: 4 };
   const pods = [aPodOf({ number: 2, uid: 'uid-w2-0', ...ended(70) })];
   const workers = [aChildJob({ number: 2, failed: 1 })];
   const status = trainingStatus({ restarts: { counted: 4, podFailures } }, {}, 2);
   const { restarts } = decided(training({ status, workers, pods })).status;
-  t.like(restarts, { counted: 5, podFailures: { epoch: 2, count: 1 } });
+  t.like(restarts, { counted: 5, podFailures: { workerRevision: 2, count: 1 } });
 });
 
 test('without a bus nobody tells of checkpoints, and so nobody misses them', (t) => {
@@ -127,7 +127,7 @@ test('memory of the machine: twice is bad luck, three times is the job, and Grow
   const spec = { 'failurePolicy.hostOutOfMemoryPolicy': 'Grow' };
   const grown = decided(alone(137, { end, status: before(1), spec }));
   t.is(grown.status.restarts?.grown, 1);
-  t.is(grown.status.workerEpoch, 2);
+  t.is(grown.status.workerRevision, 2);
   t.true(grown.words.includes('Delete Job first-w1'));
 });
 
@@ -137,7 +137,7 @@ test('a device that fails twice in a row has its node avoided', (t) => {
   const before = { counted: 1, sinceCommit: 1, lastCause: 'DeviceFault', repeats: 1 };
   const second = decided(alone(71, { status: { restarts: before } }));
   t.deepEqual(second.status.restarts?.excludedNodes, ['n1']);
-  t.is(second.status.workerEpoch, 2);
+  t.is(second.status.workerRevision, 2);
   const known = Array.from({ length: 64 }, (_, node) => `known-${node}`);
   const full = { restarts: { ...before, excludedNodes: known } };
   const { excludedNodes = [] } = decided(alone(71, { status: full })).status.restarts ?? {};
@@ -148,7 +148,7 @@ test('a device that fails twice in a row has its node avoided', (t) => {
   );
 });
 
-test('the pause before the next epoch is a whole one, although status knows no fractions', (t) => {
+test('the pause before the next revision is a whole one, although status knows no fractions', (t) => {
   const status = { restarts: { counted: 1, sinceCommit: 1, lastCause: 'DeviceFault', repeats: 1 } };
   for (const fraction of [0, 1, 500, 999]) {
     const facts = { ...alone(71, { status }), now: now + fraction };
@@ -182,7 +182,7 @@ test('the rules of a job come first: an exit code or a reason to fail, to ignore
   t.is(decided(alone(72, { spec: device })).is('Failed'), 'True/DeviceOutOfMemory');
 });
 
-test('a permanent exit code ends the job with the last words of the pod that the Job names', (t) => {
+test('a permanent exit code ends the job with the termination message of the pod that the Job names', (t) => {
   const failure = {
     code: 'E_DIVERGED',
     reason: 'Diverged',
@@ -195,7 +195,10 @@ test('a permanent exit code ends the job with the last words of the pod that the
   const { is, status } = decided(
     training({
       workers: [aChildJob({ outcome, failed: 1 })],
-      pods: [failedPod(74, { words: { v: 1, failure } }), aPodOf({ index: 1, ...ended(143) })],
+      pods: [
+        failedPod(74, { terminationMessage: { v: 1, failure } }),
+        aPodOf({ index: 1, ...ended(143) }),
+      ],
     }),
   );
   t.is(is('Failed'), 'True/Diverged');
@@ -233,11 +236,11 @@ test('a Job that gave up did so for a pod that failed, not for one that was evic
   t.is(status.restarts?.lastCause, 'Hang');
 });
 
-test('a Job that gave up leads to the next epoch while there is budget', (t) => {
+test('a Job that gave up leads to the next revision while there is budget', (t) => {
   const { status, words } = decided(
     training({ workers: [aChildJob({ outcome: gaveUp, failed: 9 })], pods: [] }),
   );
-  t.is(status.workerEpoch, 2);
+  t.is(status.workerRevision, 2);
   t.is(status.restarts?.counted, 1);
   t.true(words.includes('Delete Job first-w1'));
 });
@@ -261,21 +264,21 @@ test('of a failure that the workers agreed on status tells the node: that of the
   t.is(told(1), undefined, 'there is no pod of this index');
 });
 
-test('on a bus a failed member opens the next generation, once', (t) => {
-  const first = decided(withState({ generation: 4 }));
-  t.true(first.words.includes('OpenGeneration 5 PodFailed'));
+test('on a bus a failed member opens the next round, once', (t) => {
+  const first = decided(withState({ round: 4 }));
+  t.true(first.words.includes('OpenRound 5 PodFailed'));
   const opened = { by: 'operator', cause: 'PodFailed', at: '2026-01-01T12:00:00Z' } as const;
   const next = withState({
-    generation: 5,
+    round: 5,
     world: undefined,
     opened,
     ...restartsOf({ counted: 1 }),
   });
   const second = decided({
     ...next,
-    bus: aBus({ state: aState({ generation: 5, world: undefined, opened }), members: new Map() }),
+    bus: aBus({ state: aState({ round: 5, world: undefined, opened }), members: new Map() }),
   });
-  t.false(second.words.some((word) => word.startsWith('OpenGeneration')));
+  t.false(second.words.some((word) => word.startsWith('OpenRound')));
 });
 
 test('a pod that fails while the bus is away is counted once: when the bus is back', (t) => {
@@ -283,31 +286,31 @@ test('a pod that fails while the bus is away is counted once: when the bus is ba
   const away = decided({ ...facts, bus: { type: 'Away', since: seconds(-60) } });
   t.is(away.status.restarts?.counted ?? 0, 0);
   const back = { ...facts, job: { ...facts.job, status: away.status }, bus: aBus() };
-  const open = decided(back).calls.find((call) => call.type === 'OpenGeneration');
+  const open = decided(back).calls.find((call) => call.type === 'OpenRound');
   t.like(open, { from: 1, cause: 'PodFailed', restarts: { counted: 1, sinceCommit: 1 } });
 });
 
-test('a generation that the workers opened themselves is not opened again', (t) => {
+test('a round that the workers opened themselves is not opened again', (t) => {
   const opened = { by: 'w1', cause: 'MemberUnreachable', at: '2026-01-01T11:59:00Z' } as const;
-  const state = aState({ generation: 2, opened, world: undefined });
+  const state = aState({ round: 2, opened, world: undefined });
   const facts = training({
     bus: aBus({ state, members: new Map([[1, aMember(1)]]) }),
     pods: [failedPod(70)],
   });
-  t.false(decided(facts).words.some((word) => word.startsWith('OpenGeneration')));
+  t.false(decided(facts).words.some((word) => word.startsWith('OpenRound')));
 });
 
 test('a pod that dies before it can join counts, so that a job cannot die at its start for ever', (t) => {
   const opened = { by: 'operator', cause: 'Start', at: '2026-01-01T11:59:00Z' } as const;
-  const state = aState({ generation: 1, opened, world: undefined });
+  const state = aState({ round: 1, opened, world: undefined });
   const pod = aPodOf({ uid: 'new', createdAt: seconds(-30), ...ended(70) });
   const { words } = decided(training({ bus: aBus({ state, members: new Map() }), pods: [pod] }));
-  t.true(words.includes('OpenGeneration 2 PodFailed'));
+  t.true(words.includes('OpenRound 2 PodFailed'));
 });
 
-test('a pod that is older than its generation was dealt with when that was opened', (t) => {
+test('a pod that is older than its round was dealt with when that was opened', (t) => {
   const opened = { by: 'w1', cause: 'MemberUnreachable', at: '2026-01-01T11:59:00Z' } as const;
-  const state = aState({ generation: 2, opened, world: undefined });
+  const state = aState({ round: 2, opened, world: undefined });
   for (const [age, isNew] of [
     [90, false],
     [61, false],
@@ -316,7 +319,7 @@ test('a pod that is older than its generation was dealt with when that was opene
   ] as const) {
     const pod = aPodOf({ uid: 'old', createdAt: seconds(-age), ...ended(70) });
     const { words } = decided(training({ bus: aBus({ state, members: new Map() }), pods: [pod] }));
-    t.is(words.includes('OpenGeneration 3 PodFailed'), isNew, `created ${age} s ago`);
+    t.is(words.includes('OpenRound 3 PodFailed'), isNew, `created ${age} s ago`);
   }
 });
 
@@ -327,7 +330,7 @@ test('three counted restarts without a checkpoint end the job', (t) => {
       pods: [failedPod(70), aPodOf({ index: 1 })],
     }),
   );
-  t.true(two.words.includes('OpenGeneration 2 PodFailed'));
+  t.true(two.words.includes('OpenRound 2 PodFailed'));
   t.is(two.is('Failed'), undefined);
   const three = decided(
     withState(restartsOf({ counted: 2, sinceCommit: 2, window: [recent, recent] })),
@@ -342,21 +345,19 @@ test('a checkpoint forgives what came before it, although status did not hear of
   const status = { restarts: { ...account, sinceCommit: 2 } };
   const { is, calls } = decided(withState(record, 70, { status: trainingStatus(status) }));
   t.is(is('Failed'), undefined);
-  const open = calls.find((call) => call.type === 'OpenGeneration');
+  const open = calls.find((call) => call.type === 'OpenRound');
   t.like(open?.restarts, { counted: 3, sinceCommit: 1 });
 });
 
-test('a member whose pod was evicted or deleted opens a generation that is not counted', (t) => {
+test('a member whose pod was evicted or deleted opens a round that is not counted', (t) => {
   const gone = decided(training({ bus: aBus(), pods: [] }));
-  t.true(gone.words.includes('OpenGeneration 2 PodLost'));
-  const open = gone.calls.find((call) => call.type === 'OpenGeneration');
+  t.true(gone.words.includes('OpenRound 2 PodLost'));
+  const open = gone.calls.find((call) => call.type === 'OpenRound');
   t.like(open?.restarts, { counted: 0, disruptions: 1 });
   t.deepEqual(open?.lost, ['uid-w1-0'], 'what still runs of it is told');
   const evicted = aPodOf({ disruption: 'PreemptionByScheduler', ...ended(143) });
   t.true(
-    decided(training({ bus: aBus(), pods: [evicted] })).words.includes(
-      'OpenGeneration 2 Disruption',
-    ),
+    decided(training({ bus: aBus(), pods: [evicted] })).words.includes('OpenRound 2 Disruption'),
   );
 });
 
@@ -364,38 +365,38 @@ test('a pod that was deleted by force ends by the signal of that, which is not c
   const open = (exitCode: number, changes: object, end = {}) => {
     const pod = { ...failedPod(exitCode, end), ...changes };
     return decided(training({ bus: aBus(), pods: [pod] })).words.filter((word) =>
-      word.startsWith('OpenGeneration'),
+      word.startsWith('OpenRound'),
     );
   };
   for (const exitCode of [137, 143]) {
-    t.deepEqual(open(exitCode, { isDeleting: true }), ['OpenGeneration 2 PodLost']);
-    t.deepEqual(open(exitCode, {}), ['OpenGeneration 2 PodFailed'], 'nobody deleted it');
+    t.deepEqual(open(exitCode, { isDeleting: true }), ['OpenRound 2 PodLost']);
+    t.deepEqual(open(exitCode, {}), ['OpenRound 2 PodFailed'], 'nobody deleted it');
   }
   const isDeleting = { isDeleting: true };
-  t.deepEqual(open(137, isDeleting, { reason: 'OOMKilled' }), ['OpenGeneration 2 PodFailed']);
-  t.deepEqual(open(70, isDeleting), ['OpenGeneration 2 PodFailed'], 'it failed before');
+  t.deepEqual(open(137, isDeleting, { reason: 'OOMKilled' }), ['OpenRound 2 PodFailed']);
+  t.deepEqual(open(70, isDeleting), ['OpenRound 2 PodFailed'], 'it failed before');
 });
 
-test('a worker that ended on purpose opens a generation that is not counted', (t) => {
+test('a worker that ended on purpose opens a round that is not counted', (t) => {
   const stopped = decided(training({ bus: aBus(), pods: [failedPod(75)] }));
-  t.true(stopped.words.includes('OpenGeneration 2 PodLost'));
+  t.true(stopped.words.includes('OpenRound 2 PodLost'));
   const rules = [{ onExitCodes: [70], action: 'Ignore' }];
   const spec = { 'failurePolicy.rules': rules };
   const ignored = decided(training({ spec, bus: aBus(), pods: [failedPod(70)] }));
-  const open = ignored.calls.find((call) => call.type === 'OpenGeneration');
+  const open = ignored.calls.find((call) => call.type === 'OpenRound');
   t.is(open?.cause, 'Requested');
   t.is(open?.restarts.counted, 0);
 });
 
-test('a step to the next epoch keeps its count, although the bus did not hear of it', (t) => {
+test('a step to the next revision keeps its count, although the bus did not hear of it', (t) => {
   const before = restartsOf({ counted: 1, lastCause: 'DeviceFault', repeats: 1, sinceCommit: 1 });
   const facts = withState(before, 71);
   const { status, words } = decided(facts);
-  t.is(status.workerEpoch, 2);
+  t.is(status.workerRevision, 2);
   t.is(status.restarts?.counted, 2);
-  t.true(words.includes('OpenGeneration 2 PodFailed'));
-  const asked = decided(facts).calls.find((call) => call.type === 'OpenGeneration');
-  t.is(asked?.epoch, 2, 'for the pods of the next epoch');
+  t.true(words.includes('OpenRound 2 PodFailed'));
+  const asked = decided(facts).calls.find((call) => call.type === 'OpenRound');
+  t.is(asked?.workerRevision, 2, 'for the pods of the next revision');
   const next = decided({
     ...facts,
     now: seconds(600),
@@ -403,8 +404,8 @@ test('a step to the next epoch keeps its count, although the bus did not hear of
     workers: [],
     pods: [],
   });
-  const open = next.calls.find((call) => call.type === 'OpenGeneration');
-  t.like(open, { cause: 'Start', epoch: 2 });
+  const open = next.calls.find((call) => call.type === 'OpenRound');
+  t.like(open, { cause: 'Start', workerRevision: 2 });
   t.is(open?.restarts.counted, 2);
 });
 
@@ -412,7 +413,7 @@ test('a record that knows of another size is ahead of a status that does not', (
   const record = restartsOf({ counted: 1, resizes: 2 });
   const status = trainingStatus({ restarts: { counted: 1, disruptions: 1 } });
   const { calls } = decided(withState(record, 70, { status }));
-  const open = calls.find((call) => call.type === 'OpenGeneration');
+  const open = calls.find((call) => call.type === 'OpenRound');
   t.like(open?.restarts, { counted: 2, resizes: 2, disruptions: 0 });
 });
 
@@ -420,7 +421,7 @@ test('a record that knows of a disruption more is ahead of a status that knows o
   const record = restartsOf({ counted: 1, disruptions: 2 });
   const status = trainingStatus({ restarts: { counted: 1, resizes: 1 } });
   const { calls } = decided(withState(record, 70, { status }));
-  const open = calls.find((call) => call.type === 'OpenGeneration');
+  const open = calls.find((call) => call.type === 'OpenRound');
   t.like(open?.restarts, { counted: 2, disruptions: 2, resizes: 0 });
 });
 
@@ -434,14 +435,14 @@ test('a member that joined a moment ago may not be in our list of pods yet', (t)
     const { words } = decided(
       training({ bus: aBus({ members: new Map([[0, member]]) }), pods: [] }),
     );
-    t.is(words.includes('OpenGeneration 2 PodLost'), isLost, `joined ${age} s ago`);
+    t.is(words.includes('OpenRound 2 PodLost'), isLost, `joined ${age} s ago`);
   }
 });
 
 test('of many lost members so many are told as the record holds', (t) => {
   const members = new Map(Array.from({ length: 30 }, (_, index) => [index, aMember(index)]));
   const { calls } = decided(training({ bus: aBus({ members }), pods: [] }));
-  const open = calls.find((call) => call.type === 'OpenGeneration');
+  const open = calls.find((call) => call.type === 'OpenRound');
   t.is(open?.lost?.length, maxLost);
 });
 

@@ -114,13 +114,13 @@ test('without a gang the job fails when its time for nodes is over', (t) => {
   t.regex(message('Failed') ?? '', /^3 of 3 workers found no node within 600 s: 0\/2 nodes/);
 });
 
-test('a native gang is created before its Job, and that of an old epoch is removed', (t) => {
+test('a native gang is created before its Job, and that of an old revision is removed', (t) => {
   const group = { kind: 'PodGroup', name: 'first-w1', uid: 'g', content: undefined } as const;
   const facts = training({
     spec: three,
     site: { ...site, gangs: ['Native'] },
     bus: { type: 'Away', since: seconds(0) },
-    status: { workerEpoch: 2, jobRef: undefined },
+    status: { workerRevision: 2, jobRef: undefined },
     ...{ workers: [], pods: [], children: [group] },
   });
   const { words } = decided(facts);

@@ -34,7 +34,9 @@ const failedInit = (exitCode: number, words?: object) =>
     inits: [
       anInitJob({ outcome: { type: 'Failed', at: now, reason: 'PodFailurePolicy', message: 'm' } }),
     ],
-    pods: [aPodOf({ component: 'init', ...ended(exitCode, { words: words as never }) })],
+    pods: [
+      aPodOf({ component: 'init', ...ended(exitCode, { terminationMessage: words as never }) }),
+    ],
   });
 
 test('while prepare works there is nothing to do', (t) => {
@@ -51,7 +53,7 @@ test('the words of the pod are enough: the Job says a second later that it is co
       someFacts({
         inits: [anInitJob()],
         workers: [],
-        pods: [aPodOf({ component: 'init', ...ended(0, { words: words as never }) })],
+        pods: [aPodOf({ component: 'init', ...ended(0, { terminationMessage: words as never }) })],
         status: {},
       }),
     );
@@ -87,7 +89,7 @@ test('other data than was prepared is prepared, and the old work is stopped', (t
   );
 });
 
-test('last words say why the job failed; without them the exit code does', (t) => {
+test('the termination message says why the job failed; without them the exit code does', (t) => {
   const failure = {
     code: 'E_HUB_UNAUTHORIZED',
     reason: 'HubUnauthorized',
@@ -185,7 +187,7 @@ const prepared = (spec: object, deviceMemoryBytes?: number, words: object = prep
         prepareDigest: prepareDigest(aSpec(spec as never)),
       }),
     ],
-    pods: [aPodOf({ component: 'init', ...ended(0, { words: words as never }) })],
+    pods: [aPodOf({ component: 'init', ...ended(0, { terminationMessage: words as never }) })],
     site: { ...quietSite, settings: { ...quietSite.settings, deviceMemoryBytes } },
   });
 
@@ -250,8 +252,8 @@ test('a module that the model does not have fails with its sentence', (t) => {
 const prepares = (changes: Parameters<typeof someFacts>[0] = {}) =>
   decided(someFacts({ spec: preparingAlone, ...changes }));
 
-const working = { type: 'Working', words: undefined } as const;
-const done = { type: 'Done', words: preparedWords.prepared as never } as const;
+const working = { type: 'Working', prepared: undefined } as const;
+const done = { type: 'Done', prepared: preparedWords.prepared as never } as const;
 
 test('an only worker that needs nothing fetched prepares for itself: no pod of its own for it', (t) => {
   const { phase, words, is, message } = prepares();
@@ -293,7 +295,7 @@ test('a worker that finds no node says so where people look while a job prepares
 });
 
 test('without its words it is known that it ended well, and nothing else', (t) => {
-  const mute = { type: 'Done', words: undefined } as const;
+  const mute = { type: 'Done', prepared: undefined } as const;
   const workers = [aChildJob({}, preparingAlone)];
   const { is, status } = prepares({ workers, pods: [aPodOf({ preparation: mute })] });
   t.is(is('Initialized'), 'True/Ready');
@@ -332,7 +334,7 @@ test('a container that prepares and ends badly ends the worker with its words', 
   const failure = { code: 'E_INVALID_DATA', reason: 'InvalidData', message: 'line 3 is no record' };
   const { status, is } = prepares({
     workers: [aChildJob({ failed: 1 }, preparingAlone)],
-    pods: [aPodOf(ended(65, { words: { v: 1, failure } as never }))],
+    pods: [aPodOf(ended(65, { terminationMessage: { v: 1, failure } as never }))],
   });
   t.is(is('Failed'), 'True/InvalidData');
   t.is(status.failure?.message, 'line 3 is no record');

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { noBus } from '../../../operator/bus/job-bus.ts';
-import { byJob, type Caches, observe } from '../../../operator/job/observe.ts';
+import { byJob, observe, type Stores } from '../../../operator/job/observe.ts';
 import { type BatchJob, batchJobs } from '../../../operator/job/observed/batch-job.ts';
 import { services } from '../../../operator/job/observed/child-object.ts';
 import { fineTuneJobs } from '../../../operator/job/observed/fine-tune-job.ts';
@@ -26,7 +26,7 @@ const ownedBy = (uid: string) => ({ ownerReferences: [{ uid, controller: true }]
 
 const workerJob = (changes: object = {}) => ({
   metadata: metadata('first-w1', {
-    labels: labels('worker', { 'anneal.dev/worker-epoch': '1' }),
+    labels: labels('worker', { 'anneal.dev/worker-revision': '1' }),
     ...ownedBy('uid-first'),
   }),
   spec: { parallelism: 2 },
@@ -35,7 +35,7 @@ const workerJob = (changes: object = {}) => ({
 const workerPod = (status: object, changes: object = {}) => ({
   metadata: metadata('first-w1-0', {
     labels: labels('worker', {
-      'anneal.dev/worker-epoch': '1',
+      'anneal.dev/worker-revision': '1',
       'batch.kubernetes.io/job-completion-index': '3',
     }),
     ...ownedBy('uid-first-w1'),
@@ -53,7 +53,7 @@ function factsOf(objects: {
   nodes?: object[];
 }) {
   const children = <T extends KubeObject>() => new Store<T, 'job'>({ indexes: { job: byJob } });
-  const caches: Caches = {
+  const stores: Stores = {
     jobs: new Store({ indexes: { uid: () => [] } }),
     ...{
       batchJobs: new Store<BatchJob, 'job' | ByRequest>({
@@ -68,16 +68,16 @@ function factsOf(objects: {
     workloads: new Store({ indexes: { owner: ({ metadata }) => [metadata.controlledBy ?? ''] } }),
     nodes: new Store({ indexes: {} }),
   };
-  for (const raw of objects.jobs ?? []) caches.batchJobs.put(batchJobs.read(raw));
-  for (const raw of objects.pods ?? []) caches.pods.put(pods.read(raw));
-  for (const raw of objects.services ?? []) caches.services.put(services.read(raw));
-  for (const raw of objects.workloads ?? []) caches.workloads?.put(workloads.read(raw));
-  for (const raw of objects.nodes ?? []) caches.nodes?.put(nodes.read(raw));
+  for (const raw of objects.jobs ?? []) stores.batchJobs.put(batchJobs.read(raw));
+  for (const raw of objects.pods ?? []) stores.pods.put(pods.read(raw));
+  for (const raw of objects.services ?? []) stores.services.put(services.read(raw));
+  for (const raw of objects.workloads ?? []) stores.workloads?.put(workloads.read(raw));
+  for (const raw of objects.nodes ?? []) stores.nodes?.put(nodes.read(raw));
   const job = fineTuneJobs.read({
     ...aWrittenJob(),
     metadata: metadata('first', { generation: 4 }),
   });
-  return observe(caches, job, noBus, quietSite, now);
+  return observe(stores, job, noBus, quietSite, now);
 }
 
 const podOf = (status: object, changes: object = {}) => {
@@ -86,7 +86,7 @@ const podOf = (status: object, changes: object = {}) => {
   return pod;
 };
 
-test('a worker Job is seen with its epoch, its plan and how it ended', (t) => {
+test('a worker Job is seen with its revision, its plan and how it ended', (t) => {
   const conditions = [
     {
       type: 'Failed',
@@ -141,7 +141,7 @@ test('a waiting pod says why: no node, no image, no Secret', (t) => {
   t.deepEqual(podOf({ initContainerStatuses: init }).waiting, waiting);
 });
 
-test('a pod that ended tells its code, its last words and when', (t) => {
+test('a pod that ended tells its code, its termination message and when', (t) => {
   const message = JSON.stringify({
     v: 1,
     failure: { code: 'E_HANG', reason: 'Hang', message: 'm' },
@@ -153,7 +153,7 @@ test('a pod that ended tells its code, its last words and when', (t) => {
   });
   t.like(pod, { index: 3, number: 1, node: 'n1', phase: 'Failed' });
   t.is(pod.end?.exitCode, 76);
-  t.is(pod.end?.words?.failure?.code, 'E_HANG');
+  t.is(pod.end?.terminationMessage?.failure?.code, 'E_HANG');
   t.is(pod.end?.message, '', 'a record of ours is not quoted as text');
   t.is(pod.end?.finishedAt, Date.parse(created));
 });

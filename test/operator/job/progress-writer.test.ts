@@ -59,7 +59,7 @@ function fixture(count: number) {
         : ({
             type: 'Present',
             state: {
-              checkpoint: { step: commit, generation: 1, manifest: 'm', digest: 'd', time: 't' },
+              checkpoint: { step: commit, round: 1, manifest: 'm', digest: 'd', time: 't' },
             },
           } as never),
   };

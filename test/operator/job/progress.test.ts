@@ -12,8 +12,8 @@ const step = {
 const quiet = { step: undefined, evaluation: undefined, stage: undefined };
 const head = {
   step: 20,
-  generation: 2,
-  manifest: 'step-20/gen-2',
+  round: 2,
+  manifest: 'step-20/round-2',
   digest: 'd',
   time: '2026-01-01T11:00:00Z',
 };
@@ -33,8 +33,8 @@ test('a checkpoint says how many steps a loss would cost now', (t) => {
   const { checkpoint } = progressPart({ ...quiet, step }, bus, { now });
   t.like(checkpoint, {
     latestStep: 20,
-    generation: 2,
-    latestURI: 'step-20/gen-2',
+    round: 2,
+    latestURI: 'step-20/round-2',
     stepsAtRisk: 10,
   });
 });

@@ -32,8 +32,8 @@ const withResult = aBus({ state: aState({ result: succeeded as never }) });
 const complete = { type: 'Complete', at: now, reason: '', message: '' } as const;
 const artifacts = [{ type: 'PEFTAdapter', uri: 'pvc://notes/out', bytes: 12 }];
 const finished = { reason: 'Finished', step: 20 } as const;
-const hasPublished = ended(0, { words: { v: 1, finished, published: { artifacts } } });
-const hasFinished = ended(0, { words: { v: 1, finished } });
+const hasPublished = ended(0, { terminationMessage: { v: 1, finished, published: { artifacts } } });
+const hasFinished = ended(0, { terminationMessage: { v: 1, finished } });
 
 test('while the worker writes the result no Job is made for it', (t) => {
   const { phase, words, is, message } = decided(training({ bus: withResult }));
@@ -43,7 +43,7 @@ test('while the worker writes the result no Job is made for it', (t) => {
   t.false(words.some((word) => word.includes('Job')));
 });
 
-test('its last words end the job, once its Job has seen them too', (t) => {
+test('its termination message ends the job, once its Job has seen them too', (t) => {
   const pods = [aPodOf(hasPublished)];
   const early = decided(training({ bus: withResult, pods }));
   t.is(early.phase, 'Publishing');

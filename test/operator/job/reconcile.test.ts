@@ -187,8 +187,8 @@ for (const [collection, name] of hostile) {
     t.deepEqual(metaOf(world.objects.find(at) ?? {})['ownerReferences'], undefined);
     t.is(metaOf(world.objects.find(at) ?? {})['uid'], metaOf(before)['uid']);
     // Nobody tells us when it goes: the job comes back by itself.
-    const { againAfterMs = Infinity } = await world.reconciled();
-    t.true(againAfterMs <= 60_000, `${againAfterMs} ms`);
+    const { requeueAfterMs = Infinity } = await world.reconciled();
+    t.true(requeueAfterMs <= 60_000, `${requeueAfterMs} ms`);
     world.objects.delete(at, undefined);
     await world.settle(40);
     t.is(world.phase, 'Succeeded');
@@ -222,29 +222,29 @@ test('a new leader whose list of Jobs is behind does not take the workers for re
   // The stream of FineTuneJobs has told the second leader all, that of Jobs nothing yet.
   world.deliver(1);
   const [late] = world.leaders.slice(1);
-  for (const job of [...(late?.caches.batchJobs.values() ?? [])]) {
-    if (job.metadata.name === 'first-w1') late?.caches.batchJobs.remove(job);
+  for (const job of [...(late?.stores.batchJobs.values() ?? [])]) {
+    if (job.metadata.name === 'first-w1') late?.stores.batchJobs.remove(job);
   }
   const before = world.transport.writes.length;
-  const { againAfterMs } = await world.reconciled(1);
+  const { requeueAfterMs } = await world.reconciled(1);
   t.is(world.transport.writes.length, before, 'nothing is decided before the API server was asked');
-  t.true((againAfterMs ?? Infinity) <= 1_000);
+  t.true((requeueAfterMs ?? Infinity) <= 1_000);
   world.deliver(0);
   await world.reconcile(0);
-  t.is(world.observed?.status.workerEpoch, 1);
-  // Once it is really gone, the next epoch takes its place.
+  t.is(world.observed?.status.workerRevision, 1);
+  // Once it is really gone, the next revision takes its place.
   world.objects.delete({ collection: jobsAt, namespace: 'team-a', name: 'first-w1' }, undefined);
   world.deliver(1);
   await world.reconcile(1);
-  t.is(world.observed?.status.workerEpoch, 2);
+  t.is(world.observed?.status.workerRevision, 2);
 });
 
 test('a job that has not ended is looked at again within ten minutes, whatever it waits for', async (t) => {
   const world = aWorld();
   world.deliver();
   for (let round = 0; round < 30; round++) {
-    const { againAfterMs = Infinity } = await world.reconciled();
-    t.true(againAfterMs <= 600_000, `${world.phase}: ${againAfterMs} ms`);
+    const { requeueAfterMs = Infinity } = await world.reconciled();
+    t.true(requeueAfterMs <= 600_000, `${world.phase}: ${requeueAfterMs} ms`);
     await turn(world);
   }
   t.is(world.phase, 'Running');

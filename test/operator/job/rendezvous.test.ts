@@ -30,18 +30,18 @@ test('without a bus the job trains when its worker is ready', (t) => {
   t.is(lost.phase, 'Restarting');
 });
 
-test('a committed world trains, an open generation waits for members', (t) => {
+test('a committed world trains, an open round waits for members', (t) => {
   const running = decided(training({ status: fresh as never, bus: aBus() }));
   t.is(running.phase, 'Running');
-  t.is(running.message('Running'), '1 worker trains as generation 1');
-  t.like(running.status.rendezvous, { generation: 1, worldSize: 1, openedBy: 'operator' });
+  t.is(running.message('Running'), '1 worker trains in round 1');
+  t.like(running.status.rendezvous, { round: 1, worldSize: 1, openedBy: 'operator' });
   const opened = { by: 'first-w1-1', cause: 'Hang', at: timeText(now) } as const;
-  const open = aBus({ state: aState({ generation: 2, opened, world: undefined }) });
+  const open = aBus({ state: aState({ round: 2, opened, world: undefined }) });
   const restarting = decided(training({ bus: open }));
   t.is(restarting.phase, 'Restarting');
   t.is(restarting.is('Restarting'), 'True/Hang');
   t.is(restarting.status.rendezvous?.worldSize, undefined);
-  const facts = training({ bus: aBus({ state: aState({ generation: 2 }) }) });
+  const facts = training({ bus: aBus({ state: aState({ round: 2 }) }) });
   const again = decided({ ...facts, job: { ...facts.job, status: restarting.status } });
   t.is(again.phase, 'Running');
   t.is(again.is('Restarting'), 'False/Restarted');
@@ -68,9 +68,9 @@ test('workers that are all there and do not agree are replaced, and it counts', 
   const facts = training({ bus: aBus({ state }), pods: [aPodOf({ createdAt: seconds(-400) })] });
   t.is(decided(facts).wakeAt, seconds(1));
   const late = decided({ ...facts, now: seconds(1) });
-  t.true(late.words.includes('OpenGeneration 2 PodFailed'));
+  t.true(late.words.includes('OpenRound 2 PodFailed'));
   t.true(late.words.includes('Delete Pod first-w1-0'));
-  const next = late.calls.find((call) => call.type === 'OpenGeneration');
+  const next = late.calls.find((call) => call.type === 'OpenRound');
   t.is(next?.restarts.lastCause, 'PeerLost');
   const spec = { 'failurePolicy.maxRestarts': 0 };
   const last = decided({ ...training({ spec, bus: aBus({ state }) }), now: seconds(1) });
@@ -88,9 +88,9 @@ test('workers have their time to agree from when the last of them came, and only
       ...(ready ? {} : { status: { conditions: conditionsOf({ PodsReady: '!Pending' }) } }),
     });
   t.is(decided(facts(true)).wakeAt, seconds(1));
-  t.true(decided({ ...facts(true), now: seconds(1) }).words.includes('OpenGeneration 2 PodFailed'));
+  t.true(decided({ ...facts(true), now: seconds(1) }).words.includes('OpenRound 2 PodFailed'));
   const waiting = decided({ ...facts(false), now: seconds(1) });
-  t.false(waiting.words.some((word) => word.startsWith('OpenGeneration')));
+  t.false(waiting.words.some((word) => word.startsWith('OpenRound')));
 });
 
 test('a bus that is away leaves a training world alone, and is told when something waits for it', (t) => {
@@ -103,17 +103,17 @@ test('a bus that is away leaves a training world alone, and is told when somethi
   t.is(decided(training({ bus: away(900), pods })).is('Stalled'), 'True/BusUnavailable');
 });
 
-test('a bus that lost its memory is told the generation and the checkpoint that status remembers', (t) => {
+test('a bus that lost its memory is told the round and the checkpoint that status remembers', (t) => {
   const status = trainingStatus({
-    rendezvous: { generation: 5 },
-    checkpoint: { latestStep: 40, generation: 4, latestDigest: 'd', latestURI: 'step-40/gen-4' },
+    rendezvous: { round: 5 },
+    checkpoint: { latestStep: 40, round: 4, latestDigest: 'd', latestURI: 'step-40/round-4' },
   });
   const { calls } = decided(
     training({ status, bus: aBus({ state: undefined, members: new Map() }) }),
   );
   const init = calls.find((call) => call.type === 'InitState');
-  t.is(init?.record.generation, 6);
-  t.like(init?.record.checkpoint, { step: 40, manifest: 'step-40/gen-4' });
+  t.is(init?.record.round, 6);
+  t.like(init?.record.checkpoint, { step: 40, manifest: 'step-40/round-4' });
 });
 
 /** What is written where the bus has lost everything and status is as it is. */
@@ -127,14 +127,14 @@ function rewritten(status: Parameters<typeof trainingStatus>[0]) {
   return calls.find((call) => call.type === 'InitState')?.record;
 }
 
-test('a bus that lost its memory gets a generation beyond that of the checkpoint, and the memory plan in force', (t) => {
+test('a bus that lost its memory gets a round beyond that of the checkpoint, and the memory plan in force', (t) => {
   const adjustments = ['ActivationRecomputation=Full'];
   const record = rewritten({
-    rendezvous: { generation: 3 },
-    checkpoint: { latestStep: 40, generation: 4 },
+    rendezvous: { round: 3 },
+    checkpoint: { latestStep: 40, round: 4 },
     plan: { ...trainingStatus().plan, adjustments },
   });
-  t.is(record?.generation, 5);
+  t.is(record?.round, 5);
   t.deepEqual(record?.adjustments, adjustments);
 });
 
@@ -144,7 +144,7 @@ test('a checkpoint that came after the last restart has forgiven it, although st
     window: ['2026-01-01T11:50:00.500Z', '2026-01-01T11:55:00.500Z'],
   };
   const after = (latestTime: string) =>
-    rewritten({ restarts, checkpoint: { latestStep: 4, generation: 1, latestTime } })?.restarts;
+    rewritten({ restarts, checkpoint: { latestStep: 4, round: 1, latestTime } })?.restarts;
   const forgiven = { counted: 2, window: restarts.window, sinceCommit: 0, repeats: 0 };
   t.like(after('2026-01-01T11:55:01Z'), forgiven);
   t.is(after('2026-01-01T11:55:01Z')?.lastCause, undefined);
@@ -153,10 +153,10 @@ test('a checkpoint that came after the last restart has forgiven it, although st
   t.like(rewritten({ restarts })?.restarts, { sinceCommit: 2 }, 'nothing was ever saved');
 });
 
-test('a record of a later epoch is left alone by one that has not heard of it', (t) => {
-  const state = aState({ epoch: 3, generation: 7, world: undefined });
+test('a record of a later revision is left alone by one that has not heard of it', (t) => {
+  const state = aState({ workerRevision: 3, round: 7, world: undefined });
   const { words } = decided(training({ bus: aBus({ state, members: new Map() }) }));
-  t.false(words.some((word) => word.startsWith('OpenGeneration')));
+  t.false(words.some((word) => word.startsWith('OpenRound')));
 });
 
 test('a world that says nothing for twice the time of a hang is stalled', (t) => {

@@ -78,17 +78,17 @@ test('growing: pods first, then their number on the bus and a save, then a world
   t.deepEqual(interesting(decided(asked).words), [], 'training goes on while it saves');
   t.deepEqual(
     interesting(decided({ ...asked, now: seconds(600) }).words),
-    ['OpenGeneration 2 Resize'],
+    ['OpenRound 2 Resize'],
     'a save that does not come is not waited for for ever',
   );
   t.deepEqual(interesting(decided(withSave(asked, 0)).words), [], 'that was an earlier save');
   const open = decided(withSave(asked));
-  t.deepEqual(interesting(open.words), ['OpenGeneration 2 Resize']);
+  t.deepEqual(interesting(open.words), ['OpenRound 2 Resize']);
   const unsaved = withoutCheckpoint(withSave(asked));
   t.deepEqual(interesting(decided(unsaved).words), [], 'there is nothing to go on from');
   const bySecond = withSave(asked, 1, 1);
-  t.deepEqual(interesting(decided(bySecond).words), ['OpenGeneration 2 Resize'], 'one says it');
-  const opened = open.calls.find(({ type }) => type === 'OpenGeneration');
+  t.deepEqual(interesting(decided(bySecond).words), ['OpenRound 2 Resize'], 'one says it');
+  const opened = open.calls.find(({ type }) => type === 'OpenRound');
   t.like(opened, { restarts: { resizes: 1 } });
   const done = decided(after(sized({ wanted: 3, job: 3, world: 3 }), open.status));
   t.is(done.is('Resizing'), 'False/Resized');
@@ -99,7 +99,7 @@ test('growing: pods first, then their number on the bus and a save, then a world
 function withSave(facts: Facts, saved = 1, others = 0): Facts {
   const ackOf = (count: number) =>
     ackRecord.parse({ v: 1, podUID: 'u', restored: true, saved: count });
-  const checkpoint = { step: 9, generation: 1, manifest: 'm', digest: 'd', time: timeText(now) };
+  const checkpoint = { step: 9, round: 1, manifest: 'm', digest: 'd', time: timeText(now) };
   const present = facts.bus as Extract<Facts['bus'], { type: 'Present' }>;
   const acks = [...Array.from({ length: others }, () => ackOf(0)), ackOf(saved)];
   return {
@@ -132,10 +132,10 @@ test('growing without nodes is refused after its time, nothing is lost, and it i
   t.deepEqual(interesting(anew.words), ['Resize first-w1 to 3'], 'the spec was changed again');
 });
 
-test('what was desired of an earlier epoch says nothing of this one', (t) => {
+test('what was desired of an earlier revision says nothing of this one', (t) => {
   const facts = sized({ wanted: 1, job: 3, world: 3 });
   const present = facts.bus as Extract<Facts['bus'], { type: 'Present' }>;
-  const desired = { ...present.desired!, epoch: 0, workers: 4, save: 5 };
+  const desired = { ...present.desired!, workerRevision: 0, workers: 4, save: 5 };
   const { words } = decided({ ...facts, bus: { ...present, desired } });
   t.true(words.includes('WriteDesired None workers=3 save=1'));
 });

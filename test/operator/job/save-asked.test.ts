@@ -84,9 +84,9 @@ test('while no world trains nothing is asked, and nothing is lost', (t) => {
 
 test('new workers are asked anew', (t) => {
   const first = decided(asked('one'));
-  const save = { ...first.status.save, epoch: 7, count: 3 };
+  const save = { ...first.status.save, workerRevision: 7, count: 3 };
   const next = decided(asked('one', { status: { ...first.status, save } }));
-  t.like(next.status.save, { asked: 'one', epoch: 1, count: 1 });
+  t.like(next.status.save, { asked: 'one', workerRevision: 1, count: 1 });
 });
 
 test('without a bus it is said once that nobody can be told', (t) => {

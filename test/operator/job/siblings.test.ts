@@ -23,7 +23,7 @@ const words = {
 } as const;
 const run = 'other-00000000';
 const working: Sibling = { name: 'other', run, done: undefined };
-const doneAt = (at: number): Sibling => ({ name: 'other', run, done: { at, words } });
+const doneAt = (at: number): Sibling => ({ name: 'other', run, done: { at, prepared: words } });
 const createsInit = ({ words: calls }: { readonly words: readonly string[] }) =>
   calls.some((call) => call.startsWith('Create Job first-init'));
 
@@ -75,13 +75,13 @@ test('a worker that finds nothing of use has the job prepare for itself, without
         outcome: { type: 'Failed', at: now, reason: 'PodFailurePolicy', message: 'm' },
       }),
     ],
-    pods: [aPodOf(ended(66, { words: { v: 1, failure } as never }))],
+    pods: [aPodOf(ended(66, { terminationMessage: { v: 1, failure } as never }))],
   });
   const second = decided(failed);
   t.is(second.is('Failed'), undefined);
   t.is(second.is('Initialized'), 'False/Preparing');
   t.deepEqual(second.words, ['Delete Job first-w1']);
-  t.is(second.status.workerEpoch, 2);
+  t.is(second.status.workerRevision, 2);
   t.is(second.status.restarts?.counted, undefined);
   const third = decided(someFacts({ siblings: [doneAt(now)], status: second.status }));
   t.true(createsInit(third), 'it is not taken again');
@@ -115,7 +115,7 @@ function seen({
 } = {}) {
   const other = aJobNamed('other', changes, { status });
   const first = aJobNamed('first');
-  const caches = {
+  const stores = {
     jobs: new Store<typeof other, 'uid'>({ indexes: { uid: (job) => [job.metadata.uid] } }),
     batchJobs: new Store<ReturnType<typeof batchJobs.read>, 'job' | 'request'>({
       indexes: { job: () => [], request: byRequest },
@@ -124,8 +124,8 @@ function seen({
       indexes: { job: () => [uid('other')] },
     }),
   };
-  caches.jobs.put(other);
-  caches.batchJobs.put(
+  stores.jobs.put(other);
+  stores.batchJobs.put(
     batchJobs.read({
       metadata: metadata('other-init-1', {
         ...ownedBy('other'),
@@ -141,7 +141,7 @@ function seen({
       message: JSON.stringify({ v: 1, prepared: words }),
       ...pod,
     };
-    caches.pods.put(
+    stores.pods.put(
       pods.read({
         metadata: metadata('pod', ownedBy('other-init-1')),
         status: {
@@ -151,7 +151,7 @@ function seen({
       }),
     );
   }
-  return siblingsOf(caches, first);
+  return siblingsOf(stores, first);
 }
 
 test('a sibling asks for the same on the same claim, and prepares or has', (t) => {
@@ -183,22 +183,22 @@ test('who is decided on in the same moment waits for the first', (t) => {
 
 test('the end of the pod that prepares wakes those that wait for it, and nobody else', (t) => {
   const waits = { type: 'Initialized', status: 'False', reason: 'WaitsForSibling', message: '' };
-  const caches = {
+  const stores = {
     jobs: new Store<ReturnType<typeof aJobNamed>, 'waiting'>({ indexes: { waiting: byWaiting } }),
     pods: new Store<ReturnType<typeof pods.read>, 'job'>({ indexes: { job: () => [] } }),
   };
-  caches.jobs.put(aJobNamed('waits', {}, { status: { conditions: [waits] } }));
-  caches.jobs.put(aJobNamed('trains'));
+  stores.jobs.put(aJobNamed('waits', {}, { status: { conditions: [waits] } }));
+  stores.jobs.put(aJobNamed('trains'));
   const woken: string[] = [];
-  wakeWaiting(caches, (key) => void woken.push(key));
+  wakeWaiting(stores, (key) => void woken.push(key));
   const pod = (phase: string, resourceVersion: string, component = 'init') =>
     pods.read({
       metadata: metadata('pod', { resourceVersion, labels: { 'anneal.dev/component': component } }),
       status: { phase },
     });
-  caches.pods.put(pod('Running', '1'));
-  caches.pods.put(pod('Succeeded', '2', 'worker'));
+  stores.pods.put(pod('Running', '1'));
+  stores.pods.put(pod('Succeeded', '2', 'worker'));
   t.deepEqual(woken, []);
-  caches.pods.put(pod('Succeeded', '3'));
+  stores.pods.put(pod('Succeeded', '3'));
   t.deepEqual(woken, ['team-a/waits']);
 });

@@ -1,6 +1,6 @@
-// The operator in a simulated world: whatever happens in whatever order, the invariants hold, and when it is over the job comes to its end. The same
-// schedules are drawn at every run, so that a run here is worth what it was before; `npm run
-// simulate -- --of operator` draws many others.
+// The operator in a simulated world: whatever happens in whatever order, the invariants hold, and
+// when it is over the job comes to its end. The same schedules are drawn at every run, so that a
+// run here is worth what it was before; `npm run simulate -- --of operator` draws many others.
 import test from 'ava';
 import fc from 'fast-check';
 import { holdsInAll } from '../../doubles/simulation/draws.ts';
@@ -26,7 +26,7 @@ for (const kind of jobKinds) {
   });
 }
 
-test('an untroubled job succeeds, and deciding again changes nothing', async (t) => {
+test('an undisturbed job succeeds, and deciding again changes nothing', async (t) => {
   const world = new World();
   world.apply({ 'worker.devicesPerWorker': 0 });
   world.script = () => ({ exit: 0 });
@@ -119,7 +119,7 @@ test('a bus that comes back empty is told the checkpoint that status remembers',
   const [job] = world.bus?.jobs() ?? [];
   const state = job === undefined ? undefined : world.bus?.of(job).state;
   t.is(state?.checkpoint?.step, 1);
-  t.true((state?.generation ?? 0) > 1);
+  t.true((state?.round ?? 0) > 1);
 });
 
 test('what workers mend in place is counted, and what is too much ends the job', async (t) => {

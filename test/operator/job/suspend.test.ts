@@ -46,7 +46,7 @@ test('workers are asked to save, removed when all have, and stay away', (t) => {
     removing.events.some(({ type }) => type === 'Warning'),
     'all is saved',
   );
-  t.is(removing.status.workerEpoch, 2);
+  t.is(removing.status.workerRevision, 2);
   t.is(removing.is('Running'), 'False/Stopped');
   const after = { ...facts, job: { ...job, status: removing.status } };
   t.is(decided(after).phase, 'Suspending', 'the Job is still seen');
@@ -56,7 +56,7 @@ test('workers are asked to save, removed when all have, and stay away', (t) => {
 });
 
 test('a job is not suspended before the last of its pods has ended', (t) => {
-  const status = trainingStatus({ workerEpoch: 2, jobRef: undefined });
+  const status = trainingStatus({ workerRevision: 2, jobRef: undefined });
   const withPods = (leftPods: readonly PodFacts[]) =>
     decided(someFacts({ spec, status, leftPods }));
   const running = withPods([aPodOf(), aPodOf({ name: 'first-w1-1-y', index: 1 })]);
@@ -105,7 +105,7 @@ test('workers whose queue took the quota back have stopped already', (t) => {
 
 test('conditions that were false before keep their reason', (t) => {
   const status = trainingStatus({
-    ...{ workerEpoch: 2, jobRef: undefined },
+    ...{ workerRevision: 2, jobRef: undefined },
     conditions: conditionsOf({ PodsReady: '!Preempted', Running: '!WaitingForMembers' }),
   });
   const { is } = decided(someFacts({ spec, status }));
@@ -119,29 +119,29 @@ test('without a bus, and with a bus that is away, workers get SIGTERM and their 
   t.deepEqual(decided(training({ spec, bus })).words, ['Delete Job first-w1']);
 });
 
-test('workers that have not met have nothing to save', (t) => {
+test('workers that have not joined a rendezvous have nothing to save', (t) => {
   const { words } = decided(training({ spec, bus: aBus({ state: undefined }) }));
   t.deepEqual(words, ['Delete Job first-w1']);
 });
 
 test('a worker Job of a half-done stop is removed, not started', (t) => {
-  const status = trainingStatus({ workerEpoch: 2, jobRef: undefined });
+  const status = trainingStatus({ workerRevision: 2, jobRef: undefined });
   const { words, phase } = decided(someFacts({ spec, status, workers: [aChildJob()] }));
   t.deepEqual(words, ['Delete Job first-w1']);
   t.is(phase, 'Suspending');
 });
 
 test('a gang of workers that are gone is removed', (t) => {
-  const status = trainingStatus({ workerEpoch: 2, jobRef: undefined });
+  const status = trainingStatus({ workerRevision: 2, jobRef: undefined });
   const group = { kind: 'PodGroup', name: 'first-w1', uid: 'g', content: undefined } as const;
   const { words, phase } = decided(someFacts({ spec, status, children: [group] }));
   t.deepEqual(words, ['Delete PodGroup first-w1']);
   t.is(phase, 'Suspended');
 });
 
-test('resuming starts the next epoch', (t) => {
+test('resuming starts the next revision', (t) => {
   const status = trainingStatus({
-    ...{ workerEpoch: 2, jobRef: undefined },
+    ...{ workerRevision: 2, jobRef: undefined },
     conditions: conditionsOf({ Suspended: 'SuspendedByUser', Running: '!Stopped' }),
   });
   const { is, words, phase } = decided(someFacts({ status }));

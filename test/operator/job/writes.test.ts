@@ -1,4 +1,4 @@
-// How much an untroubled job costs the API server: each object and each write of ours, in order. A
+// How much an undisturbed job costs the API server: each object and each write of ours, in order. A
 // write that is added here is paid by every job.
 import test from 'ava';
 import type { KubeRequest } from '../../../operator/runtime/transport.ts';

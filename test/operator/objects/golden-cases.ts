@@ -1,4 +1,5 @@
-// All objects of a few jobs, as text. `node test/operator/objects/print-golden.ts` writes them anew; the test compares.
+// All objects of a few jobs, as text. `node test/operator/objects/print-golden.ts` writes them
+// anew; the test compares.
 import { stringify } from 'yaml';
 import { writePlan } from '../../../operator/job/plan.ts';
 import type { BuiltJob } from '../../../operator/objects/child.ts';
@@ -97,10 +98,10 @@ export function goldenText(each: GoldenCase): string {
     ...networkPolicies(job, settings),
     dataClaim(job),
     initJob({ job, settings, attempt: 1 }, 'prepare-digest'),
-    gang === undefined ? undefined : podGroup(job, gang, { epoch: 3, members: replicas }),
+    gang === undefined ? undefined : podGroup(job, gang, { workerRevision: 3, members: replicas }),
     workerJob({
       ...{ job, settings, replicas, gang, excludedNodes, grown },
-      epoch: 3,
+      workerRevision: 3,
       trainedParameters: 1_000_000,
       planned,
     }),

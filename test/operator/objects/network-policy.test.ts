@@ -44,13 +44,19 @@ const holds = ({ spec: { podSelector } }: Policy, labels: Readonly<Record<string
 const podsOf = (changes: Changes, settings = someSettings) => {
   const job = aBuiltJob(changes);
   const io = { job, settings, attempt: 1 };
-  const epoch = {
-    epoch: 1,
+  const workerRevision = {
+    workerRevision: 1,
     replicas: job.spec.worker.replicas,
     gang: undefined,
     excludedNodes: [],
   };
-  const worker = workerJob({ job, settings, ...epoch, grown: 0, trainedParameters: undefined });
+  const worker = workerJob({
+    job,
+    settings,
+    ...workerRevision,
+    grown: 0,
+    trainedParameters: undefined,
+  });
   const made = { worker, init: initJob(io, 'digest'), publish: publishJob(io) };
   const labelsOf = ({ spec }: (typeof made)[keyof typeof made]) =>
     spec.template.metadata.labels as Readonly<Record<string, string>>;

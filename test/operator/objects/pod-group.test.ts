@@ -4,7 +4,7 @@ import { aBuiltJob, someSettings } from '../../builders/built-job.ts';
 
 test('each scheduler gets its own spelling of one gang', (t) => {
   const job = aBuiltJob({ 'worker.priorityClassName': 'high' });
-  const size = { epoch: 2, members: 3 };
+  const size = { workerRevision: 2, members: 3 };
   t.like(podGroup(job, 'Native', size), {
     metadata: { name: 'first-w2' },
     spec: { schedulingPolicy: { gang: { minCount: 3 } } },

@@ -3,8 +3,8 @@ import test from 'ava';
 import fc from 'fast-check';
 import { parseQuantity } from '../../../crds/schema/quantity.ts';
 import { initJob, publishJob } from '../../../operator/objects/io-job.ts';
-import { placesOf } from '../../../operator/objects/places.ts';
 import { podSpec } from '../../../operator/objects/pod-template.ts';
+import { referencesOf } from '../../../operator/objects/references.ts';
 import { sharedMemoryBytes } from '../../../operator/objects/volumes.ts';
 import { workerJob } from '../../../operator/objects/worker-job.ts';
 import { aBuiltJob, someSettings } from '../../builders/built-job.ts';
@@ -52,7 +52,7 @@ function podsOf({
   settings: typeof someSettings;
 }) {
   const worker = workerJob({
-    ...{ job, settings, epoch: 1, replicas: job.spec.worker.replicas },
+    ...{ job, settings, workerRevision: 1, replicas: job.spec.worker.replicas },
     ...{ gang: undefined, excludedNodes: ['n'], grown: 0, trainedParameters: undefined },
   });
   const pod = (each: { spec: { template: { spec: unknown } } }) =>
@@ -137,9 +137,9 @@ test('a claim that only brings data is mounted read-only', (t) => {
   t.is(mount(worker, '/volumes/notes'), undefined, 'workers read tokens, not records');
 });
 
-test('pods meet on the data volume, else on that of the checkpoints, else on that of the result', (t) => {
+test('pods share the data volume, else on that of the checkpoints, else on that of the result', (t) => {
   const claim = (claimName: string) => ({ persistentVolumeClaim: { claimName } });
-  const shared = (changes: Changes) => placesOf(aBuiltJob(changes)).shared;
+  const shared = (changes: Changes) => referencesOf(aBuiltJob(changes)).shared;
   const all = {
     'storage.data': claim('data'),
     'checkpoint.destination': claim('saves'),

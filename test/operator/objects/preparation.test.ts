@@ -40,7 +40,13 @@ test('where the memory is for a plan to say, or does not do for it, it runs by i
 const templateOf = (changes: Changes = {}) => {
   const job = workerJob({
     job: aBuiltJob({ ...preparingAlone, ...changes }),
-    ...{ settings: someSettings, epoch: 1, replicas: 1, gang: undefined, excludedNodes: [] },
+    ...{
+      settings: someSettings,
+      workerRevision: 1,
+      replicas: 1,
+      gang: undefined,
+      excludedNodes: [],
+    },
     ...{ grown: 1, trainedParameters: undefined },
   });
   return job.spec.template.spec;

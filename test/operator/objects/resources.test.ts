@@ -40,7 +40,8 @@ test('claims of dynamic resource allocation take the place of the device', (t) =
 test('without a word of the job a worker asks for what its plan needs, and may use what it can', (t) => {
   const { requests = {}, limits = {} } = of({});
   t.is(requests['cpu'], '500m');
-  // The trainer plans with four fifths of what is free; shared memory and the supervisor lie beside it.
+  // The trainer plans with four fifths of what is free; shared memory and the supervisor lie beside
+  // it.
   t.is(parseQuantity(requests['memory'] ?? ''), 5 * gib + gib / 4 + gib / 8);
   t.is(parseQuantity(limits['memory'] ?? ''), 10 * gib + gib / 4 + gib / 8);
   const grown = of({}, { factor: 1.25 });
@@ -71,7 +72,7 @@ test('every container of every pod asks for processor and memory, so that a quot
   const jobs = [
     initJob({ job, settings, attempt: 1 }, 'd'),
     workerJob({
-      ...{ job, settings, epoch: 1, replicas: 1, gang: undefined, excludedNodes: [] },
+      ...{ job, settings, workerRevision: 1, replicas: 1, gang: undefined, excludedNodes: [] },
       ...{ grown: 0, trainedParameters: 1_000, planned },
     }),
     publishJob({ job, settings, attempt: 1, planned }),

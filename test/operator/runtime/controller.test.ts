@@ -59,7 +59,7 @@ test('what a reconcile throws is told and tried again later', async (t) => {
 test('a reconcile can ask to be called again', async (t) => {
   let calls = 0;
   const { queue, clock } = start(t, async () => ({
-    againAfterMs: ++calls === 1 ? 500 : undefined,
+    requeueAfterMs: ++calls === 1 ? 500 : undefined,
   }));
   queue.add('a');
   await eventually('it waits', () => clock.sleeping === 1);

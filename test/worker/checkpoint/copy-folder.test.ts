@@ -11,8 +11,8 @@ import {
 } from '../../../worker/checkpoint/copy-folder.ts';
 import { temporaryFolder } from '../../doubles/sources.ts';
 
-const nameOf = (position: number, generation = 1) =>
-  copyNameText({ ...{ generation, position, step: position, rank: 0, size: 2 } });
+const nameOf = (position: number, round = 1) =>
+  copyNameText({ ...{ round, position, step: position, rank: 0, size: 2 } });
 
 test('of a kind two are there at most, the one that is being made included', async (t) => {
   await using root = await temporaryFolder();

@@ -9,7 +9,7 @@ import { aManifest, sha256 } from '../../builders/checkpoint.ts';
 import { temporaryFolder } from '../../doubles/sources.ts';
 
 const nameOf = (step: number, rank: number) =>
-  copyNameText({ ...{ generation: 1, position: step, step, rank, size: 3 } });
+  copyNameText({ ...{ round: 1, position: step, step, rank, size: 3 } });
 
 /** Each rank has a third of six values. */
 async function writePart(folder: string, rank: number): Promise<void> {

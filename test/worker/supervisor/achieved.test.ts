@@ -2,7 +2,7 @@ import test from 'ava';
 import { runFiles, runRecord } from '../../../crds/wire/run-folder.ts';
 import { runReport } from '../../../crds/wire/run-report.ts';
 import { writeRecord } from '../../../worker/run-folder.ts';
-import { artifactWords } from '../../../worker/supervisor/achieved.ts';
+import { readPublished } from '../../../worker/supervisor/achieved.ts';
 import { aSpec } from '../../builders/job.ts';
 import { aReport } from '../../builders/run-report.ts';
 import { temporaryFolder } from '../../doubles/sources.ts';
@@ -22,7 +22,7 @@ async function said(output: object, path: string, uris?: string[]) {
   const artifacts = [{ ...artifact, ...(uris === undefined ? {} : { uris }) }];
   await writeRecord(folder.path, runFiles.report, runReport, aReport({ artifacts }));
   // Awaited here: behind the last line the folder is gone.
-  return await artifactWords(folder.path, volumes);
+  return await readPublished(folder.path, volumes);
 }
 
 const claim = { destination: { persistentVolumeClaim: { claimName: 'notes', path: 'out' } } };

@@ -2,7 +2,7 @@
 // everything that goes wrong on the way.
 import test from 'ava';
 import type { MemberRecord, StateRecord } from '../../../crds/wire/state.ts';
-import { troubleOf } from '../../../worker/supervisor/end-of-child.ts';
+import { failureWith } from '../../../worker/supervisor/end-of-child.ts';
 import {
   aDesired,
   aMember,
@@ -19,14 +19,14 @@ import {
 } from '../../builders/situation.ts';
 import { decides } from './decides.ts';
 
-const saved = { step: 6, path: 'gen-1/checkpoints/step-00000006' };
+const saved = { step: 6, path: 'round-1/checkpoints/step-00000006' };
 const head = {
-  ...{ step: 3, generation: 1, manifest: 'gen-1/step-00000003', digest: 'd' },
+  ...{ step: 3, round: 1, manifest: 'round-1/step-00000003', digest: 'd' },
   time: new Date(startMs).toISOString(),
 };
-const counted = (generation: number) =>
+const counted = (round: number) =>
   aState({
-    generation,
+    round,
     opened: { by: 'pod-a', cause: 'ProcessFailed', at: new Date(startMs + 4_900).toISOString() },
     restarts: { ...aState().restarts, counted: 2, sinceCommit: 2 },
   });
@@ -48,7 +48,7 @@ test(
   { type: 'Exit', code: 69 },
 );
 
-test('a new pod joins the open generation', decides, aSituation(), { type: 'Join', generation: 1 });
+test('a new pod joins the open round', decides, aSituation(), { type: 'Join', round: 1 });
 
 test(
   'the only member forms the world',
@@ -71,7 +71,7 @@ test(
     members: { '1.1': aMember(), '1.0': aMember('pod-b') },
     joined: 1,
     desired: aDesired({ workers: 2 }),
-    me: { index: 1, podUID: 'pod-a', epoch: 1, bootAt: startMs },
+    me: { index: 1, podUID: 'pod-a', workerRevision: 1, bootAt: startMs },
   }),
   { type: 'Wait' },
 );
@@ -80,7 +80,7 @@ test(
   'a member of a committed world starts its trainer',
   decides,
   aTraining({ trainer: { type: 'None' } }),
-  { type: 'Start', generation: 1 },
+  { type: 'Start', round: 1 },
 );
 
 test('when the trainer has restored, the others are told', decides, aTraining({ acks: {} }), {
@@ -111,24 +111,24 @@ test(
 );
 
 test(
-  'a trainer of an earlier generation is ended, and what it saved is never committed',
+  'a trainer of an earlier round is ended, and what it saved is never committed',
   decides,
-  aTraining({ trainer: aRunning({ saved }), state: aState({ generation: 2 }) }),
+  aTraining({ trainer: aRunning({ saved }), state: aState({ round: 2 }) }),
   { type: 'Kill', why: 'Outdated' },
 );
 
 test(
-  'what is left of an earlier generation is forgotten',
+  'what is left of an earlier round is forgotten',
   decides,
-  aTraining({ trainer: anEnded('Stopped', { saved }), state: aState({ generation: 2 }) }),
+  aTraining({ trainer: anEnded('Stopped', { saved }), state: aState({ round: 2 }) }),
   { type: 'Forget' },
 );
 
 test(
-  'a survivor joins the next generation',
+  'a survivor joins the next round',
   decides,
-  aTraining({ trainer: { type: 'None' }, state: aState({ generation: 2 }) }),
-  { type: 'Join', generation: 2 },
+  aTraining({ trainer: { type: 'None' }, state: aState({ round: 2 }) }),
+  { type: 'Join', round: 2 },
 );
 
 test(
@@ -166,9 +166,9 @@ test(
 );
 
 test(
-  'a trainer that died is started again in a new generation, and counted',
+  'a trainer that died is started again in a new round, and counted',
   decides,
-  aTraining({ trainer: anEnded(troubleOf('E_CRASHED', 'died')) }),
+  aTraining({ trainer: anEnded(failureWith('E_CRASHED', 'died')) }),
   {
     type: 'Open',
     cause: 'ProcessFailed',
@@ -189,14 +189,14 @@ test(
 test(
   'what a trainer saved before it died is committed first',
   decides,
-  aTraining({ trainer: anEnded(troubleOf('E_CRASHED', 'died'), { saved }) }),
+  aTraining({ trainer: anEnded(failureWith('E_CRASHED', 'died'), { saved }) }),
   { type: 'Commit', saved },
 );
 
 test(
   'a permanent failure becomes the result of the job',
   decides,
-  aTraining({ trainer: anEnded(troubleOf('E_DIVERGED', 'not finite')) }),
+  aTraining({ trainer: anEnded(failureWith('E_DIVERGED', 'not finite')) }),
   { type: 'Fail' },
 );
 
@@ -204,7 +204,7 @@ test(
   'the pod that failed ends with its code',
   decides,
   aTraining({
-    trainer: anEnded(troubleOf('E_DIVERGED', 'not finite')),
+    trainer: anEnded(failureWith('E_DIVERGED', 'not finite')),
     state: aState({ result: failed(0) }),
   }),
   { type: 'Exit', code: 74 },
@@ -262,7 +262,7 @@ test(
 );
 
 test(
-  'a pod that goes opens the generation for the next one, and nobody is charged',
+  'a pod that goes opens the round for the next one, and nobody is charged',
   decides,
   aTraining({ terminateBy: startMs + 100_000, trainer: { type: 'None' } }),
   {
@@ -278,7 +278,7 @@ test(
   aTraining({
     terminateBy: startMs + 100_000,
     trainer: { type: 'None' },
-    state: aState({ generation: 2 }),
+    state: aState({ round: 2 }),
   }),
   { type: 'Exit', code: 75 },
 );
@@ -342,9 +342,9 @@ test('a stop at once does not save', decides, aTraining({ desired: aDesired({ st
 });
 
 test(
-  'a stop that was meant for an earlier epoch is none',
+  'a stop that was meant for an earlier revision is none',
   decides,
-  aTraining({ desired: aDesired({ stop: 'Now', epoch: 0 }) }),
+  aTraining({ desired: aDesired({ stop: 'Now', workerRevision: 0 }) }),
   { type: 'Wait' },
 );
 
@@ -377,23 +377,23 @@ test(
 );
 
 test(
-  'a pod of an earlier epoch goes when a later one has begun',
+  'a pod of an earlier revision goes when a later one has begun',
   decides,
-  aTraining({ trainer: { type: 'None' }, state: aState({ epoch: 2 }) }),
+  aTraining({ trainer: { type: 'None' }, state: aState({ workerRevision: 2 }) }),
   { type: 'Exit', code: 75 },
 );
 
 test(
-  'a pod of an earlier epoch ends its trainer first',
+  'a pod of an earlier revision ends its trainer first',
   decides,
-  aTraining({ state: aState({ epoch: 2 }) }),
+  aTraining({ state: aState({ workerRevision: 2 }) }),
   { type: 'Kill', why: 'Outdated' },
 );
 
 test(
-  'a pod of a new epoch waits for its record',
+  'a pod of a new revision waits for its record',
   decides,
-  aSituation({ state: aState({ epoch: 0, world: aWorld }) }),
+  aSituation({ state: aState({ workerRevision: 0, world: aWorld }) }),
   { type: 'Wait' },
 );
 
@@ -405,7 +405,7 @@ test(
 );
 
 test(
-  'then it opens a generation by itself',
+  'then it opens a round by itself',
   decides,
   aSituation({
     now: startMs + 34_000,
@@ -419,7 +419,7 @@ test(
   'a new pod takes the place of one that joined and was lost before the world was formed',
   decides,
   aSituation({ members: { '1.0': aMember('pod-lost') } }),
-  { type: 'Join', generation: 1, over: 7 },
+  { type: 'Join', round: 1, over: 7 },
 );
 
 test(
@@ -427,7 +427,7 @@ test(
   decides,
   aTraining({
     trainer: { type: 'None' },
-    state: aState({ generation: 2 }),
+    state: aState({ round: 2 }),
     members: { '2.0': aYounger('pod-younger') },
   }),
   { type: 'Exit', code: 75 },
@@ -445,10 +445,10 @@ test(
   decides,
   aTraining({
     trainer: { type: 'None' },
-    state: aState({ generation: 2 }),
+    state: aState({ round: 2 }),
     members: { '2.0': aMember('pod-on-a-lost-node') },
   }),
-  { type: 'Join', generation: 2, over: 7 },
+  { type: 'Join', round: 2, over: 7 },
 );
 
 function aYounger(podUID: string): MemberRecord {
@@ -469,7 +469,7 @@ test(
 test(
   'without the bus a trainer that ended waits for it',
   decides,
-  aTraining({ bus: away, trainer: anEnded(troubleOf('E_CRASHED', 'died')) }),
+  aTraining({ bus: away, trainer: anEnded(failureWith('E_CRASHED', 'died')) }),
   { type: 'Wait', until: startMs + 4_900 + 900_000 },
 );
 
@@ -479,7 +479,7 @@ test(
   aTraining({
     bus: away,
     now: startMs + 4_900 + 900_000,
-    trainer: anEnded(troubleOf('E_CRASHED', 'died')),
+    trainer: anEnded(failureWith('E_CRASHED', 'died')),
   }),
   { type: 'Exit', code: 69 },
 );
@@ -509,7 +509,7 @@ test(
   'a second device fault is left to the operator, who knows other nodes',
   decides,
   aTraining({
-    trainer: anEnded(troubleOf('E_DEVICE_FAULT', 'ecc')),
+    trainer: anEnded(failureWith('E_DEVICE_FAULT', 'ecc')),
     state: aState({
       world: aWorld,
       restarts: { ...aState().restarts, lastCause: 'DeviceFault', repeats: 1 },
@@ -529,7 +529,7 @@ test(
   'a job that may not be restarted fails at the first crash',
   decides,
   aTraining({
-    trainer: anEnded(troubleOf('E_CRASHED', 'died')),
+    trainer: anEnded(failureWith('E_CRASHED', 'died')),
     policy: aPolicy({ maxRestarts: 0 }),
   }),
   { type: 'Fail' },

@@ -6,13 +6,13 @@ const end = (changes: Partial<ChildEnd>): ChildEnd => ({
     exitCode: undefined,
     signal: undefined,
     failure: undefined,
-    lastWords: '',
+    stderrTail: '',
     outOfMemory: false,
   },
   ...changes,
 });
 
-test('exit codes 0 and 75 are no trouble', (t) => {
+test('exit codes 0 and 75 are no failure', (t) => {
   t.is(endingOf(end({ exitCode: 0 }), 3), 'Done');
   t.is(endingOf(end({ exitCode: 75 }), 3), 'Stopped');
 });
@@ -35,7 +35,7 @@ test('what the process said of its failure goes before its exit code', (t) => {
 
 test('a signal is a crash, a kill, or a kill for memory where the kernel says so', (t) => {
   const last = 'first line\nlast line';
-  t.like(endingOf(end({ signal: 'SIGSEGV', lastWords: last }), 0), {
+  t.like(endingOf(end({ signal: 'SIGSEGV', stderrTail: last }), 0), {
     ...{ code: 'E_CRASHED', exitCode: 139 },
     message: 'the training process was ended by SIGSEGV: last line',
     lastError: last,

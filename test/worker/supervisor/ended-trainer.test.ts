@@ -1,17 +1,17 @@
 // The end of one trainer of several: who acts, and who leaves it to the one that knows more.
 import test from 'ava';
-import { troubleOf } from '../../../worker/supervisor/end-of-child.ts';
+import { failureWith } from '../../../worker/supervisor/end-of-child.ts';
 import { aDesired, anEnded, aPair, aState, startMs } from '../../builders/situation.ts';
 import { decides } from './decides.ts';
 
-const saved = { step: 6, path: 'gen-1/checkpoints/step-00000006' };
-const lost = anEnded(troubleOf('E_PEER_LOST', 'rank 1 did not answer'));
+const saved = { step: 6, path: 'round-1/checkpoints/step-00000006' };
+const lost = anEnded(failureWith('E_PEER_LOST', 'rank 1 did not answer'));
 const patience = startMs + 4_900 + 5_000;
 
 test(
   'a trainer that died is answered by its own pod at once',
   decides,
-  aPair(1, { trainer: anEnded(troubleOf('E_CRASHED', 'died')) }),
+  aPair(1, { trainer: anEnded(failureWith('E_CRASHED', 'died')) }),
   { type: 'Open', cause: 'ProcessFailed' },
 );
 
@@ -32,14 +32,14 @@ test(
 test(
   'what it saved before is committed by whoever survives',
   decides,
-  aPair(1, { trainer: anEnded(troubleOf('E_PEER_LOST', 'rank 0'), { saved }) }),
+  aPair(1, { trainer: anEnded(failureWith('E_PEER_LOST', 'rank 0'), { saved }) }),
   { type: 'Commit', saved },
 );
 
 test(
-  'the generation that another pod opened is followed',
+  'the round that another pod opened is followed',
   decides,
-  aPair(0, { trainer: lost, state: aState({ generation: 2 }) }),
+  aPair(0, { trainer: lost, state: aState({ round: 2 }) }),
   { type: 'Forget' },
 );
 

@@ -25,9 +25,9 @@ test('a place that cannot be written is a fault of the node', async (t) => {
   await writeFile(blocked, '');
   const folders = [join(blocked, 'run')];
   const check = await checkNode({ folders, podUid: 'a', group: group(), hasBegun: true });
-  t.like(check, { type: 'Unfit', trouble: { code: 'E_DEVICE_FAULT', exitCode: 71 } });
+  t.like(check, { type: 'Unfit', failure: { code: 'E_DEVICE_FAULT', exitCode: 71 } });
   t.regex(
-    check.type === 'Unfit' ? check.trouble.message : '',
+    check.type === 'Unfit' ? check.failure.message : '',
     /run cannot be written by this pod \(ENOTDIR\)$/,
   );
 });
@@ -35,7 +35,7 @@ test('a place that cannot be written is a fault of the node', async (t) => {
 test('a memory limit in which nothing can be trained is told at once', async (t) => {
   const limited = { podUid: 'a', group: group(100 * 2 ** 20), hasBegun: true };
   const check = await checkNode({ folders: [], ...limited });
-  t.like(check, { type: 'Unfit', trouble: { code: 'E_HOST_OUT_OF_MEMORY' } });
+  t.like(check, { type: 'Unfit', failure: { code: 'E_HOST_OUT_OF_MEMORY' } });
 });
 
 test('a place without room is none to begin in, and no reason to end what has begun', async (t) => {
@@ -47,13 +47,13 @@ test('a place without room is none to begin in, and no reason to end what has be
     checkNode({ folders: [disk], podUid: 'a', group: group(), hasBegun });
   t.like(await check(false), {
     type: 'Unfit',
-    trouble: {
+    failure: {
       code: 'E_STORAGE_FULL',
       message: `${disk} has 1.0 MiB free; 64.0 MiB is the least to begin with`,
     },
   });
   t.is((await check(true)).type, 'Fit');
   fillDisk(disk, 0);
-  t.like(await check(false), { trouble: { message: `${disk} is full` } });
+  t.like(await check(false), { failure: { message: `${disk} is full` } });
   t.like(await check(true), { type: 'Fit', message: `no memory limit, 0 B free in ${disk}` });
 });

@@ -16,7 +16,7 @@ const can: Changes = { 'worker.devicesPerWorker': 0 };
 /** The variables that the operator gives to a worker pod, and those of kubelet. */
 function variables(changes: Changes = {}): Record<string, string> {
   const job = aBuiltJob({ ...can, ...changes });
-  const made = environmentOf(job, 'worker', someSettings, { epoch: 3, replicas: 1 });
+  const made = environmentOf(job, 'worker', someSettings, { workerRevision: 3, replicas: 1 });
   return Object.fromEntries(made.map(({ name, value }) => [name, value ?? '7']));
 }
 
@@ -32,7 +32,7 @@ test('what the operator sets is what a pod reads', (t) => {
   const config = podConfig(variables());
   t.like(config, {
     job: { name: 'first', namespace: 'team-a' },
-    pod: { index: 7, epoch: 3, uid: '7' },
+    pod: { index: 7, workerRevision: 3, uid: '7' },
     natsUrl: someSettings.bus?.url,
     protocol: { oldest: 1, newest: 1 },
     runFolder: '/volumes/notes/.anneal/runs/first-0123abcd',

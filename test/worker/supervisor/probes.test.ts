@@ -3,7 +3,7 @@ import { Probes } from '../../../worker/supervisor/probes.ts';
 
 const numbers = {
   ...{ step: 7, stepSeconds: 0.5, loss: undefined, tokensPerSecond: 100, checkpointStep: 6 },
-  ...{ generation: 2, busConnected: true, messagesWaiting: 3, messagesDropped: 4 },
+  ...{ round: 2, busConnected: true, messagesWaiting: 3, messagesDropped: 4 },
 };
 
 test('kubelet and Prometheus get their answers', async (t) => {

@@ -21,12 +21,12 @@ test('keys become records, and later revisions replace earlier ones', (t) => {
     put(keys.desired(job), aDesired(), 2),
     put(keys.member(job, 1, 0), aMember(), 3),
     put(keys.ack(job, 1, 0), anAck({ restored: true }), 4),
-    put(keys.state(job), aState({ generation: 2 }), 5),
+    put(keys.state(job), aState({ round: 2 }), 5),
     put(keys.world(job, 1, 0), aList('pod-a', 'pod-b'), 6),
     put(`${keys.world(job, 1, 0)}x`.replace('world', 'later'), { any: 'thing' }, 7),
   ];
   const records = changes.reduce(foldRecords, noRecords);
-  t.is(records.state?.record.generation, 2);
+  t.is(records.state?.record.round, 2);
   t.is(records.state?.revision, 5);
   t.is(records.desired?.record.workers, 1);
   t.is(records.members.get(placeOf(1, 0))?.record.podUID, 'pod-a');
@@ -39,9 +39,9 @@ test('an older revision that is told late does not undo what is known', (t) => {
   fc.assert(
     fc.property(fc.uniqueArray(fc.integer({ min: 1, max: 50 }), { minLength: 1 }), (revisions) => {
       const records = revisions
-        .map((revision) => put(keys.state(job), aState({ generation: revision }), revision))
+        .map((revision) => put(keys.state(job), aState({ round: revision }), revision))
         .reduce(foldRecords, noRecords);
-      return records.state?.record.generation === Math.max(...revisions);
+      return records.state?.record.round === Math.max(...revisions);
     }),
   );
   t.pass();
@@ -49,12 +49,12 @@ test('an older revision that is told late does not undo what is known', (t) => {
 
 test('all keys told anew replace what was known, also by lower revisions', (t) => {
   const before = [
-    put(keys.state(job), aState({ generation: 9 }), 90),
+    put(keys.state(job), aState({ round: 9 }), 90),
     put(keys.member(job, 9, 0), aMember(), 91),
   ].reduce(foldRecords, noRecords);
   const entries = [{ key: keys.state(job), value: aState(), revision: 1 }];
   const after = foldRecords(before, { type: 'All', entries });
-  t.is(after.state?.record.generation, 1);
+  t.is(after.state?.record.round, 1);
   t.is(after.members.size, 0);
 });
 

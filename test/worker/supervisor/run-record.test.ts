@@ -11,7 +11,7 @@ import { temporaryFolder } from '../../doubles/temporary-folder.ts';
 test('the day of the first pod stays, the rest is as the last one was told', async (t) => {
   await using folder = await temporaryFolder();
   const job = aBuiltJob({ 'worker.resources': { limits: { cpu: '2500m' } } });
-  const env = environmentOf(job, 'worker', someSettings, { epoch: 1, replicas: 1 });
+  const env = environmentOf(job, 'worker', someSettings, { workerRevision: 1, replicas: 1 });
   const config = podConfig(Object.fromEntries(env.map(({ name, value }) => [name, value ?? '0'])));
   const here = { ...config, runFolder: folder.path };
   const first = await writeRun(here, job.spec, startMs);

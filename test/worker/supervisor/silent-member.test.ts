@@ -13,10 +13,10 @@ import {
 
 const list = aList('pod-a', 'pod-b', 'pod-c');
 /** Pod `pod-a` of three; the others were heard so many milliseconds after the start. */
-const three = (beats: Readonly<Record<string, number>>, changes: Partial<Situation> = {}) =>
+const three = (heartbeats: Readonly<Record<string, number>>, changes: Partial<Situation> = {}) =>
   aPair(0, {
     ...{ list, state: aState({ world: worldOfList(list) }), desired: aDesired({ workers: 3 }) },
-    beats: new Map(Object.entries(beats).map(([uid, ms]) => [uid, startMs + ms])),
+    heartbeats: new Map(Object.entries(heartbeats).map(([uid, ms]) => [uid, startMs + ms])),
     ...{ now: startMs + 30_000, trainer: aRunning() },
     ...changes,
   });
@@ -46,13 +46,13 @@ test('who hears only half of the world or less does not know that it is the othe
   t.deepEqual(
     decide(situation),
     { type: 'Wait', until: startMs + 33_000 },
-    'it looks again when the next beats are due: none of them wakes it',
+    'it looks again when the next heartbeats are due: none of them wakes it',
   );
 });
 
 test('of two, none can know', (t) => {
-  const beats = new Map([['pod-b', startMs]]);
-  t.is(decide(aPair(0, { beats, now: startMs + 30_000 })).type, 'Wait');
+  const heartbeats = new Map([['pod-b', startMs]]);
+  t.is(decide(aPair(0, { heartbeats, now: startMs + 30_000 })).type, 'Wait');
 });
 
 test('a bus that has just come back has told nothing yet', (t) => {
@@ -61,7 +61,7 @@ test('a bus that has just come back has told nothing yet', (t) => {
 });
 
 test('a pod that the world does without judges nobody', (t) => {
-  const me = { index: 3, podUID: 'pod-d', epoch: 1, bootAt: startMs };
+  const me = { index: 3, podUID: 'pod-d', workerRevision: 1, bootAt: startMs };
   const found = decide(
     three({ 'pod-b': 29_000, 'pod-c': 5_000 }, { me, trainer: { type: 'None' } }),
   );

@@ -33,9 +33,9 @@ class Book {
     restarts: Partial<StateRecord['restarts']> = {},
     by = 'pod',
   ): void {
-    const { generation } = this.state;
+    const { round } = this.state;
     this.write({
-      generation: generation + 1,
+      round: round + 1,
       opened: { by, cause, at: new Date(this.now).toISOString() },
       restarts: { ...this.state.restarts, ...restarts },
     });
@@ -50,14 +50,14 @@ class Book {
 
   /** A trainer dies, and it is charged. */
   crash(): void {
-    this.incidents.trainerEnded('E_CRASHED', this.state.generation);
+    this.incidents.trainerEnded('E_CRASHED', this.state.round);
     this.open('ProcessFailed', this.charged);
   }
 
   commit(step: number, restarts: Partial<StateRecord['restarts']> = { sinceCommit: 0 }): void {
-    const { generation } = this.state;
+    const { round } = this.state;
     const time = new Date(this.now).toISOString();
-    const checkpoint = { step, generation, manifest: 'm', digest: 'd', time };
+    const checkpoint = { step, round, manifest: 'm', digest: 'd', time };
     this.write({ checkpoint, restarts: { ...this.state.restarts, ...restarts } });
   }
 
@@ -70,7 +70,7 @@ class Book {
 const nothingWrong = { message: /is charged, and nothing went wrong/ };
 const nobody = { message: /is not charged, and nobody did anything to it/ };
 
-test('workers charge for a trainer of their generation, or for a member that is silent for long enough', (t) => {
+test('workers charge for a trainer of their round, or for a member that is silent for long enough', (t) => {
   const free = new Book();
   t.throws(() => free.open('ProcessFailed', free.charged), nothingWrong);
   const other = new Book();
@@ -91,13 +91,13 @@ test('workers charge for a trainer of their generation, or for a member that is 
   t.throws(() => twice.open('Hang', {}), { message: /Hang by workers is charged 0 times/ });
 });
 
-test('the operator charges for a pod of the generation, or where none is agreed on in five minutes', (t) => {
+test('the operator charges for a pod of the round, or where none is agreed on in five minutes', (t) => {
   const ofTrainer = new Book();
   ofTrainer.incidents.trainerEnded('E_CRASHED', 1);
   t.throws(() => ofTrainer.open('PodFailed', ofTrainer.charged, 'operator'), nothingWrong);
-  const ofPod = (generation: number) => {
+  const ofPod = (round: number) => {
     const book = new Book();
-    book.incidents.podEnded(137, generation);
+    book.incidents.podEnded(137, round);
     return () => book.open('PodFailed', book.charged, 'operator');
   };
   t.notThrows(ofPod(1));
@@ -115,7 +115,7 @@ test('the operator charges for a pod of the generation, or where none is agreed 
   t.notThrows(unmet(5));
 });
 
-test('a generation that is not charged wants somebody who disturbed the one before', (t) => {
+test('a round that is not charged wants somebody who disturbed the one before', (t) => {
   const laundered = new Book();
   laundered.incidents.trainerEnded('E_CRASHED', 1);
   t.throws(() => laundered.open('Disruption'), nobody);
@@ -187,30 +187,37 @@ test('what the operator takes for a write that failed is not forgotten', (t) => 
   t.throws(() => book.account.holds(), nobody);
 });
 
-test('status tells of one restart more than there were only on the way to the next epoch, and for a fault', (t) => {
-  const tells = (workerEpoch: number, counted: number, hasFault = true) => {
+test('status tells of one restart more than there were only on the way to the next revision, and for a fault', (t) => {
+  const tells = (workerRevision: number, counted: number, hasFault = true) => {
     const book = new Book();
     if (hasFault) book.incidents.podEnded(71, 1);
     return () => {
-      book.account.sees(0, { workerEpoch, restarts: { counted } });
+      book.account.sees(0, { workerRevision, restarts: { counted } });
       return book;
     };
   };
   t.throws(tells(1, 1), { message: /status tells of 1 restarts, of 0 that there were/ });
   t.throws(tells(2, 2), { message: /status tells of 2 restarts, of 1 that there were/ });
-  t.throws(tells(2, 1, false), { message: /step to epoch 2 is charged, and nothing went wrong/ });
+  t.throws(tells(2, 1, false), {
+    message: /step to revision 2 is charged, and nothing went wrong/,
+  });
   const promised = tells(2, 1)();
   const window = [new Date(promised.now).toISOString()];
   const restarts = { ...promised.state.restarts, counted: 1, sinceCommit: 1, window };
   const opened = { by: 'operator', cause: 'Start', at: window[0] ?? '' } as const;
   const forgotten = tells(2, 1)();
-  t.throws(() => forgotten.write({ epoch: 2, generation: 2, opened }), {
+  t.throws(() => forgotten.write({ workerRevision: 2, round: 2, opened }), {
     message: /has 0 restarts, and status had told of 1 before/,
   });
-  t.notThrows(() => promised.write({ epoch: 2, generation: 2, opened, restarts }));
+  t.notThrows(() => promised.write({ workerRevision: 2, round: 2, opened, restarts }));
   t.throws(
     () =>
-      promised.write({ epoch: 3, generation: 3, opened, restarts: { ...restarts, counted: 2 } }),
+      promised.write({
+        workerRevision: 3,
+        round: 3,
+        opened,
+        restarts: { ...restarts, counted: 2 },
+      }),
     {
       message: /is charged 1 times, and is not the fault of the job/,
     },
@@ -227,10 +234,10 @@ test('a wiped bus may forget what nobody was told, and nothing may be held again
     }: { told?: { counted?: number; window?: string[] }; after?: Partial<StateRecord> } = {},
   ) => {
     const book = savedBook();
-    book.account.sees(0, { workerEpoch: 1, restarts: told });
+    book.account.sees(0, { workerRevision: 1, restarts: told });
     book.account.acts(0);
     book.account.wiped();
-    const again = { restarts: { ...aState().restarts, ...restarts }, generation: 3, ...after };
+    const again = { restarts: { ...aState().restarts, ...restarts }, round: 3, ...after };
     return () => book.account.written(undefined, aState(again));
   };
   const window = [new Date(startMs).toISOString()];
@@ -266,7 +273,7 @@ test('restarts since a checkpoint that status told of outlive a wipe, but in the
     book.crash();
     const { checkpoint, restarts } = book.state;
     const { counted, sinceCommit, window } = restarts;
-    book.account.sees(0, { workerEpoch: 1, restarts: { counted, sinceCommit, window } });
+    book.account.sees(0, { workerRevision: 1, restarts: { counted, sinceCommit, window } });
     book.account.wiped();
     const forgiven = { ...restarts, sinceCommit: 0 };
     return () => book.account.written(undefined, aState({ checkpoint, restarts: forgiven }));
@@ -285,7 +292,7 @@ test('after a wipe a checkpoint forgives by its time, although it is of a lower 
   book.commit(7, {});
   const { checkpoint, restarts } = book.state;
   t.is(restarts.sinceCommit, 1, 'it is no progress');
-  book.account.sees(0, { workerEpoch: 1, restarts: { ...restarts, lastRecoverySeconds: '1' } });
+  book.account.sees(0, { workerRevision: 1, restarts: { ...restarts, lastRecoverySeconds: '1' } });
   book.account.wiped();
   const forgiven = aState({ checkpoint, restarts: { ...restarts, sinceCommit: 0 } });
   t.notThrows(() => book.account.written(undefined, forgiven));
@@ -298,6 +305,6 @@ test('a world never trains from before what was committed, unless that was damag
     book.account.isDamaged = isDamaged;
     return () => book.commit(4);
   };
-  t.throws(back(false), { message: /^I8: generation 1 trains from step 4, and step 8/ });
+  t.throws(back(false), { message: /^I8: round 1 trains from step 4, and step 8/ });
   t.notThrows(back(true));
 });

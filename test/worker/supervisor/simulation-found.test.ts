@@ -2,11 +2,11 @@
 // others, and mended.
 import test from 'ava';
 import type { Budget } from '../../doubles/simulation/account.ts';
-import type { Happening } from '../../doubles/simulation/happenings.ts';
+import type { SimulationEvent } from '../../doubles/simulation/events.ts';
 import { survives } from '../../doubles/simulation/scene.ts';
 
 const comesTo = test.macro({
-  async exec(t, events: readonly Happening[], end: string, given?: Budget) {
+  async exec(t, events: readonly SimulationEvent[], end: string, given?: Budget) {
     t.is((await survives(events, given)).end, end);
   },
   title: (title = '') => title,
@@ -36,7 +36,7 @@ test(
 );
 
 test(
-  'training ends while the bus is lost, in a generation of which the operator has not heard',
+  'training ends while the bus is lost, in a round of which the operator has not heard',
   comesTo,
   [
     { type: 'operator', away: true },
@@ -82,7 +82,7 @@ test(
 );
 
 test(
-  'workers give up while they are stopped for good: their next epoch saw the result, the operator did not',
+  'workers give up while they are stopped for good: their next revision saw the result, the operator did not',
   comesTo,
   [
     { type: 'lose', who: 0 },

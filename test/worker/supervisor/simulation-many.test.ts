@@ -50,8 +50,5 @@ test('a schedule is shortened to what it takes', async (t) => {
 });
 
 test('violations that differ in numbers alone are of one kind', (t) => {
-  t.is(
-    kindOf('generation 7 is charged 1.5 times: trainers: none'),
-    'generation N is charged N times',
-  );
+  t.is(kindOf('round 7 is charged 1.5 times: trainers: none'), 'round N is charged N times');
 });

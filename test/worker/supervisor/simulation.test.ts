@@ -3,20 +3,20 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { holdsInAll, surviveAll } from '../../doubles/simulation/draws.ts';
-import { type Happening, happening } from '../../doubles/simulation/happenings.ts';
+import { type SimulationEvent, simulationEvent } from '../../doubles/simulation/events.ts';
 import { Scene } from '../../doubles/simulation/scene.ts';
 import { totalSteps } from '../../doubles/simulation/trainers.ts';
 
 /** A tenth of a second each. */
 const schedules = 30;
 
-test('workers that nothing happens to train to the end in one generation', async (t) => {
+test('workers that nothing happens to train to the end in one round', async (t) => {
   const scene = new Scene();
   await scene.calm();
   t.is(scene.world.phase, 'Succeeded');
   const [job] = scene.world.bus?.jobs() ?? [];
   const state = job === undefined ? undefined : scene.world.bus?.of(job).state;
-  t.like(state, { generation: 1, world: { size: 3 }, result: { step: totalSteps } });
+  t.like(state, { round: 1, world: { size: 3 }, result: { step: totalSteps } });
   scene.holdOfFiles();
 });
 
@@ -25,10 +25,10 @@ test('whatever happens to workers, operator and bus: nothing is lost, and the jo
   t.true(fromCopies > 0, 'no world went on from copies in memory');
 });
 
-test('a step to the next epoch of which the bus does not hear at once is charged once', async (t) => {
+test('a step to the next revision of which the bus does not hear at once is charged once', async (t) => {
   const scene = new Scene();
   await scene.pass(12);
-  // A device that fails twice in a row has its node avoided, which takes pods of another epoch.
+  // A device that fails twice in a row has its node avoided, which takes pods of another revision.
   const faulty = { type: 'killPod', who: 1, code: 71 } as const;
   await scene.happen(faulty);
   await scene.pass(5);
@@ -40,13 +40,13 @@ test('a step to the next epoch of which the bus does not hear at once is charged
   t.is(scene.end, 'Succeeded');
   const [job] = scene.world.bus?.jobs() ?? [];
   const state = job === undefined ? undefined : scene.world.bus?.of(job).state;
-  t.like(state, { epoch: 2, restarts: { counted: 2 } });
+  t.like(state, { workerRevision: 2, restarts: { counted: 2 } });
 });
 
 /** None of the workers hears of the fourth that came: their world trains on beside the next. */
 const outdated = fc
-  .tuple(fc.array(happening, { maxLength: 4 }), fc.integer({ min: 10, max: 20 }))
-  .map(([before, seconds]): readonly Happening[] => [
+  .tuple(fc.array(simulationEvent, { maxLength: 4 }), fc.integer({ min: 10, max: 20 }))
+  .map(([before, seconds]): readonly SimulationEvent[] => [
     ...before,
     ...[0, 1, 2].map((who) => ({ type: 'blind', who }) as const),
     { type: 'scale', replicas: 4 },
@@ -54,7 +54,10 @@ const outdated = fc
   ]);
 
 test('without the fence, workers that were replaced spoil the job', async (t) => {
-  const spoiled = async (events: readonly Happening[], isFenced: boolean): Promise<boolean> => {
+  const spoiled = async (
+    events: readonly SimulationEvent[],
+    isFenced: boolean,
+  ): Promise<boolean> => {
     const scene = new Scene();
     scene.supervisors.isFenced = isFenced;
     await scene.pass(12);

@@ -1,10 +1,10 @@
 import test from 'ava';
 import { stateRecord, worldRecord } from '../../../crds/wire/state.ts';
-import { troubleOf } from '../../../worker/supervisor/end-of-child.ts';
+import { failureWith } from '../../../worker/supervisor/end-of-child.ts';
 import {
   withCheckpoint,
   withFailure,
-  withGeneration,
+  withRound,
   withSuccess,
   withWorld,
   worldOf,
@@ -12,13 +12,13 @@ import {
 import { aMember, aState, aWorld, startMs } from '../../builders/situation.ts';
 
 const at = new Date(startMs).toISOString();
-const head = (step: number) => ({ step, generation: 1, manifest: 'm', digest: 'd', time: at });
+const head = (step: number) => ({ step, round: 1, manifest: 'm', digest: 'd', time: at });
 
-test('a new generation has no world yet and keeps the checkpoint', (t) => {
+test('a new round has no world yet and keeps the checkpoint', (t) => {
   const before = aState({ world: aWorld, checkpoint: head(3) });
-  const after = withGeneration(before, { by: 'pod', cause: 'Hang', at }, { adjustments: ['x'] });
+  const after = withRound(before, { by: 'pod', cause: 'Hang', at }, { adjustments: ['x'] });
   t.like(after, {
-    generation: 2,
+    round: 2,
     opened: { by: 'pod', cause: 'Hang' },
     checkpoint: { step: 3 },
     adjustments: ['x'],
@@ -69,7 +69,7 @@ test('results can be read back as records', (t) => {
   t.notThrows(() => stateRecord.parse(withSuccess(aState(), { reason: 'Finished', step: 3 })));
   const failed = withFailure(
     aState(),
-    { ...troubleOf('E_DIVERGED', 'x'.repeat(9000)), step: 2 },
+    { ...failureWith('E_DIVERGED', 'x'.repeat(9000)), step: 2 },
     0,
   );
   t.like(stateRecord.parse(failed).result, {

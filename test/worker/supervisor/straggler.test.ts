@@ -10,7 +10,7 @@ const now = startMs + 1000;
 const three = (busyMs: Readonly<Record<string, number>>, changes: Partial<Situation> = {}) =>
   aPair(0, {
     ...{ list, state: aState({ world: worldOfList(list) }), now, trainer: aRunning() },
-    paces: new Map(Object.entries(busyMs).map(([uid, ms]) => [uid, { generation: 1, busyMs: ms }])),
+    paces: new Map(Object.entries(busyMs).map(([uid, ms]) => [uid, { round: 1, busyMs: ms }])),
     ...changes,
   });
 
@@ -39,18 +39,18 @@ test('when it is quick again that is told, once', (t) => {
   t.is(decide(three(even)).type, 'Wait');
 });
 
-test('as long as somebody has not told its pace in this generation, nobody is judged', (t) => {
+test('as long as somebody has not told its pace in this round, nobody is judged', (t) => {
   t.is(decide(three({ 'pod-a': 100, 'pod-b': 210 })).type, 'Wait');
   const ofBefore = new Map(
-    Object.entries(slow).map(([uid, busyMs]) => [uid, { generation: 0, busyMs }]),
+    Object.entries(slow).map(([uid, busyMs]) => [uid, { round: 0, busyMs }]),
   );
   t.is(decide(three(slow, { paces: ofBefore })).type, 'Wait');
 });
 
 test('the first of the world speaks for all', (t) => {
   const paces = new Map([
-    ['pod-a', { generation: 1, busyMs: 100 }],
-    ['pod-b', { generation: 1, busyMs: 300 }],
+    ['pod-a', { round: 1, busyMs: 100 }],
+    ['pod-b', { round: 1, busyMs: 300 }],
   ]);
   t.is(decide(aPair(0, { paces, now })).type, 'TellPace');
   t.is(decide(aPair(1, { paces, now })).type, 'Wait');

@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { FailureCode } from '../../../crds/failures/table.ts';
-import { troubleOf } from '../../../worker/supervisor/end-of-child.ts';
+import { failureWith } from '../../../worker/supervisor/end-of-child.ts';
 import { type Case, recomputeAll, verdictOn } from '../../../worker/supervisor/verdict.ts';
 import { aPolicy, aState, startMs } from '../../builders/situation.ts';
 
@@ -8,7 +8,7 @@ const none = aState().restarts;
 
 function verdict(code: FailureCode, changes: Partial<Case> = {}) {
   return verdictOn({
-    trouble: troubleOf(code, 'it went wrong'),
+    failure: failureWith(code, 'it went wrong'),
     account: none,
     adjustments: [],
     policy: aPolicy(),
@@ -36,12 +36,12 @@ test('three restarts without a new checkpoint are the end, whatever the budget s
   const policy = aPolicy({ maxRestarts: 1000 });
   t.like(verdict('E_CRASHED', { account, policy }), {
     type: 'Fail',
-    trouble: { code: 'E_NO_PROGRESS', exitCode: 70 },
+    failure: { code: 'E_NO_PROGRESS', exitCode: 70 },
   });
   t.is(verdict('E_CRASHED', { account: { ...none, sinceCommit: 1 }, policy }).type, 'Restart');
   t.like(
     verdict('E_STORAGE_FULL', { account, policy }),
-    { type: 'Fail', trouble: { code: 'E_STORAGE_FULL', exitCode: 69 } },
+    { type: 'Fail', failure: { code: 'E_STORAGE_FULL', exitCode: 69 } },
     'for want of room no checkpoint can come, and that is what people should read',
   );
 });
@@ -52,7 +52,7 @@ test('restarts within the window are counted against the budget, older ones are 
   const policy = aPolicy({ maxRestarts: 2, restartWindowSeconds: 3600 });
   t.like(verdict('E_CRASHED', { account, policy }), {
     type: 'Fail',
-    trouble: { code: 'E_BUDGET_EXHAUSTED' },
+    failure: { code: 'E_BUDGET_EXHAUSTED' },
   });
   const older = { ...account, window: [at(3601), at(60)] };
   t.is(verdict('E_CRASHED', { account: older, policy }).type, 'Restart');
@@ -94,12 +94,12 @@ test('host memory: mended once or twice, then more of it or the end', (t) => {
   t.is(verdict('E_HOST_OUT_OF_MEMORY', { account: again(1) }).type, 'Restart');
   t.like(verdict('E_HOST_OUT_OF_MEMORY', { account: again(2) }), {
     type: 'Fail',
-    trouble: { code: 'E_HOST_OUT_OF_MEMORY' },
+    failure: { code: 'E_HOST_OUT_OF_MEMORY' },
   });
   const policy = aPolicy({ hostOutOfMemoryPolicy: 'Grow' });
   t.is(verdict('E_HOST_OUT_OF_MEMORY', { account: again(1), policy }).type, 'Leave');
 });
 
-test('a hang opens a generation of its own cause', (t) => {
+test('a hang opens a round of its own cause', (t) => {
   t.like(verdict('E_HANG'), { type: 'Restart', cause: 'Hang' });
 });

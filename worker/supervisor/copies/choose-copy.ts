@@ -1,5 +1,5 @@
-// Which copy in memory a world goes on from: the newest moment of which the part of every rank, of a world of whatever size, is with one of its
-// members. Pure.
+// Which copy in memory a world goes on from: the newest moment of which the part of every rank, of
+// a world of whatever size, is with one of its members. Pure.
 import { type CopyName, newestFirst, parseCopyName } from '../../../crds/wire/copies.ts';
 import type { CheckpointHead, WorldRecord } from '../../../crds/wire/state.ts';
 
@@ -11,12 +11,13 @@ interface Holder {
 }
 
 /**
- * Undefined where the committed checkpoint is as new, or nothing whole is there. `holders` are in the order of their ranks. A moment of a generation
- * before that of the checkpoint is left alone: training went another way since.
+ * Undefined where the committed checkpoint is as new, or nothing whole is there. `holders` are in
+ * the order of their ranks. A moment of a round before that of the checkpoint is left alone:
+ * training went another way since.
  */
 export function chooseCopy(
   holders: readonly Holder[],
-  head: Pick<CheckpointHead, 'step' | 'generation'> | undefined,
+  head: Pick<CheckpointHead, 'step' | 'round'> | undefined,
 ): WorldRecord['restore'] {
   const found = holders.flatMap(({ index, copies }) =>
     copies.flatMap((text) => {
@@ -24,11 +25,11 @@ export function chooseCopy(
       return name === undefined ? [] : [{ name, index }];
     }),
   );
-  const isOfUse = ({ step, generation }: CopyName) =>
-    step > (head?.step ?? 0) && generation >= (head?.generation ?? 0);
+  const isOfUse = ({ step, round }: CopyName) =>
+    step > (head?.step ?? 0) && round >= (head?.round ?? 0);
   const moments = Map.groupBy(
     found.filter(({ name }) => isOfUse(name)),
-    ({ name: { generation, position, step, size } }) => `${generation}-${position}-${step}-${size}`,
+    ({ name: { round, position, step, size } }) => `${round}-${position}-${step}-${size}`,
   );
   for (const parts of [...moments.values()].sort((a, b) => newestOf(a, b))) {
     const [first] = parts;

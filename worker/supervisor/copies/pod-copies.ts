@@ -1,5 +1,6 @@
-// The copies in the memory of this pod: what it has is told to a world that forms, what its trainer makes is brought to the next rank, and
-// what its trainer is to go on from is fetched where it is not here. They are files, so they outlive every trainer; with the pod they go.
+// The copies in the memory of this pod: what it has is told to a world that forms, what its trainer
+// makes is brought to the next rank, and what its trainer is to go on from is fetched where it is
+// not here. They are files, so they outlive every trainer; with the pod they go.
 import { mkdir, watch } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TransientError, toAnnealError } from '../../../crds/failures/errors.ts';
@@ -16,8 +17,8 @@ import { beginJoined, joinParts, removeJoined } from '../../checkpoint/joined-co
 import type { Clock } from '../../clock.ts';
 import type { PodConfig } from '../config.ts';
 import type { PodPlan } from '../pod-plan.ts';
+import type { RankAssignment } from '../rank-assignment.ts';
 import type { Report } from '../report.ts';
-import type { Seat } from '../seat.ts';
 import { type CopyPlace, fetchCopy, fetchFiles, putCopy } from './copy-client.ts';
 import { CopyServer } from './copy-server.ts';
 
@@ -29,9 +30,9 @@ interface CopyParts {
 }
 
 interface Beginning {
-  readonly generation: number;
+  readonly round: number;
   readonly world: WorldRecord;
-  readonly seat: Seat;
+  readonly assignment: RankAssignment;
 }
 
 type Restore = NonNullable<WorldRecord['restore']>;
@@ -72,8 +73,8 @@ export class PodCopies implements AsyncDisposable {
     return all.map(({ name }) => copyNameText(name));
   }
 
-  /** What the trainer of this seat is told; undefined where no copies are wanted. */
-  async begin({ generation, world, seat }: Beginning): Promise<CopiesPlan | undefined> {
+  /** What the trainer of this rank is told; undefined where no copies are wanted. */
+  async begin({ round, world, assignment }: Beginning): Promise<CopiesPlan | undefined> {
     const { config, plan } = this.#parts;
     this.#ended.abort();
     this.#ended = new AbortController();
@@ -81,13 +82,13 @@ export class PodCopies implements AsyncDisposable {
     const { copiesFolder: folder } = config;
     await mkdir(join(folder, copyFiles.own), { recursive: true });
     await removeJoined(folder);
-    const from = await this.#restorePoint(world, seat);
+    const from = await this.#restorePoint(world, assignment);
     // All ranks must come to the same answer: they agree on each copy.
-    const hasPeer = seat.size > 1 && world.members.every(({ copyPort }) => copyPort !== 0);
-    const peer = placeOf(world, world.order[(seat.rank + 1) % seat.size]);
-    if (hasPeer && peer !== undefined) void this.#deliver(peer, generation, this.#ended.signal);
+    const hasPeer = assignment.size > 1 && world.members.every(({ copyPort }) => copyPort !== 0);
+    const peer = placeOf(world, world.order[(assignment.rank + 1) % assignment.size]);
+    if (hasPeer && peer !== undefined) void this.#deliver(peer, round, this.#ended.signal);
     const { intervalSteps = null } = plan.spec.checkpoint.memory;
-    return { folder, generation, intervalSteps, hasPeer, ...(from === undefined ? {} : { from }) };
+    return { folder, round, intervalSteps, hasPeer, ...(from === undefined ? {} : { from }) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -95,8 +96,14 @@ export class PodCopies implements AsyncDisposable {
     await this.#server?.[Symbol.asyncDispose]();
   }
 
-  /** Folder of what this rank goes on from in memory; that it could not be had is for all ranks to find out together. */
-  async #restorePoint(world: WorldRecord, { rank, size }: Seat): Promise<string | undefined> {
+  /**
+   * Folder of what this rank goes on from in memory; that it could not be had is for all ranks to
+   * find out together.
+   */
+  async #restorePoint(
+    world: WorldRecord,
+    { rank, size }: RankAssignment,
+  ): Promise<string | undefined> {
     const { config, report } = this.#parts;
     const { copiesFolder: folder } = config;
     const { restore } = world;
@@ -136,8 +143,11 @@ export class PodCopies implements AsyncDisposable {
     return joined;
   }
 
-  /** Brings each own copy of this generation to the next rank, until the signal is aborted. Never rejects. */
-  async #deliver(place: CopyPlace, generation: number, signal: AbortSignal): Promise<void> {
+  /**
+   * Brings each own copy of this round to the next rank, until the signal is aborted. Never
+   * rejects.
+   */
+  async #deliver(place: CopyPlace, round: number, signal: AbortSignal): Promise<void> {
     const { config, clock, report } = this.#parts;
     const own = join(config.copiesFolder, copyFiles.own);
     let before = '';
@@ -146,7 +156,7 @@ export class PodCopies implements AsyncDisposable {
       try {
         do {
           const [newest] = await listCopies(config.copiesFolder, 'own');
-          if (newest?.name.generation !== generation) continue;
+          if (newest?.name.round !== round) continue;
           const text = copyNameText(newest.name);
           if (text === before) continue;
           await putCopy(place, newest, signal);

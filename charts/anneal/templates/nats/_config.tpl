@@ -1,4 +1,4 @@
-{{/* Configuration of NATS. Who may connect is in auth.conf, which an init container writes from the keys: no key is in here. */}}
+{{/* Configuration of NATS. No key is in here: an init container writes auth.conf. */}}
 {{- define "anneal.natsConfig" -}}
 {{- $name := include "anneal.name" (list . "nats") -}}
 server_name: $POD_NAME

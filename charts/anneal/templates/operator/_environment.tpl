@@ -1,4 +1,4 @@
-{{/* Variables of the operator: the names are those of operator/config.ts, and are spelled nowhere else in the chart. */}}
+{{/* Variables of the operator, by the names of operator/config.ts. */}}
 {{- define "anneal.operatorEnvironment" -}}
 - name: ANNEAL_POD_NAMESPACE
   valueFrom:

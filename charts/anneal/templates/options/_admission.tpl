@@ -57,7 +57,7 @@ written as a path; what is absent breaks no rule.
 {{- end }}
 {{- end }}
 
-{{/* (list path test words): the value at the path is absent, or passes the test, in which it is called self. */}}
+{{/* (list path test words): the value is absent, or passes the test, where it is self. */}}
 {{- define "anneal.allowed" -}}
 {{- $path := index . 0 }}
 {{- $absent := list }}

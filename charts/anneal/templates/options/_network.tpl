@@ -1,6 +1,7 @@
 {{/* Rules of network policies. Kubelet's probes pass in any case. */}}
 {{- define "anneal.toNames" -}}
-# Names: clusters run their servers under many labels, and a cache of a node listens on an address that is no pod's.
+# Names: clusters run their servers under many labels, and a cache of a node listens on an address
+# that is no pod's.
 - to:
     - namespaceSelector: {}
     {{- range .Values.networkPolicies.nameServers }}

@@ -1,4 +1,4 @@
-{{/* What the operator may do in the namespaces of jobs. No Secrets, no exec, no logs, no roles, no webhooks: a test compares. */}}
+{{/* Rights in the namespaces of jobs: no Secrets, exec, logs, roles or webhooks. */}}
 {{- define "anneal.jobRules" -}}
 - apiGroups: [anneal.dev]
   resources: [finetunejobs]

@@ -2,9 +2,9 @@ import test from 'ava';
 import { copyNameText } from '../../../../crds/wire/copies.ts';
 import { chooseCopy } from '../../../../worker/supervisor/copies/choose-copy.ts';
 
-/** The part of a rank of two, made after this step of this generation. */
-const part = (generation: number, step: number, rank: number, size = 2) =>
-  copyNameText({ generation, position: step, step, rank, size });
+/** The part of a rank of two, made after this step of this round. */
+const part = (round: number, step: number, rank: number, size = 2) =>
+  copyNameText({ round, position: step, step, rank, size });
 
 /** Pods 0 and 1, in this order, and what each has. */
 const pair = (first: readonly string[], second: readonly string[]) => [
@@ -15,7 +15,7 @@ const pair = (first: readonly string[], second: readonly string[]) => [
 test('the newest moment of which both parts are there is gone on from', (t) => {
   const members = pair([part(1, 8, 0), part(1, 9, 0)], [part(1, 8, 1), part(1, 7, 1)]);
   t.deepEqual(chooseCopy(members, undefined), {
-    ...{ generation: 1, position: 8, step: 8, size: 2 },
+    ...{ round: 1, position: 8, step: 8, size: 2 },
     holders: [0, 1],
   });
 });
@@ -41,25 +41,25 @@ test('a part that nobody has leaves the committed checkpoint', (t) => {
 
 test('a checkpoint that is as new is preferred', (t) => {
   const members = pair([part(1, 8, 0)], [part(1, 8, 1)]);
-  t.is(chooseCopy(members, { step: 8, generation: 1 }), undefined);
-  t.is(chooseCopy(members, { step: 7, generation: 1 })?.step, 8);
+  t.is(chooseCopy(members, { step: 8, round: 1 }), undefined);
+  t.is(chooseCopy(members, { step: 7, round: 1 })?.step, 8);
 });
 
-test('training went another way since: copies of before the checkpoint’s generation are left alone', (t) => {
+test('training went another way since: copies of before the checkpoint’s round are left alone', (t) => {
   const members = pair([part(1, 8, 0)], [part(1, 8, 1)]);
-  t.is(chooseCopy(members, { step: 7, generation: 2 }), undefined);
+  t.is(chooseCopy(members, { step: 7, round: 2 }), undefined);
 });
 
-test('a later generation is newer than a later step', (t) => {
+test('a later round is newer than a later step', (t) => {
   const of = (rank: number) => [part(1, 30, rank), part(2, 12, rank)];
-  t.like(chooseCopy(pair(of(0), of(1)), undefined), { generation: 2, step: 12 });
+  t.like(chooseCopy(pair(of(0), of(1)), undefined), { round: 2, step: 12 });
 });
 
 test('of a world of another size all parts are needed, whoever has them', (t) => {
   const of = (rank: number, step = 8) => part(1, step, rank, 3);
   const members = pair([of(0), of(1)], [of(2), of(1)]);
   t.deepEqual(chooseCopy(members, undefined), {
-    ...{ generation: 1, position: 8, step: 8, size: 3 },
+    ...{ round: 1, position: 8, step: 8, size: 3 },
     holders: [0, 1, 1],
   });
   t.is(chooseCopy(pair([of(0)], [of(2), of(1, 7)]), undefined), undefined);

@@ -16,7 +16,7 @@ const host = '127.0.0.1';
 const never = new AbortController().signal;
 
 const at = (position: number): CopyName => ({
-  ...{ generation: 1, position, step: position, rank: 0, size: 2 },
+  ...{ round: 1, position, step: position, rank: 0, size: 2 },
 });
 
 async function write(root: string, kind: string, name: CopyName, text: string) {

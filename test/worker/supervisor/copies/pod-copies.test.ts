@@ -14,7 +14,7 @@ import {
 import { verifyCheckpoint } from '../../../../worker/checkpoint/folder.ts';
 import { systemClock } from '../../../../worker/clock.ts';
 import { PodCopies } from '../../../../worker/supervisor/copies/pod-copies.ts';
-import { seatIn } from '../../../../worker/supervisor/seat.ts';
+import { assignmentIn } from '../../../../worker/supervisor/rank-assignment.ts';
 import { aManifest } from '../../../builders/checkpoint.ts';
 import { aSpec } from '../../../builders/job.ts';
 import { aState, someRecords, worldOfList } from '../../../builders/situation.ts';
@@ -35,7 +35,7 @@ async function aPod(t: ExecutionContext, index: number): Promise<TestPod> {
   const lines: string[] = [];
   const copies = await PodCopies.open({
     config: {
-      pod: { name: uid, uid, ip: '127.0.0.1', node: 'n', index, epoch: 1 },
+      pod: { name: uid, uid, ip: '127.0.0.1', node: 'n', index, workerRevision: 1 },
       ...{ copiesFolder: folder.path, copiesPort: 0 },
     },
     plan: { spec: aSpec({ 'checkpoint.memory.mode': 'LocalAndPeer' }) },
@@ -61,15 +61,15 @@ function worldOf(pods: readonly TestPod[], restore?: Restore) {
 }
 
 /** What each pod's trainer is told. */
-function begin(pods: readonly TestPod[], generation: number, restore?: Restore) {
+function begin(pods: readonly TestPod[], round: number, restore?: Restore) {
   const world = worldOf(pods, restore);
   const state = aState({ world: worldOfList(world) });
   return Promise.all(
     pods.map(({ uid, copies }, index) => {
-      const me = { index, podUID: uid, epoch: 1, bootAt: 0 };
-      const seat = seatIn({ records: someRecords({ state, list: world }), me });
-      if (seat === undefined) throw new Error('it is in no world');
-      return copies.begin({ generation, world, seat });
+      const me = { index, podUID: uid, workerRevision: 1, bootAt: 0 };
+      const assignment = assignmentIn({ records: someRecords({ state, list: world }), me });
+      if (assignment === undefined) throw new Error('it is in no world');
+      return copies.begin({ round, world, assignment });
     }),
   );
 }
@@ -87,7 +87,7 @@ async function make({ folder }: TestPod, name: CopyName, text: string): Promise<
 }
 
 const part = (step: number, rank: number): CopyName => ({
-  ...{ generation: 1, position: step, step, rank, size: 2 },
+  ...{ round: 1, position: step, step, rank, size: 2 },
 });
 const within = { withinMs: 10_000, everyMs: 10 };
 
@@ -97,8 +97,8 @@ test('what a trainer makes comes to the next rank, and is told as delivered then
   if (first === undefined || second === undefined) return t.fail();
   const plans = await begin(pods, 1);
   t.like(plans, [
-    { generation: 1, intervalSteps: null, hasPeer: true },
-    { generation: 1, hasPeer: true },
+    { round: 1, intervalSteps: null, hasPeer: true },
+    { round: 1, hasPeer: true },
   ]);
   for (const step of [4, 5]) {
     const text = copyNameText(part(step, 0));
@@ -115,13 +115,13 @@ test('what a trainer makes comes to the next rank, and is told as delivered then
   t.deepEqual(await second.copies.names(), [part(5, 0), part(4, 0)].map(copyNameText));
 });
 
-test('a copy of an earlier generation is brought to nobody', async (t) => {
+test('a copy of an earlier round is brought to nobody', async (t) => {
   const pods = [await aPod(t, 0), await aPod(t, 1)];
   const [first, second] = pods;
   if (first === undefined || second === undefined) return t.fail();
   await make(first, part(4, 0), 'before');
   await begin(pods, 2);
-  const next = { ...part(5, 0), generation: 2 };
+  const next = { ...part(5, 0), round: 2 };
   await make(first, next, 'now');
   const text = copyNameText(next);
   await eventually(
@@ -170,6 +170,6 @@ test('a world of another size gets the parts of all ranks, in each of its pods',
     t.deepEqual(await Promise.all(texts), ['rank 0', 'rank 1']);
     t.is((await verifyCheckpoint(plan?.from ?? '')).tensors.length, 2);
   }
-  const [lost] = await begin(pods, 3, { ...moment, generation: 3, holders: [0, 1] });
+  const [lost] = await begin(pods, 3, { ...moment, round: 3, holders: [0, 1] });
   await t.throwsAsync(verifyCheckpoint(lost?.from ?? ''), { code: 'E_CHECKPOINT_CORRUPTED' });
 });

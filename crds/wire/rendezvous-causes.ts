@@ -1,5 +1,6 @@
-// Why a new world is formed. Only what is the job's own fault counts against its budget of restarts.
-export const generationCauses = {
+// Why a new world is formed. Only what is the job's own fault counts against its budget of
+// restarts.
+export const rendezvousCauses = {
   Start: { counted: false, meaning: 'The workers started.' },
   ProcessFailed: { counted: true, meaning: 'A training process ended badly.' },
   PodFailed: { counted: true, meaning: 'A worker pod ended or was deleted.' },
@@ -13,15 +14,15 @@ export const generationCauses = {
   Requested: { counted: false, meaning: 'Somebody asked for it.' },
 } as const;
 
-export type GenerationCause = keyof typeof generationCauses;
+export type RendezvousCause = keyof typeof rendezvousCauses;
 
 /** The meaning as a part of a sentence. */
-export function causeInWords(cause: GenerationCause): string {
-  const { meaning } = generationCauses[cause];
+export function causeInWords(cause: RendezvousCause): string {
+  const { meaning } = rendezvousCauses[cause];
   return `${meaning.charAt(0).toLowerCase()}${meaning.slice(1)}`.replace(/\.$/, '');
 }
 
-export const generationCauseNames = Object.keys(generationCauses) as [
-  GenerationCause,
-  ...GenerationCause[],
+export const rendezvousCauseNames = Object.keys(rendezvousCauses) as [
+  RendezvousCause,
+  ...RendezvousCause[],
 ];

@@ -1,6 +1,7 @@
-// The stores that reconciling reads, each with the reflectors that fill it, and the rule by which a change of an object puts its job in line.
+// Informers: the stores that reconciling reads, each with the reflectors that fill it, and the rule
+// by which a change of an object puts its job in the queue.
 import { label } from '../crds/names/labels.ts';
-import { type ByJob, byJob, type Caches } from './job/observe.ts';
+import { type ByJob, byJob, type Stores } from './job/observe.ts';
 import { type BatchJob, batchJobs } from './job/observed/batch-job.ts';
 import {
   type ChildObject,
@@ -18,7 +19,7 @@ import { Reflector, type ReflectorEvent, type ReflectorFacts } from './runtime/r
 import { type KubeObject, keyOf, type Resource } from './runtime/resource.ts';
 import { Store } from './runtime/store.ts';
 
-interface CacheFacts {
+interface InformerFacts {
   readonly connection: Pick<ReflectorFacts<KubeObject>, 'client' | 'clock' | 'chance'>;
   readonly namespaces: readonly string[] | undefined;
   readonly gang: GangFlavour | undefined;
@@ -29,8 +30,8 @@ interface CacheFacts {
   readonly changed: (key: string) => void;
 }
 
-export interface FilledCaches {
-  readonly caches: Caches;
+export interface Informers {
+  readonly stores: Stores;
   /** Resolves when all are complete. */
   readonly synced: Promise<unknown>;
   /** Names of those that are not complete yet. */
@@ -43,13 +44,13 @@ export interface FilledCaches {
 /** What belongs to jobs carries this label; nothing else is read into memory. */
 const ours = label.jobUid;
 
-export function fillCaches(facts: CacheFacts): FilledCaches {
+export function createInformers(facts: InformerFacts): Informers {
   const group = new ReflectorGroup(facts);
   const jobs = new Store<ObservedFineTuneJob, 'uid' | 'waiting'>({
     indexes: { uid: ({ metadata }) => [metadata.uid], waiting: byWaiting },
   });
   group.follow(fineTuneJobs, jobs, {}, (job) => keyOf(job));
-  const caches: Caches = {
+  const stores: Stores = {
     jobs,
     batchJobs: group.follow(
       batchJobs,
@@ -87,11 +88,11 @@ export function fillCaches(facts: CacheFacts): FilledCaches {
         )
       : undefined,
   };
-  wakeWaiting({ jobs, pods: caches.pods }, facts.changed);
-  wakeBySharedPolicy(caches, facts);
-  wakeByWorkload(caches, facts);
-  wakeByNode(caches, facts);
-  return { caches, ...group.controls() };
+  wakeWaiting({ jobs, pods: stores.pods }, facts.changed);
+  wakeBySharedPolicy(stores, facts);
+  wakeByWorkload(stores, facts);
+  wakeByNode(stores, facts);
+  return { stores, ...group.controls() };
 }
 
 type Followed = Pick<Reflector<KubeObject>, 'synced' | 'isSynced' | 'run'>;
@@ -106,11 +107,11 @@ interface Following {
 }
 
 class ReflectorGroup {
-  readonly #facts: CacheFacts;
+  readonly #facts: InformerFacts;
   readonly #reflectors: { readonly name: string; readonly reflector: Followed }[] = [];
   readonly #stores = new Map<string, { readonly size: number }>();
 
-  constructor(facts: CacheFacts) {
+  constructor(facts: InformerFacts) {
     this.#facts = facts;
   }
 
@@ -122,8 +123,8 @@ class ReflectorGroup {
   ): Store<T, Name> {
     const { connection, namespaces, tell, changed } = this.#facts;
     const { plural } = resource;
-    const places = clusterWide === true ? [undefined] : (namespaces ?? [undefined]);
-    for (const namespace of places) {
+    const scopes = clusterWide === true ? [undefined] : (namespaces ?? [undefined]);
+    for (const namespace of scopes) {
       const selection = { namespace, labelSelector: ours };
       const reflector = new Reflector<T>({
         ...connection,
@@ -143,7 +144,7 @@ class ReflectorGroup {
     return store;
   }
 
-  controls(): Omit<FilledCaches, 'caches'> {
+  controls(): Omit<Informers, 'stores'> {
     const all = this.#reflectors;
     return {
       synced: Promise.all(all.map(({ reflector }) => reflector.synced)),
@@ -171,7 +172,7 @@ function ownerOf({ metadata }: Workload): readonly string[] {
  * One that was changed or is gone concerns every job of its namespace; one that comes was made for
  * a job that waits for it.
  */
-function wakeBySharedPolicy({ sharedPolicies, jobs }: Caches, { changed }: CacheFacts): void {
+function wakeBySharedPolicy({ sharedPolicies, jobs }: Stores, { changed }: InformerFacts): void {
   sharedPolicies.subscribe(({ type, object }) => {
     if (type === 'Added') return;
     for (const key of jobs.keys()) {
@@ -180,7 +181,7 @@ function wakeBySharedPolicy({ sharedPolicies, jobs }: Caches, { changed }: Cache
   });
 }
 
-function wakeByWorkload({ workloads, batchJobs }: Caches, { changed }: CacheFacts): void {
+function wakeByWorkload({ workloads, batchJobs }: Stores, { changed }: InformerFacts): void {
   workloads?.subscribe(({ object }) => {
     const { controlledBy } = object.metadata;
     for (const job of batchJobs.values()) {
@@ -191,7 +192,7 @@ function wakeByWorkload({ workloads, batchJobs }: Caches, { changed }: CacheFact
 }
 
 /** A node that comes or goes concerns the jobs with pods on it. */
-function wakeByNode({ nodes, pods }: Caches, { changed }: CacheFacts): void {
+function wakeByNode({ nodes, pods }: Stores, { changed }: InformerFacts): void {
   nodes?.subscribe(({ object }) => {
     for (const pod of pods.values()) {
       const key = pod.spec.nodeName === object.metadata.name ? jobOf(pod) : undefined;

@@ -1,5 +1,6 @@
-// Which claims, images and Secrets a job names, and which of its pods needs which. One pod must never see a credential that only
-// another one uses: the hub is read by `prepare`, written by `publish`, and known to no worker.
+// Which claims, images and Secrets a job refers to, and which of its pods needs which. A pod must
+// not see a credential that only another one uses: the token of the hub is for `prepare` to read
+// and `publish` to write, and no worker gets it.
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
 import type { Destination, Source } from '../../crds/api/source.ts';
 import { childName } from '../../crds/names/child-names.ts';
@@ -22,14 +23,14 @@ interface SecretUse {
 }
 
 interface ImageUse {
-  /** Place in the spec: model, train, eval. */
-  readonly place: string;
+  /** Source of the spec: model, train, eval. */
+  readonly field: string;
   readonly reference: string;
   readonly role: PodRole;
 }
 
-export interface Places {
-  /** Claim on which the pods of the job meet; absent: each prepares for itself. */
+export interface References {
+  /** Claim that all pods of the job mount; absent: each prepares for itself. */
   readonly shared: string | undefined;
   readonly claims: readonly ClaimUse[];
   readonly secrets: readonly SecretUse[];
@@ -41,15 +42,18 @@ export interface Places {
 interface Used {
   readonly roles: readonly PodRole[];
   readonly writes: boolean;
-  readonly place: string;
+  readonly field: string;
   readonly at: Source | Destination | undefined;
   /** Secret of a hub that is written to. */
   readonly token?: { readonly name: string; readonly key: string } | undefined;
 }
 
-export function placesOf(job: { readonly name: string; readonly spec: FineTuneJobSpec }): Places {
+export function referencesOf(job: {
+  readonly name: string;
+  readonly spec: FineTuneJobSpec;
+}): References {
   const shared = sharedClaim(job);
-  const used = placesUsed(job.spec);
+  const used = usesOf(job.spec);
   const roles: readonly PodRole[] = ['prepare', 'worker', 'publish'];
   return {
     shared,
@@ -64,9 +68,9 @@ export function placesOf(job: { readonly name: string; readonly spec: FineTuneJo
       ),
     ].map(({ claimName, role, writes }) => ({ claimName: claimName ?? '', role, writes })),
     secrets: used.flatMap(secretsOf),
-    images: used.flatMap(({ at, roles, place }) =>
+    images: used.flatMap(({ at, roles, field }) =>
       at !== undefined && 'image' in at && at.image !== undefined
-        ? roles.map((role) => ({ place, reference: at.image?.reference ?? '', role }))
+        ? roles.map((role) => ({ field, reference: at.image?.reference ?? '', role }))
         : [],
     ),
     stores: used.flatMap((use) =>
@@ -88,14 +92,14 @@ function sharedClaim({ name, spec }: { name: string; spec: FineTuneJobSpec }): s
   );
 }
 
-function placesUsed(spec: FineTuneJobSpec): readonly Used[] {
+function usesOf(spec: FineTuneJobSpec): readonly Used[] {
   const { model, dataset, checkpoint, output } = spec;
   const reads = (
-    place: string,
+    field: string,
     at: Source | Destination | undefined,
     roles: readonly PodRole[],
   ) => ({
-    ...{ place, at, roles },
+    ...{ field, at, roles },
     writes: false,
   });
   return [
@@ -103,10 +107,10 @@ function placesUsed(spec: FineTuneJobSpec): readonly Used[] {
     reads('model', model.source, ['prepare', 'worker', 'publish']),
     reads('train', dataset.train, ['prepare']),
     reads('eval', dataset.eval, ['prepare']),
-    reads('resumeFrom', checkpoint.resumeFrom?.place, ['worker']),
-    { place: 'checkpoint', at: checkpoint.destination, roles: ['worker', 'publish'], writes: true },
+    reads('resumeFrom', checkpoint.resumeFrom?.source, ['worker']),
+    { field: 'checkpoint', at: checkpoint.destination, roles: ['worker', 'publish'], writes: true },
     {
-      place: 'output',
+      field: 'output',
       at: output.destination,
       roles: publishesInWorker(spec) ? ['worker', 'publish'] : ['publish'],
       writes: true,

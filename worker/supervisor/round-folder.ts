@@ -1,12 +1,13 @@
-// Where a generation trains: a folder of its own below the folder of the run, so that nothing a lost pod still writes can be read by
-// the one that took its place. A new one begins with the committed checkpoints of an earlier one, as further names of the same files;
-// what was never committed is left behind, unless it is all there is.
+// Where a round trains: a folder of its own below the folder of the run, so that nothing a lost pod
+// still writes can be read by the one that took its place. A new one begins with the committed
+// checkpoints of an earlier one, as further names of the same files; what was never committed is
+// left behind, unless it is all there is.
 //
 //   run.json prepared.json   of the whole run
 //   committed.json           what the bus says of the last checkpoint, should it forget
 //   trained.json             a copy, when the result is committed
-//   gen-<g>/                 run.json, prepared.json, telemetry.jsonl, trained.json of that generation
-//   gen-<g>/checkpoints/     step-<n>, or a link to the destination that the job names
+//   round-<n>/                 run.json, prepared.json, telemetry.jsonl, trained.json of that round
+//   round-<n>/checkpoints/     step-<n>, or a link to the destination that the job names
 import { copyFile, link, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { FineTuneJobSpec } from '../../crds/api/job.ts';
@@ -46,58 +47,59 @@ export function runPlace(
   return { folder: runFolder, checkpoints: elsewhere };
 }
 
-const nameOf = (generation: number) => `gen-${generation}`;
+const nameOf = (round: number) => `round-${round}`;
 
-/** Number of the generation whose folder has this name; undefined for another name. */
-export function generationIn(name: string): number | undefined {
-  const number = /^gen-(\d+)$/.exec(name)?.[1];
+/** Number of the round whose folder has this name; undefined for another name. */
+export function roundIn(name: string): number | undefined {
+  const number = /^round-(\d+)$/.exec(name)?.[1];
   return number === undefined ? undefined : Number(number);
 }
 
-export function generationFolder({ folder }: RunPlace, generation: number): string {
-  return join(folder, nameOf(generation));
+export function roundFolder({ folder }: RunPlace, round: number): string {
+  return join(folder, nameOf(round));
 }
 
 /**
  * The folder, ready for a trainer that goes on from `head`, or begins.
- * @throws TerminalError E_CHECKPOINT_CORRUPTED where there is a head, and no checkpoint of its generation: nobody begins anew unasked.
+ * @throws TerminalError E_CHECKPOINT_CORRUPTED where there is a head, and no checkpoint of its
+ * round: nobody begins anew unasked.
  */
-export async function openGeneration(
+export async function openRound(
   place: RunPlace,
-  generation: number,
-  head: Pick<CheckpointHead, 'step' | 'generation'> | undefined,
+  round: number,
+  head: Pick<CheckpointHead, 'step' | 'round'> | undefined,
   run: RunRecord,
 ): Promise<string> {
-  const folder = generationFolder(place, generation);
+  const folder = roundFolder(place, round);
   await mkdir(folder, { recursive: true });
-  const checkpoints = await checkpointsIn(place, generation);
-  if (head !== undefined && head.generation !== generation) {
-    await linkCheckpoints(await checkpointsIn(place, head.generation), checkpoints, head.step);
+  const checkpoints = await checkpointsIn(place, round);
+  if (head !== undefined && head.round !== round) {
+    await linkCheckpoints(await checkpointsIn(place, head.round), checkpoints, head.step);
   }
   if (head !== undefined && (await listCheckpoints(checkpoints)).length === 0) {
-    const message = `the checkpoint of step ${head.step} counts and is not in ${checkpoints}, nor is any other of generation ${head.generation}`;
+    const message = `the checkpoint of step ${head.step} counts and is not in ${checkpoints}, nor is any other of round ${head.round}`;
     throw new TerminalError({ code: 'E_CHECKPOINT_CORRUPTED', message });
   }
-  await removeOthers(place, generation, head?.generation);
+  await removeOthers(place, round, head?.round);
   const prepared = await requireRecord(place.folder, runFiles.prepared, preparedRecord);
   await writeRecord(folder, runFiles.prepared, preparedRecord, prepared);
   await writeRecord(folder, runFiles.run, runRecord, run);
   return folder;
 }
 
-async function checkpointsIn(place: RunPlace, generation: number): Promise<string> {
-  const inRun = join(generationFolder(place, generation), runFiles.checkpoints);
+async function checkpointsIn(place: RunPlace, round: number): Promise<string> {
+  const inRun = join(roundFolder(place, round), runFiles.checkpoints);
   if (place.checkpoints === undefined) return inRun;
-  const elsewhere = join(place.checkpoints, nameOf(generation));
+  const elsewhere = join(place.checkpoints, nameOf(round));
   await mkdir(elsewhere, { recursive: true });
-  await mkdir(generationFolder(place, generation), { recursive: true });
+  await mkdir(roundFolder(place, round), { recursive: true });
   await symlink(elsewhere, inRun).catch(ignoring('EEXIST'));
   return inRun;
 }
 
 /**
- * Those up to the committed one; without it, later ones too. Workers that did not hear of a new record may have made room for those, and steps that
- * are done again come to the same.
+ * Those up to the committed one; without it, later ones too. Workers that did not hear of a new
+ * record may have made room for those, and steps that are done again come to the same.
  */
 async function linkCheckpoints(from: string, to: string, committed: number): Promise<void> {
   await mkdir(to, { recursive: true });
@@ -116,12 +118,15 @@ async function linkCheckpoint(folder: string, target: string): Promise<void> {
   for (const name of await readdir(folder)) {
     await linkOrCopy(join(folder, name), join(partial, name));
   }
-  // There already: this generation was begun before and did not get far.
+  // There already: this round was begun before and did not get far.
   await rename(partial, target).catch(ignoring('ENOTEMPTY', 'EEXIST'));
   await rm(partial, { recursive: true, force: true });
 }
 
-/** Checkpoints are never changed, so a second name is as good as a copy; some file systems have no second names. */
+/**
+ * Checkpoints are never changed, so a second name is as good as a copy; some file systems have no
+ * second names.
+ */
 async function linkOrCopy(from: string, to: string): Promise<void> {
   try {
     await link(from, to);
@@ -131,33 +136,36 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
   }
 }
 
-/** Older generations but the one whose checkpoints are committed: until this one commits, they are all there is. */
+/**
+ * Older rounds but the one whose checkpoints are committed: until this one commits, they are all
+ * there is.
+ */
 async function removeOthers(
   place: RunPlace,
-  generation: number,
+  round: number,
   committed: number | undefined,
 ): Promise<void> {
   const roots = [place.folder, ...(place.checkpoints === undefined ? [] : [place.checkpoints])];
   for (const root of roots) {
     for (const name of await readdir(root)) {
-      const number = generationIn(name) ?? generation;
-      if (number >= generation || number === committed) continue;
+      const number = roundIn(name) ?? round;
+      if (number >= round || number === committed) continue;
       await rm(join(root, name), { recursive: true, force: true });
     }
   }
 }
 
-/** What the trainer of a generation left when it ended well. */
-export function trainedIn(place: RunPlace, generation: number): Promise<TrainedRecord | null> {
-  return readRecord(generationFolder(place, generation), runFiles.trained, trainedRecord);
+/** What the trainer of a round left when it ended well. */
+export function trainedIn(place: RunPlace, round: number): Promise<TrainedRecord | null> {
+  return readRecord(roundFolder(place, round), runFiles.trained, trainedRecord);
 }
 
-/** Makes the result of this generation the result of the run. Done again, it changes nothing. */
-export async function settleTrained(place: RunPlace, generation: number): Promise<void> {
-  const trained = await trainedIn(place, generation);
+/** Makes the result of this round the result of the run. Done again, it changes nothing. */
+export async function settleTrained(place: RunPlace, round: number): Promise<void> {
+  const trained = await trainedIn(place, round);
   if (trained === null) return;
   await writeRecord(place.folder, runFiles.trained, trainedRecord, trained);
-  await removeOthers(place, generation, undefined);
+  await removeOthers(place, round, undefined);
 }
 
 function ignoring(...codes: string[]): (error: unknown) => void {

@@ -1,9 +1,9 @@
 import test from 'ava';
 import {
-  type GenerationCause,
-  generationCauseNames,
-  generationCauses,
-} from '../../../crds/wire/generation-causes.ts';
+  type RendezvousCause,
+  rendezvousCauseNames,
+  rendezvousCauses,
+} from '../../../crds/wire/rendezvous-causes.ts';
 import { timeText } from '../../../operator/runtime/conditions.ts';
 import { decided } from '../../builders/decided.ts';
 import {
@@ -16,29 +16,29 @@ import {
   trainingStatus,
 } from '../../builders/job-facts.ts';
 
-const opened = (cause: GenerationCause, at = now) => ({
+const opened = (cause: RendezvousCause, at = now) => ({
   ...{ by: 'first-w1-0-abcde', cause, at: timeText(at) },
 });
 const account = (changes: object) => ({ ...aState().restarts, ...changes });
 
-/** Generation 1 was seen; the workers have opened the next one. */
-const after = (cause: GenerationCause, state: object = {}, changes: object = {}) =>
+/** Round 1 was seen; the workers have opened the next one. */
+const after = (cause: RendezvousCause, state: object = {}, changes: object = {}) =>
   training({
-    status: { phase: 'Running', rendezvous: { generation: 1 } },
-    bus: aBus({ state: aState({ generation: 2, opened: opened(cause), ...state }) }),
+    status: { phase: 'Running', rendezvous: { round: 1 } },
+    bus: aBus({ state: aState({ round: 2, opened: opened(cause), ...state }) }),
     ...changes,
   });
 
-test('every cause is taken over: its generation, its account, its condition', (t) => {
-  for (const cause of generationCauseNames) {
-    const counts = generationCauses[cause].counted;
+test('every cause is taken over: its round, its account, its condition', (t) => {
+  for (const cause of rendezvousCauseNames) {
+    const counts = rendezvousCauses[cause].counted;
     const restarts = account(counts ? { counted: 1, lastCause: 'Hang' } : { disruptions: 1 });
     const forming = decided(after(cause, { world: undefined, restarts }));
     t.is(forming.phase, 'Restarting', cause);
     t.is(forming.is('Restarting'), `True/${cause}`);
-    t.like(forming.status.rendezvous, { generation: 2, openedBy: 'first-w1-0-abcde' });
+    t.like(forming.status.rendezvous, { round: 2, openedBy: 'first-w1-0-abcde' });
     t.like(forming.status.restarts, { counted: counts ? 1 : 0, disruptions: counts ? 0 : 1 });
-    t.false(forming.words.some((word) => word.startsWith('OpenGeneration')));
+    t.false(forming.words.some((word) => word.startsWith('OpenRound')));
   }
 });
 
@@ -52,7 +52,7 @@ test('a restart that was over before anybody looked is told all the same, once',
     {
       type: 'Warning',
       reason: 'ProcessFailed',
-      note: 'first-w1-0-abcde opened generation 2: A training process ended badly (InternalError, restart 3 of the job, which may have 10)',
+      note: 'first-w1-0-abcde opened round 2: A training process ended badly (InternalError, restart 3 of the job, which may have 10)',
       action: 'Restart',
     },
   ]);

@@ -1,4 +1,5 @@
-// What may happen to a job of several workers, as fast-check draws it, and the budgets of such jobs.
+// What may happen to a job of several workers, as fast-check draws it, and the budgets of such
+// jobs.
 import fc from 'fast-check';
 import { failureOf } from '../../../crds/failures/table.ts';
 
@@ -30,7 +31,7 @@ const usual = fc.oneof(
     arbitrary: fc.record({
       type: fc.constant('killPod' as const),
       who,
-      // Twice the second, and its node is avoided: by pods of the next epoch.
+      // Twice the second, and its node is avoided: by pods of the next revision.
       code: fc.constantFrom(killed, deviceFault, deviceFault),
     }),
   },
@@ -60,10 +61,11 @@ const usual = fc.oneof(
   },
   fc.constant({ type: 'wipe' as const }),
   fc.constant({ type: 'takeOver' as const }),
-  // One that does not lead any more and does not know: it acts once again, by what it heard long ago.
+  // One that does not lead any more and does not know: it acts once again, by what it heard long
+  // ago.
   fc.record({ type: fc.constant('late' as const), sees: fc.constantFrom(0, 1, 3, 10) }),
 );
-export const happening = fc.oneof(
+export const simulationEvent = fc.oneof(
   { weight: 80, arbitrary: usual },
   { weight: 1, arbitrary: fc.constant({ type: 'damage' as const }) },
 );
@@ -74,7 +76,11 @@ export const budget = fc.record({
   windowSeconds: fc.oneof(fc.constantFrom(0, 3600), fc.integer({ min: 3, max: 12 })),
 });
 
-export type Happening = typeof happening extends fc.Arbitrary<infer E> ? E : never;
+export type SimulationEvent = typeof simulationEvent extends fc.Arbitrary<infer E> ? E : never;
 
 /** Schedules of them. */
-export const happenings = fc.array(happening, { minLength: 8, maxLength: 40, size: 'max' });
+export const simulationEvents = fc.array(simulationEvent, {
+  minLength: 8,
+  maxLength: 40,
+  size: 'max',
+});

@@ -4,7 +4,7 @@ import type { WorldRecord } from '../../crds/wire/state.ts';
 import { partsOf, type Records } from './records.ts';
 import type { Situation } from './situation.ts';
 
-export interface Seat {
+export interface RankAssignment {
   readonly rank: number;
   readonly size: number;
   /** Index of the pod of rank 0. */
@@ -15,7 +15,10 @@ export interface Seat {
   readonly neighbours: number;
 }
 
-/** Members of the present generation's world; undefined while it is not agreed on, or its list was not told yet. */
+/**
+ * Members of the present round's world; undefined while it is not agreed on, or its list was not
+ * told yet.
+ */
 export function worldIn({ state, worlds }: Records): WorldRecord | undefined {
   const { world } = state?.record ?? {};
   if (world === undefined) return undefined;
@@ -33,7 +36,10 @@ function digestOnce(list: WorldRecord): string {
 }
 
 /** Undefined for a pod that the world does without: a newcomer, or one that is to go. */
-export function seatIn({ records, me }: Pick<Situation, 'records' | 'me'>): Seat | undefined {
+export function assignmentIn({
+  records,
+  me,
+}: Pick<Situation, 'records' | 'me'>): RankAssignment | undefined {
   const world = worldIn(records);
   const mine = world?.members.find(({ index }) => index === me.index);
   if (world === undefined || mine?.podUID !== me.podUID) return undefined;
@@ -49,11 +55,11 @@ export function seatIn({ records, me }: Pick<Situation, 'records' | 'me'>): Seat
 
 /** The other members of this pod's world; none for a pod that the world does without. */
 export function othersIn({ records, me }: Pick<Situation, 'records' | 'me'>) {
-  if (seatIn({ records, me }) === undefined) return [];
+  if (assignmentIn({ records, me }) === undefined) return [];
   return worldIn(records)?.members.filter(({ index }) => index !== me.index) ?? [];
 }
 
 /** Whether this pod speaks for all. */
 export function isFirst(situation: Pick<Situation, 'records' | 'me'>): boolean {
-  return seatIn(situation)?.rank === 0;
+  return assignmentIn(situation)?.rank === 0;
 }

@@ -1,22 +1,23 @@
-// What a container says when it ends: JSON in its termination log, at most 4,096 bytes, the only channel that needs neither bus nor
-// network. The operator reads it from the pod's status, and from nowhere else.
+// What a container says when it ends: JSON in its termination log, at most 4,096 bytes, the only
+// channel that needs neither bus nor network. The operator reads it from the pod's status, and from
+// nowhere else.
 import * as z from 'zod';
 import { decoderFacts } from '../plan/decoder-facts.ts';
 import { jsonLimits, parseJson } from '../text/json.ts';
 
 /** Where Kubernetes reads it from; longer texts are cut there, and half a record is none. */
 export const terminationLog = '/dev/termination-log';
-export const longestLastWords = 4096;
+export const longestTerminationMessage = 4096;
 
 const count = z.int().min(0);
 
 /** The container ended badly. `code` is a row of the table of failures. */
-const failureWords = z.object({
+const failurePart = z.object({
   code: z.string().max(64),
   reason: z.string().max(128),
   message: z.string().max(2048),
   step: count.optional(),
-  generation: count.optional(),
+  round: count.optional(),
   index: count.optional(),
   rank: count.optional(),
   device: z.string().max(128).optional(),
@@ -25,7 +26,7 @@ const failureWords = z.object({
 });
 
 /** What `prepare` put in place. */
-const preparedWords = z.object({
+const preparedPart = z.object({
   model: z.object({
     revision: z.string().max(200).optional(),
     digest: z.string().max(71),
@@ -49,7 +50,7 @@ const preparedWords = z.object({
 });
 
 /** What `publish` put in place. */
-const publishedWords = z.object({
+const publishedPart = z.object({
   artifacts: z
     .array(
       z.object({
@@ -66,22 +67,25 @@ const publishedWords = z.object({
  * None: the container ended well and has nothing to tell. Two: a worker that finished, and wrote
  * the result as well.
  */
-export const lastWords = z.object({
+export const terminationMessage = z.object({
   v: z.literal(1),
-  failure: failureWords.optional(),
-  prepared: preparedWords.optional(),
-  published: publishedWords.optional(),
+  failure: failurePart.optional(),
+  prepared: preparedPart.optional(),
+  published: publishedPart.optional(),
   /** Training without a bus ended well, and why. */
   finished: z.object({ reason: z.enum(['Finished', 'FinishedEarly']), step: count }).optional(),
 });
 
-export type LastWords = z.output<typeof lastWords>;
+export type TerminationMessage = z.output<typeof terminationMessage>;
 
-/** Undefined where the text is no record of ours: a crash before any word, or the words of somebody else. */
-export function parseLastWords(text: string | undefined): LastWords | undefined {
+/**
+ * Undefined where the text is no record of ours: a crash before any word, or the words of somebody
+ * else.
+ */
+export function parseTerminationMessage(text: string | undefined): TerminationMessage | undefined {
   if (text === undefined || text === '') return undefined;
   try {
-    const parsed = lastWords.safeParse(parseJson(text, jsonLimits.message));
+    const parsed = terminationMessage.safeParse(parseJson(text, jsonLimits.message));
     return parsed.success ? parsed.data : undefined;
   } catch {
     return undefined;

@@ -1,4 +1,5 @@
-// Why pods are missing or do not start: what a job says of it by itself, when it looks again, and when it has waited for long enough.
+// Why pods are missing or do not start: what a job says of it by itself, when it looks again, and
+// when it has waited for long enough.
 import test from 'ava';
 import type { Condition } from '../../../crds/api/conditions.ts';
 import { childName } from '../../../crds/names/child-names.ts';

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import test from 'ava';
 import { type RunRecord, runFiles } from '../../../crds/wire/run-folder.ts';
 import {
-  openGeneration,
+  openRound,
   type RunPlace,
   runPlace,
   settleTrained,
   trainedIn,
-} from '../../../worker/supervisor/generation-folder.ts';
+} from '../../../worker/supervisor/round-folder.ts';
 import { aSpec } from '../../builders/job.ts';
 import { aReport } from '../../builders/run-report.ts';
 import { temporaryFolder } from '../../doubles/temporary-folder.ts';
@@ -34,89 +34,85 @@ async function aRun(folder: string, checkpoints?: string): Promise<RunPlace> {
   return { folder, checkpoints };
 }
 
-async function save(place: RunPlace, generation: number, step: number): Promise<string> {
+async function save(place: RunPlace, round: number, step: number): Promise<string> {
   const name = `step-${String(step).padStart(8, '0')}`;
-  const folder = join(place.folder, `gen-${generation}`, 'checkpoints', name);
+  const folder = join(place.folder, `round-${round}`, 'checkpoints', name);
   await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, 'manifest.json'), `${generation} ${step}`);
+  await writeFile(join(folder, 'manifest.json'), `${round} ${step}`);
   return folder;
 }
 
 const stepsIn = async (folder: string) => (await readdir(join(folder, 'checkpoints'))).toSorted();
 
-test('a generation begins with the committed checkpoints of the one before, and with nothing else of it', async (t) => {
+test('a round begins with the committed checkpoints of the one before, and with nothing else of it', async (t) => {
   await using folder = await temporaryFolder();
   const place = await aRun(folder.path);
-  await openGeneration(place, 1, undefined, run);
+  await openRound(place, 1, undefined, run);
   for (const step of [3, 6, 9]) await save(place, 1, step);
-  await mkdir(join(folder.path, 'gen-1/checkpoints/step-00000012.partial'));
-  const second = await openGeneration(place, 2, { step: 6, generation: 1 }, run);
+  await mkdir(join(folder.path, 'round-1/checkpoints/step-00000012.partial'));
+  const second = await openRound(place, 2, { step: 6, round: 1 }, run);
   t.deepEqual(await stepsIn(second), ['step-00000003', 'step-00000006']);
   const [one, two] = [1, 2].map(
-    (g) => statSync(join(folder.path, `gen-${g}/checkpoints/step-00000006/manifest.json`)).ino,
+    (g) => statSync(join(folder.path, `round-${g}/checkpoints/step-00000006/manifest.json`)).ino,
   );
   t.is(one, two, 'as another name of the same file');
   t.true(existsSync(join(second, runFiles.run)) && existsSync(join(second, runFiles.prepared)));
 });
 
-test('the generation of the last commit stays until a later one has committed', async (t) => {
+test('the round of the last commit stays until a later one has committed', async (t) => {
   await using folder = await temporaryFolder();
   const place = await aRun(folder.path);
-  await openGeneration(place, 1, undefined, run);
+  await openRound(place, 1, undefined, run);
   await save(place, 1, 3);
-  await openGeneration(place, 2, { step: 3, generation: 1 }, run);
+  await openRound(place, 2, { step: 3, round: 1 }, run);
   await save(place, 2, 5);
-  const third = await openGeneration(place, 3, { step: 3, generation: 1 }, run);
-  t.deepEqual(
-    await stepsIn(third),
-    ['step-00000003'],
-    'what generation 2 never committed is not read',
-  );
-  t.deepEqual((await readdir(folder.path)).filter((name) => name.startsWith('gen')).toSorted(), [
-    'gen-1',
-    'gen-3',
+  const third = await openRound(place, 3, { step: 3, round: 1 }, run);
+  t.deepEqual(await stepsIn(third), ['step-00000003'], 'what round 2 never committed is not read');
+  t.deepEqual((await readdir(folder.path)).filter((name) => name.startsWith('round')).toSorted(), [
+    'round-1',
+    'round-3',
   ]);
   await save(place, 3, 8);
-  await openGeneration(place, 4, { step: 8, generation: 3 }, run);
-  t.deepEqual((await readdir(folder.path)).filter((name) => name.startsWith('gen')).toSorted(), [
-    'gen-3',
-    'gen-4',
+  await openRound(place, 4, { step: 8, round: 3 }, run);
+  t.deepEqual((await readdir(folder.path)).filter((name) => name.startsWith('round')).toSorted(), [
+    'round-3',
+    'round-4',
   ]);
 });
 
-test('where the committed one is gone, later ones of its generation are taken', async (t) => {
+test('where the committed one is gone, later ones of its round are taken', async (t) => {
   await using folder = await temporaryFolder();
   const place = await aRun(folder.path);
-  await openGeneration(place, 1, undefined, run);
+  await openRound(place, 1, undefined, run);
   for (const step of [12, 15]) await save(place, 1, step);
-  const second = await openGeneration(place, 2, { step: 9, generation: 1 }, run);
+  const second = await openRound(place, 2, { step: 9, round: 1 }, run);
   t.deepEqual(await stepsIn(second), ['step-00000012', 'step-00000015']);
 });
 
 test('where none is left, nobody begins anew', async (t) => {
   await using folder = await temporaryFolder();
   const place = await aRun(folder.path);
-  await openGeneration(place, 1, undefined, run);
-  const thrown = await t.throwsAsync(openGeneration(place, 2, { step: 9, generation: 1 }, run));
+  await openRound(place, 1, undefined, run);
+  const thrown = await t.throwsAsync(openRound(place, 2, { step: 9, round: 1 }, run));
   t.like(thrown, { code: 'E_CHECKPOINT_CORRUPTED' });
   t.regex(
     thrown.message,
-    /^the checkpoint of step 9 counts and is not in \S+gen-2\/checkpoints, nor is any other of generation 1$/,
+    /^the checkpoint of step 9 counts and is not in \S+round-2\/checkpoints, nor is any other of round 1$/,
   );
 });
 
 test('opened again after a kill in between, it is as if it were opened once', async (t) => {
   await using folder = await temporaryFolder();
   const place = await aRun(folder.path);
-  await openGeneration(place, 1, undefined, run);
+  await openRound(place, 1, undefined, run);
   await save(place, 1, 3);
-  await mkdir(join(folder.path, 'gen-2/checkpoints/step-00000003.partial'), { recursive: true });
+  await mkdir(join(folder.path, 'round-2/checkpoints/step-00000003.partial'), { recursive: true });
   for (let round = 0; round < 2; round += 1) {
-    const second = await openGeneration(place, 2, { step: 3, generation: 1 }, run);
+    const second = await openRound(place, 2, { step: 3, round: 1 }, run);
     t.deepEqual(await stepsIn(second), ['step-00000003']);
   }
   await save(place, 2, 6);
-  const again = await openGeneration(place, 2, { step: 3, generation: 1 }, run);
+  const again = await openRound(place, 2, { step: 3, round: 1 }, run);
   t.deepEqual(await stepsIn(again), ['step-00000003', 'step-00000006'], 'its own are kept');
 });
 
@@ -130,17 +126,17 @@ test('checkpoints go where the job says, below the name of the run', async (t) =
   });
   t.is(place.checkpoints, join(folder.path, 'saves/x/first-0123'));
   await aRun(place.folder, place.checkpoints);
-  await openGeneration(place, 1, undefined, run);
+  await openRound(place, 1, undefined, run);
   await save(place, 1, 3);
-  t.true(existsSync(join(folder.path, 'saves/x/first-0123/gen-1/step-00000003/manifest.json')));
-  const second = await openGeneration(place, 2, { step: 3, generation: 1 }, run);
+  t.true(existsSync(join(folder.path, 'saves/x/first-0123/round-1/step-00000003/manifest.json')));
+  const second = await openRound(place, 2, { step: 3, round: 1 }, run);
   t.deepEqual(await stepsIn(second), ['step-00000003']);
 });
 
-test('the result of a generation becomes the result of the run, however often', async (t) => {
+test('the result of a round becomes the result of the run, however often', async (t) => {
   await using folder = await temporaryFolder();
   const place = await aRun(folder.path);
-  const second = await openGeneration(place, 2, undefined, run);
+  const second = await openRound(place, 2, undefined, run);
   t.is(await trainedIn(place, 2), null);
   await settleTrained(place, 2);
   t.false(existsSync(join(folder.path, runFiles.trained)), 'there is none yet');

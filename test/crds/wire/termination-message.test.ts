@@ -1,15 +1,18 @@
 import test from 'ava';
-import { longestLastWords, parseLastWords } from '../../../crds/wire/last-words.ts';
+import {
+  longestTerminationMessage,
+  parseTerminationMessage,
+} from '../../../crds/wire/termination-message.ts';
 import { smol135 } from '../../builders/facts.ts';
 
 test('words of somebody else, half a record and silence are no record', (t) => {
   for (const text of [undefined, '', 'Killed', '{"v":1,"fail', '{"v":2}', '[]'])
-    t.is(parseLastWords(text), undefined, text);
+    t.is(parseTerminationMessage(text), undefined, text);
 });
 
 test('a failure and a preparation are read back', (t) => {
   const failure = { code: 'E_INVALID_DATA', reason: 'InvalidData', message: 'm', step: 3 };
-  t.deepEqual(parseLastWords(JSON.stringify({ v: 1, failure })), { v: 1, failure });
+  t.deepEqual(parseTerminationMessage(JSON.stringify({ v: 1, failure })), { v: 1, failure });
   const prepared = {
     model: { digest: 'sha256:0', family: 'Llama', format: 'GGUF', facts: smol135 },
     dataset: {
@@ -18,6 +21,6 @@ test('a failure and a preparation are read back', (t) => {
     },
   };
   const text = JSON.stringify({ v: 1, prepared });
-  t.true(text.length < longestLastWords / 4);
-  t.is(parseLastWords(text)?.prepared?.model.facts.L, smol135.L);
+  t.true(text.length < longestTerminationMessage / 4);
+  t.is(parseTerminationMessage(text)?.prepared?.model.facts.L, smol135.L);
 });

@@ -1,4 +1,5 @@
-// Why pods are not running yet, in a word and in Kubernetes' own sentence, and when waiting longer is pointless.
+// Why pods are not running yet, in a word and in Kubernetes' own sentence, and when waiting longer
+// is pointless.
 import type { FineTuneJobStatus } from '../../crds/api/status.ts';
 import type { ChildJob, PodFacts } from './facts.ts';
 import type { FailureFacts } from './settle.ts';
@@ -13,7 +14,7 @@ import {
 } from './silent-objects.ts';
 import { earliest, has, later, sinceOf, type View } from './view.ts';
 
-export interface Trouble {
+export interface PodProblem {
   readonly reason:
     | 'Unschedulable'
     | 'ImagePullFailed'
@@ -30,18 +31,20 @@ export interface Trouble {
   readonly fatal?: { readonly at: number; readonly failure: FailureFacts } | undefined;
 }
 
-interface Troubles {
-  readonly found: readonly Trouble[];
-  /** When to look again: there may be trouble by then that nothing but a look shows. */
+interface PodProblems {
+  readonly found: readonly PodProblem[];
+  /** When to look again: by then there may be a problem that no watch tells of. */
   readonly lookAt: number | undefined;
 }
 
 /** Nothing moves before something around the job changes. */
-export function isStalling({ reason, fatal }: Trouble): boolean {
+export function isStalling({ reason, fatal }: PodProblem): boolean {
   return fatal !== undefined || reason === 'QuotaExceeded';
 }
 
-/** An image that is not there now may be pushed in a moment; one that may not be pulled stays so. */
+/**
+ * An image that is not there now may be pushed in a moment; one that may not be pulled stays so.
+ */
 const imageSeconds = 600;
 const hopelessImage =
   /not ?found|unauthori[sz]ed|denied|manifest unknown|invalid reference|InvalidImageName/i;
@@ -56,18 +59,18 @@ const admissionLimitSeconds = 600;
 /** Events are not followed: while they are all that is told, they are asked for again. */
 const lookAgainMs = 60_000;
 
-export function troublesOf(view: View, job: ChildJob, pods: readonly PodFacts[]): Troubles {
+export function podProblemsOf(view: View, job: ChildJob, pods: readonly PodFacts[]): PodProblems {
   const refused = refusedPods(view, job, pods);
   const starting = pods.filter(isStarting);
   const { now } = view.facts;
   const looks = starting.map((pod) => later(startMs / 1000, startsSince(pod)));
   return {
-    found: [...refused.found, ...troublesOfPods(view, pods)],
+    found: [...refused.found, ...problemsOfPods(view, pods)],
     lookAt: earliest(refused.lookAt, ...looks.map((at) => (at > now ? at : now + lookAgainMs))),
   };
 }
 
-function troublesOfPods(view: View, pods: readonly PodFacts[]): readonly Trouble[] {
+function problemsOfPods(view: View, pods: readonly PodFacts[]): readonly PodProblem[] {
   const waiting = pods.filter(({ ready, end, isDeleting }) => !ready && !end && !isDeleting);
   const lost = pods.filter(({ nodeUnreachable, end }) => nodeUnreachable && !end);
   return [
@@ -76,11 +79,13 @@ function troublesOfPods(view: View, pods: readonly PodFacts[]): readonly Trouble
       message: `node ${node} of pod ${name} is not reachable`,
       example: name,
     })),
-    ...waiting.filter(({ nodeUnreachable }) => !nodeUnreachable).map((pod) => troubleOf(view, pod)),
+    ...waiting
+      .filter(({ nodeUnreachable }) => !nodeUnreachable)
+      .map((pod) => podProblemOf(view, pod)),
   ];
 }
 
-function troubleOf(view: View, pod: PodFacts): Trouble {
+function podProblemOf(view: View, pod: PodFacts): PodProblem {
   const { name: example, waiting, unschedulable } = pod;
   const since = pod.scheduledAt ?? pod.createdAt;
   if (unschedulable !== undefined)
@@ -111,19 +116,20 @@ function troubleOf(view: View, pod: PodFacts): Trouble {
 }
 
 /** A Job that lacks pods: nobody makes them, or nobody lets them in. Its events tell which. */
-function refusedPods(view: View, job: ChildJob, pods: readonly PodFacts[]): Troubles {
+function refusedPods(view: View, job: ChildJob, pods: readonly PodFacts[]): PodProblems {
   if (!lacksPods(job)) return none;
   const { now, warnings } = view.facts;
   const told = warnings?.get(job.uid);
   const hasNone = pods.length === 0 && job.active === 0 && job.terminating === 0;
   const began = silentSince(job, pods);
-  // Pods that were there were not refused: their loss is a moment ago, or as old as the condition says.
+  // Pods that existed were not refused: they were lost just now, or when the condition changed.
   const since = hasNone ? Math.max(began, sinceOf(view, 'PodsReady') ?? began) : began;
   const patience = admissionMs / 1000 + backoffSeconds(job.failed);
   const due = later(patience, since);
   if (now < due) return { found: [], lookAt: due };
   const lookAt = now + lookAgainMs;
-  // What was told before its newest pod was made is over; and a few that are missing are none of ours to explain without words.
+  // An event from before its newest pod is over. Without an event, a few missing pods are no
+  // problem of ours to explain.
   const isRefusal = told?.reason === 'FailedCreate' && told.at >= began;
   const words = isRefusal ? withoutPod(told.message) : undefined;
   if (words === undefined && (!hasNone || has(view, 'PodsReady'))) return { found: [], lookAt };
@@ -144,15 +150,17 @@ function withoutPod(words: string): string {
   return words.replace(/^Error creating: (pods "[^"]*" is forbidden: )?/, '');
 }
 
-const none: Troubles = { found: [], lookAt: undefined };
+const none: PodProblems = { found: [], lookAt: undefined };
 
-/** How long the Job controller itself waits before it replaces a pod: twice as long after each one. */
+/**
+ * How long the Job controller itself waits before it replaces a pod: twice as long after each one.
+ */
 function backoffSeconds(failed: number): number {
   return failed === 0 ? 0 : Math.min(360, 10 * 2 ** (failed - 1));
 }
 
 /** The worst first: what cannot pass by itself before what only takes time. */
-const order: readonly Trouble['reason'][] = [
+const order: readonly PodProblem['reason'][] = [
   'AdmissionDenied',
   'QuotaExceeded',
   'ImagePullFailed',
@@ -162,17 +170,17 @@ const order: readonly Trouble['reason'][] = [
   'Pending',
 ];
 
-export function worstOf(troubles: readonly Trouble[]): Trouble | undefined {
-  return troubles.toSorted((a, b) => order.indexOf(a.reason) - order.indexOf(b.reason))[0];
+export function worstOf(problems: readonly PodProblem[]): PodProblem | undefined {
+  return problems.toSorted((a, b) => order.indexOf(a.reason) - order.indexOf(b.reason))[0];
 }
 
 type NotReadyReasons = NonNullable<NonNullable<FineTuneJobStatus['workers']>['notReadyReasons']>;
 
 const mostReasons = 16;
 
-export function countByReason(troubles: readonly Trouble[]): NotReadyReasons {
+export function countByReason(problems: readonly PodProblem[]): NotReadyReasons {
   const counts = new Map<string, { reason: string; count: number; example: string }>();
-  for (const { reason, example } of troubles) {
+  for (const { reason, example } of problems) {
     const known = counts.get(reason);
     counts.set(reason, {
       reason,

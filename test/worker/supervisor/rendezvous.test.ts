@@ -1,4 +1,4 @@
-// Pods that meet: who joins, who writes the list, who begins.
+// The rendezvous of pods: who joins, who writes the list, who begins.
 import test from 'ava';
 import {
   aDesired,
@@ -15,18 +15,18 @@ import {
 import { decides } from './decides.ts';
 
 const none = { type: 'None' } as const;
-const second = { index: 1, podUID: 'pod-a', epoch: 1, bootAt: startMs } as const;
+const second = { index: 1, podUID: 'pod-a', workerRevision: 1, bootAt: startMs } as const;
 
 test('the first member starts at once', decides, aPair(0, { trainer: none, acks: {} }), {
   type: 'Start',
-  seat: {
+  assignment: {
     ...{ rank: 0, size: 2, first: 0, neighbours: 2 },
     store: { host: '10.0.0.1', port: 29_400 },
   },
 });
 
 test(
-  'the first member tells the others that the folder of the generation is there',
+  'the first member tells the others that the folder of the round is there',
   decides,
   aPair(0, { acks: {} }),
   { type: 'Acknowledge', change: { opened: true } },
@@ -47,13 +47,13 @@ test(
   'and start when it is there',
   decides,
   aPair(1, { trainer: none, acks: { '1.0': anAck({ podUID: 'pod-b', opened: true }) } }),
-  { type: 'Start', seat: { rank: 1, size: 2 } } as never,
+  { type: 'Start', assignment: { rank: 1, size: 2 } } as never,
 );
 
 test(
   'a pod that is to go does not join the next world',
   decides,
-  aPair(1, { trainer: none, state: aState({ generation: 2 }), desired: aDesired() }),
+  aPair(1, { trainer: none, state: aState({ round: 2 }), desired: aDesired() }),
   { type: 'Wait' },
 );
 
@@ -61,7 +61,7 @@ test(
   'a world of one is not kept waiting for the pod that is to go',
   decides,
   aPair(0, {
-    ...{ trainer: none, state: aState({ generation: 2 }), desired: aDesired() },
+    ...{ trainer: none, state: aState({ round: 2 }), desired: aDesired() },
     members: { '2.0': aMember(), '2.1': aMember('pod-b') },
   }),
   { type: 'CommitWorld' },
@@ -72,7 +72,7 @@ test(
   decides,
   aPair(1, {
     ...{ trainer: none, desired: aDesired(), terminateBy: startMs + 60_000, joined: 2 },
-    state: aState({ generation: 2, world: worldOfList(aList('pod-b')) }),
+    state: aState({ round: 2, world: worldOfList(aList('pod-b')) }),
     members: { '2.0': aMember('pod-b') },
     list: aList('pod-b'),
   }),
@@ -97,7 +97,7 @@ test(
   decides,
   aPair(0, {
     ...{ trainer: none, members: {} },
-    state: aState({ generation: 2, opened: { ...openedAt(0), lost: ['pod-a'] } }),
+    state: aState({ round: 2, opened: { ...openedAt(0), lost: ['pod-a'] } }),
   }),
   {
     type: 'Exit',
@@ -108,7 +108,7 @@ test(
 
 const smaller = { workers: 3, min: 2, max: 3 };
 const waiting = {
-  ...{ trainer: none, state: aState({ generation: 2, opened: openedAt(0) }) },
+  ...{ trainer: none, state: aState({ round: 2, opened: openedAt(0) }) },
   desired: aDesired(smaller),
   members: { '2.0': aMember(), '2.1': aMember('pod-b') },
 };
