@@ -189,8 +189,8 @@ export const ruleCases: Readonly<Record<string, Cases>> = {
   'checkpoint.resumeFrom.source has one kind': oneKind,
   'checkpoint.resumeFrom.source is not local': notLocal,
   'checkpoint.resumeFrom has one origin': {
-    accepts: [{ job: 'a' }, { place: { s3 }, step: 3 }],
-    rejects: [{}, { step: 3 }, { job: 'a', place: { s3 } }],
+    accepts: [{ job: 'a' }, { source: { s3 }, step: 3 }],
+    rejects: [{}, { step: 3 }, { job: 'a', source: { s3 } }],
   },
   'output.destination has one kind': oneKind,
   'output.destination is not local': notLocal,
